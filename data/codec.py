@@ -1,0 +1,105 @@
+"""Frozen values to JSON and back, and the digest that decides whether a job must run again."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+import types
+import typing
+from functools import cache
+from typing import Any, TypeVar
+
+from . import values
+
+T = TypeVar("T")
+
+_CLASSES = {
+    name: cls for name, cls in vars(values).items() if isinstance(cls, type) and dataclasses.is_dataclass(cls)
+}
+
+
+def to_plain(value: Any) -> Any:
+    """Turn a frozen value into dicts, lists, numbers and texts; a dataclass carries its name as ``"is"``.
+
+    Non-finite floats become the texts ``"nan"``, ``"inf"``, ``"-inf"``, since JSON has no other way.
+    """
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        plain = {f.name: to_plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {"is": type(value).__name__, **plain}
+    if isinstance(value, (list, tuple)):
+        return [to_plain(entry) for entry in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if value is None or isinstance(value, (str, bool, int, float)):
+        return value
+    raise TypeError(f"cannot turn a {type(value).__name__} into JSON: {value!r}")
+
+
+def to_json(value: Any) -> str:
+    """Turn a frozen value into one line of JSON, the same for equal values."""
+    return json.dumps(to_plain(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def from_json(cls: type[T], text: str | bytes) -> T:
+    """Turn JSON made by :func:`to_json` back into a frozen value of class ``cls``.
+
+    Raises:
+        ValueError: the text is not JSON or does not describe a ``cls``.
+    """
+    try:
+        value = _from_plain(cls, json.loads(text))
+    except (KeyError, TypeError, UnicodeDecodeError) as error:
+        raise ValueError(f"not a {cls.__name__}: {error}") from error
+    return typing.cast(T, value)
+
+
+def digest(*parts: Any) -> str:
+    """Return the SHA-256 (hex) of frozen values, texts and numbers, in order."""
+    hasher = hashlib.sha256()
+    for part in parts:
+        hasher.update(to_json(part).encode())
+        hasher.update(b"\0")
+    return hasher.hexdigest()
+
+
+@cache
+def _hints(cls: type) -> dict[str, Any]:
+    return typing.get_type_hints(cls, vars(values))
+
+
+def _from_plain(hint: Any, plain: Any) -> Any:
+    origin = typing.get_origin(hint)
+    if origin in (typing.Union, types.UnionType):
+        return _from_union(typing.get_args(hint), plain)
+    if origin is tuple:
+        kinds = typing.get_args(hint)
+        if len(kinds) == 2 and kinds[1] is Ellipsis:
+            return tuple(_from_plain(kinds[0], entry) for entry in plain)
+        if len(kinds) != len(plain):
+            raise TypeError(f"expected {len(kinds)} entries, got {plain!r}")
+        return tuple(_from_plain(kind, entry) for kind, entry in zip(kinds, plain, strict=True))
+    if origin is typing.Literal:
+        if plain not in typing.get_args(hint):
+            raise TypeError(f"{plain!r} is none of {typing.get_args(hint)}")
+        return plain
+    if dataclasses.is_dataclass(hint):
+        if not isinstance(plain, dict) or plain.get("is") != hint.__name__:  # type: ignore[union-attr]
+            raise TypeError(f"expected a {hint.__name__}")  # type: ignore[union-attr]
+        hints = _hints(typing.cast(type, hint))
+        given = {key: _from_plain(hints[key], entry) for key, entry in plain.items() if key != "is"}
+        return typing.cast(Any, hint)(**given)
+    if hint is float:
+        return float(plain)
+    if not isinstance(plain, hint) or (hint is int and isinstance(plain, bool)):
+        raise TypeError(f"expected {hint.__name__}, got {plain!r}")
+    return plain
+
+
+def _from_union(kinds: tuple[Any, ...], plain: Any) -> Any:
+    if plain is None and type(None) in kinds:
+        return None
+    if isinstance(plain, dict) and plain.get("is") in _CLASSES:
+        return _from_plain(_CLASSES[plain["is"]], plain)
+    return _from_plain(next(kind for kind in kinds if kind is not type(None)), plain)

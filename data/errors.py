@@ -1,0 +1,39 @@
+"""Errors for people: each says what is wrong, where, and what to do next."""
+
+from __future__ import annotations
+
+
+class KilocellError(Exception):
+    """Base of every error that kilocell raises on purpose; its text is shown without a traceback."""
+
+
+class UsageError(KilocellError):
+    """A command, campaign file or store that cannot be worked with; nothing was done (exit code 2)."""
+
+
+class CampaignError(UsageError):
+    """A campaign file that does not say what it must; names the file, the key and the value."""
+
+
+class StoreError(UsageError):
+    """A store that is absent, not writable, in use by another run, or of a newer version."""
+
+
+class ReadError(KilocellError):
+    """A raw file that cannot be read; names the file, the line or column, and the value. Fails its cell only."""
+
+
+class JobError(KilocellError):
+    """Work on one cell that ended without a result; the text is the receipt's reason.
+
+    Args:
+        reason: one line for people.
+        code: short stable name of the reason, such as ``diverged`` or ``charge_mismatch``.
+    """
+
+    def __init__(self, reason: str, code: str = "failed") -> None:
+        super().__init__(reason)
+        self.code = code
+
+    def __reduce__(self) -> tuple[type[JobError], tuple[str, str]]:
+        return type(self), (str(self), self.code)

@@ -1,0 +1,65 @@
+"""The vocabulary of cleaning: every rule's stable code, its bit in ``flags`` and what it means.
+
+The rules themselves are functions in ``jobs/clean.py``; catalog, figures and exports know them from here.
+A bit is never given to another rule, so that old partitions keep their meaning.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+Severity = Literal["info", "warning", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One cleaning rule as others see it: code, flag bit, severity and a line of meaning."""
+
+    code: str
+    bit: int
+    severity: Severity
+    meaning: str
+
+
+RULES: Final[tuple[Rule, ...]] = (
+    Rule("time_missing", 0, "error", "row without any time; quarantined"),
+    Rule("time_order", 1, "warning", "rows out of time order; sorted"),
+    Rule("time_restart", 2, "warning", "the cycler's clock restarted; joined to what came before"),
+    Rule(
+        "time_gap", 3, "warning", "no samples for much longer than usual (power cut); current taken as zero"
+    ),
+    Rule("duplicate_row", 4, "warning", "row written twice; the copy quarantined"),
+    Rule(
+        "duplicate_time", 5, "warning", "two different rows at one time; the one that fits less quarantined"
+    ),
+    Rule("number_unreadable", 6, "warning", "text where a number belongs; taken as missing"),
+    Rule("voltage_missing", 7, "warning", "voltage missing; short runs interpolated within the step"),
+    Rule("current_missing", 8, "warning", "current missing; short runs filled by the step's control"),
+    Rule("temperature_missing", 9, "info", "temperature missing; left so"),
+    Rule("voltage_spike", 10, "warning", "single voltage far from its neighbours; interpolated"),
+    Rule("current_spike", 11, "warning", "single current far from its neighbours; interpolated"),
+    Rule("voltage_range", 12, "error", "voltage that no such cell can have; taken as missing"),
+    Rule("temperature_range", 13, "warning", "temperature that no chamber has; taken as missing"),
+    Rule(
+        "lost_contact", 14, "error", "voltage collapses or current vanishes within a step; taken as missing"
+    ),
+    Rule("step_glitch", 15, "warning", "wrong step number for a few rows inside another step; corrected"),
+    Rule("cycle_jump", 16, "info", "cycle numbers jump, fall back or do not start at 1; counted anew"),
+    Rule("current_offset", 17, "warning", "current is not zero at rest; offset reported"),
+    Rule("current_sign", 18, "info", "current was positive for discharge or unsigned; turned"),
+    Rule("no_discharge", 19, "warning", "the record has no discharge"),
+    Rule("step_renumbered", 20, "info", "step numbers do not start at 1 or skip; counted anew"),
+)
+
+BY_CODE: Final[dict[str, Rule]] = {rule.code: rule for rule in RULES}
+
+
+def bit_of(code: str) -> int:
+    """Return the flag value ``1 << bit`` of a rule."""
+    return 1 << BY_CODE[code].bit
+
+
+def codes_of(flags: int) -> tuple[str, ...]:
+    """Return the codes of the rules whose bits are set in one sample's flags."""
+    return tuple(rule.code for rule in RULES if flags >> rule.bit & 1)

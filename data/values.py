@@ -1,0 +1,377 @@
+"""Frozen values: what the campaign asks for, what a job works from and what a job reports.
+
+All of them are plain fields (numbers, texts, tuples), so they pickle, hash, print, and turn into JSON and back
+(:mod:`kilocell.data.codec`). Currents are positive for charge, times in seconds, temperatures in °C.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from .rules import Severity
+
+JobKind = Literal["split", "clean", "simulate", "start", "fit"]
+Status = Literal["pending", "running", "done", "failed", "skipped"]
+CurrentSign = Literal["auto", "charge_positive", "discharge_positive"]
+Scale = Literal["linear", "log"]
+
+# ---------------------------------------------------------------- sources
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnMapping:
+    """Where one raw column comes from: the file's column name and its unit ("" = the column's own)."""
+
+    target: str
+    column: str
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSettings:
+    """How a raw file is read.
+
+    Args:
+        reader: a name in ``data.readers.READERS`` (``csv``, ``digatron``).
+        columns: for ``csv``: the file's columns; empty = guessed from the header.
+        cell_id_from: ``stem`` (file name without suffix), ``column:NAME`` or ``pattern:REGEX`` with a group ``cell_id``.
+        current_sign: how the file signs its current.
+    """
+
+    reader: str = "csv"
+    columns: tuple[ColumnMapping, ...] = ()
+    cell_id_from: str = "stem"
+    current_sign: CurrentSign = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """One raw file: where it is, how long, what is in it (SHA-256 of its bytes, hex) and how it is read."""
+
+    path: str
+    bytes: int
+    digest: str
+    settings: SourceSettings
+
+
+# ---------------------------------------------------------------- what is asked for
+
+
+@dataclass(frozen=True, slots=True)
+class InitialState:
+    """How a simulation starts: ``rest_voltage`` (value unused), ``soc`` (0 to 1) or ``voltage`` (V)."""
+
+    policy: Literal["rest_voltage", "soc", "voltage"] = "rest_voltage"
+    value: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class CellSettings:
+    """What is said of a cell.
+
+    Args:
+        nominal_capacity_ah: A.h; ``None`` = the parameter set's own.
+        temperature_celsius: °C; ``None`` = mean of the measured one, else the set's own.
+    """
+
+    cell_id: str
+    nominal_capacity_ah: float | None = None
+    initial_state: InitialState = InitialState()
+    temperature_celsius: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CleanSettings:
+    """Thresholds of the cleaning rules. Currents scale with the cell's capacity (A per A.h)."""
+
+    current_sign: CurrentSign = "auto"
+    nominal_capacity_ah: float | None = None
+    rest_current_per_ah: float = 0.005
+    fill_samples: int = 5
+    gap_factor: float = 20.0
+    gap_second: float = 600.0
+    voltage_limits_volt: tuple[float, float] = (0.5, 5.5)
+    temperature_limits_celsius: tuple[float, float] = (-60.0, 120.0)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSettings:
+    """A PyBaMM model: its name as users see it, its type (SPM, SPMe, DFN) and its options as (name, value)."""
+
+    name: str
+    type: str
+    options: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """One changed parameter: ``value`` replaces it, ``scale`` multiplies it (functions too)."""
+
+    parameter: str
+    kind: Literal["value", "scale"]
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterSetSettings:
+    """A parameter set as simulated: PyBaMM's ``base`` with overrides, under the ``name`` users see."""
+
+    name: str
+    base: str
+    overrides: tuple[Override, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SimulateSettings:
+    """One simulation: a cell under its measured current with a model and a parameter set."""
+
+    cell: CellSettings
+    model: ModelSettings
+    parameter_set: ParameterSetSettings
+    rtol: float = 1e-4
+    atol: float = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class FitParameter:
+    """A parameter to fit, within bounds, on a linear or logarithmic scale.
+
+    For a parameter that is a function in the set, bounds and values are of the factor that multiplies it.
+    """
+
+    name: str
+    lower: float
+    upper: float
+    scale: Scale = "linear"
+
+
+@dataclass(frozen=True, slots=True)
+class FitSettings:
+    """A fit of one cell: model, base parameter set, cycles (empty = all), parameters, starts and seed."""
+
+    name: str
+    cell: CellSettings
+    model: ModelSettings
+    parameter_set: ParameterSetSettings
+    parameters: tuple[FitParameter, ...]
+    cycles: tuple[int, ...] = ()
+    starts: int = 3
+    seed: int = 0
+    max_evaluations: int = 200
+
+
+# ---------------------------------------------------------------- what a job reports
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one rule saw in one place (a run of rows, or the whole record) and what it did.
+
+    Args:
+        rule: a code of ``data.rules``.
+        rows: number of samples concerned.
+        source_index, source_row: where the first of them stands in the raw data.
+        cycle_count, step_count: of the first of them, corrected; ``None`` where it has none.
+        before, after: the value before and after, as text with unit, for example ``"missing"``, ``"3.712 V"``.
+        action: what was done: filled, sorted, quarantined, corrected, left, joined, turned, reported.
+    """
+
+    rule: str
+    severity: Severity
+    rows: int
+    source_index: int
+    source_row: int
+    cycle_count: int | None
+    step_count: int | None
+    before: str
+    after: str
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
+class CleanReport:
+    """What cleaning did to one cell: rows in = rows kept + rows quarantined; charges in A.h, both positive."""
+
+    cell_id: str
+    rows_in: int
+    rows_kept: int
+    rows_quarantined: int
+    time_span_before_second: float
+    time_span_after_second: float
+    charge_in_before_ah: float
+    charge_in_after_ah: float
+    charge_out_before_ah: float
+    charge_out_after_ah: float
+    cycles_before: int
+    cycles_after: int
+    steps_before: int
+    steps_after: int
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CycleSummary:
+    """One cycle of a cleaned record: charge (A.h) and energy (W.h) in and out are positive numbers."""
+
+    cycle_count: int
+    first_test_time_second: float
+    last_test_time_second: float
+    samples: int
+    steps: int
+    charge_in_ah: float
+    charge_out_ah: float
+    energy_in_wh: float
+    energy_out_wh: float
+    voltage_min_volt: float
+    voltage_max_volt: float
+    temperature_mean_celsius: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class CleanResult:
+    """What a clean job reports: the report, the cycles, and the cell's mean measured temperature in °C."""
+
+    report: CleanReport
+    cycles: tuple[CycleSummary, ...]
+    temperature_mean_celsius: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SplitResult:
+    """What a split job reports: the cells of one raw file with their numbers of rows."""
+
+    source: SourceFile
+    cells: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Simulated against measured voltage over a cycle (``cycle_count`` 0 = the whole record), in mV.
+
+    ``worst_mv`` is the error (simulated - measured) of the largest magnitude, ``worst_time_second`` where it is.
+    """
+
+    cycle_count: int
+    samples: int
+    rmse_mv: float
+    bias_mv: float
+    worst_mv: float
+    worst_time_second: float
+
+
+@dataclass(frozen=True, slots=True)
+class SimulationResult:
+    """What a simulation reports; RMSE in mV over all samples with a measured voltage.
+
+    Args:
+        initial_state_source: in words, for example ``"rest voltage 4.1445 V at 0 s"``.
+        electrodes_in_parallel: the capacity scaling that was used (with the set's own as 1).
+        charge_measured_ah, charge_model_ah: net charge, positive charges the cell.
+        charge_error: sum of the magnitudes by which model and measurement differ, over the charge throughput.
+        attempts: what was tried, one line each, the last one being the result.
+    """
+
+    settings: SimulateSettings
+    samples: int
+    knots: int
+    initial_soc: float
+    initial_voltage_volt: float
+    initial_state_source: str
+    electrodes_in_parallel: float
+    temperature_celsius: float
+    charge_measured_ah: float
+    charge_model_ah: float
+    charge_error: float
+    rmse_mv: float
+    bias_mv: float
+    worst_mv: float
+    worst_time_second: float
+    solve_seconds: float
+    attempts: tuple[str, ...] = ()
+    comparisons: tuple[Comparison, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StartResult:
+    """What one start of a fit found: values in the order of ``settings.parameters``; RMSE in mV."""
+
+    settings: FitSettings
+    start: int
+    seed: int
+    first_values: tuple[float, ...]
+    values: tuple[float, ...]
+    rmse_first_mv: float
+    rmse_mv: float
+    evaluations: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class FittedParameter:
+    """One fitted parameter: value and unit, the value before, its bounds, and whether it ended at one."""
+
+    name: str
+    unit: str
+    value: float
+    default: float
+    lower: float
+    upper: float
+    scale: Scale
+    at_bound: bool
+    is_factor: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FitResult:
+    """What a fit reports: the best start's parameters as a named parameter set, RMSE in mV before and after."""
+
+    settings: FitSettings
+    best_start: int
+    starts_done: int
+    starts_agreeing: int
+    rmse_default_mv: float
+    rmse_mv: float
+    parameters: tuple[FittedParameter, ...]
+    parameter_set: ParameterSetSettings
+
+
+Result = SplitResult | CleanResult | SimulationResult | StartResult | FitResult
+
+
+@dataclass(frozen=True, slots=True)
+class OutputFile:
+    """A file a job wrote, relative to the store, with its size in bytes."""
+
+    path: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The last thing a job writes: what it was, how it ended, and where its files are.
+
+    Args:
+        kind, cell_id, label: which job (``label`` tells jobs of one kind and cell apart, such as ``SPMe/Chen2020``).
+        digest: of everything the result depends on.
+        status: ``done``, ``failed`` (with a reason) or ``skipped`` (an earlier job of the cell failed).
+        started_unix_second, seconds: when it started and how long it took.
+        versions: (package, version) of what the result depends on.
+        outputs: files that must exist with these sizes for the receipt to be valid.
+        result: what the job reports; ``None`` unless done.
+    """
+
+    kind: JobKind
+    cell_id: str
+    label: str
+    digest: str
+    status: Status
+    reason: str = ""
+    reason_code: str = ""
+    log: str = ""
+    started_unix_second: float = 0.0
+    seconds: float = 0.0
+    host: str = ""
+    versions: tuple[tuple[str, str], ...] = ()
+    outputs: tuple[OutputFile, ...] = ()
+    result: Result | None = field(default=None)

@@ -1,0 +1,1 @@
+"""Where partitions and receipts lie, and how they are written and read."""

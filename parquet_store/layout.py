@@ -1,0 +1,86 @@
+"""Where everything lies in a store, and file names that are safe for any cell_id.
+
+::
+
+    STORE/
+      catalog.sqlite                      everything but the curves
+      raw/SOURCE/CELL/part-000.parquet    rows of a raw file that holds several cells
+      cleaned/CELL.parquet                one partition per cell
+      quarantine/CELL.parquet             rows that cleaning took out
+      simulations/CELL/LABEL.parquet      one file per simulation
+      receipts/KIND/CELL/LABEL.json       the last thing each job writes
+      logs/  figures/  campaign.toml
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+_SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_SUFFIXED = re.compile(r".*-[0-9a-f]{10}")
+_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+
+
+def safe_name(text: str) -> str:
+    """Return a file name for any text: distinct for distinct texts, and the text itself where that is safe.
+
+    Unsafe texts (path separators, reserved names, other alphabets, over 64 characters, a trailing dot) keep
+    their safe characters, up to 40, followed by ten hex digits of their SHA-256.
+    """
+    if (
+        _SAFE.fullmatch(text)
+        and not text.endswith(".")
+        and not _RESERVED.fullmatch(text)
+        and not _SUFFIXED.fullmatch(text)
+    ):
+        return text
+    kept = re.sub(r"[^A-Za-z0-9_]+", "-", text).strip("-")[:40] or "cell"
+    return f"{kept}-{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:10]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """The folder that holds a campaign's results. Makes paths; touches no file."""
+
+    root: Path
+
+    @property
+    def catalog(self) -> Path:
+        """The SQLite catalog."""
+        return self.root / "catalog.sqlite"
+
+    def raw(self, source_digest: str, cell_id: str) -> Path:
+        """Folder with the raw rows of one cell out of a file that holds several."""
+        return self.root / "raw" / source_digest[:16] / safe_name(cell_id)
+
+    def cleaned(self, cell_id: str) -> Path:
+        """The cell's partition."""
+        return self.root / "cleaned" / f"{safe_name(cell_id)}.parquet"
+
+    def quarantine(self, cell_id: str) -> Path:
+        """The rows that cleaning took out of the cell's record."""
+        return self.root / "quarantine" / f"{safe_name(cell_id)}.parquet"
+
+    def simulation(self, cell_id: str, label: str) -> Path:
+        """The time series of one simulation."""
+        return self.root / "simulations" / safe_name(cell_id) / f"{safe_name(label)}.parquet"
+
+    def receipt(self, kind: str, cell_id: str, label: str) -> Path:
+        """The receipt of a job."""
+        return self.root / "receipts" / kind / safe_name(cell_id) / f"{safe_name(label)}.json"
+
+    def log(self, kind: str, cell_id: str, label: str) -> Path:
+        """The log of a job that failed."""
+        return self.root / "logs" / kind / safe_name(cell_id) / f"{safe_name(label)}.log"
+
+    @property
+    def figures(self) -> Path:
+        """Where figures go."""
+        return self.root / "figures"
+
+    def relative(self, path: Path) -> str:
+        """The path as the catalog and receipts hold it: relative to the store, with forward slashes."""
+        return path.relative_to(self.root).as_posix()

@@ -1,0 +1,74 @@
+"""Reads of a store: partitions, simulations and receipts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow.parquet as pq
+
+from ..data import columns as c
+from ..data.codec import from_json
+from ..data.errors import StoreError
+from ..data.values import Receipt
+from .layout import Store
+
+
+def read_partition(
+    store: Store, cell_id: str, columns: Sequence[str] | None = None, cycles: Sequence[int] = ()
+) -> pd.DataFrame:
+    """Read a cell's cleaned samples, in time order.
+
+    Args:
+        columns: names of ``data.columns.PARTITION_COLUMNS``; ``None`` = all.
+        cycles: only these ``cycle_count``; empty = all.
+
+    Raises:
+        StoreError: the cell has no partition.
+    """
+    return _read(store.cleaned(cell_id), columns, cycles, f"cell {cell_id!r} has no cleaned partition")
+
+
+def read_simulation(
+    store: Store, cell_id: str, label: str, columns: Sequence[str] | None = None, cycles: Sequence[int] = ()
+) -> pd.DataFrame:
+    """Read one simulation's time series (``data.columns.SIMULATION_COLUMNS``), as :func:`read_partition`."""
+    return _read(
+        store.simulation(cell_id, label), columns, cycles, f"cell {cell_id!r} has no simulation {label!r}"
+    )
+
+
+def _read(path: Path, columns: Sequence[str] | None, cycles: Sequence[int], absent: str) -> pd.DataFrame:
+    if not path.is_file():
+        raise StoreError(f"{absent} ({path})")
+    filters: Any = [(c.CYCLE_COUNT, "in", [int(n) for n in cycles])] if len(cycles) else None
+    return pq.read_table(path, columns=list(columns) if columns else None, filters=filters).to_pandas()
+
+
+def read_receipt(path: Path) -> Receipt | None:
+    """Read a receipt; ``None`` when it is absent or not a whole receipt."""
+    try:
+        return from_json(Receipt, path.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def is_valid(store: Store, receipt: Receipt | None, digest: str) -> bool:
+    """Tell whether a job with this digest is done: same digest, status done, every file there at its size."""
+    if receipt is None or receipt.digest != digest or receipt.status != "done":
+        return False
+    for output in receipt.outputs:
+        path = store.root / output.path
+        if not path.is_file() or path.stat().st_size != output.bytes:
+            return False
+    return True
+
+
+def all_receipts(store: Store) -> Iterator[Receipt]:
+    """Every whole receipt of the store, in a fixed order: enough to build the catalog anew."""
+    for path in sorted((store.root / "receipts").glob("*/*/*.json")):
+        receipt = read_receipt(path)
+        if receipt is not None:
+            yield receipt

@@ -1,0 +1,68 @@
+"""Atomic writes: a file appears whole under its name, or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ..data.codec import to_json
+from ..data.values import OutputFile, Receipt
+from .layout import Store
+
+
+def write_atomically(path: Path, write: Callable[[Path], None]) -> int:
+    """Write a file through a temporary neighbour and rename it into place.
+
+    Args:
+        write: fills the temporary path it is given.
+
+    Returns:
+        The file's size in bytes.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.tmp-{os.getpid()}-{secrets.token_hex(4)}")
+    try:
+        write(temporary)
+        with temporary.open("rb") as handle:
+            os.fsync(handle.fileno())
+        size = temporary.stat().st_size
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return size
+
+
+def write_frame(store: Store, path: Path, frame: pd.DataFrame, metadata: dict[str, str]) -> OutputFile:
+    """Write a frame as Parquet (zstd), read its footer back, and rename it into place.
+
+    Args:
+        metadata: texts kept in the file's own metadata (cell_id, digest, versions, ...).
+    """
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    known = {key.encode(): value.encode() for key, value in metadata.items()}
+    table = table.replace_schema_metadata({**(table.schema.metadata or {}), **known})
+
+    def write(temporary: Path) -> None:
+        pq.write_table(table, temporary, compression="zstd")
+        rows = pq.read_metadata(temporary).num_rows
+        if rows != len(frame):
+            raise OSError(f"{path} has {rows} rows after writing {len(frame)}")
+
+    return OutputFile(store.relative(path), write_atomically(path, write))
+
+
+def write_receipt(store: Store, receipt: Receipt) -> Path:
+    """Write a job's receipt, after all of its files are in place; return its path."""
+    path = store.receipt(receipt.kind, receipt.cell_id, receipt.label)
+    write_atomically(path, lambda temporary: _write_text(temporary, to_json(receipt) + "\n"))
+    return path
+
+
+def _write_text(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")

@@ -1,0 +1,1 @@
+"""Figures of a finished store, drawn from its catalog and Parquet alone."""

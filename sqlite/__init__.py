@@ -1,0 +1,1 @@
+"""The catalog: schema, migrations, the one writer, and the questions users ask."""
