@@ -11,12 +11,14 @@ import typing
 from functools import cache
 from typing import Any, TypeVar
 
-from . import values
+from . import settings, values
 
 T = TypeVar("T")
 
 _CLASSES = {
-    name: cls for name, cls in vars(values).items() if isinstance(cls, type) and dataclasses.is_dataclass(cls)
+    name: cls
+    for name, cls in {**vars(settings), **vars(values)}.items()
+    if isinstance(cls, type) and dataclasses.is_dataclass(cls)
 }
 
 
@@ -66,7 +68,7 @@ def digest(*parts: Any) -> str:
 
 @cache
 def _hints(cls: type) -> dict[str, Any]:
-    return typing.get_type_hints(cls, vars(values))
+    return typing.get_type_hints(cls)
 
 
 def _from_plain(hint: Any, plain: Any) -> Any:

@@ -23,6 +23,7 @@ CHARGING_CAPACITY: Final = "charging_capacity_ah"
 DISCHARGING_CAPACITY: Final = "discharging_capacity_ah"
 STATE: Final = "state"
 CELL_ID: Final = "cell_id"
+UNREADABLE: Final = "unreadable"
 FLAGS: Final = "flags"
 SOURCE_INDEX: Final = "source_index"
 SOURCE_ROW: Final = "source_row"
@@ -39,6 +40,7 @@ RAW_COLUMNS: Final[dict[str, str]] = {
     CHARGING_CAPACITY: "float64",  # A.h, the cycler's counter
     DISCHARGING_CAPACITY: "float64",  # A.h, the cycler's counter
     STATE: "str",  # the cycler's word for what it does (CHA, DCH, PAU, ...), "" where there is none
+    UNREADABLE: "str",  # what stood where a number belongs, as ``column='text'``; "" where all was well
     SOURCE_INDEX: "int32",  # which of the cell's source files, in time order
     SOURCE_ROW: "int64",  # the row in that file, 0 = first data row
 }

@@ -26,13 +26,9 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("time_missing", 0, "error", "row without any time; quarantined"),
     Rule("time_order", 1, "warning", "rows out of time order; sorted"),
     Rule("time_restart", 2, "warning", "the cycler's clock restarted; joined to what came before"),
-    Rule(
-        "time_gap", 3, "warning", "no samples for much longer than usual (power cut); current taken as zero"
-    ),
+    Rule("time_gap", 3, "warning", "no samples for much longer than usual (power cut); current taken as zero"),
     Rule("duplicate_row", 4, "warning", "row written twice; the copy quarantined"),
-    Rule(
-        "duplicate_time", 5, "warning", "two different rows at one time; the one that fits less quarantined"
-    ),
+    Rule("duplicate_time", 5, "warning", "two different rows at one time; the one that fits less quarantined"),
     Rule("number_unreadable", 6, "warning", "text where a number belongs; taken as missing"),
     Rule("voltage_missing", 7, "warning", "voltage missing; short runs interpolated within the step"),
     Rule("current_missing", 8, "warning", "current missing; short runs filled by the step's control"),
@@ -41,9 +37,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("current_spike", 11, "warning", "single current far from its neighbours; interpolated"),
     Rule("voltage_range", 12, "error", "voltage that no such cell can have; taken as missing"),
     Rule("temperature_range", 13, "warning", "temperature that no chamber has; taken as missing"),
-    Rule(
-        "lost_contact", 14, "error", "voltage collapses or current vanishes within a step; taken as missing"
-    ),
+    Rule("lost_contact", 14, "error", "voltage collapses or current vanishes within a step; taken as missing"),
     Rule("step_glitch", 15, "warning", "wrong step number for a few rows inside another step; corrected"),
     Rule("cycle_jump", 16, "info", "cycle numbers jump, fall back or do not start at 1; counted anew"),
     Rule("current_offset", 17, "warning", "current is not zero at rest; offset reported"),

@@ -1,7 +1,6 @@
-"""Frozen values: what the campaign asks for, what a job works from and what a job reports.
+"""Frozen values: what a job reports, down to the receipt that it ends in.
 
-All of them are plain fields (numbers, texts, tuples), so they pickle, hash, print, and turn into JSON and back
-(:mod:`kilocell.data.codec`). Currents are positive for charge, times in seconds, temperatures in °C.
+Plain fields, as in :mod:`kilocell.data.settings`: they pickle, hash, print, and turn into JSON and back.
 """
 
 from __future__ import annotations
@@ -10,158 +9,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from .rules import Severity
+from .settings import FitSettings, ParameterSetSettings, Scale, SimulateSettings, SourceFile
 
 JobKind = Literal["split", "clean", "simulate", "start", "fit"]
 Status = Literal["pending", "running", "done", "failed", "skipped"]
-CurrentSign = Literal["auto", "charge_positive", "discharge_positive"]
-Scale = Literal["linear", "log"]
-
-# ---------------------------------------------------------------- sources
-
-
-@dataclass(frozen=True, slots=True)
-class ColumnMapping:
-    """Where one raw column comes from: the file's column name and its unit ("" = the column's own)."""
-
-    target: str
-    column: str
-    unit: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class SourceSettings:
-    """How a raw file is read.
-
-    Args:
-        reader: a name in ``data.readers.READERS`` (``csv``, ``digatron``).
-        columns: for ``csv``: the file's columns; empty = guessed from the header.
-        cell_id_from: ``stem`` (file name without suffix), ``column:NAME`` or ``pattern:REGEX`` with a group ``cell_id``.
-        current_sign: how the file signs its current.
-    """
-
-    reader: str = "csv"
-    columns: tuple[ColumnMapping, ...] = ()
-    cell_id_from: str = "stem"
-    current_sign: CurrentSign = "auto"
-
-
-@dataclass(frozen=True, slots=True)
-class SourceFile:
-    """One raw file: where it is, how long, what is in it (SHA-256 of its bytes, hex) and how it is read."""
-
-    path: str
-    bytes: int
-    digest: str
-    settings: SourceSettings
-
-
-# ---------------------------------------------------------------- what is asked for
-
-
-@dataclass(frozen=True, slots=True)
-class InitialState:
-    """How a simulation starts: ``rest_voltage`` (value unused), ``soc`` (0 to 1) or ``voltage`` (V)."""
-
-    policy: Literal["rest_voltage", "soc", "voltage"] = "rest_voltage"
-    value: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class CellSettings:
-    """What is said of a cell.
-
-    Args:
-        nominal_capacity_ah: A.h; ``None`` = the parameter set's own.
-        temperature_celsius: °C; ``None`` = mean of the measured one, else the set's own.
-    """
-
-    cell_id: str
-    nominal_capacity_ah: float | None = None
-    initial_state: InitialState = InitialState()
-    temperature_celsius: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class CleanSettings:
-    """Thresholds of the cleaning rules. Currents scale with the cell's capacity (A per A.h)."""
-
-    current_sign: CurrentSign = "auto"
-    nominal_capacity_ah: float | None = None
-    rest_current_per_ah: float = 0.005
-    fill_samples: int = 5
-    gap_factor: float = 20.0
-    gap_second: float = 600.0
-    voltage_limits_volt: tuple[float, float] = (0.5, 5.5)
-    temperature_limits_celsius: tuple[float, float] = (-60.0, 120.0)
-
-
-@dataclass(frozen=True, slots=True)
-class ModelSettings:
-    """A PyBaMM model: its name as users see it, its type (SPM, SPMe, DFN) and its options as (name, value)."""
-
-    name: str
-    type: str
-    options: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Override:
-    """One changed parameter: ``value`` replaces it, ``scale`` multiplies it (functions too)."""
-
-    parameter: str
-    kind: Literal["value", "scale"]
-    value: float
-
-
-@dataclass(frozen=True, slots=True)
-class ParameterSetSettings:
-    """A parameter set as simulated: PyBaMM's ``base`` with overrides, under the ``name`` users see."""
-
-    name: str
-    base: str
-    overrides: tuple[Override, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class SimulateSettings:
-    """One simulation: a cell under its measured current with a model and a parameter set."""
-
-    cell: CellSettings
-    model: ModelSettings
-    parameter_set: ParameterSetSettings
-    rtol: float = 1e-4
-    atol: float = 1e-6
-
-
-@dataclass(frozen=True, slots=True)
-class FitParameter:
-    """A parameter to fit, within bounds, on a linear or logarithmic scale.
-
-    For a parameter that is a function in the set, bounds and values are of the factor that multiplies it.
-    """
-
-    name: str
-    lower: float
-    upper: float
-    scale: Scale = "linear"
-
-
-@dataclass(frozen=True, slots=True)
-class FitSettings:
-    """A fit of one cell: model, base parameter set, cycles (empty = all), parameters, starts and seed."""
-
-    name: str
-    cell: CellSettings
-    model: ModelSettings
-    parameter_set: ParameterSetSettings
-    parameters: tuple[FitParameter, ...]
-    cycles: tuple[int, ...] = ()
-    starts: int = 3
-    seed: int = 0
-    max_evaluations: int = 200
-
-
-# ---------------------------------------------------------------- what a job reports
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,7 +203,7 @@ class Receipt:
     """The last thing a job writes: what it was, how it ended, and where its files are.
 
     Args:
-        kind, cell_id, label: which job (``label`` tells jobs of one kind and cell apart, such as ``SPMe/Chen2020``).
+        kind, cell_id, label: which job (``label`` tells jobs of one kind and cell apart, such as ``SPMe-Chen2020``).
         digest: of everything the result depends on.
         status: ``done``, ``failed`` (with a reason) or ``skipped`` (an earlier job of the cell failed).
         started_unix_second, seconds: when it started and how long it took.

@@ -19,7 +19,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-_SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}")
 _SUFFIXED = re.compile(r".*-[0-9a-f]{10}")
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 

@@ -35,9 +35,7 @@ def read_simulation(
     store: Store, cell_id: str, label: str, columns: Sequence[str] | None = None, cycles: Sequence[int] = ()
 ) -> pd.DataFrame:
     """Read one simulation's time series (``data.columns.SIMULATION_COLUMNS``), as :func:`read_partition`."""
-    return _read(
-        store.simulation(cell_id, label), columns, cycles, f"cell {cell_id!r} has no simulation {label!r}"
-    )
+    return _read(store.simulation(cell_id, label), columns, cycles, f"cell {cell_id!r} has no simulation {label!r}")
 
 
 def _read(path: Path, columns: Sequence[str] | None, cycles: Sequence[int], absent: str) -> pd.DataFrame:

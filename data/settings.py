@@ -1,0 +1,184 @@
+"""Frozen settings: what a campaign asks for, in the form that jobs work from and digests are made of.
+
+All are plain fields (numbers, texts, tuples), so they pickle, hash, print, and turn into JSON and back
+(:mod:`kilocell.data.codec`). Currents are positive for charge, times in seconds, temperatures in °C.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+CurrentSign = Literal["auto", "charge_positive", "discharge_positive"]
+Scale = Literal["linear", "log"]
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnMapping:
+    """Where one raw column comes from: the file's column name and its unit ("" = the column's own)."""
+
+    target: str
+    column: str
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSettings:
+    """How a raw file is read.
+
+    Args:
+        reader: a name in ``data.readers.READERS`` (``csv``, ``digatron``).
+        columns: for ``csv``: the file's columns; empty = guessed from the header.
+        cell_id_from: ``stem`` (file name without suffix), ``column:NAME`` or ``pattern:REGEX`` with a group ``cell_id``.
+        current_sign: how the file signs its current.
+    """
+
+    reader: str = "csv"
+    columns: tuple[ColumnMapping, ...] = ()
+    cell_id_from: str = "stem"
+    current_sign: CurrentSign = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """One raw file: where it is, how long, what is in it (SHA-256 of its bytes, hex) and how it is read."""
+
+    path: str
+    bytes: int
+    digest: str
+    settings: SourceSettings
+
+
+@dataclass(frozen=True, slots=True)
+class InitialState:
+    """How a simulation starts: ``rest_voltage`` (value unused), ``soc`` (0 to 1) or ``voltage`` (V)."""
+
+    policy: Literal["rest_voltage", "soc", "voltage"] = "rest_voltage"
+    value: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class CellSettings:
+    """What is said of a cell.
+
+    Args:
+        nominal_capacity_ah: A.h; ``None`` = the parameter set's own.
+        temperature_celsius: °C; ``None`` = mean of the measured one, else the set's own.
+    """
+
+    cell_id: str
+    nominal_capacity_ah: float | None = None
+    initial_state: InitialState = InitialState()
+    temperature_celsius: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CleanSettings:
+    """Thresholds of the cleaning rules. Currents scale with the cell's capacity (A per A.h)."""
+
+    current_sign: CurrentSign = "auto"
+    nominal_capacity_ah: float | None = None
+    rest_current_per_ah: float = 0.005
+    fill_samples: int = 5
+    gap_factor: float = 20.0
+    gap_second: float = 600.0
+    voltage_limits_volt: tuple[float, float] = (0.5, 5.5)
+    temperature_limits_celsius: tuple[float, float] = (-60.0, 120.0)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSettings:
+    """A PyBaMM model: its name as users see it, its type (SPM, SPMe, DFN) and its options as (name, value)."""
+
+    name: str
+    type: str
+    options: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """One changed parameter: ``value`` replaces it, ``scale`` multiplies it (functions too)."""
+
+    parameter: str
+    kind: Literal["value", "scale"]
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterSetSettings:
+    """A parameter set as simulated: PyBaMM's ``base`` with overrides, under the ``name`` users see."""
+
+    name: str
+    base: str
+    overrides: tuple[Override, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SimulateSettings:
+    """One simulation: a cell under its measured current with a model and a parameter set."""
+
+    cell: CellSettings
+    model: ModelSettings
+    parameter_set: ParameterSetSettings
+    rtol: float = 1e-4
+    atol: float = 1e-6
+
+    @property
+    def label(self) -> str:
+        """Model and parameter set as one word, for example ``SPMe-Chen2020``: the simulation's name in its cell."""
+        return f"{self.model.name}-{self.parameter_set.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class FitParameter:
+    """A parameter to fit, within bounds, on a linear or logarithmic scale.
+
+    For a parameter that is a function in the set, bounds and values are of the factor that multiplies it.
+    """
+
+    name: str
+    lower: float
+    upper: float
+    scale: Scale = "linear"
+
+
+@dataclass(frozen=True, slots=True)
+class FitSettings:
+    """A fit of one cell: model, base parameter set, cycles (empty = all), parameters, starts and seed."""
+
+    name: str
+    cell: CellSettings
+    model: ModelSettings
+    parameter_set: ParameterSetSettings
+    parameters: tuple[FitParameter, ...]
+    cycles: tuple[int, ...] = ()
+    starts: int = 3
+    seed: int = 0
+    max_evaluations: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterSettings:
+    """Where the jobs run.
+
+    Args:
+        kind: ``local`` (worker processes on this machine), ``slurm``, or a scheduler's address (``tcp://HOST:PORT``).
+        workers, threads_per_worker, memory_limit: for ``local``; ``None`` workers = one for each core,
+            ``memory_limit`` per worker as Dask writes it (``4GiB``), ``auto`` or ``none``.
+        dashboard_address: HOST:PORT of Dask's dashboard (the next free port when taken), or ``none``.
+        jobs, cores, memory, walltime, partition, account, job_extra: for ``slurm``; ``jobs`` Slurm jobs of
+            ``cores`` workers each, ``memory`` per job, ``walltime`` as HH:MM:SS.
+    """
+
+    kind: str = "local"
+    workers: int | None = None
+    threads_per_worker: int = 1
+    memory_limit: str = "auto"
+    dashboard_address: str = "127.0.0.1:8787"
+    jobs: int = 1
+    cores: int = 1
+    memory: str = "4GiB"
+    walltime: str = "01:00:00"
+    partition: str = ""
+    account: str = ""
+    job_extra: tuple[str, ...] = ()
