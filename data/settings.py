@@ -29,7 +29,7 @@ class SourceSettings:
     Args:
         reader: a name in ``data.readers.READERS`` (``csv``, ``digatron``).
         columns: for ``csv``: the file's columns; empty = guessed from the header.
-        cell_id_from: ``stem`` (file name without suffix), ``column:NAME`` or ``pattern:REGEX`` with a group ``cell_id``.
+        cell_id_from: ``stem`` (file name without suffix), ``column:NAME`` or ``pattern:REGEX`` with group ``cell_id``.
         current_sign: how the file signs its current.
     """
 

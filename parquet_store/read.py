@@ -42,7 +42,8 @@ def _read(path: Path, columns: Sequence[str] | None, cycles: Sequence[int], abse
     if not path.is_file():
         raise StoreError(f"{absent} ({path})")
     filters: Any = [(c.CYCLE_COUNT, "in", [int(n) for n in cycles])] if len(cycles) else None
-    return pq.read_table(path, columns=list(columns) if columns else None, filters=filters).to_pandas()
+    frame: pd.DataFrame = pq.read_table(path, columns=list(columns) if columns else None, filters=filters).to_pandas()
+    return frame
 
 
 def read_receipt(path: Path) -> Receipt | None:
