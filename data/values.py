@@ -119,7 +119,7 @@ class SimulationResult:
         initial_state_source: in words, for example ``"rest voltage 4.1445 V at 0 s"``.
         electrodes_in_parallel: the capacity scaling that was used (with the set's own as 1).
         charge_measured_ah, charge_model_ah: net charge, positive charges the cell.
-        charge_error: sum of the magnitudes by which model and measurement differ, over the charge throughput.
+        charge_error: largest difference of the charges at any sample, over the charge throughput (in + out).
         attempts: what was tried, one line each, the last one being the result.
     """
 

@@ -1,0 +1,275 @@
+"""One simulation: a cell's measured current through a model, charge-true, compared with the measured voltage."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..data import columns as c
+from ..data.errors import JobError
+from ..data.rules import bit_of
+from ..data.settings import SimulateSettings
+from ..data.values import Comparison, SimulationResult
+from .charge import charge_in_out_ah, interval_charge_ah
+from .compress import CurrentProfile, compress
+from .parameters import (
+    REST_PER_AH,
+    electrodes_in_parallel,
+    nominal_capacity_ah,
+    starting_state,
+    temperature_celsius,
+)
+from .replay import Conditions, Replayed, check_range, replay, structure_of
+
+CHARGE_TOLERANCE = 5e-4
+REST_THROUGHPUT = 1e-3  # of the capacity: a record with less is a rest, and this stands for its throughput
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Record:
+    """What a simulation needs of a partition, as arrays of one length."""
+
+    time_second: Floats
+    current_ampere: Floats
+    voltage_volt: Floats
+    flags: NDArray[np.int64]
+    cycle_count: NDArray[np.int32]
+    step_count: NDArray[np.int32]
+
+    def from_index(self, first: int) -> Record:
+        """The record without its first samples."""
+        return Record(*(getattr(self, name)[first:] for name in self.__dataclass_fields__))
+
+    def until_index(self, end: int) -> Record:
+        """The record's first ``end`` samples."""
+        return Record(*(getattr(self, name)[:end] for name in self.__dataclass_fields__))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Simulated:
+    """A simulation's time series (``data.columns.SIMULATION_COLUMNS``) and what it reports."""
+
+    frame: pd.DataFrame
+    result: SimulationResult
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """One rung of the ladder that a failing simulation climbs."""
+
+    words: str
+    without_first_rest: bool = False
+    tighter: float = 1.0
+    first_step_second: float = 0.0
+
+
+ATTEMPTS = (
+    _Attempt("as asked"),
+    _Attempt("without the first rest", without_first_rest=True),  # a jump 0 -> I can stop the DFN's first step
+    _Attempt("tolerances 10 times tighter, first step 1 us", True, 0.1, 1e-6),
+    _Attempt("tolerances 10 times looser", True, 10.0),
+)
+RETRIED = ("did_not_converge", "ended_early", "charge_mismatch")  # the solver's failures; the physics' own are final
+
+
+def record_of(samples: pd.DataFrame) -> Record:
+    """Take the arrays of a simulation from a partition."""
+    return Record(
+        samples[c.TEST_TIME].to_numpy(float),
+        samples[c.CURRENT].to_numpy(float),
+        samples[c.VOLTAGE].to_numpy(float),
+        samples[c.FLAGS].to_numpy(np.int64),
+        samples[c.CYCLE_COUNT].to_numpy(np.int32),
+        samples[c.STEP_COUNT].to_numpy(np.int32),
+    )
+
+
+def profile_of(record: Record, capacity_ah: float) -> CurrentProfile:
+    """Compress a record's current; power cuts carry none."""
+    after_gap = (record.flags & bit_of("time_gap")) != 0
+    return compress(record.time_second, record.current_ampere, after_gap, capacity_ah)
+
+
+def conditions_of(record: Record, settings: SimulateSettings, measured_celsius: float | None) -> Conditions:
+    """Find initial state, electrodes in parallel and temperature for a cell and parameter set."""
+    cell, parameter_set = settings.cell, settings.parameter_set
+    state = starting_state(
+        cell, parameter_set, record.time_second, record.current_ampere, record.voltage_volt, record.flags
+    )
+    parallel = electrodes_in_parallel(cell, parameter_set)
+    celsius = temperature_celsius(cell, parameter_set, measured_celsius)
+    return Conditions(state, parallel, celsius, parameter_set.overrides)
+
+
+def simulate(samples: pd.DataFrame, settings: SimulateSettings, measured_celsius: float | None) -> Simulated:
+    """Replay a cell's measured current and compare voltages.
+
+    Args:
+        samples: a cleaned partition.
+        measured_celsius: the cell's mean temperature, used where the settings give none.
+
+    Raises:
+        JobError: no attempt gave a finite, charge-true simulation; the text lists what was tried.
+    """
+    record = record_of(samples)
+    capacity = settings.cell.nominal_capacity_ah or nominal_capacity_ah(settings.parameter_set)
+    profile = profile_of(record, capacity)
+    conditions = conditions_of(record, settings, measured_celsius)
+    began = time.perf_counter()
+    replayed, attempts = _climb(record, settings, conditions, profile, capacity)
+    seconds = time.perf_counter() - began
+    result = _result(record, settings, conditions, profile, replayed, capacity)
+    result = replace(result, solve_seconds=seconds, attempts=attempts)
+    return Simulated(_frame(record, profile, replayed), result)
+
+
+def _climb(
+    record: Record, settings: SimulateSettings, conditions: Conditions, profile: CurrentProfile, capacity: float
+) -> tuple[Replayed, tuple[str, ...]]:
+    """Try to solve, each time in another way; failures of the physics, not of the solver, end at once."""
+    tried: list[str] = []
+    last = ""
+    for attempt in ATTEMPTS:
+        try:
+            replayed = _attempt(attempt, record, settings, conditions, profile, capacity)
+            _check_charge(record, replayed, capacity)
+        except JobError as error:
+            tried.append(f"{attempt.words}: {error}")
+            if error.code not in RETRIED:
+                raise
+            last = error.code
+            continue
+        tried.append(f"{attempt.words}: done")
+        return replayed, tuple(tried)
+    raise JobError("; ".join(tried), last)
+
+
+def _attempt(
+    attempt: _Attempt,
+    record: Record,
+    settings: SimulateSettings,
+    conditions: Conditions,
+    profile: CurrentProfile,
+    capacity: float,
+) -> Replayed:
+    first = _last_of_first_rest(record, REST_PER_AH * capacity) if attempt.without_first_rest else 0
+    if first:
+        profile = profile_of(record.from_index(first), capacity)
+    rtol, atol = settings.rtol * attempt.tighter, settings.atol * attempt.tighter
+    structure = structure_of(
+        settings.model,
+        settings.parameter_set.base,
+        conditions.overrides,
+        len(profile.time_second),
+        rtol,
+        atol,
+        attempt.first_step_second,
+    )
+    replayed = replay(structure, conditions, profile, record.time_second[first:])
+    check_range(replayed)
+    if not first:
+        return replayed
+    # A cell at rest stays where it is: nothing in these models moves before the current does.
+    skipped = interval_charge_ah(record.time_second, record.current_ampere, record.flags)[:first]
+    before = np.concatenate([[0.0], np.cumsum(skipped)])
+    voltage = np.concatenate([np.full(first, replayed.voltage_volt[0]), replayed.voltage_volt])
+    charge = np.concatenate([before[:-1], before[-1] + replayed.charge_ah])
+    return Replayed(
+        record.time_second, voltage, charge, np.concatenate([np.zeros(first), replayed.stoichiometry_excess])
+    )
+
+
+def _last_of_first_rest(record: Record, rest_ampere: float) -> int:
+    resting = np.abs(record.current_ampere) <= rest_ampere
+    return max(int(np.argmin(resting)) - 1, 0) if not resting.all() else 0
+
+
+def charge_error(record: Record, replayed: Replayed, capacity_ah: float) -> float:
+    """Largest difference between the model's and the measured charge at any sample, over the charge throughput."""
+    steps = interval_charge_ah(record.time_second, record.current_ampere, record.flags)
+    measured = np.concatenate([[0.0], np.cumsum(steps)])
+    throughput = max(float(np.abs(steps).sum()), REST_THROUGHPUT * capacity_ah)
+    return float(np.max(np.abs(replayed.charge_ah - measured)) / throughput)
+
+
+def _check_charge(record: Record, replayed: Replayed, capacity_ah: float) -> None:
+    error = charge_error(record, replayed, capacity_ah)
+    if error > CHARGE_TOLERANCE:
+        reason = f"the model saw another charge than was measured: {error:.3%} of the throughput"
+        raise JobError(reason, "charge_mismatch")
+
+
+def compare(time_second: Floats, error_volt: Floats, cycle_count: NDArray[np.int32]) -> tuple[Comparison, ...]:
+    """Compare simulated with measured voltage over the whole record (cycle 0) and for each cycle.
+
+    Args:
+        error_volt: simulated - measured, NaN where nothing was measured; such samples do not count.
+    """
+    return tuple(_comparisons(time_second, 1e3 * error_volt, cycle_count))
+
+
+def _comparisons(time_second: Floats, error_mv: Floats, cycle_count: NDArray[np.int32]) -> Iterator[Comparison]:
+    known = np.isfinite(error_mv)
+    time_second, error_mv, cycle_count = time_second[known], error_mv[known], cycle_count[known]
+    for cycle in (0, *np.unique(cycle_count)):
+        chosen = slice(None) if cycle == 0 else cycle_count == cycle
+        error, at = error_mv[chosen], time_second[chosen]
+        if not len(error):
+            continue
+        worst = int(np.argmax(np.abs(error)))
+        rmse = float(np.sqrt(np.mean(error**2)))
+        yield Comparison(int(cycle), len(error), rmse, float(error.mean()), float(error[worst]), float(at[worst]))
+
+
+def _result(
+    record: Record,
+    settings: SimulateSettings,
+    conditions: Conditions,
+    profile: CurrentProfile,
+    replayed: Replayed,
+    capacity: float,
+) -> SimulationResult:
+    comparisons = compare(record.time_second, replayed.voltage_volt - record.voltage_volt, record.cycle_count)
+    if not comparisons:
+        raise JobError("no sample has a measured voltage to compare with", "no_voltage")
+    whole, state = comparisons[0], conditions.state
+    charge_in, charge_out = charge_in_out_ah(record.time_second, record.current_ampere, record.flags)
+    return SimulationResult(
+        settings=settings,
+        samples=len(record.time_second),
+        knots=len(profile.time_second),
+        initial_soc=state.soc,
+        initial_voltage_volt=state.voltage_volt,
+        initial_state_source=state.source,
+        electrodes_in_parallel=conditions.electrodes_in_parallel,
+        temperature_celsius=conditions.temperature_celsius,
+        charge_measured_ah=charge_in - charge_out,
+        charge_model_ah=float(replayed.charge_ah[-1]),
+        charge_error=charge_error(record, replayed, capacity),
+        rmse_mv=whole.rmse_mv,
+        bias_mv=whole.bias_mv,
+        worst_mv=whole.worst_mv,
+        worst_time_second=whole.worst_time_second,
+        solve_seconds=0.0,
+        comparisons=comparisons,
+    )
+
+
+def _frame(record: Record, profile: CurrentProfile, replayed: Replayed) -> pd.DataFrame:
+    seen = np.interp(record.time_second, profile.time_second, profile.current_ampere)
+    columns = {
+        c.TEST_TIME: record.time_second,
+        "simulated_voltage_volt": replayed.voltage_volt,
+        "simulated_current_ampere": seen,
+        "voltage_error_volt": replayed.voltage_volt - record.voltage_volt,
+        c.CYCLE_COUNT: record.cycle_count,
+        c.STEP_COUNT: record.step_count,
+    }
+    return pd.DataFrame(columns).astype(c.SIMULATION_COLUMNS)

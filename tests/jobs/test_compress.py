@@ -1,0 +1,96 @@
+"""Compression keeps charge and pulses."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from kilocell.data.errors import JobError
+from kilocell.jobs.compress import compress, noise_ampere
+
+NO_GAP = np.zeros(0, bool)
+
+
+def no_gap(n: int) -> np.ndarray:
+    return np.zeros(n, bool)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    arrays(float, st.integers(2, 200), elements=st.floats(-10, 10, width=32)),
+    st.integers(0, 2**31),
+)
+def test_total_charge_is_the_samples_own_for_any_current(current: np.ndarray, seed: int) -> None:
+    steps = np.random.default_rng(seed).uniform(0.1, 100.0, len(current))
+    time = np.cumsum(steps)
+    profile = compress(time, current, no_gap(len(time)), 5.0)
+    measured = np.trapezoid(current, time)
+    kept = np.trapezoid(profile.current_ampere, profile.time_second)
+    throughput = np.trapezoid(np.abs(current), time)
+    assert kept == pytest.approx(measured, abs=1e-9 * max(throughput, 1.0))
+
+
+@settings(max_examples=60, deadline=None)
+@given(arrays(float, st.integers(2, 200), elements=st.floats(-10, 10, width=32)))
+def test_every_sample_is_within_the_tolerance(current: np.ndarray) -> None:
+    time = np.arange(len(current), dtype=float)
+    profile = compress(time, current, no_gap(len(time)), 5.0)
+    seen = np.interp(time, profile.time_second, profile.current_ampere)
+    assert np.max(np.abs(seen - current)) <= 6.0 * profile.noise_ampere + 5.0 * 5e-4 + 1e-12
+
+
+def cccv(noise: float) -> tuple[np.ndarray, np.ndarray]:
+    """16 h at 1 s: rest, charge, a decaying hold, rest, discharge, under noise."""
+    time = np.arange(0.0, 57_613.0)
+    current = np.zeros(len(time))
+    current[3600:15_000] = 2.5
+    current[15_000:25_000] = 2.5 * np.exp(-np.arange(10_000) / 2000.0)
+    current[30_000:44_000] = -2.5
+    return time, current + noise * np.random.default_rng(1).standard_normal(len(time))
+
+
+def test_cccv_becomes_a_few_knots() -> None:
+    time, current = cccv(2e-3)
+    profile = compress(time, current, no_gap(len(time)), 5.0)
+    assert len(profile.time_second) < 200
+    assert profile.noise_ampere == pytest.approx(2e-3, rel=0.05)
+    seen = np.interp(time, profile.time_second, profile.current_ampere)
+    assert np.sqrt(np.mean((seen - cccv(0.0)[1]) ** 2)) < 1e-3  # nearer to the truth than the noise
+
+
+def test_a_pulse_of_one_sample_survives() -> None:
+    time, current = cccv(0.0)
+    current[50_000] = -5.0
+    profile = compress(time, current, no_gap(len(time)), 5.0)
+    assert np.interp([49_999.0, 50_000.0, 50_001.0], profile.time_second, profile.current_ampere) == pytest.approx(
+        [0.0, -5.0, 0.0], abs=1e-9
+    )
+
+
+def test_no_current_flows_in_a_power_cut() -> None:
+    time = np.concatenate([np.arange(0.0, 100.0), 3700.0 + np.arange(100.0)])
+    current = np.full(200, -1.0)
+    after_gap = no_gap(200)
+    after_gap[100] = True
+    profile = compress(time, current, after_gap, 5.0)
+    assert np.trapezoid(profile.current_ampere, profile.time_second) == pytest.approx(-198.0, abs=0.01)
+    assert np.interp(2000.0, profile.time_second, profile.current_ampere) == 0.0
+
+
+def test_missing_current_is_refused_with_its_place() -> None:
+    current = np.array([1.0, np.nan, 1.0])
+    with pytest.raises(JobError, match=r"missing for 1 samples, the first at 10 s") as caught:
+        compress(np.array([0.0, 10.0, 20.0]), current, no_gap(3), 5.0)
+    assert caught.value.code == "missing_current"
+
+
+def test_time_that_stands_still_is_refused() -> None:
+    with pytest.raises(JobError, match="time does not increase"):
+        compress(np.array([0.0, 1.0, 1.0]), np.zeros(3), no_gap(3), 5.0)
+
+
+def test_noise_is_blind_to_lines_and_steps() -> None:
+    line = np.concatenate([np.linspace(0, 5, 500), np.full(500, -3.0)])
+    assert noise_ampere(line) < 1e-12

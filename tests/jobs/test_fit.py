@@ -1,0 +1,116 @@
+"""Fits find the truth of a synthetic cell, from every start."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from kilocell.data import columns as c
+from kilocell.data.errors import JobError
+from kilocell.data.settings import (
+    CellSettings,
+    FitParameter,
+    FitSettings,
+    InitialState,
+    ModelSettings,
+    Override,
+    ParameterSetSettings,
+    SimulateSettings,
+)
+from kilocell.jobs.fit import best_of, run_start
+from kilocell.jobs.objective import Objective
+from kilocell.jobs.simulate import simulate
+from kilocell.jobs.starts import first_point, from_unit, start_seed, to_unit
+from records import pulses
+
+NEGATIVE = "Negative particle diffusivity [m2.s-1]"
+POSITIVE = "Positive particle diffusivity [m2.s-1]"
+TRUTH = (1.2e-14, 2.0e-15)
+
+FIT = FitSettings(
+    name="diffusion",
+    cell=CellSettings("CELL", 5.0, InitialState("soc", 0.8), 25.0),
+    model=ModelSettings("SPM", "SPM"),
+    parameter_set=ParameterSetSettings("Chen2020", "Chen2020"),
+    parameters=(FitParameter(NEGATIVE, 1e-15, 1e-12, "log"), FitParameter(POSITIVE, 1e-16, 1e-13, "log")),
+    starts=3,
+    seed=7,
+)
+
+
+@pytest.fixture(scope="module")
+def record() -> pd.DataFrame:
+    """A cell whose true diffusivities are known, measured with 1 mV of noise."""
+    overrides = (Override(NEGATIVE, "value", TRUTH[0]), Override(POSITIVE, "value", TRUTH[1]))
+    truth = SimulateSettings(FIT.cell, FIT.model, ParameterSetSettings("truth", "Chen2020", overrides))
+    voltage = simulate(pulses(), truth, None).frame["simulated_voltage_volt"]
+    return pulses().assign(**{c.VOLTAGE: voltage + 1e-3 * np.random.default_rng(3).standard_normal(len(voltage))})
+
+
+def test_every_start_finds_the_truth_down_to_the_noise(record: pd.DataFrame) -> None:
+    starts = tuple(run_start(record, FIT, start, None) for start in range(3))
+    for start in starts:
+        assert start.rmse_mv == pytest.approx(1.0, rel=0.05)
+        np.testing.assert_allclose(start.values, TRUTH, rtol=0.05)
+    fit = best_of(record, FIT, starts, None)
+    assert fit.starts_agreeing == 3
+    assert fit.rmse_default_mv > 5.0 * fit.rmse_mv
+    assert fit.parameter_set.name == "Chen2020+diffusion"
+    assert [p.unit for p in fit.parameters] == ["m2.s-1", "m2.s-1"]
+    assert [p.default for p in fit.parameters] == [3.3e-14, 4e-15]
+    assert not any(p.at_bound for p in fit.parameters)
+    again = simulate(record, SimulateSettings(FIT.cell, FIT.model, fit.parameter_set), None).result
+    assert again.rmse_mv == pytest.approx(fit.rmse_mv, abs=0.05)
+
+
+def test_the_same_seed_gives_the_same_start(record: pd.DataFrame) -> None:
+    first, second = (run_start(record, replace(FIT, max_evaluations=3), 1, None) for _ in range(2))
+    assert first == second
+
+
+def test_a_truth_outside_the_bounds_ends_at_a_bound(record: pd.DataFrame) -> None:
+    narrow = replace(FIT, parameters=(FitParameter(NEGATIVE, 3e-14, 1e-12, "log"), FIT.parameters[1]))
+    fit = best_of(record, narrow, (run_start(record, narrow, 0, None),), None)
+    assert fit.parameters[0].at_bound
+
+
+def test_a_function_is_fitted_by_its_factor(record: pd.DataFrame) -> None:
+    parameter = FitParameter("Positive electrode exchange-current density [A.m-2]", 0.2, 5.0, "log")
+    settings = replace(FIT, parameters=(parameter,), max_evaluations=4)
+    fit = best_of(record, settings, (run_start(record, settings, 0, None),), None)
+    assert fit.parameters[0].is_factor
+    assert fit.parameters[0].default == 1.0
+    assert fit.parameter_set.overrides[0].kind == "scale"
+
+
+def test_a_cycle_that_is_not_there_is_named(record: pd.DataFrame) -> None:
+    with pytest.raises(JobError, match="has no cycle 4 to fit on"):
+        Objective(record, replace(FIT, cycles=(1, 4)), None)
+
+
+def test_no_start_is_no_fit(record: pd.DataFrame) -> None:
+    with pytest.raises(JobError, match="none of the starts"):
+        best_of(record, FIT, (), None)
+
+
+def test_residuals_stay_finite_where_the_model_has_no_solution(record: pd.DataFrame) -> None:
+    residuals = Objective(record, FIT, None).residuals_mv(np.array([1e-18, 1e-19]))
+    assert np.isfinite(residuals).all()
+
+
+def test_scales_go_there_and_back() -> None:
+    values = np.array([2e-14, 3e-15])
+    np.testing.assert_allclose(from_unit(FIT.parameters, to_unit(FIT.parameters, values)), values)
+    linear = (FitParameter("x", -1.0, 3.0),)
+    assert to_unit(linear, np.array([1.0])) == pytest.approx(0.5)
+
+
+def test_more_starts_do_not_move_those_that_are_there() -> None:
+    default = np.array([3.3e-14, 4e-15])
+    few = [first_point(FIT, start, default) for start in range(3)]
+    many = [first_point(replace(FIT, starts=16), start, default) for start in range(16)]
+    np.testing.assert_array_equal(few, many[:3])
+    assert len({tuple(point) for point in many}) == 16
+    assert len({start_seed(FIT, start) for start in range(16)}) == 16

@@ -1,0 +1,169 @@
+"""Simulations: charge-true, equal to PyBaMM's documented way, and failing with a name."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pybamm
+import pytest
+from kilocell.data import columns as c
+from kilocell.data.errors import JobError
+from kilocell.data.rules import bit_of
+from kilocell.data.settings import (
+    CellSettings,
+    InitialState,
+    ModelSettings,
+    Override,
+    ParameterSetSettings,
+    SimulateSettings,
+)
+from kilocell.jobs.simulate import compare, simulate
+from records import partition, pulses
+
+
+def asked(model: str = "SPM", base: str = "Chen2020", **cell: object) -> SimulateSettings:
+    settings = CellSettings("CELL", initial_state=InitialState("soc", 0.8))
+    return SimulateSettings(
+        replace(settings, **cell),  # type: ignore[arg-type]
+        ModelSettings(model, model),
+        ParameterSetSettings(base, base),
+    )
+
+
+@pytest.mark.parametrize("model", ["SPM", "SPMe", "DFN"])
+def test_pulses_are_seen_and_agree_with_the_documented_way(model: str) -> None:
+    simulated = simulate(pulses(model), asked(model), None)
+    assert simulated.result.charge_error < 5e-4
+    assert simulated.result.rmse_mv < 0.5
+    assert list(simulated.frame.columns) == list(c.SIMULATION_COLUMNS)
+
+
+def test_the_obvious_call_would_have_lost_pulses() -> None:
+    """Why replay stops at every knot: with [0, T] alone, PyBaMM's charge is not the measured one."""
+    record = pulses()
+    time, current = record[c.TEST_TIME].to_numpy(float), record[c.CURRENT].to_numpy(float)
+    values = pybamm.ParameterValues("Chen2020")
+    values["Current function [A]"] = pybamm.Interpolant(time, -current, pybamm.t)
+    simulation = pybamm.Simulation(pybamm.lithium_ion.SPM(), parameter_values=values, solver=pybamm.IDAKLUSolver())
+    solution = simulation.solve([0, time[-1]], t_interp=time)
+    seen = solution["Discharge capacity [A.h]"].entries[-1]
+    measured = -np.trapezoid(current, time) / 3600.0
+    assert abs(seen - measured) / measured > 0.01
+
+
+def test_capacity_scales_electrodes_in_parallel_and_keeps_the_voltage() -> None:
+    double = pulses().assign(**{c.CURRENT: 2.0 * pulses()[c.CURRENT]})
+    simulated = simulate(double, asked(nominal_capacity_ah=10.0), None).result
+    assert simulated.electrodes_in_parallel == 2.0
+    assert simulated.rmse_mv < 0.5
+    assert simulated.charge_measured_ah == pytest.approx(
+        2 * np.trapezoid(pulses()[c.CURRENT], pulses()[c.TEST_TIME]) / 3600
+    )
+
+
+def test_rest_voltage_gives_the_state_it_came_from() -> None:
+    simulated = simulate(pulses(), asked(initial_state=InitialState()), None).result
+    assert simulated.initial_soc == pytest.approx(0.8, abs=1e-4)
+    assert "rest voltage" in simulated.initial_state_source
+    assert simulated.rmse_mv < 0.6
+
+
+def test_a_rest_after_the_start_is_counted_back() -> None:
+    """A record cut in the middle of its discharge starts from the later rest, less the charge before it."""
+    whole = pulses()
+    cut = whole[whole[c.TEST_TIME] >= 800.0].copy()
+    cut = cut[(cut[c.TEST_TIME] < 1000.0) | (cut[c.TEST_TIME] > 2800.0)]
+    cut[c.FLAGS] = np.where(cut[c.TEST_TIME] == 2810.0, bit_of("time_gap"), 0)
+    cut[c.TEST_TIME] -= cut[c.TEST_TIME].iloc[0]
+    result = simulate(cut.reset_index(drop=True), asked(initial_state=InitialState()), None).result
+    assert "counted back" in result.initial_state_source
+    before = 0.8 - 5.0 * 205.0 / 3600.0 / 5.0
+    assert result.initial_soc == pytest.approx(before, abs=0.03)
+
+
+def test_overrides_change_the_model_as_pybamm_would() -> None:
+    name = "Negative particle diffusivity [m2.s-1]"
+    settings = asked()
+    scaled = replace(settings, parameter_set=ParameterSetSettings("s", "Chen2020", (Override(name, "scale", 0.2),)))
+    valued = replace(settings, parameter_set=ParameterSetSettings("v", "Chen2020", (Override(name, "value", 6.6e-15),)))
+    first, second = simulate(pulses(), scaled, None), simulate(pulses(), valued, None)
+    np.testing.assert_allclose(first.frame["simulated_voltage_volt"], second.frame["simulated_voltage_volt"], atol=1e-6)
+    assert first.result.rmse_mv > 1.0
+
+
+def test_a_function_is_scaled_by_a_factor() -> None:
+    name = "Electrolyte conductivity [S.m-1]"
+    base = simulate(pulses("SPMe"), asked("SPMe"), None).frame["simulated_voltage_volt"]
+    worse = replace(asked("SPMe"), parameter_set=ParameterSetSettings("k", "Chen2020", (Override(name, "scale", 0.3),)))
+    lower = simulate(pulses("SPMe"), worse, None).frame["simulated_voltage_volt"]
+    assert (base - lower).max() > 0.005
+
+
+def test_unknown_parameter_names_the_nearest() -> None:
+    wrong = ParameterSetSettings("w", "Chen2020", (Override("Negative particle difusivity [m2.s-1]", "value", 1.0),))
+    with pytest.raises(JobError, match="did you mean 'Negative particle diffusivity"):
+        simulate(pulses(), replace(asked(), parameter_set=wrong), None)
+
+
+def test_a_cell_that_leaves_the_range_is_no_result() -> None:
+    """Twice the set's capacity is taken out: the solver says nothing, kilocell does."""
+    time = np.arange(0.0, 7201.0, 10.0)
+    record = partition(time, np.where(time > 60.0, -5.0, 0.0), np.full(len(time), 3.7))
+    with pytest.raises(JobError, match="stoichiometry left the range 0 to 1 at") as caught:
+        simulate(record, asked(), None)
+    assert caught.value.code == "left_range"
+
+
+def test_a_rest_voltage_of_another_chemistry_is_refused() -> None:
+    time = np.arange(0.0, 100.0, 10.0)
+    record = partition(time, np.zeros(len(time)), np.full(len(time), 2.0))
+    with pytest.raises(JobError, match=r"outside the set's window of 2.5 to 4.2 V"):
+        simulate(record, asked(initial_state=InitialState()), None)
+
+
+def test_a_record_at_rest_simulates() -> None:
+    time = np.arange(0.0, 3600.0, 60.0)
+    current = 1e-5 * np.random.default_rng(0).standard_normal(len(time))
+    record = partition(time, current, np.full(len(time), 3.9))
+    result = simulate(record, asked(initial_state=InitialState()), None).result
+    assert result.rmse_mv < 1.0
+
+
+def test_comparison_by_cycle_finds_the_worst_and_ignores_what_was_not_measured() -> None:
+    error = np.array([0.001, -0.003, np.nan, 0.002])
+    whole, first, second = compare(np.array([0.0, 1.0, 2.0, 3.0]), error, np.array([1, 1, 2, 2], np.int32))
+    assert (whole.cycle_count, first.cycle_count, second.cycle_count) == (0, 1, 2)
+    assert (whole.samples, second.samples) == (3, 1)
+    assert whole.worst_mv == pytest.approx(-3.0)
+    assert whole.worst_time_second == 1.0
+    assert first.rmse_mv == pytest.approx(np.sqrt(5.0))
+    assert first.bias_mv == pytest.approx(-1.0)
+
+
+def test_temperature_comes_from_setting_measurement_or_set() -> None:
+    results = [
+        simulate(pulses(), asked(temperature_celsius=10.0), 20.0).result,
+        simulate(pulses(), asked(), 20.0).result,
+        simulate(pulses(), asked(), None).result,
+    ]
+    assert [round(r.temperature_celsius, 2) for r in results] == [10.0, 20.0, 25.0]
+
+
+@pytest.mark.slow
+def test_real_lgm50_at_half_c(shared_data: object) -> None:
+    """0.5C at 25 °C, default Chen2020: charge-true, and an error that is the parameters' and not the replay's."""
+    from pathlib import Path
+
+    from kilocell.data.readers import guess_settings, read_raw
+    from kilocell.data.settings import CleanSettings
+    from kilocell.jobs.clean import clean
+
+    path = Path(str(shared_data)) / "lgm50_digatron" / "25degC" / "Cell785_0p5C_25degC.csv"
+    raw = read_raw(path, guess_settings(path))
+    samples: pd.DataFrame = clean(raw, "Cell785", CleanSettings(nominal_capacity_ah=5.0)).samples
+    settings = asked("SPMe", nominal_capacity_ah=5.0, initial_state=InitialState(), temperature_celsius=25.0)
+    result = simulate(samples, settings, None).result
+    assert result.charge_error < 5e-4
+    assert 70.0 < result.rmse_mv < 82.0
