@@ -60,9 +60,14 @@ def write_frame(store: Store, path: Path, frame: pd.DataFrame, metadata: dict[st
 def write_receipt(store: Store, receipt: Receipt) -> Path:
     """Write a job's receipt, after all of its files are in place; return its path."""
     path = store.receipt(receipt.kind, receipt.cell_id, receipt.label)
-    write_atomically(path, lambda temporary: _write_text(temporary, to_json(receipt) + "\n"))
+    write_text(path, to_json(receipt) + "\n")
     return path
 
 
-def _write_text(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
+def write_text(path: Path, text: str) -> int:
+    """Write a text file (UTF-8) whole; return its size in bytes."""
+
+    def write(temporary: Path) -> None:
+        temporary.write_text(text, encoding="utf-8")
+
+    return write_atomically(path, write)

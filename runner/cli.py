@@ -1,0 +1,264 @@
+"""The command line. Commands are short: they read options, call another room, and print."""
+
+from __future__ import annotations
+
+import importlib.resources
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .. import __version__
+from ..data.errors import KilocellError, UsageError
+from . import options
+from .table import as_json, table
+
+if TYPE_CHECKING:
+    from .campaign import Campaign
+    from .run import RunSummary
+
+DEFAULT_CAMPAIGN = Path("campaign.toml")
+DEMO_STORE = Path("kilocell-demo")
+
+
+class Terminated(BaseException):
+    """SIGTERM came; raised in the main thread so that workers and cluster jobs are stopped on the way out."""
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("--verbose", "-v", is_flag=True, help="Show tracebacks and the workers' logs.")
+@click.version_option(__version__, message="kilocell %(version)s")
+@click.pass_context
+def cli(context: click.Context, verbose: bool) -> None:
+    """From raw cycling data of many cells to clean data, simulations, fits and a catalog.
+
+    \b
+    kilocell demo                       try it on five cells that come with it
+    kilocell init data/*.csv            write a campaign file for your own data
+    kilocell run campaign.toml          do all that is not done yet
+    """
+    context.obj = {"verbose": verbose}
+
+
+@cli.command()
+@click.argument("paths", nargs=-1, required=True)
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), default=DEFAULT_CAMPAIGN, show_default=True)
+def init(paths: tuple[str, ...], out: Path) -> None:
+    """Write a campaign file for raw files, folders or globs; columns, cells and capacities are guessed."""
+    from .init import write_campaign
+
+    write_campaign(list(paths), out)
+    click.echo(f"wrote {out}; look at it, then: kilocell plan {out}")
+
+
+def _stage_command(name: str, text: str) -> None:
+    """Define ``run`` and its parts, which differ only in the jobs they choose."""
+
+    @cli.command(name, help=text)
+    @options.campaign_argument
+    @options.store_option
+    @options.cell_option
+    @options.cluster_options
+    @options.quiet_option
+    @options.json_option
+    @click.option("--plots/--no-plots", default=name == "run", help="Draw figures at the end.", show_default=True)
+    def command(
+        campaign: Path | None,
+        store: Path | None,
+        cells: tuple[str, ...],
+        quiet: bool,
+        json_: bool,
+        plots: bool,
+        **cluster: Any,
+    ) -> None:
+        loaded = _campaign(campaign, store)
+        _run(loaded, name, cells, cluster, quiet=quiet, json_=json_, plots=plots)
+
+
+_stage_command("run", "Clean, simulate and fit all that is not done yet, and draw the figures.")
+_stage_command("clean", "Only clean.")
+_stage_command("simulate", "Clean and simulate, without fits.")
+_stage_command("fit", "Clean and fit, and simulate with what was fitted.")
+
+
+@cli.command()
+@options.campaign_argument
+@options.store_option
+@options.json_option
+@click.option("--all", "everything", is_flag=True, help="List the jobs that are done, too.")
+def plan(campaign: Path | None, store: Path | None, json_: bool, everything: bool) -> None:
+    """Show what would run, and why; nothing is written."""
+    from .run import scan_and_plan
+
+    loaded = _campaign(campaign, store)
+    _, jobs = scan_and_plan(loaded, sys.stderr)
+    waiting = [job for job in jobs if job.reason]
+    headings = ("stage", "cell", "label", "why")
+    rows = [(job.stage, job.cell_id, job.label, job.reason or "done") for job in (jobs if everything else waiting)]
+    if json_:
+        click.echo(as_json(headings, rows))
+        return
+    if rows:
+        click.echo(table(headings, rows))
+    click.echo(f"{len(waiting)} of {len(jobs)} jobs would run; store {loaded.store}")
+
+
+@cli.command()
+@options.store_option
+@options.json_option
+def status(store: Path | None, json_: bool) -> None:
+    """Show how far a store is: jobs by stage, what failed and why, and the last run."""
+    from .show import show_status
+
+    show_status(_store_root(store), json_)
+
+
+@cli.command()
+@options.store_option
+@options.json_option
+def results(store: Path | None, json_: bool) -> None:
+    """Show the table of results: each cell with each model and its RMSE."""
+    from .show import show_results
+
+    show_results(_store_root(store), json_)
+
+
+@cli.command()
+@click.argument("statement")
+@options.store_option
+@options.json_option
+def sql(statement: str, store: Path | None, json_: bool) -> None:
+    """Ask the catalog: kilocell sql "SELECT cell_id, model, rmse_mv FROM simulations". Read-only."""
+    from .show import show_select
+
+    show_select(_store_root(store), statement, json_)
+
+
+@cli.command()
+@options.store_option
+@click.option("--cell", "cells", multiple=True, metavar="CELL", help="Draw this cell; may be repeated.")
+@click.option("--cycles", default="", metavar="RANGE", help="Cycles, such as 1-3,5 or last [default: all].")
+@click.option("--model", "models", multiple=True, metavar="MODEL", help="Only this model; may be repeated.")
+@click.option("--parameter-set", "parameter_sets", multiple=True, metavar="SET", help="Only this parameter set.")
+@click.option("--fit", "fit_name", metavar="FIT", help="Draw this fit of the cell.")
+def plot(
+    store: Path | None,
+    cells: tuple[str, ...],
+    cycles: str,
+    models: tuple[str, ...],
+    parameter_sets: tuple[str, ...],
+    fit_name: str | None,
+) -> None:
+    """Draw measured and simulated voltage of cells; without --cell, the overview of all."""
+    from .show import draw
+
+    for path in draw(_store_root(store), cells, cycles, models, parameter_sets, fit_name):
+        click.echo(path)
+
+
+@cli.command()
+@click.option("--cells", type=click.IntRange(1), default=5, show_default=True, help="Number of cells.")
+@click.option("--seed", type=int, default=7, show_default=True, help="Same seed, same data.")
+@click.option("--layout", type=click.Choice(["long", "files"]), default="long", show_default=True)
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path("synthetic"), show_default=True)
+@options.quiet_option
+def synthesize(cells: int, seed: int, layout: str, out: Path, quiet: bool) -> None:
+    """Make raw cycling data of synthetic cells, with a lab's defects and the truth beside it."""
+    from .show import make_synthetic
+
+    make_synthetic(out, cells, seed, layout, None if quiet else sys.stderr)
+
+
+@cli.command()
+@click.option("--store", type=click.Path(path_type=Path, file_okay=False), default=DEMO_STORE, show_default=True)
+@options.cluster_options
+@options.quiet_option
+@options.json_option
+def demo(store: Path, quiet: bool, json_: bool, **cluster: Any) -> None:
+    """Run everything on the five cells that come with kilocell."""
+    with importlib.resources.as_file(importlib.resources.files("kilocell.data") / "campaign.toml") as path:
+        loaded = _campaign(path, store)
+        _run(loaded, "run", (), cluster, quiet=quiet, json_=json_, plots=True)
+
+
+@cli.command()
+@options.json_option
+def version(json_: bool) -> None:
+    """Show the versions of kilocell and of what its results depend on."""
+    from .show import show_versions
+
+    show_versions(json_)
+
+
+def _campaign(path: Path | None, store: Path | None) -> Campaign:
+    from .campaign import load_campaign
+    from .run import with_store
+
+    if path is None and not DEFAULT_CAMPAIGN.is_file():
+        raise UsageError(f"no {DEFAULT_CAMPAIGN} here; name a campaign file, or write one: kilocell init RAW_FILES")
+    return with_store(load_campaign(path or DEFAULT_CAMPAIGN), store)
+
+
+def _store_root(store: Path | None) -> Path:
+    """The store that is meant: --store, else that of ./campaign.toml, else ./store, else the demo's."""
+    if store is not None:
+        return store
+    if DEFAULT_CAMPAIGN.is_file():
+        import tomllib
+
+        try:
+            return Path(str(tomllib.loads(DEFAULT_CAMPAIGN.read_text(encoding="utf-8")).get("store", "store")))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise UsageError(f"{DEFAULT_CAMPAIGN}: {error}") from error
+    return next((root for root in (Path("store"), DEMO_STORE) if root.is_dir()), Path("store"))
+
+
+def _run(
+    campaign: Campaign,
+    command: str,
+    cells: tuple[str, ...],
+    cluster: dict[str, Any],
+    *,
+    quiet: bool,
+    json_: bool,
+    plots: bool,
+) -> None:
+    from .run import command_line, run_campaign
+    from .show import show_end
+
+    settings = options.cluster_settings(campaign.cluster, cluster)
+    out = None if quiet else sys.stderr
+    summary: RunSummary = run_campaign(campaign, settings, command, cells, out, command_line())
+    show_end(campaign.store, summary, out, json_=json_, quiet=quiet, plots=plots)
+    raise SystemExit(summary.exit_code)
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    raise Terminated
+
+
+def main() -> None:
+    """Entry point: exit codes 0 all done, 1 some failed, 2 usage, 130 and 143 interrupted."""
+    signal.signal(signal.SIGTERM, _terminate)
+    verbose = "-v" in sys.argv[1:] or "--verbose" in sys.argv[1:]
+    try:
+        raise SystemExit(cli.main(standalone_mode=False) or 0)
+    except click.ClickException as error:
+        error.show()
+        raise SystemExit(2) from None
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted; what is done is kept, run again to go on", err=True)
+        raise SystemExit(130) from None
+    except Terminated:
+        click.echo("terminated; what is done is kept, run again to go on", err=True)
+        raise SystemExit(143) from None
+    except KilocellError as error:
+        if verbose:
+            raise
+        click.echo(f"kilocell: {error}", err=True)
+        raise SystemExit(2 if isinstance(error, UsageError) else 1) from None
+    except BrokenPipeError:
+        raise SystemExit(0) from None

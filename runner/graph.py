@@ -1,0 +1,75 @@
+"""Jobs as one Dask graph, and their outcomes as they come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from dask.highlevelgraph import HighLevelGraph, MaterializedLayer
+from distributed import Client, Future, KilledWorker, as_completed
+
+from .plan import Job, Key
+from .tasks import Outcome, record_death, run_job
+
+PRIORITIES = {"split": 0, "clean": 0, "simulate": 1, "start": 1, "fit": 2}
+"""Higher first: what needs results goes before new cells, so that cells finish one after another."""
+
+
+def build_graph(jobs: Sequence[Job], store_root: str) -> HighLevelGraph:
+    """Turn jobs into a graph of one layer a stage; keys are (stage, cell_id, label).
+
+    A job that is needed but not among ``jobs`` is done already and no edge is drawn to it.
+    """
+    here = {job.key for job in jobs}
+    stage_of = {job.key: job.stage for job in jobs}
+    layers: dict[str, dict[Key, Any]] = {}
+    needs: dict[str, set[str]] = {}
+    priority = {}
+    for job in jobs:
+        before = [key for key in job.needs if key in here]
+        layers.setdefault(job.stage, {})[job.key] = (run_job, store_root, job, *before)
+        needs.setdefault(job.stage, set()).update(stage_of[key] for key in before if stage_of[key] != job.stage)
+        priority[job.stage] = PRIORITIES[job.kind]
+    made = {
+        stage: MaterializedLayer(tasks, annotations={"stage": stage, "priority": priority[stage]})
+        for stage, tasks in layers.items()
+    }
+    return HighLevelGraph(made, needs)
+
+
+def stream(client: Client, jobs: Sequence[Job], store_root: str) -> Iterator[Outcome]:
+    """Run jobs on the client's workers and give each outcome as soon as it is there.
+
+    A job whose worker died too often becomes a failed outcome with a receipt written here. When the caller stops
+    early, jobs that have not begun are cancelled.
+    """
+    by_key = {job.key: job for job in jobs}
+    graph = build_graph(jobs, store_root)
+    futures: list[Future] = client.get(graph, list(by_key), sync=False)
+    waiting = set(futures)
+    try:
+        for future in as_completed(futures):
+            yield _outcome(future, by_key[future.key], store_root)
+            waiting.discard(future)
+            future.release()
+    finally:
+        if waiting:
+            client.cancel(list(waiting), force=True)
+
+
+def _outcome(future: Future, job: Job, store_root: str) -> Outcome:
+    if future.status == "finished":
+        outcome: Outcome = future.result()
+        return outcome
+    error = future.exception() if future.status == "error" else None
+    if isinstance(error, KilledWorker):
+        died = str(error.task) == str(future.key)
+        reason = (
+            f"its worker died {error.allowed_failures + 1} times (out of memory, or a crash in the solver); "
+            "raise --memory-limit or use fewer workers"
+            if died
+            else f"an earlier job of the cell failed: {error.task}"
+        )
+        return record_death(store_root, job, reason, "worker_died" if died else "earlier_job")
+    words = f"{type(error).__name__}: {error}" if error is not None else f"the scheduler says {future.status}"
+    return record_death(store_root, job, words, "scheduler")

@@ -1,0 +1,60 @@
+"""Options that several commands share, defined once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from ..data.settings import ClusterSettings
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+campaign_argument = click.argument(
+    "campaign", required=False, type=click.Path(path_type=Path, dir_okay=False), metavar="[CAMPAIGN]"
+)
+store_option = click.option(
+    "--store",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar="KILOCELL_STORE",
+    help="The store's folder [default: the campaign's].",
+)
+cell_option = click.option("--cell", "cells", multiple=True, metavar="CELL", help="Only this cell; may be repeated.")
+json_option = click.option("--json", "json_", is_flag=True, help="Print JSON instead of a table.")
+quiet_option = click.option("--quiet", "-q", is_flag=True, help="Print results and errors only.")
+
+_CLUSTER_OPTIONS = (
+    click.option("--cluster", metavar="KIND", help="local, slurm, or a scheduler's address such as tcp://HOST:PORT."),
+    click.option("--workers", type=click.IntRange(1), help="Worker processes on this machine [default: one a core]."),
+    click.option("--threads-per-worker", type=click.IntRange(1), help="Threads in each worker [default: 1]."),
+    click.option("--memory-limit", metavar="SIZE", help="Memory of each worker, such as 4GiB [default: auto]."),
+    click.option(
+        "--dashboard-address",
+        metavar="HOST:PORT",
+        help="Dask's dashboard [default: 127.0.0.1:8787, the next free port when taken], or none.",
+    ),
+    click.option("--jobs", type=click.IntRange(1), help="Slurm: number of jobs."),
+    click.option("--cores", type=click.IntRange(1), help="Slurm: cores, and so workers, in each job."),
+    click.option("--memory", metavar="SIZE", help="Slurm: memory of each job, such as 4GiB."),
+    click.option("--walltime", metavar="HH:MM:SS", help="Slurm: time limit of each job."),
+    click.option("--partition", metavar="NAME", help="Slurm: partition."),
+    click.option("--account", metavar="NAME", help="Slurm: account."),
+)
+
+
+def cluster_options(command: Command) -> Command:
+    """Add the options that say where jobs run."""
+    for option in reversed(_CLUSTER_OPTIONS):
+        command = option(command)
+    return command
+
+
+def cluster_settings(settings: ClusterSettings, given: dict[str, Any]) -> ClusterSettings:
+    """The campaign's cluster settings with those of the command line, which win."""
+    changed = {name: value for name, value in given.items() if value is not None and name != "cluster"}
+    if given.get("cluster") is not None:
+        changed["kind"] = given["cluster"]
+    return replace(settings, **changed)

@@ -1,0 +1,232 @@
+"""The plan: which jobs a campaign needs, which of them are done, and why the others would run.
+
+A job's digest covers all that its result depends on: the bytes of its sources, its settings, its own version and
+the versions of PyBaMM and of the jobs before it. It is known before anything runs, so a plan costs no work.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ..data.codec import digest
+from ..data.settings import (
+    CleanSettings,
+    FitSettings,
+    ParameterSetSettings,
+    SimulateSettings,
+    SourceFile,
+)
+from ..data.values import JobKind, Receipt
+from ..parquet_store.layout import Store
+from ..parquet_store.read import is_valid, read_receipt
+from .campaign import Campaign
+
+JOB_VERSIONS: Mapping[JobKind, int] = {"split": 1, "clean": 1, "simulate": 1, "start": 1, "fit": 1}
+"""Part of each job's digest: raise one when the same settings give another result."""
+
+Key = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CellSource:
+    """One file of a cell; ``split`` where the file holds several cells and was split first."""
+
+    file: SourceFile
+    split: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SplitWork:
+    """Split one raw file of several cells."""
+
+    file: SourceFile
+
+
+@dataclass(frozen=True, slots=True)
+class CleanWork:
+    """Clean one cell from its files."""
+
+    sources: tuple[CellSource, ...]
+    settings: CleanSettings
+
+
+@dataclass(frozen=True, slots=True)
+class SimulateWork:
+    """Simulate a cell; ``fit_label`` names the fit whose parameter set it takes, if any."""
+
+    settings: SimulateSettings
+    fit_label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StartWork:
+    """Run one start of a fit."""
+
+    settings: FitSettings
+    start: int
+
+
+@dataclass(frozen=True, slots=True)
+class FitWork:
+    """Take the best of a fit's starts."""
+
+    settings: FitSettings
+
+
+Work = SplitWork | CleanWork | SimulateWork | StartWork | FitWork
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One job: what to do, under which digest, after which others.
+
+    Args:
+        stage: what the dashboard and progress bars group by, such as ``simulate-SPMe``.
+        needs: keys of the jobs before it.
+        reason: why it has to run; ``""`` = it is done.
+    """
+
+    kind: JobKind
+    cell_id: str
+    label: str
+    stage: str
+    digest: str
+    work: Work
+    needs: tuple[Key, ...] = ()
+    reason: str = ""
+
+    @property
+    def key(self) -> Key:
+        """The job's name in the graph, as the dashboard shows it: stage, cell, label."""
+        return (self.stage, self.cell_id, self.label)
+
+
+@dataclass(frozen=True, slots=True)
+class ScannedSource:
+    """A raw file with the cells it holds."""
+
+    file: SourceFile
+    cell_ids: tuple[str, ...]
+
+
+def version_of(package: str) -> str:
+    """The installed version of a package, without importing it."""
+    return importlib.metadata.version(package)
+
+
+def plan_jobs(campaign: Campaign, sources: Sequence[ScannedSource], store: Store) -> tuple[Job, ...]:
+    """List every job of a campaign, each before those that need it, with the reason why it has to run.
+
+    Args:
+        sources: the campaign's files, scanned.
+    """
+    wanted = list(_jobs(campaign, sources))
+    running: set[Key] = set()
+    planned = []
+    for job in wanted:
+        reason = _reason(store, job, running)
+        if reason:
+            running.add(job.key)
+        planned.append(replace(job, reason=reason))
+    return tuple(planned)
+
+
+def cells_of(sources: Sequence[ScannedSource]) -> tuple[str, ...]:
+    """All cells, in the order of files and of their first rows."""
+    return tuple(dict.fromkeys(cell_id for source in sources for cell_id in source.cell_ids))
+
+
+def _reason(store: Store, job: Job, running: set[Key]) -> str:
+    receipt = read_receipt(store.receipt(job.kind, job.cell_id, job.label))
+    if is_valid(store, receipt, job.digest):
+        return ""
+    if receipt is None:
+        return "never done"
+    if receipt.digest != job.digest:
+        return "an earlier job runs again" if any(key in running for key in job.needs) else "settings or input changed"
+    if receipt.status == "failed":
+        return f"failed before: {receipt.reason}"
+    if receipt.status == "skipped":
+        return "skipped before"
+    return "its files are gone or changed"
+
+
+def _jobs(campaign: Campaign, sources: Sequence[ScannedSource]) -> Iterator[Job]:
+    for source in sources:
+        if len(source.cell_ids) > 1:
+            yield _split_job(source)
+    for cell_id in cells_of(sources):
+        cleaning = _clean_job(campaign, cell_id, sources)
+        yield cleaning
+        yield from _simulations(campaign, cell_id, cleaning)
+        yield from _fits(campaign, cell_id, cleaning)
+
+
+def _split_job(source: ScannedSource) -> Job:
+    work = SplitWork(source.file)
+    # The path is not part of the digest: a file that moved is the same file.
+    job_digest = digest("split", JOB_VERSIONS["split"], source.file.digest, source.file.settings)
+    return Job("split", Path(source.file.path).name, source.file.digest[:16], "split", job_digest, work)
+
+
+def _clean_job(campaign: Campaign, cell_id: str, sources: Sequence[ScannedSource]) -> Job:
+    mine = [source for source in sources if cell_id in source.cell_ids]
+    cell_sources = tuple(CellSource(source.file, len(source.cell_ids) > 1) for source in mine)
+    settings = campaign.clean_settings(cell_id, mine[0].file.settings.current_sign)
+    files = [(source.file.digest, source.file.settings) for source in mine]
+    parts = [part for file in files for part in file]
+    job_digest = digest("clean", JOB_VERSIONS["clean"], cell_id, settings, *parts)
+    needs = tuple(_split_job(source).key for source in mine if len(source.cell_ids) > 1)
+    return Job("clean", cell_id, "clean", "clean", job_digest, CleanWork(cell_sources, settings), needs)
+
+
+def _simulations(campaign: Campaign, cell_id: str, cleaning: Job) -> Iterator[Job]:
+    cell = campaign.cell(cell_id)
+    for model in campaign.models:
+        for parameter_set in campaign.parameter_sets(cell_id):
+            settings = SimulateSettings(cell, model, parameter_set)
+            yield _simulate_job(SimulateWork(settings), cleaning.digest, (cleaning.key,))
+
+
+def _simulate_job(work: SimulateWork, before: str, needs: tuple[Key, ...]) -> Job:
+    settings = work.settings
+    job_digest = digest("simulate", JOB_VERSIONS["simulate"], version_of("pybamm"), before, settings)
+    stage = f"simulate-{settings.model.name}"
+    return Job("simulate", settings.cell.cell_id, settings.label, stage, job_digest, work, needs)
+
+
+def _fits(campaign: Campaign, cell_id: str, cleaning: Job) -> Iterator[Job]:
+    for settings in campaign.fits(cell_id):
+        starts = [_start_job(settings, start, cleaning) for start in range(settings.starts)]
+        yield from starts
+        fit_digest = digest("fit", JOB_VERSIONS["fit"], *(job.digest for job in starts))
+        needs = (cleaning.key, *(job.key for job in starts))
+        stage = f"fit-{settings.name}"
+        fit = Job("fit", cell_id, settings.name, stage, fit_digest, FitWork(settings), needs)
+        yield fit
+        base = settings.parameter_set
+        fitted = ParameterSetSettings(f"{base.name}+{settings.name}", base.base)
+        work = SimulateWork(SimulateSettings(settings.cell, settings.model, fitted), settings.name)
+        yield _simulate_job(work, fit_digest, (cleaning.key, fit.key))
+
+
+def _start_job(settings: FitSettings, start: int, cleaning: Job) -> Job:
+    # The number of starts is not part of it: more starts can be added without repeating the old ones.
+    alone = replace(settings, starts=0)
+    job_digest = digest("start", JOB_VERSIONS["start"], version_of("pybamm"), cleaning.digest, alone, start)
+    label = f"{settings.name}-{start}"
+    stage = f"start-{settings.name}"
+    return Job("start", settings.cell.cell_id, label, stage, job_digest, StartWork(settings, start), (cleaning.key,))
+
+
+def fit_starts(jobs: Sequence[Job], fit: Job) -> tuple[Job, ...]:
+    """The start jobs that a fit job takes the best of."""
+    return tuple(job for job in jobs if job.kind == "start" and job.key in fit.needs)
+
+
+def earlier_receipt(store: Store, kind: JobKind, cell_id: str, label: str) -> Receipt | None:
+    """The receipt of another job of the same cell."""
+    return read_receipt(store.receipt(kind, cell_id, label))

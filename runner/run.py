@@ -1,0 +1,210 @@
+"""One run of a campaign, from the scan of its files to the last receipt in the catalog."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import secrets
+import socket
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TextIO
+
+from ..data.codec import digest
+from ..data.errors import UsageError
+from ..data.settings import ClusterSettings
+from ..data.values import JobKind
+from ..parquet_store.layout import Store
+from ..parquet_store.write import write_text
+from ..sqlite.catalog import Catalog
+from .campaign import Campaign
+from .lock import only_run
+from .plan import Job, cells_of, plan_jobs, version_of
+from .progress import Progress
+from .record import Recorder, record_found
+from .scan import ScannedSource, record_sources, scan_sources
+
+STAGE_KINDS: dict[str, tuple[JobKind, ...]] = {
+    "clean": ("split", "clean"),
+    "simulate": ("split", "clean", "simulate"),
+    "fit": ("split", "clean", "start", "fit", "simulate"),
+    "run": ("split", "clean", "simulate", "start", "fit"),
+}
+"""Which kinds of jobs each command runs; ``fit`` simulates only fitted parameter sets."""
+
+RECORDED_VERSIONS = ("kilocell", "pybamm", "dask", "distributed", "numpy", "scipy", "pandas", "pyarrow")
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """How a run ended: numbers of jobs by status, of those that were done before, and the catalog's run_id."""
+
+    run_id: int
+    done: int
+    failed: int
+    skipped: int
+    done_before: int
+
+    @property
+    def exit_code(self) -> int:
+        """0 when all is done, 1 when some failed."""
+        return 1 if self.failed or self.skipped else 0
+
+
+def scan_and_plan(campaign: Campaign, out: TextIO | None) -> tuple[tuple[ScannedSource, ...], tuple[Job, ...]]:
+    """Scan a campaign's files, check that every cell it names is there, and plan; nothing is written.
+
+    Raises:
+        UsageError: no file can be read, or the campaign names a cell or parameter that is not there.
+    """
+    store = Store(campaign.store)
+
+    def report(text: str) -> None:
+        if out is not None:
+            out.write(f"cannot read {text}\n")
+
+    sources = scan_sources(campaign.sources, store.catalog, report)
+    cells = cells_of(sources)
+    campaign.check_cells(cells)
+    check_parameter_names(campaign, cells)
+    return sources, plan_jobs(campaign, sources, store)
+
+
+def check_parameter_names(campaign: Campaign, cells: Sequence[str]) -> None:
+    """Check the names of fitted and varied parameters against PyBaMM's sets; imports PyBaMM only if there are any."""
+    from .campaign import check_parameters
+
+    fitted = any(campaign.fits(cell_id) for cell_id in cells)
+    varied = any(s.overrides for cell_id in cells for s in campaign.parameter_sets(cell_id))
+    if fitted or varied:
+        from ..jobs.parameters import parameter_names
+
+        check_parameters(campaign, parameter_names)
+
+
+def of_stage(jobs: Sequence[Job], command: str) -> tuple[Job, ...]:
+    """The jobs that a command (``clean``, ``simulate``, ``fit``, ``run``) is about, with those they need."""
+    kinds = STAGE_KINDS[command]
+    chosen = [job for job in jobs if job.kind in kinds]
+    if command == "simulate":
+        chosen = [job for job in chosen if not getattr(job.work, "fit_label", "")]
+    if command == "fit":
+        chosen = [job for job in chosen if job.kind != "simulate" or getattr(job.work, "fit_label", "")]
+    return tuple(chosen)
+
+
+def of_cells(jobs: Sequence[Job], cells: Sequence[str]) -> tuple[Job, ...]:
+    """The jobs of some cells, with the splits of files that they need; all where no cell is named.
+
+    Raises:
+        UsageError: a cell is not in the campaign; the nearest name is given.
+    """
+    if not cells:
+        return tuple(jobs)
+    known = {job.cell_id for job in jobs if job.kind == "clean"}
+    for cell_id in cells:
+        if cell_id not in known:
+            near = difflib.get_close_matches(cell_id, known, 1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise UsageError(f"the campaign has no cell {cell_id!r}{hint}")
+    chosen = [job for job in jobs if job.cell_id in cells]
+    needed = {key for job in chosen for key in job.needs}
+    return tuple(job for job in jobs if job.cell_id in cells or job.key in needed)
+
+
+def run_campaign(
+    campaign: Campaign,
+    cluster: ClusterSettings,
+    command: str,
+    cells: Sequence[str],
+    out: TextIO | None,
+    command_line: Sequence[str],
+) -> RunSummary:
+    """Run what is not done yet of a campaign and record it.
+
+    Args:
+        command: which stages, see ``STAGE_KINDS``.
+        cells: only these; empty = all.
+        out: where progress goes; ``None`` = nowhere.
+        command_line: recorded with the run.
+
+    Raises:
+        UsageError: the campaign, the store or the cluster cannot be worked with; nothing was run.
+    """
+    store = Store(campaign.store)
+    with only_run(store.root), Catalog.open(store.catalog) as catalog:
+        sources, planned = scan_and_plan(campaign, out)
+        jobs = of_cells(of_stage(planned, command), cells)
+        campaign_id = _record_campaign(catalog, store, campaign, sources)
+        record_found(catalog, store, jobs)
+        versions = {name: version_of(name) for name in RECORDED_VERSIONS}
+        run_id = catalog.begin_run(" ".join(command_line), socket.gethostname(), os.getpid(), versions, campaign_id)
+        waiting = [job for job in jobs if job.reason]
+        counts: Counter[str] = Counter()
+        try:
+            if waiting:
+                _run_jobs(catalog, store, run_id, waiting, cluster, counts, out)
+        except BaseException:
+            catalog.end_run(run_id, 130, "interrupted")
+            raise
+        summary = RunSummary(run_id, counts["done"], counts["failed"], counts["skipped"], len(jobs) - len(waiting))
+        catalog.end_run(run_id, summary.exit_code, "failed" if summary.exit_code else "done")
+    return summary
+
+
+def _record_campaign(catalog: Catalog, store: Store, campaign: Campaign, sources: Sequence[ScannedSource]) -> int:
+    write_text(store.root / "campaign.toml", campaign.text)
+    with catalog.transaction():
+        campaign_id = catalog.put_campaign(campaign.name, str(campaign.path), campaign.text, digest(campaign.text))
+        record_sources(catalog, sources)
+        for cell_id in cells_of(sources):
+            catalog.put_cell(campaign.cell(cell_id), campaign.parameter_sets(cell_id))
+        for model in campaign.models:
+            catalog.put_model(model)
+    return campaign_id
+
+
+def _run_jobs(
+    catalog: Catalog,
+    store: Store,
+    run_id: int,
+    jobs: Sequence[Job],
+    cluster: ClusterSettings,
+    counts: Counter[str],
+    out: TextIO | None,
+) -> None:
+    # Dask is imported here, so that commands which only read never pay for it.
+    from .cluster import open_cluster
+    from .graph import stream
+
+    recorder = Recorder(catalog, store, run_id, jobs)
+    stages = Counter(job.stage for job in jobs)
+    progress = Progress(stages.items(), out)
+    name = f"kilocell-{secrets.token_hex(3)}"
+    with open_cluster(cluster, name, store.root / "logs" / "workers", progress.say) as workers:
+        if workers.dashboard:
+            progress.say(f"dashboard  {workers.dashboard}")
+        progress.say(f"running    {len(jobs)} jobs on {workers.description}")
+        try:
+            for outcome in stream(workers.client, jobs, str(store.root)):
+                counts[outcome.status] += 1
+                recorder.add(outcome)
+                if outcome.status == "failed":
+                    progress.say(f"failed     {' '.join(outcome.key)}: {outcome.reason}")
+                progress.add(outcome)
+        finally:
+            recorder.flush()
+            progress.close()
+
+
+def with_store(campaign: Campaign, store: Path | None) -> Campaign:
+    """The campaign with another store, if one is given."""
+    return campaign if store is None else replace(campaign, store=store.absolute())
+
+
+def command_line() -> list[str]:
+    """The command as it was typed."""
+    return [Path(sys.argv[0]).name, *sys.argv[1:]]

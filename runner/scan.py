@@ -1,0 +1,73 @@
+"""The campaign's raw files: their digests and the cells they hold, read again only when they changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from ..data import readers
+from ..data.errors import ReadError, UsageError
+from ..data.settings import SourceFile, SourceSettings
+from ..sqlite import queries
+from ..sqlite.catalog import Catalog
+from .plan import ScannedSource
+
+Cache = dict[tuple[str, int, int], tuple[str, tuple[str, ...]]]
+
+
+def scan_sources(
+    sources: Sequence[tuple[Path, SourceSettings]], catalog: Path, report: Callable[[str], None]
+) -> tuple[ScannedSource, ...]:
+    """Find digest and cells of each raw file; files that the catalog knows, by size and time, are not read again.
+
+    Args:
+        sources: the campaign's files with how to read them.
+        catalog: the store's catalog; may be absent.
+        report: told of each file that cannot be read; such files hold no cells and the others go on.
+
+    Raises:
+        UsageError: no file can be read at all.
+    """
+    caches: dict[SourceSettings, Cache] = {}
+    scanned = []
+    failures = []
+    for path, settings in sources:
+        if settings not in caches:
+            caches[settings] = _cache(catalog, settings)
+        try:
+            scanned.append(_scan(path, settings, caches[settings]))
+        except ReadError as error:
+            failures.append(str(error))
+        except OSError as error:
+            failures.append(f"{path}: {error.strerror}")
+    for failure in failures:
+        report(failure)
+    if not scanned:
+        raise UsageError("none of the raw files can be read:\n  " + "\n  ".join(failures))
+    return tuple(scanned)
+
+
+def record_sources(catalog: Catalog, scanned: Sequence[ScannedSource]) -> None:
+    """Write the scanned files into the catalog, for the next scan to find them."""
+    with catalog.transaction():
+        for source in scanned:
+            catalog.put_source(source.file, source.cell_ids, Path(source.file.path).stat().st_mtime_ns)
+
+
+def _scan(path: Path, settings: SourceSettings, cache: Cache) -> ScannedSource:
+    status = path.stat()
+    known = cache.get((str(path), status.st_size, status.st_mtime_ns))
+    if known is not None and known[1]:
+        digest, cell_ids = known
+        return ScannedSource(SourceFile(str(path), status.st_size, digest, settings), cell_ids)
+    return ScannedSource(readers.source_file(path, settings), readers.cell_ids(path, settings))
+
+
+def _cache(catalog: Path, settings: SourceSettings) -> Cache:
+    if not catalog.is_file():
+        return {}
+    connection = queries.connect(catalog)
+    try:
+        return queries.source_cache(connection, settings)
+    finally:
+        connection.close()

@@ -1,0 +1,191 @@
+"""What commands print: tables of the catalog, the end of a run, figures and versions."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TextIO, cast
+
+import click
+
+from ..data.errors import KilocellError
+from ..parquet_store.layout import Store
+from ..sqlite import queries
+from ..sqlite.user_select import select
+from .table import as_json, table
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from .run import RunSummary
+
+RESULTS = {
+    "cell": "cell_id",
+    "rows": "rows",
+    "cycles": "cycles",
+    "findings": "findings",
+    "model": "model",
+    "parameter set": "parameter_set",
+    "RMSE mV": "rmse_mv",
+    "status": "status",
+}
+MANY_ROWS = 60
+REASONS_SHOWN = 20
+
+
+def show_status(root: Path, json_: bool) -> None:
+    """Print jobs by stage and status, failures with their reasons, and the last run."""
+    connection = queries.connect(Store(root).catalog)
+    counts = [tuple(row) for row in queries.job_counts(connection)]
+    failures = queries.failures(connection)
+    if json_:
+        click.echo(as_json(("stage", "status", "jobs"), counts))
+        return
+    click.echo(table(("stage", "status", "jobs"), counts) if counts else "no jobs yet")
+    run = queries.last_run(connection)
+    if run is not None:
+        began = time.strftime("%Y-%m-%d %H:%M", time.localtime(run["started_unix_second"]))
+        click.echo(f"\nlast run {run['run_id']}: {run['status']}, begun {began} on {run['host']} (pid {run['pid']})")
+    _print_failures(failures)
+
+
+def show_results(root: Path, json_: bool) -> None:
+    """Print the table of results."""
+    connection = queries.connect(Store(root).catalog)
+    rows = _result_rows(connection)
+    click.echo(as_json(tuple(RESULTS), rows) if json_ else table(tuple(RESULTS), rows))
+
+
+def show_select(root: Path, statement: str, json_: bool) -> None:
+    """Print what a SELECT on the catalog gives."""
+    connection = queries.connect(Store(root).catalog)
+    headings, rows = select(connection, statement)
+    click.echo(as_json(headings, rows) if json_ else table(headings, rows))
+
+
+def show_end(root: Path, summary: RunSummary, out: TextIO | None, *, json_: bool, quiet: bool, plots: bool) -> None:
+    """Draw the figures of a run, print its table, where the store is, and what to type next."""
+    if plots and (summary.done or not any(Store(root).figures.glob("*.png"))):
+        _draw_all(root, out)
+    connection = queries.connect(Store(root).catalog)
+    rows = _result_rows(connection)
+    if json_:
+        click.echo(as_json(tuple(RESULTS), rows))
+        return
+    if quiet:
+        return
+    click.echo(table(tuple(RESULTS), rows[:MANY_ROWS]))
+    if len(rows) > MANY_ROWS:
+        click.echo(f"… and {len(rows) - MANY_ROWS} more: kilocell results --store {_shown(root)}")
+    fits = queries.fits(connection)
+    for fit in fits[:REASONS_SHOWN]:
+        if fit["status"] == "done":
+            click.echo(
+                f"fit {fit['fit']} of {fit['cell_id']} ({fit['model']}): "
+                f"improved from {fit['rmse_default_mv']:.1f} to {fit['rmse_mv']:.1f} mV"
+            )
+    _print_failures(queries.failures(connection))
+    _print_next(root, summary, [str(row[0]) for row in rows])
+
+
+def _print_next(root: Path, summary: RunSummary, cells: Sequence[str]) -> None:
+    before = f", {summary.done_before} were done before" if summary.done_before else ""
+    bad = f", {summary.failed} failed" * bool(summary.failed) + f", {summary.skipped} skipped" * bool(summary.skipped)
+    store = _shown(root)
+    click.echo(
+        f"\n{summary.done} jobs done{bad}{before}\nstore    {store}\nfigures  {_shown(root / 'figures')}\n\nnext:"
+    )
+    if cells:
+        click.echo(f"  kilocell plot --store {store} --cell {_quoted(cells[0])} --cycles 1")
+    click.echo(f'  kilocell sql --store {store} "SELECT cell_id, model, rmse_mv FROM simulations ORDER BY rmse_mv"')
+    click.echo(f"  kilocell status --store {store}")
+
+
+def _print_failures(failures: Sequence[Any]) -> None:
+    if failures:
+        click.echo(f"\n{len(failures)} failed:")
+    for row in failures[:REASONS_SHOWN]:
+        log = f" (log: {row['log']})" if row["log"] else ""
+        click.echo(f"  {row['kind']} {row['cell_id']} {row['label']}: {row['reason']}{log}")
+    if len(failures) > REASONS_SHOWN:
+        click.echo('  … all of them: kilocell sql "SELECT * FROM failures"')
+
+
+def _result_rows(connection: sqlite3.Connection) -> list[tuple[Any, ...]]:
+    return [tuple(row[column] for column in RESULTS.values()) for row in queries.results(connection)]
+
+
+def draw(
+    root: Path,
+    cells: Sequence[str],
+    cycles: str,
+    models: Sequence[str],
+    parameter_sets: Sequence[str],
+    fit_name: str | None,
+) -> list[Path]:
+    """Draw cells, a fit, or the overview; return the files."""
+    from ..report import figures
+    from ..report.select import known_cycles, parse_cycles
+
+    store = Store(root)
+    if not cells and fit_name is None:
+        return figures.plot_overview(store)
+    paths: list[Path] = []
+    for cell_id in cells:
+        if fit_name is not None:
+            paths += figures.plot_fit(store, fit_name, cell_id)
+            continue
+        chosen = parse_cycles(cycles, known_cycles(store, cell_id)) if cycles else ()
+        paths += figures.plot_cell(store, cell_id, chosen, models, parameter_sets)
+    return paths
+
+
+def _draw_all(root: Path, out: TextIO | None) -> None:
+    from ..report import figures
+
+    try:
+        paths = figures.plot_all(Store(root))
+    except (KilocellError, OSError) as error:
+        click.echo(f"figures could not be drawn: {error}", err=True)
+        return
+    if out is not None:
+        out.write(f"figures    {len(paths)} files\n\n")
+
+
+def make_synthetic(folder: Path, cells: int, seed: int, layout: str, out: TextIO | None) -> None:
+    """Make synthetic cells and say what to do with them."""
+    from ..data.synthetic import synthesize
+
+    def progress(done: int, total: int) -> None:
+        if out is not None and (done == total or done % max(total // 20, 1) == 0):
+            out.write(f"\r{done}/{total} cells" + ("\n" if done == total else ""))
+            out.flush()
+
+    paths = synthesize(folder, cells, seed, cast(Literal["long", "files"], layout), progress)
+    data = [path for path in paths if path.suffix == ".csv"]
+    click.echo(f"wrote {len(data)} CSV file{'s' * (len(data) > 1)} and ground_truth.json to {folder}")
+    click.echo(f"next: kilocell init {_shown(folder)} --out {_shown(folder / 'campaign.toml')}")
+
+
+def show_versions(json_: bool) -> None:
+    """Print the versions of kilocell and of what its results depend on."""
+    from .run import RECORDED_VERSIONS, version_of
+
+    rows = [("python", platform.python_version()), *((name, version_of(name)) for name in RECORDED_VERSIONS)]
+    click.echo(as_json(("package", "version"), rows) if json_ else table(("package", "version"), rows))
+
+
+def _shown(path: Path) -> str:
+    """A path as short as it can be typed here."""
+    try:
+        return _quoted(str(path.absolute().relative_to(Path.cwd())))
+    except ValueError:
+        return _quoted(str(path))
+
+
+def _quoted(text: str) -> str:
+    import shlex
+
+    return shlex.quote(text)

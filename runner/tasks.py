@@ -1,0 +1,251 @@
+"""What a worker runs: one job, from reading its input to writing its receipt.
+
+Every job ends in a receipt, the failed and skipped ones too; what travels back is an :class:`Outcome` of a few
+hundred bytes.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow.parquet as pq
+
+from ..data import readers
+from ..data.errors import JobError, KilocellError, ReadError
+from ..data.values import (
+    CleanResult,
+    FitResult,
+    OutputFile,
+    Receipt,
+    Result,
+    SplitResult,
+    StartResult,
+    Status,
+)
+from ..parquet_store.layout import Store
+from ..parquet_store.read import read_partition, read_receipt
+from ..parquet_store.write import write_frame, write_receipt
+from .plan import CellSource, CleanWork, FitWork, Job, SimulateWork, SplitWork, StartWork, version_of
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a worker sends back of a job: how it ended; the rest is in the receipt."""
+
+    key: tuple[str, ...]
+    status: Status
+    reason: str = ""
+    seconds: float = 0.0
+
+
+def run_job(store_root: str, job: Job, *before: Outcome) -> Outcome:
+    """Run one job and write its receipt.
+
+    Args:
+        before: outcomes of the jobs it needs that ran in this graph.
+
+    Returns:
+        The outcome; ``failed`` with the reason when the job raised, ``skipped`` when an earlier one did not end well.
+    """
+    store = Store(Path(store_root))
+    began = time.time()
+    clock = time.perf_counter()
+    blocking = _blocking(job, before)
+    if blocking is not None:
+        reason = f"{' '.join(blocking.key[:1])} {blocking.status}: {blocking.reason}"
+        return _finish(store, job, began, clock, "skipped", reason=reason, code="earlier_job")
+    try:
+        result, outputs = _run(store, job)
+    except Exception as error:
+        return _finish(store, job, began, clock, "failed", *_words(error), log=_log(store, job))
+    return _finish(store, job, began, clock, "done", result=result, outputs=outputs)
+
+
+def record_death(store_root: str, job: Job, reason: str, code: str) -> Outcome:
+    """Write the failed (or skipped) receipt of a job that could not write its own; called by the client."""
+    status: Status = "skipped" if code == "earlier_job" else "failed"
+    return _finish(Store(Path(store_root)), job, time.time(), time.perf_counter(), status, reason, code)
+
+
+def _blocking(job: Job, before: tuple[Outcome, ...]) -> Outcome | None:
+    """The first earlier outcome that this job cannot go on without: a fit needs one of its starts, others all."""
+    bad = [outcome for outcome in before if outcome.status != "done"]
+    if job.kind == "fit":
+        bad = [outcome for outcome in bad if not outcome.key[0].startswith("start-")]
+    return bad[0] if bad else None
+
+
+def _words(error: Exception) -> tuple[str, str]:
+    """Reason and code of an error, for people."""
+    if isinstance(error, JobError):
+        return str(error), error.code
+    if isinstance(error, ReadError):
+        return str(error), "unreadable"
+    if isinstance(error, KilocellError):
+        return str(error), "failed"
+    if isinstance(error, FileNotFoundError):
+        return f"the file {error.filename} vanished during the run; put it back and run again", "file_vanished"
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.strerror} ({error.filename})", "file_system"
+    text = " ".join(str(error).split())[:300]
+    return f"{type(error).__name__}: {text}", "unexpected"
+
+
+def _log(store: Store, job: Job) -> str:
+    """Write the current exception's traceback; return the log's path, or nothing when the disk is full."""
+    path = store.log(job.kind, job.cell_id, job.label)
+    text = traceback.format_exc()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError:
+        return ""
+    return store.relative(path)
+
+
+def _finish(
+    store: Store,
+    job: Job,
+    began: float,
+    clock: float,
+    status: Status,
+    reason: str = "",
+    code: str = "",
+    log: str = "",
+    result: Result | None = None,
+    outputs: tuple[OutputFile, ...] = (),
+) -> Outcome:
+    """Write the receipt, the last thing a job does."""
+    seconds = time.perf_counter() - clock
+    receipt = Receipt(
+        kind=job.kind,
+        cell_id=job.cell_id,
+        label=job.label,
+        digest=job.digest,
+        status=status,
+        reason=reason,
+        reason_code=code,
+        log=log,
+        started_unix_second=began,
+        seconds=seconds,
+        host=socket.gethostname(),
+        versions=tuple((name, version_of(name)) for name in ("kilocell", "pybamm", "numpy", "scipy", "pandas")),
+        outputs=outputs,
+        result=result,
+    )
+    try:
+        write_receipt(store, receipt)
+    except OSError as error:
+        words = f"its receipt could not be written: {error.strerror}"
+        return Outcome(job.key, "failed", f"{reason}; {words}" if reason else words, seconds)
+    return Outcome(job.key, status, reason, seconds)
+
+
+def _run(store: Store, job: Job) -> tuple[Result, tuple[OutputFile, ...]]:
+    runs: dict[type, Callable[[Store, Job, Any], tuple[Result, tuple[OutputFile, ...]]]] = {
+        SplitWork: _split,
+        CleanWork: _clean,
+        SimulateWork: _simulate,
+        StartWork: _start,
+        FitWork: _fit,
+    }
+    return runs[type(job.work)](store, job, job.work)
+
+
+def _check_source(path: Path, size: int) -> None:
+    """Refuse a file that changed since the plan was made: its digest would vouch for other bytes."""
+    if path.stat().st_size != size:
+        raise JobError(f"{path} changed while the run was on; run again", "file_changed")
+
+
+def _split(store: Store, job: Job, work: SplitWork) -> tuple[SplitResult, tuple[OutputFile, ...]]:
+    path = Path(work.file.path)
+    _check_source(path, work.file.bytes)
+    parts: dict[str, int] = {}
+    rows: dict[str, int] = {}
+    outputs = []
+    for cell_id, table in readers.read_by_cell(path, work.file.settings):
+        part = parts.get(cell_id, 0)
+        target = store.raw(work.file.digest, cell_id) / f"part-{part:03d}.parquet"
+        outputs.append(write_frame(store, target, table, {"cell_id": cell_id, "digest": job.digest}))
+        parts[cell_id] = part + 1
+        rows[cell_id] = rows.get(cell_id, 0) + len(table)
+    return SplitResult(work.file, tuple(rows.items())), tuple(outputs)
+
+
+def _clean(store: Store, job: Job, work: CleanWork) -> tuple[CleanResult, tuple[OutputFile, ...]]:
+    from ..jobs.clean import clean
+    from ..jobs.cycles import mean_temperature, summarise_cycles
+    from ..jobs.join import join_sources
+
+    tables = [(Path(source.file.path).name, _read_source(store, job.cell_id, source)) for source in work.sources]
+    cleaned = clean(join_sources(tables), job.cell_id, work.settings)
+    metadata = {"cell_id": job.cell_id, "digest": job.digest}
+    outputs = (
+        write_frame(store, store.cleaned(job.cell_id), cleaned.samples, metadata),
+        write_frame(store, store.quarantine(job.cell_id), cleaned.quarantined, metadata),
+    )
+    result = CleanResult(cleaned.report, summarise_cycles(cleaned.samples), mean_temperature(cleaned.samples))
+    return result, outputs
+
+
+def _read_source(store: Store, cell_id: str, source: CellSource) -> pd.DataFrame:
+    path = Path(source.file.path)
+    if not source.split:
+        _check_source(path, source.file.bytes)
+        return readers.read_raw(path, source.file.settings, cell_id)
+    parts = sorted(store.raw(source.file.digest, cell_id).glob("part-*.parquet"))
+    return pd.concat([pq.read_table(part).to_pandas() for part in parts], ignore_index=True)
+
+
+def _clean_result(store: Store, cell_id: str) -> CleanResult:
+    receipt = read_receipt(store.receipt("clean", cell_id, "clean"))
+    if receipt is None or not isinstance(receipt.result, CleanResult):
+        raise JobError("the cell has not been cleaned", "earlier_job")
+    return receipt.result
+
+
+def _simulate(store: Store, job: Job, work: SimulateWork) -> tuple[Result, tuple[OutputFile, ...]]:
+    from ..jobs.simulate import simulate
+
+    settings = work.settings
+    if work.fit_label:
+        fit = read_receipt(store.receipt("fit", job.cell_id, work.fit_label))
+        if fit is None or not isinstance(fit.result, FitResult):
+            raise JobError("the fit has no result", "earlier_job")
+        settings = replace(settings, parameter_set=fit.result.parameter_set)
+    samples = read_partition(store, job.cell_id)
+    simulated = simulate(samples, settings, _clean_result(store, job.cell_id).temperature_mean_celsius)
+    metadata = {"cell_id": job.cell_id, "label": job.label, "digest": job.digest, "pybamm": version_of("pybamm")}
+    output = write_frame(store, store.simulation(job.cell_id, job.label), simulated.frame, metadata)
+    return simulated.result, (output,)
+
+
+def _start(store: Store, job: Job, work: StartWork) -> tuple[StartResult, tuple[OutputFile, ...]]:
+    from ..jobs.fit import run_start
+
+    samples = read_partition(store, job.cell_id)
+    celsius = _clean_result(store, job.cell_id).temperature_mean_celsius
+    return run_start(samples, work.settings, work.start, celsius), ()
+
+
+def _fit(store: Store, job: Job, work: FitWork) -> tuple[FitResult, tuple[OutputFile, ...]]:
+    from ..jobs.fit import best_of
+
+    labels = [f"{work.settings.name}-{start}" for start in range(work.settings.starts)]
+    receipts = [read_receipt(store.receipt("start", job.cell_id, label)) for label in labels]
+    starts = tuple(
+        receipt.result
+        for receipt in receipts
+        if receipt is not None and receipt.status == "done" and isinstance(receipt.result, StartResult)
+    )
+    samples = read_partition(store, job.cell_id)
+    celsius = _clean_result(store, job.cell_id).temperature_mean_celsius
+    return best_of(samples, work.settings, starts, celsius), ()
