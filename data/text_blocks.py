@@ -1,0 +1,147 @@
+"""Text files as blocks of whole lines in UTF-8, whatever their encoding, in bounded memory."""
+
+from __future__ import annotations
+
+import codecs
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from .errors import ReadError
+
+BLOCK_BYTES: Final = 16 * 1024 * 1024
+HEAD_BYTES: Final = 128 * 1024
+
+_UTF16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+# Control characters and þ, ÿ: bytes that a lab's Latin-1 export does not hold and damaged files do.
+_NOT_LATIN1: Final = re.compile(rb"[\x80-\x9f\xfe\xff]")
+
+
+@dataclass(frozen=True, slots=True)
+class TextBlock:
+    """Whole lines, UTF-8, each ended by one newline; ``first_line`` is the first one's number in the file, from 1."""
+
+    data: bytes
+    first_line: int
+
+
+@dataclass(slots=True)
+class _Decoder:
+    """Turns a file's lines into UTF-8, and knows where it is when it cannot."""
+
+    path: Path
+    line: int = 1
+    offset: int = 0
+    latin1: bool = False
+    multibyte: bool = False
+
+    def decode(self, lines: bytes) -> bytes:
+        zero = lines.find(b"\0")
+        if zero >= 0:
+            raise self._broken(lines, zero)
+        if lines.isascii():
+            return lines
+        if not self.latin1:
+            try:
+                lines.decode()
+            except UnicodeDecodeError as error:
+                if self.multibyte or not lines[: error.start].isascii():
+                    raise self._broken(lines, error.start) from None
+                self.latin1 = True
+            else:
+                self.multibyte = True
+                return lines
+        wrong = _NOT_LATIN1.search(lines)
+        if wrong:
+            raise self._broken(lines, wrong.start())
+        return lines.decode("latin-1").encode()
+
+    def _broken(self, lines: bytes, at: int) -> ReadError:
+        line = self.line + lines.count(b"\n", 0, at)
+        in_line = at - lines.rfind(b"\n", 0, at)
+        return ReadError(
+            f"{self.path}: line {line}: byte {in_line} of the line (0x{lines[at]:02x}, byte {self.offset + at} of the "
+            "file) is not text in UTF-8 or Latin-1; export the file again, or cut off its damaged part"
+        )
+
+
+def text_blocks(path: Path, block_bytes: int = BLOCK_BYTES) -> Iterator[TextBlock]:
+    """Read a text file as blocks of whole lines.
+
+    UTF-8 with or without a byte order mark, UTF-16 with one, and Latin-1 where the bytes are plausible; lines may
+    end in ``\\n``, ``\\r\\n`` or ``\\r``.
+
+    Raises:
+        ReadError: the file cannot be opened, or a byte is not text; names file, line and byte.
+    """
+    try:
+        with path.open("rb") as stream:
+            yield from _blocks(path, stream, block_bytes)
+    except OSError as error:
+        raise ReadError(f"{path}: cannot be read: {error.strerror or error}") from None
+
+
+def head_block(path: Path) -> TextBlock:
+    """Return the first lines of a file (about 128 KiB); no bytes at all when the file is empty."""
+    return next(text_blocks(path, HEAD_BYTES), TextBlock(b"", 1))
+
+
+def lines_of(block: TextBlock) -> list[str]:
+    """Return a block's lines without their ends."""
+    return block.data.decode().split("\n")[:-1]
+
+
+def _blocks(path: Path, stream: BinaryIO, block_bytes: int) -> Iterator[TextBlock]:
+    decoder = _Decoder(path)
+    start = stream.read(3)
+    stream.seek(0)
+    if start == codecs.BOM_UTF8:
+        decoder.offset = stream.seek(3)
+    chunks = _utf16(path, stream, block_bytes) if start[:2] in _UTF16 else iter(lambda: stream.read(block_bytes), b"")
+    rest, newline = b"", b""
+    for chunk in chunks:
+        newline = newline or (b"\r" if b"\n" not in chunk and b"\r" in chunk else b"\n")
+        cut = chunk.rfind(newline) + 1
+        if cut == 0:
+            rest += chunk
+            if len(rest) > 2 * BLOCK_BYTES:
+                raise ReadError(f"{path}: line {decoder.line} does not end: this is not a text table")
+            continue
+        yield _block(decoder, rest + chunk[:cut], newline)
+        rest = chunk[cut:]
+    if rest:
+        yield _block(decoder, rest + newline, newline)
+
+
+def _block(decoder: _Decoder, lines: bytes, newline: bytes) -> TextBlock:
+    size = len(lines)
+    if newline == b"\r":
+        lines = lines.replace(b"\r", b"\n")
+    text = decoder.decode(lines)
+    if b"\r" in text:
+        # Carriage returns that end no line must not become line ends later.
+        text = text.replace(b"\r\n", b"\n").replace(b"\r", b" ")
+    block = TextBlock(text, decoder.line)
+    decoder.line += text.count(b"\n")
+    decoder.offset += size
+    return block
+
+
+def _utf16(path: Path, stream: BinaryIO, block_bytes: int) -> Iterator[bytes]:
+    line = 1
+    with io.TextIOWrapper(stream, encoding="utf-16", newline="") as text:
+        while True:
+            try:
+                chunk = text.read(block_bytes)
+            except UnicodeDecodeError as error:
+                raise ReadError(
+                    f"{path}: after line {line}: byte {error.start} of what follows is not UTF-16 ({error.reason}); "
+                    "export the file again as UTF-8"
+                ) from None
+            if not chunk:
+                return
+            line += chunk.count("\n")
+            yield chunk.encode("utf-8", "surrogatepass")

@@ -1,0 +1,146 @@
+"""Frozen values survive JSON, and digests tell them apart."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from kilocell.data.codec import digest, from_json, to_json, to_plain
+from kilocell.data.settings import (
+    CellSettings,
+    ClusterSettings,
+    ColumnMapping,
+    FitParameter,
+    FitSettings,
+    InitialState,
+    ModelSettings,
+    Override,
+    ParameterSetSettings,
+    SourceFile,
+    SourceSettings,
+)
+from kilocell.data.values import CleanReport, CleanResult, Finding, OutputFile, Receipt, SplitResult
+
+SOURCE = SourceSettings("csv", (ColumnMapping("voltage_volt", "U/mV", "mV"),), "column:电池", "discharge_positive")
+FINDING = Finding("time_gap", "warning", 3, 0, 17, None, 2, "missing", "3.712 V", "filled")
+REPORT = CleanReport("../../x", 9, 8, 1, 10.0, 9.5, 1.0, 1.0, 2.0, 2.0, 1, 1, 3, 3, (FINDING, FINDING))
+
+floats = st.floats(allow_nan=False)
+texts = st.text(st.characters(exclude_categories=["Cs"]))
+cells = st.builds(
+    CellSettings,
+    cell_id=texts,
+    nominal_capacity_ah=st.none() | floats,
+    initial_state=st.builds(InitialState, st.sampled_from(["rest_voltage", "soc", "voltage"]), floats),
+    temperature_celsius=st.none() | floats,
+)
+parameter_sets = st.builds(
+    ParameterSetSettings,
+    name=texts,
+    base=texts,
+    overrides=st.lists(st.builds(Override, texts, st.sampled_from(["value", "scale"]), floats)).map(tuple),
+)
+fits = st.builds(
+    FitSettings,
+    name=texts,
+    cell=cells,
+    model=st.builds(ModelSettings, texts, texts, st.lists(st.tuples(texts, texts)).map(tuple)),
+    parameter_set=parameter_sets,
+    parameters=st.lists(st.builds(FitParameter, texts, floats, floats, st.sampled_from(["linear", "log"]))).map(tuple),
+    cycles=st.lists(st.integers()).map(tuple),
+    seed=st.integers(),
+)
+
+
+@settings(deadline=None)
+@given(fits)
+def test_any_settings_survive_json(fit: FitSettings) -> None:
+    text = to_json(fit)
+    assert from_json(FitSettings, text) == fit
+    assert "\n" not in text
+
+
+@pytest.mark.parametrize(
+    "result",
+    [None, SplitResult(SourceFile("a b.csv", 3, "ff", SOURCE), (("x", 1), ("y", 2))), CleanResult(REPORT, (), 24.5)],
+)
+def test_a_receipt_survives_json_with_whatever_result_it_has(result: Any) -> None:
+    receipt = Receipt(
+        "clean",
+        "<script>",
+        "clean",
+        "ab",
+        "done",
+        versions=(("pybamm", "26.10.1.1"),),
+        outputs=(OutputFile("cleaned/x.parquet", 12),),
+        result=result,
+    )
+    assert from_json(Receipt, to_json(receipt)) == receipt
+    assert from_json(Receipt, to_json(receipt).encode()) == receipt
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
+def test_numbers_that_json_has_no_way_for(value: float) -> None:
+    text = to_json(InitialState("soc", value))
+    json.loads(text, parse_constant=lambda constant: pytest.fail(f"{constant} is no JSON"))
+    back = from_json(InitialState, text).value
+    assert back == value or (math.isnan(back) and math.isnan(value))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        '{"is": "CellSettings"}',
+        '{"is": "InitialState", "policy": "guess", "value": 0}',
+        '{"is": "InitialState", "policy": "soc", "value": "much"}',
+        '{"is": "InitialState", "policy": "soc", "value": 0, "more": 1}',
+        to_json(FINDING),
+        b"\xff\xfe",
+    ],
+)
+def test_what_is_no_such_value_is_a_value_error(text: str | bytes) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        from_json(InitialState, text)
+
+
+def test_a_half_written_receipt_is_a_value_error() -> None:
+    whole = to_json(Receipt("clean", "x", "clean", "ab", "done", result=CleanResult(REPORT, ())))
+    for length in range(len(whole)):
+        with pytest.raises(ValueError, match=r"."):
+            from_json(Receipt, whole[:length])
+
+
+def test_only_plain_things_become_json() -> None:
+    with pytest.raises(TypeError, match="object"):
+        to_plain(object())
+
+
+def test_equal_settings_have_one_digest() -> None:
+    assert digest(SOURCE, "clean", 1) == digest(dataclasses.replace(SOURCE), "clean", 1)
+    assert len(digest()) == 64
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        dataclasses.replace(SOURCE, reader="digatron"),
+        dataclasses.replace(SOURCE, columns=()),
+        dataclasses.replace(SOURCE, columns=(ColumnMapping("voltage_volt", "U/mV", "V"),)),
+        ClusterSettings(),
+    ],
+)
+def test_other_settings_have_another_digest(other: Any) -> None:
+    assert digest(other) != digest(SOURCE)
+
+
+def test_a_digest_keeps_its_parts_apart() -> None:
+    assert digest("ab", "c") != digest("a", "bc")
+    assert digest("ab") != digest("a", "b")

@@ -1,0 +1,115 @@
+"""What names in headers mean."""
+
+from __future__ import annotations
+
+import pytest
+from kilocell.data import columns as c
+from kilocell.data.header_names import guess_cell_column, guess_columns, names_and_units
+
+
+@pytest.mark.parametrize(
+    ("name", "target", "unit"),
+    [
+        ("Test_Time(s)", c.TEST_TIME, "s"),
+        ("test_time_s", c.TEST_TIME, "s"),
+        ("time/s", c.TEST_TIME, "s"),
+        ("Time [h]", c.TEST_TIME, "h"),
+        ("Test Time / ms", c.TEST_TIME, "ms"),
+        ("~Time[s]", c.TEST_TIME, "s"),
+        ("test_time_second", c.TEST_TIME, "s"),
+        ("Current(A)", c.CURRENT, "A"),
+        ("current_A", c.CURRENT, "A"),
+        ("I/mA", c.CURRENT, "mA"),
+        ("<I>/mA", c.CURRENT, "mA"),
+        ("Current / A", c.CURRENT, "A"),
+        ("current_ampere", c.CURRENT, "A"),
+        ("Current", c.CURRENT, ""),
+        ("Voltage(V)", c.VOLTAGE, "V"),
+        ("Ecell/V", c.VOLTAGE, "V"),
+        ("U[V]", c.VOLTAGE, "V"),
+        ("voltage_mV", c.VOLTAGE, "mV"),
+        ("Voltage / V", c.VOLTAGE, "V"),
+        ("voltage_volt", c.VOLTAGE, "V"),
+        ("Cycle_Index", c.CYCLE_ID, ""),
+        ("cycle", c.CYCLE_ID, ""),
+        ("Cycle Count / 1", c.CYCLE_ID, ""),
+        ("Cycle C", c.CYCLE_ID, ""),
+        ("Step_Index", c.STEP_ID, ""),
+        ("step", c.STEP_ID, ""),
+        ("temperature_C", c.SURFACE_TEMPERATURE, "C"),
+        ("Temperature (°C)", c.SURFACE_TEMPERATURE, "°C"),
+        ("Temperature [K]", c.SURFACE_TEMPERATURE, "K"),
+        ("T1(℃)", c.SURFACE_TEMPERATURE, "degC"),
+        ("T [degC]", c.SURFACE_TEMPERATURE, "degC"),
+        ("Ambient Temperature / degC", c.AMBIENT_TEMPERATURE, "degC"),
+        ("chamber_temperature_C", c.AMBIENT_TEMPERATURE, "C"),
+        ("Charge_Capacity(Ah)", c.CHARGING_CAPACITY, "Ah"),
+        ("Discharging Capacity / Ah", c.DISCHARGING_CAPACITY, "Ah"),
+        ("Q discharge/mA.h", c.DISCHARGING_CAPACITY, "mA.h"),
+        ("DChg. Cap.(Ah)", c.DISCHARGING_CAPACITY, "Ah"),
+    ],
+)
+def test_names_of_cyclers_and_labs(name: str, target: str, unit: str) -> None:
+    found = guess_columns(["?", name], [("x", "1.5"), ("x", "2")])
+    assert [(mapping.target, mapping.column, mapping.unit) for mapping in found] == [(target, name, unit)]
+
+
+@pytest.mark.parametrize(
+    "name", ["Current(kA)", "Voltage(F)", "Temperature (°F)", "Step Time (s)", "Energy(Wh)", "dV/dt(V/s)", "V1(V)", "T"]
+)
+def test_what_is_not_known_is_not_guessed(name: str) -> None:
+    assert guess_columns([name], [("1.5",), ("2",)]) == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "target", "unit"),
+    [
+        ("datetime", "2020-08-20 11:14:28.089", c.UNIX_TIME, ""),
+        ("timestamp", "2020-08-20T11:14:28Z", c.UNIX_TIME, ""),
+        ("timestamp", "1597922068", c.UNIX_TIME, ""),
+        ("timestamp", "1597922068089", c.UNIX_TIME, "ms"),
+        ("timestamp", "12.5", c.TEST_TIME, ""),
+        ("Unix Time / ms", "1597922068089", c.UNIX_TIME, "ms"),
+        ("time", "2020-08-20 11:14:28", c.UNIX_TIME, ""),
+        ("time", "11:14:28", c.TEST_TIME, ""),
+        ("Date_Time", "08/20/2020 11:14:28.5", c.UNIX_TIME, "%m/%d/%Y"),
+        ("Date", "20.08.2020 11:14:28", c.UNIX_TIME, "%d.%m.%Y"),
+        ("DPT Time", "23-Nov-23 3:56:11 PM", c.UNIX_TIME, "%d-%b-%y"),
+    ],
+)
+def test_values_tell_a_date_from_a_test_time(name: str, value: str, target: str, unit: str) -> None:
+    found = guess_columns([name], [(value,)])
+    assert [(mapping.target, mapping.unit) for mapping in found] == [(target, unit)]
+
+
+@pytest.mark.parametrize(("name", "value"), [("date", "2020-08-20"), ("date_stamp", "43374.42"), ("Datenum_d", "7e5")])
+def test_days_are_no_clock(name: str, value: str) -> None:
+    assert guess_columns([name], [(value,)]) == ()
+
+
+def test_total_time_goes_before_step_time() -> None:
+    found = guess_columns(["Time(s)", "Total Time(s)"], [("1", "2")])
+    assert [mapping.column for mapping in found] == ["Total Time(s)"]
+
+
+def test_each_column_is_used_once() -> None:
+    found = guess_columns(["time", "T [K]", "V", "I", "cycle"], [("1", "298", "3", "1", "1")])
+    assert len({mapping.column for mapping in found}) == len(found) == 5
+
+
+@pytest.mark.parametrize("name", ["cell_id", "Cell ID", "cell", "barcode", "Channel", "battery_id"])
+def test_columns_with_cell_ids(name: str) -> None:
+    assert guess_cell_column(["step", name], [("1", "x")]) == name
+
+
+def test_the_better_name_wins_and_an_empty_column_does_not_count() -> None:
+    assert guess_cell_column(["Channel", "Cell ID"], [("1", "x")]) == "Cell ID"
+    assert guess_cell_column(["Channel", "Cell ID"], [("1", " "), ("1", "")]) == "Channel"
+    assert guess_cell_column(["voltage_V"], [("1",)]) is None
+
+
+def test_units_stand_in_brackets_after_a_slash_or_at_the_end() -> None:
+    assert names_and_units("Test_Time(s)") == (("testtime", "s"),)
+    assert names_and_units("I/mA") == (("i", "mA"),)
+    assert names_and_units("current_A") == (("current", "A"), ("currenta", ""))
+    assert names_and_units("Current(kA)") == ()
