@@ -1,0 +1,218 @@
+"""The questions users ask of a catalog, read-only: each is one statement, so each sees one state of the store."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..data.errors import StoreError
+from .connection import open_for_reading, store_errors
+from .migrations import CURRENT_VERSION, refuse_newer, version_of
+from .user_select import select as select
+
+if TYPE_CHECKING:
+    from ..data.settings import SourceSettings
+
+Rows = list[sqlite3.Row]
+CachedSources = dict[tuple[str, int, int], tuple[str, tuple[str, ...]]]
+
+
+def connect(path: Path, *, busy_timeout_second: float = 10.0) -> sqlite3.Connection:
+    """Open a catalog for reading; rows are ``sqlite3.Row`` (by name or position). The caller closes it.
+
+    Args:
+        busy_timeout_second: how long a query waits while a run commits, s.
+
+    Raises:
+        StoreError: there is no catalog, it cannot be read, or it is of another version.
+    """
+    if not path.exists():
+        raise StoreError(f"there is no catalog at {path}: nothing was run in this store. `kilocell run` makes one.")
+    connection = open_for_reading(path, busy_timeout_second)
+    try:
+        with store_errors(path):
+            version = version_of(connection, path)
+        refuse_newer(version, path)
+        if version < CURRENT_VERSION:
+            state = f"of the older version {version}" if version else "empty"
+            raise StoreError(f"the catalog {path} is {state}. `kilocell run` brings it to version {CURRENT_VERSION}.")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+@contextmanager
+def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
+    """Let several questions see one state of the store. Be brief: a run cannot commit meanwhile."""
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        connection.execute("ROLLBACK")
+
+
+def cells(connection: sqlite3.Connection) -> Rows:
+    """One line for each cell: rows, cycles, findings, charge, status of its cleaning, best simulation."""
+    return connection.execute("SELECT * FROM cell_overview").fetchall()
+
+
+def results(connection: sqlite3.Connection) -> Rows:
+    """One line for each simulation: cell, rows, cycles, findings, model, parameter set, RMSE in mV, status.
+
+    A cell without simulations has one line, whose status is that of its cleaning.
+    """
+    return connection.execute("SELECT * FROM results").fetchall()
+
+
+def job_counts(connection: sqlite3.Connection) -> Rows:
+    """How many jobs there are: kind, status, count."""
+    return connection.execute("SELECT kind, status, count FROM job_counts ORDER BY kind, status").fetchall()
+
+
+def failures(connection: sqlite3.Connection) -> Rows:
+    """Every failed job: kind, cell_id, label, reason_code, reason, log, ..."""
+    return connection.execute("SELECT * FROM failures").fetchall()
+
+
+def model_comparison(connection: sqlite3.Connection) -> Rows:
+    """For each model and parameter set, over all cells: count, mean, least and largest RMSE in mV, seconds."""
+    return connection.execute("SELECT * FROM model_comparison").fetchall()
+
+
+def simulations(
+    connection: sqlite3.Connection,
+    *,
+    cell_id: str | None = None,
+    models: Sequence[str] = (),
+    parameter_sets: Sequence[str] = (),
+    status: str | None = "done",
+) -> Rows:
+    """Simulations with all their columns, by cell, parameter set and the campaign's order of models.
+
+    Args:
+        cell_id: ``None`` = all cells.
+        models, parameter_sets: names; empty = all.
+        status: ``done``, ``failed``, ``skipped``; ``None`` = all.
+    """
+    where, values = _where(
+        {"s.cell_id": cell_id, "s.model": models, "s.parameter_set": parameter_sets, "s.status": status}
+    )
+    order = "ORDER BY s.cell_id, s.parameter_set, m.rowid, s.label"
+    joined = "simulations s LEFT JOIN models m ON m.model_digest = s.model_digest"
+    return connection.execute(f"SELECT s.* FROM {joined} {where} {order}", values).fetchall()
+
+
+def comparisons(connection: sqlite3.Connection, cell_id: str | None = None, label: str | None = None) -> Rows:
+    """Errors of each cycle in mV, of a cell's simulations or of the one named by ``label``; cycle 0 = whole record."""
+    return _select_all(connection, "comparisons", {"cell_id": cell_id, "label": label}, "cell_id, label, cycle_count")
+
+
+def cycles(connection: sqlite3.Connection, cell_id: str | None = None) -> Rows:
+    """The cycles of a cell, or of all cells."""
+    return _select_all(connection, "cycles", {"cell_id": cell_id}, "cell_id, cycle_count")
+
+
+def findings(connection: sqlite3.Connection, cell_id: str | None = None, rule: str | None = None) -> Rows:
+    """What cleaning found, in a cell or in all, of one rule or of all."""
+    return _select_all(connection, "findings", {"cell_id": cell_id, "rule": rule}, "cell_id, position")
+
+
+def clean_reports(connection: sqlite3.Connection, cell_id: str | None = None) -> Rows:
+    """What cleaning did: rows, charge (A.h), time span, cycles and steps before and after."""
+    return _select_all(connection, "clean_reports", {"cell_id": cell_id}, "cell_id")
+
+
+def fits(connection: sqlite3.Connection, cell_id: str | None = None, fit: str | None = None) -> Rows:
+    """Fits with RMSE in mV before (``rmse_default_mv``) and after, and the parameter set that came out."""
+    return _select_all(connection, "fits", {"cell_id": cell_id, "fit": fit}, "cell_id, label")
+
+
+def fit_parameters(connection: sqlite3.Connection, cell_id: str | None = None, fit: str | None = None) -> Rows:
+    """Fitted parameters with unit, bounds and the value before, each with its fit's name, model and RMSE."""
+    return _select_all(connection, "fitted_parameters", {"cell_id": cell_id, "fit": fit}, "cell_id, label, parameter")
+
+
+def fit_starts(connection: sqlite3.Connection, cell_id: str | None = None, fit: str | None = None) -> Rows:
+    """The starts of fits with RMSE in mV at the first and the last values; not those of an earlier, longer fit."""
+    where, values = _where({"s.cell_id": cell_id, "s.fit": fit})
+    joined = "fit_starts s LEFT JOIN fits f ON f.cell_id = s.cell_id AND f.fit = s.fit"
+    kept = f"{where or 'WHERE true'} AND (f.starts IS NULL OR s.start IS NULL OR s.start < f.starts)"
+    order = "ORDER BY s.cell_id, s.fit, s.start, s.label"
+    return connection.execute(f"SELECT s.* FROM {joined} {kept} {order}", values).fetchall()
+
+
+def parameter_values(connection: sqlite3.Connection, parameter_set: str | None = None) -> Rows:
+    """Overridden parameters of a parameter set, or of all: kind (value, scale), value, unit."""
+    return connection.execute(
+        "SELECT * FROM parameter_values WHERE ? IS NULL OR parameter_set = ?", (parameter_set, parameter_set)
+    ).fetchall()
+
+
+def sources(connection: sqlite3.Connection, cell_id: str | None = None) -> Rows:
+    """Raw files with bytes and digest, one line for each cell they hold."""
+    where, values = _where({"c.cell_id": cell_id})
+    return connection.execute(
+        "SELECT c.cell_id, c.rows, s.* FROM sources s JOIN source_cells c ON c.path = s.path"
+        f" {where} ORDER BY c.cell_id, s.path",
+        values,
+    ).fetchall()
+
+
+def source_cache(connection: sqlite3.Connection, settings: SourceSettings | None = None) -> CachedSources:
+    """Return (digest, cell_ids) of every raw file by (path, bytes, mtime_ns): what matches need not be read again.
+
+    Args:
+        settings: only files that were read so. The digest depends on the bytes alone, cell_ids on the settings too.
+    """
+    wanted = None
+    if settings is not None:
+        from ..data.codec import to_json
+
+        wanted = to_json(settings)
+    found = connection.execute(
+        "SELECT s.path, s.bytes, s.mtime_ns, s.digest, c.cell_id FROM sources s"
+        " LEFT JOIN source_cells c ON c.path = s.path"
+        " WHERE s.mtime_ns IS NOT NULL AND (? IS NULL OR s.settings = ?) ORDER BY s.path, c.cell_id",
+        (wanted, wanted),
+    )
+    cached: CachedSources = {}
+    for path, size, mtime_ns, digest, cell_id in found:
+        _, held = cached.get((path, size, mtime_ns), ("", ()))
+        cached[path, size, mtime_ns] = (digest, (*held, cell_id) if cell_id is not None else held)
+    return cached
+
+
+def last_run(connection: sqlite3.Connection) -> sqlite3.Row | None:
+    """The latest run with its campaign's name and path; ``None`` when there was none."""
+    row: sqlite3.Row | None = connection.execute(
+        "SELECT r.*, c.name AS campaign, c.path AS campaign_path FROM runs r"
+        " LEFT JOIN campaigns c ON c.campaign_id = r.campaign_id ORDER BY r.run_id DESC LIMIT 1"
+    ).fetchone()
+    return row
+
+
+def _select_all(connection: sqlite3.Connection, table: str, asked: dict[str, str | None], order: str) -> Rows:
+    where, values = _where(asked)
+    return connection.execute(f"SELECT * FROM {table} {where} ORDER BY {order}", values).fetchall()
+
+
+def _where(asked: dict[str, str | None] | dict[str, str | Sequence[str] | None]) -> tuple[str, list[str]]:
+    """Build a WHERE of columns and wanted values: a text, several, or all (``None``, empty)."""
+    conditions: list[str] = []
+    values: list[str] = []
+    for column, wanted in asked.items():
+        some = [wanted] if isinstance(wanted, str) else list(wanted or ())
+        if some:
+            conditions.append(f"{column} IN ({', '.join('?' * len(some))})")
+            values += some
+    return ("WHERE " + " AND ".join(conditions) if conditions else ""), values
+
+
+def recorded_jobs(connection: sqlite3.Connection) -> dict[tuple[str, str, str], tuple[str, str]]:
+    """Return (digest, status) of every recorded job by (kind, cell_id, label)."""
+    found = connection.execute("SELECT kind, cell_id, label, digest, status FROM jobs")
+    return {(kind, cell_id, label): (digest, status) for kind, cell_id, label, digest, status in found}

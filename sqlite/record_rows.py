@@ -1,0 +1,236 @@
+"""Frozen values as rows: pure functions from settings, receipts and results to columns of the catalog.
+
+A row is a dict of column to value. SQLite keeps a NaN as NULL, so values need no check here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any, TypeAlias
+
+from ..data.codec import digest, to_json
+from ..data.settings import CellSettings, FitSettings, ModelSettings, ParameterSetSettings, SimulateSettings, SourceFile
+from ..data.values import CleanResult, FitResult, Receipt, SimulationResult, StartResult
+
+Row: TypeAlias = dict[str, str | int | float | None]
+
+_UNIT = re.compile(r".*\[([^\[\]]+)\]\s*")
+_START = re.compile(r"(.*?)[-_ #.]*(\d+)")
+
+
+def unit_of(parameter: str) -> str:
+    """Return the unit that ends a PyBaMM parameter's name (``... [m2.s-1]``: ``m2.s-1``); ``""`` for a pure number."""
+    match = _UNIT.fullmatch(parameter)
+    return match[1].strip() if match else ""
+
+
+@lru_cache(maxsize=4096)
+def definition_digest(settings: ModelSettings | ParameterSetSettings) -> str:
+    """Return 16 hex digits that tell definitions of a model or parameter set apart, of one name too."""
+    return digest(settings)[:16]
+
+
+def model_and_set_of(label: str) -> tuple[str, str]:
+    """Split a simulation's label into model and parameter set, at its first dash."""
+    model, _, parameter_set = label.partition("-")
+    return model, parameter_set
+
+
+def fit_and_start_of(label: str) -> tuple[str, int | None]:
+    """Split a start's label (``diffusivities-2``) into the fit's name and the start's number."""
+    match = _START.fullmatch(label)
+    return (match[1], int(match[2])) if match else (label, None)
+
+
+def model_row(model: ModelSettings) -> Row:
+    """Row of ``models``."""
+    options = to_json_map(model.options)
+    return {"model_digest": definition_digest(model), "model": model.name, "type": model.type, "options": options}
+
+
+def parameter_set_row(settings: ParameterSetSettings) -> Row:
+    """Row of ``parameter_sets``."""
+    return {
+        "parameter_set_digest": definition_digest(settings),
+        "parameter_set": settings.name,
+        "base": settings.base,
+    }
+
+
+def override_rows(settings: ParameterSetSettings) -> list[Row]:
+    """Rows of ``parameter_overrides``; a factor is a pure number, with the unit ``""``."""
+    return [
+        {
+            "parameter_set_digest": definition_digest(settings),
+            "position": position,
+            "parameter": override.parameter,
+            "kind": override.kind,
+            "value": override.value,
+            "unit": unit_of(override.parameter) if override.kind == "value" else "",
+        }
+        for position, override in enumerate(settings.overrides)
+    ]
+
+
+def cell_row(cell: CellSettings) -> Row:
+    """Row of ``cells``."""
+    return {
+        "cell_id": cell.cell_id,
+        "nominal_capacity_ah": cell.nominal_capacity_ah,
+        "initial_state_policy": cell.initial_state.policy,
+        "initial_state_value": cell.initial_state.value,
+        "temperature_celsius": cell.temperature_celsius,
+    }
+
+
+def source_row(source: SourceFile, mtime_ns: int | None) -> Row:
+    """Row of ``sources``."""
+    return {
+        "path": source.path,
+        "bytes": source.bytes,
+        "digest": source.digest,
+        "mtime_ns": mtime_ns,
+        "reader": source.settings.reader,
+        "settings": to_json(source.settings),
+    }
+
+
+def job_row(receipt: Receipt, run_id: int | None) -> Row:
+    """Row of ``jobs``: the receipt without its result."""
+    return {
+        **_scalars(receipt, "versions", "outputs", "result"),
+        "versions": to_json_map(receipt.versions),
+        "outputs": to_json_map((output.path, output.bytes) for output in receipt.outputs),
+        "run_id": run_id,
+    }
+
+
+def clean_report_row(receipt: Receipt, result: CleanResult) -> Row:
+    """Row of ``clean_reports``, under the receipt's cell_id."""
+    return {
+        **_scalars(result.report, "findings"),
+        "cell_id": receipt.cell_id,
+        "path": _parquet_path(receipt),
+        "temperature_mean_celsius": result.temperature_mean_celsius,
+    }
+
+
+def finding_rows(receipt: Receipt, result: CleanResult) -> list[Row]:
+    """Rows of ``findings``, in the report's order."""
+    return [
+        {"cell_id": receipt.cell_id, "position": position, **_scalars(finding)}
+        for position, finding in enumerate(result.report.findings)
+    ]
+
+
+def cycle_rows(receipt: Receipt, result: CleanResult) -> list[Row]:
+    """Rows of ``cycles``."""
+    return [{"cell_id": receipt.cell_id, **_scalars(cycle)} for cycle in result.cycles]
+
+
+def simulation_row(receipt: Receipt, settings: SimulateSettings | None) -> Row:
+    """Row of ``simulations``: done, failed or skipped; without settings, names come from the receipt's label."""
+    result = receipt.result if isinstance(receipt.result, SimulationResult) else None
+    if settings is None:
+        model, parameter_set = model_and_set_of(receipt.label)
+        row: Row = {"model": model, "parameter_set": parameter_set}
+    else:
+        row = {
+            "model": settings.model.name,
+            "parameter_set": settings.parameter_set.name,
+            "model_digest": definition_digest(settings.model),
+            "parameter_set_digest": definition_digest(settings.parameter_set),
+            "rtol": settings.rtol,
+            "atol": settings.atol,
+        }
+    if result is not None:
+        row |= {"path": _parquet_path(receipt), **_scalars(result, "settings", "attempts", "comparisons")}
+    attempts = json.dumps(result.attempts if result else (), ensure_ascii=False)
+    return {**_outcome(receipt), **row, "attempts": attempts}
+
+
+def comparison_rows(receipt: Receipt, result: SimulationResult) -> list[Row]:
+    """Rows of ``comparisons``."""
+    key = {"cell_id": receipt.cell_id, "label": receipt.label}
+    return [{**key, **_scalars(comparison)} for comparison in result.comparisons]
+
+
+def fit_row(receipt: Receipt, settings: FitSettings | None) -> Row:
+    """Row of ``fits``; without settings, the fit's name is the receipt's label."""
+    row: Row = {"fit": receipt.label}
+    if settings is not None:
+        row = {
+            "fit": settings.name,
+            "model": settings.model.name,
+            "base_parameter_set": settings.parameter_set.name,
+            "model_digest": definition_digest(settings.model),
+            "base_parameter_set_digest": definition_digest(settings.parameter_set),
+            "cycles": json.dumps(settings.cycles),
+            "starts": settings.starts,
+            "seed": settings.seed,
+            "max_evaluations": settings.max_evaluations,
+        }
+    if isinstance(receipt.result, FitResult):
+        fitted = receipt.result.parameter_set
+        row |= {
+            **_scalars(receipt.result, "settings", "parameters", "parameter_set"),
+            "parameter_set": fitted.name,
+            "parameter_set_digest": definition_digest(fitted),
+        }
+    return {**_outcome(receipt), **row}
+
+
+def fit_parameter_rows(receipt: Receipt, result: FitResult) -> list[Row]:
+    """Rows of ``fit_parameters``."""
+    return [
+        {
+            "cell_id": receipt.cell_id,
+            "label": receipt.label,
+            "parameter": parameter.name,
+            "default_value": parameter.default,
+            **_scalars(parameter, "name", "default"),
+        }
+        for parameter in result.parameters
+    ]
+
+
+def start_row(receipt: Receipt, settings: FitSettings | None) -> Row:
+    """Row of ``fit_starts``; what the receipt does not say (a failed start) comes from its label."""
+    fit, start = fit_and_start_of(receipt.label)
+    row: Row = {"fit": settings.name if settings else fit, "start": start, "message": ""}
+    if isinstance(receipt.result, StartResult):
+        row |= _scalars(receipt.result, "settings", "first_values", "values")
+    return {**_outcome(receipt), **row}
+
+
+def start_value_rows(receipt: Receipt, result: StartResult) -> list[Row]:
+    """Rows of ``fit_start_values``."""
+    names = (parameter.name for parameter in result.settings.parameters)
+    return [
+        {"cell_id": receipt.cell_id, "label": receipt.label, "parameter": name, "first_value": first, "value": value}
+        for name, first, value in zip(names, result.first_values, result.values, strict=True)
+    ]
+
+
+def to_json_map(pairs: Iterable[tuple[str, str | int]]) -> str:
+    """Turn (name, value) pairs into a JSON object, in their order."""
+    return json.dumps(dict(pairs), ensure_ascii=False)
+
+
+def _outcome(receipt: Receipt) -> Row:
+    """The columns that simulations, fits and starts share with their jobs."""
+    names = ("cell_id", "label", "status", "digest", "seconds", "reason", "reason_code", "log")
+    return {name: getattr(receipt, name) for name in names}
+
+
+def _scalars(value: Any, *without: str) -> Row:
+    return {field.name: getattr(value, field.name) for field in dataclasses.fields(value) if field.name not in without}
+
+
+def _parquet_path(receipt: Receipt) -> str | None:
+    """The first Parquet file that a job wrote: for cleaning, the partition (the quarantine comes after it)."""
+    return next((output.path for output in receipt.outputs if output.path.endswith(".parquet")), None)
