@@ -162,6 +162,11 @@ class FitSettings:
     seed: int = 0
     max_evaluations: int = 200
 
+    @property
+    def fitted_name(self) -> str:
+        """Name of the parameter set that the fit makes: the base set's and the fit's, as ``Chen2020+diffusion``."""
+        return f"{self.parameter_set.name}+{self.name}"
+
 
 @dataclass(frozen=True, slots=True)
 class ClusterSettings:

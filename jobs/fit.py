@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
 from ..data.errors import JobError
-from ..data.settings import FitParameter, FitSettings, Override, ParameterSetSettings
+from ..data.settings import FitParameter, FitSettings, ParameterSetSettings
 from ..data.values import FitResult, FittedParameter, StartResult
 from .objective import Objective
 from .parameters import is_function, unit_of
@@ -91,14 +91,8 @@ def best_of(
         rmse_default_mv=_rms(objective.residuals_mv(defaults)),
         rmse_mv=best.rmse_mv,
         parameters=fitted,
-        parameter_set=fitted_set(settings, objective.overrides(np.array(best.values))),
+        parameter_set=ParameterSetSettings(settings.fitted_name, base, objective.overrides(np.array(best.values))),
     )
-
-
-def fitted_set(settings: FitSettings, overrides: tuple[Override, ...] = ()) -> ParameterSetSettings:
-    """Name the parameter set that a fit makes: the base set's name and the fit's, joined by a plus sign."""
-    base = settings.parameter_set
-    return ParameterSetSettings(f"{base.name}+{settings.name}", base.base, overrides)
 
 
 def _fitted(parameter: FitParameter, value: float, default: float, base: str) -> FittedParameter:

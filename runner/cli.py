@@ -29,10 +29,9 @@ class Terminated(BaseException):
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.option("--verbose", "-v", is_flag=True, help="Show tracebacks and the workers' logs.")
+@options.verbose_option
 @click.version_option(__version__, message="kilocell %(version)s")
-@click.pass_context
-def cli(context: click.Context, verbose: bool) -> None:
+def cli() -> None:
     """From raw cycling data of many cells to clean data, simulations, fits and a catalog.
 
     \b
@@ -40,7 +39,6 @@ def cli(context: click.Context, verbose: bool) -> None:
     kilocell init data/*.csv            write a campaign file for your own data
     kilocell run campaign.toml          do all that is not done yet
     """
-    context.obj = {"verbose": verbose}
 
 
 @cli.command()
@@ -62,6 +60,7 @@ def _stage_command(name: str, text: str) -> None:
     @options.store_option
     @options.cell_option
     @options.cluster_options
+    @options.verbose_option
     @options.quiet_option
     @options.json_option
     @click.option("--plots/--no-plots", default=name == "run", help="Draw figures at the end.", show_default=True)
@@ -87,6 +86,7 @@ _stage_command("fit", "Clean and fit, and simulate with what was fitted.")
 @cli.command()
 @options.campaign_argument
 @options.store_option
+@options.verbose_option
 @options.json_option
 @click.option("--all", "everything", is_flag=True, help="List the jobs that are done, too.")
 def plan(campaign: Path | None, store: Path | None, json_: bool, everything: bool) -> None:
@@ -175,6 +175,7 @@ def synthesize(cells: int, seed: int, layout: str, out: Path, quiet: bool) -> No
 @cli.command()
 @click.option("--store", type=click.Path(path_type=Path, file_okay=False), default=DEMO_STORE, show_default=True)
 @options.cluster_options
+@options.verbose_option
 @options.quiet_option
 @options.json_option
 def demo(store: Path, quiet: bool, json_: bool, **cluster: Any) -> None:
@@ -231,7 +232,8 @@ def _run(
 
     settings = options.cluster_settings(campaign.cluster, cluster)
     out = None if quiet else sys.stderr
-    summary: RunSummary = run_campaign(campaign, settings, command, cells, out, command_line())
+    verbose = bool(click.get_current_context().find_root().obj["verbose"])
+    summary: RunSummary = run_campaign(campaign, settings, command, cells, out, command_line(), verbose)
     show_end(campaign.store, summary, out, json_=json_, quiet=quiet, plots=plots)
     raise SystemExit(summary.exit_code)
 
@@ -243,9 +245,9 @@ def _terminate(number: int, frame: FrameType | None) -> None:
 def main() -> None:
     """Entry point: exit codes 0 all done, 1 some failed, 2 usage, 130 and 143 interrupted."""
     signal.signal(signal.SIGTERM, _terminate)
-    verbose = "-v" in sys.argv[1:] or "--verbose" in sys.argv[1:]
+    settings = {"verbose": False}
     try:
-        raise SystemExit(cli.main(standalone_mode=False) or 0)
+        raise SystemExit(cli.main(standalone_mode=False, obj=settings) or 0)
     except click.ClickException as error:
         error.show()
         raise SystemExit(2) from None
@@ -256,7 +258,7 @@ def main() -> None:
         click.echo("terminated; what is done is kept, run again to go on", err=True)
         raise SystemExit(143) from None
     except KilocellError as error:
-        if verbose:
+        if settings["verbose"]:
             raise
         click.echo(f"kilocell: {error}", err=True)
         raise SystemExit(2 if isinstance(error, UsageError) else 1) from None

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from dask.highlevelgraph import HighLevelGraph, MaterializedLayer
-from distributed import Client, Future, KilledWorker, as_completed
+from distributed import KilledWorker, as_completed
 
 from .plan import Job, Key
 from .tasks import Outcome, record_death, run_job
@@ -37,18 +37,18 @@ def build_graph(jobs: Sequence[Job], store_root: str) -> HighLevelGraph:
     return HighLevelGraph(made, needs)
 
 
-def stream(client: Client, jobs: Sequence[Job], store_root: str) -> Iterator[Outcome]:
-    """Run jobs on the client's workers and give each outcome as soon as it is there.
+def stream(client: Any, jobs: Sequence[Job], store_root: str) -> Iterator[Outcome]:
+    """Run jobs on the workers of a ``distributed.Client`` and give each outcome as soon as it is there.
 
     A job whose worker died too often becomes a failed outcome with a receipt written here. When the caller stops
     early, jobs that have not begun are cancelled.
     """
     by_key = {job.key: job for job in jobs}
     graph = build_graph(jobs, store_root)
-    futures: list[Future] = client.get(graph, list(by_key), sync=False)
+    futures: list[Any] = client.get(graph, list(by_key), sync=False)
     waiting = set(futures)
     try:
-        for future in as_completed(futures):
+        for future in as_completed(futures):  # type: ignore[no-untyped-call]
             yield _outcome(future, by_key[future.key], store_root)
             waiting.discard(future)
             future.release()
@@ -57,7 +57,7 @@ def stream(client: Client, jobs: Sequence[Job], store_root: str) -> Iterator[Out
             client.cancel(list(waiting), force=True)
 
 
-def _outcome(future: Future, job: Job, store_root: str) -> Outcome:
+def _outcome(future: Any, job: Job, store_root: str) -> Outcome:
     if future.status == "finished":
         outcome: Outcome = future.result()
         return outcome

@@ -24,6 +24,21 @@ store_option = click.option(
 )
 cell_option = click.option("--cell", "cells", multiple=True, metavar="CELL", help="Only this cell; may be repeated.")
 json_option = click.option("--json", "json_", is_flag=True, help="Print JSON instead of a table.")
+
+
+def _set_verbose(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+    if value:
+        context.find_root().obj["verbose"] = True
+
+
+verbose_option = click.option(
+    "--verbose",
+    "-v",
+    is_flag=True,
+    expose_value=False,
+    callback=_set_verbose,
+    help="Show tracebacks and the workers' own log lines.",
+)
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="Print results and errors only.")
 
 _CLUSTER_OPTIONS = (

@@ -19,7 +19,7 @@ from ..data.settings import (
     SimulateSettings,
     SourceFile,
 )
-from ..data.values import JobKind, Receipt
+from ..data.values import JobKind
 from ..parquet_store.layout import Store
 from ..parquet_store.read import is_valid, read_receipt
 from .campaign import Campaign
@@ -207,8 +207,7 @@ def _fits(campaign: Campaign, cell_id: str, cleaning: Job) -> Iterator[Job]:
         stage = f"fit-{settings.name}"
         fit = Job("fit", cell_id, settings.name, stage, fit_digest, FitWork(settings), needs)
         yield fit
-        base = settings.parameter_set
-        fitted = ParameterSetSettings(f"{base.name}+{settings.name}", base.base)
+        fitted = ParameterSetSettings(settings.fitted_name, settings.parameter_set.base)
         work = SimulateWork(SimulateSettings(settings.cell, settings.model, fitted), settings.name)
         yield _simulate_job(work, fit_digest, (cleaning.key, fit.key))
 
@@ -220,13 +219,3 @@ def _start_job(settings: FitSettings, start: int, cleaning: Job) -> Job:
     label = f"{settings.name}-{start}"
     stage = f"start-{settings.name}"
     return Job("start", settings.cell.cell_id, label, stage, job_digest, StartWork(settings, start), (cleaning.key,))
-
-
-def fit_starts(jobs: Sequence[Job], fit: Job) -> tuple[Job, ...]:
-    """The start jobs that a fit job takes the best of."""
-    return tuple(job for job in jobs if job.kind == "start" and job.key in fit.needs)
-
-
-def earlier_receipt(store: Store, kind: JobKind, cell_id: str, label: str) -> Receipt | None:
-    """The receipt of another job of the same cell."""
-    return read_receipt(store.receipt(kind, cell_id, label))

@@ -22,10 +22,10 @@ from ..parquet_store.write import write_text
 from ..sqlite.catalog import Catalog
 from .campaign import Campaign
 from .lock import only_run
-from .plan import Job, cells_of, plan_jobs, version_of
+from .plan import Job, ScannedSource, SimulateWork, cells_of, plan_jobs, version_of
 from .progress import Progress
 from .record import Recorder, record_found
-from .scan import ScannedSource, record_sources, scan_sources
+from .scan import record_sources, scan_sources
 
 STAGE_KINDS: dict[str, tuple[JobKind, ...]] = {
     "clean": ("split", "clean"),
@@ -82,7 +82,7 @@ def check_parameter_names(campaign: Campaign, cells: Sequence[str]) -> None:
     if fitted or varied:
         from ..jobs.parameters import parameter_names
 
-        check_parameters(campaign, parameter_names)
+        check_parameters(campaign, parameter_names, cells)
 
 
 def of_stage(jobs: Sequence[Job], command: str) -> tuple[Job, ...]:
@@ -90,10 +90,14 @@ def of_stage(jobs: Sequence[Job], command: str) -> tuple[Job, ...]:
     kinds = STAGE_KINDS[command]
     chosen = [job for job in jobs if job.kind in kinds]
     if command == "simulate":
-        chosen = [job for job in chosen if not getattr(job.work, "fit_label", "")]
+        chosen = [job for job in chosen if not _is_fitted(job)]
     if command == "fit":
-        chosen = [job for job in chosen if job.kind != "simulate" or getattr(job.work, "fit_label", "")]
+        chosen = [job for job in chosen if job.kind != "simulate" or _is_fitted(job)]
     return tuple(chosen)
+
+
+def _is_fitted(job: Job) -> bool:
+    return isinstance(job.work, SimulateWork) and bool(job.work.fit_label)
 
 
 def of_cells(jobs: Sequence[Job], cells: Sequence[str]) -> tuple[Job, ...]:
@@ -122,6 +126,7 @@ def run_campaign(
     cells: Sequence[str],
     out: TextIO | None,
     command_line: Sequence[str],
+    verbose: bool = False,
 ) -> RunSummary:
     """Run what is not done yet of a campaign and record it.
 
@@ -130,6 +135,7 @@ def run_campaign(
         cells: only these; empty = all.
         out: where progress goes; ``None`` = nowhere.
         command_line: recorded with the run.
+        verbose: let Dask's own log lines through.
 
     Raises:
         UsageError: the campaign, the store or the cluster cannot be worked with; nothing was run.
@@ -146,7 +152,7 @@ def run_campaign(
         counts: Counter[str] = Counter()
         try:
             if waiting:
-                _run_jobs(catalog, store, run_id, waiting, cluster, counts, out)
+                _run_jobs(catalog, store, run_id, waiting, cluster, counts, out, verbose)
         except BaseException:
             catalog.end_run(run_id, 130, "interrupted")
             raise
@@ -175,6 +181,7 @@ def _run_jobs(
     cluster: ClusterSettings,
     counts: Counter[str],
     out: TextIO | None,
+    verbose: bool,
 ) -> None:
     # Dask is imported here, so that commands which only read never pay for it.
     from .cluster import open_cluster
@@ -184,7 +191,9 @@ def _run_jobs(
     stages = Counter(job.stage for job in jobs)
     progress = Progress(stages.items(), out)
     name = f"kilocell-{secrets.token_hex(3)}"
-    with open_cluster(cluster, name, store.root / "logs" / "workers", progress.say) as workers:
+    scratch = store.root / "logs" / "workers"
+    scratch.mkdir(parents=True, exist_ok=True)
+    with open_cluster(cluster, name, scratch, progress.say, verbose) as workers:
         if workers.dashboard:
             progress.say(f"dashboard  {workers.dashboard}")
         progress.say(f"running    {len(jobs)} jobs on {workers.description}")

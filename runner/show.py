@@ -132,12 +132,13 @@ def draw(
     store = Store(root)
     if not cells and fit_name is None:
         return figures.plot_overview(store)
+    catalog = queries.connect(store.catalog)
     paths: list[Path] = []
     for cell_id in cells:
         if fit_name is not None:
             paths += figures.plot_fit(store, fit_name, cell_id)
             continue
-        chosen = parse_cycles(cycles, known_cycles(store, cell_id)) if cycles else ()
+        chosen = parse_cycles(cycles, known_cycles(catalog, cell_id)) if cycles else ()
         paths += figures.plot_cell(store, cell_id, chosen, models, parameter_sets)
     return paths
 
@@ -146,7 +147,7 @@ def _draw_all(root: Path, out: TextIO | None) -> None:
     from ..report import figures
 
     try:
-        paths = figures.plot_all(Store(root))
+        paths = list(figures.plot_all(Store(root)))
     except (KilocellError, OSError) as error:
         click.echo(f"figures could not be drawn: {error}", err=True)
         return
@@ -171,7 +172,8 @@ def make_synthetic(folder: Path, cells: int, seed: int, layout: str, out: TextIO
 
 def show_versions(json_: bool) -> None:
     """Print the versions of kilocell and of what its results depend on."""
-    from .run import RECORDED_VERSIONS, version_of
+    from .plan import version_of
+    from .run import RECORDED_VERSIONS
 
     rows = [("python", platform.python_version()), *((name, version_of(name)) for name in RECORDED_VERSIONS)]
     click.echo(as_json(("package", "version"), rows) if json_ else table(("package", "version"), rows))

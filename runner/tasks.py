@@ -202,7 +202,8 @@ def _read_source(store: Store, cell_id: str, source: CellSource) -> pd.DataFrame
         _check_source(path, source.file.bytes)
         return readers.read_raw(path, source.file.settings, cell_id)
     parts = sorted(store.raw(source.file.digest, cell_id).glob("part-*.parquet"))
-    return pd.concat([pq.read_table(part).to_pandas() for part in parts], ignore_index=True)
+    tables: list[pd.DataFrame] = [pq.read_table(part).to_pandas() for part in parts]
+    return pd.concat(tables, ignore_index=True)
 
 
 def _clean_result(store: Store, cell_id: str) -> CleanResult:

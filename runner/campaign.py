@@ -1,0 +1,278 @@
+"""What the user asked for: the campaign file, checked, and turned into the settings that jobs work from."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import BaseModel, ValidationError
+
+from ..data.errors import CampaignError
+from ..data.settings import (
+    CellSettings,
+    CleanSettings,
+    ClusterSettings,
+    CurrentSign,
+    FitParameter,
+    FitSettings,
+    InitialState,
+    ModelSettings,
+    Override,
+    ParameterSetSettings,
+    SourceSettings,
+)
+from .campaign_checks import problems_between
+from .campaign_errors import campaign_error, did_you_mean, problems_of, value_text
+from .campaign_schema import CampaignFile, FitTable, ModelTable, StateEntry, VariationTable
+from .campaign_sources import source_settings
+from .toml_text import key_text
+
+DEFAULTS: Final = "defaults"
+"""The table ``[cells.defaults]``, which is of every cell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """A checked campaign.
+
+    Args:
+        path, text: the file and what is in it.
+        store: absolute path of the folder for results.
+        sources: each raw file, absolute, with how it is read; sorted by path, each once.
+        file: the file's tables.
+    """
+
+    name: str
+    path: Path
+    text: str
+    store: Path
+    sources: tuple[tuple[Path, SourceSettings], ...]
+    models: tuple[ModelSettings, ...]
+    clean: CleanSettings
+    cluster: ClusterSettings
+    file: CampaignFile
+
+    def cell(self, cell_id: str) -> CellSettings:
+        """What the campaign says of a cell: its own table, over globs (later ones first), over the defaults."""
+        said = self._said_of(cell_id)
+        return CellSettings(
+            cell_id=cell_id,
+            nominal_capacity_ah=said.get("nominal_capacity_ah"),
+            initial_state=_initial_state(said.get("initial_state", StateEntry())),
+            temperature_celsius=said.get("temperature_celsius"),
+        )
+
+    def parameter_sets(self, cell_id: str) -> tuple[ParameterSetSettings, ...]:
+        """The parameter sets that a cell is simulated with, each followed by its variations; empty = cleaned only."""
+        return tuple(s for base in self._bases(cell_id) for s in self._with_variations(base))
+
+    def clean_settings(self, cell_id: str, current_sign: CurrentSign = "auto") -> CleanSettings:
+        """The thresholds for a cell of a source that signs its current in this way."""
+        capacity = self.cell(cell_id).nominal_capacity_ah
+        return replace(self.clean, current_sign=current_sign, nominal_capacity_ah=capacity)
+
+    def fits(self, cell_id: str) -> tuple[FitSettings, ...]:
+        """The fits that a cell takes part in.
+
+        Raises:
+            CampaignError: a fit names no parameter set, and the cell has none.
+        """
+        tables = (table for table in self.file.fit if _is_of(cell_id, table.cells))
+        return tuple(self._fit(table, cell_id) for table in tables)
+
+    def check_cells(self, cell_ids: Iterable[str]) -> None:
+        """Check what can only be told when the sources' cells are known.
+
+        Raises:
+            CampaignError: ``[cells.ID]`` or a fit names a cell (not a glob) that no source has, with the nearest
+                that is there; or a fit names no parameter set and one of its cells has none.
+        """
+        known = sorted(set(cell_ids))
+        named = [(f"cells.{key_text(key)}", key) for key in self.file.cells if key != DEFAULTS]
+        named += [(f"{where}.cells", key) for where, fit in self.file.named_fits() for key in fit.cells]
+        problems = [
+            f"{where}: no source has the cell {value_text(key)}{did_you_mean(key, known)}"
+            for where, key in named
+            if not _is_glob(key) and key not in known
+        ]
+        for cell_id in known:
+            try:
+                self.fits(cell_id)
+            except CampaignError as error:
+                problems.append(str(error).removeprefix(f"{self.path}: "))
+        if problems:
+            raise campaign_error(self.path, problems)
+
+    def _said_of(self, cell_id: str) -> dict[str, Any]:
+        tables = self.file.cells
+        globs = [key for key in tables if key not in (DEFAULTS, cell_id) and fnmatchcase(cell_id, key)]
+        own = [cell_id] if cell_id in tables and cell_id != DEFAULTS else []
+        said: dict[str, Any] = {}
+        for key in ([DEFAULTS] if DEFAULTS in tables else []) + globs + own:
+            said |= tables[key].given
+        return said
+
+    def _bases(self, cell_id: str) -> tuple[str, ...]:
+        return tuple(self._said_of(cell_id).get("parameter_sets") or ())
+
+    def _with_variations(self, base: str) -> Iterator[ParameterSetSettings]:
+        yield ParameterSetSettings(base, base)
+        for variation in self.file.variations:
+            if variation.applies_to(base):
+                yield ParameterSetSettings(f"{base}+{variation.name}", base, _overrides(variation))
+
+    def _fit(self, table: FitTable, cell_id: str) -> FitSettings:
+        bases = self._bases(cell_id)
+        if table.parameter_set is None and not bases:
+            raise campaign_error(
+                self.path,
+                [f"fit {value_text(table.name)} names no parameter_set and the cell {value_text(cell_id)} has none"],
+            )
+        name = table.parameter_set or bases[0]
+        return FitSettings(
+            name=table.name,
+            cell=self.cell(cell_id),
+            model=_model_of(table.model, self.models),
+            parameter_set=next(s for s in self._with_variations(name.partition("+")[0]) if s.name == name),
+            parameters=tuple(
+                FitParameter(parameter, entry.bounds[0], entry.bounds[1], entry.scale)
+                for parameter, entry in table.parameters.items()
+            ),
+            cycles=tuple(sorted(set(table.cycles))),
+            starts=table.starts,
+            seed=table.seed,
+            max_evaluations=table.max_evaluations,
+        )
+
+
+def load_campaign(path: Path) -> Campaign:
+    """Read and check a campaign file; nothing is written, and neither PyBaMM nor Dask is imported.
+
+    Raises:
+        CampaignError: the file is not there, is no TOML, or says something that cannot be; the text lists every
+            such place with its key, value and the nearest right name.
+    """
+    text = _text_of(path)
+    document = _document(path, text)
+    folder = path.absolute().parent
+    try:
+        file = CampaignFile.model_validate(document, context={"folder": folder})
+    except ValidationError as error:
+        raise campaign_error(path, problems_of(error, document, CampaignFile)) from None
+    problems = problems_between(file)
+    if problems:
+        raise campaign_error(path, problems)
+    store = (folder / Path(file.store).expanduser()).resolve()
+    return Campaign(
+        name=file.name or folder.resolve().name,
+        path=path,
+        text=text,
+        store=store,
+        sources=source_settings(file.sources, store),
+        models=tuple(_model(table) for table in file.models),
+        clean=CleanSettings(**_fields(file.clean)),
+        cluster=ClusterSettings(**_fields(file.cluster)),
+        file=file,
+    )
+
+
+def check_parameters(
+    campaign: Campaign, names_of: Callable[[str], Collection[str]], cell_ids: Iterable[str] = ()
+) -> None:
+    """Check the names of varied and fitted parameters.
+
+    Args:
+        names_of: gives the parameter names of one of PyBaMM's sets.
+        cell_ids: the sources' cells; with them, fits that leave the parameter set to the cell are checked too.
+
+    Raises:
+        CampaignError: names each parameter that a set does not have, and the nearest that it has.
+    """
+    used = sorted({base for table in campaign.file.cells.values() for base in table.given.get("parameter_sets") or ()})
+    asked = [
+        (f"variations#{number}.parameters", base, parameter)
+        for number, table in enumerate(campaign.file.variations, 1)
+        for base in used
+        if table.applies_to(base)
+        for parameter in table.parameters
+    ]
+    fits = [
+        (f"{where}.parameters", base, parameter)
+        for where, table in campaign.file.named_fits()
+        for base in sorted(_fitted_bases(campaign, table, cell_ids))
+        for parameter in table.parameters
+    ]
+    problems = [
+        f"{where}: {base} has no parameter {value_text(parameter)}{did_you_mean(parameter, names_of(base))}"
+        for where, base, parameter in asked + fits
+        if parameter not in names_of(base)
+    ]
+    if problems:
+        raise campaign_error(campaign.path, problems)
+
+
+def _fitted_bases(campaign: Campaign, table: FitTable, cell_ids: Iterable[str]) -> set[str]:
+    if table.parameter_set is not None:
+        return {table.parameter_set.partition("+")[0]}
+    return {campaign._bases(cell_id)[0] for cell_id in cell_ids if _is_of(cell_id, table.cells)}
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise CampaignError(f"{path}: there is no such campaign file; `kilocell init FILES` writes one") from None
+    except OSError as error:
+        raise CampaignError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise CampaignError(f"{path}: is not UTF-8 text (byte {error.start}); save it as UTF-8") from None
+
+
+def _document(path: Path, text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise CampaignError(f"{path}: is not valid TOML: {error}") from None
+
+
+def _fields(table: BaseModel) -> dict[str, Any]:
+    """A table's values as a frozen dataclass wants them."""
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in table}
+
+
+def _model(table: ModelTable) -> ModelSettings:
+    # In a fixed order, since the order they are written in must not make a job run again.
+    return ModelSettings(table.label, table.type, tuple(sorted(table.options.items())))
+
+
+def _model_of(name: str, models: Sequence[ModelSettings]) -> ModelSettings:
+    """The campaign's model of this name; a type that the campaign does not name stands for itself."""
+    return next((model for model in models if model.name == name), ModelSettings(name, name))
+
+
+def _overrides(variation: VariationTable) -> tuple[Override, ...]:
+    return tuple(
+        Override(parameter, "value", change.value)
+        if change.value is not None
+        else Override(parameter, "scale", change.scale or 0.0)
+        for parameter, change in variation.parameters.items()
+    )
+
+
+def _initial_state(entry: StateEntry) -> InitialState:
+    if entry.soc is not None:
+        return InitialState("soc", entry.soc)
+    return InitialState() if entry.voltage is None else InitialState("voltage", entry.voltage)
+
+
+def _is_glob(key: str) -> bool:
+    return any(sign in key for sign in "*?[")
+
+
+def _is_of(cell_id: str, keys: Iterable[str]) -> bool:
+    """Tell whether a cell is among ids and globs."""
+    return any(key == cell_id or fnmatchcase(cell_id, key) for key in keys)

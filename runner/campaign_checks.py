@@ -1,0 +1,55 @@
+"""What has to fit between the tables of a campaign file: names that are unique, and names that refer to others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from ..data.settings import MODEL_TYPES
+from .campaign_errors import did_you_mean, value_text
+from .campaign_schema import CampaignFile
+from .campaign_values import parameter_set_names
+
+
+def problems_between(file: CampaignFile) -> list[str]:
+    """Return what is wrong between tables, a line each; empty when all is well.
+
+    A simulation's label is model-set: model names hold no ``+``, so that labels are distinct when model names,
+    variations and fits are.
+    """
+    return [*_files_read_twice(file), *_names_given_twice(file), *_fits_of_nothing(file)]
+
+
+def _files_read_twice(file: CampaignFile) -> Iterator[str]:
+    first: dict[Path, int] = {}
+    for number, source in enumerate(file.sources, 1):
+        for path in source.paths:
+            if first.setdefault(path, number) != number:
+                yield f"sources#{number}.files: {path} is in sources#{first[path]} already"
+
+
+def _names_given_twice(file: CampaignFile) -> Iterator[str]:
+    yield from _twice("models", [model.label for model in file.models], "give each model a name of its own")
+    variations = [variation.name for variation in file.variations]
+    yield from _twice("variations", variations, "give each variation a name of its own")
+    yield from _twice("fit", [fit.name for fit in file.fit], "give each fit a name of its own")
+    for where, fit in file.named_fits():
+        if fit.name in variations:
+            yield f"{where}.name = {value_text(fit.name)}: is a variation's name already; both name parameter sets"
+
+
+def _twice(table: str, names: Sequence[str], advice: str) -> Iterator[str]:
+    for number, name in enumerate(names, 1):
+        if name in names[: number - 1]:
+            yield f"{table}#{number}.name = {value_text(name)}: is the name of an earlier one; {advice}"
+
+
+def _fits_of_nothing(file: CampaignFile) -> Iterator[str]:
+    models = {*MODEL_TYPES, *(model.label for model in file.models)}
+    sets = {name for base in parameter_set_names() for name in file.set_names(base)}
+    for where, fit in file.named_fits():
+        if fit.model not in models:
+            yield f"{where}.model = {value_text(fit.model)}: unknown model{did_you_mean(fit.model, models)}"
+        if fit.parameter_set is not None and fit.parameter_set not in sets:
+            near = did_you_mean(fit.parameter_set, sets)
+            yield f"{where}.parameter_set = {value_text(fit.parameter_set)}: unknown parameter set{near}"

@@ -1,0 +1,225 @@
+"""The campaign file's tables: which keys there are, their types, and what they are when not given.
+
+Everything that can be told from one table alone is checked here; what needs several tables, the cells or PyBaMM
+is checked in :mod:`kilocell.runner.campaign`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from ..data.settings import CleanSettings, ClusterSettings, CurrentSign, Scale
+from . import campaign_values as v
+
+_CLEAN: Final = CleanSettings()
+_CLUSTER: Final = ClusterSettings()
+
+
+class Table(BaseModel):
+    """A table of the file: no unknown keys, no silent conversion (``"5"`` is no number), nothing infinite."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class ColumnEntry(Table):
+    """Which of the file's columns a raw column comes from; its name alone will do."""
+
+    column: v.Text
+    unit: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_name(cls, value: Any) -> Any:
+        return {"column": value} if isinstance(value, str) else value
+
+
+class SourceTable(Table):
+    """``[[sources]]``: raw files that are read in one way; ``files`` holds what each glob found."""
+
+    files: list[v.FoundFiles] = Field(min_length=1)
+    reader: Literal["auto", "csv", "digatron"] = "auto"
+    cell_id: v.CellIdRule | None = None
+    current_sign: CurrentSign = "auto"
+    columns: dict[v.RawColumn, ColumnEntry] = {}
+
+    @field_validator("columns")
+    @classmethod
+    def _known_units(cls, columns: dict[str, ColumnEntry]) -> dict[str, ColumnEntry]:
+        for target, entry in columns.items():
+            v.check_unit(target, entry.unit)
+        return columns
+
+    @model_validator(mode="after")
+    def _columns_need(self) -> SourceTable:
+        if self.reader == "digatron" and self.columns:
+            raise ValueError('the digatron reader knows its columns: leave columns out, or set reader = "csv"')
+        if self.columns and self.cell_id is None:
+            raise ValueError('columns need cell_id beside them: "stem", "column:NAME" or "pattern:REGEX"')
+        return self
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """Every file of the source, sorted, each once."""
+        return tuple(sorted({Path(name) for found in self.files for name in found}))
+
+
+class CleanTable(Table):
+    """``[clean]``: thresholds of the cleaning rules, as in :class:`kilocell.data.settings.CleanSettings`."""
+
+    rest_current_per_ah: v.Positive = _CLEAN.rest_current_per_ah
+    fill_samples: v.CountOrNone = _CLEAN.fill_samples
+    gap_factor: v.Positive = _CLEAN.gap_factor
+    gap_second: v.Positive = _CLEAN.gap_second
+    voltage_limits_volt: v.Limits = list(_CLEAN.voltage_limits_volt)
+    temperature_limits_celsius: v.Limits = list(_CLEAN.temperature_limits_celsius)
+
+
+class StateEntry(Table):
+    """``initial_state`` as a table; without any key it is the first rest's voltage."""
+
+    soc: Annotated[float, Field(ge=0, le=1)] | None = None
+    voltage: Annotated[float, Field(gt=0, lt=10)] | None = None
+
+
+class CellTable(Table):
+    """``[cells.defaults]`` and ``[cells.ID]``."""
+
+    parameter_set: v.SetName | None = None
+    parameter_sets: v.SetNames | None = None
+    nominal_capacity_ah: v.Positive | None = None
+    initial_state: Annotated[StateEntry, v.StateForm] = StateEntry()
+    temperature_celsius: v.Celsius = None
+
+    @model_validator(mode="after")
+    def _one_way_of_naming_sets(self) -> CellTable:
+        if self.parameter_set is not None and self.parameter_sets is not None:
+            raise ValueError("give parameter_set or parameter_sets, not both")
+        return self
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The keys that the table gives, with their values; sets are always under ``parameter_sets``."""
+        given = {key: getattr(self, key) for key in self.model_fields_set}
+        if "parameter_set" in given:
+            given["parameter_sets"] = [given.pop("parameter_set")]
+        return given
+
+
+class ModelTable(Table):
+    """``[[models]]``: a PyBaMM model, or its type alone."""
+
+    type: v.ModelType
+    name: v.Label | None = None
+    options: dict[str, str] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_type(cls, value: Any) -> Any:
+        return {"type": value} if isinstance(value, str) else value
+
+    @property
+    def label(self) -> str:
+        """The model's name: its type where it is given none."""
+        return self.name or self.type
+
+
+class ChangeEntry(Table):
+    """A changed parameter: ``{scale = 0.5}`` or ``{value = 1e-14}``."""
+
+    scale: float | None = None
+    value: float | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> ChangeEntry:
+        if (self.scale is None) == (self.value is None):
+            raise ValueError("must be {scale = …} or {value = …}")
+        return self
+
+
+class VariationTable(Table):
+    """``[[variations]]``: a named change of parameters, of every parameter set or of some."""
+
+    name: v.Label
+    parameter_sets: Annotated[v.SetNames, Field(min_length=1)] | None = None
+    parameters: dict[str, ChangeEntry] = Field(min_length=1)
+
+    def applies_to(self, base: str) -> bool:
+        """Tell whether there is a variation of this parameter set."""
+        return self.parameter_sets is None or base in self.parameter_sets
+
+
+class BoundsEntry(Table):
+    """The bounds of a fitted parameter and the scale it is searched on."""
+
+    bounds: v.Limits
+    scale: Scale = "linear"
+
+    @model_validator(mode="after")
+    def _log_is_positive(self) -> BoundsEntry:
+        if self.scale == "log" and self.bounds[0] <= 0:
+            raise ValueError('bounds must be above 0 where scale = "log"')
+        return self
+
+
+class FitTable(Table):
+    """``[fit]`` or ``[[fit]]``."""
+
+    name: v.Label = "fit"
+    model: v.Text
+    parameter_set: v.Text | None = None
+    cells: Annotated[list[v.Text], Field(min_length=1)] = ["*"]
+    cycles: v.Cycles = []
+    starts: v.Count = 3
+    seed: v.CountOrNone = 0
+    max_evaluations: v.Count = 200
+    parameters: dict[str, BoundsEntry] = Field(min_length=1)
+
+
+class ClusterTable(Table):
+    """``[cluster]``: as in :class:`kilocell.data.settings.ClusterSettings`."""
+
+    kind: v.ClusterKind = _CLUSTER.kind
+    workers: v.Count | None = _CLUSTER.workers
+    threads_per_worker: v.Count = _CLUSTER.threads_per_worker
+    memory_limit: v.MemoryLimit = _CLUSTER.memory_limit
+    dashboard_address: v.DashboardAddress = _CLUSTER.dashboard_address
+    jobs: v.Count = _CLUSTER.jobs
+    cores: v.Count = _CLUSTER.cores
+    memory: v.MemorySize = _CLUSTER.memory
+    walltime: v.Walltime = _CLUSTER.walltime
+    partition: str = _CLUSTER.partition
+    account: str = _CLUSTER.account
+    job_extra: list[str] = list(_CLUSTER.job_extra)
+
+
+class CampaignFile(Table):
+    """The whole file."""
+
+    name: v.Text | None = None
+    store: v.Text = "store"
+    sources: list[SourceTable] = Field(min_length=1)
+    clean: CleanTable = CleanTable()
+    cells: dict[v.Text, CellTable] = {}
+    models: list[ModelTable] = []
+    variations: list[VariationTable] = []
+    fit: list[FitTable] = []
+    cluster: ClusterTable = ClusterTable()
+
+    @field_validator("fit", mode="before")
+    @classmethod
+    def _one_fit(cls, value: Any) -> Any:
+        return [value] if isinstance(value, dict) else value
+
+    def named_fits(self) -> Iterator[tuple[str, FitTable]]:
+        """Each fit with the path to its table."""
+        for number, table in enumerate(self.fit, 1):
+            yield ("fit" if len(self.fit) == 1 else f"fit#{number}"), table
+
+    def set_names(self, base: str) -> Iterator[str]:
+        """One of PyBaMM's sets and its variations, by the names that users see."""
+        yield base
+        yield from (f"{base}+{variation.name}" for variation in self.variations if variation.applies_to(base))
