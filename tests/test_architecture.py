@@ -24,7 +24,6 @@ ONLY_IN = {
     "distributed": {"runner/graph.py", "runner/cluster.py", "runner/slurm.py"},
     "dask_jobqueue": {"runner/slurm.py"},
     "click": {"runner/cli.py", "runner/options.py", "runner/show.py"},
-    "sqlite3": {"sqlite/"},
     "pybamm": {"jobs/", "data/"},
     "matplotlib": {"report/"},
 }
@@ -73,10 +72,16 @@ def test_each_library_has_its_place(path: Path) -> None:
     for module, at_top in imports(path):
         library = module.split(".")[0]
         places = ONLY_IN.get(library)
-        if places is not None and (at_top or library != "sqlite3"):  # its types may be named anywhere
+        if places is not None:
             assert any(name_of(path).startswith(place) for place in places), f"{name_of(path)} imports {library}"
         if library == "pybamm" and path.parent.name == "data":
             assert not at_top, f"{name_of(path)} imports PyBaMM at module level"
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_sql_is_spoken_in_one_room(path: Path) -> None:
+    if path.parent.name != "sqlite":
+        assert ".execute(" not in path.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)

@@ -1,0 +1,176 @@
+"""Local worker processes and schedulers that are there, all real."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+from kilocell.data.errors import UsageError
+from kilocell.data.settings import ClusterSettings
+from kilocell.runner import cluster
+from kilocell.runner.cluster import WORKER_ENVIRONMENT, dashboard_options, open_cluster
+
+LOCAL = ClusterSettings(workers=1, dashboard_address="none")
+
+
+def listening_hosts() -> set[str]:
+    me = psutil.Process()
+    family = [me, *me.children(recursive=True)]
+    return {entry.laddr.ip for one in family for entry in one.net_connections("tcp") if entry.status == "LISTEN"}
+
+
+def worker_environment() -> dict[str, str | None]:
+    return {name: os.environ.get(name) for name in WORKER_ENVIRONMENT}
+
+
+def test_local_workers_compute_on_loopback_with_one_thread(tmp_path: Path) -> None:
+    said: list[str] = []
+    with open_cluster(replace(LOCAL, workers=2), "run", tmp_path, said.append) as workers:
+        assert workers.description == "2 worker processes, 1 thread each"
+        assert workers.dashboard == ""
+        assert workers.client.submit(pow, 2, 10).result(timeout=30) == 1024
+        assert workers.client.submit(os.getpid).result(timeout=30) != os.getpid()
+        assert workers.client.submit(worker_environment).result(timeout=30) == WORKER_ENVIRONMENT
+        assert list(workers.client.nthreads().values()) == [1, 1]
+        assert listening_hosts() == {"127.0.0.1"}
+        processes = psutil.Process().children(recursive=True)
+    assert said == []
+    assert not [one for one in processes if "spawn_main" in " ".join(_command(one))]
+
+
+def _command(one: psutil.Process) -> list[str]:
+    try:
+        return one.cmdline()
+    except psutil.NoSuchProcess:
+        return []
+
+
+def test_dashboard_moves_to_the_next_free_port(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        settings = replace(LOCAL, dashboard_address=f"127.0.0.1:{port}")
+        with open_cluster(settings, "run", tmp_path, print) as workers:
+            host, _, moved = workers.dashboard.removeprefix("http://").removesuffix("/status").partition(":")
+            assert host == "127.0.0.1"
+            assert port < int(moved) < port + 100
+            with socket.create_connection((host, int(moved)), timeout=5):
+                pass
+
+
+def test_dashboard_options() -> None:
+    assert dashboard_options("none") == {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
+    assert dashboard_options(":0") == {"dashboard": True, "dashboard_address": "127.0.0.1:0"}
+    with pytest.raises(UsageError, match="write HOST:PORT"):
+        dashboard_options("127.0.0.1")
+    with pytest.raises(UsageError, match="write HOST:PORT"):
+        dashboard_options("127.0.0.1:99999")
+    with pytest.raises(UsageError, match=r"192\.0\.2\.1:8787"):
+        dashboard_options("192.0.2.1:8787")  # an address for documentation, no machine's
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"workers": 0}, "at least 1 worker"),
+        ({"threads_per_worker": 0}, "at least 1 worker"),
+        ({"memory_limit": "plenty"}, "memory limit 'plenty'"),
+        ({"kind": "lokal"}, "unknown cluster 'lokal'"),
+        ({"kind": "tcp://127.0.0.1:port"}, "no Dask scheduler answers"),
+    ],
+)
+def test_wrong_settings_are_refused(change: dict[str, object], words: str, tmp_path: Path) -> None:
+    with (
+        pytest.raises(UsageError, match=words),
+        open_cluster(replace(LOCAL, **change), "run", tmp_path, print),  # type: ignore[arg-type]
+    ):
+        pytest.fail("opened")
+
+
+def test_memory_limit_reaches_the_workers(tmp_path: Path) -> None:
+    with open_cluster(replace(LOCAL, memory_limit="700MiB"), "run", tmp_path, print) as workers:
+        limits = {entry["memory_limit"] for entry in workers.client.scheduler_info()["workers"].values()}
+    assert limits == {700 * 2**20}
+
+
+def test_an_exception_ends_the_workers_quickly(tmp_path: Path) -> None:
+    def leave_a_long_job_running() -> None:
+        with open_cluster(LOCAL, "run", tmp_path, print) as workers:
+            workers.client.submit(time.sleep, 600)
+            time.sleep(0.5)
+            raise KeyboardInterrupt
+
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        leave_a_long_job_running()
+    assert time.monotonic() - start < 15
+    assert not [one for one in psutil.Process().children(recursive=True) if "spawn_main" in " ".join(_command(one))]
+
+
+@pytest.fixture
+def scheduler_address(tmp_path: Path) -> Iterator[str]:
+    """Address of a scheduler with one worker, in processes of their own."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        address = f"tcp://127.0.0.1:{probe.getsockname()[1]}"
+    port = address.rpartition(":")[2]
+    dask = [sys.executable, "-m", "distributed.cli"]
+    with (tmp_path / "log").open("w") as log:
+        parts = [
+            subprocess.Popen([*command, "--dashboard-address", "127.0.0.1:0"], stdout=log, stderr=log, cwd=tmp_path)
+            for command in (
+                [f"{dask[0]}", "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", port],
+                [f"{dask[0]}", "-m", "distributed.cli.dask_worker", address, "--nthreads", "1", "--no-nanny"],
+            )
+        ]
+        yield address
+        for part in reversed(parts):
+            part.send_signal(signal.SIGTERM)
+        for part in parts:
+            part.wait(timeout=30)
+
+
+def test_a_scheduler_that_is_there_is_used_and_left_running(scheduler_address: str, tmp_path: Path) -> None:
+    said: list[str] = []
+    settings = ClusterSettings(kind=scheduler_address)
+    for _ in range(2):
+        with open_cluster(settings, "run", tmp_path, said.append) as workers:
+            workers.client.wait_for_workers(1, timeout=30)
+            assert workers.client.submit(pow, 2, 10).result(timeout=30) == 1024
+            assert scheduler_address in workers.description
+            assert workers.dashboard.startswith("http://127.0.0.1:")
+    assert workers.description == f"1 worker of the scheduler at {scheduler_address}"
+    assert not [line for line in said if "versions differ" in line]
+
+
+def test_other_versions_are_reported_in_one_line(
+    scheduler_address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster.platform, "python_version", lambda: "3.99.0")
+    said: list[str] = []
+    with open_cluster(ClusterSettings(kind=scheduler_address), "run", tmp_path, said.append):
+        pass
+    here = ".".join(str(part) for part in sys.version_info[:3])
+    assert [line for line in said if "versions" in line] == [
+        f"versions differ from the scheduler's or its workers': python 3.99.0 here, {here} there"
+    ]
+
+
+def test_an_address_where_nothing_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "CONNECT_TIMEOUT_SECOND", 1)
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        silent = f"tcp://127.0.0.1:{probe.getsockname()[1]}"
+        with pytest.raises(UsageError, match=silent), open_cluster(ClusterSettings(silent), "run", tmp_path, print):
+            pytest.fail("opened")
+    with (
+        pytest.raises(UsageError, match="check that it runs"),
+        open_cluster(ClusterSettings(silent), "run", tmp_path, print),
+    ):
+        pytest.fail("opened")

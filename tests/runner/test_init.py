@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from kilocell.data import readers
+from kilocell.data.errors import CampaignError, UsageError
+from kilocell.data.settings import SourceSettings
+from kilocell.jobs.guess import CellGuess
+from kilocell.runner.campaign import Campaign, load_campaign
+from kilocell.runner.init import write_campaign
+from kilocell.runner.init_text import GuessedCampaign, campaign_text
+from kilocell.runner.toml_text import comment, key_text, quoted
+
+HEADER = "cell_id,test_time_s,current_mA,voltage_V,temperature_C\n"
+
+
+def rows(cell_id: str, capacity_ah: float, voltage: tuple[float, float]) -> str:
+    """A discharge of one hour and half a charge after it, a sample a minute."""
+    quoted_id = '"' + cell_id.replace('"', '""') + '"' if '"' in cell_id or "," in cell_id else cell_id
+    high, low = voltage
+    lines = []
+    for minute in range(92):
+        ampere = -capacity_ah if minute <= 60 else capacity_ah
+        part = min(minute, 120 - minute) / 60
+        lines.append(f"{quoted_id},{60 * minute},{1000 * ampere:.1f},{high + (low - high) * part:.4f},25.0\n")
+    return "".join(lines)
+
+
+def init_and_load(folder: Path, *paths: str) -> Campaign:
+    write_campaign(paths or (str(folder),), folder / "campaign.toml")
+    return load_campaign(folder / "campaign.toml")
+
+
+def test_long_file_with_cells_of_two_kinds(tmp_path: Path) -> None:
+    cells = {"A": 5.0, "B": 5.1, "C": 4.9, 'say "电池", [1]': 1.1}
+    text = "".join(rows(name, ah, (4.2, 2.8) if ah > 2 else (3.55, 2.5)) for name, ah in cells.items())
+    (tmp_path / "raw.csv").write_text(HEADER + text, encoding="utf-8")
+    campaign = init_and_load(tmp_path)
+    ((path, settings),) = campaign.sources
+    assert (path, settings) == (tmp_path / "raw.csv", readers.guess_settings(path))
+    assert set(readers.cell_ids(path, settings)) == set(cells)
+    campaign.check_cells(cells)
+    for name, capacity in cells.items():
+        assert campaign.cell(name).nominal_capacity_ah == pytest.approx(capacity, rel=0.06)
+        assert campaign.parameter_sets(name)[0].name == ("Chen2020" if capacity > 2 else "Prada2013")
+    assert {model.name for model in campaign.models} == {"SPM", "SPMe", "DFN"}
+
+
+def test_files_that_are_read_alike_share_a_source(tmp_path: Path) -> None:
+    for folder, names in {"a": ("1", "2", "3"), "b": ("4",)}.items():
+        (tmp_path / folder).mkdir()
+        for name in names:
+            (tmp_path / folder / f"{name}.csv").write_text(HEADER + rows(name, 5, (4.2, 2.8)))
+    (tmp_path / "a" / "other.txt").write_text(
+        "t/s\tI/mA\tEwe/V\n" + "\n".join(f"{n}\t-5\t3.7" for n in range(9)) + "\n"
+    )
+    campaign = init_and_load(tmp_path)
+    document = tomllib.loads(campaign.text)
+    assert [source["files"] for source in document["sources"]] == [["a/*.csv", "b/4.csv"], ["a/other.txt"]]
+    for path, settings in campaign.sources:
+        assert settings == readers.guess_settings(path)
+
+
+def test_glob_is_written_only_where_it_finds_no_other_file(tmp_path: Path) -> None:
+    for name in ("Cell[1].csv", "Cell[2].csv", "not mine.csv"):
+        (tmp_path / name).write_text(HEADER + rows("x", 5, (4.2, 2.8)))
+    campaign = init_and_load(tmp_path, str(tmp_path / "Cell*.csv"))
+    assert [path.name for path, _ in campaign.sources] == ["Cell[1].csv", "Cell[2].csv"]
+
+
+def test_what_cannot_be_read_is_left_out_with_its_reason(tmp_path: Path) -> None:
+    (tmp_path / "good.csv").write_text(HEADER + rows("A", 5, (4.2, 2.8)))
+    (tmp_path / "empty.csv").touch()
+    (tmp_path / "no\nvolts.csv").write_text("a,b\n1,2\n")
+    campaign = init_and_load(tmp_path)
+    assert [path.name for path, _ in campaign.sources] == ["good.csv"]
+    assert "Left out" in campaign.text
+    assert "empty.csv" in campaign.text
+    assert "no volts.csv" in campaign.text
+
+
+def test_nothing_to_read_writes_nothing(tmp_path: Path) -> None:
+    out = tmp_path / "campaign.toml"
+    (tmp_path / "empty.csv").touch()
+    (tmp_path / "folder").mkdir()
+    for paths, message in (
+        ([str(tmp_path / "empty.csv")], "none of these files can be read"),
+        ([str(tmp_path / "folder")], "no file that ends in .csv"),
+        ([str(tmp_path / "emty.csv")], 'did you mean "empty.csv"'),
+        ([], "name the raw files"),
+    ):
+        with pytest.raises(CampaignError, match=message):
+            write_campaign(paths, out)
+    assert not out.exists()
+
+
+def test_existing_file_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "raw.csv").write_text(HEADER + rows("A", 5, (4.2, 2.8)))
+    out = tmp_path / "campaign.toml"
+    out.write_text("mine")
+    with pytest.raises(CampaignError, match="exists already"):
+        write_campaign([str(tmp_path)], out)
+    assert out.read_text() == "mine"
+    with pytest.raises(UsageError, match="cannot be written"):
+        write_campaign([str(tmp_path)], tmp_path / "absent" / "campaign.toml")
+
+
+def test_record_without_charge_gets_no_capacity(tmp_path: Path) -> None:
+    rest = "".join(f"A,{60 * n},0.0,3.3,25\n" for n in range(30))
+    (tmp_path / "raw.csv").write_text(HEADER + rest)
+    campaign = init_and_load(tmp_path)
+    assert campaign.cell("A").nominal_capacity_ah is None
+    assert "# nominal_capacity_ah" in campaign.text
+
+
+def test_every_key_that_is_shown_as_a_comment_is_one(tmp_path: Path) -> None:
+    """The commented parts, uncommented, are a campaign too."""
+    (tmp_path / "raw.csv").write_text(HEADER + rows("CELL_A", 5, (4.2, 2.8)))
+    text = write_campaign([str(tmp_path)], tmp_path / "campaign.toml")
+    shown, marker, rest = text.partition("# Thresholds of the cleaning rules")
+    keys = [line[2:] for line in rest.splitlines() if line.startswith("# ") and ("=" in line or line.startswith("# ["))]
+    (tmp_path / "full.toml").write_text("\n".join([shown + marker, *keys]), encoding="utf-8")
+    campaign = load_campaign(tmp_path / "full.toml")
+    assert campaign.clean == load_campaign(tmp_path / "campaign.toml").clean
+    assert [fit.name for fit in campaign.fits("CELL_A")] == ["diffusivities"]
+    assert len(campaign.parameter_sets("CELL_A")) == 2
+    assert campaign.cluster.partition == "main"
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
+
+
+@given(name=TEXTS, cell_id=TEXTS, reason=TEXTS)
+def test_any_text_is_written_as_toml(name: str, cell_id: str, reason: str) -> None:
+    guess = CellGuess(1.23, 3.5)
+    source = (SourceSettings(cell_id_from=f"column:{name}"), (name, reason))
+    document = tomllib.loads(
+        campaign_text(GuessedCampaign(name, (source,), guess, ((cell_id, guess),), "1 of 1 cells", (reason,)))
+    )
+    assert document["name"] == name
+    assert document["sources"][0]["files"] == [name, reason]
+    assert document["sources"][0]["cell_id"] == f"column:{name}"
+    assert document["cells"][cell_id]["nominal_capacity_ah"] == 1.23
+
+
+@given(TEXTS)
+def test_keys_texts_and_comments_are_read_back(text: str) -> None:
+    assert tomllib.loads(f"{comment(text)}\n{key_text(text)} = {quoted(text)}\n") == {text: text}
+
+
+def test_takehome_file(shared_data: Path, tmp_path: Path) -> None:
+    campaign = init_and_load(tmp_path, str(shared_data / "takehome_like" / "raw_cycling_data.csv"))
+    capacity = {cell: campaign.cell(f"CELL_{cell}").nominal_capacity_ah for cell in "ABCDE"}
+    true = {"A": 5.0, "B": 1.1, "C": 1.1, "D": 7.2, "E": 5.0}
+    assert capacity == pytest.approx(true, rel=0.1)
+    sets = {cell: campaign.parameter_sets(f"CELL_{cell}")[0].name for cell in "ABCDE"}
+    assert sets == {**dict.fromkeys("ACDE", "Chen2020"), "B": "Prada2013"}
+
+
+def test_lgm50_exports(shared_data: Path, tmp_path: Path) -> None:
+    campaign = init_and_load(tmp_path, str(shared_data / "lgm50_digatron"))
+    assert len(campaign.sources) == 17
+    assert {settings for _, settings in campaign.sources} == {
+        SourceSettings("digatron", (), "stem", "charge_positive"),
+    }
+    assert campaign.cell("anything").nominal_capacity_ah == pytest.approx(5.0, rel=0.06)

@@ -1,0 +1,46 @@
+"""One run at a time on a store."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from kilocell.data.errors import StoreError
+from kilocell.runner.lock import only_run
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from kilocell.runner.lock import only_run
+with only_run(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_second_run_is_refused_with_host_and_pid_of_the_first(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", HOLD, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdout is not None
+        assert first.stdout.readline() == "held\n"
+        with pytest.raises(StoreError, match=rf"in use by another run on \S+ \(pid {first.pid}\)"), only_run(tmp_path):
+            pass
+        first.kill()
+    with only_run(tmp_path):  # a killed run holds nothing
+        pass
+
+
+def test_a_store_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="cannot write the store"), only_run(tmp_path / "file" / "store"):
+        pass
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_store_without_permission_is_said(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(StoreError, match="Permission denied"), only_run(tmp_path / "store"):
+        pass

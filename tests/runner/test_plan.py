@@ -1,0 +1,155 @@
+"""Plans: the right jobs in the right order, and a digest that decides."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from kilocell.data.settings import SourceFile, SourceSettings
+from kilocell.data.values import OutputFile, Receipt
+from kilocell.parquet_store.layout import Store
+from kilocell.parquet_store.write import write_receipt
+from kilocell.runner.campaign import Campaign, load_campaign
+from kilocell.runner.plan import Job, ScannedSource, plan_jobs
+from kilocell.runner.run import of_cells, of_stage
+
+CAMPAIGN = """
+name = "test"
+store = "store"
+models = ["SPM", "SPMe"]
+[[sources]]
+files = ["*.csv"]
+cell_id = "column:cell"
+[sources.columns]
+test_time_second = "t"
+current_ampere = "i"
+voltage_volt = "v"
+[cells.defaults]
+parameter_set = "Chen2020"
+nominal_capacity_ah = 5.0
+[fit]
+name = "diffusion"
+model = "SPM"
+cells = ["A"]
+starts = 2
+[fit.parameters]
+"Negative particle diffusivity [m2.s-1]" = { bounds = [1e-15, 1e-13], scale = "log" }
+"""
+
+
+def campaign_of(folder: Path, text: str = CAMPAIGN) -> Campaign:
+    (folder / "one.csv").write_text("cell,t,i,v\nA,0,0,3.7\nB,0,0,3.7\n")
+    path = folder / "campaign.toml"
+    path.write_text(text)
+    return load_campaign(path)
+
+
+def sources(digest: str = "aa" * 32) -> tuple[ScannedSource, ...]:
+    return (ScannedSource(SourceFile("/raw/one.csv", 10, digest, SourceSettings()), ("A", "B")),)
+
+
+def plan(folder: Path, text: str = CAMPAIGN, digest: str = "aa" * 32) -> tuple[Job, ...]:
+    return plan_jobs(campaign_of(folder, text), sources(digest), Store(folder / "store"))
+
+
+def by_key(jobs: tuple[Job, ...]) -> dict[tuple[str, ...], Job]:
+    return {job.key: job for job in jobs}
+
+
+def finish(folder: Path, job: Job) -> None:
+    """Write the receipt of a job as if a worker had done it."""
+    store = Store(folder / "store")
+    write_receipt(store, Receipt(job.kind, job.cell_id, job.label, job.digest, "done"))
+
+
+def test_every_job_comes_after_what_it_needs(tmp_path: Path) -> None:
+    jobs = plan(tmp_path)
+    seen: set[tuple[str, ...]] = set()
+    for job in jobs:
+        assert set(job.needs) <= seen, job.key
+        seen.add(job.key)
+    assert len(seen) == len(jobs)
+    kinds = [job.kind for job in jobs]
+    assert {kind: kinds.count(kind) for kind in kinds} == {"split": 1, "clean": 2, "simulate": 5, "start": 2, "fit": 1}
+
+
+def test_keys_read_well_on_the_dashboard(tmp_path: Path) -> None:
+    keys = set(by_key(plan(tmp_path)))
+    assert {
+        ("clean", "A", "clean"),
+        ("simulate-SPMe", "A", "SPMe-Chen2020"),
+        ("start-diffusion", "A", "diffusion-1"),
+        ("fit-diffusion", "A", "diffusion"),
+        ("simulate-SPM", "A", "SPM-Chen2020+diffusion"),
+    } <= keys
+
+
+def test_nothing_runs_twice(tmp_path: Path) -> None:
+    for job in plan(tmp_path):
+        assert job.reason == "never done"
+        finish(tmp_path, job)
+    assert [job.reason for job in plan(tmp_path)] == [""] * 11
+
+
+@pytest.mark.parametrize(
+    ("change", "stages"),
+    [
+        (("# a comment\nname", "name"), set()),
+        (("[cells.defaults]", "[cluster]\nworkers = 1\n[cells.defaults]"), set()),
+        (("starts = 2", "starts = 3"), {"start-diffusion", "fit-diffusion", "simulate-SPM"}),
+        (('"SPMe"]', '"SPMe", "DFN"]'), {"simulate-DFN"}),
+        (("1e-13]", "1e-12]"), {"start-diffusion", "fit-diffusion", "simulate-SPM"}),
+    ],
+)
+def test_only_what_a_change_touches_runs_again(tmp_path: Path, change: tuple[str, str], stages: set[str]) -> None:
+    for job in plan(tmp_path):
+        finish(tmp_path, job)
+    before = by_key(plan(tmp_path))
+    changed = plan(tmp_path, CAMPAIGN.replace(*change))
+    again = {job.stage for job in changed if job.reason}
+    assert again == stages
+    if change[0] == "starts = 2":  # starts that are there are not repeated
+        assert [job.label for job in changed if job.kind == "start" and job.reason] == ["diffusion-2"]
+    assert len(before) == 11
+
+
+def test_new_bytes_run_all_of_it_again_and_say_why(tmp_path: Path) -> None:
+    for job in plan(tmp_path):
+        finish(tmp_path, job)
+    reasons = {job.kind: job.reason for job in plan(tmp_path, digest="bb" * 32)}
+    assert reasons["clean"] in ("settings or input changed", "an earlier job runs again")
+    assert reasons["simulate"] == "an earlier job runs again"
+
+
+def test_a_failed_job_and_a_lost_file_run_again(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    jobs = by_key(plan(tmp_path))
+    clean = jobs["clean", "A", "clean"]
+    write_receipt(store, Receipt("clean", "A", "clean", clean.digest, "failed", reason="no voltage"))
+    assert by_key(plan(tmp_path))[clean.key].reason == "failed before: no voltage"
+    lost = (OutputFile("cleaned/A.parquet", 10),)
+    write_receipt(store, Receipt("clean", "A", "clean", clean.digest, "done", outputs=lost))
+    assert by_key(plan(tmp_path))[clean.key].reason == "its files are gone or changed"
+
+
+def test_commands_choose_their_stages(tmp_path: Path) -> None:
+    jobs = plan(tmp_path)
+    assert {job.kind for job in of_stage(jobs, "clean")} == {"split", "clean"}
+    assert len([job for job in of_stage(jobs, "simulate") if job.kind == "simulate"]) == 4
+    assert [job.label for job in of_stage(jobs, "fit") if job.kind == "simulate"] == ["SPM-Chen2020+diffusion"]
+    assert len(of_stage(jobs, "run")) == len(jobs)
+
+
+def test_one_cell_brings_the_split_it_needs(tmp_path: Path) -> None:
+    chosen = of_cells(plan(tmp_path), ["B"])
+    assert {job.kind for job in chosen} == {"split", "clean", "simulate"}
+    assert {job.cell_id for job in chosen if job.kind != "split"} == {"B"}
+
+
+def test_an_unknown_cell_is_named_with_the_nearest(tmp_path: Path) -> None:
+    from kilocell.data.errors import UsageError
+
+    jobs = tuple(replace(job, cell_id=job.cell_id.replace("A", "CELL_A")) for job in plan(tmp_path))
+    with pytest.raises(UsageError, match="did you mean 'CELL_A'"):
+        of_cells(jobs, ["CELL_AA"])

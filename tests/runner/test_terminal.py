@@ -1,0 +1,65 @@
+"""What is printed: tables, JSON, progress, durations."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+from kilocell.runner.progress import Progress, duration
+from kilocell.runner.table import as_json, table
+from kilocell.runner.tasks import Outcome
+
+
+def test_numbers_stand_right_texts_left_and_nothing_is_cut_short_of_the_limit() -> None:
+    lines = table(("cell", "RMSE mV"), [("CELL_A", 75.954), ("电池", None), ("x" * 80, 1e-9)]).splitlines()
+    assert lines[2].endswith("75.95")
+    assert lines[3].startswith("电池")
+    assert lines[3].endswith("–")
+    assert lines[4].count("x") == 59
+    assert "…" in lines[4]
+
+
+def test_a_newline_in_a_reason_does_not_break_the_table() -> None:
+    assert len(table(("reason",), [("one\ntwo",)]).splitlines()) == 3
+
+
+def test_json_holds_what_the_table_shows() -> None:
+    text = as_json(("cell", "rmse"), [("a", 1.5), ("电池", None)])
+    assert json.loads(text) == [{"cell": "a", "rmse": 1.5}, {"cell": "电池", "rmse": None}]
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(8, "8 s"), (200, "3 min 20 s"), (7500, "2 h 05 min")])
+def test_durations(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_progress_counts_failures_and_ends_at_the_total() -> None:
+    out = Terminal()
+    progress = Progress([("clean", 2), ("simulate-SPM", 2)], out)
+    progress.add(Outcome(("clean", "A", "clean"), "done", seconds=1.0))
+    progress.add(Outcome(("clean", "B", "clean"), "failed", "empty", 1.0))
+    progress.add(Outcome(("simulate-SPM", "B", "x"), "skipped", "clean failed"))
+    progress.say("a line")
+    progress.close()
+    first, second = progress.lines()
+    assert first.startswith("clean        ████")
+    assert "2/2" in first
+    assert "1 failed" in first
+    assert "1 skipped" in second
+    assert "left" in second
+    assert "a line\n" in out.getvalue()
+
+
+def test_without_a_terminal_no_control_characters_are_written() -> None:
+    out = io.StringIO()
+    progress = Progress([("clean", 1)], out)
+    progress.add(Outcome(("clean", "A", "clean"), "done"))
+    progress.say("done")
+    progress.close()
+    assert "\x1b" not in out.getvalue()
