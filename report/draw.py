@@ -1,0 +1,210 @@
+"""Draw records, simulations and fits: frames in, Figure out; no file is read or written.
+
+Frames carry the columns of ``data.columns``; times are drawn in hours, errors (simulated - measured) in mV.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from ..data import columns as c
+from ..data.convert import SECONDS_PER_HOUR
+from ..data.rules import bit_of
+from .envelope import envelope, with_breaks
+from .style import (
+    BLACK,
+    GREY,
+    MEASURED,
+    SHADE,
+    VERMILLION,
+    WIDTH_INCH,
+    house_style,
+    put_heading,
+    shown,
+    simulated_style,
+)
+
+MILLIVOLT: Final = 1000.0
+ROUND_STEPS: Final = (1, 2, 5, 10)
+CYCLES_SHADED: Final = 60
+STARTS_NAMED: Final = 12
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Simulated:
+    """A simulation to draw: its name in the legend and its samples (``data.columns.SIMULATION_COLUMNS``)."""
+
+    name: str
+    frame: pd.DataFrame
+
+
+def rmse_mv(simulated: Simulated) -> float:
+    """Return the root mean square voltage error of these samples in mV; NaN when none has a measured voltage."""
+    error = simulated.frame["voltage_error_volt"].to_numpy(dtype=np.float64)
+    error = error[np.isfinite(error)]
+    return float(np.sqrt(np.mean(error**2)) * MILLIVOLT) if len(error) else float("nan")
+
+
+@house_style()
+def draw_cell(cell_id: str, measured: pd.DataFrame, simulated: Sequence[Simulated] = ()) -> Figure:
+    """Draw voltage, current and error of one cell over a shared time.
+
+    Args:
+        measured: samples of a partition, in time order; cycles may be left out, lines do not bridge them.
+        simulated: simulations of the same samples; without any, there is no error panel.
+    """
+    heights = [3.0, 1.1, 1.5] if simulated else [3.0, 1.3]
+    figure = Figure(figsize=(WIDTH_INCH, 1.1 * sum(heights)), layout="constrained")
+    panels: Sequence[Axes] = figure.subplots(len(heights), 1, sharex=True, height_ratios=heights)
+    for number, axes in enumerate(panels):
+        shade_cycles(axes, measured, named=number == 0)
+    holes = hole_before(measured)
+    voltages = draw_voltages(panels[0], measured, simulated)
+    draw_line(panels[1], measured, c.CURRENT, holes, color=BLACK, linewidth=0.9)
+    panels[1].axhline(0, color=GREY, linewidth=0.5, zorder=0.5)
+    panels[1].yaxis.set_major_locator(MaxNLocator(nbins=4, steps=ROUND_STEPS))
+    panels[1].set_ylabel("Current (A)\ncharge > 0")
+    if simulated:
+        draw_errors(panels[2], simulated, holes)
+    panels[-1].set_xlabel("Test time (h)")
+    panels[0].margins(x=0.01)
+    figure.align_ylabels(panels)
+    put_heading(figure, shown(cell_id), voltages)
+    return figure
+
+
+@house_style()
+def draw_fit(
+    heading: str, measured: pd.DataFrame, simulated: Sequence[Simulated], starts: Sequence[Mapping[str, Any]]
+) -> Figure:
+    """Draw a fit: measured, default and fitted voltage, their errors, and where each start ended.
+
+    Args:
+        simulated: the default first (where it was simulated), the fitted last.
+        starts: rows with ``start``, ``status``, ``rmse_first_mv`` and ``rmse_mv``.
+    """
+    figure = Figure(figsize=(WIDTH_INCH, 4.6), layout="constrained")
+    grid = figure.add_gridspec(2, 2, width_ratios=[3.0, 1.0], height_ratios=[1.9, 1.0])
+    voltage = figure.add_subplot(grid[0, 0])
+    error = figure.add_subplot(grid[1, 0], sharex=voltage)
+    for axes in (voltage, error):
+        shade_cycles(axes, measured, named=axes is voltage)
+    lines = draw_voltages(voltage, measured, simulated)
+    voltage.tick_params(labelbottom=False)
+    draw_errors(error, simulated, hole_before(measured))
+    error.set_xlabel("Test time (h)")
+    voltage.margins(x=0.01)
+    figure.align_ylabels([voltage, error])
+    draw_starts(figure.add_subplot(grid[:, 1]), starts)
+    put_heading(figure, heading, lines)
+    return figure
+
+
+def draw_voltages(axes: Axes, measured: pd.DataFrame, simulated: Sequence[Simulated]) -> list[Line2D]:
+    """Draw measured and simulated voltage (V); the lines' labels carry the RMSE of what is drawn."""
+    holes = hole_before(measured)
+    lines = [draw_line(axes, measured, c.VOLTAGE, holes, label="measured", **MEASURED)]
+    for number, simulation in enumerate(simulated):
+        rmse = rmse_mv(simulation)
+        score = "nothing measured" if np.isnan(rmse) else f"{rmse:.1f} mV"
+        label = f"{shown(simulation.name)}: {score}"
+        style = simulated_style(number)
+        lines.append(draw_line(axes, simulation.frame, "simulated_voltage_volt", holes, label=label, **style))
+    axes.set_ylabel("Voltage (V)")
+    return lines
+
+
+def draw_errors(axes: Axes, simulated: Sequence[Simulated], holes: NDArray[np.bool_]) -> None:
+    """Draw the error (simulated - measured) of each simulation in mV; ``holes`` as in :func:`draw_line`."""
+    axes.axhline(0, color=BLACK, linewidth=0.7, zorder=0.5)
+    for number, simulation in enumerate(simulated):
+        style = simulated_style(number) | {"linewidth": 1.0}
+        draw_line(axes, simulation.frame, "voltage_error_volt", holes, MILLIVOLT, **style)
+    axes.set_ylabel("Simulated −\nmeasured (mV)")
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=ROUND_STEPS))
+
+
+def draw_line(
+    axes: Axes, frame: pd.DataFrame, column: str, holes: NDArray[np.bool_], factor: float = 1.0, **style: Any
+) -> Line2D:
+    """Draw a column over time in hours, at most as finely as a page shows; no line crosses a hole.
+
+    Args:
+        holes: where samples are absent before a sample, shape (len(frame),); missing values are holes anyway.
+    """
+    time = frame[c.TEST_TIME].to_numpy(dtype=np.float64) / SECONDS_PER_HOUR
+    values = frame[column].to_numpy(dtype=np.float64) * factor
+    return axes.plot(*envelope(*with_breaks(time, values, holes)), **style)[0]
+
+
+def hole_before(measured: pd.DataFrame) -> NDArray[np.bool_]:
+    """Tell of each sample whether others are absent before it: cycles left out, or a gap that cleaning found."""
+    holes = np.diff(measured[c.CYCLE_COUNT].to_numpy(dtype=np.int64), prepend=1) > 1
+    holes |= (measured[c.FLAGS].to_numpy(dtype=np.int64) & bit_of("time_gap")) != 0
+    holes[:1] = False
+    return holes
+
+
+def draw_starts(axes: Axes, starts: Sequence[Mapping[str, Any]]) -> None:
+    """Draw each start's RMSE (mV) before and after as dots, best first; a failed start is a cross."""
+    done = sorted((row for row in starts if row["rmse_mv"] is not None), key=lambda row: float(row["rmse_mv"]))
+    failed = [row for row in starts if row["rmse_mv"] is None]
+    places = np.arange(1, len(done) + 1)
+    after = np.array([float(row["rmse_mv"]) for row in done])
+    before = np.array([np.nan if row["rmse_first_mv"] is None else float(row["rmse_first_mv"]) for row in done])
+    axes.vlines(places, after, before, color=GREY, linewidth=0.7)
+    axes.plot(places, before, "o", color=GREY, markerfacecolor="white", markersize=4, label="first guess")
+    axes.plot(places, after, "o", color=BLACK, markersize=4, label="fitted")
+    ranked = [*done, *failed]
+    if failed:  # an empty line that is not clipped would upset the layout
+        crosses = np.arange(len(done) + 1, len(ranked) + 1)
+        axes.plot(crosses, np.zeros(len(failed)), "x", color=VERMILLION, clip_on=False, label="failed")
+    axes.set_ylim(0, 1.3 * axes.get_ylim()[1])  # room for the legend
+    axes.legend(loc="upper center", handlelength=1.0, borderaxespad=0.0)
+    axes.set_xlim(0.4, max(len(ranked), 1) + 0.6)
+    named = len(ranked) <= STARTS_NAMED
+    axes.set_xticks(range(1, len(ranked) + 1) if named else [], [str(row["start"]) for row in ranked] if named else [])
+    axes.set_xlabel("Start, best first")
+    axes.set_ylabel("RMSE (mV)")
+
+
+def shade_cycles(axes: Axes, frame: pd.DataFrame, *, named: bool) -> None:
+    """Shade every other cycle, and write the cycles' numbers at the top where there is room (``named``)."""
+    time = frame[c.TEST_TIME].to_numpy(dtype=np.float64) / SECONDS_PER_HOUR
+    cycle = frame[c.CYCLE_COUNT].to_numpy(dtype=np.int64)
+    first = np.flatnonzero(np.diff(cycle, prepend=-1))
+    if not 1 < len(first) <= CYCLES_SHADED:
+        return
+    after = np.append(first[1:], len(cycle)) - 1
+    for start, end in zip(first, after, strict=True):
+        if cycle[start] % 2 == 0:
+            axes.axvspan(time[start], time[end], color=SHADE, linewidth=0, zorder=0)
+    if named:
+        _name_cycles(
+            axes, [(int(cycle[start]), time[start], time[end]) for start, end in zip(first, after, strict=True)]
+        )
+
+
+def _name_cycles(axes: Axes, spans: Sequence[tuple[int, float, float]]) -> None:
+    """Write cycle numbers above their spans of time (h), as many as have room."""
+    room = 0.04 * (spans[-1][2] - spans[0][1])
+    taken = -np.inf
+    for number, start, end in spans:
+        middle = (start + end) / 2
+        if middle - taken < room:
+            continue
+        text = f"cycle {number}" if np.isinf(taken) and end - start > 2 * room else str(number)
+        axes.text(
+            middle, 1.0, text, transform=axes.get_xaxis_transform(), ha="center", va="bottom", fontsize=7, color=GREY
+        )
+        taken = middle

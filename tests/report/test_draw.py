@@ -1,0 +1,258 @@
+"""What the figures show: units on every axis, the RMSE of what is drawn, holes as holes, names as they are."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from kilocell.data import columns as c
+from kilocell.data.rules import bit_of
+from kilocell.report import style
+from kilocell.report.draw import Simulated, draw_cell, draw_fit, hole_before, rmse_mv
+from kilocell.report.overview import NAMED_CELLS, draw_records, draw_rmse
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+Row = Mapping[str, Any]
+
+
+def measured(samples: int = 400, cycles: int = 4) -> pd.DataFrame:
+    time = np.linspace(0, 3600.0 * cycles, samples)
+    frame = pd.DataFrame({c.TEST_TIME: time, c.VOLTAGE: 3.7 + 0.4 * np.sin(time / 600), c.CURRENT: np.cos(time / 600)})
+    frame[c.CYCLE_COUNT] = 1 + np.arange(samples) * cycles // samples
+    frame[c.FLAGS] = 0
+    return frame
+
+
+def simulated(frame: pd.DataFrame, error_volt: float, name: str = "SPMe, Chen2020") -> Simulated:
+    samples = pd.DataFrame({c.TEST_TIME: frame[c.TEST_TIME], "voltage_error_volt": error_volt})
+    samples["simulated_voltage_volt"] = frame[c.VOLTAGE] + error_volt
+    return Simulated(name, samples)
+
+
+def row(cell_id: str, model: str | None, rmse: float | None, status: str = "done") -> Row:
+    parameter_set = None if model is None else "Chen2020"
+    return {"cell_id": cell_id, "model": model, "parameter_set": parameter_set, "rmse_mv": rmse, "status": status}
+
+
+def rendered(figure: Figure) -> Figure:
+    """Draw it once, as warnings are errors: whatever matplotlib cannot draw shows here."""
+    with style.house_style():
+        figure.savefig(io.BytesIO(), format="png")
+    return figure
+
+
+def legend_of(figure: Figure) -> list[str]:
+    return [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+def heading_of(figure: Figure) -> str:
+    return figure.legends[0].get_title().get_text()
+
+
+def labels_of(figure: Figure) -> list[str]:
+    return [axes.get_ylabel() for axes in figure.axes] + [axes.get_xlabel() for axes in figure.axes]
+
+
+def breaks_of(line: Line2D) -> int:
+    return int(np.isnan(np.asarray(line.get_ydata(), dtype=float)).sum())
+
+
+def test_a_cell_has_voltage_current_and_error_over_one_time() -> None:
+    frame = measured()
+    figure = rendered(draw_cell("CELL_A", frame, [simulated(frame, 0.0759), simulated(frame, -0.01, "DFN, Chen2020")]))
+    assert [axes.get_ylabel() for axes in figure.axes] == [
+        "Voltage (V)",
+        "Current (A)\ncharge > 0",
+        "Simulated −\nmeasured (mV)",
+    ]
+    assert figure.axes[-1].get_xlabel() == "Test time (h)"
+    assert heading_of(figure) == "CELL_A"
+    assert legend_of(figure) == ["measured", "SPMe, Chen2020: 75.9 mV", "DFN, Chen2020: 10.0 mV"]
+    assert {axes.get_xlim() for axes in figure.axes} == {figure.axes[0].get_xlim()}
+    hours = np.asarray(figure.axes[0].get_lines()[0].get_xdata(), dtype=float)
+    assert hours[-1] == pytest.approx(4.0)
+    error = np.asarray(figure.axes[2].get_lines()[1].get_ydata(), dtype=float)
+    np.testing.assert_allclose(error, 75.9)
+
+
+def test_a_cell_without_simulations_has_no_error_panel() -> None:
+    figure = rendered(draw_cell("CELL_A", measured()))
+    assert len(figure.axes) == 2
+    assert legend_of(figure) == ["measured"]
+
+
+def test_rmse_is_of_the_samples_with_a_measured_voltage() -> None:
+    samples = pd.DataFrame({"voltage_error_volt": [0.003, np.nan, -0.004]})
+    assert rmse_mv(Simulated("SPM", samples)) == pytest.approx(np.sqrt(12.5))
+    nothing = simulated(measured(), float("nan"))
+    assert legend_of(rendered(draw_cell("CELL_A", measured(), [nothing])))[1].endswith("nothing measured")
+
+
+def test_no_line_crosses_a_hole() -> None:
+    frame = measured(cycles=5)
+    frame.loc[10:14, c.VOLTAGE] = np.nan  # missing voltages
+    frame.loc[40, c.FLAGS] = bit_of("time_gap") | bit_of("voltage_spike")  # power was out before this sample
+    frame = frame[frame[c.CYCLE_COUNT].isin([1, 2, 5])].reset_index(drop=True)  # cycles left out
+    assert list(np.flatnonzero(hole_before(frame))) == [40, 160]
+    figure = draw_cell("CELL_A", frame, [simulated(frame, 0.01)])
+    voltage, simulation = figure.axes[0].get_lines()[:2]
+    assert (breaks_of(voltage), breaks_of(simulation)) == (5 + 2, 5 + 2)
+    assert breaks_of(figure.axes[1].get_lines()[0]) == 2
+
+
+def test_a_record_that_starts_late_has_no_hole_before_it() -> None:
+    frame = measured()
+    assert not hole_before(frame[frame[c.CYCLE_COUNT] == 3]).any()
+
+
+def test_long_records_are_reduced_and_keep_their_extremes() -> None:
+    frame = measured(200_000, 50)
+    frame.loc[123_456, c.VOLTAGE] = 5.1
+    figure = draw_cell("CELL_A", frame, [simulated(frame, 0.01)])
+    voltage = np.asarray(figure.axes[0].get_lines()[0].get_ydata(), dtype=float)
+    assert len(voltage) < 13_000
+    assert (voltage.min(), voltage.max()) == (frame[c.VOLTAGE].min(), 5.1)
+    assert legend_of(figure)[1].endswith(": 10.0 mV")
+
+
+@pytest.mark.parametrize(("cycles", "shaded"), [(1, 0), (4, 2), (60, 30), (200, 0)])
+def test_every_other_cycle_is_shaded_when_they_are_few(cycles: int, shaded: int) -> None:
+    axes = rendered(draw_cell("CELL_A", measured(1000, cycles))).axes[0]
+    assert len(axes.patches) == shaded
+    numbers = [int(text.get_text().removeprefix("cycle ")) for text in axes.texts]
+    assert len(numbers) <= 26
+    assert numbers[:1] == ([1] if shaded else [])
+
+
+@pytest.mark.parametrize(
+    ("cell_id", "title"),
+    [
+        ("cost $5 and $6_x", "cost $5 and $6_x"),
+        ("<script>", "<script>"),
+        ("é µ Ω", "é µ Ω"),
+        ("电池一号", "cell-"),
+        ("two\nlines", "two-lines-"),
+        ("x" * 300, "x" * 59 + "…"),
+    ],
+)
+def test_any_name_is_drawn_as_it_is_or_as_its_file(cell_id: str, title: str) -> None:
+    frame = measured()
+    figure = rendered(draw_cell(cell_id, frame, [simulated(frame, 0.01, f"SPMe, {cell_id}")]))
+    assert heading_of(figure).startswith(title)
+    rendered(draw_records({cell_id: frame}, 1))
+    assert rendered(draw_rmse([row(cell_id, "SPMe", 10.0)])).axes[0].get_yticklabels()[0].get_text() != ""
+
+
+def test_simulations_differ_in_more_than_hue() -> None:
+    styles = [style.simulated_style(number) for number in range(30)]
+    assert len({(s["color"], s["linestyle"]) for s in styles}) == 30
+    assert len({s["linestyle"] for s in styles[:5]}) == 5
+    markers = [style.marker_style(number) for number in range(42)]
+    assert len({(s["color"], s["marker"]) for s in markers}) == 42
+
+
+def test_a_fit_shows_both_voltages_and_every_start() -> None:
+    frame = measured()
+    starts = [
+        {"start": 0, "status": "done", "rmse_first_mv": 80.0, "rmse_mv": 25.0},
+        {"start": 1, "status": "failed", "rmse_first_mv": None, "rmse_mv": None},
+        {"start": 2, "status": "done", "rmse_first_mv": 90.0, "rmse_mv": 21.3},
+    ]
+    both = [simulated(frame, 0.0759), simulated(frame, 0.0213, "SPMe, fitted")]
+    figure = rendered(draw_fit("improved from 75.9 to 21.3 mV", frame, both, starts))
+    assert legend_of(figure) == ["measured", "SPMe, Chen2020: 75.9 mV", "SPMe, fitted: 21.3 mV"]
+    assert heading_of(figure) == "improved from 75.9 to 21.3 mV"
+    assert {"Voltage (V)", "Simulated −\nmeasured (mV)", "RMSE (mV)", "Test time (h)"} <= set(labels_of(figure))
+    panel = figure.axes[2]
+    assert [label.get_text() for label in panel.get_xticklabels()] == ["2", "0", "1"]
+    fitted = next(line for line in panel.get_lines() if line.get_label() == "fitted")
+    assert list(np.asarray(fitted.get_ydata())) == [21.3, 25.0]
+    assert [line.get_label() for line in panel.get_lines()] == ["first guess", "fitted", "failed"]
+
+
+@pytest.mark.parametrize("starts", [0, 1, 40])
+def test_a_fit_with_any_number_of_starts_is_drawn(starts: int) -> None:
+    frame = measured()
+    rows = [{"start": n, "status": "done", "rmse_first_mv": 50.0, "rmse_mv": 20.0 + n} for n in range(starts)]
+    panel = rendered(draw_fit("fit", frame, [simulated(frame, 0.02)], rows)).axes[2]
+    assert len(panel.get_xticklabels()) == (starts if starts <= 12 else 0)
+
+
+def dots_of(axes: Axes) -> dict[str, list[float]]:
+    return {str(line.get_label()): list(np.asarray(line.get_xdata(), dtype=float)) for line in axes.get_lines()}
+
+
+def test_few_cells_are_named_best_first_and_failures_marked() -> None:
+    rows = [
+        row("CELL_A", "SPMe", 75.9),
+        row("CELL_A", "DFN", None, "failed"),
+        row("CELL_B", "SPMe", 20.0),
+        row("CELL_B", "DFN", 30.0),
+        row("CELL_C", "SPMe", None, "failed"),
+        row("CELL_C", "DFN", None, "failed"),
+        row("CELL_D", None, None, "failed"),
+        row("CELL_E", None, None, "done"),
+        row("CELL_F", "SPMe", None, "skipped"),
+    ]
+    axes = rendered(draw_rmse(rows)).axes[0]
+    cells = [label.get_text() for label in axes.get_yticklabels()]
+    assert cells == ["CELL_B", "CELL_A", "CELL_C", "CELL_D", "CELL_E", "CELL_F"]
+    assert axes.get_ylim()[0] > axes.get_ylim()[1]  # the first one stands at the top
+    assert dots_of(axes) == {"SPMe, Chen2020": [75.9, 20.0], "DFN, Chen2020": [30.0]}
+    notes = [text.get_text() for text in axes.texts]
+    failed = "× cleaning failed"
+    assert notes == ["", "× DFN failed", "× all 2 failed", failed, "not simulated", failed]
+    assert axes.get_xlabel() == "RMSE of simulated voltage (mV)"
+
+
+def test_a_store_without_any_simulation_is_drawn() -> None:
+    figure = rendered(draw_rmse([row("CELL_A", None, None, "pending")]))
+    assert [text.get_text() for text in figure.axes[0].texts] == ["not simulated"]
+
+
+def test_a_thousand_cells_are_a_distribution() -> None:
+    rows = [
+        row(f"C{n}", "SPMe", None if n < 100 else 1.0 + n / 10, "failed" if n < 100 else "done") for n in range(1000)
+    ]
+    figure = rendered(draw_rmse(rows))
+    assert legend_of(figure) == ["SPMe, Chen2020: median 56.0 mV, 100 failed"]
+    share = np.asarray(figure.axes[0].get_lines()[0].get_ydata(), dtype=float)
+    assert share[-1] == pytest.approx(90.0)
+    assert figure.axes[0].get_ylabel() == "Cells with at most this RMSE (% of 1000)"
+    assert figure.get_size_inches()[1] < 6
+
+
+def test_cells_are_named_up_to_a_limit() -> None:
+    named = rendered(draw_rmse([row(f"C{n}", "SPMe", 10.0 + n) for n in range(NAMED_CELLS)]))
+    assert len(named.axes[0].get_yticklabels()) == NAMED_CELLS
+
+
+def test_far_apart_errors_get_a_logarithmic_axis_with_plain_numbers() -> None:
+    axes = rendered(draw_rmse([row("A", "SPM", 2.0), row("B", "SPM", 400.0)])).axes[0]
+    assert axes.get_xscale() == "log"
+    assert "50" in [label.get_text() for label in axes.get_xticklabels()]
+
+
+@pytest.mark.parametrize(("count", "panels"), [(1, 1), (3, 4), (5, 6), (12, 12)])
+def test_small_multiples_share_their_voltage_axis(count: int, panels: int) -> None:
+    figure = rendered(draw_records({f"C{n}": measured() for n in range(count)}, 30))
+    visible = [axes for axes in figure.axes if axes.get_visible()]
+    assert (len(figure.axes), len(visible)) == (panels, count)
+    assert {axes.get_ylim() for axes in visible} == {visible[0].get_ylim()}
+    assert [axes.get_title() for axes in visible] == [f"C{n}" for n in range(count)]
+    assert (figure.get_supxlabel(), figure.get_supylabel()) == ("Test time (h)", "Voltage (V)")
+    assert figure.get_suptitle() == f"Measured voltage of {count} of 30 cells"
+
+
+def test_the_style_ends_with_its_figure() -> None:
+    import matplotlib
+
+    before = dict(matplotlib.rcParams)
+    draw_cell("CELL_A", measured())
+    assert dict(matplotlib.rcParams) == before
