@@ -17,7 +17,7 @@ Floats = NDArray[np.float64]
 
 LFP_BELOW_VOLT: Final = 3.7
 """A cell that is never charged above this is taken for LFP."""
-_REVERSAL: Final = 0.2
+_REVERSAL: Final = 0.5
 _LEAST_CAPACITY_AH: Final = 1e-4
 _LONGEST_INTERVAL_SECOND: Final = 3600.0
 _USED: Final = (c.TEST_TIME, c.UNIX_TIME, c.CURRENT, c.VOLTAGE)
@@ -53,7 +53,7 @@ def guess_cell(parts: Iterable[pd.DataFrame]) -> CellGuess | None:
 
 
 def largest_half_cycle(charge_ah: Floats) -> float:
-    """Return the largest charge that went one way before a fifth of it came back.
+    """Return the largest charge that went one way before half of it came back.
 
     Small charges in between, as in a drive cycle, belong to the discharge they are in; the slow drift that a current
     sensor's offset gives to thousands of cycles does not add up.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -27,7 +28,7 @@ from ..data.settings import (
 )
 from .campaign_checks import problems_between
 from .campaign_errors import campaign_error, did_you_mean, problems_of, value_text
-from .campaign_schema import CampaignFile, FitTable, ModelTable, StateEntry, VariationTable
+from .campaign_schema import CampaignFile, FitTable, ModelTable, StateEntry, VariationTable, is_glob
 from .campaign_sources import source_settings
 from .toml_text import key_text
 
@@ -91,15 +92,16 @@ class Campaign:
             CampaignError: ``[cells.ID]`` or a fit names a cell (not a glob) that no source has, with the nearest
                 that is there; or a fit names no parameter set and one of its cells has none.
         """
-        known = sorted(set(cell_ids))
-        named = [(f"cells.{key_text(key)}", key) for key in self.file.cells if key != DEFAULTS]
+        known = frozenset(cell_ids)
+        tables = self.file.cells.keys() - {DEFAULTS}
+        named = [(f"cells.{key_text(key)}", key) for key in sorted(tables)]
         named += [(f"{where}.cells", key) for where, fit in self.file.named_fits() for key in fit.cells]
         problems = [
             f"{where}: no source has the cell {value_text(key)}{did_you_mean(key, known)}"
             for where, key in named
-            if not _is_glob(key) and key not in known
+            if not is_glob(key) and key not in known
         ]
-        for cell_id in known:
+        for cell_id in sorted(known):
             try:
                 self.fits(cell_id)
             except CampaignError as error:
@@ -109,7 +111,7 @@ class Campaign:
 
     def _said_of(self, cell_id: str) -> dict[str, Any]:
         tables = self.file.cells
-        globs = [key for key in tables if key not in (DEFAULTS, cell_id) and fnmatchcase(cell_id, key)]
+        globs = [key for key in self.file.cell_globs if key != cell_id and fnmatchcase(cell_id, key)]
         own = [cell_id] if cell_id in tables and cell_id != DEFAULTS else []
         said: dict[str, Any] = {}
         for key in ([DEFAULTS] if DEFAULTS in tables else []) + globs + own:
@@ -166,7 +168,7 @@ def load_campaign(path: Path) -> Campaign:
     problems = problems_between(file)
     if problems:
         raise campaign_error(path, problems)
-    store = (folder / Path(file.store).expanduser()).resolve()
+    store = (folder / os.path.expanduser(file.store)).resolve()  # noqa: PTH111 - as in the globs
     return Campaign(
         name=file.name or folder.resolve().name,
         path=path,
@@ -255,11 +257,12 @@ def _model_of(name: str, models: Sequence[ModelSettings]) -> ModelSettings:
 
 
 def _overrides(variation: VariationTable) -> tuple[Override, ...]:
+    # In a fixed order, as a model's options.
     return tuple(
         Override(parameter, "value", change.value)
         if change.value is not None
         else Override(parameter, "scale", change.scale or 0.0)
-        for parameter, change in variation.parameters.items()
+        for parameter, change in sorted(variation.parameters.items())
     )
 
 
@@ -267,10 +270,6 @@ def _initial_state(entry: StateEntry) -> InitialState:
     if entry.soc is not None:
         return InitialState("soc", entry.soc)
     return InitialState() if entry.voltage is None else InitialState("voltage", entry.voltage)
-
-
-def _is_glob(key: str) -> bool:
-    return any(sign in key for sign in "*?[")
 
 
 def _is_of(cell_id: str, keys: Iterable[str]) -> bool:

@@ -7,6 +7,7 @@ is checked in :mod:`kilocell.runner.campaign`.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -214,6 +215,11 @@ class CampaignFile(Table):
     def _one_fit(cls, value: Any) -> Any:
         return [value] if isinstance(value, dict) else value
 
+    @cached_property
+    def cell_globs(self) -> tuple[str, ...]:
+        """The keys of ``[cells.…]`` that may stand for several cells, in the file's order."""
+        return tuple(key for key in self.cells if is_glob(key))
+
     def named_fits(self) -> Iterator[tuple[str, FitTable]]:
         """Each fit with the path to its table."""
         for number, table in enumerate(self.fit, 1):
@@ -223,3 +229,8 @@ class CampaignFile(Table):
         """One of PyBaMM's sets and its variations, by the names that users see."""
         yield base
         yield from (f"{base}+{variation.name}" for variation in self.variations if variation.applies_to(base))
+
+
+def is_glob(key: str) -> bool:
+    """Tell whether a cell's key may stand for several cells."""
+    return any(sign in key for sign in "*?[")

@@ -36,6 +36,8 @@ def nothing_found(pattern: str, folder: Path) -> str:
             missing = "no file" if part == at.name else "no folder"
             return f'{missing} "{part}" in {_shown(place)}{nearest(part, _names_in(place))}'
         place /= part
+    if place == at:
+        return f'"{pattern}" is a folder; write "{pattern.rstrip("/")}/*.csv"'
     return f'no file matches "{pattern}" in {_shown(place)}'
 
 

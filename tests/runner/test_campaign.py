@@ -425,10 +425,7 @@ def test_takehome_example(shared_data: Path) -> None:
 
 
 def test_campaign_of_the_sample() -> None:
-    path = ROOT / "data" / "campaign.toml"
-    if not path.is_file():
-        pytest.skip("the sample has no campaign yet")
-    campaign = load_campaign(path)
+    campaign = load_campaign(ROOT / "data" / "campaign.toml")
     cells = [cell for source, settings in campaign.sources for cell in cell_ids(source, settings)]
     campaign.check_cells(cells)
     assert len(cells) == 5

@@ -1,0 +1,260 @@
+"""Workers to run jobs on: processes of this machine, a Dask scheduler that is there, or Slurm jobs.
+
+:func:`open_cluster` is the one way in. Leaving its ``with`` block, by any exception too, ends what it started.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import platform
+import socket
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dask
+import distributed
+from dask.system import CPU_COUNT
+from dask.utils import parse_bytes
+from distributed.versions import VersionMismatchWarning
+
+from ..data.errors import UsageError
+from ..data.settings import ClusterSettings
+
+# Set before a worker imports NumPy: one thread each, since a machine's cores are shared out as workers.
+WORKER_ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "PYBAMM_DISABLE_TELEMETRY": "true",
+}
+CONNECT_TIMEOUT_SECOND = 10
+# Versions that must agree between here and workers that others started: results or pickles depend on them.
+COMPARED_PACKAGES = ("kilocell", "pybamm", "dask", "distributed", "numpy", "pandas", "scipy")
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """Where jobs can be sent.
+
+    Args:
+        client: a ``distributed.Client``.
+        dashboard: address of Dask's dashboard, or "" when there is none.
+        description: what runs where, in one line, for example ``2 worker processes, 1 thread each``.
+    """
+
+    client: Any
+    dashboard: str
+    description: str
+
+
+@contextmanager
+def open_cluster(
+    settings: ClusterSettings,
+    run_name: str,
+    scratch: Path,
+    report: Callable[[str], None],
+    verbose: bool = False,
+) -> Iterator[Workers]:
+    """Start or reach the workers that ``settings`` ask for, and end them when the ``with`` block is left.
+
+    Args:
+        settings: kind of cluster and its size.
+        run_name: names Slurm jobs; letters, digits, ``-`` and ``_`` of it are kept.
+        scratch: an existing folder for the workers' spill files and the logs of Slurm jobs.
+        report: called with one line of text whenever a person should know something. May come from another thread.
+        verbose: show Dask's own log lines too.
+
+    Raises:
+        UsageError: the workers cannot be had as asked; nothing was started.
+        ClusterError: Slurm jobs died again and again; raised inside the ``with`` block, in the main thread.
+    """
+    log_level = logging.INFO if verbose else logging.ERROR
+    with dask.config.set(_dask_config()):
+        if settings.kind == "local":
+            opened = _open_local(settings, scratch, log_level)
+        elif settings.kind == "slurm":
+            from .slurm import open_slurm  # dask-jobqueue is slow to import and takes over SIGINT
+
+            opened = open_slurm(settings, run_name, scratch, report, log_level)
+        elif "://" in settings.kind:
+            opened = _open_address(settings.kind, report, log_level)
+        else:
+            raise UsageError(f"unknown cluster {settings.kind!r}: use local, slurm or a scheduler's tcp://HOST:PORT")
+        with opened as workers:
+            yield workers
+
+
+def dashboard_options(address: str) -> dict[str, Any]:
+    """Turn HOST:PORT or ``none`` into a Dask scheduler's options; a taken port becomes the next free one.
+
+    Without a dashboard, Dask's scheduler still answers its health check, on a free port of the loopback address.
+
+    Raises:
+        UsageError: the text is neither, the host is not this machine's, or 100 ports in a row are taken.
+    """
+    if address == "none":
+        return {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
+    host, _, port_text = address.rpartition(":")
+    host = host or "127.0.0.1"
+    if not port_text.isdecimal() or int(port_text) > 65535:
+        raise UsageError(f"dashboard address {address!r}: write HOST:PORT, such as 127.0.0.1:8787, or none")
+    port = _free_port(host, int(port_text))
+    return {"dashboard": True, "dashboard_address": f"{host}:{port}"}
+
+
+def _dask_config() -> dict[str, Any]:
+    spawn = {**dask.config.get("distributed.nanny.pre-spawn-environ", {}), **WORKER_ENVIRONMENT}
+    return {
+        "distributed.nanny.pre-spawn-environ": spawn,
+        # A worker holds only what it runs, so that a late or leaving worker holds up nothing.
+        "distributed.scheduler.worker-saturation": 1.0,
+    }
+
+
+def _free_port(host: str, first: int) -> int:
+    if first == 0:
+        return 0
+    for port in range(first, min(first + 100, 65536)):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the dashboard itself binds
+            try:
+                probe.bind((host, port))
+            except PermissionError as error:
+                raise UsageError(f"dashboard address {host}:{port}: {error.strerror}; use a port from 1024") from error
+            except socket.gaierror as error:
+                raise UsageError(f"dashboard address {host}:{port}: {error.strerror}") from error
+            except OSError as error:
+                if not _is_here(host):
+                    raise UsageError(f"dashboard address {host}:{port}: {error.strerror}") from error
+                continue
+            return port
+    raise UsageError(f"dashboard address {host}:{first}: this port and the next ones are taken; name another or none")
+
+
+def _is_here(host: str) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind((host, 0))
+        except OSError:
+            return False
+    return True
+
+
+@contextmanager
+def _open_local(settings: ClusterSettings, scratch: Path, log_level: int) -> Iterator[Workers]:
+    count = CPU_COUNT if settings.workers is None else settings.workers
+    threads = settings.threads_per_worker
+    if count < 1 or threads < 1:
+        raise UsageError(f"a cluster needs at least 1 worker with 1 thread, not {count} with {threads}")
+    options = dashboard_options(settings.dashboard_address)
+    cluster = distributed.LocalCluster(
+        n_workers=count,
+        threads_per_worker=threads,
+        memory_limit=_memory_limit(settings.memory_limit),
+        host="127.0.0.1",
+        dashboard_address=options["dashboard_address"],
+        worker_dashboard_address=None,
+        scheduler_kwargs={"dashboard": options["dashboard"]},
+        local_directory=str(scratch),
+        silence_logs=log_level,
+    )
+    try:
+        with distributed.Client(cluster) as client:
+            dashboard = cluster.dashboard_link if options["dashboard"] else ""
+            yield Workers(
+                client, dashboard, f"{_count(count, 'worker process', 'es')}, {_count(threads, 'thread')} each"
+            )
+    finally:
+        cluster.close()
+
+
+def _memory_limit(text: str) -> str | int | None:
+    if text == "none":
+        return None
+    return text if text == "auto" else memory_bytes(text, "memory limit")
+
+
+def memory_bytes(text: str, what: str) -> int:
+    """Turn text such as ``4GiB`` or ``500MB`` into bytes; ``what`` names the setting in the error."""
+    try:
+        size = int(parse_bytes(text))
+    except (ValueError, AttributeError) as error:
+        raise UsageError(f"{what} {text!r}: write a number with a unit, such as 4GiB") from error
+    if size < 1:
+        raise UsageError(f"{what} {text!r}: must be more than nothing")
+    return size
+
+
+@contextmanager
+def _open_address(address: str, report: Callable[[str], None], log_level: int) -> Iterator[Workers]:
+    with _quiet(log_level):
+        client = _connect(address)
+        with client:
+            mismatch = _version_mismatch(client)
+            if mismatch:
+                report(mismatch)
+            count = len(client.scheduler_info(n_workers=-1)["workers"])
+            if not count:
+                report(f"the scheduler at {address} has no workers yet; jobs wait until one joins")
+            yield Workers(
+                client, client.dashboard_link or "", f"{_count(count, 'worker')} of the scheduler at {address}"
+            )
+
+
+def _connect(address: str) -> distributed.Client:
+    try:
+        # Client itself waits for ever on a port that accepts and then says nothing.
+        asyncio.run(_ask_identity(address))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", VersionMismatchWarning)  # reported in one line instead
+            return distributed.Client(address, timeout=CONNECT_TIMEOUT_SECOND, name="kilocell")
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"no Dask scheduler answers at {address}: check that it runs there (dask scheduler prints its address), "
+            "that the port is right, and that no firewall is between"
+        ) from error
+
+
+async def _ask_identity(address: str) -> None:
+    async with distributed.rpc(address, timeout=CONNECT_TIMEOUT_SECOND) as scheduler:
+        await asyncio.wait_for(scheduler.identity(), CONNECT_TIMEOUT_SECOND)
+
+
+def _version_mismatch(client: distributed.Client) -> str:
+    """One line on the versions that differ between here, the scheduler and its workers; "" when none do."""
+    versions = client.get_versions(packages=list(COMPARED_PACKAGES))
+    others = {"scheduler": versions["scheduler"], **versions["workers"]}
+    here = {name: versions["client"]["packages"].get(name) for name in COMPARED_PACKAGES}
+    here["python"] = platform.python_version()
+    differences = []
+    for name, version in here.items():
+        found = {_version_text(name, info["packages"].get(name)) for info in others.values() if info}
+        if found - {version}:
+            differences.append(f"{name} {version} here, {' and '.join(sorted(found - {version}))} there")
+    return "versions differ from the scheduler's or its workers': " + "; ".join(differences) if differences else ""
+
+
+def _version_text(name: str, version: str | None) -> str:
+    if version is None:
+        return "none"
+    return ".".join(version.split(".")[:3]) if name == "python" else version  # Dask writes 3.11.7.final.0
+
+
+@contextmanager
+def _quiet(log_level: int) -> Iterator[None]:
+    logger = logging.getLogger("distributed")
+    before = logger.level
+    logger.setLevel(max(before, log_level))
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
+def _count(number: int, noun: str, plural: str = "s") -> str:
+    return f"{number} {noun}" + ("" if number == 1 else plural)
