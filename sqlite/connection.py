@@ -13,6 +13,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 from ..data.errors import StoreError
 
@@ -69,15 +70,26 @@ def open_for_reading(path: Path, busy_timeout_second: float) -> sqlite3.Connecti
         return _read_only(path, busy_timeout_second)
 
 
+class _Reading(sqlite3.Connection):
+    """A connection whose questions, too, end in words when a run holds the file for too long."""
+
+    path = Path()
+
+    def execute(self, *arguments: Any) -> sqlite3.Cursor:
+        with store_errors(self.path):
+            return super().execute(*arguments)
+
+
 def _read_only(path: Path, busy_timeout_second: float) -> sqlite3.Connection:
     uri = f"{path.absolute().as_uri()}?mode=ro"
-    connection = sqlite3.connect(uri, uri=True, timeout=busy_timeout_second, isolation_level=None)
+    connection = sqlite3.connect(uri, uri=True, timeout=busy_timeout_second, isolation_level=None, factory=_Reading)
     try:
-        connection.execute("PRAGMA query_only = ON")
-        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        sqlite3.Connection.execute(connection, "PRAGMA query_only = ON")
+        sqlite3.Connection.execute(connection, "SELECT count(*) FROM sqlite_master").fetchone()
     except BaseException:
         connection.close()
         raise
+    connection.path = path
     connection.row_factory = sqlite3.Row
     return connection
 
@@ -116,6 +128,8 @@ def _in_words(error: sqlite3.DatabaseError, path: Path, connection: sqlite3.Conn
             return f"{path} is not a SQLite file. {_REBUILD}"
         case "SQLITE_CORRUPT":
             return f"the catalog {path} is damaged ({error}). {_REBUILD}"
+        case "SQLITE_IOERR" | "SQLITE_CANTOPEN" if path.is_dir():
+            return f"{path} is a folder, not a catalog. Move it away, or choose another store with --store."
         case "SQLITE_READONLY" | "SQLITE_CANTOPEN" | "SQLITE_PERM":
             return (
                 f"the catalog {path} cannot be opened or written ({error}). "

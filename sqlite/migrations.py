@@ -99,10 +99,8 @@ def _execute(connection: sqlite3.Connection, script: str) -> None:
 def _statements(script: str) -> Iterator[str]:
     """Cut a script into statements (``executescript`` would commit the transaction that is open)."""
     statement = ""
-    for line in script.splitlines(keepends=True):
-        statement += line
-        if sqlite3.complete_statement(statement):
+    for piece in script.split(";"):
+        statement += piece + ";"
+        if sqlite3.complete_statement(statement):  # not so inside a comment or a text
             yield statement
             statement = ""
-    if statement.strip():
-        yield statement

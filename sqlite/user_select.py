@@ -46,13 +46,17 @@ def select(connection: sqlite3.Connection, sql: str) -> tuple[list[str], list[tu
 
 def _authorize(action: int, first: str | None, second: str | None, database: str | None, inner: str | None) -> int:
     """Allow reading of this file only: no writes, no ATTACH (which VACUUM needs too), no settings changed."""
-    if action in _READING or (action == sqlite3.SQLITE_PRAGMA and first in _PRAGMAS):
-        return sqlite3.SQLITE_OK
-    return sqlite3.SQLITE_DENY
+    allowed = (
+        action in _READING
+        or (action == sqlite3.SQLITE_PRAGMA and first in _PRAGMAS)
+        # SQLite asks this before it declares json_each and its like; the file itself is open for reading only.
+        or (action == sqlite3.SQLITE_UPDATE and first == "sqlite_master")
+    )
+    return sqlite3.SQLITE_OK if allowed else sqlite3.SQLITE_DENY
 
 
 def _in_words(connection: sqlite3.Connection, error: Exception) -> str:
-    if getattr(error, "sqlite_errorname", "") == "SQLITE_AUTH":
+    if str(error) in {"not authorized", "authorization denied"}:
         return "only SELECT is allowed here: the catalog is read, never written, and no other file is opened."
     if "one statement at a time" in str(error):
         return "one statement at a time: leave out what follows the first semicolon."

@@ -1,0 +1,128 @@
+"""A catalog is brought to the current version as a whole, or not at all."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from kilocell.data.errors import StoreError
+from kilocell.sqlite import queries
+from kilocell.sqlite.catalog import Catalog
+from kilocell.sqlite.migrations import APPLICATION_ID, CURRENT_VERSION, STEPS, migrate, schema, version_of
+
+FIRST = "CREATE TABLE cells (cell_id TEXT PRIMARY KEY) STRICT;"
+SECOND = (
+    "ALTER TABLE cells ADD COLUMN mass_gram REAL;\n-- a comment; with a semicolon\nUPDATE cells SET mass_gram = 68;"
+)
+THIRD = "CREATE TABLE masses (cell_id TEXT) STRICT; INSERT INTO masses SELECT cell_id FROM cells;"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "catalog.sqlite"
+
+
+@pytest.fixture
+def connection(path: Path) -> Iterator[sqlite3.Connection]:
+    opened = sqlite3.connect(path, isolation_level=None)
+    yield opened
+    opened.close()
+
+
+def tables(connection: sqlite3.Connection) -> set[str]:
+    return {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+
+
+def test_an_empty_file_becomes_a_catalog(path: Path) -> None:
+    path.touch()
+    Catalog.open(path).close()
+    connection = queries.connect(path)
+    assert version_of(connection, path) == CURRENT_VERSION
+    assert connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
+    assert connection.execute("PRAGMA journal_mode").fetchone()[0] == "delete"
+    assert {"cells", "simulations", "comparisons", "fits", "runs", "jobs"} <= tables(connection)
+    connection.close()
+
+
+def test_every_table_is_strict_described_and_every_reference_has_an_index(connection: sqlite3.Connection) -> None:
+    connection.executescript(schema())
+    listed = connection.execute("SELECT name, strict FROM pragma_table_list WHERE type = 'table' AND schema = 'main'")
+    names = [(name, strict) for name, strict in listed if not name.startswith("sqlite_")]
+    assert len(names) >= 18
+    assert [name for name, strict in names if not strict] == []
+    lines = schema().splitlines()
+    for name, _ in names:
+        assert lines[lines.index(f"CREATE TABLE {name} (") - 1].startswith("--"), f"{name} has no comment"
+        for reference in connection.execute(f"PRAGMA foreign_key_list({name})"):
+            column = reference[3]
+            if reference[1] > 0 or column in ("campaign_id",):  # later columns of a key; a handful of rows
+                continue
+            plan = connection.execute(f"EXPLAIN QUERY PLAN SELECT 1 FROM {name} WHERE {column} = 'x'").fetchall()
+            assert plan[0][3].startswith("SEARCH"), f"{name}.{column} has no index"
+
+
+def test_steps_lead_from_any_version_to_the_current(connection: sqlite3.Connection, path: Path) -> None:
+    assert migrate(connection, path, whole=FIRST, steps={}, current=1) == 0
+    connection.execute("INSERT INTO cells VALUES ('A')")
+    assert migrate(connection, path, steps={2: SECOND, 3: THIRD}, current=3) == 1
+    assert connection.execute("SELECT * FROM cells").fetchall() == [("A", 68.0)]
+    assert connection.execute("SELECT * FROM masses").fetchall() == [("A",)]
+    assert version_of(connection, path) == 3
+    assert migrate(connection, path, steps={2: SECOND, 3: THIRD}, current=3) == 3
+
+
+def test_a_step_that_fails_leaves_the_catalog_as_it_was(connection: sqlite3.Connection, path: Path) -> None:
+    migrate(connection, path, whole=FIRST, steps={}, current=1)
+    with pytest.raises(sqlite3.OperationalError, match="no such table"):
+        migrate(connection, path, steps={2: SECOND, 3: "UPDATE absent SET x = 1;"}, current=3)
+    assert version_of(connection, path) == 1
+    assert [row[1] for row in connection.execute("PRAGMA table_info(cells)")] == ["cell_id"]
+    assert not connection.in_transaction
+
+
+def test_there_is_a_step_for_each_version_after_the_first() -> None:
+    assert sorted(STEPS) == list(range(2, CURRENT_VERSION + 1))
+
+
+def test_a_newer_catalog_is_refused_by_writer_and_reader(path: Path) -> None:
+    Catalog.open(path).close()
+    connection = sqlite3.connect(path)
+    connection.execute(f"PRAGMA user_version = {CURRENT_VERSION + 7}")
+    connection.close()
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match=rf"version {CURRENT_VERSION + 7}.*Install the newer kilocell"):
+        Catalog.open(path)
+    with pytest.raises(StoreError, match="Install the newer kilocell"):
+        queries.connect(path)
+    assert path.read_bytes() == before
+
+
+def test_another_programs_database_is_refused_untouched(path: Path, connection: sqlite3.Connection) -> None:
+    connection.execute("CREATE TABLE bookmarks (url TEXT)")
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match="not a kilocell catalog"):
+        Catalog.open(path)
+    with pytest.raises(StoreError, match="not a kilocell catalog"):
+        queries.connect(path)
+    assert path.read_bytes() == before
+
+
+def test_two_who_open_a_new_store_at_once_both_succeed(path: Path) -> None:
+    import threading
+
+    errors: list[BaseException] = []
+
+    def open_it() -> None:
+        try:
+            Catalog.open(path).close()
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=open_it) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
