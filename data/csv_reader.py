@@ -1,5 +1,7 @@
 """Reads CSV files of any layout into raw rows, block by block, and loses no row in silence."""
 
+# pyarrow.compute makes its functions at import; no type checker sees them.
+# pyright: reportAttributeAccessIssue=false
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence

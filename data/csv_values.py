@@ -1,5 +1,7 @@
 """Columns of text turned into numbers: decimals, dates, and times as hours, minutes and seconds."""
 
+# pyarrow.compute makes its functions at import; no type checker sees them.
+# pyright: reportAttributeAccessIssue=false
 from __future__ import annotations
 
 import re

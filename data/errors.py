@@ -19,6 +19,10 @@ class StoreError(UsageError):
     """A store that is absent, not writable, in use by another run, or of a newer version."""
 
 
+class ClusterError(KilocellError):
+    """Workers that were lost during a run and could not be replaced; what is done is kept (exit code 1)."""
+
+
 class ReadError(KilocellError):
     """A raw file that cannot be read; names the file, the line or column, and the value. Fails its cell only."""
 

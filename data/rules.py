@@ -44,6 +44,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("current_sign", 18, "info", "current was positive for discharge or unsigned; turned"),
     Rule("no_discharge", 19, "warning", "the record has no discharge"),
     Rule("step_renumbered", 20, "info", "step numbers do not start at 1 or skip; counted anew"),
+    Rule("time_resolution", 21, "info", "several rows at one time, all of them good; set apart by a millisecond or less"),
 )
 
 BY_CODE: Final[dict[str, Rule]] = {rule.code: rule for rule in RULES}

@@ -1,0 +1,278 @@
+"""The defects of a lab, planted in a clean record on purpose and written down, for tests to judge cleaning by.
+
+Each kind has the code of the rule in ``data/rules.py`` that should find it. What a lab sees, and what is done here:
+
+``time_restart``
+    The computer that stamps the rows restarts and its clock has lost an hour (time zone, summer time): from one
+    row of a rest on, all datetimes are an hour too early. The cycler went on; sampling has no hole.
+``time_gap``
+    A power cut of 40 min during a rest: no rows, no current; afterwards the cycler goes on with its schedule.
+``lost_contact``
+    The measuring leads come off within a step: current and voltage read about zero. The cell went on as before.
+``duplicate_time``
+    A second row at a row's time whose voltage is wrong, before or after the right one.
+``current_offset``
+    The whole channel reads so many A too high; its voltages are right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .cycler_record import DIGITS, Integers, Record, calm_rows
+
+CLOCK_LOST_MS: Final = 3_601_783  # an hour, and what its own clock was off
+POWER_CUT_MS: Final = 2_400_000
+OFFSET_PER_AH: Final = 0.0015  # A per A.h; the noise of the sample's channels is 0.0002
+MARGIN_ROWS: Final = 3  # untouched rows between two defects
+REST_PER_AH: Final = 0.002
+CONSTANT_CURRENT_PER_AH: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Defect:
+    """One planted defect.
+
+    Args:
+        rule: code of the rule that should find it.
+        rows: rows of the file, 0 = first data row. Of a defect that reaches to the end, its first row; of a power
+            cut, the first row after it; of a duplicate, the row that should not be there.
+        to_the_end: whether it touches every later row of the cell too.
+        column: what it touches; ``""`` = the row as a whole.
+        before: what stood there in each row, or in words; defects undone from last to first give the clean record back.
+    """
+
+    rule: str
+    rows: tuple[int, ...]
+    to_the_end: bool
+    column: str
+    before: tuple[float, ...] | str
+
+
+@dataclass(slots=True)
+class _Bench:
+    """A record under damage: its columns, which rows are still free, and which defect touched a row (-1 = none)."""
+
+    columns: dict[str, NDArray[Any]]
+    free: NDArray[np.bool_]
+    touched: Integers
+    nominal_capacity_ah: float
+    rng: np.random.Generator
+    planted: list[Defect] = field(default_factory=list)
+
+    def claim(self, length: int, where: NDArray[np.bool_] | None = None) -> int | None:
+        """Pick at random the first of ``length`` free rows, with a margin, and take them; ``None`` where none is."""
+        open_rows = self.free if where is None else self.free & where
+        width = length + 2 * MARGIN_ROWS
+        if len(open_rows) < width:
+            return None
+        fits = np.flatnonzero(np.convolve(open_rows, np.ones(width), "valid") > width - 0.5)
+        if len(fits) == 0:
+            return None
+        first = int(self.rng.choice(fits)) + MARGIN_ROWS
+        self.free[first : first + length] = False
+        return first
+
+    def note(self, rule: str, rows: slice | int, column: str, before: Any, to_the_end: bool = False) -> None:
+        """Write a defect down; its file rows are read off at the end, from ``touched``."""
+        self.touched[rows] = len(self.planted)
+        told = before if isinstance(before, str) else tuple(round(float(value), 5) for value in np.ravel(before))
+        self.planted.append(Defect(rule, (), to_the_end, column, told))
+
+    def take(self, order: Integers) -> None:
+        """Reorder, repeat or drop rows."""
+        self.columns = {name: values[order] for name, values in self.columns.items()}
+        self.free, self.touched = self.free[order], self.touched[order]
+
+    def repeat(self, row: int) -> None:
+        """Write a row twice."""
+        self.take(np.insert(np.arange(len(self.free)), row, row))
+
+    def carrying(self, per_ah: float) -> NDArray[np.bool_]:
+        """Rows whose current is above this many A per A.h."""
+        carrying: NDArray[np.bool_] = np.abs(self.columns["current"]) > per_ah * self.nominal_capacity_ah
+        return carrying
+
+
+Plant = Callable[[_Bench, int], None]
+
+
+def _missing(column: str) -> Plant:
+    def plant(bench: _Bench, length: int) -> None:
+        where = bench.carrying(CONSTANT_CURRENT_PER_AH) if column == "current" else None
+        first = bench.claim(length, where)
+        if first is not None:
+            rows = slice(first, first + length)
+            bench.note(f"{column}_missing", rows, column, bench.columns[column][rows])
+            bench.columns[column][rows] = np.nan
+
+    return plant
+
+
+def _duplicate_row(bench: _Bench, length: int) -> None:
+    for _ in range(length):
+        row = bench.claim(1)
+        if row is not None:
+            bench.repeat(row)
+            bench.note("duplicate_row", row + 1, "", "the row above, once")
+
+
+def _duplicate_time(bench: _Bench, length: int) -> None:
+    for _ in range(length):
+        row = bench.claim(1)
+        if row is not None:
+            bench.repeat(row)
+            wrong = row + int(bench.rng.integers(2))
+            bench.note("duplicate_time", wrong, "voltage", bench.columns["voltage"][wrong])
+            _shift_voltage(bench, wrong, 0.05, 0.2)
+
+
+def _swapped(bench: _Bench, length: int) -> None:
+    for _ in range(length):
+        row = bench.claim(2)
+        if row is not None:
+            order = np.arange(len(bench.free))
+            order[row], order[row + 1] = row + 1, row
+            bench.take(order)
+            bench.note("time_order", slice(row, row + 2), "", "the two rows the other way round")
+
+
+def _spike(bench: _Bench, length: int) -> None:
+    for _ in range(length):
+        row = bench.claim(1)
+        if row is not None:
+            bench.note("voltage_spike", row, "voltage", bench.columns["voltage"][row])
+            _shift_voltage(bench, row, 0.15, 0.6)
+
+
+def _shift_voltage(bench: _Bench, row: int, least: float, most: float) -> None:
+    shift = bench.rng.uniform(least, most) * bench.rng.choice((-1, 1))
+    bench.columns["voltage"][row] = np.round(bench.columns["voltage"][row] + shift, DIGITS["voltage"])
+
+
+def _lost_contact(bench: _Bench, length: int) -> None:
+    first = bench.claim(length, bench.carrying(CONSTANT_CURRENT_PER_AH))
+    if first is None:
+        return
+    rows = slice(first, first + length)
+    before = np.stack([bench.columns["current"][rows], bench.columns["voltage"][rows]], axis=1)
+    bench.note("lost_contact", rows, "current,voltage", before)
+    noise = bench.rng.standard_normal(length) * 0.0002 * bench.nominal_capacity_ah
+    bench.columns["current"][rows] = np.round(noise, DIGITS["current"])
+    bench.columns["voltage"][rows] = np.round(bench.rng.uniform(0.01, 0.12, length), DIGITS["voltage"])
+
+
+def _step_glitch(bench: _Bench, length: int) -> None:
+    first = bench.claim(length)
+    if first is not None:
+        rows = slice(first, first + length)
+        bench.note("step_glitch", rows, "step", bench.columns["step"][rows])
+        bench.columns["step"][rows] += int(bench.rng.integers(5, 10))
+
+
+def _cycle_jump(bench: _Bench, length: int) -> None:
+    later = np.flatnonzero(bench.columns["cycle"] > bench.columns["cycle"][0])
+    if len(later):
+        bench.note("cycle_jump", int(later[0]), "cycle", bench.columns["cycle"][later[0]], to_the_end=True)
+        bench.columns["cycle"][later[0] :] += length
+
+
+def _time_restart(bench: _Bench, length: int) -> None:
+    row = bench.claim(1, ~bench.carrying(REST_PER_AH))
+    if row is not None:
+        bench.note("time_restart", row, "time", f"datetimes {CLOCK_LOST_MS} ms later", to_the_end=True)
+        bench.columns["time_ms"][row:] -= CLOCK_LOST_MS
+
+
+def _time_gap(bench: _Bench, length: int) -> None:
+    """Cut in the longest rest, with what is left of it before and after."""
+    still = ~bench.carrying(REST_PER_AH)
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], still, [False]]).astype(int)))
+    rests = sorted(zip(edges[::2], edges[1::2], strict=True), key=lambda rest: rest[0] - rest[1])
+    time_ms = bench.columns["time_ms"]
+    for first, end in rests:
+        cut = first + 1 + int(bench.rng.integers(5, 15))
+        after = int(np.searchsorted(time_ms[:end], time_ms[min(cut, end - 1)] + POWER_CUT_MS))
+        if after < end - 10 and bench.free[cut : after + 1].all():
+            order = np.concatenate([np.arange(cut), np.arange(after, len(bench.free))])
+            bench.take(order)
+            bench.free[cut - MARGIN_ROWS : cut + MARGIN_ROWS] = False
+            bench.note("time_gap", cut, "", f"{after - cut} rows of the rest before this one")
+            return
+
+
+def _current_offset(bench: _Bench, length: int) -> None:
+    offset = round(OFFSET_PER_AH * bench.nominal_capacity_ah, DIGITS["current"])
+    bench.columns["current"] = np.round(bench.columns["current"] + offset, DIGITS["current"])
+    bench.planted.append(Defect("current_offset", (0,), True, "current", f"every current lower by {offset:.5f} A"))
+
+
+PLANTS: Final[dict[str, Plant]] = {
+    "time_gap": _time_gap,
+    "current_offset": _current_offset,
+    "cycle_jump": _cycle_jump,
+    "voltage_missing": _missing("voltage"),
+    "current_missing": _missing("current"),
+    "temperature_missing": _missing("temperature"),
+    "lost_contact": _lost_contact,
+    "step_glitch": _step_glitch,
+    "voltage_spike": _spike,
+    "duplicate_row": _duplicate_row,
+    "duplicate_time": _duplicate_time,
+    "time_order": _swapped,
+    "time_restart": _time_restart,
+}
+"""How each defect is planted; the number is its length in rows, how many of a single-row one, or the jump."""
+
+Plan = tuple[tuple[str, int], ...]
+
+PLANS: Final[tuple[Plan, ...]] = (
+    (
+        *(("voltage_missing", 1),) * 4, ("voltage_missing", 4), ("voltage_missing", 14), *(("current_missing", 1),) * 3,
+        ("duplicate_row", 4), ("voltage_spike", 3), ("time_order", 2),
+    ),
+    (
+        ("voltage_missing", 6), ("temperature_missing", 10), ("step_glitch", 3), ("step_glitch", 2),
+        ("duplicate_time", 3), ("time_order", 4), ("time_restart", 1),
+    ),
+    (
+        ("current_offset", 1), ("cycle_jump", 5), *(("current_missing", 1),) * 3, ("temperature_missing", 1),
+        ("duplicate_time", 3), ("duplicate_row", 3), ("voltage_spike", 2),
+    ),
+    (
+        *(("voltage_missing", 1),) * 3, ("current_missing", 3), ("lost_contact", 5), ("voltage_spike", 4),
+        ("time_order", 3), ("step_glitch", 1), ("duplicate_row", 2),
+    ),
+    (
+        ("time_gap", 1), ("voltage_missing", 2), *(("temperature_missing", 1),) * 2, ("current_missing", 2),
+        ("step_glitch", 4), ("step_glitch", 1), ("duplicate_row", 3), ("duplicate_time", 2), ("voltage_spike", 1),
+    ),
+)  # fmt: skip
+"""Which defects a cell gets; the sample's five cells get one plan each."""
+
+
+def damage(
+    record: Record, plan: Plan, nominal_capacity_ah: float, rng: np.random.Generator
+) -> tuple[Record, tuple[Defect, ...]]:
+    """Plant a plan's defects at random calm rows of a record, apart from each other; the record itself stays as it is.
+
+    A defect for which the record has no room (no rest long enough, no second cycle) is left out.
+
+    Returns:
+        The damaged record and what was planted, in the plan's order, with rows of the damaged record.
+    """
+    columns = {name: getattr(record, name).copy() for name in Record.__slots__}
+    untouched = np.full(len(record), -1, dtype=np.int64)
+    bench = _Bench(columns, calm_rows(record, nominal_capacity_ah), untouched, nominal_capacity_ah, rng)
+    for rule, length in plan:
+        PLANTS[rule](bench, length)
+    defects = tuple(
+        replace(defect, rows=tuple(np.flatnonzero(bench.touched == number).tolist()) or defect.rows)
+        for number, defect in enumerate(bench.planted)
+    )
+    return Record(**bench.columns), defects
