@@ -229,7 +229,7 @@ def equilibrium_of(settings: ParameterSetSettings) -> Equilibrium:
     try:
         solver = electrode_soh.ElectrodeSOHSolver(values)
         empty, full, _, _ = (float(x) for x in solver.get_min_max_stoichiometries())
-        negative = float(values.evaluate(pybamm.LithiumIonParameters().n.Q_init))
+        negative = float(values.evaluate(pybamm.LithiumIonParameters().n.Q_init))  # pyright: ignore[reportArgumentType]
     except (KeyError, ValueError, pybamm.SolverError) as error:
         text = str(error).split("\n", 1)[0]
         raise JobError(f"{settings.name}: no equilibrium state found: {text}", "no_initial_state") from error
@@ -268,8 +268,9 @@ def _at_soc(equilibrium: Equilibrium, soc: float, words: str) -> StartingState:
 def _state(equilibrium: Equilibrium, initial: float | str, words: str) -> StartingState:
     """Let PyBaMM find the stoichiometries of a state of charge (number) or of an open-circuit voltage ("3.7 V")."""
     try:
-        negative, positive = (float(x) for x in equilibrium.solver.get_initial_stoichiometries(initial))
-        low, high = (float(x) for x in equilibrium.solver.get_initial_ocps(initial))
+        # Some sets give numbers, others arrays of one.
+        negative, positive = (np.asarray(x).item() for x in equilibrium.solver.get_initial_stoichiometries(initial))
+        low, high = (np.asarray(x).item() for x in equilibrium.solver.get_initial_ocps(initial))
     except (ValueError, pybamm.SolverError) as error:
         text = str(error).split("\n", 1)[0]
         raise JobError(f"no state of the parameter set for {words}: {text}", "no_initial_state") from error

@@ -67,7 +67,7 @@ class _ProfileCurrent(pybamm.Function):  # type: ignore[misc]
     def create_copy(
         self, new_children: list[pybamm.Symbol] | None = None, perform_simplifications: bool = True
     ) -> _ProfileCurrent:
-        return _ProfileCurrent(*self._children_for_copying(new_children))
+        return _ProfileCurrent(*self._children_for_copying(new_children))  # pyright: ignore[reportGeneralTypeIssues]
 
     def _function_new_copy(self, children: list[pybamm.Symbol]) -> _ProfileCurrent:
         return _ProfileCurrent(*children)

@@ -135,7 +135,7 @@ def _climb(
 ) -> tuple[Replayed, tuple[str, ...]]:
     """Try to solve, each time in another way; failures of the physics, not of the solver, end at once."""
     tried: list[str] = []
-    last = ""
+    last = JobError("no attempt was made")
     for attempt in ATTEMPTS:
         try:
             replayed = _attempt(attempt, record, settings, conditions, profile, capacity)
@@ -144,11 +144,12 @@ def _climb(
             tried.append(f"{attempt.words}: {error}")
             if error.code not in RETRIED:
                 raise
-            last = error.code
+            last = error
             continue
         tried.append(f"{attempt.words}: done")
         return replayed, tuple(tried)
-    raise JobError("; ".join(tried), last)
+    ways = ", ".join(attempt.words for attempt in ATTEMPTS)
+    raise JobError(f"{last} (tried: {ways})", last.code)
 
 
 def _attempt(

@@ -28,7 +28,7 @@ def test_total_charge_is_the_samples_own_for_any_current(current: np.ndarray, se
     profile = compress(time, current, no_gap(len(time)), 5.0)
     measured = np.trapezoid(current, time)
     kept = np.trapezoid(profile.current_ampere, profile.time_second)
-    throughput = np.trapezoid(np.abs(current), time)
+    throughput = float(np.trapezoid(np.abs(current), time))
     assert kept == pytest.approx(measured, abs=1e-9 * max(throughput, 1.0))
 
 

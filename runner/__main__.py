@@ -1,0 +1,5 @@
+"""``python -m kilocell.runner`` is the command line, for schedulers that start workers by module."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,131 @@
+"""Runs that end in the middle: Ctrl-C, a kill, dead workers, vanished files, a full disk."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from campaigns import KILOCELL, QUICK, ask, environment, kilocell, lines, results, write_campaign
+
+pytestmark = pytest.mark.slow
+CELLS = 30
+
+
+@pytest.fixture
+def campaign(tmp_path: Path) -> Path:
+    for number in range(CELLS):
+        (tmp_path / f"C{number:02d}.csv").write_text(lines("x", 0.5))
+    write_campaign(tmp_path)
+    return tmp_path
+
+
+def begin(folder: Path) -> subprocess.Popen[str]:
+    """Start a run and wait until some of its cells are done."""
+    run = subprocess.Popen(
+        [*KILOCELL, "run", *QUICK, "--no-plots"],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(),
+    )
+    receipts = folder / "store" / "receipts"
+    deadline = time.monotonic() + 60.0
+    while len(list(receipts.glob("clean/*/*.json"))) < 3:
+        assert run.poll() is None, run.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return run
+
+
+def children(run: subprocess.Popen[str]) -> list[psutil.Process]:
+    return psutil.Process(run.pid).children(recursive=True)
+
+
+def gone(processes: list[psutil.Process]) -> bool:
+    _, alive = psutil.wait_procs(processes, timeout=20)
+    return not alive
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_stops_workers_and_the_next_run_goes_on(campaign: Path, number: int, code: int) -> None:
+    run = begin(campaign)
+    workers = children(run)
+    run.send_signal(number)
+    out, err = run.communicate(timeout=60)
+    assert run.returncode == code, out + err
+    assert "run again to go on" in err
+    assert "Traceback" not in err
+    assert gone(workers)
+    assert ask(campaign, "SELECT status FROM runs") == [{"status": "interrupted"}]
+    again = kilocell("run", *QUICK, "--no-plots", cwd=campaign)
+    assert " were done before" in again.stdout
+    assert set(results(campaign).values()) == {"done"}
+
+
+def test_a_kill_loses_nothing_that_was_done(campaign: Path) -> None:
+    run = begin(campaign)
+    workers = children(run)
+    run.kill()
+    run.communicate()
+    for worker in workers:
+        worker.kill()
+    store = campaign / "store"
+    done = {path: path.stat().st_mtime_ns for path in store.glob("receipts/clean/*/*.json")}
+    assert done
+    kilocell("run", *QUICK, "--no-plots", cwd=campaign)
+    assert set(results(campaign).values()) == {"done"}
+    assert {path: path.stat().st_mtime_ns for path in done} == done  # none of them ran again
+    statuses = [row["status"] for row in ask(campaign, "SELECT status FROM runs ORDER BY run_id")]
+    assert statuses == ["interrupted", "done"]
+
+
+def test_a_dead_worker_is_replaced(campaign: Path) -> None:
+    run = begin(campaign)
+    (worker, *_) = [child for child in children(run) if "spawn_main" in " ".join(child.cmdline())]
+    worker.kill()
+    out, err = run.communicate(timeout=120)
+    assert run.returncode == 0, out + err
+    assert set(results(campaign).values()) == {"done"}
+
+
+def test_a_file_that_vanishes_fails_its_cell_alone(campaign: Path) -> None:
+    run = begin(campaign)
+    last = campaign / f"C{CELLS - 1}.csv"
+    cleaned = campaign / "store" / "cleaned" / f"C{CELLS - 1}.parquet"
+    assert not cleaned.exists()
+    last.unlink()
+    out, err = run.communicate(timeout=120)
+    assert run.returncode == 1, out + err
+    failures = ask(campaign, "SELECT cell_id, reason FROM failures")
+    assert [row["cell_id"] for row in failures] == [f"C{CELLS - 1}"]
+    assert "vanished" in failures[0]["reason"]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if os.geteuid() != 0:
+        pytest.skip("mounting a small disk needs root")
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=600k", "tmpfs", str(folder)], capture_output=True)
+    if mounted.returncode:
+        pytest.skip(f"cannot mount a small disk: {mounted.stderr.decode().strip()}")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_full_disk_is_said_and_nothing_half_written_counts(campaign: Path, small_disk: Path) -> None:
+    store = small_disk / "store"
+    done = kilocell("run", *QUICK, "--no-plots", "--store", str(store), cwd=campaign, expect=None)
+    assert done.returncode in (1, 2)
+    assert "No space left" in done.stderr or "disk is full" in done.stderr or "full" in done.stderr
+    subprocess.run(["mount", "-o", "remount,size=100m", str(small_disk)], check=True)
+    again = kilocell("run", *QUICK, "--no-plots", "--store", str(store), cwd=campaign)
+    assert "jobs done" in again.stdout

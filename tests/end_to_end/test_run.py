@@ -1,0 +1,135 @@
+"""Whole runs with real worker processes: what is done, what failed, and what a second run does."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from campaigns import QUICK, ask, kilocell, lines, results, write_campaign
+
+pytestmark = pytest.mark.slow
+
+
+def test_run_plan_status_sql_and_plot(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.csv").write_text(lines(name))
+    write_campaign(tmp_path)
+    assert "4 of 4 jobs would run" in kilocell("plan", cwd=tmp_path).stdout
+    first = kilocell("run", *QUICK, cwd=tmp_path)
+    assert "4 jobs done" in first.stdout
+    assert results(tmp_path) == {("one", "SPM"): "done", ("two", "SPM"): "done"}
+    second = kilocell("run", *QUICK, cwd=tmp_path)
+    assert "0 jobs done, 4 were done before" in second.stdout
+    assert "running" not in second.stderr  # no cluster is started for nothing
+    status = json.loads(kilocell("status", "--json", cwd=tmp_path).stdout)
+    assert {(row["stage"], row["status"], row["jobs"]) for row in status} == {
+        ("clean", "done", 2),
+        ("simulate", "done", 2),
+    }
+    row = ask(tmp_path, "SELECT * FROM simulations WHERE cell_id = 'one'")[0]
+    assert row["charge_error"] < 5e-4
+    assert pq.read_table(tmp_path / "store" / row["path"]).num_rows == 120
+    plotted = kilocell("plot", "--cell", "one", "--cycles", "1", "--model", "SPM", cwd=tmp_path).stdout.split()
+    assert {Path(path).suffix for path in plotted} == {".png", ".pdf"}
+    assert all((tmp_path / path).stat().st_size > 5000 for path in plotted)
+
+
+def test_the_catalog_is_made_anew_from_receipts(tmp_path: Path) -> None:
+    (tmp_path / "one.csv").write_text(lines("one"))
+    write_campaign(tmp_path)
+    kilocell("run", *QUICK, "--no-plots", cwd=tmp_path)
+    question = "SELECT cell_id, model, rmse_mv, digest FROM simulations"
+    before = ask(tmp_path, question)
+    (tmp_path / "store" / "catalog.sqlite").unlink()
+    assert "2 were done before" in kilocell("run", *QUICK, "--no-plots", cwd=tmp_path).stdout
+    assert ask(tmp_path, question) == before
+
+
+def test_bad_files_fail_alone_with_a_reason(tmp_path: Path) -> None:
+    (tmp_path / "good.csv").write_text(lines("good"))
+    (tmp_path / "empty.csv").write_text("")
+    (tmp_path / "header.csv").write_text(lines("x").split("\n")[0] + "\n")
+    (tmp_path / "column.csv").write_text(lines("x").replace("voltage_V", "volts_maybe"))
+    (tmp_path / "text.csv").write_text(lines("x").replace(",4.", ",high").replace(",3.", ",high"))
+    (tmp_path / "broken.csv").write_bytes(lines("x").encode()[:900] + b"\xff\x00\xfe\x00\x01" * 30)
+    write_campaign(tmp_path)
+    done = kilocell("run", *QUICK, "--no-plots", cwd=tmp_path, expect=1)
+    failed = {row["cell_id"]: row["reason"] for row in ask(tmp_path, "SELECT cell_id, reason FROM failures")}
+    assert set(failed) == {"empty", "header", "column", "text", "broken"}
+    for cell_id, reason in failed.items():
+        assert f"{cell_id}.csv" in reason
+        assert reason.split(":")[0] in done.stdout + done.stderr
+    assert "volts_maybe" in failed["column"]
+    assert "high" in failed["text"]
+    assert results(tmp_path)["good", "SPM"] == "done"
+    assert results(tmp_path)["empty", "SPM"] == "skipped"
+
+
+IDS = ["../../x", "a/b", "CON", "<script>alert(1)</script>", "x" * 300, "电池一号", "A", "a'\"; DROP TABLE cells; --"]
+
+
+def test_any_cell_id_keeps_its_name_and_stays_in_the_store(tmp_path: Path) -> None:
+    quoted = ['"' + cell_id.replace('"', '""') + '"' for cell_id in IDS]
+    text = "".join(lines(cell_id, 0.5, header=number == 0) for number, cell_id in enumerate(quoted))
+    folder = tmp_path / "campaign"
+    folder.mkdir()
+    (folder / "all.csv").write_text(text, encoding="utf-8")
+    write_campaign(folder, "column:cell_id")
+    kilocell("run", *QUICK, cwd=folder)
+    assert {row["cell_id"] for row in ask(folder, "SELECT cell_id FROM cells")} == set(IDS)
+    assert set(results(folder).values()) == {"done"}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["campaign"]
+    assert len(list((folder / "store" / "cleaned").iterdir())) == len(IDS)
+
+
+def test_files_of_one_cell_are_joined_or_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "b.csv").write_text(lines("JOINED", start="2024-01-01T08:00:00"))
+    (tmp_path / "a.csv").write_text(lines("JOINED", start="2024-01-01T10:00:00"))
+    (tmp_path / "c.csv").write_text(lines("TWICE", start="2024-01-01T08:00:00"))
+    (tmp_path / "d.csv").write_text(lines("TWICE", start="2024-01-01T08:30:00"))
+    write_campaign(tmp_path, "column:cell_id")
+    kilocell("run", *QUICK, "--no-plots", cwd=tmp_path, expect=1)
+    rows = ask(tmp_path, "SELECT rows_in FROM clean_reports WHERE cell_id = 'JOINED'")
+    assert rows == [{"rows_in": 240}]
+    (reason,) = [row["reason"] for row in ask(tmp_path, "SELECT reason FROM failures")]
+    assert "c.csv and d.csv hold the same cell" in reason
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (('models = ["SPM"]', 'models = ["SPN"]'), ["models", "SPN", "SPM"]),
+        (("nominal_capacity_ah = 5.0", 'nominal_capacity_ah = "five"'), ["cells.defaults.nominal_capacity_ah", "five"]),
+        (('"Chen2020"', '"Chen2021"'), ["Chen2021", "Chen2020"]),
+        (("parameter_set", "parameter_sett"), ["parameter_sett", "parameter_set"]),
+        (('["*.csv"]', '["*.tsv"]'), ["*.tsv"]),
+    ],
+)
+def test_a_wrong_campaign_ends_before_any_work(tmp_path: Path, wrong: tuple[str, str], words: list[str]) -> None:
+    (tmp_path / "one.csv").write_text(lines("one"))
+    path = write_campaign(tmp_path)
+    path.write_text(path.read_text().replace(*wrong))
+    done = kilocell("run", *QUICK, cwd=tmp_path, expect=2)
+    for word in ["campaign.toml", *words]:
+        assert word in done.stderr
+    assert not (tmp_path / "store").exists()
+
+
+def test_a_misspelt_parameter_ends_before_any_work(tmp_path: Path) -> None:
+    (tmp_path / "one.csv").write_text(lines("one"))
+    more = '[[variations]]\nname = "slow"\n[variations.parameters]\n"Negative particle difusivity [m2.s-1]" = { scale = 0.5 }\n'
+    write_campaign(tmp_path, more=more)
+    done = kilocell("run", *QUICK, cwd=tmp_path, expect=2)
+    assert "Negative particle diffusivity [m2.s-1]" in done.stderr
+
+
+def test_only_select_is_answered(tmp_path: Path) -> None:
+    (tmp_path / "one.csv").write_text(lines("one"))
+    write_campaign(tmp_path)
+    kilocell("clean", *QUICK, cwd=tmp_path)
+    for statement in ("DELETE FROM cells", "DROP TABLE cells", "ATTACH 'x' AS y"):
+        kilocell("sql", statement, cwd=tmp_path, expect=2)
+    assert "rmse_mv" in kilocell("sql", "SELECT rmse_mw FROM simulations", cwd=tmp_path, expect=2).stderr
+    assert ask(tmp_path, "SELECT count(*) AS cells FROM cells") == [{"cells": 1}]
