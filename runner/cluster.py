@@ -113,6 +113,11 @@ def _dask_config() -> dict[str, Any]:
         "distributed.nanny.pre-spawn-environ": spawn,
         # A worker holds only what it runs, so that a late or leaving worker holds up nothing.
         "distributed.scheduler.worker-saturation": 1.0,
+        # Outcomes are too small to spill, and a worker that pauses near its limit would hang the run for good; it is
+        # ended at the limit, and the job that did it fails with that reason.
+        "distributed.worker.memory.target": False,
+        "distributed.worker.memory.spill": False,
+        "distributed.worker.memory.pause": False,
     }
 
 
@@ -152,7 +157,7 @@ def _open_local(settings: ClusterSettings, scratch: Path, log_level: int) -> Ite
     if count < 1 or threads < 1:
         raise UsageError(f"a cluster needs at least 1 worker with 1 thread, not {count} with {threads}")
     options = dashboard_options(settings.dashboard_address)
-    cluster = distributed.LocalCluster(
+    cluster = distributed.LocalCluster(  # type: ignore[no-untyped-call]
         n_workers=count,
         threads_per_worker=threads,
         memory_limit=_memory_limit(settings.memory_limit),
@@ -164,10 +169,10 @@ def _open_local(settings: ClusterSettings, scratch: Path, log_level: int) -> Ite
         silence_logs=log_level,
     )
     try:
-        with distributed.Client(cluster) as client:
+        with distributed.Client(cluster) as client:  # type: ignore[no-untyped-call]
             dashboard = cluster.dashboard_link if options["dashboard"] else ""
             yield Workers(
-                client, dashboard, f"{_count(count, 'worker process', 'es')}, {_count(threads, 'thread')} each"
+                client, dashboard, f"{counted(count, 'worker process', 'es')}, {counted(threads, 'thread')} each"
             )
     finally:
         cluster.close()
@@ -202,7 +207,7 @@ def _open_address(address: str, report: Callable[[str], None], log_level: int) -
             if not count:
                 report(f"the scheduler at {address} has no workers yet; jobs wait until one joins")
             yield Workers(
-                client, client.dashboard_link or "", f"{_count(count, 'worker')} of the scheduler at {address}"
+                client, client.dashboard_link or "", f"{counted(count, 'worker')} of the scheduler at {address}"
             )
 
 
@@ -212,7 +217,9 @@ def _connect(address: str) -> distributed.Client:
         asyncio.run(_ask_identity(address))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", VersionMismatchWarning)  # reported in one line instead
-            return distributed.Client(address, timeout=CONNECT_TIMEOUT_SECOND, name="kilocell")
+            return distributed.Client(  # type: ignore[no-untyped-call]
+                address, timeout=CONNECT_TIMEOUT_SECOND, name="kilocell"
+            )
     except (OSError, ValueError) as error:
         raise UsageError(
             f"no Dask scheduler answers at {address}: check that it runs there (dask scheduler prints its address), "
@@ -221,13 +228,13 @@ def _connect(address: str) -> distributed.Client:
 
 
 async def _ask_identity(address: str) -> None:
-    async with distributed.rpc(address, timeout=CONNECT_TIMEOUT_SECOND) as scheduler:
+    async with distributed.rpc(address, timeout=CONNECT_TIMEOUT_SECOND) as scheduler:  # type: ignore[no-untyped-call]
         await asyncio.wait_for(scheduler.identity(), CONNECT_TIMEOUT_SECOND)
 
 
 def _version_mismatch(client: distributed.Client) -> str:
     """One line on the versions that differ between here, the scheduler and its workers; "" when none do."""
-    versions = client.get_versions(packages=list(COMPARED_PACKAGES))
+    versions: Any = client.get_versions(packages=list(COMPARED_PACKAGES))
     others = {"scheduler": versions["scheduler"], **versions["workers"]}
     here = {name: versions["client"]["packages"].get(name) for name in COMPARED_PACKAGES}
     here["python"] = platform.python_version()
@@ -256,5 +263,6 @@ def _quiet(log_level: int) -> Iterator[None]:
         logger.setLevel(before)
 
 
-def _count(number: int, noun: str, plural: str = "s") -> str:
+def counted(number: int, noun: str, plural: str = "s") -> str:
+    """Number and noun for people: ``1 worker``, ``2 workers``."""
     return f"{number} {noun}" + ("" if number == 1 else plural)

@@ -39,9 +39,7 @@ class Partition:
 def job_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """The environment without what an outer Slurm job set in it; where Slurm's configuration is stays known."""
     return {
-        name: value
-        for name, value in environment.items()
-        if name in KEPT_VARIABLES or not JOB_VARIABLES.match(name)
+        name: value for name, value in environment.items() if name in KEPT_VARIABLES or not JOB_VARIABLES.match(name)
     }
 
 
@@ -74,8 +72,8 @@ def check_commands() -> None:
     missing = [name for name in COMMANDS if shutil.which(name) is None]
     if missing:
         raise UsageError(
-            f"cluster slurm: {', '.join(missing)} not found on PATH; run on a login node of the cluster, or module load "
-            "slurm, or use --cluster local"
+            f"cluster slurm: {', '.join(missing)} not found on PATH; run on a login node of the cluster, "
+            "or module load slurm, or use --cluster local"
         )
 
 
@@ -116,10 +114,24 @@ def check_submission(script: str) -> None:
         raise UsageError(f"Slurm would not accept the jobs: {sbatch_words(answer.stderr)}")
 
 
+def submit(script_path: str) -> str:
+    """Submit a job script and return sbatch's answer, which has the job's id.
+
+    Raises:
+        UsageError: sbatch refuses it; its own words are in the text.
+    """
+    answer = _run(["sbatch", script_path])
+    if answer.returncode:
+        raise UsageError(f"Slurm did not accept a job: {sbatch_words(answer.stderr)}")
+    return answer.stdout
+
+
 def sbatch_words(stderr: str) -> str:
     """What sbatch said, in one line."""
     lines = [line.strip() for line in stderr.splitlines()]
-    return "; ".join(line.removeprefix("sbatch: ").removeprefix("error: ") for line in lines if line) or "no reason given"
+    return (
+        "; ".join(line.removeprefix("sbatch: ").removeprefix("error: ") for line in lines if line) or "no reason given"
+    )
 
 
 def queued(name: str) -> set[str]:

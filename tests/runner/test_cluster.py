@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -42,16 +42,18 @@ def test_local_workers_compute_on_loopback_with_one_thread(tmp_path: Path) -> No
         assert workers.client.submit(worker_environment).result(timeout=30) == WORKER_ENVIRONMENT
         assert list(workers.client.nthreads().values()) == [1, 1]
         assert listening_hosts() == {"127.0.0.1"}
-        processes = psutil.Process().children(recursive=True)
+        assert len(worker_processes()) == 2
     assert said == []
-    assert not [one for one in processes if "spawn_main" in " ".join(_command(one))]
+    assert worker_processes() == []
 
 
-def _command(one: psutil.Process) -> list[str]:
-    try:
-        return one.cmdline()
-    except psutil.NoSuchProcess:
-        return []
+def worker_processes() -> list[str]:
+    """Command lines of this process's children that are workers or their nannies' children."""
+    commands = []
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            commands.append(" ".join(child.cmdline()))
+    return [command for command in commands if "spawn_main" in command]
 
 
 def test_dashboard_moves_to_the_next_free_port(tmp_path: Path) -> None:
@@ -112,7 +114,7 @@ def test_an_exception_ends_the_workers_quickly(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         leave_a_long_job_running()
     assert time.monotonic() - start < 15
-    assert not [one for one in psutil.Process().children(recursive=True) if "spawn_main" in " ".join(_command(one))]
+    assert worker_processes() == []
 
 
 @pytest.fixture
@@ -121,42 +123,51 @@ def scheduler_address(tmp_path: Path) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         address = f"tcp://127.0.0.1:{probe.getsockname()[1]}"
     port = address.rpartition(":")[2]
-    dask = [sys.executable, "-m", "distributed.cli"]
-    with (tmp_path / "log").open("w") as log:
-        parts = [
-            subprocess.Popen([*command, "--dashboard-address", "127.0.0.1:0"], stdout=log, stderr=log, cwd=tmp_path)
-            for command in (
-                [f"{dask[0]}", "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", port],
-                [f"{dask[0]}", "-m", "distributed.cli.dask_worker", address, "--nthreads", "1", "--no-nanny"],
+    commands = [
+        ["dask_scheduler", "--host", "127.0.0.1", "--port", port],
+        ["dask_worker", address, "--nthreads", "1", "--no-nanny"],
+    ]
+    with (tmp_path / "log").open("w") as log, contextlib.ExitStack() as parts:
+        for name, *options in commands:
+            part = subprocess.Popen(
+                [sys.executable, "-m", f"distributed.cli.{name}", *options, "--dashboard-address", "127.0.0.1:0"],
+                stdout=log,
+                stderr=log,
+                cwd=tmp_path,
             )
-        ]
+            parts.callback(end, part)
         yield address
-        for part in reversed(parts):
-            part.send_signal(signal.SIGTERM)
-        for part in parts:
-            part.wait(timeout=30)
+
+
+def end(part: subprocess.Popen[bytes]) -> None:
+    part.terminate()
+    try:
+        part.wait(timeout=10)
+    except subprocess.TimeoutExpired:  # it got the signal while it was starting
+        part.kill()
+        part.wait()
 
 
 def test_a_scheduler_that_is_there_is_used_and_left_running(scheduler_address: str, tmp_path: Path) -> None:
     said: list[str] = []
     settings = ClusterSettings(kind=scheduler_address)
-    for _ in range(2):
-        with open_cluster(settings, "run", tmp_path, said.append) as workers:
-            workers.client.wait_for_workers(1, timeout=30)
-            assert workers.client.submit(pow, 2, 10).result(timeout=30) == 1024
-            assert scheduler_address in workers.description
-            assert workers.dashboard.startswith("http://127.0.0.1:")
-    assert workers.description == f"1 worker of the scheduler at {scheduler_address}"
+    with open_cluster(settings, "run", tmp_path, said.append) as workers:
+        workers.client.wait_for_workers(1, timeout=30)
+        assert workers.client.submit(pow, 2, 10).result(timeout=30) == 1024
+        assert workers.dashboard.startswith("http://127.0.0.1:")
+    with open_cluster(settings, "run", tmp_path, said.append) as workers:
+        assert workers.description == f"1 worker of the scheduler at {scheduler_address}"
+        assert workers.client.submit(pow, 2, 9).result(timeout=30) == 512
     assert not [line for line in said if "versions differ" in line]
 
 
 def test_other_versions_are_reported_in_one_line(
     scheduler_address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cluster.platform, "python_version", lambda: "3.99.0")
+    monkeypatch.setattr("platform.python_version", lambda: "3.99.0")
     said: list[str] = []
-    with open_cluster(ClusterSettings(kind=scheduler_address), "run", tmp_path, said.append):
-        pass
+    with open_cluster(ClusterSettings(kind=scheduler_address), "run", tmp_path, said.append) as workers:
+        workers.client.wait_for_workers(1, timeout=30)
     here = ".".join(str(part) for part in sys.version_info[:3])
     assert [line for line in said if "versions" in line] == [
         f"versions differ from the scheduler's or its workers': python 3.99.0 here, {here} there"
