@@ -76,4 +76,7 @@ SIMULATION_COLUMNS: Final[dict[str, str]] = {
 }
 """Every column of a simulation's Parquet file: one row for each cleaned sample, at the same times."""
 
+MARKER_STATES: Final = frozenset({"RANGE", "STO"})
+"""Words of ``state`` with which a cycler marks its own business: its current range switched, its program ended."""
+
 STEP_TYPES: Final = ("charge", "discharge", "rest", "hold")

@@ -5,7 +5,8 @@ samples. Charge is positive. ``AhAccu`` is a net counter that starts anew with e
 taken from it.
 
 Rows of status ``RANGE`` (the current range is switched) and ``STO`` (the program's end, step 9999) take no time and are
-written twice, but each measures a voltage at a time of its own: all are kept, the status in ``state``.
+written twice, but each measures a voltage at a time of its own: all are given, the status in ``state``, and
+cleaning puts them aside (``data.columns.MARKER_STATES``).
 """
 
 from __future__ import annotations

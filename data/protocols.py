@@ -127,12 +127,12 @@ GITT: Final = Protocol(
 PULSES: Final = Protocol(
     "pulses",
     "rest 30 min; C/2 discharge in three legs, each followed by 10 s pulses of 1.5C discharge and 1C charge, rest "
-    "75 min, C/2 CCCV charge to 3.6 V and C/20; rest 30 min, 1C discharge to 2.8 V, rest 60 min, 1C CCCV charge; "
+    "75 min, C/2 CCCV charge to 3.5 V and C/20; rest 30 min, 1C discharge to 2.8 V, rest 60 min, 1C CCCV charge; "
     "rest 30 min, 1.5C discharge to 3.0 V, rest 60 min",
     3.4,
     (
-        _pulse_train(3.6),
-        (rest(1, 30), discharge(2, 1.0, 2.8), rest(3, 60), *cccv(4, 1.0, 3.6)),
+        _pulse_train(3.5),
+        (rest(1, 30), discharge(2, 1.0, 2.8), rest(3, 60), *cccv(4, 1.0, 3.5)),
         (rest(1, 30), discharge(2, 1.5, 3.0, every=5), rest(3, 60)),
     ),
 )

@@ -40,11 +40,14 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("lost_contact", 14, "error", "voltage collapses or current vanishes within a step; taken as missing"),
     Rule("step_glitch", 15, "warning", "wrong step number for a few rows inside another step; corrected"),
     Rule("cycle_jump", 16, "info", "cycle numbers jump, fall back or do not start at 1; counted anew"),
-    Rule("current_offset", 17, "warning", "current is not zero at rest; offset reported"),
+    Rule("current_offset", 17, "warning", "current is not zero at rest; subtracted where all rests agree"),
     Rule("current_sign", 18, "info", "current was positive for discharge or unsigned; turned"),
     Rule("no_discharge", 19, "warning", "the record has no discharge"),
     Rule("step_renumbered", 20, "info", "step numbers do not start at 1 or skip; counted anew"),
-    Rule("time_resolution", 21, "info", "several rows at one time, all of them good; set apart by a millisecond or less"),
+    Rule(
+        "time_resolution", 21, "info", "several rows at one time, all of them good; set apart by a millisecond or less"
+    ),
+    Rule("marker_row", 22, "info", "row of the cycler's own business (range switch, program end); quarantined"),
 )
 
 BY_CODE: Final[dict[str, Rule]] = {rule.code: rule for rule in RULES}

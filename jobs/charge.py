@@ -31,4 +31,4 @@ def interval_charge_ah(test_time_second: Floats, current_ampere: Floats, flags: 
 def charge_in_out_ah(test_time_second: Floats, current_ampere: Floats, flags: NDArray[np.int64]) -> tuple[float, float]:
     """Charge into and out of the cell in A.h, both positive."""
     charge = interval_charge_ah(test_time_second, current_ampere, flags)
-    return float(charge[charge > 0.0].sum()), float(-charge[charge < 0.0].sum())
+    return float(charge[charge > 0.0].sum()), float(abs(charge[charge < 0.0].sum()))

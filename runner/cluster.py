@@ -73,7 +73,8 @@ def open_cluster(
         UsageError: the workers cannot be had as asked; nothing was started.
         ClusterError: Slurm jobs died again and again; raised inside the ``with`` block, in the main thread.
     """
-    log_level = logging.INFO if verbose else logging.ERROR
+    # What goes wrong is reported by kilocell, with what to do; Dask would say it a second time.
+    log_level = logging.INFO if verbose else logging.CRITICAL
     with dask.config.set(_dask_config()):
         if settings.kind == "local":
             opened = _open_local(settings, scratch, log_level)

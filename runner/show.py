@@ -87,7 +87,8 @@ def show_end(root: Path, summary: RunSummary, out: TextIO | None, *, json_: bool
                 f"improved from {fit['rmse_default_mv']:.1f} to {fit['rmse_mv']:.1f} mV"
             )
     _print_failures(queries.failures(connection))
-    _print_next(root, summary, [str(row[0]) for row in rows])
+    simulated = [str(row[0]) for row in rows if row[-1] == "done" and row[-2] is not None]
+    _print_next(root, summary, simulated)
 
 
 def _print_next(root: Path, summary: RunSummary, cells: Sequence[str]) -> None:

@@ -1,0 +1,186 @@
+"""Cleaning: the rules in the order in which they are applied, and what came of them.
+
+Each rule is a small pure function ``(frame, settings) -> Outcome`` in one of the ``clean_*`` files. Time first, since
+every other rule looks at neighbours; then numbers of steps and cycles, since signals are judged within a step; then
+the signals; then what is counted from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from ..data import columns as c
+from ..data.errors import JobError
+from ..data.settings import CleanSettings
+from ..data.values import CleanReport, Finding
+from .charge import charge_in_out_ah
+from .clean_current import current_offset, current_sign, no_discharge
+from .clean_event import Event, Floats, Integers, Outcome, to_findings, values
+from .clean_index import count_from_signal, cycle_jump, step_glitch, step_renumbered
+from .clean_signal import current_spike, lost_contact, voltage_spike
+from .clean_stamp import duplicate_time, time_resolution
+from .clean_time import duplicate_row, has_clock, marker_row, time_gap, time_missing, time_order, time_restart
+from .clean_values import (
+    current_missing,
+    number_unreadable,
+    temperature_missing,
+    temperature_range,
+    voltage_missing,
+    voltage_range,
+)
+from .scale import capacity_scale_ah
+from .steps import classify_steps
+
+CleaningRule = Callable[[pd.DataFrame, CleanSettings], Outcome]
+
+TIME_RULES: Final[tuple[CleaningRule, ...]] = (
+    number_unreadable,
+    marker_row,
+    time_missing,
+    duplicate_row,
+    time_order,
+    time_restart,
+    duplicate_time,
+    time_resolution,
+)
+"""What makes one strictly increasing time of a record."""
+
+INDEX_AND_SIGNAL_RULES: Final[tuple[CleaningRule, ...]] = (
+    current_sign,
+    step_glitch,
+    cycle_jump,
+    step_renumbered,
+    time_gap,
+    lost_contact,
+    voltage_spike,
+    voltage_range,
+    temperature_range,
+    current_spike,
+    voltage_missing,
+    current_missing,
+    temperature_missing,
+    count_from_signal,
+    current_offset,
+    no_discharge,
+)
+"""What needs neighbours in time; these know the cell's capacity."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """A cell's cleaned record.
+
+    Args:
+        samples: ``data.columns.PARTITION_COLUMNS``, in time order.
+        quarantined: the raw rows that were taken out, as they stood, and the ``rule`` that took each.
+        report: what was done.
+    """
+
+    samples: pd.DataFrame
+    quarantined: pd.DataFrame
+    report: CleanReport
+
+
+def clean(raw: pd.DataFrame, cell_id: str, settings: CleanSettings) -> Cleaned:
+    """Clean one cell's record.
+
+    Args:
+        raw: ``data.columns.RAW_COLUMNS``, the rows of one or more source files, one after the other in time order.
+
+    Raises:
+        JobError: nothing usable is left: ``no_samples``, ``no_voltage``, ``no_current`` or ``no_time``.
+    """
+    raw = raw.reset_index(drop=True)
+    _refuse_useless(raw, cell_id)
+    frame = raw.assign(**{c.FLAGS: np.zeros(len(raw), dtype=np.int64)})
+    frame, events, taken = _apply(TIME_RULES, frame, settings)
+    if len(frame) < 2:
+        raise JobError(f"cell {cell_id!r}: fewer than two samples with a time are left of {len(raw)}", "no_samples")
+    scale = capacity_scale_ah(values(frame, c.TEST_TIME), values(frame, c.CURRENT), settings.nominal_capacity_ah)
+    frame, more, also = _apply(INDEX_AND_SIGNAL_RULES, frame, replace(settings, nominal_capacity_ah=scale))
+    samples = _partition(frame, scale, settings)
+    for column, code in ((c.VOLTAGE, "no_voltage"), (c.CURRENT, "no_current")):
+        if samples[column].isna().all():
+            raise JobError(f"cell {cell_id!r}: no usable {column} is left of {len(raw)} rows", code)
+    quarantined = _quarantined(raw, taken + also)
+    findings = to_findings(events + more, raw, frame)
+    return Cleaned(samples, quarantined, _report(cell_id, raw, samples, findings))
+
+
+def _refuse_useless(raw: pd.DataFrame, cell_id: str) -> None:
+    if len(raw) < 2:
+        raise JobError(f"cell {cell_id!r}: the record has {len(raw)} rows; at least two are needed", "no_samples")
+    for column, code in ((c.VOLTAGE, "no_voltage"), (c.CURRENT, "no_current")):
+        if raw[column].isna().all():
+            raise JobError(f"cell {cell_id!r}: no row has a {column}; check the source's columns", code)
+    if not has_clock(values(raw, c.TEST_TIME)) and not has_clock(values(raw, c.UNIX_TIME)):
+        raise JobError(f"cell {cell_id!r}: most rows have no time; check the source's columns", "no_time")
+
+
+Taken = list[tuple[str, Integers]]
+
+
+def _apply(
+    rules: tuple[CleaningRule, ...], frame: pd.DataFrame, settings: CleanSettings
+) -> tuple[pd.DataFrame, list[Event], Taken]:
+    """Apply rules in order; collect their events and the labels of the rows that each took out."""
+    events: list[Event] = []
+    taken: Taken = []
+    for rule in rules:
+        outcome = rule(frame, settings)
+        frame = outcome.frame
+        events.extend(outcome.events)
+        if len(outcome.taken):
+            taken.append((rule.__name__, outcome.taken))
+    return frame, events, taken
+
+
+def _quarantined(raw: pd.DataFrame, taken: Taken) -> pd.DataFrame:
+    """The rows that were taken out, as they stood, in the raw order."""
+    rule = np.full(len(raw), "", dtype=object)
+    for code, labels in taken:
+        rule[labels] = code
+    out = rule != ""
+    quarantined: pd.DataFrame = raw[out].assign(rule=pd.array(rule[out], dtype="str")).reset_index(drop=True)
+    return quarantined
+
+
+def _partition(frame: pd.DataFrame, scale_ah: float, settings: CleanSettings) -> pd.DataFrame:
+    frame = frame.assign(**{c.STEP_TYPE: classify_steps(frame, scale_ah, settings.rest_current_per_ah)})
+    return frame[list(c.PARTITION_COLUMNS)].astype(c.PARTITION_COLUMNS).reset_index(drop=True)
+
+
+def _report(cell_id: str, raw: pd.DataFrame, samples: pd.DataFrame, findings: tuple[Finding, ...]) -> CleanReport:
+    clock = values(raw, c.TEST_TIME) if has_clock(values(raw, c.TEST_TIME)) else values(raw, c.UNIX_TIME)
+    charge_before = _raw_charge(clock, values(raw, c.CURRENT))
+    time = values(samples, c.TEST_TIME)
+    charge_after = charge_in_out_ah(time, values(samples, c.CURRENT), samples[c.FLAGS].to_numpy())
+    numbers = raw[[c.CYCLE_ID, c.STEP_ID]].fillna(-1.0)
+    return CleanReport(
+        cell_id=cell_id,
+        rows_in=len(raw),
+        rows_kept=len(samples),
+        rows_quarantined=len(raw) - len(samples),
+        time_span_before_second=float(np.nanmax(clock) - np.nanmin(clock)),
+        time_span_after_second=float(time[-1] - time[0]),
+        charge_in_before_ah=charge_before[0],
+        charge_in_after_ah=charge_after[0],
+        charge_out_before_ah=charge_before[1],
+        charge_out_after_ah=charge_after[1],
+        cycles_before=int(raw[c.CYCLE_ID].nunique()),
+        cycles_after=int(samples[c.CYCLE_COUNT].iloc[-1]),
+        steps_before=int((numbers.diff().abs().sum(axis=1) > 0).sum()) + 1,
+        steps_after=int(samples[c.STEP_COUNT].iloc[-1]),
+        findings=findings,
+    )
+
+
+def _raw_charge(clock: Floats, current: Floats) -> tuple[float, float]:
+    """Charge in and out of the rows as they stand; a clock that falls back counts nothing."""
+    forward = np.concatenate([[0.0], np.cumsum(np.clip(np.nan_to_num(np.diff(clock)), 0.0, None))])
+    return charge_in_out_ah(forward, current, np.zeros(len(clock), dtype=np.int64))

@@ -1,0 +1,135 @@
+"""Cleaning rules about the current as a whole: its sign, its offset, and whether the cell was discharged at all."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..data import columns as c
+from ..data.settings import CleanSettings
+from .charge import charge_in_out_ah
+from .clean_event import Event, Floats, Mask, Outcome, flagged, rest_current, values
+from .steps import classify_steps
+
+DISCHARGE_WORD: Final = re.compile(r"\b(cc|cv|cccv|cp|cr)?[\s_-]*(d|dch|dchg|dis|disch|dischg|discharge|discharging)\b")
+CHARGE_WORD: Final = re.compile(r"\b(cc|cv|cccv|cp|cr)?[\s_-]*(c|cha|chg|chrg|charge|charging)\b")
+EDGE_PER_AH: Final = 0.1  # A per A.h, the least edge of the current that is asked about the sign
+EDGE_SECOND: Final = 60.0
+EDGE_VOLT: Final = 0.003
+TREND_VOLT: Final = 0.05
+AGREEMENT: Final = 0.8  # of the evidence, to turn a sign
+OFFSET_PER_AH: Final = 0.0005  # A per A.h, the least offset that is reported
+OFFSET_SAMPLES: Final = 10
+LEAST_DISCHARGE: Final = 0.001  # of the capacity
+
+
+def state_signs(states: pd.Series[Any]) -> Floats:
+    """Turn the cycler's words into +1 (charge), -1 (discharge) or 0 (anything else), shape (n,)."""
+    code, words = pd.factorize(states)
+    signs = [0.0]
+    for word in words:
+        said = str(word).lower().replace("_", " ")
+        signs.append(-1.0 if DISCHARGE_WORD.search(said) else 1.0 if CHARGE_WORD.search(said) else 0.0)
+    result: Floats = np.array(signs)[code + 1]
+    return result
+
+
+def current_sign(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
+    """Make the current positive for charge.
+
+    ``charge_positive`` leaves it, ``discharge_positive`` turns it. ``auto``: a current that is never negative gets its
+    sign from the cycler's words; a signed one is turned when words, edges (voltage against current) and trends say
+    so. Evidence that contradicts itself turns nothing and is reported.
+    """
+    current = values(frame, c.CURRENT)
+    if settings.current_sign == "charge_positive":
+        return Outcome(frame)
+    if settings.current_sign == "discharge_positive":
+        return _turned(frame, -current, "positive for discharge, as the campaign says")
+    words = state_signs(frame[c.STATE])
+    carrying = np.abs(current) > rest_current(settings)
+    if not (current < -rest_current(settings)).any() and (carrying & (words < 0)).any():
+        return _turned(frame, np.where(words < 0, -np.abs(current), current), "without a sign")
+    told = words * np.sign(current) * carrying
+    votes = told[told != 0.0] if (told != 0.0).any() else _evidence(frame, settings)
+    if len(votes) == 0:
+        return Outcome(frame)
+    against = float((votes < 0).mean())
+    if against >= AGREEMENT:
+        return _turned(frame, -current, f"positive for discharge ({against:.0%} of {len(votes)} signs of it)")
+    if against <= 1.0 - AGREEMENT:
+        return Outcome(frame)
+    saw = f"{against:.0%} of {len(votes)} signs say positive for discharge"
+    event = Event(
+        "current_sign", int(frame.index[0]), len(frame), saw, "taken as positive for charge", "left", "warning"
+    )
+    return Outcome(frame, (event,))
+
+
+def _turned(frame: pd.DataFrame, current: Floats, before: str) -> Outcome:
+    mask = np.isfinite(current) & (current != values(frame, c.CURRENT))
+    frame = flagged(frame.assign(**{c.CURRENT: current + 0.0}), mask, "current_sign")
+    event = Event("current_sign", int(frame.index[0]), int(mask.sum()), before, "positive for charge", "turned")
+    return Outcome(frame, (event,))
+
+
+def _evidence(frame: pd.DataFrame, settings: CleanSettings) -> NDArray[np.float64]:
+    """Signs of current against voltage: +1 where more current goes with more voltage, at edges and over steps."""
+    time, voltage, current = (values(frame, name) for name in (c.TEST_TIME, c.VOLTAGE, c.CURRENT))
+    capacity = settings.nominal_capacity_ah or 1.0
+    low, high = settings.voltage_limits_volt
+    voltage = np.where((voltage > low) & (voltage < high), voltage, np.nan)
+    with np.errstate(invalid="ignore"):
+        rise, jump = np.diff(voltage), np.diff(current)
+        edge = (np.abs(jump) > EDGE_PER_AH * capacity) & (np.diff(time) <= EDGE_SECOND) & (np.abs(rise) > EDGE_VOLT)
+    at_edges = np.sign(jump[edge] * rise[edge])
+    state = np.where(np.abs(current) > rest_current(settings), np.sign(current), 0.0)
+    run = np.cumsum(np.diff(state, prepend=state[:1]) != 0)
+    table = pd.DataFrame({"run": run, "v": voltage, "state": state}).dropna()
+    ends = table.groupby("run").agg({"v": ["first", "last"], "state": "first"}).to_numpy()
+    trend = ends[:, 1] - ends[:, 0]
+    over_steps = np.sign(trend * ends[:, 2])[np.abs(trend) > TREND_VOLT]
+    votes: Floats = np.concatenate([at_edges, over_steps])
+    return np.asarray(votes[votes != 0.0], dtype=np.float64)
+
+
+def current_offset(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
+    """Take off a current that is not zero at rest: the same in all rests, and well above its own noise.
+
+    An open circuit carries no current, so what the channel shows there is its own error, and it adds up: C/2000 is
+    1 % of the capacity in 20 h. With one rest only it is reported and left, since nothing says that it lasts.
+    """
+    current, capacity = values(frame, c.CURRENT), settings.nominal_capacity_ah or 1.0
+    kind = classify_steps(frame, capacity, settings.rest_current_per_ah)
+    rest: Mask = (kind == "rest") & (np.abs(current) <= rest_current(settings))
+    if rest.sum() < OFFSET_SAMPLES:
+        return Outcome(frame)
+    offset = float(np.median(current[rest]))
+    noise = float(np.median(np.abs(current[rest] - offset))) / 0.6745
+    by_step = pd.Series(current[rest]).groupby(frame[c.STEP_COUNT].to_numpy()[rest]).median().to_numpy()
+    alike = float((np.abs(by_step - offset) <= 0.5 * abs(offset)).mean())
+    if abs(offset) < max(OFFSET_PER_AH * capacity, 2.0 * noise) or alike < AGREEMENT:
+        return Outcome(frame)
+    before = f"{offset:.4g} A at rest"
+    first = int(frame.index[int(np.argmax(rest))])
+    if len(by_step) < 2:
+        told = Event("current_offset", first, int(rest.sum()), before, "as it was", "reported")
+        return Outcome(flagged(frame, rest, "current_offset"), (told,))
+    measured: Mask = np.isfinite(current)
+    told = Event("current_offset", int(frame.index[0]), int(measured.sum()), before, "0 A at rest", "subtracted")
+    frame = frame.assign(**{c.CURRENT: current - offset})
+    return Outcome(flagged(frame, measured, "current_offset"), (told,))
+
+
+def no_discharge(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
+    """Report a record in which next to nothing was taken out of the cell."""
+    flags = frame[c.FLAGS].to_numpy(dtype=np.int64)
+    _, out = charge_in_out_ah(values(frame, c.TEST_TIME), values(frame, c.CURRENT), flags)
+    if out >= LEAST_DISCHARGE * (settings.nominal_capacity_ah or 1.0):
+        return Outcome(frame)
+    event = Event("no_discharge", int(frame.index[0]), len(frame), f"{out:.4g} A.h out", "as it was", "reported")
+    return Outcome(frame, (event,))

@@ -1,0 +1,114 @@
+"""What the cell does in each sample, read from the signal: charge, discharge, rest, or hold at a voltage."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..data import columns as c
+from .scale import REST_CURRENT_PER_AH, capacity_scale_ah
+
+HOLD_BAND_VOLT: Final = 0.005  # within which a held voltage stays
+HOLD_SHARE: Final = 0.7  # of a step's samples at the held voltage
+HOLD_DECAY: Final = 0.8  # a held step's current ends below this share of its start
+HOLD_SAMPLES: Final = 4
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+
+def classify_steps(
+    samples: pd.DataFrame, nominal_capacity_ah: float | None = None, rest_current_per_ah: float = REST_CURRENT_PER_AH
+) -> NDArray[Any]:
+    """Tell each sample's step type, one for all samples of a ``step_count``.
+
+    A step rests when the median of its current stays below ``rest_current_per_ah`` (A per A.h of capacity). It holds
+    when most of its samples are within 5 mV of one voltage while the current decays. Else it charges or discharges.
+
+    Args:
+        samples: with ``test_time_second``, ``voltage_volt``, ``current_ampere`` and ``step_count``.
+        nominal_capacity_ah: A.h; ``None`` = a scale from the record itself.
+
+    Returns:
+        Shape (n,), texts of ``data.columns.STEP_TYPES``.
+    """
+    current = samples[c.CURRENT].to_numpy(dtype=np.float64)
+    voltage = samples[c.VOLTAGE].to_numpy(dtype=np.float64)
+    scale = capacity_scale_ah(samples[c.TEST_TIME].to_numpy(dtype=np.float64), current, nominal_capacity_ah)
+    number, names = pd.factorize(samples[c.STEP_COUNT].to_numpy())
+    middle = pd.Series(current).groupby(number).median().reindex(range(len(names))).to_numpy()
+    kind = np.where(middle > 0.0, "charge", "discharge").astype(object)
+    kind[held(number, voltage, current)] = "hold"
+    kind[~(np.abs(middle) > rest_current_per_ah * scale)] = "rest"
+    return kind[number]
+
+
+def held(number: Integers, voltage: Floats, current: Floats) -> NDArray[np.bool_]:
+    """Tell which steps hold a voltage.
+
+    Args:
+        number: the step of each sample, 0 to steps - 1.
+
+    Returns:
+        Shape (steps,).
+    """
+    known = np.isfinite(voltage) & np.isfinite(current)
+    steps = int(number.max(initial=-1)) + 1
+    frame = pd.DataFrame({"n": number[known], "v": voltage[known], "i": np.abs(current[known])})
+    by_step = frame.groupby("n")
+    # Where most samples are at the held voltage, the median is; noise and the first seconds do not decide.
+    middle = by_step["v"].median()
+    frame = frame[np.abs(frame["v"] - frame["n"].map(middle)) <= HOLD_BAND_VOLT]
+    band = frame.groupby("n")["i"].agg(["size", "first", "last"]).reindex(range(steps))
+    share = band["size"].to_numpy() / by_step.size().reindex(range(steps)).to_numpy()
+    decays = band["last"].to_numpy() < HOLD_DECAY * band["first"].to_numpy()
+    result: NDArray[np.bool_] = (share >= HOLD_SHARE) & decays & (band["size"].to_numpy() >= HOLD_SAMPLES)
+    return result
+
+
+def steps_from_signal(frame: pd.DataFrame, rest_ampere: float, shortest: int = 1) -> Integers:
+    """Number steps of a record that has no step numbers: a new one wherever charge, discharge, rest or hold changes.
+
+    Args:
+        frame: with ``voltage_volt`` and ``current_ampere``; a missing current goes on as it was.
+        rest_ampere: A, below which the cell rests.
+        shortest: samples; shorter runs between two of one kind are not steps of their own.
+
+    Returns:
+        Shape (n,), from 1.
+    """
+    current = frame[c.CURRENT].ffill().bfill().to_numpy(dtype=np.float64)
+    state = np.where(np.abs(current) > rest_ampere, np.sign(current), 0.0)
+    state = _without_short_runs(state, shortest)
+    number = np.cumsum(np.diff(state, prepend=state[:1]) != 0)
+    tail = _hold_tails(number, frame[c.VOLTAGE].to_numpy(dtype=np.float64), current, state != 0)
+    changed = (np.diff(number, prepend=number[:1]) != 0) | tail
+    result: Integers = 1 + np.cumsum(changed)
+    return result
+
+
+def _without_short_runs(state: Floats, shortest: int) -> Floats:
+    first = np.flatnonzero(np.diff(state, prepend=np.nan) != 0)
+    length = np.diff(np.append(first, len(state)))
+    kinds = state[first]
+    short = np.zeros(len(first), dtype=bool)
+    short[1:-1] = (length[1:-1] < shortest) & (kinds[:-2] == kinds[2:])
+    kinds = np.where(short, np.roll(kinds, 1), kinds)
+    return np.repeat(kinds, length)
+
+
+def _hold_tails(number: Integers, voltage: Floats, current: Floats, active: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Tell where, within a charge or discharge, a held voltage begins: the end's voltage is reached and stays."""
+    frame = pd.DataFrame({"n": number, "v": voltage, "i": np.abs(current)})
+    end = frame.groupby("n")["v"].transform("last").to_numpy()
+    away = ~(np.abs(voltage - end) <= HOLD_BAND_VOLT) & np.isfinite(voltage)
+    place = np.arange(len(number))
+    last_away = pd.Series(np.where(away, place, -1)).groupby(number).transform("max").to_numpy()
+    inside = (place > last_away) & active
+    tail = frame[inside].groupby("n")["i"].agg(["size", "first", "last"])
+    good = tail.index[(tail["size"] >= HOLD_SAMPLES) & (tail["last"] < HOLD_DECAY * tail["first"])]
+    starts: NDArray[np.bool_] = inside & np.isin(number, good) & (place == last_away + 1) & (place > 0)
+    return starts

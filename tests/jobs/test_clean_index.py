@@ -1,0 +1,133 @@
+"""Cleaning rules about step and cycle numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from kilocell.data import columns as c
+from kilocell.data.rules import bit_of
+from raw_records import assert_same_signal, cleaned, cycling, findings, raw_table, seen, with_values
+
+RAW = cycling(2)
+N = len(RAW)
+STEPS = np.repeat(np.arange(1, 11), [120, 240, 120, 120, 180] * 2)
+
+
+@pytest.mark.parametrize("rows", [1, 3, 5])
+@pytest.mark.parametrize("at", [5, 60, 130, 300, 500, N - 10])
+@pytest.mark.parametrize("number", [2.0, 99.0])
+def test_a_wrong_step_number_inside_a_step_is_corrected(rows: int, at: int, number: float) -> None:
+    wrong = slice(at, at + rows)
+    number = number if RAW[c.STEP_ID][at] != number else 4.0
+    result = cleaned(with_values(RAW, wrong, c.STEP_ID, number))
+    np.testing.assert_array_equal(result.samples[c.STEP_COUNT], STEPS)
+    assert_same_signal(result, RAW)
+    np.testing.assert_array_equal(result.samples[c.STEP_ID][wrong], number)
+    (found,) = findings(result, "step_glitch")
+    assert (found.source_row, found.rows, found.before) == (at, rows, f"step {number:g}")
+    assert list(np.flatnonzero(result.samples[c.FLAGS] & bit_of("step_glitch"))) == list(range(at, at + rows))
+
+
+def test_a_pulse_with_its_own_number_stays_a_step() -> None:
+    raw = with_values(RAW, slice(60, 63), c.STEP_ID, 7.0)
+    raw = with_values(with_values(raw, slice(60, 63), c.CURRENT, -2.0), slice(60, 63), c.VOLTAGE, 3.6)
+    result = cleaned(raw)
+    assert findings(result, "step_glitch") == []
+    assert result.samples[c.STEP_COUNT].iloc[-1] == 12
+    assert_same_signal(result, raw)
+
+
+def test_a_short_step_that_comes_back_in_a_loop_is_the_schedules_own() -> None:
+    step = np.tile(np.repeat([1.0, 2.0], [20, 1]), 6)
+    raw = raw_table(**{
+        c.TEST_TIME: 10.0 * np.arange(126), c.VOLTAGE: np.full(126, 3.7), c.CURRENT: np.zeros(126), c.STEP_ID: step,
+    })  # fmt: skip
+    result = cleaned(raw)
+    assert findings(result, "step_glitch") == []
+    assert result.samples[c.STEP_COUNT].iloc[-1] == 12
+
+
+def test_missing_step_numbers_go_on_as_they_were() -> None:
+    result = cleaned(with_values(RAW, [0, 60, 119, 200], c.STEP_ID, np.nan))
+    np.testing.assert_array_equal(result.samples[c.STEP_COUNT], STEPS)
+
+
+def test_numbers_that_do_not_start_at_one_are_counted_anew_and_kept() -> None:
+    result = cleaned(RAW.assign(**{c.STEP_ID: RAW[c.STEP_ID] + 8.0}))
+    np.testing.assert_array_equal(result.samples[c.STEP_COUNT], STEPS)
+    np.testing.assert_array_equal(result.samples[c.STEP_ID], RAW[c.STEP_ID] + 8.0)
+    (found,) = findings(result, "step_renumbered")
+    assert (found.before, found.after) == ("5 numbers from 9 to 13", "10 steps from 1")
+
+
+def test_a_cycle_of_one_step_number_is_a_step() -> None:
+    result = cleaned(RAW.assign(**{c.STEP_ID: 1.0}))
+    np.testing.assert_array_equal(result.samples[c.STEP_COUNT], RAW[c.CYCLE_ID])
+
+
+@pytest.mark.parametrize(("numbers", "reported"), [([1, 2], 0), ([1, 6], 1), ([0, 1], 1), ([4, 3], 2), ([1, 7.0], 1)])
+def test_cycles_are_counted_from_one(numbers: list[float], reported: int) -> None:
+    raw = RAW.assign(**{c.CYCLE_ID: np.where(RAW[c.CYCLE_ID] == 1.0, numbers[0], numbers[1]).astype(float)})
+    result = cleaned(raw)
+    np.testing.assert_array_equal(result.samples[c.CYCLE_COUNT], RAW[c.CYCLE_ID])
+    np.testing.assert_array_equal(result.samples[c.CYCLE_ID], raw[c.CYCLE_ID])
+    assert len(findings(result, "cycle_jump")) == reported
+
+
+def test_a_few_rows_of_another_cycle_are_corrected() -> None:
+    result = cleaned(with_values(RAW, slice(200, 203), c.CYCLE_ID, 7.0))
+    np.testing.assert_array_equal(result.samples[c.CYCLE_COUNT], RAW[c.CYCLE_ID])
+    (found,) = findings(result, "cycle_jump")
+    assert (found.rows, found.before, found.after) == (3, "cycle 7", "inside cycle 1")
+
+
+def test_one_cycle_number_throughout_is_one_cycle() -> None:
+    assert cleaned(RAW.assign(**{c.CYCLE_ID: 1.0})).report.cycles_after == 1
+
+
+@pytest.mark.parametrize("nonsense", [np.nan, 6.283185])
+def test_without_cycle_numbers_charge_and_discharge_make_cycles(nonsense: float) -> None:
+    raw = cycling(4)
+    result = cleaned(raw.assign(**{c.CYCLE_ID: nonsense}))
+    assert result.report.cycles_after == 4
+    first_of_cycle = np.flatnonzero(np.diff(result.samples[c.CYCLE_COUNT]) == 1) + 1
+    assert (result.samples[c.STEP_TYPE].to_numpy()[first_of_cycle] == "charge").all()
+    assert [finding.action for finding in findings(result, "cycle_jump")] == ["counted"]
+
+
+def test_pulses_make_no_cycles() -> None:
+    time = 10.0 * np.arange(2000)
+    current = np.where(time < 7200.0, 1.0, np.where((time // 100) % 2 == 0, 0.5, -0.5))
+    current[time > 12000.0] = -1.0
+    voltage = 3.5 + 0.2 * np.cumsum(current) * 10.0 / 3600.0
+    assert cleaned(raw_table(**{c.TEST_TIME: time, c.VOLTAGE: voltage, c.CURRENT: current})).report.cycles_after == 1
+
+
+def test_without_step_numbers_the_signal_makes_steps() -> None:
+    raw = RAW.assign(**{c.STEP_ID: np.nan})
+    result = cleaned(raw)
+    np.testing.assert_array_equal(result.samples[c.STEP_COUNT], STEPS)
+    assert_same_signal(result, raw)
+    changes = result.samples.groupby(c.STEP_COUNT)[c.STEP_TYPE].nunique()
+    assert (changes == 1).all()
+
+
+def test_without_any_numbers_two_rests_in_a_row_are_one_step() -> None:
+    result = cleaned(RAW.assign(**{c.STEP_ID: np.nan, c.CYCLE_ID: np.nan}))
+    assert (result.report.steps_after, result.report.cycles_after) == (9, 2)
+
+
+def test_without_step_numbers_holes_are_still_filled_within_a_step() -> None:
+    raw = RAW.assign(**{c.STEP_ID: np.nan})
+    holes = with_values(with_values(raw, [200, 500], c.CURRENT, np.nan), [210, 211, 520], c.VOLTAGE, np.nan)
+    result = cleaned(holes)
+    assert_same_signal(result, raw, tolerance=1e-3)
+    assert result.report.steps_after == cleaned(raw).report.steps_after
+
+
+def test_clean_numbers_are_no_finding() -> None:
+    result = cleaned(RAW)
+    assert seen(result) == set()
+    assert isinstance(result.samples, pd.DataFrame)
+    np.testing.assert_array_equal(result.samples[c.STEP_COUNT], STEPS)

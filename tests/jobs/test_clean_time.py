@@ -1,0 +1,247 @@
+"""Cleaning rules about time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from kilocell.data import columns as c
+from kilocell.data.rules import bit_of
+from kilocell.jobs.clean_stamp import clock_quantum
+from raw_records import (
+    SETTINGS,
+    assert_same_signal,
+    cleaned,
+    cycling,
+    findings,
+    raw_table,
+    reordered,
+    seen,
+    with_values,
+)
+
+CLOCKS = pytest.mark.parametrize("clocks", ["both", "test", "wall"])
+RAW = cycling(1)
+N = len(RAW)
+
+
+def truth() -> pd.DataFrame:
+    return RAW
+
+
+def flagged_rows(result_samples: pd.DataFrame, rule: str) -> list[int]:
+    return [int(row) for row in np.flatnonzero(result_samples[c.FLAGS].to_numpy() & bit_of(rule))]
+
+
+@CLOCKS
+def test_swapped_neighbours_are_sorted(clocks: str) -> None:
+    order = np.arange(N)
+    order[[100, 101]] = [101, 100]
+    order[[N - 2, N - 1]] = [N - 1, N - 2]
+    result = cleaned(reordered(cycling(1, clocks=clocks), order))
+    assert_same_signal(result, truth())
+    assert seen(result) == {"time_order"}
+    assert [finding.rows for finding in findings(result, "time_order")] == [2, 2]
+    assert flagged_rows(result.samples, "time_order") == [100, 101, N - 2, N - 1]
+
+
+def test_a_row_far_from_its_place_is_the_one_that_is_told() -> None:
+    order = [*range(50), *range(51, 90), 50, *range(90, N)]
+    result = cleaned(reordered(RAW, order))
+    assert_same_signal(result, truth())
+    assert flagged_rows(result.samples, "time_order") == [50]
+
+
+def test_a_block_in_the_wrong_place_is_sorted_by_the_wall_clock() -> None:
+    order = [*range(50), *range(80, 120), *range(50, 80), *range(120, N)]
+    result = cleaned(reordered(RAW, order))
+    assert_same_signal(result, truth())
+    assert seen(result) == {"time_order"}
+
+
+def test_a_restarted_test_clock_is_joined_by_the_wall_clock() -> None:
+    time = RAW[c.TEST_TIME].to_numpy()
+    again = np.where(time >= 3000.0, time - 3000.0, time)
+    again = np.where(time >= 5000.0, time - 5000.0, again)
+    result = cleaned(RAW.assign(**{c.TEST_TIME: again}))
+    assert_same_signal(result, truth(), tolerance=1e-6)
+    assert [finding.source_row for finding in findings(result, "time_restart")] == [300, 500]
+
+
+def test_swapped_neighbours_at_a_restart() -> None:
+    time = RAW[c.TEST_TIME].to_numpy()
+    raw = RAW.assign(**{c.TEST_TIME: np.where(time >= 3000.0, time - 3000.0, time)})
+    for at in (297, 298, 299, 300, 301):
+        order = np.arange(N)
+        order[[at, at + 1]] = [at + 1, at]
+        assert_same_signal(cleaned(reordered(raw, order)), truth(), tolerance=1e-6)
+
+
+@pytest.mark.parametrize("clocks", ["test", "wall"])
+def test_a_clock_on_its_own_that_restarts_goes_on_at_the_usual_interval(clocks: str) -> None:
+    column = c.TEST_TIME if clocks == "test" else c.UNIX_TIME
+    raw = cycling(1, clocks=clocks)
+    stamps = raw[column].to_numpy()
+    result = cleaned(raw.assign(**{column: np.where(np.arange(N) >= 333, stamps - 3600.0, stamps)}))
+    assert_same_signal(result, truth(), tolerance=1e-6)
+    assert [(finding.source_row, finding.action) for finding in findings(result, "time_restart")] == [(333, "joined")]
+
+
+def test_a_wall_clock_set_back_does_not_disturb_the_test_clock() -> None:
+    wall = RAW[c.UNIX_TIME].to_numpy()
+    result = cleaned(RAW.assign(**{c.UNIX_TIME: np.where(np.arange(N) >= 333, wall - 3600.0, wall)}))
+    assert_same_signal(result, truth())
+    assert seen(result) == set()
+
+
+def test_continuation_files_are_joined_without_a_warning() -> None:
+    second = RAW.assign(**{c.UNIX_TIME: RAW[c.UNIX_TIME] + 10.0 * N})
+    second[c.SOURCE_INDEX] = np.ones(N, dtype=np.int32)
+    result = cleaned(pd.concat([RAW, second]))
+    assert len(result.samples) == 2 * N
+    np.testing.assert_allclose(np.diff(result.samples[c.TEST_TIME]), 10.0)
+    (found,) = findings(result, "time_restart")
+    assert (found.severity, found.source_index, found.source_row) == ("info", 1, 0)
+
+
+@CLOCKS
+def test_a_row_without_any_time_is_quarantined(clocks: str) -> None:
+    raw = with_values(
+        with_values(cycling(1, clocks=clocks), [40, 41], c.UNIX_TIME, np.nan), [40, 41], c.TEST_TIME, np.nan
+    )
+    result = cleaned(raw)
+    assert list(result.quarantined[c.SOURCE_ROW]) == [40, 41]
+    assert set(result.quarantined["rule"]) == {"time_missing"}
+    assert result.report.rows_in == result.report.rows_kept + 2
+
+
+def test_a_missing_test_time_is_filled_from_the_wall_clock() -> None:
+    result = cleaned(with_values(RAW, [0, 40, N - 1], c.TEST_TIME, np.nan))
+    assert_same_signal(result, truth(), tolerance=1e-6)
+    assert {finding.action for finding in findings(result, "time_missing")} == {"filled"}
+
+
+@CLOCKS
+@pytest.mark.parametrize("to", [61, 300])
+def test_a_copy_of_a_row_is_quarantined_wherever_it_stands(clocks: str, to: int) -> None:
+    order = np.insert(np.arange(N), to, 60)
+    result = cleaned(reordered(cycling(1, clocks=clocks), order))
+    assert_same_signal(result, truth())
+    assert list(result.quarantined["rule"]) == ["duplicate_row"]
+    assert list(result.quarantined[c.SOURCE_ROW]) == [to]
+    assert "time_order" not in seen(result)
+
+
+def test_equal_values_at_later_times_are_no_copies() -> None:
+    raw = RAW.assign(**{c.VOLTAGE: np.round(RAW[c.VOLTAGE], 2)})
+    result = cleaned(raw)
+    assert_same_signal(result, raw)
+    assert result.report.rows_quarantined == 0
+
+
+def test_equal_rows_before_and_after_a_restart_are_no_copies() -> None:
+    raw = raw_table(
+        **{c.TEST_TIME: np.tile(np.arange(50.0), 2), c.VOLTAGE: np.full(100, 3.7), c.CURRENT: np.zeros(100)}
+    )
+    assert len(cleaned(raw).samples) == 100
+
+
+def test_a_cycler_that_writes_rows_twice_by_habit_loses_none() -> None:
+    order = np.sort(np.concatenate([np.arange(N), np.arange(0, N, 5)]))
+    raw = reordered(RAW, order)
+    second = np.diff(order, prepend=-1) == 0
+    warmer = second & (np.cumsum(second) % 10 != 0)  # the thermometer reads the same once in ten times
+    raw[c.SURFACE_TEMPERATURE] += 0.1 * warmer
+    result = cleaned(raw)
+    assert len(result.samples) == len(raw)
+    (told,) = findings(result, "duplicate_row")
+    assert (told.action, told.rows) == ("left", int((second & ~warmer).sum()))
+    assert (np.diff(result.samples[c.TEST_TIME]) > 0.0).all()
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("at", [60, 150, 300, 500, 700])
+@pytest.mark.parametrize("shift", [0.002, -0.002, 0.05])
+def test_of_two_versions_of_a_row_the_one_that_fits_stays(first: bool, at: int, shift: float) -> None:
+    raw = reordered(RAW, np.insert(np.arange(N), at, at))
+    wrong = at if first else at + 1
+    result = cleaned(with_values(raw, wrong, c.VOLTAGE, RAW[c.VOLTAGE][at] + shift))
+    assert_same_signal(result, truth())
+    assert list(result.quarantined[c.SOURCE_ROW]) == [wrong]
+    assert seen(result) == {"duplicate_time"}
+
+
+def test_a_version_without_a_voltage_goes() -> None:
+    raw = with_values(reordered(RAW, np.insert(np.arange(N), 60, 60)), 60, c.VOLTAGE, np.nan)
+    result = cleaned(raw)
+    assert_same_signal(result, truth())
+    assert list(result.quarantined[c.SOURCE_ROW]) == [60]
+
+
+def test_versions_that_differ_by_noise_both_stay() -> None:
+    raw = cycling(1, noise_volt=0.001)
+    twice = with_values(reordered(raw, np.insert(np.arange(N), 60, 60)), 60, c.VOLTAGE, raw[c.VOLTAGE][60] + 0.002)
+    result = cleaned(twice)
+    assert len(result.samples) == N + 1
+    assert seen(result) == {"time_resolution"}
+    assert result.samples[c.TEST_TIME][61] == pytest.approx(600.001)
+
+
+def test_an_edge_sampled_on_both_sides_stays_a_jump() -> None:
+    time = RAW[c.TEST_TIME].to_numpy().copy()
+    time[120] = time[119]  # the last row of the rest and the first of the charge
+    for raw in (RAW, RAW.assign(**{c.STEP_ID: np.nan})):
+        result = cleaned(raw.assign(**{c.TEST_TIME: time, c.UNIX_TIME: np.full(N, np.nan)}))
+        assert result.report.rows_quarantined == 0
+        assert result.samples[c.TEST_TIME][120] - result.samples[c.TEST_TIME][119] == pytest.approx(0.001)
+        assert list(result.samples[c.CURRENT][119:121]) == [0.0, 1.0]
+
+
+def test_a_clock_of_whole_seconds_keeps_what_happens_within_one() -> None:
+    fine = np.concatenate([np.arange(0.0, 60.0), 60.0 + 0.1 * np.arange(40.0), np.arange(65.0, 300.0)])
+    voltage = np.where(fine < 60.0, 3.0, 3.0 - 0.5 * (1.0 - np.exp(-np.clip(fine - 59.9, 0.0, None) / 2.0)))
+    current = np.where(fine < 60.0, 0.0, -1.0)
+    raw = raw_table(**{c.TEST_TIME: np.floor(fine), c.VOLTAGE: voltage, c.CURRENT: current})
+    result = cleaned(raw)
+    assert len(result.samples) == len(raw)
+    assert (np.diff(result.samples[c.TEST_TIME]) > 0.0).all()
+    np.testing.assert_array_equal(result.samples[c.VOLTAGE], voltage)
+
+
+def test_quantum_of_a_clock() -> None:
+    assert clock_quantum(np.array([0.0, 60.0, 61.0])) == 1.0
+    assert clock_quantum(np.array([0.0, 0.034, 61.0])) == 0.001
+    assert clock_quantum(np.array([0.0, np.pi, 61.0])) == 0.0
+
+
+def cut(first: int, last: int) -> pd.DataFrame:
+    return cycling(2).drop(index=range(first, last)).reset_index(drop=True)
+
+
+def test_a_power_cut_in_a_step_carries_no_charge() -> None:
+    result = cleaned(cut(150, 250), replace(SETTINGS, gap_second=300.0))
+    (found,) = findings(result, "time_gap")
+    assert (found.source_row, found.before) == (250, "1010 s without samples")
+    assert flagged_rows(result.samples, "time_gap") == [150]
+    lost = 1010.0 / 3600.0  # at 1 A
+    assert result.report.charge_in_after_ah == pytest.approx(cleaned(cycling(2)).report.charge_in_after_ah - lost)
+
+
+def test_a_cut_inside_a_rest_is_found_and_a_rest_logged_at_its_end_is_not() -> None:
+    settings = replace(SETTINGS, gap_second=300.0)
+    assert len(findings(cleaned(cut(20, 100), settings), "time_gap")) == 1
+    assert findings(cleaned(cut(660, 780), settings), "time_gap") == []
+
+
+def test_a_record_sampled_sparsely_has_no_gaps() -> None:
+    every = RAW.iloc[::70].reset_index(drop=True)
+    assert findings(cleaned(every), "time_gap") == []
+
+
+def test_a_step_logged_by_change_of_current_has_no_gaps() -> None:
+    decay = np.cumsum([10.0] * 60 + [60.0, 120.0, 240.0, 340.0, 460.0, 770.0, 340.0] + [30.0] * 60)
+    current = np.concatenate([np.full(60, 1.0), np.linspace(0.8, 0.05, 7), np.zeros(60)])
+    raw = raw_table(**{c.TEST_TIME: decay, c.VOLTAGE: np.full(127, 4.2), c.CURRENT: current})
+    assert findings(cleaned(raw), "time_gap") == []

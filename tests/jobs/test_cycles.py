@@ -1,0 +1,57 @@
+"""Cycle summaries of cleaned records."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from kilocell.data import columns as c
+from kilocell.data.rules import bit_of
+from kilocell.jobs.charge import charge_in_out_ah
+from kilocell.jobs.cycles import interval_energy_wh, mean_temperature, summarise_cycles
+from raw_records import cleaned, cycling
+
+
+def test_each_cycle_is_summed_up() -> None:
+    samples = cleaned(cycling(cycles=3)).samples
+    summaries = summarise_cycles(samples)
+    assert [summary.cycle_count for summary in summaries] == [1, 2, 3]
+    assert [summary.steps for summary in summaries] == [5, 5, 5]
+    assert sum(summary.samples for summary in summaries) == len(samples)
+    for summary in summaries:
+        assert summary.charge_in_ah == pytest.approx(2400.0 / 3600.0, rel=1e-3)
+        assert summary.charge_out_ah == pytest.approx(2400.0 / 3600.0, rel=1e-3)
+        assert summary.energy_in_wh > summary.energy_out_wh > 0.0  # the resistance takes its share
+        assert summary.voltage_min_volt < summary.voltage_max_volt
+        assert summary.temperature_mean_celsius == 25.0
+    assert summaries[0].last_test_time_second < summaries[1].first_test_time_second
+
+
+def test_the_cycles_add_up_to_the_record() -> None:
+    samples = cleaned(cycling(cycles=3)).samples
+    summaries = summarise_cycles(samples)
+    whole = charge_in_out_ah(*(samples[name].to_numpy() for name in (c.TEST_TIME, c.CURRENT, c.FLAGS)))
+    assert sum(summary.charge_in_ah for summary in summaries) == pytest.approx(whole[0])
+    assert sum(summary.charge_out_ah for summary in summaries) == pytest.approx(whole[1])
+
+
+def test_energy_spans_a_missing_voltage_but_not_a_power_cut() -> None:
+    time, flags = 3600.0 * np.arange(4.0), np.zeros(4, dtype=np.int64)
+    voltage = np.array([3.0, np.nan, 3.0, 3.0])
+    np.testing.assert_allclose(interval_energy_wh(time, np.full(4, 2.0), voltage, flags), [6.0, 6.0, 6.0])
+    flags[3] = bit_of("time_gap")
+    np.testing.assert_allclose(interval_energy_wh(time, np.full(4, 2.0), voltage, flags), [6.0, 6.0, 0.0])
+    nothing = interval_energy_wh(time, np.full(4, 2.0), np.full(4, np.nan), flags)
+    np.testing.assert_array_equal(nothing, [0.0, 0.0, 0.0])
+
+
+def test_temperature_of_the_surface_goes_first() -> None:
+    frame = pd.DataFrame({c.SURFACE_TEMPERATURE: [30.0, np.nan, 32.0], c.AMBIENT_TEMPERATURE: [25.0] * 3})
+    assert mean_temperature(frame) == 31.0
+    assert mean_temperature(frame.assign(**{c.SURFACE_TEMPERATURE: np.nan})) == 25.0
+    nothing = frame.assign(**{c.SURFACE_TEMPERATURE: np.nan, c.AMBIENT_TEMPERATURE: np.nan})
+    assert mean_temperature(nothing) is None
+
+
+def test_a_record_without_samples_has_no_cycles() -> None:
+    assert summarise_cycles(cleaned(cycling(1)).samples.iloc[:0]) == ()

@@ -1,0 +1,103 @@
+"""Step types, read from the signal."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from kilocell.data import columns as c
+from kilocell.jobs.cycles import classify_steps
+from kilocell.jobs.noise import noise_of_steps
+from kilocell.jobs.scale import capacity_scale_ah
+from kilocell.jobs.steps import steps_from_signal
+
+
+def samples(*steps: tuple[list[float], list[float]], every: float = 60.0) -> pd.DataFrame:
+    """Samples of steps given as (currents, voltages), numbered from 1."""
+    count = np.repeat(np.arange(1, len(steps) + 1), [len(current) for current, _ in steps])
+    current = np.concatenate([current for current, _ in steps])
+    voltage = np.concatenate([voltage for _, voltage in steps])
+    time = every * np.arange(len(count))
+    return pd.DataFrame({c.TEST_TIME: time, c.VOLTAGE: voltage, c.CURRENT: current, c.STEP_COUNT: count})
+
+
+def types(frame: pd.DataFrame, capacity_ah: float | None = None) -> list[str]:
+    """The type of each step."""
+    kinds = pd.Series(classify_steps(frame, capacity_ah)).groupby(frame[c.STEP_COUNT].to_numpy())
+    assert (kinds.nunique() == 1).all()
+    return list(kinds.first())
+
+
+REST = ([0.0, 0.001, -0.001, 0.0, 0.0], [3.7] * 5)
+CHARGE = ([1.0] * 10, list(np.linspace(3.7, 4.15, 10)))
+HOLD = (list(np.geomspace(1.0, 0.05, 10)), [4.2, 4.201, 4.199, 4.2, 4.2, 4.2, 4.201, 4.199, 4.2, 4.2])
+DISCHARGE = ([-1.0] * 10, list(np.linspace(4.1, 3.0, 10)))
+
+
+def test_the_four_types() -> None:
+    assert types(samples(REST, CHARGE, HOLD, REST, DISCHARGE), 1.0) == ["rest", "charge", "hold", "rest", "discharge"]
+
+
+@pytest.mark.parametrize("size", [1e-3, 1.0, 250.0])
+def test_without_a_capacity_thresholds_scale_with_the_record(size: float) -> None:
+    frame = samples(REST, CHARGE, HOLD, REST, DISCHARGE)
+    frame[c.CURRENT] *= size
+    assert types(frame) == ["rest", "charge", "hold", "rest", "discharge"]
+
+
+def test_a_slow_discharge_is_no_rest() -> None:
+    slow = ([-0.05] * 20, list(np.linspace(4.1, 4.0, 20)))
+    assert types(samples(REST, slow, CHARGE)) == ["rest", "discharge", "charge"]
+
+
+def test_constant_current_at_a_flat_voltage_is_no_hold() -> None:
+    plateau = ([-1.0] * 20, list(3.3 + 0.0001 * np.arange(20)[::-1]))
+    assert types(samples(REST, plateau)) == ["rest", "discharge"]
+
+
+def test_holes_and_single_samples_do_not_disturb() -> None:
+    frame = samples(REST, CHARGE, HOLD)
+    frame.loc[[1, 7, 18], c.CURRENT] = np.nan
+    frame.loc[[2, 9, 20], c.VOLTAGE] = np.nan
+    assert types(frame, 1.0) == ["rest", "charge", "hold"]
+    assert types(samples(([0.0], [3.7]), ([1.0], [3.8])), 1.0) == ["rest", "charge"]
+    assert types(samples(([np.nan], [np.nan]), ([1.0], [3.8])), 1.0) == ["rest", "charge"]
+
+
+def test_steps_from_a_signal_without_numbers() -> None:
+    frame = samples(REST, CHARGE, HOLD, REST, DISCHARGE, REST)
+    np.testing.assert_array_equal(steps_from_signal(frame, 0.005), frame[c.STEP_COUNT])
+
+
+def test_a_missing_current_begins_no_step() -> None:
+    frame = samples(REST, CHARGE, DISCHARGE)
+    frame.loc[[8, 9], c.CURRENT] = np.nan
+    np.testing.assert_array_equal(steps_from_signal(frame, 0.005), frame[c.STEP_COUNT])
+
+
+def test_short_runs_are_steps_only_where_they_are_asked_for() -> None:
+    pulse = ([1.0, 1.0], [3.8, 3.8])
+    frame = samples(REST, pulse, REST)
+    assert steps_from_signal(frame, 0.005)[-1] == 3
+    assert steps_from_signal(frame, 0.005, shortest=3)[-1] == 1
+
+
+def test_scale_of_a_record() -> None:
+    time = 3600.0 * np.array([0.0, 1.0, 2.0, 3.0])
+    assert capacity_scale_ah(time, np.ones(4), 5.0) == 5.0
+    assert capacity_scale_ah(time, np.ones(4)) == pytest.approx(3.0)  # what flowed
+    assert capacity_scale_ah(time * 100.0, np.ones(4)) == pytest.approx(3.0)  # three hours of the largest current
+    assert capacity_scale_ah(time / 1e4, np.ones(4)) == pytest.approx(0.1)  # six minutes of it
+    assert capacity_scale_ah(time, np.zeros(4)) > 0.0
+    assert capacity_scale_ah(time, np.full(4, np.nan)) > 0.0
+
+
+def test_noise_is_found_under_a_slope_sampled_unevenly() -> None:
+    rng = np.random.default_rng(1)
+    time = np.cumsum(rng.uniform(0.1, 20.0, 4000))
+    step = np.repeat([1, 2], 2000)
+    voltage = 4.0 - 1e-4 * time + rng.standard_normal(4000) * np.where(step == 1, 0.001, 0.004)
+    noise = noise_of_steps(time, voltage, step)
+    assert noise[0] == pytest.approx(0.001, rel=0.1)
+    assert noise[-1] == pytest.approx(0.004, rel=0.1)
+    np.testing.assert_array_equal(noise_of_steps(time[:2], voltage[:2], step[:2]), [0.0, 0.0])
