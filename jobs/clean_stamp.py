@@ -86,7 +86,7 @@ def _within_quantum(time: Floats, column: Floats, near: Integers, i: int, quantu
         return True
     left, right = before[-1], after[0]
     path = np.diff(column[[left, i, i + 1, right]])
-    change = abs(column[right] - column[left]) * 2.0 * quantum / (time[right] - time[left])
+    change = float(abs(column[right] - column[left]) * 2.0 * quantum / (time[right] - time[left]))
     return bool((path >= 0.0).all() or (path <= 0.0).all()) and abs(float(path[1])) <= change
 
 

@@ -105,7 +105,8 @@ def _first_knots(time: Floats, current: Floats, jump_ampere: float) -> NDArray[n
 
 def _trapezoid_weights(time: Floats) -> Floats:
     half = np.diff(time) / 2.0
-    return np.concatenate([half, [0.0]]) + np.concatenate([[0.0], half])
+    weights: Floats = np.concatenate([half, [0.0]]) + np.concatenate([[0.0], half])
+    return weights
 
 
 def _fit_hats(time: Floats, current: Floats, weights: Floats, knots: NDArray[np.intp]) -> Floats:

@@ -98,10 +98,11 @@ def _print_next(root: Path, summary: RunSummary, cells: Sequence[str]) -> None:
     click.echo(
         f"\n{summary.done} jobs done{bad}{before}\nstore    {store}\nfigures  {_shown(root / 'figures')}\n\nnext:"
     )
+    program = _program()
     if cells:
-        click.echo(f"  kilocell plot --store {store} --cell {_quoted(cells[0])} --cycles 1")
-    click.echo(f'  kilocell sql --store {store} "SELECT cell_id, model, rmse_mv FROM simulations ORDER BY rmse_mv"')
-    click.echo(f"  kilocell status --store {store}")
+        click.echo(f"  {program} plot --store {store} --cell {_quoted(cells[0])} --cycles 1")
+    click.echo(f'  {program} sql --store {store} "SELECT cell_id, model, rmse_mv FROM simulations ORDER BY rmse_mv"')
+    click.echo(f"  {program} status --store {store}")
 
 
 def _print_failures(failures: Sequence[Any]) -> None:
@@ -178,6 +179,18 @@ def show_versions(json_: bool) -> None:
 
     rows = [("python", platform.python_version()), *((name, version_of(name)) for name in RECORDED_VERSIONS)]
     click.echo(as_json(("package", "version"), rows) if json_ else table(("package", "version"), rows))
+
+
+def _program() -> str:
+    """How kilocell is called from here: by its name where that finds this very one, else by its path."""
+    import shutil
+    import sys
+
+    called = Path(sys.argv[0])
+    found = shutil.which("kilocell")
+    if called.name != "kilocell" or (found is not None and Path(found).samefile(called)):
+        return "kilocell"
+    return _shown(called)
 
 
 def _shown(path: Path) -> str:

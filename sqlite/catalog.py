@@ -218,7 +218,7 @@ class Catalog:
     def _put_source(self, source: SourceFile, cells: Mapping[str, int | None], mtime_ns: int | None) -> None:
         old = self._execute("SELECT digest, mtime_ns FROM sources WHERE path = ?", (source.path,)).fetchone()
         unchanged = old is not None and old["digest"] == source.digest
-        if mtime_ns is None and unchanged:
+        if mtime_ns is None and old is not None and unchanged:
             mtime_ns = old["mtime_ns"]
         self._upsert("sources", rows.source_row(source, mtime_ns), ("path",))
         held = self._execute("SELECT cell_id, rows FROM source_cells WHERE path = ?", (source.path,)).fetchall()

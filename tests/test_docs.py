@@ -8,7 +8,6 @@ from pathlib import Path
 
 import click
 import pytest
-
 from kilocell.runner.cli import cli
 
 ROOT = Path(__file__).parents[1]

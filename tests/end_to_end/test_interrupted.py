@@ -45,7 +45,8 @@ def begin(folder: Path) -> subprocess.Popen[str]:
 
 
 def children(run: subprocess.Popen[str]) -> list[psutil.Process]:
-    return psutil.Process(run.pid).children(recursive=True)
+    found: list[psutil.Process] = psutil.Process(run.pid).children(recursive=True)
+    return found
 
 
 def gone(processes: list[psutil.Process]) -> bool:

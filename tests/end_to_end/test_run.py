@@ -119,7 +119,8 @@ def test_a_wrong_campaign_ends_before_any_work(tmp_path: Path, wrong: tuple[str,
 
 def test_a_misspelt_parameter_ends_before_any_work(tmp_path: Path) -> None:
     (tmp_path / "one.csv").write_text(lines("one"))
-    more = '[[variations]]\nname = "slow"\n[variations.parameters]\n"Negative particle difusivity [m2.s-1]" = { scale = 0.5 }\n'
+    misspelt = '"Negative particle difusivity [m2.s-1]" = { scale = 0.5 }'
+    more = f'[[variations]]\nname = "slow"\n[variations.parameters]\n{misspelt}\n'
     write_campaign(tmp_path, more=more)
     done = kilocell("run", *QUICK, cwd=tmp_path, expect=2)
     assert "Negative particle diffusivity [m2.s-1]" in done.stderr
