@@ -150,6 +150,19 @@ def _shapes_geometry(parameter: str) -> bool:
     return any(word in parameter for word in GEOMETRY)
 
 
+def empty_model(settings: ModelSettings) -> pybamm.BaseModel:
+    """PyBaMM's model of this type with these options, without parameters.
+
+    Raises:
+        JobError: PyBaMM does not have such an option or value (``cannot_build``); the text is PyBaMM's.
+    """
+    try:
+        return getattr(pybamm.lithium_ion, settings.type)(dict(settings.options))
+    except (pybamm.OptionError, ValueError, TypeError) as error:
+        text = " ".join(str(error).split())
+        raise JobError(f"PyBaMM has no such {settings.type}: {text}", "cannot_build") from error
+
+
 @lru_cache(maxsize=24)
 def built(structure: Structure) -> pybamm.Simulation:
     """Build a model once in this process.
@@ -170,7 +183,7 @@ def built(structure: Structure) -> pybamm.Simulation:
     currents = pybamm.InputParameter(KNOT_CURRENTS, expected_size=structure.size)
     values[CURRENT_FUNCTION] = _ProfileCurrent(pybamm.t, times, currents)
     try:
-        model = getattr(pybamm.lithium_ion, structure.model.type)(dict(structure.model.options))
+        model = empty_model(structure.model)
         # The measured current decides when to stop, not the set's cut-offs.
         model.events = [event for event in model.events if "voltage" not in event.name.lower()]
         simulation = pybamm.Simulation(model, parameter_values=values, solver=_solver(structure))

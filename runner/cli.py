@@ -27,6 +27,8 @@ DEMO_STORE = Path("kilocell-demo")
 class Terminated(BaseException):
     """SIGTERM came; raised in the main thread so that workers and cluster jobs are stopped on the way out."""
 
+    exit_code = 143
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @options.verbose_option
@@ -234,7 +236,7 @@ def _run(
     out = None if quiet else sys.stderr
     verbose = bool(click.get_current_context().find_root().obj["verbose"])
     summary: RunSummary = run_campaign(campaign, settings, command, cells, out, command_line(), verbose)
-    show_end(campaign.store, summary, out, json_=json_, quiet=quiet, plots=plots)
+    show_end(campaign.store, summary, out, json_=json_, plots=plots)
     raise SystemExit(summary.exit_code)
 
 
@@ -256,7 +258,7 @@ def main() -> None:
         raise SystemExit(130) from None
     except Terminated:
         click.echo("terminated; what is done is kept, run again to go on", err=True)
-        raise SystemExit(143) from None
+        raise SystemExit(Terminated.exit_code) from None
     except KilocellError as error:
         if settings["verbose"]:
             raise

@@ -37,8 +37,8 @@ def build_graph(jobs: Sequence[Job], store_root: str) -> HighLevelGraph:
     return HighLevelGraph(made, needs)
 
 
-def stream(client: Any, jobs: Sequence[Job], store_root: str) -> Iterator[Outcome]:
-    """Run jobs on the workers of a ``distributed.Client`` and give each outcome as soon as it is there.
+def stream(client: Any, jobs: Sequence[Job], store_root: str) -> Iterator[list[Outcome]]:
+    """Run jobs on the workers of a ``distributed.Client`` and give outcomes as soon as they are there, in batches.
 
     A job whose worker died too often becomes a failed outcome with a receipt written here. When the caller stops
     early, jobs that have not begun are cancelled.
@@ -48,10 +48,11 @@ def stream(client: Any, jobs: Sequence[Job], store_root: str) -> Iterator[Outcom
     futures: list[Any] = client.get(graph, list(by_key), sync=False)
     waiting = set(futures)
     try:
-        for future in as_completed(futures):  # type: ignore[no-untyped-call]
-            yield _outcome(future, by_key[future.key], store_root)
-            waiting.discard(future)
-            future.release()
+        for batch in as_completed(futures).batches():  # type: ignore[no-untyped-call]
+            yield [_outcome(future, by_key[future.key], store_root) for future in batch]
+            waiting.difference_update(batch)
+            for future in batch:
+                future.release()
     finally:
         if waiting:
             client.cancel(list(waiting), force=True)

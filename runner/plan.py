@@ -178,7 +178,9 @@ def _clean_job(campaign: Campaign, cell_id: str, sources: Sequence[ScannedSource
     settings = campaign.clean_settings(cell_id, mine[0].file.settings.current_sign)
     files = [(source.file.digest, source.file.settings) for source in mine]
     parts = [part for file in files for part in file]
-    job_digest = digest("clean", JOB_VERSIONS["clean"], cell_id, settings, *parts)
+    # The names of several files say which comes first where they have no wall clock; that of one file says nothing.
+    names = [Path(source.file.path).name for source in mine] if len(mine) > 1 else []
+    job_digest = digest("clean", JOB_VERSIONS["clean"], cell_id, settings, names, *parts)
     needs = tuple(_split_job(source).key for source in mine if len(source.cell_ids) > 1)
     return Job("clean", cell_id, "clean", "clean", job_digest, CleanWork(cell_sources, settings), needs)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 
 from ..data.values import Receipt
 from ..parquet_store.layout import Store
@@ -13,12 +13,9 @@ from ..sqlite.catalog import Catalog, JobSettings
 from .plan import FitWork, Job, SimulateWork, StartWork
 from .tasks import Outcome
 
-BATCH_SECOND = 0.5
-BATCH_JOBS = 500
-
 
 class Recorder:
-    """Collects outcomes and writes their receipts in batches; a crash loses none, since receipts are files.
+    """Writes the receipts of outcomes into the catalog; a crash loses none, since receipts are files.
 
     Args:
         catalog: open for writing.
@@ -31,26 +28,18 @@ class Recorder:
         self._store = store
         self._run_id = run_id
         self._jobs = {job.key: job for job in jobs}
-        self._waiting: list[tuple[Receipt, JobSettings | None]] = []
-        self._last = time.monotonic()
 
-    def add(self, outcome: Outcome) -> None:
-        """Take one outcome; its receipt is written soon."""
+    def add(self, outcomes: Sequence[Outcome]) -> None:
+        """Record jobs that have ended, in one transaction."""
+        self._catalog.record_many([self._receipt(outcome) for outcome in outcomes], self._run_id)
+
+    def _receipt(self, outcome: Outcome) -> tuple[Receipt, JobSettings | None]:
         job = self._jobs[outcome.key]
         receipt = read_receipt(self._store.receipt(job.kind, job.cell_id, job.label))
-        if receipt is None or receipt.digest != job.digest:
+        if receipt is None or receipt.digest != job.digest or receipt.status != outcome.status:
             # The worker could not write it (a full disk, say); the catalog still says how the job ended.
             receipt = Receipt(job.kind, job.cell_id, job.label, job.digest, outcome.status, outcome.reason)
-        self._waiting.append((receipt, settings_of(job)))
-        if len(self._waiting) >= BATCH_JOBS or time.monotonic() - self._last >= BATCH_SECOND:
-            self.flush()
-
-    def flush(self) -> None:
-        """Write what is waiting, in one transaction."""
-        if self._waiting:
-            self._catalog.record_many(self._waiting, self._run_id)
-        self._waiting = []
-        self._last = time.monotonic()
+        return receipt, settings_of(job)
 
 
 def settings_of(job: Job) -> JobSettings | None:
@@ -66,11 +55,8 @@ def record_found(catalog: Catalog, store: Store, jobs: Sequence[Job]) -> int:
     Returns:
         How many there were.
     """
-    connection = queries.connect(catalog.path)
-    try:
-        known = queries.recorded_jobs(connection)
-    finally:
-        connection.close()
+    with closing(queries.connect(catalog.path)) as reader:
+        known = queries.recorded_jobs(reader)
     found = []
     for job in jobs:
         if job.reason or known.get((job.kind, job.cell_id, job.label)) == (job.digest, "done"):

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TextIO
 
 from ..data.codec import digest
-from ..data.errors import UsageError
+from ..data.errors import CampaignError, JobError, UsageError
 from ..data.settings import ClusterSettings
 from ..data.values import JobKind
 from ..parquet_store.layout import Store
@@ -69,20 +69,30 @@ def scan_and_plan(campaign: Campaign, out: TextIO | None) -> tuple[tuple[Scanned
     sources = scan_sources(campaign.sources, store.catalog, report)
     cells = cells_of(sources)
     campaign.check_cells(cells)
-    check_parameter_names(campaign, cells)
+    check_names(campaign, cells)
     return sources, plan_jobs(campaign, sources, store)
 
 
-def check_parameter_names(campaign: Campaign, cells: Sequence[str]) -> None:
-    """Check the names of fitted and varied parameters against PyBaMM's sets; imports PyBaMM only if there are any."""
+def check_names(campaign: Campaign, cells: Sequence[str]) -> None:
+    """Check parameters and model options with PyBaMM, which is imported only if the campaign names any.
+
+    Raises:
+        CampaignError: a parameter set lacks a parameter, or PyBaMM a model's option.
+    """
     from .campaign import check_parameters
 
-    fitted = any(campaign.fits(cell_id) for cell_id in cells)
-    varied = any(s.overrides for cell_id in cells for s in campaign.parameter_sets(cell_id))
-    if fitted or varied:
+    if any(campaign.fits(cell_id) for cell_id in cells) or campaign.file.variations:
         from ..jobs.parameters import parameter_names
 
         check_parameters(campaign, parameter_names, cells)
+    for model in campaign.models:
+        if model.options:
+            from ..jobs.replay import empty_model
+
+            try:
+                empty_model(model)
+            except JobError as error:
+                raise CampaignError(f"{campaign.path}: model {model.name!r}: {error}") from error
 
 
 def of_stage(jobs: Sequence[Job], command: str) -> tuple[Job, ...]:
@@ -153,8 +163,11 @@ def run_campaign(
         try:
             if waiting:
                 _run_jobs(catalog, store, run_id, waiting, cluster, counts, out, verbose)
-        except BaseException:
-            catalog.end_run(run_id, 130, "interrupted")
+        except Exception as error:
+            catalog.end_run(run_id, 2 if isinstance(error, UsageError) else 1, "failed")
+            raise
+        except BaseException as signal:
+            catalog.end_run(run_id, getattr(signal, "exit_code", 130), "interrupted")
             raise
         summary = RunSummary(run_id, counts["done"], counts["failed"], counts["skipped"], len(jobs) - len(waiting))
         catalog.end_run(run_id, summary.exit_code, "failed" if summary.exit_code else "done")
@@ -198,14 +211,14 @@ def _run_jobs(
             progress.say(f"dashboard  {workers.dashboard}")
         progress.say(f"running    {len(jobs)} jobs on {workers.description}")
         try:
-            for outcome in stream(workers.client, jobs, str(store.root)):
-                counts[outcome.status] += 1
-                recorder.add(outcome)
-                if outcome.status == "failed":
-                    progress.say(f"failed     {' '.join(outcome.key)}: {outcome.reason}")
-                progress.add(outcome)
+            for outcomes in stream(workers.client, jobs, str(store.root)):
+                recorder.add(outcomes)
+                counts.update(outcome.status for outcome in outcomes)
+                for outcome in outcomes:
+                    if outcome.status == "failed":
+                        progress.say(f"failed     {' '.join(outcome.key)}: {outcome.reason}")
+                    progress.add(outcome)
         finally:
-            recorder.flush()
             progress.close()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from ..data import readers
@@ -66,8 +67,5 @@ def _scan(path: Path, settings: SourceSettings, cache: Cache) -> ScannedSource:
 def _cache(catalog: Path, settings: SourceSettings) -> Cache:
     if not catalog.is_file():
         return {}
-    connection = queries.connect(catalog)
-    try:
-        return queries.source_cache(connection, settings)
-    finally:
-        connection.close()
+    with closing(queries.connect(catalog)) as reader:
+        return queries.source_cache(reader, settings)

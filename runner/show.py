@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TextIO, cast
 
 import click
 
-from ..data.errors import KilocellError
+from ..data.errors import KilocellError, UsageError
 from ..parquet_store.layout import Store
 from ..sqlite import queries
 from ..sqlite.user_select import select
@@ -31,20 +33,26 @@ RESULTS = {
     "RMSE mV": "rmse_mv",
     "status": "status",
 }
+STATUS = ("stage", "status", "jobs")
 MANY_ROWS = 60
 REASONS_SHOWN = 20
 
 
 def show_status(root: Path, json_: bool) -> None:
     """Print jobs by stage and status, failures with their reasons, and the last run."""
-    connection = queries.connect(Store(root).catalog)
-    counts = [tuple(row) for row in queries.job_counts(connection)]
-    failures = queries.failures(connection)
+    with closing(queries.connect(Store(root).catalog)) as catalog:
+        counts = [tuple(row) for row in queries.job_counts(catalog)]
+        failures = queries.failures(catalog)
+        run = queries.last_run(catalog)
     if json_:
-        click.echo(as_json(("stage", "status", "jobs"), counts))
+        whole = {
+            "jobs": [dict(zip(STATUS, row, strict=True)) for row in counts],
+            "failures": [dict(row) for row in failures],
+            "last_run": dict(run) if run is not None else None,
+        }
+        click.echo(json.dumps(whole, ensure_ascii=False, indent=1))
         return
-    click.echo(table(("stage", "status", "jobs"), counts) if counts else "no jobs yet")
-    run = queries.last_run(connection)
+    click.echo(table(STATUS, counts) if counts else "no jobs yet")
     if run is not None:
         began = time.strftime("%Y-%m-%d %H:%M", time.localtime(run["started_unix_second"]))
         click.echo(f"\nlast run {run['run_id']}: {run['status']}, begun {began} on {run['host']} (pid {run['pid']})")
@@ -53,42 +61,43 @@ def show_status(root: Path, json_: bool) -> None:
 
 def show_results(root: Path, json_: bool) -> None:
     """Print the table of results."""
-    connection = queries.connect(Store(root).catalog)
-    rows = _result_rows(connection)
+    with closing(queries.connect(Store(root).catalog)) as catalog:
+        rows = _result_rows(catalog)
     click.echo(as_json(tuple(RESULTS), rows) if json_ else table(tuple(RESULTS), rows))
 
 
 def show_select(root: Path, statement: str, json_: bool) -> None:
     """Print what a SELECT on the catalog gives."""
-    connection = queries.connect(Store(root).catalog)
-    headings, rows = select(connection, statement)
+    with closing(queries.connect(Store(root).catalog)) as catalog:
+        headings, rows = select(catalog, statement)
     click.echo(as_json(headings, rows) if json_ else table(headings, rows))
 
 
-def show_end(root: Path, summary: RunSummary, out: TextIO | None, *, json_: bool, quiet: bool, plots: bool) -> None:
-    """Draw the figures of a run, print its table, where the store is, and what to type next."""
+def show_end(root: Path, summary: RunSummary, out: TextIO | None, *, json_: bool, plots: bool) -> None:
+    """Draw the figures of a run, print its table, and, unless quiet, where the store is and what to type next.
+
+    Args:
+        out: where progress goes; ``None`` when the user wants results and errors only.
+    """
     if plots and (summary.done or not any(Store(root).figures.glob("*.png"))):
         _draw_all(root, out)
-    connection = queries.connect(Store(root).catalog)
-    rows = _result_rows(connection)
+    with closing(queries.connect(Store(root).catalog)) as catalog:
+        rows = _result_rows(catalog)
+        fits = [fit for fit in queries.fits(catalog) if fit["status"] == "done"]
+        failures = queries.failures(catalog)
     if json_:
         click.echo(as_json(tuple(RESULTS), rows))
         return
-    if quiet:
-        return
     click.echo(table(tuple(RESULTS), rows[:MANY_ROWS]))
     if len(rows) > MANY_ROWS:
-        click.echo(f"… and {len(rows) - MANY_ROWS} more: kilocell results --store {_shown(root)}")
-    fits = queries.fits(connection)
+        click.echo(f"… and {len(rows) - MANY_ROWS} more: {_program()} results --store {_shown(root)}")
     for fit in fits[:REASONS_SHOWN]:
-        if fit["status"] == "done":
-            click.echo(
-                f"fit {fit['fit']} of {fit['cell_id']} ({fit['model']}): "
-                f"improved from {fit['rmse_default_mv']:.1f} to {fit['rmse_mv']:.1f} mV"
-            )
-    _print_failures(queries.failures(connection))
-    simulated = [str(row[0]) for row in rows if row[-1] == "done" and row[-2] is not None]
-    _print_next(root, summary, simulated)
+        better = f"improved from {fit['rmse_default_mv']:.1f} to {fit['rmse_mv']:.1f} mV"
+        click.echo(f"fit {fit['fit']} of {fit['cell_id']} ({fit['model']}): {better}")
+    _print_failures(failures)
+    if out is not None:
+        simulated = [str(row[0]) for row in rows if row[-1] == "done" and row[-2] is not None]
+        _print_next(root, summary, simulated)
 
 
 def _print_next(root: Path, summary: RunSummary, cells: Sequence[str]) -> None:
@@ -134,14 +143,16 @@ def draw(
     store = Store(root)
     if not cells and fit_name is None:
         return figures.plot_overview(store)
-    catalog = queries.connect(store.catalog)
+    if not cells:
+        raise UsageError("name the cell whose fit to draw: --cell CELL --fit FIT")
     paths: list[Path] = []
-    for cell_id in cells:
-        if fit_name is not None:
-            paths += figures.plot_fit(store, fit_name, cell_id)
-            continue
-        chosen = parse_cycles(cycles, known_cycles(catalog, cell_id)) if cycles else ()
-        paths += figures.plot_cell(store, cell_id, chosen, models, parameter_sets)
+    with closing(queries.connect(store.catalog)) as catalog:
+        for cell_id in cells:
+            if fit_name is not None:
+                paths += figures.plot_fit(store, fit_name, cell_id)
+                continue
+            chosen = parse_cycles(cycles, known_cycles(catalog, cell_id)) if cycles else ()
+            paths += figures.plot_cell(store, cell_id, chosen, models, parameter_sets)
     return paths
 
 
