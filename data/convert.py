@@ -5,6 +5,7 @@ The sign and the units turn here and nowhere else.
 
 from __future__ import annotations
 
+import re
 from typing import Final, TypeVar
 
 import numpy as np
@@ -39,6 +40,12 @@ def to_column_unit(values: NDArray[np.float64], column: str, unit: str) -> NDArr
     if unit == "K":
         return values - ZERO_CELSIUS_KELVIN
     return values * known[unit]
+
+
+def unit_of(parameter: str) -> str:
+    """The unit at the end of a PyBaMM parameter's name; ``""`` for a pure number."""
+    found = re.search(r"\[([^\[\]]*)\]\s*$", parameter)
+    return found.group(1) if found else ""
 
 
 def pybamm_current(current_ampere: Number) -> Number:

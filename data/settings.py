@@ -12,6 +12,17 @@ from typing import Final, Literal
 CurrentSign = Literal["auto", "charge_positive", "discharge_positive"]
 Scale = Literal["linear", "log"]
 
+GIVEN_PER_CELL: dict[str, str] = {
+    "Current function [A]": "the measured record",
+    "Number of electrodes connected in parallel to make a cell": "nominal_capacity_ah",
+    "Nominal cell capacity [A.h]": "nominal_capacity_ah",
+    "Ambient temperature [K]": "temperature_celsius",
+    "Initial temperature [K]": "temperature_celsius",
+    "Initial concentration in negative electrode [mol.m-3]": "initial_state",
+    "Initial concentration in positive electrode [mol.m-3]": "initial_state",
+}
+"""Parameters that no override or fit may name, and what gives them: they are inputs of every replay."""
+
 MODEL_TYPES: Final = ("SPM", "SPMe", "DFN")
 """The PyBaMM lithium-ion models that a campaign can name."""
 

@@ -175,13 +175,16 @@ class FittedParameter:
 
 @dataclass(frozen=True, slots=True)
 class FitResult:
-    """What a fit reports: the best start's parameters as a named parameter set, RMSE in mV before and after."""
+    """What a fit reports: the best start's parameters as a named parameter set, RMSE in mV before and after.
+
+    ``rmse_default_mv`` is ``None`` where the model has no solution with the parameter set's own values.
+    """
 
     settings: FitSettings
     best_start: int
     starts_done: int
     starts_agreeing: int
-    rmse_default_mv: float
+    rmse_default_mv: float | None
     rmse_mv: float
     parameters: tuple[FittedParameter, ...]
     parameter_set: ParameterSetSettings

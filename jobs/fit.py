@@ -7,12 +7,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
+from ..data.convert import unit_of
 from ..data.errors import JobError
 from ..data.settings import FitParameter, FitSettings, ParameterSetSettings
 from ..data.values import FitResult, FittedParameter, StartResult
 from .objective import Objective
-from .parameters import is_function, unit_of
-from .starts import first_point, from_unit, start_seed, to_unit
+from .parameters import is_function
+from .starts import first_point, from_unit, to_unit
 
 Floats = NDArray[np.float64]
 
@@ -56,7 +57,7 @@ def run_start(samples: pd.DataFrame, settings: FitSettings, start: int, measured
     return StartResult(
         settings=settings,
         start=start,
-        seed=start_seed(settings, start),
+        seed=settings.seed,
         first_values=tuple(float(v) for v in from_unit(settings.parameters, first)),
         values=tuple(float(v) for v in values),
         rmse_first_mv=rmse_first,
@@ -88,11 +89,18 @@ def best_of(
         best_start=best.start,
         starts_done=len(starts),
         starts_agreeing=sum(s.rmse_mv <= best.rmse_mv + AGREE_MV for s in starts),
-        rmse_default_mv=_rms(objective.residuals_mv(defaults)),
+        rmse_default_mv=_default_rmse_mv(objective, defaults),
         rmse_mv=best.rmse_mv,
         parameters=fitted,
         parameter_set=ParameterSetSettings(settings.fitted_name, base, objective.overrides(np.array(best.values))),
     )
+
+
+def _default_rmse_mv(objective: Objective, defaults: Floats) -> float | None:
+    try:
+        return objective.rmse_mv(defaults)
+    except JobError:
+        return None
 
 
 def _fitted(parameter: FitParameter, value: float, default: float, base: str) -> FittedParameter:

@@ -102,7 +102,7 @@ class Objective:
             check_range(replayed)
         error = 1e3 * (replayed.voltage_volt - self._record.voltage_volt)[self._used]
         error = np.clip(np.nan_to_num(error, nan=PENALTY_MV), -PENALTY_MV, PENALTY_MV)
-        away: Floats = np.copysign(PENALTY_MV * replayed.stoichiometry_excess[self._used], error)
+        away: Floats = np.copysign(PENALTY_MV * replayed.excess[self._used], error)
         return error + away
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -13,10 +12,11 @@ import pybamm
 from numpy.typing import NDArray
 from pybamm.models.full_battery_models.lithium_ion import electrode_soh
 
-from ..data.convert import kelvin
+from ..data.convert import celsius, kelvin
 from ..data.errors import JobError
-from ..data.settings import CellSettings, Override, ParameterSetSettings
+from ..data.settings import GIVEN_PER_CELL, CellSettings, Override, ParameterSetSettings
 from .charge import interval_charge_ah
+from .scale import REST_CURRENT_PER_AH
 
 Floats = NDArray[np.float64]
 
@@ -32,7 +32,7 @@ CURRENT_FUNCTION = "Current function [A]"
 
 CLIP_VOLT = 0.15  # a rest voltage outside the set's window by less than this starts at the window's edge
 CLIP_SOC = 0.1  # and a counted-back state of charge outside 0 to 1 by less than this
-REST_PER_AH = 0.005  # a current below this, in A per A.h, is a rest
+REST_SECOND = 600.0  # a later rest shorter than this is too far from equilibrium to tell a state
 
 
 @lru_cache(maxsize=32)
@@ -49,12 +49,6 @@ def parameter_names(base: str) -> frozenset[str]:
 def is_function(base: str, parameter: str) -> bool:
     """Tell whether the set gives this parameter as a function (of stoichiometry, temperature, ...)."""
     return callable(base_set(base)[parameter])
-
-
-def unit_of(parameter: str) -> str:
-    """The unit at the end of a PyBaMM parameter's name; ``""`` for a pure number."""
-    found = re.search(r"\[([^\]]*)\]$", parameter)
-    return found.group(1) if found else ""
 
 
 def scaled(factor: Any, value: Any) -> Any:
@@ -89,6 +83,9 @@ def with_overrides(settings: ParameterSetSettings) -> pybamm.ParameterValues:
 
 def overridden(base: str, override: Override, number: Any = None) -> Any:
     """The value that an override gives its parameter; ``number`` stands in for the override's own number."""
+    if override.parameter in GIVEN_PER_CELL:
+        source = GIVEN_PER_CELL[override.parameter]
+        raise JobError(f"{override.parameter!r} cannot be overridden: {source} gives it", "unknown_parameter")
     given = override.value if number is None else number
     names = parameter_names(base)
     if override.parameter not in names:
@@ -141,7 +138,7 @@ def temperature_celsius(cell: CellSettings, settings: ParameterSetSettings, meas
         return cell.temperature_celsius
     if measured_celsius is not None:
         return measured_celsius
-    return float(base_set(settings.base)[AMBIENT]) - kelvin(0.0)
+    return celsius(float(base_set(settings.base)[AMBIENT]))
 
 
 def starting_state(
@@ -151,8 +148,9 @@ def starting_state(
     current_ampere: Floats,
     voltage_volt: Floats,
     flags: NDArray[np.int64],
+    at_celsius: float,
 ) -> StartingState:
-    """Find the state at the first sample, by the cell's policy.
+    """Find the state at the first sample, by the cell's policy, at a temperature in °C.
 
     ``rest_voltage``: the last voltage of the first rest is taken as open-circuit voltage; where that rest is not
     at the record's start, the charge that flowed before it is counted back.
@@ -161,13 +159,13 @@ def starting_state(
         JobError: no voltage to start from (``no_initial_state``), or one that the set cannot have.
     """
     state = cell.initial_state
-    equilibrium = equilibrium_of(settings)
+    equilibrium = equilibrium_of(settings, round(at_celsius, 2))
     if state.policy == "soc":
         return _at_soc(equilibrium, state.value, f"state of charge {state.value:g}, given")
     if state.policy == "voltage":
         return _at_voltage(equilibrium, state.value, f"voltage {state.value:.4f} V, given")
     capacity = cell.nominal_capacity_ah or nominal_capacity_ah(settings)
-    index = rest_index(current_ampere, voltage_volt, REST_PER_AH * capacity)
+    index = rest_index(time_second, current_ampere, voltage_volt, REST_CURRENT_PER_AH * capacity)
     if index is None:
         index = int(np.flatnonzero(np.isfinite(voltage_volt))[0]) if np.isfinite(voltage_volt).any() else -1
         if index < 0:
@@ -179,7 +177,7 @@ def starting_state(
         words = f"rest voltage {voltage_volt[index]:.4f} V at {time_second[index]:.0f} s"
     found = _at_voltage(equilibrium, float(voltage_volt[index]), words)
     charge = interval_charge_ah(time_second, current_ampere, flags)[:index].sum()
-    rested = np.all(np.abs(current_ampere[:index]) <= REST_PER_AH * capacity)
+    rested = np.all(np.abs(current_ampere[:index]) <= REST_CURRENT_PER_AH * capacity)
     if rested or abs(charge) < 1e-4 * capacity:
         return found
     own_parallel = float(base_set(settings.base)[PARALLEL])
@@ -188,15 +186,20 @@ def starting_state(
     return _at_soc(equilibrium, soc, f"{words}, less {charge:.4f} A.h counted back to the start")
 
 
-def rest_index(current_ampere: Floats, voltage_volt: Floats, rest_ampere: float) -> int | None:
-    """Index of the last sample, with a voltage, of the first rest; ``None`` where the record has no rest."""
+def rest_index(time_second: Floats, current_ampere: Floats, voltage_volt: Floats, rest_ampere: float) -> int | None:
+    """Index of the last sample, with a voltage, of the first rest that tells a state.
+
+    That is a rest at the record's start, of any length, else the first of at least ``REST_SECOND``: a sample
+    without current between two steps is no rest. ``None`` where the record has none.
+    """
     resting = np.abs(current_ampere) <= rest_ampere
-    if not resting.any():
-        return None
-    first = int(np.argmax(resting))
-    length = int(np.argmin(resting[first:])) if not resting[first:].all() else len(resting) - first
-    usable = np.flatnonzero(np.isfinite(voltage_volt[first : first + length]))
-    return first + int(usable[-1]) if len(usable) else None
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], resting, [False]]).astype(np.int8)))
+    for first, end in zip(edges[::2], edges[1::2], strict=True):
+        long = time_second[end - 1] - time_second[first] >= REST_SECOND
+        usable = np.flatnonzero(np.isfinite(voltage_volt[first:end]))
+        if (first == 0 or long) and len(usable):
+            return int(first + usable[-1])
+    return None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -219,13 +222,14 @@ class Equilibrium:
 
 
 @lru_cache(maxsize=64)
-def equilibrium_of(settings: ParameterSetSettings) -> Equilibrium:
-    """Find a parameter set's equilibrium window once in this process.
+def equilibrium_of(settings: ParameterSetSettings, at_celsius: float) -> Equilibrium:
+    """Find a parameter set's equilibrium window, with its potentials at a temperature, once in this process.
 
     Raises:
         JobError: the set has no such window, as with sets of half-cells (``no_initial_state``).
     """
     values = with_overrides(settings)
+    values[AMBIENT] = values[INITIAL_TEMPERATURE] = kelvin(at_celsius)
     try:
         solver = electrode_soh.ElectrodeSOHSolver(values)
         empty, full, _, _ = (float(x) for x in solver.get_min_max_stoichiometries())

@@ -42,10 +42,10 @@ GEOMETRY = ("thickness", "radius", "height", "width", "length")  # these shape t
 
 VOLTAGE = "Voltage [V]"
 DISCHARGE = "Discharge capacity [A.h]"
-STOICHIOMETRIES = (
-    "X-averaged negative particle surface stoichiometry",
-    "X-averaged positive particle surface stoichiometry",
-)
+LOWEST_STOICHIOMETRY = tuple(f"Minimum {side} particle surface stoichiometry" for side in ("negative", "positive"))
+HIGHEST_STOICHIOMETRY = tuple(f"Maximum {side} particle surface stoichiometry" for side in ("negative", "positive"))
+ELECTROLYTE = "Electrolyte concentration [mol.m-3]"
+LOWEST_ELECTROLYTE = "Minimum electrolyte concentration [mol.m-3]"
 SANE_VOLT = (-1.0, 10.0)
 
 
@@ -112,14 +112,17 @@ class Replayed:
     """A replay at the asked times, shape (n,) each.
 
     Args:
+        current_ampere: what the model saw, positive into the cell.
         charge_ah: since the first sample, positive into the cell.
-        stoichiometry_excess: how far the electrodes' surface stoichiometries lie outside 0 to 1; 0 = inside.
+        excess: how far the state lies outside what can be, 0 = inside: surface stoichiometries anywhere in the
+            electrodes outside 0 to 1, and an electrolyte concentration below zero (mol.L-1).
     """
 
     time_second: Floats
     voltage_volt: Floats
+    current_ampere: Floats
     charge_ah: Floats
-    stoichiometry_excess: Floats
+    excess: Floats
 
 
 def structure_of(
@@ -186,6 +189,7 @@ def built(structure: Structure) -> pybamm.Simulation:
         model = empty_model(structure.model)
         # The measured current decides when to stop, not the set's cut-offs.
         model.events = [event for event in model.events if "voltage" not in event.name.lower()]
+        model.variables[LOWEST_ELECTROLYTE] = pybamm.min(model.variables[ELECTROLYTE])
         simulation = pybamm.Simulation(model, parameter_values=values, solver=_solver(structure))
         simulation.build()
     except (KeyError, ValueError, TypeError, pybamm.OptionError, pybamm.ModelError) as error:
@@ -201,7 +205,7 @@ def _solver(structure: Structure) -> pybamm.IDAKLUSolver:
     return pybamm.IDAKLUSolver(
         rtol=structure.rtol,
         atol=structure.atol,
-        output_variables=[VOLTAGE, DISCHARGE, *STOICHIOMETRIES],
+        output_variables=[VOLTAGE, DISCHARGE, *LOWEST_STOICHIOMETRY, *HIGHEST_STOICHIOMETRY, LOWEST_ELECTROLYTE],
         on_extrapolation="ignore",
         options=options,
     )
@@ -233,13 +237,18 @@ def replay(structure: Structure, conditions: Conditions, profile: CurrentProfile
         raise JobError(f"the simulation ended early at {end:.1f} s: {solution.termination}", "ended_early")
     # The solution also holds the stops that are no samples (the edges of power cuts).
     at = np.searchsorted(solved, wanted)
-    voltage = np.asarray(solution[VOLTAGE].entries, float)[at]
-    charge = pybamm_current(np.asarray(solution[DISCHARGE].entries, float)[at])
-    excess = np.zeros(len(wanted))
-    for name in STOICHIOMETRIES:
-        stoichiometry = np.asarray(solution[name].entries, float)[at]
-        excess += np.maximum(stoichiometry - 1.0, 0.0) + np.maximum(-stoichiometry, 0.0)
-    return Replayed(time_second, voltage, charge, excess)
+
+    def output(name: str) -> Floats:
+        values: Floats = np.asarray(solution[name].entries, float)[at]
+        return values
+
+    excess = np.maximum(-output(LOWEST_ELECTROLYTE), 0.0) / 1000.0
+    for name in LOWEST_STOICHIOMETRY:
+        excess += np.maximum(-output(name), 0.0)
+    for name in HIGHEST_STOICHIOMETRY:
+        excess += np.maximum(output(name) - 1.0, 0.0)
+    current = np.interp(time_second, profile.time_second, profile.current_ampere)
+    return Replayed(time_second, output(VOLTAGE), current, pybamm_current(output(DISCHARGE)), excess)
 
 
 def _inputs(structure: Structure, conditions: Conditions, profile: CurrentProfile) -> dict[str, Any]:
@@ -270,16 +279,17 @@ def check_range(replayed: Replayed) -> None:
     """Refuse a curve that no cell can have; the solver says nothing of it once the cut-offs are off.
 
     Raises:
-        JobError: ``diverged`` (voltage not finite or beyond -1 to 10 V) or ``left_range`` (stoichiometry), with the
-            first time it happened.
+        JobError: ``diverged`` (voltage not finite or beyond -1 to 10 V) or ``left_range`` (stoichiometry outside 0
+            to 1, electrolyte empty), with the first time it happened.
     """
     voltage = replayed.voltage_volt
     insane = ~(np.isfinite(voltage) & (voltage > SANE_VOLT[0]) & (voltage < SANE_VOLT[1]))
-    outside = ~(replayed.stoichiometry_excess <= 0.0)
+    outside = ~(replayed.excess <= 0.0)
     if not (insane | outside).any():
         return
     first = int(np.argmax(insane | outside))
     where = f"at {replayed.time_second[first]:.0f} s, where the model's voltage is {voltage[first]:.3g} V"
     if outside[first]:
-        raise JobError(f"an electrode's surface stoichiometry left the range 0 to 1 {where}", "left_range")
+        reason = "an electrode's surface stoichiometry left the range 0 to 1, or the electrolyte ran empty,"
+        raise JobError(f"{reason} {where}", "left_range")
     raise JobError(f"diverged {where}", "diverged")

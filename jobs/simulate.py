@@ -18,15 +18,16 @@ from ..data.values import Comparison, SimulationResult
 from .charge import charge_in_out_ah, interval_charge_ah
 from .compress import CurrentProfile, compress
 from .parameters import (
-    REST_PER_AH,
     electrodes_in_parallel,
     nominal_capacity_ah,
     starting_state,
     temperature_celsius,
 )
 from .replay import Conditions, Replayed, check_range, replay, structure_of
+from .scale import REST_CURRENT_PER_AH
 
 CHARGE_TOLERANCE = 5e-4
+CYCLE_THROUGHPUT = 0.1  # of the capacity: the least that stands for the throughput of one cycle
 REST_THROUGHPUT = 1e-3  # of the capacity: a record with less is a rest, and this stands for its throughput
 
 Floats = NDArray[np.float64]
@@ -100,11 +101,10 @@ def profile_of(record: Record, capacity_ah: float) -> CurrentProfile:
 def conditions_of(record: Record, settings: SimulateSettings, measured_celsius: float | None) -> Conditions:
     """Find initial state, electrodes in parallel and temperature for a cell and parameter set."""
     cell, parameter_set = settings.cell, settings.parameter_set
-    state = starting_state(
-        cell, parameter_set, record.time_second, record.current_ampere, record.voltage_volt, record.flags
-    )
-    parallel = electrodes_in_parallel(cell, parameter_set)
     celsius = temperature_celsius(cell, parameter_set, measured_celsius)
+    arrays = (record.time_second, record.current_ampere, record.voltage_volt, record.flags)
+    state = starting_state(cell, parameter_set, *arrays, celsius)
+    parallel = electrodes_in_parallel(cell, parameter_set)
     return Conditions(state, parallel, celsius, parameter_set.overrides)
 
 
@@ -127,7 +127,7 @@ def simulate(samples: pd.DataFrame, settings: SimulateSettings, measured_celsius
     seconds = time.perf_counter() - began
     result = _result(record, settings, conditions, profile, replayed, capacity)
     result = replace(result, solve_seconds=seconds, attempts=attempts)
-    return Simulated(_frame(record, profile, replayed), result)
+    return Simulated(_frame(record, replayed), result)
 
 
 def _climb(
@@ -160,7 +160,7 @@ def _attempt(
     profile: CurrentProfile,
     capacity: float,
 ) -> Replayed:
-    first = _last_of_first_rest(record, REST_PER_AH * capacity) if attempt.without_first_rest else 0
+    first = _last_of_first_rest(record, REST_CURRENT_PER_AH * capacity) if attempt.without_first_rest else 0
     if first:
         profile = profile_of(record.from_index(first), capacity)
     rtol, atol = settings.rtol * attempt.tighter, settings.atol * attempt.tighter
@@ -177,13 +177,14 @@ def _attempt(
     check_range(replayed)
     if not first:
         return replayed
-    # A cell at rest stays where it is: nothing in these models moves before the current does.
-    skipped = interval_charge_ah(record.time_second, record.current_ampere, record.flags)[:first]
-    before = np.concatenate([[0.0], np.cumsum(skipped)])
-    voltage = np.concatenate([np.full(first, replayed.voltage_volt[0]), replayed.voltage_volt])
-    charge = np.concatenate([before[:-1], before[-1] + replayed.charge_ah])
+    # A cell at rest stays where it is: the model sees no current before, which the charge check then judges.
+    rest = np.zeros(first)
     return Replayed(
-        record.time_second, voltage, charge, np.concatenate([np.zeros(first), replayed.stoichiometry_excess])
+        record.time_second,
+        np.concatenate([np.full(first, replayed.voltage_volt[0]), replayed.voltage_volt]),
+        np.concatenate([rest, replayed.current_ampere]),
+        np.concatenate([rest, replayed.charge_ah]),
+        np.concatenate([rest, replayed.excess]),
     )
 
 
@@ -193,11 +194,21 @@ def _last_of_first_rest(record: Record, rest_ampere: float) -> int:
 
 
 def charge_error(record: Record, replayed: Replayed, capacity_ah: float) -> float:
-    """Largest difference between the model's and the measured charge at any sample, over the charge throughput."""
+    """Largest difference between the model's and the measured charge at any sample, over the charge throughput.
+
+    The same is asked of each cycle on its own, so that a long record cannot hide in its throughput what one of its
+    cycles lost; the largest of all counts.
+    """
     steps = interval_charge_ah(record.time_second, record.current_ampere, record.flags)
-    measured = np.concatenate([[0.0], np.cumsum(steps)])
-    throughput = max(float(np.abs(steps).sum()), REST_THROUGHPUT * capacity_ah)
-    return float(np.max(np.abs(replayed.charge_ah - measured)) / throughput)
+    away = replayed.charge_ah - np.concatenate([[0.0], np.cumsum(steps)])
+    amounts = np.concatenate([[0.0], np.abs(steps)])
+    first = np.flatnonzero(np.diff(record.cycle_count, prepend=record.cycle_count[0] - 1))
+    whole = float(np.max(np.abs(away))) / max(float(amounts.sum()), REST_THROUGHPUT * capacity_ah)
+    before = away[np.maximum(first - 1, 0)]
+    length = np.diff(np.append(first, len(away)))
+    within = np.maximum.reduceat(np.abs(away - np.repeat(before, length)), first)
+    least = CYCLE_THROUGHPUT * capacity_ah
+    return max(whole, float(np.max(within / np.maximum(np.add.reduceat(amounts, first), least))))
 
 
 def _check_charge(record: Record, replayed: Replayed, capacity_ah: float) -> None:
@@ -263,12 +274,11 @@ def _result(
     )
 
 
-def _frame(record: Record, profile: CurrentProfile, replayed: Replayed) -> pd.DataFrame:
-    seen = np.interp(record.time_second, profile.time_second, profile.current_ampere)
+def _frame(record: Record, replayed: Replayed) -> pd.DataFrame:
     columns = {
         c.TEST_TIME: record.time_second,
         "simulated_voltage_volt": replayed.voltage_volt,
-        "simulated_current_ampere": seen,
+        "simulated_current_ampere": replayed.current_ampere,
         "voltage_error_volt": replayed.voltage_volt - record.voltage_volt,
         c.CYCLE_COUNT: record.cycle_count,
         c.STEP_COUNT: record.step_count,

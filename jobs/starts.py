@@ -34,11 +34,6 @@ def _value(parameter: FitParameter, unit: float) -> float:
     return float(min(max(value, lower), upper))
 
 
-def start_seed(settings: FitSettings, start: int) -> int:
-    """The seed of one start, from the fit's seed: more starts never change those that are there."""
-    return int(np.random.SeedSequence([settings.seed, start]).generate_state(1)[0])
-
-
 def first_point(settings: FitSettings, start: int, default_values: Floats) -> Floats:
     """The point at which a start begins, from 0 to 1 for each parameter.
 

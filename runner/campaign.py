@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from ..data.errors import CampaignError
 from ..data.settings import (
+    GIVEN_PER_CELL,
     CellSettings,
     CleanSettings,
     ClusterSettings,
@@ -209,9 +210,11 @@ def check_parameters(
         for parameter in table.parameters
     ]
     problems = [
-        f"{where}: {base} has no parameter {value_text(parameter)}{did_you_mean(parameter, names_of(base))}"
+        f"{where}: {value_text(parameter)} cannot be changed here: {GIVEN_PER_CELL[parameter]} gives it"
+        if parameter in GIVEN_PER_CELL
+        else f"{where}: {base} has no parameter {value_text(parameter)}{did_you_mean(parameter, names_of(base))}"
         for where, base, parameter in asked + fits
-        if parameter not in names_of(base)
+        if parameter in GIVEN_PER_CELL or parameter not in names_of(base)
     ]
     if problems:
         raise campaign_error(campaign.path, problems)

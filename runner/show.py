@@ -92,7 +92,9 @@ def show_end(root: Path, summary: RunSummary, out: TextIO | None, *, json_: bool
     if len(rows) > MANY_ROWS:
         click.echo(f"… and {len(rows) - MANY_ROWS} more: {_program()} results --store {_shown(root)}")
     for fit in fits[:REASONS_SHOWN]:
-        better = f"improved from {fit['rmse_default_mv']:.1f} to {fit['rmse_mv']:.1f} mV"
+        default = fit["rmse_default_mv"]
+        before = f"{default:.1f}" if default is not None else "no solution"
+        better = f"improved from {before} to {fit['rmse_mv']:.1f} mV"
         click.echo(f"fit {fit['fit']} of {fit['cell_id']} ({fit['model']}): {better}")
     _print_failures(failures)
     if out is not None:

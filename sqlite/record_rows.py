@@ -13,19 +13,13 @@ from functools import lru_cache
 from typing import Any, TypeAlias
 
 from ..data.codec import digest, to_json
+from ..data.convert import unit_of
 from ..data.settings import CellSettings, FitSettings, ModelSettings, ParameterSetSettings, SimulateSettings, SourceFile
 from ..data.values import CleanResult, FitResult, Receipt, SimulationResult, StartResult
 
 Row: TypeAlias = dict[str, str | int | float | None]
 
-_UNIT = re.compile(r".*\[([^\[\]]+)\]\s*")
 _START = re.compile(r"(.*?)[-_ #.]*(\d+)")
-
-
-def unit_of(parameter: str) -> str:
-    """Return the unit that ends a PyBaMM parameter's name (``... [m2.s-1]``: ``m2.s-1``); ``""`` for a pure number."""
-    match = _UNIT.fullmatch(parameter)
-    return match[1].strip() if match else ""
 
 
 @lru_cache(maxsize=4096)

@@ -19,8 +19,10 @@ from kilocell.data.settings import (
     ParameterSetSettings,
     SimulateSettings,
 )
-from kilocell.jobs.simulate import compare, simulate
-from records import partition, pulses
+from kilocell.jobs.charge import interval_charge_ah
+from kilocell.jobs.replay import Replayed
+from kilocell.jobs.simulate import Record, charge_error, compare, simulate
+from records import documented_replay, partition, pulses
 
 
 def asked(model: str = "SPM", base: str = "Chen2020", **cell: object) -> SimulateSettings:
@@ -111,7 +113,7 @@ def test_a_cell_that_leaves_the_range_is_no_result() -> None:
     """Twice the set's capacity is taken out: the solver says nothing, kilocell does."""
     time = np.arange(0.0, 7201.0, 10.0)
     record = partition(time, np.where(time > 60.0, -5.0, 0.0), np.full(len(time), 3.7))
-    with pytest.raises(JobError, match="stoichiometry left the range 0 to 1 at") as caught:
+    with pytest.raises(JobError, match="stoichiometry left the range 0 to 1") as caught:
         simulate(record, asked(), None)
     assert caught.value.code == "left_range"
 
@@ -121,6 +123,57 @@ def test_a_rest_voltage_of_another_chemistry_is_refused() -> None:
     record = partition(time, np.zeros(len(time)), np.full(len(time), 2.0))
     with pytest.raises(JobError, match=r"outside the set's window of 2.5 to 4.2 V"):
         simulate(record, asked(initial_state=InitialState()), None)
+
+
+def test_an_empty_electrolyte_is_no_result() -> None:
+    """3C at 0 °C: the SPMe's electrolyte concentration falls below zero long before the electrodes are empty."""
+    time = np.arange(0.0, 900.0, 5.0)
+    record = partition(time, np.where(time > 60.0, -15.0, 0.0), np.full(len(time), 3.7))
+    with pytest.raises(JobError, match="electrolyte ran empty"):
+        simulate(record, asked("SPMe", temperature_celsius=0.0), None)
+
+
+def test_a_moment_without_current_is_no_rest() -> None:
+    """A zero between charge and discharge must not be taken for an equilibrium; the long rest at the end is one."""
+    time = np.arange(0.0, 3 * 3600.0, 10.0)
+    current = np.where(time < 1800.0, 2.5, np.where(time < 3600.0, -2.5, 0.0))
+    current[180] = 0.0
+    voltage = documented_replay("SPM", "Chen2020", time, current, 0.2)
+    result = simulate(partition(time, current, voltage), asked(initial_state=InitialState()), None).result
+    assert result.initial_soc == pytest.approx(0.2, abs=0.005)
+    assert result.rmse_mv < 5.0
+
+
+def test_the_state_is_found_at_the_cells_temperature() -> None:
+    settings = asked("SPM", "Ai2020", initial_state=InitialState("voltage", 4.0), temperature_celsius=0.0)
+    time = np.arange(0.0, 600.0, 60.0)
+    simulated = simulate(partition(time, np.zeros(len(time)), np.full(len(time), 4.0)), settings, None)
+    np.testing.assert_allclose(simulated.frame["simulated_voltage_volt"], 4.0, atol=2e-4)
+
+
+@pytest.mark.parametrize("name", ["Ambient temperature [K]", "Nominal cell capacity [A.h]", "Current function [A]"])
+def test_what_the_cell_gives_cannot_be_overridden(name: str) -> None:
+    wrong = ParameterSetSettings("w", "Chen2020", (Override(name, "scale", 1.0),))
+    with pytest.raises(JobError, match="cannot be overridden"):
+        simulate(pulses(), replace(asked(), parameter_set=wrong), None)
+
+
+def replayed(record: Record, charge_ah: np.ndarray) -> Replayed:
+    n = len(charge_ah)
+    return Replayed(record.time_second, np.full(n, 3.7), record.current_ampere, charge_ah, np.zeros(n))
+
+
+def test_a_long_record_cannot_hide_what_one_cycle_lost() -> None:
+    """A hundred cycles of 2 x 5 A.h, of which one lost 0.5 A.h on the way out."""
+    hours = np.arange(0.0, 200.0, 0.1)
+    cycle = (hours // 2.0).astype(np.int32) + 1
+    current = np.where(hours % 2.0 < 1.0, -5.0, 5.0)
+    zeros = np.zeros(len(hours), np.int64)
+    record = Record(3600.0 * hours, current, np.full(len(hours), 3.7), zeros, cycle, cycle)
+    true = np.concatenate([[0.0], np.cumsum(interval_charge_ah(record.time_second, current, zeros))])
+    assert charge_error(record, replayed(record, true), 5.0) == 0.0
+    lost = true + np.where(hours >= 100.5, 0.5, 0.0)
+    assert charge_error(record, replayed(record, lost), 5.0) > 0.01
 
 
 def test_a_record_at_rest_simulates() -> None:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from kilocell.data.convert import unit_of
 from kilocell.data.settings import ModelSettings, ParameterSetSettings
 from kilocell.data.values import CleanResult, FitResult, SimulationResult, StartResult
 from kilocell.sqlite import record_rows
@@ -29,12 +30,12 @@ from sample_receipts import CHEN, SLOW, SPME, asked, cleaned, fit_settings, fitt
     ],
 )
 def test_unit_ends_a_parameters_name(parameter: str, unit: str) -> None:
-    assert record_rows.unit_of(parameter) == unit
+    assert unit_of(parameter) == unit
 
 
 @given(name=st.text(st.characters(exclude_characters="[]")), unit=st.from_regex(r"\A[A-Za-z0-9.-]+\Z"))
 def test_any_unit_is_found(name: str, unit: str) -> None:
-    assert record_rows.unit_of(f"{name.replace(chr(10), ' ')} [{unit}]") == unit
+    assert unit_of(f"{name.replace(chr(10), ' ')} [{unit}]") == unit
 
 
 @given(name=st.from_regex(r"\A[a-z_]*[a-z]\Z"), start=st.integers(0, 10**6))
