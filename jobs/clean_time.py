@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ..data import columns as c
+from ..data.convert import SECONDS_PER_HOUR
 from ..data.settings import CleanSettings
 from .clean_event import Event, Floats, Integers, Mask, Outcome, flagged, rest_current, run_events, text, values
 
@@ -20,6 +21,9 @@ WINDOW: Final = 5  # samples that must agree before a clock that fell back count
 CLOCK_TOLERANCE_SECOND: Final = 2.0  # by how much two clocks may drift apart between two rows
 HABIT_SHARE: Final = 0.02  # of all rows, above which rows written nearly twice are the cycler's habit
 TRICKLE: Final = 4.0  # times the current of a rest, such as what is left right after an edge
+SAME_CURRENT: Final = 0.05  # by which share a current, or a counter against it, may differ and be the same
+SLOPE_SAMPLES: Final = 5  # on either side of a hole in the log, from which the voltage's slope is taken
+SLOPE_VOLT: Final = 0.005  # by how much the voltage must have moved to tell anything
 WITNESSES: Final = (c.UNIX_TIME, c.TEST_TIME, c.CYCLE_ID, c.STEP_ID, c.CURRENT, c.VOLTAGE, c.AMBIENT_TEMPERATURE,
                     c.SURFACE_TEMPERATURE, c.CHARGING_CAPACITY, c.DISCHARGING_CAPACITY, c.STATE)  # fmt: skip
 """The columns in which a row written twice is equal to its copy."""
@@ -204,12 +208,33 @@ def _usual_interval(clock: Floats, i: int) -> float:
     return 1.0
 
 
+def _went_on(frame: pd.DataFrame, i: int) -> bool:
+    """Tell whether the same current flowed on through the interval that ends in row i, though nothing was logged."""
+    time, current, voltage = (values(frame, name) for name in (c.TEST_TIME, c.CURRENT, c.VOLTAGE))
+    before, after = current[i - 1], current[i]
+    if before == 0.0 or not abs(after - before) <= SAME_CURRENT * abs(before):
+        return False
+    interval = time[i] - time[i - 1]
+    flowed = abs(before + after) / 2.0 * interval / SECONDS_PER_HOUR
+    for column in (c.CHARGING_CAPACITY, c.DISCHARGING_CAPACITY):
+        counter = values(frame, column)
+        if abs(counter[i] - counter[i - 1] - flowed) <= SAME_CURRENT * flowed:
+            return True
+    sides = [slice(max(i - SLOPE_SAMPLES, 0), i), slice(i, i + SLOPE_SAMPLES)]
+    ends = [(side.start, min(side.stop, len(time)) - 1) for side in sides]
+    slopes = [(voltage[k] - voltage[j]) / (time[k] - time[j]) if k > j else np.nan for j, k in ends]
+    expected = float(np.mean(slopes)) * interval
+    moved = float(voltage[i] - voltage[i - 1])
+    return bool(abs(expected) > SLOPE_VOLT and 0.5 < moved / expected < 2.0)
+
+
 def time_gap(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     """Find times without samples that are much longer than the intervals around them: the power was out.
 
     The interval must exceed ``gap_second`` and ``gap_factor`` times the median of the three intervals on either
     side. Between two rows without a current to speak of it counts only inside a step: a planned rest may be logged
-    at its end alone.
+    at its end alone. Where the cycler's own counter, or the voltage, went on as under the current on both sides, only
+    the log was out and not the power: that is no gap, and its charge counts.
     """
     time, current = values(frame, c.TEST_TIME), values(frame, c.CURRENT)
     interval = np.diff(time, prepend=time[:1])
@@ -219,7 +244,7 @@ def time_gap(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     little, step = TRICKLE * rest_current(settings), frame[c.STEP_COUNT].to_numpy()
     carrying = (np.abs(current[at]) > little) | (np.abs(current[at - 1]) > little)
     gap = np.zeros(len(time), dtype=bool)
-    gap[at[carrying | (step[at] == step[at - 1])]] = True
+    gap[[i for i in at[carrying | (step[at] == step[at - 1])] if not _went_on(frame, int(i))]] = True
     told = run_events(frame, gap, "time_gap", lambda i, n: f"{interval[i]:.0f} s without samples",
                       text("no current"), text("reported"))  # fmt: skip
     return Outcome(flagged(frame, gap, "time_gap"), tuple(told))

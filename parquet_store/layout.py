@@ -4,7 +4,7 @@
 
     STORE/
       catalog.sqlite                      everything but the curves
-      raw/SOURCE/CELL/part-000.parquet    rows of a raw file that holds several cells
+      raw/SPLIT/CELL/part-000.parquet     rows of a raw file that holds several cells
       cleaned/CELL.parquet                one partition per cell
       quarantine/CELL.parquet             rows that cleaning took out
       simulations/CELL/LABEL.parquet      one file per simulation
@@ -52,9 +52,9 @@ class Store:
         """The SQLite catalog."""
         return self.root / "catalog.sqlite"
 
-    def raw(self, source_digest: str, cell_id: str) -> Path:
-        """Folder with the raw rows of one cell out of a file that holds several."""
-        return self.root / "raw" / source_digest[:16] / safe_name(cell_id)
+    def raw(self, split_digest: str, cell_id: str) -> Path:
+        """Folder with the raw rows of one cell out of a file that holds several, by the digest of the split job."""
+        return self.root / "raw" / split_digest[:16] / safe_name(cell_id)
 
     def cleaned(self, cell_id: str) -> Path:
         """The cell's partition."""

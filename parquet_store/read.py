@@ -38,6 +38,19 @@ def read_simulation(
     return _read(store.simulation(cell_id, label), columns, cycles, f"cell {cell_id!r} has no simulation {label!r}")
 
 
+def read_raw_parts(store: Store, split_digest: str, cell_id: str) -> pd.DataFrame:
+    """Read the raw rows of one cell (``data.columns.RAW_COLUMNS``) that a split job put aside, in file order.
+
+    Raises:
+        StoreError: there are none.
+    """
+    parts = sorted(store.raw(split_digest, cell_id).glob("part-*.parquet"))
+    if not parts:
+        raise StoreError(f"cell {cell_id!r} has no raw rows in {store.raw(split_digest, cell_id)}; run again")
+    tables: list[pd.DataFrame] = [pq.read_table(part).to_pandas() for part in parts]
+    return pd.concat(tables, ignore_index=True)
+
+
 def _read(path: Path, columns: Sequence[str] | None, cycles: Sequence[int], absent: str) -> pd.DataFrame:
     if not path.is_file():
         raise StoreError(f"{absent} ({path})")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.resources
 import signal
 import sys
+import traceback
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -96,7 +97,7 @@ def plan(campaign: Path | None, store: Path | None, json_: bool, everything: boo
     from .run import scan_and_plan
 
     loaded = _campaign(campaign, store)
-    _, jobs = scan_and_plan(loaded, sys.stderr)
+    _, jobs = scan_and_plan(loaded)
     waiting = [job for job in jobs if job.reason]
     headings = ("stage", "cell", "label", "why")
     rows = [(job.stage, job.cell_id, job.label, job.reason or "done") for job in (jobs if everything else waiting)]
@@ -213,7 +214,8 @@ def _store_root(store: Path | None) -> Path:
         import tomllib
 
         try:
-            return Path(str(tomllib.loads(DEFAULT_CAMPAIGN.read_text(encoding="utf-8")).get("store", "store")))
+            text = DEFAULT_CAMPAIGN.read_text(encoding="utf-8-sig")
+            return Path(str(tomllib.loads(text).get("store", "store"))).expanduser()
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise UsageError(f"{DEFAULT_CAMPAIGN}: {error}") from error
     return next((root for root in (Path("store"), DEMO_STORE) if root.is_dir()), Path("store"))
@@ -261,8 +263,13 @@ def main() -> None:
         raise SystemExit(Terminated.exit_code) from None
     except KilocellError as error:
         if settings["verbose"]:
-            raise
+            traceback.print_exc()
         click.echo(f"kilocell: {error}", err=True)
         raise SystemExit(2 if isinstance(error, UsageError) else 1) from None
     except BrokenPipeError:
         raise SystemExit(0) from None
+    except OSError as error:
+        if settings["verbose"]:
+            traceback.print_exc()
+        click.echo(f"kilocell: {error.strerror or error} ({error.filename})", err=True)
+        raise SystemExit(1) from None

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..data.codec import digest
+from ..data.errors import CampaignError
 from ..data.settings import (
     CleanSettings,
     FitSettings,
@@ -32,10 +33,16 @@ Key = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class CellSource:
-    """One file of a cell; ``split`` where the file holds several cells and was split first."""
+    """One file of a cell.
+
+    Args:
+        mtime_ns: the file's time when its digest was taken.
+        split: digest of the job that split it, where it holds several cells; else ``""``.
+    """
 
     file: SourceFile
-    split: bool
+    mtime_ns: int
+    split: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +50,7 @@ class SplitWork:
     """Split one raw file of several cells."""
 
     file: SourceFile
+    mtime_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +114,15 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class ScannedSource:
-    """A raw file with the cells it holds."""
+    """A raw file with the cells it holds; none where it could not be read, which its split job will say.
+
+    Args:
+        mtime_ns: the file's time before its digest was taken.
+    """
 
     file: SourceFile
     cell_ids: tuple[str, ...]
+    mtime_ns: int = 0
 
 
 def version_of(package: str) -> str:
@@ -141,12 +154,15 @@ def cells_of(sources: Sequence[ScannedSource]) -> tuple[str, ...]:
 
 def _reason(store: Store, job: Job, running: set[Key]) -> str:
     receipt = read_receipt(store.receipt(job.kind, job.cell_id, job.label))
+    again = any(key in running for key in job.needs)
     if is_valid(store, receipt, job.digest):
-        return ""
+        # Starts that are done anew change their fit, and what is simulated with it, under the same settings.
+        from_starts = job.kind == "fit" or bool(getattr(job.work, "fit_label", ""))
+        return "a start or fit before it runs again" if again and from_starts else ""
     if receipt is None:
         return "never done"
     if receipt.digest != job.digest:
-        return "an earlier job runs again" if any(key in running for key in job.needs) else "settings or input changed"
+        return "an earlier job runs again" if again else "settings or input changed"
     if receipt.status == "failed":
         return f"failed before: {receipt.reason}"
     if receipt.status == "skipped":
@@ -156,7 +172,7 @@ def _reason(store: Store, job: Job, running: set[Key]) -> str:
 
 def _jobs(campaign: Campaign, sources: Sequence[ScannedSource]) -> Iterator[Job]:
     for source in sources:
-        if len(source.cell_ids) > 1:
+        if len(source.cell_ids) != 1:
             yield _split_job(source)
     for cell_id in cells_of(sources):
         cleaning = _clean_job(campaign, cell_id, sources)
@@ -166,7 +182,7 @@ def _jobs(campaign: Campaign, sources: Sequence[ScannedSource]) -> Iterator[Job]
 
 
 def _split_job(source: ScannedSource) -> Job:
-    work = SplitWork(source.file)
+    work = SplitWork(source.file, source.mtime_ns)
     # The path is not part of the digest: a file that moved is the same file.
     job_digest = digest("split", JOB_VERSIONS["split"], source.file.digest, source.file.settings)
     return Job("split", Path(source.file.path).name, source.file.digest[:16], "split", job_digest, work)
@@ -174,14 +190,21 @@ def _split_job(source: ScannedSource) -> Job:
 
 def _clean_job(campaign: Campaign, cell_id: str, sources: Sequence[ScannedSource]) -> Job:
     mine = [source for source in sources if cell_id in source.cell_ids]
-    cell_sources = tuple(CellSource(source.file, len(source.cell_ids) > 1) for source in mine)
+    signs = sorted({source.file.settings.current_sign for source in mine})
+    if len(signs) > 1:
+        raise CampaignError(
+            f"{campaign.path}: the files of cell {cell_id!r} are given with current_sign {' and '.join(signs)}; "
+            "give them the same, or the cells different names"
+        )
+    split = {source.file: _split_job(source) for source in mine if len(source.cell_ids) > 1}
+    cell_sources = tuple(CellSource(s.file, s.mtime_ns, split[s.file].digest if s.file in split else "") for s in mine)
     settings = campaign.clean_settings(cell_id, mine[0].file.settings.current_sign)
     files = [(source.file.digest, source.file.settings) for source in mine]
     parts = [part for file in files for part in file]
     # The names of several files say which comes first where they have no wall clock; that of one file says nothing.
     names = [Path(source.file.path).name for source in mine] if len(mine) > 1 else []
     job_digest = digest("clean", JOB_VERSIONS["clean"], cell_id, settings, names, *parts)
-    needs = tuple(_split_job(source).key for source in mine if len(source.cell_ids) > 1)
+    needs = tuple(job.key for job in split.values())
     return Job("clean", cell_id, "clean", "clean", job_digest, CleanWork(cell_sources, settings), needs)
 
 

@@ -7,7 +7,7 @@ from contextlib import closing
 
 from ..data.values import Receipt
 from ..parquet_store.layout import Store
-from ..parquet_store.read import read_receipt
+from ..parquet_store.read import all_receipts, read_receipt
 from ..sqlite import queries
 from ..sqlite.catalog import Catalog, JobSettings
 from .plan import FitWork, Job, SimulateWork, StartWork
@@ -50,20 +50,24 @@ def settings_of(job: Job) -> JobSettings | None:
 
 
 def record_found(catalog: Catalog, store: Store, jobs: Sequence[Job]) -> int:
-    """Record receipts of done jobs that the catalog does not know: after a kill, or when the catalog was lost.
+    """Record receipts that the catalog does not know: of done jobs after a kill, of all when the catalog was lost.
 
     Returns:
         How many there were.
     """
     with closing(queries.connect(catalog.path)) as reader:
         known = queries.recorded_jobs(reader)
-    found = []
-    for job in jobs:
-        if job.reason or known.get((job.kind, job.cell_id, job.label)) == (job.digest, "done"):
-            continue
-        receipt = read_receipt(store.receipt(job.kind, job.cell_id, job.label))
-        if receipt is not None:
-            found.append((receipt, settings_of(job)))
+    by_name = {(job.kind, job.cell_id, job.label): job for job in jobs}
+    found: list[tuple[Receipt, JobSettings | None]] = []
+    if not known:
+        for receipt in all_receipts(store):
+            job = by_name.get((receipt.kind, receipt.cell_id, receipt.label))
+            found.append((receipt, settings_of(job) if job is not None else None))
+    for name, job in by_name.items():
+        if known and not job.reason and known.get(name) != (job.digest, "done"):
+            receipt_found = read_receipt(store.receipt(*name))
+            if receipt_found is not None:
+                found.append((receipt_found, settings_of(job)))
     if found:
         catalog.record_many(found, None)
     return len(found)

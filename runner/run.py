@@ -54,19 +54,14 @@ class RunSummary:
         return 1 if self.failed or self.skipped else 0
 
 
-def scan_and_plan(campaign: Campaign, out: TextIO | None) -> tuple[tuple[ScannedSource, ...], tuple[Job, ...]]:
+def scan_and_plan(campaign: Campaign) -> tuple[tuple[ScannedSource, ...], tuple[Job, ...]]:
     """Scan a campaign's files, check that every cell it names is there, and plan; nothing is written.
 
     Raises:
         UsageError: no file can be read, or the campaign names a cell or parameter that is not there.
     """
     store = Store(campaign.store)
-
-    def report(text: str) -> None:
-        if out is not None:
-            out.write(f"cannot read {text}\n")
-
-    sources = scan_sources(campaign.sources, store.catalog, report)
+    sources = scan_sources(campaign.sources, store.catalog)
     cells = cells_of(sources)
     campaign.check_cells(cells)
     check_names(campaign, cells)
@@ -150,12 +145,15 @@ def run_campaign(
     Raises:
         UsageError: the campaign, the store or the cluster cannot be worked with; nothing was run.
     """
+    if cluster.kind not in ("local", "slurm") and "://" not in cluster.kind:
+        raise UsageError(f"unknown cluster {cluster.kind!r}: use local, slurm or a scheduler's tcp://HOST:PORT")
     store = Store(campaign.store)
     with only_run(store.root), Catalog.open(store.catalog) as catalog:
-        sources, planned = scan_and_plan(campaign, out)
+        sources, planned = scan_and_plan(campaign)
         jobs = of_cells(of_stage(planned, command), cells)
         campaign_id = _record_campaign(catalog, store, campaign, sources)
-        record_found(catalog, store, jobs)
+        record_found(catalog, store, planned)
+        catalog.mark_pending([(job.kind, job.cell_id, job.label, job.digest) for job in planned if job.reason])
         versions = {name: version_of(name) for name in RECORDED_VERSIONS}
         run_id = catalog.begin_run(" ".join(command_line), socket.gethostname(), os.getpid(), versions, campaign_id)
         waiting = [job for job in jobs if job.reason]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -16,43 +16,51 @@ from .plan import ScannedSource
 Cache = dict[tuple[str, int, int], tuple[str, tuple[str, ...]]]
 
 
-def scan_sources(
-    sources: Sequence[tuple[Path, SourceSettings]], catalog: Path, report: Callable[[str], None]
-) -> tuple[ScannedSource, ...]:
+def scan_sources(sources: Sequence[tuple[Path, SourceSettings]], catalog: Path) -> tuple[ScannedSource, ...]:
     """Find digest and cells of each raw file; files that the catalog knows, by size and time, are not read again.
+
+    A file that cannot be read is given without cells: its split job will fail with the reason, and the others go on.
 
     Args:
         sources: the campaign's files with how to read them.
         catalog: the store's catalog; may be absent.
-        report: told of each file that cannot be read; such files hold no cells and the others go on.
 
     Raises:
-        UsageError: no file can be read at all.
+        UsageError: no file can be read at all, or a file's name is no valid text.
     """
     caches: dict[SourceSettings, Cache] = {}
     scanned = []
     failures = []
     for path, settings in sources:
+        _check_name(path)
         if settings not in caches:
             caches[settings] = _cache(catalog, settings)
         try:
             scanned.append(_scan(path, settings, caches[settings]))
         except ReadError as error:
             failures.append(str(error))
+            scanned.append(ScannedSource(readers.source_file(path, settings), (), path.stat().st_mtime_ns))
         except OSError as error:
             failures.append(f"{path}: {error.strerror}")
-    for failure in failures:
-        report(failure)
-    if not scanned:
+            scanned.append(ScannedSource(SourceFile(str(path), 0, "unreadable", settings), ()))
+    if not any(source.cell_ids for source in scanned):
         raise UsageError("none of the raw files can be read:\n  " + "\n  ".join(failures))
     return tuple(scanned)
+
+
+def _check_name(path: Path) -> None:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        reason = "is no valid text, so nothing can record it; rename it"
+        raise UsageError(f"the name of the raw file {path.name!a} {reason}") from None
 
 
 def record_sources(catalog: Catalog, scanned: Sequence[ScannedSource]) -> None:
     """Write the scanned files into the catalog, for the next scan to find them."""
     with catalog.transaction():
         for source in scanned:
-            catalog.put_source(source.file, source.cell_ids, Path(source.file.path).stat().st_mtime_ns)
+            catalog.put_source(source.file, source.cell_ids, source.mtime_ns)
 
 
 def _scan(path: Path, settings: SourceSettings, cache: Cache) -> ScannedSource:
@@ -60,8 +68,10 @@ def _scan(path: Path, settings: SourceSettings, cache: Cache) -> ScannedSource:
     known = cache.get((str(path), status.st_size, status.st_mtime_ns))
     if known is not None and known[1]:
         digest, cell_ids = known
-        return ScannedSource(SourceFile(str(path), status.st_size, digest, settings), cell_ids)
-    return ScannedSource(readers.source_file(path, settings), readers.cell_ids(path, settings))
+        file = SourceFile(str(path), status.st_size, digest, settings)
+        return ScannedSource(file, cell_ids, status.st_mtime_ns)
+    file, cell_ids = readers.source_file(path, settings), readers.cell_ids(path, settings)
+    return ScannedSource(file, cell_ids, status.st_mtime_ns)
 
 
 def _cache(catalog: Path, settings: SourceSettings) -> Cache:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import platform
+import shlex
+import shutil
+import sys
 import time
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TextIO, cast
-
-import click
 
 from ..data.errors import KilocellError, UsageError
 from ..parquet_store.layout import Store
@@ -50,12 +51,12 @@ def show_status(root: Path, json_: bool) -> None:
             "failures": [dict(row) for row in failures],
             "last_run": dict(run) if run is not None else None,
         }
-        click.echo(json.dumps(whole, ensure_ascii=False, indent=1))
+        print(json.dumps(whole, ensure_ascii=False, indent=1))
         return
-    click.echo(table(STATUS, counts) if counts else "no jobs yet")
+    print(table(STATUS, counts) if counts else "no jobs yet")
     if run is not None:
         began = time.strftime("%Y-%m-%d %H:%M", time.localtime(run["started_unix_second"]))
-        click.echo(f"\nlast run {run['run_id']}: {run['status']}, begun {began} on {run['host']} (pid {run['pid']})")
+        print(f"\nlast run {run['run_id']}: {run['status']}, begun {began} on {run['host']} (pid {run['pid']})")
     _print_failures(failures)
 
 
@@ -63,14 +64,14 @@ def show_results(root: Path, json_: bool) -> None:
     """Print the table of results."""
     with closing(queries.connect(Store(root).catalog)) as catalog:
         rows = _result_rows(catalog)
-    click.echo(as_json(tuple(RESULTS), rows) if json_ else table(tuple(RESULTS), rows))
+    print(as_json(tuple(RESULTS), rows) if json_ else table(tuple(RESULTS), rows))
 
 
 def show_select(root: Path, statement: str, json_: bool) -> None:
     """Print what a SELECT on the catalog gives."""
     with closing(queries.connect(Store(root).catalog)) as catalog:
         headings, rows = select(catalog, statement)
-    click.echo(as_json(headings, rows) if json_ else table(headings, rows))
+    print(as_json(headings, rows) if json_ else table(headings, rows))
 
 
 def show_end(root: Path, summary: RunSummary, out: TextIO | None, *, json_: bool, plots: bool) -> None:
@@ -86,16 +87,16 @@ def show_end(root: Path, summary: RunSummary, out: TextIO | None, *, json_: bool
         fits = [fit for fit in queries.fits(catalog) if fit["status"] == "done"]
         failures = queries.failures(catalog)
     if json_:
-        click.echo(as_json(tuple(RESULTS), rows))
+        print(as_json(tuple(RESULTS), rows))
         return
-    click.echo(table(tuple(RESULTS), rows[:MANY_ROWS]))
+    print(table(tuple(RESULTS), rows[:MANY_ROWS]))
     if len(rows) > MANY_ROWS:
-        click.echo(f"… and {len(rows) - MANY_ROWS} more: {_program()} results --store {_shown(root)}")
+        print(f"… and {len(rows) - MANY_ROWS} more: {_program()} results --store {_shown(root)}")
     for fit in fits[:REASONS_SHOWN]:
         default = fit["rmse_default_mv"]
         before = f"{default:.1f}" if default is not None else "no solution"
         better = f"improved from {before} to {fit['rmse_mv']:.1f} mV"
-        click.echo(f"fit {fit['fit']} of {fit['cell_id']} ({fit['model']}): {better}")
+        print(f"fit {fit['fit']} of {fit['cell_id']} ({fit['model']}): {better}")
     _print_failures(failures)
     if out is not None:
         simulated = [str(row[0]) for row in rows if row[-1] == "done" and row[-2] is not None]
@@ -106,24 +107,22 @@ def _print_next(root: Path, summary: RunSummary, cells: Sequence[str]) -> None:
     before = f", {summary.done_before} were done before" if summary.done_before else ""
     bad = f", {summary.failed} failed" * bool(summary.failed) + f", {summary.skipped} skipped" * bool(summary.skipped)
     store = _shown(root)
-    click.echo(
-        f"\n{summary.done} jobs done{bad}{before}\nstore    {store}\nfigures  {_shown(root / 'figures')}\n\nnext:"
-    )
+    print(f"\n{summary.done} jobs done{bad}{before}\nstore    {store}\nfigures  {_shown(root / 'figures')}\n\nnext:")
     program = _program()
     if cells:
-        click.echo(f"  {program} plot --store {store} --cell {_quoted(cells[0])} --cycles 1")
-    click.echo(f'  {program} sql --store {store} "SELECT cell_id, model, rmse_mv FROM simulations ORDER BY rmse_mv"')
-    click.echo(f"  {program} status --store {store}")
+        print(f"  {program} plot --store {store} --cell {_quoted(cells[0])} --cycles 1")
+    print(f'  {program} sql --store {store} "SELECT cell_id, model, rmse_mv FROM simulations ORDER BY rmse_mv"')
+    print(f"  {program} status --store {store}")
 
 
 def _print_failures(failures: Sequence[Any]) -> None:
     if failures:
-        click.echo(f"\n{len(failures)} failed:")
+        print(f"\n{len(failures)} failed:")
     for row in failures[:REASONS_SHOWN]:
         log = f" (log: {row['log']})" if row["log"] else ""
-        click.echo(f"  {row['kind']} {row['cell_id']} {row['label']}: {row['reason']}{log}")
+        print(f"  {row['kind']} {row['cell_id']} {row['label']}: {row['reason']}{log}")
     if len(failures) > REASONS_SHOWN:
-        click.echo('  … all of them: kilocell sql "SELECT * FROM failures"')
+        print('  … all of them: kilocell sql "SELECT * FROM failures"')
 
 
 def _result_rows(connection: sqlite3.Connection) -> list[tuple[Any, ...]]:
@@ -164,7 +163,7 @@ def _draw_all(root: Path, out: TextIO | None) -> None:
     try:
         paths = list(figures.plot_all(Store(root)))
     except (KilocellError, OSError) as error:
-        click.echo(f"figures could not be drawn: {error}", err=True)
+        print(f"figures could not be drawn: {error}", file=sys.stderr)
         return
     if out is not None:
         out.write(f"figures    {len(paths)} files\n\n")
@@ -181,8 +180,8 @@ def make_synthetic(folder: Path, cells: int, seed: int, layout: str, out: TextIO
 
     paths = synthesize(folder, cells, seed, cast(Literal["long", "files"], layout), progress)
     data = [path for path in paths if path.suffix == ".csv"]
-    click.echo(f"wrote {len(data)} CSV file{'s' * (len(data) > 1)} and ground_truth.json to {folder}")
-    click.echo(f"next: kilocell init {_shown(folder)} --out {_shown(folder / 'campaign.toml')}")
+    print(f"wrote {len(data)} CSV file{'s' * (len(data) > 1)} and ground_truth.json to {folder}")
+    print(f"next: kilocell init {_shown(folder)} --out {_shown(folder / 'campaign.toml')}")
 
 
 def show_versions(json_: bool) -> None:
@@ -191,14 +190,11 @@ def show_versions(json_: bool) -> None:
     from .run import RECORDED_VERSIONS
 
     rows = [("python", platform.python_version()), *((name, version_of(name)) for name in RECORDED_VERSIONS)]
-    click.echo(as_json(("package", "version"), rows) if json_ else table(("package", "version"), rows))
+    print(as_json(("package", "version"), rows) if json_ else table(("package", "version"), rows))
 
 
 def _program() -> str:
     """How kilocell is called from here: by its name where that finds this very one, else by its path."""
-    import shutil
-    import sys
-
     called = Path(sys.argv[0])
     found = shutil.which("kilocell")
     if called.name != "kilocell" or (found is not None and Path(found).samefile(called)):
@@ -215,6 +211,4 @@ def _shown(path: Path) -> str:
 
 
 def _quoted(text: str) -> str:
-    import shlex
-
     return shlex.quote(text)

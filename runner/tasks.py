@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow.parquet as pq
 
 from ..data import readers
 from ..data.errors import JobError, KilocellError, ReadError
+from ..data.settings import SourceFile
 from ..data.values import (
     CleanResult,
     FitResult,
@@ -30,7 +30,7 @@ from ..data.values import (
     Status,
 )
 from ..parquet_store.layout import Store
-from ..parquet_store.read import read_partition, read_receipt
+from ..parquet_store.read import read_partition, read_raw_parts, read_receipt
 from ..parquet_store.write import write_frame, write_receipt
 from .plan import CellSource, CleanWork, FitWork, Job, SimulateWork, SplitWork, StartWork, version_of
 
@@ -62,6 +62,8 @@ def run_job(store_root: str, job: Job, *before: Outcome) -> Outcome:
         reason = f"{' '.join(blocking.key[:1])} {blocking.status}: {blocking.reason}"
         return _finish(store, job, began, clock, "skipped", reason=reason, code="earlier_job")
     try:
+        # An older receipt must not vouch for files that are about to be written over.
+        store.receipt(job.kind, job.cell_id, job.label).unlink(missing_ok=True)
         result, outputs = _run(store, job)
     except Exception as error:
         return _finish(store, job, began, clock, "failed", *_words(error), log=_log(store, job))
@@ -159,21 +161,23 @@ def _run(store: Store, job: Job) -> tuple[Result, tuple[OutputFile, ...]]:
     return runs[type(job.work)](store, job, job.work)
 
 
-def _check_source(path: Path, size: int) -> None:
+def _check_source(file: SourceFile, mtime_ns: int) -> None:
     """Refuse a file that changed since the plan was made: its digest would vouch for other bytes."""
-    if path.stat().st_size != size:
+    path = Path(file.path)
+    status = path.stat()
+    if (status.st_size, status.st_mtime_ns) != (file.bytes, mtime_ns):
         raise JobError(f"{path} changed while the run was on; run again", "file_changed")
 
 
 def _split(store: Store, job: Job, work: SplitWork) -> tuple[SplitResult, tuple[OutputFile, ...]]:
     path = Path(work.file.path)
-    _check_source(path, work.file.bytes)
+    _check_source(work.file, work.mtime_ns)
     parts: dict[str, int] = {}
     rows: dict[str, int] = {}
     outputs = []
     for cell_id, table in readers.read_by_cell(path, work.file.settings):
         part = parts.get(cell_id, 0)
-        target = store.raw(work.file.digest, cell_id) / f"part-{part:03d}.parquet"
+        target = store.raw(job.digest, cell_id) / f"part-{part:03d}.parquet"
         outputs.append(write_frame(store, target, table, {"cell_id": cell_id, "digest": job.digest}))
         parts[cell_id] = part + 1
         rows[cell_id] = rows.get(cell_id, 0) + len(table)
@@ -197,13 +201,10 @@ def _clean(store: Store, job: Job, work: CleanWork) -> tuple[CleanResult, tuple[
 
 
 def _read_source(store: Store, cell_id: str, source: CellSource) -> pd.DataFrame:
-    path = Path(source.file.path)
-    if not source.split:
-        _check_source(path, source.file.bytes)
-        return readers.read_raw(path, source.file.settings, cell_id)
-    parts = sorted(store.raw(source.file.digest, cell_id).glob("part-*.parquet"))
-    tables: list[pd.DataFrame] = [pq.read_table(part).to_pandas() for part in parts]
-    return pd.concat(tables, ignore_index=True)
+    if source.split:
+        return read_raw_parts(store, source.split, cell_id)
+    _check_source(source.file, source.mtime_ns)
+    return readers.read_raw(Path(source.file.path), source.file.settings, cell_id)
 
 
 def _clean_result(store: Store, cell_id: str) -> CleanResult:

@@ -173,6 +173,18 @@ class Catalog:
                 count += 1
         return count
 
+    def mark_pending(self, outdated: Iterable[tuple[str, str, str, str]]) -> None:
+        """Mark results that were done under another digest as pending: they are not of the present input.
+
+        Args:
+            outdated: kind, cell_id, label and present digest of jobs that have to run; those whose recorded digest is
+                the present one stay as they are.
+        """
+        with self.transaction():
+            for kind, cell_id, label, digest in outdated:
+                for statement in statements.MARK_PENDING.get(kind, ()):
+                    self._execute(statement, {"kind": kind, "cell_id": cell_id, "label": label, "digest": digest})
+
     def _record_result(self, receipt: Receipt, settings: JobSettings | None) -> None:
         result = receipt.result
         if isinstance(result, (SimulationResult, StartResult, FitResult)):

@@ -182,7 +182,7 @@ CREATE TABLE simulations (
     parameter_set          TEXT NOT NULL,
     model_digest           TEXT REFERENCES models (model_digest),
     parameter_set_digest   TEXT REFERENCES parameter_sets (parameter_set_digest),
-    status                 TEXT NOT NULL CHECK (status IN ('done', 'failed', 'skipped')),
+    status                 TEXT NOT NULL CHECK (status IN ('pending', 'done', 'failed', 'skipped')),
     digest                 TEXT NOT NULL,
     path                   TEXT,           -- the Parquet file
     samples                INTEGER,
@@ -241,7 +241,7 @@ CREATE TABLE fits (
     model_digest              TEXT REFERENCES models (model_digest),
     base_parameter_set_digest TEXT REFERENCES parameter_sets (parameter_set_digest),
     parameter_set_digest      TEXT REFERENCES parameter_sets (parameter_set_digest),
-    status                    TEXT NOT NULL CHECK (status IN ('done', 'failed', 'skipped')),
+    status                    TEXT NOT NULL CHECK (status IN ('pending', 'done', 'failed', 'skipped')),
     digest                    TEXT NOT NULL,
     cycles                    TEXT,           -- [1, 2]; [] = all
     starts                    INTEGER,
@@ -287,7 +287,7 @@ CREATE TABLE fit_starts (
     label         TEXT NOT NULL,
     fit           TEXT NOT NULL,
     start         INTEGER,
-    status        TEXT NOT NULL CHECK (status IN ('done', 'failed', 'skipped')),
+    status        TEXT NOT NULL CHECK (status IN ('pending', 'done', 'failed', 'skipped')),
     digest        TEXT NOT NULL,
     seed          INTEGER,
     rmse_first_mv REAL,

@@ -18,6 +18,16 @@ UPDATE cells SET nominal_capacity_ah = :nominal_capacity_ah, initial_state_polic
 WHERE cell_id = :cell_id AND initial_state_policy IS NULL
 """
 
+_OUTDATED = "cell_id = :cell_id AND label = :label AND digest <> :digest AND status = 'done'"
+_PENDING_JOB = f"UPDATE jobs SET status = 'pending' WHERE kind = :kind AND {_OUTDATED}"
+MARK_PENDING: Final = {
+    "clean": (_PENDING_JOB,),
+    "simulate": (_PENDING_JOB, f"UPDATE simulations SET status = 'pending' WHERE {_OUTDATED}"),
+    "start": (_PENDING_JOB, f"UPDATE fit_starts SET status = 'pending' WHERE {_OUTDATED}"),
+    "fit": (_PENDING_JOB, f"UPDATE fits SET status = 'pending' WHERE {_OUTDATED}"),
+}
+"""Results of another digest than the present one, by the kind of their job."""
+
 FORGET_PARAMETER_SETS: Final = """
 DELETE FROM parameter_sets AS old
 WHERE EXISTS (SELECT 1 FROM parameter_sets new WHERE new.parameter_set = old.parameter_set AND new.rowid > old.rowid)

@@ -23,7 +23,7 @@ ONLY_IN = {
     "dask": {"runner/graph.py", "runner/cluster.py", "runner/slurm.py"},
     "distributed": {"runner/graph.py", "runner/cluster.py", "runner/slurm.py"},
     "dask_jobqueue": {"runner/slurm.py"},
-    "click": {"runner/cli.py", "runner/options.py", "runner/show.py"},
+    "click": {"runner/cli.py", "runner/options.py"},
     "pybamm": {"jobs/", "data/"},
     "matplotlib": {"report/"},
 }

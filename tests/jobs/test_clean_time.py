@@ -221,18 +221,46 @@ def cut(first: int, last: int) -> pd.DataFrame:
 
 
 def test_a_power_cut_in_a_step_carries_no_charge() -> None:
-    result = cleaned(cut(150, 250), replace(SETTINGS, gap_second=300.0))
+    """The power is out for 1000 s; then the schedule goes on where it stopped."""
+    later = np.where(np.arange(N) >= 150, 1000.0, 0.0)
+    raw = RAW.assign(**{name: RAW[name] + later for name in (c.TEST_TIME, c.UNIX_TIME)})
+    result = cleaned(raw, replace(SETTINGS, gap_second=300.0))
     (found,) = findings(result, "time_gap")
-    assert (found.source_row, found.before) == (250, "1010 s without samples")
+    assert (found.source_row, found.before) == (150, "1010 s without samples")
     assert flagged_rows(result.samples, "time_gap") == [150]
-    lost = 1010.0 / 3600.0  # at 1 A
-    assert result.report.charge_in_after_ah == pytest.approx(cleaned(cycling(2)).report.charge_in_after_ah - lost)
+    lost = 10.0 / 3600.0  # at 1 A: the interval in which the power went out counts nothing
+    assert result.report.charge_in_after_ah == pytest.approx(cleaned(RAW).report.charge_in_after_ah - lost)
 
 
 def test_a_cut_inside_a_rest_is_found_and_a_rest_logged_at_its_end_is_not() -> None:
     settings = replace(SETTINGS, gap_second=300.0)
     assert len(findings(cleaned(cut(20, 100), settings), "time_gap")) == 1
     assert findings(cleaned(cut(660, 780), settings), "time_gap") == []
+
+
+def holed(**changed: np.ndarray) -> pd.DataFrame:
+    """Two hours at 30 s under a constant current, of which 20 min are not in the log."""
+    time = np.arange(0.0, 7200.0, 30.0)
+    columns = {c.TEST_TIME: time, c.CURRENT: np.full(len(time), -1.0), c.VOLTAGE: np.full(len(time), 3.7), **changed}
+    lost = (time > 3000.0) & (time < 4200.0)
+    return raw_table(**{name: column[~lost] for name, column in columns.items()})
+
+
+def test_a_hole_in_the_log_under_a_current_that_went_on_is_no_power_cut() -> None:
+    time = np.arange(0.0, 7200.0, 30.0)
+    counted = cleaned(holed(**{c.DISCHARGING_CAPACITY: time / 3600.0}))
+    fallen = cleaned(holed(**{c.VOLTAGE: 4.0 - 5e-5 * time}))
+    for result in (counted, fallen):
+        assert findings(result, "time_gap") == []
+        assert result.report.charge_out_after_ah == pytest.approx(time[-1] / 3600.0)
+
+
+def test_a_hole_in_which_nothing_moved_is_a_power_cut() -> None:
+    time = np.arange(0.0, 7200.0, 30.0)
+    stood_still = np.where(time < 3600.0, 4.0 - 5e-5 * time, 4.0 - 5e-5 * (time - 1170.0))
+    result = cleaned(holed(**{c.VOLTAGE: stood_still}))
+    assert [finding.rule for finding in findings(result, "time_gap")] == ["time_gap"]
+    assert result.report.charge_out_after_ah == pytest.approx((time[-1] - 1200.0) / 3600.0)
 
 
 def test_a_record_sampled_sparsely_has_no_gaps() -> None:

@@ -10,9 +10,15 @@ from kilocell.data.errors import JobError
 from kilocell.jobs.join import join_sources
 
 
-def raw(first: float, last: float) -> pd.DataFrame:
+def raw(first: float, last: float, test_first: float = 0.0) -> pd.DataFrame:
     times = np.linspace(first, last, 5)
-    return pd.DataFrame({c.UNIX_TIME: times, c.TEST_TIME: times - first, c.SOURCE_INDEX: 0, c.SOURCE_ROW: range(5)})
+    columns = {c.UNIX_TIME: times, c.TEST_TIME: times - first + test_first, c.CURRENT: times, c.VOLTAGE: 3.7}
+    return pd.DataFrame({**columns, c.SOURCE_INDEX: 0, c.SOURCE_ROW: range(5)})
+
+
+def unwalled(first: float, last: float) -> pd.DataFrame:
+    """A file that has only the cycler's own clock."""
+    return raw(first, last, first).assign(**{c.UNIX_TIME: np.nan})
 
 
 def test_files_that_continue_each_other_are_joined_in_time_order() -> None:
@@ -29,7 +35,24 @@ def test_files_that_overlap_are_refused_by_name() -> None:
     assert caught.value.code == "sources_overlap"
 
 
-def test_files_without_a_clock_are_joined_by_name() -> None:
-    first, second = (raw(0, 100).assign(**{c.UNIX_TIME: np.nan, c.STATE: text}) for text in ("x", "y"))
-    joined = join_sources([("2.csv", second), ("1.csv", first)])
-    assert list(joined[c.STATE]) == ["x"] * 5 + ["y"] * 5
+def test_test_times_that_run_on_tell_the_order() -> None:
+    joined = join_sources([("a.csv", unwalled(1000, 2000)), ("b.csv", unwalled(0, 1000))])
+    assert joined[c.TEST_TIME].is_monotonic_increasing
+    with pytest.raises(JobError, match=r"a.csv and b.csv hold the same cell over the same 0.14 h"):
+        join_sources([("a.csv", unwalled(0, 1000)), ("b.csv", unwalled(500, 1500))])
+
+
+def test_files_that_each_start_at_zero_are_joined_by_name() -> None:
+    joined = join_sources([("2.csv", unwalled(0, 500)), ("1.csv", unwalled(0, 1000))])
+    assert list(joined[c.TEST_TIME])[4] == 1000
+    assert list(joined[c.SOURCE_INDEX]) == [0] * 5 + [1] * 5
+
+
+def test_a_copy_under_another_name_is_refused() -> None:
+    with pytest.raises(JobError, match="hold the same rows"):
+        join_sources([("1.csv", unwalled(0, 1000)), ("copy of 1.csv", unwalled(0, 1000))])
+
+
+def test_a_clock_in_some_files_only_is_refused() -> None:
+    with pytest.raises(JobError, match=r"only some of 1.csv, 2.csv have a wall clock"):
+        join_sources([("1.csv", raw(0, 1000)), ("2.csv", unwalled(1000, 2000))])
