@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from campaigns import QUICK, ask, kilocell, lines, results, write_campaign
+from campaigns import KILOCELL, QUICK, ask, environment, kilocell, lines, results, write_campaign
 
 pytestmark = pytest.mark.slow
 
@@ -135,3 +136,45 @@ def test_only_select_is_answered(tmp_path: Path) -> None:
         kilocell("sql", statement, cwd=tmp_path, expect=2)
     assert "rmse_mv" in kilocell("sql", "SELECT rmse_mw FROM simulations", cwd=tmp_path, expect=2).stderr
     assert ask(tmp_path, "SELECT count(*) AS cells FROM cells") == [{"cells": 1}]
+
+
+def test_a_broken_file_among_several_cells_is_a_failure(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(lines("A"))
+    (tmp_path / "b.csv").write_bytes(b"\xff\x00\xfe\x00\x01" * 200)
+    write_campaign(tmp_path, "column:cell_id")
+    done = kilocell("run", *QUICK, "--no-plots", "--quiet", cwd=tmp_path, expect=1)
+    assert "b.csv" in done.stdout
+    assert results(tmp_path)["A", "SPM"] == "done"
+
+
+def test_cleaning_anew_makes_older_simulations_pending(tmp_path: Path) -> None:
+    (tmp_path / "one.csv").write_text(lines("one"))
+    path = write_campaign(tmp_path)
+    kilocell("run", *QUICK, "--no-plots", cwd=tmp_path)
+    path.write_text(path.read_text().replace('"charge_positive"', '"discharge_positive"'))
+    kilocell("clean", *QUICK, cwd=tmp_path)
+    assert results(tmp_path) == {("one", "SPM"): "pending"}
+    kilocell("plot", "--cell", "one", "--model", "SPM", cwd=tmp_path, expect=2)
+
+
+def test_another_id_column_leaves_nothing_of_the_first(tmp_path: Path) -> None:
+    rows = lines("A").replace("cell_id,", "cell_id,other,", 1).replace(",A,", ",A,B,").splitlines()
+    half = len(rows) // 2
+    swapped = [row.replace(",A,B,", ",B,A,") for row in rows[half:]]
+    (tmp_path / "one.csv").write_text("\n".join(rows[:half] + swapped) + "\n")
+    path = write_campaign(tmp_path, "column:cell_id")
+    kilocell("clean", *QUICK, cwd=tmp_path)
+    first = ask(tmp_path, "SELECT cell_id, rows_in FROM clean_reports ORDER BY cell_id")
+    path.write_text(path.read_text().replace("column:cell_id", "column:other"))
+    kilocell("clean", *QUICK, cwd=tmp_path)
+    second = ask(tmp_path, "SELECT cell_id, rows_in FROM clean_reports ORDER BY cell_id DESC")
+    assert [row["rows_in"] for row in first] == [row["rows_in"] for row in second] == [half - 1, 121 - half]
+
+
+@pytest.mark.parametrize("arguments", [("run", "--cluster", "nonsense"), ("-v", "run", "nothere.toml")])
+def test_usage_errors_exit_with_2_whatever_the_state(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    (tmp_path / "one.csv").write_text(lines("one"))
+    write_campaign(tmp_path)
+    kilocell("run", *QUICK, "--no-plots", cwd=tmp_path)
+    done = subprocess.run([*KILOCELL, *arguments], cwd=tmp_path, capture_output=True, text=True, env=environment())
+    assert done.returncode == 2

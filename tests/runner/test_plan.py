@@ -153,3 +153,30 @@ def test_an_unknown_cell_is_named_with_the_nearest(tmp_path: Path) -> None:
     jobs = tuple(replace(job, cell_id=job.cell_id.replace("A", "CELL_A")) for job in plan(tmp_path))
     with pytest.raises(UsageError, match="did you mean 'CELL_A'"):
         of_cells(jobs, ["CELL_AA"])
+
+
+def test_a_start_that_runs_again_takes_its_fit_along(tmp_path: Path) -> None:
+    for job in plan(tmp_path):
+        finish(tmp_path, job)
+    store = Store(tmp_path / "store")
+    start = by_key(plan(tmp_path))["start-diffusion", "A", "diffusion-1"]
+    write_receipt(store, Receipt("start", "A", start.label, start.digest, "failed", reason="no solution"))
+    again = [job.key for job in plan(tmp_path) if job.reason]
+    assert again == [start.key, ("fit-diffusion", "A", "diffusion"), ("simulate-SPM", "A", "SPM-Chen2020+diffusion")]
+
+
+def test_files_of_one_cell_with_two_signs_are_refused(tmp_path: Path) -> None:
+    from kilocell.data.errors import CampaignError
+
+    one, two = (
+        ScannedSource(SourceFile(f"/raw/{n}.csv", 10, n * 64, SourceSettings(current_sign=sign)), ("A",))
+        for n, sign in (("a", "charge_positive"), ("b", "discharge_positive"))
+    )
+    with pytest.raises(CampaignError, match="charge_positive and discharge_positive"):
+        plan_jobs(campaign_of(tmp_path), (one, two), Store(tmp_path / "store"))
+
+
+def test_a_file_that_cannot_be_read_is_a_job_that_will_say_so(tmp_path: Path) -> None:
+    broken = ScannedSource(SourceFile("/raw/two.csv", 3, "cc" * 32, SourceSettings()), ())
+    jobs = plan_jobs(campaign_of(tmp_path), (*sources(), broken), Store(tmp_path / "store"))
+    assert [job.cell_id for job in jobs if job.kind == "split"] == ["one.csv", "two.csv"]
