@@ -21,6 +21,7 @@ EDGE_PER_AH: Final = 0.1  # A per A.h, the least edge of the current that is ask
 EDGE_SECOND: Final = 60.0
 EDGE_VOLT: Final = 0.003
 TREND_VOLT: Final = 0.05
+LEAST_VOTES: Final = 5  # signs of the voltage that must be there to contradict what the campaign says
 AGREEMENT: Final = 0.8  # of the evidence, to turn a sign
 OFFSET_PER_AH: Final = 0.0005  # A per A.h, the least offset that is reported
 OFFSET_SAMPLES: Final = 10
@@ -47,9 +48,10 @@ def current_sign(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     """
     current = values(frame, c.CURRENT)
     if settings.current_sign == "charge_positive":
-        return Outcome(frame)
+        return Outcome(frame, _contradiction(frame, settings))
     if settings.current_sign == "discharge_positive":
-        return _turned(frame, -current, "positive for discharge, as the campaign says")
+        turned = _turned(frame, -current, "positive for discharge, as the campaign says")
+        return Outcome(turned.frame, (*turned.events, *_contradiction(turned.frame, settings)))
     words = state_signs(frame[c.STATE])
     carrying = np.abs(current) > rest_current(settings)
     if not (current < -rest_current(settings)).any() and (carrying & (words < 0)).any():
@@ -68,6 +70,15 @@ def current_sign(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
         "current_sign", int(frame.index[0]), len(frame), saw, "taken as positive for charge", "left", "warning"
     )
     return Outcome(frame, (event,))
+
+
+def _contradiction(frame: pd.DataFrame, settings: CleanSettings) -> tuple[Event, ...]:
+    """Report where the voltage says that the sign the campaign gives is the wrong one; what was said is obeyed."""
+    votes = _evidence(frame, settings)
+    if len(votes) < LEAST_VOTES or float((votes < 0).mean()) < AGREEMENT:
+        return ()
+    saw = f"{float((votes < 0).mean()):.0%} of {len(votes)} signs contradict the campaign's current_sign"
+    return (Event("current_sign", int(frame.index[0]), len(frame), saw, "as the campaign says", "left", "error"),)
 
 
 def _turned(frame: pd.DataFrame, current: Floats, before: str) -> Outcome:

@@ -128,6 +128,8 @@ def _with_idle_ends_inside(frame: pd.DataFrame, cycle: Floats, settings: CleanSe
     charge = np.abs(interval_charge_ah(time, current, frame[c.FLAGS].to_numpy(dtype=np.int64)))
     first, length, number = _number_runs(cycle)
     least = IDLE_SHARE * (settings.nominal_capacity_ah or 1.0)
+    if charge.sum() < least / IDLE_SHARE * HALF_CYCLE_SHARE:
+        return cycle  # with hardly any current in all, none tells a cycle from a rest
     if len(first) > 1 and charge[: first[1] - 1].sum() < least:
         number[0] = number[1]
     if len(first) > 1 and charge[first[-1] :].sum() < least:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -17,6 +17,10 @@ Floats = NDArray[np.float64]
 
 LFP_BELOW_VOLT: Final = 3.7
 """A cell that is never charged above this is taken for LFP."""
+SET_CAPACITY_AH: Final = {"Chen2020": 5.0, "Prada2013": 2.3}
+"""Capacity of the sets' own cells: a guess within a tenth of it is taken for it."""
+_NEAR: Final = 0.1
+_MOST_RATE: Final = 20.0  # 1/h: a record with more current than this has not shown its cell's capacity
 _REVERSAL: Final = 0.5
 _LEAST_CAPACITY_AH: Final = 1e-4
 _LONGEST_INTERVAL_SECOND: Final = 3600.0
@@ -39,6 +43,8 @@ class CellGuess:
 def guess_cell(parts: Iterable[pd.DataFrame]) -> CellGuess | None:
     """Guess from the raw rows of one cell; ``None`` where it was hardly charged or discharged.
 
+    So it is too where the current would be over 20C: what was charged was a small part of the capacity.
+
     Args:
         parts: frames with ``data.columns.RAW_COLUMNS``, in order; currents in either sign.
     """
@@ -48,8 +54,13 @@ def guess_cell(parts: Iterable[pd.DataFrame]) -> CellGuess | None:
     capacity = largest_half_cycle(_charge_ah(rows))
     if capacity < _LEAST_CAPACITY_AH or not known.size:
         return None
+    usual = float(np.nanquantile(np.abs(rows[c.CURRENT].to_numpy(dtype=np.float64)), 0.9))
+    if usual > _MOST_RATE * capacity:
+        return None
     # Spikes are no part of the window: the highest voltage is the one that all but 0.5 % stay below.
-    return CellGuess(float(f"{capacity:.3g}"), float(np.quantile(known, 0.995)))
+    guess = CellGuess(float(f"{capacity:.3g}"), float(np.quantile(known, 0.995)))
+    own = SET_CAPACITY_AH[guess.parameter_set]
+    return replace(guess, capacity_ah=own) if abs(guess.capacity_ah - own) <= _NEAR * own else guess
 
 
 def largest_half_cycle(charge_ah: Floats) -> float:

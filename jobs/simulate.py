@@ -77,6 +77,12 @@ ATTEMPTS = (
     _Attempt("tolerances 10 times tighter, first step 1 us", True, 0.1, 1e-6),
     _Attempt("tolerances 10 times looser", True, 10.0),
 )
+MOST_RATE = 100.0  # 1/h
+MOVED_VOLT = 0.5  # more than a cell at rest can relax by
+HINTS = {
+    "left_range": "; check nominal_capacity_ah, initial_state and the parameter set",
+    "did_not_converge": "; perhaps out of the set's range: check nominal_capacity_ah, initial_state and the set",
+}
 RETRIED = ("did_not_converge", "ended_early", "charge_mismatch")  # the solver's failures; the physics' own are final
 
 
@@ -120,14 +126,32 @@ def simulate(samples: pd.DataFrame, settings: SimulateSettings, measured_celsius
     """
     record = record_of(samples)
     capacity = settings.cell.nominal_capacity_ah or nominal_capacity_ah(settings.parameter_set)
+    _refuse_implausible(record, capacity)
     profile = profile_of(record, capacity)
     conditions = conditions_of(record, settings, measured_celsius)
     began = time.perf_counter()
-    replayed, attempts = _climb(record, settings, conditions, profile, capacity)
+    try:
+        replayed, attempts = _climb(record, settings, conditions, profile, capacity)
+    except JobError as error:
+        start = f"it began at a state of charge of {conditions.state.soc:.3f} ({conditions.state.source})"
+        raise JobError(f"{error}; {start} with {capacity:g} A.h{HINTS.get(error.code, '')}", error.code) from error
     seconds = time.perf_counter() - began
     result = _result(record, settings, conditions, profile, replayed, capacity)
     result = replace(result, solve_seconds=seconds, attempts=attempts)
     return Simulated(_frame(record, replayed), result)
+
+
+def _refuse_implausible(record: Record, capacity_ah: float) -> None:
+    """Refuse a current that cannot be of this cell: its unit, its column or the cell's capacity is wrong."""
+    largest = float(np.nanmax(np.abs(record.current_ampere), initial=0.0))
+    rate = largest / capacity_ah
+    if rate > MOST_RATE:
+        reason = f"the current reaches {largest:g} A, {rate:.0f} times the capacity of {capacity_ah:g} A.h per hour"
+        raise JobError(f"{reason}; check nominal_capacity_ah and the current's unit", "implausible_current")
+    known = record.voltage_volt[np.isfinite(record.voltage_volt)]
+    if rate < REST_CURRENT_PER_AH and len(known) and float(np.ptp(np.quantile(known, [0.01, 0.99]))) > MOVED_VOLT:
+        reason = f"the current is at most {largest:g} A for a cell of {capacity_ah:g} A.h, yet its voltage moves"
+        raise JobError(f"{reason}; check the current's column and unit, and nominal_capacity_ah", "implausible_current")
 
 
 def _climb(

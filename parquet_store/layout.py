@@ -9,7 +9,7 @@
       quarantine/CELL.parquet             rows that cleaning took out
       simulations/CELL/LABEL.parquet      one file per simulation
       receipts/KIND/CELL/LABEL.json       the last thing each job writes
-      logs/  figures/  campaign.toml
+      logs/  figures/
 """
 
 from __future__ import annotations

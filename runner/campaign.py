@@ -98,7 +98,7 @@ class Campaign:
         named = [(f"cells.{key_text(key)}", key) for key in sorted(tables)]
         named += [(f"{where}.cells", key) for where, fit in self.file.named_fits() for key in fit.cells]
         problems = [
-            f"{where}: no source has the cell {value_text(key)}{did_you_mean(key, known)}"
+            f"{where}: no source has the cell {value_text(key)}{did_you_mean(key, [*known, DEFAULTS])}"
             for where, key in named
             if not is_glob(key) and key not in known
         ]

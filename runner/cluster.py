@@ -32,6 +32,8 @@ WORKER_ENVIRONMENT = {
     "MKL_NUM_THREADS": "1",
     "PYBAMM_DISABLE_TELEMETRY": "true",
 }
+LEAST_MEMORY_BYTES = 150_000_000
+"""With less, a worker is ended while it starts, again and again."""
 CONNECT_TIMEOUT_SECOND = 10
 # Versions that must agree between here and workers that others started: results or pickles depend on them.
 COMPARED_PACKAGES = ("kilocell", "pybamm", "dask", "distributed", "numpy", "pandas", "scipy")
@@ -182,7 +184,13 @@ def _open_local(settings: ClusterSettings, scratch: Path, log_level: int) -> Ite
 def _memory_limit(text: str) -> str | int | None:
     if text == "none":
         return None
-    return text if text == "auto" else memory_bytes(text, "memory limit")
+    if text == "auto":
+        return text
+    size = memory_bytes(text, "memory limit")
+    if size < LEAST_MEMORY_BYTES:
+        least = f"{LEAST_MEMORY_BYTES // 10**6}MB"
+        raise UsageError(f"memory limit {text!r}: a worker needs {least} to start, and about 500MB with PyBaMM")
+    return size
 
 
 def memory_bytes(text: str, what: str) -> int:

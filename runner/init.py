@@ -167,6 +167,7 @@ def _relative(path: Path, folder: Path) -> str:
 
 def _write_new(out: Path, text: str) -> None:
     try:
+        out.absolute().parent.mkdir(parents=True, exist_ok=True)
         with out.open("x", encoding="utf-8") as stream:
             stream.write(text)
     except OSError as error:

@@ -155,7 +155,8 @@ def _defaults(guessed: GuessedCampaign) -> str:
         capacity = comment("Capacity in A.h: no record shows one; without it, the parameter set's own.")
         capacity += "\n" + comment("nominal_capacity_ah = 5.0")
         return _CELLS.format(set_reason="none was seen", parameter_set=quoted("Chen2020"), capacity=capacity)
-    capacity = comment(f"Capacity in A.h. GUESS: largest charge that went one way, median of {guessed.basis}.")
+    how = "largest charge that went one way, or the set's own where that is near"
+    capacity = comment(f"Capacity in A.h. GUESS: {how}; median of {guessed.basis}.")
     capacity += f"\nnominal_capacity_ah = {default.capacity_ah}"
     return _CELLS.format(set_reason=_reason(default), parameter_set=quoted(default.parameter_set), capacity=capacity)
 

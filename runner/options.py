@@ -20,7 +20,7 @@ store_option = click.option(
     "--store",
     type=click.Path(path_type=Path, file_okay=False),
     envvar="KILOCELL_STORE",
-    help="The store's folder [default: the campaign's].",
+    help="The store's folder [default: the campaign's; without one, ./store or ./kilocell-demo].",
 )
 cell_option = click.option("--cell", "cells", multiple=True, metavar="CELL", help="Only this cell; may be repeated.")
 json_option = click.option("--json", "json_", is_flag=True, help="Print JSON instead of a table.")

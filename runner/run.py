@@ -18,7 +18,6 @@ from ..data.errors import CampaignError, JobError, UsageError
 from ..data.settings import ClusterSettings
 from ..data.values import JobKind
 from ..parquet_store.layout import Store
-from ..parquet_store.write import write_text
 from ..sqlite.catalog import Catalog
 from .campaign import Campaign
 from .lock import only_run
@@ -151,7 +150,9 @@ def run_campaign(
     with only_run(store.root), Catalog.open(store.catalog) as catalog:
         sources, planned = scan_and_plan(campaign)
         jobs = of_cells(of_stage(planned, command), cells)
-        campaign_id = _record_campaign(catalog, store, campaign, sources)
+        if command == "fit" and not any(job.kind == "fit" for job in jobs):
+            raise UsageError(f"{campaign.path}: no [fit] for these cells; a fit needs a model, parameters and bounds")
+        campaign_id = _record_campaign(catalog, campaign, sources)
         record_found(catalog, store, planned)
         catalog.mark_pending([(job.kind, job.cell_id, job.label, job.digest) for job in planned if job.reason])
         versions = {name: version_of(name) for name in RECORDED_VERSIONS}
@@ -172,8 +173,7 @@ def run_campaign(
     return summary
 
 
-def _record_campaign(catalog: Catalog, store: Store, campaign: Campaign, sources: Sequence[ScannedSource]) -> int:
-    write_text(store.root / "campaign.toml", campaign.text)
+def _record_campaign(catalog: Catalog, campaign: Campaign, sources: Sequence[ScannedSource]) -> int:
     with catalog.transaction():
         campaign_id = catalog.put_campaign(campaign.name, str(campaign.path), campaign.text, digest(campaign.text))
         record_sources(catalog, sources)

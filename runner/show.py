@@ -71,7 +71,7 @@ def show_select(root: Path, statement: str, json_: bool) -> None:
     """Print what a SELECT on the catalog gives."""
     with closing(queries.connect(Store(root).catalog)) as catalog:
         headings, rows = select(catalog, statement)
-    print(as_json(headings, rows) if json_ else table(headings, rows))
+    print(as_json(headings, rows) if json_ else table(headings, rows, ".6g"))
 
 
 def show_end(root: Path, summary: RunSummary, out: TextIO | None, *, json_: bool, plots: bool) -> None:
@@ -107,7 +107,8 @@ def _print_next(root: Path, summary: RunSummary, cells: Sequence[str]) -> None:
     before = f", {summary.done_before} were done before" if summary.done_before else ""
     bad = f", {summary.failed} failed" * bool(summary.failed) + f", {summary.skipped} skipped" * bool(summary.skipped)
     store = _shown(root)
-    print(f"\n{summary.done} jobs done{bad}{before}\nstore    {store}\nfigures  {_shown(root / 'figures')}\n\nnext:")
+    jobs = "1 job" if summary.done == 1 else f"{summary.done} jobs"
+    print(f"\n{jobs} done{bad}{before}\nstore    {store}\nfigures  {_shown(root / 'figures')}\n\nnext:")
     program = _program()
     if cells:
         print(f"  {program} plot --store {store} --cell {_quoted(cells[0])} --cycles 1")
@@ -142,6 +143,8 @@ def draw(
     from ..report.select import known_cycles, parse_cycles
 
     store = Store(root)
+    if not cells and (cycles or models or parameter_sets):
+        raise UsageError("name the cell to draw: --cell CELL")
     if not cells and fit_name is None:
         return figures.plot_overview(store)
     if not cells:

@@ -10,9 +10,13 @@ from typing import Any
 MAX_WIDTH = 60
 
 
-def table(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """Lay out rows under headings: numbers to the right, texts to the left, long texts cut with an ellipsis."""
-    texts = [[_text(value) for value in row] for row in rows]
+def table(headings: Sequence[str], rows: Sequence[Sequence[Any]], number: str = ".2f") -> str:
+    """Lay out rows under headings: numbers to the right, texts to the left, long texts cut with an ellipsis.
+
+    Args:
+        number: how decimals are written; very small and very large ones get four digits and an exponent.
+    """
+    texts = [[_text(value, number) for value in row] for row in rows]
     widths = [
         min(max([_width(heading), *(_width(row[i]) for row in texts)]), MAX_WIDTH) for i, heading in enumerate(headings)
     ]
@@ -31,11 +35,11 @@ def as_json(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     return "[" + ",\n ".join(objects) + "]"
 
 
-def _text(value: Any) -> str:
+def _text(value: Any, number: str) -> str:
     if value is None:
         return "–"
     if isinstance(value, float):
-        return f"{value:.2f}" if 0.01 <= abs(value) < 1e5 or value == 0 else f"{value:.4g}"
+        return f"{value:{number}}" if 0.01 <= abs(value) < 1e5 or value == 0 else f"{value:.4g}"
     return " ".join(str(value).split())
 
 

@@ -107,3 +107,13 @@ def test_noise_and_drift_around_zero_are_no_offset() -> None:
 def test_a_record_without_a_discharge_is_told() -> None:
     charged = RAW[RAW[c.STEP_ID] <= 3.0].iloc[:480]
     assert [finding.action for finding in findings(cleaned(charged), "no_discharge")] == ["reported"]
+
+
+def test_a_sign_that_the_voltage_contradicts_is_obeyed_and_told() -> None:
+    wrong = cleaned(RAW, replace(SETTINGS, current_sign="discharge_positive"))
+    told = [found for found in findings(wrong, "current_sign") if found.severity == "error"]
+    assert len(told) == 1
+    assert "contradict" in told[0].before
+    np.testing.assert_array_equal(wrong.samples[c.CURRENT], -RAW[c.CURRENT])
+    right = cleaned(RAW, replace(SETTINGS, current_sign="charge_positive"))
+    assert findings(right, "current_sign") == []

@@ -64,6 +64,16 @@ def test_wall_clock_serves_where_there_is_no_test_time() -> None:
     assert guess.capacity_ah == pytest.approx(2.0, rel=0.01)
 
 
+def test_a_capacity_near_the_sets_own_is_taken_for_it() -> None:
+    guess = guess_cell([record(2.4 * cycles(1), voltage=4.1)])
+    assert guess is not None
+    assert guess.capacity_ah == 5.0
+
+
+def test_a_short_record_at_a_high_current_says_nothing() -> None:
+    assert guess_cell([record(np.full(10, -5.0), interval=1.0)]) is None
+
+
 def test_parameter_set_by_voltage() -> None:
     assert CellGuess(1.0, 3.6).parameter_set == "Prada2013"
     assert CellGuess(1.0, 4.2).parameter_set == "Chen2020"

@@ -220,3 +220,11 @@ def test_real_lgm50_at_half_c(shared_data: object) -> None:
     result = simulate(samples, settings, None).result
     assert result.charge_error < 5e-4
     assert 70.0 < result.rmse_mv < 82.0
+
+
+@pytest.mark.parametrize(("scale", "words"), [(1e-3, "yet its voltage moves"), (1e3, "times the capacity")])
+def test_a_current_in_the_wrong_unit_is_named(scale: float, words: str) -> None:
+    record = pulses().assign(**{c.VOLTAGE: np.linspace(4.1, 3.0, len(pulses()))})
+    with pytest.raises(JobError, match=words) as caught:
+        simulate(record.assign(**{c.CURRENT: scale * record[c.CURRENT]}), asked(), None)
+    assert caught.value.code == "implausible_current"

@@ -106,7 +106,7 @@ def test_existing_file_is_kept(tmp_path: Path) -> None:
         write_campaign([str(tmp_path)], out)
     assert out.read_text() == "mine"
     with pytest.raises(UsageError, match="cannot be written"):
-        write_campaign([str(tmp_path)], tmp_path / "absent" / "campaign.toml")
+        write_campaign([str(tmp_path)], tmp_path / "raw.csv" / "campaign.toml")
 
 
 def test_record_without_charge_gets_no_capacity(tmp_path: Path) -> None:

@@ -168,9 +168,10 @@ def test_a_start_that_runs_again_takes_its_fit_along(tmp_path: Path) -> None:
 def test_files_of_one_cell_with_two_signs_are_refused(tmp_path: Path) -> None:
     from kilocell.data.errors import CampaignError
 
+    signed = (SourceSettings(current_sign="charge_positive"), SourceSettings(current_sign="discharge_positive"))
     one, two = (
-        ScannedSource(SourceFile(f"/raw/{n}.csv", 10, n * 64, SourceSettings(current_sign=sign)), ("A",))
-        for n, sign in (("a", "charge_positive"), ("b", "discharge_positive"))
+        ScannedSource(SourceFile(f"/raw/{name}.csv", 10, name * 64, settings), ("A",))
+        for name, settings in zip("ab", signed, strict=True)
     )
     with pytest.raises(CampaignError, match="charge_positive and discharge_positive"):
         plan_jobs(campaign_of(tmp_path), (one, two), Store(tmp_path / "store"))
