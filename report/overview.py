@@ -28,6 +28,7 @@ from .style import (
 NAMED_CELLS: Final = 40
 """Up to so many cells are named one by one; of more, the distribution is drawn."""
 
+COLUMNS: Final = ("cell_id", "model", "parameter_set", "rmse_mv", "status")
 Row = Mapping[str, Any]
 """A line of the catalog's ``results``: cell_id, model, parameter_set, rmse_mv, status; no model = cleaning failed."""
 
@@ -39,7 +40,11 @@ def series_of(rows: Sequence[Row]) -> list[str]:
 
 @house_style()
 def draw_rmse(rows: Sequence[Row]) -> Figure:
-    """Draw the RMSE (mV) of every cell and simulation: dots for named cells, for many cells their distribution."""
+    """Draw the RMSE (mV) of every cell and simulation: dots for named cells, for many cells their distribution.
+
+    Where each cell has one parameter set, and not all the same, simulations are named by their model alone.
+    """
+    rows = _without_own_sets(rows)
     cells = {row["cell_id"] for row in rows}
     return _draw_dots(rows) if len(cells) <= NAMED_CELLS else _draw_distribution(rows, len(cells))
 
@@ -69,8 +74,25 @@ def draw_records(records: Mapping[str, pd.DataFrame], cells: int) -> Figure:
     return figure
 
 
+def _without_own_sets(rows: Sequence[Row]) -> Sequence[Row]:
+    """Leave out the names of base sets that say no more than which cell it is; what a fit or variation adds stays."""
+    bases: dict[str, set[str]] = {}
+    for row in rows:
+        if row["model"] is not None:
+            bases.setdefault(row["cell_id"], set()).add(row["parameter_set"].partition("+")[0])
+    if len(set().union(*bases.values())) < 2 or any(len(own) > 1 for own in bases.values()):
+        return rows
+    return [
+        {
+            **{key: row[key] for key in COLUMNS},
+            "parameter_set": "".join((row["parameter_set"] or "").partition("+")[1:]),
+        }
+        for row in rows
+    ]
+
+
 def _name(row: Row) -> str:
-    return f"{row['model']}, {row['parameter_set']}"
+    return ", ".join(part for part in (row["model"], row["parameter_set"]) if part)
 
 
 def _draw_dots(rows: Sequence[Row]) -> Figure:

@@ -256,3 +256,13 @@ def test_the_style_ends_with_its_figure() -> None:
     before = dict(matplotlib.rcParams)
     draw_cell("CELL_A", measured())
     assert dict(matplotlib.rcParams) == before
+
+
+def test_cells_that_have_one_set_each_are_compared_by_model() -> None:
+    rows = [
+        {"cell_id": cell, "model": model, "parameter_set": own, "rmse_mv": 10.0, "status": "done"}
+        for cell, own in (("A", "Chen2020"), ("A", "Chen2020+fit"), ("B", "Prada2013"))
+        for model in ("SPM", "DFN")
+    ]
+    (axes,) = draw_rmse(rows).axes
+    assert [line.get_label() for line in axes.get_lines()] == ["SPM", "DFN", "SPM, +fit", "DFN, +fit"]
