@@ -35,7 +35,7 @@ from .parameters import (
 
 Floats = NDArray[np.float64]
 
-PROFILE_SIZES = (64, 256, 1024, 4096, 16384, 65536)
+PROFILE_SIZES = (64, 256, 1024, 4096, 16384, 65536, 262144)
 KNOT_TIMES = "Profile knot times [s]"
 KNOT_CURRENTS = "Profile knot currents [A]"
 GEOMETRY = ("thickness", "radius", "height", "width", "length")  # these shape the mesh and cannot be inputs

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,8 +13,9 @@ from ..data import columns as c
 from ..data.errors import JobError
 from ..data.rules import bit_of
 from ..data.settings import SimulateSettings
-from ..data.values import Comparison, SimulationResult
+from ..data.values import SimulationResult
 from .charge import charge_in_out_ah, interval_charge_ah
+from .compare import compare
 from .compress import CurrentProfile, compress
 from .parameters import (
     electrodes_in_parallel,
@@ -240,28 +240,6 @@ def _check_charge(record: Record, replayed: Replayed, capacity_ah: float) -> Non
     if error > CHARGE_TOLERANCE:
         reason = f"the model saw another charge than was measured: {error:.3%} of the throughput"
         raise JobError(reason, "charge_mismatch")
-
-
-def compare(time_second: Floats, error_volt: Floats, cycle_count: NDArray[np.int32]) -> tuple[Comparison, ...]:
-    """Compare simulated with measured voltage over the whole record (cycle 0) and for each cycle.
-
-    Args:
-        error_volt: simulated - measured, NaN where nothing was measured; such samples do not count.
-    """
-    return tuple(_comparisons(time_second, 1e3 * error_volt, cycle_count))
-
-
-def _comparisons(time_second: Floats, error_mv: Floats, cycle_count: NDArray[np.int32]) -> Iterator[Comparison]:
-    known = np.isfinite(error_mv)
-    time_second, error_mv, cycle_count = time_second[known], error_mv[known], cycle_count[known]
-    for cycle in (0, *np.unique(cycle_count)):
-        chosen = slice(None) if cycle == 0 else cycle_count == cycle
-        error, at = error_mv[chosen], time_second[chosen]
-        if not len(error):
-            continue
-        worst = int(np.argmax(np.abs(error)))
-        rmse = float(np.sqrt(np.mean(error**2)))
-        yield Comparison(int(cycle), len(error), rmse, float(error.mean()), float(error[worst]), float(at[worst]))
 
 
 def _result(

@@ -25,9 +25,9 @@ from distributed.deploy.spec import ProcessInterface
 from ..data.errors import UsageError
 from ..data.settings import ClusterSettings
 from . import slurm_queue
-from .cluster import WORKER_ENVIRONMENT, Workers, counted, dashboard_options, memory_bytes
 from .slurm_queue import Partition
 from .slurm_watch import Watch
+from .workers import WORKER_ENVIRONMENT, Workers, counted, dashboard_options, memory_bytes
 
 WATCH_INTERVAL_SECOND = 10.0
 MAX_FAILED_JOBS = 3

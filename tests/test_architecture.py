@@ -20,7 +20,7 @@ ROOMS: dict[str, set[str]] = {
     "runner": {"data", "jobs", "parquet_store", "report", "sqlite"},
 }
 ONLY_IN = {
-    "dask": {"runner/graph.py", "runner/cluster.py", "runner/slurm.py"},
+    "dask": {"runner/graph.py", "runner/cluster.py", "runner/slurm.py", "runner/workers.py"},
     "distributed": {"runner/graph.py", "runner/cluster.py", "runner/slurm.py"},
     "dask_jobqueue": {"runner/slurm.py"},
     "click": {"runner/cli.py", "runner/options.py"},

@@ -20,8 +20,9 @@ from kilocell.data.settings import (
     SimulateSettings,
 )
 from kilocell.jobs.charge import interval_charge_ah
+from kilocell.jobs.compare import compare
 from kilocell.jobs.replay import Replayed
-from kilocell.jobs.simulate import Record, charge_error, compare, simulate
+from kilocell.jobs.simulate import Record, charge_error, simulate
 from records import documented_replay, partition, pulses
 
 

@@ -17,7 +17,8 @@ import pytest
 from kilocell.data.errors import UsageError
 from kilocell.data.settings import ClusterSettings
 from kilocell.runner import cluster
-from kilocell.runner.cluster import WORKER_ENVIRONMENT, dashboard_options, open_cluster
+from kilocell.runner.cluster import open_cluster
+from kilocell.runner.workers import WORKER_ENVIRONMENT, dashboard_options
 
 LOCAL = ClusterSettings(workers=1, dashboard_address="none")
 
