@@ -48,6 +48,14 @@ RULES: Final[tuple[Rule, ...]] = (
         "time_resolution", 21, "info", "several rows at one time, all of them good; set apart by a millisecond or less"
     ),
     Rule("marker_row", 22, "info", "row of the cycler's own business (range switch, program end); quarantined"),
+    Rule("temperature_jump", 23, "warning", "temperature jumps away and back (thermocouple off); taken as missing"),
+    Rule("temperature_stuck", 24, "warning", "temperature exactly constant under current where it moves elsewhere"),
+    Rule("temperature_noise", 25, "warning", "temperature far noisier than usual (loose thermocouple)"),
+    Rule("chamber_off", 26, "warning", "chamber off its setpoint for long"),
+    Rule("capacity_counter", 27, "warning", "the cycler's counter and the integrated current differ"),
+    Rule("capacity_excess", 28, "error", "more charge within a cycle than such a cell can hold"),
+    Rule("impedance_row", 29, "info", "row of an impedance measurement; quarantined"),
+    Rule("voltage_stuck", 30, "warning", "voltage exactly constant while a current flows, and not held"),
 )
 
 BY_CODE: Final[dict[str, Rule]] = {rule.code: rule for rule in RULES}

@@ -88,7 +88,15 @@ class CellSettings:
 
 @dataclass(frozen=True, slots=True)
 class CleanSettings:
-    """Thresholds of the cleaning rules. Currents scale with the cell's capacity (A per A.h)."""
+    """Thresholds of the cleaning rules. Currents scale with the cell's capacity (A per A.h).
+
+    Args:
+        temperature_setpoint_celsius: the chamber's; ``None`` = the median of the record.
+        temperature_jump_celsius: between two samples, from which on a thermocouple was off.
+        chamber_tolerance_celsius, chamber_second: how far and for how long the chamber may be off its setpoint.
+        capacity_tolerance: share by which the cycler's counters may differ from the integrated current.
+        capacity_factor: times the nominal capacity, above which a cycle's charge cannot be.
+    """
 
     current_sign: CurrentSign = "auto"
     nominal_capacity_ah: float | None = None
@@ -98,6 +106,12 @@ class CleanSettings:
     gap_second: float = 600.0
     voltage_limits_volt: tuple[float, float] = (0.5, 5.5)
     temperature_limits_celsius: tuple[float, float] = (-60.0, 120.0)
+    temperature_setpoint_celsius: float | None = None
+    temperature_jump_celsius: float = 10.0
+    chamber_tolerance_celsius: float = 2.0
+    chamber_second: float = 1800.0
+    capacity_tolerance: float = 0.01
+    capacity_factor: float = 2.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,10 @@ from ..data.errors import JobError
 from ..data.settings import CleanSettings
 from ..data.values import CleanReport, Finding
 from .charge import charge_in_out_ah
+from .clean_capacity import capacity_counter, capacity_excess
+from .clean_content import impedance_row, voltage_stuck
 from .clean_current import current_offset, current_sign, no_discharge
+from .clean_environment import chamber_off, temperature_jump, temperature_noise, temperature_stuck
 from .clean_event import Event, Floats, Integers, Outcome, to_findings, values
 from .clean_index import count_from_signal, cycle_jump, step_glitch, step_renumbered
 from .clean_signal import current_spike, lost_contact, voltage_spike
@@ -41,6 +44,7 @@ CleaningRule = Callable[[pd.DataFrame, CleanSettings], Outcome]
 TIME_RULES: Final[tuple[CleaningRule, ...]] = (
     number_unreadable,
     marker_row,
+    impedance_row,
     time_missing,
     duplicate_row,
     time_order,
@@ -59,16 +63,25 @@ INDEX_AND_SIGNAL_RULES: Final[tuple[CleaningRule, ...]] = (
     lost_contact,
     voltage_spike,
     voltage_range,
+    voltage_stuck,
     temperature_range,
+    temperature_jump,
+    temperature_stuck,
+    temperature_noise,
     current_spike,
     voltage_missing,
     current_missing,
     temperature_missing,
     count_from_signal,
     current_offset,
+    chamber_off,
+    capacity_counter,
     no_discharge,
 )
-"""What needs neighbours in time; these know the cell's capacity."""
+"""What needs neighbours in time; these know the cell's capacity, or a scale for it from the record itself."""
+
+CAPACITY_RULES: Final[tuple[CleaningRule, ...]] = (capacity_excess,)
+"""What is judged by the nominal capacity that was given, and by no guess at it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +116,13 @@ def clean(raw: pd.DataFrame, cell_id: str, settings: CleanSettings) -> Cleaned:
         raise JobError(f"cell {cell_id!r}: fewer than two samples with a time are left of {len(raw)}", "no_samples")
     scale = capacity_scale_ah(values(frame, c.TEST_TIME), values(frame, c.CURRENT), settings.nominal_capacity_ah)
     frame, more, also = _apply(INDEX_AND_SIGNAL_RULES, frame, replace(settings, nominal_capacity_ah=scale))
+    frame, last, _ = _apply(CAPACITY_RULES, frame, settings)
     samples = _partition(frame, scale, settings)
     for column, code in ((c.VOLTAGE, "no_voltage"), (c.CURRENT, "no_current")):
         if samples[column].isna().all():
             raise JobError(f"cell {cell_id!r}: no usable {column} is left of {len(raw)} rows", code)
     quarantined = _quarantined(raw, taken + also)
-    findings = to_findings(events + more, raw, frame)
+    findings = to_findings(events + more + last, raw, frame)
     return Cleaned(samples, quarantined, _report(cell_id, raw, samples, findings))
 
 

@@ -74,8 +74,13 @@ class Campaign:
 
     def clean_settings(self, cell_id: str, current_sign: CurrentSign = "auto") -> CleanSettings:
         """The thresholds for a cell of a source that signs its current in this way."""
-        capacity = self.cell(cell_id).nominal_capacity_ah
-        return replace(self.clean, current_sign=current_sign, nominal_capacity_ah=capacity)
+        cell = self.cell(cell_id)
+        return replace(
+            self.clean,
+            current_sign=current_sign,
+            nominal_capacity_ah=cell.nominal_capacity_ah,
+            temperature_setpoint_celsius=cell.temperature_celsius,
+        )
 
     def fits(self, cell_id: str) -> tuple[FitSettings, ...]:
         """The fits that a cell takes part in.

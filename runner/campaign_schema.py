@@ -77,6 +77,11 @@ class CleanTable(Table):
     gap_second: v.Positive = _CLEAN.gap_second
     voltage_limits_volt: v.Limits = list(_CLEAN.voltage_limits_volt)
     temperature_limits_celsius: v.Limits = list(_CLEAN.temperature_limits_celsius)
+    temperature_jump_celsius: v.Positive = _CLEAN.temperature_jump_celsius
+    chamber_tolerance_celsius: v.Positive = _CLEAN.chamber_tolerance_celsius
+    chamber_second: v.Positive = _CLEAN.chamber_second
+    capacity_tolerance: v.Positive = _CLEAN.capacity_tolerance
+    capacity_factor: v.Positive = _CLEAN.capacity_factor
 
 
 class StateEntry(Table):

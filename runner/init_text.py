@@ -69,6 +69,11 @@ _REST: Final = """\
 # gap_second = 600.0                        # and at least this long, in s
 # voltage_limits_volt = [0.5, 5.5]          # V; what lies outside is taken as missing
 # temperature_limits_celsius = [-60.0, 120.0]
+# temperature_jump_celsius = 10.0           # between two samples, and back: the thermocouple was off
+# chamber_tolerance_celsius = 2.0           # off the cell's temperature_celsius (else the record's median),
+# chamber_second = 1800.0                   # and for longer than this, in s
+# capacity_tolerance = 0.01                 # by which the cycler's counters may differ from the current
+# capacity_factor = 2.0                     # times the nominal capacity, which no cycle can hold
 
 # Named changes of parameters, simulated beside each parameter set.
 # [[variations]]

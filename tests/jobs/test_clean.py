@@ -13,7 +13,7 @@ from kilocell.data import columns as c
 from kilocell.data.errors import JobError
 from kilocell.data.rules import BY_CODE
 from kilocell.data.settings import CleanSettings
-from kilocell.jobs.clean import INDEX_AND_SIGNAL_RULES, TIME_RULES, Cleaned, clean
+from kilocell.jobs.clean import CAPACITY_RULES, INDEX_AND_SIGNAL_RULES, TIME_RULES, Cleaned, clean
 from kilocell.jobs.cycles import summarise_cycles
 from raw_records import assert_same_signal, cleaned, cycling, raw_table, reordered, seen, with_values
 
@@ -67,7 +67,7 @@ def test_the_raw_table_is_not_touched() -> None:
 
 
 def test_rules_that_take_rows_are_named_in_the_vocabulary() -> None:
-    names = [rule.__name__ for rule in (*TIME_RULES, *INDEX_AND_SIGNAL_RULES)]
+    names = [rule.__name__ for rule in (*TIME_RULES, *INDEX_AND_SIGNAL_RULES, *CAPACITY_RULES)]
     assert len(set(names)) == len(names)
     assert set(BY_CODE) - set(names) == set()
     assert set(names) - set(BY_CODE) == {"count_from_signal"}
@@ -92,6 +92,9 @@ DAMAGES: dict[str, Damage] = {
     "restart": lambda raw, at: with_values(raw, slice(at, None), c.TEST_TIME, raw[c.TEST_TIME][at:] - 5000.0),
     "power cut": lambda raw, at: reordered(raw, [*range(at), *range(min(at + 80, len(raw) - 1), len(raw))]),
     "unplugged": lambda raw, at: with_values(raw, slice(at, at + 7), c.SURFACE_TEMPERATURE, -2500.0),
+    "thermocouple off": lambda raw, at: with_values(raw, slice(at, at + 7), c.SURFACE_TEMPERATURE, 70.0),
+    "voltage stuck": lambda raw, at: with_values(raw, slice(at, at + 150), c.VOLTAGE, raw[c.VOLTAGE][at]),
+    "impedance": lambda raw, at: raw.assign(**{c.STATE: raw[c.STATE].where(~raw.index.isin(range(at, at + 9)), "EIS")}),
 }
 
 

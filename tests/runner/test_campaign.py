@@ -59,7 +59,8 @@ def test_smallest_campaign_has_usual_settings(tmp_path: Path) -> None:
 
 
 def test_tables_have_the_keys_of_the_settings() -> None:
-    cleaned = {field.name for field in dataclasses.fields(CleanSettings)} - {"current_sign", "nominal_capacity_ah"}
+    elsewhere = {"current_sign", "nominal_capacity_ah", "temperature_setpoint_celsius"}  # of a source or a cell
+    cleaned = {field.name for field in dataclasses.fields(CleanSettings)} - elsewhere
     assert set(CleanTable.model_fields) == cleaned
     assert set(ClusterTable.model_fields) == {field.name for field in dataclasses.fields(ClusterSettings)}
     for reader in READERS:
@@ -103,13 +104,16 @@ def test_id_with_signs_of_a_glob_is_found_as_it_stands(tmp_path: Path) -> None:
     assert campaign.cell("CELL").nominal_capacity_ah is None
 
 
-def test_clean_settings_take_sign_and_capacity(tmp_path: Path) -> None:
+def test_clean_settings_take_sign_capacity_and_setpoint(tmp_path: Path) -> None:
     campaign = load(
         tmp_path,
-        "[clean]\nfill_samples = 9\nvoltage_limits_volt = [1, 4.5]\n[cells.A]\nnominal_capacity_ah = 2\n",
+        "[clean]\nfill_samples = 9\nvoltage_limits_volt = [1, 4.5]\nchamber_second = 60\n"
+        "[cells.A]\nnominal_capacity_ah = 2\ntemperature_celsius = 10\n",
     )
-    assert campaign.clean_settings("A", "discharge_positive") == CleanSettings(
-        "discharge_positive", 2.0, fill_samples=9, voltage_limits_volt=(1.0, 4.5)
+    thresholds = CleanSettings(fill_samples=9, voltage_limits_volt=(1.0, 4.5), chamber_second=60.0)
+    assert campaign.clean_settings("B") == thresholds
+    assert campaign.clean_settings("A", "discharge_positive") == dataclasses.replace(
+        thresholds, current_sign="discharge_positive", nominal_capacity_ah=2.0, temperature_setpoint_celsius=10.0
     )
 
 

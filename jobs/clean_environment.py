@@ -1,0 +1,184 @@
+"""Cleaning rules about temperatures: a thermocouple that is off, and a chamber that is off its setpoint.
+
+Nothing but what no cell can do is taken as missing: a temperature that jumps away between two samples and jumps back.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from ..data import columns as c
+from ..data.settings import CleanSettings
+from .clean_event import Event, Floats, Mask, Outcome, flagged, number, rest_current, run_events, runs, text, values
+
+THERMOMETERS: Final = (c.AMBIENT_TEMPERATURE, c.SURFACE_TEMPERATURE)
+JUMP_SECOND: Final = 60.0  # between two samples, of a jump
+JUMP_RETURN: Final = 0.3  # of the jump, by which the temperatures before and after may differ
+LONGEST_JUMP_SHARE: Final = 0.2  # of all samples; longer is a chamber's other temperature
+STUCK_SECOND: Final = 1800.0
+STUCK_CHANGES: Final = 20.0  # changes of the value that are expected in the time in which none was seen
+STUCK_FACTOR: Final = 3.0  # longer than any other constant stretch under as much current
+NOISE_CELSIUS: Final = 1.0  # standard deviation, the least that is reported
+NOISE_FACTOR: Final = 20.0  # times the usual one
+NOISE_WINDOW: Final = 31  # samples
+SETTLE_SECOND: Final = 3600.0  # of rest, after which a cell's surface is at the chamber's temperature
+
+
+def temperature_jump(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
+    """Take temperatures as missing that jump away and back, each time between two samples: the thermocouple was off.
+
+    A jump is ``temperature_jump_celsius`` or more within 60 s. The temperature must come back to where it was, since
+    a chamber may really go elsewhere; what never comes back is left.
+    """
+    events: list[Event] = []
+    for column in THERMOMETERS:
+        temperature = values(frame, column)
+        off = _jumped(values(frame, c.TEST_TIME), temperature, settings.temperature_jump_celsius)
+        if off.any():
+            events += run_events(frame, off, "temperature_jump", number(temperature, "°C"), text("missing"),
+                                 text("taken as missing"))  # fmt: skip
+            frame = flagged(frame.assign(**{column: np.where(off, np.nan, temperature)}), off, "temperature_jump")
+    return Outcome(frame, tuple(events))
+
+
+def _jumped(time: Floats, temperature: Floats, least: float) -> Mask:
+    """Samples between a jump and the jump back, shape (n,)."""
+    off = np.zeros(len(time), dtype=bool)
+    known = np.flatnonzero(np.isfinite(temperature))
+    if len(known) < 3:
+        return off
+    column, longest = temperature[known], LONGEST_JUMP_SHARE * len(known)
+    rise = np.diff(column)
+    edges = np.flatnonzero((np.abs(rise) >= least) & (np.diff(time[known]) <= JUMP_SECOND))
+    away = 0
+    while away + 1 < len(edges):
+        left, right = edges[away], edges[away + 1]
+        back = rise[left] * rise[right] < 0.0
+        near = abs(column[right + 1] - column[left]) <= JUMP_RETURN * abs(rise[left])
+        if back and near and right - left <= longest:
+            off[known[left + 1 : right + 1]] = True
+            away += 1
+        away += 1
+    return off
+
+
+def temperature_stuck(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
+    """Flag a temperature that stays exactly constant under a current under which it moves elsewhere; leave it.
+
+    It must be constant for half an hour or more, for three times as long as anywhere else under as much current or
+    less, and in a time in which twenty changes of the value are to be expected from there.
+    """
+    events: list[Event] = []
+    for column in THERMOMETERS:
+        temperature = values(frame, column)
+        stuck = _stuck(values(frame, c.TEST_TIME), temperature, values(frame, c.CURRENT), rest_current(settings))
+        events += run_events(frame, stuck, "temperature_stuck", number(temperature, "°C"), text("as it was"),
+                             text("left"))  # fmt: skip
+        frame = flagged(frame, stuck, "temperature_stuck")
+    return Outcome(frame, tuple(events))
+
+
+def _stuck(time: Floats, temperature: Floats, current: Floats, rest: float) -> Mask:
+    stuck = np.zeros(len(time), dtype=bool)
+    with np.errstate(invalid="ignore"):
+        carries = (np.abs(current[1:]) > rest) & (np.abs(current[:-1]) > rest)
+        same = carries & (np.diff(temperature) == 0.0)
+    size, step = np.abs(current[1:]), np.diff(time)
+    known = carries & np.isfinite(np.diff(temperature))
+    first, length = runs(same)
+    through = np.concatenate([[0.0], np.cumsum(step)])
+    lasted = through[first + length] - through[first]
+    passed = np.concatenate([[0.0], np.cumsum(np.nan_to_num(size) * step)])
+    ampere = (passed[first + length] - passed[first]) / lasted
+    # Only the longest of the stretches under as much current or less can be the one that is stuck.
+    order = np.argsort(ampere)
+    longest = np.maximum.accumulate(lasted[order])[np.searchsorted(ampere[order], 1.1 * ampere, side="right") - 1]
+    for k in np.flatnonzero((lasted >= STUCK_SECOND) & (lasted == longest)):
+        rows = slice(int(first[k]), int(first[k] + length[k]))
+        others = known & (size <= 1.1 * ampere[k])
+        others[rows] = False
+        seconds = float(step[others].sum())
+        changes = float((others & ~same).sum())
+        if seconds < lasted[k] or changes / seconds * lasted[k] < STUCK_CHANGES:
+            continue
+        alike = ampere <= 1.1 * ampere[k]
+        alike[k] = False
+        if lasted[k] >= STUCK_FACTOR * float(lasted[alike].max(initial=0.0)):
+            stuck[rows.start : rows.stop + 1] = True
+    return stuck
+
+
+def temperature_noise(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
+    """Flag where a temperature is far noisier than usual (20 times, and 1 °C or more); leave it: a loose contact."""
+    events: list[Event] = []
+    for column in THERMOMETERS:
+        temperature = values(frame, column)
+        noise = _local_noise(values(frame, c.TEST_TIME), temperature)
+        usual = float(np.median(noise[np.isfinite(noise)])) if np.isfinite(noise).any() else 0.0
+        with np.errstate(invalid="ignore"):
+            noisy: Mask = noise > max(NOISE_CELSIUS, NOISE_FACTOR * usual)
+        events += run_events(frame, noisy, "temperature_noise", number(noise, "°C of noise"), text("as it was"),
+                             text("left"))  # fmt: skip
+        frame = flagged(frame, noisy, "temperature_noise")
+    return Outcome(frame, tuple(events))
+
+
+def _local_noise(time: Floats, temperature: Floats) -> Floats:
+    """Standard deviation in °C around each sample, as robustly as a median is; NaN where too little is known."""
+    off = np.full(len(time), np.nan)
+    if len(time) > 2:
+        share = (time[1:-1] - time[:-2]) / (time[2:] - time[:-2])
+        off[1:-1] = np.abs(temperature[1:-1] - temperature[:-2] - share * (temperature[2:] - temperature[:-2]))
+    middle = pd.Series(off).rolling(NOISE_WINDOW, center=True, min_periods=NOISE_WINDOW // 2).median()
+    noise: Floats = middle.to_numpy(dtype=np.float64) / (0.6745 * np.sqrt(1.5))
+    return noise
+
+
+def chamber_off(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
+    """Report where the chamber is off its setpoint by more than ``chamber_tolerance_celsius`` for ``chamber_second``.
+
+    The chamber's temperature is the ambient one; where there is none, the cell's surface after an hour of rest. The
+    setpoint is ``temperature_setpoint_celsius``; where it is not known, the record's median, and then it is no more
+    than an information: the chamber may have been sent elsewhere.
+    """
+    time = values(frame, c.TEST_TIME)
+    ambient = values(frame, c.AMBIENT_TEMPERATURE)
+    chamber = ambient if np.isfinite(ambient).any() else _settled_surface(frame, settings)
+    known = np.flatnonzero(np.isfinite(chamber))
+    if len(known) == 0:
+        return Outcome(frame)
+    given = settings.temperature_setpoint_celsius
+    setpoint = float(np.median(chamber[known])) if given is None else given
+    first, length = runs(np.abs(chamber[known] - setpoint) > settings.chamber_tolerance_celsius)
+    off = np.zeros(len(time), dtype=bool)
+    for i, n in zip(known[first], known[first + length - 1], strict=True):
+        # A stretch without values between is no evidence of what the chamber did.
+        off[i : n + 1] = time[n] - time[i] > settings.chamber_second and np.isfinite(chamber[i : n + 1]).all()
+
+    def before(first: int, length: int) -> str:
+        hours = (time[first + length - 1] - time[first]) / 3600.0
+        return f"{np.median(chamber[first : first + length]):.4g} °C for {hours:.3g} h"
+
+    told = run_events(frame, off, "chamber_off", before, text(f"setpoint {setpoint:.4g} °C"), text("reported"))
+    events = told if given is not None else [_as_information(event) for event in told]
+    return Outcome(flagged(frame, off, "chamber_off"), tuple(events))
+
+
+def _as_information(event: Event) -> Event:
+    after = event.after.replace("setpoint", "the record's median is")
+    return Event(event.rule, event.label, event.rows, event.before, after, event.action, "info")
+
+
+def _settled_surface(frame: pd.DataFrame, settings: CleanSettings) -> Floats:
+    """The cell's surface temperature where it has rested for an hour, else NaN; the record may begin at rest."""
+    time, current = values(frame, c.TEST_TIME), values(frame, c.CURRENT)
+    with np.errstate(invalid="ignore"):
+        resting = np.abs(current) <= rest_current(settings)
+    place = np.arange(len(time))
+    began = np.maximum.accumulate(np.where(resting, 0, place + 1))
+    rested = time - time[np.minimum(began, len(time) - 1)]
+    settled: Floats = np.where(resting & (rested >= SETTLE_SECOND), values(frame, c.SURFACE_TEMPERATURE), np.nan)
+    return settled
