@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..data import columns as c
@@ -14,6 +15,8 @@ from ..data.codec import from_json
 from ..data.errors import StoreError
 from ..data.values import Receipt
 from .layout import Store
+
+_ROWS_AT_ONCE = 10_000
 
 
 def read_partition(
@@ -38,6 +41,27 @@ def read_simulation(
     return _read(store.simulation(cell_id, label), columns, cycles, f"cell {cell_id!r} has no simulation {label!r}")
 
 
+def partition_table(store: Store, cell_id: str) -> pa.Table:
+    """Read a cell's cleaned samples as an Arrow table (``data.columns.PARTITION_COLUMNS``); missing values are null.
+
+    Raises:
+        StoreError: the cell has no partition, or one without all columns.
+    """
+    return _table(store.cleaned(cell_id), c.PARTITION_COLUMNS, f"cell {cell_id!r} has no cleaned partition")
+
+
+def simulation_table(store: Store, cell_id: str, label: str) -> pa.Table:
+    """Read a simulation's time series as an Arrow table (``SIMULATION_COLUMNS``), as :func:`partition_table`."""
+    absent = f"cell {cell_id!r} has no simulation {label!r}"
+    return _table(store.simulation(cell_id, label), c.SIMULATION_COLUMNS, absent)
+
+
+def rows_of(table: pa.Table) -> Iterator[tuple[Any, ...]]:
+    """Every row of a table as Python values, in order; missing ones are ``None``."""
+    for batch in table.to_batches(max_chunksize=_ROWS_AT_ONCE):
+        yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
+
+
 def read_raw_parts(store: Store, split_digest: str, cell_id: str) -> pd.DataFrame:
     """Read the raw rows of one cell (``data.columns.RAW_COLUMNS``) that a split job put aside, in file order.
 
@@ -57,6 +81,15 @@ def _read(path: Path, columns: Sequence[str] | None, cycles: Sequence[int], abse
     filters: Any = [(c.CYCLE_COUNT, "in", [int(n) for n in cycles])] if len(cycles) else None
     frame: pd.DataFrame = pq.read_table(path, columns=list(columns) if columns else None, filters=filters).to_pandas()
     return frame
+
+
+def _table(path: Path, columns: Iterable[str], absent: str) -> pa.Table:
+    if not path.is_file():
+        raise StoreError(f"{absent} ({path})")
+    try:
+        return pq.read_table(path, columns=list(columns)).select(list(columns)).replace_schema_metadata()
+    except (pa.ArrowInvalid, KeyError) as error:
+        raise StoreError(f"{path} cannot be read ({error}). Move it away and run `kilocell run`.") from error
 
 
 def read_receipt(path: Path) -> Receipt | None:

@@ -15,14 +15,12 @@ import click
 from .. import __version__
 from ..data.errors import KilocellError, UsageError
 from . import options
+from .places import DEFAULT_CAMPAIGN, DEMO_STORE, store_root
 from .table import as_json, table
 
 if TYPE_CHECKING:
     from .campaign import Campaign
     from .run import RunSummary
-
-DEFAULT_CAMPAIGN = Path("campaign.toml")
-DEMO_STORE = Path("kilocell-demo")
 
 
 class Terminated(BaseException):
@@ -116,7 +114,7 @@ def status(store: Path | None, json_: bool) -> None:
     """Show how far a store is: jobs by stage, what failed and why, and the last run."""
     from .show import show_status
 
-    show_status(_store_root(store), json_)
+    show_status(store_root(store), json_)
 
 
 @cli.command()
@@ -126,7 +124,31 @@ def results(store: Path | None, json_: bool) -> None:
     """Show the table of results: each cell with each model and its RMSE."""
     from .show import show_results
 
-    show_results(_store_root(store), json_)
+    show_results(store_root(store), json_)
+
+
+@cli.command()
+@options.store_option
+@options.cell_option
+@click.option("--rule", "rules", multiple=True, metavar="RULE", help="Only this cleaning rule; may be repeated.")
+@options.json_option
+def findings(store: Path | None, cells: tuple[str, ...], rules: tuple[str, ...], json_: bool) -> None:
+    """Show what cleaning made of each cell (rows, charge, time, cycles, steps) and what it found."""
+    from .show_findings import show_findings
+
+    show_findings(store_root(store), cells, rules, json_)
+
+
+@cli.command()
+@options.store_option
+@options.cell_option
+@options.export_options
+def export(store: Path | None, cells: tuple[str, ...], csv: Path | None, bdf: bool, to_sqlite: Path | None) -> None:
+    """Write cleaned series as CSV, or cells with all that is known of them as one SQLite file."""
+    from .export import export as write
+
+    for path in write(store_root(store), cells, csv, bdf, to_sqlite):
+        click.echo(path)
 
 
 @cli.command()
@@ -137,7 +159,7 @@ def sql(statement: str, store: Path | None, json_: bool) -> None:
     """Ask the catalog: kilocell sql "SELECT cell_id, model, rmse_mv FROM simulations". Read-only."""
     from .show import show_select
 
-    show_select(_store_root(store), statement, json_)
+    show_select(store_root(store), statement, json_)
 
 
 @cli.command()
@@ -158,7 +180,7 @@ def plot(
     """Draw measured and simulated voltage of cells; without --cell, the overview of all."""
     from .show import draw
 
-    for path in draw(_store_root(store), cells, cycles, models, parameter_sets, fit_name):
+    for path in draw(store_root(store), cells, cycles, models, parameter_sets, fit_name):
         click.echo(path)
 
 
@@ -204,21 +226,6 @@ def _campaign(path: Path | None, store: Path | None) -> Campaign:
     if path is None and not DEFAULT_CAMPAIGN.is_file():
         raise UsageError(f"no {DEFAULT_CAMPAIGN} here; name a campaign file, or write one: kilocell init RAW_FILES")
     return with_store(load_campaign(path or DEFAULT_CAMPAIGN), store)
-
-
-def _store_root(store: Path | None) -> Path:
-    """The store that is meant: --store, else that of ./campaign.toml, else ./store, else the demo's."""
-    if store is not None:
-        return store
-    if DEFAULT_CAMPAIGN.is_file():
-        import tomllib
-
-        try:
-            text = DEFAULT_CAMPAIGN.read_text(encoding="utf-8-sig")
-            return Path(str(tomllib.loads(text).get("store", "store"))).expanduser()
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise UsageError(f"{DEFAULT_CAMPAIGN}: {error}") from error
-    return next((root for root in (Path("store"), DEMO_STORE) if root.is_dir()), Path("store"))
 
 
 def _run(

@@ -41,6 +41,21 @@ verbose_option = click.option(
 )
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="Print results and errors only.")
 
+_EXPORT_OPTIONS = (
+    click.option(
+        "--csv",
+        type=click.Path(path_type=Path),
+        metavar="FOLDER|FILE.csv",
+        help="One CSV file a cell in FOLDER, or one long file with a cell_id column.",
+    ),
+    click.option("--bdf", is_flag=True, help="CSV with the Battery Data Format's columns and labels only."),
+    click.option(
+        "--to-sqlite",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="One SQLite file: cells, cycles, cleaned series, simulations and views; for small selections.",
+    ),
+)
 _CLUSTER_OPTIONS = (
     click.option("--cluster", metavar="KIND", help="local, slurm, or a scheduler's address such as tcp://HOST:PORT."),
     click.option("--workers", type=click.IntRange(1), help="Worker processes on this machine [default: one a core]."),
@@ -58,6 +73,13 @@ _CLUSTER_OPTIONS = (
     click.option("--partition", metavar="NAME", help="Slurm: partition."),
     click.option("--account", metavar="NAME", help="Slurm: account."),
 )
+
+
+def export_options(command: Command) -> Command:
+    """Add the options that say what an export writes."""
+    for option in reversed(_EXPORT_OPTIONS):
+        command = option(command)
+    return command
 
 
 def cluster_options(command: Command) -> Command:

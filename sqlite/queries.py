@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ..data.settings import SourceSettings
 
 Rows = list[sqlite3.Row]
+Names = str | Sequence[str] | None
 CachedSources = dict[tuple[str, int, int], tuple[str, tuple[str, ...]]]
 
 
@@ -116,12 +117,17 @@ def cycles(connection: sqlite3.Connection, cell_id: str | None = None) -> Rows:
     return _select_all(connection, "cycles", {"cell_id": cell_id}, "cell_id, cycle_count")
 
 
-def findings(connection: sqlite3.Connection, cell_id: str | None = None, rule: str | None = None) -> Rows:
-    """What cleaning found, in a cell or in all, of one rule or of all."""
+def cell_ids(connection: sqlite3.Connection) -> list[str]:
+    """The ids of all cells, in order."""
+    return [str(row[0]) for row in connection.execute("SELECT cell_id FROM cells ORDER BY cell_id")]
+
+
+def findings(connection: sqlite3.Connection, cell_id: Names = None, rule: str | None = None) -> Rows:
+    """What cleaning found, in a cell, several or all (none named), of one rule or of all."""
     return _select_all(connection, "findings", {"cell_id": cell_id, "rule": rule}, "cell_id, position")
 
 
-def clean_reports(connection: sqlite3.Connection, cell_id: str | None = None) -> Rows:
+def clean_reports(connection: sqlite3.Connection, cell_id: Names = None) -> Rows:
     """What cleaning did: rows, charge (A.h), time span, cycles and steps before and after."""
     return _select_all(connection, "clean_reports", {"cell_id": cell_id}, "cell_id")
 
@@ -195,12 +201,12 @@ def last_run(connection: sqlite3.Connection) -> sqlite3.Row | None:
     return row
 
 
-def _select_all(connection: sqlite3.Connection, table: str, asked: dict[str, str | None], order: str) -> Rows:
+def _select_all(connection: sqlite3.Connection, table: str, asked: Mapping[str, Names], order: str) -> Rows:
     where, values = _where(asked)
     return connection.execute(f"SELECT * FROM {table} {where} ORDER BY {order}", values).fetchall()
 
 
-def _where(asked: dict[str, str | None] | dict[str, str | Sequence[str] | None]) -> tuple[str, list[str]]:
+def _where(asked: Mapping[str, Names]) -> tuple[str, list[str]]:
     """Build a WHERE of columns and wanted values: a text, several, or all (``None``, empty)."""
     conditions: list[str] = []
     values: list[str] = []

@@ -1,0 +1,81 @@
+-- What an exported file has beside the catalog's own tables: the curves, and views on all of it.
+-- Conventions as in schema.sql: positive current charges the cell, units end names, NULL is "not known".
+
+-- The cleaned series of each cell; sample counts from 0 in time order.
+CREATE TABLE samples (
+    cell_id                     TEXT NOT NULL REFERENCES cells (cell_id),
+    sample                      INTEGER NOT NULL,
+    test_time_second            REAL NOT NULL,
+    unix_time_second            REAL,
+    voltage_volt                REAL,
+    current_ampere              REAL,
+    cycle_count                 INTEGER NOT NULL,
+    step_count                  INTEGER NOT NULL,
+    step_type                   TEXT,
+    cycle_id                    REAL,     -- the raw file's cycle number
+    step_id                     REAL,     -- the raw file's step number
+    ambient_temperature_celsius REAL,
+    surface_temperature_celsius REAL,
+    charging_capacity_ah        REAL,     -- the cycler's counter
+    discharging_capacity_ah     REAL,     -- the cycler's counter
+    flags                       INTEGER NOT NULL,  -- bit set of the cleaning rules that touched the sample
+    source_index                INTEGER NOT NULL,
+    source_row                  INTEGER NOT NULL,
+    PRIMARY KEY (cell_id, sample)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX samples_by_cycle ON samples (cell_id, cycle_count);
+
+-- The series of each simulation that is done, at the same samples.
+CREATE TABLE simulation_samples (
+    cell_id                  TEXT NOT NULL,
+    label                    TEXT NOT NULL,
+    sample                   INTEGER NOT NULL,
+    test_time_second         REAL NOT NULL,
+    simulated_voltage_volt   REAL,
+    simulated_current_ampere REAL,
+    voltage_error_volt       REAL,  -- simulated - measured
+    cycle_count              INTEGER NOT NULL,
+    step_count               INTEGER NOT NULL,
+    PRIMARY KEY (cell_id, label, sample),
+    FOREIGN KEY (cell_id, label) REFERENCES simulations (cell_id, label)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX simulation_samples_by_cycle ON simulation_samples (cell_id, label, cycle_count);
+
+-- All cycles of a cell, one over the other: each sample with the time since its cycle began.
+CREATE VIEW cell_cycles AS
+SELECT s.cell_id, s.cycle_count, s.step_count, s.step_type,
+    s.test_time_second - y.first_test_time_second AS cycle_time_second,
+    s.test_time_second, s.voltage_volt, s.current_ampere, s.surface_temperature_celsius, s.ambient_temperature_celsius
+FROM samples s
+LEFT JOIN cycles y ON y.cell_id = s.cell_id AND y.cycle_count = s.cycle_count
+ORDER BY s.cell_id, s.sample;
+
+-- Simulation against experiment: choose a cell, a cycle and, if need be, a model and a parameter set.
+CREATE VIEW simulation_against_experiment AS
+SELECT s.cell_id, s.cycle_count, u.model, u.parameter_set, s.test_time_second, s.current_ampere,
+    s.voltage_volt AS measured_voltage_volt, p.simulated_voltage_volt,
+    1000 * p.voltage_error_volt AS voltage_error_mv
+FROM simulations u
+JOIN samples s ON s.cell_id = u.cell_id
+JOIN simulation_samples p ON p.cell_id = u.cell_id AND p.label = u.label AND p.sample = s.sample
+ORDER BY u.cell_id, u.label, s.sample;
+
+-- The parameter sets used with each model: what each changes in its base, for how many cells, how well.
+CREATE VIEW model_parameter_sets AS
+SELECT u.model, u.parameter_set, g.base,
+    (SELECT json_group_object(o.parameter, json_object('kind', o.kind, 'value', o.value, 'unit', o.unit))
+     FROM parameter_overrides o WHERE o.parameter_set_digest = u.parameter_set_digest) AS overrides,
+    count(*) AS cells, sum(u.status = 'done') AS cells_done, avg(u.rmse_mv) AS rmse_mean_mv, u.parameter_set_digest
+FROM simulations u
+LEFT JOIN parameter_sets g ON g.parameter_set_digest = u.parameter_set_digest
+GROUP BY u.model, u.parameter_set, u.parameter_set_digest
+ORDER BY u.model, u.parameter_set;
+
+-- Curves of all cells for a model and default parameters: sets that change nothing in their base.
+CREATE VIEW default_parameter_curves AS
+SELECT u.model, u.parameter_set, p.cell_id, p.cycle_count, p.test_time_second,
+    p.simulated_voltage_volt, p.simulated_current_ampere, 1000 * p.voltage_error_volt AS voltage_error_mv
+FROM simulations u
+JOIN simulation_samples p ON p.cell_id = u.cell_id AND p.label = u.label
+WHERE NOT EXISTS (SELECT 1 FROM parameter_overrides o WHERE o.parameter_set_digest = u.parameter_set_digest)
+ORDER BY u.model, p.cell_id, u.parameter_set, p.sample;

@@ -1,0 +1,155 @@
+"""``kilocell export``: files that read back as the store is, views that answer, and nothing overwritten."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.csv
+import pytest
+from filled_store import ERROR_VOLT, SAMPLES, SIMULATED, fill, simulation
+from kilocell.data import columns as c
+from kilocell.data.errors import KilocellError, StoreError, UsageError
+from kilocell.parquet_store.layout import Store
+from kilocell.parquet_store.write import write_frame
+from kilocell.runner.export import export
+
+ODD = 'cell 7, "left"'
+
+
+def read(path: Path) -> pd.DataFrame:
+    frame: pd.DataFrame = pyarrow.csv.read_csv(path).to_pandas()
+    return frame
+
+
+def same(back: pd.DataFrame, frame: pd.DataFrame) -> None:
+    """The same columns and arrays, holes at the same places."""
+    assert list(back.columns) == list(frame.columns)
+    for name in frame.columns:
+        if frame[name].dtype.kind in "if":
+            np.testing.assert_array_equal(back[name].to_numpy(float), frame[name].to_numpy(float), name)
+        else:
+            assert back[name].tolist() == frame[name].tolist()
+
+
+def test_one_file_a_cell_reads_back_identical(tmp_path: Path) -> None:
+    frames = fill(tmp_path / "store", "A", ODD)
+    written = export(tmp_path / "store", (), tmp_path / "out", False, None)
+    assert len(written) == 2
+    for path, frame in zip(written, (frames["A"], frames[ODD]), strict=True):
+        same(read(path), frame)
+
+
+def test_one_long_file_names_the_cell_in_each_row(tmp_path: Path) -> None:
+    frames = fill(tmp_path / "store", "A", "B", ODD)
+    (path,) = export(tmp_path / "store", (ODD, "A"), tmp_path / "new" / "all.csv", False, None)
+    back = read(path)
+    assert back[c.CELL_ID].unique().tolist() == [ODD, "A"]
+    for cell_id in (ODD, "A"):
+        rows = back[back[c.CELL_ID] == cell_id].drop(columns=c.CELL_ID)
+        same(rows.reset_index(drop=True), frames[cell_id])
+
+
+def test_bdf_has_labels_and_no_empty_column(tmp_path: Path) -> None:
+    frames = fill(tmp_path / "store", "A")
+    (path,) = export(tmp_path / "store", (), tmp_path / "A.bdf.csv", True, None)
+    back = read(path)
+    assert "Unix Time / s" not in back  # no wall clock in this record
+    np.testing.assert_array_equal(back["Current / A"], frames["A"][c.CURRENT])
+    np.testing.assert_array_equal(back["Voltage / V"], frames["A"][c.VOLTAGE])
+    assert all(" / " in name for name in back.columns)
+
+
+@pytest.fixture
+def exported(tmp_path: Path) -> Iterator[tuple[sqlite3.Connection, dict[str, pd.DataFrame]]]:
+    frames = fill(tmp_path / "store", "A", "B", ODD)
+    export(tmp_path / "store", ("A", ODD), None, False, tmp_path / "some.sqlite")
+    with closing(sqlite3.connect(tmp_path / "some.sqlite")) as connection:
+        yield connection, frames
+
+
+def test_sqlite_holds_the_chosen_cells_alone_and_whole(
+    exported: tuple[sqlite3.Connection, dict[str, pd.DataFrame]],
+) -> None:
+    connection, frames = exported
+    assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+    for table in ("cells", "clean_reports", "cycles", "findings", "simulations", "samples", "simulation_samples"):
+        cells = {row[0] for row in connection.execute(f"SELECT DISTINCT cell_id FROM {table}")}
+        assert cells == {"A", ODD}, table
+    names = ", ".join(c.PARTITION_COLUMNS)
+    for cell_id in ("A", ODD):
+        rows = connection.execute(f"SELECT {names} FROM samples WHERE cell_id = ? ORDER BY sample", (cell_id,))
+        back = pd.DataFrame(rows.fetchall(), columns=list(c.PARTITION_COLUMNS)).astype(c.PARTITION_COLUMNS)
+        same(back, frames[cell_id])
+
+
+def test_views_answer_the_four_questions(exported: tuple[sqlite3.Connection, dict[str, pd.DataFrame]]) -> None:
+    connection, frames = exported
+    ask = connection.execute
+    cycles = ask("SELECT cycle_count, count(*) FROM cell_cycles WHERE cell_id = 'A' GROUP BY 1").fetchall()
+    assert cycles == [(1, 30), (2, 30)]
+    against = ask(
+        "SELECT measured_voltage_volt, simulated_voltage_volt, voltage_error_mv FROM simulation_against_experiment"
+        " WHERE cell_id = ? AND cycle_count = 2 AND model = 'DFN' AND parameter_set = 'Chen2020'",
+        (ODD,),
+    ).fetchall()
+    measured = frames[ODD][c.VOLTAGE].to_numpy()[30:]
+    expected = [(volt, volt + ERROR_VOLT, 1000 * ERROR_VOLT) for volt in measured]
+    np.testing.assert_allclose(np.array(against), expected, atol=1e-9)
+    sets = ask("SELECT parameter_set, base, cells, overrides FROM model_parameter_sets WHERE model = 'SPM'").fetchall()
+    assert [row[:3] for row in sets] == [("Chen2020", "Chen2020", 2), ("slow", "Chen2020", 2)]
+    assert sets[0][3] == "{}"
+    assert "Negative particle radius [m]" in sets[1][3]
+    curves = ask("SELECT model, parameter_set, cell_id, count(*) FROM default_parameter_curves GROUP BY 1, 2, 3")
+    assert set(curves) == {(model, "Chen2020", cell, SAMPLES) for model in ("SPM", "DFN") for cell in ("A", ODD)}
+
+
+def test_nothing_is_overwritten_and_nothing_half_written(tmp_path: Path) -> None:
+    fill(tmp_path / "store", "A", "B")
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "B.csv").write_text("mine")
+    with pytest.raises(UsageError, match=r"B\.csv is there already"):
+        export(tmp_path / "store", (), out, False, tmp_path / "e.sqlite")
+    assert [path.name for path in out.iterdir()] == ["B.csv"]
+    assert (out / "B.csv").read_text() == "mine"
+    assert not (tmp_path / "e.sqlite").exists()
+    Store(tmp_path / "store").cleaned("B").write_bytes(b"PAR1 no more")
+    for csv, sqlite in ((tmp_path / "long.csv", None), (None, tmp_path / "e.sqlite")):
+        with pytest.raises(KilocellError, match="cannot be read"):
+            export(tmp_path / "store", (), csv, False, sqlite)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "store"]
+
+
+def test_a_simulation_of_an_earlier_partition_is_refused(tmp_path: Path) -> None:
+    frames = fill(tmp_path / "store", "A")
+    store, label = Store(tmp_path / "store"), f"{SIMULATED[0][0].name}-{SIMULATED[0][1].name}"
+    assert store.simulation("A", label).is_file()
+    write_frame(store, store.simulation("A", label), simulation(frames["A"]).iloc[1:], {})
+    with pytest.raises(StoreError, match="another partition"):
+        export(tmp_path / "store", (), None, False, tmp_path / "e.sqlite")
+    assert not (tmp_path / "e.sqlite").exists()
+
+
+@pytest.mark.parametrize(
+    ("cells", "csv", "bdf", "words"),
+    [
+        ((), None, False, "say what to write"),
+        ((), None, True, "say what to write"),
+        (("CELL_C",), "out", False, "no cell 'CELL_C'; did you mean 'CELL_"),
+        (("bad",), "out", False, "'bad' is not cleaned"),
+        ((), "all.csv", True, "one cell a file"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_in_words(
+    tmp_path: Path, cells: tuple[str, ...], csv: str | None, bdf: bool, words: str
+) -> None:
+    fill(tmp_path / "store", "CELL_A", "CELL_B", not_cleaned="bad")
+    with pytest.raises(UsageError, match=words):
+        export(tmp_path / "store", cells, tmp_path / csv if csv else None, bdf, None)
+    assert [path.name for path in tmp_path.iterdir()] == ["store"]

@@ -1,0 +1,104 @@
+"""``kilocell findings``: each cell's balance of rows and charge, findings or their sums, and names that are wrong."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from filled_store import SAMPLES, fill
+from kilocell.data.errors import UsageError
+from kilocell.runner.show_findings import MANY_ROWS, by_rule, show_findings
+
+
+def test_each_cell_has_a_line_with_before_and_after_and_its_findings(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill(tmp_path, "A", "B")
+    show_findings(tmp_path, (), (), json_=False)
+    lines = capsys.readouterr().out.splitlines()
+    line = next(line for line in lines if line.startswith("A ") and "→" in line)
+    assert line.split()[1:4] == [str(SAMPLES + 7), str(SAMPLES), "7"]
+    assert "9.9 → 9.8" in line
+    assert "10.1 → 10.1" not in line
+    assert "1 → 2" in line  # hours
+    assert "3 → 2" in line  # cycles
+    assert sum("voltage_missing" in line for line in lines) == 4
+    assert sum("duplicate_row" in line for line in lines) == 2
+
+
+def test_json_has_every_number_and_the_balance_of_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fill(tmp_path, "A", "B", findings=MANY_ROWS)
+    show_findings(tmp_path, ("B",), ("duplicate_row",), json_=True)
+    whole = json.loads(capsys.readouterr().out)
+    (report,) = whole["reports"]
+    assert report["cell_id"] == "B"
+    assert report["rows_in"] == report["rows_kept"] + report["rows_quarantined"]
+    assert report["charge_in_before_ah"] == 9.9
+    assert len(whole["findings"]) == MANY_ROWS // 2
+    assert whole["findings"][1] == {
+        "cell_id": "B", "rule": "duplicate_row", "severity": "warning", "rows": 2, "cycle_count": 1, "step_count": 3,
+        "source_index": 0, "source_row": 30, "before": "before", "after": "after", "action": "done",
+    }  # fmt: skip
+
+
+def test_many_findings_are_summed_up_by_rule(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fill(tmp_path, "A", "B", findings=MANY_ROWS - 1)
+    show_findings(tmp_path, (), (), json_=False)
+    out = capsys.readouterr().out
+    assert f"{2 * (MANY_ROWS - 1)} findings" in out
+    line = next(line for line in out.splitlines() if line.startswith("voltage_missing"))
+    assert line.split()[1:5] == ["warning", "60", "120", "2"]
+    show_findings(tmp_path, ("A",), (), json_=False)
+    assert "59 findings" not in capsys.readouterr().out
+
+
+def test_the_worst_severity_of_a_rule_is_named() -> None:
+    rows = [{"rule": "r", "severity": name, "rows": 1, "cell_id": "A"} for name in ("info", "error", "warning")]
+    assert by_rule(rows) == [("r", "error", 3, 3, 1, "")]
+
+
+def test_a_cell_that_is_not_cleaned_is_said_to_be_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fill(tmp_path, "A", not_cleaned="bad")
+    show_findings(tmp_path, (), (), json_=False)
+    assert "not cleaned: bad" in capsys.readouterr().out
+    show_findings(tmp_path, ("bad",), (), json_=False)
+    out = capsys.readouterr().out
+    assert "nothing is cleaned" in out
+    assert "no findings" in out
+
+
+@pytest.mark.parametrize(
+    ("cells", "rules", "words"),
+    [
+        (("CELL_1",), (), "no cell 'CELL_1'; did you mean 'cell_1'"),
+        (("zzz",), (), "no cell 'zzz'; it has cell_1"),
+        ((), ("time_ordr",), "no cleaning rule 'time_ordr'; did you mean 'time_order'"),
+    ],
+)
+def test_wrong_names_are_refused_with_the_nearest(
+    tmp_path: Path, cells: tuple[str, ...], rules: tuple[str, ...], words: str
+) -> None:
+    fill(tmp_path, "cell_1")
+    with pytest.raises(UsageError, match=words):
+        show_findings(tmp_path, cells, rules, json_=False)
+
+
+def test_a_rule_that_found_nothing_is_no_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fill(tmp_path, "A")
+    show_findings(tmp_path, (), ("time_gap",), json_=False)
+    assert "no findings" in capsys.readouterr().out
+
+
+def test_findings_are_shown_without_heavy_libraries_and_nothing_is_written(tmp_path: Path) -> None:
+    fill(tmp_path, "A")
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    code = (
+        "import sys; from pathlib import Path; from kilocell.runner.show_findings import show_findings as show;"
+        f"show(Path({str(tmp_path)!r}), (), (), False);"
+        "sys.exit(' '.join({'pybamm', 'dask', 'distributed', 'pandas', 'pyarrow', 'numpy'} & set(sys.modules)) or 0)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
