@@ -211,7 +211,11 @@ def _usual_interval(clock: Floats, i: int) -> float:
 def _went_on(frame: pd.DataFrame, i: int) -> bool:
     """Tell whether the same current flowed on through the interval that ends in row i, though nothing was logged."""
     time, current, voltage = (values(frame, name) for name in (c.TEST_TIME, c.CURRENT, c.VOLTAGE))
-    before, after = current[i - 1], current[i]
+    known = np.flatnonzero(np.isfinite(current))
+    left, right = known[known < i], known[known >= i]
+    if not len(left) or not len(right):
+        return False
+    before, after = float(current[left[-1]]), float(current[right[0]])
     if before == 0.0 or not abs(after - before) <= SAME_CURRENT * abs(before):
         return False
     interval = time[i] - time[i - 1]
