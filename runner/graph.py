@@ -64,13 +64,12 @@ def _outcome(future: Any, job: Job, store_root: str) -> Outcome:
         return outcome
     error = future.exception() if future.status == "error" else None
     if isinstance(error, KilledWorker):
-        died = str(error.task) == str(future.key)
+        # A worker that held an earlier job's outcome may die with it; then that job is the one that is named.
+        whose = "its worker" if str(error.task) == str(future.key) else f"the worker of {error.task}"
         reason = (
-            f"its worker died {error.allowed_failures + 1} times (out of memory, or a crash in the solver); "
+            f"{whose} died {error.allowed_failures + 1} times (out of memory, or a crash in the solver); "
             "raise --memory-limit or use fewer workers"
-            if died
-            else f"an earlier job of the cell failed: {error.task}"
         )
-        return record_death(store_root, job, reason, "worker_died" if died else "earlier_job")
+        return record_death(store_root, job, reason, "worker_died")
     words = f"{type(error).__name__}: {error}" if error is not None else f"the scheduler says {future.status}"
     return record_death(store_root, job, words, "scheduler")

@@ -71,9 +71,8 @@ def run_job(store_root: str, job: Job, *before: Outcome) -> Outcome:
 
 
 def record_death(store_root: str, job: Job, reason: str, code: str) -> Outcome:
-    """Write the failed (or skipped) receipt of a job that could not write its own; called by the client."""
-    status: Status = "skipped" if code == "earlier_job" else "failed"
-    return _finish(Store(Path(store_root)), job, time.time(), time.perf_counter(), status, reason, code)
+    """Write the failed receipt of a job that could not write its own; called by the client."""
+    return _finish(Store(Path(store_root)), job, time.time(), time.perf_counter(), "failed", reason, code)
 
 
 def _blocking(job: Job, before: tuple[Outcome, ...]) -> Outcome | None:
