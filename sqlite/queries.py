@@ -132,6 +132,11 @@ def clean_reports(connection: sqlite3.Connection, cell_id: Names = None) -> Rows
     return _select_all(connection, "clean_reports", {"cell_id": cell_id}, "cell_id")
 
 
+def record_sources(connection: sqlite3.Connection, cell_id: Names = None) -> Rows:
+    """The raw files of cleaned records in time order: cell_id, source_index, path, digest."""
+    return _select_all(connection, "record_sources", {"cell_id": cell_id}, "cell_id, source_index")
+
+
 def quarantined_rows(connection: sqlite3.Connection, cell_id: Names = None) -> Rows:
     """How many rows cleaning took out, by cell, file and rule."""
     return _select_all(connection, "quarantined_rows", {"cell_id": cell_id}, "cell_id, source_index, rule")
