@@ -94,8 +94,9 @@ def clean_report(
 
 def quarantine_counts(quarantined: pd.DataFrame) -> tuple[QuarantineCount, ...]:
     """Count quarantined rows by rule and source file, in the order of the rules' first rows."""
-    counted = quarantined.groupby(["rule", c.SOURCE_INDEX], sort=False).size()
-    return tuple(QuarantineCount(str(rule), int(source), int(rows)) for (rule, source), rows in counted.items())
+    counted = quarantined.groupby(["rule", c.SOURCE_INDEX], sort=False).size().reset_index(name="rows")
+    columns = (counted[name].tolist() for name in ("rule", c.SOURCE_INDEX, "rows"))
+    return tuple(QuarantineCount(rule, source, rows) for rule, source, rows in zip(*columns, strict=True))
 
 
 def charge_of(frame: pd.DataFrame) -> tuple[float, float]:

@@ -23,7 +23,7 @@ from .style import BLACK, COLOURS, GREY, WIDTH_INCH, house_style, put_heading, s
 
 Floats = NDArray[np.float64]
 
-RULE_COLOURS: Final = (*COLOURS, "#882255", "#999933")
+RULE_COLOURS: Final[tuple[str, ...]] = (*COLOURS, "#882255", "#999933")
 """Okabe and Ito's, then two of Tol's that keep apart from them; the strip below tells equal ones apart."""
 
 RAW: Final[dict[str, Any]] = {"color": "#c4c4c4", "linewidth": 3.2, "solid_joinstyle": "round"}
@@ -100,7 +100,7 @@ def _colours(marks: Sequence[RuleMarks]) -> dict[str, str]:
 
     Rules that touch the whole record need none of the few there are.
     """
-    free = list(RULE_COLOURS)
+    free: list[str] = list(RULE_COLOURS)
     colours: dict[str, str] = {}
     for rule in marks:
         if not rule.one_by_one:

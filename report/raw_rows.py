@@ -90,7 +90,8 @@ def _read(store: Store, cell_id: str, source: RecordSource, moved: Path | None) 
 def _keys(frame: pd.DataFrame) -> NDArray[np.int64]:
     """One number for each row that orders rows by file and place in it."""
     source = frame[c.SOURCE_INDEX].to_numpy(dtype=np.int64)
-    return source * _ROWS_OF_A_SOURCE + frame[c.SOURCE_ROW].to_numpy(dtype=np.int64)
+    keys: NDArray[np.int64] = source * _ROWS_OF_A_SOURCE + frame[c.SOURCE_ROW].to_numpy(dtype=np.int64)
+    return keys
 
 
 def _placed(

@@ -58,7 +58,7 @@ def show_findings(root: Path, cells: Sequence[str], rules: Sequence[str], json_:
     print("\n" + _findings_text(found, {row["cell_id"]: row["sources"] for row in reports}))
 
 
-def _findings_text(found: Sequence[Row], sources: Mapping[str, Sequence[str]]) -> str:
+def _findings_text(found: Sequence[Row], sources: Mapping[str, list[str]]) -> str:
     if not found:
         return "no findings"
     if len(found) > MANY_ROWS:
@@ -68,13 +68,13 @@ def _findings_text(found: Sequence[Row], sources: Mapping[str, Sequence[str]]) -
         )
     lines = [tuple(_file(row, sources) if name == "source_index" else row[name] for name in FINDING) for row in found]
     hidden = {_FINDING_HEADINGS.index("file")} if all(len(files) < 2 for files in sources.values()) else set()
-    shown = [[line[i] for i in range(len(FINDING)) if i not in hidden] for line in (_FINDING_HEADINGS, *lines)]
-    return table(shown[0], shown[1:])
+    kept = [place for place in range(len(FINDING)) if place not in hidden]
+    return table([_FINDING_HEADINGS[place] for place in kept], [[line[place] for place in kept] for line in lines])
 
 
-def _file(row: Row, sources: Mapping[str, Sequence[str]]) -> str | int:
+def _file(row: Row, sources: Mapping[str, list[str]]) -> str | int:
     """The name of the file that a finding is in; its number where the name is not known."""
-    files, index = sources.get(row["cell_id"], ()), row["source_index"]
+    files, index = sources.get(row["cell_id"], []), row["source_index"]
     return Path(files[index]).name if index < len(files) else index
 
 

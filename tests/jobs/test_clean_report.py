@@ -42,7 +42,8 @@ def assert_balanced(result: Cleaned) -> None:
 
 def test_a_clean_record_has_the_same_charge_and_energy_before_and_after() -> None:
     report = cleaned(RAW).report
-    assert report.charge_changes == report.quarantined == ()
+    assert report.charge_changes == ()
+    assert report.quarantined == ()
     assert report.energy_in_before_wh == report.energy_in_after_wh
     assert report.energy_out_before_wh == report.energy_out_after_wh
     assert report.energy_in_after_wh is not None

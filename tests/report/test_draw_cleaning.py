@@ -35,7 +35,7 @@ def record(samples: int = N) -> BeforeAndAfter:
     }
     frame = pd.DataFrame({name: made.get(name, np.zeros(samples)) for name in c.PARTITION_COLUMNS})
     frame = frame.astype(c.PARTITION_COLUMNS)
-    raw = pd.DataFrame({name: frame[name] if name in frame else "" for name in c.RAW_COLUMNS})
+    raw = pd.DataFrame({name: frame.get(name, "") for name in c.RAW_COLUMNS})
     raw = raw.assign(**{c.CYCLE_ID: frame[c.CYCLE_COUNT] * 1.0, c.STEP_ID: frame[c.STEP_COUNT] * 1.0})
     return BeforeAndAfter(frame, raw, raw.iloc[:0].assign(rule=pd.array([], dtype="str")))
 
@@ -93,9 +93,9 @@ def test_each_mark_stands_at_its_value_in_its_rules_colour() -> None:
     whole = touched(whole, "current_missing", slice(200, 203), c.CURRENT, np.nan, 1.0)
     figure = drawn(whole)
     was = [line for line in panel(figure, "Voltage").get_lines() if line.get_marker() == "x"]
-    assert [list(line.get_ydata()) for line in was] == [[3.5]]
+    assert [np.asarray(line.get_ydata()).tolist() for line in was] == [[3.5]]
     filled = [line for line in panel(figure, "Current").get_lines() if line.get_marker() == "o"]
-    assert [len(line.get_xdata()) for line in filled] == [3]
+    assert [np.size(line.get_xdata()) for line in filled] == [3]
     assert was[0].get_color() != filled[0].get_color()
     assert strip_of(figure) == ["current_missing", "voltage_spike"]
     assert [label.get_color() for label in figure.axes[-1].get_yticklabels()] == [
@@ -146,7 +146,7 @@ def test_a_record_without_raw_numbers_of_cycles_and_steps_is_drawn() -> None:
     whole = record()
     raw = whole.raw.assign(**{c.CYCLE_ID: np.nan, c.STEP_ID: np.nan})
     figure = drawn(BeforeAndAfter(whole.samples, raw, whole.quarantined))
-    assert len(panel(figure, "Step").get_lines()[0].get_xdata()) == N
+    assert np.size(panel(figure, "Step").get_lines()[0].get_xdata()) == N
 
 
 def test_marks_count_rows_and_rows_taken_out() -> None:

@@ -174,8 +174,8 @@ def test_a_file_that_moved_is_found_and_one_that_changed_is_refused(one_file: St
         catalog.put_source(file, ("A",), moved.stat().st_mtime_ns)
     assert_raw_stands_beside_cleaned(read(one_file, "A"), damaged())
     moved.rename(tmp_path / "A.csv")
-    with (tmp_path / "A.csv").open("a") as file:
-        file.write("1,2,3,4,5,6\n")
+    with (tmp_path / "A.csv").open("a") as longer:
+        longer.write("1,2,3,4,5,6\n")
     with pytest.raises(StoreError, match="has changed since cell 'A' was cleaned: `kilocell run`"):
         read(one_file, "A")
 
