@@ -50,6 +50,14 @@ class QuarantineCount:
 
 
 @dataclass(frozen=True, slots=True)
+class FlagCount:
+    """How many samples that were kept carry a rule's flag; each is counted once, whatever the rule did to it."""
+
+    rule: str
+    samples: int
+
+
+@dataclass(frozen=True, slots=True)
 class ChargeChange:
     """By how much one rule, at its turn, changed a record's charge into and out of the cell (A.h)."""
 
@@ -64,6 +72,7 @@ class CleanReport:
 
     Args:
         quarantined: rows taken out by rule and file; they add up to ``rows_quarantined``.
+        flagged: samples by rule, of every rule that flagged one, took a row out or has a finding.
         charge_changes: from before to after, rule by rule; they add up to the difference of the charges.
 
     Receipts of versions before these were counted have ``None`` energies and no counts.
@@ -89,6 +98,7 @@ class CleanReport:
     energy_out_before_wh: float | None = None
     energy_out_after_wh: float | None = None
     quarantined: tuple[QuarantineCount, ...] = ()
+    flagged: tuple[FlagCount, ...] = ()
     charge_changes: tuple[ChargeChange, ...] = ()
 
 

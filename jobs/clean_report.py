@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Final, Self
 
@@ -9,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from ..data import columns as c
-from ..data.values import ChargeChange, CleanReport, Finding, QuarantineCount
+from ..data.rules import RULES
+from ..data.values import ChargeChange, CleanReport, Finding, FlagCount, QuarantineCount
 from .charge import charge_in_out_ah, energy_in_out_wh
-from .clean_event import Floats, values
+from .clean_event import Floats, Integers, values
 from .clean_time import has_clock
 
 LEAST_CHANGE: Final = 1e-9
@@ -88,6 +90,7 @@ def clean_report(
         energy_out_before_wh=energy[0][1],
         energy_out_after_wh=energy[1][1],
         quarantined=quarantine_counts(quarantined),
+        flagged=flag_counts(kept_flags, {*quarantined["rule"].unique(), *(finding.rule for finding in findings)}),
         charge_changes=tuple(ledger.changes),
     )
 
@@ -97,6 +100,19 @@ def quarantine_counts(quarantined: pd.DataFrame) -> tuple[QuarantineCount, ...]:
     counted = quarantined.groupby(["rule", c.SOURCE_INDEX], sort=False).size().reset_index(name="rows")
     columns = (counted[name].tolist() for name in ("rule", c.SOURCE_INDEX, "rows"))
     return tuple(QuarantineCount(rule, source, rows) for rule, source, rows in zip(*columns, strict=True))
+
+
+def flag_counts(flags: Integers, others: Collection[str]) -> tuple[FlagCount, ...]:
+    """Count the samples that carry each rule's flag, in the order of the bits.
+
+    Args:
+        flags: shape (samples,).
+        others: rules that are named although no sample carries their flag.
+    """
+    seen = int(np.bitwise_or.reduce(flags, initial=0))
+    counts = {rule.code: int(np.count_nonzero(flags >> rule.bit & 1)) for rule in RULES if seen >> rule.bit & 1}
+    named = [rule.code for rule in RULES if rule.code in counts or rule.code in others]
+    return tuple(FlagCount(code, counts.get(code, 0)) for code in named)
 
 
 def charge_of(frame: pd.DataFrame) -> tuple[float, float]:

@@ -194,7 +194,7 @@ class _Pen:
             ("▼", min(self.far, default=0.0), 0.0, any(value < self.span[0] for value in self.far)),
         ):
             if beyond:
-                self.axes.text(1.005, place, f"{arrow} {worst:.4g}", transform=self.axes.transAxes, va="center",
+                self.axes.text(1.005, place, f"{arrow} {worst:.{4 if abs(worst) >= 100.0 else 3}g}", transform=self.axes.transAxes, va="center",
                                fontsize=7, color=GREY)  # fmt: skip
 
 

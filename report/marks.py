@@ -20,6 +20,8 @@ Mask = NDArray[np.bool_]
 WHOLE_SHARE: Final = 0.2
 """Share of the samples above which a rule's are not marked one by one: the raw line shows what it changed."""
 
+NEAR_SHARE: Final = 1.0 / 3.0
+
 ABOUT: Final = {
     "voltage": {c.VOLTAGE},
     "current": {c.CURRENT},
@@ -85,7 +87,8 @@ def is_about(code: str, column: str) -> bool:
 def limits(raw: Floats, cleaned: Floats, marked: Mask, least_room: float = 0.0) -> tuple[float, float]:
     """Return the range of a panel: of the cleaned values and of the raw ones that are not marked one by one.
 
-    A spike to ten times the voltage must not press the record flat; it is drawn at the edge.
+    A spike to ten times the voltage must not press the record flat; it is drawn at the edge. One that goes no further
+    than a third of the range beyond it is shown where it is.
 
     Args:
         least_room: beneath the lowest and above the highest value, at least.
@@ -95,6 +98,9 @@ def limits(raw: Floats, cleaned: Floats, marked: Mask, least_room: float = 0.0) 
     if not len(shown):
         return 0.0, 1.0
     low, high = float(shown.min()), float(shown.max())
+    margin = NEAR_SHARE * (high - low)
+    near = raw[(raw >= low - margin) & (raw <= high + margin)]
+    low, high = min(low, float(near.min(initial=low))), max(high, float(near.max(initial=high)))
     room = max(0.08 * (high - low), least_room) or 0.05 * max(abs(high), 1.0)
     return low - room, high + room
 

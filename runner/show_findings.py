@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -24,7 +23,7 @@ FINDING: Final = (
 _FINDING_HEADINGS: Final = (
     *("cell", "rule", "severity", "rows", "cycle", "step", "file", "source row", "before", "after", "action"),
 )
-_RULE_HEADINGS: Final = ("rule", "severity", "findings", "rows", "cells", "meaning")
+_RULE_HEADINGS: Final = ("rule", "severity", "findings", "flagged", "quarantined", "cells", "meaning")
 _WHOLE: Final = 200
 
 Row = Mapping[str, Any]
@@ -55,17 +54,14 @@ def show_findings(root: Path, cells: Sequence[str], rules: Sequence[str], json_:
     without = [name for name in dict.fromkeys(cells or known) if name not in {row["cell_id"] for row in reports}]
     if without and reports:
         print(f"not cleaned: {', '.join(without[:5])}{', …' * (len(without) > 5)}; kilocell status says why")
-    print("\n" + _findings_text(found, {row["cell_id"]: row["sources"] for row in reports}))
+    summed = [row for report in reports for row in report["rules"] if not rules or row["rule"] in rules]
+    print("\n" + (by_rule_text(summed, len(found)) if len(found) > MANY_ROWS else _findings_text(found, reports)))
 
 
-def _findings_text(found: Sequence[Row], sources: Mapping[str, list[str]]) -> str:
+def _findings_text(found: Sequence[Row], reports: Sequence[Row]) -> str:
     if not found:
         return "no findings"
-    if len(found) > MANY_ROWS:
-        return (
-            table(_RULE_HEADINGS, by_rule(found), widest=_WHOLE)
-            + f"\n{len(found)} findings; each of them: name --cell or --rule, or take --json"
-        )
+    sources = {row["cell_id"]: row["sources"] for row in reports}
     lines = [tuple(_file(row, sources) if name == "source_index" else row[name] for name in FINDING) for row in found]
     hidden = {_FINDING_HEADINGS.index("file")} if all(len(files) < 2 for files in sources.values()) else set()
     kept = [place for place in range(len(FINDING)) if place not in hidden]
@@ -78,12 +74,30 @@ def _file(row: Row, sources: Mapping[str, list[str]]) -> str | int:
     return Path(files[index]).name if index < len(files) else index
 
 
-def by_rule(found: Sequence[Row]) -> list[tuple[str, str, int, int, int, str]]:
-    """Sum findings up: (rule, worst severity, findings, rows, cells, meaning), the most frequent rule first."""
-    summed: list[tuple[str, str, int, int, int, str]] = []
-    for rule, count in Counter(row["rule"] for row in found).most_common():
-        of_rule = [row for row in found if row["rule"] == rule]
-        severity = max((row["severity"] for row in of_rule), key=("info", "warning", "error").index)
-        rows, cells = sum(row["rows"] for row in of_rule), len({row["cell_id"] for row in of_rule})
-        summed.append((rule, severity, count, rows, cells, BY_CODE[rule].meaning if rule in BY_CODE else ""))
-    return summed
+def by_rule_text(rules: Sequence[Row], findings: int) -> str:
+    """Lay out what each rule did, over some cells."""
+    lines = table(_RULE_HEADINGS, by_rule(rules), widest=_WHOLE)
+    return f"{lines}\n{findings} findings; each of them: name --cell or --rule, or take --json"
+
+
+def by_rule(rules: Sequence[Row]) -> list[tuple[str, str, int, int | None, int, int, str]]:
+    """Sum rules up over cells, the one with the most findings first.
+
+    Args:
+        rules: for each cell and rule: rule, severity, findings, samples_flagged, rows_quarantined.
+
+    Returns:
+        (rule, worst severity, findings, samples flagged, rows quarantined, cells, meaning); samples are ``None`` where
+        a cell was cleaned by a version that did not count them.
+    """
+    grouped: dict[str, list[Row]] = {}
+    for row in rules:
+        grouped.setdefault(row["rule"], []).append(row)
+    summed: list[tuple[str, str, int, int | None, int, int, str]] = []
+    for rule, rows in grouped.items():
+        severity = max((row["severity"] for row in rows), key=("info", "warning", "error").index)
+        counts = [row["samples_flagged"] for row in rows]
+        flagged = None if None in counts else sum(counts)
+        taken, meaning = sum(row["rows_quarantined"] for row in rows), BY_CODE[rule].meaning if rule in BY_CODE else ""
+        summed.append((rule, severity, sum(row["findings"] for row in rows), flagged, taken, len(rows), meaning))
+    return sorted(summed, key=lambda line: -line[2])

@@ -39,11 +39,15 @@ def with_details(catalog: sqlite3.Connection, store: Store, cells: Sequence[str]
     """
     sources = _grouped(queries.record_sources(catalog, cells), ("path",))
     taken = _grouped(queries.quarantined_rows(catalog, cells), ("rule", "rows", "source_index", "path"))
+    rules = _grouped(
+        queries.rules_by_cell(catalog, cells), ("rule", "severity", "findings", "samples_flagged", "rows_quarantined")
+    )
     charge = _grouped(queries.charge_by_rule(catalog, cells), ("rule", "charge_in_ah", "charge_out_ah"))
     return [
         {
             **{column: row[column] for column in REPORT},
             "sources": [source["path"] for source in sources.get(row["cell_id"], ())],
+            "rules": rules.get(row["cell_id"], []),
             "quarantined": taken.get(row["cell_id"], []),
             "quarantine_path": store.relative(store.quarantine(row["cell_id"])),
             "charge_by_rule": charge.get(row["cell_id"], []),
@@ -72,13 +76,7 @@ def _one_cell(report: Row, store: Store) -> str:
     for name, (column, unit, factor) in QUANTITIES.items():
         before, after = (_scaled(report[column.format(when)], factor) for when in ("before", "after"))
         lines.append((name, unit, _text(before), _text(after), _difference(before, after)))
-    width = (
-        max(len(line[2]) for line in lines),
-        max(len(line[3]) for line in lines),
-        max(len(line[4]) for line in lines),
-    )
-    aligned = [(*line[:2], *(text.rjust(n) for text, n in zip(line[2:], width, strict=True))) for line in lines]
-    parts = [table((report["cell_id"], "unit", "before", "after", "change"), aligned)]
+    parts = [table((report["cell_id"], "unit", "before", "after", "change"), lines, right=(2, 3, 4))]
     if report["rows_quarantined"]:
         parts.append(f"quarantined  {_by_rule([report])}; as they stood in {store.root / report['quarantine_path']}")
     changes = _charge_changes(report)

@@ -19,6 +19,7 @@ COPIED: Final[dict[str, str]] = {
     "cycles": "cell_id IN (SELECT value FROM json_each(?1))",
     "record_sources": "cell_id IN (SELECT value FROM json_each(?1))",
     "quarantine_counts": "cell_id IN (SELECT value FROM json_each(?1))",
+    "flag_counts": "cell_id IN (SELECT value FROM json_each(?1))",
     "charge_changes": "cell_id IN (SELECT value FROM json_each(?1))",
     "models": "model_digest IN (SELECT model_digest FROM simulations"
     " WHERE cell_id IN (SELECT value FROM json_each(?1)))",

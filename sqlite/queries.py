@@ -137,6 +137,11 @@ def record_sources(connection: sqlite3.Connection, cell_id: Names = None) -> Row
     return _select_all(connection, "record_sources", {"cell_id": cell_id}, "cell_id, source_index")
 
 
+def rules_by_cell(connection: sqlite3.Connection, cell_id: Names = None) -> Rows:
+    """What each rule found in each cell: findings, samples flagged, rows quarantined, what was done."""
+    return _select_all(connection, "rules_by_cell", {"cell_id": cell_id}, "cell_id, rule")
+
+
 def quarantined_rows(connection: sqlite3.Connection, cell_id: Names = None) -> Rows:
     """How many rows cleaning took out, by cell, file and rule."""
     return _select_all(connection, "quarantined_rows", {"cell_id": cell_id}, "cell_id, source_index, rule")

@@ -106,7 +106,7 @@ def job_row(receipt: Receipt, run_id: int | None) -> Row:
 def clean_report_row(receipt: Receipt, result: CleanResult) -> Row:
     """Row of ``clean_reports``, under the receipt's cell_id."""
     return {
-        **_scalars(result.report, "findings", "quarantined", "charge_changes"),
+        **_scalars(result.report, "findings", "quarantined", "flagged", "charge_changes"),
         "cell_id": receipt.cell_id,
         "path": _parquet_path(receipt),
         "temperature_mean_celsius": result.temperature_mean_celsius,
@@ -132,6 +132,11 @@ def record_source_rows(receipt: Receipt, result: CleanResult) -> list[Row]:
 def quarantine_rows(receipt: Receipt, result: CleanResult) -> list[Row]:
     """Rows of ``quarantine_counts``."""
     return [{"cell_id": receipt.cell_id, **_scalars(count)} for count in result.report.quarantined]
+
+
+def flag_count_rows(receipt: Receipt, result: CleanResult) -> list[Row]:
+    """Rows of ``flag_counts``."""
+    return [{"cell_id": receipt.cell_id, **_scalars(count)} for count in result.report.flagged]
 
 
 def charge_change_rows(receipt: Receipt, result: CleanResult) -> list[Row]:

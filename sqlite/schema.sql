@@ -160,6 +160,14 @@ CREATE TABLE quarantine_counts (
     PRIMARY KEY (cell_id, rule, source_index)
 ) STRICT, WITHOUT ROWID;
 
+-- Samples that were kept with a rule's flag; of each rule that flagged one, took a row out or has a finding.
+CREATE TABLE flag_counts (
+    cell_id TEXT NOT NULL REFERENCES clean_reports (cell_id) ON DELETE CASCADE,
+    rule    TEXT NOT NULL,
+    samples INTEGER NOT NULL,
+    PRIMARY KEY (cell_id, rule)
+) STRICT, WITHOUT ROWID;
+
 -- What each rule, at its turn, added to the charge in and out; they add up to after less before.
 CREATE TABLE charge_changes (
     cell_id       TEXT NOT NULL REFERENCES clean_reports (cell_id) ON DELETE CASCADE,
@@ -417,7 +425,11 @@ CREATE VIEW rules_by_cell AS
 SELECT f.cell_id, f.rule,
     CASE max(CASE f.severity WHEN 'error' THEN 2 WHEN 'warning' THEN 1 ELSE 0 END)
         WHEN 2 THEN 'error' WHEN 1 THEN 'warning' ELSE 'info' END AS severity,
-    count(*) AS findings, sum(f.rows) AS rows, group_concat(DISTINCT f.action) AS actions
+    count(*) AS findings,
+    (SELECT n.samples FROM flag_counts n WHERE n.cell_id = f.cell_id AND n.rule = f.rule) AS samples_flagged,
+    (SELECT coalesce(sum(q.rows), 0) FROM quarantine_counts q WHERE q.cell_id = f.cell_id AND q.rule = f.rule)
+        AS rows_quarantined,
+    group_concat(DISTINCT f.action) AS actions
 FROM findings f
 GROUP BY f.cell_id, f.rule;
 

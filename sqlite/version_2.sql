@@ -1,5 +1,5 @@
--- From version 1 to version 2: energy before and after cleaning, rows quarantined by rule and file, charge changed by
--- rule, and the files of each record. What was cleaned before knows none of it (NULL, no rows) until it is cleaned
+-- From version 1 to version 2: energy before and after cleaning, rows quarantined and samples flagged by rule, charge
+-- changed by rule, and the files of each record. What was cleaned before knows none of it (NULL, no rows) until it is cleaned
 -- again, which the next `kilocell run` does. Never edited; schema.sql is the current whole.
 
 ALTER TABLE clean_reports ADD COLUMN energy_in_before_wh REAL;
@@ -23,6 +23,13 @@ CREATE TABLE quarantine_counts (
     PRIMARY KEY (cell_id, rule, source_index)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE flag_counts (
+    cell_id TEXT NOT NULL REFERENCES clean_reports (cell_id) ON DELETE CASCADE,
+    rule    TEXT NOT NULL,
+    samples INTEGER NOT NULL,
+    PRIMARY KEY (cell_id, rule)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE charge_changes (
     cell_id       TEXT NOT NULL REFERENCES clean_reports (cell_id) ON DELETE CASCADE,
     position      INTEGER NOT NULL,  -- order in which the rules were applied
@@ -36,7 +43,11 @@ CREATE VIEW rules_by_cell AS
 SELECT f.cell_id, f.rule,
     CASE max(CASE f.severity WHEN 'error' THEN 2 WHEN 'warning' THEN 1 ELSE 0 END)
         WHEN 2 THEN 'error' WHEN 1 THEN 'warning' ELSE 'info' END AS severity,
-    count(*) AS findings, sum(f.rows) AS rows, group_concat(DISTINCT f.action) AS actions
+    count(*) AS findings,
+    (SELECT n.samples FROM flag_counts n WHERE n.cell_id = f.cell_id AND n.rule = f.rule) AS samples_flagged,
+    (SELECT coalesce(sum(q.rows), 0) FROM quarantine_counts q WHERE q.cell_id = f.cell_id AND q.rule = f.rule)
+        AS rows_quarantined,
+    group_concat(DISTINCT f.action) AS actions
 FROM findings f
 GROUP BY f.cell_id, f.rule;
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from kilocell.data import columns as c
+from kilocell.data.rules import RULES, bit_of
 from kilocell.data.settings import CleanSettings
 from kilocell.jobs.clean import Cleaned, clean
 from kilocell.jobs.cycles import summarise_cycles
@@ -33,6 +34,13 @@ def assert_balanced(result: Cleaned) -> None:
     held = Counter(zip(result.quarantined["rule"], result.quarantined[c.SOURCE_INDEX], strict=True))
     assert counted == held
     assert sum(counted.values()) == report.rows_quarantined
+    flags = result.samples[c.FLAGS].to_numpy()
+    assert {count.rule: count.samples for count in report.flagged} == {
+        rule.code: int((flags & bit_of(rule.code) != 0).sum())
+        for rule in RULES
+        if (flags & bit_of(rule.code)).any()
+        or rule.code in {*result.quarantined["rule"], *(finding.rule for finding in report.findings)}
+    }
     for before, after, changes in (
         (report.charge_in_before_ah, report.charge_in_after_ah, [x.charge_in_ah for x in report.charge_changes]),
         (report.charge_out_before_ah, report.charge_out_after_ah, [x.charge_out_ah for x in report.charge_changes]),

@@ -93,7 +93,9 @@ def _cleaned(cell_id: str, findings: int) -> v.CleanResult:
     report = v.CleanReport(
         cell_id, SAMPLES + 7, SAMPLES, 7, 3600.0, 7200.0, 9.9, 9.8, 10.1, 10.1, 3, 2, 6, 6, seen,
         36.6, 36.5, 37.2, 37.2,
-        (v.QuarantineCount("duplicate_row", 0, 7),), (v.ChargeChange("current_missing", -0.1, 0.0),),
+        (v.QuarantineCount("duplicate_row", 0, 7),),
+        (v.FlagCount("duplicate_row", 0), v.FlagCount("voltage_missing", 6)),
+        (v.ChargeChange("current_missing", -0.1, 0.0),),
     )  # fmt: skip
     cycles = tuple(
         v.CycleSummary(n, 30.0 * n, 30.0 * n + 29, 30, 3, 4.9, 5.0, 18.1, 17.9, 2.5, 4.2, 25.5) for n in (1, 2)

@@ -85,7 +85,7 @@ def test_sqlite_holds_the_chosen_cells_alone_and_whole(
     connection, frames = exported
     assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
-    tables = ("cells", "clean_reports", "cycles", "findings", "record_sources", "quarantine_counts", "charge_changes")
+    tables = ("cells", "clean_reports", "cycles", "findings", "record_sources", "quarantine_counts", "flag_counts")
     for table in (*tables, "simulations", "samples", "simulation_samples"):
         cells = {row[0] for row in connection.execute(f"SELECT DISTINCT cell_id FROM {table}")}
         assert cells == {"A", ODD}, table
@@ -132,8 +132,9 @@ def test_any_series_comes_out_of_the_sqlite_file_as_it_went_in(times: list[float
 def test_the_file_answers_what_cleaning_did(exported: tuple[sqlite3.Connection, dict[str, pd.DataFrame]]) -> None:
     connection, _ = exported
     ask = connection.execute
-    assert ask("SELECT rule, findings, rows, severity FROM rules_by_cell WHERE cell_id = 'A'").fetchall() == [
-        ("duplicate_row", 1, 2, "warning"), ("voltage_missing", 2, 4, "warning"),
+    counted = "SELECT rule, findings, samples_flagged, rows_quarantined FROM rules_by_cell WHERE cell_id = 'A'"
+    assert ask(counted).fetchall() == [
+        ("duplicate_row", 1, 0, 7), ("voltage_missing", 2, 6, 0),
     ]  # fmt: skip
     assert ask("SELECT path, rule, rows FROM quarantined_rows WHERE cell_id = 'A'").fetchall() == [
         ("raw/A.csv", "duplicate_row", 7)

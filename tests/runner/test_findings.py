@@ -54,7 +54,7 @@ def test_what_an_earlier_version_did_not_count_is_said(tmp_path: Path, capsys: p
     fill(tmp_path, "A")
     with closing(sqlite3.connect(tmp_path / "catalog.sqlite")) as catalog, catalog:
         catalog.execute("UPDATE clean_reports SET energy_in_before_wh = NULL, energy_in_after_wh = NULL")
-        for table in ("quarantine_counts", "charge_changes", "record_sources"):
+        for table in ("quarantine_counts", "flag_counts", "charge_changes", "record_sources"):
             catalog.execute(f"DELETE FROM {table}")
     show_findings(tmp_path, (), (), json_=False)
     out = capsys.readouterr().out
@@ -90,6 +90,9 @@ def test_json_has_every_number_and_the_balance_of_rows(tmp_path: Path, capsys: p
     ]
     assert report["quarantine_path"] == "quarantine/B.parquet"
     assert report["sources"] == ["raw/B.csv"]
+    assert [tuple(row.values()) for row in report["rules"]] == [
+        ("duplicate_row", "warning", MANY_ROWS // 2, 0, 7), ("voltage_missing", "warning", MANY_ROWS // 2, 6, 0),
+    ]  # fmt: skip
     assert len(whole["findings"]) == MANY_ROWS // 2
     assert whole["findings"][1] == {
         "cell_id": "B", "rule": "duplicate_row", "severity": "warning", "rows": 2, "cycle_count": 1, "step_count": 3,
@@ -103,14 +106,18 @@ def test_many_findings_are_summed_up_by_rule(tmp_path: Path, capsys: pytest.Capt
     out = capsys.readouterr().out
     assert f"{2 * (MANY_ROWS - 1)} findings" in out
     line = next(line for line in out.splitlines() if line.startswith("voltage_missing"))
-    assert line.split()[1:5] == ["warning", "60", "120", "2"]
+    assert line.split()[1:6] == ["warning", "60", "12", "0", "2"]
     show_findings(tmp_path, ("A",), (), json_=False)
     assert "59 findings" not in capsys.readouterr().out
 
 
 def test_the_worst_severity_of_a_rule_is_named() -> None:
-    rows = [{"rule": "r", "severity": name, "rows": 1, "cell_id": "A"} for name in ("info", "error", "warning")]
-    assert by_rule(rows) == [("r", "error", 3, 3, 1, "")]
+    rows = [
+        {"rule": "r", "severity": name, "findings": 2, "samples_flagged": 5, "rows_quarantined": 1}
+        for name in ("info", "error", "warning")
+    ]
+    assert by_rule(rows) == [("r", "error", 6, 15, 3, 3, "")]
+    assert by_rule([*rows, rows[0] | {"samples_flagged": None}])[0][3] is None
 
 
 def test_a_cell_that_is_not_cleaned_is_said_to_be_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -26,6 +26,7 @@ from kilocell.data.values import (
     Finding,
     FitResult,
     FittedParameter,
+    FlagCount,
     JobKind,
     OutputFile,
     QuarantineCount,
@@ -91,6 +92,7 @@ def cleaned(cell_id: str, cycles: int = 2, findings: int = 3) -> Receipt:
         cell_id, 730, 720, 10, 7300.0, 7200.0, 9.9, 9.8, 10.1, 10.0, cycles + 1, cycles, 4 * cycles, 4 * cycles, seen,
         36.6, 36.5, 37.0, 36.9,
         tuple(starmap(QuarantineCount, (("duplicate_row", 0, 4), ("duplicate_row", 1, 5), ("time_missing", 1, 1)))),
+        (FlagCount("duplicate_row", 0), FlagCount("time_missing", 3), FlagCount("voltage_missing", 8)),
         (ChargeChange("duplicate_row", -0.3, -0.2), ChargeChange("current_missing", 0.2, 0.1)),
     )  # fmt: skip
     sources = (RecordSource(source(f"raw/{cell_id}-1.csv")), RecordSource(source(f"raw/{cell_id}-2.csv", "cd" * 32)))
