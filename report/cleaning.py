@@ -33,6 +33,7 @@ def plot_cleaning(store: Store, cell_id: str, cycles: Sequence[int] = ()) -> lis
     with closing(queries.connect(store.catalog)) as catalog:
         check_cycles(cycles, known_cycles(catalog, cell_id))
         (report,) = queries.clean_reports(catalog, cell_id)
+        findings = [dict(row) for row in queries.findings(catalog, cell_id)]
         record = before_and_after(store, catalog, cell_id)
     heading = f"{cell_id}: {report['rows_in']} rows in, {report['rows_kept']} kept"
     if report["rows_quarantined"]:
@@ -42,7 +43,7 @@ def plot_cleaning(store: Store, cell_id: str, cycles: Sequence[int] = ()) -> lis
         words = cycles_in_words(cycles)
         record, name = _of_cycles(record, cycles), f"{name}_cycles-{words}"
         heading += f"; cycle{'s' * (len(cycles) > 1)} {words.replace('+', ', ')}"
-    return save(store, draw_cleaning(heading, record), name)
+    return save(store, draw_cleaning(heading, record, findings), name)
 
 
 def _of_cycles(record: BeforeAndAfter, cycles: Sequence[int]) -> BeforeAndAfter:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -68,13 +68,16 @@ INDICES: Final = (Panel(c.CYCLE_ID, c.CYCLE_COUNT, "Cycle", 0.8), Panel(c.STEP_I
 
 
 @house_style()
-def draw_cleaning(heading: str, record: BeforeAndAfter) -> Figure:
+def draw_cleaning(heading: str, record: BeforeAndAfter, findings: Sequence[Mapping[str, Any]] = ()) -> Figure:
     """Draw voltage, current, cycle and step before and after cleaning, and a strip with the samples of each rule.
 
     Temperatures have a panel where a rule touched one. Long records are drawn at the figure's resolution with all
     their extremes; raw values far off stand as triangles at the panel's edge.
+
+    Args:
+        findings: rows of the catalog, for rules that flag no samples.
     """
-    marks = marks_of(record)
+    marks = marks_of(record, findings)
     colours = _colours(marks)
     panels = [VOLTAGE, CURRENT, *_touched_temperatures(record, marks), *INDICES]
     strip = 0.22 + 0.17 * max(len(marks), 1)
@@ -135,7 +138,7 @@ def _draw_panel(
         axes.plot(*envelope(*with_breaks(time, values, holes)), drawstyle=drawstyle, **style)
     axes.set_ylim(*span)
     axes.set_ylabel(panel.label)
-    axes.yaxis.set_major_locator(MaxNLocator(nbins=4, steps=ROUND_STEPS, integer=panel.is_index))
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=4, steps=ROUND_STEPS, integer=panel.is_index, min_n_ticks=1))
     pen = _Pen(axes, (float(time[0]), float(time[-1])), span)
     for rule in mine:
         where, left = rule.touched & differ, rule.touched & np.isnan(cleaned)
@@ -194,8 +197,9 @@ class _Pen:
             ("▼", min(self.far, default=0.0), 0.0, any(value < self.span[0] for value in self.far)),
         ):
             if beyond:
-                self.axes.text(1.005, place, f"{arrow} {worst:.{4 if abs(worst) >= 100.0 else 3}g}", transform=self.axes.transAxes, va="center",
-                               fontsize=7, color=GREY)  # fmt: skip
+                text = f"{arrow} {worst:.{4 if abs(worst) >= 100.0 else 3}g}"
+                style: dict[str, Any] = {"transform": self.axes.transAxes, "va": "center", "fontsize": 7, "color": GREY}
+                self.axes.text(1.005, place, text, **style)
 
 
 def _draw_strip(axes: Axes, record: BeforeAndAfter, marks: Sequence[RuleMarks], colours: dict[str, str]) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -56,8 +57,13 @@ class RuleMarks:
     one_by_one: bool
 
 
-def marks_of(record: BeforeAndAfter) -> list[RuleMarks]:
-    """Return the marks of every rule that touched a sample or took one out, in the order of their bits."""
+def marks_of(record: BeforeAndAfter, findings: Sequence[Mapping[str, Any]] = ()) -> list[RuleMarks]:
+    """Return the marks of every rule that touched a sample or took one out, in the order of their bits.
+
+    Args:
+        findings: rows of the catalog; rules that flagged nothing (steps counted anew) come last, marked where their
+            findings begin.
+    """
     flags = record.samples[c.FLAGS].to_numpy(dtype=np.int64)
     by = record.quarantined["rule"].to_numpy(dtype=object)
     codes = {rule.code: flags >> rule.bit & 1 == 1 for rule in RULES}
@@ -69,7 +75,22 @@ def marks_of(record: BeforeAndAfter) -> list[RuleMarks]:
         rows = int(touched.sum() + taken.sum())
         if rows:
             marks.append(RuleMarks(code, rows, touched, taken, bool(touched.sum() <= WHOLE_SHARE * len(flags))))
+    known = {rule.code for rule in marks}
+    for code in dict.fromkeys(str(row["rule"]) for row in findings):
+        told = [row for row in findings if row["rule"] == code]
+        begins = _begins(record.samples, told)
+        if code not in known and begins.any():
+            marks.append(RuleMarks(code, sum(row["rows"] for row in told), begins, np.zeros(len(by), bool), False))
     return marks
+
+
+def _begins(samples: pd.DataFrame, findings: Sequence[Mapping[str, Any]]) -> Mask:
+    """Tell of each sample whether it is the first of a finding."""
+    index, row = (samples[name].to_numpy() for name in (c.SOURCE_INDEX, c.SOURCE_ROW))
+    begins = np.zeros(len(samples), dtype=bool)
+    for finding in findings:
+        begins |= (index == finding["source_index"]) & (row == finding["source_row"])
+    return begins
 
 
 def changed(raw: Floats, cleaned: Floats) -> Mask:

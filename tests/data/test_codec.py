@@ -95,7 +95,8 @@ def test_a_receipt_of_a_version_that_counted_less_reads_with_nothing_counted() -
     assert back == CleanResult(REPORT, (), 24.5)
     assert isinstance(back, CleanResult)
     assert back.report.energy_in_before_wh is None
-    assert back.sources == back.report.quarantined == ()
+    assert back.sources == ()
+    assert back.report.quarantined == ()
 
 
 @pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])

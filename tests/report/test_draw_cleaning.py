@@ -156,6 +156,15 @@ def test_marks_count_rows_and_rows_taken_out() -> None:
     assert marks == {"time_order": 2, "of_another_version": 2}
 
 
+def test_a_rule_that_flags_nothing_is_named_where_it_begins() -> None:
+    whole = record()
+    finding = {"rule": "step_renumbered", "rows": N, "source_index": 0, "source_row": 7}
+    samples = whole.samples.assign(**{c.SOURCE_ROW: np.arange(N)})
+    (rule,) = marks_of(BeforeAndAfter(samples, whole.raw, whole.quarantined), [finding])
+    assert (rule.code, rule.rows, rule.one_by_one) == ("step_renumbered", N, False)
+    assert np.flatnonzero(rule.touched).tolist() == [7]
+
+
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 10), st.floats(-1, 1)), max_size=300))
 def test_thinned_marks_are_some_of_the_marks_and_none_is_far_from_one(points: list[tuple[float, float]]) -> None:
