@@ -122,10 +122,10 @@ class CycleSummary:
 
 @dataclass(frozen=True, slots=True)
 class RecordSource:
-    """One raw file of a record; ``split`` is the digest of the job that split it, ``""`` where it holds one cell."""
+    """One raw file of a record; ``splits`` are the digests of the jobs that split it, none where it holds one cell."""
 
     file: SourceFile
-    split: str = ""
+    splits: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

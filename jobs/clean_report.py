@@ -13,7 +13,7 @@ from ..data import columns as c
 from ..data.rules import RULES
 from ..data.values import ChargeChange, CleanReport, Finding, FlagCount, QuarantineCount
 from .charge import charge_in_out_ah, energy_in_out_wh
-from .clean_event import Floats, Integers, values
+from .clean_event import Floats, Integers, Mask, values
 from .clean_time import has_clock
 
 LEAST_CHANGE: Final = 1e-9
@@ -68,7 +68,6 @@ def clean_report(
         energy_in_out_wh(*before, values(raw, c.VOLTAGE), flags),
         energy_in_out_wh(*after, values(samples, c.VOLTAGE), kept_flags),
     )
-    numbers = raw[[c.CYCLE_ID, c.STEP_ID]].fillna(-1.0)
     return CleanReport(
         cell_id=cell_id,
         rows_in=len(raw),
@@ -80,9 +79,9 @@ def clean_report(
         charge_in_after_ah=charge[1][0],
         charge_out_before_ah=charge[0][1],
         charge_out_after_ah=charge[1][1],
-        cycles_before=int(raw[c.CYCLE_ID].nunique()),
+        cycles_before=int(raw[c.CYCLE_ID][_changes(raw, c.CYCLE_ID)].nunique()),
         cycles_after=int(samples[c.CYCLE_COUNT].iloc[-1]),
-        steps_before=int((numbers.diff().abs().sum(axis=1) > 0).sum()) + 1,
+        steps_before=int((_changes(raw, c.CYCLE_ID) | _changes(raw, c.STEP_ID))[1:].sum()) + 1,
         steps_after=int(samples[c.STEP_COUNT].iloc[-1]),
         findings=findings,
         energy_in_before_wh=energy[0][0],
@@ -127,7 +126,15 @@ def _clock(frame: pd.DataFrame) -> Floats:
 
 
 def _forward(clock: Floats) -> Floats:
-    return np.concatenate([[0.0], np.cumsum(np.clip(np.nan_to_num(np.diff(clock)), 0.0, None))])
+    return np.concatenate([[0.0], np.cumsum(np.fmax(np.diff(clock), 0.0))])
+
+
+def _changes(raw: pd.DataFrame, column: str) -> Mask:
+    """Tell where a number differs from that of the row before; the first one does."""
+    numbers = values(raw, column)
+    missing = np.isnan(numbers)
+    changed: Mask = np.concatenate([[True], (numbers[1:] != numbers[:-1]) & ~(missing[1:] & missing[:-1])])
+    return changed
 
 
 def _same_charge(before: pd.DataFrame, after: pd.DataFrame) -> bool:

@@ -67,16 +67,21 @@ def rows_of(table: pa.Table) -> Iterator[tuple[Any, ...]]:
         yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
 
 
-def read_raw_parts(store: Store, split_digest: str, cell_id: str) -> pd.DataFrame:
-    """Read the raw rows of one cell (``data.columns.RAW_COLUMNS``) that a split job put aside, in file order.
+def read_raw_parts(store: Store, split_digests: Sequence[str], cell_id: str) -> pd.DataFrame:
+    """Read the raw rows of one cell (``data.columns.RAW_COLUMNS``) that split jobs put aside, in file order.
+
+    Args:
+        split_digests: of the file's split job, or of those of its parts that hold the cell, in file order.
 
     Raises:
-        StoreError: there are none.
+        StoreError: one of them left none.
     """
-    parts = sorted(store.raw(split_digest, cell_id).glob("part-*.parquet"))
-    if not parts:
-        raise StoreError(f"cell {cell_id!r} has no raw rows in {store.raw(split_digest, cell_id)}; run again")
-    tables: list[pd.DataFrame] = [pq.read_table(part).to_pandas() for part in parts]
+    tables: list[pd.DataFrame] = []
+    for digest in split_digests:
+        parts = sorted(store.raw(digest, cell_id).glob("part-*.parquet"))
+        if not parts:
+            raise StoreError(f"cell {cell_id!r} has no raw rows in {store.raw(digest, cell_id)}; run again")
+        tables += [pq.read_table(part).to_pandas() for part in parts]
     return pd.concat(tables, ignore_index=True)
 
 

@@ -72,8 +72,8 @@ def _raw_rows(store: Store, catalog: sqlite3.Connection, cell_id: str) -> pd.Dat
 
 
 def _read(store: Store, cell_id: str, source: RecordSource, moved: Path | None) -> pd.DataFrame:
-    if source.split:
-        return read_raw_parts(store, source.split, cell_id)
+    if source.splits:
+        return read_raw_parts(store, source.splits, cell_id)
     path = next((path for path in (Path(source.file.path), moved) if path is not None and path.is_file()), None)
     if path is None:
         raise StoreError(

@@ -22,7 +22,6 @@ from ..sqlite.export import Rows, catalog_rows, catalog_schema, write_export
 from .places import check_names
 
 CSV_SUFFIX: Final = ".csv"
-BDF_SUFFIX: Final = ".bdf.csv"
 SAMPLE: Final = "sample"
 
 
@@ -94,8 +93,7 @@ def _chosen(catalog: sqlite3.Connection, cells: Sequence[str]) -> list[str]:
 def _csv_files(csv: Path, cells: Sequence[str], bdf: bool) -> dict[Path, list[str]]:
     """Which cells go into which file."""
     if csv.suffix.lower() != CSV_SUFFIX or csv.is_dir():
-        suffix = BDF_SUFFIX if bdf else CSV_SUFFIX
-        return {csv / f"{safe_name(cell_id)}{suffix}": [cell_id] for cell_id in cells}
+        return {csv / f"{safe_name(cell_id)}{CSV_SUFFIX}": [cell_id] for cell_id in cells}
     if bdf and len(cells) > 1:
         raise UsageError(f"the Battery Data Format holds one cell a file: name a folder instead of {csv}")
     return {csv: list(cells)}

@@ -197,14 +197,15 @@ def _clean(store: Store, job: Job, work: CleanWork) -> tuple[CleanResult, tuple[
         write_frame(store, store.cleaned(job.cell_id), cleaned.samples, metadata),
         write_frame(store, store.quarantine(job.cell_id), cleaned.quarantined, metadata),
     )
-    sources = tuple(RecordSource(work.sources[i].file, work.sources[i].split) for i in order)
+    read = [work.sources[i] for i in order]
+    sources = tuple(RecordSource(source.file, (source.split,) if source.split else ()) for source in read)
     cycles, celsius = summarise_cycles(cleaned.samples), mean_temperature(cleaned.samples)
     return CleanResult(cleaned.report, cycles, celsius, sources), outputs
 
 
 def _read_source(store: Store, cell_id: str, source: CellSource) -> pd.DataFrame:
     if source.split:
-        return read_raw_parts(store, source.split, cell_id)
+        return read_raw_parts(store, (source.split,), cell_id)
     _check_source(source.file, source.mtime_ns)
     return readers.read_raw(Path(source.file.path), source.file.settings, cell_id)
 

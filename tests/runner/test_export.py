@@ -67,8 +67,6 @@ def test_bdf_has_labels_and_no_empty_column(tmp_path: Path) -> None:
     np.testing.assert_array_equal(back["Current / A"], frames["A"][c.CURRENT])
     np.testing.assert_array_equal(back["Voltage / V"], frames["A"][c.VOLTAGE])
     assert [name for name in back.columns if " / " not in name] == ["Step ID", "Step Type"]
-    (path,) = export(tmp_path / "store", (), tmp_path / "folder", True, None)
-    assert path.name == "A.bdf.csv"
 
 
 @pytest.fixture
