@@ -14,12 +14,17 @@ from typing import Final
 from . import columns as c
 from .csv_values import ISO, Kind, date_of, kind_of
 from .errors import ReadError
+from .file_kinds import check_text
+from .header_lines import SPACES, is_spaced, names_in, unit_row, with_units
 from .header_names import TYPICAL, guess_columns, targets_of
+from .raw_bytes import is_gzip
 from .settings import ColumnMapping, SourceSettings
-from .text_blocks import head_block, lines_of
+from .text_blocks import HEAD_BYTES, TextBlock, lines_of, text_blocks
 
-DELIMITERS: Final = (",", ";", "\t")
+DELIMITERS: Final = (",", ";", "\t", "|", SPACES)
 HEADER_LINES: Final = 300
+FAR_BYTES: Final = 8 * 1024 * 1024
+FAR_LINES: Final = 20_000
 TAIL_BYTES: Final = 32 * 1024
 SAMPLE_ROWS: Final = 200
 
@@ -47,6 +52,7 @@ class Header:
     """A table's first lines: names in the header, lines before the data, delimiter, decimal sign and some rows.
 
     ``width`` is the usual number of fields in a row: the header's or more, as where each row ends in a delimiter.
+    ``units`` are those of a row of units beneath the names, which counts among the lines before the data.
     """
 
     path: Path
@@ -56,6 +62,7 @@ class Header:
     lines: int
     width: int
     sample: tuple[tuple[str, ...], ...]
+    units: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,36 +76,73 @@ class Layout:
 
 def split_line(line: str, delimiter: str) -> list[str]:
     """Split one line into fields; quotes are honoured, and never reach beyond the line."""
+    if delimiter == SPACES:
+        return line.split()
     if '"' not in line:
         return line.split(delimiter)
     try:
-        return next(csv.reader([line], delimiter=delimiter), [""])
+        fields = next(csv.reader([line], delimiter=delimiter), [""])
     except csv.Error:
         return line.split(delimiter)
+    whole = len(fields) == 1 and line.rstrip().endswith('"')  # Novonix quotes whole lines
+    return fields[0].split(delimiter) if whole else fields
 
 
 def find_header(path: Path, asked: Sequence[str] = ()) -> Header:
     """Find the header among a file's first lines: the line with most of the names that are asked for or known.
 
     Raises:
-        ReadError: the file is empty or has no rows beneath its header.
+        ReadError: the file is empty, no text, or has no rows beneath its header.
     """
-    head = head_block(path)
-    lines = lines_of(head)
-    filled = [number for number, line in enumerate(lines[:HEADER_LINES]) if line.strip()]
-    if not filled:
-        raise ReadError(f"{path}: is empty; export it again, or leave it out of the sources")
-    at, delimiter = max(
-        ((number, delimiter) for number in filled for delimiter in DELIMITERS),
-        key=lambda place: _score(split_line(lines[place[0]], place[1]), asked),
-    )
-    names = [name.strip().strip('"').strip() for name in split_line(lines[at], delimiter)]
+    check_text(path)
+    found = _header_line(path, asked, HEAD_BYTES, HEADER_LINES)
+    if not found.certain:  # perhaps the preamble is long
+        further = _header_line(path, asked, FAR_BYTES, FAR_LINES)
+        found = further if further.certain else found
+    lines, at = found.lines, found.at
+    names = [name.strip().strip('"').strip() for name in names_in(lines[at], found.delimiter, split_line)]
     while names and not names[-1]:
         names.pop()
-    return with_rows(path, delimiter, names, at + 1, lines[at + 1 :])
+    units = unit_row(split_line(lines[at + 1], found.delimiter)) if at + 1 < len(lines) else ()
+    data_from = at + 1 + bool(units)
+    return with_rows(path, found.delimiter, names, data_from, lines[data_from:], units)
 
 
-def with_rows(path: Path, delimiter: str, names: Sequence[str], lines_before: int, lines: Sequence[str]) -> Header:
+@dataclass(frozen=True, slots=True)
+class _HeaderLine:
+    """A file's first lines and which of them is likely the header; ``certain`` when it has what a record needs."""
+
+    lines: Sequence[str]
+    at: int
+    delimiter: str
+    certain: bool
+
+
+def _header_line(path: Path, asked: Sequence[str], most_bytes: int, most_lines: int) -> _HeaderLine:
+    lines = lines_of(next(text_blocks(path, most_bytes), TextBlock(b"", 1)))
+    filled = [number for number, line in enumerate(lines[:most_lines]) if line.strip()]
+    if not filled:
+        raise ReadError(f"{path}: is empty; export it again, or leave it out of the sources")
+    score, at, delimiter = max(
+        (
+            (header_score(names_in(lines[number], delimiter, split_line), asked), -number, delimiter)
+            for number in filled
+            for delimiter in DELIMITERS
+            if delimiter != SPACES or is_spaced(lines, number)
+        ),
+        key=lambda place: place[0],
+    )
+    return _HeaderLine(lines, -at, delimiter, score[0] >= min(3, len(asked)) if asked else score[1] >= 3)
+
+
+def with_rows(
+    path: Path,
+    delimiter: str,
+    names: Sequence[str],
+    lines_before: int,
+    lines: Sequence[str],
+    units: Sequence[str] = (),
+) -> Header:
     """Complete a header from the lines that follow it (and the file's last ones).
 
     Raises:
@@ -111,8 +155,17 @@ def with_rows(path: Path, delimiter: str, names: Sequence[str], lines_before: in
         )
     fields = Counter(len(row) for row in rows).most_common(1)[0][0]
     sample = rows + [tuple(split_line(line, delimiter)) for line in _tail(path)]
-    return Header(
-        path, delimiter, _decimal(sample, delimiter), tuple(names), lines_before, max(fields, len(names)), tuple(sample)
+    decimal, width = _decimal(sample, delimiter), max(fields, len(names))
+    return Header(path, delimiter, decimal, tuple(names), lines_before, width, tuple(sample), tuple(units))
+
+
+def guessed_columns(header: Header) -> tuple[ColumnMapping, ...]:
+    """Guess which column is what, from names, some values and the row of units where there is one."""
+    named = with_units(header.names, header.units)
+    plain = dict(zip(named, header.names, strict=True))
+    return tuple(
+        ColumnMapping(mapping.target, plain[mapping.column], mapping.unit)
+        for mapping in guess_columns(named, header.sample)
     )
 
 
@@ -124,8 +177,17 @@ def csv_layout(path: Path, settings: SourceSettings) -> Layout:
     """
     cell_name = cell_column(settings)
     asked = [mapping.column for mapping in settings.columns] + ([cell_name] if cell_name else [])
-    header = find_header(path, asked)
-    mappings = settings.columns or guess_columns(header.names, header.sample)
+    return layout_of(find_header(path, asked), settings)
+
+
+def layout_of(header: Header, settings: SourceSettings) -> Layout:
+    """Find the columns that are asked for, or guessed where none is, in a table whose header is known.
+
+    Raises:
+        ReadError: a column is missing that is required.
+    """
+    cell_name = cell_column(settings)
+    mappings = settings.columns or guessed_columns(header)
     present = [mapping for mapping in mappings if mapping.column in header.names]
     _check_required(header, mappings, present)
     cell = None if cell_name is None else index_of(header, cell_name, c.CELL_ID)
@@ -180,13 +242,15 @@ def _missing(header: Header, wanted: str, target: str, names: Sequence[str]) -> 
     hint = f"; the nearest is {nearest[0]!r}" if nearest else ""
     numbers = sum(kind_of([name]) == "number" for name in header.names)
     hint += "; that line holds numbers: the file seems to have no header" if 2 * numbers > len(header.names) else ""
+    where = f"line {header.lines - bool(header.units)}" if header.lines else "the table"
     return ReadError(
-        f"{header.path}: no column {wanted} for {target}; line {header.lines} has {found}{hint}. "
+        f"{header.path}: no column {wanted} for {target}; {where} has {found}{hint}. "
         "Name the file's columns in the source's settings"
     )
 
 
-def _score(fields: Sequence[str], asked: Sequence[str]) -> tuple[int, int, int]:
+def header_score(fields: Sequence[str], asked: Sequence[str]) -> tuple[int, int, int]:
+    """Tell how likely fields are a header's: how many are asked for, how many targets they name, and are there two."""
     names = [field.strip().strip('"').strip() for field in fields]
     known = set().union(*(targets_of(name) for name in names[:200] if name))
     return len(set(asked).intersection(names)), len(known) if len(names) > 1 else 0, min(len(names), 2)
@@ -204,7 +268,7 @@ def _tail(path: Path) -> list[str]:
     """Return some of the last whole lines, so that what the sample shows is not only a test's first minutes."""
     try:
         size = path.stat().st_size
-        if size < 4 * TAIL_BYTES:
+        if size < 4 * TAIL_BYTES or is_gzip(path):
             return []
         with path.open("rb") as stream:
             stream.seek(size - TAIL_BYTES)

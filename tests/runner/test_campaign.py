@@ -298,7 +298,7 @@ def test_wrong_value_is_named_with_key_and_advice(tmp_path: Path, text: str, exp
         ('[[sources]]\nfiles = ["."]\n', '"." is a folder'),
         (
             SOURCE + 'reader = "csw"\n',
-            'sources#1.reader = "csw": must be one of auto, csv, digatron (did you mean "csv"?)',
+            'sources#1.reader = "csw": must be one of auto, csv, digatron, parquet, xlsx, neware (did you mean "csv"?)',
         ),
         (SOURCE + 'cell_id = "file"\n', 'must be "stem", "column:NAME" or "pattern:REGEX"'),
         (SOURCE + 'cell_id = "pattern:Cell(\\\\d+)"\n', "the pattern needs a group (?P<cell_id>…)"),
