@@ -18,7 +18,7 @@ from .errors import ReadError
 from .file_kinds import reader_of
 from .settings import ColumnMapping, SourceSettings
 from .table_blocks import table_blocks, table_cells, table_header, table_settings
-from .workbooks import Sheet, sheets_of
+from .workbooks import Sheet, extra_library, sheets_of
 
 _EXPORT: Final = "export it as text or CSV with the cycler's own software"
 _NEWARE: Final[dict[str, tuple[str, str]]] = {
@@ -101,10 +101,7 @@ def _content(path: Path, reader: str) -> _Content:
 
 
 def _neware(path: Path) -> pa.Table:
-    try:
-        import fastnda
-    except ImportError:
-        raise ReadError(f"{path}: Neware's own files need another library: pip install 'kilocell[cyclers]'") from None
+    fastnda = extra_library(path, "fastnda", "Neware's own files need")
     try:
         return fastnda.read(path).to_arrow()
     except Exception as error:  # a damaged binary file makes the library raise anything

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import importlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -69,15 +70,24 @@ def sheets_of(path: Path) -> tuple[Sheet, ...]:
     return tuple(_sheet(sheet, channel if several else None) for sheet, channel in zip(same, channels, strict=True))
 
 
-def _rows_of(path: Path) -> list[tuple[str, list[list[Any]]]]:
+def extra_library(path: Path, name: str, need: str) -> Any:
+    """Import a library that only an extra brings.
+
+    Raises:
+        ReadError: it is not installed; says what to install.
+    """
     try:
-        import python_calamine
+        return importlib.import_module(name)
     except ImportError:
-        raise ReadError(f"{path}: workbooks need another library: pip install 'kilocell[cyclers]'") from None
+        raise ReadError(f"{path}: {need} another library: pip install 'kilocell[cyclers]'") from None
+
+
+def _rows_of(path: Path) -> list[tuple[str, list[list[Any]]]]:
+    calamine = extra_library(path, "python_calamine", "workbooks need")
     try:
-        book = python_calamine.CalamineWorkbook.from_path(path)
+        book = calamine.CalamineWorkbook.from_path(path)
         return [(name, book.get_sheet_by_name(name).to_python()) for name in book.sheet_names]
-    except (python_calamine.CalamineError, OSError) as error:
+    except (calamine.CalamineError, OSError) as error:
         reason = " ".join(str(error).split())
         raise ReadError(f"{path}: cannot be read as a workbook ({reason}); save it again, or as CSV") from None
 

@@ -51,7 +51,7 @@ def write_campaign(paths: Sequence[str], out: Path) -> str:
     """
     if out.exists():
         raise CampaignError(f"{out}: exists already; remove it, or give another name for the new campaign")
-    found = _read_headers(_files(paths))
+    found = _read_headers(raw_files(paths))
     guesses, read, cells = _guess_cells(found.groups)
     default = _default(list(guesses.values()))
     folder = out.absolute().parent
@@ -69,8 +69,12 @@ def write_campaign(paths: Sequence[str], out: Path) -> str:
     return text
 
 
-def _files(paths: Sequence[str]) -> list[Path]:
-    """Every file that the paths name, sorted, each once."""
+def raw_files(paths: Sequence[str]) -> list[Path]:
+    """Return every file that the paths (files, folders, globs) name, sorted, each once.
+
+    Raises:
+        CampaignError: a path names no file.
+    """
     here = Path.cwd()
     found: set[Path] = set()
     problems = []
