@@ -15,7 +15,7 @@ from . import columns as c
 from .csv_values import ISO, Kind, date_of, kind_of
 from .errors import ReadError
 from .file_kinds import check_text
-from .header_lines import SPACES, is_spaced, names_in, unit_row, with_units
+from .header_lines import NUMBERED, SPACES, is_spaced, names_in, unit_row, with_units
 from .header_names import TYPICAL, guess_columns, targets_of
 from .raw_bytes import is_gzip
 from .settings import ColumnMapping, SourceSettings
@@ -91,10 +91,14 @@ def split_line(line: str, delimiter: str) -> list[str]:
 def find_header(path: Path, asked: Sequence[str] = ()) -> Header:
     """Find the header among a file's first lines: the line with most of the names that are asked for or known.
 
+    A table without a header has the columns ``#1``, ``#2`` and so on, where these are asked for.
+
     Raises:
         ReadError: the file is empty, no text, or has no rows beneath its header.
     """
     check_text(path)
+    if asked and all(NUMBERED.fullmatch(name) for name in asked):
+        return _without_header(path)
     found = _header_line(path, asked, HEAD_BYTES, HEADER_LINES)
     if not found.certain:  # perhaps the preamble is long
         further = _header_line(path, asked, FAR_BYTES, FAR_LINES)
@@ -106,6 +110,18 @@ def find_header(path: Path, asked: Sequence[str] = ()) -> Header:
     units = unit_row(split_line(lines[at + 1], found.delimiter)) if at + 1 < len(lines) else ()
     data_from = at + 1 + bool(units)
     return with_rows(path, found.delimiter, names, data_from, lines[data_from:], units)
+
+
+def _without_header(path: Path) -> Header:
+    """Take every column by its number; the table begins with the first line of numbers as long as the one after it."""
+    lines = lines_of(next(text_blocks(path, HEAD_BYTES), TextBlock(b"", 1)))
+    for at, line in enumerate(lines[:-1]):
+        for delimiter in DELIMITERS:
+            fields, beneath = split_line(line, delimiter), split_line(lines[at + 1], delimiter)
+            if len(fields) == len(beneath) > 1 and kind_of(fields) == "number":
+                names = [f"#{place}" for place in range(1, len(fields) + 1)]
+                return with_rows(path, delimiter, names, at, lines[at:])
+    raise ReadError(f"{path}: no two lines of numbers follow each other, so columns cannot be taken by their number")
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +170,8 @@ def with_rows(
             f"{path}: has a header (line {lines_before}) but no rows; export it again, or leave it out of the sources"
         )
     fields = Counter(len(row) for row in rows).most_common(1)[0][0]
-    sample = rows + [tuple(split_line(line, delimiter)) for line in _tail(path)]
+    # What is shorter at a file's end is damage, or still the preamble.
+    sample = rows + [row for row in (tuple(split_line(line, delimiter)) for line in _tail(path)) if len(row) == fields]
     decimal, width = _decimal(sample, delimiter), max(fields, len(names))
     return Header(path, delimiter, decimal, tuple(names), lines_before, width, tuple(sample), tuple(units))
 
@@ -241,8 +258,12 @@ def _missing(header: Header, wanted: str, target: str, names: Sequence[str]) -> 
     nearest = [near for name in names for near in difflib.get_close_matches(name, header.names, n=1, cutoff=0.5)]
     hint = f"; the nearest is {nearest[0]!r}" if nearest else ""
     numbers = sum(kind_of([name]) == "number" for name in header.names)
-    hint += "; that line holds numbers: the file seems to have no header" if 2 * numbers > len(header.names) else ""
-    where = f"line {header.lines - bool(header.units)}" if header.lines else "the table"
+    hint += (
+        "; that line holds numbers: the file seems to have no header, and its columns are #1, #2, ..."
+        if 2 * numbers > len(header.names)
+        else ""
+    )
+    where = f"line {header.lines - bool(header.units)}" if header.lines and header.names[0] != "#1" else "the table"
     return ReadError(
         f"{header.path}: no column {wanted} for {target}; {where} has {found}{hint}. "
         "Name the file's columns in the source's settings"

@@ -12,6 +12,9 @@ from .header_names import names_and_units, unit_from
 SPACES: Final = " "
 """The delimiter that stands for any run of spaces and tabs; fields have no spaces in them then, but names may."""
 
+NUMBERED: Final = re.compile(r"#[1-9]\d*")
+"""Names of the columns of a table that has no header."""
+
 _RUN: Final = re.compile(rb"[ \t]+")
 _EDGES: Final = re.compile(rb"(?m)^ | $")
 _WIDE: Final = re.compile(r"[ \t]{2,}")
