@@ -12,7 +12,8 @@ from typing import Final
 
 import pyarrow as pa
 
-from .csv_layout import Header, Layout, layout_of
+from .csv_header import Header
+from .csv_layout import Layout, layout_of
 from .csv_reader import RawBlock
 from .errors import ReadError
 from .file_kinds import reader_of

@@ -9,7 +9,8 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from .csv_layout import SAMPLE_ROWS, Header, Layout, layout_of
+from .csv_header import SAMPLE_ROWS, Header
+from .csv_layout import Layout, layout_of
 from .csv_reader import RawBlock
 from .errors import ReadError
 from .settings import SourceSettings

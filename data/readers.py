@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from . import columns as c
 from . import csv_reader, cycler_files, digatron, parquet_reader
-from .csv_layout import Layout, cell_column, csv_layout, find_header, guessed_columns
+from .csv_header import find_header
+from .csv_layout import Layout, cell_column, csv_layout, guessed_columns
 from .csv_reader import RawBlock
 from .errors import ReadError
 from .file_kinds import reader_of

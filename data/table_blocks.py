@@ -13,7 +13,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .csv_layout import SAMPLE_ROWS, Header, Layout, guessed_columns, layout_of
+from .csv_header import SAMPLE_ROWS, Header
+from .csv_layout import Layout, guessed_columns, layout_of
 from .csv_reader import RawBlock, block_of
 from .errors import ReadError
 from .header_names import guess_cell_column

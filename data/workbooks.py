@@ -13,7 +13,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from . import columns as c
-from .csv_layout import HEADER_LINES, header_score
+from .csv_header import HEADER_LINES, header_score
 from .errors import ReadError
 from .header_lines import unit_row
 from .header_names import targets_of
