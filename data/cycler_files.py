@@ -104,7 +104,7 @@ def _content(path: Path, reader: str) -> _Content:
 def _neware(path: Path) -> pa.Table:
     fastnda = extra_library(path, "fastnda", "Neware's own files need")
     try:
-        return fastnda.read(path).to_arrow()
+        return fastnda.read(path, cycle_mode="raw").to_arrow()  # the numbers as they stand in the file
     except Exception as error:  # a damaged binary file makes the library raise anything
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise ReadError(f"{path}: cannot be read as a Neware file ({reason}); {_EXPORT}") from None
