@@ -57,8 +57,8 @@ class _Contents:
             self.chosen = next(iter(self.rows), None)
         mine = np.asarray(cells == self.chosen)
         if mine.any() and self.kept < MOST_ROWS:
-            self.frames.append(block.frame[mine])
-            self.kept += int(mine.sum())
+            self.frames.append(block.frame[mine].head(MOST_ROWS - self.kept))
+            self.kept += len(self.frames[-1])
 
     def cells(self) -> list[dict[str, Any]]:
         """Each cell's rows and the span of its test time, or of its wall clock where it has none."""

@@ -85,8 +85,8 @@ def arbin_rows(rows: range, shift: float = 0.0) -> list[list[Any]]:
 
 
 def test_arbins_workbook_goes_on_in_a_second_sheet(tmp_path: Path) -> None:
-    info = [["TEST REPORT"], ["Test Name", "A123"], ["Channel", 5]]
-    statistics = [
+    info: list[list[Any]] = [["TEST REPORT"], ["Test Name", "A123"], ["Channel", 5]]
+    statistics: list[list[Any]] = [
         ["Data_Point", "Date_Time", "Cycle_Index", "Test_Time(s)", "Charge_Capacity(Ah)"],
         [9, START, 1, 90.0, 0],
     ]
@@ -136,7 +136,7 @@ def test_newares_workbook_is_read_from_its_sheet_of_records(tmp_path: Path) -> N
         ]
         for row in range(ROWS)
     ]
-    steps = [
+    steps: list[list[Any]] = [
         ["Cycle Index", "Step Index", "Step Number", "Step Type", "Step Time", "Capacity(Ah)"],
         [1, 1, 1, "Rest", 1, 0],
     ]
