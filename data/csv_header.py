@@ -5,16 +5,17 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from .csv_values import kind_of
 from .errors import ReadError
 from .file_kinds import check_text
-from .header_lines import NUMBERED, SPACES, is_spaced, names_in, unit_row
+from .header_lines import NUMBERED, SPACES, is_spaced, names_in, one_space, unit_row
 from .header_names import targets_of
+from .layered_lines import is_layered, plain_blocks, plain_lines, record_names
 from .raw_bytes import is_gzip
 from .text_blocks import HEAD_BYTES, TextBlock, lines_of, text_blocks
 
@@ -34,7 +35,8 @@ class Header:
     """A table's first lines: names in the header, lines before the data, delimiter, decimal sign and some rows.
 
     ``width`` is the usual number of fields in a row: the header's or more, as where each row ends in a delimiter.
-    ``units`` are those of a row of units beneath the names, which counts among the lines before the data.
+    ``units`` are those of a row of units beneath the names, which counts among the lines before the data. ``layers``
+    are the lines that name the layers of a file that has such (:mod:`kilocell.data.layered_lines`).
     """
 
     path: Path
@@ -45,6 +47,7 @@ class Header:
     width: int
     sample: tuple[tuple[str, ...], ...]
     units: tuple[str, ...] = ()
+    layers: tuple[str, ...] = ()
 
 
 def split_line(line: str, delimiter: str) -> list[str]:
@@ -73,6 +76,10 @@ def find_header(path: Path, asked: Sequence[str] = ()) -> Header:
     if asked and all(NUMBERED.fullmatch(name) for name in asked):
         return _without_header(path)
     found = _header_line(path, asked, HEAD_BYTES, HEADER_LINES)
+    if is_layered(found.lines):
+        rows = plain_lines(found.lines)[: SAMPLE_ROWS + 1]
+        heads = tuple(found.lines[:3])
+        return replace(with_rows(path, ",", record_names(heads), len(heads), rows), layers=heads)
     if not found.certain:  # perhaps the preamble is long
         further = _header_line(path, asked, FAR_BYTES, FAR_LINES)
         found = further if further.certain else found
@@ -85,9 +92,21 @@ def find_header(path: Path, asked: Sequence[str] = ()) -> Header:
     return with_rows(path, found.delimiter, names, data_from, lines[data_from:], units)
 
 
+def _first_lines(path: Path, most_bytes: int) -> list[str]:
+    block = next(text_blocks(path, most_bytes), None)
+    return [] if block is None else lines_of(block)
+
+
+def prepared(blocks: Iterable[TextBlock], header: Header) -> Iterator[TextBlock]:
+    """Turn a file's blocks of lines into those of a plain table: one space for a run of them, one layer for three."""
+    if header.delimiter == SPACES:
+        return (replace(block, data=one_space(block.data)) for block in blocks)
+    return plain_blocks(blocks, header.layers) if header.layers else iter(blocks)
+
+
 def _without_header(path: Path) -> Header:
     """Take every column by its number; the table begins with the first line of numbers as long as the one after it."""
-    lines = lines_of(next(text_blocks(path, HEAD_BYTES), TextBlock(b"", 1)))
+    lines = _first_lines(path, HEAD_BYTES)
     for at, line in enumerate(lines[:-1]):
         for delimiter in DELIMITERS:
             fields, beneath = split_line(line, delimiter), split_line(lines[at + 1], delimiter)
@@ -108,7 +127,7 @@ class _HeaderLine:
 
 
 def _header_line(path: Path, asked: Sequence[str], most_bytes: int, most_lines: int) -> _HeaderLine:
-    lines = lines_of(next(text_blocks(path, most_bytes), TextBlock(b"", 1)))
+    lines = _first_lines(path, most_bytes)
     filled = [number for number, line in enumerate(lines[:most_lines]) if line.strip()]
     if not filled:
         raise ReadError(f"{path}: is empty; export it again, or leave it out of the sources")

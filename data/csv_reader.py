@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 
 from . import columns as c
 from .convert import to_column_unit
+from .csv_header import prepared
 from .csv_layout import Column, Layout, csv_layout
 from .csv_values import MISSING, Floats, clean_text, datetimes, durations, numbers
 from .errors import ReadError
 from .field_counts import SquareBlock, square
-from .header_lines import SPACES, one_space
 from .settings import SourceSettings
 from .text_blocks import TextBlock, text_blocks
 
@@ -88,12 +88,10 @@ def column_cells(path: Path, layout: Layout) -> tuple[str, ...]:
 
 def _data_blocks(path: Path, layout: Layout) -> Iterator[SquareBlock]:
     """Yield the squared lines beneath the header, block by block."""
-    for block in text_blocks(path):
+    for block in prepared(text_blocks(path), layout.header):
         skip = layout.header.lines - block.first_line + 1
         if skip > 0:
             block = TextBlock(block.data.split(b"\n", skip)[-1], block.first_line + skip)
-        if layout.header.delimiter == SPACES:
-            block = TextBlock(one_space(block.data), block.first_line)
         square_block = square(block, layout.header)
         if len(square_block.lines):
             yield square_block

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kilocell.data import columns as c
+from kilocell.data import csv_reader, text_blocks
 from kilocell.data.errors import ReadError
 from kilocell.data.readers import cell_ids, guess_settings, read_by_cell, read_raw
 from kilocell.data.settings import ColumnMapping, SourceSettings
@@ -236,3 +237,39 @@ def test_a_cut_packed_file_says_so(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(ReadError, match=r"B042\.csv\.gz: its gzip packing is damaged .*; copy the file again"):
         read_raw(path, SourceSettings())
+
+
+LAYERS = """Cycle Index,Chg. Cap.(Ah),DChg. Cap.(Ah)
+,Step Index,Step Number,Step Type,Step Time
+,,DataPoint,Time,Total Time,Current(A),Voltage(V),Date
+{first},,1,00:00:00,00:00:00,0,3.7,2026-03-06 12:37:25
+,,2,00:00:10,00:00:10,0,3.7,2026-03-06 12:37:35
+,2,2,CC DChg,00:00:20
+,,3,00:00:00,00:00:10,-1.5,3.6,2026-03-06 12:37:35
+,,4,00:00:20,00:00:30,-1.5,3.5,2026-03-06 12:37:55
+2,0.0,0.1
+,1,3,CC Chg,00:00:05
+,,5,00:00:00,00:00:30,1.5,3.6,2026-03-06 12:37:55
+,,6,00:00:05,00:00:35,1.5,3.7,2026-03-06 12:38:00
+"""
+
+
+@pytest.mark.parametrize(
+    "first", ["1,0.0,0.1\n,1,1,Rest,00:00:10\n", "1,0.0,0.1,1,1,Rest,00:00:10\n"], ids=["apart", "in one line"]
+)
+@pytest.mark.parametrize("block_bytes", [1, 50, 100_000])
+def test_newares_layers_of_cycles_steps_and_records(
+    tmp_path: Path, first: str, block_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path, LAYERS.replace("{first},", first + ",").splitlines())
+    settings = guess_settings(path)
+    monkeypatch.setattr(csv_reader, "text_blocks", lambda path: text_blocks.text_blocks(path, block_bytes))
+    frame = read_raw(path, settings)
+    assert frame[c.CYCLE_ID].tolist() == [1, 1, 1, 1, 2, 2]
+    assert frame[c.STEP_ID].tolist() == [1, 1, 2, 2, 1, 1]
+    assert frame[c.STATE].tolist() == ["Rest"] * 2 + ["CC DChg"] * 2 + ["CC Chg"] * 2
+    assert frame[c.TEST_TIME].tolist() == [0, 10, 10, 30, 30, 35]
+    assert frame[c.CURRENT].tolist() == [0, 0, -1.5, -1.5, 1.5, 1.5]
+    assert frame[c.VOLTAGE].tolist() == [3.7, 3.7, 3.6, 3.5, 3.6, 3.7]
+    assert frame[c.UNIX_TIME].diff().iloc[-1] == 5
+    assert (frame[c.UNREADABLE] == "").all()
