@@ -87,7 +87,7 @@ def find_header(path: Path, asked: Sequence[str] = ()) -> Header:
     names = [name.strip().strip('"').strip() for name in names_in(lines[at], found.delimiter, split_line)]
     while names and not names[-1]:
         names.pop()
-    units = unit_row(split_line(lines[at + 1], found.delimiter)) if at + 1 < len(lines) else ()
+    units = unit_row(names, split_line(lines[at + 1], found.delimiter)) if at + 1 < len(lines) else ()
     data_from = at + 1 + bool(units)
     return with_rows(path, found.delimiter, names, data_from, lines[data_from:], units)
 

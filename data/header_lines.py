@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from .csv_values import kind_of
-from .header_names import names_and_units, unit_from
+from .header_names import names_and_units, targets_of, unit_from
 
 SPACES: Final = " "
 """The delimiter that stands for any run of spaces and tabs; fields have no spaces in them then, but names may."""
@@ -43,14 +43,24 @@ def one_space(data: bytes) -> bytes:
     return _EDGES.sub(b"", _RUN.sub(b" ", data))
 
 
-def unit_row(fields: Sequence[str]) -> tuple[str, ...]:
-    """Return the units that a line names, "" for a column without; nothing where the line is none of units."""
+def unit_row(names: Sequence[str], fields: Sequence[str]) -> tuple[str, ...]:
+    """Return the units that the line beneath the names gives, "" for a column without; nothing where it gives none.
+
+    A first row of data with its numbers missing is none: two units must fit their columns' names, or all there is
+    must be units, three or more.
+    """
     texts = [field.strip().strip("()[]{}").strip() for field in fields]
     units = [unit_from(text) for text in texts]
-    known = sum(bool(unit) for unit in units)
-    if known < 2 or any(kind_of([text]) == "number" and text != "1" for text in texts):
+    fitting = sum(_fits(name, text) for name, text, unit in zip(names, texts, units, strict=False) if unit)
+    only_units = sum(map(bool, units)) > 2 and all(unit is not None for unit in units)
+    if any(kind_of([text]) == "number" and text != "1" for text in texts) or (fitting < 2 and not only_units):
         return ()
     return tuple(text if unit else "" for text, unit in zip(texts, units, strict=True))
+
+
+def _fits(name: str, unit: str) -> bool:
+    own = {known for _, known in names_and_units(name) if known}
+    return unit_from(unit) in own if own else bool(targets_of(f"{name} [{unit}]"))
 
 
 def with_units(names: Sequence[str], units: Sequence[str]) -> list[str]:

@@ -107,7 +107,7 @@ def _quantities(names: Sequence[str]) -> int:
 
 def _sheet(found: _Found, channel: str | None) -> Sheet:
     beneath = found.rows[found.at + 1 :]
-    units = unit_row([str(value) for value in beneath[0]]) if beneath else ()
+    units = unit_row(found.names, ["" if value is None else str(value) for value in beneath[0]]) if beneath else ()
     body = [row for row in beneath[bool(units) :] if any(value not in ("", None) for value in row)]
     columns = list(zip(*body, strict=True)) or [()] * len(found.names)
     arrays = {name: _array(values) for name, values in zip(found.names, columns, strict=True) if name}

@@ -85,6 +85,19 @@ def test_a_row_of_units_beneath_the_names(tmp_path: Path, names: str, units: str
     assert len(read_raw(path, SourceSettings(columns=asked))) == ROWS
 
 
+def test_a_row_of_units_beneath_names_that_are_not_known(tmp_path: Path) -> None:
+    path = write(tmp_path, ["Zeit,Strom,Spannung", "s,mA,mV", *body()])
+    columns = ((c.TEST_TIME, "Zeit", "s"), (c.CURRENT, "Strom", "mA"), (c.VOLTAGE, "Spannung", "mV"))
+    frame = read_raw(path, SourceSettings(columns=tuple(ColumnMapping(*column) for column in columns)))
+    assert len(frame) == ROWS
+    assert (frame[c.UNREADABLE] == "").all()
+
+
+def test_a_first_row_without_numbers_is_no_row_of_units(tmp_path: Path) -> None:
+    lines = ["cell,state,time/s,I/mA,Ecell/mV", "A,C,,,", *(f"A,C,{line}" for line in body())]
+    assert len(read_raw(write(tmp_path, lines), SourceSettings())) == ROWS + 1
+
+
 def test_a_first_row_with_damage_is_no_row_of_units(tmp_path: Path) -> None:
     frame = read_raw(write(tmp_path, ["time/s,I/mA,Ecell/mV", "0,OVR,3700", *body()[1:]]), SourceSettings())
     assert len(frame) == ROWS
