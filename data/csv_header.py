@@ -26,6 +26,7 @@ FAR_LINES: Final = 20_000
 TAIL_BYTES: Final = 32 * 1024
 SAMPLE_ROWS: Final = 200
 
+_VOLTAGE: Final = re.compile(r"(?i)volt|ecell|ewe|potential|(?<![a-z])[uv](?![a-z])")
 _POINT: Final = re.compile(r"[+-]?\d*\.\d+([eE][+-]?\d+)?")
 _COMMA: Final = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
 
@@ -129,6 +130,10 @@ class _HeaderLine:
 def _header_line(path: Path, asked: Sequence[str], most_bytes: int, most_lines: int) -> _HeaderLine:
     lines = _first_lines(path, most_bytes)
     filled = [number for number, line in enumerate(lines[:most_lines]) if line.strip()]
+    if most_lines > HEADER_LINES:  # of so many lines only those are looked at that name a voltage
+        filled = [n for n in filled if _VOLTAGE.search(lines[n]) or any(name in lines[n] for name in asked)] or filled[
+            :1
+        ]
     if not filled:
         raise ReadError(f"{path}: is empty; export it again, or leave it out of the sources")
     score, at, delimiter = max(
