@@ -23,10 +23,11 @@ from .clean_capacity import capacity_counter, capacity_excess
 from .clean_clock import time_scale, wall_clock
 from .clean_content import impedance_row, voltage_stuck
 from .clean_current import current_offset, current_sign, no_discharge
+from .clean_cycle import count_from_signal, count_steps, cycle_jump
 from .clean_environment import chamber_off, temperature_jump, temperature_noise, temperature_stuck
 from .clean_event import Event, Floats, Integers, Outcome, to_findings, values
 from .clean_gap import time_gap
-from .clean_index import count_from_signal, cycle_jump, step_glitch, step_renumbered
+from .clean_index import step_glitch, step_renumbered
 from .clean_restart import step_time, time_restart
 from .clean_signal import current_spike, lost_contact, voltage_spike
 from .clean_stamp import duplicate_time, time_resolution
@@ -76,6 +77,7 @@ INDEX_AND_SIGNAL_RULES: Final[tuple[CleaningRule, ...]] = (
     temperature_noise,
     current_spike,
     voltage_missing,
+    count_steps,
     current_missing,
     temperature_missing,
     count_from_signal,

@@ -69,6 +69,9 @@ def _unit_of(frame: pd.DataFrame, test: Floats, wall: Floats, settings: CleanSet
         return "s", ""
     tolerance = settings.time_scale_tolerance
     if has_clock(wall):
+        whole = (wall[-1] - wall[0]) / (test[-1] - test[0]) if test[-1] != test[0] else np.nan
+        if abs(whole - 1.0) <= tolerance:
+            return "s", ""
         return _factor_unit(np.diff(wall), np.diff(test), tolerance), "by the wall clock"
     interval = np.diff(test)
     forward = interval[interval > 0.0]
@@ -153,7 +156,12 @@ def wall_clock(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     known = np.flatnonzero(np.isfinite(test) & np.isfinite(wall))
     step = np.diff(test[known])
     jump = np.diff(wall[known]) - step
-    tolerance = max(settings.clock_tolerance_second, 3.0 * float(np.quantile(np.abs(jump), 0.9))) if len(jump) else 0.0
+    if not len(jump) or (
+        float(np.abs(jump).max()) <= settings.clock_tolerance_second
+        and abs(float(jump.sum())) <= settings.clock_drift * float(step.sum())
+    ):
+        return Outcome(frame)
+    tolerance = max(settings.clock_tolerance_second, 3.0 * float(np.quantile(np.abs(jump), 0.9)))
     allowed = tolerance + DRIFT_SHARE * step
     at = np.flatnonzero((np.abs(jump) > allowed) & (step >= 0.0))
     jumped = known[at + 1]

@@ -10,7 +10,7 @@ import pandas as pd
 from ..data import columns as c
 from ..data.convert import SECONDS_PER_HOUR
 from ..data.settings import CleanSettings
-from .clean_event import Floats, Integers, Outcome, flagged, rest_current, run_events, runs, text, values
+from .clean_event import Floats, Integers, Mask, Outcome, flagged, rest_current, run_events, runs, text, values
 
 TRICKLE: Final = 4.0  # times the current of a rest, such as what is left right after an edge
 SAME_CURRENT: Final = 0.05  # by which share a current, or a counter against it, may differ and be the same
@@ -19,6 +19,7 @@ SIGNIFICANT: Final = 8.0  # standard deviations of the noise that the voltage mu
 MOVED_VOLT: Final = 0.002  # and the least
 TWIN_CURRENT: Final = 0.01  # by which the current of another step may differ for its voltages to come as soon
 TWINS: Final = 5  # other steps that are asked, the nearest first
+REGULAR: Final = 4.0  # times sooner a hole shows in a log of regular intervals
 WENT_ON: Final = 2.0  # times, by which an interval and what the voltage says of it differ at most
 EVIDENCE: Final = (c.CURRENT, c.VOLTAGE, c.CHARGING_CAPACITY, c.DISCHARGING_CAPACITY)
 """The columns that tell what went on while nothing was logged."""
@@ -35,6 +36,15 @@ def _usual_around(interval: Floats, at: Integers) -> Floats:
         sides.append(np.where(there > 0, middle, -np.inf))
     usual = np.maximum(*sides)
     return np.where(np.isfinite(usual), usual, np.inf)
+
+
+def _regular_around(interval: Floats, at: Integers) -> Mask:
+    """Tell before which rows the four intervals on either side are all there and differ by no more than a tenth."""
+    rows = at[:, None] + np.array([-4, -3, -2, -1, 1, 2, 3, 4])
+    near = interval[np.clip(rows, 0, len(interval) - 1)]
+    inside = ((rows > 0) & (rows < len(interval))).all(axis=1)
+    regular: Mask = inside & (near.max(axis=1) <= 1.1 * near.min(axis=1))
+    return regular
 
 
 def _went_on(time: Floats, columns: dict[str, Floats], i: int) -> bool:
@@ -60,15 +70,18 @@ def time_gap(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     """Find times without samples that are much longer than the intervals around them: the power was out.
 
     The interval must exceed ``gap_second`` and ``gap_factor`` times the median of the three intervals on either
-    side. Between two rows without a current to speak of it counts only inside a step: a planned rest may be logged
-    at its end alone. Where the cycler's own counter, or the voltage, went on as under the current on both sides, only
-    the log was out and not the power: that is no gap, and its charge counts.
+    side; a quarter of that where the four on either side are alike, so that the log's clock is known. Between two rows
+    without a current to speak of it counts only inside a step: a planned rest may be logged at its end alone. Where the
+    cycler's own counter, or the voltage, went on as under the current on both sides, only the log was out and not the
+    power: that is no gap, and its charge counts.
     """
     time, current = values(frame, c.TEST_TIME), values(frame, c.CURRENT)
     interval = np.diff(time, prepend=time[:1])
     interval[0] = np.nan
     at = np.flatnonzero(interval > settings.gap_second)
-    at = at[interval[at] > settings.gap_factor * _usual_around(interval, at)]
+    usual = _usual_around(interval, at)
+    factor = np.where(_regular_around(interval, at), settings.gap_factor / REGULAR, settings.gap_factor)
+    at = at[interval[at] > factor * usual]
     little, step = TRICKLE * rest_current(settings), frame[c.STEP_COUNT].to_numpy()
     carrying = (np.abs(current[at]) > little) | (np.abs(current[at - 1]) > little)
     columns = {name: values(frame, name) for name in EVIDENCE}

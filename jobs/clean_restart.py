@@ -35,20 +35,19 @@ def step_time(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     A clock that falls to zero at least three times, and nearly always where the step, cycle or state changes, is the
     step's. The wall clock joins the steps where there is one; else a first row later than zero stands that long after
     the last row of the step before; else it follows at once where steps end between two usual intervals, since their
-    last rows were written at their ends, and one usual interval later where they do not. A zero in a first row alone
-    is placed by the wall clock, else one usual interval before the next row.
+    last rows were written at their ends, and one usual interval later where they do not. A zero in one row alone, such
+    as each step's first, is placed by the wall clock, else one usual interval before the next row.
     """
     clock, wall = values(frame, c.TEST_TIME), values(frame, c.UNIX_TIME)
     if not has_clock(clock) or len(clock) <= WINDOW or not (np.diff(clock) < 0.0).any():
         return Outcome(frame)
-    edge = _edges(frame)
-    lone = _lone_zeros(clock, edge)
+    lone = _lone_zeros(clock)
     if lone.any():
         placed = _placed(clock, wall, lone)
-        told = run_events(frame, lone, "step_time", lambda i, n: f"{clock[i]:g} s in a step's first row",
+        told = run_events(frame, lone, "step_time", text("0 s in one row alone"),
                           lambda i, n: f"{placed[i]:.3f} s", text("placed"))  # fmt: skip
         return Outcome(flagged(frame.assign(**{c.TEST_TIME: placed}), lone, "step_time"), tuple(told))
-    resets = _resets(clock, edge)
+    resets = _resets(clock, _edges(frame))
     if not resets.any():
         return Outcome(frame)
     elapsed = np.diff(wall, prepend=np.nan)
@@ -80,16 +79,16 @@ def _edges(frame: pd.DataFrame) -> Mask:
     return edge
 
 
-def _lone_zeros(clock: Floats, edge: Mask) -> Mask:
-    """First rows of steps whose time alone is zero: the clock goes on after nearly all of them where it was before."""
-    zero = edge & (clock == 0.0)
+def _lone_zeros(clock: Floats) -> Mask:
+    """Rows whose time alone is zero: the clock goes on after nearly all of them where it was before."""
+    zero = clock == 0.0
+    zero[0] = False
     others = pd.Series(np.where(zero, np.nan, clock))
     before, after = others.ffill().to_numpy(), others.bfill().to_numpy()
-    # A row on, so that neighbours in the wrong order at a restart are not taken for it.
-    later = np.append(after[1:], np.inf)
-    returns = zero & (after >= before) & (later >= before) & (before > 0.0)
-    few = returns.sum() < AT_EDGES_SHARE * zero.sum()
-    return np.zeros(len(clock), dtype=bool) if few else returns
+    # Two rows on either side, so that neighbours in the wrong order at a restart are not taken for it.
+    early, late = np.append([-np.inf, -np.inf], before[:-2]), np.append(after[2:], [np.inf, np.inf])
+    returns = zero & (before > 0.0) & (early <= before) & (after >= before) & (late >= before)
+    return returns if returns.sum() >= AT_EDGES_SHARE * zero.sum() else np.zeros(len(clock), dtype=bool)
 
 
 def _placed(clock: Floats, wall: Floats, lone: Mask) -> Floats:

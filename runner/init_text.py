@@ -65,7 +65,7 @@ _REST: Final = """\
 # [clean]
 # rest_current_per_ah = 0.005               # A per A.h; below it the cell rests
 # fill_samples = 5                          # longest run of missing samples that is filled
-# gap_factor = 20.0                         # a gap is this many times the usual interval,
+# gap_factor = 20.0                         # a gap is this many times the usual interval (regular: a quarter),
 # gap_second = 600.0                        # and at least this long, in s
 # voltage_limits_volt = [0.5, 5.5]          # V; what lies outside is taken as missing
 # temperature_limits_celsius = [-60.0, 120.0]
