@@ -90,6 +90,15 @@ DAMAGES: dict[str, Damage] = {
     ),
     "swap": lambda raw, at: reordered(raw, [*range(at), at + 1, at, *range(at + 2, len(raw))]),
     "restart": lambda raw, at: with_values(raw, slice(at, None), c.TEST_TIME, raw[c.TEST_TIME][at:] - 5000.0),
+    "zero time": lambda raw, at: with_values(raw, at, c.TEST_TIME, 0.0),
+    "clock set back": lambda raw, at: with_values(raw, slice(at, None), c.UNIX_TIME, raw[c.UNIX_TIME][at:] - 3600.0),
+    "restart, no clock": lambda raw, at: with_values(
+        raw.assign(**{c.UNIX_TIME: np.nan}), slice(at, None), c.TEST_TIME, raw[c.TEST_TIME][at:] - raw[c.TEST_TIME][at]
+    ),
+    "late block": lambda raw, at: reordered(
+        raw, [*range(at), *range(at + 50, at + 90), *range(at, at + 50), *range(at + 90, len(raw))]
+    ),
+    "copied block": lambda raw, at: reordered(raw, [*range(at + 60), *range(at, at + 40), *range(at + 60, len(raw))]),
     "power cut": lambda raw, at: reordered(raw, [*range(at), *range(min(at + 80, len(raw) - 1), len(raw))]),
     "unplugged": lambda raw, at: with_values(raw, slice(at, at + 7), c.SURFACE_TEMPERATURE, -2500.0),
     "thermocouple off": lambda raw, at: with_values(raw, slice(at, at + 7), c.SURFACE_TEMPERATURE, 70.0),
