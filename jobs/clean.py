@@ -54,8 +54,8 @@ TIME_RULES: Final[tuple[CleaningRule, ...]] = (
     step_time,
     duplicate_row,
     time_order,
-    wall_clock,
     time_restart,
+    wall_clock,
     duplicate_time,
     time_resolution,
 )

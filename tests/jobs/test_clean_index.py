@@ -75,7 +75,8 @@ def test_one_step_number_for_a_single_step_or_for_a_profile_is_right() -> None:
     pulses = np.where((time // 30.0) % 2 == 0.0, 1.0, -1.0)
     for current in (np.full(len(time), 1.0), pulses):
         voltage = 3.6 + 0.05 * current
-        raw = raw_table(**{c.TEST_TIME: time, c.VOLTAGE: voltage, c.CURRENT: current, c.STEP_ID: np.ones(len(time))})
+        signals = {c.TEST_TIME: time, c.VOLTAGE: voltage, c.CURRENT: current}
+        raw = raw_table(**signals, **{c.STEP_ID: np.ones(len(time))})
         assert cleaned(raw).report.steps_after == 1
 
 
@@ -117,7 +118,7 @@ def test_one_cycle_number_for_a_schedule_without_a_loop_is_right_but_not_for_man
 ) -> None:
     raw = cycling(cycles)
     unique = 1.0 + np.cumsum(np.diff(raw[c.STEP_ID], prepend=1.0) != 0.0)
-    result = cleaned(raw.assign(**{c.CYCLE_ID: 1.0, c.STEP_ID: unique}))
+    result = cleaned(raw.assign(**{c.CYCLE_ID: 1.0}).assign(**{c.STEP_ID: unique}))
     assert result.report.cycles_after == counted
 
 
