@@ -80,7 +80,10 @@ def _edges(frame: pd.DataFrame) -> Mask:
 
 
 def _lone_zeros(clock: Floats) -> Mask:
-    """Rows whose time alone is zero: the clock goes on after nearly all of them where it was before."""
+    """Rows whose time alone is zero: the clock goes on after them where it was before.
+
+    None where it begins anew at zero so often that the zeros may be steps that are over at once.
+    """
     zero = clock == 0.0
     zero[0] = False
     others = pd.Series(np.where(zero, np.nan, clock))
@@ -88,7 +91,9 @@ def _lone_zeros(clock: Floats) -> Mask:
     # Two rows on either side, so that neighbours in the wrong order at a restart are not taken for it.
     early, late = np.append([-np.inf, -np.inf], before[:-2]), np.append(after[2:], [np.inf, np.inf])
     returns = zero & (before > 0.0) & (early <= before) & (after >= before) & (late >= before)
-    return returns if returns.sum() >= AT_EDGES_SHARE * zero.sum() else np.zeros(len(clock), dtype=bool)
+    anew = int((zero & ~returns).sum())
+    habit = anew >= STEP_RESETS and anew > (1.0 - AT_EDGES_SHARE) * int(zero.sum())
+    return np.zeros(len(clock), dtype=bool) if habit else returns
 
 
 def _placed(clock: Floats, wall: Floats, lone: Mask) -> Floats:

@@ -16,6 +16,7 @@ from ..data.settings import CleanSettings
 from .clean_event import Event, Floats, Integers, Mask, Outcome, flagged, run_events, runs, text, values
 
 WINDOW: Final = 5  # samples that must agree before a clock that fell back counts as restarted
+COARSE_ROWS: Final = 3  # in the mean at one stamp, from which on the clock is too coarse for the log
 COPY_ROWS: Final = 3  # equal rows in a row that make a block written twice, and not a clock that came back
 LATE_HOLE: Final = 3.0  # usual intervals that a block must fill for which other rows have left a hole
 MOST_FALLS: Final = 50  # of a clock, of which each may be a block written late
@@ -44,6 +45,17 @@ def falls_back(clock: Floats) -> Mask:
         below = (at < 2) | (clock[at] < clock[np.maximum(at - 2, 0)])
         restarted[at[stays & below]] = True
     return restarted
+
+
+def stamp_second(clock: Floats) -> float:
+    """Return the interval in s of a clock that is too coarse for its log: three rows or more share a stamp; else 0."""
+    step = np.diff(clock)
+    forward = step[step > 0.0]
+    if len(forward) == 0 or COARSE_ROWS * (len(forward) + 1) > len(clock):
+        return 0.0
+    usual = float(np.median(forward))
+    whole = float((np.abs(forward / usual - np.round(forward / usual)) < 1e-6).mean())
+    return usual if usual >= 1.0 and whole > 0.95 else 0.0
 
 
 def marker_row(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
@@ -93,7 +105,8 @@ def duplicate_row(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     """Quarantine rows that are equal to an earlier one in time and every value, wherever the copy stands.
 
     Some cyclers write a row once more when a thermometer reports, so that many neighbours share time, voltage and
-    current; where the temperature has not changed either, both are good. Such a record keeps its equal neighbours.
+    current; where the temperature has not changed either, both are good. Such a record keeps its equal neighbours, and
+    so does one whose clock is too coarse for its log, in which equal rows are no copies.
     """
     test, wall = values(frame, c.TEST_TIME), values(frame, c.UNIX_TIME)
     clock = test if has_clock(test) else wall
@@ -108,12 +121,15 @@ def duplicate_row(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
         lap[~block] = np.cumsum(falls_back(clock[~block]))
         again = block | _again(frame, copies & ~block, lap)
     told: list[Event] = []
-    if _writes_twice(frame, clock, again):
+    coarse = stamp_second(clock)
+    if coarse or _writes_twice(frame, clock, again):
         kept = again & (np.diff(clock, prepend=np.nan) == 0.0) & ~block
         if kept.any():
             first = int(frame.index[int(np.argmax(kept))])
-            told.append(Event("duplicate_row", first, int(kept.sum()), "equal to the row before, as many nearly are",
-                              "as it was", "left", "info"))  # fmt: skip
+            before = (
+                f"equal within the {coarse:g} s of a stamp" if coarse else "equal to the row before, as many nearly are"
+            )
+            told.append(Event("duplicate_row", first, int(kept.sum()), before, "as it was", "left", "info"))
         again &= ~kept
     return _take(frame, again, "duplicate_row", "equal to an earlier row", told)
 
