@@ -114,6 +114,8 @@ DAMAGES: dict[str, Damage] = {
     st.sampled_from([None, 2.0]),
 )
 @example([("current hole", 118), ("leads off", 121)], False, None)  # a lone row under current between two holes
+@example([("copied block", 1004), ("clock set back", 1071)], True, 2.0)  # both clocks fall at one row
+@example([("power cut", 627), ("spike", 181), ("power cut", 1003)], True, 2.0)  # the spike is in the gap's evidence
 def test_whatever_happened_no_row_is_lost_and_cleaning_is_idempotent(
     damages: list[tuple[str, int]], numbers: bool, capacity_ah: float | None
 ) -> None:
@@ -136,7 +138,8 @@ def test_whatever_happened_no_row_is_lost_and_cleaning_is_idempotent(
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.tuples(st.sampled_from(["voltage hole", "spike", "copy", "swap", "two versions", "wrong step"]),
+@given(st.lists(st.tuples(st.sampled_from(["voltage hole", "spike", "copy", "swap", "two versions", "wrong step",
+                                          "wrong cycle", "zero time", "clock set back", "copied block", "late block"]),
                           st.integers(3, N - 200)), max_size=5))  # fmt: skip
 def test_what_is_not_flagged_is_as_it_was(damages: list[tuple[str, int]]) -> None:
     raw = RAW
