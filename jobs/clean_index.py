@@ -47,6 +47,8 @@ def has_steps(frame: pd.DataFrame, settings: CleanSettings) -> bool:
 def step_glitch(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     """Correct the step number of a few rows inside another step, where current and voltage go on as they did.
 
+    So too between two steps, where the number comes but once and elsewhere the one step follows the other at once.
+
     Short runs that come back again and again, of the same length, are the schedule's own and stay.
     """
     raw = values(frame, c.STEP_ID)
@@ -65,10 +67,33 @@ def step_glitch(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
         if not wrong[rows.start - 1] and _goes_on(columns, rows, settings):
             wrong[rows] = True
     corrected = without_holes(np.where(wrong, np.nan, step))
+    at_edge = _at_edges(corrected, columns[c.CURRENT], rest_current(settings))
+    wrong, corrected = wrong | (at_edge != corrected), at_edge
     told = run_events(frame, wrong, "step_glitch", lambda i, n: f"step {step[i]:g}",
                       lambda i, n: f"step {corrected[i]:g}", text("corrected"))  # fmt: skip
     frame = flagged(frame.assign(**{c.STEP_COUNT: corrected}), wrong, "step_glitch")
     return Outcome(frame, tuple(told))
+
+
+def _at_edges(step: Floats, current: Floats, rest: float) -> Floats:
+    """Return step numbers in which the few rows of a foreign one between two steps belong to either, by current."""
+    first, length, number = number_runs(step)
+    if len(first) < 3:
+        return step
+    _, kind, often = np.unique(number, return_inverse=True, return_counts=True)
+    foreign = np.zeros(len(first), dtype=bool)
+    foreign[1:-1] = (often[kind[1:-1]] == 1) & (length[1:-1] <= GLITCH_ROWS) & (number[:-2] != number[2:])
+    foreign[1:-1] &= (often[kind[:-2]] > 1) & (often[kind[2:]] > 1)
+    corrected = step.copy()
+    for k in np.flatnonzero(foreign).tolist():
+        follows = (number[:-1] == number[k - 1]) & (number[1:] == number[k + 1])
+        rows = slice(int(first[k]), int(first[k] + length[k]))
+        left, right = (float(current[row]) for row in (rows.start - 1, rows.stop))
+        off = np.abs(current[rows] - np.array([[left], [right]]))
+        alike = off.min(axis=0) <= rest + 0.02 * max(abs(left), abs(right))
+        if follows.any() and alike.all() and abs(left - right) > 2.0 * rest:
+            corrected[rows] = np.where(np.maximum.accumulate(off[1] < off[0]), number[k + 1], number[k - 1])
+    return corrected
 
 
 def without_holes(numbers: Floats) -> Floats:

@@ -29,6 +29,23 @@ def test_a_wrong_step_number_inside_a_step_is_corrected(rows: int, at: int, numb
     assert list(np.flatnonzero(result.samples[c.FLAGS] & bit_of("step_glitch"))) == list(range(at, at + rows))
 
 
+@pytest.mark.parametrize("rows", [1, 2, 4])
+@pytest.mark.parametrize("before", [0, 1, 2, 4])
+@pytest.mark.parametrize("edge", [120, 360, 600])
+def test_a_wrong_step_number_across_an_edge_is_corrected(edge: int, before: int, rows: int) -> None:
+    wrong = slice(edge - min(before, rows), edge - min(before, rows) + rows)
+    result = cleaned(with_values(RAW, wrong, c.STEP_ID, 99.0))
+    np.testing.assert_array_equal(result.samples[c.STEP_COUNT], STEPS)
+    assert sum(found.rows for found in findings(result, "step_glitch")) == rows
+
+
+def test_a_short_step_that_comes_once_is_a_step() -> None:
+    """Nowhere else does the step after it follow the one before it."""
+    raw = cycling(1)
+    result = cleaned(with_values(raw, slice(120, 124), c.STEP_ID, 99.0))
+    assert result.report.steps_after == 6
+
+
 def test_a_pulse_with_its_own_number_stays_a_step() -> None:
     raw = with_values(RAW, slice(60, 63), c.STEP_ID, 7.0)
     raw = with_values(with_values(raw, slice(60, 63), c.CURRENT, -2.0), slice(60, 63), c.VOLTAGE, 3.6)
