@@ -47,14 +47,13 @@ def _regular_around(interval: Floats, at: Integers) -> Mask:
     return regular
 
 
-def _went_on(time: Floats, columns: dict[str, Floats], i: int) -> bool:
-    """Tell whether the current flowed on through the interval that ends in row i, though nothing was logged."""
-    known = np.flatnonzero(np.isfinite(columns[c.CURRENT]))
-    left, right = known[known < i], known[known >= i]
-    if not len(left) or not len(right):
-        return False
-    before, after = float(columns[c.CURRENT][left[-1]]), float(columns[c.CURRENT][right[0]])
-    if before * after <= 0.0:
+def _went_on(time: Floats, columns: dict[str, Floats], before: float, after: float, i: int) -> bool:
+    """Tell whether the current flowed on through the interval that ends in row i, though nothing was logged.
+
+    Args:
+        before, after: A, the last one that is known before the row, and the first one from it on.
+    """
+    if not before * after > 0.0:
         return False
     interval = float(time[i] - time[i - 1])
     if abs(counted_second(columns, i) - interval) <= SAME_CURRENT * interval:
@@ -85,8 +84,15 @@ def time_gap(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     little, step = TRICKLE * rest_current(settings), frame[c.STEP_COUNT].to_numpy()
     carrying = (np.abs(current[at]) > little) | (np.abs(current[at - 1]) > little)
     columns = {name: values(frame, name) for name in EVIDENCE}
+    at = at[carrying | (step[at] == step[at - 1])]
+    left, right = pd.Series(current).ffill().to_numpy()[at - 1], pd.Series(current).bfill().to_numpy()[at]
+    out = [
+        i
+        for i, before, after in zip(at.tolist(), left.tolist(), right.tolist(), strict=True)
+        if not _went_on(time, columns, before, after, i)
+    ]
     gap = np.zeros(len(time), dtype=bool)
-    gap[[i for i in at[carrying | (step[at] == step[at - 1])] if not _went_on(time, columns, int(i))]] = True
+    gap[out] = True
     told = run_events(frame, gap, "time_gap", lambda i, n: f"{interval[i]:.0f} s without samples",
                       text("no current"), text("reported"))  # fmt: skip
     return Outcome(flagged(frame, gap, "time_gap"), tuple(told))

@@ -25,6 +25,7 @@ HABIT_OF_EDGES: Final = 0.5  # of all edges, from which on every step begins ane
 WRITTEN_AT_ENDS: Final = 0.25  # of the steps that end off the grid, from which on last rows are written at the ends
 ZERO_SECOND: Final = 1.0
 ON_GRID: Final = 0.9  # of the usual interval: a step's last one that is shorter was written at the step's end
+MOST_RESTARTS: Final = 200  # of which the voltage is asked
 RESTING_SHARE: Final = 2e-3  # of the largest current
 LONGER: Final = 3.0  # usual intervals; what the voltage says of less is its noise
 
@@ -144,7 +145,8 @@ def time_restart(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
 
     The wall clock tells how long it was away; else the charge counters under one current; else the voltage under one
     current, or in a rest by its relaxation; else nothing does, and the usual interval is taken. A record without the
-    cycler's own clock gets its time from the wall clock. A new source file is not a defect.
+    cycler's own clock gets its time from the wall clock, which then goes on in the same way. The flag stands at the first
+    row after each restart; all later ones move with it. A new source file is not a defect.
     """
     test, wall = values(frame, c.TEST_TIME), values(frame, c.UNIX_TIME)
     clock, walled = (test, has_clock(wall)) if has_clock(test) else (wall, False)
@@ -154,9 +156,10 @@ def time_restart(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     columns = {name: values(frame, name) for name in EVIDENCE}
     rest = RESTING_SHARE * float(np.nanmax(np.abs(columns[c.CURRENT]), initial=0.0))
     quantum = clock_quantum(clock) if fell.any() else 0.0
+    many = int(fell.sum()) > MOST_RESTARTS
     for i in np.flatnonzero(fell).tolist():
         elapsed = wall[i] - wall[i - 1] if walled else np.nan
-        step, evidence[i] = (elapsed, "by the wall clock") if elapsed >= 0.0 else _away(clock, columns, i, rest)
+        step, evidence[i] = (elapsed, "by the wall clock") if elapsed >= 0.0 else _away(clock, columns, i, rest, many)
         # A clock of whole seconds stays one.
         shift[i] = clock[i - 1] - clock[i] + (round(step / quantum) * quantum if quantum >= COARSE_SECOND else step)
     # Only what a restart moved is rounded anew.
@@ -176,15 +179,19 @@ def time_restart(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     return Outcome(frame, tuple(told))
 
 
-def _away(clock: Floats, columns: dict[str, Floats], i: int, rest: float) -> tuple[float, str]:
-    """Return for how long a clock that restarted at row ``i`` was away, in s, and what tells it."""
+def _away(clock: Floats, columns: dict[str, Floats], i: int, rest: float, many: bool) -> tuple[float, str]:
+    """Return for how long a clock that restarted at row ``i`` was away, in s, and what tells it.
+
+    Where restarts are ``many``, the voltage is not asked: each answer takes a look at the whole record.
+    """
     usual = usual_interval(clock, i)
     before, after = (float(columns[c.CURRENT][k]) for k in (i - 1, i))
     if before * after > 0.0 and min(abs(before), abs(after)) > rest:
+        alike = abs(after - before) <= SAME_CURRENT * abs(before)
         seconds = counted_second(columns, i)
         if seconds > 0.0:
             return seconds, "by the charge counter"
-        ends = ends_of(clock, columns[c.VOLTAGE], i) if abs(after - before) <= SAME_CURRENT * abs(before) else None
+        ends = ends_of(clock, columns[c.VOLTAGE], i) if alike and not many else None
         if ends is not None:
             seconds = by_twin(clock, columns, ends, i)
             if seconds > 0.0:
