@@ -145,7 +145,7 @@ def time_restart(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
 
     The wall clock tells how long it was away; else the charge counters under one current; else the voltage under one
     current, or in a rest by its relaxation; else nothing does, and the usual interval is taken. A record without the
-    cycler's own clock gets its time from the wall clock, which then goes on in the same way. The flag stands at the first
+    cycler's own clock gets its time from the wall clock, which goes on likewise. The flag stands at the first
     row after each restart; all later ones move with it. A new source file is not a defect.
     """
     test, wall = values(frame, c.TEST_TIME), values(frame, c.UNIX_TIME)
