@@ -25,6 +25,7 @@ from .parameters import (
 )
 from .replay import Conditions, Replayed, check_range, replay, structure_of
 from .scale import REST_CURRENT_PER_AH
+from .usable import refuse_nothing
 
 CHARGE_TOLERANCE = 5e-4
 CYCLE_THROUGHPUT = 0.1  # of the capacity: the least that stands for the throughput of one cycle
@@ -122,11 +123,13 @@ def simulate(samples: pd.DataFrame, settings: SimulateSettings, measured_celsius
         measured_celsius: the cell's mean temperature, used where the settings give none.
 
     Raises:
+        NothingToSimulateError: the record has no current to replay.
         JobError: no attempt gave a finite, charge-true simulation; the text lists what was tried.
     """
     record = record_of(samples)
     capacity = settings.cell.nominal_capacity_ah or nominal_capacity_ah(settings.parameter_set)
     _refuse_implausible(record, capacity)
+    refuse_nothing(record.current_ampere, capacity)
     profile = profile_of(record, capacity)
     conditions = conditions_of(record, settings, measured_celsius)
     began = time.perf_counter()
