@@ -56,6 +56,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("capacity_excess", 28, "error", "more charge within a cycle than such a cell can hold"),
     Rule("impedance_row", 29, "info", "row of an impedance measurement; quarantined"),
     Rule("voltage_stuck", 30, "warning", "voltage exactly constant while a current flows, and not held"),
+    Rule("unit_scale", 35, "warning", "numbers of another unit (mV, mA, uA, mAh, K, °F) than was said; converted"),
 )
 
 BY_CODE: Final[dict[str, Rule]] = {rule.code: rule for rule in RULES}

@@ -28,6 +28,7 @@ from .clean_index import count_from_signal, cycle_jump, step_glitch, step_renumb
 from .clean_signal import current_spike, lost_contact, voltage_spike
 from .clean_stamp import duplicate_time, time_resolution
 from .clean_time import duplicate_row, has_clock, marker_row, time_gap, time_missing, time_order, time_restart
+from .clean_unit import unit_of_charge, unit_scale
 from .clean_values import (
     current_missing,
     number_unreadable,
@@ -43,6 +44,7 @@ CleaningRule = Callable[[pd.DataFrame, CleanSettings], Outcome]
 
 TIME_RULES: Final[tuple[CleaningRule, ...]] = (
     number_unreadable,
+    unit_scale,
     marker_row,
     impedance_row,
     time_missing,
@@ -51,8 +53,9 @@ TIME_RULES: Final[tuple[CleaningRule, ...]] = (
     time_restart,
     duplicate_time,
     time_resolution,
+    unit_of_charge,
 )
-"""What makes one strictly increasing time of a record."""
+"""What makes one strictly increasing time of a record; units too, since all thresholds are in them."""
 
 INDEX_AND_SIGNAL_RULES: Final[tuple[CleaningRule, ...]] = (
     current_sign,
