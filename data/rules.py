@@ -57,6 +57,8 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("impedance_row", 29, "info", "row of an impedance measurement; quarantined"),
     Rule("voltage_stuck", 30, "warning", "voltage exactly constant while a current flows, and not held"),
     Rule("unit_scale", 35, "warning", "numbers of another unit (mV, mA, uA, mAh, K, °F) than was said; converted"),
+    Rule("voltage_step", 36, "warning", "voltage changes between two samples and stays, while the current goes on"),
+    Rule("channel_change", 37, "warning", "another rest voltage after a new file, restart or gap, without any charge"),
 )
 
 BY_CODE: Final[dict[str, Rule]] = {rule.code: rule for rule in RULES}

@@ -94,6 +94,8 @@ class CleanSettings:
         temperature_setpoint_celsius: the chamber's; ``None`` = the median of the record.
         temperature_jump_celsius: between two samples, from which on a thermocouple was off.
         chamber_tolerance_celsius, chamber_second: how far and for how long the chamber may be off its setpoint.
+        voltage_step_volt: between two samples under one current, from which on it is reported.
+        channel_difference_volt: between a rest's voltages before and after a new file, a restart or a gap.
         capacity_tolerance: share by which the cycler's counters may differ from the integrated current.
         capacity_factor: times the nominal capacity, above which a cycle's charge cannot be.
     """
@@ -110,6 +112,8 @@ class CleanSettings:
     temperature_jump_celsius: float = 10.0
     chamber_tolerance_celsius: float = 2.0
     chamber_second: float = 1800.0
+    voltage_step_volt: float = 0.01
+    channel_difference_volt: float = 0.005
     capacity_tolerance: float = 0.01
     capacity_factor: float = 2.0
 

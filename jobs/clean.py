@@ -28,6 +28,7 @@ from .clean_index import count_from_signal, cycle_jump, step_glitch, step_renumb
 from .clean_signal import current_spike, lost_contact, voltage_spike
 from .clean_stamp import duplicate_time, time_resolution
 from .clean_time import duplicate_row, has_clock, marker_row, time_gap, time_missing, time_order, time_restart
+from .clean_step import channel_change, voltage_step
 from .clean_unit import unit_of_charge, unit_scale
 from .clean_values import (
     current_missing,
@@ -77,6 +78,8 @@ INDEX_AND_SIGNAL_RULES: Final[tuple[CleaningRule, ...]] = (
     temperature_missing,
     count_from_signal,
     current_offset,
+    voltage_step,
+    channel_change,
     chamber_off,
     capacity_counter,
     no_discharge,

@@ -80,6 +80,8 @@ class CleanTable(Table):
     temperature_jump_celsius: v.Positive = _CLEAN.temperature_jump_celsius
     chamber_tolerance_celsius: v.Positive = _CLEAN.chamber_tolerance_celsius
     chamber_second: v.Positive = _CLEAN.chamber_second
+    voltage_step_volt: v.Positive = _CLEAN.voltage_step_volt
+    channel_difference_volt: v.Positive = _CLEAN.channel_difference_volt
     capacity_tolerance: v.Positive = _CLEAN.capacity_tolerance
     capacity_factor: v.Positive = _CLEAN.capacity_factor
 
