@@ -59,6 +59,8 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("unit_scale", 35, "warning", "numbers of another unit (mV, mA, uA, mAh, K, °F) than was said; converted"),
     Rule("voltage_step", 36, "warning", "voltage changes between two samples and stays, while the current goes on"),
     Rule("channel_change", 37, "warning", "another rest voltage after a new file, restart or gap, without any charge"),
+    Rule("aborted_test", 38, "warning", "the record ends in the middle of a step or cycle"),
+    Rule("rest_only", 39, "warning", "the cell rests throughout, or its current is missing; nothing to simulate"),
 )
 
 BY_CODE: Final[dict[str, Rule]] = {rule.code: rule for rule in RULES}

@@ -91,6 +91,8 @@ class CleanSettings:
     """Thresholds of the cleaning rules. Currents scale with the cell's capacity (A per A.h).
 
     Args:
+        fill_samples: missing values in a row that are filled, of the voltage, and of the current where it changes.
+        fill_constant_samples: ... of a current that is the same on both sides while the voltage shows no edge.
         temperature_setpoint_celsius: the chamber's; ``None`` = the median of the record.
         temperature_jump_celsius: between two samples, from which on a thermocouple was off.
         chamber_tolerance_celsius, chamber_second: how far and for how long the chamber may be off its setpoint.
@@ -104,6 +106,7 @@ class CleanSettings:
     nominal_capacity_ah: float | None = None
     rest_current_per_ah: float = 0.005
     fill_samples: int = 5
+    fill_constant_samples: int = 100
     gap_factor: float = 20.0
     gap_second: float = 600.0
     voltage_limits_volt: tuple[float, float] = (0.5, 5.5)

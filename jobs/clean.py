@@ -22,6 +22,7 @@ from .charge import charge_in_out_ah
 from .clean_capacity import capacity_counter, capacity_excess
 from .clean_content import impedance_row, voltage_stuck
 from .clean_current import current_offset, current_sign, no_discharge
+from .clean_end import rest_only, aborted_test
 from .clean_environment import chamber_off, temperature_jump, temperature_noise, temperature_stuck
 from .clean_event import Event, Floats, Integers, Outcome, to_findings, values
 from .clean_index import count_from_signal, cycle_jump, step_glitch, step_renumbered
@@ -83,6 +84,8 @@ INDEX_AND_SIGNAL_RULES: Final[tuple[CleaningRule, ...]] = (
     chamber_off,
     capacity_counter,
     no_discharge,
+    rest_only,
+    aborted_test,
 )
 """What needs neighbours in time; these know the cell's capacity, or a scale for it from the record itself."""
 

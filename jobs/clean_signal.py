@@ -147,7 +147,8 @@ def lost_contact(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     not respond. Where the voltage does respond, the current was really interrupted, and both values stay.
     """
     voltage, current = values(frame, c.VOLTAGE), values(frame, c.CURRENT)
-    collapsed = _collapsed(voltage, settings) | jumped_beyond(voltage, current, rest_current(settings))
+    at_limit = jumped_beyond(voltage, current, rest_current(settings)) & (voltage <= settings.voltage_limits_volt[1])
+    collapsed = _collapsed(voltage, settings) | at_limit
     vanished, answered = _vanished(frame, collapsed, settings)
     lost = collapsed | vanished
     if not lost.any():

@@ -74,7 +74,7 @@ def _same_control(frame: pd.DataFrame, current: Floats, at: Integers, settings: 
 
 
 def channel_change(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
-    """Report where a rest's voltage is another one after a new file, a restart or a gap, though no charge has passed.
+    """Report where a rest's voltage is another one after a new file, a restart or a pause, though no charge has passed.
 
     Both sides are at rest, and the difference is ``channel_difference_volt`` or more, and more than the relaxation
     still going on can explain: the cell was moved to another channel, or charge passed unseen. Values are left.
@@ -82,6 +82,7 @@ def channel_change(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     time, voltage = values(frame, c.TEST_TIME), values(frame, c.VOLTAGE)
     flags, source = frame[c.FLAGS].to_numpy(dtype=np.int64), frame[c.SOURCE_INDEX].to_numpy()
     broken = (flags & (bit_of("time_gap") | bit_of("time_restart")) != 0) | (np.diff(source, prepend=source[:1]) != 0)
+    broken[_pauses(time, settings)] = True
     changed = np.zeros(len(frame), dtype=bool)
     resting = np.abs(values(frame, c.CURRENT)) <= rest_current(settings)
     first, length = runs(resting & np.isfinite(voltage))
@@ -100,6 +101,15 @@ def channel_change(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
         text("no charge between"), text("reported"),
     )  # fmt: skip
     return Outcome(flagged(frame, changed, "channel_change"), tuple(told))
+
+
+def _pauses(time: Floats, settings: CleanSettings) -> Integers:
+    """Samples before which nothing was written for far longer than usual around them."""
+    interval = np.diff(time, prepend=time[:1])
+    at = np.flatnonzero(interval > settings.gap_second)
+    near = np.clip(at[:, None] + np.array([-3, -2, -1, 1, 2, 3]), 0, len(time) - 1)
+    usual = np.maximum(*(np.median(interval[near[:, side]], axis=1) for side in (slice(0, 3), slice(3, 6))))
+    return at[interval[at] > settings.gap_factor * usual]
 
 
 def _relaxes(time: Floats, voltage: Floats, before: Integers, after: Integers) -> float:

@@ -40,7 +40,7 @@ class Objective:
         self._celsius = measured_celsius
         self._record = _until_last_cycle(record_of(samples), settings)
         capacity = settings.cell.nominal_capacity_ah or nominal_capacity_ah(settings.parameter_set)
-        refuse_nothing(self._record.current_ampere, capacity)
+        refuse_nothing(self._record.current_ampere, self._record.voltage_volt, capacity)
         self._profile = profile_of(self._record, capacity)
         self._used = _used(self._record, settings.cycles)
         self._conditions = conditions_of(self._record, self._simulate_settings(()), measured_celsius)

@@ -2,29 +2,45 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ..data.errors import NothingToSimulateError
 from .scale import REST_CURRENT_PER_AH
 
+Floats = NDArray[np.float64]
 
-def refuse_nothing(current_ampere: NDArray[np.float64], capacity_ah: float) -> None:
+MOVED_VOLT: Final = 0.5  # more than a cell at rest can relax by
+
+
+def refuse_nothing(current_ampere: Floats, voltage_volt: Floats, capacity_ah: float) -> None:
     """Refuse a record without a current to replay; that is no failure of the cell or of its files.
 
     Args:
-        current_ampere: shape (n,), of a cleaned record.
+        current_ampere, voltage_volt: shape (n,), of a cleaned record.
         capacity_ah: A.h, that the current of a rest scales with.
 
     Raises:
-        NothingToSimulateError: most of the current is missing (``no_usable_current``), or the cell rests throughout
-            (``rest_only``).
+        NothingToSimulateError: most of the current is missing, or it is zero throughout while the voltage moves
+            (``no_usable_current``); or the cell rests throughout (``rest_only``).
     """
     known = current_ampere[np.isfinite(current_ampere)]
     if 2 * len(known) < len(current_ampere):
         words = f"the current is missing in {len(current_ampere) - len(known)} of {len(current_ampere)} samples"
         raise NothingToSimulateError(f"{words}: nothing to simulate", "no_usable_current")
     largest = float(np.abs(known).max(initial=0.0))
-    if largest <= REST_CURRENT_PER_AH * capacity_ah:
+    moved = voltage_moves(voltage_volt)
+    if moved and largest == 0.0:
+        words = "the current is zero throughout, yet the voltage moves: it is missing, or written too coarsely"
+        raise NothingToSimulateError(f"{words}; nothing to simulate", "no_usable_current")
+    if not moved and largest <= REST_CURRENT_PER_AH * capacity_ah:
         words = f"the cell rests throughout: no current above {largest:.3g} A in a cell of {capacity_ah:g} A.h"
         raise NothingToSimulateError(f"{words}; nothing to simulate", "rest_only")
+
+
+def voltage_moves(voltage_volt: Floats) -> bool:
+    """Tell whether a voltage moves further than that of a cell at rest."""
+    known = voltage_volt[np.isfinite(voltage_volt)]
+    return len(known) > 0 and float(np.ptp(np.quantile(known, [0.01, 0.99]))) > MOVED_VOLT
