@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ..data import columns as c
+from ..data.rules import Severity
 from ..data.settings import CleanSettings
 from .charge import interval_charge_ah
 from .clean_event import Event, Floats, Mask, Outcome, flagged, rest_current, values
@@ -37,7 +38,7 @@ def rest_only(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     moved = float(np.ptp(np.quantile(known, [0.01, 0.99]))) if len(known) else 0.0
     before = f"at most {largest:.3g} A, while the voltage moves by {moved:.3g} V"
     after = "a current that is missing or too coarse" if voltage_moves(voltage) else "nothing to simulate"
-    severity = "error" if voltage_moves(voltage) else "warning"
+    severity: Severity = "error" if voltage_moves(voltage) else "warning"
     event = Event("rest_only", int(frame.index[0]), len(frame), before, after, "reported", severity)
     return Outcome(frame, (event,))
 
@@ -64,14 +65,13 @@ def _broken_step(frame: pd.DataFrame, settings: CleanSettings) -> list[Event]:
     number, _ = pd.factorize(frame[c.STEP_COUNT].to_numpy())
     charge = np.append(0.0, interval_charge_ah(values(frame, c.TEST_TIME), current, frame[c.FLAGS].to_numpy(np.int64)))
     steps = pd.DataFrame({"n": number, "v": voltage, "i": current, "q": charge}).groupby("n")
-    end, middle, passed = steps["v"].last(), steps["i"].median(), np.abs(steps["q"].sum())
-    like = (np.abs(middle - middle.iloc[-1]) <= ALIKE_CURRENT * abs(middle.iloc[-1])).to_numpy(copy=True)
+    end, middle = steps["v"].last().to_numpy(), steps["i"].median().to_numpy()
+    passed = np.abs(steps["q"].sum().to_numpy())
+    like = np.abs(middle - middle[-1]) <= ALIKE_CURRENT * abs(middle[-1])
     like[-1] = False
     if like.any():
-        broken = (
-            passed.iloc[-1] < SHORT_SHARE * passed[like].min()
-            and not (np.abs(end[like] - end.iloc[-1]) <= LIMIT_VOLT).any()
-        )
+        near = np.abs(end[like] - end[-1]) <= LIMIT_VOLT
+        broken = bool(passed[-1] < SHORT_SHARE * passed[like].min()) and not near.any()
         after = f"{int(like.sum())} like steps passed {passed[like].min():.4g} A.h or more"
     else:
         low, high = np.nanquantile(voltage, [0.005, 0.995])
@@ -80,16 +80,16 @@ def _broken_step(frame: pd.DataFrame, settings: CleanSettings) -> list[Event]:
         after = f"between the record's {low:.4g} and {high:.4g} V"
     if not broken:
         return []
-    before = f"ends at {voltage[-1]:.4g} V under {current[-1]:.4g} A after {passed.iloc[-1]:.4g} A.h of its step"
+    before = f"ends at {voltage[-1]:.4g} V under {current[-1]:.4g} A after {passed[-1]:.4g} A.h of its step"
     rows = int((number == number[-1]).sum())
-    severity = "warning" if like.any() else "info"
+    severity: Severity = "warning" if like.any() else "info"
     return [Event("aborted_test", int(frame.index[-1]), rows, before, after, "reported", severity)]
 
 
 def _broken_cycle(frame: pd.DataFrame) -> list[Event]:
     charge = interval_charge_ah(values(frame, c.TEST_TIME), values(frame, c.CURRENT), frame[c.FLAGS].to_numpy(np.int64))
     cycle = frame[c.CYCLE_COUNT].to_numpy().astype(np.int64)[1:] - 1
-    ways = [np.bincount(cycle, np.clip(sign * charge, 0.0, None)) for sign in (1.0, -1.0)]
+    ways = [np.bincount(cycle, np.clip(sign * charge, 0.0, None)).astype(np.float64) for sign in (1.0, -1.0)]
     if len(ways[0]) <= FELLOWS:
         return []
     words = []

@@ -59,7 +59,8 @@ def _alone(time: Floats, voltage: Floats, at: Integers) -> Integers:
         # What a coarse clock puts into one interval may be of another one.
         steady = (own <= LONG * np.median(seconds, axis=1)) & (own >= np.median(seconds, axis=1) / LONG)
         alone = np.abs(voltage[at] - voltage[at - 1]) > STEEP * np.maximum(expected, np.max(np.abs(rise), axis=1))
-    return at[alone & steady]
+    kept: Integers = at[alone & steady]
+    return kept
 
 
 def _same_control(frame: pd.DataFrame, current: Floats, at: Integers, settings: CleanSettings) -> Mask:
@@ -109,7 +110,8 @@ def _pauses(time: Floats, settings: CleanSettings) -> Integers:
     at = np.flatnonzero(interval > settings.gap_second)
     near = np.clip(at[:, None] + np.array([-3, -2, -1, 1, 2, 3]), 0, len(time) - 1)
     usual = np.maximum(*(np.median(interval[near[:, side]], axis=1) for side in (slice(0, 3), slice(3, 6))))
-    return at[interval[at] > settings.gap_factor * usual]
+    long: Integers = at[interval[at] > settings.gap_factor * usual]
+    return long
 
 
 def _relaxes(time: Floats, voltage: Floats, before: Integers, after: Integers) -> float:
