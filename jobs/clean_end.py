@@ -12,7 +12,6 @@ from ..data.rules import Severity
 from ..data.settings import CleanSettings
 from .charge import interval_charge_ah
 from .clean_event import Event, Floats, Mask, Outcome, flagged, rest_current, values
-from .steps import classify_steps
 from .usable import voltage_moves
 
 ALIKE_CURRENT: Final = 0.2  # by which share the currents of like steps may differ
@@ -29,10 +28,11 @@ def rest_only(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
 
     Where the voltage moves by more than 0.5 V meanwhile, it is the current that is not there.
     """
-    kind = classify_steps(frame, settings.nominal_capacity_ah, settings.rest_current_per_ah)
-    if (kind != "rest").any():
-        return Outcome(frame)
     current, voltage = values(frame, c.CURRENT), values(frame, c.VOLTAGE)
+    # As steps are classified: by their median.
+    carrying = pd.Series(np.where(np.isfinite(current), np.abs(current) > rest_current(settings), np.nan))
+    if (carrying.groupby(frame[c.STEP_COUNT].to_numpy()).mean() > 0.5).any():
+        return Outcome(frame)
     known = voltage[np.isfinite(voltage)]
     largest = float(np.nanmax(np.abs(current), initial=0.0))
     moved = float(np.ptp(np.quantile(known, [0.01, 0.99]))) if len(known) else 0.0

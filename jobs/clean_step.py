@@ -12,6 +12,7 @@ from ..data.rules import bit_of
 from ..data.settings import CleanSettings
 from .clean_event import Floats, Integers, Mask, Outcome, flagged, rest_current, run_events, runs, text, values
 from .noise import noise_of_steps
+from .units import SAMPLED
 
 AROUND: Final = 3  # intervals on either side that tell how the voltage moves
 STEEP: Final = 5.0  # times what it moves there, in the same time
@@ -33,8 +34,11 @@ def voltage_step(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     time, voltage, current = (values(frame, name) for name in (c.TEST_TIME, c.VOLTAGE, c.CURRENT))
     changed = np.zeros(len(frame), dtype=bool)
     moves = np.abs(np.diff(voltage))
-    resolution = float(np.quantile(moves[moves > 0.0], 0.05)) if (moves > 0.0).any() else 0.0
-    candidates = 1 + np.flatnonzero(moves >= max(settings.voltage_step_volt, RESOLUTIONS * resolution))
+    some = moves[:: max(len(moves) // SAMPLED, 1)]
+    resolution = float(np.quantile(some[some > 0.0], 0.05)) if (some > 0.0).any() else 0.0
+    # The current's own steps are left out first: of a drive cycle they are most.
+    goes_on = np.abs(np.diff(current)) <= SAME_SHARE * np.abs(current[1:]) + 0.2 * rest_current(settings)
+    candidates = 1 + np.flatnonzero(goes_on & (moves >= max(settings.voltage_step_volt, RESOLUTIONS * resolution)))
     candidates = candidates[(candidates > AROUND) & (candidates + AROUND < len(frame))]
     if len(candidates):
         at = _alone(time, voltage, candidates)

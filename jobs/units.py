@@ -34,6 +34,7 @@ RATIO: Final = 0.03  # by which a counter's and the current's ratio may be off f
 ALIKE: Final = 0.1  # ... for a single interval
 AGREEING: Final = 0.6  # of the charge
 LEAST_EDGES: Final = 2
+SAMPLED: Final = 10_000  # values, that a first look is taken at
 WARM_CELSIUS: Final = (-40.0, 100.0)
 HOT_KELVIN: Final = 200.0
 FAHRENHEIT_NEAR: Final = 4.0  # °C, from the setpoint
@@ -111,14 +112,21 @@ def voltage_factor(voltage: Floats, limits_volt: tuple[float, float]) -> float:
         voltage: shape (n,), V or mV.
         limits_volt: what such a cell can have.
     """
-    known = voltage[np.isfinite(voltage)]
-    if not len(known) or not float(np.median(known)) > limits_volt[1]:
+    if not _sampled_median(voltage) > limits_volt[1]:
         return 1.0
+    known = voltage[np.isfinite(voltage)]
     low, middle, high = np.quantile(known, [0.1, 0.5, 0.9])
     inside = float((MILLI * known <= limits_volt[1]).mean()) >= INSIDE
     whole = float((MILLI * known >= limits_volt[0]).mean()) >= INSIDE and middle >= LEAST_MILLIVOLT
     half = low > 0.0 and high > HALF_CELL_SPAN * low
     return MILLI if inside and (whole or half) else 1.0
+
+
+def _sampled_median(column: Floats) -> float:
+    """Median of at most some ten thousand values, evenly taken; NaN where none is known."""
+    some = column[:: max(len(column) // SAMPLED, 1)]
+    some = some[np.isfinite(some)]
+    return float(np.median(some)) if len(some) else np.nan
 
 
 def current_factor(flow: Flow, nominal_ah: float | None) -> float:
@@ -129,9 +137,11 @@ def current_factor(flow: Flow, nominal_ah: float | None) -> float:
     against what the cycler's counters count, which then go with the current at exactly a thousandth of it; or the
     current is too large for any tester, and then it is in mA, or if that is no less so in uA.
     """
-    typical, resistance = flow.typical, flow.resistance
-    if typical == 0.0:
+    largest = float(np.nanmax(np.abs(flow.current), initial=0.0))
+    # What is plausible for the largest current needs no further thought.
+    if largest <= (FAST_PER_HOUR * nominal_ah if nominal_ah is not None else 0.0):
         return 1.0
+    typical, resistance = flow.typical, flow.resistance
     if nominal_ah is not None:
         return _against_nominal(flow, typical, resistance, nominal_ah)
     ratio = counted_ratio(flow)
@@ -185,9 +195,11 @@ def counter_factor(flow: Flow) -> float:
     They rise by exactly as many times the current's charge, and what they count is far too much for the current: else
     it may be the time that is not in s.
     """
-    ratio, slow = counted_ratio(flow), flow.typical < SLOW_PER_HOUR * flow.counted_swing
+    if flow.typical >= SLOW_PER_HOUR * flow.counted_swing:
+        return 1.0
+    ratio = counted_ratio(flow)
     for factor in (MILLI, MICRO):
-        if slow and ratio is not None and abs(ratio * factor - 1.0) <= RATIO:
+        if ratio is not None and abs(ratio * factor - 1.0) <= RATIO:
             return factor
     return 1.0
 
@@ -202,6 +214,10 @@ def temperature_unit(temperature: Floats, setpoint_celsius: float | None) -> Tem
         temperature: shape (n,).
         setpoint_celsius: the chamber's, as the campaign gives it.
     """
+    middle = _sampled_median(temperature)
+    far = setpoint_celsius is not None and abs(middle - setpoint_celsius) > FAHRENHEIT_FAR
+    if not middle > HOT_KELVIN and not far:
+        return None
     known = temperature[np.isfinite(temperature) & (np.abs(temperature) < 1000.0)]
     if not len(known) or float(np.ptp(known)) == 0.0:
         return None

@@ -82,6 +82,8 @@ DAMAGES: dict[str, Damage] = {
     "leads off": lambda raw, at: with_values(
         with_values(raw, slice(at, at + 6), c.VOLTAGE, 0.03), slice(at, at + 6), c.CURRENT, 0.0
     ),
+    "leads at the limit": lambda raw, at: with_values(raw, slice(at, at + 6), c.VOLTAGE, 5.0),
+    "contact": lambda raw, at: with_values(raw, slice(at, at + 90), c.VOLTAGE, raw[c.VOLTAGE][at : at + 90] + 0.03),
     "wrong step": lambda raw, at: with_values(raw, slice(at, at + 1 + at % 5), c.STEP_ID, 40.0 + at % 3),
     "wrong cycle": lambda raw, at: with_values(raw, slice(at, at + 1 + at % 5), c.CYCLE_ID, 9.0),
     "copy": lambda raw, at: reordered(raw, np.insert(np.arange(len(raw)), at, at)),

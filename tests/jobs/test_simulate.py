@@ -182,7 +182,7 @@ def test_a_record_at_rest_has_nothing_to_simulate() -> None:
     time = np.arange(0.0, 3600.0, 60.0)
     current = 1e-5 * np.random.default_rng(0).standard_normal(len(time))
     record = partition(time, current, np.full(len(time), 3.9))
-    with pytest.raises(NothingToSimulateError, match="no current above .* in a cell of 5 A.h"):
+    with pytest.raises(NothingToSimulateError, match=r"no current above .* in a cell of 5 A\.h"):
         simulate(record, asked(initial_state=InitialState()), None)
 
 
