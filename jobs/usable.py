@@ -12,6 +12,7 @@ from .scale import REST_CURRENT_PER_AH
 
 Floats = NDArray[np.float64]
 
+NO_CURRENT_PER_AH: Final = 5e-6  # A per A.h: a thousand times as much would still be a rest, so no unit is wrong
 MOVED_VOLT: Final = 0.5  # more than a cell at rest can relax by
 
 
@@ -23,7 +24,7 @@ def refuse_nothing(current_ampere: Floats, voltage_volt: Floats, capacity_ah: fl
         capacity_ah: A.h, that the current of a rest scales with.
 
     Raises:
-        NothingToSimulateError: most of the current is missing, or it is zero throughout while the voltage moves
+        NothingToSimulateError: most of the current is missing, or there is next to none while the voltage moves
             (``no_usable_current``); or the cell rests throughout (``rest_only``).
     """
     known = current_ampere[np.isfinite(current_ampere)]
@@ -32,8 +33,8 @@ def refuse_nothing(current_ampere: Floats, voltage_volt: Floats, capacity_ah: fl
         raise NothingToSimulateError(f"{words}: nothing to simulate", "no_usable_current")
     largest = float(np.abs(known).max(initial=0.0))
     moved = voltage_moves(voltage_volt)
-    if moved and largest == 0.0:
-        words = "the current is zero throughout, yet the voltage moves: it is missing, or written too coarsely"
+    if moved and largest <= NO_CURRENT_PER_AH * capacity_ah:
+        words = f"the current is at most {largest:.3g} A, yet the voltage moves: it is missing, or written too coarsely"
         raise NothingToSimulateError(f"{words}; nothing to simulate", "no_usable_current")
     if not moved and largest <= REST_CURRENT_PER_AH * capacity_ah:
         words = f"the cell rests throughout: no current above {largest:.3g} A in a cell of {capacity_ah:g} A.h"

@@ -99,7 +99,9 @@ def asked(capacity: float) -> SimulateSettings:
 def test_what_cannot_be_simulated_is_skipped_with_the_reason() -> None:
     gone = RAW.assign(**{c.CURRENT: RAW[c.CURRENT].where(RAW.index < 500)})
     zero = unwritten()
-    for raw, code in ((resting(), "rest_only"), (gone, "no_usable_current"), (zero, "no_usable_current")):
+    tiny = zero.assign(**{c.CURRENT: np.full(len(zero), 2e-6)})
+    cases = ((resting(), "rest_only"), *((raw, "no_usable_current") for raw in (gone, zero, tiny)))
+    for raw, code in cases:
         with pytest.raises(NothingToSimulateError, match="nothing to simulate") as caught:
             simulate(cleaned(raw).samples, asked(2.0), None)
         assert caught.value.code == code
