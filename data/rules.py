@@ -37,7 +37,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("current_spike", 11, "warning", "single current far from its neighbours; interpolated"),
     Rule("voltage_range", 12, "error", "voltage that no such cell can have; taken as missing"),
     Rule("temperature_range", 13, "warning", "temperature that no chamber has; taken as missing"),
-    Rule("lost_contact", 14, "error", "voltage collapses or current vanishes within a step; taken as missing"),
+    Rule("lost_contact", 14, "error", "voltage jumps to a limit, or current vanishes within a step; taken as missing"),
     Rule("step_glitch", 15, "warning", "wrong step number for a few rows inside another step; corrected"),
     Rule("cycle_jump", 16, "info", "cycle numbers jump, fall back or do not start at 1; counted anew"),
     Rule("current_offset", 17, "warning", "current is not zero at rest; subtracted where all rests agree"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from kilocell.data.readers import guess_settings, read_raw
 from kilocell.data.rules import bit_of
 from kilocell.data.settings import CleanSettings
 from kilocell.jobs.clean import clean
-from raw_records import SETTINGS, assert_same_signal, cleaned, cycling, findings, seen, with_values
+from raw_records import SETTINGS, Floats, assert_same_signal, cleaned, cycling, findings, seen, with_values
 
 SURFACE, AMBIENT = c.SURFACE_TEMPERATURE, c.AMBIENT_TEMPERATURE
 
@@ -151,7 +152,7 @@ def with_chamber(swing: float) -> pd.DataFrame:
     return RAW.assign(**{AMBIENT: ambient + noise, SURFACE: RAW[SURFACE] + ambient - 25.0})
 
 
-BROKEN = {
+BROKEN: dict[str, tuple[Callable[[Floats], Floats], str]] = {
     "unplugged": (lambda column: np.full(len(column), -2500.0), "temperature_range"),
     "jumped": (lambda column: column + 40.0, "temperature_jump"),
     "noisy": (lambda column: column + 6.0 * np.random.default_rng(6).uniform(-1, 1, len(column)), "temperature_noise"),
