@@ -31,7 +31,7 @@ def rest_only(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     current, voltage = values(frame, c.CURRENT), values(frame, c.VOLTAGE)
     # As steps are classified: by their median.
     carrying = pd.Series(np.where(np.isfinite(current), np.abs(current) > rest_current(settings), np.nan))
-    if (carrying.groupby(frame[c.STEP_COUNT].to_numpy()).mean() > 0.5).any():
+    if (carrying.groupby(frame[c.STEP_COUNT].to_numpy()).mean() >= 0.5).any():
         return Outcome(frame)
     known = voltage[np.isfinite(voltage)]
     largest = float(np.nanmax(np.abs(current), initial=0.0))
