@@ -15,13 +15,13 @@ from ..data import columns as c
 from ..data.settings import CleanSettings
 from .clean_event import Floats, Mask, Outcome, flagged, number, rest_current, run_events, runs, text, values
 from .clean_values import MOST_OUT_OF_RANGE, filled_voltage
+from .contact import JUMP_VOLT, jumped_beyond
 from .noise import noise_of_steps
 
 SPIKE_VOLT: Final = 0.02  # the least that counts as a spike, however quiet the channel
 SPIKE_NOISE: Final = 8.0  # standard deviations of the step's noise
 SPIKE_ROWS: Final = 2
 SAME_CURRENT_SHARE: Final = 0.05
-CONTACT_VOLT: Final = 0.3  # the least jump of the voltage when contact is lost
 STEADY_STEP_SHARE: Final = 0.8  # of a step's samples at one current: it is under constant current
 LONGEST_LOSS_SHARE: Final = 0.1  # of a step's samples without current
 
@@ -140,14 +140,15 @@ def edge_resistance(voltage: Floats, current: Floats, capacity_ah: float) -> flo
 
 
 def lost_contact(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
-    """Find runs where the voltage collapses, or where the current vanishes in a step that goes on at the same current.
+    """Find runs where the voltage collapses or jumps to a limit, or where the current vanishes in a step that goes on.
 
-    A collapsed voltage is taken as missing, and with it a current that vanished: a step that goes on as before was
+    Such a voltage is taken as missing, and with it a current that vanished: a step that goes on as before was
     still under control, so the leads that measure were off. So it is where the current vanishes and the voltage does
     not respond. Where the voltage does respond, the current was really interrupted, and both values stay.
     """
     voltage, current = values(frame, c.VOLTAGE), values(frame, c.CURRENT)
-    collapsed = _collapsed(voltage, settings)
+    at_limit = jumped_beyond(voltage, current, rest_current(settings)) & (voltage <= settings.voltage_limits_volt[1])
+    collapsed = _collapsed(voltage, settings) | at_limit
     vanished, answered = _vanished(frame, collapsed, settings)
     lost = collapsed | vanished
     if not lost.any():
@@ -173,8 +174,8 @@ def _collapsed(voltage: Floats, settings: CleanSettings) -> Mask:
     if low.sum() > MOST_OUT_OF_RANGE * len(known):
         return collapsed
     for i, n in zip(*runs(low), strict=True):
-        falls = i == 0 or column[i - 1] - column[i] > CONTACT_VOLT
-        returns = i + n == len(column) or column[i + n] - column[i + n - 1] > CONTACT_VOLT
+        falls = i == 0 or column[i - 1] - column[i] > JUMP_VOLT
+        returns = i + n == len(column) or column[i + n] - column[i + n - 1] > JUMP_VOLT
         if falls and returns and n > SPIKE_ROWS:
             collapsed[known[i : i + n]] = True
     return collapsed
