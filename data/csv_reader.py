@@ -4,7 +4,7 @@
 # pyright: reportAttributeAccessIssue=false
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from . import columns as c
 from .convert import to_column_unit
 from .csv_layout import Column, Layout, csv_layout
-from .csv_values import MISSING, Floats, clean_text, datetimes, durations, numbers
+from .csv_values import ISO, MISSING, Floats, clean_text, datetimes, durations, numbers, seconds_of
 from .errors import ReadError
-from .field_counts import SquareBlock, square
+from .field_counts import square
 from .settings import SourceSettings
 from .text_blocks import TextBlock, text_blocks
 
@@ -63,12 +63,15 @@ def layout_blocks(path: Path, layout: Layout) -> Iterator[RawBlock]:
     """Read the rows of a file whose layout is known."""
     row = 0
     cell: str | None = None
-    for square_block in _data_blocks(path, layout):
-        block = _raw_block(square_block, layout, row, cell)
-        if block.cells is not None:
-            cell = str(block.cells[-1])
-        row += len(block.frame)
-        yield block
+    indices = [column.index for column in layout.columns] + ([] if layout.cell is None else [layout.cell])
+    for text in _data_blocks(path, layout):
+        parsed = _parsed(text, layout, indices)
+        if len(parsed.lines):
+            block = _raw_block(parsed, layout, row, cell)
+            if block.cells is not None:
+                cell = str(block.cells[-1])
+            row += len(block.frame)
+            yield block
 
 
 def column_cells(path: Path, layout: Layout) -> tuple[str, ...]:
@@ -78,30 +81,31 @@ def column_cells(path: Path, layout: Layout) -> tuple[str, ...]:
     only_cells = Layout(layout.header, (), layout.cell)
     seen: dict[str, None] = {}
     cell: str | None = None
-    for block in _data_blocks(path, only_cells):
-        cells, _ = _cells(_parsed(block, only_cells, [layout.cell])[layout.cell], path, cell)
-        cell = str(cells[-1])
-        seen.update(dict.fromkeys(cells.categories))
+    for text in _data_blocks(path, only_cells):
+        parsed = _parsed(text, only_cells, [layout.cell])
+        if len(parsed.lines):
+            cells, _ = _cells(parsed.arrays[layout.cell], path, cell)
+            cell = str(cells[-1])
+            seen.update(dict.fromkeys(cells.categories))
     return tuple(seen)
 
 
-def _data_blocks(path: Path, layout: Layout) -> Iterator[SquareBlock]:
-    """Yield the squared lines beneath the header, block by block."""
+def _data_blocks(path: Path, layout: Layout) -> Iterator[TextBlock]:
+    """Yield the lines beneath the header, block by block."""
     for block in text_blocks(path):
         skip = layout.header.lines - block.first_line + 1
         if skip > 0:
-            block = TextBlock(block.data.split(b"\n", skip)[-1], block.first_line + skip)
-        square_block = square(block, layout.header)
-        if len(square_block.lines):
-            yield square_block
+            skip = min(skip, block.lines)
+            block = TextBlock(block.data.split(b"\n", skip)[-1], block.first_line + skip, block.lines - skip)
+        if block.data:
+            yield block
 
 
-def _raw_block(block: SquareBlock, layout: Layout, first_row: int, previous: str | None) -> RawBlock:
+def _raw_block(parsed: _Parsed, layout: Layout, first_row: int, previous: str | None) -> RawBlock:
     values: dict[str, list[Any]] = {}
-    notes: dict[int, list[str]] = {row: [note] for row, note in block.notes.items()}
+    notes: dict[int, list[str]] = {row: [note] for row, note in parsed.notes.items()}
     unreadable: dict[str, tuple[str, NDArray[np.bool_]]] = {}
-    indices = [column.index for column in layout.columns] + ([] if layout.cell is None else [layout.cell])
-    arrays = _parsed(block, layout, indices)
+    arrays = parsed.arrays
     for column in layout.columns:
         read, bad = _column_values(arrays[column.index], column, layout)
         values.setdefault(column.target, []).append(read)
@@ -115,44 +119,81 @@ def _raw_block(block: SquareBlock, layout: Layout, first_row: int, previous: str
         for row in np.flatnonzero(blank).tolist():
             notes.setdefault(row, []).append("cell_id missing")
     single = {target: _mean(arrays) for target, arrays in values.items()}
-    return RawBlock(raw_frame(len(block.lines), single, notes, first_row), block.lines, unreadable, cells)
+    return RawBlock(raw_frame(len(parsed.lines), single, notes, first_row), parsed.lines, unreadable, cells)
 
 
-def _parsed(block: SquareBlock, layout: Layout, indices: Sequence[int]) -> dict[int, pa.Array]:
-    """Parse columns of a block: numbers as float64 where all of them are, everything else as text."""
-    if block.fields is not None:
-        return {index: pa.array([row[index] for row in block.fields], pa.string()) for index in indices}
-    floats = [column.index for column in layout.columns if column.kind == "number"]
+@dataclass(frozen=True, slots=True)
+class _Parsed:
+    """Columns of a block by their place in the file, each row's line in it, and what was wrong with a row."""
+
+    arrays: dict[int, pa.Array]
+    lines: NDArray[np.int64]
+    notes: dict[int, str]
+
+
+def _parsed(block: TextBlock, layout: Layout, indices: Sequence[int]) -> _Parsed:
+    """Parse columns of a block: as numbers and times where all of them are, everything else as text."""
+    numbers: dict[int, pa.DataType] = {
+        column.index: pa.float64() for column in layout.columns if column.kind == "number"
+    }
+    times = {column.index for column in layout.columns if column.kind == "datetime" and column.date == ISO}
+    # Nearly every block is all well: only where this fails are its lines looked at one by one.
+    arrays = _strict(block.data, layout, indices, numbers | dict.fromkeys(times, pa.timestamp("us")), block.lines)
+    if arrays is not None:
+        return _Parsed(arrays, np.arange(block.first_line, block.first_line + block.lines, dtype=np.int64), {})
+    squared = square(block, layout.header)
+    if squared.fields is not None:
+        arrays = {index: pa.array([row[index] for row in squared.fields], pa.string()) for index in indices}
+    elif len(squared.lines):
+        rows = len(squared.lines)
+        arrays = _strict(squared.data, layout, indices, numbers, rows)
+        if arrays is None:  # some text among the numbers: read the block as text and look at each value
+            arrays = _parsed_as(squared.data, layout, indices, {})
+    return _Parsed(arrays or {}, squared.lines, squared.notes)
+
+
+def _strict(
+    data: bytes, layout: Layout, indices: Sequence[int], types: Mapping[int, pa.DataType], rows: int
+) -> dict[int, pa.Array] | None:
+    """Parse lines as columns of these types; ``None`` where one does not fit, or is no row of the usual width."""
+    if not data:
+        return None
     try:
-        arrays = _parsed_as(block, layout, indices, floats)
-        if all(np.isfinite(pc.max(pc.abs(arrays[index])).as_py() or 0.0) for index in floats):
-            return arrays
+        arrays = _parsed_as(data, layout, indices, types)
     except pa.ArrowInvalid:
-        pass  # Some text among the numbers: read the block as text and look at each value.
-    return _parsed_as(block, layout, indices, [])
+        return None
+    # Blank lines, and quotes that reach beyond their line, give fewer rows.
+    whole = all(len(array) == rows for array in arrays.values())
+    finite = (
+        np.isfinite(pc.max(pc.abs(array)).as_py() or 0.0)
+        for array in arrays.values()
+        if pa.types.is_floating(array.type)
+    )
+    return arrays if whole and all(finite) else None
 
 
 def _parsed_as(
-    block: SquareBlock, layout: Layout, indices: Sequence[int], floats: Sequence[int]
+    data: bytes, layout: Layout, indices: Sequence[int], types: Mapping[int, pa.DataType]
 ) -> dict[int, pa.Array]:
-    types = {str(index): pa.float64() if index in floats else pa.string() for index in indices}
+    chosen = {str(index): types.get(index, pa.string()) for index in indices}
     table = pacsv.read_csv(
-        pa.BufferReader(block.data),
+        pa.BufferReader(data),
         pacsv.ReadOptions(
             use_threads=False,
-            block_size=len(block.data) + 1,
+            block_size=len(data) + 1,
             column_names=[str(index) for index in range(layout.header.width)],
         ),
-        pacsv.ParseOptions(delimiter=layout.header.delimiter, quote_char=False),
+        pacsv.ParseOptions(delimiter=layout.header.delimiter, quote_char='"' if b'"' in data else False),
         pacsv.ConvertOptions(
-            column_types=types,
-            include_columns=list(types),
+            column_types=chosen,
+            include_columns=list(chosen),
             null_values=_NULLS,
             strings_can_be_null=False,
+            timestamp_parsers=[pacsv.ISO8601],
             decimal_point=layout.header.decimal,
         ),
     )
-    return {int(name): table[name].combine_chunks() for name in types}
+    return {int(name): table[name].combine_chunks() for name in chosen}
 
 
 def _column_values(array: pa.Array, column: Column, layout: Layout) -> tuple[Any, NDArray[np.bool_]]:
@@ -163,6 +204,8 @@ def _column_values(array: pa.Array, column: Column, layout: Layout) -> tuple[Any
     bad = np.zeros(len(array), dtype=np.bool_)
     if pa.types.is_floating(array.type):
         values: Floats = array.to_numpy(zero_copy_only=False)
+    elif pa.types.is_timestamp(array.type):
+        values = seconds_of(array.to_numpy(zero_copy_only=False))
     else:
         texts = clean_text(array)
         try:
@@ -207,18 +250,23 @@ def _cells(texts: pa.Array, path: Path, previous: str | None) -> tuple[pd.Catego
 
 def raw_frame(rows: int, values: dict[str, Any], notes: dict[int, list[str]], first_row: int) -> pd.DataFrame:
     """Put values and notes into a raw table; columns without values are NaN, or "" where they hold text."""
-    unreadable = np.full(rows, "", dtype=object)
-    for row, texts in notes.items():
-        unreadable[row] = "; ".join(texts)
     known = {
         **values,
-        c.UNREADABLE: unreadable,
-        c.SOURCE_INDEX: 0,
-        c.SOURCE_ROW: np.arange(first_row, first_row + rows),
+        c.UNREADABLE: _texts(rows, {row: "; ".join(texts) for row, texts in notes.items()}),
+        c.SOURCE_INDEX: np.zeros(rows, dtype=np.int32),
+        c.SOURCE_ROW: np.arange(first_row, first_row + rows, dtype=np.int64),
     }
-    missing = {"float64": np.nan, "str": ""}
-    series = {
-        name: pd.Series(known.get(name, missing.get(dtype)), index=range(rows), dtype=dtype)
+    columns = {
+        name: known[name] if name in known else np.full(rows, np.nan) if dtype == "float64" else _texts(rows, {})
         for name, dtype in c.RAW_COLUMNS.items()
     }
-    return pd.DataFrame(series)
+    return pd.DataFrame(columns, copy=False)  # columns of their own can be taken out one by one
+
+
+def _texts(rows: int, given: Mapping[int, str]) -> Any:
+    """Return texts, nearly all of them empty, shape (rows,)."""
+    if not given:
+        return pd.StringDtype(na_value=np.nan).__from_arrow__(pa.repeat(pa.scalar("", pa.large_string()), rows))
+    texts = np.full(rows, "", dtype=object)
+    texts[list(given)] = list(given.values())
+    return pd.array(texts, dtype="str")

@@ -97,7 +97,7 @@ def read_raw(path: Path, settings: SourceSettings, cell_id: str | None = None, s
         near = difflib.get_close_matches(str(cell_id), cell_ids(path, settings), n=1)
         raise ReadError(f"{path}: has no cell {cell_id!r}" + (f"; the nearest is {near[0]!r}" if near else ""))
     tally.check()
-    frame = pd.concat(frames, ignore_index=True)
+    frame = _joined(frames)
     frame[c.SOURCE_INDEX] = np.full(len(frame), source_index, dtype=np.int32)
     return frame
 
@@ -204,9 +204,22 @@ def _parts(
     frames: list[pd.DataFrame], codes: list[NDArray[np.int64]], ids: list[str]
 ) -> Iterator[tuple[str, pd.DataFrame]]:
     """Sort rows by cell, in the order of the cells' first appearance, and hand them on cell by cell."""
-    frame, code = pd.concat(frames, ignore_index=True), np.concatenate(codes)
-    frames.clear()  # a million rows weigh 150 MB: not twice while the parts are written
+    frame, code = _joined(frames), np.concatenate(codes)
     order = np.argsort(code, kind="stable")
     starts = np.flatnonzero(np.diff(code[order], prepend=-1))
     for start, end in zip(starts, [*starts[1:], len(order)], strict=True):
         yield ids[code[order[start]]], frame.iloc[order[start:end]].reset_index(drop=True)
+
+
+def _joined(frames: list[pd.DataFrame]) -> pd.DataFrame:
+    """Join blocks of rows column by column, and empty the list: a million rows weigh 110 MB, not twice."""
+    columns = {}
+    for name, dtype in c.RAW_COLUMNS.items():
+        parts = [frame.pop(name) for frame in frames]
+        columns[name] = (
+            pd.concat(parts, ignore_index=True)
+            if dtype == "str"
+            else np.concatenate([part.to_numpy() for part in parts], dtype=np.dtype(dtype))
+        )
+    frames.clear()
+    return pd.DataFrame(columns, copy=False)

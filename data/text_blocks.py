@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
+import numpy as np
+
 from .errors import ReadError
 
-BLOCK_BYTES: Final = 16 * 1024 * 1024
+BLOCK_BYTES: Final = 4 * 1024 * 1024
+LINE_BYTES: Final = 32 * 1024 * 1024
 HEAD_BYTES: Final = 128 * 1024
 
 _UTF16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -26,6 +29,7 @@ class TextBlock:
 
     data: bytes
     first_line: int
+    lines: int
 
 
 @dataclass(slots=True)
@@ -86,7 +90,12 @@ def text_blocks(path: Path, block_bytes: int = BLOCK_BYTES) -> Iterator[TextBloc
 
 def head_block(path: Path) -> TextBlock:
     """Return the first lines of a file (about 128 KiB); no bytes at all when the file is empty."""
-    return next(text_blocks(path, HEAD_BYTES), TextBlock(b"", 1))
+    return next(text_blocks(path, HEAD_BYTES), TextBlock(b"", 1, 0))
+
+
+def count_lines(data: bytes) -> int:
+    """Return the number of newlines."""
+    return int(np.count_nonzero(np.frombuffer(data, np.uint8) == ord("\n")))
 
 
 def lines_of(block: TextBlock) -> list[str]:
@@ -107,10 +116,10 @@ def _blocks(path: Path, stream: BinaryIO, block_bytes: int) -> Iterator[TextBloc
         cut = chunk.rfind(newline) + 1
         if cut == 0:
             rest += chunk
-            if len(rest) > 2 * BLOCK_BYTES:
+            if len(rest) > LINE_BYTES:
                 raise ReadError(f"{path}: line {decoder.line} does not end: this is not a text table")
             continue
-        yield _block(decoder, rest + chunk[:cut], newline)
+        yield _block(decoder, b"".join((rest, memoryview(chunk)[:cut])), newline)
         rest = chunk[cut:]
     if rest:
         yield _block(decoder, rest + newline, newline)
@@ -124,8 +133,8 @@ def _block(decoder: _Decoder, lines: bytes, newline: bytes) -> TextBlock:
     if b"\r" in text:
         # Carriage returns that end no line must not become line ends later.
         text = text.replace(b"\r\n", b"\n").replace(b"\r", b" ")
-    block = TextBlock(text, decoder.line)
-    decoder.line += text.count(b"\n")
+    block = TextBlock(text, decoder.line, count_lines(text))
+    decoder.line += block.lines
     decoder.offset += size
     return block
 
