@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -87,17 +87,17 @@ def read_raw(path: Path, settings: SourceSettings, cell_id: str | None = None, s
             current or time is no number.
     """
     tally = _Tally(path)
-    frames: list[pd.DataFrame] = []
+    table = _Table()
     for block in READERS[settings.reader].blocks(path, settings):
         rows = None if cell_id is None or block.cells is None else np.asarray(block.cells == cell_id)
         if rows is None or rows.any():
             tally.add(block, rows)
-            frames.append(block.frame if rows is None else block.frame[rows])
-    if not frames:
+            table.add(block.frame if rows is None else block.frame[rows])
+    if not table.rows:
         near = difflib.get_close_matches(str(cell_id), cell_ids(path, settings), n=1)
         raise ReadError(f"{path}: has no cell {cell_id!r}" + (f"; the nearest is {near[0]!r}" if near else ""))
     tally.check()
-    frame = _joined(frames)
+    frame = table.take()
     frame[c.SOURCE_INDEX] = np.full(len(frame), source_index, dtype=np.int32)
     return frame
 
@@ -120,19 +120,19 @@ def read_by_cell(
     tally = _Tally(path)
     ids: dict[str, int] = {}
     single = None if cell_column(settings) is not None else cell_ids(path, settings)[0]
-    frames: list[pd.DataFrame] = []
+    table = _Table()
     codes: list[NDArray[np.int64]] = []
     for block in READERS[settings.reader].blocks(path, settings):
         tally.add(block, None)
         cells = pd.Categorical([single] * len(block.frame)) if block.cells is None else block.cells
         known = np.array([ids.setdefault(str(cell), len(ids)) for cell in cells.categories], dtype=np.int64)
-        frames.append(block.frame)
+        table.add(block.frame)
         codes.append(known[cells.codes])
-        if sum(map(len, codes)) >= rows_per_part:
-            yield from _parts(frames, codes, list(ids))
+        if table.rows >= rows_per_part:
+            yield from _parts(table.take(), np.concatenate(codes), list(ids))
             codes.clear()
-    if frames:
-        yield from _parts(frames, codes, list(ids))
+    if table.rows:
+        yield from _parts(table.take(), np.concatenate(codes), list(ids))
     tally.check()
 
 
@@ -200,26 +200,42 @@ class _Tally:
                 )
 
 
-def _parts(
-    frames: list[pd.DataFrame], codes: list[NDArray[np.int64]], ids: list[str]
-) -> Iterator[tuple[str, pd.DataFrame]]:
+def _parts(frame: pd.DataFrame, code: NDArray[np.int64], ids: list[str]) -> Iterator[tuple[str, pd.DataFrame]]:
     """Sort rows by cell, in the order of the cells' first appearance, and hand them on cell by cell."""
-    frame, code = _joined(frames), np.concatenate(codes)
     order = np.argsort(code, kind="stable")
     starts = np.flatnonzero(np.diff(code[order], prepend=-1))
     for start, end in zip(starts, [*starts[1:], len(order)], strict=True):
         yield ids[code[order[start]]], frame.iloc[order[start:end]].reset_index(drop=True)
 
 
-def _joined(frames: list[pd.DataFrame]) -> pd.DataFrame:
-    """Join blocks of rows column by column, and empty the list: a million rows weigh 110 MB, not twice."""
-    columns = {}
-    for name, dtype in c.RAW_COLUMNS.items():
-        parts = [frame.pop(name) for frame in frames]
-        columns[name] = (
-            pd.concat(parts, ignore_index=True)
-            if dtype == "str"
-            else np.concatenate([part.to_numpy() for part in parts], dtype=np.dtype(dtype))
-        )
-    frames.clear()
-    return pd.DataFrame(columns, copy=False)
+@dataclass(slots=True)
+class _Table:
+    """A raw table that grows block by block in place, so that no row is ever held twice."""
+
+    rows: int = 0
+    numbers: dict[str, NDArray[Any]] = field(default_factory=dict)
+    texts: dict[str, list[pd.Series[Any]]] = field(default_factory=dict)
+
+    def add(self, frame: pd.DataFrame) -> None:
+        end = self.rows + len(frame)
+        for name, dtype in c.RAW_COLUMNS.items():
+            if dtype == "str":
+                self.texts.setdefault(name, []).append(frame[name])
+                continue
+            column = self.numbers.setdefault(name, np.empty(0, dtype=np.dtype(dtype)))
+            if end > len(column):
+                column.resize(max(end, len(column) * 5 // 4), refcheck=False)
+            column[self.rows : end] = frame[name].to_numpy()
+        self.rows = end
+
+    def take(self) -> pd.DataFrame:
+        """Return all rows and begin anew."""
+        columns: dict[str, Any] = {}
+        for name in c.RAW_COLUMNS:
+            if name in self.texts:
+                columns[name] = pd.concat(self.texts.pop(name), ignore_index=True)
+            else:
+                columns[name] = self.numbers.pop(name)
+                columns[name].resize(self.rows, refcheck=False)
+        self.rows = 0
+        return pd.DataFrame(columns, copy=False)
