@@ -31,6 +31,8 @@ LEAST_DISCHARGE: Final = 0.001  # of the capacity
 def state_signs(states: pd.Series[Any]) -> Floats:
     """Turn the cycler's words into +1 (charge), -1 (discharge) or 0 (anything else), shape (n,)."""
     code, words = word_codes(states)
+    if not words:
+        return np.zeros(len(states))
     signs = [0.0]
     for word in words:
         said = word.lower().replace("_", " ")
