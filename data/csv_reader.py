@@ -4,8 +4,9 @@
 # pyright: reportAttributeAccessIssue=false
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,20 +14,21 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as pacsv
 from numpy.typing import NDArray
 
 from . import columns as c
 from .convert import to_column_unit
 from .csv_layout import Column, Layout, csv_layout
-from .csv_values import ISO, MISSING, Floats, clean_text, datetimes, durations, numbers, seconds_of
+from .csv_parse import parse
+from .csv_values import Floats, clean_text, datetimes, durations, numbers, seconds_of
 from .errors import ReadError
-from .field_counts import square
-from .settings import SourceSettings
-from .text_blocks import TextBlock, text_blocks
+from .settings import FileRange, SourceSettings
+from .text_blocks import TextBlock, is_seekable, text_blocks
+
+RANGE_BYTES: Final = 256 * 1024 * 1024
+"""Size of the parts of a long file, unless another one is asked for: what a worker reads and sorts in memory."""
 
 _NO_CELL: Final = ("", "nan", "NaN")
-_NULLS: Final = sorted({form for text in MISSING for form in (text, text.upper(), text.capitalize())} | {"NaN"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,53 +61,89 @@ def raw_blocks(path: Path, settings: SourceSettings) -> Iterator[RawBlock]:
     yield from layout_blocks(path, csv_layout(path, settings))
 
 
-def layout_blocks(path: Path, layout: Layout) -> Iterator[RawBlock]:
-    """Read the rows of a file whose layout is known."""
-    row = 0
-    cell: str | None = None
+def layout_blocks(path: Path, layout: Layout, part: FileRange | None = None) -> Iterator[RawBlock]:
+    """Read the rows of a file whose layout is known, or of a part of it."""
+    row = 0 if part is None else part.first_row
+    cell = None if part is None else part.cell_before or None
     indices = [column.index for column in layout.columns] + ([] if layout.cell is None else [layout.cell])
-    for text in _data_blocks(path, layout):
-        parsed = _parsed(text, layout, indices)
+    for text in _data_blocks(path, layout, part):
+        parsed = parse(text, layout, indices)
         if len(parsed.lines):
-            block = _raw_block(parsed, layout, row, cell)
+            block = block_of(parsed.arrays, parsed.lines, parsed.notes, layout, row, cell)
             if block.cells is not None:
                 cell = str(block.cells[-1])
             row += len(block.frame)
             yield block
 
 
-def column_cells(path: Path, layout: Layout) -> tuple[str, ...]:
-    """Return the cell ids of the file's id column in order of appearance, reading nothing but that column."""
+def survey(path: Path, layout: Layout, range_bytes: int) -> tuple[FileRange, ...]:
+    """Find the cells in the file's id column, and parts of about ``range_bytes`` that can be read on their own.
+
+    Nothing but that column is read. A file that cannot be read from its middle is one part.
+    """
     if layout.cell is None:
         raise ValueError("the layout has no column with cell ids")
     only_cells = Layout(layout.header, (), layout.cell)
-    seen: dict[str, None] = {}
-    cell: str | None = None
+    least = range_bytes if is_seekable(path) else path.stat().st_size
+    parts = [FileRange(0, path.stat().st_size)]
+    counts: Counter[str] = Counter()
+    row, cell = 0, None
     for text in _data_blocks(path, only_cells):
-        parsed = _parsed(text, only_cells, [layout.cell])
+        if text.offset - parts[-1].start >= least and counts:
+            parts[-1] = replace(parts[-1], end=text.offset, cells=tuple(counts.items()))
+            end = path.stat().st_size
+            parts.append(FileRange(text.offset, end, text.first_line, row, (), cell or "", text.latin1))
+            counts.clear()
+        parsed = parse(text, only_cells, [layout.cell])
         if len(parsed.lines):
             cells, _ = _cells(parsed.arrays[layout.cell], path, cell)
             cell = str(cells[-1])
-            seen.update(dict.fromkeys(cells.categories))
-    return tuple(seen)
+            row += len(cells)
+            rows = np.bincount(cells.codes, minlength=len(cells.categories)).tolist()
+            counts.update(dict(zip(cells.categories, rows, strict=True)))
+    parts[-1] = replace(parts[-1], cells=tuple(counts.items()))
+    return tuple(parts)
 
 
-def _data_blocks(path: Path, layout: Layout) -> Iterator[TextBlock]:
+def column_cells(path: Path, layout: Layout) -> tuple[str, ...]:
+    """Return the cell ids of the file's id column in order of appearance, reading nothing but that column."""
+    return tuple(dict.fromkeys(cell for part in survey(path, layout, RANGE_BYTES) for cell, _ in part.cells))
+
+
+def _data_blocks(path: Path, layout: Layout, part: FileRange | None = None) -> Iterator[TextBlock]:
     """Yield the lines beneath the header, block by block."""
-    for block in text_blocks(path):
-        skip = layout.header.lines - block.first_line + 1
+    for block in text_blocks(path) if part is None else text_blocks(path, part=part):
+        skip = min(layout.header.lines - block.first_line + 1, block.lines)
         if skip > 0:
-            skip = min(skip, block.lines)
-            block = TextBlock(block.data.split(b"\n", skip)[-1], block.first_line + skip, block.lines - skip)
+            block = replace(
+                block,
+                data=block.data.split(b"\n", skip)[-1],
+                first_line=block.first_line + skip,
+                lines=block.lines - skip,
+            )
         if block.data:
             yield block
 
 
-def _raw_block(parsed: _Parsed, layout: Layout, first_row: int, previous: str | None) -> RawBlock:
+def block_of(
+    arrays: Mapping[int, pa.Array],
+    lines: NDArray[np.int64],
+    row_notes: Mapping[int, str],
+    layout: Layout,
+    first_row: int,
+    previous: str | None,
+) -> RawBlock:
+    """Turn parsed columns into raw rows.
+
+    Args:
+        arrays: by a column's place in the file: float64, or text.
+        row_notes: what was wrong with a row, by its place in the block.
+        first_row: the first row's number in the file, from 0.
+        previous: the cell of the row before, for rows that name none.
+    """
     values: dict[str, list[Any]] = {}
-    notes: dict[int, list[str]] = {row: [note] for row, note in parsed.notes.items()}
+    notes: dict[int, list[str]] = {row: [note] for row, note in row_notes.items()}
     unreadable: dict[str, tuple[str, NDArray[np.bool_]]] = {}
-    arrays = parsed.arrays
     for column in layout.columns:
         read, bad = _column_values(arrays[column.index], column, layout)
         values.setdefault(column.target, []).append(read)
@@ -119,81 +157,7 @@ def _raw_block(parsed: _Parsed, layout: Layout, first_row: int, previous: str | 
         for row in np.flatnonzero(blank).tolist():
             notes.setdefault(row, []).append("cell_id missing")
     single = {target: _mean(arrays) for target, arrays in values.items()}
-    return RawBlock(raw_frame(len(parsed.lines), single, notes, first_row), parsed.lines, unreadable, cells)
-
-
-@dataclass(frozen=True, slots=True)
-class _Parsed:
-    """Columns of a block by their place in the file, each row's line in it, and what was wrong with a row."""
-
-    arrays: dict[int, pa.Array]
-    lines: NDArray[np.int64]
-    notes: dict[int, str]
-
-
-def _parsed(block: TextBlock, layout: Layout, indices: Sequence[int]) -> _Parsed:
-    """Parse columns of a block: as numbers and times where all of them are, everything else as text."""
-    numbers: dict[int, pa.DataType] = {
-        column.index: pa.float64() for column in layout.columns if column.kind == "number"
-    }
-    times = {column.index for column in layout.columns if column.kind == "datetime" and column.date == ISO}
-    # Nearly every block is all well: only where this fails are its lines looked at one by one.
-    arrays = _strict(block.data, layout, indices, numbers | dict.fromkeys(times, pa.timestamp("us")), block.lines)
-    if arrays is not None:
-        return _Parsed(arrays, np.arange(block.first_line, block.first_line + block.lines, dtype=np.int64), {})
-    squared = square(block, layout.header)
-    if squared.fields is not None:
-        arrays = {index: pa.array([row[index] for row in squared.fields], pa.string()) for index in indices}
-    elif len(squared.lines):
-        rows = len(squared.lines)
-        arrays = _strict(squared.data, layout, indices, numbers, rows)
-        if arrays is None:  # some text among the numbers: read the block as text and look at each value
-            arrays = _parsed_as(squared.data, layout, indices, {})
-    return _Parsed(arrays or {}, squared.lines, squared.notes)
-
-
-def _strict(
-    data: bytes, layout: Layout, indices: Sequence[int], types: Mapping[int, pa.DataType], rows: int
-) -> dict[int, pa.Array] | None:
-    """Parse lines as columns of these types; ``None`` where one does not fit, or is no row of the usual width."""
-    if not data:
-        return None
-    try:
-        arrays = _parsed_as(data, layout, indices, types)
-    except pa.ArrowInvalid:
-        return None
-    # Blank lines, and quotes that reach beyond their line, give fewer rows.
-    whole = all(len(array) == rows for array in arrays.values())
-    finite = (
-        np.isfinite(pc.max(pc.abs(array)).as_py() or 0.0)
-        for array in arrays.values()
-        if pa.types.is_floating(array.type)
-    )
-    return arrays if whole and all(finite) else None
-
-
-def _parsed_as(
-    data: bytes, layout: Layout, indices: Sequence[int], types: Mapping[int, pa.DataType]
-) -> dict[int, pa.Array]:
-    chosen = {str(index): types.get(index, pa.string()) for index in indices}
-    table = pacsv.read_csv(
-        pa.BufferReader(data),
-        pacsv.ReadOptions(
-            use_threads=False,
-            block_size=len(data) + 1,
-            column_names=[str(index) for index in range(layout.header.width)],
-        ),
-        pacsv.ParseOptions(delimiter=layout.header.delimiter, quote_char='"' if b'"' in data else False),
-        pacsv.ConvertOptions(
-            column_types=chosen,
-            include_columns=list(chosen),
-            null_values=_NULLS,
-            strings_can_be_null=False,
-            timestamp_parsers=[pacsv.ISO8601],
-            decimal_point=layout.header.decimal,
-        ),
-    )
-    return {int(name): table[name].combine_chunks() for name in chosen}
+    return RawBlock(raw_frame(len(lines), single, notes, first_row), lines, unreadable, cells)
 
 
 def _column_values(array: pa.Array, column: Column, layout: Layout) -> tuple[Any, NDArray[np.bool_]]:
@@ -237,15 +201,21 @@ def _mean(columns: Sequence[Any]) -> Any:
 
 def _cells(texts: pa.Array, path: Path, previous: str | None) -> tuple[pd.Categorical[str], NDArray[np.bool_]]:
     """Return each row's cell id and which rows had none: these go to the cell before (at the start, the first)."""
-    series = pd.Series(pc.utf8_trim_whitespace(texts).to_pandas(), dtype="str")
-    blank = series.isin(_NO_CELL).to_numpy(dtype=np.bool_)
-    if blank.all() and previous is None:
-        raise ReadError(f"{path}: the column with cell ids is empty; name another one in the source's settings")
+    encoded = texts if pa.types.is_dictionary(texts.type) else texts.dictionary_encode()
+    words = pc.utf8_trim_whitespace(encoded.dictionary).to_pylist()
+    ids: dict[str, int] = {} if previous is None else {previous: 0}
+    place = np.array([-1 if word in _NO_CELL else ids.setdefault(word, len(ids)) for word in words], dtype=np.int64)
+    code = place[encoded.indices.to_numpy(zero_copy_only=False)]
+    blank: NDArray[np.bool_] = code < 0
     if blank.any():
-        series = series.mask(blank).ffill()
-        series = series.fillna(previous) if previous is not None else series.bfill()
-    codes, ids = pd.factorize(series)
-    return pd.Categorical.from_codes(codes, pd.Index([str(cell) for cell in ids])), blank
+        if blank.all() and previous is None:
+            raise ReadError(f"{path}: the column with cell ids is empty; name another one in the source's settings")
+        last = np.maximum.accumulate(np.where(blank, -1, np.arange(len(code))))
+        before = 0 if previous is not None else code[int(np.argmin(blank))]
+        code = np.where(last < 0, before, code[np.maximum(last, 0)])
+    seen, order = pd.factorize(code)
+    known = list(ids)
+    return pd.Categorical.from_codes(seen, pd.Index([known[k] for k in order])), blank
 
 
 def raw_frame(rows: int, values: dict[str, Any], notes: dict[int, list[str]], first_row: int) -> pd.DataFrame:

@@ -17,26 +17,42 @@ from numpy.typing import NDArray
 from . import columns as c
 from . import csv_reader, digatron
 from .csv_layout import Layout, cell_column, csv_layout, find_header
-from .csv_reader import RawBlock
+from .csv_reader import RANGE_BYTES, RawBlock
 from .errors import ReadError
 from .header_names import guess_cell_column, guess_columns
-from .settings import SourceFile, SourceSettings
+from .settings import FileRange, SourceFile, SourceSettings
 from .text_blocks import head_block, lines_of
 
 
 @dataclass(frozen=True, slots=True)
+class Parts:
+    """How a long file is read in parts, side by side; a reader without it reads a file as a whole.
+
+    Args:
+        survey: the parts of about so many bytes, each with its cells.
+        blocks: the rows of one of them.
+    """
+
+    survey: Callable[[Path, Layout, int], tuple[FileRange, ...]]
+    blocks: Callable[[Path, Layout, FileRange], Iterator[RawBlock]]
+
+
+@dataclass(frozen=True, slots=True)
 class Reader:
-    """One kind of file: how it is laid out, and its rows block by block."""
+    """One kind of file: how it is laid out, its rows block by block, and its parts where it can be read in parts."""
 
     layout: Callable[[Path, SourceSettings], Layout]
     blocks: Callable[[Path, SourceSettings], Iterator[RawBlock]]
+    parts: Parts | None = None
 
 
 READERS: Final[dict[str, Reader]] = {
-    "csv": Reader(csv_layout, csv_reader.raw_blocks),
+    "csv": Reader(csv_layout, csv_reader.raw_blocks, Parts(csv_reader.survey, csv_reader.layout_blocks)),
     "digatron": Reader(digatron.digatron_layout, digatron.raw_blocks),
 }
 """Every reader, by the name that a campaign gives it."""
+ROWS_PER_PART: Final = 5_000_000
+"""Rows that are sorted by cell at once: 600 MB, so that a cell has few and long files though rows of many alternate."""
 _TIMES: Final = (c.TEST_TIME, c.UNIX_TIME)
 
 
@@ -72,6 +88,28 @@ def cell_ids(path: Path, settings: SourceSettings) -> tuple[str, ...]:
     return (match["cell_id"],)
 
 
+def survey(
+    path: Path, settings: SourceSettings, range_bytes: int = RANGE_BYTES
+) -> tuple[tuple[str, ...], tuple[FileRange, ...]]:
+    """Return the ids of the cells in a file, as :func:`cell_ids` does, and the parts in which it can be read.
+
+    Args:
+        range_bytes: about how long a part is.
+
+    Returns:
+        Ids, and two parts or more; none where the file is short, holds one cell, or is of a kind that is read whole.
+
+    Raises:
+        ReadError: as :func:`cell_ids`.
+    """
+    reader = READERS[settings.reader]
+    if cell_column(settings) is None or reader.parts is None:
+        return cell_ids(path, settings), ()
+    parts = reader.parts.survey(path, reader.layout(path, settings), range_bytes)
+    cells = tuple(dict.fromkeys(cell for part in parts for cell, _ in part.cells))
+    return cells, parts if len(parts) > 1 and len(cells) > 1 else ()
+
+
 def read_raw(path: Path, settings: SourceSettings, cell_id: str | None = None, source_index: int = 0) -> pd.DataFrame:
     """Read a raw file, as it stands.
 
@@ -103,11 +141,12 @@ def read_raw(path: Path, settings: SourceSettings, cell_id: str | None = None, s
 
 
 def read_by_cell(
-    path: Path, settings: SourceSettings, rows_per_part: int = 2_000_000
+    path: Path, settings: SourceSettings, rows_per_part: int = ROWS_PER_PART, part: FileRange | None = None
 ) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Read a long file that holds many cells once, in bounded memory.
+    """Read a long file that holds many cells, or a part of it, once, in bounded memory.
 
     Args:
+        part: one of :func:`survey`; ``None`` = all of the file.
         rows_per_part: rows that are read before what is there of each cell is handed on.
 
     Yields:
@@ -115,14 +154,20 @@ def read_by_cell(
 
     Raises:
         ReadError: as :func:`read_raw`, but whether voltage, current and time are numbers is judged over the whole
-            file and at its end, so that one bad cell does not stop the others.
+            file and at its end, so that one bad cell does not stop the others. Of a part it is not judged: it may
+            hold that cell alone.
     """
     tally = _Tally(path)
     ids: dict[str, int] = {}
     single = None if cell_column(settings) is not None else cell_ids(path, settings)[0]
     table = _Table()
     codes: list[NDArray[np.int64]] = []
-    for block in READERS[settings.reader].blocks(path, settings):
+    reader = READERS[settings.reader]
+    if part is None or reader.parts is None:
+        blocks = reader.blocks(path, settings)
+    else:
+        blocks = reader.parts.blocks(path, reader.layout(path, settings), part)
+    for block in blocks:
         tally.add(block, None)
         cells = pd.Categorical([single] * len(block.frame)) if block.cells is None else block.cells
         known = np.array([ids.setdefault(str(cell), len(ids)) for cell in cells.categories], dtype=np.int64)
@@ -133,7 +178,8 @@ def read_by_cell(
             codes.clear()
     if table.rows:
         yield from _parts(table.take(), np.concatenate(codes), list(ids))
-    tally.check()
+    if part is None:
+        tally.check()
 
 
 def guess_settings(path: Path) -> SourceSettings:

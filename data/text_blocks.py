@@ -13,6 +13,7 @@ from typing import BinaryIO, Final
 import numpy as np
 
 from .errors import ReadError
+from .settings import FileRange
 
 BLOCK_BYTES: Final = 4 * 1024 * 1024
 LINE_BYTES: Final = 32 * 1024 * 1024
@@ -25,11 +26,20 @@ _NOT_LATIN1: Final = re.compile(rb"[\x80-\x9f\xfe\xff]")
 
 @dataclass(frozen=True, slots=True)
 class TextBlock:
-    """Whole lines, UTF-8, each ended by one newline; ``first_line`` is the first one's number in the file, from 1."""
+    """Whole lines, UTF-8, each ended by one newline.
+
+    Args:
+        first_line: the first one's number in the file, from 1.
+        lines: how many there are.
+        offset: the first one's place in the file, in bytes, where it is read byte by byte (:func:`is_seekable`).
+        latin1: the file has shown before that it is in Latin-1.
+    """
 
     data: bytes
     first_line: int
     lines: int
+    offset: int = 0
+    latin1: bool = False
 
 
 @dataclass(slots=True)
@@ -72,8 +82,8 @@ class _Decoder:
         )
 
 
-def text_blocks(path: Path, block_bytes: int = BLOCK_BYTES) -> Iterator[TextBlock]:
-    """Read a text file as blocks of whole lines.
+def text_blocks(path: Path, block_bytes: int = BLOCK_BYTES, part: FileRange | None = None) -> Iterator[TextBlock]:
+    """Read a text file, or a part of one that :func:`is_seekable`, as blocks of whole lines.
 
     UTF-8 with or without a byte order mark, UTF-16 with one, and Latin-1 where the bytes are plausible; lines may
     end in ``\\n``, ``\\r\\n`` or ``\\r``.
@@ -83,9 +93,15 @@ def text_blocks(path: Path, block_bytes: int = BLOCK_BYTES) -> Iterator[TextBloc
     """
     try:
         with path.open("rb") as stream:
-            yield from _blocks(path, stream, block_bytes)
+            yield from _blocks(path, stream, block_bytes, part)
     except OSError as error:
         raise ReadError(f"{path}: cannot be read: {error.strerror or error}") from None
+
+
+def is_seekable(path: Path) -> bool:
+    """Tell whether reading can begin at any of a file's lines: not where its characters are two bytes each."""
+    with path.open("rb") as stream:
+        return stream.read(2) not in _UTF16
 
 
 def head_block(path: Path) -> TextBlock:
@@ -103,13 +119,19 @@ def lines_of(block: TextBlock) -> list[str]:
     return block.data.decode().split("\n")[:-1]
 
 
-def _blocks(path: Path, stream: BinaryIO, block_bytes: int) -> Iterator[TextBlock]:
+def _blocks(path: Path, stream: BinaryIO, block_bytes: int, part: FileRange | None) -> Iterator[TextBlock]:
     decoder = _Decoder(path)
     start = stream.read(3)
     stream.seek(0)
     if start == codecs.BOM_UTF8:
         decoder.offset = stream.seek(3)
-    chunks = _utf16(path, stream, block_bytes) if start[:2] in _UTF16 else iter(lambda: stream.read(block_bytes), b"")
+    if start[:2] in _UTF16:
+        chunks = _utf16(path, stream, block_bytes)
+    elif part is None or part.start == 0:
+        chunks = _chunks(stream, block_bytes, None if part is None else part.end)
+    else:
+        decoder = _Decoder(path, part.first_line, stream.seek(part.start), part.latin1)
+        chunks = _chunks(stream, block_bytes, part.end)
     rest, newline = b"", b""
     for chunk in chunks:
         newline = newline or (b"\r" if b"\n" not in chunk and b"\r" in chunk else b"\n")
@@ -125,15 +147,20 @@ def _blocks(path: Path, stream: BinaryIO, block_bytes: int) -> Iterator[TextBloc
         yield _block(decoder, rest + newline, newline)
 
 
+def _chunks(stream: BinaryIO, block_bytes: int, end: int | None) -> Iterator[bytes]:
+    while chunk := stream.read(block_bytes if end is None else min(block_bytes, end - stream.tell())):
+        yield chunk
+
+
 def _block(decoder: _Decoder, lines: bytes, newline: bytes) -> TextBlock:
-    size = len(lines)
+    size, latin1 = len(lines), decoder.latin1
     if newline == b"\r":
         lines = lines.replace(b"\r", b"\n")
     text = decoder.decode(lines)
     if b"\r" in text:
         # Carriage returns that end no line must not become line ends later.
         text = text.replace(b"\r\n", b"\n").replace(b"\r", b" ")
-    block = TextBlock(text, decoder.line, count_lines(text))
+    block = TextBlock(text, decoder.line, count_lines(text), decoder.offset, latin1)
     decoder.line += block.lines
     decoder.offset += size
     return block
