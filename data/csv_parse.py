@@ -36,9 +36,8 @@ def parse(block: TextBlock, layout: Layout, indices: Sequence[int]) -> Parsed:
     numbers: dict[int, pa.DataType] = {
         column.index: pa.float64() for column in layout.columns if column.kind == "number"
     }
-    typed = numbers | {
-        column.index: pa.timestamp("us") for column in layout.columns if column.kind == "datetime" and column.date == ISO
-    }
+    dates = [column.index for column in layout.columns if column.kind == "datetime" and column.date == ISO]
+    typed = numbers | dict.fromkeys(dates, pa.timestamp("us"))
     if layout.cell is not None and layout.cell not in typed:
         typed[layout.cell] = pa.dictionary(pa.int32(), pa.string())
     # Nearly every block is all well: only where this fails are its lines looked at one by one.

@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 
 from ..data import columns as c
 from ..data.codec import to_json
-from ..data.values import OutputFile, Receipt
+from ..data.settings import FileRange
+from ..data.values import OutputFile, RangesFile, Receipt
 from .layout import Store
 
 ENCODINGS: Final = {
@@ -73,6 +74,11 @@ def write_receipt(store: Store, receipt: Receipt) -> Path:
     path = store.receipt(receipt.kind, receipt.cell_id, receipt.label)
     write_text(path, to_json(receipt) + "\n")
     return path
+
+
+def write_ranges(store: Store, split_digest: str, parts: tuple[FileRange, ...]) -> None:
+    """Write the parts of a long file, for the next run to find them."""
+    write_text(store.ranges(split_digest), to_json(RangesFile(parts)) + "\n")
 
 
 def write_text(path: Path, text: str) -> int:
