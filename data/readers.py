@@ -248,10 +248,13 @@ class _Tally:
 
 def _parts(frame: pd.DataFrame, code: NDArray[np.int64], ids: list[str]) -> Iterator[tuple[str, pd.DataFrame]]:
     """Sort rows by cell, in the order of the cells' first appearance, and hand them on cell by cell."""
-    order = np.argsort(code, kind="stable")
-    starts = np.flatnonzero(np.diff(code[order], prepend=-1))
-    for start, end in zip(starts, [*starts[1:], len(order)], strict=True):
-        yield ids[code[order[start]]], frame.iloc[order[start:end]].reset_index(drop=True)
+    order = None if (np.diff(code) >= 0).all() else np.argsort(code, kind="stable")
+    ordered = code if order is None else code[order]
+    starts = np.flatnonzero(np.diff(ordered, prepend=-1))
+    for start, end in zip(starts.tolist(), [*starts[1:].tolist(), len(code)], strict=True):
+        rows = frame.iloc[start:end] if order is None else frame.iloc[order[start:end]]
+        yield ids[ordered[start]], rows.reset_index(drop=True)
+
 
 
 @dataclass(slots=True)
