@@ -236,7 +236,8 @@ def raw_frame(rows: int, values: dict[str, Any], notes: dict[int, list[str]], fi
 def _texts(rows: int, given: Mapping[int, str]) -> Any:
     """Return texts, nearly all of them empty, shape (rows,)."""
     if not given:
-        return pd.StringDtype(na_value=np.nan).__from_arrow__(pa.repeat(pa.scalar("", pa.large_string()), rows))
+        dtype: Any = pd.StringDtype(na_value=np.nan)
+        return dtype.__from_arrow__(pa.repeat(pa.scalar("", pa.large_string()), rows))
     texts = np.full(rows, "", dtype=object)
     texts[list(given)] = list(given.values())
     return pd.array(texts, dtype="str")

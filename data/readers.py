@@ -256,7 +256,6 @@ def _parts(frame: pd.DataFrame, code: NDArray[np.int64], ids: list[str]) -> Iter
         yield ids[ordered[start]], rows.reset_index(drop=True)
 
 
-
 @dataclass(slots=True)
 class _Table:
     """A raw table that grows block by block in place, so that no row is ever held twice."""

@@ -6,7 +6,7 @@ import os
 import secrets
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 import pyarrow as pa
@@ -58,7 +58,7 @@ def write_frame(store: Store, path: Path, frame: pd.DataFrame, metadata: dict[st
     known = {key.encode(): value.encode() for key, value in metadata.items()}
     table = table.replace_schema_metadata({**(table.schema.metadata or {}), **known})
     encodings = {name: ENCODINGS[name] for name in table.column_names if name in ENCODINGS}
-    repeating = [name for name in table.column_names if name not in encodings]
+    repeating: Any = [name for name in table.column_names if name not in encodings]
 
     def write(temporary: Path) -> None:
         pq.write_table(table, temporary, compression="zstd", use_dictionary=repeating, column_encoding=encodings)

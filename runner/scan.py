@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 from ..data import readers
+from ..data.csv_reader import RANGE_BYTES
 from ..data.errors import ReadError, UsageError
 from ..data.settings import SourceFile, SourceSettings
 from ..parquet_store.layout import Store
@@ -93,7 +94,7 @@ def _scan(path: Path, settings: SourceSettings, cache: Cache, store: Store) -> S
 
 
 def _is_long(file: SourceFile, cell_ids: Sequence[str]) -> bool:
-    return file.bytes > readers.RANGE_BYTES and len(cell_ids) > 1
+    return file.bytes > RANGE_BYTES and len(cell_ids) > 1
 
 
 def _cache(catalog: Path, settings: SourceSettings) -> Cache:

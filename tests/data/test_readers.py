@@ -246,7 +246,9 @@ def test_reading_in_parts_is_reading_the_file(
 ) -> None:
     odd = ["", ",1,1", ',"7",1,3.7', f",oops {'é' if latin1 else 'e'},1,3.7", ",8,1,3.7,9,9,9"]
     lines = ["A,0,1,3.7,25", "B,1,1,3.7,25"]
-    lines += [f"{cell}{odd[row % 5]}" if row % 3 == 1 else f"{cell},{row},-1.5,3.7,25" for row, cell in enumerate(cells)]
+    lines += [
+        f"{cell}{odd[row % 5]}" if row % 3 == 1 else f"{cell},{row},-1.5,3.7,25" for row, cell in enumerate(cells)
+    ]
     path = tmp_path_factory.mktemp("parts") / "raw.csv"
     text = "\n".join(["Serial,°C" if latin1 else "Serial"] * preamble + [f"{HEADER},temperature_C", *lines, ""])
     path.write_bytes(text.encode("latin-1" if latin1 else "utf-8"))

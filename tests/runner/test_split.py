@@ -46,7 +46,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let parts begin after 4 kB."""
-    monkeypatch.setattr(readers, "RANGE_BYTES", 4000)
+    monkeypatch.setattr(scan, "RANGE_BYTES", 4000)
     monkeypatch.setattr(readers, "survey", functools.partial(readers.survey, range_bytes=4000))
     blocks = functools.partial(text_blocks.text_blocks, block_bytes=500)
     monkeypatch.setattr(csv_reader, "text_blocks", lambda path, part=None: blocks(path, part=part))
