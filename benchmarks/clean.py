@@ -85,7 +85,7 @@ def others_table(path: Path, folder: Path, arguments: argparse.Namespace, ours: 
         ("pandas, column by column", "pandas_columns", path, sys.executable),
         ("pandas, a loop over the rows", "pandas_loops", path, sys.executable),
         ("cellpy: load, steps, summary, save", "cellpy", counted, arguments.cellpy),
-        ("PyProBE: import to Parquet", "pyprobe", path, arguments.pyprobe),
+        ("PyProBE: import to Parquet", "pyprobe", counted, arguments.pyprobe),
     ]
     print(
         "\n## The same record by other means\n\n| | version | seconds | times kilocell | memory grown MB | times Arrow |"

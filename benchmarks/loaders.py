@@ -15,8 +15,8 @@ normal_headers_renaming_dict:
   voltage_txt: voltage_V
   step_index_txt: step
   cycle_index_txt: cycle
-  charge_capacity_txt: charge_Ah
-  discharge_capacity_txt: discharge_Ah
+  charge_capacity_txt: charge (Ah)
+  discharge_capacity_txt: discharge (Ah)
 raw_limits: {current_hard: 1.0e-13, current_soft: 1.0e-5, stable_current_hard: 2.0, stable_current_soft: 4.0,
   stable_voltage_hard: 2.0, stable_voltage_soft: 4.0, stable_charge_hard: 0.001, stable_charge_soft: 5.0,
   ir_change: 1.0e-5}
@@ -33,7 +33,7 @@ def with_counters(path: Path, target: Path) -> None:
 
     frame = pd.read_csv(path)
     hours = np.diff(frame["test_time_s"], prepend=0.0) / 3600.0
-    for name, sign in (("charge_Ah", 1.0), ("discharge_Ah", -1.0)):
+    for name, sign in (("charge (Ah)", 1.0), ("discharge (Ah)", -1.0)):
         charge = (hours * np.clip(sign * frame["current_A"], 0.0, None)).groupby(frame["cycle"]).cumsum()
         frame[name] = charge.round(6)
     frame.insert(0, "data_point", np.arange(1, len(frame) + 1))
@@ -54,13 +54,23 @@ def load_with_cellpy(path: Path, folder: Path) -> str:
 
 
 def load_with_pyprobe(path: Path, folder: Path) -> str:
-    """``process_generic_file``: reads the CSV, names and types its columns; writes its Parquet file."""
+    """``process_cycler_data`` for a generic CSV: reads it, names and types its columns, writes its Parquet file."""
     import importlib.metadata
 
-    import pyprobe
-    from pyprobe.cyclers import column_maps
+    import polars as pl
+    from pyprobe.cell import process_cycler_data
+    from pyprobe.cyclers import column_maps as maps
 
     columns = [
-        column_maps.CastAndRenameMap("Test_Time [s]", "test_time_s", float),
+        maps.DateTimeMap("datetime", "%Y-%m-%d %H:%M:%S"),
+        maps.CastAndRenameMap("Cycle", "cycle", pl.UInt64),
+        maps.CastAndRenameMap("Step", "step", pl.UInt64),
+        maps.CastAndRenameMap("Time [s]", "test_time_s", pl.Float64),
+        maps.CastAndRenameMap("Current [A]", "current_A", pl.Float64),
+        maps.CastAndRenameMap("Voltage [V]", "voltage_V", pl.Float64),
+        maps.CapacityFromChDchMap("charge (*)", "discharge (*)"),
     ]
-    raise NotImplementedError(columns, pyprobe)
+    target = folder / "pyprobe.parquet"
+    process_cycler_data("generic", str(path), str(target), columns, overwrite_existing=True)
+    rows = pl.scan_parquet(target).select(pl.len()).collect().item()
+    return f"PyProBE-Data {importlib.metadata.version('PyProBE-Data')}, {rows} rows"

@@ -94,12 +94,14 @@ def long(path: Path, folder: Path) -> dict[str, Any]:
 
 
 def pandas_loops(path: Path, folder: Path) -> dict[str, Any]:
+    import pyarrow.parquet as _  # imports are not timed
     from pandas_scripts import clean_with_loops
 
     return _whole(lambda: clean_with_loops(path, folder / "pandas.parquet"))
 
 
 def pandas_columns(path: Path, folder: Path) -> dict[str, Any]:
+    import pyarrow.parquet as _  # imports are not timed
     from pandas_scripts import clean_by_columns
 
     return _whole(lambda: clean_by_columns(path, folder / "pandas.parquet"))
@@ -107,6 +109,7 @@ def pandas_columns(path: Path, folder: Path) -> dict[str, Any]:
 
 def cellpy(path: Path, folder: Path) -> dict[str, Any]:
     """cellpy's loader for text files, with an instrument file that names the columns; then its steps and summary."""
+    import cellpy as _  # imports are not timed
     from loaders import load_with_cellpy
 
     return _whole(lambda: load_with_cellpy(path, folder))
@@ -114,6 +117,7 @@ def cellpy(path: Path, folder: Path) -> dict[str, Any]:
 
 def pyprobe(path: Path, folder: Path) -> dict[str, Any]:
     """PyProBE's import of a generic CSV into its Parquet file."""
+    import pyprobe as _  # imports are not timed
     from loaders import load_with_pyprobe
 
     return _whole(lambda: load_with_pyprobe(path, folder))

@@ -60,8 +60,8 @@ def current_sign(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
         carrying = np.abs(current) > rest_current(settings)
         if not (current < -rest_current(settings)).any() and (carrying & (words < 0)).any():
             return _turned(frame, np.where(words < 0, -np.abs(current), current), "without a sign")
-        told = words * np.sign(current) * carrying
-        votes = told[told != 0.0]
+        told = words * np.sign(current)
+        votes = told[carrying & (told != 0.0)]
     votes = votes if len(votes) else _evidence(frame, settings)
     if len(votes) == 0:
         return Outcome(frame)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.metadata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 from ..data.codec import digest
@@ -129,6 +130,7 @@ class ScannedSource:
     parts: tuple[FileRange, ...] = ()
 
 
+@cache
 def version_of(package: str) -> str:
     """The installed version of a package, without importing it."""
     return importlib.metadata.version(package)
