@@ -23,7 +23,7 @@ from .clean_capacity import capacity_counter, capacity_excess
 from .clean_content import impedance_row, voltage_stuck
 from .clean_current import current_offset, current_sign, no_discharge
 from .clean_environment import chamber_off, temperature_jump, temperature_noise, temperature_stuck
-from .clean_event import Event, Floats, Integers, Outcome, to_findings, values
+from .clean_event import Event, Floats, Integers, Mask, Outcome, to_findings, values
 from .clean_index import count_from_signal, cycle_jump, step_glitch, step_renumbered
 from .clean_signal import current_spike, lost_contact, voltage_spike
 from .clean_stamp import duplicate_time, time_resolution
@@ -37,7 +37,7 @@ from .clean_values import (
     voltage_range,
 )
 from .scale import capacity_scale_ah
-from .steps import classify_steps
+from .steps import kinds_of_steps
 
 CleaningRule = Callable[[pd.DataFrame, CleanSettings], Outcome]
 
@@ -156,16 +156,17 @@ def _apply(
 
 def _quarantined(raw: pd.DataFrame, taken: Taken) -> pd.DataFrame:
     """The rows that were taken out, as they stood, in the raw order."""
-    rule = np.full(len(raw), "", dtype=object)
-    for code, labels in taken:
-        rule[labels] = code
-    out = rule != ""
-    quarantined: pd.DataFrame = raw[out].assign(rule=pd.array(rule[out], dtype="str")).reset_index(drop=True)
+    labels = np.concatenate([np.empty(0, dtype=np.int64), *(labels for _, labels in taken)])
+    rules = [code for code, labels in taken for _ in range(len(labels))]
+    order = np.argsort(labels, kind="stable")
+    rule = pd.array(np.array(rules, dtype=object)[order], dtype="str")
+    quarantined: pd.DataFrame = raw.iloc[labels[order]].assign(rule=rule).reset_index(drop=True)
     return quarantined
 
 
 def _partition(frame: pd.DataFrame, scale_ah: float, settings: CleanSettings) -> pd.DataFrame:
-    frame = frame.assign(**{c.STEP_TYPE: classify_steps(frame, scale_ah, settings.rest_current_per_ah)})
+    number, kinds = kinds_of_steps(frame, scale_ah, settings.rest_current_per_ah)
+    frame = frame.assign(**{c.STEP_TYPE: pd.array(kinds, dtype="str").take(number)})
     return frame[list(c.PARTITION_COLUMNS)].astype(c.PARTITION_COLUMNS).reset_index(drop=True)
 
 
@@ -174,7 +175,6 @@ def _report(cell_id: str, raw: pd.DataFrame, samples: pd.DataFrame, findings: tu
     charge_before = _raw_charge(clock, values(raw, c.CURRENT))
     time = values(samples, c.TEST_TIME)
     charge_after = charge_in_out_ah(time, values(samples, c.CURRENT), samples[c.FLAGS].to_numpy())
-    numbers = raw[[c.CYCLE_ID, c.STEP_ID]].fillna(-1.0)
     return CleanReport(
         cell_id=cell_id,
         rows_in=len(raw),
@@ -186,15 +186,23 @@ def _report(cell_id: str, raw: pd.DataFrame, samples: pd.DataFrame, findings: tu
         charge_in_after_ah=charge_after[0],
         charge_out_before_ah=charge_before[1],
         charge_out_after_ah=charge_after[1],
-        cycles_before=int(raw[c.CYCLE_ID].nunique()),
+        cycles_before=int(raw[c.CYCLE_ID][_changes(raw, c.CYCLE_ID)].nunique()),
         cycles_after=int(samples[c.CYCLE_COUNT].iloc[-1]),
-        steps_before=int((numbers.diff().abs().sum(axis=1) > 0).sum()) + 1,
+        steps_before=int((_changes(raw, c.CYCLE_ID) | _changes(raw, c.STEP_ID))[1:].sum()) + 1,
         steps_after=int(samples[c.STEP_COUNT].iloc[-1]),
         findings=findings,
     )
 
 
+def _changes(raw: pd.DataFrame, column: str) -> Mask:
+    """Tell where a number differs from that of the row before; the first one does."""
+    numbers = values(raw, column)
+    missing = np.isnan(numbers)
+    changed: Mask = np.concatenate([[True], (numbers[1:] != numbers[:-1]) & ~(missing[1:] & missing[:-1])])
+    return changed
+
+
 def _raw_charge(clock: Floats, current: Floats) -> tuple[float, float]:
     """Charge in and out of the rows as they stand; a clock that falls back counts nothing."""
-    forward = np.concatenate([[0.0], np.cumsum(np.clip(np.nan_to_num(np.diff(clock)), 0.0, None))])
+    forward = np.concatenate([[0.0], np.cumsum(np.fmax(np.diff(clock), 0.0))])
     return charge_in_out_ah(forward, current, np.zeros(len(clock), dtype=np.int64))

@@ -22,7 +22,7 @@ HALF_CYCLE_SHARE: Final = 0.1  # of the capacity that must flow before a turn co
 
 def has_numbers(column: Floats) -> bool:
     """Tell whether a file's step or cycle numbers are numbers: whole ones, on at least half of the rows."""
-    known = column[np.isfinite(column)]
+    known = column if np.isfinite(column).all() else column[np.isfinite(column)]
     return len(known) > 0 and 2 * len(known) >= len(column) and bool(np.all(known == np.floor(known)))
 
 
@@ -39,7 +39,9 @@ def step_glitch(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     between = np.zeros(len(first), dtype=bool)
     between[1:-1] = (number[:-2] == number[2:]) & (length[1:-1] <= GLITCH_ROWS)
     around = np.roll(number, 1)
-    key = pd.Series(list(zip(number, around, length, strict=True)))[between]
+    key = pd.Series(
+        list(zip(number[between], around[between], length[between], strict=True)), np.flatnonzero(between), dtype=object
+    )
     repeats = key.map(key.value_counts())
     columns = {name: values(frame, name) for name in (c.TEST_TIME, c.CURRENT, c.VOLTAGE)}
     wrong = np.zeros(len(step), dtype=bool)
@@ -55,6 +57,8 @@ def step_glitch(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
 
 
 def _without_holes(numbers: Floats) -> Floats:
+    if not np.isnan(numbers).any():
+        return numbers
     filled: Floats = np.asarray(pd.Series(numbers).ffill().bfill(), dtype=np.float64)
     return filled
 
@@ -112,7 +116,7 @@ def cycle_jump(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     jump = np.zeros(len(cycle), dtype=bool)
     jump[first] = np.diff(number, prepend=0.0) != 1.0
     previous = np.concatenate([[0.0], number])
-    place = np.cumsum(np.isin(np.arange(len(cycle)), first))
+    place = count.astype(np.int64)
     told += run_events(
         frame, jump, "cycle_jump",
         lambda i, n: f"cycle {number[place[i] - 1]:g}" + (f" after {previous[place[i] - 1]:g}" if i else ""),
@@ -144,7 +148,7 @@ def step_renumbered(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     step, cycle = values(frame, c.STEP_COUNT), values(frame, c.CYCLE_COUNT)
     new = (np.diff(step, prepend=step[:1]) != 0) | (np.diff(cycle, prepend=cycle[:1]) != 0)
     count = 1 + np.cumsum(new)
-    known = np.unique(step)
+    known = np.unique(_number_runs(step)[2])
     frame = frame.assign(**{c.STEP_COUNT: count})
     if np.array_equal(known, np.arange(1.0, len(known) + 1.0)):
         return Outcome(frame)

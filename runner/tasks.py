@@ -174,13 +174,13 @@ def _split(store: Store, job: Job, work: SplitWork) -> tuple[SplitResult, tuple[
     parts: dict[str, int] = {}
     rows: dict[str, int] = {}
     outputs = []
-    for cell_id, table in readers.read_by_cell(path, work.file.settings):
+    for cell_id, table in readers.read_by_cell(path, work.file.settings, part=work.part):
         part = parts.get(cell_id, 0)
         target = store.raw(job.digest, cell_id) / f"part-{part:03d}.parquet"
         outputs.append(write_frame(store, target, table, {"cell_id": cell_id, "digest": job.digest}))
         parts[cell_id] = part + 1
         rows[cell_id] = rows.get(cell_id, 0) + len(table)
-    return SplitResult(work.file, tuple(rows.items())), tuple(outputs)
+    return SplitResult(work.file, tuple(rows.items()), work.part is None), tuple(outputs)
 
 
 def _clean(store: Store, job: Job, work: CleanWork) -> tuple[CleanResult, tuple[OutputFile, ...]]:
@@ -200,8 +200,8 @@ def _clean(store: Store, job: Job, work: CleanWork) -> tuple[CleanResult, tuple[
 
 
 def _read_source(store: Store, cell_id: str, source: CellSource) -> pd.DataFrame:
-    if source.split:
-        return read_raw_parts(store, source.split, cell_id)
+    if source.splits:
+        return read_raw_parts(store, source.splits, cell_id)
     _check_source(source.file, source.mtime_ns)
     return readers.read_raw(Path(source.file.path), source.file.settings, cell_id)
 
