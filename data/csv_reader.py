@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from . import columns as c
 from .convert import to_column_unit
+from .csv_header import prepared
 from .csv_layout import Column, Layout, csv_layout
 from .csv_parse import parse
 from .csv_values import Floats, clean_text, datetimes, durations, numbers, seconds_of
@@ -51,9 +52,9 @@ class RawBlock:
 def raw_blocks(path: Path, settings: SourceSettings) -> Iterator[RawBlock]:
     """Read a CSV file's rows, in bounded memory.
 
-    Delimiter (comma, semicolon, tab), decimal sign, encoding and header line are found; columns come from the
-    settings, or are guessed when the settings name none. Text in a number column becomes NaN and is noted in
-    ``unreadable``, as is a row with too few or too many fields. Times without zone are taken as UTC.
+    Delimiter (comma, semicolon, tab, bar, runs of spaces), decimal sign, encoding and header line are found; columns
+    come from the settings, or are guessed when the settings name none. Text in a number column becomes NaN and is noted
+    in ``unreadable``, as is a row with too few or too many fields. Times without zone are taken as UTC.
 
     Raises:
         ReadError: the file cannot be read; names file, line or column, and value.
@@ -84,7 +85,7 @@ def survey(path: Path, layout: Layout, range_bytes: int) -> tuple[FileRange, ...
     if layout.cell is None:
         raise ValueError("the layout has no column with cell ids")
     only_cells = Layout(layout.header, (), layout.cell)
-    least = range_bytes if is_seekable(path) else path.stat().st_size
+    least = range_bytes if is_seekable(path) and not layout.header.layers else path.stat().st_size
     parts = [FileRange(0, path.stat().st_size)]
     counts: Counter[str] = Counter()
     row, cell = 0, None
@@ -112,7 +113,8 @@ def column_cells(path: Path, layout: Layout) -> tuple[str, ...]:
 
 def _data_blocks(path: Path, layout: Layout, part: FileRange | None = None) -> Iterator[TextBlock]:
     """Yield the lines beneath the header, block by block."""
-    for block in text_blocks(path) if part is None else text_blocks(path, part=part):
+    blocks = text_blocks(path) if part is None else text_blocks(path, part=part)
+    for block in prepared(blocks, layout.header):
         skip = min(layout.header.lines - block.first_line + 1, block.lines)
         if skip > 0:
             block = replace(

@@ -15,12 +15,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from . import columns as c
-from . import csv_reader, digatron
-from .csv_layout import Layout, cell_column, csv_layout, find_header
+from . import csv_reader, cycler_files, digatron, parquet_reader
+from .csv_header import find_header
+from .csv_layout import Layout, cell_column, csv_layout, guessed_columns
 from .csv_reader import RANGE_BYTES, RawBlock
 from .errors import ReadError
-from .header_names import guess_cell_column, guess_columns
+from .file_kinds import reader_of
+from .header_names import guess_cell_column
+from .raw_bytes import stem
 from .settings import FileRange, SourceFile, SourceSettings
+from .tally import Tally
 from .text_blocks import head_block, lines_of
 
 
@@ -39,21 +43,29 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """One kind of file: how it is laid out, its rows block by block, and its parts where it can be read in parts."""
+    """One kind of file: how it is laid out, its rows block by block, and the cells that a column of it names.
+
+    ``parts`` is how it is read in parts, where it can be.
+    """
 
     layout: Callable[[Path, SourceSettings], Layout]
     blocks: Callable[[Path, SourceSettings], Iterator[RawBlock]]
+    cells: Callable[[Path, Layout], tuple[str, ...]] = csv_reader.column_cells
     parts: Parts | None = None
 
 
 READERS: Final[dict[str, Reader]] = {
-    "csv": Reader(csv_layout, csv_reader.raw_blocks, Parts(csv_reader.survey, csv_reader.layout_blocks)),
+    "csv": Reader(csv_layout, csv_reader.raw_blocks, parts=Parts(csv_reader.survey, csv_reader.layout_blocks)),
     "digatron": Reader(digatron.digatron_layout, digatron.raw_blocks),
+    "parquet": Reader(parquet_reader.parquet_layout, parquet_reader.raw_blocks, parquet_reader.column_cells),
+    **{
+        name: Reader(cycler_files.layout_for(name), cycler_files.blocks_for(name), cycler_files.cells_for(name))
+        for name in ("neware", "xlsx")
+    },
 }
 """Every reader, by the name that a campaign gives it."""
 ROWS_PER_PART: Final = 5_000_000
 """Rows that are sorted by cell at once: 600 MB, so that a cell has few and long files though rows of many alternate."""
-_TIMES: Final = (c.TEST_TIME, c.UNIX_TIME)
 
 
 def source_file(path: Path, settings: SourceSettings) -> SourceFile:
@@ -79,9 +91,10 @@ def cell_ids(path: Path, settings: SourceSettings) -> tuple[str, ...]:
     """
     source, _, rest = settings.cell_id_from.partition(":")
     if source == "stem":
-        return (path.stem,)
+        return (stem(path),)
     if source == "column":
-        return csv_reader.column_cells(path, READERS[settings.reader].layout(path, settings))
+        reader = READERS[settings.reader]
+        return reader.cells(path, reader.layout(path, settings))
     match = re.search(rest, path.as_posix())
     if match is None or not match["cell_id"]:
         raise ReadError(f"{path}: the cell id's pattern {rest!r} does not match this path; correct cell_id_from")
@@ -124,7 +137,7 @@ def read_raw(path: Path, settings: SourceSettings, cell_id: str | None = None, s
         ReadError: the file cannot be read, has no such cell, or more than half of what stands in its voltage,
             current or time is no number.
     """
-    tally = _Tally(path)
+    tally = Tally(path)
     table = _Table()
     for block in READERS[settings.reader].blocks(path, settings):
         rows = None if cell_id is None or block.cells is None else np.asarray(block.cells == cell_id)
@@ -157,7 +170,7 @@ def read_by_cell(
             file and at its end, so that one bad cell does not stop the others. Of a part it is not judged: it may
             hold that cell alone.
     """
-    tally = _Tally(path)
+    tally = Tally(path)
     ids: dict[str, int] = {}
     single = None if cell_column(settings) is not None else cell_ids(path, settings)[0]
     table = _Table()
@@ -186,64 +199,22 @@ def guess_settings(path: Path) -> SourceSettings:
     """Guess how a file is read from its first lines: reader, columns with units, and where the cell id comes from.
 
     Raises:
-        ReadError: the file is empty, or has no column that looks like voltage, current or time.
+        ReadError: the file is empty, of a kind that is not read, or has no column that looks like voltage, current or
+            time.
     """
+    reader = reader_of(path)
+    if reader is not None:
+        guess = parquet_reader.guess_parquet if reader == "parquet" else cycler_files.guess_cycler_file
+        return guess(path)
     lines = lines_of(head_block(path))
     if digatron.is_digatron(lines):
         return SourceSettings(reader="digatron", current_sign="charge_positive")
     header = find_header(path)
-    columns = guess_columns(header.names, header.sample)
+    columns = guessed_columns(header)
     cell = guess_cell_column(header.names, header.sample)
     settings = SourceSettings(columns=columns, cell_id_from="stem" if cell is None else f"column:{cell}")
     csv_layout(path, settings)
     return settings
-
-
-@dataclass(slots=True)
-class _Count:
-    """What stood in one column: values given, those of them that are unreadable, and the first of these."""
-
-    name: str
-    given: int = 0
-    unreadable: int = 0
-    first: str = ""
-
-    @property
-    def mostly_unreadable(self) -> bool:
-        return 2 * self.unreadable > self.given
-
-
-@dataclass(slots=True)
-class _Tally:
-    """Counts what a file's required columns held, over its blocks."""
-
-    path: Path
-    counts: dict[str, _Count] = field(default_factory=dict)
-
-    def add(self, block: RawBlock, rows: NDArray[np.bool_] | None) -> None:
-        for target, (name, bad) in block.unreadable.items():
-            if target not in (c.VOLTAGE, c.CURRENT, *_TIMES):
-                continue
-            count = self.counts.setdefault(target, _Count(name))
-            chosen = np.ones(len(bad), dtype=np.bool_) if rows is None else rows
-            places = np.flatnonzero(bad & chosen)
-            count.given += int((block.frame[target].notna().to_numpy() & chosen).sum()) + len(places)
-            count.unreadable += len(places)
-            if len(places) and not count.first:
-                row = int(places[0])
-                count.first = f"the first is in line {block.lines[row]}: {block.frame[c.UNREADABLE].iloc[row]}"
-
-    def check(self) -> None:
-        """Raise a ReadError when a column without which a record is worth nothing is no column of numbers."""
-        times = [self.counts[time] for time in _TIMES if time in self.counts]
-        no_time = all(count.given == 0 or count.mostly_unreadable for count in times)
-        wrong = [count for target, count in self.counts.items() if target not in _TIMES or no_time]
-        for count in wrong:
-            if count.mostly_unreadable:
-                raise ReadError(
-                    f"{self.path}: column {count.name!r}: {count.unreadable} of {count.given} values cannot be read; "
-                    f"{count.first}. Is this the right column, with the right decimal sign or date format?"
-                )
 
 
 def _parts(frame: pd.DataFrame, code: NDArray[np.int64], ids: list[str]) -> Iterator[tuple[str, pd.DataFrame]]:

@@ -41,8 +41,8 @@ class SourceSettings:
     """How a raw file is read.
 
     Args:
-        reader: a name in ``data.readers.READERS`` (``csv``, ``digatron``).
-        columns: for ``csv``: the file's columns; empty = guessed from the header.
+        reader: a name in ``data.readers.READERS`` (``csv``, ``digatron``, ``parquet``, ``xlsx``, ``neware``).
+        columns: the file's columns (not for ``digatron``); empty = guessed from the header.
         cell_id_from: ``stem`` (file name without suffix), ``column:NAME`` or ``pattern:REGEX`` with group ``cell_id``.
         current_sign: how the file signs its current.
     """

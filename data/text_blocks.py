@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import io
 import re
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import BinaryIO, Final
 import numpy as np
 
 from .errors import ReadError
+from .raw_bytes import is_gzip, open_bytes
 from .settings import FileRange
 
 BLOCK_BYTES: Final = 4 * 1024 * 1024
@@ -22,6 +24,7 @@ HEAD_BYTES: Final = 128 * 1024
 _UTF16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 # Control characters and þ, ÿ: bytes that a lab's Latin-1 export does not hold and damaged files do.
 _NOT_LATIN1: Final = re.compile(rb"[\x80-\x9f\xfe\xff]")
+_PADDING: Final = re.compile(rb"(?<= )\xff+(?=[\t\r\n])")  # Maccor fills its texts up with it
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,9 @@ class _Decoder:
                 self.multibyte = True
                 return lines
         wrong = _NOT_LATIN1.search(lines)
+        if wrong and _PADDING.match(lines, wrong.start()):
+            lines = _PADDING.sub(b"", lines)
+            wrong = _NOT_LATIN1.search(lines)
         if wrong:
             raise self._broken(lines, wrong.start())
         return lines.decode("latin-1").encode()
@@ -86,20 +92,24 @@ def text_blocks(path: Path, block_bytes: int = BLOCK_BYTES, part: FileRange | No
     """Read a text file, or a part of one that :func:`is_seekable`, as blocks of whole lines.
 
     UTF-8 with or without a byte order mark, UTF-16 with one, and Latin-1 where the bytes are plausible; lines may
-    end in ``\\n``, ``\\r\\n`` or ``\\r``.
+    end in ``\\n``, ``\\r\\n`` or ``\\r``. What is packed with gzip is unpacked on the way.
 
     Raises:
         ReadError: the file cannot be opened, or a byte is not text; names file, line and byte.
     """
     try:
-        with path.open("rb") as stream:
+        with open_bytes(path) as stream:
             yield from _blocks(path, stream, block_bytes, part)
+    except (EOFError, zlib.error) as error:
+        raise ReadError(f"{path}: its gzip packing is damaged ({error}); copy the file again") from None
     except OSError as error:
         raise ReadError(f"{path}: cannot be read: {error.strerror or error}") from None
 
 
 def is_seekable(path: Path) -> bool:
-    """Tell whether reading can begin at any of a file's lines: not where its characters are two bytes each."""
+    """Tell whether reading can begin at any line: not where characters are two bytes each, or the file is packed."""
+    if is_gzip(path):
+        return False
     with path.open("rb") as stream:
         return stream.read(2) not in _UTF16
 

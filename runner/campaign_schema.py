@@ -42,7 +42,7 @@ class SourceTable(Table):
     """``[[sources]]``: raw files that are read in one way; ``files`` holds what each glob found."""
 
     files: list[v.FoundFiles] = Field(min_length=1)
-    reader: Literal["auto", "csv", "digatron"] = "auto"
+    reader: Literal["auto", "csv", "digatron", "parquet", "xlsx", "neware"] = "auto"
     cell_id: v.CellIdRule | None = None
     current_sign: CurrentSign = "auto"
     columns: dict[v.RawColumn, ColumnEntry] = {}

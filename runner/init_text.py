@@ -129,7 +129,7 @@ def _source(settings: SourceSettings, names: tuple[str, ...]) -> Iterator[str]:
     yield "[[sources]]"
     yield comment("Raw files or globs (** is any depth), relative to this file.")
     yield f"files = [{quoted(names[0])}]" if len(names) == 1 else _array("files", names)
-    yield comment('How they are read: "csv", "digatron" or "auto".')
+    yield comment('How they are read: "csv", "digatron", "parquet", "xlsx", "neware" or "auto".')
     yield f"reader = {quoted(settings.reader)}"
     yield comment(
         'Where a cell\'s id comes from: "stem" (the file\'s name), "column:NAME" or "pattern:REGEX", a regular'
