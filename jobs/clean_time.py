@@ -188,6 +188,8 @@ def time_restart(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     clock = test if has_clock(test) else wall
     fell = np.diff(clock, prepend=clock[:1]) < 0.0
     if not fell.any():
+        if clock is test and clock[:1] == 0.0:
+            return Outcome(frame)
         return Outcome(frame.assign(**{c.TEST_TIME: clock - clock[:1]}))
     shift = np.zeros(len(clock))
     for i in np.flatnonzero(fell):

@@ -42,6 +42,11 @@ def read_simulation(
     return _read(store.simulation(cell_id, label), columns, cycles, f"cell {cell_id!r} has no simulation {label!r}")
 
 
+def read_quarantine(store: Store, cell_id: str) -> pd.DataFrame:
+    """Read the rows that cleaning took out of a cell's record, as they stood, with the ``rule`` that took each."""
+    return _read(store.quarantine(cell_id), None, (), f"cell {cell_id!r} has no file of quarantined rows")
+
+
 def partition_table(store: Store, cell_id: str) -> pa.Table:
     """Read a cell's cleaned samples as an Arrow table (``data.columns.PARTITION_COLUMNS``); missing values are null.
 
