@@ -57,7 +57,12 @@ class Reader:
 READERS: Final[dict[str, Reader]] = {
     "csv": Reader(csv_layout, csv_reader.raw_blocks, parts=Parts(csv_reader.survey, csv_reader.layout_blocks)),
     "digatron": Reader(digatron.digatron_layout, digatron.raw_blocks),
-    "parquet": Reader(parquet_reader.parquet_layout, parquet_reader.raw_blocks, parquet_reader.column_cells),
+    "parquet": Reader(
+        parquet_reader.parquet_layout,
+        parquet_reader.raw_blocks,
+        parquet_reader.column_cells,
+        Parts(parquet_reader.survey, parquet_reader.part_blocks),
+    ),
     **{
         name: Reader(cycler_files.layout_for(name), cycler_files.blocks_for(name), cycler_files.cells_for(name))
         for name in ("neware", "xlsx")

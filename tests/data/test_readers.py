@@ -283,3 +283,30 @@ def test_a_file_that_is_short_or_of_one_cell_or_in_utf16_has_no_parts(tmp_path: 
     assert survey(path, BY_CELL, 1000) == (("C0",), ())
     path.write_text("\n".join(lines * 20), encoding="utf-16")
     assert survey(path, BY_CELL, 1000)[1] == ()
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    cells=st.lists(st.sampled_from(["A", "B", "C", "", None]), min_size=1, max_size=60),
+    rows=st.integers(1, 20),
+    range_bytes=st.integers(1, 3000),
+)
+def test_reading_row_groups_is_reading_the_file(
+    tmp_path_factory: pytest.TempPathFactory, cells: list[str | None], rows: int, range_bytes: int
+) -> None:
+    path = tmp_path_factory.mktemp("groups") / "raw.parquet"
+    time = np.arange(len(cells) + 2.0)
+    frame = pd.DataFrame({"cell_id": ["A", "B", *cells], "test_time_s": time, "current_A": 1.0, "voltage_V": 3.7})
+    frame.to_parquet(path, row_group_size=rows)
+    asked = SourceSettings(reader="parquet", cell_id_from="column:cell_id")
+    ids, parts = survey(path, asked, range_bytes)
+    whole = joined(path, asked, 1000)
+    assert ids == cell_ids(path, asked) == tuple(whole)
+    apart: dict[str, list[pd.DataFrame]] = {}
+    for part in parts:
+        for cell, held in read_by_cell(path, asked, part=part):
+            apart.setdefault(cell, []).append(held)
+            assert dict(part.cells)[cell] == len(held)
+    for cell in apart:
+        pd.testing.assert_frame_equal(pd.concat(apart[cell], ignore_index=True), whole[cell])
+    assert not parts or set(apart) == set(whole)
