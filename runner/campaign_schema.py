@@ -82,6 +82,10 @@ class CleanTable(Table):
     chamber_second: v.Positive = _CLEAN.chamber_second
     capacity_tolerance: v.Positive = _CLEAN.capacity_tolerance
     capacity_factor: v.Positive = _CLEAN.capacity_factor
+    time_scale_tolerance: v.Positive = _CLEAN.time_scale_tolerance
+    clock_tolerance_second: v.Positive = _CLEAN.clock_tolerance_second
+    clock_drift: v.Positive = _CLEAN.clock_drift
+    cycle_turns: v.Count = _CLEAN.cycle_turns
 
 
 class StateEntry(Table):
