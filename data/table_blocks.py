@@ -112,15 +112,15 @@ def table_blocks(tables: Iterable[pa.Table], layout: Layout, part: FileRange | N
         ]
         typed = replace(layout, columns=tuple(columns))
         for start in range(0, len(table), ROWS):
-            part = table.slice(start, ROWS)
-            arrays = {column.index: plain(_whole(part, column.name)) for column in typed.columns}
+            rows = table.slice(start, ROWS)
+            arrays = {column.index: plain(_whole(rows, column.name)) for column in typed.columns}
             if layout.cell is not None:
-                arrays[layout.cell] = pc.fill_null(cell_texts(_whole(part, layout.header.names[layout.cell])), "")
-            lines = np.arange(row + 1, row + 1 + len(part), dtype=np.int64)
+                arrays[layout.cell] = pc.fill_null(cell_texts(_whole(rows, layout.header.names[layout.cell])), "")
+            lines = np.arange(row + 1, row + 1 + len(rows), dtype=np.int64)
             block = block_of(arrays, lines, {}, typed, row, cell)
             if block.cells is not None:
                 cell = str(block.cells[-1])
-            row += len(part)
+            row += len(rows)
             yield block
 
 
