@@ -40,7 +40,7 @@ def to_column_unit(values: NDArray[np.float64], column: str, unit: str) -> NDArr
         raise ValueError(f"unit {unit!r} is not known for {column} (known: {', '.join(known) or 'none'})")
     if unit == "K":
         return values - ZERO_CELSIUS_KELVIN
-    return values * known[unit]
+    return values if known[unit] == 1.0 else values * known[unit]
 
 
 def unit_of(parameter: str) -> str:

@@ -131,7 +131,12 @@ def _formats(date: str) -> tuple[str, ...]:
 def _seconds(texts: pa.Array, form: str) -> Floats:
     series: Any = pd.Series(texts.to_pandas(), dtype="str")
     times = pd.to_datetime(series, format=form, errors="coerce", utc=True).dt.tz_localize(None)
-    stamps = times.to_numpy().astype("datetime64[us]")
+    return seconds_of(times.to_numpy())
+
+
+def seconds_of(times: NDArray[np.datetime64]) -> Floats:
+    """Turn times into seconds since 1970-01-01, to the microsecond; NaN where there is none."""
+    stamps = times.astype("datetime64[us]", copy=False)
     return np.where(np.isnat(stamps), np.nan, stamps.astype(np.int64) / 1e6)
 
 

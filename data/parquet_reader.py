@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -13,7 +16,7 @@ from .csv_header import SAMPLE_ROWS, Header
 from .csv_layout import Layout, layout_of
 from .csv_reader import RawBlock
 from .errors import ReadError
-from .settings import SourceSettings
+from .settings import FileRange, SourceSettings
 from .table_blocks import ROWS, is_readable, table_blocks, table_cells, table_header, table_settings
 
 _BUFFER_BYTES: Final = 1024 * 1024
@@ -70,10 +73,46 @@ def column_cells(path: Path, layout: Layout) -> tuple[str, ...]:
     return table_cells(_tables(path, [layout.header.names[layout.cell]]), layout)
 
 
-def _tables(path: Path, names: list[str]) -> Iterator[pa.Table]:
+def part_blocks(path: Path, layout: Layout, part: FileRange) -> Iterator[RawBlock]:
+    """Read the rows of some row groups."""
+    names = [column.name for column in layout.columns]
+    if layout.cell is not None:
+        names.append(layout.header.names[layout.cell])
+    yield from table_blocks(_tables(path, names, range(part.start, part.end)), layout, part)
+
+
+def survey(path: Path, layout: Layout, range_bytes: int) -> tuple[FileRange, ...]:
+    """Find the cells in the column of ids, and parts of about ``range_bytes`` of the file, in whole row groups."""
+    if layout.cell is None:
+        raise ValueError("the layout has no column with cell ids")
+    only_cells, names = Layout(layout.header, (), layout.cell), [layout.header.names[layout.cell]]
+    with _opened(path) as file:
+        groups = [file.metadata.row_group(place) for place in range(file.num_row_groups)]
+        sizes = [sum(g.column(k).total_compressed_size for k in range(g.num_columns)) for g in groups]
+    parts, counts, filled = [FileRange(0, len(sizes))], Counter[str](), 0
+    row, cell = 0, ""
+    for group, size in enumerate(sizes):
+        if filled >= range_bytes and counts:
+            parts[-1] = replace(parts[-1], end=group, cells=tuple(counts.items()))
+            parts.append(FileRange(group, len(sizes), row + 1, row, (), cell))
+            counts, filled = Counter[str](), 0
+        at = FileRange(group, group + 1, row + 1, row, (), cell)
+        for block in table_blocks(_tables(path, names, range(group, group + 1)), only_cells, at):
+            if block.cells is not None and len(block.cells):
+                rows = np.bincount(block.cells.codes, minlength=len(block.cells.categories)).tolist()
+                counts.update(dict(zip(block.cells.categories, rows, strict=True)))
+                row, cell = row + len(block.cells), str(block.cells[-1])
+        filled += size
+    parts[-1] = replace(parts[-1], cells=tuple(counts.items()))
+    return tuple(parts)
+
+
+def _tables(path: Path, names: list[str], groups: range | None = None) -> Iterator[pa.Table]:
     with _opened(path) as file:
         try:
-            for batch in file.iter_batches(batch_size=ROWS, columns=list(dict.fromkeys(names)), use_threads=False):
+            chosen = None if groups is None else list(groups)
+            columns = list(dict.fromkeys(names))
+            for batch in file.iter_batches(ROWS, row_groups=chosen, columns=columns, use_threads=False):
                 yield pa.Table.from_batches([batch])
         except (pa.ArrowException, OSError) as error:
             raise _damaged(path, error) from None

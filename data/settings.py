@@ -64,6 +64,27 @@ class SourceFile:
 
 
 @dataclass(frozen=True, slots=True)
+class FileRange:
+    """A part of a raw file that can be read on its own: it begins and ends between two rows.
+
+    Args:
+        start, end: bytes of a text file, row groups of a Parquet file: from ``start`` to before ``end``.
+        first_line, first_row: numbers of its first line (from 1) and its first row (from 0) in the file.
+        cells: each cell in it with its number of rows, in order of appearance.
+        cell_before: the cell of the row before, to which rows that name none belong; "" = none.
+        latin1: the text before was Latin-1.
+    """
+
+    start: int
+    end: int
+    first_line: int = 1
+    first_row: int = 0
+    cells: tuple[tuple[str, int], ...] = ()
+    cell_before: str = ""
+    latin1: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class InitialState:
     """How a simulation starts: ``rest_voltage`` (value unused), ``soc`` (0 to 1) or ``voltage`` (V)."""
 

@@ -18,7 +18,7 @@ from .csv_layout import Layout, guessed_columns, layout_of
 from .csv_reader import RawBlock, block_of
 from .errors import ReadError
 from .header_names import guess_cell_column
-from .settings import SourceSettings
+from .settings import FileRange, SourceSettings
 
 ROWS: Final = 200_000
 """Rows of a table that are turned into raw rows at once."""
@@ -94,13 +94,14 @@ def table_settings(reader: str, header: Header) -> SourceSettings:
     return settings
 
 
-def table_blocks(tables: Iterable[pa.Table], layout: Layout) -> Iterator[RawBlock]:
+def table_blocks(tables: Iterable[pa.Table], layout: Layout, part: FileRange | None = None) -> Iterator[RawBlock]:
     """Turn tables, the parts of one in order, into raw rows.
 
     Args:
         tables: each with at least the layout's columns, by name.
+        part: of a file, which the tables are; ``None`` = all of it.
     """
-    row, cell = 0, None
+    row, cell = (0, None) if part is None else (part.first_row, part.cell_before or None)
     for table in tables:
         # A date or a time has its unit in its type, whatever its name says.
         columns = [
@@ -111,15 +112,15 @@ def table_blocks(tables: Iterable[pa.Table], layout: Layout) -> Iterator[RawBloc
         ]
         typed = replace(layout, columns=tuple(columns))
         for start in range(0, len(table), ROWS):
-            part = table.slice(start, ROWS)
-            arrays = {column.index: plain(_whole(part, column.name)) for column in typed.columns}
+            rows = table.slice(start, ROWS)
+            arrays = {column.index: plain(_whole(rows, column.name)) for column in typed.columns}
             if layout.cell is not None:
-                arrays[layout.cell] = pc.fill_null(cell_texts(_whole(part, layout.header.names[layout.cell])), "")
-            lines = np.arange(row + 1, row + 1 + len(part), dtype=np.int64)
+                arrays[layout.cell] = pc.fill_null(cell_texts(_whole(rows, layout.header.names[layout.cell])), "")
+            lines = np.arange(row + 1, row + 1 + len(rows), dtype=np.int64)
             block = block_of(arrays, lines, {}, typed, row, cell)
             if block.cells is not None:
                 cell = str(block.cells[-1])
-            row += len(part)
+            row += len(rows)
             yield block
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from .rules import Severity
-from .settings import FitSettings, ParameterSetSettings, Scale, SimulateSettings, SourceFile
+from .settings import FileRange, FitSettings, ParameterSetSettings, Scale, SimulateSettings, SourceFile
 
 JobKind = Literal["split", "clean", "simulate", "start", "fit"]
 Status = Literal["pending", "running", "done", "failed", "skipped"]
@@ -144,10 +144,18 @@ class CleanResult:
 
 @dataclass(frozen=True, slots=True)
 class SplitResult:
-    """What a split job reports: the cells of one raw file with their numbers of rows."""
+    """What a split job reports: the cells of one raw file, or of a part of it, with their numbers of rows."""
 
     source: SourceFile
     cells: tuple[tuple[str, int], ...]
+    whole: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class RangesFile:
+    """The parts of a long raw file, as a store keeps them."""
+
+    parts: tuple[FileRange, ...]
 
 
 @dataclass(frozen=True, slots=True)

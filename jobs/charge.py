@@ -23,9 +23,12 @@ def interval_charge_ah(test_time_second: Floats, current_ampere: Floats, flags: 
     Returns:
         Shape (n - 1,); empty for fewer than two samples.
     """
-    charge: Floats = np.diff(test_time_second) * (current_ampere[1:] + current_ampere[:-1]) / (2.0 * SECONDS_PER_HOUR)
-    charge[(flags[1:] & bit_of("time_gap")) != 0] = 0.0
-    return np.nan_to_num(charge, nan=0.0)
+    charge: Floats = np.diff(test_time_second)
+    charge *= current_ampere[1:] + current_ampere[:-1]
+    charge /= 2.0 * SECONDS_PER_HOUR
+    if flags.any():
+        charge[(flags[1:] & bit_of("time_gap")) != 0] = 0.0
+    return charge if np.isfinite(charge.sum()) else np.nan_to_num(charge, nan=0.0)
 
 
 def charge_in_out_ah(test_time_second: Floats, current_ampere: Floats, flags: NDArray[np.int64]) -> tuple[float, float]:
@@ -43,12 +46,10 @@ def interval_energy_wh(
     Returns:
         Shape (n - 1,).
     """
-    known = np.isfinite(voltage_volt)
-    voltage = np.interp(test_time_second, test_time_second[known], voltage_volt[known]) if known.any() else voltage_volt
-    power = current_ampere * voltage
-    energy: Floats = np.diff(test_time_second) * (power[1:] + power[:-1]) / (2.0 * SECONDS_PER_HOUR)
-    energy[(flags[1:] & bit_of("time_gap")) != 0] = 0.0
-    return np.nan_to_num(energy, nan=0.0)
+    known, voltage = np.isfinite(voltage_volt), voltage_volt
+    if known.any() and not known.all():
+        voltage = np.interp(test_time_second, test_time_second[known], voltage_volt[known])
+    return interval_charge_ah(test_time_second, current_ampere * voltage, flags)
 
 
 def energy_in_out_wh(

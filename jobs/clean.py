@@ -44,7 +44,7 @@ from .clean_values import (
     voltage_range,
 )
 from .scale import capacity_scale_ah
-from .steps import classify_steps
+from .steps import kinds_of_steps
 
 CleaningRule = Callable[[pd.DataFrame, CleanSettings], Outcome]
 
@@ -175,14 +175,15 @@ def _apply(
 
 def _quarantined(raw: pd.DataFrame, taken: Taken) -> pd.DataFrame:
     """The rows that were taken out, as they stood, in the raw order."""
-    rule = np.full(len(raw), "", dtype=object)
-    for code, labels in taken:
-        rule[labels] = code
-    out = rule != ""
-    quarantined: pd.DataFrame = raw[out].assign(rule=pd.array(rule[out], dtype="str")).reset_index(drop=True)
+    labels = np.concatenate([np.empty(0, dtype=np.int64), *(labels for _, labels in taken)])
+    rules = [code for code, labels in taken for _ in range(len(labels))]
+    order = np.argsort(labels, kind="stable")
+    rule = pd.array(np.array(rules, dtype=object)[order], dtype="str")
+    quarantined: pd.DataFrame = raw.iloc[labels[order]].assign(rule=rule).reset_index(drop=True)
     return quarantined
 
 
 def _partition(frame: pd.DataFrame, scale_ah: float, settings: CleanSettings) -> pd.DataFrame:
-    frame = frame.assign(**{c.STEP_TYPE: classify_steps(frame, scale_ah, settings.rest_current_per_ah)})
+    number, kinds = kinds_of_steps(frame, scale_ah, settings.rest_current_per_ah)
+    frame = frame.assign(**{c.STEP_TYPE: pd.array(kinds, dtype="str").take(number)})
     return frame[list(c.PARTITION_COLUMNS)].astype(c.PARTITION_COLUMNS).reset_index(drop=True)

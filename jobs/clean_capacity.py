@@ -43,8 +43,11 @@ def capacity_counter(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     """
     events: list[Event] = []
     capacity = settings.nominal_capacity_ah or 1.0
+    counters = [(column, sign) for column, sign in COUNTED if np.isfinite(values(frame, column)).any()]
+    if not counters:
+        return Outcome(frame)
     number, _ = pd.factorize(frame[c.STEP_COUNT].to_numpy())
-    for column, sign in COUNTED:
+    for column, sign in counters:
         counter = np.abs(values(frame, column))
         charges = step_charges(frame, counter, sign, number)
         least = max(LEAST_STEP_SHARE * capacity, LEAST_STEP_AH)

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from ..data import columns as c
 from ..data.settings import CleanSettings
 from .charge import charge_in_out_ah
-from .clean_event import Event, Floats, Mask, Outcome, flagged, rest_current, values
+from .clean_event import Event, Floats, Mask, Outcome, flagged, rest_current, values, word_codes
 from .contact import jumped_beyond
-from .steps import classify_steps
+from .steps import kinds_of_steps
 
 DISCHARGE_WORD: Final = re.compile(r"\b(cc|cv|cccv|cp|cr)?[\s_-]*(d|dch|dchg|dis|disch|dischg|discharge|discharging)\b")
 CHARGE_WORD: Final = re.compile(r"\b(cc|cv|cccv|cp|cr)?[\s_-]*(c|cha|chg|chrg|charge|charging)\b")
@@ -31,10 +31,12 @@ LEAST_DISCHARGE: Final = 0.001  # of the capacity
 
 def state_signs(states: pd.Series[Any]) -> Floats:
     """Turn the cycler's words into +1 (charge), -1 (discharge) or 0 (anything else), shape (n,)."""
-    code, words = pd.factorize(states)
+    code, words = word_codes(states)
+    if not words:
+        return np.zeros(len(states))
     signs = [0.0]
     for word in words:
-        said = str(word).lower().replace("_", " ")
+        said = word.lower().replace("_", " ")
         signs.append(-1.0 if DISCHARGE_WORD.search(said) else 1.0 if CHARGE_WORD.search(said) else 0.0)
     result: Floats = np.array(signs)[code + 1]
     return result
@@ -54,11 +56,14 @@ def current_sign(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
         turned = _turned(frame, -current, "positive for discharge, as the campaign says")
         return Outcome(turned.frame, (*turned.events, *_contradiction(turned.frame, settings)))
     words = state_signs(frame[c.STATE])
-    carrying = np.abs(current) > rest_current(settings)
-    if not (current < -rest_current(settings)).any() and (carrying & (words < 0)).any():
-        return _turned(frame, np.where(words < 0, -np.abs(current), current), "without a sign")
-    told = words * np.sign(current) * carrying
-    votes = told[told != 0.0] if (told != 0.0).any() else _evidence(frame, settings)
+    votes = np.empty(0)
+    if words.any():
+        carrying = np.abs(current) > rest_current(settings)
+        if not (current < -rest_current(settings)).any() and (carrying & (words < 0)).any():
+            return _turned(frame, np.where(words < 0, -np.abs(current), current), "without a sign")
+        told = words * np.sign(current)
+        votes = told[carrying & (told != 0.0)]
+    votes = votes if len(votes) else _evidence(frame, settings)
     if len(votes) == 0:
         return Outcome(frame)
     against = float((votes < 0).mean())
@@ -104,18 +109,20 @@ def _evidence(frame: pd.DataFrame, settings: CleanSettings) -> NDArray[np.float6
     time, voltage, current = (values(frame, name) for name in (c.TEST_TIME, c.VOLTAGE, c.CURRENT))
     capacity = settings.nominal_capacity_ah or 1.0
     low, high = settings.voltage_limits_volt
-    off = jumped_beyond(voltage, current, rest_current(settings))
+    rest = rest_current(settings)
+    off = jumped_beyond(voltage, current, rest)
     voltage = np.where((voltage > low) & (voltage < high) & ~off, voltage, np.nan)
-    with np.errstate(invalid="ignore"):
-        rise, jump = np.diff(voltage), np.diff(current)
-        edge = (np.abs(jump) > EDGE_PER_AH * capacity) & (np.diff(time) <= EDGE_SECOND) & (np.abs(rise) > EDGE_VOLT)
-    at_edges = np.sign(jump[edge] * rise[edge])
-    state = np.where(np.abs(current) > rest_current(settings), np.sign(current), 0.0)
+    edge = np.flatnonzero(np.abs(np.diff(current)) > EDGE_PER_AH * capacity)
+    jump, rise = current[edge + 1] - current[edge], voltage[edge + 1] - voltage[edge]
+    edge_like = (time[edge + 1] - time[edge] <= EDGE_SECOND) & (np.abs(rise) > EDGE_VOLT)
+    at_edges = np.sign(jump[edge_like] * rise[edge_like])
+    state = (current > rest).astype(np.int8) - (current < -rest).astype(np.int8)
     run = np.cumsum(np.diff(state, prepend=state[:1]) != 0)
-    table = pd.DataFrame({"run": run, "v": voltage, "state": state}).dropna()
-    ends = table.groupby("run").agg({"v": ["first", "last"], "state": "first"}).to_numpy()
-    trend = ends[:, 1] - ends[:, 0]
-    over_steps = np.sign(trend * ends[:, 2])[np.abs(trend) > TREND_VOLT]
+    known = np.flatnonzero(np.isfinite(voltage))
+    first = np.flatnonzero(np.diff(run[known], prepend=-1) != 0)
+    last = np.append(first[1:], len(known))[: len(first)] - 1
+    trend = voltage[known[last]] - voltage[known[first]]
+    over_steps = np.sign(trend * state[known[first]])[np.abs(trend) > TREND_VOLT]
     votes: Floats = np.concatenate([at_edges, over_steps])
     return np.asarray(votes[votes != 0.0], dtype=np.float64)
 
@@ -127,8 +134,8 @@ def current_offset(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     1 % of the capacity in 20 h. With one rest only it is reported and left, since nothing says that it lasts.
     """
     current, capacity = values(frame, c.CURRENT), settings.nominal_capacity_ah or 1.0
-    kind = classify_steps(frame, capacity, settings.rest_current_per_ah)
-    rest: Mask = (kind == "rest") & (np.abs(current) <= rest_current(settings))
+    step, kinds = kinds_of_steps(frame, capacity, settings.rest_current_per_ah)
+    rest: Mask = (kinds == "rest")[step] & (np.abs(current) <= rest_current(settings))
     if rest.sum() < OFFSET_SAMPLES:
         return Outcome(frame)
     offset = float(np.median(current[rest]))

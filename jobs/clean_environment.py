@@ -25,6 +25,7 @@ FOLLOWS_CELSIUS: Final = 5.0  # of the chamber, which a cell's surface follows
 NOISE_CELSIUS: Final = 1.0  # standard deviation, the least that is reported
 NOISE_FACTOR: Final = 20.0  # times the usual one
 NOISE_WINDOW: Final = 31  # samples
+MEDIAN_OF_NOISE: Final = 0.6745 * 1.5**0.5  # median distance from the line between neighbours, in standard deviations
 SETTLE_SECOND: Final = 3600.0  # of rest, after which a cell's surface is at the chamber's temperature
 
 
@@ -99,6 +100,8 @@ def _stuck(time: Floats, temperature: Floats, current: Floats, rest: float) -> M
     with np.errstate(invalid="ignore"):
         carries = (np.abs(current[1:]) > rest) & (np.abs(current[:-1]) > rest)
         same = carries & (np.diff(temperature) == 0.0)
+    if not same.any():
+        return stuck
     size, step = np.abs(current[1:]), np.diff(time)
     known = carries & np.isfinite(np.diff(temperature))
     first, length = runs(same)
@@ -129,7 +132,12 @@ def temperature_noise(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     events: list[Event] = []
     for column in THERMOMETERS:
         temperature = values(frame, column)
-        noise = _local_noise(values(frame, c.TEST_TIME), temperature)
+        if not (np.abs(np.diff(temperature)) > NOISE_CELSIUS / 2.0).any():
+            continue
+        off = _off_the_line(values(frame, c.TEST_TIME), temperature)
+        if not _crowded(off > 0.8 * NOISE_CELSIUS * MEDIAN_OF_NOISE):
+            continue
+        noise = _local_noise(off)
         usual = float(np.median(noise[np.isfinite(noise)])) if np.isfinite(noise).any() else 0.0
         with np.errstate(invalid="ignore"):
             noisy: Mask = noise > max(NOISE_CELSIUS, NOISE_FACTOR * usual)
@@ -139,14 +147,25 @@ def temperature_noise(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     return Outcome(frame, tuple(events))
 
 
-def _local_noise(time: Floats, temperature: Floats) -> Floats:
-    """Standard deviation in °C around each sample, as robustly as a median is; NaN where too little is known."""
+def _off_the_line(time: Floats, temperature: Floats) -> Floats:
+    """How far each sample is from the line in time between its neighbours, in °C; NaN where one is missing."""
     off = np.full(len(time), np.nan)
     if len(time) > 2:
         share = (time[1:-1] - time[:-2]) / (time[2:] - time[:-2])
         off[1:-1] = np.abs(temperature[1:-1] - temperature[:-2] - share * (temperature[2:] - temperature[:-2]))
+    return off
+
+
+def _crowded(large: Mask) -> bool:
+    """Tell whether anywhere so many samples of a window are large that its median may be: medians cost far more."""
+    at, least = np.flatnonzero(large), (NOISE_WINDOW // 2 + 1) // 2
+    return len(at) >= least and int((at[least - 1 :] - at[: len(at) - least + 1]).min()) < NOISE_WINDOW
+
+
+def _local_noise(off: Floats) -> Floats:
+    """Standard deviation in °C around each sample, as robustly as a median is; NaN where too little is known."""
     middle = pd.Series(off).rolling(NOISE_WINDOW, center=True, min_periods=NOISE_WINDOW // 2).median()
-    noise: Floats = middle.to_numpy(dtype=np.float64) / (0.6745 * np.sqrt(1.5))
+    noise: Floats = middle.to_numpy(dtype=np.float64) / MEDIAN_OF_NOISE
     return noise
 
 
@@ -164,6 +183,8 @@ def chamber_off(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     if len(known) == 0:
         return Outcome(frame)
     given = settings.temperature_setpoint_celsius
+    if given is None and np.ptp(chamber[known]) <= settings.chamber_tolerance_celsius:
+        return Outcome(frame)
     setpoint = float(np.median(chamber[known])) if given is None else given
     first, length = runs(np.abs(chamber[known] - setpoint) > settings.chamber_tolerance_celsius)
     off = np.zeros(len(time), dtype=bool)

@@ -58,7 +58,9 @@ def step_glitch(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     first, length, number = number_runs(step)
     between = runs_inside(number, length)
     around = np.roll(number, 1)
-    key = pd.Series(list(zip(number, around, length, strict=True)))[between]
+    key = pd.Series(
+        list(zip(number[between], around[between], length[between], strict=True)), np.flatnonzero(between), dtype=object
+    )
     repeats = key.map(key.value_counts())
     columns = {name: values(frame, name) for name in (c.TEST_TIME, c.CURRENT, c.VOLTAGE)}
     wrong = np.zeros(len(step), dtype=bool)
@@ -98,6 +100,8 @@ def _at_edges(step: Floats, current: Floats, rest: float) -> Floats:
 
 def without_holes(numbers: Floats) -> Floats:
     """Return numbers of which missing ones go on as before; those at the beginning are as what comes."""
+    if not np.isnan(numbers).any():
+        return numbers
     filled: Floats = np.asarray(pd.Series(numbers).ffill().bfill(), dtype=np.float64)
     return filled
 
@@ -151,7 +155,7 @@ def step_renumbered(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     step, cycle = values(frame, c.STEP_COUNT), values(frame, c.CYCLE_COUNT)
     new = (np.diff(step, prepend=step[:1]) != 0) | (np.diff(cycle, prepend=cycle[:1]) != 0)
     count = 1 + np.cumsum(new)
-    known = np.unique(step)
+    known = np.unique(number_runs(step)[2])
     frame = frame.assign(**{c.STEP_COUNT: count})
     if np.array_equal(known, np.arange(1.0, len(known) + 1.0)):
         return Outcome(frame)

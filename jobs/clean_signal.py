@@ -52,7 +52,7 @@ def _beyond_limits(voltage: Floats, settings: CleanSettings) -> Mask:
     low, high = settings.voltage_limits_volt
     out = (voltage < low) | (voltage > high)
     spike = np.zeros(len(voltage), dtype=bool)
-    if out.sum() > MOST_OUT_OF_RANGE * np.isfinite(voltage).sum():
+    if not out.any() or out.sum() > MOST_OUT_OF_RANGE * np.isfinite(voltage).sum():
         return spike
     # Missing values beside a spike do not make it longer, nor do they end it.
     known = np.flatnonzero(np.isfinite(voltage))
@@ -65,14 +65,16 @@ def _beyond_limits(voltage: Floats, settings: CleanSettings) -> Mask:
 
 def _stands_out(frame: pd.DataFrame, settings: CleanSettings) -> Mask:
     """Voltages of one or two rows beyond both neighbours, by more than the neighbours differ."""
+    spike = np.zeros(len(frame), dtype=bool)
     known = np.flatnonzero(np.isfinite(values(frame, c.VOLTAGE)))
     voltage, step = values(frame, c.VOLTAGE)[known], frame[c.STEP_COUNT].to_numpy()[known]
+    jumps = 1 + np.flatnonzero(np.abs(np.diff(voltage)) > SPIKE_VOLT)  # a spike begins with one
+    if len(jumps) == 0:
+        return spike
     current = frame[c.CURRENT].ffill().bfill().fillna(0.0).to_numpy(dtype=np.float64)[known]
     time = values(frame, c.TEST_TIME)[known]
-    bound = np.maximum(SPIKE_VOLT, SPIKE_NOISE * noise_of_steps(time, voltage, step))
-    spike = np.zeros(len(frame), dtype=bool)
     for length in range(1, SPIKE_ROWS + 1):
-        i = np.arange(1, max(len(known) - length, 1))
+        i = jumps[jumps + length < len(known)]
         left, right = i - 1, i + length
         # A hole that will not be filled is no neighbourhood.
         reach = settings.fill_samples + 1
@@ -84,7 +86,8 @@ def _stands_out(frame: pd.DataFrame, settings: CleanSettings) -> Mask:
         above = lowest - np.maximum(voltage[left], voltage[right])
         below = np.minimum(voltage[left], voltage[right]) - highest
         excess = np.maximum(above, below)
-        out = (excess > bound[i]) & (excess > np.abs(voltage[left] - voltage[right]))
+        bound = np.maximum(SPIKE_VOLT, SPIKE_NOISE * noise_of_steps(time, voltage, step, i))
+        out = (excess > bound) & (excess > np.abs(voltage[left] - voltage[right]))
         steady = SAME_CURRENT_SHARE * np.abs(current[left]) + rest_current(settings)
         for k in range(length):
             line = current[left] + (k + 1) / (length + 1) * (current[right] - current[left])
@@ -106,26 +109,27 @@ def current_spike(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     resistance = edge_resistance(voltage, current, settings.nominal_capacity_ah or 1.0)
     if resistance is None or len(frame) < 3:
         return Outcome(frame)
-    line = current.copy()
-    share = (time[1:-1] - time[:-2]) / (time[2:] - time[:-2])
-    line[1:-1] = current[:-2] + share * (current[2:] - current[:-2])
-    jump = np.zeros(len(current))
-    jump[1:-1] = current[1:-1] - line[1:-1]
-    reply = np.full(len(current), np.nan)
-    reply[1:-1] = np.abs(voltage[1:-1] - (voltage[:-2] + share * (voltage[2:] - voltage[:-2])))
-    across = np.full(len(current), np.inf)
-    across[1:-1] = np.where(
-        (step[:-2] == step[2:]) & (step[:-2] == step[1:-1]), np.abs(current[2:] - current[:-2]), np.inf
-    )
+    least = 0.1 * (settings.nominal_capacity_ah or 1.0)
+    # What is far from the line between its neighbours is far from one of them.
+    far = np.abs(np.diff(current)) > 0.9 * least
+    at = 1 + np.flatnonzero((far[1:] | far[:-1]) & np.isfinite(voltage[1:-1]))
+    at = at[(step[at - 1] == step[at + 1]) & (step[at - 1] == step[at])]
+    share = (time[at] - time[at - 1]) / (time[at + 1] - time[at - 1])
+    line = current[at - 1] + share * (current[at + 1] - current[at - 1])
+    size, across = np.abs(current[at] - line), np.abs(current[at + 1] - current[at - 1])
+    reply = np.abs(voltage[at] - (voltage[at - 1] + share * (voltage[at + 1] - voltage[at - 1])))
+    out = (size > least) & (across <= 0.2 * size) & (reply < 0.25 * resistance * size)
+    at, line, size = at[out], line[out], size[out]
+    if len(at) == 0:
+        return Outcome(frame)
     known = np.isfinite(voltage)
-    quiet = np.full(len(voltage), SPIKE_VOLT / 4)
-    quiet[known] += SPIKE_NOISE / 2 * noise_of_steps(time[known], voltage[known], step[known])
-    size = np.abs(jump)
-    spike = (size > 0.1 * (settings.nominal_capacity_ah or 1.0)) & (across <= 0.2 * size)
-    spike &= (resistance * size > quiet) & (reply < 0.25 * resistance * size)
+    place = np.cumsum(known)[at] - 1
+    quiet = SPIKE_VOLT / 4 + SPIKE_NOISE / 2 * noise_of_steps(time[known], voltage[known], step[known], place)
+    loud = resistance * size > quiet
+    spike, mended = np.zeros(len(current), dtype=bool), current.copy()
+    spike[at[loud]], mended[at[loud]] = True, line[loud]
     if not spike.any():
         return Outcome(frame)
-    mended = np.where(spike, line, current)
     told = run_events(frame, spike, "current_spike", number(current, "A"), number(mended, "A"), text("interpolated"))
     return Outcome(flagged(frame.assign(**{c.CURRENT: mended}), spike, "current_spike"), tuple(told))
 

@@ -58,6 +58,8 @@ def _rivals(frame: pd.DataFrame) -> Integers:
     voltage, current = values(frame, c.VOLTAGE), values(frame, c.CURRENT)
     one = _equal(voltage[at], voltage[at + 1]) ^ _equal(current[at], current[at + 1])
     at = at[one]
+    if len(at) == 0:
+        return at
     run = np.cumsum(np.diff(values(frame, c.STEP_ID), prepend=np.nan) != 0)
     known = np.isfinite(voltage)
     bound = np.full(len(voltage), VERSION_VOLT)

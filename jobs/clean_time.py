@@ -13,7 +13,7 @@ import pandas as pd
 
 from ..data import columns as c
 from ..data.settings import CleanSettings
-from .clean_event import Event, Floats, Integers, Mask, Outcome, flagged, run_events, runs, text, values
+from .clean_event import Event, Floats, Integers, Mask, Outcome, flagged, run_events, runs, text, values, word_codes
 
 WINDOW: Final = 5  # samples that must agree before a clock that fell back counts as restarted
 COARSE_ROWS: Final = 3  # in the mean at one stamp, from which on the clock is too coarse for the log
@@ -63,7 +63,8 @@ def marker_row(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
 
     They belong to no step and take no time; what they measure stands in the rows beside them.
     """
-    marks = frame[c.STATE].isin(c.MARKER_STATES).to_numpy()
+    code, words = word_codes(frame[c.STATE])
+    marks = np.isin(code, [place for place, word in enumerate(words) if word in c.MARKER_STATES])
     if not marks.any():
         return Outcome(frame)
     states = frame[c.STATE].to_numpy()
@@ -81,6 +82,8 @@ def time_missing(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
         lost = ~np.isfinite(wall)
         frame = frame.assign(**{c.TEST_TIME: np.nan})
     else:
+        if np.isfinite(test).all():
+            return Outcome(frame)
         ahead = pd.Series(wall - test).ffill().bfill().to_numpy()
         filled = np.where(np.isfinite(test), test, wall - ahead)
         lost = ~np.isfinite(filled)
@@ -110,6 +113,8 @@ def duplicate_row(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     """
     test, wall = values(frame, c.TEST_TIME), values(frame, c.UNIX_TIME)
     clock = test if has_clock(test) else wall
+    if (np.diff(clock) > 0.0).all():
+        return Outcome(frame)
     copies = pd.Series(clock).duplicated(keep=False).to_numpy()
     if not copies.any():
         return Outcome(frame)
@@ -170,6 +175,8 @@ def time_order(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     With two clocks the wall clock tells which test times belong together; where it falls back alone, it was set.
     """
     test, wall = values(frame, c.TEST_TIME), values(frame, c.UNIX_TIME)
+    if all((np.diff(clock) >= 0.0).all() for clock in (test, wall) if has_clock(clock)):
+        return Outcome(frame)
     order = np.arange(len(frame))
     if has_clock(test) and has_clock(wall):
         wall = np.where(np.isfinite(wall), wall, test + pd.Series(wall - test).ffill().bfill().to_numpy())

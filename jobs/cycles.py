@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -16,6 +18,8 @@ from .steps import classify_steps
 __all__ = ["classify_steps", "mean_temperature", "summarise_cycles"]
 
 Floats = NDArray[np.float64]
+THERMOMETERS: Final = (c.SURFACE_TEMPERATURE, c.AMBIENT_TEMPERATURE)
+SUMMARISED: Final = (c.CYCLE_COUNT, c.STEP_COUNT, c.TEST_TIME, c.VOLTAGE, *THERMOMETERS)
 
 
 def summarise_cycles(samples: pd.DataFrame) -> tuple[CycleSummary, ...]:
@@ -35,32 +39,41 @@ def summarise_cycles(samples: pd.DataFrame) -> tuple[CycleSummary, ...]:
     cycle = samples[c.CYCLE_COUNT].to_numpy()
     begins = np.flatnonzero(np.diff(cycle, prepend=cycle[:1] - 1) != 0)
     bounds = np.append(begins, len(samples))
+    columns = {name: samples[name].to_numpy() for name in SUMMARISED}
     return tuple(
-        _summary(samples.iloc[first:end], charge[first:end], energy[first:end]) for first, end in pairwise(bounds)
+        _summary({name: column[first:end] for name, column in columns.items()}, charge[first:end], energy[first:end])
+        for first, end in pairwise(bounds)
     )
 
 
-def _summary(samples: pd.DataFrame, charge: Floats, energy: Floats) -> CycleSummary:
-    voltage = samples[c.VOLTAGE]
+def _summary(samples: Mapping[str, NDArray[Any]], charge: Floats, energy: Floats) -> CycleSummary:
+    voltage, time = samples[c.VOLTAGE], samples[c.TEST_TIME]
+    means = (_mean(samples[column]) for column in THERMOMETERS)
     return CycleSummary(
-        cycle_count=int(samples[c.CYCLE_COUNT].iloc[0]),
-        first_test_time_second=float(samples[c.TEST_TIME].iloc[0]),
-        last_test_time_second=float(samples[c.TEST_TIME].iloc[-1]),
-        samples=len(samples),
-        steps=int(samples[c.STEP_COUNT].nunique()),
+        cycle_count=int(samples[c.CYCLE_COUNT][0]),
+        first_test_time_second=float(time[0]),
+        last_test_time_second=float(time[-1]),
+        samples=len(time),
+        steps=len(np.unique(samples[c.STEP_COUNT])),
         charge_in_ah=float(charge[charge > 0.0].sum()),
         charge_out_ah=float(-charge[charge < 0.0].sum()),
         energy_in_wh=float(energy[energy > 0.0].sum()),
         energy_out_wh=float(-energy[energy < 0.0].sum()),
-        voltage_min_volt=float(voltage.min()),
-        voltage_max_volt=float(voltage.max()),
-        temperature_mean_celsius=mean_temperature(samples),
+        voltage_min_volt=float(np.fmin.reduce(voltage)),
+        voltage_max_volt=float(np.fmax.reduce(voltage)),
+        temperature_mean_celsius=next((mean for mean in means if np.isfinite(mean)), None),
     )
+
+
+def _mean(column: Floats) -> float:
+    """The mean of the values that are there, NaN where there are none."""
+    known = np.isfinite(column)
+    return float(np.where(known, column, 0.0).sum() / known.sum()) if known.any() else float("nan")
 
 
 def mean_temperature(samples: pd.DataFrame) -> float | None:
     """Return the mean measured temperature in °C, of the surface or else the chamber; ``None`` without any."""
-    for column in (c.SURFACE_TEMPERATURE, c.AMBIENT_TEMPERATURE):
+    for column in THERMOMETERS:
         mean = samples[column].mean()
         if np.isfinite(mean):
             return float(mean)

@@ -43,16 +43,62 @@ def classify_steps(
     Returns:
         Shape (n,), texts of ``data.columns.STEP_TYPES``.
     """
-    current = samples[c.CURRENT].to_numpy(dtype=np.float64)
-    voltage = samples[c.VOLTAGE].to_numpy(dtype=np.float64)
-    scale = capacity_scale_ah(samples[c.TEST_TIME].to_numpy(dtype=np.float64), current, nominal_capacity_ah)
-    number, names = pd.factorize(samples[c.STEP_COUNT].to_numpy())
-    middle = pd.Series(current).groupby(number).median().reindex(range(len(names))).to_numpy()
-    kind = np.where(middle > 0.0, "charge", "discharge").astype(object)
-    kind[held(number, voltage, current)] = "hold"
-    kind[~(np.abs(middle) > rest_current_per_ah * scale)] = "rest"
-    kind[pulsed(number, samples[c.TEST_TIME].to_numpy(dtype=np.float64), current, kind == "rest", scale)] = "pulse"
-    return kind[number]
+    number, kinds = kinds_of_steps(samples, nominal_capacity_ah, rest_current_per_ah)
+    return kinds[number]
+
+
+def kinds_of_steps(
+    samples: pd.DataFrame, nominal_capacity_ah: float | None = None, rest_current_per_ah: float = REST_CURRENT_PER_AH
+) -> tuple[Integers, NDArray[Any]]:
+    """Return the step of each sample, 0 to steps - 1, shape (n,), and each step's type (:func:`classify_steps`)."""
+    names = (c.TEST_TIME, c.CURRENT, c.VOLTAGE)
+    time, current, voltage = (samples[name].to_numpy(dtype=np.float64) for name in names)
+    scale = capacity_scale_ah(time, current, nominal_capacity_ah)
+    count = samples[c.STEP_COUNT].to_numpy()
+    rise = np.diff(count)
+    if not (rise >= 0).all():
+        number = pd.factorize(count)[0]
+        order = np.argsort(number, kind="stable")
+        kinds = _kinds(number[order], current[order], voltage[order], rest_current_per_ah * scale)
+    else:
+        number = np.cumsum(np.concatenate([[0], rise != 0]))
+        kinds = _kinds(number, current, voltage, rest_current_per_ah * scale)
+    kinds[pulsed(number, time, current, kinds == "rest", scale)] = "pulse"
+    return number, kinds
+
+
+def _kinds(number: Integers, current: Floats, voltage: Floats, rest_ampere: float) -> NDArray[Any]:
+    """Each step's type, shape (steps,); the steps of the samples do not decrease."""
+    bounds = np.concatenate([np.flatnonzero(np.diff(number, prepend=-1)), [len(number)]])
+    active = _median_above(bounds, current, rest_ampere) | _median_above(bounds, -current, rest_ampere)
+    kinds = np.where(_median_above(bounds, current, 0.0), "charge", "discharge").astype(object)
+    kinds[~active] = "rest"
+    # Only where the current ends smaller than it was somewhere can a voltage be held, and held() costs medians.
+    size, first = np.abs(current), bounds[:-1]
+    decays = np.fmin.reduceat(size, first) < HOLD_DECAY * np.fmax.reduceat(size, first) if len(first) else active
+    asked = np.flatnonzero(active & decays)
+    if len(asked):
+        rows = (active & decays)[number]
+        place = np.searchsorted(asked, number[rows])
+        kinds[asked[held(place, voltage[rows], current[rows])]] = "hold"
+    return kinds
+
+
+def _median_above(bounds: Integers, column: Floats, limit: float) -> NDArray[np.bool_]:
+    """Tell which steps' medians are above a limit, shape (steps,), by counting, which costs no median.
+
+    Args:
+        bounds: where the steps begin and the last one ends, shape (steps + 1,).
+    """
+    missing = np.diff(np.searchsorted(np.flatnonzero(np.isnan(column)), bounds))
+    above = np.diff(np.searchsorted(np.flatnonzero(column > limit), bounds))
+    samples = np.diff(bounds) - missing
+    result: NDArray[np.bool_] = 2 * above > samples
+    tied = (2 * above == samples) & (samples > 0)
+    if tied.any():
+        rows, number = np.repeat(tied, np.diff(bounds)), np.repeat(np.arange(len(tied)), np.diff(bounds))
+        result[tied] = pd.Series(column[rows]).groupby(number[rows]).median().to_numpy() > limit
+    return result
 
 
 def pulsed(

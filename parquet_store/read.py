@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 from ..data import columns as c
 from ..data.codec import from_json
 from ..data.errors import StoreError
-from ..data.values import Receipt
+from ..data.settings import FileRange
+from ..data.values import RangesFile, Receipt
 from .layout import Store
 
 _ROWS_AT_ONCE = 10_000
@@ -83,6 +84,14 @@ def read_raw_parts(store: Store, split_digests: Sequence[str], cell_id: str) -> 
             raise StoreError(f"cell {cell_id!r} has no raw rows in {store.raw(digest, cell_id)}; run again")
         tables += [pq.read_table(part).to_pandas() for part in parts]
     return pd.concat(tables, ignore_index=True)
+
+
+def read_ranges(store: Store, split_digest: str) -> tuple[FileRange, ...] | None:
+    """Read the parts of a long file that were found before (none: it is read whole); ``None`` = not known."""
+    try:
+        return from_json(RangesFile, store.ranges(split_digest).read_bytes()).parts
+    except (FileNotFoundError, ValueError):
+        return None
 
 
 def _read(path: Path, columns: Sequence[str] | None, cycles: Sequence[int], absent: str) -> pd.DataFrame:

@@ -186,13 +186,13 @@ def _split(store: Store, job: Job, work: SplitWork) -> tuple[SplitResult, tuple[
     parts: dict[str, int] = {}
     rows: dict[str, int] = {}
     outputs = []
-    for cell_id, table in readers.read_by_cell(path, work.file.settings):
+    for cell_id, table in readers.read_by_cell(path, work.file.settings, part=work.part):
         part = parts.get(cell_id, 0)
         target = store.raw(job.digest, cell_id) / f"part-{part:03d}.parquet"
         outputs.append(write_frame(store, target, table, {"cell_id": cell_id, "digest": job.digest}))
         parts[cell_id] = part + 1
         rows[cell_id] = rows.get(cell_id, 0) + len(table)
-    return SplitResult(work.file, tuple(rows.items())), tuple(outputs)
+    return SplitResult(work.file, tuple(rows.items()), work.part is None), tuple(outputs)
 
 
 def _clean(store: Store, job: Job, work: CleanWork) -> tuple[CleanResult, tuple[OutputFile, ...]]:
@@ -209,14 +209,14 @@ def _clean(store: Store, job: Job, work: CleanWork) -> tuple[CleanResult, tuple[
         write_frame(store, store.quarantine(job.cell_id), cleaned.quarantined, metadata),
     )
     read = [work.sources[i] for i in order]
-    sources = tuple(RecordSource(source.file, (source.split,) if source.split else ()) for source in read)
+    sources = tuple(RecordSource(source.file, source.splits) for source in read)
     cycles, celsius = summarise_cycles(cleaned.samples), mean_temperature(cleaned.samples)
     return CleanResult(cleaned.report, cycles, celsius, sources), outputs
 
 
 def _read_source(store: Store, cell_id: str, source: CellSource) -> pd.DataFrame:
-    if source.split:
-        return read_raw_parts(store, (source.split,), cell_id)
+    if source.splits:
+        return read_raw_parts(store, source.splits, cell_id)
     _check_source(source.file, source.mtime_ns)
     return readers.read_raw(Path(source.file.path), source.file.settings, cell_id)
 

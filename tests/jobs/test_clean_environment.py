@@ -9,11 +9,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from kilocell.data import columns as c
 from kilocell.data.readers import guess_settings, read_raw
 from kilocell.data.rules import bit_of
 from kilocell.data.settings import CleanSettings
 from kilocell.jobs.clean import clean
+from kilocell.jobs.clean_environment import MEDIAN_OF_NOISE, NOISE_CELSIUS, _crowded, _local_noise
 from raw_records import SETTINGS, Floats, assert_same_signal, cleaned, cycling, findings, seen, with_values
 
 SURFACE, AMBIENT = c.SURFACE_TEMPERATURE, c.AMBIENT_TEMPERATURE
@@ -182,3 +185,12 @@ def test_a_surface_that_does_not_follow_the_chamber_is_stuck() -> None:
     (found,) = findings(cleaned(raw), "temperature_stuck")
     assert (found.rows, found.action) == (len(RAW), "left")
     assert "temperature_stuck" not in seen(cleaned(with_chamber(3.0).assign(**{SURFACE: 24.6})))
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.lists(st.sampled_from([0.0, 0.1, 0.5, 0.9, 1.0, 3.0, np.nan]), min_size=3, max_size=80), st.integers(0, 40))
+def test_no_noise_is_missed_where_few_distances_are_large(distances: list[float], missing: int) -> None:
+    off = np.array([*distances, *[np.nan] * missing, *distances])
+    with np.errstate(invalid="ignore"):
+        noisy = _local_noise(off) > NOISE_CELSIUS
+        assert _crowded(off > 0.8 * NOISE_CELSIUS * MEDIAN_OF_NOISE) or not noisy.any()

@@ -7,6 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from kilocell.data import columns as c
 from kilocell.data.readers import guess_settings, read_raw
 from kilocell.data.settings import CleanSettings
@@ -14,7 +17,8 @@ from kilocell.jobs.clean import clean
 from kilocell.jobs.cycles import classify_steps
 from kilocell.jobs.noise import noise_of_steps
 from kilocell.jobs.scale import capacity_scale_ah
-from kilocell.jobs.steps import steps_from_signal
+from kilocell.jobs.steps import held, kinds_of_steps, pulsed, steps_from_signal
+from numpy.typing import NDArray
 
 
 def samples(*steps: tuple[list[float], list[float]], every: float = 60.0) -> pd.DataFrame:
@@ -138,3 +142,46 @@ def test_pulses_of_a_real_record(shared_data: Path) -> None:
     kinds = result.groupby(c.STEP_COUNT)[c.STEP_TYPE].first()
     assert (current[kinds == "pulse"] > 0.07).all()
     assert (kinds[current > 0.07] == "pulse").sum() >= 3
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    st.lists(st.integers(1, 8), min_size=1, max_size=8).flatmap(
+        lambda lengths: st.tuples(
+            st.just(lengths),
+            arrays(
+                float, sum(lengths), elements=st.sampled_from([-1.0, -0.005, 0.0, 0.004, 0.005, 0.006, 1.0, np.nan])
+            ),
+            arrays(float, sum(lengths), elements=st.sampled_from([3.7, 3.702, 3.71, 4.0, np.nan])),
+            st.permutations(range(len(lengths))),
+        )
+    )
+)
+def test_step_types_are_those_of_the_medians(
+    made: tuple[list[int], NDArray[np.float64], NDArray[np.float64], list[int]],
+) -> None:
+    lengths, current, voltage, names = made
+    count = np.repeat(names, lengths)
+    frame = pd.DataFrame({c.TEST_TIME: 1.0 * np.arange(len(count)), c.VOLTAGE: voltage, c.CURRENT: current})
+    frame[c.STEP_COUNT] = count
+    number, kinds = kinds_of_steps(frame, 1.0, 0.005)
+    expected_number, order = pd.factorize(count)
+    np.testing.assert_array_equal(number, expected_number)
+    is_held = held(number, voltage, current)
+    rests = np.array([not abs(pd.Series(current[number == step]).median()) > 0.005 for step in range(len(order))])
+    is_pulse = pulsed(number, frame[c.TEST_TIME].to_numpy(), current, rests, 1.0)
+    for step in range(len(order)):
+        middle = pd.Series(current[number == step]).median()
+        kind = "hold" if is_held[step] else "charge" if middle > 0.0 else "discharge"
+        kind = "pulse" if is_pulse[step] else kind
+        assert kinds[step] == (kind if abs(middle) > 0.005 else "rest")
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.lists(st.integers(1, 7), min_size=1, max_size=8), st.integers(0, 1000))
+def test_noise_of_some_samples_is_that_of_all(lengths: list[int], seed: int) -> None:
+    step, rng = np.repeat(np.arange(len(lengths)), lengths), np.random.default_rng(seed)
+    time = np.cumsum(rng.uniform(0.1, 2.0, len(step)))
+    column = rng.standard_normal(len(step)) * (1 + step)
+    rows = rng.integers(0, len(step), 5)
+    np.testing.assert_array_equal(noise_of_steps(time, column, step, rows), noise_of_steps(time, column, step)[rows])
