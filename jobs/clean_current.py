@@ -23,7 +23,7 @@ EDGE_VOLT: Final = 0.003
 TREND_VOLT: Final = 0.05
 LEAST_VOTES: Final = 5  # signs of the voltage that must be there to contradict what the campaign says
 AGREEMENT: Final = 0.8  # of the evidence, to turn a sign
-OFFSET_PER_AH: Final = 0.0005  # A per A.h, the least offset that is reported
+OFFSET_PER_AH: Final = 0.0002  # A per A.h, the least offset that is reported
 OFFSET_SAMPLES: Final = 10
 LEAST_DISCHARGE: Final = 0.001  # of the capacity
 
@@ -56,7 +56,7 @@ def current_sign(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     carrying = np.abs(current) > rest_current(settings)
     if not (current < -rest_current(settings)).any() and (carrying & (words < 0)).any():
         return _turned(frame, np.where(words < 0, -np.abs(current), current), "without a sign")
-    told = words * np.sign(current) * carrying
+    told = np.where(carrying, words * np.sign(current), 0.0)  # a missing current says nothing
     votes = told[told != 0.0] if (told != 0.0).any() else _evidence(frame, settings)
     if len(votes) == 0:
         return Outcome(frame)
@@ -121,13 +121,13 @@ def current_offset(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
         return Outcome(frame)
     offset = float(np.median(current[rest]))
     noise = float(np.median(np.abs(current[rest] - offset))) / 0.6745
-    by_step = pd.Series(current[rest]).groupby(frame[c.STEP_COUNT].to_numpy()[rest]).median().to_numpy()
-    alike = float((np.abs(by_step - offset) <= 0.5 * abs(offset)).mean())
+    by_step = pd.Series(current[rest]).groupby(frame[c.STEP_COUNT].to_numpy()[rest]).transform("median")
+    alike = float((np.abs(by_step - offset) <= 0.5 * abs(offset)).mean())  # rests count by their samples
     if abs(offset) < max(OFFSET_PER_AH * capacity, 2.0 * noise) or alike < AGREEMENT:
         return Outcome(frame)
     before = f"{offset:.4g} A at rest"
     first = int(frame.index[int(np.argmax(rest))])
-    if len(by_step) < 2:
+    if frame[c.STEP_COUNT][rest].nunique() < 2:
         told = Event("current_offset", first, int(rest.sum()), before, "as it was", "reported")
         return Outcome(flagged(frame, rest, "current_offset"), (told,))
     measured: Mask = np.isfinite(current)

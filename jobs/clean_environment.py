@@ -15,7 +15,7 @@ from ..data.settings import CleanSettings
 from .clean_event import Event, Floats, Mask, Outcome, flagged, number, rest_current, run_events, runs, text, values
 
 THERMOMETERS: Final = (c.AMBIENT_TEMPERATURE, c.SURFACE_TEMPERATURE)
-JUMP_SECOND: Final = 60.0  # between two samples, of a jump
+JUMP_SECOND: Final = 60.0  # in which a jump of the least size happens; a larger one may take longer in proportion
 JUMP_RETURN: Final = 0.3  # of the jump, by which the temperatures before and after may differ
 LONGEST_JUMP_SHARE: Final = 0.2  # of all samples; longer is a chamber's other temperature
 STUCK_SECOND: Final = 1800.0
@@ -30,7 +30,7 @@ SETTLE_SECOND: Final = 3600.0  # of rest, after which a cell's surface is at the
 def temperature_jump(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     """Take temperatures as missing that jump away and back, each time between two samples: the thermocouple was off.
 
-    A jump is ``temperature_jump_celsius`` or more within 60 s. The temperature must come back to where it was, since
+    A jump is ``temperature_jump_celsius`` or more, and faster than that much in 60 s. The temperature must come back to where it was, since
     a chamber may really go elsewhere; what never comes back is left.
     """
     events: list[Event] = []
@@ -52,7 +52,8 @@ def _jumped(time: Floats, temperature: Floats, least: float) -> Mask:
         return off
     column, longest = temperature[known], LONGEST_JUMP_SHARE * len(known)
     rise = np.diff(column)
-    edges = np.flatnonzero((np.abs(rise) >= least) & (np.diff(time[known]) <= JUMP_SECOND))
+    fast = np.abs(rise) * JUMP_SECOND >= least * np.diff(time[known])
+    edges = np.flatnonzero((np.abs(rise) >= least) & fast)
     away = 0
     while away + 1 < len(edges):
         left, right = edges[away], edges[away + 1]

@@ -15,7 +15,10 @@ from .steps import steps_from_signal
 
 GLITCH_ROWS: Final = 5  # longest run of wrong step numbers
 LOOP_REPEATS: Final = 3  # a short run that comes back so often is the schedule's own
+LOOP_MANY: Final = 8  # ... however irregularly
+LOOP_SPREAD: Final = 0.3  # of the usual distance, by which distances of a loop's turns differ
 GLITCH_VOLT: Final = 0.02
+HELD_VOLT: Final = 0.005
 IDLE_SHARE: Final = 1e-3  # of the capacity: a cycle at an end of the record with less is a rest
 HALF_CYCLE_SHARE: Final = 0.1  # of the capacity that must flow before a turn counts as a half cycle
 
@@ -29,7 +32,7 @@ def has_numbers(column: Floats) -> bool:
 def step_glitch(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     """Correct the step number of a few rows inside another step, where current and voltage go on as they did.
 
-    Short runs that come back again and again, of the same length, are the schedule's own and stay.
+    Short runs that come back again and again, of the same length and about as far apart, are the schedule's own.
     """
     raw = values(frame, c.STEP_ID)
     if not has_numbers(raw):
@@ -40,10 +43,10 @@ def step_glitch(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     between[1:-1] = (number[:-2] == number[2:]) & (length[1:-1] <= GLITCH_ROWS)
     around = np.roll(number, 1)
     key = pd.Series(list(zip(number, around, length, strict=True)))[between]
-    repeats = key.map(key.value_counts())
+    own = pd.Series(first)[between].groupby(key).transform(_is_loop).astype(bool)
     columns = {name: values(frame, name) for name in (c.TEST_TIME, c.CURRENT, c.VOLTAGE)}
     wrong = np.zeros(len(step), dtype=bool)
-    for k in key.index[repeats < LOOP_REPEATS]:
+    for k in key.index[~own]:
         rows = slice(int(first[k]), int(first[k] + length[k]))
         if not wrong[rows.start - 1] and _goes_on(columns, rows, settings):
             wrong[rows] = True
@@ -52,6 +55,14 @@ def step_glitch(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
                       lambda i, n: f"step {corrected[i]:g}", text("corrected"))  # fmt: skip
     frame = flagged(frame.assign(**{c.STEP_COUNT: corrected}), wrong, "step_glitch")
     return Outcome(frame, tuple(told))
+
+
+def _is_loop(first: pd.Series[int]) -> bool:
+    """Tell whether short runs that begin at these rows come back as a schedule's loop does."""
+    apart = np.diff(first.to_numpy())
+    if len(first) < LOOP_REPEATS:
+        return False
+    return len(first) >= LOOP_MANY or float(np.ptp(apart)) <= LOOP_SPREAD * float(np.median(apart))
 
 
 def _without_holes(numbers: Floats) -> Floats:
@@ -68,7 +79,8 @@ def _goes_on(columns: dict[str, Floats], rows: slice, settings: CleanSettings) -
     """Tell whether the signal crosses the rows without an edge, seen from the rows next to them."""
     time = columns[c.TEST_TIME]
     low, high = settings.voltage_limits_volt
-    for name in (c.CURRENT, c.VOLTAGE):
+    most = 0.2
+    for name in (c.VOLTAGE, c.CURRENT):
         column = columns[name]
         if name == c.VOLTAGE:
             column = np.where((column >= low) & (column <= high), column, np.nan)
@@ -83,7 +95,9 @@ def _goes_on(columns: dict[str, Floats], rows: slice, settings: CleanSettings) -
         off = off[np.isfinite(off)]
         if len(off) and float(np.median(off)) > bound:
             return False
-        if name == c.CURRENT and reach > max(bound, 0.2 * abs(before)):
+        if name == c.VOLTAGE and reach <= HELD_VOLT:
+            most = 0.6  # of the current, by which it may decay in a hold
+        if name == c.CURRENT and reach > max(bound, most * abs(before)):
             return False
     return True
 

@@ -13,16 +13,24 @@ import pandas as pd
 
 from ..data import columns as c
 from ..data.settings import CleanSettings
-from .clean_event import Floats, Mask, Outcome, flagged, number, rest_current, run_events, runs, text, values
+from .clean_event import Floats, Integers, Mask, Outcome, flagged, number, rest_current, run_events, runs, text, values
 from .clean_values import MOST_OUT_OF_RANGE, filled_voltage
 from .noise import noise_of_steps
 
 SPIKE_VOLT: Final = 0.02  # the least that counts as a spike, however quiet the channel
 SPIKE_NOISE: Final = 8.0  # standard deviations of the step's noise
 SPIKE_ROWS: Final = 2
+PAIR_FACTOR: Final = 3.0  # times the difference between the two rows of a spike; a drift that jumps back is none
+PAIR_BOUND: Final = 5.0  # ... unless it is so many times larger than it must be
 SAME_CURRENT_SHARE: Final = 0.05
 CONTACT_VOLT: Final = 0.3  # the least jump of the voltage when contact is lost
+CONTACT_RETURN: Final = 0.2  # of the jump, by which the voltages before and after may differ
+LONGEST_OFF_ROWS: Final = 200
+OFF_SIDE_ROWS: Final = 7
 STEADY_STEP_SHARE: Final = 0.8  # of a step's samples at one current: it is under constant current
+REPLY_VOLT: Final = 0.001  # the least reply of the voltage that is asked for, in a smooth course
+CONTROL_ROWS: Final = 11
+CONTROL_SHARE: Final = 0.01  # of the current, within which it follows the line between its neighbours
 LONGEST_LOSS_SHARE: Final = 0.1  # of a step's samples without current
 
 
@@ -85,12 +93,14 @@ def _stands_out(frame: pd.DataFrame, settings: CleanSettings) -> Mask:
         below = np.minimum(voltage[left], voltage[right]) - highest
         excess = np.maximum(above, below)
         out = (excess > bound[i]) & (excess > np.abs(voltage[left] - voltage[right]))
+        out &= (excess > PAIR_FACTOR * (highest - lowest)) | (excess > PAIR_BOUND * bound[i])
         steady = SAME_CURRENT_SHARE * np.abs(current[left]) + rest_current(settings)
         for k in range(length):
             line = current[left] + (k + 1) / (length + 1) * (current[right] - current[left])
             out &= np.abs(current[i + k] - line) <= steady
         # A current that itself goes elsewhere is an edge, unless it is the slow decay of a hold.
-        out &= np.abs(current[right] - current[left]) <= 4.0 * steady
+        held = np.abs(voltage[right] - voltage[left]) <= SPIKE_VOLT / 4
+        out &= np.abs(current[right] - current[left]) <= np.where(held, 8.0, 4.0) * steady
         for k in range(length):
             spike[known[i[out] + k]] = True
     return spike
@@ -99,12 +109,13 @@ def _stands_out(frame: pd.DataFrame, settings: CleanSettings) -> Mask:
 def current_spike(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     """Find single currents far from both neighbours to which the voltage does not respond; interpolate them.
 
-    How the voltage responds is learned from the record's own edges; without edges nothing is called a spike.
+    How the voltage responds is learned from the record's own edges. Where there are none, or the spike is small, only
+    what stands alone in a smooth course of the current (constant, or decaying in a hold) is called one.
     """
     time, voltage, current = (values(frame, name) for name in (c.TEST_TIME, c.VOLTAGE, c.CURRENT))
     step = frame[c.STEP_COUNT].to_numpy()
-    resistance = edge_resistance(voltage, current, settings.nominal_capacity_ah or 1.0)
-    if resistance is None or len(frame) < 3:
+    resistance = edge_resistance(voltage, current, step, settings.nominal_capacity_ah or 1.0)
+    if len(frame) < 3:
         return Outcome(frame)
     line = current.copy()
     share = (time[1:-1] - time[:-2]) / (time[2:] - time[:-2])
@@ -112,17 +123,23 @@ def current_spike(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     jump = np.zeros(len(current))
     jump[1:-1] = current[1:-1] - line[1:-1]
     reply = np.full(len(current), np.nan)
-    reply[1:-1] = np.abs(voltage[1:-1] - (voltage[:-2] + share * (voltage[2:] - voltage[:-2])))
+    around = np.asarray(pd.Series(voltage, index=time).interpolate("index"), dtype=np.float64)
+    reply[1:-1] = np.abs(voltage[1:-1] - (around[:-2] + share * (around[2:] - around[:-2])))
     across = np.full(len(current), np.inf)
     across[1:-1] = np.where(
         (step[:-2] == step[2:]) & (step[:-2] == step[1:-1]), np.abs(current[2:] - current[:-2]), np.inf
     )
     known = np.isfinite(voltage)
-    quiet = np.full(len(voltage), SPIKE_VOLT / 4)
-    quiet[known] += SPIKE_NOISE / 2 * noise_of_steps(time[known], voltage[known], step[known])
+    noise = np.zeros(len(voltage))
+    noise[known] = SPIKE_NOISE / 2 * noise_of_steps(time[known], voltage[known], step[known])
     size = np.abs(jump)
-    spike = (size > 0.1 * (settings.nominal_capacity_ah or 1.0)) & (across <= 0.2 * size)
-    spike &= (resistance * size > quiet) & (reply < 0.25 * resistance * size)
+    alone, smooth = across <= 0.2 * size, _leaves_control(line, size, settings)
+    if resistance is None:
+        spike = alone & smooth & (reply < SPIKE_VOLT / 4 + noise)
+    else:
+        large = size > 0.1 * (settings.nominal_capacity_ah or 1.0)
+        heard = np.where(smooth, REPLY_VOLT, SPIKE_VOLT / 4) + noise
+        spike = alone & (large | smooth) & (resistance * size > heard) & (reply < 0.25 * resistance * size)
     if not spike.any():
         return Outcome(frame)
     mended = np.where(spike, line, current)
@@ -130,24 +147,47 @@ def current_spike(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     return Outcome(flagged(frame.assign(**{c.CURRENT: mended}), spike, "current_spike"), tuple(told))
 
 
-def edge_resistance(voltage: Floats, current: Floats, capacity_ah: float) -> float | None:
-    """Return the median of |dV / dI| in ohm over the record's edges of current; ``None`` for fewer than three."""
-    jump = np.diff(current)
-    edge = np.abs(jump) > 0.2 * capacity_ah
-    ratio = np.diff(voltage)[edge] / jump[edge]
-    ratio = ratio[np.isfinite(ratio)]
-    return float(np.median(np.abs(ratio))) if len(ratio) >= 3 else None
+def _leaves_control(line: Floats, size: Floats, settings: CleanSettings) -> Mask:
+    """Currents off the line between their neighbours where those around are on it (a constant current, a hold).
+
+    Args:
+        line: A, the line between each sample's neighbours.
+        size: A, how far the sample is from it.
+    """
+    rest = rest_current(settings)
+    usual = pd.Series(size).rolling(CONTROL_ROWS, center=True, min_periods=3).median().to_numpy()
+    smooth = (np.abs(line) > rest) & (usual <= CONTROL_SHARE * np.abs(line))
+    result: Mask = smooth & (size > 0.1 * np.abs(line) + rest)
+    return result
+
+
+def edge_resistance(voltage: Floats, current: Floats, step: Integers, capacity_ah: float) -> float | None:
+    """Return the median of |dV / dI| in ohm over the record's edges of current; ``None`` where there are too few.
+
+    Edges between steps are asked first, large ones before small ones. A spike of the current makes two edges inside a
+    step, so that edges there must be many.
+    """
+    jump, rise = np.diff(current), np.diff(voltage)
+    between = np.diff(step) != 0
+    for where, per_ah, least in ((between, 0.2, 3), (between, 0.05, 3), (~between, 0.2, 20)):
+        edge = where & (np.abs(jump) > per_ah * capacity_ah)
+        ratio = rise[edge] / jump[edge]
+        ratio = ratio[np.isfinite(ratio)]
+        if len(ratio) >= least:
+            return float(np.median(np.abs(ratio)))
+    return None
 
 
 def lost_contact(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     """Find runs where the voltage collapses, or where the current vanishes in a step that goes on at the same current.
 
-    A collapsed voltage is taken as missing, and with it a current that vanished: a step that goes on as before was
+    A voltage that jumps away from what the same current goes on to give, and back after some rows, is one of open
+    leads too, wherever it jumps to. Such a voltage is taken as missing, and with it a current that vanished: a step that goes on as before was
     still under control, so the leads that measure were off. So it is where the current vanishes and the voltage does
     not respond. Where the voltage does respond, the current was really interrupted, and both values stay.
     """
     voltage, current = values(frame, c.VOLTAGE), values(frame, c.CURRENT)
-    collapsed = _collapsed(voltage, settings)
+    collapsed = _collapsed(voltage, settings) | _off_and_back(frame, settings)
     vanished, answered = _vanished(frame, collapsed, settings)
     lost = collapsed | vanished
     if not lost.any():
@@ -180,6 +220,41 @@ def _collapsed(voltage: Floats, settings: CleanSettings) -> Mask:
     return collapsed
 
 
+def _off_and_back(frame: pd.DataFrame, settings: CleanSettings) -> Mask:
+    """Voltages between a jump and the jump back, in runs longer than a spike, while the current gives no reason.
+
+    The current must be the same before and after, and in between either the same or, where the voltage goes beyond
+    all that the record has elsewhere, none: an interrupted current lets the voltage relax, but not leave its range.
+    """
+    off = np.zeros(len(frame), dtype=bool)
+    known = np.flatnonzero(np.isfinite(values(frame, c.VOLTAGE)))
+    voltage = values(frame, c.VOLTAGE)[known]
+    current = frame[c.CURRENT].ffill().bfill().to_numpy(dtype=np.float64)[known]
+    rise, rest = np.diff(voltage), rest_current(settings)
+    jump = np.flatnonzero(np.abs(rise) > CONTACT_VOLT)
+    if len(jump) < 2:
+        return off
+    away, back = jump[:-1], jump[1:]
+    good = (rise[away] * rise[back] < 0.0) & (back - away > SPIKE_ROWS) & (back - away <= LONGEST_OFF_ROWS)
+    good &= np.abs(voltage[back + 1] - voltage[away]) <= CONTACT_RETURN * np.abs(rise[away])
+    alike = SAME_CURRENT_SHARE * np.abs(current[away]) + rest
+    good &= np.abs(current[back + 1] - current[away]) <= alike
+    (low, high), limits = np.quantile(voltage, (0.01, 0.99)), settings.voltage_limits_volt
+    for first, last, bound in zip(away[good] + 1, back[good], alike[good], strict=True):
+        rows = slice(int(first), int(last) + 1)
+        # What lies between two spikes is as what lies beyond them.
+        sides = [voltage[max(rows.start - OFF_SIDE_ROWS, 0) : rows.start], voltage[rows.stop :][:OFF_SIDE_ROWS]]
+        inside = float(np.median(voltage[rows]))
+        if min(abs(float(np.median(side)) - inside) for side in sides) < 0.5 * abs(rise[rows.start - 1]):
+            continue
+        same = np.abs(current[rows] - current[first - 1]) <= bound
+        if same.all() and not limits[0] <= inside <= limits[1]:
+            continue  # out of range: another rule's, which takes each such voltage
+        beyond = (voltage[rows] < low - CONTACT_VOLT) | (voltage[rows] > high + CONTACT_VOLT)
+        off[known[rows]] = (same | ((np.abs(current[rows]) <= rest) & beyond)).all()
+    return off
+
+
 def _vanished(frame: pd.DataFrame, collapsed: Mask, settings: CleanSettings) -> tuple[Mask, Mask]:
     """Where the current is about zero inside a step under constant current; and where the voltage responds to it."""
     voltage, current = values(frame, c.VOLTAGE), values(frame, c.CURRENT)
@@ -194,7 +269,8 @@ def _vanished(frame: pd.DataFrame, collapsed: Mask, settings: CleanSettings) -> 
         rows = slice(int(i), int(i + n))
         begin, end = np.searchsorted(step, step[i]), np.searchsorted(step, step[i], side="right")
         at_value = np.abs(current[begin:end] - current[i - 1]) <= 0.02 * abs(current[i - 1]) + rest
-        if at_value.mean() < STEADY_STEP_SHARE or n > LONGEST_LOSS_SHARE * (end - begin):
+        steady = at_value.mean() >= STEADY_STEP_SHARE and n <= LONGEST_LOSS_SHARE * (end - begin)
+        if not (steady or collapsed[rows].all()):
             continue
         vanished[rows] = True
         if not collapsed[rows].any():

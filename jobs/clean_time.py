@@ -97,7 +97,8 @@ def duplicate_row(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     """Quarantine rows that are equal to an earlier one in time and every value, wherever the copy stands.
 
     Some cyclers write a row once more when a thermometer reports, so that many neighbours share time, voltage and
-    current; where the temperature has not changed either, both are good. Such a record keeps its equal neighbours.
+    current; where the temperature has not changed either, both are good. Such a record keeps its equal neighbours, as
+    long as no more rows share a time than without copies.
     """
     test, wall = values(frame, c.TEST_TIME), values(frame, c.UNIX_TIME)
     clock = test if has_clock(test) else wall
@@ -110,7 +111,7 @@ def duplicate_row(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     again[copies] = frame.loc[copies, list(WITNESSES)].assign(lap=lap[copies]).duplicated().to_numpy()
     told: list[Event] = []
     if _writes_twice(frame, clock, again):
-        kept = again & (np.diff(clock, prepend=np.nan) == 0.0)
+        kept = again & (np.diff(clock, prepend=np.nan) == 0.0) & ~_beyond_habit(clock, again)
         if kept.any():
             first = int(frame.index[int(np.argmax(kept))])
             told.append(Event("duplicate_row", first, int(kept.sum()), "equal to the row before, as many nearly are",
@@ -127,6 +128,14 @@ def _writes_twice(frame: pd.DataFrame, clock: Floats, again: Mask) -> bool:
         same &= (column == before) | (np.isnan(column) & np.isnan(before))
     step = values(frame, c.STEP_ID)
     return int((same & ~again & (step == np.roll(step, 1))).sum()) > HABIT_SHARE * len(frame)
+
+
+def _beyond_habit(clock: Floats, again: Mask) -> Mask:
+    """Tell where more rows stand at one time than anywhere without a copy among them."""
+    group = np.cumsum(np.diff(clock, prepend=np.nan) != 0.0) - 1
+    size, copies = np.bincount(group), np.bincount(group, again)
+    beyond: Mask = size[group] > size[copies == 0].max(initial=1)
+    return beyond
 
 
 def time_order(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
