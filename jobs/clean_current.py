@@ -94,6 +94,10 @@ def _evidence(frame: pd.DataFrame, settings: CleanSettings) -> NDArray[np.float6
     capacity = settings.nominal_capacity_ah or 1.0
     low, high = settings.voltage_limits_volt
     voltage = np.where((voltage > low) & (voltage < high), voltage, np.nan)
+    # What lasts for a sample or two is a spike of one of them, and says nothing of the other.
+    voltage, current = (
+        pd.Series(x).rolling(5, center=True, min_periods=1).median().to_numpy() for x in (voltage, current)
+    )
     with np.errstate(invalid="ignore"):
         rise, jump = np.diff(voltage), np.diff(current)
         edge = (np.abs(jump) > EDGE_PER_AH * capacity) & (np.diff(time) <= EDGE_SECOND) & (np.abs(rise) > EDGE_VOLT)

@@ -30,8 +30,8 @@ SETTLE_SECOND: Final = 3600.0  # of rest, after which a cell's surface is at the
 def temperature_jump(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     """Take temperatures as missing that jump away and back, each time between two samples: the thermocouple was off.
 
-    A jump is ``temperature_jump_celsius`` or more, and faster than that much in 60 s. The temperature must come back to where it was, since
-    a chamber may really go elsewhere; what never comes back is left.
+    A jump is ``temperature_jump_celsius`` or more, and faster than that much in 60 s. The temperature must come back
+    to where it was, since a chamber may really go elsewhere; what never comes back is left.
     """
     events: list[Event] = []
     for column in THERMOMETERS:

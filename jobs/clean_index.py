@@ -76,7 +76,12 @@ def _number_runs(numbers: Floats) -> tuple[Integers, Integers, Floats]:
 
 
 def _goes_on(columns: dict[str, Floats], rows: slice, settings: CleanSettings) -> bool:
-    """Tell whether the signal crosses the rows without an edge, seen from the rows next to them."""
+    """Tell whether the signal crosses the rows without an edge, seen from the row next to them or from three."""
+    return any(_crosses(columns, rows, settings, seen) for seen in (1, 3))
+
+
+def _crosses(columns: dict[str, Floats], rows: slice, settings: CleanSettings, seen: int) -> bool:
+    """Tell whether rows lie between the medians of the ``seen`` nearest of three values on either side."""
     time = columns[c.TEST_TIME]
     low, high = settings.voltage_limits_volt
     most = 0.2
@@ -84,8 +89,8 @@ def _goes_on(columns: dict[str, Floats], rows: slice, settings: CleanSettings) -
         column = columns[name]
         if name == c.VOLTAGE:
             column = np.where((column >= low) & (column <= high), column, np.nan)
-        before = _last_finite(column[max(rows.start - 3, 0) : rows.start])
-        after = _last_finite(column[rows.stop : rows.stop + 3][::-1])
+        before = _near(column[max(rows.start - 3, 0) : rows.start], seen)
+        after = _near(column[rows.stop : rows.stop + 3][::-1], seen)
         reach = abs(after - before)
         bound = GLITCH_VOLT + reach if name == c.VOLTAGE else rest_current(settings) + 0.05 * abs(before)
         inside = column[rows]
@@ -102,9 +107,9 @@ def _goes_on(columns: dict[str, Floats], rows: slice, settings: CleanSettings) -
     return True
 
 
-def _last_finite(column: Floats) -> float:
-    known = column[np.isfinite(column)]
-    return float(known[-1]) if len(known) else float("nan")
+def _near(column: Floats, seen: int) -> float:
+    known = column[np.isfinite(column)][-seen:]
+    return float(np.median(known)) if len(known) else float("nan")
 
 
 def cycle_jump(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:

@@ -19,6 +19,7 @@ from .noise import noise_of_steps
 
 SPIKE_VOLT: Final = 0.02  # the least that counts as a spike, however quiet the channel
 SPIKE_NOISE: Final = 8.0  # standard deviations of the step's noise
+NOISE_FACTOR: Final = 10.0  # times the record's usual noise, beyond which a step's own is not believed
 SPIKE_ROWS: Final = 2
 PAIR_FACTOR: Final = 3.0  # times the difference between the two rows of a spike; a drift that jumps back is none
 PAIR_BOUND: Final = 5.0  # ... unless it is so many times larger than it must be
@@ -27,6 +28,7 @@ CONTACT_VOLT: Final = 0.3  # the least jump of the voltage when contact is lost
 CONTACT_RETURN: Final = 0.2  # of the jump, by which the voltages before and after may differ
 LONGEST_OFF_ROWS: Final = 200
 OFF_SIDE_ROWS: Final = 7
+OFF_DECAY: Final = 0.3  # of the current, which may decay meanwhile in a hold
 STEADY_STEP_SHARE: Final = 0.8  # of a step's samples at one current: it is under constant current
 REPLY_VOLT: Final = 0.001  # the least reply of the voltage that is asked for, in a smooth course
 CONTROL_ROWS: Final = 11
@@ -42,8 +44,8 @@ def voltage_spike(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     """
     voltage = values(frame, c.VOLTAGE)
     spike, bare = np.zeros(len(voltage), dtype=bool), frame
-    # What stands beside a spike can be judged once the spike is gone.
-    while (more := _stands_out(bare, settings) | _beyond_limits(values(bare, c.VOLTAGE), settings)).any():
+    # What stands beside a spike, or between two, can be judged once they are gone.
+    while (more := _next_spikes(bare, settings)).any():
         spike |= more
         bare = frame.assign(**{c.VOLTAGE: np.where(spike, np.nan, voltage)})
     if not spike.any():
@@ -54,6 +56,11 @@ def voltage_spike(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
         lambda i, n: "left" if np.isnan(mended[i]) else "interpolated",
     )  # fmt: skip
     return Outcome(flagged(frame.assign(**{c.VOLTAGE: mended}), spike, "voltage_spike"), tuple(told))
+
+
+def _next_spikes(frame: pd.DataFrame, settings: CleanSettings) -> Mask:
+    beyond = _beyond_limits(values(frame, c.VOLTAGE), settings)
+    return beyond if beyond.any() else _stands_out(frame, settings)
 
 
 def _beyond_limits(voltage: Floats, settings: CleanSettings) -> Mask:
@@ -77,7 +84,9 @@ def _stands_out(frame: pd.DataFrame, settings: CleanSettings) -> Mask:
     voltage, step = values(frame, c.VOLTAGE)[known], frame[c.STEP_COUNT].to_numpy()[known]
     current = frame[c.CURRENT].ffill().bfill().fillna(0.0).to_numpy(dtype=np.float64)[known]
     time = values(frame, c.TEST_TIME)[known]
-    bound = np.maximum(SPIKE_VOLT, SPIKE_NOISE * noise_of_steps(time, voltage, step))
+    noise = noise_of_steps(time, voltage, step)
+    # In a step of a few samples a spike itself makes the noise.
+    bound = np.maximum(SPIKE_VOLT, SPIKE_NOISE * np.minimum(noise, NOISE_FACTOR * np.median(noise, axis=0)))
     spike = np.zeros(len(frame), dtype=bool)
     for length in range(1, SPIKE_ROWS + 1):
         i = np.arange(1, max(len(known) - length, 1))
@@ -91,7 +100,10 @@ def _stands_out(frame: pd.DataFrame, settings: CleanSettings) -> Mask:
         highest = np.max([voltage[i + k] for k in range(length)], axis=0)
         above = lowest - np.maximum(voltage[left], voltage[right])
         below = np.minimum(voltage[left], voltage[right]) - highest
-        excess = np.maximum(above, below)
+        # Across a hole in a slope the sample need not be near its neighbour.
+        hole = known[i] - known[left] - 1
+        slope = np.abs(voltage[left] - voltage[np.maximum(left - 1, 0)])
+        excess = np.maximum(above, below) - 2.0 * slope * hole
         out = (excess > bound[i]) & (excess > np.abs(voltage[left] - voltage[right]))
         out &= (excess > PAIR_FACTOR * (highest - lowest)) | (excess > PAIR_BOUND * bound[i])
         steady = SAME_CURRENT_SHARE * np.abs(current[left]) + rest_current(settings)
@@ -182,9 +194,10 @@ def lost_contact(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     """Find runs where the voltage collapses, or where the current vanishes in a step that goes on at the same current.
 
     A voltage that jumps away from what the same current goes on to give, and back after some rows, is one of open
-    leads too, wherever it jumps to. Such a voltage is taken as missing, and with it a current that vanished: a step that goes on as before was
-    still under control, so the leads that measure were off. So it is where the current vanishes and the voltage does
-    not respond. Where the voltage does respond, the current was really interrupted, and both values stay.
+    leads too, wherever it jumps to. Such a voltage is taken as missing, and with it a current that vanished: a step
+    that goes on as before was still under control, so the leads that measure were off. So it is where the current
+    vanishes and the voltage does not respond. Where the voltage does respond, the current was really interrupted,
+    and both values stay.
     """
     voltage, current = values(frame, c.VOLTAGE), values(frame, c.CURRENT)
     collapsed = _collapsed(voltage, settings) | _off_and_back(frame, settings)
@@ -238,7 +251,7 @@ def _off_and_back(frame: pd.DataFrame, settings: CleanSettings) -> Mask:
     good = (rise[away] * rise[back] < 0.0) & (back - away > SPIKE_ROWS) & (back - away <= LONGEST_OFF_ROWS)
     good &= np.abs(voltage[back + 1] - voltage[away]) <= CONTACT_RETURN * np.abs(rise[away])
     alike = SAME_CURRENT_SHARE * np.abs(current[away]) + rest
-    good &= np.abs(current[back + 1] - current[away]) <= alike
+    good &= np.abs(current[back + 1] - current[away]) <= np.maximum(alike, OFF_DECAY * np.abs(current[away]))
     (low, high), limits = np.quantile(voltage, (0.01, 0.99)), settings.voltage_limits_volt
     for first, last, bound in zip(away[good] + 1, back[good], alike[good], strict=True):
         rows = slice(int(first), int(last) + 1)
@@ -247,7 +260,8 @@ def _off_and_back(frame: pd.DataFrame, settings: CleanSettings) -> Mask:
         inside = float(np.median(voltage[rows]))
         if min(abs(float(np.median(side)) - inside) for side in sides) < 0.5 * abs(rise[rows.start - 1]):
             continue
-        same = np.abs(current[rows] - current[first - 1]) <= bound
+        ends = sorted((current[first - 1], current[last + 1]))
+        same = (current[rows] >= ends[0] - bound) & (current[rows] <= ends[1] + bound)
         if same.all() and not limits[0] <= inside <= limits[1]:
             continue  # out of range: another rule's, which takes each such voltage
         beyond = (voltage[rows] < low - CONTACT_VOLT) | (voltage[rows] > high + CONTACT_VOLT)

@@ -21,7 +21,7 @@ from kilocell.data.readers import guess_settings, read_raw
 from kilocell.data.rules import RULES, bit_of
 from kilocell.data.settings import CleanSettings
 from kilocell.jobs.clean import Cleaned, clean
-from real_records import DIGITS, Truth, true_records
+from real_records import Truth, true_records
 from seeded_defects import Bench, damaged
 
 RULES_OF: Final[dict[str, tuple[str, ...]]] = {
@@ -33,7 +33,7 @@ RULES_OF: Final[dict[str, tuple[str, ...]]] = {
     "current spike": ("current_spike",),
     "step glitch": ("step_glitch",),
     "row twice": ("duplicate_row",),
-    "two versions": ("duplicate_time", "duplicate_row"),
+    "two versions": ("duplicate_time", "duplicate_row", "voltage_spike"),
     "swapped": ("time_order",),
     "lost contact": ("lost_contact", "voltage_range", "voltage_spike"),
     "leads off": ("lost_contact", "voltage_range", "voltage_spike"),

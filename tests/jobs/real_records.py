@@ -101,7 +101,7 @@ def _truth(name: str, rows: pd.DataFrame) -> Truth:
     rows["cycle"] = _without_idle_ends(rows["cycle"].to_numpy(), np.abs(rows["current_A"].to_numpy()))
     if rows["current_A"].min() >= 0.0 and np.corrcoef(rows.index, rows["voltage_V"])[0, 1] < -0.9:
         rows["current_A"] *= -1.0  # an unsigned discharge
-    kinds = {name: "int64" for name in ("time_ms", "test_ms", "cycle", "step")}
+    kinds = dict.fromkeys(("time_ms", "test_ms", "cycle", "step"), "int64")
     return Truth(name, rows.round(DIGITS).astype(kinds))
 
 

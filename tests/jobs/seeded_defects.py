@@ -128,7 +128,9 @@ def _two_versions(bench: Bench) -> None:
             bench.plant("two versions", at, 1)
             bench.take(np.insert(np.arange(len(bench.rows)), at, at))
             wrong = at + int(bench.rng.integers(2))
-            off = max(bench.rng.choice([0.002, 0.002, 0.005, 0.02, 0.1]), 8.0 * bench.noise_volt) * bench.rng.choice([-1.0, 1.0])
+            off = max(bench.rng.choice([0.002, 0.002, 0.005, 0.02, 0.1]), 8.0 * bench.noise_volt) * bench.rng.choice(
+                [-1.0, 1.0]
+            )
             bench.plant("two versions", wrong, 1, voltage_V=round(bench.rows["voltage_V"].iloc[wrong] + off, 5),
                         wrong=True)  # fmt: skip
 
