@@ -153,15 +153,18 @@ def chamber_off(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
         return Outcome(frame)
     given = settings.temperature_setpoint_celsius
     setpoint = float(np.median(chamber[known])) if given is None else given
-    first, length = runs(np.abs(chamber[known] - setpoint) > settings.chamber_tolerance_celsius)
+    far = np.abs(chamber[known] - setpoint) > settings.chamber_tolerance_celsius
+    # A long stretch without values is no evidence of what the chamber did; a few missing ones do not end it.
+    hole = (np.diff(known) > 1) & (np.diff(time[known]) > 0.5 * settings.chamber_second)
     off = np.zeros(len(time), dtype=bool)
-    for i, n in zip(known[first], known[first + length - 1], strict=True):
-        # A stretch without values between is no evidence of what the chamber did.
-        off[i : n + 1] = time[n] - time[i] > settings.chamber_second and np.isfinite(chamber[i : n + 1]).all()
+    for part in np.split(np.arange(len(known)), 1 + np.flatnonzero((np.diff(far) != 0) | hole)):
+        rows = known[part]
+        if far[part[0]] and time[rows[-1]] - time[rows[0]] > settings.chamber_second:
+            off[rows[0] : rows[-1] + 1] = True
 
     def before(first: int, length: int) -> str:
         hours = (time[first + length - 1] - time[first]) / 3600.0
-        return f"{np.median(chamber[first : first + length]):.4g} °C for {hours:.3g} h"
+        return f"{np.nanmedian(chamber[first : first + length]):.4g} °C for {hours:.3g} h"
 
     told = run_events(frame, off, "chamber_off", before, text(f"setpoint {setpoint:.4g} °C"), text("reported"))
     events = told if given is not None else [_as_information(event) for event in told]

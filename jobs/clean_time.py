@@ -217,15 +217,19 @@ def _usual_interval(clock: Floats, i: int) -> float:
     return 1.0
 
 
-def _went_on(frame: pd.DataFrame, i: int) -> bool:
-    """Tell whether the same current flowed on through the interval that ends in row i, though nothing was logged."""
+def _went_on(frame: pd.DataFrame, i: int, little: float) -> bool:
+    """Tell whether the same current flowed on through the interval that ends in row i, though nothing was logged.
+
+    Args:
+        little: A, up to which a current is that of a rest or a channel's offset.
+    """
     time, current, voltage = (values(frame, name) for name in (c.TEST_TIME, c.CURRENT, c.VOLTAGE))
     known = np.flatnonzero(np.isfinite(current))
     left, right = known[known < i], known[known >= i]
     if not len(left) or not len(right):
         return False
     before, after = float(current[left[-1]]), float(current[right[0]])
-    if before == 0.0 or not abs(after - before) <= SAME_CURRENT * abs(before):
+    if abs(before) <= little or not abs(after - before) <= SAME_CURRENT * abs(before):
         return False
     interval = time[i] - time[i - 1]
     flowed = abs(before + after) / 2.0 * interval / SECONDS_PER_HOUR
@@ -257,7 +261,7 @@ def time_gap(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     little, step = TRICKLE * rest_current(settings), frame[c.STEP_COUNT].to_numpy()
     carrying = (np.abs(current[at]) > little) | (np.abs(current[at - 1]) > little)
     gap = np.zeros(len(time), dtype=bool)
-    gap[[i for i in at[carrying | (step[at] == step[at - 1])] if not _went_on(frame, int(i))]] = True
+    gap[[i for i in at[carrying | (step[at] == step[at - 1])] if not _went_on(frame, int(i), little)]] = True
     told = run_events(frame, gap, "time_gap", lambda i, n: f"{interval[i]:.0f} s without samples",
                       text("no current"), text("reported"))  # fmt: skip
     return Outcome(flagged(frame, gap, "time_gap"), tuple(told))
