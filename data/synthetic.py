@@ -18,8 +18,9 @@ from typing import Any, Final, Literal
 import numpy as np
 import pyarrow as pa
 
+from .bench import Defect
 from .cycler_record import Channel, Record, csv_table, measure, write_csv
-from .defects import ALL_PLANS, Defect, damage
+from .defects import ALL_PLANS, damage
 from .errors import UsageError
 from .settings import Override
 from .virtual_cell import CHEMISTRIES, CONTACT, MODEL_OPTIONS, LibraryRecord, VirtualCell, draw_perturbation

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kilocell.data import defects as d
+from kilocell.data.bench import MARGIN_ROWS, Defect
 from kilocell.data.cycler_record import UNREADABLE_TEXT, Record, calm_rows, csv_table
 from kilocell.data.rules import BY_CODE
 
@@ -32,11 +33,11 @@ def clean_record(cycles: int = 2, rest_rows: int = 160) -> Record:
     )
 
 
-def planted(plan: d.Plan, seed: int = 3, record: Record | None = None) -> tuple[Record, tuple[d.Defect, ...]]:
+def planted(plan: d.Plan, seed: int = 3, record: Record | None = None) -> tuple[Record, tuple[Defect, ...]]:
     return d.damage(record or clean_record(), plan, NOMINAL_AH, np.random.default_rng(seed))
 
 
-def repaired(record: Record, defects: tuple[d.Defect, ...]) -> Record:
+def repaired(record: Record, defects: tuple[Defect, ...]) -> Record:
     """Undo every defect but the rows that a power cut took, from what is written down."""
     columns = {name: getattr(record, name).copy() for name in COLUMNS}
     order = np.arange(len(record))
@@ -122,7 +123,7 @@ def test_defects_keep_apart_from_each_other_and_from_edges(seed: int) -> None:
     assert calm_rows(clean, NOMINAL_AH)[rows].all()
     starts = sorted(defect.rows[0] for defect in defects)
     ends = sorted(defect.rows[-1] for defect in defects)
-    assert all(start - end > d.MARGIN_ROWS for end, start in zip(ends[:-1], starts[1:], strict=True))
+    assert all(start - end > MARGIN_ROWS for end, start in zip(ends[:-1], starts[1:], strict=True))
 
 
 @pytest.mark.parametrize("column", ["voltage", "current", "temperature"])

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from kilocell.data import columns as c
 from kilocell.data.readers import guess_settings, read_raw
-from kilocell.data.rules import RULES, bit_of
+from kilocell.data.rules import BY_CODE, bit_of
 from kilocell.data.settings import CleanSettings
 from kilocell.jobs.clean import Cleaned, clean
 from real_records import Truth, true_records
@@ -107,9 +107,9 @@ def judge(tally: Tally, name: str, bench: Bench, table: pd.DataFrame, result: Cl
     samples, flags = result.samples, result.samples[c.FLAGS].to_numpy()
     true_ids = ids[samples[c.SOURCE_ROW]]
     touched: dict[str, set[int]] = {}
-    for rule in RULES:
-        out = result.quarantined.loc[result.quarantined["rule"] == rule.code, c.SOURCE_ROW]
-        touched[rule.code] = set(true_ids[(flags & bit_of(rule.code)) != 0].tolist()) | set(ids[out].tolist())
+    for code in BY_CODE:
+        out = result.quarantined.loc[result.quarantined["rule"] == code, c.SOURCE_ROW]
+        touched[code] = set(true_ids[(flags & bit_of(code)) != 0].tolist()) | set(ids[out].tolist())
     for kind, rows in bench.key.items():
         hit = rows & set().union(*(touched[rule] for rule in RULES_OF[kind]))
         if bench.truth.writes_twice:  # of two rows that were alike, the damaged one may be taken out as the worse copy

@@ -15,8 +15,9 @@ from typing import Final
 
 import numpy as np
 from kilocell.data import columns as c
+from kilocell.data.bench import Defect
 from kilocell.data.cycler_record import Channel, Record, TrueRecord, csv_table, measure, write_csv
-from kilocell.data.defects import PLANTS, Defect, Plan, damage
+from kilocell.data.defects import PLANTS, Plan, damage
 from kilocell.data.readers import guess_settings, read_by_cell
 from kilocell.data.rules import bit_of
 from kilocell.data.settings import CleanSettings
@@ -141,11 +142,12 @@ def _count(counts: Counts, name: str, defects: tuple[Defect, ...], result: Clean
         mine = [defect for defect in defects if defect.rule == rule]
         if rule in WHOLE:
             planted, found, claimed = len(mine), min(len(mine), len(rows)), min(len(rows), 1)
-            extra = bool(rows) and not mine
+            extra = int(bool(rows) and not mine)
         elif rule in PLACES:
             planted, claimed = len(mine), min(len(rows), 1)
             found = sum(bool(rows & set(defect.rows)) for defect in mine)
-            extra = bool(rows - {near for defect in mine for row in defect.rows for near in range(row - 20, row + 21)})
+            near = {other for defect in mine for row in defect.rows for other in range(row - 20, row + 21)}
+            extra = int(bool(rows - near))
         else:
             true = {row for defect in mine for row in defect.rows}
             allowed = {row for defect in defects if defect.rule in ALSO.get(rule, ()) for row in defect.rows}
@@ -154,10 +156,10 @@ def _count(counts: Counts, name: str, defects: tuple[Defect, ...], result: Clean
         counts.planted[rule] += planted
         counts.found[rule] += found
         counts.claimed[rule] += claimed
-        counts.extra[rule] += int(extra)
+        counts.extra[rule] += extra
         if found < planted or extra:
             counts.notes.append(
-                f"{name}: {rule}: {found} of {planted}, {int(extra)} extra; planted "
+                f"{name}: {rule}: {found} of {planted}, {extra} extra; planted "
                 f"{[(d.rule, d.rows[:2], len(d.rows)) for d in mine][:5]}, touched {sorted(rows)[:8]}"
             )
 

@@ -52,7 +52,7 @@ class Bench:
     def plant(self, kind: str, at: int, length: int, **values: Any) -> None:
         """Write values into rows and write the rows down."""
         for column, value in values.items():
-            self.rows.iloc[at : at + length, self.rows.columns.get_loc(column)] = value
+            self.rows.loc[self.rows.index[at : at + length], column] = value
         self.key.setdefault(kind, set()).update(self.rows["row_id"].iloc[at : at + length].tolist())
 
     def steady(self) -> NDArray[np.bool_]:
