@@ -20,6 +20,7 @@ CHARGE_WORD: Final = re.compile(r"\b(cc|cv|cccv|cp|cr)?[\s_-]*(c|cha|chg|chrg|ch
 EDGE_PER_AH: Final = 0.1  # A per A.h, the least edge of the current that is asked about the sign
 EDGE_SECOND: Final = 60.0
 EDGE_VOLT: Final = 0.003
+CONTACT_VOLT: Final = 0.3
 TREND_VOLT: Final = 0.05
 LEAST_VOTES: Final = 5  # signs of the voltage that must be there to contradict what the campaign says
 AGREEMENT: Final = 0.8  # of the evidence, to turn a sign
@@ -100,7 +101,8 @@ def _evidence(frame: pd.DataFrame, settings: CleanSettings) -> NDArray[np.float6
     )
     with np.errstate(invalid="ignore"):
         rise, jump = np.diff(voltage), np.diff(current)
-        edge = (np.abs(jump) > EDGE_PER_AH * capacity) & (np.diff(time) <= EDGE_SECOND) & (np.abs(rise) > EDGE_VOLT)
+        edge = (np.abs(jump) > EDGE_PER_AH * capacity) & (np.diff(time) <= EDGE_SECOND)
+        edge &= (np.abs(rise) > EDGE_VOLT) & (np.abs(rise) < CONTACT_VOLT)  # open leads jump further than a cell
     at_edges = np.sign(jump[edge] * rise[edge])
     state = np.where(np.abs(current) > rest_current(settings), np.sign(current), 0.0)
     run = np.cumsum(np.diff(state, prepend=state[:1]) != 0)

@@ -129,17 +129,17 @@ def current_spike(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     resistance = edge_resistance(voltage, current, step, settings.nominal_capacity_ah or 1.0)
     if len(frame) < 3:
         return Outcome(frame)
-    line = current.copy()
+    line, beside = current.copy(), _through_holes(current, time)
     share = (time[1:-1] - time[:-2]) / (time[2:] - time[:-2])
-    line[1:-1] = current[:-2] + share * (current[2:] - current[:-2])
+    line[1:-1] = beside[:-2] + share * (beside[2:] - beside[:-2])
     jump = np.zeros(len(current))
     jump[1:-1] = current[1:-1] - line[1:-1]
     reply = np.full(len(current), np.nan)
-    around = np.asarray(pd.Series(voltage, index=time).interpolate("index"), dtype=np.float64)
+    around = _through_holes(voltage, time)
     reply[1:-1] = np.abs(voltage[1:-1] - (around[:-2] + share * (around[2:] - around[:-2])))
     across = np.full(len(current), np.inf)
     across[1:-1] = np.where(
-        (step[:-2] == step[2:]) & (step[:-2] == step[1:-1]), np.abs(current[2:] - current[:-2]), np.inf
+        (step[:-2] == step[2:]) & (step[:-2] == step[1:-1]), np.abs(beside[2:] - beside[:-2]), np.inf
     )
     known = np.isfinite(voltage)
     noise = np.zeros(len(voltage))
@@ -157,6 +157,11 @@ def current_spike(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     mended = np.where(spike, line, current)
     told = run_events(frame, spike, "current_spike", number(current, "A"), number(mended, "A"), text("interpolated"))
     return Outcome(flagged(frame.assign(**{c.CURRENT: mended}), spike, "current_spike"), tuple(told))
+
+
+def _through_holes(column: Floats, time: Floats) -> Floats:
+    """The column with missing values on the line between known ones."""
+    return np.asarray(pd.Series(column, index=time).interpolate("index"), dtype=np.float64)
 
 
 def _leaves_control(line: Floats, size: Floats, settings: CleanSettings) -> Mask:
@@ -252,7 +257,7 @@ def _off_and_back(frame: pd.DataFrame, settings: CleanSettings) -> Mask:
     good &= np.abs(voltage[back + 1] - voltage[away]) <= CONTACT_RETURN * np.abs(rise[away])
     alike = SAME_CURRENT_SHARE * np.abs(current[away]) + rest
     good &= np.abs(current[back + 1] - current[away]) <= np.maximum(alike, OFF_DECAY * np.abs(current[away]))
-    (low, high), limits = np.quantile(voltage, (0.01, 0.99)), settings.voltage_limits_volt
+    (low, high), limits = np.quantile(voltage, (0.05, 0.95)), settings.voltage_limits_volt
     for first, last, bound in zip(away[good] + 1, back[good], alike[good], strict=True):
         rows = slice(int(first), int(last) + 1)
         # What lies between two spikes is as what lies beyond them.
