@@ -20,12 +20,13 @@ from ..data.settings import CleanSettings
 from ..data.values import CleanReport, Finding
 from .charge import charge_in_out_ah
 from .clean_capacity import capacity_counter, capacity_excess
+from .clean_contact import lost_contact
 from .clean_content import impedance_row, voltage_stuck
 from .clean_current import current_offset, current_sign, no_discharge
 from .clean_environment import chamber_off, temperature_jump, temperature_noise, temperature_stuck
 from .clean_event import Event, Floats, Integers, Outcome, to_findings, values
 from .clean_index import count_from_signal, cycle_jump, step_glitch, step_renumbered
-from .clean_signal import current_spike, lost_contact, voltage_spike
+from .clean_signal import current_spike, voltage_spike
 from .clean_stamp import duplicate_time, time_resolution
 from .clean_time import duplicate_row, has_clock, marker_row, time_gap, time_missing, time_order, time_restart
 from .clean_values import (
