@@ -9,33 +9,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..data import columns as c
-from ..data.convert import SECONDS_PER_HOUR
-from ..data.rules import bit_of
 from ..data.values import CycleSummary
-from .charge import interval_charge_ah
+from .charge import interval_charge_ah, interval_energy_wh
 from .steps import classify_steps
 
-__all__ = ["classify_steps", "interval_energy_wh", "mean_temperature", "summarise_cycles"]
+__all__ = ["classify_steps", "mean_temperature", "summarise_cycles"]
 
 Floats = NDArray[np.float64]
-
-
-def interval_energy_wh(
-    test_time_second: Floats, current_ampere: Floats, voltage_volt: Floats, flags: NDArray[np.int64]
-) -> Floats:
-    """Energy between neighbouring samples by the trapezoid rule of the power, in W.h, positive into the cell.
-
-    A missing voltage is interpolated for this; what carries no charge (:func:`interval_charge_ah`) carries no energy.
-
-    Returns:
-        Shape (n - 1,).
-    """
-    known = np.isfinite(voltage_volt)
-    voltage = np.interp(test_time_second, test_time_second[known], voltage_volt[known]) if known.any() else voltage_volt
-    power = current_ampere * voltage
-    energy: Floats = np.diff(test_time_second) * (power[1:] + power[:-1]) / (2.0 * SECONDS_PER_HOUR)
-    energy[(flags[1:] & bit_of("time_gap")) != 0] = 0.0
-    return np.nan_to_num(energy, nan=0.0)
 
 
 def summarise_cycles(samples: pd.DataFrame) -> tuple[CycleSummary, ...]:

@@ -169,6 +169,7 @@ def sql(statement: str, store: Path | None, json_: bool) -> None:
 @click.option("--model", "models", multiple=True, metavar="MODEL", help="Only this model; may be repeated.")
 @click.option("--parameter-set", "parameter_sets", multiple=True, metavar="SET", help="Only this parameter set.")
 @click.option("--fit", "fit_name", metavar="FIT", help="Draw this fit of the cell.")
+@click.option("--cleaning", is_flag=True, help="Draw raw against cleaned data; without --cell, of every cell.")
 def plot(
     store: Path | None,
     cells: tuple[str, ...],
@@ -176,10 +177,15 @@ def plot(
     models: tuple[str, ...],
     parameter_sets: tuple[str, ...],
     fit_name: str | None,
+    cleaning: bool,
 ) -> None:
     """Draw measured and simulated voltage of cells; without --cell, the overview of all."""
-    from .show import draw
+    from .show import draw, draw_cleanings
 
+    if cleaning:
+        for path in draw_cleanings(store_root(store), cells, cycles, bool(models or parameter_sets or fit_name)):
+            click.echo(path)
+        return
     for path in draw(store_root(store), cells, cycles, models, parameter_sets, fit_name):
         click.echo(path)
 

@@ -8,7 +8,7 @@ import shlex
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TextIO, cast
@@ -112,6 +112,7 @@ def _print_next(root: Path, summary: RunSummary, cells: Sequence[str]) -> None:
     program = _program()
     if cells:
         print(f"  {program} plot --store {store} --cell {_quoted(cells[0])} --cycles 1")
+        print(f"  {program} plot --store {store} --cell {_quoted(cells[0])} --cleaning")
     print(f'  {program} sql --store {store} "SELECT cell_id, model, rmse_mv FROM simulations ORDER BY rmse_mv"')
     print(f"  {program} status --store {store}")
 
@@ -158,6 +159,29 @@ def draw(
             chosen = parse_cycles(cycles, known_cycles(catalog, cell_id)) if cycles else ()
             paths += figures.plot_cell(store, cell_id, chosen, models, parameter_sets)
     return paths
+
+
+def draw_cleanings(root: Path, cells: Sequence[str], cycles: str, others: bool) -> Iterator[Path]:
+    """Draw raw against cleaned data of cells, or of every cleaned cell; yield files as they are done.
+
+    Args:
+        others: whether simulations or a fit were asked for too, which this figure does not show.
+    """
+    from ..report.cleaning import plot_cleaning
+    from ..report.select import known_cycles, parse_cycles
+
+    if others:
+        raise UsageError(
+            "--cleaning shows raw against cleaned data alone: leave out --model, --parameter-set and --fit"
+        )
+    store = Store(root)
+    with closing(queries.connect(store.catalog)) as catalog:
+        drawn = list(cells) or [str(row["cell_id"]) for row in queries.clean_reports(catalog)]
+        if not drawn:
+            raise UsageError("no cell of the store is cleaned yet: kilocell run")
+        chosen = {cell: parse_cycles(cycles, known_cycles(catalog, cell)) if cycles else () for cell in drawn}
+    for cell_id, of_cell in chosen.items():
+        yield from plot_cleaning(store, cell_id, of_cell)
 
 
 def _draw_all(root: Path, out: TextIO | None) -> None:

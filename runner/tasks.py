@@ -24,6 +24,7 @@ from ..data.values import (
     FitResult,
     OutputFile,
     Receipt,
+    RecordSource,
     Result,
     SplitResult,
     StartResult,
@@ -186,22 +187,25 @@ def _split(store: Store, job: Job, work: SplitWork) -> tuple[SplitResult, tuple[
 def _clean(store: Store, job: Job, work: CleanWork) -> tuple[CleanResult, tuple[OutputFile, ...]]:
     from ..jobs.clean import clean
     from ..jobs.cycles import mean_temperature, summarise_cycles
-    from ..jobs.join import join_sources
+    from ..jobs.join import join_sources, source_order
 
     tables = [(Path(source.file.path).name, _read_source(store, job.cell_id, source)) for source in work.sources]
-    cleaned = clean(join_sources(tables), job.cell_id, work.settings)
+    order = source_order(tables)
+    cleaned = clean(join_sources(tables, order), job.cell_id, work.settings)
     metadata = {"cell_id": job.cell_id, "digest": job.digest}
     outputs = (
         write_frame(store, store.cleaned(job.cell_id), cleaned.samples, metadata),
         write_frame(store, store.quarantine(job.cell_id), cleaned.quarantined, metadata),
     )
-    result = CleanResult(cleaned.report, summarise_cycles(cleaned.samples), mean_temperature(cleaned.samples))
-    return result, outputs
+    read = [work.sources[i] for i in order]
+    sources = tuple(RecordSource(source.file, (source.split,) if source.split else ()) for source in read)
+    cycles, celsius = summarise_cycles(cleaned.samples), mean_temperature(cleaned.samples)
+    return CleanResult(cleaned.report, cycles, celsius, sources), outputs
 
 
 def _read_source(store: Store, cell_id: str, source: CellSource) -> pd.DataFrame:
     if source.split:
-        return read_raw_parts(store, source.split, cell_id)
+        return read_raw_parts(store, (source.split,), cell_id)
     _check_source(source.file, source.mtime_ns)
     return readers.read_raw(Path(source.file.path), source.file.settings, cell_id)
 
