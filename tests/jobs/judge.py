@@ -130,11 +130,10 @@ def judge(tally: Tally, name: str, bench: Bench, table: pd.DataFrame, result: Cl
     for rule, claimed in touched.items():
         if rule in HARMLESS:
             continue
-        if bench.truth.writes_twice and rule.startswith("duplicate"):
-            claimed = claimed - bench.damaged  # one of two rows that were alike before one was damaged
-        if rule == "voltage_missing":  # what cannot be interpolated is missing from then on
-            claimed = claimed - bench.damaged
         allowed = set().union(*(rows for kind, rows in bench.key.items() if rule in RULES_OF[kind]))
+        # What cannot be interpolated is missing from then on; of two rows that were alike one was damaged.
+        if rule == "voltage_missing" or (bench.truth.writes_twice and rule.startswith("duplicate")):
+            allowed = allowed | bench.damaged
         tally.claimed[rule] += len(claimed)
         tally.extra[rule] += len(claimed - allowed)
         if claimed - allowed:
