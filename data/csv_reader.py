@@ -4,7 +4,7 @@
 # pyright: reportAttributeAccessIssue=false
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from . import columns as c
 from .convert import to_column_unit
+from .csv_header import prepared
 from .csv_layout import Column, Layout, csv_layout
 from .csv_values import MISSING, Floats, clean_text, datetimes, durations, numbers
 from .errors import ReadError
@@ -49,9 +50,9 @@ class RawBlock:
 def raw_blocks(path: Path, settings: SourceSettings) -> Iterator[RawBlock]:
     """Read a CSV file's rows, in bounded memory.
 
-    Delimiter (comma, semicolon, tab), decimal sign, encoding and header line are found; columns come from the
-    settings, or are guessed when the settings name none. Text in a number column becomes NaN and is noted in
-    ``unreadable``, as is a row with too few or too many fields. Times without zone are taken as UTC.
+    Delimiter (comma, semicolon, tab, bar, runs of spaces), decimal sign, encoding and header line are found; columns
+    come from the settings, or are guessed when the settings name none. Text in a number column becomes NaN and is noted
+    in ``unreadable``, as is a row with too few or too many fields. Times without zone are taken as UTC.
 
     Raises:
         ReadError: the file cannot be read; names file, line or column, and value.
@@ -87,7 +88,7 @@ def column_cells(path: Path, layout: Layout) -> tuple[str, ...]:
 
 def _data_blocks(path: Path, layout: Layout) -> Iterator[SquareBlock]:
     """Yield the squared lines beneath the header, block by block."""
-    for block in text_blocks(path):
+    for block in prepared(text_blocks(path), layout.header):
         skip = layout.header.lines - block.first_line + 1
         if skip > 0:
             block = TextBlock(block.data.split(b"\n", skip)[-1], block.first_line + skip)
@@ -97,11 +98,30 @@ def _data_blocks(path: Path, layout: Layout) -> Iterator[SquareBlock]:
 
 
 def _raw_block(block: SquareBlock, layout: Layout, first_row: int, previous: str | None) -> RawBlock:
-    values: dict[str, list[Any]] = {}
-    notes: dict[int, list[str]] = {row: [note] for row, note in block.notes.items()}
-    unreadable: dict[str, tuple[str, NDArray[np.bool_]]] = {}
     indices = [column.index for column in layout.columns] + ([] if layout.cell is None else [layout.cell])
     arrays = _parsed(block, layout, indices)
+    return block_of(arrays, block.lines, block.notes, layout, first_row, previous)
+
+
+def block_of(
+    arrays: Mapping[int, pa.Array],
+    lines: NDArray[np.int64],
+    row_notes: Mapping[int, str],
+    layout: Layout,
+    first_row: int,
+    previous: str | None,
+) -> RawBlock:
+    """Turn parsed columns into raw rows.
+
+    Args:
+        arrays: by a column's place in the file: float64, or text.
+        row_notes: what was wrong with a row, by its place in the block.
+        first_row: the first row's number in the file, from 0.
+        previous: the cell of the row before, for rows that name none.
+    """
+    values: dict[str, list[Any]] = {}
+    notes: dict[int, list[str]] = {row: [note] for row, note in row_notes.items()}
+    unreadable: dict[str, tuple[str, NDArray[np.bool_]]] = {}
     for column in layout.columns:
         read, bad = _column_values(arrays[column.index], column, layout)
         values.setdefault(column.target, []).append(read)
@@ -115,7 +135,7 @@ def _raw_block(block: SquareBlock, layout: Layout, first_row: int, previous: str
         for row in np.flatnonzero(blank).tolist():
             notes.setdefault(row, []).append("cell_id missing")
     single = {target: _mean(arrays) for target, arrays in values.items()}
-    return RawBlock(raw_frame(len(block.lines), single, notes, first_row), block.lines, unreadable, cells)
+    return RawBlock(raw_frame(len(lines), single, notes, first_row), lines, unreadable, cells)
 
 
 def _parsed(block: SquareBlock, layout: Layout, indices: Sequence[int]) -> dict[int, pa.Array]:

@@ -24,7 +24,7 @@ MISSING: Final = ("", "nan", "na", "n/a", "#n/a", "-nan", "null", "none")
 ISO: Final = "ISO8601"
 DATES: Final = (
     *(ISO, "%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y"),
-    *("%d-%b-%Y", "%d-%b-%y", "%d/%m/%y", "%m/%d/%y", "%d.%m.%y"),
+    *("%d-%b-%Y", "%d-%b-%y", "%d/%m/%y", "%m/%d/%y", "%d.%m.%y", "%Y-%m-%d", "%Y/%m/%d"),
 )
 """Dates that are recognised; where day and month could be either, the first that reads every sample is taken."""
 CLOCKS: Final = ("%H:%M:%S.%f", "%H:%M:%S", "%I:%M:%S %p", "%I:%M:%S.%f %p", "%H:%M", "%I:%M %p")

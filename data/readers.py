@@ -15,26 +15,35 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from . import columns as c
-from . import csv_reader, digatron
-from .csv_layout import Layout, cell_column, csv_layout, find_header
+from . import csv_reader, cycler_files, digatron, parquet_reader
+from .csv_header import find_header
+from .csv_layout import Layout, cell_column, csv_layout, guessed_columns
 from .csv_reader import RawBlock
 from .errors import ReadError
-from .header_names import guess_cell_column, guess_columns
+from .file_kinds import reader_of
+from .header_names import guess_cell_column
+from .raw_bytes import stem
 from .settings import SourceFile, SourceSettings
 from .text_blocks import head_block, lines_of
 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """One kind of file: how it is laid out, and its rows block by block."""
+    """One kind of file: how it is laid out, its rows block by block, and the cells that a column of it names."""
 
     layout: Callable[[Path, SourceSettings], Layout]
     blocks: Callable[[Path, SourceSettings], Iterator[RawBlock]]
+    cells: Callable[[Path, Layout], tuple[str, ...]] = csv_reader.column_cells
 
 
 READERS: Final[dict[str, Reader]] = {
     "csv": Reader(csv_layout, csv_reader.raw_blocks),
     "digatron": Reader(digatron.digatron_layout, digatron.raw_blocks),
+    "parquet": Reader(parquet_reader.parquet_layout, parquet_reader.raw_blocks, parquet_reader.column_cells),
+    **{
+        name: Reader(cycler_files.layout_for(name), cycler_files.blocks_for(name), cycler_files.cells_for(name))
+        for name in ("neware", "xlsx")
+    },
 }
 """Every reader, by the name that a campaign gives it."""
 _TIMES: Final = (c.TEST_TIME, c.UNIX_TIME)
@@ -63,9 +72,10 @@ def cell_ids(path: Path, settings: SourceSettings) -> tuple[str, ...]:
     """
     source, _, rest = settings.cell_id_from.partition(":")
     if source == "stem":
-        return (path.stem,)
+        return (stem(path),)
     if source == "column":
-        return csv_reader.column_cells(path, READERS[settings.reader].layout(path, settings))
+        reader = READERS[settings.reader]
+        return reader.cells(path, reader.layout(path, settings))
     match = re.search(rest, path.as_posix())
     if match is None or not match["cell_id"]:
         raise ReadError(f"{path}: the cell id's pattern {rest!r} does not match this path; correct cell_id_from")
@@ -140,13 +150,18 @@ def guess_settings(path: Path) -> SourceSettings:
     """Guess how a file is read from its first lines: reader, columns with units, and where the cell id comes from.
 
     Raises:
-        ReadError: the file is empty, or has no column that looks like voltage, current or time.
+        ReadError: the file is empty, of a kind that is not read, or has no column that looks like voltage, current or
+            time.
     """
+    reader = reader_of(path)
+    if reader is not None:
+        guess = parquet_reader.guess_parquet if reader == "parquet" else cycler_files.guess_cycler_file
+        return guess(path)
     lines = lines_of(head_block(path))
     if digatron.is_digatron(lines):
         return SourceSettings(reader="digatron", current_sign="charge_positive")
     header = find_header(path)
-    columns = guess_columns(header.names, header.sample)
+    columns = guessed_columns(header)
     cell = guess_cell_column(header.names, header.sample)
     settings = SourceSettings(columns=columns, cell_id_from="stem" if cell is None else f"column:{cell}")
     csv_layout(path, settings)

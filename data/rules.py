@@ -56,6 +56,11 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("capacity_excess", 28, "error", "more charge within a cycle than such a cell can hold"),
     Rule("impedance_row", 29, "info", "row of an impedance measurement; quarantined"),
     Rule("voltage_stuck", 30, "warning", "voltage exactly constant while a current flows, and not held"),
+    Rule("time_scale", 31, "warning", "time in ms, min or h where s belong; converted"),
+    Rule(
+        "wall_clock", 32, "warning", "the wall clock does not go with the test time (daylight saving, zone, set, drift)"
+    ),
+    Rule("step_time", 33, "warning", "the clock begins anew with each step, or is zero in its first row; joined"),
 )
 
 BY_CODE: Final[dict[str, Rule]] = {rule.code: rule for rule in RULES}

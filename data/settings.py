@@ -41,8 +41,8 @@ class SourceSettings:
     """How a raw file is read.
 
     Args:
-        reader: a name in ``data.readers.READERS`` (``csv``, ``digatron``).
-        columns: for ``csv``: the file's columns; empty = guessed from the header.
+        reader: a name in ``data.readers.READERS`` (``csv``, ``digatron``, ``parquet``, ``xlsx``, ``neware``).
+        columns: the file's columns (not for ``digatron``); empty = guessed from the header.
         cell_id_from: ``stem`` (file name without suffix), ``column:NAME`` or ``pattern:REGEX`` with group ``cell_id``.
         current_sign: how the file signs its current.
     """
@@ -96,6 +96,10 @@ class CleanSettings:
         chamber_tolerance_celsius, chamber_second: how far and for how long the chamber may be off its setpoint.
         capacity_tolerance: share by which the cycler's counters may differ from the integrated current.
         capacity_factor: times the nominal capacity, above which a cycle's charge cannot be.
+        time_scale_tolerance: share by which two clocks, or a clock and the counters, may differ from a unit's factor.
+        clock_tolerance_second: by how much wall clock and test time may drift apart between two rows.
+        clock_drift: s per s by which one of them may run faster; more is told.
+        cycle_turns: charges after a discharge, or the other way round, from which on one cycle number for all is wrong.
     """
 
     current_sign: CurrentSign = "auto"
@@ -112,6 +116,10 @@ class CleanSettings:
     chamber_second: float = 1800.0
     capacity_tolerance: float = 0.01
     capacity_factor: float = 2.0
+    time_scale_tolerance: float = 0.05
+    clock_tolerance_second: float = 2.0
+    clock_drift: float = 2e-4
+    cycle_turns: int = 20
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import codecs
 import io
 import re
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
 from .errors import ReadError
+from .raw_bytes import open_bytes
 
 BLOCK_BYTES: Final = 16 * 1024 * 1024
 HEAD_BYTES: Final = 128 * 1024
@@ -18,6 +20,7 @@ HEAD_BYTES: Final = 128 * 1024
 _UTF16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 # Control characters and þ, ÿ: bytes that a lab's Latin-1 export does not hold and damaged files do.
 _NOT_LATIN1: Final = re.compile(rb"[\x80-\x9f\xfe\xff]")
+_PADDING: Final = re.compile(rb"(?<= )\xff+(?=[\t\r\n])")  # Maccor fills its texts up with it
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,9 @@ class _Decoder:
                 self.multibyte = True
                 return lines
         wrong = _NOT_LATIN1.search(lines)
+        if wrong and _PADDING.match(lines, wrong.start()):
+            lines = _PADDING.sub(b"", lines)
+            wrong = _NOT_LATIN1.search(lines)
         if wrong:
             raise self._broken(lines, wrong.start())
         return lines.decode("latin-1").encode()
@@ -72,14 +78,16 @@ def text_blocks(path: Path, block_bytes: int = BLOCK_BYTES) -> Iterator[TextBloc
     """Read a text file as blocks of whole lines.
 
     UTF-8 with or without a byte order mark, UTF-16 with one, and Latin-1 where the bytes are plausible; lines may
-    end in ``\\n``, ``\\r\\n`` or ``\\r``.
+    end in ``\\n``, ``\\r\\n`` or ``\\r``. What is packed with gzip is unpacked on the way.
 
     Raises:
         ReadError: the file cannot be opened, or a byte is not text; names file, line and byte.
     """
     try:
-        with path.open("rb") as stream:
+        with open_bytes(path) as stream:
             yield from _blocks(path, stream, block_bytes)
+    except (EOFError, zlib.error) as error:
+        raise ReadError(f"{path}: its gzip packing is damaged ({error}); copy the file again") from None
     except OSError as error:
         raise ReadError(f"{path}: cannot be read: {error.strerror or error}") from None
 

@@ -19,16 +19,20 @@ from ..data.errors import JobError
 from ..data.settings import CleanSettings
 from ..data.values import CleanReport
 from .clean_capacity import capacity_counter, capacity_excess
+from .clean_clock import time_scale, wall_clock
 from .clean_contact import lost_contact
 from .clean_content import impedance_row, voltage_stuck
 from .clean_current import current_offset, current_sign, no_discharge
+from .clean_cycle import count_from_signal, count_steps, cycle_jump
 from .clean_environment import chamber_off, temperature_jump, temperature_noise, temperature_stuck
 from .clean_event import Event, Integers, Outcome, to_findings, values
-from .clean_index import count_from_signal, cycle_jump, step_glitch, step_renumbered
+from .clean_gap import time_gap
+from .clean_index import step_glitch, step_renumbered
 from .clean_report import ChargeLedger, clean_report
+from .clean_restart import step_time, time_restart
 from .clean_signal import current_spike, voltage_spike
 from .clean_stamp import duplicate_time, time_resolution
-from .clean_time import duplicate_row, has_clock, marker_row, time_gap, time_missing, time_order, time_restart
+from .clean_time import duplicate_row, has_clock, marker_row, time_missing, time_order
 from .clean_values import (
     current_missing,
     number_unreadable,
@@ -46,10 +50,13 @@ TIME_RULES: Final[tuple[CleaningRule, ...]] = (
     number_unreadable,
     marker_row,
     impedance_row,
+    time_scale,
     time_missing,
+    step_time,
     duplicate_row,
     time_order,
     time_restart,
+    wall_clock,
     duplicate_time,
     time_resolution,
 )
@@ -60,7 +67,6 @@ INDEX_AND_SIGNAL_RULES: Final[tuple[CleaningRule, ...]] = (
     step_glitch,
     cycle_jump,
     step_renumbered,
-    time_gap,
     lost_contact,
     voltage_spike,
     voltage_range,
@@ -71,8 +77,10 @@ INDEX_AND_SIGNAL_RULES: Final[tuple[CleaningRule, ...]] = (
     temperature_noise,
     current_spike,
     voltage_missing,
+    count_steps,
     current_missing,
     temperature_missing,
+    time_gap,
     count_from_signal,
     current_offset,
     chamber_off,

@@ -73,6 +73,16 @@ def current_sign(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     return Outcome(frame, (event,))
 
 
+def sign_votes(frame: pd.DataFrame, settings: CleanSettings) -> tuple[int, int]:
+    """Count the signs of voltage against current (edges, steps) that say positive for charge, and for discharge.
+
+    Args:
+        frame: with time, voltage and current, in time order.
+    """
+    votes = _evidence(frame, settings)
+    return int((votes > 0).sum()), int((votes < 0).sum())
+
+
 def _contradiction(frame: pd.DataFrame, settings: CleanSettings) -> tuple[Event, ...]:
     """Report where the voltage says that the sign the campaign gives is the wrong one; what was said is obeyed."""
     votes = _evidence(frame, settings)

@@ -10,6 +10,7 @@ import pandas as pd
 from ..data import columns as c
 from ..data.settings import CleanSettings
 from .clean_event import Event, Floats, Integers, Mask, Outcome, flagged, run_events, text, values
+from .clean_time import stamp_second
 from .noise import noise_of_steps
 
 NUDGE_SECOND: Final = 0.001  # by which rows at one time are set apart
@@ -31,7 +32,7 @@ def duplicate_time(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     the clock's resolution passes through both, or where such pairs are so many that the clock must be coarse.
     """
     first = _rivals(frame)
-    if len(first) == 0 or len(first) > max(3.0, COARSE_SHARE * len(frame)):
+    if len(first) == 0 or stamp_second(values(frame, c.TEST_TIME)) or len(first) > max(3.0, COARSE_SHARE * len(frame)):
         return Outcome(frame)
     worse = np.zeros(len(frame), dtype=bool)
     columns = {name: values(frame, name) for name in (c.TEST_TIME, c.VOLTAGE, c.CURRENT)}
@@ -147,7 +148,11 @@ def _through(at: Floats, column: Floats) -> float:
 
 
 def time_resolution(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
-    """Set rows at one time apart by 1 ms, less where the next row comes sooner, so that time increases strictly."""
+    """Set rows at one time apart by 1 ms, less where the next row comes sooner, so that time increases strictly.
+
+    Where the clock is too coarse for the log, as one of whole minutes is, rows are spread over the time to its next
+    tick instead, evenly.
+    """
     time = values(frame, c.TEST_TIME)
     behind = np.diff(time, prepend=time[:1] - 1.0) <= 0.0
     if not behind.any():
@@ -156,11 +161,15 @@ def time_resolution(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     head = np.maximum.accumulate(np.where(behind, 0, place))
     size = np.bincount(head, minlength=len(time))[head]
     follows = np.append(time, np.inf)[head + size]
+    tick = stamp_second(time)
     room = np.minimum(NUDGE_SECOND, (follows - time[head]) / (size + 1))
+    if tick:
+        room = np.minimum(tick, follows - time[head]) / size
     apart = np.where(behind, time[head] + (place - head) * room, time)
     moved = apart != time
     event = Event(
         "time_resolution", int(frame.index[int(np.argmax(moved))]), int(moved.sum()),
-        "at the time of the row before", f"up to {float((apart - time).max()):.4g} s later", "set apart",
+        f"a clock of {tick:g} s" if tick else "at the time of the row before",
+        f"up to {float((apart - time).max()):.4g} s later", "set apart",
     )  # fmt: skip
     return Outcome(flagged(frame.assign(**{c.TEST_TIME: apart}), moved, "time_resolution"), (event,))

@@ -42,7 +42,7 @@ class SourceTable(Table):
     """``[[sources]]``: raw files that are read in one way; ``files`` holds what each glob found."""
 
     files: list[v.FoundFiles] = Field(min_length=1)
-    reader: Literal["auto", "csv", "digatron"] = "auto"
+    reader: Literal["auto", "csv", "digatron", "parquet", "xlsx", "neware"] = "auto"
     cell_id: v.CellIdRule | None = None
     current_sign: CurrentSign = "auto"
     columns: dict[v.RawColumn, ColumnEntry] = {}
@@ -82,6 +82,10 @@ class CleanTable(Table):
     chamber_second: v.Positive = _CLEAN.chamber_second
     capacity_tolerance: v.Positive = _CLEAN.capacity_tolerance
     capacity_factor: v.Positive = _CLEAN.capacity_factor
+    time_scale_tolerance: v.Positive = _CLEAN.time_scale_tolerance
+    clock_tolerance_second: v.Positive = _CLEAN.clock_tolerance_second
+    clock_drift: v.Positive = _CLEAN.clock_drift
+    cycle_turns: v.Count = _CLEAN.cycle_turns
 
 
 class StateEntry(Table):

@@ -37,6 +37,7 @@ def cli() -> None:
 
     \b
     kilocell demo                       try it on five cells that come with it
+    kilocell inspect data/CELL.csv      show how a raw file would be read, and what cleaning finds
     kilocell init data/*.csv            write a campaign file for your own data
     kilocell run campaign.toml          do all that is not done yet
     """
@@ -51,6 +52,17 @@ def init(paths: tuple[str, ...], out: Path) -> None:
 
     write_campaign(list(paths), out)
     click.echo(f"wrote {out}; look at it, then: kilocell plan {out}")
+
+
+@cli.command()
+@click.argument("files", nargs=-1, required=True)
+@click.option("--cell", metavar="CELL", help="Clean this cell of the files [default: the first one of each].")
+@options.json_option
+def inspect(files: tuple[str, ...], cell: str | None, json_: bool) -> None:
+    """Show how raw files, folders or globs would be read: reader, columns, units, sign, cells and first findings."""
+    from .inspect import show_inspection
+
+    raise SystemExit(show_inspection(files, cell, json_))
 
 
 def _stage_command(name: str, text: str) -> None:

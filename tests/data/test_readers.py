@@ -36,7 +36,7 @@ def joined(path: Path, settings: SourceSettings, rows_per_part: int) -> dict[str
 
 
 def test_the_readers_have_the_names_that_campaigns_use() -> None:
-    assert set(READERS) == {"csv", "digatron"}
+    assert set(READERS) == {"csv", "digatron", "parquet", "neware", "xlsx"}
 
 
 def test_a_source_is_its_bytes(tmp_path: Path) -> None:

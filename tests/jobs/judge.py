@@ -45,12 +45,14 @@ RULES_OF: Final[dict[str, tuple[str, ...]]] = {
 }
 """Which rules may find a kind."""
 WHOLE_RULE: Final = {"sign turned": "current_sign", "offset": "current_offset", "cycles nonsense": "cycle_jump",
-                     "no cycles": "cycle_jump", "cycles from 7": "cycle_jump"}  # fmt: skip
+                     "no cycles": "cycle_jump", "cycles from 7": "cycle_jump", "summer time": "wall_clock"}  # fmt: skip
 PLACES: Final = {"swapped": 2}
 """Kinds in which rows that belong together count once, by this many."""
 COUNTED_ANEW: Final = {"cycles nonsense", "no cycles"}
-HARMLESS: Final = ("time_resolution", "step_renumbered", "cycle_jump", "current_sign", "current_offset",
-                   "temperature_missing", "no_discharge", "chamber_off", "capacity_excess")  # fmt: skip
+HARMLESS: Final = (
+    *("wall_clock", "time_scale", "step_time", "time_resolution", "step_renumbered", "cycle_jump", "current_sign"),
+    *("current_offset", "temperature_missing", "no_discharge", "chamber_off", "capacity_excess"),
+)
 """Rules that report on the record's own nature, or touch all of it; they are judged by values and counts."""
 
 
