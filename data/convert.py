@@ -62,3 +62,8 @@ def kelvin(temperature_celsius: Number) -> Number:
 def celsius(temperature_kelvin: Number) -> Number:
     """Turn K into °C."""
     return temperature_kelvin - ZERO_CELSIUS_KELVIN
+
+
+def celsius_of_fahrenheit(temperature_fahrenheit: Number) -> Number:
+    """Turn °F into °C."""
+    return (temperature_fahrenheit - 32.0) / 1.8

@@ -91,9 +91,13 @@ class CleanSettings:
     """Thresholds of the cleaning rules. Currents scale with the cell's capacity (A per A.h).
 
     Args:
+        fill_samples: missing values in a row that are filled, of the voltage, and of the current where it changes.
+        fill_constant_samples: ... of a current that is the same on both sides while the voltage shows no edge.
         temperature_setpoint_celsius: the chamber's; ``None`` = the median of the record.
         temperature_jump_celsius: between two samples, from which on a thermocouple was off.
         chamber_tolerance_celsius, chamber_second: how far and for how long the chamber may be off its setpoint.
+        voltage_step_volt: between two samples under one current, from which on it is reported.
+        channel_difference_volt: between a rest's voltages before and after a new file, a restart or a gap.
         capacity_tolerance: share by which the cycler's counters may differ from the integrated current.
         capacity_factor: times the nominal capacity, above which a cycle's charge cannot be.
         time_scale_tolerance: share by which two clocks, or a clock and the counters, may differ from a unit's factor.
@@ -106,6 +110,7 @@ class CleanSettings:
     nominal_capacity_ah: float | None = None
     rest_current_per_ah: float = 0.005
     fill_samples: int = 5
+    fill_constant_samples: int = 100
     gap_factor: float = 20.0
     gap_second: float = 600.0
     voltage_limits_volt: tuple[float, float] = (0.5, 5.5)
@@ -114,6 +119,8 @@ class CleanSettings:
     temperature_jump_celsius: float = 10.0
     chamber_tolerance_celsius: float = 2.0
     chamber_second: float = 1800.0
+    voltage_step_volt: float = 0.01
+    channel_difference_volt: float = 0.005
     capacity_tolerance: float = 0.01
     capacity_factor: float = 2.0
     time_scale_tolerance: float = 0.05

@@ -24,6 +24,7 @@ from .clean_contact import lost_contact
 from .clean_content import impedance_row, voltage_stuck
 from .clean_current import current_offset, current_sign, no_discharge
 from .clean_cycle import count_from_signal, count_steps, cycle_jump
+from .clean_end import aborted_test, rest_only
 from .clean_environment import chamber_off, temperature_jump, temperature_noise, temperature_stuck
 from .clean_event import Event, Integers, Outcome, to_findings, values
 from .clean_gap import time_gap
@@ -32,7 +33,9 @@ from .clean_report import ChargeLedger, clean_report
 from .clean_restart import step_time, time_restart
 from .clean_signal import current_spike, voltage_spike
 from .clean_stamp import duplicate_time, time_resolution
+from .clean_step import channel_change, voltage_step
 from .clean_time import duplicate_row, has_clock, marker_row, time_missing, time_order
+from .clean_unit import unit_of_charge, unit_scale
 from .clean_values import (
     current_missing,
     number_unreadable,
@@ -48,6 +51,7 @@ CleaningRule = Callable[[pd.DataFrame, CleanSettings], Outcome]
 
 TIME_RULES: Final[tuple[CleaningRule, ...]] = (
     number_unreadable,
+    unit_scale,
     marker_row,
     impedance_row,
     time_scale,
@@ -59,8 +63,9 @@ TIME_RULES: Final[tuple[CleaningRule, ...]] = (
     wall_clock,
     duplicate_time,
     time_resolution,
+    unit_of_charge,
 )
-"""What makes one strictly increasing time of a record."""
+"""What makes one strictly increasing time of a record; units too, since all thresholds are in them."""
 
 INDEX_AND_SIGNAL_RULES: Final[tuple[CleaningRule, ...]] = (
     current_sign,
@@ -83,9 +88,13 @@ INDEX_AND_SIGNAL_RULES: Final[tuple[CleaningRule, ...]] = (
     time_gap,
     count_from_signal,
     current_offset,
+    voltage_step,
+    channel_change,
     chamber_off,
     capacity_counter,
     no_discharge,
+    rest_only,
+    aborted_test,
 )
 """What needs neighbours in time; these know the cell's capacity, or a scale for it from the record itself."""
 

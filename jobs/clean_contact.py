@@ -12,6 +12,7 @@ from ..data.settings import CleanSettings
 from .clean_event import Floats, Mask, Outcome, flagged, rest_current, run_events, runs, values
 from .clean_signal import SAME_CURRENT_SHARE, SPIKE_ROWS, SPIKE_VOLT
 from .clean_values import MOST_OUT_OF_RANGE
+from .contact import jumped_beyond
 
 CONTACT_VOLT: Final = 0.3  # the least jump of the voltage when contact is lost
 CONTACT_RETURN: Final = 0.2  # of the jump, by which the voltages before and after may differ
@@ -32,7 +33,8 @@ def lost_contact(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     and both values stay.
     """
     voltage, current = values(frame, c.VOLTAGE), values(frame, c.CURRENT)
-    collapsed = _collapsed(voltage, settings) | _off_and_back(frame, settings)
+    at_limit = jumped_beyond(voltage, current, rest_current(settings)) & (voltage <= settings.voltage_limits_volt[1])
+    collapsed = _collapsed(voltage, settings) | _off_and_back(frame, settings) | at_limit
     vanished, answered = _vanished(frame, collapsed, settings)
     lost = collapsed | vanished
     if not lost.any():

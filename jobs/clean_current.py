@@ -13,6 +13,7 @@ from ..data import columns as c
 from ..data.settings import CleanSettings
 from .charge import charge_in_out_ah
 from .clean_event import Event, Floats, Mask, Outcome, flagged, rest_current, values
+from .contact import jumped_beyond
 from .steps import classify_steps
 
 DISCHARGE_WORD: Final = re.compile(r"\b(cc|cv|cccv|cp|cr)?[\s_-]*(d|dch|dchg|dis|disch|dischg|discharge|discharging)\b")
@@ -104,7 +105,8 @@ def _evidence(frame: pd.DataFrame, settings: CleanSettings) -> NDArray[np.float6
     time, voltage, current = (values(frame, name) for name in (c.TEST_TIME, c.VOLTAGE, c.CURRENT))
     capacity = settings.nominal_capacity_ah or 1.0
     low, high = settings.voltage_limits_volt
-    voltage = np.where((voltage > low) & (voltage < high), voltage, np.nan)
+    off = jumped_beyond(voltage, current, rest_current(settings))
+    voltage = np.where((voltage > low) & (voltage < high) & ~off, voltage, np.nan)
     # What lasts for a sample or two is a spike of one of them, and says nothing of the other.
     voltage, current = (
         pd.Series(x).rolling(5, center=True, min_periods=1).median().to_numpy() for x in (voltage, current)

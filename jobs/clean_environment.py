@@ -21,6 +21,7 @@ LONGEST_JUMP_SHARE: Final = 0.2  # of all samples; longer is a chamber's other t
 STUCK_SECOND: Final = 1800.0
 STUCK_CHANGES: Final = 20.0  # changes of the value that are expected in the time in which none was seen
 STUCK_FACTOR: Final = 3.0  # longer than any other constant stretch under as much current
+FOLLOWS_CELSIUS: Final = 5.0  # of the chamber, which a cell's surface follows
 NOISE_CELSIUS: Final = 1.0  # standard deviation, the least that is reported
 NOISE_FACTOR: Final = 20.0  # times the usual one
 NOISE_WINDOW: Final = 31  # samples
@@ -70,16 +71,28 @@ def temperature_stuck(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     """Flag a temperature that stays exactly constant under a current under which it moves elsewhere; leave it.
 
     It must be constant for half an hour or more, for three times as long as anywhere else under as much current or
-    less, and in a time in which twenty changes of the value are to be expected from there.
+    less, and in a time in which twenty changes of the value are to be expected from there. A surface that is constant
+    throughout while the chamber goes by 5 °C or more is stuck too.
     """
     events: list[Event] = []
     for column in THERMOMETERS:
         temperature = values(frame, column)
         stuck = _stuck(values(frame, c.TEST_TIME), temperature, values(frame, c.CURRENT), rest_current(settings))
+        if column == c.SURFACE_TEMPERATURE:
+            stuck |= _does_not_follow(temperature, values(frame, c.AMBIENT_TEMPERATURE))
         events += run_events(frame, stuck, "temperature_stuck", number(temperature, "°C"), text("as it was"),
                              text("left"))  # fmt: skip
         frame = flagged(frame, stuck, "temperature_stuck")
     return Outcome(frame, tuple(events))
+
+
+def _does_not_follow(surface: Floats, ambient: Floats) -> Mask:
+    """The surface's samples, where they are all the same while the chamber's temperature moves."""
+    both = np.isfinite(surface) & np.isfinite(ambient)
+    if not both.any() or float(np.ptp(surface[both])) > 0.0:
+        return np.zeros(len(surface), dtype=bool)
+    low, high = np.quantile(ambient[both], [0.05, 0.95])
+    return np.isfinite(surface) & bool(high - low >= FOLLOWS_CELSIUS)
 
 
 def _stuck(time: Floats, temperature: Floats, current: Floats, rest: float) -> Mask:

@@ -73,6 +73,7 @@ class CleanTable(Table):
 
     rest_current_per_ah: v.Positive = _CLEAN.rest_current_per_ah
     fill_samples: v.CountOrNone = _CLEAN.fill_samples
+    fill_constant_samples: v.CountOrNone = _CLEAN.fill_constant_samples
     gap_factor: v.Positive = _CLEAN.gap_factor
     gap_second: v.Positive = _CLEAN.gap_second
     voltage_limits_volt: v.Limits = list(_CLEAN.voltage_limits_volt)
@@ -80,6 +81,8 @@ class CleanTable(Table):
     temperature_jump_celsius: v.Positive = _CLEAN.temperature_jump_celsius
     chamber_tolerance_celsius: v.Positive = _CLEAN.chamber_tolerance_celsius
     chamber_second: v.Positive = _CLEAN.chamber_second
+    voltage_step_volt: v.Positive = _CLEAN.voltage_step_volt
+    channel_difference_volt: v.Positive = _CLEAN.channel_difference_volt
     capacity_tolerance: v.Positive = _CLEAN.capacity_tolerance
     capacity_factor: v.Positive = _CLEAN.capacity_factor
     time_scale_tolerance: v.Positive = _CLEAN.time_scale_tolerance

@@ -65,6 +65,7 @@ _REST: Final = """\
 # [clean]
 # rest_current_per_ah = 0.005               # A per A.h; below it the cell rests
 # fill_samples = 5                          # longest run of missing samples that is filled
+# fill_constant_samples = 100               # ... of a constant current or a rest
 # gap_factor = 20.0                         # a gap is this many times the usual interval (regular: a quarter),
 # gap_second = 600.0                        # and at least this long, in s
 # voltage_limits_volt = [0.5, 5.5]          # V; what lies outside is taken as missing
@@ -72,6 +73,8 @@ _REST: Final = """\
 # temperature_jump_celsius = 10.0           # between two samples, and back: the thermocouple was off
 # chamber_tolerance_celsius = 2.0           # off the cell's temperature_celsius (else the record's median),
 # chamber_second = 1800.0                   # and for longer than this, in s
+# voltage_step_volt = 0.01                  # between two samples under one current: a contact
+# channel_difference_volt = 0.005           # between a rest before and after a new file, restart or gap
 # capacity_tolerance = 0.01                 # by which the cycler's counters may differ from the current
 # capacity_factor = 2.0                     # times the nominal capacity, which no cycle can hold
 # time_scale_tolerance = 0.05               # share by which clocks may differ from a unit's factor (ms, min, h)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..data.codec import digest
-from ..data.errors import CampaignError
+from ..data.errors import CONTENT_CODES, CampaignError
 from ..data.settings import (
     CleanSettings,
     FitSettings,
@@ -161,6 +161,8 @@ def _reason(store: Store, job: Job, running: set[Key]) -> str:
         return "a start or fit before it runs again" if again and from_starts else ""
     if receipt is None:
         return "never done"
+    if receipt.digest == job.digest and receipt.status == "skipped" and receipt.reason_code in CONTENT_CODES:
+        return ""
     if receipt.digest != job.digest:
         return "an earlier job runs again" if again else "settings or input changed"
     if receipt.status == "failed":

@@ -40,15 +40,17 @@ REASONS_SHOWN = 20
 
 
 def show_status(root: Path, json_: bool) -> None:
-    """Print jobs by stage and status, failures with their reasons, and the last run."""
+    """Print jobs by stage and status, failures and cells without anything to simulate, and the last run."""
     with closing(queries.connect(Store(root).catalog)) as catalog:
         counts = [tuple(row) for row in queries.job_counts(catalog)]
         failures = queries.failures(catalog)
+        nothing = queries.skipped_for_content(catalog)
         run = queries.last_run(catalog)
     if json_:
         whole = {
             "jobs": [dict(zip(STATUS, row, strict=True)) for row in counts],
             "failures": [dict(row) for row in failures],
+            "skipped": [dict(row) for row in nothing],
             "last_run": dict(run) if run is not None else None,
         }
         print(json.dumps(whole, ensure_ascii=False, indent=1))
@@ -58,13 +60,17 @@ def show_status(root: Path, json_: bool) -> None:
         began = time.strftime("%Y-%m-%d %H:%M", time.localtime(run["started_unix_second"]))
         print(f"\nlast run {run['run_id']}: {run['status']}, begun {began} on {run['host']} (pid {run['pid']})")
     _print_failures(failures)
+    _print_nothing(nothing)
 
 
 def show_results(root: Path, json_: bool) -> None:
     """Print the table of results."""
     with closing(queries.connect(Store(root).catalog)) as catalog:
         rows = _result_rows(catalog)
+        nothing = queries.skipped_for_content(catalog)
     print(as_json(tuple(RESULTS), rows) if json_ else table(tuple(RESULTS), rows))
+    if not json_:
+        _print_nothing(nothing)
 
 
 def show_select(root: Path, statement: str, json_: bool) -> None:
@@ -86,6 +92,7 @@ def show_end(root: Path, summary: RunSummary, out: TextIO | None, *, json_: bool
         rows = _result_rows(catalog)
         fits = [fit for fit in queries.fits(catalog) if fit["status"] == "done"]
         failures = queries.failures(catalog)
+        nothing = queries.skipped_for_content(catalog)
     if json_:
         print(as_json(tuple(RESULTS), rows))
         return
@@ -98,6 +105,7 @@ def show_end(root: Path, summary: RunSummary, out: TextIO | None, *, json_: bool
         better = f"improved from {before} to {fit['rmse_mv']:.1f} mV"
         print(f"fit {fit['fit']} of {fit['cell_id']} ({fit['model']}): {better}")
     _print_failures(failures)
+    _print_nothing(nothing)
     if out is not None:
         simulated = [str(row[0]) for row in rows if row[-1] == "done" and row[-2] is not None]
         _print_next(root, summary, simulated)
@@ -106,6 +114,7 @@ def show_end(root: Path, summary: RunSummary, out: TextIO | None, *, json_: bool
 def _print_next(root: Path, summary: RunSummary, cells: Sequence[str]) -> None:
     before = f", {summary.done_before} were done before" if summary.done_before else ""
     bad = f", {summary.failed} failed" * bool(summary.failed) + f", {summary.skipped} skipped" * bool(summary.skipped)
+    bad += f", {summary.nothing} with nothing to simulate" * bool(summary.nothing)
     store = _shown(root)
     jobs = "1 job" if summary.done == 1 else f"{summary.done} jobs"
     print(f"\n{jobs} done{bad}{before}\nstore    {store}\nfigures  {_shown(root / 'figures')}\n\nnext:")
@@ -125,6 +134,17 @@ def _print_failures(failures: Sequence[Any]) -> None:
         print(f"  {row['kind']} {row['cell_id']} {row['label']}: {row['reason']}{log}")
     if len(failures) > REASONS_SHOWN:
         print('  … all of them: kilocell sql "SELECT * FROM failures"')
+
+
+def _print_nothing(rows: Sequence[Any]) -> None:
+    """Say of each cell without anything to simulate why, once for all of its jobs."""
+    reasons = {(row["cell_id"], row["reason"]): None for row in rows}
+    if reasons:
+        print(f"\n{len(rows)} skipped, which is no failure:")
+    for cell_id, reason in list(reasons)[:REASONS_SHOWN]:
+        print(f"  {cell_id}: {reason}")
+    if len(reasons) > REASONS_SHOWN:
+        print("  … all of them: kilocell sql \"SELECT * FROM jobs WHERE status = 'skipped'\"")
 
 
 def _result_rows(connection: sqlite3.Connection) -> list[tuple[Any, ...]]:

@@ -17,7 +17,7 @@ from typing import Any
 import pandas as pd
 
 from ..data import readers
-from ..data.errors import JobError, KilocellError, ReadError
+from ..data.errors import CONTENT_CODES, JobError, KilocellError, NothingToSimulateError, ReadError
 from ..data.settings import SourceFile
 from ..data.values import (
     CleanResult,
@@ -44,6 +44,12 @@ class Outcome:
     status: Status
     reason: str = ""
     seconds: float = 0.0
+    code: str = ""
+
+    @property
+    def for_content(self) -> bool:
+        """Whether it was skipped for what the cell's record holds, which is no failure."""
+        return self.status == "skipped" and self.code in CONTENT_CODES
 
 
 def run_job(store_root: str, job: Job, *before: Outcome) -> Outcome:
@@ -53,12 +59,15 @@ def run_job(store_root: str, job: Job, *before: Outcome) -> Outcome:
         before: outcomes of the jobs it needs that ran in this graph.
 
     Returns:
-        The outcome; ``failed`` with the reason when the job raised, ``skipped`` when an earlier one did not end well.
+        The outcome; ``failed`` with the reason when the job raised, ``skipped`` when an earlier one did not end well
+        or the cell's record holds nothing to simulate.
     """
     store = Store(Path(store_root))
     began = time.time()
     clock = time.perf_counter()
     blocking = _blocking(job, before)
+    if blocking is not None and blocking.for_content:
+        return _finish(store, job, began, clock, "skipped", blocking.reason, blocking.code)
     if blocking is not None:
         reason = f"{' '.join(blocking.key[:1])} {blocking.status}: {blocking.reason}"
         return _finish(store, job, began, clock, "skipped", reason=reason, code="earlier_job")
@@ -66,6 +75,8 @@ def run_job(store_root: str, job: Job, *before: Outcome) -> Outcome:
         # An older receipt must not vouch for files that are about to be written over.
         store.receipt(job.kind, job.cell_id, job.label).unlink(missing_ok=True)
         result, outputs = _run(store, job)
+    except NothingToSimulateError as error:
+        return _finish(store, job, began, clock, "skipped", str(error), error.code)
     except Exception as error:
         return _finish(store, job, began, clock, "failed", *_words(error), log=_log(store, job))
     return _finish(store, job, began, clock, "done", result=result, outputs=outputs)
@@ -146,8 +157,8 @@ def _finish(
         write_receipt(store, receipt)
     except OSError as error:
         words = f"its receipt could not be written: {error.strerror}"
-        return Outcome(job.key, "failed", f"{reason}; {words}" if reason else words, seconds)
-    return Outcome(job.key, status, reason, seconds)
+        return Outcome(job.key, "failed", f"{reason}; {words}" if reason else words, seconds, "file_system")
+    return Outcome(job.key, status, reason, seconds, code)
 
 
 def _run(store: Store, job: Job) -> tuple[Result, tuple[OutputFile, ...]]:
@@ -223,6 +234,7 @@ def _simulate(store: Store, job: Job, work: SimulateWork) -> tuple[Result, tuple
     settings = work.settings
     if work.fit_label:
         fit = read_receipt(store.receipt("fit", job.cell_id, work.fit_label))
+        _pass_on(fit)
         if fit is None or not isinstance(fit.result, FitResult):
             raise JobError("the fit has no result", "earlier_job")
         settings = replace(settings, parameter_set=fit.result.parameter_set)
@@ -231,6 +243,12 @@ def _simulate(store: Store, job: Job, work: SimulateWork) -> tuple[Result, tuple
     metadata = {"cell_id": job.cell_id, "label": job.label, "digest": job.digest, "pybamm": version_of("pybamm")}
     output = write_frame(store, store.simulation(job.cell_id, job.label), simulated.frame, metadata)
     return simulated.result, (output,)
+
+
+def _pass_on(receipt: Receipt | None) -> None:
+    """Skip a job for the reason for which an earlier one, of this run or of another, was skipped."""
+    if receipt is not None and receipt.status == "skipped" and receipt.reason_code in CONTENT_CODES:
+        raise NothingToSimulateError(receipt.reason, receipt.reason_code)
 
 
 def _start(store: Store, job: Job, work: StartWork) -> tuple[StartResult, tuple[OutputFile, ...]]:
@@ -251,6 +269,8 @@ def _fit(store: Store, job: Job, work: FitWork) -> tuple[FitResult, tuple[Output
         for receipt in receipts
         if receipt is not None and receipt.status == "done" and isinstance(receipt.result, StartResult)
     )
+    if not starts:
+        _pass_on(receipts[0])
     samples = read_partition(store, job.cell_id)
     celsius = _clean_result(store, job.cell_id).temperature_mean_celsius
     return best_of(samples, work.settings, starts, celsius), ()

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..data.errors import StoreError
+from ..data.errors import CONTENT_CODES, StoreError
 from .connection import open_for_reading, store_errors
 from .migrations import CURRENT_VERSION, refuse_newer, version_of
 from .user_select import select as select
@@ -77,6 +77,14 @@ def job_counts(connection: sqlite3.Connection) -> Rows:
 def failures(connection: sqlite3.Connection) -> Rows:
     """Every failed job: kind, cell_id, label, reason_code, reason, log, ..."""
     return connection.execute("SELECT * FROM failures").fetchall()
+
+
+def skipped_for_content(connection: sqlite3.Connection) -> Rows:
+    """Every job that was skipped for what its cell's record holds: kind, cell_id, label, reason_code, reason."""
+    codes = sorted(CONTENT_CODES)
+    columns = "kind, cell_id, label, reason_code, reason"
+    where, values = _where({"status": "skipped", "reason_code": codes})
+    return connection.execute(f"SELECT {columns} FROM jobs {where} ORDER BY kind, cell_id, label", values).fetchall()
 
 
 def model_comparison(connection: sqlite3.Connection) -> Rows:

@@ -51,7 +51,7 @@ PLACES: Final = {"swapped": 2}
 COUNTED_ANEW: Final = {"cycles nonsense", "no cycles"}
 HARMLESS: Final = (
     *("wall_clock", "time_scale", "step_time", "time_resolution", "step_renumbered", "cycle_jump", "current_sign"),
-    *("current_offset", "temperature_missing", "no_discharge", "chamber_off", "capacity_excess"),
+    *("current_offset", "temperature_missing", "no_discharge", "chamber_off", "capacity_excess", "aborted_test"),
 )
 """Rules that report on the record's own nature, or touch all of it; they are judged by values and counts."""
 

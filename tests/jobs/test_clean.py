@@ -70,7 +70,7 @@ def test_rules_that_take_rows_are_named_in_the_vocabulary() -> None:
     names = [rule.__name__ for rule in (*TIME_RULES, *INDEX_AND_SIGNAL_RULES, *CAPACITY_RULES)]
     assert len(set(names)) == len(names)
     assert set(BY_CODE) - set(names) == set()
-    assert set(names) - set(BY_CODE) == {"count_from_signal", "count_steps"}
+    assert set(names) - set(BY_CODE) == {"count_from_signal", "count_steps", "unit_of_charge"}
 
 
 Damage = Callable[[pd.DataFrame, int], pd.DataFrame]
@@ -82,6 +82,8 @@ DAMAGES: dict[str, Damage] = {
     "leads off": lambda raw, at: with_values(
         with_values(raw, slice(at, at + 6), c.VOLTAGE, 0.03), slice(at, at + 6), c.CURRENT, 0.0
     ),
+    "leads at the limit": lambda raw, at: with_values(raw, slice(at, at + 6), c.VOLTAGE, 5.0),
+    "contact": lambda raw, at: with_values(raw, slice(at, at + 90), c.VOLTAGE, raw[c.VOLTAGE][at : at + 90] + 0.03),
     "wrong step": lambda raw, at: with_values(raw, slice(at, at + 1 + at % 5), c.STEP_ID, 40.0 + at % 3),
     "wrong cycle": lambda raw, at: with_values(raw, slice(at, at + 1 + at % 5), c.CYCLE_ID, 9.0),
     "copy": lambda raw, at: reordered(raw, np.insert(np.arange(len(raw)), at, at)),
