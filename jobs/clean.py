@@ -20,6 +20,7 @@ from ..data.settings import CleanSettings
 from ..data.values import CleanReport
 from .clean_capacity import capacity_counter, capacity_excess
 from .clean_clock import time_scale, wall_clock
+from .clean_contact import lost_contact
 from .clean_content import impedance_row, voltage_stuck
 from .clean_current import current_offset, current_sign, no_discharge
 from .clean_cycle import count_from_signal, count_steps, cycle_jump
@@ -30,7 +31,7 @@ from .clean_gap import time_gap
 from .clean_index import step_glitch, step_renumbered
 from .clean_report import ChargeLedger, clean_report
 from .clean_restart import step_time, time_restart
-from .clean_signal import current_spike, lost_contact, voltage_spike
+from .clean_signal import current_spike, voltage_spike
 from .clean_stamp import duplicate_time, time_resolution
 from .clean_step import channel_change, voltage_step
 from .clean_time import duplicate_row, has_clock, marker_row, time_missing, time_order

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..data import columns as c
 from ..data.settings import CleanSettings
 from .charge import charge_in_out_ah
-from .clean_event import Event, Floats, Mask, Outcome, flagged, rest_current, values, word_codes
+from .clean_event import Event, Floats, Integers, Mask, Outcome, flagged, rest_current, values, word_codes
 from .contact import jumped_beyond
 from .steps import kinds_of_steps
 
@@ -21,10 +21,11 @@ CHARGE_WORD: Final = re.compile(r"\b(cc|cv|cccv|cp|cr)?[\s_-]*(c|cha|chg|chrg|ch
 EDGE_PER_AH: Final = 0.1  # A per A.h, the least edge of the current that is asked about the sign
 EDGE_SECOND: Final = 60.0
 EDGE_VOLT: Final = 0.003
+CONTACT_VOLT: Final = 0.3
 TREND_VOLT: Final = 0.05
 LEAST_VOTES: Final = 5  # signs of the voltage that must be there to contradict what the campaign says
 AGREEMENT: Final = 0.8  # of the evidence, to turn a sign
-OFFSET_PER_AH: Final = 0.0005  # A per A.h, the least offset that is reported
+OFFSET_PER_AH: Final = 0.0002  # A per A.h, the least offset that is reported
 OFFSET_SAMPLES: Final = 10
 LEAST_DISCHARGE: Final = 0.001  # of the capacity
 
@@ -112,9 +113,13 @@ def _evidence(frame: pd.DataFrame, settings: CleanSettings) -> NDArray[np.float6
     rest = rest_current(settings)
     off = jumped_beyond(voltage, current, rest)
     voltage = np.where((voltage > low) & (voltage < high) & ~off, voltage, np.nan)
-    edge = np.flatnonzero(np.abs(np.diff(current)) > EDGE_PER_AH * capacity)
-    jump, rise = current[edge + 1] - current[edge], voltage[edge + 1] - voltage[edge]
-    edge_like = (time[edge + 1] - time[edge] <= EDGE_SECOND) & (np.abs(rise) > EDGE_VOLT)
+    edge = _rows_around(np.flatnonzero(np.abs(np.diff(current)) > EDGE_PER_AH * capacity), len(current))
+    # What lasts for a sample or two is a spike of one of them, and says nothing of the other.
+    jump = _median_around(current, edge + 1) - _median_around(current, edge)
+    rise = _median_around(voltage, edge + 1) - _median_around(voltage, edge)
+    edge_like = (np.abs(jump) > EDGE_PER_AH * capacity) & (time[edge + 1] - time[edge] <= EDGE_SECOND)
+    # Open leads jump further than a cell.
+    edge_like &= (np.abs(rise) > EDGE_VOLT) & (np.abs(rise) < CONTACT_VOLT)
     at_edges = np.sign(jump[edge_like] * rise[edge_like])
     state = (current > rest).astype(np.int8) - (current < -rest).astype(np.int8)
     run = np.cumsum(np.diff(state, prepend=state[:1]) != 0)
@@ -125,6 +130,21 @@ def _evidence(frame: pd.DataFrame, settings: CleanSettings) -> NDArray[np.float6
     over_steps = np.sign(trend * state[known[first]])[np.abs(trend) > TREND_VOLT]
     votes: Floats = np.concatenate([at_edges, over_steps])
     return np.asarray(votes[votes != 0.0], dtype=np.float64)
+
+
+def _rows_around(rows: Integers, samples: int) -> Integers:
+    """These rows and two on either side, each once, with a row after it."""
+    near = np.unique(rows[:, None] + np.arange(-2, 3))
+    return near[(near >= 0) & (near < samples - 1)]
+
+
+def _median_around(column: Floats, rows: Integers) -> Floats:
+    """The median of what is known of five samples around each of these rows."""
+    near = np.sort(column[np.clip(rows[:, None] + np.arange(-2, 3), 0, len(column) - 1)], axis=1)  # missing ones last
+    there = np.maximum(np.isfinite(near).sum(axis=1), 1)
+    row = np.arange(len(rows))
+    middle: Floats = (near[row, (there - 1) // 2] + near[row, there // 2]) / 2.0
+    return middle
 
 
 def current_offset(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
@@ -140,13 +160,13 @@ def current_offset(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
         return Outcome(frame)
     offset = float(np.median(current[rest]))
     noise = float(np.median(np.abs(current[rest] - offset))) / 0.6745
-    by_step = pd.Series(current[rest]).groupby(frame[c.STEP_COUNT].to_numpy()[rest]).median().to_numpy()
-    alike = float((np.abs(by_step - offset) <= 0.5 * abs(offset)).mean())
+    by_step = pd.Series(current[rest]).groupby(frame[c.STEP_COUNT].to_numpy()[rest]).transform("median")
+    alike = float((np.abs(by_step - offset) <= 0.5 * abs(offset)).mean())  # rests count by their samples
     if abs(offset) < max(OFFSET_PER_AH * capacity, 2.0 * noise) or alike < AGREEMENT:
         return Outcome(frame)
     before = f"{offset:.4g} A at rest"
     first = int(frame.index[int(np.argmax(rest))])
-    if len(by_step) < 2:
+    if frame[c.STEP_COUNT][rest].nunique() < 2:
         told = Event("current_offset", first, int(rest.sum()), before, "as it was", "reported")
         return Outcome(flagged(frame, rest, "current_offset"), (told,))
     measured: Mask = np.isfinite(current)

@@ -15,7 +15,7 @@ from ..data.settings import CleanSettings
 from .clean_event import Event, Floats, Mask, Outcome, flagged, number, rest_current, run_events, runs, text, values
 
 THERMOMETERS: Final = (c.AMBIENT_TEMPERATURE, c.SURFACE_TEMPERATURE)
-JUMP_SECOND: Final = 60.0  # between two samples, of a jump
+JUMP_SECOND: Final = 60.0  # in which a jump of the least size happens; a larger one may take longer in proportion
 JUMP_RETURN: Final = 0.3  # of the jump, by which the temperatures before and after may differ
 LONGEST_JUMP_SHARE: Final = 0.2  # of all samples; longer is a chamber's other temperature
 STUCK_SECOND: Final = 1800.0
@@ -32,8 +32,8 @@ SETTLE_SECOND: Final = 3600.0  # of rest, after which a cell's surface is at the
 def temperature_jump(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     """Take temperatures as missing that jump away and back, each time between two samples: the thermocouple was off.
 
-    A jump is ``temperature_jump_celsius`` or more within 60 s. The temperature must come back to where it was, since
-    a chamber may really go elsewhere; what never comes back is left.
+    A jump is ``temperature_jump_celsius`` or more, and faster than that much in 60 s. The temperature must come back
+    to where it was, since a chamber may really go elsewhere; what never comes back is left.
     """
     events: list[Event] = []
     for column in THERMOMETERS:
@@ -54,7 +54,8 @@ def _jumped(time: Floats, temperature: Floats, least: float) -> Mask:
         return off
     column, longest = temperature[known], LONGEST_JUMP_SHARE * len(known)
     rise = np.diff(column)
-    edges = np.flatnonzero((np.abs(rise) >= least) & (np.diff(time[known]) <= JUMP_SECOND))
+    fast = np.abs(rise) * JUMP_SECOND >= least * np.diff(time[known])
+    edges = np.flatnonzero((np.abs(rise) >= least) & fast)
     away = 0
     while away + 1 < len(edges):
         left, right = edges[away], edges[away + 1]
@@ -186,15 +187,18 @@ def chamber_off(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     if given is None and np.ptp(chamber[known]) <= settings.chamber_tolerance_celsius:
         return Outcome(frame)
     setpoint = float(np.median(chamber[known])) if given is None else given
-    first, length = runs(np.abs(chamber[known] - setpoint) > settings.chamber_tolerance_celsius)
+    far = np.abs(chamber[known] - setpoint) > settings.chamber_tolerance_celsius
+    # A long stretch without values is no evidence of what the chamber did; a few missing ones do not end it.
+    hole = (np.diff(known) > 1) & (np.diff(time[known]) > 0.5 * settings.chamber_second)
     off = np.zeros(len(time), dtype=bool)
-    for i, n in zip(known[first], known[first + length - 1], strict=True):
-        # A stretch without values between is no evidence of what the chamber did.
-        off[i : n + 1] = time[n] - time[i] > settings.chamber_second and np.isfinite(chamber[i : n + 1]).all()
+    for part in np.split(np.arange(len(known)), 1 + np.flatnonzero((np.diff(far) != 0) | hole)):
+        rows = known[part]
+        if far[part[0]] and time[rows[-1]] - time[rows[0]] > settings.chamber_second:
+            off[rows[0] : rows[-1] + 1] = True
 
     def before(first: int, length: int) -> str:
         hours = (time[first + length - 1] - time[first]) / 3600.0
-        return f"{np.median(chamber[first : first + length]):.4g} °C for {hours:.3g} h"
+        return f"{np.nanmedian(chamber[first : first + length]):.4g} °C for {hours:.3g} h"
 
     told = run_events(frame, off, "chamber_off", before, text(f"setpoint {setpoint:.4g} °C"), text("reported"))
     events = told if given is not None else [_as_information(event) for event in told]

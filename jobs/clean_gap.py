@@ -89,7 +89,7 @@ def time_gap(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     out = [
         i
         for i, before, after in zip(at.tolist(), left.tolist(), right.tolist(), strict=True)
-        if not _went_on(time, columns, before, after, i)
+        if abs(before) <= little or not _went_on(time, columns, before, after, i)  # an offset is no current that flows
     ]
     gap = np.zeros(len(time), dtype=bool)
     gap[out] = True

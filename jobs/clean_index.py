@@ -14,7 +14,10 @@ from .steps import steps_from_signal
 
 GLITCH_ROWS: Final = 5  # longest run of wrong step numbers
 LOOP_REPEATS: Final = 3  # a short run that comes back so often is the schedule's own
+LOOP_MANY: Final = 8  # ... however irregularly
+LOOP_SPREAD: Final = 0.3  # of the usual distance, by which distances of a loop's turns differ
 GLITCH_VOLT: Final = 0.02
+HELD_VOLT: Final = 0.005
 STEP_ROWS: Final = 20  # in the mean, of the steps that the signal shows where one number stands for all of them
 
 
@@ -49,7 +52,7 @@ def step_glitch(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
 
     So too between two steps, where the number comes but once and elsewhere the one step follows the other at once.
 
-    Short runs that come back again and again, of the same length, are the schedule's own and stay.
+    Short runs that come back again and again, of the same length and about as far apart, are the schedule's own.
     """
     raw = values(frame, c.STEP_ID)
     if not has_numbers(raw):
@@ -58,13 +61,12 @@ def step_glitch(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     first, length, number = number_runs(step)
     between = runs_inside(number, length)
     around = np.roll(number, 1)
-    key = pd.Series(
-        list(zip(number[between], around[between], length[between], strict=True)), np.flatnonzero(between), dtype=object
-    )
-    repeats = key.map(key.value_counts())
+    runs_between = list(zip(number[between], around[between], length[between], strict=True))
+    key = pd.Series(runs_between, np.flatnonzero(between), dtype=object)
+    own = pd.Series(first[between], key.index).groupby(key).transform(_is_loop).astype(bool)
     columns = {name: values(frame, name) for name in (c.TEST_TIME, c.CURRENT, c.VOLTAGE)}
     wrong = np.zeros(len(step), dtype=bool)
-    for k in key.index[repeats < LOOP_REPEATS]:
+    for k in key.index[~own]:
         rows = slice(int(first[k]), int(first[k] + length[k]))
         if not wrong[rows.start - 1] and _goes_on(columns, rows, settings):
             wrong[rows] = True
@@ -75,6 +77,14 @@ def step_glitch(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
                       lambda i, n: f"step {corrected[i]:g}", text("corrected"))  # fmt: skip
     frame = flagged(frame.assign(**{c.STEP_COUNT: corrected}), wrong, "step_glitch")
     return Outcome(frame, tuple(told))
+
+
+def _is_loop(first: pd.Series[int]) -> bool:
+    """Tell whether short runs that begin at these rows come back as a schedule's loop does."""
+    apart = np.diff(first.to_numpy())
+    if len(first) < LOOP_REPEATS:
+        return False
+    return len(first) >= LOOP_MANY or float(np.ptp(apart)) <= LOOP_SPREAD * float(np.median(apart))
 
 
 def _at_edges(step: Floats, current: Floats, rest: float) -> Floats:
@@ -120,15 +130,21 @@ def runs_inside(number: Floats, length: Integers, longest: int = GLITCH_ROWS) ->
 
 
 def _goes_on(columns: dict[str, Floats], rows: slice, settings: CleanSettings) -> bool:
-    """Tell whether the signal crosses the rows without an edge, seen from the rows next to them."""
+    """Tell whether the signal crosses the rows without an edge, seen from the row next to them or from three."""
+    return any(_crosses(columns, rows, settings, seen) for seen in (1, 3))
+
+
+def _crosses(columns: dict[str, Floats], rows: slice, settings: CleanSettings, seen: int) -> bool:
+    """Tell whether rows lie between the medians of the ``seen`` nearest of three values on either side."""
     time = columns[c.TEST_TIME]
     low, high = settings.voltage_limits_volt
-    for name in (c.CURRENT, c.VOLTAGE):
+    most = 0.2
+    for name in (c.VOLTAGE, c.CURRENT):
         column = columns[name]
         if name == c.VOLTAGE:
             column = np.where((column >= low) & (column <= high), column, np.nan)
-        before = _last_finite(column[max(rows.start - 3, 0) : rows.start])
-        after = _last_finite(column[rows.stop : rows.stop + 3][::-1])
+        before = _near(column[max(rows.start - 3, 0) : rows.start], seen)
+        after = _near(column[rows.stop : rows.stop + 3][::-1], seen)
         reach = abs(after - before)
         bound = GLITCH_VOLT + reach if name == c.VOLTAGE else rest_current(settings) + 0.05 * abs(before)
         inside = column[rows]
@@ -138,14 +154,16 @@ def _goes_on(columns: dict[str, Floats], rows: slice, settings: CleanSettings) -
         off = off[np.isfinite(off)]
         if len(off) and float(np.median(off)) > bound:
             return False
-        if name == c.CURRENT and reach > max(bound, 0.2 * abs(before)):
+        if name == c.VOLTAGE and reach <= HELD_VOLT:
+            most = 0.6  # of the current, by which it may decay in a hold
+        if name == c.CURRENT and reach > max(bound, most * abs(before)):
             return False
     return True
 
 
-def _last_finite(column: Floats) -> float:
-    known = column[np.isfinite(column)]
-    return float(known[-1]) if len(known) else float("nan")
+def _near(column: Floats, seen: int) -> float:
+    known = column[np.isfinite(column)][-seen:]
+    return float(np.median(known)) if len(known) else float("nan")
 
 
 def step_renumbered(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:

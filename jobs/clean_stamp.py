@@ -37,9 +37,15 @@ def duplicate_time(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     worse = np.zeros(len(frame), dtype=bool)
     columns = {name: values(frame, name) for name in (c.TEST_TIME, c.VOLTAGE, c.CURRENT)}
     step, quantum = values(frame, c.STEP_ID), clock_quantum(columns[c.TEST_TIME])
+    low, high = settings.voltage_limits_volt
+    possible = (columns[c.VOLTAGE] >= low) & (columns[c.VOLTAGE] <= high)
+    # What is out of range, or was found the worse one, is no neighbour to judge by.
+    usable = columns | {c.VOLTAGE: np.where(possible, columns[c.VOLTAGE], np.nan), c.CURRENT: columns[c.CURRENT].copy()}
     for i in first:
         if not worse[i]:
-            worse[_worse(columns, step, quantum, int(i))] = True
+            found = _worse(usable, step, quantum, int(i))
+            worse[found] = True
+            usable[c.VOLTAGE][found] = usable[c.CURRENT][found] = np.nan
     if not worse.any():
         return Outcome(frame)
     voltage, current = columns[c.VOLTAGE], columns[c.CURRENT]

@@ -108,8 +108,9 @@ def duplicate_row(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     """Quarantine rows that are equal to an earlier one in time and every value, wherever the copy stands.
 
     Some cyclers write a row once more when a thermometer reports, so that many neighbours share time, voltage and
-    current; where the temperature has not changed either, both are good. Such a record keeps its equal neighbours, and
-    so does one whose clock is too coarse for its log, in which equal rows are no copies.
+    current; where the temperature has not changed either, both are good. Such a record keeps its equal neighbours, as
+    long as no more rows share a time than without copies; and so does one whose clock is too coarse for its log, in
+    which equal rows are no copies.
     """
     test, wall = values(frame, c.TEST_TIME), values(frame, c.UNIX_TIME)
     clock = test if has_clock(test) else wall
@@ -129,6 +130,7 @@ def duplicate_row(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     coarse = stamp_second(clock)
     if coarse or _writes_twice(frame, clock, again):
         kept = again & (np.diff(clock, prepend=np.nan) == 0.0) & ~block
+        kept &= bool(coarse) | ~_beyond_habit(clock, again)
         if kept.any():
             first = int(frame.index[int(np.argmax(kept))])
             before = (
@@ -167,6 +169,14 @@ def _writes_twice(frame: pd.DataFrame, clock: Floats, again: Mask) -> bool:
         same &= (column == before) | (np.isnan(column) & np.isnan(before))
     step = values(frame, c.STEP_ID)
     return int((same & ~again & (step == np.roll(step, 1))).sum()) > HABIT_SHARE * len(frame)
+
+
+def _beyond_habit(clock: Floats, again: Mask) -> Mask:
+    """Tell where more rows stand at one time than anywhere without a copy among them."""
+    group = np.cumsum(np.diff(clock, prepend=np.nan) != 0.0) - 1
+    size, copies = np.bincount(group), np.bincount(group, again)
+    beyond: Mask = size[group] > size[copies == 0].max(initial=1)
+    return beyond
 
 
 def time_order(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:

@@ -113,9 +113,10 @@ def current_missing(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     same[inner] = step[first[inner] - 1] == step[(first + length)[inner]]
     good = same.copy()
     good[same] = _control_known(frame, known, first[same], length[same], settings)
-    filled = _interpolated(known, time, first[good], length[good])
+    inside = _interpolated(known, time, first[good], length[good])
+    filled = inside.copy()
     for k in np.flatnonzero(~same & (length <= settings.fill_samples)):
-        _fill_at_edge(filled, known, step, slice(int(first[k]), int(first[k] + length[k])), rest_current(settings))
+        _fill_at_edge(filled, inside, step, slice(int(first[k]), int(first[k] + length[k])), rest_current(settings))
     return _report(frame, c.CURRENT, known, filled, "current_missing", "A")
 
 

@@ -14,6 +14,7 @@ JUMP_VOLT: Final = 0.3  # the least jump of the voltage when contact is lost
 BEYOND_VOLT: Final = 0.2  # from the highest or lowest voltage of all other samples
 LONGEST_SHARE: Final = 0.2  # of the record's samples
 LEAST_SAMPLES: Final = 3  # fewer are a spike
+BACK_SHARE: Final = 0.5  # of a jump, by which the jump back may differ
 SAME_SHARE: Final = 0.05  # by which a current may differ and be the same
 
 
@@ -32,6 +33,7 @@ def jumped_beyond(voltage: Floats, current: Floats, rest_ampere: float) -> Mask:
     """
     beyond = np.zeros(len(voltage), dtype=bool)
     known = np.flatnonzero(np.isfinite(voltage))
+    known = known[~_spikes(voltage[known])]  # good values between two spikes jump away from both
     column, flow = voltage[known], np.nan_to_num(current[known])
     rise = np.diff(column)
     edges = np.flatnonzero(np.abs(rise) > JUMP_VOLT)
@@ -51,6 +53,16 @@ def jumped_beyond(voltage: Floats, current: Floats, rest_ampere: float) -> Mask:
     lost = away & out & (end - first >= LEAST_SAMPLES) & (goes_on | (np.abs(after) <= rest_ampere))
     beyond[known[_spread(first[lost], end[lost], len(column))]] = True
     return beyond
+
+
+def _spikes(column: Floats) -> Mask:
+    """Runs of fewer than ``LEAST_SAMPLES`` between a jump and the jump back."""
+    rise = np.diff(column)
+    edges = np.flatnonzero(np.abs(rise) > JUMP_VOLT)
+    first, end = edges[:-1] + 1, edges[1:] + 1
+    away, back = rise[edges[:-1]], rise[edges[1:]]
+    spike = (end - first < LEAST_SAMPLES) & (away * back < 0.0) & (np.abs(away + back) < BACK_SHARE * np.abs(away))
+    return _spread(first[spike], end[spike], len(column))
 
 
 def _spread(first: NDArray[np.int64], end: NDArray[np.int64], samples: int) -> Mask:

@@ -27,7 +27,7 @@ from ..parquet_store.layout import Store
 from ..parquet_store.read import is_valid, read_receipt
 from .campaign import Campaign
 
-JOB_VERSIONS: Mapping[JobKind, int] = {"split": 1, "clean": 2, "simulate": 1, "start": 1, "fit": 1}
+JOB_VERSIONS: Mapping[JobKind, int] = {"split": 2, "clean": 3, "simulate": 1, "start": 1, "fit": 1}
 """Part of each job's digest: raise one when the same settings give another result."""
 
 Key = tuple[str, ...]
