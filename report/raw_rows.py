@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..data import columns as c
 from ..data import readers
+from ..data.convert import SECONDS_PER_HOUR
 from ..data.errors import ReadError, StoreError
 from ..data.values import CleanResult, RecordSource
 from ..parquet_store.layout import Store
@@ -21,6 +22,8 @@ from ..sqlite import queries
 
 Floats = NDArray[np.float64]
 _ROWS_OF_A_SOURCE: Final = 1 << 44
+_UNITS: Final = (1e-3, 60.0, SECONDS_PER_HOUR)  # s, of clocks in ms, min and h
+_SAME_UNIT: Final = 0.05
 _AGAIN: Final = "`kilocell run` cleans the cell again"
 
 
@@ -113,11 +116,20 @@ def _placed(
     before = last[at]
     base = np.nan_to_num(cleaned[before], nan=0.0)
     clocks = [raw[name].to_numpy(dtype=np.float64) for name in (c.TEST_TIME, c.UNIX_TIME)]
+    clocks = [_second(time, clock[place]) * clock for clock in clocks]
     ahead = np.nan_to_num(np.where(np.isfinite(clocks[0][at] - clocks[0][before]), clocks[0][at] - clocks[0][before],
                                    clocks[1][at] - clocks[1][before]))  # fmt: skip
     there = base + ahead
     inside = (there >= 0.0) & (there <= time[-1])
     return taken.assign(**{c.TEST_TIME: np.where(inside, there, base)})
+
+
+def _second(cleaned: Floats, raw: Floats) -> float:
+    """Return how many seconds a unit of a file's clock is: 1, or another unit's where cleaning converted it."""
+    steps = np.diff(raw)
+    ahead = steps > 0
+    ratio = float(np.median(np.diff(cleaned)[ahead] / steps[ahead])) if ahead.any() else 1.0
+    return next((unit for unit in _UNITS if abs(ratio / unit - 1.0) < _SAME_UNIT), 1.0)
 
 
 def _is_kept(rows: int, place: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -43,18 +43,19 @@ def cli() -> None:
     """
 
 
-@cli.command()
+@cli.command(short_help="Write a campaign file for raw files, folders or globs.")
 @click.argument("paths", nargs=-1, required=True)
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), default=DEFAULT_CAMPAIGN, show_default=True)
 def init(paths: tuple[str, ...], out: Path) -> None:
     """Write a campaign file for raw files, folders or globs; columns, cells and capacities are guessed."""
     from .init import write_campaign
 
-    write_campaign(list(paths), out)
+    if left_out := write_campaign(list(paths), out):
+        click.echo("\n  ".join(("left out, since they cannot be read:", *left_out)), err=True)
     click.echo(f"wrote {out}; look at it, then: kilocell plan {out}")
 
 
-@cli.command()
+@cli.command(short_help="Show how raw files would be read, and what cleaning finds.")
 @click.argument("files", nargs=-1, required=True)
 @click.option("--cell", metavar="CELL", help="Clean this cell of the files [default: the first one of each].")
 @options.json_option
@@ -90,7 +91,7 @@ def _stage_command(name: str, text: str) -> None:
         _run(loaded, name, cells, cluster, quiet=quiet, json_=json_, plots=plots)
 
 
-_stage_command("run", "Clean, simulate and fit all that is not done yet, and draw the figures.")
+_stage_command("run", "Clean, simulate, fit and draw all that is not done yet.")
 _stage_command("clean", "Only clean.")
 _stage_command("simulate", "Clean and simulate, without fits.")
 _stage_command("fit", "Clean and fit, and simulate with what was fitted.")
@@ -108,14 +109,13 @@ def plan(campaign: Path | None, store: Path | None, json_: bool, everything: boo
 
     loaded = _campaign(campaign, store)
     _, jobs = scan_and_plan(loaded)
-    waiting = [job for job in jobs if job.reason]
-    headings = ("stage", "cell", "label", "why")
+    headings, waiting = ("stage", "cell", "label", "why"), [job for job in jobs if job.reason]
     rows = [(job.stage, job.cell_id, job.label, job.reason or "done") for job in (jobs if everything else waiting)]
     if json_:
         click.echo(as_json(headings, rows))
         return
-    if rows:
-        click.echo(table(headings, rows))
+    if rows:  # a split's label is a digest, which tells a reader nothing
+        click.echo(table(headings, [(s, cell, None if s == "split" else label, why) for s, cell, label, why in rows]))
     click.echo(f"{len(waiting)} of {len(jobs)} jobs would run; store {loaded.store}")
 
 
@@ -123,7 +123,7 @@ def plan(campaign: Path | None, store: Path | None, json_: bool, everything: boo
 @options.store_option
 @options.json_option
 def status(store: Path | None, json_: bool) -> None:
-    """Show how far a store is: jobs by stage, what failed and why, and the last run."""
+    """Show how far a store is: jobs, failures, the last run."""
     from .show import show_status
 
     show_status(store_root(store), json_)
@@ -133,13 +133,13 @@ def status(store: Path | None, json_: bool) -> None:
 @options.store_option
 @options.json_option
 def results(store: Path | None, json_: bool) -> None:
-    """Show the table of results: each cell with each model and its RMSE."""
+    """Show each cell with each model and its RMSE."""
     from .show import show_results
 
     show_results(store_root(store), json_)
 
 
-@cli.command()
+@cli.command(short_help="Show what cleaning made of each cell, and what it found.")
 @options.store_option
 @options.cell_option
 @click.option("--rule", "rules", multiple=True, metavar="RULE", help="Only this cleaning rule; may be repeated.")
@@ -156,14 +156,14 @@ def findings(store: Path | None, cells: tuple[str, ...], rules: tuple[str, ...],
 @options.cell_option
 @options.export_options
 def export(store: Path | None, cells: tuple[str, ...], csv: Path | None, bdf: bool, to_sqlite: Path | None) -> None:
-    """Write cleaned series as CSV, or cells with all that is known of them as one SQLite file."""
+    """Write cleaned cells as CSV or as one SQLite file."""
     from .export import export as write
 
     for path in write(store_root(store), cells, csv, bdf, to_sqlite):
         click.echo(path)
 
 
-@cli.command()
+@cli.command(short_help="Ask the catalog in SQL; read-only.")
 @click.argument("statement")
 @options.store_option
 @options.json_option
@@ -174,7 +174,7 @@ def sql(statement: str, store: Path | None, json_: bool) -> None:
     show_select(store_root(store), statement, json_)
 
 
-@cli.command()
+@cli.command(short_help="Draw cells: measured and simulated, or raw and cleaned.")
 @options.store_option
 @click.option("--cell", "cells", multiple=True, metavar="CELL", help="Draw this cell; may be repeated.")
 @click.option("--cycles", default="", metavar="RANGE", help="Cycles, such as 1-3,5 or last [default: all].")
@@ -209,7 +209,7 @@ def plot(
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path("synthetic"), show_default=True)
 @options.quiet_option
 def synthesize(cells: int, seed: int, layout: str, out: Path, quiet: bool) -> None:
-    """Make raw cycling data of synthetic cells, with a lab's defects and the truth beside it."""
+    """Make raw data of synthetic cells, with defects and truth."""
     from .show import make_synthetic
 
     make_synthetic(out, cells, seed, layout, None if quiet else sys.stderr)
@@ -231,7 +231,7 @@ def demo(store: Path, quiet: bool, json_: bool, **cluster: Any) -> None:
 @cli.command()
 @options.json_option
 def version(json_: bool) -> None:
-    """Show the versions of kilocell and of what its results depend on."""
+    """Show versions of kilocell and of what results depend on."""
     from .show import show_versions
 
     show_versions(json_)

@@ -22,6 +22,8 @@ from ..sqlite.export import Rows, catalog_rows, catalog_schema, write_export
 from .places import check_names
 
 CSV_SUFFIX: Final = ".csv"
+OTHER_SUFFIXES: Final = frozenset({".gz", ".tsv", ".txt", ".parquet", ".xlsx", ".sqlite", ".db"})
+"""Endings that are meant as a file's, which --csv would take for a folder's name."""
 SAMPLE: Final = "sample"
 
 
@@ -92,6 +94,8 @@ def _chosen(catalog: sqlite3.Connection, cells: Sequence[str]) -> list[str]:
 
 def _csv_files(csv: Path, cells: Sequence[str], bdf: bool) -> dict[Path, list[str]]:
     """Which cells go into which file."""
+    if csv.suffix.lower() in OTHER_SUFFIXES and not csv.is_dir():
+        raise UsageError(f"--csv writes CSV alone: name a folder or FILE.csv instead of {csv}")
     if csv.suffix.lower() != CSV_SUFFIX or csv.is_dir():
         return {csv / f"{safe_name(cell_id)}{CSV_SUFFIX}": [cell_id] for cell_id in cells}
     if bdf and len(cells) > 1:
@@ -102,8 +106,8 @@ def _csv_files(csv: Path, cells: Sequence[str], bdf: bool) -> dict[Path, list[st
 def _refuse_to_overwrite(paths: Sequence[Path]) -> None:
     there = [path for path in paths if path.exists()]
     if there:
-        more = f" and {len(there) - 1} more" if len(there) > 1 else ""
-        raise UsageError(f"{there[0]}{more} is there already; move it away, or name another place")
+        what = f"{there[0]} is" if len(there) == 1 else f"{there[0]} and {len(there) - 1} more are"
+        raise UsageError(f"{what} there already; move away what is there, or name another place")
 
 
 def _csv_writer(store: Store, cells: Iterable[str], bdf: bool, *, long: bool) -> Callable[[Path], None]:

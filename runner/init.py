@@ -35,8 +35,8 @@ class _Found:
     left_out: tuple[str, ...]
 
 
-def write_campaign(paths: Sequence[str], out: Path) -> str:
-    """Write a campaign file for raw files, with a comment on every key; return its text.
+def write_campaign(paths: Sequence[str], out: Path) -> tuple[str, ...]:
+    """Write a campaign file for raw files, with a comment on every key; return why files were left out of it.
 
     Reader, columns, units and cells are guessed from each file; capacity and parameter set from the records
     (the first 500 MB of them), and marked as guesses.
@@ -66,7 +66,7 @@ def write_campaign(paths: Sequence[str], out: Path) -> str:
         )
     )
     _write_new(out, text)
-    return text
+    return found.left_out
 
 
 def raw_files(paths: Sequence[str]) -> list[Path]:

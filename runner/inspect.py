@@ -190,7 +190,7 @@ def _cleaned(raw: pd.DataFrame, cell: str, settings: SourceSettings) -> dict[str
         **{name: getattr(report, name) for name in (*names, "cycles_after", "steps_after")},
         "current_sign": _sign(raw, cleaned.samples, settings, thresholds),
         "findings": [
-            {"rule": f.rule, "severity": BY_CODE[f.rule].severity, "rows": f.rows, "source_row": f.source_row}
+            {"rule": f.rule, "severity": f.severity, "rows": f.rows, "source_row": f.source_row}
             | {"before": f.before, "after": f.after, "action": f.action}
             for f in report.findings
         ],

@@ -46,7 +46,7 @@ def _columns(found: Found) -> Iterator[str]:
 def _cells(found: Found) -> Iterator[str]:
     cells = found["cells"]
     source = {"stem": "the file's name"}.get(found["cell_id_from"], found["cell_id_from"])
-    yield f"{found['rows']} rows of {found['cell_count']} cell{'s' * (len(cells) != 1)}; id from {source}"
+    yield f"{found['rows']} rows of {_many(found['cell_count'], 'cell')}; id from {source}"
     rows = [[e["cell_id"], e["rows"], _time(e["first_second"]), _time(e["last_second"])] for e in cells[:MOST_CELLS]]
     yield table(("cell", "rows", "from", "to"), rows)
     if len(cells) > MOST_CELLS:
@@ -62,9 +62,11 @@ def _clean(found: Found) -> Iterator[str]:
         return
     yield (
         f"cleaning {cleaned['cell_id']}: {cleaned['rows_in']} rows, {cleaned['rows_kept']} kept, "
-        f"{cleaned['rows_quarantined']} quarantined; {cleaned['cycles_after']} cycles, {cleaned['steps_after']} steps, "
+        f"{cleaned['rows_quarantined']} quarantined; {_many(cleaned['cycles_after'], 'cycle')}, "
+        f"{_many(cleaned['steps_after'], 'step')}, "
         f"{cleaned['charge_in_after_ah']:.4g} A.h in, {cleaned['charge_out_after_ah']:.4g} A.h out{capacity}"
     )
+    yield from _left_aside(found)
     yield f"current  {_sign(cleaned['current_sign'])}"
     findings = cleaned["findings"]
     counts = Counter(entry["rule"] for entry in findings)
@@ -78,6 +80,21 @@ def _clean(found: Found) -> Iterator[str]:
     yield table(headings, rows) if rows else "no findings"
 
 
+def _left_aside(found: Found) -> Iterator[str]:
+    """Say what was not cleaned: the other cells, and the rest of a very long record."""
+    cleaned = found["cleaned"]
+    rows = next((entry["rows"] for entry in found["cells"] if entry["cell_id"] == cleaned["cell_id"]), 0)
+    if rows > cleaned["rows_in"]:
+        yield f"         these are its first rows; it has {rows}"
+    if found["cell_count"] > 1:
+        others = _many(found["cell_count"] - 1, "other cell")
+        yield f"         not cleaned here: {others}; --cell CELL takes one of them"
+
+
+def _many(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"
+
+
 def _sign(sign: Found) -> str:
     says = {"charge_positive": "positive for charge", "discharge_positive": "positive for discharge"}
     stated = says.get(sign["reader_says"])
@@ -87,11 +104,15 @@ def _sign(sign: Found) -> str:
     words = sign["words_charge_positive"], sign["words_discharge_positive"]
     votes = sign["voltage_charge_positive"], sign["voltage_discharge_positive"]
     evidence = [
-        f"{name} {told[0]} to {told[1]}"
+        f"{name} {told[0]} and {told[1]}"
         for name, told in (("the cycler's words", words), ("voltage against current", votes))
         if sum(told)
     ]
-    shown = f" (for charge to for discharge: {', '.join(evidence)})" if evidence else " (nothing tells)"
+    shown = (
+        f" (votes for charge positive and discharge positive: {', '.join(evidence)})"
+        if evidence
+        else " (nothing tells)"
+    )
     return taken + shown
 
 

@@ -162,6 +162,14 @@ def test_views_answer_the_four_questions(exported: tuple[sqlite3.Connection, dic
     assert set(curves) == {(model, "Chen2020", cell, SAMPLES) for model in ("SPM", "DFN") for cell in ("A", ODD)}
 
 
+@pytest.mark.parametrize("name", ["all.csv.gz", "all.parquet", "all.sqlite"])
+def test_a_file_of_another_kind_is_not_made_a_folder(tmp_path: Path, name: str) -> None:
+    fill(tmp_path / "store", "A")
+    with pytest.raises(UsageError, match="--csv writes CSV alone"):
+        export(tmp_path / "store", (), tmp_path / name, False, None)
+    assert not (tmp_path / name).exists()
+
+
 def test_nothing_is_overwritten_and_nothing_half_written(tmp_path: Path) -> None:
     fill(tmp_path / "store", "A", "B")
     out = tmp_path / "out"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 from kilocell.data import readers
@@ -14,6 +15,7 @@ from kilocell.data.errors import CampaignError, UsageError
 from kilocell.data.settings import SourceSettings
 from kilocell.jobs.guess import CellGuess
 from kilocell.runner.campaign import Campaign, load_campaign
+from kilocell.runner.cli import cli
 from kilocell.runner.init import write_campaign
 from kilocell.runner.init_text import GuessedCampaign, campaign_text
 from kilocell.runner.toml_text import comment, key_text, quoted
@@ -112,6 +114,15 @@ def test_existing_file_is_kept(tmp_path: Path) -> None:
         write_campaign([str(tmp_path)], tmp_path / "raw.csv" / "campaign.toml")
 
 
+def test_what_is_left_out_is_said_on_the_screen_and_in_the_file(tmp_path: Path) -> None:
+    (tmp_path / "raw.csv").write_text(HEADER + rows("A", 5, (4.2, 2.8)))
+    (tmp_path / "empty.csv").touch()
+    result = CliRunner().invoke(cli, ["init", str(tmp_path), "--out", str(tmp_path / "campaign.toml")])
+    assert result.exit_code == 0
+    assert f"left out, since they cannot be read:\n  {tmp_path}/empty.csv: is empty" in result.stderr
+    assert f"{tmp_path}/empty.csv: is empty" in (tmp_path / "campaign.toml").read_text(encoding="utf-8")
+
+
 def test_record_without_charge_gets_no_capacity(tmp_path: Path) -> None:
     rest = "".join(f"A,{60 * n},0.0,3.3,25\n" for n in range(30))
     (tmp_path / "raw.csv").write_text(HEADER + rest)
@@ -123,7 +134,8 @@ def test_record_without_charge_gets_no_capacity(tmp_path: Path) -> None:
 def test_every_key_that_is_shown_as_a_comment_is_one(tmp_path: Path) -> None:
     """The commented parts, uncommented, are a campaign too."""
     (tmp_path / "raw.csv").write_text(HEADER + rows("CELL_A", 5, (4.2, 2.8)))
-    text = write_campaign([str(tmp_path)], tmp_path / "campaign.toml")
+    write_campaign([str(tmp_path)], tmp_path / "campaign.toml")
+    text = (tmp_path / "campaign.toml").read_text(encoding="utf-8")
     shown, marker, rest = text.partition("# Thresholds of the cleaning rules")
     keys = [line[2:] for line in rest.splitlines() if line.startswith("# ") and ("=" in line or line.startswith("# ["))]
     (tmp_path / "full.toml").write_text("\n".join([shown + marker, *keys]), encoding="utf-8")

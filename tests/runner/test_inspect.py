@@ -74,8 +74,26 @@ def test_the_text_names_what_a_user_has_to_check(tmp_path: Path, capsys: pytest.
     assert "B019" in out
     assert "B020" not in out
     assert "and 5 more" in out
-    assert "cleaning B000: 100 rows, 100 kept" in out
+    assert "cleaning B000: 100 rows, 100 kept, 0 quarantined; 1 cycle, 2 steps" in out
+    assert "not cleaned here: 24 other cells; --cell" in out
     assert "current  positive for charge" in out
+
+
+def test_a_record_too_long_to_clean_at_once_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inspection, "MOST_ROWS", 80)
+    _, out = shown(capsys, long_file(tmp_path, 2), cell="B001")
+    assert "cleaning B001: 80 rows" in out
+    assert "these are its first rows; it has 100" in out
+    assert "not cleaned here: 1 other cell; --cell" in out
+
+
+def test_a_finding_keeps_its_own_severity(shared_data: Path) -> None:
+    """A rule that only leaves what it saw reports it as information, whatever the rule's usual severity is."""
+    found = inspect_file(shared_data / "neware_melasta/star-2/raw_data_output_from_cycler.csv")
+    (pause,) = [finding for finding in found["cleaned"]["findings"] if finding["rule"] == "wall_clock"]
+    assert (pause["action"], pause["severity"]) == ("left", "info")
 
 
 def test_a_reversed_current_is_told_with_its_evidence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -86,8 +104,8 @@ def test_a_reversed_current_is_told_with_its_evidence(tmp_path: Path, capsys: py
     assert sign["voltage_discharge_positive"] >= 2
     _, out = shown(capsys, path)
     assert (
-        "positive for discharge or without a sign; turned (for charge to for discharge: voltage against current 0 to"
-        in out
+        "positive for discharge or without a sign; turned (votes for charge positive and discharge positive: "
+        "voltage against current 0 and" in out
     )
 
 

@@ -126,6 +126,18 @@ def one_file(tmp_path: Path) -> Store:
     return cleaned_store(tmp_path, "A.csv", "stem")
 
 
+def test_a_row_taken_out_stands_at_its_time_where_the_clock_was_in_ms(tmp_path: Path) -> None:
+    raw = damaged()
+    late = raw.iloc[[*range(340), 300, *range(340, len(raw))]].reset_index(drop=True)  # a copy, 40 rows after its own
+    write(tmp_path / "A.csv", late.assign(**{c.TEST_TIME: 1000.0 * late[c.TEST_TIME]}))
+    record = read(cleaned_store(tmp_path, "A.csv", "stem"), "A")
+    assert record.samples[c.TEST_TIME].iloc[-1] == pytest.approx(raw[c.TEST_TIME].iloc[-1])
+    ours = record.samples.set_index(c.UNIX_TIME)[c.TEST_TIME]
+    taken = record.quarantined
+    assert len(taken) == 2
+    np.testing.assert_allclose(taken[c.TEST_TIME], ours[taken[c.UNIX_TIME]], atol=1e-6)
+
+
 def test_the_raw_rows_of_a_file_are_found_again(one_file: Store) -> None:
     record = read(one_file, "A")
     assert_raw_stands_beside_cleaned(record, damaged())

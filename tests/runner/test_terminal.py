@@ -6,6 +6,8 @@ import io
 import json
 
 import pytest
+from click.testing import CliRunner
+from kilocell.runner.cli import cli
 from kilocell.runner.progress import Progress, duration
 from kilocell.runner.table import as_json, table
 from kilocell.runner.tasks import Outcome
@@ -18,6 +20,13 @@ def test_numbers_stand_right_texts_left_and_nothing_is_cut_short_of_the_limit() 
     assert lines[3].endswith("–")
     assert lines[4].count("x") == 59
     assert "…" in lines[4]
+
+
+def test_every_command_is_described_in_one_whole_line() -> None:
+    shown = CliRunner().invoke(cli, ["--help"], terminal_width=80).output
+    _, _, commands = shown.partition("Commands:")
+    assert "export " in commands
+    assert "..." not in commands
 
 
 def test_a_newline_in_a_reason_does_not_break_the_table() -> None:
