@@ -74,8 +74,3 @@ BY_CODE: Final[dict[str, Rule]] = {rule.code: rule for rule in RULES}
 def bit_of(code: str) -> int:
     """Return the flag value ``1 << bit`` of a rule."""
     return 1 << BY_CODE[code].bit
-
-
-def codes_of(flags: int) -> tuple[str, ...]:
-    """Return the codes of the rules whose bits are set in one sample's flags."""
-    return tuple(rule.code for rule in RULES if flags >> rule.bit & 1)

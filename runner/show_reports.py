@@ -72,7 +72,8 @@ def _grouped(rows: Iterable[Any], columns: Sequence[str]) -> dict[str, list[dict
 
 
 def _one_cell(report: Row, store: Store) -> str:
-    lines = [("rows", "", str(report["rows_in"]), str(report["rows_kept"]), f"-{report['rows_quarantined']}")]
+    rows_in, rows_kept = report["rows_in"], report["rows_kept"]
+    lines = [("rows", "", str(rows_in), str(rows_kept), _difference(rows_in, rows_kept))]
     for name, (column, unit, factor) in QUANTITIES.items():
         before, after = (_scaled(report[column.format(when)], factor) for when in ("before", "after"))
         lines.append((name, unit, _text(before), _text(after), _difference(before, after)))

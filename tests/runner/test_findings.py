@@ -62,6 +62,16 @@ def test_what_an_earlier_version_did_not_count_is_said(tmp_path: Path, capsys: p
     assert "`kilocell run` cleans again" in out
 
 
+def test_where_no_row_was_taken_out_no_change_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fill(tmp_path, "A")
+    with closing(sqlite3.connect(tmp_path / "catalog.sqlite")) as catalog, catalog:
+        catalog.execute("UPDATE clean_reports SET rows_kept = rows_in, rows_quarantined = 0")
+    show_findings(tmp_path, ("A",), (), json_=False)
+    (rows,) = (line.split() for line in capsys.readouterr().out.splitlines() if line.startswith("rows"))
+    assert len(rows) == 3
+    assert rows[1] == rows[2]
+
+
 def test_findings_of_several_files_name_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     fill(tmp_path, "A")
     show_findings(tmp_path, (), (), json_=False)
