@@ -23,6 +23,8 @@ from .raw_files import files_of, nothing_found
 
 TABLES: Final = frozenset({".csv", ".txt", ".tsv", ".dat", ".mpt", ".parquet", ".xlsx", ".xls", ".nda", ".ndax"})
 """Endings of the files that are taken when a folder is named; ``.gz`` may follow them."""
+NOT_READ: Final = frozenset({".mpr", ".res"})
+"""Endings of cyclers' files that no reader reads; in a folder they are taken too, so that it is said what to export."""
 _MOST_BYTES: Final = 500_000_000
 _ALIKE: Final = 0.05
 
@@ -95,7 +97,7 @@ def raw_files(paths: Sequence[str]) -> list[Path]:
 def _is_table(path: Path, folder: Path) -> bool:
     """Tell whether a file in a folder is raw data by its ending; what lies in a store of kilocell's own is not."""
     ending = Path(path.stem).suffix if path.suffix.lower() == ".gz" else path.suffix
-    if ending.lower() not in TABLES or not path.is_file():
+    if ending.lower() not in TABLES | NOT_READ or not path.is_file():
         return False
     between = path.parents[: len(path.parents) - len(folder.parents)]
     return not any((parent / "catalog.sqlite").is_file() for parent in between)

@@ -19,7 +19,8 @@ Found = Mapping[str, Any]
 def inspection_text(found: Found) -> str:
     """Lay out what :func:`kilocell.runner.inspect.inspect_file` found, or the error that kept it from it."""
     if "error" in found:
-        return f"{found['file']}\n  cannot be read: {found['error']}"
+        reason = str(found["error"]).removeprefix(f"{found['file']}: ")
+        return f"{found['file']}\n  cannot be read: {reason}"
     return "\n".join(
         [str(found["file"]), *_layout(found), "", *_columns(found), "", *_cells(found), "", *_clean(found)]
     )

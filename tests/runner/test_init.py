@@ -117,9 +117,13 @@ def test_existing_file_is_kept(tmp_path: Path) -> None:
 def test_what_is_left_out_is_said_on_the_screen_and_in_the_file(tmp_path: Path) -> None:
     (tmp_path / "raw.csv").write_text(HEADER + rows("A", 5, (4.2, 2.8)))
     (tmp_path / "empty.csv").touch()
+    (tmp_path / "raw.mpr").write_bytes(b"BIO-LOGIC MODULAR FILE\x1a")
+    (tmp_path / "notes.pdf").touch()
     result = CliRunner().invoke(cli, ["init", str(tmp_path), "--out", str(tmp_path / "campaign.toml")])
     assert result.exit_code == 0
     assert f"left out, since they cannot be read:\n  {tmp_path}/empty.csv: is empty" in result.stderr
+    assert f"  {tmp_path}/raw.mpr: is a BioLogic .mpr file" in result.stderr
+    assert "notes.pdf" not in result.stderr
     assert f"{tmp_path}/empty.csv: is empty" in (tmp_path / "campaign.toml").read_text(encoding="utf-8")
 
 

@@ -139,7 +139,7 @@ def test_json_has_all_and_a_bad_file_stops_no_other(tmp_path: Path, capsys: pyte
     assert len(two["cells"]) == two["cell_count"] == 25
     code, out = shown(capsys, bad)
     assert code == 1
-    assert "cannot be read: " in out
+    assert f"{bad}\n  cannot be read: no column such as voltage_V" in out
 
 
 def test_a_cell_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
