@@ -117,12 +117,18 @@ def _print_next(root: Path, summary: RunSummary, cells: Sequence[str]) -> None:
     bad += f", {summary.nothing} with nothing to simulate" * bool(summary.nothing)
     store = _shown(root)
     jobs = "1 job" if summary.done == 1 else f"{summary.done} jobs"
-    print(f"\n{jobs} done{bad}{before}\nstore    {store}\nfigures  {_shown(root / 'figures')}\n\nnext:")
+    print(f"\n{jobs} done{bad}{before}\nstore    {store}")
+    if any(Store(root).figures.glob("*")):
+        print(f"figures  {_shown(root / 'figures')}")
+    print("\nnext:")
     program = _program()
     if cells:
         print(f"  {program} plot --store {store} --cell {_quoted(cells[0])} --cycles 1")
         print(f"  {program} plot --store {store} --cell {_quoted(cells[0])} --cleaning")
-    print(f'  {program} sql --store {store} "SELECT cell_id, model, rmse_mv FROM simulations ORDER BY rmse_mv"')
+        print(f'  {program} sql --store {store} "SELECT cell_id, model, rmse_mv FROM simulations ORDER BY rmse_mv"')
+    else:
+        print(f"  {program} findings --store {store}")
+        print(f"  {program} plot --store {store} --cleaning")
     print(f"  {program} status --store {store}")
 
 

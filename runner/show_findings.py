@@ -16,6 +16,8 @@ from .show_reports import reports_text, with_details
 from .table import table
 
 MANY_ROWS: Final = 60
+MANY_NAMED: Final = 500
+"""Findings up to which each is shown: of all cells, and where a cell or rule was named."""
 FINDING: Final = (
     *("cell_id", "rule", "severity", "rows", "cycle_count", "step_count", "source_index", "source_row"),
     *("before", "after", "action"),
@@ -50,12 +52,16 @@ def show_findings(root: Path, cells: Sequence[str], rules: Sequence[str], json_:
     if json_:
         print(json.dumps({"reports": reports, "findings": found}, ensure_ascii=False, indent=1))
         return
-    print(reports_text(reports, store) if reports else "nothing is cleaned yet")
     without = [name for name in dict.fromkeys(cells or known) if name not in {row["cell_id"] for row in reports}]
-    if without and reports:
+    if reports:
+        print(reports_text(reports, store))
+    elif not without:
+        print("nothing is cleaned yet")
+    if without:
         print(f"not cleaned: {', '.join(without[:5])}{', …' * (len(without) > 5)}; kilocell status says why")
+    most = MANY_NAMED if cells or rules else MANY_ROWS
     summed = [row for report in reports for row in report["rules"] if not rules or row["rule"] in rules]
-    print("\n" + (by_rule_text(summed, len(found)) if len(found) > MANY_ROWS else _findings_text(found, reports)))
+    print("\n" + (by_rule_text(summed, len(found)) if len(found) > most else _findings_text(found, reports)))
 
 
 def _findings_text(found: Sequence[Row], reports: Sequence[Row]) -> str:
@@ -77,7 +83,7 @@ def _file(row: Row, sources: Mapping[str, list[str]]) -> str | int:
 def by_rule_text(rules: Sequence[Row], findings: int) -> str:
     """Lay out what each rule did, over some cells."""
     lines = table(_RULE_HEADINGS, by_rule(rules), widest=_WHOLE)
-    return f"{lines}\n{findings} findings; each of them: name --cell or --rule, or take --json"
+    return f"{lines}\n{findings} findings; each of them: name one --cell or --rule, or take --json"
 
 
 def by_rule(rules: Sequence[Row]) -> list[tuple[str, str, int, int | None, int, int, str]]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from filled_store import SAMPLES, fill
 from kilocell.data.errors import UsageError
-from kilocell.runner.show_findings import MANY_ROWS, by_rule, show_findings
+from kilocell.runner.show_findings import MANY_NAMED, MANY_ROWS, by_rule, show_findings
 
 
 def test_each_cell_has_a_line_with_before_and_after_and_its_findings(
@@ -121,6 +121,15 @@ def test_many_findings_are_summed_up_by_rule(tmp_path: Path, capsys: pytest.Capt
     assert "59 findings" not in capsys.readouterr().out
 
 
+def test_naming_a_cell_shows_each_of_its_findings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fill(tmp_path, "A", "B", findings=2 * MANY_ROWS)
+    show_findings(tmp_path, ("A",), (), json_=False)
+    assert sum(line.startswith("A  ") for line in capsys.readouterr().out.splitlines()) >= 2 * MANY_ROWS
+    fill(tmp_path / "long", "A", findings=MANY_NAMED + 1)
+    show_findings(tmp_path / "long", ("A",), (), json_=False)
+    assert f"{MANY_NAMED + 1} findings; each of them" in capsys.readouterr().out
+
+
 def test_the_worst_severity_of_a_rule_is_named() -> None:
     rows = [
         {"rule": "r", "severity": name, "findings": 2, "samples_flagged": 5, "rows_quarantined": 1}
@@ -136,7 +145,7 @@ def test_a_cell_that_is_not_cleaned_is_said_to_be_so(tmp_path: Path, capsys: pyt
     assert "not cleaned: bad" in capsys.readouterr().out
     show_findings(tmp_path, ("bad",), (), json_=False)
     out = capsys.readouterr().out
-    assert "nothing is cleaned" in out
+    assert "not cleaned: bad; kilocell status says why" in out
     assert "no findings" in out
 
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import io
 import json
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from filled_store import fill, partition
 from kilocell.runner.cli import cli
 from kilocell.runner.progress import Progress, duration
+from kilocell.runner.run import RunSummary
+from kilocell.runner.show import show_end
 from kilocell.runner.table import as_json, table
 from kilocell.runner.tasks import Outcome
 
@@ -27,6 +31,23 @@ def test_every_command_is_described_in_one_whole_line() -> None:
     _, _, commands = shown.partition("Commands:")
     assert "export " in commands
     assert "..." not in commands
+
+
+def test_what_comes_next_is_what_there_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fill(tmp_path / "cleaned", "A", without_simulations={"A": partition(0)})
+    fill(tmp_path / "simulated", "A")
+    (tmp_path / "simulated" / "figures").mkdir()
+    (tmp_path / "simulated" / "figures" / "overview.png").touch()
+    out = {}
+    for name in ("cleaned", "simulated"):
+        show_end(tmp_path / name, RunSummary(1, 1, 0, 0, 0), io.StringIO(), json_=False, plots=False)
+        _, _, out[name] = capsys.readouterr().out.partition("1 job done")
+    assert " findings --store" in out["cleaned"]
+    assert "FROM simulations" not in out["cleaned"]
+    assert "figures  " not in out["cleaned"]
+    assert "--cell A --cycles 1" in out["simulated"]
+    assert "FROM simulations" in out["simulated"]
+    assert "figures  " in out["simulated"]
 
 
 def test_a_newline_in_a_reason_does_not_break_the_table() -> None:
