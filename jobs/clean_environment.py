@@ -89,6 +89,8 @@ def temperature_stuck(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
 
 def _does_not_follow(surface: Floats, ambient: Floats) -> Mask:
     """The surface's samples, where they are all the same while the chamber's temperature moves."""
+    if np.isnan(surface).all() or np.isnan(ambient).all():
+        return np.zeros(len(surface), dtype=bool)
     both = np.isfinite(surface) & np.isfinite(ambient)
     if not both.any() or float(np.ptp(surface[both])) > 0.0:
         return np.zeros(len(surface), dtype=bool)
@@ -98,16 +100,20 @@ def _does_not_follow(surface: Floats, ambient: Floats) -> Mask:
 
 def _stuck(time: Floats, temperature: Floats, current: Floats, rest: float) -> Mask:
     stuck = np.zeros(len(time), dtype=bool)
+    if np.isnan(temperature).all():
+        return stuck
     with np.errstate(invalid="ignore"):
         carries = (np.abs(current[1:]) > rest) & (np.abs(current[:-1]) > rest)
         same = carries & (np.diff(temperature) == 0.0)
     if not same.any():
         return stuck
-    size, step = np.abs(current[1:]), np.diff(time)
-    known = carries & np.isfinite(np.diff(temperature))
+    step = np.diff(time)
     first, length = runs(same)
     through = np.concatenate([[0.0], np.cumsum(step)])
     lasted = through[first + length] - through[first]
+    if not (lasted >= STUCK_SECOND).any():
+        return stuck
+    size, known = np.abs(current[1:]), carries & np.isfinite(np.diff(temperature))
     passed = np.concatenate([[0.0], np.cumsum(np.nan_to_num(size) * step)])
     ampere = (passed[first + length] - passed[first]) / lasted
     # Only the longest of the stretches under as much current or less can be the one that is stuck.
