@@ -49,6 +49,8 @@ def temperature_jump(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
 def _jumped(time: Floats, temperature: Floats, least: float) -> Mask:
     """Samples between a jump and the jump back, shape (n,)."""
     off = np.zeros(len(time), dtype=bool)
+    if len(time) > 1 and float(np.abs(np.diff(temperature)).max()) < least:
+        return off
     known = np.flatnonzero(np.isfinite(temperature))
     if len(known) < 3:
         return off
@@ -185,7 +187,13 @@ def chamber_off(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     """
     time = values(frame, c.TEST_TIME)
     ambient = values(frame, c.AMBIENT_TEMPERATURE)
-    chamber = ambient if np.isfinite(ambient).any() else _settled_surface(frame, settings)
+    has_ambient = bool(np.isfinite(ambient).any())
+    if settings.temperature_setpoint_celsius is None:
+        seen = ambient if has_ambient else values(frame, c.SURFACE_TEMPERATURE)
+        # Nowhere off its own median, then; a missing or infinite one is looked at below.
+        if float(seen.max() - seen.min()) <= settings.chamber_tolerance_celsius:
+            return Outcome(frame)
+    chamber = ambient if has_ambient else _settled_surface(frame, settings)
     known = np.flatnonzero(np.isfinite(chamber))
     if len(known) == 0:
         return Outcome(frame)

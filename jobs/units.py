@@ -200,6 +200,8 @@ def counter_factor(flow: Flow) -> float:
     They rise by exactly as many times the current's charge, and what they count is far too much for the current: else
     it may be the time that is not in s.
     """
+    if not (flow.counted_in.any() or flow.counted_out.any()):
+        return 1.0
     least = SLOW_PER_HOUR * flow.counted_swing
     # More than a tenth of all samples above it put the typical current there, at less cost than its quantiles.
     above = int(np.count_nonzero(np.abs(flow.current) >= least)) if least != 0.0 else len(flow.current)
