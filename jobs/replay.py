@@ -15,8 +15,9 @@ from ..data.errors import JobError
 from ..data.settings import Override
 from .build import DISCHARGE, VOLTAGE, Structure, built, has_algebraic
 from .compress import CurrentProfile
-from .parameters import AMBIENT, INITIAL_NEGATIVE, INITIAL_POSITIVE, INITIAL_TEMPERATURE, PARALLEL, StartingState
+from .parameters import AMBIENT, INITIAL_NEGATIVE, INITIAL_POSITIVE, INITIAL_TEMPERATURE, PARALLEL
 from .profile_input import KNOT_CURRENTS, KNOT_TIMES, padded
+from .starting_state import StartingState
 from .stops import between_outputs, output_samples, solver_stops
 
 Floats = NDArray[np.float64]

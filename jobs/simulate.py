@@ -21,11 +21,11 @@ from .compress import CurrentProfile, compress
 from .parameters import (
     electrodes_in_parallel,
     nominal_capacity_ah,
-    starting_state,
     temperature_celsius,
 )
 from .replay import Conditions, Replayed, check_range, replay
 from .scale import REST_CURRENT_PER_AH
+from .starting_state import starting_state
 
 CHARGE_TOLERANCE = 5e-4
 CYCLE_THROUGHPUT = 0.1  # of the capacity: the least that stands for the throughput of one cycle

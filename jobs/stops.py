@@ -24,6 +24,8 @@ GROWTH: Final = 1.3  # of the time since the last stop, from output to output
 CHARGE_PER_AH: Final = 0.004  # A.h per A.h, from output to output: how finely an open-circuit potential is seen
 CURRENT_PER_AH: Final = 0.005  # A per A.h, by which the current may wander from output to output
 
+OUT_OF_TURN: Final = 0.7  # of the longest interval since the stop; a sample that came sooner was triggered
+
 
 def solver_stops(profile: CurrentProfile, kink_ampere: float = np.inf) -> Mask:
     """Tell at which knots the solver must stop, shape (knots,); the first and last always.
@@ -76,10 +78,22 @@ def output_samples(time_second: Floats, profile: CurrentProfile, stops: Mask, ca
     chosen = np.zeros(len(time_second), dtype=np.bool_)
     for count in (place, ages, charges, moves):
         chosen[1:] |= np.diff(np.floor(count)) != 0.0
-    beside = chosen.copy()
-    beside[:-1] |= np.diff(place) != 0  # the last sample before a stop
-    beside[0] = beside[-1] = True
-    return np.flatnonzero(beside)
+    chosen[:-1] |= np.diff(place) != 0  # the last sample before a stop
+    chosen |= _triggered(time_second, place)
+    chosen[0] = chosen[-1] = True
+    return np.flatnonzero(chosen)
+
+
+def _triggered(time_second: Floats, place: NDArray[np.intp]) -> Mask:
+    """Samples that a cycler took out of turn, because its voltage moved: there the model's will bend too."""
+    if len(time_second) < 2:
+        return np.zeros(len(time_second), dtype=np.bool_)
+    interval = np.diff(time_second, prepend=2.0 * time_second[0] - time_second[1])
+    begin = np.flatnonzero(np.diff(place, prepend=place[0] - 1))
+    longest = np.repeat(np.maximum.reduceat(interval, begin), np.diff(begin, append=len(place)))
+    early: Mask = interval < OUT_OF_TURN * longest
+    early[:-1] |= early[1:]
+    return early
 
 
 def between_outputs(time_second: Floats, outputs: NDArray[np.intp], value: Floats) -> Floats:
