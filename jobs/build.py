@@ -53,6 +53,7 @@ class Structure:
     atol: float
     first_step_second: float = 0.0
     compiled: bool = False
+    longest_step_second: float = 0.0
 
 
 def structure_of(
@@ -141,6 +142,7 @@ def _solver(structure: Structure, outputs: list[str]) -> pybamm.IDAKLUSolver:
         "num_threads": 1,
         "silence_sundials_errors": True,
         "compile": structure.compiled,
+        "dt_max": structure.longest_step_second,
         "dt_init": structure.first_step_second,
         # Algebraic variables follow from the states at once: judging their error too halves the steps for nothing.
         "suppress_algebraic_error": True,

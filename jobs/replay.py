@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -18,11 +18,10 @@ from .compress import CurrentProfile
 from .parameters import AMBIENT, INITIAL_NEGATIVE, INITIAL_POSITIVE, INITIAL_TEMPERATURE, PARALLEL
 from .profile_input import KNOT_CURRENTS, KNOT_TIMES, padded
 from .starting_state import StartingState
-from .stops import between_outputs, output_samples, solver_stops
+from .stops import Stops, between_outputs, output_samples, solver_stops
 
 Floats = NDArray[np.float64]
 
-KINK_PER_AH: Final = 0.01
 SANE_VOLT: Final = (-1.0, 10.0)
 
 
@@ -74,14 +73,17 @@ def replay(
     Raises:
         JobError: ``did_not_converge`` or ``ended_early``. A curve that is none is found by :func:`check_range`.
     """
-    stops = np.ones(len(profile.time_second), dtype=np.bool_)
+    stops = Stops(np.ones(len(profile.time_second), dtype=np.bool_))
     outputs = np.arange(len(time_second))
     if not every_knot:
-        stops = solver_stops(profile, _kink_ampere(structure, conditions))
-        outputs = output_samples(time_second, profile, stops, conditions.capacity_ah)
+        stops = solver_stops(profile, conditions.capacity_ah, has_algebraic(structure))
+        outputs = output_samples(time_second, profile, stops.at_knot, conditions.capacity_ah)
+        structure = replace(structure, longest_step_second=stops.longest_step_second)
     first = profile.time_second[0]
     wanted = time_second[outputs] - first
-    solution = _solve(structure, _inputs(structure, conditions, profile), profile.time_second[stops] - first, wanted)
+    solution = _solve(
+        structure, _inputs(structure, conditions, profile), profile.time_second[stops.at_knot] - first, wanted
+    )
     solved = np.asarray(solution.t, float)
     if solved[-1] < wanted[-1]:
         end = float(solved[-1]) + first
@@ -94,11 +96,6 @@ def replay(
     excess = between_outputs(time_second, outputs, np.sum(list(values.values()), axis=0))
     current = np.interp(time_second, profile.time_second, profile.current_ampere)
     return Replayed(time_second, voltage, current, charge, excess)
-
-
-def _kink_ampere(structure: Structure, conditions: Conditions) -> float:
-    """By how much the current may turn at a knot without a stop; a model without algebraic equations needs none."""
-    return KINK_PER_AH * conditions.capacity_ah if has_algebraic(structure) else np.inf
 
 
 def _solve(structure: Structure, inputs: dict[str, Any], stops: Floats, wanted: Floats) -> pybamm.Solution:

@@ -1,12 +1,13 @@
 """Where the solver must stop, and at which samples the voltage must be asked for.
 
 A stop costs a restart of the integrator at first order, an output an evaluation of the model; both together were most
-of a replay's time. The solver sees a change of the current by its own error control, unless a step spans the whole of
-it; that can only be where the current was calm for longer than the change lasts.
+of a replay's time. The solver sees a change of the current by its own error control, unless the current is back where
+it was at the step's end; then it sees nothing, and a pulse is lost in silence.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -18,8 +19,10 @@ from .compress import CurrentProfile
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-CALM: Final = 0.5  # a piece shorter than this share of the calm before it might be stepped over
-EDGE: Final = 5.0  # a piece this many times longer than the one before it begins after an edge
+EDGE: Final = 5.0  # a piece this many times longer or shorter than the one before it: an edge ends or begins
+TURN_PER_AH: Final = 1e-3  # A per A.h, by which the current must rise or fall to turn
+KINK_PER_AH: Final = 0.01  # A per A.h, by which the current may turn without a stop in a model that follows at once
+STOP_STEPS: Final = 4.0  # steps that a stop costs
 GROWTH: Final = 1.3  # of the time since the last stop, from output to output
 CHARGE_PER_AH: Final = 0.004  # A.h per A.h, from output to output: how finely an open-circuit potential is seen
 CURRENT_PER_AH: Final = 0.005  # A per A.h, by which the current may wander from output to output
@@ -27,29 +30,59 @@ CURRENT_PER_AH: Final = 0.005  # A per A.h, by which the current may wander from
 OUT_OF_TURN: Final = 0.7  # of the longest interval since the stop; a sample that came sooner was triggered
 
 
-def solver_stops(profile: CurrentProfile, kink_ampere: float = np.inf) -> Mask:
-    """Tell at which knots the solver must stop, shape (knots,); the first and last always.
+@dataclass(frozen=True, slots=True, eq=False)
+class Stops:
+    """How the solver is kept from stepping over a change of the current.
 
-    A knot is a stop where the piece after it is short against the calm before it (a step could span it; so is the
-    next knot, since the first step out of a calm is as blind to what is over at its end), or where it is long
-    against the piece before it (an edge ends, and the integrator does better to begin anew). Kinks between
-    pieces that are alike are none, unless the current turns there by more than ``kink_ampere``: potentials that follow
-    the current at once (a DFN's) are exact only where the solver begins anew.
+    Args:
+        at_knot: where it stops, shape (knots,); the first and last always.
+        longest_step_second: the longest step it may take; 0 = any.
     """
-    length = np.diff(profile.time_second)
-    slope = np.diff(profile.current_ampere) / length
-    turned = np.abs(np.diff(slope)) * np.minimum(length[1:], length[:-1])
+
+    at_knot: Mask
+    longest_step_second: float = 0.0
+
+
+def solver_stops(profile: CurrentProfile, capacity_ah: float, follows_at_once: bool) -> Stops:
+    """Choose the solver's stops.
+
+    Between two stops the current only rises or only falls, so what a step passes over is seen at its end. Where an
+    edge begins or ends the integrator does better to begin anew, too. A drive cycle turns at every other sample: there
+    a longest step is the cheaper guard.
+
+    Args:
+        follows_at_once: the model has potentials that follow the current at once (a DFN's); they are exact only where
+            the solver begins anew, so it stops wherever the current turns by ``KINK_PER_AH``.
+    """
+    length, rise = np.diff(profile.time_second), np.diff(profile.current_ampere)
     stops = np.ones(len(length) + 1, dtype=np.bool_)
-    stops[1:-1] = (length[1:] > EDGE * length[:-1]) | (turned > kink_ampere)
-    calm, woken = 0.0, False
-    for knot, (before, after) in enumerate(zip(length[:-1].tolist(), length[1:].tolist(), strict=True), start=1):
-        calm = max(before, CALM * calm)
-        sudden = after < CALM * calm
-        if sudden or woken or stops[knot]:
-            stops[knot] = True
-            calm = 0.0
-        woken = sudden
-    return stops
+    stops[1:-1] = (length[1:] > EDGE * length[:-1]) | (length[1:] < length[:-1] / EDGE)
+    turns = _turns(rise, TURN_PER_AH * capacity_ah)
+    if follows_at_once:
+        bend = np.abs(np.diff(rise / length)) * np.minimum(length[1:], length[:-1])
+        stops[1:-1] |= turns | (bend > KINK_PER_AH * capacity_ah)
+        return Stops(stops)
+    if turns.any():
+        near = float(np.median(np.minimum(length[1:], length[:-1])[turns]))
+        step = 2.0 ** np.floor(np.log2(near))  # few different ones, since each is a solver of its own
+        if (profile.time_second[-1] - profile.time_second[0]) / step < STOP_STEPS * turns.sum():
+            return Stops(stops, float(step))
+    stops[1:-1] |= turns
+    return Stops(stops)
+
+
+def _turns(rise: Floats, least: float) -> Mask:
+    """Inner knots at which the current, having risen, begins to fall, or the other way round, shape (pieces - 1,).
+
+    Args:
+        rise: A over each piece, shape (pieces,).
+        least: A, what counts as rising or falling at all.
+    """
+    sign = np.where(np.abs(rise) > least, np.sign(rise), 0.0)
+    last = np.maximum.accumulate(np.where(sign != 0.0, np.arange(len(sign)), -1))[:-1]
+    before = np.where(last >= 0, sign[np.maximum(last, 0)], 0.0)
+    turns: Mask = sign[1:] * before < 0.0
+    return turns
 
 
 def output_samples(time_second: Floats, profile: CurrentProfile, stops: Mask, capacity_ah: float) -> NDArray[np.intp]:
@@ -78,7 +111,7 @@ def output_samples(time_second: Floats, profile: CurrentProfile, stops: Mask, ca
     chosen = np.zeros(len(time_second), dtype=np.bool_)
     for count in (place, ages, charges, moves):
         chosen[1:] |= np.diff(np.floor(count)) != 0.0
-    chosen[:-1] |= np.diff(place) != 0  # the last sample before a stop
+    chosen[:-1] |= (np.diff(place) != 0) | (np.diff(moves) > 1.0)  # the last sample before a stop or an edge
     chosen |= _triggered(time_second, place)
     chosen[0] = chosen[-1] = True
     return np.flatnonzero(chosen)
