@@ -53,7 +53,7 @@ PARTITION_COLUMNS: Final[dict[str, str]] = {
     CURRENT: "float64",  # positive charges the cell
     CYCLE_COUNT: "int32",  # from 1, without holes
     STEP_COUNT: "int32",  # from 1, unique in the test
-    STEP_TYPE: "str",  # charge, discharge, rest, hold
+    STEP_TYPE: "str",  # see STEP_TYPES
     CYCLE_ID: "float64",
     STEP_ID: "float64",
     AMBIENT_TEMPERATURE: "float64",
@@ -79,4 +79,5 @@ SIMULATION_COLUMNS: Final[dict[str, str]] = {
 MARKER_STATES: Final = frozenset({"RANGE", "STO"})
 """Words of ``state`` with which a cycler marks its own business: its current range switched, its program ended."""
 
-STEP_TYPES: Final = ("charge", "discharge", "rest", "hold")
+STEP_TYPES: Final = ("charge", "discharge", "rest", "hold", "pulse")
+"""What a cell does in a step: charge and discharge under a current, hold at a voltage, one or more pulses, rest."""

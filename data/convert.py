@@ -17,7 +17,8 @@ SECONDS_PER_HOUR: Final = 3600.0
 ZERO_CELSIUS_KELVIN: Final = 273.15
 
 FACTORS: Final[dict[str, dict[str, float]]] = {
-    "second": {"s": 1.0, "ms": 1e-3, "min": 60.0, "h": 3600.0, "d": 86400.0},
+    # Arbin's own tables count in 100 ns, as Windows does.
+    "second": {"s": 1.0, "ms": 1e-3, "us": 1e-6, "100ns": 1e-7, "ns": 1e-9, "min": 60.0, "h": 3600.0, "d": 86400.0},
     "volt": {"V": 1.0, "mV": 1e-3},
     "ampere": {"A": 1.0, "mA": 1e-3, "uA": 1e-6, "µA": 1e-6},
     "ah": {"Ah": 1.0, "A.h": 1.0, "mAh": 1e-3, "mA.h": 1e-3, "uAh": 1e-6},
@@ -39,7 +40,7 @@ def to_column_unit(values: NDArray[np.float64], column: str, unit: str) -> NDArr
         raise ValueError(f"unit {unit!r} is not known for {column} (known: {', '.join(known) or 'none'})")
     if unit == "K":
         return values - ZERO_CELSIUS_KELVIN
-    return values * known[unit]
+    return values if known[unit] == 1.0 else values * known[unit]
 
 
 def unit_of(parameter: str) -> str:
@@ -61,3 +62,8 @@ def kelvin(temperature_celsius: Number) -> Number:
 def celsius(temperature_kelvin: Number) -> Number:
     """Turn K into °C."""
     return temperature_kelvin - ZERO_CELSIUS_KELVIN
+
+
+def celsius_of_fahrenheit(temperature_fahrenheit: Number) -> Number:
+    """Turn °F into °C."""
+    return (temperature_fahrenheit - 32.0) / 1.8

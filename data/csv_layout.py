@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-import csv
 import difflib
-import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from . import columns as c
+from .csv_header import Header, find_header
 from .csv_values import ISO, Kind, date_of, kind_of
 from .errors import ReadError
-from .header_names import TYPICAL, guess_columns, targets_of
+from .header_lines import with_units
+from .header_names import TYPICAL, guess_columns
 from .settings import ColumnMapping, SourceSettings
-from .text_blocks import head_block, lines_of
-
-DELIMITERS: Final = (",", ";", "\t")
-HEADER_LINES: Final = 300
-TAIL_BYTES: Final = 32 * 1024
-SAMPLE_ROWS: Final = 200
-
-_POINT: Final = re.compile(r"[+-]?\d*\.\d+([eE][+-]?\d+)?")
-_COMMA: Final = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,22 +32,6 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Header:
-    """A table's first lines: names in the header, lines before the data, delimiter, decimal sign and some rows.
-
-    ``width`` is the usual number of fields in a row: the header's or more, as where each row ends in a delimiter.
-    """
-
-    path: Path
-    delimiter: str
-    decimal: str
-    names: tuple[str, ...]
-    lines: int
-    width: int
-    sample: tuple[tuple[str, ...], ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Layout:
     """Everything needed to turn a file's blocks into raw rows; ``cell`` is the place of the column with cell ids."""
 
@@ -67,52 +40,13 @@ class Layout:
     cell: int | None = None
 
 
-def split_line(line: str, delimiter: str) -> list[str]:
-    """Split one line into fields; quotes are honoured, and never reach beyond the line."""
-    if '"' not in line:
-        return line.split(delimiter)
-    try:
-        return next(csv.reader([line], delimiter=delimiter), [""])
-    except csv.Error:
-        return line.split(delimiter)
-
-
-def find_header(path: Path, asked: Sequence[str] = ()) -> Header:
-    """Find the header among a file's first lines: the line with most of the names that are asked for or known.
-
-    Raises:
-        ReadError: the file is empty or has no rows beneath its header.
-    """
-    head = head_block(path)
-    lines = lines_of(head)
-    filled = [number for number, line in enumerate(lines[:HEADER_LINES]) if line.strip()]
-    if not filled:
-        raise ReadError(f"{path}: is empty; export it again, or leave it out of the sources")
-    at, delimiter = max(
-        ((number, delimiter) for number in filled for delimiter in DELIMITERS),
-        key=lambda place: _score(split_line(lines[place[0]], place[1]), asked),
-    )
-    names = [name.strip().strip('"').strip() for name in split_line(lines[at], delimiter)]
-    while names and not names[-1]:
-        names.pop()
-    return with_rows(path, delimiter, names, at + 1, lines[at + 1 :])
-
-
-def with_rows(path: Path, delimiter: str, names: Sequence[str], lines_before: int, lines: Sequence[str]) -> Header:
-    """Complete a header from the lines that follow it (and the file's last ones).
-
-    Raises:
-        ReadError: there are no rows.
-    """
-    rows = [tuple(split_line(line, delimiter)) for line in lines[:SAMPLE_ROWS] if line.strip()]
-    if not rows:
-        raise ReadError(
-            f"{path}: has a header (line {lines_before}) but no rows; export it again, or leave it out of the sources"
-        )
-    fields = Counter(len(row) for row in rows).most_common(1)[0][0]
-    sample = rows + [tuple(split_line(line, delimiter)) for line in _tail(path)]
-    return Header(
-        path, delimiter, _decimal(sample, delimiter), tuple(names), lines_before, max(fields, len(names)), tuple(sample)
+def guessed_columns(header: Header) -> tuple[ColumnMapping, ...]:
+    """Guess which column is what, from names, some values and the row of units where there is one."""
+    named = with_units(header.names, header.units)
+    plain = dict(zip(named, header.names, strict=True))
+    return tuple(
+        ColumnMapping(mapping.target, plain[mapping.column], mapping.unit)
+        for mapping in guess_columns(named, header.sample)
     )
 
 
@@ -124,8 +58,17 @@ def csv_layout(path: Path, settings: SourceSettings) -> Layout:
     """
     cell_name = cell_column(settings)
     asked = [mapping.column for mapping in settings.columns] + ([cell_name] if cell_name else [])
-    header = find_header(path, asked)
-    mappings = settings.columns or guess_columns(header.names, header.sample)
+    return layout_of(find_header(path, asked), settings)
+
+
+def layout_of(header: Header, settings: SourceSettings) -> Layout:
+    """Find the columns that are asked for, or guessed where none is, in a table whose header is known.
+
+    Raises:
+        ReadError: a column is missing that is required.
+    """
+    cell_name = cell_column(settings)
+    mappings = settings.columns or guessed_columns(header)
     present = [mapping for mapping in mappings if mapping.column in header.names]
     _check_required(header, mappings, present)
     cell = None if cell_name is None else index_of(header, cell_name, c.CELL_ID)
@@ -179,39 +122,13 @@ def _missing(header: Header, wanted: str, target: str, names: Sequence[str]) -> 
     nearest = [near for name in names for near in difflib.get_close_matches(name, header.names, n=1, cutoff=0.5)]
     hint = f"; the nearest is {nearest[0]!r}" if nearest else ""
     numbers = sum(kind_of([name]) == "number" for name in header.names)
-    hint += "; that line holds numbers: the file seems to have no header" if 2 * numbers > len(header.names) else ""
+    hint += (
+        "; that line holds numbers: the file seems to have no header, and its columns are #1, #2, ..."
+        if 2 * numbers > len(header.names)
+        else ""
+    )
+    where = f"line {header.lines - bool(header.units)}" if header.lines and header.names[0] != "#1" else "the table"
     return ReadError(
-        f"{header.path}: no column {wanted} for {target}; line {header.lines} has {found}{hint}. "
+        f"{header.path}: no column {wanted} for {target}; {where} has {found}{hint}. "
         "Name the file's columns in the source's settings"
     )
-
-
-def _score(fields: Sequence[str], asked: Sequence[str]) -> tuple[int, int, int]:
-    names = [field.strip().strip('"').strip() for field in fields]
-    known = set().union(*(targets_of(name) for name in names[:200] if name))
-    return len(set(asked).intersection(names)), len(known) if len(names) > 1 else 0, min(len(names), 2)
-
-
-def _decimal(rows: Sequence[Sequence[str]], delimiter: str) -> str:
-    """Return the decimal sign: a comma only where it does not delimit, by what the sample shows."""
-    values = [value.strip() for row in rows for value in row]
-    points = sum(_POINT.fullmatch(value) is not None for value in values)
-    commas = sum(_COMMA.fullmatch(value) is not None for value in values)
-    return "," if commas > points or (delimiter == ";" and points == 0) else "."
-
-
-def _tail(path: Path) -> list[str]:
-    """Return some of the last whole lines, so that what the sample shows is not only a test's first minutes."""
-    try:
-        size = path.stat().st_size
-        if size < 4 * TAIL_BYTES:
-            return []
-        with path.open("rb") as stream:
-            stream.seek(size - TAIL_BYTES)
-            block = stream.read()
-    except OSError as error:
-        raise ReadError(f"{path}: cannot be read: {error.strerror or error}") from None
-    if b"\0" in block:  # UTF-16
-        return []
-    lines = block.decode("utf-8", "replace").replace("\r", "\n").split("\n")[1:-1]
-    return [line for line in lines if line.strip()][:SAMPLE_ROWS]

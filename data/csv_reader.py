@@ -4,8 +4,9 @@
 # pyright: reportAttributeAccessIssue=false
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,20 +14,22 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as pacsv
 from numpy.typing import NDArray
 
 from . import columns as c
 from .convert import to_column_unit
+from .csv_header import prepared
 from .csv_layout import Column, Layout, csv_layout
-from .csv_values import MISSING, Floats, clean_text, datetimes, durations, numbers
+from .csv_parse import parse
+from .csv_values import Floats, clean_text, datetimes, durations, numbers, seconds_of
 from .errors import ReadError
-from .field_counts import SquareBlock, square
-from .settings import SourceSettings
-from .text_blocks import TextBlock, text_blocks
+from .settings import FileRange, SourceSettings
+from .text_blocks import TextBlock, is_seekable, text_blocks
+
+RANGE_BYTES: Final = 256 * 1024 * 1024
+"""Size of the parts of a long file, unless another one is asked for: what a worker reads and sorts in memory."""
 
 _NO_CELL: Final = ("", "nan", "NaN")
-_NULLS: Final = sorted({form for text in MISSING for form in (text, text.upper(), text.capitalize())} | {"NaN"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +52,9 @@ class RawBlock:
 def raw_blocks(path: Path, settings: SourceSettings) -> Iterator[RawBlock]:
     """Read a CSV file's rows, in bounded memory.
 
-    Delimiter (comma, semicolon, tab), decimal sign, encoding and header line are found; columns come from the
-    settings, or are guessed when the settings name none. Text in a number column becomes NaN and is noted in
-    ``unreadable``, as is a row with too few or too many fields. Times without zone are taken as UTC.
+    Delimiter (comma, semicolon, tab, bar, runs of spaces), decimal sign, encoding and header line are found; columns
+    come from the settings, or are guessed when the settings name none. Text in a number column becomes NaN and is noted
+    in ``unreadable``, as is a row with too few or too many fields. Times without zone are taken as UTC.
 
     Raises:
         ReadError: the file cannot be read; names file, line or column, and value.
@@ -59,49 +62,90 @@ def raw_blocks(path: Path, settings: SourceSettings) -> Iterator[RawBlock]:
     yield from layout_blocks(path, csv_layout(path, settings))
 
 
-def layout_blocks(path: Path, layout: Layout) -> Iterator[RawBlock]:
-    """Read the rows of a file whose layout is known."""
-    row = 0
-    cell: str | None = None
-    for square_block in _data_blocks(path, layout):
-        block = _raw_block(square_block, layout, row, cell)
-        if block.cells is not None:
-            cell = str(block.cells[-1])
-        row += len(block.frame)
-        yield block
+def layout_blocks(path: Path, layout: Layout, part: FileRange | None = None) -> Iterator[RawBlock]:
+    """Read the rows of a file whose layout is known, or of a part of it."""
+    row = 0 if part is None else part.first_row
+    cell = None if part is None else part.cell_before or None
+    indices = [column.index for column in layout.columns] + ([] if layout.cell is None else [layout.cell])
+    for text in _data_blocks(path, layout, part):
+        parsed = parse(text, layout, indices)
+        if len(parsed.lines):
+            block = block_of(parsed.arrays, parsed.lines, parsed.notes, layout, row, cell)
+            if block.cells is not None:
+                cell = str(block.cells[-1])
+            row += len(block.frame)
+            yield block
+
+
+def survey(path: Path, layout: Layout, range_bytes: int) -> tuple[FileRange, ...]:
+    """Find the cells in the file's id column, and parts of about ``range_bytes`` that can be read on their own.
+
+    Nothing but that column is read. A file that cannot be read from its middle is one part.
+    """
+    if layout.cell is None:
+        raise ValueError("the layout has no column with cell ids")
+    only_cells = Layout(layout.header, (), layout.cell)
+    least = range_bytes if is_seekable(path) and not layout.header.layers else path.stat().st_size
+    parts = [FileRange(0, path.stat().st_size)]
+    counts: Counter[str] = Counter()
+    row, cell = 0, None
+    for text in _data_blocks(path, only_cells):
+        if text.offset - parts[-1].start >= least and counts:
+            parts[-1] = replace(parts[-1], end=text.offset, cells=tuple(counts.items()))
+            end = path.stat().st_size
+            parts.append(FileRange(text.offset, end, text.first_line, row, (), cell or "", text.latin1))
+            counts.clear()
+        parsed = parse(text, only_cells, [layout.cell])
+        if len(parsed.lines):
+            cells, _ = _cells(parsed.arrays[layout.cell], path, cell)
+            cell = str(cells[-1])
+            row += len(cells)
+            rows = np.bincount(cells.codes, minlength=len(cells.categories)).tolist()
+            counts.update(dict(zip(cells.categories, rows, strict=True)))
+    parts[-1] = replace(parts[-1], cells=tuple(counts.items()))
+    return tuple(parts)
 
 
 def column_cells(path: Path, layout: Layout) -> tuple[str, ...]:
     """Return the cell ids of the file's id column in order of appearance, reading nothing but that column."""
-    if layout.cell is None:
-        raise ValueError("the layout has no column with cell ids")
-    only_cells = Layout(layout.header, (), layout.cell)
-    seen: dict[str, None] = {}
-    cell: str | None = None
-    for block in _data_blocks(path, only_cells):
-        cells, _ = _cells(_parsed(block, only_cells, [layout.cell])[layout.cell], path, cell)
-        cell = str(cells[-1])
-        seen.update(dict.fromkeys(cells.categories))
-    return tuple(seen)
+    return tuple(dict.fromkeys(cell for part in survey(path, layout, RANGE_BYTES) for cell, _ in part.cells))
 
 
-def _data_blocks(path: Path, layout: Layout) -> Iterator[SquareBlock]:
-    """Yield the squared lines beneath the header, block by block."""
-    for block in text_blocks(path):
-        skip = layout.header.lines - block.first_line + 1
+def _data_blocks(path: Path, layout: Layout, part: FileRange | None = None) -> Iterator[TextBlock]:
+    """Yield the lines beneath the header, block by block."""
+    blocks = text_blocks(path) if part is None else text_blocks(path, part=part)
+    for block in prepared(blocks, layout.header):
+        skip = min(layout.header.lines - block.first_line + 1, block.lines)
         if skip > 0:
-            block = TextBlock(block.data.split(b"\n", skip)[-1], block.first_line + skip)
-        square_block = square(block, layout.header)
-        if len(square_block.lines):
-            yield square_block
+            block = replace(
+                block,
+                data=block.data.split(b"\n", skip)[-1],
+                first_line=block.first_line + skip,
+                lines=block.lines - skip,
+            )
+        if block.data:
+            yield block
 
 
-def _raw_block(block: SquareBlock, layout: Layout, first_row: int, previous: str | None) -> RawBlock:
+def block_of(
+    arrays: Mapping[int, pa.Array],
+    lines: NDArray[np.int64],
+    row_notes: Mapping[int, str],
+    layout: Layout,
+    first_row: int,
+    previous: str | None,
+) -> RawBlock:
+    """Turn parsed columns into raw rows.
+
+    Args:
+        arrays: by a column's place in the file: float64, or text.
+        row_notes: what was wrong with a row, by its place in the block.
+        first_row: the first row's number in the file, from 0.
+        previous: the cell of the row before, for rows that name none.
+    """
     values: dict[str, list[Any]] = {}
-    notes: dict[int, list[str]] = {row: [note] for row, note in block.notes.items()}
+    notes: dict[int, list[str]] = {row: [note] for row, note in row_notes.items()}
     unreadable: dict[str, tuple[str, NDArray[np.bool_]]] = {}
-    indices = [column.index for column in layout.columns] + ([] if layout.cell is None else [layout.cell])
-    arrays = _parsed(block, layout, indices)
     for column in layout.columns:
         read, bad = _column_values(arrays[column.index], column, layout)
         values.setdefault(column.target, []).append(read)
@@ -115,44 +159,7 @@ def _raw_block(block: SquareBlock, layout: Layout, first_row: int, previous: str
         for row in np.flatnonzero(blank).tolist():
             notes.setdefault(row, []).append("cell_id missing")
     single = {target: _mean(arrays) for target, arrays in values.items()}
-    return RawBlock(raw_frame(len(block.lines), single, notes, first_row), block.lines, unreadable, cells)
-
-
-def _parsed(block: SquareBlock, layout: Layout, indices: Sequence[int]) -> dict[int, pa.Array]:
-    """Parse columns of a block: numbers as float64 where all of them are, everything else as text."""
-    if block.fields is not None:
-        return {index: pa.array([row[index] for row in block.fields], pa.string()) for index in indices}
-    floats = [column.index for column in layout.columns if column.kind == "number"]
-    try:
-        arrays = _parsed_as(block, layout, indices, floats)
-        if all(np.isfinite(pc.max(pc.abs(arrays[index])).as_py() or 0.0) for index in floats):
-            return arrays
-    except pa.ArrowInvalid:
-        pass  # Some text among the numbers: read the block as text and look at each value.
-    return _parsed_as(block, layout, indices, [])
-
-
-def _parsed_as(
-    block: SquareBlock, layout: Layout, indices: Sequence[int], floats: Sequence[int]
-) -> dict[int, pa.Array]:
-    types = {str(index): pa.float64() if index in floats else pa.string() for index in indices}
-    table = pacsv.read_csv(
-        pa.BufferReader(block.data),
-        pacsv.ReadOptions(
-            use_threads=False,
-            block_size=len(block.data) + 1,
-            column_names=[str(index) for index in range(layout.header.width)],
-        ),
-        pacsv.ParseOptions(delimiter=layout.header.delimiter, quote_char=False),
-        pacsv.ConvertOptions(
-            column_types=types,
-            include_columns=list(types),
-            null_values=_NULLS,
-            strings_can_be_null=False,
-            decimal_point=layout.header.decimal,
-        ),
-    )
-    return {int(name): table[name].combine_chunks() for name in types}
+    return RawBlock(raw_frame(len(lines), single, notes, first_row), lines, unreadable, cells)
 
 
 def _column_values(array: pa.Array, column: Column, layout: Layout) -> tuple[Any, NDArray[np.bool_]]:
@@ -163,6 +170,8 @@ def _column_values(array: pa.Array, column: Column, layout: Layout) -> tuple[Any
     bad = np.zeros(len(array), dtype=np.bool_)
     if pa.types.is_floating(array.type):
         values: Floats = array.to_numpy(zero_copy_only=False)
+    elif pa.types.is_timestamp(array.type):
+        values = seconds_of(array.to_numpy(zero_copy_only=False))
     else:
         texts = clean_text(array)
         try:
@@ -194,31 +203,43 @@ def _mean(columns: Sequence[Any]) -> Any:
 
 def _cells(texts: pa.Array, path: Path, previous: str | None) -> tuple[pd.Categorical[str], NDArray[np.bool_]]:
     """Return each row's cell id and which rows had none: these go to the cell before (at the start, the first)."""
-    series = pd.Series(pc.utf8_trim_whitespace(texts).to_pandas(), dtype="str")
-    blank = series.isin(_NO_CELL).to_numpy(dtype=np.bool_)
-    if blank.all() and previous is None:
-        raise ReadError(f"{path}: the column with cell ids is empty; name another one in the source's settings")
+    encoded = texts if pa.types.is_dictionary(texts.type) else texts.dictionary_encode()
+    words = pc.utf8_trim_whitespace(encoded.dictionary).to_pylist()
+    ids: dict[str, int] = {} if previous is None else {previous: 0}
+    place = np.array([-1 if word in _NO_CELL else ids.setdefault(word, len(ids)) for word in words], dtype=np.int64)
+    code = place[encoded.indices.to_numpy(zero_copy_only=False)]
+    blank: NDArray[np.bool_] = code < 0
     if blank.any():
-        series = series.mask(blank).ffill()
-        series = series.fillna(previous) if previous is not None else series.bfill()
-    codes, ids = pd.factorize(series)
-    return pd.Categorical.from_codes(codes, pd.Index([str(cell) for cell in ids])), blank
+        if blank.all() and previous is None:
+            raise ReadError(f"{path}: the column with cell ids is empty; name another one in the source's settings")
+        last = np.maximum.accumulate(np.where(blank, -1, np.arange(len(code))))
+        before = 0 if previous is not None else code[int(np.argmin(blank))]
+        code = np.where(last < 0, before, code[np.maximum(last, 0)])
+    seen, order = pd.factorize(code)
+    known = list(ids)
+    return pd.Categorical.from_codes(seen, pd.Index([known[k] for k in order])), blank
 
 
 def raw_frame(rows: int, values: dict[str, Any], notes: dict[int, list[str]], first_row: int) -> pd.DataFrame:
     """Put values and notes into a raw table; columns without values are NaN, or "" where they hold text."""
-    unreadable = np.full(rows, "", dtype=object)
-    for row, texts in notes.items():
-        unreadable[row] = "; ".join(texts)
     known = {
         **values,
-        c.UNREADABLE: unreadable,
-        c.SOURCE_INDEX: 0,
-        c.SOURCE_ROW: np.arange(first_row, first_row + rows),
+        c.UNREADABLE: _texts(rows, {row: "; ".join(texts) for row, texts in notes.items()}),
+        c.SOURCE_INDEX: np.zeros(rows, dtype=np.int32),
+        c.SOURCE_ROW: np.arange(first_row, first_row + rows, dtype=np.int64),
     }
-    missing = {"float64": np.nan, "str": ""}
-    series = {
-        name: pd.Series(known.get(name, missing.get(dtype)), index=range(rows), dtype=dtype)
+    columns = {
+        name: known[name] if name in known else np.full(rows, np.nan) if dtype == "float64" else _texts(rows, {})
         for name, dtype in c.RAW_COLUMNS.items()
     }
-    return pd.DataFrame(series)
+    return pd.DataFrame(columns, copy=False)  # columns of their own can be taken out one by one
+
+
+def _texts(rows: int, given: Mapping[int, str]) -> Any:
+    """Return texts, nearly all of them empty, shape (rows,)."""
+    if not given:
+        dtype: Any = pd.StringDtype(na_value=np.nan)
+        return dtype.__from_arrow__(pa.repeat(pa.scalar("", pa.large_string()), rows))
+    texts = np.full(rows, "", dtype=object)
+    texts[list(given)] = list(given.values())
+    return pd.array(texts, dtype="str")

@@ -24,7 +24,7 @@ MISSING: Final = ("", "nan", "na", "n/a", "#n/a", "-nan", "null", "none")
 ISO: Final = "ISO8601"
 DATES: Final = (
     *(ISO, "%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y"),
-    *("%d-%b-%Y", "%d-%b-%y", "%d/%m/%y", "%m/%d/%y", "%d.%m.%y"),
+    *("%d-%b-%Y", "%d-%b-%y", "%d/%m/%y", "%m/%d/%y", "%d.%m.%y", "%Y-%m-%d", "%Y/%m/%d"),
 )
 """Dates that are recognised; where day and month could be either, the first that reads every sample is taken."""
 CLOCKS: Final = ("%H:%M:%S.%f", "%H:%M:%S", "%I:%M:%S %p", "%I:%M:%S.%f %p", "%H:%M", "%I:%M %p")
@@ -131,7 +131,12 @@ def _formats(date: str) -> tuple[str, ...]:
 def _seconds(texts: pa.Array, form: str) -> Floats:
     series: Any = pd.Series(texts.to_pandas(), dtype="str")
     times = pd.to_datetime(series, format=form, errors="coerce", utc=True).dt.tz_localize(None)
-    stamps = times.to_numpy().astype("datetime64[us]")
+    return seconds_of(times.to_numpy())
+
+
+def seconds_of(times: NDArray[np.datetime64]) -> Floats:
+    """Turn times into seconds since 1970-01-01, to the microsecond; NaN where there is none."""
+    stamps = times.astype("datetime64[us]", copy=False)
     return np.where(np.isnat(stamps), np.nan, stamps.astype(np.int64) / 1e6)
 
 

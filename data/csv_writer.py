@@ -7,6 +7,7 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import BinaryIO, Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 
@@ -19,12 +20,23 @@ BDF_LABELS: Final[dict[str, str]] = {
     c.UNIX_TIME: "Unix Time / s",
     c.CYCLE_COUNT: "Cycle Count / 1",
     c.STEP_COUNT: "Step Count / 1",
+    c.STEP_ID: "Step ID",
+    c.STEP_TYPE: "Step Type",
     c.AMBIENT_TEMPERATURE: "Ambient Temperature / degC",
-    c.SURFACE_TEMPERATURE: "Surface Temperature T1 / degC",
+    c.SURFACE_TEMPERATURE: "Surface Temperature / degC",
     c.CHARGING_CAPACITY: "Charging Capacity / Ah",
     c.DISCHARGING_CAPACITY: "Discharging Capacity / Ah",
 }
-"""The Battery Data Format's label of each column it knows; the required ones first, then as its own page lists them."""
+"""The Battery Data Format's label of each column it knows, the required ones first.
+
+Source: its ontology, version 1.3.0, https://w3id.org/battery-data-alliance/ontology/battery-data-format
+"""
+
+BDF_RESET_LABELS: Final[dict[str, str]] = {
+    c.CHARGING_CAPACITY: "Schedule Charging Capacity / Ah",
+    c.DISCHARGING_CAPACITY: "Schedule Discharging Capacity / Ah",
+}
+"""Labels of counters that the cycler's schedule sets back; those above are of counters that never go back."""
 
 BDF_REQUIRED: Final = (c.TEST_TIME, c.VOLTAGE, c.CURRENT)
 _QUOTED: Final = frozenset(',"\r\n')
@@ -40,7 +52,13 @@ def bdf_series(table: pa.Table) -> pa.Table:
     kept = [
         name for name in BDF_LABELS if name in BDF_REQUIRED or table.column(name).null_count < max(table.num_rows, 1)
     ]
-    return table.select(kept).rename_columns([BDF_LABELS[name] for name in kept])
+    labels = BDF_LABELS | {name: label for name, label in BDF_RESET_LABELS.items() if _goes_back(table.column(name))}
+    return table.select(kept).rename_columns([labels[name] for name in kept])
+
+
+def _goes_back(column: pa.ChunkedArray) -> bool:
+    known = np.asarray(column.drop_null(), dtype=np.float64)
+    return bool((np.diff(known) < 0.0).any())
 
 
 def write_header(file: BinaryIO, names: Sequence[str]) -> None:

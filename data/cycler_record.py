@@ -16,6 +16,11 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 CSV_COLUMNS: Final = ("datetime", "cell_id", "cycle", "step", "current_A", "voltage_V", "temperature_C")
+MISSING_MS: Final = int(np.iinfo(np.int64).min)
+"""A time that is not there."""
+UNREADABLE_VALUE: Final = np.inf
+"""A number in whose place the export writes words."""
+UNREADABLE_TEXT: Final = "#OVERFLOW"
 DIGITS: Final = {"current": 5, "voltage": 5, "temperature": 2}
 SETTLE_ROWS: Final = 4  # rows around an edge of the current that are not calm
 
@@ -111,11 +116,16 @@ def csv_table(record: Record, cell_id: str) -> pa.Table:
     """The record as the export's columns, numbers with a fixed number of digits, missing ones empty."""
 
     def fixed(name: str) -> pa.Array:
-        values = pa.array(getattr(record, name), from_pandas=True)
-        return values.cast(pa.decimal128(12, DIGITS[name]), safe=False).cast(pa.string())
+        column = getattr(record, name)
+        words = np.isinf(column)
+        values = pa.array(np.where(words, np.nan, column), from_pandas=True)
+        texts = values.cast(pa.decimal128(12, DIGITS[name]), safe=False).cast(pa.string())
+        if not words.any():
+            return texts
+        return pa.array(np.where(words, UNREADABLE_TEXT, texts.to_numpy(zero_copy_only=False)), pa.string())
 
     columns = [
-        pa.array(record.time_ms).cast(pa.timestamp("ms")).cast(pa.string()),
+        pa.array(record.time_ms, mask=record.time_ms == MISSING_MS).cast(pa.timestamp("ms")).cast(pa.string()),
         pa.array([cell_id] * len(record)),
         pa.array(record.cycle),
         pa.array(record.step),

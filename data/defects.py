@@ -17,93 +17,22 @@ Each kind has the code of the rule in ``data/rules.py`` that should find it. Wha
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from dataclasses import replace
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from .cycler_record import DIGITS, Integers, Record, calm_rows
+from .bench import CONSTANT_CURRENT_PER_AH, MARGIN_ROWS, REST_PER_AH, Bench, Defect, Plant
+from .cycler_record import DIGITS, Record, calm_rows
+from .more_defects import MORE_PLANTS
 
 CLOCK_LOST_MS: Final = 3_601_783  # an hour, and what its own clock was off
 POWER_CUT_MS: Final = 2_400_000
 OFFSET_PER_AH: Final = 0.0015  # A per A.h; the noise of the sample's channels is 0.0002
-MARGIN_ROWS: Final = 3  # untouched rows between two defects
-REST_PER_AH: Final = 0.002
-CONSTANT_CURRENT_PER_AH: Final = 0.1
-
-
-@dataclass(frozen=True, slots=True)
-class Defect:
-    """One planted defect.
-
-    Args:
-        rule: code of the rule that should find it.
-        rows: rows of the file, 0 = first data row. Of a defect that reaches to the end, its first row; of a power
-            cut, the first row after it; of a duplicate, the row that should not be there.
-        to_the_end: whether it touches every later row of the cell too.
-        column: what it touches; ``""`` = the row as a whole.
-        before: what stood there in each row, or in words; defects undone from last to first give the clean record back.
-    """
-
-    rule: str
-    rows: tuple[int, ...]
-    to_the_end: bool
-    column: str
-    before: tuple[float, ...] | str
-
-
-@dataclass(slots=True)
-class _Bench:
-    """A record under damage: its columns, which rows are still free, and which defect touched a row (-1 = none)."""
-
-    columns: dict[str, NDArray[Any]]
-    free: NDArray[np.bool_]
-    touched: Integers
-    nominal_capacity_ah: float
-    rng: np.random.Generator
-    planted: list[Defect] = field(default_factory=list)
-
-    def claim(self, length: int, where: NDArray[np.bool_] | None = None) -> int | None:
-        """Pick at random the first of ``length`` free rows, with a margin, and take them; ``None`` where none is."""
-        open_rows = self.free if where is None else self.free & where
-        width = length + 2 * MARGIN_ROWS
-        if len(open_rows) < width:
-            return None
-        fits = np.flatnonzero(np.convolve(open_rows, np.ones(width), "valid") > width - 0.5)
-        if len(fits) == 0:
-            return None
-        first = int(self.rng.choice(fits)) + MARGIN_ROWS
-        self.free[first : first + length] = False
-        return first
-
-    def note(self, rule: str, rows: slice | int, column: str, before: Any, to_the_end: bool = False) -> None:
-        """Write a defect down; its file rows are read off at the end, from ``touched``."""
-        self.touched[rows] = len(self.planted)
-        told = before if isinstance(before, str) else tuple(round(float(value), 5) for value in np.ravel(before))
-        self.planted.append(Defect(rule, (), to_the_end, column, told))
-
-    def take(self, order: Integers) -> None:
-        """Reorder, repeat or drop rows."""
-        self.columns = {name: values[order] for name, values in self.columns.items()}
-        self.free, self.touched = self.free[order], self.touched[order]
-
-    def repeat(self, row: int) -> None:
-        """Write a row twice."""
-        self.take(np.insert(np.arange(len(self.free)), row, row))
-
-    def carrying(self, per_ah: float) -> NDArray[np.bool_]:
-        """Rows whose current is above this many A per A.h."""
-        carrying: NDArray[np.bool_] = np.abs(self.columns["current"]) > per_ah * self.nominal_capacity_ah
-        return carrying
-
-
-Plant = Callable[[_Bench, int], None]
 
 
 def _missing(column: str) -> Plant:
-    def plant(bench: _Bench, length: int) -> None:
+    def plant(bench: Bench, length: int) -> None:
         where = bench.carrying(CONSTANT_CURRENT_PER_AH) if column == "current" else None
         first = bench.claim(length, where)
         if first is not None:
@@ -114,7 +43,7 @@ def _missing(column: str) -> Plant:
     return plant
 
 
-def _duplicate_row(bench: _Bench, length: int) -> None:
+def _duplicate_row(bench: Bench, length: int) -> None:
     for _ in range(length):
         row = bench.claim(1)
         if row is not None:
@@ -122,7 +51,7 @@ def _duplicate_row(bench: _Bench, length: int) -> None:
             bench.note("duplicate_row", row + 1, "", "the row above, once")
 
 
-def _duplicate_time(bench: _Bench, length: int) -> None:
+def _duplicate_time(bench: Bench, length: int) -> None:
     for _ in range(length):
         row = bench.claim(1)
         if row is not None:
@@ -132,7 +61,7 @@ def _duplicate_time(bench: _Bench, length: int) -> None:
             _shift_voltage(bench, wrong, 0.05, 0.2)
 
 
-def _swapped(bench: _Bench, length: int) -> None:
+def _swapped(bench: Bench, length: int) -> None:
     for _ in range(length):
         row = bench.claim(2)
         if row is not None:
@@ -142,7 +71,7 @@ def _swapped(bench: _Bench, length: int) -> None:
             bench.note("time_order", slice(row, row + 2), "", "the two rows the other way round")
 
 
-def _spike(bench: _Bench, length: int) -> None:
+def _spike(bench: Bench, length: int) -> None:
     for _ in range(length):
         row = bench.claim(1)
         if row is not None:
@@ -150,12 +79,12 @@ def _spike(bench: _Bench, length: int) -> None:
             _shift_voltage(bench, row, 0.15, 0.6)
 
 
-def _shift_voltage(bench: _Bench, row: int, least: float, most: float) -> None:
+def _shift_voltage(bench: Bench, row: int, least: float, most: float) -> None:
     shift = bench.rng.uniform(least, most) * bench.rng.choice((-1, 1))
     bench.columns["voltage"][row] = np.round(bench.columns["voltage"][row] + shift, DIGITS["voltage"])
 
 
-def _lost_contact(bench: _Bench, length: int) -> None:
+def _lost_contact(bench: Bench, length: int) -> None:
     first = bench.claim(length, bench.carrying(CONSTANT_CURRENT_PER_AH))
     if first is None:
         return
@@ -167,7 +96,7 @@ def _lost_contact(bench: _Bench, length: int) -> None:
     bench.columns["voltage"][rows] = np.round(bench.rng.uniform(0.01, 0.12, length), DIGITS["voltage"])
 
 
-def _step_glitch(bench: _Bench, length: int) -> None:
+def _step_glitch(bench: Bench, length: int) -> None:
     first = bench.claim(length)
     if first is not None:
         rows = slice(first, first + length)
@@ -175,21 +104,21 @@ def _step_glitch(bench: _Bench, length: int) -> None:
         bench.columns["step"][rows] += int(bench.rng.integers(5, 10))
 
 
-def _cycle_jump(bench: _Bench, length: int) -> None:
+def _cycle_jump(bench: Bench, length: int) -> None:
     later = np.flatnonzero(bench.columns["cycle"] > bench.columns["cycle"][0])
     if len(later):
         bench.note("cycle_jump", int(later[0]), "cycle", bench.columns["cycle"][later[0]], to_the_end=True)
         bench.columns["cycle"][later[0] :] += length
 
 
-def _time_restart(bench: _Bench, length: int) -> None:
+def _time_restart(bench: Bench, length: int) -> None:
     row = bench.claim(1, ~bench.carrying(REST_PER_AH))
     if row is not None:
         bench.note("time_restart", row, "time", f"datetimes {CLOCK_LOST_MS} ms later", to_the_end=True)
         bench.columns["time_ms"][row:] -= CLOCK_LOST_MS
 
 
-def _time_gap(bench: _Bench, length: int) -> None:
+def _time_gap(bench: Bench, length: int) -> None:
     """Cut in the longest rest, with what is left of it before and after."""
     still = ~bench.carrying(REST_PER_AH)
     edges = np.flatnonzero(np.diff(np.concatenate([[False], still, [False]]).astype(int)))
@@ -206,7 +135,7 @@ def _time_gap(bench: _Bench, length: int) -> None:
             return
 
 
-def _current_offset(bench: _Bench, length: int) -> None:
+def _current_offset(bench: Bench, length: int) -> None:
     offset = round(OFFSET_PER_AH * bench.nominal_capacity_ah, DIGITS["current"])
     bench.columns["current"] = np.round(bench.columns["current"] + offset, DIGITS["current"])
     bench.planted.append(Defect("current_offset", (0,), True, "current", f"every current lower by {offset:.5f} A"))
@@ -226,6 +155,7 @@ PLANTS: Final[dict[str, Plant]] = {
     "duplicate_time": _duplicate_time,
     "time_order": _swapped,
     "time_restart": _time_restart,
+    **MORE_PLANTS,
 }
 """How each defect is planted; the number is its length in rows, how many of a single-row one, or the jump."""
 
@@ -255,6 +185,31 @@ PLANS: Final[tuple[Plan, ...]] = (
 )  # fmt: skip
 """Which defects a cell gets; the sample's five cells get one plan each."""
 
+MORE_PLANS: Final[tuple[Plan, ...]] = (
+    (
+        ("step_renumbered", 4), ("time_missing", 3), ("number_unreadable", 3), ("current_spike", 2),
+        ("temperature_range", 5), ("duplicate_time", 3), ("voltage_missing", 2), ("voltage_missing", 5),
+    ),
+    (
+        ("current_sign", 1), ("temperature_jump", 4), ("voltage_range", 6), ("voltage_spike", 3), ("step_glitch", 2),
+        ("current_missing", 2), ("time_order", 3),
+    ),
+    (
+        ("time_resolution", 1), ("temperature_stuck", 1), ("lost_contact", 6), ("current_spike", 2),
+        ("temperature_range", 1), ("voltage_missing", 3),
+    ),
+    (
+        ("temperature_noise", 120), ("voltage_stuck", 1), ("number_unreadable", 2), ("step_glitch", 3),
+        ("duplicate_row", 4), ("voltage_range", 3),
+    ),
+    (
+        ("chamber_off", 1), ("impedance_row", 8), ("cycle_jump", 2), ("time_missing", 2), ("current_missing", 4),
+        ("duplicate_time", 2), ("time_order", 2),
+    ),
+)  # fmt: skip
+"""More plans, for the cells after the first five."""
+ALL_PLANS: Final = PLANS + MORE_PLANS
+
 
 def damage(
     record: Record, plan: Plan, nominal_capacity_ah: float, rng: np.random.Generator
@@ -268,7 +223,7 @@ def damage(
     """
     columns = {name: getattr(record, name).copy() for name in Record.__slots__}
     untouched = np.full(len(record), -1, dtype=np.int64)
-    bench = _Bench(columns, calm_rows(record, nominal_capacity_ah), untouched, nominal_capacity_ah, rng)
+    bench = Bench(columns, calm_rows(record, nominal_capacity_ah), untouched, nominal_capacity_ah, rng)
     for rule, length in plan:
         PLANTS[rule](bench, length)
     defects = tuple(

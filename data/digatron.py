@@ -20,7 +20,8 @@ import numpy as np
 import pyarrow as pa
 
 from . import columns as c
-from .csv_layout import DELIMITERS, Layout, cell_column, index_of, resolve, split_line, with_rows
+from .csv_header import DELIMITERS, split_line, with_rows
+from .csv_layout import Layout, cell_column, index_of, resolve
 from .csv_reader import RawBlock, layout_blocks
 from .csv_values import clean_text, date_of, datetimes
 from .errors import ReadError

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .csv_layout import Header, split_line
+from .csv_header import Header, split_line
 from .text_blocks import TextBlock, lines_of
 
 

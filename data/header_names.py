@@ -16,28 +16,29 @@ from .settings import ColumnMapping
 NAMES: Final[dict[str, tuple[str, ...]]] = {
     c.UNIX_TIME: (
         *("unixtime", "datetime", "timestamp", "dateandtime", "absolutetime", "abstime", "realtime", "systemtime"),
-        *("dpttime", "datestamp", "date", "time"),
+        *("systime", "dpttime", "datestamp", "date", "time"),
     ),
     c.TEST_TIME: (
-        *("testtime", "totaltime", "cumulativetime", "elapsedtime", "runtime", "progtime", "time", "t", "timestamp"),
+        *("testtime", "totaltime", "cumulativetime", "elapsedtime", "runtime", "progtime", "time", "test", "t"),
+        "timestamp",
     ),
     c.CYCLE_ID: ("cycleid", "cycleindex", "cyclecount", "cyclenumber", "cycle", "cycleno", "cyc", "cyclec", "cyccount"),
-    c.STEP_ID: ("stepid", "stepindex", "stepnumber", "step", "stepno", "ns", "stepcount"),
-    c.CURRENT: ("current", "cellcurrent", "i"),
-    c.VOLTAGE: ("voltage", "cellvoltage", "ecell", "ewe", "u", "v", "potential"),
+    c.STEP_ID: ("stepid", "stepindex", "stepnumber", "step", "stepno", "ns", "stepcount", "line"),
+    c.CURRENT: ("current", "cellcurrent", "cur", "i", "amps"),
+    c.VOLTAGE: ("voltage", "cellvoltage", "ecell", "ewe", "u", "v", "potential", "volts"),
     c.AMBIENT_TEMPERATURE: (
         *("ambienttemperature", "ambienttemp", "chambertemperature", "chambertemp", "environmenttemperature"),
         *("stationtemperature", "tambient", "tamb", "tchamber"),
     ),
     c.SURFACE_TEMPERATURE: (
-        *("surfacetemperature", "surfacetemp", "surfacetemperaturet1", "celltemperature", "celltemp", "temperature"),
-        *("temp", "tcell", "tsurface", "temperature1", "temp1", "temperaturet1", "auxtemperature1", "t1", "t"),
+        *("surfacetemperature", "surfacetemp", "surfacetemperaturet1", "temperaturet1", "celltemperature", "celltemp"),
+        *("temperature", "temp", "tcell", "tsurface", "temperature1", "temp1", "auxtemperature1", "t1", "t"),
     ),
     c.CHARGING_CAPACITY: ("chargingcapacity", "chargecapacity", "chgcap", "chargecap", "qcharge", "chgcapacity"),
     c.DISCHARGING_CAPACITY: (
         *("dischargingcapacity", "dischargecapacity", "dchgcap", "dischargecap", "qdischarge", "dchgcapacity"),
     ),
-    c.STATE: ("state", "status", "steptype", "steptypename", "md", "command"),
+    c.STATE: ("state", "status", "steptype", "steptypename", "stepstate", "md", "command"),
 }
 CELL_NAMES: Final = (
     *("cellid", "cell", "cellname", "barcode", "cellbarcode", "batteryid", "battery", "batteryname", "cellserial"),
@@ -71,7 +72,12 @@ _TARGETS: Final[dict[str, tuple[str, ...]]] = {
     letters: tuple(target for target, names in ({**NAMES, c.CELL_ID: CELL_NAMES}).items() if letters in names)
     for letters in {letters for names in (*NAMES.values(), CELL_NAMES) for letters in names}
 }
+_UNIT_NAMES: Final = {"amps": "A", "mamps": "mA", "volts": "V", "mvolts": "mV"}
+_NEED_UNIT: Final = ("t", "test")
 _NUMBER_STARTS: Final = tuple("0123456789+-.")
+# What seconds since 1970 are counted in, by their size: 1e9 to 1e10 s are the years 2001 to 2286.
+_EPOCH_ABOVE: Final = (1e11, 1e14, 1e16, 1e17)
+_EPOCH_UNITS: Final = ("", "ms", "us", "100ns", "ns")
 _BRACKETS: Final = re.compile(r"(.+?)\s*[(\[]([^)\]]*)[)\]]\s*")
 _SLASH: Final = re.compile(r"(.+?)\s*/\s*([^/]+)")
 _SUFFIX: Final = re.compile(r"(.+)[_ ]([^_ ]+)")
@@ -85,13 +91,16 @@ def names_and_units(name: str) -> tuple[tuple[str, str], ...]:
     (``kA``) leaves the name without any reading as a quantity.
     """
     name = name.strip().lstrip("~#").strip()
+    unit = _UNIT_NAMES.get(name.lower())
+    if unit is not None:  # Maccor names two columns by their units alone.
+        return ((name.lower().removeprefix("m"), unit),)
     for pattern in (_BRACKETS, _SLASH):
         match = pattern.fullmatch(name)
         if match:
-            unit = _unit(match[2])
+            unit = unit_from(match[2])
             return () if unit is None else ((_letters(match[1]), unit),)
     match = _SUFFIX.fullmatch(name)
-    unit = _unit(match[2]) if match else None
+    unit = unit_from(match[2]) if match else None
     whole = (_letters(name), "")
     return ((_letters(match[1]), unit), whole) if match and unit is not None else (whole,)
 
@@ -148,7 +157,7 @@ def guess_cell_column(names: Sequence[str], sample: Sequence[Sequence[str]]) -> 
 def _time_unit(unit: str, values: Sequence[str]) -> str:
     """Return the unit of a wall clock: of a number as named or by its size, of a date its form (ISO 8601: "")."""
     if kind_of(values) != "datetime":
-        return "ms" if not unit and median_number(values) > 1e11 else unit
+        return unit or _EPOCH_UNITS[sum(median_number(values) > most for most in _EPOCH_ABOVE)]
     date = date_of(values)
     return "" if date == ISO else date
 
@@ -166,17 +175,18 @@ def _fits(target: str, known: str, kind: Kind, values: Sequence[str]) -> bool:
         return kind == "number" and median_number(values) > 1e8
     if target == c.TEST_TIME:
         return kind in ("number", "duration")
-    return target == c.STATE or kind == "number"
+    # States that are numbers (Basytec, Novonix) are codes of the cycler's own; a column of words is better.
+    return kind == "number" and target != c.STATE
 
 
 def _readings(target: str, name: str) -> dict[str, str]:
     """Return those readings of a header's name (letters: unit) whose unit the target can have."""
     quantity = FACTORS.get(target.rsplit("_", 1)[-1], {})
-    # A lone t is a time or a temperature: only its unit tells.
+    # A lone t is a time or a temperature, a test a time or a number: only the unit tells.
     return {
         letters: unit
         for letters, unit in reversed(names_and_units(name))
-        if letters in NAMES[target] and (unit in quantity or (unit == "" and letters != "t"))
+        if letters in NAMES[target] and (unit in quantity or (unit == "" and letters not in _NEED_UNIT))
     }
 
 
@@ -184,6 +194,7 @@ def _letters(text: str) -> str:
     return "".join(character for character in text.lower() if character.isalnum())
 
 
-def _unit(text: str) -> str | None:
+def unit_from(text: str) -> str | None:
+    """Return the unit that a text in a header names, "" for a pure number or a clock's form; ``None`` if not known."""
     text = text.strip().lower()
-    return "" if "hh:mm" in text or not text else _UNITS.get(text)
+    return "" if "hh:mm" in text or "h:min" in text or not text else _UNITS.get(text)

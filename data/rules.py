@@ -37,7 +37,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("current_spike", 11, "warning", "single current far from its neighbours; interpolated"),
     Rule("voltage_range", 12, "error", "voltage that no such cell can have; taken as missing"),
     Rule("temperature_range", 13, "warning", "temperature that no chamber has; taken as missing"),
-    Rule("lost_contact", 14, "error", "voltage collapses or current vanishes within a step; taken as missing"),
+    Rule("lost_contact", 14, "error", "voltage jumps to a limit, or current vanishes within a step; taken as missing"),
     Rule("step_glitch", 15, "warning", "wrong step number for a few rows inside another step; corrected"),
     Rule("cycle_jump", 16, "info", "cycle numbers jump, fall back or do not start at 1; counted anew"),
     Rule("current_offset", 17, "warning", "current is not zero at rest; subtracted where all rests agree"),
@@ -56,6 +56,16 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("capacity_excess", 28, "error", "more charge within a cycle than such a cell can hold"),
     Rule("impedance_row", 29, "info", "row of an impedance measurement; quarantined"),
     Rule("voltage_stuck", 30, "warning", "voltage exactly constant while a current flows, and not held"),
+    Rule("time_scale", 31, "warning", "time in ms, min or h where s belong; converted"),
+    Rule(
+        "wall_clock", 32, "warning", "the wall clock does not go with the test time (daylight saving, zone, set, drift)"
+    ),
+    Rule("step_time", 33, "warning", "the clock begins anew with each step, or is zero in its first row; joined"),
+    Rule("unit_scale", 35, "warning", "numbers of another unit (mV, mA, uA, mAh, K, °F) than was said; converted"),
+    Rule("voltage_step", 36, "warning", "voltage changes between two samples and stays, while the current goes on"),
+    Rule("channel_change", 37, "warning", "another rest voltage after a new file, restart or gap, without any charge"),
+    Rule("aborted_test", 38, "warning", "the record ends in the middle of a step or cycle"),
+    Rule("rest_only", 39, "warning", "the cell rests throughout, or its current is missing; nothing to simulate"),
 )
 
 BY_CODE: Final[dict[str, Rule]] = {rule.code: rule for rule in RULES}

@@ -41,8 +41,8 @@ class SourceSettings:
     """How a raw file is read.
 
     Args:
-        reader: a name in ``data.readers.READERS`` (``csv``, ``digatron``).
-        columns: for ``csv``: the file's columns; empty = guessed from the header.
+        reader: a name in ``data.readers.READERS`` (``csv``, ``digatron``, ``parquet``, ``xlsx``, ``neware``).
+        columns: the file's columns (not for ``digatron``); empty = guessed from the header.
         cell_id_from: ``stem`` (file name without suffix), ``column:NAME`` or ``pattern:REGEX`` with group ``cell_id``.
         current_sign: how the file signs its current.
     """
@@ -61,6 +61,27 @@ class SourceFile:
     bytes: int
     digest: str
     settings: SourceSettings
+
+
+@dataclass(frozen=True, slots=True)
+class FileRange:
+    """A part of a raw file that can be read on its own: it begins and ends between two rows.
+
+    Args:
+        start, end: bytes of a text file, row groups of a Parquet file: from ``start`` to before ``end``.
+        first_line, first_row: numbers of its first line (from 1) and its first row (from 0) in the file.
+        cells: each cell in it with its number of rows, in order of appearance.
+        cell_before: the cell of the row before, to which rows that name none belong; "" = none.
+        latin1: the text before was Latin-1.
+    """
+
+    start: int
+    end: int
+    first_line: int = 1
+    first_row: int = 0
+    cells: tuple[tuple[str, int], ...] = ()
+    cell_before: str = ""
+    latin1: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,17 +112,26 @@ class CleanSettings:
     """Thresholds of the cleaning rules. Currents scale with the cell's capacity (A per A.h).
 
     Args:
+        fill_samples: missing values in a row that are filled, of the voltage, and of the current where it changes.
+        fill_constant_samples: ... of a current that is the same on both sides while the voltage shows no edge.
         temperature_setpoint_celsius: the chamber's; ``None`` = the median of the record.
         temperature_jump_celsius: between two samples, from which on a thermocouple was off.
         chamber_tolerance_celsius, chamber_second: how far and for how long the chamber may be off its setpoint.
+        voltage_step_volt: between two samples under one current, from which on it is reported.
+        channel_difference_volt: between a rest's voltages before and after a new file, a restart or a gap.
         capacity_tolerance: share by which the cycler's counters may differ from the integrated current.
         capacity_factor: times the nominal capacity, above which a cycle's charge cannot be.
+        time_scale_tolerance: share by which two clocks, or a clock and the counters, may differ from a unit's factor.
+        clock_tolerance_second: by how much wall clock and test time may drift apart between two rows.
+        clock_drift: s per s by which one of them may run faster; more is told.
+        cycle_turns: charges after a discharge, or the other way round, from which on one cycle number for all is wrong.
     """
 
     current_sign: CurrentSign = "auto"
     nominal_capacity_ah: float | None = None
     rest_current_per_ah: float = 0.005
     fill_samples: int = 5
+    fill_constant_samples: int = 100
     gap_factor: float = 20.0
     gap_second: float = 600.0
     voltage_limits_volt: tuple[float, float] = (0.5, 5.5)
@@ -110,8 +140,14 @@ class CleanSettings:
     temperature_jump_celsius: float = 10.0
     chamber_tolerance_celsius: float = 2.0
     chamber_second: float = 1800.0
+    voltage_step_volt: float = 0.01
+    channel_difference_volt: float = 0.005
     capacity_tolerance: float = 0.01
     capacity_factor: float = 2.0
+    time_scale_tolerance: float = 0.05
+    clock_tolerance_second: float = 2.0
+    clock_drift: float = 2e-4
+    cycle_turns: int = 20
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,9 @@ from typing import Any, Final, Literal
 import numpy as np
 import pyarrow as pa
 
+from .bench import Defect
 from .cycler_record import Channel, Record, csv_table, measure, write_csv
-from .defects import PLANS, Defect, damage
+from .defects import ALL_PLANS, damage
 from .errors import UsageError
 from .settings import Override
 from .virtual_cell import CHEMISTRIES, CONTACT, MODEL_OPTIONS, LibraryRecord, VirtualCell, draw_perturbation
@@ -62,7 +63,7 @@ def make_cell(cell_id: str, index: int, count: int, library: LibraryRecord, seed
     temperature = round(chemistry.temperature_celsius + float(rng.uniform(-0.4, 0.4)), 2)
     channel = Channel(start_ms, temperature, CURRENT_NOISE_PER_AH * nominal_ah)
     clean = measure(library.record, nominal_ah, channel, generator(seed, 2, index))
-    plan = PLANS[(index + index // len(PLANS)) % len(PLANS)]
+    plan = ALL_PLANS[(index + index // len(ALL_PLANS)) % len(ALL_PLANS)]
     record, defects = damage(clean, plan, nominal_ah, generator(seed, 3, index))
     return SyntheticCell(cell_id, library, nominal_ah, channel, record, defects)
 

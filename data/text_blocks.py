@@ -5,27 +5,44 @@ from __future__ import annotations
 import codecs
 import io
 import re
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from .errors import ReadError
+import numpy as np
 
-BLOCK_BYTES: Final = 16 * 1024 * 1024
+from .errors import ReadError
+from .raw_bytes import is_gzip, open_bytes
+from .settings import FileRange
+
+BLOCK_BYTES: Final = 4 * 1024 * 1024
+LINE_BYTES: Final = 32 * 1024 * 1024
 HEAD_BYTES: Final = 128 * 1024
 
 _UTF16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 # Control characters and þ, ÿ: bytes that a lab's Latin-1 export does not hold and damaged files do.
 _NOT_LATIN1: Final = re.compile(rb"[\x80-\x9f\xfe\xff]")
+_PADDING: Final = re.compile(rb"(?<= )\xff+(?=[\t\r\n])")  # Maccor fills its texts up with it
 
 
 @dataclass(frozen=True, slots=True)
 class TextBlock:
-    """Whole lines, UTF-8, each ended by one newline; ``first_line`` is the first one's number in the file, from 1."""
+    """Whole lines, UTF-8, each ended by one newline.
+
+    Args:
+        first_line: the first one's number in the file, from 1.
+        lines: how many there are.
+        offset: the first one's place in the file, in bytes, where it is read byte by byte (:func:`is_seekable`).
+        latin1: the file has shown before that it is in Latin-1.
+    """
 
     data: bytes
     first_line: int
+    lines: int
+    offset: int = 0
+    latin1: bool = False
 
 
 @dataclass(slots=True)
@@ -55,6 +72,9 @@ class _Decoder:
                 self.multibyte = True
                 return lines
         wrong = _NOT_LATIN1.search(lines)
+        if wrong and _PADDING.match(lines, wrong.start()):
+            lines = _PADDING.sub(b"", lines)
+            wrong = _NOT_LATIN1.search(lines)
         if wrong:
             raise self._broken(lines, wrong.start())
         return lines.decode("latin-1").encode()
@@ -68,25 +88,40 @@ class _Decoder:
         )
 
 
-def text_blocks(path: Path, block_bytes: int = BLOCK_BYTES) -> Iterator[TextBlock]:
-    """Read a text file as blocks of whole lines.
+def text_blocks(path: Path, block_bytes: int = BLOCK_BYTES, part: FileRange | None = None) -> Iterator[TextBlock]:
+    """Read a text file, or a part of one that :func:`is_seekable`, as blocks of whole lines.
 
     UTF-8 with or without a byte order mark, UTF-16 with one, and Latin-1 where the bytes are plausible; lines may
-    end in ``\\n``, ``\\r\\n`` or ``\\r``.
+    end in ``\\n``, ``\\r\\n`` or ``\\r``. What is packed with gzip is unpacked on the way.
 
     Raises:
         ReadError: the file cannot be opened, or a byte is not text; names file, line and byte.
     """
     try:
-        with path.open("rb") as stream:
-            yield from _blocks(path, stream, block_bytes)
+        with open_bytes(path) as stream:
+            yield from _blocks(path, stream, block_bytes, part)
+    except (EOFError, zlib.error) as error:
+        raise ReadError(f"{path}: its gzip packing is damaged ({error}); copy the file again") from None
     except OSError as error:
         raise ReadError(f"{path}: cannot be read: {error.strerror or error}") from None
 
 
+def is_seekable(path: Path) -> bool:
+    """Tell whether reading can begin at any line: not where characters are two bytes each, or the file is packed."""
+    if is_gzip(path):
+        return False
+    with path.open("rb") as stream:
+        return stream.read(2) not in _UTF16
+
+
 def head_block(path: Path) -> TextBlock:
     """Return the first lines of a file (about 128 KiB); no bytes at all when the file is empty."""
-    return next(text_blocks(path, HEAD_BYTES), TextBlock(b"", 1))
+    return next(text_blocks(path, HEAD_BYTES), TextBlock(b"", 1, 0))
+
+
+def count_lines(data: bytes) -> int:
+    """Return the number of newlines."""
+    return int(np.count_nonzero(np.frombuffer(data, np.uint8) == ord("\n")))
 
 
 def lines_of(block: TextBlock) -> list[str]:
@@ -94,38 +129,49 @@ def lines_of(block: TextBlock) -> list[str]:
     return block.data.decode().split("\n")[:-1]
 
 
-def _blocks(path: Path, stream: BinaryIO, block_bytes: int) -> Iterator[TextBlock]:
+def _blocks(path: Path, stream: BinaryIO, block_bytes: int, part: FileRange | None) -> Iterator[TextBlock]:
     decoder = _Decoder(path)
     start = stream.read(3)
     stream.seek(0)
     if start == codecs.BOM_UTF8:
         decoder.offset = stream.seek(3)
-    chunks = _utf16(path, stream, block_bytes) if start[:2] in _UTF16 else iter(lambda: stream.read(block_bytes), b"")
+    if start[:2] in _UTF16:
+        chunks = _utf16(path, stream, block_bytes)
+    elif part is None or part.start == 0:
+        chunks = _chunks(stream, block_bytes, None if part is None else part.end)
+    else:
+        decoder = _Decoder(path, part.first_line, stream.seek(part.start), part.latin1)
+        chunks = _chunks(stream, block_bytes, part.end)
     rest, newline = b"", b""
     for chunk in chunks:
         newline = newline or (b"\r" if b"\n" not in chunk and b"\r" in chunk else b"\n")
         cut = chunk.rfind(newline) + 1
         if cut == 0:
             rest += chunk
-            if len(rest) > 2 * BLOCK_BYTES:
+            if len(rest) > LINE_BYTES:
                 raise ReadError(f"{path}: line {decoder.line} does not end: this is not a text table")
             continue
-        yield _block(decoder, rest + chunk[:cut], newline)
+        yield _block(decoder, b"".join((rest, memoryview(chunk)[:cut])), newline)
         rest = chunk[cut:]
     if rest:
         yield _block(decoder, rest + newline, newline)
 
 
+def _chunks(stream: BinaryIO, block_bytes: int, end: int | None) -> Iterator[bytes]:
+    while chunk := stream.read(block_bytes if end is None else min(block_bytes, end - stream.tell())):
+        yield chunk
+
+
 def _block(decoder: _Decoder, lines: bytes, newline: bytes) -> TextBlock:
-    size = len(lines)
+    size, latin1 = len(lines), decoder.latin1
     if newline == b"\r":
         lines = lines.replace(b"\r", b"\n")
     text = decoder.decode(lines)
     if b"\r" in text:
         # Carriage returns that end no line must not become line ends later.
         text = text.replace(b"\r\n", b"\n").replace(b"\r", b" ")
-    block = TextBlock(text, decoder.line)
-    decoder.line += text.count(b"\n")
+    block = TextBlock(text, decoder.line, count_lines(text), decoder.offset, latin1)
+    decoder.line += block.lines
     decoder.offset += size
     return block
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from .rules import Severity
-from .settings import FitSettings, ParameterSetSettings, Scale, SimulateSettings, SourceFile
+from .settings import FileRange, FitSettings, ParameterSetSettings, Scale, SimulateSettings, SourceFile
 
 JobKind = Literal["split", "clean", "simulate", "start", "fit"]
 Status = Literal["pending", "running", "done", "failed", "skipped"]
@@ -41,8 +41,42 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class QuarantineCount:
+    """How many rows of one source file a rule took out."""
+
+    rule: str
+    source_index: int
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class FlagCount:
+    """How many samples that were kept carry a rule's flag; each is counted once, whatever the rule did to it."""
+
+    rule: str
+    samples: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeChange:
+    """By how much one rule, at its turn, changed a record's charge into and out of the cell (A.h)."""
+
+    rule: str
+    charge_in_ah: float
+    charge_out_ah: float
+
+
+@dataclass(frozen=True, slots=True)
 class CleanReport:
-    """What cleaning did to one cell: rows in = rows kept + rows quarantined; charges in A.h, both positive."""
+    """What cleaning did to one cell: rows in = rows kept + rows quarantined; charge (A.h) and energy (W.h) positive.
+
+    Args:
+        quarantined: rows taken out by rule and file; they add up to ``rows_quarantined``.
+        flagged: samples by rule, of every rule that flagged one, took a row out or has a finding.
+        charge_changes: from before to after, rule by rule; they add up to the difference of the charges.
+
+    Receipts of versions before these were counted have ``None`` energies and no counts.
+    """
 
     cell_id: str
     rows_in: int
@@ -59,6 +93,13 @@ class CleanReport:
     steps_before: int
     steps_after: int
     findings: tuple[Finding, ...] = ()
+    energy_in_before_wh: float | None = None
+    energy_in_after_wh: float | None = None
+    energy_out_before_wh: float | None = None
+    energy_out_after_wh: float | None = None
+    quarantined: tuple[QuarantineCount, ...] = ()
+    flagged: tuple[FlagCount, ...] = ()
+    charge_changes: tuple[ChargeChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,20 +121,41 @@ class CycleSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordSource:
+    """One raw file of a record; ``splits`` are the digests of the jobs that split it, none where it holds one cell."""
+
+    file: SourceFile
+    splits: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class CleanResult:
-    """What a clean job reports: the report, the cycles, and the cell's mean measured temperature in °C."""
+    """What a clean job reports: the report, the cycles, and the cell's mean measured temperature in °C.
+
+    Args:
+        sources: the raw files in time order, so that ``source_index`` is a place in it.
+    """
 
     report: CleanReport
     cycles: tuple[CycleSummary, ...]
     temperature_mean_celsius: float | None = None
+    sources: tuple[RecordSource, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class SplitResult:
-    """What a split job reports: the cells of one raw file with their numbers of rows."""
+    """What a split job reports: the cells of one raw file, or of a part of it, with their numbers of rows."""
 
     source: SourceFile
     cells: tuple[tuple[str, int], ...]
+    whole: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class RangesFile:
+    """The parts of a long raw file, as a store keeps them."""
+
+    parts: tuple[FileRange, ...]
 
 
 @dataclass(frozen=True, slots=True)

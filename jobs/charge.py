@@ -1,4 +1,4 @@
-"""The one definition of measured charge: what cleaning, cycles and simulations all count."""
+"""The one definition of measured charge and energy: what cleaning, cycles and simulations all count."""
 
 from __future__ import annotations
 
@@ -23,12 +23,41 @@ def interval_charge_ah(test_time_second: Floats, current_ampere: Floats, flags: 
     Returns:
         Shape (n - 1,); empty for fewer than two samples.
     """
-    charge: Floats = np.diff(test_time_second) * (current_ampere[1:] + current_ampere[:-1]) / (2.0 * SECONDS_PER_HOUR)
-    charge[(flags[1:] & bit_of("time_gap")) != 0] = 0.0
-    return np.nan_to_num(charge, nan=0.0)
+    charge: Floats = np.diff(test_time_second)
+    charge *= current_ampere[1:] + current_ampere[:-1]
+    charge /= 2.0 * SECONDS_PER_HOUR
+    if flags.any():
+        charge[(flags[1:] & bit_of("time_gap")) != 0] = 0.0
+    return charge if np.isfinite(charge.sum()) else np.nan_to_num(charge, nan=0.0)
 
 
 def charge_in_out_ah(test_time_second: Floats, current_ampere: Floats, flags: NDArray[np.int64]) -> tuple[float, float]:
     """Charge into and out of the cell in A.h, both positive."""
-    charge = interval_charge_ah(test_time_second, current_ampere, flags)
-    return float(charge[charge > 0.0].sum()), float(abs(charge[charge < 0.0].sum()))
+    return _in_and_out(interval_charge_ah(test_time_second, current_ampere, flags))
+
+
+def interval_energy_wh(
+    test_time_second: Floats, current_ampere: Floats, voltage_volt: Floats, flags: NDArray[np.int64]
+) -> Floats:
+    """Energy between neighbouring samples by the trapezoid rule of the power, in W.h, positive into the cell.
+
+    A missing voltage is interpolated for this; what carries no charge (:func:`interval_charge_ah`) carries no energy.
+
+    Returns:
+        Shape (n - 1,).
+    """
+    known, voltage = np.isfinite(voltage_volt), voltage_volt
+    if known.any() and not known.all():
+        voltage = np.interp(test_time_second, test_time_second[known], voltage_volt[known])
+    return interval_charge_ah(test_time_second, current_ampere * voltage, flags)
+
+
+def energy_in_out_wh(
+    test_time_second: Floats, current_ampere: Floats, voltage_volt: Floats, flags: NDArray[np.int64]
+) -> tuple[float, float]:
+    """Energy into and out of the cell in W.h, both positive."""
+    return _in_and_out(interval_energy_wh(test_time_second, current_ampere, voltage_volt, flags))
+
+
+def _in_and_out(amounts: Floats) -> tuple[float, float]:
+    return float(amounts[amounts > 0.0].sum()), float(abs(amounts[amounts < 0.0].sum()))

@@ -17,17 +17,25 @@ import pandas as pd
 from ..data import columns as c
 from ..data.errors import JobError
 from ..data.settings import CleanSettings
-from ..data.values import CleanReport, Finding
-from .charge import charge_in_out_ah
+from ..data.values import CleanReport
 from .clean_capacity import capacity_counter, capacity_excess
+from .clean_clock import time_scale, wall_clock
+from .clean_contact import lost_contact
 from .clean_content import impedance_row, voltage_stuck
 from .clean_current import current_offset, current_sign, no_discharge
+from .clean_cycle import count_from_signal, count_steps, cycle_jump
+from .clean_end import aborted_test, rest_only
 from .clean_environment import chamber_off, temperature_jump, temperature_noise, temperature_stuck
-from .clean_event import Event, Floats, Integers, Outcome, to_findings, values
-from .clean_index import count_from_signal, cycle_jump, step_glitch, step_renumbered
-from .clean_signal import current_spike, lost_contact, voltage_spike
+from .clean_event import Event, Integers, Outcome, to_findings, values
+from .clean_gap import time_gap
+from .clean_index import step_glitch, step_renumbered
+from .clean_report import ChargeLedger, clean_report
+from .clean_restart import step_time, time_restart
+from .clean_signal import current_spike, voltage_spike
 from .clean_stamp import duplicate_time, time_resolution
-from .clean_time import duplicate_row, has_clock, marker_row, time_gap, time_missing, time_order, time_restart
+from .clean_step import channel_change, voltage_step
+from .clean_time import duplicate_row, has_clock, marker_row, time_missing, time_order
+from .clean_unit import unit_of_charge, unit_scale
 from .clean_values import (
     current_missing,
     number_unreadable,
@@ -37,29 +45,33 @@ from .clean_values import (
     voltage_range,
 )
 from .scale import capacity_scale_ah
-from .steps import classify_steps
+from .steps import kinds_of_steps
 
 CleaningRule = Callable[[pd.DataFrame, CleanSettings], Outcome]
 
 TIME_RULES: Final[tuple[CleaningRule, ...]] = (
     number_unreadable,
+    unit_scale,
     marker_row,
     impedance_row,
+    time_scale,
     time_missing,
+    step_time,
     duplicate_row,
     time_order,
     time_restart,
+    wall_clock,
     duplicate_time,
     time_resolution,
+    unit_of_charge,
 )
-"""What makes one strictly increasing time of a record."""
+"""What makes one strictly increasing time of a record; units too, since all thresholds are in them."""
 
 INDEX_AND_SIGNAL_RULES: Final[tuple[CleaningRule, ...]] = (
     current_sign,
     step_glitch,
     cycle_jump,
     step_renumbered,
-    time_gap,
     lost_contact,
     voltage_spike,
     voltage_range,
@@ -70,13 +82,19 @@ INDEX_AND_SIGNAL_RULES: Final[tuple[CleaningRule, ...]] = (
     temperature_noise,
     current_spike,
     voltage_missing,
+    count_steps,
     current_missing,
     temperature_missing,
+    time_gap,
     count_from_signal,
     current_offset,
+    voltage_step,
+    channel_change,
     chamber_off,
     capacity_counter,
     no_discharge,
+    rest_only,
+    aborted_test,
 )
 """What needs neighbours in time; these know the cell's capacity, or a scale for it from the record itself."""
 
@@ -111,19 +129,20 @@ def clean(raw: pd.DataFrame, cell_id: str, settings: CleanSettings) -> Cleaned:
     raw = raw.reset_index(drop=True)
     _refuse_useless(raw, cell_id)
     frame = raw.assign(**{c.FLAGS: np.zeros(len(raw), dtype=np.int64)})
-    frame, events, taken = _apply(TIME_RULES, frame, settings)
+    ledger = ChargeLedger.of(frame)
+    frame, events, taken = _apply(TIME_RULES, frame, settings, ledger)
     if len(frame) < 2:
         raise JobError(f"cell {cell_id!r}: fewer than two samples with a time are left of {len(raw)}", "no_samples")
     scale = capacity_scale_ah(values(frame, c.TEST_TIME), values(frame, c.CURRENT), settings.nominal_capacity_ah)
-    frame, more, also = _apply(INDEX_AND_SIGNAL_RULES, frame, replace(settings, nominal_capacity_ah=scale))
-    frame, last, _ = _apply(CAPACITY_RULES, frame, settings)
+    frame, more, also = _apply(INDEX_AND_SIGNAL_RULES, frame, replace(settings, nominal_capacity_ah=scale), ledger)
+    frame, last, _ = _apply(CAPACITY_RULES, frame, settings, ledger)
     samples = _partition(frame, scale, settings)
     for column, code in ((c.VOLTAGE, "no_voltage"), (c.CURRENT, "no_current")):
         if samples[column].isna().all():
             raise JobError(f"cell {cell_id!r}: no usable {column} is left of {len(raw)} rows", code)
     quarantined = _quarantined(raw, taken + also)
     findings = to_findings(events + more + last, raw, frame)
-    return Cleaned(samples, quarantined, _report(cell_id, raw, samples, findings))
+    return Cleaned(samples, quarantined, clean_report(cell_id, raw, samples, quarantined, findings, ledger))
 
 
 def _refuse_useless(raw: pd.DataFrame, cell_id: str) -> None:
@@ -140,13 +159,14 @@ Taken = list[tuple[str, Integers]]
 
 
 def _apply(
-    rules: tuple[CleaningRule, ...], frame: pd.DataFrame, settings: CleanSettings
+    rules: tuple[CleaningRule, ...], frame: pd.DataFrame, settings: CleanSettings, ledger: ChargeLedger
 ) -> tuple[pd.DataFrame, list[Event], Taken]:
-    """Apply rules in order; collect their events and the labels of the rows that each took out."""
+    """Apply rules in order; collect their events, the labels of the rows that each took out, and charge changed."""
     events: list[Event] = []
     taken: Taken = []
     for rule in rules:
         outcome = rule(frame, settings)
+        ledger.note(rule.__name__, frame, outcome.frame)
         frame = outcome.frame
         events.extend(outcome.events)
         if len(outcome.taken):
@@ -156,45 +176,15 @@ def _apply(
 
 def _quarantined(raw: pd.DataFrame, taken: Taken) -> pd.DataFrame:
     """The rows that were taken out, as they stood, in the raw order."""
-    rule = np.full(len(raw), "", dtype=object)
-    for code, labels in taken:
-        rule[labels] = code
-    out = rule != ""
-    quarantined: pd.DataFrame = raw[out].assign(rule=pd.array(rule[out], dtype="str")).reset_index(drop=True)
+    labels = np.concatenate([np.empty(0, dtype=np.int64), *(labels for _, labels in taken)])
+    rules = [code for code, labels in taken for _ in range(len(labels))]
+    order = np.argsort(labels, kind="stable")
+    rule = pd.array(np.array(rules, dtype=object)[order], dtype="str")
+    quarantined: pd.DataFrame = raw.iloc[labels[order]].assign(rule=rule).reset_index(drop=True)
     return quarantined
 
 
 def _partition(frame: pd.DataFrame, scale_ah: float, settings: CleanSettings) -> pd.DataFrame:
-    frame = frame.assign(**{c.STEP_TYPE: classify_steps(frame, scale_ah, settings.rest_current_per_ah)})
+    number, kinds = kinds_of_steps(frame, scale_ah, settings.rest_current_per_ah)
+    frame = frame.assign(**{c.STEP_TYPE: pd.array(kinds, dtype="str").take(number)})
     return frame[list(c.PARTITION_COLUMNS)].astype(c.PARTITION_COLUMNS).reset_index(drop=True)
-
-
-def _report(cell_id: str, raw: pd.DataFrame, samples: pd.DataFrame, findings: tuple[Finding, ...]) -> CleanReport:
-    clock = values(raw, c.TEST_TIME) if has_clock(values(raw, c.TEST_TIME)) else values(raw, c.UNIX_TIME)
-    charge_before = _raw_charge(clock, values(raw, c.CURRENT))
-    time = values(samples, c.TEST_TIME)
-    charge_after = charge_in_out_ah(time, values(samples, c.CURRENT), samples[c.FLAGS].to_numpy())
-    numbers = raw[[c.CYCLE_ID, c.STEP_ID]].fillna(-1.0)
-    return CleanReport(
-        cell_id=cell_id,
-        rows_in=len(raw),
-        rows_kept=len(samples),
-        rows_quarantined=len(raw) - len(samples),
-        time_span_before_second=float(np.nanmax(clock) - np.nanmin(clock)),
-        time_span_after_second=float(time[-1] - time[0]),
-        charge_in_before_ah=charge_before[0],
-        charge_in_after_ah=charge_after[0],
-        charge_out_before_ah=charge_before[1],
-        charge_out_after_ah=charge_after[1],
-        cycles_before=int(raw[c.CYCLE_ID].nunique()),
-        cycles_after=int(samples[c.CYCLE_COUNT].iloc[-1]),
-        steps_before=int((numbers.diff().abs().sum(axis=1) > 0).sum()) + 1,
-        steps_after=int(samples[c.STEP_COUNT].iloc[-1]),
-        findings=findings,
-    )
-
-
-def _raw_charge(clock: Floats, current: Floats) -> tuple[float, float]:
-    """Charge in and out of the rows as they stand; a clock that falls back counts nothing."""
-    forward = np.concatenate([[0.0], np.cumsum(np.clip(np.nan_to_num(np.diff(clock)), 0.0, None))])
-    return charge_in_out_ah(forward, current, np.zeros(len(clock), dtype=np.int64))

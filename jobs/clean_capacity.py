@@ -15,6 +15,7 @@ from .clean_event import MAX_EVENTS, Event, Floats, Integers, Mask, Outcome, fla
 
 LEAST_STEP_SHARE: Final = 0.01  # of the capacity, of a step that is compared
 LEAST_STEP_AH: Final = 1e-5  # below it a counter of six digits shows its rounding
+RESET_SHARE: Final = 0.1  # of its value, to which a counter falls that goes back to zero
 COUNTED: Final = ((c.CHARGING_CAPACITY, 1.0), (c.DISCHARGING_CAPACITY, -1.0))
 
 
@@ -42,8 +43,11 @@ def capacity_counter(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     """
     events: list[Event] = []
     capacity = settings.nominal_capacity_ah or 1.0
+    counters = [(column, sign) for column, sign in COUNTED if np.isfinite(values(frame, column)).any()]
+    if not counters:
+        return Outcome(frame)
     number, _ = pd.factorize(frame[c.STEP_COUNT].to_numpy())
-    for column, sign in COUNTED:
+    for column, sign in counters:
         counter = np.abs(values(frame, column))
         charges = step_charges(frame, counter, sign, number)
         least = max(LEAST_STEP_SHARE * capacity, LEAST_STEP_AH)
@@ -135,8 +139,10 @@ def capacity_excess(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     by_current = interval_charge_ah(values(frame, c.TEST_TIME), values(frame, c.CURRENT), flags)
     net = np.zeros(len(by_current))
     for column, sign in COUNTED:
-        rise = np.diff(np.abs(values(frame, column)))
-        net += sign * np.clip(np.nan_to_num(rise), 0.0, None)
+        counter = np.nan_to_num(np.abs(values(frame, column)))
+        rise = np.diff(counter)
+        # A counter that goes back to zero has counted nothing; one that wavers has not counted it all twice.
+        net += sign * np.where(counter[1:] < RESET_SHARE * counter[:-1], 0.0, rise)
     events: list[Event] = []
     excess, labels = np.zeros(len(frame), dtype=bool), frame.index.to_numpy()
     for charge, source in ((by_current, "the current"), (net, "the cycler's counters")):

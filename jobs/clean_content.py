@@ -10,7 +10,7 @@ import pandas as pd
 
 from ..data import columns as c
 from ..data.settings import CleanSettings
-from .clean_event import Integers, Mask, Outcome, flagged, number, run_events, runs, text, values
+from .clean_event import Integers, Mask, Outcome, flagged, number, run_events, runs, text, values, word_codes
 
 IMPEDANCE_WORD: Final = re.compile(r"(?<![a-z])(eis|geis|peis|impedance|impedanz)(?![a-z])")
 REVERSED_VOLT: Final = -1.0  # below which a step's voltage is another device's sign, in a cell above +1 V
@@ -42,8 +42,10 @@ def impedance_row(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
 
 
 def _named_impedance(states: pd.Series[Any]) -> Mask:
-    code, words = pd.factorize(states)
-    named = [bool(IMPEDANCE_WORD.search(str(word).lower().replace("_", " "))) for word in words]
+    code, words = word_codes(states)
+    named = [bool(IMPEDANCE_WORD.search(word.lower().replace("_", " "))) for word in words]
+    if not any(named):
+        return np.zeros(len(states), dtype=np.bool_)
     mask: Mask = np.array([*named, False])[code]
     return mask
 

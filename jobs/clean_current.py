@@ -12,28 +12,32 @@ from numpy.typing import NDArray
 from ..data import columns as c
 from ..data.settings import CleanSettings
 from .charge import charge_in_out_ah
-from .clean_event import Event, Floats, Mask, Outcome, flagged, rest_current, values
-from .steps import classify_steps
+from .clean_event import Event, Floats, Integers, Mask, Outcome, flagged, rest_current, values, word_codes
+from .contact import jumped_beyond
+from .steps import kinds_of_steps
 
 DISCHARGE_WORD: Final = re.compile(r"\b(cc|cv|cccv|cp|cr)?[\s_-]*(d|dch|dchg|dis|disch|dischg|discharge|discharging)\b")
 CHARGE_WORD: Final = re.compile(r"\b(cc|cv|cccv|cp|cr)?[\s_-]*(c|cha|chg|chrg|charge|charging)\b")
 EDGE_PER_AH: Final = 0.1  # A per A.h, the least edge of the current that is asked about the sign
 EDGE_SECOND: Final = 60.0
 EDGE_VOLT: Final = 0.003
+CONTACT_VOLT: Final = 0.3
 TREND_VOLT: Final = 0.05
 LEAST_VOTES: Final = 5  # signs of the voltage that must be there to contradict what the campaign says
 AGREEMENT: Final = 0.8  # of the evidence, to turn a sign
-OFFSET_PER_AH: Final = 0.0005  # A per A.h, the least offset that is reported
+OFFSET_PER_AH: Final = 0.0002  # A per A.h, the least offset that is reported
 OFFSET_SAMPLES: Final = 10
 LEAST_DISCHARGE: Final = 0.001  # of the capacity
 
 
 def state_signs(states: pd.Series[Any]) -> Floats:
     """Turn the cycler's words into +1 (charge), -1 (discharge) or 0 (anything else), shape (n,)."""
-    code, words = pd.factorize(states)
+    code, words = word_codes(states)
+    if not words:
+        return np.zeros(len(states))
     signs = [0.0]
     for word in words:
-        said = str(word).lower().replace("_", " ")
+        said = word.lower().replace("_", " ")
         signs.append(-1.0 if DISCHARGE_WORD.search(said) else 1.0 if CHARGE_WORD.search(said) else 0.0)
     result: Floats = np.array(signs)[code + 1]
     return result
@@ -53,11 +57,14 @@ def current_sign(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
         turned = _turned(frame, -current, "positive for discharge, as the campaign says")
         return Outcome(turned.frame, (*turned.events, *_contradiction(turned.frame, settings)))
     words = state_signs(frame[c.STATE])
-    carrying = np.abs(current) > rest_current(settings)
-    if not (current < -rest_current(settings)).any() and (carrying & (words < 0)).any():
-        return _turned(frame, np.where(words < 0, -np.abs(current), current), "without a sign")
-    told = words * np.sign(current) * carrying
-    votes = told[told != 0.0] if (told != 0.0).any() else _evidence(frame, settings)
+    votes = np.empty(0)
+    if words.any():
+        carrying = np.abs(current) > rest_current(settings)
+        if not (current < -rest_current(settings)).any() and (carrying & (words < 0)).any():
+            return _turned(frame, np.where(words < 0, -np.abs(current), current), "without a sign")
+        told = words * np.sign(current)
+        votes = told[carrying & (told != 0.0)]
+    votes = votes if len(votes) else _evidence(frame, settings)
     if len(votes) == 0:
         return Outcome(frame)
     against = float((votes < 0).mean())
@@ -70,6 +77,16 @@ def current_sign(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
         "current_sign", int(frame.index[0]), len(frame), saw, "taken as positive for charge", "left", "warning"
     )
     return Outcome(frame, (event,))
+
+
+def sign_votes(frame: pd.DataFrame, settings: CleanSettings) -> tuple[int, int]:
+    """Count the signs of voltage against current (edges, steps) that say positive for charge, and for discharge.
+
+    Args:
+        frame: with time, voltage and current, in time order.
+    """
+    votes = _evidence(frame, settings)
+    return int((votes > 0).sum()), int((votes < 0).sum())
 
 
 def _contradiction(frame: pd.DataFrame, settings: CleanSettings) -> tuple[Event, ...]:
@@ -93,19 +110,41 @@ def _evidence(frame: pd.DataFrame, settings: CleanSettings) -> NDArray[np.float6
     time, voltage, current = (values(frame, name) for name in (c.TEST_TIME, c.VOLTAGE, c.CURRENT))
     capacity = settings.nominal_capacity_ah or 1.0
     low, high = settings.voltage_limits_volt
-    voltage = np.where((voltage > low) & (voltage < high), voltage, np.nan)
-    with np.errstate(invalid="ignore"):
-        rise, jump = np.diff(voltage), np.diff(current)
-        edge = (np.abs(jump) > EDGE_PER_AH * capacity) & (np.diff(time) <= EDGE_SECOND) & (np.abs(rise) > EDGE_VOLT)
-    at_edges = np.sign(jump[edge] * rise[edge])
-    state = np.where(np.abs(current) > rest_current(settings), np.sign(current), 0.0)
+    rest = rest_current(settings)
+    off = jumped_beyond(voltage, current, rest)
+    voltage = np.where((voltage > low) & (voltage < high) & ~off, voltage, np.nan)
+    edge = _rows_around(np.flatnonzero(np.abs(np.diff(current)) > EDGE_PER_AH * capacity), len(current))
+    # What lasts for a sample or two is a spike of one of them, and says nothing of the other.
+    jump = _median_around(current, edge + 1) - _median_around(current, edge)
+    rise = _median_around(voltage, edge + 1) - _median_around(voltage, edge)
+    edge_like = (np.abs(jump) > EDGE_PER_AH * capacity) & (time[edge + 1] - time[edge] <= EDGE_SECOND)
+    # Open leads jump further than a cell.
+    edge_like &= (np.abs(rise) > EDGE_VOLT) & (np.abs(rise) < CONTACT_VOLT)
+    at_edges = np.sign(jump[edge_like] * rise[edge_like])
+    state = (current > rest).astype(np.int8) - (current < -rest).astype(np.int8)
     run = np.cumsum(np.diff(state, prepend=state[:1]) != 0)
-    table = pd.DataFrame({"run": run, "v": voltage, "state": state}).dropna()
-    ends = table.groupby("run").agg({"v": ["first", "last"], "state": "first"}).to_numpy()
-    trend = ends[:, 1] - ends[:, 0]
-    over_steps = np.sign(trend * ends[:, 2])[np.abs(trend) > TREND_VOLT]
+    known = np.flatnonzero(np.isfinite(voltage))
+    first = np.flatnonzero(np.diff(run[known], prepend=-1) != 0)
+    last = np.append(first[1:], len(known))[: len(first)] - 1
+    trend = voltage[known[last]] - voltage[known[first]]
+    over_steps = np.sign(trend * state[known[first]])[np.abs(trend) > TREND_VOLT]
     votes: Floats = np.concatenate([at_edges, over_steps])
     return np.asarray(votes[votes != 0.0], dtype=np.float64)
+
+
+def _rows_around(rows: Integers, samples: int) -> Integers:
+    """These rows and two on either side, each once, with a row after it."""
+    near = np.unique(rows[:, None] + np.arange(-2, 3))
+    return near[(near >= 0) & (near < samples - 1)]
+
+
+def _median_around(column: Floats, rows: Integers) -> Floats:
+    """The median of what is known of five samples around each of these rows."""
+    near = np.sort(column[np.clip(rows[:, None] + np.arange(-2, 3), 0, len(column) - 1)], axis=1)  # missing ones last
+    there = np.maximum(np.isfinite(near).sum(axis=1), 1)
+    row = np.arange(len(rows))
+    middle: Floats = (near[row, (there - 1) // 2] + near[row, there // 2]) / 2.0
+    return middle
 
 
 def current_offset(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
@@ -115,19 +154,19 @@ def current_offset(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     1 % of the capacity in 20 h. With one rest only it is reported and left, since nothing says that it lasts.
     """
     current, capacity = values(frame, c.CURRENT), settings.nominal_capacity_ah or 1.0
-    kind = classify_steps(frame, capacity, settings.rest_current_per_ah)
-    rest: Mask = (kind == "rest") & (np.abs(current) <= rest_current(settings))
+    step, kinds = kinds_of_steps(frame, capacity, settings.rest_current_per_ah)
+    rest: Mask = (kinds == "rest")[step] & (np.abs(current) <= rest_current(settings))
     if rest.sum() < OFFSET_SAMPLES:
         return Outcome(frame)
     offset = float(np.median(current[rest]))
     noise = float(np.median(np.abs(current[rest] - offset))) / 0.6745
-    by_step = pd.Series(current[rest]).groupby(frame[c.STEP_COUNT].to_numpy()[rest]).median().to_numpy()
-    alike = float((np.abs(by_step - offset) <= 0.5 * abs(offset)).mean())
+    by_step = pd.Series(current[rest]).groupby(frame[c.STEP_COUNT].to_numpy()[rest]).transform("median")
+    alike = float((np.abs(by_step - offset) <= 0.5 * abs(offset)).mean())  # rests count by their samples
     if abs(offset) < max(OFFSET_PER_AH * capacity, 2.0 * noise) or alike < AGREEMENT:
         return Outcome(frame)
     before = f"{offset:.4g} A at rest"
     first = int(frame.index[int(np.argmax(rest))])
-    if len(by_step) < 2:
+    if frame[c.STEP_COUNT][rest].nunique() < 2:
         told = Event("current_offset", first, int(rest.sum()), before, "as it was", "reported")
         return Outcome(flagged(frame, rest, "current_offset"), (told,))
     measured: Mask = np.isfinite(current)

@@ -4,14 +4,18 @@ Between the rules a record is a frame of ``data.columns.RAW_COLUMNS`` with ``fla
 and ``step_count`` beside them. Its index is the row's place in the raw table and never changes, whatever moves.
 """
 
+# pyarrow.compute makes its functions at import; no type checker sees them.
+# pyright: reportAttributeAccessIssue=false
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ..data import columns as c
@@ -53,6 +57,14 @@ def values(frame: pd.DataFrame, column: str) -> Floats:
     return frame[column].to_numpy(dtype=np.float64)
 
 
+def word_codes(states: pd.Series[Any]) -> tuple[Integers, list[str]]:
+    """Return the distinct words of a column of text, and for each row its word's place, -1 where there is none."""
+    if not pc.max(pc.binary_length(pa.array(states))).as_py():
+        return np.full(len(states), -1, dtype=np.int64), []
+    code, words = pd.factorize(states)
+    return code, [str(word) for word in words]
+
+
 def rest_current(settings: CleanSettings) -> float:
     """Return the current in A below which the cell rests; the settings know the capacity by now."""
     return settings.rest_current_per_ah * (settings.nominal_capacity_ah or 1.0)
@@ -60,7 +72,8 @@ def rest_current(settings: CleanSettings) -> float:
 
 def runs(mask: Mask) -> tuple[Integers, Integers]:
     """Return first positions and lengths of the runs of true values, both of shape (runs,)."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(np.int8)))
+    padded = np.concatenate([[False], mask, [False]])
+    edges = np.flatnonzero(padded[1:] != padded[:-1])
     return edges[::2], edges[1::2] - edges[::2]
 
 
@@ -88,6 +101,8 @@ def run_events(frame: pd.DataFrame, mask: Mask, rule: str, before: Text, after: 
     Args:
         before, after, action: texts from a run's first position and length.
     """
+    if not mask.any():
+        return []
     first, length = runs(mask)
     labels = frame.index.to_numpy()
     told = [
@@ -110,6 +125,8 @@ def to_findings(events: list[Event], raw: pd.DataFrame, frame: pd.DataFrame) -> 
     """
     source = raw[c.SOURCE_INDEX].to_numpy()
     row = raw[c.SOURCE_ROW].to_numpy()
+    if not events:
+        return ()
     counts = np.zeros((2, len(raw)), dtype=np.int64)
     kept = frame.index.to_numpy()
     counts[0, kept], counts[1, kept] = frame[c.CYCLE_COUNT].to_numpy(), frame[c.STEP_COUNT].to_numpy()

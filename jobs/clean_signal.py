@@ -1,4 +1,4 @@
-"""Cleaning rules about the signal: spikes and lost contact. Real edges, pulses and relaxations must pass untouched.
+"""Cleaning rules about the signal: spikes. Real edges, pulses and relaxations must pass untouched.
 
 A spike is a value that stands out from both of its neighbours on the same side, while the other signal says that
 nothing happened: a relaxation is monotonous, an edge stays where it went, and a pulse moves voltage and current.
@@ -13,17 +13,21 @@ import pandas as pd
 
 from ..data import columns as c
 from ..data.settings import CleanSettings
-from .clean_event import Floats, Mask, Outcome, flagged, number, rest_current, run_events, runs, text, values
+from .clean_event import Floats, Integers, Mask, Outcome, flagged, number, rest_current, run_events, runs, text, values
 from .clean_values import MOST_OUT_OF_RANGE, filled_voltage
 from .noise import noise_of_steps
 
 SPIKE_VOLT: Final = 0.02  # the least that counts as a spike, however quiet the channel
 SPIKE_NOISE: Final = 8.0  # standard deviations of the step's noise
+NOISE_FACTOR: Final = 10.0  # times the record's usual noise, beyond which a step's own is not believed
 SPIKE_ROWS: Final = 2
+AROUND_ROWS: Final = 7
+PAIR_FACTOR: Final = 3.0  # times the difference between the two rows of a spike; a drift that jumps back is none
+PAIR_BOUND: Final = 5.0  # ... unless it is so many times larger than it must be
 SAME_CURRENT_SHARE: Final = 0.05
-CONTACT_VOLT: Final = 0.3  # the least jump of the voltage when contact is lost
-STEADY_STEP_SHARE: Final = 0.8  # of a step's samples at one current: it is under constant current
-LONGEST_LOSS_SHARE: Final = 0.1  # of a step's samples without current
+REPLY_VOLT: Final = 0.001  # the least reply of the voltage that is asked for, in a smooth course
+CONTROL_ROWS: Final = 11
+CONTROL_SHARE: Final = 0.01  # of the current, within which it follows the line between its neighbours
 
 
 def voltage_spike(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
@@ -34,8 +38,8 @@ def voltage_spike(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     """
     voltage = values(frame, c.VOLTAGE)
     spike, bare = np.zeros(len(voltage), dtype=bool), frame
-    # What stands beside a spike can be judged once the spike is gone.
-    while (more := _stands_out(bare, settings) | _beyond_limits(values(bare, c.VOLTAGE), settings)).any():
+    # What stands beside a spike, or between two, can be judged once they are gone.
+    while (more := _next_spikes(bare, settings)).any():
         spike |= more
         bare = frame.assign(**{c.VOLTAGE: np.where(spike, np.nan, voltage)})
     if not spike.any():
@@ -48,11 +52,16 @@ def voltage_spike(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     return Outcome(flagged(frame.assign(**{c.VOLTAGE: mended}), spike, "voltage_spike"), tuple(told))
 
 
+def _next_spikes(frame: pd.DataFrame, settings: CleanSettings) -> Mask:
+    beyond = _beyond_limits(values(frame, c.VOLTAGE), settings)
+    return beyond if beyond.any() else _stands_out(frame, settings)
+
+
 def _beyond_limits(voltage: Floats, settings: CleanSettings) -> Mask:
     low, high = settings.voltage_limits_volt
     out = (voltage < low) | (voltage > high)
     spike = np.zeros(len(voltage), dtype=bool)
-    if out.sum() > MOST_OUT_OF_RANGE * np.isfinite(voltage).sum():
+    if not out.any() or out.sum() > MOST_OUT_OF_RANGE * np.isfinite(voltage).sum():
         return spike
     # Missing values beside a spike do not make it longer, nor do they end it.
     known = np.flatnonzero(np.isfinite(voltage))
@@ -65,14 +74,17 @@ def _beyond_limits(voltage: Floats, settings: CleanSettings) -> Mask:
 
 def _stands_out(frame: pd.DataFrame, settings: CleanSettings) -> Mask:
     """Voltages of one or two rows beyond both neighbours, by more than the neighbours differ."""
+    spike = np.zeros(len(frame), dtype=bool)
     known = np.flatnonzero(np.isfinite(values(frame, c.VOLTAGE)))
     voltage, step = values(frame, c.VOLTAGE)[known], frame[c.STEP_COUNT].to_numpy()[known]
+    jumps = 1 + np.flatnonzero(np.abs(np.diff(voltage)) > SPIKE_VOLT)  # a spike begins with one
+    if len(jumps) == 0:
+        return spike
     current = frame[c.CURRENT].ffill().bfill().fillna(0.0).to_numpy(dtype=np.float64)[known]
     time = values(frame, c.TEST_TIME)[known]
-    bound = np.maximum(SPIKE_VOLT, SPIKE_NOISE * noise_of_steps(time, voltage, step))
-    spike = np.zeros(len(frame), dtype=bool)
+    judged: tuple[Floats, Mask] | None = None
     for length in range(1, SPIKE_ROWS + 1):
-        i = np.arange(1, max(len(known) - length, 1))
+        i = jumps[jumps + length < len(known)]
         left, right = i - 1, i + length
         # A hole that will not be filled is no neighbourhood.
         reach = settings.fill_samples + 1
@@ -83,122 +95,125 @@ def _stands_out(frame: pd.DataFrame, settings: CleanSettings) -> Mask:
         highest = np.max([voltage[i + k] for k in range(length)], axis=0)
         above = lowest - np.maximum(voltage[left], voltage[right])
         below = np.minimum(voltage[left], voltage[right]) - highest
-        excess = np.maximum(above, below)
-        out = (excess > bound[i]) & (excess > np.abs(voltage[left] - voltage[right]))
+        # Across a hole in a slope the sample need not be near its neighbour.
+        hole = known[i] - known[left] - 1
+        slope = np.abs(voltage[left] - voltage[np.maximum(left - 1, 0)])
+        excess = np.maximum(above, below) - 2.0 * slope * hole
+        out = (excess > SPIKE_VOLT) & (excess > np.abs(voltage[left] - voltage[right]))
+        if not out.any():
+            continue
+        bound, astray = judged = judged or _spike_bound(time, voltage, step)
+        out &= excess > bound[i]
+        out &= (excess > PAIR_FACTOR * (highest - lowest)) | (excess > PAIR_BOUND * bound[i])
         steady = SAME_CURRENT_SHARE * np.abs(current[left]) + rest_current(settings)
         for k in range(length):
             line = current[left] + (k + 1) / (length + 1) * (current[right] - current[left])
-            out &= np.abs(current[i + k] - line) <= steady
+            out &= (np.abs(current[i + k] - line) <= steady) & astray[i + k]
         # A current that itself goes elsewhere is an edge, unless it is the slow decay of a hold.
-        out &= np.abs(current[right] - current[left]) <= 4.0 * steady
+        held = np.abs(voltage[right] - voltage[left]) <= SPIKE_VOLT / 4
+        out &= np.abs(current[right] - current[left]) <= np.where(held, 8.0, 4.0) * steady
         for k in range(length):
             spike[known[i[out] + k]] = True
     return spike
 
 
+def _spike_bound(time: Floats, voltage: Floats, step: Integers) -> tuple[Floats, Mask]:
+    """By how much a voltage must stand out of its neighbours, and whether it is away from what is around, shape (n,).
+
+    Medians over whole steps cost more than all else here, so they wait until something stands out.
+    """
+    noise = noise_of_steps(time, voltage, step)
+    # In a step of a few samples a spike itself makes the noise.
+    bound = np.maximum(SPIKE_VOLT, SPIKE_NOISE * np.minimum(noise, NOISE_FACTOR * np.median(noise, axis=0)))
+    # A good value between two spikes stands out from both of them, but not from what is around all three.
+    around = pd.Series(voltage).rolling(AROUND_ROWS, center=True, min_periods=1).median().to_numpy()
+    return bound, np.abs(voltage - around) > 0.5 * bound
+
+
 def current_spike(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     """Find single currents far from both neighbours to which the voltage does not respond; interpolate them.
 
-    How the voltage responds is learned from the record's own edges; without edges nothing is called a spike.
+    How the voltage responds is learned from the record's own edges. Where there are none, or the spike is small, only
+    what stands alone in a smooth course of the current (constant, or decaying in a hold) is called one.
     """
     time, voltage, current = (values(frame, name) for name in (c.TEST_TIME, c.VOLTAGE, c.CURRENT))
     step = frame[c.STEP_COUNT].to_numpy()
-    resistance = edge_resistance(voltage, current, settings.nominal_capacity_ah or 1.0)
-    if resistance is None or len(frame) < 3:
+    resistance = edge_resistance(voltage, current, step, settings.nominal_capacity_ah or 1.0)
+    if len(frame) < 3:
         return Outcome(frame)
-    line = current.copy()
+    line, beside = current.copy(), _through_holes(current, time)
+    if not _stands_alone(beside, step, rest_current(settings)).any():
+        return Outcome(frame)
     share = (time[1:-1] - time[:-2]) / (time[2:] - time[:-2])
-    line[1:-1] = current[:-2] + share * (current[2:] - current[:-2])
+    line[1:-1] = beside[:-2] + share * (beside[2:] - beside[:-2])
     jump = np.zeros(len(current))
     jump[1:-1] = current[1:-1] - line[1:-1]
     reply = np.full(len(current), np.nan)
-    reply[1:-1] = np.abs(voltage[1:-1] - (voltage[:-2] + share * (voltage[2:] - voltage[:-2])))
+    around = _through_holes(voltage, time)
+    reply[1:-1] = np.abs(voltage[1:-1] - (around[:-2] + share * (around[2:] - around[:-2])))
     across = np.full(len(current), np.inf)
     across[1:-1] = np.where(
-        (step[:-2] == step[2:]) & (step[:-2] == step[1:-1]), np.abs(current[2:] - current[:-2]), np.inf
+        (step[:-2] == step[2:]) & (step[:-2] == step[1:-1]), np.abs(beside[2:] - beside[:-2]), np.inf
     )
     known = np.isfinite(voltage)
-    quiet = np.full(len(voltage), SPIKE_VOLT / 4)
-    quiet[known] += SPIKE_NOISE / 2 * noise_of_steps(time[known], voltage[known], step[known])
+    noise = np.zeros(len(voltage))
+    noise[known] = SPIKE_NOISE / 2 * noise_of_steps(time[known], voltage[known], step[known])
     size = np.abs(jump)
-    spike = (size > 0.1 * (settings.nominal_capacity_ah or 1.0)) & (across <= 0.2 * size)
-    spike &= (resistance * size > quiet) & (reply < 0.25 * resistance * size)
+    alone, smooth = across <= 0.2 * size, _leaves_control(line, size, settings)
+    if resistance is None:
+        spike = alone & smooth & (reply < SPIKE_VOLT / 4 + noise)
+    else:
+        large = size > 0.1 * (settings.nominal_capacity_ah or 1.0)
+        heard = np.where(smooth, REPLY_VOLT, SPIKE_VOLT / 4) + noise
+        spike = alone & (large | smooth) & (resistance * size > heard) & (reply < 0.25 * resistance * size)
+    mended = np.where(spike, line, current)
     if not spike.any():
         return Outcome(frame)
-    mended = np.where(spike, line, current)
     told = run_events(frame, spike, "current_spike", number(current, "A"), number(mended, "A"), text("interpolated"))
     return Outcome(flagged(frame.assign(**{c.CURRENT: mended}), spike, "current_spike"), tuple(told))
 
 
-def edge_resistance(voltage: Floats, current: Floats, capacity_ah: float) -> float | None:
-    """Return the median of |dV / dI| in ohm over the record's edges of current; ``None`` for fewer than three."""
-    jump = np.diff(current)
-    edge = np.abs(jump) > 0.2 * capacity_ah
-    ratio = np.diff(voltage)[edge] / jump[edge]
-    ratio = ratio[np.isfinite(ratio)]
-    return float(np.median(np.abs(ratio))) if len(ratio) >= 3 else None
+def _stands_alone(current: Floats, step: Integers, rest: float) -> Mask:
+    """Tell which inner samples are far from both neighbours, in one step with them; a cheap first look."""
+    left, right = np.diff(current)[:-1], np.diff(current)[1:]
+    away = (np.abs(left) > rest) & (np.abs(right) > rest) & (left * right < 0.0)
+    result: Mask = away & (step[:-2] == step[2:]) & (step[:-2] == step[1:-1])
+    return result
 
 
-def lost_contact(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
-    """Find runs where the voltage collapses, or where the current vanishes in a step that goes on at the same current.
+def _through_holes(column: Floats, time: Floats) -> Floats:
+    """The column with missing values on the line between known ones."""
+    if not np.isnan(column).any():
+        return column
+    return np.asarray(pd.Series(column, index=time).interpolate("index"), dtype=np.float64)
 
-    A collapsed voltage is taken as missing, and with it a current that vanished: a step that goes on as before was
-    still under control, so the leads that measure were off. So it is where the current vanishes and the voltage does
-    not respond. Where the voltage does respond, the current was really interrupted, and both values stay.
+
+def _leaves_control(line: Floats, size: Floats, settings: CleanSettings) -> Mask:
+    """Currents off the line between their neighbours where those around are on it (a constant current, a hold).
+
+    Args:
+        line: A, the line between each sample's neighbours.
+        size: A, how far the sample is from it.
     """
-    voltage, current = values(frame, c.VOLTAGE), values(frame, c.CURRENT)
-    collapsed = _collapsed(voltage, settings)
-    vanished, answered = _vanished(frame, collapsed, settings)
-    lost = collapsed | vanished
-    if not lost.any():
-        return Outcome(frame)
-    frame = frame.assign(**{
-        c.VOLTAGE: np.where(collapsed, np.nan, voltage),
-        c.CURRENT: np.where(vanished & ~answered, np.nan, current),
-    })  # fmt: skip
-    told = run_events(
-        frame, lost, "lost_contact", lambda i, n: f"{voltage[i]:.4g} V, {current[i]:.4g} A",
-        lambda i, n: "as it was" if answered[i] else "missing",
-        lambda i, n: "left" if answered[i] else "taken as missing",
-    )  # fmt: skip
-    return Outcome(flagged(frame, lost, "lost_contact"), tuple(told))
+    rest = rest_current(settings)
+    usual = pd.Series(size).rolling(CONTROL_ROWS, center=True, min_periods=3).median().to_numpy()
+    smooth = (np.abs(line) > rest) & (usual <= CONTROL_SHARE * np.abs(line))
+    result: Mask = smooth & (size > 0.1 * np.abs(line) + rest)
+    return result
 
 
-def _collapsed(voltage: Floats, settings: CleanSettings) -> Mask:
-    """Voltages below the lower limit, in runs longer than a spike that begin and end with a jump or the record."""
-    collapsed = np.zeros(len(voltage), dtype=bool)
-    known = np.flatnonzero(np.isfinite(voltage))
-    column = voltage[known]
-    low = column < settings.voltage_limits_volt[0]
-    if low.sum() > MOST_OUT_OF_RANGE * len(known):
-        return collapsed
-    for i, n in zip(*runs(low), strict=True):
-        falls = i == 0 or column[i - 1] - column[i] > CONTACT_VOLT
-        returns = i + n == len(column) or column[i + n] - column[i + n - 1] > CONTACT_VOLT
-        if falls and returns and n > SPIKE_ROWS:
-            collapsed[known[i : i + n]] = True
-    return collapsed
+def edge_resistance(voltage: Floats, current: Floats, step: Integers, capacity_ah: float) -> float | None:
+    """Return the median of |dV / dI| in ohm over the record's edges of current; ``None`` where there are too few.
 
-
-def _vanished(frame: pd.DataFrame, collapsed: Mask, settings: CleanSettings) -> tuple[Mask, Mask]:
-    """Where the current is about zero inside a step under constant current; and where the voltage responds to it."""
-    voltage, current = values(frame, c.VOLTAGE), values(frame, c.CURRENT)
-    step, rest = frame[c.STEP_COUNT].to_numpy(), rest_current(settings)
-    vanished, answered = np.zeros(len(step), dtype=bool), np.zeros(len(step), dtype=bool)
-    first, length = runs(np.abs(current) <= rest)
-    inner = (first > 0) & (first + length < len(step))
-    first, length = first[inner], length[inner]
-    left, right = current[first - 1], current[first + length]
-    like = (step[first - 1] == step[first + length]) & (np.abs(left - right) <= 0.02 * np.abs(left) + rest)
-    for i, n in zip(first[like], length[like], strict=True):
-        rows = slice(int(i), int(i + n))
-        begin, end = np.searchsorted(step, step[i]), np.searchsorted(step, step[i], side="right")
-        at_value = np.abs(current[begin:end] - current[i - 1]) <= 0.02 * abs(current[i - 1]) + rest
-        if at_value.mean() < STEADY_STEP_SHARE or n > LONGEST_LOSS_SHARE * (end - begin):
-            continue
-        vanished[rows] = True
-        if not collapsed[rows].any():
-            off = np.abs(voltage[rows] - np.linspace(voltage[i - 1], voltage[i + n], n + 2)[1:-1])
-            off = off[np.isfinite(off)]
-            answered[rows] = len(off) == 0 or float(np.median(off)) > SPIKE_VOLT / 4
-    return vanished, answered
+    Edges between steps are asked first, large ones before small ones. A spike of the current makes two edges inside a
+    step, so that edges there must be many.
+    """
+    jump, rise = np.diff(current), np.diff(voltage)
+    between = np.diff(step) != 0
+    for where, per_ah, least in ((between, 0.2, 3), (between, 0.05, 3), (~between, 0.2, 20)):
+        edge = where & (np.abs(jump) > per_ah * capacity_ah)
+        ratio = rise[edge] / jump[edge]
+        ratio = ratio[np.isfinite(ratio)]
+        if len(ratio) >= least:
+            return float(np.median(np.abs(ratio)))
+    return None

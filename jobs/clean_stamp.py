@@ -10,6 +10,7 @@ import pandas as pd
 from ..data import columns as c
 from ..data.settings import CleanSettings
 from .clean_event import Event, Floats, Integers, Mask, Outcome, flagged, run_events, text, values
+from .clean_time import stamp_second
 from .noise import noise_of_steps
 
 NUDGE_SECOND: Final = 0.001  # by which rows at one time are set apart
@@ -31,14 +32,20 @@ def duplicate_time(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     the clock's resolution passes through both, or where such pairs are so many that the clock must be coarse.
     """
     first = _rivals(frame)
-    if len(first) == 0 or len(first) > max(3.0, COARSE_SHARE * len(frame)):
+    if len(first) == 0 or stamp_second(values(frame, c.TEST_TIME)) or len(first) > max(3.0, COARSE_SHARE * len(frame)):
         return Outcome(frame)
     worse = np.zeros(len(frame), dtype=bool)
     columns = {name: values(frame, name) for name in (c.TEST_TIME, c.VOLTAGE, c.CURRENT)}
     step, quantum = values(frame, c.STEP_ID), clock_quantum(columns[c.TEST_TIME])
+    low, high = settings.voltage_limits_volt
+    possible = (columns[c.VOLTAGE] >= low) & (columns[c.VOLTAGE] <= high)
+    # What is out of range, or was found the worse one, is no neighbour to judge by.
+    usable = columns | {c.VOLTAGE: np.where(possible, columns[c.VOLTAGE], np.nan), c.CURRENT: columns[c.CURRENT].copy()}
     for i in first:
         if not worse[i]:
-            worse[_worse(columns, step, quantum, int(i))] = True
+            found = _worse(usable, step, quantum, int(i))
+            worse[found] = True
+            usable[c.VOLTAGE][found] = usable[c.CURRENT][found] = np.nan
     if not worse.any():
         return Outcome(frame)
     voltage, current = columns[c.VOLTAGE], columns[c.CURRENT]
@@ -57,6 +64,8 @@ def _rivals(frame: pd.DataFrame) -> Integers:
     voltage, current = values(frame, c.VOLTAGE), values(frame, c.CURRENT)
     one = _equal(voltage[at], voltage[at + 1]) ^ _equal(current[at], current[at + 1])
     at = at[one]
+    if len(at) == 0:
+        return at
     run = np.cumsum(np.diff(values(frame, c.STEP_ID), prepend=np.nan) != 0)
     known = np.isfinite(voltage)
     bound = np.full(len(voltage), VERSION_VOLT)
@@ -141,7 +150,11 @@ def _through(at: Floats, column: Floats) -> float:
 
 
 def time_resolution(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
-    """Set rows at one time apart by 1 ms, less where the next row comes sooner, so that time increases strictly."""
+    """Set rows at one time apart by 1 ms, less where the next row comes sooner, so that time increases strictly.
+
+    Where the clock is too coarse for the log, as one of whole minutes is, rows are spread over the time to its next
+    tick instead, evenly.
+    """
     time = values(frame, c.TEST_TIME)
     behind = np.diff(time, prepend=time[:1] - 1.0) <= 0.0
     if not behind.any():
@@ -150,11 +163,15 @@ def time_resolution(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     head = np.maximum.accumulate(np.where(behind, 0, place))
     size = np.bincount(head, minlength=len(time))[head]
     follows = np.append(time, np.inf)[head + size]
+    tick = stamp_second(time)
     room = np.minimum(NUDGE_SECOND, (follows - time[head]) / (size + 1))
+    if tick:
+        room = np.minimum(tick, follows - time[head]) / size
     apart = np.where(behind, time[head] + (place - head) * room, time)
     moved = apart != time
     event = Event(
         "time_resolution", int(frame.index[int(np.argmax(moved))]), int(moved.sum()),
-        "at the time of the row before", f"up to {float((apart - time).max()):.4g} s later", "set apart",
+        f"a clock of {tick:g} s" if tick else "at the time of the row before",
+        f"up to {float((apart - time).max()):.4g} s later", "set apart",
     )  # fmt: skip
     return Outcome(flagged(frame.assign(**{c.TEST_TIME: apart}), moved, "time_resolution"), (event,))

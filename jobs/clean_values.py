@@ -100,8 +100,8 @@ def current_missing(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     """Fill missing currents by the control that the step is under; what is not known stays missing.
 
     Between two values of one step that differ little, or while the voltage shows no edge (constant current, rest, the
-    decay of a hold), up to ``fill_samples`` by the line between them; runs of any length where both are equal
-    within 1 % (constant current or rest). At the end of a step whose last values are equal, that value.
+    decay of a hold), up to ``fill_samples`` by the line between them; up to ``fill_constant_samples`` where both are
+    equal within 1 % (constant current or rest). At the end of a step whose last values are equal, that value.
     """
     known = values(frame, c.CURRENT)
     time, step = values(frame, c.TEST_TIME), frame[c.STEP_COUNT].to_numpy()
@@ -113,9 +113,10 @@ def current_missing(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     same[inner] = step[first[inner] - 1] == step[(first + length)[inner]]
     good = same.copy()
     good[same] = _control_known(frame, known, first[same], length[same], settings)
-    filled = _interpolated(known, time, first[good], length[good])
+    inside = _interpolated(known, time, first[good], length[good])
+    filled = inside.copy()
     for k in np.flatnonzero(~same & (length <= settings.fill_samples)):
-        _fill_at_edge(filled, known, step, slice(int(first[k]), int(first[k] + length[k])), rest_current(settings))
+        _fill_at_edge(filled, inside, step, slice(int(first[k]), int(first[k] + length[k])), rest_current(settings))
     return _report(frame, c.CURRENT, known, filled, "current_missing", "A")
 
 
@@ -136,7 +137,8 @@ def _control_known(
     quiet = ~((lowest < low - QUIET_VOLT) | (highest > high + QUIET_VOLT))
     flat = quiet & (high - low <= QUIET_VOLT)
     short = (length <= settings.fill_samples) & ((differ <= STEADY_SHARE * larger + rest) | flat)
-    known: Mask = quiet & (short | (differ <= SAME_SHARE * larger + 0.2 * rest))
+    constant = (length <= settings.fill_constant_samples) & (differ <= SAME_SHARE * larger + 0.2 * rest)
+    known: Mask = quiet & (short | constant)
     return known
 
 

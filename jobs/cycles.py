@@ -2,40 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from ..data import columns as c
-from ..data.convert import SECONDS_PER_HOUR
-from ..data.rules import bit_of
 from ..data.values import CycleSummary
-from .charge import interval_charge_ah
+from .charge import interval_charge_ah, interval_energy_wh
 from .steps import classify_steps
 
-__all__ = ["classify_steps", "interval_energy_wh", "mean_temperature", "summarise_cycles"]
+__all__ = ["classify_steps", "mean_temperature", "summarise_cycles"]
 
 Floats = NDArray[np.float64]
-
-
-def interval_energy_wh(
-    test_time_second: Floats, current_ampere: Floats, voltage_volt: Floats, flags: NDArray[np.int64]
-) -> Floats:
-    """Energy between neighbouring samples by the trapezoid rule of the power, in W.h, positive into the cell.
-
-    A missing voltage is interpolated for this; what carries no charge (:func:`interval_charge_ah`) carries no energy.
-
-    Returns:
-        Shape (n - 1,).
-    """
-    known = np.isfinite(voltage_volt)
-    voltage = np.interp(test_time_second, test_time_second[known], voltage_volt[known]) if known.any() else voltage_volt
-    power = current_ampere * voltage
-    energy: Floats = np.diff(test_time_second) * (power[1:] + power[:-1]) / (2.0 * SECONDS_PER_HOUR)
-    energy[(flags[1:] & bit_of("time_gap")) != 0] = 0.0
-    return np.nan_to_num(energy, nan=0.0)
+THERMOMETERS: Final = (c.SURFACE_TEMPERATURE, c.AMBIENT_TEMPERATURE)
+SUMMARISED: Final = (c.CYCLE_COUNT, c.STEP_COUNT, c.TEST_TIME, c.VOLTAGE, *THERMOMETERS)
 
 
 def summarise_cycles(samples: pd.DataFrame) -> tuple[CycleSummary, ...]:
@@ -55,32 +39,41 @@ def summarise_cycles(samples: pd.DataFrame) -> tuple[CycleSummary, ...]:
     cycle = samples[c.CYCLE_COUNT].to_numpy()
     begins = np.flatnonzero(np.diff(cycle, prepend=cycle[:1] - 1) != 0)
     bounds = np.append(begins, len(samples))
+    columns = {name: samples[name].to_numpy() for name in SUMMARISED}
     return tuple(
-        _summary(samples.iloc[first:end], charge[first:end], energy[first:end]) for first, end in pairwise(bounds)
+        _summary({name: column[first:end] for name, column in columns.items()}, charge[first:end], energy[first:end])
+        for first, end in pairwise(bounds)
     )
 
 
-def _summary(samples: pd.DataFrame, charge: Floats, energy: Floats) -> CycleSummary:
-    voltage = samples[c.VOLTAGE]
+def _summary(samples: Mapping[str, NDArray[Any]], charge: Floats, energy: Floats) -> CycleSummary:
+    voltage, time = samples[c.VOLTAGE], samples[c.TEST_TIME]
+    means = (_mean(samples[column]) for column in THERMOMETERS)
     return CycleSummary(
-        cycle_count=int(samples[c.CYCLE_COUNT].iloc[0]),
-        first_test_time_second=float(samples[c.TEST_TIME].iloc[0]),
-        last_test_time_second=float(samples[c.TEST_TIME].iloc[-1]),
-        samples=len(samples),
-        steps=int(samples[c.STEP_COUNT].nunique()),
+        cycle_count=int(samples[c.CYCLE_COUNT][0]),
+        first_test_time_second=float(time[0]),
+        last_test_time_second=float(time[-1]),
+        samples=len(time),
+        steps=len(np.unique(samples[c.STEP_COUNT])),
         charge_in_ah=float(charge[charge > 0.0].sum()),
         charge_out_ah=float(-charge[charge < 0.0].sum()),
         energy_in_wh=float(energy[energy > 0.0].sum()),
         energy_out_wh=float(-energy[energy < 0.0].sum()),
-        voltage_min_volt=float(voltage.min()),
-        voltage_max_volt=float(voltage.max()),
-        temperature_mean_celsius=mean_temperature(samples),
+        voltage_min_volt=float(np.fmin.reduce(voltage)),
+        voltage_max_volt=float(np.fmax.reduce(voltage)),
+        temperature_mean_celsius=next((mean for mean in means if np.isfinite(mean)), None),
     )
+
+
+def _mean(column: Floats) -> float:
+    """The mean of the values that are there, NaN where there are none."""
+    known = np.isfinite(column)
+    return float(np.where(known, column, 0.0).sum() / known.sum()) if known.any() else float("nan")
 
 
 def mean_temperature(samples: pd.DataFrame) -> float | None:
     """Return the mean measured temperature in °C, of the surface or else the chamber; ``None`` without any."""
-    for column in (c.SURFACE_TEMPERATURE, c.AMBIENT_TEMPERATURE):
+    for column in THERMOMETERS:
         mean = samples[column].mean()
         if np.isfinite(mean):
             return float(mean)

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from ..data import columns as c
 from ..data.convert import SECONDS_PER_HOUR
+from ..data.settings import CleanSettings
+from .units import Flow, current_factor, voltage_factor
 
 Floats = NDArray[np.float64]
 
@@ -48,7 +50,7 @@ def guess_cell(parts: Iterable[pd.DataFrame]) -> CellGuess | None:
     Args:
         parts: frames with ``data.columns.RAW_COLUMNS``, in order; currents in either sign.
     """
-    rows = pd.concat([part.loc[:, list(_USED)] for part in parts], ignore_index=True)
+    rows = _in_volt_and_ampere(pd.concat([part.loc[:, list(_USED)] for part in parts], ignore_index=True))
     voltage = rows[c.VOLTAGE].to_numpy(dtype=np.float64)
     known = voltage[np.isfinite(voltage)]
     capacity = largest_half_cycle(_charge_ah(rows))
@@ -61,6 +63,16 @@ def guess_cell(parts: Iterable[pd.DataFrame]) -> CellGuess | None:
     guess = CellGuess(float(f"{capacity:.3g}"), float(np.quantile(known, 0.995)))
     own = SET_CAPACITY_AH[guess.parameter_set]
     return replace(guess, capacity_ah=own) if abs(guess.capacity_ah - own) <= _NEAR * own else guess
+
+
+def _in_volt_and_ampere(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows whose numbers are in mV, or in mA or uA, in V and A, as cleaning will take them."""
+    time = rows[c.TEST_TIME] if rows[c.TEST_TIME].notna().any() else rows[c.UNIX_TIME]
+    voltage, current = (rows[name].to_numpy(dtype=np.float64) for name in (c.VOLTAGE, c.CURRENT))
+    voltage = voltage * voltage_factor(voltage, CleanSettings().voltage_limits_volt)
+    none = np.zeros(max(len(rows) - 1, 0))
+    factor = current_factor(Flow(time.to_numpy(dtype=np.float64), current, voltage, none, none), None)
+    return rows.assign(**{c.VOLTAGE: voltage, c.CURRENT: current * factor})
 
 
 def largest_half_cycle(charge_ah: Floats) -> float:

@@ -17,8 +17,28 @@ START_SECOND = 60.0
 """Files whose own clocks all begin within this of zero say nothing of their order."""
 
 
-def join_sources(tables: Sequence[tuple[str, pd.DataFrame]]) -> pd.DataFrame:
+def join_sources(tables: Sequence[tuple[str, pd.DataFrame]], order: Sequence[int] | None = None) -> pd.DataFrame:
     """Join the raw tables of one cell's files in time order.
+
+    Args:
+        tables: (file name, raw table with ``data.columns.RAW_COLUMNS``), at least one.
+        order: of :func:`source_order`; ``None`` = found here.
+
+    Returns:
+        One raw table; ``source_index`` is the file's place in time order.
+
+    Raises:
+        JobError: as :func:`source_order`.
+    """
+    if len(tables) == 1:
+        return tables[0][1]
+    order = source_order(tables) if order is None else order
+    renumbered = [tables[i][1].assign(**{c.SOURCE_INDEX: np.int32(place)}) for place, i in enumerate(order)]
+    return pd.concat(renumbered, ignore_index=True)
+
+
+def source_order(tables: Sequence[tuple[str, pd.DataFrame]]) -> list[int]:
+    """Return the places of one cell's files in time order.
 
     The wall clock tells the order; where no file has one, test times that run on from file to file; where each file
     starts its test time at zero, the files' names.
@@ -26,14 +46,11 @@ def join_sources(tables: Sequence[tuple[str, pd.DataFrame]]) -> pd.DataFrame:
     Args:
         tables: (file name, raw table with ``data.columns.RAW_COLUMNS``), at least one.
 
-    Returns:
-        One raw table; ``source_index`` is the file's place in time order.
-
     Raises:
         JobError: two files hold the same hours or the same rows, or only some have a wall clock (``sources_overlap``).
     """
     if len(tables) == 1:
-        return tables[0][1]
+        return [0]
     spans = [_spans(tables, column) for column in (c.UNIX_TIME, c.TEST_TIME)]
     walled = [np.isfinite(first) for first, _ in spans[0]]
     names = ", ".join(name for name, _ in tables)
@@ -47,8 +64,7 @@ def join_sources(tables: Sequence[tuple[str, pd.DataFrame]]) -> pd.DataFrame:
         order = sorted(range(len(tables)), key=lambda i: clock[i])
         for i, j in itertools.pairwise(order):
             _refuse_overlap((tables[i][0], *clock[i]), (tables[j][0], *clock[j]))
-    renumbered = [tables[i][1].assign(**{c.SOURCE_INDEX: np.int32(place)}) for place, i in enumerate(order)]
-    return pd.concat(renumbered, ignore_index=True)
+    return order
 
 
 def _refuse_overlap(one: tuple[str, float, float], next_one: tuple[str, float, float]) -> None:

@@ -14,6 +14,7 @@ from .build import structure_of
 from .parameters import affects_equilibrium, is_function, nominal_capacity_ah, with_overrides
 from .replay import check_range, replay
 from .simulate import Record, conditions_of, profile_of, record_of
+from .usable import refuse_nothing
 
 Floats = NDArray[np.float64]
 
@@ -30,6 +31,7 @@ class Objective:
         measured_celsius: the cell's mean temperature, used where the settings give none.
 
     Raises:
+        NothingToSimulateError: the cell has no current up to the last of the asked cycles.
         JobError: the cell does not have the asked cycles, or no measured voltage in them (``no_voltage``).
     """
 
@@ -39,6 +41,7 @@ class Objective:
         self._celsius = measured_celsius
         self._record = _until_last_cycle(record_of(samples), settings)
         capacity = settings.cell.nominal_capacity_ah or nominal_capacity_ah(settings.parameter_set)
+        refuse_nothing(self._record.current_ampere, self._record.voltage_volt, capacity)
         self._profile = profile_of(self._record, capacity)
         self._used = _used(self._record, settings.cycles)
         self._conditions = conditions_of(self._record, self._simulate_settings(()), measured_celsius)

@@ -28,12 +28,13 @@ def capacity_scale_ah(
     """
     if nominal_capacity_ah is not None and nominal_capacity_ah > 0.0:
         return float(nominal_capacity_ah)
-    magnitude = np.abs(current_ampere[np.isfinite(current_ampere)])
+    finite = np.isfinite(current_ampere)
+    magnitude = np.abs(current_ampere if finite.all() else current_ampere[finite])
     largest = float(np.quantile(magnitude, 0.999)) if len(magnitude) else 0.0
     if largest == 0.0:
         largest = float(magnitude.max(initial=0.0)) or 1.0
-    current = np.nan_to_num(current_ampere)
-    seconds = np.clip(np.nan_to_num(np.diff(test_time_second)), 0.0, None)
+    current = current_ampere if finite.all() else np.nan_to_num(current_ampere)
+    seconds = np.fmax(np.diff(test_time_second), 0.0)
     charge = np.cumsum(seconds * (current[1:] + current[:-1])) / (2.0 * SECONDS_PER_HOUR)
     swing = float(charge.max(initial=0.0) - charge.min(initial=0.0))
     return float(np.clip(swing, 0.1 * largest, 3.0 * largest))

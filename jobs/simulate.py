@@ -26,6 +26,7 @@ from .parameters import (
 from .replay import Conditions, Replayed, check_range, replay
 from .scale import REST_CURRENT_PER_AH
 from .starting_state import starting_state
+from .usable import refuse_nothing, voltage_moves
 
 CHARGE_TOLERANCE = 5e-4
 CYCLE_THROUGHPUT = 0.1  # of the capacity: the least that stands for the throughput of one cycle
@@ -93,7 +94,6 @@ ATTEMPTS = (
     _Attempt("tolerances 10 times looser", without_first_rest=True, tighter=10.0),
 )
 MOST_RATE = 100.0  # 1/h
-MOVED_VOLT = 0.5  # more than a cell at rest can relax by
 HINTS = {
     "left_range": "; check nominal_capacity_ah, initial_state and the parameter set",
     "did_not_converge": "; perhaps out of the set's range: check nominal_capacity_ah, initial_state and the set",
@@ -138,10 +138,12 @@ def simulate(samples: pd.DataFrame, settings: SimulateSettings, measured_celsius
         measured_celsius: the cell's mean temperature, used where the settings give none.
 
     Raises:
+        NothingToSimulateError: the record has no current to replay.
         JobError: no attempt gave a finite, charge-true simulation; the text lists what was tried.
     """
     record = record_of(samples)
     capacity = settings.cell.nominal_capacity_ah or nominal_capacity_ah(settings.parameter_set)
+    refuse_nothing(record.current_ampere, record.voltage_volt, capacity)
     _refuse_implausible(record, capacity)
     profile = profile_of(record, capacity)
     case = _Case(record, settings, conditions_of(record, settings, measured_celsius), profile)
@@ -164,8 +166,7 @@ def _refuse_implausible(record: Record, capacity_ah: float) -> None:
     if rate > MOST_RATE:
         reason = f"the current reaches {largest:g} A, {rate:.0f} times the capacity of {capacity_ah:g} A.h per hour"
         raise JobError(f"{reason}; check nominal_capacity_ah and the current's unit", "implausible_current")
-    known = record.voltage_volt[np.isfinite(record.voltage_volt)]
-    if rate < REST_CURRENT_PER_AH and len(known) and float(np.ptp(np.quantile(known, [0.01, 0.99]))) > MOVED_VOLT:
+    if rate < REST_CURRENT_PER_AH and voltage_moves(record.voltage_volt):
         reason = f"the current is at most {largest:g} A for a cell of {capacity_ah:g} A.h, yet its voltage moves"
         raise JobError(f"{reason}; check the current's column and unit, and nominal_capacity_ah", "implausible_current")
 

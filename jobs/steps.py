@@ -1,4 +1,4 @@
-"""What the cell does in each sample, read from the signal: charge, discharge, rest, or hold at a voltage."""
+"""What the cell does in each sample, read from the signal: charge, discharge, rest, hold at a voltage, or pulses."""
 
 from __future__ import annotations
 
@@ -9,12 +9,18 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..data import columns as c
+from ..data.convert import SECONDS_PER_HOUR
 from .scale import REST_CURRENT_PER_AH, capacity_scale_ah
 
 HOLD_BAND_VOLT: Final = 0.005  # within which a held voltage stays
 HOLD_SHARE: Final = 0.7  # of a step's samples at the held voltage
 HOLD_DECAY: Final = 0.8  # a held step's current ends below this share of its start
 HOLD_SAMPLES: Final = 4
+PULSE_SECOND: Final = 60.0  # the longest of a pulse that is a step of its own
+PULSE_SHARE: Final = 0.05  # of the capacity, the most that such a pulse passes
+EDGE_PER_AH: Final = 0.1  # A per A.h, the least edge of the current within a step
+EDGE_SHARE: Final = 0.3  # ... and of the step's largest current
+PULSE_EDGES: Final = 6  # of a step that is a train of pulses, or a drive cycle
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -26,7 +32,9 @@ def classify_steps(
     """Tell each sample's step type, one for all samples of a ``step_count``.
 
     A step rests when the median of its current stays below ``rest_current_per_ah`` (A per A.h of capacity). It holds
-    when most of its samples are within 5 mV of one voltage while the current decays. Else it charges or discharges.
+    when most of its samples are within 5 mV of one voltage while the current decays. It is a pulse, or several, when it
+    is short, passes next to nothing and stands between rests or other pulses, or when its current jumps six times or
+    more. Else it charges or discharges, at constant current where the cycler holds it.
 
     Args:
         samples: with ``test_time_second``, ``voltage_volt``, ``current_ampere`` and ``step_count``.
@@ -35,15 +43,91 @@ def classify_steps(
     Returns:
         Shape (n,), texts of ``data.columns.STEP_TYPES``.
     """
-    current = samples[c.CURRENT].to_numpy(dtype=np.float64)
-    voltage = samples[c.VOLTAGE].to_numpy(dtype=np.float64)
-    scale = capacity_scale_ah(samples[c.TEST_TIME].to_numpy(dtype=np.float64), current, nominal_capacity_ah)
-    number, names = pd.factorize(samples[c.STEP_COUNT].to_numpy())
-    middle = pd.Series(current).groupby(number).median().reindex(range(len(names))).to_numpy()
-    kind = np.where(middle > 0.0, "charge", "discharge").astype(object)
-    kind[held(number, voltage, current)] = "hold"
-    kind[~(np.abs(middle) > rest_current_per_ah * scale)] = "rest"
-    return kind[number]
+    number, kinds = kinds_of_steps(samples, nominal_capacity_ah, rest_current_per_ah)
+    return kinds[number]
+
+
+def kinds_of_steps(
+    samples: pd.DataFrame, nominal_capacity_ah: float | None = None, rest_current_per_ah: float = REST_CURRENT_PER_AH
+) -> tuple[Integers, NDArray[Any]]:
+    """Return the step of each sample, 0 to steps - 1, shape (n,), and each step's type (:func:`classify_steps`)."""
+    names = (c.TEST_TIME, c.CURRENT, c.VOLTAGE)
+    time, current, voltage = (samples[name].to_numpy(dtype=np.float64) for name in names)
+    scale = capacity_scale_ah(time, current, nominal_capacity_ah)
+    count = samples[c.STEP_COUNT].to_numpy()
+    rise = np.diff(count)
+    if not (rise >= 0).all():
+        number = pd.factorize(count)[0]
+        order = np.argsort(number, kind="stable")
+        kinds = _kinds(number[order], current[order], voltage[order], rest_current_per_ah * scale)
+    else:
+        number = np.cumsum(np.concatenate([[0], rise != 0]))
+        kinds = _kinds(number, current, voltage, rest_current_per_ah * scale)
+    kinds[pulsed(number, time, current, kinds == "rest", scale)] = "pulse"
+    return number, kinds
+
+
+def _kinds(number: Integers, current: Floats, voltage: Floats, rest_ampere: float) -> NDArray[Any]:
+    """Each step's type, shape (steps,); the steps of the samples do not decrease."""
+    bounds = np.concatenate([np.flatnonzero(np.diff(number, prepend=-1)), [len(number)]])
+    active = _median_above(bounds, current, rest_ampere) | _median_above(bounds, -current, rest_ampere)
+    kinds = np.where(_median_above(bounds, current, 0.0), "charge", "discharge").astype(object)
+    kinds[~active] = "rest"
+    # Only where the current ends smaller than it was somewhere can a voltage be held, and held() costs medians.
+    size, first = np.abs(current), bounds[:-1]
+    decays = np.fmin.reduceat(size, first) < HOLD_DECAY * np.fmax.reduceat(size, first) if len(first) else active
+    asked = np.flatnonzero(active & decays)
+    if len(asked):
+        rows = (active & decays)[number]
+        place = np.searchsorted(asked, number[rows])
+        kinds[asked[held(place, voltage[rows], current[rows])]] = "hold"
+    return kinds
+
+
+def _median_above(bounds: Integers, column: Floats, limit: float) -> NDArray[np.bool_]:
+    """Tell which steps' medians are above a limit, shape (steps,), by counting, which costs no median.
+
+    Args:
+        bounds: where the steps begin and the last one ends, shape (steps + 1,).
+    """
+    missing = np.diff(np.searchsorted(np.flatnonzero(np.isnan(column)), bounds))
+    above = np.diff(np.searchsorted(np.flatnonzero(column > limit), bounds))
+    samples = np.diff(bounds) - missing
+    result: NDArray[np.bool_] = 2 * above > samples
+    tied = (2 * above == samples) & (samples > 0)
+    if tied.any():
+        rows, number = np.repeat(tied, np.diff(bounds)), np.repeat(np.arange(len(tied)), np.diff(bounds))
+        result[tied] = pd.Series(column[rows]).groupby(number[rows]).median().to_numpy() > limit
+    return result
+
+
+def pulsed(
+    number: Integers, time_second: Floats, current: Floats, rest: NDArray[np.bool_], capacity_ah: float
+) -> NDArray[np.bool_]:
+    """Tell which steps are pulses.
+
+    Args:
+        number: the step of each sample, 0 to steps - 1, in order of their first samples.
+        rest: which steps rest, shape (steps,).
+
+    Returns:
+        Shape (steps,).
+    """
+    steps = len(rest)
+    known = np.flatnonzero(np.isfinite(current))
+    by_step = pd.DataFrame({"t": time_second, "i": np.abs(current)}).groupby(number)
+    largest = by_step["i"].max().to_numpy()
+    least = np.maximum(EDGE_PER_AH * capacity_ah, EDGE_SHARE * largest)[number[known[1:]]]
+    jumps = (np.abs(np.diff(current[known])) > least) & (number[known[1:]] == number[known[:-1]])
+    train = (np.bincount(number[known[1:]][jumps], minlength=steps) >= PULSE_EDGES) & ~rest
+    first, last = by_step["t"].first().to_numpy(), by_step["t"].last().to_numpy()
+    # A step begins somewhere after the last sample of the step before.
+    length = last - np.concatenate([first[:1], last[:-1]]) if steps else last
+    amount = largest * (last - first) / SECONDS_PER_HOUR
+    short = (length <= PULSE_SECOND) & (amount <= PULSE_SHARE * capacity_ah) & ~rest
+    still = rest | short | train
+    beside = np.concatenate([[False], still[:-1]]) & np.concatenate([still[1:], [False]])
+    return np.asarray(train | (short & beside))
 
 
 def held(number: Integers, voltage: Floats, current: Floats) -> NDArray[np.bool_]:

@@ -5,6 +5,7 @@
     STORE/
       catalog.sqlite                      everything but the curves
       raw/SPLIT/CELL/part-000.parquet     rows of a raw file that holds several cells
+      raw/SPLIT.ranges.json               the parts in which a long one is split, side by side
       cleaned/CELL.parquet                one partition per cell
       quarantine/CELL.parquet             rows that cleaning took out
       simulations/CELL/LABEL.parquet      one file per simulation
@@ -55,6 +56,10 @@ class Store:
     def raw(self, split_digest: str, cell_id: str) -> Path:
         """Folder with the raw rows of one cell out of a file that holds several, by the digest of the split job."""
         return self.root / "raw" / split_digest[:16] / safe_name(cell_id)
+
+    def ranges(self, split_digest: str) -> Path:
+        """The parts of a long file that holds several cells, by the digest of the job that would split it whole."""
+        return self.root / "raw" / f"{split_digest[:16]}.ranges.json"
 
     def cleaned(self, cell_id: str) -> Path:
         """The cell's partition."""

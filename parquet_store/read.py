@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 from ..data import columns as c
 from ..data.codec import from_json
 from ..data.errors import StoreError
-from ..data.values import Receipt
+from ..data.settings import FileRange
+from ..data.values import RangesFile, Receipt
 from .layout import Store
 
 _ROWS_AT_ONCE = 10_000
@@ -41,6 +42,11 @@ def read_simulation(
     return _read(store.simulation(cell_id, label), columns, cycles, f"cell {cell_id!r} has no simulation {label!r}")
 
 
+def read_quarantine(store: Store, cell_id: str) -> pd.DataFrame:
+    """Read the rows that cleaning took out of a cell's record, as they stood, with the ``rule`` that took each."""
+    return _read(store.quarantine(cell_id), None, (), f"cell {cell_id!r} has no file of quarantined rows")
+
+
 def partition_table(store: Store, cell_id: str) -> pa.Table:
     """Read a cell's cleaned samples as an Arrow table (``data.columns.PARTITION_COLUMNS``); missing values are null.
 
@@ -62,17 +68,30 @@ def rows_of(table: pa.Table) -> Iterator[tuple[Any, ...]]:
         yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
 
 
-def read_raw_parts(store: Store, split_digest: str, cell_id: str) -> pd.DataFrame:
-    """Read the raw rows of one cell (``data.columns.RAW_COLUMNS``) that a split job put aside, in file order.
+def read_raw_parts(store: Store, split_digests: Sequence[str], cell_id: str) -> pd.DataFrame:
+    """Read the raw rows of one cell (``data.columns.RAW_COLUMNS``) that split jobs put aside, in file order.
+
+    Args:
+        split_digests: of the file's split job, or of those of its parts that hold the cell, in file order.
 
     Raises:
-        StoreError: there are none.
+        StoreError: one of them left none.
     """
-    parts = sorted(store.raw(split_digest, cell_id).glob("part-*.parquet"))
-    if not parts:
-        raise StoreError(f"cell {cell_id!r} has no raw rows in {store.raw(split_digest, cell_id)}; run again")
-    tables: list[pd.DataFrame] = [pq.read_table(part).to_pandas() for part in parts]
+    tables: list[pd.DataFrame] = []
+    for digest in split_digests:
+        parts = sorted(store.raw(digest, cell_id).glob("part-*.parquet"))
+        if not parts:
+            raise StoreError(f"cell {cell_id!r} has no raw rows in {store.raw(digest, cell_id)}; run again")
+        tables += [pq.read_table(part).to_pandas() for part in parts]
     return pd.concat(tables, ignore_index=True)
+
+
+def read_ranges(store: Store, split_digest: str) -> tuple[FileRange, ...] | None:
+    """Read the parts of a long file that were found before (none: it is read whole); ``None`` = not known."""
+    try:
+        return from_json(RangesFile, store.ranges(split_digest).read_bytes()).parts
+    except (FileNotFoundError, ValueError):
+        return None
 
 
 def _read(path: Path, columns: Sequence[str] | None, cycles: Sequence[int], absent: str) -> pd.DataFrame:

@@ -6,14 +6,24 @@ import os
 import secrets
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Final
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ..data import columns as c
 from ..data.codec import to_json
-from ..data.values import OutputFile, Receipt
+from ..data.settings import FileRange
+from ..data.values import OutputFile, RangesFile, Receipt
 from .layout import Store
+
+ENCODINGS: Final = {
+    c.TEST_TIME: "BYTE_STREAM_SPLIT",
+    c.UNIX_TIME: "BYTE_STREAM_SPLIT",
+    c.SOURCE_ROW: "DELTA_BINARY_PACKED",
+}
+"""Columns whose values never repeat: a dictionary of them costs time and room (a fifth of the room, as measured)."""
 
 
 def write_atomically(path: Path, write: Callable[[Path], None]) -> int:
@@ -47,9 +57,11 @@ def write_frame(store: Store, path: Path, frame: pd.DataFrame, metadata: dict[st
     table = pa.Table.from_pandas(frame, preserve_index=False)
     known = {key.encode(): value.encode() for key, value in metadata.items()}
     table = table.replace_schema_metadata({**(table.schema.metadata or {}), **known})
+    encodings = {name: ENCODINGS[name] for name in table.column_names if name in ENCODINGS}
+    repeating: Any = [name for name in table.column_names if name not in encodings]
 
     def write(temporary: Path) -> None:
-        pq.write_table(table, temporary, compression="zstd")
+        pq.write_table(table, temporary, compression="zstd", use_dictionary=repeating, column_encoding=encodings)
         rows = pq.read_metadata(temporary).num_rows
         if rows != len(frame):
             raise OSError(f"{path} has {rows} rows after writing {len(frame)}")
@@ -62,6 +74,11 @@ def write_receipt(store: Store, receipt: Receipt) -> Path:
     path = store.receipt(receipt.kind, receipt.cell_id, receipt.label)
     write_text(path, to_json(receipt) + "\n")
     return path
+
+
+def write_ranges(store: Store, split_digest: str, parts: tuple[FileRange, ...]) -> None:
+    """Write the parts of a long file, for the next run to find them."""
+    write_text(store.ranges(split_digest), to_json(RangesFile(parts)) + "\n")
 
 
 def write_text(path: Path, text: str) -> int:

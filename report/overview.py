@@ -161,7 +161,8 @@ def _failures(rows: Sequence[Row]) -> str:
         return f"× all {len(rows)} failed"
     if failed:
         return f"× {', '.join(dict.fromkeys(failed))} failed"
-    if any(row["status"] in ("failed", "skipped") for row in rows):
+    cleaned = any(row.get("rows") is not None for row in rows)
+    if not cleaned and any(row["status"] in ("failed", "skipped") for row in rows):
         return "× cleaning failed"
     return "not simulated" if all(row["rmse_mv"] is None for row in rows) else ""
 

@@ -42,7 +42,7 @@ class SourceTable(Table):
     """``[[sources]]``: raw files that are read in one way; ``files`` holds what each glob found."""
 
     files: list[v.FoundFiles] = Field(min_length=1)
-    reader: Literal["auto", "csv", "digatron"] = "auto"
+    reader: Literal["auto", "csv", "digatron", "parquet", "xlsx", "neware"] = "auto"
     cell_id: v.CellIdRule | None = None
     current_sign: CurrentSign = "auto"
     columns: dict[v.RawColumn, ColumnEntry] = {}
@@ -73,6 +73,7 @@ class CleanTable(Table):
 
     rest_current_per_ah: v.Positive = _CLEAN.rest_current_per_ah
     fill_samples: v.CountOrNone = _CLEAN.fill_samples
+    fill_constant_samples: v.CountOrNone = _CLEAN.fill_constant_samples
     gap_factor: v.Positive = _CLEAN.gap_factor
     gap_second: v.Positive = _CLEAN.gap_second
     voltage_limits_volt: v.Limits = list(_CLEAN.voltage_limits_volt)
@@ -80,8 +81,14 @@ class CleanTable(Table):
     temperature_jump_celsius: v.Positive = _CLEAN.temperature_jump_celsius
     chamber_tolerance_celsius: v.Positive = _CLEAN.chamber_tolerance_celsius
     chamber_second: v.Positive = _CLEAN.chamber_second
+    voltage_step_volt: v.Positive = _CLEAN.voltage_step_volt
+    channel_difference_volt: v.Positive = _CLEAN.channel_difference_volt
     capacity_tolerance: v.Positive = _CLEAN.capacity_tolerance
     capacity_factor: v.Positive = _CLEAN.capacity_factor
+    time_scale_tolerance: v.Positive = _CLEAN.time_scale_tolerance
+    clock_tolerance_second: v.Positive = _CLEAN.clock_tolerance_second
+    clock_drift: v.Positive = _CLEAN.clock_drift
+    cycle_turns: v.Count = _CLEAN.cycle_turns
 
 
 class StateEntry(Table):

@@ -37,6 +37,7 @@ def cli() -> None:
 
     \b
     kilocell demo                       try it on five cells that come with it
+    kilocell inspect data/CELL.csv      show how a raw file would be read, and what cleaning finds
     kilocell init data/*.csv            write a campaign file for your own data
     kilocell run campaign.toml          do all that is not done yet
     """
@@ -51,6 +52,17 @@ def init(paths: tuple[str, ...], out: Path) -> None:
 
     write_campaign(list(paths), out)
     click.echo(f"wrote {out}; look at it, then: kilocell plan {out}")
+
+
+@cli.command()
+@click.argument("files", nargs=-1, required=True)
+@click.option("--cell", metavar="CELL", help="Clean this cell of the files [default: the first one of each].")
+@options.json_option
+def inspect(files: tuple[str, ...], cell: str | None, json_: bool) -> None:
+    """Show how raw files, folders or globs would be read: reader, columns, units, sign, cells and first findings."""
+    from .inspect import show_inspection
+
+    raise SystemExit(show_inspection(files, cell, json_))
 
 
 def _stage_command(name: str, text: str) -> None:
@@ -169,6 +181,7 @@ def sql(statement: str, store: Path | None, json_: bool) -> None:
 @click.option("--model", "models", multiple=True, metavar="MODEL", help="Only this model; may be repeated.")
 @click.option("--parameter-set", "parameter_sets", multiple=True, metavar="SET", help="Only this parameter set.")
 @click.option("--fit", "fit_name", metavar="FIT", help="Draw this fit of the cell.")
+@click.option("--cleaning", is_flag=True, help="Draw raw against cleaned data; without --cell, of every cell.")
 def plot(
     store: Path | None,
     cells: tuple[str, ...],
@@ -176,10 +189,15 @@ def plot(
     models: tuple[str, ...],
     parameter_sets: tuple[str, ...],
     fit_name: str | None,
+    cleaning: bool,
 ) -> None:
     """Draw measured and simulated voltage of cells; without --cell, the overview of all."""
-    from .show import draw
+    from .show import draw, draw_cleanings
 
+    if cleaning:
+        for path in draw_cleanings(store_root(store), cells, cycles, bool(models or parameter_sets or fit_name)):
+            click.echo(path)
+        return
     for path in draw(store_root(store), cells, cycles, models, parameter_sets, fit_name):
         click.echo(path)
 

@@ -21,8 +21,8 @@ from .campaign_errors import campaign_error
 from .init_text import GuessedCampaign, campaign_text
 from .raw_files import files_of, nothing_found
 
-TABLES: Final = frozenset({".csv", ".txt", ".tsv", ".dat"})
-"""Endings of the files that are taken when a folder is named."""
+TABLES: Final = frozenset({".csv", ".txt", ".tsv", ".dat", ".mpt", ".parquet", ".xlsx", ".xls", ".nda", ".ndax"})
+"""Endings of the files that are taken when a folder is named; ``.gz`` may follow them."""
 _MOST_BYTES: Final = 500_000_000
 _ALIKE: Final = 0.05
 
@@ -51,7 +51,7 @@ def write_campaign(paths: Sequence[str], out: Path) -> str:
     """
     if out.exists():
         raise CampaignError(f"{out}: exists already; remove it, or give another name for the new campaign")
-    found = _read_headers(_files(paths))
+    found = _read_headers(raw_files(paths))
     guesses, read, cells = _guess_cells(found.groups)
     default = _default(list(guesses.values()))
     folder = out.absolute().parent
@@ -69,15 +69,19 @@ def write_campaign(paths: Sequence[str], out: Path) -> str:
     return text
 
 
-def _files(paths: Sequence[str]) -> list[Path]:
-    """Every file that the paths name, sorted, each once."""
+def raw_files(paths: Sequence[str]) -> list[Path]:
+    """Return every file that the paths (files, folders, globs) name, sorted, each once.
+
+    Raises:
+        CampaignError: a path names no file.
+    """
     here = Path.cwd()
     found: set[Path] = set()
     problems = []
     for text in paths:
         path = here / os.path.expanduser(text)  # noqa: PTH111 - as in a campaign's globs
         if path.is_dir():
-            files = [f for f in path.rglob("*") if f.suffix.lower() in TABLES and f.is_file()]
+            files = [f for f in path.rglob("*") if _is_table(f, path)]
             problems += [] if files else [f"no file that ends in {', '.join(sorted(TABLES))} in {path}"]
         else:
             files = files_of(text, here)
@@ -86,6 +90,15 @@ def _files(paths: Sequence[str]) -> list[Path]:
     if problems or not found:
         raise CampaignError("\n".join(problems) or "name the raw files, folders or globs that the campaign is about")
     return sorted(found)
+
+
+def _is_table(path: Path, folder: Path) -> bool:
+    """Tell whether a file in a folder is raw data by its ending; what lies in a store of kilocell's own is not."""
+    ending = Path(path.stem).suffix if path.suffix.lower() == ".gz" else path.suffix
+    if ending.lower() not in TABLES or not path.is_file():
+        return False
+    between = path.parents[: len(path.parents) - len(folder.parents)]
+    return not any((parent / "catalog.sqlite").is_file() for parent in between)
 
 
 def _read_headers(files: Sequence[Path]) -> _Found:

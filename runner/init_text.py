@@ -65,15 +65,22 @@ _REST: Final = """\
 # [clean]
 # rest_current_per_ah = 0.005               # A per A.h; below it the cell rests
 # fill_samples = 5                          # longest run of missing samples that is filled
-# gap_factor = 20.0                         # a gap is this many times the usual interval,
+# fill_constant_samples = 100               # ... of a constant current or a rest
+# gap_factor = 20.0                         # a gap is this many times the usual interval (regular: a quarter),
 # gap_second = 600.0                        # and at least this long, in s
 # voltage_limits_volt = [0.5, 5.5]          # V; what lies outside is taken as missing
 # temperature_limits_celsius = [-60.0, 120.0]
 # temperature_jump_celsius = 10.0           # between two samples, and back: the thermocouple was off
 # chamber_tolerance_celsius = 2.0           # off the cell's temperature_celsius (else the record's median),
 # chamber_second = 1800.0                   # and for longer than this, in s
+# voltage_step_volt = 0.01                  # between two samples under one current: a contact
+# channel_difference_volt = 0.005           # between a rest before and after a new file, restart or gap
 # capacity_tolerance = 0.01                 # by which the cycler's counters may differ from the current
 # capacity_factor = 2.0                     # times the nominal capacity, which no cycle can hold
+# time_scale_tolerance = 0.05               # share by which clocks may differ from a unit's factor (ms, min, h)
+# clock_tolerance_second = 2.0              # by how much wall clock and test time may drift apart between two rows
+# clock_drift = 2e-4                        # s per s by which one of them may run faster
+# cycle_turns = 20                          # turns between charge and discharge that one cycle may have
 
 # Named changes of parameters, simulated beside each parameter set.
 # [[variations]]
@@ -129,7 +136,7 @@ def _source(settings: SourceSettings, names: tuple[str, ...]) -> Iterator[str]:
     yield "[[sources]]"
     yield comment("Raw files or globs (** is any depth), relative to this file.")
     yield f"files = [{quoted(names[0])}]" if len(names) == 1 else _array("files", names)
-    yield comment('How they are read: "csv", "digatron" or "auto".')
+    yield comment('How they are read: "csv", "digatron", "parquet", "xlsx", "neware" or "auto".')
     yield f"reader = {quoted(settings.reader)}"
     yield comment(
         'Where a cell\'s id comes from: "stem" (the file\'s name), "column:NAME" or "pattern:REGEX", a regular'

@@ -9,12 +9,14 @@ from __future__ import annotations
 import importlib.metadata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 from ..data.codec import digest
-from ..data.errors import CampaignError
+from ..data.errors import CONTENT_CODES, CampaignError
 from ..data.settings import (
     CleanSettings,
+    FileRange,
     FitSettings,
     ParameterSetSettings,
     SimulateSettings,
@@ -25,7 +27,7 @@ from ..parquet_store.layout import Store
 from ..parquet_store.read import is_valid, read_receipt
 from .campaign import Campaign
 
-JOB_VERSIONS: Mapping[JobKind, int] = {"split": 1, "clean": 2, "simulate": 1, "start": 1, "fit": 1}
+JOB_VERSIONS: Mapping[JobKind, int] = {"split": 2, "clean": 3, "simulate": 1, "start": 1, "fit": 1}
 """Part of each job's digest: raise one when the same settings give another result."""
 
 Key = tuple[str, ...]
@@ -37,20 +39,21 @@ class CellSource:
 
     Args:
         mtime_ns: the file's time when its digest was taken.
-        split: digest of the job that split it, where it holds several cells; else ``""``.
+        splits: digests of the jobs that split it, where it holds several cells: of those parts that hold this one.
     """
 
     file: SourceFile
     mtime_ns: int
-    split: str = ""
+    splits: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class SplitWork:
-    """Split one raw file of several cells."""
+    """Split one raw file of several cells, or a part of it."""
 
     file: SourceFile
     mtime_ns: int
+    part: FileRange | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +121,16 @@ class ScannedSource:
 
     Args:
         mtime_ns: the file's time before its digest was taken.
+        parts: of a long file, which are split side by side; none: it is split as a whole.
     """
 
     file: SourceFile
     cell_ids: tuple[str, ...]
     mtime_ns: int = 0
+    parts: tuple[FileRange, ...] = ()
 
 
+@cache
 def version_of(package: str) -> str:
     """The installed version of a package, without importing it."""
     return importlib.metadata.version(package)
@@ -136,7 +142,7 @@ def plan_jobs(campaign: Campaign, sources: Sequence[ScannedSource], store: Store
     Args:
         sources: the campaign's files, scanned.
     """
-    wanted = list(_jobs(campaign, sources))
+    wanted = list(_jobs(campaign, [_as_split_before(store, source) for source in sources]))
     running: set[Key] = set()
     planned = []
     for job in wanted:
@@ -161,6 +167,8 @@ def _reason(store: Store, job: Job, running: set[Key]) -> str:
         return "a start or fit before it runs again" if again and from_starts else ""
     if receipt is None:
         return "never done"
+    if receipt.digest == job.digest and receipt.status == "skipped" and receipt.reason_code in CONTENT_CODES:
+        return ""
     if receipt.digest != job.digest:
         return "an earlier job runs again" if again else "settings or input changed"
     if receipt.status == "failed":
@@ -173,7 +181,7 @@ def _reason(store: Store, job: Job, running: set[Key]) -> str:
 def _jobs(campaign: Campaign, sources: Sequence[ScannedSource]) -> Iterator[Job]:
     for source in sources:
         if len(source.cell_ids) != 1:
-            yield _split_job(source)
+            yield from _split_jobs(source)
     for cell_id in cells_of(sources):
         cleaning = _clean_job(campaign, cell_id, sources)
         yield cleaning
@@ -181,11 +189,30 @@ def _jobs(campaign: Campaign, sources: Sequence[ScannedSource]) -> Iterator[Job]
         yield from _fits(campaign, cell_id, cleaning)
 
 
-def _split_job(source: ScannedSource) -> Job:
-    work = SplitWork(source.file, source.mtime_ns)
-    # The path is not part of the digest: a file that moved is the same file.
-    job_digest = digest("split", JOB_VERSIONS["split"], source.file.digest, source.file.settings)
-    return Job("split", Path(source.file.path).name, source.file.digest[:16], "split", job_digest, work)
+def split_digest(file: SourceFile) -> str:
+    """The digest of the job that splits a file as a whole; its path is no part of it: a file that moved is the same."""
+    return digest("split", JOB_VERSIONS["split"], file.digest, file.settings)
+
+
+def _as_split_before(store: Store, source: ScannedSource) -> ScannedSource:
+    """The source without its parts, where it has been split as a whole already."""
+    whole = _split_jobs(replace(source, parts=()))[0]
+    receipt = read_receipt(store.receipt(whole.kind, whole.cell_id, whole.label))
+    return replace(source, parts=()) if source.parts and is_valid(store, receipt, whole.digest) else source
+
+
+def _split_jobs(source: ScannedSource, cell_id: str | None = None) -> tuple[Job, ...]:
+    """The jobs that split a file, or those of them that find rows of one cell, in the file's order."""
+    file, name, label = source.file, Path(source.file.path).name, source.file.digest[:16]
+    if not source.parts:
+        return (Job("split", name, label, "split", split_digest(file), SplitWork(file, source.mtime_ns)),)
+    jobs = []
+    for place, part in enumerate(source.parts):
+        if cell_id is None or any(held == cell_id for held, _ in part.cells):
+            work = SplitWork(file, source.mtime_ns, replace(part, cells=()))
+            part_digest = digest("split", JOB_VERSIONS["split"], file.digest, file.settings, part.start, part.end)
+            jobs.append(Job("split", name, f"{label}-{place:03d}", "split", part_digest, work))
+    return tuple(jobs)
 
 
 def _clean_job(campaign: Campaign, cell_id: str, sources: Sequence[ScannedSource]) -> Job:
@@ -196,15 +223,18 @@ def _clean_job(campaign: Campaign, cell_id: str, sources: Sequence[ScannedSource
             f"{campaign.path}: the files of cell {cell_id!r} are given with current_sign {' and '.join(signs)}; "
             "give them the same, or the cells different names"
         )
-    split = {source.file: _split_job(source) for source in mine if len(source.cell_ids) > 1}
-    cell_sources = tuple(CellSource(s.file, s.mtime_ns, split[s.file].digest if s.file in split else "") for s in mine)
+    split = [_split_jobs(source, cell_id) if len(source.cell_ids) > 1 else () for source in mine]
+    cell_sources = tuple(
+        CellSource(source.file, source.mtime_ns, tuple(job.digest for job in jobs))
+        for source, jobs in zip(mine, split, strict=True)
+    )
     settings = campaign.clean_settings(cell_id, mine[0].file.settings.current_sign)
     files = [(source.file.digest, source.file.settings) for source in mine]
     parts = [part for file in files for part in file]
     # The names of several files say which comes first where they have no wall clock; that of one file says nothing.
     names = [Path(source.file.path).name for source in mine] if len(mine) > 1 else []
     job_digest = digest("clean", JOB_VERSIONS["clean"], cell_id, settings, names, *parts)
-    needs = tuple(job.key for job in split.values())
+    needs = tuple(job.key for jobs in split for job in jobs)
     return Job("clean", cell_id, "clean", "clean", job_digest, CleanWork(cell_sources, settings), needs)
 
 

@@ -49,6 +49,11 @@ def settings_of(job: Job) -> JobSettings | None:
     return None
 
 
+def _ended(job: Job) -> tuple[tuple[str, str], ...]:
+    """Digest and status, as the catalog knows them, of a job that need not run."""
+    return (job.digest, "done"), (job.digest, "skipped")
+
+
 def record_found(catalog: Catalog, store: Store, jobs: Sequence[Job]) -> int:
     """Record receipts that the catalog does not know: of done jobs after a kill, of all when the catalog was lost.
 
@@ -64,7 +69,7 @@ def record_found(catalog: Catalog, store: Store, jobs: Sequence[Job]) -> int:
             job = by_name.get((receipt.kind, receipt.cell_id, receipt.label))
             found.append((receipt, settings_of(job) if job is not None else None))
     for name, job in by_name.items():
-        if known and not job.reason and known.get(name) != (job.digest, "done"):
+        if known and not job.reason and known.get(name) not in _ended(job):
             receipt_found = read_receipt(store.receipt(*name))
             if receipt_found is not None:
                 found.append((receipt_found, settings_of(job)))

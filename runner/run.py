@@ -39,17 +39,22 @@ RECORDED_VERSIONS = ("kilocell", "pybamm", "dask", "distributed", "numpy", "scip
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """How a run ended: numbers of jobs by status, of those that were done before, and the catalog's run_id."""
+    """How a run ended: numbers of jobs by status, of those that were done before, and the catalog's run_id.
+
+    Args:
+        nothing: jobs that were skipped for what the cell's record holds; they fail no run.
+    """
 
     run_id: int
     done: int
     failed: int
     skipped: int
     done_before: int
+    nothing: int = 0
 
     @property
     def exit_code(self) -> int:
-        """0 when all is done, 1 when some failed."""
+        """0 when all is done that can be, 1 when some failed."""
         return 1 if self.failed or self.skipped else 0
 
 
@@ -168,7 +173,9 @@ def run_campaign(
         except BaseException as signal:
             catalog.end_run(run_id, getattr(signal, "exit_code", 130), "interrupted")
             raise
-        summary = RunSummary(run_id, counts["done"], counts["failed"], counts["skipped"], len(jobs) - len(waiting))
+        summary = RunSummary(
+            run_id, counts["done"], counts["failed"], counts["skipped"], len(jobs) - len(waiting), counts["nothing"]
+        )
         catalog.end_run(run_id, summary.exit_code, "failed" if summary.exit_code else "done")
     return summary
 
@@ -211,7 +218,7 @@ def _run_jobs(
         try:
             for outcomes in stream(workers.client, jobs, str(store.root)):
                 recorder.add(outcomes)
-                counts.update(outcome.status for outcome in outcomes)
+                counts.update("nothing" if outcome.for_content else outcome.status for outcome in outcomes)
                 for outcome in outcomes:
                     if outcome.status == "failed":
                         progress.say(f"failed     {' '.join(outcome.key)}: {outcome.reason}")

@@ -8,7 +8,7 @@ import shlex
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TextIO, cast
@@ -40,15 +40,17 @@ REASONS_SHOWN = 20
 
 
 def show_status(root: Path, json_: bool) -> None:
-    """Print jobs by stage and status, failures with their reasons, and the last run."""
+    """Print jobs by stage and status, failures and cells without anything to simulate, and the last run."""
     with closing(queries.connect(Store(root).catalog)) as catalog:
         counts = [tuple(row) for row in queries.job_counts(catalog)]
         failures = queries.failures(catalog)
+        nothing = queries.skipped_for_content(catalog)
         run = queries.last_run(catalog)
     if json_:
         whole = {
             "jobs": [dict(zip(STATUS, row, strict=True)) for row in counts],
             "failures": [dict(row) for row in failures],
+            "skipped": [dict(row) for row in nothing],
             "last_run": dict(run) if run is not None else None,
         }
         print(json.dumps(whole, ensure_ascii=False, indent=1))
@@ -58,13 +60,17 @@ def show_status(root: Path, json_: bool) -> None:
         began = time.strftime("%Y-%m-%d %H:%M", time.localtime(run["started_unix_second"]))
         print(f"\nlast run {run['run_id']}: {run['status']}, begun {began} on {run['host']} (pid {run['pid']})")
     _print_failures(failures)
+    _print_nothing(nothing)
 
 
 def show_results(root: Path, json_: bool) -> None:
     """Print the table of results."""
     with closing(queries.connect(Store(root).catalog)) as catalog:
         rows = _result_rows(catalog)
+        nothing = queries.skipped_for_content(catalog)
     print(as_json(tuple(RESULTS), rows) if json_ else table(tuple(RESULTS), rows))
+    if not json_:
+        _print_nothing(nothing)
 
 
 def show_select(root: Path, statement: str, json_: bool) -> None:
@@ -86,6 +92,7 @@ def show_end(root: Path, summary: RunSummary, out: TextIO | None, *, json_: bool
         rows = _result_rows(catalog)
         fits = [fit for fit in queries.fits(catalog) if fit["status"] == "done"]
         failures = queries.failures(catalog)
+        nothing = queries.skipped_for_content(catalog)
     if json_:
         print(as_json(tuple(RESULTS), rows))
         return
@@ -98,6 +105,7 @@ def show_end(root: Path, summary: RunSummary, out: TextIO | None, *, json_: bool
         better = f"improved from {before} to {fit['rmse_mv']:.1f} mV"
         print(f"fit {fit['fit']} of {fit['cell_id']} ({fit['model']}): {better}")
     _print_failures(failures)
+    _print_nothing(nothing)
     if out is not None:
         simulated = [str(row[0]) for row in rows if row[-1] == "done" and row[-2] is not None]
         _print_next(root, summary, simulated)
@@ -106,12 +114,14 @@ def show_end(root: Path, summary: RunSummary, out: TextIO | None, *, json_: bool
 def _print_next(root: Path, summary: RunSummary, cells: Sequence[str]) -> None:
     before = f", {summary.done_before} were done before" if summary.done_before else ""
     bad = f", {summary.failed} failed" * bool(summary.failed) + f", {summary.skipped} skipped" * bool(summary.skipped)
+    bad += f", {summary.nothing} with nothing to simulate" * bool(summary.nothing)
     store = _shown(root)
     jobs = "1 job" if summary.done == 1 else f"{summary.done} jobs"
     print(f"\n{jobs} done{bad}{before}\nstore    {store}\nfigures  {_shown(root / 'figures')}\n\nnext:")
     program = _program()
     if cells:
         print(f"  {program} plot --store {store} --cell {_quoted(cells[0])} --cycles 1")
+        print(f"  {program} plot --store {store} --cell {_quoted(cells[0])} --cleaning")
     print(f'  {program} sql --store {store} "SELECT cell_id, model, rmse_mv FROM simulations ORDER BY rmse_mv"')
     print(f"  {program} status --store {store}")
 
@@ -124,6 +134,17 @@ def _print_failures(failures: Sequence[Any]) -> None:
         print(f"  {row['kind']} {row['cell_id']} {row['label']}: {row['reason']}{log}")
     if len(failures) > REASONS_SHOWN:
         print('  … all of them: kilocell sql "SELECT * FROM failures"')
+
+
+def _print_nothing(rows: Sequence[Any]) -> None:
+    """Say of each cell without anything to simulate why, once for all of its jobs."""
+    reasons = {(row["cell_id"], row["reason"]): None for row in rows}
+    if reasons:
+        print(f"\n{len(rows)} skipped, which is no failure:")
+    for cell_id, reason in list(reasons)[:REASONS_SHOWN]:
+        print(f"  {cell_id}: {reason}")
+    if len(reasons) > REASONS_SHOWN:
+        print("  … all of them: kilocell sql \"SELECT * FROM jobs WHERE status = 'skipped'\"")
 
 
 def _result_rows(connection: sqlite3.Connection) -> list[tuple[Any, ...]]:
@@ -158,6 +179,29 @@ def draw(
             chosen = parse_cycles(cycles, known_cycles(catalog, cell_id)) if cycles else ()
             paths += figures.plot_cell(store, cell_id, chosen, models, parameter_sets)
     return paths
+
+
+def draw_cleanings(root: Path, cells: Sequence[str], cycles: str, others: bool) -> Iterator[Path]:
+    """Draw raw against cleaned data of cells, or of every cleaned cell; yield files as they are done.
+
+    Args:
+        others: whether simulations or a fit were asked for too, which this figure does not show.
+    """
+    from ..report.cleaning import plot_cleaning
+    from ..report.select import known_cycles, parse_cycles
+
+    if others:
+        raise UsageError(
+            "--cleaning shows raw against cleaned data alone: leave out --model, --parameter-set and --fit"
+        )
+    store = Store(root)
+    with closing(queries.connect(store.catalog)) as catalog:
+        drawn = list(cells) or [str(row["cell_id"]) for row in queries.clean_reports(catalog)]
+        if not drawn:
+            raise UsageError("no cell of the store is cleaned yet: kilocell run")
+        chosen = {cell: parse_cycles(cycles, known_cycles(catalog, cell)) if cycles else () for cell in drawn}
+    for cell_id, of_cell in chosen.items():
+        yield from plot_cleaning(store, cell_id, of_cell)
 
 
 def _draw_all(root: Path, out: TextIO | None) -> None:

@@ -4,24 +4,32 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 MAX_WIDTH = 60
 
 
-def table(headings: Sequence[str], rows: Sequence[Sequence[Any]], number: str = ".2f") -> str:
+def table(
+    headings: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    number: str = ".2f",
+    widest: int = MAX_WIDTH,
+    right: Collection[int] = (),
+) -> str:
     """Lay out rows under headings: numbers to the right, texts to the left, long texts cut with an ellipsis.
 
     Args:
         number: how decimals are written; very small and very large ones get four digits and an exponent.
+        widest: signs from which on a text is cut.
+        right: columns whose texts stand to the right, as numbers with a sign or unit should.
     """
     texts = [[_text(value, number) for value in row] for row in rows]
     widths = [
-        min(max([_width(heading), *(_width(row[i]) for row in texts)]), MAX_WIDTH) for i, heading in enumerate(headings)
+        min(max([_width(heading), *(_width(row[i]) for row in texts)]), widest) for i, heading in enumerate(headings)
     ]
     numeric = [
-        bool(rows) and all(isinstance(row[i], (int, float)) or row[i] is None for row in rows)
+        i in right or (bool(rows) and all(isinstance(row[i], (int, float)) or row[i] is None for row in rows))
         for i in range(len(headings))
     ]
     lines = [_row(headings, widths, numeric), "  ".join("─" * width for width in widths)]

@@ -17,13 +17,14 @@ from typing import Any
 import pandas as pd
 
 from ..data import readers
-from ..data.errors import JobError, KilocellError, ReadError
+from ..data.errors import CONTENT_CODES, JobError, KilocellError, NothingToSimulateError, ReadError
 from ..data.settings import SourceFile
 from ..data.values import (
     CleanResult,
     FitResult,
     OutputFile,
     Receipt,
+    RecordSource,
     Result,
     SplitResult,
     StartResult,
@@ -43,6 +44,12 @@ class Outcome:
     status: Status
     reason: str = ""
     seconds: float = 0.0
+    code: str = ""
+
+    @property
+    def for_content(self) -> bool:
+        """Whether it was skipped for what the cell's record holds, which is no failure."""
+        return self.status == "skipped" and self.code in CONTENT_CODES
 
 
 def run_job(store_root: str, job: Job, *before: Outcome) -> Outcome:
@@ -52,12 +59,15 @@ def run_job(store_root: str, job: Job, *before: Outcome) -> Outcome:
         before: outcomes of the jobs it needs that ran in this graph.
 
     Returns:
-        The outcome; ``failed`` with the reason when the job raised, ``skipped`` when an earlier one did not end well.
+        The outcome; ``failed`` with the reason when the job raised, ``skipped`` when an earlier one did not end well
+        or the cell's record holds nothing to simulate.
     """
     store = Store(Path(store_root))
     began = time.time()
     clock = time.perf_counter()
     blocking = _blocking(job, before)
+    if blocking is not None and blocking.for_content:
+        return _finish(store, job, began, clock, "skipped", blocking.reason, blocking.code)
     if blocking is not None:
         reason = f"{' '.join(blocking.key[:1])} {blocking.status}: {blocking.reason}"
         return _finish(store, job, began, clock, "skipped", reason=reason, code="earlier_job")
@@ -65,6 +75,8 @@ def run_job(store_root: str, job: Job, *before: Outcome) -> Outcome:
         # An older receipt must not vouch for files that are about to be written over.
         store.receipt(job.kind, job.cell_id, job.label).unlink(missing_ok=True)
         result, outputs = _run(store, job)
+    except NothingToSimulateError as error:
+        return _finish(store, job, began, clock, "skipped", str(error), error.code)
     except Exception as error:
         return _finish(store, job, began, clock, "failed", *_words(error), log=_log(store, job))
     return _finish(store, job, began, clock, "done", result=result, outputs=outputs)
@@ -145,8 +157,8 @@ def _finish(
         write_receipt(store, receipt)
     except OSError as error:
         words = f"its receipt could not be written: {error.strerror}"
-        return Outcome(job.key, "failed", f"{reason}; {words}" if reason else words, seconds)
-    return Outcome(job.key, status, reason, seconds)
+        return Outcome(job.key, "failed", f"{reason}; {words}" if reason else words, seconds, "file_system")
+    return Outcome(job.key, status, reason, seconds, code)
 
 
 def _run(store: Store, job: Job) -> tuple[Result, tuple[OutputFile, ...]]:
@@ -174,34 +186,37 @@ def _split(store: Store, job: Job, work: SplitWork) -> tuple[SplitResult, tuple[
     parts: dict[str, int] = {}
     rows: dict[str, int] = {}
     outputs = []
-    for cell_id, table in readers.read_by_cell(path, work.file.settings):
+    for cell_id, table in readers.read_by_cell(path, work.file.settings, part=work.part):
         part = parts.get(cell_id, 0)
         target = store.raw(job.digest, cell_id) / f"part-{part:03d}.parquet"
         outputs.append(write_frame(store, target, table, {"cell_id": cell_id, "digest": job.digest}))
         parts[cell_id] = part + 1
         rows[cell_id] = rows.get(cell_id, 0) + len(table)
-    return SplitResult(work.file, tuple(rows.items())), tuple(outputs)
+    return SplitResult(work.file, tuple(rows.items()), work.part is None), tuple(outputs)
 
 
 def _clean(store: Store, job: Job, work: CleanWork) -> tuple[CleanResult, tuple[OutputFile, ...]]:
     from ..jobs.clean import clean
     from ..jobs.cycles import mean_temperature, summarise_cycles
-    from ..jobs.join import join_sources
+    from ..jobs.join import join_sources, source_order
 
     tables = [(Path(source.file.path).name, _read_source(store, job.cell_id, source)) for source in work.sources]
-    cleaned = clean(join_sources(tables), job.cell_id, work.settings)
+    order = source_order(tables)
+    cleaned = clean(join_sources(tables, order), job.cell_id, work.settings)
     metadata = {"cell_id": job.cell_id, "digest": job.digest}
     outputs = (
         write_frame(store, store.cleaned(job.cell_id), cleaned.samples, metadata),
         write_frame(store, store.quarantine(job.cell_id), cleaned.quarantined, metadata),
     )
-    result = CleanResult(cleaned.report, summarise_cycles(cleaned.samples), mean_temperature(cleaned.samples))
-    return result, outputs
+    read = [work.sources[i] for i in order]
+    sources = tuple(RecordSource(source.file, source.splits) for source in read)
+    cycles, celsius = summarise_cycles(cleaned.samples), mean_temperature(cleaned.samples)
+    return CleanResult(cleaned.report, cycles, celsius, sources), outputs
 
 
 def _read_source(store: Store, cell_id: str, source: CellSource) -> pd.DataFrame:
-    if source.split:
-        return read_raw_parts(store, source.split, cell_id)
+    if source.splits:
+        return read_raw_parts(store, source.splits, cell_id)
     _check_source(source.file, source.mtime_ns)
     return readers.read_raw(Path(source.file.path), source.file.settings, cell_id)
 
@@ -219,6 +234,7 @@ def _simulate(store: Store, job: Job, work: SimulateWork) -> tuple[Result, tuple
     settings = work.settings
     if work.fit_label:
         fit = read_receipt(store.receipt("fit", job.cell_id, work.fit_label))
+        _pass_on(fit)
         if fit is None or not isinstance(fit.result, FitResult):
             raise JobError("the fit has no result", "earlier_job")
         settings = replace(settings, parameter_set=fit.result.parameter_set)
@@ -227,6 +243,12 @@ def _simulate(store: Store, job: Job, work: SimulateWork) -> tuple[Result, tuple
     metadata = {"cell_id": job.cell_id, "label": job.label, "digest": job.digest, "pybamm": version_of("pybamm")}
     output = write_frame(store, store.simulation(job.cell_id, job.label), simulated.frame, metadata)
     return simulated.result, (output,)
+
+
+def _pass_on(receipt: Receipt | None) -> None:
+    """Skip a job for the reason for which an earlier one, of this run or of another, was skipped."""
+    if receipt is not None and receipt.status == "skipped" and receipt.reason_code in CONTENT_CODES:
+        raise NothingToSimulateError(receipt.reason, receipt.reason_code)
 
 
 def _start(store: Store, job: Job, work: StartWork) -> tuple[StartResult, tuple[OutputFile, ...]]:
@@ -247,6 +269,8 @@ def _fit(store: Store, job: Job, work: FitWork) -> tuple[FitResult, tuple[Output
         for receipt in receipts
         if receipt is not None and receipt.status == "done" and isinstance(receipt.result, StartResult)
     )
+    if not starts:
+        _pass_on(receipts[0])
     samples = read_partition(store, job.cell_id)
     celsius = _clean_result(store, job.cell_id).temperature_mean_celsius
     return best_of(samples, work.settings, starts, celsius), ()

@@ -120,10 +120,15 @@ class Catalog:
             )
             return int(found.fetchone()[0])
 
-    def put_source(self, source: SourceFile, cell_ids: Sequence[str], mtime_ns: int) -> None:
-        """Record a raw file and the cells it holds; cells that are not known yet are added by name."""
+    def put_source(self, source: SourceFile, cells: Sequence[str] | Mapping[str, int], mtime_ns: int) -> None:
+        """Record a raw file and the cells it holds; cells that are not known yet are added by name.
+
+        Args:
+            cells: ids, or each id's number of rows where they are known.
+        """
+        counts: Mapping[str, int | None] = cells if isinstance(cells, Mapping) else dict.fromkeys(cells)
         with self.transaction():
-            self._put_source(source, dict.fromkeys(cell_ids), mtime_ns)
+            self._put_source(source, counts, mtime_ns)
 
     def put_cell(self, cell: CellSettings, parameter_sets: Sequence[ParameterSetSettings]) -> None:
         """Record what the campaign says of a cell, and its parameter sets in their order."""
@@ -190,7 +195,8 @@ class Catalog:
         if isinstance(result, (SimulationResult, StartResult, FitResult)):
             settings = result.settings
         if isinstance(result, SplitResult):
-            self._put_source(result.source, dict(result.cells), None)
+            if result.whole:  # that a part lacks a cell says nothing of the file
+                self._put_source(result.source, dict(result.cells), None)
         elif receipt.kind != "split":
             self._know_cell(settings.cell if settings else CellSettings(receipt.cell_id), settings is not None)
         if settings is not None and result is not None:
@@ -218,6 +224,10 @@ class Catalog:
             self._insert("clean_reports", [rows.clean_report_row(receipt, result)])
             self._insert("findings", rows.finding_rows(receipt, result))
             self._insert("cycles", rows.cycle_rows(receipt, result))
+            self._insert("record_sources", rows.record_source_rows(receipt, result))
+            self._insert("quarantine_counts", rows.quarantine_rows(receipt, result))
+            self._insert("flag_counts", rows.flag_count_rows(receipt, result))
+            self._insert("charge_changes", rows.charge_change_rows(receipt, result))
 
     def _record_fit(self, receipt: Receipt, settings: FitSettings | None) -> None:
         result = receipt.result if isinstance(receipt.result, FitResult) else None

@@ -17,6 +17,10 @@ COPIED: Final[dict[str, str]] = {
     "clean_reports": "cell_id IN (SELECT value FROM json_each(?1))",
     "findings": "cell_id IN (SELECT value FROM json_each(?1))",
     "cycles": "cell_id IN (SELECT value FROM json_each(?1))",
+    "record_sources": "cell_id IN (SELECT value FROM json_each(?1))",
+    "quarantine_counts": "cell_id IN (SELECT value FROM json_each(?1))",
+    "flag_counts": "cell_id IN (SELECT value FROM json_each(?1))",
+    "charge_changes": "cell_id IN (SELECT value FROM json_each(?1))",
     "models": "model_digest IN (SELECT model_digest FROM simulations"
     " WHERE cell_id IN (SELECT value FROM json_each(?1)))",
     "parameter_sets": "parameter_set_digest IN (SELECT parameter_set_digest FROM simulations"
@@ -27,6 +31,9 @@ COPIED: Final[dict[str, str]] = {
     "comparisons": "cell_id IN (SELECT value FROM json_each(?1))",
 }
 """The catalog's tables that an export takes over, each with the condition for its rows; parents before children."""
+
+COPIED_VIEWS: Final = ("rules_by_cell", "quarantined_rows", "charge_by_rule")
+"""The catalog's views that need no other tables than these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +51,11 @@ class Rows:
 
 
 def catalog_schema(catalog: sqlite3.Connection) -> list[str]:
-    """Return the SQL of the tables that an export takes over, as this catalog has them."""
+    """Return the SQL of the tables and views that an export takes over, as this catalog has them."""
     statements: dict[str, str] = dict(
-        catalog.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'").fetchall()
+        catalog.execute("SELECT name, sql FROM sqlite_master WHERE type IN ('table', 'view')").fetchall()
     )
-    return [statements[table] for table in COPIED]
+    return [statements[name] for name in (*COPIED, *COPIED_VIEWS)]
 
 
 def catalog_rows(catalog: sqlite3.Connection, cells: Sequence[str]) -> list[Rows]:

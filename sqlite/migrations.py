@@ -1,8 +1,8 @@
 """Versions of the catalog: schema.sql is the current whole, steps bring older catalogs to it.
 
 A catalog says its version in ``PRAGMA user_version`` and that it is one of ours in ``PRAGMA application_id``.
-To change the schema: edit schema.sql, raise ``CURRENT_VERSION`` and add to ``STEPS`` the SQL that turns the
-version before into the new one. Steps that stand are never edited.
+To change the schema: edit schema.sql, raise ``CURRENT_VERSION`` and write ``version_N.sql``, which turns the version
+before into the new one. Steps that stand are never edited.
 """
 
 from __future__ import annotations
@@ -14,9 +14,12 @@ from typing import Final
 
 from ..data.errors import StoreError
 
-CURRENT_VERSION: Final = 1
+CURRENT_VERSION: Final = 2
 APPLICATION_ID: Final = 0x6B63656C  # "kcel"
-STEPS: Final[Mapping[int, str]] = {}
+STEPS: Final[Mapping[int, str]] = {
+    version: Path(__file__).with_name(f"version_{version}.sql").read_text(encoding="utf-8")
+    for version in range(2, CURRENT_VERSION + 1)
+}
 """For each version after the first: the SQL that makes it out of the version before."""
 
 

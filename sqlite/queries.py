@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..data.errors import StoreError
+from ..data.errors import CONTENT_CODES, StoreError
 from .connection import open_for_reading, store_errors
 from .migrations import CURRENT_VERSION, refuse_newer, version_of
 from .user_select import select as select
@@ -79,6 +79,14 @@ def failures(connection: sqlite3.Connection) -> Rows:
     return connection.execute("SELECT * FROM failures").fetchall()
 
 
+def skipped_for_content(connection: sqlite3.Connection) -> Rows:
+    """Every job that was skipped for what its cell's record holds: kind, cell_id, label, reason_code, reason."""
+    codes = sorted(CONTENT_CODES)
+    columns = "kind, cell_id, label, reason_code, reason"
+    where, values = _where({"status": "skipped", "reason_code": codes})
+    return connection.execute(f"SELECT {columns} FROM jobs {where} ORDER BY kind, cell_id, label", values).fetchall()
+
+
 def model_comparison(connection: sqlite3.Connection) -> Rows:
     """For each model and parameter set, over all cells: count, mean, least and largest RMSE in mV, seconds."""
     return connection.execute("SELECT * FROM model_comparison").fetchall()
@@ -128,8 +136,29 @@ def findings(connection: sqlite3.Connection, cell_id: Names = None, rule: str | 
 
 
 def clean_reports(connection: sqlite3.Connection, cell_id: Names = None) -> Rows:
-    """What cleaning did: rows, charge (A.h), time span, cycles and steps before and after."""
+    """What cleaning did: rows, charge (A.h), energy (W.h), time span, cycles and steps before and after."""
     return _select_all(connection, "clean_reports", {"cell_id": cell_id}, "cell_id")
+
+
+def record_sources(connection: sqlite3.Connection, cell_id: Names = None) -> Rows:
+    """The raw files of cleaned records in time order: cell_id, source_index, path, digest."""
+    return _select_all(connection, "record_sources", {"cell_id": cell_id}, "cell_id, source_index")
+
+
+def rules_by_cell(connection: sqlite3.Connection, cell_id: Names = None) -> Rows:
+    """What each rule found in each cell: findings, samples flagged, rows quarantined, what was done."""
+    return _select_all(connection, "rules_by_cell", {"cell_id": cell_id}, "cell_id, rule")
+
+
+def quarantined_rows(connection: sqlite3.Connection, cell_id: Names = None) -> Rows:
+    """How many rows cleaning took out, by cell, file and rule."""
+    return _select_all(connection, "quarantined_rows", {"cell_id": cell_id}, "cell_id, source_index, rule")
+
+
+def charge_by_rule(connection: sqlite3.Connection, cell_id: Names = None) -> Rows:
+    """What each rule did to the charge in and out, in A.h and in percent of the charge before cleaning."""
+    where, values = _where({"cell_id": cell_id})
+    return connection.execute(f"SELECT * FROM charge_by_rule {where}", values).fetchall()
 
 
 def fits(connection: sqlite3.Connection, cell_id: str | None = None, fit: str | None = None) -> Rows:

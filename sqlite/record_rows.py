@@ -106,7 +106,7 @@ def job_row(receipt: Receipt, run_id: int | None) -> Row:
 def clean_report_row(receipt: Receipt, result: CleanResult) -> Row:
     """Row of ``clean_reports``, under the receipt's cell_id."""
     return {
-        **_scalars(result.report, "findings"),
+        **_scalars(result.report, "findings", "quarantined", "flagged", "charge_changes"),
         "cell_id": receipt.cell_id,
         "path": _parquet_path(receipt),
         "temperature_mean_celsius": result.temperature_mean_celsius,
@@ -118,6 +118,32 @@ def finding_rows(receipt: Receipt, result: CleanResult) -> list[Row]:
     return [
         {"cell_id": receipt.cell_id, "position": position, **_scalars(finding)}
         for position, finding in enumerate(result.report.findings)
+    ]
+
+
+def record_source_rows(receipt: Receipt, result: CleanResult) -> list[Row]:
+    """Rows of ``record_sources``."""
+    return [
+        {"cell_id": receipt.cell_id, "source_index": index, "path": source.file.path, "digest": source.file.digest}
+        for index, source in enumerate(result.sources)
+    ]
+
+
+def quarantine_rows(receipt: Receipt, result: CleanResult) -> list[Row]:
+    """Rows of ``quarantine_counts``."""
+    return [{"cell_id": receipt.cell_id, **_scalars(count)} for count in result.report.quarantined]
+
+
+def flag_count_rows(receipt: Receipt, result: CleanResult) -> list[Row]:
+    """Rows of ``flag_counts``."""
+    return [{"cell_id": receipt.cell_id, **_scalars(count)} for count in result.report.flagged]
+
+
+def charge_change_rows(receipt: Receipt, result: CleanResult) -> list[Row]:
+    """Rows of ``charge_changes``, in the order of the rules."""
+    return [
+        {"cell_id": receipt.cell_id, "position": position, **_scalars(change)}
+        for position, change in enumerate(result.report.charge_changes)
     ]
 
 

@@ -135,8 +135,48 @@ CREATE TABLE clean_reports (
     cycles_after             INTEGER NOT NULL,
     steps_before             INTEGER NOT NULL,
     steps_after              INTEGER NOT NULL,
-    temperature_mean_celsius REAL
+    temperature_mean_celsius REAL,
+    energy_in_before_wh      REAL,  -- these four NULL: cleaned by a version that did not count them
+    energy_in_after_wh       REAL,
+    energy_out_before_wh     REAL,
+    energy_out_after_wh      REAL
 ) STRICT;
+
+-- The raw files of each cleaned record, in time order.
+CREATE TABLE record_sources (
+    cell_id      TEXT NOT NULL REFERENCES clean_reports (cell_id) ON DELETE CASCADE,
+    source_index INTEGER NOT NULL,
+    path         TEXT NOT NULL,  -- when it was cleaned
+    digest       TEXT NOT NULL,  -- SHA-256 of the file, hex
+    PRIMARY KEY (cell_id, source_index)
+) STRICT, WITHOUT ROWID;
+
+-- Rows that cleaning took out, by rule and file; they add up to rows_quarantined.
+CREATE TABLE quarantine_counts (
+    cell_id      TEXT NOT NULL REFERENCES clean_reports (cell_id) ON DELETE CASCADE,
+    rule         TEXT NOT NULL,
+    source_index INTEGER NOT NULL,  -- which of record_sources
+    rows         INTEGER NOT NULL,
+    PRIMARY KEY (cell_id, rule, source_index)
+) STRICT, WITHOUT ROWID;
+
+-- Samples that were kept with a rule's flag; of each rule that flagged one, took a row out or has a finding.
+CREATE TABLE flag_counts (
+    cell_id TEXT NOT NULL REFERENCES clean_reports (cell_id) ON DELETE CASCADE,
+    rule    TEXT NOT NULL,
+    samples INTEGER NOT NULL,
+    PRIMARY KEY (cell_id, rule)
+) STRICT, WITHOUT ROWID;
+
+-- What each rule, at its turn, added to the charge in and out; they add up to after less before.
+CREATE TABLE charge_changes (
+    cell_id       TEXT NOT NULL REFERENCES clean_reports (cell_id) ON DELETE CASCADE,
+    position      INTEGER NOT NULL,  -- order in which the rules were applied
+    rule          TEXT NOT NULL,
+    charge_in_ah  REAL NOT NULL,     -- after the rule less before it
+    charge_out_ah REAL NOT NULL,
+    PRIMARY KEY (cell_id, position)
+) STRICT, WITHOUT ROWID;
 
 -- What each cleaning rule saw in one place, and what it did.
 CREATE TABLE findings (
@@ -379,3 +419,32 @@ SELECT f.cell_id, f.fit, f.model, f.base_parameter_set, f.parameter_set, p.param
     p.default_value, p.lower, p.upper, p.scale, p.at_bound, p.is_factor, f.rmse_default_mv, f.rmse_mv, f.status, f.label
 FROM fits f JOIN fit_parameters p ON p.cell_id = f.cell_id AND p.label = f.label
 ORDER BY f.cell_id, f.label, p.parameter;
+
+-- What was found in each cell, summed up by rule, with the worst severity and all that was done.
+CREATE VIEW rules_by_cell AS
+SELECT f.cell_id, f.rule,
+    CASE max(CASE f.severity WHEN 'error' THEN 2 WHEN 'warning' THEN 1 ELSE 0 END)
+        WHEN 2 THEN 'error' WHEN 1 THEN 'warning' ELSE 'info' END AS severity,
+    count(*) AS findings,
+    (SELECT n.samples FROM flag_counts n WHERE n.cell_id = f.cell_id AND n.rule = f.rule) AS samples_flagged,
+    (SELECT coalesce(sum(q.rows), 0) FROM quarantine_counts q WHERE q.cell_id = f.cell_id AND q.rule = f.rule)
+        AS rows_quarantined,
+    group_concat(DISTINCT f.action) AS actions
+FROM findings f
+GROUP BY f.cell_id, f.rule;
+
+-- Rows that were quarantined, by file and rule; they lie in quarantine/CELL.parquet as they stood.
+CREATE VIEW quarantined_rows AS
+SELECT q.cell_id, s.path, q.rule, q.rows, q.source_index
+FROM quarantine_counts q
+LEFT JOIN record_sources s ON s.cell_id = q.cell_id AND s.source_index = q.source_index
+ORDER BY q.cell_id, q.source_index, q.rule;
+
+-- What each rule did to each cell's charge, in A.h and in percent of the charge before cleaning.
+CREATE VIEW charge_by_rule AS
+SELECT h.cell_id, h.rule, h.charge_in_ah, h.charge_out_ah,
+    100 * h.charge_in_ah / nullif(r.charge_in_before_ah, 0) AS charge_in_percent,
+    100 * h.charge_out_ah / nullif(r.charge_out_before_ah, 0) AS charge_out_percent
+FROM charge_changes h
+JOIN clean_reports r ON r.cell_id = h.cell_id
+ORDER BY h.cell_id, h.position;

@@ -84,6 +84,21 @@ def test_a_receipt_survives_json_with_whatever_result_it_has(result: Any) -> Non
     assert from_json(Receipt, to_json(receipt).encode()) == receipt
 
 
+def test_a_receipt_of_a_version_that_counted_less_reads_with_nothing_counted() -> None:
+    plain = to_plain(Receipt("clean", "x", "clean", "ab", "done", result=CleanResult(REPORT, (), 24.5)))
+    for name in ("quarantined", "flagged", "charge_changes"):
+        del plain["result"]["report"][name]
+    for name in [name for name in plain["result"]["report"] if name.startswith("energy_")]:
+        del plain["result"]["report"][name]
+    del plain["result"]["sources"]
+    back = from_json(Receipt, json.dumps(plain)).result
+    assert back == CleanResult(REPORT, (), 24.5)
+    assert isinstance(back, CleanResult)
+    assert back.report.energy_in_before_wh is None
+    assert back.sources == ()
+    assert back.report.quarantined == ()
+
+
 @pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
 def test_numbers_that_json_has_no_way_for(value: float) -> None:
     text = to_json(InitialState("soc", value))

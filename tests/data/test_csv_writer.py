@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from kilocell.data import columns as c
-from kilocell.data.csv_writer import BDF_LABELS, bdf_series, write_header, write_rows
+from kilocell.data.csv_writer import BDF_LABELS, BDF_RESET_LABELS, bdf_series, write_header, write_rows
 
 FLOATS = st.floats(allow_infinity=False, width=64)
 TYPES = {"float64": pa.float64(), "int32": pa.int32(), "int64": pa.int64(), "str": pa.string()}
@@ -70,14 +70,15 @@ def test_what_is_written_reads_back_identical(table: pa.Table) -> None:
 @settings(max_examples=60, deadline=None)
 def test_bdf_holds_the_same_numbers_under_the_formats_labels(table: pa.Table) -> None:
     series = bdf_series(table)
-    assert set(series.column_names) <= set(BDF_LABELS.values())
+    assert set(series.column_names) <= {*BDF_LABELS.values(), *BDF_RESET_LABELS.values()}
     assert series.column_names[:3] == ["Test Time / s", "Voltage / V", "Current / A"]
     file = io.BytesIO()
     write_header(file, series.column_names)
     write_rows(file, series)
     back = read_back(file.getvalue(), series.schema)
     assert_identical(back, series)
-    for name, label in BDF_LABELS.items():
+    for name, usual in BDF_LABELS.items():
+        label = BDF_RESET_LABELS[name] if BDF_RESET_LABELS.get(name) in back.column_names else usual
         if label in back.column_names:
             assert back.column(label).to_pylist() == table.column(name).to_pylist()
         else:
@@ -94,6 +95,14 @@ def test_any_cell_id_reads_back_in_front_of_every_row(cell_id: str) -> None:
     back = read_back(file.getvalue(), pa.schema([(c.CELL_ID, pa.string()), *table.schema]))
     assert back.column(c.CELL_ID).to_pylist() == [cell_id, cell_id]
     assert_identical(back.drop_columns([c.CELL_ID]), table)
+
+
+def test_a_counter_that_goes_back_is_not_called_one_of_the_whole_test() -> None:
+    count = 4
+    table = pa.table({name: pa.nulls(count, TYPES[kind]) for name, kind in c.PARTITION_COLUMNS.items()})
+    for name, values in ((c.CHARGING_CAPACITY, [0.0, 1.0, 0.0, 0.5]), (c.DISCHARGING_CAPACITY, [0.0, None, 0.5, 0.5])):
+        table = table.set_column(table.column_names.index(name), name, pa.array(values, pa.float64()))
+    assert bdf_series(table).column_names[3:] == ["Schedule Charging Capacity / Ah", "Discharging Capacity / Ah"]
 
 
 def test_the_labels_are_of_columns_that_there_are() -> None:

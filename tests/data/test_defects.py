@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kilocell.data import defects as d
-from kilocell.data.cycler_record import Record, calm_rows
+from kilocell.data.bench import MARGIN_ROWS, Defect
+from kilocell.data.cycler_record import UNREADABLE_TEXT, Record, calm_rows, csv_table
 from kilocell.data.rules import BY_CODE
 
 NOMINAL_AH = 2.0
@@ -32,17 +33,23 @@ def clean_record(cycles: int = 2, rest_rows: int = 160) -> Record:
     )
 
 
-def planted(plan: d.Plan, seed: int = 3, record: Record | None = None) -> tuple[Record, tuple[d.Defect, ...]]:
+def planted(plan: d.Plan, seed: int = 3, record: Record | None = None) -> tuple[Record, tuple[Defect, ...]]:
     return d.damage(record or clean_record(), plan, NOMINAL_AH, np.random.default_rng(seed))
 
 
-def repaired(record: Record, defects: tuple[d.Defect, ...]) -> Record:
+def repaired(record: Record, defects: tuple[Defect, ...]) -> Record:
     """Undo every defect but the rows that a power cut took, from what is written down."""
     columns = {name: getattr(record, name).copy() for name in COLUMNS}
     order = np.arange(len(record))
     for defect in reversed(defects):
         rows = np.array(defect.rows)
-        if defect.rule == "current_offset":
+        if defect.rule in ("current_sign", "time_resolution"):
+            columns["current"] = -columns["current"] if defect.rule == "current_sign" else columns["current"]
+        elif defect.rule == "step_renumbered":
+            columns["step"] = columns["step"] - int(str(defect.before).split()[-1])
+        elif defect.rule == "chamber_off":
+            pass
+        elif defect.rule == "current_offset":
             offset = float(str(defect.before).split()[-2])
             columns["current"] = np.round(columns["current"] - offset, 5)
         elif defect.rule == "cycle_jump":
@@ -55,7 +62,8 @@ def repaired(record: Record, defects: tuple[d.Defect, ...]) -> Record:
             before = np.array(defect.before).reshape(len(rows), -1)
             for position, name in enumerate(defect.column.split(",")):
                 columns[name][rows] = before[:, position]
-    extra = [row for defect in defects if defect.rule.startswith("duplicate") for row in defect.rows]
+    inserted = ("duplicate_row", "duplicate_time", "impedance_row")
+    extra = [row for defect in defects if defect.rule in inserted for row in defect.rows]
     order = np.delete(order, extra)
     return Record(**{name: values[order] for name, values in columns.items()})
 
@@ -70,9 +78,9 @@ def without_cut(clean: Record, repaired_record: Record) -> Record:
 
 
 @settings(deadline=None, max_examples=40)
-@given(plan=st.sampled_from(d.PLANS), seed=st.integers(0, 2**32))
+@given(plan=st.sampled_from(d.ALL_PLANS), seed=st.integers(0, 2**32))
 def test_what_is_written_down_undoes_every_plan(plan: d.Plan, seed: int) -> None:
-    clean = clean_record()
+    clean = clean_record(rest_rows=160)  # too short a rest for a chamber's drift to be planted
     damaged, defects = planted(plan, seed, clean)
     mended = repaired(damaged, defects)
     assert not same_length_and_values(damaged, clean)
@@ -90,9 +98,9 @@ def test_a_plan_finds_room_for_all_of_its_defects(plan: d.Plan) -> None:
     assert len(defects) == sum(length if rule in rows else 1 for rule, length in plan)
 
 
-def test_every_defect_has_a_cleaning_rule_and_every_kind_is_in_the_sample() -> None:
+def test_every_defect_has_a_cleaning_rule_and_every_kind_is_in_a_plan() -> None:
     assert set(d.PLANTS) <= set(BY_CODE)
-    assert {rule for plan in d.PLANS for rule, _ in plan} == set(d.PLANTS)
+    assert {rule for plan in d.ALL_PLANS for rule, _ in plan} == set(d.PLANTS)
 
 
 def test_the_same_seed_plants_the_same_and_the_record_stays_as_it_is() -> None:
@@ -115,7 +123,7 @@ def test_defects_keep_apart_from_each_other_and_from_edges(seed: int) -> None:
     assert calm_rows(clean, NOMINAL_AH)[rows].all()
     starts = sorted(defect.rows[0] for defect in defects)
     ends = sorted(defect.rows[-1] for defect in defects)
-    assert all(start - end > d.MARGIN_ROWS for end, start in zip(ends[:-1], starts[1:], strict=True))
+    assert all(start - end > MARGIN_ROWS for end, start in zip(ends[:-1], starts[1:], strict=True))
 
 
 @pytest.mark.parametrize("column", ["voltage", "current", "temperature"])
@@ -213,3 +221,40 @@ def test_a_defect_without_room_is_left_out() -> None:
     damaged, defects = planted((("time_gap", 1), ("cycle_jump", 3), ("voltage_missing", 500)), record=short)
     assert defects == ()
     assert same(damaged, short)
+
+
+def test_a_chamber_drifts_around_a_long_rest_and_comes_back() -> None:
+    record = clean_record(rest_rows=300)
+    damaged, (defect,) = planted((("chamber_off", 1),), record=record)
+    shift = damaged.temperature - record.temperature
+    rows = list(defect.rows)
+    assert np.allclose(shift[rows], 6.0, atol=0.01)
+    assert np.abs(record.current[rows]).max() < 0.01
+    assert shift[-1] == pytest.approx(0.0, abs=0.01)
+
+
+def test_a_stuck_voltage_passes_charge_at_one_current() -> None:
+    damaged, (defect,) = planted((("voltage_stuck", 1),))
+    rows = list(defect.rows)
+    assert len(set(damaged.voltage[rows])) == 1
+    assert np.ptp(damaged.current[rows]) < 0.02
+    assert abs(damaged.current[rows].mean()) * 30.0 * len(rows) / 3600.0 > 0.1 * NOMINAL_AH
+
+
+def test_words_and_missing_times_reach_the_export() -> None:
+    damaged, defects = planted((("number_unreadable", 2), ("time_missing", 3)))
+    table = csv_table(damaged, "CELL").to_pydict()
+    words = [row for row, text in enumerate(table["temperature_C"]) if text == UNREADABLE_TEXT]
+    untimed = [row for row, text in enumerate(table["datetime"]) if text is None]
+    assert sorted(words) == sorted(row for d in defects if d.rule == "number_unreadable" for row in d.rows)
+    assert sorted(untimed) == sorted(row for d in defects if d.rule == "time_missing" for row in d.rows)
+
+
+def test_impedance_rows_stand_in_a_rest_between_their_neighbours_times() -> None:
+    damaged, (defect,) = planted((("impedance_row", 6),))
+    rows = list(defect.rows)
+    assert len(rows) == 6
+    assert len(damaged) == len(clean_record()) + 6
+    assert damaged.voltage[rows].max() < -1.0
+    assert (np.diff(damaged.time_ms[rows[0] - 1 : rows[-1] + 2]) > 0).all()
+    assert damaged.step[rows[0]] not in clean_record().step

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from kilocell.data import columns as c
 from kilocell.data import csv_reader, text_blocks
 from kilocell.data.errors import ReadError
-from kilocell.data.readers import READERS, cell_ids, guess_settings, read_by_cell, read_raw, source_file
+from kilocell.data.readers import READERS, cell_ids, guess_settings, read_by_cell, read_raw, source_file, survey
 from kilocell.data.settings import ColumnMapping, SourceSettings
 
 GUESS = SourceSettings()
@@ -36,7 +36,7 @@ def joined(path: Path, settings: SourceSettings, rows_per_part: int) -> dict[str
 
 
 def test_the_readers_have_the_names_that_campaigns_use() -> None:
-    assert set(READERS) == {"csv", "digatron"}
+    assert set(READERS) == {"csv", "digatron", "parquet", "neware", "xlsx"}
 
 
 def test_a_source_is_its_bytes(tmp_path: Path) -> None:
@@ -226,3 +226,87 @@ def test_exports_of_many_cyclers_read_as_guessed(shared_data: Path, name: str, r
 def test_exports_without_current_say_so(shared_data: Path) -> None:
     with pytest.raises(ReadError, match=r"no column such as current_A, .* for current_ampere; line 1 has 'Time \[s\]'"):
         guess_settings(shared_data / "lgm50_1C/LGM50_789_1C_25degC.csv")
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    cells=st.lists(st.sampled_from(["A", "B", "C", ""]), min_size=1, max_size=60),
+    preamble=st.integers(0, 3),
+    latin1=st.booleans(),
+    range_bytes=st.integers(1, 900),
+    block_bytes=st.integers(30, 300),
+)
+def test_reading_in_parts_is_reading_the_file(
+    tmp_path_factory: pytest.TempPathFactory,
+    cells: list[str],
+    preamble: int,
+    latin1: bool,
+    range_bytes: int,
+    block_bytes: int,
+) -> None:
+    odd = ["", ",1,1", ',"7",1,3.7', f",oops {'é' if latin1 else 'e'},1,3.7", ",8,1,3.7,9,9,9"]
+    lines = ["A,0,1,3.7,25", "B,1,1,3.7,25"]
+    lines += [
+        f"{cell}{odd[row % 5]}" if row % 3 == 1 else f"{cell},{row},-1.5,3.7,25" for row, cell in enumerate(cells)
+    ]
+    path = tmp_path_factory.mktemp("parts") / "raw.csv"
+    text = "\n".join(["Serial,°C" if latin1 else "Serial"] * preamble + [f"{HEADER},temperature_C", *lines, ""])
+    path.write_bytes(text.encode("latin-1" if latin1 else "utf-8"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            csv_reader, "text_blocks", lambda path, part=None: text_blocks.text_blocks(path, block_bytes, part)
+        )
+        ids, parts = survey(path, BY_CELL, range_bytes)
+        whole = joined(path, BY_CELL, 1000)
+        assert ids == cell_ids(path, BY_CELL) == tuple(whole)
+        apart: dict[str, list[pd.DataFrame]] = {}
+        for part in parts:
+            held: dict[str, int] = {}
+            for cell, frame in read_by_cell(path, BY_CELL, part=part):
+                apart.setdefault(cell, []).append(frame)
+                held[cell] = len(frame)
+            assert held == dict(part.cells)
+    if parts:
+        assert [part.start for part in parts] == [0, *(part.end for part in parts[:-1])]
+        assert parts[-1].end == path.stat().st_size
+        for cell, frame in whole.items():
+            pd.testing.assert_frame_equal(pd.concat(apart[cell], ignore_index=True), frame)
+
+
+def test_a_file_that_is_short_or_of_one_cell_or_in_utf16_has_no_parts(tmp_path: Path) -> None:
+    lines = [HEADER, *(f"C{row % 2},{row},1,3.7" for row in range(20_000))]
+    assert survey(write(tmp_path, *lines), BY_CELL) == (("C0", "C1"), ())
+    path = tmp_path / "raw.csv"
+    assert len(survey(write(tmp_path, *lines, *lines[1:] * 20), BY_CELL, 100_000)[1]) > 1
+    assert survey(path, SourceSettings(), 100_000) == (("raw",), ())
+    path.write_text("\n".join(lines).replace("C1", "C0"))
+    assert survey(path, BY_CELL, 1000) == (("C0",), ())
+    path.write_text("\n".join(lines * 20), encoding="utf-16")
+    assert survey(path, BY_CELL, 1000)[1] == ()
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    cells=st.lists(st.sampled_from(["A", "B", "C", "", None]), min_size=1, max_size=60),
+    rows=st.integers(1, 20),
+    range_bytes=st.integers(1, 3000),
+)
+def test_reading_row_groups_is_reading_the_file(
+    tmp_path_factory: pytest.TempPathFactory, cells: list[str | None], rows: int, range_bytes: int
+) -> None:
+    path = tmp_path_factory.mktemp("groups") / "raw.parquet"
+    time = np.arange(len(cells) + 2.0)
+    frame = pd.DataFrame({"cell_id": ["A", "B", *cells], "test_time_s": time, "current_A": 1.0, "voltage_V": 3.7})
+    frame.to_parquet(path, row_group_size=rows)
+    asked = SourceSettings(reader="parquet", cell_id_from="column:cell_id")
+    ids, parts = survey(path, asked, range_bytes)
+    whole = joined(path, asked, 1000)
+    assert ids == cell_ids(path, asked) == tuple(whole)
+    apart: dict[str, list[pd.DataFrame]] = {}
+    for part in parts:
+        for cell, held in read_by_cell(path, asked, part=part):
+            apart.setdefault(cell, []).append(held)
+            assert dict(part.cells)[cell] == len(held)
+    for cell in apart:
+        pd.testing.assert_frame_equal(pd.concat(apart[cell], ignore_index=True), whole[cell])
+    assert not parts or set(apart) == set(whole)

@@ -178,3 +178,32 @@ def test_usage_errors_exit_with_2_whatever_the_state(tmp_path: Path, arguments: 
     kilocell("run", *QUICK, "--no-plots", cwd=tmp_path)
     done = subprocess.run([*KILOCELL, *arguments], cwd=tmp_path, capture_output=True, text=True, env=environment())
     assert done.returncode == 2
+
+
+def test_a_cell_that_only_rests_is_skipped_and_fails_no_run(tmp_path: Path) -> None:
+    (tmp_path / "good.csv").write_text(lines("good"))
+    resting = [line.split(",") for line in lines("rest").splitlines()]
+    rows = [resting[0], *([stamp, cell_id, "0.0000", "3.80000"] for stamp, cell_id, _, _ in resting[1:])]
+    (tmp_path / "rest.csv").write_text("\n".join(",".join(row) for row in rows) + "\n")
+    fit = '[fit]\nmodel = "SPM"\nstarts = 2\nmax_evaluations = 1\n[fit.parameters]\n'
+    fit += '"Negative particle radius [m]" = {bounds = [1e-6, 1e-5]}\n'
+    write_campaign(tmp_path, more=fit)
+    done = kilocell("run", "--cell", "rest", *QUICK, "--no-plots", cwd=tmp_path)
+    assert "1 job done, 5 with nothing to simulate" in done.stdout
+    statement = "SELECT kind, status, reason_code, reason FROM jobs WHERE cell_id = 'rest'"
+    rows_of_jobs = ask(tmp_path, statement)
+    assert {row["kind"]: row["reason_code"] for row in rows_of_jobs} == {
+        "clean": "", "simulate": "rest_only", "start": "rest_only", "fit": "rest_only",
+    }  # fmt: skip
+    assert {row["status"] for row in rows_of_jobs if row["kind"] != "clean"} == {"skipped"}
+    assert ask(tmp_path, "SELECT status, exit_code FROM runs") == [{"status": "done", "exit_code": 0}]
+    for command in ("status", "results"):
+        shown = kilocell(command, cwd=tmp_path).stdout
+        assert "rest: the cell rests throughout" in shown, command
+    assert {row["cell_id"] for row in json.loads(kilocell("status", "--json", cwd=tmp_path).stdout)["skipped"]} == {
+        "rest"
+    }
+    again = kilocell("run", "--cell", "rest", *QUICK, "--no-plots", cwd=tmp_path)
+    assert "0 jobs done, 6 were done before" in again.stdout
+    kilocell("simulate", *QUICK, "--no-plots", cwd=tmp_path)
+    assert results(tmp_path)["good", "SPM"] == "done"

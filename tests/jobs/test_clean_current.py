@@ -67,6 +67,13 @@ def test_evidence_that_contradicts_itself_turns_nothing() -> None:
     assert (found.action, found.severity) == ("left", "warning")
 
 
+def test_a_missing_current_is_no_evidence() -> None:
+    turned = RAW.assign(**{c.CURRENT: np.where(np.arange(N) == N // 2, np.nan, -RAW[c.CURRENT])})
+    result = cleaned(turned)
+    assert_same_signal(result, RAW)
+    assert [found.action for found in findings(result, "current_sign")] == ["turned"]
+
+
 def test_words_of_many_cyclers() -> None:
     charge = ["CHA", "Charge", "CC Chg", "CCCV_Chg", "C", "CC_Chg", "charging", "CV Chg"]
     discharge = ["DCH", "Discharge", "CC DChg", "CC_DChg", "D", "discharging", "Dis", "CP DChg"]

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from kilocell.data import columns as c
 from kilocell.data.readers import guess_settings, read_raw
 from kilocell.data.rules import bit_of
 from kilocell.data.settings import CleanSettings
 from kilocell.jobs.clean import clean
-from raw_records import SETTINGS, assert_same_signal, cleaned, cycling, findings, seen, with_values
+from kilocell.jobs.clean_environment import MEDIAN_OF_NOISE, NOISE_CELSIUS, _crowded, _local_noise
+from raw_records import SETTINGS, Floats, assert_same_signal, cleaned, cycling, findings, seen, with_values
 
 SURFACE, AMBIENT = c.SURFACE_TEMPERATURE, c.AMBIENT_TEMPERATURE
 
@@ -141,3 +145,52 @@ def test_real_records_show_none_of_this(shared_data: Path) -> None:
     for path in [*(shared_data / name for name in names), *(shared_data / "lgm50_digatron").glob("*/*.csv")]:
         result = clean(read_raw(path, guess_settings(path)), path.stem, CleanSettings())
         assert not seen(result) & NEW, path.stem
+
+
+def with_chamber(swing: float) -> pd.DataFrame:
+    """A record in a chamber that is sent from one temperature to another and back, which the surface follows."""
+    ambient = 25.0 + swing * (np.sin(np.arange(len(RAW)) / 300.0) > 0.0)
+    ambient = pd.Series(ambient).rolling(60, min_periods=1).mean().to_numpy()
+    noise = 0.02 * np.random.default_rng(5).standard_normal(len(RAW))
+    return RAW.assign(**{AMBIENT: ambient + noise, SURFACE: RAW[SURFACE] + ambient - 25.0})
+
+
+BROKEN: dict[str, tuple[Callable[[Floats], Floats], str]] = {
+    "unplugged": (lambda column: np.full(len(column), -2500.0), "temperature_range"),
+    "jumped": (lambda column: column + 40.0, "temperature_jump"),
+    "noisy": (lambda column: column + 6.0 * np.random.default_rng(6).uniform(-1, 1, len(column)), "temperature_noise"),
+}
+
+
+@pytest.mark.parametrize("damage", BROKEN)
+@pytest.mark.parametrize(("column", "other"), [(SURFACE, AMBIENT), (AMBIENT, SURFACE)])
+def test_of_two_thermometers_only_the_broken_one_is_touched(damage: str, column: str, other: str) -> None:
+    good = with_chamber(10.0)
+    assert not seen(cleaned(good)) & {"temperature_jump", "temperature_stuck", "temperature_noise", "temperature_range"}
+    change, rule = BROKEN[damage]
+    rows = slice(1100, 1300)
+    raw = with_values(good, rows, column, change(good[column].to_numpy()[rows]))
+    result = cleaned(raw)
+    np.testing.assert_array_equal(result.samples[other], raw[other])
+    found = flagged_rows(result.samples, rule)
+    assert set(range(1120, 1280)) <= set(found) <= set(range(1080, 1320))
+    if damage != "noisy":
+        assert found == [*range(1100, 1300)]
+        assert np.isnan(result.samples[column][rows]).all()
+    assert_same_signal(result, RAW)
+
+
+def test_a_surface_that_does_not_follow_the_chamber_is_stuck() -> None:
+    raw = with_chamber(10.0).assign(**{SURFACE: 24.6})
+    (found,) = findings(cleaned(raw), "temperature_stuck")
+    assert (found.rows, found.action) == (len(RAW), "left")
+    assert "temperature_stuck" not in seen(cleaned(with_chamber(3.0).assign(**{SURFACE: 24.6})))
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.lists(st.sampled_from([0.0, 0.1, 0.5, 0.9, 1.0, 3.0, np.nan]), min_size=3, max_size=80), st.integers(0, 40))
+def test_no_noise_is_missed_where_few_distances_are_large(distances: list[float], missing: int) -> None:
+    off = np.array([*distances, *[np.nan] * missing, *distances])
+    with np.errstate(invalid="ignore"):
+        noisy = _local_noise(off) > NOISE_CELSIUS
+        assert _crowded(off > 0.8 * NOISE_CELSIUS * MEDIAN_OF_NOISE) or not noisy.any()

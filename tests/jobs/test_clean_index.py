@@ -29,6 +29,23 @@ def test_a_wrong_step_number_inside_a_step_is_corrected(rows: int, at: int, numb
     assert list(np.flatnonzero(result.samples[c.FLAGS] & bit_of("step_glitch"))) == list(range(at, at + rows))
 
 
+@pytest.mark.parametrize("rows", [1, 2, 4])
+@pytest.mark.parametrize("before", [0, 1, 2, 4])
+@pytest.mark.parametrize("edge", [120, 360, 600])
+def test_a_wrong_step_number_across_an_edge_is_corrected(edge: int, before: int, rows: int) -> None:
+    wrong = slice(edge - min(before, rows), edge - min(before, rows) + rows)
+    result = cleaned(with_values(RAW, wrong, c.STEP_ID, 99.0))
+    np.testing.assert_array_equal(result.samples[c.STEP_COUNT], STEPS)
+    assert sum(found.rows for found in findings(result, "step_glitch")) == rows
+
+
+def test_a_short_step_that_comes_once_is_a_step() -> None:
+    """Nowhere else does the step after it follow the one before it."""
+    raw = cycling(1)
+    result = cleaned(with_values(raw, slice(120, 124), c.STEP_ID, 99.0))
+    assert result.report.steps_after == 6
+
+
 def test_a_pulse_with_its_own_number_stays_a_step() -> None:
     raw = with_values(RAW, slice(60, 63), c.STEP_ID, 7.0)
     raw = with_values(with_values(raw, slice(60, 63), c.CURRENT, -2.0), slice(60, 63), c.VOLTAGE, 3.6)
@@ -61,9 +78,23 @@ def test_numbers_that_do_not_start_at_one_are_counted_anew_and_kept() -> None:
     assert (found.before, found.after) == ("5 numbers from 9 to 13", "10 steps from 1")
 
 
-def test_a_cycle_of_one_step_number_is_a_step() -> None:
-    result = cleaned(RAW.assign(**{c.STEP_ID: 1.0}))
-    np.testing.assert_array_equal(result.samples[c.STEP_COUNT], RAW[c.CYCLE_ID])
+@pytest.mark.parametrize("number", [1.0, 0.0, 17.0, np.nan, 6.283185])
+def test_one_step_number_for_all_is_none(number: float) -> None:
+    result = cleaned(RAW.assign(**{c.STEP_ID: number}))
+    np.testing.assert_array_equal(result.samples[c.STEP_COUNT], STEPS)
+    np.testing.assert_array_equal(result.samples[c.STEP_ID], number)
+    (found,) = findings(result, "step_renumbered")
+    assert (found.action, found.after) == ("counted", "10 steps from the signal")
+
+
+def test_one_step_number_for_a_single_step_or_for_a_profile_is_right() -> None:
+    time = np.arange(0.0, 3600.0, 10.0)
+    pulses = np.where((time // 30.0) % 2 == 0.0, 1.0, -1.0)
+    for current in (np.full(len(time), 1.0), pulses):
+        voltage = 3.6 + 0.05 * current
+        signals = {c.TEST_TIME: time, c.VOLTAGE: voltage, c.CURRENT: current}
+        raw = raw_table(**signals, **{c.STEP_ID: np.ones(len(time))})
+        assert cleaned(raw).report.steps_after == 1
 
 
 @pytest.mark.parametrize(("numbers", "reported"), [([1, 2], 0), ([1, 6], 1), ([0, 1], 1), ([4, 3], 2), ([1, 7.0], 1)])
@@ -82,18 +113,44 @@ def test_a_few_rows_of_another_cycle_are_corrected() -> None:
     assert (found.rows, found.before, found.after) == (3, "cycle 7", "inside cycle 1")
 
 
-def test_one_cycle_number_throughout_is_one_cycle() -> None:
-    assert cleaned(RAW.assign(**{c.CYCLE_ID: 1.0})).report.cycles_after == 1
-
-
-@pytest.mark.parametrize("nonsense", [np.nan, 6.283185])
+@pytest.mark.parametrize("nonsense", [np.nan, 6.283185, 1.0, 0.0, 42.0])
 def test_without_cycle_numbers_charge_and_discharge_make_cycles(nonsense: float) -> None:
     raw = cycling(4)
     result = cleaned(raw.assign(**{c.CYCLE_ID: nonsense}))
+    np.testing.assert_array_equal(result.samples[c.CYCLE_COUNT], raw[c.CYCLE_ID])
+    np.testing.assert_array_equal(result.samples[c.CYCLE_ID], nonsense)
+    assert "counted" in [finding.action for finding in findings(result, "cycle_jump")]
+
+
+def test_without_any_numbers_a_cycle_begins_with_the_charge() -> None:
+    result = cleaned(cycling(4).assign(**{c.CYCLE_ID: np.nan, c.STEP_ID: np.nan}))
     assert result.report.cycles_after == 4
     first_of_cycle = np.flatnonzero(np.diff(result.samples[c.CYCLE_COUNT]) == 1) + 1
     assert (result.samples[c.STEP_TYPE].to_numpy()[first_of_cycle] == "charge").all()
-    assert [finding.action for finding in findings(result, "cycle_jump")] == ["counted"]
+
+
+@pytest.mark.parametrize(("cycles", "counted"), [(4, 1), (12, 12)])
+def test_one_cycle_number_for_a_schedule_without_a_loop_is_right_but_not_for_many_cycles(
+    cycles: int, counted: int
+) -> None:
+    raw = cycling(cycles)
+    unique = 1.0 + np.cumsum(np.diff(raw[c.STEP_ID], prepend=1.0) != 0.0)
+    result = cleaned(raw.assign(**{c.CYCLE_ID: 1.0}).assign(**{c.STEP_ID: unique}))
+    assert result.report.cycles_after == counted
+
+
+def test_a_few_numbers_that_are_none_go_on_as_they_were() -> None:
+    raw = with_values(with_values(RAW, slice(200, 203), c.CYCLE_ID, 6.283185), slice(300, 304), c.STEP_ID, 3.5)
+    result = cleaned(raw)
+    np.testing.assert_array_equal(result.samples[c.CYCLE_COUNT], RAW[c.CYCLE_ID])
+    np.testing.assert_array_equal(result.samples[c.STEP_COUNT], STEPS)
+
+
+def test_many_rows_of_another_cycle_inside_a_step_are_corrected() -> None:
+    result = cleaned(with_values(RAW, slice(150, 230), c.CYCLE_ID, 7.0))
+    np.testing.assert_array_equal(result.samples[c.CYCLE_COUNT], RAW[c.CYCLE_ID])
+    (found,) = findings(result, "cycle_jump")
+    assert (found.source_row, found.rows, found.after) == (150, 80, "inside cycle 1")
 
 
 def test_pulses_make_no_cycles() -> None:

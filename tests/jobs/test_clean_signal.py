@@ -68,7 +68,7 @@ def test_noise_edges_and_relaxations_are_untouched(seed: int, noise: float) -> N
     for record in (raw, raw.assign(**{c.STEP_ID: np.nan, c.CYCLE_ID: np.nan})):
         result = cleaned(record)
         assert_same_signal(result, raw)
-        assert seen(result) <= {"cycle_jump"}
+        assert seen(result) <= {"cycle_jump", "step_renumbered"}
 
 
 def pulsed(numbers: bool, length: int = 1) -> pd.DataFrame:
@@ -126,6 +126,31 @@ def test_leads_that_came_off_within_a_step(rows: int) -> None:
     assert np.isnan(result.samples[c.VOLTAGE][lost]).all() == (rows > SETTINGS.fill_samples)
     assert result.report.charge_out_after_ah == pytest.approx(cleaned(RAW).report.charge_out_after_ah)
     assert seen(result) == {"lost_contact"}
+
+
+@pytest.mark.parametrize("limit", [5.0, 4.4, 2.0, 0.7])
+@pytest.mark.parametrize("vanishes", [True, False])
+@pytest.mark.parametrize("at", [30, 200, 530])
+def test_a_voltage_that_jumps_to_the_channels_limit(limit: float, vanishes: bool, at: int) -> None:
+    lost = slice(at, at + 12)
+    raw = with_values(RAW, lost, c.VOLTAGE, limit)
+    raw = with_values(raw, lost, c.CURRENT, 0.0) if vanishes else raw
+    result = cleaned(raw)
+    assert rows_with(result.samples, "lost_contact") == list(range(at, at + 12))
+    assert np.isnan(result.samples[c.VOLTAGE][lost]).all()
+    np.testing.assert_allclose(result.samples[c.CURRENT], RAW[c.CURRENT], atol=1e-9)
+    untouched = np.delete(np.arange(N), np.arange(at, at + 12))
+    np.testing.assert_array_equal(result.samples[c.VOLTAGE].to_numpy()[untouched], RAW[c.VOLTAGE].to_numpy()[untouched])
+    assert seen(result) <= {"lost_contact", "voltage_missing"}
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_a_strong_pulse_beyond_all_other_voltages_is_no_lost_contact(sign: float) -> None:
+    raw = with_values(RAW, slice(530, 540), c.CURRENT, sign * 20.0)
+    raw = with_values(raw, slice(530, 540), c.VOLTAGE, RAW[c.VOLTAGE][530] + sign * 20.0 * RESISTANCE_OHM)
+    result = cleaned(raw)
+    assert_same_signal(result, raw)
+    assert "lost_contact" not in seen(result)
 
 
 def test_a_current_that_vanishes_while_the_voltage_goes_on_was_not_measured() -> None:

@@ -93,7 +93,7 @@ def test_a_wall_clock_set_back_does_not_disturb_the_test_clock() -> None:
     wall = RAW[c.UNIX_TIME].to_numpy()
     result = cleaned(RAW.assign(**{c.UNIX_TIME: np.where(np.arange(N) >= 333, wall - 3600.0, wall)}))
     assert_same_signal(result, truth())
-    assert seen(result) == set()
+    assert seen(result) == {"wall_clock"}
 
 
 def test_continuation_files_are_joined_without_a_warning() -> None:
@@ -208,6 +208,41 @@ def test_a_clock_of_whole_seconds_keeps_what_happens_within_one() -> None:
     assert len(result.samples) == len(raw)
     assert (np.diff(result.samples[c.TEST_TIME]) > 0.0).all()
     np.testing.assert_array_equal(result.samples[c.VOLTAGE], voltage)
+
+
+@pytest.mark.parametrize("minute", [30.0, 60.0])
+def test_a_clock_too_coarse_for_its_log_is_spread_and_loses_no_rows(minute: float) -> None:
+    """A log every second or so under a clock of minutes, in which most rows of a rest are equal."""
+    time = np.arange(0.0, 3600.0)
+    current = np.where((time > 600.0) & (time < 2400.0), -1.0, 0.0)
+    voltage = np.round(3.7 - np.cumsum(-current) / 20000.0, 3)
+    raw = raw_table(**{c.TEST_TIME: minute * np.floor(time / minute), c.VOLTAGE: voltage, c.CURRENT: current})
+    result = cleaned(raw)
+    assert len(result.samples) == len(raw)
+    np.testing.assert_allclose(result.samples[c.TEST_TIME], time, rtol=0.0, atol=1e-6)
+    (found,) = findings(result, "time_resolution")
+    assert found.before == f"a clock of {minute:g} s"
+    assert result.report.charge_out_after_ah == pytest.approx(1799.0 / 3600.0, rel=1e-3)
+
+
+@pytest.mark.parametrize("clocks", ["both", "test"])
+def test_a_zero_in_one_row_alone_is_placed(clocks: str) -> None:
+    result = cleaned(with_values(cycling(1, clocks=clocks), [60, 120, 500], c.TEST_TIME, 0.0))
+    assert_same_signal(result, truth(), tolerance=1e-6)
+    assert seen(result) == {"step_time"}
+    assert flagged_rows(result.samples, "step_time") == [60, 120, 500]
+
+
+def test_a_rest_in_which_the_clock_restarted_is_joined_by_its_relaxation() -> None:
+    time = np.arange(0.0, 7200.0, 10.0)
+    voltage = 3.9 - 0.2 * np.exp(-time / 1800.0)
+    lost = (time > 2000.0) & (time < 3000.0)
+    clock = np.where(time < 2500.0, time, time - 3000.0)[~lost]
+    raw = raw_table(**{c.TEST_TIME: clock, c.VOLTAGE: voltage[~lost], c.CURRENT: np.zeros(len(clock))})
+    result = cleaned(raw)
+    (found,) = findings(result, "time_restart")
+    assert found.after.endswith("about, by the voltage's relaxation")
+    np.testing.assert_allclose(result.samples[c.TEST_TIME], time[~lost], rtol=0.0, atol=60.0)
 
 
 def test_quantum_of_a_clock() -> None:

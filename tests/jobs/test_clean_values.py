@@ -40,10 +40,21 @@ def test_a_hole_across_an_edge_of_steps_stays_missing(rows: slice) -> None:
 
 
 @pytest.mark.parametrize("rows", [slice(60, 61), slice(200, 205), slice(150, 190), slice(20, 100), slice(500, 540)])
-def test_a_constant_current_is_known_however_long_it_is_missing(rows: slice) -> None:
+def test_a_constant_current_is_known_over_longer_runs(rows: slice) -> None:
     result = cleaned(with_values(RAW, rows, c.CURRENT, np.nan))
     assert_same_signal(result, RAW)
     assert [finding.action for finding in findings(result, "current_missing")] == ["filled"]
+
+
+def test_a_constant_current_that_is_missing_for_long_stays_so() -> None:
+    rows = slice(130, 350)
+    result = cleaned(with_values(RAW, rows, c.CURRENT, np.nan))
+    assert np.isnan(result.samples[c.CURRENT][rows]).all()
+    assert [finding.action for finding in findings(result, "current_missing")] == ["left"]
+    assert (result.samples[c.FLAGS][rows] & bit_of("current_missing") != 0).all()
+    assert_same_signal(
+        cleaned(with_values(RAW, rows, c.CURRENT, np.nan), replace(SETTINGS, fill_constant_samples=220)), RAW
+    )
 
 
 @pytest.mark.parametrize("rows", [slice(118, 122), slice(120, 121), slice(479, 481), slice(0, 3), slice(N - 3, N)])

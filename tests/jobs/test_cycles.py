@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from kilocell.data import columns as c
 from kilocell.data.rules import bit_of
-from kilocell.jobs.charge import charge_in_out_ah
-from kilocell.jobs.cycles import interval_energy_wh, mean_temperature, summarise_cycles
+from kilocell.jobs.charge import charge_in_out_ah, interval_energy_wh
+from kilocell.jobs.cycles import mean_temperature, summarise_cycles
 from raw_records import cleaned, cycling
 
 

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from kilocell.data import columns as c
+from kilocell.data.readers import guess_settings, read_raw
 from kilocell.jobs.guess import CellGuess, guess_cell, largest_half_cycle
 
 
@@ -85,3 +88,13 @@ def test_half_cycle_is_within_the_whole_range_and_knows_no_sign(charges: list[fl
     largest = largest_half_cycle(charge)
     assert 0 <= largest <= np.ptp(charge) + 1e-9
     assert largest == pytest.approx(largest_half_cycle(-charge))
+
+
+def test_a_record_in_millivolt_and_milliampere_gives_the_same_guess(shared_data: Path) -> None:
+    path = shared_data / "lgm50_digatron/25degC/Cell785_0p5C_25degC.csv"
+    raw = read_raw(path, guess_settings(path))
+    milli = raw.assign(**{c.CURRENT: 1e3 * raw[c.CURRENT], c.VOLTAGE: 1e3 * raw[c.VOLTAGE]})
+    guess, other = guess_cell([raw]), guess_cell([milli])
+    assert guess is not None
+    assert other is not None
+    assert (other.capacity_ah, other.parameter_set) == (guess.capacity_ah, guess.parameter_set) == (5.0, "Chen2020")

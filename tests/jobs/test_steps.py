@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from kilocell.data import columns as c
+from kilocell.data.readers import guess_settings, read_raw
+from kilocell.data.settings import CleanSettings
+from kilocell.jobs.clean import clean
 from kilocell.jobs.cycles import classify_steps
 from kilocell.jobs.noise import noise_of_steps
 from kilocell.jobs.scale import capacity_scale_ah
-from kilocell.jobs.steps import steps_from_signal
+from kilocell.jobs.steps import held, kinds_of_steps, pulsed, steps_from_signal
+from numpy.typing import NDArray
 
 
 def samples(*steps: tuple[list[float], list[float]], every: float = 60.0) -> pd.DataFrame:
@@ -101,3 +110,78 @@ def test_noise_is_found_under_a_slope_sampled_unevenly() -> None:
     assert noise[0] == pytest.approx(0.001, rel=0.1)
     assert noise[-1] == pytest.approx(0.004, rel=0.1)
     np.testing.assert_array_equal(noise_of_steps(time[:2], voltage[:2], step[:2]), [0.0, 0.0])
+
+
+PULSE = ([-3.0, -3.0, -3.0], [3.55, 3.54, 3.53])
+
+
+@pytest.mark.parametrize("size", [1e-3, 1.0, 250.0])
+def test_short_steps_between_rests_are_pulses(size: float) -> None:
+    frame = samples(CHARGE, REST, PULSE, REST, PULSE, PULSE, REST, DISCHARGE, every=10.0)
+    frame[c.CURRENT] *= size
+    expected = ["charge", "rest", "pulse", "rest", "pulse", "pulse", "rest", "discharge"]
+    assert types(frame, size) == expected
+    slow = frame.assign(**{c.TEST_TIME: 6.0 * frame[c.TEST_TIME]})  # 3 min each
+    assert "pulse" not in types(slow, size)
+
+
+def test_a_short_end_of_a_charge_is_no_pulse() -> None:
+    assert types(samples(REST, CHARGE, PULSE, REST, every=10.0), 1.0)[2] == "discharge"
+
+
+def test_a_train_of_pulses_or_a_drive_cycle_in_one_step_is_told_from_a_constant_current() -> None:
+    drive = (list(-np.tile([0.1, 1.5, 3.0, 0.5], 10)), list(np.linspace(4.0, 3.5, 40)))
+    noisy = (list(-1.0 + 0.02 * np.random.default_rng(1).standard_normal(40)), list(np.linspace(4.0, 3.5, 40)))
+    assert types(samples(REST, drive, REST, noisy), 1.0) == ["rest", "pulse", "rest", "discharge"]
+
+
+def test_pulses_of_a_real_record(shared_data: Path) -> None:
+    path = shared_data / "arbin_a123/batterydata/p492-13-raw.csv"
+    result = clean(read_raw(path, guess_settings(path)), "CELL", CleanSettings(nominal_capacity_ah=0.021)).samples
+    current = result.groupby(c.STEP_COUNT)[c.CURRENT].median().abs()
+    kinds = result.groupby(c.STEP_COUNT)[c.STEP_TYPE].first()
+    assert (current[kinds == "pulse"] > 0.07).all()
+    assert (kinds[current > 0.07] == "pulse").sum() >= 3
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    st.lists(st.integers(1, 8), min_size=1, max_size=8).flatmap(
+        lambda lengths: st.tuples(
+            st.just(lengths),
+            arrays(
+                float, sum(lengths), elements=st.sampled_from([-1.0, -0.005, 0.0, 0.004, 0.005, 0.006, 1.0, np.nan])
+            ),
+            arrays(float, sum(lengths), elements=st.sampled_from([3.7, 3.702, 3.71, 4.0, np.nan])),
+            st.permutations(range(len(lengths))),
+        )
+    )
+)
+def test_step_types_are_those_of_the_medians(
+    made: tuple[list[int], NDArray[np.float64], NDArray[np.float64], list[int]],
+) -> None:
+    lengths, current, voltage, names = made
+    count = np.repeat(names, lengths)
+    frame = pd.DataFrame({c.TEST_TIME: 1.0 * np.arange(len(count)), c.VOLTAGE: voltage, c.CURRENT: current})
+    frame[c.STEP_COUNT] = count
+    number, kinds = kinds_of_steps(frame, 1.0, 0.005)
+    expected_number, order = pd.factorize(count)
+    np.testing.assert_array_equal(number, expected_number)
+    is_held = held(number, voltage, current)
+    rests = np.array([not abs(pd.Series(current[number == step]).median()) > 0.005 for step in range(len(order))])
+    is_pulse = pulsed(number, frame[c.TEST_TIME].to_numpy(), current, rests, 1.0)
+    for step in range(len(order)):
+        middle = pd.Series(current[number == step]).median()
+        kind = "hold" if is_held[step] else "charge" if middle > 0.0 else "discharge"
+        kind = "pulse" if is_pulse[step] else kind
+        assert kinds[step] == (kind if abs(middle) > 0.005 else "rest")
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.lists(st.integers(1, 7), min_size=1, max_size=8), st.integers(0, 1000))
+def test_noise_of_some_samples_is_that_of_all(lengths: list[int], seed: int) -> None:
+    step, rng = np.repeat(np.arange(len(lengths)), lengths), np.random.default_rng(seed)
+    time = np.cumsum(rng.uniform(0.1, 2.0, len(step)))
+    column = rng.standard_normal(len(step)) * (1 + step)
+    rows = rng.integers(0, len(step), 5)
+    np.testing.assert_array_equal(noise_of_steps(time, column, step, rows), noise_of_steps(time, column, step)[rows])

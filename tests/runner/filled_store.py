@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from kilocell.data import columns as c
 from kilocell.data import values as v
-from kilocell.data.settings import CellSettings, ModelSettings, Override, ParameterSetSettings, SimulateSettings
+from kilocell.data.settings import (
+    CellSettings,
+    ModelSettings,
+    Override,
+    ParameterSetSettings,
+    SimulateSettings,
+    SourceFile,
+    SourceSettings,
+)
 from kilocell.parquet_store.layout import Store
 from kilocell.parquet_store.write import write_frame
 from kilocell.sqlite.catalog import Catalog
@@ -19,6 +28,7 @@ SLOW = ParameterSetSettings("slow", "Chen2020", (Override("Negative particle rad
 SIMULATED = ((SPM, CHEN), (DFN, CHEN), (SPM, SLOW))
 ERROR_VOLT = 0.0123
 SAMPLES = 60
+SOURCE = SourceSettings()
 
 
 def partition(seed: int) -> pd.DataFrame:
@@ -45,10 +55,20 @@ def simulation(measured: pd.DataFrame) -> pd.DataFrame:
     return frame[list(c.SIMULATION_COLUMNS)]
 
 
-def fill(root: Path, *cells: str, findings: int = 3, not_cleaned: str = "") -> dict[str, pd.DataFrame]:
-    """Fill a store with cells, each with ``findings`` findings of two rules; return their partitions."""
-    store = Store(root)
-    frames = {cell_id: partition(seed) for seed, cell_id in enumerate(cells)}
+def fill(
+    root: Path,
+    *cells: str,
+    findings: int = 3,
+    not_cleaned: str = "",
+    without_simulations: Mapping[str, pd.DataFrame] | None = None,
+) -> dict[str, pd.DataFrame]:
+    """Fill a store with cells, each with ``findings`` findings of two rules; return their partitions.
+
+    Args:
+        without_simulations: partitions that are taken instead of made ones, and of which no simulation is made.
+    """
+    store, given = Store(root), without_simulations or {}
+    frames = {cell_id: partition(seed) for seed, cell_id in enumerate(cells)} | dict(given)
     with Catalog.open(store.catalog) as catalog:
         for model in (SPM, DFN):
             catalog.put_model(model)
@@ -57,7 +77,7 @@ def fill(root: Path, *cells: str, findings: int = 3, not_cleaned: str = "") -> d
         for cell_id, frame in frames.items():
             output = write_frame(store, store.cleaned(cell_id), frame, {"cell_id": cell_id})
             catalog.record(_receipt("clean", cell_id, "clean", _cleaned(cell_id, findings), output), None)
-            for model, parameter_set in SIMULATED:
+            for model, parameter_set in SIMULATED if cell_id not in given else ():
                 settings = SimulateSettings(CellSettings(cell_id), model, parameter_set)
                 path = store.simulation(cell_id, settings.label)
                 output = write_frame(store, path, simulation(frame), {})
@@ -70,11 +90,17 @@ def _cleaned(cell_id: str, findings: int) -> v.CleanResult:
     seen = tuple(
         v.Finding(rules[n % 2], "warning", 2, 0, 10 * n, 1, 3, "before", "after", "done") for n in range(findings)
     )
-    report = v.CleanReport(cell_id, SAMPLES + 7, SAMPLES, 7, 3600.0, 7200.0, 9.9, 9.8, 10.1, 10.1, 3, 2, 6, 6, seen)
+    report = v.CleanReport(
+        cell_id, SAMPLES + 7, SAMPLES, 7, 3600.0, 7200.0, 9.9, 9.8, 10.1, 10.1, 3, 2, 6, 6, seen,
+        36.6, 36.5, 37.2, 37.2,
+        (v.QuarantineCount("duplicate_row", 0, 7),),
+        (v.FlagCount("duplicate_row", 0), v.FlagCount("voltage_missing", 6)),
+        (v.ChargeChange("current_missing", -0.1, 0.0),),
+    )  # fmt: skip
     cycles = tuple(
         v.CycleSummary(n, 30.0 * n, 30.0 * n + 29, 30, 3, 4.9, 5.0, 18.1, 17.9, 2.5, 4.2, 25.5) for n in (1, 2)
     )
-    return v.CleanResult(report, cycles, 25.4)
+    return v.CleanResult(report, cycles, 25.4, (v.RecordSource(SourceFile(f"raw/{cell_id}.csv", 9, "ab", SOURCE)),))
 
 
 def _simulated(settings: SimulateSettings) -> v.SimulationResult:

@@ -5,11 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kilocell.data.errors import CampaignError
-from kilocell.data.readers import READERS, cell_ids
+from kilocell.data.errors import CampaignError, ReadError
+from kilocell.data.readers import READERS, cell_ids, read_raw
 from kilocell.data.settings import (
     CleanSettings,
     ClusterSettings,
@@ -298,7 +299,7 @@ def test_wrong_value_is_named_with_key_and_advice(tmp_path: Path, text: str, exp
         ('[[sources]]\nfiles = ["."]\n', '"." is a folder'),
         (
             SOURCE + 'reader = "csw"\n',
-            'sources#1.reader = "csw": must be one of auto, csv, digatron (did you mean "csv"?)',
+            'sources#1.reader = "csw": must be one of auto, csv, digatron, parquet, xlsx, neware (did you mean "csv"?)',
         ),
         (SOURCE + 'cell_id = "file"\n', 'must be "stem", "column:NAME" or "pattern:REGEX"'),
         (SOURCE + 'cell_id = "pattern:Cell(\\\\d+)"\n', "the pattern needs a group (?P<cell_id>…)"),
@@ -434,3 +435,24 @@ def test_campaign_of_the_sample() -> None:
     campaign.check_cells(cells)
     assert len(cells) == 5
     assert all(campaign.parameter_sets(cell) for cell in cells)
+
+
+def test_a_file_that_is_no_text_is_read_by_its_own_reader(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"t": [0.0, 1.0], "I": [1500.0, 1500.0], "U": [3.7, 3.8]})
+    frame.to_parquet(tmp_path / "cell.parquet")
+    source = '[[sources]]\nfiles = ["cell.parquet"]\n'
+    columns = (
+        'cell_id = "stem"\n[sources.columns]\ntest_time_second = "t"\nvoltage_volt = "U"\n'
+        'current_ampere = { column = "I", unit = "mA" }\n'
+    )
+    for said in (source + columns, source + 'reader = "parquet"\n' + columns):
+        ((path, settings),) = load(tmp_path, "", said).sources
+        assert settings.reader == "parquet"
+        assert read_raw(path, settings)["current_ampere"].tolist() == [1.5, 1.5]
+    ((path, settings),) = load(tmp_path, "", source + 'reader = "csv"\n').sources
+    with pytest.raises(ReadError, match='set reader = "parquet"'):
+        read_raw(path, settings)
+    (tmp_path / "cell.parquet").write_bytes(b"PAR1, cut off")
+    ((path, settings),) = load(tmp_path, "", source).sources  # its read says what is wrong; the others go on
+    with pytest.raises(ReadError, match="cannot be read as Parquet"):
+        read_raw(path, settings)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow.csv
 import pytest
 from filled_store import ERROR_VOLT, SAMPLES, SIMULATED, fill, simulation
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from kilocell.data import columns as c
 from kilocell.data.errors import KilocellError, StoreError, UsageError
 from kilocell.parquet_store.layout import Store
@@ -61,7 +66,7 @@ def test_bdf_has_labels_and_no_empty_column(tmp_path: Path) -> None:
     assert "Unix Time / s" not in back  # no wall clock in this record
     np.testing.assert_array_equal(back["Current / A"], frames["A"][c.CURRENT])
     np.testing.assert_array_equal(back["Voltage / V"], frames["A"][c.VOLTAGE])
-    assert all(" / " in name for name in back.columns)
+    assert [name for name in back.columns if " / " not in name] == ["Step ID", "Step Type"]
 
 
 @pytest.fixture
@@ -78,7 +83,8 @@ def test_sqlite_holds_the_chosen_cells_alone_and_whole(
     connection, frames = exported
     assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
-    for table in ("cells", "clean_reports", "cycles", "findings", "simulations", "samples", "simulation_samples"):
+    tables = ("cells", "clean_reports", "cycles", "findings", "record_sources", "quarantine_counts", "flag_counts")
+    for table in (*tables, "simulations", "samples", "simulation_samples"):
         cells = {row[0] for row in connection.execute(f"SELECT DISTINCT cell_id FROM {table}")}
         assert cells == {"A", ODD}, table
     names = ", ".join(c.PARTITION_COLUMNS)
@@ -86,6 +92,53 @@ def test_sqlite_holds_the_chosen_cells_alone_and_whole(
         rows = connection.execute(f"SELECT {names} FROM samples WHERE cell_id = ? ORDER BY sample", (cell_id,))
         back = pd.DataFrame(rows.fetchall(), columns=list(c.PARTITION_COLUMNS)).astype(c.PARTITION_COLUMNS)
         same(back, frames[cell_id])
+
+
+FLOATS = st.floats(allow_infinity=False, width=64).map(lambda number: number + 0.0)  # SQLite has no -0.0
+TIMES = st.lists(st.floats(0.0, 1e10), min_size=1, max_size=9, unique=True).map(sorted)
+
+
+@given(TIMES, st.data())
+@settings(max_examples=30, deadline=None)
+def test_any_series_comes_out_of_the_sqlite_file_as_it_went_in(times: list[float], data: st.DataObject) -> None:
+    count = len(times)
+    made: dict[str, Any] = {}
+    for name, kind in c.PARTITION_COLUMNS.items():
+        if kind == "str":
+            made[name] = data.draw(st.lists(st.sampled_from(c.STEP_TYPES), min_size=count, max_size=count))
+        elif kind == "float64":
+            made[name] = data.draw(arrays(np.float64, count, elements=FLOATS))
+        else:
+            bounds = np.iinfo(kind)
+            made[name] = data.draw(arrays(kind, count, elements=st.integers(int(bounds.min), int(bounds.max))))
+    frame = pd.DataFrame(made | {c.TEST_TIME: times}).astype(c.PARTITION_COLUMNS)
+    with tempfile.TemporaryDirectory() as folder:
+        fill(Path(folder) / "store", "A", without_simulations={"A": frame})
+        export(Path(folder) / "store", (), None, False, Path(folder) / "some.sqlite")
+        with closing(sqlite3.connect(Path(folder) / "some.sqlite")) as connection:
+            rows = connection.execute(f"SELECT {', '.join(c.PARTITION_COLUMNS)} FROM samples ORDER BY sample")
+            back = pd.DataFrame(rows.fetchall(), columns=list(c.PARTITION_COLUMNS)).astype(c.PARTITION_COLUMNS)
+    for name, kind in c.PARTITION_COLUMNS.items():
+        if kind == "float64":
+            known = frame[name].notna().to_numpy()
+            assert (back[name].notna().to_numpy() == known).all(), name
+            assert back[name].to_numpy()[known].tobytes() == frame[name].to_numpy()[known].tobytes(), name
+        else:
+            assert back[name].tolist() == frame[name].tolist(), name
+
+
+def test_the_file_answers_what_cleaning_did(exported: tuple[sqlite3.Connection, dict[str, pd.DataFrame]]) -> None:
+    connection, _ = exported
+    ask = connection.execute
+    counted = "SELECT rule, findings, samples_flagged, rows_quarantined FROM rules_by_cell WHERE cell_id = 'A'"
+    assert ask(counted).fetchall() == [
+        ("duplicate_row", 1, 0, 7), ("voltage_missing", 2, 6, 0),
+    ]  # fmt: skip
+    assert ask("SELECT path, rule, rows FROM quarantined_rows WHERE cell_id = 'A'").fetchall() == [
+        ("raw/A.csv", "duplicate_row", 7)
+    ]
+    (change,) = ask("SELECT rule, charge_in_ah, charge_in_percent FROM charge_by_rule WHERE cell_id = 'A'").fetchall()
+    assert change == ("current_missing", -0.1, pytest.approx(-100 * 0.1 / 9.9))
 
 
 def test_views_answer_the_four_questions(exported: tuple[sqlite3.Connection, dict[str, pd.DataFrame]]) -> None:

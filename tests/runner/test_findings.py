@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -26,7 +28,52 @@ def test_each_cell_has_a_line_with_before_and_after_and_its_findings(
     assert "1 → 2" in line  # hours
     assert "3 → 2" in line  # cycles
     assert sum("voltage_missing" in line for line in lines) == 4
-    assert sum("duplicate_row" in line for line in lines) == 2
+    assert "36.6 → 36.5" in line  # W.h
+    assert sum(line.startswith(("A ", "B ")) and "duplicate_row" in line for line in lines) == 2
+    assert f"quarantined  duplicate_row 14; as they stood in {tmp_path / 'quarantine'}, a file a cell" in lines
+
+
+def test_one_cell_is_shown_before_and_after_with_its_quarantine(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill(tmp_path, "A", "B")
+    show_findings(tmp_path, ("B",), (), json_=False)
+    lines = capsys.readouterr().out.splitlines()
+    words = {line[:10].strip(): line[10:].split() for line in lines}
+    assert words["rows"] == [str(SAMPLES + 7), str(SAMPLES), "-7"]
+    assert words["charge in"] == ["A.h", "9.9", "9.8", "-1.01", "%"]
+    assert words["charge out"] == ["A.h", "10.1", "10.1"]
+    assert words["energy in"] == ["W.h", "36.6", "36.5", "-0.27", "%"]
+    assert words["time span"] == ["h", "1", "2", "+100.00", "%"]
+    assert words["cycles"] == ["3", "2", "-1"]
+    assert f"quarantined  duplicate_row 7; as they stood in {tmp_path / 'quarantine' / 'B.parquet'}" in lines
+    assert "charge, A.h  current_missing -0.1 in" in lines
+
+
+def test_what_an_earlier_version_did_not_count_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fill(tmp_path, "A")
+    with closing(sqlite3.connect(tmp_path / "catalog.sqlite")) as catalog, catalog:
+        catalog.execute("UPDATE clean_reports SET energy_in_before_wh = NULL, energy_in_after_wh = NULL")
+        for table in ("quarantine_counts", "flag_counts", "charge_changes", "record_sources"):
+            catalog.execute(f"DELETE FROM {table}")
+    show_findings(tmp_path, (), (), json_=False)
+    out = capsys.readouterr().out
+    assert "quarantined  by rules that were not counted 7" in out
+    assert "`kilocell run` cleans again" in out
+
+
+def test_findings_of_several_files_name_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fill(tmp_path, "A")
+    show_findings(tmp_path, (), (), json_=False)
+    assert "  file  " not in capsys.readouterr().out
+    with closing(sqlite3.connect(tmp_path / "catalog.sqlite")) as catalog, catalog:
+        catalog.execute("INSERT INTO record_sources VALUES ('A', 1, 'raw/A_2.csv', 'cd')")
+        catalog.execute("UPDATE findings SET source_index = 1 WHERE position = 2")
+    show_findings(tmp_path, (), (), json_=False)
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("A  ")]
+    assert [line.split()[6] for line in lines if "missing" in line or "duplicate" in line][-3:] == [
+        "A.csv", "A.csv", "A_2.csv",
+    ]  # fmt: skip
 
 
 def test_json_has_every_number_and_the_balance_of_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -37,6 +84,15 @@ def test_json_has_every_number_and_the_balance_of_rows(tmp_path: Path, capsys: p
     assert report["cell_id"] == "B"
     assert report["rows_in"] == report["rows_kept"] + report["rows_quarantined"]
     assert report["charge_in_before_ah"] == 9.9
+    assert report["energy_out_after_wh"] == 37.2
+    assert report["quarantined"] == [
+        {"rule": "duplicate_row", "rows": report["rows_quarantined"], "source_index": 0, "path": "raw/B.csv"}
+    ]
+    assert report["quarantine_path"] == "quarantine/B.parquet"
+    assert report["sources"] == ["raw/B.csv"]
+    assert [tuple(row.values()) for row in report["rules"]] == [
+        ("duplicate_row", "warning", MANY_ROWS // 2, 0, 7), ("voltage_missing", "warning", MANY_ROWS // 2, 6, 0),
+    ]  # fmt: skip
     assert len(whole["findings"]) == MANY_ROWS // 2
     assert whole["findings"][1] == {
         "cell_id": "B", "rule": "duplicate_row", "severity": "warning", "rows": 2, "cycle_count": 1, "step_count": 3,
@@ -50,14 +106,18 @@ def test_many_findings_are_summed_up_by_rule(tmp_path: Path, capsys: pytest.Capt
     out = capsys.readouterr().out
     assert f"{2 * (MANY_ROWS - 1)} findings" in out
     line = next(line for line in out.splitlines() if line.startswith("voltage_missing"))
-    assert line.split()[1:5] == ["warning", "60", "120", "2"]
+    assert line.split()[1:6] == ["warning", "60", "12", "0", "2"]
     show_findings(tmp_path, ("A",), (), json_=False)
     assert "59 findings" not in capsys.readouterr().out
 
 
 def test_the_worst_severity_of_a_rule_is_named() -> None:
-    rows = [{"rule": "r", "severity": name, "rows": 1, "cell_id": "A"} for name in ("info", "error", "warning")]
-    assert by_rule(rows) == [("r", "error", 3, 3, 1, "")]
+    rows = [
+        {"rule": "r", "severity": name, "findings": 2, "samples_flagged": 5, "rows_quarantined": 1}
+        for name in ("info", "error", "warning")
+    ]
+    assert by_rule(rows) == [("r", "error", 6, 15, 3, 3, "")]
+    assert by_rule([*rows, rows[0] | {"samples_flagged": None}])[0][3] is None
 
 
 def test_a_cell_that_is_not_cleaned_is_said_to_be_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

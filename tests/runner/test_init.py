@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import gzip
+import io
 import tomllib
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -168,3 +171,19 @@ def test_lgm50_exports(shared_data: Path, tmp_path: Path) -> None:
         SourceSettings("digatron", (), "stem", "charge_positive"),
     }
     assert campaign.cell("anything").nominal_capacity_ah == pytest.approx(5.0, rel=0.06)
+
+
+def test_packed_text_and_parquet_are_found_in_a_folder_and_stores_are_not(tmp_path: Path) -> None:
+    text = HEADER + rows("A", 5, (4.2, 2.8))
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(text.encode()))
+    pd.read_csv(io.StringIO(text)).to_parquet(tmp_path / "b.parquet")
+    store = tmp_path / "store"
+    (store / "cleaned").mkdir(parents=True)
+    (store / "catalog.sqlite").write_bytes(b"")
+    pd.read_csv(io.StringIO(text)).to_parquet(store / "cleaned" / "A.parquet")
+    (tmp_path / "notes.gz").write_bytes(gzip.compress(b"no table"))
+    campaign = init_and_load(tmp_path)
+    assert [(path.name, settings.reader) for path, settings in campaign.sources] == [
+        ("a.csv.gz", "csv"),
+        ("b.parquet", "parquet"),
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import starmap
 
 from kilocell.data.settings import (
     CellSettings,
@@ -17,6 +18,7 @@ from kilocell.data.settings import (
     SourceSettings,
 )
 from kilocell.data.values import (
+    ChargeChange,
     CleanReport,
     CleanResult,
     Comparison,
@@ -24,9 +26,12 @@ from kilocell.data.values import (
     Finding,
     FitResult,
     FittedParameter,
+    FlagCount,
     JobKind,
     OutputFile,
+    QuarantineCount,
     Receipt,
+    RecordSource,
     Result,
     SimulationResult,
     SplitResult,
@@ -84,9 +89,14 @@ def finding(rule: str, row: int) -> Finding:
 def cleaned(cell_id: str, cycles: int = 2, findings: int = 3) -> Receipt:
     seen = tuple(finding("voltage_missing" if n % 2 == 0 else "duplicate_row", 10 * n) for n in range(findings))
     report = CleanReport(
-        cell_id, 730, 720, 10, 7300.0, 7200.0, 9.9, 9.8, 10.1, 10.0, cycles + 1, cycles, 4 * cycles, 4 * cycles, seen
-    )
-    result = CleanResult(report, tuple(cycle(n + 1) for n in range(cycles)), 25.4)
+        cell_id, 730, 720, 10, 7300.0, 7200.0, 9.9, 9.8, 10.1, 10.0, cycles + 1, cycles, 4 * cycles, 4 * cycles, seen,
+        36.6, 36.5, 37.0, 36.9,
+        tuple(starmap(QuarantineCount, (("duplicate_row", 0, 4), ("duplicate_row", 1, 5), ("time_missing", 1, 1)))),
+        (FlagCount("duplicate_row", 0), FlagCount("time_missing", 3), FlagCount("voltage_missing", 8)),
+        (ChargeChange("duplicate_row", -0.3, -0.2), ChargeChange("current_missing", 0.2, 0.1)),
+    )  # fmt: skip
+    sources = (RecordSource(source(f"raw/{cell_id}-1.csv")), RecordSource(source(f"raw/{cell_id}-2.csv", "cd" * 32)))
+    result = CleanResult(report, tuple(cycle(n + 1) for n in range(cycles)), 25.4, sources)
     return receipt("clean", cell_id, "clean", result, "cleaned/A.parquet", "quarantine/A.parquet")
 
 

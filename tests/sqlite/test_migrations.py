@@ -11,6 +11,7 @@ from kilocell.data.errors import StoreError
 from kilocell.sqlite import queries
 from kilocell.sqlite.catalog import Catalog
 from kilocell.sqlite.migrations import APPLICATION_ID, CURRENT_VERSION, STEPS, migrate, schema, version_of
+from sample_receipts import cleaned
 
 FIRST = "CREATE TABLE cells (cell_id TEXT PRIMARY KEY) STRICT;"
 SECOND = (
@@ -84,6 +85,61 @@ def test_a_step_that_fails_leaves_the_catalog_as_it_was(connection: sqlite3.Conn
 
 def test_there_is_a_step_for_each_version_after_the_first() -> None:
     assert sorted(STEPS) == list(range(2, CURRENT_VERSION + 1))
+
+
+def shape(connection: sqlite3.Connection) -> dict[str, object]:
+    """Columns of every table and view, indexes and foreign keys: what a statement can see of a schema."""
+    listed = connection.execute("SELECT type, name FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'").fetchall()
+    seen: dict[str, object] = {}
+    for kind, name in listed:
+        columns = connection.execute(f"PRAGMA table_info({name})").fetchall()
+        keys = sorted(tuple(row) for row in connection.execute(f"PRAGMA foreign_key_list({name})"))
+        seen[f"{kind} {name}"] = ([tuple(column) for column in columns], keys)
+    views = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'view'")
+    return seen | {name: " ".join(sql.split()) for name, sql in views}
+
+
+def filled_first_version(path: Path) -> None:
+    """Make a catalog of version 1 with a campaign, a run and a cleaned cell, as that version wrote it."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    migrate(connection, path, whole=Path(__file__).with_name("schema_1.sql").read_text(), steps={}, current=1)
+    connection.executescript(
+        "INSERT INTO cells (cell_id) VALUES ('A');"
+        "INSERT INTO clean_reports VALUES"
+        " ('A', 'cleaned/A.parquet', 12, 10, 2, 9, 9, 1.0, 1.1, 2.0, 2.1, 3, 2, 6, 6, 25);"
+        "INSERT INTO findings VALUES"
+        " ('A', 0, 'time_missing', 'error', 2, 0, 7, NULL, NULL, 'missing', '-', 'quarantined');"
+        "INSERT INTO cycles VALUES ('A', 1, 0, 9, 10, 6, 1.1, 2.1, 4, 7, 2.5, 4.2, NULL);"
+    )
+    connection.close()
+
+
+def test_a_catalog_of_version_1_becomes_the_present_one_and_keeps_what_it_knew(path: Path, tmp_path: Path) -> None:
+    filled_first_version(path)
+    with pytest.raises(StoreError, match=r"older version 1. `kilocell run` brings it to version"):
+        queries.connect(path)
+    Catalog.open(path).close()
+    Catalog.open(tmp_path / "new.sqlite").close()
+    old, new = queries.connect(path), queries.connect(tmp_path / "new.sqlite")
+    assert shape(old) == shape(new)
+    (report,) = queries.clean_reports(old, "A")
+    assert (report["rows_in"], report["charge_in_after_ah"], report["temperature_mean_celsius"]) == (12, 1.1, 25.0)
+    assert report["energy_in_before_wh"] is report["energy_out_after_wh"] is None
+    assert len(queries.findings(old, "A")) == len(queries.cycles(old, "A")) == 1
+    assert queries.quarantined_rows(old) == queries.charge_by_rule(old) == []
+    for connection in (old, new):
+        connection.close()
+
+
+def test_an_older_catalog_takes_new_receipts_after_its_step(path: Path) -> None:
+    filled_first_version(path)
+    with Catalog.open(path) as catalog:
+        catalog.record(cleaned("A"), None)
+    reader = queries.connect(path)
+    (report,) = queries.clean_reports(reader, "A")
+    assert (report["energy_in_before_wh"], report["energy_out_after_wh"]) == (36.6, 36.9)
+    assert sum(row["rows"] for row in queries.quarantined_rows(reader)) == report["rows_quarantined"]
+    reader.close()
 
 
 def test_a_newer_catalog_is_refused_by_writer_and_reader(path: Path) -> None:

@@ -1,0 +1,146 @@
+"""Sheets of a workbook that hold a cycler's record, as tables."""
+
+from __future__ import annotations
+
+import datetime
+import importlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+
+from . import columns as c
+from .csv_header import HEADER_LINES, header_score
+from .errors import ReadError
+from .header_lines import unit_row
+from .header_names import targets_of
+
+CHANNEL: Final = "Channel"
+"""Name of the column that says which channel's sheet a row is from, where a workbook has sheets of several."""
+
+_CHANNEL_SHEET: Final = re.compile(r"(?i)channel[_ ]*(\d+(?:-\d+)?)(?:_\d+)?")
+_DAY_ZERO: Final = datetime.datetime(1899, 12, 30)
+_EPOCH: Final = datetime.datetime(1970, 1, 1)
+_RECORD: Final = ({c.VOLTAGE}, {c.CURRENT}, {c.TEST_TIME, c.UNIX_TIME})
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One sheet's rows beneath its header; ``units`` are those of a row of units, if there is one."""
+
+    name: str
+    table: pa.Table
+    units: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    name: str
+    rows: list[list[Any]]
+    at: int
+    names: tuple[str, ...]
+    score: tuple[int, int]
+
+
+def sheets_of(path: Path) -> tuple[Sheet, ...]:
+    """Return the sheets with the record: the one whose header names most, and all with the same header.
+
+    A cycler goes on in a further sheet where one is full; sheets of several channels (Arbin) get a column
+    :data:`CHANNEL`.
+
+    Raises:
+        ReadError: the library is not installed, the workbook is damaged, or no sheet looks like a record.
+    """
+    found = [_header_of(name, rows) for name, rows in _rows_of(path) if any(map(any, rows))]
+    if not found:
+        raise ReadError(f"{path}: has no sheet with any rows; export it again, or leave it out of the sources")
+    best = max(found, key=lambda sheet: sheet.score)
+    if best.score[0] < len(_RECORD):
+        names = ", ".join(repr(sheet.name) for sheet in found)
+        raise ReadError(
+            f"{path}: none of its sheets ({names}) has a header with voltage, current and time; write the sheet with "
+            "the record as CSV, and name its columns in the source's settings"
+        )
+    same = [sheet for sheet in found if sheet.names == best.names]
+    channels = [_channel(sheet.name) for sheet in same]
+    several = len(set(channels)) > 1 and CHANNEL not in best.names
+    return tuple(_sheet(sheet, channel if several else None) for sheet, channel in zip(same, channels, strict=True))
+
+
+def extra_library(path: Path, name: str, need: str) -> Any:
+    """Import a library that only an extra brings.
+
+    Raises:
+        ReadError: it is not installed; says what to install.
+    """
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        raise ReadError(f"{path}: {need} another library: pip install 'kilocell[cyclers]'") from None
+
+
+def _rows_of(path: Path) -> list[tuple[str, list[list[Any]]]]:
+    calamine = extra_library(path, "python_calamine", "workbooks need")
+    try:
+        book = calamine.CalamineWorkbook.from_path(path)
+        return [(name, book.get_sheet_by_name(name).to_python()) for name in book.sheet_names]
+    except (calamine.CalamineError, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise ReadError(f"{path}: cannot be read as a workbook ({reason}); save it again, or as CSV") from None
+
+
+def _header_of(name: str, rows: list[list[Any]]) -> _Found:
+    texts = [["" if value is None else str(value) for value in row] for row in rows[:HEADER_LINES]]
+    scores = [(_quantities(row), header_score(row, ())[1]) for row in texts]
+    score, at = max((score, -number) for number, score in enumerate(scores))
+    return _Found(name, rows, -at, tuple(text.strip() for text in texts[-at]), score)
+
+
+def _quantities(names: Sequence[str]) -> int:
+    """How many of voltage, current and time the names hold: sheets of cycles and steps have other quantities."""
+    known = set().union(*(targets_of(name) for name in names if name))
+    return sum(not known.isdisjoint(targets) for targets in _RECORD)
+
+
+def _sheet(found: _Found, channel: str | None) -> Sheet:
+    beneath = found.rows[found.at + 1 :]
+    units = unit_row(found.names, ["" if value is None else str(value) for value in beneath[0]]) if beneath else ()
+    body = [row for row in beneath[bool(units) :] if any(value not in ("", None) for value in row)]
+    columns = list(zip(*body, strict=True)) or [()] * len(found.names)
+    arrays = {name: _array(values) for name, values in zip(found.names, columns, strict=True) if name}
+    if channel is not None:
+        arrays[CHANNEL] = pa.array([channel] * len(body), pa.string())
+    return Sheet(found.name, pa.table(arrays), tuple(unit for name, unit in _units(found.names, units) if name))
+
+
+def _units(names: Sequence[str], units: Sequence[str]) -> list[tuple[str, str]]:
+    return list(zip(names, [*units, *[""] * (len(names) - len(units))], strict=True)) if units else []
+
+
+def _channel(name: str) -> str:
+    match = _CHANNEL_SHEET.search(name)
+    return match[1] if match else ""
+
+
+def _array(values: Sequence[Any]) -> pa.Array:
+    """One column: numbers where all are (dates as timestamps, times of day and durations in s), else text."""
+    given = [value for value in values if value not in ("", None)]
+    if all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in given):
+        return pa.array([None if value in ("", None) else float(value) for value in values], pa.float64())
+    if all(isinstance(value, datetime.datetime) and value.year >= 1910 for value in given):
+        return pa.array([None if value in ("", None) else value for value in values], pa.timestamp("us"))
+    if all(isinstance(value, (datetime.datetime, datetime.time, datetime.timedelta)) for value in given):
+        return pa.array([None if value in ("", None) else _seconds(value) for value in values], pa.float64())
+    return pa.array([None if value in ("", None) else str(value) for value in values], pa.string())
+
+
+def _seconds(value: datetime.datetime | datetime.time | datetime.timedelta) -> float:
+    """Seconds of a duration that a sheet keeps as a time of day, or as a date near the beginning of its calendar."""
+    if isinstance(value, datetime.timedelta):
+        return value.total_seconds()
+    if isinstance(value, datetime.datetime):
+        return (value - (_DAY_ZERO if value.year < 1910 else _EPOCH)).total_seconds()
+    return value.hour * 3600 + value.minute * 60 + value.second + value.microsecond / 1e6

@@ -1,0 +1,64 @@
+"""The table of cleaning rules in docs/cleaning.md, made from the code: ``python tests/jobs/rules_table.py``.
+
+A rule's line has its code, its severity, what ``data/rules.py`` says of it, the first sentence of its function's
+docstring, and the settings of the campaign's ``[clean]`` table that it, or any function of jobs/ it calls, reads.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Callable, Iterator
+from types import CodeType, FunctionType
+from typing import Any
+
+from kilocell.data.rules import BY_CODE
+from kilocell.data.settings import CleanSettings
+from kilocell.jobs.clean import CAPACITY_RULES, INDEX_AND_SIGNAL_RULES, TIME_RULES
+
+FIELDS = [field.name for field in dataclasses.fields(CleanSettings)]
+
+
+def names_in(code: CodeType) -> Iterator[str]:
+    """Every global and attribute name in a function's code and in the functions inside it."""
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from names_in(constant)
+
+
+def thresholds(function: Callable[..., Any], seen: set[str] | None = None) -> set[str]:
+    """The names of the settings that a function reads, itself or through other functions of jobs/."""
+    seen = set() if seen is None else seen
+    if not isinstance(function, FunctionType) or function.__qualname__ in seen:
+        return set()
+    seen.add(function.__qualname__)
+    used: set[str] = set()
+    for name in set(names_in(function.__code__)):
+        if name in FIELDS:
+            used.add(name)
+        called = function.__globals__.get(name)
+        if isinstance(called, FunctionType) and called.__module__.startswith("kilocell.jobs"):
+            used |= thresholds(called, seen)
+    return used
+
+
+def sentence(function: Callable[..., Any]) -> str:
+    """The first sentence of a function's docstring."""
+    text = " ".join((inspect.getdoc(function) or "").split())
+    return text.split(". ")[0].rstrip(".") + "."
+
+
+def rules_table() -> str:
+    """The rules in the order in which they are applied, as a Markdown table."""
+    lines = ["| rule | severity | means | what it does | settings |", "|---|---|---|---|---|"]
+    for rule in (*TIME_RULES, *INDEX_AND_SIGNAL_RULES, *CAPACITY_RULES):
+        known = BY_CODE.get(rule.__name__)
+        severity, meaning = (known.severity, known.meaning) if known else ("", "part of other rules")
+        used = ", ".join(f"`{name}`" for name in FIELDS if name in thresholds(rule))
+        lines.append(f"| `{rule.__name__}` | {severity} | {meaning} | {sentence(rule)} | {used} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    print(rules_table())

@@ -1,0 +1,24 @@
+"""Recall and precision of every class of defects that ``kilocell synthesize`` can plant, over many seeds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from kilocell.data.defects import PLANTS
+from planted import Counts, judge_seed, library, markdown
+
+RECALL, PRECISION = 0.98, 0.995
+
+
+@pytest.mark.slow
+def test_every_class_is_found_over_200_seeds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    solved, counts = library(), Counts()
+    for seed in range(200):
+        judge_seed(solved, seed, tmp_path, counts, cells_each=1)
+    with capsys.disabled():
+        print("\n" + markdown(counts))
+    assert counts.records == 200
+    assert all(counts.planted[rule] for rule in PLANTS)
+    short = {rule for rule in PLANTS if counts.recall(rule) < RECALL or counts.precision(rule) < PRECISION}
+    assert not short, "\n".join([markdown(counts), *counts.notes])

@@ -1,0 +1,177 @@
+"""``kilocell inspect``: how a file would be read, without a campaign."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from kilocell.data import columns as c
+from kilocell.jobs import clean as jobs
+from kilocell.runner import inspect as inspection
+from kilocell.runner.inspect import inspect_file, show_inspection
+
+
+def write(path: Path, *lines: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return path
+
+
+def long_file(folder: Path, cells: int, sign: int = 1) -> Path:
+    """Each cell discharges for 50 samples and charges for 50; the current's sign is ``sign`` when it charges."""
+    lines = []
+    for cell, second in itertools.product(range(cells), range(100)):
+        charging = second >= 50
+        volt = 3.2 + abs(second - 50) / 50 + (0.1 if charging else 0.0)
+        lines.append(f"B{cell:03},{second * 60},{sign * (1000 if charging else -1000)},{volt:.3f},x")
+    return write(folder / "long.csv", "cell_id,test_time_s,current_mA,voltage_V,remark", *lines)
+
+
+def shown(capsys: pytest.CaptureFixture[str], *paths: Path, cell: str | None = None) -> tuple[int, str]:
+    code = show_inspection([str(path) for path in paths], cell, json_=False)
+    return code, capsys.readouterr().out
+
+
+def test_layout_columns_cells_sign_and_findings_of_a_real_file(shared_data: Path) -> None:
+    path = shared_data / "takehome_like/raw_cycling_data.csv"
+    found = inspect_file(path, "CELL_D")
+    raw = pd.read_csv(path)
+    assert (found["reader"], found["encoding"], found["delimiter"], found["header_line"]) == ("csv", "UTF-8", ",", 1)
+    assert found["cell_id_from"] == "column:cell_id"
+    assert {entry["column"]: (entry["target"], entry["unit"]) for entry in found["columns"]} == {
+        "datetime": (c.UNIX_TIME, "ISO8601"), "test_time_s": (c.TEST_TIME, "s"), "cycle": (c.CYCLE_ID, ""),
+        "step": (c.STEP_ID, ""), "current_A": (c.CURRENT, "A"), "voltage_V": (c.VOLTAGE, "V"),
+        "temperature_C": (c.SURFACE_TEMPERATURE, "C"),
+    }  # fmt: skip
+    assert found["unused"] == []
+    counts = raw["cell_id"].value_counts(sort=False).to_dict()
+    assert {cell["cell_id"]: cell["rows"] for cell in found["cells"]} == counts
+    first = raw[raw["cell_id"] == "CELL_A"]["test_time_s"]
+    assert (found["cells"][0]["first_second"], found["cells"][0]["last_second"]) == (first.min(), first.max())
+    cleaned = found["cleaned"]
+    assert cleaned["cell_id"] == "CELL_D"
+    assert cleaned["rows_in"] == counts["CELL_D"] == cleaned["rows_kept"] + cleaned["rows_quarantined"]
+    assert {"duplicate_row", "voltage_missing"} <= {finding["rule"] for finding in cleaned["findings"]}
+    sign = cleaned["current_sign"]
+    assert not sign["turned"]
+    assert sign["voltage_charge_positive"] > 4 * sign["voltage_discharge_positive"]
+
+
+def test_the_text_names_what_a_user_has_to_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out = shown(capsys, long_file(tmp_path, 25))
+    assert code == 0
+    assert "layout   UTF-8, commas, decimal point, header in line 1, data from line 2" in out
+    line = next(line for line in out.splitlines() if line.startswith("current_mA"))
+    assert line.split() == ["current_mA", "current_ampere", "mA", "name"]
+    assert "not used: remark" in out
+    assert "2500 rows of 25 cells; id from column:cell_id" in out
+    assert "B019" in out
+    assert "B020" not in out
+    assert "and 5 more" in out
+    assert "cleaning B000: 100 rows, 100 kept" in out
+    assert "current  positive for charge" in out
+
+
+def test_a_reversed_current_is_told_with_its_evidence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = long_file(tmp_path, 1, sign=-1)
+    sign = inspect_file(path)["cleaned"]["current_sign"]
+    assert sign["turned"]
+    assert sign["voltage_charge_positive"] == 0
+    assert sign["voltage_discharge_positive"] >= 2
+    _, out = shown(capsys, path)
+    assert (
+        "positive for discharge or without a sign; turned (for charge to for discharge: voltage against current 0 to"
+        in out
+    )
+
+
+def test_how_each_column_was_taken(tmp_path: Path) -> None:
+    lines = ("Test Time (s);DateTime;Current;Voltage;Temp", "s;;mA;;", *(
+        f"{row};2020-01-01 00:00:0{row};1,5;3,7;25" for row in range(9)
+    ))  # fmt: skip
+    found = inspect_file(write(tmp_path / "cell.csv", *lines))
+    assert found["decimal"] == ","
+    taken = {entry["column"]: (entry["unit"], entry["taken"]) for entry in found["columns"]}
+    assert taken["Test Time (s)"] == ("s", "name")
+    assert taken["DateTime"] == ("ISO8601", "name and values")
+    assert taken["Voltage"] == ("volt", "name, unit assumed")
+
+
+def test_a_row_of_units_is_named(tmp_path: Path) -> None:
+    lines = ("preamble", "Time,Current,Voltage", "s,mA,mV", *(f"{row},1500,3700" for row in range(9)))
+    found = inspect_file(write(tmp_path / "cell.csv", *lines))
+    assert (found["unit_row"], found["header_line"], found["data_line"]) == (True, 2, 4)
+    assert {entry["taken"] for entry in found["columns"]} == {"name and unit row"}
+
+
+def test_json_has_all_and_a_bad_file_stops_no_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    good = long_file(tmp_path, 25)
+    bad = write(tmp_path / "bad.csv", "price,year", "5,2020")
+    assert show_inspection([str(tmp_path)], None, json_=True) == 1
+    one, two = json.loads(capsys.readouterr().out)
+    assert one["file"] == str(bad)
+    assert "no column such as voltage_V" in one["error"]
+    assert two["file"] == str(good)
+    assert len(two["cells"]) == two["cell_count"] == 25
+    code, out = shown(capsys, bad)
+    assert code == 1
+    assert "cannot be read: " in out
+
+
+def test_a_cell_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out = shown(capsys, long_file(tmp_path, 3), cell="B00")
+    assert code == 1
+    assert "has no cell 'B00'; the nearest is 'B00" in out
+
+
+def test_a_record_that_cannot_be_cleaned_is_still_described(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write(tmp_path / "cell.csv", "time/s,I/mA,Ecell/V", "0,,3.7", "1,,3.7", "2,,3.7")
+    code, out = shown(capsys, path)
+    assert code == 0
+    assert "3 rows of 1 cell; id from the file's name" in out
+    assert "cleaning fails: cell 'cell': no row has a current_ampere" in out
+
+
+def test_of_a_long_record_only_the_first_rows_are_cleaned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inspection, "MOST_ROWS", 60)
+    path = long_file(tmp_path, 2)
+    cleaned: list[int] = []
+
+    def clean(raw: pd.DataFrame, *rest: Any) -> Any:
+        cleaned.append(len(raw))
+        return whole(raw, *rest)
+
+    whole = jobs.clean
+    monkeypatch.setattr(inspection, "clean", clean)
+    found = inspect_file(path)
+    assert cleaned == [60]
+    assert found["rows"] == 200
+
+
+def test_it_needs_neither_pybamm_nor_dask() -> None:
+    heavy = "{'pybamm', 'dask', 'distributed'}"
+    code = f"import sys, kilocell.runner.inspect; sys.exit(' '.join({heavy} & set(sys.modules)) or 0)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_command(tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "kilocell.runner",
+        "inspect",
+        str(long_file(tmp_path, 2)),
+        "--cell",
+        "B001",
+        "--json",
+    ]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    (found,) = json.loads(done.stdout)
+    assert found["cleaned"]["cell_id"] == "B001"
+    assert not list(tmp_path.glob("store*"))

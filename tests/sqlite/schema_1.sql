@@ -1,0 +1,381 @@
+-- The catalog of a store: everything but the curves, which lie in Parquet files beside it.
+--
+-- This file is the current whole: a new catalog is made from it, an older one is brought to it by migrations.py.
+-- Conventions: currents and net charges are positive when they charge the cell; charge and energy "in" and "out"
+-- are both positive; every number's unit ends its column's name; times since 1970-01-01 UTC are ..._unix_second,
+-- times since the record's start are ..._time_second; paths are relative to the store unless said otherwise;
+-- NULL is "not known" (a NaN becomes NULL); lists and maps are JSON.
+
+-- What the user asked for: one row for each text of a campaign file that was ever run.
+CREATE TABLE campaigns (
+    campaign_id INTEGER PRIMARY KEY,
+    name        TEXT NOT NULL,
+    path        TEXT NOT NULL,  -- of the campaign file, as it was given
+    digest      TEXT NOT NULL,
+    text        TEXT NOT NULL,  -- the whole file
+    UNIQUE (path, name, digest)
+) STRICT;
+
+-- One row for each invocation that wrote to this store.
+CREATE TABLE runs (
+    run_id              INTEGER PRIMARY KEY,
+    campaign_id         INTEGER REFERENCES campaigns (campaign_id),
+    command             TEXT NOT NULL,
+    host                TEXT NOT NULL,
+    pid                 INTEGER NOT NULL,
+    versions            TEXT NOT NULL,  -- {"kilocell": "0.1.0", "pybamm": ...}
+    status              TEXT NOT NULL CHECK (status IN ('running', 'done', 'failed', 'interrupted')),
+    exit_code           INTEGER,
+    started_unix_second REAL NOT NULL,
+    ended_unix_second   REAL
+) STRICT;
+
+-- The cells under the user's own names, with what the campaign says of each.
+CREATE TABLE cells (
+    cell_id              TEXT PRIMARY KEY,
+    nominal_capacity_ah  REAL,  -- NULL: the parameter set's own
+    initial_state_policy TEXT CHECK (initial_state_policy IN ('rest_voltage', 'soc', 'voltage')),
+    initial_state_value  REAL,  -- state of charge 0 to 1, or V; unused by rest_voltage
+    temperature_celsius  REAL   -- NULL: the mean of the measured one, else the parameter set's own
+) STRICT;
+
+-- The raw files, each with what is needed to see that it has not changed.
+CREATE TABLE sources (
+    path     TEXT PRIMARY KEY,  -- as the campaign finds it
+    bytes    INTEGER NOT NULL,
+    digest   TEXT NOT NULL,     -- SHA-256 of the file, hex
+    mtime_ns INTEGER,           -- the file's time of change when it was hashed, ns since 1970-01-01 UTC
+    reader   TEXT NOT NULL,
+    settings TEXT NOT NULL      -- how the file is read
+) STRICT;
+
+-- Which cells each raw file holds.
+CREATE TABLE source_cells (
+    path    TEXT NOT NULL REFERENCES sources (path) ON DELETE CASCADE,
+    cell_id TEXT NOT NULL REFERENCES cells (cell_id),
+    rows    INTEGER,
+    PRIMARY KEY (path, cell_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX source_cells_by_cell ON source_cells (cell_id);
+
+-- PyBaMM models as simulated. A name whose options were changed has a row for each definition that is in use.
+CREATE TABLE models (
+    model_digest TEXT PRIMARY KEY,
+    model        TEXT NOT NULL,
+    type         TEXT NOT NULL,  -- SPM, SPMe, DFN
+    options      TEXT NOT NULL   -- {"thermal": "lumped", ...}
+) STRICT;
+CREATE INDEX models_by_name ON models (model);
+
+-- Parameter sets as simulated: one of PyBaMM's with overrides; fitted ones too.
+CREATE TABLE parameter_sets (
+    parameter_set_digest TEXT PRIMARY KEY,
+    parameter_set        TEXT NOT NULL,
+    base                 TEXT NOT NULL  -- PyBaMM's name
+) STRICT;
+CREATE INDEX parameter_sets_by_name ON parameter_sets (parameter_set);
+
+-- Every parameter that a set changes, in the order they are applied.
+CREATE TABLE parameter_overrides (
+    parameter_set_digest TEXT NOT NULL REFERENCES parameter_sets (parameter_set_digest) ON DELETE CASCADE,
+    position             INTEGER NOT NULL,
+    parameter            TEXT NOT NULL,
+    kind                 TEXT NOT NULL CHECK (kind IN ('value', 'scale')),
+    value                REAL NOT NULL,
+    unit                 TEXT NOT NULL,  -- of value; '' for a factor and any other pure number
+    PRIMARY KEY (parameter_set_digest, position)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX parameter_overrides_by_parameter ON parameter_overrides (parameter);
+
+-- The parameter sets that the campaign asks for, for each cell.
+CREATE TABLE cell_parameter_sets (
+    cell_id              TEXT NOT NULL REFERENCES cells (cell_id),
+    parameter_set_digest TEXT NOT NULL REFERENCES parameter_sets (parameter_set_digest),
+    position             INTEGER NOT NULL,
+    PRIMARY KEY (cell_id, parameter_set_digest)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX cell_parameter_sets_by_parameter_set ON cell_parameter_sets (parameter_set_digest);
+
+-- The latest receipt of every job. A split job reads a file of many cells, so cell_id is no reference here.
+CREATE TABLE jobs (
+    kind                TEXT NOT NULL CHECK (kind IN ('split', 'clean', 'simulate', 'start', 'fit')),
+    cell_id             TEXT NOT NULL,
+    label               TEXT NOT NULL,
+    digest              TEXT NOT NULL,
+    status              TEXT NOT NULL CHECK (status IN ('pending', 'running', 'done', 'failed', 'skipped')),
+    reason              TEXT NOT NULL,
+    reason_code         TEXT NOT NULL,
+    log                 TEXT NOT NULL,
+    started_unix_second REAL NOT NULL,
+    seconds             REAL,
+    host                TEXT NOT NULL,
+    versions            TEXT NOT NULL,
+    outputs             TEXT NOT NULL,  -- {"path": bytes, ...}
+    run_id              INTEGER REFERENCES runs (run_id),  -- NULL: taken from a receipt that was found
+    PRIMARY KEY (kind, cell_id, label)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX jobs_by_cell ON jobs (cell_id);
+CREATE INDEX jobs_by_status ON jobs (kind, status);
+CREATE INDEX jobs_by_run ON jobs (run_id);
+
+-- What cleaning did to each cell: rows_in = rows_kept + rows_quarantined.
+CREATE TABLE clean_reports (
+    cell_id                  TEXT PRIMARY KEY REFERENCES cells (cell_id),
+    path                     TEXT,  -- the cell's partition
+    rows_in                  INTEGER NOT NULL,
+    rows_kept                INTEGER NOT NULL,
+    rows_quarantined         INTEGER NOT NULL,
+    time_span_before_second  REAL,
+    time_span_after_second   REAL,
+    charge_in_before_ah      REAL,
+    charge_in_after_ah       REAL,
+    charge_out_before_ah     REAL,
+    charge_out_after_ah      REAL,
+    cycles_before            INTEGER NOT NULL,
+    cycles_after             INTEGER NOT NULL,
+    steps_before             INTEGER NOT NULL,
+    steps_after              INTEGER NOT NULL,
+    temperature_mean_celsius REAL
+) STRICT;
+
+-- What each cleaning rule saw in one place, and what it did.
+CREATE TABLE findings (
+    cell_id      TEXT NOT NULL REFERENCES clean_reports (cell_id) ON DELETE CASCADE,
+    position     INTEGER NOT NULL,  -- order in the clean report
+    rule         TEXT NOT NULL,
+    severity     TEXT NOT NULL CHECK (severity IN ('info', 'warning', 'error')),
+    rows         INTEGER NOT NULL,
+    source_index INTEGER NOT NULL,  -- which of the cell's raw files, in time order
+    source_row   INTEGER NOT NULL,  -- the first row concerned, 0 = the file's first data row
+    cycle_count  INTEGER,
+    step_count   INTEGER,
+    before       TEXT NOT NULL,     -- with unit
+    after        TEXT NOT NULL,
+    action       TEXT NOT NULL,
+    PRIMARY KEY (cell_id, position)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX findings_by_rule ON findings (rule);
+
+-- One row for each cycle of a cleaned record.
+CREATE TABLE cycles (
+    cell_id                  TEXT NOT NULL REFERENCES clean_reports (cell_id) ON DELETE CASCADE,
+    cycle_count              INTEGER NOT NULL,
+    first_test_time_second   REAL,
+    last_test_time_second    REAL,
+    samples                  INTEGER NOT NULL,
+    steps                    INTEGER NOT NULL,
+    charge_in_ah             REAL,
+    charge_out_ah            REAL,
+    energy_in_wh             REAL,
+    energy_out_wh            REAL,
+    voltage_min_volt         REAL,
+    voltage_max_volt         REAL,
+    temperature_mean_celsius REAL,
+    PRIMARY KEY (cell_id, cycle_count)
+) STRICT, WITHOUT ROWID;
+
+-- A cell under its measured current with a model and a parameter set; errors are simulated - measured voltage.
+CREATE TABLE simulations (
+    cell_id                TEXT NOT NULL REFERENCES cells (cell_id),
+    label                  TEXT NOT NULL,  -- model-parameter_set: the simulation's name in its cell
+    model                  TEXT NOT NULL,
+    parameter_set          TEXT NOT NULL,
+    model_digest           TEXT REFERENCES models (model_digest),
+    parameter_set_digest   TEXT REFERENCES parameter_sets (parameter_set_digest),
+    status                 TEXT NOT NULL CHECK (status IN ('pending', 'done', 'failed', 'skipped')),
+    digest                 TEXT NOT NULL,
+    path                   TEXT,           -- the Parquet file
+    samples                INTEGER,
+    knots                  INTEGER,        -- of the compressed current profile
+    initial_soc            REAL,           -- 0 to 1
+    initial_voltage_volt   REAL,
+    initial_state_source   TEXT,
+    electrodes_in_parallel REAL,           -- capacity scaling; the parameter set's own is 1
+    temperature_celsius    REAL,
+    charge_measured_ah     REAL,           -- net
+    charge_model_ah        REAL,           -- net
+    charge_error           REAL,           -- fraction of the charge throughput
+    rmse_mv                REAL,
+    bias_mv                REAL,
+    worst_mv               REAL,
+    worst_time_second      REAL,
+    solve_seconds          REAL,
+    rtol                   REAL,
+    atol                   REAL,
+    attempts               TEXT NOT NULL,  -- what was tried, the last one being the result
+    seconds                REAL,
+    reason                 TEXT NOT NULL,
+    reason_code            TEXT NOT NULL,
+    log                    TEXT NOT NULL,
+    PRIMARY KEY (cell_id, label)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX simulations_by_model ON simulations (model, rmse_mv);
+CREATE INDEX simulations_by_parameter_set ON simulations (parameter_set, rmse_mv);
+CREATE INDEX simulations_by_status ON simulations (status);
+CREATE INDEX simulations_by_rmse ON simulations (rmse_mv);
+CREATE INDEX simulations_by_model_digest ON simulations (model_digest);
+CREATE INDEX simulations_by_parameter_set_digest ON simulations (parameter_set_digest);
+
+-- Simulated against measured voltage for each cycle; cycle_count 0 is the whole record.
+CREATE TABLE comparisons (
+    cell_id           TEXT NOT NULL,
+    label             TEXT NOT NULL,
+    cycle_count       INTEGER NOT NULL,
+    samples           INTEGER NOT NULL,
+    rmse_mv           REAL,
+    bias_mv           REAL,
+    worst_mv          REAL,  -- the error of the largest magnitude, with its sign
+    worst_time_second REAL,
+    PRIMARY KEY (cell_id, label, cycle_count),
+    FOREIGN KEY (cell_id, label) REFERENCES simulations (cell_id, label) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+
+-- One row for each fit of a cell; its best start became parameter_set.
+CREATE TABLE fits (
+    cell_id                   TEXT NOT NULL REFERENCES cells (cell_id),
+    label                     TEXT NOT NULL,
+    fit                       TEXT NOT NULL,  -- the campaign's name of it
+    model                     TEXT,
+    base_parameter_set        TEXT,           -- what was fitted from
+    parameter_set             TEXT,           -- what came out
+    model_digest              TEXT REFERENCES models (model_digest),
+    base_parameter_set_digest TEXT REFERENCES parameter_sets (parameter_set_digest),
+    parameter_set_digest      TEXT REFERENCES parameter_sets (parameter_set_digest),
+    status                    TEXT NOT NULL CHECK (status IN ('pending', 'done', 'failed', 'skipped')),
+    digest                    TEXT NOT NULL,
+    cycles                    TEXT,           -- [1, 2]; [] = all
+    starts                    INTEGER,
+    seed                      INTEGER,
+    max_evaluations           INTEGER,
+    best_start                INTEGER,
+    starts_done               INTEGER,
+    starts_agreeing           INTEGER,
+    rmse_default_mv           REAL,           -- before
+    rmse_mv                   REAL,           -- after
+    seconds                   REAL,
+    reason                    TEXT NOT NULL,
+    reason_code               TEXT NOT NULL,
+    log                       TEXT NOT NULL,
+    PRIMARY KEY (cell_id, label)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX fits_by_name ON fits (fit);
+CREATE INDEX fits_by_model_digest ON fits (model_digest);
+CREATE INDEX fits_by_base_parameter_set_digest ON fits (base_parameter_set_digest);
+CREATE INDEX fits_by_parameter_set_digest ON fits (parameter_set_digest);
+
+-- What a fit found for each of its parameters. When is_factor is 1, value, default_value and bounds are
+-- of the factor that multiplies the set's own function, and the unit is ''.
+CREATE TABLE fit_parameters (
+    cell_id       TEXT NOT NULL,
+    label         TEXT NOT NULL,
+    parameter     TEXT NOT NULL,
+    unit          TEXT NOT NULL,
+    value         REAL,
+    default_value REAL,
+    lower         REAL NOT NULL,
+    upper         REAL NOT NULL,
+    scale         TEXT NOT NULL CHECK (scale IN ('linear', 'log')),
+    at_bound      INTEGER NOT NULL CHECK (at_bound IN (0, 1)),
+    is_factor     INTEGER NOT NULL CHECK (is_factor IN (0, 1)),
+    PRIMARY KEY (cell_id, label, parameter),
+    FOREIGN KEY (cell_id, label) REFERENCES fits (cell_id, label) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+
+-- The starts of every fit. They end before their fit does, so the fit's name is no reference here.
+CREATE TABLE fit_starts (
+    cell_id       TEXT NOT NULL REFERENCES cells (cell_id),
+    label         TEXT NOT NULL,
+    fit           TEXT NOT NULL,
+    start         INTEGER,
+    status        TEXT NOT NULL CHECK (status IN ('pending', 'done', 'failed', 'skipped')),
+    digest        TEXT NOT NULL,
+    seed          INTEGER,
+    rmse_first_mv REAL,
+    rmse_mv       REAL,
+    evaluations   INTEGER,
+    message       TEXT NOT NULL,
+    seconds       REAL,
+    reason        TEXT NOT NULL,
+    reason_code   TEXT NOT NULL,
+    log           TEXT NOT NULL,
+    PRIMARY KEY (cell_id, label)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX fit_starts_by_fit ON fit_starts (cell_id, fit, start);
+
+-- Where each start began and ended, for each parameter.
+CREATE TABLE fit_start_values (
+    cell_id     TEXT NOT NULL,
+    label       TEXT NOT NULL,
+    parameter   TEXT NOT NULL,
+    first_value REAL,
+    value       REAL,
+    PRIMARY KEY (cell_id, label, parameter),
+    FOREIGN KEY (cell_id, label) REFERENCES fit_starts (cell_id, label) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+
+-- One line for each simulation, with what is known of its cell; a cell without simulations has one line
+-- whose status is that of its cleaning.
+CREATE VIEW results AS
+SELECT c.cell_id, r.rows_kept AS rows, r.cycles_after AS cycles,
+    CASE WHEN r.cell_id IS NOT NULL THEN (SELECT count(*) FROM findings f WHERE f.cell_id = c.cell_id) END AS findings,
+    s.model, s.parameter_set, s.rmse_mv, s.bias_mv, s.worst_mv, s.worst_time_second,
+    coalesce(s.status, j.status, 'pending') AS status,
+    coalesce(s.reason, j.reason, '') AS reason,
+    s.seconds, s.label, s.path
+FROM cells c
+LEFT JOIN clean_reports r ON r.cell_id = c.cell_id
+LEFT JOIN jobs j ON j.kind = 'clean' AND j.cell_id = c.cell_id
+    AND j.label = (SELECT k.label FROM jobs k WHERE k.kind = 'clean' AND k.cell_id = c.cell_id
+                   ORDER BY k.started_unix_second DESC, k.label LIMIT 1)
+LEFT JOIN simulations s ON s.cell_id = c.cell_id
+LEFT JOIN models m ON m.model_digest = s.model_digest
+ORDER BY c.cell_id, s.parameter_set, m.rowid, s.label;
+
+-- One line for each cell: what it is, what cleaning made of it, how well it is simulated.
+CREATE VIEW cell_overview AS
+SELECT c.cell_id, c.nominal_capacity_ah, c.temperature_celsius,
+    (SELECT count(*) FROM source_cells x WHERE x.cell_id = c.cell_id) AS sources,
+    r.rows_in, r.rows_kept, r.rows_quarantined, r.cycles_after AS cycles, r.time_span_after_second AS time_span_second,
+    r.charge_in_after_ah AS charge_in_ah, r.charge_out_after_ah AS charge_out_ah, r.temperature_mean_celsius,
+    CASE WHEN r.cell_id IS NOT NULL THEN (SELECT count(*) FROM findings f WHERE f.cell_id = c.cell_id) END AS findings,
+    coalesce((SELECT k.status FROM jobs k WHERE k.kind = 'clean' AND k.cell_id = c.cell_id
+              ORDER BY k.started_unix_second DESC, k.label LIMIT 1), 'pending') AS status,
+    (SELECT count(*) FROM simulations s WHERE s.cell_id = c.cell_id AND s.status = 'done') AS simulations_done,
+    (SELECT count(*) FROM simulations s WHERE s.cell_id = c.cell_id AND s.status = 'failed') AS simulations_failed,
+    b.label AS best_simulation, b.rmse_mv AS best_rmse_mv, r.path
+FROM cells c
+LEFT JOIN clean_reports r ON r.cell_id = c.cell_id
+LEFT JOIN simulations b ON b.cell_id = c.cell_id
+    AND b.label = (SELECT s.label FROM simulations s WHERE s.cell_id = c.cell_id AND s.rmse_mv IS NOT NULL
+                   ORDER BY s.rmse_mv, s.label LIMIT 1)
+ORDER BY c.cell_id;
+
+-- How many jobs there are of each kind and status.
+CREATE VIEW job_counts AS
+SELECT kind, status, count(*) AS count FROM jobs GROUP BY kind, status;
+
+-- Every job that failed, and why.
+CREATE VIEW failures AS
+SELECT kind, cell_id, label, reason_code, reason, log, host, started_unix_second, seconds
+FROM jobs WHERE status = 'failed'
+ORDER BY kind, cell_id, label;
+
+-- How far each model and parameter set is from the measurements, over all cells that it could simulate.
+CREATE VIEW model_comparison AS
+SELECT model, parameter_set, count(*) AS cells, avg(rmse_mv) AS rmse_mean_mv,
+    min(rmse_mv) AS rmse_min_mv, max(rmse_mv) AS rmse_max_mv, avg(bias_mv) AS bias_mean_mv, sum(seconds) AS seconds
+FROM simulations WHERE status = 'done'
+GROUP BY model, parameter_set;
+
+-- Every overridden parameter under the name of its set.
+CREATE VIEW parameter_values AS
+SELECT p.parameter_set, p.base, o.parameter, o.kind, o.value, o.unit, p.parameter_set_digest
+FROM parameter_sets p JOIN parameter_overrides o ON o.parameter_set_digest = p.parameter_set_digest
+ORDER BY p.parameter_set, p.rowid, o.position;
+
+-- Every fitted parameter with its fit.
+CREATE VIEW fitted_parameters AS
+SELECT f.cell_id, f.fit, f.model, f.base_parameter_set, f.parameter_set, p.parameter, p.value, p.unit,
+    p.default_value, p.lower, p.upper, p.scale, p.at_bound, p.is_factor, f.rmse_default_mv, f.rmse_mv, f.status, f.label
+FROM fits f JOIN fit_parameters p ON p.cell_id = f.cell_id AND p.label = f.label
+ORDER BY f.cell_id, f.label, p.parameter;
