@@ -138,12 +138,12 @@ def current_spike(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     """
     time, voltage, current = (values(frame, name) for name in (c.TEST_TIME, c.VOLTAGE, c.CURRENT))
     step = frame[c.STEP_COUNT].to_numpy()
-    resistance = edge_resistance(voltage, current, step, settings.nominal_capacity_ah or 1.0)
     if len(frame) < 3:
         return Outcome(frame)
     line, beside = current.copy(), _through_holes(current, time)
     if not _stands_alone(beside, step, rest_current(settings)).any():
         return Outcome(frame)
+    resistance = edge_resistance(voltage, current, step, settings.nominal_capacity_ah or 1.0)
     share = (time[1:-1] - time[:-2]) / (time[2:] - time[:-2])
     line[1:-1] = beside[:-2] + share * (beside[2:] - beside[:-2])
     jump = np.zeros(len(current))
