@@ -193,12 +193,13 @@ def current_offset(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
 
 def no_discharge(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     """Report a record in which next to nothing was taken out of the cell."""
-    arrays = (values(frame, c.TEST_TIME), values(frame, c.CURRENT), frame[c.FLAGS].to_numpy(dtype=np.int64))
+    time, current, flags = values(frame, c.TEST_TIME), values(frame, c.CURRENT), frame[c.FLAGS].to_numpy(dtype=np.int64)
     least = LEAST_DISCHARGE * (settings.nominal_capacity_ah or 1.0)
     # What the first samples give is enough to tell, nearly always.
-    if charge_in_out_ah(*(array[:FIRST_SAMPLES] for array in arrays))[1] > 2.0 * least:
+    early = slice(FIRST_SAMPLES)
+    if charge_in_out_ah(time[early], current[early], flags[early])[1] > 2.0 * least:
         return Outcome(frame)
-    _, out = charge_in_out_ah(*arrays)
+    _, out = charge_in_out_ah(time, current, flags)
     if out >= least:
         return Outcome(frame)
     event = Event("no_discharge", int(frame.index[0]), len(frame), f"{out:.4g} A.h out", "as it was", "reported")

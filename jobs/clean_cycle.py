@@ -60,13 +60,13 @@ def cycle_jump(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
 
 def _with_idle_ends_inside(frame: pd.DataFrame, cycle: Floats, settings: CleanSettings) -> Floats:
     """Give a rest before the first cycle, or after the last, that cycle's number: a rest alone is no cycle."""
-    arrays = (values(frame, c.TEST_TIME), values(frame, c.CURRENT), frame[c.FLAGS].to_numpy(dtype=np.int64))
+    time, current, flags = values(frame, c.TEST_TIME), values(frame, c.CURRENT), frame[c.FLAGS].to_numpy(dtype=np.int64)
     first, length, number = number_runs(cycle)
     if len(first) < 2:
         return cycle
 
     def passed(rows: slice) -> float:
-        return float(np.abs(interval_charge_ah(*(array[rows] for array in arrays))).sum())
+        return float(np.abs(interval_charge_ah(time[rows], current[rows], flags[rows])).sum())
 
     least = IDLE_SHARE * (settings.nominal_capacity_ah or 1.0)
     idle_first, idle_last = passed(slice(0, first[1])) < least, passed(slice(first[-1], None)) < least

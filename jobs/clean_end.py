@@ -95,8 +95,8 @@ def _broken_cycle(frame: pd.DataFrame) -> list[Event]:
         return []
     # From the first interval on that ends in one of the cycles that are compared.
     start = max(int(np.argmax(count >= count[-1] - FELLOWS)) - 1, 0)
-    arrays = (values(frame, c.TEST_TIME), values(frame, c.CURRENT), frame[c.FLAGS].to_numpy(np.int64))
-    charge = interval_charge_ah(*(array[start:] for array in arrays))
+    time, current, flags = values(frame, c.TEST_TIME), values(frame, c.CURRENT), frame[c.FLAGS].to_numpy(np.int64)
+    charge = interval_charge_ah(time[start:], current[start:], flags[start:])
     cycle = np.maximum((count[start + 1 :] - count[-1] + FELLOWS).astype(np.int64), 0)
     ways = [np.bincount(cycle, np.clip(sign * charge, 0.0, None)).astype(np.float64) for sign in (1.0, -1.0)]
     words = []

@@ -23,7 +23,7 @@ STEP_ROWS: Final = 20  # in the mean, of the steps that the signal shows where o
 
 def has_numbers(column: Floats) -> bool:
     """Tell whether a file's step or cycle numbers are numbers: whole ones, on at least half of the rows."""
-    return bool(len(column)) and 2 * int((column == np.floor(column)).sum()) >= len(column)
+    return bool(len(column) and 2 * np.count_nonzero(column == np.floor(column)) >= len(column))
 
 
 def whole_numbers(column: Floats) -> Floats:

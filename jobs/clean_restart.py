@@ -150,9 +150,9 @@ def time_restart(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     """
     test, wall = values(frame, c.TEST_TIME), values(frame, c.UNIX_TIME)
     clock, walled = (test, has_clock(wall)) if has_clock(test) else (wall, False)
-    fell = np.diff(clock, prepend=clock[:1]) < 0.0
-    if clock is test and clock[0] == 0.0 and not fell.any():
+    if clock is test and clock[0] == 0.0 and not (clock[1:] < clock[:-1]).any():
         return Outcome(frame)
+    fell = np.diff(clock, prepend=clock[:1]) < 0.0
     shift = np.zeros(len(clock))
     evidence: dict[int, str] = {}
     columns = {name: values(frame, name) for name in EVIDENCE}
