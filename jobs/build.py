@@ -134,7 +134,7 @@ def built(structure: Structure) -> pybamm.Simulation:
 
 def has_algebraic(structure: Structure) -> bool:
     """Tell whether the built model has algebraic equations, as the DFN does."""
-    return bool(built(structure).built_model.len_alg)
+    return bool(getattr(built(structure).built_model, "len_alg", 0))
 
 
 def _solver(structure: Structure, outputs: list[str]) -> pybamm.IDAKLUSolver:
