@@ -134,8 +134,10 @@ def guess_columns(names: Sequence[str], sample: Sequence[Sequence[str]]) -> tupl
     for target, known_names in NAMES.items():
         for known, (index, name) in ((k, column) for k in known_names for column in enumerate(names)):
             unit = None if name in used else _readings(target, name).get(known)
+            if unit is None:
+                continue
             values = [row[index] for row in sample if index < len(row)]
-            if unit is None or not _fits(target, known, kind_of(values), values):
+            if not _fits(target, known, kind_of(values), values):
                 continue
             if target == c.UNIX_TIME:
                 unit = _time_unit(unit, values)

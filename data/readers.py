@@ -69,6 +69,7 @@ READERS: Final[dict[str, Reader]] = {
     },
 }
 """Every reader, by the name that a campaign gives it."""
+ROOM_ROWS: Final = 2_000_000  # that a table is given at most beyond those that it has
 ROWS_PER_PART: Final = 5_000_000
 """Rows that are sorted by cell at once: 600 MB, so that a cell has few and long files though rows of many alternate."""
 
@@ -248,7 +249,10 @@ class _Table:
                 continue
             column = self.numbers.setdefault(name, np.empty(0, dtype=np.dtype(dtype)))
             if end > len(column):
-                column.resize(max(end, len(column) * 5 // 4), refcheck=False)
+                # Room that is not written to costs nothing, while growing in place fills it with zeros first.
+                room = np.empty(max(end, min(16 * len(column), len(column) + ROOM_ROWS)), dtype=column.dtype)
+                room[: self.rows] = column[: self.rows]
+                self.numbers[name] = column = room
             column[self.rows : end] = frame[name].to_numpy()
         self.rows = end
 

@@ -42,7 +42,7 @@ def time_scale(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     test, wall = values(frame, c.TEST_TIME), values(frame, c.UNIX_TIME)
     told: list[Event] = []
     for digits, unit in ((1e14, "µs"), (UNIX_MS, "ms")):
-        if has_clock(wall) and float(np.nanmedian(wall)) > digits:
+        if has_clock(wall) and float(np.nanmax(wall)) > digits and float(np.nanmedian(wall)) > digits:
             wall = wall / (1e6 if unit == "µs" else 1e3)
             told.append(_converted(frame, f"wall clock in {unit}", "by its size"))
             break
@@ -154,8 +154,9 @@ def wall_clock(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     if not (has_clock(test) and has_clock(wall)):
         return Outcome(frame)
     known = np.flatnonzero(np.isfinite(test) & np.isfinite(wall))
-    step = np.diff(test[known])
-    jump = np.diff(wall[known]) - step
+    both = (test, wall) if len(known) == len(test) else (test[known], wall[known])
+    step = np.diff(both[0])
+    jump = np.diff(both[1]) - step
     if not len(jump) or (
         float(np.abs(jump).max()) <= settings.clock_tolerance_second
         and abs(float(jump.sum())) <= settings.clock_drift * float(step.sum())

@@ -12,7 +12,7 @@ from ..data.settings import CleanSettings
 from .clean_event import Floats, Mask, Outcome, flagged, rest_current, run_events, runs, values
 from .clean_signal import SAME_CURRENT_SHARE, SPIKE_ROWS, SPIKE_VOLT
 from .clean_values import MOST_OUT_OF_RANGE
-from .contact import jumped_beyond
+from .contact import jumped_beyond, may_jump
 
 CONTACT_VOLT: Final = 0.3  # the least jump of the voltage when contact is lost
 CONTACT_RETURN: Final = 0.2  # of the jump, by which the voltages before and after may differ
@@ -54,6 +54,8 @@ def lost_contact(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
 def _collapsed(voltage: Floats, settings: CleanSettings) -> Mask:
     """Voltages below the lower limit, in runs longer than a spike that begin and end with a jump or the record."""
     collapsed = np.zeros(len(voltage), dtype=bool)
+    if not (voltage < settings.voltage_limits_volt[0]).any():
+        return collapsed
     known = np.flatnonzero(np.isfinite(voltage))
     column = voltage[known]
     low = column < settings.voltage_limits_volt[0]
@@ -74,6 +76,8 @@ def _off_and_back(frame: pd.DataFrame, settings: CleanSettings) -> Mask:
     all that the record has elsewhere, none: an interrupted current lets the voltage relax, but not leave its range.
     """
     off = np.zeros(len(frame), dtype=bool)
+    if not may_jump(values(frame, c.VOLTAGE), CONTACT_VOLT):
+        return off
     known = np.flatnonzero(np.isfinite(values(frame, c.VOLTAGE)))
     voltage = values(frame, c.VOLTAGE)[known]
     current = frame[c.CURRENT].ffill().bfill().to_numpy(dtype=np.float64)[known]

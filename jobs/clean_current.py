@@ -28,6 +28,7 @@ AGREEMENT: Final = 0.8  # of the evidence, to turn a sign
 OFFSET_PER_AH: Final = 0.0002  # A per A.h, the least offset that is reported
 OFFSET_SAMPLES: Final = 10
 LEAST_DISCHARGE: Final = 0.001  # of the capacity
+FIRST_SAMPLES: Final = 50_000  # that are asked first for a discharge
 
 
 def state_signs(states: pd.Series[Any]) -> Floats:
@@ -112,7 +113,8 @@ def _evidence(frame: pd.DataFrame, settings: CleanSettings) -> NDArray[np.float6
     low, high = settings.voltage_limits_volt
     rest = rest_current(settings)
     off = jumped_beyond(voltage, current, rest)
-    voltage = np.where((voltage > low) & (voltage < high) & ~off, voltage, np.nan)
+    if off.any() or not (voltage.min() > low and voltage.max() < high):
+        voltage = np.where((voltage > low) & (voltage < high) & ~off, voltage, np.nan)
     edge = _rows_around(np.flatnonzero(np.abs(np.diff(current)) > EDGE_PER_AH * capacity), len(current))
     # What lasts for a sample or two is a spike of one of them, and says nothing of the other.
     jump = _median_around(current, edge + 1) - _median_around(current, edge)
@@ -122,14 +124,22 @@ def _evidence(frame: pd.DataFrame, settings: CleanSettings) -> NDArray[np.float6
     edge_like &= (np.abs(rise) > EDGE_VOLT) & (np.abs(rise) < CONTACT_VOLT)
     at_edges = np.sign(jump[edge_like] * rise[edge_like])
     state = (current > rest).astype(np.int8) - (current < -rest).astype(np.int8)
-    run = np.cumsum(np.diff(state, prepend=state[:1]) != 0)
-    known = np.flatnonzero(np.isfinite(voltage))
-    first = np.flatnonzero(np.diff(run[known], prepend=-1) != 0)
-    last = np.append(first[1:], len(known))[: len(first)] - 1
-    trend = voltage[known[last]] - voltage[known[first]]
-    over_steps = np.sign(trend * state[known[first]])[np.abs(trend) > TREND_VOLT]
+    first, last = _ends_of_runs(state, np.isfinite(voltage))
+    trend = voltage[last] - voltage[first]
+    over_steps = np.sign(trend * state[first])[np.abs(trend) > TREND_VOLT]
     votes: Floats = np.concatenate([at_edges, over_steps])
     return np.asarray(votes[votes != 0.0], dtype=np.float64)
+
+
+def _ends_of_runs(state: NDArray[np.int8], known: Mask) -> tuple[Integers, Integers]:
+    """First and last known rows of the runs of one state that have any."""
+    edges = 1 + np.flatnonzero(state[1:] != state[:-1])
+    if known.all():
+        return np.concatenate([[0], edges]), np.append(edges, len(state)) - 1
+    rows = np.flatnonzero(known)
+    first = np.flatnonzero(np.diff(np.searchsorted(edges, rows, side="right"), prepend=-1) != 0)
+    last = np.append(first[1:], len(rows))[: len(first)] - 1
+    return rows[first], rows[last]
 
 
 def _rows_around(rows: Integers, samples: int) -> Integers:
@@ -158,11 +168,17 @@ def current_offset(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     rest: Mask = (kinds == "rest")[step] & (np.abs(current) <= rest_current(settings))
     if rest.sum() < OFFSET_SAMPLES:
         return Outcome(frame)
-    offset = float(np.median(current[rest]))
+    least, at_rest = OFFSET_PER_AH * capacity, current[rest]
+    # The median is as small as most samples are, and counting them costs less than it does.
+    if 2 * max(np.count_nonzero(at_rest >= least), np.count_nonzero(at_rest <= -least)) < len(at_rest):
+        return Outcome(frame)
+    offset = float(np.median(at_rest))
+    if abs(offset) < least:
+        return Outcome(frame)
     noise = float(np.median(np.abs(current[rest] - offset))) / 0.6745
     by_step = pd.Series(current[rest]).groupby(frame[c.STEP_COUNT].to_numpy()[rest]).transform("median")
     alike = float((np.abs(by_step - offset) <= 0.5 * abs(offset)).mean())  # rests count by their samples
-    if abs(offset) < max(OFFSET_PER_AH * capacity, 2.0 * noise) or alike < AGREEMENT:
+    if abs(offset) < max(least, 2.0 * noise) or alike < AGREEMENT:
         return Outcome(frame)
     before = f"{offset:.4g} A at rest"
     first = int(frame.index[int(np.argmax(rest))])
@@ -177,9 +193,14 @@ def current_offset(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
 
 def no_discharge(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     """Report a record in which next to nothing was taken out of the cell."""
-    flags = frame[c.FLAGS].to_numpy(dtype=np.int64)
-    _, out = charge_in_out_ah(values(frame, c.TEST_TIME), values(frame, c.CURRENT), flags)
-    if out >= LEAST_DISCHARGE * (settings.nominal_capacity_ah or 1.0):
+    time, current, flags = values(frame, c.TEST_TIME), values(frame, c.CURRENT), frame[c.FLAGS].to_numpy(dtype=np.int64)
+    least = LEAST_DISCHARGE * (settings.nominal_capacity_ah or 1.0)
+    # What the first samples give is enough to tell, nearly always.
+    early = slice(FIRST_SAMPLES)
+    if charge_in_out_ah(time[early], current[early], flags[early])[1] > 2.0 * least:
+        return Outcome(frame)
+    _, out = charge_in_out_ah(time, current, flags)
+    if out >= least:
         return Outcome(frame)
     event = Event("no_discharge", int(frame.index[0]), len(frame), f"{out:.4g} A.h out", "as it was", "reported")
     return Outcome(frame, (event,))

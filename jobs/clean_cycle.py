@@ -36,7 +36,7 @@ def cycle_jump(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     first, length, number = number_runs(cycle)
     lone = runs_inside(number, length) | _inside_steps(frame, number, first, length)
     wrong = np.repeat(lone, length)
-    cycle = without_holes(np.where(wrong, np.nan, cycle))
+    cycle = without_holes(np.where(wrong, np.nan, cycle)) if wrong.any() else cycle
     told = run_events(frame, wrong, "cycle_jump", lambda i, n: f"cycle {raw[i]:g}",
                       lambda i, n: f"inside cycle {cycle[i]:g}", text("corrected"))  # fmt: skip
     cycle = _with_idle_ends_inside(frame, cycle, settings)
@@ -45,10 +45,13 @@ def cycle_jump(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     jump = np.zeros(len(cycle), dtype=bool)
     jump[first] = np.diff(number, prepend=0.0) != 1.0
     previous = np.concatenate([[0.0], number])
-    place = np.cumsum(np.isin(np.arange(len(cycle)), first))
+
+    def of(row: int) -> int:
+        return int(np.searchsorted(first, row, side="right")) - 1
+
     told += run_events(
         frame, jump, "cycle_jump",
-        lambda i, n: f"cycle {number[place[i] - 1]:g}" + (f" after {previous[place[i] - 1]:g}" if i else ""),
+        lambda i, n: f"cycle {number[of(i)]:g}" + (f" after {previous[of(i)]:g}" if i else ""),
         lambda i, n: f"cycle {count[i]:g}", text("corrected"),
     )  # fmt: skip
     frame = flagged(frame.assign(**{c.CYCLE_COUNT: count}), wrong | jump, "cycle_jump")
@@ -57,15 +60,23 @@ def cycle_jump(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
 
 def _with_idle_ends_inside(frame: pd.DataFrame, cycle: Floats, settings: CleanSettings) -> Floats:
     """Give a rest before the first cycle, or after the last, that cycle's number: a rest alone is no cycle."""
-    time, current = values(frame, c.TEST_TIME), values(frame, c.CURRENT)
-    charge = np.abs(interval_charge_ah(time, current, frame[c.FLAGS].to_numpy(dtype=np.int64)))
+    time, current, flags = values(frame, c.TEST_TIME), values(frame, c.CURRENT), frame[c.FLAGS].to_numpy(dtype=np.int64)
     first, length, number = number_runs(cycle)
+    if len(first) < 2:
+        return cycle
+
+    def passed(rows: slice) -> float:
+        return float(np.abs(interval_charge_ah(time[rows], current[rows], flags[rows])).sum())
+
     least = IDLE_SHARE * (settings.nominal_capacity_ah or 1.0)
-    if charge.sum() < least / IDLE_SHARE * HALF_CYCLE_SHARE:
+    idle_first, idle_last = passed(slice(0, first[1])) < least, passed(slice(first[-1], None)) < least
+    if not (idle_first or idle_last):
+        return cycle
+    if passed(slice(None)) < least / IDLE_SHARE * HALF_CYCLE_SHARE:
         return cycle  # with hardly any current in all, none tells a cycle from a rest
-    if len(first) > 1 and charge[: first[1] - 1].sum() < least:
+    if idle_first:
         number[0] = number[1]
-    if len(first) > 1 and charge[first[-1] :].sum() < least:
+    if idle_last:
         number[-1] = number[-2]
     return np.repeat(number, length)
 

@@ -29,6 +29,9 @@ def rest_only(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     Where the voltage moves by more than 0.5 V meanwhile, it is the current that is not there.
     """
     current, voltage = values(frame, c.CURRENT), values(frame, c.VOLTAGE)
+    # A step of which half carries a current is there wherever half of all does: nothing else to look for.
+    if 2 * np.count_nonzero(np.abs(current) > rest_current(settings)) >= np.count_nonzero(np.isfinite(current)) > 0:
+        return Outcome(frame)
     # As steps are classified: by their median.
     carrying = pd.Series(np.where(np.isfinite(current), np.abs(current) > rest_current(settings), np.nan))
     if (carrying.groupby(frame[c.STEP_COUNT].to_numpy()).mean() >= 0.5).any():
@@ -87,11 +90,15 @@ def _broken_step(frame: pd.DataFrame, settings: CleanSettings) -> list[Event]:
 
 
 def _broken_cycle(frame: pd.DataFrame) -> list[Event]:
-    charge = interval_charge_ah(values(frame, c.TEST_TIME), values(frame, c.CURRENT), frame[c.FLAGS].to_numpy(np.int64))
-    cycle = frame[c.CYCLE_COUNT].to_numpy().astype(np.int64)[1:] - 1
-    ways = [np.bincount(cycle, np.clip(sign * charge, 0.0, None)).astype(np.float64) for sign in (1.0, -1.0)]
-    if len(ways[0]) <= FELLOWS:
+    count = frame[c.CYCLE_COUNT].to_numpy()
+    if count[-1] <= FELLOWS:
         return []
+    # From the first interval on that ends in one of the cycles that are compared.
+    start = max(int(np.argmax(count >= count[-1] - FELLOWS)) - 1, 0)
+    time, current, flags = values(frame, c.TEST_TIME), values(frame, c.CURRENT), frame[c.FLAGS].to_numpy(np.int64)
+    charge = interval_charge_ah(time[start:], current[start:], flags[start:])
+    cycle = np.maximum((count[start + 1 :] - count[-1] + FELLOWS).astype(np.int64), 0)
+    ways = [np.bincount(cycle, np.clip(sign * charge, 0.0, None)).astype(np.float64) for sign in (1.0, -1.0)]
     words = []
     for way, name in zip(ways, ("in", "out"), strict=True):
         before = way[-1 - FELLOWS : -1]

@@ -49,6 +49,8 @@ def temperature_jump(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
 def _jumped(time: Floats, temperature: Floats, least: float) -> Mask:
     """Samples between a jump and the jump back, shape (n,)."""
     off = np.zeros(len(time), dtype=bool)
+    if len(time) > 1 and float(np.abs(np.diff(temperature)).max()) < least:
+        return off
     known = np.flatnonzero(np.isfinite(temperature))
     if len(known) < 3:
         return off
@@ -89,6 +91,8 @@ def temperature_stuck(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
 
 def _does_not_follow(surface: Floats, ambient: Floats) -> Mask:
     """The surface's samples, where they are all the same while the chamber's temperature moves."""
+    if np.isnan(surface).all() or np.isnan(ambient).all():
+        return np.zeros(len(surface), dtype=bool)
     both = np.isfinite(surface) & np.isfinite(ambient)
     if not both.any() or float(np.ptp(surface[both])) > 0.0:
         return np.zeros(len(surface), dtype=bool)
@@ -98,16 +102,20 @@ def _does_not_follow(surface: Floats, ambient: Floats) -> Mask:
 
 def _stuck(time: Floats, temperature: Floats, current: Floats, rest: float) -> Mask:
     stuck = np.zeros(len(time), dtype=bool)
+    if np.isnan(temperature).all():
+        return stuck
     with np.errstate(invalid="ignore"):
         carries = (np.abs(current[1:]) > rest) & (np.abs(current[:-1]) > rest)
         same = carries & (np.diff(temperature) == 0.0)
     if not same.any():
         return stuck
-    size, step = np.abs(current[1:]), np.diff(time)
-    known = carries & np.isfinite(np.diff(temperature))
+    step = np.diff(time)
     first, length = runs(same)
     through = np.concatenate([[0.0], np.cumsum(step)])
     lasted = through[first + length] - through[first]
+    if not (lasted >= STUCK_SECOND).any():
+        return stuck
+    size, known = np.abs(current[1:]), carries & np.isfinite(np.diff(temperature))
     passed = np.concatenate([[0.0], np.cumsum(np.nan_to_num(size) * step)])
     ampere = (passed[first + length] - passed[first]) / lasted
     # Only the longest of the stretches under as much current or less can be the one that is stuck.
@@ -179,7 +187,13 @@ def chamber_off(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     """
     time = values(frame, c.TEST_TIME)
     ambient = values(frame, c.AMBIENT_TEMPERATURE)
-    chamber = ambient if np.isfinite(ambient).any() else _settled_surface(frame, settings)
+    has_ambient = bool(np.isfinite(ambient).any())
+    if settings.temperature_setpoint_celsius is None:
+        seen = ambient if has_ambient else values(frame, c.SURFACE_TEMPERATURE)
+        # Nowhere off its own median, then; a missing or infinite one is looked at below.
+        if float(seen.max() - seen.min()) <= settings.chamber_tolerance_celsius:
+            return Outcome(frame)
+    chamber = ambient if has_ambient else _settled_surface(frame, settings)
     known = np.flatnonzero(np.isfinite(chamber))
     if len(known) == 0:
         return Outcome(frame)

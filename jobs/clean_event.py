@@ -127,9 +127,12 @@ def to_findings(events: list[Event], raw: pd.DataFrame, frame: pd.DataFrame) -> 
     row = raw[c.SOURCE_ROW].to_numpy()
     if not events:
         return ()
-    counts = np.zeros((2, len(raw)), dtype=np.int64)
-    kept = frame.index.to_numpy()
-    counts[0, kept], counts[1, kept] = frame[c.CYCLE_COUNT].to_numpy(), frame[c.STEP_COUNT].to_numpy()
+    numbers = [frame[name].to_numpy() for name in (c.CYCLE_COUNT, c.STEP_COUNT)]
+    # While no row was taken out or moved, a row's label is its place.
+    counts = numbers
+    if not frame.index.equals(raw.index):
+        counts, kept = [np.zeros(len(raw), dtype=np.int64) for _ in numbers], frame.index.to_numpy()
+        counts[0][kept], counts[1][kept] = numbers
     return tuple(
         Finding(
             rule=event.rule,
@@ -137,8 +140,8 @@ def to_findings(events: list[Event], raw: pd.DataFrame, frame: pd.DataFrame) -> 
             rows=event.rows,
             source_index=int(source[event.label]),
             source_row=int(row[event.label]),
-            cycle_count=int(counts[0, event.label]) or None,
-            step_count=int(counts[1, event.label]) or None,
+            cycle_count=int(counts[0][event.label]) or None,
+            step_count=int(counts[1][event.label]) or None,
             before=event.before,
             after=event.after,
             action=event.action,

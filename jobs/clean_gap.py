@@ -85,6 +85,8 @@ def time_gap(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     carrying = (np.abs(current[at]) > little) | (np.abs(current[at - 1]) > little)
     columns = {name: values(frame, name) for name in EVIDENCE}
     at = at[carrying | (step[at] == step[at - 1])]
+    if not len(at):
+        return Outcome(frame)
     left, right = pd.Series(current).ffill().to_numpy()[at - 1], pd.Series(current).bfill().to_numpy()[at]
     out = [
         i

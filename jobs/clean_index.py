@@ -23,7 +23,7 @@ STEP_ROWS: Final = 20  # in the mean, of the steps that the signal shows where o
 
 def has_numbers(column: Floats) -> bool:
     """Tell whether a file's step or cycle numbers are numbers: whole ones, on at least half of the rows."""
-    return bool(len(column)) and 2 * int((column == np.floor(column)).sum()) >= len(column)
+    return bool(len(column) and 2 * np.count_nonzero(column == np.floor(column)) >= len(column))
 
 
 def whole_numbers(column: Floats) -> Floats:
@@ -72,9 +72,10 @@ def step_glitch(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
         sure = not between[k - 1] and not between[k + 1]
         if not wrong[rows.start - 1] and (_goes_on(columns, rows, settings) or (sure and _on_a_ramp(columns, rows))):
             wrong[rows] = True
-    corrected = without_holes(np.where(wrong, np.nan, step))
+    corrected = without_holes(np.where(wrong, np.nan, step)) if wrong.any() else step
     at_edge = _at_edges(corrected, columns[c.CURRENT], rest_current(settings))
-    wrong, corrected = wrong | (at_edge != corrected), at_edge
+    if at_edge is not corrected:
+        wrong, corrected = wrong | (at_edge != corrected), at_edge
     told = run_events(frame, wrong, "step_glitch", lambda i, n: f"step {step[i]:g}",
                       lambda i, n: f"step {corrected[i]:g}", text("corrected"))  # fmt: skip
     frame = flagged(frame.assign(**{c.STEP_COUNT: corrected}), wrong, "step_glitch")
@@ -98,6 +99,8 @@ def _at_edges(step: Floats, current: Floats, rest: float) -> Floats:
     foreign = np.zeros(len(first), dtype=bool)
     foreign[1:-1] = (often[kind[1:-1]] == 1) & (length[1:-1] <= GLITCH_ROWS) & (number[:-2] != number[2:])
     foreign[1:-1] &= (often[kind[:-2]] > 1) & (often[kind[2:]] > 1)
+    if not foreign.any():
+        return step
     corrected = step.copy()
     for k in np.flatnonzero(foreign).tolist():
         follows = (number[:-1] == number[k - 1]) & (number[1:] == number[k + 1])
@@ -120,7 +123,7 @@ def without_holes(numbers: Floats) -> Floats:
 
 def number_runs(numbers: Floats) -> tuple[Integers, Integers, Floats]:
     """Return first positions, lengths and numbers of the runs of one number, each of shape (runs,)."""
-    first = np.flatnonzero(np.diff(numbers, prepend=np.nan) != 0)
+    first = np.flatnonzero(np.concatenate([[True], numbers[1:] != numbers[:-1]])[: len(numbers)])
     return first, np.diff(np.append(first, len(numbers))), numbers[first]
 
 
@@ -183,8 +186,8 @@ def step_renumbered(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     if not has_steps(frame, settings):
         return Outcome(with_steps_from_signal(frame, settings, settings.fill_samples + 1))
     step, cycle = values(frame, c.STEP_COUNT), values(frame, c.CYCLE_COUNT)
-    new = (np.diff(step, prepend=step[:1]) != 0) | (np.diff(cycle, prepend=cycle[:1]) != 0)
-    count = 1 + np.cumsum(new)
+    new = (step[1:] != step[:-1]) | (cycle[1:] != cycle[:-1])
+    count = np.cumsum(np.concatenate([[1], new]))
     known = np.unique(number_runs(step)[2])
     frame = frame.assign(**{c.STEP_COUNT: count})
     if np.array_equal(known, np.arange(1.0, len(known) + 1.0)):

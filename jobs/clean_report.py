@@ -25,16 +25,18 @@ class ChargeLedger:
     """Charge in and out (A.h) of a record as rule after rule changes it, from the raw rows on."""
 
     charge: tuple[float, float]
+    raw_charge: tuple[float, float]
     changes: list[ChargeChange] = field(default_factory=list)
 
     @classmethod
     def of(cls, frame: pd.DataFrame) -> Self:
         """Open the ledger with a raw record (``data.columns.RAW_COLUMNS`` and ``flags``)."""
-        return cls(charge_of(frame))
+        charge = charge_of(frame)
+        return cls(charge, charge)
 
     def note(self, rule: str, before: pd.DataFrame, after: pd.DataFrame) -> None:
         """Write down what a rule changed; nothing is counted where it left time, current and rows as they were."""
-        if rule != "time_gap" and _same_charge(before, after):
+        if after is before or (rule != "time_gap" and _same_charge(before, after)):
             return
         charge = charge_of(after)
         change = ChargeChange(rule, charge[0] - self.charge[0], charge[1] - self.charge[1])
@@ -63,7 +65,7 @@ def clean_report(
     before = (_forward(clock), values(raw, c.CURRENT))
     after = (values(samples, c.TEST_TIME), values(samples, c.CURRENT))
     kept_flags = samples[c.FLAGS].to_numpy(dtype=np.int64)
-    charge = charge_in_out_ah(*before, flags), charge_in_out_ah(*after, kept_flags)
+    charge = ledger.raw_charge, charge_in_out_ah(*after, kept_flags)
     energy = (
         energy_in_out_wh(*before, values(raw, c.VOLTAGE), flags),
         energy_in_out_wh(*after, values(samples, c.VOLTAGE), kept_flags),
@@ -139,8 +141,6 @@ def _changes(raw: pd.DataFrame, column: str) -> Mask:
 
 def _same_charge(before: pd.DataFrame, after: pd.DataFrame) -> bool:
     """Tell whether time and current are the very same arrays, which frames share when a rule does not touch them."""
-    if after is before:
-        return True
     if len(after) != len(before):
         return False
     pairs = ((values(before, name), values(after, name)) for name in (c.TEST_TIME, c.UNIX_TIME, c.CURRENT))

@@ -150,6 +150,8 @@ def time_restart(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     """
     test, wall = values(frame, c.TEST_TIME), values(frame, c.UNIX_TIME)
     clock, walled = (test, has_clock(wall)) if has_clock(test) else (wall, False)
+    if clock is test and clock[0] == 0.0 and not (clock[1:] < clock[:-1]).any():
+        return Outcome(frame)
     fell = np.diff(clock, prepend=clock[:1]) < 0.0
     shift = np.zeros(len(clock))
     evidence: dict[int, str] = {}

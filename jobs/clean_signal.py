@@ -15,6 +15,7 @@ from ..data import columns as c
 from ..data.settings import CleanSettings
 from .clean_event import Floats, Integers, Mask, Outcome, flagged, number, rest_current, run_events, runs, text, values
 from .clean_values import MOST_OUT_OF_RANGE, filled_voltage
+from .contact import may_jump
 from .noise import noise_of_steps
 
 SPIKE_VOLT: Final = 0.02  # the least that counts as a spike, however quiet the channel
@@ -76,6 +77,8 @@ def _beyond_limits(voltage: Floats, settings: CleanSettings) -> Mask:
 def _stands_out(frame: pd.DataFrame, settings: CleanSettings) -> Mask:
     """Voltages of one or two rows beyond both neighbours, by more than the neighbours differ."""
     spike = np.zeros(len(frame), dtype=bool)
+    if not may_jump(values(frame, c.VOLTAGE), SPIKE_VOLT):
+        return spike
     known = np.flatnonzero(np.isfinite(values(frame, c.VOLTAGE)))
     voltage, step = values(frame, c.VOLTAGE)[known], frame[c.STEP_COUNT].to_numpy()[known]
     jumps = 1 + np.flatnonzero(np.abs(np.diff(voltage)) > SPIKE_VOLT)  # a spike begins with one

@@ -34,6 +34,8 @@ def voltage_step(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     time, voltage, current = (values(frame, name) for name in (c.TEST_TIME, c.VOLTAGE, c.CURRENT))
     changed = np.zeros(len(frame), dtype=bool)
     moves = np.abs(np.diff(voltage))
+    if float(moves.max(initial=0.0)) < settings.voltage_step_volt:
+        return Outcome(frame)
     some = moves[:: max(len(moves) // SAMPLED, 1)]
     resolution = float(np.quantile(some[some > 0.0], 0.05)) if (some > 0.0).any() else 0.0
     # The current's own steps are left out first: of a drive cycle they are most.
@@ -88,6 +90,8 @@ def channel_change(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     flags, source = frame[c.FLAGS].to_numpy(dtype=np.int64), frame[c.SOURCE_INDEX].to_numpy()
     broken = (flags & (bit_of("time_gap") | bit_of("time_restart")) != 0) | (np.diff(source, prepend=source[:1]) != 0)
     broken[_pauses(time, settings)] = True
+    if not broken.any():
+        return Outcome(frame)
     changed = np.zeros(len(frame), dtype=bool)
     resting = np.abs(values(frame, c.CURRENT)) <= rest_current(settings)
     first, length = runs(resting & np.isfinite(voltage))

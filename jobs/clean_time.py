@@ -28,7 +28,7 @@ WITNESSES: Final = (c.UNIX_TIME, c.TEST_TIME, c.CYCLE_ID, c.STEP_ID, c.CURRENT, 
 
 def has_clock(clock: Floats) -> bool:
     """Tell whether a clock can be used: at least half of its stamps are there."""
-    return bool(len(clock)) and float(np.isfinite(clock).mean()) >= 0.5
+    return bool(len(clock) and 2 * np.count_nonzero(np.isfinite(clock)) >= len(clock))
 
 
 def falls_back(clock: Floats) -> Mask:

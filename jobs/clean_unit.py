@@ -25,7 +25,7 @@ def unit_scale(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     """Convert a voltage in mV and temperatures in K or °F, where no cell and no chamber can have such values."""
     events: list[Event] = []
     for of_file in _files(frame):
-        factor = voltage_factor(values(frame, c.VOLTAGE)[of_file], settings.voltage_limits_volt)
+        factor = voltage_factor(_of(values(frame, c.VOLTAGE), of_file), settings.voltage_limits_volt)
         if factor != 1.0:
             frame = _scaled(frame, c.VOLTAGE, of_file, factor, "V", events)
         for column in THERMOMETERS:
@@ -50,13 +50,27 @@ def unit_of_charge(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
 def _files(frame: pd.DataFrame) -> list[Mask]:
     """Rows of each source file."""
     source = frame[c.SOURCE_INDEX].to_numpy()
+    if len(source) and source.min() == source.max():
+        return [np.ones(len(source), dtype=bool)]
     return [source == index for index in np.unique(source)]
 
 
+def _of(column: Floats, rows: Mask) -> Floats:
+    """A column's values in these rows; no copy where they are all."""
+    return column if rows.all() else column[rows]
+
+
 def _flow(frame: pd.DataFrame, rows: Mask) -> Flow:
-    part = frame[rows]
-    rises = [np.clip(np.nan_to_num(np.diff(np.abs(values(part, column)))), 0.0, None) for column in COUNTERS]
-    return Flow(values(part, c.TEST_TIME), values(part, c.CURRENT), values(part, c.VOLTAGE), *rises)
+    columns = [_of(values(frame, name), rows) for name in (c.TEST_TIME, c.CURRENT, c.VOLTAGE)]
+    return Flow(*columns, *(_rises(_of(values(frame, name), rows)) for name in COUNTERS))
+
+
+def _rises(counter: Floats) -> Floats:
+    """What a counter rose by between samples, shape (n - 1,); zeros where there is none."""
+    if np.isnan(counter).all():
+        return np.zeros(max(len(counter) - 1, 0))
+    rises: Floats = np.clip(np.nan_to_num(np.diff(np.abs(counter))), 0.0, None)
+    return rises
 
 
 def _scaled(
@@ -72,7 +86,7 @@ def _in_celsius(
     frame: pd.DataFrame, column: str, rows: Mask, setpoint: float | None, events: list[Event]
 ) -> pd.DataFrame:
     temperature = values(frame, column)
-    unit = temperature_unit(temperature[rows], setpoint)
+    unit = temperature_unit(_of(temperature, rows), setpoint)
     if unit is None:
         return frame
     turned = celsius(temperature) if unit == "K" else celsius_of_fahrenheit(temperature)

@@ -67,8 +67,9 @@ def compress(
     time, current = _open_gaps(time_second, current_ampere, after_gap)
     noise = min(noise_ampere(current), NOISE_LIMIT_PER_AH * capacity_ah)
     floor = FLOOR_PER_AH * capacity_ah
-    knots = _first_knots(time, current, max(JUMP_FLOORS * floor, 8.0 * noise))
     weights = _trapezoid_weights(time)
+    knots = _first_knots(time, current, max(JUMP_FLOORS * floor, 8.0 * noise))
+    knots = np.union1d(knots, _line_ends(time, current, weights, knots, noise, floor))
     for _ in range(MAX_ROUNDS):
         values = _fit_hats(time, current, weights, knots)
         splits = _splits(time, current, weights, knots, values, noise, floor)
@@ -103,6 +104,50 @@ def _first_knots(time: Floats, current: Floats, jump_ampere: float) -> NDArray[n
     return np.unique(np.concatenate([[0, len(time) - 1], jumps, jumps + 1]))
 
 
+def _line_ends(
+    time: Floats, current: Floats, weights: Floats, knots: NDArray[np.intp], noise: float, floor: float
+) -> NDArray[np.intp]:
+    """Samples at which the stretches between knots must be cut until each is a straight line of its own.
+
+    Stretches that are lines are not looked at again, so that the work shrinks from round to round.
+    """
+    first, last = knots[:-1], knots[1:]
+    cuts = [knots[:0]]
+    while True:
+        first, last = first[last - first > 1], last[last - first > 1]
+        if not len(first):
+            return np.concatenate(cuts)
+        length = last - first + 1
+        begin = np.cumsum(length) - length
+        sample = np.arange(int(length.sum())) + np.repeat(first - begin, length)
+        weight, since = weights[sample], time[sample] - np.repeat(time[first], length)
+        residual = current[sample] - _lines(since, current[sample], weight, begin, length)
+        charge = np.cumsum(weight * residual)
+        charge -= np.repeat(charge[begin], length)
+        spread = np.sqrt(np.add.reduceat(weight**2, begin))
+        excess = np.abs(residual) / (6.0 * noise + 5.0 * floor)
+        np.maximum(excess, np.abs(charge) / np.repeat(4.0 * noise * spread + floor * DRIFT_SECOND, length), out=excess)
+        excess[begin] = excess[begin + length - 1] = 0.0
+        most = np.maximum.reduceat(excess, begin)
+        bent = most > 1.0
+        at_most = np.flatnonzero(excess == np.repeat(most, length))
+        cut = sample[at_most[np.searchsorted(at_most, begin[bent])]]
+        cuts.append(cut)
+        first, last = np.concatenate([first[bent], cut]), np.concatenate([cut, last[bent]])
+
+
+def _lines(since: Floats, current: Floats, weight: Floats, begin: NDArray[np.intp], length: NDArray[np.intp]) -> Floats:
+    """Weighted least-squares line of each stretch, at its samples; ``since`` counts from each stretch's start."""
+    total, moment, square, charge, tilt = (
+        np.add.reduceat(part, begin)
+        for part in (weight, weight * since, weight * since**2, weight * current, weight * since * current)
+    )
+    slope = (total * tilt - moment * charge) / (total * square - moment**2)
+    level = (charge - slope * moment) / total
+    fitted: Floats = np.repeat(level, length) + np.repeat(slope, length) * since
+    return fitted
+
+
 def _trapezoid_weights(time: Floats) -> Floats:
     half = np.diff(time) / 2.0
     weights: Floats = np.concatenate([half, [0.0]]) + np.concatenate([[0.0], half])
@@ -126,9 +171,11 @@ def _fit_hats(time: Floats, current: Floats, weights: Floats, knots: NDArray[np.
 
 def _place(time: Floats, knots: NDArray[np.intp]) -> tuple[NDArray[np.intp], Floats]:
     """For each sample: the interval it lies in, and how far along (0 to 1)."""
-    interval = np.clip(np.searchsorted(knots, np.arange(len(time)), side="right") - 1, 0, len(knots) - 2)
-    start, end = time[knots[interval]], time[knots[interval + 1]]
-    return interval, (time - start) / (end - start)
+    length = np.diff(knots)
+    length[-1] += 1
+    interval = np.repeat(np.arange(len(length)), length)
+    at = time[knots]
+    return interval, (time - at[interval]) / np.diff(at)[interval]
 
 
 def _splits(
@@ -142,19 +189,19 @@ def _splits(
 ) -> NDArray[np.intp]:
     """Samples at which intervals must be split: where one sample, or the running charge, leaves the tolerance."""
     interval, share = _place(time, knots)
-    residual = current - (values[interval] * (1.0 - share) + values[interval + 1] * share)
+    residual = current - (values[interval] + share * np.diff(values)[interval])
     charge = np.cumsum(weights * residual)
-    charge -= charge[knots[interval]]
-    inner = np.ones(len(time), bool)
-    inner[knots] = False
-    spread = np.sqrt(np.bincount(interval, weights**2, len(knots)))[interval]
-    sample_excess = np.abs(residual) / (6.0 * noise + 5.0 * floor)
-    charge_excess = np.abs(charge) / (4.0 * noise * spread + floor * DRIFT_SECOND)
-    excess = np.where(inner, np.maximum(sample_excess, charge_excess), 0.0)
-    order = np.lexsort((excess, interval))
-    last = np.flatnonzero(np.diff(interval[order], append=len(knots)))
-    worst = order[last]
+    charge -= charge[knots][interval]
+    begin = knots[:-1]
+    spread = np.sqrt(np.add.reduceat(weights**2, begin))
+    excess = np.abs(residual) / (6.0 * noise + 5.0 * floor)
     # A knot that its own sample contradicts carries too much of its neighbours: they become knots as well.
-    carried = knots[sample_excess[knots] > 1.0]
+    carried = knots[excess[knots] > 1.0]
     beside = np.clip(np.concatenate([carried - 1, carried + 1]), 0, len(time) - 1)
-    return np.setdiff1d(np.concatenate([worst[excess[worst] > 1.0], beside]), knots)
+    np.maximum(excess, np.abs(charge) / (4.0 * noise * spread + floor * DRIFT_SECOND)[interval], out=excess)
+    excess[knots] = 0.0
+    most = np.maximum.reduceat(excess, begin)
+    bent = most > 1.0
+    at_most = np.flatnonzero((excess == most[interval]) & bent[interval])
+    worst = at_most[np.searchsorted(at_most, begin[bent])]
+    return np.setdiff1d(np.concatenate([worst, beside]), knots)

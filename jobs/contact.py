@@ -32,6 +32,8 @@ def jumped_beyond(voltage: Floats, current: Floats, rest_ampere: float) -> Mask:
         Shape (n,), in runs of three samples or more.
     """
     beyond = np.zeros(len(voltage), dtype=bool)
+    if not may_jump(voltage, JUMP_VOLT):
+        return beyond
     known = np.flatnonzero(np.isfinite(voltage))
     known = known[~_spikes(voltage[known])]  # good values between two spikes jump away from both
     column, flow = voltage[known], np.nan_to_num(current[known])
@@ -53,6 +55,13 @@ def jumped_beyond(voltage: Floats, current: Floats, rest_ampere: float) -> Mask:
     lost = away & out & (end - first >= LEAST_SAMPLES) & (goes_on | (np.abs(after) <= rest_ampere))
     beyond[known[_spread(first[lost], end[lost], len(column))]] = True
     return beyond
+
+
+def may_jump(voltage: Floats, least_volt: float) -> bool:
+    """Tell, at the cost of one look, whether known voltages may differ by more than this from the known one before."""
+    steps = np.abs(np.diff(voltage))
+    # A missing one makes the largest difference missing, and what jumps across it must be looked for.
+    return bool(len(steps)) and not float(steps.max()) <= least_volt
 
 
 def _spikes(column: Floats) -> Mask:

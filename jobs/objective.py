@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from ..data.errors import JobError
 from ..data.settings import FitSettings, Override, ParameterSetSettings, SimulateSettings
+from .build import structure_of
 from .parameters import affects_equilibrium, is_function, nominal_capacity_ah, with_overrides
-from .replay import check_range, replay, structure_of
+from .replay import check_range, replay
 from .simulate import Record, conditions_of, profile_of, record_of
 from .usable import refuse_nothing
 

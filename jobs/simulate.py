@@ -14,17 +14,18 @@ from ..data.errors import JobError
 from ..data.rules import bit_of
 from ..data.settings import SimulateSettings
 from ..data.values import SimulationResult
+from .build import structure_of
 from .charge import charge_in_out_ah, interval_charge_ah
 from .compare import compare
 from .compress import CurrentProfile, compress
 from .parameters import (
     electrodes_in_parallel,
     nominal_capacity_ah,
-    starting_state,
     temperature_celsius,
 )
-from .replay import Conditions, Replayed, check_range, replay, structure_of
+from .replay import Conditions, Replayed, check_range, replay
 from .scale import REST_CURRENT_PER_AH
+from .starting_state import starting_state
 from .usable import refuse_nothing, voltage_moves
 
 CHARGE_TOLERANCE = 5e-4
@@ -62,21 +63,35 @@ class Simulated:
     result: SimulationResult
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Case:
+    """One simulation as asked: what every attempt at it shares."""
+
+    record: Record
+    settings: SimulateSettings
+    conditions: Conditions
+    profile: CurrentProfile
+
+
 @dataclass(frozen=True, slots=True)
 class _Attempt:
     """One rung of the ladder that a failing simulation climbs."""
 
     words: str
+    every_knot: bool = True
     without_first_rest: bool = False
     tighter: float = 1.0
     first_step_second: float = 0.0
 
 
 ATTEMPTS = (
-    _Attempt("as asked"),
+    _Attempt("as asked", every_knot=False),
+    _Attempt("stopping at every knot"),
     _Attempt("without the first rest", without_first_rest=True),  # a jump 0 -> I can stop the DFN's first step
-    _Attempt("tolerances 10 times tighter, first step 1 us", True, 0.1, 1e-6),
-    _Attempt("tolerances 10 times looser", True, 10.0),
+    _Attempt(
+        "tolerances 10 times tighter, first step 1 us", without_first_rest=True, tighter=0.1, first_step_second=1e-6
+    ),
+    _Attempt("tolerances 10 times looser", without_first_rest=True, tighter=10.0),
 )
 MOST_RATE = 100.0  # 1/h
 HINTS = {
@@ -111,7 +126,8 @@ def conditions_of(record: Record, settings: SimulateSettings, measured_celsius: 
     arrays = (record.time_second, record.current_ampere, record.voltage_volt, record.flags)
     state = starting_state(cell, parameter_set, *arrays, celsius)
     parallel = electrodes_in_parallel(cell, parameter_set)
-    return Conditions(state, parallel, celsius, parameter_set.overrides)
+    capacity = cell.nominal_capacity_ah or nominal_capacity_ah(parameter_set)
+    return Conditions(state, parallel, capacity, celsius, parameter_set.overrides)
 
 
 def simulate(samples: pd.DataFrame, settings: SimulateSettings, measured_celsius: float | None) -> Simulated:
@@ -130,16 +146,16 @@ def simulate(samples: pd.DataFrame, settings: SimulateSettings, measured_celsius
     refuse_nothing(record.current_ampere, record.voltage_volt, capacity)
     _refuse_implausible(record, capacity)
     profile = profile_of(record, capacity)
-    conditions = conditions_of(record, settings, measured_celsius)
+    case = _Case(record, settings, conditions_of(record, settings, measured_celsius), profile)
     began = time.perf_counter()
     try:
-        replayed, attempts = _climb(record, settings, conditions, profile, capacity)
+        replayed, attempts = _climb(case)
     except JobError as error:
-        start = f"it began at a state of charge of {conditions.state.soc:.3f} ({conditions.state.source})"
+        state = case.conditions.state
+        start = f"it began at a state of charge of {state.soc:.3f} ({state.source})"
         raise JobError(f"{error}; {start} with {capacity:g} A.h{HINTS.get(error.code, '')}", error.code) from error
     seconds = time.perf_counter() - began
-    result = _result(record, settings, conditions, profile, replayed, capacity)
-    result = replace(result, solve_seconds=seconds, attempts=attempts)
+    result = replace(_result(case, replayed), solve_seconds=seconds, attempts=attempts)
     return Simulated(_frame(record, replayed), result)
 
 
@@ -155,16 +171,14 @@ def _refuse_implausible(record: Record, capacity_ah: float) -> None:
         raise JobError(f"{reason}; check the current's column and unit, and nominal_capacity_ah", "implausible_current")
 
 
-def _climb(
-    record: Record, settings: SimulateSettings, conditions: Conditions, profile: CurrentProfile, capacity: float
-) -> tuple[Replayed, tuple[str, ...]]:
+def _climb(case: _Case) -> tuple[Replayed, tuple[str, ...]]:
     """Try to solve, each time in another way; failures of the physics, not of the solver, end at once."""
     tried: list[str] = []
     last = JobError("no attempt was made")
     for attempt in ATTEMPTS:
         try:
-            replayed = _attempt(attempt, record, settings, conditions, profile, capacity)
-            _check_charge(record, replayed, capacity)
+            replayed = _attempt(attempt, case)
+            _check_charge(case, replayed)
         except JobError as error:
             tried.append(f"{attempt.words}: {error}")
             if error.code not in RETRIED:
@@ -177,28 +191,22 @@ def _climb(
     raise JobError(f"{last} (tried: {ways})", last.code)
 
 
-def _attempt(
-    attempt: _Attempt,
-    record: Record,
-    settings: SimulateSettings,
-    conditions: Conditions,
-    profile: CurrentProfile,
-    capacity: float,
-) -> Replayed:
+def _attempt(attempt: _Attempt, case: _Case) -> Replayed:
+    record, settings, conditions, profile = case.record, case.settings, case.conditions, case.profile
+    capacity = conditions.capacity_ah
     first = _last_of_first_rest(record, REST_CURRENT_PER_AH * capacity) if attempt.without_first_rest else 0
     if first:
         profile = profile_of(record.from_index(first), capacity)
-    rtol, atol = settings.rtol * attempt.tighter, settings.atol * attempt.tighter
     structure = structure_of(
         settings.model,
         settings.parameter_set.base,
         conditions.overrides,
         len(profile.time_second),
-        rtol,
-        atol,
+        settings.rtol * attempt.tighter,
+        settings.atol * attempt.tighter,
         attempt.first_step_second,
     )
-    replayed = replay(structure, conditions, profile, record.time_second[first:])
+    replayed = replay(structure, conditions, profile, record.time_second[first:], attempt.every_knot)
     check_range(replayed)
     if not first:
         return replayed
@@ -236,30 +244,24 @@ def charge_error(record: Record, replayed: Replayed, capacity_ah: float) -> floa
     return max(whole, float(np.max(within / np.maximum(np.add.reduceat(amounts, first), least))))
 
 
-def _check_charge(record: Record, replayed: Replayed, capacity_ah: float) -> None:
-    error = charge_error(record, replayed, capacity_ah)
+def _check_charge(case: _Case, replayed: Replayed) -> None:
+    error = charge_error(case.record, replayed, case.conditions.capacity_ah)
     if error > CHARGE_TOLERANCE:
         reason = f"the model saw another charge than was measured: {error:.3%} of the throughput"
         raise JobError(reason, "charge_mismatch")
 
 
-def _result(
-    record: Record,
-    settings: SimulateSettings,
-    conditions: Conditions,
-    profile: CurrentProfile,
-    replayed: Replayed,
-    capacity: float,
-) -> SimulationResult:
+def _result(case: _Case, replayed: Replayed) -> SimulationResult:
+    record, conditions = case.record, case.conditions
     comparisons = compare(record.time_second, replayed.voltage_volt - record.voltage_volt, record.cycle_count)
     if not comparisons:
         raise JobError("no sample has a measured voltage to compare with", "no_voltage")
     whole, state = comparisons[0], conditions.state
     charge_in, charge_out = charge_in_out_ah(record.time_second, record.current_ampere, record.flags)
     return SimulationResult(
-        settings=settings,
+        settings=case.settings,
         samples=len(record.time_second),
-        knots=len(profile.time_second),
+        knots=len(case.profile.time_second),
         initial_soc=state.soc,
         initial_voltage_volt=state.voltage_volt,
         initial_state_source=state.source,
@@ -267,7 +269,7 @@ def _result(
         temperature_celsius=conditions.temperature_celsius,
         charge_measured_ah=charge_in - charge_out,
         charge_model_ah=float(replayed.charge_ah[-1]),
-        charge_error=charge_error(record, replayed, capacity),
+        charge_error=charge_error(record, replayed, conditions.capacity_ah),
         rmse_mv=whole.rmse_mv,
         bias_mv=whole.bias_mv,
         worst_mv=whole.worst_mv,

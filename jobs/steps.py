@@ -114,20 +114,33 @@ def pulsed(
         Shape (steps,).
     """
     steps = len(rest)
-    known = np.flatnonzero(np.isfinite(current))
-    by_step = pd.DataFrame({"t": time_second, "i": np.abs(current)}).groupby(number)
-    largest = by_step["i"].max().to_numpy()
-    least = np.maximum(EDGE_PER_AH * capacity_ah, EDGE_SHARE * largest)[number[known[1:]]]
-    jumps = (np.abs(np.diff(current[known])) > least) & (number[known[1:]] == number[known[:-1]])
-    train = (np.bincount(number[known[1:]][jumps], minlength=steps) >= PULSE_EDGES) & ~rest
-    first, last = by_step["t"].first().to_numpy(), by_step["t"].last().to_numpy()
+    if steps == 0:
+        return np.zeros(0, dtype=bool)
+    largest, first, last = _sizes_and_ends(number, time_second, current)
+    known = np.isfinite(current)
+    flow, own = (current, number) if known.all() else (current[known], number[known])
+    jump = np.abs(np.diff(flow))
+    # Edges are few: only what is one in any step is asked about its own.
+    at = np.flatnonzero(jump > EDGE_PER_AH * capacity_ah)
+    at = at[(own[at + 1] == own[at]) & (jump[at] > EDGE_SHARE * largest[own[at + 1]])]
+    train = (np.bincount(own[at + 1], minlength=steps) >= PULSE_EDGES) & ~rest
     # A step begins somewhere after the last sample of the step before.
-    length = last - np.concatenate([first[:1], last[:-1]]) if steps else last
+    length = last - np.concatenate([first[:1], last[:-1]])
     amount = largest * (last - first) / SECONDS_PER_HOUR
     short = (length <= PULSE_SECOND) & (amount <= PULSE_SHARE * capacity_ah) & ~rest
     still = rest | short | train
     beside = np.concatenate([[False], still[:-1]]) & np.concatenate([still[1:], [False]])
     return np.asarray(train | (short & beside))
+
+
+def _sizes_and_ends(number: Integers, time_second: Floats, current: Floats) -> tuple[Floats, Floats, Floats]:
+    """Each step's largest current without sign (A), and the times of its first and last sample (s), shape (steps,)."""
+    if (number[1:] < number[:-1]).any():
+        order = np.argsort(number, kind="stable")
+        number, time_second, current = number[order], time_second[order], current[order]
+    first = np.flatnonzero(np.diff(number, prepend=-1))
+    largest: Floats = np.fmax.reduceat(np.abs(current), first)
+    return largest, time_second[first], time_second[np.append(first[1:], len(number)) - 1]
 
 
 def held(number: Integers, voltage: Floats, current: Floats) -> NDArray[np.bool_]:

@@ -141,6 +141,11 @@ def current_factor(flow: Flow, nominal_ah: float | None) -> float:
     # What is plausible for the largest current needs no further thought.
     if largest <= (FAST_PER_HOUR * nominal_ah if nominal_ah is not None else 0.0):
         return 1.0
+    if nominal_ah is None and largest <= GIANT_AMPERE:
+        # No giant; and what is not too fast at its largest is not too fast against the counters either.
+        total = float(np.nansum(flow.counted))
+        if total == 0.0 or largest <= FAST_PER_HOUR * total:
+            return 1.0
     typical, resistance = flow.typical, flow.resistance
     if nominal_ah is not None:
         return _against_nominal(flow, typical, resistance, nominal_ah)
@@ -195,7 +200,12 @@ def counter_factor(flow: Flow) -> float:
     They rise by exactly as many times the current's charge, and what they count is far too much for the current: else
     it may be the time that is not in s.
     """
-    if flow.typical >= SLOW_PER_HOUR * flow.counted_swing:
+    if not (flow.counted_in.any() or flow.counted_out.any()):
+        return 1.0
+    least = SLOW_PER_HOUR * flow.counted_swing
+    # More than a tenth of all samples above it put the typical current there, at less cost than its quantiles.
+    above = int(np.count_nonzero(np.abs(flow.current) >= least)) if least != 0.0 else len(flow.current)
+    if above > 0.1 * len(flow.current) + 1.0 or flow.typical >= least:
         return 1.0
     ratio = counted_ratio(flow)
     for factor in (MILLI, MICRO):

@@ -27,7 +27,7 @@ from ..parquet_store.layout import Store
 from ..parquet_store.read import is_valid, read_receipt
 from .campaign import Campaign
 
-JOB_VERSIONS: Mapping[JobKind, int] = {"split": 2, "clean": 3, "simulate": 1, "start": 1, "fit": 1}
+JOB_VERSIONS: Mapping[JobKind, int] = {"split": 2, "clean": 3, "simulate": 2, "start": 2, "fit": 2}
 """Part of each job's digest: raise one when the same settings give another result."""
 
 Key = tuple[str, ...]

@@ -86,7 +86,7 @@ def check_names(campaign: Campaign, cells: Sequence[str]) -> None:
         check_parameters(campaign, parameter_names, cells)
     for model in campaign.models:
         if model.options:
-            from ..jobs.replay import empty_model
+            from ..jobs.build import empty_model
 
             try:
                 empty_model(model)

@@ -89,9 +89,9 @@ def test_only_columns_that_are_used_are_read_a_batch_at_a_time(tmp_path: Path, m
     asked: list[list[str]] = []
     whole = pq.ParquetFile.iter_batches
 
-    def iter_batches(self: pq.ParquetFile, **given: Any) -> Any:
+    def iter_batches(self: pq.ParquetFile, *sizes: int, **given: Any) -> Any:
         asked.append(list(given["columns"]))
-        return whole(self, **given)
+        return whole(self, *sizes, **given)
 
     monkeypatch.setattr(pq.ParquetFile, "iter_batches", iter_batches)
     cell_ids(path, settings)

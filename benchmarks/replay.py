@@ -1,0 +1,229 @@
+"""Replay against PyBaMM's own ways, everything in one run on one core, as ratios.
+
+Usage: python benchmarks/replay.py [--cells 50] [--models SPM,SPMe,DFN] [--cases cccv-10s,pulses,...] [--data FOLDER]
+
+Every cell has a profile of its own. Of the slow ways only as many cells are timed as ``--slow-cells`` says; all figures
+are medians per cell with the quartiles beside them. kilocell's time holds compression, replay and the comparison of
+charges; building a model is left out for all ways but PyBaMM's, which build for each cell what the others reuse.
+The reference voltage is the documented way at ten times tighter tolerances.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+os.environ.setdefault("PYBAMM_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+import pybamm
+from kilocell.data.settings import CellSettings, InitialState, ModelSettings, ParameterSetSettings, SimulateSettings
+from kilocell.jobs.build import built, structure_of
+from kilocell.jobs.compress import compress
+from kilocell.jobs.replay import replay
+from kilocell.jobs.simulate import Record, charge_error, conditions_of
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+CAPACITY_AH = 5.0
+BASE = "Chen2020"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A record to replay: time in s, current in A (positive charges), and the state of charge it starts from."""
+
+    time: Floats
+    current: Floats
+    soc: float
+
+
+def cccv(interval: float, seed: int) -> Case:
+    """16 h: two cycles of rest, charge, hold, rest, discharge, rest, with 2 mA of noise; rates differ by cell."""
+    rng = np.random.default_rng(seed)
+    time_second = np.arange(0.0, 16 * 3600.0 + interval / 2, interval)
+    share = (time_second % (8 * 3600.0)) / (8 * 3600.0)
+    rate = rng.uniform(0.9, 1.1)
+    hold = 1.2 * np.exp(-(share - 0.40) * 30.0)
+    edges = [share < 0.03, share < 0.40, share < 0.52, share < 0.58, share < 0.95]
+    current = rate * np.select(edges, [0.0 * share, 0.0 * share + 1.2, hold, 0.0 * share, 0.0 * share - 1.304], 0.0)
+    return Case(time_second, current + rng.normal(0.0, 2e-3, len(time_second)), 0.1)
+
+
+def pulses(seed: int) -> Case:
+    """8 h at 1 s: a discharge of 500 s at 1C and nine pulses of 10 s, at times that differ by cell."""
+    rng = np.random.default_rng(seed)
+    time_second = np.arange(0.0, 8 * 3600.0 + 1.0)
+    current = np.zeros(len(time_second))
+    current[600:1100] = -5.0
+    for first in 3000 + 2700 * np.arange(9) + rng.integers(0, 1000, 9):
+        current[first : first + 10] = -5.0
+    return Case(time_second, current, 0.8)
+
+
+def drive(seed: int) -> Case:
+    """1 h at 1 Hz of a correlated random load with standstills, as a drive cycle has them."""
+    rng = np.random.default_rng(seed)
+    time_second = np.arange(0.0, 3601.0)
+    load = np.zeros(len(time_second))
+    for k, push in enumerate(rng.normal(0.0, 1.2, len(time_second) - 1), start=1):
+        load[k] = 0.9 * load[k - 1] + push
+    current = np.clip(-(2.0 + load), -15.0, 8.0)
+    current[np.sin(time_second / 60.0 + seed) > 0.7] = 0.0
+    return Case(time_second, current, 0.9)
+
+
+def measured(folder: Path, seed: int) -> Case:
+    """One of the real LG M50 records at 25 °C, cleaned."""
+    from kilocell.data import columns as c
+    from kilocell.data.readers import guess_settings, read_raw
+    from kilocell.data.settings import CleanSettings
+    from kilocell.jobs.clean import clean
+
+    paths = sorted((folder / "lgm50_digatron" / "25degC").glob("*0p5C*.csv"))
+    path = paths[seed % len(paths)]
+    samples = clean(read_raw(path, guess_settings(path)), path.stem, CleanSettings(nominal_capacity_ah=5.0)).samples
+    return Case(samples[c.TEST_TIME].to_numpy(float), samples[c.CURRENT].to_numpy(float), 0.999)
+
+
+def documented(model: str, case: Case, tighter: float = 1.0) -> tuple[Floats, float]:
+    """An interpolant of the record, a stop at every sample, a model built for the cell; voltage and charge out."""
+    simulation = _own_simulation(model, case, pybamm.IDAKLUSolver(rtol=1e-4 * tighter, atol=1e-6 * tighter))
+    solution = simulation.solve(case.time)
+    return solution["Voltage [V]"](case.time), float(solution["Discharge capacity [A.h]"].entries[-1])
+
+
+def from_zero_to_end(model: str, case: Case) -> tuple[Floats, float]:
+    """The quick way: [0, T] and the sample times as ``t_interp``."""
+    simulation = _own_simulation(model, case, pybamm.IDAKLUSolver())
+    solution = simulation.solve([case.time[0], case.time[-1]], t_interp=case.time)
+    return solution["Voltage [V]"](case.time), float(solution["Discharge capacity [A.h]"].entries[-1])
+
+
+def batch_study(model: str, case: Case) -> tuple[Floats, float]:
+    """PyBaMM's BatchStudy of one model and parameter set, with the record as its current."""
+    study = pybamm.BatchStudy(
+        {model: _without_events(model)}, parameter_values={"set": _values(case)}, solvers={"s": pybamm.IDAKLUSolver()}
+    )
+    study.solve(case.time)
+    solution = study.sims[0].solution
+    return solution["Voltage [V]"](case.time), float(solution["Discharge capacity [A.h]"].entries[-1])
+
+
+def _values(case: Case) -> pybamm.ParameterValues:
+    values = pybamm.ParameterValues(BASE)
+    values.set_initial_state(case.soc)
+    values["Current function [A]"] = pybamm.Interpolant(case.time, -case.current, pybamm.t)
+    return values
+
+
+def _without_events(model: str) -> pybamm.BaseModel:
+    made = getattr(pybamm.lithium_ion, model)()
+    made.events = []
+    return made
+
+
+def _own_simulation(model: str, case: Case, solver: pybamm.BaseSolver) -> pybamm.Simulation:
+    return pybamm.Simulation(_without_events(model), parameter_values=_values(case), solver=solver)
+
+
+def kilocell_way(model: str, case: Case, compiled: bool) -> tuple[Floats, float]:
+    """Compression, replay by the built model, and the charge check."""
+    settings = SimulateSettings(
+        CellSettings("CELL", CAPACITY_AH, InitialState("soc", case.soc), 25.0),
+        ModelSettings(model, model),
+        ParameterSetSettings(BASE, BASE),
+    )
+    n = len(case.time)
+    flags, ones = np.zeros(n, np.int64), np.ones(n, np.int32)
+    record = Record(case.time, case.current, np.full(n, np.nan), flags, ones, ones)
+    profile = compress(case.time, case.current, flags.astype(bool), CAPACITY_AH)
+    conditions = conditions_of(record, settings, None)
+    structure = structure_of(
+        settings.model, BASE, (), len(profile.time_second), settings.rtol, settings.atol, compiled=compiled
+    )
+    replayed = replay(structure, conditions, profile, case.time)
+    if charge_error(record, replayed, CAPACITY_AH) > 5e-4:
+        replayed = replay(structure, conditions, profile, case.time, every_knot=True)
+    assert charge_error(record, replayed, CAPACITY_AH) < 5e-4, "not charge-true"
+    return replayed.voltage_volt, -float(replayed.charge_ah[-1])
+
+
+def timed(way: Callable[[Case], tuple[Floats, float]], cases: list[Case]) -> tuple[Floats, list[tuple[Floats, float]]]:
+    """Seconds of each case, shape (cases,), and what came out."""
+    seconds, out = [], []
+    for case in cases:
+        began = time.perf_counter()
+        out.append(way(case))
+        seconds.append(time.perf_counter() - began)
+    return np.array(seconds), out
+
+
+def compare(name: str, model: str, make: Callable[[int], Case], cells: int, slow_cells: int) -> None:
+    """Time every way on one kind of record and print a table row for each."""
+    cases = [make(seed) for seed in range(cells)]
+    slow = cases[:slow_cells]
+    reference = [documented(model, case, 0.1)[0] for case in slow]
+    kilocell_way(model, cases[0], False), kilocell_way(model, cases[0], True)
+    ways: list[tuple[str, Callable[[Case], tuple[Floats, float]], list[Case]]] = [
+        ("documented", lambda case: documented(model, case), slow),
+        ("[0, T]", lambda case: from_zero_to_end(model, case), slow),
+        ("BatchStudy", lambda case: batch_study(model, case), slow),
+        ("kilocell", lambda case: kilocell_way(model, case, False), cases),
+        ("kilocell, compiled", lambda case: kilocell_way(model, case, True), cases),
+    ]
+    base = np.nan
+    for label, way, chosen in ways:
+        try:
+            seconds, out = timed(way, chosen)
+        except Exception as error:  # what a way cannot do is a result of the benchmark
+            print(f"| {name} | {model} | {label} | fails: {' '.join(str(error).split())[:60]} | | | |", flush=True)
+            continue
+        base = float(np.median(seconds)) if label == "documented" else base
+        rmse = np.median([1e3 * np.sqrt(np.mean((v - r) ** 2)) for (v, _), r in zip(out, reference, strict=False)])
+        true = [-np.trapezoid(case.current, case.time) / 3600.0 for case in chosen]
+        amount = [np.trapezoid(np.abs(case.current), case.time) / 3600.0 for case in chosen]
+        off = max(abs(q - t) / a for (_, q), t, a in zip(out, true, amount, strict=True))
+        low, middle, high = 1e3 * np.quantile(seconds, [0.25, 0.5, 0.75])
+        print(
+            f"| {name} | {model} | {label} | {middle:.1f} ({low:.1f} to {high:.1f}) | {base / middle * 1e3:.1f} "
+            f"| {rmse:.3f} | {off:.4%} |",
+            flush=True,
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--cells", type=int, default=50)
+    parser.add_argument("--slow-cells", type=int, default=5)
+    parser.add_argument("--models", default="SPM,SPMe,DFN")
+    parser.add_argument("--cases", default="cccv-10s,cccv-1s,pulses,drive,measured")
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    asked = parser.parse_args()
+    warnings.simplefilter("ignore")
+    pybamm.set_logging_level("ERROR")
+    makers: dict[str, Callable[[int], Case]] = {
+        "cccv-10s": lambda seed: cccv(10.0, seed),
+        "cccv-1s": lambda seed: cccv(1.0, seed),
+        "pulses": pulses,
+        "drive": drive,
+        "measured": lambda seed: measured(asked.data, seed),
+    }
+    print(f"PyBaMM {pybamm.__version__}, Python {platform.python_version()}, {platform.machine()}, one core")
+    print("| record | model | way | ms per cell (quartiles) | times documented | RMSE mV | charge off |")
+    print("|---|---|---|---|---|---|---|")
+    for name in asked.cases.split(","):
+        for model in asked.models.split(","):
+            compare(name, model, makers[name], asked.cells, asked.slow_cells)
+    built.cache_clear()
+
+
+if __name__ == "__main__":
+    main()

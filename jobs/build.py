@@ -1,0 +1,174 @@
+"""Built models: one for each structure in a process, serving every cell, profile, parameter value and fit start.
+
+The current profile is an input of the built model, as two vectors of knots; so are the initial state, the number
+of electrodes in parallel, the temperature and every overridden number.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+import pybamm
+
+from ..data.errors import JobError
+from ..data.settings import ModelSettings, Override
+from .parameters import (
+    AMBIENT,
+    CURRENT_FUNCTION,
+    INITIAL_NEGATIVE,
+    INITIAL_POSITIVE,
+    INITIAL_TEMPERATURE,
+    PARALLEL,
+    base_set,
+    overridden,
+)
+from .profile_input import PROFILE_SIZES, profile_current
+
+GEOMETRY: Final = ("thickness", "radius", "height", "width", "length")  # these shape the mesh and cannot be inputs
+
+VOLTAGE: Final = "Voltage [V]"
+DISCHARGE: Final = "Discharge capacity [A.h]"
+ELECTROLYTE: Final = "Electrolyte concentration [mol.m-3]"
+
+
+@dataclass(frozen=True, slots=True)
+class Structure:
+    """Everything that a built model depends on; what is not here is an input.
+
+    Args:
+        free: (parameter, kind) of overrides that are inputs.
+        fixed: overrides that shape the geometry and so are part of the model.
+        size: longest profile, in knots.
+        compiled: turn its functions into machine code, where there is a compiler; else CasADi's virtual machine.
+    """
+
+    model: ModelSettings
+    base: str
+    free: tuple[tuple[str, str], ...]
+    fixed: tuple[Override, ...]
+    size: int
+    rtol: float
+    atol: float
+    first_step_second: float = 0.0
+    compiled: bool = False
+    longest_step_second: float = 0.0
+
+
+def structure_of(
+    model: ModelSettings,
+    base: str,
+    overrides: tuple[Override, ...],
+    knots: int,
+    rtol: float,
+    atol: float,
+    first_step_second: float = 0.0,
+    compiled: bool = False,
+) -> Structure:
+    """Say which built model serves this replay.
+
+    Raises:
+        JobError: the profile has more knots than the largest size (``profile_too_long``).
+    """
+    sizes = [size for size in PROFILE_SIZES if size > knots]
+    if not sizes:
+        raise JobError(
+            f"the current has {knots} knots; at most {PROFILE_SIZES[-1] - 1} are simulated", "profile_too_long"
+        )
+    fixed = tuple(o for o in overrides if _shapes_geometry(o.parameter))
+    free = tuple((o.parameter, o.kind) for o in overrides if not _shapes_geometry(o.parameter))
+    return Structure(model, base, free, fixed, sizes[0], rtol, atol, first_step_second, compiled)
+
+
+def _shapes_geometry(parameter: str) -> bool:
+    return any(word in parameter for word in GEOMETRY)
+
+
+def empty_model(settings: ModelSettings) -> pybamm.BaseModel:
+    """PyBaMM's model of this type with these options, without parameters.
+
+    Raises:
+        JobError: PyBaMM does not have such an option or value (``cannot_build``); the text is PyBaMM's.
+    """
+    try:
+        return getattr(pybamm.lithium_ion, settings.type)(dict(settings.options))
+    except (pybamm.OptionError, ValueError, TypeError) as error:
+        text = " ".join(str(error).split())
+        raise JobError(f"PyBaMM has no such {settings.type}: {text}", "cannot_build") from error
+
+
+@lru_cache(maxsize=24)
+def built(structure: Structure) -> pybamm.Simulation:
+    """Build a model once in this process.
+
+    Raises:
+        JobError: PyBaMM cannot build this model with this parameter set (``cannot_build``).
+    """
+    pybamm.set_logging_level("ERROR")
+    values = base_set(structure.base).copy()
+    for override in structure.fixed:
+        values[override.parameter] = overridden(structure.base, override)
+    for name, kind in structure.free:
+        stand_in = Override(name, "scale" if kind == "scale" else "value", 1.0)
+        values[name] = overridden(structure.base, stand_in, pybamm.InputParameter(name))
+    for name in (INITIAL_NEGATIVE, INITIAL_POSITIVE, PARALLEL, AMBIENT, INITIAL_TEMPERATURE):
+        values[name] = "[input]"
+    values[CURRENT_FUNCTION] = profile_current(structure.size)
+    try:
+        model = empty_model(structure.model)
+        # The measured current decides when to stop, not the set's cut-offs.
+        model.events = [event for event in model.events if "voltage" not in event.name.lower()]
+        excesses = _excesses(model)
+        model.variables.update(excesses)
+        solver = _solver(structure, [VOLTAGE, DISCHARGE, *excesses])
+        simulation = pybamm.Simulation(model, parameter_values=values, solver=solver)
+        simulation.build()
+    except (KeyError, ValueError, TypeError, pybamm.OptionError, pybamm.ModelError) as error:
+        text = str(error).split("\n", 1)[0]
+        raise JobError(
+            f"PyBaMM cannot build {structure.model.type} with {structure.base}: {text}", "cannot_build"
+        ) from error
+    return simulation
+
+
+def has_algebraic(structure: Structure) -> bool:
+    """Tell whether the built model has algebraic equations, as the DFN does."""
+    return bool(built(structure).built_model.len_alg)
+
+
+def _solver(structure: Structure, outputs: list[str]) -> pybamm.IDAKLUSolver:
+    options = {
+        "num_threads": 1,
+        "silence_sundials_errors": True,
+        "compile": structure.compiled,
+        "dt_max": structure.longest_step_second,
+        "dt_init": structure.first_step_second,
+        # Algebraic variables follow from the states at once: judging their error too halves the steps for nothing.
+        "suppress_algebraic_error": True,
+    }
+    return pybamm.IDAKLUSolver(
+        rtol=structure.rtol,
+        atol=structure.atol,
+        output_variables=outputs,
+        on_extrapolation="ignore",
+        options=options,
+    )
+
+
+def _excesses(model: pybamm.BaseModel) -> dict[str, pybamm.Symbol]:
+    """How far each electrode and the electrolyte lie outside what can be, 0 = inside, as far as the model has them.
+
+    Surface stoichiometries anywhere in an electrode outside 0 to 1, and an electrolyte concentration below zero
+    (mol.L-1).
+    """
+    found = {}
+    for side in ("negative", "positive"):
+        lowest, highest = (f"{end} {side} particle surface stoichiometry" for end in ("Minimum", "Maximum"))
+        if lowest in model.variables:
+            below, above = -model.variables[lowest], model.variables[highest] - 1.0
+            found[f"Excess of the {side} electrode"] = pybamm.maximum(pybamm.maximum(below, above), 0.0)
+    if ELECTROLYTE in model.variables:
+        below = -pybamm.min(model.variables[ELECTROLYTE]) / 1000.0
+        found["Excess of the electrolyte"] = pybamm.maximum(below, 0.0)
+    return found

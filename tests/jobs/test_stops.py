@@ -1,0 +1,136 @@
+"""The solver stops where a step could go astray, and outputs are dense where the voltage bends."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from kilocell.data.settings import CellSettings, InitialState, ModelSettings, ParameterSetSettings, SimulateSettings
+from kilocell.jobs.build import structure_of
+from kilocell.jobs.compress import CurrentProfile, compress
+from kilocell.jobs.replay import replay
+from kilocell.jobs.simulate import conditions_of, record_of
+from kilocell.jobs.stops import between_outputs, output_samples, solver_stops
+from numpy.typing import NDArray
+from records import partition
+
+Floats = NDArray[np.float64]
+
+
+def profile(*knots: tuple[float, float]) -> CurrentProfile:
+    time, current = np.array(knots).T
+    return CurrentProfile(time, current, 0.0)
+
+
+def test_a_pulse_is_stopped_at_on_its_way_and_on_its_return() -> None:
+    pulse = profile((0, 0), (3000, 0), (3010, -5), (3020, 0), (6000, 0))
+    assert solver_stops(pulse, 5.0, False).at_knot.all()
+
+
+def test_a_slow_bump_in_a_rest_cannot_be_stepped_over() -> None:
+    """No edge at all: only the knot at which the current turns keeps a step from spanning it."""
+    bump = profile((0, 0), (1000, 0), (2000, -2), (3000, 0), (4000, 0))
+    assert solver_stops(bump, 5.0, False).at_knot.tolist() == [True, False, True, False, True]
+
+
+def test_a_decay_needs_no_stops_in_between() -> None:
+    time = 1000.0 + 100.0 * np.arange(8)
+    hold = profile((0.0, 2.0), *zip(time.tolist(), (2.0 * np.exp(-np.arange(8) / 3.0)).tolist(), strict=True))
+    assert solver_stops(hold, 5.0, False).at_knot.tolist() == [True, True, *[False] * 6, True]
+
+
+@settings(max_examples=50, deadline=None)
+@given(arrays(float, st.integers(3, 60), elements=st.floats(-5, 5, width=32)), st.booleans())
+def test_between_stops_the_current_only_rises_or_only_falls(current: Floats, follows: bool) -> None:
+    time = np.cumsum(np.random.default_rng(len(current)).choice([1.0, 3.0, 1000.0], len(current)))
+    stops = solver_stops(CurrentProfile(time, current, 0.0), 5.0, follows)
+    if stops.longest_step_second:
+        assert stops.longest_step_second <= np.max(np.diff(time))
+        return
+    at = np.flatnonzero(stops.at_knot)
+    for first, last in itertools.pairwise(at):
+        rise = np.diff(current[first : last + 1])
+        assert (rise >= -5e-3).all() or (rise <= 5e-3).all()
+
+
+def test_a_drive_cycle_is_guarded_by_a_longest_step() -> None:
+    time = np.arange(0.0, 3601.0)
+    load = CurrentProfile(time, np.random.default_rng(1).normal(-2.0, 1.0, len(time)), 0.0)
+    stops = solver_stops(load, 5.0, False)
+    assert stops.longest_step_second == 1.0
+    assert stops.at_knot.sum() == 2
+    assert solver_stops(load, 5.0, True).at_knot.mean() > 0.9
+
+
+def test_samples_taken_out_of_turn_are_outputs() -> None:
+    time = np.concatenate([np.arange(0.0, 3600.0, 60.0), 3601.0 + np.arange(5.0), np.arange(3660.0, 7200.0, 60.0)])
+    calm = profile((0.0, -0.1), (7140.0, -0.1))
+    outputs = output_samples(time, calm, solver_stops(calm, 5.0, False).at_knot, 5.0)
+    assert set(np.flatnonzero((time > 3600.0) & (time < 3606.0))) <= set(outputs.tolist())
+    assert len(outputs) < 0.7 * len(time)
+    assert outputs[0] == 0
+    assert outputs[-1] == len(time) - 1
+
+
+def test_between_outputs_nothing_overshoots() -> None:
+    time = np.arange(100.0)
+    outputs = np.array([0, 10, 50, 99])
+    filled = between_outputs(time, outputs, np.array([4.0, 4.0, 3.0, 3.0]))
+    assert filled.min() == 3.0
+    assert filled.max() == 4.0
+    np.testing.assert_array_equal(filled[outputs], [4.0, 4.0, 3.0, 3.0])
+
+
+def random_load(seed: int) -> tuple[Floats, Floats]:
+    """Rests, constant currents, slow bumps, ramps, trains of pulses and sines, one after the other, within 3 A.h."""
+    rng = np.random.default_rng(seed)
+    interval = float(rng.choice([1.0, 5.0, 10.0, 30.0]))
+    time, current = [0.0], [0.0]
+    for _ in range(int(rng.integers(3, 12))):
+        began, length, size = time[-1], 10 ** rng.uniform(1.3, 4.0), rng.uniform(-3.0, 3.0)
+        pieces: dict[str, tuple[list[float], list[float]]] = {
+            "rest": ([interval, interval + length], [0.0, 0.0]),
+            "constant": ([interval, interval + length], [size, size]),
+            "bump": ([length / 2, length], [current[-1] + size, current[-1]]),
+            "ramp": ([length], [size]),
+            "train": (
+                np.ravel([[k * (interval + length / 20) + s for s in (interval, interval + length / 20)]
+                          for k in range(6)]).tolist(),
+                np.repeat(size * (np.arange(6) % 2), 2).tolist(),
+            ),
+            "sine": ((length * np.arange(1, 21) / 20).tolist(),
+                     (current[-1] + size * np.sin(np.arange(1, 21) * np.pi / 5)).tolist()),
+        }  # fmt: skip
+        after, values = pieces[str(rng.choice(list(pieces)))]
+        time += [began + t for t in after]
+        current += values
+    samples = np.arange(0.0, time[-1], interval)
+    load = np.interp(samples, time, current)
+    charge = np.concatenate([[0.0], np.cumsum((load[1:] + load[:-1]) / 7200.0 * interval)])
+    return samples, load * min(1.0, 3.0 / float(np.ptp(charge)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["SPM", "DFN"])
+def test_any_load_is_replayed_as_with_a_stop_at_every_knot(model: str) -> None:
+    for seed in range(40 if model == "SPM" else 8):
+        time, current = random_load(seed)
+        charge = np.cumsum((current[1:] + current[:-1]) / 7200.0 * np.diff(time))
+        soc = min(0.17 + max(-float(charge.min()), 0.0) / 5.0, 0.85)
+        asked = SimulateSettings(
+            CellSettings("CELL", 5.0, InitialState("soc", soc), 25.0),
+            ModelSettings(model, model),
+            ParameterSetSettings("Chen2020", "Chen2020"),
+        )
+        knots = compress(time, current, np.zeros(len(time), bool), 5.0)
+        conditions = conditions_of(record_of(partition(time, current, np.full(len(time), 3.7))), asked, None)
+        structure = structure_of(asked.model, "Chen2020", (), len(knots.time_second), asked.rtol, asked.atol)
+        quick = replay(structure, conditions, knots, time).voltage_volt
+        sure = replay(structure, conditions, knots, time, every_knot=True).voltage_volt
+        away = 1e3 * np.abs(quick - sure)
+        assert away.max() < 5.0, seed
+        assert np.sqrt(np.mean(away**2)) < 0.3, seed
