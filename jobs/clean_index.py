@@ -68,7 +68,9 @@ def step_glitch(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     wrong = np.zeros(len(step), dtype=bool)
     for k in key.index[~own]:
         rows = slice(int(first[k]), int(first[k] + length[k]))
-        if not wrong[rows.start - 1] and _goes_on(columns, rows, settings):
+        # Of A B A B either number may be the wrong one; then the ramp does not tell.
+        sure = not between[k - 1] and not between[k + 1]
+        if not wrong[rows.start - 1] and (_goes_on(columns, rows, settings) or (sure and _on_a_ramp(columns, rows))):
             wrong[rows] = True
     corrected = without_holes(np.where(wrong, np.nan, step)) if wrong.any() else step
     at_edge = _at_edges(corrected, columns[c.CURRENT], rest_current(settings))
@@ -135,6 +137,16 @@ def runs_inside(number: Floats, length: Integers, longest: int = GLITCH_ROWS) ->
 def _goes_on(columns: dict[str, Floats], rows: slice, settings: CleanSettings) -> bool:
     """Tell whether the signal crosses the rows without an edge, seen from the row next to them or from three."""
     return any(_crosses(columns, rows, settings, seen) for seen in (1, 3))
+
+
+def _on_a_ramp(columns: dict[str, Floats], rows: slice) -> bool:
+    """Tell whether voltage and current go one way from the row before to the row after: a pulse would come back."""
+    for name in (c.VOLTAGE, c.CURRENT):
+        course = columns[name][rows.start - 1 : rows.stop + 1]
+        path = np.diff(course)
+        if np.isnan(path).any() or not ((path >= 0.0).all() or (path <= 0.0).all()):
+            return False
+    return True
 
 
 def _crosses(columns: dict[str, Floats], rows: slice, settings: CleanSettings, seen: int) -> bool:

@@ -28,6 +28,7 @@ PAIR_BOUND: Final = 5.0  # ... unless it is so many times larger than it must be
 SAME_CURRENT_SHARE: Final = 0.05
 REPLY_VOLT: Final = 0.001  # the least reply of the voltage that is asked for, in a smooth course
 CONTROL_ROWS: Final = 11
+TWICE_SHARE: Final = 0.01  # of the time between its neighbours, next to one of which such a row stands
 CONTROL_SHARE: Final = 0.01  # of the current, within which it follows the line between its neighbours
 
 
@@ -85,6 +86,7 @@ def _stands_out(frame: pd.DataFrame, settings: CleanSettings) -> Mask:
         return spike
     current = frame[c.CURRENT].ffill().bfill().fillna(0.0).to_numpy(dtype=np.float64)[known]
     time = values(frame, c.TEST_TIME)[known]
+    height = np.zeros(len(known))
     judged: tuple[Floats, Mask] | None = None
     for length in range(1, SPIKE_ROWS + 1):
         i = jumps[jumps + length < len(known)]
@@ -116,7 +118,10 @@ def _stands_out(frame: pd.DataFrame, settings: CleanSettings) -> Mask:
         held = np.abs(voltage[right] - voltage[left]) <= SPIKE_VOLT / 4
         out &= np.abs(current[right] - current[left]) <= np.where(held, 8.0, 4.0) * steady
         for k in range(length):
-            spike[known[i[out] + k]] = True
+            height[i[out] + k] = np.maximum(height[i[out] + k], excess[out])
+    # A good value beside a spike may stand out from it and its other neighbour; it is judged again without the spike.
+    beside = np.maximum(np.append(height[1:], 0.0), np.append(0.0, height[:-1]))
+    spike[known[(height > 0.0) & (height >= beside)]] = True
     return spike
 
 
@@ -139,14 +144,28 @@ def current_spike(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     How the voltage responds is learned from the record's own edges. Where there are none, or the spike is small, only
     what stands alone in a smooth course of the current (constant, or decaying in a hold) is called one.
     """
-    time, voltage, current = (values(frame, name) for name in (c.TEST_TIME, c.VOLTAGE, c.CURRENT))
-    step = frame[c.STEP_COUNT].to_numpy()
-    if len(frame) < 3:
+    current = values(frame, c.CURRENT)
+    spike, mended = np.zeros(len(current), dtype=bool), current
+    # Of several close together the course is smooth only once the others are gone.
+    while len(frame) >= 3:
+        more, line = _next_current_spikes(frame.assign(**{c.CURRENT: mended}) if spike.any() else frame, settings)
+        more &= ~spike
+        if not more.any():
+            break
+        spike, mended = spike | more, np.where(more, line, mended)
+    if not spike.any():
         return Outcome(frame)
+    told = run_events(frame, spike, "current_spike", number(current, "A"), number(mended, "A"), text("interpolated"))
+    return Outcome(flagged(frame.assign(**{c.CURRENT: mended}), spike, "current_spike"), tuple(told))
+
+
+def _next_current_spikes(frame: pd.DataFrame, settings: CleanSettings) -> tuple[Mask, Floats]:
+    """Which currents are spikes as the record is, and what the line between their neighbours gives, in A."""
+    time, voltage, current = (values(frame, name) for name in (c.TEST_TIME, c.VOLTAGE, c.CURRENT))
+    step, capacity = frame[c.STEP_COUNT].to_numpy(), settings.nominal_capacity_ah or 1.0
     line, beside = current.copy(), _through_holes(current, time)
     if not _stands_alone(beside, step, rest_current(settings)).any():
-        return Outcome(frame)
-    resistance = edge_resistance(voltage, current, step, settings.nominal_capacity_ah or 1.0)
+        return np.zeros(len(current), dtype=bool), line
     share = (time[1:-1] - time[:-2]) / (time[2:] - time[:-2])
     line[1:-1] = beside[:-2] + share * (beside[2:] - beside[:-2])
     jump = np.zeros(len(current))
@@ -162,18 +181,15 @@ def current_spike(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     noise = np.zeros(len(voltage))
     noise[known] = SPIKE_NOISE / 2 * noise_of_steps(time[known], voltage[known], step[known])
     size = np.abs(jump)
-    alone, smooth = across <= 0.2 * size, _leaves_control(line, size, settings)
+    # A row written twice is on the line to itself, which says nothing of how smooth the course is.
+    twice = np.concatenate([[False], np.abs(share - 0.5) > 0.5 - TWICE_SHARE, [False]])
+    alone, smooth = across <= 0.2 * size, _leaves_control(line, np.where(twice, np.nan, size), settings)
+    resistance = edge_resistance(voltage, current, step, capacity)
     if resistance is None:
-        spike = alone & smooth & (reply < SPIKE_VOLT / 4 + noise)
-    else:
-        large = size > 0.1 * (settings.nominal_capacity_ah or 1.0)
-        heard = np.where(smooth, REPLY_VOLT, SPIKE_VOLT / 4) + noise
-        spike = alone & (large | smooth) & (resistance * size > heard) & (reply < 0.25 * resistance * size)
-    mended = np.where(spike, line, current)
-    if not spike.any():
-        return Outcome(frame)
-    told = run_events(frame, spike, "current_spike", number(current, "A"), number(mended, "A"), text("interpolated"))
-    return Outcome(flagged(frame.assign(**{c.CURRENT: mended}), spike, "current_spike"), tuple(told))
+        return alone & smooth & (reply < SPIKE_VOLT / 4 + noise), line
+    heard = np.where(smooth, REPLY_VOLT, SPIKE_VOLT / 4) + noise
+    large = size > 0.1 * capacity
+    return alone & (large | smooth) & (resistance * size > heard) & (reply < 0.25 * resistance * size), line
 
 
 def _stands_alone(current: Floats, step: Integers, rest: float) -> Mask:
@@ -208,6 +224,7 @@ def _leaves_control(line: Floats, size: Floats, settings: CleanSettings) -> Mask
 def edge_resistance(voltage: Floats, current: Floats, step: Integers, capacity_ah: float) -> float | None:
     """Return the median of |dV / dI| in ohm over the record's edges of current; ``None`` where there are too few.
 
+    Each edge counts by its current: what the end of a hold leaves is small, and hardly moves the voltage.
     Edges between steps are asked first, large ones before small ones. A spike of the current makes two edges inside a
     step, so that edges there must be many.
     """
@@ -215,8 +232,10 @@ def edge_resistance(voltage: Floats, current: Floats, step: Integers, capacity_a
     between = np.diff(step) != 0
     for where, per_ah, least in ((between, 0.2, 3), (between, 0.05, 3), (~between, 0.2, 20)):
         edge = where & (np.abs(jump) > per_ah * capacity_ah)
-        ratio = rise[edge] / jump[edge]
-        ratio = ratio[np.isfinite(ratio)]
-        if len(ratio) >= least:
-            return float(np.median(np.abs(ratio)))
+        edge &= np.isfinite(rise)
+        if edge.sum() >= least:
+            ratio = np.abs(rise[edge] / jump[edge])
+            order = np.argsort(ratio)
+            counts = np.cumsum(np.abs(jump[edge])[order])
+            return float(ratio[order][np.searchsorted(counts, counts[-1] / 2.0)])
     return None

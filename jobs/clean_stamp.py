@@ -10,6 +10,7 @@ import pandas as pd
 from ..data import columns as c
 from ..data.settings import CleanSettings
 from .clean_event import Event, Floats, Integers, Mask, Outcome, flagged, run_events, text, values
+from .clean_signal import NOISE_FACTOR
 from .clean_time import stamp_second
 from .noise import noise_of_steps
 
@@ -70,7 +71,8 @@ def _rivals(frame: pd.DataFrame) -> Integers:
     known = np.isfinite(voltage)
     bound = np.full(len(voltage), VERSION_VOLT)
     noise = noise_of_steps(values(frame, c.TEST_TIME)[known], voltage[known], run[known])
-    bound[known] = np.maximum(VERSION_VOLT, VERSION_NOISE * noise)
+    if len(noise):  # in a step of a few samples two versions themselves make the noise
+        bound[known] = np.maximum(VERSION_VOLT, VERSION_NOISE * np.minimum(noise, NOISE_FACTOR * np.median(noise)))
     return at[~(np.abs(voltage[at + 1] - voltage[at]) <= bound[at]) | ~_equal(current[at], current[at + 1])]
 
 

@@ -123,11 +123,12 @@ def _pauses(time: Floats, settings: CleanSettings) -> Integers:
 
 
 def _relaxes(time: Floats, voltage: Floats, before: Integers, after: Integers) -> float:
-    """How far a relaxation may go on in the time between, in V: as much as in its last third for each like factor."""
-    elapsed = float(time[after[0]] - time[before[-1]])
+    """How far a relaxation may go on between the medians, in V: as much as in its last third for each like factor."""
+    middle = float(np.median(time[before[-REST_SAMPLES:]]))
+    elapsed = float(np.median(time[after[:REST_SAMPLES]])) - middle
     rested = float(time[before[-1]] - time[before[0]])
     third = before[time[before] >= time[before[0]] + 2.0 * rested / 3.0]
     moved = float(np.ptp(voltage[third])) if rested > 0.0 else 0.0
-    factors = np.log1p(elapsed / max(rested, 1.0)) / np.log(1.5)
+    factors = np.log1p(elapsed / max(middle - float(time[before[0]]), 1.0)) / np.log(1.5)
     noise = float(np.median(np.abs(np.diff(voltage[after]))))
     return RELAXES * moved * max(1.0, float(factors)) + noise

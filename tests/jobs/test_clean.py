@@ -95,7 +95,10 @@ DAMAGES: dict[str, Damage] = {
     "zero time": lambda raw, at: with_values(raw, at, c.TEST_TIME, 0.0),
     "clock set back": lambda raw, at: with_values(raw, slice(at, None), c.UNIX_TIME, raw[c.UNIX_TIME][at:] - 3600.0),
     "restart, no clock": lambda raw, at: with_values(
-        raw.assign(**{c.UNIX_TIME: np.nan}), slice(at, None), c.TEST_TIME, raw[c.TEST_TIME][at:] - raw[c.TEST_TIME][at]
+        raw.assign(**{c.UNIX_TIME: np.nan}),
+        slice(at, None),
+        c.TEST_TIME,
+        raw[c.TEST_TIME][at:] - raw[c.TEST_TIME][at:].dropna().iloc[0],
     ),
     "late block": lambda raw, at: reordered(
         raw, [*range(at), *range(at + 50, at + 90), *range(at, at + 50), *range(at + 90, len(raw))]
@@ -116,6 +119,7 @@ DAMAGES: dict[str, Damage] = {
     st.sampled_from([None, 2.0]),
 )
 @example([("current hole", 118), ("leads off", 121)], False, None)  # a lone row under current between two holes
+@example([("time hole", 3), ("restart, no clock", 3)], False, None)
 @example([("copied block", 1004), ("clock set back", 1071)], True, 2.0)  # both clocks fall at one row
 @example([("power cut", 627), ("spike", 181), ("power cut", 1003)], True, 2.0)  # the spike is in the gap's evidence
 def test_whatever_happened_no_row_is_lost_and_cleaning_is_idempotent(

@@ -188,3 +188,34 @@ def test_clean_numbers_are_no_finding() -> None:
     assert seen(result) == set()
     assert isinstance(result.samples, pd.DataFrame)
     np.testing.assert_array_equal(result.samples[c.STEP_COUNT], STEPS)
+
+
+def ramp() -> pd.DataFrame:
+    """A rest, then a current that the cycler brings up over 20 rows of 0.1 s."""
+    current = np.concatenate([np.zeros(60), -0.2 * np.arange(1.0, 21.0), np.full(100, -4.0)])
+    time = np.cumsum(np.where((current < 0.0) & (current > -4.0), 0.1, 10.0))
+    charge = np.cumsum(np.diff(time, prepend=0.0) * current) / 3600.0
+    columns = {c.TEST_TIME: time - time[0], c.CURRENT: current, c.VOLTAGE: 3.7 + 0.3 * charge + 0.03 * current}
+    return raw_table(**columns, **{c.STEP_ID: np.repeat([1.0, 2.0], [60, 120]), c.CYCLE_ID: np.ones(180)})
+
+
+@pytest.mark.parametrize("number", [1.0, 99.0])
+@pytest.mark.parametrize(("at", "rows"), [(66, 1), (68, 3), (70, 5)])
+def test_a_wrong_step_number_on_a_ramp_is_corrected(at: int, rows: int, number: float) -> None:
+    result = cleaned(with_values(ramp(), slice(at, at + rows), c.STEP_ID, number))
+    np.testing.assert_array_equal(result.samples[c.STEP_COUNT], ramp()[c.STEP_ID])
+    assert sum(found.rows for found in findings(result, "step_glitch")) == rows
+
+
+def test_of_rows_between_an_edge_and_a_wrong_number_none_is_turned() -> None:
+    result = cleaned(with_values(ramp(), [62, 63], c.STEP_ID, 1.0))
+    flags = result.samples[c.FLAGS].to_numpy() & bit_of("step_glitch")
+    assert not flags[[60, 61]].any()
+
+
+def test_a_pulse_with_a_step_of_its_own_stays() -> None:
+    raw = with_values(RAW, slice(60, 63), c.STEP_ID, 9.0)
+    raw = with_values(with_values(raw, slice(60, 63), c.CURRENT, -1.0), slice(60, 63), c.VOLTAGE, 3.66)
+    result = cleaned(raw)
+    assert "step_glitch" not in seen(result)
+    assert result.report.steps_after == int(STEPS[-1]) + 2

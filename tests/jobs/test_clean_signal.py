@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from kilocell.data import columns as c
 from kilocell.data.rules import bit_of
+from kilocell.jobs.clean_signal import edge_resistance
 from raw_records import (
     RESISTANCE_OHM,
     SCHEDULE,
@@ -187,3 +188,41 @@ def test_limits_come_from_the_settings() -> None:
     result = cleaned(raw, settings)
     assert_same_signal(result, raw)
     assert seen(result) == set()
+
+
+def test_a_good_voltage_between_a_spike_and_a_hole_in_the_log_stays() -> None:
+    raw = RAW.drop(index=range(640, 700)).reset_index(drop=True)  # in a rest that still relaxes
+    raw = with_values(raw, slice(640, N), c.VOLTAGE, raw[c.VOLTAGE][640:] + 0.04)
+    result = cleaned(with_values(raw, 638, c.VOLTAGE, raw[c.VOLTAGE][638] + 0.05))
+    assert rows_with(result.samples, "voltage_spike") == [638]
+    assert result.samples[c.VOLTAGE][639] == raw[c.VOLTAGE][639]
+
+
+def test_current_spikes_close_together_are_all_found_at_once() -> None:
+    rows = [200, 204]
+    result = cleaned(with_values(RAW, rows, c.CURRENT, [1.15, -1.0]))
+    assert rows_with(result.samples, "current_spike") == rows
+    assert_same_signal(result, RAW, tolerance=1e-9)
+
+
+def test_what_the_ends_of_holds_leave_does_not_make_the_resistance_small() -> None:
+    large = np.repeat([0.0, 1.0, 0.0], 10)  # two edges of 1 A that are answered
+    small = np.repeat([0.2, 0.0, 0.2, 0.0, 0.2, 0.0], 10)  # and six of 0.2 A that are not
+    step = np.repeat(np.arange(1, 10), 10)
+    found = edge_resistance(np.append(3.7 + 0.1 * large, np.full(60, 3.7)), np.append(large, small), step, 3.0)
+    assert found == pytest.approx(0.1)
+
+
+def test_the_noise_of_a_current_written_twice_is_no_spike() -> None:
+    n = 400
+    rng = np.random.default_rng(3)
+    ampere = np.repeat(0.07 + 0.002 * rng.standard_normal(n // 2), 2)
+    ampere[[100, 101]] += 0.025
+    ampere = np.delete(ampere, 101)  # this one was written once
+    time = np.delete(np.repeat(5.0 * np.arange(n // 2), 2), 101)
+    celsius = 25.0 + 0.01 * np.arange(n - 1)
+    raw = raw_table(**{c.TEST_TIME: time, c.CURRENT: ampere, c.VOLTAGE: np.full(n - 1, 3.6),
+                       c.SURFACE_TEMPERATURE: celsius, c.STEP_ID: np.ones(n - 1)})  # fmt: skip
+    result = cleaned(raw, replace(SETTINGS, nominal_capacity_ah=1.0))
+    assert "current_spike" not in seen(result)
+    np.testing.assert_array_equal(result.samples[c.CURRENT], ampere)

@@ -119,3 +119,15 @@ def test_a_rest_that_still_relaxes_is_no_other_channel() -> None:
     assert abs(later[c.VOLTAGE].iloc[0] - raw[c.VOLTAGE].iloc[-1]) > 0.005
     result = cleaned(pd.concat([raw, later], ignore_index=True).astype(c.RAW_COLUMNS))
     assert "channel_change" not in seen(result)
+
+
+def test_a_clock_that_restarted_right_after_a_discharge_shows_no_other_channel() -> None:
+    time = 60.0 * np.arange(240)
+    current = np.where(time < 7200.0, -1.0, 0.0)
+    rested = np.maximum(time - 7200.0, 0.0)
+    voltage = np.where(time < 7200.0, 3.2 - 0.7 * time / 7200.0, 2.9 + 0.05 * np.log1p(rested / 60.0))
+    test = np.where(np.arange(240) < 126, time, time - time[126])
+    raw = raw_table(**{c.TEST_TIME: test, c.UNIX_TIME: 1.7e9 + time, c.CURRENT: current, c.VOLTAGE: voltage})
+    result = cleaned(raw)
+    assert "time_restart" in seen(result)
+    assert "channel_change" not in seen(result)

@@ -189,6 +189,15 @@ def test_versions_that_differ_by_noise_both_stay() -> None:
     assert result.samples[c.TEST_TIME][61] == pytest.approx(600.001)
 
 
+def test_two_versions_in_a_step_of_a_few_samples_are_told_apart() -> None:
+    late = 0.001 * (np.arange(N) % 7)  # a fine clock
+    raw = with_values(RAW, slice(60, 62), c.STEP_ID, 9.0)
+    raw = raw.assign(**{name: RAW[name] + late for name in (c.TEST_TIME, c.UNIX_TIME)})
+    twice = reordered(raw, np.insert(np.arange(N), 61, 61))
+    result = cleaned(with_values(twice, 61, c.VOLTAGE, raw[c.VOLTAGE][61] - 0.1))
+    assert list(result.quarantined[c.SOURCE_ROW]) == [61]
+
+
 def test_an_edge_sampled_on_both_sides_stays_a_jump() -> None:
     time = RAW[c.TEST_TIME].to_numpy().copy()
     time[120] = time[119]  # the last row of the rest and the first of the charge
