@@ -155,6 +155,12 @@ def _refuse_useless(raw: pd.DataFrame, cell_id: str) -> None:
         raise JobError(f"cell {cell_id!r}: most rows have no time; check the source's columns", "no_time")
 
 
+PART_OF: Final = {
+    "unit_of_charge": "unit_scale",
+    "count_steps": "step_renumbered",
+    "count_from_signal": "step_renumbered",
+}
+"""What works under another rule's code is counted under it."""
 Taken = list[tuple[str, Integers]]
 
 
@@ -166,7 +172,7 @@ def _apply(
     taken: Taken = []
     for rule in rules:
         outcome = rule(frame, settings)
-        ledger.note(rule.__name__, frame, outcome.frame)
+        ledger.note(PART_OF.get(rule.__name__, rule.__name__), frame, outcome.frame)
         frame = outcome.frame
         events.extend(outcome.events)
         if len(outcome.taken):
