@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..data import columns as c
 from ..data.convert import SECONDS_PER_HOUR
 from ..data.settings import CleanSettings
+from .clean_clock import time_scale
 from .units import Flow, current_factor, voltage_factor
 
 Floats = NDArray[np.float64]
@@ -26,7 +27,7 @@ _MOST_RATE: Final = 20.0  # 1/h: a record with more current than this has not sh
 _REVERSAL: Final = 0.5
 _LEAST_CAPACITY_AH: Final = 1e-4
 _LONGEST_INTERVAL_SECOND: Final = 3600.0
-_USED: Final = (c.TEST_TIME, c.UNIX_TIME, c.CURRENT, c.VOLTAGE)
+_USED: Final = (c.TEST_TIME, c.UNIX_TIME, c.CURRENT, c.VOLTAGE, c.CHARGING_CAPACITY, c.DISCHARGING_CAPACITY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,8 @@ def guess_cell(parts: Iterable[pd.DataFrame]) -> CellGuess | None:
     Args:
         parts: frames with ``data.columns.RAW_COLUMNS``, in order; currents in either sign.
     """
-    rows = _in_volt_and_ampere(pd.concat([part.loc[:, list(_USED)] for part in parts], ignore_index=True))
+    rows = pd.concat([part.loc[:, list(_USED)] for part in parts], ignore_index=True).assign(**{c.FLAGS: 0})
+    rows = _in_volt_and_ampere(time_scale(rows, CleanSettings()).frame)
     voltage = rows[c.VOLTAGE].to_numpy(dtype=np.float64)
     known = voltage[np.isfinite(voltage)]
     capacity = largest_half_cycle(_charge_ah(rows))

@@ -15,7 +15,7 @@ from kilocell.jobs.guess import CellGuess, guess_cell, largest_half_cycle
 def record(current: np.ndarray, voltage: float = 3.6, interval: float = 10.0) -> pd.DataFrame:
     time = np.arange(len(current)) * interval
     frame = pd.DataFrame({c.TEST_TIME: time, c.UNIX_TIME: np.nan, c.CURRENT: current, c.VOLTAGE: voltage})
-    return frame.astype("float64")
+    return frame.assign(**{c.CHARGING_CAPACITY: np.nan, c.DISCHARGING_CAPACITY: np.nan}).astype("float64")
 
 
 def cycles(number: int, offset: float = 0.0) -> np.ndarray:
@@ -58,6 +58,15 @@ def test_record_at_rest_says_nothing() -> None:
     assert guess_cell([record(np.zeros(100))]) is None
     assert guess_cell([record(cycles(1), voltage=np.nan)]) is None
     assert guess_cell([record(np.empty(0))]) is None
+
+
+def test_a_clock_in_milliseconds_is_read_as_cleaning_reads_it() -> None:
+    frame = record(cycles(3))
+    frame[c.UNIX_TIME] = 1.7e9 + frame[c.TEST_TIME]
+    frame[c.TEST_TIME] *= 1000.0
+    guess = guess_cell([frame])
+    assert guess is not None
+    assert guess.capacity_ah == pytest.approx(2.0, rel=0.02)
 
 
 def test_wall_clock_serves_where_there_is_no_test_time() -> None:
