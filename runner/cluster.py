@@ -187,4 +187,5 @@ def _quiet(log_level: int) -> Iterator[None]:
     try:
         yield
     finally:
-        logger.setLevel(before)
+        # Streams to workers that have left close a little later; Dask tells of it at INFO, with a traceback.
+        logger.setLevel(max(before, min(log_level, logging.WARNING)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import socket
 import subprocess
@@ -17,7 +18,7 @@ import pytest
 from kilocell.data.errors import UsageError
 from kilocell.data.settings import ClusterSettings
 from kilocell.runner import cluster
-from kilocell.runner.cluster import open_cluster
+from kilocell.runner.cluster import _quiet, open_cluster
 from kilocell.runner.workers import WORKER_ENVIRONMENT, dashboard_options
 
 LOCAL = ClusterSettings(workers=1, dashboard_address="none")
@@ -186,3 +187,11 @@ def test_an_address_where_nothing_answers(tmp_path: Path, monkeypatch: pytest.Mo
         open_cluster(ClusterSettings(silent), "run", tmp_path, print),
     ):
         pytest.fail("opened")
+
+
+def test_streams_that_close_after_the_workers_are_not_told() -> None:
+    """Dask tells of a stream to a worker that has left at INFO, with a traceback, when the run is over already."""
+    with _quiet(logging.CRITICAL):
+        pass
+    assert not logging.getLogger("distributed.batched").isEnabledFor(logging.INFO)
+    assert logging.getLogger("distributed.batched").isEnabledFor(logging.WARNING)
