@@ -34,12 +34,14 @@ def version_of(connection: sqlite3.Connection, path: Path) -> int:
     Raises:
         StoreError: a SQLite file of something else, or a catalog of a newer kilocell.
     """
-    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-    application = int(connection.execute("PRAGMA application_id").fetchone()[0])
-    filled = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    # One statement: between two, another process may make the catalog.
+    version, application, filled = connection.execute(
+        "SELECT user_version, application_id, (SELECT count(*) FROM sqlite_master)"
+        " FROM pragma_user_version, pragma_application_id"
+    ).fetchone()
     if application != APPLICATION_ID and (application or version or filled):
         raise StoreError(f"{path} is a SQLite file, but not a kilocell catalog. Choose another store with --store.")
-    return version
+    return int(version)
 
 
 def refuse_newer(version: int, path: Path, current: int = CURRENT_VERSION) -> None:
