@@ -12,9 +12,8 @@ from ..data.settings import CleanSettings
 from .clean_event import Floats, Mask, Outcome, flagged, rest_current, run_events, runs, values
 from .clean_signal import SAME_CURRENT_SHARE, SPIKE_ROWS, SPIKE_VOLT
 from .clean_values import MOST_OUT_OF_RANGE
-from .contact import jumped_beyond, may_jump
+from .contact import CONTACT_VOLT, jumped_beyond, may_jump
 
-CONTACT_VOLT: Final = 0.3  # the least jump of the voltage when contact is lost
 CONTACT_RETURN: Final = 0.2  # of the jump, by which the voltages before and after may differ
 LONGEST_OFF_ROWS: Final = 200
 OFF_SIDE_ROWS: Final = 7

@@ -13,7 +13,7 @@ from ..data import columns as c
 from ..data.settings import CleanSettings
 from .charge import charge_in_out_ah
 from .clean_event import Event, Floats, Integers, Mask, Outcome, flagged, rest_current, values, word_codes
-from .contact import jumped_beyond
+from .contact import CONTACT_VOLT, jumped_beyond
 from .steps import kinds_of_steps
 
 DISCHARGE_WORD: Final = re.compile(r"\b(cc|cv|cccv|cp|cr)?[\s_-]*(d|dch|dchg|dis|disch|dischg|discharge|discharging)\b")
@@ -21,7 +21,6 @@ CHARGE_WORD: Final = re.compile(r"\b(cc|cv|cccv|cp|cr)?[\s_-]*(c|cha|chg|chrg|ch
 EDGE_PER_AH: Final = 0.1  # A per A.h, the least edge of the current that is asked about the sign
 EDGE_SECOND: Final = 60.0
 EDGE_VOLT: Final = 0.003
-CONTACT_VOLT: Final = 0.3
 TREND_VOLT: Final = 0.05
 LEAST_VOTES: Final = 5  # signs of the voltage that must be there to contradict what the campaign says
 AGREEMENT: Final = 0.8  # of the evidence, to turn a sign

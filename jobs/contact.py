@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-JUMP_VOLT: Final = 0.3  # the least jump of the voltage when contact is lost
+CONTACT_VOLT: Final = 0.3  # the least jump of the voltage when contact is lost
 BEYOND_VOLT: Final = 0.2  # from the highest or lowest voltage of all other samples
 LONGEST_SHARE: Final = 0.2  # of the record's samples
 LEAST_SAMPLES: Final = 3  # fewer are a spike
@@ -32,13 +32,13 @@ def jumped_beyond(voltage: Floats, current: Floats, rest_ampere: float) -> Mask:
         Shape (n,), in runs of three samples or more.
     """
     beyond = np.zeros(len(voltage), dtype=bool)
-    if not may_jump(voltage, JUMP_VOLT):
+    if not may_jump(voltage, CONTACT_VOLT):
         return beyond
     known = np.flatnonzero(np.isfinite(voltage))
     known = known[~_spikes(voltage[known])]  # good values between two spikes jump away from both
     column, flow = voltage[known], np.nan_to_num(current[known])
     rise = np.diff(column)
-    edges = np.flatnonzero(np.abs(rise) > JUMP_VOLT)
+    edges = np.flatnonzero(np.abs(rise) > CONTACT_VOLT)
     if not len(edges):
         return beyond
     first, end = edges + 1, np.append(edges[1:] + 1, len(column))
@@ -67,7 +67,7 @@ def may_jump(voltage: Floats, least_volt: float) -> bool:
 def _spikes(column: Floats) -> Mask:
     """Runs of fewer than ``LEAST_SAMPLES`` between a jump and the jump back."""
     rise = np.diff(column)
-    edges = np.flatnonzero(np.abs(rise) > JUMP_VOLT)
+    edges = np.flatnonzero(np.abs(rise) > CONTACT_VOLT)
     first, end = edges[:-1] + 1, edges[1:] + 1
     away, back = rise[edges[:-1]], rise[edges[1:]]
     spike = (end - first < LEAST_SAMPLES) & (away * back < 0.0) & (np.abs(away + back) < BACK_SHARE * np.abs(away))

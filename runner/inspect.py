@@ -18,7 +18,7 @@ from ..data.csv_reader import RawBlock
 from ..data.errors import JobError, KilocellError
 from ..data.header_names import names_and_units
 from ..data.raw_bytes import encoding_of, is_gzip
-from ..data.rules import BY_CODE
+from ..data.rules import bit_of
 from ..data.settings import CleanSettings, SourceSettings
 from ..jobs.clean import clean
 from ..jobs.clean_current import sign_votes, state_signs
@@ -203,7 +203,7 @@ def _sign(
     """Say how the file signs its current, and what speaks for it: the cycler's words, and voltage against current."""
     told = state_signs(raw[c.STATE]) * np.sign(raw[c.CURRENT].to_numpy())
     votes = sign_votes(samples, thresholds)
-    turned = bool((samples[c.FLAGS] & (1 << BY_CODE["current_sign"].bit)).any())
+    turned = bool((samples[c.FLAGS] & bit_of("current_sign")).any())
     return {
         "reader_says": settings.current_sign,
         "turned": turned,
