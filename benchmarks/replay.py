@@ -25,10 +25,12 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import pybamm
 from kilocell.data.settings import CellSettings, InitialState, ModelSettings, ParameterSetSettings, SimulateSettings
+from kilocell.jobs.attempts import charge_error
 from kilocell.jobs.build import built, structure_of
 from kilocell.jobs.compress import compress
+from kilocell.jobs.record import Record
 from kilocell.jobs.replay import replay
-from kilocell.jobs.simulate import Record, charge_error, conditions_of
+from kilocell.jobs.simulate import conditions_of
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]

@@ -12,8 +12,9 @@ from ..data.errors import JobError
 from ..data.settings import FitSettings, Override, ParameterSetSettings, SimulateSettings
 from .build import structure_of
 from .parameters import affects_equilibrium, is_function, nominal_capacity_ah, with_overrides
+from .record import Record, profile_of, record_of
 from .replay import check_range, replay
-from .simulate import Record, conditions_of, profile_of, record_of
+from .simulate import conditions_of
 from .usable import refuse_nothing
 
 Floats = NDArray[np.float64]

@@ -19,10 +19,12 @@ from kilocell.data.settings import (
     ParameterSetSettings,
     SimulateSettings,
 )
+from kilocell.jobs.attempts import charge_error
 from kilocell.jobs.charge import interval_charge_ah
 from kilocell.jobs.compare import compare
+from kilocell.jobs.record import Record
 from kilocell.jobs.replay import Replayed
-from kilocell.jobs.simulate import Record, charge_error, simulate
+from kilocell.jobs.simulate import simulate
 from records import documented_replay, partition, pulses
 
 

@@ -12,8 +12,9 @@ from hypothesis.extra.numpy import arrays
 from kilocell.data.settings import CellSettings, InitialState, ModelSettings, ParameterSetSettings, SimulateSettings
 from kilocell.jobs.build import structure_of
 from kilocell.jobs.compress import CurrentProfile, compress
+from kilocell.jobs.record import record_of
 from kilocell.jobs.replay import replay
-from kilocell.jobs.simulate import conditions_of, record_of
+from kilocell.jobs.simulate import conditions_of
 from kilocell.jobs.stops import between_outputs, output_samples, solver_stops
 from numpy.typing import NDArray
 from records import partition
