@@ -81,3 +81,9 @@ MARKER_STATES: Final = frozenset({"RANGE", "STO"})
 
 STEP_TYPES: Final = ("charge", "discharge", "rest", "hold", "pulse")
 """What a cell does in a step: charge and discharge under a current, hold at a voltage, one or more pulses, rest."""
+
+WINDOWS: Final[dict[str, float]] = {"ohmic": 2.0, "kinetic": 20.0, "diffusion": 120.0, "capacity": float("inf")}
+"""Windows after a step's start, each up to so many seconds, named for what mostly bends the voltage in it."""
+
+ALL: Final = "all"
+"""Any step type, any window."""

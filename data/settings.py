@@ -170,11 +170,16 @@ class Override:
 
 @dataclass(frozen=True, slots=True)
 class ParameterSetSettings:
-    """A parameter set as simulated: PyBaMM's ``base`` with overrides, under the ``name`` users see."""
+    """A parameter set as simulated: PyBaMM's ``base`` with overrides, under the ``name`` users see.
+
+    Args:
+        file_digest: SHA-256 (hex) of the file that ``base`` names; "" where it is no file.
+    """
 
     name: str
     base: str
     overrides: tuple[Override, ...] = ()
+    file_digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)

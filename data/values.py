@@ -8,138 +8,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from .rules import Severity
+from .clean_values import ChargeChange as ChargeChange
+from .clean_values import CleanReport as CleanReport
+from .clean_values import CleanResult as CleanResult
+from .clean_values import CycleSummary as CycleSummary
+from .clean_values import Finding as Finding
+from .clean_values import FlagCount as FlagCount
+from .clean_values import QuarantineCount as QuarantineCount
+from .clean_values import RecordSource as RecordSource
 from .settings import FileRange, FitSettings, ParameterSetSettings, Scale, SimulateSettings, SourceFile
 
 JobKind = Literal["split", "clean", "simulate", "start", "fit"]
 Status = Literal["pending", "running", "done", "failed", "skipped"]
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What one rule saw in one place (a run of rows, or the whole record) and what it did.
-
-    Args:
-        rule: a code of ``data.rules``.
-        rows: number of samples concerned.
-        source_index, source_row: where the first of them stands in the raw data.
-        cycle_count, step_count: of the first of them, corrected; ``None`` where it has none.
-        before, after: the value before and after, as text with unit, for example ``"missing"``, ``"3.712 V"``.
-        action: what was done: filled, sorted, quarantined, corrected, left, joined, turned, reported.
-    """
-
-    rule: str
-    severity: Severity
-    rows: int
-    source_index: int
-    source_row: int
-    cycle_count: int | None
-    step_count: int | None
-    before: str
-    after: str
-    action: str
-
-
-@dataclass(frozen=True, slots=True)
-class QuarantineCount:
-    """How many rows of one source file a rule took out."""
-
-    rule: str
-    source_index: int
-    rows: int
-
-
-@dataclass(frozen=True, slots=True)
-class FlagCount:
-    """How many samples that were kept carry a rule's flag; each is counted once, whatever the rule did to it."""
-
-    rule: str
-    samples: int
-
-
-@dataclass(frozen=True, slots=True)
-class ChargeChange:
-    """By how much one rule, at its turn, changed a record's charge into and out of the cell (A.h)."""
-
-    rule: str
-    charge_in_ah: float
-    charge_out_ah: float
-
-
-@dataclass(frozen=True, slots=True)
-class CleanReport:
-    """What cleaning did to one cell: rows in = rows kept + rows quarantined; charge (A.h) and energy (W.h) positive.
-
-    Args:
-        quarantined: rows taken out by rule and file; they add up to ``rows_quarantined``.
-        flagged: samples by rule, of every rule that flagged one, took a row out or has a finding.
-        charge_changes: from before to after, rule by rule; they add up to the difference of the charges.
-
-    Receipts of versions before these were counted have ``None`` energies and no counts.
-    """
-
-    cell_id: str
-    rows_in: int
-    rows_kept: int
-    rows_quarantined: int
-    time_span_before_second: float
-    time_span_after_second: float
-    charge_in_before_ah: float
-    charge_in_after_ah: float
-    charge_out_before_ah: float
-    charge_out_after_ah: float
-    cycles_before: int
-    cycles_after: int
-    steps_before: int
-    steps_after: int
-    findings: tuple[Finding, ...] = ()
-    energy_in_before_wh: float | None = None
-    energy_in_after_wh: float | None = None
-    energy_out_before_wh: float | None = None
-    energy_out_after_wh: float | None = None
-    quarantined: tuple[QuarantineCount, ...] = ()
-    flagged: tuple[FlagCount, ...] = ()
-    charge_changes: tuple[ChargeChange, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class CycleSummary:
-    """One cycle of a cleaned record: charge (A.h) and energy (W.h) in and out are positive numbers."""
-
-    cycle_count: int
-    first_test_time_second: float
-    last_test_time_second: float
-    samples: int
-    steps: int
-    charge_in_ah: float
-    charge_out_ah: float
-    energy_in_wh: float
-    energy_out_wh: float
-    voltage_min_volt: float
-    voltage_max_volt: float
-    temperature_mean_celsius: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class RecordSource:
-    """One raw file of a record; ``splits`` are the digests of the jobs that split it, none where it holds one cell."""
-
-    file: SourceFile
-    splits: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class CleanResult:
-    """What a clean job reports: the report, the cycles, and the cell's mean measured temperature in °C.
-
-    Args:
-        sources: the raw files in time order, so that ``source_index`` is a place in it.
-    """
-
-    report: CleanReport
-    cycles: tuple[CycleSummary, ...]
-    temperature_mean_celsius: float | None = None
-    sources: tuple[RecordSource, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +42,16 @@ class RangesFile:
 class Comparison:
     """Simulated against measured voltage over a cycle (``cycle_count`` 0 = the whole record), in mV.
 
-    ``worst_mv`` is the error (simulated - measured) of the largest magnitude, ``worst_time_second`` where it is.
+    Args:
+        samples: those with a measured voltage, which alone count.
+        worst_mv: the error (simulated - measured) of the largest magnitude; ``worst_time_second`` is where.
+        rmse_time_weighted_mv: each sample counts by the time it stands for, so that dense pulses weigh no more than
+            the rests between them; ``None`` for fewer than two samples.
+        energy_in_measured_wh, ...: both directions positive, under the measured current with either voltage.
+        charge_error: largest difference between model's and measured charge within the cycle, over its throughput.
+        capacity_error_ah: charge that the model had given less what the cell had given when each fell to
+            ``capacity_voltage_volt``, in a discharge that measures a capacity (:func:`kilocell.jobs.capacity_error`);
+            the whole record has the mean. ``None`` where there is no such discharge.
     """
 
     cycle_count: int
@@ -171,6 +60,43 @@ class Comparison:
     bias_mv: float
     worst_mv: float
     worst_time_second: float
+    rmse_time_weighted_mv: float | None = None
+    energy_in_measured_wh: float | None = None
+    energy_in_model_wh: float | None = None
+    energy_out_measured_wh: float | None = None
+    energy_out_model_wh: float | None = None
+    charge_error: float | None = None
+    capacity_error_ah: float | None = None
+    capacity_voltage_volt: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StepComparison:
+    """The errors of a :class:`Comparison` in one step type and one window after a step's start, ``all`` = any.
+
+    Args:
+        step_type: of ``data.columns.STEP_TYPES``.
+        window: of ``data.columns.WINDOWS``.
+    """
+
+    cycle_count: int
+    step_type: str
+    window: str
+    samples: int
+    rmse_mv: float
+    bias_mv: float
+    worst_mv: float
+    worst_time_second: float
+
+
+@dataclass(frozen=True, slots=True)
+class CycleState:
+    """The state that one cycle of a simulation began from, where it was not simply carried on."""
+
+    cycle_count: int
+    soc: float
+    voltage_volt: float
+    source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +109,14 @@ class SimulationResult:
         charge_measured_ah, charge_model_ah: net charge, positive charges the cell.
         charge_error: largest difference of the charges at any sample, over the charge throughput (in + out).
         attempts: what was tried, one line each, the last one being the result.
+        capacity_ah, capacity_source: the capacity that scales the model to the cell, and where it is from, in words.
+        temperature_source: in words.
+        compression_rmse_mv, compression_worst_mv: estimate of what compressing the current does to the voltage.
+        compiled: whether the model ran as machine code.
+        cycle_states: the states of cycles that began from their own.
+        step_comparisons: errors by step type and by window, for the whole record and each cycle.
+        beyond_cutoff_second: time that the voltage spends more than 50 mV outside the set's cut-offs, which do not
+            end a simulation; ``None`` where the set has none.
     """
 
     settings: SimulateSettings
@@ -203,6 +137,48 @@ class SimulationResult:
     solve_seconds: float
     attempts: tuple[str, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
+    capacity_ah: float | None = None
+    capacity_source: str = ""
+    temperature_source: str = ""
+    compression_rmse_mv: float | None = None
+    compression_worst_mv: float | None = None
+    compiled: bool = False
+    cycle_states: tuple[CycleState, ...] = ()
+    step_comparisons: tuple[StepComparison, ...] = ()
+    beyond_cutoff_second: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FailedSimulation:
+    """What a failed simulation still knows: how it began, what was tried, and its curve up to where it ended.
+
+    Args:
+        samples: of the curve that was kept; 0 = none.
+        ended_second: test time of its last good sample; ``None`` without a curve.
+        partial_rmse_mv: until there; ``None`` without a measured voltage.
+
+    The others are as in :class:`SimulationResult`.
+    """
+
+    settings: SimulateSettings
+    samples: int
+    knots: int
+    initial_soc: float
+    initial_voltage_volt: float
+    initial_state_source: str
+    electrodes_in_parallel: float
+    temperature_celsius: float
+    attempts: tuple[str, ...] = ()
+    ended_second: float | None = None
+    partial_rmse_mv: float | None = None
+    charge_measured_ah: float | None = None
+    charge_model_ah: float | None = None
+    charge_error: float | None = None
+    solve_seconds: float | None = None
+    beyond_cutoff_second: float | None = None
+    capacity_ah: float | None = None
+    capacity_source: str = ""
+    temperature_source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +228,7 @@ class FitResult:
     parameter_set: ParameterSetSettings
 
 
-Result = SplitResult | CleanResult | SimulationResult | StartResult | FitResult
+Result = SplitResult | CleanResult | SimulationResult | FailedSimulation | StartResult | FitResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,7 +250,7 @@ class Receipt:
         started_unix_second, seconds: when it started and how long it took.
         versions: (package, version) of what the result depends on.
         outputs: files that must exist with these sizes for the receipt to be valid.
-        result: what the job reports; ``None`` unless done.
+        result: what the job reports; ``None`` unless done, but for a simulation that failed after it had begun.
     """
 
     kind: JobKind

@@ -12,7 +12,7 @@ from typing import Literal, Self
 
 from ..data.errors import StoreError
 from ..data.settings import CellSettings, FitSettings, ModelSettings, ParameterSetSettings, SimulateSettings, SourceFile
-from ..data.values import CleanResult, FitResult, Receipt, SimulationResult, SplitResult, StartResult
+from ..data.values import CleanResult, FailedSimulation, FitResult, Receipt, SimulationResult, SplitResult, StartResult
 from . import record_rows as rows
 from . import statements
 from .connection import open_for_writing, store_errors
@@ -192,7 +192,7 @@ class Catalog:
 
     def _record_result(self, receipt: Receipt, settings: JobSettings | None) -> None:
         result = receipt.result
-        if isinstance(result, (SimulationResult, StartResult, FitResult)):
+        if isinstance(result, (SimulationResult, FailedSimulation, StartResult, FitResult)):
             settings = result.settings
         if isinstance(result, SplitResult):
             if result.whole:  # that a part lacks a cell says nothing of the file
@@ -209,7 +209,8 @@ class Catalog:
                 asked = settings if isinstance(settings, SimulateSettings) else None
                 self._replace("simulations", receipt, rows.simulation_row(receipt, asked))
                 if isinstance(result, SimulationResult):
-                    self._insert("comparisons", rows.comparison_rows(receipt, result))
+                    for table, its_rows in rows.compared_rows(receipt, result).items():
+                        self._insert(table, its_rows)
             case "start":
                 fit = settings if isinstance(settings, FitSettings) else None
                 self._replace("fit_starts", receipt, rows.start_row(receipt, fit))

@@ -29,10 +29,15 @@ COPIED: Final[dict[str, str]] = {
     " WHERE cell_id IN (SELECT value FROM json_each(?1)))",
     "simulations": "cell_id IN (SELECT value FROM json_each(?1))",
     "comparisons": "cell_id IN (SELECT value FROM json_each(?1))",
+    "step_comparisons": "cell_id IN (SELECT value FROM json_each(?1))",
+    "initial_states": "cell_id IN (SELECT value FROM json_each(?1))",
 }
 """The catalog's tables that an export takes over, each with the condition for its rows; parents before children."""
 
-COPIED_VIEWS: Final = ("rules_by_cell", "quarantined_rows", "charge_by_rule")
+COPIED_VIEWS: Final = (
+    *("rules_by_cell", "quarantined_rows", "charge_by_rule"),
+    *("errors_by_window", "errors_by_step_type", "errors_by_cycle"),
+)
 """The catalog's views that need no other tables than these."""
 
 

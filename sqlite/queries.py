@@ -120,6 +120,18 @@ def comparisons(connection: sqlite3.Connection, cell_id: str | None = None, labe
     return _select_all(connection, "comparisons", {"cell_id": cell_id, "label": label}, "cell_id, label, cycle_count")
 
 
+def step_comparisons(connection: sqlite3.Connection, cell_id: str | None = None, label: str | None = None) -> Rows:
+    """Errors by step type and by window after a step's start (``all`` = any), in mV; cycle 0 = whole record."""
+    order = "cell_id, label, cycle_count, step_type, window"
+    return _select_all(connection, "step_comparisons", {"cell_id": cell_id, "label": label}, order)
+
+
+def initial_states(connection: sqlite3.Connection, cell_id: str | None = None, label: str | None = None) -> Rows:
+    """The states of cycles that began from their own, of a cell's simulations."""
+    asked = {"cell_id": cell_id, "label": label}
+    return _select_all(connection, "initial_states", asked, "cell_id, label, cycle_count")
+
+
 def cycles(connection: sqlite3.Connection, cell_id: str | None = None) -> Rows:
     """The cycles of a cell, or of all cells."""
     return _select_all(connection, "cycles", {"cell_id": cell_id}, "cell_id, cycle_count")

@@ -10,14 +10,21 @@ import json
 import re
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from ..data.codec import digest, to_json
 from ..data.convert import unit_of
 from ..data.settings import CellSettings, FitSettings, ModelSettings, ParameterSetSettings, SimulateSettings, SourceFile
-from ..data.values import CleanResult, FitResult, Receipt, SimulationResult, StartResult
+from ..data.values import CleanResult, FailedSimulation, FitResult, Receipt, SimulationResult, StartResult
 
 Row: TypeAlias = dict[str, str | int | float | None]
+
+COMPARED: Final = {
+    "comparisons": "comparisons",
+    "step_comparisons": "step_comparisons",
+    "cycle_states": "initial_states",
+}
+"""Fields of a simulation's result that are rows of their own, each with its table."""
 
 _START = re.compile(r"(.*?)[-_ #.]*(\d+)")
 
@@ -52,6 +59,7 @@ def parameter_set_row(settings: ParameterSetSettings) -> Row:
         "parameter_set_digest": definition_digest(settings),
         "parameter_set": settings.name,
         "base": settings.base,
+        "file_digest": settings.file_digest,
     }
 
 
@@ -154,7 +162,7 @@ def cycle_rows(receipt: Receipt, result: CleanResult) -> list[Row]:
 
 def simulation_row(receipt: Receipt, settings: SimulateSettings | None) -> Row:
     """Row of ``simulations``: done, failed or skipped; without settings, names come from the receipt's label."""
-    result = receipt.result if isinstance(receipt.result, SimulationResult) else None
+    result = receipt.result if isinstance(receipt.result, (SimulationResult, FailedSimulation)) else None
     if settings is None:
         model, parameter_set = model_and_set_of(receipt.label)
         row: Row = {"model": model, "parameter_set": parameter_set}
@@ -168,15 +176,19 @@ def simulation_row(receipt: Receipt, settings: SimulateSettings | None) -> Row:
             "atol": settings.atol,
         }
     if result is not None:
-        row |= {"path": _parquet_path(receipt), **_scalars(result, "settings", "attempts", "comparisons")}
+        row |= {"path": _parquet_path(receipt), **_scalars(result, "settings", "attempts", "compiled", *COMPARED)}
+    if isinstance(result, SimulationResult):
+        row["compiled"] = int(result.compiled)
     attempts = json.dumps(result.attempts if result else (), ensure_ascii=False)
     return {**_outcome(receipt), **row, "attempts": attempts}
 
 
-def comparison_rows(receipt: Receipt, result: SimulationResult) -> list[Row]:
-    """Rows of ``comparisons``."""
+def compared_rows(receipt: Receipt, result: SimulationResult) -> dict[str, list[Row]]:
+    """Rows of what belongs to a simulation: ``comparisons``, ``step_comparisons`` and ``initial_states``."""
     key = {"cell_id": receipt.cell_id, "label": receipt.label}
-    return [{**key, **_scalars(comparison)} for comparison in result.comparisons]
+    return {
+        table: [{**key, **_scalars(value)} for value in getattr(result, field)] for field, table in COMPARED.items()
+    }
 
 
 def fit_row(receipt: Receipt, settings: FitSettings | None) -> Row:

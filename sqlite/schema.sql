@@ -71,7 +71,8 @@ CREATE INDEX models_by_name ON models (model);
 CREATE TABLE parameter_sets (
     parameter_set_digest TEXT PRIMARY KEY,
     parameter_set        TEXT NOT NULL,
-    base                 TEXT NOT NULL  -- PyBaMM's name
+    base                 TEXT NOT NULL,  -- PyBaMM's name, or a file's
+    file_digest          TEXT NOT NULL DEFAULT ''  -- SHA-256 of that file, hex; '' where base is no file
 ) STRICT;
 CREATE INDEX parameter_sets_by_name ON parameter_sets (parameter_set);
 
@@ -214,7 +215,8 @@ CREATE TABLE cycles (
     PRIMARY KEY (cell_id, cycle_count)
 ) STRICT, WITHOUT ROWID;
 
--- A cell under its measured current with a model and a parameter set; errors are simulated - measured voltage.
+-- A cell under its measured current with a model and a parameter set; errors are simulated - measured voltage. One that
+-- failed has what it began from and where it ended, but no rmse_mv: what is part of a record is no result.
 CREATE TABLE simulations (
     cell_id                TEXT NOT NULL REFERENCES cells (cell_id),
     label                  TEXT NOT NULL,  -- model-parameter_set: the simulation's name in its cell
@@ -247,6 +249,15 @@ CREATE TABLE simulations (
     reason                 TEXT NOT NULL,
     reason_code            TEXT NOT NULL,
     log                    TEXT NOT NULL,
+    capacity_ah            REAL,           -- that scales the model to the cell
+    capacity_source        TEXT,
+    temperature_source     TEXT,
+    compression_rmse_mv    REAL,           -- estimate of what compressing the current does to the voltage
+    compression_worst_mv   REAL,
+    compiled               INTEGER CHECK (compiled IN (0, 1)),
+    beyond_cutoff_second   REAL,           -- time spent over 50 mV outside the set's cut-offs, which end nothing
+    ended_second           REAL,           -- failed: test time of the last sample of the curve that was kept
+    partial_rmse_mv        REAL,           -- failed: until there
     PRIMARY KEY (cell_id, label)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX simulations_by_model ON simulations (model, rmse_mv);
@@ -266,6 +277,42 @@ CREATE TABLE comparisons (
     bias_mv           REAL,
     worst_mv          REAL,  -- the error of the largest magnitude, with its sign
     worst_time_second REAL,
+    rmse_time_weighted_mv  REAL,  -- each sample by the time it stands for
+    energy_in_measured_wh  REAL,  -- energies: measured current with measured and with simulated voltage
+    energy_in_model_wh     REAL,
+    energy_out_measured_wh REAL,
+    energy_out_model_wh    REAL,
+    charge_error           REAL,  -- largest difference of the charges within the cycle, over its throughput
+    capacity_error_ah      REAL,  -- model - cell, charge given until each fell to capacity_voltage_volt
+    capacity_voltage_volt  REAL,
+    PRIMARY KEY (cell_id, label, cycle_count),
+    FOREIGN KEY (cell_id, label) REFERENCES simulations (cell_id, label) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+
+-- The same errors by step type and by window after a step's start, 'all' being any; both at once for the whole record.
+CREATE TABLE step_comparisons (
+    cell_id           TEXT NOT NULL,
+    label             TEXT NOT NULL,
+    cycle_count       INTEGER NOT NULL,
+    step_type         TEXT NOT NULL,  -- charge, discharge, rest, hold, pulse, all
+    window            TEXT NOT NULL,  -- ohmic (to 2 s), kinetic (to 20 s), diffusion (to 120 s), capacity (later), all
+    samples           INTEGER NOT NULL,
+    rmse_mv           REAL,
+    bias_mv           REAL,
+    worst_mv          REAL,
+    worst_time_second REAL,
+    PRIMARY KEY (cell_id, label, cycle_count, step_type, window),
+    FOREIGN KEY (cell_id, label) REFERENCES simulations (cell_id, label) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+
+-- The states of cycles that began from their own, not from the end of the cycle before.
+CREATE TABLE initial_states (
+    cell_id      TEXT NOT NULL,
+    label        TEXT NOT NULL,
+    cycle_count  INTEGER NOT NULL,
+    soc          REAL,  -- 0 to 1
+    voltage_volt REAL,
+    source       TEXT NOT NULL,
     PRIMARY KEY (cell_id, label, cycle_count),
     FOREIGN KEY (cell_id, label) REFERENCES simulations (cell_id, label) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
@@ -394,11 +441,14 @@ ORDER BY c.cell_id;
 CREATE VIEW job_counts AS
 SELECT kind, status, count(*) AS count FROM jobs GROUP BY kind, status;
 
--- Every job that failed, and why.
+-- Every job that failed, and why; of a simulation also how far it came, and where the curve up to there is.
 CREATE VIEW failures AS
-SELECT kind, cell_id, label, reason_code, reason, log, host, started_unix_second, seconds
-FROM jobs WHERE status = 'failed'
-ORDER BY kind, cell_id, label;
+SELECT j.kind, j.cell_id, j.label, j.reason_code, j.reason, j.log, j.host, j.started_unix_second, j.seconds,
+    s.ended_second, s.partial_rmse_mv, s.path
+FROM jobs j
+LEFT JOIN simulations s ON j.kind = 'simulate' AND s.cell_id = j.cell_id AND s.label = j.label AND s.status = 'failed'
+WHERE j.status = 'failed'
+ORDER BY j.kind, j.cell_id, j.label;
 
 -- How far each model and parameter set is from the measurements, over all cells that it could simulate.
 CREATE VIEW model_comparison AS
@@ -448,3 +498,46 @@ SELECT h.cell_id, h.rule, h.charge_in_ah, h.charge_out_ah,
 FROM charge_changes h
 JOIN clean_reports r ON r.cell_id = h.cell_id
 ORDER BY h.cell_id, h.position;
+
+-- RMSE of each simulation that is done, over the whole record, by window after a step's start.
+CREATE VIEW errors_by_window AS
+SELECT s.cell_id, s.model, s.parameter_set, s.rmse_mv,
+    max(CASE w.window WHEN 'ohmic' THEN w.rmse_mv END) AS ohmic_rmse_mv,
+    max(CASE w.window WHEN 'kinetic' THEN w.rmse_mv END) AS kinetic_rmse_mv,
+    max(CASE w.window WHEN 'diffusion' THEN w.rmse_mv END) AS diffusion_rmse_mv,
+    max(CASE w.window WHEN 'capacity' THEN w.rmse_mv END) AS capacity_rmse_mv,
+    s.label
+FROM simulations s
+LEFT JOIN step_comparisons w ON w.cell_id = s.cell_id AND w.label = s.label
+    AND w.cycle_count = 0 AND w.step_type = 'all'
+WHERE s.status = 'done'
+GROUP BY s.cell_id, s.label
+ORDER BY s.cell_id, s.label;
+
+-- RMSE of each simulation that is done, over the whole record, by step type.
+CREATE VIEW errors_by_step_type AS
+SELECT s.cell_id, s.model, s.parameter_set, s.rmse_mv,
+    max(CASE t.step_type WHEN 'charge' THEN t.rmse_mv END) AS charge_rmse_mv,
+    max(CASE t.step_type WHEN 'discharge' THEN t.rmse_mv END) AS discharge_rmse_mv,
+    max(CASE t.step_type WHEN 'rest' THEN t.rmse_mv END) AS rest_rmse_mv,
+    max(CASE t.step_type WHEN 'hold' THEN t.rmse_mv END) AS hold_rmse_mv,
+    max(CASE t.step_type WHEN 'pulse' THEN t.rmse_mv END) AS pulse_rmse_mv,
+    s.label
+FROM simulations s
+LEFT JOIN step_comparisons t ON t.cell_id = s.cell_id AND t.label = s.label
+    AND t.cycle_count = 0 AND t.window = 'all'
+WHERE s.status = 'done'
+GROUP BY s.cell_id, s.label
+ORDER BY s.cell_id, s.label;
+
+-- Errors of each cycle of each simulation that is done: voltage, energy (model / measured - 1) and capacity.
+CREATE VIEW errors_by_cycle AS
+SELECT s.cell_id, s.model, s.parameter_set, k.cycle_count, k.samples, k.rmse_mv, k.rmse_time_weighted_mv,
+    k.bias_mv, k.worst_mv, k.worst_time_second,
+    100 * (k.energy_in_model_wh / nullif(k.energy_in_measured_wh, 0) - 1) AS energy_in_error_percent,
+    100 * (k.energy_out_model_wh / nullif(k.energy_out_measured_wh, 0) - 1) AS energy_out_error_percent,
+    k.capacity_error_ah, k.capacity_voltage_volt, 100 * k.charge_error AS charge_error_percent, s.label
+FROM simulations s
+JOIN comparisons k ON k.cell_id = s.cell_id AND k.label = s.label
+WHERE s.status = 'done'
+ORDER BY s.cell_id, s.label, k.cycle_count;

@@ -22,7 +22,9 @@ from kilocell.data.values import (
     CleanReport,
     CleanResult,
     Comparison,
+    CycleState,
     CycleSummary,
+    FailedSimulation,
     Finding,
     FitResult,
     FittedParameter,
@@ -36,6 +38,7 @@ from kilocell.data.values import (
     SimulationResult,
     SplitResult,
     StartResult,
+    StepComparison,
 )
 
 SPM = ModelSettings("SPM", "SPM")
@@ -105,13 +108,33 @@ def asked(cell_id: str, model: ModelSettings = SPME, parameter_set: ParameterSet
 
 
 def simulated(settings: SimulateSettings, rmse_mv: float = 20.5, cycles: int = 2) -> Receipt:
-    comparisons = tuple(Comparison(n, 360, rmse_mv + n, -1.5, -80.0, 3600.0) for n in range(cycles + 1))
+    comparisons = tuple(
+        Comparison(n, 360, rmse_mv + n, -1.5, -80.0, 3600.0, 18.0, 20.0, 20.2, 18.0, 17.1, 2e-4, -0.05, 2.5)
+        for n in range(cycles + 1)
+    )
+    steps = tuple(
+        StepComparison(n, step_type, window, 90, rmse_mv + place, -1.5, -80.0, 3600.0)
+        for n in range(cycles + 1)
+        for place, (step_type, window) in enumerate((("charge", "all"), ("rest", "all"), ("all", "ohmic")))
+    )
     result = SimulationResult(
         settings, 720, 44, 0.9, 4.05, "soc 0.9", 1.02, 25.0, -0.2, -0.2001, 1e-5,
         rmse_mv, -1.5, -80.0, 3600.0, 0.8, ("tight steps", "loose steps"), comparisons,
+        5.0, "nominal", "mean of the record", 0.1, -1.2, True, (CycleState(2, 0.91, 4.06, "previous end"),), steps, 60.0,
     )  # fmt: skip
     path = f"simulations/{settings.label}.parquet"
     return receipt("simulate", settings.cell.cell_id, settings.label, result, path)
+
+
+def ended(settings: SimulateSettings) -> Receipt:
+    """A simulation that failed after 300 samples, which it kept."""
+    result = FailedSimulation(
+        settings, 300, 44, 0.9, 4.05, "soc 0.9", 1.02, 25.0, ("tight steps: ended early",), 2999.0, 33.0,
+        -0.1, -0.1001, 1e-5, 0.4, 12.0, 5.0, "nominal", "mean of the record",
+    )  # fmt: skip
+    path = f"simulations/{settings.label}.parquet"
+    done = receipt("simulate", settings.cell.cell_id, settings.label, result, path)
+    return replace(done, status="failed", reason="it ended at 2999 s", reason_code="ended_early")
 
 
 def fit_settings(cell_id: str, starts: int = 3) -> FitSettings:

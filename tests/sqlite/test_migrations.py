@@ -11,7 +11,7 @@ from kilocell.data.errors import StoreError
 from kilocell.sqlite import queries
 from kilocell.sqlite.catalog import Catalog
 from kilocell.sqlite.migrations import APPLICATION_ID, CURRENT_VERSION, STEPS, migrate, schema, version_of
-from sample_receipts import cleaned
+from sample_receipts import DFN, asked, cleaned, ended, simulated
 
 FIRST = "CREATE TABLE cells (cell_id TEXT PRIMARY KEY) STRICT;"
 SECOND = (
@@ -182,3 +182,47 @@ def test_two_who_open_a_new_store_at_once_both_succeed(path: Path) -> None:
     for thread in threads:
         thread.join()
     assert errors == []
+
+
+def test_a_simulation_of_version_2_is_kept_by_the_step_to_version_3(path: Path, tmp_path: Path) -> None:
+    connection = sqlite3.connect(path, isolation_level=None)
+    migrate(connection, path, whole=Path(__file__).with_name("schema_1.sql").read_text(), steps={}, current=1)
+    migrate(connection, path, current=2)
+    connection.executescript(
+        "INSERT INTO cells (cell_id) VALUES ('A');"
+        "INSERT INTO parameter_sets VALUES ('cafe', 'Chen2020', 'Chen2020');"
+        "INSERT INTO simulations (cell_id, label, model, parameter_set, parameter_set_digest, status, digest, rmse_mv,"
+        " attempts, reason, reason_code, log)"
+        " VALUES ('A', 'SPMe-Chen2020', 'SPMe', 'Chen2020', 'cafe', 'done', 'd', 12.5, '[]', '', '', '');"
+        "INSERT INTO comparisons VALUES ('A', 'SPMe-Chen2020', 0, 360, 12.5, -1, -80, 3600);"
+    )
+    connection.close()
+    Catalog.open(path).close()
+    Catalog.open(tmp_path / "new.sqlite").close()
+    old, new = queries.connect(path), queries.connect(tmp_path / "new.sqlite")
+    assert shape(old) == shape(new)
+    (simulation,) = queries.simulations(old)
+    assert (simulation["rmse_mv"], simulation["compiled"], simulation["ended_second"]) == (12.5, None, None)
+    (comparison,) = queries.comparisons(old)
+    assert (comparison["samples"], comparison["energy_in_model_wh"]) == (360, None)
+    (line,) = old.execute("SELECT * FROM errors_by_window")
+    assert (line["rmse_mv"], line["ohmic_rmse_mv"]) == (12.5, None)
+    assert old.execute("SELECT file_digest FROM parameter_sets").fetchall()[0][0] == ""
+    for each in (old, new):
+        each.close()
+
+
+def test_a_catalog_of_version_2_takes_new_receipts(path: Path) -> None:
+    filled_first_version(path)
+    connection = sqlite3.connect(path, isolation_level=None)
+    migrate(connection, path, current=2)
+    connection.close()
+    with Catalog.open(path) as catalog:
+        catalog.record_many([(simulated(asked("A")), None), (ended(asked("A", DFN)), None)], None)
+    reader = queries.connect(path)
+    done, failed = queries.simulations(reader, status=None)
+    assert (done["status"], done["rmse_mv"], done["compiled"], done["ended_second"]) == ("done", 20.5, 1, None)
+    assert (failed["status"], failed["rmse_mv"], failed["ended_second"]) == ("failed", None, 2999.0)
+    assert len(queries.step_comparisons(reader, "A")) == 9
+    assert [row["soc"] for row in queries.initial_states(reader, "A")] == [0.91]
+    reader.close()

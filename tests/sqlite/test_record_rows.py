@@ -15,7 +15,7 @@ from kilocell.data.values import CleanResult, FitResult, SimulationResult, Start
 from kilocell.sqlite import record_rows
 from kilocell.sqlite.migrations import schema
 from kilocell.sqlite.record_rows import Row
-from sample_receipts import CHEN, SLOW, SPME, asked, cleaned, fit_settings, fitted, simulated, source, started
+from sample_receipts import CHEN, SLOW, SPME, asked, cleaned, ended, fit_settings, fitted, simulated, source, started
 
 
 @pytest.mark.parametrize(
@@ -67,6 +67,9 @@ def test_every_field_of_a_result_has_its_column() -> None:
     assert isinstance(simulation.result, SimulationResult)
     assert isinstance(start.result, StartResult)
     assert isinstance(fit_done.result, FitResult)
+    done = record_rows.simulation_row(simulation, simulation.result.settings)
+    of_failed = record_rows.simulation_row(ended(asked("A")), asked("A"))
+    assert set(of_failed) - set(done) == {"ended_second", "partial_rmse_mv"}
     made: dict[str, Sequence[Row]] = {
         "jobs": [record_rows.job_row(clean, 1)],
         "cells": [record_rows.cell_row(fit.cell)],
@@ -77,8 +80,8 @@ def test_every_field_of_a_result_has_its_column() -> None:
         "clean_reports": [record_rows.clean_report_row(clean, clean.result)],
         "findings": record_rows.finding_rows(clean, clean.result),
         "cycles": record_rows.cycle_rows(clean, clean.result),
-        "simulations": [record_rows.simulation_row(simulation, simulation.result.settings)],
-        "comparisons": record_rows.comparison_rows(simulation, simulation.result),
+        "simulations": [done | {"ended_second": None, "partial_rmse_mv": None}],
+        **record_rows.compared_rows(simulation, simulation.result),
         "fit_starts": [record_rows.start_row(start, fit)],
         "fit_start_values": record_rows.start_value_rows(start, start.result),
         "fits": [record_rows.fit_row(fit_done, fit)],

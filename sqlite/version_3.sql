@@ -1,0 +1,100 @@
+-- From version 2 to version 3: errors by step type and by window, energies and capacity error of each cycle, what a failed
+-- simulation keeps, states of cycles, and where capacity and temperature are from. What was simulated before knows none of
+-- it (NULL, no rows) until it is simulated again, which the next `kilocell run` does. Never edited; schema.sql is the current
+-- whole.
+
+ALTER TABLE parameter_sets ADD COLUMN file_digest TEXT NOT NULL DEFAULT '';
+
+ALTER TABLE simulations ADD COLUMN capacity_ah REAL;
+ALTER TABLE simulations ADD COLUMN capacity_source TEXT;
+ALTER TABLE simulations ADD COLUMN temperature_source TEXT;
+ALTER TABLE simulations ADD COLUMN compression_rmse_mv REAL;
+ALTER TABLE simulations ADD COLUMN compression_worst_mv REAL;
+ALTER TABLE simulations ADD COLUMN compiled INTEGER CHECK (compiled IN (0, 1));
+ALTER TABLE simulations ADD COLUMN beyond_cutoff_second REAL;
+ALTER TABLE simulations ADD COLUMN ended_second REAL;
+ALTER TABLE simulations ADD COLUMN partial_rmse_mv REAL;
+
+ALTER TABLE comparisons ADD COLUMN rmse_time_weighted_mv REAL;
+ALTER TABLE comparisons ADD COLUMN energy_in_measured_wh REAL;
+ALTER TABLE comparisons ADD COLUMN energy_in_model_wh REAL;
+ALTER TABLE comparisons ADD COLUMN energy_out_measured_wh REAL;
+ALTER TABLE comparisons ADD COLUMN energy_out_model_wh REAL;
+ALTER TABLE comparisons ADD COLUMN charge_error REAL;
+ALTER TABLE comparisons ADD COLUMN capacity_error_ah REAL;
+ALTER TABLE comparisons ADD COLUMN capacity_voltage_volt REAL;
+
+CREATE TABLE step_comparisons (
+    cell_id           TEXT NOT NULL,
+    label             TEXT NOT NULL,
+    cycle_count       INTEGER NOT NULL,
+    step_type         TEXT NOT NULL,  -- charge, discharge, rest, hold, pulse, all
+    window            TEXT NOT NULL,  -- ohmic (to 2 s), kinetic (to 20 s), diffusion (to 120 s), capacity (later), all
+    samples           INTEGER NOT NULL,
+    rmse_mv           REAL,
+    bias_mv           REAL,
+    worst_mv          REAL,
+    worst_time_second REAL,
+    PRIMARY KEY (cell_id, label, cycle_count, step_type, window),
+    FOREIGN KEY (cell_id, label) REFERENCES simulations (cell_id, label) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE initial_states (
+    cell_id      TEXT NOT NULL,
+    label        TEXT NOT NULL,
+    cycle_count  INTEGER NOT NULL,
+    soc          REAL,  -- 0 to 1
+    voltage_volt REAL,
+    source       TEXT NOT NULL,
+    PRIMARY KEY (cell_id, label, cycle_count),
+    FOREIGN KEY (cell_id, label) REFERENCES simulations (cell_id, label) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+
+DROP VIEW failures;
+CREATE VIEW failures AS
+SELECT j.kind, j.cell_id, j.label, j.reason_code, j.reason, j.log, j.host, j.started_unix_second, j.seconds,
+    s.ended_second, s.partial_rmse_mv, s.path
+FROM jobs j
+LEFT JOIN simulations s ON j.kind = 'simulate' AND s.cell_id = j.cell_id AND s.label = j.label AND s.status = 'failed'
+WHERE j.status = 'failed'
+ORDER BY j.kind, j.cell_id, j.label;
+
+CREATE VIEW errors_by_window AS
+SELECT s.cell_id, s.model, s.parameter_set, s.rmse_mv,
+    max(CASE w.window WHEN 'ohmic' THEN w.rmse_mv END) AS ohmic_rmse_mv,
+    max(CASE w.window WHEN 'kinetic' THEN w.rmse_mv END) AS kinetic_rmse_mv,
+    max(CASE w.window WHEN 'diffusion' THEN w.rmse_mv END) AS diffusion_rmse_mv,
+    max(CASE w.window WHEN 'capacity' THEN w.rmse_mv END) AS capacity_rmse_mv,
+    s.label
+FROM simulations s
+LEFT JOIN step_comparisons w ON w.cell_id = s.cell_id AND w.label = s.label
+    AND w.cycle_count = 0 AND w.step_type = 'all'
+WHERE s.status = 'done'
+GROUP BY s.cell_id, s.label
+ORDER BY s.cell_id, s.label;
+
+CREATE VIEW errors_by_step_type AS
+SELECT s.cell_id, s.model, s.parameter_set, s.rmse_mv,
+    max(CASE t.step_type WHEN 'charge' THEN t.rmse_mv END) AS charge_rmse_mv,
+    max(CASE t.step_type WHEN 'discharge' THEN t.rmse_mv END) AS discharge_rmse_mv,
+    max(CASE t.step_type WHEN 'rest' THEN t.rmse_mv END) AS rest_rmse_mv,
+    max(CASE t.step_type WHEN 'hold' THEN t.rmse_mv END) AS hold_rmse_mv,
+    max(CASE t.step_type WHEN 'pulse' THEN t.rmse_mv END) AS pulse_rmse_mv,
+    s.label
+FROM simulations s
+LEFT JOIN step_comparisons t ON t.cell_id = s.cell_id AND t.label = s.label
+    AND t.cycle_count = 0 AND t.window = 'all'
+WHERE s.status = 'done'
+GROUP BY s.cell_id, s.label
+ORDER BY s.cell_id, s.label;
+
+CREATE VIEW errors_by_cycle AS
+SELECT s.cell_id, s.model, s.parameter_set, k.cycle_count, k.samples, k.rmse_mv, k.rmse_time_weighted_mv,
+    k.bias_mv, k.worst_mv, k.worst_time_second,
+    100 * (k.energy_in_model_wh / nullif(k.energy_in_measured_wh, 0) - 1) AS energy_in_error_percent,
+    100 * (k.energy_out_model_wh / nullif(k.energy_out_measured_wh, 0) - 1) AS energy_out_error_percent,
+    k.capacity_error_ah, k.capacity_voltage_volt, 100 * k.charge_error AS charge_error_percent, s.label
+FROM simulations s
+JOIN comparisons k ON k.cell_id = s.cell_id AND k.label = s.label
+WHERE s.status = 'done'
+ORDER BY s.cell_id, s.label, k.cycle_count;
