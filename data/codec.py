@@ -8,7 +8,8 @@ import json
 import math
 import types
 import typing
-from functools import cache
+from functools import cache, partial
+from itertools import starmap
 from typing import Any, TypeVar
 
 from . import settings, values
@@ -25,8 +26,11 @@ _CLASSES = {
 def to_plain(value: Any) -> Any:
     """Turn a frozen value into dicts, lists, numbers and texts; a dataclass carries its name as ``"is"``.
 
-    Non-finite floats become the texts ``"nan"``, ``"inf"``, ``"-inf"``, since JSON has no other way.
+    Non-finite floats become the texts ``"nan"``, ``"inf"``, ``"-inf"``, since JSON has no other way. Several values of
+    a class of ``values.TABULAR`` become one dict of columns: a long record has thousands.
     """
+    if isinstance(value, tuple) and len(value) > 1 and type(value[0]) in values.TABULAR:
+        return _to_columns(type(value[0]), value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         plain = {f.name: to_plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
         return {"is": type(value).__name__, **plain}
@@ -37,6 +41,45 @@ def to_plain(value: Any) -> Any:
     if value is None or isinstance(value, (str, bool, int, float)):
         return value
     raise TypeError(f"cannot turn a {type(value).__name__} into JSON: {value!r}")
+
+
+def _to_columns(cls: type, rows: tuple[Any, ...]) -> dict[str, Any]:
+    if any(type(row) is not cls for row in rows):
+        raise TypeError(f"not all of these are of {cls.__name__}")
+    columns = {f.name: [getattr(row, f.name) for row in rows] for f in dataclasses.fields(cls)}
+    return {"rows_of": cls.__name__, **{name: _to_column(column) for name, column in columns.items()}}
+
+
+def _to_column(column: list[Any]) -> list[Any]:
+    """Values as JSON has them; thousands at once where all are plain."""
+    plain = set(map(type, column)) <= {str, bool, int, float, types.NoneType}
+    if plain and all(map(math.isfinite, (value for value in column if type(value) is float))):
+        return column
+    return [to_plain(value) for value in column]
+
+
+def _from_columns(cls: Any, plain: dict[str, Any]) -> tuple[Any, ...]:
+    if plain.get("rows_of") != cls.__name__:
+        raise TypeError(f"expected rows of {cls.__name__}")
+    hints = _hints(cls)
+    columns = {name: _from_column(hints[name], column) for name, column in plain.items() if name != "rows_of"}
+    make = partial(_row, cls, tuple(columns))
+    if tuple(columns) == tuple(f.name for f in dataclasses.fields(cls)):
+        make = cls
+    return tuple(starmap(make, zip(*columns.values(), strict=True)))
+
+
+def _row(cls: Any, names: tuple[str, ...], *values: Any) -> Any:
+    return cls(**dict(zip(names, values, strict=True)))
+
+
+def _from_column(hint: Any, column: list[Any]) -> list[Any]:
+    kinds = set(map(type, column))
+    if hint in (int, str) and kinds == {hint}:
+        return column
+    if kinds == {float} and (hint is float or hint == float | None):
+        return column
+    return [_from_plain(hint, value) for value in column]
 
 
 def to_json(value: Any) -> str:
@@ -77,6 +120,8 @@ def _from_plain(hint: Any, plain: Any) -> Any:
         return _from_union(typing.get_args(hint), plain)
     if origin is tuple:
         kinds = typing.get_args(hint)
+        if isinstance(plain, dict) and kinds[0] in values.TABULAR:
+            return _from_columns(kinds[0], plain)
         if len(kinds) == 2 and kinds[1] is Ellipsis:
             return tuple(_from_plain(kinds[0], entry) for entry in plain)
         if len(kinds) != len(plain):

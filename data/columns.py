@@ -27,6 +27,7 @@ UNREADABLE: Final = "unreadable"
 FLAGS: Final = "flags"
 SOURCE_INDEX: Final = "source_index"
 SOURCE_ROW: Final = "source_row"
+WINDOW: Final = "window"
 
 RAW_COLUMNS: Final[dict[str, str]] = {
     UNIX_TIME: "float64",  # s since 1970-01-01 UTC (wall clock of the cycler's computer, taken as UTC)
@@ -73,8 +74,13 @@ SIMULATION_COLUMNS: Final[dict[str, str]] = {
     "voltage_error_volt": "float64",  # simulated - measured; NaN where the measured voltage is missing
     CYCLE_COUNT: "int32",
     STEP_COUNT: "int32",
+    STEP_TYPE: "category",
+    WINDOW: "category",  # see WINDOWS
 }
-"""Every column of a simulation's Parquet file: one row for each cleaned sample, at the same times."""
+"""Every column of a simulation's Parquet file: one row for each cleaned sample, at the same times.
+
+The file of a failed simulation ends with its last good sample.
+"""
 
 MARKER_STATES: Final = frozenset({"RANGE", "STO"})
 """Words of ``state`` with which a cycler marks its own business: its current range switched, its program ended."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class KilocellError(Exception):
     """Base of every error that kilocell raises on purpose; its text is shown without a traceback."""
@@ -41,6 +43,20 @@ class JobError(KilocellError):
 
     def __reduce__(self) -> tuple[type[JobError], tuple[str, str]]:
         return type(self), (str(self), self.code)
+
+
+class FailedSimulationError(JobError):
+    """A simulation that began and failed, with what it has.
+
+    Args:
+        result: a ``data.values.FailedSimulation``.
+        frame: the samples until it failed (``data.columns.SIMULATION_COLUMNS``); ``None`` = there are none.
+    """
+
+    def __init__(self, reason: str, code: str = "failed", result: Any = None, frame: Any = None) -> None:
+        super().__init__(reason, code)
+        self.result = result
+        self.frame = frame
 
 
 class NothingToSimulateError(JobError):

@@ -228,6 +228,9 @@ class FitResult:
     parameter_set: ParameterSetSettings
 
 
+TABULAR = (Comparison, StepComparison, CycleState)
+"""Classes of which a receipt keeps many at once, as columns; their fields are plain."""
+
 Result = SplitResult | CleanResult | SimulationResult | FailedSimulation | StartResult | FitResult
 
 

@@ -12,12 +12,14 @@ from ..data.settings import SimulateSettings
 from .build import structure_of
 from .charge import interval_charge_ah
 from .compress import CurrentProfile
-from .record import Record, profile_of
-from .replay import Conditions, Replayed, check_range, replay
+from .parameters import cutoffs_volt
+from .record import Record, cycle_begins, profile_of
+from .replay import Conditions, EndedError, Replayed, check_range, replay
 from .scale import REST_CURRENT_PER_AH
 
 CHARGE_TOLERANCE = 5e-4
 CYCLE_THROUGHPUT = 0.1  # of the capacity: the least that stands for the throughput of one cycle
+FAR_VOLT = 0.5  # beyond a cut-off: so far out no other way to solve helps
 REST_THROUGHPUT = 1e-3  # of the capacity: a record with less is a rest, and this stands for its throughput
 
 Floats = NDArray[np.float64]
@@ -57,23 +59,35 @@ RETRIED = ("did_not_converge", "ended_early", "charge_mismatch")  # the solver's
 
 
 def climb(case: Case) -> tuple[Replayed, tuple[str, ...]]:
-    """Try to solve, each time in another way; failures of the physics, not of the solver, end at once."""
+    """Try to solve, each time in another way; failures of the physics, not of the solver, end at once.
+
+    Raises:
+        EndedError: none was a result; with all that was tried, and the longest of their curves.
+    """
     tried: list[str] = []
-    last = JobError("no attempt was made")
+    longest: Replayed | None = None
+    last = EndedError("no attempt was made")
     for attempt in ATTEMPTS:
         try:
             replayed = _attempt(attempt, case)
             check_charge(case, replayed)
         except JobError as error:
             tried.append(f"{attempt.words}: {error}")
+            longest = _longer(longest, getattr(error, "replayed", None))
             if error.code not in RETRIED:
-                raise
-            last = error
+                raise EndedError(str(error), error.code, longest, tuple(tried)) from error
+            last = EndedError(str(error), error.code)
             continue
         tried.append(f"{attempt.words}: done")
         return replayed, tuple(tried)
     ways = ", ".join(attempt.words for attempt in ATTEMPTS)
-    raise JobError(f"{last} (tried: {ways})", last.code)
+    raise EndedError(f"{last} (tried: {ways})", last.code, longest, tuple(tried))
+
+
+def _longer(one: Replayed | None, other: Replayed | None) -> Replayed | None:
+    if one is None or other is None:
+        return one or other
+    return other if len(other.time_second) > len(one.time_second) else one
 
 
 def _attempt(attempt: Attempt, case: Case) -> Replayed:
@@ -91,14 +105,44 @@ def _attempt(attempt: Attempt, case: Case) -> Replayed:
         settings.atol * attempt.tighter,
         attempt.first_step_second,
     )
-    replayed = replay(structure, conditions, profile, record.time_second[first:], attempt.every_knot)
-    check_range(replayed)
+    try:
+        replayed = replay(structure, conditions, profile, record.time_second[first:], attempt.every_knot)
+        check_range(replayed)
+    except EndedError as error:
+        ended = _reason_of(error, case)
+        part = _after_rest(record, first, ended.replayed) if ended.replayed else None
+        raise EndedError(str(ended), ended.code, part) from error
+    return _after_rest(record, first, replayed)
+
+
+def _reason_of(error: EndedError, case: Case) -> EndedError:
+    """What ended a replay first: a solver that fails in a cell that is long empty, or over-full, is not the reason."""
+    part = error.replayed
+    if part is None:
+        return error
+    try:
+        check_range(part)
+    except EndedError as before:
+        return before
+    cutoffs, voltage = cutoffs_volt(case.settings.parameter_set), float(part.voltage_volt[-1])
+    if error.code not in RETRIED or cutoffs is None or -FAR_VOLT < voltage - cutoffs[0] < np.ptp(cutoffs) + FAR_VOLT:
+        return error
+    where = (
+        f"{voltage:.3g} V at {part.time_second[-1]:.0f} s, where its cut-offs are {cutoffs[0]:g} and {cutoffs[1]:g} V"
+    )
+    return EndedError(f"left the set's voltage range: {where}; {error}", "left_range", part)
+
+
+def _after_rest(record: Record, first: int, replayed: Replayed) -> Replayed:
+    """A replay that began at a record's sample ``first``, from the record's start.
+
+    A cell at rest stays where it is: the model sees no current before, which the charge check then judges.
+    """
     if not first:
         return replayed
-    # A cell at rest stays where it is: the model sees no current before, which the charge check then judges.
     rest = np.zeros(first)
     return Replayed(
-        record.time_second,
+        record.time_second[: first + len(replayed.time_second)],
         np.concatenate([np.full(first, replayed.voltage_volt[0]), replayed.voltage_volt]),
         np.concatenate([rest, replayed.current_ampere]),
         np.concatenate([rest, replayed.charge_ah]),
@@ -112,26 +156,35 @@ def _last_of_first_rest(record: Record, rest_ampere: float) -> int:
 
 
 def charge_error(record: Record, replayed: Replayed, capacity_ah: float) -> float:
-    """Largest difference between the model's and the measured charge at any sample, over the charge throughput.
+    """Largest difference between the model's and the measured charge at any sample (:func:`charge_off`)."""
+    return float(np.max(charge_off(record, replayed, capacity_ah)))
 
-    The same is asked of each cycle on its own, so that a long record cannot hide in its throughput what one of its
-    cycles lost; the largest of all counts.
+
+def charge_off(record: Record, replayed: Replayed, capacity_ah: float) -> Floats:
+    """Difference between the model's and the measured charge at each sample, over the charge throughput, shape (n,).
+
+    The difference since the record began is held against the record's throughput, and that since the sample's cycle
+    began against the cycle's own, so that a long record cannot hide in its throughput what one of its cycles lost;
+    the larger of both counts.
     """
     steps = interval_charge_ah(record.time_second, record.current_ampere, record.flags)
     away = replayed.charge_ah - np.concatenate([[0.0], np.cumsum(steps)])
     amounts = np.concatenate([[0.0], np.abs(steps)])
-    first = np.flatnonzero(np.diff(record.cycle_count, prepend=record.cycle_count[0] - 1))
-    whole = float(np.max(np.abs(away))) / max(float(amounts.sum()), REST_THROUGHPUT * capacity_ah)
-    before = away[np.maximum(first - 1, 0)]
+    first = cycle_begins(record)
+    whole = np.abs(away) / max(float(amounts.sum()), REST_THROUGHPUT * capacity_ah)
     length = np.diff(np.append(first, len(away)))
-    within = np.maximum.reduceat(np.abs(away - np.repeat(before, length)), first)
-    least = CYCLE_THROUGHPUT * capacity_ah
-    return max(whole, float(np.max(within / np.maximum(np.add.reduceat(amounts, first), least))))
+    before = np.repeat(away[np.maximum(first - 1, 0)], length)
+    throughput = np.maximum(np.add.reduceat(amounts, first), CYCLE_THROUGHPUT * capacity_ah)
+    off: Floats = np.maximum(whole, np.abs(away - before) / np.repeat(throughput, length))
+    return off
 
 
 def check_charge(case: Case, replayed: Replayed) -> None:
-    """Refuse a replay whose charge is not the measured one (``charge_mismatch``)."""
-    error = charge_error(case.record, replayed, case.conditions.capacity_ah)
-    if error > CHARGE_TOLERANCE:
-        reason = f"the model saw another charge than was measured: {error:.3%} of the throughput"
-        raise JobError(reason, "charge_mismatch")
+    """Refuse a replay whose charge is not the measured one (``charge_mismatch``); its curve ends where that begins."""
+    off = charge_off(case.record, replayed, case.conditions.capacity_ah)
+    wrong = ~(off <= CHARGE_TOLERANCE)
+    if wrong.any():
+        first = int(np.argmax(wrong))
+        since = f"from {replayed.time_second[first]:.0f} s"
+        reason = f"the model saw another charge than was measured: {np.max(off):.3%} of the throughput, {since}"
+        raise EndedError(reason, "charge_mismatch", replayed.until_index(first))

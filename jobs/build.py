@@ -31,6 +31,7 @@ GEOMETRY: Final = ("thickness", "radius", "height", "width", "length")  # these 
 VOLTAGE: Final = "Voltage [V]"
 DISCHARGE: Final = "Discharge capacity [A.h]"
 ELECTROLYTE: Final = "Electrolyte concentration [mol.m-3]"
+EXCESS: Final = "Excess of "
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +153,7 @@ def _solver(structure: Structure, outputs: list[str]) -> pybamm.IDAKLUSolver:
         atol=structure.atol,
         output_variables=outputs,
         on_extrapolation="ignore",
+        on_failure="warn",  # and return what was solved until then
         options=options,
     )
 
@@ -167,8 +169,8 @@ def _excesses(model: pybamm.BaseModel) -> dict[str, pybamm.Symbol]:
         lowest, highest = (f"{end} {side} particle surface stoichiometry" for end in ("Minimum", "Maximum"))
         if lowest in model.variables:
             below, above = -model.variables[lowest], model.variables[highest] - 1.0
-            found[f"Excess of the {side} electrode"] = pybamm.maximum(pybamm.maximum(below, above), 0.0)
+            found[f"{EXCESS}the {side} electrode"] = pybamm.maximum(pybamm.maximum(below, above), 0.0)
     if ELECTROLYTE in model.variables:
         below = -pybamm.min(model.variables[ELECTROLYTE]) / 1000.0
-        found["Excess of the electrolyte"] = pybamm.maximum(below, 0.0)
+        found[f"{EXCESS}the electrolyte"] = pybamm.maximum(below, 0.0)
     return found

@@ -1,34 +1,126 @@
-"""Simulated against measured voltage: over a whole record and cycle by cycle."""
+"""Simulated against measured voltage: over a whole record, cycle by cycle, by step type and by window."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data.values import Comparison
+from ..data.columns import ALL, STEP_TYPES, WINDOWS
+from ..data.values import Comparison, StepComparison
+from .balance import Balance
+from .record import Record, sample_second
+from .windows import Codes
 
 Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+KINDS: Final = (*STEP_TYPES, ALL, "")  # "": a step of no type, which counts to all of them alone
+PARTS: Final = (*WINDOWS, ALL)
+ANY_KIND, NO_KIND, ANY_WINDOW = len(STEP_TYPES), len(STEP_TYPES) + 1, len(WINDOWS)
+DECIMALS: Final = 4  # of a mV or s: what a receipt keeps of the many errors of a long record
 
 
-def compare(time_second: Floats, error_volt: Floats, cycle_count: NDArray[np.int32]) -> tuple[Comparison, ...]:
+@dataclass(frozen=True, slots=True, eq=False)
+class Sums:
+    """Errors of parts of a record, summed, shape (parts,) each.
+
+    Args:
+        cycle, kind, window: which part; 0, ``ANY_KIND``, ``ANY_WINDOW`` stand for all of them.
+        error, square: sums over its samples, mV and mV2.
+        second, weighted: time that its samples stand for, and the sum of that times the squared error.
+        worst, at: the error of the largest magnitude in mV, and its time in s.
+    """
+
+    cycle: Integers
+    kind: Integers
+    window: Integers
+    samples: Integers
+    error: Floats
+    square: Floats
+    second: Floats
+    weighted: Floats
+    worst: Floats
+    at: Floats
+
+    def over(self, *, cycles: bool = False, kinds: bool = False, windows: bool = False) -> Sums:
+        """Add up over all cycles, all step types or all windows; ordered by cycle, step type and window."""
+        cycle = np.zeros_like(self.cycle) if cycles else self.cycle
+        kind = np.full_like(self.kind, ANY_KIND) if kinds else self.kind
+        window = np.full_like(self.window, ANY_WINDOW) if windows else self.window
+        parts, place = np.unique((cycle * len(KINDS) + kind) * len(PARTS) + window, return_inverse=True)
+        count = len(parts)
+        samples = np.bincount(place, self.samples, count).astype(np.int64)
+        added = (np.bincount(place, x, count) for x in (self.error, self.square, self.second, self.weighted))
+        order = np.lexsort((np.abs(self.worst), place))
+        last = order[np.searchsorted(place[order], np.arange(count), side="right") - 1]
+        return Sums(cycle[last], kind[last], window[last], samples, *added, self.worst[last], self.at[last])
+
+
+def sums_of(record: Record, voltage_volt: Floats, windows: Codes) -> Sums:
+    """Sum the errors of each cycle, step type and window of a record; samples without a measured voltage do not count.
+
+    Args:
+        voltage_volt: simulated, shape (n,).
+        windows: of :func:`kilocell.jobs.windows.window_codes`, shape (n,).
+    """
+    kinds = np.full(len(windows), -1, np.int8) if record.step_type is None else record.step_type
+    error = 1e3 * (voltage_volt - record.voltage_volt)
+    columns = (error, record.time_second, sample_second(record), record.cycle_count, kinds, windows)
+    known = np.isfinite(error)
+    error, time, second, cycle, kind, window = columns if known.all() else (column[known] for column in columns)
+    changes = (cycle[1:] != cycle[:-1]) | (kind[1:] != kind[:-1]) | (window[1:] != window[:-1])
+    begins = np.concatenate([[0], np.flatnonzero(changes) + 1])[: len(error)]
+    samples = np.diff(begins, append=len(error))
+    square = error**2
+    largest = np.maximum.reduceat(square, begins) if len(begins) else square
+    hits = np.flatnonzero(square == np.repeat(largest, samples))
+    worst = hits[np.searchsorted(hits, begins)]
+    added = (np.add.reduceat(x, begins) if len(begins) else x for x in (error, square, second, second * square))
+    parts = (x[begins].astype(np.int64) for x in (cycle, np.where(kind < 0, NO_KIND, kind), window))
+    runs = Sums(*parts, samples, *added, error[worst], time[worst])
+    return runs.over()
+
+
+def compare(sums: Sums, balances: dict[int, Balance]) -> tuple[Comparison, ...]:
     """Compare simulated with measured voltage over the whole record (cycle 0) and for each cycle.
 
     Args:
-        error_volt: simulated - measured, NaN where nothing was measured; such samples do not count.
+        balances: energy, charge and capacity of the cycles and the whole record; those without are left out.
     """
-    return tuple(_comparisons(time_second, 1e3 * error_volt, cycle_count))
+    lines = []
+    for each in (sums.over(cycles=True, kinds=True, windows=True), sums.over(kinds=True, windows=True)):
+        with np.errstate(invalid="ignore", divide="ignore"):
+            weighted = np.sqrt(each.weighted / each.second)
+        for place, (cycle, _, _, samples, *errors) in enumerate(_lines(each)):
+            balance = balances.get(cycle, Balance())
+            over_time = float(weighted[place]) if each.second[place] > 0.0 else None
+            lines.append(Comparison(cycle, samples, *errors, over_time, *balance.values()))
+    return tuple(lines)
 
 
-def _comparisons(time_second: Floats, error_mv: Floats, cycle_count: NDArray[np.int32]) -> Iterator[Comparison]:
-    known = np.isfinite(error_mv)
-    time_second, error_mv, cycle_count = time_second[known], error_mv[known], cycle_count[known]
-    for cycle in (0, *np.unique(cycle_count)):
-        chosen = slice(None) if cycle == 0 else cycle_count == cycle
-        error, at = error_mv[chosen], time_second[chosen]
-        if not len(error):
-            continue
-        worst = int(np.argmax(np.abs(error)))
-        rmse = float(np.sqrt(np.mean(error**2)))
-        yield Comparison(int(cycle), len(error), rmse, float(error.mean()), float(error[worst]), float(at[worst]))
+def compare_steps(sums: Sums) -> tuple[StepComparison, ...]:
+    """Errors by step type and by window: both at once for the whole record, either for each cycle."""
+    whole, each = sums.over(cycles=True), sums
+    views = (
+        *(whole.over(windows=True), whole.over(kinds=True), whole),
+        *(each.over(windows=True), each.over(kinds=True)),
+    )
+    return tuple(
+        StepComparison(cycle, KINDS[kind], PARTS[window], *numbers)
+        for view in views
+        for cycle, kind, window, *numbers in _lines(view, DECIMALS)
+        if kind != NO_KIND
+    )
+
+
+def _lines(sums: Sums, decimals: int | None = None) -> Iterator[tuple[Any, ...]]:
+    """Cycle, kind, window, samples, RMSE, bias, worst error (mV) and its time (s) of each part, in order."""
+    errors = (np.sqrt(sums.square / sums.samples), sums.error / sums.samples, sums.worst, sums.at)
+    if decimals is not None:
+        errors = tuple(np.round(error, decimals) for error in errors)
+    columns = (sums.cycle, sums.kind, sums.window, sums.samples, *errors)
+    return zip(*(column.tolist() for column in columns), strict=True)

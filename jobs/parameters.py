@@ -113,3 +113,13 @@ def temperature_celsius(cell: CellSettings, settings: ParameterSetSettings, meas
     if measured_celsius is not None:
         return measured_celsius
     return celsius(float(base_set(settings.base)[AMBIENT]))
+
+
+def cutoffs_volt(settings: ParameterSetSettings) -> tuple[float, float] | None:
+    """The set's lower and upper voltage cut-off, which say what it is meant for; ``None`` where it has none."""
+    changed = {o.parameter: overridden(settings.base, o) for o in settings.overrides}
+    values = base_set(settings.base)
+    if any(name not in changed and name not in values for name in (LOWER_CUTOFF, UPPER_CUTOFF)):
+        return None
+    lower, upper = (float(changed[name] if name in changed else values[name]) for name in (LOWER_CUTOFF, UPPER_CUTOFF))
+    return lower, upper

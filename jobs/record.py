@@ -17,7 +17,11 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Record:
-    """What a simulation needs of a partition, as arrays of one length."""
+    """What a simulation needs of a partition, as arrays of one length.
+
+    Args:
+        step_type: places in ``data.columns.STEP_TYPES``, -1 = none of them; ``None`` where it is not known.
+    """
 
     time_second: Floats
     current_ampere: Floats
@@ -25,14 +29,19 @@ class Record:
     flags: NDArray[np.int64]
     cycle_count: NDArray[np.int32]
     step_count: NDArray[np.int32]
+    step_type: NDArray[np.int8] | None = None
 
     def from_index(self, first: int) -> Record:
         """The record without its first samples."""
-        return Record(*(getattr(self, name)[first:] for name in self.__dataclass_fields__))
+        return self._part(slice(first, None))
 
     def until_index(self, end: int) -> Record:
         """The record's first ``end`` samples."""
-        return Record(*(getattr(self, name)[:end] for name in self.__dataclass_fields__))
+        return self._part(slice(end))
+
+    def _part(self, rows: slice) -> Record:
+        columns = (getattr(self, name) for name in self.__dataclass_fields__)
+        return Record(*(None if column is None else column[rows] for column in columns))
 
 
 def record_of(samples: pd.DataFrame) -> Record:
@@ -44,7 +53,32 @@ def record_of(samples: pd.DataFrame) -> Record:
         samples[c.FLAGS].to_numpy(np.int64),
         samples[c.CYCLE_COUNT].to_numpy(np.int32),
         samples[c.STEP_COUNT].to_numpy(np.int32),
+        _step_types(samples),
     )
+
+
+def _step_types(samples: pd.DataFrame) -> NDArray[np.int8]:
+    """Each sample's step type as a place in ``STEP_TYPES``; all samples of a step have one."""
+    step = samples[c.STEP_COUNT].to_numpy()
+    begins = np.flatnonzero(np.concatenate([[True], step[1:] != step[:-1]])[: len(step)])
+    kinds = pd.Index(c.STEP_TYPES).get_indexer(samples[c.STEP_TYPE].iloc[begins].to_numpy())
+    return np.repeat(kinds.astype(np.int8), np.diff(begins, append=len(step)))
+
+
+def cycle_begins(record: Record) -> NDArray[np.intp]:
+    """Index of each cycle's first sample, in order."""
+    cycle = record.cycle_count
+    return np.flatnonzero(np.concatenate([[True], cycle[1:] != cycle[:-1]])[: len(cycle)])
+
+
+def sample_second(record: Record) -> Floats:
+    """The time that each sample stands for, in s, shape (n,): half of the intervals beside it; a power cut has none."""
+    interval = np.diff(record.time_second)
+    interval[(record.flags[1:] & bit_of("time_gap")) != 0] = 0.0
+    second = np.zeros(len(record.time_second))
+    second[:-1] += 0.5 * interval
+    second[1:] += 0.5 * interval
+    return second
 
 
 def profile_of(record: Record, capacity_ah: float) -> CurrentProfile:

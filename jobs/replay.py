@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..data.convert import kelvin, pybamm_current
 from ..data.errors import JobError
 from ..data.settings import Override
-from .build import DISCHARGE, VOLTAGE, Structure, built, has_algebraic
+from .build import DISCHARGE, EXCESS, VOLTAGE, Structure, built, has_algebraic
 from .compress import CurrentProfile
 from .parameters import AMBIENT, INITIAL_NEGATIVE, INITIAL_POSITIVE, INITIAL_TEMPERATURE, PARALLEL
 from .profile_input import KNOT_CURRENTS, KNOT_TIMES, padded
@@ -23,6 +23,7 @@ from .stops import Stops, between_outputs, output_samples, solver_stops
 Floats = NDArray[np.float64]
 
 SANE_VOLT: Final = (-1.0, 10.0)
+PARTIAL: Final = ", returning a partial solution."  # how PyBaMM ends its words for a failure on the way
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class Replayed:
         charge_ah: since the first sample, positive into the cell.
         excess: how far the state lies outside what can be, 0 = inside: surface stoichiometries anywhere in the
             electrodes outside 0 to 1, and an electrolyte concentration below zero (mol.L-1).
+        outside: what first lay outside, in words, such as ``the negative electrode``; "" = nothing.
     """
 
     time_second: Floats
@@ -52,6 +54,28 @@ class Replayed:
     current_ampere: Floats
     charge_ah: Floats
     excess: Floats
+    outside: str = ""
+
+    def until_index(self, end: int) -> Replayed:
+        """The replay at its first ``end`` times."""
+        columns = (self.time_second, self.voltage_volt, self.current_ampere, self.charge_ah, self.excess)
+        return Replayed(*(column[:end] for column in columns), self.outside)
+
+
+class EndedError(JobError):
+    """A replay that is no result, with its curve up to where it was one.
+
+    Args:
+        replayed: the good samples, from the first one; ``None`` = there are none.
+        attempts: what was tried, one line each.
+    """
+
+    def __init__(
+        self, reason: str, code: str = "failed", replayed: Replayed | None = None, attempts: tuple[str, ...] = ()
+    ) -> None:
+        super().__init__(reason, code)
+        self.replayed = replayed if replayed is not None and len(replayed.time_second) else None
+        self.attempts = attempts
 
 
 def replay(
@@ -71,7 +95,8 @@ def replay(
         every_knot: stop at every knot and ask for every sample: slower, and surer still.
 
     Raises:
-        JobError: ``did_not_converge`` or ``ended_early``. A curve that is none is found by :func:`check_range`.
+        EndedError: ``did_not_converge`` or ``ended_early``, with the curve so far. A curve that is none is found by
+            :func:`check_range`.
     """
     stops = Stops(np.ones(len(profile.time_second), dtype=np.bool_))
     outputs = np.arange(len(time_second))
@@ -81,31 +106,50 @@ def replay(
         structure = replace(structure, longest_step_second=stops.longest_step_second)
     first = profile.time_second[0]
     wanted = time_second[outputs] - first
-    solution = _solve(
-        structure, _inputs(structure, conditions, profile), profile.time_second[stops.at_knot] - first, wanted
-    )
+    inputs = _inputs(structure, conditions, profile)
+    solution, failure = _solve(structure, inputs, profile.time_second[stops.at_knot] - first, wanted)
     solved = np.asarray(solution.t, float)
-    if solved[-1] < wanted[-1]:
-        end = float(solved[-1]) + first
-        raise JobError(f"the simulation ended early at {end:.1f} s: {solution.termination}", "ended_early")
+    if not len(solved):
+        raise EndedError(f"the solver did not converge: {failure}", "did_not_converge")
+    outputs = outputs[wanted <= solved[-1]]
     # The solution also holds the stops that are no samples (the edges of power cuts).
-    at = np.searchsorted(solved, wanted)
+    at = np.searchsorted(solved, wanted[: len(outputs)])
     values = {name: np.asarray(solution[name].entries, float)[at] for name in built(structure).solver.output_variables}
+    replayed = _at_samples(time_second[: outputs[-1] + 1], profile, outputs, values)
+    if len(outputs) < len(wanted):
+        end = f"at {solved[-1] + first:.1f} s"
+        if failure or not solution.termination.startswith("event"):
+            raise EndedError(f"the solver did not converge {end}: {failure}", "did_not_converge", replayed)
+        event = solution.termination.removeprefix("event: ")
+        raise EndedError(f"the simulation ended early {end}: the model's own event {event!r}", "ended_early", replayed)
+    return replayed
+
+
+def _at_samples(
+    time_second: Floats, profile: CurrentProfile, outputs: NDArray[np.intp], values: dict[str, Floats]
+) -> Replayed:
+    """A replay at every sample from the solver's outputs at some of them."""
     voltage = between_outputs(time_second, outputs, values.pop(VOLTAGE))
     charge = pybamm_current(between_outputs(time_second, outputs, values.pop(DISCHARGE)))
     excess = between_outputs(time_second, outputs, np.sum(list(values.values()), axis=0))
     current = np.interp(time_second, profile.time_second, profile.current_ampere)
-    return Replayed(time_second, voltage, current, charge, excess)
+    left = {name: int(np.argmax(value > 0.0)) for name, value in values.items() if (value > 0.0).any()}
+    outside = min(left, key=lambda name: left[name]).removeprefix(EXCESS) if left else ""
+    return Replayed(time_second, voltage, current, charge, excess, outside)
 
 
-def _solve(structure: Structure, inputs: dict[str, Any], stops: Floats, wanted: Floats) -> pybamm.Solution:
+def _solve(structure: Structure, inputs: dict[str, Any], stops: Floats, wanted: Floats) -> tuple[pybamm.Solution, str]:
+    """Solve; return the solution, which ends early where the solver failed, and PyBaMM's words for that failure."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return built(structure).solve(t_eval=stops, t_interp=wanted, inputs=inputs)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            solution = built(structure).solve(t_eval=stops, t_interp=wanted, inputs=inputs)
     except (pybamm.SolverError, ValueError, RuntimeError) as error:
         text = " ".join(str(error).split())[:200]
-        raise JobError(f"the solver did not converge: {text}", "did_not_converge") from error
+        raise EndedError(f"the solver did not converge: {text}", "did_not_converge") from error
+    told = (str(warning.message) for warning in caught)
+    failure = next((text for text in told if text.endswith(PARTIAL)), "")
+    return solution, failure.removesuffix(PARTIAL).partition(": ")[2][:200]
 
 
 def _inputs(structure: Structure, conditions: Conditions, profile: CurrentProfile) -> dict[str, Any]:
@@ -128,8 +172,8 @@ def check_range(replayed: Replayed) -> None:
     """Refuse a curve that no cell can have; the solver says nothing of it once the cut-offs are off.
 
     Raises:
-        JobError: ``diverged`` (voltage not finite or beyond -1 to 10 V) or ``left_range`` (stoichiometry outside 0
-            to 1, electrolyte empty), with the first time it happened.
+        EndedError: ``diverged`` (voltage not finite or beyond -1 to 10 V) or ``left_range`` (stoichiometry outside 0
+            to 1, electrolyte empty), with the first time it happened and the curve before it.
     """
     voltage = replayed.voltage_volt
     insane = ~(np.isfinite(voltage) & (voltage > SANE_VOLT[0]) & (voltage < SANE_VOLT[1]))
@@ -138,7 +182,12 @@ def check_range(replayed: Replayed) -> None:
         return
     first = int(np.argmax(insane | outside))
     where = f"at {replayed.time_second[first]:.0f} s, where the model's voltage is {voltage[first]:.3g} V"
-    if outside[first]:
-        reason = "an electrode's surface stoichiometry left the range 0 to 1, or the electrolyte ran empty,"
-        raise JobError(f"{reason} {where}", "left_range")
-    raise JobError(f"diverged {where}", "diverged")
+    good = replayed.until_index(first)
+    if not outside[first]:
+        raise EndedError(f"diverged {where}", "diverged", good)
+    reason = f"{replayed.outside or 'an electrode'}'s surface stoichiometry left the range 0 to 1"
+    if "electrolyte" in replayed.outside:
+        reason = "the electrolyte ran empty"
+    charge = replayed.charge_ah[first]
+    moved = f"{abs(charge):.3g} A.h {'into' if charge > 0.0 else 'out of'} the cell since its start"
+    raise EndedError(f"{reason} {where}, after {moved}", "left_range", good)

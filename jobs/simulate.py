@@ -9,17 +9,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..data import columns as c
-from ..data.errors import JobError
+from ..data.errors import FailedSimulationError, JobError
 from ..data.settings import SimulateSettings
 from ..data.values import SimulationResult
-from .attempts import Case, charge_error, climb
-from .charge import charge_in_out_ah
-from .compare import compare
+from .attempts import Case, climb
 from .parameters import electrodes_in_parallel, nominal_capacity_ah, temperature_celsius
 from .record import Record, profile_of, record_of
-from .replay import Conditions, Replayed
+from .replay import Conditions, EndedError
 from .scale import REST_CURRENT_PER_AH
+from .simulation_result import cutoff_in_words, failed_simulation, frame_of, result_of
 from .starting_state import starting_state
 from .usable import refuse_nothing, voltage_moves
 
@@ -27,9 +25,14 @@ Floats = NDArray[np.float64]
 
 MOST_RATE = 100.0  # 1/h
 HINTS = {
-    "left_range": "; check nominal_capacity_ah, initial_state and the parameter set",
-    "did_not_converge": "; perhaps out of the set's range: check nominal_capacity_ah, initial_state and the set",
+    "left_range": "check nominal_capacity_ah, initial_state and the parameter set",
+    "diverged": "check nominal_capacity_ah, initial_state and the parameter set",
+    "ended_early": "check nominal_capacity_ah, initial_state and the parameter set",
+    "did_not_converge": "perhaps out of the set's range: check nominal_capacity_ah, initial_state and the set, or take "
+    "a simpler model",
+    "charge_mismatch": "set rtol and atol 10 times smaller",
 }
+"""What to do next, by the reason's code."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,7 +63,9 @@ def simulate(samples: pd.DataFrame, settings: SimulateSettings, measured_celsius
 
     Raises:
         NothingToSimulateError: the record has no current to replay.
-        JobError: no attempt gave a finite, charge-true simulation; the text lists what was tried.
+        FailedSimulationError: no attempt gave a finite, charge-true simulation; the text says what was tried and what
+            to do next, and what was solved until then comes with it.
+        JobError: it could not begin.
     """
     record = record_of(samples)
     capacity = settings.cell.nominal_capacity_ah or nominal_capacity_ah(settings.parameter_set)
@@ -71,13 +76,27 @@ def simulate(samples: pd.DataFrame, settings: SimulateSettings, measured_celsius
     began = time.perf_counter()
     try:
         replayed, attempts = climb(case)
-    except JobError as error:
-        state = case.conditions.state
-        start = f"it began at a state of charge of {state.soc:.3f} ({state.source})"
-        raise JobError(f"{error}; {start} with {capacity:g} A.h{HINTS.get(error.code, '')}", error.code) from error
+    except EndedError as error:
+        raise _failed(case, error, time.perf_counter() - began) from error
     seconds = time.perf_counter() - began
-    result = replace(_result(case, replayed), solve_seconds=seconds, attempts=attempts)
-    return Simulated(_frame(record, replayed), result)
+    result = replace(result_of(case, replayed), solve_seconds=seconds, attempts=attempts)
+    return Simulated(frame_of(case, replayed), result)
+
+
+def _failed(case: Case, error: EndedError, seconds: float) -> FailedSimulationError:
+    """The failure with its curve until then, in words that say how it began and what to do next."""
+    state, replayed = case.conditions.state, error.replayed
+    words = f"{error}; it began at a state of charge of {state.soc:.3f} ({state.source})"
+    words += f" with {case.conditions.capacity_ah:g} A.h"
+    if error.code in HINTS:
+        words += f"; {HINTS[error.code]}"
+    if replayed is not None:
+        beyond = cutoff_in_words(case, replayed)
+        words += f"; {beyond}" if beyond else ""
+        words += f"; its curve up to {replayed.time_second[-1]:.0f} s is kept"
+    result = replace(failed_simulation(case, replayed), solve_seconds=seconds, attempts=error.attempts)
+    frame = frame_of(case, replayed) if replayed is not None else None
+    return FailedSimulationError(words, error.code, result, frame)
 
 
 def _refuse_implausible(record: Record, capacity_ah: float) -> None:
@@ -90,43 +109,3 @@ def _refuse_implausible(record: Record, capacity_ah: float) -> None:
     if rate < REST_CURRENT_PER_AH and voltage_moves(record.voltage_volt):
         reason = f"the current is at most {largest:g} A for a cell of {capacity_ah:g} A.h, yet its voltage moves"
         raise JobError(f"{reason}; check the current's column and unit, and nominal_capacity_ah", "implausible_current")
-
-
-def _result(case: Case, replayed: Replayed) -> SimulationResult:
-    record, conditions = case.record, case.conditions
-    comparisons = compare(record.time_second, replayed.voltage_volt - record.voltage_volt, record.cycle_count)
-    if not comparisons:
-        raise JobError("no sample has a measured voltage to compare with", "no_voltage")
-    whole, state = comparisons[0], conditions.state
-    charge_in, charge_out = charge_in_out_ah(record.time_second, record.current_ampere, record.flags)
-    return SimulationResult(
-        settings=case.settings,
-        samples=len(record.time_second),
-        knots=len(case.profile.time_second),
-        initial_soc=state.soc,
-        initial_voltage_volt=state.voltage_volt,
-        initial_state_source=state.source,
-        electrodes_in_parallel=conditions.electrodes_in_parallel,
-        temperature_celsius=conditions.temperature_celsius,
-        charge_measured_ah=charge_in - charge_out,
-        charge_model_ah=float(replayed.charge_ah[-1]),
-        charge_error=charge_error(record, replayed, conditions.capacity_ah),
-        rmse_mv=whole.rmse_mv,
-        bias_mv=whole.bias_mv,
-        worst_mv=whole.worst_mv,
-        worst_time_second=whole.worst_time_second,
-        solve_seconds=0.0,
-        comparisons=comparisons,
-    )
-
-
-def _frame(record: Record, replayed: Replayed) -> pd.DataFrame:
-    columns = {
-        c.TEST_TIME: record.time_second,
-        "simulated_voltage_volt": replayed.voltage_volt,
-        "simulated_current_ampere": replayed.current_ampere,
-        "voltage_error_volt": replayed.voltage_volt - record.voltage_volt,
-        c.CYCLE_COUNT: record.cycle_count,
-        c.STEP_COUNT: record.step_count,
-    }
-    return pd.DataFrame(columns).astype(c.SIMULATION_COLUMNS)

@@ -21,7 +21,6 @@ from kilocell.data.settings import (
 )
 from kilocell.jobs.attempts import charge_error
 from kilocell.jobs.charge import interval_charge_ah
-from kilocell.jobs.compare import compare
 from kilocell.jobs.record import Record
 from kilocell.jobs.replay import Replayed
 from kilocell.jobs.simulate import simulate
@@ -186,17 +185,6 @@ def test_a_record_at_rest_has_nothing_to_simulate() -> None:
     record = partition(time, current, np.full(len(time), 3.9))
     with pytest.raises(NothingToSimulateError, match=r"no current above .* in a cell of 5 A\.h"):
         simulate(record, asked(initial_state=InitialState()), None)
-
-
-def test_comparison_by_cycle_finds_the_worst_and_ignores_what_was_not_measured() -> None:
-    error = np.array([0.001, -0.003, np.nan, 0.002])
-    whole, first, second = compare(np.array([0.0, 1.0, 2.0, 3.0]), error, np.array([1, 1, 2, 2], np.int32))
-    assert (whole.cycle_count, first.cycle_count, second.cycle_count) == (0, 1, 2)
-    assert (whole.samples, second.samples) == (3, 1)
-    assert whole.worst_mv == pytest.approx(-3.0)
-    assert whole.worst_time_second == 1.0
-    assert first.rmse_mv == pytest.approx(np.sqrt(5.0))
-    assert first.bias_mv == pytest.approx(-1.0)
 
 
 def test_temperature_comes_from_setting_measurement_or_set() -> None:

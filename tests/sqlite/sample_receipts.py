@@ -120,7 +120,8 @@ def simulated(settings: SimulateSettings, rmse_mv: float = 20.5, cycles: int = 2
     result = SimulationResult(
         settings, 720, 44, 0.9, 4.05, "soc 0.9", 1.02, 25.0, -0.2, -0.2001, 1e-5,
         rmse_mv, -1.5, -80.0, 3600.0, 0.8, ("tight steps", "loose steps"), comparisons,
-        5.0, "nominal", "mean of the record", 0.1, -1.2, True, (CycleState(2, 0.91, 4.06, "previous end"),), steps, 60.0,
+        5.0, "nominal", "mean of the record", 0.1, -1.2, True,
+        (CycleState(2, 0.91, 4.06, "previous end"),), steps, 60.0,
     )  # fmt: skip
     path = f"simulations/{settings.label}.parquet"
     return receipt("simulate", settings.cell.cell_id, settings.label, result, path)

@@ -1,0 +1,83 @@
+"""Windows after a step's start: which part of the cell's answer a sample shows.
+
+What a model gets wrong within two seconds of an edge of the current is resistance, what it gets wrong after minutes
+is diffusion or capacity; one RMSE over all of them says neither.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..data.columns import STEP_TYPES, WINDOWS
+from .record import Record
+from .steps import EDGE_PER_AH
+
+Floats = NDArray[np.float64]
+Codes = NDArray[np.int8]
+
+OLD_SHARE: Final = 0.1  # of its step's first change of the current, within which a first sample still has the old one
+LEAST_CHANGE_PER_AH: Final = 0.01  # A per A.h, below which a change of the current is none
+PULSE: Final = STEP_TYPES.index("pulse")
+ROUND_SECOND: Final = 1e-3  # by which cleaning may set two samples of one time apart
+
+
+def window_codes(record: Record, capacity_ah: float) -> Codes:
+    """Tell each sample's window, as a place in ``data.columns.WINDOWS``, shape (n,); a window ends at its last second.
+
+    Args:
+        capacity_ah: what currents scale with.
+    """
+    age = step_age_second(record, capacity_ah)
+    codes = np.zeros(len(age), np.int8)
+    for last in list(WINDOWS.values())[:-1]:
+        codes += age > last + ROUND_SECOND
+    return codes
+
+
+def step_age_second(record: Record, capacity_ah: float) -> Floats:
+    """Return the time since each sample's step began, in s, shape (n,).
+
+    A cycler writes a step's last sample when it ends the step, and the next one when the new step has lasted for its
+    first interval. So a step begins at the last sample of the step before (with a cycler that writes no last sample,
+    at most one interval too early), and its first sample is one interval old, not zero. Three cases differ:
+
+    - A first sample that still carries the old current was taken before the switch. It counts to the step before, and
+      the step begins with it.
+    - In a step of pulses or of a drive cycle, each edge of the current (0.1 A per A.h and more between two samples)
+      begins anew: what the cell answers to is the edge, not the step.
+    - The record's first sample is 0 s old.
+    """
+    time, current, step = record.time_second, record.current_ampere, record.step_count
+    if not len(time):
+        return np.zeros(0)
+    jump = np.diff(current)
+    first = np.flatnonzero(step[1:] != step[:-1]) + 1
+    begins = first + _carries_old_current(jump, step, first, LEAST_CHANGE_PER_AH * capacity_ah)
+    if record.step_type is not None:
+        pulsing = record.step_type == PULSE
+        if pulsing.any():
+            edges = np.flatnonzero((np.abs(jump) >= EDGE_PER_AH * capacity_ah) & pulsing[1:] & pulsing[:-1]) + 1
+            begins = np.union1d(begins, edges[step[edges] == step[edges - 1]])
+    begins = np.concatenate([[0], begins])
+    started = np.concatenate([time[:1], time[begins[1:] - 1]])
+    age: Floats = time - np.repeat(started, np.diff(begins, append=len(time)))
+    return age
+
+
+def _carries_old_current(
+    jump: Floats, step: NDArray[np.int32], first: NDArray[np.intp], least_ampere: float
+) -> NDArray[np.bool_]:
+    """Tell which steps' first samples still have the current of the step before, shape (len(first),).
+
+    Args:
+        jump: change of the current from sample to sample, shape (n - 1,).
+        first: each step's first sample, but for the record's first step.
+    """
+    last = len(jump)
+    after = jump[np.minimum(first, last - 1)]
+    same_step = (first < last) & (step[np.minimum(first + 1, last)] == step[first])
+    old: NDArray[np.bool_] = (np.abs(after) >= least_ampere) & (np.abs(jump[first - 1]) < OLD_SHARE * np.abs(after))
+    return old & same_step
