@@ -57,9 +57,9 @@ def balances_of(record: Record, voltage_volt: Floats, charge_off: Floats, capaci
     for voltage in (record.voltage_volt, voltage_volt):
         energy = np.zeros(len(voltage))
         energy[1:] = interval_energy_wh(record.time_second, record.current_ampere, voltage, record.flags)
-        net = np.add.reduceat(energy, begins)
-        energy_in = np.add.reduceat(np.maximum(energy, 0.0, out=energy), begins)
-        energies += [energy_in, energy_in - net]
+        into = np.maximum(energy, 0.0)
+        energy -= into
+        energies += [np.add.reduceat(into, begins), np.abs(np.add.reduceat(energy, begins))]
     energies = [energies[place] for place in (0, 2, 1, 3)]  # in measured, in model, out measured, out model
     off = np.maximum.reduceat(charge_off, begins)
     errors = capacity_errors(record, voltage_volt, capacity_ah)

@@ -18,6 +18,8 @@ from ..data.values import RangesFile, Receipt
 from .layout import Store
 
 _ROWS_AT_ONCE = 10_000
+LATER_COLUMNS = frozenset({c.STEP_TYPE, c.WINDOW})
+"""Columns of a simulation that the files of earlier versions lack."""
 
 
 def read_partition(
@@ -57,9 +59,12 @@ def partition_table(store: Store, cell_id: str) -> pa.Table:
 
 
 def simulation_table(store: Store, cell_id: str, label: str) -> pa.Table:
-    """Read a simulation's time series as an Arrow table (``SIMULATION_COLUMNS``), as :func:`partition_table`."""
+    """Read a simulation's time series as an Arrow table (``SIMULATION_COLUMNS``), as :func:`partition_table`.
+
+    Step types and windows are null in the file of a version that did not write them.
+    """
     absent = f"cell {cell_id!r} has no simulation {label!r}"
-    return _table(store.simulation(cell_id, label), c.SIMULATION_COLUMNS, absent)
+    return _table(store.simulation(cell_id, label), c.SIMULATION_COLUMNS, absent, LATER_COLUMNS)
 
 
 def rows_of(table: pa.Table) -> Iterator[tuple[Any, ...]]:
@@ -102,11 +107,15 @@ def _read(path: Path, columns: Sequence[str] | None, cycles: Sequence[int], abse
     return frame
 
 
-def _table(path: Path, columns: Iterable[str], absent: str) -> pa.Table:
+def _table(path: Path, columns: Iterable[str], absent: str, later: frozenset[str] = frozenset()) -> pa.Table:
     if not path.is_file():
         raise StoreError(f"{absent} ({path})")
     try:
-        return pq.read_table(path, columns=list(columns)).select(list(columns)).replace_schema_metadata()
+        absent_columns = later.difference(pq.read_schema(path).names)
+        table = pq.read_table(path, columns=[name for name in columns if name not in absent_columns])
+        for name in absent_columns:
+            table = table.append_column(name, pa.nulls(len(table), pa.string()))
+        return table.select(list(columns)).replace_schema_metadata()
     except (pa.ArrowInvalid, KeyError) as error:
         raise StoreError(f"{path} cannot be read ({error}). Move it away and run `kilocell run`.") from error
 

@@ -17,7 +17,14 @@ from typing import Any
 import pandas as pd
 
 from ..data import readers
-from ..data.errors import CONTENT_CODES, JobError, KilocellError, NothingToSimulateError, ReadError
+from ..data.errors import (
+    CONTENT_CODES,
+    FailedSimulationError,
+    JobError,
+    KilocellError,
+    NothingToSimulateError,
+    ReadError,
+)
 from ..data.settings import SourceFile
 from ..data.values import (
     CleanResult,
@@ -78,7 +85,9 @@ def run_job(store_root: str, job: Job, *before: Outcome) -> Outcome:
     except NothingToSimulateError as error:
         return _finish(store, job, began, clock, "skipped", str(error), error.code)
     except Exception as error:
-        return _finish(store, job, began, clock, "failed", *_words(error), log=_log(store, job))
+        log = _log(store, job)
+        kept, outputs = _keep(store, job, error)
+        return _finish(store, job, began, clock, "failed", *_words(error), log, kept, outputs)
     return _finish(store, job, began, clock, "done", result=result, outputs=outputs)
 
 
@@ -240,9 +249,22 @@ def _simulate(store: Store, job: Job, work: SimulateWork) -> tuple[Result, tuple
         settings = replace(settings, parameter_set=fit.result.parameter_set)
     samples = read_partition(store, job.cell_id)
     simulated = simulate(samples, settings, _clean_result(store, job.cell_id).temperature_mean_celsius)
+    return simulated.result, (_write_simulation(store, job, simulated.frame),)
+
+
+def _keep(store: Store, job: Job, error: Exception) -> tuple[Result | None, tuple[OutputFile, ...]]:
+    """Keep what a failed simulation has: how it began, and its curve up to where it failed."""
+    if not isinstance(error, FailedSimulationError):
+        return None, ()
+    try:
+        return error.result, () if error.frame is None else (_write_simulation(store, job, error.frame),)
+    except OSError:  # a full disk, say: the failure's own reason is what counts
+        return error.result, ()
+
+
+def _write_simulation(store: Store, job: Job, frame: pd.DataFrame) -> OutputFile:
     metadata = {"cell_id": job.cell_id, "label": job.label, "digest": job.digest, "pybamm": version_of("pybamm")}
-    output = write_frame(store, store.simulation(job.cell_id, job.label), simulated.frame, metadata)
-    return simulated.result, (output,)
+    return write_frame(store, store.simulation(job.cell_id, job.label), frame, metadata)
 
 
 def _pass_on(receipt: Receipt | None) -> None:

@@ -36,6 +36,8 @@ CREATE TABLE simulation_samples (
     voltage_error_volt       REAL,  -- simulated - measured
     cycle_count              INTEGER NOT NULL,
     step_count               INTEGER NOT NULL,
+    step_type                TEXT,
+    window                   TEXT,  -- after the step's start: ohmic (to 2 s), kinetic (to 20 s), diffusion (to 120 s), capacity
     PRIMARY KEY (cell_id, label, sample),
     FOREIGN KEY (cell_id, label) REFERENCES simulations (cell_id, label)
 ) STRICT, WITHOUT ROWID;

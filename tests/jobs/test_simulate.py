@@ -9,7 +9,7 @@ import pandas as pd
 import pybamm
 import pytest
 from kilocell.data import columns as c
-from kilocell.data.errors import JobError, NothingToSimulateError
+from kilocell.data.errors import FailedSimulationError, JobError, NothingToSimulateError
 from kilocell.data.rules import bit_of
 from kilocell.data.settings import (
     CellSettings,
@@ -19,11 +19,11 @@ from kilocell.data.settings import (
     ParameterSetSettings,
     SimulateSettings,
 )
-from kilocell.jobs.attempts import charge_error
+from kilocell.jobs.attempts import Case, charge_error, check_charge
 from kilocell.jobs.charge import interval_charge_ah
-from kilocell.jobs.record import Record
-from kilocell.jobs.replay import Replayed
-from kilocell.jobs.simulate import simulate
+from kilocell.jobs.record import Record, profile_of, record_of
+from kilocell.jobs.replay import EndedError, Replayed
+from kilocell.jobs.simulate import conditions_of, simulate
 from records import documented_replay, partition, pulses
 
 
@@ -120,6 +120,69 @@ def test_a_cell_that_leaves_the_range_is_no_result() -> None:
     assert caught.value.code == "left_range"
 
 
+def kept_of(record: pd.DataFrame, settings: SimulateSettings) -> FailedSimulationError:
+    """The failure of a simulation, its curve checked for what every kept curve must be."""
+    with pytest.raises(FailedSimulationError) as caught:
+        simulate(record, settings, None)
+    error, result, frame = caught.value, caught.value.result, caught.value.frame
+    assert list(frame.columns) == list(c.SIMULATION_COLUMNS)
+    assert len(frame) == result.samples < len(record)
+    assert frame[c.TEST_TIME].iloc[-1] == result.ended_second
+    assert f"its curve up to {result.ended_second:.0f} s is kept" in str(error)
+    assert np.isfinite(frame["simulated_voltage_volt"]).all()
+    assert frame["simulated_voltage_volt"].between(0.0, 5.0).all()
+    known = 1e3 * frame["voltage_error_volt"].to_numpy()
+    assert result.partial_rmse_mv == pytest.approx(np.sqrt(np.mean(known**2)))
+    return error
+
+
+@pytest.mark.parametrize("model", ["SPM", "SPMe", "DFN"])
+def test_a_cell_that_runs_empty_keeps_its_curve_and_state(model: str) -> None:
+    """The campaign says 3 A.h of a cell that gives 5: the model's electrode is empty long before the record's end."""
+    time = np.arange(0.0, 3661.0, 10.0)
+    current = np.where(time > 60.0, -5.0, 0.0)
+    settings = asked(model, nominal_capacity_ah=3.0, initial_state=InitialState("soc", 1.0))
+    error = kept_of(partition(time, current, np.full(len(time), 3.7)), settings)
+    assert error.code == "left_range"
+    assert "check nominal_capacity_ah" in str(error)
+    assert "outside the set's cut-offs of 2.5 and 4.2 V from" in str(error)
+    result = error.result
+    assert (result.initial_soc, result.electrodes_in_parallel, result.capacity_ah) == (1.0, 0.6, 3.0)
+    assert result.attempts[0].startswith("as asked: ")
+    assert len(result.attempts) == 1  # no other way to solve fills an empty cell
+    assert 2000.0 < result.ended_second < 2700.0
+    assert 20.0 < result.beyond_cutoff_second < 400.0
+    charge = np.trapezoid(current[: result.samples], time[: result.samples]) / 3600.0
+    assert result.charge_model_ah == pytest.approx(charge, rel=1e-3)
+    # Until it left the range it is the curve that a record cut there gives.
+    cut = partition(time, current, np.full(len(time), 3.7)).iloc[: result.samples - 20]
+    whole = simulate(cut, settings, None).frame["simulated_voltage_volt"]
+    np.testing.assert_allclose(error.frame["simulated_voltage_volt"][: len(cut)], whole, atol=2e-3)
+
+
+def test_a_solver_that_gives_up_keeps_what_it_had_and_all_that_was_tried() -> None:
+    """60C out of a DFN: no way to solve gets past the edge, and the rest before it is kept."""
+    time = np.arange(0.0, 601.0, 10.0)
+    error = kept_of(partition(time, np.where(time > 60.0, -300.0, 0.0), np.full(len(time), 4.0)), asked("DFN"))
+    assert error.code == "did_not_converge"
+    assert error.result.ended_second == 60.0
+    assert error.result.partial_rmse_mv < 50.0
+    assert len(error.result.attempts) == 5
+    assert "IDA" in error.result.attempts[0]
+
+
+def test_time_beyond_the_cut_offs_is_told() -> None:
+    """The cut-offs end nothing: a cell that is taken below them slowly, but not out of range, says for how long."""
+    time = np.arange(0.0, 4 * 3600.0, 60.0)
+    record = partition(time, np.where(time > 60.0, -0.5, 0.0), np.full(len(time), 3.0))
+    inside = simulate(record, asked(), None).result
+    assert inside.beyond_cutoff_second == 0.0
+    below = simulate(record, asked(initial_state=InitialState("soc", 0.375)), None)
+    seconds = (below.frame["simulated_voltage_volt"] < 2.45).sum() * 60.0
+    assert below.result.beyond_cutoff_second == pytest.approx(seconds, abs=60.0)
+    assert seconds > 60.0
+
+
 def test_a_rest_voltage_of_another_chemistry_is_refused() -> None:
     time = np.arange(0.0, 100.0, 10.0)
     record = partition(time, np.where(time < 90.0, 0.0, -0.5), np.full(len(time), 2.0))
@@ -177,6 +240,18 @@ def test_a_long_record_cannot_hide_what_one_cycle_lost() -> None:
     assert charge_error(record, replayed(record, true), 5.0) == 0.0
     lost = true + np.where(hours >= 100.5, 0.5, 0.0)
     assert charge_error(record, replayed(record, lost), 5.0) > 0.01
+
+
+def test_a_charge_that_does_not_agree_ends_the_curve_where_it_parts() -> None:
+    """A model that loses a pulse at 300 s is right until then."""
+    time = np.arange(0.0, 601.0, 10.0)
+    current = np.where((time >= 300.0) & (time < 320.0), -5.0, 0.0)
+    record = record_of(partition(time, current, np.full(len(time), 3.7)))
+    case = Case(record, asked(), conditions_of(record, asked(), None), profile_of(record, 5.0))
+    with pytest.raises(EndedError, match="from 300 s") as caught:
+        check_charge(case, replayed(record, np.zeros(len(time))))
+    assert caught.value.replayed is not None
+    assert caught.value.replayed.time_second[-1] == 290.0
 
 
 def test_a_record_at_rest_has_nothing_to_simulate() -> None:

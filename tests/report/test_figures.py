@@ -54,11 +54,12 @@ def record(cycles: int, samples: int = 240, offset_volt: float = 0.0) -> pd.Data
 
 def simulation(measured: pd.DataFrame, error_volt: NDArray[np.float64] | float) -> pd.DataFrame:
     """Make a simulation's samples that differ from a record by a known error."""
-    frame = measured[[c.TEST_TIME, c.CYCLE_COUNT, c.STEP_COUNT]].copy()
+    frame = measured[[c.TEST_TIME, c.CYCLE_COUNT, c.STEP_COUNT, c.STEP_TYPE]].copy()
+    frame[c.WINDOW] = "ohmic"
     frame["voltage_error_volt"] = np.where(measured[c.VOLTAGE].isna(), np.nan, error_volt)
     frame["simulated_voltage_volt"] = measured[c.VOLTAGE].interpolate() + error_volt
     frame["simulated_current_ampere"] = measured[c.CURRENT]
-    return frame[list(c.SIMULATION_COLUMNS)]
+    return frame[list(c.SIMULATION_COLUMNS)].astype(c.SIMULATION_COLUMNS)
 
 
 @dataclass(frozen=True)

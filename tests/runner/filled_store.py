@@ -48,11 +48,12 @@ def partition(seed: int) -> pd.DataFrame:
 
 def simulation(measured: pd.DataFrame) -> pd.DataFrame:
     """Make a simulation that is off by a known error everywhere."""
-    frame = measured[[c.TEST_TIME, c.CYCLE_COUNT, c.STEP_COUNT]].copy()
+    frame = measured[[c.TEST_TIME, c.CYCLE_COUNT, c.STEP_COUNT, c.STEP_TYPE]].copy()
+    frame[c.WINDOW] = "ohmic"
     frame["simulated_voltage_volt"] = measured[c.VOLTAGE].fillna(3.5) + ERROR_VOLT
     frame["simulated_current_ampere"] = measured[c.CURRENT]
     frame["voltage_error_volt"] = frame["simulated_voltage_volt"] - measured[c.VOLTAGE]
-    return frame[list(c.SIMULATION_COLUMNS)]
+    return frame[list(c.SIMULATION_COLUMNS)].astype(c.SIMULATION_COLUMNS)
 
 
 def fill(
