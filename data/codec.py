@@ -149,4 +149,12 @@ def _from_union(kinds: tuple[Any, ...], plain: Any) -> Any:
         return None
     if isinstance(plain, dict) and plain.get("is") in _CLASSES:
         return _from_plain(_CLASSES[plain["is"]], plain)
+    fitting = [kind for kind in kinds if _is_plain_of(kind, plain)]
+    if fitting:
+        return _from_plain(fitting[0], plain)
     return _from_plain(next(kind for kind in kinds if kind is not type(None)), plain)
+
+
+def _is_plain_of(kind: Any, plain: Any) -> bool:
+    """Tell whether JSON's text, whole number or list is what a kind of a union turns into."""
+    return isinstance(plain, list) if typing.get_origin(kind) is tuple else kind in (str, int) and type(plain) is kind

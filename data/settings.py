@@ -20,11 +20,26 @@ GIVEN_PER_CELL: dict[str, str] = {
     "Initial temperature [K]": "temperature_celsius",
     "Initial concentration in negative electrode [mol.m-3]": "initial_state",
     "Initial concentration in positive electrode [mol.m-3]": "initial_state",
+    "Primary: Initial concentration in negative electrode [mol.m-3]": "initial_state",
+    "Secondary: Initial concentration in negative electrode [mol.m-3]": "initial_state",
+    "Primary: Initial concentration in positive electrode [mol.m-3]": "initial_state",
+    "Secondary: Initial concentration in positive electrode [mol.m-3]": "initial_state",
+    "Initial voltage in negative electrode [V]": "initial_state",
+    "Initial voltage in positive electrode [V]": "initial_state",
+    "Initial SoC": "initial_state",
 }
-"""Parameters that no override or fit may name, and what gives them: they are inputs of every replay."""
+"""Parameters that no override or fit may name, and what gives them: which are inputs of a replay depends on its model.
+"""
 
-MODEL_TYPES: Final = ("SPM", "SPMe", "DFN")
-"""The PyBaMM lithium-ion models that a campaign can name."""
+MODEL_TYPES: Final = ("SPM", "SPMe", "DFN", "MPM", "MSMR", "NewmanTobias", "Yang2017", "Thevenin")
+"""The PyBaMM models that a campaign can name: all that replay a current with a parameter set.
+
+Left out are the ``Basic`` models, which are the SPM's and the DFN's equations once more, written out for teaching and
+without their options, and ``SplitOCVR``, whose parameters no set has.
+"""
+
+OptionValue = str | int | tuple[str | int | tuple[str | int | tuple[str | int, ...], ...], ...]
+"""Value of a model's option: a text, a whole number, or PyBaMM's pairs of them, which may be nested."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,11 +167,19 @@ class CleanSettings:
 
 @dataclass(frozen=True, slots=True)
 class ModelSettings:
-    """A PyBaMM model: its name as users see it, its type (SPM, SPMe, DFN) and its options as (name, value)."""
+    """A PyBaMM model.
+
+    Args:
+        name: as users see it.
+        type: one of ``MODEL_TYPES``.
+        options: PyBaMM's, as (name, value).
+        mesh: points as (PyBaMM's name, number), such as ``("r_n", 40)``; PyBaMM's own where none is given.
+    """
 
     name: str
     type: str
-    options: tuple[tuple[str, str], ...] = ()
+    options: tuple[tuple[str, OptionValue], ...] = ()
+    mesh: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,14 @@ from typing import Final
 
 import pybamm
 
+from ..data.convert import SECONDS_PER_HOUR
 from ..data.errors import JobError
 from ..data.settings import ModelSettings, Override
+from .equilibrium import state_inputs
+from .models import check_set, completed, empty_model, mesh_points, scales_current, why_not_built
 from .parameters import (
     AMBIENT,
     CURRENT_FUNCTION,
-    INITIAL_NEGATIVE,
-    INITIAL_POSITIVE,
     INITIAL_TEMPERATURE,
     PARALLEL,
     base_set,
@@ -28,8 +29,11 @@ from .profile_input import PROFILE_SIZES, profile_current
 
 GEOMETRY: Final = ("thickness", "radius", "height", "width", "length")  # these shape the mesh and cannot be inputs
 
+CUTOFFS: Final = ("voltage", "soc")  # words of events that are checked afterwards instead
+PYBAMM_ERRORS: Final = (pybamm.OptionError, pybamm.ModelError, pybamm.DiscretisationError, pybamm.GeometryError)
 VOLTAGE: Final = "Voltage [V]"
 DISCHARGE: Final = "Discharge capacity [A.h]"
+PHASED: Final = ("negative primary", "negative secondary", "positive primary", "positive secondary")
 ELECTROLYTE: Final = "Electrolyte concentration [mol.m-3]"
 EXCESS: Final = "Excess of "
 
@@ -86,19 +90,6 @@ def _shapes_geometry(parameter: str) -> bool:
     return any(word in parameter for word in GEOMETRY)
 
 
-def empty_model(settings: ModelSettings) -> pybamm.BaseModel:
-    """PyBaMM's model of this type with these options, without parameters.
-
-    Raises:
-        JobError: PyBaMM does not have such an option or value (``cannot_build``); the text is PyBaMM's.
-    """
-    try:
-        return getattr(pybamm.lithium_ion, settings.type)(dict(settings.options))
-    except (pybamm.OptionError, ValueError, TypeError) as error:
-        text = " ".join(str(error).split())
-        raise JobError(f"PyBaMM has no such {settings.type}: {text}", "cannot_build") from error
-
-
 @lru_cache(maxsize=24)
 def built(structure: Structure) -> pybamm.Simulation:
     """Build a model once in this process.
@@ -107,30 +98,49 @@ def built(structure: Structure) -> pybamm.Simulation:
         JobError: PyBaMM cannot build this model with this parameter set (``cannot_build``).
     """
     pybamm.set_logging_level("ERROR")
+    check_set(structure.model, structure.base)
     values = base_set(structure.base).copy()
     for override in structure.fixed:
         values[override.parameter] = overridden(structure.base, override)
     for name, kind in structure.free:
         stand_in = Override(name, "scale" if kind == "scale" else "value", 1.0)
         values[name] = overridden(structure.base, stand_in, pybamm.InputParameter(name))
-    for name in (INITIAL_NEGATIVE, INITIAL_POSITIVE, PARALLEL, AMBIENT, INITIAL_TEMPERATURE):
-        values[name] = "[input]"
-    values[CURRENT_FUNCTION] = profile_current(structure.size)
     try:
         model = empty_model(structure.model)
+        completed(values, structure.model)
+        for name in (*state_inputs(structure.model), AMBIENT, INITIAL_TEMPERATURE):
+            values.update({name: "[input]"})
+        _give_current(structure, model, values)
         # The measured current decides when to stop, not the set's cut-offs.
-        model.events = [event for event in model.events if "voltage" not in event.name.lower()]
+        model.events = [event for event in model.events if not any(word in event.name.lower() for word in CUTOFFS)]
         excesses = _excesses(model)
         model.variables.update(excesses)
         solver = _solver(structure, [VOLTAGE, DISCHARGE, *excesses])
-        simulation = pybamm.Simulation(model, parameter_values=values, solver=solver)
+        points = mesh_points(structure.model, model)
+        simulation = pybamm.Simulation(model, parameter_values=values, solver=solver, var_pts=points)
         simulation.build()
-    except (KeyError, ValueError, TypeError, pybamm.OptionError, pybamm.ModelError) as error:
-        text = str(error).split("\n", 1)[0]
+    except (KeyError, ValueError, TypeError, NotImplementedError, *PYBAMM_ERRORS) as error:
+        text = why_not_built(error, structure.base)
         raise JobError(
             f"PyBaMM cannot build {structure.model.type} with {structure.base}: {text}", "cannot_build"
         ) from error
     return simulation
+
+
+def _give_current(structure: Structure, model: pybamm.BaseModel, values: pybamm.ParameterValues) -> None:
+    """Make the profile the model's current, scaled to the set's cell where that is how a capacity is scaled."""
+    if DISCHARGE not in model.variables:  # a circuit
+        discharged = pybamm.Variable(DISCHARGE)
+        model.rhs[discharged] = model.variables["Current [A]"] / SECONDS_PER_HOUR
+        model.initial_conditions[discharged] = pybamm.Scalar(0.0)
+        model.variables[DISCHARGE] = discharged
+    values[CURRENT_FUNCTION] = profile_current(structure.size)
+    if not scales_current(structure.model):
+        values[PARALLEL] = "[input]"
+        return
+    copies = pybamm.InputParameter(PARALLEL) / float(values.get(PARALLEL, 1.0))
+    values[CURRENT_FUNCTION] = profile_current(structure.size) / copies
+    model.variables[DISCHARGE] = model.variables[DISCHARGE] * copies
 
 
 def has_algebraic(structure: Structure) -> bool:
@@ -161,15 +171,19 @@ def _solver(structure: Structure, outputs: list[str]) -> pybamm.IDAKLUSolver:
 def _excesses(model: pybamm.BaseModel) -> dict[str, pybamm.Symbol]:
     """How far each electrode and the electrolyte lie outside what can be, 0 = inside, as far as the model has them.
 
-    Surface stoichiometries anywhere in an electrode outside 0 to 1, and an electrolyte concentration below zero
-    (mol.L-1).
+    Surface stoichiometries anywhere in a phase of an electrode, and a circuit's state of charge, outside 0 to 1; an
+    electrolyte concentration below zero (mol.L-1).
     """
     found = {}
-    for side in ("negative", "positive"):
+    for side in ("negative", "positive", *PHASED):
         lowest, highest = (f"{end} {side} particle surface stoichiometry" for end in ("Minimum", "Maximum"))
         if lowest in model.variables:
             below, above = -model.variables[lowest], model.variables[highest] - 1.0
             found[f"{EXCESS}the {side} electrode"] = pybamm.maximum(pybamm.maximum(below, above), 0.0)
+    for name in ("SoC", "Surface SoC"):
+        if name in model.variables:
+            below, above = -model.variables[name], model.variables[name] - 1.0
+            found[f"{EXCESS}the {name}"] = pybamm.maximum(pybamm.maximum(below, above), 0.0)
     if ELECTROLYTE in model.variables:
         below = -pybamm.min(model.variables[ELECTROLYTE]) / 1000.0
         found[f"{EXCESS}the electrolyte"] = pybamm.maximum(below, 0.0)

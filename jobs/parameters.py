@@ -16,8 +16,6 @@ from ..data.settings import GIVEN_PER_CELL, CellSettings, Override, ParameterSet
 
 Floats = NDArray[np.float64]
 
-INITIAL_NEGATIVE = "Initial concentration in negative electrode [mol.m-3]"
-INITIAL_POSITIVE = "Initial concentration in positive electrode [mol.m-3]"
 PARALLEL = "Number of electrodes connected in parallel to make a cell"
 AMBIENT = "Ambient temperature [K]"
 INITIAL_TEMPERATURE = "Initial temperature [K]"
@@ -57,7 +55,18 @@ def scaled(factor: Any, value: Any) -> Any:
 def affects_equilibrium(parameter: str) -> bool:
     """Tell whether a parameter moves the state that belongs to a rest voltage."""
     return any(
-        word in parameter for word in ("OCP", "active material", "oncentration in", "thickness", "stoichiometry")
+        word in parameter
+        for word in (
+            "OCP",
+            "active material",
+            "oncentration in",
+            "thickness",
+            "stoichiometry",
+            "Open-circuit",
+            "Cell capacity",
+            "host site",
+            "hysteresis state",
+        )
     )
 
 
@@ -94,13 +103,20 @@ def nominal_capacity_ah(settings: ParameterSetSettings) -> float:
     return float(base_set(settings.base)[CAPACITY])
 
 
+def own_electrodes_in_parallel(settings: ParameterSetSettings) -> float:
+    """How many electrode pairs make the set's own cell; 1 for a circuit, which has none."""
+    return float(base_set(settings.base).get(PARALLEL, 1.0))
+
+
 def electrodes_in_parallel(cell: CellSettings, settings: ParameterSetSettings) -> float:
     """How many of the set's electrode pairs make this cell: the factor that scales capacity and keeps current density.
+
+    It scales half-cells by the set's nominal capacity too, and stands for so many circuits side by side (Thevenin).
 
     Returns:
         The set's own number where no capacity is given for the cell.
     """
-    own = float(base_set(settings.base)[PARALLEL])
+    own = own_electrodes_in_parallel(settings)
     if cell.nominal_capacity_ah is None:
         return own
     return own * cell.nominal_capacity_ah / nominal_capacity_ah(settings)

@@ -15,7 +15,7 @@ from ..data.errors import JobError
 from ..data.settings import Override
 from .build import DISCHARGE, EXCESS, VOLTAGE, Structure, built, has_algebraic
 from .compress import CurrentProfile
-from .parameters import AMBIENT, INITIAL_NEGATIVE, INITIAL_POSITIVE, INITIAL_TEMPERATURE, PARALLEL
+from .parameters import AMBIENT, INITIAL_TEMPERATURE, PARALLEL
 from .profile_input import KNOT_CURRENTS, KNOT_TIMES, padded
 from .starting_state import StartingState
 from .stops import Stops, between_outputs, output_samples, solver_stops
@@ -158,8 +158,7 @@ def _inputs(structure: Structure, conditions: Conditions, profile: CurrentProfil
     inputs = {
         KNOT_TIMES: times,
         KNOT_CURRENTS: pybamm_current(currents),
-        INITIAL_NEGATIVE: conditions.state.negative_concentration,
-        INITIAL_POSITIVE: conditions.state.positive_concentration,
+        **dict(conditions.state.inputs),
         PARALLEL: conditions.electrodes_in_parallel,
         AMBIENT: temperature,
         INITIAL_TEMPERATURE: temperature,

@@ -48,7 +48,7 @@ def conditions_of(record: Record, settings: SimulateSettings, measured_celsius: 
     cell, parameter_set = settings.cell, settings.parameter_set
     celsius = temperature_celsius(cell, parameter_set, measured_celsius)
     arrays = (record.time_second, record.current_ampere, record.voltage_volt, record.flags)
-    state = starting_state(cell, parameter_set, *arrays, celsius)
+    state = starting_state(cell, settings.model, parameter_set, *arrays, celsius)
     parallel = electrodes_in_parallel(cell, parameter_set)
     capacity = cell.nominal_capacity_ah or nominal_capacity_ah(parameter_set)
     return Conditions(state, parallel, capacity, celsius, parameter_set.overrides)

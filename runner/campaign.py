@@ -256,7 +256,8 @@ def _fields(table: BaseModel) -> dict[str, Any]:
 
 def _model(table: ModelTable) -> ModelSettings:
     # In a fixed order, since the order they are written in must not make a job run again.
-    return ModelSettings(table.label, table.type, tuple(sorted(table.options.items())))
+    options, mesh = (tuple(sorted(pairs.items())) for pairs in (table.options, table.mesh))
+    return ModelSettings(table.label, table.type, options, mesh)
 
 
 def _model_of(name: str, models: Sequence[ModelSettings]) -> ModelSettings:

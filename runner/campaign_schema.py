@@ -127,7 +127,8 @@ class ModelTable(Table):
 
     type: v.ModelType
     name: v.Label | None = None
-    options: dict[str, str] = {}
+    options: dict[str, v.ModelOption] = {}
+    mesh: dict[str, v.Points] = {}
 
     @model_validator(mode="before")
     @classmethod

@@ -59,6 +59,17 @@ def _known_model(name: str) -> str:
     return name
 
 
+def _model_option(value: Any) -> Any:
+    """Turn arrays into tuples, as PyBaMM wants its pairs; its words for yes and no are texts."""
+    if isinstance(value, bool):
+        raise ValueError(f'must be text in quotes: "{str(value).lower()}"')
+    if isinstance(value, list) and value:
+        return tuple(_model_option(entry) for entry in value)
+    if not isinstance(value, (str, int)):
+        raise ValueError('must be text in quotes, a whole number, or an array of these such as ["swelling only", "none"]')
+    return value
+
+
 def _known_column(name: str) -> str:
     known = [column for column in c.RAW_COLUMNS if column not in _NOT_MAPPED]
     if name not in known:
@@ -184,6 +195,8 @@ Label = Annotated[str, AfterValidator(_label)]
 SetName = Annotated[str, AfterValidator(_known_set)]
 SetNames = Annotated[list[SetName], AfterValidator(_distinct)]
 ModelType = Annotated[str, AfterValidator(_known_model)]
+ModelOption = Annotated[Any, BeforeValidator(_model_option)]
+Points = Annotated[int, Field(ge=2, le=1000)]
 RawColumn = Annotated[str, AfterValidator(_known_column)]
 Limits = Annotated[list[float], AfterValidator(_ordered)]
 Positive = Annotated[float, Field(gt=0)]

@@ -85,8 +85,8 @@ def check_names(campaign: Campaign, cells: Sequence[str]) -> None:
 
         check_parameters(campaign, parameter_names, cells)
     for model in campaign.models:
-        if model.options:
-            from ..jobs.build import empty_model
+        if model.options or model.type not in ("SPM", "SPMe", "DFN"):
+            from ..jobs.models import empty_model
 
             try:
                 empty_model(model)
