@@ -38,6 +38,7 @@ class Structure:
     """Everything that a built model depends on; what is not here is an input.
 
     Args:
+        base: the parameter set's key.
         free: (parameter, kind) of overrides that are inputs.
         fixed: overrides that shape the geometry and so are part of the model.
         size: longest profile, in knots.
@@ -127,7 +128,7 @@ def built(structure: Structure) -> pybamm.Simulation:
     except (KeyError, ValueError, TypeError, pybamm.OptionError, pybamm.ModelError) as error:
         text = str(error).split("\n", 1)[0]
         raise JobError(
-            f"PyBaMM cannot build {structure.model.type} with {structure.base}: {text}", "cannot_build"
+            f"PyBaMM cannot build {structure.model.type} with {structure.base.partition('@')[0]}: {text}", "cannot_build"
         ) from error
     return simulation
 

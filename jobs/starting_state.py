@@ -93,7 +93,7 @@ def starting_state(
     rested = np.all(np.abs(current_ampere[:index]) <= REST_CURRENT_PER_AH * capacity)
     if rested or abs(charge) < 1e-4 * capacity:
         return found
-    own_parallel = float(base_set(settings.base)[PARALLEL])
+    own_parallel = float(base_set(settings.key)[PARALLEL])
     cell_capacity = equilibrium.capacity_ah * electrodes_in_parallel(cell, settings) / own_parallel
     soc = found.soc - charge / cell_capacity
     return _at_soc(equilibrium, soc, f"{words}, less {charge:.4f} A.h counted back to the start")

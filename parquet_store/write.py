@@ -76,6 +76,13 @@ def write_receipt(store: Store, receipt: Receipt) -> Path:
     return path
 
 
+def write_parameter_set(store: Store, file_digest: str, content: bytes) -> None:
+    """Keep a copy of a parameter set's file, unless it is there already."""
+    path = store.parameter_set(file_digest)
+    if not path.exists():
+        write_atomically(path, lambda temporary: temporary.write_bytes(content) and None)
+
+
 def write_ranges(store: Store, split_digest: str, parts: tuple[FileRange, ...]) -> None:
     """Write the parts of a long file, for the next run to find them."""
     write_text(store.ranges(split_digest), to_json(RangesFile(parts)) + "\n")

@@ -18,7 +18,6 @@ from ..data.settings import (
     CleanSettings,
     FileRange,
     FitSettings,
-    ParameterSetSettings,
     SimulateSettings,
     SourceFile,
 )
@@ -262,7 +261,7 @@ def _fits(campaign: Campaign, cell_id: str, cleaning: Job) -> Iterator[Job]:
         stage = f"fit-{settings.name}"
         fit = Job("fit", cell_id, settings.name, stage, fit_digest, FitWork(settings), needs)
         yield fit
-        fitted = ParameterSetSettings(settings.fitted_name, settings.parameter_set.base)
+        fitted = replace(settings.parameter_set, name=settings.fitted_name, overrides=())
         work = SimulateWork(SimulateSettings(settings.cell, settings.model, fitted), settings.name)
         yield _simulate_job(work, fit_digest, (cleaning.key, fit.key))
 

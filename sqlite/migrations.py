@@ -14,7 +14,7 @@ from typing import Final
 
 from ..data.errors import StoreError
 
-CURRENT_VERSION: Final = 2
+CURRENT_VERSION: Final = 3
 APPLICATION_ID: Final = 0x6B63656C  # "kcel"
 STEPS: Final[Mapping[int, str]] = {
     version: Path(__file__).with_name(f"version_{version}.sql").read_text(encoding="utf-8")
