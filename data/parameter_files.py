@@ -7,6 +7,7 @@ Python object of anything but PyBaMM, or a function that BPX does not know, is r
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import re
 from collections.abc import Iterator
@@ -18,6 +19,8 @@ BPX_PARTS: Final = ("Cell", "Electrolyte", "Negative electrode", "Positive elect
 BPX_CELL: Final = ("Reference temperature [K]", "External surface area [m2]", "Volume [m3]")
 BPX_FUNCTIONS: Final = ("exp", "tanh", "cosh")
 
+NO_BPX: Final = "is BPX, which needs the package bpx: pip install 'kilocell[bpx]'"
+
 _NUMBER: Final = re.compile(r"(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _WORD: Final = re.compile(r"[^\W\d]\w*")
 _TAGS: Final = ("$type", "type", "class", "py/object")  # how PyBaMM names a class, in this version and before
@@ -27,6 +30,11 @@ _TRUSTED: Final = ("pybamm.", "numpy.", "builtins.")
 def digest_of(content: bytes) -> str:
     """SHA-256 of a file's bytes, hex."""
     return hashlib.sha256(content).hexdigest()
+
+
+def has_bpx() -> bool:
+    """Tell whether the package that reads BPX is installed, without importing it."""
+    return importlib.util.find_spec("bpx") is not None
 
 
 def read_document(content: bytes) -> tuple[Form, dict[str, Any]]:

@@ -128,7 +128,8 @@ def built(structure: Structure) -> pybamm.Simulation:
     except (KeyError, ValueError, TypeError, pybamm.OptionError, pybamm.ModelError) as error:
         text = str(error).split("\n", 1)[0]
         raise JobError(
-            f"PyBaMM cannot build {structure.model.type} with {structure.base.partition('@')[0]}: {text}", "cannot_build"
+            f"PyBaMM cannot build {structure.model.type} with {structure.base.partition('@')[0]}: {text}",
+            "cannot_build",
         ) from error
     return simulation
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,17 +10,11 @@ from typing import Any, Final
 import pybamm
 
 from ..data.errors import JobError
-from ..data.parameter_files import read_document
+from ..data.parameter_files import NO_BPX, has_bpx, read_document
 
 LOWER: Final = "Lower voltage cut-off [V]"
 UPPER: Final = "Upper voltage cut-off [V]"
 CAPACITIES: Final = ("Nominal cell capacity [A.h]", "Cell capacity [A.h]")  # the second of equivalent circuits
-NO_BPX: Final = "is BPX, which needs the package bpx: pip install 'kilocell[bpx]'"
-
-
-def has_bpx() -> bool:
-    """Tell whether the package that reads BPX is installed, without importing it."""
-    return importlib.util.find_spec("bpx") is not None
 
 
 def values_from(content: bytes) -> tuple[pybamm.ParameterValues, tuple[str, ...]]:

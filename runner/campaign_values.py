@@ -47,10 +47,17 @@ def parse_cycles(text: str) -> tuple[int, ...]:
     return tuple(sorted(found))
 
 
-def _known_set(name: str) -> str:
-    if name not in parameter_set_names():
-        raise ValueError(f"unknown parameter set{did_you_mean(name, parameter_set_names())}")
+def _known_set(name: str, info: ValidationInfo) -> str:
+    own = (info.context or {}).get("parameter_sets", ())
+    if name not in own and name not in parameter_set_names():
+        raise ValueError(f"unknown parameter set{did_you_mean(name, [*own, *parameter_set_names()])}")
     return name
+
+
+def _own_set(name: str) -> str:
+    if name in parameter_set_names():
+        raise ValueError(f"is a set of PyBaMM's already ({name}); give yours another name")
+    return _label(name)
 
 
 def _known_model(name: str) -> str:
@@ -182,6 +189,7 @@ def _walltime(text: str) -> str:
 Text = Annotated[str, Field(min_length=1)]
 Label = Annotated[str, AfterValidator(_label)]
 SetName = Annotated[str, AfterValidator(_known_set)]
+OwnSetName = Annotated[str, AfterValidator(_own_set)]
 SetNames = Annotated[list[SetName], AfterValidator(_distinct)]
 ModelType = Annotated[str, AfterValidator(_known_model)]
 RawColumn = Annotated[str, AfterValidator(_known_column)]

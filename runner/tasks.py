@@ -18,7 +18,7 @@ import pandas as pd
 
 from ..data import readers
 from ..data.errors import CONTENT_CODES, JobError, KilocellError, NothingToSimulateError, ReadError
-from ..data.settings import SourceFile
+from ..data.settings import ParameterSetSettings, SourceFile
 from ..data.values import (
     CleanResult,
     FitResult,
@@ -31,7 +31,7 @@ from ..data.values import (
     Status,
 )
 from ..parquet_store.layout import Store
-from ..parquet_store.read import read_partition, read_raw_parts, read_receipt
+from ..parquet_store.read import read_parameter_set, read_partition, read_raw_parts, read_receipt
 from ..parquet_store.write import write_frame, write_receipt
 from .plan import CellSource, CleanWork, FitWork, Job, SimulateWork, SplitWork, StartWork, version_of
 
@@ -238,11 +238,20 @@ def _simulate(store: Store, job: Job, work: SimulateWork) -> tuple[Result, tuple
         if fit is None or not isinstance(fit.result, FitResult):
             raise JobError("the fit has no result", "earlier_job")
         settings = replace(settings, parameter_set=fit.result.parameter_set)
+    _define(store, settings.parameter_set)
     samples = read_partition(store, job.cell_id)
     simulated = simulate(samples, settings, _clean_result(store, job.cell_id).temperature_mean_celsius)
     metadata = {"cell_id": job.cell_id, "label": job.label, "digest": job.digest, "pybamm": version_of("pybamm")}
     output = write_frame(store, store.simulation(job.cell_id, job.label), simulated.frame, metadata)
     return simulated.result, (output,)
+
+
+def _define(store: Store, settings: ParameterSetSettings) -> None:
+    """Make a parameter set out of a file known to the jobs of this process."""
+    from ..jobs.parameters import define_set
+
+    if settings.file_digest:
+        define_set(settings.key, read_parameter_set(store, settings.file_digest))
 
 
 def _pass_on(receipt: Receipt | None) -> None:
@@ -254,6 +263,7 @@ def _pass_on(receipt: Receipt | None) -> None:
 def _start(store: Store, job: Job, work: StartWork) -> tuple[StartResult, tuple[OutputFile, ...]]:
     from ..jobs.fit import run_start
 
+    _define(store, work.settings.parameter_set)
     samples = read_partition(store, job.cell_id)
     celsius = _clean_result(store, job.cell_id).temperature_mean_celsius
     return run_start(samples, work.settings, work.start, celsius), ()
@@ -271,6 +281,7 @@ def _fit(store: Store, job: Job, work: FitWork) -> tuple[FitResult, tuple[Output
     )
     if not starts:
         _pass_on(receipts[0])
+    _define(store, work.settings.parameter_set)
     samples = read_partition(store, job.cell_id)
     celsius = _clean_result(store, job.cell_id).temperature_mean_celsius
     return best_of(samples, work.settings, starts, celsius), ()
