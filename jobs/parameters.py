@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 from functools import lru_cache
 from typing import Any
 
@@ -61,6 +62,7 @@ def scaled(factor: Any, value: Any) -> Any:
     if not callable(value):
         return factor * value
 
+    @functools.wraps(value)
     def product(*arguments: Any) -> Any:
         return factor * value(*arguments)
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import importlib
+import inspect
+import tempfile
+import types
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -44,11 +49,25 @@ def values_from(content: bytes) -> tuple[pybamm.ParameterValues, tuple[str, ...]
 
 
 def _from_bpx(document: dict[str, Any]) -> pybamm.ParameterValues:
-    values = pybamm.ParameterValues.create_from_bpx_obj(document)
+    with _modules_of_bpx():
+        values = pybamm.ParameterValues.create_from_bpx_obj(document)
     # PyBaMM copies the separator's fields a second time, under names that say nothing of the separator.
     for stray in ("Porosity", "Thickness [m]", "Transport efficiency"):
         values.pop(stray, None)
     return values
+
+
+@contextmanager
+def _modules_of_bpx() -> Iterator[None]:
+    """Let bpx write the module it makes of each function into a folder that goes away; by itself it leaves them all."""
+    functions = importlib.import_module("bpx.function")
+    with tempfile.TemporaryDirectory(prefix="kilocell-bpx-") as folder:
+        opened = functools.partial(tempfile.NamedTemporaryFile, dir=folder)
+        functions.tempfile = types.SimpleNamespace(NamedTemporaryFile=opened)  # type: ignore[attr-defined]
+        try:
+            yield
+        finally:
+            functions.tempfile = tempfile  # type: ignore[attr-defined]
 
 
 def _as_function(parameter: Any) -> Callable[..., Any]:
@@ -64,7 +83,8 @@ def _as_function(parameter: Any) -> Callable[..., Any]:
         return pybamm.tree_map(put, parameter.child)
 
     function.__name__ = parameter.func_name
-    function.func_args = tuple(parameter.func_args)  # type: ignore[attr-defined]
+    named = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in parameter.func_args]
+    function.__signature__ = inspect.Signature(named)  # type: ignore[attr-defined]
     return function
 
 

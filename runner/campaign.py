@@ -31,6 +31,7 @@ from .campaign_errors import campaign_error, did_you_mean, problems_of, value_te
 from .campaign_schema import CampaignFile, FitTable, ModelTable, StateEntry, VariationTable, is_glob
 from .campaign_sets import SetFile, read_set_files
 from .campaign_sources import source_settings
+from .campaign_values import parameter_set_names
 from .toml_text import key_text
 
 DEFAULTS: Final = "defaults"
@@ -65,6 +66,13 @@ class Campaign:
         return ParameterSetSettings(
             base, base, file_digest=next((file.digest for file in self.set_files if file.name == base), "")
         )
+
+    def named_set(self, name: str) -> ParameterSetSettings | None:
+        """A set or variation (``my_cell+thick``) by the name that users see; ``None`` where there is none."""
+        base = name.partition("+")[0]
+        if base not in (*parameter_set_names(), *(file.name for file in self.set_files)):
+            return None
+        return next((found for found in self._with_variations(base) if found.name == name), None)
 
     def cell(self, cell_id: str) -> CellSettings:
         """What the campaign says of a cell: its own table, over globs (later ones first), over the defaults."""
