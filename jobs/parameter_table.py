@@ -76,7 +76,7 @@ def summary_of(settings: ParameterSetSettings) -> SetSummary:
     values = _load(settings)
     kind = kind_of(values, settings.base)
     numbers = [next((_number(values[name]) for name in names if name in values), None) for names in _WINDOW]
-    citations = values["citations"] if "citations" in values else ()
+    citations = values.get("citations", ())
     about = "" if settings.file_digest else _first_sentence(settings.base)
     return SetSummary(kind, *numbers, _models(kind), tuple(citations), about)
 
@@ -149,10 +149,8 @@ def _number(value: Any) -> float | None:
 
 def _arguments(name: str, function: Any) -> tuple[str, ...]:
     """Names of a function's arguments as PyBaMM's sets call them; those of files call some of them otherwise."""
-    own = getattr(function, "func_args", None)
-    if own is None:
-        found = inspect.signature(function).parameters.values()
-        own = [p.name for p in found if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    found = inspect.signature(function).parameters.values()
+    own = [p.name for p in found if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     names = ["sto" if argument in ("x", "var") else argument for argument in own]
     if name.startswith("Electrolyte ") and names:
         names[0] = "c_e"
@@ -184,8 +182,5 @@ def _first_sentence(base: str) -> str:
         return ""
     text = re.sub(r":[\w:]+:`~?([^`]*)`", r"\1", " ".join(text.split()))
     text = re.sub(r"^Parameters for (an? |the )?", "", text)
-    return (
-        re.split(r"(?<=[a-z0-9)])\.\s| \.\. | SEI parameters | The tab | Parameters for ", text, maxsplit=1)[0]
-        .strip()
-        .rstrip(".")
-    )
+    end = r"(?<=[a-z0-9)])\.\s| \.\. | SEI parameters | The tab | Parameters for "
+    return re.split(end, text, maxsplit=1)[0].strip().rstrip(".")

@@ -17,15 +17,21 @@ if TYPE_CHECKING:
     from ..jobs.model_options import ModelOption
 
 WORDS: Final[Mapping[str, tuple[str, str]]] = {
-    "SPM": ("one particle stands for each electrode", "the electrolyte: too little overpotential above about C/2"),
-    "SPMe": ("SPM with the electrolyte averaged over each electrode", "uneven reaction in the depth of electrodes"),
-    "DFN": ("particles and electrolyte through the depth (Doyle, Fuller, Newman)", "little; it is the slowest"),
+    "SPM": ("one particle stands for each electrode", "the overpotential of the electrolyte"),
+    "SPMe": (
+        "SPM with the electrolyte averaged over each electrode",
+        "a reaction that is uneven through the electrodes' depth",
+    ),
+    "DFN": ("particles and electrolyte through the depth (Doyle, Fuller, Newman)", "of these nothing; the slowest"),
     "MPM": ("SPM with a distribution of particle sizes", "the electrolyte, as SPM"),
     "MSMR": ("DFN whose potentials are sums of reactions (multi-species, multi-reaction)", "needs sets of its own"),
-    "NewmanTobias": ("DFN with an even concentration in the electrolyte", "gradients in the electrolyte"),
+    "NewmanTobias": ("potentials through the depth", "gradients of concentration, in particles and electrolyte"),
     "Yang2017": ("DFN with SEI, plating and pore clogging", "needs their parameters"),
     "SplitOCVR": ("two electrodes' open-circuit potentials and a resistance", "all diffusion"),
-    "Thevenin": ("equivalent circuit: open-circuit voltage, resistor, RC elements", "the cell's inside: no electrodes"),
+    "Thevenin": (
+        "equivalent circuit: open-circuit voltage, resistor, RC elements",
+        "the electrodes: no parameters of materials",
+    ),
 }
 """For each type of model: what it is, and what it leaves out."""
 GIVEN: Final = {"operating mode": "the replay gives the measured current"}

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from .campaign import Campaign
 
 LISTED: Final = ("set", "kind", "A.h", "V min", "V max", "models", "from", "about")
-LONGEST_ABOUT: Final = 48
 _DOI: Final = re.compile(r"\bdoi\s*=\s*[{\"]([^}\"]+)", re.IGNORECASE)
 
 
@@ -33,7 +32,7 @@ def show_parameter_sets(campaign: Campaign | None, json_: bool) -> None:
     """Print every set by name: PyBaMM's, those of other packages, and a campaign's own."""
     print("loading PyBaMM …", file=sys.stderr)
     rows = [_listed(settings, origin) for settings, origin in _all_sets(campaign)]
-    print(as_json(LISTED, rows) if json_ else table(LISTED, rows, "g", widest=LONGEST_ABOUT))
+    print(as_json(LISTED, rows) if json_ else table(LISTED, rows, "g"))
     if not json_:
         print("\nparameters of one: kilocell parameters Chen2020; a file does as well: kilocell parameters FILE.json")
 
@@ -75,10 +74,10 @@ def show_parameter_set(name: str, campaign: Campaign | None, match: str, json_: 
 
 
 def _all_sets(campaign: Campaign | None) -> Iterator[tuple[ParameterSetSettings, str]]:
+    from ..jobs.parameters import define_set
+
     for file in campaign.set_files if campaign else ():
         settings = ParameterSetSettings(file.name, file.name, file_digest=file.digest)
-        from ..jobs.parameters import define_set
-
         define_set(settings.key, file.content)
         yield settings, file.path.name
     for name in parameter_set_names():
