@@ -54,7 +54,20 @@ def _from_bpx(document: dict[str, Any]) -> pybamm.ParameterValues:
     # PyBaMM copies the separator's fields a second time, under names that say nothing of the separator.
     for stray in ("Porosity", "Thickness [m]", "Transport efficiency"):
         values.pop(stray, None)
+    for name, value in list(values.items()):
+        values[name] = _unwrapped(value)
     return values
+
+
+def _unwrapped(value: Any) -> Any:
+    """A constant that PyBaMM has made a function of temperature without an activation energy, as the number it is.
+
+    A set of PyBaMM's gives a number there, too: bounds of a fit are of the number then, not of a factor.
+    """
+    given = getattr(value, "keywords", {})
+    if given.get("constant") and given.get("Ea") == 0.0:
+        return given.get("D_ref", given.get("sigma_ref", value))
+    return value
 
 
 @contextmanager

@@ -33,7 +33,7 @@ class SetFile:
     @property
     def where(self) -> str:
         """Where the campaign names it, for an error's text."""
-        return f"parameter_sets.{key_text(self.name)}.file = {value_text(str(self.path))}"
+        return f'parameter_sets.{key_text(self.name)}.file = "{self.path}"'
 
 
 def read_set_files(file: CampaignFile, folder: Path) -> tuple[tuple[SetFile, ...], list[str]]:

@@ -31,6 +31,15 @@ def parameter_set_names() -> tuple[str, ...]:
     return tuple(sorted({entry.name for entry in entry_points(group="pybamm_parameter_sets")}))
 
 
+@cache
+def package_of(parameter_set: str) -> str:
+    """Name and version of the package that registers a set, as ``pybamm 26.10.1.1``; ``""`` for a campaign's own."""
+    for entry in entry_points(group="pybamm_parameter_sets"):
+        if entry.name == parameter_set and entry.dist is not None:
+            return f"{entry.dist.name} {entry.dist.version}"
+    return ""
+
+
 def parse_cycles(text: str) -> tuple[int, ...]:
     """Turn cycle numbers and ranges such as ``1-3, 5`` into numbers in order, each once.
 

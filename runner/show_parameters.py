@@ -8,7 +8,7 @@ import re
 import sys
 from collections.abc import Iterator
 from functools import cache
-from importlib.metadata import PackageNotFoundError, distribution, entry_points
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,7 +17,7 @@ from ..data.parameter_files import read_document
 from ..data.settings import ParameterSetSettings
 from .campaign_errors import did_you_mean
 from .campaign_sets import SetFile, set_file
-from .campaign_values import parameter_set_names
+from .campaign_values import package_of, parameter_set_names
 from .table import as_json, table
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def show_parameter_set(name: str, campaign: Campaign | None, match: str, json_: 
             notes = values_from(file.content)[1]
         summary, rows = summary_of(settings), rows_of(settings)
     except JobError as error:
-        raise UsageError(f"{file.path if file else name}: {error}") from error
+        raise UsageError(f"{file.path}: {error}" if file else str(error)) from error
     chosen = [row for row in rows if match.lower() in row.parameter.lower()]
     if not chosen:
         raise UsageError(f"{name} has no parameter with {match!r}{did_you_mean(match, [r.parameter for r in rows])}")
@@ -81,7 +81,7 @@ def _all_sets(campaign: Campaign | None) -> Iterator[tuple[ParameterSetSettings,
         define_set(settings.key, file.content)
         yield settings, file.path.name
     for name in parameter_set_names():
-        yield ParameterSetSettings(name, name), _package_of(name)
+        yield ParameterSetSettings(name, name), package_of(name)
 
 
 def _listed(settings: ParameterSetSettings, origin: str) -> tuple[Any, ...]:
@@ -125,7 +125,7 @@ def _heads(
         yield "file", f"{file.path} ({'BPX' if file.form == 'bpx' else 'ParameterValues JSON'})"
         yield from ((f"  {key}".lower(), text) for key, text in _bpx_header(file).items())
     else:
-        yield "from", _package_of(settings.base)
+        yield "from", package_of(settings.base)
     if summary.about:
         yield "about", summary.about
     if summary.citations:
@@ -154,17 +154,9 @@ def _plain(
     notes: tuple[str, ...],
     rows: list[ParameterRow],
 ) -> dict[str, Any]:
-    whole = {"set": settings.name, "from": str(file.path) if file else _package_of(settings.base)}
+    whole = {"set": settings.name, "from": str(file.path) if file else package_of(settings.base)}
     parameters = [dataclasses.asdict(row) for row in rows]
     return {**whole, **dataclasses.asdict(summary), "notes": list(notes), "parameters": parameters}
-
-
-def _package_of(name: str) -> str:
-    """The package, with its version, that registers a set."""
-    for entry in entry_points(group="pybamm_parameter_sets"):
-        if entry.name == name and entry.dist is not None:
-            return f"{entry.dist.name} {entry.dist.version}"
-    return ""
 
 
 def _cited(key: str) -> str:
@@ -181,4 +173,4 @@ def _dois() -> dict[str, str]:
     except (PackageNotFoundError, OSError):
         return {}
     found = ((entry.partition(",")[0].strip(), _DOI.search(entry)) for entry in entries)
-    return {key: doi[1] for key, doi in found if doi}
+    return {key: doi[1].removeprefix("https://doi.org/") for key, doi in found if doi}
