@@ -75,10 +75,13 @@ def summary_of(settings: ParameterSetSettings) -> SetSummary:
     """
     values = _load(settings)
     kind = kind_of(values, settings.base)
-    numbers = [next((_number(values[name]) for name in names if name in values), None) for names in _WINDOW]
+    capacity, lower, upper = (
+        next((_number(values[name]) for name in names if name in values), None)
+        for names in (CAPACITIES, (LOWER,), (UPPER,))
+    )
     citations = values.get("citations", ())
     about = "" if settings.file_digest else _first_sentence(settings.base)
-    return SetSummary(kind, *numbers, _models(kind), tuple(citations), about)
+    return SetSummary(kind, capacity, lower, upper, _models(kind), tuple(citations), about)
 
 
 def rows_of(settings: ParameterSetSettings) -> tuple[ParameterRow, ...]:
@@ -108,9 +111,6 @@ def kind_of(values: pybamm.ParameterValues, base: str = "") -> str:
     if "Maximum concentration in negative electrode [mol.m-3]" not in values:
         return "lithium-ion half-cell"
     return "lithium-ion"
-
-
-_WINDOW: Final = (CAPACITIES, (LOWER,), (UPPER,))
 
 
 def _load(settings: ParameterSetSettings) -> pybamm.ParameterValues:

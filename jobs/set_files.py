@@ -123,8 +123,9 @@ def _notes() -> Iterator[list[str]]:
 
 def _words(error: Exception) -> str:
     """One line of an error; of pydantic's, the first place with what is wrong there."""
-    details = getattr(error, "errors", None)
-    if callable(details) and (found := details()):
+    details: Any = getattr(error, "errors", None)
+    found: Any = details() if callable(details) else ()
+    if found:
         where = ".".join(str(part) for part in found[0]["loc"])
         return f"{where}: {found[0]['msg']}" if where else str(found[0]["msg"])
     if isinstance(error, KeyError):

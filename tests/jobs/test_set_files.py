@@ -84,7 +84,7 @@ def test_json_of_chen2020_is_chen2020(model: str) -> None:
 @pytest.mark.parametrize("base", ["Ecker2015", "Marquis2019"])
 def test_json_of_sets_with_tables_and_nested_parameters(base: str) -> None:
     own, theirs = defined(as_json(base)), ParameterSetSettings(base, base)
-    cell = {"nominal_capacity_ah": 2.0, "initial_state": InitialState("soc", 0.6)}
+    cell: dict[str, Any] = {"nominal_capacity_ah": 2.0, "initial_state": InitialState("soc", 0.6)}
     assert np.abs(voltage(own, **cell) - voltage(theirs, **cell)).max() < 1e-6
 
 
@@ -96,7 +96,7 @@ def test_bpx_of_chen2020_is_chen2020(model: str) -> None:
 
 def test_a_rest_voltage_and_a_capacity_mean_the_same_in_bpx() -> None:
     own = defined(BPX.read_bytes())
-    cell = {"nominal_capacity_ah": 3.1, "initial_state": InitialState()}
+    cell: dict[str, Any] = {"nominal_capacity_ah": 3.1, "initial_state": InitialState()}
     assert np.abs(voltage(own, **cell) - voltage(CHEN, **cell)).max() < 1e-5
     assert np.abs(voltage(own, **cell) - voltage(own, nominal_capacity_ah=5.0)).max() > 1e-3
 
