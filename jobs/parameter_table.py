@@ -151,7 +151,8 @@ def _arguments(name: str, function: Any) -> tuple[str, ...]:
     """Names of a function's arguments as PyBaMM's sets call them; those of files call some of them otherwise."""
     found = inspect.signature(function).parameters.values()
     own = [p.name for p in found if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
-    names = ["sto" if argument in ("x", "var") else argument for argument in own]
+    of_stoichiometry = "electrode" in name or "particle" in name
+    names = ["sto" if argument in ("x", "var") and of_stoichiometry else argument for argument in own]
     if name.startswith("Electrolyte ") and names:
         names[0] = "c_e"
     return tuple(names)

@@ -49,6 +49,7 @@ def values_from(content: bytes) -> tuple[pybamm.ParameterValues, tuple[str, ...]
 
 
 def _from_bpx(document: dict[str, Any]) -> pybamm.ParameterValues:
+    _leave_out_words(document["Parameterisation"].get("User-defined"))
     with _modules_of_bpx():
         values = pybamm.ParameterValues.create_from_bpx_obj(document)
     # PyBaMM copies the separator's fields a second time, under names that say nothing of the separator.
@@ -57,6 +58,17 @@ def _from_bpx(document: dict[str, Any]) -> pybamm.ParameterValues:
     for name, value in list(values.items()):
         values[name] = _unwrapped(value)
     return values
+
+
+def _leave_out_words(user_defined: Any) -> None:
+    """Take out of BPX's user-defined part what PyBaMM takes for a parameter and fails on: its description and groups."""
+    if not isinstance(user_defined, dict):
+        return
+    user_defined.pop("description", None)
+    for name, value in list(user_defined.items()):
+        if isinstance(value, dict) and not {"x", "y"} <= value.keys():
+            del user_defined[name]
+            warnings.warn(f"the group {name!r} of 'User-defined' is left out: PyBaMM has no groups", stacklevel=2)
 
 
 def _unwrapped(value: Any) -> Any:

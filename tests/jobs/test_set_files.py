@@ -25,6 +25,7 @@ from kilocell.data.settings import (
     SimulateSettings,
 )
 from kilocell.jobs.fit import best_of, run_start
+from kilocell.jobs.parameter_table import kind_of
 from kilocell.jobs.parameters import base_set, define_set, is_function
 from kilocell.jobs.set_files import values_from
 from kilocell.jobs.simulate import simulate
@@ -179,6 +180,32 @@ def test_bpx_of_version_0_is_read_and_that_is_told() -> None:
     values, notes = values_from(json.dumps(old).encode())
     assert values["Initial concentration in electrolyte [mol.m-3]"] == 1000.0
     assert any("legacy BPX v0.x" in note for note in notes)
+
+
+def test_user_defined_parameters_are_read_and_groups_left_out_with_a_word() -> None:
+    more = document()
+    more["Parameterisation"]["User-defined"] = {
+        "description": "Measured after formation",
+        "Contact resistance [Ohm]": 0.012,
+        "Ageing": {"Rate [s-1]": 1e-9},
+    }
+    values, notes = values_from(json.dumps(more).encode())
+    assert values["Contact resistance [Ohm]"] == 0.012
+    assert "Rate [s-1]" not in values
+    assert any("'Ageing'" in note for note in notes)
+
+
+def test_bpx_of_a_blended_electrode_has_both_phases() -> None:
+    blended = document()
+    negative = blended["Parameterisation"]["Negative electrode"]
+    of_electrode = ("Thickness [m]", "Porosity", "Transport efficiency", "Conductivity [S.m-1]")
+    particle = {name: negative.pop(name) for name in list(negative) if name not in of_electrode}
+    silicon = particle | {"Particle radius [m]": 1e-6, "Surface area per unit volume [m-1]": 2e5}
+    negative["Particle"] = {"Graphite": particle, "Silicon": silicon}
+    values, _ = values_from(json.dumps(blended).encode())
+    assert kind_of(values) == "lithium-ion, composite electrode"
+    assert values["Secondary: Negative particle radius [m]"] == 1e-6
+    assert values["Secondary: Negative particle diffusivity [m2.s-1]"] == pytest.approx(3.3e-14)
 
 
 def test_reading_bpx_leaves_no_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
