@@ -193,16 +193,22 @@ class Override:
 
 @dataclass(frozen=True, slots=True)
 class ParameterSetSettings:
-    """A parameter set as simulated: PyBaMM's ``base`` with overrides, under the ``name`` users see.
+    """A parameter set as simulated: a ``base`` with overrides, under the ``name`` users see.
 
     Args:
-        file_digest: SHA-256 (hex) of the file that ``base`` names; "" where it is no file.
+        base: one of PyBaMM's, or the campaign's name of a file.
+        file_digest: SHA-256 (hex) of the file that the base is read from; "" = one of PyBaMM's.
     """
 
     name: str
     base: str
     overrides: tuple[Override, ...] = ()
     file_digest: str = ""
+
+    @property
+    def key(self) -> str:
+        """What the base is known by to the jobs: its name, and its file's content where it has one."""
+        return f"{self.base}@{self.file_digest}" if self.file_digest else self.base
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,7 +98,7 @@ def _attempt(attempt: Attempt, case: Case) -> Replayed:
         profile = profile_of(record.from_index(first), capacity)
     structure = structure_of(
         settings.model,
-        settings.parameter_set.base,
+        settings.parameter_set.key,
         conditions.overrides,
         len(profile.time_second),
         settings.rtol * attempt.tighter,

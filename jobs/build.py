@@ -43,6 +43,7 @@ class Structure:
     """Everything that a built model depends on; what is not here is an input.
 
     Args:
+        base: the parameter set's key.
         free: (parameter, kind) of overrides that are inputs.
         fixed: overrides that shape the geometry and so are part of the model.
         size: longest profile, in knots.
@@ -122,7 +123,8 @@ def built(structure: Structure) -> pybamm.Simulation:
     except (KeyError, ValueError, TypeError, NotImplementedError, *PYBAMM_ERRORS) as error:
         text = why_not_built(error, structure.base)
         raise JobError(
-            f"PyBaMM cannot build {structure.model.type} with {structure.base}: {text}", "cannot_build"
+            f"PyBaMM cannot build {structure.model.type} with {structure.base.partition('@')[0]}: {text}",
+            "cannot_build",
         ) from error
     return simulation
 

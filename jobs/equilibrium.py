@@ -79,7 +79,7 @@ def equilibrium_of(model: ModelSettings, parameter_set: ParameterSetSettings, at
         JobError: the set is of another kind of cell than the model (``cannot_build``), or has no such window
             (``no_initial_state``).
     """
-    check_set(model, parameter_set.base)
+    check_set(model, parameter_set.key)
     return _tabulated(state_model(model), parameter_set, at_celsius)
 
 
@@ -108,9 +108,7 @@ def _tabulated(model: ModelSettings, parameter_set: ParameterSetSettings, at_cel
     except (KeyError, ValueError, IndexError, pybamm.SolverError, pybamm.OptionError) as error:
         text = why_not_built(error, parameter_set.base)
         raise JobError(f"{parameter_set.name}: no equilibrium state found: {text}", "no_initial_state") from error
-    return Equilibrium(
-        inputs, float(values[LOWER_CUTOFF]), float(values[UPPER_CUTOFF]), capacity, table, assumed
-    )
+    return Equilibrium(inputs, float(values[LOWER_CUTOFF]), float(values[UPPER_CUTOFF]), capacity, table, assumed)
 
 
 Found = tuple[tuple[StateInput, ...], float, Floats]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -9,7 +11,7 @@ from scipy.optimize import least_squares
 
 from ..data.convert import unit_of
 from ..data.errors import JobError
-from ..data.settings import FitParameter, FitSettings, ParameterSetSettings
+from ..data.settings import FitParameter, FitSettings
 from ..data.values import FitResult, FittedParameter, StartResult
 from .objective import Objective
 from .parameters import is_function
@@ -80,9 +82,9 @@ def best_of(
     best = min(starts, key=lambda s: (s.rmse_mv, s.start))
     objective = Objective(samples, settings, measured_celsius)
     defaults = objective.default_values()
-    base = settings.parameter_set.base
+    key = settings.parameter_set.key
     fitted = tuple(
-        _fitted(p, v, float(d), base) for p, v, d in zip(settings.parameters, best.values, defaults, strict=True)
+        _fitted(p, v, float(d), key) for p, v, d in zip(settings.parameters, best.values, defaults, strict=True)
     )
     return FitResult(
         settings=settings,
@@ -92,7 +94,9 @@ def best_of(
         rmse_default_mv=_default_rmse_mv(objective, defaults),
         rmse_mv=best.rmse_mv,
         parameters=fitted,
-        parameter_set=ParameterSetSettings(settings.fitted_name, base, objective.overrides(np.array(best.values))),
+        parameter_set=replace(
+            settings.parameter_set, name=settings.fitted_name, overrides=objective.overrides(np.array(best.values))
+        ),
     )
 
 
@@ -103,9 +107,9 @@ def _default_rmse_mv(objective: Objective, defaults: Floats) -> float | None:
         return None
 
 
-def _fitted(parameter: FitParameter, value: float, default: float, base: str) -> FittedParameter:
+def _fitted(parameter: FitParameter, value: float, default: float, key: str) -> FittedParameter:
     share = float(to_unit((parameter,), np.array([value]))[0])
-    factor = is_function(base, parameter.name)
+    factor = is_function(key, parameter.name)
     return FittedParameter(
         name=parameter.name,
         unit="" if factor else unit_of(parameter.name),

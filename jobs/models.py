@@ -142,7 +142,9 @@ def check_set(settings: ModelSettings, key: str) -> None:
     names = base_set(key).keys()
     wrong = _mismatch(settings, frozenset(names))
     if wrong:
-        raise JobError(f"{settings.name} cannot take the parameter set {key.partition('@')[0]}: {wrong}", "cannot_build")
+        raise JobError(
+            f"{settings.name} cannot take the parameter set {key.partition('@')[0]}: {wrong}", "cannot_build"
+        )
 
 
 def _mismatch(settings: ModelSettings, names: frozenset[str]) -> str:
@@ -155,7 +157,9 @@ def _mismatch(settings: ModelSettings, names: frozenset[str]) -> str:
     if half and LITHIUM_METAL not in names:
         return 'it is no set of a half-cell; leave "working electrode" out, or take one, such as Xu2019'
     if not half and FULL_CELL not in names and LITHIUM_METAL in names:
-        return 'it is of a half-cell; give the model options = { "working electrode" = "positive" }, or take another set'
+        return (
+            'it is of a half-cell; give the model options = { "working electrode" = "positive" }, or take another set'
+        )
     if not half and FULL_CELL not in names:
         return "it is of no lithium-ion cell that PyBaMM has models of"
     has_msmr = any("host site" in name for name in names)
@@ -196,7 +200,11 @@ def completed(values: pybamm.ParameterValues, settings: ModelSettings) -> tuple[
             name = f"{prefix}Initial hysteresis state in {side} electrode"
             if name not in values.keys():  # noqa: SIM118 - its "in" also finds near names
                 values.update({name: 0.0})
-            words.append(f"{prefix}{side} electrode half way between its branches" if values[name] == 0.0 else f"{name} {values[name]}")
+            words.append(
+                f"{prefix}{side} electrode half way between its branches"
+                if values[name] == 0.0
+                else f"{name} {values[name]}"
+            )
     if options["particle size"] == "distribution":
         added = _size_distributions(values, options)
         if added:
@@ -234,7 +242,9 @@ def why_not_built(error: Exception, key: str) -> str:
     if not found:
         return text
     having = ", ".join(sets_with(found[1])) or "none"
-    return f"{key.partition('@')[0]} has no {found[1]!r}, which the model needs; of PyBaMM's sets these have it: {having}"
+    return (
+        f"{key.partition('@')[0]} has no {found[1]!r}, which the model needs; of PyBaMM's sets these have it: {having}"
+    )
 
 
 @lru_cache(maxsize=32)

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..data.errors import JobError
-from ..data.settings import FitSettings, Override, ParameterSetSettings, SimulateSettings
+from ..data.settings import FitSettings, Override, SimulateSettings
 from .build import structure_of
 from .parameters import affects_equilibrium, is_function, nominal_capacity_ah, with_overrides
 from .record import Record, profile_of, record_of
@@ -54,7 +54,7 @@ class Objective:
         scales = {o.parameter: o.value for o in parameter_set.overrides if o.kind == "scale"}
         values = with_overrides(parameter_set)
         own = [
-            scales.get(p.name, 1.0) if is_function(parameter_set.base, p.name) else values[p.name]
+            scales.get(p.name, 1.0) if is_function(parameter_set.key, p.name) else values[p.name]
             for p in self.settings.parameters
         ]
         return np.array(own, float)
@@ -81,16 +81,16 @@ class Objective:
 
     def overrides(self, values: Floats) -> tuple[Override, ...]:
         """The parameter set's overrides with the fitted ones in their place."""
-        base, fitted = self.settings.parameter_set.base, {p.name for p in self.settings.parameters}
+        key, fitted = self.settings.parameter_set.key, {p.name for p in self.settings.parameters}
         kept = tuple(o for o in self.settings.parameter_set.overrides if o.parameter not in fitted)
         return kept + tuple(
-            Override(p.name, "scale" if is_function(base, p.name) else "value", float(v))
+            Override(p.name, "scale" if is_function(key, p.name) else "value", float(v))
             for p, v in zip(self.settings.parameters, values, strict=True)
         )
 
     def _simulate_settings(self, overrides: tuple[Override, ...]) -> SimulateSettings:
         base = self.settings.parameter_set
-        parameter_set = ParameterSetSettings(base.name, base.base, overrides or base.overrides)
+        parameter_set = replace(base, overrides=overrides or base.overrides)
         return SimulateSettings(self.settings.cell, self.settings.model, parameter_set)
 
     def _solve(self, overrides: tuple[Override, ...], checked: bool = False) -> Floats:
@@ -98,10 +98,10 @@ class Objective:
         if self._state_moves:
             conditions = conditions_of(self._record, self._simulate_settings(overrides), self._celsius)
         conditions = replace(conditions, overrides=overrides)
-        base = self.settings.parameter_set.base
+        key = self.settings.parameter_set.key
         knots = len(self._profile.time_second)
         asked = self._simulate_settings(overrides)
-        structure = structure_of(asked.model, base, overrides, knots, asked.rtol, asked.atol)
+        structure = structure_of(asked.model, key, overrides, knots, asked.rtol, asked.atol)
         replayed = replay(structure, conditions, self._profile, self._record.time_second)
         if checked:
             check_range(replayed)

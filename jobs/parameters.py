@@ -1,8 +1,9 @@
-"""Parameter sets: PyBaMM's own by name, with overrides on top."""
+"""Parameter sets: PyBaMM's own by name, those of files by name and content, with overrides on top."""
 
 from __future__ import annotations
 
 import difflib
+import functools
 from functools import lru_cache
 from typing import Any
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from ..data.convert import celsius
 from ..data.errors import JobError
 from ..data.settings import GIVEN_PER_CELL, CellSettings, Override, ParameterSetSettings
+from .set_files import values_from
 
 Floats = NDArray[np.float64]
 
@@ -25,20 +27,32 @@ UPPER_CUTOFF = "Upper voltage cut-off [V]"
 CURRENT_FUNCTION = "Current function [A]"
 
 
+_DEFINED: dict[str, bytes] = {}  # content of files by key, in this process
+
+
+def define_set(key: str, content: bytes) -> None:
+    """Make a file's parameter set known in this process under ``ParameterSetSettings.key``, which names its content."""
+    _DEFINED[key] = content
+
+
 @lru_cache(maxsize=32)
-def base_set(name: str) -> pybamm.ParameterValues:
-    """Load one of PyBaMM's parameter sets; treat it as read-only, it is shared."""
-    return pybamm.ParameterValues(name)
+def base_set(key: str) -> pybamm.ParameterValues:
+    """Load a parameter set, PyBaMM's by name or one that was defined; treat it as read-only, it is shared.
+
+    Raises:
+        JobError: ``bad_parameter_set``: its file does not make one.
+    """
+    return values_from(_DEFINED[key])[0] if key in _DEFINED else pybamm.ParameterValues(key)
 
 
-def parameter_names(base: str) -> frozenset[str]:
+def parameter_names(key: str) -> frozenset[str]:
     """Every parameter name of a set."""
-    return frozenset(base_set(base).keys())
+    return frozenset(base_set(key).keys())
 
 
-def is_function(base: str, parameter: str) -> bool:
+def is_function(key: str, parameter: str) -> bool:
     """Tell whether the set gives this parameter as a function (of stoichiometry, temperature, ...)."""
-    return callable(base_set(base)[parameter])
+    return callable(base_set(key)[parameter])
 
 
 def scaled(factor: Any, value: Any) -> Any:
@@ -46,6 +60,7 @@ def scaled(factor: Any, value: Any) -> Any:
     if not callable(value):
         return factor * value
 
+    @functools.wraps(value)
     def product(*arguments: Any) -> Any:
         return factor * value(*arguments)
 
@@ -76,36 +91,37 @@ def with_overrides(settings: ParameterSetSettings) -> pybamm.ParameterValues:
     Raises:
         JobError: an override names a parameter that the set does not have (``unknown_parameter``).
     """
-    values = base_set(settings.base).copy()
+    values = base_set(settings.key).copy()
     for override in settings.overrides:
-        values[override.parameter] = overridden(settings.base, override)
+        values[override.parameter] = overridden(settings.key, override)
     return values
 
 
-def overridden(base: str, override: Override, number: Any = None) -> Any:
+def overridden(key: str, override: Override, number: Any = None) -> Any:
     """The value that an override gives its parameter; ``number`` stands in for the override's own number."""
     if override.parameter in GIVEN_PER_CELL:
         source = GIVEN_PER_CELL[override.parameter]
         raise JobError(f"{override.parameter!r} cannot be overridden: {source} gives it", "unknown_parameter")
     given = override.value if number is None else number
-    names = parameter_names(base)
+    names = parameter_names(key)
     if override.parameter not in names:
         near = difflib.get_close_matches(override.parameter, names, 1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise JobError(f"parameter set {base} has no parameter {override.parameter!r}{hint}", "unknown_parameter")
+        name = key.partition("@")[0]
+        raise JobError(f"parameter set {name} has no parameter {override.parameter!r}{hint}", "unknown_parameter")
     if override.kind == "value":
         return given
-    return scaled(given, base_set(base)[override.parameter])
+    return scaled(given, base_set(key)[override.parameter])
 
 
 def nominal_capacity_ah(settings: ParameterSetSettings) -> float:
     """The capacity of the set's own cell in A.h."""
-    return float(base_set(settings.base)[CAPACITY])
+    return float(base_set(settings.key)[CAPACITY])
 
 
 def own_electrodes_in_parallel(settings: ParameterSetSettings) -> float:
     """How many electrode pairs make the set's own cell; 1 for a circuit, which has none."""
-    return float(base_set(settings.base).get(PARALLEL, 1.0))
+    return float(base_set(settings.key).get(PARALLEL, 1.0))
 
 
 def electrodes_in_parallel(cell: CellSettings, settings: ParameterSetSettings) -> float:
@@ -128,13 +144,13 @@ def temperature_celsius(cell: CellSettings, settings: ParameterSetSettings, meas
         return cell.temperature_celsius
     if measured_celsius is not None:
         return measured_celsius
-    return celsius(float(base_set(settings.base)[AMBIENT]))
+    return celsius(float(base_set(settings.key)[AMBIENT]))
 
 
 def cutoffs_volt(settings: ParameterSetSettings) -> tuple[float, float] | None:
     """The set's lower and upper voltage cut-off, which say what it is meant for; ``None`` where it has none."""
-    changed = {o.parameter: overridden(settings.base, o) for o in settings.overrides}
-    values = base_set(settings.base)
+    changed = {o.parameter: overridden(settings.key, o) for o in settings.overrides}
+    values = base_set(settings.key)
     if any(name not in changed and name not in values for name in (LOWER_CUTOFF, UPPER_CUTOFF)):
         return None
     lower, upper = (float(changed[name] if name in changed else values[name]) for name in (LOWER_CUTOFF, UPPER_CUTOFF))

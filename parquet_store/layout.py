@@ -9,6 +9,7 @@
       cleaned/CELL.parquet                one partition per cell
       quarantine/CELL.parquet             rows that cleaning took out
       simulations/CELL/LABEL.parquet      one file per simulation
+      parameter_sets/DIGEST.json          the files of the campaign's own parameter sets, by what is in them
       receipts/KIND/CELL/LABEL.json       the last thing each job writes
       logs/  figures/
 """
@@ -72,6 +73,10 @@ class Store:
     def simulation(self, cell_id: str, label: str) -> Path:
         """The time series of one simulation."""
         return self.root / "simulations" / safe_name(cell_id) / f"{safe_name(label)}.parquet"
+
+    def parameter_set(self, file_digest: str) -> Path:
+        """The copy of a parameter set's file, by the SHA-256 of its bytes."""
+        return self.root / "parameter_sets" / f"{file_digest}.json"
 
     def receipt(self, kind: str, cell_id: str, label: str) -> Path:
         """The receipt of a job."""

@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 
 from ..data import columns as c
 from ..data.codec import from_json
-from ..data.errors import StoreError
+from ..data.errors import JobError, StoreError
+from ..data.parameter_files import digest_of
 from ..data.settings import FileRange
 from ..data.values import RangesFile, Receipt
 from .layout import Store
@@ -42,6 +43,19 @@ def read_simulation(
 ) -> pd.DataFrame:
     """Read one simulation's time series (``data.columns.SIMULATION_COLUMNS``), as :func:`read_partition`."""
     return _read(store.simulation(cell_id, label), columns, cycles, f"cell {cell_id!r} has no simulation {label!r}")
+
+
+def read_parameter_set(store: Store, file_digest: str) -> bytes:
+    """Read the copy of a parameter set's file.
+
+    Raises:
+        JobError: ``parameter_set_changed``: the copy is gone, or is not what the run put there.
+    """
+    path = store.parameter_set(file_digest)
+    content = path.read_bytes() if path.is_file() else b""
+    if digest_of(content) != file_digest:
+        raise JobError(f"{path}, the parameter set's file, is gone or changed; run again", "parameter_set_changed")
+    return content
 
 
 def read_quarantine(store: Store, cell_id: str) -> pd.DataFrame:

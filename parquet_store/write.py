@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from ..data import columns as c
 from ..data.codec import to_json
+from ..data.parameter_files import digest_of
 from ..data.settings import FileRange
 from ..data.values import OutputFile, RangesFile, Receipt
 from .layout import Store
@@ -74,6 +75,17 @@ def write_receipt(store: Store, receipt: Receipt) -> Path:
     path = store.receipt(receipt.kind, receipt.cell_id, receipt.label)
     write_text(path, to_json(receipt) + "\n")
     return path
+
+
+def write_parameter_set(store: Store, file_digest: str, content: bytes) -> None:
+    """Keep a copy of a parameter set's file, unless it is there already, whole."""
+    path = store.parameter_set(file_digest)
+
+    def write(temporary: Path) -> None:
+        temporary.write_bytes(content)
+
+    if not path.exists() or digest_of(path.read_bytes()) != file_digest:
+        write_atomically(path, write)
 
 
 def write_ranges(store: Store, split_digest: str, parts: tuple[FileRange, ...]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -14,7 +14,6 @@ from pydantic import BaseModel, ValidationError
 
 from ..data.errors import CampaignError
 from ..data.settings import (
-    GIVEN_PER_CELL,
     CellSettings,
     CleanSettings,
     ClusterSettings,
@@ -30,7 +29,9 @@ from ..data.settings import (
 from .campaign_checks import problems_between
 from .campaign_errors import campaign_error, did_you_mean, problems_of, value_text
 from .campaign_schema import CampaignFile, FitTable, ModelTable, StateEntry, VariationTable, is_glob
+from .campaign_sets import SetFile, read_set_files
 from .campaign_sources import source_settings
+from .campaign_values import parameter_set_names
 from .toml_text import key_text
 
 DEFAULTS: Final = "defaults"
@@ -46,6 +47,7 @@ class Campaign:
         store: absolute path of the folder for results.
         sources: each raw file, absolute, with how it is read; sorted by path, each once.
         file: the file's tables.
+        set_files: the files of its own parameter sets, as they were when it was loaded.
     """
 
     name: str
@@ -57,6 +59,20 @@ class Campaign:
     clean: CleanSettings
     cluster: ClusterSettings
     file: CampaignFile
+    set_files: tuple[SetFile, ...] = ()
+
+    def base_set(self, base: str) -> ParameterSetSettings:
+        """A parameter set as it is, PyBaMM's or a file's, by name."""
+        return ParameterSetSettings(
+            base, base, file_digest=next((file.digest for file in self.set_files if file.name == base), "")
+        )
+
+    def named_set(self, name: str) -> ParameterSetSettings | None:
+        """A set or variation (``my_cell+thick``) by the name that users see; ``None`` where there is none."""
+        base = name.partition("+")[0]
+        if base not in (*parameter_set_names(), *(file.name for file in self.set_files)):
+            return None
+        return next((found for found in self._with_variations(base) if found.name == name), None)
 
     def cell(self, cell_id: str) -> CellSettings:
         """What the campaign says of a cell: its own table, over globs (later ones first), over the defaults."""
@@ -70,7 +86,7 @@ class Campaign:
 
     def parameter_sets(self, cell_id: str) -> tuple[ParameterSetSettings, ...]:
         """The parameter sets that a cell is simulated with, each followed by its variations; empty = cleaned only."""
-        return tuple(s for base in self._bases(cell_id) for s in self._with_variations(base))
+        return tuple(s for base in self.bases(cell_id) for s in self._with_variations(base))
 
     def clean_settings(self, cell_id: str, current_sign: CurrentSign = "auto") -> CleanSettings:
         """The thresholds for a cell of a source that signs its current in this way."""
@@ -88,7 +104,7 @@ class Campaign:
         Raises:
             CampaignError: a fit names no parameter set, and the cell has none.
         """
-        tables = (table for table in self.file.fit if _is_of(cell_id, table.cells))
+        tables = (table for table in self.file.fit if is_of(cell_id, table.cells))
         return tuple(self._fit(table, cell_id) for table in tables)
 
     def check_cells(self, cell_ids: Iterable[str]) -> None:
@@ -124,17 +140,19 @@ class Campaign:
             said |= tables[key].given
         return said
 
-    def _bases(self, cell_id: str) -> tuple[str, ...]:
+    def bases(self, cell_id: str) -> tuple[str, ...]:
+        """Names of the parameter sets that a cell is given, without their variations."""
         return tuple(self._said_of(cell_id).get("parameter_sets") or ())
 
     def _with_variations(self, base: str) -> Iterator[ParameterSetSettings]:
-        yield ParameterSetSettings(base, base)
+        own = self.base_set(base)
+        yield own
         for variation in self.file.variations:
             if variation.applies_to(base):
-                yield ParameterSetSettings(f"{base}+{variation.name}", base, _overrides(variation))
+                yield replace(own, name=f"{base}+{variation.name}", overrides=_overrides(variation))
 
     def _fit(self, table: FitTable, cell_id: str) -> FitSettings:
-        bases = self._bases(cell_id)
+        bases = self.bases(cell_id)
         if table.parameter_set is None and not bases:
             raise campaign_error(
                 self.path,
@@ -167,12 +185,13 @@ def load_campaign(path: Path) -> Campaign:
     text = _text_of(path)
     document = _document(path, text)
     folder = path.absolute().parent
+    context = {"folder": folder, "parameter_sets": _keys(document.get("parameter_sets"))}
     try:
-        file = CampaignFile.model_validate(document, context={"folder": folder})
+        file = CampaignFile.model_validate(document, context=context)
     except ValidationError as error:
         raise campaign_error(path, problems_of(error, document, CampaignFile)) from None
-    problems = problems_between(file)
-    if problems:
+    set_files, problems = read_set_files(file, folder)
+    if problems := [*problems, *problems_between(file)]:
         raise campaign_error(path, problems)
     store = (folder / os.path.expanduser(file.store)).resolve()  # noqa: PTH111 - as in the globs
     return Campaign(
@@ -185,50 +204,8 @@ def load_campaign(path: Path) -> Campaign:
         clean=CleanSettings(**_fields(file.clean)),
         cluster=ClusterSettings(**_fields(file.cluster)),
         file=file,
+        set_files=set_files,
     )
-
-
-def check_parameters(
-    campaign: Campaign, names_of: Callable[[str], Collection[str]], cell_ids: Iterable[str] = ()
-) -> None:
-    """Check the names of varied and fitted parameters.
-
-    Args:
-        names_of: gives the parameter names of one of PyBaMM's sets.
-        cell_ids: the sources' cells; with them, fits that leave the parameter set to the cell are checked too.
-
-    Raises:
-        CampaignError: names each parameter that a set does not have, and the nearest that it has.
-    """
-    used = sorted({base for table in campaign.file.cells.values() for base in table.given.get("parameter_sets") or ()})
-    asked = [
-        (f"variations#{number}.parameters", base, parameter)
-        for number, table in enumerate(campaign.file.variations, 1)
-        for base in used
-        if table.applies_to(base)
-        for parameter in table.parameters
-    ]
-    fits = [
-        (f"{where}.parameters", base, parameter)
-        for where, table in campaign.file.named_fits()
-        for base in sorted(_fitted_bases(campaign, table, cell_ids))
-        for parameter in table.parameters
-    ]
-    problems = [
-        f"{where}: {value_text(parameter)} cannot be changed here: {GIVEN_PER_CELL[parameter]} gives it"
-        if parameter in GIVEN_PER_CELL
-        else f"{where}: {base} has no parameter {value_text(parameter)}{did_you_mean(parameter, names_of(base))}"
-        for where, base, parameter in asked + fits
-        if parameter in GIVEN_PER_CELL or parameter not in names_of(base)
-    ]
-    if problems:
-        raise campaign_error(campaign.path, problems)
-
-
-def _fitted_bases(campaign: Campaign, table: FitTable, cell_ids: Iterable[str]) -> set[str]:
-    if table.parameter_set is not None:
-        return {table.parameter_set.partition("+")[0]}
-    return {campaign._bases(cell_id)[0] for cell_id in cell_ids if _is_of(cell_id, table.cells)}
 
 
 def _text_of(path: Path) -> str:
@@ -247,6 +224,10 @@ def _document(path: Path, text: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise CampaignError(f"{path}: is not valid TOML: {error}") from None
+
+
+def _keys(table: Any) -> tuple[str, ...]:
+    return tuple(table) if isinstance(table, dict) else ()
 
 
 def _fields(table: BaseModel) -> dict[str, Any]:
@@ -281,6 +262,6 @@ def _initial_state(entry: StateEntry) -> InitialState:
     return InitialState() if entry.voltage is None else InitialState("voltage", entry.voltage)
 
 
-def _is_of(cell_id: str, keys: Iterable[str]) -> bool:
+def is_of(cell_id: str, keys: Iterable[str]) -> bool:
     """Tell whether a cell is among ids and globs."""
     return any(key == cell_id or fnmatchcase(cell_id, key) for key in keys)

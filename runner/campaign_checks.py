@@ -46,7 +46,8 @@ def _twice(table: str, names: Sequence[str], advice: str) -> Iterator[str]:
 
 def _fits_of_nothing(file: CampaignFile) -> Iterator[str]:
     models = {*MODEL_TYPES, *(model.label for model in file.models)}
-    sets = {name for base in parameter_set_names() for name in file.set_names(base)}
+    bases = [*parameter_set_names(), *file.parameter_sets]
+    sets = {name for base in bases for name in file.set_names(base)}
     for where, fit in file.named_fits():
         if fit.model not in models:
             yield f"{where}.model = {value_text(fit.model)}: unknown model{did_you_mean(fit.model, models)}"

@@ -91,6 +91,12 @@ class CleanTable(Table):
     cycle_turns: v.Count = _CLEAN.cycle_turns
 
 
+class ParameterSetTable(Table):
+    """``[parameter_sets.NAME]``: a file with a parameter set, BPX or JSON of PyBaMM's ParameterValues."""
+
+    file: v.Text
+
+
 class StateEntry(Table):
     """``initial_state`` as a table; without any key it is the first rest's voltage."""
 
@@ -217,6 +223,7 @@ class CampaignFile(Table):
     store: v.Text = "store"
     sources: list[SourceTable] = Field(min_length=1)
     clean: CleanTable = CleanTable()
+    parameter_sets: dict[v.OwnSetName, ParameterSetTable] = {}
     cells: dict[v.Text, CellTable] = {}
     models: list[ModelTable] = []
     variations: list[VariationTable] = []
@@ -239,7 +246,7 @@ class CampaignFile(Table):
             yield ("fit" if len(self.fit) == 1 else f"fit#{number}"), table
 
     def set_names(self, base: str) -> Iterator[str]:
-        """One of PyBaMM's sets and its variations, by the names that users see."""
+        """A set, PyBaMM's or a file's, and its variations, by the names that users see."""
         yield base
         yield from (f"{base}+{variation.name}" for variation in self.variations if variation.applies_to(base))
 

@@ -31,6 +31,15 @@ def parameter_set_names() -> tuple[str, ...]:
     return tuple(sorted({entry.name for entry in entry_points(group="pybamm_parameter_sets")}))
 
 
+@cache
+def package_of(parameter_set: str) -> str:
+    """Name and version of the package that registers a set, as ``pybamm 26.10.1.1``; ``""`` for a campaign's own."""
+    for entry in entry_points(group="pybamm_parameter_sets"):
+        if entry.name == parameter_set and entry.dist is not None:
+            return f"{entry.dist.name} {entry.dist.version}"
+    return ""
+
+
 def parse_cycles(text: str) -> tuple[int, ...]:
     """Turn cycle numbers and ranges such as ``1-3, 5`` into numbers in order, each once.
 
@@ -47,10 +56,17 @@ def parse_cycles(text: str) -> tuple[int, ...]:
     return tuple(sorted(found))
 
 
-def _known_set(name: str) -> str:
-    if name not in parameter_set_names():
-        raise ValueError(f"unknown parameter set{did_you_mean(name, parameter_set_names())}")
+def _known_set(name: str, info: ValidationInfo) -> str:
+    own = (info.context or {}).get("parameter_sets", ())
+    if name not in own and name not in parameter_set_names():
+        raise ValueError(f"unknown parameter set{did_you_mean(name, [*own, *parameter_set_names()])}")
     return name
+
+
+def _own_set(name: str) -> str:
+    if name in parameter_set_names():
+        raise ValueError(f"is a set of PyBaMM's already ({name}); give yours another name")
+    return _label(name)
 
 
 def _known_model(name: str) -> str:
@@ -66,7 +82,9 @@ def _model_option(value: Any) -> Any:
     if isinstance(value, list) and value:
         return tuple(_model_option(entry) for entry in value)
     if not isinstance(value, (str, int)):
-        raise ValueError('must be text in quotes, a whole number, or an array of these such as ["swelling only", "none"]')
+        raise ValueError(
+            'must be text in quotes, a whole number, or an array of these such as ["swelling only", "none"]'
+        )
     return value
 
 
@@ -193,6 +211,7 @@ def _walltime(text: str) -> str:
 Text = Annotated[str, Field(min_length=1)]
 Label = Annotated[str, AfterValidator(_label)]
 SetName = Annotated[str, AfterValidator(_known_set)]
+OwnSetName = Annotated[str, AfterValidator(_own_set)]
 SetNames = Annotated[list[SetName], AfterValidator(_distinct)]
 ModelType = Annotated[str, AfterValidator(_known_model)]
 ModelOption = Annotated[Any, BeforeValidator(_model_option)]

@@ -15,8 +15,8 @@ import click
 from .. import __version__
 from ..data.errors import KilocellError, UsageError
 from . import options
+from .cli_models import models, parameters
 from .places import DEFAULT_CAMPAIGN, DEMO_STORE, store_root
-from .table import as_json, table
 
 if TYPE_CHECKING:
     from .campaign import Campaign
@@ -41,6 +41,10 @@ def cli() -> None:
     kilocell init data/*.csv            write a campaign file for your own data
     kilocell run campaign.toml          do all that is not done yet
     """
+
+
+cli.add_command(models)
+cli.add_command(parameters)
 
 
 @cli.command(short_help="Write a campaign file for raw files, folders or globs.")
@@ -105,18 +109,9 @@ _stage_command("fit", "Clean and fit, and simulate with what was fitted.")
 @click.option("--all", "everything", is_flag=True, help="List the jobs that are done, too.")
 def plan(campaign: Path | None, store: Path | None, json_: bool, everything: bool) -> None:
     """Show what would run, and why; nothing is written."""
-    from .run import scan_and_plan
+    from .show_plan import show_plan
 
-    loaded = _campaign(campaign, store)
-    _, jobs = scan_and_plan(loaded)
-    headings, waiting = ("stage", "cell", "label", "why"), [job for job in jobs if job.reason]
-    rows = [(job.stage, job.cell_id, job.label, job.reason or "done") for job in (jobs if everything else waiting)]
-    if json_:
-        click.echo(as_json(headings, rows))
-        return
-    if rows:  # a split's label is a digest, which tells a reader nothing
-        click.echo(table(headings, [(s, cell, None if s == "split" else label, why) for s, cell, label, why in rows]))
-    click.echo(f"{len(waiting)} of {len(jobs)} jobs would run; store {loaded.store}")
+    show_plan(_campaign(campaign, store), json_, everything)
 
 
 @cli.command()

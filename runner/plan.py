@@ -26,6 +26,7 @@ from ..data.values import JobKind
 from ..parquet_store.layout import Store
 from ..parquet_store.read import is_valid, read_receipt
 from .campaign import Campaign
+from .campaign_values import package_of
 
 JOB_VERSIONS: Mapping[JobKind, int] = {"split": 2, "clean": 3, "simulate": 2, "start": 2, "fit": 2}
 """Part of each job's digest: raise one when the same settings give another result."""
@@ -248,9 +249,16 @@ def _simulations(campaign: Campaign, cell_id: str, cleaning: Job) -> Iterator[Jo
 
 def _simulate_job(work: SimulateWork, before: str, needs: tuple[Key, ...]) -> Job:
     settings = work.settings
-    job_digest = digest("simulate", JOB_VERSIONS["simulate"], version_of("pybamm"), before, settings)
+    parts = (before, settings, *_packages(settings.parameter_set))
+    job_digest = digest("simulate", JOB_VERSIONS["simulate"], version_of("pybamm"), *parts)
     stage = f"simulate-{settings.model.name}"
     return Job("simulate", settings.cell.cell_id, settings.label, stage, job_digest, work, needs)
+
+
+def _packages(settings: ParameterSetSettings) -> tuple[str, ...]:
+    """What a parameter set depends on besides PyBaMM: the package that it comes from, with its version."""
+    package = "" if settings.file_digest else package_of(settings.base)
+    return () if package.partition(" ")[0] in ("", "pybamm") else (package,)
 
 
 def _fits(campaign: Campaign, cell_id: str, cleaning: Job) -> Iterator[Job]:
@@ -262,7 +270,7 @@ def _fits(campaign: Campaign, cell_id: str, cleaning: Job) -> Iterator[Job]:
         stage = f"fit-{settings.name}"
         fit = Job("fit", cell_id, settings.name, stage, fit_digest, FitWork(settings), needs)
         yield fit
-        fitted = ParameterSetSettings(settings.fitted_name, settings.parameter_set.base)
+        fitted = replace(settings.parameter_set, name=settings.fitted_name, overrides=())
         work = SimulateWork(SimulateSettings(settings.cell, settings.model, fitted), settings.name)
         yield _simulate_job(work, fit_digest, (cleaning.key, fit.key))
 
@@ -270,7 +278,8 @@ def _fits(campaign: Campaign, cell_id: str, cleaning: Job) -> Iterator[Job]:
 def _start_job(settings: FitSettings, start: int, cleaning: Job) -> Job:
     # The number of starts is not part of it: more starts can be added without repeating the old ones.
     alone = replace(settings, starts=0)
-    job_digest = digest("start", JOB_VERSIONS["start"], version_of("pybamm"), cleaning.digest, alone, start)
+    parts = (cleaning.digest, alone, start, *_packages(settings.parameter_set))
+    job_digest = digest("start", JOB_VERSIONS["start"], version_of("pybamm"), *parts)
     label = f"{settings.name}-{start}"
     stage = f"start-{settings.name}"
     return Job("start", settings.cell.cell_id, label, stage, job_digest, StartWork(settings, start), (cleaning.key,))

@@ -18,6 +18,7 @@ from ..data.errors import CampaignError, JobError, UsageError
 from ..data.settings import ClusterSettings
 from ..data.values import JobKind
 from ..parquet_store.layout import Store
+from ..parquet_store.write import write_parameter_set
 from ..sqlite.catalog import Catalog
 from .campaign import Campaign
 from .lock import only_run
@@ -73,17 +74,19 @@ def scan_and_plan(campaign: Campaign) -> tuple[tuple[ScannedSource, ...], tuple[
 
 
 def check_names(campaign: Campaign, cells: Sequence[str]) -> None:
-    """Check parameters and model options with PyBaMM, which is imported only if the campaign names any.
+    """Check parameter sets, parameters and model options with PyBaMM, which is imported only if there are any.
 
     Raises:
-        CampaignError: a parameter set lacks a parameter, or PyBaMM a model's option.
+        CampaignError: a file makes no parameter set, a set lacks a parameter, or PyBaMM a model's option.
     """
-    from .campaign import check_parameters
+    from .campaign_parameters import check_parameters, check_set_files
 
+    if campaign.set_files:
+        check_set_files(campaign)
     if any(campaign.fits(cell_id) for cell_id in cells) or campaign.file.variations:
         from ..jobs.parameters import parameter_names
 
-        check_parameters(campaign, parameter_names, cells)
+        check_parameters(campaign, lambda base: parameter_names(campaign.base_set(base).key), cells)
     for model in campaign.models:
         if model.options or model.type not in ("SPM", "SPMe", "DFN"):
             from ..jobs.models import empty_model
@@ -166,6 +169,8 @@ def run_campaign(
         counts: Counter[str] = Counter()
         try:
             if waiting:
+                for file in campaign.set_files:
+                    write_parameter_set(store, file.digest, file.content)
                 _run_jobs(catalog, store, run_id, waiting, cluster, counts, out, verbose)
         except Exception as error:
             catalog.end_run(run_id, 2 if isinstance(error, UsageError) else 1, "failed")

@@ -25,7 +25,7 @@ from ..data.errors import (
     NothingToSimulateError,
     ReadError,
 )
-from ..data.settings import SourceFile
+from ..data.settings import ParameterSetSettings, SourceFile
 from ..data.values import (
     CleanResult,
     FitResult,
@@ -38,7 +38,7 @@ from ..data.values import (
     Status,
 )
 from ..parquet_store.layout import Store
-from ..parquet_store.read import read_partition, read_raw_parts, read_receipt
+from ..parquet_store.read import read_parameter_set, read_partition, read_raw_parts, read_receipt
 from ..parquet_store.write import write_frame, write_receipt
 from .plan import CellSource, CleanWork, FitWork, Job, SimulateWork, SplitWork, StartWork, version_of
 
@@ -247,6 +247,7 @@ def _simulate(store: Store, job: Job, work: SimulateWork) -> tuple[Result, tuple
         if fit is None or not isinstance(fit.result, FitResult):
             raise JobError("the fit has no result", "earlier_job")
         settings = replace(settings, parameter_set=fit.result.parameter_set)
+    _define(store, settings.parameter_set)
     samples = read_partition(store, job.cell_id)
     simulated = simulate(samples, settings, _clean_result(store, job.cell_id).temperature_mean_celsius)
     return simulated.result, (_write_simulation(store, job, simulated.frame),)
@@ -267,6 +268,14 @@ def _write_simulation(store: Store, job: Job, frame: pd.DataFrame) -> OutputFile
     return write_frame(store, store.simulation(job.cell_id, job.label), frame, metadata)
 
 
+def _define(store: Store, settings: ParameterSetSettings) -> None:
+    """Make a parameter set out of a file known to the jobs of this process."""
+    from ..jobs.parameters import define_set
+
+    if settings.file_digest:
+        define_set(settings.key, read_parameter_set(store, settings.file_digest))
+
+
 def _pass_on(receipt: Receipt | None) -> None:
     """Skip a job for the reason for which an earlier one, of this run or of another, was skipped."""
     if receipt is not None and receipt.status == "skipped" and receipt.reason_code in CONTENT_CODES:
@@ -276,6 +285,7 @@ def _pass_on(receipt: Receipt | None) -> None:
 def _start(store: Store, job: Job, work: StartWork) -> tuple[StartResult, tuple[OutputFile, ...]]:
     from ..jobs.fit import run_start
 
+    _define(store, work.settings.parameter_set)
     samples = read_partition(store, job.cell_id)
     celsius = _clean_result(store, job.cell_id).temperature_mean_celsius
     return run_start(samples, work.settings, work.start, celsius), ()
@@ -293,6 +303,7 @@ def _fit(store: Store, job: Job, work: FitWork) -> tuple[FitResult, tuple[Output
     )
     if not starts:
         _pass_on(receipts[0])
+    _define(store, work.settings.parameter_set)
     samples = read_partition(store, job.cell_id)
     celsius = _clean_result(store, job.cell_id).temperature_mean_celsius
     return best_of(samples, work.settings, starts, celsius), ()

@@ -59,7 +59,7 @@ def parameter_set_row(settings: ParameterSetSettings) -> Row:
         "parameter_set_digest": definition_digest(settings),
         "parameter_set": settings.name,
         "base": settings.base,
-        "file_digest": settings.file_digest,
+        "file_digest": settings.file_digest or None,
     }
 
 

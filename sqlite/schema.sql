@@ -67,12 +67,12 @@ CREATE TABLE models (
 ) STRICT;
 CREATE INDEX models_by_name ON models (model);
 
--- Parameter sets as simulated: one of PyBaMM's with overrides; fitted ones too.
+-- Parameter sets as simulated: one of PyBaMM's or of a file, with overrides; fitted ones too.
 CREATE TABLE parameter_sets (
     parameter_set_digest TEXT PRIMARY KEY,
     parameter_set        TEXT NOT NULL,
-    base                 TEXT NOT NULL,  -- PyBaMM's name, or a file's
-    file_digest          TEXT NOT NULL DEFAULT ''  -- SHA-256 of that file, hex; '' where base is no file
+    base                 TEXT NOT NULL,  -- PyBaMM's name, or the campaign's name of a file
+    file_digest          TEXT           -- SHA-256 of that file, hex: a copy is parameter_sets/DIGEST.json; NULL: PyBaMM's
 ) STRICT;
 CREATE INDEX parameter_sets_by_name ON parameter_sets (parameter_set);
 

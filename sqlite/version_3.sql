@@ -3,7 +3,7 @@
 -- it (NULL, no rows) until it is simulated again, which the next `kilocell run` does. Never edited; schema.sql is the current
 -- whole.
 
-ALTER TABLE parameter_sets ADD COLUMN file_digest TEXT NOT NULL DEFAULT '';
+ALTER TABLE parameter_sets ADD COLUMN file_digest TEXT;
 
 ALTER TABLE simulations ADD COLUMN capacity_ah REAL;
 ALTER TABLE simulations ADD COLUMN capacity_source TEXT;

@@ -21,7 +21,8 @@ from kilocell.data.settings import (
     Override,
     SourceSettings,
 )
-from kilocell.runner.campaign import Campaign, check_parameters, load_campaign
+from kilocell.runner.campaign import Campaign, load_campaign
+from kilocell.runner.campaign_parameters import check_parameters
 from kilocell.runner.campaign_schema import CleanTable, ClusterTable, SourceTable
 from kilocell.runner.campaign_values import parameter_set_names, parse_cycles
 

@@ -1,0 +1,92 @@
+"""The table of parameter sets tells the truth: kinds fit the models that it says, and values are the functions'."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pybamm
+import pytest
+from kilocell.data.settings import Override, ParameterSetSettings
+from kilocell.jobs.parameter_table import FITTING, kind_of, rows_of, summary_of
+from kilocell.jobs.parameters import base_set
+
+COMPOSITE = {"particle phases": ("2", "1"), "open-circuit potential": (("single", "current sigmoid"), "single")}
+MODELS = {
+    "lithium-ion": ("DFN", {}),
+    "sodium-ion": ("DFN", {}),
+    "lithium-ion half-cell": ("DFN", {"working electrode": "positive"}),
+    "lithium-ion, composite electrode": ("DFN", COMPOSITE),
+    "lithium-ion, MSMR": ("MSMR", {"number of MSMR reactions": ("6", "4")}),
+}
+SETS = list(pybamm.parameter_sets)
+
+
+def takes(base: str, kind: str) -> bool:
+    """Whether PyBaMM can put a set's parameters into the model that fits a kind."""
+    try:
+        values = base_set(base).copy()
+        model = model_of(kind)
+        values.process_model(model, inplace=False)
+        values.process_geometry(model.default_geometry)
+    except (KeyError, ValueError):
+        return False
+    return True
+
+
+@cache
+def model_of(kind: str) -> pybamm.BaseModel:
+    if kind == "equivalent circuit":
+        return pybamm.equivalent_circuit.Thevenin()
+    name, options = MODELS[kind]
+    return getattr(pybamm.lithium_ion, name)(options)
+
+
+@pytest.mark.parametrize("base", SETS)
+def test_a_set_fits_the_models_of_its_kind(base: str) -> None:
+    kind = kind_of(base_set(base), base)
+    if kind == "lead-acid":
+        assert FITTING[kind] == ((), "")
+        return
+    assert takes(base, kind)
+
+
+def test_a_set_fits_no_other_kind() -> None:
+    for base in ("Chen2020", "Xu2019", "Chen2020_composite", "MSMR_Example", "ECM_Example"):
+        kind = kind_of(base_set(base), base)
+        same = {kind, "sodium-ion"}  # which is simulated with the same equations as lithium-ion
+        assert not any(takes(base, other) for other in MODELS if other not in same)
+
+
+def test_kinds_are_told_without_the_name_too() -> None:
+    """A set that comes out of a file has no chemistry of PyBaMM's beside it."""
+    for base in SETS:
+        named = kind_of(base_set(base), base)
+        assert kind_of(base_set(base)) == ("lithium-ion" if named == "sodium-ion" else named)
+
+
+def test_every_value_is_finite_and_functions_say_of_what() -> None:
+    for base in SETS:
+        for row in rows_of(ParameterSetSettings(base, base)):
+            assert not isinstance(row.value, float) or np.isfinite(row.value), (base, row)
+            assert callable(base_set(base)[row.parameter]) == bool(row.function_of), (base, row)
+
+
+def test_values_of_functions_are_at_the_reference() -> None:
+    rows = {row.parameter: row for row in rows_of(ParameterSetSettings("Chen2020", "Chen2020"))}
+    maximum = base_set("Chen2020")["Maximum concentration in negative electrode [mol.m-3]"]
+    exchange = 6.48e-7 * 1000**0.5 * maximum / 2  # by the paper: m sqrt(c_e c_s (c_max - c_s)) at half of c_max
+    assert rows["Negative electrode exchange-current density [A.m-2]"].value == pytest.approx(exchange)
+    assert rows["Electrolyte conductivity [S.m-1]"].value == pytest.approx(0.1297 - 2.51 + 3.329)
+    assert rows["Electrolyte conductivity [S.m-1]"].unit == "S.m-1"
+    scaled = ParameterSetSettings("s", "Chen2020", (Override("Electrolyte conductivity [S.m-1]", "scale", 2.0),))
+    changed = {row.parameter: row for row in rows_of(scaled)}["Electrolyte conductivity [S.m-1]"]
+    assert changed.value == pytest.approx(2 * (0.1297 - 2.51 + 3.329))
+    assert changed.function_of == "electrolyte concentration, temperature"
+
+
+def test_a_summary_has_the_window_and_the_source() -> None:
+    summary = summary_of(ParameterSetSettings("Prada2013", "Prada2013"))
+    assert (summary.capacity_ah, summary.lower_volt, summary.upper_volt) == (2.3, 2.0, 3.6)
+    assert "Prada2013" in summary.citations
+    assert summary.about == "LFP cell, from the paper Prada2013"
