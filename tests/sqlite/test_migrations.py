@@ -207,7 +207,7 @@ def test_a_simulation_of_version_2_is_kept_by_the_step_to_version_3(path: Path, 
     assert (comparison["samples"], comparison["energy_in_model_wh"]) == (360, None)
     (line,) = old.execute("SELECT * FROM errors_by_window")
     assert (line["rmse_mv"], line["ohmic_rmse_mv"]) == (12.5, None)
-    assert old.execute("SELECT file_digest FROM parameter_sets").fetchall()[0][0] == ""
+    assert old.execute("SELECT file_digest FROM parameter_sets").fetchall()[0][0] is None
     for each in (old, new):
         each.close()
 
