@@ -65,3 +65,19 @@ class NothingToSimulateError(JobError):
 
 CONTENT_CODES = frozenset({"rest_only", "no_usable_current"})
 """Reason codes of jobs that were skipped for what the cell's record holds; they do not run again, nor fail a run."""
+
+
+def reason_and_code(error: Exception) -> tuple[str, str]:
+    """Reason and code of any error that a job ends with, for people and for the receipt."""
+    if isinstance(error, JobError):
+        return str(error), error.code
+    if isinstance(error, ReadError):
+        return str(error), "unreadable"
+    if isinstance(error, KilocellError):
+        return str(error), "failed"
+    if isinstance(error, FileNotFoundError):
+        return f"the file {error.filename} vanished during the run; put it back and run again", "file_vanished"
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.strerror} ({error.filename})", "file_system"
+    text = " ".join(str(error).split())[:300]
+    return f"{type(error).__name__}: {text}", "unexpected"

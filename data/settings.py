@@ -9,6 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from .cycle_selection import WHOLE_RECORD, CycleSelection
+from .cycle_selection import MeasuredCapacity as MeasuredCapacity
+
 CurrentSign = Literal["auto", "charge_positive", "discharge_positive"]
 Scale = Literal["linear", "log"]
 
@@ -101,9 +104,9 @@ class FileRange:
 
 @dataclass(frozen=True, slots=True)
 class InitialState:
-    """How a simulation starts: ``rest_voltage`` (value unused), ``soc`` (0 to 1) or ``voltage`` (V)."""
+    """How a simulation starts: ``rest_voltage``, ``previous_cycle`` (no value), ``soc`` (0 to 1) or ``voltage`` (V)."""
 
-    policy: Literal["rest_voltage", "soc", "voltage"] = "rest_voltage"
+    policy: Literal["rest_voltage", "soc", "voltage", "previous_cycle"] = "rest_voltage"
     value: float = 0.0
 
 
@@ -114,12 +117,14 @@ class CellSettings:
     Args:
         nominal_capacity_ah: A.h; ``None`` = the parameter set's own.
         temperature_celsius: °C; ``None`` = mean of the measured one, else the set's own.
+        measured_capacity: where given, the worker measures ``nominal_capacity_ah`` by it.
     """
 
     cell_id: str
     nominal_capacity_ah: float | None = None
     initial_state: InitialState = InitialState()
     temperature_celsius: float | None = None
+    measured_capacity: MeasuredCapacity | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +221,9 @@ class SimulateSettings:
     """One simulation: a cell under its measured current with a model and a parameter set.
 
     The solver's default tolerances keep the model's own charge within 0.05 % of the profile's on pulses too.
+
+    Args:
+        time_limit_second: of all attempts and cycles together.
     """
 
     cell: CellSettings
@@ -223,6 +231,8 @@ class SimulateSettings:
     parameter_set: ParameterSetSettings
     rtol: float = 1e-5
     atol: float = 1e-7
+    cycles: CycleSelection = WHOLE_RECORD
+    time_limit_second: float = 3600.0
 
     @property
     def label(self) -> str:

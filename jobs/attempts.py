@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from ..data.errors import JobError
 from ..data.settings import SimulateSettings
-from .build import structure_of
+from .build import finer_mesh, structure_of
 from .charge import interval_charge_ah
 from .compress import CurrentProfile
 from .parameters import cutoffs_volt
+from .profile_windows import Limit
 from .record import Record, cycle_begins, profile_of
 from .replay import Conditions, EndedError, Replayed, check_range, replay
 from .scale import REST_CURRENT_PER_AH
@@ -33,6 +34,7 @@ class Case:
     settings: SimulateSettings
     conditions: Conditions
     profile: CurrentProfile
+    limit: Limit | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,7 @@ class Attempt:
     without_first_rest: bool = False
     tighter: float = 1.0
     first_step_second: float = 0.0
+    finer_mesh: bool = False
 
 
 ATTEMPTS = (
@@ -54,6 +57,7 @@ ATTEMPTS = (
         "tolerances 10 times tighter, first step 1 us", without_first_rest=True, tighter=0.1, first_step_second=1e-6
     ),
     Attempt("tolerances 10 times looser", without_first_rest=True, tighter=10.0),
+    Attempt("twice the points in the particles", without_first_rest=True, finer_mesh=True),
 )
 RETRIED = ("did_not_converge", "ended_early", "charge_mismatch")  # the solver's failures; the physics' own are final
 
@@ -69,6 +73,8 @@ def climb(case: Case) -> tuple[Replayed, tuple[str, ...]]:
     last = EndedError("no attempt was made")
     for attempt in ATTEMPTS:
         try:
+            if case.limit is not None and case.limit.passed:
+                raise case.limit.error(f"the attempt {attempt.words!r}")
             replayed = _attempt(attempt, case)
             check_charge(case, replayed)
         except JobError as error:
@@ -91,13 +97,28 @@ def _longer(one: Replayed | None, other: Replayed | None) -> Replayed | None:
 
 
 def _attempt(attempt: Attempt, case: Case) -> Replayed:
+    try:
+        replayed = solve_as(attempt, case)
+        check_range(replayed)
+    except EndedError as error:
+        ended = _reason_of(error, case)
+        raise EndedError(str(ended), ended.code, ended.replayed) from error
+    return replayed
+
+
+def solve_as(attempt: Attempt, case: Case) -> Replayed:
+    """Solve in one of the ladder's ways; whether the curve can be, and the charge, are not looked at.
+
+    Raises:
+        EndedError: with the curve so far.
+    """
     record, settings, conditions, profile = case.record, case.settings, case.conditions, case.profile
     capacity = conditions.capacity_ah
     first = _last_of_first_rest(record, REST_CURRENT_PER_AH * capacity) if attempt.without_first_rest else 0
     if first:
         profile = profile_of(record.from_index(first), capacity)
     structure = structure_of(
-        settings.model,
+        finer_mesh(settings.model) if attempt.finer_mesh else settings.model,
         settings.parameter_set.key,
         conditions.overrides,
         len(profile.time_second),
@@ -106,12 +127,10 @@ def _attempt(attempt: Attempt, case: Case) -> Replayed:
         attempt.first_step_second,
     )
     try:
-        replayed = replay(structure, conditions, profile, record.time_second[first:], attempt.every_knot)
-        check_range(replayed)
+        replayed = replay(structure, conditions, profile, record.time_second[first:], attempt.every_knot, case.limit)
     except EndedError as error:
-        ended = _reason_of(error, case)
-        part = _after_rest(record, first, ended.replayed) if ended.replayed else None
-        raise EndedError(str(ended), ended.code, part) from error
+        part = _after_rest(record, first, error.replayed) if error.replayed else None
+        raise EndedError(str(error), error.code, part) from error
     return _after_rest(record, first, replayed)
 
 

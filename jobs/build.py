@@ -6,7 +6,7 @@ of electrodes in parallel, the temperature and every overridden number.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
@@ -46,7 +46,7 @@ class Structure:
         base: the parameter set's key.
         free: (parameter, kind) of overrides that are inputs.
         fixed: overrides that shape the geometry and so are part of the model.
-        size: longest profile, in knots.
+        size: of the vectors of knots, in which a window of the profile has its place.
         compiled: turn its functions into machine code, where there is a compiler; else CasADi's virtual machine.
     """
 
@@ -72,23 +72,25 @@ def structure_of(
     first_step_second: float = 0.0,
     compiled: bool = False,
 ) -> Structure:
-    """Say which built model serves this replay.
-
-    Raises:
-        JobError: the profile has more knots than the largest size (``profile_too_long``).
-    """
-    sizes = [size for size in PROFILE_SIZES if size > knots]
-    if not sizes:
-        raise JobError(
-            f"the current has {knots} knots; at most {PROFILE_SIZES[-1] - 1} are simulated", "profile_too_long"
-        )
+    """Say which built model serves this replay; a profile longer than the largest size is solved in its windows."""
+    size = next((size for size in PROFILE_SIZES if size > knots), PROFILE_SIZES[-1])
     fixed = tuple(o for o in overrides if _shapes_geometry(o.parameter))
     free = tuple((o.parameter, o.kind) for o in overrides if not _shapes_geometry(o.parameter))
-    return Structure(model, base, free, fixed, sizes[0], rtol, atol, first_step_second, compiled)
+    return Structure(model, base, free, fixed, size, rtol, atol, first_step_second, compiled)
 
 
 def _shapes_geometry(parameter: str) -> bool:
     return any(word in parameter for word in GEOMETRY)
+
+
+def finer_mesh(settings: ModelSettings) -> ModelSettings:
+    """The model with twice the points in its particles, where it has any."""
+    model = empty_model(settings)
+    used = {getattr(key, "name", key) for variables in model.default_geometry.values() for key in variables}
+    own = {getattr(key, "name", key): number for key, number in model.default_var_pts.items()}
+    points = {**own, **dict(settings.mesh)}
+    doubled = {name: 2 * points[name] for name in used & points.keys() if name.startswith("r_")}
+    return replace(settings, mesh=tuple(sorted({**dict(settings.mesh), **doubled}.items())))
 
 
 @lru_cache(maxsize=24)
@@ -157,6 +159,9 @@ def _solver(structure: Structure, outputs: list[str]) -> pybamm.IDAKLUSolver:
         "compile": structure.compiled,
         "dt_max": structure.longest_step_second,
         "dt_init": structure.first_step_second,
+        # So many steps within a tenth of a second: it is stuck, and would be for hours.
+        "num_steps_no_progress": 10_000,
+        "t_no_progress": 0.1,
         # Algebraic variables follow from the states at once: judging their error too halves the steps for nothing.
         "suppress_algebraic_error": True,
     }

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from ..data.errors import JobError
 from ..data.settings import FitSettings, Override, SimulateSettings
-from .build import structure_of
+from .attempts import ATTEMPTS, RETRIED, Attempt, Case, check_charge, solve_as
 from .parameters import affects_equilibrium, is_function, nominal_capacity_ah, with_overrides
 from .record import Record, profile_of, record_of
-from .replay import check_range, replay
+from .replay import check_range
 from .simulate import conditions_of
 from .usable import refuse_nothing
 
@@ -24,7 +24,7 @@ PENALTY_MV = 1000.0
 
 
 class Objective:
-    """Residuals of one cell as a function of parameter values; counts its evaluations.
+    """Residuals of one cell as a function of parameter values; counts its evaluations, and keeps to one ``attempt``.
 
     Args:
         samples: a cleaned partition.
@@ -47,6 +47,7 @@ class Objective:
         self._used = _used(self._record, settings.cycles)
         self._conditions = conditions_of(self._record, self._simulate_settings(()), measured_celsius)
         self._state_moves = any(affects_equilibrium(p.name) for p in settings.parameters)
+        self.attempt = self._first_that_solves()
 
     def default_values(self) -> Floats:
         """The parameter set's own values: 1 for the factor of a function."""
@@ -93,16 +94,29 @@ class Objective:
         parameter_set = replace(base, overrides=overrides or base.overrides)
         return SimulateSettings(self.settings.cell, self.settings.model, parameter_set)
 
-    def _solve(self, overrides: tuple[Override, ...], checked: bool = False) -> Floats:
+    def _first_that_solves(self) -> Attempt:
+        """The first of the ladder's ways in which the set's own values solve; the whole fit keeps to it."""
+        case = self.case(self.overrides(self.default_values()))
+        for attempt in ATTEMPTS:
+            try:
+                check_charge(case, solve_as(attempt, case))
+            except JobError as error:
+                if error.code not in RETRIED:
+                    break
+                continue
+            return attempt
+        return ATTEMPTS[0]
+
+    def case(self, overrides: tuple[Override, ...]) -> Case:
+        """What is solved with these overrides."""
         conditions = self._conditions
         if self._state_moves:
             conditions = conditions_of(self._record, self._simulate_settings(overrides), self._celsius)
         conditions = replace(conditions, overrides=overrides)
-        key = self.settings.parameter_set.key
-        knots = len(self._profile.time_second)
-        asked = self._simulate_settings(overrides)
-        structure = structure_of(asked.model, key, overrides, knots, asked.rtol, asked.atol)
-        replayed = replay(structure, conditions, self._profile, self._record.time_second)
+        return Case(self._record, self._simulate_settings(overrides), conditions, self._profile)
+
+    def _solve(self, overrides: tuple[Override, ...], checked: bool = False) -> Floats:
+        replayed = solve_as(self.attempt, self.case(overrides))
         if checked:
             check_range(replayed)
         error = 1e3 * (replayed.voltage_volt - self._record.voltage_volt)[self._used]

@@ -13,8 +13,8 @@ from .compress import CurrentProfile
 
 Floats = NDArray[np.float64]
 
-PROFILE_SIZES: Final = (64, 256, 1024, 4096, 16384, 65536, 262144)
-"""A built model takes profiles of fewer knots than its size; shorter ones are padded."""
+PROFILE_SIZES: Final = (64, 256, 1024)
+"""A built model takes profiles of fewer knots than its size; shorter ones are padded, longer ones cut in windows."""
 KNOT_TIMES: Final = "Profile knot times [s]"
 KNOT_CURRENTS: Final = "Profile knot currents [A]"
 
@@ -54,9 +54,9 @@ def _interpolate(time: Any, times: Floats, currents: Floats) -> Floats:
     return np.interp(np.ravel(time), np.ravel(times), np.ravel(currents)).reshape(-1, 1)
 
 
-def padded(profile: CurrentProfile, size: int) -> tuple[Floats, Floats]:
-    """Fill a profile up to the built model's size with rest after its end, a second a knot."""
+def padded(profile: CurrentProfile, size: int, first_second: float) -> tuple[Floats, Floats]:
+    """Fill a profile up to the built model's size, a knot a second after its end; times since ``first_second``."""
     missing = size - len(profile.time_second)
-    times = profile.time_second - profile.time_second[0]
+    times = profile.time_second - first_second
     times = np.concatenate([times, times[-1] + 1.0 + np.arange(missing)])
     return times, np.concatenate([profile.current_ampere, np.full(missing, profile.current_ampere[-1])])

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
-import pybamm
 from numpy.typing import NDArray
 
 from ..data.convert import kelvin, pybamm_current
@@ -17,13 +16,13 @@ from .build import DISCHARGE, EXCESS, VOLTAGE, Structure, built, has_algebraic
 from .compress import CurrentProfile
 from .parameters import AMBIENT, INITIAL_TEMPERATURE, PARALLEL
 from .profile_input import KNOT_CURRENTS, KNOT_TIMES, padded
+from .profile_windows import Limit, Solving, windows
 from .starting_state import StartingState
-from .stops import Stops, between_outputs, output_samples, solver_stops
+from .stops import Mask, Stops, between_outputs, output_samples, solver_stops
 
 Floats = NDArray[np.float64]
 
 SANE_VOLT: Final = (-1.0, 10.0)
-PARTIAL: Final = ", returning a partial solution."  # how PyBaMM ends its words for a failure on the way
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,19 +83,22 @@ def replay(
     profile: CurrentProfile,
     time_second: Floats,
     every_knot: bool = False,
+    limit: Limit | None = None,
 ) -> Replayed:
     """Solve the built model under a profile.
 
     The solver stops where it could step over a change of the current, and outputs are asked for where the voltage
-    can bend (:mod:`kilocell.jobs.stops`); between them a monotone cubic is taken.
+    can bend (:mod:`kilocell.jobs.stops`); between them a monotone cubic is taken. A profile of more knots than the
+    structure's size is solved in windows (:mod:`kilocell.jobs.profile_windows`).
 
     Args:
         time_second: shape (n,), increasing, within the profile: where voltage and charge are wanted.
         every_knot: stop at every knot and ask for every sample: slower, and surer still.
+        limit: looked at before each window.
 
     Raises:
-        EndedError: ``did_not_converge`` or ``ended_early``, with the curve so far. A curve that is none is found by
-            :func:`check_range`.
+        EndedError: ``did_not_converge``, ``ended_early`` or ``time_limit``, with the curve so far. A curve that is none
+            is found by :func:`check_range`.
     """
     stops = Stops(np.ones(len(profile.time_second), dtype=np.bool_))
     outputs = np.arange(len(time_second))
@@ -104,25 +106,45 @@ def replay(
         stops = solver_stops(profile, conditions.capacity_ah, has_algebraic(structure))
         outputs = output_samples(time_second, profile, stops.at_knot, conditions.capacity_ah)
         structure = replace(structure, longest_step_second=stops.longest_step_second)
-    first = profile.time_second[0]
-    wanted = time_second[outputs] - first
-    inputs = _inputs(structure, conditions, profile)
-    solution, failure = _solve(structure, inputs, profile.time_second[stops.at_knot] - first, wanted)
-    solved = np.asarray(solution.t, float)
-    if not len(solved):
-        raise EndedError(f"the solver did not converge: {failure}", "did_not_converge")
-    outputs = outputs[wanted <= solved[-1]]
-    # The solution also holds the stops that are no samples (the edges of power cuts).
-    at = np.searchsorted(solved, wanted[: len(outputs)])
-    values = {name: np.asarray(solution[name].entries, float)[at] for name in built(structure).solver.output_variables}
-    replayed = _at_samples(time_second[: outputs[-1] + 1], profile, outputs, values)
-    if len(outputs) < len(wanted):
-        end = f"at {solved[-1] + first:.1f} s"
-        if failure or not solution.termination.startswith("event"):
-            raise EndedError(f"the solver did not converge {end}: {failure}", "did_not_converge", replayed)
-        event = solution.termination.removeprefix("event: ")
-        raise EndedError(f"the simulation ended early {end}: the model's own event {event!r}", "ended_early", replayed)
+    with limit.paused() if limit else nullcontext():
+        solving = Solving(built(structure), profile.time_second[0])
+    values, ended = _solve(solving, structure, conditions, profile, stops.at_knot, time_second[outputs], limit)
+    outputs = outputs[: len(values[VOLTAGE])]
+    replayed = _at_samples(time_second[: outputs[-1] + 1], profile, outputs, values) if len(outputs) else None
+    if ended is not None:
+        raise EndedError(str(ended), ended.code, replayed) from ended
+    if replayed is None:
+        raise EndedError("the simulation has no time to be at", "ended_early")
     return replayed
+
+
+def _solve(
+    solving: Solving,
+    structure: Structure,
+    conditions: Conditions,
+    profile: CurrentProfile,
+    at_knot: Mask,
+    wanted: Floats,
+    limit: Limit | None,
+) -> tuple[dict[str, Floats], JobError | None]:
+    """Solve window by window: each output variable at the wanted times, shape (wanted,), or up to what ended it."""
+    found: list[dict[str, Floats]] = []
+    ended: JobError | None = None
+    for window in windows(profile, at_knot, wanted, structure.size - 1):
+        knots = slice(window.first, window.last + 1)
+        part = CurrentProfile(profile.time_second[knots], profile.current_ampere[knots], profile.noise_ampere)
+        stops = at_knot[knots].copy()
+        stops[0] = stops[-1] = True
+        inputs = _inputs(structure, conditions, part, profile.time_second[0])
+        if limit is not None and limit.passed:
+            ended = limit.error(f"{part.time_second[0]:.0f} s")
+            break
+        values, ended = solving.solve(part.time_second[stops], wanted[window.begin : window.end], inputs)
+        found.append(values)
+        if ended is not None:
+            break
+    names = built(structure).solver.output_variables
+    return {name: np.concatenate([np.zeros(0), *(values[name] for values in found)]) for name in names}, ended
 
 
 def _at_samples(
@@ -138,22 +160,10 @@ def _at_samples(
     return Replayed(time_second, voltage, current, charge, excess, outside)
 
 
-def _solve(structure: Structure, inputs: dict[str, Any], stops: Floats, wanted: Floats) -> tuple[pybamm.Solution, str]:
-    """Solve; return the solution, which ends early where the solver failed, and PyBaMM's words for that failure."""
-    try:
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            solution = built(structure).solve(t_eval=stops, t_interp=wanted, inputs=inputs)
-    except (pybamm.SolverError, ValueError, RuntimeError) as error:
-        text = " ".join(str(error).split())[:200]
-        raise EndedError(f"the solver did not converge: {text}", "did_not_converge") from error
-    told = (str(warning.message) for warning in caught)
-    failure = next((text for text in told if text.endswith(PARTIAL)), "")
-    return solution, failure.removesuffix(PARTIAL).partition(": ")[2][:200]
-
-
-def _inputs(structure: Structure, conditions: Conditions, profile: CurrentProfile) -> dict[str, Any]:
-    times, currents = padded(profile, structure.size)
+def _inputs(
+    structure: Structure, conditions: Conditions, profile: CurrentProfile, first_second: float
+) -> dict[str, Any]:
+    times, currents = padded(profile, structure.size, first_second)
     temperature = kelvin(conditions.temperature_celsius)
     inputs = {
         KNOT_TIMES: times,

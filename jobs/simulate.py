@@ -14,11 +14,14 @@ from ..data.settings import SimulateSettings
 from ..data.values import SimulationResult
 from .attempts import Case, climb
 from .parameters import electrodes_in_parallel, nominal_capacity_ah, temperature_celsius
+from .profile_windows import Limit
 from .record import Record, profile_of, record_of
 from .replay import Conditions, EndedError
 from .scale import REST_CURRENT_PER_AH
+from .selected_cycles import solve_selected
 from .simulation_result import cutoff_in_words, failed_simulation, frame_of, result_of
 from .starting_state import starting_state
+from .stretches import Stretch, joined_record, stretches_of
 from .usable import refuse_nothing, voltage_moves
 
 Floats = NDArray[np.float64]
@@ -43,11 +46,18 @@ class Simulated:
     result: SimulationResult
 
 
-def conditions_of(record: Record, settings: SimulateSettings, measured_celsius: float | None) -> Conditions:
-    """Find initial state, electrodes in parallel and temperature for a cell and parameter set."""
+def conditions_of(
+    record: Record, settings: SimulateSettings, measured_celsius: float | None, telling: Record | None = None
+) -> Conditions:
+    """Find initial state, electrodes in parallel and temperature for a cell and parameter set.
+
+    Args:
+        telling: the samples whose first one's state it is; ``None`` = ``record``.
+    """
     cell, parameter_set = settings.cell, settings.parameter_set
     celsius = temperature_celsius(cell, parameter_set, measured_celsius)
-    arrays = (record.time_second, record.current_ampere, record.voltage_volt, record.flags)
+    by = telling or record
+    arrays = (by.time_second, by.current_ampere, by.voltage_volt, by.flags)
     state = starting_state(cell, settings.model, parameter_set, *arrays, celsius)
     parallel = electrodes_in_parallel(cell, parameter_set)
     capacity = cell.nominal_capacity_ah or nominal_capacity_ah(parameter_set)
@@ -67,12 +77,16 @@ def simulate(samples: pd.DataFrame, settings: SimulateSettings, measured_celsius
             to do next, and what was solved until then comes with it.
         JobError: it could not begin.
     """
-    record = record_of(samples)
+    record, limit = record_of(samples), Limit(settings.time_limit_second)
+    stretches, missing = stretches_of(record, settings)
+    rows = joined_record(record, stretches)
     capacity = settings.cell.nominal_capacity_ah or nominal_capacity_ah(settings.parameter_set)
-    refuse_nothing(record.current_ampere, record.voltage_volt, capacity)
-    _refuse_implausible(record, capacity)
+    refuse_nothing(rows.current_ampere, rows.voltage_volt, capacity)
+    _refuse_implausible(rows, capacity)
+    if not settings.cycles.whole:
+        return _simulate_selected(record, stretches, missing, settings, measured_celsius, limit)
     profile = profile_of(record, capacity)
-    case = Case(record, settings, conditions_of(record, settings, measured_celsius), profile)
+    case = Case(record, settings, conditions_of(record, settings, measured_celsius), profile, limit)
     began = time.perf_counter()
     try:
         replayed, attempts = climb(case)
@@ -81,6 +95,37 @@ def simulate(samples: pd.DataFrame, settings: SimulateSettings, measured_celsius
     seconds = time.perf_counter() - began
     result = replace(result_of(case, replayed), solve_seconds=seconds, attempts=attempts)
     return Simulated(frame_of(case, replayed), result)
+
+
+def _simulate_selected(
+    record: Record,
+    stretches: tuple[Stretch, ...],
+    missing: str,
+    settings: SimulateSettings,
+    measured_celsius: float | None,
+    limit: Limit,
+) -> Simulated:
+    """Simulate each of the selected cycles; all of them must be done, and those that are keep their curves."""
+    capacity = settings.cell.nominal_capacity_ah or nominal_capacity_ah(settings.parameter_set)
+    began = time.perf_counter()
+
+    def conditions(part: Record, telling: Record) -> Conditions:
+        return conditions_of(part, settings, measured_celsius, telling)
+
+    selected = solve_selected(record, stretches, settings, conditions, capacity, limit)
+    found = {
+        "solve_seconds": time.perf_counter() - began,
+        "attempts": ((missing,) if missing else ()) + selected.attempts,
+    }
+    if not selected.solved:
+        raise JobError(selected.reason, selected.failures[0].error.code) from selected.failures[0].error
+    case, replayed = selected.joined(record)
+    frame = frame_of(case, replayed)
+    if selected.failures:
+        first = selected.failures[0].error
+        words = f"{selected.reason}; {HINTS[first.code]}" if first.code in HINTS else selected.reason
+        raise FailedSimulationError(words, first.code, replace(failed_simulation(case, replayed), **found), frame)
+    return Simulated(frame, replace(result_of(case, replayed), **found, cycle_states=selected.states))
 
 
 def _failed(case: Case, error: EndedError, seconds: float) -> FailedSimulationError:

@@ -13,6 +13,7 @@ from ..data.errors import JobError
 from ..data.values import FailedSimulation, SimulationResult
 from .attempts import Case, charge_off
 from .balance import balances_of
+from .capacity import capacity_of
 from .charge import charge_in_out_ah
 from .compare import compare, compare_steps, sums_of
 from .parameters import cutoffs_volt
@@ -102,6 +103,7 @@ def _begun(case: Case) -> dict[str, Any]:
         "electrodes_in_parallel": case.conditions.electrodes_in_parallel,
         "temperature_celsius": case.conditions.temperature_celsius,
         "capacity_ah": case.conditions.capacity_ah,
+        "capacity_source": capacity_of(case.settings.cell, case.settings.parameter_set)[1],
     }
 
 

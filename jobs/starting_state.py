@@ -52,8 +52,8 @@ def starting_state(
 ) -> StartingState:
     """Find the state at the first sample, by the cell's policy, at a temperature in °C.
 
-    ``rest_voltage``: the last voltage of the first rest is taken as open-circuit voltage; where that rest is not
-    at the record's start, the charge that flowed before it is counted back.
+    ``rest_voltage`` and ``previous_cycle``: the last voltage of the first rest is taken as open-circuit voltage; where
+    that rest is not at the record's start, the charge that flowed before it is counted back.
 
     Raises:
         JobError: no voltage to start from (``no_initial_state``), or one that the set cannot have.
@@ -80,10 +80,31 @@ def starting_state(
     rested = np.all(np.abs(current_ampere[:index]) <= REST_CURRENT_PER_AH * capacity)
     if rested or abs(charge) < 1e-4 * capacity:
         return found
-    times = electrodes_in_parallel(cell, settings) / own_electrodes_in_parallel(settings)
-    cell_capacity = equilibrium.capacity_ah * times
-    soc = found.soc - charge / cell_capacity
+    soc = found.soc - charge / _cell_capacity_ah(equilibrium, cell, settings)
     return _at_soc(equilibrium, soc, f"{words}, less {charge:.4f} A.h counted back to the start")
+
+
+def state_after(
+    state: StartingState,
+    charge_ah: float,
+    cell: CellSettings,
+    model: ModelSettings,
+    settings: ParameterSetSettings,
+    at_celsius: float,
+) -> StartingState:
+    """The equilibrium state of a cell after a charge in A.h, positive into the cell, from ``state``, with its words.
+
+    Raises:
+        JobError: the state lies outside the set's window (``initial_state_out_of_range``).
+    """
+    equilibrium = equilibrium_of(model, settings, round(at_celsius, 2))
+    soc = state.soc + charge_ah / _cell_capacity_ah(equilibrium, cell, settings)
+    return _at_soc(equilibrium, soc, state.source)
+
+
+def _cell_capacity_ah(equilibrium: Equilibrium, cell: CellSettings, settings: ParameterSetSettings) -> float:
+    """Charge between the set's cut-offs, of this cell."""
+    return equilibrium.capacity_ah * electrodes_in_parallel(cell, settings) / own_electrodes_in_parallel(settings)
 
 
 def rest_index(time_second: Floats, current_ampere: Floats, voltage_volt: Floats, rest_ampere: float) -> int | None:

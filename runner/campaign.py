@@ -21,14 +21,16 @@ from ..data.settings import (
     FitParameter,
     FitSettings,
     InitialState,
+    MeasuredCapacity,
     ModelSettings,
     Override,
     ParameterSetSettings,
+    SimulateSettings,
     SourceSettings,
 )
 from .campaign_checks import problems_between
 from .campaign_errors import campaign_error, did_you_mean, problems_of, value_text
-from .campaign_schema import CampaignFile, FitTable, ModelTable, StateEntry, VariationTable, is_glob
+from .campaign_schema import CampaignFile, CapacityEntry, FitTable, ModelTable, StateEntry, VariationTable, is_glob
 from .campaign_sets import SetFile, read_set_files
 from .campaign_sources import source_settings
 from .campaign_values import parameter_set_names
@@ -77,11 +79,13 @@ class Campaign:
     def cell(self, cell_id: str) -> CellSettings:
         """What the campaign says of a cell: its own table, over globs (later ones first), over the defaults."""
         said = self._said_of(cell_id)
+        capacity = said.get("nominal_capacity_ah") or CapacityEntry()
         return CellSettings(
             cell_id=cell_id,
-            nominal_capacity_ah=said.get("nominal_capacity_ah"),
+            nominal_capacity_ah=capacity.ah,
             initial_state=_initial_state(said.get("initial_state", StateEntry())),
             temperature_celsius=said.get("temperature_celsius"),
+            measured_capacity=None if capacity.cycle is None else MeasuredCapacity(capacity.cycle, capacity.of),
         )
 
     def parameter_sets(self, cell_id: str) -> tuple[ParameterSetSettings, ...]:
@@ -96,6 +100,15 @@ class Campaign:
             current_sign=current_sign,
             nominal_capacity_ah=cell.nominal_capacity_ah,
             temperature_setpoint_celsius=cell.temperature_celsius,
+        )
+
+    def simulate_settings(
+        self, cell: CellSettings, model: ModelSettings, parameter_set: ParameterSetSettings
+    ) -> SimulateSettings:
+        """One simulation as the campaign asks for it."""
+        table = self.file.simulate
+        return SimulateSettings(
+            cell, model, parameter_set, cycles=table.cycles, time_limit_second=table.time_limit_second
         )
 
     def fits(self, cell_id: str) -> tuple[FitSettings, ...]:
@@ -257,6 +270,8 @@ def _overrides(variation: VariationTable) -> tuple[Override, ...]:
 
 
 def _initial_state(entry: StateEntry) -> InitialState:
+    if entry.previous_cycle:
+        return InitialState("previous_cycle")
     if entry.soc is not None:
         return InitialState("soc", entry.soc)
     return InitialState() if entry.voltage is None else InitialState("voltage", entry.voltage)

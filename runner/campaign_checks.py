@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any, Final
 
 from ..data.settings import MODEL_TYPES
 from .campaign_errors import did_you_mean, value_text
 from .campaign_schema import CampaignFile
 from .campaign_values import parameter_set_names
+from .toml_text import key_text
+
+AGEING: Final = {
+    "SEI": {"none", "constant"},
+    "SEI on cracks": {"false"},
+    "lithium plating": {"none"},
+    "loss of active material": {"none"},
+    "particle mechanics": {"none", "swelling only"},
+}
+"""PyBaMM's options by which a model ages, each with the values by which it does not."""
 
 
 def problems_between(file: CampaignFile) -> list[str]:
@@ -17,7 +28,7 @@ def problems_between(file: CampaignFile) -> list[str]:
     A simulation's label is model-set: model names hold no ``+``, so that labels are distinct when model names,
     variations and fits are.
     """
-    return [*_files_read_twice(file), *_names_given_twice(file), *_fits_of_nothing(file)]
+    return [*_files_read_twice(file), *_names_given_twice(file), *_fits_of_nothing(file), *_ageing_in_parts(file)]
 
 
 def _files_read_twice(file: CampaignFile) -> Iterator[str]:
@@ -54,3 +65,27 @@ def _fits_of_nothing(file: CampaignFile) -> Iterator[str]:
         if fit.parameter_set is not None and fit.parameter_set not in sets:
             near = did_you_mean(fit.parameter_set, sets)
             yield f"{where}.parameter_set = {value_text(fit.parameter_set)}: unknown parameter set{near}"
+
+
+def _ageing_in_parts(file: CampaignFile) -> Iterator[str]:
+    """A model that ages carries what it lost from cycle to cycle: it needs the whole record."""
+    if file.simulate.cycles.whole:
+        return
+    for number, model in enumerate(file.models, 1):
+        for option in sorted(AGEING.keys() & model.options.keys()):
+            value = model.options[option]
+            if not set(_plain(value)) <= AGEING[option]:
+                key = f"models#{number}.options.{key_text(option)} = {value_text(value)}"
+                yield (
+                    f"{key}: ages the cell, which needs the whole record in one go, but [simulate] cycles = "
+                    f"{value_text(file.simulate.cycles.text)}: leave that out, or the option"
+                )
+
+
+def _plain(value: Any) -> Iterator[str]:
+    """The texts in an option's value, which may be one for each electrode and phase."""
+    if isinstance(value, (list, tuple)):
+        for part in value:
+            yield from _plain(part)
+    else:
+        yield str(value)

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from ..data.cycle_selection import WHOLE_RECORD
 from ..data.settings import CleanSettings, ClusterSettings, CurrentSign, Scale
 from . import campaign_values as v
 
@@ -102,6 +103,15 @@ class StateEntry(Table):
 
     soc: Annotated[float, Field(ge=0, le=1)] | None = None
     voltage: Annotated[float, Field(gt=0, lt=10)] | None = None
+    previous_cycle: bool = False
+
+
+class CapacityEntry(Table):
+    """``nominal_capacity_ah``: a number, or the cycle (0 = the last) whose charge it is."""
+
+    ah: v.Positive | None = None
+    cycle: v.CycleOrLast | None = None
+    of: Literal["discharge", "charge"] = "discharge"
 
 
 class CellTable(Table):
@@ -109,7 +119,7 @@ class CellTable(Table):
 
     parameter_set: v.SetName | None = None
     parameter_sets: v.SetNames | None = None
-    nominal_capacity_ah: v.Positive | None = None
+    nominal_capacity_ah: Annotated[CapacityEntry, v.CapacityForm] | None = None
     initial_state: Annotated[StateEntry, v.StateForm] = StateEntry()
     temperature_celsius: v.Celsius = None
 
@@ -199,6 +209,13 @@ class FitTable(Table):
     parameters: dict[str, BoundsEntry] = Field(min_length=1)
 
 
+class SimulateTable(Table):
+    """``[simulate]``: which cycles are simulated, and for how long."""
+
+    cycles: v.Selection = WHOLE_RECORD
+    time_limit_second: v.Positive = 3600.0
+
+
 class ClusterTable(Table):
     """``[cluster]``: as in :class:`kilocell.data.settings.ClusterSettings`."""
 
@@ -228,6 +245,7 @@ class CampaignFile(Table):
     models: list[ModelTable] = []
     variations: list[VariationTable] = []
     fit: list[FitTable] = []
+    simulate: SimulateTable = SimulateTable()
     cluster: ClusterTable = ClusterTable()
 
     @field_validator("fit", mode="before")

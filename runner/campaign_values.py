@@ -12,8 +12,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
 from ..data import columns as c
 from ..data.convert import FACTORS
+from ..data.cycle_selection import CycleSelection, parse_selection
 from ..data.settings import MODEL_TYPES
-from .campaign_errors import did_you_mean
+from .campaign_errors import did_you_mean, nearest
 from .raw_files import files_of, nothing_found
 
 _LABEL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -127,9 +128,42 @@ def _measured_or_number(value: Any) -> Any:
 def _state_table(value: Any) -> Any:
     if value == "rest_voltage":
         return {}
-    if not isinstance(value, dict) or len(value) != 1:
-        raise ValueError('must be "rest_voltage", {soc = 0.5} or {voltage = 4.1}')
+    if value == "previous_cycle":
+        return {"previous_cycle": True}
+    if not isinstance(value, dict) or len(value) != 1 or "previous_cycle" in value:
+        near = nearest(value, ("rest_voltage", "previous_cycle")) if isinstance(value, str) else ""
+        raise ValueError(f'must be "rest_voltage", {{soc = 0.5}}, {{voltage = 4.1}} or "previous_cycle"{near}')
     return value
+
+
+def _capacity_table(value: Any) -> Any:
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        if not 0 < value < float("inf"):
+            raise ValueError("must be greater than 0 A.h, or {cycle = 2}")
+        return {"ah": float(value)}
+    if not isinstance(value, dict) or "cycle" not in value or "ah" in value:
+        raise ValueError('must be a number of A.h, {cycle = 2}, {cycle = "last"} or {cycle = 2, of = "charge"}')
+    return value
+
+
+def _cycle_or_last(value: Any) -> Any:
+    if value == "last":
+        return 0
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ValueError('must be a cycle\'s number, counted from 1, or "last"')
+    return value
+
+
+def _selection(value: Any) -> Any:
+    if isinstance(value, CycleSelection):
+        return value
+    if isinstance(value, list) and value and all(isinstance(one, (int, str)) for one in value):
+        value = ", ".join(str(one) for one in value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str):
+        raise ValueError('must be cycles such as "1-5, 100, last" or [1, 2, 100], "every 50" or "all"')
+    return parse_selection(value)
 
 
 def _cycle_numbers(value: Any) -> Any:
@@ -223,6 +257,9 @@ Count = Annotated[int, Field(ge=1)]
 CountOrNone = Annotated[int, Field(ge=0)]
 Celsius = Annotated[float | None, BeforeValidator(_measured_or_number)]
 StateForm = BeforeValidator(_state_table)
+CapacityForm = BeforeValidator(_capacity_table)
+CycleOrLast = Annotated[int, BeforeValidator(_cycle_or_last)]
+Selection = Annotated[CycleSelection, BeforeValidator(_selection)]
 Cycles = Annotated[list[Count], BeforeValidator(_cycle_numbers)]
 FoundFiles = Annotated[list[str], BeforeValidator(_found_files)]
 CellIdRule = Annotated[str, AfterValidator(_cell_id_rule)]

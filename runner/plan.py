@@ -243,13 +243,14 @@ def _simulations(campaign: Campaign, cell_id: str, cleaning: Job) -> Iterator[Jo
     cell = campaign.cell(cell_id)
     for model in campaign.models:
         for parameter_set in campaign.parameter_sets(cell_id):
-            settings = SimulateSettings(cell, model, parameter_set)
+            settings = campaign.simulate_settings(cell, model, parameter_set)
             yield _simulate_job(SimulateWork(settings), cleaning.digest, (cleaning.key,))
 
 
 def _simulate_job(work: SimulateWork, before: str, needs: tuple[Key, ...]) -> Job:
     settings = work.settings
-    parts = (before, settings, *_packages(settings.parameter_set))
+    # The time limit is no part of it: a simulation that ended in time is the same under any limit.
+    parts = (before, replace(settings, time_limit_second=0.0), *_packages(settings.parameter_set))
     job_digest = digest("simulate", JOB_VERSIONS["simulate"], version_of("pybamm"), *parts)
     stage = f"simulate-{settings.model.name}"
     return Job("simulate", settings.cell.cell_id, settings.label, stage, job_digest, work, needs)
@@ -271,7 +272,7 @@ def _fits(campaign: Campaign, cell_id: str, cleaning: Job) -> Iterator[Job]:
         fit = Job("fit", cell_id, settings.name, stage, fit_digest, FitWork(settings), needs)
         yield fit
         fitted = replace(settings.parameter_set, name=settings.fitted_name, overrides=())
-        work = SimulateWork(SimulateSettings(settings.cell, settings.model, fitted), settings.name)
+        work = SimulateWork(campaign.simulate_settings(settings.cell, settings.model, fitted), settings.name)
         yield _simulate_job(work, fit_digest, (cleaning.key, fit.key))
 
 

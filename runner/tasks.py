@@ -21,9 +21,8 @@ from ..data.errors import (
     CONTENT_CODES,
     FailedSimulationError,
     JobError,
-    KilocellError,
     NothingToSimulateError,
-    ReadError,
+    reason_and_code,
 )
 from ..data.settings import ParameterSetSettings, SourceFile
 from ..data.values import (
@@ -40,6 +39,7 @@ from ..data.values import (
 from ..parquet_store.layout import Store
 from ..parquet_store.read import read_parameter_set, read_partition, read_raw_parts, read_receipt
 from ..parquet_store.write import write_frame, write_receipt
+from .forced_end import forced_end
 from .plan import CellSource, CleanWork, FitWork, Job, SimulateWork, SplitWork, StartWork, version_of
 
 
@@ -87,7 +87,7 @@ def run_job(store_root: str, job: Job, *before: Outcome) -> Outcome:
     except Exception as error:
         log = _log(store, job)
         kept, outputs = _keep(store, job, error)
-        return _finish(store, job, began, clock, "failed", *_words(error), log, kept, outputs)
+        return _finish(store, job, began, clock, "failed", *reason_and_code(error), log, kept, outputs)
     return _finish(store, job, began, clock, "done", result=result, outputs=outputs)
 
 
@@ -102,22 +102,6 @@ def _blocking(job: Job, before: tuple[Outcome, ...]) -> Outcome | None:
     if job.kind == "fit":
         bad = [outcome for outcome in bad if not outcome.key[0].startswith("start-")]
     return bad[0] if bad else None
-
-
-def _words(error: Exception) -> tuple[str, str]:
-    """Reason and code of an error, for people."""
-    if isinstance(error, JobError):
-        return str(error), error.code
-    if isinstance(error, ReadError):
-        return str(error), "unreadable"
-    if isinstance(error, KilocellError):
-        return str(error), "failed"
-    if isinstance(error, FileNotFoundError):
-        return f"the file {error.filename} vanished during the run; put it back and run again", "file_vanished"
-    if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.strerror} ({error.filename})", "file_system"
-    text = " ".join(str(error).split())[:300]
-    return f"{type(error).__name__}: {text}", "unexpected"
 
 
 def _log(store: Store, job: Job) -> str:
@@ -238,6 +222,7 @@ def _clean_result(store: Store, cell_id: str) -> CleanResult:
 
 
 def _simulate(store: Store, job: Job, work: SimulateWork) -> tuple[Result, tuple[OutputFile, ...]]:
+    from ..jobs.capacity import with_capacity
     from ..jobs.simulate import simulate
 
     settings = work.settings
@@ -248,8 +233,11 @@ def _simulate(store: Store, job: Job, work: SimulateWork) -> tuple[Result, tuple
             raise JobError("the fit has no result", "earlier_job")
         settings = replace(settings, parameter_set=fit.result.parameter_set)
     _define(store, settings.parameter_set)
-    samples = read_partition(store, job.cell_id)
-    simulated = simulate(samples, settings, _clean_result(store, job.cell_id).temperature_mean_celsius)
+    samples, cleaned = read_partition(store, job.cell_id), _clean_result(store, job.cell_id)
+    settings = with_capacity(settings, cleaned.cycles, samples)
+    running = store.receipt(job.kind, job.cell_id, job.label).with_suffix(".running")
+    with forced_end(running, settings.time_limit_second):
+        simulated = simulate(samples, settings, cleaned.temperature_mean_celsius)
     return simulated.result, (_write_simulation(store, job, simulated.frame),)
 
 
@@ -283,15 +271,17 @@ def _pass_on(receipt: Receipt | None) -> None:
 
 
 def _start(store: Store, job: Job, work: StartWork) -> tuple[StartResult, tuple[OutputFile, ...]]:
+    from ..jobs.capacity import with_capacity
     from ..jobs.fit import run_start
 
     _define(store, work.settings.parameter_set)
-    samples = read_partition(store, job.cell_id)
-    celsius = _clean_result(store, job.cell_id).temperature_mean_celsius
-    return run_start(samples, work.settings, work.start, celsius), ()
+    samples, cleaned = read_partition(store, job.cell_id), _clean_result(store, job.cell_id)
+    settings = with_capacity(work.settings, cleaned.cycles, samples)
+    return run_start(samples, settings, work.start, cleaned.temperature_mean_celsius), ()
 
 
 def _fit(store: Store, job: Job, work: FitWork) -> tuple[FitResult, tuple[OutputFile, ...]]:
+    from ..jobs.capacity import with_capacity
     from ..jobs.fit import best_of
 
     labels = [f"{work.settings.name}-{start}" for start in range(work.settings.starts)]
@@ -304,6 +294,6 @@ def _fit(store: Store, job: Job, work: FitWork) -> tuple[FitResult, tuple[Output
     if not starts:
         _pass_on(receipts[0])
     _define(store, work.settings.parameter_set)
-    samples = read_partition(store, job.cell_id)
-    celsius = _clean_result(store, job.cell_id).temperature_mean_celsius
-    return best_of(samples, work.settings, starts, celsius), ()
+    samples, cleaned = read_partition(store, job.cell_id), _clean_result(store, job.cell_id)
+    settings = with_capacity(work.settings, cleaned.cycles, samples)
+    return best_of(samples, settings, starts, cleaned.temperature_mean_celsius), ()

@@ -34,9 +34,9 @@ CREATE TABLE runs (
 CREATE TABLE cells (
     cell_id              TEXT PRIMARY KEY,
     nominal_capacity_ah  REAL,  -- NULL: the parameter set's own
-    initial_state_policy TEXT CHECK (initial_state_policy IN ('rest_voltage', 'soc', 'voltage')),
-    initial_state_value  REAL,  -- state of charge 0 to 1, or V; unused by rest_voltage
-    temperature_celsius  REAL   -- NULL: the mean of the measured one, else the parameter set's own
+    initial_state_value  REAL,  -- state of charge 0 to 1, or V; unused by rest_voltage and previous_cycle
+    temperature_celsius  REAL,  -- NULL: the mean of the measured one, else the parameter set's own
+    initial_state_policy TEXT CHECK (initial_state_policy IN ('rest_voltage', 'soc', 'voltage', 'previous_cycle'))
 ) STRICT;
 
 -- The raw files, each with what is needed to see that it has not changed.

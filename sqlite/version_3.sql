@@ -5,6 +5,13 @@
 
 ALTER TABLE parameter_sets ADD COLUMN file_digest TEXT;
 
+-- A check cannot be changed in place: a new column takes the old one's values.
+ALTER TABLE cells RENAME COLUMN initial_state_policy TO policy_before;
+ALTER TABLE cells ADD COLUMN initial_state_policy TEXT
+    CHECK (initial_state_policy IN ('rest_voltage', 'soc', 'voltage', 'previous_cycle'));
+UPDATE cells SET initial_state_policy = policy_before;
+ALTER TABLE cells DROP COLUMN policy_before;
+
 ALTER TABLE simulations ADD COLUMN capacity_ah REAL;
 ALTER TABLE simulations ADD COLUMN capacity_source TEXT;
 ALTER TABLE simulations ADD COLUMN temperature_source TEXT;

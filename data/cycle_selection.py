@@ -1,0 +1,135 @@
+"""Cycles as a campaign names them: ``"1-5, 100, last"``, ``"every 50"`` or ``"all"``; and those that a record has."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from itertools import pairwise
+from typing import Final, Literal
+
+_FORMS: Final = 'cycles such as "1-5, 100, last", "every 50" or "all", counted from 1'
+_RANGE: Final = re.compile(r"(\d{1,7})(?:\s*(?:-|–|to)\s*(\d{1,7}|last))?")
+_EVERY: Final = re.compile(r"every\s+(\d{1,7})")
+_WORD: Final = re.compile(r"[a-z]+")
+
+
+@dataclass(frozen=True, slots=True)
+class CycleSelection:
+    """Which cycles of a record are simulated, each on its own; the default = the whole record in one go.
+
+    Args:
+        ranges: (first, last), both included; a last of 0 is the record's last cycle.
+        every: cycles 1, 1 + every, 1 + 2 every, ...; 0 = none.
+        last: the record's last cycle.
+    """
+
+    ranges: tuple[tuple[int, int], ...] = ()
+    every: int = 0
+    last: bool = False
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is the whole record in one go."""
+        return not (self.ranges or self.every or self.last)
+
+    @property
+    def text(self) -> str:
+        """The selection as a campaign writes it."""
+        parts = [f"{a}-last" if b == 0 else _range_text(a, b) for a, b in self.ranges]
+        parts += [f"every {self.every}"] if self.every else []
+        parts += ["last"] if self.last else []
+        return ", ".join(parts) or "all"
+
+    def of(self, present: Iterable[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The selected cycles that a record has, and those named that it lacks, both in order."""
+        there = sorted(set(present))
+        end = there[-1] if there else 0
+        named: set[int] = set()
+        for first, last in self.ranges:
+            named.update(range(first, (last or max(end, first)) + 1))
+        if self.every:
+            named.update(range(1, end + 1, self.every))
+        if self.last and there:
+            named.add(end)
+        if self.whole:
+            named.update(there)
+        return tuple(cycle for cycle in there if cycle in named), tuple(sorted(named.difference(there)))
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredCapacity:
+    """A capacity to be measured: the charge of a cycle (0 = the last) out of the cell, or into it."""
+
+    cycle: int
+    of: Literal["discharge", "charge"] = "discharge"
+
+
+WHOLE_RECORD: Final = CycleSelection()
+
+
+def parse_selection(text: str) -> CycleSelection:
+    """Turn ``"1-5, 100, last"``, ``"every 50"``, ``"10-last"`` or ``"all"`` into a selection.
+
+    Raises:
+        ValueError: the text is something else; it names the part that is wrong and the nearest right form.
+    """
+    if text.strip().lower() == "all":
+        return WHOLE_RECORD
+    ranges: list[tuple[int, int]] = []
+    every, last = 0, False
+    for part in (part.strip().lower() for part in text.split(",")):
+        if part == "last":
+            last = True
+        elif match := _EVERY.fullmatch(part):
+            every = _counted(match[1], part)
+        elif match := _RANGE.fullmatch(part):
+            ranges.append(_ends(match[1], match[2] or match[1]))
+        else:
+            raise ValueError(f'must be {_FORMS}; "{part}" is none{_near(part)}')
+    return CycleSelection(tuple(sorted(set(ranges))), every, last)
+
+
+def ranges_text(cycles: Iterable[int]) -> str:
+    """Cycle numbers in order as people write them: ``1-3, 7``."""
+    return ", ".join(_range_text(a, b) for a, b in _runs(sorted(set(cycles))))
+
+
+def _runs(cycles: list[int]) -> Iterator[tuple[int, int]]:
+    if cycles:
+        ends = [a for a, b in pairwise(cycles) if b != a + 1] + [cycles[-1]]
+        starts = cycles[:1] + [b for a, b in pairwise(cycles) if b != a + 1]
+        yield from zip(starts, ends, strict=True)
+
+
+def _range_text(first: int, last: int) -> str:
+    return str(first) if first == last else f"{first}-{last}"
+
+
+def _ends(first: str, last: str) -> tuple[int, int]:
+    begin = _counted(first, first)
+    end = 0 if last == "last" else _counted(last, last)
+    if end and end < begin:
+        raise ValueError(f'must be {_FORMS}; "{first}-{last}" runs backwards (did you mean "{last}-{first}"?)')
+    return begin, end
+
+
+def _counted(number: str, part: str) -> int:
+    if int(number) < 1:
+        raise ValueError(f'must be {_FORMS}; "{part}" is none')
+    return int(number)
+
+
+def _near(part: str) -> str:
+    """The nearest right form of a part: a word that is misspelt, or words around a number."""
+    number = re.search(r"\d+", part)
+    words = {match[0]: get_close_matches(match[0], ("all", "last", "every"), 1) for match in _WORD.finditer(part)}
+    near = next((close[0] for close in words.values() if close), "")
+    if near == "every":
+        return f' (did you mean "every {number[0] if number else 50}"?)'
+    if near == "all":
+        return ' (did you mean "all", alone?)'
+    if near:
+        return ' (did you mean "last"?)'
+    return f' (did you mean "{number[0]}"?)' if number else ""

@@ -1,0 +1,134 @@
+"""Selected cycles, each solved on its own: one that fails does not lose the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from ..data.cycle_selection import ranges_text
+from ..data.errors import JobError
+from ..data.settings import SimulateSettings
+from ..data.values import CycleState
+from .attempts import Case, climb
+from .cycle_states import carried_state, own_state, telling_part
+from .profile_windows import Limit
+from .record import Record, profile_of
+from .replay import Conditions, EndedError, Replayed
+from .stretches import Stretch, joined_profile, joined_record, joined_replay, part_of
+
+FindConditions = Callable[[Record, Record], Conditions]
+"""Gives the conditions of the first record, with the state that the second one's first sample is in."""
+
+MOST_REASONS = 3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Solved:
+    """A stretch that was solved."""
+
+    stretch: Stretch
+    case: Case
+    replayed: Replayed
+    attempts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Failure:
+    """A stretch that was not; ``attempts`` says what was tried."""
+
+    stretch: Stretch
+    error: JobError
+    attempts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Selected:
+    """What came of the selected cycles, in order."""
+
+    solved: tuple[Solved, ...]
+    failures: tuple[Failure, ...]
+    attempts: tuple[str, ...]
+
+    @property
+    def states(self) -> tuple[CycleState, ...]:
+        """The state that each solved stretch began from."""
+        starts = ((one.stretch.cycles[0], one.case.conditions.state) for one in self.solved)
+        return tuple(CycleState(cycle, state.soc, state.voltage_volt, state.source) for cycle, state in starts)
+
+    def joined(self, record: Record) -> tuple[Case, Replayed]:
+        """What was solved as one case and one replay, over the samples of these cycles alone."""
+        first = self.solved[0].case
+        rows = joined_record(record, [one.stretch for one in self.solved])
+        profile = joined_profile([one.case.profile for one in self.solved])
+        return replace(first, record=rows, profile=profile), joined_replay([one.replayed for one in self.solved])
+
+    @property
+    def reason(self) -> str:
+        """In words: which cycles failed and why, and which are there."""
+        cycles = [cycle for failure in self.failures for cycle in failure.stretch.cycles]
+        done = [cycle for one in self.solved for cycle in one.stretch.cycles]
+        words = f"{len(cycles)} of {len(cycles) + len(done)} cycles failed ({ranges_text(cycles)}): "
+        words += "; ".join(f"{f.stretch.name}: {f.error}" for f in self.failures[:MOST_REASONS])
+        more = len(self.failures) - MOST_REASONS
+        words += f"; and {more} more" if more > 0 else ""
+        return words + (f"; the curves of cycles {ranges_text(done)} are kept" if done else "")
+
+
+def solve_selected(
+    record: Record,
+    stretches: Sequence[Stretch],
+    settings: SimulateSettings,
+    conditions_of: FindConditions,
+    capacity_ah: float,
+    limit: Limit,
+) -> Selected:
+    """Solve each stretch from its own initial state, or from where the one before ended."""
+    solved: list[Solved] = []
+    failures: list[Failure] = []
+    tried: list[str] = []
+    before: Solved | Failure | None = None
+    for stretch in stretches:
+        try:
+            if limit.passed:
+                raise limit.error(f"the start of {stretch.name}")
+            case = _case(record, stretch, settings, conditions_of, capacity_ah, limit, before)
+            replayed, attempts = climb(case)
+        except JobError as error:
+            attempts = error.attempts if isinstance(error, EndedError) else ()
+            before = Failure(stretch, error, attempts)
+            failures.append(before)
+            tried += [f"{stretch.name}: {words}" for words in attempts or (str(error),)]
+            if error.code == "time_limit":
+                failures += [Failure(rest, error) for rest in stretches[stretches.index(stretch) + 1 :]]
+                break
+            continue
+        before = Solved(stretch, case, replayed, attempts)
+        solved.append(before)
+        tried += [f"{stretch.name}: {words}" for words in attempts]
+    return Selected(tuple(solved), tuple(failures), tuple(tried))
+
+
+def _case(
+    record: Record,
+    stretch: Stretch,
+    settings: SimulateSettings,
+    conditions_of: FindConditions,
+    capacity_ah: float,
+    limit: Limit,
+    before: Solved | Failure | None,
+) -> Case:
+    part = part_of(record, stretch.first, stretch.end)
+    if len(part.time_second) < 2:
+        raise JobError("it has one sample only", "too_short")
+    carried = settings.cell.initial_state.policy == "previous_cycle"
+    if isinstance(before, Solved) and carried:
+        conditions = before.case.conditions
+        charge = float(before.replayed.charge_ah[-1])
+        state = carried_state(conditions.state, before.stretch.cycles[-1], charge, settings, conditions)
+    else:
+        telling = telling_part(record, stretch.first, stretch.end, capacity_ah)
+        conditions = conditions_of(part, part_of(record, telling.start, telling.stop))
+        state = own_state(record, stretch.first, telling, conditions.state, settings, conditions)
+        if before is not None and carried:
+            state = replace(state, source=f"{before.stretch.name} failed, so its end tells no state; {state.source}")
+    return Case(part, settings, replace(conditions, state=state), profile_of(part, capacity_ah), limit)

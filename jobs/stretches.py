@@ -1,0 +1,108 @@
+"""The stretches of a record that are solved in one go: the whole, or one for each selected cycle."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..data.cycle_selection import ranges_text
+from ..data.errors import JobError
+from ..data.rules import bit_of
+from ..data.settings import SimulateSettings
+from .compress import CurrentProfile
+from .record import Record
+from .replay import Replayed
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Samples from ``first`` to before ``end``, of one or several cycles."""
+
+    first: int
+    end: int
+    cycles: tuple[int, ...]
+
+    @property
+    def name(self) -> str:
+        """For people: ``cycle 3``, ``cycles 3-5``."""
+        return f"cycle{'s' if len(self.cycles) > 1 else ''} {ranges_text(self.cycles)}"
+
+
+def stretches_of(record: Record, settings: SimulateSettings) -> tuple[tuple[Stretch, ...], str]:
+    """Choose what is solved, in order; and in words which of the asked cycles the record lacks.
+
+    Cycles that go on from the one before are joined with it where they follow at once: in one go the whole state is
+    handed over.
+
+    Raises:
+        JobError: the record has none of the asked cycles (``no_such_cycle``).
+    """
+    begins = np.flatnonzero(np.diff(record.cycle_count, prepend=record.cycle_count[:1] - 1))
+    numbers = [int(record.cycle_count[i]) for i in begins]
+    if settings.cycles.whole:
+        return (Stretch(0, len(record.time_second), tuple(numbers)),), ""
+    chosen, missing = settings.cycles.of(numbers)
+    if not chosen:
+        there = f"it has {ranges_text(numbers)}" if numbers else "it has none"
+        asked = settings.cycles.text
+        raise JobError(f"cell {settings.cell.cell_id} has none of the cycles {asked}; {there}", "no_such_cycle")
+    ends = [*begins[1:], len(record.time_second)]
+    found = [
+        Stretch(int(first), int(end), (number,))
+        for first, end, number in zip(begins, ends, numbers, strict=True)
+        if number in chosen
+    ]
+    if settings.cell.initial_state.policy == "previous_cycle":
+        found = _joined(found)
+    return tuple(found), f"not in the record: cycles {ranges_text(missing)}" if missing else ""
+
+
+def _joined(stretches: list[Stretch]) -> list[Stretch]:
+    joined = stretches[:1]
+    for stretch in stretches[1:]:
+        if joined[-1].end == stretch.first:
+            joined[-1] = Stretch(joined[-1].first, stretch.end, joined[-1].cycles + stretch.cycles)
+        else:
+            joined.append(stretch)
+    return joined
+
+
+def joined_record(record: Record, stretches: Sequence[Stretch]) -> Record:
+    """The samples of the stretches alone; what lies between two of them is a gap, in which no charge flows."""
+    if len(stretches) == 1 and (stretches[0].first, stretches[0].end) == (0, len(record.time_second)):
+        return record
+    chosen = np.concatenate([np.arange(stretch.first, stretch.end) for stretch in stretches])
+    parts = {field.name: getattr(record, field.name) for field in fields(record)}
+    joined = Record(**{name: None if part is None else part[chosen] for name, part in parts.items()})
+    flags = joined.flags.copy()
+    flags[np.cumsum([stretch.end - stretch.first for stretch in stretches])[:-1]] |= bit_of("time_gap")
+    return replace(joined, flags=flags)
+
+
+def part_of(record: Record, first: int, end: int) -> Record:
+    """The samples from ``first`` to before ``end``."""
+    return record.until_index(end).from_index(first)
+
+
+def joined_profile(profiles: Sequence[CurrentProfile]) -> CurrentProfile:
+    """The knots of all stretches, one after another."""
+    return CurrentProfile(
+        np.concatenate([profile.time_second for profile in profiles]),
+        np.concatenate([profile.current_ampere for profile in profiles]),
+        max(profile.noise_ampere for profile in profiles),
+    )
+
+
+def joined_replay(parts: Sequence[Replayed]) -> Replayed:
+    """The replays of all stretches, one after another; the charge goes on from each to the next."""
+    if len(parts) == 1:
+        return parts[0]
+    before = np.concatenate([[0.0], np.cumsum([part.charge_ah[-1] for part in parts])])
+    shifted = [replace(part, charge_ah=part.charge_ah + charge) for part, charge in zip(parts, before, strict=False)]
+    columns = ("time_second", "voltage_volt", "current_ampere", "charge_ah", "excess")
+    return Replayed(*(np.concatenate([getattr(part, name) for part in shifted]) for name in columns))
