@@ -1,10 +1,14 @@
-"""Documented commands exist, and links lead somewhere."""
+"""Documented commands exist, links lead somewhere, and numbers and names are those of the code."""
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -58,3 +62,54 @@ def test_every_option_has_a_help_text(command: click.Command) -> None:
     for parameter in command.params:
         if isinstance(parameter, click.Option) and parameter.name not in ("layout", "out", "store"):
             assert parameter.help, f"{command.name} {parameter.opts}"
+
+
+ERRORS = ("JobError", "NothingToSimulateError")
+
+
+def raises_a_reason(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and getattr(node.func, "id", "") in ERRORS
+
+
+def reason_codes(path: Path) -> Iterator[str]:
+    """The codes of the errors that a file raises: second arguments, by name too, or what a loop gives as ``code``."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        texts: list[ast.AST] = []
+        if isinstance(node, ast.Call) and raises_a_reason(node):
+            texts = [*node.args[1:2], *(word.value for word in node.keywords if word.arg == "code")]
+        elif (
+            isinstance(node, ast.For)
+            and "code" in ast.unparse(node.target)
+            and any(map(raises_a_reason, ast.walk(node)))
+        ):
+            texts = list(ast.walk(node.iter))
+        yield from (text.value for text in texts if isinstance(text, ast.Constant) and isinstance(text.value, str))
+
+
+def test_every_reason_of_a_failure_is_explained() -> None:
+    page = (ROOT / "docs" / "replay.md").read_text(encoding="utf-8")
+    first_cells = " ".join(re.findall(r"^\| (`[^|]*) \|", page, re.MULTILINE))
+    explained = set(re.findall(r"`(\w+)`", first_cells))
+    raised = {code for room in ("jobs", "runner") for path in (ROOT / room).glob("*.py") for code in reason_codes(path)}
+    assert {"left_range", "no_current", "earlier_job", "rest_only"} <= raised
+    assert raised <= explained, f"docs/replay.md does not say what to do about {sorted(raised - explained)}"
+
+
+@pytest.fixture
+def virtual_records(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """What the figures of the documents are drawn from."""
+    monkeypatch.syspath_prepend(ROOT / "docs" / "figures")
+    yield __import__("virtual_records")
+    sys.modules.pop("virtual_records")
+
+
+def test_the_models_distances_are_those_of_the_page(virtual_records: Any) -> None:
+    """One row of the table in docs/models.md, measured again: 1C, RMSE of SPM, SPMe and DFN against a virtual DFN."""
+    page = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+    row = next(line for line in page.splitlines() if line.startswith("| 1 | "))
+    written = [float(number) for number in row.strip("| ").split(" | ")[1:]]
+    cell = virtual_records.Set()
+    record = virtual_records.discharged(1.0, cell)
+    found = [virtual_records.rmse_mv(model, record, cell) for model in virtual_records.MODELS]
+    assert found == pytest.approx(written, rel=0.02, abs=0.06)
+    assert found[2] < 0.1 < found[1] < found[0]
