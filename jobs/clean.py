@@ -18,6 +18,7 @@ from ..data import columns as c
 from ..data.errors import JobError
 from ..data.settings import CleanSettings
 from ..data.values import CleanReport
+from ..data.words import many
 from .clean_capacity import capacity_counter, capacity_excess
 from .clean_clock import time_scale, wall_clock
 from .clean_contact import lost_contact
@@ -147,7 +148,9 @@ def clean(raw: pd.DataFrame, cell_id: str, settings: CleanSettings) -> Cleaned:
 
 def _refuse_useless(raw: pd.DataFrame, cell_id: str) -> None:
     if len(raw) < 2:
-        raise JobError(f"cell {cell_id!r}: the record has {len(raw)} rows; at least two are needed", "no_samples")
+        raise JobError(
+            f"cell {cell_id!r}: the record has {many(len(raw), 'row')}; at least two are needed", "no_samples"
+        )
     for column, code in ((c.VOLTAGE, "no_voltage"), (c.CURRENT, "no_current")):
         if raw[column].isna().all():
             raise JobError(f"cell {cell_id!r}: no row has a {column}; check the source's columns", code)

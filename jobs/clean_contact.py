@@ -9,6 +9,7 @@ import pandas as pd
 
 from ..data import columns as c
 from ..data.settings import CleanSettings
+from ..data.words import amount
 from .clean_event import Floats, Mask, Outcome, flagged, rest_current, run_events, runs, values
 from .clean_signal import SAME_CURRENT_SHARE, SPIKE_ROWS, SPIKE_VOLT
 from .clean_values import MOST_OUT_OF_RANGE
@@ -43,7 +44,7 @@ def lost_contact(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
         c.CURRENT: np.where(vanished & ~answered, np.nan, current),
     })  # fmt: skip
     told = run_events(
-        frame, lost, "lost_contact", lambda i, n: f"{voltage[i]:.4g} V, {current[i]:.4g} A",
+        frame, lost, "lost_contact", lambda i, n: f"{amount(voltage[i])} V, {amount(current[i])} A",
         lambda i, n: "as it was" if answered[i] else "missing",
         lambda i, n: "left" if answered[i] else "taken as missing",
     )  # fmt: skip

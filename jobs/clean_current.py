@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..data import columns as c
 from ..data.settings import CleanSettings
+from ..data.words import many
 from .charge import charge_in_out_ah
 from .clean_event import Event, Floats, Integers, Mask, Outcome, flagged, rest_current, values, word_codes
 from .contact import CONTACT_VOLT, jumped_beyond
@@ -72,7 +73,7 @@ def current_sign(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
         return _turned(frame, -current, f"positive for discharge ({against:.0%} of {len(votes)} signs of it)")
     if against <= 1.0 - AGREEMENT:
         return Outcome(frame)
-    saw = f"{against:.0%} of {len(votes)} signs say positive for discharge"
+    saw = f"{against:.0%} of {many(len(votes), 'sign')} say positive for discharge"
     event = Event(
         "current_sign", int(frame.index[0]), len(frame), saw, "taken as positive for charge", "left", "warning"
     )

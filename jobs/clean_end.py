@@ -10,6 +10,7 @@ import pandas as pd
 from ..data import columns as c
 from ..data.rules import Severity
 from ..data.settings import CleanSettings
+from ..data.words import amount, many
 from .charge import interval_charge_ah
 from .clean_event import Event, Floats, Mask, Outcome, flagged, rest_current, values
 from .usable import voltage_moves
@@ -75,7 +76,7 @@ def _broken_step(frame: pd.DataFrame, settings: CleanSettings) -> list[Event]:
     if like.any():
         near = np.abs(end[like] - end[-1]) <= LIMIT_VOLT
         broken = bool(passed[-1] < SHORT_SHARE * passed[like].min()) and not near.any()
-        after = f"{int(like.sum())} like steps passed {passed[like].min():.4g} A.h or more"
+        after = f"{many(int(like.sum()), 'like step')} passed {passed[like].min():.4g} A.h or more"
     else:
         low, high = np.nanquantile(voltage, [0.005, 0.995])
         far = max(LIMIT_VOLT, FAR_SHARE * (high - low))
@@ -83,7 +84,7 @@ def _broken_step(frame: pd.DataFrame, settings: CleanSettings) -> list[Event]:
         after = f"between the record's {low:.4g} and {high:.4g} V"
     if not broken:
         return []
-    before = f"ends at {voltage[-1]:.4g} V under {current[-1]:.4g} A after {passed[-1]:.4g} A.h of its step"
+    before = f"ends at {voltage[-1]:.4g} V under {amount(current[-1])} A after {passed[-1]:.4g} A.h of its step"
     rows = int((number == number[-1]).sum())
     severity: Severity = "warning" if like.any() else "info"
     return [Event("aborted_test", int(frame.index[-1]), rows, before, after, "reported", severity)]

@@ -9,6 +9,7 @@ import pandas as pd
 
 from ..data import columns as c
 from ..data.settings import CleanSettings
+from ..data.words import many
 from .clean_event import Event, Floats, Integers, Mask, Outcome, flagged, rest_current, run_events, text, values
 from .steps import steps_from_signal
 
@@ -192,8 +193,11 @@ def step_renumbered(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     frame = frame.assign(**{c.STEP_COUNT: count})
     if np.array_equal(known, np.arange(1.0, len(known) + 1.0)):
         return Outcome(frame)
-    event = Event("step_renumbered", int(frame.index[0]), len(frame), f"{len(known)} numbers from {known[0]:g} to "
-                  f"{known[-1]:g}", f"{int(count[-1])} steps from 1", "corrected")  # fmt: skip
+    before = (
+        f"{len(known)} numbers from {known[0]:g} to {known[-1]:g}" if len(known) > 1 else f"{known[0]:g} throughout"
+    )
+    event = Event("step_renumbered", int(frame.index[0]), len(frame), before,
+                  f"{many(int(count[-1]), 'step')} from 1", "corrected")  # fmt: skip
     return Outcome(frame, (event,))
 
 

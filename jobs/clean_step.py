@@ -10,6 +10,7 @@ import pandas as pd
 from ..data import columns as c
 from ..data.rules import bit_of
 from ..data.settings import CleanSettings
+from ..data.words import amount
 from .clean_event import Floats, Integers, Mask, Outcome, flagged, rest_current, run_events, runs, text, values
 from .noise import noise_of_steps
 from .units import SAMPLED
@@ -49,7 +50,7 @@ def voltage_step(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
         changed[at[np.abs(voltage[at] - voltage[at - 1]) >= STEP_NOISE * noise[at]]] = True
     told = run_events(
         frame, changed, "voltage_step", lambda i, n: f"{voltage[i - 1]:.5g} V, then {voltage[i]:.5g} V",
-        lambda i, n: f"{current[i]:.4g} A throughout", text("reported"),
+        lambda i, n: f"{amount(current[i])} A throughout", text("reported"),
     )  # fmt: skip
     return Outcome(flagged(frame, changed, "voltage_step"), tuple(told))
 

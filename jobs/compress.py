@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.linalg import solveh_banded
 
 from ..data.errors import JobError
+from ..data.words import many
 
 Floats = NDArray[np.float64]
 
@@ -60,7 +61,7 @@ def compress(
     """
     missing = np.flatnonzero(~np.isfinite(current_ampere))
     if len(missing):
-        where = f"{len(missing)} samples, the first at {time_second[missing[0]]:.0f} s"
+        where = f"{many(len(missing), 'sample')}, the first at {time_second[missing[0]]:.0f} s"
         raise JobError(f"the current is missing for {where}, so no simulation can be charge-true", "missing_current")
     if len(time_second) < 2 or not np.all(np.diff(time_second) > 0):
         raise JobError("time does not increase from sample to sample; clean the record first", "time_order")

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..data import columns as c
+from ..data.words import many
 from ..parquet_store.layout import Store, safe_name
 from ..sqlite import queries
 from .draw_cleaning import draw_cleaning
@@ -35,7 +36,7 @@ def plot_cleaning(store: Store, cell_id: str, cycles: Sequence[int] = ()) -> lis
         (report,) = queries.clean_reports(catalog, cell_id)
         findings = [dict(row) for row in queries.findings(catalog, cell_id)]
         record = before_and_after(store, catalog, cell_id)
-    heading = f"{cell_id}: {report['rows_in']} rows in, {report['rows_kept']} kept"
+    heading = f"{cell_id}: {many(report['rows_in'], 'row')} in, {report['rows_kept']} kept"
     if report["rows_quarantined"]:
         heading += f", {report['rows_quarantined']} quarantined"
     name = f"cleaning_{safe_name(cell_id)}"

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from ..data import columns as c
+from ..data.words import many
 from .draw import draw_line, hole_before
 from .style import (
     BLACK,
@@ -67,7 +68,7 @@ def draw_records(records: Mapping[str, pd.DataFrame], cells: int) -> Figure:
         axes.margins(x=0.01)
     for axes in panels[len(records) :]:
         axes.set_visible(False)
-    some = f"{len(records)} of {cells} cells" if cells > len(records) else f"{cells} cells" if cells > 1 else "1 cell"
+    some = f"{len(records)} of {cells} cells" if cells > len(records) else many(cells, "cell")
     put_heading(figure, f"Measured voltage of {some}")
     figure.supxlabel("Test time (h)", fontsize=8.5)
     figure.supylabel("Voltage (V)", fontsize=8.5)
@@ -137,7 +138,7 @@ def _draw_distribution(rows: Sequence[Row], cells: int) -> Figure:
     _scale_rmse(axes, rows)
     tried = {row["cell_id"] for row in rows if row["model"] is not None and row["status"] in ("done", "failed")}
     note = f"; {cells - len(tried)} not simulated" if len(tried) < cells else ""
-    put_heading(figure, f"Simulated against measured voltage, {cells} cells{note}", axes.get_lines())
+    put_heading(figure, f"Simulated against measured voltage, {many(cells, 'cell')}{note}", axes.get_lines())
     return figure
 
 

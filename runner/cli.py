@@ -54,7 +54,7 @@ def init(paths: tuple[str, ...], out: Path) -> None:
     """Write a campaign file for raw files, folders or globs; columns, cells and capacities are guessed."""
     from .init import write_campaign
 
-    if left_out := write_campaign(list(paths), out):
+    if left_out := write_campaign(list(paths), out, lambda text: click.echo(text, err=True)):
         click.echo("\n  ".join(("left out, since they cannot be read:", *left_out)), err=True)
     click.echo(f"wrote {out}; look at it, then: kilocell plan {out}")
 
@@ -154,8 +154,7 @@ def export(store: Path | None, cells: tuple[str, ...], csv: Path | None, bdf: bo
     """Write cleaned cells as CSV or as one SQLite file."""
     from .export import export as write
 
-    for path in write(store_root(store), cells, csv, bdf, to_sqlite):
-        click.echo(path)
+    write(store_root(store), cells, csv, bdf, to_sqlite, click.echo)
 
 
 @cli.command(short_help="Ask the catalog in SQL; read-only.")

@@ -27,7 +27,14 @@ OTHER_SUFFIXES: Final = frozenset({".gz", ".tsv", ".txt", ".parquet", ".xlsx", "
 SAMPLE: Final = "sample"
 
 
-def export(root: Path, cells: Sequence[str], csv: Path | None, bdf: bool, sqlite: Path | None) -> list[Path]:
+def export(
+    root: Path,
+    cells: Sequence[str],
+    csv: Path | None,
+    bdf: bool,
+    sqlite: Path | None,
+    tell: Callable[[Path], object] | None = None,
+) -> list[Path]:
     """Export cells of a store; return the files written.
 
     Args:
@@ -35,6 +42,7 @@ def export(root: Path, cells: Sequence[str], csv: Path | None, bdf: bool, sqlite
         csv: a folder, for one file a cell, or a path that ends in ``.csv``, for one long file with ``cell_id``.
         bdf: write only what the Battery Data Format knows, under its labels; the format holds one cell a file.
         sqlite: a SQLite file of the cells with their series and simulations.
+        tell: called with each file as soon as it is written.
 
     Raises:
         UsageError: nothing to write, an unknown or not cleaned cell, or a file that is there already; then nothing is
@@ -49,11 +57,20 @@ def export(root: Path, cells: Sequence[str], csv: Path | None, bdf: bool, sqlite
         chosen = _chosen(catalog, cells)
         planned = _csv_files(csv, chosen, bdf) if csv is not None else {}
         _refuse_to_overwrite([*planned, *([sqlite] if sqlite is not None else [])])
+        written: list[Path] = []
         for path, held in planned.items():
             write_atomically(path, _csv_writer(store, held, bdf, long=csv == path))
+            _done(written, path, tell)
         if sqlite is not None:
             write_sqlite(store, catalog, chosen, sqlite)
-    return [*planned, *([sqlite] if sqlite is not None else [])]
+            _done(written, sqlite, tell)
+    return written
+
+
+def _done(written: list[Path], path: Path, tell: Callable[[Path], object] | None) -> None:
+    written.append(path)
+    if tell is not None:
+        tell(path)
 
 
 def write_sqlite(store: Store, catalog: sqlite3.Connection, cells: Sequence[str], path: Path) -> None:

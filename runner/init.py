@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -16,6 +16,7 @@ import pandas as pd
 from ..data import readers
 from ..data.errors import CampaignError, ReadError, UsageError
 from ..data.settings import SourceSettings
+from ..data.words import many
 from ..jobs.guess import CellGuess, guess_cell
 from .campaign_errors import campaign_error
 from .init_text import GuessedCampaign, campaign_text
@@ -26,6 +27,8 @@ TABLES: Final = frozenset({".csv", ".txt", ".tsv", ".dat", ".mpt", ".parquet", "
 NOT_READ: Final = frozenset({".mpr", ".res"})
 """Endings of cyclers' files that no reader reads; in a folder they are taken too, so that it is said what to export."""
 _MOST_BYTES: Final = 500_000_000
+_MOST_HELD: Final = 2 * _MOST_BYTES  # in memory, where a row takes more than in its file
+_SLOW_BYTES: Final = 100_000_000  # reading so much takes a second or more
 _ALIKE: Final = 0.05
 
 
@@ -37,7 +40,7 @@ class _Found:
     left_out: tuple[str, ...]
 
 
-def write_campaign(paths: Sequence[str], out: Path) -> tuple[str, ...]:
+def write_campaign(paths: Sequence[str], out: Path, tell: Callable[[str], object] | None = None) -> tuple[str, ...]:
     """Write a campaign file for raw files, with a comment on every key; return why files were left out of it.
 
     Reader, columns, units and cells are guessed from each file; capacity and parameter set from the records
@@ -46,6 +49,7 @@ def write_campaign(paths: Sequence[str], out: Path) -> tuple[str, ...]:
     Args:
         paths: files, folders (taken with all that is below them) and globs.
         out: the new file; the raw files are named relative to its folder.
+        tell: called with a line of text before reading that takes a while.
 
     Raises:
         CampaignError: ``out`` exists, a path names no file, or no file can be read; nothing was written.
@@ -54,6 +58,9 @@ def write_campaign(paths: Sequence[str], out: Path) -> tuple[str, ...]:
     if out.exists():
         raise CampaignError(f"{out}: exists already; remove it, or give another name for the new campaign")
     found = _read_headers(raw_files(paths))
+    slow = _slow(found.groups)
+    if slow and tell is not None:
+        tell(slow)
     guesses, read, cells = _guess_cells(found.groups)
     default = _default(list(guesses.values()))
     folder = out.absolute().parent
@@ -119,18 +126,30 @@ def _read_headers(files: Sequence[Path]) -> _Found:
     return _Found(groups, tuple(left_out))
 
 
+def _slow(groups: dict[SourceSettings, list[Path]]) -> str:
+    """What reading for guesses is about to do, where that takes a while; else nothing."""
+    sizes = [path.stat().st_size for files in groups.values() for path in files]
+    if min(sum(sizes), _MOST_BYTES) < _SLOW_BYTES:
+        return ""
+    first = f"the first {_MOST_BYTES // 1_000_000} MB of " if sum(sizes) > _MOST_BYTES else ""
+    return f"reading {first}{sum(sizes) / 1e6:.0f} MB in {many(len(sizes), 'file')} to guess what each cell is"
+
+
 def _guess_cells(groups: dict[SourceSettings, list[Path]]) -> tuple[dict[str, CellGuess], int, int]:
     """Guess what each cell is from the records that fit into the limit; also count files read and cells seen."""
     parts: dict[str, list[pd.DataFrame]] = {}
-    size = read = 0
+    size = read = held = 0
     for path, settings in ((path, settings) for settings, files in groups.items() for path in files):
         size += path.stat().st_size
-        if read and size > _MOST_BYTES:
+        if read and (size > _MOST_BYTES or held > _MOST_HELD):
             break
         read += 1
         try:
             for cell_id, part in readers.read_by_cell(path, settings):
                 parts.setdefault(cell_id, []).append(part)
+                held += int(part.memory_usage(index=False).sum())
+                if held > _MOST_HELD:
+                    break
         except ReadError:
             continue  # its columns could be guessed; the run will say what is wrong with its rows
     guesses = {cell_id: guess_cell(frames) for cell_id, frames in parts.items()}

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from ..data.words import many
 from .table import table
 
 MOST_CELLS: Final = 20
@@ -47,7 +48,7 @@ def _columns(found: Found) -> Iterator[str]:
 def _cells(found: Found) -> Iterator[str]:
     cells = found["cells"]
     source = {"stem": "the file's name"}.get(found["cell_id_from"], found["cell_id_from"])
-    yield f"{found['rows']} rows of {_many(found['cell_count'], 'cell')}; id from {source}"
+    yield f"{many(found['rows'], 'row')} of {many(found['cell_count'], 'cell')}; id from {source}"
     rows = [[e["cell_id"], e["rows"], _time(e["first_second"]), _time(e["last_second"])] for e in cells[:MOST_CELLS]]
     yield table(("cell", "rows", "from", "to"), rows)
     if len(cells) > MOST_CELLS:
@@ -62,9 +63,9 @@ def _clean(found: Found) -> Iterator[str]:
         yield f"cleaning fails: {cleaned['error']}"
         return
     yield (
-        f"cleaning {cleaned['cell_id']}: {cleaned['rows_in']} rows, {cleaned['rows_kept']} kept, "
-        f"{cleaned['rows_quarantined']} quarantined; {_many(cleaned['cycles_after'], 'cycle')}, "
-        f"{_many(cleaned['steps_after'], 'step')}, "
+        f"cleaning {cleaned['cell_id']}: {many(cleaned['rows_in'], 'row')}, {cleaned['rows_kept']} kept, "
+        f"{cleaned['rows_quarantined']} quarantined; {many(cleaned['cycles_after'], 'cycle')}, "
+        f"{many(cleaned['steps_after'], 'step')}, "
         f"{cleaned['charge_in_after_ah']:.4g} A.h in, {cleaned['charge_out_after_ah']:.4g} A.h out{capacity}"
     )
     yield from _left_aside(found)
@@ -88,12 +89,8 @@ def _left_aside(found: Found) -> Iterator[str]:
     if rows > cleaned["rows_in"]:
         yield f"         these are its first rows; it has {rows}"
     if found["cell_count"] > 1:
-        others = _many(found["cell_count"] - 1, "other cell")
+        others = many(found["cell_count"] - 1, "other cell")
         yield f"         not cleaned here: {others}; --cell CELL takes one of them"
-
-
-def _many(number: int, what: str) -> str:
-    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def _sign(sign: Found) -> str:

@@ -17,6 +17,7 @@ from ..data.codec import digest
 from ..data.errors import CampaignError, JobError, UsageError
 from ..data.settings import ClusterSettings
 from ..data.values import JobKind
+from ..data.words import many
 from ..parquet_store.layout import Store
 from ..parquet_store.write import write_parameter_set
 from ..sqlite.catalog import Catalog
@@ -219,7 +220,7 @@ def _run_jobs(
     with open_cluster(cluster, name, scratch, progress.say, verbose) as workers:
         if workers.dashboard:
             progress.say(f"dashboard  {workers.dashboard}")
-        progress.say(f"running    {len(jobs)} jobs on {workers.description}")
+        progress.say(f"running    {many(len(jobs), 'job')} on {workers.description}")
         try:
             for outcomes in stream(workers.client, jobs, str(store.root)):
                 recorder.add(outcomes)

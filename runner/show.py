@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TextIO, cast
 
 from ..data.errors import KilocellError, UsageError
+from ..data.words import many
 from ..parquet_store.layout import Store
 from ..sqlite import queries
 from ..sqlite.user_select import select
@@ -116,8 +117,7 @@ def _print_next(root: Path, summary: RunSummary, cells: Sequence[str]) -> None:
     bad = f", {summary.failed} failed" * bool(summary.failed) + f", {summary.skipped} skipped" * bool(summary.skipped)
     bad += f", {summary.nothing} with nothing to simulate" * bool(summary.nothing)
     store = _shown(root)
-    jobs = "1 job" if summary.done == 1 else f"{summary.done} jobs"
-    print(f"\n{jobs} done{bad}{before}\nstore    {store}")
+    print(f"\n{many(summary.done, 'job')} done{bad}{before}\nstore    {store}")
     if any(Store(root).figures.glob("*")):
         print(f"figures  {_shown(root / 'figures')}")
     print("\nnext:")
@@ -219,7 +219,7 @@ def _draw_all(root: Path, out: TextIO | None) -> None:
         print(f"figures could not be drawn: {error}", file=sys.stderr)
         return
     if out is not None:
-        out.write(f"figures    {len(paths)} files\n\n")
+        out.write(f"figures    {many(len(paths), 'file')}\n\n")
 
 
 def make_synthetic(folder: Path, cells: int, seed: int, layout: str, out: TextIO | None) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..data.rules import BY_CODE
+from ..data.words import many
 from ..parquet_store.layout import Store
 from ..sqlite import queries
 from .places import check_names
@@ -83,7 +84,7 @@ def _file(row: Row, sources: Mapping[str, list[str]]) -> str | int:
 def by_rule_text(rules: Sequence[Row], findings: int) -> str:
     """Lay out what each rule did, over some cells."""
     lines = table(_RULE_HEADINGS, by_rule(rules), widest=_WHOLE)
-    return f"{lines}\n{findings} findings; each of them: name one --cell or --rule, or take --json"
+    return f"{lines}\n{many(findings, 'finding')}; each of them: name one --cell or --rule, or take --json"
 
 
 def by_rule(rules: Sequence[Row]) -> list[tuple[str, str, int, int | None, int, int, str]]:

@@ -49,6 +49,18 @@ def test_one_file_a_cell_reads_back_identical(tmp_path: Path) -> None:
         same(read(path), frame)
 
 
+def test_each_file_is_told_when_it_is_there(tmp_path: Path) -> None:
+    fill(tmp_path / "store", "A", "B")
+    seen: list[tuple[str, int]] = []
+    out = tmp_path / "out"
+
+    def tell(path: Path) -> None:
+        seen.append((path.name, sum(file.suffix in (".csv", ".sqlite") for file in out.iterdir())))
+
+    written = export(tmp_path / "store", (), out, False, out / "all.sqlite", tell)
+    assert seen == [("A.csv", 1), ("B.csv", 2), ("all.sqlite", 3)] == [(p.name, n) for n, p in enumerate(written, 1)]
+
+
 def test_one_long_file_names_the_cell_in_each_row(tmp_path: Path) -> None:
     frames = fill(tmp_path / "store", "A", "B", ODD)
     (path,) = export(tmp_path / "store", (ODD, "A"), tmp_path / "new" / "all.csv", False, None)

@@ -14,6 +14,7 @@ from kilocell.data import readers
 from kilocell.data.errors import CampaignError, UsageError
 from kilocell.data.settings import SourceSettings
 from kilocell.jobs.guess import CellGuess
+from kilocell.runner import init
 from kilocell.runner.campaign import Campaign, load_campaign
 from kilocell.runner.cli import cli
 from kilocell.runner.init import write_campaign
@@ -203,3 +204,24 @@ def test_packed_text_and_parquet_are_found_in_a_folder_and_stores_are_not(tmp_pa
         ("a.csv.gz", "csv"),
         ("b.parquet", "parquet"),
     ]
+
+
+def test_reading_that_takes_a_while_is_announced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "raw.csv").write_text(HEADER + rows("A", 5.0, (4.2, 2.8)))
+    told: list[str] = []
+    write_campaign([str(tmp_path)], tmp_path / "quick.toml", told.append)
+    assert told == []
+    monkeypatch.setattr(init, "_SLOW_BYTES", 1000)
+    write_campaign([str(tmp_path)], tmp_path / "slow.toml", told.append)
+    monkeypatch.setattr(init, "_MOST_BYTES", 2000)
+    write_campaign([str(tmp_path)], tmp_path / "slower.toml", told.append)
+    assert [text.split(" MB in ")[1] for text in told] == ["1 file to guess what each cell is"] * 2
+    assert [text.startswith("reading the first") for text in told] == [False, True]
+
+
+def test_no_more_is_held_than_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(init, "_MOST_HELD", 1000)
+    for name in "AB":
+        (tmp_path / f"{name}.csv").write_text(HEADER + rows(name, 5.0, (4.2, 2.8)))
+    write_campaign([str(tmp_path)], tmp_path / "campaign.toml")
+    assert "1 of 1 cells, in 1 of 2 files" in (tmp_path / "campaign.toml").read_text()
