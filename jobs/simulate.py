@@ -153,4 +153,7 @@ def _refuse_implausible(record: Record, capacity_ah: float) -> None:
         raise JobError(f"{reason}; check nominal_capacity_ah and the current's unit", "implausible_current")
     if rate < REST_CURRENT_PER_AH and voltage_moves(record.voltage_volt):
         reason = f"the current is at most {largest:g} A for a cell of {capacity_ah:g} A.h, yet its voltage moves"
-        raise JobError(f"{reason}; check the current's column and unit, and nominal_capacity_ah", "implausible_current")
+        raise JobError(
+            f"{reason}; check the current's column and unit, and nominal_capacity_ah (not in mA.h)",
+            "implausible_current",
+        )

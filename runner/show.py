@@ -60,7 +60,7 @@ def show_status(root: Path, json_: bool) -> None:
     if run is not None:
         began = time.strftime("%Y-%m-%d %H:%M", time.localtime(run["started_unix_second"]))
         print(f"\nlast run {run['run_id']}: {run['status']}, begun {began} on {run['host']} (pid {run['pid']})")
-    _print_failures(failures)
+    _print_failures(root, failures)
     _print_nothing(nothing)
 
 
@@ -105,7 +105,7 @@ def show_end(root: Path, summary: RunSummary, out: TextIO | None, *, json_: bool
         before = f"{default:.1f}" if default is not None else "no solution"
         better = f"improved from {before} to {fit['rmse_mv']:.1f} mV"
         print(f"fit {fit['fit']} of {fit['cell_id']} ({fit['model']}): {better}")
-    _print_failures(failures)
+    _print_failures(root, failures)
     _print_nothing(nothing)
     if out is not None:
         simulated = [str(row[0]) for row in rows if row[-1] == "done" and row[-2] is not None]
@@ -132,11 +132,11 @@ def _print_next(root: Path, summary: RunSummary, cells: Sequence[str]) -> None:
     print(f"  {program} status --store {store}")
 
 
-def _print_failures(failures: Sequence[Any]) -> None:
+def _print_failures(root: Path, failures: Sequence[Any]) -> None:
     if failures:
         print(f"\n{len(failures)} failed:")
     for row in failures[:REASONS_SHOWN]:
-        log = f" (log: {row['log']})" if row["log"] else ""
+        log = f" (log: {_shown(root / row['log'])})" if row["log"] else ""
         print(f"  {row['kind']} {row['cell_id']} {row['label']}: {row['reason']}{log}")
     if len(failures) > REASONS_SHOWN:
         print('  … all of them: kilocell sql "SELECT * FROM failures"')

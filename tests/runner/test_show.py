@@ -1,0 +1,24 @@
+"""What commands print of a store."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from filled_store import fill
+from kilocell.runner.show import show_status
+
+
+def test_a_failures_log_can_be_opened_from_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill(tmp_path / "store", "A")
+    with closing(sqlite3.connect(tmp_path / "store" / "catalog.sqlite")) as catalog, catalog:
+        catalog.execute(
+            "UPDATE jobs SET status = 'failed', reason = 'it is bad', log = 'logs/a.log' WHERE kind = 'clean'"
+        )
+    monkeypatch.chdir(tmp_path)
+    show_status(Path("store"), False)
+    assert "clean A clean: it is bad (log: store/logs/a.log)" in capsys.readouterr().out
