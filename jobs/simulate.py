@@ -33,7 +33,7 @@ HINTS = {
     "ended_early": "check nominal_capacity_ah, initial_state and the parameter set",
     "did_not_converge": "perhaps out of the set's range: check nominal_capacity_ah, initial_state and the set, or take "
     "a simpler model",
-    "charge_mismatch": "set rtol and atol 10 times smaller",
+    "charge_mismatch": "this is a fault of the replay: please report it with the record",
 }
 """What to do next, by the reason's code."""
 
