@@ -163,6 +163,13 @@ class ChangeEntry(Table):
     scale: float | None = None
     value: float | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _says_which(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            raise ValueError("must be {scale = …} or {value = …}")
+        return value
+
     @model_validator(mode="after")
     def _one_of_both(self) -> ChangeEntry:
         if (self.scale is None) == (self.value is None):
@@ -187,6 +194,13 @@ class BoundsEntry(Table):
 
     bounds: v.Limits
     scale: Scale = "linear"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _names_bounds(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            raise ValueError('must be { bounds = [lower, upper] }, with scale = "log" where it ranges over decades')
+        return value
 
     @model_validator(mode="after")
     def _log_is_positive(self) -> BoundsEntry:

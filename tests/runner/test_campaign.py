@@ -261,7 +261,12 @@ def test_file_that_nothing_can_be_guessed_from_stays_for_its_read_to_fail(tmp_pa
         ('[[models]]\ntype = "SPM"\nname = "a b"\n', 'models#1.name = "a b": must be letters, digits'),
         ('models = ["SPM", "SPM"]\n---\n', 'models#2.name = "SPM": is the name of an earlier one'),
         ('[[variations]]\nname = "v"\nparameters = { x = {} }\n', "variations#1.parameters.x = {}: must be {scale"),
+        ('[[variations]]\nname = "v"\nparameters = { x = 2 }\n', "variations#1.parameters.x = 2: must be {scale"),
         ('[[variations]]\nname = "v"\nparameters = {}\n', "variations#1.parameters = {}"),
+        (
+            '[fit]\nmodel = "SPM"\nparameters = { x = [1, 2] }\n---\nmodels = ["SPM"]\n',
+            "fit.parameters.x = [1, 2]: must be { bounds = [lower, upper] }",
+        ),
         (FIT.format(more='cycles = "3-1"'), 'fit.cycles = "3-1": must be cycles such as'),
         (FIT.format(more="starts = 0"), "fit.starts = 0: must be greater than or equal to 1"),
         (FIT.format(more='parameter_set = "Chen2020+v"'), 'fit.parameter_set = "Chen2020+v": unknown parameter set'),
