@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..data.settings import ParameterSetSettings
 from ..parquet_store.layout import Store
 from ..parquet_store.read import read_parameter_set
 from ..parquet_store.write import write_parameter_set
 from .campaign_sets import SetFile
+from .plan import FitWork, SimulateWork, StartWork, Work
 
 
 def keep_copies(store: Store, files: Iterable[SetFile]) -> None:
@@ -17,13 +17,16 @@ def keep_copies(store: Store, files: Iterable[SetFile]) -> None:
         write_parameter_set(store, file.digest, file.content)
 
 
-def make_known(store: Store, settings: ParameterSetSettings) -> None:
-    """Make a set out of the store's copy known to the jobs of this process; nothing to do for PyBaMM's.
+def make_known(store: Store, work: Work) -> None:
+    """Make the set that a job is about known in this process, out of the store's copy; nothing to do for PyBaMM's.
 
     Raises:
         JobError: ``parameter_set_changed``: the copy is gone, or is not what the run put there.
     """
-    from ..jobs.parameters import define_set
-
+    if not isinstance(work, (SimulateWork, StartWork, FitWork)):
+        return
+    settings = work.settings.parameter_set
     if settings.file_digest:
+        from ..jobs.parameters import define_set
+
         define_set(settings.key, read_parameter_set(store, settings.file_digest))

@@ -163,8 +163,7 @@ def _run(store: Store, job: Job) -> tuple[Result, tuple[OutputFile, ...]]:
         StartWork: _start,
         FitWork: _fit,
     }
-    if isinstance(job.work, (SimulateWork, StartWork, FitWork)):
-        make_known(store, job.work.settings.parameter_set)
+    make_known(store, job.work)
     return runs[type(job.work)](store, job, job.work)
 
 
