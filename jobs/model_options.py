@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import pybamm
 
@@ -44,7 +44,9 @@ def options_of(model_type: str) -> tuple[ModelOption, ...]:
         JobError: PyBaMM cannot make the model (``cannot_build``).
     """
     model = _model(model_type)
-    possible = CIRCUIT_VALUES if model_type == "Thevenin" else pybamm.BatteryModelOptions({}).possible_options
+    possible: dict[str, Any] = (
+        CIRCUIT_VALUES if model_type == "Thevenin" else pybamm.BatteryModelOptions({}).possible_options
+    )
     needed = dict(NEEDED.get(model_type, ()))
     return tuple(
         ModelOption(
