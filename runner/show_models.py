@@ -63,8 +63,8 @@ def show_models(model_type: str | None, json_: bool) -> None:
 
     options, mesh = options_of(model_type), mesh_of(model_type)
     if json_:
-        rows = [dataclasses.asdict(option) for option in options]
-        print(json.dumps({"model": model_type, "options": rows, "mesh": dict(mesh)}, ensure_ascii=False, indent=1))
+        plain = [dataclasses.asdict(option) for option in options]
+        print(json.dumps({"model": model_type, "options": plain, "mesh": dict(mesh)}, ensure_ascii=False, indent=1))
         return
     print(f"{model_type}: {WORDS[model_type][0]}\n" if model_type in WORDS else f"{model_type}\n")
     print(table(("option", "default", "values"), list(_rows(options)), widest=WIDEST))
