@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import json
 import re
 from dataclasses import dataclass
 from typing import Any, Final
@@ -33,15 +34,15 @@ ARGUMENTS: Final = {
     "ocv": "open-circuit voltage",
 }
 FITTING: Final = {
-    "lithium-ion": (("SPM", "SPMe", "DFN"), ""),
-    "sodium-ion": (("SPM", "SPMe", "DFN"), ""),
-    "lithium-ion half-cell": (("SPM", "SPMe", "DFN"), '"working electrode" = "positive"'),
-    "lithium-ion, composite electrode": (("SPM", "SPMe", "DFN"), '"particle phases"'),
-    "lithium-ion, MSMR": (("MSMR",), '"number of MSMR reactions"'),
-    "equivalent circuit": (("Thevenin",), ""),
-    "lead-acid": ((), ""),
+    "lithium-ion": ("SPM", "SPMe", "DFN", "MPM", "NewmanTobias"),
+    "sodium-ion": ("SPM", "SPMe", "DFN"),
+    "lithium-ion half-cell": ("SPM", "SPMe", "DFN"),
+    "lithium-ion, composite electrode": ("SPM", "SPMe", "DFN"),
+    "lithium-ion, MSMR": ("MSMR",),
+    "equivalent circuit": ("Thevenin",),
+    "lead-acid": (),
 }
-"""For each kind of set: the models that it fits, and the option that they need."""
+"""For each kind of set: the types of models that it fits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ def summary_of(settings: ParameterSetSettings) -> SetSummary:
     )
     citations = values.get("citations", ())
     about = "" if settings.file_digest else _first_sentence(settings.base)
-    return SetSummary(kind, capacity, lower, upper, _models(kind), tuple(citations), about)
+    return SetSummary(kind, capacity, lower, upper, _models(kind, values), tuple(citations), about)
 
 
 def rows_of(settings: ParameterSetSettings) -> tuple[ParameterRow, ...]:
@@ -124,10 +125,24 @@ def _load(settings: ParameterSetSettings) -> pybamm.ParameterValues:
         raise JobError(reason, "bad_parameter_set") from error
 
 
-def _models(kind: str) -> str:
-    types, option = FITTING[kind]
-    known = [name for name in types if name in MODEL_TYPES]
-    return ", ".join(known) + f" with {option}" * bool(option and known)
+def _models(kind: str, values: pybamm.ParameterValues) -> str:
+    option = needed_option(kind, values)
+    words = f' with "{option[0]}" = {json.dumps(option[1])}' if option else ""
+    return ", ".join(name for name in FITTING[kind] if name in MODEL_TYPES) + words
+
+
+def needed_option(kind: str, values: pybamm.ParameterValues) -> tuple[str, str | list[str]] | None:
+    """The option that a model needs to take a set of this kind, with its value; ``None`` = none."""
+    sides = ("negative", "positive")
+    if kind == "lithium-ion half-cell":
+        return "working electrode", "positive"
+    if kind == "lithium-ion, composite electrode":
+        two = [f"Secondary: Maximum concentration in {side} electrode [mol.m-3]" in values for side in sides]
+        return "particle phases", ["2" if phases else "1" for phases in two]
+    if kind == "lithium-ion, MSMR":
+        named = [f"{side.capitalize()} electrode host site occupancy fraction (" for side in sides]
+        return "number of MSMR reactions", [str(sum(name.startswith(start) for name in values)) for start in named]
+    return None
 
 
 def _row(values: pybamm.ParameterValues, name: str) -> ParameterRow:

@@ -61,7 +61,7 @@ def _from_bpx(document: dict[str, Any]) -> pybamm.ParameterValues:
 
 
 def _leave_out_words(user_defined: Any) -> None:
-    """Take out of BPX's user-defined part what PyBaMM takes for a parameter and fails on: its description and groups."""
+    """Take out of BPX's user-defined part what PyBaMM fails on as if it were a parameter: description and groups."""
     if not isinstance(user_defined, dict):
         return
     user_defined.pop("description", None)

@@ -19,10 +19,10 @@ from ..data.settings import ClusterSettings
 from ..data.values import JobKind
 from ..data.words import many
 from ..parquet_store.layout import Store
-from ..parquet_store.write import write_parameter_set
 from ..sqlite.catalog import Catalog
 from .campaign import Campaign
 from .lock import only_run
+from .own_sets import keep_copies
 from .plan import Job, ScannedSource, SimulateWork, cells_of, plan_jobs, version_of
 from .progress import Progress
 from .record import Recorder, record_found
@@ -170,8 +170,7 @@ def run_campaign(
         counts: Counter[str] = Counter()
         try:
             if waiting:
-                for file in campaign.set_files:
-                    write_parameter_set(store, file.digest, file.content)
+                keep_copies(store, campaign.set_files)
                 _run_jobs(catalog, store, run_id, waiting, cluster, counts, out, verbose)
         except Exception as error:
             catalog.end_run(run_id, 2 if isinstance(error, UsageError) else 1, "failed")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 import textwrap
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from ..data.errors import UsageError
 from ..data.settings import MODEL_TYPES
@@ -22,11 +23,14 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "SPM with the electrolyte averaged over each electrode",
         "a reaction that is uneven through the electrodes' depth",
     ),
-    "DFN": ("particles and electrolyte through the depth (Doyle, Fuller, Newman)", "of these nothing; the slowest"),
+    "DFN": ("particles and electrolyte through the depth (Doyle, Fuller, Newman)", "none of these; it takes longest"),
     "MPM": ("SPM with a distribution of particle sizes", "the electrolyte, as SPM"),
-    "MSMR": ("DFN whose potentials are sums of reactions (multi-species, multi-reaction)", "needs sets of its own"),
+    "MSMR": (
+        "DFN whose potentials are sums of reactions (multi-species, multi-reaction)",
+        "as DFN; it needs a set with host sites",
+    ),
     "NewmanTobias": ("potentials through the depth", "gradients of concentration, in particles and electrolyte"),
-    "Yang2017": ("DFN with SEI, plating and pore clogging", "needs their parameters"),
+    "Yang2017": ("DFN with SEI, plating and pore clogging", "as DFN; it needs a set with SEI and plating"),
     "SplitOCVR": ("two electrodes' open-circuit potentials and a resistance", "all diffusion"),
     "Thevenin": (
         "equivalent circuit: open-circuit voltage, resistor, RC elements",
@@ -55,26 +59,27 @@ def show_models(model_type: str | None, json_: bool) -> None:
     if model_type not in MODEL_TYPES:
         raise UsageError(f"unknown model {model_type!r}{did_you_mean(model_type, MODEL_TYPES)}")
     print("loading PyBaMM …", file=sys.stderr)
-    from ..jobs.model_options import options_of
+    from ..jobs.model_options import mesh_of, options_of
 
-    options = options_of(model_type)
+    options, mesh = options_of(model_type), mesh_of(model_type)
     if json_:
-        print(json.dumps([_plain(option) for option in options], ensure_ascii=False, indent=1))
+        plain = [dataclasses.asdict(option) for option in options]
+        print(json.dumps({"model": model_type, "options": plain, "mesh": dict(mesh)}, ensure_ascii=False, indent=1))
         return
     print(f"{model_type}: {WORDS[model_type][0]}\n" if model_type in WORDS else f"{model_type}\n")
     print(table(("option", "default", "values"), list(_rows(options)), widest=WIDEST))
-    print(f'\nin a campaign: [[models]] with type = "{model_type}" and options = {{ "thermal" = "lumped" }}')
-
-
-def _plain(option: ModelOption) -> dict[str, Any]:
-    return {"option": option.option, "default": option.default, "values": list(option.values)}
+    print("\nmesh: " + (", ".join(f"{name} = {number}" for name, number in mesh) or "none"))
+    print("in a campaign: [[models]] with type, options = {…} and mesh = {…}")
+    print('an option of both electrodes may be a pair: "particle phases" = ["2", "1"] for negative and positive')
 
 
 def _rows(options: Sequence[ModelOption]) -> Sequence[tuple[str, str, str]]:
     """A row for each option, and one more for each further line of values."""
     rows = []
     for option in options:
-        values = GIVEN.get(option.option) or ", ".join(option.values) or "see PyBaMM"
+        values = GIVEN.get(option.option) or ", ".join(option.values) or "fixed"
+        if option.needed:
+            values = "must be given; this is an example"
         first, *more = textwrap.wrap(values, WIDEST)
         rows.append((option.option, option.default, first))
         rows += [("", "", line) for line in more]

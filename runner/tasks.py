@@ -24,7 +24,7 @@ from ..data.errors import (
     NothingToSimulateError,
     reason_and_code,
 )
-from ..data.settings import ParameterSetSettings, SourceFile
+from ..data.settings import SourceFile
 from ..data.values import (
     CleanResult,
     FitResult,
@@ -37,9 +37,10 @@ from ..data.values import (
     Status,
 )
 from ..parquet_store.layout import Store
-from ..parquet_store.read import read_parameter_set, read_partition, read_raw_parts, read_receipt
+from ..parquet_store.read import read_partition, read_raw_parts, read_receipt
 from ..parquet_store.write import write_frame, write_receipt
 from .forced_end import forced_end
+from .own_sets import make_known
 from .plan import CellSource, CleanWork, FitWork, Job, SimulateWork, SplitWork, StartWork, version_of
 
 
@@ -162,6 +163,7 @@ def _run(store: Store, job: Job) -> tuple[Result, tuple[OutputFile, ...]]:
         StartWork: _start,
         FitWork: _fit,
     }
+    make_known(store, job.work)
     return runs[type(job.work)](store, job, job.work)
 
 
@@ -232,7 +234,6 @@ def _simulate(store: Store, job: Job, work: SimulateWork) -> tuple[Result, tuple
         if fit is None or not isinstance(fit.result, FitResult):
             raise JobError("the fit has no result", "earlier_job")
         settings = replace(settings, parameter_set=fit.result.parameter_set)
-    _define(store, settings.parameter_set)
     samples, cleaned = read_partition(store, job.cell_id), _clean_result(store, job.cell_id)
     settings = with_capacity(settings, cleaned.cycles, samples)
     running = store.receipt(job.kind, job.cell_id, job.label).with_suffix(".running")
@@ -256,14 +257,6 @@ def _write_simulation(store: Store, job: Job, frame: pd.DataFrame) -> OutputFile
     return write_frame(store, store.simulation(job.cell_id, job.label), frame, metadata)
 
 
-def _define(store: Store, settings: ParameterSetSettings) -> None:
-    """Make a parameter set out of a file known to the jobs of this process."""
-    from ..jobs.parameters import define_set
-
-    if settings.file_digest:
-        define_set(settings.key, read_parameter_set(store, settings.file_digest))
-
-
 def _pass_on(receipt: Receipt | None) -> None:
     """Skip a job for the reason for which an earlier one, of this run or of another, was skipped."""
     if receipt is not None and receipt.status == "skipped" and receipt.reason_code in CONTENT_CODES:
@@ -274,7 +267,6 @@ def _start(store: Store, job: Job, work: StartWork) -> tuple[StartResult, tuple[
     from ..jobs.capacity import with_capacity
     from ..jobs.fit import run_start
 
-    _define(store, work.settings.parameter_set)
     samples, cleaned = read_partition(store, job.cell_id), _clean_result(store, job.cell_id)
     settings = with_capacity(work.settings, cleaned.cycles, samples)
     return run_start(samples, settings, work.start, cleaned.temperature_mean_celsius), ()
@@ -293,7 +285,6 @@ def _fit(store: Store, job: Job, work: FitWork) -> tuple[FitResult, tuple[Output
     )
     if not starts:
         _pass_on(receipts[0])
-    _define(store, work.settings.parameter_set)
     samples, cleaned = read_partition(store, job.cell_id), _clean_result(store, job.cell_id)
     settings = with_capacity(work.settings, cleaned.cycles, samples)
     return best_of(samples, settings, starts, cleaned.temperature_mean_celsius), ()

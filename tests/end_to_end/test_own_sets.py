@@ -27,7 +27,7 @@ def test_a_bpx_file_is_simulated_and_runs_again_when_it_changes_only(tmp_path: P
     assert "3 jobs done" in run(tmp_path, "mine.json")
     chen, mine = ask(tmp_path, QUESTION)
     assert mine["rmse_mv"] == pytest.approx(chen["rmse_mv"], abs=0.01)
-    (stored,) = ask(tmp_path, "SELECT DISTINCT file_digest AS digest FROM parameter_sets WHERE file_digest IS NOT NULL")
+    (stored,) = ask(tmp_path, "SELECT DISTINCT file_digest AS digest FROM parameter_sets WHERE file_digest != ''")
     copy = tmp_path / "store" / "parameter_sets" / f"{stored['digest']}.json"
     assert copy.read_bytes() == BPX.read_bytes()
 

@@ -25,7 +25,7 @@ from kilocell.data.settings import (
     SimulateSettings,
 )
 from kilocell.jobs.fit import best_of, run_start
-from kilocell.jobs.parameter_table import kind_of
+from kilocell.jobs.parameter_table import kind_of, needed_option
 from kilocell.jobs.parameters import base_set, define_set, is_function
 from kilocell.jobs.set_files import values_from
 from kilocell.jobs.simulate import simulate
@@ -195,17 +195,20 @@ def test_user_defined_parameters_are_read_and_groups_left_out_with_a_word() -> N
     assert any("'Ageing'" in note for note in notes)
 
 
-def test_bpx_of_a_blended_electrode_has_both_phases() -> None:
+def test_bpx_of_a_blended_electrode_is_simulated_with_two_phases() -> None:
+    """Two phases of the same material, each with half of the surface, are the one that they were made of."""
     blended = document()
     negative = blended["Parameterisation"]["Negative electrode"]
     of_electrode = ("Thickness [m]", "Porosity", "Transport efficiency", "Conductivity [S.m-1]")
     particle = {name: negative.pop(name) for name in list(negative) if name not in of_electrode}
-    silicon = particle | {"Particle radius [m]": 1e-6, "Surface area per unit volume [m-1]": 2e5}
-    negative["Particle"] = {"Graphite": particle, "Silicon": silicon}
-    values, _ = values_from(json.dumps(blended).encode())
-    assert kind_of(values) == "lithium-ion, composite electrode"
-    assert values["Secondary: Negative particle radius [m]"] == 1e-6
-    assert values["Secondary: Negative particle diffusivity [m2.s-1]"] == pytest.approx(3.3e-14)
+    particle["Surface area per unit volume [m-1]"] /= 2
+    negative["Particle"] = {"Graphite": particle, "More graphite": particle}
+    own = defined(blended)
+    assert needed_option(kind_of(base_set(own.key)), base_set(own.key)) == ("particle phases", ["2", "1"])
+    model = ModelSettings("SPM", "SPM", (("particle phases", ("2", "1")),))
+    cell = CellSettings("CELL", initial_state=InitialState("soc", 0.7))
+    simulated = simulate(record(5.0, 3.9), SimulateSettings(cell, model, own), 25.0).frame["simulated_voltage_volt"]
+    assert np.abs(simulated.to_numpy(float) - voltage(CHEN)).max() < 1e-4
 
 
 def test_reading_bpx_leaves_no_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

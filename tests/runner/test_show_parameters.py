@@ -46,8 +46,10 @@ def test_every_model_has_words_and_options(capsys: pytest.CaptureFixture[str]) -
     assert set(MODEL_TYPES) <= set(WORDS)
     for name in MODEL_TYPES:
         show_models(name, json_=True)
-        options = {row["option"]: row for row in json.loads(capsys.readouterr().out)}
+        shown = json.loads(capsys.readouterr().out)
+        options = {row["option"]: row for row in shown["options"]}
         assert options["operating mode"]["default"] == "current"
+        assert all(row["default"] in row["values"] for row in options.values() if row["values"]), name
     show_models("SPMe", json_=False)
     text = capsys.readouterr().out
     assert "isothermal, lumped, x-lumped, x-full" in text
