@@ -22,6 +22,7 @@ from .stops import Stops, between_outputs, output_samples, solver_stops
 
 Floats = NDArray[np.float64]
 
+CIRCUIT_LIMIT: Final = "SoC"  # in the events of a circuit, whose tables end where its state of charge does
 SANE_VOLT: Final = (-1.0, 10.0)
 
 
@@ -87,7 +88,8 @@ def replay(
     solved = np.asarray(solution.t, float)
     if solved[-1] < wanted[-1]:
         end = float(solved[-1]) + first
-        raise JobError(f"the simulation ended early at {end:.1f} s: {solution.termination}", "ended_early")
+        code = "left_range" if CIRCUIT_LIMIT in solution.termination else "ended_early"
+        raise JobError(f"the simulation ended early at {end:.1f} s: {solution.termination}", code)
     # The solution also holds the stops that are no samples (the edges of power cuts).
     at = np.searchsorted(solved, wanted)
     values = {name: np.asarray(solution[name].entries, float)[at] for name in built(structure).solver.output_variables}

@@ -16,6 +16,7 @@ from ..data.values import SimulationResult
 from .attempts import Case, charge_error, climb
 from .charge import charge_in_out_ah
 from .compare import compare
+from .models import check_set
 from .parameters import electrodes_in_parallel, nominal_capacity_ah, temperature_celsius
 from .record import Record, profile_of, record_of
 from .replay import Conditions, Replayed
@@ -65,6 +66,7 @@ def simulate(samples: pd.DataFrame, settings: SimulateSettings, measured_celsius
     record = record_of(samples)
     capacity = settings.cell.nominal_capacity_ah or nominal_capacity_ah(settings.parameter_set)
     refuse_nothing(record.current_ampere, record.voltage_volt, capacity)
+    check_set(settings.model, settings.parameter_set.base)
     _refuse_implausible(record, capacity)
     profile = profile_of(record, capacity)
     case = Case(record, settings, conditions_of(record, settings, measured_celsius), profile)
@@ -72,6 +74,8 @@ def simulate(samples: pd.DataFrame, settings: SimulateSettings, measured_celsius
     try:
         replayed, attempts = climb(case)
     except JobError as error:
+        if error.code == "cannot_build":
+            raise  # nothing began
         state = case.conditions.state
         start = f"it began at a state of charge of {state.soc:.3f} ({state.source})"
         raise JobError(f"{error}; {start} with {capacity:g} A.h{HINTS.get(error.code, '')}", error.code) from error
