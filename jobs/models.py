@@ -1,4 +1,4 @@
-"""PyBaMM's models by type and options: what they are, which parameter sets fit them, what their set-up adds to a set."""
+"""PyBaMM's models by type and options: what they are, which sets fit them, what their set-up adds to a set."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def empty_model(settings: ModelSettings) -> pybamm.BaseModel:
         return getattr(pybamm.lithium_ion, settings.type)(given or None)
     except (pybamm.OptionError, NotImplementedError, ValueError, TypeError, KeyError, AttributeError) as error:
         text = " ".join(str(error).split())
-        raise JobError(f"PyBaMM has no such {settings.type}: {text}", "cannot_build") from error
+        raise JobError(f"PyBaMM has no {settings.type} with these options: {text}", "cannot_build") from error
 
 
 def _refuse_options(settings: ModelSettings) -> None:
@@ -144,7 +144,9 @@ def check_set(settings: ModelSettings, key: str) -> None:
     names = base_set(key).keys()
     wrong = _mismatch(settings, frozenset(names))
     if wrong:
-        raise JobError(f"{settings.name} cannot take the parameter set {key.partition('@')[0]}: {wrong}", "cannot_build")
+        raise JobError(
+            f"{settings.name} cannot take the parameter set {key.partition('@')[0]}: {wrong}", "cannot_build"
+        )
 
 
 def _mismatch(settings: ModelSettings, names: frozenset[str]) -> str:
@@ -155,7 +157,9 @@ def _mismatch(settings: ModelSettings, names: frozenset[str]) -> str:
     options = full_options(settings)
     half = options[ELECTRODE] == "positive"
     if not half and LITHIUM_METAL in names and not any(FULL_CELL in name for name in names):
-        return 'it is of a half-cell; give the model options = { "working electrode" = "positive" }, or take another set'
+        return (
+            'it is of a half-cell; give the model options = { "working electrode" = "positive" }, or take another set'
+        )
     if half and LITHIUM_METAL not in names:
         return 'it is no set of a half-cell; leave "working electrode" out, or take one, such as Xu2019'
     has_msmr = any("host site" in name for name in names)
@@ -194,12 +198,16 @@ def completed(values: pybamm.ParameterValues, settings: ModelSettings) -> tuple[
     half = options[ELECTRODE] == "positive"
     words = []
     sides = ("positive",) if half else ("negative", "positive")
-    for side, prefix, potential in (entry for side in sides for entry in phases(options, side)):
+    for side, prefix, potential in (phase for electrode in sides for phase in phases(options, electrode)):
         if potential in HYSTERESIS:
             name = f"{prefix}Initial hysteresis state in {side} electrode"
             if name not in values.keys():  # noqa: SIM118 - its "in" also finds near names
                 values.update({name: 0.0})
-            words.append(f"{prefix}{side} electrode half way between its branches" if values[name] == 0.0 else f"{name} {values[name]}")
+            words.append(
+                f"{prefix}{side} electrode half way between its branches"
+                if values[name] == 0.0
+                else f"{name} {values[name]}"
+            )
     if options["particle size"] == "distribution":
         added = _size_distributions(values, options)
         if added:
@@ -237,7 +245,9 @@ def why_not_built(error: Exception, key: str) -> str:
     if not found:
         return text
     having = ", ".join(sets_with(found[1])) or "none"
-    return f"{key.partition('@')[0]} has no {found[1]!r}, which the model needs; of PyBaMM's sets these have it: {having}"
+    return (
+        f"{key.partition('@')[0]} has no {found[1]!r}, which the model needs; of PyBaMM's sets these have it: {having}"
+    )
 
 
 @lru_cache(maxsize=32)

@@ -66,7 +66,9 @@ def _model_option(value: Any) -> Any:
     if isinstance(value, list) and value:
         return tuple(_model_option(entry) for entry in value)
     if not isinstance(value, (str, int)):
-        raise ValueError('must be text in quotes, a whole number, or an array of these such as ["swelling only", "none"]')
+        raise ValueError(
+            'must be text in quotes, a whole number, or an array of these such as ["swelling only", "none"]'
+        )
     return value
 
 
