@@ -16,7 +16,11 @@ import numpy as np
 import pybamm
 from numpy.typing import NDArray
 from pybamm.models.full_battery_models.lithium_ion import electrode_soh, electrode_soh_half_cell
-from pybamm.models.full_battery_models.lithium_ion.util import get_initial_ocp
+from pybamm.models.full_battery_models.lithium_ion.util import (
+    get_equilibrium_direction,
+    get_initial_ocp,
+    get_lithiation_delithiation,
+)
 
 from ..data.convert import kelvin
 from ..data.errors import JobError
@@ -130,7 +134,7 @@ def _full_cell(values: pybamm.ParameterValues, options: pybamm.BatteryModelOptio
     empty, full, lithiated, delithiated = (np.asarray(x).item() for x in solver.get_min_max_stoichiometries())
     negative, positive = np.array([empty, full]), np.array([delithiated, lithiated])
     electrodes = solver.param.n, solver.param.p
-    capacity = float(_number(values, electrodes[0].Q_init)) * (full - empty)
+    capacity = _number(values, electrodes[0].Q_init) * (full - empty)
     potentials = [
         _potential(values, electrode.prim, side, options, "primary", np.linspace(*ends, TABLE_SIZE))
         for electrode, side, ends in zip(electrodes, ("negative", "positive"), (negative, positive), strict=True)
@@ -141,60 +145,80 @@ def _full_cell(values: pybamm.ParameterValues, options: pybamm.BatteryModelOptio
 
 def _half_cell(values: pybamm.ParameterValues, options: pybamm.BatteryModelOptions) -> Found:
     """A working electrode, which PyBaMM calls positive, against lithium: its potential is the voltage."""
-    ends = electrode_soh_half_cell.get_min_max_stoichiometries(values, options=options)
     electrode = pybamm.LithiumIonParameters(options).p
-    full = [float(ends[name]) for name in ("x_100", "x_100_2") if name in ends]
-    empty = [float(ends[name]) for name in ("x_0", "x_0_2") if name in ends]
-    inputs, charge, table = _electrode(values, electrode, "positive", options, empty, full)
-    return inputs, charge, table
+    if getattr(options, "positive")[PHASES] == "2":
+        shared = _shared(values, electrode, "positive", options)
+        cutoffs = [-float(values[name]) for name in (LOWER_CUTOFF, UPPER_CUTOFF)]
+        empty, full = np.interp(cutoffs, -shared.potential, shared.charge_ah)
+        inputs, table = shared.at(values, np.linspace(empty, full, TABLE_SIZE))
+        return inputs, float(empty - full), table
+    found = electrode_soh_half_cell.get_min_max_stoichiometries(values, options=options)
+    ends = np.array([float(found["x_0"]), float(found["x_100"])])
+    table = _potential(values, electrode.prim, "positive", options, "primary", np.linspace(*ends, TABLE_SIZE))
+    capacity = _number(values, electrode.prim.Q_init) * float(ends[0] - ends[1])
+    return (_input(values, "positive", "", ends),), capacity, table
 
 
 def _composite(values: pybamm.ParameterValues, options: pybamm.BatteryModelOptions) -> Found:
-    middle = f"{(float(values[LOWER_CUTOFF]) + float(values[UPPER_CUTOFF])) / 2} V"
-    ends = pybamm.lithium_ion.get_initial_stoichiometries_composite(middle, values, options=options)
+    """Two phases in an electrode; the lithium in both electrodes together stays what the set gives."""
     param = pybamm.LithiumIonParameters(options)
-    found = []
-    for electrode, side, letter in ((param.n, "negative", "x"), (param.p, "positive", "y")):
-        numbers = range(1, len(_prefixes(options, side)) + 1)
-        empty, full = ([float(ends[f"{letter}_{soc}_{k}"]) for k in numbers] for soc in ("0", "100"))
-        found.append(_electrode(values, electrode, side, options, empty, full))
-    (negative, charge, low), (positive, _, high) = found
-    return negative + positive, charge, high - low
+    lithium = _number(values, param.Q_Li_particles_init)
+    electrodes = ((param.n, "negative"), (param.p, "positive"))
+    ends = []
+    for soc, cutoff in (("0", LOWER_CUTOFF), ("100", UPPER_CUTOFF)):
+        low, high = (_shared(values, electrode, side, options, soc) for electrode, side in electrodes)
+        inside = (lithium - low.charge_ah >= high.charge_ah[0]) & (lithium - low.charge_ah <= high.charge_ah[-1])
+        charge = low.charge_ah[inside]
+        voltage = np.interp(lithium - charge, high.charge_ah, high.potential) - low.potential[inside]
+        ends.append(float(np.interp(float(values[cutoff]), np.maximum.accumulate(voltage), charge)))
+    charge = np.linspace(*ends, TABLE_SIZE)
+    low, high = (_shared(values, electrode, side, options) for electrode, side in electrodes)
+    negative, low_volt = low.at(values, charge)
+    positive, high_volt = high.at(values, lithium - charge)
+    return negative + positive, ends[1] - ends[0], high_volt - low_volt
 
 
-def _electrode(
-    values: pybamm.ParameterValues, electrode: Any, side: str, options: Any, empty: list[float], full: list[float]
-) -> Found:
-    """An electrode of one or two phases, from its stoichiometries at 0 and 1 state of charge.
+@dataclass(frozen=True, slots=True, eq=False)
+class _Shared:
+    """An electrode of one or two phases, by rising lithium in it; two share it so that their potentials are the same.
 
-    The charge in it is linear in the state of charge; two phases share it so that their potentials are the same.
-
-    Returns:
-        Inputs, its charge between the ends in A.h, and its potential in V, shape (TABLE_SIZE,).
+    Args:
+        charge_ah: lithium, A.h.
+        potential: V.
+        stoichiometries: of each phase.
     """
+
+    side: str
+    prefixes: tuple[str, ...]
+    charge_ah: Floats
+    potential: Floats
+    stoichiometries: tuple[Floats, ...]
+
+    def at(self, values: pybamm.ParameterValues, charge_ah: Floats) -> tuple[tuple[StateInput, ...], Floats]:
+        """Inputs and potential at these amounts of lithium."""
+        inputs = tuple(
+            _input(values, self.side, prefix, np.interp(charge_ah, self.charge_ah, share))
+            for prefix, share in zip(self.prefixes, self.stoichiometries, strict=True)
+        )
+        return inputs, np.interp(charge_ah, self.charge_ah, self.potential)
+
+
+def _shared(values: pybamm.ParameterValues, electrode: Any, side: str, options: Any, soc: str = "") -> _Shared:
+    """Tabulate an electrode; with ``soc`` ("0", "100") as at that end of PyBaMM's window, else at the temperature."""
     prefixes = _prefixes(options, side)
-    params = (electrode.prim, electrode.sec)[: len(prefixes)]
-    capacities = [float(_number(values, phase.Q_init)) for phase in params]
-    first, last = (sum(q * x for q, x in zip(capacities, ends, strict=True)) for ends in (empty, full))
-    if len(prefixes) == 1:
-        ends = np.array([empty[0], full[0]])
-        table = _potential(values, params[0], side, options, "primary", np.linspace(*ends, TABLE_SIZE))
-        return (_input(values, side, "", ends),), abs(last - first), table
+    found = list(zip((electrode.prim, electrode.sec), ("primary", "secondary"), strict=True))[: len(prefixes)]
     fine = np.linspace(1e-6, 1.0 - 1e-6, FINE_SIZE)
-    names = ("primary", "secondary")
+    capacities = [_number(values, phase.Q_init) for phase, _ in found]
     # From high to low potential, the lithium in both phases grows.
     potentials = [
-        np.minimum.accumulate(_potential(values, p, side, options, n, fine)) for p, n in zip(params, names, strict=True)
+        np.minimum.accumulate(_potential(values, phase, side, options, name, fine, soc)) for phase, name in found
     ]
-    common = np.unique(np.concatenate(potentials))[::-1]
-    shares = [np.interp(-common, -potential, fine) for potential in potentials]
-    charge = sum(q * x for q, x in zip(capacities, shares, strict=True))
-    wanted = np.linspace(first, last, TABLE_SIZE)
-    inputs = tuple(
-        _input(values, side, prefix, np.interp(wanted, charge, share))
-        for prefix, share in zip(prefixes, shares, strict=True)
+    common = potentials[0] if len(found) == 1 else np.unique(np.concatenate(potentials))[::-1]
+    shares = tuple(
+        fine if len(found) == 1 else np.interp(-common, -potential, fine) for potential in potentials
     )
-    return inputs, abs(last - first), np.interp(wanted, charge, common)
+    charge = np.sum([capacity * share for capacity, share in zip(capacities, shares, strict=True)], axis=0)
+    return _Shared(side, prefixes, charge, common, shares)
 
 
 def _msmr(values: pybamm.ParameterValues, options: pybamm.BatteryModelOptions) -> Found:
@@ -205,9 +229,10 @@ def _msmr(values: pybamm.ParameterValues, options: pybamm.BatteryModelOptions) -
     fine = np.linspace(-0.5, 5.5, FINE_SIZE)
     for electrode, ends in ((solver.param.n, (empty, full)), (solver.param.p, (delithiated, lithiated))):
         symbol = electrode.prim.x(pybamm.Vector(fine), solver.param.T_init)
-        occupied = np.ravel(values.process_symbol(symbol).evaluate())
+        with np.errstate(over="ignore"):  # far away from a site's potential it is empty
+            occupied = np.ravel(values.process_symbol(symbol).evaluate())
         potentials.append(np.interp(np.linspace(*ends, TABLE_SIZE), occupied[::-1], fine[::-1]))
-    capacity = float(_number(values, solver.param.n.Q_init)) * (full - empty)
+    capacity = _number(values, solver.param.n.Q_init) * (full - empty)
     names = (f"Initial voltage in {side} electrode [V]" for side in ("negative", "positive"))
     inputs = tuple(StateInput(name, potential) for name, potential in zip(names, potentials, strict=True))
     return inputs, capacity, potentials[1] - potentials[0]
@@ -221,10 +246,19 @@ def _circuit(values: pybamm.ParameterValues) -> Found:
 
 
 def _potential(
-    values: pybamm.ParameterValues, phase: Any, side: str, options: Any, name: str, stoichiometry: Floats
+    values: pybamm.ParameterValues, phase: Any, side: str, options: Any, name: str, stoichiometry: Floats, soc: str = ""
 ) -> Floats:
-    """A phase's open-circuit potential in V, shape of the stoichiometries; with hysteresis at its initial state."""
-    symbol = get_initial_ocp(phase, pybamm.Vector(stoichiometry), phase.main_param.T_init, None, side, options, name)
+    """A phase's open-circuit potential in V, shape of the stoichiometries; with hysteresis at its initial state.
+
+    With ``soc`` ("0", "100") it is that of an end of PyBaMM's window: charged up, discharged down, at 25 °C or so.
+    """
+    at, param = pybamm.Vector(stoichiometry), phase.main_param
+    if soc:
+        direction = get_equilibrium_direction(soc, side, options, name)
+        branch = get_lithiation_delithiation(direction, side, options, name)
+        symbol = phase.U(at, param.T_ref, branch)
+    else:
+        symbol = get_initial_ocp(phase, at, param.T_init, None, side, options, name)
     potential = values.process_symbol(symbol).evaluate()
     column: Floats = np.broadcast_to(np.asarray(potential, float).ravel(), stoichiometry.shape)
     return column

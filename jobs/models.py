@@ -18,8 +18,9 @@ OCP: Final = "open-circuit potential"
 PHASES: Final = "particle phases"
 ELECTRODE: Final = "working electrode"
 CIRCUIT: Final = "Thevenin"
-STATE_OPTIONS: Final = (OCP, PHASES, ELECTRODE, "number of MSMR reactions")
-"""Options that the state at rest depends on."""
+STATE_OPTIONS: Final = (OCP, PHASES, ELECTRODE, "particle size", "number of MSMR reactions")
+"""Options that the state at rest, and what is assumed for it, depend on."""
+MSMR_OPTIONS: Final = ("particle", "intercalation kinetics")  # which PyBaMM wants to be MSMR where the potential is
 HYSTERESIS: Final = ("current sigmoid", "one-state hysteresis", "one-state differential capacity hysteresis")
 EARLIER_NAMES: Final = ("Axen", "Wycisk")  # of open-circuit potentials; PyBaMM renames them
 IMPLIED: Final[dict[str, dict[str, OptionValue]]] = {
@@ -28,7 +29,7 @@ IMPLIED: Final[dict[str, dict[str, OptionValue]]] = {
 }
 """Options that a model's type gives."""
 LITHIUM_METAL: Final = "Exchange-current density for lithium metal electrode [A.m-2]"
-FULL_CELL: Final = "Negative electrode thickness [m]"
+FULL_CELL: Final = "Maximum concentration in negative electrode [mol.m-3]"  # or of its phases
 CIRCUIT_VOLTAGE: Final = "Open-circuit voltage [V]"
 
 
@@ -95,7 +96,8 @@ def state_model(settings: ModelSettings) -> ModelSettings:
     if settings.type == CIRCUIT:
         return ModelSettings("", CIRCUIT)
     given = {**IMPLIED.get(settings.type, {}), **dict(settings.options)}
-    return ModelSettings("", "", tuple((name, given[name]) for name in STATE_OPTIONS if name in given))
+    names = STATE_OPTIONS + (MSMR_OPTIONS if "MSMR" in str(given.get(OCP)) else ())
+    return ModelSettings("", "", tuple((name, given[name]) for name in names if name in given))
 
 
 def mesh_points(settings: ModelSettings, model: pybamm.BaseModel) -> dict[Any, int] | None:
@@ -154,15 +156,14 @@ def _mismatch(settings: ModelSettings, names: frozenset[str]) -> str:
         return f"it is of an equivalent circuit; take the model {CIRCUIT}, or a set of a lithium-ion cell"
     options = full_options(settings)
     half = options[ELECTRODE] == "positive"
+    if not half and LITHIUM_METAL in names and not any(FULL_CELL in name for name in names):
+        return 'it is of a half-cell; give the model options = { "working electrode" = "positive" }, or take another set'
     if half and LITHIUM_METAL not in names:
         return 'it is no set of a half-cell; leave "working electrode" out, or take one, such as Xu2019'
-    if not half and FULL_CELL not in names and LITHIUM_METAL in names:
-        return (
-            'it is of a half-cell; give the model options = { "working electrode" = "positive" }, or take another set'
-        )
-    if not half and FULL_CELL not in names:
-        return "it is of no lithium-ion cell that PyBaMM has models of"
     has_msmr = any("host site" in name for name in names)
+    side = "positive" if half else "negative"
+    if not has_msmr and not any(f"Maximum concentration in {side} electrode [mol.m-3]" in name for name in names):
+        return "it is of no lithium-ion cell"
     if has_msmr and options[OCP] != "MSMR":
         return 'it is an MSMR set; take the model MSMR with options = { "number of MSMR reactions" = ["6", "4"] }'
     if not has_msmr and options[OCP] == "MSMR":
@@ -238,7 +239,7 @@ def _size_distributions(values: pybamm.ParameterValues, options: pybamm.BatteryM
 def why_not_built(error: Exception, key: str) -> str:
     """PyBaMM's reason for not building a model, with the sets that have a parameter where that is what is missing."""
     text = str(error.args[0] if error.args else error).split("\n", 1)[0]
-    found = re.match(r"'(.+?)' not found\.", text)
+    found = re.search(r"'([^']+)' not found", text)
     if not found:
         return text
     having = ", ".join(sets_with(found[1])) or "none"

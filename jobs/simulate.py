@@ -13,6 +13,7 @@ from ..data.errors import FailedSimulationError, JobError
 from ..data.settings import SimulateSettings
 from ..data.values import SimulationResult
 from .attempts import Case, climb
+from .models import check_set
 from .parameters import electrodes_in_parallel, nominal_capacity_ah, temperature_celsius
 from .profile_windows import Limit
 from .record import Record, profile_of, record_of
@@ -82,6 +83,7 @@ def simulate(samples: pd.DataFrame, settings: SimulateSettings, measured_celsius
     rows = joined_record(record, stretches)
     capacity = settings.cell.nominal_capacity_ah or nominal_capacity_ah(settings.parameter_set)
     refuse_nothing(rows.current_ampere, rows.voltage_volt, capacity)
+    check_set(settings.model, settings.parameter_set.key)
     _refuse_implausible(rows, capacity)
     if not settings.cycles.whole:
         return _simulate_selected(record, stretches, missing, settings, measured_celsius, limit)
