@@ -7,7 +7,7 @@ discharged down); what lies between is tabulated at the cell's temperature.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -136,7 +136,7 @@ def _full_cell(values: pybamm.ParameterValues, options: pybamm.BatteryModelOptio
     electrodes = solver.param.n, solver.param.p
     capacity = _number(values, electrodes[0].Q_init) * (full - empty)
     potentials = [
-        _potential(values, electrode.prim, side, options, "primary", np.linspace(*ends, TABLE_SIZE))
+        _potential(values, electrode.prim, side, options, "primary", _evenly(ends))
         for electrode, side, ends in zip(electrodes, ("negative", "positive"), (negative, positive), strict=True)
     ]
     inputs = _input(values, "negative", "", negative), _input(values, "positive", "", positive)
@@ -146,15 +146,15 @@ def _full_cell(values: pybamm.ParameterValues, options: pybamm.BatteryModelOptio
 def _half_cell(values: pybamm.ParameterValues, options: pybamm.BatteryModelOptions) -> Found:
     """A working electrode, which PyBaMM calls positive, against lithium: its potential is the voltage."""
     electrode = pybamm.LithiumIonParameters(options).p
-    if getattr(options, "positive")[PHASES] == "2":
+    if options.positive[PHASES] == "2":
         shared = _shared(values, electrode, "positive", options)
         cutoffs = [-float(values[name]) for name in (LOWER_CUTOFF, UPPER_CUTOFF)]
         empty, full = np.interp(cutoffs, -shared.potential, shared.charge_ah)
-        inputs, table = shared.at(values, np.linspace(empty, full, TABLE_SIZE))
+        inputs, table = shared.at(values, _evenly((empty, full)))
         return inputs, float(empty - full), table
     found = electrode_soh_half_cell.get_min_max_stoichiometries(values, options=options)
     ends = np.array([float(found["x_0"]), float(found["x_100"])])
-    table = _potential(values, electrode.prim, "positive", options, "primary", np.linspace(*ends, TABLE_SIZE))
+    table = _potential(values, electrode.prim, "positive", options, "primary", _evenly(ends))
     capacity = _number(values, electrode.prim.Q_init) * float(ends[0] - ends[1])
     return (_input(values, "positive", "", ends),), capacity, table
 
@@ -171,7 +171,7 @@ def _composite(values: pybamm.ParameterValues, options: pybamm.BatteryModelOptio
         charge = low.charge_ah[inside]
         voltage = np.interp(lithium - charge, high.charge_ah, high.potential) - low.potential[inside]
         ends.append(float(np.interp(float(values[cutoff]), np.maximum.accumulate(voltage), charge)))
-    charge = np.linspace(*ends, TABLE_SIZE)
+    charge = _evenly(ends)
     low, high = (_shared(values, electrode, side, options) for electrode, side in electrodes)
     negative, low_volt = low.at(values, charge)
     positive, high_volt = high.at(values, lithium - charge)
@@ -214,9 +214,7 @@ def _shared(values: pybamm.ParameterValues, electrode: Any, side: str, options: 
         np.minimum.accumulate(_potential(values, phase, side, options, name, fine, soc)) for phase, name in found
     ]
     common = potentials[0] if len(found) == 1 else np.unique(np.concatenate(potentials))[::-1]
-    shares = tuple(
-        fine if len(found) == 1 else np.interp(-common, -potential, fine) for potential in potentials
-    )
+    shares = tuple(fine if len(found) == 1 else np.interp(-common, -potential, fine) for potential in potentials)
     charge = np.sum([capacity * share for capacity, share in zip(capacities, shares, strict=True)], axis=0)
     return _Shared(side, prefixes, charge, common, shares)
 
@@ -227,11 +225,13 @@ def _msmr(values: pybamm.ParameterValues, options: pybamm.BatteryModelOptions) -
     empty, full, lithiated, delithiated = (np.asarray(x).item() for x in solver.get_min_max_stoichiometries())
     potentials = []
     fine = np.linspace(-0.5, 5.5, FINE_SIZE)
-    for electrode, ends in ((solver.param.n, (empty, full)), (solver.param.p, (delithiated, lithiated))):
+    windows: tuple[tuple[Any, tuple[float, float]], ...]
+    windows = (solver.param.n, (empty, full)), (solver.param.p, (delithiated, lithiated))
+    for electrode, ends in windows:
         symbol = electrode.prim.x(pybamm.Vector(fine), solver.param.T_init)
         with np.errstate(over="ignore"):  # far away from a site's potential it is empty
             occupied = np.ravel(values.process_symbol(symbol).evaluate())
-        potentials.append(np.interp(np.linspace(*ends, TABLE_SIZE), occupied[::-1], fine[::-1]))
+        potentials.append(np.interp(_evenly(ends), occupied[::-1], fine[::-1]))
     capacity = _number(values, solver.param.n.Q_init) * (full - empty)
     names = (f"Initial voltage in {side} electrode [V]" for side in ("negative", "positive"))
     inputs = tuple(StateInput(name, potential) for name, potential in zip(names, potentials, strict=True))
@@ -262,6 +262,10 @@ def _potential(
     potential = values.process_symbol(symbol).evaluate()
     column: Floats = np.broadcast_to(np.asarray(potential, float).ravel(), stoichiometry.shape)
     return column
+
+
+def _evenly(ends: Sequence[float] | Floats) -> Floats:
+    return np.linspace(float(ends[0]), float(ends[1]), TABLE_SIZE)
 
 
 def _number(values: pybamm.ParameterValues, symbol: Any) -> float:

@@ -1,4 +1,4 @@
-"""PyBaMM's models by type and options: what they are, which parameter sets fit them, what their set-up adds to a set."""
+"""PyBaMM's models by type and options: what they are, which sets fit them, what their set-up adds to a set."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def empty_model(settings: ModelSettings) -> pybamm.BaseModel:
         return getattr(pybamm.lithium_ion, settings.type)(given or None)
     except (pybamm.OptionError, NotImplementedError, ValueError, TypeError, KeyError, AttributeError) as error:
         text = " ".join(str(error).split())
-        raise JobError(f"PyBaMM has no such {settings.type}: {text}", "cannot_build") from error
+        raise JobError(f"PyBaMM has no {settings.type} with these options: {text}", "cannot_build") from error
 
 
 def _refuse_options(settings: ModelSettings) -> None:
@@ -157,7 +157,9 @@ def _mismatch(settings: ModelSettings, names: frozenset[str]) -> str:
     options = full_options(settings)
     half = options[ELECTRODE] == "positive"
     if not half and LITHIUM_METAL in names and not any(FULL_CELL in name for name in names):
-        return 'it is of a half-cell; give the model options = { "working electrode" = "positive" }, or take another set'
+        return (
+            'it is of a half-cell; give the model options = { "working electrode" = "positive" }, or take another set'
+        )
     if half and LITHIUM_METAL not in names:
         return 'it is no set of a half-cell; leave "working electrode" out, or take one, such as Xu2019'
     has_msmr = any("host site" in name for name in names)
@@ -196,7 +198,7 @@ def completed(values: pybamm.ParameterValues, settings: ModelSettings) -> tuple[
     half = options[ELECTRODE] == "positive"
     words = []
     sides = ("positive",) if half else ("negative", "positive")
-    for side, prefix, potential in (entry for side in sides for entry in phases(options, side)):
+    for side, prefix, potential in (phase for electrode in sides for phase in phases(options, electrode)):
         if potential in HYSTERESIS:
             name = f"{prefix}Initial hysteresis state in {side} electrode"
             if name not in values.keys():  # noqa: SIM118 - its "in" also finds near names

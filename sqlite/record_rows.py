@@ -48,8 +48,8 @@ def fit_and_start_of(label: str) -> tuple[str, int | None]:
 
 
 def model_row(model: ModelSettings) -> Row:
-    """Row of ``models``."""
-    options = to_json_map(model.options)
+    """Row of ``models``; the mesh stands among the options, as ``"mesh"``."""
+    options = to_json_map([*model.options, *([("mesh", dict(model.mesh))] if model.mesh else [])])
     return {"model_digest": definition_digest(model), "model": model.name, "type": model.type, "options": options}
 
 
@@ -248,7 +248,7 @@ def start_value_rows(receipt: Receipt, result: StartResult) -> list[Row]:
     ]
 
 
-def to_json_map(pairs: Iterable[tuple[str, str | int]]) -> str:
+def to_json_map(pairs: Iterable[tuple[str, object]]) -> str:
     """Turn (name, value) pairs into a JSON object, in their order."""
     return json.dumps(dict(pairs), ensure_ascii=False)
 

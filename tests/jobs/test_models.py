@@ -82,7 +82,6 @@ def test_the_state_is_that_of_pybamm(kind: str, options: dict[str, object], base
     """At three voltages, for every kind of cell."""
     settings = ModelSettings(kind, kind, tuple(sorted(options.items())))  # type: ignore[arg-type]
     equilibrium = equilibrium_of(settings, set_of(base), 25.0)
-    given = {} if kind == "Thevenin" else {"options": full_options(settings)}
     for share in (0.2, 0.5, 0.8):
         voltage = float(np.interp(share, np.linspace(0.0, 1.0, 4001), equilibrium.open_circuit_volt))
         values = base_set(base).copy()
@@ -90,13 +89,15 @@ def test_the_state_is_that_of_pybamm(kind: str, options: dict[str, object], base
         if kind == "Thevenin":
             pybamm.equivalent_circuit.initial_state.set_initial_state(f"{voltage} V", values)
         else:
-            values.set_initial_state(f"{voltage} V", **given)
+            values.set_initial_state(f"{voltage} V", options=full_options(settings))
         for entry in equilibrium.inputs:
             assert entry.value(share) == pytest.approx(values[entry.name], rel=2e-3), entry.name
     assert tuple(entry.name for entry in equilibrium.inputs) == state_inputs(settings)
 
 
-@pytest.mark.parametrize("case", [FAST[0], ("SPM", TWO, "Chen2020_composite"), ("SPM", HALF, "Xu2019"), FAST[-1]], ids=str)
+@pytest.mark.parametrize(
+    "case", [FAST[0], ("SPM", TWO, "Chen2020_composite"), ("SPM", HALF, "Xu2019"), FAST[-1]], ids=str
+)
 def test_the_window_holds_the_capacity_that_it_says(case: Case) -> None:
     """From full to half empty at C/200: the voltage ends where the open-circuit voltage of one half is."""
     settings = settings_of(case, soc=1.0)

@@ -128,6 +128,25 @@ def test_models_by_type_or_as_tables(tmp_path: Path) -> None:
     assert long.models == (ModelSettings("SPMe", "SPMe", (("SEI", "constant"), ("thermal", "lumped"))),)
 
 
+def test_options_of_models_may_be_pairs_and_numbers_and_the_mesh_is_given(tmp_path: Path) -> None:
+    campaign = load(
+        tmp_path,
+        """
+        [[models]]
+        type = "SPMe"
+        options = { "particle mechanics" = ["swelling only", "none"], "SEI" = [["constant", "none"], "none"] }
+        mesh = { r_p = 40, r_n = 30 }
+        [[models]]
+        type = "Thevenin"
+        options = { "number of rc elements" = 2 }
+        """,
+    )
+    pairs = (("SEI", (("constant", "none"), "none")), ("particle mechanics", ("swelling only", "none")))
+    first, second = campaign.models
+    assert first == ModelSettings("SPMe", "SPMe", pairs, (("r_n", 30), ("r_p", 40)))
+    assert second == ModelSettings("Thevenin", "Thevenin", (("number of rc elements", 2),))
+
+
 def test_variations_follow_their_parameter_set(tmp_path: Path) -> None:
     campaign = load(
         tmp_path,
@@ -258,6 +277,12 @@ def test_file_that_nothing_can_be_guessed_from_stays_for_its_read_to_fail(tmp_pa
         ('models = ["SPMee"]\n---\n', 'models#1 = "SPMee": unknown model (did you mean "SPMe"?)'),
         ('models = "SPM"\n---\n', 'models = "SPM": must be an array in square brackets'),
         ('[[models]]\ntype = "SPM"\noptions = { thermal = true }\n', "models#1.options.thermal = true: must be text"),
+        (
+            '[[models]]\ntype = "SPM"\noptions = { SEI = [1.5, "none"] }\n',
+            "must be text in quotes, a whole number, or an",
+        ),
+        ('[[models]]\ntype = "SPM"\nmesh = { r_n = 1 }\n', "models#1.mesh.r_n = 1: must be greater than or equal to 2"),
+        ('models = ["Thevennin"]\n---\n', 'unknown model (did you mean "Thevenin"?)'),
         ('[[models]]\ntype = "SPM"\nname = "a b"\n', 'models#1.name = "a b": must be letters, digits'),
         ('models = ["SPM", "SPM"]\n---\n', 'models#2.name = "SPM": is the name of an earlier one'),
         ('[[variations]]\nname = "v"\nparameters = { x = {} }\n', "variations#1.parameters.x = {}: must be {scale"),
