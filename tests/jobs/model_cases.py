@@ -33,6 +33,7 @@ Options = dict[str, OptionValue]
 Case = tuple[str, Options, str]
 
 MSMR: Options = {"number of MSMR reactions": ("6", "4")}
+MSMR_OPTIONS: Options = {**MSMR, "open-circuit potential": "MSMR", "particle": "MSMR", "intercalation kinetics": "MSMR"}
 HALF: Options = {"working electrode": "positive"}
 TWO: Options = {"particle phases": ("2", "1")}
 CRACKS: Options = {"SEI": "solvent-diffusion limited", "SEI on cracks": ("true", "false")}
@@ -53,7 +54,7 @@ FAST: tuple[Case, ...] = (
     ("SPM", HALF, "Xu2019"),
     ("Thevenin", {}, "ECM_Example"),
     ("Thevenin", {"number of rc elements": 0}, "ECM_Example"),
-    ("MSMR", MSMR, "MSMR_Example"),
+    ("SPM", MSMR_OPTIONS, "MSMR_Example"),
 )
 """A choice that solves in seconds."""
 
@@ -114,8 +115,7 @@ def all_cases() -> list[Case]:
     sets = ("Chen2020_composite", "Bonkile2024")
     cases += [(m, o, base) for base in sets for o in composites for m in ("SPM", "SPMe", "DFN")]
     cases += [("MSMR", {**MSMR, **more}, "MSMR_Example") for more in ({}, {"thermal": "lumped"})]
-    cases += [(model, {**MSMR, "open-circuit potential": "MSMR", "particle": "MSMR", "intercalation kinetics": "MSMR"},
-               "MSMR_Example") for model in ("SPM", "SPMe", "NewmanTobias")]  # fmt: skip
+    cases += [(model, MSMR_OPTIONS, "MSMR_Example") for model in ("SPM", "SPMe", "NewmanTobias")]
     circuits: tuple[Options, ...] = ({}, {"number of rc elements": 0}, {"number of rc elements": 2},
                                      {"diffusion element": "true"})  # fmt: skip
     return cases + [("Thevenin", options, "ECM_Example") for options in circuits]
