@@ -23,6 +23,7 @@ from .compress import CurrentProfile
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
+CIRCUIT_LIMIT: Final = "SoC"  # in the events of a circuit, whose tables end where its state of charge does
 PARTIAL: Final = ", returning a partial solution."  # how PyBaMM ends its words for a failure on the way
 MOST_OUTPUTS: Final = 200_000
 """Outputs of one window, beyond which it is cut at a knot before, so that a solution stays small."""
@@ -132,7 +133,8 @@ class Solving:
         if failure or not solution.termination.startswith("event"):
             return values, _did_not_converge(f" {end}: {failure}")
         event = solution.termination.removeprefix("event: ")
-        return values, JobError(f"the simulation ended early {end}: the model's own event {event!r}", "ended_early")
+        code = "left_range" if CIRCUIT_LIMIT in event else "ended_early"
+        return values, JobError(f"the simulation ended early {end}: the model's own event {event!r}", code)
 
     def _solved(self, stops: Floats, wanted: Floats, inputs: dict[str, Any]) -> tuple[pybamm.Solution, Floats]:
         simulation, before = self._simulation, self._before
