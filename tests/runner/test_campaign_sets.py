@@ -133,6 +133,11 @@ def test_a_file_that_makes_no_set_stops_the_command(tmp_path: Path) -> None:
         check_names(campaign, ["A"])
 
 
+def test_bpx_without_the_package_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "bpx", None)  # Python's way of saying that there is no such package
+    assert "is BPX, which needs the package bpx: pip install 'kilocell[bpx]'" in problem(tmp_path)
+
+
 def test_parameters_of_a_files_set_are_checked(tmp_path: Path) -> None:
     check_names(load(tmp_path), ["A"])
     wrong = load(tmp_path, CAMPAIGN.replace("Negative particle diffusivity", "Negative particle difusivity"))
