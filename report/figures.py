@@ -47,7 +47,8 @@ def plot_cell(
 
     Args:
         cycles: only these; empty = all. The RMSE in the legend is of what is shown.
-        models, parameter_sets: only simulations with these; empty = all that are done.
+        models, parameter_sets: only simulations with these; empty = all that are done, and those that failed on the
+            way with their curves up to there.
 
     Returns:
         Paths of PNG and PDF, named for cell, cycles, models and parameter sets.
@@ -159,12 +160,14 @@ def _simulated(
 ) -> Simulated:
     shown_columns = [c.TEST_TIME, "simulated_voltage_volt", "voltage_error_volt"]
     frame = read_simulation(store, row["cell_id"], row["label"], shown_columns, cycles)
-    if not np.array_equal(frame[c.TEST_TIME], measured[c.TEST_TIME]):
+    failed = row["reason_code"].replace("_", " ") if row["status"] == "failed" else ""
+    times = measured[c.TEST_TIME][: len(frame)] if failed else measured[c.TEST_TIME]
+    if not np.array_equal(frame[c.TEST_TIME], times):
         raise StoreError(
             f"simulation {row['label']!r} of cell {row['cell_id']!r} is of an earlier cleaning of the record: "
             "`kilocell run` simulates it anew"
         )
-    return Simulated(f"{row['model']}, {row['parameter_set']}", frame)
+    return Simulated(f"{row['model']}, {row['parameter_set']}", frame, failed)
 
 
 def _before_and_after(catalog: sqlite3.Connection, fit: Mapping[str, Any] | sqlite3.Row) -> list[sqlite3.Row]:
