@@ -43,8 +43,10 @@ COLUMNS: Final[dict[str, dict[str, str]]] = {
 }
 """What each table shows beside the simulation: heading and column of its view."""
 DIGITS: Final = {"_ah": "+.3f", "_percent": "+.2f", "_volt": ".3f"}
+CHANGES: Final = {"ohmic_rmse_mv": "ohmic_change_rmse_mv", "kinetic_rmse_mv": "kinetic_change_rmse_mv"}
+"""What stands in brackets: after minutes the error at the step's start says nothing of the step any more."""
 NOTES: Final = {
-    "window": "RMSE in mV, by the time since each step began; an error from before an edge is still there after it",
+    "window": "RMSE in mV by time since each step began; in brackets: of the error's change since then",
     "step-type": "RMSE in mV, by what the cell did; – where it never did",
     "cycle": "simulated - measured; capacity: charge that the model had given less the cell's, each down to that V",
 }
@@ -101,5 +103,8 @@ def _cell(row: dict[str, Any], column: str) -> Any:
     value = row[column]
     if column == "cycle_count" and value == 0:
         return "all"
+    change = row[CHANGES[column]] if column in CHANGES else None
+    if value is not None and change is not None:
+        return f"{value:.1f} ({change:.1f})"
     digits = next((digits for end, digits in DIGITS.items() if column.endswith(end)), None)
     return value if value is None or digits is None else f"{value:{digits}}"

@@ -29,7 +29,9 @@ def store(tmp_path: Path) -> Path:
                     catalog.record(failed, None, settings=settings)
                     continue
                 windows = (("all", "ohmic", 12.0), ("all", "capacity", 25.0), ("charge", "all", 9.0))
-                steps = tuple(StepComparison(0, *part, 30, rmse + number, 1.0, 1.0, 0.0) for *part, rmse in windows)
+                steps = tuple(
+                    StepComparison(0, *part, 30, rmse + number, 1.0, 1.0, 0.0, 3.0) for *part, rmse in windows
+                )
                 cycle = (10.0, 11.0, 10.0, 9.0, 1e-5, -0.125, 2.5)
                 comparisons = tuple(Comparison(n, 60, 20.0, -3.0, -50.0, 8.0, 18.0, *cycle) for n in (0, 1))
                 numbers = (60, 4, 0.9, 4.05, "soc 0.9", 1.0, 25.0, -0.2, -0.2, 0.0, 20.0, -3.0, -50.0, 8.0, 0.8, ())
@@ -47,8 +49,8 @@ def shown(store: Path, *arguments: str) -> str:
 def test_a_line_for_each_finished_simulation_in_the_campaigns_order(store: Path) -> None:
     lines = shown(store, "--by", "window").splitlines()
     assert [line.split()[:2] for line in lines[2:5]] == [["A", "SPMe"], ["A", "DFN"], ["B", "SPMe"]]
-    assert lines[2].split()[3:] == ["20.0", "12.0", "–", "–", "25.0"]
-    assert lines[4].split()[3:] == ["20.0", "13.0", "–", "–", "26.0"]
+    assert lines[2].split()[3:] == ["20.0", "12.0", "(3.0)", "–", "–", "25.0"]
+    assert lines[4].split()[3:] == ["20.0", "13.0", "(3.0)", "–", "–", "26.0"]
     assert "1 failed and have no errors" in lines[-1]
     assert all(len(line) <= 120 for line in lines)
 
