@@ -56,12 +56,12 @@ class Sums:
         parts, place = np.unique((cycle * len(KINDS) + kind) * len(PARTS) + window, return_inverse=True)
         count = len(parts)
         samples = np.bincount(place, self.samples, count).astype(np.int64)
-        added = (
-            np.bincount(place, x, count) for x in (self.error, self.square, self.change, self.second, self.weighted)
-        )
+        sums = (self.error, self.square, self.change, self.second, self.weighted)
+        error, square, change, second, weighted = (np.asarray(np.bincount(place, x, count), float) for x in sums)
         order = np.lexsort((np.abs(self.worst), place))
         last = order[np.searchsorted(place[order], np.arange(count), side="right") - 1]
-        return Sums(cycle[last], kind[last], window[last], samples, *added, self.worst[last], self.at[last])
+        which = cycle[last], kind[last], window[last]
+        return Sums(*which, samples, error, square, change, second, weighted, self.worst[last], self.at[last])
 
 
 def sums_of(record: Record, voltage_volt: Floats, windows: Windows) -> Sums:
@@ -75,19 +75,36 @@ def sums_of(record: Record, voltage_volt: Floats, windows: Windows) -> Sums:
     error = 1e3 * (voltage_volt - record.voltage_volt)
     known = np.isfinite(error)
     change = (error - error[_last_known(known)[windows.started]]) ** 2
-    columns = (error, change, record.time_second, sample_second(record), record.cycle_count, kinds, windows.code)
-    error, change, time, second, cycle, kind, window = columns if known.all() else (column[known] for column in columns)
+    columns: Any = (error, change, record.time_second, sample_second(record), record.cycle_count, kinds, windows.code)
+    if not known.all():
+        columns = (column[known] for column in columns)
+    error, change, time, second, cycle, kind, window = columns
     changes = (cycle[1:] != cycle[:-1]) | (kind[1:] != kind[:-1]) | (window[1:] != window[:-1])
     begins = np.concatenate([[0], np.flatnonzero(changes) + 1])[: len(error)]
     samples = np.diff(begins, append=len(error))
     square = error**2
-    largest = np.maximum.reduceat(square, begins) if len(begins) else square
-    hits = np.flatnonzero(square == np.repeat(largest, samples))
+    hits = np.flatnonzero(square == np.repeat(_by_run(np.maximum, square, begins), samples))
     worst = hits[np.searchsorted(hits, begins)]
-    added = (np.add.reduceat(x, begins) if len(begins) else x for x in (error, square, change, second, second * square))
-    parts = (x[begins].astype(np.int64) for x in (cycle, np.where(kind < 0, NO_KIND, kind), window))
-    runs = Sums(*parts, samples, *added, error[worst], time[worst])
+    runs = Sums(
+        cycle[begins].astype(np.int64),
+        np.where(kind < 0, NO_KIND, kind)[begins].astype(np.int64),
+        window[begins].astype(np.int64),
+        samples,
+        _by_run(np.add, error, begins),
+        _by_run(np.add, square, begins),
+        _by_run(np.add, change, begins),
+        _by_run(np.add, second, begins),
+        _by_run(np.add, second * square, begins),
+        error[worst],
+        time[worst],
+    )
     return runs.over()
+
+
+def _by_run(reduce: np.ufunc, values: Floats, begins: NDArray[np.intp]) -> Floats:
+    """Sum, or take the largest, of each run of samples; of none there are none."""
+    reduced: Floats = reduce.reduceat(values, begins) if len(begins) else values
+    return reduced
 
 
 def _last_known(known: NDArray[np.bool_]) -> NDArray[np.intp]:
@@ -110,9 +127,9 @@ def compare(sums: Sums, balances: dict[int, Balance]) -> tuple[Comparison, ...]:
         with np.errstate(invalid="ignore", divide="ignore"):
             weighted = np.sqrt(each.weighted / each.second)
         for place, (cycle, _, _, samples, _, *errors) in enumerate(_lines(each)):
-            balance = balances.get(cycle, Balance())
             over_time = float(weighted[place]) if each.second[place] > 0.0 else None
-            lines.append(Comparison(cycle, samples, *errors, over_time, *balance.values()))
+            values: tuple[Any, ...] = (cycle, samples, *errors, over_time, *balances.get(cycle, Balance()).values())
+            lines.append(Comparison(*values))
     return tuple(lines)
 
 
@@ -124,9 +141,9 @@ def compare_steps(sums: Sums) -> tuple[StepComparison, ...]:
         *(each.over(windows=True), each.over(kinds=True)),
     )
     return tuple(
-        StepComparison(cycle, KINDS[kind], PARTS[window], samples, *errors, change)
+        StepComparison(cycle, KINDS[kind], PARTS[window], samples, rmse, bias, worst, at, change)
         for view in views
-        for cycle, kind, window, samples, change, *errors in _lines(view, DECIMALS)
+        for cycle, kind, window, samples, change, rmse, bias, worst, at in _lines(view, DECIMALS)
         if kind != NO_KIND
     )
 
@@ -134,8 +151,8 @@ def compare_steps(sums: Sums) -> tuple[StepComparison, ...]:
 def _lines(sums: Sums, decimals: int | None = None) -> Iterator[tuple[Any, ...]]:
     """Cycle, kind, window, samples, RMSE of the change, RMSE, bias, worst (mV) and its time (s) of each part."""
     change, rmse = (np.sqrt(squares / sums.samples) for squares in (sums.change, sums.square))
-    errors = (change, rmse, sums.error / sums.samples, sums.worst, sums.at)
+    errors: list[Floats] = [change, rmse, sums.error / sums.samples, sums.worst, sums.at]
     if decimals is not None:
-        errors = tuple(np.round(error, decimals) for error in errors)
+        errors = [np.round(error, decimals) for error in errors]
     columns = (sums.cycle, sums.kind, sums.window, sums.samples, *errors)
     return zip(*(column.tolist() for column in columns), strict=True)

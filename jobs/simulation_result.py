@@ -85,8 +85,8 @@ def frame_of(case: Case, replayed: Replayed) -> pd.DataFrame:
         "voltage_error_volt": replayed.voltage_volt - record.voltage_volt,
         c.CYCLE_COUNT: record.cycle_count,
         c.STEP_COUNT: record.step_count,
-        c.STEP_TYPE: pd.Categorical.from_codes(kinds, list(c.STEP_TYPES)),
-        c.WINDOW: pd.Categorical.from_codes(windows, list(c.WINDOWS)),
+        c.STEP_TYPE: pd.Categorical.from_codes(kinds, pd.Index(c.STEP_TYPES)),
+        c.WINDOW: pd.Categorical.from_codes(windows, pd.Index(list(c.WINDOWS))),
     }
     return pd.DataFrame(columns).astype(c.SIMULATION_COLUMNS)
 
@@ -107,7 +107,7 @@ def _begun(case: Case) -> dict[str, Any]:
     }
 
 
-def _charges(record: Record, replayed: Replayed) -> dict[str, float]:
+def _charges(record: Record, replayed: Replayed) -> dict[str, Any]:
     charge_in, charge_out = charge_in_out_ah(record.time_second, record.current_ampere, record.flags)
     return {"charge_measured_ah": charge_in - charge_out, "charge_model_ah": float(replayed.charge_ah[-1])}
 

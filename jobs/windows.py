@@ -92,5 +92,6 @@ def _carries_old_current(
     last = len(jump)
     after = jump[np.minimum(first, last - 1)]
     same_step = (first < last) & (step[np.minimum(first + 1, last)] == step[first])
-    old: NDArray[np.bool_] = (np.abs(after) >= least_ampere) & (np.abs(jump[first - 1]) < OLD_SHARE * np.abs(after))
-    return old & same_step
+    old = (np.abs(after) >= least_ampere) & (np.abs(jump[first - 1]) < OLD_SHARE * np.abs(after))
+    result: NDArray[np.bool_] = old & same_step
+    return result

@@ -130,7 +130,7 @@ def draw_voltages(axes: Axes, measured: pd.DataFrame, simulated: Sequence[Simula
         label = f"{shown(simulation.name)}: {score}"
         lines.append(draw_line(axes, simulation.frame, "simulated_voltage_volt", holes, label=label, **style))
         if simulation.failed:
-            _mark_end(axes, simulation.frame, "simulated_voltage_volt", 1.0, style["color"])
+            _mark_end(axes, simulation.frame, "simulated_voltage_volt", 1.0, str(style["color"]))
     axes.set_ylabel("Voltage (V)")
     return lines
 
@@ -142,7 +142,7 @@ def draw_errors(axes: Axes, simulated: Sequence[Simulated], holes: NDArray[np.bo
         style = simulated_style(number) | {"linewidth": 1.0} | (FAILED if simulation.failed else {})
         draw_line(axes, simulation.frame, "voltage_error_volt", holes, MILLIVOLT, **style)
         if simulation.failed:
-            _mark_end(axes, simulation.frame, "voltage_error_volt", MILLIVOLT, style["color"])
+            _mark_end(axes, simulation.frame, "voltage_error_volt", MILLIVOLT, str(style["color"]))
     axes.set_ylabel("Simulated −\nmeasured (mV)")
     axes.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=ROUND_STEPS))
 

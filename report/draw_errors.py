@@ -12,6 +12,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from ..data.columns import ALL, STEP_TYPES, WINDOWS
@@ -19,6 +20,7 @@ from .style import BLACK, COLOURS, GREY, MARKERS, WIDTH_INCH, house_style, plain
 
 Row = Mapping[str, Any]
 
+COLOURS_OF_BIAS: Final = "RdBu_r"
 MAPS: Final = 4
 """Up to so many simulations have a map of step type and window; more would be too small to read."""
 CYCLES_DRAWN: Final = 3
@@ -67,11 +69,11 @@ def draw_errors(cell_id: str, errors: Sequence[Errors]) -> Figure:
         _draw_cycles(figure.add_subplot(grid[1]), errors)
     maps = grid[len(heights) - 1].subgridspec(1, len(mapped))
     largest = max((abs(row["bias_mv"]) for each in mapped for row in _both(each)), default=1.0) or 1.0
-    scale = ScalarMappable(Normalize(-largest, largest), "RdBu_r")
+    scale = Normalize(-largest, largest)
     panels = [figure.add_subplot(maps[place]) for place in range(len(mapped))]
     for place, (axes, each) in enumerate(zip(panels, mapped, strict=True)):
         _draw_map(axes, each, _kinds(errors), scale, named=place == 0, alone=len(mapped) == 1)
-    bar = figure.colorbar(scale, ax=panels, shrink=0.9, pad=0.02)
+    bar = figure.colorbar(ScalarMappable(scale, COLOURS_OF_BIAS), ax=panels, shrink=0.9, pad=0.02)
     bar.set_label("Colour: bias (mV), > 0 too high\nNumber: RMSE (mV)")
     lines = [
         Line2D([], [], color=COLOURS[n % len(COLOURS)], marker="s", linestyle="none", label=_label(each))
@@ -130,25 +132,23 @@ def _draw_cycles(axes: Axes, errors: Sequence[Errors]) -> None:
             style |= {"marker": MARKERS[number % len(MARKERS)], "markersize": 3.5}
         axes.plot([row["cycle_count"] for row in rows], [row["rmse_mv"] for row in rows], **style)
     axes.set_ylim(bottom=0)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("Cycle")
     axes.set_ylabel("RMSE (mV)")
     axes.grid(axis="y", color="#dddddd", linewidth=0.6)
 
 
-def _draw_map(
-    axes: Axes, errors: Errors, kinds: Sequence[str], scale: ScalarMappable, *, named: bool, alone: bool
-) -> None:
+def _draw_map(axes: Axes, errors: Errors, kinds: Sequence[str], scale: Normalize, *, named: bool, alone: bool) -> None:
     """RMSE of each step type in each window as numbers, over the colour of the bias."""
     bias: NDArray[np.float64] = np.full((len(kinds), len(WINDOWS)), np.nan)
     windows = list(WINDOWS)
     for row in _both(errors):
         place = kinds.index(row["step_type"]), windows.index(row["window"])
         bias[place] = row["bias_mv"]
-        strong = abs(row["bias_mv"]) > 0.6 * scale.norm.vmax
+        strong = abs(row["bias_mv"]) > 0.6 * (scale.vmax or 1.0)
         text = f"{row['rmse_mv']:.0f}" if row["rmse_mv"] >= 9.5 else f"{row['rmse_mv']:.1f}"
         axes.text(place[1], place[0], text, ha="center", va="center", fontsize=8, color="white" if strong else BLACK)
-    axes.imshow(bias, cmap=scale.cmap, norm=scale.norm, aspect="auto")
+    axes.imshow(bias, cmap=COLOURS_OF_BIAS, norm=scale, aspect="auto")
     short = windows if alone else [name[:5] + "." if len(name) > 6 else name for name in windows]
     axes.set_xticks(range(len(windows)), short)
     axes.set_yticks(range(len(kinds)), list(kinds) if named else [])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -24,9 +26,15 @@ def record(time: object, current: object, step: object, kind: object, cycle: obj
     time = np.asarray(time, float)
     n = len(time)
     kinds = np.broadcast_to([KINDS[name] for name in np.atleast_1d(kind)], n)  # type: ignore[call-overload]
-    columns = (np.broadcast_to(x, n) for x in (current, 3.7, 0, cycle, step))  # type: ignore[call-overload]
-    types = (float, float, np.int64, np.int32, np.int32)
-    return Record(time, *(x.astype(kind) for x, kind in zip(columns, types, strict=True)), kinds.astype(np.int8))
+    columns = {
+        "current_ampere": np.broadcast_to(np.asarray(current, float), n),
+        "voltage_volt": np.full(n, 3.7),
+        "flags": np.zeros(n, np.int64),
+        "cycle_count": np.broadcast_to(np.asarray(cycle, np.int32), n),
+        "step_count": np.broadcast_to(np.asarray(step, np.int32), n),
+        "step_type": kinds.astype(np.int8),
+    }
+    return Record(time, **columns)
 
 
 def step_age_second(made: Record, capacity_ah: float) -> np.ndarray:
@@ -134,8 +142,7 @@ def test_a_time_weighted_rmse_lets_a_dense_pulse_weigh_what_it_lasts() -> None:
     assert whole.rmse_mv > 70.0
     assert whole.rmse_time_weighted_mv == pytest.approx(np.sqrt((995.0 + 1e4 * 14.9) / 1009.9), rel=1e-3)
     flags = np.where(np.arange(len(time)) == 100, bit_of("time_gap"), 0)
-    cut = Record(*(getattr(made, name) for name in ("time_second", "current_ampere", "voltage_volt")), flags,
-                 made.cycle_count, made.step_count, made.step_type)  # fmt: skip
+    cut = replace(made, flags=flags)
     without = compare(sums_of(cut, 3.7 + error, one_window(len(time))), {})[0]
     assert without.rmse_time_weighted_mv == pytest.approx(np.sqrt((990.0 + 1e4 * 9.9) / 999.9), rel=1e-3)
 
@@ -144,7 +151,8 @@ def test_nothing_measured_gives_no_line() -> None:
     made = record([0.0, 1.0], 0.0, 1, "rest")
     made.voltage_volt[:] = np.nan
     sums = sums_of(made, np.full(2, 3.7), one_window(2))
-    assert compare(sums, {}) == compare_steps(sums) == ()
+    assert compare(sums, {}) == ()
+    assert compare_steps(sums) == ()
 
 
 @settings(max_examples=60, deadline=None)

@@ -247,9 +247,10 @@ def test_a_failed_simulation_is_drawn_up_to_its_end(two_cells: Bench, monkeypatc
     assert legend_of(seen[0]) == ["measured", wanted]
     for axes, column in ((seen[0].axes[0], "simulated_voltage_volt"), (seen[0].axes[2], "voltage_error_volt")):
         cross = next(line for line in axes.get_lines() if line.get_marker() == "x")
-        assert cross.get_xdata()[0] == pytest.approx(hours)
+        (at,), (value,) = (np.asarray(data, float) for data in cross.get_data())
+        assert at == pytest.approx(hours)
         factor = 1000.0 if column == "voltage_error_volt" else 1.0
-        assert cross.get_ydata()[0] == pytest.approx(factor * part[column].iloc[-1])
+        assert value == pytest.approx(factor * part[column].iloc[-1])
     plot_cell(
         two_cells.store, "CELL_A", cycles=(2,), models=["SPM"]
     )  # it ended before: nothing to draw, nothing breaks

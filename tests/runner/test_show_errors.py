@@ -30,7 +30,8 @@ def store(tmp_path: Path) -> Path:
                     continue
                 windows = (("all", "ohmic", 12.0), ("all", "capacity", 25.0), ("charge", "all", 9.0))
                 steps = tuple(
-                    StepComparison(0, *part, 30, rmse + number, 1.0, 1.0, 0.0, 3.0) for *part, rmse in windows
+                    StepComparison(0, kind, window, 30, rmse + number, 1.0, 1.0, 0.0, 3.0)
+                    for kind, window, rmse in windows
                 )
                 cycle = (10.0, 11.0, 10.0, 9.0, 1e-5, -0.125, 2.5)
                 comparisons = tuple(Comparison(n, 60, 20.0, -3.0, -50.0, 8.0, 18.0, *cycle) for n in (0, 1))
