@@ -72,7 +72,7 @@ def draw_errors(cell_id: str, errors: Sequence[Errors]) -> Figure:
     scale = Normalize(-largest, largest)
     panels = [figure.add_subplot(maps[place]) for place in range(len(mapped))]
     for place, (axes, each) in enumerate(zip(panels, mapped, strict=True)):
-        _draw_map(axes, each, _kinds(errors), scale, named=place == 0, alone=len(mapped) == 1)
+        _draw_map(axes, each, _kinds(errors), scale, named=place == 0, maps=len(mapped))
     bar = figure.colorbar(ScalarMappable(scale, COLOURS_OF_BIAS), ax=panels, shrink=0.9, pad=0.02)
     bar.set_label("Colour: bias (mV), > 0 too high\nNumber: RMSE (mV)")
     lines = [
@@ -138,7 +138,7 @@ def _draw_cycles(axes: Axes, errors: Sequence[Errors]) -> None:
     axes.grid(axis="y", color="#dddddd", linewidth=0.6)
 
 
-def _draw_map(axes: Axes, errors: Errors, kinds: Sequence[str], scale: Normalize, *, named: bool, alone: bool) -> None:
+def _draw_map(axes: Axes, errors: Errors, kinds: Sequence[str], scale: Normalize, *, named: bool, maps: int) -> None:
     """RMSE of each step type in each window as numbers, over the colour of the bias."""
     bias: NDArray[np.float64] = np.full((len(kinds), len(WINDOWS)), np.nan)
     windows = list(WINDOWS)
@@ -149,8 +149,8 @@ def _draw_map(axes: Axes, errors: Errors, kinds: Sequence[str], scale: Normalize
         text = f"{row['rmse_mv']:.0f}" if row["rmse_mv"] >= 9.5 else f"{row['rmse_mv']:.1f}"
         axes.text(place[1], place[0], text, ha="center", va="center", fontsize=8, color="white" if strong else BLACK)
     axes.imshow(bias, cmap=COLOURS_OF_BIAS, norm=scale, aspect="auto")
-    short = windows if alone else [name[:5] + "." if len(name) > 6 else name for name in windows]
-    axes.set_xticks(range(len(windows)), short)
+    short = windows if maps == 1 else [name[:5] + "." if len(name) > 6 else name for name in windows]
+    axes.set_xticks(range(len(windows)), short, fontsize=6.3 if maps > 3 else 8)
     axes.set_yticks(range(len(kinds)), list(kinds) if named else [])
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
@@ -158,4 +158,4 @@ def _draw_map(axes: Axes, errors: Errors, kinds: Sequence[str], scale: Normalize
         axes.axvline(edge - 0.5, color="white", linewidth=1.5)
     for edge in range(1, len(kinds)):
         axes.axhline(edge - 0.5, color="white", linewidth=1.5)
-    plain(axes.set_title(shown(errors.name, 60 if alone else 26), fontsize=8.5, color=GREY))
+    plain(axes.set_title(shown(errors.name, 84 // maps), fontsize=8.5, color=GREY))
