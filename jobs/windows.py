@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data.columns import STEP_TYPES, WINDOWS
+from ..data.rules import bit_of
 from .record import Record
 from .steps import EDGE_PER_AH
 
@@ -63,7 +64,8 @@ def step_starts(record: Record, capacity_ah: float) -> NDArray[np.intp]:
       the step begins with it.
     - In a step of pulses or of a drive cycle, each edge of the current (0.1 A per A.h and more between two samples)
       begins anew: what the cell answers to is the edge, not the step.
-    - The record's first step begins with its first sample.
+    - The record's first step begins with its first sample, and so does what comes after a gap in the record (a power
+      cut, or cycles that were left out).
     """
     time, current, step = record.time_second, record.current_ampere, record.step_count
     if not len(time):
@@ -77,7 +79,10 @@ def step_starts(record: Record, capacity_ah: float) -> NDArray[np.intp]:
             edges = np.flatnonzero((np.abs(jump) >= EDGE_PER_AH * capacity_ah) & pulsing[1:] & pulsing[:-1]) + 1
             begins = np.union1d(begins, edges[step[edges] == step[edges - 1]])
     begins = np.concatenate([[0], begins])
-    return np.repeat(np.maximum(begins - 1, 0), np.diff(begins, append=len(time)))
+    gaps = np.flatnonzero(record.flags & bit_of("time_gap"))
+    begins = np.union1d(begins, gaps[gaps > 0])
+    started = np.where(np.isin(begins, gaps), begins, np.maximum(begins - 1, 0))
+    return np.repeat(started, np.diff(begins, append=len(time)))
 
 
 def _carries_old_current(

@@ -47,7 +47,8 @@ class Simulated:
     """A simulation to draw: its name in the legend and its samples (``data.columns.SIMULATION_COLUMNS``).
 
     Args:
-        failed: why it failed, in a few words; its samples then end before the record's. "" = it is done.
+        frame: at the measured samples; voltage and error are missing where nothing was simulated.
+        failed: why it failed, in a few words; "" = it is done.
     """
 
     name: str
@@ -153,18 +154,18 @@ def draw_line(
     """Draw a column over time in hours, at most as finely as a page shows; no line crosses a hole.
 
     Args:
-        holes: where samples are absent before a sample, at least as many as the frame has; missing values are holes
-            anyway.
+        holes: where samples are absent before a sample, shape (len(frame),); missing values are holes anyway.
     """
     time = frame[c.TEST_TIME].to_numpy(dtype=np.float64) / SECONDS_PER_HOUR
     values = frame[column].to_numpy(dtype=np.float64) * factor
-    return axes.plot(*envelope(*with_breaks(time, values, holes[: len(time)])), **style)[0]
+    return axes.plot(*envelope(*with_breaks(time, values, holes)), **style)[0]
 
 
 def _failure_in_words(simulation: Simulated, score: str) -> str:
-    if not len(simulation.frame):
+    known = simulation.frame[simulation.frame["simulated_voltage_volt"].notna()]
+    if not len(known):
         return f"failed before this ({simulation.failed})"
-    hours = simulation.frame[c.TEST_TIME].iloc[-1] / SECONDS_PER_HOUR
+    hours = known[c.TEST_TIME].iloc[-1] / SECONDS_PER_HOUR
     return f"failed after {hours:.3g} h ({simulation.failed}), {score} until then"
 
 

@@ -66,6 +66,14 @@ def test_a_first_sample_with_the_old_current_counts_to_the_step_before() -> None
     np.testing.assert_allclose(step_age_second(made, CAPACITY_AH), [0.0, 50.0, 100.0, 100.5, 1.0, 10.0])
 
 
+def test_what_comes_after_a_gap_begins_with_its_first_sample() -> None:
+    """A power cut of a day within a rest, and one before a discharge: neither ages what comes after it."""
+    time = np.array([0.0, 10.0, 86410.0, 86420.0, 172820.0, 172821.0])
+    made = record(time, [0.0] * 4 + [-5.0] * 2, [1, 1, 1, 1, 2, 2], ["rest"] * 4 + ["discharge"] * 2)
+    cut = replace(made, flags=np.where(np.isin(np.arange(6), (2, 4)), bit_of("time_gap"), 0))
+    np.testing.assert_allclose(step_age_second(cut, CAPACITY_AH), [0.0, 10.0, 0.0, 10.0, 0.0, 1.0])
+
+
 def test_a_held_voltage_begins_with_its_first_sample_though_the_current_goes_on() -> None:
     """From constant current to a held voltage nothing jumps; a slow decay is no late edge."""
     current = [5.0, 5.0, 5.0, 4.98, 4.96, 4.94]

@@ -236,6 +236,20 @@ def test_a_cell_that_was_not_cleaned_is_refused(bench: Bench) -> None:
     assert names(list(plot_all(bench.store))) == ["overview_rmse.png", "overview_rmse.pdf"]
 
 
+def test_a_simulation_of_some_cycles_is_drawn_over_the_whole_record(
+    two_cells: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured = record(cycles=2)
+    second = simulation(measured, 0.020)[measured[c.CYCLE_COUNT] == 2]
+    two_cells.simulate("CELL_A", "MPM", "Chen2020", second)
+    seen = drawn(monkeypatch)
+    plot_cell(two_cells.store, "CELL_A", models=["MPM"])
+    assert legend_of(seen[0]) == ["measured", "MPM, Chen2020: 20.0 mV"]
+    at = np.asarray(seen[0].axes[0].get_lines()[1].get_data()[0], float)
+    values = np.asarray(seen[0].axes[0].get_lines()[1].get_data()[1], float)
+    assert at[np.isfinite(values)].min() == pytest.approx(second[c.TEST_TIME].min() / 3600)
+
+
 def test_a_failed_simulation_is_drawn_up_to_its_end(two_cells: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     measured = record(cycles=2)
     part = simulation(measured, 0.050).iloc[:100]
