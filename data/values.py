@@ -77,6 +77,8 @@ class StepComparison:
     Args:
         step_type: of ``data.columns.STEP_TYPES``.
         window: of ``data.columns.WINDOWS``.
+        change_rmse_mv: RMSE of the error's change since the step began: what the step itself adds, without the error
+            that was there before it.
     """
 
     cycle_count: int
@@ -87,6 +89,7 @@ class StepComparison:
     bias_mv: float
     worst_mv: float
     worst_time_second: float
+    change_rmse_mv: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

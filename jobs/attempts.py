@@ -146,9 +146,7 @@ def _reason_of(error: EndedError, case: Case) -> EndedError:
     cutoffs, voltage = cutoffs_volt(case.settings.parameter_set), float(part.voltage_volt[-1])
     if error.code not in RETRIED or cutoffs is None or -FAR_VOLT < voltage - cutoffs[0] < np.ptp(cutoffs) + FAR_VOLT:
         return error
-    where = (
-        f"{voltage:.3g} V at {part.time_second[-1]:.0f} s, where its cut-offs are {cutoffs[0]:g} and {cutoffs[1]:g} V"
-    )
+    where = f"{voltage:.3g} V at {part.time_second[-1]:.0f} s"
     return EndedError(f"left the set's voltage range: {where}; {error}", "left_range", part)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,11 +65,15 @@ def balances_of(record: Record, voltage_volt: Floats, charge_off: Floats, capaci
     errors = capacity_errors(record, voltage_volt, capacity_ah)
     found = {}
     for place, cycle in enumerate(record.cycle_count[begins].tolist()):
-        own = (float(energy[place]) for energy in energies)
-        found[cycle] = Balance(*own, float(off[place]), *errors.get(cycle, (None, None)))
-    whole = (float(energy.sum()) for energy in energies)
+        capacity = errors.get(cycle, (None, None))
+        found[cycle] = _balance([energy[place] for energy in energies], off[place], *capacity)
     mean = float(np.mean([error for error, _ in errors.values()])) if errors else None
-    return {0: Balance(*whole, float(off.max()), mean), **found}
+    return {0: _balance([energy.sum() for energy in energies], off.max(), mean, None), **found}
+
+
+def _balance(energies_wh: list[Any], off: Any, error_ah: float | None, voltage_volt: float | None) -> Balance:
+    in_measured, in_model, out_measured, out_model = (float(energy) for energy in energies_wh)
+    return Balance(in_measured, in_model, out_measured, out_model, float(off), error_ah, voltage_volt)
 
 
 def capacity_errors(record: Record, voltage_volt: Floats, capacity_ah: float) -> dict[int, tuple[float, float]]:
@@ -88,14 +92,11 @@ def capacity_errors(record: Record, voltage_volt: Floats, capacity_ah: float) ->
     given = -np.concatenate([[0.0], np.cumsum(charge)])[: len(record.time_second)]
     found = {}
     for first, end in _full_discharges(record, given, capacity_ah):
-        part = slice(first, end)
-        measured, model = record.voltage_volt[part], voltage_volt[part]
-        known = np.isfinite(measured)
-        if not known[-1]:
-            end = first + int(np.flatnonzero(known)[-1]) + 1 if known.any() else first
-            measured, model, known = (x[: end - first] for x in (measured, model, known))
-        if known.sum() < 2:
+        known = np.flatnonzero(np.isfinite(record.voltage_volt[first:end]))
+        if len(known) < 2:
             continue
+        end = first + int(known[-1]) + 1
+        measured, model = record.voltage_volt[first:end], voltage_volt[first:end]
         charge, voltage = given[first:end], max(float(measured[-1]), float(model[-1]))
         passed = _charge_at(charge[known], measured[known], voltage), _charge_at(charge, model, voltage)
         if passed[0] is not None and passed[1] is not None:

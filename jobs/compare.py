@@ -13,7 +13,7 @@ from ..data.columns import ALL, STEP_TYPES, WINDOWS
 from ..data.values import Comparison, StepComparison
 from .balance import Balance
 from .record import Record, sample_second
-from .windows import Codes
+from .windows import Windows
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -31,6 +31,7 @@ class Sums:
     Args:
         cycle, kind, window: which part; 0, ``ANY_KIND``, ``ANY_WINDOW`` stand for all of them.
         error, square: sums over its samples, mV and mV2.
+        change: sum of the squares of the error's change since each sample's step began, mV2.
         second, weighted: time that its samples stand for, and the sum of that times the squared error.
         worst, at: the error of the largest magnitude in mV, and its time in s.
     """
@@ -41,6 +42,7 @@ class Sums:
     samples: Integers
     error: Floats
     square: Floats
+    change: Floats
     second: Floats
     weighted: Floats
     worst: Floats
@@ -54,35 +56,64 @@ class Sums:
         parts, place = np.unique((cycle * len(KINDS) + kind) * len(PARTS) + window, return_inverse=True)
         count = len(parts)
         samples = np.bincount(place, self.samples, count).astype(np.int64)
-        added = (np.bincount(place, x, count) for x in (self.error, self.square, self.second, self.weighted))
+        sums = (self.error, self.square, self.change, self.second, self.weighted)
+        error, square, change, second, weighted = (np.asarray(np.bincount(place, x, count), float) for x in sums)
         order = np.lexsort((np.abs(self.worst), place))
         last = order[np.searchsorted(place[order], np.arange(count), side="right") - 1]
-        return Sums(cycle[last], kind[last], window[last], samples, *added, self.worst[last], self.at[last])
+        which = cycle[last], kind[last], window[last]
+        return Sums(*which, samples, error, square, change, second, weighted, self.worst[last], self.at[last])
 
 
-def sums_of(record: Record, voltage_volt: Floats, windows: Codes) -> Sums:
+def sums_of(record: Record, voltage_volt: Floats, windows: Windows) -> Sums:
     """Sum the errors of each cycle, step type and window of a record; samples without a measured voltage do not count.
 
     Args:
         voltage_volt: simulated, shape (n,).
-        windows: of :func:`kilocell.jobs.windows.window_codes`, shape (n,).
+        windows: of :func:`kilocell.jobs.windows.windows_of`.
     """
-    kinds = np.full(len(windows), -1, np.int8) if record.step_type is None else record.step_type
+    kinds = np.full(len(record.time_second), -1, np.int8) if record.step_type is None else record.step_type
     error = 1e3 * (voltage_volt - record.voltage_volt)
-    columns = (error, record.time_second, sample_second(record), record.cycle_count, kinds, windows)
     known = np.isfinite(error)
-    error, time, second, cycle, kind, window = columns if known.all() else (column[known] for column in columns)
+    change = (error - error[_last_known(known)[windows.started]]) ** 2
+    columns: Any = (error, change, record.time_second, sample_second(record), record.cycle_count, kinds, windows.code)
+    if not known.all():
+        columns = (column[known] for column in columns)
+    error, change, time, second, cycle, kind, window = columns
     changes = (cycle[1:] != cycle[:-1]) | (kind[1:] != kind[:-1]) | (window[1:] != window[:-1])
     begins = np.concatenate([[0], np.flatnonzero(changes) + 1])[: len(error)]
     samples = np.diff(begins, append=len(error))
     square = error**2
-    largest = np.maximum.reduceat(square, begins) if len(begins) else square
-    hits = np.flatnonzero(square == np.repeat(largest, samples))
+    hits = np.flatnonzero(square == np.repeat(_by_run(np.maximum, square, begins), samples))
     worst = hits[np.searchsorted(hits, begins)]
-    added = (np.add.reduceat(x, begins) if len(begins) else x for x in (error, square, second, second * square))
-    parts = (x[begins].astype(np.int64) for x in (cycle, np.where(kind < 0, NO_KIND, kind), window))
-    runs = Sums(*parts, samples, *added, error[worst], time[worst])
+    runs = Sums(
+        cycle[begins].astype(np.int64),
+        np.where(kind < 0, NO_KIND, kind)[begins].astype(np.int64),
+        window[begins].astype(np.int64),
+        samples,
+        _by_run(np.add, error, begins),
+        _by_run(np.add, square, begins),
+        _by_run(np.add, change, begins),
+        _by_run(np.add, second, begins),
+        _by_run(np.add, second * square, begins),
+        error[worst],
+        time[worst],
+    )
     return runs.over()
+
+
+def _by_run(reduce: np.ufunc, values: Floats, begins: NDArray[np.intp]) -> Floats:
+    """Sum, or take the largest, of each run of samples; of none there are none."""
+    reduced: Floats = reduce.reduceat(values, begins) if len(begins) else values
+    return reduced
+
+
+def _last_known(known: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Index of the last known sample up to each one, and of the first known before there is any, shape (n,)."""
+    place = np.arange(len(known))
+    if known.all() or not known.any():
+        return place
+    last = np.maximum.accumulate(np.where(known, place, -1))
+    return np.where(last < 0, int(np.argmax(known)), last)
 
 
 def compare(sums: Sums, balances: dict[int, Balance]) -> tuple[Comparison, ...]:
@@ -95,10 +126,10 @@ def compare(sums: Sums, balances: dict[int, Balance]) -> tuple[Comparison, ...]:
     for each in (sums.over(cycles=True, kinds=True, windows=True), sums.over(kinds=True, windows=True)):
         with np.errstate(invalid="ignore", divide="ignore"):
             weighted = np.sqrt(each.weighted / each.second)
-        for place, (cycle, _, _, samples, *errors) in enumerate(_lines(each)):
-            balance = balances.get(cycle, Balance())
+        for place, (cycle, _, _, samples, _, *errors) in enumerate(_lines(each)):
             over_time = float(weighted[place]) if each.second[place] > 0.0 else None
-            lines.append(Comparison(cycle, samples, *errors, over_time, *balance.values()))
+            values: tuple[Any, ...] = (cycle, samples, *errors, over_time, *balances.get(cycle, Balance()).values())
+            lines.append(Comparison(*values))
     return tuple(lines)
 
 
@@ -110,17 +141,18 @@ def compare_steps(sums: Sums) -> tuple[StepComparison, ...]:
         *(each.over(windows=True), each.over(kinds=True)),
     )
     return tuple(
-        StepComparison(cycle, KINDS[kind], PARTS[window], *numbers)
+        StepComparison(cycle, KINDS[kind], PARTS[window], samples, rmse, bias, worst, at, change)
         for view in views
-        for cycle, kind, window, *numbers in _lines(view, DECIMALS)
+        for cycle, kind, window, samples, change, rmse, bias, worst, at in _lines(view, DECIMALS)
         if kind != NO_KIND
     )
 
 
 def _lines(sums: Sums, decimals: int | None = None) -> Iterator[tuple[Any, ...]]:
-    """Cycle, kind, window, samples, RMSE, bias, worst error (mV) and its time (s) of each part, in order."""
-    errors = (np.sqrt(sums.square / sums.samples), sums.error / sums.samples, sums.worst, sums.at)
+    """Cycle, kind, window, samples, RMSE of the change, RMSE, bias, worst (mV) and its time (s) of each part."""
+    change, rmse = (np.sqrt(squares / sums.samples) for squares in (sums.change, sums.square))
+    errors: list[Floats] = [change, rmse, sums.error / sums.samples, sums.worst, sums.at]
     if decimals is not None:
-        errors = tuple(np.round(error, decimals) for error in errors)
+        errors = [np.round(error, decimals) for error in errors]
     columns = (sums.cycle, sums.kind, sums.window, sums.samples, *errors)
     return zip(*(column.tolist() for column in columns), strict=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -40,8 +41,9 @@ class Record:
         return self._part(slice(end))
 
     def _part(self, rows: slice) -> Record:
-        columns = (getattr(self, name) for name in self.__dataclass_fields__)
-        return Record(*(None if column is None else column[rows] for column in columns))
+        columns: dict[str, Any] = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        cut: dict[str, Any] = {name: None if column is None else column[rows] for name, column in columns.items()}
+        return Record(**cut)
 
 
 def record_of(samples: pd.DataFrame) -> Record:
@@ -61,7 +63,7 @@ def _step_types(samples: pd.DataFrame) -> NDArray[np.int8]:
     """Each sample's step type as a place in ``STEP_TYPES``; all samples of a step have one."""
     step = samples[c.STEP_COUNT].to_numpy()
     begins = np.flatnonzero(np.concatenate([[True], step[1:] != step[:-1]])[: len(step)])
-    kinds = pd.Index(c.STEP_TYPES).get_indexer(samples[c.STEP_TYPE].iloc[begins].to_numpy())
+    kinds = pd.Index(c.STEP_TYPES).get_indexer(pd.Index(samples[c.STEP_TYPE].iloc[begins]))
     return np.repeat(kinds.astype(np.int8), np.diff(begins, append=len(step)))
 
 

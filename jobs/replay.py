@@ -57,8 +57,8 @@ class Replayed:
 
     def until_index(self, end: int) -> Replayed:
         """The replay at its first ``end`` times."""
-        columns = (self.time_second, self.voltage_volt, self.current_ampere, self.charge_ah, self.excess)
-        return Replayed(*(column[:end] for column in columns), self.outside)
+        names = ("time_second", "voltage_volt", "current_ampere", "charge_ah", "excess")
+        return replace(self, **{name: getattr(self, name)[:end] for name in names})
 
 
 class EndedError(JobError):
@@ -194,8 +194,10 @@ def check_range(replayed: Replayed) -> None:
     good = replayed.until_index(first)
     if not outside[first]:
         raise EndedError(f"diverged {where}", "diverged", good)
-    reason = f"{replayed.outside or 'an electrode'}'s surface stoichiometry left the range 0 to 1"
-    if "electrolyte" in replayed.outside:
+    reason = f"{replayed.outside or 'the model'} left the range 0 to 1"
+    if replayed.outside.endswith("electrode"):
+        reason = f"{replayed.outside}'s surface stoichiometry left the range 0 to 1"
+    elif replayed.outside.endswith("electrolyte"):
         reason = "the electrolyte ran empty"
     charge = replayed.charge_ah[first]
     moved = f"{abs(charge):.3g} A.h {'into' if charge > 0.0 else 'out of'} the cell since its start"

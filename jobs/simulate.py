@@ -133,17 +133,14 @@ def _simulate_selected(
 def _failed(case: Case, error: EndedError, seconds: float) -> FailedSimulationError:
     """The failure with its curve until then, in words that say how it began and what to do next."""
     state, replayed = case.conditions.state, error.replayed
-    words = f"{error}; it began at a state of charge of {state.soc:.3f} ({state.source})"
-    words += f" with {case.conditions.capacity_ah:g} A.h"
-    if error.code in HINTS:
-        words += f"; {HINTS[error.code]}"
+    began = f"it began at a state of charge of {state.soc:.3f} ({state.source})"
+    words = [str(error), f"{began} with {case.conditions.capacity_ah:g} A.h"]
     if replayed is not None:
-        beyond = cutoff_in_words(case, replayed)
-        words += f"; {beyond}" if beyond else ""
-        words += f"; its curve up to {replayed.time_second[-1]:.0f} s is kept"
+        words += [cutoff_in_words(case, replayed), f"its curve up to {replayed.time_second[-1]:.0f} s is kept"]
+    words.append(HINTS.get(error.code, ""))
     result = replace(failed_simulation(case, replayed), solve_seconds=seconds, attempts=error.attempts)
     frame = frame_of(case, replayed) if replayed is not None else None
-    return FailedSimulationError(words, error.code, result, frame)
+    return FailedSimulationError("; ".join(filter(None, words)), error.code, result, frame)
 
 
 def _refuse_implausible(record: Record, capacity_ah: float) -> None:

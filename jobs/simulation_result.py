@@ -19,7 +19,7 @@ from .compare import compare, compare_steps, sums_of
 from .parameters import cutoffs_volt
 from .record import Record, sample_second
 from .replay import Replayed
-from .windows import window_codes
+from .windows import windows_of
 
 Floats = NDArray[np.float64]
 
@@ -33,7 +33,7 @@ def result_of(case: Case, replayed: Replayed) -> SimulationResult:
         JobError: no sample has a measured voltage (``no_voltage``).
     """
     record, capacity = case.record, case.conditions.capacity_ah
-    sums = sums_of(record, replayed.voltage_volt, window_codes(record, capacity))
+    sums = sums_of(record, replayed.voltage_volt, windows_of(record, capacity))
     if not len(sums.samples):
         raise JobError("no sample has a measured voltage to compare with", "no_voltage")
     off = charge_off(record, replayed, capacity)
@@ -77,7 +77,7 @@ def frame_of(case: Case, replayed: Replayed) -> pd.DataFrame:
     """The time series (``data.columns.SIMULATION_COLUMNS``), as far as the replay goes."""
     record = case.record.until_index(len(replayed.time_second))
     kinds = np.full(len(record.time_second), -1, np.int8) if record.step_type is None else record.step_type
-    windows = window_codes(record, case.conditions.capacity_ah)
+    windows = windows_of(record, case.conditions.capacity_ah).code
     columns = {
         c.TEST_TIME: record.time_second,
         "simulated_voltage_volt": replayed.voltage_volt,
@@ -85,8 +85,8 @@ def frame_of(case: Case, replayed: Replayed) -> pd.DataFrame:
         "voltage_error_volt": replayed.voltage_volt - record.voltage_volt,
         c.CYCLE_COUNT: record.cycle_count,
         c.STEP_COUNT: record.step_count,
-        c.STEP_TYPE: pd.Categorical.from_codes(kinds, list(c.STEP_TYPES)),
-        c.WINDOW: pd.Categorical.from_codes(windows, list(c.WINDOWS)),
+        c.STEP_TYPE: pd.Categorical.from_codes(kinds, pd.Index(c.STEP_TYPES)),
+        c.WINDOW: pd.Categorical.from_codes(windows, pd.Index(list(c.WINDOWS))),
     }
     return pd.DataFrame(columns).astype(c.SIMULATION_COLUMNS)
 
@@ -107,7 +107,7 @@ def _begun(case: Case) -> dict[str, Any]:
     }
 
 
-def _charges(record: Record, replayed: Replayed) -> dict[str, float]:
+def _charges(record: Record, replayed: Replayed) -> dict[str, Any]:
     charge_in, charge_out = charge_in_out_ah(record.time_second, record.current_ampere, record.flags)
     return {"charge_measured_ah": charge_in - charge_out, "charge_model_ah": float(replayed.charge_ah[-1])}
 

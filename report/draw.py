@@ -36,16 +36,24 @@ from .style import (
 
 MILLIVOLT: Final = 1000.0
 ROUND_STEPS: Final = (1, 2, 5, 10)
+FAILED: Final[dict[str, Any]] = {"linestyle": (0, (2, 2)), "linewidth": 1.0, "alpha": 0.8}
+"""Simulations that failed: thin short dashes up to a cross."""
 CYCLES_SHADED: Final = 60
 STARTS_NAMED: Final = 12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Simulated:
-    """A simulation to draw: its name in the legend and its samples (``data.columns.SIMULATION_COLUMNS``)."""
+    """A simulation to draw: its name in the legend and its samples (``data.columns.SIMULATION_COLUMNS``).
+
+    Args:
+        frame: at the measured samples; voltage and error are missing where nothing was simulated.
+        failed: why it failed, in a few words; "" = it is done.
+    """
 
     name: str
     frame: pd.DataFrame
+    failed: str = ""
 
 
 def rmse_mv(simulated: Simulated) -> float:
@@ -117,9 +125,13 @@ def draw_voltages(axes: Axes, measured: pd.DataFrame, simulated: Sequence[Simula
     for number, simulation in enumerate(simulated):
         rmse = rmse_mv(simulation)
         score = "nothing measured" if np.isnan(rmse) else f"{rmse:.1f} mV"
-        label = f"{shown(simulation.name)}: {score}"
         style = simulated_style(number)
+        if simulation.failed:
+            score, style = _failure_in_words(simulation, score), style | FAILED
+        label = f"{shown(simulation.name)}: {score}"
         lines.append(draw_line(axes, simulation.frame, "simulated_voltage_volt", holes, label=label, **style))
+        if simulation.failed:
+            _mark_end(axes, simulation.frame, "simulated_voltage_volt", 1.0, str(style["color"]))
     axes.set_ylabel("Voltage (V)")
     return lines
 
@@ -128,8 +140,10 @@ def draw_errors(axes: Axes, simulated: Sequence[Simulated], holes: NDArray[np.bo
     """Draw the error (simulated - measured) of each simulation in mV; ``holes`` as in :func:`draw_line`."""
     axes.axhline(0, color=BLACK, linewidth=0.7, zorder=0.5)
     for number, simulation in enumerate(simulated):
-        style = simulated_style(number) | {"linewidth": 1.0}
+        style = simulated_style(number) | {"linewidth": 1.0} | (FAILED if simulation.failed else {})
         draw_line(axes, simulation.frame, "voltage_error_volt", holes, MILLIVOLT, **style)
+        if simulation.failed:
+            _mark_end(axes, simulation.frame, "voltage_error_volt", MILLIVOLT, str(style["color"]))
     axes.set_ylabel("Simulated −\nmeasured (mV)")
     axes.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=ROUND_STEPS))
 
@@ -145,6 +159,22 @@ def draw_line(
     time = frame[c.TEST_TIME].to_numpy(dtype=np.float64) / SECONDS_PER_HOUR
     values = frame[column].to_numpy(dtype=np.float64) * factor
     return axes.plot(*envelope(*with_breaks(time, values, holes)), **style)[0]
+
+
+def _failure_in_words(simulation: Simulated, score: str) -> str:
+    known = simulation.frame[simulation.frame["simulated_voltage_volt"].notna()]
+    if not len(known):
+        return f"failed before this ({simulation.failed})"
+    hours = known[c.TEST_TIME].iloc[-1] / SECONDS_PER_HOUR
+    return f"failed after {hours:.3g} h ({simulation.failed}), {score} until then"
+
+
+def _mark_end(axes: Axes, frame: pd.DataFrame, column: str, factor: float, color: str) -> None:
+    """Put a cross where a failed simulation ended."""
+    known = frame[frame[column].notna()]
+    if len(known):
+        end = known[c.TEST_TIME].iloc[-1] / SECONDS_PER_HOUR, known[column].iloc[-1] * factor
+        axes.plot(*end, "x", color=color, markersize=6, markeredgewidth=1.6, zorder=3)
 
 
 def hole_before(measured: pd.DataFrame) -> NDArray[np.bool_]:

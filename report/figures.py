@@ -47,7 +47,8 @@ def plot_cell(
 
     Args:
         cycles: only these; empty = all. The RMSE in the legend is of what is shown.
-        models, parameter_sets: only simulations with these; empty = all that are done.
+        models, parameter_sets: only simulations with these; empty = all that are done, and those that failed on the
+            way with their curves up to there.
 
     Returns:
         Paths of PNG and PDF, named for cell, cycles, models and parameter sets.
@@ -157,14 +158,18 @@ def _measured(store: Store, cell_id: str, cycles: Sequence[int] = ()) -> pd.Data
 def _simulated(
     store: Store, row: Mapping[str, Any] | sqlite3.Row, measured: pd.DataFrame, cycles: Sequence[int]
 ) -> Simulated:
-    shown_columns = [c.TEST_TIME, "simulated_voltage_volt", "voltage_error_volt"]
+    shown_columns = [c.TEST_TIME, "simulated_voltage_volt", "voltage_error_volt", c.CYCLE_COUNT]
     frame = read_simulation(store, row["cell_id"], row["label"], shown_columns, cycles)
-    if not np.array_equal(frame[c.TEST_TIME], measured[c.TEST_TIME]):
+    failed = row["reason_code"].replace("_", " ") if row["status"] == "failed" else ""
+    times = measured.loc[measured[c.CYCLE_COUNT].isin(frame[c.CYCLE_COUNT]), c.TEST_TIME]
+    if not np.array_equal(frame[c.TEST_TIME], times[: len(frame)] if failed else times):
         raise StoreError(
             f"simulation {row['label']!r} of cell {row['cell_id']!r} is of an earlier cleaning of the record: "
             "`kilocell run` simulates it anew"
         )
-    return Simulated(f"{row['model']}, {row['parameter_set']}", frame)
+    # Samples that were not simulated (other cycles, or after a failure) are missing values, which lift the line.
+    placed = frame.drop(columns=c.CYCLE_COUNT).set_index(c.TEST_TIME).reindex(measured[c.TEST_TIME]).reset_index()
+    return Simulated(f"{row['model']}, {row['parameter_set']}", placed, failed)
 
 
 def _before_and_after(catalog: sqlite3.Connection, fit: Mapping[str, Any] | sqlite3.Row) -> list[sqlite3.Row]:

@@ -80,12 +80,12 @@ def check_cell(catalog: sqlite3.Connection, cell_id: str) -> None:
 def simulations_of(
     catalog: sqlite3.Connection, cell_id: str, models: Sequence[str] = (), parameter_sets: Sequence[str] = ()
 ) -> list[sqlite3.Row]:
-    """Return a cell's finished simulations, of these models and parameter sets (empty = all).
+    """Return a cell's simulations, of these models and parameter sets (empty = all): finished, or failed with a curve.
 
     Raises:
         UsageError: a model or parameter set that is asked for has none; the text names those that have.
     """
-    done = queries.simulations(catalog, cell_id=cell_id)
+    done = [row for row in queries.simulations(catalog, cell_id=cell_id, status=None) if _has_curve(row)]
     for column, wanted in (("model", models), ("parameter_set", parameter_sets)):
         for name in wanted:
             if all(row[column] != name for row in done):
@@ -100,6 +100,10 @@ def simulations_of(
     if not picked and (models or parameter_sets):
         raise UsageError(f"cell {cell_id!r} has no finished simulation with these models and these parameter sets")
     return picked
+
+
+def _has_curve(row: sqlite3.Row) -> bool:
+    return bool(row["status"] == "done" or (row["status"] == "failed" and row["ended_second"] is not None))
 
 
 def fit_of(catalog: sqlite3.Connection, fit: str, cell_id: str) -> sqlite3.Row:

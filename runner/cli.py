@@ -124,14 +124,16 @@ def status(store: Path | None, json_: bool) -> None:
     show_status(store_root(store), json_)
 
 
-@cli.command()
+@cli.command(short_help="Show each cell with each model and its errors.")
 @options.store_option
+@options.cell_option
+@options.by_option
 @options.json_option
-def results(store: Path | None, json_: bool) -> None:
-    """Show each cell with each model and its RMSE."""
-    from .show import show_results
+def results(store: Path | None, cells: tuple[str, ...], by: str | None, json_: bool) -> None:
+    """Show each cell with each model and its RMSE, or its errors by window, step type or cycle."""
+    from .show_errors import show_results
 
-    show_results(store_root(store), json_)
+    show_results(store_root(store), cells, by, json_)
 
 
 @cli.command(short_help="Show what cleaning made of each cell, and what it found.")
@@ -170,12 +172,7 @@ def sql(statement: str, store: Path | None, json_: bool) -> None:
 
 @cli.command(short_help="Draw cells: measured and simulated, or raw and cleaned.")
 @options.store_option
-@click.option("--cell", "cells", multiple=True, metavar="CELL", help="Draw this cell; may be repeated.")
-@click.option("--cycles", default="", metavar="RANGE", help="Cycles, such as 1-3,5 or last [default: all].")
-@click.option("--model", "models", multiple=True, metavar="MODEL", help="Only this model; may be repeated.")
-@click.option("--parameter-set", "parameter_sets", multiple=True, metavar="SET", help="Only this parameter set.")
-@click.option("--fit", "fit_name", metavar="FIT", help="Draw this fit of the cell.")
-@click.option("--cleaning", is_flag=True, help="Draw raw against cleaned data; without --cell, of every cell.")
+@options.plot_options
 def plot(
     store: Path | None,
     cells: tuple[str, ...],
@@ -183,16 +180,19 @@ def plot(
     models: tuple[str, ...],
     parameter_sets: tuple[str, ...],
     fit_name: str | None,
+    errors: bool,
     cleaning: bool,
 ) -> None:
-    """Draw measured and simulated voltage of cells; without --cell, the overview of all."""
+    """Draw measured and simulated voltage of cells, or errors; without --cell, the overview of all."""
     from .show import draw, draw_cleanings
 
     if cleaning:
-        for path in draw_cleanings(store_root(store), cells, cycles, bool(models or parameter_sets or fit_name)):
+        for path in draw_cleanings(
+            store_root(store), cells, cycles, bool(models or parameter_sets or fit_name or errors)
+        ):
             click.echo(path)
         return
-    for path in draw(store_root(store), cells, cycles, models, parameter_sets, fit_name):
+    for path in draw(store_root(store), cells, cycles, models, parameter_sets, fit_name, errors):
         click.echo(path)
 
 

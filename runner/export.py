@@ -90,8 +90,8 @@ def write_sqlite(store: Store, catalog: sqlite3.Connection, cells: Sequence[str]
             yield _series("samples", samples, {c.CELL_ID: cell_id})
             for label in (label for of_cell, label in done if of_cell == cell_id):
                 simulated = simulation_table(store, cell_id, label)
-                _check_same_samples(cell_id, label, samples, simulated)
-                yield _series("simulation_samples", simulated, {c.CELL_ID: cell_id, "label": label})
+                places = _places(cell_id, label, samples, simulated)
+                yield _series("simulation_samples", simulated, {c.CELL_ID: cell_id, "label": label}, places)
 
     write_atomically(path, lambda temporary: write_export(temporary, schema, filled()))
 
@@ -144,15 +144,22 @@ def _write_cell(file: BinaryIO, table: pa.Table, cell_id: str, bdf: bool, *, nam
     write_rows(file, series, constants)
 
 
-def _series(name: str, table: pa.Table, constants: dict[str, str]) -> Rows:
+def _series(name: str, table: pa.Table, constants: dict[str, str], places: Iterable[int] | None = None) -> Rows:
+    """A table's rows with their numbers: their own, or ``places`` in the cell's samples."""
     fixed = tuple(constants.values())
-    rows = ((*fixed, number, *row) for number, row in enumerate(rows_of(table)))
+    numbers = range(len(table)) if places is None else places
+    rows = ((*fixed, number, *row) for number, row in zip(numbers, rows_of(table), strict=True))
     return Rows(name, (*constants, SAMPLE, *table.column_names), rows)
 
 
-def _check_same_samples(cell_id: str, label: str, samples: pa.Table, simulated: pa.Table) -> None:
+def _places(cell_id: str, label: str, samples: pa.Table, simulated: pa.Table) -> list[int]:
+    """The place of each simulated sample among the cell's: all of them, or those of selected cycles."""
     measured_second, simulated_second = (np.asarray(table.column(c.TEST_TIME)) for table in (samples, simulated))
-    if not np.array_equal(measured_second, simulated_second):
+    cycle, simulated_cycle = (np.asarray(table.column(c.CYCLE_COUNT)) for table in (samples, simulated))
+    places = np.flatnonzero(np.isin(cycle, simulated_cycle))
+    if not np.array_equal(measured_second[places], simulated_second):
         raise StoreError(
             f"simulation {label!r} of cell {cell_id!r} is of another partition than the one there is: `kilocell run`"
         )
+    found: list[int] = places.tolist()
+    return found

@@ -41,6 +41,20 @@ verbose_option = click.option(
 )
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="Print results and errors only.")
 
+by_option = click.option(
+    "--by",
+    type=click.Choice(["window", "step-type", "cycle"]),
+    help="Errors by time since each step began, by what the cell did, or by cycle.",
+)
+_PLOT_OPTIONS = (
+    click.option("--cell", "cells", multiple=True, metavar="CELL", help="Draw this cell; may be repeated."),
+    click.option("--cycles", default="", metavar="RANGE", help="Cycles, such as 1-3,5 or last [default: all]."),
+    click.option("--model", "models", multiple=True, metavar="MODEL", help="Only this model; may be repeated."),
+    click.option("--parameter-set", "parameter_sets", multiple=True, metavar="SET", help="Only this parameter set."),
+    click.option("--fit", "fit_name", metavar="FIT", help="Draw this fit of the cell."),
+    click.option("--errors", is_flag=True, help="Draw the cell's errors by window, step type and cycle."),
+    click.option("--cleaning", is_flag=True, help="Draw raw against cleaned data; without --cell, of every cell."),
+)
 _EXPORT_OPTIONS = (
     click.option(
         "--csv",
@@ -73,6 +87,13 @@ _CLUSTER_OPTIONS = (
     click.option("--partition", metavar="NAME", help="Slurm: partition."),
     click.option("--account", metavar="NAME", help="Slurm: account."),
 )
+
+
+def plot_options(command: Command) -> Command:
+    """Add the options that say what a figure shows."""
+    for option in reversed(_PLOT_OPTIONS):
+        command = option(command)
+    return command
 
 
 def export_options(command: Command) -> Command:

@@ -61,17 +61,7 @@ def show_status(root: Path, json_: bool) -> None:
         began = time.strftime("%Y-%m-%d %H:%M", time.localtime(run["started_unix_second"]))
         print(f"\nlast run {run['run_id']}: {run['status']}, begun {began} on {run['host']} (pid {run['pid']})")
     _print_failures(root, failures)
-    _print_nothing(nothing)
-
-
-def show_results(root: Path, json_: bool) -> None:
-    """Print the table of results."""
-    with closing(queries.connect(Store(root).catalog)) as catalog:
-        rows = _result_rows(catalog)
-        nothing = queries.skipped_for_content(catalog)
-    print(as_json(tuple(RESULTS), rows) if json_ else table(tuple(RESULTS), rows))
-    if not json_:
-        _print_nothing(nothing)
+    print_nothing(nothing)
 
 
 def show_select(root: Path, statement: str, json_: bool) -> None:
@@ -90,7 +80,7 @@ def show_end(root: Path, summary: RunSummary, out: TextIO | None, *, json_: bool
     if plots and (summary.done or not any(Store(root).figures.glob("*.png"))):
         _draw_all(root, out)
     with closing(queries.connect(Store(root).catalog)) as catalog:
-        rows = _result_rows(catalog)
+        rows = result_rows(catalog)
         fits = [fit for fit in queries.fits(catalog) if fit["status"] == "done"]
         failures = queries.failures(catalog)
         nothing = queries.skipped_for_content(catalog)
@@ -106,7 +96,7 @@ def show_end(root: Path, summary: RunSummary, out: TextIO | None, *, json_: bool
         better = f"improved from {before} to {fit['rmse_mv']:.1f} mV"
         print(f"fit {fit['fit']} of {fit['cell_id']} ({fit['model']}): {better}")
     _print_failures(root, failures)
-    _print_nothing(nothing)
+    print_nothing(nothing)
     if out is not None:
         simulated = [str(row[0]) for row in rows if row[-1] == "done" and row[-2] is not None]
         _print_next(root, summary, simulated)
@@ -142,7 +132,7 @@ def _print_failures(root: Path, failures: Sequence[Any]) -> None:
         print('  … all of them: kilocell sql "SELECT * FROM failures"')
 
 
-def _print_nothing(rows: Sequence[Any]) -> None:
+def print_nothing(rows: Sequence[Any]) -> None:
     """Say of each cell without anything to simulate why, once for all of its jobs."""
     reasons = {(row["cell_id"], row["reason"]): None for row in rows}
     if reasons:
@@ -153,8 +143,10 @@ def _print_nothing(rows: Sequence[Any]) -> None:
         print("  … all of them: kilocell sql \"SELECT * FROM jobs WHERE status = 'skipped'\"")
 
 
-def _result_rows(connection: sqlite3.Connection) -> list[tuple[Any, ...]]:
-    return [tuple(row[column] for column in RESULTS.values()) for row in queries.results(connection)]
+def result_rows(connection: sqlite3.Connection, cells: Sequence[str] = ()) -> list[tuple[Any, ...]]:
+    """The lines of the table of results, of some cells or of all."""
+    rows = [row for row in queries.results(connection) if not cells or row["cell_id"] in cells]
+    return [tuple(row[column] for column in RESULTS.values()) for row in rows]
 
 
 def draw(
@@ -164,14 +156,18 @@ def draw(
     models: Sequence[str],
     parameter_sets: Sequence[str],
     fit_name: str | None,
+    errors: bool = False,
 ) -> list[Path]:
-    """Draw cells, a fit, or the overview; return the files."""
+    """Draw cells, their errors by window and step type, a fit, or the overview; return the files."""
     from ..report import figures
+    from ..report.errors import plot_errors
     from ..report.select import known_cycles, parse_cycles
 
     store = Store(root)
-    if not cells and (cycles or models or parameter_sets):
+    if not cells and (cycles or models or parameter_sets or errors):
         raise UsageError("name the cell to draw: --cell CELL")
+    if errors and (cycles or fit_name is not None):
+        raise UsageError("--errors shows the whole record and each of its cycles: leave out --cycles and --fit")
     if not cells and fit_name is None:
         return figures.plot_overview(store)
     if not cells:
@@ -179,6 +175,9 @@ def draw(
     paths: list[Path] = []
     with closing(queries.connect(store.catalog)) as catalog:
         for cell_id in cells:
+            if errors:
+                paths += plot_errors(store, cell_id, models, parameter_sets)
+                continue
             if fit_name is not None:
                 paths += figures.plot_fit(store, fit_name, cell_id)
                 continue
@@ -198,7 +197,7 @@ def draw_cleanings(root: Path, cells: Sequence[str], cycles: str, others: bool) 
 
     if others:
         raise UsageError(
-            "--cleaning shows raw against cleaned data alone: leave out --model, --parameter-set and --fit"
+            "--cleaning shows raw against cleaned data alone: leave out --model, --parameter-set, --fit and --errors"
         )
     store = Store(root)
     with closing(queries.connect(store.catalog)) as catalog:

@@ -19,7 +19,6 @@ import pandas as pd
 from ..data import readers
 from ..data.errors import (
     CONTENT_CODES,
-    FailedSimulationError,
     JobError,
     NothingToSimulateError,
     reason_and_code,
@@ -40,6 +39,7 @@ from ..parquet_store.layout import Store
 from ..parquet_store.read import read_partition, read_raw_parts, read_receipt
 from ..parquet_store.write import write_frame, write_receipt
 from .forced_end import forced_end
+from .kept import keep, write_simulation
 from .own_sets import make_known
 from .plan import CellSource, CleanWork, FitWork, Job, SimulateWork, SplitWork, StartWork, version_of
 
@@ -87,7 +87,7 @@ def run_job(store_root: str, job: Job, *before: Outcome) -> Outcome:
         return _finish(store, job, began, clock, "skipped", str(error), error.code)
     except Exception as error:
         log = _log(store, job)
-        kept, outputs = _keep(store, job, error)
+        kept, outputs = keep(store, job, error)
         return _finish(store, job, began, clock, "failed", *reason_and_code(error), log, kept, outputs)
     return _finish(store, job, began, clock, "done", result=result, outputs=outputs)
 
@@ -239,22 +239,7 @@ def _simulate(store: Store, job: Job, work: SimulateWork) -> tuple[Result, tuple
     running = store.receipt(job.kind, job.cell_id, job.label).with_suffix(".running")
     with forced_end(running, settings.time_limit_second):
         simulated = simulate(samples, settings, cleaned.temperature_mean_celsius)
-    return simulated.result, (_write_simulation(store, job, simulated.frame),)
-
-
-def _keep(store: Store, job: Job, error: Exception) -> tuple[Result | None, tuple[OutputFile, ...]]:
-    """Keep what a failed simulation has: how it began, and its curve up to where it failed."""
-    if not isinstance(error, FailedSimulationError):
-        return None, ()
-    try:
-        return error.result, () if error.frame is None else (_write_simulation(store, job, error.frame),)
-    except OSError:  # a full disk, say: the failure's own reason is what counts
-        return error.result, ()
-
-
-def _write_simulation(store: Store, job: Job, frame: pd.DataFrame) -> OutputFile:
-    metadata = {"cell_id": job.cell_id, "label": job.label, "digest": job.digest, "pybamm": version_of("pybamm")}
-    return write_frame(store, store.simulation(job.cell_id, job.label), frame, metadata)
+    return simulated.result, (write_simulation(store, job, simulated.frame),)
 
 
 def _pass_on(receipt: Receipt | None) -> None:

@@ -126,6 +126,20 @@ def step_comparisons(connection: sqlite3.Connection, cell_id: str | None = None,
     return _select_all(connection, "step_comparisons", {"cell_id": cell_id, "label": label}, order)
 
 
+def errors_by(connection: sqlite3.Connection, part: str, cell_id: Names = None) -> Rows:
+    """Errors of finished simulations by ``window``, ``step_type`` or ``cycle`` (views ``errors_by_...``).
+
+    By cell, parameter set and the campaign's order of models; cycle 0 = whole record.
+    """
+    where, values = _where({"e.cell_id": cell_id})
+    order = f"e.cell_id, e.parameter_set, m.rowid, e.label{', e.cycle_count' if part == 'cycle' else ''}"
+    return connection.execute(
+        f"SELECT e.* FROM errors_by_{part} e JOIN simulations s ON s.cell_id = e.cell_id AND s.label = e.label"
+        f" LEFT JOIN models m ON m.model_digest = s.model_digest {where} ORDER BY {order}",
+        values,
+    ).fetchall()
+
+
 def initial_states(connection: sqlite3.Connection, cell_id: str | None = None, label: str | None = None) -> Rows:
     """The states of cycles that began from their own, of a cell's simulations."""
     asked = {"cell_id": cell_id, "label": label}

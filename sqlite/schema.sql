@@ -301,6 +301,7 @@ CREATE TABLE step_comparisons (
     bias_mv           REAL,
     worst_mv          REAL,
     worst_time_second REAL,
+    change_rmse_mv    REAL,  -- of the error's change since the step began: what the step itself adds
     PRIMARY KEY (cell_id, label, cycle_count, step_type, window),
     FOREIGN KEY (cell_id, label) REFERENCES simulations (cell_id, label) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
@@ -499,13 +500,18 @@ FROM charge_changes h
 JOIN clean_reports r ON r.cell_id = h.cell_id
 ORDER BY h.cell_id, h.position;
 
--- RMSE of each simulation that is done, over the whole record, by window after a step's start.
+-- RMSE of each simulation that is done, over the whole record, by window after a step's start, and RMSE of the error's
+-- change since then.
 CREATE VIEW errors_by_window AS
 SELECT s.cell_id, s.model, s.parameter_set, s.rmse_mv,
     max(CASE w.window WHEN 'ohmic' THEN w.rmse_mv END) AS ohmic_rmse_mv,
+    max(CASE w.window WHEN 'ohmic' THEN w.change_rmse_mv END) AS ohmic_change_rmse_mv,
     max(CASE w.window WHEN 'kinetic' THEN w.rmse_mv END) AS kinetic_rmse_mv,
+    max(CASE w.window WHEN 'kinetic' THEN w.change_rmse_mv END) AS kinetic_change_rmse_mv,
     max(CASE w.window WHEN 'diffusion' THEN w.rmse_mv END) AS diffusion_rmse_mv,
+    max(CASE w.window WHEN 'diffusion' THEN w.change_rmse_mv END) AS diffusion_change_rmse_mv,
     max(CASE w.window WHEN 'capacity' THEN w.rmse_mv END) AS capacity_rmse_mv,
+    max(CASE w.window WHEN 'capacity' THEN w.change_rmse_mv END) AS capacity_change_rmse_mv,
     s.label
 FROM simulations s
 LEFT JOIN step_comparisons w ON w.cell_id = s.cell_id AND w.label = s.label

@@ -207,3 +207,39 @@ def test_a_cell_that_only_rests_is_skipped_and_fails_no_run(tmp_path: Path) -> N
     assert "0 jobs done, 6 were done before" in again.stdout
     kilocell("simulate", *QUICK, "--no-plots", cwd=tmp_path)
     assert results(tmp_path)["good", "SPM"] == "done"
+
+
+def test_a_cell_that_leaves_its_sets_range_keeps_its_curve_and_runs_again(tmp_path: Path) -> None:
+    """A tenth of the cell's capacity: the model is empty soon, its curve until then is there, and it is no result."""
+    (tmp_path / "one.csv").write_text(lines("one"))
+    path = write_campaign(tmp_path)
+    path.write_text(path.read_text().replace("nominal_capacity_ah = 5.0", "nominal_capacity_ah = 0.5"))
+    done = kilocell("run", *QUICK, "--no-plots", cwd=tmp_path, expect=1)
+    assert "check nominal_capacity_ah" in done.stdout
+    (row,) = ask(tmp_path, "SELECT * FROM simulations")
+    assert (row["status"], row["rmse_mv"]) == ("failed", None)
+    assert 0.7 < row["initial_soc"] < 0.8
+    assert row["partial_rmse_mv"] > 0.0
+    frame = pq.read_table(tmp_path / "store" / row["path"]).to_pandas()
+    assert len(frame) == row["samples"] < 120
+    assert frame["test_time_second"].iloc[-1] == row["ended_second"]
+    assert set(frame["window"]) <= {"ohmic", "kinetic", "diffusion", "capacity"}
+    assert set(frame["step_type"]) == {"rest", "discharge"}
+    assert ask(tmp_path, "SELECT * FROM comparisons") == []
+    plotted = kilocell("plot", "--cell", "one", cwd=tmp_path).stdout.split()
+    assert all((tmp_path / each).stat().st_size > 5000 for each in plotted)
+    before = ask(tmp_path, "SELECT * FROM simulations")
+    (tmp_path / "store" / "catalog.sqlite").unlink()
+    assert "1 of 2 jobs would run" in kilocell("plan", cwd=tmp_path).stdout
+    kilocell("run", *QUICK, "--no-plots", cwd=tmp_path, expect=1)
+    again = ask(tmp_path, "SELECT * FROM simulations")
+    assert [row["ended_second"] for row in again] == [row["ended_second"] for row in before]
+    path.write_text(path.read_text().replace("nominal_capacity_ah = 0.5", "nominal_capacity_ah = 5.0"))
+    kilocell("run", *QUICK, "--no-plots", cwd=tmp_path)
+    (row,) = ask(tmp_path, "SELECT * FROM simulations")
+    assert (row["status"], row["ended_second"], row["samples"]) == ("done", None, 120)
+    (line,) = ask(tmp_path, "SELECT * FROM errors_by_window")
+    parts = ask(tmp_path, "SELECT sum(samples) n FROM step_comparisons WHERE cycle_count = 0 AND step_type = 'all'")
+    assert (line["rmse_mv"], parts) == (row["rmse_mv"], [{"n": 120}])
+    assert "ohmic" in kilocell("results", "--by", "window", cwd=tmp_path).stdout
+    assert len(kilocell("plot", "--cell", "one", "--errors", cwd=tmp_path).stdout.split()) == 2

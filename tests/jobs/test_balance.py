@@ -21,9 +21,8 @@ def cycled(cycles: int = 2) -> Record:
     step = (second // 3600.0).astype(np.int32) + 1
     kind = np.where(charging, CHARGE, DISCHARGE).astype(np.int8)
     current = np.where(charging, 5.0, -5.0)
-    part = slice(0, len(second) - 1)
-    columns = (second, current, voltage, np.zeros(len(second), np.int64), (step + 1) // 2, step, kind)
-    return Record(*(np.asarray(column)[part] for column in columns))
+    flags, cycle = np.zeros(len(second), np.int64), ((step + 1) // 2).astype(np.int32)
+    return Record(second, current, voltage, flags, cycle, step, kind).until_index(len(second) - 1)
 
 
 def test_a_voltage_too_high_by_a_constant_has_that_energy_too_much() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,7 +13,7 @@ from kilocell.data.rules import bit_of
 from kilocell.data.values import StepComparison
 from kilocell.jobs.compare import compare, compare_steps, sums_of
 from kilocell.jobs.record import Record, record_of
-from kilocell.jobs.windows import step_age_second, window_codes
+from kilocell.jobs.windows import Windows, step_starts, windows_of
 from records import partition
 
 CAPACITY_AH = 5.0
@@ -24,9 +26,23 @@ def record(time: object, current: object, step: object, kind: object, cycle: obj
     time = np.asarray(time, float)
     n = len(time)
     kinds = np.broadcast_to([KINDS[name] for name in np.atleast_1d(kind)], n)  # type: ignore[call-overload]
-    columns = (np.broadcast_to(x, n) for x in (current, 3.7, 0, cycle, step))  # type: ignore[call-overload]
-    types = (float, float, np.int64, np.int32, np.int32)
-    return Record(time, *(x.astype(kind) for x, kind in zip(columns, types, strict=True)), kinds.astype(np.int8))
+    columns = {
+        "current_ampere": np.broadcast_to(np.asarray(current, float), n),
+        "voltage_volt": np.full(n, 3.7),
+        "flags": np.zeros(n, np.int64),
+        "cycle_count": np.broadcast_to(np.asarray(cycle, np.int32), n),
+        "step_count": np.broadcast_to(np.asarray(step, np.int32), n),
+        "step_type": kinds.astype(np.int8),
+    }
+    return Record(time, **columns)
+
+
+def step_age_second(made: Record, capacity_ah: float) -> np.ndarray:
+    return made.time_second - made.time_second[step_starts(made, capacity_ah)]
+
+
+def one_window(n: int) -> Windows:
+    return Windows(np.zeros(n, np.intp), np.zeros(n, np.int8))
 
 
 def by_part(lines: tuple[StepComparison, ...], cycle: int = 0) -> dict[tuple[str, str], StepComparison]:
@@ -38,7 +54,7 @@ def test_a_step_begins_at_the_last_sample_of_the_step_before() -> None:
     time = [0.0, 50.0, 100.0, 101.0, 102.0, 103.0, 120.0, 121.0, 220.0, 221.0]
     made = record(time, [0.0] * 3 + [-5.0] * 7, [1] * 3 + [2] * 7, ["rest"] * 3 + ["discharge"] * 7)
     np.testing.assert_allclose(step_age_second(made, CAPACITY_AH)[3:], [1, 2, 3, 20, 21, 120, 121])
-    named = [WINDOWS[code] for code in window_codes(made, CAPACITY_AH)]
+    named = [WINDOWS[code] for code in windows_of(made, CAPACITY_AH).code]
     assert named[:3] == ["ohmic", "diffusion", "diffusion"]
     assert named[3:] == [*["ohmic"] * 2, *["kinetic"] * 2, *["diffusion"] * 2, "capacity"]
 
@@ -48,6 +64,14 @@ def test_a_first_sample_with_the_old_current_counts_to_the_step_before() -> None
     time = [0.0, 50.0, 100.0, 100.5, 101.5, 110.5]
     made = record(time, [0.0, 0.0, 0.0, 0.0, -5.0, -5.0], [1, 1, 1, 2, 2, 2], ["rest"] * 3 + ["discharge"] * 3)
     np.testing.assert_allclose(step_age_second(made, CAPACITY_AH), [0.0, 50.0, 100.0, 100.5, 1.0, 10.0])
+
+
+def test_what_comes_after_a_gap_begins_with_its_first_sample() -> None:
+    """A power cut of a day within a rest, and one before a discharge: neither ages what comes after it."""
+    time = np.array([0.0, 10.0, 86410.0, 86420.0, 172820.0, 172821.0])
+    made = record(time, [0.0] * 4 + [-5.0] * 2, [1, 1, 1, 1, 2, 2], ["rest"] * 4 + ["discharge"] * 2)
+    cut = replace(made, flags=np.where(np.isin(np.arange(6), (2, 4)), bit_of("time_gap"), 0))
+    np.testing.assert_allclose(step_age_second(cut, CAPACITY_AH), [0.0, 10.0, 0.0, 10.0, 0.0, 1.0])
 
 
 def test_a_held_voltage_begins_with_its_first_sample_though_the_current_goes_on() -> None:
@@ -75,7 +99,7 @@ def test_known_errors_by_step_type_and_window() -> None:
     made = record(time, np.where(time <= 600.0, 0.0, -5.0), step, kind)
     age = time - 600.0
     error = np.select([age <= 0.0, age <= 2.0, age <= 20.0, age <= 120.0], [0.010, -0.040, -0.020, 0.008], 0.002)
-    found = by_part(compare_steps(sums_of(made, 3.7 + error, window_codes(made, CAPACITY_AH))))
+    found = by_part(compare_steps(sums_of(made, 3.7 + error, windows_of(made, CAPACITY_AH))))
     wanted = {"ohmic": (2, -40.0), "kinetic": (18, -20.0), "diffusion": (100, 8.0), "capacity": (480, 2.0)}
     for window, (samples, bias) in wanted.items():
         line = found["discharge", window]
@@ -92,7 +116,7 @@ def test_known_errors_by_step_type_and_window() -> None:
 def test_comparison_by_cycle_finds_the_worst_and_ignores_what_was_not_measured() -> None:
     made = record([0.0, 1.0, 2.0, 3.0], 0.0, 1, "rest", [1, 1, 2, 2])
     made.voltage_volt[2] = np.nan
-    sums = sums_of(made, 3.7 + np.array([0.001, -0.003, 9.9, 0.002]), np.zeros(4, np.int8))
+    sums = sums_of(made, 3.7 + np.array([0.001, -0.003, 9.9, 0.002]), one_window(4))
     whole, first, second = compare(sums, {})
     assert (whole.cycle_count, first.cycle_count, second.cycle_count) == (0, 1, 2)
     assert (whole.samples, second.samples) == (3, 1)
@@ -103,26 +127,40 @@ def test_comparison_by_cycle_finds_the_worst_and_ignores_what_was_not_measured()
     assert first.energy_in_model_wh is None
 
 
+def test_the_change_of_the_error_leaves_out_what_was_wrong_before() -> None:
+    """50 mV off at a discharge's end; in the rest after it 50 mV still, then 40: the rest adds 0, then -10."""
+    time = np.arange(0.0, 10.0)
+    step = np.where(time < 5.0, 1, 2)
+    made = record(time, np.where(step == 1, -5.0, 0.0), step, np.where(step == 1, "discharge", "rest"))
+    error = np.select([time == 0.0, time < 7.0], [0.020, 0.050], 0.040)
+    made.voltage_volt[4] = np.nan  # the last sample that is known is the one before
+    found = by_part(compare_steps(sums_of(made, 3.7 + error, windows_of(made, CAPACITY_AH))))
+    assert found["rest", "ohmic"].rmse_mv == pytest.approx(50.0)
+    assert found["rest", "ohmic"].change_rmse_mv == pytest.approx(0.0, abs=1e-3)
+    assert found["rest", "kinetic"].change_rmse_mv == pytest.approx(10.0)
+    assert found["discharge", "all"].change_rmse_mv == pytest.approx(np.sqrt(3 * 30.0**2 / 4), abs=1e-3)
+
+
 def test_a_time_weighted_rmse_lets_a_dense_pulse_weigh_what_it_lasts() -> None:
     """1 mV over 1000 s at 10 s, 100 mV over 10 s at 0.1 s: nearly all samples are of the pulse, 1 % of the time is."""
     time = np.concatenate([np.arange(0.0, 1000.0, 10.0), np.arange(1000.0, 1010.0, 0.1)])
     error = np.where(time < 1000.0, 0.001, 0.100)
     made = record(time, 0.0, 1, "rest")
-    whole = compare(sums_of(made, 3.7 + error, np.zeros(len(time), np.int8)), {})[0]
+    whole = compare(sums_of(made, 3.7 + error, one_window(len(time))), {})[0]
     assert whole.rmse_mv > 70.0
     assert whole.rmse_time_weighted_mv == pytest.approx(np.sqrt((995.0 + 1e4 * 14.9) / 1009.9), rel=1e-3)
     flags = np.where(np.arange(len(time)) == 100, bit_of("time_gap"), 0)
-    cut = Record(*(getattr(made, name) for name in ("time_second", "current_ampere", "voltage_volt")), flags,
-                 made.cycle_count, made.step_count, made.step_type)  # fmt: skip
-    without = compare(sums_of(cut, 3.7 + error, np.zeros(len(time), np.int8)), {})[0]
+    cut = replace(made, flags=flags)
+    without = compare(sums_of(cut, 3.7 + error, one_window(len(time))), {})[0]
     assert without.rmse_time_weighted_mv == pytest.approx(np.sqrt((990.0 + 1e4 * 9.9) / 999.9), rel=1e-3)
 
 
 def test_nothing_measured_gives_no_line() -> None:
     made = record([0.0, 1.0], 0.0, 1, "rest")
     made.voltage_volt[:] = np.nan
-    sums = sums_of(made, np.full(2, 3.7), np.zeros(2, np.int8))
-    assert compare(sums, {}) == compare_steps(sums) == ()
+    sums = sums_of(made, np.full(2, 3.7), one_window(2))
+    assert compare(sums, {}) == ()
+    assert compare_steps(sums) == ()
 
 
 @settings(max_examples=60, deadline=None)
@@ -144,7 +182,7 @@ def test_parts_add_up_to_the_whole(
     made = record(time, random.normal(0.0, 2.0, len(step)), step + 1, kind, step // steps_a_cycle + 1)
     made.voltage_volt[random.random(len(step)) < 0.1] = np.nan
     error = np.round(random.normal(0.0, 0.01, len(step)), 6)
-    sums = sums_of(made, made.voltage_volt + error, window_codes(made, CAPACITY_AH))
+    sums = sums_of(made, made.voltage_volt + error, windows_of(made, CAPACITY_AH))
     comparisons, lines = compare(sums, {}), compare_steps(sums)
     known = np.isfinite(made.voltage_volt)
     if not known.any():

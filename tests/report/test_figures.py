@@ -6,7 +6,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from kilocell.parquet_store.layout import Store, safe_name
 from kilocell.parquet_store.write import write_frame
 from kilocell.report import figures
 from kilocell.report.figures import plot_all, plot_cell, plot_fit, plot_overview
+from kilocell.sqlite import queries
 from kilocell.sqlite.catalog import Catalog
 from matplotlib.figure import Figure
 from matplotlib.image import imread
@@ -100,6 +102,16 @@ class Bench:
         settings = asked.SimulateSettings(CellSettings(cell_id), ModelSettings(model, model), base)
         receipt = Receipt("simulate", cell_id, settings.label, "d", "failed", reason="no solution")
         self.catalog.record(receipt, None, settings=settings)
+
+    def end(self, cell_id: str, model: str, frame: pd.DataFrame) -> None:
+        """Record a simulation that failed and kept its first samples."""
+        base = ParameterSetSettings("Chen2020", "Chen2020")
+        settings = asked.SimulateSettings(CellSettings(cell_id), ModelSettings(model, model), base)
+        output = write_frame(self.store, self.store.simulation(cell_id, settings.label), frame, {})
+        last = float(frame[c.TEST_TIME].iloc[-1])
+        result = values.FailedSimulation(settings, len(frame), 9, 0.5, 3.6, "soc", 1.0, 25.0, (), last, 50.0)
+        receipt = Receipt("simulate", cell_id, settings.label, "d", "failed", "why", "left_range", outputs=(output,))
+        self.catalog.record(replace(receipt, result=result), None)
 
     def fit(self, cell_id: str, name: str, rmse_mv: Sequence[float], cycles: tuple[int, ...] = ()) -> None:
         """Record a finished fit and its starts."""
@@ -222,6 +234,55 @@ def test_a_cell_that_was_not_cleaned_is_refused(bench: Bench) -> None:
     with pytest.raises(UsageError, match="'CELL_A' has no cleaned record"):
         plot_cell(bench.store, "CELL_A")
     assert names(list(plot_all(bench.store))) == ["overview_rmse.png", "overview_rmse.pdf"]
+
+
+def test_a_simulation_of_some_cycles_is_drawn_over_the_whole_record(
+    two_cells: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured = record(cycles=2)
+    second = simulation(measured, 0.020)[measured[c.CYCLE_COUNT] == 2]
+    two_cells.simulate("CELL_A", "MPM", "Chen2020", second)
+    seen = drawn(monkeypatch)
+    plot_cell(two_cells.store, "CELL_A", models=["MPM"])
+    assert legend_of(seen[0]) == ["measured", "MPM, Chen2020: 20.0 mV"]
+    at = np.asarray(seen[0].axes[0].get_lines()[1].get_data()[0], float)
+    values = np.asarray(seen[0].axes[0].get_lines()[1].get_data()[1], float)
+    assert at[np.isfinite(values)].min() == pytest.approx(second[c.TEST_TIME].min() / 3600)
+
+
+def test_a_failed_simulation_is_drawn_up_to_its_end(two_cells: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    measured = record(cycles=2)
+    part = simulation(measured, 0.050).iloc[:100]
+    two_cells.end("CELL_A", "SPM", part)
+    seen = drawn(monkeypatch)
+    plot_cell(two_cells.store, "CELL_A", models=["SPM"])
+    hours = part[c.TEST_TIME].iloc[-1] / 3600
+    wanted = f"SPM, Chen2020: failed after {hours:.3g} h (left range), 50.0 mV until then"
+    assert legend_of(seen[0]) == ["measured", wanted]
+    for axes, column in ((seen[0].axes[0], "simulated_voltage_volt"), (seen[0].axes[2], "voltage_error_volt")):
+        cross = next(line for line in axes.get_lines() if line.get_marker() == "x")
+        (at,), (value,) = (np.asarray(data, float) for data in cross.get_data())
+        assert at == pytest.approx(hours)
+        factor = 1000.0 if column == "voltage_error_volt" else 1.0
+        assert value == pytest.approx(factor * part[column].iloc[-1])
+    plot_cell(
+        two_cells.store, "CELL_A", cycles=(2,), models=["SPM"]
+    )  # it ended before: nothing to draw, nothing breaks
+    assert len(legend_of(seen[1])) == 2
+    plot_fit(two_cells.store, "radius", "CELL_A")  # a fit shows finished simulations alone
+    assert not any("failed" in text for text in legend_of(seen[2]))
+
+
+def test_a_failed_simulation_is_no_result_anywhere_else(two_cells: Bench) -> None:
+    two_cells.end("CELL_A", "SPM", simulation(record(cycles=2), 0.001).iloc[:100])
+    with closing(queries.connect(two_cells.store.catalog)) as catalog:
+        rows = {row["model"]: row for row in queries.results(catalog) if row["cell_id"] == "CELL_A"}
+        assert (rows["SPM"]["rmse_mv"], rows["SPM"]["status"]) == (None, "failed")
+        assert {row["model"] for row in queries.errors_by(catalog, "window", "CELL_A")} == {"SPMe", "DFN"}
+        overview = next(row for row in queries.cells(catalog) if row["cell_id"] == "CELL_A")
+        assert overview["best_simulation"] != "SPM-Chen2020"
+        (failure,) = [row for row in queries.failures(catalog) if row["cell_id"] == "CELL_A"]
+        assert (failure["partial_rmse_mv"], failure["path"]) == (50.0, "simulations/CELL_A/SPM-Chen2020.parquet")
 
 
 def test_a_simulation_of_an_earlier_cleaning_is_not_drawn_over_the_new_one(two_cells: Bench) -> None:

@@ -199,6 +199,23 @@ def test_nothing_is_overwritten_and_nothing_half_written(tmp_path: Path) -> None
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "store"]
 
 
+def test_a_simulation_of_some_cycles_stands_beside_its_own_samples(tmp_path: Path) -> None:
+    frames = fill(tmp_path / "store", "A")
+    store, label = Store(tmp_path / "store"), f"{SIMULATED[0][0].name}-{SIMULATED[0][1].name}"
+    second = simulation(frames["A"])[frames["A"][c.CYCLE_COUNT] == 2]
+    write_frame(store, store.simulation("A", label), second, {})
+    path = tmp_path / "A.sqlite"
+    export(tmp_path / "store", ["A"], None, False, path)
+    with closing(sqlite3.connect(path)) as connection:
+        rows = connection.execute(
+            "SELECT p.sample, p.test_time_second = s.test_time_second, p.cycle_count, s.cycle_count"
+            " FROM simulation_samples p JOIN samples s ON s.cell_id = p.cell_id AND s.sample = p.sample"
+            " WHERE p.label = ? ORDER BY p.sample",
+            (label,),
+        ).fetchall()
+    assert rows == [(place, 1, 2, 2) for place in np.flatnonzero(frames["A"][c.CYCLE_COUNT] == 2).tolist()]
+
+
 def test_a_simulation_of_an_earlier_partition_is_refused(tmp_path: Path) -> None:
     frames = fill(tmp_path / "store", "A")
     store, label = Store(tmp_path / "store"), f"{SIMULATED[0][0].name}-{SIMULATED[0][1].name}"

@@ -113,7 +113,7 @@ def simulated(settings: SimulateSettings, rmse_mv: float = 20.5, cycles: int = 2
         for n in range(cycles + 1)
     )
     steps = tuple(
-        StepComparison(n, step_type, window, 90, rmse_mv + place, -1.5, -80.0, 3600.0)
+        StepComparison(n, step_type, window, 90, rmse_mv + place, -1.5, -80.0, 3600.0, 5.0)
         for n in range(cycles + 1)
         for place, (step_type, window) in enumerate((("charge", "all"), ("rest", "all"), ("all", "ohmic")))
     )
