@@ -1,14 +1,17 @@
-"""Which jobs of a run compile their models: where the code is there already, or enough jobs will share it."""
+"""Which jobs of a run compile their models (where the code is there, or enough jobs will share it), and how."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Final, Literal
 
 from ..data.codec import digest
 from ..data.settings import ParameterSetSettings
+from ..data.values import SimulationResult, StartResult
+from . import model_cache
 from .plan import FitWork, Job, SimulateWork, StartWork
 
 Choice = Literal["auto"] | bool
@@ -16,6 +19,7 @@ Choice = Literal["auto"] | bool
 ENOUGH: Final = (
     200  # simulations: gcc takes 0.4 s (SPM) to 8 s (DFN), and each gains 3 ms (SPM) to 26 ms (DFN), or more
 )
+COMPILED: Final = (SimulationResult, StartResult)  # results that say whether their model was compiled
 PER_START: Final = 50  # simulations that a start of a fit stands for
 
 
@@ -51,6 +55,24 @@ def with_compiled(jobs: Sequence[Job], choice: Choice, known: Callable[[str], bo
             waiting[kind] += PER_START if isinstance(job.work, StartWork) else 1
     chosen = {kind for kind, number in waiting.items() if choice is True or number >= ENOUGH or known(kind)}
     return tuple(_compiling(job) if kind_of(job.work) in chosen else job for job in jobs)
+
+
+@contextmanager
+def compiling(work: object) -> Iterator[Callable[[], bool]]:
+    """Compile the models that a job builds, if it is to; gives what says afterwards whether they were compiled.
+
+    Where that is not possible they run in CasADi's virtual machine, with the same result.
+    """
+    kind = kind_of(work) if getattr(work, "compiled", False) else None
+    if kind is None or not model_cache.prepare():
+        yield lambda: False
+        return
+    from ..jobs.compiled import all_compiled, compiled_models
+
+    with compiled_models(True):
+        yield all_compiled
+    if all_compiled():
+        model_cache.note_use(kind)
 
 
 def _compiling(job: Job) -> Job:

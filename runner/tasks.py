@@ -32,7 +32,6 @@ from ..data.values import (
     Receipt,
     RecordSource,
     Result,
-    SimulationResult,
     SplitResult,
     StartResult,
     Status,
@@ -40,8 +39,7 @@ from ..data.values import (
 from ..parquet_store.layout import Store
 from ..parquet_store.read import read_partition, read_raw_parts, read_receipt
 from ..parquet_store.write import write_frame, write_receipt
-from . import model_cache
-from .compile_plan import kind_of
+from .compile_plan import COMPILED, compiling
 from .forced_end import forced_end
 from .own_sets import make_known
 from .plan import CellSource, CleanWork, FitWork, Job, SimulateWork, SplitWork, StartWork, version_of
@@ -159,19 +157,9 @@ def _finish(
 
 
 def _run(store: Store, job: Job) -> tuple[Result, tuple[OutputFile, ...]]:
-    compiled = getattr(job.work, "compiled", False) and model_cache.prepare()
-    if not compiled:
-        return _run_as_is(store, job)
-    from ..jobs.compiled import all_compiled, compiled_models
-
-    with compiled_models(True):
+    with compiling(job.work) as compiled:
         result, outputs = _run_as_is(store, job)
-    kind = kind_of(job.work)
-    if all_compiled() and kind is not None:
-        model_cache.note_use(kind)
-        if isinstance(result, (SimulationResult, StartResult)):
-            result = replace(result, compiled=True)
-    return result, outputs
+    return (replace(result, compiled=True) if compiled() and isinstance(result, COMPILED) else result), outputs
 
 
 def _run_as_is(store: Store, job: Job) -> tuple[Result, tuple[OutputFile, ...]]:
