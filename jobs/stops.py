@@ -12,9 +12,9 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import PchipInterpolator
 
 from .compress import GAP_EDGE_SECOND, CurrentProfile
+from .monotone import monotone_cubic
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -95,7 +95,8 @@ def first_step_second(profile: CurrentProfile, capacity_ah: float) -> float:
     edges = length[(rise > EDGE_PER_AH * capacity_ah) & (length > 2.0 * GAP_EDGE_SECOND)]
     if not len(edges):
         return 0.0
-    return float(10.0 ** np.floor(np.log10(FIRST_STEP * np.quantile(edges, 0.1)) + 1e-6))
+    short = np.sort(edges)[len(edges) // 10]
+    return float(10.0 ** np.floor(np.log10(FIRST_STEP * short) + 1e-6))
 
 
 def _turns(rise: Floats, least: float) -> Mask:
@@ -162,13 +163,19 @@ def between_outputs(time_second: Floats, outputs: NDArray[np.intp], value: Float
     Args:
         time_second: shape (samples,).
         outputs: indices of the samples at which the value is known, the first and last among them.
-        value: shape (outputs,) or (outputs, k).
+        value: shape (outputs,) or (k, outputs).
 
     Returns:
-        Shape (samples,) or (samples, k).
+        Shape (samples,) or (k, samples).
     """
     if len(outputs) == len(time_second):
         return value
-    filled: Floats = PchipInterpolator(time_second[outputs], value)(time_second)
-    filled[outputs] = value
+    filled = np.empty((*value.shape[:-1], len(time_second)))
+    filled[..., outputs] = value
+    between = np.ones(len(time_second), dtype=np.bool_)
+    between[outputs] = False
+    rows = value.reshape(-1, len(outputs))
+    filled[..., between] = monotone_cubic(time_second[outputs], rows, time_second[between]).reshape(
+        *value.shape[:-1], -1
+    )
     return filled
