@@ -1,11 +1,13 @@
 """Replay against PyBaMM's own ways, everything in one run on one core, as ratios.
 
-Usage: python benchmarks/replay.py [--cells 50] [--models SPM,SPMe,DFN] [--cases cccv-10s,pulses,...] [--data FOLDER]
+Usage: python benchmarks/replay.py [--cells 50] [--slow-cells 2] [--models SPM,SPMe,DFN] [--cases cccv-10s,pulses,...]
+       [--data FOLDER]
 
-Every cell has a profile of its own. Of the slow ways only as many cells are timed as ``--slow-cells`` says; all figures
-are medians per cell with the quartiles beside them. kilocell's time holds compression, replay and the comparison of
-charges; building a model is left out for all ways but PyBaMM's, which build for each cell what the others reuse.
-The reference voltage is the documented way at ten times tighter tolerances.
+Every cell has a profile of its own. Of the slow ways (all but kilocell's) only ``--slow-cells`` cells are timed, and
+of kilocell's as many as fit into ``--seconds``; all figures are medians per cell with the quartiles beside them.
+kilocell's time holds compression, the starting state, the replay and the comparison of charges; building a model is
+left out for all ways but PyBaMM's, which build for each cell what the others reuse. The reference voltage is the documented
+way at ten times tighter tolerances. "In SUNDIALS" is the share of a cell's time that passes in the integrator's call.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("PYBAMM_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -34,8 +37,38 @@ from kilocell.jobs.simulate import conditions_of
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Way = Callable[["Case"], tuple[Floats, float]]
 CAPACITY_AH = 5.0
 BASE = "Chen2020"
+
+
+class Watched:
+    """What PyBaMM's integrator did since :meth:`begin`: seconds inside it, and steps."""
+
+    def __init__(self) -> None:
+        self.seconds, self.steps = 0.0, 0
+        solve = pybamm.IDAKLUSolver.solve
+
+        def watched(*arguments: Any, **named: Any) -> Any:
+            solution = solve(*arguments, **named)
+            self.seconds += solution.integration_time.value
+            self.steps += solution.solver_statistics.number_of_steps
+            return solution
+
+        pybamm.IDAKLUSolver.solve = watched
+
+    def begin(self) -> None:
+        self.seconds, self.steps = 0.0, 0
+
+
+@dataclass(frozen=True)
+class Timed:
+    """One way on some cells: seconds, seconds in the integrator and steps of each, and voltage and charge."""
+
+    seconds: Floats
+    inside: Floats
+    steps: Floats
+    out: list[tuple[Floats, float]]
 
 
 @dataclass(frozen=True)
@@ -158,53 +191,66 @@ def kilocell_way(model: str, case: Case, compiled: bool) -> tuple[Floats, float]
     return replayed.voltage_volt, -float(replayed.charge_ah[-1])
 
 
-def timed(way: Callable[[Case], tuple[Floats, float]], cases: list[Case]) -> tuple[Floats, list[tuple[Floats, float]]]:
-    """Seconds of each case, shape (cases,), and what came out."""
-    seconds, out = [], []
+def timed(way: Way, cases: list[Case], most_seconds: float, watched: Watched) -> Timed:
+    """Run a way on cells, until the time is up; at least on two."""
+    rows, out = [], []
+    until = time.perf_counter() + most_seconds
     for case in cases:
+        if len(out) >= 2 and time.perf_counter() > until:
+            break
+        watched.begin()
         began = time.perf_counter()
         out.append(way(case))
-        seconds.append(time.perf_counter() - began)
-    return np.array(seconds), out
+        rows.append((time.perf_counter() - began, watched.seconds, watched.steps))
+    seconds, inside, steps = np.array(rows, float).T
+    return Timed(seconds, inside, steps, out)
 
 
-def compare(name: str, model: str, make: Callable[[int], Case], cells: int, slow_cells: int) -> None:
+def compare(name: str, model: str, cases: list[Case], asked: argparse.Namespace, watched: Watched) -> None:
     """Time every way on one kind of record and print a table row for each."""
-    cases = [make(seed) for seed in range(cells)]
-    slow = cases[:slow_cells]
+    slow = cases[: asked.slow_cells]
     reference = [documented(model, case, 0.1)[0] for case in slow]
-    kilocell_way(model, cases[0], False), kilocell_way(model, cases[0], True)
-    ways: list[tuple[str, Callable[[Case], tuple[Floats, float]], list[Case]]] = [
+    ways: list[tuple[str, Way, list[Case]]] = [
         ("documented", lambda case: documented(model, case), slow),
         ("[0, T]", lambda case: from_zero_to_end(model, case), slow),
-        ("BatchStudy", lambda case: batch_study(model, case), slow),
+        ("BatchStudy", lambda case: batch_study(model, case), slow[:1]),
         ("kilocell", lambda case: kilocell_way(model, case, False), cases),
         ("kilocell, compiled", lambda case: kilocell_way(model, case, True), cases),
     ]
     base = np.nan
     for label, way, chosen in ways:
         try:
-            seconds, out = timed(way, chosen)
+            if way is ways[3][1] or way is ways[4][1]:
+                way(cases[0])  # builds the model
+            found = timed(way, chosen, asked.seconds, watched)
         except Exception as error:  # what a way cannot do is a result of the benchmark
-            print(f"| {name} | {model} | {label} | fails: {' '.join(str(error).split())[:60]} | | | |", flush=True)
+            print(f"| {name} | {model} | {label} | fails: {' '.join(str(error).split())[:60]} |", flush=True)
             continue
-        base = float(np.median(seconds)) if label == "documented" else base
-        rmse = np.median([1e3 * np.sqrt(np.mean((v - r) ** 2)) for (v, _), r in zip(out, reference, strict=False)])
-        true = [-np.trapezoid(case.current, case.time) / 3600.0 for case in chosen]
-        amount = [np.trapezoid(np.abs(case.current), case.time) / 3600.0 for case in chosen]
-        off = max(abs(q - t) / a for (_, q), t, a in zip(out, true, amount, strict=True))
-        low, middle, high = 1e3 * np.quantile(seconds, [0.25, 0.5, 0.75])
-        print(
-            f"| {name} | {model} | {label} | {middle:.1f} ({low:.1f} to {high:.1f}) | {base / middle * 1e3:.1f} "
-            f"| {rmse:.3f} | {off:.4%} |",
-            flush=True,
-        )
+        base = float(np.median(found.seconds)) if label == "documented" else base
+        print(f"| {name} | {model} | {label} {_row(found, chosen, base, reference)}", flush=True)
+
+
+def _row(found: Timed, cases: list[Case], base: float, reference: list[Floats]) -> str:
+    rmse = np.median([1e3 * np.sqrt(np.mean((v - r) ** 2)) for (v, _), r in zip(found.out, reference, strict=False)])
+    off = 0.0
+    for (_, charge), case in zip(found.out, cases, strict=False):
+        true = -np.trapezoid(case.current, case.time) / 3600.0
+        off = max(off, abs(charge - true) / (np.trapezoid(np.abs(case.current), case.time) / 3600.0))
+    low, middle, high = 1e3 * np.quantile(found.seconds, [0.25, 0.5, 0.75])
+    share, steps = float(np.median(found.inside / found.seconds)), float(np.median(found.steps))
+    return (
+        f"| {len(found.seconds)} | {middle:.1f} ({low:.1f} to {high:.1f}) | {base / middle * 1e3:.1f} "
+        f"| {steps:.0f} | {share:.2f} | {rmse:.3f} | {off:.4%} |"
+    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--cells", type=int, default=50)
-    parser.add_argument("--slow-cells", type=int, default=5)
+    parser.add_argument("--slow-cells", type=int, default=2)
+    parser.add_argument(
+        "--seconds", type=float, default=60.0, help="for each way of kilocell's; no more cells after it"
+    )
     parser.add_argument("--models", default="SPM,SPMe,DFN")
     parser.add_argument("--cases", default="cccv-10s,cccv-1s,pulses,drive,measured")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
@@ -219,11 +265,19 @@ def main() -> None:
         "measured": lambda seed: measured(asked.data, seed),
     }
     print(f"PyBaMM {pybamm.__version__}, Python {platform.python_version()}, {platform.machine()}, one core")
-    print("| record | model | way | ms per cell (quartiles) | times documented | RMSE mV | charge off |")
-    print("|---|---|---|---|---|---|---|")
+    print(
+        f"slow ways on {asked.slow_cells} cells, kilocell's on {asked.cells}, or as many as {asked.seconds:.0f} s hold"
+    )
+    print(
+        "| record | model | way | cells | ms per cell (quartiles) | times documented | steps | in SUNDIALS "
+        "| RMSE mV | charge off |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|---|")
+    watched = Watched()
     for name in asked.cases.split(","):
+        cases = [makers[name](seed) for seed in range(asked.cells)]
         for model in asked.models.split(","):
-            compare(name, model, makers[name], asked.cells, asked.slow_cells)
+            compare(name, model, cases, asked, watched)
     built.cache_clear()
 
 

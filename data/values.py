@@ -115,7 +115,7 @@ class SimulationResult:
         capacity_ah, capacity_source: the capacity that scales the model to the cell, and where it is from, in words.
         temperature_source: in words.
         compression_rmse_mv, compression_worst_mv: estimate of what compressing the current does to the voltage.
-        compiled: whether the model ran as machine code.
+        compiled: whether the model ran as machine code; the result is the same.
         cycle_states: the states of cycles that began from their own.
         step_comparisons: errors by step type and by window, for the whole record and each cycle.
         beyond_cutoff_second: time that the voltage spends more than 50 mV outside the set's cut-offs, which do not
@@ -197,6 +197,7 @@ class StartResult:
     rmse_mv: float
     evaluations: int
     message: str
+    compiled: bool = False
 
 
 @dataclass(frozen=True, slots=True)

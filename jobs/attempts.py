@@ -51,7 +51,7 @@ class Attempt:
 
 ATTEMPTS = (
     Attempt("as asked", every_knot=False),
-    Attempt("stopping at every knot"),
+    Attempt("stopping at every knot, tolerances 5 times tighter", tighter=0.2),
     Attempt("without the first rest", without_first_rest=True),  # a jump 0 -> I can stop the DFN's first step
     Attempt(
         "tolerances 10 times tighter, first step 1 us", without_first_rest=True, tighter=0.1, first_step_second=1e-6

@@ -6,6 +6,7 @@ of electrodes in parallel, the temperature and every overridden number.
 
 from __future__ import annotations
 
+import gc
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
@@ -15,6 +16,7 @@ import pybamm
 from ..data.convert import SECONDS_PER_HOUR
 from ..data.errors import JobError
 from ..data.settings import ModelSettings, Override
+from .compiled import CompiledSolver, compiled_asked
 from .equilibrium import state_inputs
 from .models import check_set, completed, empty_model, mesh_points, scales_current, why_not_built
 from .parameters import (
@@ -70,13 +72,18 @@ def structure_of(
     rtol: float,
     atol: float,
     first_step_second: float = 0.0,
-    compiled: bool = False,
+    compiled: bool | None = None,
 ) -> Structure:
-    """Say which built model serves this replay; a profile longer than the largest size is solved in its windows."""
+    """Say which built model serves this replay; a profile longer than the largest size is solved in its windows.
+
+    Args:
+        compiled: ``None`` = as :func:`kilocell.jobs.compiled.compiled_models` says.
+    """
     size = next((size for size in PROFILE_SIZES if size > knots), PROFILE_SIZES[-1])
     fixed = tuple(o for o in overrides if _shapes_geometry(o.parameter))
     free = tuple((o.parameter, o.kind) for o in overrides if not _shapes_geometry(o.parameter))
-    return Structure(model, base, free, fixed, size, rtol, atol, first_step_second, compiled)
+    as_code = compiled_asked() if compiled is None else compiled
+    return Structure(model, base, free, fixed, size, rtol, atol, first_step_second, as_code)
 
 
 def _shapes_geometry(parameter: str) -> bool:
@@ -128,6 +135,10 @@ def built(structure: Structure) -> pybamm.Simulation:
             f"PyBaMM cannot build {structure.model.type} with {structure.base.partition('@')[0]}: {text}",
             "cannot_build",
         ) from error
+    # A model is a large graph that stays: looking through it for garbage cost 5 ms at every fourth replay.
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
     return simulation
 
 
@@ -166,7 +177,8 @@ def _solver(structure: Structure, outputs: list[str], algebraic: bool) -> pybamm
         # The few smooth states of the others let steps grow until what is interpolated in them is off by 1 to 3 mV.
         "suppress_algebraic_error": not algebraic or structure.model.type in RESOLVED,
     }
-    return pybamm.IDAKLUSolver(
+    made = CompiledSolver if structure.compiled else pybamm.IDAKLUSolver
+    return made(
         rtol=structure.rtol,
         atol=structure.atol,
         output_variables=outputs,

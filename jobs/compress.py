@@ -72,12 +72,13 @@ def compress(
     knots = _first_knots(time, current, max(JUMP_FLOORS * floor, 8.0 * noise))
     knots = np.union1d(knots, _line_ends(time, current, weights, knots, noise, floor))
     for _ in range(MAX_ROUNDS):
-        values = _fit_hats(time, current, weights, knots)
-        splits = _splits(time, current, weights, knots, values, noise, floor)
+        place = _place(time, knots)
+        values = _fit_hats(current, weights, len(knots), place)
+        splits = _splits(current, weights, knots, values, place, noise, floor)
         if not len(splits):
-            break
+            return CurrentProfile(time[knots], values, noise)
         knots = np.union1d(knots, splits)
-    return CurrentProfile(time[knots], _fit_hats(time, current, weights, knots), noise)
+    return CurrentProfile(time[knots], _fit_hats(current, weights, len(knots), _place(time, knots)), noise)
 
 
 def noise_ampere(current_ampere: Floats) -> float:
@@ -131,6 +132,8 @@ def _line_ends(
         excess[begin] = excess[begin + length - 1] = 0.0
         most = np.maximum.reduceat(excess, begin)
         bent = most > 1.0
+        if not bent.any():
+            return np.concatenate(cuts)
         at_most = np.flatnonzero(excess == np.repeat(most, length))
         cut = sample[at_most[np.searchsorted(at_most, begin[bent])]]
         cuts.append(cut)
@@ -155,18 +158,21 @@ def _trapezoid_weights(time: Floats) -> Floats:
     return weights
 
 
-def _fit_hats(time: Floats, current: Floats, weights: Floats, knots: NDArray[np.intp]) -> Floats:
+def _fit_hats(current: Floats, weights: Floats, knots: int, place: tuple[NDArray[np.intp], Floats]) -> Floats:
     """Least-squares values at the knots of the continuous piecewise-linear function through all samples."""
-    interval, share = _place(time, knots)
-    left, right = weights * (1.0 - share), weights * share
-    n = len(knots)
-    diagonal = np.bincount(interval, left * (1.0 - share), n) + np.bincount(interval + 1, right * share, n)
-    beside = np.bincount(interval, left * share, n)
-    rhs = np.bincount(interval, left * current, n) + np.bincount(interval + 1, right * current, n)
-    banded = np.zeros((2, n))
+    interval, share = place
+    rest = 1.0 - share
+    left, right = weights * rest, weights * share
+    pieces = knots - 1
+    diagonal, rhs = np.zeros(knots), np.zeros(knots)
+    banded = np.zeros((2, knots))
+    diagonal[:-1] = np.bincount(interval, left * rest, pieces)
+    diagonal[1:] += np.bincount(interval, right * share, pieces)
+    rhs[:-1] = np.bincount(interval, left * current, pieces)
+    rhs[1:] += np.bincount(interval, right * current, pieces)
     banded[1] = diagonal
-    banded[0, 1:] = beside[:-1]
-    solution: Floats = solveh_banded(banded, rhs)
+    banded[0, 1:] = np.bincount(interval, left * share, pieces)
+    solution: Floats = solveh_banded(banded, rhs, overwrite_ab=True, overwrite_b=True, check_finite=False)
     return solution
 
 
@@ -180,16 +186,16 @@ def _place(time: Floats, knots: NDArray[np.intp]) -> tuple[NDArray[np.intp], Flo
 
 
 def _splits(
-    time: Floats,
     current: Floats,
     weights: Floats,
     knots: NDArray[np.intp],
     values: Floats,
+    place: tuple[NDArray[np.intp], Floats],
     noise: float,
     floor: float,
 ) -> NDArray[np.intp]:
     """Samples at which intervals must be split: where one sample, or the running charge, leaves the tolerance."""
-    interval, share = _place(time, knots)
+    interval, share = place
     residual = current - (values[interval] + share * np.diff(values)[interval])
     charge = np.cumsum(weights * residual)
     charge -= charge[knots][interval]
@@ -198,11 +204,13 @@ def _splits(
     excess = np.abs(residual) / (6.0 * noise + 5.0 * floor)
     # A knot that its own sample contradicts carries too much of its neighbours: they become knots as well.
     carried = knots[excess[knots] > 1.0]
-    beside = np.clip(np.concatenate([carried - 1, carried + 1]), 0, len(time) - 1)
     np.maximum(excess, np.abs(charge) / (4.0 * noise * spread + floor * DRIFT_SECOND)[interval], out=excess)
     excess[knots] = 0.0
     most = np.maximum.reduceat(excess, begin)
     bent = most > 1.0
+    if not (len(carried) or bent.any()):
+        return knots[:0]
+    beside = np.clip(np.concatenate([carried - 1, carried + 1]), 0, len(current) - 1)
     at_most = np.flatnonzero((excess == most[interval]) & bent[interval])
     worst = at_most[np.searchsorted(at_most, begin[bent])]
     return np.setdiff1d(np.concatenate([worst, beside]), knots)

@@ -135,6 +135,7 @@ def scales_current(settings: ModelSettings) -> bool:
     )
 
 
+@lru_cache(maxsize=64)
 def check_set(settings: ModelSettings, key: str) -> None:
     """Refuse a parameter set of another kind of cell than the model's, and say what to do.
 

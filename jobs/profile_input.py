@@ -37,7 +37,8 @@ class _ProfileCurrent(pybamm.Function):  # type: ignore[misc]
 
     def _casadi_evaluate(self, *children: casadi.MX) -> casadi.MX:
         time, times, currents = children
-        i = casadi.low(times, time)
+        # Else it looks from the first knot on, which a long profile makes most of a step's time.
+        i = casadi.low(times, time, {"lookup_mode": "binary"})
         slope = (currents[i + 1] - currents[i]) / (times[i + 1] - times[i])
         return currents[i] + slope * (time - times[i])
 

@@ -139,7 +139,7 @@ class Solving:
     def _solved(self, stops: Floats, wanted: Floats, inputs: dict[str, Any]) -> tuple[pybamm.Solution, Floats]:
         simulation, before = self._simulation, self._before
         if before is None:
-            return simulation.solve(t_eval=stops, t_interp=wanted, inputs=inputs), wanted
+            return simulation.solver.solve(simulation.built_model, stops, inputs, t_interp=wanted), wanted
         # A step counts from where it begins; what rounding that adds must be in the wanted times as well.
         begin = float(before.t[-1])
         stops, since = stops - begin, wanted - begin

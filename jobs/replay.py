@@ -19,6 +19,7 @@ from .profile_input import KNOT_CURRENTS, KNOT_TIMES, padded
 from .profile_windows import Limit, Solving, windows
 from .starting_state import StartingState
 from .stops import Mask, Stops, between_outputs, output_samples, solver_stops
+from .stops import every_knot as stops_at_every_knot
 
 Floats = NDArray[np.float64]
 
@@ -100,12 +101,12 @@ def replay(
         EndedError: ``did_not_converge``, ``ended_early`` or ``time_limit``, with the curve so far. A curve that is none
             is found by :func:`check_range`.
     """
-    stops = Stops(np.ones(len(profile.time_second), dtype=np.bool_))
-    outputs = np.arange(len(time_second))
-    if not every_knot:
+    if every_knot:
+        stops, outputs = stops_at_every_knot(profile, conditions.capacity_ah), np.arange(len(time_second))
+    else:
         stops = solver_stops(profile, conditions.capacity_ah, has_algebraic(structure))
         outputs = output_samples(time_second, profile, stops.at_knot, conditions.capacity_ah)
-        structure = replace(structure, longest_step_second=stops.longest_step_second)
+    structure = _with_steps(structure, stops)
     with limit.paused() if limit else nullcontext():
         solving = Solving(built(structure), profile.time_second[0])
     values, ended = _solve(solving, structure, conditions, profile, stops.at_knot, time_second[outputs], limit)
@@ -151,13 +152,25 @@ def _at_samples(
     time_second: Floats, profile: CurrentProfile, outputs: NDArray[np.intp], values: dict[str, Floats]
 ) -> Replayed:
     """A replay at every sample from the solver's outputs at some of them."""
-    voltage = between_outputs(time_second, outputs, values.pop(VOLTAGE))
-    charge = pybamm_current(between_outputs(time_second, outputs, values.pop(DISCHARGE)))
-    excess = between_outputs(time_second, outputs, np.sum(list(values.values()), axis=0))
+    known = np.stack([values.pop(VOLTAGE), values.pop(DISCHARGE)])
+    voltage, discharge = between_outputs(time_second, outputs, known)
+    away = np.sum(list(values.values()), axis=0)
+    excess = between_outputs(time_second, outputs, away) if np.any(away) else np.zeros(len(time_second))
     current = np.interp(time_second, profile.time_second, profile.current_ampere)
     left = {name: int(np.argmax(value > 0.0)) for name, value in values.items() if (value > 0.0).any()}
     outside = min(left, key=lambda name: left[name]).removeprefix(EXCESS) if left else ""
-    return Replayed(time_second, voltage, current, charge, excess, outside)
+    return Replayed(time_second, voltage, current, pybamm_current(discharge), excess, outside)
+
+
+def _with_steps(structure: Structure, stops: Stops) -> Structure:
+    """The structure with the solver that these stops need; a first step that was asked for stays."""
+    return replace(
+        structure,
+        longest_step_second=stops.longest_step_second,
+        first_step_second=structure.first_step_second or stops.first_step_second,
+        rtol=structure.rtol * stops.tighter,
+        atol=structure.atol * stops.tighter,
+    )
 
 
 def _inputs(

@@ -224,10 +224,11 @@ class FitTable(Table):
 
 
 class SimulateTable(Table):
-    """``[simulate]``: which cycles are simulated, and for how long."""
+    """``[simulate]``: which cycles are simulated, for how long, and whether models are compiled."""
 
     cycles: v.Selection = WHOLE_RECORD
     time_limit_second: v.Positive = 3600.0
+    compiled: Literal["auto"] | bool = "auto"
 
 
 class ClusterTable(Table):

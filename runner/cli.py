@@ -15,12 +15,12 @@ import click
 from .. import __version__
 from ..data.errors import KilocellError, UsageError
 from . import options
+from .cli_cache import cache
 from .cli_models import models, parameters
 from .places import DEFAULT_CAMPAIGN, DEMO_STORE, store_root
 
 if TYPE_CHECKING:
     from .campaign import Campaign
-    from .run import RunSummary
 
 
 class Terminated(BaseException):
@@ -43,6 +43,7 @@ def cli() -> None:
     """
 
 
+cli.add_command(cache)
 cli.add_command(models)
 cli.add_command(parameters)
 
@@ -256,7 +257,7 @@ def _run(
     settings = options.cluster_settings(campaign.cluster, cluster)
     out = None if quiet else sys.stderr
     verbose = bool(click.get_current_context().find_root().obj["verbose"])
-    summary: RunSummary = run_campaign(campaign, settings, command, cells, out, command_line(), verbose)
+    summary = run_campaign(campaign, settings, command, cells, out, command_line(), verbose)
     show_end(campaign.store, summary, out, json_=json_, plots=plots)
     raise SystemExit(summary.exit_code)
 

@@ -67,10 +67,14 @@ class CleanWork:
 
 @dataclass(frozen=True, slots=True)
 class SimulateWork:
-    """Simulate a cell; ``fit_label`` names the fit whose parameter set it takes, if any."""
+    """Simulate a cell; ``fit_label`` names the fit whose parameter set it takes, if any.
+
+    Whether its model is ``compiled`` is decided when it runs, changes no result, and is no part of the digest.
+    """
 
     settings: SimulateSettings
     fit_label: str = ""
+    compiled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,7 @@ class StartWork:
 
     settings: FitSettings
     start: int
+    compiled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,7 @@ class FitWork:
     """Take the best of a fit's starts."""
 
     settings: FitSettings
+    compiled: bool = False
 
 
 Work = SplitWork | CleanWork | SimulateWork | StartWork | FitWork

@@ -20,7 +20,9 @@ from ..data.values import JobKind
 from ..data.words import many
 from ..parquet_store.layout import Store
 from ..sqlite.catalog import Catalog
+from . import model_cache
 from .campaign import Campaign
+from .compile_plan import with_compiled
 from .lock import only_run
 from .own_sets import keep_copies
 from .plan import Job, ScannedSource, SimulateWork, cells_of, plan_jobs, version_of
@@ -166,7 +168,8 @@ def run_campaign(
         catalog.mark_pending([(job.kind, job.cell_id, job.label, job.digest) for job in planned if job.reason])
         versions = {name: version_of(name) for name in RECORDED_VERSIONS}
         run_id = catalog.begin_run(" ".join(command_line), socket.gethostname(), os.getpid(), versions, campaign_id)
-        waiting = [job for job in jobs if job.reason]
+        choice = campaign.file.simulate.compiled
+        waiting = with_compiled([job for job in jobs if job.reason], choice, model_cache.is_known)
         counts: Counter[str] = Counter()
         try:
             if waiting:
@@ -219,6 +222,10 @@ def _run_jobs(
     with open_cluster(cluster, name, scratch, progress.say, verbose) as workers:
         if workers.dashboard:
             progress.say(f"dashboard  {workers.dashboard}")
+        if any(getattr(job.work, "compiled", False) for job in jobs) and not model_cache.has_compiler():
+            progress.say(
+                f"compiler   no {model_cache.COMPILER} here; without one models take two to three times as long"
+            )
         progress.say(f"running    {many(len(jobs), 'job')} on {workers.description}")
         try:
             for outcomes in stream(workers.client, jobs, str(store.root)):

@@ -38,6 +38,7 @@ from ..data.values import (
 from ..parquet_store.layout import Store
 from ..parquet_store.read import read_partition, read_raw_parts, read_receipt
 from ..parquet_store.write import write_frame, write_receipt
+from .compile_plan import COMPILED, compiling
 from .forced_end import forced_end
 from .kept import keep, write_simulation
 from .own_sets import make_known
@@ -156,6 +157,12 @@ def _finish(
 
 
 def _run(store: Store, job: Job) -> tuple[Result, tuple[OutputFile, ...]]:
+    with compiling(job.work) as compiled:
+        result, outputs = _run_as_is(store, job)
+    return (replace(result, compiled=True) if compiled() and isinstance(result, COMPILED) else result), outputs
+
+
+def _run_as_is(store: Store, job: Job) -> tuple[Result, tuple[OutputFile, ...]]:
     runs: dict[type, Callable[[Store, Job, Any], tuple[Result, tuple[OutputFile, ...]]]] = {
         SplitWork: _split,
         CleanWork: _clean,

@@ -235,7 +235,7 @@ def start_row(receipt: Receipt, settings: FitSettings | None) -> Row:
     fit, start = fit_and_start_of(receipt.label)
     row: Row = {"fit": settings.name if settings else fit, "start": start, "message": ""}
     if isinstance(receipt.result, StartResult):
-        row |= _scalars(receipt.result, "settings", "first_values", "values")
+        row |= _scalars(receipt.result, "settings", "first_values", "values", "compiled")
     return {**_outcome(receipt), **row}
 
 

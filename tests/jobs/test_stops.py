@@ -15,7 +15,7 @@ from kilocell.jobs.compress import CurrentProfile, compress
 from kilocell.jobs.record import record_of
 from kilocell.jobs.replay import replay
 from kilocell.jobs.simulate import conditions_of
-from kilocell.jobs.stops import between_outputs, output_samples, solver_stops
+from kilocell.jobs.stops import between_outputs, every_knot, output_samples, solver_stops
 from numpy.typing import NDArray
 from records import partition
 
@@ -62,9 +62,24 @@ def test_a_drive_cycle_is_guarded_by_a_longest_step() -> None:
     time = np.arange(0.0, 3601.0)
     load = CurrentProfile(time, np.random.default_rng(1).normal(-2.0, 1.0, len(time)), 0.0)
     stops = solver_stops(load, 5.0, False)
-    assert stops.longest_step_second == 1.0
+    assert stops.longest_step_second == 0.25
+    assert stops.tighter < 1.0
     assert stops.at_knot.sum() == 2
     assert solver_stops(load, 5.0, True).at_knot.mean() > 0.9
+
+
+@pytest.mark.parametrize(("interval", "first"), [(0.5, 0.01), (1.0, 0.1), (10.0, 1.0), (60.0, 1.0)])
+def test_the_first_step_is_short_against_an_edge(interval: float, first: float) -> None:
+    pulse = profile((0, 0), (3000, 0), (3000 + interval, -5), (4000, -5), (4000 + interval, 0), (6000, 0))
+    for follows in (False, True):
+        assert solver_stops(pulse, 5.0, follows).first_step_second == pytest.approx(first)
+    assert every_knot(pulse, 5.0).first_step_second == pytest.approx(first)
+
+
+def test_a_power_cut_is_no_edge_to_choose_a_first_step_by() -> None:
+    cut = profile((0, 0), (10, -5), (500, -5), (500.001, 0), (900.999, 0), (901, -5), (1500, -5), (1510, 0))
+    assert solver_stops(cut, 5.0, False).first_step_second == pytest.approx(1.0)
+    assert solver_stops(profile((0, -0.1), (7140, -0.1)), 5.0, False).first_step_second == 0.0
 
 
 def test_samples_taken_out_of_turn_are_outputs() -> None:
