@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -115,7 +116,7 @@ def _simulate_selected(
         return conditions_of(part, settings, measured_celsius, telling)
 
     selected = solve_selected(record, stretches, settings, conditions, capacity, limit)
-    found = {
+    found: dict[str, Any] = {
         "solve_seconds": time.perf_counter() - began,
         "attempts": ((missing,) if missing else ()) + selected.attempts,
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,7 +78,7 @@ def joined_record(record: Record, stretches: Sequence[Stretch]) -> Record:
     if len(stretches) == 1 and (stretches[0].first, stretches[0].end) == (0, len(record.time_second)):
         return record
     chosen = np.concatenate([np.arange(stretch.first, stretch.end) for stretch in stretches])
-    parts = {field.name: getattr(record, field.name) for field in fields(record)}
+    parts: dict[str, Any] = {field.name: getattr(record, field.name) for field in fields(record)}
     joined = Record(**{name: None if part is None else part[chosen] for name, part in parts.items()})
     flags = joined.flags.copy()
     flags[np.cumsum([stretch.end - stretch.first for stretch in stretches])[:-1]] |= bit_of("time_gap")
@@ -104,5 +105,10 @@ def joined_replay(parts: Sequence[Replayed]) -> Replayed:
         return parts[0]
     before = np.concatenate([[0.0], np.cumsum([part.charge_ah[-1] for part in parts])])
     shifted = [replace(part, charge_ah=part.charge_ah + charge) for part, charge in zip(parts, before, strict=False)]
-    columns = ("time_second", "voltage_volt", "current_ampere", "charge_ah", "excess")
-    return Replayed(*(np.concatenate([getattr(part, name) for part in shifted]) for name in columns))
+    return Replayed(
+        np.concatenate([part.time_second for part in shifted]),
+        np.concatenate([part.voltage_volt for part in shifted]),
+        np.concatenate([part.current_ampere for part in shifted]),
+        np.concatenate([part.charge_ah for part in shifted]),
+        np.concatenate([part.excess for part in shifted]),
+    )

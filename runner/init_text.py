@@ -54,13 +54,19 @@ _CELLS: Final = """\
 # PyBaMM's parameter sets. GUESS from the highest voltage alone: {set_reason}; give the one of your cell.
 parameter_sets = [{parameter_set}]
 {capacity}
-# Start of a simulation: "rest_voltage" (the first rest's voltage), {{ soc = 0.5 }} or {{ voltage = 4.1 }} (V).
+# The capacity may also be measured: {{ cycle = 2 }} or {{ cycle = "last", of = "charge" }} in place of the number.
+# Start of a simulation: "rest_voltage" (the first rest's voltage), {{ soc = 0.5 }}, {{ voltage = 4.1 }} (V), or
+# "previous_cycle" (with [simulate] cycles: where the selected cycle before ended).
 initial_state = "rest_voltage"
 # Temperature in °C, or "measured": the mean of what the files hold, else the parameter set's own.
 temperature_celsius = "measured"
 """
 
 _REST: Final = """\
+# Long records: only some cycles, each from its own rest voltage; "all" is the whole record in one go.
+# [simulate]
+# cycles = "1-5, 100, last"                 # or "every 50", "10-last", [1, 2, 100]
+# time_limit_second = 3600                  # of one simulation; beyond it has failed, with what was reached
 # Thresholds of the cleaning rules; these are the usual ones.
 # [clean]
 # rest_current_per_ah = 0.005               # A per A.h; below it the cell rests

@@ -22,7 +22,7 @@ def record(*cycles: tuple[float, float], voltage: tuple[float, float] = (2.6, 4.
         steps = [0.0] * 60 + [-1.0] * round(60 * out) + [0.0] * 60 + [1.0] * round(60 * back)
         current += steps
         number += [cycle] * len(steps)
-    time = 60.0 * np.arange(len(current))
+    time = np.arange(0.0, 60.0 * len(current), 60.0)
     volts = np.mean(voltage) - 0.5 * np.ptp(voltage) * np.cos(time / 900.0)
     return partition(time, np.array(current), volts).assign(**{c.CYCLE_COUNT: np.array(number, np.int32)})
 

@@ -34,7 +34,7 @@ def six_cycles() -> pd.DataFrame:
     """Six times rest, discharge, rest, charge, rest at 30 s, as the SPM of Chen2020 answers from 0.8."""
     counts = [int(second / 30.0) for second, _ in CYCLE]
     current = np.tile(np.repeat([ampere for _, ampere in CYCLE], counts), 6)
-    time = 30.0 * np.arange(len(current))
+    time = np.arange(0.0, 30.0 * len(current), 30.0)
     frame = partition(time, current, documented_replay("SPM", "Chen2020", time, current, 0.8))
     frame[c.CYCLE_COUNT] = np.repeat(np.arange(1, 7), sum(counts)).astype(np.int32)
     frame[c.STEP_COUNT] = (1 + np.cumsum(np.diff(current, prepend=0.0) != 0.0)).astype(np.int32)
@@ -115,9 +115,9 @@ def test_what_was_done_before_the_time_limit_is_kept() -> None:
 
 def rest_chosen(current: list[float], cycle: list[int], first: int) -> int:
     """Index of the first sample that tells the state of the cycle which begins at ``first``; samples 5 min apart."""
-    frame = partition(300.0 * np.arange(len(current)), np.array(current), np.full(len(current), 3.7))
+    frame = partition(np.arange(0.0, 300.0 * len(current), 300.0), np.array(current), np.full(len(current), 3.7))
     record = record_of(frame.assign(**{c.CYCLE_COUNT: np.array(cycle, np.int32)}))
-    return telling_part(record, first, len(current), 5.0).start
+    return int(telling_part(record, first, len(current), 5.0).start)
 
 
 def test_the_nearest_rest_in_charge_tells_the_state() -> None:
