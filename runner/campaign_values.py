@@ -133,6 +133,9 @@ def _state_table(value: Any) -> Any:
     if not isinstance(value, dict) or len(value) != 1 or "previous_cycle" in value:
         near = nearest(value, ("rest_voltage", "previous_cycle")) if isinstance(value, str) else ""
         raise ValueError(f'must be "rest_voltage", {{soc = 0.5}}, {{voltage = 4.1}} or "previous_cycle"{near}')
+    soc = value.get("soc")
+    if isinstance(soc, (int, float)) and 1 < soc <= 100:
+        raise ValueError(f"soc is a share from 0 to 1, not a percentage: {{soc = {soc / 100:g}}}")
     return value
 
 

@@ -88,6 +88,11 @@ _REST: Final = """\
 # clock_drift = 2e-4                        # s per s by which one of them may run faster
 # cycle_turns = 20                          # turns between charge and discharge that one cycle may have
 
+# Which cycles are simulated; the whole record in one go, as ageing models need it, when left out.
+# [simulate]
+# cycles = "1-5, 100, last"                 # or [1, 2, 100], "every 50": each from a state of its own
+# time_limit_second = 3600.0                # for each simulation
+
 # Named changes of parameters, simulated beside each parameter set.
 # [[variations]]
 # name = "slow-negative"

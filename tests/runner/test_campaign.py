@@ -261,7 +261,7 @@ def test_file_that_nothing_can_be_guessed_from_stays_for_its_read_to_fail(tmp_pa
         ('[cells."a.b"]\ninitial_state = "rest"\n', 'cells."a.b".initial_state = "rest": must be "rest_voltage", {soc'),
         (
             "[cells.A]\ninitial_state = { soc = 50 }\n",
-            "cells.A.initial_state.soc = 50: must be less than or equal to 1",
+            "soc is a share from 0 to 1, not a percentage: {soc = 0.5}",
         ),
         ("[cells.initial_state]\nsoc = 1\n", "cells.initial_state.soc: unknown key"),
         (
