@@ -175,8 +175,7 @@ class ModelSettings:
     """A PyBaMM model.
 
     Args:
-        name: as users see it.
-        type: one of ``MODEL_TYPES``.
+        name: as users see it; its ``type`` is one of ``MODEL_TYPES``.
         options: PyBaMM's, as (name, value).
         mesh: points as (PyBaMM's name, number), such as ``("r_n", 40)``; PyBaMM's own where none is given.
     """

@@ -79,7 +79,8 @@ def joined_record(record: Record, stretches: Sequence[Stretch]) -> Record:
         return record
     chosen = np.concatenate([np.arange(stretch.first, stretch.end) for stretch in stretches])
     parts: dict[str, Any] = {field.name: getattr(record, field.name) for field in fields(record)}
-    joined = Record(**{name: None if part is None else part[chosen] for name, part in parts.items()})
+    whole: dict[str, Any] = {name: None if part is None else part[chosen] for name, part in parts.items()}
+    joined = Record(**whole)
     flags = joined.flags.copy()
     flags[np.cumsum([stretch.end - stretch.first for stretch in stretches])[:-1]] |= bit_of("time_gap")
     return replace(joined, flags=flags)
