@@ -17,6 +17,7 @@ from .compress import CurrentProfile
 from .parameters import AMBIENT, INITIAL_TEMPERATURE, PARALLEL
 from .profile_input import KNOT_CURRENTS, KNOT_TIMES, padded
 from .profile_windows import Limit, Solving, windows
+from .refine import ROUNDS, more_outputs
 from .starting_state import StartingState
 from .stops import Mask, Stops, between_outputs, output_samples, solver_stops
 from .stops import every_knot as stops_at_every_knot
@@ -107,10 +108,15 @@ def replay(
         stops = solver_stops(profile, conditions.capacity_ah, has_algebraic(structure))
         outputs = output_samples(time_second, profile, stops.at_knot, conditions.capacity_ah)
     structure = _with_steps(structure, stops)
-    with limit.paused() if limit else nullcontext():
-        solving = Solving(built(structure), profile.time_second[0])
-    values, ended = _solve(solving, structure, conditions, profile, stops.at_knot, time_second[outputs], limit)
-    outputs = outputs[: len(values[VOLTAGE])]
+    for left in reversed(range(ROUNDS)):
+        with limit.paused() if limit else nullcontext():
+            solving = Solving(built(structure), profile.time_second[0])
+        values, ended = _solve(solving, structure, conditions, profile, stops.at_knot, time_second[outputs], limit)
+        asked, outputs = len(outputs), outputs[: len(values[VOLTAGE])]
+        more = more_outputs(time_second, outputs, values[VOLTAGE], profile.time_second[stops.at_knot])
+        if len(outputs) < asked or len(more) == asked:
+            break
+        outputs = more if left > 1 else np.arange(len(time_second))
     replayed = _at_samples(time_second[: outputs[-1] + 1], profile, outputs, values) if len(outputs) else None
     if ended is not None:
         raise EndedError(str(ended), ended.code, replayed) from ended

@@ -13,6 +13,7 @@ from kilocell.data.settings import CellSettings, InitialState, ModelSettings, Pa
 from kilocell.jobs.build import structure_of
 from kilocell.jobs.compress import CurrentProfile, compress
 from kilocell.jobs.record import record_of
+from kilocell.jobs.refine import ROUNDS, more_outputs
 from kilocell.jobs.replay import replay
 from kilocell.jobs.simulate import conditions_of
 from kilocell.jobs.stops import between_outputs, every_knot, output_samples, solver_stops
@@ -150,3 +151,39 @@ def test_any_load_is_replayed_as_with_a_stop_at_every_knot(model: str) -> None:
         away = 1e3 * np.abs(quick - sure)
         assert away.max() < 5.0, seed
         assert np.sqrt(np.mean(away**2)) < 0.3, seed
+
+
+@pytest.mark.parametrize("at_celsius", [0.0, 40.0])
+@pytest.mark.parametrize("model", ["SPM", "DFN"])
+def test_outputs_are_added_where_the_voltage_bends_unforeseen(model: str, at_celsius: float) -> None:
+    """The staging of a graphite and the knee at the end of a discharge, which the charge passed does not foretell."""
+    time = np.arange(0.0, 6000.0, 10.0)
+    current = np.where((time >= 600.0) & (time < 600.0 + 3350.0), -5.0, 0.0)
+    asked = SimulateSettings(
+        CellSettings("CELL", 5.0, InitialState("soc", 1.0), at_celsius),
+        ModelSettings(model, model),
+        ParameterSetSettings("OKane2022", "OKane2022"),
+    )
+    knots = compress(time, current, np.zeros(len(time), bool), 5.0)
+    conditions = conditions_of(record_of(partition(time, current, np.full(len(time), 3.7))), asked, None)
+    structure = structure_of(asked.model, "OKane2022", (), len(knots.time_second), asked.rtol, asked.atol)
+    away = 1e3 * np.abs(
+        replay(structure, conditions, knots, time).voltage_volt
+        - replay(structure, conditions, knots, time, every_knot=True).voltage_volt
+    )
+    assert away.max() < 3.0
+    assert np.sqrt(np.mean(away**2)) < 0.2
+
+
+def test_a_smooth_curve_needs_no_more_outputs_and_a_knee_does() -> None:
+    time = np.arange(0.0, 1001.0)
+    outputs = np.arange(0, 1001, 50)
+    stops = np.array([0.0, 1000.0])
+    smooth = 3.7 - 1e-4 * time
+    assert len(more_outputs(time, outputs, smooth[outputs], stops)) == len(outputs)
+    knee = smooth - 0.3 * np.exp((time - 1000.0) / 60.0)
+    more = outputs
+    for _ in range(ROUNDS):
+        more = more_outputs(time, more, knee[more], stops)
+    assert set(outputs) < set(more)
+    assert np.sqrt(np.mean((between_outputs(time, more, knee[more]) - knee) ** 2)) < 2e-4
