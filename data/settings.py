@@ -9,8 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from .cycle_selection import WHOLE_RECORD, CycleSelection
-from .cycle_selection import MeasuredCapacity as MeasuredCapacity
+from .cycle_selection import WHOLE_RECORD, CycleSelection, MeasuredCapacity
 
 CurrentSign = Literal["auto", "charge_positive", "discharge_positive"]
 Scale = Literal["linear", "log"]

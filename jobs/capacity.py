@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from ..data import columns as c
+from ..data.cycle_selection import MeasuredCapacity
 from ..data.errors import JobError
-from ..data.settings import CellSettings, FitSettings, MeasuredCapacity, ParameterSetSettings, SimulateSettings
+from ..data.settings import CellSettings, FitSettings, ParameterSetSettings, SimulateSettings
 from ..data.values import CycleSummary
 from .charge import interval_charge_ah
 from .parameters import cutoffs_volt, nominal_capacity_ah

@@ -102,10 +102,12 @@ def replay(
         EndedError: ``did_not_converge``, ``ended_early`` or ``time_limit``, with the curve so far. A curve that is none
             is found by :func:`check_range`.
     """
+    with limit.paused() if limit else nullcontext():
+        algebraic = has_algebraic(structure)
     if every_knot:
         stops, outputs = stops_at_every_knot(profile, conditions.capacity_ah), np.arange(len(time_second))
     else:
-        stops = solver_stops(profile, conditions.capacity_ah, has_algebraic(structure))
+        stops = solver_stops(profile, conditions.capacity_ah, algebraic)
         outputs = output_samples(time_second, profile, stops.at_knot, conditions.capacity_ah)
     structure = _with_steps(structure, stops)
     for left in reversed(range(ROUNDS)):

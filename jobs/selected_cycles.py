@@ -91,7 +91,8 @@ def solve_selected(
         try:
             if limit.passed:
                 raise limit.error(f"the start of {stretch.name}")
-            case = _case(record, stretch, settings, conditions_of, capacity_ah, limit, before)
+            with limit.paused():  # finding a set's equilibrium takes a while, once
+                case = _case(record, stretch, settings, conditions_of, capacity_ah, limit, before)
             replayed, attempts = climb(case)
         except JobError as error:
             attempts = error.attempts if isinstance(error, EndedError) else ()

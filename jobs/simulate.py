@@ -79,7 +79,7 @@ def simulate(samples: pd.DataFrame, settings: SimulateSettings, measured_celsius
             to do next, and what was solved until then comes with it.
         JobError: it could not begin.
     """
-    record, limit = record_of(samples), Limit(settings.time_limit_second)
+    record = record_of(samples)
     stretches, missing = stretches_of(record, settings)
     rows = joined_record(record, stretches)
     capacity = settings.cell.nominal_capacity_ah or nominal_capacity_ah(settings.parameter_set)
@@ -87,9 +87,9 @@ def simulate(samples: pd.DataFrame, settings: SimulateSettings, measured_celsius
     check_set(settings.model, settings.parameter_set.key)
     _refuse_implausible(rows, capacity)
     if not settings.cycles.whole:
-        return _simulate_selected(record, stretches, missing, settings, measured_celsius, limit)
-    profile = profile_of(record, capacity)
-    case = Case(record, settings, conditions_of(record, settings, measured_celsius), profile, limit)
+        return _simulate_selected(record, stretches, missing, settings, measured_celsius)
+    profile, conditions = profile_of(record, capacity), conditions_of(record, settings, measured_celsius)
+    case = Case(record, settings, conditions, profile, Limit(settings.time_limit_second))
     began = time.perf_counter()
     try:
         replayed, attempts = climb(case)
@@ -106,7 +106,6 @@ def _simulate_selected(
     missing: str,
     settings: SimulateSettings,
     measured_celsius: float | None,
-    limit: Limit,
 ) -> Simulated:
     """Simulate each of the selected cycles; all of them must be done, and those that are keep their curves."""
     capacity = settings.cell.nominal_capacity_ah or nominal_capacity_ah(settings.parameter_set)
@@ -115,7 +114,7 @@ def _simulate_selected(
     def conditions(part: Record, telling: Record) -> Conditions:
         return conditions_of(part, settings, measured_celsius, telling)
 
-    selected = solve_selected(record, stretches, settings, conditions, capacity, limit)
+    selected = solve_selected(record, stretches, settings, conditions, capacity, Limit(settings.time_limit_second))
     found: dict[str, Any] = {
         "solve_seconds": time.perf_counter() - began,
         "attempts": ((missing,) if missing else ()) + selected.attempts,

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
 
+from ..data.cycle_selection import MeasuredCapacity
 from ..data.errors import CampaignError
 from ..data.settings import (
     CellSettings,
@@ -21,7 +22,6 @@ from ..data.settings import (
     FitParameter,
     FitSettings,
     InitialState,
-    MeasuredCapacity,
     ModelSettings,
     Override,
     ParameterSetSettings,

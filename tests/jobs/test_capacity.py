@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from kilocell.data import columns as c
+from kilocell.data.cycle_selection import MeasuredCapacity
 from kilocell.data.errors import JobError
-from kilocell.data.settings import CellSettings, MeasuredCapacity, ModelSettings, ParameterSetSettings, SimulateSettings
+from kilocell.data.settings import CellSettings, ModelSettings, ParameterSetSettings, SimulateSettings
 from kilocell.jobs.capacity import capacity_of, with_capacity
 from kilocell.jobs.cycles import summarise_cycles
 from kilocell.jobs.simulate import simulate

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from kilocell.data.cycle_selection import CycleSelection
+from kilocell.data.cycle_selection import CycleSelection, MeasuredCapacity
 from kilocell.data.errors import CampaignError
-from kilocell.data.settings import InitialState, MeasuredCapacity, SimulateSettings
+from kilocell.data.settings import InitialState, SimulateSettings
 from kilocell.runner.campaign import Campaign, load_campaign
 from kilocell.runner.plan import SimulateWork, plan_jobs
 
