@@ -111,7 +111,8 @@ def _tabulated(model: ModelSettings, parameter_set: ParameterSetSettings, at_cel
         inputs, capacity, table = _finder(options)(values, options)
     except (KeyError, ValueError, IndexError, pybamm.SolverError, pybamm.OptionError) as error:
         text = why_not_built(error, parameter_set.base)
-        raise JobError(f"{parameter_set.name}: no equilibrium state found: {text}", "no_initial_state") from error
+        code = "cannot_build" if isinstance(error, KeyError) else "no_initial_state"
+        raise JobError(f"{parameter_set.name}: no equilibrium state found: {text}", code) from error
     return Equilibrium(inputs, float(values[LOWER_CUTOFF]), float(values[UPPER_CUTOFF]), capacity, table, assumed)
 
 
