@@ -252,6 +252,7 @@ def test_what_holds_the_state_cannot_be_overridden(name: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:The definition of the hysteresis decay rate")
 def test_what_pybamm_solves_with_single_particles_is_replayed() -> None:
     """`python tests/jobs/model_cases.py` prints the whole table; here every option, set and circuit that is quick."""
     quick = [
