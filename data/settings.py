@@ -30,8 +30,7 @@ GIVEN_PER_CELL: dict[str, str] = {
     "Initial voltage in positive electrode [V]": "initial_state",
     "Initial SoC": "initial_state",
 }
-"""Parameters that no override or fit may name, and what gives them: which are inputs of a replay depends on its model.
-"""
+"""Parameters that no override or fit may name, and what gives them; a model has some of them as inputs."""
 
 MODEL_TYPES: Final = ("SPM", "SPMe", "DFN", "MPM", "MSMR", "NewmanTobias", "Yang2017", "Thevenin")
 """The PyBaMM models that a campaign can name: all that replay a current with a parameter set.

@@ -111,7 +111,8 @@ def _tabulated(model: ModelSettings, parameter_set: ParameterSetSettings, at_cel
         inputs, capacity, table = _finder(options)(values, options)
     except (KeyError, ValueError, IndexError, pybamm.SolverError, pybamm.OptionError) as error:
         text = why_not_built(error, parameter_set.base)
-        raise JobError(f"{parameter_set.name}: no equilibrium state found: {text}", "no_initial_state") from error
+        code = "cannot_build" if isinstance(error, KeyError) else "no_initial_state"
+        raise JobError(f"{parameter_set.name}: no equilibrium state found: {text}", code) from error
     return Equilibrium(inputs, float(values[LOWER_CUTOFF]), float(values[UPPER_CUTOFF]), capacity, table, assumed)
 
 
@@ -225,14 +226,13 @@ def _msmr(values: pybamm.ParameterValues, options: pybamm.BatteryModelOptions) -
     empty, full, lithiated, delithiated = (np.asarray(x).item() for x in solver.get_min_max_stoichiometries())
     potentials = []
     fine = np.linspace(-0.5, 5.5, FINE_SIZE)
-    windows: tuple[tuple[Any, tuple[float, float]], ...]
-    windows = (solver.param.n, (empty, full)), (solver.param.p, (delithiated, lithiated))
-    for electrode, ends in windows:
-        symbol = electrode.prim.x(pybamm.Vector(fine), solver.param.T_init)
+    param: Any = solver.param
+    for electrode, ends in ((param.n, (empty, full)), (param.p, (delithiated, lithiated))):
+        symbol = electrode.prim.x(pybamm.Vector(fine), param.T_init)
         with np.errstate(over="ignore"):  # far away from a site's potential it is empty
             occupied = np.ravel(values.process_symbol(symbol).evaluate())
         potentials.append(np.interp(_evenly(ends), occupied[::-1], fine[::-1]))
-    capacity = _number(values, solver.param.n.Q_init) * (full - empty)
+    capacity = _number(values, param.n.Q_init) * (full - empty)
     names = (f"Initial voltage in {side} electrode [V]" for side in ("negative", "positive"))
     inputs = tuple(StateInput(name, potential) for name, potential in zip(names, potentials, strict=True))
     return inputs, capacity, potentials[1] - potentials[0]

@@ -62,7 +62,6 @@ SINGLE: tuple[Options, ...] = (
     {},
     {"thermal": "lumped"},
     {"thermal": "lumped", "surface temperature": "lumped"},
-    {"cell geometry": "pouch", "thermal": "x-full"},
     {"contact resistance": "true"},
     {"surface form": "differential"},
     {"surface form": "algebraic"},
@@ -89,11 +88,15 @@ SINGLE: tuple[Options, ...] = (
     {"particle size": "distribution", "surface form": "algebraic"},
     {"open-circuit potential": "current sigmoid"},
     {"open-circuit potential": "Wycisk"},
-    {"current collector": "potential pair", "dimensionality": 1, "cell geometry": "pouch"},
     {"SEI": "solvent-diffusion limited", "lithium plating": "partially reversible", "thermal": "lumped",
      "particle mechanics": ("swelling and cracking", "swelling only"), "SEI on cracks": "true",
      "SEI porosity change": "true", "loss of active material": "stress-driven"},
 )  # fmt: skip
+POUCH: tuple[Options, ...] = (
+    {"cell geometry": "pouch", "thermal": "x-full"},
+    {"cell geometry": "pouch", "thermal": "x-lumped", "dimensionality": 1, "current collector": "potential pair"},
+    {"current collector": "potential pair", "dimensionality": 1},
+)
 FULL_SETS = ("Ai2020", "Chen2020", "Ecker2015", "Marquis2019", "Mohtat2020", "NCA_Kim2011", "OKane2022", "ORegan2022",
              "Prada2013", "Ramadass2004")  # fmt: skip
 HALF_SETS = ("Xu2019", "Ecker2015_graphite_halfcell", "OKane2022_graphite_SiOx_halfcell")
@@ -107,6 +110,7 @@ def all_cases() -> list[Case]:
     mechanics = [o for o in SINGLE if {"particle mechanics", "loss of active material"} & set(o)]
     cases += [("SPMe", options, "Ai2020") for options in mechanics]
     cases += [(model, {}, base) for base in FULL_SETS for model in ("SPM", "SPMe", "DFN", "MPM", "NewmanTobias")]
+    cases += [("SPM", options, "Marquis2019") for options in POUCH]
     cases += [("Yang2017", {}, base) for base in ("OKane2022", "Chen2020")]
     cases += [(model, HALF, base) for base in HALF_SETS for model in ("SPM", "SPMe", "DFN", "MPM", "NewmanTobias")]
     cases += [("SPMe", {**HALF, "thermal": "lumped"}, "OKane2022_graphite_SiOx_halfcell")]

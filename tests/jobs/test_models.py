@@ -252,14 +252,18 @@ def test_what_holds_the_state_cannot_be_overridden(name: str) -> None:
 
 
 @pytest.mark.slow
-def test_what_pybamm_solves_is_replayed() -> None:
-    """The whole table (`python tests/jobs/model_cases.py` prints it): nothing fails but for a missing parameter."""
+@pytest.mark.filterwarnings("ignore:The definition of the hysteresis decay rate")
+def test_what_pybamm_solves_with_single_particles_is_replayed() -> None:
+    """`python tests/jobs/model_cases.py` prints the whole table; here every option, set and circuit that is quick."""
+    quick = [
+        c for c in all_cases() if c[0] in ("SPM", "Thevenin") and not {"particle size", "dimensionality"} & set(c[1])
+    ]
     failures = []
-    for case in all_cases():
+    for case in quick:
         try:
             away = rmse_mv(case)
         except JobError as error:
-            if error.code != "cannot_build":
+            if "which the model needs" not in str(error):
                 failures.append(f"{case}: {error}")
             continue
         except pybamm.SolverError:
