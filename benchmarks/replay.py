@@ -7,7 +7,8 @@ Every cell has a profile of its own. Of the slow ways (all but kilocell's) only 
 of kilocell's as many as fit into ``--seconds``; all figures are medians per cell with the quartiles beside them.
 kilocell's time holds compression, the starting state, the replay and the comparison of charges; building a model is
 left out for all ways but PyBaMM's, which build for each cell what the others reuse. The reference voltage is the
-documented way at ten times tighter tolerances. "In SUNDIALS" is the share of a cell's time that passes in the integrator's call.
+documented way at ten times tighter tolerances. "In SUNDIALS" is the share of a cell's time that passes in the
+integrator's call.
 """
 
 from __future__ import annotations
