@@ -7,7 +7,8 @@ Every cell has a profile of its own. Of the slow ways (all but kilocell's) only 
 of kilocell's as many as fit into ``--seconds``; all figures are medians per cell with the quartiles beside them.
 kilocell's time holds compression, the starting state, the replay and the comparison of charges; building a model is
 left out for all ways but PyBaMM's, which build for each cell what the others reuse. The reference voltage is the
-documented way at ten times tighter tolerances. "In SUNDIALS" is the share of a cell's time that passes in the integrator's call.
+documented way at ten times tighter tolerances. "In SUNDIALS" is the share of a cell's time that passes in the
+integrator's call.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from kilocell.jobs.compress import compress
 from kilocell.jobs.record import Record
 from kilocell.jobs.replay import replay
 from kilocell.jobs.simulate import conditions_of
+from kilocell.runner import model_cache
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
@@ -47,15 +49,17 @@ class Watched:
 
     def __init__(self) -> None:
         self.seconds, self.steps = 0.0, 0
-        solve = pybamm.IDAKLUSolver.solve
+        pybamm.IDAKLUSolver.solve = self._watched(pybamm.IDAKLUSolver.solve)
+        pybamm.IDAKLUSolver.step = self._watched(pybamm.IDAKLUSolver.step)  # windows after the first
 
+    def _watched(self, solve: Any) -> Any:
         def watched(*arguments: Any, **named: Any) -> Any:
             solution = solve(*arguments, **named)
             self.seconds += solution.integration_time.value
             self.steps += solution.solver_statistics.number_of_steps
             return solution
 
-        pybamm.IDAKLUSolver.solve = watched
+        return watched
 
     def begin(self) -> None:
         self.seconds, self.steps = 0.0, 0
@@ -257,6 +261,7 @@ def main() -> None:
     asked = parser.parse_args()
     warnings.simplefilter("ignore")
     pybamm.set_logging_level("ERROR")
+    model_cache.prepare()
     makers: dict[str, Callable[[int], Case]] = {
         "cccv-10s": lambda seed: cccv(10.0, seed),
         "cccv-1s": lambda seed: cccv(1.0, seed),

@@ -217,8 +217,7 @@ class ParameterSetSettings:
 class SimulateSettings:
     """One simulation: a cell under its measured current with a model and a parameter set.
 
-    The solver's default tolerances keep the model's own charge within 0.02 % of the profile's, on pulses too, and its
-    voltage within 0.2 mV (RMSE) of one at a hundred times tighter ones.
+    The default tolerances keep the model's charge within 0.02 % of the profile's, its voltage within 0.2 mV (RMSE).
 
     Args:
         time_limit_second: of all attempts and cycles together.

@@ -92,6 +92,7 @@ _REST: Final = """\
 # [simulate]
 # cycles = "1-5, 100, last"                 # or [1, 2, 100], "every 50": each from a state of its own
 # time_limit_second = 3600.0                # for each simulation
+# compiled = "auto"                         # models as machine code: where it pays; true or false decide
 
 # Named changes of parameters, simulated beside each parameter set.
 # [[variations]]

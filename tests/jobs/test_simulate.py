@@ -19,7 +19,7 @@ from kilocell.data.settings import (
     ParameterSetSettings,
     SimulateSettings,
 )
-from kilocell.jobs.attempts import Case, charge_error, check_charge
+from kilocell.jobs.attempts import ATTEMPTS, Case, charge_error, check_charge
 from kilocell.jobs.charge import interval_charge_ah
 from kilocell.jobs.record import Record, profile_of, record_of
 from kilocell.jobs.replay import EndedError, Replayed
@@ -167,7 +167,7 @@ def test_a_solver_that_gives_up_keeps_what_it_had_and_all_that_was_tried() -> No
     assert error.code == "did_not_converge"
     assert error.result.ended_second == 60.0
     assert error.result.partial_rmse_mv < 50.0
-    assert len(error.result.attempts) >= 5
+    assert len(error.result.attempts) == len(ATTEMPTS)
     assert "IDA" in error.result.attempts[0]
 
 
