@@ -14,6 +14,7 @@ from .cycle_selection import MeasuredCapacity as MeasuredCapacity
 
 CurrentSign = Literal["auto", "charge_positive", "discharge_positive"]
 Scale = Literal["linear", "log"]
+TemperatureKind = Literal["mean", "ambient", "surface"]
 
 GIVEN_PER_CELL: dict[str, str] = {
     "Current function [A]": "the measured record",
@@ -116,7 +117,9 @@ class CellSettings:
 
     Args:
         nominal_capacity_ah: A.h; ``None`` = the parameter set's own.
-        temperature_celsius: °C; ``None`` = mean of the measured one, else the set's own.
+        temperature_celsius: °C; ``None`` = as ``temperature`` says.
+        temperature: the ``mean`` of the measured one, or the ``ambient`` or ``surface`` one over time; where nothing
+            was measured, the set's own.
         measured_capacity: where given, the worker measures ``nominal_capacity_ah`` by it.
     """
 
@@ -125,6 +128,7 @@ class CellSettings:
     initial_state: InitialState = InitialState()
     temperature_celsius: float | None = None
     measured_capacity: MeasuredCapacity | None = None
+    temperature: TemperatureKind = "mean"
 
 
 @dataclass(frozen=True, slots=True)
