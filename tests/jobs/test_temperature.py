@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from kilocell.data import columns as c
 from kilocell.data.convert import kelvin
+from kilocell.data.cycle_selection import parse_selection
 from kilocell.data.settings import (
     CellSettings,
     FitParameter,
@@ -177,3 +178,24 @@ def test_one_known_temperature_is_held() -> None:
     value = np.array([np.nan, 31.0, np.nan])
     profile = compress_temperature(np.array([0.0, 5.0, 10.0]), value)
     np.testing.assert_allclose(profile.celsius, 31.0)
+
+
+@pytest.mark.parametrize("policy", ["rest_voltage", "previous_cycle"])
+def test_each_selected_cycle_has_its_own_part_of_the_profile(policy: str) -> None:
+    """Three cycles at 10, 20 and 30 °C: the first and the last are replayed at their own temperatures."""
+    seconds = np.arange(0.0, 3600.0, 20.0)
+    once = np.where((seconds >= 1200.0) & (seconds < 1800.0), -2.0, np.where(seconds >= 3000.0, 2.0, 0.0))
+    current = np.tile(np.append(once[:-1], 0.0), 3)
+    time, cycle = 20.0 * np.arange(len(current)), np.repeat([1, 2, 3], len(once))
+    frame = partition(time, current, np.full(len(time), 3.9))
+    frame = frame.assign(**{c.SURFACE_TEMPERATURE: 10.0 * cycle, c.CYCLE_COUNT: cycle.astype(np.int32)})
+    settings = asked("surface")
+    cell = replace(settings.cell, initial_state=InitialState(policy))  # type: ignore[arg-type]
+    chosen = simulate(frame, replace(settings, cell=cell, cycles=parse_selection("1, 3")), None)
+    assert chosen.result.temperature_celsius == pytest.approx(20.0, abs=0.1)
+    assert chosen.result.compression_rmse_mv is not None
+    last = chosen.frame[chosen.frame[c.CYCLE_COUNT] == 3]["simulated_voltage_volt"].to_numpy()
+    soc = chosen.result.cycle_states[-1].soc
+    own = CellSettings("CELL", None, InitialState("soc", soc), 30.0)
+    alone = simulate(frame[cycle == 3].reset_index(drop=True), replace(settings, cell=own), None)
+    np.testing.assert_allclose(last, alone.frame["simulated_voltage_volt"], rtol=0.0, atol=1e-4)
