@@ -14,7 +14,6 @@ from .cycle_selection import MeasuredCapacity as MeasuredCapacity
 
 CurrentSign = Literal["auto", "charge_positive", "discharge_positive"]
 Scale = Literal["linear", "log"]
-TemperatureKind = Literal["mean", "ambient", "surface"]
 
 GIVEN_PER_CELL: dict[str, str] = {
     "Current function [A]": "the measured record",
@@ -116,11 +115,8 @@ class CellSettings:
     """What is said of a cell.
 
     Args:
-        nominal_capacity_ah: A.h; ``None`` = the parameter set's own.
-        temperature_celsius: °C; ``None`` = as ``temperature`` says.
-        temperature: the ``mean`` of the measured one, or the ``ambient`` or ``surface`` one over time; where nothing
-            was measured, the set's own.
-        measured_capacity: where given, the worker measures ``nominal_capacity_ah`` by it.
+        nominal_capacity_ah: A.h; ``None`` = the set's own. By ``measured_capacity``, where given, the worker measures it.
+        temperature_celsius: °C; ``None`` = the measured ``temperature`` (its mean, or over time), else the set's own.
     """
 
     cell_id: str
@@ -128,7 +124,7 @@ class CellSettings:
     initial_state: InitialState = InitialState()
     temperature_celsius: float | None = None
     measured_capacity: MeasuredCapacity | None = None
-    temperature: TemperatureKind = "mean"
+    temperature: Literal["mean", "ambient", "surface"] = "mean"
 
 
 @dataclass(frozen=True, slots=True)

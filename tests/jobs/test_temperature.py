@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -22,7 +23,6 @@ from kilocell.data.settings import (
     ModelSettings,
     ParameterSetSettings,
     SimulateSettings,
-    TemperatureKind,
 )
 from kilocell.jobs.objective import Objective
 from kilocell.jobs.simulate import simulate
@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 from records import partition
 
 Floats = NDArray[np.float64]
+TemperatureKind = Literal["mean", "ambient", "surface"]
 BASE = "ORegan2022"  # its functions depend on temperature, unlike Chen2020's
 SOC = 0.8
 
@@ -186,9 +187,10 @@ def test_each_selected_cycle_has_its_own_part_of_the_profile(policy: str) -> Non
     seconds = np.arange(0.0, 3600.0, 20.0)
     once = np.where((seconds >= 1200.0) & (seconds < 1800.0), -2.0, np.where(seconds >= 3000.0, 2.0, 0.0))
     current = np.tile(np.append(once[:-1], 0.0), 3)
-    time, cycle = 20.0 * np.arange(len(current)), np.repeat([1, 2, 3], len(once))
+    time, cycle = np.arange(0.0, 20.0 * len(current), 20.0), np.repeat([1, 2, 3], len(once))
     frame = partition(time, current, np.full(len(time), 3.9))
-    frame = frame.assign(**{c.SURFACE_TEMPERATURE: 10.0 * cycle, c.CYCLE_COUNT: cycle.astype(np.int32)})
+    frame[c.SURFACE_TEMPERATURE] = 10.0 * cycle
+    frame[c.CYCLE_COUNT] = cycle.astype(np.int32)
     settings = asked("surface")
     cell = replace(settings.cell, initial_state=InitialState(policy))  # type: ignore[arg-type]
     chosen = simulate(frame, replace(settings, cell=cell, cycles=parse_selection("1, 3")), None)
