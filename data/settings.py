@@ -113,9 +113,8 @@ class CellSettings:
     """What is said of a cell.
 
     Args:
-        nominal_capacity_ah: A.h; ``None`` = the parameter set's own.
-        temperature_celsius: °C; ``None`` = mean of the measured one, else the set's own.
-        measured_capacity: where given, the worker measures ``nominal_capacity_ah`` by it.
+        nominal_capacity_ah: A.h; ``None`` = the set's own, or measured by the worker as ``measured_capacity`` says.
+        temperature_celsius: °C; ``None`` = the measured ``temperature`` (its mean, or over time), else the set's own.
     """
 
     cell_id: str
@@ -123,6 +122,7 @@ class CellSettings:
     initial_state: InitialState = InitialState()
     temperature_celsius: float | None = None
     measured_capacity: MeasuredCapacity | None = None
+    temperature: Literal["mean", "ambient", "surface"] = "mean"
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,8 +113,9 @@ class SimulationResult:
         charge_error: largest difference of the charges at any sample, over the charge throughput (in + out).
         attempts: what was tried, one line each, the last one being the result.
         capacity_ah, capacity_source: the capacity that scales the model to the cell, and where it is from, in words.
-        temperature_source: in words.
-        compression_rmse_mv, compression_worst_mv: estimate of what compressing the current does to the voltage.
+        temperature_celsius, temperature_source: its mean over time, and where it is from, in words.
+        compression_rmse_mv, compression_worst_mv: estimate of what replacing the measured current by its profile does
+            to the simulated voltage, noise included.
         compiled: whether the model ran as machine code; the result is the same.
         cycle_states: the states of cycles that began from their own.
         step_comparisons: errors by step type and by window, for the whole record and each cycle.

@@ -13,6 +13,7 @@ from .build import finer_mesh, structure_of
 from .charge import interval_charge_ah
 from .compress import CurrentProfile
 from .parameters import cutoffs_volt
+from .profile_input import temperature_size
 from .profile_windows import Limit
 from .record import Record, cycle_begins, profile_of
 from .replay import Conditions, EndedError, Replayed, check_range, replay
@@ -21,7 +22,7 @@ from .scale import REST_CURRENT_PER_AH
 CHARGE_TOLERANCE = 5e-4
 CYCLE_THROUGHPUT = 0.1  # of the capacity: the least that stands for the throughput of one cycle
 FAR_VOLT = 0.5  # beyond a cut-off: so far out no other way to solve helps
-REST_THROUGHPUT = 1e-3  # of the capacity: a record with less is a rest, and this stands for its throughput
+REST_THROUGHPUT = 0.01  # of the capacity: stands for a throughput of less, of which noise alone moves a percent
 
 Floats = NDArray[np.float64]
 
@@ -125,6 +126,7 @@ def solve_as(attempt: Attempt, case: Case) -> Replayed:
         settings.rtol * attempt.tighter,
         settings.atol * attempt.tighter,
         attempt.first_step_second,
+        temperature_size=temperature_size(conditions.temperature.profile),
     )
     try:
         replayed = replay(structure, conditions, profile, record.time_second[first:], attempt.every_knot, case.limit)
@@ -184,8 +186,13 @@ def charge_off(record: Record, replayed: Replayed, capacity_ah: float) -> Floats
     began against the cycle's own, so that a long record cannot hide in its throughput what one of its cycles lost;
     the larger of both counts.
     """
+    return away_from_measured(record, replayed.charge_ah, capacity_ah)
+
+
+def away_from_measured(record: Record, charge_ah: Floats, capacity_ah: float) -> Floats:
+    """:func:`charge_off`, of any charge since the first sample, shape (n,)."""
     steps = interval_charge_ah(record.time_second, record.current_ampere, record.flags)
-    away = replayed.charge_ah - np.concatenate([[0.0], np.cumsum(steps)])
+    away = charge_ah - np.concatenate([[0.0], np.cumsum(steps)])
     amounts = np.concatenate([[0.0], np.abs(steps)])
     first = cycle_begins(record)
     whole = np.abs(away) / max(float(amounts.sum()), REST_THROUGHPUT * capacity_ah)

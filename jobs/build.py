@@ -27,7 +27,7 @@ from .parameters import (
     base_set,
     overridden,
 )
-from .profile_input import PROFILE_SIZES, profile_current
+from .profile_input import PROFILE_SIZES, profile_current, profile_temperature
 
 GEOMETRY: Final = ("thickness", "radius", "height", "width", "length")  # these shape the mesh and cannot be inputs
 
@@ -50,6 +50,7 @@ class Structure:
         fixed: overrides that shape the geometry and so are part of the model.
         size: of the vectors of knots, in which a window of the profile has its place.
         compiled: turn its functions into machine code, where there is a compiler; else CasADi's virtual machine.
+        temperature_size: longest temperature profile, in knots; 0 = the temperature is one number.
     """
 
     model: ModelSettings
@@ -62,6 +63,7 @@ class Structure:
     first_step_second: float = 0.0
     compiled: bool = False
     longest_step_second: float = 0.0
+    temperature_size: int = 0
 
 
 def structure_of(
@@ -73,6 +75,7 @@ def structure_of(
     atol: float,
     first_step_second: float = 0.0,
     compiled: bool | None = None,
+    temperature_size: int = 0,
 ) -> Structure:
     """Say which built model serves this replay; a profile longer than the largest size is solved in its windows.
 
@@ -83,7 +86,8 @@ def structure_of(
     fixed = tuple(o for o in overrides if _shapes_geometry(o.parameter))
     free = tuple((o.parameter, o.kind) for o in overrides if not _shapes_geometry(o.parameter))
     as_code = compiled_asked() if compiled is None else compiled
-    return Structure(model, base, free, fixed, size, rtol, atol, first_step_second, as_code)
+    structure = Structure(model, base, free, fixed, size, rtol, atol, first_step_second, as_code)
+    return replace(structure, temperature_size=temperature_size)
 
 
 def _shapes_geometry(parameter: str) -> bool:
@@ -120,6 +124,8 @@ def built(structure: Structure) -> pybamm.Simulation:
         completed(values, structure.model)
         for name in (*state_inputs(structure.model), AMBIENT, INITIAL_TEMPERATURE):
             values.update({name: "[input]"})
+        if structure.temperature_size:
+            values.update({AMBIENT: profile_temperature(structure.temperature_size)})
         _give_current(structure, model, values)
         # The measured current decides when to stop, not the set's cut-offs.
         model.events = [event for event in model.events if "voltage" not in event.name.lower()]

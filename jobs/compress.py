@@ -7,6 +7,7 @@ solver steps over a pulse in silence.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +25,7 @@ NOISE_LIMIT_PER_AH = 2e-3  # A per A.h: what is larger is a drive cycle, not a c
 JUMP_FLOORS = 20.0  # a change between two samples by more than so many floors is a jump
 DRIFT_SECOND = 60.0  # floor x this = the charge by which a segment may wander before it is split
 MAX_ROUNDS = 200
+BLOCK = 50_000  # samples of a long record that are fitted at a time, so that they stay in the processor's cache
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,7 +44,11 @@ class CurrentProfile:
 
 
 def compress(
-    time_second: Floats, current_ampere: Floats, after_gap: NDArray[np.bool_], capacity_ah: float
+    time_second: Floats,
+    current_ampere: Floats,
+    after_gap: NDArray[np.bool_],
+    capacity_ah: float,
+    finer: float = 1.0,
 ) -> CurrentProfile:
     """Turn samples into knots, with the same trapezoidal charge in total by construction.
 
@@ -55,6 +61,7 @@ def compress(
         current_ampere: shape (n,), positive charges the cell.
         after_gap: shape (n,), True at the first sample after a gap.
         capacity_ah: scales the tolerances.
+        finer: divides the tolerances, that of the noise too; ``inf`` makes every sample a knot.
 
     Raises:
         JobError: a current is missing (``missing_current``) or time does not increase.
@@ -66,19 +73,52 @@ def compress(
     if len(time_second) < 2 or not np.all(np.diff(time_second) > 0):
         raise JobError("time does not increase from sample to sample; clean the record first", "time_order")
     time, current = _open_gaps(time_second, current_ampere, after_gap)
-    noise = min(noise_ampere(current), NOISE_LIMIT_PER_AH * capacity_ah)
-    floor = FLOOR_PER_AH * capacity_ah
+    found = min(noise_ampere(current), NOISE_LIMIT_PER_AH * capacity_ah)
+    if np.isinf(finer):
+        return CurrentProfile(time, current, found)
+    noise, floor = found / finer, FLOOR_PER_AH * capacity_ah / finer
     weights = _trapezoid_weights(time)
-    knots = _first_knots(time, current, max(JUMP_FLOORS * floor, 8.0 * noise))
-    knots = np.union1d(knots, _line_ends(time, current, weights, knots, noise, floor))
+    first = _first_knots(time, current, max(JUMP_FLOORS * floor, 8.0 * noise))
+    knots, values = [], []
+    for block in _blocks(first, len(time)):
+        inside = first[(first >= block.start) & (first < block.stop)] - block.start
+        at, value = _bend(time[block], current[block], weights[block], inside, noise, floor)
+        knots.append(at + block.start)
+        values.append(value)
+    return CurrentProfile(time[np.concatenate(knots)], np.concatenate(values), found)
+
+
+def _blocks(first_knots: NDArray[np.intp], samples: int) -> Iterator[slice]:
+    """Parts of a record that begin and end at jumps, each as short as it can be from ``BLOCK`` samples on.
+
+    Between the two sides of a jump is no sample, so what lies before it and what lies after it are fitted on their own.
+    """
+    edges = first_knots[1:-1][np.diff(first_knots[1:]) == 1] + 1  # the far sides of jumps
+    begin = 0
+    while samples - begin > BLOCK:
+        later = int(np.searchsorted(edges, begin + BLOCK))
+        if later == len(edges):
+            break
+        yield slice(begin, int(edges[later]))
+        begin = int(edges[later])
+    yield slice(begin, samples)
+
+
+def _bend(
+    time: Floats, current: Floats, weights: Floats, knots: NDArray[np.intp], noise: float, floor: float
+) -> tuple[NDArray[np.intp], Floats]:
+    """Add knots until each sample and the running charge are within the tolerances; return them and their currents."""
+    if len(time) == 1:
+        return knots, current
+    knots = _sorted_union(len(time), knots, _line_ends(time, current, weights, knots, noise, floor))
     for _ in range(MAX_ROUNDS):
         place = _place(time, knots)
         values = _fit_hats(current, weights, len(knots), place)
         splits = _splits(current, weights, knots, values, place, noise, floor)
         if not len(splits):
-            return CurrentProfile(time[knots], values, noise)
-        knots = np.union1d(knots, splits)
-    return CurrentProfile(time[knots], _fit_hats(current, weights, len(knots), _place(time, knots)), noise)
+            return knots, values
+        knots = _sorted_union(len(time), knots, splits)
+    return knots, _fit_hats(current, weights, len(knots), _place(time, knots))
 
 
 def noise_ampere(current_ampere: Floats) -> float:
@@ -103,7 +143,15 @@ def _open_gaps(time: Floats, current: Floats, after_gap: NDArray[np.bool_]) -> t
 def _first_knots(time: Floats, current: Floats, jump_ampere: float) -> NDArray[np.intp]:
     """The record's ends and both sides of every jump."""
     jumps = np.flatnonzero(np.abs(np.diff(current)) > jump_ampere)
-    return np.unique(np.concatenate([[0, len(time) - 1], jumps, jumps + 1]))
+    return _sorted_union(len(time), np.array([0, len(time) - 1]), jumps, jumps + 1)
+
+
+def _sorted_union(samples: int, *places: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Union of indices into so many samples, increasing; faster by far than a sort."""
+    chosen = np.zeros(samples, dtype=np.bool_)
+    for place in places:
+        chosen[place] = True
+    return np.flatnonzero(chosen)
 
 
 def _line_ends(
@@ -213,4 +261,8 @@ def _splits(
     beside = np.clip(np.concatenate([carried - 1, carried + 1]), 0, len(current) - 1)
     at_most = np.flatnonzero((excess == most[interval]) & bent[interval])
     worst = at_most[np.searchsorted(at_most, begin[bent])]
-    return np.setdiff1d(np.concatenate([worst, beside]), knots)
+    known = np.zeros(len(current), dtype=np.bool_)
+    known[knots] = True
+    wanted: NDArray[np.intp] = np.concatenate([worst, beside])
+    new: NDArray[np.intp] = wanted[~known[wanted]]
+    return new

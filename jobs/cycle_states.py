@@ -79,5 +79,5 @@ def carried_state(
 def _after(
     state: StartingState, charge_ah: float, words: str, settings: SimulateSettings, conditions: Conditions
 ) -> StartingState:
-    told, celsius = replace(state, source=words), conditions.temperature_celsius
+    told, celsius = replace(state, source=words), conditions.temperature.celsius
     return state_after(told, charge_ah, settings.cell, settings.model, settings.parameter_set, celsius)

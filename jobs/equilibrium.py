@@ -84,7 +84,7 @@ def equilibrium_of(model: ModelSettings, parameter_set: ParameterSetSettings, at
             (``no_initial_state``).
     """
     check_set(model, parameter_set.key)
-    return _tabulated(state_model(model), parameter_set, at_celsius)
+    return tabulated(state_model(model), parameter_set, at_celsius)
 
 
 def state_inputs(model: ModelSettings) -> tuple[str, ...]:
@@ -99,7 +99,8 @@ def state_inputs(model: ModelSettings) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=64)
-def _tabulated(model: ModelSettings, parameter_set: ParameterSetSettings, at_celsius: float) -> Equilibrium:
+def tabulated(model: ModelSettings, parameter_set: ParameterSetSettings, at_celsius: float) -> Equilibrium:
+    """As :func:`equilibrium_of`, which calls it for all models that are alike at rest; it keeps its results."""
     values = with_overrides(parameter_set)
     values[AMBIENT] = values[INITIAL_TEMPERATURE] = kelvin(at_celsius)
     assumed = "; ".join(completed(values, model))

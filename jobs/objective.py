@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from ..data.errors import JobError
 from ..data.settings import FitSettings, Override, SimulateSettings
 from .attempts import ATTEMPTS, RETRIED, Attempt, Case, check_charge, solve_as
+from .finer import charge_true_profile
 from .parameters import affects_equilibrium, is_function, nominal_capacity_ah, with_overrides
-from .record import Record, profile_of, record_of
+from .record import Record, record_of
 from .replay import check_range
 from .simulate import conditions_of
 from .usable import refuse_nothing
@@ -43,7 +44,7 @@ class Objective:
         self._record = _until_last_cycle(record_of(samples), settings)
         capacity = settings.cell.nominal_capacity_ah or nominal_capacity_ah(settings.parameter_set)
         refuse_nothing(self._record.current_ampere, self._record.voltage_volt, capacity)
-        self._profile = profile_of(self._record, capacity)
+        self._profile = charge_true_profile(self._record, capacity)
         self._used = _used(self._record, settings.cycles)
         self._conditions = conditions_of(self._record, self._simulate_settings(()), measured_celsius)
         self._state_moves = any(affects_equilibrium(p.name) for p in settings.parameters)

@@ -11,7 +11,6 @@ import numpy as np
 import pybamm
 from numpy.typing import NDArray
 
-from ..data.convert import celsius
 from ..data.errors import JobError
 from ..data.settings import GIVEN_PER_CELL, CellSettings, Override, ParameterSetSettings
 from .set_files import values_from
@@ -136,15 +135,6 @@ def electrodes_in_parallel(cell: CellSettings, settings: ParameterSetSettings) -
     if cell.nominal_capacity_ah is None:
         return own
     return own * cell.nominal_capacity_ah / nominal_capacity_ah(settings)
-
-
-def temperature_celsius(cell: CellSettings, settings: ParameterSetSettings, measured_celsius: float | None) -> float:
-    """Temperature of the simulation: the cell's setting, else the measured mean, else the set's own."""
-    if cell.temperature_celsius is not None:
-        return cell.temperature_celsius
-    if measured_celsius is not None:
-        return measured_celsius
-    return celsius(float(base_set(settings.key)[AMBIENT]))
 
 
 def cutoffs_volt(settings: ParameterSetSettings) -> tuple[float, float] | None:

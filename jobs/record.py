@@ -22,6 +22,7 @@ class Record:
 
     Args:
         step_type: places in ``data.columns.STEP_TYPES``, -1 = none of them; ``None`` where it is not known.
+        ambient_celsius, surface_celsius: NaN where nothing was measured; ``None`` = nowhere.
     """
 
     time_second: Floats
@@ -31,6 +32,8 @@ class Record:
     cycle_count: NDArray[np.int32]
     step_count: NDArray[np.int32]
     step_type: NDArray[np.int8] | None = None
+    ambient_celsius: Floats | None = None
+    surface_celsius: Floats | None = None
 
     def from_index(self, first: int) -> Record:
         """The record without its first samples."""
@@ -39,6 +42,12 @@ class Record:
     def until_index(self, end: int) -> Record:
         """The record's first ``end`` samples."""
         return self._part(slice(end))
+
+    @property
+    def after_gap(self) -> NDArray[np.bool_]:
+        """Whether a sample is the first after a power cut, in which no current flowed, shape (n,)."""
+        gaps: NDArray[np.bool_] = (self.flags & bit_of("time_gap")) != 0
+        return gaps
 
     def _part(self, rows: slice) -> Record:
         columns: dict[str, Any] = {name: getattr(self, name) for name in self.__dataclass_fields__}
@@ -56,6 +65,8 @@ def record_of(samples: pd.DataFrame) -> Record:
         samples[c.CYCLE_COUNT].to_numpy(np.int32),
         samples[c.STEP_COUNT].to_numpy(np.int32),
         _step_types(samples),
+        samples[c.AMBIENT_TEMPERATURE].to_numpy(float),
+        samples[c.SURFACE_TEMPERATURE].to_numpy(float),
     )
 
 
@@ -83,7 +94,6 @@ def sample_second(record: Record) -> Floats:
     return second
 
 
-def profile_of(record: Record, capacity_ah: float) -> CurrentProfile:
-    """Compress a record's current; power cuts carry none."""
-    after_gap = (record.flags & bit_of("time_gap")) != 0
-    return compress(record.time_second, record.current_ampere, after_gap, capacity_ah)
+def profile_of(record: Record, capacity_ah: float, finer: float = 1.0) -> CurrentProfile:
+    """Compress a record's current, with tolerances divided by ``finer``; power cuts carry none."""
+    return compress(record.time_second, record.current_ampere, record.after_gap, capacity_ah, finer)

@@ -9,18 +9,19 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data.convert import kelvin, pybamm_current
+from ..data.convert import pybamm_current
 from ..data.errors import JobError
 from ..data.settings import Override
 from .build import DISCHARGE, EXCESS, VOLTAGE, Structure, built, has_algebraic
 from .compress import CurrentProfile
-from .parameters import AMBIENT, INITIAL_TEMPERATURE, PARALLEL
-from .profile_input import KNOT_CURRENTS, KNOT_TIMES, padded
+from .parameters import PARALLEL
+from .profile_input import KNOT_CURRENTS, KNOT_TIMES, padded, temperature_inputs
 from .profile_windows import Limit, Solving, windows
 from .refine import ROUNDS, more_outputs
 from .starting_state import StartingState
 from .stops import Mask, Stops, between_outputs, output_samples, solver_stops
 from .stops import every_knot as stops_at_every_knot
+from .temperature import Temperature
 
 Floats = NDArray[np.float64]
 
@@ -34,7 +35,7 @@ class Conditions:
     state: StartingState
     electrodes_in_parallel: float
     capacity_ah: float
-    temperature_celsius: float
+    temperature: Temperature
     overrides: tuple[Override, ...] = ()
 
 
@@ -185,14 +186,12 @@ def _inputs(
     structure: Structure, conditions: Conditions, profile: CurrentProfile, first_second: float
 ) -> dict[str, Any]:
     times, currents = padded(profile, structure.size, first_second)
-    temperature = kelvin(conditions.temperature_celsius)
-    inputs = {
+    inputs: dict[str, Any] = {
         KNOT_TIMES: times,
         KNOT_CURRENTS: pybamm_current(currents),
         **dict(conditions.state.inputs),
         PARALLEL: conditions.electrodes_in_parallel,
-        AMBIENT: temperature,
-        INITIAL_TEMPERATURE: temperature,
+        **temperature_inputs(conditions.temperature, structure.temperature_size, float(first_second)),
     }
     free = dict(structure.free)
     return inputs | {o.parameter: o.value for o in conditions.overrides if o.parameter in free}

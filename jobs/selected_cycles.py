@@ -9,12 +9,15 @@ from ..data.cycle_selection import ranges_text
 from ..data.errors import JobError
 from ..data.settings import SimulateSettings
 from ..data.values import CycleState
-from .attempts import Case, climb
+from .attempts import Case
+from .compression_error import CompressionError, joined_error
 from .cycle_states import carried_state, own_state, telling_part
+from .finer import charge_true_profile, climb_within_limit
 from .profile_windows import Limit
-from .record import Record, profile_of
+from .record import Record
 from .replay import Conditions, EndedError, Replayed
 from .stretches import Stretch, joined_profile, joined_record, joined_replay, part_of
+from .temperature import Temperature, joined_temperature, temperature_of
 
 FindConditions = Callable[[Record, Record], Conditions]
 """Gives the conditions of the first record, with the state that the second one's first sample is in."""
@@ -30,6 +33,7 @@ class Solved:
     case: Case
     replayed: Replayed
     attempts: tuple[str, ...]
+    compression: CompressionError
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,12 +59,20 @@ class Selected:
         starts = ((one.stretch.cycles[0], one.case.conditions.state) for one in self.solved)
         return tuple(CycleState(cycle, state.soc, state.voltage_volt, state.source) for cycle, state in starts)
 
+    @property
+    def compression(self) -> CompressionError:
+        """What compression did to all that was solved."""
+        return joined_error([(one.compression, len(one.replayed.time_second)) for one in self.solved])
+
     def joined(self, record: Record) -> tuple[Case, Replayed]:
         """What was solved as one case and one replay, over the samples of these cycles alone."""
         first = self.solved[0].case
         rows = joined_record(record, [one.stretch for one in self.solved])
         profile = joined_profile([one.case.profile for one in self.solved])
-        return replace(first, record=rows, profile=profile), joined_replay([one.replayed for one in self.solved])
+        temperature = joined_temperature([one.case.conditions.temperature for one in self.solved])
+        conditions = replace(first.conditions, temperature=temperature)
+        case = replace(first, record=rows, profile=profile, conditions=conditions)
+        return case, joined_replay([one.replayed for one in self.solved])
 
     @property
     def reason(self) -> str:
@@ -93,7 +105,7 @@ def solve_selected(
                 raise limit.error(f"the start of {stretch.name}")
             with limit.paused():  # finding a set's equilibrium takes a while, once
                 case = _case(record, stretch, settings, conditions_of, capacity_ah, limit, before)
-            replayed, attempts = climb(case)
+            case, replayed, attempts, compression = climb_within_limit(case)
         except JobError as error:
             attempts = error.attempts if isinstance(error, EndedError) else ()
             before = Failure(stretch, error, attempts)
@@ -103,7 +115,7 @@ def solve_selected(
                 failures += [Failure(rest, error) for rest in stretches[stretches.index(stretch) + 1 :]]
                 break
             continue
-        before = Solved(stretch, case, replayed, attempts)
+        before = Solved(stretch, case, replayed, attempts, compression)
         solved.append(before)
         tried += [f"{stretch.name}: {words}" for words in attempts]
     return Selected(tuple(solved), tuple(failures), tuple(tried))
@@ -123,7 +135,7 @@ def _case(
         raise JobError("it has one sample only", "too_short")
     carried = settings.cell.initial_state.policy == "previous_cycle"
     if isinstance(before, Solved) and carried:
-        conditions = before.case.conditions
+        conditions = replace(before.case.conditions, temperature=_temperature(part, settings, before))
         charge = float(before.replayed.charge_ah[-1])
         state = carried_state(conditions.state, before.stretch.cycles[-1], charge, settings, conditions)
     else:
@@ -132,4 +144,12 @@ def _case(
         state = own_state(record, stretch.first, telling, conditions.state, settings, conditions)
         if before is not None and carried:
             state = replace(state, source=f"{before.stretch.name} failed, so its end tells no state; {state.source}")
-    return Case(part, settings, replace(conditions, state=state), profile_of(part, capacity_ah), limit)
+    return Case(part, settings, replace(conditions, state=state), charge_true_profile(part, capacity_ah), limit)
+
+
+def _temperature(part: Record, settings: SimulateSettings, before: Solved) -> Temperature:
+    """The temperature of a stretch that goes on from the one before."""
+    temperature = before.case.conditions.temperature
+    if temperature.profile is None:
+        return temperature
+    return temperature_of(part, settings.cell, settings.model, settings.parameter_set, temperature.celsius)

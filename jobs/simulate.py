@@ -13,17 +13,19 @@ from numpy.typing import NDArray
 from ..data.errors import FailedSimulationError, JobError
 from ..data.settings import SimulateSettings
 from ..data.values import SimulationResult
-from .attempts import Case, climb
+from .attempts import Case
+from .finer import charge_true_profile, climb_within_limit
 from .models import check_set
-from .parameters import electrodes_in_parallel, nominal_capacity_ah, temperature_celsius
+from .parameters import electrodes_in_parallel, nominal_capacity_ah
 from .profile_windows import Limit
-from .record import Record, profile_of, record_of
+from .record import Record, record_of
 from .replay import Conditions, EndedError
 from .scale import REST_CURRENT_PER_AH
 from .selected_cycles import solve_selected
 from .simulation_result import cutoff_in_words, failed_simulation, frame_of, result_of
 from .starting_state import starting_state
 from .stretches import Stretch, joined_record, stretches_of
+from .temperature import temperature_of
 from .usable import refuse_nothing, voltage_moves
 
 Floats = NDArray[np.float64]
@@ -57,13 +59,13 @@ def conditions_of(
         telling: the samples whose first one's state it is; ``None`` = ``record``.
     """
     cell, parameter_set = settings.cell, settings.parameter_set
-    celsius = temperature_celsius(cell, parameter_set, measured_celsius)
+    temperature = temperature_of(record, cell, settings.model, parameter_set, measured_celsius)
     by = telling or record
     arrays = (by.time_second, by.current_ampere, by.voltage_volt, by.flags)
-    state = starting_state(cell, settings.model, parameter_set, *arrays, celsius)
+    state = starting_state(cell, settings.model, parameter_set, *arrays, temperature.first_celsius)
     parallel = electrodes_in_parallel(cell, parameter_set)
     capacity = cell.nominal_capacity_ah or nominal_capacity_ah(parameter_set)
-    return Conditions(state, parallel, capacity, celsius, parameter_set.overrides)
+    return Conditions(state, parallel, capacity, temperature, parameter_set.overrides)
 
 
 def simulate(samples: pd.DataFrame, settings: SimulateSettings, measured_celsius: float | None) -> Simulated:
@@ -88,15 +90,15 @@ def simulate(samples: pd.DataFrame, settings: SimulateSettings, measured_celsius
     _refuse_implausible(rows, capacity)
     if not settings.cycles.whole:
         return _simulate_selected(record, stretches, missing, settings, measured_celsius)
-    profile, conditions = profile_of(record, capacity), conditions_of(record, settings, measured_celsius)
+    profile, conditions = charge_true_profile(record, capacity), conditions_of(record, settings, measured_celsius)
     case = Case(record, settings, conditions, profile, Limit(settings.time_limit_second))
     began = time.perf_counter()
     try:
-        replayed, attempts = climb(case)
+        case, replayed, attempts, compression = climb_within_limit(case)
     except EndedError as error:
         raise _failed(case, error, time.perf_counter() - began) from error
     seconds = time.perf_counter() - began
-    result = replace(result_of(case, replayed), solve_seconds=seconds, attempts=attempts)
+    result = replace(result_of(case, replayed, compression), solve_seconds=seconds, attempts=attempts)
     return Simulated(frame_of(case, replayed), result)
 
 
@@ -127,7 +129,8 @@ def _simulate_selected(
         first = selected.failures[0].error
         words = f"{selected.reason}; {HINTS[first.code]}" if first.code in HINTS else selected.reason
         raise FailedSimulationError(words, first.code, replace(failed_simulation(case, replayed), **found), frame)
-    return Simulated(frame, replace(result_of(case, replayed), **found, cycle_states=selected.states))
+    result = result_of(case, replayed, selected.compression)
+    return Simulated(frame, replace(result, **found, cycle_states=selected.states))
 
 
 def _failed(case: Case, error: EndedError, seconds: float) -> FailedSimulationError:

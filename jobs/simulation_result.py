@@ -16,6 +16,7 @@ from .balance import balances_of
 from .capacity import capacity_of
 from .charge import charge_in_out_ah
 from .compare import compare, compare_steps, sums_of
+from .compression_error import CompressionError
 from .parameters import cutoffs_volt
 from .record import Record, sample_second
 from .replay import Replayed
@@ -26,8 +27,8 @@ Floats = NDArray[np.float64]
 CUTOFF_MARGIN_VOLT: Final = 0.05  # outside a cut-off by less is the cycler's overshoot, or a model's usual error
 
 
-def result_of(case: Case, replayed: Replayed) -> SimulationResult:
-    """Report a replay of the whole record.
+def result_of(case: Case, replayed: Replayed, compression: CompressionError) -> SimulationResult:
+    """Report a replay of the whole record, and what compressing its current did.
 
     Raises:
         JobError: no sample has a measured voltage (``no_voltage``).
@@ -52,6 +53,8 @@ def result_of(case: Case, replayed: Replayed) -> SimulationResult:
         comparisons=comparisons,
         step_comparisons=compare_steps(sums),
         beyond_cutoff_second=_beyond_cutoff_second(case, record, replayed.voltage_volt),
+        compression_rmse_mv=compression.rmse_mv,
+        compression_worst_mv=compression.worst_mv,
     )
 
 
@@ -101,7 +104,8 @@ def _begun(case: Case) -> dict[str, Any]:
         "initial_voltage_volt": state.voltage_volt,
         "initial_state_source": state.source,
         "electrodes_in_parallel": case.conditions.electrodes_in_parallel,
-        "temperature_celsius": case.conditions.temperature_celsius,
+        "temperature_celsius": case.conditions.temperature.celsius,
+        "temperature_source": case.conditions.temperature.source,
         "capacity_ah": case.conditions.capacity_ah,
         "capacity_source": capacity_of(case.settings.cell, case.settings.parameter_set)[1],
     }

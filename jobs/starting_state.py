@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -13,6 +14,7 @@ from ..data.settings import CellSettings, ModelSettings, ParameterSetSettings
 from .charge import interval_charge_ah
 from .equilibrium import TABLE_SIZE, Equilibrium, equilibrium_of
 from .parameters import electrodes_in_parallel, nominal_capacity_ah, own_electrodes_in_parallel
+from .rest_tables import at_rest, between_degrees
 from .scale import REST_CURRENT_PER_AH
 
 Floats = NDArray[np.float64]
@@ -59,7 +61,7 @@ def starting_state(
         JobError: no voltage to start from (``no_initial_state``), or one that the set cannot have.
     """
     state = cell.initial_state
-    equilibrium = equilibrium_of(model, settings, round(at_celsius, 2))
+    equilibrium = between_degrees(partial(equilibrium_of, model, at_rest(settings)), at_celsius)
     if state.policy == "soc":
         return _at_soc(equilibrium, state.value, f"state of charge {state.value:g}, given")
     if state.policy == "voltage":
@@ -97,7 +99,7 @@ def state_after(
     Raises:
         JobError: the state lies outside the set's window (``initial_state_out_of_range``).
     """
-    equilibrium = equilibrium_of(model, settings, round(at_celsius, 2))
+    equilibrium = between_degrees(partial(equilibrium_of, model, at_rest(settings)), at_celsius)
     soc = state.soc + charge_ah / _cell_capacity_ah(equilibrium, cell, settings)
     return _at_soc(equilibrium, soc, state.source)
 

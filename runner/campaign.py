@@ -80,11 +80,13 @@ class Campaign:
         """What the campaign says of a cell: its own table, over globs (later ones first), over the defaults."""
         said = self._said_of(cell_id)
         capacity = said.get("nominal_capacity_ah") or CapacityEntry()
+        over_time = isinstance(said.get("temperature_celsius"), str)
         return CellSettings(
             cell_id=cell_id,
             nominal_capacity_ah=capacity.ah,
             initial_state=_initial_state(said.get("initial_state", StateEntry())),
-            temperature_celsius=said.get("temperature_celsius"),
+            temperature_celsius=None if over_time else said.get("temperature_celsius"),
+            temperature=said["temperature_celsius"] if over_time else "mean",
             measured_capacity=None if capacity.cycle is None else MeasuredCapacity(capacity.cycle, capacity.of),
         )
 

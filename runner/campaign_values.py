@@ -6,7 +6,7 @@ import re
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
@@ -23,6 +23,8 @@ _WALLTIME: Final = re.compile(r"(\d+-)?\d{1,3}:\d{2}:\d{2}")
 _MEMORY: Final = re.compile(r"\d+(\.\d+)?\s*([kKMGT]i?)?B?")
 _ADDRESS: Final = re.compile(r".*:\d{1,5}")
 _SCHEDULER: Final = re.compile(r"(tcp|tls)://.+:\d{1,5}")
+PROFILES: Final = ("ambient", "surface")
+"""Measured temperatures that a cell can be simulated under as they changed over time."""
 _NOT_MAPPED: Final = (c.UNREADABLE, c.SOURCE_INDEX, c.SOURCE_ROW)
 
 
@@ -118,8 +120,10 @@ def _ordered(pair: list[float]) -> list[float]:
 def _measured_or_number(value: Any) -> Any:
     if value == "measured":
         return None
+    if value in PROFILES:
+        return value
     if isinstance(value, str):
-        raise ValueError('must be a number in °C or "measured"')
+        raise ValueError('must be a number in °C or "measured" (its mean), "ambient" or "surface" (over time)')
     if isinstance(value, (int, float)) and not -60 <= value <= 120:
         raise ValueError("must be in °C, from -60 to 120")
     return value
@@ -258,7 +262,7 @@ Limits = Annotated[list[float], AfterValidator(_ordered)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 CountOrNone = Annotated[int, Field(ge=0)]
-Celsius = Annotated[float | None, BeforeValidator(_measured_or_number)]
+Celsius = Annotated[float | Literal["ambient", "surface"] | None, BeforeValidator(_measured_or_number)]
 StateForm = BeforeValidator(_state_table)
 CapacityForm = BeforeValidator(_capacity_table)
 CycleOrLast = Annotated[int, BeforeValidator(_cycle_or_last)]

@@ -7,8 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from kilocell.data import columns as c
 from kilocell.data.errors import JobError
+from kilocell.jobs.clean import clean
 from kilocell.jobs.compress import compress, noise_ampere
+from loads import LOADS
+from raw_records import SETTINGS, raw_table
 
 NO_GAP = np.zeros(0, bool)
 
@@ -94,3 +98,83 @@ def test_time_that_stands_still_is_refused() -> None:
 def test_noise_is_blind_to_lines_and_steps() -> None:
     line = np.concatenate([np.linspace(0, 5, 500), np.full(500, -3.0)])
     assert noise_ampere(line) < 1e-12
+
+
+def segment_charges(time: np.ndarray, current: np.ndarray, first: np.ndarray) -> np.ndarray:
+    """Charge of the segments that begin at some samples, half of the interval to each neighbour with it."""
+    half = np.diff(time) / 2.0
+    weights = np.concatenate([half, [0.0]]) + np.concatenate([[0.0], half])
+    return np.add.reduceat(weights * current, first)
+
+
+@pytest.mark.parametrize(
+    ("name", "knots_per_sample"), [("cccv", 0.05), ("gitt", 0.15), ("pulses", 0.02), ("drive", 0.9)]
+)
+def test_every_kind_of_record_keeps_its_charge_segment_by_segment(name: str, knots_per_sample: float) -> None:
+    time, current = LOADS[name][0]()
+    profile = compress(time, current, no_gap(len(time)), 5.0)
+    assert len(profile.time_second) < knots_per_sample * len(time)
+    seen = np.interp(time, profile.time_second, profile.current_ampere)
+    first = np.concatenate([[0], 1 + np.flatnonzero(np.abs(np.diff(current)) > 0.1)])
+    measured = segment_charges(time, current, first)
+    off = np.abs(segment_charges(time, seen, first) - measured)
+    amount = segment_charges(time, np.abs(current), first)
+    assert np.all(off <= 1e-4 * amount + 1e-9)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(2, 397), st.floats(0.05, 10.0), st.booleans()), min_size=1, max_size=8),
+    st.floats(0.0, 3e-3),
+    st.floats(-5.0, 5.0),
+    st.integers(0, 2**31),
+)
+def test_every_pulse_of_one_sample_survives(
+    pulses: list[tuple[int, float, bool]], noise: float, base: float, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    time = np.cumsum(rng.choice([0.1, 1.0, 10.0, 100.0], 400))
+    current = base + noise * rng.standard_normal(400)
+    for at, size, charge in pulses:
+        current[at] = base + (size if charge else -size)
+    profile = compress(time, current, no_gap(400), 5.0)
+    seen = np.interp(time, profile.time_second, profile.current_ampere)
+    places = [sample for sample, *_ in pulses]
+    assert np.max(np.abs(seen - current)[places]) <= 6.0 * profile.noise_ampere + 5.0 * 5e-4 + 1e-12
+    kept = np.trapezoid(profile.current_ampere, profile.time_second)
+    assert kept == pytest.approx(np.trapezoid(current, time), abs=1e-9 * np.trapezoid(np.abs(current) + 1.0, time))
+
+
+def test_a_jump_sampled_on_both_sides_at_one_time_is_not_smeared() -> None:
+    """Cleaning sets the two rows a millisecond apart; both are knots, so that all of the jump lies between them."""
+    times = np.repeat(np.arange(0.0, 600.0, 10.0), [2 if k in (20, 40) else 1 for k in range(60)])
+    current = np.where((np.cumsum(np.diff(times, prepend=-1.0) == 0.0) % 2) == 1, -2.5, 0.0)
+    raw = raw_table(
+        **{c.TEST_TIME: times, c.CURRENT: current, c.VOLTAGE: 3.7 + 0.03 * current, c.STEP_ID: 1.0 - current}
+    )
+    samples = clean(raw, "CELL", SETTINGS).samples
+    assert len(samples) == len(raw)
+    time, kept = samples[c.TEST_TIME].to_numpy(), samples[c.CURRENT].to_numpy()
+    profile = compress(time, kept, no_gap(len(time)), 2.0)
+    assert len(profile.time_second) == 6
+    steep = np.flatnonzero(np.abs(np.diff(profile.current_ampere)) > 1.0)
+    assert np.all(np.diff(profile.time_second)[steep] < 0.0011)
+
+
+def test_long_records_are_fitted_in_blocks_with_the_same_knots(monkeypatch: pytest.MonkeyPatch) -> None:
+    time, current = cccv(2e-3)
+    blocks = compress(time, current, no_gap(len(time)), 5.0)
+    monkeypatch.setattr("kilocell.jobs.compress.BLOCK", len(time))
+    whole = compress(time, current, no_gap(len(time)), 5.0)
+    np.testing.assert_array_equal(blocks.time_second, whole.time_second)
+    np.testing.assert_allclose(blocks.current_ampere, whole.current_ampere, rtol=0.0, atol=1e-12)
+
+
+def test_finer_knots_follow_the_record_more_closely() -> None:
+    time, current = LOADS["drive"][0]()
+    away = []
+    for finer in (1.0, 4.0, np.inf):
+        profile = compress(time, current, no_gap(len(time)), 5.0, finer)
+        away.append(np.max(np.abs(np.interp(time, profile.time_second, profile.current_ampere) - current)))
+    assert away[0] > 2.0 * away[1] > 0.0
+    assert away[2] == 0.0

@@ -97,6 +97,17 @@ def test_own_table_goes_before_globs_and_later_globs_before_earlier(tmp_path: Pa
     assert [s.name for s in campaign.parameter_sets("Cell7_0degC")] == ["Ai2020"]
 
 
+def test_a_measured_temperature_is_taken_over_time_where_it_is_named(tmp_path: Path) -> None:
+    campaign = load(
+        tmp_path,
+        '[cells.defaults]\ntemperature_celsius = 25\n[cells.A]\ntemperature_celsius = "surface"\n'
+        '[cells.B]\ntemperature_celsius = "ambient"\n[cells.C]\ntemperature_celsius = "measured"\n',
+    )
+    said = [(campaign.cell(name).temperature_celsius, campaign.cell(name).temperature) for name in "ABCD"]
+    assert said == [(None, "surface"), (None, "ambient"), (None, "mean"), (25.0, "mean")]
+    assert campaign.clean_settings("A").temperature_setpoint_celsius is None
+
+
 def test_id_with_signs_of_a_glob_is_found_as_it_stands(tmp_path: Path) -> None:
     campaign = load(
         tmp_path, '[cells."CELL[1]"]\nnominal_capacity_ah = 2\n[cells."电池 一"]\nnominal_capacity_ah = 3\n'
@@ -258,6 +269,8 @@ def test_file_that_nothing_can_be_guessed_from_stays_for_its_read_to_fail(tmp_pa
         ("[cells]\nnominal_capacity_ah = 5\n", "cells.nominal_capacity_ah = 5: must be a table: [cells.defaults]"),
         ("[cells.A]\ntemperature_celsius = 298.15\n", "cells.A.temperature_celsius = 298.15: must be in °C"),
         ('[cells.A]\ntemperature_celsius = "warm"\n', 'must be a number in °C or "measured"'),
+        ("[cells.A]\ntemperature_celsius = true\n", "cells.A.temperature_celsius = true: must be a number"),
+        ("[cells.A]\ntemperature_celsius = [25]\n", "cells.A.temperature_celsius = [25]: must be a number"),
         ('[cells."a.b"]\ninitial_state = "rest"\n', 'cells."a.b".initial_state = "rest": must be "rest_voltage", {soc'),
         (
             "[cells.A]\ninitial_state = { soc = 50 }\n",

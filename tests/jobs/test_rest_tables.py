@@ -1,0 +1,55 @@
+"""Few tables at rest serve every temperature and variation."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import pytest
+from kilocell.data.settings import CellSettings, InitialState, ModelSettings, Override, ParameterSetSettings
+from kilocell.jobs.equilibrium import equilibrium_of, tabulated
+from kilocell.jobs.rest_tables import at_rest, between_degrees
+from kilocell.jobs.starting_state import starting_state
+from numpy.typing import NDArray
+
+MODEL = ModelSettings("SPM", "SPM")
+
+
+@pytest.mark.parametrize("base", ["Ai2020", "Marquis2019"])
+@pytest.mark.parametrize("celsius", [-7.3, 22.5])
+def test_between_two_degrees_the_table_is_that_of_the_temperature(base: str, celsius: float) -> None:
+    tabulate = partial(equilibrium_of, MODEL, ParameterSetSettings(base, base))
+    mixed, own = between_degrees(tabulate, celsius), tabulate(celsius)
+    np.testing.assert_allclose(mixed.open_circuit_volt, own.open_circuit_volt, rtol=0.0, atol=2e-6)
+    for one, other in zip(mixed.inputs, own.inputs, strict=True):
+        assert one.name == other.name
+        np.testing.assert_allclose(one.at_soc, other.at_soc, rtol=0.0, atol=2e-6)
+    assert mixed.capacity_ah == pytest.approx(own.capacity_ah, rel=2e-6)
+
+
+def test_cells_of_many_temperatures_and_variations_share_their_tables() -> None:
+    def start(celsius: float, factor: float) -> float:
+        override = Override("Negative particle diffusivity [m2.s-1]", "scale", factor)
+        nothing: NDArray[np.float64] = np.zeros(0)
+        state = starting_state(
+            CellSettings("CELL", None, InitialState("voltage", 3.9)),
+            MODEL,
+            ParameterSetSettings("v", "Ai2020", (override,)),
+            nothing, nothing, nothing, nothing.astype(np.int64), celsius,
+        )  # fmt: skip
+        return state.soc
+
+    start(24.0, 1.0), start(25.0, 1.0)
+    before = tabulated.cache_info().misses
+    socs = [start(24.0 + k / 50.0, 1.0 + k / 10.0) for k in range(50)]
+    assert tabulated.cache_info().misses == before
+    assert np.all(np.diff(socs) != 0.0)
+
+
+def test_what_matters_at_rest_is_kept() -> None:
+    fraction = Override("Negative electrode active material volume fraction", "value", 0.7)
+    moving = Override("Electrolyte conductivity [S.m-1]", "scale", 0.5)
+    settings = ParameterSetSettings("v", "Chen2020", (fraction, moving))
+    assert at_rest(settings).overrides == (fraction,)
+    only = ParameterSetSettings("v", "Chen2020", (fraction,))
+    assert at_rest(only) == only
