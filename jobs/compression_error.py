@@ -14,7 +14,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg.lapack import dtbtrs
+from scipy.linalg import lapack
 from scipy.optimize import nnls
 
 from ..data.convert import SECONDS_PER_HOUR
@@ -202,6 +202,6 @@ def _recursion(kept: Floats, entered: Floats) -> Floats:
     """Solve y[i] = kept[i] y[i - 1] + entered[i], y[-1] = 0, along the last axis."""
     band = np.ones((2, len(kept)), order="F")
     band[1, :-1] = -kept[1:]
-    solved, _ = dtbtrs(band, entered.T, uplo="L", diag="U")
+    solved, _ = lapack.dtbtrs(band, entered.T, uplo="L", diag="U")  # pyright: ignore[reportAttributeAccessIssue]
     found: Floats = solved.T
     return found

@@ -17,7 +17,7 @@ from .compress import CurrentProfile
 from .parameters import PARALLEL
 from .profile_input import KNOT_CURRENTS, KNOT_TIMES, padded, temperature_inputs
 from .profile_windows import Limit, Solving, windows
-from .refine import ROUNDS, more_outputs
+from .refine import ROUNDS, Indices, more_outputs
 from .starting_state import StartingState
 from .stops import Mask, Stops, between_outputs, output_samples, solver_stops
 from .stops import every_knot as stops_at_every_knot
@@ -111,21 +111,36 @@ def replay(
         stops = solver_stops(profile, conditions.capacity_ah, algebraic)
         outputs = output_samples(time_second, profile, stops.at_knot, conditions.capacity_ah)
     structure = _with_steps(structure, stops)
-    for left in reversed(range(ROUNDS)):
-        with limit.paused() if limit else nullcontext():
-            solving = Solving(built(structure), profile.time_second[0])
-        values, ended = _solve(solving, structure, conditions, profile, stops.at_knot, time_second[outputs], limit)
-        asked, outputs = len(outputs), outputs[: len(values[VOLTAGE])]
-        more = more_outputs(time_second, outputs, values[VOLTAGE], profile.time_second[stops.at_knot])
-        if len(outputs) < asked or len(more) == asked:
-            break
-        outputs = more if left > 1 else np.arange(len(time_second))
+    values, outputs, ended = _close_enough(structure, conditions, profile, stops.at_knot, time_second, outputs, limit)
     replayed = _at_samples(time_second[: outputs[-1] + 1], profile, outputs, values) if len(outputs) else None
     if ended is not None:
         raise EndedError(str(ended), ended.code, replayed) from ended
     if replayed is None:
         raise EndedError("the simulation has no time to be at", "ended_early")
     return replayed
+
+
+def _close_enough(
+    structure: Structure,
+    conditions: Conditions,
+    profile: CurrentProfile,
+    at_knot: Mask,
+    time_second: Floats,
+    outputs: Indices,
+    limit: Limit | None,
+) -> tuple[dict[str, Floats], Indices, JobError | None]:
+    """Solve, and solve again where the outputs turn out too far apart, at last with every sample."""
+    rounds = 0
+    while True:
+        with limit.paused() if limit else nullcontext():
+            solving = Solving(built(structure), profile.time_second[0])
+        values, ended = _solve(solving, structure, conditions, profile, at_knot, time_second[outputs], limit)
+        known = outputs[: len(values[VOLTAGE])]
+        more = more_outputs(time_second, known, values[VOLTAGE], profile.time_second[at_knot])
+        rounds += 1
+        if ended is not None or len(more) == len(outputs):
+            return values, known, ended
+        outputs = more if rounds < ROUNDS else np.arange(len(time_second))
 
 
 def _solve(

@@ -142,7 +142,8 @@ def test_every_pulse_of_one_sample_survives(
     places = [sample for sample, *_ in pulses]
     assert np.max(np.abs(seen - current)[places]) <= 6.0 * profile.noise_ampere + 5.0 * 5e-4 + 1e-12
     kept = np.trapezoid(profile.current_ampere, profile.time_second)
-    assert kept == pytest.approx(np.trapezoid(current, time), abs=1e-9 * np.trapezoid(np.abs(current) + 1.0, time))
+    amount = float(np.trapezoid(np.abs(current) + 1.0, time))
+    assert kept == pytest.approx(np.trapezoid(current, time), abs=1e-9 * amount)
 
 
 def test_a_jump_sampled_on_both_sides_at_one_time_is_not_smeared() -> None:

@@ -268,7 +268,6 @@ def test_what_pybamm_solves_with_single_particles_is_replayed() -> None:
             continue
         except pybamm.SolverError:
             continue  # kilocell does, the documented way does not
-        # The potential of this set's graphite steps within less charge than lies between two outputs.
-        if away > (1.5 if case[2] == "ORegan2022" else 1.0):
+        if away > 1.0:
             failures.append(f"{case}: {away:.2f} mV")
     assert not failures

@@ -39,7 +39,8 @@ def test_cells_of_many_temperatures_and_variations_share_their_tables() -> None:
         )  # fmt: skip
         return state.soc
 
-    start(24.0, 1.0), start(25.0, 1.0)
+    start(24.0, 1.0)
+    start(25.0, 1.0)
     before = tabulated.cache_info().misses
     socs = [start(24.0 + k / 50.0, 1.0 + k / 10.0) for k in range(50)]
     assert tabulated.cache_info().misses == before
