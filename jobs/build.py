@@ -165,8 +165,13 @@ def _give_current(structure: Structure, model: pybamm.BaseModel, values: pybamm.
 
 
 def has_algebraic(structure: Structure) -> bool:
-    """Tell whether the built model has algebraic equations, as the DFN does."""
-    return bool(getattr(built(structure).built_model, "len_alg", 0))
+    """Tell whether the model has algebraic equations, as the DFN does."""
+    return _algebraic(structure.model)
+
+
+@lru_cache(maxsize=64)
+def _algebraic(settings: ModelSettings) -> bool:
+    return bool(empty_model(settings).algebraic)
 
 
 def _solver(structure: Structure, outputs: list[str], algebraic: bool) -> pybamm.IDAKLUSolver:
