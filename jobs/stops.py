@@ -31,6 +31,8 @@ GROWTH: Final = 1.5  # of the time since the last stop, from output to output
 CHARGE_PER_AH: Final = 0.012  # A.h per A.h, from output to output: how finely an open-circuit potential is seen
 CURRENT_PER_AH: Final = 0.02  # A per A.h, by which the current may wander from output to output
 
+DENSE: Final = 0.6  # of the samples: where so many are wanted, all are
+
 OUT_OF_TURN: Final = 0.7  # of the longest interval since the stop; a sample that came sooner was triggered
 
 
@@ -142,6 +144,8 @@ def output_samples(time_second: Floats, profile: CurrentProfile, stops: Mask, ca
     chosen[:-1] |= (np.diff(place) != 0) | (np.diff(moves) > 1.0)  # the last sample before a stop or an edge
     chosen |= _triggered(time_second, place)
     chosen[0] = chosen[-1] = True
+    if np.count_nonzero(chosen) > DENSE * len(chosen):
+        chosen[:] = True  # the few left out are not worth the risk that they are missed
     return np.flatnonzero(chosen)
 
 
