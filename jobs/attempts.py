@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,13 +29,14 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Case:
-    """One simulation as asked: what every attempt at it shares."""
+    """One simulation as asked: what every attempt at it shares; ``slopes`` as in :class:`.build.Structure`."""
 
     record: Record
     settings: SimulateSettings
     conditions: Conditions
     profile: CurrentProfile
     limit: Limit | None = None
+    slopes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +129,7 @@ def solve_as(attempt: Attempt, case: Case) -> Replayed:
         attempt.first_step_second,
         temperature_size=temperature_size(conditions.temperature.profile),
     )
+    structure = replace(structure, slopes=case.slopes)
     try:
         replayed = replay(structure, conditions, profile, record.time_second[first:], attempt.every_knot, case.limit)
     except EndedError as error:
@@ -166,7 +168,14 @@ def _after_rest(record: Record, first: int, replayed: Replayed) -> Replayed:
         np.concatenate([rest, replayed.current_ampere]),
         np.concatenate([rest, replayed.charge_ah]),
         np.concatenate([rest, replayed.excess]),
+        voltage_slopes=_held(first, replayed.voltage_slopes),
+        excess_slopes=_held(first, replayed.excess_slopes),
     )
+
+
+def _held(first: int, slopes: Floats | None) -> Floats | None:
+    """Slopes over a first rest: those of its end."""
+    return None if slopes is None else np.concatenate([np.repeat(slopes[:1], first, axis=0), slopes])
 
 
 def _last_of_first_rest(record: Record, rest_ampere: float) -> int:

@@ -15,7 +15,7 @@ import pybamm
 
 from ..data.convert import SECONDS_PER_HOUR
 from ..data.errors import JobError
-from ..data.settings import ModelSettings, Override
+from ..data.settings import OF_CELL, ModelSettings, Override
 from .compiled import CompiledSolver, compiled_asked
 from .equilibrium import state_inputs
 from .models import check_set, completed, empty_model, mesh_points, scales_current, why_not_built
@@ -51,6 +51,7 @@ class Structure:
         size: of the vectors of knots, in which a window of the profile has its place.
         compiled: turn its functions into machine code, where there is a compiler; else CasADi's virtual machine.
         temperature_size: longest temperature profile, in knots; 0 = the temperature is one number.
+        slopes: inputs by which the voltage is differentiated as it is solved.
     """
 
     model: ModelSettings
@@ -64,6 +65,7 @@ class Structure:
     compiled: bool = False
     longest_step_second: float = 0.0
     temperature_size: int = 0
+    slopes: tuple[str, ...] = ()
 
 
 def structure_of(
@@ -82,6 +84,7 @@ def structure_of(
     Args:
         compiled: ``None`` = as :func:`kilocell.jobs.compiled.compiled_models` says.
     """
+    overrides = tuple(o for o in overrides if o.parameter not in OF_CELL)  # which are no parameters of the model
     size = next((size for size in PROFILE_SIZES if size > knots), PROFILE_SIZES[-1])
     fixed = tuple(o for o in overrides if _shapes_geometry(o.parameter))
     free = tuple((o.parameter, o.kind) for o in overrides if not _shapes_geometry(o.parameter))

@@ -1,4 +1,4 @@
-"""Fit of a model's parameters to one cell: each start on its own, then the best of them."""
+"""Fit of a model's parameters to one cell: each start on its own, then the best of them and how far to believe it."""
 
 from __future__ import annotations
 
@@ -7,49 +7,51 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.optimize import least_squares
 
 from ..data.convert import unit_of
 from ..data.errors import JobError
-from ..data.settings import FitParameter, FitSettings
-from ..data.values import FitResult, FittedParameter, StartResult
+from ..data.settings import OF_CELL, FitSettings
+from ..data.values import Correlation, FitResult, FittedParameter, StartResult
 from .objective import Objective
 from .parameters import is_function
+from .search import Journal, Search
 from .starts import first_point, from_unit, to_unit
+from .uncertainty import NO_EFFECT_MV, TOGETHER, Uncertainty, interval, uncertainty, words_for
 
 Floats = NDArray[np.float64]
 
-
-STEP = 5e-3  # finite-difference step, as a share of the scaled bounds: well above the solver's own noise
 AT_BOUND = 1e-3  # a fitted value within this share of its bounds counts as at the bound
-AGREE_MV = 0.5  # starts whose RMSE is within this of the best found the same minimum
+AGREE_SHARE, AGREE_MV = 0.01, 0.02  # starts whose RMSE is within this of the best found the same minimum
 
 
-def run_start(samples: pd.DataFrame, settings: FitSettings, start: int, measured_celsius: float | None) -> StartResult:
-    """Run one start: SciPy's bounded least squares (trust region reflective) on the residuals in mV.
+def run_start(
+    samples: pd.DataFrame,
+    settings: FitSettings,
+    start: int,
+    measured_celsius: float | None,
+    journal: Journal | None = None,
+) -> StartResult:
+    """Run one start of a fit by the search that the settings name.
 
-    The parameters are scaled to 1 (lower bound) ... 2 (upper bound), so that relative steps are alike for all.
+    Args:
+        journal: where evaluations are noted, and recalled from when this start was begun before.
 
     Raises:
-        JobError: the start ended where the model has no solution (``no_solution``).
+        JobError: a parameter does nothing to the voltage (``no_effect``), or the start ended where the model has no
+            solution (``no_solution``).
     """
     objective = Objective(samples, settings, measured_celsius)
-    first = first_point(settings, start, objective.default_values())
-
-    def residuals(scaled: Floats) -> Floats:
-        return objective.residuals_mv(from_unit(settings.parameters, scaled - 1.0))
-
-    rmse_first = _rms(residuals(first + 1.0))
-    found = least_squares(
-        residuals,
-        first + 1.0,
-        bounds=(1.0, 2.0),
-        diff_step=STEP,
-        xtol=1e-5,
-        ftol=1e-6,
-        max_nfev=settings.max_evaluations,
-    )
-    values = from_unit(settings.parameters, found.x - 1.0)
+    asked, settings = settings, objective.settings
+    search = Search(objective, settings, journal)
+    defaults = objective.inputs.default_values()
+    inside = np.clip(to_unit(settings.parameters, defaults), 0.02, 0.98)
+    first = search.solvable(first_point(settings, start, defaults), inside)
+    found = search.residuals(first)
+    if not found.reason:
+        _refuse_no_effect(settings, found.slopes_mv)
+    rmse_first = float(np.sqrt(np.mean(found.error_mv**2)))
+    point, message = search.run(first)
+    values = from_unit(settings.parameters, point)
     try:
         rmse = objective.rmse_mv(values)
     except JobError as error:
@@ -57,71 +59,161 @@ def run_start(samples: pd.DataFrame, settings: FitSettings, start: int, measured
             f"the start ended where the model has no solution ({error}); narrow the bounds", "no_solution"
         ) from error
     return StartResult(
-        settings=settings,
+        settings=asked,
         start=start,
         seed=settings.seed,
         first_values=tuple(float(v) for v in from_unit(settings.parameters, first)),
         values=tuple(float(v) for v in values),
         rmse_first_mv=rmse_first,
         rmse_mv=rmse,
-        evaluations=objective.evaluations,
-        message=str(found.message),
+        evaluations=search.evaluations,
+        message=message,
+        cost=search.best[0],
     )
+
+
+def _refuse_no_effect(settings: FitSettings, slopes_mv: Floats) -> None:
+    """Refuse parameters that the voltage does not follow at all: no fit could find them."""
+    moved = np.sqrt(np.mean(slopes_mv**2, axis=0))
+    names = [repr(p.name) for p, rms in zip(settings.parameters, moved, strict=True) if not rms > NO_EFFECT_MV]
+    if names:
+        reason = f"{', '.join(names)} does nothing to the voltage of {settings.model.name} with this record"
+        raise JobError(f"{reason}; leave it out, or choose model options that use it", "no_effect")
 
 
 def best_of(
     samples: pd.DataFrame, settings: FitSettings, starts: tuple[StartResult, ...], measured_celsius: float | None
 ) -> FitResult:
-    """Take the best start as the fit's result, beside the parameter set's own RMSE on the same samples.
+    """Take the best start as the fit's result, with errors, beside the parameter set's own RMSE on the same samples.
 
     Raises:
         JobError: no start ended with a result (``no_start``).
     """
     if not starts:
         raise JobError("none of the starts ended with a result; their logs say why", "no_start")
-    best = min(starts, key=lambda s: (s.rmse_mv, s.start))
+    best = min(starts, key=lambda s: (s.rmse_mv if s.cost is None else s.cost, s.start))
     objective = Objective(samples, settings, measured_celsius)
-    defaults = objective.default_values()
-    key = settings.parameter_set.key
-    fitted = tuple(
-        _fitted(p, v, float(d), key) for p, v, d in zip(settings.parameters, best.values, defaults, strict=True)
+    asked, settings = settings, objective.settings
+    values, defaults = np.array(best.values), objective.inputs.default_values()
+    unit = to_unit(settings.parameters, values)
+    found = objective.residuals(values)
+    free = (unit > AT_BOUND) & (unit < 1.0 - AT_BOUND)
+    search = Search(objective, settings)
+    errors = uncertainty(
+        found.error_mv, found.slopes_mv, objective.weights, free, search.priors(unit)[1], search.prior_mv
     )
+    fitted = tuple(_fitted(settings, place, best.values, defaults, errors) for place in range(len(values)))
+    agreeing = [s for s in starts if s.rmse_mv <= best.rmse_mv * (1.0 + AGREE_SHARE) + AGREE_MV]
+    within = _agreement(agreeing)
+    before, after = _validation(samples, settings, defaults, values, measured_celsius)
+    own = settings.parameter_set
     return FitResult(
-        settings=settings,
+        settings=asked,
         best_start=best.start,
         starts_done=len(starts),
-        starts_agreeing=sum(s.rmse_mv <= best.rmse_mv + AGREE_MV for s in starts),
-        rmse_default_mv=_default_rmse_mv(objective, defaults),
+        starts_agreeing=len(agreeing),
+        rmse_default_mv=_rmse_or_none(objective, defaults),
         rmse_mv=best.rmse_mv,
         parameters=fitted,
-        parameter_set=replace(
-            settings.parameter_set, name=settings.fitted_name, overrides=objective.overrides(np.array(best.values))
-        ),
+        parameter_set=replace(own, name=settings.fitted_name, overrides=objective.inputs.overrides(values)),
+        agreeing_within=within,
+        samples=len(found.error_mv),
+        noise_mv=objective.noise_mv(),
+        residual_correlation_samples=errors.correlation_samples,
+        condition_number=errors.condition_number,
+        correlations=_correlations(settings, errors),
+        validation_rmse_mv=after,
+        validation_default_rmse_mv=before,
+        verdict=_verdict(fitted, len(agreeing), len(starts)),
     )
 
 
-def _default_rmse_mv(objective: Objective, defaults: Floats) -> float | None:
+def _validation(
+    samples: pd.DataFrame, settings: FitSettings, defaults: Floats, values: Floats, measured_celsius: float | None
+) -> tuple[float | None, float | None]:
+    """RMSE on the cycles held out, with the set's own and with the fitted values."""
+    if not settings.validation_cycles:
+        return None, None
+    held_out = Objective(samples, settings, measured_celsius, settings.validation_cycles)
+    return _rmse_or_none(held_out, defaults), _rmse_or_none(held_out, values)
+
+
+def _rmse_or_none(objective: Objective, values: Floats) -> float | None:
     try:
-        return objective.rmse_mv(defaults)
+        return objective.rmse_mv(values)
     except JobError:
         return None
 
 
-def _fitted(parameter: FitParameter, value: float, default: float, key: str) -> FittedParameter:
-    share = float(to_unit((parameter,), np.array([value]))[0])
-    factor = is_function(key, parameter.name)
-    return FittedParameter(
+def _agreement(starts: list[StartResult]) -> float:
+    """Largest relative difference of any parameter between starts."""
+    values = np.array([s.values for s in starts])
+    size = np.maximum(np.abs(values).max(axis=0), np.finfo(float).tiny)
+    return float(np.max(np.ptp(values, axis=0) / size))
+
+
+def _fitted(
+    settings: FitSettings, place: int, values: tuple[float, ...], defaults: Floats, errors: Uncertainty
+) -> FittedParameter:
+    parameter, value = settings.parameters[place], values[place]
+    own = parameter.name in OF_CELL
+    factor = not own and is_function(settings.parameter_set.key, parameter.name)
+    error = float(errors.standard_error[place])
+    at_bound = bool(np.isnan(error))
+    result = FittedParameter(
         name=parameter.name,
         unit="" if factor else unit_of(parameter.name),
         value=value,
-        default=default,
+        default=float(defaults[place]),
         lower=parameter.lower,
         upper=parameter.upper,
         scale=parameter.scale,
-        at_bound=not AT_BOUND < share < 1.0 - AT_BOUND,
+        at_bound=at_bound,
         is_factor=factor,
+    )
+    if at_bound:
+        end = "upper" if value > 0.5 * (parameter.lower + parameter.upper) else "lower"
+        return replace(result, verdict=f"at its {end} bound: widen the bounds, or fix it")
+    size, low, high = interval(parameter, value, error, errors.quantile)
+    words = words_for(value, size, errors.quantile, _partners(settings, place, errors))
+    if not np.isfinite(size):
+        return replace(result, verdict=words)
+    return replace(result, standard_error=size, lower_95=low, upper_95=high, verdict=words)
+
+
+def _partners(settings: FitSettings, place: int, errors: Uncertainty) -> str:
+    """The parameters whose errors move with those of one, in words."""
+    row = np.nan_to_num(errors.correlation[place])
+    names = [
+        f"{settings.parameters[k].name} ({row[k]:+.2f})"
+        for k in np.argsort(-np.abs(row))
+        if k != place and abs(row[k]) >= TOGETHER
+    ]
+    return f"; moves together with {', '.join(names)}" if names else ""
+
+
+def _correlations(settings: FitSettings, errors: Uncertainty) -> tuple[Correlation, ...]:
+    names = [p.name for p in settings.parameters]
+    return tuple(
+        Correlation(names[j], names[k], float(errors.correlation[j, k]))
+        for j in range(len(names))
+        for k in range(j)
+        if np.isfinite(errors.correlation[j, k])
     )
 
 
-def _rms(residuals: Floats) -> float:
-    return float(np.sqrt(np.mean(residuals**2)))
+def _verdict(fitted: tuple[FittedParameter, ...], agreeing: int, starts: int) -> str:
+    """The fit in a sentence or two: what is known, what is not, and whether the starts agree."""
+    parts = []
+    well = [p.name for p in fitted if p.verdict.startswith("well")]
+    if len(well) == len(fitted):
+        parts.append("all parameters are well determined")
+    else:
+        parts += [f"{p.name}: {p.verdict}" for p in fitted if not p.verdict.startswith("well")]
+    if starts == 1:
+        parts.append("one start alone: another minimum cannot be ruled out")
+    elif agreeing == 1:
+        parts.append(f"the starts disagree: only one of {starts} ended at the best minimum")
+    elif 2 * agreeing < starts:
+        parts.append(f"{agreeing} of {starts} starts agree on the minimum")
+    return "; ".join(parts)

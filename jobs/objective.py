@@ -1,27 +1,46 @@
-"""The objective of a fit: simulated minus measured voltage at the samples of the chosen cycles."""
+"""The objective of a fit: simulated minus measured voltage at the chosen samples, and its slopes by each parameter."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from ..data.errors import JobError
-from ..data.settings import FitSettings, Override, SimulateSettings
+from ..data.settings import FitSettings
 from .attempts import ATTEMPTS, RETRIED, Attempt, Case, check_charge, solve_as
 from .finer import charge_true_profile
-from .parameters import affects_equilibrium, is_function, nominal_capacity_ah, with_overrides
+from .fit_inputs import FitInputs
+from .noise import noise_of_steps
+from .parameters import nominal_capacity_ah
 from .record import Record, record_of
 from .replay import check_range
-from .simulate import conditions_of
 from .usable import refuse_nothing
+from .weights import sample_weights
 
 Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 
 PENALTY_MV = 1000.0
 """Residual of every sample where the model has no solution: finite, and worse than any that solves."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Residuals:
+    """Voltage errors of one evaluation.
+
+    Args:
+        error_mv: simulated - measured, shape (used samples,).
+        slopes_mv: by each parameter's place between its bounds (0 to 1), shape (used samples, parameters); all 0
+            where the model has no solution.
+        reason: why it is no solution that a cell can have; "" = it is one.
+    """
+
+    error_mv: Floats
+    slopes_mv: Floats
+    reason: str = ""
 
 
 class Objective:
@@ -31,73 +50,75 @@ class Objective:
         samples: a cleaned partition.
         settings: the fit.
         measured_celsius: the cell's mean temperature, used where the settings give none.
+        cycles: other cycles than the fit's own, as for validation.
 
     Raises:
         NothingToSimulateError: the cell has no current up to the last of the asked cycles.
         JobError: the cell does not have the asked cycles, or no measured voltage in them (``no_voltage``).
     """
 
-    def __init__(self, samples: pd.DataFrame, settings: FitSettings, measured_celsius: float | None) -> None:
+    def __init__(
+        self,
+        samples: pd.DataFrame,
+        settings: FitSettings,
+        measured_celsius: float | None,
+        cycles: tuple[int, ...] | None = None,
+    ) -> None:
         self.settings = settings
         self.evaluations = 0
-        self._celsius = measured_celsius
-        self._record = _until_last_cycle(record_of(samples), settings)
+        cycles = settings.cycles if cycles is None else cycles
+        self._record = _until_last_cycle(record_of(samples), settings, cycles)
         capacity = settings.cell.nominal_capacity_ah or nominal_capacity_ah(settings.parameter_set)
         refuse_nothing(self._record.current_ampere, self._record.voltage_volt, capacity)
         self._profile = charge_true_profile(self._record, capacity)
-        self._used = _used(self._record, settings.cycles)
-        self._conditions = conditions_of(self._record, self._simulate_settings(()), measured_celsius)
-        self._state_moves = any(affects_equilibrium(p.name) for p in settings.parameters)
+        self.used = _used(self._record, samples, settings, cycles)
+        self.weights = sample_weights(self._record, self.used, settings.objective)
+        self.inputs = FitInputs(settings, self._record, measured_celsius)
+        self.settings = self.inputs.settings
         self.attempt = self._first_that_solves()
 
-    def default_values(self) -> Floats:
-        """The parameter set's own values: 1 for the factor of a function."""
-        parameter_set = self.settings.parameter_set
-        scales = {o.parameter: o.value for o in parameter_set.overrides if o.kind == "scale"}
-        values = with_overrides(parameter_set)
-        own = [
-            scales.get(p.name, 1.0) if is_function(parameter_set.key, p.name) else values[p.name]
-            for p in self.settings.parameters
-        ]
-        return np.array(own, float)
+    @property
+    def time_second(self) -> Floats:
+        """Times of the used samples."""
+        return self._record.time_second[self.used]
 
-    def residuals_mv(self, values: Floats) -> Floats:
-        """Simulated minus measured voltage in mV at the samples used.
+    def noise_mv(self) -> float:
+        """The noise of the measured voltage in mV, as the median of its steps."""
+        at, record = self.used, self._record
+        noise = noise_of_steps(record.time_second[at], record.voltage_volt[at], record.step_count[at])
+        return 1e3 * float(np.median(noise))
 
-        Where an electrode leaves its stoichiometry range the residual grows with the distance, so that a start
-        finds its way back; where the solver fails it is ``PENALTY_MV``.
+    def residuals(self, values: Floats, *, slopes: bool = True) -> Residuals:
+        """Errors at parameter values, and their slopes with the voltage's derivatives from the solver itself (IDAS).
+
+        Where an electrode leaves its stoichiometry range the error grows with the distance, so that a start finds its
+        way back; where the solver fails it is ``PENALTY_MV`` and flat.
         """
         self.evaluations += 1
         try:
-            return self._solve(self.overrides(values))
-        except JobError:
-            return np.full(int(self._used.sum()), PENALTY_MV)
+            return self._solve(values, slopes=slopes)
+        except JobError as error:
+            count = int(self.used.sum())
+            flat = np.zeros((count, len(self.settings.parameters)))
+            return Residuals(np.full(count, PENALTY_MV), flat, str(error))
 
     def rmse_mv(self, values: Floats) -> float:
-        """RMSE in mV at the samples used.
+        """RMSE in mV at the samples used, without weights.
 
         Raises:
             JobError: the model has no solution, or none that a cell can have, at these values.
         """
-        return float(np.sqrt(np.mean(self._solve(self.overrides(values), checked=True) ** 2)))
+        return float(np.sqrt(np.mean(self._solve(values, slopes=False, checked=True).error_mv ** 2)))
 
-    def overrides(self, values: Floats) -> tuple[Override, ...]:
-        """The parameter set's overrides with the fitted ones in their place."""
-        key, fitted = self.settings.parameter_set.key, {p.name for p in self.settings.parameters}
-        kept = tuple(o for o in self.settings.parameter_set.overrides if o.parameter not in fitted)
-        return kept + tuple(
-            Override(p.name, "scale" if is_function(key, p.name) else "value", float(v))
-            for p, v in zip(self.settings.parameters, values, strict=True)
-        )
-
-    def _simulate_settings(self, overrides: tuple[Override, ...]) -> SimulateSettings:
-        base = self.settings.parameter_set
-        parameter_set = replace(base, overrides=overrides or base.overrides)
-        return SimulateSettings(self.settings.cell, self.settings.model, parameter_set)
+    def case(self, values: Floats, *, slopes: bool = False) -> Case:
+        """What is solved at these values."""
+        asked = self.inputs.asked(self.inputs.overrides(values))
+        moving = self.inputs.moving if slopes else ()
+        return Case(self._record, asked, self.inputs.conditions(values), self._profile, slopes=moving)
 
     def _first_that_solves(self) -> Attempt:
         """The first of the ladder's ways in which the set's own values solve; the whole fit keeps to it."""
-        case = self.case(self.overrides(self.default_values()))
+        case = self.case(self.inputs.default_values())
         for attempt in ATTEMPTS:
             try:
                 check_charge(case, solve_as(attempt, case))
@@ -108,39 +129,38 @@ class Objective:
             return attempt
         return ATTEMPTS[0]
 
-    def case(self, overrides: tuple[Override, ...]) -> Case:
-        """What is solved with these overrides."""
-        conditions = self._conditions
-        if self._state_moves:
-            conditions = conditions_of(self._record, self._simulate_settings(overrides), self._celsius)
-        conditions = replace(conditions, overrides=overrides)
-        return Case(self._record, self._simulate_settings(overrides), conditions, self._profile)
-
-    def _solve(self, overrides: tuple[Override, ...], checked: bool = False) -> Floats:
-        replayed = solve_as(self.attempt, self.case(overrides))
+    def _solve(self, values: Floats, *, slopes: bool, checked: bool = False) -> Residuals:
+        replayed = solve_as(self.attempt, self.case(values, slopes=slopes))
         if checked:
             check_range(replayed)
-        error = 1e3 * (replayed.voltage_volt - self._record.voltage_volt)[self._used]
+        error = 1e3 * (replayed.voltage_volt - self._record.voltage_volt)[self.used]
         error = np.clip(np.nan_to_num(error, nan=PENALTY_MV), -PENALTY_MV, PENALTY_MV)
-        away: Floats = np.copysign(PENALTY_MV * replayed.excess[self._used], error)
-        return error + away
+        away = np.copysign(PENALTY_MV * replayed.excess[self.used], error)
+        reason = "an electrode or the electrolyte left its range" if (replayed.excess > 0.0).any() else ""
+        if replayed.voltage_slopes is None or replayed.excess_slopes is None:
+            return Residuals(error + away, np.zeros((len(error), 0)), reason)
+        sign = np.copysign(1.0, error)[:, np.newaxis]
+        by_input = 1e3 * replayed.voltage_slopes[self.used] + sign * PENALTY_MV * replayed.excess_slopes[self.used]
+        return Residuals(error + away, np.nan_to_num(by_input @ self.inputs.slopes(values)), reason)
 
 
-def _until_last_cycle(record: Record, settings: FitSettings) -> Record:
+def _until_last_cycle(record: Record, settings: FitSettings, cycles: tuple[int, ...]) -> Record:
     """The record up to the end of the last cycle to fit on: what comes after cannot matter."""
-    if not settings.cycles:
+    if not cycles:
         return record
-    missing = sorted(set(settings.cycles) - {int(n) for n in np.unique(record.cycle_count)})
+    missing = sorted(set(cycles) - {int(n) for n in np.unique(record.cycle_count)})
     if missing:
         raise JobError(f"cell {settings.cell.cell_id} has no cycle {missing[0]} to fit on", "no_such_cycle")
-    last = int(np.flatnonzero(np.isin(record.cycle_count, settings.cycles))[-1])
+    last = int(np.flatnonzero(np.isin(record.cycle_count, cycles))[-1])
     return record.until_index(last + 1)
 
 
-def _used(record: Record, cycles: tuple[int, ...]) -> NDArray[np.bool_]:
-    used = np.isfinite(record.voltage_volt)
+def _used(record: Record, samples: pd.DataFrame, settings: FitSettings, cycles: tuple[int, ...]) -> Mask:
+    used: Mask = np.isfinite(record.voltage_volt)
     if cycles:
         used &= np.isin(record.cycle_count, cycles)
+    if settings.objective.step_types:
+        used &= samples["step_type"].isin(settings.objective.step_types).to_numpy()[: len(used)]
     if not used.any():
-        raise JobError("no sample of the chosen cycles has a measured voltage", "no_voltage")
+        raise JobError("no sample of the chosen cycles and step types has a measured voltage", "no_voltage")
     return used

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 import functools
+import re
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -12,7 +14,18 @@ import pybamm
 from numpy.typing import NDArray
 
 from ..data.errors import JobError
-from ..data.settings import GIVEN_PER_CELL, CellSettings, Override, ParameterSetSettings
+from ..data.settings import (
+    CELL_CAPACITY,
+    GIVEN_PER_CELL,
+    INITIAL_SOC,
+    LITHIUM_INVENTORY,
+    OF_CELL,
+    CellSettings,
+    InitialState,
+    Override,
+    ParameterSetSettings,
+    SimulateSettings,
+)
 from .set_files import values_from
 
 Floats = NDArray[np.float64]
@@ -24,7 +37,7 @@ CAPACITY = "Nominal cell capacity [A.h]"
 LOWER_CUTOFF = "Lower voltage cut-off [V]"
 UPPER_CUTOFF = "Upper voltage cut-off [V]"
 CURRENT_FUNCTION = "Current function [A]"
-
+INITIAL_LITHIUM = re.compile(r"Initial concentration in (negative|positive) electrode")
 
 _DEFINED: dict[str, bytes] = {}  # content of files by key, in this process
 
@@ -80,19 +93,24 @@ def affects_equilibrium(parameter: str) -> bool:
             "Cell capacity",
             "host site",
             "hysteresis state",
+            LITHIUM_INVENTORY,
         )
     )
 
 
 def with_overrides(settings: ParameterSetSettings) -> pybamm.ParameterValues:
-    """Return a copy of the base set with the overrides applied as numbers.
+    """Return a copy of the base set with the overrides applied as numbers, but for those of the cell itself.
 
     Raises:
         JobError: an override names a parameter that the set does not have (``unknown_parameter``).
     """
     values = base_set(settings.key).copy()
     for override in settings.overrides:
-        values[override.parameter] = overridden(settings.key, override)
+        if override.parameter == LITHIUM_INVENTORY:
+            for name in [name for name in values.keys() if INITIAL_LITHIUM.search(name)]:  # noqa: SIM118 - PyBaMM's
+                values[name] = override.value * values[name]
+        elif override.parameter not in OF_CELL:
+            values[override.parameter] = overridden(settings.key, override)
     return values
 
 
@@ -111,6 +129,22 @@ def overridden(key: str, override: Override, number: Any = None) -> Any:
     if override.kind == "value":
         return given
     return scaled(given, base_set(key)[override.parameter])
+
+
+def of_cell(settings: SimulateSettings) -> SimulateSettings:
+    """Take what a fitted set says of the cell itself, its initial state and capacity, over into the cell."""
+    own = {
+        o.parameter: o.value for o in settings.parameter_set.overrides if o.parameter in (INITIAL_SOC, CELL_CAPACITY)
+    }
+    if not own:
+        return settings
+    cell, parameter_set = settings.cell, settings.parameter_set
+    if INITIAL_SOC in own:
+        cell = replace(cell, initial_state=InitialState("soc", own[INITIAL_SOC]))
+    if CELL_CAPACITY in own:
+        cell = replace(cell, nominal_capacity_ah=own[CELL_CAPACITY])
+    kept = tuple(o for o in parameter_set.overrides if o.parameter not in own)
+    return replace(settings, cell=cell, parameter_set=replace(parameter_set, overrides=kept))
 
 
 def nominal_capacity_ah(settings: ParameterSetSettings) -> float:
@@ -139,7 +173,7 @@ def electrodes_in_parallel(cell: CellSettings, settings: ParameterSetSettings) -
 
 def cutoffs_volt(settings: ParameterSetSettings) -> tuple[float, float] | None:
     """The set's lower and upper voltage cut-off, which say what it is meant for; ``None`` where it has none."""
-    changed = {o.parameter: overridden(settings.key, o) for o in settings.overrides}
+    changed = {o.parameter: overridden(settings.key, o) for o in settings.overrides if o.parameter not in OF_CELL}
     values = base_set(settings.key)
     if any(name not in changed and name not in values for name in (LOWER_CUTOFF, UPPER_CUTOFF)):
         return None

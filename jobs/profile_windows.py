@@ -89,10 +89,12 @@ class Solving:
     Args:
         simulation: a built model whose solver gives output variables, and what it has where it fails.
         first_second: where the profile begins; the model's time counts from there.
+        slopes: inputs by which the outputs are differentiated as they are solved.
     """
 
-    def __init__(self, simulation: pybamm.Simulation, first_second: float) -> None:
+    def __init__(self, simulation: pybamm.Simulation, first_second: float, slopes: tuple[str, ...] = ()) -> None:
         self._simulation = simulation
+        self._slopes = slopes
         self._first = first_second
         self._before: pybamm.Solution | None = None
 
@@ -110,23 +112,26 @@ class Solving:
             did (``did_not_converge``, ``ended_early``, ``left_range``).
         """
         names = self._simulation.solver.output_variables
+        nothing = {name: np.zeros(0) for name in self.names}
         try:
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
                 solution, wanted = self._solved(stops_second - self._first, wanted_second - self._first, inputs)
         except (pybamm.SolverError, ValueError, RuntimeError) as error:
             text = " ".join(str(error).split())[:200]
-            return {name: np.zeros(0) for name in names}, _did_not_converge(f": {text}")
+            return nothing, _did_not_converge(f": {text}")
         self._before = solution
         solved = np.asarray(solution.t, float)
         told = [str(warning.message) for warning in caught]
         failure = next((text for text in told if text.endswith(PARTIAL)), "")
         failure = failure.removesuffix(PARTIAL).partition(": ")[2][:200]
         if not len(solved):
-            return {name: np.zeros(0) for name in names}, _did_not_converge(f": {failure}")
+            return nothing, _did_not_converge(f": {failure}")
         # The solution also holds the stops that are no samples (the edges of power cuts).
         at = np.searchsorted(solved, wanted[wanted <= solved[-1]])
         values = {name: np.asarray(solution[name].entries, float)[at] for name in names}
+        for name, by in self._differentiated():
+            values[slope_name(name, by)] = np.asarray(solution[name].sensitivities[by], float).ravel()[at]
         if not failure and solution.termination == "final time":
             return values, None
         end = f"at {solved[-1] + self._first:.1f} s"
@@ -139,15 +144,39 @@ class Solving:
     def _solved(self, stops: Floats, wanted: Floats, inputs: dict[str, Any]) -> tuple[pybamm.Solution, Floats]:
         simulation, before = self._simulation, self._before
         if before is None:
-            return simulation.solver.solve(simulation.built_model, stops, inputs, t_interp=wanted), wanted
+            solution = simulation.solver.solve(
+                simulation.built_model, stops, inputs, t_interp=wanted, calculate_sensitivities=list(self._slopes)
+            )
+            return solution, wanted
         # A step counts from where it begins; what rounding that adds must be in the wanted times as well.
         begin = float(before.t[-1])
         stops, since = stops - begin, wanted - begin
         stops[0] = 0.0
         solution = simulation.solver.step(
-            before, simulation.built_model, stops[-1], t_eval=stops, t_interp=since, inputs=inputs, save=False
+            before,
+            simulation.built_model,
+            stops[-1],
+            t_eval=stops,
+            t_interp=since,
+            inputs=inputs,
+            save=False,
+            calculate_sensitivities=list(self._slopes),
         )
         return solution, begin + since
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What a window's values are of: the output variables, and their slopes by each input."""
+        slopes = (slope_name(name, by) for name, by in self._differentiated())
+        return (*self._simulation.solver.output_variables, *slopes)
+
+    def _differentiated(self) -> Iterator[tuple[str, str]]:
+        return ((name, by) for name in self._simulation.solver.output_variables for by in self._slopes)
+
+
+def slope_name(variable: str, by: str) -> str:
+    """What the slope of an output variable by an input is called among a window's values."""
+    return f"{variable} by {by}"
 
 
 def _did_not_converge(words: str) -> JobError:

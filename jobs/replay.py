@@ -16,7 +16,7 @@ from .build import DISCHARGE, EXCESS, VOLTAGE, Structure, built, has_algebraic
 from .compress import CurrentProfile
 from .parameters import PARALLEL
 from .profile_input import KNOT_CURRENTS, KNOT_TIMES, padded, temperature_inputs
-from .profile_windows import Limit, Solving, windows
+from .profile_windows import Limit, Solving, slope_name, windows
 from .refine import ROUNDS, Indices, more_outputs
 from .starting_state import StartingState
 from .stops import Mask, Stops, between_outputs, output_samples, solver_stops
@@ -49,6 +49,7 @@ class Replayed:
         excess: how far the state lies outside what can be, 0 = inside: surface stoichiometries anywhere in the
             electrodes outside 0 to 1, and an electrolyte concentration below zero (mol.L-1).
         outside: what first lay outside, in words, such as ``the negative electrode``; "" = nothing.
+        voltage_slopes, excess_slopes: by the structure's ``slopes``, shape (n, slopes), V and 1 per the input's unit.
     """
 
     time_second: Floats
@@ -57,6 +58,8 @@ class Replayed:
     charge_ah: Floats
     excess: Floats
     outside: str = ""
+    voltage_slopes: Floats | None = None
+    excess_slopes: Floats | None = None
 
     def until_index(self, end: int) -> Replayed:
         """The replay at its first ``end`` times."""
@@ -112,7 +115,11 @@ def replay(
         outputs = output_samples(time_second, profile, stops.at_knot, conditions.capacity_ah)
     structure = _with_steps(structure, stops)
     values, outputs, ended = _close_enough(structure, conditions, profile, stops.at_knot, time_second, outputs, limit)
+    slopes = _slopes_of(structure, values)
     replayed = _at_samples(time_second[: outputs[-1] + 1], profile, outputs, values) if len(outputs) else None
+    if replayed is not None and structure.slopes:
+        by_input = (between_outputs(replayed.time_second, outputs, part).T for part in slopes)
+        replayed = replace(replayed, voltage_slopes=next(by_input), excess_slopes=next(by_input))
     if ended is not None:
         raise EndedError(str(ended), ended.code, replayed) from ended
     if replayed is None:
@@ -133,7 +140,7 @@ def _close_enough(
     rounds = 0
     while True:
         with limit.paused() if limit else nullcontext():
-            solving = Solving(built(structure), profile.time_second[0])
+            solving = Solving(built(structure), profile.time_second[0], structure.slopes)
         values, ended = _solve(solving, structure, conditions, profile, at_knot, time_second[outputs], limit)
         known = outputs[: len(values[VOLTAGE])]
         more = more_outputs(time_second, known, values[VOLTAGE], profile.time_second[at_knot])
@@ -168,8 +175,7 @@ def _solve(
         found.append(values)
         if ended is not None:
             break
-    names = built(structure).solver.output_variables
-    return {name: np.concatenate([np.zeros(0), *(values[name] for values in found)]) for name in names}, ended
+    return {name: np.concatenate([np.zeros(0), *(values[name] for values in found)]) for name in solving.names}, ended
 
 
 def _at_samples(
@@ -184,6 +190,16 @@ def _at_samples(
     left = {name: int(np.argmax(value > 0.0)) for name, value in values.items() if (value > 0.0).any()}
     outside = min(left, key=lambda name: left[name]).removeprefix(EXCESS) if left else ""
     return Replayed(time_second, voltage, current, pybamm_current(discharge), excess, outside)
+
+
+def _slopes_of(structure: Structure, values: dict[str, Floats]) -> tuple[Floats, Floats]:
+    """Take the slopes of the voltage and of all excesses together out of a solve's values, shape (slopes, outputs)."""
+    names = [name for name in built(structure).solver.output_variables if name != DISCHARGE]
+    found = {name: np.array([values.pop(slope_name(name, by)) for by in structure.slopes]) for name in names}
+    for by in structure.slopes:
+        values.pop(slope_name(DISCHARGE, by))
+    voltage = found.pop(VOLTAGE)
+    return voltage, np.sum(list(found.values()), axis=0) if found else np.zeros_like(voltage)
 
 
 def _with_steps(structure: Structure, stops: Stops) -> Structure:
@@ -201,15 +217,19 @@ def _inputs(
     structure: Structure, conditions: Conditions, profile: CurrentProfile, first_second: float
 ) -> dict[str, Any]:
     times, currents = padded(profile, structure.size, first_second)
-    inputs: dict[str, Any] = {
+    return {
         KNOT_TIMES: times,
         KNOT_CURRENTS: pybamm_current(currents),
-        **dict(conditions.state.inputs),
-        PARALLEL: conditions.electrodes_in_parallel,
+        **scalar_inputs(structure, conditions),
         **temperature_inputs(conditions.temperature, structure.temperature_size, float(first_second)),
     }
+
+
+def scalar_inputs(structure: Structure, conditions: Conditions) -> dict[str, float]:
+    """The numbers that a replay gives the built model, beside its profiles."""
     free = dict(structure.free)
-    return inputs | {o.parameter: o.value for o in conditions.overrides if o.parameter in free}
+    overrides = {o.parameter: o.value for o in conditions.overrides if o.parameter in free}
+    return {**dict(conditions.state.inputs), PARALLEL: conditions.electrodes_in_parallel, **overrides}
 
 
 def check_range(replayed: Replayed) -> None:

@@ -16,7 +16,7 @@ from ..data.values import SimulationResult
 from .attempts import Case
 from .finer import charge_true_profile, climb_within_limit
 from .models import check_set
-from .parameters import electrodes_in_parallel, nominal_capacity_ah
+from .parameters import electrodes_in_parallel, nominal_capacity_ah, of_cell
 from .profile_windows import Limit
 from .record import Record, record_of
 from .replay import Conditions, EndedError
@@ -58,6 +58,7 @@ def conditions_of(
     Args:
         telling: the samples whose first one's state it is; ``None`` = ``record``.
     """
+    settings = of_cell(settings)
     cell, parameter_set = settings.cell, settings.parameter_set
     temperature = temperature_of(record, cell, settings.model, parameter_set, measured_celsius)
     by = telling or record
@@ -84,7 +85,7 @@ def simulate(samples: pd.DataFrame, settings: SimulateSettings, measured_celsius
     record = record_of(samples)
     stretches, missing = stretches_of(record, settings)
     rows = joined_record(record, stretches)
-    capacity = settings.cell.nominal_capacity_ah or nominal_capacity_ah(settings.parameter_set)
+    capacity = of_cell(settings).cell.nominal_capacity_ah or nominal_capacity_ah(settings.parameter_set)
     refuse_nothing(rows.current_ampere, rows.voltage_volt, capacity)
     check_set(settings.model, settings.parameter_set.key)
     _refuse_implausible(rows, capacity)
@@ -110,7 +111,7 @@ def _simulate_selected(
     measured_celsius: float | None,
 ) -> Simulated:
     """Simulate each of the selected cycles; all of them must be done, and those that are keep their curves."""
-    capacity = settings.cell.nominal_capacity_ah or nominal_capacity_ah(settings.parameter_set)
+    capacity = of_cell(settings).cell.nominal_capacity_ah or nominal_capacity_ah(settings.parameter_set)
     began = time.perf_counter()
 
     def conditions(part: Record, telling: Record) -> Conditions:

@@ -37,11 +37,18 @@ def _value(parameter: FitParameter, unit: float) -> float:
 def first_point(settings: FitSettings, start: int, default_values: Floats) -> Floats:
     """The point at which a start begins, from 0 to 1 for each parameter.
 
-    Start 0 begins at the parameter set's own values (moved into the bounds), the others at the points of a
-    scrambled Sobol sequence with the fit's seed (Owen 1998), whose first n points do not depend on how many follow.
+    Start 0 begins at the first guesses, where none is given at the parameter set's own value (moved into the bounds).
+    The others begin at the points of a scrambled Sobol sequence (Owen 1998) with the fit's seed, whose first n points
+    do not depend on how many follow, or of a Latin hypercube (McKay 1979) of all starts, which do.
     """
     if start == 0:
-        return np.clip(to_unit(settings.parameters, default_values), 0.02, 0.98)
-    sequence = qmc.Sobol(len(settings.parameters), scramble=True, rng=np.random.default_rng(settings.seed))
+        guesses = [d if p.first is None else p.first for p, d in zip(settings.parameters, default_values, strict=True)]
+        inside = [min(max(g, p.lower), p.upper) for p, g in zip(settings.parameters, guesses, strict=True)]
+        return np.clip(to_unit(settings.parameters, np.array(inside)), 0.02, 0.98)
+    rng, dimensions = np.random.default_rng(settings.seed), len(settings.parameters)
+    if settings.first_points == "latin_hypercube":
+        spread: Floats = qmc.LatinHypercube(dimensions, rng=rng).random(max(settings.starts - 1, start))[start - 1]
+        return spread
+    sequence = qmc.Sobol(dimensions, scramble=True, rng=rng)
     point: Floats = sequence.fast_forward(start).random(1)[0]
     return point

@@ -78,6 +78,10 @@ class Store:
         """The copy of a parameter set's file, by the SHA-256 of its bytes."""
         return self.root / "parameter_sets" / f"{file_digest}.json"
 
+    def journal(self, cell_id: str, label: str) -> Path:
+        """The evaluations of one start of a fit, a line each."""
+        return self.root / "starts" / safe_name(cell_id) / f"{safe_name(label)}.jsonl"
+
     def receipt(self, kind: str, cell_id: str, label: str) -> Path:
         """The receipt of a job."""
         return self.root / "receipts" / kind / safe_name(cell_id) / f"{safe_name(label)}.json"

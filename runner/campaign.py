@@ -14,11 +14,14 @@ from pydantic import BaseModel, ValidationError
 
 from ..data.cycle_selection import MeasuredCapacity
 from ..data.errors import CampaignError
+from ..data.fit_presets import PRESETS
 from ..data.settings import (
     CellSettings,
     CleanSettings,
     ClusterSettings,
     CurrentSign,
+    FitLink,
+    FitObjective,
     FitParameter,
     FitSettings,
     InitialState,
@@ -179,14 +182,16 @@ class Campaign:
             cell=self.cell(cell_id),
             model=_model_of(table.model, self.models),
             parameter_set=next(s for s in self._with_variations(name.partition("+")[0]) if s.name == name),
-            parameters=tuple(
-                FitParameter(parameter, entry.bounds[0], entry.bounds[1], entry.scale)
-                for parameter, entry in table.parameters.items()
-            ),
+            parameters=fitted_parameters(table),
+            links=fit_links(table),
             cycles=tuple(sorted(set(table.cycles))),
             starts=table.starts,
             seed=table.seed,
             max_evaluations=table.max_evaluations,
+            validation_cycles=tuple(sorted(set(table.validation_cycles))),
+            objective=FitObjective(**_fields(table.objective)),
+            method=table.method,
+            first_points=table.first_points,
         )
 
 
@@ -259,6 +264,24 @@ def _model(table: ModelTable) -> ModelSettings:
 def _model_of(name: str, models: Sequence[ModelSettings]) -> ModelSettings:
     """The campaign's model of this name; a type that the campaign does not name stands for itself."""
     return next((model for model in models if model.name == name), ModelSettings(name, name))
+
+
+def fitted_parameters(table: FitTable) -> tuple[FitParameter, ...]:
+    """The presets' parameters, and those that the table names itself, which come in the place of a preset's."""
+    found = {p.name: p for preset in table.presets for p in PRESETS[preset]}
+    for name, entry in table.parameters.items():
+        if entry.link is not None:
+            found.pop(name, None)
+        elif entry.bounds is not None:
+            prior = None if entry.prior is None else (entry.prior[0], entry.prior[1])
+            low, high = entry.bounds
+            found[name] = FitParameter(name, low, high, entry.scale, entry.first, prior, entry.relative)
+    return tuple(found.values())
+
+
+def fit_links(table: FitTable) -> tuple[FitLink, ...]:
+    """The parameters that hang on fitted ones."""
+    return tuple(FitLink(name, e.link, e.ratio) for name, e in table.parameters.items() if e.link is not None)
 
 
 def _overrides(variation: VariationTable) -> tuple[Override, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from ..data.fit_presets import PRESETS
 from ..data.settings import MODEL_TYPES
 from .campaign_errors import did_you_mean, value_text
 from .campaign_schema import CampaignFile
@@ -65,6 +66,12 @@ def _fits_of_nothing(file: CampaignFile) -> Iterator[str]:
         if fit.parameter_set is not None and fit.parameter_set not in sets:
             near = did_you_mean(fit.parameter_set, sets)
             yield f"{where}.parameter_set = {value_text(fit.parameter_set)}: unknown parameter set{near}"
+        free = {p.name for preset in fit.presets for p in PRESETS[preset]} | fit.parameters.keys()
+        free -= {name for name, entry in fit.parameters.items() if entry.link is not None}
+        for name, entry in fit.parameters.items():
+            if entry.link is not None and entry.link not in free:
+                near = did_you_mean(entry.link, free)
+                yield f"{where}.parameters.{name}.link = {value_text(entry.link)}: is not fitted{near}"
 
 
 def _ageing_in_parts(file: CampaignFile) -> Iterator[str]:

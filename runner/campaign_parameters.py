@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 
 from ..data.errors import JobError
-from ..data.settings import GIVEN_PER_CELL
-from .campaign import Campaign, is_of
+from ..data.settings import GIVEN_PER_CELL, OF_CELL
+from .campaign import Campaign, fit_links, fitted_parameters, is_of
 from .campaign_errors import campaign_error, did_you_mean, value_text
 from .campaign_schema import FitTable
 
@@ -55,7 +55,8 @@ def check_parameters(
         (f"{where}.parameters", base, parameter)
         for where, table in campaign.file.named_fits()
         for base in sorted(_fitted_bases(campaign, table, cell_ids))
-        for parameter in table.parameters
+        for parameter in (*(p.name for p in fitted_parameters(table)), *(link.name for link in fit_links(table)))
+        if parameter not in OF_CELL
     ]
     problems = [
         f"{where}: {value_text(parameter)} cannot be changed here: {GIVEN_PER_CELL[parameter]} gives it"

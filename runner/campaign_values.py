@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 from ..data import columns as c
 from ..data.convert import FACTORS
 from ..data.cycle_selection import CycleSelection, parse_selection
+from ..data.fit_presets import PRESETS
 from ..data.settings import MODEL_TYPES
 from .campaign_errors import did_you_mean, nearest
 from .raw_files import files_of, nothing_found
@@ -89,6 +90,16 @@ def _model_option(value: Any) -> Any:
             'must be text in quotes, a whole number, or an array of these such as ["swelling only", "none"]'
         )
     return value
+
+
+def _known_preset(name: str) -> str:
+    if name not in PRESETS:
+        raise ValueError(f"unknown preset{did_you_mean(name, PRESETS)}")
+    return name
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
 
 
 def _known_column(name: str) -> str:
@@ -260,6 +271,9 @@ Points = Annotated[int, Field(ge=2, le=1000)]
 RawColumn = Annotated[str, AfterValidator(_known_column)]
 Limits = Annotated[list[float], AfterValidator(_ordered)]
 Positive = Annotated[float, Field(gt=0)]
+Weight = Annotated[float, Field(ge=0)]
+Preset = Annotated[str, AfterValidator(_known_preset)]
+OneOrMore = BeforeValidator(_as_list)
 Count = Annotated[int, Field(ge=1)]
 CountOrNone = Annotated[int, Field(ge=0)]
 Celsius = Annotated[float | Literal["ambient", "surface"] | None, BeforeValidator(_measured_or_number)]

@@ -35,6 +35,7 @@ from ..data.values import (
     StartResult,
     Status,
 )
+from ..parquet_store.journal import StartJournal
 from ..parquet_store.layout import Store
 from ..parquet_store.read import read_partition, read_raw_parts, read_receipt
 from ..parquet_store.write import write_frame, write_receipt
@@ -261,7 +262,10 @@ def _start(store: Store, job: Job, work: StartWork) -> tuple[StartResult, tuple[
 
     samples, cleaned = read_partition(store, job.cell_id), _clean_result(store, job.cell_id)
     settings = with_capacity(work.settings, cleaned.cycles, samples)
-    return run_start(samples, settings, work.start, cleaned.temperature_mean_celsius), ()
+    journal = StartJournal(store, job.cell_id, job.label, job.digest)
+    result = run_start(samples, settings, work.start, cleaned.temperature_mean_celsius, journal)
+    journal.done()
+    return result, ()
 
 
 def _fit(store: Store, job: Job, work: FitWork) -> tuple[FitResult, tuple[OutputFile, ...]]:

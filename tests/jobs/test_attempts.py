@@ -40,10 +40,10 @@ def test_a_fit_keeps_to_the_way_in_which_the_sets_own_values_solve() -> None:
     """Here the model's charge is not the measured one at first, but with a stop at every knot it is."""
     fitted = FitParameter("Negative particle diffusivity [m2.s-1]", 1e-14, 1e-13, "log")
     objective = Objective(noisy_drive(), FitSettings("fit", CELL, ModelSettings("SPM", "SPM"), CHEN, (fitted,)), None)
-    own = objective.default_values()
-    _, tried = climb(objective.case(objective.overrides(own)))
+    own = objective.inputs.default_values()
+    _, tried = climb(objective.case(own))
     assert tried[-1] == f"{objective.attempt.words}: done"
-    assert np.isfinite(objective.residuals_mv(own)).all()
+    assert np.isfinite(objective.residuals(own).error_mv).all()
     assert objective.rmse_mv(own) > 0.0
 
 
