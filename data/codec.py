@@ -12,13 +12,13 @@ from functools import cache, partial
 from itertools import starmap
 from typing import Any, TypeVar
 
-from . import settings, values
+from . import fit_settings, fit_values, settings, values
 
 T = TypeVar("T")
 
 _CLASSES = {
     name: cls
-    for name, cls in {**vars(settings), **vars(values)}.items()
+    for name, cls in {**vars(settings), **vars(fit_settings), **vars(fit_values), **vars(values)}.items()
     if isinstance(cls, type) and dataclasses.is_dataclass(cls)
 }
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from .settings import LITHIUM_INVENTORY, FitParameter
+from .fit_settings import LITHIUM_INVENTORY, FitParameter
 
 _OHMIC: Final = (FitParameter("Electrolyte conductivity [S.m-1]", 0.1, 5.0, "log", relative=True),)
 _KINETIC: Final = (

@@ -12,16 +12,6 @@ from typing import Final, Literal
 from .cycle_selection import WHOLE_RECORD, CycleSelection, MeasuredCapacity
 
 CurrentSign = Literal["auto", "charge_positive", "discharge_positive"]
-Scale = Literal["linear", "log"]
-Loss = Literal["linear", "soft_l1", "huber", "cauchy", "arctan"]
-FitMethod = Literal["least_squares", "l_bfgs_b", "nelder_mead", "differential_evolution"]
-
-INITIAL_SOC: Final = "Initial state of charge"
-CELL_CAPACITY: Final = "Capacity of the cell [A.h]"
-LITHIUM_INVENTORY: Final = "Cyclable lithium"
-OF_CELL: Final = (INITIAL_SOC, CELL_CAPACITY, LITHIUM_INVENTORY)
-"""What a fit can name beside the parameters of a set; lithium as a factor of what the set has."""
-
 GIVEN_PER_CELL: dict[str, str] = {
     "Current function [A]": "the measured record",
     "Number of electrodes connected in parallel to make a cell": "nominal_capacity_ah",
@@ -243,94 +233,6 @@ class SimulateSettings:
     def label(self) -> str:
         """Model and parameter set as one word, for example ``SPMe-Chen2020``: the simulation's name in its cell."""
         return f"{self.model.name}-{self.parameter_set.name}"
-
-
-@dataclass(frozen=True, slots=True)
-class FitParameter:
-    """A parameter to fit, within bounds, on a linear or logarithmic scale.
-
-    ``OF_CELL`` are the cell's own. For a parameter that is a function in the set, bounds and
-    values are of the factor that multiplies it.
-
-    Args:
-        first: where the first start begins; ``None`` = the parameter set's own value.
-        prior: (mean, standard deviation) of what is known of it before, in its own unit, for a logarithmic scale the
-            deviation of the natural logarithm; ``None`` = nothing.
-        relative: bounds, first guess and prior are factors of the set's own value.
-    """
-
-    name: str
-    lower: float
-    upper: float
-    scale: Scale = "linear"
-    first: float | None = None
-    prior: tuple[float, float] | None = None
-    relative: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class FitLink:
-    """A parameter that is ``ratio`` times a fitted one, whose name is ``to``."""
-
-    name: str
-    to: str
-    ratio: float = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class FitObjective:
-    """What a fit makes small: the weighted sum of squared voltage errors.
-
-    Args:
-        ohmic, kinetic, diffusion, capacity: weight of a sample 0 to 2 s, 2 to 20 s, 20 to 120 s and later after its
-            step began.
-        step_types: step types that count; empty = all.
-        equal_time: a sample counts by the time it stands for, so that dense sampling weighs no more.
-        loss: ``linear`` = plain squares; the others let large errors count less (SciPy's ``least_squares``).
-        loss_mv: error from which on they do, in mV.
-        end_of_discharge: weight of the last voltage of each discharge, as so many samples.
-    """
-
-    ohmic: float = 1.0
-    kinetic: float = 1.0
-    diffusion: float = 1.0
-    capacity: float = 1.0
-    step_types: tuple[str, ...] = ()
-    equal_time: bool = False
-    loss: Loss = "linear"
-    loss_mv: float = 10.0
-    end_of_discharge: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class FitSettings:
-    """A fit of one cell.
-
-    Args:
-        cycles: to fit on; empty = all.
-        validation_cycles: held out, judged with the result.
-        first_points: how the starts after the first are spread over the scaled bounds.
-    """
-
-    name: str
-    cell: CellSettings
-    model: ModelSettings
-    parameter_set: ParameterSetSettings
-    parameters: tuple[FitParameter, ...]
-    cycles: tuple[int, ...] = ()
-    starts: int = 3
-    seed: int = 0
-    max_evaluations: int = 200
-    links: tuple[FitLink, ...] = ()
-    validation_cycles: tuple[int, ...] = ()
-    objective: FitObjective = FitObjective()
-    method: FitMethod = "least_squares"
-    first_points: Literal["sobol", "latin_hypercube"] = "sobol"
-
-    @property
-    def fitted_name(self) -> str:
-        """Name of the parameter set that the fit makes: the base set's and the fit's, as ``Chen2020+diffusion``."""
-        return f"{self.parameter_set.name}+{self.name}"
 
 
 @dataclass(frozen=True, slots=True)

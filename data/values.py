@@ -16,7 +16,8 @@ from .clean_values import Finding as Finding
 from .clean_values import FlagCount as FlagCount
 from .clean_values import QuarantineCount as QuarantineCount
 from .clean_values import RecordSource as RecordSource
-from .settings import FileRange, FitSettings, ParameterSetSettings, Scale, SimulateSettings, SourceFile
+from .fit_values import FitResult, StartResult
+from .settings import FileRange, SimulateSettings, SourceFile
 
 JobKind = Literal["split", "clean", "simulate", "start", "fit"]
 Status = Literal["pending", "running", "done", "failed", "skipped"]
@@ -183,111 +184,6 @@ class FailedSimulation:
     capacity_ah: float | None = None
     capacity_source: str = ""
     temperature_source: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Evaluation:
-    """One evaluation of a start: parameter values in the fit's order, cost (mV2), unweighted RMSE, and time taken.
-
-    ``reason`` says why the model has no solution there; "" = it has one.
-    """
-
-    number: int
-    values: tuple[float, ...]
-    cost: float
-    rmse_mv: float
-    seconds: float
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class StartResult:
-    """What one start of a fit found: values in the order of ``settings.parameters``; RMSE in mV.
-
-    Args:
-        cost: half the weighted sum of squares that was made small, in mV2; starts are ranked by it.
-    """
-
-    settings: FitSettings
-    start: int
-    seed: int
-    first_values: tuple[float, ...]
-    values: tuple[float, ...]
-    rmse_first_mv: float
-    rmse_mv: float
-    evaluations: int
-    message: str
-    compiled: bool = False
-    cost: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class FittedParameter:
-    """One fitted parameter: value and unit, the value before, its bounds, and how far to believe it.
-
-    Args:
-        standard_error: in the value's unit, from the slopes at the optimum; ``None`` where they do not tell.
-        lower_95, upper_95: the 95 % interval, symmetric on the parameter's own scale.
-        verdict: in words.
-    """
-
-    name: str
-    unit: str
-    value: float
-    default: float
-    lower: float
-    upper: float
-    scale: Scale
-    at_bound: bool
-    is_factor: bool
-    standard_error: float | None = None
-    lower_95: float | None = None
-    upper_95: float | None = None
-    verdict: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Correlation:
-    """How the errors of two fitted parameters move together, from -1 to 1."""
-
-    parameter: str
-    other: str
-    value: float
-
-
-@dataclass(frozen=True, slots=True)
-class FitResult:
-    """What a fit reports: the best start's parameters as a named parameter set, RMSE in mV before and after.
-
-    Args:
-        starts_agreeing: starts that ended at the best one's cost.
-        rmse_default_mv: ``None`` where the model has no solution with the parameter set's own values.
-        agreeing_within: the largest relative difference of a parameter between agreeing starts.
-        samples: that were fitted.
-        residual_correlation_samples: over how many samples in a row the remaining errors move together (1 = noise);
-            the standard errors are those of so many fewer samples.
-        condition_number: of the scaled slopes; above 1e3 some combination of parameters is not told by the record.
-        validation_rmse_mv, validation_default_rmse_mv: on the cycles that were held out; ``None`` = none were.
-        verdict: in words.
-    """
-
-    settings: FitSettings
-    best_start: int
-    starts_done: int
-    starts_agreeing: int
-    rmse_default_mv: float | None
-    rmse_mv: float
-    parameters: tuple[FittedParameter, ...]
-    parameter_set: ParameterSetSettings
-    agreeing_within: float | None = None
-    samples: int = 0
-    noise_mv: float | None = None
-    residual_correlation_samples: float | None = None
-    condition_number: float | None = None
-    correlations: tuple[Correlation, ...] = ()
-    validation_rmse_mv: float | None = None
-    validation_default_rmse_mv: float | None = None
-    verdict: str = ""
 
 
 TABULAR = (Comparison, StepComparison, CycleState)

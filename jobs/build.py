@@ -15,18 +15,12 @@ import pybamm
 
 from ..data.convert import SECONDS_PER_HOUR
 from ..data.errors import JobError
-from ..data.settings import OF_CELL, ModelSettings, Override
+from ..data.fit_settings import OF_CELL
+from ..data.settings import ModelSettings, Override
 from .compiled import CompiledSolver, compiled_asked
 from .equilibrium import state_inputs
 from .models import check_set, completed, empty_model, mesh_points, scales_current, why_not_built
-from .parameters import (
-    AMBIENT,
-    CURRENT_FUNCTION,
-    INITIAL_TEMPERATURE,
-    PARALLEL,
-    base_set,
-    overridden,
-)
+from .parameters import AMBIENT, CURRENT_FUNCTION, INITIAL_TEMPERATURE, PARALLEL, base_set, overridden
 from .profile_input import PROFILE_SIZES, profile_current, profile_temperature
 
 GEOMETRY: Final = ("thickness", "radius", "height", "width", "length")  # these shape the mesh and cannot be inputs

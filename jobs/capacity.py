@@ -12,7 +12,8 @@ import pandas as pd
 from ..data import columns as c
 from ..data.cycle_selection import MeasuredCapacity
 from ..data.errors import JobError
-from ..data.settings import CellSettings, FitSettings, ParameterSetSettings, SimulateSettings
+from ..data.fit_settings import FitSettings
+from ..data.settings import CellSettings, ParameterSetSettings, SimulateSettings
 from ..data.values import CycleSummary
 from .charge import interval_charge_ah
 from .parameters import cutoffs_volt, nominal_capacity_ah

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from ..data.convert import unit_of
 from ..data.errors import JobError
-from ..data.settings import OF_CELL, FitSettings
-from ..data.values import Correlation, FitResult, FittedParameter, StartResult
+from ..data.fit_settings import OF_CELL, FitSettings
+from ..data.fit_values import Correlation, FitResult, FittedParameter, StartResult
 from .objective import Objective
 from .parameters import is_function
 from .search import Journal, Search

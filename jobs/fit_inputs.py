@@ -9,16 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data.errors import JobError
-from ..data.settings import (
-    CELL_CAPACITY,
-    INITIAL_SOC,
-    LITHIUM_INVENTORY,
-    OF_CELL,
-    FitParameter,
-    FitSettings,
-    Override,
-    SimulateSettings,
-)
+from ..data.fit_settings import CELL_CAPACITY, INITIAL_SOC, LITHIUM_INVENTORY, OF_CELL, FitParameter, FitSettings
+from ..data.settings import Override, SimulateSettings
 from .build import Structure, structure_of
 from .parameters import affects_equilibrium, is_function, nominal_capacity_ah, with_overrides
 from .record import Record

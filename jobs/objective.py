@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..data.errors import JobError
-from ..data.settings import FitSettings
+from ..data.fit_settings import FitSettings
 from .attempts import ATTEMPTS, RETRIED, Attempt, Case, check_charge, solve_as
 from .finer import charge_true_profile
 from .fit_inputs import FitInputs

@@ -14,18 +14,8 @@ import pybamm
 from numpy.typing import NDArray
 
 from ..data.errors import JobError
-from ..data.settings import (
-    CELL_CAPACITY,
-    GIVEN_PER_CELL,
-    INITIAL_SOC,
-    LITHIUM_INVENTORY,
-    OF_CELL,
-    CellSettings,
-    InitialState,
-    Override,
-    ParameterSetSettings,
-    SimulateSettings,
-)
+from ..data.fit_settings import CELL_CAPACITY, INITIAL_SOC, LITHIUM_INVENTORY, OF_CELL
+from ..data.settings import GIVEN_PER_CELL, CellSettings, InitialState, Override, ParameterSetSettings, SimulateSettings
 from .set_files import values_from
 
 Floats = NDArray[np.float64]

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import differential_evolution, least_squares, minimize
 
-from ..data.settings import FitSettings
-from ..data.values import Evaluation
+from ..data.fit_settings import FitSettings
+from ..data.fit_values import Evaluation
 from .objective import Objective, Residuals
 from .starts import from_unit
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import qmc
 
-from ..data.settings import FitParameter, FitSettings
+from ..data.fit_settings import FitParameter, FitSettings
 
 Floats = NDArray[np.float64]
 

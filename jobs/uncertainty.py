@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
-from ..data.settings import FitParameter
+from ..data.fit_settings import FitParameter
 
 Floats = NDArray[np.float64]
 

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data.settings import FitObjective
+from ..data.fit_settings import FitObjective
 from .record import Record
 
 Floats = NDArray[np.float64]

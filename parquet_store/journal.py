@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data.codec import from_json, to_json
-from ..data.values import Evaluation
+from ..data.fit_values import Evaluation
 from .layout import Store
 
 Floats = NDArray[np.float64]

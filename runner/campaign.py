@@ -14,16 +14,12 @@ from pydantic import BaseModel, ValidationError
 
 from ..data.cycle_selection import MeasuredCapacity
 from ..data.errors import CampaignError
-from ..data.fit_presets import PRESETS
+from ..data.fit_settings import FitObjective, FitSettings
 from ..data.settings import (
     CellSettings,
     CleanSettings,
     ClusterSettings,
     CurrentSign,
-    FitLink,
-    FitObjective,
-    FitParameter,
-    FitSettings,
     InitialState,
     ModelSettings,
     Override,
@@ -33,6 +29,7 @@ from ..data.settings import (
 )
 from .campaign_checks import problems_between
 from .campaign_errors import campaign_error, did_you_mean, problems_of, value_text
+from .campaign_fits import fit_links, fitted_parameters
 from .campaign_schema import CampaignFile, CapacityEntry, FitTable, ModelTable, StateEntry, VariationTable, is_glob
 from .campaign_sets import SetFile, read_set_files
 from .campaign_sources import source_settings
@@ -264,24 +261,6 @@ def _model(table: ModelTable) -> ModelSettings:
 def _model_of(name: str, models: Sequence[ModelSettings]) -> ModelSettings:
     """The campaign's model of this name; a type that the campaign does not name stands for itself."""
     return next((model for model in models if model.name == name), ModelSettings(name, name))
-
-
-def fitted_parameters(table: FitTable) -> tuple[FitParameter, ...]:
-    """The presets' parameters, and those that the table names itself, which come in the place of a preset's."""
-    found = {p.name: p for preset in table.presets for p in PRESETS[preset]}
-    for name, entry in table.parameters.items():
-        if entry.link is not None:
-            found.pop(name, None)
-        elif entry.bounds is not None:
-            prior = None if entry.prior is None else (entry.prior[0], entry.prior[1])
-            low, high = entry.bounds
-            found[name] = FitParameter(name, low, high, entry.scale, entry.first, prior, entry.relative)
-    return tuple(found.values())
-
-
-def fit_links(table: FitTable) -> tuple[FitLink, ...]:
-    """The parameters that hang on fitted ones."""
-    return tuple(FitLink(name, e.link, e.ratio) for name, e in table.parameters.items() if e.link is not None)
 
 
 def _overrides(variation: VariationTable) -> tuple[Override, ...]:

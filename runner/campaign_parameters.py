@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 
 from ..data.errors import JobError
-from ..data.settings import GIVEN_PER_CELL, OF_CELL
-from .campaign import Campaign, fit_links, fitted_parameters, is_of
+from ..data.fit_settings import OF_CELL
+from ..data.settings import GIVEN_PER_CELL
+from .campaign import Campaign, is_of
 from .campaign_errors import campaign_error, did_you_mean, value_text
-from .campaign_schema import FitTable
+from .campaign_fit_schema import FitTable
+from .campaign_fits import fit_links, fitted_parameters
 
 
 def check_set_files(campaign: Campaign) -> None:

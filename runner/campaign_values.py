@@ -8,7 +8,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, ValidationInfo
 
 from ..data import columns as c
 from ..data.convert import FACTORS
@@ -259,6 +259,9 @@ def _walltime(text: str) -> str:
         raise ValueError('must be HH:MM:SS, such as "01:00:00"')
     return text
 
+
+STRICT = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+"""Of every table: no unknown keys, no silent conversion (``"5"`` is no number), nothing infinite."""
 
 Text = Annotated[str, Field(min_length=1)]
 Label = Annotated[str, AfterValidator(_label)]

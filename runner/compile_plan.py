@@ -9,8 +9,9 @@ from dataclasses import replace
 from typing import Final, Literal
 
 from ..data.codec import digest
+from ..data.fit_values import StartResult
 from ..data.settings import ParameterSetSettings
-from ..data.values import SimulationResult, StartResult
+from ..data.values import SimulationResult
 from . import model_cache
 from .plan import FitWork, Job, SimulateWork, StartWork
 

@@ -94,7 +94,8 @@ def show_end(root: Path, summary: RunSummary, out: TextIO | None, *, json_: bool
         default = fit["rmse_default_mv"]
         before = f"{default:.1f}" if default is not None else "no solution"
         better = f"improved from {before} to {fit['rmse_mv']:.1f} mV"
-        print(f"fit {fit['fit']} of {fit['cell_id']} ({fit['model']}): {better}")
+        agreeing = f"{fit['starts_agreeing']} of {many(fit['starts_done'], 'start')}"
+        print(f"fit {fit['fit']} of {fit['cell_id']} ({fit['model']}): {better}, {agreeing} there; {fit['verdict']}")
     _print_failures(root, failures)
     print_nothing(nothing)
     if out is not None:

@@ -17,24 +17,10 @@ from typing import Any
 import pandas as pd
 
 from ..data import readers
-from ..data.errors import (
-    CONTENT_CODES,
-    JobError,
-    NothingToSimulateError,
-    reason_and_code,
-)
+from ..data.errors import CONTENT_CODES, JobError, NothingToSimulateError, reason_and_code
+from ..data.fit_values import FitResult, StartResult
 from ..data.settings import SourceFile
-from ..data.values import (
-    CleanResult,
-    FitResult,
-    OutputFile,
-    Receipt,
-    RecordSource,
-    Result,
-    SplitResult,
-    StartResult,
-    Status,
-)
+from ..data.values import CleanResult, OutputFile, Receipt, RecordSource, Result, SplitResult, Status
 from ..parquet_store.journal import StartJournal
 from ..parquet_store.layout import Store
 from ..parquet_store.read import read_partition, read_raw_parts, read_receipt

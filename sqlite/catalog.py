@@ -11,8 +11,10 @@ from types import TracebackType
 from typing import Literal, Self
 
 from ..data.errors import StoreError
-from ..data.settings import CellSettings, FitSettings, ModelSettings, ParameterSetSettings, SimulateSettings, SourceFile
-from ..data.values import CleanResult, FailedSimulation, FitResult, Receipt, SimulationResult, SplitResult, StartResult
+from ..data.fit_settings import FitSettings
+from ..data.fit_values import FitResult, StartResult
+from ..data.settings import CellSettings, ModelSettings, ParameterSetSettings, SimulateSettings, SourceFile
+from ..data.values import CleanResult, FailedSimulation, Receipt, SimulationResult, SplitResult
 from . import record_rows as rows
 from . import statements
 from .connection import open_for_writing, store_errors
@@ -237,6 +239,7 @@ class Catalog:
         self._replace("fits", receipt, rows.fit_row(receipt, settings))
         if result is not None:
             self._insert("fit_parameters", rows.fit_parameter_rows(receipt, result))
+            self._insert("fit_correlations", rows.correlation_rows(receipt, result))
 
     def _put_source(self, source: SourceFile, cells: Mapping[str, int | None], mtime_ns: int | None) -> None:
         old = self._execute("SELECT digest, mtime_ns FROM sources WHERE path = ?", (source.path,)).fetchone()

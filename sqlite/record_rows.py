@@ -14,8 +14,10 @@ from typing import Any, Final, TypeAlias
 
 from ..data.codec import digest, to_json
 from ..data.convert import unit_of
-from ..data.settings import CellSettings, FitSettings, ModelSettings, ParameterSetSettings, SimulateSettings, SourceFile
-from ..data.values import CleanResult, FailedSimulation, FitResult, Receipt, SimulationResult, StartResult
+from ..data.fit_settings import FitSettings
+from ..data.fit_values import FitResult, StartResult
+from ..data.settings import CellSettings, ModelSettings, ParameterSetSettings, SimulateSettings, SourceFile
+from ..data.values import CleanResult, FailedSimulation, Receipt, SimulationResult
 
 Row: TypeAlias = dict[str, str | int | float | None]
 
@@ -209,7 +211,7 @@ def fit_row(receipt: Receipt, settings: FitSettings | None) -> Row:
     if isinstance(receipt.result, FitResult):
         fitted = receipt.result.parameter_set
         row |= {
-            **_scalars(receipt.result, "settings", "parameters", "parameter_set"),
+            **_scalars(receipt.result, "settings", "parameters", "parameter_set", "correlations"),
             "parameter_set": fitted.name,
             "parameter_set_digest": definition_digest(fitted),
         }
@@ -228,6 +230,11 @@ def fit_parameter_rows(receipt: Receipt, result: FitResult) -> list[Row]:
         }
         for parameter in result.parameters
     ]
+
+
+def correlation_rows(receipt: Receipt, result: FitResult) -> list[Row]:
+    """Rows of ``fit_correlations``."""
+    return [{"cell_id": receipt.cell_id, "label": receipt.label, **_scalars(pair)} for pair in result.correlations]
 
 
 def start_row(receipt: Receipt, settings: FitSettings | None) -> Row:

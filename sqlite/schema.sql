@@ -344,6 +344,14 @@ CREATE TABLE fits (
     reason                    TEXT NOT NULL,
     reason_code               TEXT NOT NULL,
     log                       TEXT NOT NULL,
+    agreeing_within           REAL,           -- largest relative difference of a parameter between agreeing starts
+    samples                   INTEGER,        -- that were fitted
+    noise_mv                  REAL,           -- of the measured voltage
+    residual_correlation_samples REAL,        -- over which the remaining errors move together; 1 = noise
+    condition_number          REAL,           -- of the scaled slopes
+    validation_rmse_mv        REAL,           -- after, on the cycles held out
+    validation_default_rmse_mv REAL,          -- before
+    verdict                   TEXT,           -- in words
     PRIMARY KEY (cell_id, label)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX fits_by_name ON fits (fit);
@@ -365,7 +373,22 @@ CREATE TABLE fit_parameters (
     scale         TEXT NOT NULL CHECK (scale IN ('linear', 'log')),
     at_bound      INTEGER NOT NULL CHECK (at_bound IN (0, 1)),
     is_factor     INTEGER NOT NULL CHECK (is_factor IN (0, 1)),
+    standard_error REAL,  -- NULL: the record does not tell, or the value is at a bound
+    lower_95      REAL,
+    upper_95      REAL,
+    verdict       TEXT,
     PRIMARY KEY (cell_id, label, parameter),
+    FOREIGN KEY (cell_id, label) REFERENCES fits (cell_id, label) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+
+-- How the errors of a fit's parameters move together, each pair once.
+CREATE TABLE fit_correlations (
+    cell_id   TEXT NOT NULL,
+    label     TEXT NOT NULL,
+    parameter TEXT NOT NULL,
+    other     TEXT NOT NULL,
+    value     REAL NOT NULL,  -- -1 to 1
+    PRIMARY KEY (cell_id, label, parameter, other),
     FOREIGN KEY (cell_id, label) REFERENCES fits (cell_id, label) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
 
@@ -386,6 +409,7 @@ CREATE TABLE fit_starts (
     reason        TEXT NOT NULL,
     reason_code   TEXT NOT NULL,
     log           TEXT NOT NULL,
+    cost          REAL,  -- half the weighted sum of squares, mV2
     PRIMARY KEY (cell_id, label)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX fit_starts_by_fit ON fit_starts (cell_id, fit, start);
@@ -467,7 +491,8 @@ ORDER BY p.parameter_set, p.rowid, o.position;
 -- Every fitted parameter with its fit.
 CREATE VIEW fitted_parameters AS
 SELECT f.cell_id, f.fit, f.model, f.base_parameter_set, f.parameter_set, p.parameter, p.value, p.unit,
-    p.default_value, p.lower, p.upper, p.scale, p.at_bound, p.is_factor, f.rmse_default_mv, f.rmse_mv, f.status, f.label
+    p.standard_error, p.lower_95, p.upper_95, p.verdict, p.default_value, p.lower, p.upper, p.scale, p.at_bound,
+    p.is_factor, f.rmse_default_mv, f.rmse_mv, f.status, f.label
 FROM fits f JOIN fit_parameters p ON p.cell_id = f.cell_id AND p.label = f.label
 ORDER BY f.cell_id, f.label, p.parameter;
 

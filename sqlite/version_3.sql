@@ -110,3 +110,36 @@ FROM simulations s
 JOIN comparisons k ON k.cell_id = s.cell_id AND k.label = s.label
 WHERE s.status = 'done'
 ORDER BY s.cell_id, s.label, k.cycle_count;
+
+-- How far to believe what was fitted; fits of before know none of it until they are made again.
+ALTER TABLE fits ADD COLUMN agreeing_within REAL;
+ALTER TABLE fits ADD COLUMN samples INTEGER;
+ALTER TABLE fits ADD COLUMN noise_mv REAL;
+ALTER TABLE fits ADD COLUMN residual_correlation_samples REAL;
+ALTER TABLE fits ADD COLUMN condition_number REAL;
+ALTER TABLE fits ADD COLUMN validation_rmse_mv REAL;
+ALTER TABLE fits ADD COLUMN validation_default_rmse_mv REAL;
+ALTER TABLE fits ADD COLUMN verdict TEXT;
+ALTER TABLE fit_parameters ADD COLUMN standard_error REAL;
+ALTER TABLE fit_parameters ADD COLUMN lower_95 REAL;
+ALTER TABLE fit_parameters ADD COLUMN upper_95 REAL;
+ALTER TABLE fit_parameters ADD COLUMN verdict TEXT;
+ALTER TABLE fit_starts ADD COLUMN cost REAL;
+
+CREATE TABLE fit_correlations (
+    cell_id   TEXT NOT NULL,
+    label     TEXT NOT NULL,
+    parameter TEXT NOT NULL,
+    other     TEXT NOT NULL,
+    value     REAL NOT NULL,  -- -1 to 1
+    PRIMARY KEY (cell_id, label, parameter, other),
+    FOREIGN KEY (cell_id, label) REFERENCES fits (cell_id, label) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+
+DROP VIEW fitted_parameters;
+CREATE VIEW fitted_parameters AS
+SELECT f.cell_id, f.fit, f.model, f.base_parameter_set, f.parameter_set, p.parameter, p.value, p.unit,
+    p.standard_error, p.lower_95, p.upper_95, p.verdict, p.default_value, p.lower, p.upper, p.scale, p.at_bound,
+    p.is_factor, f.rmse_default_mv, f.rmse_mv, f.status, f.label
+FROM fits f JOIN fit_parameters p ON p.cell_id = f.cell_id AND p.label = f.label
+ORDER BY f.cell_id, f.label, p.parameter;

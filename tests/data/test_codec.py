@@ -11,12 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kilocell.data.codec import digest, from_json, to_json, to_plain
+from kilocell.data.fit_settings import FitParameter, FitSettings
 from kilocell.data.settings import (
     CellSettings,
     ClusterSettings,
     ColumnMapping,
-    FitParameter,
-    FitSettings,
     InitialState,
     ModelSettings,
     Override,

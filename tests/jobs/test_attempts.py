@@ -8,15 +8,8 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 import pytest
-from kilocell.data.settings import (
-    CellSettings,
-    FitParameter,
-    FitSettings,
-    InitialState,
-    ModelSettings,
-    ParameterSetSettings,
-    SimulateSettings,
-)
+from kilocell.data.fit_settings import FitParameter, FitSettings
+from kilocell.data.settings import CellSettings, InitialState, ModelSettings, ParameterSetSettings, SimulateSettings
 from kilocell.jobs.attempts import ATTEMPTS, Attempt, Case, charge_error, climb, solve_as
 from kilocell.jobs.build import finer_mesh
 from kilocell.jobs.objective import Objective

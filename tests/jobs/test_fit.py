@@ -9,10 +9,9 @@ import pandas as pd
 import pytest
 from kilocell.data import columns as c
 from kilocell.data.errors import JobError
+from kilocell.data.fit_settings import FitParameter, FitSettings
 from kilocell.data.settings import (
     CellSettings,
-    FitParameter,
-    FitSettings,
     InitialState,
     ModelSettings,
     Override,

@@ -9,10 +9,9 @@ import pybamm
 import pytest
 from kilocell.data.codec import digest, from_json, to_json
 from kilocell.data.errors import JobError
+from kilocell.data.fit_settings import FitParameter, FitSettings
 from kilocell.data.settings import (
     CellSettings,
-    FitParameter,
-    FitSettings,
     InitialState,
     ModelSettings,
     Override,

@@ -13,11 +13,10 @@ import pandas as pd
 import pybamm
 import pytest
 from kilocell.data.errors import JobError
+from kilocell.data.fit_settings import FitParameter, FitSettings
 from kilocell.data.parameter_files import digest_of
 from kilocell.data.settings import (
     CellSettings,
-    FitParameter,
-    FitSettings,
     InitialState,
     ModelSettings,
     Override,

@@ -15,15 +15,8 @@ from hypothesis.extra.numpy import arrays
 from kilocell.data import columns as c
 from kilocell.data.convert import kelvin
 from kilocell.data.cycle_selection import parse_selection
-from kilocell.data.settings import (
-    CellSettings,
-    FitParameter,
-    FitSettings,
-    InitialState,
-    ModelSettings,
-    ParameterSetSettings,
-    SimulateSettings,
-)
+from kilocell.data.fit_settings import FitParameter, FitSettings
+from kilocell.data.settings import CellSettings, InitialState, ModelSettings, ParameterSetSettings, SimulateSettings
 from kilocell.jobs.objective import Objective
 from kilocell.jobs.simulate import simulate
 from kilocell.jobs.temperature import MOST_KNOTS, compress_temperature

@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from kilocell.data import columns as c
+from kilocell.data import fit_settings, fit_values, values
 from kilocell.data import settings as asked
-from kilocell.data import values
 from kilocell.data.errors import StoreError, UsageError
 from kilocell.data.settings import CellSettings, ModelSettings, ParameterSetSettings
 from kilocell.data.values import Receipt
@@ -115,17 +115,19 @@ class Bench:
 
     def fit(self, cell_id: str, name: str, rmse_mv: Sequence[float], cycles: tuple[int, ...] = ()) -> None:
         """Record a finished fit and its starts."""
-        radius = asked.FitParameter("Negative particle radius [m]", 0.5, 2.0)
+        radius = fit_settings.FitParameter("Negative particle radius [m]", 0.5, 2.0)
         base = ParameterSetSettings("Chen2020", "Chen2020")
-        settings = asked.FitSettings(
+        settings = fit_settings.FitSettings(
             name, CellSettings(cell_id), ModelSettings("SPMe", "SPMe"), base, (radius,), cycles, len(rmse_mv)
         )
         for start, rmse in enumerate(rmse_mv):
-            found = values.StartResult(settings, start, start, (1.0,), (0.9,), 80.0 + 9 * start, rmse, 20, "converged")
+            found = fit_values.StartResult(
+                settings, start, start, (1.0,), (0.9,), 80.0 + 9 * start, rmse, 20, "converged"
+            )
             self.catalog.record(Receipt("start", cell_id, f"{name}-{start}", "d", "done", result=found), None)
         best = int(np.argmin(rmse_mv))
-        parameter = values.FittedParameter(radius.name, "m", 0.9, 1.0, 0.5, 2.0, "linear", False, True)
-        result = values.FitResult(settings, best, len(rmse_mv), 1, 75.9, min(rmse_mv), (parameter,), FITTED)
+        parameter = fit_values.FittedParameter(radius.name, "m", 0.9, 1.0, 0.5, 2.0, "linear", False, True)
+        result = fit_values.FitResult(settings, best, len(rmse_mv), 1, 75.9, min(rmse_mv), (parameter,), FITTED)
         self.catalog.record(Receipt("fit", cell_id, name, "d", "done", result=result), None)
 
 

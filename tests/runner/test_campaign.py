@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from kilocell.data.errors import CampaignError, ReadError
+from kilocell.data.fit_settings import FitParameter
 from kilocell.data.readers import READERS, cell_ids, read_raw
 from kilocell.data.settings import (
     CleanSettings,
     ClusterSettings,
     ColumnMapping,
-    FitParameter,
     InitialState,
     ModelSettings,
     Override,

@@ -11,15 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from kilocell.data.settings import (
-    CellSettings,
-    FitParameter,
-    FitSettings,
-    ModelSettings,
-    Override,
-    ParameterSetSettings,
-    SimulateSettings,
-)
+from kilocell.data.fit_settings import FitParameter, FitSettings
+from kilocell.data.settings import CellSettings, ModelSettings, Override, ParameterSetSettings, SimulateSettings
 from kilocell.runner import model_cache
 from kilocell.runner.compile_plan import ENOUGH, PER_START, kind_of, with_compiled
 from kilocell.runner.plan import Job, SimulateWork, StartWork

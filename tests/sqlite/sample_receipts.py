@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import starmap
 
+from kilocell.data.fit_settings import FitParameter, FitSettings
+from kilocell.data.fit_values import FitResult, FittedParameter, StartResult
 from kilocell.data.settings import (
     CellSettings,
-    FitParameter,
-    FitSettings,
     InitialState,
     ModelSettings,
     Override,
@@ -26,8 +26,6 @@ from kilocell.data.values import (
     CycleSummary,
     FailedSimulation,
     Finding,
-    FitResult,
-    FittedParameter,
     FlagCount,
     JobKind,
     OutputFile,
@@ -37,7 +35,6 @@ from kilocell.data.values import (
     Result,
     SimulationResult,
     SplitResult,
-    StartResult,
     StepComparison,
 )
 

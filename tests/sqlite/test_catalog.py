@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kilocell.data.errors import StoreError
+from kilocell.data.fit_values import FitResult
 from kilocell.data.settings import CellSettings, ModelSettings, ParameterSetSettings
-from kilocell.data.values import CleanResult, FitResult, SimulationResult
+from kilocell.data.values import CleanResult, SimulationResult
 from kilocell.sqlite import queries
 from kilocell.sqlite.catalog import Catalog
 from sample_receipts import (

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from kilocell.data.convert import unit_of
+from kilocell.data.fit_values import FitResult, StartResult
 from kilocell.data.settings import ModelSettings, ParameterSetSettings
-from kilocell.data.values import CleanResult, FitResult, SimulationResult, StartResult
+from kilocell.data.values import CleanResult, SimulationResult
 from kilocell.sqlite import record_rows
 from kilocell.sqlite.migrations import schema
 from kilocell.sqlite.record_rows import Row

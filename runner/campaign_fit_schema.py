@@ -1,0 +1,105 @@
+"""The campaign file's table of fits: which keys there are, their types, and what they are when not given."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, Field, model_validator
+
+from ..data.fit_settings import FitMethod, FitObjective, Loss, Scale
+from . import campaign_values as v
+
+_OBJECTIVE: Final = FitObjective()
+
+
+class Table(BaseModel):
+    """A table of a fit."""
+
+    model_config = v.STRICT
+
+
+class FittedEntry(Table):
+    """A fitted parameter: its bounds and the scale it is searched on; or the fitted parameter it hangs on.
+
+    ``relative``: bounds, first guess and prior are factors of the set's own value.
+    """
+
+    bounds: v.Limits | None = None
+    scale: Scale = "linear"
+    first: float | None = None
+    prior: Annotated[list[float], Field(min_length=2, max_length=2)] | None = None
+    relative: bool = False
+    link: v.Text | None = None
+    ratio: float = 1.0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _names_bounds(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            raise ValueError('must be { bounds = [lower, upper] }, with scale = "log" where it ranges over decades')
+        return value
+
+    @model_validator(mode="after")
+    def _bounds_or_link(self) -> FittedEntry:
+        if (self.bounds is None) == (self.link is None):
+            raise ValueError("must have bounds = [LOWER, UPPER], or link = PARAMETER with a ratio")
+        if self.link is not None and self.model_fields_set - {"link", "ratio"}:
+            raise ValueError("a linked parameter has a ratio and nothing else")
+        if self.bounds is not None and self.scale == "log" and self.bounds[0] <= 0:
+            raise ValueError('bounds must be above 0 where scale = "log"')
+        if self.bounds is not None and self.first is not None and not self.bounds[0] <= self.first <= self.bounds[1]:
+            raise ValueError("first lies outside the bounds")
+        if self.prior is not None and self.prior[1] <= 0.0:
+            raise ValueError("prior must be [MEAN, STANDARD DEVIATION], the deviation above 0")
+        return self
+
+
+class ObjectiveTable(Table):
+    """``objective`` of a fit, as in :class:`kilocell.data.settings.FitObjective`."""
+
+    ohmic: v.Weight = _OBJECTIVE.ohmic
+    kinetic: v.Weight = _OBJECTIVE.kinetic
+    diffusion: v.Weight = _OBJECTIVE.diffusion
+    capacity: v.Weight = _OBJECTIVE.capacity
+    step_types: list[Literal["charge", "discharge", "rest", "hold", "pulse"]] = []
+    equal_time: bool = _OBJECTIVE.equal_time
+    loss: Loss = _OBJECTIVE.loss
+    loss_mv: v.Positive = _OBJECTIVE.loss_mv
+    end_of_discharge: v.Weight = _OBJECTIVE.end_of_discharge
+
+    @model_validator(mode="after")
+    def _something_counts(self) -> ObjectiveTable:
+        if not any((self.ohmic, self.kinetic, self.diffusion, self.capacity)):
+            raise ValueError("no sample would count: one of ohmic, kinetic, diffusion, capacity must be above 0")
+        return self
+
+
+class FitTable(Table):
+    """``[fit]`` or ``[[fit]]``."""
+
+    name: v.Label = "fit"
+    model: v.Text
+    parameter_set: v.Text | None = None
+    cells: Annotated[list[v.Text], Field(min_length=1)] = ["*"]
+    cycles: v.Cycles = []
+    validation_cycles: v.Cycles = []
+    starts: v.Count = 3
+    seed: v.CountOrNone = 0
+    max_evaluations: v.Count = 200
+    method: FitMethod = "least_squares"
+    first_points: Literal["sobol", "latin_hypercube"] = "sobol"
+    objective: ObjectiveTable = ObjectiveTable()
+    presets: Annotated[list[v.Preset], v.OneOrMore] = []
+    parameters: dict[str, FittedEntry] = {}
+
+    @model_validator(mode="after")
+    def _something_to_fit(self) -> FitTable:
+        free = [*self.presets, *(name for name, entry in self.parameters.items() if entry.bounds is not None)]
+        if not free:
+            raise ValueError("needs parameters with bounds, or presets")
+        if self.objective.loss != "linear" and self.method != "least_squares":
+            raise ValueError(f'loss = "{self.objective.loss}" needs method = "least_squares"')
+        both = set(self.cycles) & set(self.validation_cycles)
+        if both or (self.validation_cycles and not self.cycles):
+            raise ValueError("validation_cycles must be other cycles than cycles, which must be given too")
+        return self
