@@ -121,9 +121,8 @@ class Bench:
             name, CellSettings(cell_id), ModelSettings("SPMe", "SPMe"), base, (radius,), cycles, len(rmse_mv)
         )
         for start, rmse in enumerate(rmse_mv):
-            found = fit_values.StartResult(
-                settings, start, start, (1.0,), (0.9,), 80.0 + 9 * start, rmse, 20, "converged"
-            )
+            ends = (1.0,), (0.9,), 80.0 + 9 * start, rmse, 20, "converged"
+            found = fit_values.StartResult(settings, start, start, *ends)
             self.catalog.record(Receipt("start", cell_id, f"{name}-{start}", "d", "done", result=found), None)
         best = int(np.argmin(rmse_mv))
         parameter = fit_values.FittedParameter(radius.name, "m", 0.9, 1.0, 0.5, 2.0, "linear", False, True)
