@@ -136,14 +136,14 @@ class Search:
         found = least_squares(
             lambda x: self._weighted(x, self.residuals(x)),
             first,
-            jac=lambda x: self._slopes(x, self.residuals(x)),
+            jac=lambda x: self._slopes(x, self.residuals(x)),  # pyright: ignore[reportArgumentType]
             bounds=(0.0, 1.0),
             loss=objective.loss,
             f_scale=objective.loss_mv if objective.loss != "linear" else 1.0,
             x_scale=1.0,
             ftol=COST_TOLERANCE,
             xtol=STEP_TOLERANCE,
-            gtol=None,
+            gtol=None,  # pyright: ignore[reportArgumentType] - SciPy takes it for: not asked
         )
         return found.x, str(found.message)
 

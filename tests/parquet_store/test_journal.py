@@ -109,7 +109,7 @@ def test_a_search_that_was_killed_ends_with_the_same_numbers(tmp_path: Path) -> 
                 kept[x.tobytes()] = evaluate(x)
             return kept[x.tobytes()]
 
-        found = least_squares(lambda x: once(x)[0], [-1.2, 1.0], jac=lambda x: once(x)[1])
+        found = least_squares(lambda x: once(x)[0], [-1.2, 1.0], jac=lambda x: once(x)[1])  # pyright: ignore[reportArgumentType]
         return found.x, made
 
     whole, all_made = search(StartJournal(Store(tmp_path / "whole"), "CELL", "fit-0", "abc"), 10_000)
