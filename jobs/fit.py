@@ -49,7 +49,6 @@ def run_start(
     found = search.residuals(first)
     if not found.reason:
         _refuse_no_effect(settings, found.slopes_mv)
-    rmse_first = float(np.sqrt(np.mean(found.error_mv**2)))
     point, message = search.run(first)
     values = from_unit(settings.parameters, point)
     try:
@@ -64,7 +63,7 @@ def run_start(
         seed=settings.seed,
         first_values=tuple(float(v) for v in from_unit(settings.parameters, first)),
         values=tuple(float(v) for v in values),
-        rmse_first_mv=rmse_first,
+        rmse_first_mv=found.rmse_mv,
         rmse_mv=rmse,
         evaluations=search.evaluations,
         message=message,

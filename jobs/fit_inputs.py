@@ -90,10 +90,7 @@ class FitInputs:
         unit = to_unit(self.settings.parameters, values)
         here, columns = self._inputs(unit), []
         for place in range(len(unit)):
-            # Backwards where the upper bound is near: a capacity or a state of charge must stay what can be.
-            step = -STEP if unit[place] > 0.5 else STEP
-            moved = unit.copy()
-            moved[place] += step
+            moved, step = _moved(unit, place)
             columns.append((self._inputs(moved) - here) / step)
         return np.column_stack(columns)
 
@@ -113,8 +110,7 @@ class FitInputs:
         before = scalar_inputs(self._structure, self.conditions(from_unit(self.settings.parameters, unit)))
         moving = set()
         for place in range(len(unit)):
-            moved = unit.copy()
-            moved[place] += STEP if unit[place] < 0.5 else -STEP
+            moved, _ = _moved(unit, place)
             after = scalar_inputs(self._structure, self.conditions(from_unit(self.settings.parameters, moved)))
             moving |= {name for name, value in before.items() if after[name] != value}
         return tuple(sorted(moving))
@@ -124,6 +120,17 @@ class FitInputs:
         own = self.settings.parameter_set
         parameter_set = replace(own, overrides=overrides or own.overrides)
         return SimulateSettings(self.settings.cell, self.settings.model, parameter_set)
+
+
+def _moved(unit: Floats, place: int) -> tuple[Floats, float]:
+    """The point with one parameter moved, and by how much: backwards where the upper bound is near.
+
+    A capacity or a state of charge must stay what can be.
+    """
+    step = -STEP if unit[place] > 0.5 else STEP
+    moved = unit.copy()
+    moved[place] += step
+    return moved, step
 
 
 def _times(p: FitParameter, own: float) -> FitParameter:

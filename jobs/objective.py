@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..data.columns import STEP_TYPES
 from ..data.errors import JobError
 from ..data.fit_settings import FitSettings
 from .attempts import ATTEMPTS, RETRIED, Attempt, Case, check_charge, solve_as
@@ -42,9 +43,14 @@ class Residuals:
     slopes_mv: Floats
     reason: str = ""
 
+    @property
+    def rmse_mv(self) -> float:
+        """Over all samples, without weights."""
+        return float(np.sqrt(np.mean(self.error_mv**2)))
+
 
 class Objective:
-    """Residuals of one cell as a function of parameter values; counts its evaluations, and keeps to one ``attempt``.
+    """Residuals of one cell as a function of parameter values; keeps to one ``attempt``.
 
     Args:
         samples: a cleaned partition.
@@ -64,23 +70,16 @@ class Objective:
         measured_celsius: float | None,
         cycles: tuple[int, ...] | None = None,
     ) -> None:
-        self.settings = settings
-        self.evaluations = 0
         cycles = settings.cycles if cycles is None else cycles
         self._record = _until_last_cycle(record_of(samples), settings, cycles)
         capacity = settings.cell.nominal_capacity_ah or nominal_capacity_ah(settings.parameter_set)
         refuse_nothing(self._record.current_ampere, self._record.voltage_volt, capacity)
         self._profile = charge_true_profile(self._record, capacity)
-        self.used = _used(self._record, samples, settings, cycles)
-        self.weights = sample_weights(self._record, self.used, settings.objective)
+        self.used = _used(self._record, settings, cycles)
+        self.weights = sample_weights(self._record, self.used, settings.objective, capacity)
         self.inputs = FitInputs(settings, self._record, measured_celsius)
         self.settings = self.inputs.settings
         self.attempt = self._first_that_solves()
-
-    @property
-    def time_second(self) -> Floats:
-        """Times of the used samples."""
-        return self._record.time_second[self.used]
 
     def noise_mv(self) -> float:
         """The noise of the measured voltage in mV, as the median of its steps."""
@@ -94,7 +93,6 @@ class Objective:
         Where an electrode leaves its stoichiometry range the error grows with the distance, so that a start finds its
         way back; where the solver fails it is ``PENALTY_MV`` and flat.
         """
-        self.evaluations += 1
         try:
             return self._solve(values, slopes=slopes)
         except JobError as error:
@@ -108,7 +106,7 @@ class Objective:
         Raises:
             JobError: the model has no solution, or none that a cell can have, at these values.
         """
-        return float(np.sqrt(np.mean(self._solve(values, slopes=False, checked=True).error_mv ** 2)))
+        return self._solve(values, slopes=False, checked=True).rmse_mv
 
     def case(self, values: Floats, *, slopes: bool = False) -> Case:
         """What is solved at these values."""
@@ -155,12 +153,13 @@ def _until_last_cycle(record: Record, settings: FitSettings, cycles: tuple[int, 
     return record.until_index(last + 1)
 
 
-def _used(record: Record, samples: pd.DataFrame, settings: FitSettings, cycles: tuple[int, ...]) -> Mask:
+def _used(record: Record, settings: FitSettings, cycles: tuple[int, ...]) -> Mask:
     used: Mask = np.isfinite(record.voltage_volt)
     if cycles:
         used &= np.isin(record.cycle_count, cycles)
     if settings.objective.step_types:
-        used &= samples["step_type"].isin(settings.objective.step_types).to_numpy()[: len(used)]
+        wanted = [STEP_TYPES.index(name) for name in settings.objective.step_types]
+        used &= record.step_type is not None and np.isin(record.step_type, wanted)
     if not used.any():
         raise JobError("no sample of the chosen cycles and step types has a measured voltage", "no_voltage")
     return used

@@ -102,8 +102,7 @@ class Search:
         return found
 
     def _evaluation(self, values: tuple[float, ...], unit: Floats, found: Residuals, seconds: float) -> Evaluation:
-        rmse = float(np.sqrt(np.mean(found.error_mv**2)))
-        return Evaluation(self.evaluations, values, self._cost(unit, found), rmse, seconds, found.reason)
+        return Evaluation(self.evaluations, values, self._cost(unit, found), found.rmse_mv, seconds, found.reason)
 
     def _cost(self, unit: Floats, found: Residuals) -> float:
         return 0.5 * float(np.sum(self._weighted(unit, found) ** 2))

@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import numpy as np
 from numpy.typing import NDArray
 
+from ..data.columns import WINDOWS
 from ..data.fit_settings import FitObjective
 from .record import Record
+from .windows import windows_of
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-WINDOW_SECOND: Final = (2.0, 20.0, 120.0)
-"""Ends of the ohmic, kinetic and diffusion windows after a step's start; the capacity window follows."""
 
-
-def sample_weights(record: Record, used: Mask, objective: FitObjective) -> Floats:
+def sample_weights(record: Record, used: Mask, objective: FitObjective, capacity_ah: float) -> Floats:
     """Return the weight of each used sample, shape (used samples,), 1 on average.
 
-    A step begins at the last sample of the one before it, whose current is still the old one.
+    The windows are those in which simulations are compared (:mod:`kilocell.jobs.windows`).
 
     Args:
         used: shape (samples,), those that count at all.
+        capacity_ah: what currents scale with.
     """
-    index = np.searchsorted(WINDOW_SECOND, _since_step(record), side="left")
-    weight = np.array([objective.ohmic, objective.kinetic, objective.diffusion, objective.capacity])[index]
+    weight = np.array([getattr(objective, name) for name in WINDOWS])[windows_of(record, capacity_ah).code]
     if objective.equal_time:
         weight = weight * _time_share(record.time_second, used)
     if objective.end_of_discharge:
@@ -34,13 +31,6 @@ def sample_weights(record: Record, used: Mask, objective: FitObjective) -> Float
     chosen: Floats = weight[used]
     total = chosen.sum()
     return chosen * (len(chosen) / total) if total > 0.0 else chosen
-
-
-def _since_step(record: Record) -> Floats:
-    first = np.flatnonzero(np.diff(record.step_count, prepend=record.step_count[0] - 1))
-    length = np.diff(first, append=len(record.step_count))
-    since: Floats = record.time_second - np.repeat(record.time_second[np.maximum(first - 1, 0)], length)
-    return since
 
 
 def _time_share(time_second: Floats, used: Mask) -> Floats:

@@ -7,13 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from diffusion_fit import FIT, NEGATIVE, POSITIVE, TRUTH
 from kilocell.data import columns as c
 from kilocell.data.errors import JobError
-from kilocell.data.fit_settings import FitParameter, FitSettings
+from kilocell.data.fit_settings import FitParameter
 from kilocell.data.settings import (
-    CellSettings,
-    InitialState,
-    ModelSettings,
     Override,
     ParameterSetSettings,
     SimulateSettings,
@@ -23,20 +21,6 @@ from kilocell.jobs.objective import Objective
 from kilocell.jobs.simulate import simulate
 from kilocell.jobs.starts import first_point, from_unit, to_unit
 from records import pulses
-
-NEGATIVE = "Negative particle diffusivity [m2.s-1]"
-POSITIVE = "Positive particle diffusivity [m2.s-1]"
-TRUTH = (1.2e-14, 2.0e-15)
-
-FIT = FitSettings(
-    name="diffusion",
-    cell=CellSettings("CELL", 5.0, InitialState("soc", 0.8), 25.0),
-    model=ModelSettings("SPM", "SPM"),
-    parameter_set=ParameterSetSettings("Chen2020", "Chen2020"),
-    parameters=(FitParameter(NEGATIVE, 1e-15, 1e-12, "log"), FitParameter(POSITIVE, 1e-16, 1e-13, "log")),
-    starts=3,
-    seed=7,
-)
 
 
 @pytest.fixture(scope="module")

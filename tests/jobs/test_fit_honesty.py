@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from diffusion_fit import FIT, NEGATIVE, POSITIVE, TRUTH
 from kilocell.data import columns as c
 from kilocell.data.errors import JobError
 from kilocell.data.fit_presets import PRESETS
@@ -20,12 +21,9 @@ from kilocell.data.fit_settings import (
     FitMethod,
     FitObjective,
     FitParameter,
-    FitSettings,
 )
 from kilocell.data.fit_values import Evaluation
 from kilocell.data.settings import (
-    CellSettings,
-    InitialState,
     ModelSettings,
     Override,
     ParameterSetSettings,
@@ -46,26 +44,14 @@ from records import pulses
 
 Floats = NDArray[np.float64]
 
-NEGATIVE = "Negative particle diffusivity [m2.s-1]"
-POSITIVE = "Positive particle diffusivity [m2.s-1]"
 FRACTION = "Negative electrode active material volume fraction"
 KINETIC = "Positive electrode exchange-current density [A.m-2]"
-TRUTH = {NEGATIVE: 1.2e-14, POSITIVE: 2.0e-15}
-
-FIT = FitSettings(
-    name="diffusion",
-    cell=CellSettings("CELL", 5.0, InitialState("soc", 0.8), 25.0),
-    model=ModelSettings("SPM", "SPM"),
-    parameter_set=ParameterSetSettings("Chen2020", "Chen2020"),
-    parameters=(FitParameter(NEGATIVE, 1e-15, 1e-12, "log"), FitParameter(POSITIVE, 1e-16, 1e-13, "log")),
-    starts=2,
-    seed=7,
-)
+VALUES: dict[str, float] = dict(zip((NEGATIVE, POSITIVE), TRUTH, strict=True))
 
 
 @pytest.fixture(scope="module")
 def true_record() -> pd.DataFrame:
-    overrides = tuple(Override(name, "value", value) for name, value in TRUTH.items())
+    overrides = tuple(Override(name, "value", value) for name, value in VALUES.items())
     asked = SimulateSettings(FIT.cell, FIT.model, ParameterSetSettings("truth", "Chen2020", overrides))
     return pulses().assign(**{c.VOLTAGE: simulate(pulses(), asked, None).frame["simulated_voltage_volt"]})
 
@@ -109,8 +95,8 @@ def test_the_truth_lies_inside_the_intervals(true_record: pd.DataFrame) -> None:
         for p in fit.parameters:
             assert p.lower_95 is not None
             assert p.upper_95 is not None
-            inside.append(p.lower_95 <= TRUTH[p.name] <= p.upper_95)
-            assert not p.verdict.startswith("well") or abs(p.value / TRUTH[p.name] - 1.0) < 0.02
+            inside.append(p.lower_95 <= VALUES[p.name] <= p.upper_95)
+            assert not p.verdict.startswith("well") or abs(p.value / VALUES[p.name] - 1.0) < 0.02
     assert sum(inside) >= 34, "of 40; 95 % would be 38"
 
 
@@ -126,13 +112,13 @@ def test_a_parameter_that_does_nothing_is_an_error_that_names_it(true_record: pd
 
 
 def test_a_linked_parameter_keeps_its_ratio(true_record: pd.DataFrame) -> None:
-    ratio = TRUTH[POSITIVE] / TRUTH[NEGATIVE]
+    ratio = VALUES[POSITIVE] / VALUES[NEGATIVE]
     settings = replace(FIT, parameters=FIT.parameters[:1], links=(FitLink(POSITIVE, NEGATIVE, ratio),))
     record = noisy(true_record, 2)
     fit = best_of(record, settings, (run_start(record, settings, 0, None),), None)
     values = {o.parameter: o.value for o in fit.parameter_set.overrides}
     assert values[POSITIVE] == pytest.approx(ratio * values[NEGATIVE], rel=1e-12)
-    assert values[NEGATIVE] == pytest.approx(TRUTH[NEGATIVE], rel=0.02)
+    assert values[NEGATIVE] == pytest.approx(VALUES[NEGATIVE], rel=0.02)
 
 
 @pytest.mark.parametrize("method", ["l_bfgs_b", "nelder_mead"])
@@ -185,17 +171,25 @@ def test_bounds_that_are_factors_become_values(true_record: pd.DataFrame) -> Non
     assert (parameter.lower, parameter.upper) == pytest.approx((3.3e-15, 3.3e-13))
 
 
+def test_only_the_asked_step_types_count(true_record: pd.DataFrame) -> None:
+    kinds = np.where(true_record[c.CURRENT] < 0.0, "discharge", "rest")
+    steps = 1 + np.cumsum(np.concatenate([[False], kinds[1:] != kinds[:-1]])).astype(np.int32)
+    settings = replace(FIT, objective=FitObjective(step_types=("discharge",)))
+    objective = Objective(true_record.assign(**{c.STEP_TYPE: kinds, c.STEP_COUNT: steps}), settings, None)
+    np.testing.assert_array_equal(objective.used, kinds == "discharge")
+
+
 def test_weights_count_windows_types_and_time() -> None:
     record = record_of(pulses())
     used = np.ones(len(record.time_second), dtype=np.bool_)
-    assert sample_weights(record, used, FitObjective()) == pytest.approx(1.0)
-    late = sample_weights(record, used, FitObjective(ohmic=0.0, kinetic=0.0, diffusion=0.0))
+    assert sample_weights(record, used, FitObjective(), 5.0) == pytest.approx(1.0)
+    late = sample_weights(record, used, FitObjective(ohmic=0.0, kinetic=0.0, diffusion=0.0), 5.0)
     assert late.mean() == pytest.approx(1.0)
     assert set(np.unique(late > 0.0)) == {False, True}
     dense = replace(
         record, time_second=np.where(record.time_second < 100.0, record.time_second / 10.0, record.time_second)
     )
-    by_time = sample_weights(dense, used, FitObjective(equal_time=True))
+    by_time = sample_weights(dense, used, FitObjective(equal_time=True), 5.0)
     assert by_time[2] == pytest.approx(by_time[-5] / 10.0)
 
 
