@@ -110,7 +110,7 @@ def _off_and_back(frame: pd.DataFrame, settings: CleanSettings) -> Mask:
 def _vanished(frame: pd.DataFrame, collapsed: Mask, settings: CleanSettings) -> tuple[Mask, Mask]:
     """Where the current is about zero inside a step under constant current; and where the voltage responds to it."""
     voltage, current = values(frame, c.VOLTAGE), values(frame, c.CURRENT)
-    step, rest = frame[c.STEP_COUNT].to_numpy(), rest_current(settings)
+    step, rest, (low, high) = frame[c.STEP_COUNT].to_numpy(), rest_current(settings), settings.voltage_limits_volt
     vanished, answered = np.zeros(len(step), dtype=bool), np.zeros(len(step), dtype=bool)
     first, length = runs(np.abs(current) <= rest)
     inner = (first > 0) & (first + length < len(step))
@@ -128,5 +128,7 @@ def _vanished(frame: pd.DataFrame, collapsed: Mask, settings: CleanSettings) -> 
         if not collapsed[rows].any():
             off = np.abs(voltage[rows] - np.linspace(voltage[i - 1], voltage[i + n], n + 2)[1:-1])
             off = off[np.isfinite(off)]
-            answered[rows] = len(off) == 0 or float(np.median(off)) > SPIKE_VOLT / 4
+            # A voltage that no cell has is no answer.
+            possible = ((voltage[rows] >= low) & (voltage[rows] <= high)).any()
+            answered[rows] = len(off) == 0 or (possible and float(np.median(off)) > SPIKE_VOLT / 4)
     return vanished, answered

@@ -22,7 +22,7 @@ from ..parquet_store.read import is_valid, read_receipt
 from .campaign import Campaign
 from .campaign_values import package_of
 
-JOB_VERSIONS: Mapping[JobKind, int] = {"split": 2, "clean": 4, "simulate": 3, "start": 4, "fit": 4}
+JOB_VERSIONS: Mapping[JobKind, int] = {"split": 2, "clean": 5, "simulate": 3, "start": 4, "fit": 4}
 """Part of each job's digest: raise one when the same settings give another result."""
 
 Key = tuple[str, ...]

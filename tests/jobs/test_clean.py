@@ -121,6 +121,7 @@ DAMAGES: dict[str, Damage] = {
 @example([("current hole", 118), ("leads off", 121)], False, None)  # a lone row under current between two holes
 @example([("time hole", 3), ("restart, no clock", 3)], False, None)
 @example([("copied block", 1004), ("clock set back", 1071)], True, 2.0)  # both clocks fall at one row
+@example([("copied block", 82), ("leads off", 117)], True, None)  # currents of two versions in turn
 @example([("power cut", 627), ("spike", 181), ("power cut", 1003)], True, 2.0)  # the spike is in the gap's evidence
 def test_whatever_happened_no_row_is_lost_and_cleaning_is_idempotent(
     damages: list[tuple[str, int]], numbers: bool, capacity_ah: float | None
