@@ -75,6 +75,16 @@ class Equilibrium:
     open_circuit_volt: Floats
     assumed: str = ""
 
+    def soc_at(self, voltage_volt: float) -> float:
+        """The state of charge at which the open-circuit voltage, from 0 on, first passes a voltage."""
+        # A tabulated function may rise by steps that are not all upward.
+        rising = np.maximum.accumulate(self.open_circuit_volt)
+        return float(np.interp(voltage_volt, rising, np.linspace(0.0, 1.0, TABLE_SIZE)))
+
+    def voltage_at(self, soc: float) -> float:
+        """Open-circuit voltage at a state of charge from 0 to 1."""
+        return float(np.interp(soc, np.linspace(0.0, 1.0, TABLE_SIZE), self.open_circuit_volt))
+
 
 def equilibrium_of(model: ModelSettings, parameter_set: ParameterSetSettings, at_celsius: float) -> Equilibrium:
     """Find a parameter set's equilibrium as far as the model sees it, once in this process.
@@ -249,20 +259,24 @@ def _circuit(values: pybamm.ParameterValues) -> Found:
 def _potential(
     values: pybamm.ParameterValues, phase: Any, side: str, options: Any, name: str, stoichiometry: Floats, soc: str = ""
 ) -> Floats:
-    """A phase's open-circuit potential in V, shape of the stoichiometries; with hysteresis at its initial state.
+    """A phase's open-circuit potential in V, shape of the stoichiometries, as :func:`potential_symbol` gives it."""
+    potential = values.process_symbol(
+        potential_symbol(phase, pybamm.Vector(stoichiometry), side, options, name, soc)
+    ).evaluate()
+    column: Floats = np.broadcast_to(np.asarray(potential, float).ravel(), stoichiometry.shape)
+    return column
+
+
+def potential_symbol(phase: Any, at: pybamm.Symbol, side: str, options: Any, name: str, soc: str = "") -> pybamm.Symbol:
+    """A phase's open-circuit potential in V at a stoichiometry; with hysteresis at its initial state.
 
     With ``soc`` ("0", "100") it is that of an end of PyBaMM's window: charged up, discharged down, at 25 °C or so.
     """
-    at, param = pybamm.Vector(stoichiometry), phase.main_param
-    if soc:
-        direction = get_equilibrium_direction(soc, side, options, name)
-        branch = get_lithiation_delithiation(direction, side, options, name)
-        symbol = phase.U(at, param.T_ref, branch)
-    else:
-        symbol = get_initial_ocp(phase, at, param.T_init, None, side, options, name)
-    potential = values.process_symbol(symbol).evaluate()
-    column: Floats = np.broadcast_to(np.asarray(potential, float).ravel(), stoichiometry.shape)
-    return column
+    param = phase.main_param
+    if not soc:
+        return get_initial_ocp(phase, at, param.T_init, None, side, options, name)
+    direction = get_equilibrium_direction(soc, side, options, name)
+    return phase.U(at, param.T_ref, get_lithiation_delithiation(direction, side, options, name))
 
 
 def _evenly(ends: Sequence[float] | Floats) -> Floats:

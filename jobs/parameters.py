@@ -88,19 +88,23 @@ def affects_equilibrium(parameter: str) -> bool:
     )
 
 
-def with_overrides(settings: ParameterSetSettings) -> pybamm.ParameterValues:
+def with_overrides(settings: ParameterSetSettings, *, as_inputs: bool = False) -> pybamm.ParameterValues:
     """Return a copy of the base set with the overrides applied as numbers, but for those of the cell itself.
+
+    Args:
+        as_inputs: apply inputs of their names in place of the numbers.
 
     Raises:
         JobError: an override names a parameter that the set does not have (``unknown_parameter``).
     """
     values = base_set(settings.key).copy()
     for override in settings.overrides:
+        number = pybamm.InputParameter(override.parameter) if as_inputs else override.value
         if override.parameter == LITHIUM_INVENTORY:
             for name in [name for name in values.keys() if INITIAL_LITHIUM.search(name)]:  # noqa: SIM118 - PyBaMM's
-                values[name] = override.value * values[name]
+                values[name] = number * values[name]
         elif override.parameter not in OF_CELL:
-            values[override.parameter] = overridden(settings.key, override)
+            values[override.parameter] = overridden(settings.key, override, number)
     return values
 
 

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from ..data.errors import JobError
 from ..data.settings import CellSettings, ModelSettings, ParameterSetSettings
 from .charge import interval_charge_ah
-from .equilibrium import TABLE_SIZE, Equilibrium, equilibrium_of
+from .equilibrium import Equilibrium, equilibrium_of
+from .full_cell import FullCell, full_cell
+from .models import check_set, state_model
 from .parameters import electrodes_in_parallel, nominal_capacity_ah, own_electrodes_in_parallel
 from .rest_tables import at_rest, between_degrees
 from .scale import REST_CURRENT_PER_AH
@@ -61,7 +63,7 @@ def starting_state(
         JobError: no voltage to start from (``no_initial_state``), or one that the set cannot have.
     """
     state = cell.initial_state
-    equilibrium = between_degrees(partial(equilibrium_of, model, at_rest(settings)), at_celsius)
+    equilibrium = _equilibrium(model, settings, at_celsius)
     if state.policy == "soc":
         return _at_soc(equilibrium, state.value, f"state of charge {state.value:g}, given")
     if state.policy == "voltage":
@@ -99,12 +101,20 @@ def state_after(
     Raises:
         JobError: the state lies outside the set's window (``initial_state_out_of_range``).
     """
-    equilibrium = between_degrees(partial(equilibrium_of, model, at_rest(settings)), at_celsius)
+    equilibrium = _equilibrium(model, settings, at_celsius)
     soc = state.soc + charge_ah / _cell_capacity_ah(equilibrium, cell, settings)
     return _at_soc(equilibrium, soc, state.source)
 
 
-def _cell_capacity_ah(equilibrium: Equilibrium, cell: CellSettings, settings: ParameterSetSettings) -> float:
+def _equilibrium(model: ModelSettings, settings: ParameterSetSettings, at_celsius: float) -> Equilibrium | FullCell:
+    """The set at rest: exact where a full cell allows that, else from tables."""
+    check_set(model, settings.key)
+    resting = at_rest(settings)
+    exact = full_cell(state_model(model), resting, at_celsius)
+    return exact or between_degrees(partial(equilibrium_of, model, resting), at_celsius)
+
+
+def _cell_capacity_ah(equilibrium: Equilibrium | FullCell, cell: CellSettings, settings: ParameterSetSettings) -> float:
     """Charge between the set's cut-offs, of this cell."""
     return equilibrium.capacity_ah * electrodes_in_parallel(cell, settings) / own_electrodes_in_parallel(settings)
 
@@ -125,7 +135,7 @@ def rest_index(time_second: Floats, current_ampere: Floats, voltage_volt: Floats
     return None
 
 
-def _at_voltage(equilibrium: Equilibrium, voltage: float, words: str) -> StartingState:
+def _at_voltage(equilibrium: Equilibrium | FullCell, voltage: float, words: str) -> StartingState:
     lower, upper = equilibrium.lower_volt, equilibrium.upper_volt
     clipped = min(max(voltage, lower), upper)
     if abs(clipped - voltage) > CLIP_VOLT:
@@ -133,13 +143,10 @@ def _at_voltage(equilibrium: Equilibrium, voltage: float, words: str) -> Startin
         raise JobError(f"{reason}; choose another parameter set or give initial_state", "initial_state_out_of_range")
     if clipped != voltage:
         words += f", set to the window's edge {clipped:g} V"
-    # A tabulated function may rise by steps that are not all upward: where it passes the voltage for the first time.
-    rising = np.maximum.accumulate(equilibrium.open_circuit_volt)
-    soc = float(np.interp(clipped, rising, np.linspace(0.0, 1.0, TABLE_SIZE)))
-    return _state(equilibrium, soc, words)
+    return _state(equilibrium, equilibrium.soc_at(clipped), words)
 
 
-def _at_soc(equilibrium: Equilibrium, soc: float, words: str) -> StartingState:
+def _at_soc(equilibrium: Equilibrium | FullCell, soc: float, words: str) -> StartingState:
     clipped = min(max(soc, 0.0), 1.0)
     if abs(clipped - soc) > CLIP_SOC:
         raise JobError(f"state of charge {soc:.3f} ({words}) lies outside 0 to 1", "initial_state_out_of_range")
@@ -148,8 +155,7 @@ def _at_soc(equilibrium: Equilibrium, soc: float, words: str) -> StartingState:
     return _state(equilibrium, clipped, words)
 
 
-def _state(equilibrium: Equilibrium, soc: float, words: str) -> StartingState:
-    voltage = float(np.interp(soc, np.linspace(0.0, 1.0, TABLE_SIZE), equilibrium.open_circuit_volt))
+def _state(equilibrium: Equilibrium | FullCell, soc: float, words: str) -> StartingState:
     inputs = tuple((entry.name, entry.value(soc)) for entry in equilibrium.inputs)
     source = f"{words} ({equilibrium.assumed})" if equilibrium.assumed else words
-    return StartingState(inputs, soc, voltage, source)
+    return StartingState(inputs, soc, equilibrium.voltage_at(soc), source)

@@ -34,7 +34,7 @@ def test_cells_of_many_temperatures_and_variations_share_their_tables() -> None:
         state = starting_state(
             CellSettings("CELL", None, InitialState("voltage", 3.9)),
             MODEL,
-            ParameterSetSettings("v", "Ai2020", (override,)),
+            ParameterSetSettings("v", "Ramadass2004", (override,)),  # of those that are tabulated
             nothing, nothing, nothing, nothing.astype(np.int64), celsius,
         )  # fmt: skip
         return state.soc
