@@ -29,7 +29,12 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Case:
-    """One simulation as asked: what every attempt at it shares; ``slopes`` as in :class:`.build.Structure`."""
+    """One simulation as asked: what every attempt at it shares.
+
+    Args:
+        slopes: as in :class:`.build.Structure`.
+        outputs: as :func:`.replay.replay` takes them, indices of the record's samples; not without the first rest.
+    """
 
     record: Record
     settings: SimulateSettings
@@ -37,6 +42,7 @@ class Case:
     profile: CurrentProfile
     limit: Limit | None = None
     slopes: tuple[str, ...] = ()
+    outputs: NDArray[np.intp] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +136,9 @@ def solve_as(attempt: Attempt, case: Case) -> Replayed:
         temperature_size=temperature_size(conditions.temperature.profile),
     )
     structure = replace(structure, slopes=case.slopes)
+    time_second, outputs = record.time_second[first:], None if first else case.outputs
     try:
-        replayed = replay(structure, conditions, profile, record.time_second[first:], attempt.every_knot, case.limit)
+        replayed = replay(structure, conditions, profile, time_second, attempt.every_knot, case.limit, outputs)
     except EndedError as error:
         part = _after_rest(record, first, error.replayed) if error.replayed else None
         raise EndedError(str(error), error.code, part) from error

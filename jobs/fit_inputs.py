@@ -35,8 +35,7 @@ class FitInputs:
         self.settings = settings
         self._record = record
         self._celsius = measured_celsius
-        names = [p.name for p in settings.parameters] + [link.name for link in settings.links]
-        self._state_moves = any(affects_equilibrium(n) or n in OF_CELL for n in names)
+        self._moves_state = tuple(self._any_moves_state(p.name) for p in settings.parameters)
         self._base = conditions_of(record, self.asked(()), measured_celsius)
         self.settings = replace(settings, parameters=self._in_units())
         self._structure = self._structure_of_default()
@@ -80,24 +79,34 @@ class FitInputs:
 
     def conditions(self, values: Floats) -> Conditions:
         """State, capacity, temperature and overrides of a replay with these values."""
-        overrides = self.overrides(values)
-        if self._state_moves:
-            return conditions_of(self._record, self.asked(overrides), self._celsius)
-        return replace(self._base, overrides=overrides)
+        if any(self._moves_state):
+            asked = self.asked(self.overrides(values))
+            return conditions_of(self._record, asked, self._celsius, temperature=self._base.temperature)
+        return replace(self._base, overrides=self.overrides(values))
 
-    def slopes(self, values: Floats) -> Floats:
-        """How the inputs move with each parameter's place between its bounds, shape (inputs, parameters)."""
+    def slopes(self, values: Floats, here: Conditions) -> Floats:
+        """How the inputs move with each parameter's place between its bounds, shape (inputs, parameters).
+
+        Args:
+            here: the conditions at these values.
+        """
         unit = to_unit(self.settings.parameters, values)
-        here, columns = self._inputs(unit), []
-        for place in range(len(unit)):
+        inputs, columns = self._inputs(here), []
+        for place, moves_state in enumerate(self._moves_state):
             moved, step = _moved(unit, place)
-            columns.append((self._inputs(moved) - here) / step)
+            there = from_unit(self.settings.parameters, moved)
+            # What only matters where something flows leaves the state at rest where it is.
+            after = self.conditions(there) if moves_state else replace(here, overrides=self.overrides(there))
+            columns.append((self._inputs(after) - inputs) / step)
         return np.column_stack(columns)
 
-    def _inputs(self, unit: Floats) -> Floats:
-        conditions = self.conditions(from_unit(self.settings.parameters, unit))
+    def _inputs(self, conditions: Conditions) -> Floats:
         inputs = scalar_inputs(self._structure, conditions)
         return np.array([inputs[name] for name in self.moving])
+
+    def _any_moves_state(self, name: str) -> bool:
+        names = [name] + [link.name for link in self.settings.links if link.to == name]
+        return any(affects_equilibrium(n) or n in OF_CELL for n in names)
 
     def _structure_of_default(self) -> Structure:
         """Which of the overrides are inputs; knots and tolerances do not matter to that."""

@@ -79,6 +79,7 @@ class Objective:
         self.weights = sample_weights(self._record, self.used, settings.objective, capacity)
         self.inputs = FitInputs(settings, self._record, measured_celsius)
         self.settings = self.inputs.settings
+        self._outputs: NDArray[np.intp] | None = None
         self.attempt = self._first_that_solves()
 
     def noise_mv(self) -> float:
@@ -112,23 +113,31 @@ class Objective:
         """What is solved at these values."""
         asked = self.inputs.asked(self.inputs.overrides(values))
         moving = self.inputs.moving if slopes else ()
-        return Case(self._record, asked, self.inputs.conditions(values), self._profile, slopes=moving)
+        conditions = self.inputs.conditions(values)
+        return Case(self._record, asked, conditions, self._profile, slopes=moving, outputs=self._outputs)
 
     def _first_that_solves(self) -> Attempt:
-        """The first of the ladder's ways in which the set's own values solve; the whole fit keeps to it."""
+        """The first of the ladder's ways in which the set's own values solve; the whole fit keeps to it.
+
+        So it does to the outputs that were close enough then, where it solves in the first way; those that other
+        values need are added at each evaluation, and found to be needed by a solve that was one too many.
+        """
         case = self.case(self.inputs.default_values())
         for attempt in ATTEMPTS:
             try:
-                check_charge(case, solve_as(attempt, case))
+                replayed = solve_as(attempt, case)
+                check_charge(case, replayed)
             except JobError as error:
                 if error.code not in RETRIED:
                     break
                 continue
+            self._outputs = replayed.outputs
             return attempt
         return ATTEMPTS[0]
 
     def _solve(self, values: Floats, *, slopes: bool, checked: bool = False) -> Residuals:
-        replayed = solve_as(self.attempt, self.case(values, slopes=slopes))
+        case = self.case(values, slopes=slopes)
+        replayed = solve_as(self.attempt, case)
         if checked:
             check_range(replayed)
         error = 1e3 * (replayed.voltage_volt - self._record.voltage_volt)[self.used]
@@ -139,7 +148,7 @@ class Objective:
             return Residuals(error + away, np.zeros((len(error), 0)), reason)
         sign = np.copysign(1.0, error)[:, np.newaxis]
         by_input = 1e3 * replayed.voltage_slopes[self.used] + sign * PENALTY_MV * replayed.excess_slopes[self.used]
-        return Residuals(error + away, np.nan_to_num(by_input @ self.inputs.slopes(values)), reason)
+        return Residuals(error + away, np.nan_to_num(by_input @ self.inputs.slopes(values, case.conditions)), reason)
 
 
 def _until_last_cycle(record: Record, settings: FitSettings, cycles: tuple[int, ...]) -> Record:

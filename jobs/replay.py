@@ -50,6 +50,7 @@ class Replayed:
             electrodes outside 0 to 1, and an electrolyte concentration below zero (mol.L-1).
         outside: what first lay outside, in words, such as ``the negative electrode``; "" = nothing.
         voltage_slopes, excess_slopes: by the structure's ``slopes``, shape (n, slopes), V and 1 per the input's unit.
+        outputs: the times at which the solver was asked, as indices of these; the others are interpolated.
     """
 
     time_second: Floats
@@ -60,6 +61,7 @@ class Replayed:
     outside: str = ""
     voltage_slopes: Floats | None = None
     excess_slopes: Floats | None = None
+    outputs: Indices | None = None
 
     def until_index(self, end: int) -> Replayed:
         """The replay at its first ``end`` times."""
@@ -90,6 +92,7 @@ def replay(
     time_second: Floats,
     every_knot: bool = False,
     limit: Limit | None = None,
+    outputs: Indices | None = None,
 ) -> Replayed:
     """Solve the built model under a profile.
 
@@ -101,6 +104,7 @@ def replay(
         time_second: shape (n,), increasing, within the profile: where voltage and charge are wanted.
         every_knot: stop at every knot and ask for every sample: slower, and surer still.
         limit: looked at before each window.
+        outputs: indices of the times at which the solver is asked first; ``None`` = chosen by the profile.
 
     Raises:
         EndedError: ``did_not_converge``, ``ended_early`` or ``time_limit``, with the curve so far. A curve that is none
@@ -112,7 +116,8 @@ def replay(
         stops, outputs = stops_at_every_knot(profile, conditions.capacity_ah), np.arange(len(time_second))
     else:
         stops = solver_stops(profile, conditions.capacity_ah, algebraic)
-        outputs = output_samples(time_second, profile, stops.at_knot, conditions.capacity_ah)
+        if outputs is None:
+            outputs = output_samples(time_second, profile, stops.at_knot, conditions.capacity_ah)
     structure = _with_steps(structure, stops)
     values, outputs, ended = _close_enough(structure, conditions, profile, stops.at_knot, time_second, outputs, limit)
     slopes = _slopes_of(structure, values)
@@ -189,7 +194,7 @@ def _at_samples(
     current = np.interp(time_second, profile.time_second, profile.current_ampere)
     left = {name: int(np.argmax(value > 0.0)) for name, value in values.items() if (value > 0.0).any()}
     outside = min(left, key=lambda name: left[name]).removeprefix(EXCESS) if left else ""
-    return Replayed(time_second, voltage, current, pybamm_current(discharge), excess, outside)
+    return Replayed(time_second, voltage, current, pybamm_current(discharge), excess, outside, outputs=outputs)
 
 
 def _slopes_of(structure: Structure, values: dict[str, Floats]) -> tuple[Floats, Floats]:

@@ -25,7 +25,7 @@ from .selected_cycles import solve_selected
 from .simulation_result import cutoff_in_words, failed_simulation, frame_of, result_of
 from .starting_state import starting_state
 from .stretches import Stretch, joined_record, stretches_of
-from .temperature import temperature_of
+from .temperature import Temperature, temperature_of
 from .usable import refuse_nothing, voltage_moves
 
 Floats = NDArray[np.float64]
@@ -51,16 +51,21 @@ class Simulated:
 
 
 def conditions_of(
-    record: Record, settings: SimulateSettings, measured_celsius: float | None, telling: Record | None = None
+    record: Record,
+    settings: SimulateSettings,
+    measured_celsius: float | None,
+    telling: Record | None = None,
+    temperature: Temperature | None = None,
 ) -> Conditions:
     """Find initial state, electrodes in parallel and temperature for a cell and parameter set.
 
     Args:
         telling: the samples whose first one's state it is; ``None`` = ``record``.
+        temperature: where it is known already.
     """
     settings = of_cell(settings)
     cell, parameter_set = settings.cell, settings.parameter_set
-    temperature = temperature_of(record, cell, settings.model, parameter_set, measured_celsius)
+    temperature = temperature or temperature_of(record, cell, settings.model, parameter_set, measured_celsius)
     by = telling or record
     arrays = (by.time_second, by.current_ampere, by.voltage_volt, by.flags)
     state = starting_state(cell, settings.model, parameter_set, *arrays, temperature.first_celsius)

@@ -79,6 +79,16 @@ def test_no_start_is_no_fit(record: pd.DataFrame) -> None:
         best_of(record, FIT, (), None)
 
 
+def test_an_evaluation_is_the_same_whatever_was_evaluated_before(record: pd.DataFrame) -> None:
+    """So that a start that goes on from its journal, without those before it, ends with the same numbers."""
+    values, others = np.array([2e-15, 5e-14]), np.array([9e-13, 2e-16])
+    first, second = Objective(record, FIT, None), Objective(record, FIT, None)
+    second.residuals(others)
+    one, two = first.residuals(values), second.residuals(values)
+    np.testing.assert_array_equal(one.error_mv, two.error_mv)
+    np.testing.assert_array_equal(one.slopes_mv, two.slopes_mv)
+
+
 def test_residuals_stay_finite_where_the_model_has_no_solution(record: pd.DataFrame) -> None:
     found = Objective(record, FIT, None).residuals(np.array([1e-18, 1e-19]))
     assert np.isfinite(found.error_mv).all()
