@@ -127,7 +127,7 @@ def output_samples(time_second: Floats, profile: CurrentProfile, stops: Mask, ca
     at = profile.time_second[stops]
     place = np.clip(np.searchsorted(at, time_second, side="right") - 1, 0, len(at) - 1)
     since = time_second - at[place]
-    interval = max(float(np.median(np.diff(time_second))), 1e-6) if len(time_second) > 1 else 1.0
+    interval = _usual_interval(time_second, place)
     # One count a GROWTH of the time since the stop, once the time between outputs exceeds the sampling interval.
     dense = interval / (GROWTH - 1.0)
     later = np.log(np.maximum(since, dense) / dense) / np.log(GROWTH)
@@ -147,6 +147,21 @@ def output_samples(time_second: Floats, profile: CurrentProfile, stops: Mask, ca
     if np.count_nonzero(chosen) > DENSE * len(chosen):
         chosen[:] = True  # the few left out are not worth the risk that they are missed
     return np.flatnonzero(chosen)
+
+
+def _usual_interval(time_second: Floats, place: NDArray[np.intp]) -> Floats:
+    """Median interval between the samples since the same stop, at each sample: a pulse is sampled more finely.
+
+    Args:
+        place: stop that each sample follows, from 0, never falling.
+    """
+    if len(time_second) < 2:
+        return np.ones(len(time_second))
+    interval = np.maximum(np.diff(time_second, append=2.0 * time_second[-1] - time_second[-2]), 1e-6)
+    begin = np.flatnonzero(np.diff(place, prepend=place[0] - 1))
+    length = np.diff(begin, append=len(place))
+    middle = interval[np.lexsort((interval, place))][begin + (length - 1) // 2]
+    return np.repeat(middle, length)
 
 
 def _triggered(time_second: Floats, place: NDArray[np.intp]) -> Mask:

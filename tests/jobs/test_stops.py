@@ -187,3 +187,14 @@ def test_a_smooth_curve_needs_no_more_outputs_and_a_knee_does() -> None:
         more = more_outputs(time, more, knee[more], stops)
     assert set(outputs) < set(more)
     assert np.sqrt(np.mean((between_outputs(time, more, knee[more]) - knee) ** 2)) < 2e-4
+
+
+def test_a_pulse_is_seen_as_finely_as_it_was_sampled() -> None:
+    """Between two rests at 30 s, ten seconds at 1 s: the record's usual interval would leave one output."""
+    time = np.unique(np.concatenate([np.arange(0, 3001, 30.0), 3000 + np.arange(11.0), np.arange(3010, 6001, 30.0)]))
+    current = np.where((time > 3000) & (time <= 3010), -5.0, 0.0)
+    seen = compress(time, current, np.zeros(len(time), dtype=np.bool_), 5.0)
+    at_knot = solver_stops(seen, 5.0, False).at_knot
+    outputs = time[output_samples(time, seen, at_knot, 5.0)]
+    assert np.count_nonzero((outputs > 3000) & (outputs <= 3010)) >= 6
+    assert np.count_nonzero(outputs > 3010) < 30
