@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from typing import Final
 
 from ..data.codec import digest
 from ..data.errors import CONTENT_CODES, CampaignError
@@ -24,6 +25,9 @@ from .campaign_values import package_of
 
 JOB_VERSIONS: Mapping[JobKind, int] = {"split": 2, "clean": 4, "simulate": 3, "start": 4, "fit": 4}
 """Part of each job's digest: raise one when the same settings give another result."""
+
+EARLIER_AGAIN: Final = "a start or fit before it runs again"
+"""Why a job runs that has a valid receipt."""
 
 Key = tuple[str, ...]
 
@@ -165,7 +169,7 @@ def _reason(store: Store, job: Job, running: set[Key]) -> str:
     if is_valid(store, receipt, job.digest):
         # Starts that are done anew change their fit, and what is simulated with it, under the same settings.
         from_starts = job.kind == "fit" or bool(getattr(job.work, "fit_label", ""))
-        return "a start or fit before it runs again" if again and from_starts else ""
+        return EARLIER_AGAIN if again and from_starts else ""
     if receipt is None:
         return "never done"
     if receipt.digest == job.digest and receipt.status == "skipped" and receipt.reason_code in CONTENT_CODES:

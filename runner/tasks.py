@@ -23,13 +23,13 @@ from ..data.settings import SourceFile
 from ..data.values import CleanResult, OutputFile, Receipt, RecordSource, Result, SplitResult, Status
 from ..parquet_store.journal import StartJournal
 from ..parquet_store.layout import Store
-from ..parquet_store.read import read_partition, read_raw_parts, read_receipt
+from ..parquet_store.read import is_valid, read_partition, read_raw_parts, read_receipt
 from ..parquet_store.write import write_frame, write_receipt
 from .compile_plan import COMPILED, compiling
 from .forced_end import forced_end
 from .kept import keep, write_simulation
 from .own_sets import make_known
-from .plan import CellSource, CleanWork, FitWork, Job, SimulateWork, SplitWork, StartWork, version_of
+from .plan import EARLIER_AGAIN, CellSource, CleanWork, FitWork, Job, SimulateWork, SplitWork, StartWork, version_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,9 @@ def run_job(store_root: str, job: Job, *before: Outcome) -> Outcome:
         or the cell's record holds nothing to simulate.
     """
     store = Store(Path(store_root))
+    ended = _ended_in_this_run(store, job)
+    if ended is not None:
+        return ended
     began = time.time()
     clock = time.perf_counter()
     blocking = _blocking(job, before)
@@ -83,6 +86,19 @@ def run_job(store_root: str, job: Job, *before: Outcome) -> Outcome:
 def record_death(store_root: str, job: Job, reason: str, code: str) -> Outcome:
     """Write the failed receipt of a job that could not write its own; called by the client."""
     return _finish(Store(Path(store_root)), job, time.time(), time.perf_counter(), "failed", reason, code)
+
+
+def _ended_in_this_run(store: Store, job: Job) -> Outcome | None:
+    """The outcome of a job that ended well after the plan was made, but died with the worker that held it.
+
+    Dask runs such a job once more where a later one needs it; its receipt says that it need not.
+    """
+    if job.reason in ("", EARLIER_AGAIN):  # there was a receipt of this digest before the run
+        return None
+    receipt = read_receipt(store.receipt(job.kind, job.cell_id, job.label))
+    if receipt is None or not is_valid(store, receipt, job.digest):
+        return None
+    return Outcome(job.key, "done", seconds=receipt.seconds)
 
 
 def _blocking(job: Job, before: tuple[Outcome, ...]) -> Outcome | None:
