@@ -1,8 +1,8 @@
 """Profile likelihoods: how the cost rises when one fitted parameter is held and all others are fitted anew.
 
-Raue et al., Bioinformatics 25 (2009) 1923. The 95 % level is that of the linear intervals (:mod:`.uncertainty`), so that
-both agree where the cost is a parabola: half the squared quantile, times the variance of the errors as they are taken
-there, above the cost of the optimum.
+Raue et al., Bioinformatics 25 (2009) 1923. The 95 % level is that of the linear intervals (:mod:`.uncertainty`), so
+that both agree where the cost is a parabola: half the squared quantile, times the variance of the errors as they are
+taken there, above the cost of the optimum.
 """
 
 from __future__ import annotations

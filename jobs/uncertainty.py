@@ -35,8 +35,8 @@ class Uncertainty:
         condition_number: of the slopes, each parameter's scaled to one.
         correlation_samples: samples over which the remaining errors move together, >= 1.
         quantile: standard errors in half a 95 % interval.
-        variance_mv2: shape (parameters,), variance of the parameter over that which weighted residuals of 1 mV had: what
-            a rise of the cost is held against.
+        variance_mv2: shape (parameters,), the parameter's variance over that of residuals that scatter by 1 mV and are
+            no run of errors: what a rise of the cost is held against.
     """
 
     standard_error: Floats
@@ -92,7 +92,9 @@ def uncertainty(
     smallest = singular[-1]
     condition = float(singular[0] / smallest) if smallest > 0.0 else np.inf
     told_alone = np.diag(inverse)
-    of_cost[free] = np.where(blind | (told_alone <= 0.0), variance, error**2 / np.maximum(told_alone, np.finfo(float).tiny))
+    of_cost[free] = np.where(
+        blind | (told_alone <= 0.0), variance, error**2 / np.maximum(told_alone, np.finfo(float).tiny)
+    )
     return Uncertainty(standard_error, correlation, condition, together, quantile, of_cost)
 
 
