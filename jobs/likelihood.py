@@ -25,9 +25,11 @@ from .starts import from_unit, to_unit
 from .uncertainty import Uncertainty, uncertainty
 
 Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 
 LOWER: Final = 0.1  # of the rise to the level: a profile that falls this far below the optimum has found a better one
 EVALUATIONS: Final = 2  # times those of a start, for a whole profile
+TIGHTER: Final = 0.1  # times the solver's tolerances: the level is often less than 0.1 mV above the optimum's RMSE
 COST_SHARE: Final = 1e-3  # of the rise to the level, to which the others are fitted
 STEP_TOLERANCE: Final = 1e-5  # of the scaled bounds
 
@@ -42,6 +44,7 @@ def profile_of(
         journal: where evaluations are noted, and recalled from when this profile was begun before.
     """
     objective = Objective(samples, fit.settings, measured_celsius)
+    objective.attempt = replace(objective.attempt, tighter=TIGHTER * objective.attempt.tighter)
     settings = objective.settings
     place = [p.name for p in settings.parameters].index(name)
     most = EVALUATIONS * settings.max_evaluations
@@ -49,7 +52,7 @@ def profile_of(
     unit = np.clip(to_unit(settings.parameters, np.array([p.value for p in fit.parameters])), 0.0, 1.0)
     errors = _errors(objective, search, unit)
     refit = _Refit(search, settings.objective, place, 0.5 * errors.quantile**2 * float(errors.variance_mv2[place]))
-    begin = refit.step(unit)
+    begin = refit.optimum(unit)
     half = errors.quantile * float(errors.standard_error[place])
     lower, upper = (walk(refit, begin, place, direction, refit.rise, half) for direction in (-1, 1))
     inside = (_value(settings, place, lower), _value(settings, place, upper))
@@ -88,9 +91,15 @@ class _Refit:
         moved[place] = stays[place] = at
         try:
             first = stays if self._search.residuals(moved).reason else moved
-            return self.step(self._fitted(first, neighbour.cost))
+            return self.step(self._fitted(first, neighbour.cost, np.arange(len(first)) != place))
         except Exhausted:
             return None
+
+    def optimum(self, unit: Floats) -> Step:
+        """The optimum near the fit's, which tighter tolerances may move a little; its own step where it is none."""
+        begin = self.step(unit)
+        found = self.step(self._fitted(unit, begin.cost, np.ones(len(unit), np.bool_)))
+        return begin if found.reason or found.cost > begin.cost else found
 
     def step(self, unit: Floats) -> Step:
         """The step at a point as it is."""
@@ -104,20 +113,19 @@ class _Refit:
         tangent[others] = -np.linalg.lstsq(slopes[:, others], slopes[:, self._place], rcond=1e-6)[0]
         return Step(unit.copy(), cost_of(residuals, self._objective), found.rmse_mv, tangent, found.reason)
 
-    def _fitted(self, first: Floats, cost: float) -> Floats:
-        others = np.arange(len(first)) != self._place
-        if not others.any():
+    def _fitted(self, first: Floats, cost: float, free: Mask) -> Floats:
+        if not free.any():
             return first
 
-        def whole(free: Floats) -> Floats:
+        def whole(values: Floats) -> Floats:
             unit = first.copy()
-            unit[others] = free
+            unit[free] = values
             return unit
 
         found = least_squares(
             lambda x: self._search.linearised(whole(x))[0],
-            first[others],
-            jac=lambda x: self._search.linearised(whole(x))[1][:, others],  # pyright: ignore[reportArgumentType]
+            first[free],
+            jac=lambda x: self._search.linearised(whole(x))[1][:, free],  # pyright: ignore[reportArgumentType]
             bounds=(0.0, 1.0),
             loss=self._objective.loss,
             f_scale=self._objective.loss_mv if self._objective.loss != "linear" else 1.0,
@@ -168,6 +176,8 @@ def _verdict(
     best = min((step for side in sides for step in side.steps), key=lambda step: step.cost, default=begin)
     if best.cost < begin.cost - LOWER * rise:
         return f"a lower minimum lies beside this one ({best.rmse_mv:.4g} against {begin.rmse_mv:.4g} mV): add starts"
+    if (lower is not None and value < lower) or (upper is not None and value > upper):
+        return "the fit's own value lies outside: its search ended early, or the solver's tolerances matter"
     if lower is not None and upper is not None:
         size = abs(value) or 1.0
         return f"identifiable, {(lower - value) / size:+.2%} to {(upper - value) / size:+.2%}"

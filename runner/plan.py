@@ -16,7 +16,7 @@ from typing import Final
 from ..data.codec import digest
 from ..data.errors import CONTENT_CODES, CampaignError
 from ..data.fit_settings import FitSettings
-from ..data.settings import CleanSettings, FileRange, ParameterSetSettings, SimulateSettings, SourceFile
+from ..data.settings import FileRange, ParameterSetSettings, SourceFile
 from ..data.values import JobKind
 from ..parquet_store.layout import Store
 from ..parquet_store.read import is_valid, read_receipt

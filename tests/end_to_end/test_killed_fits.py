@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import psutil
 import pytest
-from campaigns import KILOCELL, environment, kilocell, write_campaign
+from campaigns import KILOCELL, ask, environment, kilocell, write_campaign
 from kilocell.data.fit_values import Evaluation
 from kilocell.parquet_store.journal import read_journal
 
@@ -26,9 +26,11 @@ name = "two"
 model = "SPM"
 presets = "diffusion"
 starts = {STARTS}
+max_evaluations = 12
+profiles = true
 seed = 3
 """
-RECEIPTS = ("start", "fit", "simulate")
+RECEIPTS = ("start", "fit", "profile", "simulate")
 ELSEWHERE = ("started_unix_second", "seconds", "host", "solve_seconds", "compiled", "bytes")
 """What a receipt says of when and how it ran, not of what came out."""
 
@@ -58,6 +60,26 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = folder_with_record(tmp_path_factory.mktemp("undisturbed"))
     kilocell("run", *WORKERS, cwd=folder)
     return results(folder)
+
+
+def test_profiles_are_jobs_whose_intervals_stand_beside_the_fitted_values(
+    tmp_path_factory: pytest.TempPathFactory, undisturbed: dict[str, Any]
+) -> None:
+    (folder,) = tmp_path_factory.getbasetemp().glob("undisturbed*")
+    rows = ask(folder, "SELECT * FROM fitted_parameters")
+    profiles = {
+        key: found["result"] for key, found in undisturbed.items() if found["result"]["is"] == "ProfileResult"
+    }
+    assert len(rows) == len(profiles) == 2
+    for row in rows:
+        (profile,) = [found for found in profiles.values() if found["parameter"] == row["parameter"]]
+        assert row["profile_lower_95"] == profile["lower_95"]
+        assert row["profile_upper_95"] == profile["upper_95"]
+        assert row["profile_verdict"] == profile["verdict"]
+    points = ask(folder, "SELECT * FROM fit_profiles ORDER BY parameter, position")
+    assert len(points) == sum(len(profile["points"]) for profile in profiles.values())
+    kinds = ask(folder, "SELECT kind, count(*) AS number FROM jobs WHERE status = 'done' GROUP BY kind ORDER BY kind")
+    assert {row["kind"]: row["number"] for row in kinds}["profile"] == 2
 
 
 def results(folder: Path) -> dict[str, Any]:
