@@ -83,6 +83,7 @@ class FitSettings:
         cycles: to fit on; empty = all.
         validation_cycles: held out, judged with the result.
         first_points: how the starts after the first are spread over the scaled bounds.
+        profiles: whether each parameter's profile likelihood is computed when the fit is done.
     """
 
     name: str
@@ -99,6 +100,7 @@ class FitSettings:
     objective: FitObjective = FitObjective()
     method: FitMethod = "least_squares"
     first_points: Literal["sobol", "latin_hypercube"] = "sobol"
+    profiles: bool = False
 
     @property
     def fitted_name(self) -> str:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from .fit_settings import FitSettings, Scale
 from .settings import ParameterSetSettings
+
+ProfileEnd = Literal["level", "bound", "no_solution", "evaluations"]
+"""Where one side of a profile ends: above the 95 % level, or before it for one of these reasons."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,3 +115,41 @@ class FitResult:
     validation_rmse_mv: float | None = None
     validation_default_rmse_mv: float | None = None
     verdict: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProfilePoint:
+    """One point of a profile: the parameter held at ``value``, all others fitted anew; cost in mV2."""
+
+    value: float
+    rmse_mv: float
+    cost: float
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileResult:
+    """The profile likelihood of one fitted parameter, and the interval that it gives.
+
+    Args:
+        value: the fit's.
+        cost: at the fit's optimum, in mV2.
+        level: cost up to which a value lies inside the 95 % interval, in mV2.
+        points: by rising value, the fit's optimum among them.
+        lower_95, upper_95: ``None`` = open on this side, for the reason that ``lower_end`` or ``upper_end`` gives.
+        verdict: in words.
+    """
+
+    settings: FitSettings
+    parameter: str
+    unit: str
+    value: float
+    cost: float
+    level: float
+    points: tuple[ProfilePoint, ...]
+    lower_95: float | None
+    upper_95: float | None
+    lower_end: ProfileEnd
+    upper_end: ProfileEnd
+    evaluations: int
+    verdict: str
+    compiled: bool = False

@@ -16,10 +16,10 @@ from .clean_values import Finding as Finding
 from .clean_values import FlagCount as FlagCount
 from .clean_values import QuarantineCount as QuarantineCount
 from .clean_values import RecordSource as RecordSource
-from .fit_values import FitResult, StartResult
+from .fit_values import FitResult, ProfileResult, StartResult
 from .settings import FileRange, SimulateSettings, SourceFile
 
-JobKind = Literal["split", "clean", "simulate", "start", "fit"]
+JobKind = Literal["split", "clean", "simulate", "start", "fit", "profile"]
 Status = Literal["pending", "running", "done", "failed", "skipped"]
 
 
@@ -189,7 +189,7 @@ class FailedSimulation:
 TABULAR = (Comparison, StepComparison, CycleState)
 """Classes of which a receipt keeps many at once, as columns; their fields are plain."""
 
-Result = SplitResult | CleanResult | SimulationResult | FailedSimulation | StartResult | FitResult
+Result = SplitResult | CleanResult | SimulationResult | FailedSimulation | StartResult | FitResult | ProfileResult
 
 
 @dataclass(frozen=True, slots=True)

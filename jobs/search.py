@@ -101,6 +101,11 @@ class Search:
             self.best = (cost, unit.copy())
         return found
 
+    def linearised(self, unit: Floats) -> tuple[Floats, Floats]:
+        """Weighted residuals at a point in mV, those of the priors last, and their slopes by each scaled parameter."""
+        found = self.residuals(unit)
+        return self._weighted(unit, found), self._slopes(unit, found)
+
     def _evaluation(self, values: tuple[float, ...], unit: Floats, found: Residuals, seconds: float) -> Evaluation:
         return Evaluation(self.evaluations, values, self._cost(unit, found), found.rmse_mv, seconds, found.reason)
 

@@ -35,6 +35,8 @@ class Uncertainty:
         condition_number: of the slopes, each parameter's scaled to one.
         correlation_samples: samples over which the remaining errors move together, >= 1.
         quantile: standard errors in half a 95 % interval.
+        variance_mv2: shape (parameters,), the parameter's variance over that of residuals that scatter by 1 mV and are
+            no run of errors: what a rise of the cost is held against.
     """
 
     standard_error: Floats
@@ -42,6 +44,7 @@ class Uncertainty:
     condition_number: float
     correlation_samples: float
     quantile: float
+    variance_mv2: Floats
 
 
 def uncertainty(
@@ -67,8 +70,10 @@ def uncertainty(
     together = correlation_samples(error_mv)
     freedom = max(count / together - free.sum(), 1.0)
     quantile = float(student.ppf(0.975, freedom))
+    variance = float(error_mv @ error_mv) / max(count - free.sum(), 1) * together
+    of_cost = np.full(parameters, variance)
     if not free.any():
-        return Uncertainty(standard_error, correlation, 1.0, together, quantile)
+        return Uncertainty(standard_error, correlation, 1.0, together, quantile, of_cost)
     slopes = slopes_mv[:, free]
     rows = np.vstack([np.sqrt(weights)[:, np.newaxis] * slopes, prior_slopes_mv[:, free]])
     length = np.linalg.norm(rows, axis=0)
@@ -76,7 +81,6 @@ def uncertainty(
     _, singular, basis = np.linalg.svd(rows / length, full_matrices=False)
     told = singular > BLIND * singular[0]
     inverse = (basis[told].T / singular[told] ** 2) @ basis[told]
-    variance = float(error_mv @ error_mv) / max(count - free.sum(), 1) * together
     scatter = weights[:, np.newaxis] * slopes / length
     known = prior_mv * prior_slopes_mv[:, free] / length
     covariance = inverse @ (variance * scatter.T @ scatter + known.T @ known) @ inverse
@@ -87,7 +91,11 @@ def uncertainty(
         correlation[np.ix_(free, free)] = covariance / np.outer(error, error)
     smallest = singular[-1]
     condition = float(singular[0] / smallest) if smallest > 0.0 else np.inf
-    return Uncertainty(standard_error, correlation, condition, together, quantile)
+    told_alone = np.diag(inverse)
+    of_cost[free] = np.where(
+        blind | (told_alone <= 0.0), variance, error**2 / np.maximum(told_alone, np.finfo(float).tiny)
+    )
+    return Uncertainty(standard_error, correlation, condition, together, quantile, of_cost)
 
 
 def correlation_samples(error_mv: Floats) -> float:

@@ -189,6 +189,7 @@ class Campaign:
             objective=FitObjective(**_fields(table.objective)),
             method=table.method,
             first_points=table.first_points,
+            profiles=table.profiles,
         )
 
 

@@ -88,6 +88,7 @@ class FitTable(Table):
     max_evaluations: v.Count = 200
     method: FitMethod = "least_squares"
     first_points: Literal["sobol", "latin_hypercube"] = "sobol"
+    profiles: bool = False
     objective: ObjectiveTable = ObjectiveTable()
     presets: Annotated[list[v.Preset], v.OneOrMore] = []
     parameters: dict[str, FittedEntry] = {}

@@ -9,24 +9,24 @@ from dataclasses import replace
 from typing import Final, Literal
 
 from ..data.codec import digest
-from ..data.fit_values import StartResult
+from ..data.fit_values import ProfileResult, StartResult
 from ..data.settings import ParameterSetSettings
 from ..data.values import SimulationResult
 from . import model_cache
-from .plan import FitWork, Job, SimulateWork, StartWork
+from .plan import FitWork, Job, ProfileWork, SimulateWork, StartWork
 
 Choice = Literal["auto"] | bool
 
 ENOUGH: Final = (
     200  # simulations: gcc takes 0.4 s (SPM) to 8 s (DFN), and each gains 3 ms (SPM) to 26 ms (DFN), or more
 )
-COMPILED: Final = (SimulationResult, StartResult)  # results that say whether their model was compiled
-PER_START: Final = 50  # simulations that a start of a fit stands for
+COMPILED: Final = (SimulationResult, StartResult, ProfileResult)  # results that say whether their model was compiled
+PER_START: Final = 50  # simulations that a start of a fit, or a profile, stands for
 
 
 def kind_of(work: object) -> str | None:
     """A digest of the model that a job builds, as far as the plan knows it; ``None`` where it builds none."""
-    if not isinstance(work, (SimulateWork, StartWork, FitWork)):
+    if not isinstance(work, (SimulateWork, StartWork, FitWork, ProfileWork)):
         return None
     settings = work.settings
     fitted = tuple(sorted(p.name for p in getattr(settings, "parameters", ())))
@@ -53,7 +53,7 @@ def with_compiled(jobs: Sequence[Job], choice: Choice, known: Callable[[str], bo
     for job in jobs:
         kind = kind_of(job.work)
         if kind is not None:
-            waiting[kind] += PER_START if isinstance(job.work, StartWork) else 1
+            waiting[kind] += PER_START if isinstance(job.work, (StartWork, ProfileWork)) else 1
     chosen = {kind for kind, number in waiting.items() if choice is True or number >= ENOUGH or known(kind)}
     return tuple(_compiling(job) if kind_of(job.work) in chosen else job for job in jobs)
 
@@ -77,6 +77,6 @@ def compiling(work: object) -> Iterator[Callable[[], bool]]:
 
 
 def _compiling(job: Job) -> Job:
-    if isinstance(job.work, (SimulateWork, StartWork, FitWork)):
+    if isinstance(job.work, (SimulateWork, StartWork, FitWork, ProfileWork)):
         return replace(job, work=replace(job.work, compiled=True))
     return job

@@ -11,7 +11,7 @@ from distributed import KilledWorker, as_completed
 from .plan import Job, Key
 from .tasks import Outcome, record_death, run_job
 
-PRIORITIES = {"split": 0, "clean": 0, "simulate": 1, "start": 1, "fit": 2}
+PRIORITIES = {"split": 0, "clean": 0, "simulate": 1, "start": 1, "fit": 2, "profile": 2}
 """Higher first: what needs results goes before new cells, so that cells finish one after another."""
 
 

@@ -8,7 +8,7 @@ from ..parquet_store.layout import Store
 from ..parquet_store.read import read_parameter_set
 from ..parquet_store.write import write_parameter_set
 from .campaign_sets import SetFile
-from .plan import FitWork, SimulateWork, StartWork, Work
+from .work import FitWork, ProfileWork, SimulateWork, StartWork, Work
 
 
 def keep_copies(store: Store, files: Iterable[SetFile]) -> None:
@@ -23,7 +23,7 @@ def make_known(store: Store, work: Work) -> None:
     Raises:
         JobError: ``parameter_set_changed``: the copy is gone, or is not what the run put there.
     """
-    if not isinstance(work, (SimulateWork, StartWork, FitWork)):
+    if not isinstance(work, (SimulateWork, StartWork, FitWork, ProfileWork)):
         return
     settings = work.settings.parameter_set
     if settings.file_digest:

@@ -11,84 +11,33 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from typing import Final
 
 from ..data.codec import digest
 from ..data.errors import CONTENT_CODES, CampaignError
 from ..data.fit_settings import FitSettings
-from ..data.settings import CleanSettings, FileRange, ParameterSetSettings, SimulateSettings, SourceFile
+from ..data.settings import FileRange, ParameterSetSettings, SourceFile
 from ..data.values import JobKind
 from ..parquet_store.layout import Store
 from ..parquet_store.read import is_valid, read_receipt
 from .campaign import Campaign
 from .campaign_values import package_of
+from .work import CellSource as CellSource
+from .work import CleanWork as CleanWork
+from .work import FitWork as FitWork
+from .work import ProfileWork as ProfileWork
+from .work import SimulateWork as SimulateWork
+from .work import SplitWork as SplitWork
+from .work import StartWork as StartWork
+from .work import Work as Work
 
-JOB_VERSIONS: Mapping[JobKind, int] = {"split": 2, "clean": 5, "simulate": 3, "start": 4, "fit": 4}
+JOB_VERSIONS: Mapping[JobKind, int] = {"split": 2, "clean": 5, "simulate": 4, "start": 5, "fit": 5, "profile": 1}
 """Part of each job's digest: raise one when the same settings give another result."""
 
+EARLIER_AGAIN: Final = "a start or fit before it runs again"
+"""Why a job runs that has a valid receipt."""
+
 Key = tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class CellSource:
-    """One file of a cell.
-
-    Args:
-        mtime_ns: the file's time when its digest was taken.
-        splits: digests of the jobs that split it, where it holds several cells: of those parts that hold this one.
-    """
-
-    file: SourceFile
-    mtime_ns: int
-    splits: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class SplitWork:
-    """Split one raw file of several cells, or a part of it."""
-
-    file: SourceFile
-    mtime_ns: int
-    part: FileRange | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class CleanWork:
-    """Clean one cell from its files."""
-
-    sources: tuple[CellSource, ...]
-    settings: CleanSettings
-
-
-@dataclass(frozen=True, slots=True)
-class SimulateWork:
-    """Simulate a cell; ``fit_label`` names the fit whose parameter set it takes, if any.
-
-    Whether its model is ``compiled`` is decided when it runs, changes no result, and is no part of the digest.
-    """
-
-    settings: SimulateSettings
-    fit_label: str = ""
-    compiled: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class StartWork:
-    """Run one start of a fit."""
-
-    settings: FitSettings
-    start: int
-    compiled: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class FitWork:
-    """Take the best of a fit's starts."""
-
-    settings: FitSettings
-    compiled: bool = False
-
-
-Work = SplitWork | CleanWork | SimulateWork | StartWork | FitWork
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +113,8 @@ def _reason(store: Store, job: Job, running: set[Key]) -> str:
     again = any(key in running for key in job.needs)
     if is_valid(store, receipt, job.digest):
         # Starts that are done anew change their fit, and what is simulated with it, under the same settings.
-        from_starts = job.kind == "fit" or bool(getattr(job.work, "fit_label", ""))
-        return "a start or fit before it runs again" if again and from_starts else ""
+        from_starts = job.kind in ("fit", "profile") or bool(getattr(job.work, "fit_label", ""))
+        return EARLIER_AGAIN if again and from_starts else ""
     if receipt is None:
         return "never done"
     if receipt.digest == job.digest and receipt.status == "skipped" and receipt.reason_code in CONTENT_CODES:
@@ -271,6 +220,8 @@ def _fits(campaign: Campaign, cell_id: str, cleaning: Job) -> Iterator[Job]:
         stage = f"fit-{settings.name}"
         fit = Job("fit", cell_id, settings.name, stage, fit_digest, FitWork(settings), needs)
         yield fit
+        for parameter in settings.parameters if settings.profiles else ():
+            yield _profile_job(ProfileWork(settings, parameter.name), fit, cleaning.key)
         fitted = replace(settings.parameter_set, name=settings.fitted_name, overrides=())
         work = SimulateWork(campaign.simulate_settings(settings.cell, settings.model, fitted), settings.name)
         yield _simulate_job(work, fit_digest, (cleaning.key, fit.key))
@@ -278,9 +229,15 @@ def _fits(campaign: Campaign, cell_id: str, cleaning: Job) -> Iterator[Job]:
 
 def _start_job(settings: FitSettings, start: int, cleaning: Job) -> Job:
     # The number of starts is not part of it: more starts can be added without repeating the old ones.
-    alone = replace(settings, starts=0)
+    alone = replace(settings, starts=0, profiles=False)
     parts = (cleaning.digest, alone, start, *_packages(settings.parameter_set))
     job_digest = digest("start", JOB_VERSIONS["start"], version_of("pybamm"), *parts)
     label = f"{settings.name}-{start}"
     stage = f"start-{settings.name}"
     return Job("start", settings.cell.cell_id, label, stage, job_digest, StartWork(settings, start), (cleaning.key,))
+
+
+def _profile_job(work: ProfileWork, fit: Job, cleaned: Key) -> Job:
+    job_digest = digest("profile", JOB_VERSIONS["profile"], fit.digest, work.parameter)
+    label = f"{work.settings.name}-{work.parameter}"
+    return Job("profile", fit.cell_id, label, f"profile-{work.settings.name}", job_digest, work, (cleaned, fit.key))

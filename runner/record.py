@@ -10,7 +10,7 @@ from ..parquet_store.layout import Store
 from ..parquet_store.read import all_receipts, read_receipt
 from ..sqlite import queries
 from ..sqlite.catalog import Catalog, JobSettings
-from .plan import FitWork, Job, SimulateWork, StartWork
+from .plan import FitWork, Job, ProfileWork, SimulateWork, StartWork
 from .tasks import Outcome
 
 
@@ -44,7 +44,7 @@ class Recorder:
 
 def settings_of(job: Job) -> JobSettings | None:
     """What a failed job was asked to do, which its receipt does not say."""
-    if isinstance(job.work, (SimulateWork, StartWork, FitWork)):
+    if isinstance(job.work, (SimulateWork, StartWork, FitWork, ProfileWork)):
         return job.work.settings
     return None
 

@@ -33,8 +33,8 @@ from .scan import record_sources, scan_sources
 STAGE_KINDS: dict[str, tuple[JobKind, ...]] = {
     "clean": ("split", "clean"),
     "simulate": ("split", "clean", "simulate"),
-    "fit": ("split", "clean", "start", "fit", "simulate"),
-    "run": ("split", "clean", "simulate", "start", "fit"),
+    "fit": ("split", "clean", "start", "fit", "profile", "simulate"),
+    "run": ("split", "clean", "simulate", "start", "fit", "profile"),
 }
 """Which kinds of jobs each command runs; ``fit`` simulates only fitted parameter sets."""
 

@@ -18,18 +18,29 @@ import pandas as pd
 
 from ..data import readers
 from ..data.errors import CONTENT_CODES, JobError, NothingToSimulateError, reason_and_code
-from ..data.fit_values import FitResult, StartResult
 from ..data.settings import SourceFile
 from ..data.values import CleanResult, OutputFile, Receipt, RecordSource, Result, SplitResult, Status
-from ..parquet_store.journal import StartJournal
 from ..parquet_store.layout import Store
-from ..parquet_store.read import read_partition, read_raw_parts, read_receipt
+from ..parquet_store.read import is_valid, read_partition, read_raw_parts, read_receipt
 from ..parquet_store.write import write_frame, write_receipt
+from . import fit_tasks
 from .compile_plan import COMPILED, compiling
+from .earlier import clean_result, fit_result
 from .forced_end import forced_end
 from .kept import keep, write_simulation
 from .own_sets import make_known
-from .plan import CellSource, CleanWork, FitWork, Job, SimulateWork, SplitWork, StartWork, version_of
+from .plan import (
+    EARLIER_AGAIN,
+    CellSource,
+    CleanWork,
+    FitWork,
+    Job,
+    ProfileWork,
+    SimulateWork,
+    SplitWork,
+    StartWork,
+    version_of,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +70,9 @@ def run_job(store_root: str, job: Job, *before: Outcome) -> Outcome:
         or the cell's record holds nothing to simulate.
     """
     store = Store(Path(store_root))
+    ended = _ended_in_this_run(store, job)
+    if ended is not None:
+        return ended
     began = time.time()
     clock = time.perf_counter()
     blocking = _blocking(job, before)
@@ -83,6 +97,19 @@ def run_job(store_root: str, job: Job, *before: Outcome) -> Outcome:
 def record_death(store_root: str, job: Job, reason: str, code: str) -> Outcome:
     """Write the failed receipt of a job that could not write its own; called by the client."""
     return _finish(Store(Path(store_root)), job, time.time(), time.perf_counter(), "failed", reason, code)
+
+
+def _ended_in_this_run(store: Store, job: Job) -> Outcome | None:
+    """The outcome of a job that ended well after the plan was made, but died with the worker that held it.
+
+    Dask runs such a job once more where a later one needs it; its receipt says that it need not.
+    """
+    if job.reason in ("", EARLIER_AGAIN):  # there was a receipt of this digest before the run
+        return None
+    receipt = read_receipt(store.receipt(job.kind, job.cell_id, job.label))
+    if receipt is None or not is_valid(store, receipt, job.digest):
+        return None
+    return Outcome(job.key, "done", seconds=receipt.seconds)
 
 
 def _blocking(job: Job, before: tuple[Outcome, ...]) -> Outcome | None:
@@ -154,8 +181,9 @@ def _run_as_is(store: Store, job: Job) -> tuple[Result, tuple[OutputFile, ...]]:
         SplitWork: _split,
         CleanWork: _clean,
         SimulateWork: _simulate,
-        StartWork: _start,
-        FitWork: _fit,
+        StartWork: fit_tasks.start,
+        FitWork: fit_tasks.fit,
+        ProfileWork: fit_tasks.profile,
     }
     make_known(store, job.work)
     return runs[type(job.work)](store, job, job.work)
@@ -210,63 +238,17 @@ def _read_source(store: Store, cell_id: str, source: CellSource) -> pd.DataFrame
     return readers.read_raw(Path(source.file.path), source.file.settings, cell_id)
 
 
-def _clean_result(store: Store, cell_id: str) -> CleanResult:
-    receipt = read_receipt(store.receipt("clean", cell_id, "clean"))
-    if receipt is None or not isinstance(receipt.result, CleanResult):
-        raise JobError("the cell has not been cleaned", "earlier_job")
-    return receipt.result
-
-
 def _simulate(store: Store, job: Job, work: SimulateWork) -> tuple[Result, tuple[OutputFile, ...]]:
     from ..jobs.capacity import with_capacity
     from ..jobs.simulate import simulate
 
     settings = work.settings
     if work.fit_label:
-        fit = read_receipt(store.receipt("fit", job.cell_id, work.fit_label))
-        _pass_on(fit)
-        if fit is None or not isinstance(fit.result, FitResult):
-            raise JobError("the fit has no result", "earlier_job")
-        settings = replace(settings, parameter_set=fit.result.parameter_set)
-    samples, cleaned = read_partition(store, job.cell_id), _clean_result(store, job.cell_id)
+        fitted = fit_result(store, job.cell_id, work.fit_label)
+        settings = replace(settings, parameter_set=fitted.parameter_set)
+    samples, cleaned = read_partition(store, job.cell_id), clean_result(store, job.cell_id)
     settings = with_capacity(settings, cleaned.cycles, samples)
     running = store.receipt(job.kind, job.cell_id, job.label).with_suffix(".running")
     with forced_end(running, settings.time_limit_second):
         simulated = simulate(samples, settings, cleaned.temperature_mean_celsius)
     return simulated.result, (write_simulation(store, job, simulated.frame),)
-
-
-def _pass_on(receipt: Receipt | None) -> None:
-    """Skip a job for the reason for which an earlier one, of this run or of another, was skipped."""
-    if receipt is not None and receipt.status == "skipped" and receipt.reason_code in CONTENT_CODES:
-        raise NothingToSimulateError(receipt.reason, receipt.reason_code)
-
-
-def _start(store: Store, job: Job, work: StartWork) -> tuple[StartResult, tuple[OutputFile, ...]]:
-    from ..jobs.capacity import with_capacity
-    from ..jobs.fit import run_start
-
-    samples, cleaned = read_partition(store, job.cell_id), _clean_result(store, job.cell_id)
-    settings = with_capacity(work.settings, cleaned.cycles, samples)
-    journal = StartJournal(store, job.cell_id, job.label, job.digest)
-    result = run_start(samples, settings, work.start, cleaned.temperature_mean_celsius, journal)
-    journal.done()
-    return result, ()
-
-
-def _fit(store: Store, job: Job, work: FitWork) -> tuple[FitResult, tuple[OutputFile, ...]]:
-    from ..jobs.capacity import with_capacity
-    from ..jobs.fit import best_of
-
-    labels = [f"{work.settings.name}-{start}" for start in range(work.settings.starts)]
-    receipts = [read_receipt(store.receipt("start", job.cell_id, label)) for label in labels]
-    starts = tuple(
-        receipt.result
-        for receipt in receipts
-        if receipt is not None and receipt.status == "done" and isinstance(receipt.result, StartResult)
-    )
-    if not starts:
-        _pass_on(receipts[0])
-    samples, cleaned = read_partition(store, job.cell_id), _clean_result(store, job.cell_id)
-    settings = with_capacity(work.settings, cleaned.cycles, samples)
-    return best_of(samples, settings, starts, cleaned.temperature_mean_celsius), ()

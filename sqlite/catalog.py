@@ -12,7 +12,7 @@ from typing import Literal, Self
 
 from ..data.errors import StoreError
 from ..data.fit_settings import FitSettings
-from ..data.fit_values import FitResult, StartResult
+from ..data.fit_values import FitResult, ProfileResult, StartResult
 from ..data.settings import CellSettings, ModelSettings, ParameterSetSettings, SimulateSettings, SourceFile
 from ..data.values import CleanResult, FailedSimulation, Receipt, SimulationResult, SplitResult
 from . import record_rows as rows
@@ -194,7 +194,7 @@ class Catalog:
 
     def _record_result(self, receipt: Receipt, settings: JobSettings | None) -> None:
         result = receipt.result
-        if isinstance(result, (SimulationResult, FailedSimulation, StartResult, FitResult)):
+        if isinstance(result, (SimulationResult, FailedSimulation, StartResult, FitResult, ProfileResult)):
             settings = result.settings
         if isinstance(result, SplitResult):
             if result.whole:  # that a part lacks a cell says nothing of the file
@@ -204,6 +204,7 @@ class Catalog:
         if settings is not None and result is not None:
             self._upsert("models", rows.model_row(settings.model), ("model_digest",))
             self._put_parameter_set(settings.parameter_set)
+        fit = settings if isinstance(settings, FitSettings) else None
         match receipt.kind:
             case "clean":
                 self._record_clean(receipt, result if isinstance(result, CleanResult) else None)
@@ -214,12 +215,15 @@ class Catalog:
                     for table, its_rows in rows.compared_rows(receipt, result).items():
                         self._insert(table, its_rows)
             case "start":
-                fit = settings if isinstance(settings, FitSettings) else None
                 self._replace("fit_starts", receipt, rows.start_row(receipt, fit))
                 if isinstance(result, StartResult):
                     self._insert("fit_start_values", rows.start_value_rows(receipt, result))
             case "fit":
-                self._record_fit(receipt, settings if isinstance(settings, FitSettings) else None)
+                self._record_fit(receipt, fit)
+            case "profile":
+                self._replace("fit_intervals", receipt, rows.interval_row(receipt, fit))
+                if isinstance(result, ProfileResult):
+                    self._insert("fit_profiles", rows.profile_rows(receipt, result))
 
     def _record_clean(self, receipt: Receipt, result: CleanResult | None) -> None:
         self._execute("DELETE FROM clean_reports WHERE cell_id = ?", (receipt.cell_id,))
@@ -233,11 +237,11 @@ class Catalog:
             self._insert("charge_changes", rows.charge_change_rows(receipt, result))
 
     def _record_fit(self, receipt: Receipt, settings: FitSettings | None) -> None:
-        result = receipt.result if isinstance(receipt.result, FitResult) else None
-        if result is not None:
+        result = receipt.result
+        if isinstance(result, FitResult):
             self._put_parameter_set(result.parameter_set)
         self._replace("fits", receipt, rows.fit_row(receipt, settings))
-        if result is not None:
+        if isinstance(result, FitResult):
             self._insert("fit_parameters", rows.fit_parameter_rows(receipt, result))
             self._insert("fit_correlations", rows.correlation_rows(receipt, result))
 

@@ -197,6 +197,11 @@ def fit_parameters(connection: sqlite3.Connection, cell_id: str | None = None, f
     return _select_all(connection, "fitted_parameters", {"cell_id": cell_id, "fit": fit}, "cell_id, label, parameter")
 
 
+def fit_profiles(connection: sqlite3.Connection, cell_id: str | None = None, fit: str | None = None) -> Rows:
+    """The points of profiles by rising value, with RMSE in mV, cost and level in mV2."""
+    return _select_all(connection, "fit_profiles", {"cell_id": cell_id, "fit": fit}, "cell_id, label, position")
+
+
 def fit_starts(connection: sqlite3.Connection, cell_id: str | None = None, fit: str | None = None) -> Rows:
     """The starts of fits with RMSE in mV at the first and the last values; not those of an earlier, longer fit."""
     where, values = _where({"s.cell_id": cell_id, "s.fit": fit})

@@ -15,7 +15,7 @@ from typing import Any, Final, TypeAlias
 from ..data.codec import digest, to_json
 from ..data.convert import unit_of
 from ..data.fit_settings import FitSettings
-from ..data.fit_values import FitResult, StartResult
+from ..data.fit_values import FitResult, ProfileResult, StartResult
 from ..data.settings import CellSettings, ModelSettings, ParameterSetSettings, SimulateSettings, SourceFile
 from ..data.values import CleanResult, FailedSimulation, Receipt, SimulationResult
 
@@ -253,6 +253,22 @@ def start_value_rows(receipt: Receipt, result: StartResult) -> list[Row]:
         {"cell_id": receipt.cell_id, "label": receipt.label, "parameter": name, "first_value": first, "value": value}
         for name, first, value in zip(names, result.first_values, result.values, strict=True)
     ]
+
+
+def interval_row(receipt: Receipt, settings: FitSettings | None) -> Row:
+    """Row of ``fit_intervals``; what the receipt does not say (a failed profile) comes from its label."""
+    fit = settings.name if settings else receipt.label.partition("-")[0]
+    row: Row = {"fit": fit, "parameter": receipt.label.removeprefix(f"{fit}-")}
+    if isinstance(receipt.result, ProfileResult):
+        row |= _scalars(receipt.result, "settings", "points", "compiled")
+    return {**_outcome(receipt), **row}
+
+
+def profile_rows(receipt: Receipt, result: ProfileResult) -> list[Row]:
+    """Rows of ``fit_profiles``."""
+    key: Row = {"cell_id": receipt.cell_id, "label": receipt.label, "fit": result.settings.name}
+    same: Row = {**key, "parameter": result.parameter, "level": result.level}
+    return [{**same, "position": position, **_scalars(point)} for position, point in enumerate(result.points)]
 
 
 def to_json_map(pairs: Iterable[tuple[str, object]]) -> str:

@@ -99,7 +99,7 @@ CREATE INDEX cell_parameter_sets_by_parameter_set ON cell_parameter_sets (parame
 
 -- The latest receipt of every job. A split job reads a file of many cells, so cell_id is no reference here.
 CREATE TABLE jobs (
-    kind                TEXT NOT NULL CHECK (kind IN ('split', 'clean', 'simulate', 'start', 'fit')),
+    kind                TEXT NOT NULL CHECK (kind IN ('split', 'clean', 'simulate', 'start', 'fit', 'profile')),
     cell_id             TEXT NOT NULL,
     label               TEXT NOT NULL,
     digest              TEXT NOT NULL,
@@ -425,6 +425,47 @@ CREATE TABLE fit_start_values (
     FOREIGN KEY (cell_id, label) REFERENCES fit_starts (cell_id, label) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
 
+-- The interval of a fitted parameter by its profile likelihood, where it was asked for: one row for each profile.
+CREATE TABLE fit_intervals (
+    cell_id     TEXT NOT NULL REFERENCES cells (cell_id),
+    label       TEXT NOT NULL,  -- of the profile's own job
+    fit         TEXT NOT NULL,
+    parameter   TEXT NOT NULL,
+    unit        TEXT,
+    status      TEXT NOT NULL CHECK (status IN ('pending', 'done', 'failed', 'skipped')),
+    digest      TEXT NOT NULL,
+    value       REAL,           -- the fit's
+    cost        REAL,           -- at the fit's optimum, mV2
+    level       REAL,           -- cost up to which a value lies inside the 95 % interval, mV2
+    lower_95    REAL,           -- NULL: open on this side
+    upper_95    REAL,
+    lower_end   TEXT,           -- level, bound, no_solution, evaluations
+    upper_end   TEXT,
+    evaluations INTEGER,
+    verdict     TEXT,           -- in words
+    seconds     REAL,
+    reason      TEXT NOT NULL,
+    reason_code TEXT NOT NULL,
+    log         TEXT NOT NULL,
+    PRIMARY KEY (cell_id, label)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX fit_intervals_by_fit ON fit_intervals (cell_id, fit, parameter);
+
+-- The points of each profile by rising value: the parameter held there, all others fitted anew; cost and level in mV2.
+CREATE TABLE fit_profiles (
+    cell_id   TEXT NOT NULL,
+    label     TEXT NOT NULL,
+    fit       TEXT NOT NULL,
+    parameter TEXT NOT NULL,
+    position  INTEGER NOT NULL,
+    value     REAL NOT NULL,
+    rmse_mv   REAL NOT NULL,
+    cost      REAL NOT NULL,
+    level     REAL NOT NULL,
+    PRIMARY KEY (cell_id, label, position),
+    FOREIGN KEY (cell_id, label) REFERENCES fit_intervals (cell_id, label) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+
 -- One line for each simulation, with what is known of its cell; a cell without simulations has one line
 -- whose status is that of its cleaning.
 CREATE VIEW results AS
@@ -488,12 +529,15 @@ SELECT p.parameter_set, p.base, o.parameter, o.kind, o.value, o.unit, p.paramete
 FROM parameter_sets p JOIN parameter_overrides o ON o.parameter_set_digest = p.parameter_set_digest
 ORDER BY p.parameter_set, p.rowid, o.position;
 
--- Every fitted parameter with its fit.
+-- Every fitted parameter with its fit, and its profile where there is one.
 CREATE VIEW fitted_parameters AS
 SELECT f.cell_id, f.fit, f.model, f.base_parameter_set, f.parameter_set, p.parameter, p.value, p.unit,
     p.standard_error, p.lower_95, p.upper_95, p.verdict, p.default_value, p.lower, p.upper, p.scale, p.at_bound,
-    p.is_factor, f.rmse_default_mv, f.rmse_mv, f.status, f.label
+    p.is_factor, f.rmse_default_mv, f.rmse_mv, f.status, f.label,
+    i.lower_95 AS profile_lower_95, i.upper_95 AS profile_upper_95, i.verdict AS profile_verdict
 FROM fits f JOIN fit_parameters p ON p.cell_id = f.cell_id AND p.label = f.label
+LEFT JOIN fit_intervals i ON i.cell_id = f.cell_id AND i.fit = f.fit AND i.parameter = p.parameter
+    AND i.status = 'done' AND i.value = p.value  -- not the profile of an earlier fit
 ORDER BY f.cell_id, f.label, p.parameter;
 
 -- What was found in each cell, summed up by rule, with the worst severity and all that was done.

@@ -25,6 +25,7 @@ MARK_PENDING: Final = {
     "simulate": (_PENDING_JOB, f"UPDATE simulations SET status = 'pending' WHERE {_OUTDATED}"),
     "start": (_PENDING_JOB, f"UPDATE fit_starts SET status = 'pending' WHERE {_OUTDATED}"),
     "fit": (_PENDING_JOB, f"UPDATE fits SET status = 'pending' WHERE {_OUTDATED}"),
+    "profile": (_PENDING_JOB, f"UPDATE fit_intervals SET status = 'pending' WHERE {_OUTDATED}"),
 }
 """Results of another digest than the present one, by the kind of their job."""
 

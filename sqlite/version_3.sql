@@ -136,10 +136,78 @@ CREATE TABLE fit_correlations (
     FOREIGN KEY (cell_id, label) REFERENCES fits (cell_id, label) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
 
+-- Profiles are a new kind of job; the check is on a column of the key, so that the table is made anew.
+CREATE TABLE jobs_before AS SELECT * FROM jobs;
+DROP TABLE jobs;
+CREATE TABLE jobs (
+    kind                TEXT NOT NULL CHECK (kind IN ('split', 'clean', 'simulate', 'start', 'fit', 'profile')),
+    cell_id             TEXT NOT NULL,
+    label               TEXT NOT NULL,
+    digest              TEXT NOT NULL,
+    status              TEXT NOT NULL CHECK (status IN ('pending', 'running', 'done', 'failed', 'skipped')),
+    reason              TEXT NOT NULL,
+    reason_code         TEXT NOT NULL,
+    log                 TEXT NOT NULL,
+    started_unix_second REAL NOT NULL,
+    seconds             REAL,
+    host                TEXT NOT NULL,
+    versions            TEXT NOT NULL,
+    outputs             TEXT NOT NULL,  -- {"path": bytes, ...}
+    run_id              INTEGER REFERENCES runs (run_id),  -- NULL: taken from a receipt that was found
+    PRIMARY KEY (kind, cell_id, label)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX jobs_by_cell ON jobs (cell_id);
+CREATE INDEX jobs_by_status ON jobs (kind, status);
+CREATE INDEX jobs_by_run ON jobs (run_id);
+INSERT INTO jobs SELECT * FROM jobs_before;
+DROP TABLE jobs_before;
+
+CREATE TABLE fit_intervals (
+    cell_id     TEXT NOT NULL REFERENCES cells (cell_id),
+    label       TEXT NOT NULL,  -- of the profile's own job
+    fit         TEXT NOT NULL,
+    parameter   TEXT NOT NULL,
+    unit        TEXT,
+    status      TEXT NOT NULL CHECK (status IN ('pending', 'done', 'failed', 'skipped')),
+    digest      TEXT NOT NULL,
+    value       REAL,           -- the fit's
+    cost        REAL,           -- at the fit's optimum, mV2
+    level       REAL,           -- cost up to which a value lies inside the 95 % interval, mV2
+    lower_95    REAL,           -- NULL: open on this side
+    upper_95    REAL,
+    lower_end   TEXT,           -- level, bound, no_solution, evaluations
+    upper_end   TEXT,
+    evaluations INTEGER,
+    verdict     TEXT,           -- in words
+    seconds     REAL,
+    reason      TEXT NOT NULL,
+    reason_code TEXT NOT NULL,
+    log         TEXT NOT NULL,
+    PRIMARY KEY (cell_id, label)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX fit_intervals_by_fit ON fit_intervals (cell_id, fit, parameter);
+
+CREATE TABLE fit_profiles (
+    cell_id   TEXT NOT NULL,
+    label     TEXT NOT NULL,
+    fit       TEXT NOT NULL,
+    parameter TEXT NOT NULL,
+    position  INTEGER NOT NULL,
+    value     REAL NOT NULL,
+    rmse_mv   REAL NOT NULL,
+    cost      REAL NOT NULL,
+    level     REAL NOT NULL,
+    PRIMARY KEY (cell_id, label, position),
+    FOREIGN KEY (cell_id, label) REFERENCES fit_intervals (cell_id, label) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+
 DROP VIEW fitted_parameters;
 CREATE VIEW fitted_parameters AS
 SELECT f.cell_id, f.fit, f.model, f.base_parameter_set, f.parameter_set, p.parameter, p.value, p.unit,
     p.standard_error, p.lower_95, p.upper_95, p.verdict, p.default_value, p.lower, p.upper, p.scale, p.at_bound,
-    p.is_factor, f.rmse_default_mv, f.rmse_mv, f.status, f.label
+    p.is_factor, f.rmse_default_mv, f.rmse_mv, f.status, f.label,
+    i.lower_95 AS profile_lower_95, i.upper_95 AS profile_upper_95, i.verdict AS profile_verdict
 FROM fits f JOIN fit_parameters p ON p.cell_id = f.cell_id AND p.label = f.label
+LEFT JOIN fit_intervals i ON i.cell_id = f.cell_id AND i.fit = f.fit AND i.parameter = p.parameter
+    AND i.status = 'done' AND i.value = p.value  -- not the profile of an earlier fit
 ORDER BY f.cell_id, f.label, p.parameter;

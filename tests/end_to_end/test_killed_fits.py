@@ -1,0 +1,199 @@
+"""Fits whose workers, or whose whole run, are killed in the middle of their starts end as if nothing had been."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import psutil
+import pytest
+from campaigns import KILOCELL, ask, environment, kilocell, write_campaign
+from kilocell.data.fit_values import Evaluation
+from kilocell.parquet_store.journal import read_journal
+
+pytestmark = pytest.mark.slow
+
+WORKERS = ("--workers", "2", "--dashboard-address", "none", "--no-plots")
+STARTS = 3
+FIT = f"""
+[[fit]]
+name = "two"
+model = "SPM"
+presets = "diffusion"
+starts = {STARTS}
+max_evaluations = 12
+profiles = true
+seed = 3
+"""
+RECEIPTS = ("start", "fit", "profile", "simulate")
+ELSEWHERE = ("started_unix_second", "seconds", "host", "solve_seconds", "compiled", "bytes")
+"""What a receipt says of when and how it ran, not of what came out."""
+
+
+def write_record(folder: Path) -> None:
+    """A drive cycle of 25 minutes: a current that changes each second, so that an evaluation takes its time."""
+    rng = np.random.default_rng(11)
+    time_second = np.arange(0.0, 1500.0, 1.0)
+    current = np.where(time_second < 60.0, 0.0, -2.5 + 2.5 * rng.standard_normal(len(time_second)))
+    charge = np.concatenate([[0.0], np.cumsum(current[1:] / 3600.0)])
+    slow = pd.Series(current).ewm(halflife=60.0).mean().to_numpy()
+    voltage = 4.0 + 0.15 * charge + 0.02 * current + 0.02 * slow
+    stamps = np.datetime64("2024-01-01T08:00:00") + (1000 * time_second).astype("timedelta64[ms]")
+    rows = [f"{stamp},{i:.4f},{v:.5f}" for stamp, i, v in zip(stamps, current, voltage, strict=True)]
+    (folder / "drive.csv").write_text("\n".join(["datetime,current_A,voltage_V", *rows]) + "\n")
+    write_campaign(folder, more=FIT)
+
+
+def folder_with_record(folder: Path) -> Path:
+    folder.mkdir(exist_ok=True)
+    write_record(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    folder = folder_with_record(tmp_path_factory.mktemp("undisturbed"))
+    kilocell("run", *WORKERS, cwd=folder)
+    return results(folder)
+
+
+def test_profiles_are_jobs_whose_intervals_stand_beside_the_fitted_values(
+    tmp_path_factory: pytest.TempPathFactory, undisturbed: dict[str, Any]
+) -> None:
+    (folder,) = tmp_path_factory.getbasetemp().glob("undisturbed*")
+    rows = ask(folder, "SELECT * FROM fitted_parameters")
+    profiles = {
+        key: found["result"] for key, found in undisturbed.items() if found["result"]["is"] == "ProfileResult"
+    }
+    assert len(rows) == len(profiles) == 2
+    for row in rows:
+        (profile,) = [found for found in profiles.values() if found["parameter"] == row["parameter"]]
+        assert row["profile_lower_95"] == profile["lower_95"]
+        assert row["profile_upper_95"] == profile["upper_95"]
+        assert row["profile_verdict"] == profile["verdict"]
+    points = ask(folder, "SELECT * FROM fit_profiles ORDER BY parameter, position")
+    assert len(points) == sum(len(profile["points"]) for profile in profiles.values())
+    kinds = ask(folder, "SELECT kind, count(*) AS number FROM jobs WHERE status = 'done' GROUP BY kind ORDER BY kind")
+    assert {row["kind"]: row["number"] for row in kinds}["profile"] == 2
+
+
+def results(folder: Path) -> dict[str, Any]:
+    """Of each start, of the fit, and of the simulation with what was fitted: all that its receipt says came out."""
+    paths = [path for kind in RECEIPTS for path in (folder / "store" / "receipts" / kind).glob("*/*.json")]
+    return {f"{path.parts[-3]} {path.stem}": without_times(json.loads(path.read_text())) for path in paths}
+
+
+def without_times(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: without_times(entry) for key, entry in value.items() if key not in ELSEWHERE}
+    return [without_times(entry) for entry in value] if isinstance(value, list) else value
+
+
+def journals(folder: Path) -> dict[str, list[Evaluation]]:
+    return {path.stem: read_journal(path) for path in (folder / "store" / "starts").glob("*/*.jsonl")}
+
+
+def receipts(folder: Path) -> dict[str, float]:
+    """When each finished start began."""
+    paths = (folder / "store" / "receipts" / "start").glob("*/*.json")
+    return {path.stem: json.loads(path.read_text())["started_unix_second"] for path in paths}
+
+
+def begin(folder: Path) -> subprocess.Popen[str]:
+    """Start a run and wait until one start is done and another has noted some evaluations that took their time."""
+    run = subprocess.Popen(
+        [*KILOCELL, "run", *WORKERS],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment(),
+    )
+    deadline = time.monotonic() + 120.0
+    while not (receipts(folder) and in_the_middle(folder)):
+        assert run.poll() is None, run.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    return run
+
+
+def in_the_middle(folder: Path) -> dict[str, list[Evaluation]]:
+    """The starts that have noted at least three evaluations and have no receipt."""
+    noted = journals(folder)  # before the receipts: a start that ends in between is not in the middle
+    done = receipts(folder)
+    return {label: found for label, found in noted.items() if label not in done and len(found) >= 3}
+
+
+def workers_of(run: subprocess.Popen[str]) -> list[psutil.Process]:
+    children = psutil.Process(run.pid).children(recursive=True)
+    return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+
+
+def costly(folder: Path) -> dict[Path, tuple[int, int]]:
+    """The kept arrays of evaluations that took long, each with what tells whether it was written again."""
+    found = {}
+    for path in (folder / "store" / "starts").glob("*/*.partial/*.npz"):
+        try:
+            status = path.stat()
+        except FileNotFoundError:  # its start has just ended
+            continue
+        found[path] = (status.st_ino, status.st_mtime_ns)
+    return found
+
+
+def watch(folder: Path, run: subprocess.Popen[str], before: dict[Path, tuple[int, int]]) -> set[Path]:
+    """Let a run end; return those arrays that were seen written again."""
+    again = set()
+    while run.poll() is None:
+        again |= {path for path, written in costly(folder).items() if before.get(path, written) != written}
+        time.sleep(0.005)
+    return again
+
+
+def test_a_worker_killed_in_the_middle_changes_nothing(tmp_path: Path, undisturbed: dict[str, Any]) -> None:
+    folder = folder_with_record(tmp_path)
+    run = begin(folder)
+    done = receipts(folder)
+    for worker in workers_of(run):
+        worker.kill()
+    out, _ = run.communicate(timeout=120)
+    assert run.returncode == 0, out
+    assert results(folder) == undisturbed
+    after = receipts(folder)
+    assert {label: after[label] for label in done} == done, "what was done before ran again"
+
+
+def test_a_run_killed_in_the_middle_goes_on_to_the_same_end(tmp_path: Path, undisturbed: dict[str, Any]) -> None:
+    folder = folder_with_record(tmp_path)
+    run = begin(folder)
+    workers = workers_of(run)
+    for process in (psutil.Process(run.pid), *workers):
+        process.kill()
+    run.communicate()
+    psutil.wait_procs(workers, timeout=20)
+    done, noted, kept = receipts(folder), journals(folder), costly(folder)
+    assert 0 < len(done) < STARTS
+    assert any(len(found) for label, found in noted.items() if label not in done)
+    again = subprocess.Popen(
+        [*KILOCELL, "run", *WORKERS],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment(),
+    )
+    written = watch(folder, again, kept)
+    out, _ = again.communicate()
+    assert again.returncode == 0, out
+    assert results(folder) == undisturbed
+    after = receipts(folder)
+    assert {label: after[label] for label in done} == done, "what was done before ran again"
+    assert kept, "no evaluation took longer than it takes to read it: the record is too short for this test"
+    assert not written, "evaluations that took long were made again"
+    for label, found in noted.items():
+        assert journals(folder)[label][: len(found)] == found
