@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .campaign_fit_schema import FitTable
 
 FITS: Final = ("cell", "fit", "model", "RMSE mV", "held out mV", "starts", "verdict")
+HELD_OUT: Final = FITS.index("held out mV")  # shown where a fit held cycles out
 PARAMETERS: Final = ("parameter", "before", "value", "±", "unit", "bounds", "verdict")
 STARTS: Final = ("start", "status", "RMSE first mV", "RMSE mV", "evaluations", "seconds", "message")
 FEW_FITS: Final = 3
@@ -106,7 +107,10 @@ def _whole(catalog: sqlite3.Connection, row: sqlite3.Row) -> dict[str, Any]:
 
 
 def _print(wholes: Sequence[dict[str, Any]], *, starts: bool) -> None:
-    print(table(FITS, [_line(whole) for whole in wholes], widest=72, right=(3, 4, 5)))
+    lines = [_line(whole) for whole in wholes]
+    shown = [place for place in range(len(FITS)) if place != HELD_OUT or any(line[place] for line in lines)]
+    chosen = [[line[place] for place in shown] for line in lines]
+    print(table([FITS[place] for place in shown], chosen, widest=72, right=range(3, len(shown) - 1)))
     for whole in wholes if len(wholes) <= FEW_FITS or starts else ():
         if whole["status"] == "done" or starts:
             _print_whole(whole, starts=starts)
