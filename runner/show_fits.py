@@ -99,7 +99,7 @@ def _whole(catalog: sqlite3.Connection, row: sqlite3.Row) -> dict[str, Any]:
     parameters = [dict(parameter) for parameter in queries.fit_parameters(catalog, cell_id, name)]
     return {
         **dict(row),
-        "short_verdict": short_verdict(row, parameters) if row["status"] == "done" else "",
+        "short_verdict": short_verdict(dict(row), parameters) if row["status"] == "done" else "",
         "parameters": parameters,
         "correlations": [dict(pair) for pair in fit_queries.fit_correlations(catalog, cell_id, str(row["label"]))],
         "started": [dict(start) for start in queries.fit_starts(catalog, cell_id, name)],
