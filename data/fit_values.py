@@ -83,6 +83,29 @@ class Correlation:
 
 
 @dataclass(frozen=True, slots=True)
+class Beginning:
+    """How the fitted record begins with the fitted values: what another program needs to get the same voltage.
+
+    Args:
+        inputs: PyBaMM's parameters of the initial state with their values, such as concentrations in mol.m-3.
+        soc, voltage_volt, source: the state between the set's cut-offs (0 to 1), its open-circuit voltage, and in words
+            where it is from.
+        electrodes_in_parallel: how many of the set's electrode pairs make the cell.
+        temperature_celsius: its mean over the record.
+        temperature_varies: it was simulated as it changed over time.
+    """
+
+    inputs: tuple[tuple[str, float], ...]
+    soc: float
+    voltage_volt: float
+    source: str
+    electrodes_in_parallel: float
+    capacity_ah: float
+    temperature_celsius: float
+    temperature_varies: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class FitResult:
     """What a fit reports: the best start's parameters as a named parameter set, RMSE in mV before and after.
 
@@ -96,6 +119,7 @@ class FitResult:
         condition_number: of the scaled slopes; above 1e3 some combination of parameters is not told by the record.
         validation_rmse_mv, validation_default_rmse_mv: on the cycles that were held out; ``None`` = none were.
         verdict: in words.
+        beginning: with the fitted values; ``None`` in results of before.
     """
 
     settings: FitSettings
@@ -115,6 +139,7 @@ class FitResult:
     validation_rmse_mv: float | None = None
     validation_default_rmse_mv: float | None = None
     verdict: str = ""
+    beginning: Beginning | None = None
 
 
 @dataclass(frozen=True, slots=True)

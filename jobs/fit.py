@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from ..data.convert import unit_of
 from ..data.errors import JobError
 from ..data.fit_settings import OF_CELL, FitSettings
-from ..data.fit_values import Correlation, FitResult, FittedParameter, StartResult
+from ..data.fit_values import Beginning, Correlation, FitResult, FittedParameter, StartResult
 from .objective import Objective
 from .parameters import is_function
+from .replay import Conditions
 from .search import Journal, Search
 from .starts import first_point, from_unit, to_unit
 from .uncertainty import NO_EFFECT_MV, TOGETHER, Uncertainty, interval, uncertainty, words_for
@@ -124,6 +125,21 @@ def best_of(
         validation_rmse_mv=after,
         validation_default_rmse_mv=before,
         verdict=_verdict(fitted, len(agreeing), len(starts)),
+        beginning=_beginning(objective.inputs.conditions(values)),
+    )
+
+
+def _beginning(conditions: Conditions) -> Beginning:
+    state, temperature = conditions.state, conditions.temperature
+    return Beginning(
+        inputs=state.inputs,
+        soc=state.soc,
+        voltage_volt=state.voltage_volt,
+        source=state.source,
+        electrodes_in_parallel=float(conditions.electrodes_in_parallel),
+        capacity_ah=float(conditions.capacity_ah),
+        temperature_celsius=temperature.celsius,
+        temperature_varies=temperature.profile is not None,
     )
 
 

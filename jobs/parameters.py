@@ -63,8 +63,8 @@ def scaled(factor: Any, value: Any) -> Any:
         return factor * value
 
     @functools.wraps(value)
-    def product(*arguments: Any) -> Any:
-        return factor * value(*arguments)
+    def product(*arguments: Any, **named: Any) -> Any:  # by name: when a set is written as JSON
+        return factor * value(*arguments, **named)
 
     return product
 

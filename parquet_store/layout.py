@@ -10,6 +10,7 @@
       quarantine/CELL.parquet             rows that cleaning took out
       simulations/CELL/LABEL.parquet      one file per simulation
       parameter_sets/DIGEST.json          the files of the campaign's own parameter sets, by what is in them
+      fits.toml                           fits asked on the command line, as tables of a campaign file
       receipts/KIND/CELL/LABEL.json       the last thing each job writes
       logs/  figures/
 """
@@ -53,6 +54,11 @@ class Store:
     def catalog(self) -> Path:
         """The SQLite catalog."""
         return self.root / "catalog.sqlite"
+
+    @property
+    def asked_fits(self) -> Path:
+        """The fits asked on the command line, which later plans read."""
+        return self.root / "fits.toml"
 
     def raw(self, split_digest: str, cell_id: str) -> Path:
         """Folder with the raw rows of one cell out of a file that holds several, by the digest of the split job."""

@@ -29,7 +29,7 @@ from ..data.settings import (
 )
 from .campaign_checks import problems_between
 from .campaign_errors import campaign_error, did_you_mean, problems_of, value_text
-from .campaign_fits import fit_links, fitted_parameters
+from .campaign_fits import fit_links, fitted_parameters, tables_of
 from .campaign_schema import CampaignFile, CapacityEntry, FitTable, ModelTable, StateEntry, VariationTable, is_glob
 from .campaign_sets import SetFile, read_set_files
 from .campaign_sources import source_settings
@@ -50,6 +50,7 @@ class Campaign:
         sources: each raw file, absolute, with how it is read; sorted by path, each once.
         file: the file's tables.
         set_files: the files of its own parameter sets, as they were when it was loaded.
+        asked: fits asked on the command line, which the store keeps.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Campaign:
     cluster: ClusterSettings
     file: CampaignFile
     set_files: tuple[SetFile, ...] = ()
+    asked: tuple[FitTable, ...] = ()
 
     def base_set(self, base: str) -> ParameterSetSettings:
         """A parameter set as it is, PyBaMM's or a file's, by name."""
@@ -119,8 +121,12 @@ class Campaign:
         Raises:
             CampaignError: a fit names no parameter set, and the cell has none.
         """
-        tables = (table for table in self.file.fit if is_of(cell_id, table.cells))
-        return tuple(self._fit(table, cell_id) for table in tables)
+        return tuple(self._fit(table, cell_id) for table in tables_of(cell_id, self.file.fit, self.asked))
+
+    def named_fits(self) -> Iterator[tuple[str, FitTable]]:
+        """Each fit, the asked ones too, with where it stands."""
+        yield from self.file.named_fits()
+        yield from ((f"fit {value_text(table.name)}, asked on the command line", table) for table in self.asked)
 
     def check_cells(self, cell_ids: Iterable[str]) -> None:
         """Check what can only be told when the sources' cells are known.
@@ -280,8 +286,3 @@ def _initial_state(entry: StateEntry) -> InitialState:
     if entry.soc is not None:
         return InitialState("soc", entry.soc)
     return InitialState() if entry.voltage is None else InitialState("voltage", entry.voltage)
-
-
-def is_of(cell_id: str, keys: Iterable[str]) -> bool:
-    """Tell whether a cell is among ids and globs."""
-    return any(key == cell_id or fnmatchcase(cell_id, key) for key in keys)

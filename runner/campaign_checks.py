@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from ..data.fit_presets import PRESETS
 from ..data.settings import MODEL_TYPES
 from .campaign_errors import did_you_mean, value_text
-from .campaign_schema import CampaignFile
+from .campaign_schema import CampaignFile, FitTable
 from .campaign_values import parameter_set_names
 from .toml_text import key_text
 
@@ -29,7 +29,21 @@ def problems_between(file: CampaignFile) -> list[str]:
     A simulation's label is model-set: model names hold no ``+``, so that labels are distinct when model names,
     variations and fits are.
     """
-    return [*_files_read_twice(file), *_names_given_twice(file), *_fits_of_nothing(file), *_ageing_in_parts(file)]
+    named = tuple(file.named_fits())
+    return [
+        *_files_read_twice(file),
+        *_names_given_twice(file),
+        *problems_of_fits(file, named),
+        *_ageing_in_parts(file),
+    ]
+
+
+def problems_of_fits(file: CampaignFile, named: Iterable[tuple[str, FitTable]]) -> Iterator[str]:
+    """Yield what is wrong between fits, each with where it stands, and the campaign's models, sets and variations."""
+    for where, fit in named:
+        if fit.name in [variation.name for variation in file.variations]:
+            yield f"{where}.name = {value_text(fit.name)}: is a variation's name already; both name parameter sets"
+        yield from _fit_of_nothing(file, where, fit)
 
 
 def _files_read_twice(file: CampaignFile) -> Iterator[str]:
@@ -45,9 +59,6 @@ def _names_given_twice(file: CampaignFile) -> Iterator[str]:
     variations = [variation.name for variation in file.variations]
     yield from _twice("variations", variations, "give each variation a name of its own")
     yield from _twice("fit", [fit.name for fit in file.fit], "give each fit a name of its own")
-    for where, fit in file.named_fits():
-        if fit.name in variations:
-            yield f"{where}.name = {value_text(fit.name)}: is a variation's name already; both name parameter sets"
 
 
 def _twice(table: str, names: Sequence[str], advice: str) -> Iterator[str]:
@@ -56,22 +67,20 @@ def _twice(table: str, names: Sequence[str], advice: str) -> Iterator[str]:
             yield f"{table}#{number}.name = {value_text(name)}: is the name of an earlier one; {advice}"
 
 
-def _fits_of_nothing(file: CampaignFile) -> Iterator[str]:
+def _fit_of_nothing(file: CampaignFile, where: str, fit: FitTable) -> Iterator[str]:
     models = {*MODEL_TYPES, *(model.label for model in file.models)}
-    bases = [*parameter_set_names(), *file.parameter_sets]
-    sets = {name for base in bases for name in file.set_names(base)}
-    for where, fit in file.named_fits():
-        if fit.model not in models:
-            yield f"{where}.model = {value_text(fit.model)}: unknown model{did_you_mean(fit.model, models)}"
-        if fit.parameter_set is not None and fit.parameter_set not in sets:
-            near = did_you_mean(fit.parameter_set, sets)
-            yield f"{where}.parameter_set = {value_text(fit.parameter_set)}: unknown parameter set{near}"
-        free = {p.name for preset in fit.presets for p in PRESETS[preset]} | fit.parameters.keys()
-        free -= {name for name, entry in fit.parameters.items() if entry.link is not None}
-        for name, entry in fit.parameters.items():
-            if entry.link is not None and entry.link not in free:
-                near = did_you_mean(entry.link, free)
-                yield f"{where}.parameters.{name}.link = {value_text(entry.link)}: is not fitted{near}"
+    if fit.model not in models:
+        yield f"{where}.model = {value_text(fit.model)}: unknown model{did_you_mean(fit.model, models)}"
+    sets = {name for base in (*parameter_set_names(), *file.parameter_sets) for name in file.set_names(base)}
+    if fit.parameter_set is not None and fit.parameter_set not in sets:
+        near = did_you_mean(fit.parameter_set, sets)
+        yield f"{where}.parameter_set = {value_text(fit.parameter_set)}: unknown parameter set{near}"
+    free = {p.name for preset in fit.presets for p in PRESETS[preset]} | fit.parameters.keys()
+    free -= {name for name, entry in fit.parameters.items() if entry.link is not None}
+    for name, entry in fit.parameters.items():
+        if entry.link is not None and entry.link not in free:
+            near = did_you_mean(entry.link, free)
+            yield f"{where}.parameters.{name}.link = {value_text(entry.link)}: is not fitted{near}"
 
 
 def _ageing_in_parts(file: CampaignFile) -> Iterator[str]:

@@ -1,6 +1,9 @@
-"""A campaign's table of a fit, turned into the parameters that are searched and those that hang on them."""
+"""Tables of fits, the campaign's and those asked on the command line: which are of a cell, and what they search."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from fnmatch import fnmatchcase
 
 from ..data.fit_presets import PRESETS
 from ..data.fit_settings import FitLink, FitParameter
@@ -23,3 +26,72 @@ def fitted_parameters(table: FitTable) -> tuple[FitParameter, ...]:
 def fit_links(table: FitTable) -> tuple[FitLink, ...]:
     """The parameters that hang on fitted ones."""
     return tuple(FitLink(name, e.link, e.ratio) for name, e in table.parameters.items() if e.link is not None)
+
+
+def is_of(cell_id: str, keys: Iterable[str]) -> bool:
+    """Tell whether a cell is among ids and globs."""
+    return any(key == cell_id or fnmatchcase(cell_id, key) for key in keys)
+
+
+def same_fit(one: FitTable, other: FitTable) -> bool:
+    """Tell whether two tables are of one fit: all is the same but the cells and the number of starts."""
+    without = {"cells", "starts"}
+    return one.model_dump(exclude=without) == other.model_dump(exclude=without)
+
+
+def tables_of(cell_id: str, own: Sequence[FitTable], asked: Sequence[FitTable]) -> Iterator[FitTable]:
+    """The fits of a cell: the campaign's ``own``, then those asked on the command line, each name once.
+
+    A fit that is in both has the cells of both, and the larger number of starts.
+    """
+    first = {table.name: table for table in (*asked[::-1], *own[::-1])}
+    for name in dict.fromkeys(table.name for table in (*own, *asked)):
+        mine = [
+            table
+            for table in (*own, *asked)
+            if table.name == name and is_of(cell_id, table.cells) and same_fit(table, first[name])
+        ]
+        if mine:
+            yield max(mine, key=lambda table: table.starts)
+
+
+def given_way(own: Sequence[FitTable], asked: Sequence[FitTable]) -> tuple[FitTable, ...]:
+    """The asked fits whose name the campaign has given to another fit since: the campaign's counts."""
+    by_name = {table.name: table for table in own}
+    return tuple(table for table in asked if table.name in by_name and not same_fit(table, by_name[table.name]))
+
+
+def merged(tables: Iterable[FitTable]) -> dict[str, FitTable]:
+    """One table for each name: with all cells of that fit, and the number of starts that all of them have."""
+    found: dict[str, FitTable] = {}
+    for table in tables:
+        first = found.setdefault(table.name, table)
+        if same_fit(first, table):
+            cells = list(dict.fromkeys(first.cells + table.cells))
+            cells = ["*"] if "*" in cells else cells
+            found[table.name] = first.model_copy(update={"cells": cells, "starts": min(first.starts, table.starts)})
+    return found
+
+
+def added(asked: Sequence[FitTable], new: FitTable) -> tuple[FitTable, ...]:
+    """The asked fits with one more, or with more cells or starts of one: each cell once, with its largest number."""
+    mine = [table for table in asked if same_fit(table, new)]
+    fewer = [cell for cell in new.cells if not any(_has(table, cell, new.starts) for table in mine)]
+    if not fewer:
+        return tuple(asked)
+    new = new.model_copy(update={"cells": fewer})
+    kept = []
+    for table in asked:
+        if table not in mine or table.starts > new.starts:
+            kept.append(table)
+            continue
+        cells = [cell for cell in table.cells if not is_of(cell, new.cells)]
+        if table.starts == new.starts:
+            new = new.model_copy(update={"cells": cells + new.cells})
+        elif cells:
+            kept.append(table.model_copy(update={"cells": cells}))
+    return (*kept, new)
+
+
+def _has(table: FitTable, cell: str, starts: int) -> bool:
+    return table.starts >= starts and is_of(cell, table.cells)

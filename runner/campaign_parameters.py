@@ -7,10 +7,10 @@ from collections.abc import Callable, Collection, Iterable
 from ..data.errors import JobError
 from ..data.fit_settings import OF_CELL
 from ..data.settings import GIVEN_PER_CELL
-from .campaign import Campaign, is_of
+from .campaign import Campaign
 from .campaign_errors import campaign_error, did_you_mean, value_text
 from .campaign_fit_schema import FitTable
-from .campaign_fits import fit_links, fitted_parameters
+from .campaign_fits import fit_links, fitted_parameters, is_of
 
 
 def check_set_files(campaign: Campaign) -> None:
@@ -55,7 +55,7 @@ def check_parameters(
     ]
     fits = [
         (f"{where}.parameters", base, parameter)
-        for where, table in campaign.file.named_fits()
+        for where, table in campaign.named_fits()
         for base in sorted(_fitted_bases(campaign, table, cell_ids))
         for parameter in (*(p.name for p in fitted_parameters(table)), *(link.name for link in fit_links(table)))
         if parameter not in OF_CELL

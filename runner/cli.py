@@ -8,7 +8,7 @@ import sys
 import traceback
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -16,11 +16,11 @@ from .. import __version__
 from ..data.errors import KilocellError, UsageError
 from . import options
 from .cli_cache import cache
+from .cli_fit import fit, fits
 from .cli_models import models, parameters
+from .cli_run import campaign_of
+from .cli_run import run as run_
 from .places import DEFAULT_CAMPAIGN, DEMO_STORE, store_root
-
-if TYPE_CHECKING:
-    from .campaign import Campaign
 
 
 class Terminated(BaseException):
@@ -92,14 +92,15 @@ def _stage_command(name: str, text: str) -> None:
         plots: bool,
         **cluster: Any,
     ) -> None:
-        loaded = _campaign(campaign, store)
-        _run(loaded, name, cells, cluster, quiet=quiet, json_=json_, plots=plots)
+        loaded = campaign_of(campaign, store)
+        raise SystemExit(run_(loaded, name, cells, cluster, quiet=quiet, json_=json_, plots=plots))
 
 
 _stage_command("run", "Clean, simulate, fit and draw all that is not done yet.")
 _stage_command("clean", "Only clean.")
 _stage_command("simulate", "Clean and simulate, without fits.")
-_stage_command("fit", "Clean and fit, and simulate with what was fitted.")
+cli.add_command(fit)
+cli.add_command(fits)
 
 
 @cli.command()
@@ -112,7 +113,7 @@ def plan(campaign: Path | None, store: Path | None, json_: bool, everything: boo
     """Show what would run, and why; nothing is written."""
     from .show_plan import show_plan
 
-    show_plan(_campaign(campaign, store), json_, everything)
+    show_plan(campaign_of(campaign, store), json_, everything)
 
 
 @cli.command()
@@ -219,8 +220,8 @@ def synthesize(cells: int, seed: int, layout: str, out: Path, quiet: bool) -> No
 def demo(store: Path, quiet: bool, json_: bool, **cluster: Any) -> None:
     """Run everything on the five cells that come with kilocell."""
     with importlib.resources.as_file(importlib.resources.files("kilocell.data") / "campaign.toml") as path:
-        loaded = _campaign(path, store)
-        _run(loaded, "run", (), cluster, quiet=quiet, json_=json_, plots=True)
+        loaded = campaign_of(path, store)
+        raise SystemExit(run_(loaded, "run", (), cluster, quiet=quiet, json_=json_, plots=True))
 
 
 @cli.command()
@@ -230,36 +231,6 @@ def version(json_: bool) -> None:
     from .show import show_versions
 
     show_versions(json_)
-
-
-def _campaign(path: Path | None, store: Path | None) -> Campaign:
-    from .campaign import load_campaign
-    from .run import with_store
-
-    if path is None and not DEFAULT_CAMPAIGN.is_file():
-        raise UsageError(f"no {DEFAULT_CAMPAIGN} here; name a campaign file, or write one: kilocell init RAW_FILES")
-    return with_store(load_campaign(path or DEFAULT_CAMPAIGN), store)
-
-
-def _run(
-    campaign: Campaign,
-    command: str,
-    cells: tuple[str, ...],
-    cluster: dict[str, Any],
-    *,
-    quiet: bool,
-    json_: bool,
-    plots: bool,
-) -> None:
-    from .run import command_line, run_campaign
-    from .show import show_end
-
-    settings = options.cluster_settings(campaign.cluster, cluster)
-    out = None if quiet else sys.stderr
-    verbose = bool(click.get_current_context().find_root().obj["verbose"])
-    summary = run_campaign(campaign, settings, command, cells, out, command_line(), verbose)
-    show_end(campaign.store, summary, out, json_=json_, plots=plots)
-    raise SystemExit(summary.exit_code)
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:

@@ -101,7 +101,8 @@ _REST: Final = """\
 # [variations.parameters]
 # "Negative particle diffusivity [m2.s-1]" = { scale = 0.5 }      # or { value = 1e-14 }
 
-# A fit of parameters to the measured voltage; several as [[fit]].
+# A fit of parameters to the measured voltage; several as [[fit]]. Without a table, from the command line:
+#   kilocell fit --cell CELL_A --preset diffusion --starts 8     (also: ohmic, kinetic, balance, ageing)
 # [fit]
 # name = "diffusivities"                    # the result is the parameter set "Chen2020+diffusivities"
 # model = "SPMe"

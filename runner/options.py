@@ -55,6 +55,23 @@ _PLOT_OPTIONS = (
     click.option("--errors", is_flag=True, help="Draw the cell's errors by window, step type and cycle."),
     click.option("--cleaning", is_flag=True, help="Draw raw against cleaned data; without --cell, of every cell."),
 )
+_FIT_OPTIONS = (
+    click.option("--fit", metavar="FIT", help="Only this fit; with --model, the same fit of another model."),
+    click.option(
+        "--preset",
+        "presets",
+        multiple=True,
+        metavar="PRESET",
+        help="Fit what ohmic, kinetic, … stands for; may be repeated.",
+    ),
+    click.option("--model", metavar="MODEL", help="Model of the fit [default: SPMe, or the campaign's first]."),
+    click.option("--parameter-set", metavar="SET", help="Set that the fit begins from [default: the cell's first]."),
+    click.option("--cycles", metavar="RANGE", help="Cycles to fit on, such as 1-3,5 [default: all]."),
+    click.option("--starts", type=click.IntRange(1), help="Number of starts in all; those that are done stay done."),
+    click.option("--seed", type=click.IntRange(0), help="Of the points where starts begin."),
+    click.option("--method", metavar="METHOD", help="least_squares, l_bfgs_b, nelder_mead or differential_evolution."),
+    click.option("--name", metavar="NAME", help="Name of the new fit [default: its presets', and another model's]."),
+)
 _EXPORT_OPTIONS = (
     click.option(
         "--csv",
@@ -92,6 +109,13 @@ _CLUSTER_OPTIONS = (
 def plot_options(command: Command) -> Command:
     """Add the options that say what a figure shows."""
     for option in reversed(_PLOT_OPTIONS):
+        command = option(command)
+    return command
+
+
+def fit_options(command: Command) -> Command:
+    """Add the options that say which fit."""
+    for option in reversed(_FIT_OPTIONS):
         command = option(command)
     return command
 

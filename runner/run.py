@@ -21,11 +21,12 @@ from ..data.words import many
 from ..parquet_store.layout import Store
 from ..sqlite.catalog import Catalog
 from . import model_cache
+from .asked_fits import keep_asked
 from .campaign import Campaign
 from .compile_plan import with_compiled
 from .lock import only_run
 from .own_sets import keep_copies
-from .plan import Job, ScannedSource, SimulateWork, cells_of, plan_jobs, version_of
+from .plan import FitWork, Job, Key, ScannedSource, SimulateWork, StartWork, cells_of, plan_jobs, version_of
 from .progress import Progress
 from .record import Recorder, record_found
 from .scan import record_sources, scan_sources
@@ -115,6 +116,23 @@ def _is_fitted(job: Job) -> bool:
     return isinstance(job.work, SimulateWork) and bool(job.work.fit_label)
 
 
+def of_fits(jobs: Sequence[Job], fits: Sequence[str]) -> tuple[Job, ...]:
+    """The jobs of some fits, with those they need and the simulations of what they find; all where none is named."""
+    if not fits:
+        return tuple(jobs)
+    needed: set[Key] = set()
+    for job in reversed(jobs):  # a job stands before those that need it
+        if _fit_of(job) in fits or job.key in needed:
+            needed |= {job.key, *job.needs}
+    return tuple(job for job in jobs if job.key in needed)
+
+
+def _fit_of(job: Job) -> str:
+    if isinstance(job.work, SimulateWork):
+        return job.work.fit_label
+    return job.work.settings.name if isinstance(job.work, (StartWork, FitWork)) else ""
+
+
 def of_cells(jobs: Sequence[Job], cells: Sequence[str]) -> tuple[Job, ...]:
     """The jobs of some cells, with the splits of files that they need; all where no cell is named.
 
@@ -142,6 +160,7 @@ def run_campaign(
     out: TextIO | None,
     command_line: Sequence[str],
     verbose: bool = False,
+    fits: Sequence[str] = (),
 ) -> RunSummary:
     """Run what is not done yet of a campaign and record it.
 
@@ -151,6 +170,7 @@ def run_campaign(
         out: where progress goes; ``None`` = nowhere.
         command_line: recorded with the run.
         verbose: let Dask's own log lines through.
+        fits: only these, of the command ``fit``; empty = all.
 
     Raises:
         UsageError: the campaign, the store or the cluster cannot be worked with; nothing was run.
@@ -160,9 +180,10 @@ def run_campaign(
     store = Store(campaign.store)
     with only_run(store.root), Catalog.open(store.catalog) as catalog:
         sources, planned = scan_and_plan(campaign)
-        jobs = of_cells(of_stage(planned, command), cells)
+        jobs = of_fits(of_cells(of_stage(planned, command), cells), fits)
         if command == "fit" and not any(job.kind == "fit" for job in jobs):
-            raise UsageError(f"{campaign.path}: no [fit] for these cells; a fit needs a model, parameters and bounds")
+            raise UsageError(f"{campaign.path}: no [fit] for these cells; make one: kilocell fit --preset diffusion")
+        keep_asked(store, campaign.asked)
         campaign_id = _record_campaign(catalog, campaign, sources)
         record_found(catalog, store, planned)
         catalog.mark_pending([(job.kind, job.cell_id, job.label, job.digest) for job in planned if job.reason])

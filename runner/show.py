@@ -18,6 +18,7 @@ from ..data.words import many
 from ..parquet_store.layout import Store
 from ..sqlite import queries
 from ..sqlite.user_select import select
+from .show_fits import print_few
 from .table import as_json, table
 
 if TYPE_CHECKING:
@@ -81,21 +82,16 @@ def show_end(root: Path, summary: RunSummary, out: TextIO | None, *, json_: bool
         _draw_all(root, out)
     with closing(queries.connect(Store(root).catalog)) as catalog:
         rows = result_rows(catalog)
-        fits = [fit for fit in queries.fits(catalog) if fit["status"] == "done"]
         failures = queries.failures(catalog)
         nothing = queries.skipped_for_content(catalog)
-    if json_:
-        print(as_json(tuple(RESULTS), rows))
-        return
-    print(table(tuple(RESULTS), rows[:MANY_ROWS]))
-    if len(rows) > MANY_ROWS:
-        print(f"… and {len(rows) - MANY_ROWS} more: {_program()} results --store {_shown(root)}")
-    for fit in fits[:REASONS_SHOWN]:
-        default = fit["rmse_default_mv"]
-        before = f"{default:.1f}" if default is not None else "no solution"
-        better = f"improved from {before} to {fit['rmse_mv']:.1f} mV"
-        agreeing = f"{fit['starts_agreeing']} of {many(fit['starts_done'], 'start')}"
-        print(f"fit {fit['fit']} of {fit['cell_id']} ({fit['model']}): {better}, {agreeing} there; {fit['verdict']}")
+        if json_:
+            print(as_json(tuple(RESULTS), rows))
+            return
+        print(table(tuple(RESULTS), rows[:MANY_ROWS]))
+        if len(rows) > MANY_ROWS:
+            print(f"… and {len(rows) - MANY_ROWS} more: {_program()} results --store {_shown(root)}")
+        if fits := [fit for fit in queries.fits(catalog) if fit["status"] == "done"]:
+            print_few(catalog, fits[:MANY_ROWS])
     _print_failures(root, failures)
     print_nothing(nothing)
     if out is not None:

@@ -18,6 +18,7 @@ from ..data.values import CleanResult, FailedSimulation, Receipt, SimulationResu
 from . import record_rows as rows
 from . import statements
 from .connection import open_for_writing, store_errors
+from .fitted_set_rows import next_version
 from .migrations import migrate
 
 RunStatus = Literal["running", "done", "failed", "interrupted"]
@@ -244,6 +245,7 @@ class Catalog:
         if isinstance(result, FitResult):
             self._insert("fit_parameters", rows.fit_parameter_rows(receipt, result))
             self._insert("fit_correlations", rows.correlation_rows(receipt, result))
+            self._execute(*next_version(receipt, result))
 
     def _put_source(self, source: SourceFile, cells: Mapping[str, int | None], mtime_ns: int | None) -> None:
         old = self._execute("SELECT digest, mtime_ns FROM sources WHERE path = ?", (source.path,)).fetchone()

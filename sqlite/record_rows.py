@@ -211,7 +211,7 @@ def fit_row(receipt: Receipt, settings: FitSettings | None) -> Row:
     if isinstance(receipt.result, FitResult):
         fitted = receipt.result.parameter_set
         row |= {
-            **_scalars(receipt.result, "settings", "parameters", "parameter_set", "correlations"),
+            **_scalars(receipt.result, "settings", "parameters", "parameter_set", "correlations", "beginning"),
             "parameter_set": fitted.name,
             "parameter_set_digest": definition_digest(fitted),
         }

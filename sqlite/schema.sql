@@ -466,6 +466,36 @@ CREATE TABLE fit_profiles (
     FOREIGN KEY (cell_id, label) REFERENCES fit_intervals (cell_id, label) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
 
+-- Every set of values that a fit of a cell has ended with, and where it is from; a fit that ends with others adds a version.
+CREATE TABLE fitted_sets (
+    cell_id              TEXT NOT NULL REFERENCES cells (cell_id),
+    label                TEXT NOT NULL,     -- of the fit
+    version              INTEGER NOT NULL,  -- 1, 2, ... in the order in which this catalog came to know them
+    parameter_set        TEXT NOT NULL,     -- its name, as Chen2020+diffusion
+    parameter_set_digest TEXT NOT NULL REFERENCES parameter_sets (parameter_set_digest),
+    base_parameter_set   TEXT NOT NULL,     -- what was fitted from
+    base_parameter_set_digest TEXT NOT NULL REFERENCES parameter_sets (parameter_set_digest),
+    fit                  TEXT NOT NULL,
+    fit_digest           TEXT NOT NULL,     -- of the job that found these values last
+    model                TEXT NOT NULL,
+    cycles               TEXT NOT NULL,     -- [1, 2]; [] = all
+    starts_done          INTEGER NOT NULL,
+    starts_agreeing      INTEGER NOT NULL,
+    rmse_default_mv      REAL,              -- before
+    rmse_mv              REAL NOT NULL,     -- after
+    validation_rmse_mv   REAL,
+    verdict              TEXT NOT NULL,
+    settings             TEXT NOT NULL,     -- all that was asked, as JSON
+    beginning            TEXT,              -- state, capacity and temperature at the fitted record's start, as JSON
+    kilocell             TEXT,              -- versions
+    pybamm               TEXT,
+    found_unix_second    REAL NOT NULL,
+    PRIMARY KEY (cell_id, label, version),
+    UNIQUE (cell_id, label, parameter_set_digest)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX fitted_sets_by_parameter_set_digest ON fitted_sets (parameter_set_digest);
+CREATE INDEX fitted_sets_by_base_parameter_set_digest ON fitted_sets (base_parameter_set_digest);
+
 -- One line for each simulation, with what is known of its cell; a cell without simulations has one line
 -- whose status is that of its cleaning.
 CREATE VIEW results AS

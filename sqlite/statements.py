@@ -36,7 +36,9 @@ WHERE EXISTS (SELECT 1 FROM parameter_sets new WHERE new.parameter_set = old.par
         SELECT parameter_set_digest FROM cell_parameter_sets
         UNION SELECT parameter_set_digest FROM simulations WHERE parameter_set_digest IS NOT NULL
         UNION SELECT parameter_set_digest FROM fits WHERE parameter_set_digest IS NOT NULL
-        UNION SELECT base_parameter_set_digest FROM fits WHERE base_parameter_set_digest IS NOT NULL)
+        UNION SELECT base_parameter_set_digest FROM fits WHERE base_parameter_set_digest IS NOT NULL
+        UNION SELECT parameter_set_digest FROM fitted_sets
+        UNION SELECT base_parameter_set_digest FROM fitted_sets)
 """
 
 FORGET_MODELS: Final = """
@@ -61,3 +63,15 @@ def upsert(table: str, columns: tuple[str, ...], key: tuple[str, ...]) -> str:
     """Return an INSERT that updates the row of the same key instead, so that what refers to it stays."""
     updates = ", ".join(f'"{column}" = excluded."{column}"' for column in columns if column not in key)
     return f"{insert(table, columns)} ON CONFLICT ({', '.join(key)}) DO UPDATE SET {updates}"
+
+
+@cache
+def put_version(columns: tuple[str, ...]) -> str:
+    """Return the INSERT of a fitted set as the next version of its fit; known values keep theirs, of newer origin."""
+    names, values = ", ".join(columns), ", ".join(f":{column}" for column in columns)
+    key = ("cell_id", "label", "parameter_set_digest")
+    updates = ", ".join(f"{column} = excluded.{column}" for column in columns if column not in key)
+    return (
+        f"INSERT INTO fitted_sets ({names}, version) SELECT {values}, coalesce(max(version), 0) + 1 FROM fitted_sets"
+        f" WHERE cell_id = :cell_id AND label = :label ON CONFLICT ({', '.join(key)}) DO UPDATE SET {updates}"
+    )

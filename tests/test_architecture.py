@@ -23,7 +23,7 @@ ONLY_IN = {
     "dask": {"runner/graph.py", "runner/cluster.py", "runner/slurm.py", "runner/workers.py"},
     "distributed": {"runner/graph.py", "runner/cluster.py", "runner/slurm.py"},
     "dask_jobqueue": {"runner/slurm.py"},
-    "click": {"runner/cli.py", "runner/cli_cache.py", "runner/cli_models.py", "runner/options.py"},
+    "click": {"runner/cli", "runner/options.py"},
     "pybamm": {"jobs/", "data/"},
     "matplotlib": {"report/"},
 }

@@ -1,0 +1,181 @@
+"""What is printed of fits: at the end of a run, by ``kilocell fits``, and the lines that make a fit permanent."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from ..data.words import many
+from ..parquet_store.layout import Store
+from ..sqlite import fit_queries, queries
+from .places import check_names
+from .table import table
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from .campaign import Campaign
+    from .campaign_fit_schema import FitTable
+
+FITS: Final = ("cell", "fit", "model", "RMSE mV", "held out mV", "starts", "verdict")
+HELD_OUT: Final = FITS.index("held out mV")  # shown where a fit held cycles out
+PARAMETERS: Final = ("parameter", "before", "value", "±", "unit", "bounds", "verdict")
+STARTS: Final = ("start", "status", "RMSE first mV", "RMSE mV", "evaluations", "seconds", "message")
+FEW_FITS: Final = 3
+"""Up to so many fits show their parameters, too."""
+TOGETHER: Final = 0.9
+"""Correlation from which on two parameters are shown as moving together."""
+_DETAIL: Final = re.compile(r"[,;:]| within")
+
+
+def show_fits(root: Path, cells: Sequence[str], names: Sequence[str], json_: bool) -> None:
+    """Print all fits of a store, or those of some cells or names with parameters, correlations and starts.
+
+    Raises:
+        UsageError: there is no such cell or fit.
+    """
+    with closing(queries.connect(Store(root).catalog)) as catalog, queries.snapshot(catalog):
+        every = queries.fits(catalog)
+        check_names("the store has no cell", cells, queries.cell_ids(catalog))
+        check_names("the store has no fit", names, {str(row["fit"]) for row in every})
+        rows = [row for row in every if (not cells or row["cell_id"] in cells) and (not names or row["fit"] in names)]
+        wholes = [_whole(catalog, row) for row in rows]
+    if json_:
+        print(json.dumps(wholes, ensure_ascii=False, indent=1))
+        return
+    if not rows:
+        print("no fits yet: kilocell fit --preset diffusion, or [[fit]] in the campaign file")
+        return
+    _print(wholes, starts=bool(names))
+    if len(rows) > FEW_FITS and not names:
+        print("\nparameters, starts and more of one: kilocell fits --fit FIT --cell CELL")
+
+
+def print_few(catalog: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -> None:
+    """Print fits at the end of a run: a line each, and where they are few their parameters."""
+    print()
+    _print([_whole(catalog, row) for row in rows], starts=False)
+
+
+def show_permanent(campaign: Campaign, tables: Sequence[FitTable]) -> None:
+    """Print what to write into the campaign file, so that it has the fits that were asked on the command line."""
+    from .asked_fits import table_text
+
+    kept = Store(campaign.store).asked_fits
+    own = {fit.name for fit in campaign.file.fit}
+    print(f"\nkept in {kept}; to have it in {campaign.path} for good, write there:")
+    for fit in tables:
+        if fit.name in own:
+            print(f"\n# in the fit {fit.name!r}, which has these cells: {', '.join(fit.cells)}\nstarts = {fit.starts}")
+        else:
+            print(f"\n{table_text(fit)}", end="")
+    if re.search(r"^\s*\[fit\]", campaign.text, re.MULTILINE) and any(fit.name not in own for fit in tables):
+        print("\n# and its [fit] becomes [[fit]], since there are several then")
+
+
+def short_verdict(fit: Mapping[str, Any], parameters: Sequence[Mapping[str, Any]]) -> str:
+    """How far to believe a fit, in a few words: how many parameters are determined how well, and whether starts agree.
+
+    Args:
+        fit, parameters: as the catalog has them.
+    """
+    counts = Counter(_DETAIL.split(str(row["verdict"] or "no verdict"))[0] for row in parameters)
+    words = [f"{number} {kind}" for kind, number in counts.items()] if len(counts) > 1 else [f"all {k}" for k in counts]
+    if fit["starts_done"] == 1:
+        words.append("one start alone")
+    elif fit["starts_agreeing"] == 1:
+        words.append("starts disagree")
+    return ", ".join(words)
+
+
+def _whole(catalog: sqlite3.Connection, row: sqlite3.Row) -> dict[str, Any]:
+    """A fit with its parameters, correlations and starts."""
+    cell_id, name = str(row["cell_id"]), str(row["fit"])
+    parameters = [dict(parameter) for parameter in queries.fit_parameters(catalog, cell_id, name)]
+    return {
+        **dict(row),
+        "short_verdict": short_verdict(dict(row), parameters) if row["status"] == "done" else "",
+        "parameters": parameters,
+        "correlations": [dict(pair) for pair in fit_queries.fit_correlations(catalog, cell_id, str(row["label"]))],
+        "started": [dict(start) for start in queries.fit_starts(catalog, cell_id, name)],
+    }
+
+
+def _print(wholes: Sequence[dict[str, Any]], *, starts: bool) -> None:
+    lines = [_line(whole) for whole in wholes]
+    shown = [place for place in range(len(FITS)) if place != HELD_OUT or any(line[place] for line in lines)]
+    chosen = [[line[place] for place in shown] for line in lines]
+    print(table([FITS[place] for place in shown], chosen, widest=72, right=range(3, len(shown) - 1)))
+    for whole in wholes if len(wholes) <= FEW_FITS or starts else ():
+        if whole["status"] == "done" or starts:
+            _print_whole(whole, starts=starts)
+
+
+def _line(fit: Mapping[str, Any]) -> tuple[Any, ...]:
+    if fit["status"] != "done":
+        reason = f"{fit['status']}: {fit['reason']}" if fit["reason"] else fit["status"]
+        return (fit["cell_id"], fit["fit"], fit["model"], None, None, None, reason)
+    better = _change(fit["rmse_default_mv"], fit["rmse_mv"], "no solution")
+    held_out = _change(fit["validation_default_rmse_mv"], fit["validation_rmse_mv"], "no solution")
+    agreeing = f"{fit['starts_agreeing']}/{fit['starts_done']}"
+    return (fit["cell_id"], fit["fit"], fit["model"], better, held_out, agreeing, fit["short_verdict"])
+
+
+def _change(before: float | None, after: float | None, absent: str) -> str | None:
+    if after is None:
+        return None
+    return f"{absent if before is None else f'{before:.1f}'} → {after:.1f}"
+
+
+def _print_whole(fit: Mapping[str, Any], *, starts: bool) -> None:
+    print(f"\n{fit['fit']} of {fit['cell_id']}: {fit['parameter_set'] or fit['base_parameter_set']}, {fit['model']}")
+    if fit["parameters"]:
+        print(table(PARAMETERS, [_parameter(row) for row in fit["parameters"]], widest=64, right=(1, 2, 3)))
+    together = [pair for pair in fit["correlations"] if abs(pair["value"]) >= TOGETHER]
+    for pair in together:
+        print(f"together   {pair['parameter']} and {pair['other']} ({pair['value']:+.3f})")
+    if not starts:
+        return
+    for head, text in _facts(fit):
+        print(f"{head:10s} {text}")
+    if fit["started"]:
+        print(table(STARTS, [_start(row) for row in fit["started"]], widest=64))
+
+
+def _parameter(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    unit = "× the set's" if row["is_factor"] else row["unit"]
+    error = None if row["standard_error"] is None else f"{row['standard_error']:.2g}"
+    bounds = f"{row['lower']:.3g} to {row['upper']:.3g}{', log' if row['scale'] == 'log' else ''}"
+    verdict = str(row["verdict"] or "").split(";")[0]
+    return (row["parameter"], f"{row['default_value']:.4g}", f"{row['value']:.4g}", error, unit, bounds, verdict)
+
+
+def _facts(fit: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What is known of a fit beside its parameters, in words."""
+    cycles = str(fit["cycles"] or "[]").strip("[]")
+    yield "fitted on", f"{f'cycles {cycles}' if cycles else 'all cycles'}, {many(fit['samples'] or 0, 'sample')}"
+    if fit["noise_mv"] is not None:
+        lasting = fit["residual_correlation_samples"]
+        told = f"; errors move together over {lasting:.0f} samples" if lasting is not None else ""
+        yield "noise", f"{fit['noise_mv']:.2f} mV in the measured voltage{told}"
+    if fit["condition_number"] is not None:
+        yield "condition", f"{fit['condition_number']:.3g}"
+    if fit["verdict"]:
+        yield "verdict", fit["verdict"]
+    if fit["agreeing_within"] is not None:
+        agreeing = f"{fit['starts_agreeing']} of {many(fit['starts_done'], 'start')}"
+        yield (
+            "agreeing",
+            f"{agreeing}, parameters within {fit['agreeing_within']:.2%}; the best is start {fit['best_start']}",
+        )
+
+
+def _start(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    message = row["message"] or row["reason"]
+    head = (row["start"], row["status"], row["rmse_first_mv"], row["rmse_mv"])
+    return (*head, row["evaluations"], row["seconds"], message)

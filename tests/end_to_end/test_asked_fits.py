@@ -1,0 +1,55 @@
+"""A fit asked on the command line: made, seen again, given more starts, and made permanent, with nothing done twice."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from campaigns import QUICK, ask, kilocell, lines, write_campaign
+
+pytestmark = pytest.mark.slow
+
+
+def test_a_fit_is_asked_and_later_given_more_starts(tmp_path: Path) -> None:
+    for cell_id in ("one", "two"):
+        (tmp_path / f"{cell_id}.csv").write_text(lines(cell_id))
+    path = write_campaign(tmp_path)
+    first = kilocell("fit", "--cell", "one", "--preset", "diffusion", "--starts", "2", *QUICK, cwd=tmp_path)
+    assert "5 jobs done" in first.stdout  # cleaned, two starts, the fit, and simulated with it
+    assert "SPM-Chen2020+diffusion" in {row["label"] for row in ask(tmp_path, "SELECT label FROM simulations")}
+    permanent = first.stdout.partition("write there:\n")[2]
+    assert 'presets = ["diffusion"]' in permanent
+
+    (fit,) = json.loads(kilocell("fits", "--json", cwd=tmp_path).stdout)
+    assert (fit["cell_id"], fit["fit"], fit["starts_done"], len(fit["started"])) == ("one", "diffusion", 2, 2)
+    assert len(fit["parameters"]) == 2
+    assert fit["rmse_mv"] <= fit["rmse_default_mv"]
+    shown = kilocell("fits", "--fit", "diffusion", cwd=tmp_path).stdout
+    assert f"{fit['rmse_default_mv']:.1f} → {fit['rmse_mv']:.1f}" in shown
+    assert "Negative particle diffusivity [m2.s-1]" in shown
+
+    receipts = {p.name: p.read_bytes() for p in (tmp_path / "store" / "receipts" / "start" / "one").iterdir()}
+    more = kilocell("fit", "--preset", "diffusion", "--starts", "3", *QUICK, cwd=tmp_path)
+    assert "3 jobs done, 3 were done before" in more.stdout
+    folder = tmp_path / "store" / "receipts" / "start" / "one"
+    assert {p.name for p in folder.iterdir()} == {*receipts, "diffusion-2.json"}
+    assert all((folder / name).read_bytes() == content for name, content in receipts.items())
+
+    with path.open("a") as campaign:
+        campaign.write(more.stdout.partition("write there:\n")[2])
+    (tmp_path / "store" / "fits.toml").unlink()
+    planned = json.loads(kilocell("plan", "--json", cwd=tmp_path).stdout)
+    assert {(row["stage"], row["cell"]) for row in planned} == {
+        ("simulate-SPM", "one"),
+        ("clean", "two"),
+        ("simulate-SPM", "two"),
+    }
+
+
+def test_a_fit_that_cannot_be_is_not_kept(tmp_path: Path) -> None:
+    (tmp_path / "one.csv").write_text(lines("one"))
+    write_campaign(tmp_path)
+    told = kilocell("fit", "--cell", "noe", "--preset", "diffusion", *QUICK, cwd=tmp_path, expect=2).stderr
+    assert "no cell 'noe'; did you mean 'one'?" in told
+    assert not (tmp_path / "store" / "fits.toml").exists()
