@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from .fit_settings import FitSettings, Scale
 from .settings import ParameterSetSettings
+
+AGREE_SHARE: Final = 0.01
+AGREE_MV: Final = 0.02
+
+
+def agrees(rmse_mv: float, best_rmse_mv: float) -> bool:
+    """Tell whether a start found the minimum of the best one: its RMSE is within 1 % and 0.02 mV of the best."""
+    return rmse_mv <= best_rmse_mv * (1.0 + AGREE_SHARE) + AGREE_MV
 
 
 @dataclass(frozen=True, slots=True)
