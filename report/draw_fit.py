@@ -124,7 +124,7 @@ def _draw_failed(axes: Axes, number: int, start: Start, *, named: bool) -> None:
     if named:
         axes.text(
             number, 0.07, start.failed, transform=foot, rotation=90, ha="center", va="bottom", fontsize=7,
-            color=VERMILLION,
+            color=VERMILLION, bbox={"color": "white", "alpha": 0.8, "pad": 0.5},
         )  # fmt: skip
 
 

@@ -130,7 +130,7 @@ def _draw_pairs(axes: Axes, order: Sequence[Row]) -> None:
                 row["rmse_default_mv"], at, "o", color=GREY, markerfacecolor="white", markersize=4.5, label="default"
             )
         axes.plot(row["rmse_mv"], at, "o", color=BLACK, markersize=4.5, label="fitted")
-    axes.set_xlabel("RMSE (mV)\nhollow: default, filled: fitted")
+    axes.set_xlabel("RMSE (mV)\n○ default   ● fitted")
     _name_rows(axes, order, labelled=True)
 
 
@@ -146,7 +146,7 @@ def _draw_values(axes: Axes, rows: Sequence[Row], order: Sequence[Row], *, label
             ends = np.clip([row["lower_95"], row["upper_95"]], row["lower"], row["upper"])
             axes.plot(ends, [at, at], color=style["color"], linewidth=1.2, zorder=2)
         axes.plot(row["value"], at, linestyle="none", zorder=3, **style)
-    axes.set_xlabel(_label(rows[0]))
+    axes.set_xlabel(_label(rows[0], 24))
     plain(axes.xaxis.label)
     _name_rows(axes, order, labelled=labelled)
 
@@ -177,7 +177,7 @@ def _draw_shares(axes: Axes, order: Sequence[Row]) -> None:
     axes.set_ylim(0, 101)
     axes.set_xlabel("RMSE (mV)" + (f"; {worse} worse than before" if worse else ""))
     axes.set_ylabel(f"Cells with at most this\n(% of {len(order)})")
-    axes.legend(loc="lower right", fontsize=7)
+    axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=2, fontsize=7, handlelength=2.0, borderaxespad=0.1)
     axes.grid(color="#e4e4e4", linewidth=0.6)
     axes.set_axisbelow(True)
 
@@ -198,11 +198,11 @@ def _draw_histogram(axes: Axes, rows: Sequence[Row]) -> None:
     middle = "none determined"
     if len(believed):
         low, median, high = (number_in_words(float(value)) for value in np.percentile(believed, [5, 50, 95]))
-        middle = f"median {median}, 90 % in {low} to {high}"
+        middle = f"median {median}\n90 % in {low} to {high}"
     axes.set_title(middle, fontsize=7.5, color=GREY, loc="left")
     axes.set_ylabel("Cells")
     axes.yaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
-    axes.set_xlabel(_label(rows[0]))
+    axes.set_xlabel(_label(rows[0], 44))
     plain(axes.xaxis.label)
 
 
@@ -246,9 +246,9 @@ def _scale_values(axes: Axes, rows: Sequence[Row]) -> None:
             axes.axvline(bound, color=BLACK, linewidth=1.0, linestyle=(0, (1, 1.2)), zorder=0.5)
 
 
-def _label(row: Row) -> str:
+def _label(row: Row, width: int) -> str:
     unit = unit_in_words(row)
-    return short_name(row["parameter"], 28) + (f" ({unit})" if unit else "")
+    return short_name(row["parameter"], width, 3) + (f"\n({unit})" if unit else "")
 
 
 def _done(row: Row) -> bool:

@@ -17,10 +17,10 @@ from .fit_style import (
     Start,
     mark_of,
     name_of,
-    number_in_words,
     place,
     ranked,
     short_name,
+    tick_in_words,
     value_in_words,
     width_in_words,
 )
@@ -28,7 +28,7 @@ from .style import BLACK, GREEN, GREY, PURPLE, SHADE, VERMILLION, WIDTH_INCH, ho
 
 CLOUD: Final = 0.62
 """Share of a parameter's row over which its starts lie."""
-BEYOND: Final = 0.035
+BEYOND: Final = 0.028
 """Where a default beyond the bounds is marked, in widths of the bounds."""
 
 
@@ -82,8 +82,8 @@ def _draw_evaluations(axes: Axes, starts: Sequence[Start], noise_mv: float | Non
         lost = np.isinf(cost)
         if lost.any():
             axes.plot(
-                at[lost], np.full(lost.sum(), 0.97), "|", color=VERMILLION, markersize=6, label="no solution there",
-                transform=axes.get_xaxis_transform(),
+                at[lost], np.full(lost.sum(), 1.02), "|", color=VERMILLION, markersize=6, label="no solution there",
+                transform=axes.get_xaxis_transform(), clip_on=False,
             )  # fmt: skip
     if noise_mv:
         axes.axhline(noise_mv, color=GREEN, linewidth=1.0, linestyle=(0, (5, 1.5)), zorder=0.5)
@@ -109,13 +109,13 @@ def _draw_parameters(axes: Axes, starts: Sequence[Start], parameters: Sequence[R
         for start, offset in zip(order, offsets, strict=False):
             _draw_start(axes, number + float(offset), row, start)
         for at, bound, side in ((0.006, row["lower"], "left"), (0.994, row["upper"], "right")):
-            axes.text(at, number + 0.4, number_in_words(bound), ha=side, va="bottom", fontsize=6.3, color=GREY)
+            axes.text(at, number + 0.4, tick_in_words(float(bound)), ha=side, va="bottom", fontsize=6.3, color=GREY)
         words = f"{value_in_words(row)}\n{width_in_words(row)}"
-        plain(axes.text(1.02, number, words, va="center", fontsize=7.5, transform=axes.transData))
+        plain(axes.text(1.06, number, words, va="center", fontsize=7.5, transform=axes.transData))
     axes.set_yticks(range(len(parameters)), [short_name(row["parameter"], 24, 3) for row in parameters])
     plain(*axes.get_yticklabels())
     axes.set_ylim(len(parameters) - 0.5, -0.5)
-    axes.set_xlim(-0.06, 1.06)
+    axes.set_xlim(-0.05, 1.05)
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1.0], ["lower\nbound", "", "middle", "", "upper\nbound"])
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)

@@ -91,7 +91,11 @@ def _draw_widths(axes: Axes, parameters: Sequence[Row]) -> None:
             axes.plot(width, number, "o" if 100 * share < high else ">", color=colour, markersize=6, clip_on=False)
         plain(axes.text(0.01, number - 0.13, words, fontsize=7.2, va="bottom", transform=axes.get_yaxis_transform()))
     axes.set_yticks(
-        range(len(parameters)), [f"{short_name(row['parameter'], 22, 3)}  {n + 1}" for n, row in enumerate(parameters)]
+        range(len(parameters)),
+        [
+            short_name(row["parameter"], 22, 3) + f"  {n + 1}" * (len(parameters) > 1)
+            for n, row in enumerate(parameters)
+        ],
     )
     plain(*axes.get_yticklabels())
     axes.set_ylim(len(parameters) - 0.5, -0.5)

@@ -28,6 +28,9 @@ from .save import save
 from .select import fit_of
 from .style import shown
 
+HEADING_SIGNS: Final = 68
+"""About as many signs of the heading stand side by side on the width."""
+
 _log = logging.getLogger(__name__)
 
 Row = Mapping[str, Any] | sqlite3.Row
@@ -139,7 +142,8 @@ def _plot_voltages(
 def _heading(fit: Row) -> str:
     before, after = fit["rmse_default_mv"], fit["rmse_mv"]
     better = f"fitted to {after:.1f} mV" if before is None else f"improved from {before:.1f} to {after:.1f} mV"
-    return f"{shown(fit['cell_id'], 40)}, {shown(fit['fit'], 30)}: {better}"
+    which = f"{shown(fit['cell_id'], 40)}, {shown(fit['fit'], 30)}"
+    return f"{which}:{' ' if len(which) + len(better) < HEADING_SIGNS else chr(10)}{better}"
 
 
 def _in_words(fit: Row) -> list[str]:

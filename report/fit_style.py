@@ -155,7 +155,9 @@ def width_in_words(row: Row) -> str:
         return verdict.split(":")[0].split(";")[0] if row["at_bound"] or verdict else "no interval"
     if row["scale"] == "log" and share > 0.5:
         return f"×/÷ {math.exp(share):.2g}" if share < math.log(1000.0) else "×/÷ > 1000"
-    return f"± {100 * share:.2g} %" if share < 9.995 else "± > 999 %"
+    if share >= 9.995:
+        return "± > 999 %"
+    return f"± {100 * share:.2g} %" if share < 0.995 else f"± {100 * share:.0f} %"
 
 
 def place(row: Row, value: float | None) -> float:
