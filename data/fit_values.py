@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from .fit_settings import FitSettings, Scale
 from .settings import ParameterSetSettings
 
 ProfileEnd = Literal["level", "bound", "no_solution", "evaluations"]
 """Where one side of a profile ends: above the 95 % level, or before it for one of these reasons."""
+
+AGREE_SHARE: Final = 0.01
+AGREE_MV: Final = 0.02
+
+
+def agrees(rmse_mv: float, best_rmse_mv: float) -> bool:
+    """Tell whether a start found the minimum of the best one: its RMSE is within 1 % and 0.02 mV of the best."""
+    return rmse_mv <= best_rmse_mv * (1.0 + AGREE_SHARE) + AGREE_MV
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..data.convert import unit_of
 from ..data.errors import JobError
 from ..data.fit_settings import OF_CELL, FitSettings
-from ..data.fit_values import Beginning, Correlation, FitResult, FittedParameter, StartResult
+from ..data.fit_values import Beginning, Correlation, FitResult, FittedParameter, StartResult, agrees
 from .objective import Objective
 from .parameters import is_function
 from .replay import Conditions
@@ -22,7 +22,6 @@ from .uncertainty import NO_EFFECT_MV, TOGETHER, Uncertainty, interval, uncertai
 Floats = NDArray[np.float64]
 
 AT_BOUND = 1e-3  # a fitted value within this share of its bounds counts as at the bound
-AGREE_SHARE, AGREE_MV = 0.01, 0.02  # starts whose RMSE is within this of the best found the same minimum
 
 
 def run_start(
@@ -103,7 +102,7 @@ def best_of(
         found.error_mv, found.slopes_mv, objective.weights, free, search.priors(unit)[1], search.prior_mv
     )
     fitted = tuple(_fitted(settings, place, best.values, defaults, errors) for place in range(len(values)))
-    agreeing = [s for s in starts if s.rmse_mv <= best.rmse_mv * (1.0 + AGREE_SHARE) + AGREE_MV]
+    agreeing = [s for s in starts if agrees(s.rmse_mv, best.rmse_mv)]
     within = _agreement(agreeing)
     before, after = _validation(samples, settings, defaults, values, measured_celsius)
     own = settings.parameter_set

@@ -92,3 +92,11 @@ def read_journal(path: Path) -> list[Evaluation]:
 def _first_line(path: Path) -> str:
     with path.open(encoding="utf-8") as handle:
         return handle.readline().rstrip("\n")
+
+
+def journal_digest(path: Path) -> str:
+    """The digest of the job whose evaluations a journal holds; "" = there is no journal."""
+    try:
+        return str(json.loads(_first_line(path))["digest"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""

@@ -13,8 +13,8 @@ from ..data.words import many
 from ..parquet_store.layout import Store, safe_name
 from ..sqlite import queries
 from .draw_cleaning import draw_cleaning
-from .figures import save
 from .raw_rows import BeforeAndAfter, before_and_after
+from .save import save
 from .select import check_cycles, cycles_in_words, known_cycles
 
 

@@ -1,11 +1,11 @@
-"""Draw records, simulations and fits: frames in, Figure out; no file is read or written.
+"""Draw records and simulations: frames in, Figure out; no file is read or written.
 
 Frames carry the columns of ``data.columns``; times are drawn in hours, errors (simulated - measured) in mV.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -26,7 +26,6 @@ from .style import (
     GREY,
     MEASURED,
     SHADE,
-    VERMILLION,
     WIDTH_INCH,
     house_style,
     put_heading,
@@ -39,7 +38,6 @@ ROUND_STEPS: Final = (1, 2, 5, 10)
 FAILED: Final[dict[str, Any]] = {"linestyle": (0, (2, 2)), "linewidth": 1.0, "alpha": 0.8}
 """Simulations that failed: thin short dashes up to a cross."""
 CYCLES_SHADED: Final = 60
-STARTS_NAMED: Final = 12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,33 +86,6 @@ def draw_cell(cell_id: str, measured: pd.DataFrame, simulated: Sequence[Simulate
     panels[0].margins(x=0.01)
     figure.align_ylabels(panels)
     put_heading(figure, shown(cell_id), voltages)
-    return figure
-
-
-@house_style()
-def draw_fit(
-    heading: str, measured: pd.DataFrame, simulated: Sequence[Simulated], starts: Sequence[Mapping[str, Any]]
-) -> Figure:
-    """Draw a fit: measured, default and fitted voltage, their errors, and where each start ended.
-
-    Args:
-        simulated: the default first (where it was simulated), the fitted last.
-        starts: rows with ``start``, ``status``, ``rmse_first_mv`` and ``rmse_mv``.
-    """
-    figure = Figure(figsize=(WIDTH_INCH, 4.6), layout="constrained")
-    grid = figure.add_gridspec(2, 2, width_ratios=[3.0, 1.0], height_ratios=[1.9, 1.0])
-    voltage = figure.add_subplot(grid[0, 0])
-    error = figure.add_subplot(grid[1, 0], sharex=voltage)
-    for axes in (voltage, error):
-        shade_cycles(axes, measured, named=axes is voltage)
-    lines = draw_voltages(voltage, measured, simulated)
-    voltage.tick_params(labelbottom=False)
-    draw_errors(error, simulated, hole_before(measured))
-    error.set_xlabel("Test time (h)")
-    voltage.margins(x=0.01)
-    figure.align_ylabels([voltage, error])
-    draw_starts(figure.add_subplot(grid[:, 1]), starts)
-    put_heading(figure, heading, lines)
     return figure
 
 
@@ -183,29 +154,6 @@ def hole_before(measured: pd.DataFrame) -> NDArray[np.bool_]:
     holes |= (measured[c.FLAGS].to_numpy(dtype=np.int64) & bit_of("time_gap")) != 0
     holes[:1] = False
     return holes
-
-
-def draw_starts(axes: Axes, starts: Sequence[Mapping[str, Any]]) -> None:
-    """Draw each start's RMSE (mV) before and after as dots, best first; a failed start is a cross."""
-    done = sorted((row for row in starts if row["rmse_mv"] is not None), key=lambda row: float(row["rmse_mv"]))
-    failed = [row for row in starts if row["rmse_mv"] is None]
-    places = np.arange(1, len(done) + 1)
-    after = np.array([float(row["rmse_mv"]) for row in done])
-    before = np.array([np.nan if row["rmse_first_mv"] is None else float(row["rmse_first_mv"]) for row in done])
-    axes.vlines(places, after, before, color=GREY, linewidth=0.7)
-    axes.plot(places, before, "o", color=GREY, markerfacecolor="white", markersize=4, label="first guess")
-    axes.plot(places, after, "o", color=BLACK, markersize=4, label="fitted")
-    ranked = [*done, *failed]
-    if failed:  # an empty line that is not clipped would upset the layout
-        crosses = np.arange(len(done) + 1, len(ranked) + 1)
-        axes.plot(crosses, np.zeros(len(failed)), "x", color=VERMILLION, clip_on=False, label="failed")
-    axes.set_ylim(0, 1.3 * axes.get_ylim()[1])  # room for the legend
-    axes.legend(loc="upper center", handlelength=1.0, borderaxespad=0.0)
-    axes.set_xlim(0.4, max(len(ranked), 1) + 0.6)
-    named = len(ranked) <= STARTS_NAMED
-    axes.set_xticks(range(1, len(ranked) + 1) if named else [], [str(row["start"]) for row in ranked] if named else [])
-    axes.set_xlabel("Start, best first")
-    axes.set_ylabel("RMSE (mV)")
 
 
 def shade_cycles(axes: Axes, frame: pd.DataFrame, *, named: bool) -> None:

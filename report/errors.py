@@ -10,7 +10,7 @@ from ..data.errors import UsageError
 from ..parquet_store.layout import Store, safe_name
 from ..sqlite import queries
 from .draw_errors import Errors, draw_errors
-from .figures import save
+from .save import save
 from .select import check_cell, simulations_of
 
 

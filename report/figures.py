@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import pandas as pd
-from matplotlib.figure import Figure
 
-from ..data import columns as c
-from ..data.errors import KilocellError, StoreError, UsageError
+from ..data.errors import KilocellError, UsageError
 from ..parquet_store.layout import Store, safe_name
-from ..parquet_store.read import read_partition, read_simulation
-from ..parquet_store.write import write_atomically
 from ..sqlite import queries
-from .draw import Simulated, draw_cell, draw_fit
+from .curves import read_measured, read_simulated
+from .draw import draw_cell
+from .fit_figures import plot_fit, plot_fleet
 from .overview import draw_records, draw_rmse
-from .select import check_cycles, cycles_in_words, fit_of, known_cycles, simulations_of
-from .style import house_style, shown
+from .save import save
+from .select import check_cycles, cycles_in_words, known_cycles, simulations_of
 
 _log = logging.getLogger(__name__)
 
@@ -32,8 +27,6 @@ ALL_CELLS: Final = 20
 """Up to so many cells (and fits) get their own figure at the end of a run."""
 
 OVERVIEW_RECORDS: Final = 12
-FORMATS: Final[dict[str, dict[str, Any]]] = {"png": {}, "pdf": {"CreationDate": None}}
-"""File formats and their metadata: without dates, so that the same data make the same bytes."""
 
 
 def plot_cell(
@@ -59,8 +52,8 @@ def plot_cell(
     with closing(queries.connect(store.catalog)) as catalog:
         check_cycles(cycles, known_cycles(catalog, cell_id))
         rows = simulations_of(catalog, cell_id, models, parameter_sets)
-    measured = _measured(store, cell_id, cycles)
-    figure = draw_cell(cell_id, measured, [_simulated(store, row, measured, cycles) for row in rows])
+    measured = read_measured(store, cell_id, cycles)
+    figure = draw_cell(cell_id, measured, [read_simulated(store, row, measured, cycles) for row in rows])
     picked = (f"cycles-{cycles_in_words(cycles)}" if cycles else "", "+".join(models), "+".join(parameter_sets))
     return save(store, figure, "_".join(safe_name(part) for part in (cell_id, *picked) if part))
 
@@ -82,35 +75,15 @@ def plot_overview(store: Store) -> list[Path]:
     cells = list(dict.fromkeys(str(row["cell_id"]) for row in results))
     cleaned = [cell_id for cell_id in cells if store.cleaned(cell_id).is_file()]
     if cleaned:
-        records = {cell_id: _measured(store, cell_id) for cell_id in _spread(cleaned, OVERVIEW_RECORDS)}
+        records = {cell_id: read_measured(store, cell_id) for cell_id in _spread(cleaned, OVERVIEW_RECORDS)}
         paths += save(store, draw_records(records, len(cells)), "overview_voltage")
     return paths
 
 
-def plot_fit(store: Store, fit: str, cell_id: str) -> list[Path]:
-    """Plot a fit: measured, default and fitted voltage (V) over the fitted cycles, errors, and every start's RMSE (mV).
-
-    Returns:
-        Paths of PNG and PDF, ``fit_FIT_CELL``.
-
-    Raises:
-        UsageError: no such cell, no such finished fit, or its parameter set was not simulated.
-    """
-    with closing(queries.connect(store.catalog)) as catalog:
-        row = fit_of(catalog, fit, cell_id)
-        starts = [dict(start) for start in queries.fit_starts(catalog, cell_id, fit)]
-        rows = _before_and_after(catalog, row)
-    cycles = tuple(json.loads(row["cycles"] or "[]"))
-    measured = _measured(store, cell_id, cycles)
-    simulated = [_simulated(store, each, measured, cycles) for each in rows]
-    before, after = row["rmse_default_mv"], row["rmse_mv"]
-    better = f"fitted to {after:.1f} mV" if before is None else f"improved from {before:.1f} to {after:.1f} mV"
-    figure = draw_fit(f"{shown(cell_id, 40)}, {shown(fit, 30)}: {better}", measured, simulated, starts)
-    return save(store, figure, f"fit_{safe_name(fit)}_{safe_name(cell_id)}")
-
-
 def plot_all(store: Store) -> Iterator[Path]:
-    """Plot the overview, then every cell and every fit when there are at most twenty; yield paths as they are done.
+    """Plot the overview and every fit over its cells, then each cell and each fit of one when they are at most twenty.
+
+    Paths are yielded as they are done.
 
     Cells without a cleaned record have no figure of their own; the overview names them. A figure that cannot be
     drawn is a warning in the log (``kilocell.report.figures``), and the others follow.
@@ -120,6 +93,9 @@ def plot_all(store: Store) -> Iterator[Path]:
         cells = [str(row["cell_id"]) for row in queries.cells(catalog)]
         fits = [(str(row["fit"]), str(row["cell_id"])) for row in queries.fits(catalog) if row["status"] == "done"]
     cleaned = [cell_id for cell_id in cells if store.cleaned(cell_id).is_file()] if len(cells) <= ALL_CELLS else []
+    for name in dict.fromkeys(fit for fit, _ in fits):
+        if sum(fit == name for fit, _ in fits) > 1:
+            yield from _logged(f"fit {name!r} over its cells", partial(plot_fleet, store, name))
     for cell_id in cleaned:
         yield from _logged(f"cell {cell_id!r}", partial(plot_cell, store, cell_id))
     for fit, cell_id in fits if len(fits) <= ALL_CELLS else []:
@@ -133,55 +109,6 @@ def _logged(what: str, plot: Callable[[], list[Path]]) -> list[Path]:
     except KilocellError as error:
         _log.warning("no figure of %s: %s", what, error)
         return []
-
-
-def save(store: Store, figure: Figure, name: str) -> list[Path]:
-    """Write a figure as ``figures/NAME.png`` and ``.pdf``, each whole or not at all."""
-    paths = []
-    for kind, metadata in FORMATS.items():
-        path = store.figures / f"{name}.{kind}"
-
-        def write(temporary: Path, kind: str = kind, metadata: Mapping[str, Any] = metadata) -> None:
-            with house_style():
-                figure.savefig(temporary, format=kind, metadata=dict(metadata))
-
-        write_atomically(path, write)
-        paths.append(path)
-    return paths
-
-
-def _measured(store: Store, cell_id: str, cycles: Sequence[int] = ()) -> pd.DataFrame:
-    shown_columns = [c.TEST_TIME, c.VOLTAGE, c.CURRENT, c.CYCLE_COUNT, c.FLAGS]
-    return read_partition(store, cell_id, shown_columns, cycles)
-
-
-def _simulated(
-    store: Store, row: Mapping[str, Any] | sqlite3.Row, measured: pd.DataFrame, cycles: Sequence[int]
-) -> Simulated:
-    shown_columns = [c.TEST_TIME, "simulated_voltage_volt", "voltage_error_volt", c.CYCLE_COUNT]
-    frame = read_simulation(store, row["cell_id"], row["label"], shown_columns, cycles)
-    failed = row["reason_code"].replace("_", " ") if row["status"] == "failed" else ""
-    times = measured.loc[measured[c.CYCLE_COUNT].isin(frame[c.CYCLE_COUNT]), c.TEST_TIME]
-    if not np.array_equal(frame[c.TEST_TIME], times[: len(frame)] if failed else times):
-        raise StoreError(
-            f"simulation {row['label']!r} of cell {row['cell_id']!r} is of an earlier cleaning of the record: "
-            "`kilocell run` simulates it anew"
-        )
-    # Samples that were not simulated (other cycles, or after a failure) are missing values, which lift the line.
-    placed = frame.drop(columns=c.CYCLE_COUNT).set_index(c.TEST_TIME).reindex(measured[c.TEST_TIME]).reset_index()
-    return Simulated(f"{row['model']}, {row['parameter_set']}", placed, failed)
-
-
-def _before_and_after(catalog: sqlite3.Connection, fit: Mapping[str, Any] | sqlite3.Row) -> list[sqlite3.Row]:
-    """Rows of the simulations with the parameter set a fit began from (where it was simulated) and ended with."""
-    wanted = [fit["base_parameter_set"], fit["parameter_set"]]
-    rows = queries.simulations(catalog, cell_id=fit["cell_id"], models=[fit["model"]], parameter_sets=wanted)
-    if all(row["parameter_set"] != fit["parameter_set"] for row in rows):
-        raise UsageError(
-            f"the fitted parameter set {fit['parameter_set']!r} of cell {fit['cell_id']!r} was not simulated with "
-            f"{fit['model']}: `kilocell run` does what is missing, `kilocell status` says what failed"
-        )
-    return sorted(rows, key=lambda row: wanted.index(row["parameter_set"]))
 
 
 def _spread(cells: list[str], most: int) -> list[str]:

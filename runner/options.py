@@ -51,7 +51,7 @@ _PLOT_OPTIONS = (
     click.option("--cycles", default="", metavar="RANGE", help="Cycles, such as 1-3,5 or last [default: all]."),
     click.option("--model", "models", multiple=True, metavar="MODEL", help="Only this model; may be repeated."),
     click.option("--parameter-set", "parameter_sets", multiple=True, metavar="SET", help="Only this parameter set."),
-    click.option("--fit", "fit_name", metavar="FIT", help="Draw this fit of the cell."),
+    click.option("--fit", "fit_name", metavar="FIT", help="Draw this fit of the cell; without --cell, of all."),
     click.option("--errors", is_flag=True, help="Draw the cell's errors by window, step type and cycle."),
     click.option("--cleaning", is_flag=True, help="Draw raw against cleaned data; without --cell, of every cell."),
 )

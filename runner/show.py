@@ -158,6 +158,7 @@ def draw(
     """Draw cells, their errors by window and step type, a fit, or the overview; return the files."""
     from ..report import figures
     from ..report.errors import plot_errors
+    from ..report.fit_figures import plot_fit, plot_fleet
     from ..report.select import known_cycles, parse_cycles
 
     store = Store(root)
@@ -165,10 +166,8 @@ def draw(
         raise UsageError("name the cell to draw: --cell CELL")
     if errors and (cycles or fit_name is not None):
         raise UsageError("--errors shows the whole record and each of its cycles: leave out --cycles and --fit")
-    if not cells and fit_name is None:
-        return figures.plot_overview(store)
     if not cells:
-        raise UsageError("name the cell whose fit to draw: --cell CELL --fit FIT")
+        return figures.plot_overview(store) if fit_name is None else plot_fleet(store, fit_name)
     paths: list[Path] = []
     with closing(queries.connect(store.catalog)) as catalog:
         for cell_id in cells:
@@ -176,7 +175,7 @@ def draw(
                 paths += plot_errors(store, cell_id, models, parameter_sets)
                 continue
             if fit_name is not None:
-                paths += figures.plot_fit(store, fit_name, cell_id)
+                paths += plot_fit(store, fit_name, cell_id)
                 continue
             chosen = parse_cycles(cycles, known_cycles(catalog, cell_id)) if cycles else ()
             paths += figures.plot_cell(store, cell_id, chosen, models, parameter_sets)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+from typing import Final
 
 from ..data.settings import Override, ParameterSetSettings
 from .queries import Rows
+
+_OF_FIT: Final = "f.cell_id = :cell_id AND f.label = :label"
+_OF_STARTS: Final = "JOIN fits f ON s.cell_id = f.cell_id AND s.fit = f.fit"
 
 
 def fit_correlations(connection: sqlite3.Connection, cell_id: str, label: str, least: float = 0.0) -> Rows:
@@ -40,3 +44,60 @@ def parameter_set_of(connection: sqlite3.Connection, digest: str) -> ParameterSe
     )
     overrides = tuple(Override(parameter, kind, value) for parameter, kind, value in changed)
     return ParameterSetSettings(row["parameter_set"], row["base"], overrides, row["file_digest"] or "")
+
+
+def start_values(connection: sqlite3.Connection, cell_id: str, label: str) -> Rows:
+    """Where each start of a fit began and ended: start, parameter, first_value, value; in the parameter's own unit.
+
+    Args:
+        label: of the fit.
+    """
+    return connection.execute(
+        f"SELECT s.start, v.parameter, v.first_value, v.value FROM fit_starts s {_OF_STARTS}"
+        " JOIN fit_start_values v ON v.cell_id = s.cell_id AND v.label = s.label"
+        f" WHERE {_OF_FIT} AND (f.starts IS NULL OR s.start < f.starts) ORDER BY s.start, v.parameter",
+        {"cell_id": cell_id, "label": label},
+    ).fetchall()
+
+
+def parameters(connection: sqlite3.Connection, cell_id: str, label: str) -> Rows:
+    """A fit's parameters with value, interval, bounds, scale and verdict, by name."""
+    return connection.execute(
+        f"SELECT f.* FROM fit_parameters f WHERE {_OF_FIT} ORDER BY f.parameter", {"cell_id": cell_id, "label": label}
+    ).fetchall()
+
+
+def window_errors(connection: sqlite3.Connection, cell_id: str, label: str) -> Rows:
+    """A simulation's errors by window after a step's start, of any step type: cycle_count, window, samples, RMSE in mV.
+
+    Args:
+        label: of the simulation.
+
+    Returns:
+        Also ``change_rmse_mv``, of the error's change since the step began; cycle 0 = whole record.
+    """
+    return connection.execute(
+        "SELECT * FROM step_comparisons WHERE cell_id = ? AND label = ? AND step_type = 'all' AND window <> 'all'"
+        " ORDER BY cycle_count, window",
+        (cell_id, label),
+    ).fetchall()
+
+
+def fleet(connection: sqlite3.Connection, fit: str) -> Rows:
+    """The fits of this name, a line a cell: status, reason_code, base set, RMSE in mV before and after, its label."""
+    return connection.execute("SELECT * FROM fits WHERE fit = ? ORDER BY cell_id, label", (fit,)).fetchall()
+
+
+def fleet_parameters(connection: sqlite3.Connection, fit: str) -> Rows:
+    """The parameters of all finished fits of this name, by parameter and cell."""
+    return connection.execute(
+        "SELECT p.*, f.base_parameter_set FROM fit_parameters p"
+        " JOIN fits f ON f.cell_id = p.cell_id AND f.label = p.label"
+        " WHERE f.fit = ? AND f.status = 'done' ORDER BY p.parameter, p.cell_id, p.label",
+        (fit,),
+    ).fetchall()
+
+
+def fit_names(connection: sqlite3.Connection) -> list[str]:
+    """The names of all fits, in order."""
+    return [str(row[0]) for row in connection.execute("SELECT DISTINCT fit FROM fits ORDER BY fit")]

@@ -204,6 +204,7 @@ def fit_row(receipt: Receipt, settings: FitSettings | None) -> Row:
             "model_digest": definition_digest(settings.model),
             "base_parameter_set_digest": definition_digest(settings.parameter_set),
             "cycles": json.dumps(settings.cycles),
+            "validation_cycles": json.dumps(settings.validation_cycles),
             "starts": settings.starts,
             "seed": settings.seed,
             "max_evaluations": settings.max_evaluations,

@@ -352,6 +352,7 @@ CREATE TABLE fits (
     validation_rmse_mv        REAL,           -- after, on the cycles held out
     validation_default_rmse_mv REAL,          -- before
     verdict                   TEXT,           -- in words
+    validation_cycles         TEXT,           -- held out, [3]; [] = none
     PRIMARY KEY (cell_id, label)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX fits_by_name ON fits (fit);

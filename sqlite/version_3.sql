@@ -120,6 +120,7 @@ ALTER TABLE fits ADD COLUMN condition_number REAL;
 ALTER TABLE fits ADD COLUMN validation_rmse_mv REAL;
 ALTER TABLE fits ADD COLUMN validation_default_rmse_mv REAL;
 ALTER TABLE fits ADD COLUMN verdict TEXT;
+ALTER TABLE fits ADD COLUMN validation_cycles TEXT;
 ALTER TABLE fit_parameters ADD COLUMN standard_error REAL;
 ALTER TABLE fit_parameters ADD COLUMN lower_95 REAL;
 ALTER TABLE fit_parameters ADD COLUMN upper_95 REAL;

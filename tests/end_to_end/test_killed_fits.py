@@ -67,9 +67,7 @@ def test_profiles_are_jobs_whose_intervals_stand_beside_the_fitted_values(
 ) -> None:
     (folder,) = tmp_path_factory.getbasetemp().glob("undisturbed*")
     rows = ask(folder, "SELECT * FROM fitted_parameters")
-    profiles = {
-        key: found["result"] for key, found in undisturbed.items() if found["result"]["is"] == "ProfileResult"
-    }
+    profiles = {key: found["result"] for key, found in undisturbed.items() if found["result"]["is"] == "ProfileResult"}
     assert len(rows) == len(profiles) == 2
     for row in rows:
         (profile,) = [found for found in profiles.values() if found["parameter"] == row["parameter"]]

@@ -37,9 +37,7 @@ WRONG: Final = {"wrong": {CONDUCTIVITY: 0.9}}
 FLOOR: Final = 1.01
 
 
-def fitted(
-    name: str, seed: int, model: str, noise: str, policy: str, starts: int
-) -> tuple[Truth, dict[str, Any]]:
+def fitted(name: str, seed: int, model: str, noise: str, policy: str, starts: int) -> tuple[Truth, dict[str, Any]]:
     """Draw a cell, fit it, and say what was found beside what is true."""
     parameters = SETS[name]
     truth = draw(tuple(p.name for p in parameters), seed, model, WRONG.get(noise, {}))
@@ -93,7 +91,9 @@ def markdown(fits: Iterable[dict[str, Any]]) -> str:
         mine = [fit for fit in fits if not name or _group(fit) == name]
         told = [p for fit in mine for p in fit["parameters"]]
         ends = [end for fit in mine for end in fit["starts"]]
-        there = sum(not isinstance(end, str) and end <= FLOOR * fit["floor_mv"] for fit in mine for end in fit["starts"])
+        there = sum(
+            not isinstance(end, str) and end <= FLOOR * fit["floor_mv"] for fit in mine for end in fit["starts"]
+        )
         worst = max(fit["rmse_mv"] / fit["floor_mv"] for fit in mine)
         lines.append(f"| {name or 'all'} | {len(mine)} | {_share(told)} | {there} of {len(ends)} | {worst:.4f} |")
     lines += ["", "| parameter | fits | truth in the 95 % interval | median error | well | determined | poorly | not "

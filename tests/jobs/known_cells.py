@@ -153,5 +153,3 @@ def error_volt(kind: str, truth: Truth, seed: int) -> Floats:
             error[k] = keeps[k] * error[k - 1] + np.sqrt(1.0 - keeps[k] ** 2) * white[k]
         return 2e-3 * error
     return 2e-3 * white
-
-

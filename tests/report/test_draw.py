@@ -12,7 +12,7 @@ import pytest
 from kilocell.data import columns as c
 from kilocell.data.rules import bit_of
 from kilocell.report import style
-from kilocell.report.draw import Simulated, draw_cell, draw_fit, hole_before, rmse_mv
+from kilocell.report.draw import Simulated, draw_cell, hole_before, rmse_mv
 from kilocell.report.overview import NAMED_CELLS, draw_records, draw_rmse
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -155,33 +155,6 @@ def test_simulations_differ_in_more_than_hue() -> None:
     assert len({s["linestyle"] for s in styles[:5]}) == 5
     markers = [style.marker_style(number) for number in range(42)]
     assert len({(s["color"], s["marker"]) for s in markers}) == 42
-
-
-def test_a_fit_shows_both_voltages_and_every_start() -> None:
-    frame = measured()
-    starts = [
-        {"start": 0, "status": "done", "rmse_first_mv": 80.0, "rmse_mv": 25.0},
-        {"start": 1, "status": "failed", "rmse_first_mv": None, "rmse_mv": None},
-        {"start": 2, "status": "done", "rmse_first_mv": 90.0, "rmse_mv": 21.3},
-    ]
-    both = [simulated(frame, 0.0759), simulated(frame, 0.0213, "SPMe, fitted")]
-    figure = rendered(draw_fit("improved from 75.9 to 21.3 mV", frame, both, starts))
-    assert legend_of(figure) == ["measured", "SPMe, Chen2020: 75.9 mV", "SPMe, fitted: 21.3 mV"]
-    assert heading_of(figure) == "improved from 75.9 to 21.3 mV"
-    assert {"Voltage (V)", "Simulated −\nmeasured (mV)", "RMSE (mV)", "Test time (h)"} <= set(labels_of(figure))
-    panel = figure.axes[2]
-    assert [label.get_text() for label in panel.get_xticklabels()] == ["2", "0", "1"]
-    fitted = next(line for line in panel.get_lines() if line.get_label() == "fitted")
-    assert list(np.asarray(fitted.get_ydata())) == [21.3, 25.0]
-    assert [line.get_label() for line in panel.get_lines()] == ["first guess", "fitted", "failed"]
-
-
-@pytest.mark.parametrize("starts", [0, 1, 40])
-def test_a_fit_with_any_number_of_starts_is_drawn(starts: int) -> None:
-    frame = measured()
-    rows = [{"start": n, "status": "done", "rmse_first_mv": 50.0, "rmse_mv": 20.0 + n} for n in range(starts)]
-    panel = rendered(draw_fit("fit", frame, [simulated(frame, 0.02)], rows)).axes[2]
-    assert len(panel.get_xticklabels()) == (starts if starts <= 12 else 0)
 
 
 def dots_of(axes: Axes) -> dict[str, list[float]]:

@@ -5,155 +5,24 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
+from figure_bench import CHINESE, Bench, legend_of, names, record, simulation
 from kilocell.data import columns as c
-from kilocell.data import fit_settings, fit_values, values
-from kilocell.data import settings as asked
 from kilocell.data.errors import StoreError, UsageError
-from kilocell.data.settings import CellSettings, ModelSettings, ParameterSetSettings
 from kilocell.data.values import Receipt
 from kilocell.parquet_store.layout import Store, safe_name
-from kilocell.parquet_store.write import write_frame
 from kilocell.report import figures
-from kilocell.report.figures import plot_all, plot_cell, plot_fit, plot_overview
+from kilocell.report.figures import plot_all, plot_cell, plot_overview
 from kilocell.sqlite import queries
-from kilocell.sqlite.catalog import Catalog
 from matplotlib.figure import Figure
 from matplotlib.image import imread
-from numpy.typing import NDArray
 
-CHINESE = "电池/一号"
-FITTED = ParameterSetSettings(
-    "Chen2020-fitted", "Chen2020", (asked.Override("Negative particle radius [m]", "scale", 0.9),)
-)
-
-
-def record(cycles: int, samples: int = 240, offset_volt: float = 0.0) -> pd.DataFrame:
-    """Make a cleaned record: constant-current charge and discharge in turn, an hour a cycle, one hole."""
-    phase = np.linspace(0, cycles, samples, endpoint=False)
-    charging = phase % 1 < 0.5
-    charged = np.where(charging, phase % 1, 1 - phase % 1) * 2
-    made: dict[str, object] = {
-        c.TEST_TIME: phase * 3600,
-        c.VOLTAGE: 3.0 + 1.1 * charged + np.where(charging, 0.05, -0.05) + offset_volt,
-        c.CURRENT: np.where(charging, 2.5, -2.5),
-        c.CYCLE_COUNT: 1 + np.floor(phase),
-        c.STEP_COUNT: 1 + np.floor(2 * phase),
-        c.STEP_TYPE: np.where(charging, "charge", "discharge"),
-    }
-    frame = pd.DataFrame({name: made.get(name, np.zeros(samples)) for name in c.PARTITION_COLUMNS})
-    frame.loc[30:34, c.VOLTAGE] = np.nan
-    return frame.astype(c.PARTITION_COLUMNS)
-
-
-def simulation(measured: pd.DataFrame, error_volt: NDArray[np.float64] | float) -> pd.DataFrame:
-    """Make a simulation's samples that differ from a record by a known error."""
-    frame = measured[[c.TEST_TIME, c.CYCLE_COUNT, c.STEP_COUNT, c.STEP_TYPE]].copy()
-    frame[c.WINDOW] = "ohmic"
-    frame["voltage_error_volt"] = np.where(measured[c.VOLTAGE].isna(), np.nan, error_volt)
-    frame["simulated_voltage_volt"] = measured[c.VOLTAGE].interpolate() + error_volt
-    frame["simulated_current_ampere"] = measured[c.CURRENT]
-    return frame[list(c.SIMULATION_COLUMNS)].astype(c.SIMULATION_COLUMNS)
-
-
-@dataclass(frozen=True)
-class Bench:
-    """A store and its open catalog, filled as a run fills them."""
-
-    store: Store
-    catalog: Catalog
-
-    def clean(self, cell_id: str, frame: pd.DataFrame) -> None:
-        """Record a cleaned cell."""
-        output = write_frame(self.store, self.store.cleaned(cell_id), frame, {})
-        span = float(frame[c.TEST_TIME].iloc[-1])
-        rows, cycles = len(frame), int(frame[c.CYCLE_COUNT].max())
-        report = values.CleanReport(cell_id, rows, rows, 0, span, span, 1, 1, 1, 1, cycles, cycles, 2, 2)
-        known = sorted(set(frame[c.CYCLE_COUNT].tolist()))
-        summaries = tuple(values.CycleSummary(n, 0.0, span, rows, 2, 1.0, 1.0, 4.0, 4.0, 3.0, 4.2, None) for n in known)
-        result = values.CleanResult(report, summaries)
-        self.catalog.record(Receipt("clean", cell_id, "clean", "d", "done", outputs=(output,), result=result), None)
-
-    def simulate(
-        self, cell_id: str, model: str, parameter_set: ParameterSetSettings | str, frame: pd.DataFrame
-    ) -> None:
-        """Record a finished simulation."""
-        if isinstance(parameter_set, str):
-            parameter_set = ParameterSetSettings(parameter_set, parameter_set)
-        settings = asked.SimulateSettings(CellSettings(cell_id), ModelSettings(model, model), parameter_set)
-        output = write_frame(self.store, self.store.simulation(cell_id, settings.label), frame, {})
-        rmse = float(np.sqrt((frame["voltage_error_volt"] ** 2).mean()) * 1000)
-        numbers = (len(frame), 9, 0.5, 3.6, "rest voltage", 1.0, 25.0, 0.0, 0.0, 0.0, rmse, 0.0, 0.0, 0.0, 1.0)
-        result = values.SimulationResult(settings, *numbers)
-        receipt = Receipt("simulate", cell_id, settings.label, "d", "done", outputs=(output,), result=result)
-        self.catalog.record(receipt, None)
-
-    def fail(self, cell_id: str, model: str, parameter_set: str) -> None:
-        """Record a simulation that failed."""
-        base = ParameterSetSettings(parameter_set, parameter_set)
-        settings = asked.SimulateSettings(CellSettings(cell_id), ModelSettings(model, model), base)
-        receipt = Receipt("simulate", cell_id, settings.label, "d", "failed", reason="no solution")
-        self.catalog.record(receipt, None, settings=settings)
-
-    def end(self, cell_id: str, model: str, frame: pd.DataFrame) -> None:
-        """Record a simulation that failed and kept its first samples."""
-        base = ParameterSetSettings("Chen2020", "Chen2020")
-        settings = asked.SimulateSettings(CellSettings(cell_id), ModelSettings(model, model), base)
-        output = write_frame(self.store, self.store.simulation(cell_id, settings.label), frame, {})
-        last = float(frame[c.TEST_TIME].iloc[-1])
-        result = values.FailedSimulation(settings, len(frame), 9, 0.5, 3.6, "soc", 1.0, 25.0, (), last, 50.0)
-        receipt = Receipt("simulate", cell_id, settings.label, "d", "failed", "why", "left_range", outputs=(output,))
-        self.catalog.record(replace(receipt, result=result), None)
-
-    def fit(self, cell_id: str, name: str, rmse_mv: Sequence[float], cycles: tuple[int, ...] = ()) -> None:
-        """Record a finished fit and its starts."""
-        radius = fit_settings.FitParameter("Negative particle radius [m]", 0.5, 2.0)
-        base = ParameterSetSettings("Chen2020", "Chen2020")
-        settings = fit_settings.FitSettings(
-            name, CellSettings(cell_id), ModelSettings("SPMe", "SPMe"), base, (radius,), cycles, len(rmse_mv)
-        )
-        for start, rmse in enumerate(rmse_mv):
-            ends = (1.0,), (0.9,), 80.0 + 9 * start, rmse, 20, "converged"
-            found = fit_values.StartResult(settings, start, start, *ends)
-            self.catalog.record(Receipt("start", cell_id, f"{name}-{start}", "d", "done", result=found), None)
-        best = int(np.argmin(rmse_mv))
-        parameter = fit_values.FittedParameter(radius.name, "m", 0.9, 1.0, 0.5, 2.0, "linear", False, True)
-        result = fit_values.FitResult(settings, best, len(rmse_mv), 1, 75.9, min(rmse_mv), (parameter,), FITTED)
-        self.catalog.record(Receipt("fit", cell_id, name, "d", "done", result=result), None)
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    store = Store(tmp_path / "store")
-    with Catalog.open(store.catalog) as catalog:
-        yield Bench(store, catalog)
-
-
-@pytest.fixture
-def two_cells(bench: Bench) -> Bench:
-    """Two cells, with SPMe (75.9 mV) and DFN (10 mV in cycle 1, 30 mV in cycle 2) and a fit of the first."""
-    for cell_id in ("CELL_A", CHINESE):
-        measured = record(cycles=2)
-        bench.clean(cell_id, measured)
-        bench.simulate(cell_id, "SPMe", "Chen2020", simulation(measured, 0.0759))
-        by_cycle = np.where(measured[c.CYCLE_COUNT] == 1, 0.010, 0.030)
-        bench.simulate(cell_id, "DFN", "Chen2020", simulation(measured, by_cycle))
-        bench.fail(cell_id, "SPM", "Chen2020")
-    bench.simulate("CELL_A", "SPMe", FITTED, simulation(record(cycles=2), 0.0213))
-    bench.fit("CELL_A", "radius", [21.3, 40.0])
-    return bench
-
-
-def names(paths: Sequence[Path]) -> list[str]:
-    return [path.name for path in paths]
+RADIUS = [f"fit_radius_CELL_A{page}" for page in ("", "_starts", "_uncertainty")]
 
 
 def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
@@ -167,10 +36,6 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
 
     monkeypatch.setattr(figures, "save", note)
     return seen
-
-
-def legend_of(figure: Figure) -> list[str]:
-    return [text.get_text() for text in figure.legends[0].get_texts()]
 
 
 def test_a_cell_is_written_as_png_and_pdf_at_a_pages_width(two_cells: Bench) -> None:
@@ -270,8 +135,6 @@ def test_a_failed_simulation_is_drawn_up_to_its_end(two_cells: Bench, monkeypatc
         two_cells.store, "CELL_A", cycles=(2,), models=["SPM"]
     )  # it ended before: nothing to draw, nothing breaks
     assert len(legend_of(seen[1])) == 2
-    plot_fit(two_cells.store, "radius", "CELL_A")  # a fit shows finished simulations alone
-    assert not any("failed" in text for text in legend_of(seen[2]))
 
 
 def test_a_failed_simulation_is_no_result_anywhere_else(two_cells: Bench) -> None:
@@ -292,24 +155,6 @@ def test_a_simulation_of_an_earlier_cleaning_is_not_drawn_over_the_new_one(two_c
         plot_cell(two_cells.store, "CELL_A")
 
 
-def test_a_fit_is_drawn_over_its_cycles(two_cells: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen = drawn(monkeypatch)
-    assert names(plot_fit(two_cells.store, "radius", "CELL_A")) == ["fit_radius_CELL_A.png", "fit_radius_CELL_A.pdf"]
-    assert legend_of(seen[0]) == ["measured", "SPMe, Chen2020: 75.9 mV", "SPMe, Chen2020-fitted: 21.3 mV"]
-    assert seen[0].legends[0].get_title().get_text() == "CELL_A, radius: improved from 75.9 to 21.3 mV"
-    two_cells.fit("CELL_A", "first cycle", [21.3], cycles=(1,))
-    plot_fit(two_cells.store, "first cycle", "CELL_A")
-    assert seen[1].axes[0].get_xlim()[1] < 1.1  # h
-
-
-def test_fits_that_are_not_there_are_refused(two_cells: Bench) -> None:
-    with pytest.raises(UsageError, match="no finished fit 'raduis': there are radius"):
-        plot_fit(two_cells.store, "raduis", "CELL_A")
-    two_cells.fit(CHINESE, "radius", [21.3])
-    with pytest.raises(UsageError, match=r"'Chen2020-fitted'.*was not simulated with SPMe"):
-        plot_fit(two_cells.store, "radius", CHINESE)
-
-
 def test_the_overview_picks_twelve_cells_of_many(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     with bench.catalog.transaction():
         for number in range(45):
@@ -324,18 +169,14 @@ def test_the_overview_picks_twelve_cells_of_many(bench: Bench, monkeypatch: pyte
 
 def test_the_end_of_a_run_draws_overview_cells_and_fits(two_cells: Bench) -> None:
     stems = [path.stem for path in plot_all(two_cells.store) if path.suffix == ".png"]
-    assert stems == ["overview_rmse", "overview_voltage", "CELL_A", safe_name(CHINESE), "fit_radius_CELL_A"]
+    assert stems == ["overview_rmse", "overview_voltage", "CELL_A", safe_name(CHINESE), *RADIUS]
 
 
 def test_what_cannot_be_drawn_is_logged_and_the_others_follow(two_cells: Bench, caplog: Any) -> None:
-    two_cells.fit(CHINESE, "radius", [21.3])  # its parameter set was not simulated
     two_cells.store.simulation("CELL_A", "DFN-Chen2020").unlink()
     stems = {path.stem for path in plot_all(two_cells.store)}
-    assert stems == {"overview_rmse", "overview_voltage", safe_name(CHINESE), "fit_radius_CELL_A"}
-    assert [message.split(":")[0] for message in caplog.messages] == [
-        "no figure of cell 'CELL_A'",
-        f"no figure of fit 'radius' of cell {CHINESE!r}",
-    ]
+    assert stems == {"overview_rmse", "overview_voltage", safe_name(CHINESE), *RADIUS}
+    assert [message.split(":")[0] for message in caplog.messages] == ["no figure of cell 'CELL_A'"]
 
 
 def test_an_absent_or_empty_store_says_what_to_do(bench: Bench, tmp_path: Path) -> None:
