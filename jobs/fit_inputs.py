@@ -12,10 +12,9 @@ from ..data.errors import JobError
 from ..data.fit_settings import CELL_CAPACITY, INITIAL_SOC, LITHIUM_INVENTORY, OF_CELL, FitParameter, FitSettings
 from ..data.settings import Override, SimulateSettings
 from .build import Structure, structure_of
+from .fit_stretches import FitStretch
 from .parameters import affects_equilibrium, is_function, nominal_capacity_ah, with_overrides
-from .record import Record
 from .replay import Conditions, scalar_inputs
-from .simulate import conditions_of
 from .starts import from_unit, to_unit
 
 Floats = NDArray[np.float64]
@@ -27,16 +26,16 @@ class FitInputs:
     """A fit's parameters as inputs of one built model.
 
     Args:
-        record: what is replayed.
+        stretch: what is replayed, with the state that it begins from.
         measured_celsius: the cell's mean temperature, used where the settings give none.
     """
 
-    def __init__(self, settings: FitSettings, record: Record, measured_celsius: float | None) -> None:
+    def __init__(self, settings: FitSettings, stretch: FitStretch, measured_celsius: float | None) -> None:
         self.settings = settings
-        self._record = record
+        self._stretch = stretch
         self._celsius = measured_celsius
         self._moves_state = tuple(self._any_moves_state(p.name) for p in settings.parameters)
-        self._base = conditions_of(record, self.asked(()), measured_celsius)
+        self._base = stretch.conditions(self.asked(()), measured_celsius)
         self.settings = replace(settings, parameters=self._in_units())
         self._structure = self._structure_of_default()
         self.moving = self._moving_inputs()
@@ -81,7 +80,7 @@ class FitInputs:
         """State, capacity, temperature and overrides of a replay with these values."""
         if any(self._moves_state):
             asked = self.asked(self.overrides(values))
-            return conditions_of(self._record, asked, self._celsius, temperature=self._base.temperature)
+            return self._stretch.conditions(asked, self._celsius, self._base.temperature)
         return replace(self._base, overrides=self.overrides(values))
 
     def slopes(self, values: Floats, here: Conditions) -> Floats:

@@ -44,7 +44,8 @@ def profile_of(
         journal: where evaluations are noted, and recalled from when this profile was begun before.
     """
     objective = Objective(samples, fit.settings, measured_celsius)
-    objective.attempt = replace(objective.attempt, tighter=TIGHTER * objective.attempt.tighter)
+    for part in objective.parts:
+        part.attempt = replace(part.attempt, tighter=TIGHTER * part.attempt.tighter)
     settings = objective.settings
     place = [p.name for p in settings.parameters].index(name)
     most = EVALUATIONS * settings.max_evaluations

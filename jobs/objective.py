@@ -14,10 +14,12 @@ from ..data.fit_settings import FitSettings
 from .attempts import ATTEMPTS, RETRIED, Attempt, Case, check_charge, solve_as
 from .finer import charge_true_profile
 from .fit_inputs import FitInputs
+from .fit_stretches import FitStretch, fit_stretches
 from .noise import noise_of_steps
 from .parameters import nominal_capacity_ah
 from .record import Record, record_of
 from .replay import check_range
+from .stretches import joined_record
 from .usable import refuse_nothing
 from .weights import sample_weights
 
@@ -50,7 +52,7 @@ class Residuals:
 
 
 class Objective:
-    """Residuals of one cell as a function of parameter values; keeps to one ``attempt``.
+    """Residuals of one cell as a function of parameter values, over stretches that are solved each for itself.
 
     Args:
         samples: a cleaned partition.
@@ -59,7 +61,7 @@ class Objective:
         cycles: other cycles than the fit's own, as for validation.
 
     Raises:
-        NothingToSimulateError: the cell has no current up to the last of the asked cycles.
+        NothingToSimulateError: the cell has no current in the asked cycles.
         JobError: the cell does not have the asked cycles, or no measured voltage in them (``no_voltage``).
     """
 
@@ -71,16 +73,20 @@ class Objective:
         cycles: tuple[int, ...] | None = None,
     ) -> None:
         cycles = settings.cycles if cycles is None else cycles
-        self._record = _until_last_cycle(record_of(samples), settings, cycles)
+        whole = record_of(samples)
         capacity = settings.cell.nominal_capacity_ah or nominal_capacity_ah(settings.parameter_set)
+        stretches = fit_stretches(whole, settings, cycles, capacity)
+        self._record = joined_record(whole, [one.stretch for one in stretches])
         refuse_nothing(self._record.current_ampere, self._record.voltage_volt, capacity)
-        self._profile = charge_true_profile(self._record, capacity)
         self.used = _used(self._record, settings, cycles)
         self.weights = sample_weights(self._record, self.used, settings.objective, capacity)
-        self.inputs = FitInputs(settings, self._record, measured_celsius)
-        self.settings = self.inputs.settings
-        self._outputs: NDArray[np.intp] | None = None
-        self.attempt = self._first_that_solves()
+        used = np.split(self.used, np.cumsum([len(one.record.time_second) for one in stretches])[:-1])
+        self.parts: list[Part] = []
+        for one, mine in zip(stretches, used, strict=True):
+            self.parts.append(Part(one, settings, measured_celsius, capacity, mine))
+            settings = self.parts[0].inputs.settings  # bounds as factors are of the first stretch's own values
+        self.inputs, self.settings = self.parts[0].inputs, settings
+        _with_same_inputs(self.parts)
 
     def noise_mv(self) -> float:
         """The noise of the measured voltage in mV, as the median of its steps."""
@@ -92,14 +98,9 @@ class Objective:
         """Errors at parameter values, and their slopes with the voltage's derivatives from the solver itself (IDAS).
 
         Where an electrode leaves its stoichiometry range the error grows with the distance, so that a start finds its
-        way back; where the solver fails it is ``PENALTY_MV`` and flat.
+        way back; where the solver fails it is ``PENALTY_MV`` and flat, in the stretch in which it fails.
         """
-        try:
-            return self._solve(values, slopes=slopes)
-        except JobError as error:
-            count = int(self.used.sum())
-            flat = np.zeros((count, len(self.settings.parameters)))
-            return Residuals(np.full(count, PENALTY_MV), flat, str(error))
+        return _joined([part.residuals(values, slopes=slopes) for part in self.parts], self.parts)
 
     def rmse_mv(self, values: Floats) -> float:
         """RMSE in mV at the samples used, without weights.
@@ -107,7 +108,40 @@ class Objective:
         Raises:
             JobError: the model has no solution, or none that a cell can have, at these values.
         """
-        return self._solve(values, slopes=False, checked=True).rmse_mv
+        return _joined([part.solve(values, slopes=False, checked=True) for part in self.parts], self.parts).rmse_mv
+
+
+class Part:
+    """Residuals of one stretch of a fit's record; keeps to one ``attempt``.
+
+    Args:
+        used: shape (samples of the stretch,), those that count.
+    """
+
+    def __init__(
+        self,
+        stretch: FitStretch,
+        settings: FitSettings,
+        measured_celsius: float | None,
+        capacity_ah: float,
+        used: Mask,
+    ) -> None:
+        self.name = stretch.stretch.name
+        self.used = used
+        self._record = stretch.record
+        self._profile = charge_true_profile(stretch.record, capacity_ah)
+        self.inputs = FitInputs(settings, stretch, measured_celsius)
+        self._outputs: NDArray[np.intp] | None = None
+        self.attempt = self._first_that_solves()
+
+    def residuals(self, values: Floats, *, slopes: bool) -> Residuals:
+        """As :meth:`Objective.residuals`, of this stretch."""
+        try:
+            return self.solve(values, slopes=slopes)
+        except JobError as error:
+            count = int(self.used.sum())
+            flat = np.zeros((count, len(self.inputs.settings.parameters)))
+            return Residuals(np.full(count, PENALTY_MV), flat, str(error))
 
     def case(self, values: Floats, *, slopes: bool = False) -> Case:
         """What is solved at these values."""
@@ -135,11 +169,17 @@ class Objective:
             return attempt
         return ATTEMPTS[0]
 
-    def _solve(self, values: Floats, *, slopes: bool, checked: bool = False) -> Residuals:
+    def solve(self, values: Floats, *, slopes: bool, checked: bool = False) -> Residuals:
+        """Errors at parameter values; ``checked`` refuses a curve that no cell can have, or of another charge.
+
+        Raises:
+            JobError: the model has no solution there.
+        """
         case = self.case(values, slopes=slopes)
         replayed = solve_as(self.attempt, case)
         if checked:
             check_range(replayed)
+            check_charge(case, replayed)
         error = 1e3 * (replayed.voltage_volt - self._record.voltage_volt)[self.used]
         error = np.clip(np.nan_to_num(error, nan=PENALTY_MV), -PENALTY_MV, PENALTY_MV)
         away = np.copysign(PENALTY_MV * replayed.excess[self.used], error)
@@ -151,15 +191,20 @@ class Objective:
         return Residuals(error + away, np.nan_to_num(by_input @ self.inputs.slopes(values, case.conditions)), reason)
 
 
-def _until_last_cycle(record: Record, settings: FitSettings, cycles: tuple[int, ...]) -> Record:
-    """The record up to the end of the last cycle to fit on: what comes after cannot matter."""
-    if not cycles:
-        return record
-    missing = sorted(set(cycles) - {int(n) for n in np.unique(record.cycle_count)})
-    if missing:
-        raise JobError(f"cell {settings.cell.cell_id} has no cycle {missing[0]} to fit on", "no_such_cycle")
-    last = int(np.flatnonzero(np.isin(record.cycle_count, cycles))[-1])
-    return record.until_index(last + 1)
+def _with_same_inputs(parts: list[Part]) -> None:
+    """Let all stretches differentiate by the same inputs, so that one built model serves them."""
+    moving = tuple(sorted({name for part in parts for name in part.inputs.moving}))
+    for part in parts:
+        part.inputs.moving = moving
+
+
+def _joined(found: list[Residuals], parts: list[Part]) -> Residuals:
+    """The residuals of all stretches, one after another."""
+    if len(found) == 1:
+        return found[0]
+    reasons = [f"{part.name}: {one.reason}" for part, one in zip(parts, found, strict=True) if one.reason]
+    error, slopes = (np.concatenate([getattr(one, name) for one in found]) for name in ("error_mv", "slopes_mv"))
+    return Residuals(error, slopes, "; ".join(reasons))
 
 
 def _used(record: Record, settings: FitSettings, cycles: tuple[int, ...]) -> Mask:

@@ -13,6 +13,7 @@ from .attempts import Case
 from .compression_error import CompressionError, joined_error
 from .cycle_states import carried_state, own_state, telling_part
 from .finer import charge_true_profile, climb_within_limit
+from .parameters import of_cell
 from .profile_windows import Limit
 from .record import Record
 from .replay import Conditions, EndedError, Replayed
@@ -134,14 +135,15 @@ def _case(
     if len(part.time_second) < 2:
         raise JobError("it has one sample only", "too_short")
     carried = settings.cell.initial_state.policy == "previous_cycle"
+    fitted = of_cell(settings)
     if isinstance(before, Solved) and carried:
         conditions = replace(before.case.conditions, temperature=_temperature(part, settings, before))
         charge = float(before.replayed.charge_ah[-1])
-        state = carried_state(conditions.state, before.stretch.cycles[-1], charge, settings, conditions)
+        state = carried_state(conditions.state, before.stretch.cycles[-1], charge, fitted, conditions)
     else:
         telling = telling_part(record, stretch.first, stretch.end, capacity_ah)
         conditions = conditions_of(part, part_of(record, telling.start, telling.stop))
-        state = own_state(record, stretch.first, telling, conditions.state, settings, conditions)
+        state = own_state(record, stretch.first, telling, conditions.state, fitted, conditions)
         if before is not None and carried:
             state = replace(state, source=f"{before.stretch.name} failed, so its end tells no state; {state.source}")
     return Case(part, settings, replace(conditions, state=state), charge_true_profile(part, capacity_ah), limit)

@@ -25,7 +25,7 @@ def sample_weights(record: Record, used: Mask, objective: FitObjective, capacity
     """
     weight = np.array([getattr(objective, name) for name in WINDOWS])[windows_of(record, capacity_ah).code]
     if objective.equal_time:
-        weight = weight * _time_share(record.time_second, used)
+        weight = weight * _time_share(record, used)
     if objective.end_of_discharge:
         weight = weight + objective.end_of_discharge * _discharge_ends(record, used)
     chosen: Floats = weight[used]
@@ -33,14 +33,15 @@ def sample_weights(record: Record, used: Mask, objective: FitObjective, capacity
     return chosen * (len(chosen) / total) if total > 0.0 else chosen
 
 
-def _time_share(time_second: Floats, used: Mask) -> Floats:
-    """Half the time to both neighbours that count, relative to the median."""
-    share = np.zeros(len(time_second))
-    at = time_second[used]
+def _time_share(record: Record, used: Mask) -> Floats:
+    """Half the time to both neighbours that count; what lies between two stretches, or in a power cut, is no time."""
+    share = np.zeros(len(record.time_second))
+    at, gaps = record.time_second[used], np.cumsum(record.after_gap)[used]
     if len(at) > 1:
         half = np.diff(at) / 2.0
+        half[np.diff(gaps) > 0] = 0.0
         share[used] = np.concatenate([[0.0], half]) + np.concatenate([half, [0.0]])
-        share[used] = np.minimum(share[used], 100.0 * np.median(share[used]))  # a power cut is no long sample
+        share[used] = np.minimum(share[used], 100.0 * np.median(share[used]))  # nor is a hole in what counts
     return share
 
 

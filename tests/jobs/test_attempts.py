@@ -34,8 +34,8 @@ def test_a_fit_keeps_to_the_way_in_which_the_sets_own_values_solve() -> None:
     fitted = FitParameter("Negative particle diffusivity [m2.s-1]", 1e-14, 1e-13, "log")
     objective = Objective(noisy_drive(), FitSettings("fit", CELL, ModelSettings("SPM", "SPM"), CHEN, (fitted,)), None)
     own = objective.inputs.default_values()
-    _, tried = climb(objective.case(own))
-    assert tried[-1] == f"{objective.attempt.words}: done"
+    _, tried = climb(objective.parts[0].case(own))
+    assert tried[-1] == f"{objective.parts[0].attempt.words}: done"
     assert np.isfinite(objective.residuals(own).error_mv).all()
     assert objective.rmse_mv(own) > 0.0
 
