@@ -84,6 +84,8 @@ class FitSettings:
         validation_cycles: held out, judged with the result.
         first_points: how the starts after the first are spread over the scaled bounds.
         profiles: whether each parameter's profile likelihood is computed when the fit is done.
+        chain: the campaign's name of the chain of fits that this one is a link of; "" = none.
+        former: names of the chain's links before this one, the nearest first.
     """
 
     name: str
@@ -101,6 +103,8 @@ class FitSettings:
     method: FitMethod = "least_squares"
     first_points: Literal["sobol", "latin_hypercube"] = "sobol"
     profiles: bool = False
+    chain: str = ""
+    former: tuple[str, ...] = ()
 
     @property
     def fitted_name(self) -> str:

@@ -41,6 +41,7 @@ class StartResult:
 
     Args:
         cost: half the weighted sum of squares that was made small, in mV2; starts are ranked by it.
+        began_from: in a chain, whose values the first ones are, in words; "" = the fit's own first guess.
     """
 
     settings: FitSettings
@@ -54,6 +55,7 @@ class StartResult:
     message: str
     compiled: bool = False
     cost: float | None = None
+    began_from: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from .objective import Objective
 from .parameters import is_function
 from .replay import Conditions
 from .search import Journal, Search
-from .starts import first_point, from_unit, to_unit
+from .starts import begun_from, first_point, from_unit, to_unit
 from .uncertainty import NO_EFFECT_MV, TOGETHER, Uncertainty, interval, uncertainty, words_for
 
 Floats = NDArray[np.float64]
@@ -30,10 +30,12 @@ def run_start(
     start: int,
     measured_celsius: float | None,
     journal: Journal | None = None,
+    former: FitResult | None = None,
 ) -> StartResult:
     """Run one start of a fit by the search that the settings name.
 
     Args:
+        former: the fit whose values the first start begins at, those of the cell's state aside.
         journal: where evaluations are noted, and recalled from when this start was begun before.
 
     Raises:
@@ -45,7 +47,8 @@ def run_start(
     search = Search(objective, settings, journal)
     defaults = objective.inputs.default_values()
     inside = np.clip(to_unit(settings.parameters, defaults), 0.02, 0.98)
-    first = search.solvable(first_point(settings, start, defaults), inside)
+    own = settings if former is None else begun_from(former, settings)
+    first = search.solvable(first_point(own, start, defaults), inside)
     found = search.residuals(first)
     if not found.reason:
         _refuse_no_effect(settings, found.slopes_mv)

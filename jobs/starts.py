@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import qmc
 
-from ..data.fit_settings import FitParameter, FitSettings
+from ..data.fit_settings import INITIAL_SOC, FitParameter, FitSettings
+from ..data.fit_values import FitResult
 
 Floats = NDArray[np.float64]
 
@@ -32,6 +35,16 @@ def _value(parameter: FitParameter, unit: float) -> float:
     lower, upper = parameter.lower, parameter.upper
     value = lower * (upper / lower) ** unit if parameter.scale == "log" else lower + unit * (upper - lower)
     return float(min(max(value, lower), upper))
+
+
+def begun_from(former: FitResult, settings: FitSettings) -> FitSettings:
+    """The fit with another one's values as first guesses; a state of charge is each check-up's own.
+
+    Args:
+        settings: with bounds in the parameters' own units.
+    """
+    values = {p.name: p.value for p in former.parameters if p.name != INITIAL_SOC}
+    return replace(settings, parameters=tuple(replace(p, first=values.get(p.name, p.first)) for p in settings.parameters))
 
 
 def first_point(settings: FitSettings, start: int, default_values: Floats) -> Floats:

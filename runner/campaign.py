@@ -29,7 +29,7 @@ from ..data.settings import (
 )
 from .campaign_checks import problems_between
 from .campaign_errors import campaign_error, did_you_mean, problems_of, value_text
-from .campaign_fits import fit_links, fitted_parameters, tables_of
+from .campaign_fits import fit_links, fitted_parameters, links_of, tables_of
 from .campaign_schema import CampaignFile, CapacityEntry, FitTable, ModelTable, StateEntry, VariationTable, is_glob
 from .campaign_sets import SetFile, read_set_files
 from .campaign_sources import source_settings
@@ -116,12 +116,13 @@ class Campaign:
         )
 
     def fits(self, cell_id: str) -> tuple[FitSettings, ...]:
-        """The fits that a cell takes part in.
+        """The fits that a cell takes part in; a chain is one for each of its check-ups, in order.
 
         Raises:
             CampaignError: a fit names no parameter set, and the cell has none.
         """
-        return tuple(self._fit(table, cell_id) for table in tables_of(cell_id, self.file.fit, self.asked))
+        tables = tables_of(cell_id, self.file.fit, self.asked)
+        return tuple(link for table in tables for link in links_of(table, self._fit(table, cell_id)))
 
     def named_fits(self) -> Iterator[tuple[str, FitTable]]:
         """Each fit, the asked ones too, with where it stands."""

@@ -40,9 +40,13 @@ def problems_between(file: CampaignFile) -> list[str]:
 
 def problems_of_fits(file: CampaignFile, named: Iterable[tuple[str, FitTable]]) -> Iterator[str]:
     """Yield what is wrong between fits, each with where it stands, and the campaign's models, sets and variations."""
+    links = {name: fit.name for fit in file.fit for name in fit.link_names}
     for where, fit in named:
-        if fit.name in [variation.name for variation in file.variations]:
-            yield f"{where}.name = {value_text(fit.name)}: is a variation's name already; both name parameter sets"
+        if fit.name in links:
+            chain = value_text(links[fit.name])
+            yield f"{where}.name = {value_text(fit.name)}: is the name of a fit in the chain {chain} already"
+        for name in {fit.name, *fit.link_names}.intersection(variation.name for variation in file.variations):
+            yield f"{where}.name = {value_text(name)}: is a variation's name already; both name parameter sets"
         yield from _fit_of_nothing(file, where, fit)
 
 

@@ -10,6 +10,7 @@ from ..data.fit_settings import FitMethod, FitObjective, Loss, Scale
 from . import campaign_values as v
 
 _OBJECTIVE: Final = FitObjective()
+LONGEST_NAME: Final = 64
 
 
 class Table(BaseModel):
@@ -82,6 +83,8 @@ class FitTable(Table):
     parameter_set: v.Text | None = None
     cells: Annotated[list[v.Text], Field(min_length=1)] = ["*"]
     cycles: v.Cycles = []
+    chain: list[v.Cycles] = []
+    chain_starts: v.Count = 1
     validation_cycles: v.Cycles = []
     starts: v.Count = 3
     seed: v.CountOrNone = 0
@@ -100,7 +103,25 @@ class FitTable(Table):
             raise ValueError("needs parameters with bounds, or presets")
         if self.objective.loss != "linear" and self.method != "least_squares":
             raise ValueError(f'loss = "{self.objective.loss}" needs method = "least_squares"')
+        self._check_chain()
         both = set(self.cycles) & set(self.validation_cycles)
         if both or (self.validation_cycles and not self.cycles):
             raise ValueError("validation_cycles must be other cycles than cycles, which must be given too")
         return self
+
+    def _check_chain(self) -> None:
+        if self.chain and (self.cycles or self.validation_cycles):
+            raise ValueError("has a chain, whose cycles are those of its links: leave out cycles and validation_cycles")
+        if "chain_starts" in self.model_fields_set and not self.chain:
+            raise ValueError("has chain_starts, but no chain = [1, 100, 200]")
+        numbers = [cycle for link in self.chain for cycle in sorted(set(link))]
+        if not all(self.chain) or numbers != sorted(set(numbers)):
+            raise ValueError("chain must be check-up cycles in the order of the cell's life, such as [1, [100, 101]]")
+        longest = max((len(name) for name in self.link_names), default=0)
+        if longest > LONGEST_NAME:
+            raise ValueError(f"name is too long for a chain, whose fits are NAME-cycle-100: {LONGEST_NAME} at most")
+
+    @property
+    def link_names(self) -> tuple[str, ...]:
+        """Names of the fits of a chain, in its order; none where it is no chain."""
+        return tuple(f"{self.name}-cycle-{min(link)}" for link in self.chain)

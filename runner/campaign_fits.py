@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from ..data.fit_presets import PRESETS
-from ..data.fit_settings import FitLink, FitParameter
+from ..data.fit_settings import FitLink, FitParameter, FitSettings
 from .campaign_fit_schema import FitTable
 
 
@@ -95,3 +96,21 @@ def added(asked: Sequence[FitTable], new: FitTable) -> tuple[FitTable, ...]:
 
 def _has(table: FitTable, cell: str, starts: int) -> bool:
     return table.starts >= starts and is_of(cell, table.cells)
+
+
+def links_of(table: FitTable, settings: FitSettings) -> tuple[FitSettings, ...]:
+    """The fits of a chain, one for each check-up, each of which knows those before it; of another table the one fit."""
+    if not table.chain:
+        return (settings,)
+    names = table.link_names
+    return tuple(
+        replace(
+            settings,
+            name=name,
+            cycles=tuple(sorted(set(cycles))),
+            starts=table.chain_starts if place else settings.starts,
+            chain=table.name,
+            former=names[:place][::-1],
+        )
+        for place, (name, cycles) in enumerate(zip(names, table.chain, strict=True))
+    )

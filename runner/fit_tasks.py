@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from ..data.codec import digest
 from ..data.fit_values import FitResult, ProfileResult, StartResult
 from ..data.values import OutputFile
 from ..parquet_store.journal import StartJournal
@@ -9,19 +12,21 @@ from ..parquet_store.layout import Store
 from ..parquet_store.read import read_partition, read_receipt
 from .earlier import clean_result, fit_result, pass_on
 from .plan import FitWork, Job, ProfileWork, StartWork
+from .warm_start import former_fit
 
 
 def start(store: Store, job: Job, work: StartWork) -> tuple[StartResult, tuple[OutputFile, ...]]:
-    """Run one start of a fit, from where its journal ends."""
+    """Run one start of a fit, from where its journal ends; in a chain the first one from the former fit's values."""
     from ..jobs.capacity import with_capacity
     from ..jobs.fit import run_start
 
     samples, cleaned = read_partition(store, job.cell_id), clean_result(store, job.cell_id)
     settings = with_capacity(work.settings, cleaned.cycles, samples)
-    journal = StartJournal(store, job.cell_id, job.label, job.digest)
-    result = run_start(samples, settings, work.start, cleaned.temperature_mean_celsius, journal)
+    former, words = former_fit(store, settings, work.start)
+    journal = StartJournal(store, job.cell_id, job.label, digest(job.digest, words) if words else job.digest)
+    result = run_start(samples, settings, work.start, cleaned.temperature_mean_celsius, journal, former)
     journal.done()
-    return result, ()
+    return replace(result, began_from=words), ()
 
 
 def fit(store: Store, job: Job, work: FitWork) -> tuple[FitResult, tuple[OutputFile, ...]]:

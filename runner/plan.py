@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from ..data.codec import digest
+from ..data.cycle_selection import CycleSelection
 from ..data.errors import CONTENT_CODES, CampaignError
 from ..data.fit_settings import FitSettings
 from ..data.settings import FileRange, ParameterSetSettings, SourceFile
@@ -212,29 +213,37 @@ def _packages(settings: ParameterSetSettings) -> tuple[str, ...]:
 
 
 def _fits(campaign: Campaign, cell_id: str, cleaning: Job) -> Iterator[Job]:
+    fits: dict[str, Job] = {}
     for settings in campaign.fits(cell_id):
-        starts = [_start_job(settings, start, cleaning) for start in range(settings.starts)]
+        former = fits[settings.former[0]] if settings.former else None
+        starts = [_start_job(settings, start, cleaning, former) for start in range(settings.starts)]
         yield from starts
         fit_digest = digest("fit", JOB_VERSIONS["fit"], *(job.digest for job in starts))
         needs = (cleaning.key, *(job.key for job in starts))
         stage = f"fit-{settings.name}"
         fit = Job("fit", cell_id, settings.name, stage, fit_digest, FitWork(settings), needs)
+        fits[settings.name] = fit
         yield fit
         for parameter in settings.parameters if settings.profiles else ():
             yield _profile_job(ProfileWork(settings, parameter.name), fit, cleaning.key)
         fitted = replace(settings.parameter_set, name=settings.fitted_name, overrides=())
-        work = SimulateWork(campaign.simulate_settings(settings.cell, settings.model, fitted), settings.name)
+        simulation = campaign.simulate_settings(settings.cell, settings.model, fitted)
+        if settings.chain:  # the set is right at its own point of the cell's life
+            simulation = replace(simulation, cycles=CycleSelection(tuple((n, n) for n in settings.cycles)))
+        work = SimulateWork(simulation, settings.name)
         yield _simulate_job(work, fit_digest, (cleaning.key, fit.key))
 
 
-def _start_job(settings: FitSettings, start: int, cleaning: Job) -> Job:
+def _start_job(settings: FitSettings, start: int, cleaning: Job, former: Job | None) -> Job:
     # The number of starts is not part of it: more starts can be added without repeating the old ones.
     alone = replace(settings, starts=0, profiles=False)
-    parts = (cleaning.digest, alone, start, *_packages(settings.parameter_set))
+    warm = former if start == 0 else None  # which begins where the former fit of a chain ended
+    parts = (cleaning.digest, alone, start, *([warm.digest] if warm else []), *_packages(settings.parameter_set))
     job_digest = digest("start", JOB_VERSIONS["start"], version_of("pybamm"), *parts)
     label = f"{settings.name}-{start}"
     stage = f"start-{settings.name}"
-    return Job("start", settings.cell.cell_id, label, stage, job_digest, StartWork(settings, start), (cleaning.key,))
+    needs = (cleaning.key, *([warm.key] if warm else []))
+    return Job("start", settings.cell.cell_id, label, stage, job_digest, StartWork(settings, start), needs)
 
 
 def _profile_job(work: ProfileWork, fit: Job, cleaned: Key) -> Job:

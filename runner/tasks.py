@@ -113,10 +113,15 @@ def _ended_in_this_run(store: Store, job: Job) -> Outcome | None:
 
 
 def _blocking(job: Job, before: tuple[Outcome, ...]) -> Outcome | None:
-    """The first earlier outcome that this job cannot go on without: a fit needs one of its starts, others all."""
+    """The first earlier outcome that this job cannot go on without: a fit needs one of its starts, others all.
+
+    A link of a chain goes on without the fit before it.
+    """
     bad = [outcome for outcome in before if outcome.status != "done"]
     if job.kind == "fit":
         bad = [outcome for outcome in bad if not outcome.key[0].startswith("start-")]
+    if job.kind == "start":
+        bad = [outcome for outcome in bad if not outcome.key[0].startswith("fit-")]
     return bad[0] if bad else None
 
 

@@ -208,6 +208,8 @@ def fit_row(receipt: Receipt, settings: FitSettings | None) -> Row:
             "starts": settings.starts,
             "seed": settings.seed,
             "max_evaluations": settings.max_evaluations,
+            "chain": settings.chain or None,
+            "chain_cycle": min(settings.cycles) if settings.chain else None,
         }
     if isinstance(receipt.result, FitResult):
         fitted = receipt.result.parameter_set

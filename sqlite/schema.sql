@@ -353,6 +353,8 @@ CREATE TABLE fits (
     validation_default_rmse_mv REAL,          -- before
     verdict                   TEXT,           -- in words
     validation_cycles         TEXT,           -- held out, [3]; [] = none
+    chain                     TEXT,           -- the campaign's name of the chain that it is a link of; NULL: of none
+    chain_cycle               INTEGER,        -- the link's check-up: the first of its cycles
     PRIMARY KEY (cell_id, label)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX fits_by_name ON fits (fit);
@@ -411,6 +413,7 @@ CREATE TABLE fit_starts (
     reason_code   TEXT NOT NULL,
     log           TEXT NOT NULL,
     cost          REAL,  -- half the weighted sum of squares, mV2
+    began_from    TEXT,  -- in a chain: whose values it began at; '' = its own first guess
     PRIMARY KEY (cell_id, label)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX fit_starts_by_fit ON fit_starts (cell_id, fit, start);
@@ -570,6 +573,16 @@ FROM fits f JOIN fit_parameters p ON p.cell_id = f.cell_id AND p.label = f.label
 LEFT JOIN fit_intervals i ON i.cell_id = f.cell_id AND i.fit = f.fit AND i.parameter = p.parameter
     AND i.status = 'done' AND i.value = p.value  -- not the profile of an earlier fit
 ORDER BY f.cell_id, f.label, p.parameter;
+
+-- Parameters along a cell's life: one line for each parameter and check-up of a chain of fits.
+CREATE VIEW parameters_along_life AS
+SELECT f.cell_id, f.chain, f.chain_cycle, p.parameter, p.value, p.unit, p.standard_error, p.lower_95, p.upper_95,
+    p.value / nullif(first_value(p.value) OVER along, 0) AS share_of_first,
+    p.at_bound, p.is_factor, p.verdict, f.rmse_mv, f.samples, f.model, f.base_parameter_set, f.parameter_set, f.label
+FROM fits f JOIN fit_parameters p ON p.cell_id = f.cell_id AND p.label = f.label
+WHERE f.chain IS NOT NULL AND f.status = 'done'
+WINDOW along AS (PARTITION BY f.cell_id, f.chain, p.parameter ORDER BY f.chain_cycle)
+ORDER BY f.cell_id, f.chain, p.parameter, f.chain_cycle;
 
 -- What was found in each cell, summed up by rule, with the worst severity and all that was done.
 CREATE VIEW rules_by_cell AS

@@ -121,11 +121,14 @@ ALTER TABLE fits ADD COLUMN validation_rmse_mv REAL;
 ALTER TABLE fits ADD COLUMN validation_default_rmse_mv REAL;
 ALTER TABLE fits ADD COLUMN verdict TEXT;
 ALTER TABLE fits ADD COLUMN validation_cycles TEXT;
+ALTER TABLE fits ADD COLUMN chain TEXT;
+ALTER TABLE fits ADD COLUMN chain_cycle INTEGER;
 ALTER TABLE fit_parameters ADD COLUMN standard_error REAL;
 ALTER TABLE fit_parameters ADD COLUMN lower_95 REAL;
 ALTER TABLE fit_parameters ADD COLUMN upper_95 REAL;
 ALTER TABLE fit_parameters ADD COLUMN verdict TEXT;
 ALTER TABLE fit_starts ADD COLUMN cost REAL;
+ALTER TABLE fit_starts ADD COLUMN began_from TEXT;
 
 CREATE TABLE fit_correlations (
     cell_id   TEXT NOT NULL,
@@ -241,3 +244,12 @@ FROM fits f JOIN fit_parameters p ON p.cell_id = f.cell_id AND p.label = f.label
 LEFT JOIN fit_intervals i ON i.cell_id = f.cell_id AND i.fit = f.fit AND i.parameter = p.parameter
     AND i.status = 'done' AND i.value = p.value  -- not the profile of an earlier fit
 ORDER BY f.cell_id, f.label, p.parameter;
+
+CREATE VIEW parameters_along_life AS
+SELECT f.cell_id, f.chain, f.chain_cycle, p.parameter, p.value, p.unit, p.standard_error, p.lower_95, p.upper_95,
+    p.value / nullif(first_value(p.value) OVER along, 0) AS share_of_first,
+    p.at_bound, p.is_factor, p.verdict, f.rmse_mv, f.samples, f.model, f.base_parameter_set, f.parameter_set, f.label
+FROM fits f JOIN fit_parameters p ON p.cell_id = f.cell_id AND p.label = f.label
+WHERE f.chain IS NOT NULL AND f.status = 'done'
+WINDOW along AS (PARTITION BY f.cell_id, f.chain, p.parameter ORDER BY f.chain_cycle)
+ORDER BY f.cell_id, f.chain, p.parameter, f.chain_cycle;
