@@ -44,7 +44,9 @@ def begun_from(former: FitResult, settings: FitSettings) -> FitSettings:
         settings: with bounds in the parameters' own units.
     """
     values = {p.name: p.value for p in former.parameters if p.name != INITIAL_SOC}
-    return replace(settings, parameters=tuple(replace(p, first=values.get(p.name, p.first)) for p in settings.parameters))
+    return replace(
+        settings, parameters=tuple(replace(p, first=values.get(p.name, p.first)) for p in settings.parameters)
+    )
 
 
 def first_point(settings: FitSettings, start: int, default_values: Floats) -> Floats:

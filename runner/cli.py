@@ -130,12 +130,13 @@ def status(store: Path | None, json_: bool) -> None:
 @options.store_option
 @options.cell_option
 @options.by_option
+@options.life_option
 @options.json_option
-def results(store: Path | None, cells: tuple[str, ...], by: str | None, json_: bool) -> None:
-    """Show each cell with each model and its RMSE, or its errors by window, step type or cycle."""
+def results(store: Path | None, cells: tuple[str, ...], by: str | None, life: bool, json_: bool) -> None:
+    """Show each cell with each model and its RMSE; its errors by window, step type or cycle; parameters along life."""
     from .show_errors import show_results
 
-    show_results(store_root(store), cells, by, json_)
+    show_results(store_root(store), cells, by, json_, life)
 
 
 @cli.command(short_help="Show what cleaning made of each cell, and what it found.")
@@ -183,18 +184,20 @@ def plot(
     parameter_sets: tuple[str, ...],
     fit_name: str | None,
     errors: bool,
+    life: bool,
     cleaning: bool,
 ) -> None:
     """Draw measured and simulated voltage of cells, or errors; without --cell, the overview of all."""
-    from .show import draw, draw_cleanings
+    from .show import draw, draw_cleanings, draw_lives
 
-    if cleaning:
-        for path in draw_cleanings(
-            store_root(store), cells, cycles, bool(models or parameter_sets or fit_name or errors)
-        ):
-            click.echo(path)
-        return
-    for path in draw(store_root(store), cells, cycles, models, parameter_sets, fit_name, errors):
+    root, others = store_root(store), bool(models or parameter_sets or fit_name or errors)
+    if life:
+        paths = draw_lives(root, cells, others or bool(cycles) or cleaning)
+    elif cleaning:
+        paths = draw_cleanings(root, cells, cycles, others)
+    else:
+        paths = iter(draw(root, cells, cycles, models, parameter_sets, fit_name, errors))
+    for path in paths:
         click.echo(path)
 
 

@@ -46,6 +46,7 @@ by_option = click.option(
     type=click.Choice(["window", "step-type", "cycle"]),
     help="Errors by time since each step began, by what the cell did, or by cycle.",
 )
+life_option = click.option("--life", is_flag=True, help="Parameters along life, from chains of fits.")
 _PLOT_OPTIONS = (
     click.option("--cell", "cells", multiple=True, metavar="CELL", help="Draw this cell; may be repeated."),
     click.option("--cycles", default="", metavar="RANGE", help="Cycles, such as 1-3,5 or last [default: all]."),
@@ -53,6 +54,7 @@ _PLOT_OPTIONS = (
     click.option("--parameter-set", "parameter_sets", multiple=True, metavar="SET", help="Only this parameter set."),
     click.option("--fit", "fit_name", metavar="FIT", help="Draw this fit of the cell; without --cell, of all."),
     click.option("--errors", is_flag=True, help="Draw the cell's errors by window, step type and cycle."),
+    click.option("--life", is_flag=True, help="Draw parameters along life; without --cell, of every cell."),
     click.option("--cleaning", is_flag=True, help="Draw raw against cleaned data; without --cell, of every cell."),
 )
 _FIT_OPTIONS = (

@@ -182,6 +182,20 @@ def draw(
     return paths
 
 
+def draw_lives(root: Path, cells: Sequence[str], others: bool) -> Iterator[Path]:
+    """Draw parameters along life of cells, or of every cell with a chain of fits; yield files as they are done.
+
+    Args:
+        others: whether something was asked for that this figure does not show.
+    """
+    from ..report.life import plot_life
+
+    if others:
+        raise UsageError("--life shows the fits of chains: give it with --cell alone")
+    for cell_id in cells or (None,):
+        yield from plot_life(Store(root), cell_id)
+
+
 def draw_cleanings(root: Path, cells: Sequence[str], cycles: str, others: bool) -> Iterator[Path]:
     """Draw raw against cleaned data of cells, or of every cleaned cell; yield files as they are done.
 

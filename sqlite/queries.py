@@ -202,6 +202,19 @@ def fit_profiles(connection: sqlite3.Connection, cell_id: str | None = None, fit
     return _select_all(connection, "fit_profiles", {"cell_id": cell_id, "fit": fit}, "cell_id, label, position")
 
 
+def parameters_along_life(connection: sqlite3.Connection, cell_id: Names = None, chain: str | None = None) -> Rows:
+    """Fitted parameters of chains, by check-up: value with error and interval, share of the first, RMSE in mV."""
+    asked = {"cell_id": cell_id, "chain": chain}
+    return _select_all(connection, "parameters_along_life", asked, "cell_id, chain, parameter, chain_cycle")
+
+
+def chain_links(connection: sqlite3.Connection, cell_id: Names = None) -> Rows:
+    """The fits of chains in the order of life, those without a result too."""
+    where, values = _where({"cell_id": cell_id})
+    of_chains = f"{where or 'WHERE true'} AND chain IS NOT NULL"
+    return connection.execute(f"SELECT * FROM fits {of_chains} ORDER BY cell_id, chain, chain_cycle", values).fetchall()
+
+
 def fit_starts(connection: sqlite3.Connection, cell_id: str | None = None, fit: str | None = None) -> Rows:
     """The starts of fits with RMSE in mV at the first and the last values; not those of an earlier, longer fit."""
     where, values = _where({"s.cell_id": cell_id, "s.fit": fit})

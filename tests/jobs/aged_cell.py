@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -35,7 +36,8 @@ TRUTH: Final[dict[int, dict[str, float]]] = {
 
 SAMPLE_SECOND: Final = 30.0
 CHECK_UP: Final = ((1800.0, 0.0), (8400.0, -1.4), (3600.0, 0.0), (600.0, 2.5), (900.0, 0.0), (5880.0, 1.74))
-CYCLING: Final = ((1200.0, 2.0), (300.0, 0.0), (900.0, -2.0))
+CYCLING: Final = ((1200.0, -2.0), (300.0, 0.0), (1200.0, 2.0))
+GAP_SECOND: Final = 86400.0  # with the power off, before each check-up but the first
 
 FIT: Final = FitSettings(
     name="ageing",
@@ -70,18 +72,32 @@ def check_up(cycle: int) -> pd.DataFrame:
 
 @lru_cache(maxsize=2)
 def aged_cell(noise_volt: float = 0.0) -> pd.DataFrame:
-    """Seven cycles, of which 1, 4 and 7 are check-ups; the voltage of the others is nothing that a cell can have."""
+    """Seven cycles, of which 1, 4 and 7 are check-ups; the voltage of the others follows no model."""
     parts = []
     for cycle in range(1, CHECK_UPS[-1] + 1):
-        part = check_up(cycle) if cycle in CHECK_UPS else _steps(CYCLING).assign(**{c.VOLTAGE: 3.0})
+        part = check_up(cycle) if cycle in CHECK_UPS else _cycling()
         before = parts[-1] if parts else None
         time = 0.0 if before is None else float(before[c.TEST_TIME].iloc[-1]) + SAMPLE_SECOND
         step = 0 if before is None else int(before[c.STEP_COUNT].iloc[-1])
+        time += GAP_SECOND if cycle in CHECK_UPS[1:] else 0.0
         part = part.assign(**{c.TEST_TIME: part[c.TEST_TIME] + time, c.STEP_COUNT: part[c.STEP_COUNT] + step})
         parts.append(part.assign(**{c.CYCLE_COUNT: np.int32(cycle)}))
     record = pd.concat(parts, ignore_index=True)
     noise = noise_volt * np.random.default_rng(3).standard_normal(len(record))
     return record.assign(**{c.VOLTAGE: record[c.VOLTAGE] + noise, c.SOURCE_ROW: np.arange(len(record))})
+
+
+def write_raw(path: Path, noise_volt: float) -> None:
+    """Write the cell as a cycler would, in CSV."""
+    record = aged_cell(noise_volt)
+    raw = pd.DataFrame({"time_s": record[c.TEST_TIME], "cycle": record[c.CYCLE_COUNT], "step": record[c.STEP_COUNT]})
+    raw["current_A"], raw["voltage_V"] = record[c.CURRENT].round(4), record[c.VOLTAGE].round(6)
+    raw.to_csv(path, index=False)
+
+
+def _cycling() -> pd.DataFrame:
+    record = _steps(CYCLING)
+    return record.assign(**{c.VOLTAGE: 4.05 + 0.04 * record[c.CURRENT]})
 
 
 def _steps(steps: tuple[tuple[float, float], ...]) -> pd.DataFrame:
