@@ -130,13 +130,12 @@ def status(store: Path | None, json_: bool) -> None:
 @options.store_option
 @options.cell_option
 @options.by_option
-@options.life_option
 @options.json_option
-def results(store: Path | None, cells: tuple[str, ...], by: str | None, life: bool, json_: bool) -> None:
-    """Show each cell with each model and its RMSE; its errors by window, step type or cycle; parameters along life."""
+def results(store: Path | None, cells: tuple[str, ...], by: str | None, json_: bool) -> None:
+    """Show each cell with each model and its RMSE, or its errors by window, step type or cycle."""
     from .show_errors import show_results
 
-    show_results(store_root(store), cells, by, json_, life)
+    show_results(store_root(store), cells, by, json_)
 
 
 @cli.command(short_help="Show what cleaning made of each cell, and what it found.")

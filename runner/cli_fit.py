@@ -61,9 +61,15 @@ def fit(
 @options.store_option
 @options.cell_option
 @click.option("--fit", "names", multiple=True, metavar="FIT", help="Only this fit, with all that is known of it.")
+@click.option("--life", is_flag=True, help="Parameters along life, from chains of fits over check-ups.")
 @options.json_option
-def fits(store: Path | None, cells: tuple[str, ...], names: tuple[str, ...], json_: bool) -> None:
+def fits(store: Path | None, cells: tuple[str, ...], names: tuple[str, ...], life: bool, json_: bool) -> None:
     """Show fits with RMSE before and after, starts and verdict; with --fit or --cell, parameters and starts, too."""
+    if life:
+        from .show_life import show_life
+
+        show_life(store_root(store), cells, names, json_)
+        return
     from .show_fits import show_fits
 
     show_fits(store_root(store), cells, names, json_)

@@ -46,7 +46,6 @@ by_option = click.option(
     type=click.Choice(["window", "step-type", "cycle"]),
     help="Errors by time since each step began, by what the cell did, or by cycle.",
 )
-life_option = click.option("--life", is_flag=True, help="Parameters along life, from chains of fits.")
 _PLOT_OPTIONS = (
     click.option("--cell", "cells", multiple=True, metavar="CELL", help="Draw this cell; may be repeated."),
     click.option("--cycles", default="", metavar="RANGE", help="Cycles, such as 1-3,5 or last [default: all]."),

@@ -117,9 +117,14 @@ def _is_fitted(job: Job) -> bool:
 
 
 def of_fits(jobs: Sequence[Job], fits: Sequence[str]) -> tuple[Job, ...]:
-    """The jobs of some fits, with those they need and the simulations of what they find; all where none is named."""
+    """The jobs of some fits, with those they need and the simulations of what they find; all where none is named.
+
+    The name of a chain stands for the fits of all its check-ups.
+    """
     if not fits:
         return tuple(jobs)
+    links = (job.work.settings for job in jobs if isinstance(job.work, FitWork))
+    fits = (*fits, *(link.name for link in links if link.chain in fits))
     needed: set[Key] = set()
     for job in reversed(jobs):  # a job stands before those that need it
         if _fit_of(job) in fits or job.key in needed:

@@ -7,12 +7,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
-from ..data.errors import UsageError
 from ..parquet_store.layout import Store
 from ..sqlite import queries
 from .places import check_names
 from .show import MANY_ROWS, RESULTS, print_nothing, result_rows
-from .show_life import show_life
 from .table import as_json, table
 
 SIMULATION: Final = {"cell": "cell_id", "model": "model", "parameter set": "parameter_set"}
@@ -54,21 +52,16 @@ NOTES: Final = {
 }
 
 
-def show_results(root: Path, cells: Sequence[str], by: str | None, json_: bool, life: bool = False) -> None:
-    """Print a line for each simulation, or its errors, or fitted parameters along life.
+def show_results(root: Path, cells: Sequence[str], by: str | None, json_: bool) -> None:
+    """Print a line for each simulation, or its errors.
 
     Args:
         cells: only these; empty = all.
         by: ``window``, ``step-type`` or ``cycle``; ``None`` = the RMSE alone.
 
     Raises:
-        UsageError: an unknown cell, or errors and parameters at once.
+        UsageError: an unknown cell.
     """
-    if life and by is not None:
-        raise UsageError("--life shows parameters, --by errors: leave one of them out")
-    if life:
-        show_life(root, cells, json_)
-        return
     with closing(queries.connect(Store(root).catalog)) as catalog:
         check_names("the store has no cell", cells, queries.cell_ids(catalog))
         if by is not None:

@@ -42,8 +42,10 @@ def show_fits(root: Path, cells: Sequence[str], names: Sequence[str], json_: boo
     with closing(queries.connect(Store(root).catalog)) as catalog, queries.snapshot(catalog):
         every = queries.fits(catalog)
         check_names("the store has no cell", cells, queries.cell_ids(catalog))
-        check_names("the store has no fit", names, {str(row["fit"]) for row in every})
-        rows = [row for row in every if (not cells or row["cell_id"] in cells) and (not names or row["fit"] in names)]
+        check_names("the store has no fit", names, {name for row in every for name in _names(row)})
+        rows = [
+            row for row in every if (not cells or row["cell_id"] in cells) and (not names or _names(row) & {*names})
+        ]
         wholes = [_whole(catalog, row) for row in rows]
     if json_:
         print(json.dumps(wholes, ensure_ascii=False, indent=1))
@@ -54,6 +56,11 @@ def show_fits(root: Path, cells: Sequence[str], names: Sequence[str], json_: boo
     _print(wholes, starts=bool(names))
     if len(rows) > FEW_FITS and not names:
         print("\nparameters, starts and more of one: kilocell fits --fit FIT --cell CELL")
+
+
+def _names(row: sqlite3.Row) -> set[str]:
+    """The fit's name, and that of the chain that it is a link of."""
+    return {str(row["fit"]), *([str(row["chain"])] if row["chain"] else [])}
 
 
 def print_few(catalog: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -> None:

@@ -1,4 +1,4 @@
-"""``kilocell results --life``: parameters along a cell's life, from the fits of a chain."""
+"""``kilocell fits --life``: parameters along a cell's life, from the fits of a chain."""
 
 from __future__ import annotations
 
@@ -20,19 +20,21 @@ NO_CHAIN: Final = "the store has no chain of fits; a campaign asks for one by [f
 NOTE: Final = "of the first: share of the first check-up's value; * at a bound, so without an error; – not determined"
 
 
-def show_life(root: Path, cells: Sequence[str], json_: bool) -> None:
+def show_life(root: Path, cells: Sequence[str], chains: Sequence[str], json_: bool) -> None:
     """Print each parameter at each check-up, with its error and its share of the first one.
 
     Args:
-        cells: only these; empty = all.
+        cells, chains: only these; empty = all.
 
     Raises:
-        UsageError: an unknown cell, or no chain was asked for.
+        UsageError: an unknown cell or chain, or no chain was asked for.
     """
     with closing(queries.connect(Store(root).catalog)) as catalog:
         check_names("the store has no cell", cells, queries.cell_ids(catalog))
-        rows = [dict(row) for row in queries.parameters_along_life(catalog, cells)]
+        rows = [dict(row) for row in queries.parameters_along_life(catalog, cells, chains)]
         links = [dict(row) for row in queries.chain_links(catalog, cells)]
+    if links:
+        check_names("the store has no chain of fits", chains, {str(link["chain"]) for link in links})
     if json_:
         print(as_json(tuple(rows[0]) if rows else (), [tuple(row.values()) for row in rows]))
         return
@@ -41,7 +43,7 @@ def show_life(root: Path, cells: Sequence[str], json_: bool) -> None:
     print(table(HEADINGS, [_line(row) for row in rows], right=(4, 6)))
     print(NOTE)
     for link in links:
-        if link["status"] != "done":
+        if link["status"] != "done" and (not chains or link["chain"] in chains):
             name = f"{link['cell_id']}, {link['chain']}, cycle {link['chain_cycle']}"
             print(f"no result: {name}: {link['status']}{': ' if link['reason'] else ''}{link['reason']}")
 

@@ -202,7 +202,7 @@ def fit_profiles(connection: sqlite3.Connection, cell_id: str | None = None, fit
     return _select_all(connection, "fit_profiles", {"cell_id": cell_id, "fit": fit}, "cell_id, label, position")
 
 
-def parameters_along_life(connection: sqlite3.Connection, cell_id: Names = None, chain: str | None = None) -> Rows:
+def parameters_along_life(connection: sqlite3.Connection, cell_id: Names = None, chain: Names = None) -> Rows:
     """Fitted parameters of chains, by check-up: value with error and interval, share of the first, RMSE in mV."""
     asked = {"cell_id": cell_id, "chain": chain}
     return _select_all(connection, "parameters_along_life", asked, "cell_id, chain, parameter, chain_cycle")

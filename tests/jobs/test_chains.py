@@ -185,10 +185,10 @@ def test_a_chain_that_was_killed_ends_with_the_same_numbers(
                 raise KeyboardInterrupt
 
     killed = campaign_of(folder, SLOW, ('"store"', '"other"'))
-    monkeypatch.setattr("kilocell.runner.tasks.StartJournal", Killed)
+    monkeypatch.setattr("kilocell.runner.fit_tasks.StartJournal", Killed)
     with pytest.raises(KeyboardInterrupt):
         run_all(killed)
-    monkeypatch.setattr("kilocell.runner.tasks.StartJournal", StartJournal)
+    monkeypatch.setattr("kilocell.runner.fit_tasks.StartJournal", StartJournal)
     assert waiting(killed)[0] == "ageing-cycle-4-0"
     assert set(run_all(killed)) == {"ageing-cycle-4-0", "ageing-cycle-4", "SPM-Chen2020+ageing-cycle-4"}
     for cycle in (1, 4):
@@ -238,11 +238,11 @@ def test_parameters_along_life_are_those_of_the_truth(folder: Path, capsys: pyte
     assert shares == pytest.approx([1.0, 0.97, 0.93], abs=2e-3)
     assert rows[INITIAL_SOC, 7]["share_of_first"] is None
 
-    show_life(root, (), False)
+    show_life(root, (), (), False)
     printed = capsys.readouterr().out
     assert "no result: CELL, ageing, cycle 9: failed: none of the starts ended with a result" in printed
     assert printed.count("100.00%") == len(FIT.parameters)
-    show_life(root, ("CELL",), True)
+    show_life(root, ("CELL",), ("ageing",), True)
     assert len(json.loads(capsys.readouterr().out)) == len(rows)
     paths = list(plot_life(Store(root), "CELL"))
     assert [path.name for path in paths] == ["life_ageing_CELL.png", "life_ageing_CELL.pdf"]
