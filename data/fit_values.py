@@ -11,6 +11,9 @@ from .settings import ParameterSetSettings
 ProfileEnd = Literal["level", "bound", "no_solution", "evaluations"]
 """Where one side of a profile ends: above the 95 % level, or before it for one of these reasons."""
 
+Stopped = Literal["", "time_limit", "beaten", "on_its_way", "died"]
+"""Why a start ended before its search did; "" = it did not."""
+
 AGREE_SHARE: Final = 0.01
 AGREE_MV: Final = 0.02
 
@@ -41,6 +44,7 @@ class StartResult:
 
     Args:
         cost: half the weighted sum of squares that was made small, in mV2; starts are ranked by it.
+        stopped: why it ended before its search did, at the best point so far; it neither agrees nor disagrees.
     """
 
     settings: FitSettings
@@ -54,6 +58,7 @@ class StartResult:
     message: str
     compiled: bool = False
     cost: float | None = None
+    stopped: Stopped = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +123,9 @@ class FitResult:
     """What a fit reports: the best start's parameters as a named parameter set, RMSE in mV before and after.
 
     Args:
-        starts_agreeing: starts that ended at the best one's cost.
+        starts_done: whose search came to its end.
+        starts_agreeing: those of them that ended at the best one's cost.
+        starts_stopped: that ended early; the best of them may be the best of all.
         rmse_default_mv: ``None`` where the model has no solution with the parameter set's own values.
         agreeing_within: the largest relative difference of a parameter between agreeing starts.
         samples: that were fitted.
@@ -148,6 +155,7 @@ class FitResult:
     validation_default_rmse_mv: float | None = None
     verdict: str = ""
     beginning: Beginning | None = None
+    starts_stopped: int = 0
 
 
 @dataclass(frozen=True, slots=True)

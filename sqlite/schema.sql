@@ -336,7 +336,7 @@ CREATE TABLE fits (
     seed                      INTEGER,
     max_evaluations           INTEGER,
     best_start                INTEGER,
-    starts_done               INTEGER,
+    starts_done               INTEGER,        -- that came to their end
     starts_agreeing           INTEGER,
     rmse_default_mv           REAL,           -- before
     rmse_mv                   REAL,           -- after
@@ -353,6 +353,7 @@ CREATE TABLE fits (
     validation_default_rmse_mv REAL,          -- before
     verdict                   TEXT,           -- in words
     validation_cycles         TEXT,           -- held out, [3]; [] = none
+    starts_stopped            INTEGER,        -- that ended early; not among starts_done
     PRIMARY KEY (cell_id, label)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX fits_by_name ON fits (fit);
@@ -411,6 +412,7 @@ CREATE TABLE fit_starts (
     reason_code   TEXT NOT NULL,
     log           TEXT NOT NULL,
     cost          REAL,  -- half the weighted sum of squares, mV2
+    stopped       TEXT,  -- early, at its best point so far: time_limit, beaten, on_its_way, died; '' = at its own end
     PRIMARY KEY (cell_id, label)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX fit_starts_by_fit ON fit_starts (cell_id, fit, start);
