@@ -17,8 +17,9 @@ from ..data.convert import SECONDS_PER_HOUR
 from ..data.words import many
 from .draw import ROUND_STEPS, Simulated, draw_errors, draw_voltages, hole_before, rmse_mv, shade_cycles
 from .draw_errors import LAST_SECOND
-from .fit_style import FIRST, Start, mark_of, name_of, ranked, scale_rmse
-from .style import BLACK, COLOURS, GREEN, GREY, ORANGE, VERMILLION, WIDTH_INCH, house_style, put_heading
+from .fit_axes import draw_noise, noise_in_sight, scale_rmse
+from .fit_style import FIRST, Start, mark_of, name_of, ranked
+from .style import BLACK, COLOURS, GREY, ORANGE, VERMILLION, WIDTH_INCH, house_style, put_heading
 
 STARTS_NAMED: Final = 12
 """Up to so many starts (and of those that failed, the reasons) are named one by one."""
@@ -86,8 +87,8 @@ def draw_waterfall(
     order = ranked(starts)
     first = [np.nan if start.rmse_first_mv is None else start.rmse_first_mv for start in order]
     last = [np.nan if start.rmse_mv is None else start.rmse_mv for start in order]
-    noise = noise_mv or np.nan
-    scale_rmse(axes.yaxis, [*first, *last, noise], log=log)
+    best = min((rmse for rmse in last if np.isfinite(rmse)), default=np.inf)
+    scale_rmse(axes.yaxis, [*first, *last, *([noise_mv or np.nan] if noise_in_sight(noise_mv, best) else [])], log=log)
     for number, start in enumerate(order, 1):
         if start.rmse_mv is None:
             _draw_failed(axes, number, start, named=len(order) <= STARTS_NAMED)
@@ -96,8 +97,7 @@ def draw_waterfall(
         if start.rmse_first_mv is not None:
             axes.plot(number, start.rmse_first_mv, linestyle="none", label="first guess", **FIRST)
         axes.plot(number, start.rmse_mv, linestyle="none", label=name_of(start), zorder=3, **mark_of(start))
-    if np.isfinite(noise):
-        axes.axhline(noise, color=GREEN, linewidth=1.0, linestyle=(0, (5, 1.5)), zorder=0.5, label="noise measured")
+    draw_noise(axes, noise_mv, best)
     axes.set_xlim(0.4, max(len(order), 1) + 0.6)
     named = len(order) <= STARTS_NAMED
     axes.set_xticks(range(1, len(order) + 1) if named else [], [str(start.number) for start in order] if named else [])
@@ -161,10 +161,11 @@ def _draw_windows(figure: Figure, place: Any, parts: Mapping[str, Sequence[Windo
     for number, (part, windows) in enumerate(parts.items()):
         axes = figure.add_subplot(grid[number], sharey=shared)
         width = 0.8 / simulations
+        top = max(max(rmse, change or 0.0) for errors in windows for rmse, change in errors.values())
         for which, errors in enumerate(windows):
             shift = (which - (simulations - 1) / 2) * width
             for at, window in enumerate(LAST_SECOND):
-                _draw_bar(axes, at + shift, width, COLOURS[which % len(COLOURS)], errors.get(window))
+                _draw_bar(axes, at + shift, width, COLOURS[which % len(COLOURS)], errors.get(window), 0.17 * top)
         axes.set_xticks(range(len(LAST_SECOND)), [f"{name}\n{until}" for name, until in LAST_SECOND.items()])
         axes.set_xlim(-0.55, len(LAST_SECOND) - 0.45)
         axes.grid(axis="y", color="#dddddd", linewidth=0.6)
@@ -178,13 +179,17 @@ def _draw_windows(figure: Figure, place: Any, parts: Mapping[str, Sequence[Windo
         shared = axes
 
 
-def _draw_bar(axes: Axes, at: float, width: float, colour: str, error: tuple[float, float | None] | None) -> None:
+def _draw_bar(
+    axes: Axes, at: float, width: float, colour: str, error: tuple[float, float | None] | None, room: float
+) -> None:
+    """A bar with its number, which stands above the line where that would strike it out."""
     if error is None:
         return
     height, change = error
     axes.bar(at, height, 0.92 * width, color=colour)
     text = f"{height:.0f}" if height >= 9.5 else f"{height:.1f}"
-    axes.text(at, max(height, change or 0.0), text, ha="center", va="bottom", fontsize=7)
+    above = change if change is not None and height < change < height + room else height
+    axes.text(at, above, text, ha="center", va="bottom", fontsize=7)
     if change is not None:
         half = 0.46 * width
         axes.hlines(change, at - half, at + half, color="white", linewidth=2.6)

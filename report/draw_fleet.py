@@ -9,11 +9,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, NullLocator
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from ..data.words import many
-from .fit_style import Row, number_in_words, scale_rmse, short_name, tick_in_words, unit_in_words
+from .fit_axes import label_of, scale_rmse, scale_values, value_range
+from .fit_style import Row, number_in_words
 from .style import (
     BLACK,
     BLUE,
@@ -83,7 +84,10 @@ def draw_fleet(fit: str, fits: Sequence[Row], parameters: Sequence[Row]) -> Figu
             _draw_values(panels[number], rows, order, labelled=number % across == 0)
         else:
             _draw_histogram(panels[number], rows)
-        _scale_values(panels[number], rows)
+        low, high, log = _range(rows)
+        scale_values(
+            panels[number], low, high, log=log, bounds=[row[end] for row in rows for end in ("lower", "upper")]
+        )
     for axes in panels[1 + len(names) :]:
         axes.set_visible(False)
     put_heading(figure, _heading(fit, fits), _legend(fits, parameters, named=named))
@@ -146,7 +150,7 @@ def _draw_values(axes: Axes, rows: Sequence[Row], order: Sequence[Row], *, label
             ends = np.clip([row["lower_95"], row["upper_95"]], row["lower"], row["upper"])
             axes.plot(ends, [at, at], color=style["color"], linewidth=1.2, zorder=2)
         axes.plot(row["value"], at, linestyle="none", zorder=3, **style)
-    axes.set_xlabel(_label(rows[0], 24))
+    axes.set_xlabel(label_of(rows[0], 24))
     plain(axes.xaxis.label)
     _name_rows(axes, order, labelled=labelled)
 
@@ -202,53 +206,24 @@ def _draw_histogram(axes: Axes, rows: Sequence[Row]) -> None:
     axes.set_title(middle, fontsize=7.5, color=GREY, loc="left")
     axes.set_ylabel("Cells")
     axes.yaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
-    axes.set_xlabel(_label(rows[0], 44))
+    axes.set_xlabel(label_of(rows[0], 44))
     plain(axes.xaxis.label)
 
 
 def _range(rows: Sequence[Row]) -> tuple[float, float, bool]:
-    """The values' and defaults' range with some room, and whether it is logarithmic."""
+    """The range of values, defaults and of the intervals of what is determined, and whether it is logarithmic."""
     log = all(row["scale"] == "log" for row in rows)
     seen = [row["value"] for row in rows] + [row["default_value"] for row in rows if row["default_value"] is not None]
     for row in rows:
         if kind_of(row) == "determined" and row["lower_95"] is not None and row["upper_95"] is not None:
             seen += [row["lower_95"], row["upper_95"]]
-    known = np.array([value for value in seen if np.isfinite(value) and (value > 0.0 or not log)], dtype=np.float64)
-    low, high = (np.log(known) if log else known).min(), (np.log(known) if log else known).max()
-    room = 0.06 * (high - low) or (0.1 if log else 0.05 * abs(high) or 1.0)
-    ends = low - room, high + room
-    return (float(np.exp(ends[0])), float(np.exp(ends[1])), True) if log else (float(ends[0]), float(ends[1]), False)
+    return *value_range(seen, log=log), log
 
 
 def _edges(rows: Sequence[Row]) -> Floats:
     low, high, log = _range(rows)
     edges: Floats = np.geomspace(low, high, BINS + 1) if log else np.linspace(low, high, BINS + 1)
     return edges
-
-
-def _scale_values(axes: Axes, rows: Sequence[Row]) -> None:
-    """A parameter's own scale, as far as its values go, with its bounds where they are in sight."""
-    low, high, log = _range(rows)
-    if log:
-        axes.set_xscale("log")
-        axes.xaxis.set_minor_locator(NullLocator())
-        axes.xaxis.set_minor_formatter(NullFormatter())
-        axes.xaxis.set_major_locator(
-            LogLocator(numticks=5) if high / low > 30 else LogLocator(subs=(1, 2, 5)) if high / low > 4
-            else MaxNLocator(nbins=3, steps=(1, 2, 5, 10))
-        )  # fmt: skip
-    else:
-        axes.xaxis.set_major_locator(MaxNLocator(nbins=4, steps=(1, 2, 5, 10)))
-    axes.xaxis.set_major_formatter(lambda value, _: tick_in_words(float(value)))
-    axes.set_xlim(low, high)
-    for bound in sorted({bound for row in rows for bound in (row["lower"], row["upper"])}):
-        if low < bound < high:
-            axes.axvline(bound, color=BLACK, linewidth=1.0, linestyle=(0, (1, 1.2)), zorder=0.5)
-
-
-def _label(row: Row, width: int) -> str:
-    unit = unit_in_words(row)
-    return short_name(row["parameter"], width, 3) + (f"\n({unit})" if unit else "")
 
 
 def _done(row: Row) -> bool:

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from .draw_fit import draw_waterfall, unique
+from .fit_axes import draw_noise
 from .fit_style import (
     FIRST,
     Row,
@@ -24,10 +25,10 @@ from .fit_style import (
     value_in_words,
     width_in_words,
 )
-from .style import BLACK, GREEN, GREY, PURPLE, SHADE, VERMILLION, WIDTH_INCH, house_style, plain, put_heading
+from .style import BLACK, GREY, PURPLE, SHADE, VERMILLION, WIDTH_INCH, house_style, plain, put_heading
 
-CLOUD: Final = 0.62
-"""Share of a parameter's row over which its starts lie."""
+CLOUD: Final = (-0.33, 0.17)
+"""From where to where in a parameter's row its starts lie; the bounds' values stand below."""
 BEYOND: Final = 0.028
 """Where a default beyond the bounds is marked, in widths of the bounds."""
 
@@ -85,8 +86,7 @@ def _draw_evaluations(axes: Axes, starts: Sequence[Start], noise_mv: float | Non
                 at[lost], np.full(lost.sum(), 1.02), "|", color=VERMILLION, markersize=6, label="no solution there",
                 transform=axes.get_xaxis_transform(), clip_on=False,
             )  # fmt: skip
-    if noise_mv:
-        axes.axhline(noise_mv, color=GREEN, linewidth=1.0, linestyle=(0, (5, 1.5)), zorder=0.5)
+    draw_noise(axes, noise_mv, min((start.rmse_mv for start in starts if start.rmse_mv is not None), default=np.inf))
     if not any(start.evaluations for start in starts):
         axes.text(0.5, 0.5, "no journals", transform=axes.transAxes, ha="center", color=GREY)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
@@ -100,7 +100,7 @@ def _draw_evaluations(axes: Axes, starts: Sequence[Start], noise_mv: float | Non
 def _draw_parameters(axes: Axes, starts: Sequence[Start], parameters: Sequence[Row]) -> None:
     """A row for each parameter between its bounds: where each start began and ended, the best on top."""
     order = ranked([start for start in starts if start.values])
-    offsets = np.linspace(-CLOUD / 2, CLOUD / 2, len(order)) if len(order) > 1 else np.zeros(1)
+    offsets = np.linspace(*CLOUD, len(order)) if len(order) > 1 else np.zeros(1)
     for number, row in enumerate(parameters):
         axes.barh(number, 1.0, 0.86, color=SHADE, zorder=0)
         axes.vlines([0, 1], number - 0.43, number + 0.43, color=BLACK, linewidth=1.0)
@@ -109,7 +109,7 @@ def _draw_parameters(axes: Axes, starts: Sequence[Start], parameters: Sequence[R
         for start, offset in zip(order, offsets, strict=False):
             _draw_start(axes, number + float(offset), row, start)
         for at, bound, side in ((0.006, row["lower"], "left"), (0.994, row["upper"], "right")):
-            axes.text(at, number + 0.4, tick_in_words(float(bound)), ha=side, va="bottom", fontsize=6.3, color=GREY)
+            axes.text(at, number + 0.42, tick_in_words(float(bound)), ha=side, va="bottom", fontsize=6.3, color=GREY)
         words = f"{value_in_words(row)}\n{width_in_words(row)}"
         plain(axes.text(1.06, number, words, va="center", fontsize=7.5, transform=axes.transData))
     axes.set_yticks(range(len(parameters)), [short_name(row["parameter"], 24, 3) for row in parameters])

@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 from numpy.typing import NDArray
 
+from .draw_profiles import LEGEND, Profiles, draw_profiles, rows_of
 from .fit_style import BELIEF, Row, colour_of, half_width, short_name, value_in_words, width_in_words
 from .style import BLACK, GREY, SHADE, WIDTH_INCH, house_style, plain, put_heading, shown
 
@@ -37,30 +38,36 @@ def draw_uncertainty(
     parameters: Sequence[Row],
     correlations: Mapping[tuple[str, str], float],
     notes: Sequence[str] = (),
+    profiles: Profiles | None = None,
 ) -> Figure:
-    """Draw a fit's 95 % intervals as shares of the values, and the correlations of the errors as a matrix.
+    """Draw a fit's 95 % intervals as shares of the values, the errors' correlations as a matrix, and profiles.
 
     Args:
         parameters: rows of ``fit_parameters``.
         correlations: by two parameters, each pair once; -1 to 1.
         notes: what else is said of the fit, below the panels.
+        profiles: of the parameters whose profile likelihood is known.
     """
     count = max(len(parameters), 1)
     matrix = count > 1
     lines = _wrapped(notes)
-    height = 1.5 + 0.5 * count + 0.17 * len(lines)
-    figure = Figure(figsize=(WIDTH_INCH, height), layout="constrained")
-    panels = figure.subplots(1, 2 if matrix else 1, sharey=True, width_ratios=[1.0, 1.0] if matrix else None)
-    left, *right = np.atleast_1d(panels)
-    _draw_widths(left, parameters)
+    known = {row["parameter"]: points for row in parameters if (points := (profiles or {}).get(row["parameter"]))}
+    heights = [0.6 + 0.5 * count, *([2.1 * rows_of(known)] if known else [])]
+    figure = Figure(figsize=(WIDTH_INCH, 0.9 + sum(heights) + 0.17 * len(lines)), layout="constrained")
+    grid = figure.add_gridspec(len(heights), 1, height_ratios=heights)
+    top = grid[0].subgridspec(1, 2 if matrix else 1)
+    widths = figure.add_subplot(top[0])
+    _draw_widths(widths, parameters)
     if matrix:
-        _draw_matrix(right[0], parameters, correlations)
+        _draw_matrix(figure.add_subplot(top[1], sharey=widths), parameters, correlations)
+    if known:
+        draw_profiles(figure, grid[1], parameters, known)
     marks = [
         Line2D([], [], linestyle="none", marker="o", color=colour, label=WORDS[word])
         for word, colour in BELIEF.items()
         if any(str(row["verdict"] or "").split(" ")[0] == word for row in parameters)
     ]
-    put_heading(figure, heading, marks)
+    put_heading(figure, heading, [*marks, *(LEGEND if known else ())])
     if lines:
         plain(figure.supxlabel("\n".join(lines), x=0.01, ha="left", fontsize=7, color=GREY))
     return figure

@@ -55,13 +55,16 @@ def plot_fit(store: Store, fit: str, cell_id: str) -> list[Path]:
             (pair["parameter"], pair["other"]): float(pair["value"])
             for pair in fit_queries.fit_correlations(catalog, cell_id, row["label"])
         }
+        profiles: dict[str, list[dict[str, Any]]] = {}
+        for point in fit_queries.profile_points(catalog, cell_id, row["label"]):
+            profiles.setdefault(point["parameter"], []).append(dict(point))
         simulations = _before_and_after(catalog, row)
         windows = _windows(catalog, row, simulations)
     name = f"fit_{safe_name(fit)}_{safe_name(cell_id)}"
     heading = _heading(row)
     paths = _plot_voltages(store, row, simulations, starts, windows, name, heading)
     paths += save(store, draw_starts(heading, starts, parameters, noise_mv=row["noise_mv"]), f"{name}_starts")
-    figure = draw_uncertainty(heading, parameters, correlations, _in_words(row))
+    figure = draw_uncertainty(heading, parameters, correlations, _in_words(row), profiles)
     return paths + save(store, figure, f"{name}_uncertainty")
 
 

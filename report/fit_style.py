@@ -1,4 +1,4 @@
-"""What the figures of fits share: marks of starts, axes of RMSE, parameters' names, places and values in words."""
+"""What the figures of fits share: marks of starts, parameters' names, places and values in words."""
 
 from __future__ import annotations
 
@@ -8,10 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from textwrap import wrap
 from typing import Any, Final
-
-import numpy as np
-from matplotlib.axis import Axis
-from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, NullLocator, StrMethodFormatter
 
 from ..data.fit_values import Evaluation
 from .style import BLACK, BLUE, GREEN, GREY, ORANGE, VERMILLION, shown
@@ -25,9 +21,6 @@ BEST: Final[dict[str, Any]] = {"marker": "D", "color": BLACK, "markersize": 5.5}
 AGREES: Final[dict[str, Any]] = {"marker": "o", "color": BLUE, "markersize": 4.5}
 ELSEWHERE: Final[dict[str, Any]] = {"marker": "^", "color": ORANGE, "markersize": 5}
 FAILED: Final[dict[str, Any]] = {"marker": "x", "color": VERMILLION, "markersize": 5, "markeredgewidth": 1.4}
-
-LOG_FROM: Final = 10.0
-"""RMSE that spans more than this factor gets a logarithmic axis."""
 
 BELIEF: Final = {"well": GREEN, "determined": BLUE, "poorly": ORANGE, "not": VERMILLION, "at": VERMILLION}
 """Colours of verdicts by their first word."""
@@ -77,26 +70,6 @@ def name_of(start: Start) -> str:
     if start.rmse_mv is None:
         return "failed"
     return "best start" if start.best else "same minimum" if start.agrees else "ended elsewhere"
-
-
-def scale_rmse(axis: Axis, rmse_mv: Sequence[float], *, log: bool | None = None) -> None:
-    """Scale an axis of RMSE (mV): from 0, or logarithmic where it spans more than a factor of ten (or as told)."""
-    known = [value for value in rmse_mv if np.isfinite(value) and value > 0.0]
-    span = max(known, default=1.0) / min(known, default=1.0)
-    low, high = min(known, default=0.5), max(known, default=1.0)
-    name = axis.axis_name
-    axes = axis.axes
-    if not (span > LOG_FROM if log is None else log and bool(known)):
-        axes.set(**{f"{name}lim": (0.0, 1.12 * high)})
-        axis.set_major_locator(MaxNLocator(nbins=6, steps=(1, 2, 5, 10)))
-        return
-    axes.set(**{f"{name}scale": "log", f"{name}lim": (low / span**0.08 / 1.05, high * span**0.08 * 1.05)})
-    axis.set_major_locator(
-        MaxNLocator(nbins=5, steps=(1, 2, 5, 10)) if span < 4.0 else LogLocator(subs=(1, 2, 5) if span < 300 else (1,))
-    )
-    axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    axis.set_minor_formatter(NullFormatter())
 
 
 def short_name(parameter: str, width: int = 26, lines: int = 2) -> str:

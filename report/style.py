@@ -110,6 +110,7 @@ def put_heading(figure: Figure, heading: str, lines: Sequence[Line2D] = ()) -> N
         title=heading,
         title_fontproperties={"size": 10, "weight": "bold"},
     )
+    legend.get_title().set_multialignment("center")
     plain(legend.get_title(), *legend.get_texts())
 
 

@@ -101,3 +101,25 @@ def fleet_parameters(connection: sqlite3.Connection, fit: str) -> Rows:
 def fit_names(connection: sqlite3.Connection) -> list[str]:
     """The names of all fits, in order."""
     return [str(row[0]) for row in connection.execute("SELECT DISTINCT fit FROM fits ORDER BY fit")]
+
+
+def profile_points(connection: sqlite3.Connection, cell_id: str, label: str) -> Rows:
+    """The profile likelihoods of a fit's parameters, a line a point by rising value; not those of an earlier result.
+
+    Args:
+        label: of the fit.
+
+    Returns:
+        parameter, value, rmse_mv, cost (mV2), and of the whole profile best_cost, level, lower_95, upper_95, lower_end,
+        upper_end and verdict.
+    """
+    return connection.execute(
+        "SELECT t.parameter, t.value, t.rmse_mv, t.cost, i.cost AS best_cost, i.level, i.lower_95, i.upper_95,"
+        " i.lower_end, i.upper_end, i.verdict"
+        " FROM fits f JOIN fit_intervals i ON i.cell_id = f.cell_id AND i.fit = f.fit AND i.status = 'done'"
+        " JOIN fit_parameters p ON p.cell_id = f.cell_id AND p.label = f.label AND p.parameter = i.parameter"
+        " AND p.value = i.value"
+        " JOIN fit_profiles t ON t.cell_id = i.cell_id AND t.label = i.label"
+        f" WHERE {_OF_FIT} ORDER BY t.parameter, t.position",
+        {"cell_id": cell_id, "label": label},
+    ).fetchall()

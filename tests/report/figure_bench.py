@@ -139,6 +139,19 @@ class Bench:
         result = fit_values.FitResult(settings, best, len(rmse_mv), 1, 75.9, rmse_mv[best], (parameter,), FITTED)
         self.catalog.record(Receipt("fit", cell_id, name, "d", "done", result=result), None)
 
+    def profile(self, cell_id: str, name: str, value: float) -> None:
+        """Record the profile of the fit's parameter: a parabola about ``value`` with its lower side open."""
+        radius = fit_settings.FitParameter("Negative particle radius [m]", 0.5, 2.0)
+        base = ParameterSetSettings("Chen2020", "Chen2020")
+        settings = fit_settings.FitSettings(name, CellSettings(cell_id), ModelSettings("SPMe", "SPMe"), base, (radius,))
+        points = tuple(
+            fit_values.ProfilePoint(value + away, 21.0, 100.0 + 2.0 * (away / 0.1) ** 2) for away in (-0.1, 0.0, 0.2)
+        )
+        result = fit_values.ProfileResult(
+            settings, radius.name, "m", value, 100.0, 102.0, points, None, value + 0.1, "bound", "level", 20, "open"
+        )
+        self.catalog.record(Receipt("profile", cell_id, f"{name}-profile-0", "d", "done", result=result), None)
+
 
 def names(paths: Sequence[Path]) -> list[str]:
     return [path.name for path in paths]

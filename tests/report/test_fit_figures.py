@@ -120,6 +120,20 @@ def test_failed_simulations_are_no_part_of_a_fit(two_cells: Bench, seen: dict[st
     assert not any("failed" in text for text in legend_of(seen["fit_radius_CELL_A"]))
 
 
+def test_profiles_are_drawn_where_they_are_of_this_result(two_cells: Bench, seen: dict[str, Figure]) -> None:
+    two_cells.profile("CELL_A", "radius", 0.9)
+    plot_fit(two_cells.store, "radius", "CELL_A")
+    _, panel = seen["fit_radius_CELL_A_uncertainty"].axes
+    curve = next(line for line in panel.get_lines() if line.get_marker() == "o")
+    assert list(np.asarray(curve.get_xdata(), float)) == pytest.approx([0.8, 0.9, 1.1])
+    assert list(np.asarray(curve.get_ydata(), float)) == pytest.approx([1.0, 0.0, 4.0])  # in heights of the 95 % level
+    assert panel.get_title() == "95 %: open to 1"
+    assert [text.get_text() for text in panel.texts] == ["open: bound"]
+    two_cells.profile("CELL_A", "radius", 0.8)  # of an earlier result of the fit
+    plot_fit(two_cells.store, "radius", "CELL_A")
+    assert len(seen["fit_radius_CELL_A_uncertainty"].axes) == 1
+
+
 def test_a_fit_of_several_cells_is_drawn_over_them(two_cells: Bench, seen: dict[str, Figure]) -> None:
     two_cells.fit(CHINESE, "radius", [30.0])
     two_cells.catalog.record(Receipt("clean", "CELL_C", "clean", "d", "failed", reason="empty"), None)
