@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import log
 from typing import Final, Literal
 
 from .settings import CellSettings, ModelSettings, ParameterSetSettings
@@ -39,6 +40,11 @@ class FitParameter:
     first: float | None = None
     prior: tuple[float, float] | None = None
     relative: bool = False
+
+    @property
+    def span(self) -> float:
+        """How far its bounds are apart on its own scale; of a logarithmic one, in natural logarithms."""
+        return log(self.upper / self.lower) if self.scale == "log" else self.upper - self.lower
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,8 @@ from .models import check_set, completed, empty_model, mesh_points, scales_curre
 from .parameters import AMBIENT, CURRENT_FUNCTION, INITIAL_TEMPERATURE, PARALLEL, base_set, overridden
 from .profile_input import PROFILE_SIZES, profile_current, profile_temperature
 
-GEOMETRY: Final = ("thickness", "radius", "height", "width", "length")  # these shape the mesh and cannot be inputs
+MESHED: Final = ("thickness", "radius")  # in names of parameters that shape the mesh, which cannot be inputs
+IN_PLANE: Final = ("height", "width", "length")  # and of those that do where current collectors have a mesh
 
 PYBAMM_ERRORS: Final = (pybamm.OptionError, pybamm.ModelError, pybamm.DiscretisationError, pybamm.GeometryError)
 VOLTAGE: Final = "Voltage [V]"
@@ -80,15 +81,17 @@ def structure_of(
     """
     overrides = tuple(o for o in overrides if o.parameter not in OF_CELL)  # which are no parameters of the model
     size = next((size for size in PROFILE_SIZES if size > knots), PROFILE_SIZES[-1])
-    fixed = tuple(o for o in overrides if _shapes_geometry(o.parameter))
-    free = tuple((o.parameter, o.kind) for o in overrides if not _shapes_geometry(o.parameter))
+    fixed = tuple(o for o in overrides if shapes_mesh(o.parameter, model))
+    free = tuple((o.parameter, o.kind) for o in overrides if not shapes_mesh(o.parameter, model))
     as_code = compiled_asked() if compiled is None else compiled
     structure = Structure(model, base, free, fixed, size, rtol, atol, first_step_second, as_code)
     return replace(structure, temperature_size=temperature_size)
 
 
-def _shapes_geometry(parameter: str) -> bool:
-    return any(word in parameter for word in GEOMETRY)
+def shapes_mesh(parameter: str, model: ModelSettings) -> bool:
+    """Tell whether a parameter shapes the model's mesh, so that another value is another model."""
+    words = MESHED + (IN_PLANE if dict(model.options).get("dimensionality", 0) != 0 else ())
+    return any(word in parameter for word in words)
 
 
 def finer_mesh(settings: ModelSettings) -> ModelSettings:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..data.errors import JobError
 from ..data.fit_settings import CELL_CAPACITY, INITIAL_SOC, LITHIUM_INVENTORY, OF_CELL, FitParameter, FitSettings
 from ..data.settings import Override, SimulateSettings
-from .build import Structure, structure_of
+from .build import Structure, shapes_mesh, structure_of
 from .fit_stretches import FitStretch
 from .parameters import affects_equilibrium, is_function, nominal_capacity_ah, with_overrides
 from .replay import Conditions, scalar_inputs
@@ -39,6 +39,7 @@ class FitInputs:
         self.settings = replace(settings, parameters=self._in_units())
         self._structure = self._structure_of_default()
         self.moving = self._moving_inputs()
+        self.meshed = self._meshed()
 
     def default_values(self) -> Floats:
         """The parameter set's own values: 1 for the factor of a function, the cell's own state and capacity."""
@@ -111,6 +112,12 @@ class FitInputs:
         """Which of the overrides are inputs; knots and tolerances do not matter to that."""
         asked = self.asked(self.overrides(self.default_values()))
         return structure_of(asked.model, asked.parameter_set.key, asked.parameter_set.overrides, 1, 1.0, 1.0)
+
+    def _meshed(self) -> tuple[int, ...]:
+        """Places of the parameters that shape the mesh, themselves or by what is linked to them: no input is theirs."""
+        names = [{p.name} | {k.name for k in self.settings.links if k.to == p.name} for p in self.settings.parameters]
+        model = self.settings.model
+        return tuple(place for place, own in enumerate(names) if any(shapes_mesh(name, model) for name in own))
 
     def _moving_inputs(self) -> tuple[str, ...]:
         """Names of the inputs that follow any of the parameters, sorted."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,7 @@ from .noise import noise_of_steps
 from .parameters import nominal_capacity_ah
 from .record import Record, record_of
 from .replay import check_range
+from .starts import from_unit, to_unit
 from .stretches import joined_record
 from .usable import refuse_nothing
 from .weights import sample_weights
@@ -26,8 +28,12 @@ from .weights import sample_weights
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-PENALTY_MV = 1000.0
+FAR_MV: Final = 1000.0
+"""Error from which on it grows with its logarithm only: a model far out of its range is off by kilovolts."""
+NO_SOLUTION_MV: Final = 20.0 * FAR_MV
 """Residual of every sample where the model has no solution: finite, and worse than any that solves."""
+DIFFERENCE: Final = 2e-3  # of the scaled bounds, where slopes are taken from differences
+TIGHTER: Final = 0.1  # tolerances where they are: the solver's own errors must stay below the difference
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,8 +103,9 @@ class Objective:
     def residuals(self, values: Floats, *, slopes: bool = True) -> Residuals:
         """Errors at parameter values, and their slopes with the voltage's derivatives from the solver itself (IDAS).
 
-        Where an electrode leaves its stoichiometry range the error grows with the distance, so that a start finds its
-        way back; where the solver fails it is ``PENALTY_MV`` and flat, in the stretch in which it fails.
+        Those of parameters that shape the mesh are differences: each needs a model of its own. Where an electrode
+        leaves its stoichiometry range the error grows with the distance, so that a start finds its way back; where the
+        solver fails it is ``NO_SOLUTION_MV`` and flat, in the stretch in which it fails.
         """
         return _joined([part.residuals(values, slopes=slopes) for part in self.parts], self.parts)
 
@@ -141,7 +148,7 @@ class Part:
         except JobError as error:
             count = int(self.used.sum())
             flat = np.zeros((count, len(self.inputs.settings.parameters)))
-            return Residuals(np.full(count, PENALTY_MV), flat, str(error))
+            return Residuals(np.full(count, NO_SOLUTION_MV), flat, str(error))
 
     def case(self, values: Floats, *, slopes: bool = False) -> Case:
         """What is solved at these values."""
@@ -166,7 +173,7 @@ class Part:
                     break
                 continue
             self._outputs = replayed.outputs
-            return attempt
+            return replace(attempt, tighter=TIGHTER * attempt.tighter) if self.inputs.meshed else attempt
         return ATTEMPTS[0]
 
     def solve(self, values: Floats, *, slopes: bool, checked: bool = False) -> Residuals:
@@ -181,14 +188,36 @@ class Part:
             check_range(replayed)
             check_charge(case, replayed)
         error = 1e3 * (replayed.voltage_volt - self._record.voltage_volt)[self.used]
-        error = np.clip(np.nan_to_num(error, nan=PENALTY_MV), -PENALTY_MV, PENALTY_MV)
-        away = np.copysign(PENALTY_MV * replayed.excess[self.used], error)
+        error = np.nan_to_num(error, nan=NO_SOLUTION_MV)
+        sign = np.copysign(1.0, error)
+        error, bend = _bent(error + sign * FAR_MV * replayed.excess[self.used])
         reason = "an electrode or the electrolyte left its range" if (replayed.excess > 0.0).any() else ""
-        if replayed.voltage_slopes is None or replayed.excess_slopes is None:
-            return Residuals(error + away, np.zeros((len(error), 0)), reason)
-        sign = np.copysign(1.0, error)[:, np.newaxis]
-        by_input = 1e3 * replayed.voltage_slopes[self.used] + sign * PENALTY_MV * replayed.excess_slopes[self.used]
-        return Residuals(error + away, np.nan_to_num(by_input @ self.inputs.slopes(values, case.conditions)), reason)
+        if not slopes:
+            return Residuals(error, np.zeros((len(error), 0)), reason)
+        found = np.zeros((len(error), len(values)))
+        if replayed.voltage_slopes is not None and replayed.excess_slopes is not None:
+            by_input = 1e3 * replayed.voltage_slopes[self.used]
+            by_input += FAR_MV * sign[:, np.newaxis] * replayed.excess_slopes[self.used]
+            found = bend[:, np.newaxis] * np.nan_to_num(by_input @ self.inputs.slopes(values, case.conditions))
+        for place in self.inputs.meshed:
+            found[:, place] = self._difference(values, place, error)
+        return Residuals(error, found, reason)
+
+    def _difference(self, values: Floats, place: int, error_mv: Floats) -> Floats:
+        """The slope by a parameter's place between its bounds, from one more model beside the point."""
+        parameters = self.inputs.settings.parameters
+        unit = to_unit(parameters, values)
+        step = DIFFERENCE if unit[place] <= 0.5 else -DIFFERENCE
+        unit[place] += step
+        moved = self.solve(from_unit(parameters, unit), slopes=False).error_mv
+        slope: Floats = (moved - error_mv) / step
+        return slope
+
+
+def _bent(error_mv: Floats) -> tuple[Floats, Floats]:
+    """Errors beyond ``FAR_MV`` by their logarithm, smoothly, and what that makes of a slope, shape (samples,) each."""
+    size = np.maximum(np.abs(error_mv) / FAR_MV, 1.0)
+    return error_mv * (1.0 + np.log(size)) / size, 1.0 / size
 
 
 def _with_same_inputs(parts: list[Part]) -> None:

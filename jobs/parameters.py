@@ -78,6 +78,8 @@ def affects_equilibrium(parameter: str) -> bool:
             "active material",
             "oncentration in",
             "thickness",
+            "Electrode height",
+            "Electrode width",
             "stoichiometry",
             "Open-circuit",
             "Cell capacity",

@@ -141,10 +141,11 @@ class Search:
                 continue
             mean, deviation = parameter.prior
             log = parameter.scale == "log"
-            span = np.log(parameter.upper / parameter.lower) if log else parameter.upper - parameter.lower
             away = np.log(values[place] / mean) if log else values[place] - mean
             residuals.append(self.prior_mv * away / deviation)
-            slopes.append(np.where(np.arange(len(parameters)) == place, self.prior_mv * span / deviation, 0.0))
+            slopes.append(
+                np.where(np.arange(len(parameters)) == place, self.prior_mv * parameter.span / deviation, 0.0)
+            )
         return np.array(residuals), np.array(slopes).reshape(-1, len(parameters))
 
     def _least_squares(self, first: Floats) -> tuple[Floats, str]:

@@ -25,10 +25,9 @@ def from_unit(parameters: tuple[FitParameter, ...], unit: Floats) -> Floats:
 
 
 def _unit(parameter: FitParameter, value: float) -> float:
-    lower, upper = parameter.lower, parameter.upper
-    if parameter.scale == "log":
-        return float(np.log(value / lower) / np.log(upper / lower))
-    return (value - lower) / (upper - lower)
+    lower = parameter.lower
+    away = float(np.log(value / lower)) if parameter.scale == "log" else value - lower
+    return away / parameter.span
 
 
 def _value(parameter: FitParameter, unit: float) -> float:

@@ -120,12 +120,12 @@ def interval(
 ) -> tuple[float, float, float]:
     """Standard error in the value's unit and 95 % interval, from the standard error on the scaled bounds."""
     if parameter.scale == "log":
-        relative = standard_error * float(np.log(parameter.upper / parameter.lower))
+        relative = standard_error * parameter.span
         if not np.isfinite(relative) or quantile * relative > 500.0:
             return np.inf, 0.0, np.inf
         factor = float(np.exp(quantile * relative))
         return value * relative, value / factor, value * factor
-    error = standard_error * (parameter.upper - parameter.lower)
+    error = standard_error * parameter.span
     return error, value - quantile * error, value + quantile * error
 
 

@@ -21,7 +21,7 @@ from kilocell.data.settings import InitialState, Override, ParameterSetSettings,
 from kilocell.jobs.attempts import charge_error, solve_as
 from kilocell.jobs.fit import best_of, run_start
 from kilocell.jobs.fit_stretches import fit_stretches
-from kilocell.jobs.objective import PENALTY_MV, Objective
+from kilocell.jobs.objective import FAR_MV, Objective
 from kilocell.jobs.record import record_of
 from kilocell.jobs.simulate import simulate
 from kilocell.jobs.starts import from_unit, to_unit
@@ -128,7 +128,7 @@ def test_a_stretch_that_leaves_the_range_leaves_the_others_their_slopes() -> Non
     found = objective.residuals(np.array([0.75, 0.665, 1.0, 3.3e-14, 0.6]))
     assert found.reason == "cycle 1: an electrode or the electrolyte left its range"
     first = int(objective.parts[0].used.sum())
-    assert np.abs(found.error_mv[:first]).max() > PENALTY_MV
+    assert np.abs(found.error_mv[:first]).max() > FAR_MV
     slopes = np.abs(found.slopes_mv[first:]).max(axis=0)
     assert np.all((slopes > 0.0) & (slopes < 1e4))
 
