@@ -45,6 +45,17 @@ METHODS = "SLSQP,L-BFGS-B,IRPropPlus,CMAES,SLSQP*4"
 Reply = dict[str, Any]
 
 
+def head(*names: str) -> str:
+    return f"\n| {' | '.join(names)} |\n{'|---' * len(names)}|"
+
+
+AGREEMENT = head("record", "model", "way", "voltage off, mV", "first time, s")
+COMPARED = head("record", "model", "way", "method", "starts that got there", f"CPU s of {STARTS} starts until there",
+                "wall s", "times kilocell, CPU", "wall", "CPU s to the end", "evaluations", "worst RMSE mV",
+                "")  # fmt: skip
+FLEET = head("model", "cells", "way", "starts that got there", "CPU s a cell", "wall s", "times kilocell, CPU", "wall")
+
+
 class PyBOP:
     """A process of PyBOP's environment that answers requests one by one."""
 
@@ -152,8 +163,9 @@ def agreement(case: Case, judge: Judge, ours: Kilocell, theirs: list[PyBOP]) -> 
     return kept
 
 
-def compare(case: Case, theirs: list[PyBOP], asked: argparse.Namespace) -> list[str]:
-    """Fit one cell by everyone, in turn and repeatedly; return the table's rows."""
+def compare(case: Case, theirs: list[PyBOP], asked: argparse.Namespace) -> None:
+    """Fit one cell by everyone, in turn and repeatedly, and print the tables of both."""
+    print(AGREEMENT)
     judge, ours = Judge(case), Kilocell(case)
     kept = agreement(case, judge, ours, theirs)
     ways = [("kilocell", ""), *((setup.name, method) for setup in kept for method in asked.methods.split(","))]
@@ -170,7 +182,7 @@ def compare(case: Case, theirs: list[PyBOP], asked: argparse.Namespace) -> list[
                         found = setup.start(method, ours.first_values(start), 100 * repeat + start, asked.most_second)
                         runs[setup.name, method][repeat] += found
     target = target_of(judge, [run for repeats in runs.values() for starts in repeats for run in starts])
-    return list(_rows(case, judge, target, runs))
+    print(COMPARED, *_rows(case, judge, target, runs), sep="\n", flush=True)
 
 
 def _rows(case: Case, judge: Judge, target: float, runs: dict[tuple[str, str], list[list[Reply]]]) -> Iterator[str]:
@@ -243,24 +255,19 @@ def _run(asked: argparse.Namespace, python: Path, folder: Path) -> None:
     theirs = [PyBOP(python, setup, folder) for setup in asked.setups.split(",")]
     about = f"kilocell {version('kilocell')}, PyBaMM {pybamm.__version__}, NumPy {np.__version__}"
     print(f"{about}; PyBOP's {theirs[0].about}; Python {platform.python_version()}, one thread each")
-    print("| record | model | way | voltage off, mV | first time, s |\n|---|---|---|---|---|")
-    rows: list[str] = []
-    for model in asked.models.split(","):
-        for name in (name for name in asked.cases.split(",") if name != "fleet"):
-            case = measured(model, asked.data) if name == "measured" else {"two": two, "four": four}[name](model)
-            rows += compare(case, theirs, asked) if case else [f"| {name} | {model} | skipped: no {asked.data} |"]
-    print(f"\n| record | model | way | method | starts that got there | CPU s of {STARTS} starts until there | wall s "
-          "| times kilocell, CPU | wall | CPU s to the end | evaluations | worst RMSE mV | |")  # fmt: skip
-    print("|---|---|---|---|---|---|---|---|---|---|---|---|---|", *rows, sep="\n", flush=True)
+    models = asked.models.split(",")
+    for model, name in ((model, name) for model in models for name in asked.cases.split(",") if name != "fleet"):
+        case = measured(model, asked.data) if name == "measured" else {"two": two, "four": four}[name](model)
+        if case is None:
+            print(f"\n{name}, {model}: skipped, there is no record in {asked.data}")
+        else:
+            compare(case, theirs, asked)
     for setup in theirs:
         setup.close()
     if "fleet" in asked.cases.split(","):
-        print(
-            "\n| model | cells | way | starts that got there | CPU s per cell | wall s | times kilocell, CPU | wall |"
-        )
-        print("|---|---|---|---|---|---|---|---|", flush=True)
+        print(FLEET, flush=True)
         setup = PyBOP(python, asked.fleet_setup, folder)
-        for model in asked.models.split(","):
+        for model in models:
             fleet(model, asked.cells, setup, asked)
         setup.close()
 

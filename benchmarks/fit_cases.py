@@ -54,8 +54,8 @@ class Case:
 
     @property
     def longest_second(self) -> float:
-        """The longest step that passes over no pulse: the shortest time between two jumps."""
-        return float(np.diff(self.stops).min())
+        """The longest step that passes over no pulse: the shortest time between two jumps, or from sample to sample."""
+        return float(max(np.diff(self.stops).min(), np.median(np.diff(self.time))))
 
     def asked(self) -> dict[str, Any]:
         """What goes to PyBOP beside the arrays."""
