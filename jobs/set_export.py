@@ -1,4 +1,4 @@
-"""Parameter sets for other programs: with overrides applied, and with the cell's state, size and temperature in them."""
+"""Parameter sets for other programs: overrides applied, and the cell's state, size and temperature in them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pybamm.expression_tree.operations.serialise import Serialise
 
 from ..data.convert import kelvin
 from ..data.errors import JobError
-from ..data.fit_settings import CELL_CAPACITY, INITIAL_SOC, OF_CELL
+from ..data.fit_settings import CELL_CAPACITY, INITIAL_SOC
 from ..data.fit_values import Beginning
 from ..data.settings import ModelSettings, ParameterSetSettings
 from .models import completed, scales_current
@@ -49,8 +49,8 @@ def values_of_cell(cell: CellSet) -> tuple[pybamm.ParameterValues, tuple[str, ..
 
     kilocell's own names are turned so: ``Initial state of charge`` into the initial concentrations (potentials,
     Thevenin's state of charge) at the record's start; ``Cyclable lithium`` into the same, whose sum it scales;
-    ``Capacity of the cell [A.h]``, as any capacity of the cell, into the number of electrodes in parallel and the nominal
-    capacity. Ambient and initial temperature are the record's.
+    ``Capacity of the cell [A.h]``, as any capacity of the cell, into the number of electrodes in parallel and the
+    nominal capacity. Ambient and initial temperature are the record's.
     """
     begin, notes = cell.beginning, []
     values = with_overrides(cell.parameter_set)
@@ -85,8 +85,3 @@ def as_json(values: pybamm.ParameterValues) -> str:
 
 def _encoded(value: Any) -> Any:
     return Serialise._json_encoder(value)
-
-
-def cannot_be_without_cell(settings: ParameterSetSettings) -> bool:
-    """Tell whether a set holds what is of one cell."""
-    return any(o.parameter in OF_CELL for o in settings.overrides)
