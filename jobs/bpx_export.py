@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
 import pybamm
 from numpy.typing import NDArray
 
+from ..data.convert import kelvin
 from ..data.errors import JobError
 from ..data.fit_values import Beginning
 from ..data.settings import ModelSettings, ParameterSetSettings
@@ -26,6 +27,8 @@ FARADAY: Final = float(pybamm.constants.F.value)
 GAS: Final = float(pybamm.constants.R.value)
 REFERENCE: Final = "Reference temperature [K]"
 ELECTROLYTE: Final = "Initial concentration in electrolyte [mol.m-3]"
+ZERO_CELSIUS: Final = kelvin(0.0)
+TEMPERATURE_STEP: Final = 20.0  # K: how far from the reference temperature an activation energy is looked for
 SAME: Final = 1e-6  # relative: functions closer than this are the same
 STOICHIOMETRY: Final = np.linspace(0.0005, 0.9995, 2000)  # of tables
 CONCENTRATION: Final = np.linspace(1.0, 4000.0, 2000)
@@ -37,8 +40,9 @@ class _Parts:
     def __init__(self, values: pybamm.ParameterValues) -> None:
         self.values = values
         self.problems: list[str] = []
-        self.tables: list[str] = []
+        self.notes: list[str] = []
         self.reference = self.number(REFERENCE)
+        self.present = self.number(AMBIENT)
 
     def number(self, name: str) -> float:
         value = self.values.get(name)
@@ -64,19 +68,28 @@ class _Parts:
             self.problems.append(f"{name!r} is not in the set")
             return math.nan
         column = self.column(name, grid, *others)
+        if not np.isfinite(column).any():
+            self.problems.append(f"{name!r} is nowhere a number")
+            return math.nan
         if np.ptp(column) == 0.0:
             return float(column[0])
         text = expression(self.at(name, pybamm.Variable("x"), *others))
         if text is not None:
             return text
         good = np.isfinite(column)
-        self.tables.append(name)
+        self.notes.append(f"{name} is a table, interpolated linearly")
         return {"x": grid[good].tolist(), "y": column[good].tolist()}
 
-    def activation_energy(self, name: str, grid: Floats) -> float:
-        """Of a function of something and the temperature, J.mol-1."""
-        here = self.column(name, grid, self.reference)
-        return self._energy(name, [(t, self.column(name, grid, t) / here) for t in self._temperatures()])
+    def with_energy(self, key: str, name: str, grid: Floats) -> dict[str, Any]:
+        """A function of something and the temperature, at the reference temperature, with its activation energy.
+
+        One that goes with temperature otherwise is written as it is at the cell's temperature, without any.
+        """
+        if name not in self.values:
+            return {key: self.function(name, grid)}
+        energy = self._energy(name, lambda kelvin: self.column(name, grid[::100], kelvin))
+        found = self.function(name, grid, self.present if energy is None else self.reference)
+        return {key: found, f"{key.partition(' [')[0]} activation energy [J.mol-1]": energy or 0.0}
 
     def reaction_rate(self, side: str, largest: float, electrolyte: float) -> tuple[float, float]:
         """BPX's normalised rate constant and its activation energy."""
@@ -87,27 +100,28 @@ class _Parts:
             for salt in (0.5 * electrolyte, electrolyte, 2.0 * electrolyte):
                 for share in (0.1, 0.3, 0.5, 0.7, 0.9):
                     inside = share * largest
-                    current = float(self.at(name, salt, inside, largest, kelvin).evaluate())
+                    current = np.asarray(self.at(name, salt, inside, largest, kelvin).evaluate(), float).item()
                     found.append(current / math.sqrt(salt * inside * (largest - inside)))
             return np.array(found)
 
-        here = rates(self.reference)
-        if np.ptp(here) > SAME * abs(here[0]):
+        energy = self._energy(name, rates)
+        here = rates(self.present if energy is None else self.reference)
+        if not np.ptp(here) <= SAME * abs(here[0]):
             self.problems.append(f"{name!r} is not of BPX's form, F k sqrt(c_e/c_e0 c/c_max (1 - c/c_max))")
-        energy = self._energy(name, [(t, rates(t) / here) for t in self._temperatures()])
-        return float(here[0]) * largest * math.sqrt(electrolyte) / FARADAY, energy
+        return float(here[0]) * largest * math.sqrt(electrolyte) / FARADAY, energy or 0.0
 
-    def _temperatures(self) -> tuple[float, float]:
-        return self.reference - 20.0, self.reference + 20.0
-
-    def _energy(self, name: str, ratios: Sequence[tuple[float, Floats]]) -> float:
-        (kelvin, ratio), *_ = ratios
-        energy = GAS * math.log(float(np.median(ratio))) / (1.0 / self.reference - 1.0 / kelvin)
-        for t, found in ratios:
-            expected = math.exp(energy / GAS * (1.0 / self.reference - 1.0 / t))
-            if np.max(np.abs(found / expected - 1.0)) > SAME:
-                self.problems.append(f"{name!r} goes with temperature otherwise than by one activation energy")
-                break
+    def _energy(self, name: str, at: Callable[[float], Floats]) -> float | None:
+        """The activation energy in J.mol-1 by which values go with temperature; ``None`` where there is none."""
+        here = at(self.reference)
+        low, high = (at(self.reference + step) / here for step in (-TEMPERATURE_STEP, TEMPERATURE_STEP))
+        inverse = 1.0 / self.reference - 1.0 / (self.reference + TEMPERATURE_STEP)
+        energy = GAS * math.log(abs(float(np.median(high)))) / inverse
+        colder = math.exp(energy / GAS * (1.0 / self.reference - 1.0 / (self.reference - TEMPERATURE_STEP)))
+        one = np.ptp(high) <= SAME * np.max(high) and np.all(np.abs(low / colder - 1.0) <= SAME)
+        if not one:
+            celsius = self.present - ZERO_CELSIUS
+            self.notes.append(f"{name} goes with temperature otherwise than BPX can say: true at {celsius:.2f} °C only")
+            return None
         return 0.0 if abs(energy) < SAME else energy
 
 
@@ -134,8 +148,7 @@ def as_bpx(
     if "Maximum concentration in negative electrode [mol.m-3]" not in values:
         raise JobError(f"BPX cannot hold {settings.name}: it is no set of two electrodes of one phase each", "not_bpx")
     parts = _Parts(values)
-    celsius = beginning.temperature_celsius if beginning is not None else parts.reference - 273.15
-    window = [entry.at_soc for entry in equilibrium_of(model, settings, celsius).inputs]
+    window = [entry.at_soc for entry in equilibrium_of(model, settings, parts.present - ZERO_CELSIUS).inputs]
     salt = parts.number(ELECTROLYTE)
     body = {
         "Cell": _cell(parts),
@@ -175,7 +188,7 @@ def _refuse_model(model: ModelSettings) -> None:
 
 
 def _notes(parts: _Parts, model: ModelSettings) -> list[str]:
-    notes = [f"{name} is a table, interpolated linearly" for name in parts.tables]
+    notes = list(parts.notes)
     if model.type == "SPM":
         notes.append("fitted with SPM; the file is of the form for DFN, since PyBaMM reads no BPX of SPM")
     return notes
@@ -189,10 +202,18 @@ def _cell(parts: _Parts) -> dict[str, Any]:
     area = parts.number("Electrode height [m]") * parts.number("Electrode width [m]")
     if parts.values.get("Number of cells connected in series to make a battery", 1.0) != 1.0:
         parts.problems.append("it is of several cells in series")
+    surface, volume = "Cell cooling surface area [m2]", "Cell volume [m3]"
+    if surface not in parts.values or volume not in parts.values:
+        layers = ("Negative electrode", "Separator", "Positive electrode")
+        thickness = sum(parts.number(f"{layer} thickness [m]") for layer in layers)
+        sizes = 2.0 * area * parallel, thickness * area * parallel
+        parts.notes.append("the set has no surface and volume of the cell: those of its layers are written")
+    else:
+        sizes = parts.number(surface), parts.number(volume)
     return {
         REFERENCE: parts.reference,
-        "External surface area [m2]": parts.number("Cell cooling surface area [m2]"),
-        "Volume [m3]": parts.number("Cell volume [m3]"),
+        "External surface area [m2]": sizes[0],
+        "Volume [m3]": sizes[1],
         "Electrode area [m2]": area * parallel / pairs,
         "Number of electrode pairs connected in parallel to make a cell": pairs,
         CAPACITY: parts.number(CAPACITY),
@@ -210,20 +231,15 @@ def _electrolyte(parts: _Parts) -> dict[str, Any]:
         ("Diffusivity [m2.s-1]", "Electrolyte diffusivity [m2.s-1]"),
         ("Conductivity [S.m-1]", "Electrolyte conductivity [S.m-1]"),
     ):
-        found |= _with_energy(parts, key, name, CONCENTRATION)
-    return found
-
-
-def _with_energy(parts: _Parts, key: str, name: str, grid: Floats) -> dict[str, Any]:
-    found = {key: parts.function(name, grid, parts.reference)}
-    if name in parts.values:
-        found[f"{key.partition(' [')[0]} activation energy [J.mol-1]"] = parts.activation_energy(name, grid[::100])
+        found |= parts.with_energy(key, name, CONCENTRATION)
     return found
 
 
 def _pores(parts: _Parts, where: str) -> dict[str, float]:
     porosity = parts.number(f"{where} porosity")
     power = parts.number(f"{where} Bruggeman coefficient (electrolyte)")
+    if porosity == 1.0:
+        parts.problems.append(f"'{where} porosity' is 1, which PyBaMM cannot read back from BPX")
     return {"Porosity": porosity, "Transport efficiency": porosity**power}
 
 
@@ -239,7 +255,7 @@ def _electrode(parts: _Parts, side: str, window: Floats, salt: float) -> dict[st
     return {
         "Particle radius [m]": radius,
         "Thickness [m]": parts.number(f"{where} thickness [m]"),
-        **_with_energy(parts, "Diffusivity [m2.s-1]", f"{side} particle diffusivity [m2.s-1]", STOICHIOMETRY),
+        **parts.with_energy("Diffusivity [m2.s-1]", f"{side} particle diffusivity [m2.s-1]", STOICHIOMETRY),
         "OCP [V]": parts.function(f"{where} OCP [V]", STOICHIOMETRY),
         "Entropic change coefficient [V.K-1]": parts.function(f"{where} OCP entropic change [V.K-1]", STOICHIOMETRY),
         "Conductivity [S.m-1]": parts.number(f"{where} conductivity [S.m-1]") * solid,
