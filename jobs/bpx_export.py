@@ -12,7 +12,7 @@ import pybamm
 from numpy.typing import NDArray
 
 from ..data.convert import kelvin
-from ..data.errors import JobError
+from ..data.errors import UsageError
 from ..data.fit_values import Beginning
 from ..data.settings import ModelSettings, ParameterSetSettings
 from .bpx_text import expression
@@ -141,12 +141,12 @@ def as_bpx(
         model, beginning: of a fitted set; without, a full cell at its reference temperature.
 
     Raises:
-        JobError: ``not_bpx``: names each thing that BPX cannot hold.
+        UsageError: names each thing that BPX cannot hold.
     """
     model = model or ModelSettings("DFN", "DFN")
     _refuse_model(model)
     if "Maximum concentration in negative electrode [mol.m-3]" not in values:
-        raise JobError(f"BPX cannot hold {settings.name}: it is no set of two electrodes of one phase each", "not_bpx")
+        raise UsageError(f"BPX cannot hold {settings.name}: it is no set of two electrodes of one phase each")
     parts = _Parts(values)
     window = [entry.at_soc for entry in equilibrium_of(model, settings, parts.present - ZERO_CELSIUS).inputs]
     salt = parts.number(ELECTROLYTE)
@@ -158,7 +158,7 @@ def as_bpx(
         "Separator": {"Thickness [m]": parts.number("Separator thickness [m]"), **_pores(parts, "Separator")},
     }
     if parts.problems:
-        raise JobError(f"BPX cannot hold {settings.name}: {'; '.join(dict.fromkeys(parts.problems))}", "not_bpx")
+        raise UsageError(f"BPX cannot hold {settings.name}: {'; '.join(dict.fromkeys(parts.problems))}")
     head = {
         "BPX": BPX_VERSION,
         "Title": settings.name,
@@ -181,10 +181,10 @@ def as_bpx(
 
 def _refuse_model(model: ModelSettings) -> None:
     if model.type not in MODELS:
-        raise JobError(f"BPX is of {', '.join(MODELS)}, not of {model.type}; take --format json", "not_bpx")
+        raise UsageError(f"BPX is of {', '.join(MODELS)}, not of {model.type}; take --format json")
     if model.options:
         named = ", ".join(f"{name!r}" for name, _ in model.options)
-        raise JobError(f"BPX has no place for the model's options {named}; take --format json", "not_bpx")
+        raise UsageError(f"BPX has no place for the model's options {named}; take --format json")
 
 
 def _notes(parts: _Parts, model: ModelSettings) -> list[str]:

@@ -10,7 +10,7 @@ import pybamm
 from pybamm.expression_tree.operations.serialise import Serialise
 
 from ..data.convert import kelvin
-from ..data.errors import JobError
+from ..data.errors import UsageError
 from ..data.fit_settings import CELL_CAPACITY, INITIAL_SOC
 from ..data.fit_values import Beginning
 from ..data.settings import ModelSettings, ParameterSetSettings
@@ -36,11 +36,11 @@ def values_of(settings: ParameterSetSettings) -> pybamm.ParameterValues:
     """A set with its overrides, without any cell.
 
     Raises:
-        JobError: an override is of a cell's own (``of_a_cell``).
+        UsageError: an override is of a cell's own.
     """
     own = [o.parameter for o in settings.overrides if o.parameter in (INITIAL_SOC, CELL_CAPACITY)]
     if own:
-        raise JobError(f"{settings.name} holds {' and '.join(own)}, which are of one cell", "of_a_cell")
+        raise UsageError(f"{settings.name} holds {' and '.join(own)}, which are of one cell")
     return with_overrides(settings)
 
 
@@ -74,13 +74,13 @@ def as_json(values: pybamm.ParameterValues) -> str:
     """A set as JSON that ``pybamm.ParameterValues.from_json`` reads; functions are expressions of their arguments.
 
     Raises:
-        JobError: ``cannot_export``: a function that is no expression.
+        UsageError: a function that is no expression.
     """
     try:
         document = values.to_json()
         return json.dumps(document, default=_encoded, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
     except Exception as error:  # a user's function may fail in any way
-        raise JobError(f"a function of the set is no expression of PyBaMM's: {error}", "cannot_export") from error
+        raise UsageError(f"a function of the set is no expression of PyBaMM's: {error}") from error
 
 
 def _encoded(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import sqlite3
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..data.codec import from_json, to_plain
+from ..data.codec import from_json
 from ..data.errors import JobError, UsageError
 from ..data.fit_settings import FitSettings
 from ..data.fit_values import Beginning
@@ -107,7 +108,7 @@ def _lineage(chosen: Chosen, notes: Sequence[str], form: str, text: str) -> dict
         "base_from": f"file {chosen.settings.file_digest}"
         if chosen.settings.file_digest
         else package_of(chosen.settings.base),
-        "changed": to_plain(chosen.settings.overrides),
+        "changed": [dataclasses.asdict(override) for override in chosen.settings.overrides],
         **chosen.lineage,
     }
 
@@ -172,7 +173,7 @@ def _fitted(store: Store, row: Any, found: ParameterSetSettings) -> Chosen:
     lineage = {
         **plain,
         "cycles": json.loads(row["cycles"]),
-        "beginning": to_plain(beginning),
-        "asked": to_plain(settings),
+        "beginning": dataclasses.asdict(beginning),
+        "asked": dataclasses.asdict(settings),
     }
     return Chosen(found, content, lineage, settings.model, beginning)
