@@ -26,7 +26,18 @@ from .campaign import Campaign
 from .compile_plan import with_compiled
 from .lock import only_run
 from .own_sets import keep_copies
-from .plan import FitWork, Job, Key, ScannedSource, SimulateWork, StartWork, cells_of, plan_jobs, version_of
+from .plan import (
+    FitWork,
+    Job,
+    Key,
+    ProfileWork,
+    ScannedSource,
+    SimulateWork,
+    StartWork,
+    cells_of,
+    plan_jobs,
+    version_of,
+)
 from .progress import Progress
 from .record import Recorder, record_found
 from .scan import record_sources, scan_sources
@@ -130,7 +141,7 @@ def of_fits(jobs: Sequence[Job], fits: Sequence[str]) -> tuple[Job, ...]:
 def _fit_of(job: Job) -> str:
     if isinstance(job.work, SimulateWork):
         return job.work.fit_label
-    return job.work.settings.name if isinstance(job.work, (StartWork, FitWork)) else ""
+    return job.work.settings.name if isinstance(job.work, (StartWork, FitWork, ProfileWork)) else ""
 
 
 def of_cells(jobs: Sequence[Job], cells: Sequence[str]) -> tuple[Job, ...]:

@@ -72,6 +72,8 @@ def show_permanent(campaign: Campaign, tables: Sequence[FitTable]) -> None:
     for fit in tables:
         if fit.name in own:
             print(f"\n# in the fit {fit.name!r}, which has these cells: {', '.join(fit.cells)}\nstarts = {fit.starts}")
+            if fit.profiles:
+                print("profiles = true")
         else:
             print(f"\n{table_text(fit)}", end="")
     if re.search(r"^\s*\[fit\]", campaign.text, re.MULTILINE) and any(fit.name not in own for fit in tables):
