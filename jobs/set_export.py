@@ -1,4 +1,4 @@
-"""Parameter sets for other programs: with overrides applied, and with the cell's state, size and temperature in them."""
+"""Parameter sets for other programs: overrides applied, and the cell's state, size and temperature in them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pybamm
 from pybamm.expression_tree.operations.serialise import Serialise
 
 from ..data.convert import kelvin
-from ..data.errors import JobError
-from ..data.fit_settings import CELL_CAPACITY, INITIAL_SOC, OF_CELL
+from ..data.errors import UsageError
+from ..data.fit_settings import CELL_CAPACITY, INITIAL_SOC
 from ..data.fit_values import Beginning
 from ..data.settings import ModelSettings, ParameterSetSettings
 from .models import completed, scales_current
@@ -36,11 +36,11 @@ def values_of(settings: ParameterSetSettings) -> pybamm.ParameterValues:
     """A set with its overrides, without any cell.
 
     Raises:
-        JobError: an override is of a cell's own (``of_a_cell``).
+        UsageError: an override is of a cell's own.
     """
     own = [o.parameter for o in settings.overrides if o.parameter in (INITIAL_SOC, CELL_CAPACITY)]
     if own:
-        raise JobError(f"{settings.name} holds {' and '.join(own)}, which are of one cell", "of_a_cell")
+        raise UsageError(f"{settings.name} holds {' and '.join(own)}, which are of one cell")
     return with_overrides(settings)
 
 
@@ -49,8 +49,8 @@ def values_of_cell(cell: CellSet) -> tuple[pybamm.ParameterValues, tuple[str, ..
 
     kilocell's own names are turned so: ``Initial state of charge`` into the initial concentrations (potentials,
     Thevenin's state of charge) at the record's start; ``Cyclable lithium`` into the same, whose sum it scales;
-    ``Capacity of the cell [A.h]``, as any capacity of the cell, into the number of electrodes in parallel and the nominal
-    capacity. Ambient and initial temperature are the record's.
+    ``Capacity of the cell [A.h]``, as any capacity of the cell, into the number of electrodes in parallel and the
+    nominal capacity. Ambient and initial temperature are the record's.
     """
     begin, notes = cell.beginning, []
     values = with_overrides(cell.parameter_set)
@@ -74,19 +74,14 @@ def as_json(values: pybamm.ParameterValues) -> str:
     """A set as JSON that ``pybamm.ParameterValues.from_json`` reads; functions are expressions of their arguments.
 
     Raises:
-        JobError: ``cannot_export``: a function that is no expression.
+        UsageError: a function that is no expression.
     """
     try:
         document = values.to_json()
         return json.dumps(document, default=_encoded, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
     except Exception as error:  # a user's function may fail in any way
-        raise JobError(f"a function of the set is no expression of PyBaMM's: {error}", "cannot_export") from error
+        raise UsageError(f"a function of the set is no expression of PyBaMM's: {error}") from error
 
 
 def _encoded(value: Any) -> Any:
     return Serialise._json_encoder(value)
-
-
-def cannot_be_without_cell(settings: ParameterSetSettings) -> bool:
-    """Tell whether a set holds what is of one cell."""
-    return any(o.parameter in OF_CELL for o in settings.overrides)

@@ -14,7 +14,7 @@ from .asked_fits import differences, with_asked
 from .campaign import Campaign
 from .campaign_errors import problems_of
 from .campaign_fit_schema import FitTable
-from .campaign_fits import added, is_of, merged, same_fit
+from .campaign_fits import added, covers, merged, same_fit
 from .campaign_values import parameter_set_names
 from .places import check_names
 
@@ -35,6 +35,7 @@ class FitOptions:
     starts: int | None = None
     seed: int | None = None
     method: str | None = None
+    profiles: bool | None = None
 
     @property
     def given(self) -> bool:
@@ -77,15 +78,12 @@ def ask(campaign: Campaign, options: FitOptions, cells: tuple[str, ...]) -> Aske
         wanted = (_more(_wanted(campaign, options, there), options, cells),)
     asked = campaign.asked
     for table in wanted:
-        if table.name not in own or not _covers(own[table.name], table):
+        there_already = own.get(table.name)
+        if there_already is None or not all(covers(there_already, table, cell) for cell in table.cells):
             asked = added(asked, table)
     names = tuple(table.name for table in wanted)
     new = merged(table for table in asked if table.name in names) if asked != campaign.asked else {}
     return AskedFits(with_asked(campaign, asked), names, tuple(new.values()))
-
-
-def _covers(own: FitTable, asked: FitTable) -> bool:
-    return own.starts >= asked.starts and all(is_of(cell, own.cells) for cell in asked.cells)
 
 
 def _check(campaign: Campaign, options: FitOptions) -> None:
@@ -100,8 +98,8 @@ def _check(campaign: Campaign, options: FitOptions) -> None:
 
 
 def _all_fits(options: FitOptions) -> bool:
-    """Whether nothing but the number of starts is given, which then is that of every fit."""
-    return options == FitOptions(starts=options.starts)
+    """Whether nothing but the number of starts or profiles is given, which then is that of every fit."""
+    return options == FitOptions(starts=options.starts, profiles=options.profiles)
 
 
 def _wanted(campaign: Campaign, options: FitOptions, there: dict[str, FitTable]) -> FitTable:
@@ -170,6 +168,8 @@ def _more(table: FitTable, options: FitOptions, cells: tuple[str, ...]) -> FitTa
     asked: dict[str, Any] = {}
     if options.starts is not None:
         asked["starts"] = options.starts
+    if options.profiles:
+        asked["profiles"] = True
     if cells:
         asked["cells"] = list(dict.fromkeys(cells))
     return table.model_copy(update=asked)

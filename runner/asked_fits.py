@@ -120,7 +120,7 @@ def differences(one: FitTable, other: FitTable) -> Iterator[str]:
     """What a fit has and another that is asked has not, in words, but for cells and starts."""
     for key in FitTable.model_fields:
         mine, theirs = getattr(one, key), getattr(other, key)
-        if key not in ("name", "cells", "starts") and mine != theirs:
+        if key not in ("name", "cells", "starts", "profiles") and mine != theirs:
             plain = not isinstance(mine, (dict, BaseModel))
             yield f"{key}: it has {_said(mine)}, asked is {_said(theirs)}" if plain else f"other {key}"
 

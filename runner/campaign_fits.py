@@ -35,15 +35,15 @@ def is_of(cell_id: str, keys: Iterable[str]) -> bool:
 
 
 def same_fit(one: FitTable, other: FitTable) -> bool:
-    """Tell whether two tables are of one fit: all is the same but the cells and the number of starts."""
-    without = {"cells", "starts"}
+    """Tell whether two tables are of one fit: all is the same but the cells, the number of starts, and profiles."""
+    without = {"cells", "starts", "profiles"}
     return one.model_dump(exclude=without) == other.model_dump(exclude=without)
 
 
 def tables_of(cell_id: str, own: Sequence[FitTable], asked: Sequence[FitTable]) -> Iterator[FitTable]:
     """The fits of a cell: the campaign's ``own``, then those asked on the command line, each name once.
 
-    A fit that is in both has the cells of both, and the larger number of starts.
+    A fit that is in both has the cells of both, the larger number of starts, and profiles where one asks for them.
     """
     first = {table.name: table for table in (*asked[::-1], *own[::-1])}
     for name in dict.fromkeys(table.name for table in (*own, *asked)):
@@ -53,7 +53,8 @@ def tables_of(cell_id: str, own: Sequence[FitTable], asked: Sequence[FitTable]) 
             if table.name == name and is_of(cell_id, table.cells) and same_fit(table, first[name])
         ]
         if mine:
-            yield max(mine, key=lambda table: table.starts)
+            most = max(mine, key=lambda table: table.starts)
+            yield most.model_copy(update={"profiles": any(table.profiles for table in mine)})
 
 
 def given_way(own: Sequence[FitTable], asked: Sequence[FitTable]) -> tuple[FitTable, ...]:
@@ -63,39 +64,38 @@ def given_way(own: Sequence[FitTable], asked: Sequence[FitTable]) -> tuple[FitTa
 
 
 def merged(tables: Iterable[FitTable]) -> dict[str, FitTable]:
-    """One table for each name: with all cells of that fit, and the number of starts that all of them have."""
+    """One table for each name: with all cells of that fit, and the starts and profiles that all of them have."""
     found: dict[str, FitTable] = {}
     for table in tables:
         first = found.setdefault(table.name, table)
         if same_fit(first, table):
             cells = list(dict.fromkeys(first.cells + table.cells))
             cells = ["*"] if "*" in cells else cells
-            found[table.name] = first.model_copy(update={"cells": cells, "starts": min(first.starts, table.starts)})
+            both = {"starts": min(first.starts, table.starts), "profiles": first.profiles and table.profiles}
+            found[table.name] = first.model_copy(update={"cells": cells, **both})
     return found
 
 
 def added(asked: Sequence[FitTable], new: FitTable) -> tuple[FitTable, ...]:
-    """The asked fits with one more, or with more cells or starts of one: each cell once, with its largest number."""
+    """The asked fits with one more, or with more cells, starts or profiles of one; what was asked before stays."""
     mine = [table for table in asked if same_fit(table, new)]
-    fewer = [cell for cell in new.cells if not any(_has(table, cell, new.starts) for table in mine)]
-    if not fewer:
+    lacking = [cell for cell in new.cells if not any(covers(table, new, cell) for table in mine)]
+    if not lacking:
         return tuple(asked)
-    new = new.model_copy(update={"cells": fewer})
+    new = new.model_copy(update={"cells": lacking})
     kept = []
     for table in asked:
-        if table not in mine or table.starts > new.starts:
-            kept.append(table)
-            continue
-        cells = [cell for cell in table.cells if not is_of(cell, new.cells)]
-        if table.starts == new.starts:
+        cells = [cell for cell in table.cells if table not in mine or not covers(new, table, cell)]
+        if cells and table in mine and (table.starts, table.profiles) == (new.starts, new.profiles):
             new = new.model_copy(update={"cells": cells + new.cells})
         elif cells:
             kept.append(table.model_copy(update={"cells": cells}))
     return (*kept, new)
 
 
-def _has(table: FitTable, cell: str, starts: int) -> bool:
-    return table.starts >= starts and is_of(cell, table.cells)
+def covers(there: FitTable, asked: FitTable, cell: str) -> bool:
+    """Tell whether a table of the same fit has for a cell (or glob) all starts and profiles of another."""
+    return there.starts >= asked.starts and there.profiles >= asked.profiles and is_of(cell, there.cells)
 
 
 def links_of(table: FitTable, settings: FitSettings) -> tuple[FitSettings, ...]:

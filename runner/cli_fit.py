@@ -12,7 +12,7 @@ from . import options
 from .cli_run import campaign_of, run
 from .places import store_root
 
-_OWN = ("presets", "model", "parameter_set", "cycles", "fit", "name", "starts", "seed", "method")
+_OWN = ("presets", "model", "parameter_set", "cycles", "fit", "name", "starts", "seed", "method", "profiles")
 
 
 @click.command(short_help="Clean and fit, and simulate with what was fitted.")

@@ -79,6 +79,8 @@ def show_permanent(campaign: Campaign, tables: Sequence[FitTable]) -> None:
     for fit in tables:
         if fit.name in own:
             print(f"\n# in the fit {fit.name!r}, which has these cells: {', '.join(fit.cells)}\nstarts = {fit.starts}")
+            if fit.profiles:
+                print("profiles = true")
         else:
             print(f"\n{table_text(fit)}", end="")
     if re.search(r"^\s*\[fit\]", campaign.text, re.MULTILINE) and any(fit.name not in own for fit in tables):
@@ -109,6 +111,7 @@ def _whole(catalog: sqlite3.Connection, row: sqlite3.Row) -> dict[str, Any]:
         "short_verdict": short_verdict(dict(row), parameters) if row["status"] == "done" else "",
         "parameters": parameters,
         "correlations": [dict(pair) for pair in fit_queries.fit_correlations(catalog, cell_id, str(row["label"]))],
+        "versions": [dict(version) for version in fit_queries.fitted_sets(catalog, cell_id) if version["fit"] == name],
         "started": [dict(start) for start in queries.fit_starts(catalog, cell_id, name)],
     }
 
@@ -168,6 +171,9 @@ def _parameter(row: Mapping[str, Any]) -> tuple[Any, ...]:
 
 def _facts(fit: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """What is known of a fit beside its parameters, in words."""
+    for version in fit["versions"]:
+        now = "" if version["current"] else f", {version['rmse_mv']:.1f} mV, replaced since"
+        yield "set", f"{version['parameter_set']} version {version['version']} ({version['parameter_set_digest']}){now}"
     cycles = str(fit["cycles"] or "[]").strip("[]")
     yield "fitted on", f"{f'cycles {cycles}' if cycles else 'all cycles'}, {many(fit['samples'] or 0, 'sample')}"
     if fit["noise_mv"] is not None:

@@ -47,7 +47,7 @@ def show_parameter_set(name: str, campaign: Campaign | None, match: str, json_: 
     Raises:
         UsageError: there is no such set or file, it cannot be read, or no parameter matches.
     """
-    settings, file = _find(name, campaign)
+    settings, file = find_set(name, campaign)
     print("loading PyBaMM …", file=sys.stderr)
     from ..jobs.parameter_table import REFERENCE_WORDS, rows_of, summary_of
     from ..jobs.parameters import define_set
@@ -96,8 +96,12 @@ def _listed(settings: ParameterSetSettings, origin: str) -> tuple[Any, ...]:
     return (settings.name, summary.kind, *window, summary.models or None, origin, about)
 
 
-def _find(name: str, campaign: Campaign | None) -> tuple[ParameterSetSettings, SetFile | None]:
-    """The set that a name stands for, and its file where it has one."""
+def find_set(name: str, campaign: Campaign | None) -> tuple[ParameterSetSettings, SetFile | None]:
+    """The set that a name stands for, and its file where it has one.
+
+    Raises:
+        UsageError: there is no such set or file; the nearest is named.
+    """
     base = name.partition("+")[0]
     if campaign is not None and (found := campaign.named_set(name)) is not None:
         return found, next((file for file in campaign.set_files if file.name == base), None)

@@ -221,12 +221,8 @@ class Catalog:
         self._execute("DELETE FROM clean_reports WHERE cell_id = ?", (receipt.cell_id,))
         if result is not None:
             self._insert("clean_reports", [rows.clean_report_row(receipt, result)])
-            self._insert("findings", rows.finding_rows(receipt, result))
-            self._insert("cycles", rows.cycle_rows(receipt, result))
-            self._insert("record_sources", rows.record_source_rows(receipt, result))
-            self._insert("quarantine_counts", rows.quarantine_rows(receipt, result))
-            self._insert("flag_counts", rows.flag_count_rows(receipt, result))
-            self._insert("charge_changes", rows.charge_change_rows(receipt, result))
+            for table, rows_of in rows.OF_CLEANING.items():
+                self._insert(table, rows_of(receipt, result))
 
     def _record_of_fit(self, receipt: Receipt, settings: FitSettings | None) -> None:
         if isinstance(receipt.result, FitResult):

@@ -162,6 +162,16 @@ def cycle_rows(receipt: Receipt, result: CleanResult) -> list[Row]:
     return [{"cell_id": receipt.cell_id, **scalars(cycle)} for cycle in result.cycles]
 
 
+OF_CLEANING: Final = {
+    "findings": finding_rows,
+    "cycles": cycle_rows,
+    "record_sources": record_source_rows,
+    "quarantine_counts": quarantine_rows,
+    "flag_counts": flag_count_rows,
+    "charge_changes": charge_change_rows,
+}
+
+
 def simulation_row(receipt: Receipt, settings: SimulateSettings | None) -> Row:
     """Row of ``simulations``: done, failed or skipped; without settings, names come from the receipt's label."""
     result = receipt.result if isinstance(receipt.result, (SimulationResult, FailedSimulation)) else None
@@ -221,15 +231,10 @@ def fit_row(receipt: Receipt, settings: FitSettings | None) -> Row:
 
 def fit_parameter_rows(receipt: Receipt, result: FitResult) -> list[Row]:
     """Rows of ``fit_parameters``."""
+    key = {"cell_id": receipt.cell_id, "label": receipt.label}
     return [
-        {
-            "cell_id": receipt.cell_id,
-            "label": receipt.label,
-            "parameter": parameter.name,
-            "default_value": parameter.default,
-            **scalars(parameter, "name", "default"),
-        }
-        for parameter in result.parameters
+        {**key, "parameter": found.name, "default_value": found.default, **scalars(found, "name", "default")}
+        for found in result.parameters
     ]
 
 

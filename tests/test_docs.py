@@ -38,6 +38,8 @@ def test_documented_commands_exist_with_their_options(page: Path) -> None:
             continue
         command = cli.commands.get(words[0])
         assert command is not None, f"{page.name}: kilocell {words[0]}"
+        if isinstance(command, click.Group):
+            command = command.commands.get([*words, ""][1], command.commands["show"])
         known = {option for parameter in command.params for option in parameter.opts} | {"--help", "-h"}
         for word in words[1:]:
             if word.startswith("--") or re.fullmatch(r"-[a-z]", word):
@@ -56,7 +58,13 @@ def test_links_to_files_lead_somewhere(page: Path) -> None:
         assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
-@pytest.mark.parametrize("command", list(cli.commands.values()), ids=list(cli.commands))
+COMMANDS = [
+    *cli.commands.values(),
+    *(c for g in cli.commands.values() if isinstance(g, click.Group) for c in g.commands.values()),
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=[str(command.name) for command in COMMANDS])
 def test_every_option_has_a_help_text(command: click.Command) -> None:
     assert command.get_short_help_str(200)
     for parameter in command.params:

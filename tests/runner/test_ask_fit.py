@@ -70,6 +70,18 @@ def test_a_fit_of_the_campaign_gets_more_starts_and_more_cells(tmp_path: Path) -
     assert ask(load(tmp_path), FitOptions(), ()).names == ()
 
 
+def test_profiles_are_added_to_a_fit_as_starts_are(tmp_path: Path) -> None:
+    asked(load(tmp_path), presets=("ohmic",), starts=6)
+    assert [fit.profiles for fit in asked(load(tmp_path), "B", presets=("ohmic",), profiles=True).fits("A")] == [
+        False,
+        False,
+    ]
+    later = asked(load(tmp_path), presets=("ohmic",), starts=7)
+    (fit,) = later.fits("B")
+    assert (fit.starts, fit.profiles) == (7, True)
+    assert [fit.profiles for fit in asked(later, fit="own", profiles=True).fits("A")] == [True, False]
+
+
 @pytest.mark.parametrize(
     ("options", "name"),
     [
