@@ -63,10 +63,6 @@ temperature_celsius = "measured"
 """
 
 _REST: Final = """\
-# Long records: only some cycles, each from its own rest voltage; "all" is the whole record in one go.
-# [simulate]
-# cycles = "1-5, 100, last"                 # or "every 50", "10-last", [1, 2, 100]
-# time_limit_second = 3600                  # of one simulation; beyond it has failed, with what was reached
 # Thresholds of the cleaning rules; these are the usual ones.
 # [clean]
 # rest_current_per_ah = 0.005               # A per A.h; below it the cell rests
@@ -90,8 +86,8 @@ _REST: Final = """\
 
 # Which cycles are simulated; the whole record in one go, as ageing models need it, when left out.
 # [simulate]
-# cycles = "1-5, 100, last"                 # or [1, 2, 100], "every 50": each from a state of its own
-# time_limit_second = 3600.0                # for each simulation
+# cycles = "1-5, 100, last"                 # or [1, 2, 100], "every 50", "10-last": each from a state of its own
+# time_limit_second = 3600.0                # for each simulation; beyond it has failed, with what was reached
 # compiled = "auto"                         # models as machine code: where it pays; true or false decide
 
 # Named changes of parameters, simulated beside each parameter set.

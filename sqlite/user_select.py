@@ -64,8 +64,11 @@ def _in_words(connection: sqlite3.Connection, error: Exception) -> str:
     if absent is None:
         return f"SQLite says: {error}"
     kind, name = absent.groups()
+    bare = name.rpartition(".")[2].strip(chr(34))
+    if kind == "column" and (having := _having(connection, bare)):
+        return f"SQLite says: {error}. It is in: {', '.join(having)}."
     known = _tables(connection) if kind == "table" else _columns(connection)
-    return f"SQLite says: {error}. {_nearest(kind, name.rpartition('.')[2].strip(chr(34)), known)}"
+    return f"SQLite says: {error}. {_nearest(kind, bare, known)}"
 
 
 def _nearest(kind: str, name: str, known: list[str]) -> str:
@@ -81,6 +84,16 @@ def _nearest(kind: str, name: str, known: list[str]) -> str:
 
 def _tables(connection: sqlite3.Connection) -> list[str]:
     found = connection.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view') ORDER BY name")
+    return [row[0] for row in found]
+
+
+def _having(connection: sqlite3.Connection, column: str) -> list[str]:
+    """Tables and views that have a column of this name."""
+    found = connection.execute(
+        "SELECT t.name FROM sqlite_master t, pragma_table_info(t.name) c"
+        " WHERE t.type IN ('table', 'view') AND c.name = ? ORDER BY t.name",
+        (column,),
+    )
     return [row[0] for row in found]
 
 
