@@ -31,6 +31,9 @@ from .style import shown
 HEADING_SIGNS: Final = 68
 """About as many signs of the heading stand side by side on the width."""
 
+LEAST_PERCENT: Final = 0.01
+"""Starts that agree within less are said to agree within this."""
+
 _log = logging.getLogger(__name__)
 
 Row = Mapping[str, Any] | sqlite3.Row
@@ -154,7 +157,7 @@ def _in_words(fit: Row) -> list[str]:
     done = many(fit["starts_done"], "start")
     facts = [f"{fit['starts_agreeing']} of {done} ended at the best minimum"]
     if fit["agreeing_within"] is not None and fit["starts_agreeing"] > 1:
-        facts[0] += f", their parameters within {100 * fit['agreeing_within']:.2g} %"
+        facts[0] += f", their parameters within {max(100 * fit['agreeing_within'], LEAST_PERCENT):.2g} %"
     if fit["residual_correlation_samples"] is not None:
         facts.append(f"remaining errors move together over {fit['residual_correlation_samples']:.3g} samples")
     if fit["condition_number"] is not None:

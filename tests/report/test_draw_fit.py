@@ -106,8 +106,10 @@ def test_a_fit_shows_both_voltages_and_every_start() -> None:
 def test_noise_far_below_does_not_fill_the_axis() -> None:
     frame = measured()
     starts = draw_fit("fit", frame, [simulated(frame, 0.02, "SPMe")], STARTS, noise_mv=0.05).axes[2]
-    assert "↓ noise 0.05 mV" in texts_of(starts)
-    assert starts.get_ylim()[0] == 0.0
+    assert (starts.get_yscale(), len(points_of(starts, "noise measured"))) == ("linear", 2)  # 0.05 mV is near 0
+    ended, along, _ = draw_starts("fit", STARTS, [parameter()], noise_mv=0.05).axes
+    assert ended.get_ylim()[0] > 10.0
+    assert all("↓ noise 0.05 mV" in texts_of(axes) for axes in (ended, along))
 
 
 def test_without_a_default_or_windows_there_is_what_there_is() -> None:
