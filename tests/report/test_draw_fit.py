@@ -129,6 +129,14 @@ def test_cycles_held_out_have_an_rmse_of_their_own() -> None:
     assert "held out" in texts_of(figure.axes[0])
 
 
+def test_starts_that_stopped_early_neither_agree_nor_disagree() -> None:
+    stopped = Start(4, 60.0, 40.0, stopped=True, first_values={DIFFUSIVITY: 3e-14}, values={DIFFUSIVITY: 5e-14})
+    ended, _, inside = draw_starts("fit", [*STARTS, stopped], [parameter()]).axes
+    assert points_of(ended, "stopped early") == [(4, 40.0)]
+    assert points_of(ended, "ended elsewhere") == [(3, 25.0)]
+    assert len(points_of(inside, "stopped early")) == 1
+
+
 @pytest.mark.parametrize("starts", [0, 1, 40])
 def test_any_number_of_starts_is_drawn(starts: int) -> None:
     rows = [Start(n, 50.0, 20.0 + n, best=n == 0, agrees=n < 5) for n in range(starts)]
