@@ -105,7 +105,7 @@ def draw_waterfall(
     axes.set_ylabel("RMSE (mV)")
 
 
-MARKS: Final = ("best start", "same minimum", "ended elsewhere", "failed", "first guess")
+MARKS: Final = ("best start", "same minimum", "ended elsewhere", "stopped early", "failed", "first guess")
 
 
 def unique(lines: Sequence[Line2D]) -> list[Line2D]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from textwrap import wrap
 from typing import Any, Final
 
 import numpy as np
@@ -12,14 +13,12 @@ from matplotlib.lines import Line2D
 
 from .fit_axes import label_of, scale_values, value_range
 from .fit_style import Row, tick_in_words
-from .style import BLACK, BLUE, GREY, SHADE, VERMILLION, plain
+from .style import BLACK, BLUE, GREY, SHADE, plain
 
 ACROSS: Final = 3
+TITLE_SIGNS: Final = 36
 LEAST_TOP, MOST_TOP = 1.5, 4.0
 """How far the axis of the cost reaches at least and at most, in heights of the 95 % level."""
-ENDS: Final = {"bound": "open: bound", "no_solution": "open: no solution", "evaluations": "open: not finished"}
-"""Why a profile has no end on one side, for the sides where it has none."""
-
 LEGEND: Final = (
     Line2D([], [], color=BLUE, marker="o", markersize=3, label="profile"),
     Line2D([], [], color=GREY, linestyle=(0, (4, 2)), label="linear interval"),
@@ -32,7 +31,12 @@ Profiles = Mapping[str, Sequence[Row]]
 
 def rows_of(profiles: Profiles) -> int:
     """How many rows of panels they need."""
-    return -(-len(profiles) // ACROSS)
+    return -(-len(profiles) // _across(len(profiles)))
+
+
+def _across(panels: int) -> int:
+    """Panels side by side: three, but four are two by two."""
+    return 2 if panels == 4 else min(panels, ACROSS)
 
 
 def draw_profiles(figure: Figure, place: Any, parameters: Sequence[Row], profiles: Profiles) -> None:
@@ -42,12 +46,13 @@ def draw_profiles(figure: Figure, place: Any, parameters: Sequence[Row], profile
         parameters: rows of ``fit_parameters``.
     """
     shown = [row for row in parameters if profiles.get(row["parameter"])]
-    grid = place.subgridspec(rows_of(profiles), min(ACROSS, len(shown)))
+    across = _across(len(shown))
+    grid = place.subgridspec(rows_of(profiles), across)
     for number, row in enumerate(shown):
-        axes = figure.add_subplot(grid[number // ACROSS, number % ACROSS])
+        axes = figure.add_subplot(grid[number // across, number % across])
         _draw_profile(axes, row, profiles[row["parameter"]])
-        axes.set_ylabel("Cost above the best\n(95 % level = 1)" if number % ACROSS == 0 else "")
-        axes.tick_params(labelleft=number % ACROSS == 0)
+        axes.set_ylabel("Cost above the best\n(95 % level = 1)" if number % across == 0 else "")
+        axes.tick_params(labelleft=number % across == 0)
 
 
 def _draw_profile(axes: Axes, row: Row, points: Sequence[Row]) -> None:
@@ -68,19 +73,19 @@ def _draw_profile(axes: Axes, row: Row, points: Sequence[Row]) -> None:
     _draw_parabola(axes, row, low, high)
     axes.plot(values, heights, "-o", color=BLUE, markersize=3, zorder=3)
     axes.plot(row["value"], 0.0, "D", color=BLACK, markersize=5, zorder=4)
-    for side, name, at, align in (("lower_95", "lower_end", 0.02, "left"), ("upper_95", "upper_end", 0.98, "right")):
-        if first[side] is None:
-            words = ENDS.get(first[name], "open")
-            axes.text(at, 0.98, words, transform=axes.transAxes, ha=align, va="top", fontsize=6.5, color=VERMILLION)
     axes.set_ylim(-0.08 * top, top)
     scale_values(axes, low, high, log=row["scale"] == "log", bounds=(row["lower"], row["upper"]))
-    axes.set_xlabel(label_of(row, 24))
+    axes.set_xlabel(label_of(row, 30))
     plain(axes.xaxis.label)
-    interval = [tick_in_words(float(f"{first[side]:.3g}")) if first[side] is not None else "open" for side in SIDES]
-    axes.set_title(f"95 %: {interval[0]} to {interval[1]}", fontsize=7, color=GREY)
+    axes.set_title("\n".join(wrap(_in_words(first), TITLE_SIGNS)[:3]), fontsize=7, color=GREY)
 
 
-SIDES: Final = ("lower_95", "upper_95")
+def _in_words(first: Row) -> str:
+    """The interval; where it is open, why."""
+    if first["lower_95"] is None or first["upper_95"] is None:
+        return str(first["verdict"] or "open")
+    low, high = (tick_in_words(float(f"{first[side]:.3g}")) for side in ("lower_95", "upper_95"))
+    return f"95 %: {low} to {high}"
 
 
 def _draw_parabola(axes: Axes, row: Row, low: float, high: float) -> None:

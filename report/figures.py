@@ -81,10 +81,9 @@ def plot_overview(store: Store) -> list[Path]:
 
 
 def plot_all(store: Store) -> Iterator[Path]:
-    """Plot the overview and every fit over its cells, then each cell and each fit of one when they are at most twenty.
+    """Plot the overview, then each fit over its cells, each cell and each fit of a cell; yield paths as they are done.
 
-    Paths are yielded as they are done.
-
+    Of what there are more than twenty, none is drawn.
     Cells without a cleaned record have no figure of their own; the overview names them. A figure that cannot be
     drawn is a warning in the log (``kilocell.report.figures``), and the others follow.
     """
@@ -93,9 +92,9 @@ def plot_all(store: Store) -> Iterator[Path]:
         cells = [str(row["cell_id"]) for row in queries.cells(catalog)]
         fits = [(str(row["fit"]), str(row["cell_id"])) for row in queries.fits(catalog) if row["status"] == "done"]
     cleaned = [cell_id for cell_id in cells if store.cleaned(cell_id).is_file()] if len(cells) <= ALL_CELLS else []
-    for name in dict.fromkeys(fit for fit, _ in fits):
-        if sum(fit == name for fit, _ in fits) > 1:
-            yield from _logged(f"fit {name!r} over its cells", partial(plot_fleet, store, name))
+    over_cells = [name for name in dict.fromkeys(fit for fit, _ in fits) if sum(fit == name for fit, _ in fits) > 1]
+    for name in over_cells if len(over_cells) <= ALL_CELLS else []:
+        yield from _logged(f"fit {name!r} over its cells", partial(plot_fleet, store, name))
     for cell_id in cleaned:
         yield from _logged(f"cell {cell_id!r}", partial(plot_cell, store, cell_id))
     for fit, cell_id in fits if len(fits) <= ALL_CELLS else []:

@@ -21,10 +21,10 @@ NOISE_NEAR: Final = 10.0
 
 
 def draw_noise(axes: Axes, noise_mv: float | None, best_mv: float) -> None:
-    """Draw the noise of the measured voltage as a line; where it lies far below, tell it at the foot."""
+    """Draw the noise of the measured voltage as a line; far below a logarithmic axis, tell it at the foot."""
     if not noise_mv:
         return
-    if noise_in_sight(noise_mv, best_mv):
+    if noise_in_sight(noise_mv, best_mv) or axes.get_yscale() == "linear":
         axes.axhline(noise_mv, color=GREEN, linewidth=1.0, linestyle=(0, (5, 1.5)), zorder=0.5, label="noise measured")
         return
     axes.text(0.02, 0.01, f"↓ noise {noise_mv:.2g} mV", transform=axes.transAxes, va="bottom", fontsize=7, color=GREEN)

@@ -31,6 +31,9 @@ from .style import shown
 HEADING_SIGNS: Final = 68
 """About as many signs of the heading stand side by side on the width."""
 
+LEAST_PERCENT: Final = 0.01
+"""Starts that agree within less are said to agree within this."""
+
 _log = logging.getLogger(__name__)
 
 Row = Mapping[str, Any] | sqlite3.Row
@@ -103,7 +106,8 @@ def read_starts(store: Store, catalog: sqlite3.Connection, fit: Row) -> list[Sta
                 row["rmse_first_mv"] if done else None,
                 row["rmse_mv"] if done else None,
                 best=done and number == fit["best_start"],
-                agrees=done and agrees(row["rmse_mv"], fit["rmse_mv"]),
+                agrees=done and not row["stopped"] and agrees(row["rmse_mv"], fit["rmse_mv"]),
+                stopped=done and bool(row["stopped"]),
                 failed="" if done else str(row["reason_code"] or row["status"]).replace("_", " "),
                 first_values=first.get(number),
                 values=last.get(number),
@@ -153,8 +157,10 @@ def _in_words(fit: Row) -> list[str]:
     """What a fit says of itself beside its parameters: starts, noise, correlation, validation, verdict."""
     done = many(fit["starts_done"], "start")
     facts = [f"{fit['starts_agreeing']} of {done} ended at the best minimum"]
+    if fit["starts_stopped"]:
+        facts[0] += f", {fit['starts_stopped']} stopped early"
     if fit["agreeing_within"] is not None and fit["starts_agreeing"] > 1:
-        facts[0] += f", their parameters within {100 * fit['agreeing_within']:.2g} %"
+        facts[0] += f", their parameters within {max(100 * fit['agreeing_within'], LEAST_PERCENT):.2g} %"
     if fit["residual_correlation_samples"] is not None:
         facts.append(f"remaining errors move together over {fit['residual_correlation_samples']:.3g} samples")
     if fit["condition_number"] is not None:

@@ -10,7 +10,7 @@ from textwrap import wrap
 from typing import Any, Final
 
 from ..data.fit_values import Evaluation
-from .style import BLACK, BLUE, GREEN, GREY, ORANGE, VERMILLION, shown
+from .style import BLACK, BLUE, GREEN, GREY, ORANGE, SKY, VERMILLION, shown
 
 Row = Mapping[str, Any]
 
@@ -20,6 +20,7 @@ FIRST: Final[dict[str, Any]] = {
 BEST: Final[dict[str, Any]] = {"marker": "D", "color": BLACK, "markersize": 5.5}
 AGREES: Final[dict[str, Any]] = {"marker": "o", "color": BLUE, "markersize": 4.5}
 ELSEWHERE: Final[dict[str, Any]] = {"marker": "^", "color": ORANGE, "markersize": 5}
+STOPPED: Final[dict[str, Any]] = {"marker": "s", "color": SKY, "markersize": 4.5}
 FAILED: Final[dict[str, Any]] = {"marker": "x", "color": VERMILLION, "markersize": 5, "markeredgewidth": 1.4}
 
 BELIEF: Final = {"well": GREEN, "determined": BLUE, "poorly": ORANGE, "not": VERMILLION, "at": VERMILLION}
@@ -37,6 +38,7 @@ class Start:
         rmse_first_mv, rmse_mv: in mV; ``None`` where the start did not come so far.
         best: it became the fit's result.
         agrees: it ended at the best one's minimum.
+        stopped: it ended early, at its best point so far, and neither agrees nor disagrees.
         failed: why it has no result, in a few words; "" = it has one.
         first_values, values: by parameter, in its own unit.
         evaluations: its journal, in order; empty when there is none.
@@ -47,6 +49,7 @@ class Start:
     rmse_mv: float | None
     best: bool = False
     agrees: bool = False
+    stopped: bool = False
     failed: str = ""
     first_values: Mapping[str, float] | None = None
     values: Mapping[str, float] | None = None
@@ -62,14 +65,18 @@ def mark_of(start: Start) -> dict[str, Any]:
     """Marker and colour of where a start ended."""
     if start.rmse_mv is None:
         return FAILED
-    return BEST if start.best else AGREES if start.agrees else ELSEWHERE
+    if start.best:
+        return BEST
+    return STOPPED if start.stopped else AGREES if start.agrees else ELSEWHERE
 
 
 def name_of(start: Start) -> str:
     """What a start's mark means, for the legend."""
     if start.rmse_mv is None:
         return "failed"
-    return "best start" if start.best else "same minimum" if start.agrees else "ended elsewhere"
+    if start.best:
+        return "best start"
+    return "stopped early" if start.stopped else "same minimum" if start.agrees else "ended elsewhere"
 
 
 def short_name(parameter: str, width: int = 26, lines: int = 2) -> str:

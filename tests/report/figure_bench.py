@@ -148,7 +148,19 @@ class Bench:
             fit_values.ProfilePoint(value + away, 21.0, 100.0 + 2.0 * (away / 0.1) ** 2) for away in (-0.1, 0.0, 0.2)
         )
         result = fit_values.ProfileResult(
-            settings, radius.name, "m", value, 100.0, 102.0, points, None, value + 0.1, "bound", "level", 20, "open"
+            settings,
+            radius.name,
+            "m",
+            value,
+            100.0,
+            102.0,
+            points,
+            None,
+            value + 0.1,
+            "bound",
+            "level",
+            20,
+            "only an upper limit",
         )
         self.catalog.record(Receipt("profile", cell_id, f"{name}-profile-0", "d", "done", result=result), None)
 

@@ -106,8 +106,10 @@ def test_a_fit_shows_both_voltages_and_every_start() -> None:
 def test_noise_far_below_does_not_fill_the_axis() -> None:
     frame = measured()
     starts = draw_fit("fit", frame, [simulated(frame, 0.02, "SPMe")], STARTS, noise_mv=0.05).axes[2]
-    assert "↓ noise 0.05 mV" in texts_of(starts)
-    assert starts.get_ylim()[0] == 0.0
+    assert (starts.get_yscale(), len(points_of(starts, "noise measured"))) == ("linear", 2)  # 0.05 mV is near 0
+    ended, along, _ = draw_starts("fit", STARTS, [parameter()], noise_mv=0.05).axes
+    assert ended.get_ylim()[0] > 10.0
+    assert all("↓ noise 0.05 mV" in texts_of(axes) for axes in (ended, along))
 
 
 def test_without_a_default_or_windows_there_is_what_there_is() -> None:
@@ -125,6 +127,14 @@ def test_cycles_held_out_have_an_rmse_of_their_own() -> None:
     figure = draw_fit("fit", frame, [simulated(frame, error, "SPMe")], STARTS, held_out=(4,))
     assert legend_of(figure)[1] == "SPMe: 10.0 mV, held out 30.0 mV"
     assert "held out" in texts_of(figure.axes[0])
+
+
+def test_starts_that_stopped_early_neither_agree_nor_disagree() -> None:
+    stopped = Start(4, 60.0, 40.0, stopped=True, first_values={DIFFUSIVITY: 3e-14}, values={DIFFUSIVITY: 5e-14})
+    ended, _, inside = draw_starts("fit", [*STARTS, stopped], [parameter()]).axes
+    assert points_of(ended, "stopped early") == [(4, 40.0)]
+    assert points_of(ended, "ended elsewhere") == [(3, 25.0)]
+    assert len(points_of(inside, "stopped early")) == 1
 
 
 @pytest.mark.parametrize("starts", [0, 1, 40])

@@ -127,8 +127,7 @@ def test_profiles_are_drawn_where_they_are_of_this_result(two_cells: Bench, seen
     curve = next(line for line in panel.get_lines() if line.get_marker() == "o")
     assert list(np.asarray(curve.get_xdata(), float)) == pytest.approx([0.8, 0.9, 1.1])
     assert list(np.asarray(curve.get_ydata(), float)) == pytest.approx([1.0, 0.0, 4.0])  # in heights of the 95 % level
-    assert panel.get_title() == "95 %: open to 1"
-    assert [text.get_text() for text in panel.texts] == ["open: bound"]
+    assert panel.get_title() == "only an upper limit"
     two_cells.profile("CELL_A", "radius", 0.8)  # of an earlier result of the fit
     plot_fit(two_cells.store, "radius", "CELL_A")
     assert len(seen["fit_radius_CELL_A_uncertainty"].axes) == 1
