@@ -83,6 +83,8 @@ class FitSettings:
         cycles: to fit on; empty = all.
         validation_cycles: held out, judged with the result.
         first_points: how the starts after the first are spread over the scaled bounds.
+        time_limit_second: of a start, from when it began or went on; ``None`` = none. It ends at its best point then.
+        stop_beaten: whether a start ends early that is clearly beaten, or on its way to a minimum that another reached.
         profiles: whether each parameter's profile likelihood is computed when the fit is done.
         chain: the campaign's name of the chain of fits that this one is a link of; "" = none.
         former: names of the chain's links before this one, the nearest first.
@@ -105,6 +107,8 @@ class FitSettings:
     profiles: bool = False
     chain: str = ""
     former: tuple[str, ...] = ()
+    time_limit_second: float | None = None
+    stop_beaten: bool = False
 
     @property
     def fitted_name(self) -> str:

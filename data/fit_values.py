@@ -11,6 +11,9 @@ from .settings import ParameterSetSettings
 ProfileEnd = Literal["level", "bound", "no_solution", "evaluations"]
 """Where one side of a profile ends: above the 95 % level, or before it for one of these reasons."""
 
+Stopped = Literal["", "time_limit", "beaten", "on_its_way", "died"]
+"""Why a start ended before its search did; "" = it did not."""
+
 AGREE_SHARE: Final = 0.01
 AGREE_MV: Final = 0.02
 
@@ -42,6 +45,7 @@ class StartResult:
     Args:
         cost: half the weighted sum of squares that was made small, in mV2; starts are ranked by it.
         began_from: in a chain, whose values the first ones are, in words; "" = the fit's own first guess.
+        stopped: why it ended before its search did, at the best point so far; it neither agrees nor disagrees.
     """
 
     settings: FitSettings
@@ -56,6 +60,7 @@ class StartResult:
     compiled: bool = False
     cost: float | None = None
     began_from: str = ""
+    stopped: Stopped = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +125,9 @@ class FitResult:
     """What a fit reports: the best start's parameters as a named parameter set, RMSE in mV before and after.
 
     Args:
-        starts_agreeing: starts that ended at the best one's cost.
+        starts_done: whose search came to its end.
+        starts_agreeing: those of them that ended at the best one's cost.
+        starts_stopped: that ended early; the best of them may be the best of all.
         rmse_default_mv: ``None`` where the model has no solution with the parameter set's own values.
         agreeing_within: the largest relative difference of a parameter between agreeing starts.
         samples: that were fitted.
@@ -150,6 +157,7 @@ class FitResult:
     validation_default_rmse_mv: float | None = None
     verdict: str = ""
     beginning: Beginning | None = None
+    starts_stopped: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from ..data.convert import unit_of
 from ..data.errors import JobError
 from ..data.fit_settings import OF_CELL, FitSettings
 from ..data.fit_values import Beginning, Correlation, FitResult, FittedParameter, StartResult, agrees
+from .early_end import Rivals, Watch
 from .objective import Objective
 from .parameters import is_function
 from .replay import Conditions
@@ -31,12 +32,14 @@ def run_start(
     measured_celsius: float | None,
     journal: Journal | None = None,
     former: FitResult | None = None,
+    rivals: Rivals | None = None,
 ) -> StartResult:
     """Run one start of a fit by the search that the settings name.
 
     Args:
         former: the fit whose values the first start begins at, those of the cell's state aside.
         journal: where evaluations are noted, and recalled from when this start was begun before.
+        rivals: gives the other starts that have ended, for ``stop_beaten``; ``None`` = there are none.
 
     Raises:
         JobError: a parameter does nothing to the voltage (``no_effect``), or the start ended where the model has no
@@ -44,7 +47,7 @@ def run_start(
     """
     objective = Objective(samples, settings, measured_celsius)
     asked, settings = settings, objective.settings
-    search = Search(objective, settings, journal)
+    search = Search(objective, settings, journal, Watch(settings, rivals))
     defaults = objective.inputs.default_values()
     inside = np.clip(to_unit(settings.parameters, defaults), 0.02, 0.98)
     own = settings if former is None else begun_from(former, settings)
@@ -71,6 +74,7 @@ def run_start(
         evaluations=search.evaluations,
         message=message,
         cost=search.best[0],
+        stopped=search.stopped,
     )
 
 
@@ -105,14 +109,15 @@ def best_of(
         found.error_mv, found.slopes_mv, objective.weights, free, search.priors(unit)[1], search.prior_mv
     )
     fitted = tuple(_fitted(settings, place, best.values, defaults, errors) for place in range(len(values)))
-    agreeing = [s for s in starts if agrees(s.rmse_mv, best.rmse_mv)]
-    within = _agreement(agreeing)
+    ended = [s for s in starts if not s.stopped]
+    agreeing = [s for s in ended if agrees(s.rmse_mv, best.rmse_mv)]
+    within = _agreement(agreeing) if agreeing else None
     before, after = _validation(samples, settings, defaults, values, measured_celsius)
     own = settings.parameter_set
     return FitResult(
         settings=asked,
         best_start=best.start,
-        starts_done=len(starts),
+        starts_done=len(ended),
         starts_agreeing=len(agreeing),
         rmse_default_mv=_rmse_or_none(objective, defaults),
         rmse_mv=best.rmse_mv,
@@ -126,7 +131,8 @@ def best_of(
         correlations=_correlations(settings, errors),
         validation_rmse_mv=after,
         validation_default_rmse_mv=before,
-        verdict=_verdict(fitted, len(agreeing), len(starts)),
+        verdict=_verdict(fitted, len(agreeing), len(ended), len(starts) - len(ended), best),
+        starts_stopped=len(starts) - len(ended),
         beginning=_beginning(objective.inputs.conditions(values)),
     )
 
@@ -219,16 +225,23 @@ def _correlations(settings: FitSettings, errors: Uncertainty) -> tuple[Correlati
     )
 
 
-def _verdict(fitted: tuple[FittedParameter, ...], agreeing: int, starts: int) -> str:
-    """The fit in a sentence or two: what is known, what is not, and whether the starts agree."""
+def _verdict(fitted: tuple[FittedParameter, ...], agreeing: int, starts: int, stopped: int, best: StartResult) -> str:
+    """The fit in a sentence or two: what is known, what is not, and whether the starts agree.
+
+    Args:
+        starts: that came to their end, of which ``agreeing`` agree with the best of all; others ``stopped`` early.
+    """
     parts = []
     well = [p.name for p in fitted if p.verdict.startswith("well")]
     if len(well) == len(fitted):
         parts.append("all parameters are well determined")
     else:
         parts += [f"{p.name}: {p.verdict}" for p in fitted if not p.verdict.startswith("well")]
-    if starts == 1:
-        parts.append("one start alone: another minimum cannot be ruled out")
+    if best.stopped:
+        parts.append(f"the best start, {best.start}, {best.message}")
+    elif starts == 1:
+        others = f" came to its end, {stopped} stopped early" if stopped else ""
+        parts.append(f"one start alone{others}: another minimum cannot be ruled out")
     elif agreeing == 1:
         parts.append(f"the starts disagree: only one of {starts} ended at the best minimum")
     elif 2 * agreeing < starts:

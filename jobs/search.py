@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from scipy.optimize import differential_evolution, least_squares, minimize
 
 from ..data.fit_settings import FitSettings
-from ..data.fit_values import Evaluation
+from ..data.fit_values import Evaluation, Stopped
+from .early_end import EndsEarly, Watch
 from .objective import Objective, Residuals
 from .starts import from_unit
 
@@ -43,15 +44,21 @@ class Search:
 
     Args:
         journal: where evaluations are noted and recalled from; ``None`` = nowhere.
+        watch: what may end the search early; ``None`` = nothing.
     """
 
-    def __init__(self, objective: Objective, settings: FitSettings, journal: Journal | None = None) -> None:
+    def __init__(
+        self, objective: Objective, settings: FitSettings, journal: Journal | None = None, watch: Watch | None = None
+    ) -> None:
         self._objective = objective
         self._settings = settings
         self._journal = journal
         self._root = np.sqrt(objective.weights)
         self.prior_mv = max(objective.noise_mv(), LEAST_PRIOR_MV)
         self._last: tuple[bool, Floats, Residuals] | None = None
+        self._watch = watch
+        self._running = False
+        self.stopped: Stopped = ""
         self.evaluations = 0
         self.best: tuple[float, Floats] = (np.inf, np.zeros(len(settings.parameters)))
 
@@ -72,9 +79,13 @@ class Search:
             "differential_evolution": self._differential_evolution,
         }
         try:
+            self._running = True
             return searches[self._settings.method](first)
         except Exhausted:
             return self.best[1], f"stopped after {self.evaluations} evaluations, at the best point so far"
+        except EndsEarly as end:
+            self.stopped = end.stopped
+            return self.best[1], str(end)
 
     def residuals(self, unit: Floats, *, slopes: bool = True) -> Residuals:
         """The objective's residuals at a point, evaluated once however often they are asked for in a row."""
@@ -99,6 +110,8 @@ class Search:
         cost = self._cost(unit, found)
         if cost < self.best[0]:
             self.best = (cost, unit.copy())
+        if self._watch is not None and self._running:
+            self._watch.look(self.best[1], self.best[0])
         return found
 
     def linearised(self, unit: Floats) -> tuple[Floats, Floats]:

@@ -24,6 +24,8 @@ Floats = NDArray[np.float64]
 
 WORTH_SECOND: Final = 0.05  # an evaluation that took less is made again as fast as it is read
 
+BEGUN: Final = ".begun"  # a file beside the journal, while the start runs: how often it has begun in this run
+
 
 class StartJournal:
     """Evaluations of one start, appended as they are made.
@@ -35,6 +37,7 @@ class StartJournal:
     def __init__(self, store: Store, cell_id: str, label: str, digest: str) -> None:
         self._path = store.journal(cell_id, label)
         self._arrays = self._path.with_suffix(".partial")
+        self._begun = self._path.with_suffix(BEGUN)
         head = json.dumps({"digest": digest})
         if not self._path.is_file() or _first_line(self._path) != head:
             shutil.rmtree(self._arrays, ignore_errors=True)
@@ -44,6 +47,21 @@ class StartJournal:
         # A last line that a kill cut off would spoil the one after it.
         self._path.write_text("\n".join([head, *map(to_json, found)]) + "\n", encoding="utf-8")
         self._known = {evaluation.number: evaluation for evaluation in found}
+
+    def begin(self) -> int:
+        """Say that the start begins or goes on; return how often it did before, in this run, and never ended."""
+        before = deaths(self._path)
+        self._begun.write_text(str(before + 1), encoding="utf-8")
+        return before
+
+    def end(self) -> None:
+        """Say that the start has ended, well or not: its process lives."""
+        self._begun.unlink(missing_ok=True)
+
+    @property
+    def noted(self) -> list[Evaluation]:
+        """What was noted before, in order."""
+        return list(self._known.values())
 
     def recall(self, number: int, values: tuple[float, ...]) -> tuple[Floats, Floats, str] | None:
         """Return errors and slopes of an evaluation that was made before at these very values, and its reason."""
@@ -100,3 +118,16 @@ def journal_digest(path: Path) -> str:
         return str(json.loads(_first_line(path))["digest"])
     except (OSError, ValueError, KeyError, TypeError):
         return ""
+
+
+def deaths(path: Path) -> int:
+    """How often the start of a journal began, in this run, without an end."""
+    try:
+        return int(path.with_suffix(BEGUN).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return 0
+
+
+def forget_deaths(path: Path) -> None:
+    """A new run begins: what ended with the one before it says nothing of the start."""
+    path.with_suffix(BEGUN).unlink(missing_ok=True)

@@ -51,6 +51,7 @@ class Campaign:
         file: the file's tables.
         set_files: the files of its own parameter sets, as they were when it was loaded.
         asked: fits asked on the command line, which the store keeps.
+        profiles: whether every fit is to have its profiles, those too that do not ask for them.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Campaign:
     file: CampaignFile
     set_files: tuple[SetFile, ...] = ()
     asked: tuple[FitTable, ...] = ()
+    profiles: bool = False
 
     def base_set(self, base: str) -> ParameterSetSettings:
         """A parameter set as it is, PyBaMM's or a file's, by name."""
@@ -196,7 +198,9 @@ class Campaign:
             objective=FitObjective(**_fields(table.objective)),
             method=table.method,
             first_points=table.first_points,
-            profiles=table.profiles,
+            profiles=table.profiles or self.profiles,
+            time_limit_second=table.time_limit_second,
+            stop_beaten=table.stop_beaten,
         )
 
 

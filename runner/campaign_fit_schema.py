@@ -92,6 +92,8 @@ class FitTable(Table):
     method: FitMethod = "least_squares"
     first_points: Literal["sobol", "latin_hypercube"] = "sobol"
     profiles: bool = False
+    time_limit_second: v.Positive | None = None
+    stop_beaten: bool = False
     objective: ObjectiveTable = ObjectiveTable()
     presets: Annotated[list[v.Preset], v.OneOrMore] = []
     parameters: dict[str, FittedEntry] = {}

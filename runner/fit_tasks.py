@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
 from ..data.codec import digest
-from ..data.fit_values import FitResult, ProfileResult, StartResult
+from ..data.errors import JobError
+from ..data.fit_settings import FitSettings
+from ..data.fit_values import Evaluation, FitResult, ProfileResult, StartResult
 from ..data.values import OutputFile
 from ..parquet_store.journal import StartJournal
 from ..parquet_store.layout import Store
 from ..parquet_store.read import read_partition, read_receipt
 from .earlier import clean_result, fit_result, pass_on
-from .plan import FitWork, Job, ProfileWork, StartWork
+from .plan import Job, start_digest
 from .warm_start import former_fit
+from .work import FitWork, ProfileWork, StartWork
+
+if TYPE_CHECKING:
+    from ..jobs.early_end import Rival
+
+MOST_DEATHS: Final = 3  # of its workers, in one run; at one more Dask gives a job up
 
 
 def start(store: Store, job: Job, work: StartWork) -> tuple[StartResult, tuple[OutputFile, ...]]:
-    """Run one start of a fit, from where its journal ends; in a chain the first one from the former fit's values."""
+    """Run one start of a fit, from where its journal ends; in a chain the first one from the former fit's values.
+
+    One whose workers always die counts with what it has noted.
+
+    Raises:
+        JobError: its workers died before the first evaluation was noted (``worker_died``).
+    """
     from ..jobs.capacity import with_capacity
     from ..jobs.fit import run_start
 
@@ -24,9 +40,61 @@ def start(store: Store, job: Job, work: StartWork) -> tuple[StartResult, tuple[O
     settings = with_capacity(work.settings, cleaned.cycles, samples)
     former, words = former_fit(store, settings, work.start)
     journal = StartJournal(store, job.cell_id, job.label, digest(job.digest, words) if words else job.digest)
-    result = run_start(samples, settings, work.start, cleaned.temperature_mean_celsius, journal, former)
-    journal.done()
-    return replace(result, began_from=words), ()
+    dead = journal.begin()
+    try:
+        if dead >= MOST_DEATHS:
+            return replace(_best_noted(settings, work.start, journal.noted, dead), began_from=words), ()
+        rivals = _rivals(store, job, work) if work.settings.stop_beaten else None
+        result = run_start(samples, settings, work.start, cleaned.temperature_mean_celsius, journal, former, rivals)
+        if result.stopped != "time_limit":  # which may be raised
+            journal.done()
+        return replace(result, began_from=words), ()
+    finally:
+        journal.end()
+
+
+def _best_noted(settings: FitSettings, number: int, noted: list[Evaluation], dead: int) -> StartResult:
+    """The best evaluation that a start noted, as its result."""
+    solved = [evaluation for evaluation in noted if not evaluation.reason]
+    if not solved:
+        raise JobError(f"its worker died {dead} times before it had a result", "worker_died")
+    best = min(solved, key=lambda evaluation: evaluation.cost)
+    return StartResult(
+        settings=settings,
+        start=number,
+        seed=settings.seed,
+        first_values=noted[0].values,
+        values=best.values,
+        rmse_first_mv=noted[0].rmse_mv,
+        rmse_mv=best.rmse_mv,
+        evaluations=len(noted),
+        message=f"stopped: its worker died {dead} times; the best of {len(noted)} evaluations",
+        cost=best.cost,
+        stopped="died",
+    )
+
+
+def _rivals(store: Store, job: Job, work: StartWork) -> Callable[[], list[Rival]]:
+    """What gives the other starts of the same fit that have come to their end, by their receipts."""
+    from ..jobs.early_end import Rival
+
+    cleaned = read_receipt(store.receipt("clean", job.cell_id, "clean"))
+    former = read_receipt(store.receipt("fit", job.cell_id, work.settings.former[0])) if work.settings.former else None
+    name, others = work.settings.name, set(range(work.settings.starts)) - {work.start}
+    found: dict[int, Rival] = {}
+
+    def rivals() -> list[Rival]:
+        for number in sorted(others - found.keys()):
+            receipt = read_receipt(store.receipt("start", job.cell_id, f"{name}-{number}"))
+            if receipt is None or not isinstance(receipt.result, StartResult) or cleaned is None:
+                continue
+            result = receipt.result
+            warm = former.digest if former is not None and number == 0 else ""
+            if receipt.digest == start_digest(work.settings, number, cleaned.digest, warm) and not result.stopped:
+                found[number] = Rival(number, result.values, result.rmse_mv if result.cost is None else result.cost)
+        return list(found.values())
+
+    return rivals
 
 
 def fit(store: Store, job: Job, work: FitWork) -> tuple[FitResult, tuple[OutputFile, ...]]:

@@ -17,8 +17,9 @@ from ..data.codec import digest
 from ..data.cycle_selection import CycleSelection
 from ..data.errors import CONTENT_CODES, CampaignError
 from ..data.fit_settings import FitSettings
+from ..data.fit_values import StartResult
 from ..data.settings import FileRange, ParameterSetSettings, SourceFile
-from ..data.values import JobKind
+from ..data.values import JobKind, Receipt
 from ..parquet_store.layout import Store
 from ..parquet_store.read import is_valid, read_receipt
 from .campaign import Campaign
@@ -36,7 +37,11 @@ JOB_VERSIONS: Mapping[JobKind, int] = {"split": 2, "clean": 5, "simulate": 4, "s
 """Part of each job's digest: raise one when the same settings give another result."""
 
 EARLIER_AGAIN: Final = "a start or fit before it runs again"
-"""Why a job runs that has a valid receipt."""
+TIME_LIMIT_RAISED: Final = "its time limit was raised"
+STOPPED_BEFORE: Final = "it was stopped early before, which it now is not to be"
+DIED_BEFORE: Final = "its worker died before its end"
+WITH_RECEIPT: Final = (EARLIER_AGAIN, TIME_LIMIT_RAISED, STOPPED_BEFORE, DIED_BEFORE)
+"""Why jobs run that have a valid receipt."""
 
 Key = tuple[str, ...]
 
@@ -115,7 +120,7 @@ def _reason(store: Store, job: Job, running: set[Key]) -> str:
     if is_valid(store, receipt, job.digest):
         # Starts that are done anew change their fit, and what is simulated with it, under the same settings.
         from_starts = job.kind in ("fit", "profile") or bool(getattr(job.work, "fit_label", ""))
-        return EARLIER_AGAIN if again and from_starts else ""
+        return EARLIER_AGAIN if again and from_starts else _goes_on(receipt, job.work)
     if receipt is None:
         return "never done"
     if receipt.digest == job.digest and receipt.status == "skipped" and receipt.reason_code in CONTENT_CODES:
@@ -127,6 +132,19 @@ def _reason(store: Store, job: Job, running: set[Key]) -> str:
     if receipt.status == "skipped":
         return "skipped before"
     return "its files are gone or changed"
+
+
+def _goes_on(receipt: Receipt | None, work: Work) -> str:
+    """Why a start that ended early is to go on; "" = it is not, or it came to its end."""
+    result = receipt.result if receipt is not None else None
+    if not isinstance(result, StartResult) or not isinstance(work, StartWork):
+        return ""
+    before, now = result.settings.time_limit_second, work.settings.time_limit_second
+    if result.stopped == "time_limit" and before is not None and (now is None or now > before):
+        return TIME_LIMIT_RAISED
+    if result.stopped in ("beaten", "on_its_way") and not work.settings.stop_beaten:
+        return STOPPED_BEFORE
+    return DIED_BEFORE if result.stopped == "died" else ""
 
 
 def _jobs(campaign: Campaign, sources: Sequence[ScannedSource]) -> Iterator[Job]:
@@ -235,15 +253,21 @@ def _fits(campaign: Campaign, cell_id: str, cleaning: Job) -> Iterator[Job]:
 
 
 def _start_job(settings: FitSettings, start: int, cleaning: Job, former: Job | None) -> Job:
-    # The number of starts is not part of it: more starts can be added without repeating the old ones.
-    alone = replace(settings, starts=0, profiles=False)
     warm = former if start == 0 else None  # which begins where the former fit of a chain ended
-    parts = (cleaning.digest, alone, start, *([warm.digest] if warm else []), *_packages(settings.parameter_set))
-    job_digest = digest("start", JOB_VERSIONS["start"], version_of("pybamm"), *parts)
+    job_digest = start_digest(settings, start, cleaning.digest, warm.digest if warm else "")
     label = f"{settings.name}-{start}"
     stage = f"start-{settings.name}"
     needs = (cleaning.key, *([warm.key] if warm else []))
     return Job("start", settings.cell.cell_id, label, stage, job_digest, StartWork(settings, start), needs)
+
+
+def start_digest(settings: FitSettings, start: int, cleaned: str, warm: str = "") -> str:
+    """The digest of one start's job, after the cleaning of this digest and, in a chain, the former fit of that one."""
+    # The number of starts is not part of it: more starts can be added without repeating the old ones. Nor is what ends
+    # a start early: those that came to their end are the same without, and the others are known by their results.
+    alone = replace(settings, starts=0, profiles=False, time_limit_second=None, stop_beaten=False)
+    parts = (cleaned, alone, start, *([warm] if warm else []), *_packages(settings.parameter_set))
+    return digest("start", JOB_VERSIONS["start"], version_of("pybamm"), *parts)
 
 
 def _profile_job(work: ProfileWork, fit: Job, cleaned: Key) -> Job:

@@ -18,6 +18,7 @@ from ..data.errors import CampaignError, JobError, UsageError
 from ..data.settings import ClusterSettings
 from ..data.values import JobKind
 from ..data.words import many
+from ..parquet_store.journal import forget_deaths
 from ..parquet_store.layout import Store
 from ..sqlite.catalog import Catalog
 from . import model_cache
@@ -26,10 +27,11 @@ from .campaign import Campaign
 from .compile_plan import with_compiled
 from .lock import only_run
 from .own_sets import keep_copies
-from .plan import FitWork, Job, Key, ScannedSource, SimulateWork, StartWork, cells_of, plan_jobs, version_of
+from .plan import Job, Key, ScannedSource, cells_of, plan_jobs, version_of
 from .progress import Progress
 from .record import Recorder, record_found
 from .scan import record_sources, scan_sources
+from .work import FitWork, ProfileWork, SimulateWork, StartWork
 
 STAGE_KINDS: dict[str, tuple[JobKind, ...]] = {
     "clean": ("split", "clean"),
@@ -135,7 +137,7 @@ def of_fits(jobs: Sequence[Job], fits: Sequence[str]) -> tuple[Job, ...]:
 def _fit_of(job: Job) -> str:
     if isinstance(job.work, SimulateWork):
         return job.work.fit_label
-    return job.work.settings.name if isinstance(job.work, (StartWork, FitWork)) else ""
+    return job.work.settings.name if isinstance(job.work, (StartWork, FitWork, ProfileWork)) else ""
 
 
 def of_cells(jobs: Sequence[Job], cells: Sequence[str]) -> tuple[Job, ...]:
@@ -200,6 +202,8 @@ def run_campaign(
         try:
             if waiting:
                 keep_copies(store, campaign.set_files)
+                for job in waiting:
+                    forget_deaths(store.journal(job.cell_id, job.label))
                 _run_jobs(catalog, store, run_id, waiting, cluster, counts, out, verbose)
         except Exception as error:
             catalog.end_run(run_id, 2 if isinstance(error, UsageError) else 1, "failed")

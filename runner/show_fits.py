@@ -143,6 +143,10 @@ def _print_whole(fit: Mapping[str, Any], *, starts: bool) -> None:
     print(f"\n{fit['fit']} of {fit['cell_id']}: {fit['parameter_set'] or fit['base_parameter_set']}, {fit['model']}")
     if fit["parameters"]:
         print(table(PARAMETERS, [_parameter(row) for row in fit["parameters"]], widest=64, right=(1, 2, 3)))
+    for row in fit["parameters"]:
+        if row["profile_verdict"]:
+            ends = ("…" if end is None else f"{end:.4g}" for end in (row["profile_lower_95"], row["profile_upper_95"]))
+            print(f"profile    {row['parameter']}: {' to '.join(ends)}; {row['profile_verdict']}")
     together = [pair for pair in fit["correlations"] if abs(pair["value"]) >= TOGETHER]
     for pair in together:
         print(f"together   {pair['parameter']} and {pair['other']} ({pair['value']:+.3f})")
@@ -174,6 +178,8 @@ def _facts(fit: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "condition", f"{fit['condition_number']:.3g}"
     if fit["verdict"]:
         yield "verdict", fit["verdict"]
+    if fit["starts_stopped"]:
+        yield "stopped", f"{many(fit['starts_stopped'], 'start')} ended early, which say nothing of agreement"
     if fit["agreeing_within"] is not None:
         agreeing = f"{fit['starts_agreeing']} of {many(fit['starts_done'], 'start')}"
         yield (

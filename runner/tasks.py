@@ -30,7 +30,7 @@ from .forced_end import forced_end
 from .kept import keep, write_simulation
 from .own_sets import make_known
 from .plan import (
-    EARLIER_AGAIN,
+    WITH_RECEIPT,
     CellSource,
     CleanWork,
     FitWork,
@@ -104,7 +104,7 @@ def _ended_in_this_run(store: Store, job: Job) -> Outcome | None:
 
     Dask runs such a job once more where a later one needs it; its receipt says that it need not.
     """
-    if job.reason in ("", EARLIER_AGAIN):  # there was a receipt of this digest before the run
+    if job.reason in ("", *WITH_RECEIPT):  # there was a receipt of this digest before the run
         return None
     receipt = read_receipt(store.receipt(job.kind, job.cell_id, job.label))
     if receipt is None or not is_valid(store, receipt, job.digest):

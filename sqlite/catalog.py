@@ -15,8 +15,8 @@ from ..data.fit_settings import FitSettings
 from ..data.fit_values import FitResult, ProfileResult, StartResult
 from ..data.settings import CellSettings, ModelSettings, ParameterSetSettings, SimulateSettings, SourceFile
 from ..data.values import CleanResult, FailedSimulation, Receipt, SimulationResult, SplitResult
+from . import fit_rows, statements
 from . import record_rows as rows
-from . import statements
 from .connection import open_for_writing, store_errors
 from .fitted_set_rows import next_version
 from .migrations import migrate
@@ -205,7 +205,6 @@ class Catalog:
         if settings is not None and result is not None:
             self._upsert("models", rows.model_row(settings.model), ("model_digest",))
             self._put_parameter_set(settings.parameter_set)
-        fit = settings if isinstance(settings, FitSettings) else None
         match receipt.kind:
             case "clean":
                 self._record_clean(receipt, result if isinstance(result, CleanResult) else None)
@@ -215,16 +214,8 @@ class Catalog:
                 if isinstance(result, SimulationResult):
                     for table, its_rows in rows.compared_rows(receipt, result).items():
                         self._insert(table, its_rows)
-            case "start":
-                self._replace("fit_starts", receipt, rows.start_row(receipt, fit))
-                if isinstance(result, StartResult):
-                    self._insert("fit_start_values", rows.start_value_rows(receipt, result))
-            case "fit":
-                self._record_fit(receipt, fit)
-            case "profile":
-                self._replace("fit_intervals", receipt, rows.interval_row(receipt, fit))
-                if isinstance(result, ProfileResult):
-                    self._insert("fit_profiles", rows.profile_rows(receipt, result))
+            case "start" | "fit" | "profile":
+                self._record_of_fit(receipt, settings if isinstance(settings, FitSettings) else None)
 
     def _record_clean(self, receipt: Receipt, result: CleanResult | None) -> None:
         self._execute("DELETE FROM clean_reports WHERE cell_id = ?", (receipt.cell_id,))
@@ -237,15 +228,15 @@ class Catalog:
             self._insert("flag_counts", rows.flag_count_rows(receipt, result))
             self._insert("charge_changes", rows.charge_change_rows(receipt, result))
 
-    def _record_fit(self, receipt: Receipt, settings: FitSettings | None) -> None:
-        result = receipt.result
-        if isinstance(result, FitResult):
-            self._put_parameter_set(result.parameter_set)
-        self._replace("fits", receipt, rows.fit_row(receipt, settings))
-        if isinstance(result, FitResult):
-            self._insert("fit_parameters", rows.fit_parameter_rows(receipt, result))
-            self._insert("fit_correlations", rows.correlation_rows(receipt, result))
-            self._execute(*next_version(receipt, result))
+    def _record_of_fit(self, receipt: Receipt, settings: FitSettings | None) -> None:
+        if isinstance(receipt.result, FitResult):
+            self._put_parameter_set(receipt.result.parameter_set)
+        table, row = fit_rows.own_row(receipt, settings)
+        self._replace(table, receipt, row)
+        for beside, its_rows in fit_rows.rows_beside(receipt).items():
+            self._insert(beside, its_rows)
+        if isinstance(receipt.result, FitResult):
+            self._execute(*next_version(receipt, receipt.result))
 
     def _put_source(self, source: SourceFile, cells: Mapping[str, int | None], mtime_ns: int | None) -> None:
         old = self._execute("SELECT digest, mtime_ns FROM sources WHERE path = ?", (source.path,)).fetchone()

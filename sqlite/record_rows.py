@@ -15,7 +15,7 @@ from typing import Any, Final, TypeAlias
 from ..data.codec import digest, to_json
 from ..data.convert import unit_of
 from ..data.fit_settings import FitSettings
-from ..data.fit_values import FitResult, ProfileResult, StartResult
+from ..data.fit_values import FitResult, StartResult
 from ..data.settings import CellSettings, ModelSettings, ParameterSetSettings, SimulateSettings, SourceFile
 from ..data.values import CleanResult, FailedSimulation, Receipt, SimulationResult
 
@@ -106,7 +106,7 @@ def source_row(source: SourceFile, mtime_ns: int | None) -> Row:
 def job_row(receipt: Receipt, run_id: int | None) -> Row:
     """Row of ``jobs``: the receipt without its result."""
     return {
-        **_scalars(receipt, "versions", "outputs", "result"),
+        **scalars(receipt, "versions", "outputs", "result"),
         "versions": to_json_map(receipt.versions),
         "outputs": to_json_map((output.path, output.bytes) for output in receipt.outputs),
         "run_id": run_id,
@@ -116,7 +116,7 @@ def job_row(receipt: Receipt, run_id: int | None) -> Row:
 def clean_report_row(receipt: Receipt, result: CleanResult) -> Row:
     """Row of ``clean_reports``, under the receipt's cell_id."""
     return {
-        **_scalars(result.report, "findings", "quarantined", "flagged", "charge_changes"),
+        **scalars(result.report, "findings", "quarantined", "flagged", "charge_changes"),
         "cell_id": receipt.cell_id,
         "path": _parquet_path(receipt),
         "temperature_mean_celsius": result.temperature_mean_celsius,
@@ -126,7 +126,7 @@ def clean_report_row(receipt: Receipt, result: CleanResult) -> Row:
 def finding_rows(receipt: Receipt, result: CleanResult) -> list[Row]:
     """Rows of ``findings``, in the report's order."""
     return [
-        {"cell_id": receipt.cell_id, "position": position, **_scalars(finding)}
+        {"cell_id": receipt.cell_id, "position": position, **scalars(finding)}
         for position, finding in enumerate(result.report.findings)
     ]
 
@@ -141,25 +141,25 @@ def record_source_rows(receipt: Receipt, result: CleanResult) -> list[Row]:
 
 def quarantine_rows(receipt: Receipt, result: CleanResult) -> list[Row]:
     """Rows of ``quarantine_counts``."""
-    return [{"cell_id": receipt.cell_id, **_scalars(count)} for count in result.report.quarantined]
+    return [{"cell_id": receipt.cell_id, **scalars(count)} for count in result.report.quarantined]
 
 
 def flag_count_rows(receipt: Receipt, result: CleanResult) -> list[Row]:
     """Rows of ``flag_counts``."""
-    return [{"cell_id": receipt.cell_id, **_scalars(count)} for count in result.report.flagged]
+    return [{"cell_id": receipt.cell_id, **scalars(count)} for count in result.report.flagged]
 
 
 def charge_change_rows(receipt: Receipt, result: CleanResult) -> list[Row]:
     """Rows of ``charge_changes``, in the order of the rules."""
     return [
-        {"cell_id": receipt.cell_id, "position": position, **_scalars(change)}
+        {"cell_id": receipt.cell_id, "position": position, **scalars(change)}
         for position, change in enumerate(result.report.charge_changes)
     ]
 
 
 def cycle_rows(receipt: Receipt, result: CleanResult) -> list[Row]:
     """Rows of ``cycles``."""
-    return [{"cell_id": receipt.cell_id, **_scalars(cycle)} for cycle in result.cycles]
+    return [{"cell_id": receipt.cell_id, **scalars(cycle)} for cycle in result.cycles]
 
 
 def simulation_row(receipt: Receipt, settings: SimulateSettings | None) -> Row:
@@ -178,19 +178,17 @@ def simulation_row(receipt: Receipt, settings: SimulateSettings | None) -> Row:
             "atol": settings.atol,
         }
     if result is not None:
-        row |= {"path": _parquet_path(receipt), **_scalars(result, "settings", "attempts", "compiled", *COMPARED)}
+        row |= {"path": _parquet_path(receipt), **scalars(result, "settings", "attempts", "compiled", *COMPARED)}
     if isinstance(result, SimulationResult):
         row["compiled"] = int(result.compiled)
     attempts = json.dumps(result.attempts if result else (), ensure_ascii=False)
-    return {**_outcome(receipt), **row, "attempts": attempts}
+    return {**outcome(receipt), **row, "attempts": attempts}
 
 
 def compared_rows(receipt: Receipt, result: SimulationResult) -> dict[str, list[Row]]:
     """Rows of what belongs to a simulation: ``comparisons``, ``step_comparisons`` and ``initial_states``."""
     key = {"cell_id": receipt.cell_id, "label": receipt.label}
-    return {
-        table: [{**key, **_scalars(value)} for value in getattr(result, field)] for field, table in COMPARED.items()
-    }
+    return {table: [{**key, **scalars(value)} for value in getattr(result, field)] for field, table in COMPARED.items()}
 
 
 def fit_row(receipt: Receipt, settings: FitSettings | None) -> Row:
@@ -214,11 +212,11 @@ def fit_row(receipt: Receipt, settings: FitSettings | None) -> Row:
     if isinstance(receipt.result, FitResult):
         fitted = receipt.result.parameter_set
         row |= {
-            **_scalars(receipt.result, "settings", "parameters", "parameter_set", "correlations", "beginning"),
+            **scalars(receipt.result, "settings", "parameters", "parameter_set", "correlations", "beginning"),
             "parameter_set": fitted.name,
             "parameter_set_digest": definition_digest(fitted),
         }
-    return {**_outcome(receipt), **row}
+    return {**outcome(receipt), **row}
 
 
 def fit_parameter_rows(receipt: Receipt, result: FitResult) -> list[Row]:
@@ -229,7 +227,7 @@ def fit_parameter_rows(receipt: Receipt, result: FitResult) -> list[Row]:
             "label": receipt.label,
             "parameter": parameter.name,
             "default_value": parameter.default,
-            **_scalars(parameter, "name", "default"),
+            **scalars(parameter, "name", "default"),
         }
         for parameter in result.parameters
     ]
@@ -237,7 +235,7 @@ def fit_parameter_rows(receipt: Receipt, result: FitResult) -> list[Row]:
 
 def correlation_rows(receipt: Receipt, result: FitResult) -> list[Row]:
     """Rows of ``fit_correlations``."""
-    return [{"cell_id": receipt.cell_id, "label": receipt.label, **_scalars(pair)} for pair in result.correlations]
+    return [{"cell_id": receipt.cell_id, "label": receipt.label, **scalars(pair)} for pair in result.correlations]
 
 
 def start_row(receipt: Receipt, settings: FitSettings | None) -> Row:
@@ -245,8 +243,8 @@ def start_row(receipt: Receipt, settings: FitSettings | None) -> Row:
     fit, start = fit_and_start_of(receipt.label)
     row: Row = {"fit": settings.name if settings else fit, "start": start, "message": ""}
     if isinstance(receipt.result, StartResult):
-        row |= _scalars(receipt.result, "settings", "first_values", "values", "compiled")
-    return {**_outcome(receipt), **row}
+        row |= scalars(receipt.result, "settings", "first_values", "values", "compiled")
+    return {**outcome(receipt), **row}
 
 
 def start_value_rows(receipt: Receipt, result: StartResult) -> list[Row]:
@@ -258,34 +256,19 @@ def start_value_rows(receipt: Receipt, result: StartResult) -> list[Row]:
     ]
 
 
-def interval_row(receipt: Receipt, settings: FitSettings | None) -> Row:
-    """Row of ``fit_intervals``; what the receipt does not say (a failed profile) comes from its label."""
-    fit = settings.name if settings else receipt.label.partition("-")[0]
-    row: Row = {"fit": fit, "parameter": receipt.label.removeprefix(f"{fit}-")}
-    if isinstance(receipt.result, ProfileResult):
-        row |= _scalars(receipt.result, "settings", "points", "compiled")
-    return {**_outcome(receipt), **row}
-
-
-def profile_rows(receipt: Receipt, result: ProfileResult) -> list[Row]:
-    """Rows of ``fit_profiles``."""
-    key: Row = {"cell_id": receipt.cell_id, "label": receipt.label, "fit": result.settings.name}
-    same: Row = {**key, "parameter": result.parameter, "level": result.level}
-    return [{**same, "position": position, **_scalars(point)} for position, point in enumerate(result.points)]
-
-
 def to_json_map(pairs: Iterable[tuple[str, object]]) -> str:
     """Turn (name, value) pairs into a JSON object, in their order."""
     return json.dumps(dict(pairs), ensure_ascii=False)
 
 
-def _outcome(receipt: Receipt) -> Row:
+def outcome(receipt: Receipt) -> Row:
     """The columns that simulations, fits and starts share with their jobs."""
     names = ("cell_id", "label", "status", "digest", "seconds", "reason", "reason_code", "log")
     return {name: getattr(receipt, name) for name in names}
 
 
-def _scalars(value: Any, *without: str) -> Row:
+def scalars(value: Any, *without: str) -> Row:
+    """The fields of a frozen value that are columns by their own names."""
     return {field.name: getattr(value, field.name) for field in dataclasses.fields(value) if field.name not in without}
 
 

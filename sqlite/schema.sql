@@ -336,7 +336,7 @@ CREATE TABLE fits (
     seed                      INTEGER,
     max_evaluations           INTEGER,
     best_start                INTEGER,
-    starts_done               INTEGER,
+    starts_done               INTEGER,        -- that came to their end
     starts_agreeing           INTEGER,
     rmse_default_mv           REAL,           -- before
     rmse_mv                   REAL,           -- after
@@ -355,6 +355,7 @@ CREATE TABLE fits (
     validation_cycles         TEXT,           -- held out, [3]; [] = none
     chain                     TEXT,           -- the campaign's name of the chain that it is a link of; NULL: of none
     chain_cycle               INTEGER,        -- the link's check-up: the first of its cycles
+    starts_stopped            INTEGER,        -- that ended early; not among starts_done
     PRIMARY KEY (cell_id, label)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX fits_by_name ON fits (fit);
@@ -414,6 +415,7 @@ CREATE TABLE fit_starts (
     log           TEXT NOT NULL,
     cost          REAL,  -- half the weighted sum of squares, mV2
     began_from    TEXT,  -- in a chain: whose values it began at; '' = its own first guess
+    stopped       TEXT,  -- early, at its best point so far: time_limit, beaten, on_its_way, died; '' = at its own end
     PRIMARY KEY (cell_id, label)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX fit_starts_by_fit ON fit_starts (cell_id, fit, start);

@@ -123,12 +123,14 @@ ALTER TABLE fits ADD COLUMN verdict TEXT;
 ALTER TABLE fits ADD COLUMN validation_cycles TEXT;
 ALTER TABLE fits ADD COLUMN chain TEXT;
 ALTER TABLE fits ADD COLUMN chain_cycle INTEGER;
+ALTER TABLE fits ADD COLUMN starts_stopped INTEGER;
 ALTER TABLE fit_parameters ADD COLUMN standard_error REAL;
 ALTER TABLE fit_parameters ADD COLUMN lower_95 REAL;
 ALTER TABLE fit_parameters ADD COLUMN upper_95 REAL;
 ALTER TABLE fit_parameters ADD COLUMN verdict TEXT;
 ALTER TABLE fit_starts ADD COLUMN cost REAL;
 ALTER TABLE fit_starts ADD COLUMN began_from TEXT;
+ALTER TABLE fit_starts ADD COLUMN stopped TEXT;
 
 CREATE TABLE fit_correlations (
     cell_id   TEXT NOT NULL,

@@ -74,7 +74,9 @@ def test_profiles_are_jobs_whose_intervals_stand_beside_the_fitted_values(undist
         assert row["profile_verdict"] == profile["verdict"]
     points = ask(undisturbed, "SELECT * FROM fit_profiles ORDER BY parameter, position")
     assert len(points) == sum(len(profile["points"]) for profile in profiles.values())
-    kinds = ask(undisturbed, "SELECT kind, count(*) AS number FROM jobs WHERE status = 'done' GROUP BY kind ORDER BY kind")
+    kinds = ask(
+        undisturbed, "SELECT kind, count(*) AS number FROM jobs WHERE status = 'done' GROUP BY kind ORDER BY kind"
+    )
     assert {row["kind"]: row["number"] for row in kinds}["profile"] == 2
 
 
