@@ -12,7 +12,7 @@ from kilocell.parquet_store.layout import Store
 from kilocell.parquet_store.write import write_receipt
 from kilocell.runner.campaign import Campaign, load_campaign
 from kilocell.runner.plan import Job, ScannedSource, plan_jobs
-from kilocell.runner.run import of_cells, of_stage
+from kilocell.runner.run import of_cells, of_fits, of_stage
 
 CAMPAIGN = """
 name = "test"
@@ -163,6 +163,27 @@ def test_a_start_that_runs_again_takes_its_fit_along(tmp_path: Path) -> None:
     write_receipt(store, Receipt("start", "A", start.label, start.digest, "failed", reason="no solution"))
     again = [job.key for job in plan(tmp_path) if job.reason]
     assert again == [start.key, ("fit-diffusion", "A", "diffusion"), ("simulate-SPM", "A", "SPM-Chen2020+diffusion")]
+
+
+def test_profiles_are_jobs_after_their_fit_and_change_nothing_else(tmp_path: Path) -> None:
+    before = plan(tmp_path)
+    asked = plan(tmp_path, CAMPAIGN.replace("starts = 2", "starts = 2\nprofiles = true"))
+    by_option = plan_jobs(replace(campaign_of(tmp_path), profiles=True), sources(), Store(tmp_path / "store"))
+    assert asked == by_option
+    (profile,) = [job for job in asked if job.kind == "profile"]
+    assert profile.label == "diffusion-Negative particle diffusivity [m2.s-1]"
+    assert ("fit-diffusion", "A", "diffusion") in profile.needs
+    digests = {job.key: job.digest for job in asked if job is not profile}
+    assert digests == {job.key: job.digest for job in before}
+    assert profile in of_fits(of_stage(asked, "fit"), ["diffusion"])
+    assert profile not in of_fits(of_stage(asked, "fit"), ["another"])
+    for job in asked:
+        finish(tmp_path, job)
+    more = {
+        job.key: job.reason for job in plan(tmp_path, CAMPAIGN.replace("starts = 2", "starts = 3\nprofiles = true"))
+    }
+    assert more[profile.key], "another best start is another optimum"
+    assert not more["start-diffusion", "A", "diffusion-1"]
 
 
 def test_files_of_one_cell_with_two_signs_are_refused(tmp_path: Path) -> None:
