@@ -28,7 +28,7 @@ MOST_DEATHS: Final = 3  # of its workers, in one run; at one more Dask gives a j
 def start(store: Store, job: Job, work: StartWork) -> tuple[StartResult, tuple[OutputFile, ...]]:
     """Run one start of a fit, from where its journal ends; in a chain the first one from the former fit's values.
 
-    One whose workers always die counts with what it has.
+    One whose workers always die counts with what it has noted.
 
     Raises:
         JobError: its workers died before the first evaluation was noted (``worker_died``).
@@ -43,7 +43,7 @@ def start(store: Store, job: Job, work: StartWork) -> tuple[StartResult, tuple[O
     dead = journal.begin()
     try:
         if dead >= MOST_DEATHS:
-            return _best_noted(settings, work.start, journal.noted, dead), ()
+            return replace(_best_noted(settings, work.start, journal.noted, dead), began_from=words), ()
         rivals = _rivals(store, job, work) if work.settings.stop_beaten else None
         result = run_start(samples, settings, work.start, cleaned.temperature_mean_celsius, journal, former, rivals)
         if result.stopped != "time_limit":  # which may be raised
@@ -79,6 +79,7 @@ def _rivals(store: Store, job: Job, work: StartWork) -> Callable[[], list[Rival]
     from ..jobs.early_end import Rival
 
     cleaned = read_receipt(store.receipt("clean", job.cell_id, "clean"))
+    former = read_receipt(store.receipt("fit", job.cell_id, work.settings.former[0])) if work.settings.former else None
     name, others = work.settings.name, set(range(work.settings.starts)) - {work.start}
     found: dict[int, Rival] = {}
 
@@ -88,7 +89,8 @@ def _rivals(store: Store, job: Job, work: StartWork) -> Callable[[], list[Rival]
             if receipt is None or not isinstance(receipt.result, StartResult) or cleaned is None:
                 continue
             result = receipt.result
-            if receipt.digest == start_digest(work.settings, number, cleaned.digest) and not result.stopped:
+            warm = former.digest if former is not None and number == 0 else ""
+            if receipt.digest == start_digest(work.settings, number, cleaned.digest, warm) and not result.stopped:
                 found[number] = Rival(number, result.values, result.rmse_mv if result.cost is None else result.cost)
         return list(found.values())
 

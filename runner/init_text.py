@@ -108,6 +108,7 @@ _REST: Final = """\
 # starts = 3                                # number of first guesses, each a job of its own
 # seed = 1                                  # of the first guesses
 # max_evaluations = 200                     # of the model, for each start
+# profiles = true                           # how the cost rises around each value, when the fit is done
 # [fit.parameters]
 # "Negative particle diffusivity [m2.s-1]" = { bounds = [1e-15, 1e-13], scale = "log" }
 # "Positive particle diffusivity [m2.s-1]" = { bounds = [1e-16, 1e-13], scale = "log" }
