@@ -133,11 +133,12 @@ def best_of(
         validation_default_rmse_mv=before,
         verdict=_verdict(fitted, len(agreeing), len(ended), len(starts) - len(ended), best),
         starts_stopped=len(starts) - len(ended),
-        beginning=_beginning(objective.inputs.conditions(values)),
+        beginning=beginning_of(objective.inputs.conditions(values)),
     )
 
 
-def _beginning(conditions: Conditions) -> Beginning:
+def beginning_of(conditions: Conditions) -> Beginning:
+    """How a replay under these conditions begins, as a fit keeps it with its set."""
     state, temperature = conditions.state, conditions.temperature
     return Beginning(
         inputs=state.inputs,

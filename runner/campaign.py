@@ -51,7 +51,6 @@ class Campaign:
         file: the file's tables.
         set_files: the files of its own parameter sets, as they were when it was loaded.
         asked: fits asked on the command line, which the store keeps.
-        profiles: whether every fit is to have its profiles, those too that do not ask for them.
     """
 
     name: str
@@ -65,7 +64,6 @@ class Campaign:
     file: CampaignFile
     set_files: tuple[SetFile, ...] = ()
     asked: tuple[FitTable, ...] = ()
-    profiles: bool = False
 
     def base_set(self, base: str) -> ParameterSetSettings:
         """A parameter set as it is, PyBaMM's or a file's, by name."""

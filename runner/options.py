@@ -71,12 +71,7 @@ _FIT_OPTIONS = (
     click.option("--starts", type=click.IntRange(1), help="Number of starts in all; those that are done stay done."),
     click.option("--seed", type=click.IntRange(0), help="Of the points where starts begin."),
     click.option("--method", metavar="METHOD", help="least_squares, l_bfgs_b, nelder_mead or differential_evolution."),
-    click.option(
-        "--profiles",
-        is_flag=True,
-        default=None,
-        help="Also each parameter's profile likelihood.",
-    ),
+    click.option("--profiles", is_flag=True, default=None, help="Also each parameter's profile likelihood."),
     click.option("--name", metavar="NAME", help="Name of the new fit [default: its presets', and another model's]."),
 )
 _EXPORT_OPTIONS = (

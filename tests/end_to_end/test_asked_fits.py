@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from campaigns import QUICK, ask, kilocell, lines, write_campaign
+from kilocell.parquet_store.layout import Store
+from kilocell.parquet_store.read import read_simulation
 
 pytestmark = pytest.mark.slow
 
@@ -45,6 +49,27 @@ def test_a_fit_is_asked_and_later_given_more_starts(tmp_path: Path) -> None:
         ("clean", "two"),
         ("simulate-SPM", "two"),
     }
+
+    the_exported_set_gives_the_very_same_voltage(tmp_path)
+
+
+def the_exported_set_gives_the_very_same_voltage(tmp_path: Path) -> None:
+    written = kilocell("parameters", "export", "Chen2020+diffusion", "--out", "mine.json", cwd=tmp_path).stdout
+    assert "where it is from to mine.lineage.json" in written
+    lineage = json.loads((tmp_path / "mine.lineage.json").read_text())
+    assert lineage["sha256"] == hashlib.sha256((tmp_path / "mine.json").read_bytes()).hexdigest()
+    (*_, kept) = ask(tmp_path, "SELECT fit_digest, parameter_set_digest, version FROM fitted_sets ORDER BY version")
+    assert kept == {key: lineage[key] for key in kept}
+
+    own = '[parameter_sets.mine]\nfile = "mine.json"\n[cells.one]\nparameter_set = "mine"\n'
+    write_campaign(tmp_path, more=own)
+    kilocell("simulate", "--cell", "one", *QUICK, cwd=tmp_path)
+    store = Store(tmp_path / "store")
+    fitted, mine = (
+        read_simulation(store, "one", f"SPM-{name}")["simulated_voltage_volt"]
+        for name in ("Chen2020+diffusion", "mine")
+    )
+    assert np.max(np.abs(fitted - mine)) < 1e-9
 
 
 def test_a_fit_that_cannot_be_is_not_kept(tmp_path: Path) -> None:

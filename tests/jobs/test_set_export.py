@@ -1,0 +1,174 @@
+"""Sets written for other programs: the same voltage, in kilocell and in PyBaMM alone; and what BPX cannot hold."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pybamm
+import pytest
+from kilocell.data.errors import UsageError
+from kilocell.data.fit_settings import CELL_CAPACITY, INITIAL_SOC, LITHIUM_INVENTORY
+from kilocell.data.settings import (
+    CellSettings,
+    InitialState,
+    ModelSettings,
+    Override,
+    ParameterSetSettings,
+    SimulateSettings,
+)
+from kilocell.jobs.bpx_export import as_bpx
+from kilocell.jobs.bpx_text import expression
+from kilocell.jobs.fit import beginning_of
+from kilocell.jobs.parameters import base_set, define_set
+from kilocell.jobs.record import record_of
+from kilocell.jobs.set_export import CellSet, as_json, values_of, values_of_cell
+from kilocell.jobs.simulate import conditions_of, simulate
+from numpy.typing import NDArray
+from records import partition
+
+Floats = NDArray[np.float64]
+
+FITTED = ParameterSetSettings(
+    "Chen2020+all",
+    "Chen2020",
+    (
+        Override("Negative particle diffusivity [m2.s-1]", "value", 5.179123456789e-14),
+        Override("Positive electrode exchange-current density [A.m-2]", "scale", 0.7),
+        Override("Electrolyte conductivity [S.m-1]", "scale", 0.83),
+        Override("Negative electrode active material volume fraction", "value", 0.745),
+        Override(LITHIUM_INVENTORY, "value", 0.99),
+        Override(INITIAL_SOC, "value", 0.8123456789),
+        Override(CELL_CAPACITY, "value", 5.15),
+    ),
+)
+TIME = np.arange(0.0, 3000.0, 10.0)
+CURRENT = np.where((TIME >= 300.0) & (TIME < 1800.0), -4.0, 0.0) + np.where(TIME >= 2400.0, 2.0, 0.0)
+SAMPLES = partition(TIME, CURRENT, np.full(len(TIME), 3.9))
+
+
+def asked(model: ModelSettings, parameter_set: ParameterSetSettings, **cell: object) -> SimulateSettings:
+    return SimulateSettings(CellSettings("CELL", temperature_celsius=31.0, **cell), model, parameter_set)  # type: ignore[arg-type]
+
+
+def voltage(settings: SimulateSettings) -> Floats:
+    found: Floats = simulate(SAMPLES, settings, None).frame["simulated_voltage_volt"].to_numpy()
+    return found
+
+
+def cell_set(model: ModelSettings) -> CellSet:
+    """What a fit keeps: the set, and how the record begins with it."""
+    settings = asked(model, FITTED)
+    return CellSet(FITTED, model, beginning_of(conditions_of(record_of(SAMPLES), settings, None)))
+
+
+def read_back(text: str) -> ParameterSetSettings:
+    """A set as a campaign that names the file has it."""
+    settings = ParameterSetSettings("mine", "mine", file_digest=f"{hash(text):x}")
+    define_set(settings.key, text.encode())
+    return settings
+
+
+@pytest.mark.parametrize("form", ["json", "bpx"])
+@pytest.mark.parametrize("model", ["SPMe", "DFN"])
+def test_a_fitted_set_in_a_file_gives_the_very_same_voltage(model: str, form: str) -> None:
+    settings = ModelSettings(model, model)
+    exported = cell_set(settings)
+    values, notes = values_of_cell(exported)
+    assert notes == ()
+    text = as_json(values) if form == "json" else as_bpx(values, FITTED, settings, exported.beginning)[0]
+    begin = exported.beginning
+    again = asked(
+        settings, read_back(text), nominal_capacity_ah=begin.capacity_ah, initial_state=InitialState("soc", begin.soc)
+    )
+    assert begin.soc == pytest.approx(0.8123456789)
+    assert np.max(np.abs(voltage(again) - voltage(asked(settings, FITTED)))) < 1e-9
+
+
+def test_pybamm_alone_gives_the_same_voltage_without_being_told_of_state_size_or_temperature() -> None:
+    model = ModelSettings("SPMe", "SPMe")
+    values = pybamm.ParameterValues.from_json(json.loads(as_json(values_of_cell(cell_set(model))[0])))
+    values["Current function [A]"] = pybamm.Interpolant(TIME, -CURRENT, pybamm.t)
+    solver = pybamm.IDAKLUSolver(rtol=1e-8, atol=1e-8)
+    solution = pybamm.Simulation(pybamm.lithium_ion.SPMe(), parameter_values=values, solver=solver).solve(TIME)
+    apart = solution["Voltage [V]"](TIME) - voltage(asked(model, FITTED))
+    assert 1e3 * math.sqrt(np.mean(apart**2)) < 0.2  # what compressing the current and the tolerances allow
+    assert values["Ambient temperature [K]"] == 304.15
+    assert values["Nominal cell capacity [A.h]"] == 5.15
+
+
+def test_functions_come_back_as_functions_of_the_same_value() -> None:
+    settings = ParameterSetSettings("x", "Ecker2015", (Override("Electrolyte conductivity [S.m-1]", "scale", 2.0),))
+    values = values_of(settings)
+    read = pybamm.ParameterValues.from_json(json.loads(as_json(values)))
+    assert set(read.keys()) == set(values.keys())
+    symbol = pybamm.FunctionParameter(
+        "Electrolyte conductivity [S.m-1]", {"c": pybamm.Scalar(900.0), "T": pybamm.Scalar(290.0)}
+    )
+    once, again, own = (found.process_symbol(symbol).evaluate() for found in (values, read, base_set("Ecker2015")))
+    assert once == again == 2.0 * own
+
+
+def test_a_thermal_model_of_another_capacity_says_what_its_set_cannot() -> None:
+    model = ModelSettings("SPMe", "SPMe", (("thermal", "lumped"),))
+    values, (note,) = values_of_cell(cell_set(model))
+    assert values["Nominal cell capacity [A.h]"] == 5.0
+    assert "divide its current by 1.03" in note
+
+
+def test_what_is_of_a_cell_is_not_written_without_it() -> None:
+    with pytest.raises(UsageError, match=r"Initial state of charge.*of one cell"):
+        values_of(FITTED)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("Ai2020", "'Thermodynamic factor' is not 1"),
+        ("ORegan2022", "'Positive electrode exchange-current density [A.m-2]' is not of BPX's form"),
+        ("Marquis2019", "'Separator porosity' is 1"),
+        ("Xu2019", "no set of two electrodes"),
+        ("Chen2020_composite", "no set of two electrodes"),
+    ],
+)
+def test_what_bpx_cannot_hold_is_named(name: str, told: str) -> None:
+    settings = ParameterSetSettings(name, name)
+    with pytest.raises(UsageError) as caught:
+        as_bpx(values_of(settings), settings)
+    assert told in str(caught.value)
+
+
+def test_a_model_that_bpx_has_no_place_for_is_named() -> None:
+    values = values_of(ParameterSetSettings("Chen2020", "Chen2020"))
+    for model, told in (
+        (ModelSettings("MPM", "MPM"), "not of MPM"),
+        (ModelSettings("x", "DFN", (("thermal", "lumped"),)), "'thermal'"),
+    ):
+        with pytest.raises(UsageError, match=told):
+            as_bpx(values, ParameterSetSettings("Chen2020", "Chen2020"), model)
+
+
+def test_what_goes_otherwise_with_temperature_is_as_it_is_at_the_cells() -> None:
+    settings = ParameterSetSettings("Ecker2015", "Ecker2015")
+    values = values_of(settings)
+    values["Ambient temperature [K]"] = 280.0
+    text, notes = as_bpx(values, settings)
+    assert notes == (
+        "Electrolyte conductivity [S.m-1] goes with temperature otherwise than BPX can say: true at 6.85 °C only",
+    )
+    read = base_set(read_back(text).key)
+    symbol = pybamm.FunctionParameter(
+        "Electrolyte conductivity [S.m-1]", {"c": pybamm.Scalar(900.0), "T": pybamm.Scalar(280.0)}
+    )
+    assert read.process_symbol(symbol).evaluate() == pytest.approx(values.process_symbol(symbol).evaluate(), rel=1e-12)
+
+
+def test_an_expression_is_written_in_bpx_words_or_not_at_all() -> None:
+    x = pybamm.Variable("sto")
+    written = expression(-2.5 * pybamm.exp(-x) ** 2 / (1 + pybamm.tanh(x)) - pybamm.sinh(x) + pybamm.sqrt(x))
+    assert written is not None
+    known = {"exp": math.exp, "tanh": math.tanh, "cosh": math.cosh, "x": 0.3}
+    expected = -2.5 * math.exp(-0.6) / (1 + math.tanh(0.3)) - math.sinh(0.3) + math.sqrt(0.3)
+    assert eval(written, {"__builtins__": {}}, known) == pytest.approx(expected)
+    assert expression(pybamm.log(x)) is None
