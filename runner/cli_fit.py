@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,6 @@ _OWN = ("presets", "model", "parameter_set", "cycles", "fit", "name", "starts", 
 @options.verbose_option
 @options.quiet_option
 @options.json_option
-@click.option("--profiles", is_flag=True, help="Compute each parameter's profile likelihood when a fit is done.")
 @click.option("--plots/--no-plots", default=False, help="Draw figures at the end.", show_default=True)
 def fit(
     campaign: Path | None,
@@ -33,7 +31,6 @@ def fit(
     quiet: bool,
     json_: bool,
     plots: bool,
-    profiles: bool,
     **given: Any,
 ) -> None:
     """Fit: all fits of the campaign, or those that the options name.
@@ -52,8 +49,7 @@ def fit(
 
     own = {name: given.pop(name) for name in _OWN}
     asked = ask(campaign_of(campaign, store), FitOptions(**own), cells)
-    asked_now = replace(asked.campaign, profiles=profiles)
-    code = run(asked_now, "fit", cells, given, quiet=quiet, json_=json_, plots=plots, fits=asked.names)
+    code = run(asked.campaign, "fit", cells, given, quiet=quiet, json_=json_, plots=plots, fits=asked.names)
     if asked.new and not (quiet or json_):
         from .show_fits import show_permanent
 
