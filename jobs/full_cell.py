@@ -77,10 +77,11 @@ class _Voltage:
             exact.append(values.process_symbol(one).to_casadi(inputs={**by_name, side: at[side]}))
         function = casadi.Function("voltage", [*at.values(), given], [casadi.densify(exact[1] - exact[0])])
         self._point, self._given, self._found = np.zeros(2), np.zeros(len(names)), np.zeros(1)
-        self._buffer, self._call = _expanded(function).buffer()
+        made: Any = _expanded(function)
+        self._buffer, self._call = made.buffer()
         for place, array in enumerate((self._point[:1], self._point[1:], self._given)):
-            self._buffer.set_arg(place, memoryview(array))
-        self._buffer.set_res(0, memoryview(self._found))
+            self._buffer.set_arg(place, array.data)
+        self._buffer.set_res(0, self._found.data)
 
     def exact(self, numbers: Floats) -> Callable[[float, float], float]:
         """The voltage at two stoichiometries with these inputs; good until it is asked for with others."""
@@ -158,7 +159,7 @@ class FullCell:
         if above(low) >= 0.0 or above(high) <= 0.0:
             # Beyond an end of the window, which is that of the reference temperature, or within a table's rounding.
             return float(np.interp(voltage_volt, rising, socs))
-        return float(brentq(above, low, high, xtol=EXACT))
+        return _root(above, low, high)
 
 
 class _Cell:
@@ -177,7 +178,13 @@ class _Cell:
         self._state = state_inputs(model)
         most = [pybamm.Parameter(f"Maximum concentration in {side} electrode [mol.m-3]") for side in SIDES]
         cutoffs = [pybamm.Parameter(name) for name in (LOWER_CUTOFF, UPPER_CUTOFF)]
-        amounts = (param.n.Q_init, param.p.Q_init, param.Q_Li_particles_init, param.ocp_soc_0, param.ocp_soc_100)
+        amounts: tuple[Any, ...] = (
+            param.n.Q_init,
+            param.p.Q_init,
+            param.Q_Li_particles_init,
+            param.ocp_soc_0,
+            param.ocp_soc_100,
+        )
         given = casadi.MX.sym("inputs", len(self._names))
         by_name = {name: given[place] for place, name in enumerate(self._names)}
         symbols = [values.process_symbol(symbol).to_casadi(inputs=by_name) for symbol in (*amounts, *cutoffs, *most)]
@@ -223,7 +230,7 @@ class _Cell:
 
             if not away(near[0]) < 0.0 < away(near[1]):
                 return None
-            ends.append(brentq(away, near[0], near[1], xtol=EXACT))
+            ends.append(_root(away, *near.tolist()))
         return np.array(ends)
 
     def _span(self, found: _Amounts) -> tuple[float, float] | None:
@@ -234,6 +241,11 @@ class _Cell:
         low = max(low, (found.lithium_ah - most * found.positive_ah) / found.negative_ah)
         high = min(high, (found.lithium_ah - least * found.positive_ah) / found.negative_ah)
         return (low, high) if low < high else None
+
+
+def _root(away: Callable[[float], float], low: float, high: float) -> float:
+    found: Any = brentq(away, low, high, xtol=EXACT)
+    return float(found)
 
 
 def _data_range(values: pybamm.ParameterValues, side: str) -> tuple[float, float]:

@@ -18,8 +18,12 @@ from .starts import from_unit
 
 Floats = NDArray[np.float64]
 
-COST_TOLERANCE: Final = 1e-8
-STEP_TOLERANCE: Final = 1e-6  # of the scaled bounds
+COST_TOLERANCE: Final = (
+    1e-6  # share of the cost: a step that lowers it by less moves no parameter by a tenth of its error
+)
+STEP_TOLERANCE: Final = 1e-4  # of the scaled bounds
+AT_BOUND: Final = 1e-3  # of the scaled bounds
+BLIND: Final = 1e-9  # of the largest: a combination of parameters that does nothing
 POPULATION: Final = 10  # points of differential evolution for each parameter
 HALVINGS: Final = 6  # of the way to the default values, where a start's first point has no solution
 LEAST_PRIOR_MV: Final = 0.5  # a voltage is never taken for better known than this where a prior stands against it
@@ -37,6 +41,14 @@ class Journal(Protocol):
 
 class Exhausted(Exception):  # noqa: N818 - ends a search, which is no error
     """The evaluations that a start may make are used up."""
+
+
+class AtMinimum(Exception):  # noqa: N818 - ends a search, which is no error
+    """No step promises to lower the cost."""
+
+    def __init__(self, unit: Floats) -> None:
+        super().__init__()
+        self.unit = unit
 
 
 class Search:
@@ -150,11 +162,27 @@ class Search:
 
     def _least_squares(self, first: Floats) -> tuple[Floats, str]:
         """Trust region reflective (Branch, Coleman and Li 1999) with the solver's own derivatives."""
+        try:
+            return self._trust_region(first)
+        except AtMinimum as reached:
+            return reached.unit, f"the next step would lower the cost by less than {COST_TOLERANCE:g} of it"
+
+    def _trust_region(self, first: Floats) -> tuple[Floats, str]:
         objective = self._settings.objective
+
+        def slopes(unit: Floats) -> Floats:
+            found = self.residuals(unit)
+            by_parameter = self._slopes(unit, found)
+            if objective.loss == "linear" and not found.reason:
+                promised = promised_gain(unit, self._weighted(unit, found), by_parameter)
+                if promised < COST_TOLERANCE * self._cost(unit, found):
+                    raise AtMinimum(unit)  # which spares the evaluation that would only show it
+            return by_parameter
+
         found = least_squares(
             lambda x: self._weighted(x, self.residuals(x)),
             first,
-            jac=lambda x: self._slopes(x, self.residuals(x)),  # pyright: ignore[reportArgumentType]
+            jac=slopes,  # pyright: ignore[reportArgumentType]
             bounds=(0.0, 1.0),
             loss=objective.loss,
             f_scale=objective.loss_mv if objective.loss != "linear" else 1.0,
@@ -195,3 +223,22 @@ class Search:
 
     def _cost_alone(self, unit: Floats) -> float:
         return self._cost(unit, self.residuals(unit, slopes=False)) / len(self._root)
+
+
+def promised_gain(unit: Floats, residuals: Floats, slopes: Floats) -> float:
+    """What linearised least squares promise to lower half the sum of squares by, at most.
+
+    Parameters that press against a bound add what is left to it.
+
+    Args:
+        unit: shape (parameters,), from 0 to 1.
+        residuals: shape (n,).
+        slopes: shape (n, parameters).
+    """
+    gradient = slopes.T @ residuals
+    left = np.where(gradient > 0.0, unit, 1.0 - unit)
+    free = left > AT_BOUND
+    basis, triangle = np.linalg.qr(slopes[:, free])
+    told = np.abs(np.diag(triangle)) > BLIND * np.abs(triangle).max(initial=0.0)
+    along = basis[:, told].T @ residuals
+    return 0.5 * float(along @ along) + float(np.abs(gradient[~free]) @ left[~free])

@@ -18,6 +18,7 @@ from kilocell.data.settings import (
 )
 from kilocell.jobs.fit import best_of, run_start
 from kilocell.jobs.objective import Objective
+from kilocell.jobs.search import promised_gain
 from kilocell.jobs.simulate import simulate
 from kilocell.jobs.starts import first_point, from_unit, to_unit
 from records import pulses
@@ -93,6 +94,20 @@ def test_residuals_stay_finite_where_the_model_has_no_solution(record: pd.DataFr
     found = Objective(record, FIT, None).residuals(np.array([1e-18, 1e-19]))
     assert np.isfinite(found.error_mv).all()
     assert np.isfinite(found.slopes_mv).all()
+
+
+def test_what_a_step_promises_is_what_linear_least_squares_gain() -> None:
+    rng = np.random.default_rng(4)
+    slopes, residuals = rng.standard_normal((50, 3)), rng.standard_normal(50)
+    step = np.linalg.lstsq(slopes, -residuals)[0]
+    gain = 0.5 * (residuals @ residuals - np.sum((residuals + slopes @ step) ** 2))
+    assert promised_gain(np.full(3, 0.5), residuals, slopes) == pytest.approx(gain)
+    twice = slopes[:, [0, 1, 2, 2]]
+    assert promised_gain(np.full(4, 0.5), residuals, twice) == pytest.approx(gain)
+    # At its bound, and pressed against it, a parameter has nothing left to give.
+    pressed = slopes * np.sign(slopes.T @ residuals)
+    rest = promised_gain(np.full(2, 0.5), residuals, pressed[:, 1:])
+    assert promised_gain(np.array([0.0, 0.5, 0.5]), residuals, pressed) == pytest.approx(rest)
 
 
 def test_scales_go_there_and_back() -> None:

@@ -52,7 +52,7 @@ def test_window_and_states_are_those_of_pybamm(base: str, seed: int) -> None:
     assert (found.lower_volt, found.upper_volt, found.assumed) == (own.lower_volt, own.upper_volt, own.assumed)
     # At the table's own states of charge it is exact.
     for place in rng.integers(0, len(own.open_circuit_volt), 10).tolist():
-        soc, voltage = place / (len(own.open_circuit_volt) - 1), own.open_circuit_volt[place]
+        soc, voltage = place / (len(own.open_circuit_volt) - 1), float(own.open_circuit_volt[place])
         assert found.voltage_at(soc) == pytest.approx(voltage, abs=1e-9)
         assert found.voltage_at(found.soc_at(voltage)) == pytest.approx(voltage, abs=1e-9)
         assert found.soc_at(voltage) == pytest.approx(own.soc_at(voltage), abs=3e-4)
