@@ -117,6 +117,15 @@ class FitSettings:
     stop_beaten: bool = False
 
     @property
+    def of_its_cycles(self) -> bool:
+        """Whether what it finds is right for its own cycles alone, at one point of the cell's life, not for the record.
+
+        So it is of a chain's link, and where the state at the start of a later cycle than the first one is fitted.
+        """
+        state = any(parameter.name == INITIAL_SOC for parameter in self.parameters)
+        return bool(self.chain) or (state and self.cycles[:1] not in ((), (1,)))
+
+    @property
     def fitted_name(self) -> str:
         """Name of the parameter set that the fit makes: the base set's and the fit's, as ``Chen2020+diffusion``."""
         return f"{self.parameter_set.name}+{self.name}"

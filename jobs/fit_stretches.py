@@ -17,7 +17,7 @@ from ..data.fit_settings import INITIAL_SOC, FitSettings
 from ..data.settings import SimulateSettings
 from .charge import interval_charge_ah
 from .cycle_states import carried_state, own_state, telling_part
-from .parameters import of_cell
+from .parameters import of_cell, without_soc
 from .record import Record
 from .replay import Conditions
 from .simulate import conditions_of
@@ -52,7 +52,7 @@ class FitStretch:
         Args:
             temperature: where it is known; ``None`` = it is found.
         """
-        settings = of_cell(asked if self.begins_fitted else _without_soc(asked))
+        settings = of_cell(asked if self.begins_fitted else without_soc(asked))
         if self.before is not None:
             return self._carried(self.before.conditions(asked, measured_celsius), settings, measured_celsius)
         by = part_of(self.whole, self.telling.start, self.telling.stop)
@@ -135,9 +135,3 @@ def _refuse_one_state_for_many(settings: FitSettings, stretches: Sequence[FitStr
     reason = f"{INITIAL_SOC!r} is one number, but {names} each begin from a rest of their own"
     advice = "leave it out, fit cycles that follow each other, or each for itself with chain = [...]"
     raise JobError(f"{reason}; {advice}", "many_states")
-
-
-def _without_soc(asked: SimulateSettings) -> SimulateSettings:
-    own = asked.parameter_set
-    kept = tuple(o for o in own.overrides if o.parameter != INITIAL_SOC)
-    return replace(asked, parameter_set=replace(own, overrides=kept))

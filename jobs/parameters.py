@@ -143,6 +143,13 @@ def of_cell(settings: SimulateSettings) -> SimulateSettings:
     return replace(settings, cell=cell, parameter_set=replace(parameter_set, overrides=kept))
 
 
+def without_soc(settings: SimulateSettings) -> SimulateSettings:
+    """The settings without a fitted set's initial state of charge, which is that of one moment in the cell's life."""
+    own = settings.parameter_set
+    kept = tuple(o for o in own.overrides if o.parameter != INITIAL_SOC)
+    return settings if kept == own.overrides else replace(settings, parameter_set=replace(own, overrides=kept))
+
+
 def nominal_capacity_ah(settings: ParameterSetSettings) -> float:
     """The capacity of the set's own cell in A.h."""
     return float(base_set(settings.key)[CAPACITY])

@@ -13,14 +13,14 @@ from .attempts import Case
 from .compression_error import CompressionError, joined_error
 from .cycle_states import carried_state, own_state, telling_part
 from .finer import charge_true_profile, climb_within_limit
-from .parameters import of_cell
+from .parameters import of_cell, without_soc
 from .profile_windows import Limit
 from .record import Record
 from .replay import Conditions, EndedError, Replayed
 from .stretches import Stretch, joined_profile, joined_record, joined_replay, part_of
 from .temperature import Temperature, joined_temperature, temperature_of
 
-FindConditions = Callable[[Record, Record], Conditions]
+FindConditions = Callable[[Record, Record, SimulateSettings], Conditions]
 """Gives the conditions of the first record, with the state that the second one's first sample is in."""
 
 MOST_REASONS = 3
@@ -135,14 +135,16 @@ def _case(
     if len(part.time_second) < 2:
         raise JobError("it has one sample only", "too_short")
     carried = settings.cell.initial_state.policy == "previous_cycle"
-    fitted = of_cell(settings)
+    # A fitted state is that of the first selected cycle; the others have states of their own.
+    asked = settings if before is None else without_soc(settings)
+    fitted = of_cell(asked)
     if isinstance(before, Solved) and carried:
         conditions = replace(before.case.conditions, temperature=_temperature(part, settings, before))
         charge = float(before.replayed.charge_ah[-1])
         state = carried_state(conditions.state, before.stretch.cycles[-1], charge, fitted, conditions)
     else:
         telling = telling_part(record, stretch.first, stretch.end, capacity_ah)
-        conditions = conditions_of(part, part_of(record, telling.start, telling.stop))
+        conditions = conditions_of(part, part_of(record, telling.start, telling.stop), asked)
         state = own_state(record, stretch.first, telling, conditions.state, fitted, conditions)
         if before is not None and carried:
             state = replace(state, source=f"{before.stretch.name} failed, so its end tells no state; {state.source}")

@@ -119,8 +119,8 @@ def _simulate_selected(
     capacity = of_cell(settings).cell.nominal_capacity_ah or nominal_capacity_ah(settings.parameter_set)
     began = time.perf_counter()
 
-    def conditions(part: Record, telling: Record) -> Conditions:
-        return conditions_of(part, settings, measured_celsius, telling)
+    def conditions(part: Record, telling: Record, asked: SimulateSettings) -> Conditions:
+        return conditions_of(part, asked, measured_celsius, telling)
 
     selected = solve_selected(record, stretches, settings, conditions, capacity, Limit(settings.time_limit_second))
     found: dict[str, Any] = {

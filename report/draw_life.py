@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any, Final
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullFormatter, PercentFormatter
+from numpy.typing import ArrayLike
 
 from .style import BLACK, BLUE, GREY, VERMILLION, WIDTH_INCH, house_style, plain, put_heading, shown
 
@@ -66,7 +68,14 @@ def _draw_parameter(axes: Axes, rows: Sequence[Row]) -> None:
 
 def _shares(axes: Axes, first: float) -> None:
     """A second scale: the share of the first check-up's value."""
-    right = axes.secondary_yaxis("right", functions=(lambda value: value / first, lambda share: share * first))
+
+    def share(value: ArrayLike) -> ArrayLike:
+        return np.asarray(value, float) / first
+
+    def value(share: ArrayLike) -> ArrayLike:
+        return np.asarray(share, float) * first
+
+    right = axes.secondary_yaxis("right", functions=(share, value))
     right.yaxis.set_major_formatter(PercentFormatter(1.0))
     right.tick_params(labelsize=7, colors=GREY)
     right.spines["right"].set_visible(False)
@@ -82,8 +91,8 @@ def _draw_rmse(axes: Axes, links: Sequence[Row]) -> list[Line2D]:
     ):
         known = [(link["chain_cycle"], link[column]) for link in done if link[column] is not None]
         if known:
-            style = {"color": colour, "marker": marker, "markersize": 4, "linewidth": 0.9, "label": label}
-            lines += axes.plot(*zip(*known, strict=True), **style)
+            style: dict[str, Any] = {"color": colour, "marker": marker, "label": label}
+            lines += axes.plot(*zip(*known, strict=True), markersize=4, linewidth=0.9, **style)
     failed = [link["chain_cycle"] for link in links if link["status"] in ("failed", "skipped")]
     if failed:
         base = axes.get_xaxis_transform()

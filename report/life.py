@@ -12,7 +12,7 @@ from ..data.errors import UsageError
 from ..parquet_store.layout import Store, safe_name
 from ..sqlite import queries
 from .draw_life import draw_life
-from .figures import save
+from .save import save
 from .select import check_cell
 
 

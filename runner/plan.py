@@ -246,8 +246,9 @@ def _fits(campaign: Campaign, cell_id: str, cleaning: Job) -> Iterator[Job]:
             yield _profile_job(ProfileWork(settings, parameter.name), fit, cleaning.key)
         fitted = replace(settings.parameter_set, name=settings.fitted_name, overrides=())
         simulation = campaign.simulate_settings(settings.cell, settings.model, fitted)
-        if settings.chain:  # the set is right at its own point of the cell's life
-            simulation = replace(simulation, cycles=CycleSelection(tuple((n, n) for n in settings.cycles)))
+        if settings.of_its_cycles:
+            cycles = sorted({*settings.cycles, *settings.validation_cycles})
+            simulation = replace(simulation, cycles=CycleSelection(tuple((n, n) for n in cycles)))
         work = SimulateWork(simulation, settings.name)
         yield _simulate_job(work, fit_digest, (cleaning.key, fit.key))
 

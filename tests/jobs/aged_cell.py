@@ -73,18 +73,20 @@ def check_up(cycle: int) -> pd.DataFrame:
 @lru_cache(maxsize=2)
 def aged_cell(noise_volt: float = 0.0) -> pd.DataFrame:
     """Seven cycles, of which 1, 4 and 7 are check-ups; the voltage of the others follows no model."""
-    parts = []
+    parts: list[pd.DataFrame] = []
     for cycle in range(1, CHECK_UPS[-1] + 1):
         part = check_up(cycle) if cycle in CHECK_UPS else _cycling()
-        before = parts[-1] if parts else None
-        time = 0.0 if before is None else float(before[c.TEST_TIME].iloc[-1]) + SAMPLE_SECOND
-        step = 0 if before is None else int(before[c.STEP_COUNT].iloc[-1])
-        time += GAP_SECOND if cycle in CHECK_UPS[1:] else 0.0
-        part = part.assign(**{c.TEST_TIME: part[c.TEST_TIME] + time, c.STEP_COUNT: part[c.STEP_COUNT] + step})
-        parts.append(part.assign(**{c.CYCLE_COUNT: np.int32(cycle)}))
+        if parts:
+            gap = SAMPLE_SECOND + (GAP_SECOND if cycle in CHECK_UPS else 0.0)
+            part[c.TEST_TIME] += float(parts[-1][c.TEST_TIME].iloc[-1]) + gap
+            part[c.STEP_COUNT] += int(parts[-1][c.STEP_COUNT].iloc[-1])
+        part[c.CYCLE_COUNT] = np.int32(cycle)
+        parts.append(part)
     record = pd.concat(parts, ignore_index=True)
     noise = noise_volt * np.random.default_rng(3).standard_normal(len(record))
-    return record.assign(**{c.VOLTAGE: record[c.VOLTAGE] + noise, c.SOURCE_ROW: np.arange(len(record))})
+    record[c.VOLTAGE] += noise
+    record[c.SOURCE_ROW] = np.arange(len(record))
+    return record
 
 
 def write_raw(path: Path, noise_volt: float) -> None:
@@ -103,6 +105,6 @@ def _cycling() -> pd.DataFrame:
 def _steps(steps: tuple[tuple[float, float], ...]) -> pd.DataFrame:
     counts = [round(second / SAMPLE_SECOND) for second, _ in steps]
     current = np.repeat([ampere for _, ampere in steps], counts)
-    time = SAMPLE_SECOND * np.arange(len(current))
+    time = np.arange(len(current), dtype=np.float64) * SAMPLE_SECOND
     number = np.repeat(np.arange(1, len(steps) + 1), counts).astype(np.int32)
     return partition(time, current, np.full(len(time), 3.7)).assign(**{c.STEP_COUNT: number})

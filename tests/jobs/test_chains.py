@@ -114,6 +114,14 @@ def test_each_check_up_is_a_fit_of_its_own_that_knows_those_before(folder: Path)
     assert [work.settings.cycles.text for work in simulations] == ["1", "4, 5", "7"]
 
 
+def test_a_state_fitted_to_a_later_cycle_is_simulated_from_there(folder: Path) -> None:
+    state = f'"{INITIAL_SOC}" = {{ bounds = [0.7, 1.0] }}\n'
+    later = ("chain = [1, 4]", "cycles = [4]\nvalidation_cycles = [7]")
+    for more, wanted in ((SLOW, "all"), (SLOW + state, "4, 7")):
+        jobs = scan_and_plan(campaign_of(folder, more, later))[1]
+        assert [j.work.settings.cycles.text for j in jobs if isinstance(j.work, SimulateWork)] == [wanted]
+
+
 @pytest.mark.parametrize(
     ("before", "after", "words"),
     [

@@ -70,7 +70,7 @@ def test_every_stretch_is_charge_true() -> None:
 @pytest.mark.parametrize("policy", ["rest_voltage", "previous_cycle"])
 def test_slopes_are_those_of_the_errors_in_every_stretch(policy: str) -> None:
     settings = by_policy(policy, 1, 4)
-    own = (FitParameter(CELL_CAPACITY, 4.5, 5.5),)
+    own: tuple[FitParameter, ...] = (FitParameter(CELL_CAPACITY, 4.5, 5.5),)
     own += (FitParameter(INITIAL_SOC, 0.5, 0.99),) if policy == "previous_cycle" else ()
     settings = replace(settings, parameters=FIT.parameters + own)
     objective = Objective(aged_cell(), settings, None)

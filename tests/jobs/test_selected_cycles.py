@@ -11,7 +11,15 @@ import pytest
 from kilocell.data import columns as c
 from kilocell.data.cycle_selection import parse_selection
 from kilocell.data.errors import FailedSimulationError, JobError
-from kilocell.data.settings import CellSettings, InitialState, ModelSettings, ParameterSetSettings, SimulateSettings
+from kilocell.data.fit_settings import INITIAL_SOC
+from kilocell.data.settings import (
+    CellSettings,
+    InitialState,
+    ModelSettings,
+    Override,
+    ParameterSetSettings,
+    SimulateSettings,
+)
 from kilocell.data.values import FailedSimulation
 from kilocell.jobs.cycle_states import telling_part
 from kilocell.jobs.equilibrium import equilibrium_of
@@ -144,3 +152,15 @@ def test_a_state_is_counted_on_from_a_rest_before_the_cycles_start() -> None:
     expected = 0.8 - (LOSS_AH + out) / window_ah()
     assert state.soc == pytest.approx(expected, abs=2e-3)
     assert "counted on to the cycle's start" in state.source
+
+
+def test_a_fitted_state_is_that_of_the_first_selected_cycle() -> None:
+    """The cycles begin in the middle of a discharge, so that their states are counted on from a rest."""
+    samples = six_cycles()
+    late = samples[c.CYCLE_COUNT].to_numpy() + (np.arange(len(samples)) % (CYCLE_SECOND / 30.0) >= 120)
+    samples = samples.assign(**{c.CYCLE_COUNT: late.astype(np.int32)})
+    own = asked("3, 5")
+    fitted = replace(own, parameter_set=ParameterSetSettings("f", "Chen2020", (Override(INITIAL_SOC, "value", 0.61),)))
+    first, second = simulate(samples, fitted, None).result.cycle_states
+    assert first.soc == pytest.approx(0.61)
+    assert second == simulate(samples, own, None).result.cycle_states[1]
