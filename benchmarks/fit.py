@@ -224,7 +224,7 @@ def fleet(model: str, cells: int, setup: PyBOP, asked: argparse.Namespace) -> No
     with contextlib.suppress(KeyboardInterrupt):
         for seed in range(cells + 1):
             rows.append(_cell(two(model, seed), setup, asked))
-    del rows[0]
+    rows = rows[1:]
     for place, name in enumerate(("kilocell", f"{setup.name}, {asked.fleet_method}")):
         cpu, wall = ([row[place][k] for row in rows] for k in (0, 1))
         ratios = [[row[place][k] / row[0][k] for row in rows] for k in (0, 1)]
