@@ -16,6 +16,7 @@ of the last two also ``compiled``, by another option of PyBaMM's.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import platform
@@ -215,31 +216,38 @@ def _rows(case: Case, judge: Judge, target: float, runs: dict[tuple[str, str], l
 
 
 def fleet(model: str, cells: int, setup: PyBOP, asked: argparse.Namespace) -> None:
-    """Fit cells with a profile each; everything that a cell needs counts, but for what the first one made for all."""
-    method = asked.fleet_method
+    """Fit cells with a profile each, and print the table of those that were done before an interrupt, if there is one.
+
+    Everything that a cell needs counts, but for what the first one made for all, which is left out.
+    """
     rows = []
-    for seed in range(cells + 1):
-        case = two(model, seed)
-        judge, ours = Judge(case), Kilocell(case)
-        fitted, whole = ours.fit(STARTS)
-        load = setup.load(case, ours.first_values(1))
-        own = 1 if "*" in method else STARTS
-        others = [run for k in range(own) for run in setup.start(method, ours.first_values(k), k, asked.most_second)]
-        if seed == 0:
-            continue  # builds and compiles
-        target = target_of(judge, fitted + others)
-        hits = [[until(judge, target, run) for run in runs] for runs in (fitted, others)]
-        best = whole["cpu"] - sum(run["cpu"] for run in fitted), whole["wall"] - sum(run["wall"] for run in fitted)
-        once = best, (load["cpu"], load["wall"])
-        each = [per_start(hit) for hit in hits]
-        rows.append([(*(STARTS * e + o for e, o in zip(per, extra, strict=True)), sum(h[2] for h in hit))
-                     for hit, per, extra in zip(hits, each, once, strict=True)])  # fmt: skip
-    for place, name in enumerate(("kilocell", f"{setup.name}, {method}")):
+    with contextlib.suppress(KeyboardInterrupt):
+        for seed in range(cells + 1):
+            rows.append(_cell(two(model, seed), setup, asked))
+    rows = rows[1:]
+    for place, name in enumerate(("kilocell", f"{setup.name}, {asked.fleet_method}")):
         cpu, wall = ([row[place][k] for row in rows] for k in (0, 1))
         ratios = [[row[place][k] / row[0][k] for row in rows] for k in (0, 1)]
-        reached = f"{sum(row[place][2] for row in rows)} of {STARTS * len(rows)}"
+        reached = f"{sum(row[place][2] for row in rows):.0f} of {STARTS * len(rows)}"
         text = (name, reached, *(spread(part, ".2f") for part in (cpu, wall)), *(spread(part) for part in ratios))
         print(f"| {model} | {len(rows)} | {' | '.join(text)} |", flush=True)
+
+
+def _cell(case: Case, setup: PyBOP, asked: argparse.Namespace) -> list[tuple[float, float, int]]:
+    """CPU and wall seconds of a cell for as many starts that get there, and how many did: kilocell's, then PyBOP's."""
+    judge, ours, method = Judge(case), Kilocell(case), asked.fleet_method
+    fitted, whole = ours.fit(STARTS)
+    load = setup.load(case, ours.first_values(1))
+    own = 1 if "*" in method else STARTS
+    others = [run for k in range(own) for run in setup.start(method, ours.first_values(k), k, asked.most_second)]
+    target = target_of(judge, fitted + others)
+    rest = {k: whole[k] - sum(run[k] for run in fitted) for k in ("cpu", "wall")}  # the best of them, and its errors
+    found = []
+    for runs, once in ((fitted, rest), (others, load)):
+        hits = [until(judge, target, run) for run in runs]
+        cpu, wall = per_start(hits)
+        found.append((STARTS * cpu + once["cpu"], STARTS * wall + once["wall"], sum(hit[2] for hit in hits)))
+    return found
 
 
 def main() -> None:
@@ -253,7 +261,7 @@ def main() -> None:
     parser.add_argument("--fleet-setup", default="stops")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--cells", type=int, default=10, help="of the fleet")
-    parser.add_argument("--most-second", type=float, default=120.0, help="for a start of PyBOP's")
+    parser.add_argument("--most-second", type=float, default=120.0, help="CPU seconds of a start of PyBOP's")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     asked = parser.parse_args()
     pybamm.set_logging_level("ERROR")
