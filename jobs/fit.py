@@ -23,6 +23,7 @@ from .uncertainty import NO_EFFECT_MV, TOGETHER, Uncertainty, interval, uncertai
 Floats = NDArray[np.float64]
 
 AT_BOUND = 1e-3  # a fitted value within this share of its bounds counts as at the bound
+RETURNS = 2  # times that a start which ended without a solution begins again
 
 
 def run_start(
@@ -56,6 +57,11 @@ def run_start(
     if not found.reason:
         _refuse_no_effect(settings, found.slopes_mv)
     point, message = search.run(first)
+    for _ in range(RETURNS):
+        if search.stopped or not search.without_solution:
+            break
+        # It ended where the model has none: the search begins again half way to the set's own values.
+        point, message = search.run(search.solvable(inside + 0.5 * (point - inside), inside))
     values = from_unit(settings.parameters, point)
     try:
         rmse = objective.rmse_mv(values)
@@ -233,6 +239,11 @@ def _verdict(fitted: tuple[FittedParameter, ...], agreeing: int, starts: int, st
         starts: that came to their end, of which ``agreeing`` agree with the best of all; others ``stopped`` early.
     """
     parts = []
+    parts += [
+        f"the bounds of {p.name} leave out the set's own value, {p.default:.4g}"
+        for p in fitted
+        if not p.lower <= p.default <= p.upper
+    ]
     well = [p.name for p in fitted if p.verdict.startswith("well")]
     if len(well) == len(fitted):
         parts.append("all parameters are well determined")

@@ -73,11 +73,12 @@ class Search:
         self.stopped: Stopped = ""
         self.evaluations = 0
         self.best: tuple[float, Floats] = (np.inf, np.zeros(len(settings.parameters)))
+        self.without_solution = False  # at the best point
 
     def solvable(self, first: Floats, default: Floats) -> Floats:
         """A point at which the model has a solution: the first one, or nearer and nearer to the default one."""
         for _ in range(HALVINGS):
-            if not self.residuals(first).reason:
+            if self.evaluations >= self._settings.max_evaluations or not self.residuals(first).reason:
                 return first
             first = default + 0.5 * (first - default)
         return first
@@ -121,7 +122,7 @@ class Search:
         self._last = (slopes, unit.copy(), found)
         cost = self._cost(unit, found)
         if cost < self.best[0]:
-            self.best = (cost, unit.copy())
+            self.best, self.without_solution = (cost, unit.copy()), bool(found.reason)
         if self._watch is not None and self._running:
             self._watch.look(self.best[1], self.best[0])
         return found

@@ -6,7 +6,15 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, Field, model_validator
 
-from ..data.fit_settings import FitMethod, FitObjective, Loss, Scale
+from ..data.fit_settings import (
+    CELL_CAPACITY,
+    INITIAL_SOC,
+    LITHIUM_INVENTORY,
+    FitMethod,
+    FitObjective,
+    Loss,
+    Scale,
+)
 from . import campaign_values as v
 
 _OBJECTIVE: Final = FitObjective()
@@ -52,7 +60,18 @@ class FittedEntry(Table):
             raise ValueError("first lies outside the bounds")
         if self.prior is not None and self.prior[1] <= 0.0:
             raise ValueError("prior must be [MEAN, STANDARD DEVIATION], the deviation above 0")
+        if self.prior is not None and self.scale == "log" and self.prior[0] <= 0.0:
+            raise ValueError('the mean of a prior must be above 0 where scale = "log"')
         return self
+
+
+def _impossible(name: str, bounds: list[float]) -> str:
+    """Say why a cell cannot have all that lies between these bounds; "" = it can."""
+    if name == INITIAL_SOC and not 0.0 <= bounds[0] < bounds[1] <= 1.0:
+        return "must lie between 0 and 1"
+    if name in (CELL_CAPACITY, LITHIUM_INVENTORY) and bounds[0] <= 0.0:
+        return "must be above 0"
+    return ""
 
 
 class ObjectiveTable(Table):
@@ -103,6 +122,10 @@ class FitTable(Table):
         free = [*self.presets, *(name for name, entry in self.parameters.items() if entry.bounds is not None)]
         if not free:
             raise ValueError("needs parameters with bounds, or presets")
+        for name, entry in self.parameters.items():
+            wrong = _impossible(name, entry.bounds) if entry.bounds is not None and not entry.relative else ""
+            if wrong:
+                raise ValueError(f"bounds of {name!r} {wrong}")
         if self.objective.loss != "linear" and self.method != "least_squares":
             raise ValueError(f'loss = "{self.objective.loss}" needs method = "least_squares"')
         self._check_chain()
