@@ -142,13 +142,13 @@ def cost_of(residuals: Floats, objective: FitObjective) -> float:
     if objective.loss == "linear":
         return 0.5 * float(residuals @ residuals)
     square = (residuals / objective.loss_mv) ** 2
-    losses = {
-        "soft_l1": lambda: 2.0 * (np.sqrt(1.0 + square) - 1.0),
-        "huber": lambda: np.where(square <= 1.0, square, 2.0 * np.sqrt(square) - 1.0),
-        "cauchy": lambda: np.log1p(square),
-        "arctan": lambda: np.arctan(square),
-    }
-    return 0.5 * objective.loss_mv**2 * float(np.sum(losses[objective.loss]()))
+    if objective.loss == "soft_l1":
+        lost = 2.0 * (np.sqrt(1.0 + square) - 1.0)
+    elif objective.loss == "huber":
+        lost = np.where(square <= 1.0, square, 2.0 * np.sqrt(square) - 1.0)
+    else:
+        lost = np.log1p(square) if objective.loss == "cauchy" else np.arctan(square)
+    return 0.5 * objective.loss_mv**2 * float(np.sum(lost))
 
 
 def _errors(objective: Objective, search: Search, unit: Floats) -> Uncertainty:

@@ -10,6 +10,7 @@ import pytest
 from diffusion_fit import FIT, NEGATIVE, POSITIVE, TRUTH
 from kilocell.data import columns as c
 from kilocell.data.fit_settings import FitParameter
+from kilocell.data.fit_values import StartResult
 from kilocell.data.settings import Override, ParameterSetSettings, SimulateSettings
 from kilocell.jobs.early_end import EndsEarly, Rival, Watch
 from kilocell.jobs.fit import best_of, run_start
@@ -45,7 +46,7 @@ def test_a_start_out_of_time_counts_with_its_best_point(record: pd.DataFrame) ->
 
 def test_the_best_result_is_the_same_with_starts_that_stop_early(record: pd.DataFrame) -> None:
     alone = tuple(run_start(record, replace(HARD, stop_beaten=False), number, None) for number in range(HARD.starts))
-    starts = []
+    starts: list[StartResult] = []
     for number in range(HARD.starts):
         ended = [Rival(s.start, s.values, s.cost) for s in starts if s.cost is not None and not s.stopped]
         starts.append(run_start(record, HARD, number, None, rivals=lambda ended=ended: ended))  # type: ignore[misc]
