@@ -93,11 +93,12 @@ def table_text(table: FitTable) -> str:
 def _read(path: Path) -> tuple[FitTable, ...]:
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
-        return tuple(AskedFile.model_validate(document).fit)
     except FileNotFoundError:
         return ()
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise CampaignError(f"{path}: is not valid TOML: {error}") from None
+    try:
+        return tuple(AskedFile.model_validate(document).fit)
     except ValidationError as error:
         raise campaign_error(path, problems_of(error, document, AskedFile)) from None
 

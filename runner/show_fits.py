@@ -93,7 +93,8 @@ def short_verdict(fit: Mapping[str, Any], parameters: Sequence[Mapping[str, Any]
     Args:
         fit, parameters: as the catalog has them.
     """
-    counts = Counter(_DETAIL.split(str(row["verdict"] or "no verdict"))[0] for row in parameters)
+    kinds = (_DETAIL.split(str(row["verdict"] or "no verdict"))[0] for row in parameters)
+    counts = Counter("at a bound" if kind.endswith(" bound") else kind for kind in kinds)
     words = [f"{number} {kind}" for kind, number in counts.items()] if len(counts) > 1 else [f"all {k}" for k in counts]
     if fit["starts_done"] == 1:
         words.append("one start alone")

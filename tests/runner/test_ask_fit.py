@@ -8,12 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from kilocell.data.errors import CampaignError, UsageError
+from kilocell.data.settings import ClusterSettings
 from kilocell.parquet_store.layout import Store
 from kilocell.runner.ask_fit import FitOptions, ask
 from kilocell.runner.asked_fits import keep_asked, table_text, with_asked, with_kept
 from kilocell.runner.campaign import Campaign, load_campaign
 from kilocell.runner.campaign_fit_schema import FitTable
 from kilocell.runner.campaign_fits import added, is_of, tables_of
+from kilocell.runner.run import run_campaign
 
 CSV = "cell_id,test_time_s,current_A,voltage_V\nA,0,0,4.1\nA,1,-1,4.0\nB,0,0,3.3\nB,1,-1,3.2\n"
 TOP = 'models = ["SPM", "DFN"]\n[[sources]]\nfiles = ["raw.csv"]\n[cells.defaults]\nparameter_set = "Chen2020"\n'
@@ -121,6 +123,13 @@ def test_a_wrong_option_is_named_with_the_nearest_right_one(
     with pytest.raises(UsageError) as caught:
         ask(load(tmp_path), FitOptions(**options), ())  # type: ignore[arg-type]
     assert told in str(caught.value)
+
+
+def test_a_fit_of_a_cell_that_is_not_there_is_not_kept(tmp_path: Path) -> None:
+    found = ask(load(tmp_path, ""), FitOptions(presets=("diffusion",)), ("C",))
+    with pytest.raises(UsageError, match="the campaign has no cell 'C'"):
+        run_campaign(found.campaign, ClusterSettings(), "fit", ("C",), None, [], fits=found.names)
+    assert not Store(tmp_path / "store").asked_fits.exists()
 
 
 def test_moved_to_the_campaign_file_it_is_the_very_same_fit(tmp_path: Path) -> None:

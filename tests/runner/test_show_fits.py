@@ -1,0 +1,41 @@
+"""What is printed of fits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from filled_store import fill
+from kilocell.data.errors import UsageError
+from kilocell.runner.show_fits import short_verdict, show_fits
+
+WELL = "well determined, within 0.10%"
+POOR = "poorly determined, within 14%; moves together with 'x' (+0.95)"
+LOW = "at its lower bound: widen the bounds, or fix it"
+HIGH = "at its upper bound: widen the bounds, or fix it"
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "done", "agreeing", "told"),
+    [
+        ([WELL, WELL], 4, 4, "all well determined"),
+        ([POOR, WELL, WELL], 4, 3, "1 poorly determined, 2 well determined"),
+        ([LOW, HIGH], 4, 4, "all at a bound"),
+        ([WELL], 4, 1, "all well determined, starts disagree"),
+        (["determined within 3.2%"], 1, 1, "all determined, one start alone"),
+        ([None], 2, 2, "all no verdict"),
+    ],
+)
+def test_a_fit_is_judged_in_a_few_words(verdicts: list[str | None], done: int, agreeing: int, told: str) -> None:
+    fit = {"starts_done": done, "starts_agreeing": agreeing}
+    assert short_verdict(fit, [{"verdict": verdict} for verdict in verdicts]) == told
+
+
+def test_a_store_without_fits_says_how_to_make_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fill(tmp_path, "A")
+    show_fits(tmp_path, (), (), False)
+    assert "kilocell fit --preset diffusion" in capsys.readouterr().out
+    show_fits(tmp_path, ("A",), (), True)
+    assert capsys.readouterr().out == "[]\n"
+    with pytest.raises(UsageError, match="no cell 'B'"):
+        show_fits(tmp_path, ("B",), (), False)
