@@ -109,8 +109,7 @@ def _wanted(campaign: Campaign, options: FitOptions, there: dict[str, FitTable])
     own_name = options.name
     if options.presets:
         model = default_model(campaign)
-        prefix = f"{options.model}-" if options.model not in (None, model) else ""
-        name = own_name or prefix + "-".join(options.presets)
+        name = own_name or _name_of_presets(options, model, there)
         base = there.get(name)
         plain = base.model_dump(exclude_defaults=True) if base else {"model": model}
     else:
@@ -126,6 +125,21 @@ def _wanted(campaign: Campaign, options: FitOptions, there: dict[str, FitTable])
             f"there is a fit {name!r} already that is another ({what}); {NAME_IT}, or run that: --fit {name}"
         )
     return table
+
+
+def _name_of_presets(options: FitOptions, default: str, there: dict[str, FitTable]) -> str:
+    """The presets, after the model where that is another than the default; without a model, the fit that is there."""
+    name = "-".join(options.presets)
+    if options.model is not None:
+        return name if options.model == default else f"{options.model}-{name}"
+    others = [table.name for table in there.values() if table.name == f"{table.model}-{name}"]
+    if name in there or not others:
+        return name
+    if len(others) > 1:
+        raise UsageError(
+            f"there are several of these presets ({', '.join(others)}): say which, --fit FIT or --model MODEL"
+        )
+    return others[0]
 
 
 def default_model(campaign: Campaign) -> str:

@@ -65,6 +65,17 @@ def test_what_is_not_said_again_is_as_before(tmp_path: Path) -> None:
     assert starts(other_cell)["A"] == {"own": 4, "diffusion": 16}
 
 
+def test_a_model_that_was_said_need_not_be_said_again(tmp_path: Path) -> None:
+    asked(load(tmp_path, ""), presets=("ohmic",), model="DFN", starts=8)
+    more = asked(load(tmp_path, ""), presets=("ohmic",), starts=16)
+    assert starts(more)["A"] == {"DFN-ohmic": 16}
+    asked(more, presets=("kinetic",), model="DFN")
+    both = asked(load(tmp_path, ""), presets=("kinetic",), model="SPMe")
+    with pytest.raises(UsageError, match="DFN-kinetic, SPMe-kinetic"):
+        asked(both, presets=("kinetic",), starts=5)
+    assert starts(asked(both, presets=("kinetic",), model="SPM"))["A"]["kinetic"] == 3
+
+
 def test_a_fit_of_the_campaign_gets_more_starts_and_more_cells(tmp_path: Path) -> None:
     assert starts(asked(load(tmp_path), fit="own", starts=9)) == {"A": {"own": 9}, "B": {}}
     assert starts(asked(load(tmp_path), "B", fit="own")) == {"A": {"own": 9}, "B": {"own": 4}}
