@@ -18,7 +18,7 @@ from ..data.cycle_selection import CycleSelection
 from ..data.errors import CONTENT_CODES, CampaignError
 from ..data.fit_settings import FitSettings
 from ..data.fit_values import StartResult
-from ..data.settings import FileRange, ParameterSetSettings, SourceFile
+from ..data.settings import FileRange, InitialState, ParameterSetSettings, SimulateSettings, SourceFile
 from ..data.values import JobKind, Receipt
 from ..parquet_store.layout import Store
 from ..parquet_store.read import is_valid, read_receipt
@@ -246,11 +246,18 @@ def _fits(campaign: Campaign, cell_id: str, cleaning: Job) -> Iterator[Job]:
             yield _profile_job(ProfileWork(settings, parameter.name), fit, cleaning.key)
         fitted = replace(settings.parameter_set, name=settings.fitted_name, overrides=())
         simulation = campaign.simulate_settings(settings.cell, settings.model, fitted)
-        if settings.of_its_cycles:
-            cycles = sorted({*settings.cycles, *settings.validation_cycles})
-            simulation = replace(simulation, cycles=CycleSelection(tuple((n, n) for n in cycles)))
+        simulation = _over_its_cycles(simulation, settings) if settings.of_its_cycles else simulation
         work = SimulateWork(simulation, settings.name)
         yield _simulate_job(work, fit_digest, (cleaning.key, fit.key))
+
+
+def _over_its_cycles(simulation: SimulateSettings, fit: FitSettings) -> SimulateSettings:
+    """The simulation of a fit's cycles alone; those that follow each other in one go, as they were fitted."""
+    cycles = sorted({*fit.cycles, *fit.validation_cycles})
+    cell, follow = simulation.cell, cycles == list(range(cycles[0], cycles[-1] + 1))
+    if follow and cell.initial_state.policy == "rest_voltage":
+        cell = replace(cell, initial_state=InitialState("previous_cycle"))
+    return replace(simulation, cell=cell, cycles=CycleSelection(tuple((n, n) for n in cycles)))
 
 
 def _start_job(settings: FitSettings, start: int, cleaning: Job, former: Job | None) -> Job:

@@ -180,6 +180,16 @@ def test_a_bad_check_up_does_not_end_the_chain(folder: Path) -> None:
     assert waiting(campaign) == labels
 
 
+def test_a_link_of_several_cycles_is_simulated_as_it_was_fitted(folder: Path) -> None:
+    """In one go: the second cycle begins where the first one ended, since it has no rest of its own."""
+    state = f'"{INITIAL_SOC}" = {{ bounds = [0.7, 1.0] }}\n'
+    campaign = campaign_of(folder, SLOW + state, ("[1, 4]", '["2-3"]'), ("starts = 2", "starts = 1"))
+    run_all(campaign)
+    simulated = result(campaign, "simulate", "SPM-Chen2020+ageing-cycle-2")
+    assert simulated.rmse_mv == pytest.approx(result(campaign, "fit", "ageing-cycle-2").rmse_mv, abs=0.05)
+    assert len(simulated.cycle_states) == 1
+
+
 def test_a_chain_that_was_killed_ends_with_the_same_numbers(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
