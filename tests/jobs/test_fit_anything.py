@@ -100,7 +100,8 @@ def check_slope(model: ModelSettings, base: str, name: str, bounds: tuple[float,
     parameters = objective.settings.parameters
     unit = np.clip(to_unit(parameters, objective.inputs.default_values()), 0.1, 0.9)
     slope = objective.residuals(from_unit(parameters, unit)).slopes_mv[:, 0]
-    objective.attempt = Attempt("tight", tighter=0.01)
+    for part in objective.parts:
+        part.attempt = Attempt("tight", tighter=0.01)
     step = 2e-3
     ends = [objective.residuals(from_unit(parameters, unit + k * step), slopes=False) for k in (-1, 1)]
     assert not any(end.reason for end in ends)
