@@ -14,6 +14,7 @@ from kilocell.data.fit_settings import (
     CELL_CAPACITY,
     INITIAL_SOC,
     LITHIUM_INVENTORY,
+    FitObjective,
     FitParameter,
     FitSettings,
 )
@@ -89,6 +90,17 @@ def test_slopes_are_those_of_the_errors_in_every_stretch(policy: str) -> None:
         for rows in (slice(first), slice(first, None)):
             away = np.linalg.norm(found.slopes_mv[rows, place] - difference[rows])
             assert away < 0.05 * np.linalg.norm(difference[rows]), (parameter.name, rows)
+
+
+def test_the_time_between_stretches_weighs_nothing() -> None:
+    settings = replace(FIT, cycles=(1, 4), objective=FitObjective(equal_time=True))
+    objective = Objective(aged_cell(), settings, None)
+    first, last = (part.used.sum() for part in objective.parts)
+    ends = np.zeros(first + last, dtype=np.bool_)
+    ends[[0, first - 1, first, -1]] = True
+    inside = objective.weights[~ends]
+    assert inside == pytest.approx(inside[0])
+    assert objective.weights[ends] == pytest.approx(inside[0] / 2.0)
 
 
 def test_neighbouring_cycles_are_solved_in_one_go() -> None:
