@@ -88,7 +88,7 @@ def draw_waterfall(
     first = [np.nan if start.rmse_first_mv is None else start.rmse_first_mv for start in order]
     last = [np.nan if start.rmse_mv is None else start.rmse_mv for start in order]
     best = min((rmse for rmse in last if np.isfinite(rmse)), default=np.inf)
-    scale_rmse(axes.yaxis, [*first, *last, *([noise_mv or np.nan] if noise_in_sight(noise_mv, best) else [])], log=log)
+    scale_rmse(axes, "y", [*first, *last, *([noise_mv or np.nan] if noise_in_sight(noise_mv, best) else [])], log=log)
     for number, start in enumerate(order, 1):
         if start.rmse_mv is None:
             _draw_failed(axes, number, start, named=len(order) <= STARTS_NAMED)

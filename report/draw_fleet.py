@@ -120,7 +120,7 @@ def _legend(fits: Sequence[Row], parameters: Sequence[Row], *, named: bool) -> l
 def _draw_pairs(axes: Axes, order: Sequence[Row]) -> None:
     """RMSE (mV) of each cell before (hollow) and after, the best at the top; what failed is told."""
     rmse = [row[key] for row in order for key in ("rmse_default_mv", "rmse_mv") if _done(row) and row[key] is not None]
-    scale_rmse(axes.xaxis, rmse)
+    scale_rmse(axes, "x", rmse)
     for at, row in enumerate(order):
         if not _done(row):
             words = str(row["reason_code"] or row["status"]).replace("_", " ")
@@ -177,7 +177,7 @@ def _draw_shares(axes: Axes, order: Sequence[Row]) -> None:
         label = f"{name}: median {np.median(rmse):.3g} mV"
         axes.step(rmse, share, where="post", label=label, **simulated_style(number))
     worse = sum(1 for row in done if row["rmse_default_mv"] is not None and row["rmse_mv"] > row["rmse_default_mv"])
-    scale_rmse(axes.xaxis, values)
+    scale_rmse(axes, "x", values)
     axes.set_ylim(0, 101)
     axes.set_xlabel("RMSE (mV)" + (f"; {worse} worse than before" if worse else ""))
     axes.set_ylabel(f"Cells with at most this\n(% of {len(order)})")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -29,6 +29,7 @@ from .style import BLACK, GREY, PURPLE, SHADE, VERMILLION, WIDTH_INCH, house_sty
 
 CLOUD: Final = (-0.33, 0.17)
 """From where to where in a parameter's row its starts lie; the bounds' values stand below."""
+SMALL: Final[dict[str, Any]] = {**FIRST, "markersize": 3}
 BEYOND: Final = 0.028
 """Where a default beyond the bounds is marked, in widths of the bounds."""
 
@@ -130,7 +131,7 @@ def _draw_start(axes: Axes, at: float, row: Row, start: Start) -> None:
     ended = place(row, (start.values or {}).get(name))
     began = place(row, (start.first_values or {}).get(name))
     axes.plot([began, ended], [at, at], color=GREY, linewidth=0.5, alpha=0.6, zorder=1)
-    axes.plot(began, at, linestyle="none", zorder=2, label="first guess", **FIRST | {"markersize": 3})
+    axes.plot(began, at, linestyle="none", zorder=2, label="first guess", **SMALL)
     axes.plot(ended, at, linestyle="none", zorder=4 if start.best else 3, label=name_of(start), **mark_of(start))
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, NullLocator, StrMethodFormatter
 
 from .fit_style import Row, short_name, tick_in_words, unit_in_words
@@ -35,13 +34,12 @@ def noise_in_sight(noise_mv: float | None, best_mv: float) -> bool:
     return bool(noise_mv and not best_mv > NOISE_NEAR * noise_mv)
 
 
-def scale_rmse(axis: Axis, rmse_mv: Sequence[float], *, log: bool | None = None) -> None:
-    """Scale an axis of RMSE (mV): from 0, or logarithmic where it spans more than a factor of ten (or as told)."""
+def scale_rmse(axes: Axes, name: Literal["x", "y"], rmse_mv: Sequence[float], *, log: bool | None = None) -> None:
+    """Scale one axis of RMSE (mV): from 0, or logarithmic where it spans more than a factor of ten (or as told)."""
     known = [value for value in rmse_mv if np.isfinite(value) and value > 0.0]
     span = max(known, default=1.0) / min(known, default=1.0)
     low, high = min(known, default=0.5), max(known, default=1.0)
-    name = axis.axis_name
-    axes = axis.axes
+    axis = axes.xaxis if name == "x" else axes.yaxis
     if not (span > LOG_FROM if log is None else log and bool(known)):
         axes.set(**{f"{name}lim": (0.0, 1.12 * high)})
         axis.set_major_locator(MaxNLocator(nbins=6, steps=(1, 2, 5, 10)))

@@ -20,6 +20,7 @@ from kilocell.report.draw_uncertainty import draw_uncertainty
 from kilocell.report.fit_style import Start, number_in_words, place, short_name, unit_in_words, width_in_words
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 DENSITY = "Positive electrode exchange-current density [A.m-2]"
 DIFFUSIVITY = "Negative particle diffusivity [m2.s-1]"
@@ -50,7 +51,7 @@ def parameter(name: str = DIFFUSIVITY, value: float = 1e-14, cell_id: str = "A",
 
 
 def at_bound(**changed: Any) -> dict[str, Any]:
-    told = {"standard_error": None, "lower_95": None, "upper_95": None}
+    told: dict[str, Any] = {"standard_error": None, "lower_95": None, "upper_95": None}
     return parameter(value=1e-13, at_bound=1, verdict="at its upper bound: widen the bounds", **told, **changed)
 
 
@@ -233,7 +234,7 @@ def test_a_thousand_cells_are_distributions_with_what_is_at_a_bound_apart() -> N
     figure = rendered(draw_fleet("diffusion", fits, rows))
     shares, panel = figure.axes
     assert float(np.asarray(shares.get_lines()[1].get_ydata(), float)[-1]) == pytest.approx(99.0)
-    heights = [float(patch.get_height()) for patch in panel.patches]
+    heights = [float(patch.get_bbox().height) for patch in panel.patches if isinstance(patch, Rectangle)]
     assert sum(heights) == 990
     assert legend_of(figure)[:2] == ["determined: 900 of 990 values", "at a bound: 90 of 990 values"]
     assert panel.get_title(loc="left").startswith("median 9.")

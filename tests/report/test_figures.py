@@ -16,7 +16,7 @@ from kilocell.data import columns as c
 from kilocell.data.errors import StoreError, UsageError
 from kilocell.data.values import Receipt
 from kilocell.parquet_store.layout import Store, safe_name
-from kilocell.report import figures
+from kilocell.report import figures, save
 from kilocell.report.figures import plot_all, plot_cell, plot_overview
 from kilocell.sqlite import queries
 from matplotlib.figure import Figure
@@ -28,11 +28,10 @@ RADIUS = [f"fit_radius_CELL_A{page}" for page in ("", "_starts", "_uncertainty")
 def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
     """Collect the figures that are saved from here on; they are saved all the same."""
     seen: list[Figure] = []
-    save = figures.save
 
     def note(store: Store, figure: Figure, name: str) -> list[Path]:
         seen.append(figure)
-        return save(store, figure, name)
+        return save.save(store, figure, name)
 
     monkeypatch.setattr(figures, "save", note)
     return seen
