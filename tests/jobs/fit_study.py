@@ -60,11 +60,11 @@ def fitted(name: str, seed: int, model: str, noise: str, policy: str, starts: in
     about["starts"] = [r.rmse_mv if isinstance(r, StartResult) else r for r in results]
     about["evaluations"] = [r.evaluations for r in done]
     if not done:
-        return truth, about
+        return about
     fit = best_of(samples, settings, done, None)
     about |= {"rmse_mv": fit.rmse_mv, "verdict": fit.verdict, "correlation": fit.residual_correlation_samples}
     about["parameters"] = [_told(truth, p) for p in fit.parameters]
-    return truth, about | {"second": time.perf_counter() - began}
+    return about | {"second": time.perf_counter() - began}
 
 
 def _start(samples: pd.DataFrame, settings: FitSettings, start: int) -> StartResult | str:
@@ -147,7 +147,7 @@ def _run(asked: argparse.Namespace) -> None:
         name = asked.set[seed % len(asked.set)]
         if (name, seed, asked.model, asked.noise, asked.policy) in done:
             continue
-        _, told = fitted(name, seed, asked.model, asked.noise, asked.policy, asked.starts)
+        told = fitted(name, seed, asked.model, asked.noise, asked.policy, asked.starts)
         with asked.out.open("a", encoding="utf-8") as file:
             file.write(json.dumps(told) + "\n")
         inside = " ".join(f"{p['errors_off'] or np.nan:+.1f}" for p in told.get("parameters", ()))
