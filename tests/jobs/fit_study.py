@@ -85,7 +85,7 @@ def _told(truth: Truth, p: FittedParameter) -> dict[str, Any]:
 def markdown(fits: Iterable[dict[str, Any]]) -> str:
     """The fits as a table by parameter, and one by set."""
     fits = [fit for fit in fits if "parameters" in fit]
-    lines = ["| parameters fitted | fits | truths in their 95 % interval | starts at the noise floor | worst RMSE / floor |",
+    lines = ["| fitted | fits | truth in the 95 % interval | starts at the noise floor | worst RMSE / floor |",
              "|---|---:|---:|---:|---:|"]  # fmt: skip
     for name in [*dict.fromkeys(_group(fit) for fit in fits), ""]:
         mine = [fit for fit in fits if not name or _group(fit) == name]
