@@ -96,8 +96,8 @@ def markdown(fits: Iterable[dict[str, Any]]) -> str:
         )
         worst = max(fit["rmse_mv"] / fit["floor_mv"] for fit in mine)
         lines.append(f"| {name or 'all'} | {len(mine)} | {_share(told)} | {there} of {len(ends)} | {worst:.4f} |")
-    lines += ["", "| parameter | fits | truth in the 95 % interval | median error | well | determined | poorly | not "
-              "| at a bound | worst error where well |", "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|"]  # fmt: skip
+    lines += ["", "| parameter | fits | truth in the 95 % interval | median error | well | determined | poorly "
+              "| not | at a bound | worst error where well |", "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|"]  # fmt: skip
     told = [p for fit in fits for p in fit["parameters"]]
     for name in [*dict.fromkeys(p["name"] for p in told), ""]:
         mine = [p for p in told if not name or p["name"] == name]
