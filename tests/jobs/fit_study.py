@@ -76,7 +76,7 @@ def _start(samples: pd.DataFrame, settings: FitSettings, start: int) -> StartRes
 
 def _told(truth: Truth, p: FittedParameter) -> dict[str, Any]:
     true = truth.value(p.name, p.default)
-    inside = None if p.lower_95 is None or p.upper_95 is None else p.lower_95 <= true <= p.upper_95
+    inside = None if p.lower_95 is None or p.upper_95 is None else bool(p.lower_95 <= true <= p.upper_95)
     off = None if p.standard_error is None else (p.value - true) / p.standard_error
     told = {"name": p.name, "true": true, "value": p.value, "inside": inside, "errors_off": off}
     return told | {"verdict": next(word for word in WORDS if p.verdict.startswith(word))}
@@ -96,8 +96,10 @@ def markdown(fits: Iterable[dict[str, Any]]) -> str:
         )
         worst = max(fit["rmse_mv"] / fit["floor_mv"] for fit in mine)
         lines.append(f"| {name or 'all'} | {len(mine)} | {_share(told)} | {there} of {len(ends)} | {worst:.4f} |")
-    lines += ["", "| parameter | fits | truth in the 95 % interval | median error | well | determined | poorly "
-              "| not | at a bound | worst error where well |", "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|"]  # fmt: skip
+    words = (
+        "parameter | fits | truth in the 95 % interval | median error | well | determined | poorly | not | at a bound"
+    )
+    lines += ["", f"| {words} | worst error where well |", "|---|" + 9 * "---:|"]
     told = [p for fit in fits for p in fit["parameters"]]
     for name in [*dict.fromkeys(p["name"] for p in told), ""]:
         mine = [p for p in told if not name or p["name"] == name]
