@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 NO_EFFECT_MV: Final = 1e-3  # RMS over the whole of the bounds below which a parameter does nothing
 BLIND: Final = 1e-6  # share of the largest singular value below which a combination of parameters is not told
 WINDOW: Final = 5.0  # correlation times after which the correlation is cut off (Sokal)
-WELL: Final = 0.006  # relative standard error up to which a parameter is well determined: three of them stay below 2 %
+WELL: Final = 0.005  # relative standard error up to which a parameter is well determined: four of them stay below 2 %
 USABLE: Final = 0.10  # relative half width of the 95 % interval up to which it is determined at all
 TOGETHER: Final = 0.9  # correlation from which on two parameters move together
 

@@ -1,6 +1,6 @@
 """Fits of real LG M50 cells with Chen2020, judged on other cells, rates and a temperature.
 
-``python tests/jobs/real_fits.py`` prints the tables of docs/fitting.md; it needs the folder of real records (``--data``).
+``python tests/jobs/real_fits.py`` prints the tables of docs/fitting.md; it needs the real records (``--data``).
 Fitted are Cell785 at 0.5C, at 25 and at 0 °C; the others are only judged. 782 to 784, 787 and 788 are left alone.
 """
 
@@ -54,7 +54,7 @@ CHOICES: Final = (
 
 @lru_cache(maxsize=8)
 def record(data: Path, name: str) -> tuple[pd.DataFrame, float | None]:
-    """A cell's cleaned samples and mean temperature; the 1C cell's file lacks the current, which was 5 A until 2.5 V."""
+    """A cell's cleaned samples and mean temperature; the 1C cell's file lacks its current, 5 A until 2.5 V."""
     if name.startswith("LGM50"):
         rows = pd.read_csv(data / "lgm50_1C" / f"{name}.csv")
         end = int(rows["Voltage [V]"].argmin()) + 1

@@ -59,7 +59,6 @@ SLOW = (
     (DFN, "Chen2020", "Positive electrode conductivity [S.m-1]", (0.01, 10.0), "log"),
     (DFN, "Chen2020", "Positive electrode active material volume fraction", (0.55, 0.8), "linear"),
     (THEVENIN, "ECM_Example", "C1 [F]", (0.1, 10.0), "log"),
-    (THEVENIN, "ECM_Example", "Cell capacity [A.h]", (80.0, 120.0), "linear"),
     (MSMR, "MSMR_Example", "Negative electrode host site standard potential (0) [V]", (0.06, 0.12), "linear"),
     (HALF, "Xu2019", "Positive particle diffusivity [m2.s-1]", (1e-15, 1e-13), "log"),
     (HALF, "Xu2019", "Positive electrode active material volume fraction", (0.5, 0.8), "linear"),

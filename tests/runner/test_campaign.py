@@ -311,6 +311,15 @@ def test_file_that_nothing_can_be_guessed_from_stays_for_its_read_to_fail(tmp_pa
         (FIT.format(more="").replace("SPMe", "SPMx"), 'fit.model = "SPMx": unknown model (did you mean "SPM'),
         (FIT.format(more="").replace("1e-15,", "1e-12,"), "must be two numbers, the lower one first"),
         (FIT.format(more="").replace("1e-15,", "0,"), "bounds must be above 0"),
+        (FIT.format(more="").replace('"log"', '"log", prior = [0, 1]'), "the mean of a prior must be above 0"),
+        (
+            FIT.format(more="") + '"Initial state of charge" = { bounds = [0.9, 1.5] }\n',
+            "bounds of 'Initial state of charge' must lie between 0 and 1",
+        ),
+        (
+            FIT.format(more="") + '"Cyclable lithium" = { bounds = [0, 1] }\n',
+            "bounds of 'Cyclable lithium' must be above 0",
+        ),
         (FIT.format(more="").replace('"log"', '"lgo"'), "must be one of linear, log (did you mean"),
         (
             '[[variations]]\nname = "fit"\nparameters = { x = { scale = 2 } }\n' + FIT.format(more=""),
