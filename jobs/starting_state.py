@@ -23,6 +23,8 @@ Floats = NDArray[np.float64]
 
 CLIP_VOLT: Final = 0.15  # a rest voltage outside the set's window by less than this starts at the window's edge
 CLIP_SOC: Final = 0.1  # and a counted-back state of charge outside 0 to 1 by less than this
+LINE_SAMPLES: Final = 5  # of a rest's last part, from which on a line through them is steadier than one sample
+LINE_SHARE: Final = 0.25
 REST_SECOND: Final = 600.0  # a later rest shorter than this is too far from equilibrium to tell a state
 
 
@@ -56,8 +58,8 @@ def starting_state(
 ) -> StartingState:
     """Find the state at the first sample, by the cell's policy, at a temperature in °C.
 
-    ``rest_voltage`` and ``previous_cycle``: the last voltage of the first rest is taken as open-circuit voltage; where
-    that rest is not at the record's start, the charge that flowed before it is counted back.
+    ``rest_voltage`` and ``previous_cycle``: the voltage at the end of the first rest (:func:`rested_volt`) is taken as
+    open-circuit voltage; where that rest is not at the record's start, the charge that flowed before it is counted back.
 
     Raises:
         JobError: no voltage to start from (``no_initial_state``), or one that the set cannot have.
@@ -69,17 +71,17 @@ def starting_state(
     if state.policy == "voltage":
         return _at_voltage(equilibrium, state.value, f"voltage {state.value:.4f} V, given")
     capacity = cell.nominal_capacity_ah or nominal_capacity_ah(settings)
-    index = rest_index(time_second, current_ampere, voltage_volt, REST_CURRENT_PER_AH * capacity)
-    if index is None:
+    rest = telling_rest(time_second, current_ampere, voltage_volt, REST_CURRENT_PER_AH * capacity)
+    if rest is None:
         index = int(np.flatnonzero(np.isfinite(voltage_volt))[0]) if np.isfinite(voltage_volt).any() else -1
         if index < 0:
             raise JobError("no voltage at all, so no state to start from", "no_initial_state")
-        words = (
-            f"no rest; first voltage {voltage_volt[index]:.4f} V at {time_second[index]:.0f} s taken as open circuit"
-        )
+        voltage = float(voltage_volt[index])
+        words = f"no rest; first voltage {voltage:.4f} V at {time_second[index]:.0f} s taken as open circuit"
     else:
-        words = f"rest voltage {voltage_volt[index]:.4f} V at {time_second[index]:.0f} s"
-    found = _at_voltage(equilibrium, float(voltage_volt[index]), words)
+        index, voltage = rest.stop - 1, rested_volt(time_second[rest], voltage_volt[rest])
+        words = f"rest voltage {voltage:.4f} V at {time_second[index]:.0f} s"
+    found = _at_voltage(equilibrium, voltage, words)
     charge = interval_charge_ah(time_second, current_ampere, flags)[:index].sum()
     rested = np.all(np.abs(current_ampere[:index]) <= REST_CURRENT_PER_AH * capacity)
     if rested or abs(charge) < 1e-4 * capacity:
@@ -119,8 +121,8 @@ def _cell_capacity_ah(equilibrium: Equilibrium | FullCell, cell: CellSettings, s
     return equilibrium.capacity_ah * electrodes_in_parallel(cell, settings) / own_electrodes_in_parallel(settings)
 
 
-def rest_index(time_second: Floats, current_ampere: Floats, voltage_volt: Floats, rest_ampere: float) -> int | None:
-    """Index of the last sample, with a voltage, of the first rest that tells a state.
+def telling_rest(time_second: Floats, current_ampere: Floats, voltage_volt: Floats, rest_ampere: float) -> slice | None:
+    """The first rest that tells a state, up to its last sample with a voltage.
 
     That is a rest at the record's start, of any length, else the first of at least ``REST_SECOND``: a sample
     without current between two steps is no rest. ``None`` where the record has none.
@@ -131,8 +133,22 @@ def rest_index(time_second: Floats, current_ampere: Floats, voltage_volt: Floats
         long = time_second[end - 1] - time_second[first] >= REST_SECOND
         usable = np.flatnonzero(np.isfinite(voltage_volt[first:end]))
         if (first == 0 or long) and len(usable):
-            return int(first + usable[-1])
+            return slice(int(first), int(first + usable[-1]) + 1)
     return None
+
+
+def rested_volt(time_second: Floats, voltage_volt: Floats) -> float:
+    """Voltage at the end of a rest, without the noise of a single sample.
+
+    Of a rest of ``LINE_SAMPLES`` or more in its last part (``LINE_SHARE`` of its time), the line through these, at the
+    last one: a relaxation is nearly straight there. Of a shorter one the last sample.
+    """
+    known = np.isfinite(voltage_volt)
+    since_end, voltage = time_second[known] - time_second[known][-1], voltage_volt[known]
+    late = since_end >= LINE_SHARE * since_end[0]
+    if np.count_nonzero(late) < LINE_SAMPLES:
+        return float(voltage[-1])
+    return float(np.polyfit(since_end[late], voltage[late] - voltage[-1], 1)[1] + voltage[-1])
 
 
 def _at_voltage(equilibrium: Equilibrium | FullCell, voltage: float, words: str) -> StartingState:

@@ -1,4 +1,4 @@
-"""What a worker makes of a fit's starts: those that only die count with what they have, and what ended early goes on."""
+"""What a worker makes of fit starts: those that only die count with what they have; what ended early goes on."""
 
 from __future__ import annotations
 
