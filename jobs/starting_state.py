@@ -59,7 +59,7 @@ def starting_state(
     """Find the state at the first sample, by the cell's policy, at a temperature in °C.
 
     ``rest_voltage`` and ``previous_cycle``: the voltage at the end of the first rest (:func:`rested_volt`) is taken as
-    open-circuit voltage; where that rest is not at the record's start, the charge that flowed before it is counted back.
+    open-circuit voltage; where that rest is not at the record's start, the charge that flowed before is counted back.
 
     Raises:
         JobError: no voltage to start from (``no_initial_state``), or one that the set cannot have.
