@@ -74,6 +74,9 @@ def _dask_config() -> dict[str, Any]:
         "distributed.nanny.pre-spawn-environ": spawn,
         # A worker holds only what it runs, so that a late or leaving worker holds up nothing.
         "distributed.scheduler.worker-saturation": 1.0,
+        # Else a worker that has died, and has no successor after 15 s (a busy machine; or that one died, too), is given
+        # up for good, and a run without any other waits for ever.
+        "distributed.deploy.lost-worker-timeout": "24h",
         # Outcomes are too small to spill, and a worker that pauses near its limit would hang the run for good; it is
         # ended at the limit, and the job that did it fails with that reason.
         "distributed.worker.memory.target": False,
