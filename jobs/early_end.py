@@ -39,7 +39,7 @@ class EndsEarly(Exception):  # noqa: N818 - ends a search, which is no error
 
     def __init__(self, stopped: Stopped, words: str) -> None:
         super().__init__(words)
-        self.stopped = stopped
+        self.stopped: Stopped = stopped
 
 
 class Watch:
