@@ -37,7 +37,7 @@ WRONG: Final = {"wrong": {CONDUCTIVITY: 0.9}}
 FLOOR: Final = 1.01
 
 
-def fitted(name: str, seed: int, model: str, noise: str, policy: str, starts: int) -> tuple[Truth, dict[str, Any]]:
+def fitted(name: str, seed: int, model: str, noise: str, policy: str, starts: int) -> dict[str, Any]:
     """Draw a cell, fit it, and say what was found beside what is true."""
     parameters = SETS[name]
     truth = draw(tuple(p.name for p in parameters), seed, model, WRONG.get(noise, {}))
@@ -54,7 +54,14 @@ def fitted(name: str, seed: int, model: str, noise: str, policy: str, starts: in
     )
     samples, began = measured(truth, error), time.perf_counter()
     floor = 1e3 * float(np.sqrt(np.mean(error**2)))
-    about = {"set": name, "seed": seed, "model": model, "noise": noise, "policy": policy, "floor_mv": floor}
+    about: dict[str, Any] = {
+        "set": name,
+        "seed": seed,
+        "model": model,
+        "noise": noise,
+        "policy": policy,
+        "floor_mv": floor,
+    }
     results = [_start(samples, settings, start) for start in range(starts)]
     done = tuple(r for r in results if isinstance(r, StartResult))
     about["starts"] = [r.rmse_mv if isinstance(r, StartResult) else r for r in results]

@@ -80,9 +80,9 @@ def rmse_mv(data: Path, name: str, model: ModelSettings, parameter_set: Paramete
         found = simulate(samples, SimulateSettings(cell_of(name), model, parameter_set), celsius)
     except JobError as error:
         return error.code
-    error = 1e3 * (found.frame["simulated_voltage_volt"].to_numpy() - samples[c.VOLTAGE].to_numpy())
+    away = 1e3 * (found.frame["simulated_voltage_volt"].to_numpy() - samples[c.VOLTAGE].to_numpy())
     discharge = (samples[c.STEP_TYPE] == "discharge").to_numpy()
-    return f"{np.sqrt(np.nanmean(error**2)):.1f} ({np.sqrt(np.nanmean(error[discharge] ** 2)):.1f})"
+    return f"{np.sqrt(np.nanmean(away**2)):.1f} ({np.sqrt(np.nanmean(away[discharge] ** 2)):.1f})"
 
 
 def fitted(data: Path, name: str, model: ModelSettings, presets: tuple[str, ...], starts: int) -> FitResult:

@@ -13,7 +13,7 @@ def test_fits_of_known_cells_are_true() -> None:
     assert sum(p["inside"] for p in told) >= 9, "of 12; 95 % would be 11.4"
     assert all(p["verdict"] != "well" or abs(p["value"] / p["true"] - 1.0) < 0.02 for p in told)
     assert all(end <= FLOOR * fit["floor_mv"] for fit in fits for end in fit["starts"])
-    assert markdown(fits).count("\n") == 8
+    assert markdown(fits).count("\n") == 9
 
 
 @pytest.mark.slow
