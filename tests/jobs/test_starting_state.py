@@ -18,12 +18,12 @@ def test_a_rest_without_noise_ends_where_its_last_sample_is(jump_volt: float, de
 def test_one_noisy_sample_does_not_decide_the_state() -> None:
     relaxing = 3.7 - 0.05 * np.exp(-TIME / 600.0)
     noise = 0.002 * np.random.default_rng(5).standard_normal((200, len(TIME)))
-    off = np.array([rested_volt(TIME, relaxing + one) for one in noise]) - relaxing[-1]
+    off = np.array([rested_volt(TIME, relaxing + one) for one in noise], dtype=np.float64) - relaxing[-1]
     assert np.sqrt(np.mean(off**2)) < 0.002 / 3.0
 
 
 @pytest.mark.parametrize("samples", [1, 2, 8])
 def test_a_short_rest_is_its_last_sample(samples: int) -> None:
-    voltage = 3.7 + 0.001 * np.arange(samples)
+    voltage = 3.7 + 0.001 * np.arange(samples, dtype=np.float64)
     voltage[: samples // 2] = np.nan
     assert rested_volt(TIME[:samples], voltage) == voltage[-1]
