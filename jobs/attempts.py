@@ -34,6 +34,7 @@ class Case:
     Args:
         slopes: as in :class:`.build.Structure`.
         outputs: as :func:`.replay.replay` takes them, indices of the record's samples; not without the first rest.
+        refine: as :func:`.replay.replay` takes it.
     """
 
     record: Record
@@ -43,6 +44,7 @@ class Case:
     limit: Limit | None = None
     slopes: tuple[str, ...] = ()
     outputs: NDArray[np.intp] | None = None
+    refine: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +140,9 @@ def solve_as(attempt: Attempt, case: Case) -> Replayed:
     structure = replace(structure, slopes=case.slopes)
     time_second, outputs = record.time_second[first:], None if first else case.outputs
     try:
-        replayed = replay(structure, conditions, profile, time_second, attempt.every_knot, case.limit, outputs)
+        replayed = replay(
+            structure, conditions, profile, time_second, attempt.every_knot, case.limit, outputs, case.refine
+        )
     except EndedError as error:
         part = _after_rest(record, first, error.replayed) if error.replayed else None
         raise EndedError(str(error), error.code, part) from error

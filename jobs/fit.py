@@ -108,6 +108,7 @@ def best_of(
     asked, settings = settings, objective.settings
     values, defaults = np.array(best.values), objective.inputs.default_values()
     unit = to_unit(settings.parameters, values)
+    objective.settle(values)
     found = objective.residuals(values)
     free = (unit > AT_BOUND) & (unit < 1.0 - AT_BOUND)
     search = Search(objective, settings)

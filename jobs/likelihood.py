@@ -50,7 +50,9 @@ def profile_of(
     place = [p.name for p in settings.parameters].index(name)
     most = EVALUATIONS * settings.max_evaluations
     search = Search(objective, replace(settings, max_evaluations=most), journal)
-    unit = np.clip(to_unit(settings.parameters, np.array([p.value for p in fit.parameters])), 0.0, 1.0)
+    values = np.array([p.value for p in fit.parameters])
+    objective.settle(values)
+    unit = np.clip(to_unit(settings.parameters, values), 0.0, 1.0)
     errors = _errors(objective, search, unit)
     refit = _Refit(search, settings.objective, place, 0.5 * errors.quantile**2 * float(errors.variance_mv2[place]))
     begin = refit.optimum(unit)

@@ -33,7 +33,8 @@ FAR_MV: Final = 1000.0
 NO_SOLUTION_MV: Final = 20.0 * FAR_MV
 """Residual of every sample where the model has no solution: finite, and worse than any that solves."""
 DIFFERENCE: Final = 2e-3  # of the scaled bounds, where slopes are taken from differences
-TIGHTER: Final = 0.1  # tolerances where they are: the solver's own errors must stay below the difference
+TIGHTER: Final = 0.5  # tolerances: for a tenth more time an error of up to 0.2 mV, which moves values, is 0.02 mV
+TIGHTEST: Final = 0.1  # where slopes are differences: the solver's own errors must stay below these
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,6 +118,15 @@ class Objective:
         """
         return _joined([part.solve(values, slopes=False, checked=True) for part in self.parts], self.parts).rmse_mv
 
+    def settle(self, values: Floats) -> bool:
+        """Keep to the outputs that the voltage needs at these values, from now on; tell whether any were added.
+
+        A search keeps to the outputs that its begin needed, since to judge them costs a second solve wherever they are
+        too few; where it ends they are judged once.
+        """
+        added = [part.settle(values) for part in self.parts]
+        return any(added)
+
 
 class Part:
     """Residuals of one stretch of a fit's record; keeps to one ``attempt``.
@@ -150,20 +160,28 @@ class Part:
             flat = np.zeros((count, len(self.inputs.settings.parameters)))
             return Residuals(np.full(count, NO_SOLUTION_MV), flat, str(error))
 
-    def case(self, values: Floats, *, slopes: bool = False) -> Case:
+    def settle(self, values: Floats) -> bool:
+        """As :meth:`Objective.settle`, of this stretch."""
+        try:
+            found = solve_as(self.attempt, self.case(values, refine=True)).outputs
+        except JobError:
+            return False
+        before, self._outputs = self._outputs, found
+        return found is not None and (before is None or len(found) > len(before))
+
+    def case(self, values: Floats, *, slopes: bool = False, refine: bool = False) -> Case:
         """What is solved at these values."""
         asked = self.inputs.asked(self.inputs.overrides(values))
         moving = self.inputs.moving if slopes else ()
         conditions = self.inputs.conditions(values)
-        return Case(self._record, asked, conditions, self._profile, slopes=moving, outputs=self._outputs)
+        return Case(self._record, asked, conditions, self._profile, slopes=moving, outputs=self._outputs, refine=refine)
 
     def _first_that_solves(self) -> Attempt:
         """The first of the ladder's ways in which the set's own values solve; the whole fit keeps to it.
 
-        So it does to the outputs that were close enough then, where it solves in the first way; those that other
-        values need are added at each evaluation, and found to be needed by a solve that was one too many.
+        So it does to the outputs that were close enough then, where it solves in the first way, until it is settled.
         """
-        case = self.case(self.inputs.default_values())
+        case = self.case(self.inputs.default_values(), refine=True)
         for attempt in ATTEMPTS:
             try:
                 replayed = solve_as(attempt, case)
@@ -173,8 +191,11 @@ class Part:
                     break
                 continue
             self._outputs = replayed.outputs
-            return replace(attempt, tighter=TIGHTER * attempt.tighter) if self.inputs.meshed else attempt
-        return ATTEMPTS[0]
+            return self._tighter(attempt)
+        return self._tighter(ATTEMPTS[0])
+
+    def _tighter(self, attempt: Attempt) -> Attempt:
+        return replace(attempt, tighter=(TIGHTEST if self.inputs.meshed else TIGHTER) * attempt.tighter)
 
     def solve(self, values: Floats, *, slopes: bool, checked: bool = False) -> Residuals:
         """Errors at parameter values; ``checked`` refuses a curve that no cell can have, or of another charge.
@@ -182,7 +203,7 @@ class Part:
         Raises:
             JobError: the model has no solution there.
         """
-        case = self.case(values, slopes=slopes)
+        case = self.case(values, slopes=slopes, refine=checked)
         replayed = solve_as(self.attempt, case)
         if checked:
             check_range(replayed)

@@ -93,6 +93,7 @@ def replay(
     every_knot: bool = False,
     limit: Limit | None = None,
     outputs: Indices | None = None,
+    refine: bool = True,
 ) -> Replayed:
     """Solve the built model under a profile.
 
@@ -105,6 +106,7 @@ def replay(
         every_knot: stop at every knot and ask for every sample: slower, and surer still.
         limit: looked at before each window.
         outputs: indices of the times at which the solver is asked first; ``None`` = chosen by the profile.
+        refine: judge these by the voltage found, and solve again with more where it needs them.
 
     Raises:
         EndedError: ``did_not_converge``, ``ended_early`` or ``time_limit``, with the curve so far. A curve that is none
@@ -119,7 +121,9 @@ def replay(
         if outputs is None:
             outputs = output_samples(time_second, profile, stops.at_knot, conditions.capacity_ah)
     structure = _with_steps(structure, stops)
-    values, outputs, ended = _close_enough(structure, conditions, profile, stops.at_knot, time_second, outputs, limit)
+    values, outputs, ended = _close_enough(
+        structure, conditions, profile, stops.at_knot, time_second, outputs, limit, ROUNDS if refine else 0
+    )
     slopes = _slopes_of(structure, values)
     replayed = _at_samples(time_second[: outputs[-1] + 1], profile, outputs, values) if len(outputs) else None
     if replayed is not None and structure.slopes:
@@ -140,19 +144,22 @@ def _close_enough(
     time_second: Floats,
     outputs: Indices,
     limit: Limit | None,
+    most: int,
 ) -> tuple[dict[str, Floats], Indices, JobError | None]:
-    """Solve, and solve again where the outputs turn out too far apart, at last with every sample."""
+    """Solve, and solve again (``most`` times) where outputs turn out too far apart, at last with every sample."""
     rounds = 0
     while True:
         with limit.paused() if limit else nullcontext():
             solving = Solving(built(structure), profile.time_second[0], structure.slopes)
         values, ended = _solve(solving, structure, conditions, profile, at_knot, time_second[outputs], limit)
         known = outputs[: len(values[VOLTAGE])]
-        more = more_outputs(time_second, known, values[VOLTAGE], profile.time_second[at_knot])
-        rounds += 1
-        if ended is not None or len(more) == len(outputs):
+        if ended is not None or rounds == most:
             return values, known, ended
-        outputs = more if rounds < ROUNDS else np.arange(len(time_second))
+        more = more_outputs(time_second, known, values[VOLTAGE], profile.time_second[at_knot])
+        if len(more) == len(outputs):
+            return values, known, ended
+        rounds += 1
+        outputs = more if rounds < most else np.arange(len(time_second))
 
 
 def _solve(

@@ -25,6 +25,9 @@ STEP_TOLERANCE: Final = 1e-4  # of the scaled bounds
 AT_BOUND: Final = 1e-3  # of the scaled bounds
 BLIND: Final = 1e-9  # of the largest: a combination of parameters that does nothing
 POPULATION: Final = 10  # points of differential evolution for each parameter
+SETTLINGS: Final = 3  # times that a search goes on with more outputs
+SETTLED: Final = 0.01  # of the scaled bounds: so near, the same outputs are needed
+MARGIN: Final = 1e-6  # of the scaled bounds, within which a search begins
 HALVINGS: Final = 6  # of the way to the default values, where a start's first point has no solution
 LEAST_PRIOR_MV: Final = 0.5  # a voltage is never taken for better known than this where a prior stands against it
 
@@ -93,12 +96,31 @@ class Search:
         }
         try:
             self._running = True
-            return searches[self._settings.method](first)
+            return self._settled(searches[self._settings.method], first)
         except Exhausted:
             return self.best[1], f"stopped after {self.evaluations} evaluations, at the best point so far"
         except EndsEarly as end:
             self.stopped = end.stopped
             return self.best[1], str(end)
+
+    def _settled(self, search: Callable[[Floats], tuple[Floats, str]], first: Floats) -> tuple[Floats, str]:
+        """Search, and go on from there where the voltage at the end needs more outputs than that at the begin."""
+        point, message = search(first)
+        for _ in range(SETTLINGS):
+            if not self._objective.settle(from_unit(self._settings.parameters, point)):
+                break
+            # A search of the whole range is not made again.
+            search = self._least_squares if self._settings.method == "differential_evolution" else search
+            before, begin = self.best, np.clip(point, MARGIN, 1.0 - MARGIN)
+            self._last, self.best = None, (np.inf, point)  # the cost is another one now
+            try:
+                point, message = search(begin)
+            finally:
+                if not np.isfinite(self.best[0]):
+                    self.best = before
+            if np.abs(point - begin).max() < SETTLED:
+                break
+        return point, message
 
     def residuals(self, unit: Floats, *, slopes: bool = True) -> Residuals:
         """The objective's residuals at a point, evaluated once however often they are asked for in a row."""
@@ -219,7 +241,7 @@ class Search:
             rng=np.random.default_rng(self._settings.seed),
             polish=False,
         )
-        point, message = self._least_squares(np.clip(found.x, 1e-6, 1.0 - 1e-6))
+        point, message = self._least_squares(np.clip(found.x, MARGIN, 1.0 - MARGIN))
         return point, f"{found.message} Then: {message}"
 
     def _cost_alone(self, unit: Floats) -> float:

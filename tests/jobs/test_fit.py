@@ -94,6 +94,16 @@ def test_an_evaluation_is_the_same_whatever_was_evaluated_before(record: pd.Data
     np.testing.assert_array_equal(one.slopes_mv, two.slopes_mv)
 
 
+def test_a_search_ends_with_the_outputs_that_its_end_needs(record: pd.DataFrame) -> None:
+    """The cost that was made small is that of the RMSE that is told, whose outputs are judged."""
+    start = run_start(record, FIT, 1, None)
+    assert start.cost is not None
+    assert np.sqrt(2.0 * start.cost / len(record)) == pytest.approx(start.rmse_mv, abs=2e-3)
+    objective = Objective(record, FIT, None)
+    objective.settle(np.array(start.values))
+    assert not objective.settle(np.array(start.values))
+
+
 def test_residuals_stay_finite_where_the_model_has_no_solution(record: pd.DataFrame) -> None:
     found = Objective(record, FIT, None).residuals(np.array([1e-18, 1e-19]))
     assert np.isfinite(found.error_mv).all()

@@ -77,6 +77,8 @@ def test_slopes_are_those_of_the_errors_in_every_stretch(policy: str) -> None:
     objective = Objective(aged_cell(), settings, None)
     values = np.array([*values_of(1), 5.0, *((0.9,) if policy == "previous_cycle" else ())])
     unit = to_unit(settings.parameters, values)
+    for part in objective.parts:  # differences divide the solver's own errors by the step
+        part.attempt = replace(part.attempt, tighter=0.05)
     found = objective.residuals(values)
     first = int(objective.parts[0].used.sum())
 
@@ -89,7 +91,7 @@ def test_slopes_are_those_of_the_errors_in_every_stretch(policy: str) -> None:
         difference = (error(place, 2e-3) - error(place, -2e-3)) / 4e-3
         for rows in (slice(first), slice(first, None)):
             away = np.linalg.norm(found.slopes_mv[rows, place] - difference[rows])
-            assert away < 0.05 * np.linalg.norm(difference[rows]), (parameter.name, rows)
+            assert away < 0.02 * np.linalg.norm(difference[rows]), (parameter.name, rows)
 
 
 def test_the_time_between_stretches_weighs_nothing() -> None:
