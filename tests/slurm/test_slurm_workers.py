@@ -179,14 +179,14 @@ def test_a_signal_to_the_run_leaves_the_queue_empty(
         [sys.executable, script, tmp_path], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0
     ) as driver:
         assert driver.stdout is not None
-        assert driver.stdout.readline() == "ready\n"
-        states = {line.split()[2] for line in queue()}
-        assert {"RUNNING", "PENDING"} <= states  # 8 jobs, 6 cores
+        ready, states = driver.stdout.readline(), {line.split()[2] for line in queue()}
         start = time.monotonic()
         os.killpg(driver.pid, number)  # as a terminal does: to the driver and all it started
         time.sleep(0.3)
         os.killpg(driver.pid, number)  # and once more, from an impatient person
         _, said = driver.communicate(timeout=60)
+    assert ready == "ready\n"
+    assert {"RUNNING", "PENDING"} <= states  # 8 jobs, 6 cores
     assert driver.returncode == code, said
     assert time.monotonic() - start < 20
     assert said == ""
