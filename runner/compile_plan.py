@@ -13,7 +13,8 @@ from ..data.fit_values import ProfileResult, StartResult
 from ..data.settings import ParameterSetSettings
 from ..data.values import SimulationResult
 from . import model_cache
-from .plan import FitWork, Job, ProfileWork, SimulateWork, StartWork
+from .plan import Job
+from .work import FitWork, ProfileWork, SimulateWork, StartWork
 
 Choice = Literal["auto"] | bool
 

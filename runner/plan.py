@@ -24,14 +24,7 @@ from ..parquet_store.layout import Store
 from ..parquet_store.read import is_valid, read_receipt
 from .campaign import Campaign
 from .campaign_values import package_of
-from .work import CellSource as CellSource
-from .work import CleanWork as CleanWork
-from .work import FitWork as FitWork
-from .work import ProfileWork as ProfileWork
-from .work import SimulateWork as SimulateWork
-from .work import SplitWork as SplitWork
-from .work import StartWork as StartWork
-from .work import Work as Work
+from .work import CellSource, CleanWork, FitWork, ProfileWork, SimulateWork, SplitWork, StartWork, Work
 
 JOB_VERSIONS: Mapping[JobKind, int] = {"split": 2, "clean": 5, "simulate": 4, "start": 5, "fit": 5, "profile": 1}
 """Part of each job's digest: raise one when the same settings give another result."""

@@ -10,8 +10,9 @@ from ..parquet_store.layout import Store
 from ..parquet_store.read import all_receipts, read_receipt
 from ..sqlite import queries
 from ..sqlite.catalog import Catalog, JobSettings
-from .plan import FitWork, Job, ProfileWork, SimulateWork, StartWork
+from .plan import Job
 from .tasks import Outcome
+from .work import FitWork, ProfileWork, SimulateWork, StartWork
 
 
 class Recorder:

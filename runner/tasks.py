@@ -29,18 +29,8 @@ from .earlier import clean_result, fit_result
 from .forced_end import forced_end
 from .kept import keep, write_simulation
 from .own_sets import make_known
-from .plan import (
-    WITH_RECEIPT,
-    CellSource,
-    CleanWork,
-    FitWork,
-    Job,
-    ProfileWork,
-    SimulateWork,
-    SplitWork,
-    StartWork,
-    version_of,
-)
+from .plan import WITH_RECEIPT, Job, version_of
+from .work import CellSource, CleanWork, FitWork, ProfileWork, SimulateWork, SplitWork, StartWork
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,11 +20,11 @@ from kilocell.parquet_store.read import read_receipt
 from kilocell.parquet_store.write import write_receipt
 from kilocell.report.life import plot_life
 from kilocell.runner.campaign import Campaign, load_campaign
-from kilocell.runner.plan import SimulateWork
 from kilocell.runner.record import record_found
 from kilocell.runner.run import scan_and_plan
 from kilocell.runner.show_life import show_life, with_error
 from kilocell.runner.tasks import Outcome, run_job
+from kilocell.runner.work import SimulateWork
 from kilocell.sqlite import queries
 from kilocell.sqlite.catalog import Catalog
 

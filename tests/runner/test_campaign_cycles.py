@@ -9,7 +9,8 @@ from kilocell.data.cycle_selection import CycleSelection, MeasuredCapacity
 from kilocell.data.errors import CampaignError
 from kilocell.data.settings import InitialState, SimulateSettings
 from kilocell.runner.campaign import Campaign, load_campaign
-from kilocell.runner.plan import SimulateWork, plan_jobs
+from kilocell.runner.plan import plan_jobs
+from kilocell.runner.work import SimulateWork
 
 RAW = "cell_id,test_time_s,current_A,voltage_V\nA,0,0,4.1\nA,1,-1,4.0\n"
 BASE = """[[sources]]

@@ -15,7 +15,8 @@ from kilocell.data.fit_settings import FitParameter, FitSettings
 from kilocell.data.settings import CellSettings, ModelSettings, Override, ParameterSetSettings, SimulateSettings
 from kilocell.runner import model_cache
 from kilocell.runner.compile_plan import ENOUGH, PER_START, kind_of, with_compiled
-from kilocell.runner.plan import Job, SimulateWork, StartWork
+from kilocell.runner.plan import Job
+from kilocell.runner.work import SimulateWork, StartWork
 
 SPM = ModelSettings("SPM", "SPM")
 SET = ParameterSetSettings("Chen2020", "Chen2020")

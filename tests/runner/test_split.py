@@ -13,10 +13,11 @@ from kilocell.parquet_store.layout import Store
 from kilocell.parquet_store.read import read_partition, read_raw_parts, read_receipt
 from kilocell.runner import scan
 from kilocell.runner.campaign import load_campaign
-from kilocell.runner.plan import CleanWork, Job, SplitWork, plan_jobs
+from kilocell.runner.plan import Job, plan_jobs
 from kilocell.runner.record import record_found
 from kilocell.runner.scan import record_sources, scan_sources
 from kilocell.runner.tasks import Outcome, run_job
+from kilocell.runner.work import CleanWork, SplitWork
 from kilocell.sqlite import queries
 from kilocell.sqlite.catalog import Catalog
 
