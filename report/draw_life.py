@@ -31,8 +31,8 @@ def draw_life(cell_id: str, chain: str, rows: Sequence[Row], links: Sequence[Row
     """
     parameters = [list(group) for _, group in groupby(rows, lambda row: row["parameter"])]
     lines = (len(parameters) + 1) // 2
-    figure = Figure(figsize=(WIDTH_INCH, 0.8 + 1.55 * lines + 1.35), layout="constrained")
-    grid = figure.add_gridspec(lines + 1, 2, height_ratios=[*[1.55] * lines, 1.1])
+    figure = Figure(figsize=(WIDTH_INCH, 0.8 + 1.7 * lines + 1.35), layout="constrained")
+    grid = figure.add_gridspec(lines + 1, 2, height_ratios=[*[1.7] * lines, 1.1])
     below = figure.add_subplot(grid[lines, :])
     for place, own in enumerate(parameters):
         _draw_parameter(figure.add_subplot(grid[place // 2, place % 2], sharex=below), own)
@@ -62,7 +62,7 @@ def _draw_parameter(axes: Axes, rows: Sequence[Row]) -> None:
             _shares(axes, values[0])
     name = f"factor of {rows[0]['parameter']}" if rows[0]["is_factor"] else str(rows[0]["parameter"])
     plain(axes.set_title(shown(name, LONGEST), fontsize=8, loc="left"))
-    axes.tick_params(labelbottom=False)
+    axes.tick_params(axis="x", labelsize=7)
     axes.margins(x=0.06, y=0.12)
 
 
