@@ -62,6 +62,11 @@ class StartResult:
     began_from: str = ""
     stopped: Stopped = ""
 
+    @property
+    def ranked_by(self) -> float:
+        """What starts are ranked by: their cost, or their RMSE where a receipt of former days has none."""
+        return self.rmse_mv if self.cost is None else self.cost
+
 
 @dataclass(frozen=True, slots=True)
 class FittedParameter:

@@ -13,7 +13,7 @@ from ..data.errors import JobError
 from ..data.fit_settings import OF_CELL, FitSettings
 from ..data.fit_values import Beginning, Correlation, FitResult, FittedParameter, StartResult, agrees
 from .early_end import Rivals, Watch
-from .objective import Objective
+from .objective import Objective, Residuals
 from .parameters import is_function
 from .replay import Conditions
 from .search import Journal, Search
@@ -103,18 +103,14 @@ def best_of(
     """
     if not starts:
         raise JobError("none of the starts ended with a result; their logs say why", "no_start")
-    best = min(starts, key=lambda s: (s.rmse_mv if s.cost is None else s.cost, s.start))
+    best = min(starts, key=lambda s: (s.ranked_by, s.start))
     objective = Objective(samples, settings, measured_celsius)
     asked, settings = settings, objective.settings
     values, defaults = np.array(best.values), objective.inputs.default_values()
     unit = to_unit(settings.parameters, values)
     objective.settle(values)
     found = objective.residuals(values)
-    free = (unit > AT_BOUND) & (unit < 1.0 - AT_BOUND)
-    search = Search(objective, settings)
-    errors = uncertainty(
-        found.error_mv, found.slopes_mv, objective.weights, free, search.priors(unit)[1], search.prior_mv
-    )
+    errors = errors_at(objective, Search(objective, settings), unit, found)
     fitted = tuple(_fitted(settings, place, best.values, defaults, errors) for place in range(len(values)))
     ended = [s for s in starts if not s.stopped]
     agreeing = [s for s in ended if agrees(s.rmse_mv, best.rmse_mv)]
@@ -157,6 +153,13 @@ def beginning_of(conditions: Conditions) -> Beginning:
         temperature_celsius=temperature.celsius,
         temperature_varies=temperature.profile is not None,
     )
+
+
+def errors_at(objective: Objective, search: Search, unit: Floats, found: Residuals) -> Uncertainty:
+    """Standard errors and correlations at a point (0 to 1) with these residuals; what is at a bound is taken as given."""
+    free = (unit > AT_BOUND) & (unit < 1.0 - AT_BOUND)
+    prior_slopes = search.priors(unit)[1]
+    return uncertainty(found.error_mv, found.slopes_mv, objective.weights, free, prior_slopes, search.prior_mv)
 
 
 def _validation(
@@ -239,8 +242,7 @@ def _verdict(fitted: tuple[FittedParameter, ...], agreeing: int, starts: int, st
     Args:
         starts: that came to their end, of which ``agreeing`` agree with the best of all; others ``stopped`` early.
     """
-    parts = []
-    parts += [
+    parts = [
         f"the bounds of {p.name} leave out the set's own value, {p.default:.4g}"
         for p in fitted
         if not p.lower <= p.default <= p.upper

@@ -105,8 +105,11 @@ class FitInputs:
         return np.array([inputs[name] for name in self.moving])
 
     def _any_moves_state(self, name: str) -> bool:
-        names = [name] + [link.name for link in self.settings.links if link.to == name]
-        return any(affects_equilibrium(n) or n in OF_CELL for n in names)
+        return any(affects_equilibrium(n) or n in OF_CELL for n in self._with_linked(name))
+
+    def _with_linked(self, name: str) -> list[str]:
+        """A parameter's name and those of what is linked to it."""
+        return [name, *(link.name for link in self.settings.links if link.to == name)]
 
     def _structure_of_default(self) -> Structure:
         """Which of the overrides are inputs; knots and tolerances do not matter to that."""
@@ -115,8 +118,7 @@ class FitInputs:
 
     def _meshed(self) -> tuple[int, ...]:
         """Places of the parameters that shape the mesh, themselves or by what is linked to them: no input is theirs."""
-        names = [{p.name} | {k.name for k in self.settings.links if k.to == p.name} for p in self.settings.parameters]
-        model = self.settings.model
+        names, model = [self._with_linked(p.name) for p in self.settings.parameters], self.settings.model
         return tuple(place for place, own in enumerate(names) if any(shapes_mesh(name, model) for name in own))
 
     def _moving_inputs(self) -> tuple[str, ...]:

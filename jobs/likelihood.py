@@ -17,12 +17,11 @@ from scipy.optimize import least_squares
 
 from ..data.fit_settings import FitObjective, FitSettings
 from ..data.fit_values import FitResult, ProfilePoint, ProfileResult
-from .fit import AT_BOUND
+from .fit import errors_at
 from .likelihood_steps import Side, Step, walk
 from .objective import Objective
 from .search import Exhausted, Journal, Search
 from .starts import from_unit, to_unit
-from .uncertainty import Uncertainty, uncertainty
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -53,7 +52,7 @@ def profile_of(
     values = np.array([p.value for p in fit.parameters])
     objective.settle(values)
     unit = np.clip(to_unit(settings.parameters, values), 0.0, 1.0)
-    errors = _errors(objective, search, unit)
+    errors = errors_at(objective, search, unit, search.residuals(unit))
     refit = _Refit(search, settings.objective, place, 0.5 * errors.quantile**2 * float(errors.variance_mv2[place]))
     begin = refit.optimum(unit)
     half = errors.quantile * float(errors.standard_error[place])
@@ -131,7 +130,7 @@ class _Refit:
             jac=lambda x: self._search.linearised(whole(x))[1][:, free],  # pyright: ignore[reportArgumentType]
             bounds=(0.0, 1.0),
             loss=self._objective.loss,
-            f_scale=self._objective.loss_mv if self._objective.loss != "linear" else 1.0,
+            f_scale=self._objective.loss_mv,
             ftol=float(np.clip(COST_SHARE * self.rise / max(cost, np.finfo(float).tiny), 1e-10, 1e-3)),
             xtol=STEP_TOLERANCE,
             gtol=None,  # pyright: ignore[reportArgumentType] - SciPy takes it for: not asked
@@ -151,13 +150,6 @@ def cost_of(residuals: Floats, objective: FitObjective) -> float:
     else:
         lost = np.log1p(square) if objective.loss == "cauchy" else np.arctan(square)
     return 0.5 * objective.loss_mv**2 * float(np.sum(lost))
-
-
-def _errors(objective: Objective, search: Search, unit: Floats) -> Uncertainty:
-    found = search.residuals(unit)
-    free = (unit > AT_BOUND) & (unit < 1.0 - AT_BOUND)
-    prior_slopes = search.priors(unit)[1]
-    return uncertainty(found.error_mv, found.slopes_mv, objective.weights, free, prior_slopes, search.prior_mv)
 
 
 def _value(settings: FitSettings, place: int, side: Side) -> float | None:

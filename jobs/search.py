@@ -208,7 +208,7 @@ class Search:
             jac=slopes,  # pyright: ignore[reportArgumentType]
             bounds=(0.0, 1.0),
             loss=objective.loss,
-            f_scale=objective.loss_mv if objective.loss != "linear" else 1.0,
+            f_scale=objective.loss_mv,
             x_scale=1.0,
             ftol=COST_TOLERANCE,
             xtol=STEP_TOLERANCE,

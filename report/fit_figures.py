@@ -53,7 +53,7 @@ def plot_fit(store: Store, fit: str, cell_id: str) -> list[Path]:
     with closing(queries.connect(store.catalog)) as catalog:
         row = fit_of(catalog, fit, cell_id)
         starts = read_starts(store, catalog, row)
-        parameters = [dict(each) for each in fit_queries.parameters(catalog, cell_id, row["label"])]
+        parameters = [dict(each) for each in queries.fit_parameters(catalog, cell_id, fit)]
         correlations = {
             (pair["parameter"], pair["other"]): float(pair["value"])
             for pair in fit_queries.fit_correlations(catalog, cell_id, row["label"])
@@ -81,7 +81,7 @@ def plot_fleet(store: Store, fit: str) -> list[Path]:
         UsageError: there is no such fit; the text names those that there are.
     """
     with closing(queries.connect(store.catalog)) as catalog:
-        fits = [dict(row) for row in fit_queries.fleet(catalog, fit)]
+        fits = [dict(row) for row in queries.fits(catalog, fit=fit)]
         parameters = [dict(row) for row in fit_queries.fleet_parameters(catalog, fit)]
         there = ", ".join(fit_queries.fit_names(catalog)) or "none"
     if not fits:

@@ -19,7 +19,7 @@ from .campaign import Campaign
 from .campaign_checks import problems_of_fits
 from .campaign_errors import campaign_error, problems_of, value_text
 from .campaign_fit_schema import FitTable
-from .campaign_fits import given_way, same_fit
+from .campaign_fits import GROWING, given_way, same_fit
 from .toml_text import key_text, quoted
 
 _HEAD: Final = """\
@@ -121,7 +121,7 @@ def differences(one: FitTable, other: FitTable) -> Iterator[str]:
     """What a fit has and another that is asked has not, in words, but for cells and starts."""
     for key in FitTable.model_fields:
         mine, theirs = getattr(one, key), getattr(other, key)
-        if key not in ("name", "cells", "starts", "profiles") and mine != theirs:
+        if key not in ("name", *GROWING) and mine != theirs:
             plain = not isinstance(mine, (dict, BaseModel))
             yield f"{key}: it has {_said(mine)}, asked is {_said(theirs)}" if plain else f"other {key}"
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
+from typing import Final
 
 from ..data.fit_presets import PRESETS
 from ..data.fit_settings import FitLink, FitParameter, FitSettings
 from .campaign_fit_schema import FitTable
+
+GROWING: Final = ("cells", "starts", "profiles")
+"""What may be asked more of without its being another fit."""
 
 
 def fitted_parameters(table: FitTable) -> tuple[FitParameter, ...]:
@@ -36,8 +40,7 @@ def is_of(cell_id: str, keys: Iterable[str]) -> bool:
 
 def same_fit(one: FitTable, other: FitTable) -> bool:
     """Tell whether two tables are of one fit: all is the same but the cells, the number of starts, and profiles."""
-    without = {"cells", "starts", "profiles"}
-    return one.model_dump(exclude=without) == other.model_dump(exclude=without)
+    return one.model_dump(exclude=set(GROWING)) == other.model_dump(exclude=set(GROWING))
 
 
 def tables_of(cell_id: str, own: Sequence[FitTable], asked: Sequence[FitTable]) -> Iterator[FitTable]:

@@ -91,7 +91,7 @@ def _rivals(store: Store, job: Job, work: StartWork) -> Callable[[], list[Rival]
             result = receipt.result
             warm = former.digest if former is not None and number == 0 else ""
             if receipt.digest == start_digest(work.settings, number, cleaned.digest, warm) and not result.stopped:
-                found[number] = Rival(number, result.values, result.rmse_mv if result.cost is None else result.cost)
+                found[number] = Rival(number, result.values, result.ranked_by)
         return list(found.values())
 
     return rivals

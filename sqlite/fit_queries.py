@@ -60,13 +60,6 @@ def start_values(connection: sqlite3.Connection, cell_id: str, label: str) -> Ro
     ).fetchall()
 
 
-def parameters(connection: sqlite3.Connection, cell_id: str, label: str) -> Rows:
-    """A fit's parameters with value, interval, bounds, scale and verdict, by name."""
-    return connection.execute(
-        f"SELECT f.* FROM fit_parameters f WHERE {_OF_FIT} ORDER BY f.parameter", {"cell_id": cell_id, "label": label}
-    ).fetchall()
-
-
 def window_errors(connection: sqlite3.Connection, cell_id: str, label: str) -> Rows:
     """A simulation's errors by window after a step's start, of any step type: cycle_count, window, samples, RMSE in mV.
 
@@ -81,11 +74,6 @@ def window_errors(connection: sqlite3.Connection, cell_id: str, label: str) -> R
         " ORDER BY cycle_count, window",
         (cell_id, label),
     ).fetchall()
-
-
-def fleet(connection: sqlite3.Connection, fit: str) -> Rows:
-    """The fits of this name, a line a cell: status, reason_code, base set, RMSE in mV before and after, its label."""
-    return connection.execute("SELECT * FROM fits WHERE fit = ? ORDER BY cell_id, label", (fit,)).fetchall()
 
 
 def fleet_parameters(connection: sqlite3.Connection, fit: str) -> Rows:
