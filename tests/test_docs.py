@@ -95,7 +95,9 @@ def test_every_reason_of_a_failure_is_explained() -> None:
     page = (ROOT / "docs" / "replay.md").read_text(encoding="utf-8")
     first_cells = " ".join(re.findall(r"^\| (`[^|]*) \|", page, re.MULTILINE))
     explained = set(re.findall(r"`(\w+)`", first_cells))
-    raised = {code for room in ("jobs", "runner") for path in (ROOT / room).glob("*.py") for code in reason_codes(path)}
+    raised = {
+        code for room in ("jobs", "runner") for path in (ROOT / room).rglob("*.py") for code in reason_codes(path)
+    }
     assert {"left_range", "no_current", "earlier_job", "rest_only"} <= raised
     assert raised <= explained, f"docs/replay.md does not say what to do about {sorted(raised - explained)}"
 

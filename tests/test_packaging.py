@@ -1,4 +1,4 @@
-"""What the wheel holds is what the house holds."""
+"""The wheel holds what the repository holds."""
 
 from __future__ import annotations
 
@@ -12,12 +12,21 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-NO_ROOMS = {"tests", "docs", "examples", "benchmarks", "build", "dist"}
+OTHER_FOLDERS = {"tests", "docs", "examples", "benchmarks", "build", "dist"}
+TOP_FOLDERS = ("data", "jobs", "parquet_store", "report", "runner", "sqlite")
 
 
 def test_packages_are_the_folders() -> None:
-    folders = {p.parent.name for p in ROOT.glob("*/__init__.py") if p.parent.name not in NO_ROOMS}
-    assert set(PROJECT["tool"]["setuptools"]["packages"]) == {"kilocell"} | {f"kilocell.{name}" for name in folders}
+    tops = [top for top in ROOT.iterdir() if top.is_dir() and top.name not in OTHER_FOLDERS and top.name[0] != "."]
+    folders = [path.parent.relative_to(ROOT) for top in tops for path in top.rglob("__init__.py")]
+    packages = {".".join(("kilocell", *folder.parts)) for folder in folders}
+    assert set(PROJECT["tool"]["setuptools"]["packages"]) == {"kilocell"} | packages
+
+
+def test_every_folder_of_modules_is_a_package() -> None:
+    """A folder without __init__.py would be left out of the wheel."""
+    folders = {p.parent for name in TOP_FOLDERS for p in (ROOT / name).rglob("*.py")}
+    assert [folder for folder in sorted(folders) if not (folder / "__init__.py").is_file()] == []
 
 
 def test_nothing_else_lies_at_the_root() -> None:
@@ -51,8 +60,8 @@ def test_wheel_holds_every_module_the_schema_and_the_sample(tmp_path: Path) -> N
     subprocess.run(command, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("kilocell-*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
-    rooms = [name.split(".", 1)[1] for name in PROJECT["tool"]["setuptools"]["packages"] if "." in name]
-    modules = {f"kilocell/{path.relative_to(ROOT).as_posix()}" for room in rooms for path in (ROOT / room).glob("*.py")}
+    paths = [path for name in TOP_FOLDERS for path in (ROOT / name).rglob("*.py")]
+    modules = {f"kilocell/{path.relative_to(ROOT).as_posix()}" for path in paths}
     assert modules <= names
     data = {"kilocell/py.typed", "kilocell/sqlite/schema.sql"}
     data |= {f"kilocell/data/{name}" for name in ("raw_cycling_data.csv", "ground_truth.json", "campaign.toml")}
