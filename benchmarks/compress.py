@@ -17,7 +17,7 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
-from kilocell.jobs.compress import compress
+from kilocell.jobs.current_profile.compress import compress
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]

@@ -35,8 +35,8 @@ import numpy as np
 import pybamm
 from fit_cases import Case, Judge, four, measured, two
 from fit_kilocell import Kilocell
-from kilocell.jobs.compiled import compiled_models
-from kilocell.runner import model_cache
+from kilocell.jobs.models.build import compiled_models
+from kilocell.runner.worker import model_cache
 
 PYBOP = "26.3"
 WITHIN = 1.01

@@ -157,12 +157,12 @@ def four(model: str, seed: int = 0) -> Case:
 def measured(model: str, folder: Path) -> Case | None:
     """A real LG M50 cell at 0.5C and 25 °C, cleaned by kilocell, from the state of charge of its first voltage."""
     from kilocell.data import columns as c
-    from kilocell.data.readers import guess_settings, read_raw
+    from kilocell.data.readers.read import guess_settings, read_raw
     from kilocell.data.settings import CellSettings, CleanSettings, ModelSettings, ParameterSetSettings
     from kilocell.data.settings import SimulateSettings as Asked
-    from kilocell.jobs.clean import clean
-    from kilocell.jobs.record import record_of
-    from kilocell.jobs.simulate import conditions_of
+    from kilocell.jobs.cleaning.clean import clean
+    from kilocell.jobs.record.record import record_of
+    from kilocell.jobs.simulation.simulate import conditions_of
 
     path = folder / "lgm50_digatron" / "25degC" / "Cell785_0p5C_25degC.csv"
     if not path.is_file():

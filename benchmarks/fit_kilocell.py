@@ -12,11 +12,11 @@ from fit_cases import Case
 from kilocell.data import columns as c
 from kilocell.data.errors import JobError
 from kilocell.data.fit_settings import FitParameter, FitSettings
-from kilocell.data.fit_values import Evaluation, StartResult
+from kilocell.data.results.fitting import Evaluation, StartResult
 from kilocell.data.settings import CellSettings, InitialState, ModelSettings, ParameterSetSettings
-from kilocell.jobs.fit import best_of, run_start
-from kilocell.jobs.objective import Objective
-from kilocell.jobs.starts import first_point, from_unit
+from kilocell.jobs.fitting.fit import best_of, run_start
+from kilocell.jobs.fitting.objective import Objective
+from kilocell.jobs.fitting.starts import first_point, from_unit
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]

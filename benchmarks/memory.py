@@ -30,7 +30,7 @@ from kilocell.data.settings import (
     ParameterSetSettings,
     SimulateSettings,
 )
-from kilocell.jobs.simulate import simulate
+from kilocell.jobs.simulation.simulate import simulate
 
 WARM = 300
 BASE = "Chen2020"

@@ -29,13 +29,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import pybamm
 from kilocell.data.settings import CellSettings, InitialState, ModelSettings, ParameterSetSettings, SimulateSettings
-from kilocell.jobs.attempts import charge_error
-from kilocell.jobs.build import built, structure_of
-from kilocell.jobs.compress import compress
-from kilocell.jobs.record import Record
-from kilocell.jobs.replay import replay
-from kilocell.jobs.simulate import conditions_of
-from kilocell.runner import model_cache
+from kilocell.jobs.current_profile.compress import compress
+from kilocell.jobs.models.build import built, structure_of
+from kilocell.jobs.record.record import Record
+from kilocell.jobs.simulation.attempts import charge_error
+from kilocell.jobs.simulation.replay import replay
+from kilocell.jobs.simulation.simulate import conditions_of
+from kilocell.runner.worker import model_cache
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
@@ -122,9 +122,9 @@ def drive(seed: int) -> Case:
 def measured(folder: Path, seed: int) -> Case:
     """One of the real LG M50 records at 25 °C, cleaned."""
     from kilocell.data import columns as c
-    from kilocell.data.readers import guess_settings, read_raw
+    from kilocell.data.readers.read import guess_settings, read_raw
     from kilocell.data.settings import CleanSettings
-    from kilocell.jobs.clean import clean
+    from kilocell.jobs.cleaning.clean import clean
 
     paths = sorted((folder / "lgm50_digatron" / "25degC").glob("*0p5C*.csv"))
     path = paths[seed % len(paths)]

@@ -38,9 +38,9 @@ def bare(path: Path, folder: Path) -> dict[str, Any]:
 
 def kilocell(path: Path, folder: Path) -> dict[str, Any]:
     import pyarrow as pa
-    from kilocell.data.readers import guess_settings, read_raw
+    from kilocell.data.readers.read import guess_settings, read_raw
     from kilocell.data.settings import CleanSettings
-    from kilocell.jobs.clean import clean
+    from kilocell.jobs.cleaning.clean import clean
     from kilocell.parquet_store.layout import Store
     from kilocell.parquet_store.write import write_frame
 
@@ -62,10 +62,11 @@ def long(path: Path, folder: Path) -> dict[str, Any]:
     """A whole campaign's split and clean jobs, one after another in this one process, as a worker runs them."""
     import pyarrow as pa
     from kilocell.parquet_store.layout import Store
-    from kilocell.runner.campaign import load_campaign
-    from kilocell.runner.plan import Job, plan_jobs
-    from kilocell.runner.scan import scan_sources
-    from kilocell.runner.tasks import run_job
+    from kilocell.runner.campaign.campaign import load_campaign
+    from kilocell.runner.plan.job import Job
+    from kilocell.runner.plan.plan import plan_jobs
+    from kilocell.runner.plan.scan import scan_sources
+    from kilocell.runner.worker.run_job import run_job
 
     pa.set_cpu_count(1)
     pa.set_io_thread_count(1)

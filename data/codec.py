@@ -12,10 +12,11 @@ from functools import cache, partial
 from itertools import starmap
 from typing import Any, TypeVar
 
-from . import fit_settings, fit_values, settings, values
+from . import fit_settings, settings
+from .results import fitting as fit_values
+from .results import receipt as values
 
 T = TypeVar("T")
-
 _CLASSES = {
     name: cls
     for name, cls in {**vars(settings), **vars(fit_settings), **vars(fit_values), **vars(values)}.items()

@@ -28,7 +28,6 @@ FLAGS: Final = "flags"
 SOURCE_INDEX: Final = "source_index"
 SOURCE_ROW: Final = "source_row"
 WINDOW: Final = "window"
-
 RAW_COLUMNS: Final[dict[str, str]] = {
     UNIX_TIME: "float64",  # s since 1970-01-01 UTC (wall clock of the cycler's computer, taken as UTC)
     TEST_TIME: "float64",  # s, the cycler's own clock

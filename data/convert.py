@@ -12,10 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Number = TypeVar("Number", float, NDArray[np.float64])
-
 SECONDS_PER_HOUR: Final = 3600.0
 ZERO_CELSIUS_KELVIN: Final = 273.15
-
 FACTORS: Final[dict[str, dict[str, float]]] = {
     # Arbin's own tables count in 100 ns, as Windows does.
     "second": {"s": 1.0, "ms": 1e-3, "us": 1e-6, "100ns": 1e-7, "ns": 1e-9, "min": 60.0, "h": 3600.0, "d": 86400.0},

@@ -11,7 +11,6 @@ from .settings import CellSettings, ModelSettings, ParameterSetSettings
 Scale = Literal["linear", "log"]
 Loss = Literal["linear", "soft_l1", "huber", "cauchy", "arctan"]
 FitMethod = Literal["least_squares", "l_bfgs_b", "nelder_mead", "differential_evolution"]
-
 INITIAL_SOC: Final = "Initial state of charge"
 CELL_CAPACITY: Final = "Capacity of the cell [A.h]"
 LITHIUM_INVENTORY: Final = "Cyclable lithium"
@@ -45,6 +44,30 @@ class FitParameter:
     def span(self) -> float:
         """How far its bounds are apart on its own scale; of a logarithmic one, in natural logarithms."""
         return log(self.upper / self.lower) if self.scale == "log" else self.upper - self.lower
+
+
+_OHMIC: Final = (FitParameter("Electrolyte conductivity [S.m-1]", 0.1, 5.0, "log", relative=True),)
+_KINETIC: Final = (
+    FitParameter("Negative electrode exchange-current density [A.m-2]", 0.05, 20.0, "log", relative=True),
+    FitParameter("Positive electrode exchange-current density [A.m-2]", 0.05, 20.0, "log", relative=True),
+)
+_DIFFUSION: Final = (
+    FitParameter("Negative particle diffusivity [m2.s-1]", 0.02, 50.0, "log", relative=True),
+    FitParameter("Positive particle diffusivity [m2.s-1]", 0.02, 50.0, "log", relative=True),
+)
+_BALANCE: Final = (
+    FitParameter("Negative electrode active material volume fraction", 0.7, 1.15, relative=True),
+    FitParameter("Positive electrode active material volume fraction", 0.7, 1.15, relative=True),
+    FitParameter(LITHIUM_INVENTORY, 0.7, 1.1),
+)
+PRESETS: Final[dict[str, tuple[FitParameter, ...]]] = {
+    "ohmic": _OHMIC,
+    "kinetic": _KINETIC,
+    "diffusion": _DIFFUSION,
+    "balance": _BALANCE,
+    "ageing": _BALANCE + _KINETIC + _DIFFUSION,
+}
+"""What a fit can name in place of parameters."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,13 +14,10 @@ from collections.abc import Iterator
 from typing import Any, Final, Literal
 
 Form = Literal["bpx", "pybamm"]
-
 BPX_PARTS: Final = ("Cell", "Electrolyte", "Negative electrode", "Positive electrode", "Separator")
 BPX_CELL: Final = ("Reference temperature [K]", "External surface area [m2]", "Volume [m3]")
 BPX_FUNCTIONS: Final = ("exp", "tanh", "cosh")
-
 NO_BPX: Final = "is BPX, which needs the package bpx: pip install 'kilocell[bpx]'"
-
 _NUMBER: Final = re.compile(r"(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _WORD: Final = re.compile(r"[^\W\d]\w*")
 _TAGS: Final = ("$type", "type", "class", "py/object")  # how PyBaMM names a class, in this version and before

@@ -1,6 +1,6 @@
 """The vocabulary of cleaning: every rule's stable code, its bit in ``flags`` and what it means.
 
-The rules themselves are functions in ``jobs/clean.py``; catalog, figures and exports know them from here.
+The rules themselves are functions in ``jobs/cleaning/clean.py``; catalog, figures and exports know them from here.
 A bit is never given to another rule, so that old partitions keep their meaning.
 """
 
@@ -67,7 +67,6 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("aborted_test", 38, "warning", "the record ends in the middle of a step or cycle"),
     Rule("rest_only", 39, "warning", "the cell rests throughout, or its current is missing; nothing to simulate"),
 )
-
 BY_CODE: Final[dict[str, Rule]] = {rule.code: rule for rule in RULES}
 
 

@@ -14,16 +14,13 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..data.arrays import Floats
 from ..data.codec import from_json, to_json
-from ..data.fit_values import Evaluation
+from ..data.results.fitting import Evaluation
 from .layout import Store
 
-Floats = NDArray[np.float64]
-
 WORTH_SECOND: Final = 0.05  # an evaluation that took less is made again as fast as it is read
-
 BEGUN: Final = ".begun"  # a file beside the journal, while the start runs: how often it has begun in this run
 
 

@@ -14,8 +14,8 @@ from ..data import columns as c
 from ..data.codec import from_json
 from ..data.errors import JobError, StoreError
 from ..data.parameter_files import digest_of
+from ..data.results.receipt import RangesFile, Receipt
 from ..data.settings import FileRange
-from ..data.values import RangesFile, Receipt
 from .layout import Store
 
 _ROWS_AT_ONCE = 10_000

@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 from ..data import columns as c
 from ..data.codec import to_json
 from ..data.parameter_files import digest_of
+from ..data.results.receipt import OutputFile, RangesFile, Receipt
 from ..data.settings import FileRange
-from ..data.values import OutputFile, RangesFile, Receipt
 from .layout import Store
 
 ENCODINGS: Final = {

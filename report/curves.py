@@ -13,7 +13,7 @@ from ..data import columns as c
 from ..data.errors import StoreError
 from ..parquet_store.layout import Store
 from ..parquet_store.read import read_partition, read_simulation
-from .draw import Simulated
+from .draw.cells import Simulated
 
 
 def read_measured(store: Store, cell_id: str, cycles: Sequence[int] = ()) -> pd.DataFrame:

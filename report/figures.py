@@ -13,16 +13,15 @@ import numpy as np
 
 from ..data.errors import KilocellError, UsageError
 from ..parquet_store.layout import Store, safe_name
-from ..sqlite import queries
+from ..sqlite import fit_queries, queries
 from .curves import read_measured, read_simulated
-from .draw import draw_cell
+from .draw.cells import draw_cell
+from .draw.overview import draw_records, draw_rmse
 from .fit_figures import plot_fit, plot_fleet
-from .overview import draw_records, draw_rmse
 from .save import save
 from .select import check_cycles, cycles_in_words, known_cycles, simulations_of
 
 _log = logging.getLogger(__name__)
-
 ALL_CELLS: Final = 20
 """Up to so many cells (and fits) get their own figure at the end of a run."""
 
@@ -90,7 +89,7 @@ def plot_all(store: Store) -> Iterator[Path]:
     yield from plot_overview(store)
     with closing(queries.connect(store.catalog)) as catalog:
         cells = [str(row["cell_id"]) for row in queries.cells(catalog)]
-        fits = [(str(row["fit"]), str(row["cell_id"])) for row in queries.fits(catalog) if row["status"] == "done"]
+        fits = [(str(row["fit"]), str(row["cell_id"])) for row in fit_queries.fits(catalog) if row["status"] == "done"]
     cleaned = [cell_id for cell_id in cells if store.cleaned(cell_id).is_file()] if len(cells) <= ALL_CELLS else []
     over_cells = [name for name in dict.fromkeys(fit for fit, _ in fits) if sum(fit == name for fit, _ in fits) > 1]
     for name in over_cells if len(over_cells) <= ALL_CELLS else []:

@@ -13,20 +13,20 @@ from typing import Any, Final
 import numpy as np
 
 from ..data.errors import UsageError
-from ..data.fit_values import agrees
-from ..data.words import many
+from ..data.results.fitting import agrees
+from ..data.text import many
 from ..parquet_store.journal import journal_digest, read_journal
 from ..parquet_store.layout import Store, safe_name
 from ..sqlite import fit_queries, queries
 from .curves import read_measured, read_simulated
-from .draw_fit import Windows, draw_fit
-from .draw_fleet import draw_fleet
-from .draw_starts import draw_starts
-from .draw_uncertainty import draw_uncertainty
-from .fit_style import Start
+from .draw.fit import Windows, draw_fit
+from .draw.fit_style import Start
+from .draw.fleet import draw_fleet
+from .draw.starts import draw_starts
+from .draw.style import shown
+from .draw.uncertainty import draw_uncertainty
 from .save import save
 from .select import fit_of
-from .style import shown
 
 HEADING_SIGNS: Final = 68
 """About as many signs of the heading stand side by side on the width."""
@@ -35,7 +35,6 @@ LEAST_PERCENT: Final = 0.01
 """Starts that agree within less are said to agree within this."""
 
 _log = logging.getLogger(__name__)
-
 Row = Mapping[str, Any] | sqlite3.Row
 
 
@@ -53,7 +52,7 @@ def plot_fit(store: Store, fit: str, cell_id: str) -> list[Path]:
     with closing(queries.connect(store.catalog)) as catalog:
         row = fit_of(catalog, fit, cell_id)
         starts = read_starts(store, catalog, row)
-        parameters = [dict(each) for each in queries.fit_parameters(catalog, cell_id, fit)]
+        parameters = [dict(each) for each in fit_queries.fit_parameters(catalog, cell_id, fit)]
         correlations = {
             (pair["parameter"], pair["other"]): float(pair["value"])
             for pair in fit_queries.fit_correlations(catalog, cell_id, row["label"])
@@ -81,7 +80,7 @@ def plot_fleet(store: Store, fit: str) -> list[Path]:
         UsageError: there is no such fit; the text names those that there are.
     """
     with closing(queries.connect(store.catalog)) as catalog:
-        fits = [dict(row) for row in queries.fits(catalog, fit=fit)]
+        fits = [dict(row) for row in fit_queries.fits(catalog, fit=fit)]
         parameters = [dict(row) for row in fit_queries.fleet_parameters(catalog, fit)]
         there = ", ".join(fit_queries.fit_names(catalog)) or "none"
     if not fits:
@@ -97,7 +96,7 @@ def read_starts(store: Store, catalog: sqlite3.Connection, fit: Row) -> list[Sta
         first.setdefault(value["start"], {})[value["parameter"]] = value["first_value"]
         last.setdefault(value["start"], {})[value["parameter"]] = value["value"]
     starts = []
-    for row in queries.fit_starts(catalog, fit["cell_id"], fit["fit"]):
+    for row in fit_queries.fit_starts(catalog, fit["cell_id"], fit["fit"]):
         number, done = row["start"], row["status"] == "done" and row["rmse_mv"] is not None
         path = store.journal(fit["cell_id"], row["label"])
         starts.append(

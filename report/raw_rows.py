@@ -12,15 +12,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..data import columns as c
-from ..data import readers
+from ..data.arrays import Floats
 from ..data.convert import SECONDS_PER_HOUR
 from ..data.errors import ReadError, StoreError
-from ..data.values import CleanResult, RecordSource
+from ..data.readers import read as readers
+from ..data.results.cleaning import CleanResult, RecordSource
 from ..parquet_store.layout import Store
 from ..parquet_store.read import read_partition, read_quarantine, read_raw_parts, read_receipt
 from ..sqlite import queries
 
-Floats = NDArray[np.float64]
 _ROWS_OF_A_SOURCE: Final = 1 << 44
 _UNITS: Final = (1e-3, 60.0, SECONDS_PER_HOUR)  # s, of clocks in ms, min and h
 _SAME_UNIT: Final = 0.05

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from ..parquet_store.layout import Store
 from ..parquet_store.write import write_atomically
-from .style import house_style
+from .draw.style import house_style
 
 FORMATS: Final[dict[str, dict[str, Any]]] = {"png": {}, "pdf": {"CreationDate": None}}
 """File formats and their metadata: without dates, so that the same data make the same bytes."""

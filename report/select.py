@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 
 from ..data.errors import UsageError
-from ..sqlite import queries
+from ..sqlite import fit_queries, queries
 
 _RANGE = re.compile(r"(\d+|last)(?:\s*-\s*(\d+|last))?")
 
@@ -113,7 +113,7 @@ def fit_of(catalog: sqlite3.Connection, fit: str, cell_id: str) -> sqlite3.Row:
         UsageError: no such cell or no such finished fit of it; the text names those that there are.
     """
     check_cell(catalog, cell_id)
-    rows = [row for row in queries.fits(catalog, cell_id) if row["status"] == "done"]
+    rows = [row for row in fit_queries.fits(catalog, cell_id) if row["status"] == "done"]
     for row in rows:
         if row["fit"] == fit:
             return row

@@ -14,13 +14,13 @@ import click
 
 from .. import __version__
 from ..data.errors import KilocellError, UsageError
-from . import options
-from .cli_cache import cache
-from .cli_fit import fit, fits
-from .cli_models import models, parameters
-from .cli_run import campaign_of
-from .cli_run import run as run_
-from .places import DEFAULT_CAMPAIGN, DEMO_STORE, store_root
+from .commands import options
+from .commands.cache import cache
+from .commands.defaults import DEFAULT_CAMPAIGN, DEMO_STORE, store_root
+from .commands.fit import fit, fits
+from .commands.models import models, parameters
+from .commands.run import campaign_of
+from .commands.run import run as run_
 
 
 class Terminated(BaseException):
@@ -53,7 +53,7 @@ cli.add_command(parameters)
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), default=DEFAULT_CAMPAIGN, show_default=True)
 def init(paths: tuple[str, ...], out: Path) -> None:
     """Write a campaign file for raw files, folders or globs; columns, cells and capacities are guessed."""
-    from .init import write_campaign
+    from .inspect.new_campaign import write_campaign
 
     if left_out := write_campaign(list(paths), out, lambda text: click.echo(text, err=True)):
         click.echo("\n  ".join(("left out, since they cannot be read:", *left_out)), err=True)
@@ -66,7 +66,7 @@ def init(paths: tuple[str, ...], out: Path) -> None:
 @options.json_option
 def inspect(files: tuple[str, ...], cell: str | None, json_: bool) -> None:
     """Show how raw files, folders or globs would be read: reader, columns, units, sign, cells and first findings."""
-    from .inspect import show_inspection
+    from .inspect.raw_file import show_inspection
 
     raise SystemExit(show_inspection(files, cell, json_))
 
@@ -111,7 +111,7 @@ cli.add_command(fits)
 @click.option("--all", "everything", is_flag=True, help="List the jobs that are done, too.")
 def plan(campaign: Path | None, store: Path | None, json_: bool, everything: bool) -> None:
     """Show what would run, and why; nothing is written."""
-    from .show_plan import show_plan
+    from .show.plan import show_plan
 
     show_plan(campaign_of(campaign, store), json_, everything)
 
@@ -121,7 +121,7 @@ def plan(campaign: Path | None, store: Path | None, json_: bool, everything: boo
 @options.json_option
 def status(store: Path | None, json_: bool) -> None:
     """Show how far a store is: jobs, failures, the last run."""
-    from .show import show_status
+    from .show.status import show_status
 
     show_status(store_root(store), json_)
 
@@ -133,7 +133,7 @@ def status(store: Path | None, json_: bool) -> None:
 @options.json_option
 def results(store: Path | None, cells: tuple[str, ...], by: str | None, json_: bool) -> None:
     """Show each cell with each model and its RMSE, or its errors by window, step type or cycle."""
-    from .show_errors import show_results
+    from .show.results import show_results
 
     show_results(store_root(store), cells, by, json_)
 
@@ -145,7 +145,7 @@ def results(store: Path | None, cells: tuple[str, ...], by: str | None, json_: b
 @options.json_option
 def findings(store: Path | None, cells: tuple[str, ...], rules: tuple[str, ...], json_: bool) -> None:
     """Show what cleaning made of each cell (rows, charge, time, cycles, steps) and what it found."""
-    from .show_findings import show_findings
+    from .show.findings import show_findings
 
     show_findings(store_root(store), cells, rules, json_)
 
@@ -156,7 +156,7 @@ def findings(store: Path | None, cells: tuple[str, ...], rules: tuple[str, ...],
 @options.export_options
 def export(store: Path | None, cells: tuple[str, ...], csv: Path | None, bdf: bool, to_sqlite: Path | None) -> None:
     """Write cleaned cells as CSV or as one SQLite file."""
-    from .export import export as write
+    from .export.cells import export as write
 
     write(store_root(store), cells, csv, bdf, to_sqlite, click.echo)
 
@@ -167,7 +167,7 @@ def export(store: Path | None, cells: tuple[str, ...], csv: Path | None, bdf: bo
 @options.json_option
 def sql(statement: str, store: Path | None, json_: bool) -> None:
     """Ask the catalog: kilocell sql "SELECT cell_id, model, rmse_mv FROM simulations". Read-only."""
-    from .show import show_select
+    from .show.status import show_select
 
     show_select(store_root(store), statement, json_)
 
@@ -187,7 +187,7 @@ def plot(
     cleaning: bool,
 ) -> None:
     """Draw measured and simulated voltage of cells, or errors; without --cell, the overview of all."""
-    from .show import draw, draw_cleanings, draw_lives
+    from .commands.plot import draw, draw_cleanings, draw_lives
 
     root, others = store_root(store), bool(models or parameter_sets or fit_name or errors)
     if life:
@@ -208,7 +208,7 @@ def plot(
 @options.quiet_option
 def synthesize(cells: int, seed: int, layout: str, out: Path, quiet: bool) -> None:
     """Make raw data of synthetic cells, with defects and truth."""
-    from .show import make_synthetic
+    from .show.status import make_synthetic
 
     make_synthetic(out, cells, seed, layout, None if quiet else sys.stderr)
 
@@ -230,7 +230,7 @@ def demo(store: Path, quiet: bool, json_: bool, **cluster: Any) -> None:
 @options.json_option
 def version(json_: bool) -> None:
     """Show versions of kilocell and of what results depend on."""
-    from .show import show_versions
+    from .show.status import show_versions
 
     show_versions(json_)
 

@@ -12,13 +12,14 @@ from typing import Literal, Self
 
 from ..data.errors import StoreError
 from ..data.fit_settings import FitSettings
-from ..data.fit_values import FitResult, ProfileResult, StartResult
+from ..data.results.cleaning import CleanResult
+from ..data.results.fitting import FitResult, ProfileResult, StartResult
+from ..data.results.receipt import Receipt, SplitResult
+from ..data.results.simulation import FailedSimulation, SimulationResult
 from ..data.settings import CellSettings, ModelSettings, ParameterSetSettings, SimulateSettings, SourceFile
-from ..data.values import CleanResult, FailedSimulation, Receipt, SimulationResult, SplitResult
-from . import fit_rows, statements
-from . import record_rows as rows
+from . import fit_rows, rows, statements
 from .connection import open_for_writing, store_errors
-from .fitted_set_rows import next_version
+from .fit_rows import next_version
 from .migrations import migrate
 
 RunStatus = Literal["running", "done", "failed", "interrupted"]

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from ..data.errors import CONTENT_CODES, StoreError
 from .connection import open_for_reading, store_errors
 from .migrations import CURRENT_VERSION, refuse_newer, version_of
-from .user_select import select as select
 
 if TYPE_CHECKING:
     from ..data.settings import SourceSettings
@@ -185,43 +184,6 @@ def charge_by_rule(connection: sqlite3.Connection, cell_id: Names = None) -> Row
     """What each rule did to the charge in and out, in A.h and in percent of the charge before cleaning."""
     where, values = _where({"cell_id": cell_id})
     return connection.execute(f"SELECT * FROM charge_by_rule {where}", values).fetchall()
-
-
-def fits(connection: sqlite3.Connection, cell_id: str | None = None, fit: str | None = None) -> Rows:
-    """Fits with RMSE in mV before (``rmse_default_mv``) and after, and the parameter set that came out."""
-    return _select_all(connection, "fits", {"cell_id": cell_id, "fit": fit}, "cell_id, label")
-
-
-def fit_parameters(connection: sqlite3.Connection, cell_id: str | None = None, fit: str | None = None) -> Rows:
-    """Fitted parameters with unit, bounds and the value before, each with its fit's name, model and RMSE."""
-    return _select_all(connection, "fitted_parameters", {"cell_id": cell_id, "fit": fit}, "cell_id, label, parameter")
-
-
-def fit_profiles(connection: sqlite3.Connection, cell_id: str | None = None, fit: str | None = None) -> Rows:
-    """The points of profiles by rising value, with RMSE in mV, cost and level in mV2."""
-    return _select_all(connection, "fit_profiles", {"cell_id": cell_id, "fit": fit}, "cell_id, label, position")
-
-
-def parameters_along_life(connection: sqlite3.Connection, cell_id: Names = None, chain: Names = None) -> Rows:
-    """Fitted parameters of chains, by check-up: value with error and interval, share of the first, RMSE in mV."""
-    asked = {"cell_id": cell_id, "chain": chain}
-    return _select_all(connection, "parameters_along_life", asked, "cell_id, chain, parameter, chain_cycle")
-
-
-def chain_links(connection: sqlite3.Connection, cell_id: Names = None) -> Rows:
-    """The fits of chains in the order of life, those without a result too."""
-    where, values = _where({"cell_id": cell_id})
-    of_chains = f"{where or 'WHERE true'} AND chain IS NOT NULL"
-    return connection.execute(f"SELECT * FROM fits {of_chains} ORDER BY cell_id, chain, chain_cycle", values).fetchall()
-
-
-def fit_starts(connection: sqlite3.Connection, cell_id: str | None = None, fit: str | None = None) -> Rows:
-    """The starts of fits with RMSE in mV at the first and the last values; not those of an earlier, longer fit."""
-    where, values = _where({"s.cell_id": cell_id, "s.fit": fit})
-    joined = "fit_starts s LEFT JOIN fits f ON f.cell_id = s.cell_id AND f.fit = s.fit"
-    kept = f"{where or 'WHERE true'} AND (f.starts IS NULL OR s.start IS NULL OR s.start < f.starts)"
-    order = "ORDER BY s.cell_id, s.fit, s.start, s.label"
-    return connection.execute(f"SELECT s.* FROM {joined} {kept} {order}", values).fetchall()
 
 
 def parameter_values(connection: sqlite3.Connection, parameter_set: str | None = None) -> Rows:

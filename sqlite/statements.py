@@ -17,7 +17,6 @@ UPDATE cells SET nominal_capacity_ah = :nominal_capacity_ah, initial_state_polic
     initial_state_value = :initial_state_value, temperature_celsius = :temperature_celsius
 WHERE cell_id = :cell_id AND initial_state_policy IS NULL
 """
-
 _OUTDATED = "cell_id = :cell_id AND label = :label AND digest <> :digest AND status = 'done'"
 _PENDING_JOB = f"UPDATE jobs SET status = 'pending' WHERE kind = :kind AND {_OUTDATED}"
 MARK_PENDING: Final = {
@@ -40,7 +39,6 @@ WHERE EXISTS (SELECT 1 FROM parameter_sets new WHERE new.parameter_set = old.par
         UNION SELECT parameter_set_digest FROM fitted_sets
         UNION SELECT base_parameter_set_digest FROM fitted_sets)
 """
-
 FORGET_MODELS: Final = """
 DELETE FROM models AS old
 WHERE EXISTS (SELECT 1 FROM models new WHERE new.model = old.model AND new.rowid > old.rowid)

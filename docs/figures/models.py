@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from kilocell.data import columns as c
 from kilocell.data.settings import Override
-from kilocell.report.style import BLACK, BLUE, DASHES, GREY, SHADE, VERMILLION, WIDTH_INCH, house_style
+from kilocell.report.draw.style import BLACK, BLUE, DASHES, GREY, SHADE, VERMILLION, WIDTH_INCH, house_style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator

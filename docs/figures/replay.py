@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pybamm
 from kilocell.data import columns as c
-from kilocell.report.style import BLACK, BLUE, DASHES, GREY, VERMILLION, WIDTH_INCH, house_style
+from kilocell.report.draw.style import BLACK, BLUE, DASHES, GREY, VERMILLION, WIDTH_INCH, house_style
 from matplotlib.figure import Figure
 from virtual_records import CAPACITY_AH, Floats, Set, partition, simulated
 

@@ -16,7 +16,6 @@ import numpy as np
 import pandas as pd
 from kilocell.data import columns as c
 from kilocell.data.errors import JobError
-from kilocell.data.protocols import Protocol, discharge, rest
 from kilocell.data.settings import (
     CellSettings,
     InitialState,
@@ -25,8 +24,9 @@ from kilocell.data.settings import (
     ParameterSetSettings,
     SimulateSettings,
 )
-from kilocell.data.virtual_cell import Chemistry, VirtualCell
-from kilocell.jobs.simulate import Simulated, simulate
+from kilocell.data.synthetic.protocols import Protocol, discharge, rest
+from kilocell.data.synthetic.virtual_cell import Chemistry, VirtualCell
+from kilocell.jobs.simulation.simulate import Simulated, simulate
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]

@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 from kilocell.data import columns as c
 from kilocell.data.errors import ReadError
-from kilocell.data.file_kinds import check_text, reader_of
-from kilocell.data.readers import guess_settings, read_raw
+from kilocell.data.readers.file_kinds import check_text, reader_of
+from kilocell.data.readers.read import guess_settings, read_raw
 from kilocell.data.settings import CleanSettings, SourceSettings
-from kilocell.jobs.clean import Cleaned, clean
+from kilocell.jobs.cleaning.clean import Cleaned, clean
 
 Finding = tuple[str, int, int, str, str, str]
 NO_CURRENT = "at most 0 A, while the voltage moves by 0.394 V"

@@ -12,6 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kilocell.data.codec import digest, from_json, to_json, to_plain
 from kilocell.data.fit_settings import FitParameter, FitSettings
+from kilocell.data.results.cleaning import CleanReport, CleanResult, Finding
+from kilocell.data.results.receipt import OutputFile, Receipt, SplitResult
 from kilocell.data.settings import (
     CellSettings,
     ClusterSettings,
@@ -23,7 +25,6 @@ from kilocell.data.settings import (
     SourceFile,
     SourceSettings,
 )
-from kilocell.data.values import CleanReport, CleanResult, Finding, OutputFile, Receipt, SplitResult
 
 SOURCE = SourceSettings("csv", (ColumnMapping("voltage_volt", "U/mV", "mV"),), "column:电池", "discharge_positive")
 FINDING = Finding("time_gap", "warning", 3, 0, 17, None, 2, "missing", "3.712 V", "filled")

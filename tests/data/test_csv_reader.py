@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kilocell.data import columns as c
 from kilocell.data.errors import ReadError
-from kilocell.data.readers import cell_ids, guess_settings, read_by_cell, read_raw
+from kilocell.data.readers.read import cell_ids, guess_settings, read_by_cell, read_raw
 from kilocell.data.settings import ColumnMapping, SourceSettings
 
 HEADER = "test_time_s,current_A,voltage_V,temperature_C"

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from kilocell.data import columns as c
 from kilocell.data.errors import ReadError
-from kilocell.data.readers import cell_ids, guess_settings, read_by_cell, read_raw
+from kilocell.data.readers.read import cell_ids, guess_settings, read_by_cell, read_raw
 from kilocell.data.settings import ColumnMapping, SourceSettings
 
 START = datetime.datetime(2021, 2, 25, 13, 41, 24)

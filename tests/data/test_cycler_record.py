@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from kilocell.data import cycler_record as r
+from kilocell.data import arrays
+from kilocell.data.synthetic import cycler as r
 
 CHANNEL = r.Channel(start_ms=1_709_543_107_042, temperature_celsius=25.0, current_noise_ampere=0.001)
 
@@ -27,7 +28,7 @@ def true_record(rows: int = 2000) -> r.TrueRecord:
     )
 
 
-def record_of(current: r.Floats) -> r.Record:
+def record_of(current: arrays.Floats) -> r.Record:
     rows = len(current)
     ones = np.ones(rows, dtype=np.int64)
     return r.Record(1000 * np.arange(rows), ones, ones, current, np.full(rows, 3.7), np.full(rows, 25.0))
@@ -92,7 +93,7 @@ def test_missing_values_are_empty_and_digits_are_fixed(tmp_path: Path) -> None:
     start_ms=st.integers(0, 4_000_000_000_000),
 )
 def test_what_is_written_reads_back_to_the_digit(
-    tmp_path_factory: pytest.TempPathFactory, values: r.Floats, start_ms: int
+    tmp_path_factory: pytest.TempPathFactory, values: arrays.Floats, start_ms: int
 ) -> None:
     path = tmp_path_factory.mktemp("csv") / "x.csv"
     ones = np.ones(len(values), dtype=np.int64)

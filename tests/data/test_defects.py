@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kilocell.data import defects as d
-from kilocell.data.bench import MARGIN_ROWS, Defect
-from kilocell.data.cycler_record import UNREADABLE_TEXT, Record, calm_rows, csv_table
 from kilocell.data.rules import BY_CODE
+from kilocell.data.synthetic import damage
+from kilocell.data.synthetic import sample_defects as d
+from kilocell.data.synthetic.cycler import UNREADABLE_TEXT, Record, calm_rows, csv_table
+from kilocell.data.synthetic.planting import MARGIN_ROWS, Defect
 
 NOMINAL_AH = 2.0
 COLUMNS = [field.name for field in fields(Record)]
@@ -33,8 +34,8 @@ def clean_record(cycles: int = 2, rest_rows: int = 160) -> Record:
     )
 
 
-def planted(plan: d.Plan, seed: int = 3, record: Record | None = None) -> tuple[Record, tuple[Defect, ...]]:
-    return d.damage(record or clean_record(), plan, NOMINAL_AH, np.random.default_rng(seed))
+def planted(plan: damage.Plan, seed: int = 3, record: Record | None = None) -> tuple[Record, tuple[Defect, ...]]:
+    return damage.damage(record or clean_record(), plan, NOMINAL_AH, np.random.default_rng(seed))
 
 
 def repaired(record: Record, defects: tuple[Defect, ...]) -> Record:
@@ -78,8 +79,8 @@ def without_cut(clean: Record, repaired_record: Record) -> Record:
 
 
 @settings(deadline=None, max_examples=40)
-@given(plan=st.sampled_from(d.ALL_PLANS), seed=st.integers(0, 2**32))
-def test_what_is_written_down_undoes_every_plan(plan: d.Plan, seed: int) -> None:
+@given(plan=st.sampled_from(damage.ALL_PLANS), seed=st.integers(0, 2**32))
+def test_what_is_written_down_undoes_every_plan(plan: damage.Plan, seed: int) -> None:
     clean = clean_record(rest_rows=160)  # too short a rest for a chamber's drift to be planted
     damaged, defects = planted(plan, seed, clean)
     mended = repaired(damaged, defects)
@@ -91,8 +92,8 @@ def same_length_and_values(one: Record, other: Record) -> bool:
     return len(one) == len(other) and same(one, other)
 
 
-@pytest.mark.parametrize("plan", d.PLANS)
-def test_a_plan_finds_room_for_all_of_its_defects(plan: d.Plan) -> None:
+@pytest.mark.parametrize("plan", damage.PLANS)
+def test_a_plan_finds_room_for_all_of_its_defects(plan: damage.Plan) -> None:
     _, defects = planted(plan)
     rows = {"duplicate_row", "duplicate_time", "time_order", "voltage_spike"}
     assert len(defects) == sum(length if rule in rows else 1 for rule, length in plan)
@@ -100,14 +101,14 @@ def test_a_plan_finds_room_for_all_of_its_defects(plan: d.Plan) -> None:
 
 def test_every_defect_has_a_cleaning_rule_and_every_kind_is_in_a_plan() -> None:
     assert set(d.PLANTS) <= set(BY_CODE)
-    assert {rule for plan in d.ALL_PLANS for rule, _ in plan} == set(d.PLANTS)
+    assert {rule for plan in damage.ALL_PLANS for rule, _ in plan} == set(d.PLANTS)
 
 
 def test_the_same_seed_plants_the_same_and_the_record_stays_as_it_is() -> None:
     clean, kept = clean_record(), clean_record()
-    one, first = planted(d.PLANS[0], 5, clean)
-    two, second = planted(d.PLANS[0], 5, clean)
-    _, other = planted(d.PLANS[0], 6, clean)
+    one, first = planted(damage.PLANS[0], 5, clean)
+    two, second = planted(damage.PLANS[0], 5, clean)
+    _, other = planted(damage.PLANS[0], 6, clean)
     assert first == second != other
     assert all(np.array_equal(getattr(one, name), getattr(two, name), equal_nan=True) for name in COLUMNS[3:])
     assert same(clean, kept)

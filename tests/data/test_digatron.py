@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from kilocell.data import columns as c
 from kilocell.data.errors import ReadError
-from kilocell.data.readers import cell_ids, guess_settings, read_by_cell, read_raw
+from kilocell.data.readers.read import cell_ids, guess_settings, read_by_cell, read_raw
 from kilocell.data.settings import SourceSettings
 
 DIGATRON = SourceSettings(reader="digatron")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from kilocell.data import columns as c
-from kilocell.data.header_names import guess_cell_column, guess_columns, names_and_units
+from kilocell.data.readers.column_names import guess_cell_column, guess_columns, names_and_units
 
 
 @pytest.mark.parametrize(

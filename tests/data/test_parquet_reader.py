@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from kilocell.data import columns as c
-from kilocell.data import parquet_reader
 from kilocell.data.errors import ReadError
-from kilocell.data.readers import cell_ids, guess_settings, read_by_cell, read_raw
+from kilocell.data.readers import parquet_reader
+from kilocell.data.readers.read import cell_ids, guess_settings, read_by_cell, read_raw
 from kilocell.data.settings import ColumnMapping, SourceSettings
 
 ROWS = 1000

@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from kilocell.data import protocols as p
-from kilocell.data.defects import POWER_CUT_MS
+from kilocell.data.synthetic import protocols as p
+from kilocell.data.synthetic.sample_defects import POWER_CUT_MS
 
 ALL = (p.RATE_TEST, p.GITT, p.PULSES, p.DRIVING, p.TWO_STAGE)
 

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kilocell.data import columns as c
-from kilocell.data import csv_reader, text_blocks
 from kilocell.data.errors import ReadError
-from kilocell.data.readers import READERS, cell_ids, guess_settings, read_by_cell, read_raw, source_file, survey
+from kilocell.data.readers import csv_reader, text_blocks
+from kilocell.data.readers.read import READERS, cell_ids, guess_settings, read_by_cell, read_raw, source_file, survey
 from kilocell.data.settings import ColumnMapping, SourceSettings
 
 GUESS = SourceSettings()

@@ -14,9 +14,9 @@ import pandas as pd
 import pytest
 from kilocell.data import columns as c
 from kilocell.data.errors import ReadError
-from kilocell.data.readers import cell_ids, guess_settings, read_raw
+from kilocell.data.readers.read import cell_ids, guess_settings, read_raw
 from kilocell.data.settings import CleanSettings
-from kilocell.jobs.clean import clean
+from kilocell.jobs.cleaning.clean import clean
 
 Read = Callable[[str], float]
 

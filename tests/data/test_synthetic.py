@@ -9,16 +9,16 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-import kilocell.data.synthetic as s
+import kilocell.data.synthetic.generate as s
 import numpy as np
 import pandas as pd
 import pytest
-from kilocell.data.cycler_record import CSV_COLUMNS, csv_table, write_csv
 from kilocell.data.errors import UsageError
 from kilocell.data.rules import BY_CODE
-from kilocell.data.virtual_cell import CHEMISTRIES, PARALLEL, LibraryRecord, VirtualCell, draw_perturbation
+from kilocell.data.synthetic.cycler import CSV_COLUMNS, csv_table, write_csv
+from kilocell.data.synthetic.virtual_cell import CHEMISTRIES, PARALLEL, LibraryRecord, VirtualCell, draw_perturbation
 
-DATA = Path(s.__file__).parent
+DATA = Path(s.__file__).parents[1]
 
 
 @pytest.fixture(scope="module")

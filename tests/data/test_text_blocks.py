@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kilocell.data.errors import ReadError
-from kilocell.data.text_blocks import head_block, lines_of, text_blocks
+from kilocell.data.readers.text_blocks import head_block, lines_of, text_blocks
 
 printable = st.text(st.characters(min_codepoint=32, max_codepoint=0x2FFF, exclude_characters="\x7f"), max_size=30)
 line_lists = st.lists(printable, min_size=1, max_size=30).filter(lambda lines: bool(lines[-1]))

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kilocell.data import columns as c
-from kilocell.data import csv_reader, text_blocks
 from kilocell.data.errors import ReadError
-from kilocell.data.readers import cell_ids, guess_settings, read_by_cell, read_raw
+from kilocell.data.readers import csv_reader, text_blocks
+from kilocell.data.readers.read import cell_ids, guess_settings, read_by_cell, read_raw
 from kilocell.data.settings import ColumnMapping, SourceSettings
 
 ROWS = 12

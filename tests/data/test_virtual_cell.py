@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from kilocell.data import virtual_cell as v
-from kilocell.data.cycler_record import TrueRecord
-from kilocell.data.protocols import Protocol, Segment, cccv, discharge, pulse, rest
-from kilocell.data.synthetic import generator
+from kilocell.data.synthetic import virtual_cell as v
+from kilocell.data.synthetic.cycler import TrueRecord
+from kilocell.data.synthetic.generate import generator
+from kilocell.data.synthetic.protocols import Protocol, Segment, cccv, discharge, pulse, rest
 
 SHORT = Protocol(
     "short",

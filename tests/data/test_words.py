@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from kilocell.data.words import amount, many
+from kilocell.data.text import amount, many
 
 
 @pytest.mark.parametrize(("number", "told"), [(0, "0 steps"), (1, "1 step"), (2, "2 steps"), (-1, "-1 steps")])

@@ -13,7 +13,7 @@ import pandas as pd
 import psutil
 import pytest
 from campaigns import KILOCELL, ask, environment, kilocell, write_campaign
-from kilocell.data.fit_values import Evaluation
+from kilocell.data.results.fitting import Evaluation
 from kilocell.parquet_store.journal import read_journal
 
 pytestmark = pytest.mark.slow

@@ -19,7 +19,7 @@ from kilocell.data.settings import (
     ParameterSetSettings,
     SimulateSettings,
 )
-from kilocell.jobs.simulate import simulate
+from kilocell.jobs.simulation.simulate import simulate
 from records import partition
 
 NEGATIVE: Final = "Negative electrode active material volume fraction"

@@ -16,11 +16,10 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 from kilocell.data.errors import JobError
-from kilocell.data.fit_presets import PRESETS
-from kilocell.data.fit_settings import INITIAL_SOC, FitParameter, FitSettings
-from kilocell.data.fit_values import FittedParameter, StartResult
+from kilocell.data.fit_settings import INITIAL_SOC, PRESETS, FitParameter, FitSettings
+from kilocell.data.results.fitting import FittedParameter, StartResult
 from kilocell.data.settings import CellSettings, InitialState, ModelSettings, ParameterSetSettings
-from kilocell.jobs.fit import best_of, run_start
+from kilocell.jobs.fitting.fit import best_of, run_start
 from known_cells import CONDUCTIVITY, Truth, draw, error_volt, measured
 
 START: Final = (FitParameter(INITIAL_SOC, 0.7, 1.0),)

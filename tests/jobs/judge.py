@@ -17,10 +17,10 @@ from typing import Final
 import numpy as np
 import pandas as pd
 from kilocell.data import columns as c
-from kilocell.data.readers import guess_settings, read_raw
+from kilocell.data.readers.read import guess_settings, read_raw
 from kilocell.data.rules import BY_CODE, bit_of
 from kilocell.data.settings import CleanSettings
-from kilocell.jobs.clean import Cleaned, clean
+from kilocell.jobs.cleaning.clean import Cleaned, clean
 from real_records import Truth, true_records
 from seeded_defects import Bench, damaged
 

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import pybamm
 from kilocell.data import columns as c
-from kilocell.data.cycler_record import TrueRecord
 from kilocell.data.fit_settings import INITIAL_SOC, LITHIUM_INVENTORY
-from kilocell.data.protocols import Protocol, cccv, discharge, pulse, rest
-from kilocell.data.virtual_cell import INITIAL, Chemistry, VirtualCell
+from kilocell.data.synthetic.cycler import TrueRecord
+from kilocell.data.synthetic.protocols import Protocol, cccv, discharge, pulse, rest
+from kilocell.data.synthetic.virtual_cell import INITIAL, Chemistry, VirtualCell
 from numpy.typing import NDArray
 from records import partition
 

@@ -21,10 +21,10 @@ from kilocell.data.settings import (
     ParameterSetSettings,
     SimulateSettings,
 )
-from kilocell.jobs.models import completed, empty_model
-from kilocell.jobs.parameters import base_set
-from kilocell.jobs.record import record_of
-from kilocell.jobs.simulate import Simulated, conditions_of, simulate
+from kilocell.jobs.models.pybamm_models import completed, empty_model
+from kilocell.jobs.parameters.sets import base_set
+from kilocell.jobs.record.record import record_of
+from kilocell.jobs.simulation.simulate import Simulated, conditions_of, simulate
 from numpy.typing import NDArray
 from records import partition
 

@@ -15,15 +15,16 @@ from typing import Final
 
 import numpy as np
 from kilocell.data import columns as c
-from kilocell.data.bench import Defect
-from kilocell.data.cycler_record import Channel, Record, TrueRecord, csv_table, measure, write_csv
-from kilocell.data.defects import PLANTS, Plan, damage
-from kilocell.data.readers import guess_settings, read_by_cell
+from kilocell.data.readers.read import guess_settings, read_by_cell
 from kilocell.data.rules import bit_of
 from kilocell.data.settings import CleanSettings
-from kilocell.data.synthetic import FIRST_DAY_MS, solve_library
-from kilocell.data.virtual_cell import LibraryRecord
-from kilocell.jobs.clean import Cleaned, clean
+from kilocell.data.synthetic.cycler import Channel, Record, TrueRecord, csv_table, measure, write_csv
+from kilocell.data.synthetic.damage import Plan, damage
+from kilocell.data.synthetic.generate import FIRST_DAY_MS, solve_library
+from kilocell.data.synthetic.planting import Defect
+from kilocell.data.synthetic.sample_defects import PLANTS
+from kilocell.data.synthetic.virtual_cell import LibraryRecord
+from kilocell.jobs.cleaning.clean import Cleaned, clean
 
 LENGTHS: Final[dict[str, tuple[int, int]]] = {
     "time_gap": (1, 1), "cycle_jump": (1, 8), "voltage_missing": (1, 15), "current_missing": (1, 6),

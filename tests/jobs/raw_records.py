@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from kilocell.data import columns as c
+from kilocell.data.results.cleaning import Finding
 from kilocell.data.settings import CleanSettings
-from kilocell.data.values import Finding
-from kilocell.jobs.clean import Cleaned, clean
+from kilocell.jobs.cleaning.clean import Cleaned, clean
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]

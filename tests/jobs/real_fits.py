@@ -16,10 +16,9 @@ import numpy as np
 import pandas as pd
 from kilocell.data import columns as c
 from kilocell.data.errors import JobError
-from kilocell.data.fit_presets import PRESETS
-from kilocell.data.fit_settings import FitSettings
-from kilocell.data.fit_values import FitResult, StartResult
-from kilocell.data.readers import guess_settings, read_raw
+from kilocell.data.fit_settings import PRESETS, FitSettings
+from kilocell.data.readers.read import guess_settings, read_raw
+from kilocell.data.results.fitting import FitResult, StartResult
 from kilocell.data.settings import (
     CellSettings,
     CleanSettings,
@@ -28,10 +27,10 @@ from kilocell.data.settings import (
     ParameterSetSettings,
     SimulateSettings,
 )
-from kilocell.jobs.clean import clean
-from kilocell.jobs.cycles import mean_temperature
-from kilocell.jobs.fit import best_of, run_start
-from kilocell.jobs.simulate import simulate
+from kilocell.jobs.cleaning.clean import clean
+from kilocell.jobs.fitting.fit import best_of, run_start
+from kilocell.jobs.record.cycles import mean_temperature
+from kilocell.jobs.simulation.simulate import simulate
 from records import partition
 
 CHEN2020: Final = ParameterSetSettings("Chen2020", "Chen2020")

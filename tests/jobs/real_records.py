@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 from kilocell.data import columns as c
-from kilocell.data.readers import guess_settings, read_raw
+from kilocell.data.readers.read import guess_settings, read_raw
 
 COLUMNS: Final = ("time_ms", "test_ms", "cycle", "step", "current_A", "voltage_V", "temperature_C")
 DIGITS: Final = {"current_A": 5, "voltage_V": 5, "temperature_C": 2}

@@ -14,7 +14,7 @@ from typing import Any
 
 from kilocell.data.rules import BY_CODE
 from kilocell.data.settings import CleanSettings
-from kilocell.jobs.clean import CAPACITY_RULES, INDEX_AND_SIGNAL_RULES, TIME_RULES
+from kilocell.jobs.cleaning.clean import CAPACITY_RULES, INDEX_AND_SIGNAL_RULES, TIME_RULES
 
 FIELDS = [field.name for field in dataclasses.fields(CleanSettings)]
 

@@ -10,11 +10,12 @@ import pandas as pd
 import pytest
 from kilocell.data.fit_settings import FitParameter, FitSettings
 from kilocell.data.settings import CellSettings, InitialState, ModelSettings, ParameterSetSettings, SimulateSettings
-from kilocell.jobs.attempts import ATTEMPTS, Attempt, Case, charge_error, climb, solve_as
-from kilocell.jobs.build import finer_mesh
-from kilocell.jobs.objective import Objective
-from kilocell.jobs.record import profile_of, record_of
-from kilocell.jobs.simulate import conditions_of
+from kilocell.jobs.current_profile.compress import profile_of
+from kilocell.jobs.fitting.objective import Objective
+from kilocell.jobs.models.build import finer_mesh
+from kilocell.jobs.record.record import record_of
+from kilocell.jobs.simulation.attempts import ATTEMPTS, Attempt, Case, charge_error, climb, solve_as
+from kilocell.jobs.simulation.simulate import conditions_of
 from records import partition, pulses
 
 CELL = CellSettings("CELL", initial_state=InitialState("soc", 0.6))

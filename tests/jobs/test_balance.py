@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from kilocell.data.columns import STEP_TYPES
-from kilocell.jobs.balance import balances_of, capacity_errors
-from kilocell.jobs.record import Record
+from kilocell.jobs.record.record import Record
+from kilocell.jobs.simulation.compare import balances_of, capacity_errors
 
 CAPACITY_AH = 5.0
 DISCHARGE, CHARGE, REST = (STEP_TYPES.index(name) for name in ("discharge", "charge", "rest"))

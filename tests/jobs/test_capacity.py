@@ -9,9 +9,9 @@ from kilocell.data import columns as c
 from kilocell.data.cycle_selection import MeasuredCapacity
 from kilocell.data.errors import JobError
 from kilocell.data.settings import CellSettings, ModelSettings, ParameterSetSettings, SimulateSettings
-from kilocell.jobs.capacity import capacity_of, with_capacity
-from kilocell.jobs.cycles import summarise_cycles
-from kilocell.jobs.simulate import simulate
+from kilocell.jobs.parameters.capacity import capacity_of, with_capacity
+from kilocell.jobs.record.cycles import summarise_cycles
+from kilocell.jobs.simulation.simulate import simulate
 from records import partition
 
 

@@ -12,20 +12,20 @@ import pytest
 from aged_cell import CHECK_UPS, DIFFUSIVITY, FIT, TRUTH, write_raw
 from kilocell.data.errors import CampaignError
 from kilocell.data.fit_settings import INITIAL_SOC, LITHIUM_INVENTORY
-from kilocell.data.fit_values import Evaluation, FitResult, StartResult
-from kilocell.data.values import Receipt
+from kilocell.data.results.fitting import Evaluation, FitResult, StartResult
+from kilocell.data.results.receipt import Receipt
 from kilocell.parquet_store.journal import StartJournal
 from kilocell.parquet_store.layout import Store
 from kilocell.parquet_store.read import read_receipt
 from kilocell.parquet_store.write import write_receipt
-from kilocell.report.life import plot_life
-from kilocell.runner.campaign import Campaign, load_campaign
-from kilocell.runner.record import record_found
-from kilocell.runner.run import scan_and_plan
-from kilocell.runner.show_life import show_life, with_error
-from kilocell.runner.tasks import Outcome, run_job
-from kilocell.runner.work import SimulateWork
-from kilocell.sqlite import queries
+from kilocell.report.life_figures import plot_life
+from kilocell.runner.campaign.campaign import Campaign, load_campaign
+from kilocell.runner.plan.job import SimulateWork
+from kilocell.runner.run.record import record_found
+from kilocell.runner.run.run_campaign import scan_and_plan
+from kilocell.runner.show.fits import show_life, with_error
+from kilocell.runner.worker.run_job import Outcome, run_job
+from kilocell.sqlite import fit_queries, queries
 from kilocell.sqlite.catalog import Catalog
 
 CAMPAIGN = """
@@ -203,10 +203,10 @@ def test_a_chain_that_was_killed_ends_with_the_same_numbers(
                 raise KeyboardInterrupt
 
     killed = campaign_of(folder, SLOW, ('"store"', '"other"'))
-    monkeypatch.setattr("kilocell.runner.fit_tasks.StartJournal", Killed)
+    monkeypatch.setattr("kilocell.runner.worker.fit_tasks.StartJournal", Killed)
     with pytest.raises(KeyboardInterrupt):
         run_all(killed)
-    monkeypatch.setattr("kilocell.runner.fit_tasks.StartJournal", StartJournal)
+    monkeypatch.setattr("kilocell.runner.worker.fit_tasks.StartJournal", StartJournal)
     assert waiting(killed)[0] == "ageing-cycle-4-0"
     assert set(run_all(killed)) == {"ageing-cycle-4-0", "ageing-cycle-4", "SPM-Chen2020+ageing-cycle-4"}
     for cycle in (1, 4):
@@ -241,7 +241,7 @@ def test_parameters_along_life_are_those_of_the_truth(folder: Path, capsys: pyte
     run_all(campaign)
     root = recorded(campaign)
     with closing(queries.connect(Store(root).catalog)) as catalog:
-        rows = {(row["parameter"], row["chain_cycle"]): dict(row) for row in queries.parameters_along_life(catalog)}
+        rows = {(row["parameter"], row["chain_cycle"]): dict(row) for row in fit_queries.parameters_along_life(catalog)}
     assert {cycle for _, cycle in rows} == set(CHECK_UPS)
     inside = []
     for cycle in CHECK_UPS:

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from kilocell.data.rules import bit_of
-from kilocell.jobs.charge import charge_in_out_ah, interval_charge_ah
+from kilocell.jobs.record.charge import charge_in_out_ah, interval_charge_ah
 
 HOURS = 3600.0 * np.array([0.0, 1.0, 2.0, 4.0])
 NO_FLAGS = np.zeros(4, dtype=np.int64)

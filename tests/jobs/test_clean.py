@@ -13,8 +13,8 @@ from kilocell.data import columns as c
 from kilocell.data.errors import JobError
 from kilocell.data.rules import BY_CODE
 from kilocell.data.settings import CleanSettings
-from kilocell.jobs.clean import CAPACITY_RULES, INDEX_AND_SIGNAL_RULES, TIME_RULES, Cleaned, clean
-from kilocell.jobs.cycles import summarise_cycles
+from kilocell.jobs.cleaning.clean import CAPACITY_RULES, INDEX_AND_SIGNAL_RULES, TIME_RULES, Cleaned, clean
+from kilocell.jobs.record.cycles import summarise_cycles
 from raw_records import assert_same_signal, cleaned, cycling, raw_table, reordered, seen, with_values
 
 RAW = cycling(2, noise_volt=0.0005)

@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 from judge import write_long
 from kilocell.data import columns as c
-from kilocell.data.readers import guess_settings, read_raw
+from kilocell.data.readers.read import guess_settings, read_raw
 from kilocell.data.settings import CleanSettings
-from kilocell.jobs.clean import CAPACITY_RULES, INDEX_AND_SIGNAL_RULES, TIME_RULES, CleaningRule, clean
-from kilocell.jobs.scale import capacity_scale_ah
+from kilocell.jobs.cleaning.clean import CAPACITY_RULES, INDEX_AND_SIGNAL_RULES, TIME_RULES, CleaningRule, clean
+from kilocell.jobs.record.charge import capacity_scale_ah
 from raw_records import raw_table
 from real_records import Truth, true_records
 from seeded_defects import damaged

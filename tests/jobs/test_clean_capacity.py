@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from kilocell.data import columns as c
-from kilocell.data.readers import guess_settings, read_raw
+from kilocell.data.readers.read import guess_settings, read_raw
 from kilocell.data.rules import bit_of
 from kilocell.data.settings import CleanSettings
-from kilocell.jobs.clean import clean
-from kilocell.jobs.clean_capacity import counter_resets
+from kilocell.jobs.cleaning.charge_counters import counter_resets
+from kilocell.jobs.cleaning.clean import clean
 from raw_records import SETTINGS, cleaned, cycling, findings, seen, with_values
 
 RAW = cycling(3)

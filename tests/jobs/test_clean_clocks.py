@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from kilocell.data import columns as c
-from kilocell.data.readers import guess_settings, read_raw
+from kilocell.data.readers.read import guess_settings, read_raw
 from kilocell.data.rules import bit_of
 from kilocell.data.settings import CleanSettings
-from kilocell.jobs.clean import Cleaned, clean
+from kilocell.jobs.cleaning.clean import Cleaned, clean
 from numpy.typing import NDArray
 from raw_records import findings, raw_table, seen
 from test_clean import assert_idempotent

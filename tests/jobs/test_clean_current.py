@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from kilocell.data import columns as c
 from kilocell.data.rules import bit_of
-from kilocell.jobs.clean_current import state_signs
+from kilocell.jobs.cleaning.current import state_signs
 from raw_records import SETTINGS, assert_same_signal, cleaned, cycling, findings, raw_table, seen
 
 RAW = cycling(2, noise_volt=0.001)

@@ -9,13 +9,13 @@ import pandas as pd
 import pytest
 from kilocell.data import columns as c
 from kilocell.data.errors import JobError, NothingToSimulateError
-from kilocell.data.readers import guess_settings, read_raw
+from kilocell.data.readers.read import guess_settings, read_raw
 from kilocell.data.rules import bit_of
 from kilocell.data.settings import CellSettings, CleanSettings, ModelSettings, ParameterSetSettings, SimulateSettings
-from kilocell.jobs.clean import Cleaned, clean
-from kilocell.jobs.cycles import summarise_cycles
-from kilocell.jobs.simulate import simulate
-from kilocell.jobs.usable import refuse_nothing
+from kilocell.jobs.cleaning.clean import Cleaned, clean
+from kilocell.jobs.record.cycles import summarise_cycles
+from kilocell.jobs.record.usable_current import refuse_nothing
+from kilocell.jobs.simulation.simulate import simulate
 from raw_records import SETTINGS, assert_same_signal, cleaned, cycling, findings, raw_table, seen, with_values
 
 RAW = cycling(4, noise_volt=0.0003)

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kilocell.data import columns as c
-from kilocell.data.readers import guess_settings, read_raw
+from kilocell.data.readers.read import guess_settings, read_raw
 from kilocell.data.rules import bit_of
 from kilocell.data.settings import CleanSettings
-from kilocell.jobs.clean import clean
-from kilocell.jobs.clean_environment import MEDIAN_OF_NOISE, NOISE_CELSIUS, _crowded, _local_noise
+from kilocell.jobs.cleaning.clean import clean
+from kilocell.jobs.cleaning.temperature import MEDIAN_OF_NOISE, NOISE_CELSIUS, _crowded, _local_noise
 from raw_records import SETTINGS, Floats, assert_same_signal, cleaned, cycling, findings, seen, with_values
 
 SURFACE, AMBIENT = c.SURFACE_TEMPERATURE, c.AMBIENT_TEMPERATURE

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from kilocell.data.defects import PLANTS
+from kilocell.data.synthetic.sample_defects import PLANTS
 from planted import Counts, judge_seed, library, markdown
 
 RECALL, PRECISION = 0.98, 0.995

@@ -11,8 +11,8 @@ import pytest
 from kilocell.data import columns as c
 from kilocell.data.rules import RULES, bit_of
 from kilocell.data.settings import CleanSettings
-from kilocell.jobs.clean import Cleaned, clean
-from kilocell.jobs.cycles import summarise_cycles
+from kilocell.jobs.cleaning.clean import Cleaned, clean
+from kilocell.jobs.record.cycles import summarise_cycles
 from raw_records import cleaned, cycling, reordered, with_values
 
 RAW = cycling(2, noise_volt=0.0005)
@@ -90,7 +90,7 @@ def test_the_charge_of_a_power_cut_is_told_as_lost() -> None:
 
 
 def test_a_real_file_balances(shared_data: Path) -> None:
-    from kilocell.data import readers
+    from kilocell.data.readers import read as readers
 
     path = shared_data / "takehome_like" / "raw_cycling_data.csv"
     settings = readers.guess_settings(path)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from kilocell.data import columns as c
 from kilocell.data.rules import bit_of
-from kilocell.jobs.clean_stamp import clock_quantum
+from kilocell.jobs.cleaning.duplicate_times import clock_quantum
 from raw_records import (
     SETTINGS,
     assert_same_signal,

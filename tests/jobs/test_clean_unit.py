@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from kilocell.data import columns as c
-from kilocell.data.readers import guess_settings, read_raw
+from kilocell.data.readers.read import guess_settings, read_raw
 from kilocell.data.rules import bit_of
 from kilocell.data.settings import CleanSettings
-from kilocell.jobs.clean import clean
+from kilocell.jobs.cleaning.clean import clean
 from raw_records import SETTINGS, cleaned, cycling, findings, seen
 
 RAW = cycling(2, noise_volt=0.0005)

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kilocell.data import columns as c
+from kilocell.data.results.simulation import StepComparison
 from kilocell.data.rules import bit_of
-from kilocell.data.values import StepComparison
-from kilocell.jobs.compare import compare, compare_steps, sums_of
-from kilocell.jobs.record import Record, record_of
-from kilocell.jobs.windows import Windows, step_starts, windows_of
+from kilocell.jobs.record.record import Record, record_of
+from kilocell.jobs.record.step_windows import Windows, step_starts, windows_of
+from kilocell.jobs.simulation.compare import compare, compare_steps, sums_of
 from records import partition
 
 CAPACITY_AH = 5.0

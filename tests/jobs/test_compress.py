@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from kilocell.data import columns as c
 from kilocell.data.errors import JobError
-from kilocell.jobs.clean import clean
-from kilocell.jobs.compress import compress, noise_ampere
+from kilocell.jobs.cleaning.clean import clean
+from kilocell.jobs.current_profile.compress import compress, noise_ampere
 from loads import LOADS
 from raw_records import SETTINGS, raw_table
 
@@ -165,7 +165,7 @@ def test_a_jump_sampled_on_both_sides_at_one_time_is_not_smeared() -> None:
 def test_long_records_are_fitted_in_blocks_with_the_same_knots(monkeypatch: pytest.MonkeyPatch) -> None:
     time, current = cccv(2e-3)
     blocks = compress(time, current, no_gap(len(time)), 5.0)
-    monkeypatch.setattr("kilocell.jobs.compress.BLOCK", len(time))
+    monkeypatch.setattr("kilocell.jobs.current_profile.compress.BLOCK", len(time))
     whole = compress(time, current, no_gap(len(time)), 5.0)
     np.testing.assert_array_equal(blocks.time_second, whole.time_second)
     np.testing.assert_allclose(blocks.current_ampere, whole.current_ampere, rtol=0.0, atol=1e-12)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from kilocell.data.readers import guess_settings, read_raw
+from kilocell.data.readers.read import guess_settings, read_raw
 from kilocell.data.settings import (
     CellSettings,
     CleanSettings,
@@ -17,13 +17,13 @@ from kilocell.data.settings import (
     ParameterSetSettings,
     SimulateSettings,
 )
-from kilocell.jobs.build import structure_of
-from kilocell.jobs.clean import clean
-from kilocell.jobs.compress import CurrentProfile
-from kilocell.jobs.compression_error import compression_error, lagged
-from kilocell.jobs.record import Record, profile_of, record_of
-from kilocell.jobs.replay import check_range, replay
-from kilocell.jobs.simulate import conditions_of, simulate
+from kilocell.jobs.cleaning.clean import clean
+from kilocell.jobs.current_profile.compress import CurrentProfile, profile_of
+from kilocell.jobs.current_profile.compression_error import compression_error, lagged
+from kilocell.jobs.models.build import structure_of
+from kilocell.jobs.record.record import Record, record_of
+from kilocell.jobs.simulation.replay import check_range, replay
+from kilocell.jobs.simulation.simulate import conditions_of, simulate
 from loads import LOADS
 from numpy.typing import NDArray
 from records import partition

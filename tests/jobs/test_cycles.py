@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from kilocell.data import columns as c
 from kilocell.data.rules import bit_of
-from kilocell.jobs.charge import charge_in_out_ah, interval_energy_wh
-from kilocell.jobs.cycles import mean_temperature, summarise_cycles
+from kilocell.jobs.record.charge import charge_in_out_ah, interval_energy_wh
+from kilocell.jobs.record.cycles import mean_temperature, summarise_cycles
 from raw_records import cleaned, cycling
 
 

@@ -17,11 +17,11 @@ from kilocell.data.settings import (
     ParameterSetSettings,
     SimulateSettings,
 )
-from kilocell.jobs.build import structure_of
-from kilocell.jobs.compress import compress
-from kilocell.jobs.record import record_of
-from kilocell.jobs.replay import replay
-from kilocell.jobs.simulate import conditions_of, simulate
+from kilocell.jobs.current_profile.compress import compress
+from kilocell.jobs.models.build import structure_of
+from kilocell.jobs.record.record import record_of
+from kilocell.jobs.simulation.replay import replay
+from kilocell.jobs.simulation.simulate import conditions_of, simulate
 from loads import LOADS
 from numpy.typing import NDArray
 from records import partition

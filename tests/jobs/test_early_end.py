@@ -10,12 +10,12 @@ import pytest
 from diffusion_fit import FIT, NEGATIVE, POSITIVE, TRUTH
 from kilocell.data import columns as c
 from kilocell.data.fit_settings import FitParameter
-from kilocell.data.fit_values import StartResult
+from kilocell.data.results.fitting import StartResult
 from kilocell.data.settings import Override, ParameterSetSettings, SimulateSettings
-from kilocell.jobs.early_end import EndsEarly, Rival, Watch
-from kilocell.jobs.fit import best_of, run_start
-from kilocell.jobs.objective import Objective
-from kilocell.jobs.simulate import simulate
+from kilocell.jobs.fitting.early_stop import EndsEarly, Rival, Watch
+from kilocell.jobs.fitting.fit import best_of, run_start
+from kilocell.jobs.fitting.objective import Objective
+from kilocell.jobs.simulation.simulate import simulate
 from records import pulses
 
 HARD = replace(FIT, stop_beaten=True, starts=5)

@@ -11,16 +11,12 @@ from diffusion_fit import FIT, NEGATIVE, POSITIVE, TRUTH
 from kilocell.data import columns as c
 from kilocell.data.errors import JobError
 from kilocell.data.fit_settings import FitParameter
-from kilocell.data.settings import (
-    Override,
-    ParameterSetSettings,
-    SimulateSettings,
-)
-from kilocell.jobs.fit import best_of, run_start
-from kilocell.jobs.objective import Objective
-from kilocell.jobs.search import promised_gain
-from kilocell.jobs.simulate import simulate
-from kilocell.jobs.starts import first_point, from_unit, to_unit
+from kilocell.data.settings import Override, ParameterSetSettings, SimulateSettings
+from kilocell.jobs.fitting.fit import best_of, run_start
+from kilocell.jobs.fitting.objective import Objective
+from kilocell.jobs.fitting.search import promised_gain
+from kilocell.jobs.fitting.starts import first_point, from_unit, to_unit
+from kilocell.jobs.simulation.simulate import simulate
 from records import pulses
 
 

@@ -12,12 +12,12 @@ from kilocell.data import columns as c
 from kilocell.data.errors import JobError
 from kilocell.data.fit_settings import CELL_CAPACITY, INITIAL_SOC, LITHIUM_INVENTORY, FitParameter, FitSettings, Scale
 from kilocell.data.settings import CellSettings, InitialState, ModelSettings, ParameterSetSettings, SimulateSettings
-from kilocell.jobs.attempts import Attempt
-from kilocell.jobs.fit import run_start
-from kilocell.jobs.objective import Objective
-from kilocell.jobs.parameters import nominal_capacity_ah
-from kilocell.jobs.simulate import simulate
-from kilocell.jobs.starts import from_unit, to_unit
+from kilocell.jobs.fitting.fit import run_start
+from kilocell.jobs.fitting.objective import Objective
+from kilocell.jobs.fitting.starts import from_unit, to_unit
+from kilocell.jobs.parameters.sets import nominal_capacity_ah
+from kilocell.jobs.simulation.attempts import Attempt
+from kilocell.jobs.simulation.simulate import simulate
 from records import partition
 
 Case = tuple[str, str, tuple[float, float], Scale]

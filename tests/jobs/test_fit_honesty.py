@@ -11,32 +11,27 @@ import pytest
 from diffusion_fit import FIT, NEGATIVE, POSITIVE, TRUTH
 from kilocell.data import columns as c
 from kilocell.data.errors import JobError
-from kilocell.data.fit_presets import PRESETS
 from kilocell.data.fit_settings import (
     CELL_CAPACITY,
     INITIAL_SOC,
     LITHIUM_INVENTORY,
     OF_CELL,
+    PRESETS,
     FitLink,
     FitMethod,
     FitObjective,
     FitParameter,
 )
-from kilocell.data.fit_values import Evaluation
-from kilocell.data.settings import (
-    ModelSettings,
-    Override,
-    ParameterSetSettings,
-    SimulateSettings,
-)
-from kilocell.jobs.fit import best_of, run_start
-from kilocell.jobs.objective import Objective
-from kilocell.jobs.parameters import parameter_names
-from kilocell.jobs.record import record_of
-from kilocell.jobs.simulate import simulate
-from kilocell.jobs.starts import from_unit, to_unit
-from kilocell.jobs.uncertainty import correlation_samples
-from kilocell.jobs.weights import sample_weights
+from kilocell.data.results.fitting import Evaluation
+from kilocell.data.settings import ModelSettings, Override, ParameterSetSettings, SimulateSettings
+from kilocell.jobs.fitting.fit import best_of, run_start
+from kilocell.jobs.fitting.objective import Objective
+from kilocell.jobs.fitting.starts import from_unit, to_unit
+from kilocell.jobs.fitting.uncertainty import correlation_samples
+from kilocell.jobs.fitting.weights import sample_weights
+from kilocell.jobs.parameters.sets import parameter_names
+from kilocell.jobs.record.record import record_of
+from kilocell.jobs.simulation.simulate import simulate
 from kilocell.parquet_store.journal import StartJournal
 from kilocell.parquet_store.layout import Store
 from numpy.typing import NDArray

@@ -19,13 +19,13 @@ from kilocell.data.fit_settings import (
     FitSettings,
 )
 from kilocell.data.settings import InitialState, Override, ParameterSetSettings, SimulateSettings
-from kilocell.jobs.attempts import charge_error, solve_as
-from kilocell.jobs.fit import best_of, run_start
-from kilocell.jobs.fit_stretches import fit_stretches
-from kilocell.jobs.objective import FAR_MV, Objective
-from kilocell.jobs.record import record_of
-from kilocell.jobs.simulate import simulate
-from kilocell.jobs.starts import from_unit, to_unit
+from kilocell.jobs.fitting.fit import best_of, run_start
+from kilocell.jobs.fitting.objective import FAR_MV, Objective
+from kilocell.jobs.fitting.starts import from_unit, to_unit
+from kilocell.jobs.fitting.stretches import fit_stretches
+from kilocell.jobs.record.record import record_of
+from kilocell.jobs.simulation.attempts import charge_error, solve_as
+from kilocell.jobs.simulation.simulate import simulate
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]

@@ -9,10 +9,10 @@ import pytest
 from kilocell.data.errors import JobError
 from kilocell.data.fit_settings import LITHIUM_INVENTORY
 from kilocell.data.settings import ModelSettings, Override, ParameterSetSettings
-from kilocell.jobs.equilibrium import equilibrium_of, tabulated
-from kilocell.jobs.full_cell import FullCell, full_cell
-from kilocell.jobs.models import state_model
-from kilocell.jobs.parameters import base_set
+from kilocell.jobs.models.equilibrium import equilibrium_of, tabulated
+from kilocell.jobs.models.full_cell import FullCell, full_cell
+from kilocell.jobs.models.pybamm_models import state_model
+from kilocell.jobs.parameters.sets import base_set
 
 SIDES = ("Negative", "Positive")
 FRACTIONS = tuple(f"{side} electrode active material volume fraction" for side in SIDES)

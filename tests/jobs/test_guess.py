@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from kilocell.data import columns as c
-from kilocell.data.readers import guess_settings, read_raw
-from kilocell.jobs.guess import CellGuess, guess_cell, largest_half_cycle
+from kilocell.data.readers.read import guess_settings, read_raw
+from kilocell.jobs.cleaning.guess_cell import CellGuess, guess_cell, largest_half_cycle
 
 
 def record(current: np.ndarray, voltage: float = 3.6, interval: float = 10.0) -> pd.DataFrame:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from kilocell.data import columns as c
 from kilocell.data.errors import JobError
-from kilocell.jobs.join import join_sources
+from kilocell.jobs.record.join_sources import join_sources
 
 
 def raw(first: float, last: float, test_first: float = 0.0) -> pd.DataFrame:

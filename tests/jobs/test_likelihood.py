@@ -12,12 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kilocell.data import columns as c
 from kilocell.data.fit_settings import FitObjective, FitParameter, FitSettings, Loss
-from kilocell.data.fit_values import FitResult, ProfileResult
+from kilocell.data.results.fitting import FitResult, ProfileResult
 from kilocell.data.settings import Override, ParameterSetSettings, SimulateSettings
-from kilocell.jobs.fit import best_of, run_start
-from kilocell.jobs.likelihood import cost_of, profile_of
-from kilocell.jobs.likelihood_steps import STEPS, Step, walk
-from kilocell.jobs.simulate import simulate
+from kilocell.jobs.fitting.fit import best_of, run_start
+from kilocell.jobs.fitting.profile_likelihood import STEPS, Step, cost_of, profile_of, walk
+from kilocell.jobs.simulation.simulate import simulate
 from records import pulses
 from scipy.optimize import least_squares
 

@@ -18,15 +18,15 @@ from kilocell.data.settings import (
     ParameterSetSettings,
     SimulateSettings,
 )
-from kilocell.jobs.build import built, structure_of
-from kilocell.jobs.compress import CurrentProfile
-from kilocell.jobs.equilibrium import equilibrium_of, state_inputs
-from kilocell.jobs.fit import run_start
-from kilocell.jobs.models import completed, empty_model, full_options
-from kilocell.jobs.parameters import base_set
-from kilocell.jobs.record import record_of
-from kilocell.jobs.replay import check_range, replay
-from kilocell.jobs.simulate import conditions_of, simulate
+from kilocell.jobs.current_profile.compress import CurrentProfile
+from kilocell.jobs.fitting.fit import run_start
+from kilocell.jobs.models.build import built, structure_of
+from kilocell.jobs.models.equilibrium import equilibrium_of, state_inputs
+from kilocell.jobs.models.pybamm_models import completed, empty_model, full_options
+from kilocell.jobs.parameters.sets import base_set
+from kilocell.jobs.record.record import record_of
+from kilocell.jobs.simulation.replay import check_range, replay
+from kilocell.jobs.simulation.simulate import conditions_of, simulate
 from model_cases import FAST, HALF, MSMR, SIGMOID, TWO, Case, all_cases, load, settings_of, simulated_and_documented
 from records import partition
 

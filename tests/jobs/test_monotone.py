@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kilocell.jobs.monotone import monotone_cubic
+from kilocell.jobs.simulation.output_points import monotone_cubic
 from scipy.interpolate import PchipInterpolator
 
 

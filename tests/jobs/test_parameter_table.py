@@ -8,8 +8,8 @@ import numpy as np
 import pybamm
 import pytest
 from kilocell.data.settings import Override, ParameterSetSettings
-from kilocell.jobs.parameter_table import FITTING, kind_of, rows_of, summary_of
-from kilocell.jobs.parameters import base_set
+from kilocell.jobs.parameters.sets import base_set
+from kilocell.jobs.parameters.table import FITTING, kind_of, rows_of, summary_of
 
 COMPOSITE = {"particle phases": ("2", "1"), "open-circuit potential": (("single", "current sigmoid"), "single")}
 MODELS = {

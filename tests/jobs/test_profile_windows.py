@@ -13,14 +13,14 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from kilocell.data.errors import JobError
 from kilocell.data.settings import CellSettings, InitialState, ModelSettings, ParameterSetSettings, SimulateSettings
-from kilocell.jobs.build import Structure, structure_of
-from kilocell.jobs.charge import interval_charge_ah
-from kilocell.jobs.compress import CurrentProfile
-from kilocell.jobs.profile_input import PROFILE_SIZES
-from kilocell.jobs.profile_windows import Limit, windows
-from kilocell.jobs.record import Record, profile_of, record_of
-from kilocell.jobs.replay import Replayed, replay
-from kilocell.jobs.simulate import conditions_of
+from kilocell.jobs.current_profile.compress import CurrentProfile, profile_of
+from kilocell.jobs.current_profile.model_input import PROFILE_SIZES
+from kilocell.jobs.models.build import Structure, structure_of
+from kilocell.jobs.record.charge import interval_charge_ah
+from kilocell.jobs.record.record import Record, record_of
+from kilocell.jobs.simulation.replay import Replayed, replay
+from kilocell.jobs.simulation.simulate import conditions_of
+from kilocell.jobs.simulation.solver_windows import Limit, windows
 from records import partition
 
 AGEING = (("SEI", "solvent-diffusion limited"), ("thermal", "lumped"))

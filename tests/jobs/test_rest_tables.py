@@ -7,9 +7,8 @@ from functools import partial
 import numpy as np
 import pytest
 from kilocell.data.settings import CellSettings, InitialState, ModelSettings, Override, ParameterSetSettings
-from kilocell.jobs.equilibrium import equilibrium_of, tabulated
-from kilocell.jobs.rest_tables import at_rest, between_degrees
-from kilocell.jobs.starting_state import starting_state
+from kilocell.jobs.models.equilibrium import equilibrium_of, tabulated
+from kilocell.jobs.models.initial_state import at_rest, between_degrees, starting_state
 from numpy.typing import NDArray
 
 MODEL = ModelSettings("SPM", "SPM")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from kilocell.data.rules import RULES
-from kilocell.jobs.clean import INDEX_AND_SIGNAL_RULES
+from kilocell.jobs.cleaning.clean import INDEX_AND_SIGNAL_RULES
 from rules_table import rules_table, thresholds
 
 PAGE = Path(__file__).parents[2] / "docs" / "cleaning.md"

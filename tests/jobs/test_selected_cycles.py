@@ -12,6 +12,7 @@ from kilocell.data import columns as c
 from kilocell.data.cycle_selection import parse_selection
 from kilocell.data.errors import FailedSimulationError, JobError
 from kilocell.data.fit_settings import INITIAL_SOC
+from kilocell.data.results.simulation import FailedSimulation
 from kilocell.data.settings import (
     CellSettings,
     InitialState,
@@ -20,11 +21,10 @@ from kilocell.data.settings import (
     ParameterSetSettings,
     SimulateSettings,
 )
-from kilocell.data.values import FailedSimulation
-from kilocell.jobs.cycle_states import telling_part
-from kilocell.jobs.equilibrium import equilibrium_of
-from kilocell.jobs.record import record_of
-from kilocell.jobs.simulate import simulate
+from kilocell.jobs.models.equilibrium import equilibrium_of
+from kilocell.jobs.record.record import record_of
+from kilocell.jobs.simulation.simulate import simulate
+from kilocell.jobs.simulation.stretches import telling_part
 from records import documented_replay, partition
 
 CYCLE = ((1800.0, 0.0), (3000.0, -2.5), (5400.0, 0.0), (3000.0, 2.45), (3600.0, 0.0))

@@ -18,13 +18,12 @@ from kilocell.data.settings import (
     ParameterSetSettings,
     SimulateSettings,
 )
-from kilocell.jobs.bpx_export import as_bpx
-from kilocell.jobs.bpx_text import expression
-from kilocell.jobs.fit import beginning_of
-from kilocell.jobs.parameters import base_set, define_set
-from kilocell.jobs.record import record_of
-from kilocell.jobs.set_export import CellSet, as_json, values_of, values_of_cell
-from kilocell.jobs.simulate import conditions_of, simulate
+from kilocell.jobs.export.bpx import as_bpx, expression
+from kilocell.jobs.export.values import CellSet, as_json, values_of, values_of_cell
+from kilocell.jobs.fitting.fit import beginning_of
+from kilocell.jobs.parameters.sets import base_set, define_set
+from kilocell.jobs.record.record import record_of
+from kilocell.jobs.simulation.simulate import conditions_of, simulate
 from numpy.typing import NDArray
 from records import partition
 

@@ -23,11 +23,11 @@ from kilocell.data.settings import (
     ParameterSetSettings,
     SimulateSettings,
 )
-from kilocell.jobs.fit import best_of, run_start
-from kilocell.jobs.parameter_table import kind_of, needed_option
-from kilocell.jobs.parameters import base_set, define_set, is_function
-from kilocell.jobs.set_files import values_from
-from kilocell.jobs.simulate import simulate
+from kilocell.jobs.fitting.fit import best_of, run_start
+from kilocell.jobs.parameters.files import values_from
+from kilocell.jobs.parameters.sets import base_set, define_set, is_function
+from kilocell.jobs.parameters.table import kind_of, needed_option
+from kilocell.jobs.simulation.simulate import simulate
 from numpy.typing import NDArray
 from records import partition
 

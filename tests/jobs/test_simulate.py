@@ -19,11 +19,12 @@ from kilocell.data.settings import (
     ParameterSetSettings,
     SimulateSettings,
 )
-from kilocell.jobs.attempts import ATTEMPTS, Case, charge_error, check_charge
-from kilocell.jobs.charge import interval_charge_ah
-from kilocell.jobs.record import Record, profile_of, record_of
-from kilocell.jobs.replay import EndedError, Replayed
-from kilocell.jobs.simulate import conditions_of, simulate
+from kilocell.jobs.current_profile.compress import profile_of
+from kilocell.jobs.record.charge import interval_charge_ah
+from kilocell.jobs.record.record import Record, record_of
+from kilocell.jobs.simulation.attempts import ATTEMPTS, Case, charge_error, check_charge
+from kilocell.jobs.simulation.replay import EndedError, Replayed
+from kilocell.jobs.simulation.simulate import conditions_of, simulate
 from records import documented_replay, partition, pulses
 
 
@@ -276,9 +277,9 @@ def test_real_lgm50_at_half_c(shared_data: object) -> None:
     """0.5C at 25 °C, default Chen2020: charge-true, and the voltage is that of PyBaMM's documented way."""
     from pathlib import Path
 
-    from kilocell.data.readers import guess_settings, read_raw
+    from kilocell.data.readers.read import guess_settings, read_raw
     from kilocell.data.settings import CleanSettings
-    from kilocell.jobs.clean import clean
+    from kilocell.jobs.cleaning.clean import clean
 
     path = Path(str(shared_data)) / "lgm50_digatron" / "25degC" / "Cell785_0p5C_25degC.csv"
     raw = read_raw(path, guess_settings(path))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from kilocell.jobs.starting_state import rested_volt
+from kilocell.jobs.models.initial_state import rested_volt
 
 TIME = np.arange(0.0, 7200.0, 30.0)
 

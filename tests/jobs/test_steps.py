@@ -11,13 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from kilocell.data import columns as c
-from kilocell.data.readers import guess_settings, read_raw
+from kilocell.data.readers.read import guess_settings, read_raw
 from kilocell.data.settings import CleanSettings
-from kilocell.jobs.clean import clean
-from kilocell.jobs.cycles import classify_steps
-from kilocell.jobs.noise import noise_of_steps
-from kilocell.jobs.scale import capacity_scale_ah
-from kilocell.jobs.steps import held, kinds_of_steps, pulsed, steps_from_signal
+from kilocell.jobs.cleaning.clean import clean
+from kilocell.jobs.record.charge import capacity_scale_ah
+from kilocell.jobs.record.noise import noise_of_steps
+from kilocell.jobs.record.steps import classify_steps, held, kinds_of_steps, pulsed, steps_from_signal
 from numpy.typing import NDArray
 
 

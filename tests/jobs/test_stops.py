@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from kilocell.data.settings import CellSettings, InitialState, ModelSettings, ParameterSetSettings, SimulateSettings
-from kilocell.jobs.build import structure_of
-from kilocell.jobs.compress import CurrentProfile, compress
-from kilocell.jobs.record import record_of
-from kilocell.jobs.refine import ROUNDS, more_outputs
-from kilocell.jobs.replay import replay
-from kilocell.jobs.simulate import conditions_of
-from kilocell.jobs.stops import between_outputs, every_knot, output_samples, solver_stops
+from kilocell.jobs.current_profile.compress import CurrentProfile, compress
+from kilocell.jobs.models.build import structure_of
+from kilocell.jobs.record.record import record_of
+from kilocell.jobs.simulation.output_points import ROUNDS, more_outputs
+from kilocell.jobs.simulation.replay import replay
+from kilocell.jobs.simulation.simulate import conditions_of
+from kilocell.jobs.simulation.stops import between_outputs, every_knot, output_samples, solver_stops
 from numpy.typing import NDArray
 from records import partition
 

@@ -17,9 +17,9 @@ from kilocell.data.convert import kelvin
 from kilocell.data.cycle_selection import parse_selection
 from kilocell.data.fit_settings import FitParameter, FitSettings
 from kilocell.data.settings import CellSettings, InitialState, ModelSettings, ParameterSetSettings, SimulateSettings
-from kilocell.jobs.objective import Objective
-from kilocell.jobs.simulate import simulate
-from kilocell.jobs.temperature import MOST_KNOTS, compress_temperature
+from kilocell.jobs.current_profile.temperature import MOST_KNOTS, compress_temperature
+from kilocell.jobs.fitting.objective import Objective
+from kilocell.jobs.simulation.simulate import simulate
 from numpy.typing import NDArray
 from records import partition
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from kilocell.data.fit_values import Evaluation
+from kilocell.data.results.fitting import Evaluation
 from kilocell.parquet_store import journal
 from kilocell.parquet_store.journal import StartJournal, read_journal
 from kilocell.parquet_store.layout import Store

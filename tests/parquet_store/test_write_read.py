@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kilocell.data import columns as c
 from kilocell.data.errors import StoreError
-from kilocell.data.values import OutputFile, Receipt
+from kilocell.data.results.receipt import OutputFile, Receipt
 from kilocell.parquet_store.layout import Store
 from kilocell.parquet_store.read import all_receipts, is_valid, read_partition, read_receipt, read_simulation
 from kilocell.parquet_store.write import write_atomically, write_frame, write_receipt

@@ -9,10 +9,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from kilocell.data import columns as c
-from kilocell.data import fit_settings, fit_values, values
+from kilocell.data import fit_settings
 from kilocell.data import settings as asked
+from kilocell.data.results import cleaning
+from kilocell.data.results import fitting as fit_values
+from kilocell.data.results import simulation as simulation_values
+from kilocell.data.results.receipt import Receipt
 from kilocell.data.settings import CellSettings, ModelSettings, ParameterSetSettings
-from kilocell.data.values import Receipt
 from kilocell.parquet_store.journal import StartJournal
 from kilocell.parquet_store.layout import Store
 from kilocell.parquet_store.write import write_frame
@@ -67,10 +70,12 @@ class Bench:
         output = write_frame(self.store, self.store.cleaned(cell_id), frame, {})
         span = float(frame[c.TEST_TIME].iloc[-1])
         rows, cycles = len(frame), int(frame[c.CYCLE_COUNT].max())
-        report = values.CleanReport(cell_id, rows, rows, 0, span, span, 1, 1, 1, 1, cycles, cycles, 2, 2)
+        report = cleaning.CleanReport(cell_id, rows, rows, 0, span, span, 1, 1, 1, 1, cycles, cycles, 2, 2)
         known = sorted(set(frame[c.CYCLE_COUNT].tolist()))
-        summaries = tuple(values.CycleSummary(n, 0.0, span, rows, 2, 1.0, 1.0, 4.0, 4.0, 3.0, 4.2, None) for n in known)
-        result = values.CleanResult(report, summaries)
+        summaries = tuple(
+            cleaning.CycleSummary(n, 0.0, span, rows, 2, 1.0, 1.0, 4.0, 4.0, 3.0, 4.2, None) for n in known
+        )
+        result = cleaning.CleanResult(report, summaries)
         self.catalog.record(Receipt("clean", cell_id, "clean", "d", "done", outputs=(output,), result=result), None)
 
     def simulate(
@@ -84,10 +89,12 @@ class Bench:
         rmse = float(np.sqrt((frame["voltage_error_volt"] ** 2).mean()) * 1000)
         numbers = (len(frame), 9, 0.5, 3.6, "rest voltage", 1.0, 25.0, 0.0, 0.0, 0.0, rmse, 0.0, 0.0, 0.0, 1.0)
         windows = tuple(
-            values.StepComparison(cycle, "all", "ohmic", 10 * (cycle or 3), rmse + cycle, 0.0, 0.0, 0.0, rmse / 2)
+            simulation_values.StepComparison(
+                cycle, "all", "ohmic", 10 * (cycle or 3), rmse + cycle, 0.0, 0.0, 0.0, rmse / 2
+            )
             for cycle in (0, 1, 2)
         )
-        result = values.SimulationResult(settings, *numbers, step_comparisons=windows)
+        result = simulation_values.SimulationResult(settings, *numbers, step_comparisons=windows)
         receipt = Receipt("simulate", cell_id, settings.label, "d", "done", outputs=(output,), result=result)
         self.catalog.record(receipt, None)
 
@@ -104,7 +111,7 @@ class Bench:
         settings = asked.SimulateSettings(CellSettings(cell_id), ModelSettings(model, model), base)
         output = write_frame(self.store, self.store.simulation(cell_id, settings.label), frame, {})
         last = float(frame[c.TEST_TIME].iloc[-1])
-        result = values.FailedSimulation(settings, len(frame), 9, 0.5, 3.6, "soc", 1.0, 25.0, (), last, 50.0)
+        result = simulation_values.FailedSimulation(settings, len(frame), 9, 0.5, 3.6, "soc", 1.0, 25.0, (), last, 50.0)
         receipt = Receipt("simulate", cell_id, settings.label, "d", "failed", "why", "left_range", outputs=(output,))
         self.catalog.record(replace(receipt, result=result), None)
 

@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 from kilocell.data import columns as c
 from kilocell.data.rules import bit_of
-from kilocell.report import style
-from kilocell.report.draw import Simulated, draw_cell, hole_before, rmse_mv
-from kilocell.report.overview import NAMED_CELLS, draw_records, draw_rmse
+from kilocell.report.draw import style
+from kilocell.report.draw.cells import Simulated, draw_cell, hole_before, rmse_mv
+from kilocell.report.draw.overview import NAMED_CELLS, draw_records, draw_rmse
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D

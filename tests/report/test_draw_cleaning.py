@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kilocell.data import columns as c
 from kilocell.data.rules import RULES, bit_of
-from kilocell.report import style
-from kilocell.report.draw_cleaning import RULE_COLOURS, draw_cleaning
-from kilocell.report.marks import BINS, limits, marks_of, thinned
+from kilocell.report.cleaning_marks import BINS, limits, marks_of, thinned
+from kilocell.report.draw import style
+from kilocell.report.draw.cleaning import RULE_COLOURS, draw_cleaning
 from kilocell.report.raw_rows import BeforeAndAfter
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure

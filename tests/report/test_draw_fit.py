@@ -10,14 +10,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from kilocell.data import columns as c
-from kilocell.data.fit_values import Evaluation
-from kilocell.report import style
-from kilocell.report.draw import Simulated
-from kilocell.report.draw_fit import draw_fit
-from kilocell.report.draw_fleet import NAMED_CELLS, draw_fleet
-from kilocell.report.draw_starts import draw_starts
-from kilocell.report.draw_uncertainty import draw_uncertainty
-from kilocell.report.fit_style import Start, number_in_words, place, short_name, unit_in_words, width_in_words
+from kilocell.data.results.fitting import Evaluation
+from kilocell.report.draw import style
+from kilocell.report.draw.cells import Simulated
+from kilocell.report.draw.fit import draw_fit
+from kilocell.report.draw.fit_style import Start, number_in_words, place, short_name, unit_in_words, width_in_words
+from kilocell.report.draw.fleet import NAMED_CELLS, draw_fleet
+from kilocell.report.draw.starts import draw_starts
+from kilocell.report.draw.uncertainty import draw_uncertainty
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle

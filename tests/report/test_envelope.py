@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from kilocell.report.envelope import Floats, envelope, with_breaks
+from kilocell.data.arrays import Floats
+from kilocell.report.draw.envelope import envelope, with_breaks
 
 values_or_holes = st.one_of(st.floats(-1e3, 1e3), st.just(float("nan")))
 

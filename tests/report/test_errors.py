@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from kilocell.data.columns import STEP_TYPES, WINDOWS
 from kilocell.data.errors import UsageError
+from kilocell.data.results.receipt import Receipt
+from kilocell.data.results.simulation import Comparison, SimulationResult, StepComparison
 from kilocell.data.settings import CellSettings, ModelSettings, ParameterSetSettings, SimulateSettings
-from kilocell.data.values import Comparison, Receipt, SimulationResult, StepComparison
 from kilocell.parquet_store.layout import Store
-from kilocell.report.draw_errors import Errors, draw_errors
-from kilocell.report.errors import plot_errors
+from kilocell.report.draw.errors import Errors, draw_errors
+from kilocell.report.error_figures import plot_errors
 from kilocell.sqlite.catalog import Catalog
 from matplotlib.figure import Figure
 

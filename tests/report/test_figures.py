@@ -14,7 +14,7 @@ import pytest
 from figure_bench import CHINESE, Bench, legend_of, names, record, simulation
 from kilocell.data import columns as c
 from kilocell.data.errors import StoreError, UsageError
-from kilocell.data.values import Receipt
+from kilocell.data.results.receipt import Receipt
 from kilocell.parquet_store.layout import Store, safe_name
 from kilocell.report import figures, save
 from kilocell.report.figures import plot_all, plot_cell, plot_overview

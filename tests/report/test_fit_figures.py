@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from figure_bench import CHINESE, Bench, legend_of, names, record, simulation
 from kilocell.data.errors import UsageError
-from kilocell.data.values import Receipt
+from kilocell.data.results.receipt import Receipt
 from kilocell.parquet_store.layout import Store
 from kilocell.report import fit_figures
 from kilocell.report.figures import plot_all

@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from kilocell.data import columns as c
-from kilocell.data import values as v
+from kilocell.data.results import cleaning
+from kilocell.data.results import receipt as v
+from kilocell.data.results import simulation as simulation_values
 from kilocell.data.settings import (
     CellSettings,
     ModelSettings,
@@ -86,28 +88,31 @@ def fill(
     return frames
 
 
-def _cleaned(cell_id: str, findings: int) -> v.CleanResult:
+def _cleaned(cell_id: str, findings: int) -> cleaning.CleanResult:
     rules = ("voltage_missing", "duplicate_row")
     seen = tuple(
-        v.Finding(rules[n % 2], "warning", 2, 0, 10 * n, 1, 3, "before", "after", "done") for n in range(findings)
+        cleaning.Finding(rules[n % 2], "warning", 2, 0, 10 * n, 1, 3, "before", "after", "done")
+        for n in range(findings)
     )
-    report = v.CleanReport(
+    report = cleaning.CleanReport(
         cell_id, SAMPLES + 7, SAMPLES, 7, 3600.0, 7200.0, 9.9, 9.8, 10.1, 10.1, 3, 2, 6, 6, seen,
         36.6, 36.5, 37.2, 37.2,
-        (v.QuarantineCount("duplicate_row", 0, 7),),
-        (v.FlagCount("duplicate_row", 0), v.FlagCount("voltage_missing", 6)),
-        (v.ChargeChange("current_missing", -0.1, 0.0),),
+        (cleaning.QuarantineCount("duplicate_row", 0, 7),),
+        (cleaning.FlagCount("duplicate_row", 0), cleaning.FlagCount("voltage_missing", 6)),
+        (cleaning.ChargeChange("current_missing", -0.1, 0.0),),
     )  # fmt: skip
     cycles = tuple(
-        v.CycleSummary(n, 30.0 * n, 30.0 * n + 29, 30, 3, 4.9, 5.0, 18.1, 17.9, 2.5, 4.2, 25.5) for n in (1, 2)
+        cleaning.CycleSummary(n, 30.0 * n, 30.0 * n + 29, 30, 3, 4.9, 5.0, 18.1, 17.9, 2.5, 4.2, 25.5) for n in (1, 2)
     )
-    return v.CleanResult(report, cycles, 25.4, (v.RecordSource(SourceFile(f"raw/{cell_id}.csv", 9, "ab", SOURCE)),))
+    return cleaning.CleanResult(
+        report, cycles, 25.4, (cleaning.RecordSource(SourceFile(f"raw/{cell_id}.csv", 9, "ab", SOURCE)),)
+    )
 
 
-def _simulated(settings: SimulateSettings) -> v.SimulationResult:
-    return v.SimulationResult(
+def _simulated(settings: SimulateSettings) -> simulation_values.SimulationResult:
+    return simulation_values.SimulationResult(
         settings, SAMPLES, 4, 0.9, 4.05, "soc 0.9", 1.0, 25.0, -0.2, -0.2, 0.0, 12.3, 12.3, 12.3, 3.0, 0.8, ("one",),
-        (v.Comparison(0, SAMPLES, 12.3, 12.3, 12.3, 3.0),),
+        (simulation_values.Comparison(0, SAMPLES, 12.3, 12.3, 12.3, 3.0),),
     )  # fmt: skip
 
 

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from kilocell.data.errors import CampaignError, UsageError
 from kilocell.data.settings import ClusterSettings
 from kilocell.parquet_store.layout import Store
-from kilocell.runner.ask_fit import FitOptions, ask
-from kilocell.runner.asked_fits import keep_asked, table_text, with_asked, with_kept
-from kilocell.runner.campaign import Campaign, load_campaign
-from kilocell.runner.campaign_fit_schema import FitTable
-from kilocell.runner.campaign_fits import added, is_of, tables_of
-from kilocell.runner.run import run_campaign
+from kilocell.runner.campaign.added_fits import keep_asked, table_text, with_asked, with_kept
+from kilocell.runner.campaign.campaign import Campaign, load_campaign
+from kilocell.runner.campaign.fit_request import FitOptions, ask
+from kilocell.runner.campaign.fit_schema import FitTable
+from kilocell.runner.campaign.fit_tables import added, is_of, tables_of
+from kilocell.runner.run.run_campaign import run_campaign
 
 CSV = "cell_id,test_time_s,current_A,voltage_V\nA,0,0,4.1\nA,1,-1,4.0\nB,0,0,3.3\nB,1,-1,3.2\n"
 TOP = 'models = ["SPM", "DFN"]\n[[sources]]\nfiles = ["raw.csv"]\n[cells.defaults]\nparameter_set = "Chen2020"\n'

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kilocell.data.errors import CampaignError, ReadError
 from kilocell.data.fit_settings import FitParameter
-from kilocell.data.readers import READERS, cell_ids, read_raw
+from kilocell.data.installed import parameter_set_names
+from kilocell.data.readers.read import READERS, cell_ids, read_raw
 from kilocell.data.settings import (
     CleanSettings,
     ClusterSettings,
@@ -21,10 +22,10 @@ from kilocell.data.settings import (
     Override,
     SourceSettings,
 )
-from kilocell.runner.campaign import Campaign, load_campaign
-from kilocell.runner.campaign_parameters import check_parameters
-from kilocell.runner.campaign_schema import CleanTable, ClusterTable, SourceTable
-from kilocell.runner.campaign_values import parameter_set_names, parse_cycles
+from kilocell.runner.campaign.campaign import Campaign, load_campaign
+from kilocell.runner.campaign.fields import parse_cycles
+from kilocell.runner.campaign.pybamm_checks import check_parameters
+from kilocell.runner.campaign.schema import CleanTable, ClusterTable, SourceTable
 
 ROOT = Path(__file__).parents[2]
 CSV = "cell_id,test_time_s,current_A,voltage_V\nA,0,0,4.1\nA,1,-1,4.0\nB,0,0,3.3\nB,1,-1,3.2\n"
@@ -451,7 +452,7 @@ def test_parameter_sets_are_pybamms() -> None:
 def test_load_imports_neither_pybamm_nor_dask(tmp_path: Path) -> None:
     path = load(tmp_path, '[cells.A]\nparameter_set = "Chen2020"\n').path
     code = (
-        "import sys; from pathlib import Path; from kilocell.runner.campaign import load_campaign;"
+        "import sys; from pathlib import Path; from kilocell.runner.campaign.campaign import load_campaign;"
         "load_campaign(Path(sys.argv[1])); print(sorted({'pybamm', 'dask', 'distributed'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=True)

@@ -8,9 +8,9 @@ import pytest
 from kilocell.data.cycle_selection import CycleSelection, MeasuredCapacity
 from kilocell.data.errors import CampaignError
 from kilocell.data.settings import InitialState, SimulateSettings
-from kilocell.runner.campaign import Campaign, load_campaign
-from kilocell.runner.plan import plan_jobs
-from kilocell.runner.work import SimulateWork
+from kilocell.runner.campaign.campaign import Campaign, load_campaign
+from kilocell.runner.plan.job import SimulateWork
+from kilocell.runner.plan.plan import plan_jobs
 
 RAW = "cell_id,test_time_s,current_A,voltage_V\nA,0,0,4.1\nA,1,-1,4.0\n"
 BASE = """[[sources]]
@@ -114,7 +114,7 @@ def test_another_time_limit_is_no_other_simulation(tmp_path: Path) -> None:
     """But other cycles are."""
     from kilocell.data.settings import SourceFile
     from kilocell.parquet_store.layout import Store
-    from kilocell.runner.plan import ScannedSource
+    from kilocell.runner.plan.job import ScannedSource
 
     def digest_of(text: str) -> str:
         campaign = load(tmp_path, text)

@@ -14,9 +14,10 @@ from kilocell.data.settings import SourceFile, SourceSettings
 from kilocell.parquet_store.layout import Store
 from kilocell.parquet_store.read import read_parameter_set
 from kilocell.parquet_store.write import write_parameter_set
-from kilocell.runner.campaign import Campaign, load_campaign
-from kilocell.runner.plan import Job, ScannedSource, plan_jobs
-from kilocell.runner.run import check_names
+from kilocell.runner.campaign.campaign import Campaign, load_campaign
+from kilocell.runner.plan.job import Job, ScannedSource
+from kilocell.runner.plan.plan import plan_jobs
+from kilocell.runner.run.run_campaign import check_names
 
 BPX = Path(__file__).parents[2] / "examples" / "bpx" / "lgm50.bpx.json"
 CAMPAIGN = """
@@ -83,7 +84,7 @@ def test_a_files_set_is_used_by_name_with_variations_and_fits(tmp_path: Path) ->
 def test_a_campaign_with_files_is_loaded_without_pybamm(tmp_path: Path) -> None:
     load(tmp_path)
     code = (
-        "import sys; from pathlib import Path; from kilocell.runner.campaign import load_campaign;"
+        "import sys; from pathlib import Path; from kilocell.runner.campaign.campaign import load_campaign;"
         f"load_campaign(Path({str(tmp_path / 'campaign.toml')!r}));"
         "sys.exit(' '.join({'pybamm', 'bpx', 'dask'} & set(sys.modules)) or 0)"
     )

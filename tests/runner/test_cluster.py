@@ -17,9 +17,9 @@ import psutil
 import pytest
 from kilocell.data.errors import UsageError
 from kilocell.data.settings import ClusterSettings
-from kilocell.runner import cluster
-from kilocell.runner.cluster import _quiet, open_cluster
-from kilocell.runner.workers import WORKER_ENVIRONMENT, dashboard_options
+from kilocell.runner.cluster import open as cluster
+from kilocell.runner.cluster.open import _quiet, open_cluster
+from kilocell.runner.cluster.workers import WORKER_ENVIRONMENT, dashboard_options
 
 LOCAL = ClusterSettings(workers=1, dashboard_address="none")
 

@@ -21,7 +21,7 @@ from kilocell.data import columns as c
 from kilocell.data.errors import KilocellError, StoreError, UsageError
 from kilocell.parquet_store.layout import Store
 from kilocell.parquet_store.write import write_frame
-from kilocell.runner.export import export
+from kilocell.runner.export.cells import export
 
 ODD = 'cell 7, "left"'
 

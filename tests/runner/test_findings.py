@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from filled_store import SAMPLES, fill
 from kilocell.data.errors import UsageError
-from kilocell.runner.show_findings import MANY_NAMED, MANY_ROWS, by_rule, show_findings
+from kilocell.runner.show.findings import MANY_NAMED, MANY_ROWS, by_rule, show_findings
 
 
 def test_each_cell_has_a_line_with_before_and_after_and_its_findings(
@@ -175,7 +175,7 @@ def test_findings_are_shown_without_heavy_libraries_and_nothing_is_written(tmp_p
     fill(tmp_path, "A")
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
     code = (
-        "import sys; from pathlib import Path; from kilocell.runner.show_findings import show_findings as show;"
+        "import sys; from pathlib import Path; from kilocell.runner.show.findings import show_findings as show;"
         f"show(Path({str(tmp_path)!r}), (), (), False);"
         "sys.exit(' '.join({'pybamm', 'dask', 'distributed', 'pandas', 'pyarrow', 'numpy'} & set(sys.modules)) or 0)"
     )

@@ -7,17 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from kilocell.data.fit_values import FitResult, StartResult
-from kilocell.data.values import Receipt
+from kilocell.data.results.fitting import FitResult, StartResult
+from kilocell.data.results.receipt import Receipt
 from kilocell.parquet_store.journal import BEGUN, StartJournal, deaths, forget_deaths, read_journal
 from kilocell.parquet_store.layout import Store
 from kilocell.parquet_store.read import read_receipt
 from kilocell.parquet_store.write import write_receipt
-from kilocell.runner.campaign import load_campaign
-from kilocell.runner.fit_tasks import MOST_DEATHS
-from kilocell.runner.plan import DIED_BEFORE, STOPPED_BEFORE, TIME_LIMIT_RAISED, Job
-from kilocell.runner.run import scan_and_plan
-from kilocell.runner.tasks import run_job
+from kilocell.runner.campaign.campaign import load_campaign
+from kilocell.runner.plan.job import DIED_BEFORE, STOPPED_BEFORE, TIME_LIMIT_RAISED, Job
+from kilocell.runner.run.run_campaign import scan_and_plan
+from kilocell.runner.worker.fit_tasks import MOST_DEATHS
+from kilocell.runner.worker.run_job import run_job
 
 CAMPAIGN = """
 name = "test"

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 from kilocell.data.errors import JobError
-from kilocell.runner.forced_end import forced_end
+from kilocell.runner.worker.hard_timeout import forced_end
 
 HANGING = """
 import sys
 from pathlib import Path
-from kilocell.runner.forced_end import forced_end
+from kilocell.runner.worker.hard_timeout import forced_end
 with forced_end(Path(sys.argv[1]), 0.1, grace_second=0.3):
     sum(range(10**13))  # in C, with the interpreter's lock, for days
 """

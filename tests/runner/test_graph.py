@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from dask.utils import key_split
-from kilocell.runner.graph import build_graph
+from kilocell.runner.run.graph import build_graph
 from test_plan import plan
 
 

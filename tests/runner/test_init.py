@@ -10,16 +10,16 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
-from kilocell.data import readers
 from kilocell.data.errors import CampaignError, UsageError
+from kilocell.data.readers import read as readers
 from kilocell.data.settings import SourceSettings
-from kilocell.jobs.guess import CellGuess
-from kilocell.runner import init
-from kilocell.runner.campaign import Campaign, load_campaign
+from kilocell.jobs.cleaning.guess_cell import CellGuess
+from kilocell.runner.campaign.campaign import Campaign, load_campaign
+from kilocell.runner.campaign.errors import comment, key_text, quoted
 from kilocell.runner.cli import cli
-from kilocell.runner.init import write_campaign
-from kilocell.runner.init_text import GuessedCampaign, campaign_text
-from kilocell.runner.toml_text import comment, key_text, quoted
+from kilocell.runner.inspect import new_campaign as init
+from kilocell.runner.inspect.new_campaign import write_campaign
+from kilocell.runner.inspect.template import GuessedCampaign, campaign_text
 
 HEADER = "cell_id,test_time_s,current_mA,voltage_V,temperature_C\n"
 

@@ -12,9 +12,9 @@ from typing import Any
 import pandas as pd
 import pytest
 from kilocell.data import columns as c
-from kilocell.jobs import clean as jobs
-from kilocell.runner import inspect as inspection
-from kilocell.runner.inspect import inspect_file, show_inspection
+from kilocell.jobs.cleaning import clean as jobs
+from kilocell.runner.inspect import raw_file as inspection
+from kilocell.runner.inspect.raw_file import inspect_file, show_inspection
 
 
 def write(path: Path, *lines: str) -> Path:
@@ -174,7 +174,7 @@ def test_of_a_long_record_only_the_first_rows_are_cleaned(tmp_path: Path, monkey
 
 def test_it_needs_neither_pybamm_nor_dask() -> None:
     heavy = "{'pybamm', 'dask', 'distributed'}"
-    code = f"import sys, kilocell.runner.inspect; sys.exit(' '.join({heavy} & set(sys.modules)) or 0)"
+    code = f"import sys, kilocell.runner.inspect.raw_file; sys.exit(' '.join({heavy} & set(sys.modules)) or 0)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 from kilocell.data.errors import StoreError
-from kilocell.runner.lock import only_run
+from kilocell.runner.run.lock import only_run
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from kilocell.runner.lock import only_run
+from kilocell.runner.run.lock import only_run
 with only_run(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)

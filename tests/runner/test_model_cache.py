@@ -13,10 +13,9 @@ from pathlib import Path
 import pytest
 from kilocell.data.fit_settings import FitParameter, FitSettings
 from kilocell.data.settings import CellSettings, ModelSettings, Override, ParameterSetSettings, SimulateSettings
-from kilocell.runner import model_cache
-from kilocell.runner.compile_plan import ENOUGH, PER_START, kind_of, with_compiled
-from kilocell.runner.plan import Job
-from kilocell.runner.work import SimulateWork, StartWork
+from kilocell.runner.plan.job import Job, SimulateWork, StartWork
+from kilocell.runner.worker import model_cache
+from kilocell.runner.worker.compile import ENOUGH, PER_START, kind_of, with_compiled
 
 SPM = ModelSettings("SPM", "SPM")
 SET = ParameterSetSettings("Chen2020", "Chen2020")
@@ -130,10 +129,10 @@ assert model_cache.prepare()
 import numpy as np
 from kilocell.data.settings import *
 from kilocell.jobs import record, simulate
-from kilocell.jobs.compiled import all_compiled, compiled_models
-from kilocell.jobs.build import structure_of
-from kilocell.jobs.compress import compress
-from kilocell.jobs.replay import replay
+from kilocell.jobs.models.build import all_compiled, compiled_models
+from kilocell.jobs.models.build import structure_of
+from kilocell.jobs.current_profile.compress import compress
+from kilocell.jobs.simulation.replay import replay
 time = np.arange(0.0, 7200.0, 10.0)
 current = np.where((time > 600) & (time < 3000), -5.0, 0.0) + 0.5 * np.sin(time / 50.0) * (time > 4000)
 n = len(time)

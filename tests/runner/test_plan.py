@@ -6,13 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from kilocell.data.results.receipt import OutputFile, Receipt
 from kilocell.data.settings import SourceFile, SourceSettings
-from kilocell.data.values import OutputFile, Receipt
 from kilocell.parquet_store.layout import Store
 from kilocell.parquet_store.write import write_receipt
-from kilocell.runner.campaign import Campaign, load_campaign
-from kilocell.runner.plan import Job, ScannedSource, plan_jobs
-from kilocell.runner.run import of_cells, of_fits, of_stage
+from kilocell.runner.campaign.campaign import Campaign, load_campaign
+from kilocell.runner.plan.job import Job, ScannedSource
+from kilocell.runner.plan.plan import plan_jobs
+from kilocell.runner.plan.select_jobs import of_cells, of_fits, of_stage
 
 CAMPAIGN = """
 name = "test"

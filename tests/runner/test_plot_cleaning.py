@@ -15,14 +15,14 @@ from kilocell.data.rules import bit_of
 from kilocell.data.settings import SourceFile, SourceSettings
 from kilocell.parquet_store.layout import Store
 from kilocell.parquet_store.read import read_receipt
-from kilocell.report.cleaning import plot_cleaning
-from kilocell.report.marks import marks_of
+from kilocell.report.cleaning_figures import plot_cleaning
+from kilocell.report.cleaning_marks import marks_of
 from kilocell.report.raw_rows import BeforeAndAfter, before_and_after
-from kilocell.runner.campaign import load_campaign
-from kilocell.runner.run import scan_and_plan
-from kilocell.runner.scan import record_sources
-from kilocell.runner.show import draw_cleanings
-from kilocell.runner.tasks import run_job
+from kilocell.runner.campaign.campaign import load_campaign
+from kilocell.runner.commands.plot import draw_cleanings
+from kilocell.runner.plan.scan import record_sources
+from kilocell.runner.run.run_campaign import scan_and_plan
+from kilocell.runner.worker.run_job import run_job
 from kilocell.sqlite import queries
 from kilocell.sqlite.catalog import Catalog
 from matplotlib.image import imread

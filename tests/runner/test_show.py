@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from filled_store import fill
-from kilocell.runner.show import show_status
+from kilocell.runner.show.status import show_status
 
 
 def test_a_failures_log_can_be_opened_from_here(

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from kilocell.data.errors import UsageError
+from kilocell.data.results.receipt import Receipt
+from kilocell.data.results.simulation import Comparison, SimulationResult, StepComparison
 from kilocell.data.settings import CellSettings, ModelSettings, ParameterSetSettings, SimulateSettings
-from kilocell.data.values import Comparison, Receipt, SimulationResult, StepComparison
 from kilocell.runner.cli import cli
 from kilocell.sqlite.catalog import Catalog
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from filled_store import fill
 from kilocell.data.errors import UsageError
-from kilocell.runner.show_fits import short_verdict, show_fits
+from kilocell.runner.show.fits import short_verdict, show_fits
 
 WELL = "well determined, within 0.10%"
 POOR = "poorly determined, within 14%; moves together with 'x' (+0.95)"

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 from kilocell.data.errors import UsageError
+from kilocell.data.installed import parameter_set_names
 from kilocell.data.settings import MODEL_TYPES
-from kilocell.runner.campaign import load_campaign
-from kilocell.runner.campaign_values import parameter_set_names
-from kilocell.runner.show_models import WORDS, show_models
-from kilocell.runner.show_parameters import show_parameter_set, show_parameter_sets
+from kilocell.runner.campaign.campaign import load_campaign
+from kilocell.runner.show.models import WORDS, show_models
+from kilocell.runner.show.parameters import show_parameter_set, show_parameter_sets
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "bpx"
 SET_OF_A_PACKAGE = """
@@ -131,5 +131,8 @@ def test_sets_of_other_packages_are_listed_with_their_package(tmp_path: Path) ->
     broken = kilocell("Broken")
     assert broken.returncode == 2
     assert "kilocell: Broken cannot be loaded: RuntimeError: its table is not there" in broken.stderr
-    code = "from kilocell.runner.plan import _packages, ParameterSetSettings as P; print(_packages(P('o', 'Ours')))"
+    code = (
+        "from kilocell.data.settings import ParameterSetSettings; from kilocell.runner.plan.job import _packages;"
+        "print(_packages(ParameterSetSettings('o', 'Ours')))"
+    )
     assert "our-sets 1.2" in subprocess.check_output([sys.executable, "-c", code], env=environment, text=True)

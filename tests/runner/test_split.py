@@ -7,17 +7,18 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from kilocell.data import csv_reader, readers, text_blocks
-from kilocell.data.values import SplitResult
+from kilocell.data.readers import csv_reader, text_blocks
+from kilocell.data.readers import read as readers
+from kilocell.data.results.receipt import SplitResult
 from kilocell.parquet_store.layout import Store
 from kilocell.parquet_store.read import read_partition, read_raw_parts, read_receipt
-from kilocell.runner import scan
-from kilocell.runner.campaign import load_campaign
-from kilocell.runner.plan import Job, plan_jobs
-from kilocell.runner.record import record_found
-from kilocell.runner.scan import record_sources, scan_sources
-from kilocell.runner.tasks import Outcome, run_job
-from kilocell.runner.work import CleanWork, SplitWork
+from kilocell.runner.campaign.campaign import load_campaign
+from kilocell.runner.plan import scan
+from kilocell.runner.plan.job import CleanWork, Job, SplitWork
+from kilocell.runner.plan.plan import plan_jobs
+from kilocell.runner.plan.scan import record_sources, scan_sources
+from kilocell.runner.run.record import record_found
+from kilocell.runner.worker.run_job import Outcome, run_job
 from kilocell.sqlite import queries
 from kilocell.sqlite.catalog import Catalog
 

@@ -10,11 +10,11 @@ import pytest
 from click.testing import CliRunner
 from filled_store import fill, partition
 from kilocell.runner.cli import cli
-from kilocell.runner.progress import Progress, duration
-from kilocell.runner.run import RunSummary
-from kilocell.runner.show import show_end
-from kilocell.runner.table import as_json, table
-from kilocell.runner.tasks import Outcome
+from kilocell.runner.run.progress import Progress, duration
+from kilocell.runner.run.run_campaign import RunSummary
+from kilocell.runner.show.status import show_end
+from kilocell.runner.show.table import as_json, table
+from kilocell.runner.worker.run_job import Outcome
 
 
 def test_numbers_stand_right_texts_left_and_nothing_is_cut_short_of_the_limit() -> None:

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kilocell.data.errors import UsageError
 from kilocell.data.settings import ClusterSettings
-from kilocell.runner import slurm, slurm_queue
-from kilocell.runner.cluster import open_cluster
-from kilocell.runner.slurm_queue import Partition, job_environment, sbatch_words, walltime_second
+from kilocell.runner.cluster import slurm
+from kilocell.runner.cluster import slurm_commands as slurm_queue
+from kilocell.runner.cluster.open import open_cluster
+from kilocell.runner.cluster.slurm_commands import Partition, job_environment, sbatch_words, walltime_second
 
 MAIN = Partition("main", 3600, True, "c1")
 MIB = 2**20

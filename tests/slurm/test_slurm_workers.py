@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from kilocell.data.errors import ClusterError, UsageError
 from kilocell.data.settings import ClusterSettings
-from kilocell.runner import slurm
-from kilocell.runner.cluster import open_cluster
+from kilocell.runner.cluster import slurm
+from kilocell.runner.cluster.open import open_cluster
 
 Queue = Callable[[], list[str]]
 
@@ -149,7 +149,7 @@ import signal, sys, time
 from pathlib import Path
 from distributed import as_completed
 from kilocell.data.settings import ClusterSettings
-from kilocell.runner.cluster import open_cluster
+from kilocell.runner.cluster.open import open_cluster
 
 def terminate(number, frame):
     raise SystemExit(143)

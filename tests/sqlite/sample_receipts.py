@@ -6,7 +6,19 @@ from dataclasses import replace
 from itertools import starmap
 
 from kilocell.data.fit_settings import FitParameter, FitSettings
-from kilocell.data.fit_values import FitResult, FittedParameter, StartResult
+from kilocell.data.results.cleaning import (
+    ChargeChange,
+    CleanReport,
+    CleanResult,
+    CycleSummary,
+    Finding,
+    FlagCount,
+    QuarantineCount,
+    RecordSource,
+)
+from kilocell.data.results.fitting import FitResult, FittedParameter, StartResult
+from kilocell.data.results.receipt import JobKind, OutputFile, Receipt, Result, SplitResult
+from kilocell.data.results.simulation import Comparison, CycleState, FailedSimulation, SimulationResult, StepComparison
 from kilocell.data.settings import (
     CellSettings,
     InitialState,
@@ -16,26 +28,6 @@ from kilocell.data.settings import (
     SimulateSettings,
     SourceFile,
     SourceSettings,
-)
-from kilocell.data.values import (
-    ChargeChange,
-    CleanReport,
-    CleanResult,
-    Comparison,
-    CycleState,
-    CycleSummary,
-    FailedSimulation,
-    Finding,
-    FlagCount,
-    JobKind,
-    OutputFile,
-    QuarantineCount,
-    Receipt,
-    RecordSource,
-    Result,
-    SimulationResult,
-    SplitResult,
-    StepComparison,
 )
 
 SPM = ModelSettings("SPM", "SPM")

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kilocell.data.errors import StoreError
-from kilocell.data.fit_values import FitResult
+from kilocell.data.results.cleaning import CleanResult
+from kilocell.data.results.fitting import FitResult
+from kilocell.data.results.simulation import SimulationResult
 from kilocell.data.settings import CellSettings, ModelSettings, ParameterSetSettings
-from kilocell.data.values import CleanResult, SimulationResult
 from kilocell.sqlite import queries
 from kilocell.sqlite.catalog import Catalog
 from sample_receipts import (

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from kilocell.data.errors import StoreError
-from kilocell.sqlite import queries
+from kilocell.sqlite import queries, user_select
 from kilocell.sqlite.catalog import Catalog
 from sample_receipts import asked, cleaned, simulated
 
@@ -84,7 +84,7 @@ def test_a_question_that_waits_too_long_is_a_store_error(path: Path, reader: sql
     with pytest.raises(StoreError, match="locked by another program"):
         queries.results(reader)
     with pytest.raises(StoreError, match="locked by another program"):
-        queries.select(reader, "SELECT 1 FROM cells")
+        user_select.select(reader, "SELECT 1 FROM cells")
     holder.close()
     assert errors_of(reader) == [10.0]
 

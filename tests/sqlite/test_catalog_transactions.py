@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from kilocell.data.values import JobKind, Receipt
+from kilocell.data.results.receipt import JobKind, Receipt
 from kilocell.sqlite import queries
 from kilocell.sqlite.catalog import Catalog
 from sample_receipts import (

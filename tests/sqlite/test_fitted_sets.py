@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from kilocell.data.codec import from_json
 from kilocell.data.fit_settings import FitSettings
-from kilocell.data.fit_values import Beginning, FitResult
+from kilocell.data.results.fitting import Beginning, FitResult
+from kilocell.data.results.receipt import Receipt
 from kilocell.data.settings import Override
-from kilocell.data.values import Receipt
 from kilocell.sqlite import fit_queries, queries
 from kilocell.sqlite.catalog import Catalog
 from sample_receipts import fit_settings, fitted

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from kilocell.data.errors import StoreError
 from kilocell.data.settings import SourceSettings
-from kilocell.sqlite import queries
+from kilocell.sqlite import fit_queries, queries
 from kilocell.sqlite.catalog import Catalog
 from sample_receipts import (
     CHEN,
@@ -132,20 +132,20 @@ def test_cycles_findings_comparisons_and_reports(connection: sqlite3.Connection)
 
 
 def test_fits_with_parameters_and_starts(connection: sqlite3.Connection) -> None:
-    assert [(row["fit"], row["rmse_default_mv"], row["rmse_mv"]) for row in queries.fits(connection, "A")] == [
+    assert [(row["fit"], row["rmse_default_mv"], row["rmse_mv"]) for row in fit_queries.fits(connection, "A")] == [
         ("diffusivity", 40.0, 12.0)
     ]
-    found = queries.fit_parameters(connection, "A", "diffusivity")
+    found = fit_queries.fit_parameters(connection, "A", "diffusivity")
     assert [(row["parameter"], row["unit"], row["at_bound"], row["model"]) for row in found] == [
         ("Contact resistance [Ohm]", "Ohm", 1, "SPMe"),
         ("Negative particle diffusivity [m2.s-1]", "m2.s-1", 0, "SPMe"),
     ]
-    assert [(row["start"], row["status"]) for row in queries.fit_starts(connection, "A")] == [
+    assert [(row["start"], row["status"]) for row in fit_queries.fit_starts(connection, "A")] == [
         (0, "done"),
         (1, "failed"),
         (2, "done"),
     ]
-    assert queries.fits(connection, "B") == []
+    assert fit_queries.fits(connection, "B") == []
 
 
 def test_starts_of_an_earlier_longer_fit_are_left_out(path: Path, connection: sqlite3.Connection) -> None:
@@ -153,9 +153,9 @@ def test_starts_of_an_earlier_longer_fit_are_left_out(path: Path, connection: sq
         longer = fit_settings("B", starts=5)
         shorter = fit_settings("B", starts=2)
         catalog.record_many([(started(longer, start), None) for start in range(5)], None)
-        assert len(queries.fit_starts(connection, "B")) == 5
+        assert len(fit_queries.fit_starts(connection, "B")) == 5
         catalog.record(fitted(shorter), None)
-    assert [row["start"] for row in queries.fit_starts(connection, "B", "diffusivity")] == [0, 1]
+    assert [row["start"] for row in fit_queries.fit_starts(connection, "B", "diffusivity")] == [0, 1]
 
 
 def test_models_are_compared_over_cells(path: Path, connection: sqlite3.Connection) -> None:

@@ -10,12 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from kilocell.data.convert import unit_of
-from kilocell.data.fit_values import FitResult, StartResult
+from kilocell.data.results.cleaning import CleanResult
+from kilocell.data.results.fitting import FitResult, StartResult
+from kilocell.data.results.simulation import SimulationResult
 from kilocell.data.settings import ModelSettings, ParameterSetSettings
-from kilocell.data.values import CleanResult, SimulationResult
-from kilocell.sqlite import record_rows
+from kilocell.sqlite import fit_rows
+from kilocell.sqlite import rows as record_rows
 from kilocell.sqlite.migrations import schema
-from kilocell.sqlite.record_rows import Row
+from kilocell.sqlite.rows import Row
 from sample_receipts import CHEN, SLOW, SPME, asked, cleaned, ended, fit_settings, fitted, simulated, source, started
 
 
@@ -83,10 +85,10 @@ def test_every_field_of_a_result_has_its_column() -> None:
         "cycles": record_rows.cycle_rows(clean, clean.result),
         "simulations": [done | {"ended_second": None, "partial_rmse_mv": None}],
         **record_rows.compared_rows(simulation, simulation.result),
-        "fit_starts": [record_rows.start_row(start, fit)],
-        "fit_start_values": record_rows.start_value_rows(start, start.result),
-        "fits": [record_rows.fit_row(fit_done, fit)],
-        "fit_parameters": record_rows.fit_parameter_rows(fit_done, fit_done.result),
+        "fit_starts": [fit_rows.start_row(start, fit)],
+        "fit_start_values": fit_rows.start_value_rows(start, start.result),
+        "fits": [fit_rows.fit_row(fit_done, fit)],
+        "fit_parameters": fit_rows.fit_parameter_rows(fit_done, fit_done.result),
     }
     for table, made_rows in made.items():
         columns = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}

@@ -1,0 +1,178 @@
+"""Blocks of a CSV file's lines as columns: with pyarrow's strict parser, and line by line where that refuses."""
+
+# pyarrow.compute makes its functions at import; no type checker sees them.
+# pyright: reportAttributeAccessIssue=false
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pacsv
+from numpy.typing import NDArray
+
+from .csv_header import Header, split_line
+from .csv_values import ISO, MISSING
+from .layout import Layout
+from .text_blocks import TextBlock, lines_of
+
+_NULLS: Final = sorted({form for text in MISSING for form in (text, text.upper(), text.capitalize())} | {"NaN"})
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """Columns of a block by their place in the file, each row's line in it, and what was wrong with a row."""
+
+    arrays: dict[int, pa.Array]
+    lines: NDArray[np.int64]
+    notes: dict[int, str]
+
+
+def parse(block: TextBlock, layout: Layout, indices: Sequence[int]) -> Parsed:
+    """Parse columns of a block: as numbers and times where all of them are, everything else as text."""
+    numbers: dict[int, pa.DataType] = {
+        column.index: pa.float64() for column in layout.columns if column.kind == "number"
+    }
+    dates = [column.index for column in layout.columns if column.kind == "datetime" and column.date == ISO]
+    typed = numbers | dict.fromkeys(dates, pa.timestamp("us"))
+    if layout.cell is not None and layout.cell not in typed:
+        typed[layout.cell] = pa.dictionary(pa.int32(), pa.string())
+    # Nearly every block is all well: only where this fails are its lines looked at one by one.
+    arrays = _strict(block.data, layout, indices, typed, block.lines)
+    if arrays is not None:
+        return Parsed(arrays, np.arange(block.first_line, block.first_line + block.lines, dtype=np.int64), {})
+    squared = square(block, layout.header)
+    if squared.fields is not None:
+        arrays = {index: pa.array([row[index] for row in squared.fields], pa.string()) for index in indices}
+    elif len(squared.lines):
+        rows = len(squared.lines)
+        arrays = _strict(squared.data, layout, indices, numbers, rows)
+        if arrays is None:  # some text among the numbers: read the block as text and look at each value
+            arrays = _parsed_as(squared.data, layout, indices, {})
+    return Parsed(arrays or {}, squared.lines, squared.notes)
+
+
+def _strict(
+    data: bytes, layout: Layout, indices: Sequence[int], types: Mapping[int, pa.DataType], rows: int
+) -> dict[int, pa.Array] | None:
+    """Parse lines as columns of these types; ``None`` where one does not fit, or is no row of the usual width."""
+    if not data:
+        return None
+    try:
+        arrays = _parsed_as(data, layout, indices, types)
+    except pa.ArrowInvalid:
+        return None
+    # Blank lines, and quotes that reach beyond their line, give fewer rows.
+    whole = all(len(array) == rows for array in arrays.values())
+    finite = (
+        np.isfinite(pc.max(pc.abs(array)).as_py() or 0.0)
+        for array in arrays.values()
+        if pa.types.is_floating(array.type)
+    )
+    return arrays if whole and all(finite) else None
+
+
+def _parsed_as(
+    data: bytes, layout: Layout, indices: Sequence[int], types: Mapping[int, pa.DataType]
+) -> dict[int, pa.Array]:
+    chosen = {str(index): types.get(index, pa.string()) for index in indices}
+    table = pacsv.read_csv(
+        pa.BufferReader(data),
+        pacsv.ReadOptions(
+            use_threads=False,
+            block_size=len(data) + 1,
+            column_names=[str(index) for index in range(layout.header.width)],
+        ),
+        pacsv.ParseOptions(delimiter=layout.header.delimiter, quote_char='"' if b'"' in data else False),
+        pacsv.ConvertOptions(
+            column_types=chosen,
+            include_columns=list(chosen),
+            null_values=_NULLS,
+            strings_can_be_null=False,
+            timestamp_parsers=[pacsv.ISO8601],
+            decimal_point=layout.header.decimal,
+        ),
+    )
+    return {int(name): table[name].combine_chunks() for name in chosen}
+
+
+@dataclass(frozen=True, slots=True)
+class SquareBlock:
+    """Lines with ``header.width`` fields each.
+
+    Args:
+        data: the lines, UTF-8; empty when ``fields`` holds them split already, as where values are quoted.
+        lines: the number of each row's line in the file, from 1.
+        notes: what was wrong with a row, by its place in the block.
+    """
+
+    data: bytes
+    lines: NDArray[np.int64]
+    notes: dict[int, str]
+    fields: Sequence[Sequence[str]] | None = None
+
+
+def square(block: TextBlock, header: Header) -> SquareBlock:
+    """Give every line of a block the usual number of fields; blank lines are left out.
+
+    A short line is filled with missing values, a long one keeps its first fields; both are noted, with what was cut.
+    """
+    if b'"' in block.data:
+        return _split(block, header)
+    data = np.frombuffer(block.data, np.uint8)
+    ends = np.flatnonzero(data == ord("\n"))
+    delimiters = np.flatnonzero(data == ord(header.delimiter))
+    fields = np.diff(np.searchsorted(delimiters, ends), prepend=0) + 1
+    numbers = np.arange(len(ends), dtype=np.int64) + block.first_line
+    odd = np.flatnonzero(fields != header.width)
+    if len(odd) == 0:
+        return SquareBlock(block.data, numbers, {})
+    starts = np.concatenate(([0], ends[:-1] + 1))
+    pieces: list[bytes] = []
+    notes: dict[int, str] = {}
+    done, blank = 0, []
+    for line in odd.tolist():
+        pieces.append(block.data[done : starts[line]])
+        text = block.data[starts[line] : ends[line]].decode()
+        done = int(ends[line]) + 1
+        if not text.strip():
+            blank.append(line)
+            continue
+        row, note = _squared(text.split(header.delimiter), header)
+        pieces.append(f"{header.delimiter.join(row)}\n".encode())
+        if note:
+            notes[line - len(blank)] = note
+    pieces.append(block.data[done:])
+    return SquareBlock(b"".join(pieces), np.delete(numbers, blank), notes)
+
+
+def _split(block: TextBlock, header: Header) -> SquareBlock:
+    """Split lines with quotes one by one: a quote that is never closed must not swallow the lines after it."""
+    rows: list[list[str]] = []
+    numbers: list[int] = []
+    notes: dict[int, str] = {}
+    for number, text in enumerate(lines_of(block), block.first_line):
+        if not text.strip():
+            continue
+        row, note = _squared(split_line(text, header.delimiter), header)
+        if note:
+            notes[len(rows)] = note
+        rows.append(row)
+        numbers.append(number)
+    return SquareBlock(b"", np.array(numbers, np.int64), notes, rows)
+
+
+def _squared(row: list[str], header: Header) -> tuple[list[str], str]:
+    """Fill or cut a row to the usual width; return it and what was wrong, "" if nothing is lost or missing."""
+    missing = [""] * (header.width - len(row))
+    if len(row) < len(header.names):
+        return row + missing, f"row='{len(row)} fields instead of {len(header.names)}'"
+    beyond = row[header.width :]
+    if not any(field.strip() for field in beyond):
+        return row[: header.width] + missing, ""
+    cut = header.delimiter.join(beyond)
+    return row[: header.width], f"row='{len(row)} fields instead of {header.width}, beyond them {cut}'"

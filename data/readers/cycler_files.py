@@ -1,0 +1,247 @@
+"""Reads cyclers' own files (Neware .nda and .ndax) and workbooks (.xlsx, .xls) through libraries that are an extra.
+
+``pip install 'kilocell[cyclers]'`` brings them; docs/decisions/0006-cyclers-files.md says why these.
+"""
+
+from __future__ import annotations
+
+import datetime
+import importlib
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+
+from .. import columns as c
+from ..errors import ReadError
+from ..settings import ColumnMapping, SourceSettings
+from .column_names import targets_of
+from .csv_header import HEADER_LINES, Header, header_score, unit_row
+from .csv_reader import RawBlock
+from .file_kinds import reader_of
+from .layout import Layout, layout_of
+from .typed_tables import table_blocks, table_cells, table_header, table_settings
+
+_EXPORT: Final = "export it as text or CSV with the cycler's own software"
+_NEWARE: Final[dict[str, tuple[str, str]]] = {
+    "unix_time_second": ("unix_time_s", "s"),
+    "test_time_second": ("total_time_s", "s"),
+    "cycle_id": ("cycle_count", ""),
+    "step_id": ("step_index", ""),
+    "current_ampere": ("current_mA", "mA"),
+    "voltage_volt": ("voltage_V", "V"),
+    "state": ("step_type", ""),
+}
+CHANNEL: Final = "Channel"
+"""Name of the column that says which channel's sheet a row is from, where a workbook has sheets of several."""
+
+_CHANNEL_SHEET: Final = re.compile(r"(?i)channel[_ ]*(\d+(?:-\d+)?)(?:_\d+)?")
+_DAY_ZERO: Final = datetime.datetime(1899, 12, 30)
+_EPOCH: Final = datetime.datetime(1970, 1, 1)
+_RECORD: Final = ({c.VOLTAGE}, {c.CURRENT}, {c.TEST_TIME, c.UNIX_TIME})
+
+
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """A file's tables, all with the same columns, and their common header."""
+
+    header: Header
+    tables: tuple[pa.Table, ...]
+
+
+def guess_cycler_file(path: Path) -> SourceSettings:
+    """Guess how a cycler's own file is read; Neware's current is positive for charge.
+
+    Raises:
+        ReadError: as :func:`raw_blocks`.
+    """
+    reader = reader_of(path) or ""
+    header = _content(path, reader).header
+    if reader == "neware":
+        return SourceSettings(reader, _neware_columns(header), "stem", "charge_positive")
+    return table_settings(reader, header)
+
+
+def layout_for(reader: str) -> Callable[[Path, SourceSettings], Layout]:
+    """Return the function that finds out which of a file's columns is what."""
+
+    def layout(path: Path, settings: SourceSettings) -> Layout:
+        return _layout(_content(path, reader), settings)
+
+    return layout
+
+
+def blocks_for(reader: str) -> Callable[[Path, SourceSettings], Iterator[RawBlock]]:
+    """Return the function that reads a file's rows. A file is read whole: such files fit into memory.
+
+    It raises ReadError where the libraries are not installed, the file is damaged, or a column is missing.
+    """
+
+    def raw_blocks(path: Path, settings: SourceSettings) -> Iterator[RawBlock]:
+        content = _content(path, reader)
+        yield from table_blocks(content.tables, _layout(content, settings))
+
+    return raw_blocks
+
+
+def cells_for(reader: str) -> Callable[[Path, Layout], tuple[str, ...]]:
+    """Return the function that lists the cells that a column names."""
+
+    def cells(path: Path, layout: Layout) -> tuple[str, ...]:
+        return table_cells(_content(path, reader).tables, layout)
+
+    return cells
+
+
+def _layout(content: _Content, settings: SourceSettings) -> Layout:
+    if settings.reader == "neware" and not settings.columns:
+        columns = _neware_columns(content.header)
+        settings = SourceSettings(settings.reader, columns, settings.cell_id_from, settings.current_sign)
+    return layout_of(content.header, settings)
+
+
+def _content(path: Path, reader: str) -> _Content:
+    if reader == "neware":
+        table = _neware(path)
+        return _Content(table_header(path, table.column_names, [table]), (table,))
+    sheets: tuple[Sheet, ...] = sheets_of(path)
+    tables = tuple(sheet.table for sheet in sheets)
+    return _Content(table_header(path, tables[0].column_names, tables, sheets[0].units), tables)
+
+
+def _neware(path: Path) -> pa.Table:
+    fastnda = extra_library(path, "fastnda", "Neware's own files need")
+    try:
+        return fastnda.read(path, cycle_mode="raw").to_arrow()  # the numbers as they stand in the file
+    except Exception as error:  # a damaged binary file makes the library raise anything
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise ReadError(f"{path}: cannot be read as a Neware file ({reason}); {_EXPORT}") from None
+
+
+def _neware_columns(header: Header) -> tuple[ColumnMapping, ...]:
+    columns = [ColumnMapping(target, name, unit) for target, (name, unit) in _NEWARE.items() if name in header.names]
+    thermometers = [name for name in header.names if name.startswith("aux") and name.endswith("_temperature_degC")]
+    surface = [ColumnMapping("surface_temperature_celsius", name, "degC") for name in thermometers]
+    return (*columns, *surface)
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One sheet's rows beneath its header; ``units`` are those of a row of units, if there is one."""
+
+    name: str
+    table: pa.Table
+    units: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    name: str
+    rows: list[list[Any]]
+    at: int
+    names: tuple[str, ...]
+    score: tuple[int, int]
+
+
+def sheets_of(path: Path) -> tuple[Sheet, ...]:
+    """Return the sheets with the record: the one whose header names most, and all with the same header.
+
+    A cycler goes on in a further sheet where one is full; sheets of several channels (Arbin) get a column
+    :data:`CHANNEL`.
+
+    Raises:
+        ReadError: the library is not installed, the workbook is damaged, or no sheet looks like a record.
+    """
+    found = [_header_of(name, rows) for name, rows in _rows_of(path) if any(map(any, rows))]
+    if not found:
+        raise ReadError(f"{path}: has no sheet with any rows; export it again, or leave it out of the sources")
+    best = max(found, key=lambda sheet: sheet.score)
+    if best.score[0] < len(_RECORD):
+        names = ", ".join(repr(sheet.name) for sheet in found)
+        raise ReadError(
+            f"{path}: none of its sheets ({names}) has a header with voltage, current and time; write the sheet with "
+            "the record as CSV, and name its columns in the source's settings"
+        )
+    same = [sheet for sheet in found if sheet.names == best.names]
+    channels = [_channel(sheet.name) for sheet in same]
+    several = len(set(channels)) > 1 and CHANNEL not in best.names
+    return tuple(_sheet(sheet, channel if several else None) for sheet, channel in zip(same, channels, strict=True))
+
+
+def extra_library(path: Path, name: str, need: str) -> Any:
+    """Import a library that only an extra brings.
+
+    Raises:
+        ReadError: it is not installed; says what to install.
+    """
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        raise ReadError(f"{path}: {need} another library: pip install 'kilocell[cyclers]'") from None
+
+
+def _rows_of(path: Path) -> list[tuple[str, list[list[Any]]]]:
+    calamine = extra_library(path, "python_calamine", "workbooks need")
+    try:
+        book = calamine.CalamineWorkbook.from_path(path)
+        return [(name, book.get_sheet_by_name(name).to_python()) for name in book.sheet_names]
+    except (calamine.CalamineError, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise ReadError(f"{path}: cannot be read as a workbook ({reason}); save it again, or as CSV") from None
+
+
+def _header_of(name: str, rows: list[list[Any]]) -> _Found:
+    texts = [["" if value is None else str(value) for value in row] for row in rows[:HEADER_LINES]]
+    scores = [(_quantities(row), header_score(row, ())[1]) for row in texts]
+    score, at = max((score, -number) for number, score in enumerate(scores))
+    return _Found(name, rows, -at, tuple(text.strip() for text in texts[-at]), score)
+
+
+def _quantities(names: Sequence[str]) -> int:
+    """How many of voltage, current and time the names hold: sheets of cycles and steps have other quantities."""
+    known = set().union(*(targets_of(name) for name in names if name))
+    return sum(not known.isdisjoint(targets) for targets in _RECORD)
+
+
+def _sheet(found: _Found, channel: str | None) -> Sheet:
+    beneath = found.rows[found.at + 1 :]
+    units = unit_row(found.names, ["" if value is None else str(value) for value in beneath[0]]) if beneath else ()
+    body = [row for row in beneath[bool(units) :] if any(value not in ("", None) for value in row)]
+    columns = list(zip(*body, strict=True)) or [()] * len(found.names)
+    arrays = {name: _array(values) for name, values in zip(found.names, columns, strict=True) if name}
+    if channel is not None:
+        arrays[CHANNEL] = pa.array([channel] * len(body), pa.string())
+    return Sheet(found.name, pa.table(arrays), tuple(unit for name, unit in _units(found.names, units) if name))
+
+
+def _units(names: Sequence[str], units: Sequence[str]) -> list[tuple[str, str]]:
+    return list(zip(names, [*units, *[""] * (len(names) - len(units))], strict=True)) if units else []
+
+
+def _channel(name: str) -> str:
+    match = _CHANNEL_SHEET.search(name)
+    return match[1] if match else ""
+
+
+def _array(values: Sequence[Any]) -> pa.Array:
+    """One column: numbers where all are (dates as timestamps, times of day and durations in s), else text."""
+    given = [value for value in values if value not in ("", None)]
+    if all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in given):
+        return pa.array([None if value in ("", None) else float(value) for value in values], pa.float64())
+    if all(isinstance(value, datetime.datetime) and value.year >= 1910 for value in given):
+        return pa.array([None if value in ("", None) else value for value in values], pa.timestamp("us"))
+    if all(isinstance(value, (datetime.datetime, datetime.time, datetime.timedelta)) for value in given):
+        return pa.array([None if value in ("", None) else _seconds(value) for value in values], pa.float64())
+    return pa.array([None if value in ("", None) else str(value) for value in values], pa.string())
+
+
+def _seconds(value: datetime.datetime | datetime.time | datetime.timedelta) -> float:
+    """Seconds of a duration that a sheet keeps as a time of day, or as a date near the beginning of its calendar."""
+    if isinstance(value, datetime.timedelta):
+        return value.total_seconds()
+    if isinstance(value, datetime.datetime):
+        return (value - (_DAY_ZERO if value.year < 1910 else _EPOCH)).total_seconds()
+    return value.hour * 3600 + value.minute * 60 + value.second + value.microsecond / 1e6

@@ -1,0 +1,137 @@
+"""Reads Parquet files of any columns, the Battery Data Format's among them, into raw rows in bounded memory."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ..errors import ReadError
+from ..settings import FileRange, SourceSettings
+from .csv_header import SAMPLE_ROWS, Header
+from .csv_reader import RawBlock
+from .layout import Layout, layout_of
+from .typed_tables import ROWS, is_readable, table_blocks, table_cells, table_header, table_settings
+
+_BUFFER_BYTES: Final = 1024 * 1024
+
+
+def parquet_header(path: Path) -> Header:
+    """Return the columns' names and some of the first and last rows.
+
+    Raises:
+        ReadError: this is no Parquet file, it is damaged, or has no rows.
+    """
+    with _opened(path) as file:
+        schema = file.schema_arrow
+        names = [name for name in schema.names if is_readable(schema.field(schema.get_field_index(name)).type)]
+        groups = sorted({0, file.num_row_groups - 1}) if file.num_row_groups else []
+        try:
+            parts = [_first_rows(file, group, names) for group in groups]
+        except (pa.ArrowException, OSError) as error:
+            raise _damaged(path, error) from None
+    return table_header(path, names, parts)
+
+
+def parquet_layout(path: Path, settings: SourceSettings) -> Layout:
+    """Find out which of the file's columns is what.
+
+    Raises:
+        ReadError: as :func:`parquet_header`, or a column is missing that is required.
+    """
+    return layout_of(parquet_header(path), settings)
+
+
+def guess_parquet(path: Path) -> SourceSettings:
+    """Guess how the file is read."""
+    return table_settings("parquet", parquet_header(path))
+
+
+def raw_blocks(path: Path, settings: SourceSettings) -> Iterator[RawBlock]:
+    """Read a Parquet file's rows, only the columns that are used, some at a time whatever the size of its row groups.
+
+    Raises:
+        ReadError: as :func:`parquet_layout`.
+    """
+    layout = parquet_layout(path, settings)
+    names = [column.name for column in layout.columns]
+    if layout.cell is not None:
+        names.append(layout.header.names[layout.cell])
+    yield from table_blocks(_tables(path, names), layout)
+
+
+def column_cells(path: Path, layout: Layout) -> tuple[str, ...]:
+    """Return the ids in the column of cells, in order of appearance, reading nothing but that column."""
+    if layout.cell is None:
+        raise ValueError("the layout has no column with cell ids")
+    return table_cells(_tables(path, [layout.header.names[layout.cell]]), layout)
+
+
+def part_blocks(path: Path, layout: Layout, part: FileRange) -> Iterator[RawBlock]:
+    """Read the rows of some row groups."""
+    names = [column.name for column in layout.columns]
+    if layout.cell is not None:
+        names.append(layout.header.names[layout.cell])
+    yield from table_blocks(_tables(path, names, range(part.start, part.end)), layout, part)
+
+
+def survey(path: Path, layout: Layout, range_bytes: int) -> tuple[FileRange, ...]:
+    """Find the cells in the column of ids, and parts of about ``range_bytes`` of the file, in whole row groups."""
+    if layout.cell is None:
+        raise ValueError("the layout has no column with cell ids")
+    only_cells, names = Layout(layout.header, (), layout.cell), [layout.header.names[layout.cell]]
+    with _opened(path) as file:
+        groups = [file.metadata.row_group(place) for place in range(file.num_row_groups)]
+        sizes = [sum(g.column(k).total_compressed_size for k in range(g.num_columns)) for g in groups]
+    parts, counts, filled = [FileRange(0, len(sizes))], Counter[str](), 0
+    row, cell = 0, ""
+    for group, size in enumerate(sizes):
+        if filled >= range_bytes and counts:
+            parts[-1] = replace(parts[-1], end=group, cells=tuple(counts.items()))
+            parts.append(FileRange(group, len(sizes), row + 1, row, (), cell))
+            counts, filled = Counter[str](), 0
+        at = FileRange(group, group + 1, row + 1, row, (), cell)
+        for block in table_blocks(_tables(path, names, range(group, group + 1)), only_cells, at):
+            if block.cells is not None and len(block.cells):
+                rows = np.bincount(block.cells.codes, minlength=len(block.cells.categories)).tolist()
+                counts.update(dict(zip(block.cells.categories, rows, strict=True)))
+                row, cell = row + len(block.cells), str(block.cells[-1])
+        filled += size
+    parts[-1] = replace(parts[-1], cells=tuple(counts.items()))
+    return tuple(parts)
+
+
+def _tables(path: Path, names: list[str], groups: range | None = None) -> Iterator[pa.Table]:
+    with _opened(path) as file:
+        try:
+            chosen = None if groups is None else list(groups)
+            columns = list(dict.fromkeys(names))
+            for batch in file.iter_batches(ROWS, row_groups=chosen, columns=columns, use_threads=False):
+                yield pa.Table.from_batches([batch])
+        except (pa.ArrowException, OSError) as error:
+            raise _damaged(path, error) from None
+
+
+def _first_rows(file: pq.ParquetFile, group: int, names: list[str]) -> pa.Table:
+    batches = file.iter_batches(batch_size=SAMPLE_ROWS, row_groups=[group], columns=names, use_threads=False)
+    batch = next(batches, None)
+    schema = pa.schema([file.schema_arrow.field(name) for name in names])
+    return schema.empty_table() if batch is None else pa.Table.from_batches([batch]).select(names)
+
+
+def _opened(path: Path) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(path, buffer_size=_BUFFER_BYTES, pre_buffer=False)
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(path, error) from None
+
+
+def _damaged(path: Path, error: Exception) -> ReadError:
+    reason = " ".join(str(error).split())
+    return ReadError(f"{path}: cannot be read as Parquet ({reason}); write or copy it again")

@@ -1,0 +1,269 @@
+"""From a raw file to raw tables: the readers by name, and what every part of kilocell asks of them."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from .. import columns as c
+from ..errors import ReadError
+from ..settings import FileRange, SourceFile, SourceSettings
+from . import csv_reader, cycler_files, digatron, parquet_reader
+from .column_names import guess_cell_column
+from .csv_header import find_header
+from .csv_reader import RANGE_BYTES, RawBlock
+from .file_kinds import reader_of
+from .layout import Layout, cell_column, csv_layout, guessed_columns
+from .text_blocks import head_block, lines_of, stem
+from .unreadable import Tally
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """How a long file is read in parts, side by side; a reader without it reads a file as a whole.
+
+    Args:
+        survey: the parts of about so many bytes, each with its cells.
+        blocks: the rows of one of them.
+    """
+
+    survey: Callable[[Path, Layout, int], tuple[FileRange, ...]]
+    blocks: Callable[[Path, Layout, FileRange], Iterator[RawBlock]]
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """One kind of file: how it is laid out, its rows block by block, and the cells that a column of it names.
+
+    ``parts`` is how it is read in parts, where it can be.
+    """
+
+    layout: Callable[[Path, SourceSettings], Layout]
+    blocks: Callable[[Path, SourceSettings], Iterator[RawBlock]]
+    cells: Callable[[Path, Layout], tuple[str, ...]] = csv_reader.column_cells
+    parts: Parts | None = None
+
+
+READERS: Final[dict[str, Reader]] = {
+    "csv": Reader(csv_layout, csv_reader.raw_blocks, parts=Parts(csv_reader.survey, csv_reader.layout_blocks)),
+    "digatron": Reader(digatron.digatron_layout, digatron.raw_blocks),
+    "parquet": Reader(
+        parquet_reader.parquet_layout,
+        parquet_reader.raw_blocks,
+        parquet_reader.column_cells,
+        Parts(parquet_reader.survey, parquet_reader.part_blocks),
+    ),
+    **{
+        name: Reader(cycler_files.layout_for(name), cycler_files.blocks_for(name), cycler_files.cells_for(name))
+        for name in ("neware", "xlsx")
+    },
+}
+"""Every reader, by the name that a campaign gives it."""
+
+ROOM_ROWS: Final = 2_000_000  # that a table is given at most beyond those that it has
+ROWS_PER_PART: Final = 5_000_000
+"""Rows that are sorted by cell at once: 600 MB, so that a cell has few and long files though rows of many alternate."""
+
+
+def source_file(path: Path, settings: SourceSettings) -> SourceFile:
+    """Describe a raw file: its size in bytes and the SHA-256 of its bytes.
+
+    Raises:
+        ReadError: it cannot be opened.
+    """
+    try:
+        with path.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+            size = stream.tell()
+    except OSError as error:
+        raise ReadError(f"{path}: cannot be read: {error.strerror or error}") from None
+    return SourceFile(str(path), size, digest, settings)
+
+
+def cell_ids(path: Path, settings: SourceSettings) -> tuple[str, ...]:
+    """Return the ids of the cells in a file, in order of appearance; reads the body only for ids in a column.
+
+    Raises:
+        ReadError: the pattern does not match the path, or the file cannot be read.
+    """
+    source, _, rest = settings.cell_id_from.partition(":")
+    if source == "stem":
+        return (stem(path),)
+    if source == "column":
+        reader = READERS[settings.reader]
+        return reader.cells(path, reader.layout(path, settings))
+    match = re.search(rest, path.as_posix())
+    if match is None or not match["cell_id"]:
+        raise ReadError(f"{path}: the cell id's pattern {rest!r} does not match this path; correct cell_id_from")
+    return (match["cell_id"],)
+
+
+def survey(
+    path: Path, settings: SourceSettings, range_bytes: int = RANGE_BYTES
+) -> tuple[tuple[str, ...], tuple[FileRange, ...]]:
+    """Return the ids of the cells in a file, as :func:`cell_ids` does, and the parts in which it can be read.
+
+    Args:
+        range_bytes: about how long a part is.
+
+    Returns:
+        Ids, and two parts or more; none where the file is short, holds one cell, or is of a kind that is read whole.
+
+    Raises:
+        ReadError: as :func:`cell_ids`.
+    """
+    reader = READERS[settings.reader]
+    if cell_column(settings) is None or reader.parts is None:
+        return cell_ids(path, settings), ()
+    parts = reader.parts.survey(path, reader.layout(path, settings), range_bytes)
+    cells = tuple(dict.fromkeys(cell for part in parts for cell, _ in part.cells))
+    return cells, parts if len(parts) > 1 and len(cells) > 1 else ()
+
+
+def read_raw(path: Path, settings: SourceSettings, cell_id: str | None = None, source_index: int = 0) -> pd.DataFrame:
+    """Read a raw file, as it stands.
+
+    Args:
+        cell_id: only this cell's rows, where ids come from a column; ``None`` = all rows.
+        source_index: written into the column of that name.
+
+    Returns:
+        ``data.columns.RAW_COLUMNS``; ``source_row`` is the row in the file, 0 = first data row.
+
+    Raises:
+        ReadError: the file cannot be read, has no such cell, or more than half of what stands in its voltage,
+            current or time is no number.
+    """
+    tally = Tally(path)
+    table = _Table()
+    for block in READERS[settings.reader].blocks(path, settings):
+        rows = None if cell_id is None or block.cells is None else np.asarray(block.cells == cell_id)
+        if rows is None or rows.any():
+            tally.add(block, rows)
+            table.add(block.frame if rows is None else block.frame[rows])
+    if not table.rows:
+        near = difflib.get_close_matches(str(cell_id), cell_ids(path, settings), n=1)
+        raise ReadError(f"{path}: has no cell {cell_id!r}" + (f"; the nearest is {near[0]!r}" if near else ""))
+    tally.check()
+    frame = table.take()
+    frame[c.SOURCE_INDEX] = np.full(len(frame), source_index, dtype=np.int32)
+    return frame
+
+
+def read_by_cell(
+    path: Path, settings: SourceSettings, rows_per_part: int = ROWS_PER_PART, part: FileRange | None = None
+) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Read a long file that holds many cells, or a part of it, once, in bounded memory.
+
+    Args:
+        part: one of :func:`survey`; ``None`` = all of the file.
+        rows_per_part: rows that are read before what is there of each cell is handed on.
+
+    Yields:
+        Cell id and some of its rows as :func:`read_raw` returns them. A cell's parts come in the file's order.
+
+    Raises:
+        ReadError: as :func:`read_raw`, but whether voltage, current and time are numbers is judged over the whole
+            file and at its end, so that one bad cell does not stop the others. Of a part it is not judged: it may
+            hold that cell alone.
+    """
+    tally = Tally(path)
+    ids: dict[str, int] = {}
+    single = None if cell_column(settings) is not None else cell_ids(path, settings)[0]
+    table = _Table()
+    codes: list[NDArray[np.int64]] = []
+    reader = READERS[settings.reader]
+    if part is None or reader.parts is None:
+        blocks = reader.blocks(path, settings)
+    else:
+        blocks = reader.parts.blocks(path, reader.layout(path, settings), part)
+    for block in blocks:
+        tally.add(block, None)
+        cells = pd.Categorical([single] * len(block.frame)) if block.cells is None else block.cells
+        known = np.array([ids.setdefault(str(cell), len(ids)) for cell in cells.categories], dtype=np.int64)
+        table.add(block.frame)
+        codes.append(known[cells.codes])
+        if table.rows >= rows_per_part:
+            yield from _parts(table.take(), np.concatenate(codes), list(ids))
+            codes.clear()
+    if table.rows:
+        yield from _parts(table.take(), np.concatenate(codes), list(ids))
+    if part is None:
+        tally.check()
+
+
+def guess_settings(path: Path) -> SourceSettings:
+    """Guess how a file is read from its first lines: reader, columns with units, and where the cell id comes from.
+
+    Raises:
+        ReadError: the file is empty, of a kind that is not read, or has no column that looks like voltage, current or
+            time.
+    """
+    reader = reader_of(path)
+    if reader is not None:
+        guess = parquet_reader.guess_parquet if reader == "parquet" else cycler_files.guess_cycler_file
+        return guess(path)
+    lines = lines_of(head_block(path))
+    if digatron.is_digatron(lines):
+        return SourceSettings(reader="digatron", current_sign="charge_positive")
+    header = find_header(path)
+    columns = guessed_columns(header)
+    cell = guess_cell_column(header.names, header.sample)
+    settings = SourceSettings(columns=columns, cell_id_from="stem" if cell is None else f"column:{cell}")
+    csv_layout(path, settings)
+    return settings
+
+
+def _parts(frame: pd.DataFrame, code: NDArray[np.int64], ids: list[str]) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Sort rows by cell, in the order of the cells' first appearance, and hand them on cell by cell."""
+    order = None if (np.diff(code) >= 0).all() else np.argsort(code, kind="stable")
+    ordered = code if order is None else code[order]
+    starts = np.flatnonzero(np.diff(ordered, prepend=-1))
+    for start, end in zip(starts.tolist(), [*starts[1:].tolist(), len(code)], strict=True):
+        rows = frame.iloc[start:end] if order is None else frame.iloc[order[start:end]]
+        yield ids[ordered[start]], rows.reset_index(drop=True)
+
+
+@dataclass(slots=True)
+class _Table:
+    """A raw table that grows block by block in place, so that no row is ever held twice."""
+
+    rows: int = 0
+    numbers: dict[str, NDArray[Any]] = field(default_factory=dict)
+    texts: dict[str, list[pd.Series[Any]]] = field(default_factory=dict)
+
+    def add(self, frame: pd.DataFrame) -> None:
+        end = self.rows + len(frame)
+        for name, dtype in c.RAW_COLUMNS.items():
+            if dtype == "str":
+                self.texts.setdefault(name, []).append(frame[name])
+                continue
+            column = self.numbers.setdefault(name, np.empty(0, dtype=np.dtype(dtype)))
+            if end > len(column):
+                # Room that is not written to costs nothing, while growing in place fills it with zeros first.
+                room = np.empty(max(end, min(16 * len(column), len(column) + ROOM_ROWS)), dtype=column.dtype)
+                room[: self.rows] = column[: self.rows]
+                self.numbers[name] = column = room
+            column[self.rows : end] = frame[name].to_numpy()
+        self.rows = end
+
+    def take(self) -> pd.DataFrame:
+        """Return all rows and begin anew."""
+        columns: dict[str, Any] = {}
+        for name in c.RAW_COLUMNS:
+            if name in self.texts:
+                columns[name] = pd.concat(self.texts.pop(name), ignore_index=True)
+            else:
+                columns[name] = self.numbers.pop(name)
+                columns[name].resize(self.rows, refcheck=False)
+        self.rows = 0
+        return pd.DataFrame(columns, copy=False)

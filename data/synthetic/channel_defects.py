@@ -1,0 +1,197 @@
+"""More defects of a lab, planted on purpose: of thermocouples, numbers, clocks and whole channels.
+
+``temperature_range``
+    The thermocouple is unplugged and reads -2500 °C. ``temperature_jump``: it hangs in hot air; ``temperature_noise``:
+    its contact is loose; ``temperature_stuck``: its amplifier has frozen.
+``voltage_range``
+    The voltage channel is saturated. ``voltage_stuck``: it repeats its last value under current.
+``number_unreadable``
+    The export wrote words where a number belongs. ``time_missing``: the row has no time.
+``time_resolution``
+    The export wrote whole seconds, so that the samples after an edge share one.
+``impedance_row``
+    An impedance analyser took over in a rest and wrote its own rows, with a voltage below -1 V, as a step of its own.
+``chamber_off``
+    The chamber drifts away by 6 °C over an hour, and comes back after a rest. Planted before all others.
+``current_sign``, ``step_renumbered``
+    The cycler counts discharge as positive; its step numbers start elsewhere.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from .cycler import DIGITS, MISSING_MS, UNREADABLE_VALUE
+from .planting import CONSTANT_CURRENT_PER_AH, MARGIN_ROWS, REST_PER_AH, Bench, Defect, Plant
+
+HOT_CELSIUS: Final = 85.0
+NOISE_CELSIUS: Final = 3.0
+DRIFT_CELSIUS: Final = 6.0
+HOUR_MS: Final = 3_600_000
+LONG_REST_MS: Final = 6_000_000
+LEAST_STUCK_MS: Final = 2_000_000
+STUCK_SHARE: Final = 0.15  # of the capacity, which passes while the voltage is stuck
+
+
+def _held(rule: str, column: str, value: float) -> Plant:
+    """A channel that reads one value over some rows."""
+
+    def plant(bench: Bench, length: int) -> None:
+        first = bench.claim(length)
+        if first is not None:
+            rows = slice(first, first + length)
+            bench.note(rule, rows, column, bench.columns[column][rows])
+            bench.columns[column][rows] = value
+
+    return plant
+
+
+def _single(rule: str, column: str, value: float) -> Plant:
+    """Single rows in which something is lost."""
+
+    def plant(bench: Bench, length: int) -> None:
+        for _ in range(length):
+            row = bench.claim(1)
+            if row is not None:
+                bench.note(rule, row, column, bench.columns[column][row])
+                bench.columns[column][row] = value
+
+    return plant
+
+
+def _current_spike(bench: Bench, length: int) -> None:
+    for _ in range(length):
+        row = bench.claim(1, bench.carrying(CONSTANT_CURRENT_PER_AH))
+        if row is not None:
+            current = bench.columns["current"]
+            bench.note("current_spike", row, "current", current[row])
+            shift = bench.rng.uniform(1.5, 3.0) * bench.rng.choice((-1, 1)) * bench.nominal_capacity_ah
+            current[row] = np.round(current[row] + shift, DIGITS["current"])
+
+
+def _temperature_noise(bench: Bench, length: int) -> None:
+    first = bench.claim(length)
+    if first is not None:
+        rows = slice(first, first + length)
+        temperature = bench.columns["temperature"]
+        bench.note("temperature_noise", rows, "temperature", temperature[rows])
+        loose = temperature[rows] + NOISE_CELSIUS * bench.rng.standard_normal(length)
+        temperature[rows] = np.round(loose, DIGITS["temperature"])
+
+
+def _temperature_stuck(bench: Bench, length: int) -> None:
+    """Freeze the temperature for an hour of a high current, or for as long as that lasts."""
+    current = np.abs(bench.columns["current"]) / bench.nominal_capacity_ah
+    high = float(np.quantile(current[current > CONSTANT_CURRENT_PER_AH], 0.75))
+    span = _longest(bench, bench.carrying(0.95 * high), 60)
+    if span is not None:
+        time_ms = bench.columns["time_ms"]
+        end = int(np.searchsorted(time_ms[span], time_ms[span.start] + HOUR_MS))
+        rows = slice(span.start, span.start + end)
+        if time_ms[rows.stop - 1] - time_ms[rows.start] < LEAST_STUCK_MS:
+            return
+        temperature = bench.columns["temperature"]
+        bench.note("temperature_stuck", rows, "temperature", temperature[rows])
+        temperature[rows] = temperature[rows.start]
+
+
+def _voltage_stuck(bench: Bench, length: int) -> None:
+    """Freeze the voltage while a good part of the capacity passes at one current."""
+    current, time_ms = bench.columns["current"], bench.columns["time_ms"]
+    span = _longest(bench, bench.carrying(CONSTANT_CURRENT_PER_AH) & ~_decays(bench), 40)
+    if span is None:
+        return
+    passed = np.cumsum(np.abs(current[span]) * np.diff(time_ms[span], prepend=time_ms[span.start])) / HOUR_MS
+    enough = int(np.searchsorted(passed, STUCK_SHARE * bench.nominal_capacity_ah)) + 1
+    rows = slice(span.start, min(max(span.start + enough, span.start + 40), span.stop))
+    bench.note("voltage_stuck", rows, "voltage", bench.columns["voltage"][rows])
+    bench.columns["voltage"][rows] = bench.columns["voltage"][rows.start]
+
+
+def _decays(bench: Bench) -> np.ndarray:
+    """Rows whose step's current is not one and the same."""
+    step, current = bench.columns["step"], bench.columns["current"]
+    first = np.flatnonzero(np.diff(step, prepend=step[:1] - 1))
+    length = np.diff(np.append(first, len(step)))
+    spread = np.fmax.reduceat(current, first) - np.fmin.reduceat(current, first)
+    decays: np.ndarray = np.repeat(spread > 0.02 * bench.nominal_capacity_ah, length)
+    return decays
+
+
+def _longest(bench: Bench, where: np.ndarray, least: int) -> slice | None:
+    """Take the longest run of free rows where something holds, less a margin; ``None`` for fewer than ``least``."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], bench.free & where, [False]]).astype(int)))
+    runs = [slice(int(a) + MARGIN_ROWS, int(b) - MARGIN_ROWS) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+    span = max(runs, key=lambda rows: rows.stop - rows.start, default=slice(0, 0))
+    if span.stop - span.start < least:
+        return None
+    bench.free[span] = False
+    return span
+
+
+def _chamber_off(bench: Bench, length: int) -> None:
+    """Let the temperature drift off around the longest rest, in which the cell comes to the chamber's temperature."""
+    time_ms, still = bench.columns["time_ms"], ~bench.carrying(REST_PER_AH)
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], still, [False]]).astype(int)))
+    rests = [(int(time_ms[a]), int(time_ms[b - 1])) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+    begin, end = max(rests, key=lambda rest: rest[1] - rest[0], default=(0, 0))
+    if end - begin < LONG_REST_MS:
+        return
+    knots = [begin - HOUR_MS, begin, end, end + HOUR_MS]
+    drift = DRIFT_CELSIUS * np.interp(time_ms, knots, [0.0, 1.0, 1.0, 0.0])
+    off = (time_ms >= begin + HOUR_MS) & (time_ms <= end)
+    bench.note("chamber_off", slice(int(np.argmax(off)), int(np.argmax(off) + off.sum())), "temperature", "6 °C lower")
+    bench.columns["temperature"] = np.round(bench.columns["temperature"] + drift, DIGITS["temperature"])
+
+
+def _impedance_row(bench: Bench, length: int) -> None:
+    """Insert rows of another device in a rest, with a step number of their own."""
+    row = bench.claim(1, ~bench.carrying(REST_PER_AH))
+    if row is None:
+        return
+    order = np.insert(np.arange(len(bench.free)), row, np.repeat(row, length))
+    bench.take(order)
+    rows = slice(row, row + length)
+    apart = bench.columns["time_ms"][row + length] - bench.columns["time_ms"][row - 1]
+    bench.columns["time_ms"][rows] -= np.arange(length, 0, -1) * max(int(apart) // (length + 2), 1)
+    bench.columns["step"][rows] = int(bench.columns["step"].max()) + 1
+    bench.columns["voltage"][rows] *= -1.0
+    bench.columns["current"][rows] = 0.0
+    bench.note("impedance_row", rows, "", "no rows")
+
+
+def _time_resolution(bench: Bench, length: int) -> None:
+    time_ms = bench.columns["time_ms"]
+    bench.columns["time_ms"] = time_ms // 1000 * 1000
+    bench.planted.append(Defect("time_resolution", (0,), True, "time", "times with ms"))
+
+
+def _current_sign(bench: Bench, length: int) -> None:
+    bench.columns["current"] = -bench.columns["current"]
+    bench.planted.append(Defect("current_sign", (0,), True, "current", "every current with the other sign"))
+
+
+def _step_renumbered(bench: Bench, length: int) -> None:
+    bench.columns["step"] = bench.columns["step"] + length
+    bench.planted.append(Defect("step_renumbered", (0,), True, "step", f"every step number lower by {length}"))
+
+
+MORE_PLANTS: Final[dict[str, Plant]] = {
+    "step_renumbered": _step_renumbered,
+    "time_resolution": _time_resolution,
+    "current_sign": _current_sign,
+    "temperature_stuck": _temperature_stuck,
+    "voltage_stuck": _voltage_stuck,
+    "chamber_off": _chamber_off,
+    "temperature_noise": _temperature_noise,
+    "temperature_range": _held("temperature_range", "temperature", -2500.0),
+    "temperature_jump": _held("temperature_jump", "temperature", HOT_CELSIUS),
+    "voltage_range": _held("voltage_range", "voltage", 9.99999),
+    "current_spike": _current_spike,
+    "number_unreadable": _single("number_unreadable", "temperature", UNREADABLE_VALUE),
+    "time_missing": _single("time_missing", "time_ms", MISSING_MS),
+    "impedance_row": _impedance_row,
+}
+"""How each defect is planted."""

@@ -1,0 +1,85 @@
+"""Damage a clean record as a lab does: which defects each synthetic cell gets, and with what seed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from .cycler import Record, calm_rows
+from .planting import Bench, Defect
+from .sample_defects import PLANTS
+
+Plan = tuple[tuple[str, int], ...]
+PLANS: Final[tuple[Plan, ...]] = (
+    (
+        *(("voltage_missing", 1),) * 4, ("voltage_missing", 4), ("voltage_missing", 14), *(("current_missing", 1),) * 3,
+        ("duplicate_row", 4), ("voltage_spike", 3), ("time_order", 2),
+    ),
+    (
+        ("voltage_missing", 6), ("temperature_missing", 10), ("step_glitch", 3), ("step_glitch", 2),
+        ("duplicate_time", 3), ("time_order", 4), ("time_restart", 1),
+    ),
+    (
+        ("current_offset", 1), ("cycle_jump", 5), *(("current_missing", 1),) * 3, ("temperature_missing", 1),
+        ("duplicate_time", 3), ("duplicate_row", 3), ("voltage_spike", 2),
+    ),
+    (
+        *(("voltage_missing", 1),) * 3, ("current_missing", 3), ("lost_contact", 5), ("voltage_spike", 4),
+        ("time_order", 3), ("step_glitch", 1), ("duplicate_row", 2),
+    ),
+    (
+        ("time_gap", 1), ("voltage_missing", 2), *(("temperature_missing", 1),) * 2, ("current_missing", 2),
+        ("step_glitch", 4), ("step_glitch", 1), ("duplicate_row", 3), ("duplicate_time", 2), ("voltage_spike", 1),
+    ),
+)  # fmt: skip
+"""Which defects a cell gets; the sample's five cells get one plan each."""
+
+MORE_PLANS: Final[tuple[Plan, ...]] = (
+    (
+        ("step_renumbered", 4), ("time_missing", 3), ("number_unreadable", 3), ("current_spike", 2),
+        ("temperature_range", 5), ("duplicate_time", 3), ("voltage_missing", 2), ("voltage_missing", 5),
+    ),
+    (
+        ("current_sign", 1), ("temperature_jump", 4), ("voltage_range", 6), ("voltage_spike", 3), ("step_glitch", 2),
+        ("current_missing", 2), ("time_order", 3),
+    ),
+    (
+        ("time_resolution", 1), ("temperature_stuck", 1), ("lost_contact", 6), ("current_spike", 2),
+        ("temperature_range", 1), ("voltage_missing", 3),
+    ),
+    (
+        ("temperature_noise", 120), ("voltage_stuck", 1), ("number_unreadable", 2), ("step_glitch", 3),
+        ("duplicate_row", 4), ("voltage_range", 3),
+    ),
+    (
+        ("chamber_off", 1), ("impedance_row", 8), ("cycle_jump", 2), ("time_missing", 2), ("current_missing", 4),
+        ("duplicate_time", 2), ("time_order", 2),
+    ),
+)  # fmt: skip
+"""More plans, for the cells after the first five."""
+
+ALL_PLANS: Final = PLANS + MORE_PLANS
+
+
+def damage(
+    record: Record, plan: Plan, nominal_capacity_ah: float, rng: np.random.Generator
+) -> tuple[Record, tuple[Defect, ...]]:
+    """Plant a plan's defects at random calm rows of a record, apart from each other; the record itself stays as it is.
+
+    A defect for which the record has no room (no rest long enough, no second cycle) is left out.
+
+    Returns:
+        The damaged record and what was planted, in the plan's order, with rows of the damaged record.
+    """
+    columns = {name: getattr(record, name).copy() for name in Record.__slots__}
+    untouched = np.full(len(record), -1, dtype=np.int64)
+    bench = Bench(columns, calm_rows(record, nominal_capacity_ah), untouched, nominal_capacity_ah, rng)
+    for rule, length in plan:
+        PLANTS[rule](bench, length)
+    defects = tuple(
+        replace(defect, rows=tuple(np.flatnonzero(bench.touched == number).tolist()) or defect.rows)
+        for number, defect in enumerate(bench.planted)
+    )
+    return Record(**bench.columns), defects

@@ -1,0 +1,203 @@
+"""Synthetic cells with known truth: real chemistries with perturbed parameters, and the defects of a lab.
+
+A protocol is solved once for each chemistry and draw of the perturbation (``virtual_cell.py``). Every cell is one of
+these records, with its capacity (which scales the current only, as electrodes in parallel do), its own channel
+noise, its own start and its own defects (``defects.py``).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+import pyarrow as pa
+
+from ..errors import UsageError
+from ..settings import Override
+from .cycler import Channel, Record, csv_table, measure, write_csv
+from .damage import ALL_PLANS, damage
+from .planting import Defect
+from .virtual_cell import CHEMISTRIES, CONTACT, MODEL_OPTIONS, LibraryRecord, VirtualCell, draw_perturbation
+
+Layout = Literal["long", "files"]
+Progress = Callable[[int, int], None]
+DRAWS: Final = 4  # perturbed draws of each chemistry, once there are cells for them
+CURRENT_NOISE_PER_AH: Final = 0.0002
+FIRST_DAY_MS: Final = 1_709_510_400_000  # Monday 2024-03-04
+TRUTH_FILE: Final = "ground_truth.json"
+LONG_FILE: Final = "raw_cycling_data.csv"
+
+
+def generator(seed: int, *purpose: int) -> np.random.Generator:
+    """A generator of its own for each seed and purpose, as spawned from ``SeedSequence(seed)``."""
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=purpose))
+
+
+@dataclass(frozen=True, slots=True)
+class SyntheticCell:
+    """One cell as it is written: its record with defects, and its truth."""
+
+    cell_id: str
+    library: LibraryRecord
+    nominal_capacity_ah: float
+    channel: Channel
+    record: Record
+    defects: tuple[Defect, ...]
+
+
+def make_cell(cell_id: str, index: int, count: int, library: LibraryRecord, seed: int) -> SyntheticCell:
+    """Make the cell of an index (from 0) out of its library record: capacity, channel, noise and defects."""
+    rng = generator(seed, 1, index)
+    chemistry = library.chemistry
+    nominal_ah = chemistry.nominal_capacity_ah
+    if count > len(CHEMISTRIES):
+        nominal_ah = round(nominal_ah * float(rng.uniform(0.5, 2.0)), 3)
+    start_ms = FIRST_DAY_MS + int(rng.integers(0, 28)) * 86_400_000 + int(rng.integers(28_800_000, 61_200_000))
+    temperature = round(chemistry.temperature_celsius + float(rng.uniform(-0.4, 0.4)), 2)
+    channel = Channel(start_ms, temperature, CURRENT_NOISE_PER_AH * nominal_ah)
+    clean = measure(library.record, nominal_ah, channel, generator(seed, 2, index))
+    plan = ALL_PLANS[(index + index // len(ALL_PLANS)) % len(ALL_PLANS)]
+    record, defects = damage(clean, plan, nominal_ah, generator(seed, 3, index))
+    return SyntheticCell(cell_id, library, nominal_ah, channel, record, defects)
+
+
+def cell_ids(count: int) -> list[str]:
+    """CELL_A to CELL_E for up to five cells, CELL_0001 and so on for more."""
+    if count <= len(CHEMISTRIES):
+        return [f"CELL_{letter}" for letter in "ABCDE"[:count]]
+    return [f"CELL_{number:04d}" for number in range(1, count + 1)]
+
+
+def library_keys(count: int) -> list[tuple[int, int]]:
+    """Chemistry and draw of each cell: chemistries in turn, draws in turn once all chemistries are there."""
+    kinds = len(CHEMISTRIES)
+    return [(index % kinds, index // kinds % DRAWS) for index in range(count)]
+
+
+def solve_library(keys: set[tuple[int, int]], seed: int) -> Iterator[tuple[tuple[int, int], LibraryRecord]]:
+    """Solve each chemistry's protocol for each draw asked for, one model build a chemistry."""
+    for kind in sorted({kind for kind, _ in keys}):
+        cell = VirtualCell(CHEMISTRIES[kind])
+        for draw in sorted(draw for other, draw in keys if other == kind):
+            yield (kind, draw), cell.solve(*draw_perturbation(CHEMISTRIES[kind], generator(seed, 0, kind, draw)))
+
+
+def true_overrides(cell: SyntheticCell) -> list[Override]:
+    """What to change in the cell's base set to simulate it as it is, beside the electrodes in parallel."""
+    scales = [Override(name, "scale", scale) for name, scale in cell.library.scales.items()]
+    contact_ohm = cell.library.contact_volt_at_1c / cell.nominal_capacity_ah
+    return [*scales, Override(CONTACT, "value", contact_ohm)] if contact_ohm else scales
+
+
+def truth_of(cell: SyntheticCell, first_row: int) -> dict[str, Any]:
+    """What is true of a cell, with the file rows of its defects counted from ``first_row``."""
+    library, chemistry = cell.library, cell.library.chemistry
+    charge_in_ah, charge_out_ah = library.record.charge_ah(cell.nominal_capacity_ah)
+    return {
+        "cell_id": cell.cell_id,
+        "parameter_set": chemistry.base,
+        "model": "DFN",
+        "model_options": MODEL_OPTIONS,
+        "overrides": [dataclasses.asdict(override) for override in true_overrides(cell)],
+        "nominal_capacity_ah": cell.nominal_capacity_ah,
+        "true_capacity_ah": round(library.capacity_per_ah * cell.nominal_capacity_ah, 5),
+        "initial_soc": round(library.initial_soc, 6),
+        "initial_voltage_volt": chemistry.protocol.initial_voltage_volt,
+        "true_temperature_celsius": chemistry.temperature_celsius,
+        "protocol": {"name": chemistry.protocol.name, "words": chemistry.protocol.words},
+        "channel": dataclasses.asdict(cell.channel),
+        "first_row": first_row,
+        "rows": len(cell.record),
+        "true_rows": len(library.record.time_second),
+        "true_cycles": len(chemistry.protocol.cycles),
+        "true_steps": library.record.steps,
+        "true_charge_in_ah": round(charge_in_ah, 5),
+        "true_charge_out_ah": round(charge_out_ah, 5),
+        "defects": [_defect_truth(defect, first_row) for defect in cell.defects],
+    }
+
+
+def _defect_truth(defect: Defect, first_row: int) -> dict[str, Any]:
+    return dataclasses.asdict(defect) | {"rows": [first_row + row for row in defect.rows]}
+
+
+def synthesize(
+    folder: Path, cells: int = 5, seed: int = 7, layout: Layout = "long", progress: Progress | None = None
+) -> list[Path]:
+    """Write raw records of synthetic cells and, beside them, their truth (``ground_truth.json``).
+
+    The same arguments write the same files on the same machine and versions; elsewhere a solver may move a last digit.
+
+    Args:
+        folder: made if absent; files of the same names are replaced.
+        cells: five make the sample (CELL_A to CELL_E); more repeat its chemistries with other draws and capacities.
+        layout: ``long`` = one ``raw_cycling_data.csv``, ``files`` = one ``CELL_ID.csv`` a cell.
+        progress: called with (done, total) after each solved protocol and each written cell.
+
+    Returns:
+        The files written, the truth last.
+
+    Raises:
+        UsageError: fewer than one cell.
+    """
+    if cells < 1:
+        raise UsageError(f"cannot synthesize {cells} cells; ask for at least 1")
+    folder.mkdir(parents=True, exist_ok=True)
+    truths: list[dict[str, Any]] = []
+    made = _make_cells(cells, seed, progress)
+    if layout == "long":
+        paths = [folder / LONG_FILE]
+        write_csv(paths[0], _tables(made, truths))
+    else:
+        paths = [folder / f"{cell_id}.csv" for cell_id in cell_ids(cells)]
+        for path, cell in zip(paths, made, strict=True):
+            write_csv(path, [csv_table(cell.record, cell.cell_id)])
+            truths.append(truth_of(cell, 0))
+    return [*paths, _write_truth(folder / TRUTH_FILE, seed, layout, truths)]
+
+
+def _make_cells(cells: int, seed: int, progress: Progress | None) -> Iterator[SyntheticCell]:
+    """Solve what the cells need, then make them one by one; a cell counts as done when the next is asked for."""
+    keys = library_keys(cells)
+    total = len(set(keys)) + cells
+    tell = progress or (lambda done, total: None)
+    library: dict[tuple[int, int], LibraryRecord] = {}
+    for key, record in solve_library(set(keys), seed):
+        library[key] = record
+        tell(len(library), total)
+    for index, (cell_id, key) in enumerate(zip(cell_ids(cells), keys, strict=True)):
+        yield make_cell(cell_id, index, cells, library[key], seed)
+        tell(len(library) + index + 1, total)
+
+
+def _tables(made: Iterator[SyntheticCell], truths: list[dict[str, Any]]) -> Iterator[pa.Table]:
+    """The cells' exports one after the other; their truths are added to ``truths`` as they pass."""
+    rows = 0
+    for cell in made:
+        truths.append(truth_of(cell, rows))
+        rows += len(cell.record)
+        yield csv_table(cell.record, cell.cell_id)
+
+
+def _write_truth(path: Path, seed: int, layout: Layout, truths: list[dict[str, Any]]) -> Path:
+    """Write the truth with one line a cell's fact and one a defect: small, and readable in a diff."""
+    versions = {package: version(package) for package in ("pybamm", "numpy")}
+    head = {"seed": seed, "layout": layout, "row_0": "first row after the header", "versions": versions}
+    lines = [f"{json.dumps(key)}: {json.dumps(value)}" for key, value in head.items()]
+    lines.append('"cells": [\n' + ",\n".join(_truth_text(truth) for truth in truths) + "\n]")
+    temporary = path.with_name(path.name + ".tmp-json")
+    temporary.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+    temporary.replace(path)
+    return path
+
+
+def _truth_text(truth: dict[str, Any]) -> str:
+    facts = [f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in truth.items() if key != "defects"]
+    defects = ",\n".join(f"   {json.dumps(defect)}" for defect in truth["defects"])
+    return " {\n" + ",\n".join([*facts, f'  "defects": [\n{defects}\n  ]']) + "\n }"

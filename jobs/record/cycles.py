@@ -1,0 +1,79 @@
+"""What a cell did in each cycle: charge, energy, time and range, counted from the cleaned samples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ...data import columns as c
+from ...data.arrays import Floats
+from ...data.results.cleaning import CycleSummary
+from .charge import interval_charge_ah, interval_energy_wh
+from .steps import classify_steps
+
+__all__ = ["classify_steps", "mean_temperature", "summarise_cycles"]
+THERMOMETERS: Final = (c.SURFACE_TEMPERATURE, c.AMBIENT_TEMPERATURE)
+SUMMARISED: Final = (c.CYCLE_COUNT, c.STEP_COUNT, c.TEST_TIME, c.VOLTAGE, *THERMOMETERS)
+
+
+def summarise_cycles(samples: pd.DataFrame) -> tuple[CycleSummary, ...]:
+    """Summarise each cycle of a cleaned record, in order.
+
+    The interval between two cycles counts to the later one, so the cycles' charges add up to the record's.
+
+    Args:
+        samples: ``data.columns.PARTITION_COLUMNS``, in time order.
+    """
+    if samples.empty:
+        return ()
+    time, voltage, current = (samples[name].to_numpy(dtype=np.float64) for name in (c.TEST_TIME, c.VOLTAGE, c.CURRENT))
+    flags = samples[c.FLAGS].to_numpy(dtype=np.int64)
+    charge = np.concatenate([[0.0], interval_charge_ah(time, current, flags)])
+    energy = np.concatenate([[0.0], interval_energy_wh(time, current, voltage, flags)])
+    cycle = samples[c.CYCLE_COUNT].to_numpy()
+    begins = np.flatnonzero(np.diff(cycle, prepend=cycle[:1] - 1) != 0)
+    bounds = np.append(begins, len(samples))
+    columns = {name: samples[name].to_numpy() for name in SUMMARISED}
+    return tuple(
+        _summary({name: column[first:end] for name, column in columns.items()}, charge[first:end], energy[first:end])
+        for first, end in pairwise(bounds)
+    )
+
+
+def _summary(samples: Mapping[str, NDArray[Any]], charge: Floats, energy: Floats) -> CycleSummary:
+    voltage, time = samples[c.VOLTAGE], samples[c.TEST_TIME]
+    means = (_mean(samples[column]) for column in THERMOMETERS)
+    return CycleSummary(
+        cycle_count=int(samples[c.CYCLE_COUNT][0]),
+        first_test_time_second=float(time[0]),
+        last_test_time_second=float(time[-1]),
+        samples=len(time),
+        steps=len(np.unique(samples[c.STEP_COUNT])),
+        charge_in_ah=float(charge[charge > 0.0].sum()),
+        charge_out_ah=float(-charge[charge < 0.0].sum()),
+        energy_in_wh=float(energy[energy > 0.0].sum()),
+        energy_out_wh=float(-energy[energy < 0.0].sum()),
+        voltage_min_volt=float(np.fmin.reduce(voltage)),
+        voltage_max_volt=float(np.fmax.reduce(voltage)),
+        temperature_mean_celsius=next((mean for mean in means if np.isfinite(mean)), None),
+    )
+
+
+def _mean(column: Floats) -> float:
+    """The mean of the values that are there, NaN where there are none."""
+    known = np.isfinite(column)
+    return float(np.where(known, column, 0.0).sum() / known.sum()) if known.any() else float("nan")
+
+
+def mean_temperature(samples: pd.DataFrame) -> float | None:
+    """Return the mean measured temperature in °C, of the surface or else the chamber; ``None`` without any."""
+    for column in THERMOMETERS:
+        mean = samples[column].mean()
+        if np.isfinite(mean):
+            return float(mean)
+    return None

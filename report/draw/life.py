@@ -1,0 +1,104 @@
+"""Draw parameters along a cell's life: rows of the catalog in, Figure out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from typing import Any, Final
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator, NullFormatter, PercentFormatter
+from numpy.typing import ArrayLike
+
+from .style import BLACK, BLUE, GREY, VERMILLION, WIDTH_INCH, house_style, plain, put_heading, shown
+
+Row = Mapping[str, Any]
+DECADE: Final = 3.0  # a parameter that ranges by this factor, and is fitted on a logarithmic scale, is drawn on one
+LONGEST: Final = 52
+
+
+@house_style()
+def draw_life(cell_id: str, chain: str, rows: Sequence[Row], links: Sequence[Row]) -> Figure:
+    """Draw each parameter over the check-ups, with its 95 % interval and share of the first one, and below the RMSE.
+
+    Args:
+        rows: of ``parameters_along_life``, by parameter and cycle.
+        links: the chain's fits; those without a result are marked in the RMSE's panel.
+    """
+    parameters = [list(group) for _, group in groupby(rows, lambda row: row["parameter"])]
+    lines = (len(parameters) + 1) // 2
+    figure = Figure(figsize=(WIDTH_INCH, 0.8 + 1.7 * lines + 1.35), layout="constrained")
+    grid = figure.add_gridspec(lines + 1, 2, height_ratios=[*[1.7] * lines, 1.1])
+    below = figure.add_subplot(grid[lines, :])
+    for place, own in enumerate(parameters):
+        _draw_parameter(figure.add_subplot(grid[place // 2, place % 2], sharex=below), own)
+    put_heading(figure, f"{shown(cell_id, 40)}, {shown(chain, 30)}: parameters along life", _draw_rmse(below, links))
+    return figure
+
+
+def _draw_parameter(axes: Axes, rows: Sequence[Row]) -> None:
+    """One parameter: values with 95 % intervals, hollow where at a bound, grey where the record does not tell."""
+    cycles, values = [row["chain_cycle"] for row in rows], [row["value"] for row in rows]
+    axes.plot(cycles, values, color=BLUE, linewidth=0.8, alpha=0.5)
+    for row in rows:
+        known = row["lower_95"] is not None and row["upper_95"] is not None
+        if known:
+            below, above = row["value"] - row["lower_95"], row["upper_95"] - row["value"]
+            ends = [[max(below, 0.0)], [max(above, 0.0)]]
+            axes.errorbar([row["chain_cycle"]], [row["value"]], yerr=ends, color=BLUE, capsize=2.5, linewidth=1.0)
+        colour = BLUE if known else GREY
+        face = "white" if row["at_bound"] else colour
+        axes.plot([row["chain_cycle"]], [row["value"]], "o", color=colour, markerfacecolor=face, markersize=4.5)
+    if min(values) > 0.0 and max(values) > DECADE * min(values):
+        axes.set_yscale("log")
+        axes.yaxis.set_minor_formatter(NullFormatter())
+    else:
+        axes.yaxis.set_major_locator(MaxNLocator(nbins=4))
+        if rows[0]["share_of_first"] is not None:
+            _shares(axes, values[0])
+    name = f"factor of {rows[0]['parameter']}" if rows[0]["is_factor"] else str(rows[0]["parameter"])
+    plain(axes.set_title(shown(name, LONGEST), fontsize=8, loc="left"))
+    axes.tick_params(axis="x", labelsize=7)
+    axes.margins(x=0.06, y=0.12)
+
+
+def _shares(axes: Axes, first: float) -> None:
+    """A second scale: the share of the first check-up's value."""
+
+    def share(value: ArrayLike) -> ArrayLike:
+        return np.asarray(value, float) / first
+
+    def value(share: ArrayLike) -> ArrayLike:
+        return np.asarray(share, float) * first
+
+    right = axes.secondary_yaxis("right", functions=(share, value))
+    right.yaxis.set_major_formatter(PercentFormatter(1.0))
+    right.tick_params(labelsize=7, colors=GREY)
+    right.spines["right"].set_visible(False)
+
+
+def _draw_rmse(axes: Axes, links: Sequence[Row]) -> list[Line2D]:
+    """RMSE of each link with the set's own and with the fitted values; a cross where there is no result."""
+    lines: list[Line2D] = []
+    done = [link for link in links if link["status"] == "done"]
+    for column, label, colour, marker in (
+        ("rmse_default_mv", "RMSE with the set's own values", GREY, "s"),
+        ("rmse_mv", "RMSE, fitted", BLACK, "o"),
+    ):
+        known = [(link["chain_cycle"], link[column]) for link in done if link[column] is not None]
+        if known:
+            style: dict[str, Any] = {"color": colour, "marker": marker, "label": label}
+            lines += axes.plot(*zip(*known, strict=True), markersize=4, linewidth=0.9, **style)
+    failed = [link["chain_cycle"] for link in links if link["status"] in ("failed", "skipped")]
+    if failed:
+        base = axes.get_xaxis_transform()
+        lines += axes.plot(failed, [0.05] * len(failed), "x", color=VERMILLION, transform=base, label="no result")
+    axes.set_yscale("log")
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.set_ylabel("RMSE (mV)")
+    axes.set_xlabel("Cycle")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    return lines

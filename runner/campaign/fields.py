@@ -1,0 +1,279 @@
+"""The kinds of values that a campaign file holds, and how each is checked: names, cycles, states, cell ids, sizes."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, ValidationInfo
+
+from ...data import columns as c
+from ...data.convert import FACTORS
+from ...data.cycle_selection import CycleSelection, parse_selection
+from ...data.fit_settings import PRESETS
+from ...data.installed import parameter_set_names
+from ...data.names import did_you_mean, nearest
+from ...data.settings import MODEL_TYPES
+from .raw_files import files_of, nothing_found
+
+_LABEL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_CYCLE_RANGE: Final = re.compile(r"\s*(\d{1,6})\s*(?:-\s*(\d{1,6})\s*)?")
+_WALLTIME: Final = re.compile(r"(\d+-)?\d{1,3}:\d{2}:\d{2}")
+_MEMORY: Final = re.compile(r"\d+(\.\d+)?\s*([kKMGT]i?)?B?")
+_ADDRESS: Final = re.compile(r".*:\d{1,5}")
+_SCHEDULER: Final = re.compile(r"(tcp|tls)://.+:\d{1,5}")
+PROFILES: Final = ("ambient", "surface")
+"""Measured temperatures that a cell can be simulated under as they changed over time."""
+
+_NOT_MAPPED: Final = (c.UNREADABLE, c.SOURCE_INDEX, c.SOURCE_ROW)
+
+
+def parse_cycles(text: str) -> tuple[int, ...]:
+    """Turn cycle numbers and ranges such as ``1-3, 5`` into numbers in order, each once.
+
+    Raises:
+        ValueError: the text is something else, a range runs backwards, or a cycle is 0.
+    """
+    found: set[int] = set()
+    for part in text.split(","):
+        match = _CYCLE_RANGE.fullmatch(part)
+        first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
+        if not 0 < first <= last:
+            raise ValueError('must be cycles such as "1" or "1-3, 5", counted from 1')
+        found.update(range(first, last + 1))
+    return tuple(sorted(found))
+
+
+def _known_set(name: str, info: ValidationInfo) -> str:
+    own = (info.context or {}).get("parameter_sets", ())
+    if name not in own and name not in parameter_set_names():
+        raise ValueError(f"unknown parameter set{did_you_mean(name, [*own, *parameter_set_names()])}")
+    return name
+
+
+def _own_set(name: str) -> str:
+    if name in parameter_set_names():
+        raise ValueError(f"is a set of PyBaMM's already ({name}); give yours another name")
+    return _label(name)
+
+
+def _known_model(name: str) -> str:
+    if name not in MODEL_TYPES:
+        raise ValueError(f"unknown model{did_you_mean(name, MODEL_TYPES)}")
+    return name
+
+
+def _model_option(value: Any) -> Any:
+    """Turn arrays into tuples, as PyBaMM wants its pairs; its words for yes and no are texts."""
+    if isinstance(value, bool):
+        raise ValueError(f'must be text in quotes: "{str(value).lower()}"')
+    if isinstance(value, list) and value:
+        return tuple(_model_option(entry) for entry in value)
+    if not isinstance(value, (str, int)):
+        raise ValueError(
+            'must be text in quotes, a whole number, or an array of these such as ["swelling only", "none"]'
+        )
+    return value
+
+
+def _known_preset(name: str) -> str:
+    if name not in PRESETS:
+        raise ValueError(f"unknown preset{did_you_mean(name, PRESETS)}")
+    return name
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+def _known_column(name: str) -> str:
+    known = [column for column in c.RAW_COLUMNS if column not in _NOT_MAPPED]
+    if name not in known:
+        raise ValueError(f"unknown column{did_you_mean(name, known)}")
+    return name
+
+
+def _distinct(names: list[str]) -> list[str]:
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise ValueError(f"names {twice[0]} twice")
+    return names
+
+
+def _label(name: str) -> str:
+    if not _LABEL.fullmatch(name):
+        raise ValueError("must be letters, digits, '_', '.' or '-' (64 at most, the first a letter or digit)")
+    return name
+
+
+def _ordered(pair: list[float]) -> list[float]:
+    if len(pair) != 2 or not pair[0] < pair[1]:
+        raise ValueError("must be two numbers, the lower one first")
+    return pair
+
+
+def _measured_or_number(value: Any) -> Any:
+    if value == "measured":
+        return None
+    if value in PROFILES:
+        return value
+    if isinstance(value, str):
+        raise ValueError('must be a number in °C or "measured" (its mean), "ambient" or "surface" (over time)')
+    if isinstance(value, (int, float)) and not -60 <= value <= 120:
+        raise ValueError("must be in °C, from -60 to 120")
+    return value
+
+
+def _state_table(value: Any) -> Any:
+    if value == "rest_voltage":
+        return {}
+    if value == "previous_cycle":
+        return {"previous_cycle": True}
+    if not isinstance(value, dict) or len(value) != 1 or "previous_cycle" in value:
+        near = nearest(value, ("rest_voltage", "previous_cycle")) if isinstance(value, str) else ""
+        raise ValueError(f'must be "rest_voltage", {{soc = 0.5}}, {{voltage = 4.1}} or "previous_cycle"{near}')
+    soc = value.get("soc")
+    if isinstance(soc, (int, float)) and 1 < soc <= 100:
+        raise ValueError(f"soc is a share from 0 to 1, not a percentage: {{soc = {soc / 100:g}}}")
+    return value
+
+
+def _capacity_table(value: Any) -> Any:
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        if not 0 < value < float("inf"):
+            raise ValueError("must be greater than 0 A.h, or {cycle = 2}")
+        return {"ah": float(value)}
+    if not isinstance(value, dict) or "cycle" not in value or "ah" in value:
+        raise ValueError('must be a number of A.h, {cycle = 2}, {cycle = "last"} or {cycle = 2, of = "charge"}')
+    return value
+
+
+def _cycle_or_last(value: Any) -> Any:
+    if value == "last":
+        return 0
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ValueError('must be a cycle\'s number, counted from 1, or "last"')
+    return value
+
+
+def _selection(value: Any) -> Any:
+    if isinstance(value, CycleSelection):
+        return value
+    if isinstance(value, list) and value and all(isinstance(one, (int, str)) for one in value):
+        value = ", ".join(str(one) for one in value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str):
+        raise ValueError('must be cycles such as "1-5, 100, last" or [1, 2, 100], "every 50" or "all"')
+    return parse_selection(value)
+
+
+def _cycle_numbers(value: Any) -> Any:
+    if isinstance(value, str):
+        return list(parse_cycles(value))
+    return [value] if isinstance(value, int) else value
+
+
+def _found_files(pattern: Any, info: ValidationInfo) -> Any:
+    if not isinstance(pattern, str) or not pattern:
+        raise ValueError("must be a file or a glob, as text in quotes")
+    folder = Path((info.context or {}).get("folder", "."))
+    files = files_of(pattern, folder)
+    if not files:
+        raise ValueError(nothing_found(pattern, folder))
+    return [str(path) for path in files]
+
+
+def _cell_id_rule(rule: str) -> str:
+    form, _, rest = rule.partition(":")
+    if form == "pattern" and rest:
+        _check_pattern(rest)
+    elif rule != "stem" and not (form == "column" and rest):
+        raise ValueError('must be "stem", "column:NAME" or "pattern:REGEX" with a group (?P<cell_id>…)')
+    return rule
+
+
+def _check_pattern(regex: str) -> None:
+    try:
+        groups = re.compile(regex).groupindex
+    except re.error as error:
+        raise ValueError(f"the pattern is no regular expression: {error}") from error
+    if "cell_id" not in groups:
+        raise ValueError("the pattern needs a group (?P<cell_id>…)")
+
+
+def check_unit(column: str, unit: str) -> None:
+    """Refuse a unit that a raw column cannot have; a wall clock may have a date's form (``%d/%m/%Y``) instead.
+
+    Raises:
+        ValueError: names the nearest unit.
+    """
+    known = FACTORS.get(column.rsplit("_", 1)[-1], {})
+    is_date = column == c.UNIX_TIME and "%" in unit
+    if unit and unit not in known and not is_date:
+        raise ValueError(f'unknown unit "{unit}" of {column}{did_you_mean(unit, known)}')
+
+
+def _cluster_kind(kind: str) -> str:
+    if kind not in ("local", "slurm") and not _SCHEDULER.fullmatch(kind):
+        raise ValueError(f"must be local, slurm or tcp://HOST:PORT{did_you_mean(kind, ('local', 'slurm'))}")
+    return kind
+
+
+def _memory_size(text: str) -> str:
+    if not _MEMORY.fullmatch(text):
+        raise ValueError('must be a size such as "4GiB"')
+    return text
+
+
+def _memory_limit(text: str) -> str:
+    if text not in ("auto", "none") and not _MEMORY.fullmatch(text):
+        raise ValueError('must be "auto", "none" or a size such as "4GiB"')
+    return text
+
+
+def _dashboard_address(text: str) -> str:
+    if text != "none" and not _ADDRESS.fullmatch(text):
+        raise ValueError('must be HOST:PORT, such as "127.0.0.1:8787", or "none"')
+    return text
+
+
+def _walltime(text: str) -> str:
+    if not _WALLTIME.fullmatch(text):
+        raise ValueError('must be HH:MM:SS, such as "01:00:00"')
+    return text
+
+
+STRICT = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+"""Of every table: no unknown keys, no silent conversion (``"5"`` is no number), nothing infinite."""
+
+Text = Annotated[str, Field(min_length=1)]
+Label = Annotated[str, AfterValidator(_label)]
+SetName = Annotated[str, AfterValidator(_known_set)]
+OwnSetName = Annotated[str, AfterValidator(_own_set)]
+SetNames = Annotated[list[SetName], AfterValidator(_distinct)]
+ModelType = Annotated[str, AfterValidator(_known_model)]
+ModelOption = Annotated[Any, BeforeValidator(_model_option)]
+Points = Annotated[int, Field(ge=2, le=1000)]
+RawColumn = Annotated[str, AfterValidator(_known_column)]
+Limits = Annotated[list[float], AfterValidator(_ordered)]
+Positive = Annotated[float, Field(gt=0)]
+Weight = Annotated[float, Field(ge=0)]
+Preset = Annotated[str, AfterValidator(_known_preset)]
+OneOrMore = BeforeValidator(_as_list)
+Count = Annotated[int, Field(ge=1)]
+CountOrNone = Annotated[int, Field(ge=0)]
+Celsius = Annotated[float | Literal["ambient", "surface"] | None, BeforeValidator(_measured_or_number)]
+StateForm = BeforeValidator(_state_table)
+CapacityForm = BeforeValidator(_capacity_table)
+CycleOrLast = Annotated[int, BeforeValidator(_cycle_or_last)]
+Selection = Annotated[CycleSelection, BeforeValidator(_selection)]
+Cycles = Annotated[list[Count], BeforeValidator(_cycle_numbers)]
+FoundFiles = Annotated[list[str], BeforeValidator(_found_files)]
+CellIdRule = Annotated[str, AfterValidator(_cell_id_rule)]
+ClusterKind = Annotated[str, AfterValidator(_cluster_kind)]
+MemorySize = Annotated[str, AfterValidator(_memory_size)]
+MemoryLimit = Annotated[str, AfterValidator(_memory_limit)]
+DashboardAddress = Annotated[str, AfterValidator(_dashboard_address)]
+Walltime = Annotated[str, AfterValidator(_walltime)]

@@ -1,0 +1,83 @@
+"""The campaign's own parameter sets: files of BPX or of PyBaMM's ParameterValues, read and checked once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...data.names import nearest
+from ...data.parameter_files import NO_BPX, Form, digest_of, has_bpx, read_document
+from .errors import key_text, value_text
+from .schema import CampaignFile
+
+
+@dataclass(frozen=True, slots=True)
+class SetFile:
+    """A parameter set's file as it was when the campaign was loaded.
+
+    Args:
+        name: the campaign's name of the set.
+        path: absolute.
+        form: ``bpx`` or ``pybamm``.
+        digest: SHA-256 of the content, hex.
+    """
+
+    name: str
+    path: Path
+    form: Form
+    digest: str
+    content: bytes
+
+    @property
+    def where(self) -> str:
+        """Where the campaign names it, for an error's text."""
+        return f'parameter_sets.{key_text(self.name)}.file = "{self.path}"'
+
+
+def read_set_files(file: CampaignFile, folder: Path) -> tuple[tuple[SetFile, ...], list[str]]:
+    """Read every file of ``[parameter_sets.NAME]``, relative to the campaign file's folder, without PyBaMM.
+
+    Returns:
+        The files, and what is wrong with others, a line each.
+    """
+    found: list[SetFile] = []
+    problems: list[str] = []
+    for name, table in file.parameter_sets.items():
+        path = Path(os.path.abspath(folder / os.path.expanduser(table.file)))  # noqa: PTH100, PTH111 - links stay
+        where = f"parameter_sets.{key_text(name)}.file = {value_text(table.file)}"
+        try:
+            found.append(set_file(name, path))
+        except ValueError as error:
+            problems.append(f"{where}: {error}")
+    return tuple(found), problems
+
+
+def set_file(name: str, path: Path) -> SetFile:
+    """Read one file and check what can be told of it without PyBaMM.
+
+    Raises:
+        ValueError: it is not there, is no parameter set, or is BPX where the package that reads it is not installed.
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise ValueError(f"there is no such file in {path.parent}{_near(path)}") from None
+    except OSError as error:
+        raise ValueError(f"cannot be read: {error.strerror}") from None
+    form, _ = read_document(content)
+    if form == "bpx" and not has_bpx():
+        raise ValueError(NO_BPX)
+    return SetFile(name, path, form, digest_of(content), content)
+
+
+def _near(path: Path) -> str:
+    return nearest(path.name, _names_in(path.parent))
+
+
+def _names_in(folder: Path) -> Iterator[str]:
+    try:
+        yield from sorted(entry.name for entry in folder.iterdir() if entry.suffix == ".json")
+    except OSError:
+        return

@@ -1,0 +1,256 @@
+"""The campaign file's tables: which keys there are, their types, and what they are when not given.
+
+Everything that can be told from one table alone is checked here; what needs several tables, the cells or PyBaMM
+is checked in :mod:`kilocell.runner.campaign.campaign`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, Field, field_validator, model_validator
+
+from ...data.cycle_selection import WHOLE_RECORD
+from ...data.settings import CleanSettings, ClusterSettings, CurrentSign
+from . import fields as v
+from .fit_schema import FitTable
+
+_CLEAN: Final = CleanSettings()
+_CLUSTER: Final = ClusterSettings()
+
+
+class Table(BaseModel):
+    """A table of the file."""
+
+    model_config = v.STRICT
+
+
+class ColumnEntry(Table):
+    """Which of the file's columns a raw column comes from; its name alone will do."""
+
+    column: v.Text
+    unit: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_name(cls, value: Any) -> Any:
+        return {"column": value} if isinstance(value, str) else value
+
+
+class SourceTable(Table):
+    """``[[sources]]``: raw files that are read in one way; ``files`` holds what each glob found."""
+
+    files: list[v.FoundFiles] = Field(min_length=1)
+    reader: Literal["auto", "csv", "digatron", "parquet", "xlsx", "neware"] = "auto"
+    cell_id: v.CellIdRule | None = None
+    current_sign: CurrentSign = "auto"
+    columns: dict[v.RawColumn, ColumnEntry] = {}
+
+    @field_validator("columns")
+    @classmethod
+    def _known_units(cls, columns: dict[str, ColumnEntry]) -> dict[str, ColumnEntry]:
+        for target, entry in columns.items():
+            v.check_unit(target, entry.unit)
+        return columns
+
+    @model_validator(mode="after")
+    def _columns_need(self) -> SourceTable:
+        if self.reader == "digatron" and self.columns:
+            raise ValueError('the digatron reader knows its columns: leave columns out, or set reader = "csv"')
+        if self.columns and self.cell_id is None:
+            raise ValueError('columns need cell_id beside them: "stem", "column:NAME" or "pattern:REGEX"')
+        return self
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """Every file of the source, sorted, each once."""
+        return tuple(sorted({Path(name) for found in self.files for name in found}))
+
+
+class CleanTable(Table):
+    """``[clean]``: thresholds of the cleaning rules, as in :class:`kilocell.data.settings.CleanSettings`."""
+
+    rest_current_per_ah: v.Positive = _CLEAN.rest_current_per_ah
+    fill_samples: v.CountOrNone = _CLEAN.fill_samples
+    fill_constant_samples: v.CountOrNone = _CLEAN.fill_constant_samples
+    gap_factor: v.Positive = _CLEAN.gap_factor
+    gap_second: v.Positive = _CLEAN.gap_second
+    voltage_limits_volt: v.Limits = list(_CLEAN.voltage_limits_volt)
+    temperature_limits_celsius: v.Limits = list(_CLEAN.temperature_limits_celsius)
+    temperature_jump_celsius: v.Positive = _CLEAN.temperature_jump_celsius
+    chamber_tolerance_celsius: v.Positive = _CLEAN.chamber_tolerance_celsius
+    chamber_second: v.Positive = _CLEAN.chamber_second
+    voltage_step_volt: v.Positive = _CLEAN.voltage_step_volt
+    channel_difference_volt: v.Positive = _CLEAN.channel_difference_volt
+    capacity_tolerance: v.Positive = _CLEAN.capacity_tolerance
+    capacity_factor: v.Positive = _CLEAN.capacity_factor
+    time_scale_tolerance: v.Positive = _CLEAN.time_scale_tolerance
+    clock_tolerance_second: v.Positive = _CLEAN.clock_tolerance_second
+    clock_drift: v.Positive = _CLEAN.clock_drift
+    cycle_turns: v.Count = _CLEAN.cycle_turns
+
+
+class ParameterSetTable(Table):
+    """``[parameter_sets.NAME]``: a file with a parameter set, BPX or JSON of PyBaMM's ParameterValues."""
+
+    file: v.Text
+
+
+class StateEntry(Table):
+    """``initial_state`` as a table; without any key it is the first rest's voltage."""
+
+    soc: Annotated[float, Field(ge=0, le=1)] | None = None
+    voltage: Annotated[float, Field(gt=0, lt=10)] | None = None
+    previous_cycle: bool = False
+
+
+class CapacityEntry(Table):
+    """``nominal_capacity_ah``: a number, or the cycle (0 = the last) whose charge it is."""
+
+    ah: v.Positive | None = None
+    cycle: v.CycleOrLast | None = None
+    of: Literal["discharge", "charge"] = "discharge"
+
+
+class CellTable(Table):
+    """``[cells.defaults]`` and ``[cells.ID]``."""
+
+    parameter_set: v.SetName | None = None
+    parameter_sets: v.SetNames | None = None
+    nominal_capacity_ah: Annotated[CapacityEntry, v.CapacityForm] | None = None
+    initial_state: Annotated[StateEntry, v.StateForm] = StateEntry()
+    temperature_celsius: v.Celsius = None
+
+    @model_validator(mode="after")
+    def _one_way_of_naming_sets(self) -> CellTable:
+        if self.parameter_set is not None and self.parameter_sets is not None:
+            raise ValueError("give parameter_set or parameter_sets, not both")
+        return self
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The keys that the table gives, with their values; sets are always under ``parameter_sets``."""
+        given = {key: getattr(self, key) for key in self.model_fields_set}
+        if "parameter_set" in given:
+            given["parameter_sets"] = [given.pop("parameter_set")]
+        return given
+
+
+class ModelTable(Table):
+    """``[[models]]``: a PyBaMM model, or its type alone."""
+
+    type: v.ModelType
+    name: v.Label | None = None
+    options: dict[str, v.ModelOption] = {}
+    mesh: dict[str, v.Points] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_type(cls, value: Any) -> Any:
+        return {"type": value} if isinstance(value, str) else value
+
+    @property
+    def label(self) -> str:
+        """The model's name: its type where it is given none."""
+        return self.name or self.type
+
+
+class ChangeEntry(Table):
+    """A changed parameter: ``{scale = 0.5}`` or ``{value = 1e-14}``."""
+
+    scale: float | None = None
+    value: float | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _says_which(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            raise ValueError("must be {scale = …} or {value = …}")
+        return value
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> ChangeEntry:
+        if (self.scale is None) == (self.value is None):
+            raise ValueError("must be {scale = …} or {value = …}")
+        return self
+
+
+class VariationTable(Table):
+    """``[[variations]]``: a named change of parameters, of every parameter set or of some."""
+
+    name: v.Label
+    parameter_sets: Annotated[v.SetNames, Field(min_length=1)] | None = None
+    parameters: dict[str, ChangeEntry] = Field(min_length=1)
+
+    def applies_to(self, base: str) -> bool:
+        """Tell whether there is a variation of this parameter set."""
+        return self.parameter_sets is None or base in self.parameter_sets
+
+
+class SimulateTable(Table):
+    """``[simulate]``: which cycles are simulated, for how long, and whether models are compiled."""
+
+    cycles: v.Selection = WHOLE_RECORD
+    time_limit_second: v.Positive = 3600.0
+    compiled: Literal["auto"] | bool = "auto"
+
+
+class ClusterTable(Table):
+    """``[cluster]``: as in :class:`kilocell.data.settings.ClusterSettings`."""
+
+    kind: v.ClusterKind = _CLUSTER.kind
+    workers: v.Count | None = _CLUSTER.workers
+    threads_per_worker: v.Count = _CLUSTER.threads_per_worker
+    memory_limit: v.MemoryLimit = _CLUSTER.memory_limit
+    dashboard_address: v.DashboardAddress = _CLUSTER.dashboard_address
+    jobs: v.Count = _CLUSTER.jobs
+    cores: v.Count = _CLUSTER.cores
+    memory: v.MemorySize = _CLUSTER.memory
+    walltime: v.Walltime = _CLUSTER.walltime
+    partition: str = _CLUSTER.partition
+    account: str = _CLUSTER.account
+    job_extra: list[str] = list(_CLUSTER.job_extra)
+
+
+class CampaignFile(Table):
+    """The whole file."""
+
+    name: v.Text | None = None
+    store: v.Text = "store"
+    sources: list[SourceTable] = Field(min_length=1)
+    clean: CleanTable = CleanTable()
+    parameter_sets: dict[v.OwnSetName, ParameterSetTable] = {}
+    cells: dict[v.Text, CellTable] = {}
+    models: list[ModelTable] = []
+    variations: list[VariationTable] = []
+    fit: list[FitTable] = []
+    simulate: SimulateTable = SimulateTable()
+    cluster: ClusterTable = ClusterTable()
+
+    @field_validator("fit", mode="before")
+    @classmethod
+    def _one_fit(cls, value: Any) -> Any:
+        return [value] if isinstance(value, dict) else value
+
+    @cached_property
+    def cell_globs(self) -> tuple[str, ...]:
+        """The keys of ``[cells.…]`` that may stand for several cells, in the file's order."""
+        return tuple(key for key in self.cells if is_glob(key))
+
+    def named_fits(self) -> Iterator[tuple[str, FitTable]]:
+        """Each fit with the path to its table."""
+        for number, table in enumerate(self.fit, 1):
+            yield ("fit" if len(self.fit) == 1 else f"fit#{number}"), table
+
+    def set_names(self, base: str) -> Iterator[str]:
+        """A set, PyBaMM's or a file's, and its variations, by the names that users see."""
+        yield base
+        yield from (f"{base}+{variation.name}" for variation in self.variations if variation.applies_to(base))
+
+
+def is_glob(key: str) -> bool:
+    """Tell whether a cell's key may stand for several cells."""
+    return any(sign in key for sign in "*?[")

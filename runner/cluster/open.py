@@ -1,0 +1,196 @@
+"""Workers to run jobs on: processes of this machine, a Dask scheduler that is there, or Slurm jobs.
+
+:func:`open_cluster` is the one way in. Leaving its ``with`` block, by any exception too, ends what it started.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import platform
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import dask
+import distributed
+from dask.system import CPU_COUNT
+from distributed.versions import VersionMismatchWarning
+
+from ...data.errors import UsageError
+from ...data.settings import ClusterSettings
+from .workers import WORKER_ENVIRONMENT, Workers, counted, dashboard_options, memory_bytes
+
+LEAST_MEMORY_BYTES = 150_000_000
+"""With less, a worker is ended while it starts, again and again."""
+
+CONNECT_TIMEOUT_SECOND = 10
+
+# Versions that must agree between here and workers that others started: results or pickles depend on them.
+COMPARED_PACKAGES = ("kilocell", "pybamm", "dask", "distributed", "numpy", "pandas", "scipy")
+
+
+@contextmanager
+def open_cluster(
+    settings: ClusterSettings,
+    run_name: str,
+    scratch: Path,
+    report: Callable[[str], None],
+    verbose: bool = False,
+) -> Iterator[Workers]:
+    """Start or reach the workers that ``settings`` ask for, and end them when the ``with`` block is left.
+
+    Args:
+        settings: kind of cluster and its size.
+        run_name: names Slurm jobs; letters, digits, ``-`` and ``_`` of it are kept.
+        scratch: an existing folder for the workers' spill files and the logs of Slurm jobs.
+        report: called with one line of text whenever a person should know something. May come from another thread.
+        verbose: show Dask's own log lines too.
+
+    Raises:
+        UsageError: the workers cannot be had as asked; nothing was started.
+        ClusterError: Slurm jobs died again and again; raised inside the ``with`` block, in the main thread.
+    """
+    # What goes wrong is reported by kilocell, with what to do; Dask would say it a second time.
+    log_level = logging.INFO if verbose else logging.CRITICAL
+    with dask.config.set(_dask_config()):
+        if settings.kind == "local":
+            opened = _open_local(settings, scratch, log_level)
+        elif settings.kind == "slurm":
+            from .slurm import open_slurm  # dask-jobqueue is slow to import and takes over SIGINT
+
+            opened = open_slurm(settings, run_name, scratch, report, log_level)
+        elif "://" in settings.kind:
+            opened = _open_address(settings.kind, report, log_level)
+        else:
+            raise UsageError(f"unknown cluster {settings.kind!r}: use local, slurm or a scheduler's tcp://HOST:PORT")
+        with opened as workers:
+            yield workers
+
+
+def _dask_config() -> dict[str, Any]:
+    spawn = {**dask.config.get("distributed.nanny.pre-spawn-environ", {}), **WORKER_ENVIRONMENT}
+    return {
+        "distributed.nanny.pre-spawn-environ": spawn,
+        # A worker holds only what it runs, so that a late or leaving worker holds up nothing.
+        "distributed.scheduler.worker-saturation": 1.0,
+        # Else a worker that has died, and has no successor after 15 s (a busy machine; or that one died, too), is given
+        # up for good, and a run without any other waits for ever.
+        "distributed.deploy.lost-worker-timeout": "24h",
+        # Outcomes are too small to spill, and a worker that pauses near its limit would hang the run for good; it is
+        # ended at the limit, and the job that did it fails with that reason.
+        "distributed.worker.memory.target": False,
+        "distributed.worker.memory.spill": False,
+        "distributed.worker.memory.pause": False,
+    }
+
+
+@contextmanager
+def _open_local(settings: ClusterSettings, scratch: Path, log_level: int) -> Iterator[Workers]:
+    count = CPU_COUNT if settings.workers is None else settings.workers
+    threads = settings.threads_per_worker
+    if count < 1 or threads < 1:
+        raise UsageError(f"a cluster needs at least 1 worker with 1 thread, not {count} with {threads}")
+    options = dashboard_options(settings.dashboard_address)
+    cluster = distributed.LocalCluster(  # type: ignore[no-untyped-call]
+        n_workers=count,
+        threads_per_worker=threads,
+        memory_limit=_memory_limit(settings.memory_limit),
+        host="127.0.0.1",
+        dashboard_address=options["dashboard_address"],
+        worker_dashboard_address=None,
+        scheduler_kwargs={"dashboard": options["dashboard"]},
+        local_directory=str(scratch),
+        silence_logs=log_level,
+    )
+    try:
+        with distributed.Client(cluster) as client:  # type: ignore[no-untyped-call]
+            dashboard = cluster.dashboard_link if options["dashboard"] else ""
+            yield Workers(
+                client, dashboard, f"{counted(count, 'worker process', 'es')}, {counted(threads, 'thread')} each"
+            )
+    finally:
+        cluster.close()
+
+
+def _memory_limit(text: str) -> str | int | None:
+    if text == "none":
+        return None
+    if text == "auto":
+        return text
+    size = memory_bytes(text, "memory limit")
+    if size < LEAST_MEMORY_BYTES:
+        least = f"{LEAST_MEMORY_BYTES // 10**6}MB"
+        raise UsageError(f"memory limit {text!r}: a worker needs {least} to start, and about 500MB with PyBaMM")
+    return size
+
+
+@contextmanager
+def _open_address(address: str, report: Callable[[str], None], log_level: int) -> Iterator[Workers]:
+    with _quiet(log_level):
+        client = _connect(address)
+        with client:
+            mismatch = _version_mismatch(client)
+            if mismatch:
+                report(mismatch)
+            count = len(client.scheduler_info(n_workers=-1)["workers"])
+            if not count:
+                report(f"the scheduler at {address} has no workers yet; jobs wait until one joins")
+            yield Workers(
+                client, client.dashboard_link or "", f"{counted(count, 'worker')} of the scheduler at {address}"
+            )
+
+
+def _connect(address: str) -> distributed.Client:
+    try:
+        # Client itself waits for ever on a port that accepts and then says nothing.
+        asyncio.run(_ask_identity(address))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", VersionMismatchWarning)  # reported in one line instead
+            return distributed.Client(  # type: ignore[no-untyped-call]
+                address, timeout=CONNECT_TIMEOUT_SECOND, name="kilocell"
+            )
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"no Dask scheduler answers at {address}: check that it runs there (dask scheduler prints its address), "
+            "that the port is right, and that no firewall is between"
+        ) from error
+
+
+async def _ask_identity(address: str) -> None:
+    async with distributed.rpc(address, timeout=CONNECT_TIMEOUT_SECOND) as scheduler:  # type: ignore[no-untyped-call]
+        await asyncio.wait_for(scheduler.identity(), CONNECT_TIMEOUT_SECOND)
+
+
+def _version_mismatch(client: distributed.Client) -> str:
+    """One line on the versions that differ between here, the scheduler and its workers; "" when none do."""
+    versions: Any = client.get_versions(packages=list(COMPARED_PACKAGES))
+    others = {"scheduler": versions["scheduler"], **versions["workers"]}
+    here = {name: versions["client"]["packages"].get(name) for name in COMPARED_PACKAGES}
+    here["python"] = platform.python_version()
+    differences = []
+    for name, version in here.items():
+        found = {_version_text(name, info["packages"].get(name)) for info in others.values() if info}
+        if found - {version}:
+            differences.append(f"{name} {version} here, {' and '.join(sorted(found - {version}))} there")
+    return "versions differ from the scheduler's or its workers': " + "; ".join(differences) if differences else ""
+
+
+def _version_text(name: str, version: str | None) -> str:
+    if version is None:
+        return "none"
+    return ".".join(version.split(".")[:3]) if name == "python" else version  # Dask writes 3.11.7.final.0
+
+
+@contextmanager
+def _quiet(log_level: int) -> Iterator[None]:
+    logger = logging.getLogger("distributed")
+    before = logger.level
+    logger.setLevel(max(before, log_level))
+    try:
+        yield
+    finally:
+        # Streams to workers that have left close a little later; Dask tells of it at INFO, with a traceback.
+        logger.setLevel(max(before, min(log_level, logging.WARNING)))

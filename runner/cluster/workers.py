@@ -1,0 +1,97 @@
+"""What all kinds of workers share: their environment, their dashboard, their memory, and how they are described."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+from typing import Any
+
+from dask.utils import parse_bytes
+
+from ...data.errors import UsageError
+
+# Set before a worker imports NumPy: one thread each, since a machine's cores are shared out as workers.
+WORKER_ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "PYBAMM_DISABLE_TELEMETRY": "true",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """Where jobs can be sent.
+
+    Args:
+        client: a ``distributed.Client``.
+        dashboard: address of Dask's dashboard, or "" when there is none.
+        description: what runs where, in one line, for example ``2 worker processes, 1 thread each``.
+    """
+
+    client: Any
+    dashboard: str
+    description: str
+
+
+def counted(number: int, noun: str, plural: str = "s") -> str:
+    """Number and noun for people: ``1 worker``, ``2 workers``."""
+    return f"{number} {noun}" + ("" if number == 1 else plural)
+
+
+def memory_bytes(text: str, what: str) -> int:
+    """Turn text such as ``4GiB`` or ``500MB`` into bytes; ``what`` names the setting in the error."""
+    try:
+        size = int(parse_bytes(text))
+    except (ValueError, AttributeError) as error:
+        raise UsageError(f"{what} {text!r}: write a number with a unit, such as 4GiB") from error
+    if size < 1:
+        raise UsageError(f"{what} {text!r}: must be more than nothing")
+    return size
+
+
+def dashboard_options(address: str) -> dict[str, Any]:
+    """Turn HOST:PORT or ``none`` into a Dask scheduler's options; a taken port becomes the next free one.
+
+    Without a dashboard, Dask's scheduler still answers its health check, on a free port of the loopback address.
+
+    Raises:
+        UsageError: the text is neither, the host is not this machine's, or 100 ports in a row are taken.
+    """
+    if address == "none":
+        return {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
+    host, _, port_text = address.rpartition(":")
+    host = host or "127.0.0.1"
+    if not port_text.isdecimal() or int(port_text) > 65535:
+        raise UsageError(f"dashboard address {address!r}: write HOST:PORT, such as 127.0.0.1:8787, or none")
+    port = _free_port(host, int(port_text))
+    return {"dashboard": True, "dashboard_address": f"{host}:{port}"}
+
+
+def _free_port(host: str, first: int) -> int:
+    if first == 0:
+        return 0
+    for port in range(first, min(first + 100, 65536)):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the dashboard itself binds
+            try:
+                probe.bind((host, port))
+            except PermissionError as error:
+                raise UsageError(f"dashboard address {host}:{port}: {error.strerror}; use a port from 1024") from error
+            except socket.gaierror as error:
+                raise UsageError(f"dashboard address {host}:{port}: {error.strerror}") from error
+            except OSError as error:
+                if not _is_here(host):
+                    raise UsageError(f"dashboard address {host}:{port}: {error.strerror}") from error
+                continue
+            return port
+    raise UsageError(f"dashboard address {host}:{first}: this port and the next ones are taken; name another or none")
+
+
+def _is_here(host: str) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind((host, 0))
+        except OSError:
+            return False
+    return True

@@ -1,0 +1,55 @@
+"""The way from a command to a run: the campaign that is meant, where its jobs run, and what is printed at the end."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ...data.errors import UsageError
+from . import options
+from .defaults import DEFAULT_CAMPAIGN
+
+if TYPE_CHECKING:
+    from ..campaign.campaign import Campaign
+
+
+def campaign_of(path: Path | None, store: Path | None) -> Campaign:
+    """Load the campaign that is meant, with the fits that were asked on the command line before."""
+    from ..campaign.added_fits import with_kept
+    from ..campaign.campaign import load_campaign
+    from ..run.run_campaign import with_store
+
+    if path is None and not DEFAULT_CAMPAIGN.is_file():
+        raise UsageError(f"no {DEFAULT_CAMPAIGN} here; name a campaign file, or write one: kilocell init RAW_FILES")
+    campaign, gone = with_kept(with_store(load_campaign(path or DEFAULT_CAMPAIGN), store))
+    for name in gone:
+        told = f"the fit {name!r} asked on the command line before gives way to the one of that name in {campaign.path}"
+        click.echo(told, err=True)
+    return campaign
+
+
+def run(
+    campaign: Campaign,
+    command: str,
+    cells: tuple[str, ...],
+    cluster: dict[str, Any],
+    *,
+    quiet: bool,
+    json_: bool,
+    plots: bool,
+    fits: Sequence[str] = (),
+) -> int:
+    """Run a campaign's jobs of a command, print how they ended, and return the exit code."""
+    from ..run.run_campaign import command_line, run_campaign
+    from ..show.status import show_end
+
+    settings = options.cluster_settings(campaign.cluster, cluster)
+    out = None if quiet else sys.stderr
+    verbose = bool(click.get_current_context().find_root().obj["verbose"])
+    summary = run_campaign(campaign, settings, command, cells, out, command_line(), verbose, fits)
+    show_end(campaign.store, summary, out, json_=json_, plots=plots)
+    return summary.exit_code
