@@ -17,7 +17,7 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
-from kilocell.jobs.current_profile.compress import compress
+from kilocell.jobs.current_profile.compress import compress_current
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
@@ -52,11 +52,11 @@ def peak_mb() -> float:
 def measure(name: str, samples: int) -> None:
     time_second, current = {"ageing": ageing, "drive": drive}[name](samples)
     no_gap = np.zeros(samples, bool)
-    compress(time_second[:1000], current[:1000], no_gap[:1000], 5.0)
+    compress_current(time_second[:1000], current[:1000], no_gap[:1000], 5.0)
     Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here on
     before = peak_mb()
     began = time.perf_counter()
-    profile = compress(time_second, current, no_gap, 5.0)
+    profile = compress_current(time_second, current, no_gap, 5.0)
     seconds = time.perf_counter() - began
     grown = peak_mb() - before
     charge = np.trapezoid(profile.current_ampere, profile.time_second) - np.trapezoid(current, time_second)

@@ -35,7 +35,7 @@ import numpy as np
 import pybamm
 from fit_cases import Case, Judge, four, measured, two
 from fit_kilocell import Kilocell
-from kilocell.jobs.models.build import compiled_models
+from kilocell.jobs.models.build import compile_models
 from kilocell.runner.worker import model_cache
 
 PYBOP = "26.3"
@@ -268,7 +268,7 @@ def main() -> None:
     python = environment(asked)
     with tempfile.TemporaryDirectory() as name:
         os.environ["KILOCELL_CACHE"] = name  # so that the first time is the first time
-        with compiled_models(model_cache.prepare()):
+        with compile_models(model_cache.prepare()):
             _run(asked, python, Path(name))
 
 

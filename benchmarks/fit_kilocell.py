@@ -14,9 +14,9 @@ from kilocell.data.errors import JobError
 from kilocell.data.fit_settings import FitParameter, FitSettings
 from kilocell.data.results.fitting import Evaluation, StartResult
 from kilocell.data.settings import CellSettings, InitialState, ModelSettings, ParameterSetSettings
-from kilocell.jobs.fitting.fit import best_of, run_start
+from kilocell.jobs.fitting.fit import combine_starts, run_start
 from kilocell.jobs.fitting.objective import Objective
-from kilocell.jobs.fitting.starts import first_point, from_unit
+from kilocell.jobs.fitting.starts import first_point, from_scaled
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
@@ -65,7 +65,7 @@ class Kilocell:
     def first_values(self, start: int) -> tuple[float, ...]:
         """Where a start begins."""
         point = first_point(self.settings, start, self._objective.inputs.default_values())
-        return tuple(float(v) for v in from_unit(self.settings.parameters, point))
+        return tuple(float(v) for v in from_scaled(self.settings.parameters, point))
 
     def voltage(self, values: tuple[float, ...]) -> Floats:
         error = self._objective.residuals(np.array(values), slopes=False).error_mv
@@ -80,7 +80,7 @@ class Kilocell:
         """Run all starts and take the best of them with its errors; each start's reply, and the time of all."""
         began = time.perf_counter(), time.process_time()
         ran = [self._run(start, 200) for start in range(starts)]
-        best_of(self._samples, self.settings, tuple(result for _, result in ran if result), None)
+        combine_starts(self._samples, self.settings, tuple(result for _, result in ran if result), None)
         whole = {"wall": time.perf_counter() - began[0], "cpu": time.process_time() - began[1]}
         return [reply for reply, _ in ran], whole
 

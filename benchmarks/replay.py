@@ -29,12 +29,12 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import pybamm
 from kilocell.data.settings import CellSettings, InitialState, ModelSettings, ParameterSetSettings, SimulateSettings
-from kilocell.jobs.current_profile.compress import compress
-from kilocell.jobs.models.build import built, structure_of
+from kilocell.jobs.current_profile.compress import compress_current
+from kilocell.jobs.models.build import build_model, make_structure
 from kilocell.jobs.record.record import Record
 from kilocell.jobs.simulation.attempts import charge_error
 from kilocell.jobs.simulation.replay import replay
-from kilocell.jobs.simulation.simulate import conditions_of
+from kilocell.jobs.simulation.simulate import find_conditions
 from kilocell.runner.worker import model_cache
 from numpy.typing import NDArray
 
@@ -183,9 +183,9 @@ def kilocell_way(model: str, case: Case, compiled: bool) -> tuple[Floats, float]
     n = len(case.time)
     flags, ones = np.zeros(n, np.int64), np.ones(n, np.int32)
     record = Record(case.time, case.current, np.full(n, np.nan), flags, ones, ones)
-    profile = compress(case.time, case.current, flags.astype(bool), CAPACITY_AH)
-    conditions = conditions_of(record, settings, None)
-    structure = structure_of(
+    profile = compress_current(case.time, case.current, flags.astype(bool), CAPACITY_AH)
+    conditions = find_conditions(record, settings, None)
+    structure = make_structure(
         settings.model, BASE, (), len(profile.time_second), settings.rtol, settings.atol, compiled=compiled
     )
     replayed = replay(structure, conditions, profile, case.time)
@@ -283,7 +283,7 @@ def main() -> None:
         cases = [makers[name](seed) for seed in range(asked.cells)]
         for model in asked.models.split(","):
             compare(name, model, cases, asked, watched)
-    built.cache_clear()
+    build_model.cache_clear()
 
 
 if __name__ == "__main__":

@@ -62,7 +62,7 @@ def _to_column(column: list[Any]) -> list[Any]:
 def _from_columns(cls: Any, plain: dict[str, Any]) -> tuple[Any, ...]:
     if plain.get("rows_of") != cls.__name__:
         raise TypeError(f"expected rows of {cls.__name__}")
-    hints = _hints(cls)
+    hints = _type_hints(cls)
     columns = {name: _from_column(hints[name], column) for name, column in plain.items() if name != "rows_of"}
     make = partial(_row, cls, tuple(columns))
     if tuple(columns) == tuple(f.name for f in dataclasses.fields(cls)):
@@ -111,7 +111,7 @@ def digest(*parts: Any) -> str:
 
 
 @cache
-def _hints(cls: type) -> dict[str, Any]:
+def _type_hints(cls: type) -> dict[str, Any]:
     return typing.get_type_hints(cls)
 
 
@@ -135,7 +135,7 @@ def _from_plain(hint: Any, plain: Any) -> Any:
     if dataclasses.is_dataclass(hint):
         if not isinstance(plain, dict) or plain.get("is") != hint.__name__:  # type: ignore[union-attr]
             raise TypeError(f"expected a {hint.__name__}")  # type: ignore[union-attr]
-        hints = _hints(typing.cast(type, hint))
+        hints = _type_hints(typing.cast(type, hint))
         given = {key: _from_plain(hints[key], entry) for key, entry in plain.items() if key != "is"}
         return typing.cast(Any, hint)(**given)
     if hint is float:
@@ -150,12 +150,12 @@ def _from_union(kinds: tuple[Any, ...], plain: Any) -> Any:
         return None
     if isinstance(plain, dict) and plain.get("is") in _CLASSES:
         return _from_plain(_CLASSES[plain["is"]], plain)
-    fitting = [kind for kind in kinds if _is_plain_of(kind, plain)]
+    fitting = [kind for kind in kinds if _matches_type(kind, plain)]
     if fitting:
         return _from_plain(fitting[0], plain)
     return _from_plain(next(kind for kind in kinds if kind is not type(None)), plain)
 
 
-def _is_plain_of(kind: Any, plain: Any) -> bool:
+def _matches_type(kind: Any, plain: Any) -> bool:
     """Tell whether JSON's text, whole number or list is what a kind of a union turns into."""
     return isinstance(plain, list) if typing.get_origin(kind) is tuple else kind in (str, int) and type(plain) is kind

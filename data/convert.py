@@ -41,7 +41,7 @@ def to_column_unit(values: NDArray[np.float64], column: str, unit: str) -> NDArr
     return values if known[unit] == 1.0 else values * known[unit]
 
 
-def unit_of(parameter: str) -> str:
+def parameter_unit(parameter: str) -> str:
     """The unit at the end of a PyBaMM parameter's name; ``""`` for a pure number."""
     found = re.search(r"\[([^\[\]]*)\]\s*$", parameter)
     return found.group(1) if found else ""
@@ -52,16 +52,16 @@ def pybamm_current(current_ampere: Number) -> Number:
     return -current_ampere
 
 
-def kelvin(temperature_celsius: Number) -> Number:
+def celsius_to_kelvin(temperature_celsius: Number) -> Number:
     """Turn °C into K."""
     return temperature_celsius + ZERO_CELSIUS_KELVIN
 
 
-def celsius(temperature_kelvin: Number) -> Number:
+def kelvin_to_celsius(temperature_kelvin: Number) -> Number:
     """Turn K into °C."""
     return temperature_kelvin - ZERO_CELSIUS_KELVIN
 
 
-def celsius_of_fahrenheit(temperature_fahrenheit: Number) -> Number:
+def fahrenheit_to_celsius(temperature_fahrenheit: Number) -> Number:
     """Turn °F into °C."""
     return (temperature_fahrenheit - 32.0) / 1.8

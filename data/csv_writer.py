@@ -52,11 +52,11 @@ def bdf_series(table: pa.Table) -> pa.Table:
     kept = [
         name for name in BDF_LABELS if name in BDF_REQUIRED or table.column(name).null_count < max(table.num_rows, 1)
     ]
-    labels = BDF_LABELS | {name: label for name, label in BDF_RESET_LABELS.items() if _goes_back(table.column(name))}
+    labels = BDF_LABELS | {name: label for name, label in BDF_RESET_LABELS.items() if _decreases(table.column(name))}
     return table.select(kept).rename_columns([labels[name] for name in kept])
 
 
-def _goes_back(column: pa.ChunkedArray) -> bool:
+def _decreases(column: pa.ChunkedArray) -> bool:
     known = np.asarray(column.drop_null(), dtype=np.float64)
     return bool((np.diff(known) < 0.0).any())
 

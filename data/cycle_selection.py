@@ -42,7 +42,7 @@ class CycleSelection:
         parts += ["last"] if self.last else []
         return ", ".join(parts) or "all"
 
-    def of(self, present: Iterable[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    def split_cycles(self, present: Iterable[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """The selected cycles that a record has, and those named that it lacks, both in order."""
         there = sorted(set(present))
         end = there[-1] if there else 0
@@ -83,15 +83,15 @@ def parse_selection(text: str) -> CycleSelection:
         if part == "last":
             last = True
         elif match := _EVERY.fullmatch(part):
-            every = _counted(match[1], part)
+            every = _parse_cycle_number(match[1], part)
         elif match := _RANGE.fullmatch(part):
-            ranges.append(_ends(match[1], match[2] or match[1]))
+            ranges.append(_parse_range(match[1], match[2] or match[1]))
         else:
             raise ValueError(f'must be {_FORMS}; "{part}" is none{_near(part)}')
     return CycleSelection(tuple(sorted(set(ranges))), every, last)
 
 
-def ranges_text(cycles: Iterable[int]) -> str:
+def format_ranges(cycles: Iterable[int]) -> str:
     """Cycle numbers in order as people write them: ``1-3, 7``."""
     return ", ".join(_range_text(a, b) for a, b in _runs(sorted(set(cycles))))
 
@@ -107,15 +107,15 @@ def _range_text(first: int, last: int) -> str:
     return str(first) if first == last else f"{first}-{last}"
 
 
-def _ends(first: str, last: str) -> tuple[int, int]:
-    begin = _counted(first, first)
-    end = 0 if last == "last" else _counted(last, last)
+def _parse_range(first: str, last: str) -> tuple[int, int]:
+    begin = _parse_cycle_number(first, first)
+    end = 0 if last == "last" else _parse_cycle_number(last, last)
     if end and end < begin:
         raise ValueError(f'must be {_FORMS}; "{first}-{last}" runs backwards (did you mean "{last}-{first}"?)')
     return begin, end
 
 
-def _counted(number: str, part: str) -> int:
+def _parse_cycle_number(number: str, part: str) -> int:
     if int(number) < 1:
         raise ValueError(f'must be {_FORMS}; "{part}" is none')
     return int(number)

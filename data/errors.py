@@ -63,7 +63,7 @@ class NothingToSimulateError(JobError):
     """A cell whose record holds nothing to simulate, which is no failure: its jobs end as skipped, with this reason."""
 
 
-CONTENT_CODES = frozenset({"rest_only", "no_usable_current"})
+NOTHING_TO_SIMULATE_CODES = frozenset({"rest_only", "no_usable_current"})
 """Reason codes of jobs that were skipped for what the cell's record holds; they do not run again, nor fail a run."""
 
 

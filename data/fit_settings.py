@@ -14,7 +14,7 @@ FitMethod = Literal["least_squares", "l_bfgs_b", "nelder_mead", "differential_ev
 INITIAL_SOC: Final = "Initial state of charge"
 CELL_CAPACITY: Final = "Capacity of the cell [A.h]"
 LITHIUM_INVENTORY: Final = "Cyclable lithium"
-OF_CELL: Final = (INITIAL_SOC, CELL_CAPACITY, LITHIUM_INVENTORY)
+CELL_PARAMETERS: Final = (INITIAL_SOC, CELL_CAPACITY, LITHIUM_INVENTORY)
 """What a fit can name beside the parameters of a set; lithium as a factor of what the set has."""
 
 
@@ -22,7 +22,7 @@ OF_CELL: Final = (INITIAL_SOC, CELL_CAPACITY, LITHIUM_INVENTORY)
 class FitParameter:
     """A parameter to fit, within bounds, on a linear or logarithmic scale.
 
-    ``OF_CELL`` are the cell's own. For a parameter that is a function in the set, bounds and
+    ``CELL_PARAMETERS`` are the cell's own. For a parameter that is a function in the set, bounds and
     values are of the factor that multiplies it.
 
     Args:
@@ -140,7 +140,7 @@ class FitSettings:
     stop_beaten: bool = False
 
     @property
-    def of_its_cycles(self) -> bool:
+    def is_for_own_cycles(self) -> bool:
         """Whether what it finds is right for its own cycles alone, at one point of the cell's life, not for the record.
 
         So it is of a chain's link, and where the state at the start of a later cycle than the first one is fitted.

@@ -14,7 +14,7 @@ def parameter_set_names() -> tuple[str, ...]:
 
 
 @cache
-def package_of(parameter_set: str) -> str:
+def registering_package(parameter_set: str) -> str:
     """Name and version of the package that registers a set, as ``pybamm 26.10.1.1``; ``""`` for a campaign's own."""
     for entry in entry_points(group="pybamm_parameter_sets"):
         if entry.name == parameter_set and entry.dist is not None:
@@ -23,6 +23,6 @@ def package_of(parameter_set: str) -> str:
 
 
 @cache
-def version_of(package: str) -> str:
+def installed_version(package: str) -> str:
     """The installed version of a package, without importing it."""
     return importlib.metadata.version(package)

@@ -12,7 +12,7 @@ from .errors import UsageError
 _MOST_NAMES: Final = 20
 
 
-def nearest(word: str, names: Iterable[str]) -> str:
+def nearest_hint(word: str, names: Iterable[str]) -> str:
     """Return `` (did you mean "X"?)`` for the nearest name, in any case of letters, or nothing."""
     by_lower = {name.lower(): name for name in names}
     close = get_close_matches(word.lower(), by_lower, n=1, cutoff=0.5)
@@ -20,9 +20,9 @@ def nearest(word: str, names: Iterable[str]) -> str:
 
 
 def did_you_mean(word: str, names: Iterable[str]) -> str:
-    """Return the nearest name as :func:`nearest`, or the names there are when none is near."""
+    """Return the nearest name as :func:`nearest_hint`, or the names there are when none is near."""
     listed = sorted(names)
-    near = nearest(word, listed)
+    near = nearest_hint(word, listed)
     if near:
         return near
     if len(listed) > _MOST_NAMES:
@@ -30,7 +30,7 @@ def did_you_mean(word: str, names: Iterable[str]) -> str:
     return f" (there are: {', '.join(listed)})" if listed else ""
 
 
-def check_names(what: str, asked: Sequence[str], known: Collection[str]) -> None:
+def check_known(what: str, asked: Sequence[str], known: Collection[str]) -> None:
     """Refuse names that are not known.
 
     Args:

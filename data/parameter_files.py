@@ -24,7 +24,7 @@ _TAGS: Final = ("$type", "type", "class", "py/object")  # how PyBaMM names a cla
 _TRUSTED: Final = ("pybamm.", "numpy.", "builtins.")
 
 
-def digest_of(content: bytes) -> str:
+def content_digest(content: bytes) -> str:
     """SHA-256 of a file's bytes, hex."""
     return hashlib.sha256(content).hexdigest()
 
@@ -42,7 +42,7 @@ def read_document(content: bytes) -> tuple[Form, dict[str, Any]]:
     """
     try:
         document = json.loads(
-            content.decode("utf-8-sig"), object_pairs_hook=_without_twins, parse_constant=_refuse_constant
+            content.decode("utf-8-sig"), object_pairs_hook=_refuse_duplicate_keys, parse_constant=_refuse_constant
         )
     except UnicodeDecodeError as error:
         raise ValueError(f"is not UTF-8 text (byte {error.start})") from None
@@ -59,7 +59,7 @@ def read_document(content: bytes) -> tuple[Form, dict[str, Any]]:
     return "pybamm", document
 
 
-def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _refuse_duplicate_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
@@ -104,12 +104,12 @@ def _check_pybamm(document: dict[str, Any]) -> None:
             'PyBaMM writes one with ParameterValues.to_json("FILE")'
         )
     for name, value in document.items():
-        for kind in _kinds(value):
+        for kind in _class_names(value):
             if "." in kind and not kind.startswith(_TRUSTED):
                 raise ValueError(f"{name!r} is made of {kind!r}, which is nothing of PyBaMM's")
 
 
-def _kinds(value: Any) -> Iterator[str]:
+def _class_names(value: Any) -> Iterator[str]:
     """The classes that a value is to be made of."""
     waiting = [value]
     while waiting:

@@ -67,9 +67,9 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("aborted_test", 38, "warning", "the record ends in the middle of a step or cycle"),
     Rule("rest_only", 39, "warning", "the cell rests throughout, or its current is missing; nothing to simulate"),
 )
-BY_CODE: Final[dict[str, Rule]] = {rule.code: rule for rule in RULES}
+RULES_BY_CODE: Final[dict[str, Rule]] = {rule.code: rule for rule in RULES}
 
 
-def bit_of(code: str) -> int:
+def flag_bit(code: str) -> int:
     """Return the flag value ``1 << bit`` of a rule."""
-    return 1 << BY_CODE[code].bit
+    return 1 << RULES_BY_CODE[code].bit

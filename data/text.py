@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 
-def many(number: int, noun: str) -> str:
+def format_count(number: int, noun: str) -> str:
     """A number of things, the thing in the singular or plural: ``1 step``, ``2 steps``."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def amount(value: float) -> str:
+def format_amount(value: float) -> str:
     """A number of four digits; zero has no sign, whatever was multiplied to get it."""
     return f"{value + 0.0:.4g}"

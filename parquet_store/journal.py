@@ -47,7 +47,7 @@ class StartJournal:
 
     def begin(self) -> int:
         """Say that the start begins or goes on; return how often it did before, in this run, and never ended."""
-        before = deaths(self._path)
+        before = count_deaths(self._path)
         self._begun.write_text(str(before + 1), encoding="utf-8")
         return before
 
@@ -56,7 +56,7 @@ class StartJournal:
         self._begun.unlink(missing_ok=True)
 
     @property
-    def noted(self) -> list[Evaluation]:
+    def evaluations(self) -> list[Evaluation]:
         """What was noted before, in order."""
         return list(self._known.values())
 
@@ -117,7 +117,7 @@ def journal_digest(path: Path) -> str:
         return ""
 
 
-def deaths(path: Path) -> int:
+def count_deaths(path: Path) -> int:
     """How often the start of a journal began, in this run, without an end."""
     try:
         return int(path.with_suffix(BEGUN).read_text(encoding="utf-8"))

@@ -56,7 +56,7 @@ class Store:
         return self.root / "catalog.sqlite"
 
     @property
-    def asked_fits(self) -> Path:
+    def added_fits(self) -> Path:
         """The fits asked on the command line, which later plans read."""
         return self.root / "fits.toml"
 

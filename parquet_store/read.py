@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from ..data import columns as c
 from ..data.codec import from_json
 from ..data.errors import JobError, StoreError
-from ..data.parameter_files import digest_of
+from ..data.parameter_files import content_digest
 from ..data.results.receipt import RangesFile, Receipt
 from ..data.settings import FileRange
 from .layout import Store
@@ -53,7 +53,7 @@ def read_parameter_set(store: Store, file_digest: str) -> bytes:
     """
     path = store.parameter_set(file_digest)
     content = path.read_bytes() if path.is_file() else b""
-    if digest_of(content) != file_digest:
+    if content_digest(content) != file_digest:
         raise JobError(f"{path}, the parameter set's file, is gone or changed; run again", "parameter_set_changed")
     return content
 
@@ -81,7 +81,7 @@ def simulation_table(store: Store, cell_id: str, label: str) -> pa.Table:
     return _table(store.simulation(cell_id, label), c.SIMULATION_COLUMNS, absent, LATER_COLUMNS)
 
 
-def rows_of(table: pa.Table) -> Iterator[tuple[Any, ...]]:
+def iterate_rows(table: pa.Table) -> Iterator[tuple[Any, ...]]:
     """Every row of a table as Python values, in order; missing ones are ``None``."""
     for batch in table.to_batches(max_chunksize=_ROWS_AT_ONCE):
         yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
@@ -153,7 +153,7 @@ def is_valid(store: Store, receipt: Receipt | None, digest: str) -> bool:
     return True
 
 
-def all_receipts(store: Store) -> Iterator[Receipt]:
+def read_all_receipts(store: Store) -> Iterator[Receipt]:
     """Every whole receipt of the store, in a fixed order: enough to build the catalog anew."""
     for path in sorted((store.root / "receipts").glob("*/*/*.json")):
         receipt = read_receipt(path)

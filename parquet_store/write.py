@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from ..data import columns as c
 from ..data.codec import to_json
-from ..data.parameter_files import digest_of
+from ..data.parameter_files import content_digest
 from ..data.results.receipt import OutputFile, RangesFile, Receipt
 from ..data.settings import FileRange
 from .layout import Store
@@ -84,7 +84,7 @@ def write_parameter_set(store: Store, file_digest: str, content: bytes) -> None:
     def write(temporary: Path) -> None:
         temporary.write_bytes(content)
 
-    if not path.exists() or digest_of(path.read_bytes()) != file_digest:
+    if not path.exists() or content_digest(path.read_bytes()) != file_digest:
         write_atomically(path, write)
 
 

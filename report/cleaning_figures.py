@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from ..data import columns as c
-from ..data.text import many
+from ..data.text import format_count
 from ..parquet_store.layout import Store, safe_name
 from ..sqlite import queries
 from .draw.cleaning import draw_cleaning
-from .raw_rows import BeforeAndAfter, before_and_after
+from .raw_rows import BeforeAndAfter, read_before_and_after
 from .save import save
-from .select import check_cycles, cycles_in_words, known_cycles
+from .select import check_cycles, format_cycles, known_cycles
 
 
 def plot_cleaning(store: Store, cell_id: str, cycles: Sequence[int] = ()) -> list[Path]:
@@ -35,19 +35,19 @@ def plot_cleaning(store: Store, cell_id: str, cycles: Sequence[int] = ()) -> lis
         check_cycles(cycles, known_cycles(catalog, cell_id))
         (report,) = queries.clean_reports(catalog, cell_id)
         findings = [dict(row) for row in queries.findings(catalog, cell_id)]
-        record = before_and_after(store, catalog, cell_id)
-    heading = f"{cell_id}: {many(report['rows_in'], 'row')} in, {report['rows_kept']} kept"
+        record = read_before_and_after(store, catalog, cell_id)
+    heading = f"{cell_id}: {format_count(report['rows_in'], 'row')} in, {report['rows_kept']} kept"
     if report["rows_quarantined"]:
         heading += f", {report['rows_quarantined']} quarantined"
     name = f"cleaning_{safe_name(cell_id)}"
     if cycles:
-        words = cycles_in_words(cycles)
-        record, name = _of_cycles(record, cycles), f"{name}_cycles-{words}"
+        words = format_cycles(cycles)
+        record, name = _select_cycles(record, cycles), f"{name}_cycles-{words}"
         heading += f"; cycle{'s' * (len(cycles) > 1)} {words.replace('+', ', ')}"
     return save(store, draw_cleaning(heading, record, findings), name)
 
 
-def _of_cycles(record: BeforeAndAfter, cycles: Sequence[int]) -> BeforeAndAfter:
+def _select_cycles(record: BeforeAndAfter, cycles: Sequence[int]) -> BeforeAndAfter:
     """Keep the samples of some cycles, and the rows taken out between their first and last times."""
     cycle = record.samples[c.CYCLE_COUNT].to_numpy()
     kept = np.isin(cycle, cycles)

@@ -20,7 +20,7 @@ WHOLE_SHARE: Final = 0.2
 """Share of the samples above which a rule's are not marked one by one: the raw line shows what it changed."""
 
 NEAR_SHARE: Final = 1.0 / 3.0
-ABOUT: Final = {
+COLUMNS_BY_QUANTITY: Final = {
     "voltage": {c.VOLTAGE},
     "current": {c.CURRENT},
     "temperature": {c.SURFACE_TEMPERATURE, c.AMBIENT_TEMPERATURE},
@@ -54,7 +54,7 @@ class RuleMarks:
     one_by_one: bool
 
 
-def marks_of(record: BeforeAndAfter, findings: Sequence[Mapping[str, Any]] = ()) -> list[RuleMarks]:
+def find_marks(record: BeforeAndAfter, findings: Sequence[Mapping[str, Any]] = ()) -> list[RuleMarks]:
     """Return the marks of every rule that touched a sample or took one out, in the order of their bits.
 
     Args:
@@ -90,15 +90,15 @@ def _begins(samples: pd.DataFrame, findings: Sequence[Mapping[str, Any]]) -> Mas
     return begins
 
 
-def changed(raw: Floats, cleaned: Floats) -> Mask:
+def find_changes(raw: Floats, cleaned: Floats) -> Mask:
     """Tell where two columns differ; two missing values are the same."""
     differ: Mask = ~((raw == cleaned) | (np.isnan(raw) & np.isnan(cleaned)))
     return differ
 
 
-def is_about(code: str, column: str) -> bool:
+def is_marked_in(code: str, column: str) -> bool:
     """Tell whether a rule's samples are marked in the panel of a cleaned column."""
-    about = ABOUT.get(code.partition("_")[0])
+    about = COLUMNS_BY_QUANTITY.get(code.partition("_")[0])
     return about is None or column in about
 
 
@@ -129,7 +129,9 @@ def hours(frame: pd.DataFrame) -> Floats:
     return time
 
 
-def thinned(time: Floats, values: Floats, within: tuple[float, float], span: tuple[float, float]) -> NDArray[np.intp]:
+def thin_marks(
+    time: Floats, values: Floats, within: tuple[float, float], span: tuple[float, float]
+) -> NDArray[np.intp]:
     """Return the places of marks that do not lie on an earlier one, at a figure's resolution.
 
     Args:

@@ -13,7 +13,7 @@ from ..data import columns as c
 from ..data.errors import StoreError
 from ..parquet_store.layout import Store
 from ..parquet_store.read import read_partition, read_simulation
-from .draw.cells import Simulated
+from .draw.cells import SimulatedCurve
 
 
 def read_measured(store: Store, cell_id: str, cycles: Sequence[int] = ()) -> pd.DataFrame:
@@ -24,7 +24,7 @@ def read_measured(store: Store, cell_id: str, cycles: Sequence[int] = ()) -> pd.
 
 def read_simulated(
     store: Store, row: Mapping[str, Any] | sqlite3.Row, measured: pd.DataFrame, cycles: Sequence[int]
-) -> Simulated:
+) -> SimulatedCurve:
     """Read a simulation at the measured samples; what was not simulated there is missing.
 
     Args:
@@ -44,4 +44,4 @@ def read_simulated(
         )
     # Samples that were not simulated (other cycles, or after a failure) are missing values, which lift the line.
     placed = frame.drop(columns=c.CYCLE_COUNT).set_index(c.TEST_TIME).reindex(measured[c.TEST_TIME]).reset_index()
-    return Simulated(f"{row['model']}, {row['parameter_set']}", placed, failed)
+    return SimulatedCurve(f"{row['model']}, {row['parameter_set']}", placed, failed)

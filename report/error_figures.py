@@ -11,7 +11,7 @@ from ..parquet_store.layout import Store, safe_name
 from ..sqlite import queries
 from .draw.errors import Errors, draw_errors
 from .save import save
-from .select import check_cell, simulations_of
+from .select import check_cell, select_simulations
 
 
 def plot_errors(
@@ -30,7 +30,7 @@ def plot_errors(
     """
     with closing(queries.connect(store.catalog)) as catalog:
         check_cell(catalog, cell_id)
-        rows = [row for row in simulations_of(catalog, cell_id, models, parameter_sets) if row["status"] == "done"]
+        rows = [row for row in select_simulations(catalog, cell_id, models, parameter_sets) if row["status"] == "done"]
         shown = [
             Errors(
                 f"{row['model']}, {row['parameter_set']}",

@@ -19,7 +19,7 @@ from .draw.cells import draw_cell
 from .draw.overview import draw_records, draw_rmse
 from .fit_figures import plot_fit, plot_fleet
 from .save import save
-from .select import check_cycles, cycles_in_words, known_cycles, simulations_of
+from .select import check_cycles, format_cycles, known_cycles, select_simulations
 
 _log = logging.getLogger(__name__)
 ALL_CELLS: Final = 20
@@ -50,10 +50,10 @@ def plot_cell(
     """
     with closing(queries.connect(store.catalog)) as catalog:
         check_cycles(cycles, known_cycles(catalog, cell_id))
-        rows = simulations_of(catalog, cell_id, models, parameter_sets)
+        rows = select_simulations(catalog, cell_id, models, parameter_sets)
     measured = read_measured(store, cell_id, cycles)
     figure = draw_cell(cell_id, measured, [read_simulated(store, row, measured, cycles) for row in rows])
-    picked = (f"cycles-{cycles_in_words(cycles)}" if cycles else "", "+".join(models), "+".join(parameter_sets))
+    picked = (f"cycles-{format_cycles(cycles)}" if cycles else "", "+".join(models), "+".join(parameter_sets))
     return save(store, figure, "_".join(safe_name(part) for part in (cell_id, *picked) if part))
 
 

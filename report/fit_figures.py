@@ -14,7 +14,7 @@ import numpy as np
 
 from ..data.errors import UsageError
 from ..data.results.fitting import agrees
-from ..data.text import many
+from ..data.text import format_count
 from ..parquet_store.journal import journal_digest, read_journal
 from ..parquet_store.layout import Store, safe_name
 from ..sqlite import fit_queries, queries
@@ -23,10 +23,10 @@ from .draw.fit import Windows, draw_fit
 from .draw.fit_style import Start
 from .draw.fleet import draw_fleet
 from .draw.starts import draw_starts
-from .draw.style import shown
+from .draw.style import displayable_name
 from .draw.uncertainty import draw_uncertainty
 from .save import save
-from .select import fit_of
+from .select import select_fit
 
 HEADING_SIGNS: Final = 68
 """About as many signs of the heading stand side by side on the width."""
@@ -50,7 +50,7 @@ def plot_fit(store: Store, fit: str, cell_id: str) -> list[Path]:
         UsageError: no such cell, or no such finished fit.
     """
     with closing(queries.connect(store.catalog)) as catalog:
-        row = fit_of(catalog, fit, cell_id)
+        row = select_fit(catalog, fit, cell_id)
         starts = read_starts(store, catalog, row)
         parameters = [dict(each) for each in fit_queries.fit_parameters(catalog, cell_id, fit)]
         correlations = {
@@ -66,7 +66,7 @@ def plot_fit(store: Store, fit: str, cell_id: str) -> list[Path]:
     heading = _heading(row)
     paths = _plot_voltages(store, row, simulations, starts, windows, name, heading)
     paths += save(store, draw_starts(heading, starts, parameters, noise_mv=row["noise_mv"]), f"{name}_starts")
-    figure = draw_uncertainty(heading, parameters, correlations, _in_words(row), profiles)
+    figure = draw_uncertainty(heading, parameters, correlations, _describe_fit(row), profiles)
     return paths + save(store, figure, f"{name}_uncertainty")
 
 
@@ -148,13 +148,13 @@ def _plot_voltages(
 def _heading(fit: Row) -> str:
     before, after = fit["rmse_default_mv"], fit["rmse_mv"]
     better = f"fitted to {after:.1f} mV" if before is None else f"improved from {before:.1f} to {after:.1f} mV"
-    which = f"{shown(fit['cell_id'], 40)}, {shown(fit['fit'], 30)}"
+    which = f"{displayable_name(fit['cell_id'], 40)}, {displayable_name(fit['fit'], 30)}"
     return f"{which}:{' ' if len(which) + len(better) < HEADING_SIGNS else chr(10)}{better}"
 
 
-def _in_words(fit: Row) -> list[str]:
+def _describe_fit(fit: Row) -> list[str]:
     """What a fit says of itself beside its parameters: starts, noise, correlation, validation, verdict."""
-    done = many(fit["starts_done"], "start")
+    done = format_count(fit["starts_done"], "start")
     facts = [f"{fit['starts_agreeing']} of {done} ended at the best minimum"]
     if fit["starts_stopped"]:
         facts[0] += f", {fit['starts_stopped']} stopped early"

@@ -38,10 +38,10 @@ def plot_life(store: Store, cell_id: str | None = None) -> Iterator[Path]:
         raise UsageError(
             f"no chain of fits{of_cell} has a result: [fit] chain = [1, 100] asks for one, `kilocell run` fits"
         )
-    for (cell, chain), own in groupby(rows, _chain_of):
-        figure = draw_life(cell, chain, list(own), [link for link in links if _chain_of(link) == (cell, chain)])
+    for (cell, chain), own in groupby(rows, _chain_name):
+        figure = draw_life(cell, chain, list(own), [link for link in links if _chain_name(link) == (cell, chain)])
         yield from save(store, figure, f"life_{safe_name(chain)}_{safe_name(cell)}")
 
 
-def _chain_of(row: dict[str, Any]) -> tuple[str, str]:
+def _chain_name(row: dict[str, Any]) -> tuple[str, str]:
     return str(row["cell_id"]), str(row["chain"])

@@ -43,7 +43,7 @@ class BeforeAndAfter:
     quarantined: pd.DataFrame
 
 
-def before_and_after(store: Store, catalog: sqlite3.Connection, cell_id: str) -> BeforeAndAfter:
+def read_before_and_after(store: Store, catalog: sqlite3.Connection, cell_id: str) -> BeforeAndAfter:
     """Read a cell's cleaned record, and the raw row that each of its samples was made of.
 
     Raises:

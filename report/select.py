@@ -13,7 +13,7 @@ from ..sqlite import fit_queries, queries
 _RANGE = re.compile(r"(\d+|last)(?:\s*-\s*(\d+|last))?")
 
 
-def parse_cycles(text: str, known: Sequence[int]) -> tuple[int, ...]:
+def parse_known_cycles(text: str, known: Sequence[int]) -> tuple[int, ...]:
     """Turn cycles as users write them (``1-3, 5, last``) into numbers, ascending, each once.
 
     Args:
@@ -29,7 +29,7 @@ def parse_cycles(text: str, known: Sequence[int]) -> tuple[int, ...]:
         if match is None:
             raise UsageError(
                 f"cannot read cycles {text!r} at {part.strip()!r}: write numbers, ranges and 'last', "
-                f"such as 1-3,5,last; {_there_are(known)}"
+                f"such as 1-3,5,last; {_list_known(known)}"
             )
         low, high = (_number(word, known) for word in (match[1], match[2] or match[1]))
         check_cycles((low, high), known)
@@ -43,10 +43,10 @@ def check_cycles(cycles: Sequence[int], known: Sequence[int]) -> None:
     """Raise :class:`UsageError` when one of ``cycles`` is not among ``known``."""
     for number in cycles:
         if number not in known:
-            raise UsageError(f"there is no cycle {number}: {_there_are(known)}")
+            raise UsageError(f"there is no cycle {number}: {_list_known(known)}")
 
 
-def cycles_in_words(cycles: Sequence[int]) -> str:
+def format_cycles(cycles: Sequence[int]) -> str:
     """Write cycles as short as can be: ``1-3+5`` for 1, 2, 3 and 5."""
     runs: list[list[int]] = []
     for number in sorted(cycles):
@@ -77,7 +77,7 @@ def check_cell(catalog: sqlite3.Connection, cell_id: str) -> None:
         raise UsageError(f"there is no cell {cell_id!r} in this store{_nearest(cell_id, names)}")
 
 
-def simulations_of(
+def select_simulations(
     catalog: sqlite3.Connection, cell_id: str, models: Sequence[str] = (), parameter_sets: Sequence[str] = ()
 ) -> list[sqlite3.Row]:
     """Return a cell's simulations, of these models and parameter sets (empty = all): finished, or failed with a curve.
@@ -106,7 +106,7 @@ def _has_curve(row: sqlite3.Row) -> bool:
     return bool(row["status"] == "done" or (row["status"] == "failed" and row["ended_second"] is not None))
 
 
-def fit_of(catalog: sqlite3.Connection, fit: str, cell_id: str) -> sqlite3.Row:
+def select_fit(catalog: sqlite3.Connection, fit: str, cell_id: str) -> sqlite3.Row:
     """Return the row of a finished fit.
 
     Raises:
@@ -125,8 +125,8 @@ def _number(word: str, known: Sequence[int]) -> int:
     return max(known, default=0) if word == "last" else int(word)
 
 
-def _there_are(known: Sequence[int]) -> str:
-    return f"the cell has cycles {cycles_in_words(known).replace('+', ', ')}" if known else "the cell has no cycles"
+def _list_known(known: Sequence[int]) -> str:
+    return f"the cell has cycles {format_cycles(known).replace('+', ', ')}" if known else "the cell has no cycles"
 
 
 def _listed(names: Iterable[str]) -> str:

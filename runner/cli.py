@@ -19,7 +19,7 @@ from .commands.cache import cache
 from .commands.defaults import DEFAULT_CAMPAIGN, DEMO_STORE, store_root
 from .commands.fit import fit, fits
 from .commands.models import models, parameters
-from .commands.run import campaign_of
+from .commands.run import load_campaign_with_fits
 from .commands.run import run as run_
 
 
@@ -92,7 +92,7 @@ def _stage_command(name: str, text: str) -> None:
         plots: bool,
         **cluster: Any,
     ) -> None:
-        loaded = campaign_of(campaign, store)
+        loaded = load_campaign_with_fits(campaign, store)
         raise SystemExit(run_(loaded, name, cells, cluster, quiet=quiet, json_=json_, plots=plots))
 
 
@@ -113,7 +113,7 @@ def plan(campaign: Path | None, store: Path | None, json_: bool, everything: boo
     """Show what would run, and why; nothing is written."""
     from .show.plan import show_plan
 
-    show_plan(campaign_of(campaign, store), json_, everything)
+    show_plan(load_campaign_with_fits(campaign, store), json_, everything)
 
 
 @cli.command()
@@ -222,7 +222,7 @@ def synthesize(cells: int, seed: int, layout: str, out: Path, quiet: bool) -> No
 def demo(store: Path, quiet: bool, json_: bool, **cluster: Any) -> None:
     """Run everything on the five cells that come with kilocell."""
     with importlib.resources.as_file(importlib.resources.files("kilocell.data") / "campaign.toml") as path:
-        loaded = campaign_of(path, store)
+        loaded = load_campaign_with_fits(path, store)
         raise SystemExit(run_(loaded, "run", (), cluster, quiet=quiet, json_=json_, plots=True))
 
 

@@ -19,7 +19,7 @@ from ..data.results.simulation import FailedSimulation, SimulationResult
 from ..data.settings import CellSettings, ModelSettings, ParameterSetSettings, SimulateSettings, SourceFile
 from . import fit_rows, rows, statements
 from .connection import open_for_writing, store_errors
-from .fit_rows import next_version
+from .fit_rows import insert_next_version
 from .migrations import migrate
 
 RunStatus = Literal["running", "done", "failed", "interrupted"]
@@ -216,24 +216,24 @@ class Catalog:
                     for table, its_rows in rows.compared_rows(receipt, result).items():
                         self._insert(table, its_rows)
             case "start" | "fit" | "profile":
-                self._record_of_fit(receipt, settings if isinstance(settings, FitSettings) else None)
+                self._record_fit(receipt, settings if isinstance(settings, FitSettings) else None)
 
     def _record_clean(self, receipt: Receipt, result: CleanResult | None) -> None:
         self._execute("DELETE FROM clean_reports WHERE cell_id = ?", (receipt.cell_id,))
         if result is not None:
             self._insert("clean_reports", [rows.clean_report_row(receipt, result)])
-            for table, rows_of in rows.OF_CLEANING.items():
+            for table, rows_of in rows.CLEANING_ROWS.items():
                 self._insert(table, rows_of(receipt, result))
 
-    def _record_of_fit(self, receipt: Receipt, settings: FitSettings | None) -> None:
+    def _record_fit(self, receipt: Receipt, settings: FitSettings | None) -> None:
         if isinstance(receipt.result, FitResult):
             self._put_parameter_set(receipt.result.parameter_set)
-        table, row = fit_rows.own_row(receipt, settings)
+        table, row = fit_rows.main_row(receipt, settings)
         self._replace(table, receipt, row)
-        for beside, its_rows in fit_rows.rows_beside(receipt).items():
+        for beside, its_rows in fit_rows.detail_rows(receipt).items():
             self._insert(beside, its_rows)
         if isinstance(receipt.result, FitResult):
-            self._execute(*next_version(receipt, receipt.result))
+            self._execute(*insert_next_version(receipt, receipt.result))
 
     def _put_source(self, source: SourceFile, cells: Mapping[str, int | None], mtime_ns: int | None) -> None:
         old = self._execute("SELECT digest, mtime_ns FROM sources WHERE path = ?", (source.path,)).fetchone()
@@ -263,9 +263,9 @@ class Catalog:
     def _replace(self, table: str, receipt: Receipt, row: rows.Row) -> None:
         key = (receipt.cell_id, receipt.label)
         self._execute(f"DELETE FROM {table} WHERE cell_id = ? AND label = ?", key)
-        self._insert(table, [row if receipt.result else self._of_known_definitions(row)])
+        self._insert(table, [row if receipt.result else self._drop_unknown_definitions(row)])
 
-    def _of_known_definitions(self, row: rows.Row) -> rows.Row:
+    def _drop_unknown_definitions(self, row: rows.Row) -> rows.Row:
         """Leave out definitions the catalog lacks: a failed job may have waited for a set that was never fitted."""
         known = dict(row)
         for column, (table, key) in statements.DEFINITIONS.items():

@@ -106,20 +106,20 @@ def store_errors(path: Path, connection: sqlite3.Connection | None = None) -> It
     try:
         yield
     except sqlite3.DatabaseError as error:
-        text = _in_words(error, path, connection)
+        text = _describe_error(error, path, connection)
         if text is None:
             raise
         raise StoreError(text) from error
 
 
-def _in_words(error: sqlite3.DatabaseError, path: Path, connection: sqlite3.Connection | None) -> str | None:
+def _describe_error(error: sqlite3.DatabaseError, path: Path, connection: sqlite3.Connection | None) -> str | None:
     name = getattr(error, "sqlite_errorname", None) or ""
     kind = "_".join(name.split("_")[:2])
     match kind:
         case "SQLITE_FULL":
             return f"no space left to write {path}. Free some and run the same command again: what is done stays done."
         case "SQLITE_BUSY" | "SQLITE_LOCKED":
-            holder = _running_elsewhere(connection) if connection is not None else ""
+            holder = _describe_other_run(connection) if connection is not None else ""
             return (
                 f"the catalog {path} is locked by {holder or 'another program'}. "
                 "Wait until it ends, or stop it, then run the same command again."
@@ -142,7 +142,7 @@ def _in_words(error: sqlite3.DatabaseError, path: Path, connection: sqlite3.Conn
     return None
 
 
-def _running_elsewhere(connection: sqlite3.Connection) -> str:
+def _describe_other_run(connection: sqlite3.Connection) -> str:
     try:
         row = connection.execute(
             "SELECT command, host, pid FROM runs WHERE status = 'running' AND NOT (host = ? AND pid = ?)"

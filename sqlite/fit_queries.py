@@ -35,7 +35,7 @@ def fitted_sets(connection: sqlite3.Connection, cell_id: str | None = None) -> R
     ).fetchall()
 
 
-def parameter_set_of(connection: sqlite3.Connection, digest: str) -> ParameterSetSettings:
+def find_parameter_set(connection: sqlite3.Connection, digest: str) -> ParameterSetSettings:
     """The parameter set of a ``parameter_set_digest``, with its overrides in their order."""
     row = connection.execute("SELECT * FROM parameter_sets WHERE parameter_set_digest = ?", (digest,)).fetchone()
     changed = connection.execute(

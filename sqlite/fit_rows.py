@@ -9,11 +9,11 @@ from ..data.fit_settings import FitSettings
 from ..data.results.fitting import FitResult, ProfileResult, StartResult
 from ..data.results.receipt import Receipt
 from . import rows
-from .rows import Row, definition_digest, fit_and_start_of, outcome, scalars
-from .statements import put_version
+from .rows import Row, definition_digest, outcome_columns, scalar_columns, split_start_label
+from .statements import insert_version
 
 
-def own_row(receipt: Receipt, settings: FitSettings | None) -> tuple[str, rows.Row]:
+def main_row(receipt: Receipt, settings: FitSettings | None) -> tuple[str, rows.Row]:
     """The table that has one row for each job of this kind, and the row."""
     if receipt.kind == "start":
         return "fit_starts", start_row(receipt, settings)
@@ -22,7 +22,7 @@ def own_row(receipt: Receipt, settings: FitSettings | None) -> tuple[str, rows.R
     return "fits", fit_row(receipt, settings)
 
 
-def rows_beside(receipt: Receipt) -> dict[str, list[rows.Row]]:
+def detail_rows(receipt: Receipt) -> dict[str, list[rows.Row]]:
     """Rows of the tables that hang on it; none where there is no result."""
     result = receipt.result
     if isinstance(result, StartResult):
@@ -40,21 +40,23 @@ def interval_row(receipt: Receipt, settings: FitSettings | None) -> rows.Row:
     fit = settings.name if settings else receipt.label.partition("-")[0]
     row: rows.Row = {"fit": fit, "parameter": receipt.label.removeprefix(f"{fit}-")}
     if isinstance(receipt.result, ProfileResult):
-        row |= rows.scalars(receipt.result, "settings", "points", "compiled")
-    return {**rows.outcome(receipt), **row}
+        row |= rows.scalar_columns(receipt.result, "settings", "points", "compiled")
+    return {**rows.outcome_columns(receipt), **row}
 
 
 def profile_rows(receipt: Receipt, result: ProfileResult) -> list[rows.Row]:
     """Rows of ``fit_profiles``."""
     key: rows.Row = {"cell_id": receipt.cell_id, "label": receipt.label, "fit": result.settings.name}
     same: rows.Row = {**key, "parameter": result.parameter, "level": result.level}
-    return [{**same, "position": position, **rows.scalars(point)} for position, point in enumerate(result.points)]
+    return [
+        {**same, "position": position, **rows.scalar_columns(point)} for position, point in enumerate(result.points)
+    ]
 
 
-def next_version(receipt: Receipt, result: FitResult) -> tuple[str, Row]:
+def insert_next_version(receipt: Receipt, result: FitResult) -> tuple[str, Row]:
     """The statement that keeps a fit's set as a version, and its row."""
     row = fitted_set_row(receipt, result)
-    return put_version(tuple(row)), row
+    return insert_version(tuple(row)), row
 
 
 def fitted_set_row(receipt: Receipt, result: FitResult) -> Row:
@@ -106,34 +108,36 @@ def fit_row(receipt: Receipt, settings: FitSettings | None) -> Row:
     if isinstance(receipt.result, FitResult):
         fitted = receipt.result.parameter_set
         row |= {
-            **scalars(receipt.result, "settings", "parameters", "parameter_set", "correlations", "beginning"),
+            **scalar_columns(receipt.result, "settings", "parameters", "parameter_set", "correlations", "beginning"),
             "parameter_set": fitted.name,
             "parameter_set_digest": definition_digest(fitted),
         }
-    return {**outcome(receipt), **row}
+    return {**outcome_columns(receipt), **row}
 
 
 def fit_parameter_rows(receipt: Receipt, result: FitResult) -> list[Row]:
     """Rows of ``fit_parameters``."""
     key = {"cell_id": receipt.cell_id, "label": receipt.label}
     return [
-        {**key, "parameter": found.name, "default_value": found.default, **scalars(found, "name", "default")}
+        {**key, "parameter": found.name, "default_value": found.default, **scalar_columns(found, "name", "default")}
         for found in result.parameters
     ]
 
 
 def correlation_rows(receipt: Receipt, result: FitResult) -> list[Row]:
     """Rows of ``fit_correlations``."""
-    return [{"cell_id": receipt.cell_id, "label": receipt.label, **scalars(pair)} for pair in result.correlations]
+    return [
+        {"cell_id": receipt.cell_id, "label": receipt.label, **scalar_columns(pair)} for pair in result.correlations
+    ]
 
 
 def start_row(receipt: Receipt, settings: FitSettings | None) -> Row:
     """Row of ``fit_starts``; what the receipt does not say (a failed start) comes from its label."""
-    fit, start = fit_and_start_of(receipt.label)
+    fit, start = split_start_label(receipt.label)
     row: Row = {"fit": settings.name if settings else fit, "start": start, "message": ""}
     if isinstance(receipt.result, StartResult):
-        row |= scalars(receipt.result, "settings", "first_values", "values", "compiled")
-    return {**outcome(receipt), **row}
+        row |= scalar_columns(receipt.result, "settings", "first_values", "values", "compiled")
+    return {**outcome_columns(receipt), **row}
 
 
 def start_value_rows(receipt: Receipt, result: StartResult) -> list[Row]:

@@ -28,7 +28,7 @@ def schema() -> str:
     return Path(__file__).with_name("schema.sql").read_text(encoding="utf-8")
 
 
-def version_of(connection: sqlite3.Connection, path: Path) -> int:
+def read_version(connection: sqlite3.Connection, path: Path) -> int:
     """Return a catalog's version; 0 = an empty file.
 
     Raises:
@@ -74,13 +74,13 @@ def migrate(
     Raises:
         StoreError: a SQLite file of something else, or a catalog of a newer version.
     """
-    found = version_of(connection, path)
+    found = read_version(connection, path)
     refuse_newer(found, path, current)
     if found == current:
         return found
     connection.execute("BEGIN IMMEDIATE")
     try:
-        found = version_of(connection, path)  # another process may have been first
+        found = read_version(connection, path)  # another process may have been first
         if found == 0:
             _execute(connection, schema() if whole is None else whole)
         else:

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..data.errors import CONTENT_CODES, StoreError
+from ..data.errors import NOTHING_TO_SIMULATE_CODES, StoreError
 from .connection import open_for_reading, store_errors
-from .migrations import CURRENT_VERSION, refuse_newer, version_of
+from .migrations import CURRENT_VERSION, read_version, refuse_newer
 
 if TYPE_CHECKING:
     from ..data.settings import SourceSettings
@@ -34,7 +34,7 @@ def connect(path: Path, *, busy_timeout_second: float = 10.0) -> sqlite3.Connect
     connection = open_for_reading(path, busy_timeout_second)
     try:
         with store_errors(path):
-            version = version_of(connection, path)
+            version = read_version(connection, path)
         refuse_newer(version, path)
         if version < CURRENT_VERSION:
             state = f"of the older version {version}" if version else "empty"
@@ -80,7 +80,7 @@ def failures(connection: sqlite3.Connection) -> Rows:
 
 def skipped_for_content(connection: sqlite3.Connection) -> Rows:
     """Every job that was skipped for what its cell's record holds: kind, cell_id, label, reason_code, reason."""
-    codes = sorted(CONTENT_CODES)
+    codes = sorted(NOTHING_TO_SIMULATE_CODES)
     columns = "kind, cell_id, label, reason_code, reason"
     where, values = _where({"status": "skipped", "reason_code": codes})
     return connection.execute(f"SELECT {columns} FROM jobs {where} ORDER BY kind, cell_id, label", values).fetchall()

@@ -13,14 +13,14 @@ from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 from ..data.codec import digest, to_json
-from ..data.convert import unit_of
+from ..data.convert import parameter_unit
 from ..data.results.cleaning import CleanResult
 from ..data.results.receipt import Receipt
 from ..data.results.simulation import FailedSimulation, SimulationResult
 from ..data.settings import CellSettings, ModelSettings, ParameterSetSettings, SimulateSettings, SourceFile
 
 Row: TypeAlias = dict[str, str | int | float | None]
-COMPARED: Final = {
+COMPARISON_TABLES: Final = {
     "comparisons": "comparisons",
     "step_comparisons": "step_comparisons",
     "cycle_states": "initial_states",
@@ -36,13 +36,13 @@ def definition_digest(settings: ModelSettings | ParameterSetSettings) -> str:
     return digest(settings)[:16]
 
 
-def model_and_set_of(label: str) -> tuple[str, str]:
+def split_simulation_label(label: str) -> tuple[str, str]:
     """Split a simulation's label into model and parameter set, at its first dash."""
     model, _, parameter_set = label.partition("-")
     return model, parameter_set
 
 
-def fit_and_start_of(label: str) -> tuple[str, int | None]:
+def split_start_label(label: str) -> tuple[str, int | None]:
     """Split a start's label (``diffusivities-2``) into the fit's name and the start's number."""
     match = _START.fullmatch(label)
     return (match[1], int(match[2])) if match else (label, None)
@@ -73,7 +73,7 @@ def override_rows(settings: ParameterSetSettings) -> list[Row]:
             "parameter": override.parameter,
             "kind": override.kind,
             "value": override.value,
-            "unit": unit_of(override.parameter) if override.kind == "value" else "",
+            "unit": parameter_unit(override.parameter) if override.kind == "value" else "",
         }
         for position, override in enumerate(settings.overrides)
     ]
@@ -105,7 +105,7 @@ def source_row(source: SourceFile, mtime_ns: int | None) -> Row:
 def job_row(receipt: Receipt, run_id: int | None) -> Row:
     """Row of ``jobs``: the receipt without its result."""
     return {
-        **scalars(receipt, "versions", "outputs", "result"),
+        **scalar_columns(receipt, "versions", "outputs", "result"),
         "versions": to_json_map(receipt.versions),
         "outputs": to_json_map((output.path, output.bytes) for output in receipt.outputs),
         "run_id": run_id,
@@ -115,7 +115,7 @@ def job_row(receipt: Receipt, run_id: int | None) -> Row:
 def clean_report_row(receipt: Receipt, result: CleanResult) -> Row:
     """Row of ``clean_reports``, under the receipt's cell_id."""
     return {
-        **scalars(result.report, "findings", "quarantined", "flagged", "charge_changes"),
+        **scalar_columns(result.report, "findings", "quarantined", "flagged", "charge_changes"),
         "cell_id": receipt.cell_id,
         "path": _parquet_path(receipt),
         "temperature_mean_celsius": result.temperature_mean_celsius,
@@ -125,7 +125,7 @@ def clean_report_row(receipt: Receipt, result: CleanResult) -> Row:
 def finding_rows(receipt: Receipt, result: CleanResult) -> list[Row]:
     """Rows of ``findings``, in the report's order."""
     return [
-        {"cell_id": receipt.cell_id, "position": position, **scalars(finding)}
+        {"cell_id": receipt.cell_id, "position": position, **scalar_columns(finding)}
         for position, finding in enumerate(result.report.findings)
     ]
 
@@ -140,28 +140,28 @@ def record_source_rows(receipt: Receipt, result: CleanResult) -> list[Row]:
 
 def quarantine_rows(receipt: Receipt, result: CleanResult) -> list[Row]:
     """Rows of ``quarantine_counts``."""
-    return [{"cell_id": receipt.cell_id, **scalars(count)} for count in result.report.quarantined]
+    return [{"cell_id": receipt.cell_id, **scalar_columns(count)} for count in result.report.quarantined]
 
 
 def flag_count_rows(receipt: Receipt, result: CleanResult) -> list[Row]:
     """Rows of ``flag_counts``."""
-    return [{"cell_id": receipt.cell_id, **scalars(count)} for count in result.report.flagged]
+    return [{"cell_id": receipt.cell_id, **scalar_columns(count)} for count in result.report.flagged]
 
 
 def charge_change_rows(receipt: Receipt, result: CleanResult) -> list[Row]:
     """Rows of ``charge_changes``, in the order of the rules."""
     return [
-        {"cell_id": receipt.cell_id, "position": position, **scalars(change)}
+        {"cell_id": receipt.cell_id, "position": position, **scalar_columns(change)}
         for position, change in enumerate(result.report.charge_changes)
     ]
 
 
 def cycle_rows(receipt: Receipt, result: CleanResult) -> list[Row]:
     """Rows of ``cycles``."""
-    return [{"cell_id": receipt.cell_id, **scalars(cycle)} for cycle in result.cycles]
+    return [{"cell_id": receipt.cell_id, **scalar_columns(cycle)} for cycle in result.cycles]
 
 
-OF_CLEANING: Final = {
+CLEANING_ROWS: Final = {
     "findings": finding_rows,
     "cycles": cycle_rows,
     "record_sources": record_source_rows,
@@ -175,7 +175,7 @@ def simulation_row(receipt: Receipt, settings: SimulateSettings | None) -> Row:
     """Row of ``simulations``: done, failed or skipped; without settings, names come from the receipt's label."""
     result = receipt.result if isinstance(receipt.result, (SimulationResult, FailedSimulation)) else None
     if settings is None:
-        model, parameter_set = model_and_set_of(receipt.label)
+        model, parameter_set = split_simulation_label(receipt.label)
         row: Row = {"model": model, "parameter_set": parameter_set}
     else:
         row = {
@@ -187,17 +187,23 @@ def simulation_row(receipt: Receipt, settings: SimulateSettings | None) -> Row:
             "atol": settings.atol,
         }
     if result is not None:
-        row |= {"path": _parquet_path(receipt), **scalars(result, "settings", "attempts", "compiled", *COMPARED)}
+        row |= {
+            "path": _parquet_path(receipt),
+            **scalar_columns(result, "settings", "attempts", "compiled", *COMPARISON_TABLES),
+        }
     if isinstance(result, SimulationResult):
         row["compiled"] = int(result.compiled)
     attempts = json.dumps(result.attempts if result else (), ensure_ascii=False)
-    return {**outcome(receipt), **row, "attempts": attempts}
+    return {**outcome_columns(receipt), **row, "attempts": attempts}
 
 
 def compared_rows(receipt: Receipt, result: SimulationResult) -> dict[str, list[Row]]:
     """Rows of what belongs to a simulation: ``comparisons``, ``step_comparisons`` and ``initial_states``."""
     key = {"cell_id": receipt.cell_id, "label": receipt.label}
-    return {table: [{**key, **scalars(value)} for value in getattr(result, field)] for field, table in COMPARED.items()}
+    return {
+        table: [{**key, **scalar_columns(value)} for value in getattr(result, field)]
+        for field, table in COMPARISON_TABLES.items()
+    }
 
 
 def to_json_map(pairs: Iterable[tuple[str, object]]) -> str:
@@ -205,13 +211,13 @@ def to_json_map(pairs: Iterable[tuple[str, object]]) -> str:
     return json.dumps(dict(pairs), ensure_ascii=False)
 
 
-def outcome(receipt: Receipt) -> Row:
+def outcome_columns(receipt: Receipt) -> Row:
     """The columns that simulations, fits and starts share with their jobs."""
     names = ("cell_id", "label", "status", "digest", "seconds", "reason", "reason_code", "log")
     return {name: getattr(receipt, name) for name in names}
 
 
-def scalars(value: Any, *without: str) -> Row:
+def scalar_columns(value: Any, *without: str) -> Row:
     """The fields of a frozen value that are columns by their own names."""
     return {field.name: getattr(value, field.name) for field in dataclasses.fields(value) if field.name not in without}
 

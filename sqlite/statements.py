@@ -64,7 +64,7 @@ def upsert(table: str, columns: tuple[str, ...], key: tuple[str, ...]) -> str:
 
 
 @cache
-def put_version(columns: tuple[str, ...]) -> str:
+def insert_version(columns: tuple[str, ...]) -> str:
     """Return the INSERT of a fitted set as the next version of its fit; known values keep theirs, of newer origin."""
     names, values = ", ".join(columns), ", ".join(f":{column}" for column in columns)
     key = ("cell_id", "label", "parameter_set_digest")

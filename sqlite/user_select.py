@@ -35,7 +35,7 @@ def select(connection: sqlite3.Connection, sql: str) -> tuple[list[str], list[tu
         connection.set_authorizer(None)
         if getattr(error, "sqlite_errorname", "") == "SQLITE_INTERRUPT":
             raise KeyboardInterrupt from error
-        raise UsageError(_in_words(connection, error)) from error
+        raise UsageError(_describe_error(connection, error)) from error
     finally:
         connection.set_authorizer(None)
         connection.set_progress_handler(None, 0)
@@ -55,7 +55,7 @@ def _authorize(action: int, first: str | None, second: str | None, database: str
     return sqlite3.SQLITE_OK if allowed else sqlite3.SQLITE_DENY
 
 
-def _in_words(connection: sqlite3.Connection, error: Exception) -> str:
+def _describe_error(connection: sqlite3.Connection, error: Exception) -> str:
     if str(error) in {"not authorized", "authorization denied"}:
         return "only SELECT is allowed here: the catalog is read, never written, and no other file is opened."
     if "one statement at a time" in str(error):
@@ -65,7 +65,7 @@ def _in_words(connection: sqlite3.Connection, error: Exception) -> str:
         return f"SQLite says: {error}"
     kind, name = absent.groups()
     bare = name.rpartition(".")[2].strip(chr(34))
-    if kind == "column" and (having := _having(connection, bare)):
+    if kind == "column" and (having := _tables_with_column(connection, bare)):
         return f"SQLite says: {error}. It is in: {', '.join(having)}."
     known = _tables(connection) if kind == "table" else _columns(connection)
     return f"SQLite says: {error}. {_nearest(kind, bare, known)}"
@@ -87,7 +87,7 @@ def _tables(connection: sqlite3.Connection) -> list[str]:
     return [row[0] for row in found]
 
 
-def _having(connection: sqlite3.Connection, column: str) -> list[str]:
+def _tables_with_column(connection: sqlite3.Connection, column: str) -> list[str]:
     """Tables and views that have a column of this name."""
     found = connection.execute(
         "SELECT t.name FROM sqlite_master t, pragma_table_info(t.name) c"

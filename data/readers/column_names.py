@@ -10,7 +10,7 @@ from typing import Final
 from .. import columns as c
 from ..convert import FACTORS
 from ..settings import ColumnMapping
-from .csv_values import ISO, Kind, date_of, kind_of, median_number
+from .csv_values import ISO, Kind, find_date_format, median_number, value_kind
 
 # Letters and digits of the names, in lower case and without unit; the first that a file has is taken.
 NAMES: Final[dict[str, tuple[str, ...]]] = {
@@ -98,15 +98,15 @@ def names_and_units(name: str) -> tuple[tuple[str, str], ...]:
     for pattern in (_BRACKETS, _SLASH):
         match = pattern.fullmatch(name)
         if match:
-            unit = unit_from(match[2])
+            unit = parse_unit(match[2])
             return () if unit is None else ((_letters(match[1]), unit),)
     match = _SUFFIX.fullmatch(name)
-    unit = unit_from(match[2]) if match else None
+    unit = parse_unit(match[2]) if match else None
     whole = (_letters(name), "")
     return ((_letters(match[1]), unit), whole) if match and unit is not None else (whole,)
 
 
-def targets_of(name: str) -> set[str]:
+def possible_targets(name: str) -> set[str]:
     """Return the raw columns that a header's name may stand for, the cell's id included."""
     if name[:1] in _NUMBER_STARTS:
         return set()
@@ -138,7 +138,7 @@ def guess_columns(names: Sequence[str], sample: Sequence[Sequence[str]]) -> tupl
             if unit is None:
                 continue
             values = [row[index] for row in sample if index < len(row)]
-            if not _fits(target, known, kind_of(values), values):
+            if not _values_fit(target, known, value_kind(values), values):
                 continue
             if target == c.UNIX_TIME:
                 unit = _time_unit(unit, values)
@@ -159,13 +159,13 @@ def guess_cell_column(names: Sequence[str], sample: Sequence[Sequence[str]]) -> 
 
 def _time_unit(unit: str, values: Sequence[str]) -> str:
     """Return the unit of a wall clock: of a number as named or by its size, of a date its form (ISO 8601: "")."""
-    if kind_of(values) != "datetime":
+    if value_kind(values) != "datetime":
         return unit or _EPOCH_UNITS[sum(median_number(values) > most for most in _EPOCH_ABOVE)]
-    date = date_of(values)
+    date = find_date_format(values)
     return "" if date == ISO else date
 
 
-def _fits(target: str, known: str, kind: Kind, values: Sequence[str]) -> bool:
+def _values_fit(target: str, known: str, kind: Kind, values: Sequence[str]) -> bool:
     """Tell whether the values of a column can be what its name says."""
     if kind == "empty":
         return known not in ("time", "date")
@@ -197,7 +197,7 @@ def _letters(text: str) -> str:
     return "".join(character for character in text.lower() if character.isalnum())
 
 
-def unit_from(text: str) -> str | None:
+def parse_unit(text: str) -> str | None:
     """Return the unit that a text in a header names, "" for a pure number or a clock's form; ``None`` if not known."""
     text = text.strip().lower()
     return "" if "hh:mm" in text or "h:min" in text or not text else _UNITS.get(text)

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Final
 
 from ..errors import ReadError
-from .column_names import names_and_units, targets_of, unit_from
-from .csv_values import kind_of
+from .column_names import names_and_units, parse_unit, possible_targets
+from .csv_values import value_kind
 from .file_kinds import check_text
-from .neware_layers import is_layered, plain_blocks, plain_lines, record_names
-from .text_blocks import HEAD_BYTES, TextBlock, is_gzip, lines_of, text_blocks
+from .neware_layers import flatten_blocks, flatten_lines, is_layered, plain_column_names
+from .text_blocks import HEAD_BYTES, TextBlock, is_gzip, split_lines, text_blocks
 
 SPACES: Final = " "
 """The delimiter that stands for any run of spaces and tabs; fields have no spaces in them then, but names may."""
@@ -81,45 +81,45 @@ def find_header(path: Path, asked: Sequence[str] = ()) -> Header:
     """
     check_text(path)
     if asked and all(NUMBERED.fullmatch(name) for name in asked):
-        return _without_header(path)
+        return _number_columns(path)
     found = _header_line(path, asked, HEAD_BYTES, HEADER_LINES)
     if is_layered(found.lines):
-        rows = plain_lines(found.lines)[: SAMPLE_ROWS + 1]
+        rows = flatten_lines(found.lines)[: SAMPLE_ROWS + 1]
         heads = tuple(found.lines[:3])
-        return replace(with_rows(path, ",", record_names(heads), len(heads), rows), layers=heads)
+        return replace(complete_header(path, ",", plain_column_names(heads), len(heads), rows), layers=heads)
     if not found.certain:  # perhaps the preamble is long
         further = _header_line(path, asked, FAR_BYTES, FAR_LINES)
         found = further if further.certain else found
     lines, at = found.lines, found.at
-    names = [name.strip().strip('"').strip() for name in names_in(lines[at], found.delimiter, split_line)]
+    names = [name.strip().strip('"').strip() for name in split_names(lines[at], found.delimiter, split_line)]
     while names and not names[-1]:
         names.pop()
     units = unit_row(names, split_line(lines[at + 1], found.delimiter)) if at + 1 < len(lines) else ()
     data_from = at + 1 + bool(units)
-    return with_rows(path, found.delimiter, names, data_from, lines[data_from:], units)
+    return complete_header(path, found.delimiter, names, data_from, lines[data_from:], units)
 
 
 def _first_lines(path: Path, most_bytes: int) -> list[str]:
     block = next(text_blocks(path, most_bytes), None)
-    return [] if block is None else lines_of(block)
+    return [] if block is None else split_lines(block)
 
 
-def prepared(blocks: Iterable[TextBlock], header: Header) -> Iterator[TextBlock]:
+def prepare_blocks(blocks: Iterable[TextBlock], header: Header) -> Iterator[TextBlock]:
     """Turn a file's blocks of lines into those of a plain table: one space for a run of them, one layer for three."""
     if header.delimiter == SPACES:
-        return (replace(block, data=one_space(block.data)) for block in blocks)
-    return plain_blocks(blocks, header.layers) if header.layers else iter(blocks)
+        return (replace(block, data=collapse_spaces(block.data)) for block in blocks)
+    return flatten_blocks(blocks, header.layers) if header.layers else iter(blocks)
 
 
-def _without_header(path: Path) -> Header:
+def _number_columns(path: Path) -> Header:
     """Take every column by its number; the table begins with the first line of numbers as long as the one after it."""
     lines = _first_lines(path, HEAD_BYTES)
     for at, line in enumerate(lines[:-1]):
         for delimiter in DELIMITERS:
             fields, beneath = split_line(line, delimiter), split_line(lines[at + 1], delimiter)
-            if len(fields) == len(beneath) > 1 and kind_of(fields) == "number":
+            if len(fields) == len(beneath) > 1 and value_kind(fields) == "number":
                 names = [f"#{place}" for place in range(1, len(fields) + 1)]
-                return with_rows(path, delimiter, names, at, lines[at:])
+                return complete_header(path, delimiter, names, at, lines[at:])
     raise ReadError(f"{path}: no two lines of numbers follow each other, so columns cannot be taken by their number")
 
 
@@ -144,7 +144,7 @@ def _header_line(path: Path, asked: Sequence[str], most_bytes: int, most_lines: 
         raise ReadError(f"{path}: is empty; export it again, or leave it out of the sources")
     score, at, delimiter = max(
         (
-            (header_score(names_in(lines[number], delimiter, split_line), asked), -number, delimiter)
+            (header_score(split_names(lines[number], delimiter, split_line), asked), -number, delimiter)
             for number in filled
             for delimiter in DELIMITERS
             if delimiter != SPACES or is_spaced(lines, number)
@@ -154,7 +154,7 @@ def _header_line(path: Path, asked: Sequence[str], most_bytes: int, most_lines: 
     return _HeaderLine(lines, -at, delimiter, score[0] >= min(3, len(asked)) if asked else score[1] >= 3)
 
 
-def with_rows(
+def complete_header(
     path: Path,
     delimiter: str,
     names: Sequence[str],
@@ -182,7 +182,7 @@ def with_rows(
 def header_score(fields: Sequence[str], asked: Sequence[str]) -> tuple[int, int, int]:
     """Tell how likely fields are a header's: how many are asked for, how many targets they name, and are there two."""
     names = [field.strip().strip('"').strip() for field in fields]
-    known = set().union(*(targets_of(name) for name in names[:200] if name))
+    known = set().union(*(possible_targets(name) for name in names[:200] if name))
     return len(set(asked).intersection(names)), len(known) if len(names) > 1 else 0, min(len(names), 2)
 
 
@@ -211,7 +211,7 @@ def _tail(path: Path) -> list[str]:
     return [line for line in lines if line.strip()][:SAMPLE_ROWS]
 
 
-def names_in(line: str, delimiter: str, split: Callable[[str, str], list[str]]) -> list[str]:
+def split_names(line: str, delimiter: str, split: Callable[[str, str], list[str]]) -> list[str]:
     """Split the line of names; where spaces delimit, names of several words stand apart by two spaces or more."""
     if delimiter == SPACES:
         wide = _WIDE.split(line.strip())
@@ -224,12 +224,12 @@ def is_spaced(lines: Sequence[str], number: int) -> bool:
 
     Beneath it, or beneath a line of units, as many fields must stand, most of them numbers.
     """
-    names = len(names_in(lines[number], SPACES, str.split))
+    names = len(split_names(lines[number], SPACES, str.split))
     beneath = [lines[at].split() for at in (number + 1, number + 2) if at < len(lines)]
-    return names > 1 and any(len(row) == names and kind_of(row) == "number" for row in beneath)
+    return names > 1 and any(len(row) == names and value_kind(row) == "number" for row in beneath)
 
 
-def one_space(data: bytes) -> bytes:
+def collapse_spaces(data: bytes) -> bytes:
     """Turn every run of spaces and tabs into one space, and take those at the ends of lines away."""
     return _EDGES.sub(b"", _RUN.sub(b" ", data))
 
@@ -241,20 +241,20 @@ def unit_row(names: Sequence[str], fields: Sequence[str]) -> tuple[str, ...]:
     must be units, three or more.
     """
     texts = [field.strip().strip("()[]{}").strip() for field in fields]
-    units = [unit_from(text) for text in texts]
-    fitting = sum(_fits(name, text) for name, text, unit in zip(names, texts, units, strict=False) if unit)
+    units = [parse_unit(text) for text in texts]
+    fitting = sum(_unit_fits(name, text) for name, text, unit in zip(names, texts, units, strict=False) if unit)
     only_units = sum(map(bool, units)) > 2 and all(unit is not None for unit in units)
-    if any(kind_of([text]) == "number" and text != "1" for text in texts) or (fitting < 2 and not only_units):
+    if any(value_kind([text]) == "number" and text != "1" for text in texts) or (fitting < 2 and not only_units):
         return ()
     return tuple(text if unit else "" for text, unit in zip(texts, units, strict=True))
 
 
-def _fits(name: str, unit: str) -> bool:
+def _unit_fits(name: str, unit: str) -> bool:
     own = {known for _, known in names_and_units(name) if known}
-    return unit_from(unit) in own if own else bool(targets_of(f"{name} [{unit}]"))
+    return parse_unit(unit) in own if own else bool(possible_targets(f"{name} [{unit}]"))
 
 
-def with_units(names: Sequence[str], units: Sequence[str]) -> list[str]:
+def append_units(names: Sequence[str], units: Sequence[str]) -> list[str]:
     """Put each unit behind its name, as ``name [unit]``, where the name does not tell a unit itself."""
     padded = [*units, *[""] * (len(names) - len(units))]
     return [

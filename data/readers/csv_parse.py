@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from .csv_header import Header, split_line
 from .csv_values import ISO, MISSING
 from .layout import Layout
-from .text_blocks import TextBlock, lines_of
+from .text_blocks import TextBlock, split_lines
 
 _NULLS: Final = sorted({form for text in MISSING for form in (text, text.upper(), text.capitalize())} | {"NaN"})
 
@@ -32,7 +32,7 @@ class Parsed:
     notes: dict[int, str]
 
 
-def parse(block: TextBlock, layout: Layout, indices: Sequence[int]) -> Parsed:
+def parse_block(block: TextBlock, layout: Layout, indices: Sequence[int]) -> Parsed:
     """Parse columns of a block: as numbers and times where all of them are, everything else as text."""
     numbers: dict[int, pa.DataType] = {
         column.index: pa.float64() for column in layout.columns if column.kind == "number"
@@ -45,7 +45,7 @@ def parse(block: TextBlock, layout: Layout, indices: Sequence[int]) -> Parsed:
     arrays = _strict(block.data, layout, indices, typed, block.lines)
     if arrays is not None:
         return Parsed(arrays, np.arange(block.first_line, block.first_line + block.lines, dtype=np.int64), {})
-    squared = square(block, layout.header)
+    squared = fix_width(block, layout.header)
     if squared.fields is not None:
         arrays = {index: pa.array([row[index] for row in squared.fields], pa.string()) for index in indices}
     elif len(squared.lines):
@@ -101,7 +101,7 @@ def _parsed_as(
 
 
 @dataclass(frozen=True, slots=True)
-class SquareBlock:
+class FixedWidthBlock:
     """Lines with ``header.width`` fields each.
 
     Args:
@@ -116,7 +116,7 @@ class SquareBlock:
     fields: Sequence[Sequence[str]] | None = None
 
 
-def square(block: TextBlock, header: Header) -> SquareBlock:
+def fix_width(block: TextBlock, header: Header) -> FixedWidthBlock:
     """Give every line of a block the usual number of fields; blank lines are left out.
 
     A short line is filled with missing values, a long one keeps its first fields; both are noted, with what was cut.
@@ -130,7 +130,7 @@ def square(block: TextBlock, header: Header) -> SquareBlock:
     numbers = np.arange(len(ends), dtype=np.int64) + block.first_line
     odd = np.flatnonzero(fields != header.width)
     if len(odd) == 0:
-        return SquareBlock(block.data, numbers, {})
+        return FixedWidthBlock(block.data, numbers, {})
     starts = np.concatenate(([0], ends[:-1] + 1))
     pieces: list[bytes] = []
     notes: dict[int, str] = {}
@@ -147,15 +147,15 @@ def square(block: TextBlock, header: Header) -> SquareBlock:
         if note:
             notes[line - len(blank)] = note
     pieces.append(block.data[done:])
-    return SquareBlock(b"".join(pieces), np.delete(numbers, blank), notes)
+    return FixedWidthBlock(b"".join(pieces), np.delete(numbers, blank), notes)
 
 
-def _split(block: TextBlock, header: Header) -> SquareBlock:
+def _split(block: TextBlock, header: Header) -> FixedWidthBlock:
     """Split lines with quotes one by one: a quote that is never closed must not swallow the lines after it."""
     rows: list[list[str]] = []
     numbers: list[int] = []
     notes: dict[int, str] = {}
-    for number, text in enumerate(lines_of(block), block.first_line):
+    for number, text in enumerate(split_lines(block), block.first_line):
         if not text.strip():
             continue
         row, note = _squared(split_line(text, header.delimiter), header)
@@ -163,7 +163,7 @@ def _split(block: TextBlock, header: Header) -> SquareBlock:
             notes[len(rows)] = note
         rows.append(row)
         numbers.append(number)
-    return SquareBlock(b"", np.array(numbers, np.int64), notes, rows)
+    return FixedWidthBlock(b"", np.array(numbers, np.int64), notes, rows)
 
 
 def _squared(row: list[str], header: Header) -> tuple[list[str], str]:

@@ -22,9 +22,9 @@ from ..arrays import Floats
 from ..convert import to_column_unit
 from ..errors import ReadError
 from ..settings import FileRange, SourceSettings
-from .csv_header import prepared
-from .csv_parse import parse
-from .csv_values import clean_text, datetimes, durations, numbers, seconds_of
+from .csv_header import prepare_blocks
+from .csv_parse import parse_block
+from .csv_values import clean_text, parse_datetimes, parse_durations, parse_numbers, to_unix_second
 from .layout import Column, Layout, csv_layout
 from .text_blocks import TextBlock, is_seekable, text_blocks
 
@@ -70,9 +70,9 @@ def layout_blocks(path: Path, layout: Layout, part: FileRange | None = None) -> 
     cell = None if part is None else part.cell_before or None
     indices = [column.index for column in layout.columns] + ([] if layout.cell is None else [layout.cell])
     for text in _data_blocks(path, layout, part):
-        parsed = parse(text, layout, indices)
+        parsed = parse_block(text, layout, indices)
         if len(parsed.lines):
-            block = block_of(parsed.arrays, parsed.lines, parsed.notes, layout, row, cell)
+            block = make_raw_block(parsed.arrays, parsed.lines, parsed.notes, layout, row, cell)
             if block.cells is not None:
                 cell = str(block.cells[-1])
             row += len(block.frame)
@@ -97,7 +97,7 @@ def survey(path: Path, layout: Layout, range_bytes: int) -> tuple[FileRange, ...
             end = path.stat().st_size
             parts.append(FileRange(text.offset, end, text.first_line, row, (), cell or "", text.latin1))
             counts.clear()
-        parsed = parse(text, only_cells, [layout.cell])
+        parsed = parse_block(text, only_cells, [layout.cell])
         if len(parsed.lines):
             cells, _ = _cells(parsed.arrays[layout.cell], path, cell)
             cell = str(cells[-1])
@@ -116,7 +116,7 @@ def column_cells(path: Path, layout: Layout) -> tuple[str, ...]:
 def _data_blocks(path: Path, layout: Layout, part: FileRange | None = None) -> Iterator[TextBlock]:
     """Yield the lines beneath the header, block by block."""
     blocks = text_blocks(path) if part is None else text_blocks(path, part=part)
-    for block in prepared(blocks, layout.header):
+    for block in prepare_blocks(blocks, layout.header):
         skip = min(layout.header.lines - block.first_line + 1, block.lines)
         if skip > 0:
             block = replace(
@@ -129,7 +129,7 @@ def _data_blocks(path: Path, layout: Layout, part: FileRange | None = None) -> I
             yield block
 
 
-def block_of(
+def make_raw_block(
     arrays: Mapping[int, pa.Array],
     lines: NDArray[np.int64],
     row_notes: Mapping[int, str],
@@ -173,11 +173,11 @@ def _column_values(array: pa.Array, column: Column, layout: Layout) -> tuple[Any
     if pa.types.is_floating(array.type):
         values: Floats = array.to_numpy(zero_copy_only=False)
     elif pa.types.is_timestamp(array.type):
-        values = seconds_of(array.to_numpy(zero_copy_only=False))
+        values = to_unix_second(array.to_numpy(zero_copy_only=False))
     else:
         texts = clean_text(array)
         try:
-            values = _from_text(texts, column, layout.header.decimal)
+            values = _parse_texts(texts, column, layout.header.decimal)
         except ValueError as error:
             raise ReadError(f"{layout.header.path}: column {column.name!r}, unit {column.date!r}: {error}") from None
         bad = texts.is_valid().to_numpy(zero_copy_only=False) & np.isnan(values)
@@ -187,10 +187,10 @@ def _column_values(array: pa.Array, column: Column, layout: Layout) -> tuple[Any
         raise ReadError(f"{layout.header.path}: column {column.name!r}: {error}") from None
 
 
-def _from_text(texts: pa.Array, column: Column, decimal: str) -> Floats:
+def _parse_texts(texts: pa.Array, column: Column, decimal: str) -> Floats:
     if column.kind == "datetime":
-        return datetimes(texts, column.date)
-    return durations(texts, decimal) if column.kind == "duration" else numbers(texts, decimal)
+        return parse_datetimes(texts, column.date)
+    return parse_durations(texts, decimal) if column.kind == "duration" else parse_numbers(texts, decimal)
 
 
 def _mean(columns: Sequence[Any]) -> Any:

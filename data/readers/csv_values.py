@@ -37,7 +37,7 @@ _DURATION_TEXT: Final = re.compile(_DURATION)
 _DATE_TEXT: Final = re.compile(r"\d{1,4}[-/.]\w{1,3}[-/.]\d{1,4}\D?.*")
 
 
-def kind_of(values: Sequence[str]) -> Kind:
+def value_kind(values: Sequence[str]) -> Kind:
     """Tell what most of the values that are not missing look like."""
     stripped = [value.strip() for value in values]
     known = [value for value in stripped if value.lower() not in MISSING]
@@ -67,7 +67,7 @@ def clean_text(texts: pa.Array) -> pa.Array:
     return pc.if_else(missing, pa.scalar(None, pa.string()), texts)
 
 
-def numbers(texts: pa.Array, decimal: str = ".") -> Floats:
+def parse_numbers(texts: pa.Array, decimal: str = ".") -> Floats:
     """Turn texts (null = missing) into numbers; what is missing or no finite number becomes NaN."""
     if decimal == ",":
         dotted = pc.match_substring(texts, ".")
@@ -81,7 +81,7 @@ def numbers(texts: pa.Array, decimal: str = ".") -> Floats:
     return values
 
 
-def durations(texts: pa.Array, decimal: str = ".") -> Floats:
+def parse_durations(texts: pa.Array, decimal: str = ".") -> Floats:
     """Turn times such as ``1d 02:03:04.5``, ``26:03:04.5`` or plain numbers into seconds; anything else is NaN."""
     parts = pc.extract_regex(texts, _DURATION)
     days, hours, minutes, seconds = (
@@ -89,10 +89,10 @@ def durations(texts: pa.Array, decimal: str = ".") -> Floats:
         for text in (pc.replace_substring(pc.struct_field(parts, name), ",", ".") for name in "dhms")
     )
     values: Floats = ((days * 24 + hours) * 60 + minutes) * 60 + seconds
-    return np.where(np.isnan(values), numbers(texts, decimal), values)
+    return np.where(np.isnan(values), parse_numbers(texts, decimal), values)
 
 
-def datetimes(texts: pa.Array, date: str = ISO) -> Floats:
+def parse_datetimes(texts: pa.Array, date: str = ISO) -> Floats:
     """Turn dates with times into seconds since 1970-01-01, taken as UTC where they name no zone; else NaN.
 
     Args:
@@ -112,12 +112,12 @@ def datetimes(texts: pa.Array, date: str = ISO) -> Floats:
     return values
 
 
-def date_of(values: Sequence[str]) -> str:
+def find_date_format(values: Sequence[str]) -> str:
     """Return the entry of :data:`DATES` that reads most of the values, the earlier one where several do."""
     texts = clean_text(pa.array(list(values), pa.string()))
     best, most = ISO, 0
     for date in DATES:
-        read = int(np.isfinite(datetimes(texts, date)).sum())
+        read = int(np.isfinite(parse_datetimes(texts, date)).sum())
         if read == len(texts) - texts.null_count:
             return date
         if read > most:
@@ -132,10 +132,10 @@ def _formats(date: str) -> tuple[str, ...]:
 def _seconds(texts: pa.Array, form: str) -> Floats:
     series: Any = pd.Series(texts.to_pandas(), dtype="str")
     times = pd.to_datetime(series, format=form, errors="coerce", utc=True).dt.tz_localize(None)
-    return seconds_of(times.to_numpy())
+    return to_unix_second(times.to_numpy())
 
 
-def seconds_of(times: NDArray[np.datetime64]) -> Floats:
+def to_unix_second(times: NDArray[np.datetime64]) -> Floats:
     """Turn times into seconds since 1970-01-01, to the microsecond; NaN where there is none."""
     stamps = times.astype("datetime64[us]", copy=False)
     return np.where(np.isnat(stamps), np.nan, stamps.astype(np.int64) / 1e6)

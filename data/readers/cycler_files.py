@@ -18,11 +18,11 @@ import pyarrow as pa
 from .. import columns as c
 from ..errors import ReadError
 from ..settings import ColumnMapping, SourceSettings
-from .column_names import targets_of
+from .column_names import possible_targets
 from .csv_header import HEADER_LINES, Header, header_score, unit_row
 from .csv_reader import RawBlock
-from .file_kinds import reader_of
-from .layout import Layout, layout_of
+from .file_kinds import detect_reader
+from .layout import Layout, find_layout
 from .typed_tables import table_blocks, table_cells, table_header, table_settings
 
 _EXPORT: Final = "export it as text or CSV with the cycler's own software"
@@ -58,14 +58,14 @@ def guess_cycler_file(path: Path) -> SourceSettings:
     Raises:
         ReadError: as :func:`raw_blocks`.
     """
-    reader = reader_of(path) or ""
+    reader = detect_reader(path) or ""
     header = _content(path, reader).header
     if reader == "neware":
         return SourceSettings(reader, _neware_columns(header), "stem", "charge_positive")
     return table_settings(reader, header)
 
 
-def layout_for(reader: str) -> Callable[[Path, SourceSettings], Layout]:
+def make_layout_finder(reader: str) -> Callable[[Path, SourceSettings], Layout]:
     """Return the function that finds out which of a file's columns is what."""
 
     def layout(path: Path, settings: SourceSettings) -> Layout:
@@ -74,7 +74,7 @@ def layout_for(reader: str) -> Callable[[Path, SourceSettings], Layout]:
     return layout
 
 
-def blocks_for(reader: str) -> Callable[[Path, SourceSettings], Iterator[RawBlock]]:
+def make_block_reader(reader: str) -> Callable[[Path, SourceSettings], Iterator[RawBlock]]:
     """Return the function that reads a file's rows. A file is read whole: such files fit into memory.
 
     It raises ReadError where the libraries are not installed, the file is damaged, or a column is missing.
@@ -87,7 +87,7 @@ def blocks_for(reader: str) -> Callable[[Path, SourceSettings], Iterator[RawBloc
     return raw_blocks
 
 
-def cells_for(reader: str) -> Callable[[Path, Layout], tuple[str, ...]]:
+def make_cell_lister(reader: str) -> Callable[[Path, Layout], tuple[str, ...]]:
     """Return the function that lists the cells that a column names."""
 
     def cells(path: Path, layout: Layout) -> tuple[str, ...]:
@@ -100,20 +100,20 @@ def _layout(content: _Content, settings: SourceSettings) -> Layout:
     if settings.reader == "neware" and not settings.columns:
         columns = _neware_columns(content.header)
         settings = SourceSettings(settings.reader, columns, settings.cell_id_from, settings.current_sign)
-    return layout_of(content.header, settings)
+    return find_layout(content.header, settings)
 
 
 def _content(path: Path, reader: str) -> _Content:
     if reader == "neware":
         table = _neware(path)
         return _Content(table_header(path, table.column_names, [table]), (table,))
-    sheets: tuple[Sheet, ...] = sheets_of(path)
+    sheets: tuple[Sheet, ...] = read_sheets(path)
     tables = tuple(sheet.table for sheet in sheets)
     return _Content(table_header(path, tables[0].column_names, tables, sheets[0].units), tables)
 
 
 def _neware(path: Path) -> pa.Table:
-    fastnda = extra_library(path, "fastnda", "Neware's own files need")
+    fastnda = import_extra(path, "fastnda", "Neware's own files need")
     try:
         return fastnda.read(path, cycle_mode="raw").to_arrow()  # the numbers as they stand in the file
     except Exception as error:  # a damaged binary file makes the library raise anything
@@ -138,7 +138,7 @@ class Sheet:
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _SheetWithHeader:
     name: str
     rows: list[list[Any]]
     at: int
@@ -146,7 +146,7 @@ class _Found:
     score: tuple[int, int]
 
 
-def sheets_of(path: Path) -> tuple[Sheet, ...]:
+def read_sheets(path: Path) -> tuple[Sheet, ...]:
     """Return the sheets with the record: the one whose header names most, and all with the same header.
 
     A cycler goes on in a further sheet where one is full; sheets of several channels (Arbin) get a column
@@ -155,7 +155,7 @@ def sheets_of(path: Path) -> tuple[Sheet, ...]:
     Raises:
         ReadError: the library is not installed, the workbook is damaged, or no sheet looks like a record.
     """
-    found = [_header_of(name, rows) for name, rows in _rows_of(path) if any(map(any, rows))]
+    found = [_find_header(name, rows) for name, rows in _read_rows(path) if any(map(any, rows))]
     if not found:
         raise ReadError(f"{path}: has no sheet with any rows; export it again, or leave it out of the sources")
     best = max(found, key=lambda sheet: sheet.score)
@@ -171,7 +171,7 @@ def sheets_of(path: Path) -> tuple[Sheet, ...]:
     return tuple(_sheet(sheet, channel if several else None) for sheet, channel in zip(same, channels, strict=True))
 
 
-def extra_library(path: Path, name: str, need: str) -> Any:
+def import_extra(path: Path, name: str, need: str) -> Any:
     """Import a library that only an extra brings.
 
     Raises:
@@ -183,8 +183,8 @@ def extra_library(path: Path, name: str, need: str) -> Any:
         raise ReadError(f"{path}: {need} another library: pip install 'kilocell[cyclers]'") from None
 
 
-def _rows_of(path: Path) -> list[tuple[str, list[list[Any]]]]:
-    calamine = extra_library(path, "python_calamine", "workbooks need")
+def _read_rows(path: Path) -> list[tuple[str, list[list[Any]]]]:
+    calamine = import_extra(path, "python_calamine", "workbooks need")
     try:
         book = calamine.CalamineWorkbook.from_path(path)
         return [(name, book.get_sheet_by_name(name).to_python()) for name in book.sheet_names]
@@ -193,20 +193,20 @@ def _rows_of(path: Path) -> list[tuple[str, list[list[Any]]]]:
         raise ReadError(f"{path}: cannot be read as a workbook ({reason}); save it again, or as CSV") from None
 
 
-def _header_of(name: str, rows: list[list[Any]]) -> _Found:
+def _find_header(name: str, rows: list[list[Any]]) -> _SheetWithHeader:
     texts = [["" if value is None else str(value) for value in row] for row in rows[:HEADER_LINES]]
     scores = [(_quantities(row), header_score(row, ())[1]) for row in texts]
     score, at = max((score, -number) for number, score in enumerate(scores))
-    return _Found(name, rows, -at, tuple(text.strip() for text in texts[-at]), score)
+    return _SheetWithHeader(name, rows, -at, tuple(text.strip() for text in texts[-at]), score)
 
 
 def _quantities(names: Sequence[str]) -> int:
     """How many of voltage, current and time the names hold: sheets of cycles and steps have other quantities."""
-    known = set().union(*(targets_of(name) for name in names if name))
+    known = set().union(*(possible_targets(name) for name in names if name))
     return sum(not known.isdisjoint(targets) for targets in _RECORD)
 
 
-def _sheet(found: _Found, channel: str | None) -> Sheet:
+def _sheet(found: _SheetWithHeader, channel: str | None) -> Sheet:
     beneath = found.rows[found.at + 1 :]
     units = unit_row(found.names, ["" if value is None else str(value) for value in beneath[0]]) if beneath else ()
     body = [row for row in beneath[bool(units) :] if any(value not in ("", None) for value in row)]

@@ -22,11 +22,11 @@ import pyarrow as pa
 from .. import columns as c
 from ..errors import ReadError
 from ..settings import ColumnMapping, SourceSettings
-from .csv_header import DELIMITERS, split_line, with_rows
+from .csv_header import DELIMITERS, complete_header, split_line
 from .csv_reader import RawBlock, layout_blocks
-from .csv_values import clean_text, date_of, datetimes
-from .layout import Layout, cell_column, index_of, resolve
-from .text_blocks import head_block, lines_of
+from .csv_values import clean_text, find_date_format, parse_datetimes
+from .layout import Layout, cell_column, column_index, resolve_column
+from .text_blocks import head_block, split_lines
 
 TARGETS: Final = {
     "Prog Time": c.TEST_TIME,
@@ -55,7 +55,7 @@ def raw_blocks(path: Path, settings: SourceSettings) -> Iterator[RawBlock]:
     Raises:
         ReadError: as :func:`digatron_layout`, or ``Start Time`` is no date.
     """
-    start = _start_time(path, lines_of(head_block(path)))
+    start = _start_time(path, split_lines(head_block(path)))
     for block in layout_blocks(path, digatron_layout(path, settings)):
         frame = block.frame.assign(**{c.UNIX_TIME: start + block.frame[c.TEST_TIME]})
         yield dataclasses.replace(block, frame=frame)
@@ -67,7 +67,7 @@ def digatron_layout(path: Path, settings: SourceSettings) -> Layout:
     Raises:
         ReadError: this is no Digatron export, it has no samples, or a column is missing.
     """
-    lines = lines_of(head_block(path))
+    lines = split_lines(head_block(path))
     at = _header_at(lines)
     if at is None:
         raise ReadError(
@@ -80,14 +80,14 @@ def digatron_layout(path: Path, settings: SourceSettings) -> Layout:
     units = _fields(lines[number + 1], delimiter) if number + 1 < len(lines) else []
     has_units = any(unit.startswith("[") for unit in units)
     data_from = number + 1 + has_units
-    header = with_rows(path, delimiter, names, data_from, lines[data_from:])
+    header = complete_header(path, delimiter, names, data_from, lines[data_from:])
     unit_of = dict(zip(names, units, strict=False)) if has_units else {}
     mappings = [
         ColumnMapping(target, name, _UNITS.get(unit_of.get(name, ""), "")) for name, target in TARGETS.items()
     ] + [ColumnMapping(c.SURFACE_TEMPERATURE, name) for name in _thermometers(names)]
     cell_name = cell_column(settings)
-    cell = None if cell_name is None else index_of(header, cell_name, c.CELL_ID)
-    return Layout(header, tuple(resolve(header, mapping) for mapping in mappings), cell)
+    cell = None if cell_name is None else column_index(header, cell_name, c.CELL_ID)
+    return Layout(header, tuple(resolve_column(header, mapping) for mapping in mappings), cell)
 
 
 def _header_at(lines: Sequence[str]) -> tuple[int, str] | None:
@@ -106,7 +106,7 @@ def _start_time(path: Path, lines: Sequence[str]) -> float:
             text = rest.strip(delimiter + " ")
             if name.strip() != "Start Time" or not text:
                 continue
-            seconds = float(datetimes(clean_text(pa.array([text])), date_of([text]))[0])
+            seconds = float(parse_datetimes(clean_text(pa.array([text])), find_date_format([text]))[0])
             if np.isnan(seconds):
                 raise ReadError(f"{path}: Start Time is {text!r}, which is no date and time that is known")
             return seconds

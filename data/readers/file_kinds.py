@@ -30,7 +30,7 @@ _REFUSED: Final[dict[bytes, str]] = {
 _HEAD_BYTES: Final = 64
 
 
-def reader_of(path: Path) -> str | None:
+def detect_reader(path: Path) -> str | None:
     """Return the reader that a file needs which is no text; ``None`` for text, as far as its first bytes tell.
 
     Raises:
@@ -63,6 +63,6 @@ def check_text(path: Path) -> None:
     Raises:
         ReadError: it is; names the reader for it.
     """
-    reader = reader_of(path)
+    reader = detect_reader(path)
     if reader is not None:
         raise ReadError(f'{path}: is no text; set reader = "{reader}" in the source\'s settings, or leave reader out')

@@ -11,8 +11,8 @@ from .. import columns as c
 from ..errors import ReadError
 from ..settings import ColumnMapping, SourceSettings
 from .column_names import TYPICAL, guess_columns
-from .csv_header import Header, find_header, with_units
-from .csv_values import ISO, Kind, date_of, kind_of
+from .csv_header import Header, append_units, find_header
+from .csv_values import ISO, Kind, find_date_format, value_kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +39,9 @@ class Layout:
     cell: int | None = None
 
 
-def guessed_columns(header: Header) -> tuple[ColumnMapping, ...]:
+def guess_header_columns(header: Header) -> tuple[ColumnMapping, ...]:
     """Guess which column is what, from names, some values and the row of units where there is one."""
-    named = with_units(header.names, header.units)
+    named = append_units(header.names, header.units)
     plain = dict(zip(named, header.names, strict=True))
     return tuple(
         ColumnMapping(mapping.target, plain[mapping.column], mapping.unit)
@@ -57,33 +57,33 @@ def csv_layout(path: Path, settings: SourceSettings) -> Layout:
     """
     cell_name = cell_column(settings)
     asked = [mapping.column for mapping in settings.columns] + ([cell_name] if cell_name else [])
-    return layout_of(find_header(path, asked), settings)
+    return find_layout(find_header(path, asked), settings)
 
 
-def layout_of(header: Header, settings: SourceSettings) -> Layout:
+def find_layout(header: Header, settings: SourceSettings) -> Layout:
     """Find the columns that are asked for, or guessed where none is, in a table whose header is known.
 
     Raises:
         ReadError: a column is missing that is required.
     """
     cell_name = cell_column(settings)
-    mappings = settings.columns or guessed_columns(header)
+    mappings = settings.columns or guess_header_columns(header)
     present = [mapping for mapping in mappings if mapping.column in header.names]
     _check_required(header, mappings, present)
-    cell = None if cell_name is None else index_of(header, cell_name, c.CELL_ID)
-    return Layout(header, tuple(resolve(header, mapping) for mapping in present), cell)
+    cell = None if cell_name is None else column_index(header, cell_name, c.CELL_ID)
+    return Layout(header, tuple(resolve_column(header, mapping) for mapping in present), cell)
 
 
-def resolve(header: Header, mapping: ColumnMapping) -> Column:
+def resolve_column(header: Header, mapping: ColumnMapping) -> Column:
     """Find a mapped column in the file and tell from the sample how its values are to be read."""
-    index = index_of(header, mapping.column, mapping.target)
+    index = column_index(header, mapping.column, mapping.target)
     values = [row[index] for row in header.sample if index < len(row)]
-    kind, unit, date = kind_of(values), mapping.unit, ISO
+    kind, unit, date = value_kind(values), mapping.unit, ISO
     if mapping.target == c.STATE:
         kind = "text"
     elif mapping.target == c.UNIX_TIME and kind != "number":
         kind, unit = "datetime", ""
-        date = mapping.unit if "%" in mapping.unit else date_of(values)
+        date = mapping.unit if "%" in mapping.unit else find_date_format(values)
     elif mapping.target != c.TEST_TIME or kind != "duration":
         kind = "number"
     return Column(mapping.target, mapping.column, index, "" if kind == "duration" else unit, kind, date)
@@ -95,14 +95,14 @@ def cell_column(settings: SourceSettings) -> str | None:
     return name if source == "column" else None
 
 
-def index_of(header: Header, name: str, target: str) -> int:
+def column_index(header: Header, name: str, target: str) -> int:
     """Return the place of a column.
 
     Raises:
         ReadError: there is none; names the columns that there are and the nearest.
     """
     if name not in header.names:
-        raise _missing(header, repr(name), target, [name])
+        raise _missing_column_error(header, repr(name), target, [name])
     return header.names.index(name)
 
 
@@ -113,14 +113,14 @@ def _check_required(header: Header, asked: Sequence[ColumnMapping], present: Seq
             names = [mapping.column for mapping in asked if mapping.target in targets]
             typical = [name for target in targets for name in TYPICAL.get(target, ())]
             wanted = " or ".join(map(repr, names)) or f"such as {', '.join(typical)}"
-            raise _missing(header, wanted, " or ".join(targets), names or typical)
+            raise _missing_column_error(header, wanted, " or ".join(targets), names or typical)
 
 
-def _missing(header: Header, wanted: str, target: str, names: Sequence[str]) -> ReadError:
+def _missing_column_error(header: Header, wanted: str, target: str, names: Sequence[str]) -> ReadError:
     found = ", ".join(repr(name) for name in header.names[:40]) + (" ..." if len(header.names) > 40 else "")
     nearest = [near for name in names for near in difflib.get_close_matches(name, header.names, n=1, cutoff=0.5)]
     hint = f"; the nearest is {nearest[0]!r}" if nearest else ""
-    numbers = sum(kind_of([name]) == "number" for name in header.names)
+    numbers = sum(value_kind([name]) == "number" for name in header.names)
     hint += (
         "; that line holds numbers: the file seems to have no header, and its columns are #1, #2, ..."
         if 2 * numbers > len(header.names)

@@ -26,18 +26,18 @@ def is_layered(lines: Sequence[str]) -> bool:
     return len(lines) > len(_HEADS) and all(head.match(line) for head, line in zip(_HEADS, lines, strict=False))
 
 
-def record_names(lines: Sequence[str]) -> list[str]:
+def plain_column_names(lines: Sequence[str]) -> list[str]:
     """Return the columns of the plain table."""
     return [*LAYER_NAMES, *lines[2].split(",")[2:]]
 
 
-def plain_lines(lines: Sequence[str]) -> list[str]:
+def flatten_lines(lines: Sequence[str]) -> list[str]:
     """Return a file's first lines as those of the plain table; lines of cycles and steps are left out."""
     plain = _Layers(lines[:3]).plain("".join(f"{line}\n" for line in lines).encode())
     return [line for line in plain.decode().split("\n") if line]
 
 
-def plain_blocks(blocks: Iterable[TextBlock], heads: Sequence[str]) -> Iterator[TextBlock]:
+def flatten_blocks(blocks: Iterable[TextBlock], heads: Sequence[str]) -> Iterator[TextBlock]:
     """Put cycle, step and step type in front of each record; lines of cycles and steps become blank ones.
 
     Args:

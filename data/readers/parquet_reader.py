@@ -16,7 +16,7 @@ from ..errors import ReadError
 from ..settings import FileRange, SourceSettings
 from .csv_header import SAMPLE_ROWS, Header
 from .csv_reader import RawBlock
-from .layout import Layout, layout_of
+from .layout import Layout, find_layout
 from .typed_tables import ROWS, is_readable, table_blocks, table_cells, table_header, table_settings
 
 _BUFFER_BYTES: Final = 1024 * 1024
@@ -35,7 +35,7 @@ def parquet_header(path: Path) -> Header:
         try:
             parts = [_first_rows(file, group, names) for group in groups]
         except (pa.ArrowException, OSError) as error:
-            raise _damaged(path, error) from None
+            raise _damaged_file_error(path, error) from None
     return table_header(path, names, parts)
 
 
@@ -45,7 +45,7 @@ def parquet_layout(path: Path, settings: SourceSettings) -> Layout:
     Raises:
         ReadError: as :func:`parquet_header`, or a column is missing that is required.
     """
-    return layout_of(parquet_header(path), settings)
+    return find_layout(parquet_header(path), settings)
 
 
 def guess_parquet(path: Path) -> SourceSettings:
@@ -115,7 +115,7 @@ def _tables(path: Path, names: list[str], groups: range | None = None) -> Iterat
             for batch in file.iter_batches(ROWS, row_groups=chosen, columns=columns, use_threads=False):
                 yield pa.Table.from_batches([batch])
         except (pa.ArrowException, OSError) as error:
-            raise _damaged(path, error) from None
+            raise _damaged_file_error(path, error) from None
 
 
 def _first_rows(file: pq.ParquetFile, group: int, names: list[str]) -> pa.Table:
@@ -129,9 +129,9 @@ def _opened(path: Path) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(path, buffer_size=_BUFFER_BYTES, pre_buffer=False)
     except (pa.ArrowException, OSError) as error:
-        raise _damaged(path, error) from None
+        raise _damaged_file_error(path, error) from None
 
 
-def _damaged(path: Path, error: Exception) -> ReadError:
+def _damaged_file_error(path: Path, error: Exception) -> ReadError:
     reason = " ".join(str(error).split())
     return ReadError(f"{path}: cannot be read as Parquet ({reason}); write or copy it again")

@@ -21,9 +21,9 @@ from . import csv_reader, cycler_files, digatron, parquet_reader
 from .column_names import guess_cell_column
 from .csv_header import find_header
 from .csv_reader import RANGE_BYTES, RawBlock
-from .file_kinds import reader_of
-from .layout import Layout, cell_column, csv_layout, guessed_columns
-from .text_blocks import head_block, lines_of, stem
+from .file_kinds import detect_reader
+from .layout import Layout, cell_column, csv_layout, guess_header_columns
+from .text_blocks import head_block, split_lines, stem
 from .unreadable import Tally
 
 
@@ -63,7 +63,11 @@ READERS: Final[dict[str, Reader]] = {
         Parts(parquet_reader.survey, parquet_reader.part_blocks),
     ),
     **{
-        name: Reader(cycler_files.layout_for(name), cycler_files.blocks_for(name), cycler_files.cells_for(name))
+        name: Reader(
+            cycler_files.make_layout_finder(name),
+            cycler_files.make_block_reader(name),
+            cycler_files.make_cell_lister(name),
+        )
         for name in ("neware", "xlsx")
     },
 }
@@ -208,15 +212,15 @@ def guess_settings(path: Path) -> SourceSettings:
         ReadError: the file is empty, of a kind that is not read, or has no column that looks like voltage, current or
             time.
     """
-    reader = reader_of(path)
+    reader = detect_reader(path)
     if reader is not None:
         guess = parquet_reader.guess_parquet if reader == "parquet" else cycler_files.guess_cycler_file
         return guess(path)
-    lines = lines_of(head_block(path))
+    lines = split_lines(head_block(path))
     if digatron.is_digatron(lines):
         return SourceSettings(reader="digatron", current_sign="charge_positive")
     header = find_header(path)
-    columns = guessed_columns(header)
+    columns = guess_header_columns(header)
     cell = guess_cell_column(header.names, header.sample)
     settings = SourceSettings(columns=columns, cell_id_from="stem" if cell is None else f"column:{cell}")
     csv_layout(path, settings)

@@ -26,7 +26,7 @@ _UTF16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _NOT_LATIN1: Final = re.compile(rb"[\x80-\x9f\xfe\xff]")
 _PADDING: Final = re.compile(rb"(?<= )\xff+(?=[\t\r\n])")  # Maccor fills its texts up with it
 GZIP: Final = b"\x1f\x8b"
-PACKED: Final = (".gz",)
+GZIP_SUFFIXES: Final = (".gz",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class _Decoder:
     def decode(self, lines: bytes) -> bytes:
         zero = lines.find(b"\0")
         if zero >= 0:
-            raise self._broken(lines, zero)
+            raise self._encoding_error(lines, zero)
         if lines.isascii():
             return lines
         if not self.latin1:
@@ -68,7 +68,7 @@ class _Decoder:
                 lines.decode()
             except UnicodeDecodeError as error:
                 if self.multibyte or not lines[: error.start].isascii():
-                    raise self._broken(lines, error.start) from None
+                    raise self._encoding_error(lines, error.start) from None
                 self.latin1 = True
             else:
                 self.multibyte = True
@@ -78,10 +78,10 @@ class _Decoder:
             lines = _PADDING.sub(b"", lines)
             wrong = _NOT_LATIN1.search(lines)
         if wrong:
-            raise self._broken(lines, wrong.start())
+            raise self._encoding_error(lines, wrong.start())
         return lines.decode("latin-1").encode()
 
-    def _broken(self, lines: bytes, at: int) -> ReadError:
+    def _encoding_error(self, lines: bytes, at: int) -> ReadError:
         line = self.line + lines.count(b"\n", 0, at)
         in_line = at - lines.rfind(b"\n", 0, at)
         return ReadError(
@@ -126,7 +126,7 @@ def count_lines(data: bytes) -> int:
     return int(np.count_nonzero(np.frombuffer(data, np.uint8) == ord("\n")))
 
 
-def lines_of(block: TextBlock) -> list[str]:
+def split_lines(block: TextBlock) -> list[str]:
     """Return a block's lines without their ends."""
     return block.data.decode().split("\n")[:-1]
 
@@ -216,11 +216,11 @@ def open_bytes(path: Path) -> BinaryIO:
 
 def stem(path: Path) -> str:
     """Return the file's name without its suffix, and without that of its packing: ``a.csv.gz`` is ``a``."""
-    inner = path.with_suffix("") if path.suffix.lower() in PACKED else path
+    inner = path.with_suffix("") if path.suffix.lower() in GZIP_SUFFIXES else path
     return inner.stem
 
 
-def encoding_of(path: Path, most_bytes: int = 128 * 1024) -> str:
+def detect_encoding(path: Path, most_bytes: int = 128 * 1024) -> str:
     """Return how a text file's characters are written, as its first bytes tell: ``UTF-8``, ``UTF-16`` or ``Latin-1``.
 
     Raises:

@@ -18,14 +18,14 @@ from ..errors import ReadError
 from ..settings import FileRange, SourceSettings
 from .column_names import guess_cell_column
 from .csv_header import SAMPLE_ROWS, Header
-from .csv_reader import RawBlock, block_of
-from .layout import Layout, guessed_columns, layout_of
+from .csv_reader import RawBlock, make_raw_block
+from .layout import Layout, find_layout, guess_header_columns
 
 ROWS: Final = 200_000
 """Rows of a table that are turned into raw rows at once."""
 
 
-def plain(array: pa.Array) -> pa.Array:
+def to_numbers_or_text(array: pa.Array) -> pa.Array:
     """Turn a column into float64 or text: times into seconds (since 1970 in UTC, where they are dates).
 
     Text stays text, and so does a column with an infinite number, so that the reader notes what cannot be used.
@@ -90,8 +90,8 @@ def table_settings(reader: str, header: Header) -> SourceSettings:
     """
     cell = guess_cell_column(header.names, header.sample)
     cell_id_from = "stem" if cell is None else f"column:{cell}"
-    settings = SourceSettings(reader=reader, columns=guessed_columns(header), cell_id_from=cell_id_from)
-    layout_of(header, settings)
+    settings = SourceSettings(reader=reader, columns=guess_header_columns(header), cell_id_from=cell_id_from)
+    find_layout(header, settings)
     return settings
 
 
@@ -114,11 +114,11 @@ def table_blocks(tables: Iterable[pa.Table], layout: Layout, part: FileRange | N
         typed = replace(layout, columns=tuple(columns))
         for start in range(0, len(table), ROWS):
             rows = table.slice(start, ROWS)
-            arrays = {column.index: plain(_whole(rows, column.name)) for column in typed.columns}
+            arrays = {column.index: to_numbers_or_text(_whole(rows, column.name)) for column in typed.columns}
             if layout.cell is not None:
                 arrays[layout.cell] = pc.fill_null(cell_texts(_whole(rows, layout.header.names[layout.cell])), "")
             lines = np.arange(row + 1, row + 1 + len(rows), dtype=np.int64)
-            block = block_of(arrays, lines, {}, typed, row, cell)
+            block = make_raw_block(arrays, lines, {}, typed, row, cell)
             if block.cells is not None:
                 cell = str(block.cells[-1])
             row += len(rows)
@@ -144,4 +144,4 @@ def _texts(column: pa.ChunkedArray) -> list[str]:
     if not is_readable(column.type):
         return [""] * len(column)
     array = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
-    return ["" if value is None else f"{value}" for value in plain(array).to_pylist()]
+    return ["" if value is None else f"{value}" for value in to_numbers_or_text(array).to_pylist()]

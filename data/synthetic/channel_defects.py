@@ -35,11 +35,11 @@ LEAST_STUCK_MS: Final = 2_000_000
 STUCK_SHARE: Final = 0.15  # of the capacity, which passes while the voltage is stuck
 
 
-def _held(rule: str, column: str, value: float) -> Plant:
+def _freeze_channel(rule: str, column: str, value: float) -> Plant:
     """A channel that reads one value over some rows."""
 
     def plant(bench: Bench, length: int) -> None:
-        first = bench.claim(length)
+        first = bench.claim_free_rows(length)
         if first is not None:
             rows = slice(first, first + length)
             bench.note(rule, rows, column, bench.columns[column][rows])
@@ -48,12 +48,12 @@ def _held(rule: str, column: str, value: float) -> Plant:
     return plant
 
 
-def _single(rule: str, column: str, value: float) -> Plant:
+def _lose_single_rows(rule: str, column: str, value: float) -> Plant:
     """Single rows in which something is lost."""
 
     def plant(bench: Bench, length: int) -> None:
         for _ in range(length):
-            row = bench.claim(1)
+            row = bench.claim_free_rows(1)
             if row is not None:
                 bench.note(rule, row, column, bench.columns[column][row])
                 bench.columns[column][row] = value
@@ -63,7 +63,7 @@ def _single(rule: str, column: str, value: float) -> Plant:
 
 def _current_spike(bench: Bench, length: int) -> None:
     for _ in range(length):
-        row = bench.claim(1, bench.carrying(CONSTANT_CURRENT_PER_AH))
+        row = bench.claim_free_rows(1, bench.rows_above_current(CONSTANT_CURRENT_PER_AH))
         if row is not None:
             current = bench.columns["current"]
             bench.note("current_spike", row, "current", current[row])
@@ -72,7 +72,7 @@ def _current_spike(bench: Bench, length: int) -> None:
 
 
 def _temperature_noise(bench: Bench, length: int) -> None:
-    first = bench.claim(length)
+    first = bench.claim_free_rows(length)
     if first is not None:
         rows = slice(first, first + length)
         temperature = bench.columns["temperature"]
@@ -85,7 +85,7 @@ def _temperature_stuck(bench: Bench, length: int) -> None:
     """Freeze the temperature for an hour of a high current, or for as long as that lasts."""
     current = np.abs(bench.columns["current"]) / bench.nominal_capacity_ah
     high = float(np.quantile(current[current > CONSTANT_CURRENT_PER_AH], 0.75))
-    span = _longest(bench, bench.carrying(0.95 * high), 60)
+    span = _longest(bench, bench.rows_above_current(0.95 * high), 60)
     if span is not None:
         time_ms = bench.columns["time_ms"]
         end = int(np.searchsorted(time_ms[span], time_ms[span.start] + HOUR_MS))
@@ -100,7 +100,7 @@ def _temperature_stuck(bench: Bench, length: int) -> None:
 def _voltage_stuck(bench: Bench, length: int) -> None:
     """Freeze the voltage while a good part of the capacity passes at one current."""
     current, time_ms = bench.columns["current"], bench.columns["time_ms"]
-    span = _longest(bench, bench.carrying(CONSTANT_CURRENT_PER_AH) & ~_decays(bench), 40)
+    span = _longest(bench, bench.rows_above_current(CONSTANT_CURRENT_PER_AH) & ~_rows_of_changing_current(bench), 40)
     if span is None:
         return
     passed = np.cumsum(np.abs(current[span]) * np.diff(time_ms[span], prepend=time_ms[span.start])) / HOUR_MS
@@ -110,7 +110,7 @@ def _voltage_stuck(bench: Bench, length: int) -> None:
     bench.columns["voltage"][rows] = bench.columns["voltage"][rows.start]
 
 
-def _decays(bench: Bench) -> np.ndarray:
+def _rows_of_changing_current(bench: Bench) -> np.ndarray:
     """Rows whose step's current is not one and the same."""
     step, current = bench.columns["step"], bench.columns["current"]
     first = np.flatnonzero(np.diff(step, prepend=step[:1] - 1))
@@ -133,7 +133,7 @@ def _longest(bench: Bench, where: np.ndarray, least: int) -> slice | None:
 
 def _chamber_off(bench: Bench, length: int) -> None:
     """Let the temperature drift off around the longest rest, in which the cell comes to the chamber's temperature."""
-    time_ms, still = bench.columns["time_ms"], ~bench.carrying(REST_PER_AH)
+    time_ms, still = bench.columns["time_ms"], ~bench.rows_above_current(REST_PER_AH)
     edges = np.flatnonzero(np.diff(np.concatenate([[False], still, [False]]).astype(int)))
     rests = [(int(time_ms[a]), int(time_ms[b - 1])) for a, b in zip(edges[::2], edges[1::2], strict=True)]
     begin, end = max(rests, key=lambda rest: rest[1] - rest[0], default=(0, 0))
@@ -148,7 +148,7 @@ def _chamber_off(bench: Bench, length: int) -> None:
 
 def _impedance_row(bench: Bench, length: int) -> None:
     """Insert rows of another device in a rest, with a step number of their own."""
-    row = bench.claim(1, ~bench.carrying(REST_PER_AH))
+    row = bench.claim_free_rows(1, ~bench.rows_above_current(REST_PER_AH))
     if row is None:
         return
     order = np.insert(np.arange(len(bench.free)), row, np.repeat(row, length))
@@ -178,7 +178,7 @@ def _step_renumbered(bench: Bench, length: int) -> None:
     bench.planted.append(Defect("step_renumbered", (0,), True, "step", f"every step number lower by {length}"))
 
 
-MORE_PLANTS: Final[dict[str, Plant]] = {
+CHANNEL_PLANTS: Final[dict[str, Plant]] = {
     "step_renumbered": _step_renumbered,
     "time_resolution": _time_resolution,
     "current_sign": _current_sign,
@@ -186,12 +186,12 @@ MORE_PLANTS: Final[dict[str, Plant]] = {
     "voltage_stuck": _voltage_stuck,
     "chamber_off": _chamber_off,
     "temperature_noise": _temperature_noise,
-    "temperature_range": _held("temperature_range", "temperature", -2500.0),
-    "temperature_jump": _held("temperature_jump", "temperature", HOT_CELSIUS),
-    "voltage_range": _held("voltage_range", "voltage", 9.99999),
+    "temperature_range": _freeze_channel("temperature_range", "temperature", -2500.0),
+    "temperature_jump": _freeze_channel("temperature_jump", "temperature", HOT_CELSIUS),
+    "voltage_range": _freeze_channel("voltage_range", "voltage", 9.99999),
     "current_spike": _current_spike,
-    "number_unreadable": _single("number_unreadable", "temperature", UNREADABLE_VALUE),
-    "time_missing": _single("time_missing", "time_ms", MISSING_MS),
+    "number_unreadable": _lose_single_rows("number_unreadable", "temperature", UNREADABLE_VALUE),
+    "time_missing": _lose_single_rows("time_missing", "time_ms", MISSING_MS),
     "impedance_row": _impedance_row,
 }
 """How each defect is planted."""

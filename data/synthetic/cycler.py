@@ -27,7 +27,7 @@ SETTLE_ROWS: Final = 4  # rows around an edge of the current that are not calm
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class CyclerRecord:
     """The rows of one cell in the file's order, all arrays of one length.
 
     Args:
@@ -79,7 +79,7 @@ class Channel:
     temperature_noise_celsius: float = 0.1
 
 
-def measure(true: TrueRecord, nominal_capacity_ah: float, channel: Channel, rng: np.random.Generator) -> Record:
+def measure(true: TrueRecord, nominal_capacity_ah: float, channel: Channel, rng: np.random.Generator) -> CyclerRecord:
     """Turn a true record into what a channel writes: scaled current, noise, wall clock, rounded to the file's digits.
 
     The chamber sways by 0.15 °C over three hours, as thermostats do.
@@ -88,7 +88,7 @@ def measure(true: TrueRecord, nominal_capacity_ah: float, channel: Channel, rng:
     noise = rng.standard_normal((3, rows))
     sway = 0.15 * np.sin(2 * np.pi * (true.time_second / 10800 + rng.random()))
     temperature = channel.temperature_celsius + sway + channel.temperature_noise_celsius * noise[2]
-    return Record(
+    return CyclerRecord(
         time_ms=channel.start_ms + np.rint(true.time_second * 1000).astype(np.int64),
         cycle=true.cycle,
         step=true.step,
@@ -98,7 +98,7 @@ def measure(true: TrueRecord, nominal_capacity_ah: float, channel: Channel, rng:
     )
 
 
-def calm_rows(record: Record, nominal_capacity_ah: float) -> NDArray[np.bool_]:
+def calm_rows(record: CyclerRecord, nominal_capacity_ah: float) -> NDArray[np.bool_]:
     """Tell which rows are far from every edge: no new step and no jump of the current within four rows.
 
     The first ten rows do not count as calm, so that the rest a record begins with stays readable.
@@ -113,7 +113,7 @@ def calm_rows(record: Record, nominal_capacity_ah: float) -> NDArray[np.bool_]:
     return ~near
 
 
-def csv_table(record: Record, cell_id: str) -> pa.Table:
+def csv_table(record: CyclerRecord, cell_id: str) -> pa.Table:
     """The record as the export's columns, numbers with a fixed number of digits, missing ones empty."""
 
     def fixed(name: str) -> pa.Array:

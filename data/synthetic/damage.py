@@ -7,12 +7,12 @@ from typing import Final
 
 import numpy as np
 
-from .cycler import Record, calm_rows
+from .cycler import CyclerRecord, calm_rows
 from .planting import Bench, Defect
-from .sample_defects import PLANTS
+from .sample_defects import SAMPLE_PLANTS
 
-Plan = tuple[tuple[str, int], ...]
-PLANS: Final[tuple[Plan, ...]] = (
+DefectPlan = tuple[tuple[str, int], ...]
+SAMPLE_PLANS: Final[tuple[DefectPlan, ...]] = (
     (
         *(("voltage_missing", 1),) * 4, ("voltage_missing", 4), ("voltage_missing", 14), *(("current_missing", 1),) * 3,
         ("duplicate_row", 4), ("voltage_spike", 3), ("time_order", 2),
@@ -36,7 +36,7 @@ PLANS: Final[tuple[Plan, ...]] = (
 )  # fmt: skip
 """Which defects a cell gets; the sample's five cells get one plan each."""
 
-MORE_PLANS: Final[tuple[Plan, ...]] = (
+CHANNEL_PLANS: Final[tuple[DefectPlan, ...]] = (
     (
         ("step_renumbered", 4), ("time_missing", 3), ("number_unreadable", 3), ("current_spike", 2),
         ("temperature_range", 5), ("duplicate_time", 3), ("voltage_missing", 2), ("voltage_missing", 5),
@@ -60,12 +60,12 @@ MORE_PLANS: Final[tuple[Plan, ...]] = (
 )  # fmt: skip
 """More plans, for the cells after the first five."""
 
-ALL_PLANS: Final = PLANS + MORE_PLANS
+ALL_PLANS: Final = SAMPLE_PLANS + CHANNEL_PLANS
 
 
 def damage(
-    record: Record, plan: Plan, nominal_capacity_ah: float, rng: np.random.Generator
-) -> tuple[Record, tuple[Defect, ...]]:
+    record: CyclerRecord, plan: DefectPlan, nominal_capacity_ah: float, rng: np.random.Generator
+) -> tuple[CyclerRecord, tuple[Defect, ...]]:
     """Plant a plan's defects at random calm rows of a record, apart from each other; the record itself stays as it is.
 
     A defect for which the record has no room (no rest long enough, no second cycle) is left out.
@@ -73,13 +73,13 @@ def damage(
     Returns:
         The damaged record and what was planted, in the plan's order, with rows of the damaged record.
     """
-    columns = {name: getattr(record, name).copy() for name in Record.__slots__}
+    columns = {name: getattr(record, name).copy() for name in CyclerRecord.__slots__}
     untouched = np.full(len(record), -1, dtype=np.int64)
     bench = Bench(columns, calm_rows(record, nominal_capacity_ah), untouched, nominal_capacity_ah, rng)
     for rule, length in plan:
-        PLANTS[rule](bench, length)
+        SAMPLE_PLANTS[rule](bench, length)
     defects = tuple(
         replace(defect, rows=tuple(np.flatnonzero(bench.touched == number).tolist()) or defect.rows)
         for number, defect in enumerate(bench.planted)
     )
-    return Record(**bench.columns), defects
+    return CyclerRecord(**bench.columns), defects

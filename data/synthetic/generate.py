@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from ..errors import UsageError
 from ..settings import Override
-from .cycler import Channel, Record, csv_table, measure, write_csv
+from .cycler import Channel, CyclerRecord, csv_table, measure, write_csv
 from .damage import ALL_PLANS, damage
 from .planting import Defect
 from .virtual_cell import CHEMISTRIES, CONTACT, MODEL_OPTIONS, LibraryRecord, VirtualCell, draw_perturbation
@@ -47,7 +47,7 @@ class SyntheticCell:
     library: LibraryRecord
     nominal_capacity_ah: float
     channel: Channel
-    record: Record
+    record: CyclerRecord
     defects: tuple[Defect, ...]
 
 
@@ -95,7 +95,7 @@ def true_overrides(cell: SyntheticCell) -> list[Override]:
     return [*scales, Override(CONTACT, "value", contact_ohm)] if contact_ohm else scales
 
 
-def truth_of(cell: SyntheticCell, first_row: int) -> dict[str, Any]:
+def cell_truth(cell: SyntheticCell, first_row: int) -> dict[str, Any]:
     """What is true of a cell, with the file rows of its defects counted from ``first_row``."""
     library, chemistry = cell.library, cell.library.chemistry
     charge_in_ah, charge_out_ah = library.record.charge_ah(cell.nominal_capacity_ah)
@@ -153,12 +153,12 @@ def synthesize(
     made = _make_cells(cells, seed, progress)
     if layout == "long":
         paths = [folder / LONG_FILE]
-        write_csv(paths[0], _tables(made, truths))
+        write_csv(paths[0], _iter_tables(made, truths))
     else:
         paths = [folder / f"{cell_id}.csv" for cell_id in cell_ids(cells)]
         for path, cell in zip(paths, made, strict=True):
             write_csv(path, [csv_table(cell.record, cell.cell_id)])
-            truths.append(truth_of(cell, 0))
+            truths.append(cell_truth(cell, 0))
     return [*paths, _write_truth(folder / TRUTH_FILE, seed, layout, truths)]
 
 
@@ -176,11 +176,11 @@ def _make_cells(cells: int, seed: int, progress: Progress | None) -> Iterator[Sy
         tell(len(library) + index + 1, total)
 
 
-def _tables(made: Iterator[SyntheticCell], truths: list[dict[str, Any]]) -> Iterator[pa.Table]:
+def _iter_tables(made: Iterator[SyntheticCell], truths: list[dict[str, Any]]) -> Iterator[pa.Table]:
     """The cells' exports one after the other; their truths are added to ``truths`` as they pass."""
     rows = 0
     for cell in made:
-        truths.append(truth_of(cell, rows))
+        truths.append(cell_truth(cell, rows))
         rows += len(cell.record)
         yield csv_table(cell.record, cell.cell_id)
 

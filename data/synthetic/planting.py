@@ -47,7 +47,7 @@ class Bench:
     rng: np.random.Generator
     planted: list[Defect] = field(default_factory=list)
 
-    def claim(self, length: int, where: NDArray[np.bool_] | None = None) -> int | None:
+    def claim_free_rows(self, length: int, where: NDArray[np.bool_] | None = None) -> int | None:
         """Pick at random the first of ``length`` free rows, with a margin, and take them; ``None`` where none is."""
         open_rows = self.free if where is None else self.free & where
         width = length + 2 * MARGIN_ROWS
@@ -75,7 +75,7 @@ class Bench:
         """Write a row twice."""
         self.take(np.insert(np.arange(len(self.free)), row, row))
 
-    def carrying(self, per_ah: float) -> NDArray[np.bool_]:
+    def rows_above_current(self, per_ah: float) -> NDArray[np.bool_]:
         """Rows whose current is above this many A per A.h."""
         carrying: NDArray[np.bool_] = np.abs(self.columns["current"]) > per_ah * self.nominal_capacity_ah
         return carrying

@@ -21,7 +21,7 @@ from typing import Final
 
 import numpy as np
 
-from .channel_defects import MORE_PLANTS
+from .channel_defects import CHANNEL_PLANTS
 from .cycler import DIGITS
 from .planting import CONSTANT_CURRENT_PER_AH, MARGIN_ROWS, REST_PER_AH, Bench, Defect, Plant
 
@@ -30,10 +30,10 @@ POWER_CUT_MS: Final = 2_400_000
 OFFSET_PER_AH: Final = 0.0015  # A per A.h; the noise of the sample's channels is 0.0002
 
 
-def _missing(column: str) -> Plant:
+def _make_missing(column: str) -> Plant:
     def plant(bench: Bench, length: int) -> None:
-        where = bench.carrying(CONSTANT_CURRENT_PER_AH) if column == "current" else None
-        first = bench.claim(length, where)
+        where = bench.rows_above_current(CONSTANT_CURRENT_PER_AH) if column == "current" else None
+        first = bench.claim_free_rows(length, where)
         if first is not None:
             rows = slice(first, first + length)
             bench.note(f"{column}_missing", rows, column, bench.columns[column][rows])
@@ -44,7 +44,7 @@ def _missing(column: str) -> Plant:
 
 def _duplicate_row(bench: Bench, length: int) -> None:
     for _ in range(length):
-        row = bench.claim(1)
+        row = bench.claim_free_rows(1)
         if row is not None:
             bench.repeat(row)
             bench.note("duplicate_row", row + 1, "", "the row above, once")
@@ -52,7 +52,7 @@ def _duplicate_row(bench: Bench, length: int) -> None:
 
 def _duplicate_time(bench: Bench, length: int) -> None:
     for _ in range(length):
-        row = bench.claim(1)
+        row = bench.claim_free_rows(1)
         if row is not None:
             bench.repeat(row)
             wrong = row + int(bench.rng.integers(2))
@@ -62,7 +62,7 @@ def _duplicate_time(bench: Bench, length: int) -> None:
 
 def _swapped(bench: Bench, length: int) -> None:
     for _ in range(length):
-        row = bench.claim(2)
+        row = bench.claim_free_rows(2)
         if row is not None:
             order = np.arange(len(bench.free))
             order[row], order[row + 1] = row + 1, row
@@ -72,7 +72,7 @@ def _swapped(bench: Bench, length: int) -> None:
 
 def _spike(bench: Bench, length: int) -> None:
     for _ in range(length):
-        row = bench.claim(1)
+        row = bench.claim_free_rows(1)
         if row is not None:
             bench.note("voltage_spike", row, "voltage", bench.columns["voltage"][row])
             _shift_voltage(bench, row, 0.15, 0.6)
@@ -84,7 +84,7 @@ def _shift_voltage(bench: Bench, row: int, least: float, most: float) -> None:
 
 
 def _lost_contact(bench: Bench, length: int) -> None:
-    first = bench.claim(length, bench.carrying(CONSTANT_CURRENT_PER_AH))
+    first = bench.claim_free_rows(length, bench.rows_above_current(CONSTANT_CURRENT_PER_AH))
     if first is None:
         return
     rows = slice(first, first + length)
@@ -96,7 +96,7 @@ def _lost_contact(bench: Bench, length: int) -> None:
 
 
 def _step_glitch(bench: Bench, length: int) -> None:
-    first = bench.claim(length)
+    first = bench.claim_free_rows(length)
     if first is not None:
         rows = slice(first, first + length)
         bench.note("step_glitch", rows, "step", bench.columns["step"][rows])
@@ -111,7 +111,7 @@ def _cycle_jump(bench: Bench, length: int) -> None:
 
 
 def _time_restart(bench: Bench, length: int) -> None:
-    row = bench.claim(1, ~bench.carrying(REST_PER_AH))
+    row = bench.claim_free_rows(1, ~bench.rows_above_current(REST_PER_AH))
     if row is not None:
         bench.note("time_restart", row, "time", f"datetimes {CLOCK_LOST_MS} ms later", to_the_end=True)
         bench.columns["time_ms"][row:] -= CLOCK_LOST_MS
@@ -119,7 +119,7 @@ def _time_restart(bench: Bench, length: int) -> None:
 
 def _time_gap(bench: Bench, length: int) -> None:
     """Cut in the longest rest, with what is left of it before and after."""
-    still = ~bench.carrying(REST_PER_AH)
+    still = ~bench.rows_above_current(REST_PER_AH)
     edges = np.flatnonzero(np.diff(np.concatenate([[False], still, [False]]).astype(int)))
     rests = sorted(zip(edges[::2], edges[1::2], strict=True), key=lambda rest: rest[0] - rest[1])
     time_ms = bench.columns["time_ms"]
@@ -140,13 +140,13 @@ def _current_offset(bench: Bench, length: int) -> None:
     bench.planted.append(Defect("current_offset", (0,), True, "current", f"every current lower by {offset:.5f} A"))
 
 
-PLANTS: Final[dict[str, Plant]] = {
+SAMPLE_PLANTS: Final[dict[str, Plant]] = {
     "time_gap": _time_gap,
     "current_offset": _current_offset,
     "cycle_jump": _cycle_jump,
-    "voltage_missing": _missing("voltage"),
-    "current_missing": _missing("current"),
-    "temperature_missing": _missing("temperature"),
+    "voltage_missing": _make_missing("voltage"),
+    "current_missing": _make_missing("current"),
+    "temperature_missing": _make_missing("temperature"),
     "lost_contact": _lost_contact,
     "step_glitch": _step_glitch,
     "voltage_spike": _spike,
@@ -154,6 +154,6 @@ PLANTS: Final[dict[str, Plant]] = {
     "duplicate_time": _duplicate_time,
     "time_order": _swapped,
     "time_restart": _time_restart,
-    **MORE_PLANTS,
+    **CHANNEL_PLANTS,
 }
 """How each defect is planted; the number is its length in rows, how many of a single-row one, or the jump."""

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from ..arrays import Floats
-from ..convert import kelvin, pybamm_current
+from ..convert import celsius_to_kelvin, pybamm_current
 from .cycler import TrueRecord
 from .protocols import DRIVING, GITT, PULSES, RATE_TEST, TWO_STAGE, Protocol, Segment
 
@@ -103,7 +103,12 @@ class VirtualCell:
         self.chemistry = chemistry
         self.parameters = pybamm.ParameterValues(chemistry.base)
         celsius = chemistry.temperature_celsius
-        self.parameters.update({"Ambient temperature [K]": kelvin(celsius), "Initial temperature [K]": kelvin(celsius)})
+        self.parameters.update(
+            {
+                "Ambient temperature [K]": celsius_to_kelvin(celsius),
+                "Initial temperature [K]": celsius_to_kelvin(celsius),
+            }
+        )
         self.nominal_ah = float(self.parameters[CAPACITY])
         self._simulation = self._build()
 
@@ -157,7 +162,7 @@ class VirtualCell:
                     self._simulation.built_model,
                     segment.seconds,
                     t_interp=sample_seconds(segment),
-                    inputs=inputs | _held(segment, self.nominal_ah),
+                    inputs=inputs | _control_inputs(segment, self.nominal_ah),
                     save=False,
                 )
                 # A solution's first row is the state it starts from; only the record's own beginning is a sample.
@@ -177,7 +182,7 @@ def _scaled(value: Any, factor: Any) -> Any:
     return lambda *arguments: value(*arguments) * factor
 
 
-def _held(segment: Segment, nominal_ah: float) -> dict[str, float]:
+def _control_inputs(segment: Segment, nominal_ah: float) -> dict[str, float]:
     """The inputs that hold a segment's current or voltage; limits that do not apply are out of reach."""
     inputs = {"voltage held": 0.0, "voltage": 0.0, "current": 0.0}
     inputs |= {"lowest voltage": -10.0, "highest voltage": 100.0, "cut-off": -1.0}

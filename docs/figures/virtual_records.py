@@ -26,7 +26,7 @@ from kilocell.data.settings import (
 )
 from kilocell.data.synthetic.protocols import Protocol, discharge, rest
 from kilocell.data.synthetic.virtual_cell import Chemistry, VirtualCell
-from kilocell.jobs.simulation.simulate import Simulated, simulate
+from kilocell.jobs.simulation.simulate import SimulationOutput, simulate
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
@@ -63,7 +63,7 @@ def discharged(rate: float, of: Set) -> pd.DataFrame:
     return partition(record.time_second, CAPACITY_AH * record.rate, record.voltage)
 
 
-def simulated(model: str, record: pd.DataFrame, of: Set, soc: float | None = None) -> Simulated:
+def simulated(model: str, record: pd.DataFrame, of: Set, soc: float | None = None) -> SimulationOutput:
     """Replay a record; it starts at ``soc``, or at the state of its first rest."""
     state = InitialState() if soc is None else InitialState("soc", soc)
     settings = SimulateSettings(

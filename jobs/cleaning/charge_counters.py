@@ -12,7 +12,7 @@ from ...data import columns as c
 from ...data.arrays import Floats, Integers, Mask
 from ...data.settings import CleanSettings
 from ..record.charge import interval_charge_ah
-from .rule import MAX_EVENTS, Event, Outcome, flagged, values
+from .rule import MAX_EVENTS, Event, RuleOutcome, column_values, set_flag
 
 LEAST_STEP_SHARE: Final = 0.01  # of the capacity, of a step that is compared
 LEAST_STEP_AH: Final = 1e-5  # below it a counter of six digits shows its rounding
@@ -35,7 +35,7 @@ class StepCharges:
     unsure: Floats
 
 
-def capacity_counter(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
+def capacity_counter(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     """Report steps in which a counter of the cycler and the current differ by more than ``capacity_tolerance``.
 
     Only how far a counter rises within a step is compared, so it does not matter when it goes back to zero; what it
@@ -44,12 +44,12 @@ def capacity_counter(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     """
     events: list[Event] = []
     capacity = settings.nominal_capacity_ah or 1.0
-    counters = [(column, sign) for column, sign in COUNTED if np.isfinite(values(frame, column)).any()]
+    counters = [(column, sign) for column, sign in COUNTED if np.isfinite(column_values(frame, column)).any()]
     if not counters:
-        return Outcome(frame)
+        return RuleOutcome(frame)
     number, _ = pd.factorize(frame[c.STEP_COUNT].to_numpy())
     for column, sign in counters:
-        counter = np.abs(values(frame, column))
+        counter = np.abs(column_values(frame, column))
         charges = step_charges(frame, counter, sign, number)
         least = max(LEAST_STEP_SHARE * capacity, LEAST_STEP_AH)
         compared = charges.integrated > least
@@ -57,9 +57,9 @@ def capacity_counter(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
             continue
         differ = np.abs(charges.counted - charges.integrated)
         wrong: Mask = compared & (differ > settings.capacity_tolerance * charges.integrated + charges.unsure)
-        events += _told(frame, column, number, charges, compared, wrong)
-        frame = flagged(frame, wrong[number], "capacity_counter")
-    return Outcome(frame, tuple(events))
+        events += _charge_events(frame, column, number, charges, compared, wrong)
+        frame = set_flag(frame, wrong[number], "capacity_counter")
+    return RuleOutcome(frame, tuple(events))
 
 
 def step_charges(frame: pd.DataFrame, counter: Floats, sign: float, number: Integers) -> StepCharges:
@@ -70,7 +70,7 @@ def step_charges(frame: pd.DataFrame, counter: Floats, sign: float, number: Inte
         sign: +1.0 for the counter of the charge into the cell, -1.0 for that out of it.
         number: the step of each sample, 0 to steps - 1.
     """
-    time, current = values(frame, c.TEST_TIME), values(frame, c.CURRENT)
+    time, current = column_values(frame, c.TEST_TIME), column_values(frame, c.CURRENT)
     rise = np.diff(counter)
     charge = sign * interval_charge_ah(time, current, frame[c.FLAGS].to_numpy(dtype=np.int64))
     with np.errstate(invalid="ignore"):
@@ -104,11 +104,13 @@ def counter_resets(counter: Floats, step: Integers, cycle: Integers) -> str:
     return "at times"
 
 
-def _told(
+def _charge_events(
     frame: pd.DataFrame, column: str, number: Integers, charges: StepCharges, compared: Mask, wrong: Mask
 ) -> list[Event]:
     """Make one event for each wrong step, or one for all where they are most."""
-    resets = counter_resets(values(frame, column), frame[c.STEP_COUNT].to_numpy(), frame[c.CYCLE_COUNT].to_numpy())
+    resets = counter_resets(
+        column_values(frame, column), frame[c.STEP_COUNT].to_numpy(), frame[c.CYCLE_COUNT].to_numpy()
+    )
     where = np.flatnonzero(wrong)
     if len(where) == 0:
         return []
@@ -126,7 +128,7 @@ def _told(
     return told
 
 
-def capacity_excess(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
+def capacity_excess(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     """Flag cycles in which the charge goes up and down by more than ``capacity_factor`` times the nominal capacity.
 
     What counts is how far apart fullest and emptiest are, by the current and by the cycler's counters, so that many
@@ -134,30 +136,30 @@ def capacity_excess(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     """
     nominal = settings.nominal_capacity_ah
     if nominal is None or nominal <= 0.0:
-        return Outcome(frame)
+        return RuleOutcome(frame)
     number, _ = pd.factorize(frame[c.CYCLE_COUNT].to_numpy())
     flags = frame[c.FLAGS].to_numpy(dtype=np.int64)
-    by_current = interval_charge_ah(values(frame, c.TEST_TIME), values(frame, c.CURRENT), flags)
+    by_current = interval_charge_ah(column_values(frame, c.TEST_TIME), column_values(frame, c.CURRENT), flags)
     net = np.zeros(len(by_current))
     for column, sign in COUNTED:
-        counter = np.nan_to_num(np.abs(values(frame, column)))
+        counter = np.nan_to_num(np.abs(column_values(frame, column)))
         rise = np.diff(counter)
         # A counter that goes back to zero has counted nothing; one that wavers has not counted it all twice.
         net += sign * np.where(counter[1:] < RESET_SHARE * counter[:-1], 0.0, rise)
     events: list[Event] = []
     excess, labels = np.zeros(len(frame), dtype=bool), frame.index.to_numpy()
     for charge, source in ((by_current, "the current"), (net, "the cycler's counters")):
-        swing = _swing(charge, number)
+        swing = _charge_swing_ah(charge, number)
         for k in np.flatnonzero(swing > settings.capacity_factor * nominal)[:MAX_EVENTS]:
             rows = np.flatnonzero(number == k)
             before = f"{swing[k]:.4g} A.h from empty to full by {source}"
             after = f"nominal {nominal:.4g} A.h"
             events.append(Event("capacity_excess", int(labels[rows[0]]), len(rows), before, after, "reported"))
             excess[rows] = True
-    return Outcome(flagged(frame, excess, "capacity_excess"), tuple(events))
+    return RuleOutcome(set_flag(frame, excess, "capacity_excess"), tuple(events))
 
 
-def _swing(charge: Floats, number: Integers) -> Floats:
+def _charge_swing_ah(charge: Floats, number: Integers) -> Floats:
     """How far the charge goes up and down within each cycle, in A.h, shape (cycles,)."""
     inside = np.where(number[1:] == number[:-1], charge, 0.0)
     level = pd.Series(np.concatenate([[0.0], np.cumsum(inside)])).groupby(number)

@@ -19,9 +19,9 @@ from ...data.arrays import Integers
 from ...data.errors import JobError
 from ...data.results.cleaning import CleanReport
 from ...data.settings import CleanSettings
-from ...data.text import many
+from ...data.text import format_count
 from ..record.charge import capacity_scale_ah
-from ..record.steps import kinds_of_steps
+from ..record.steps import classify_each_step
 from .charge_counters import capacity_counter, capacity_excess
 from .clock_restarts import step_time, time_restart
 from .clock_units import time_scale, wall_clock
@@ -40,7 +40,7 @@ from .missing_values import (
 )
 from .record_end import aborted_test, no_discharge, rest_only
 from .report import ChargeLedger, clean_report
-from .rule import Event, Outcome, to_findings, values
+from .rule import Event, RuleOutcome, column_values, to_findings
 from .spikes import current_spike, voltage_spike
 from .step_numbers import step_glitch, step_renumbered
 from .temperature import chamber_off, temperature_jump, temperature_noise, temperature_stuck
@@ -49,7 +49,7 @@ from .time_order import duplicate_row, has_clock, time_missing, time_order
 from .unit_scale import unit_of_charge, unit_scale
 from .voltage_changes import channel_change, voltage_step, voltage_stuck
 
-CleaningRule = Callable[[pd.DataFrame, CleanSettings], Outcome]
+CleaningRule = Callable[[pd.DataFrame, CleanSettings], RuleOutcome]
 TIME_RULES: Final[tuple[CleaningRule, ...]] = (
     number_unreadable,
     unit_scale,
@@ -128,13 +128,15 @@ def clean(raw: pd.DataFrame, cell_id: str, settings: CleanSettings) -> Cleaned:
         JobError: nothing usable is left: ``no_samples``, ``no_voltage``, ``no_current`` or ``no_time``.
     """
     raw = raw.reset_index(drop=True)
-    _refuse_useless(raw, cell_id)
+    _require_usable_rows(raw, cell_id)
     frame = raw.assign(**{c.FLAGS: np.zeros(len(raw), dtype=np.int64)})
-    ledger = ChargeLedger.of(frame)
+    ledger = ChargeLedger.from_record(frame)
     frame, events, taken = _apply(TIME_RULES, frame, settings, ledger)
     if len(frame) < 2:
         raise JobError(f"cell {cell_id!r}: fewer than two samples with a time are left of {len(raw)}", "no_samples")
-    scale = capacity_scale_ah(values(frame, c.TEST_TIME), values(frame, c.CURRENT), settings.nominal_capacity_ah)
+    scale = capacity_scale_ah(
+        column_values(frame, c.TEST_TIME), column_values(frame, c.CURRENT), settings.nominal_capacity_ah
+    )
     frame, more, also = _apply(INDEX_AND_SIGNAL_RULES, frame, replace(settings, nominal_capacity_ah=scale), ledger)
     frame, last, _ = _apply(CAPACITY_RULES, frame, settings, ledger)
     samples = _partition(frame, scale, settings)
@@ -146,37 +148,37 @@ def clean(raw: pd.DataFrame, cell_id: str, settings: CleanSettings) -> Cleaned:
     return Cleaned(samples, quarantined, clean_report(cell_id, raw, samples, quarantined, findings, ledger))
 
 
-def _refuse_useless(raw: pd.DataFrame, cell_id: str) -> None:
+def _require_usable_rows(raw: pd.DataFrame, cell_id: str) -> None:
     if len(raw) < 2:
         raise JobError(
-            f"cell {cell_id!r}: the record has {many(len(raw), 'row')}; at least two are needed", "no_samples"
+            f"cell {cell_id!r}: the record has {format_count(len(raw), 'row')}; at least two are needed", "no_samples"
         )
     for column, code in ((c.VOLTAGE, "no_voltage"), (c.CURRENT, "no_current")):
         if raw[column].isna().all():
             raise JobError(f"cell {cell_id!r}: no row has a {column}; check the source's columns", code)
-    if not has_clock(values(raw, c.TEST_TIME)) and not has_clock(values(raw, c.UNIX_TIME)):
+    if not has_clock(column_values(raw, c.TEST_TIME)) and not has_clock(column_values(raw, c.UNIX_TIME)):
         raise JobError(f"cell {cell_id!r}: most rows have no time; check the source's columns", "no_time")
 
 
-PART_OF: Final = {
+CODE_BY_PARTIAL_RULE: Final = {
     "unit_of_charge": "unit_scale",
     "count_steps": "step_renumbered",
     "count_from_signal": "step_renumbered",
 }
 """What works under another rule's code is counted under it."""
 
-Taken = list[tuple[str, Integers]]
+QuarantinedLabels = list[tuple[str, Integers]]
 
 
 def _apply(
     rules: tuple[CleaningRule, ...], frame: pd.DataFrame, settings: CleanSettings, ledger: ChargeLedger
-) -> tuple[pd.DataFrame, list[Event], Taken]:
+) -> tuple[pd.DataFrame, list[Event], QuarantinedLabels]:
     """Apply rules in order; collect their events, the labels of the rows that each took out, and charge changed."""
     events: list[Event] = []
-    taken: Taken = []
+    taken: QuarantinedLabels = []
     for rule in rules:
         outcome = rule(frame, settings)
-        ledger.note(PART_OF.get(rule.__name__, rule.__name__), frame, outcome.frame)
+        ledger.note(CODE_BY_PARTIAL_RULE.get(rule.__name__, rule.__name__), frame, outcome.frame)
         frame = outcome.frame
         events.extend(outcome.events)
         if len(outcome.taken):
@@ -184,7 +186,7 @@ def _apply(
     return frame, events, taken
 
 
-def _quarantined(raw: pd.DataFrame, taken: Taken) -> pd.DataFrame:
+def _quarantined(raw: pd.DataFrame, taken: QuarantinedLabels) -> pd.DataFrame:
     """The rows that were taken out, as they stood, in the raw order."""
     labels = np.concatenate([np.empty(0, dtype=np.int64), *(labels for _, labels in taken)])
     rules = [code for code, labels in taken for _ in range(len(labels))]
@@ -195,6 +197,6 @@ def _quarantined(raw: pd.DataFrame, taken: Taken) -> pd.DataFrame:
 
 
 def _partition(frame: pd.DataFrame, scale_ah: float, settings: CleanSettings) -> pd.DataFrame:
-    number, kinds = kinds_of_steps(frame, scale_ah, settings.rest_current_per_ah)
+    number, kinds = classify_each_step(frame, scale_ah, settings.rest_current_per_ah)
     frame = frame.assign(**{c.STEP_TYPE: pd.array(kinds, dtype="str").take(number)})
     return frame[list(c.PARTITION_COLUMNS)].astype(c.PARTITION_COLUMNS).reset_index(drop=True)

@@ -16,8 +16,16 @@ from ...data import columns as c
 from ...data.arrays import Floats, Mask
 from ...data.settings import CleanSettings
 from .duplicate_times import COARSE_SECOND, clock_quantum
-from .rule import Event, Outcome, flagged, run_events, text, values
-from .time_gaps import EVIDENCE, SAME_CURRENT, by_relaxation, by_slope, by_twin, counted_second, ends_of
+from .rule import Event, RuleOutcome, column_values, constant_text, run_events, set_flag
+from .time_gaps import (
+    EVIDENCE,
+    SAME_CURRENT,
+    find_gap_ends,
+    second_from_counters,
+    second_from_relaxation,
+    second_from_slope,
+    second_from_twin,
+)
 from .time_order import WINDOW, has_clock
 
 STEP_RESETS: Final = 3  # falls to zero at the edges of steps, from which on they are the cycler's habit
@@ -31,7 +39,7 @@ RESTING_SHARE: Final = 2e-3  # of the largest current
 LONGER: Final = 3.0  # usual intervals; what the voltage says of less is its noise
 
 
-def step_time(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
+def step_time(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     """Turn the time within each step into one test time, and a time that is zero in a step's first row alone.
 
     A clock that falls to zero at least three times, and nearly always where the step, cycle or state changes, is the
@@ -40,20 +48,20 @@ def step_time(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     last rows were written at their ends, and one usual interval later where they do not. A zero in one row alone, such
     as each step's first, is placed by the wall clock, else one usual interval before the next row.
     """
-    clock, wall = values(frame, c.TEST_TIME), values(frame, c.UNIX_TIME)
+    clock, wall = column_values(frame, c.TEST_TIME), column_values(frame, c.UNIX_TIME)
     if not has_clock(clock) or len(clock) <= WINDOW or not (np.diff(clock) < 0.0).any():
-        return Outcome(frame)
+        return RuleOutcome(frame)
     lone = _lone_zeros(clock)
     if lone.any():
         placed = _placed(clock, wall, lone)
-        told = run_events(frame, lone, "step_time", text("0 s in one row alone"),
-                          lambda i, n: f"{placed[i]:.3f} s", text("placed"))  # fmt: skip
-        return Outcome(flagged(frame.assign(**{c.TEST_TIME: placed}), lone, "step_time"), tuple(told))
+        told = run_events(frame, lone, "step_time", constant_text("0 s in one row alone"),
+                          lambda i, n: f"{placed[i]:.3f} s", constant_text("placed"))  # fmt: skip
+        return RuleOutcome(set_flag(frame.assign(**{c.TEST_TIME: placed}), lone, "step_time"), tuple(told))
     resets = _resets(clock, _edges(frame))
     if not resets.any():
-        return Outcome(frame)
+        return RuleOutcome(frame)
     elapsed = np.diff(wall, prepend=np.nan)
-    own = np.where(clock > 0.0, clock, _to_next_step(clock, resets))
+    own = np.where(clock > 0.0, clock, _time_to_next_step(clock, resets))
     # The cycler's own clock is finer than the computer's where both agree.
     agree = (clock > 0.0) & (np.abs(elapsed - clock) <= settings.clock_tolerance_second)
     elapsed = np.where((elapsed >= 0.0) & ~agree, elapsed, own)
@@ -62,19 +70,19 @@ def step_time(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     event = Event("step_time", int(frame.index[int(np.argmax(resets))]), steps - 1,
                   f"the clock begins anew with each of {steps} steps",
                   f"one time of {float(joined[-1] - joined[0]):.0f} s", "joined")  # fmt: skip
-    return Outcome(flagged(frame.assign(**{c.TEST_TIME: joined}), resets, "step_time"), (event,))
+    return RuleOutcome(set_flag(frame.assign(**{c.TEST_TIME: joined}), resets, "step_time"), (event,))
 
 
 def _edges(frame: pd.DataFrame) -> Mask:
     """Rows that begin another step, cycle or state; without any of them, those where the current changes its kind."""
     edge = np.zeros(len(frame), dtype=bool)
     for name in (c.STEP_ID, c.CYCLE_ID):
-        column = values(frame, name)
+        column = column_values(frame, name)
         edge |= (column != np.roll(column, 1)) & np.isfinite(column)
     state = pd.factorize(frame[c.STATE])[0]
     edge |= state != np.roll(state, 1)
     if not edge[1:].any():
-        current = np.nan_to_num(values(frame, c.CURRENT))
+        current = np.nan_to_num(column_values(frame, c.CURRENT))
         kind = np.where(np.abs(current) > 0.01 * float(np.abs(current).max(initial=0.0)), np.sign(current), 0.0)
         edge = kind != np.roll(kind, 1)
     edge[0] = False
@@ -126,7 +134,7 @@ def _resets(clock: Floats, edge: Mask) -> Mask:
     return resets
 
 
-def _to_next_step(clock: Floats, resets: Mask) -> Floats:
+def _time_to_next_step(clock: Floats, resets: Mask) -> Floats:
     """The time from the row before to each row, as the first of a step that begins at zero.
 
     0 where the last rows of steps were written at their ends, sooner than the usual interval; else that interval.
@@ -141,7 +149,7 @@ def _to_next_step(clock: Floats, resets: Mask) -> Floats:
     return np.concatenate([[0.0], usual[:-1]])
 
 
-def time_restart(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
+def time_restart(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     """Make one clock of the record, from 0: where it restarted, join it to what came before.
 
     The wall clock tells how long it was away; else the charge counters under one current; else the voltage under one
@@ -149,14 +157,14 @@ def time_restart(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     cycler's own clock gets its time from the wall clock, which goes on likewise. The flag stands at the first
     row after each restart; all later ones move with it. A new source file is not a defect.
     """
-    test, wall = values(frame, c.TEST_TIME), values(frame, c.UNIX_TIME)
+    test, wall = column_values(frame, c.TEST_TIME), column_values(frame, c.UNIX_TIME)
     clock, walled = (test, has_clock(wall)) if has_clock(test) else (wall, False)
     if clock is test and clock[0] == 0.0 and not (clock[1:] < clock[:-1]).any():
-        return Outcome(frame)
+        return RuleOutcome(frame)
     fell = np.diff(clock, prepend=clock[:1]) < 0.0
     shift = np.zeros(len(clock))
     evidence: dict[int, str] = {}
-    columns = {name: values(frame, name) for name in EVIDENCE}
+    columns = {name: column_values(frame, name) for name in EVIDENCE}
     rest = RESTING_SHARE * float(np.nanmax(np.abs(columns[c.CURRENT]), initial=0.0))
     quantum = clock_quantum(clock) if fell.any() else 0.0
     many = int(fell.sum()) > MOST_RESTARTS
@@ -171,15 +179,15 @@ def time_restart(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     told = run_events(
         frame, fell, "time_restart", lambda i, n: f"{clock[i - 1]:.3f} s, then {clock[i]:.3f} s",
         lambda i, n: f"{joined[i - 1] - joined[0]:.3f} s, then {joined[i] - joined[0]:.3f} s, {evidence[i]}",
-        text("joined"),
+        constant_text("joined"),
     )  # fmt: skip
-    frame = flagged(frame.assign(**{c.TEST_TIME: joined - joined[:1]}), fell, "time_restart")
+    frame = set_flag(frame.assign(**{c.TEST_TIME: joined - joined[:1]}), fell, "time_restart")
     if not has_clock(test) and moved.any():
         frame = frame.assign(**{c.UNIX_TIME: joined})
     source = frame[c.SOURCE_INDEX]
     new_file = set(frame.index[(source != source.shift()).to_numpy()])
     told = [replace(event, severity="info") if event.label in new_file else event for event in told]
-    return Outcome(frame, tuple(told))
+    return RuleOutcome(frame, tuple(told))
 
 
 def _away(clock: Floats, columns: dict[str, Floats], i: int, rest: float, many: bool) -> tuple[float, str]:
@@ -191,20 +199,20 @@ def _away(clock: Floats, columns: dict[str, Floats], i: int, rest: float, many: 
     before, after = (float(columns[c.CURRENT][k]) for k in (i - 1, i))
     if before * after > 0.0 and min(abs(before), abs(after)) > rest:
         alike = abs(after - before) <= SAME_CURRENT * abs(before)
-        seconds = counted_second(columns, i)
+        seconds = second_from_counters(columns, i)
         if seconds > 0.0:
             return seconds, "by the charge counter"
-        ends = ends_of(clock, columns[c.VOLTAGE], i) if alike and not many else None
+        ends = find_gap_ends(clock, columns[c.VOLTAGE], i) if alike and not many else None
         if ends is not None:
-            seconds = by_twin(clock, columns, ends, i)
+            seconds = second_from_twin(clock, columns, ends, i)
             if seconds > 0.0:
                 return seconds, "about, by another step under this current between these voltages"
-            seconds = by_slope(ends)
+            seconds = second_from_slope(ends)
             if seconds > LONGER * usual:
                 return seconds, "about, by the voltage's slopes under the current"
     elif max(abs(before), abs(after)) <= rest:
-        ends = ends_of(clock, columns[c.VOLTAGE], i)
-        seconds = 0.0 if ends is None else by_relaxation(ends)
+        ends = find_gap_ends(clock, columns[c.VOLTAGE], i)
+        seconds = 0.0 if ends is None else second_from_relaxation(ends)
         if seconds > LONGER * usual:
             return seconds, "about, by the voltage's relaxation"
     return usual, "by the usual interval, nothing says more"

@@ -12,7 +12,7 @@ from ...data import columns as c
 from ...data.arrays import Floats
 from ...data.convert import FACTORS, SECONDS_PER_HOUR
 from ...data.settings import CleanSettings
-from .rule import Event, Outcome, flagged, run_events, values
+from .rule import Event, RuleOutcome, column_values, run_events, set_flag
 from .time_order import has_clock
 
 BLOCKS: Final = 200  # parts of a record that are asked, each on its own, how fast its clock runs
@@ -33,7 +33,7 @@ ZONE_SECOND: Final = 1800.0  # time zones differ by half hours
 ZONES_SECOND: Final = 14.0 * SECONDS_PER_HOUR
 
 
-def time_scale(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
+def time_scale(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     """Find a test time in ms, min, h or d where s belong, and a wall clock in ms or µs, and convert them.
 
     The wall clock tells; else the cycler's own counters against the integrated current, where rate and interval are
@@ -41,14 +41,14 @@ def time_scale(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     500 h). Two clocks must agree with a unit within ``time_scale_tolerance``, in four fifths of the record. A half
     cycle of a few seconds that could be of minutes or of hours is told, and left.
     """
-    test, wall = values(frame, c.TEST_TIME), values(frame, c.UNIX_TIME)
+    test, wall = column_values(frame, c.TEST_TIME), column_values(frame, c.UNIX_TIME)
     told: list[Event] = []
     for digits, unit in ((1e14, "µs"), (UNIX_MS, "ms")):
         if has_clock(wall) and float(np.nanmax(wall)) > digits and float(np.nanmedian(wall)) > digits:
             wall = wall / (1e6 if unit == "µs" else 1e3)
             told.append(_converted(frame, f"wall clock in {unit}", "by its size"))
             break
-    unit, evidence = _unit_of(frame, test, wall, settings) if has_clock(test) else ("s", "")
+    unit, evidence = _find_unit(frame, test, wall, settings) if has_clock(test) else ("s", "")
     if unit == "":
         told.append(Event("time_scale", int(frame.index[0]), len(frame), "test time that cannot be in s",
                           evidence, "left", "error"))  # fmt: skip
@@ -56,16 +56,16 @@ def time_scale(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
         test = test * FACTORS["second"][unit]
         told.append(_converted(frame, f"test time in {unit}", evidence))
     if all(event.action == "left" for event in told):
-        return Outcome(frame, tuple(told))
-    changed = flagged(frame.assign(**{c.TEST_TIME: test, c.UNIX_TIME: wall}), np.ones(len(frame), bool), "time_scale")
-    return Outcome(changed, tuple(told))
+        return RuleOutcome(frame, tuple(told))
+    changed = set_flag(frame.assign(**{c.TEST_TIME: test, c.UNIX_TIME: wall}), np.ones(len(frame), bool), "time_scale")
+    return RuleOutcome(changed, tuple(told))
 
 
 def _converted(frame: pd.DataFrame, before: str, evidence: str) -> Event:
     return Event("time_scale", int(frame.index[0]), len(frame), before, f"in s, {evidence}", "converted")
 
 
-def _unit_of(frame: pd.DataFrame, test: Floats, wall: Floats, settings: CleanSettings) -> tuple[str, str]:
+def _find_unit(frame: pd.DataFrame, test: Floats, wall: Floats, settings: CleanSettings) -> tuple[str, str]:
     """Return the unit of the test time and what told it; ``s`` where nothing speaks against it, ``""`` = open."""
     if len(frame) < LEAST_ROWS:
         return "s", ""
@@ -74,7 +74,7 @@ def _unit_of(frame: pd.DataFrame, test: Floats, wall: Floats, settings: CleanSet
         whole = (wall[-1] - wall[0]) / (test[-1] - test[0]) if test[-1] != test[0] else np.nan
         if abs(whole - 1.0) <= tolerance:
             return "s", ""
-        return _factor_unit(np.diff(wall), np.diff(test), tolerance), "by the wall clock"
+        return _unit_from_ratio(np.diff(wall), np.diff(test), tolerance), "by the wall clock"
     interval = np.diff(test)
     forward = interval[interval > 0.0]
     if len(forward) < LEAST_ROWS:
@@ -88,7 +88,7 @@ def _unit_of(frame: pd.DataFrame, test: Floats, wall: Floats, settings: CleanSet
     return (unit, evidence) if least <= usual <= most else ("s", "")
 
 
-def _factor_unit(true: Floats, read: Floats, tolerance: float) -> str:
+def _unit_from_ratio(true: Floats, read: Floats, tolerance: float) -> str:
     """Return the unit in which ``read`` counts what ``true`` counts in s, from what both grew between rows."""
     good = np.isfinite(true) & np.isfinite(read) & (true >= 0.0) & (read >= 0.0)
     true, read = true[good], read[good]
@@ -109,8 +109,8 @@ def _factor_unit(true: Floats, read: Floats, tolerance: float) -> str:
 
 def _unit_by_counter(frame: pd.DataFrame, test: Floats, tolerance: float) -> str:
     """Return the unit in which integrated current and counters agree, where their rate is one of a cell."""
-    current = values(frame, c.CURRENT)
-    counters = [values(frame, name) for name in (c.CHARGING_CAPACITY, c.DISCHARGING_CAPACITY)]
+    current = column_values(frame, c.CURRENT)
+    counters = [column_values(frame, name) for name in (c.CHARGING_CAPACITY, c.DISCHARGING_CAPACITY)]
     largest = float(np.nanmax(np.abs(current), initial=0.0))
     held = max((float(np.nanmax(np.abs(counter), initial=0.0)) for counter in counters), default=0.0)
     if largest == 0.0 or held == 0.0 or not RATES[0] <= largest / held <= RATES[1]:
@@ -122,12 +122,12 @@ def _unit_by_counter(frame: pd.DataFrame, test: Floats, tolerance: float) -> str
     magnitude = np.abs(current[1:] + current[:-1]) / 2.0
     # In s, the time that the counters say has passed under the current.
     true = np.where(inside, counted * SECONDS_PER_HOUR / np.where(magnitude > 0.0, magnitude, np.nan), np.nan)
-    return _factor_unit(true, np.diff(test), tolerance)
+    return _unit_from_ratio(true, np.diff(test), tolerance)
 
 
 def _unit_by_half_cycle(frame: pd.DataFrame, test: Floats) -> str:
     """Return the unit without which the longest charge or discharge were impossible, ``""`` = several; else ``s``."""
-    current, voltage = values(frame, c.CURRENT), values(frame, c.VOLTAGE)
+    current, voltage = column_values(frame, c.CURRENT), column_values(frame, c.VOLTAGE)
     carrying = np.abs(current) > CARRYING_SHARE * float(np.nanmax(np.abs(current), initial=0.0))
     state = np.where(carrying, np.sign(current), 0.0)
     first = np.flatnonzero((np.diff(state, prepend=np.nan) != 0) | (np.diff(test, prepend=-np.inf) < 0.0))
@@ -145,16 +145,16 @@ def _unit_by_half_cycle(frame: pd.DataFrame, test: Floats) -> str:
     return "ms" if seconds[k] > LONGEST_SECOND else "s"
 
 
-def wall_clock(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
+def wall_clock(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     """Find where the wall clock does not go with the test time, and correct what is known to be the clock's doing.
 
     A jump by an hour is daylight saving, by whole half hours another time zone; both are taken back, and so is a clock
     set back, since time does not. A jump ahead by anything else may be a pause of the cycler: told, and left. So is a
     drift of more than ``clock_drift`` (s per s). The corrected clock never falls where the test time rises.
     """
-    test, wall = values(frame, c.TEST_TIME), values(frame, c.UNIX_TIME)
+    test, wall = column_values(frame, c.TEST_TIME), column_values(frame, c.UNIX_TIME)
     if not (has_clock(test) and has_clock(wall)):
-        return Outcome(frame)
+        return RuleOutcome(frame)
     known = np.flatnonzero(np.isfinite(test) & np.isfinite(wall))
     both = (test, wall) if len(known) == len(test) else (test[known], wall[known])
     step = np.diff(both[0])
@@ -163,7 +163,7 @@ def wall_clock(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
         float(np.abs(jump).max()) <= settings.clock_tolerance_second
         and abs(float(jump.sum())) <= settings.clock_drift * float(step.sum())
     ):
-        return Outcome(frame)
+        return RuleOutcome(frame)
     tolerance = max(settings.clock_tolerance_second, 3.0 * float(np.quantile(np.abs(jump), 0.9)))
     allowed = tolerance + DRIFT_SHARE * step
     at = np.flatnonzero((np.abs(jump) > allowed) & (step >= 0.0))
@@ -174,7 +174,7 @@ def wall_clock(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     shift = np.cumsum(shift)
     drift = _drift(test[known], (wall - shift)[known], settings, tolerance)
     if not len(at):
-        return Outcome(frame, _drift_events(frame, drift))
+        return RuleOutcome(frame, _drift_events(frame, drift))
     mask = np.zeros(len(wall), dtype=bool)
     mask[jumped] = True
     order = np.cumsum(mask) - 1
@@ -186,7 +186,7 @@ def wall_clock(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     told = [replace(event, severity="info") if event.label in paused else event for event in told]
     touched = np.isfinite(wall) & (shift != 0.0)
     frame = frame.assign(**{c.UNIX_TIME: np.where(shift != 0.0, wall - shift, wall)})
-    return Outcome(flagged(frame, touched, "wall_clock"), (*told, *_drift_events(frame, drift)))
+    return RuleOutcome(set_flag(frame, touched, "wall_clock"), (*told, *_drift_events(frame, drift)))
 
 
 def _kinds(jump: Floats, tolerance: Floats) -> tuple[list[str], Floats]:

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from ...data import columns as c
 from ...data.arrays import Floats, Integers, Mask
 from ...data.settings import CleanSettings
-from ...data.text import many
-from ..record.steps import kinds_of_steps
-from .rule import Event, Outcome, flagged, rest_current, values, word_codes
-from .voltage_jumps import CONTACT_VOLT, jumped_beyond
+from ...data.text import format_count
+from ..record.steps import classify_each_step
+from .rule import Event, RuleOutcome, column_values, rest_current, set_flag, word_codes
+from .voltage_jumps import CONTACT_VOLT, find_voltage_jumps
 
 DISCHARGE_WORD: Final = re.compile(r"\b(cc|cv|cccv|cp|cr)?[\s_-]*(d|dch|dchg|dis|disch|dischg|discharge|discharging)\b")
 CHARGE_WORD: Final = re.compile(r"\b(cc|cv|cccv|cp|cr)?[\s_-]*(c|cha|chg|chrg|charge|charging)\b")
@@ -44,19 +44,19 @@ def state_signs(states: pd.Series[Any]) -> Floats:
     return result
 
 
-def current_sign(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
+def current_sign(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     """Make the current positive for charge.
 
     ``charge_positive`` leaves it, ``discharge_positive`` turns it. ``auto``: a current that is never negative gets its
     sign from the cycler's words; a signed one is turned when words, edges (voltage against current) and trends say
     so. Evidence that contradicts itself turns nothing and is reported.
     """
-    current = values(frame, c.CURRENT)
+    current = column_values(frame, c.CURRENT)
     if settings.current_sign == "charge_positive":
-        return Outcome(frame, _contradiction(frame, settings))
+        return RuleOutcome(frame, _contradiction(frame, settings))
     if settings.current_sign == "discharge_positive":
         turned = _turned(frame, -current, "positive for discharge, as the campaign says")
-        return Outcome(turned.frame, (*turned.events, *_contradiction(turned.frame, settings)))
+        return RuleOutcome(turned.frame, (*turned.events, *_contradiction(turned.frame, settings)))
     words = state_signs(frame[c.STATE])
     votes = np.empty(0)
     if words.any():
@@ -67,17 +67,17 @@ def current_sign(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
         votes = told[carrying & (told != 0.0)]
     votes = votes if len(votes) else _evidence(frame, settings)
     if len(votes) == 0:
-        return Outcome(frame)
+        return RuleOutcome(frame)
     against = float((votes < 0).mean())
     if against >= AGREEMENT:
         return _turned(frame, -current, f"positive for discharge ({against:.0%} of {len(votes)} signs of it)")
     if against <= 1.0 - AGREEMENT:
-        return Outcome(frame)
-    saw = f"{against:.0%} of {many(len(votes), 'sign')} say positive for discharge"
+        return RuleOutcome(frame)
+    saw = f"{against:.0%} of {format_count(len(votes), 'sign')} say positive for discharge"
     event = Event(
         "current_sign", int(frame.index[0]), len(frame), saw, "taken as positive for charge", "left", "warning"
     )
-    return Outcome(frame, (event,))
+    return RuleOutcome(frame, (event,))
 
 
 def sign_votes(frame: pd.DataFrame, settings: CleanSettings) -> tuple[int, int]:
@@ -99,20 +99,20 @@ def _contradiction(frame: pd.DataFrame, settings: CleanSettings) -> tuple[Event,
     return (Event("current_sign", int(frame.index[0]), len(frame), saw, "as the campaign says", "left", "error"),)
 
 
-def _turned(frame: pd.DataFrame, current: Floats, before: str) -> Outcome:
-    mask = np.isfinite(current) & (current != values(frame, c.CURRENT))
-    frame = flagged(frame.assign(**{c.CURRENT: current + 0.0}), mask, "current_sign")
+def _turned(frame: pd.DataFrame, current: Floats, before: str) -> RuleOutcome:
+    mask = np.isfinite(current) & (current != column_values(frame, c.CURRENT))
+    frame = set_flag(frame.assign(**{c.CURRENT: current + 0.0}), mask, "current_sign")
     event = Event("current_sign", int(frame.index[0]), int(mask.sum()), before, "positive for charge", "turned")
-    return Outcome(frame, (event,))
+    return RuleOutcome(frame, (event,))
 
 
 def _evidence(frame: pd.DataFrame, settings: CleanSettings) -> NDArray[np.float64]:
     """Signs of current against voltage: +1 where more current goes with more voltage, at edges and over steps."""
-    time, voltage, current = (values(frame, name) for name in (c.TEST_TIME, c.VOLTAGE, c.CURRENT))
+    time, voltage, current = (column_values(frame, name) for name in (c.TEST_TIME, c.VOLTAGE, c.CURRENT))
     capacity = settings.nominal_capacity_ah or 1.0
     low, high = settings.voltage_limits_volt
     rest = rest_current(settings)
-    off = jumped_beyond(voltage, current, rest)
+    off = find_voltage_jumps(voltage, current, rest)
     if off.any() or not (voltage.min() > low and voltage.max() < high):
         voltage = np.where((voltage > low) & (voltage < high) & ~off, voltage, np.nan)
     edge = _rows_around(np.flatnonzero(np.abs(np.diff(current)) > EDGE_PER_AH * capacity), len(current))
@@ -157,35 +157,35 @@ def _median_around(column: Floats, rows: Integers) -> Floats:
     return middle
 
 
-def current_offset(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
+def current_offset(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     """Take off a current that is not zero at rest: the same in all rests, and well above its own noise.
 
     An open circuit carries no current, so what the channel shows there is its own error, and it adds up: C/2000 is
     1 % of the capacity in 20 h. With one rest only it is reported and left, since nothing says that it lasts.
     """
-    current, capacity = values(frame, c.CURRENT), settings.nominal_capacity_ah or 1.0
-    step, kinds = kinds_of_steps(frame, capacity, settings.rest_current_per_ah)
+    current, capacity = column_values(frame, c.CURRENT), settings.nominal_capacity_ah or 1.0
+    step, kinds = classify_each_step(frame, capacity, settings.rest_current_per_ah)
     rest: Mask = (kinds == "rest")[step] & (np.abs(current) <= rest_current(settings))
     if rest.sum() < OFFSET_SAMPLES:
-        return Outcome(frame)
+        return RuleOutcome(frame)
     least, at_rest = OFFSET_PER_AH * capacity, current[rest]
     # The median is as small as most samples are, and counting them costs less than it does.
     if 2 * max(np.count_nonzero(at_rest >= least), np.count_nonzero(at_rest <= -least)) < len(at_rest):
-        return Outcome(frame)
+        return RuleOutcome(frame)
     offset = float(np.median(at_rest))
     if abs(offset) < least:
-        return Outcome(frame)
+        return RuleOutcome(frame)
     noise = float(np.median(np.abs(current[rest] - offset))) / 0.6745
     by_step = pd.Series(current[rest]).groupby(frame[c.STEP_COUNT].to_numpy()[rest]).transform("median")
     alike = float((np.abs(by_step - offset) <= 0.5 * abs(offset)).mean())  # rests count by their samples
     if abs(offset) < max(least, 2.0 * noise) or alike < AGREEMENT:
-        return Outcome(frame)
+        return RuleOutcome(frame)
     before = f"{offset:.4g} A at rest"
     first = int(frame.index[int(np.argmax(rest))])
     if frame[c.STEP_COUNT][rest].nunique() < 2:
         told = Event("current_offset", first, int(rest.sum()), before, "as it was", "reported")
-        return Outcome(flagged(frame, rest, "current_offset"), (told,))
+        return RuleOutcome(set_flag(frame, rest, "current_offset"), (told,))
     measured: Mask = np.isfinite(current)
     told = Event("current_offset", int(frame.index[0]), int(measured.sum()), before, "0 A at rest", "subtracted")
     frame = frame.assign(**{c.CURRENT: current - offset})
-    return Outcome(flagged(frame, measured, "current_offset"), (told,))
+    return RuleOutcome(set_flag(frame, measured, "current_offset"), (told,))

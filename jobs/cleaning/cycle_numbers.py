@@ -11,15 +11,15 @@ from ...data import columns as c
 from ...data.arrays import Floats, Integers, Mask
 from ...data.settings import CleanSettings
 from ..record.charge import interval_charge_ah
-from .rule import Event, Outcome, flagged, run_events, text, values
+from .rule import Event, RuleOutcome, column_values, constant_text, run_events, set_flag
 from .step_numbers import (
+    fill_missing_numbers,
     has_numbers,
     has_steps,
+    is_run_inside,
     number_runs,
-    runs_inside,
+    number_steps_from_signal,
     whole_numbers,
-    with_steps_from_signal,
-    without_holes,
 )
 
 IDLE_SHARE: Final = 1e-3  # of the capacity: a cycle at an end of the record with less is a rest
@@ -28,19 +28,19 @@ ONE_WAY: Final = 0.95  # of the charge of a half cycle
 HALF_CYCLE_SHARE: Final = 0.1  # of the capacity that must flow before a turn counts as a half cycle
 
 
-def cycle_jump(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
+def cycle_jump(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     """Report where cycle numbers jump, fall back or do not start at 1, and a few rows of another cycle inside one."""
-    raw = values(frame, c.CYCLE_ID)
+    raw = column_values(frame, c.CYCLE_ID)
     if not has_numbers(raw):
-        return Outcome(frame.assign(**{c.CYCLE_COUNT: 1.0}))
-    cycle = without_holes(whole_numbers(raw))
+        return RuleOutcome(frame.assign(**{c.CYCLE_COUNT: 1.0}))
+    cycle = fill_missing_numbers(whole_numbers(raw))
     first, length, number = number_runs(cycle)
-    lone = runs_inside(number, length) | _inside_steps(frame, number, first, length)
+    lone = is_run_inside(number, length) | _inside_steps(frame, number, first, length)
     wrong = np.repeat(lone, length)
-    cycle = without_holes(np.where(wrong, np.nan, cycle)) if wrong.any() else cycle
+    cycle = fill_missing_numbers(np.where(wrong, np.nan, cycle)) if wrong.any() else cycle
     told = run_events(frame, wrong, "cycle_jump", lambda i, n: f"cycle {raw[i]:g}",
-                      lambda i, n: f"inside cycle {cycle[i]:g}", text("corrected"))  # fmt: skip
-    cycle = _with_idle_ends_inside(frame, cycle, settings)
+                      lambda i, n: f"inside cycle {cycle[i]:g}", constant_text("corrected"))  # fmt: skip
+    cycle = _merge_idle_ends(frame, cycle, settings)
     first, length, number = number_runs(cycle)
     count = np.repeat(np.arange(1.0, len(first) + 1.0), length)
     jump = np.zeros(len(cycle), dtype=bool)
@@ -53,15 +53,19 @@ def cycle_jump(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     told += run_events(
         frame, jump, "cycle_jump",
         lambda i, n: f"cycle {number[of(i)]:g}" + (f" after {previous[of(i)]:g}" if i else ""),
-        lambda i, n: f"cycle {count[i]:g}", text("corrected"),
+        lambda i, n: f"cycle {count[i]:g}", constant_text("corrected"),
     )  # fmt: skip
-    frame = flagged(frame.assign(**{c.CYCLE_COUNT: count}), wrong | jump, "cycle_jump")
-    return Outcome(frame, tuple(told))
+    frame = set_flag(frame.assign(**{c.CYCLE_COUNT: count}), wrong | jump, "cycle_jump")
+    return RuleOutcome(frame, tuple(told))
 
 
-def _with_idle_ends_inside(frame: pd.DataFrame, cycle: Floats, settings: CleanSettings) -> Floats:
+def _merge_idle_ends(frame: pd.DataFrame, cycle: Floats, settings: CleanSettings) -> Floats:
     """Give a rest before the first cycle, or after the last, that cycle's number: a rest alone is no cycle."""
-    time, current, flags = values(frame, c.TEST_TIME), values(frame, c.CURRENT), frame[c.FLAGS].to_numpy(dtype=np.int64)
+    time, current, flags = (
+        column_values(frame, c.TEST_TIME),
+        column_values(frame, c.CURRENT),
+        frame[c.FLAGS].to_numpy(dtype=np.int64),
+    )
     first, length, number = number_runs(cycle)
     if len(first) < 2:
         return cycle
@@ -84,21 +88,21 @@ def _with_idle_ends_inside(frame: pd.DataFrame, cycle: Floats, settings: CleanSe
 
 def _inside_steps(frame: pd.DataFrame, number: Floats, first: Integers, length: Integers) -> Mask:
     """Tell which runs of a cycle number, however long, stand inside another cycle and begin and end within a step."""
-    step, end = values(frame, c.STEP_COUNT), np.minimum(first + length, len(frame) - 1)
+    step, end = column_values(frame, c.STEP_COUNT), np.minimum(first + length, len(frame) - 1)
     within = (step[first] == step[np.maximum(first - 1, 0)]) & (step[end] == step[np.maximum(end - 1, 0)])
-    has = has_numbers(values(frame, c.STEP_ID)) and float(step.min(initial=0.0)) != float(step.max(initial=0.0))
-    return runs_inside(number, length, len(frame)) & within if has else np.zeros(len(first), dtype=bool)
+    has = has_numbers(column_values(frame, c.STEP_ID)) and float(step.min(initial=0.0)) != float(step.max(initial=0.0))
+    return is_run_inside(number, length, len(frame)) & within if has else np.zeros(len(first), dtype=bool)
 
 
-def count_steps(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
+def count_steps(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     """Count steps from the signal as it is by now, where the file has no step numbers that can be used.
 
     What is filled after it then knows the same edges as who cleans the result again.
     """
-    return Outcome(frame if has_steps(frame, settings) else with_steps_from_signal(frame, settings, 1))
+    return RuleOutcome(frame if has_steps(frame, settings) else number_steps_from_signal(frame, settings, 1))
 
 
-def count_from_signal(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
+def count_from_signal(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     """Count steps and cycles anew from the cleaned signal, where the file has no numbers that can be used.
 
     So it is where they are missing, not whole, or all equal though the signal is not. One cycle number for all is
@@ -107,27 +111,27 @@ def count_from_signal(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     """
     told: list[Event] = []
     if not has_steps(frame, settings):
-        frame = with_steps_from_signal(frame, settings, 1)
+        frame = number_steps_from_signal(frame, settings, 1)
         told.append(_counted(frame, c.STEP_COUNT, "step_renumbered", "steps from the signal"))
-    usable = has_numbers(values(frame, c.CYCLE_ID))
+    usable = has_numbers(column_values(frame, c.CYCLE_ID))
     if usable and int(frame[c.CYCLE_COUNT].max()) > 1:
-        return Outcome(frame, tuple(told))
-    cycles, loops = _at_loops(frame, cycles_from_charge(frame, settings.nominal_capacity_ah or 1.0))
+        return RuleOutcome(frame, tuple(told))
+    cycles, loops = _align_with_loops(frame, count_cycles_from_charge(frame, settings.nominal_capacity_ah or 1.0))
     if usable and not loops and 2 * int(cycles[-1]) < settings.cycle_turns:
-        return Outcome(frame, tuple(told))
+        return RuleOutcome(frame, tuple(told))
     frame = frame.assign(**{c.CYCLE_COUNT: cycles})
     told.append(_counted(frame, c.CYCLE_COUNT, "cycle_jump", "cycles from charge and discharge"))
-    return Outcome(frame, tuple(told))
+    return RuleOutcome(frame, tuple(told))
 
 
 def _counted(frame: pd.DataFrame, column: str, rule: str, what: str) -> Event:
-    raw = values(frame, c.STEP_ID if column == c.STEP_COUNT else c.CYCLE_ID)
+    raw = column_values(frame, c.STEP_ID if column == c.STEP_COUNT else c.CYCLE_ID)
     name = "step" if column == c.STEP_COUNT else "cycle"
     before = f"{name} {raw[0]:g} throughout" if (raw == raw[0]).all() else f"no usable {name} numbers"
     return Event(rule, int(frame.index[0]), len(frame), before, f"{int(frame[column].iloc[-1])} {what}", "counted")
 
 
-def _at_loops(frame: pd.DataFrame, cycles: Integers) -> tuple[Integers, bool]:
+def _align_with_loops(frame: pd.DataFrame, cycles: Integers) -> tuple[Integers, bool]:
     """Let cycles begin where the schedule's loop does: where the step number fell back, with only a rest between.
 
     Where the record began in the middle of a loop, a cycle may begin a half cycle sooner than charge alone says.
@@ -136,13 +140,17 @@ def _at_loops(frame: pd.DataFrame, cycles: Integers) -> tuple[Integers, bool]:
         The cycles, shape (n,), and whether the schedule came back for most of them.
     """
     begins = np.flatnonzero(np.diff(cycles, prepend=cycles[:1]) != 0)
-    step = without_holes(whole_numbers(values(frame, c.STEP_ID)))
+    step = fill_missing_numbers(whole_numbers(column_values(frame, c.STEP_ID)))
     if not len(begins) or not has_numbers(step):
         return cycles, False
     first = number_runs(frame[c.STEP_COUNT].to_numpy(dtype=np.float64))[0]
     number = step[first]
     fell = np.concatenate([[0], 1 + np.flatnonzero(np.diff(number) < 0.0), [len(first) - 1]])
-    arrays = (values(frame, c.TEST_TIME), values(frame, c.CURRENT), frame[c.FLAGS].to_numpy(dtype=np.int64))
+    arrays = (
+        column_values(frame, c.TEST_TIME),
+        column_values(frame, c.CURRENT),
+        frame[c.FLAGS].to_numpy(dtype=np.int64),
+    )
     charge = np.concatenate([[0.0], interval_charge_ah(*arrays)])
     level, flowed = np.cumsum(charge), np.cumsum(np.abs(charge))
     usual = float(flowed[-1]) / (len(begins) + 1)
@@ -162,7 +170,7 @@ def _at_loops(frame: pd.DataFrame, cycles: Integers) -> tuple[Integers, bool]:
     return counted, 2 * int(seen.sum()) > len(begins)
 
 
-def cycles_from_charge(frame: pd.DataFrame, capacity_ah: float) -> Integers:
+def count_cycles_from_charge(frame: pd.DataFrame, capacity_ah: float) -> Integers:
     """Count cycles from charge and discharge: a new one where the direction the record began with comes back.
 
     A turn counts once a tenth of the capacity has flowed, so that pulses make no cycles.
@@ -171,7 +179,11 @@ def cycles_from_charge(frame: pd.DataFrame, capacity_ah: float) -> Integers:
         Shape (n,), from 1; a cycle begins with the first sample of a step.
     """
     step = frame[c.STEP_COUNT].to_numpy()
-    arrays = (values(frame, c.TEST_TIME), values(frame, c.CURRENT), frame[c.FLAGS].to_numpy(dtype=np.int64))
+    arrays = (
+        column_values(frame, c.TEST_TIME),
+        column_values(frame, c.CURRENT),
+        frame[c.FLAGS].to_numpy(dtype=np.int64),
+    )
     charge = np.concatenate([[0.0], interval_charge_ah(*arrays)])
     first = np.flatnonzero(np.diff(step, prepend=step[:1] - 1) != 0)
     begins, home, direction = np.zeros(len(step), dtype=bool), 0.0, 0.0

@@ -10,10 +10,10 @@ import pandas as pd
 from ...data import columns as c
 from ...data.arrays import Floats, Integers, Mask
 from ...data.settings import CleanSettings
-from ..record.noise import noise_of_steps
-from .rule import Event, Outcome, flagged, run_events, text, values
+from ..record.noise import estimate_step_noise
+from .rule import Event, RuleOutcome, column_values, constant_text, run_events, set_flag
 from .spikes import NOISE_FACTOR
-from .time_order import stamp_second
+from .time_order import coarse_stamp_second
 
 NUDGE_SECOND: Final = 0.001  # by which rows at one time are set apart
 COARSE_SHARE: Final = 0.02  # of rows in conflict, above which the clock is coarse and the rows are good
@@ -22,23 +22,27 @@ VERSION_NOISE: Final = 5.0  # standard deviations of the step's noise by which t
 COARSE_SECOND: Final = 0.1  # resolution of a clock, from which on several samples may share a stamp
 NOISE_GAIN: Final = 2.0
 SWING_VOLT: Final = 0.01
-SAME: Final = (c.STEP_ID, c.CYCLE_ID, c.AMBIENT_TEMPERATURE, c.SURFACE_TEMPERATURE, c.CHARGING_CAPACITY,
+EQUAL_COLUMNS: Final = (c.STEP_ID, c.CYCLE_ID, c.AMBIENT_TEMPERATURE, c.SURFACE_TEMPERATURE, c.CHARGING_CAPACITY,
                c.DISCHARGING_CAPACITY)  # fmt: skip
 
 
-def duplicate_time(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
+def duplicate_time(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     """Of two versions of one row quarantine the one that fits its neighbours less.
 
     Versions of a row share its time and all values but one, voltage or current. Both stay where they differ by noise
     alone, where the current jumps from one to the other (an edge sampled on both sides), where a quick change within
     the clock's resolution passes through both, or where such pairs are so many that the clock must be coarse.
     """
-    first = _rivals(frame)
-    if len(first) == 0 or stamp_second(values(frame, c.TEST_TIME)) or len(first) > max(3.0, COARSE_SHARE * len(frame)):
-        return Outcome(frame)
+    first = _find_conflicting_rows(frame)
+    if (
+        len(first) == 0
+        or coarse_stamp_second(column_values(frame, c.TEST_TIME))
+        or len(first) > max(3.0, COARSE_SHARE * len(frame))
+    ):
+        return RuleOutcome(frame)
     worse = np.zeros(len(frame), dtype=bool)
-    columns = {name: values(frame, name) for name in (c.TEST_TIME, c.VOLTAGE, c.CURRENT)}
-    step, quantum = values(frame, c.STEP_ID), clock_quantum(columns[c.TEST_TIME])
+    columns = {name: column_values(frame, name) for name in (c.TEST_TIME, c.VOLTAGE, c.CURRENT)}
+    step, quantum = column_values(frame, c.STEP_ID), clock_quantum(columns[c.TEST_TIME])
     low, high = settings.voltage_limits_volt
     possible = (columns[c.VOLTAGE] >= low) & (columns[c.VOLTAGE] <= high)
     # What is out of range, or was found the worse one, is no neighbour to judge by.
@@ -49,29 +53,29 @@ def duplicate_time(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
             worse[found] = True
             usable[c.VOLTAGE][found] = usable[c.CURRENT][found] = np.nan
     if not worse.any():
-        return Outcome(frame)
+        return RuleOutcome(frame)
     voltage, current = columns[c.VOLTAGE], columns[c.CURRENT]
     told = run_events(frame, worse, "duplicate_time", lambda i, n: f"{voltage[i]:.6g} V, {current[i]:.6g} A",
-                      text("-"), text("quarantined"))  # fmt: skip
+                      constant_text("-"), constant_text("quarantined"))  # fmt: skip
     # The version that stays is as it was, so only the one taken out carries the flag.
-    return Outcome(frame[~worse], tuple(told), frame.index.to_numpy()[worse])
+    return RuleOutcome(frame[~worse], tuple(told), frame.index.to_numpy()[worse])
 
 
-def _rivals(frame: pd.DataFrame) -> Integers:
+def _find_conflicting_rows(frame: pd.DataFrame) -> Integers:
     """First positions of neighbours that are equal in time and all but one of voltage and current."""
-    at = np.flatnonzero(np.diff(values(frame, c.TEST_TIME)) == 0.0)
-    for name in SAME:
-        column = values(frame, name)
+    at = np.flatnonzero(np.diff(column_values(frame, c.TEST_TIME)) == 0.0)
+    for name in EQUAL_COLUMNS:
+        column = column_values(frame, name)
         at = at[_equal(column[at], column[at + 1])]
-    voltage, current = values(frame, c.VOLTAGE), values(frame, c.CURRENT)
+    voltage, current = column_values(frame, c.VOLTAGE), column_values(frame, c.CURRENT)
     one = _equal(voltage[at], voltage[at + 1]) ^ _equal(current[at], current[at + 1])
     at = at[one]
     if len(at) == 0:
         return at
-    run = np.cumsum(np.diff(values(frame, c.STEP_ID), prepend=np.nan) != 0)
+    run = np.cumsum(np.diff(column_values(frame, c.STEP_ID), prepend=np.nan) != 0)
     known = np.isfinite(voltage)
     bound = np.full(len(voltage), VERSION_VOLT)
-    noise = noise_of_steps(values(frame, c.TEST_TIME)[known], voltage[known], run[known])
+    noise = estimate_step_noise(column_values(frame, c.TEST_TIME)[known], voltage[known], run[known])
     if len(noise):  # in a step of a few samples two versions themselves make the noise
         bound[known] = np.maximum(VERSION_VOLT, VERSION_NOISE * np.minimum(noise, NOISE_FACTOR * np.median(noise)))
     return at[~(np.abs(voltage[at + 1] - voltage[at]) <= bound[at]) | ~_equal(current[at], current[at + 1])]
@@ -117,7 +121,7 @@ def _worse(columns: dict[str, Floats], step: Floats, quantum: float, i: int) -> 
         return []
     if name == c.CURRENT and _is_edge(column, near, i):
         return []
-    expected = _through(time[near] - time[i], column[near])
+    expected = _interpolate_at_zero(time[near] - time[i], column[near])
     miss = [abs(column[row] - expected) for row in pair]
     return [pair[int(miss[1] >= miss[0])]]
 
@@ -141,7 +145,7 @@ def _neighbours(time: Floats, column: Floats, step: Floats, i: int) -> Integers:
     return np.concatenate([window[window < i][-2:], window[window > i][:2]])
 
 
-def _through(at: Floats, column: Floats) -> float:
+def _interpolate_at_zero(at: Floats, column: Floats) -> float:
     """Value at 0 of the line between the two nearest points of either side, or of the polynomial through all four."""
     if len(np.unique(at)) == 4:
         weights = np.array([np.prod([-other / (one - other) for other in at if other != one]) for one in at])
@@ -152,21 +156,21 @@ def _through(at: Floats, column: Floats) -> float:
     return float(np.interp(0.0, at, column))
 
 
-def time_resolution(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
+def time_resolution(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     """Set rows at one time apart by 1 ms, less where the next row comes sooner, so that time increases strictly.
 
     Where the clock is too coarse for the log, as one of whole minutes is, rows are spread over the time to its next
     tick instead, evenly.
     """
-    time = values(frame, c.TEST_TIME)
+    time = column_values(frame, c.TEST_TIME)
     behind = np.diff(time, prepend=time[:1] - 1.0) <= 0.0
     if not behind.any():
-        return Outcome(frame)
+        return RuleOutcome(frame)
     place = np.arange(len(time))
     head = np.maximum.accumulate(np.where(behind, 0, place))
     size = np.bincount(head, minlength=len(time))[head]
     follows = np.append(time, np.inf)[head + size]
-    tick = stamp_second(time)
+    tick = coarse_stamp_second(time)
     room = np.minimum(NUDGE_SECOND, (follows - time[head]) / (size + 1))
     if tick:
         room = np.minimum(tick, follows - time[head]) / size
@@ -177,4 +181,4 @@ def time_resolution(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
         f"a clock of {tick:g} s" if tick else "at the time of the row before",
         f"up to {float((apart - time).max()):.4g} s later", "set apart",
     )  # fmt: skip
-    return Outcome(flagged(frame.assign(**{c.TEST_TIME: apart}), moved, "time_resolution"), (event,))
+    return RuleOutcome(set_flag(frame.assign(**{c.TEST_TIME: apart}), moved, "time_resolution"), (event,))

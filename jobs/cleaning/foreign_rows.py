@@ -11,7 +11,7 @@ import pandas as pd
 from ...data import columns as c
 from ...data.arrays import Mask
 from ...data.settings import CleanSettings
-from .rule import Outcome, run_events, text, values, word_codes
+from .rule import RuleOutcome, column_values, constant_text, run_events, word_codes
 
 IMPEDANCE_WORD: Final = re.compile(r"(?<![a-z])(eis|geis|peis|impedance|impedanz)(?![a-z])")
 REVERSED_VOLT: Final = -1.0  # below which a step's voltage is another device's sign, in a cell above +1 V
@@ -25,7 +25,7 @@ STUCK_EDGES: Final = 3  # up, and as many down
 LIMIT_VOLT: Final = 0.005  # from the record's highest or lowest voltage, where voltages are held
 
 
-def impedance_row(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
+def impedance_row(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     """Quarantine rows of an impedance measurement: they are no samples of voltage under current.
 
     The cycler's word says so (EIS, impedance), or all rows of one of the file's steps have no current and a voltage
@@ -33,13 +33,13 @@ def impedance_row(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     """
     rows = _named_impedance(frame[c.STATE]) | _reversed_steps(frame)
     if not rows.any() or rows.all():
-        return Outcome(frame)
-    voltage, state = values(frame, c.VOLTAGE), frame[c.STATE].to_numpy()
+        return RuleOutcome(frame)
+    voltage, state = column_values(frame, c.VOLTAGE), frame[c.STATE].to_numpy()
     told = run_events(
         frame, rows, "impedance_row", lambda i, n: f"{state[i] or 'no word'}, {voltage[i]:.6g} V",
-        text("-"), text("quarantined"),
+        constant_text("-"), constant_text("quarantined"),
     )  # fmt: skip
-    return Outcome(frame[~rows], tuple(told), frame.index.to_numpy()[rows])
+    return RuleOutcome(frame[~rows], tuple(told), frame.index.to_numpy()[rows])
 
 
 def _named_impedance(states: pd.Series[Any]) -> Mask:
@@ -53,9 +53,9 @@ def _named_impedance(states: pd.Series[Any]) -> Mask:
 
 def _reversed_steps(frame: pd.DataFrame) -> Mask:
     """Rows of the file's steps that are below -1 V and without current throughout, shape (n,)."""
-    voltage, current = values(frame, c.VOLTAGE), values(frame, c.CURRENT)
+    voltage, current = column_values(frame, c.VOLTAGE), column_values(frame, c.CURRENT)
     none = np.zeros(len(frame), dtype=bool)
-    step, cycle = values(frame, c.STEP_ID), values(frame, c.CYCLE_ID)
+    step, cycle = column_values(frame, c.STEP_ID), column_values(frame, c.CYCLE_ID)
     low = voltage < REVERSED_VOLT
     if not low.any() or np.isnan(step).all() or not np.nanmedian(voltage) > -REVERSED_VOLT:
         return none
@@ -65,7 +65,7 @@ def _reversed_steps(frame: pd.DataFrame) -> Mask:
     return whole
 
 
-def marker_row(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
+def marker_row(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     """Quarantine rows in which the cycler marks its own business (``data.columns.MARKER_STATES``).
 
     They belong to no step and take no time; what they measure stands in the rows beside them.
@@ -73,7 +73,9 @@ def marker_row(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     code, words = word_codes(frame[c.STATE])
     marks = np.isin(code, [place for place, word in enumerate(words) if word in c.MARKER_STATES])
     if not marks.any():
-        return Outcome(frame)
+        return RuleOutcome(frame)
     states = frame[c.STATE].to_numpy()
-    told = run_events(frame, marks, "marker_row", lambda i, n: f"state {states[i]}", text("-"), text("quarantined"))
-    return Outcome(frame[~marks], tuple(told), frame.index.to_numpy()[marks])
+    told = run_events(
+        frame, marks, "marker_row", lambda i, n: f"state {states[i]}", constant_text("-"), constant_text("quarantined")
+    )
+    return RuleOutcome(frame[~marks], tuple(told), frame.index.to_numpy()[marks])

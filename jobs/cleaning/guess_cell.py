@@ -53,7 +53,7 @@ def guess_cell(parts: Iterable[pd.DataFrame]) -> CellGuess | None:
         parts: frames with ``data.columns.RAW_COLUMNS``, in order; currents in either sign.
     """
     rows = pd.concat([part.loc[:, list(_USED)] for part in parts], ignore_index=True).assign(**{c.FLAGS: 0})
-    rows = _in_volt_and_ampere(time_scale(rows, CleanSettings()).frame)
+    rows = _convert_to_volt_and_ampere(time_scale(rows, CleanSettings()).frame)
     voltage = rows[c.VOLTAGE].to_numpy(dtype=np.float64)
     known = voltage[np.isfinite(voltage)]
     capacity = largest_half_cycle(_charge_ah(rows))
@@ -68,7 +68,7 @@ def guess_cell(parts: Iterable[pd.DataFrame]) -> CellGuess | None:
     return replace(guess, capacity_ah=own) if abs(guess.capacity_ah - own) <= _NEAR * own else guess
 
 
-def _in_volt_and_ampere(rows: pd.DataFrame) -> pd.DataFrame:
+def _convert_to_volt_and_ampere(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows whose numbers are in mV, or in mA or uA, in V and A, as cleaning will take them."""
     time = rows[c.TEST_TIME] if rows[c.TEST_TIME].notna().any() else rows[c.UNIX_TIME]
     voltage, current = (rows[name].to_numpy(dtype=np.float64) for name in (c.VOLTAGE, c.CURRENT))

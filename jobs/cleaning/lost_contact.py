@@ -10,11 +10,11 @@ import pandas as pd
 from ...data import columns as c
 from ...data.arrays import Floats, Mask
 from ...data.settings import CleanSettings
-from ...data.text import amount
+from ...data.text import format_amount
 from .missing_values import MOST_OUT_OF_RANGE
-from .rule import Outcome, flagged, rest_current, run_events, runs, values
+from .rule import RuleOutcome, column_values, find_runs, rest_current, run_events, set_flag
 from .spikes import SAME_CURRENT_SHARE, SPIKE_ROWS, SPIKE_VOLT
-from .voltage_jumps import CONTACT_VOLT, jumped_beyond, may_jump
+from .voltage_jumps import CONTACT_VOLT, find_voltage_jumps, may_jump
 
 CONTACT_RETURN: Final = 0.2  # of the jump, by which the voltages before and after may differ
 LONGEST_OFF_ROWS: Final = 200
@@ -24,7 +24,7 @@ STEADY_STEP_SHARE: Final = 0.8  # of a step's samples at one current: it is unde
 LONGEST_LOSS_SHARE: Final = 0.1  # of a step's samples without current
 
 
-def lost_contact(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
+def lost_contact(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     """Find runs where the voltage collapses, or where the current vanishes in a step that goes on at the same current.
 
     A voltage that jumps away from what the same current goes on to give, and back after some rows, is one of open
@@ -33,23 +33,25 @@ def lost_contact(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     vanishes and the voltage does not respond. Where the voltage does respond, the current was really interrupted,
     and both values stay.
     """
-    voltage, current = values(frame, c.VOLTAGE), values(frame, c.CURRENT)
-    at_limit = jumped_beyond(voltage, current, rest_current(settings)) & (voltage <= settings.voltage_limits_volt[1])
-    collapsed = _collapsed(voltage, settings) | _off_and_back(frame, settings) | at_limit
+    voltage, current = column_values(frame, c.VOLTAGE), column_values(frame, c.CURRENT)
+    at_limit = find_voltage_jumps(voltage, current, rest_current(settings)) & (
+        voltage <= settings.voltage_limits_volt[1]
+    )
+    collapsed = _collapsed(voltage, settings) | _find_jumps_with_return(frame, settings) | at_limit
     vanished, answered = _vanished(frame, collapsed, settings)
     lost = collapsed | vanished
     if not lost.any():
-        return Outcome(frame)
+        return RuleOutcome(frame)
     frame = frame.assign(**{
         c.VOLTAGE: np.where(collapsed, np.nan, voltage),
         c.CURRENT: np.where(vanished & ~answered, np.nan, current),
     })  # fmt: skip
     told = run_events(
-        frame, lost, "lost_contact", lambda i, n: f"{amount(voltage[i])} V, {amount(current[i])} A",
+        frame, lost, "lost_contact", lambda i, n: f"{format_amount(voltage[i])} V, {format_amount(current[i])} A",
         lambda i, n: "as it was" if answered[i] else "missing",
         lambda i, n: "left" if answered[i] else "taken as missing",
     )  # fmt: skip
-    return Outcome(flagged(frame, lost, "lost_contact"), tuple(told))
+    return RuleOutcome(set_flag(frame, lost, "lost_contact"), tuple(told))
 
 
 def _collapsed(voltage: Floats, settings: CleanSettings) -> Mask:
@@ -62,7 +64,7 @@ def _collapsed(voltage: Floats, settings: CleanSettings) -> Mask:
     low = column < settings.voltage_limits_volt[0]
     if low.sum() > MOST_OUT_OF_RANGE * len(known):
         return collapsed
-    for i, n in zip(*runs(low), strict=True):
+    for i, n in zip(*find_runs(low), strict=True):
         falls = i == 0 or column[i - 1] - column[i] > CONTACT_VOLT
         returns = i + n == len(column) or column[i + n] - column[i + n - 1] > CONTACT_VOLT
         if falls and returns and n > SPIKE_ROWS:
@@ -70,17 +72,17 @@ def _collapsed(voltage: Floats, settings: CleanSettings) -> Mask:
     return collapsed
 
 
-def _off_and_back(frame: pd.DataFrame, settings: CleanSettings) -> Mask:
+def _find_jumps_with_return(frame: pd.DataFrame, settings: CleanSettings) -> Mask:
     """Voltages between a jump and the jump back, in runs longer than a spike, while the current gives no reason.
 
     The current must be the same before and after, and in between either the same or, where the voltage goes beyond
     all that the record has elsewhere, none: an interrupted current lets the voltage relax, but not leave its range.
     """
     off = np.zeros(len(frame), dtype=bool)
-    if not may_jump(values(frame, c.VOLTAGE), CONTACT_VOLT):
+    if not may_jump(column_values(frame, c.VOLTAGE), CONTACT_VOLT):
         return off
-    known = np.flatnonzero(np.isfinite(values(frame, c.VOLTAGE)))
-    voltage = values(frame, c.VOLTAGE)[known]
+    known = np.flatnonzero(np.isfinite(column_values(frame, c.VOLTAGE)))
+    voltage = column_values(frame, c.VOLTAGE)[known]
     current = frame[c.CURRENT].ffill().bfill().to_numpy(dtype=np.float64)[known]
     rise, rest = np.diff(voltage), rest_current(settings)
     jump = np.flatnonzero(np.abs(rise) > CONTACT_VOLT)
@@ -110,10 +112,10 @@ def _off_and_back(frame: pd.DataFrame, settings: CleanSettings) -> Mask:
 
 def _vanished(frame: pd.DataFrame, collapsed: Mask, settings: CleanSettings) -> tuple[Mask, Mask]:
     """Where the current is about zero inside a step under constant current; and where the voltage responds to it."""
-    voltage, current = values(frame, c.VOLTAGE), values(frame, c.CURRENT)
+    voltage, current = column_values(frame, c.VOLTAGE), column_values(frame, c.CURRENT)
     step, rest, (low, high) = frame[c.STEP_COUNT].to_numpy(), rest_current(settings), settings.voltage_limits_volt
     vanished, answered = np.zeros(len(step), dtype=bool), np.zeros(len(step), dtype=bool)
-    first, length = runs(np.abs(current) <= rest)
+    first, length = find_runs(np.abs(current) <= rest)
     inner = (first > 0) & (first + length < len(step))
     first, length = first[inner], length[inner]
     left, right = current[first - 1], current[first + length]

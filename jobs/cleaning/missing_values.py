@@ -9,9 +9,19 @@ import pandas as pd
 
 from ...data import columns as c
 from ...data.arrays import Floats, Integers, Mask
-from ...data.rules import bit_of
+from ...data.rules import flag_bit
 from ...data.settings import CleanSettings
-from .rule import Event, Outcome, flagged, number, rest_current, run_events, runs, text, values
+from .rule import (
+    Event,
+    RuleOutcome,
+    column_values,
+    constant_text,
+    find_runs,
+    number_text,
+    rest_current,
+    run_events,
+    set_flag,
+)
 
 MOST_OUT_OF_RANGE: Final = 0.2  # of all samples, above which the limits do not fit the cell
 STEADY_SHARE: Final = 0.25  # by which the currents around missing ones may differ
@@ -19,55 +29,61 @@ SAME_SHARE: Final = 0.01  # ... for longer runs
 QUIET_VOLT: Final = 0.02  # change of voltage that an edge of the current would exceed
 
 
-def number_unreadable(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
+def number_unreadable(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     """Report text where a number belongs; the reader has left the number missing."""
     texts = frame[c.UNREADABLE]
     mask = (texts.fillna("") != "").to_numpy(dtype=bool)
     if not mask.any():
-        return Outcome(frame)
-    told = run_events(frame, mask, "number_unreadable", lambda i, n: str(texts.iloc[i]), text("missing"),
-                      text("taken as missing"))  # fmt: skip
-    return Outcome(flagged(frame, mask, "number_unreadable"), tuple(told))
+        return RuleOutcome(frame)
+    told = run_events(frame, mask, "number_unreadable", lambda i, n: str(texts.iloc[i]), constant_text("missing"),
+                      constant_text("taken as missing"))  # fmt: skip
+    return RuleOutcome(set_flag(frame, mask, "number_unreadable"), tuple(told))
 
 
-def voltage_range(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
+def voltage_range(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     """Take voltages outside ``voltage_limits_volt`` as missing; where they are many, only report them."""
-    return _out_of_range(frame, c.VOLTAGE, settings.voltage_limits_volt, "voltage_range", "V")
+    return _remove_out_of_range(frame, c.VOLTAGE, settings.voltage_limits_volt, "voltage_range", "V")
 
 
-def temperature_range(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
+def temperature_range(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     """Take temperatures outside ``temperature_limits_celsius`` as missing: a thermocouple was off."""
     events: tuple[Event, ...] = ()
     for column in (c.AMBIENT_TEMPERATURE, c.SURFACE_TEMPERATURE):
-        frame, told, _ = _out_of_range(frame, column, settings.temperature_limits_celsius, "temperature_range", "°C")
+        frame, told, _ = _remove_out_of_range(
+            frame, column, settings.temperature_limits_celsius, "temperature_range", "°C"
+        )
         events += told
-    return Outcome(frame, events)
+    return RuleOutcome(frame, events)
 
 
-def _out_of_range(frame: pd.DataFrame, column: str, limits: tuple[float, float], rule: str, unit: str) -> Outcome:
-    known = values(frame, column)
+def _remove_out_of_range(
+    frame: pd.DataFrame, column: str, limits: tuple[float, float], rule: str, unit: str
+) -> RuleOutcome:
+    known = column_values(frame, column)
     out = (known < limits[0]) | (known > limits[1])
     if not out.any():
-        return Outcome(frame)
+        return RuleOutcome(frame)
     if rule == "voltage_range" and out.sum() > MOST_OUT_OF_RANGE * np.isfinite(known).sum():
-        told = run_events(frame, out, rule, number(known, unit), text("as it was"), text("left"))
-        return Outcome(frame, tuple(told))
-    told = run_events(frame, out, rule, number(known, unit), text("missing"), text("taken as missing"))
-    return Outcome(flagged(frame.assign(**{column: np.where(out, np.nan, known)}), out, rule), tuple(told))
+        told = run_events(frame, out, rule, number_text(known, unit), constant_text("as it was"), constant_text("left"))
+        return RuleOutcome(frame, tuple(told))
+    told = run_events(
+        frame, out, rule, number_text(known, unit), constant_text("missing"), constant_text("taken as missing")
+    )
+    return RuleOutcome(set_flag(frame.assign(**{column: np.where(out, np.nan, known)}), out, rule), tuple(told))
 
 
-def voltage_missing(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
+def voltage_missing(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     """Interpolate missing voltages within a step, up to ``fill_samples`` in a row; longer ones stay missing."""
-    known = values(frame, c.VOLTAGE)
-    filled = filled_voltage(frame, settings)
+    known = column_values(frame, c.VOLTAGE)
+    filled = fill_voltage(frame, settings)
     return _report(frame, c.VOLTAGE, known, filled, "voltage_missing", "V")
 
 
-def filled_voltage(frame: pd.DataFrame, settings: CleanSettings) -> Floats:
+def fill_voltage(frame: pd.DataFrame, settings: CleanSettings) -> Floats:
     """Return the voltage with short runs of missing values interpolated in time, where both ends are in one step."""
-    voltage, time = values(frame, c.VOLTAGE), values(frame, c.TEST_TIME)
+    voltage, time = column_values(frame, c.VOLTAGE), column_values(frame, c.TEST_TIME)
     step = frame[c.STEP_COUNT].to_numpy()
-    first, length = runs(np.isnan(voltage))
+    first, length = find_runs(np.isnan(voltage))
     inner = (first > 0) & (first + length < len(voltage)) & (length <= settings.fill_samples)
     first, length = first[inner], length[inner]
     same = step[first - 1] == step[first + length]
@@ -84,18 +100,18 @@ def _interpolated(column: Floats, time: Floats, first: Integers, length: Integer
     return filled
 
 
-def current_missing(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
+def current_missing(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     """Fill missing currents by the control that the step is under; what is not known stays missing.
 
     Between two values of one step that differ little, or while the voltage shows no edge (constant current, rest, the
     decay of a hold), up to ``fill_samples`` by the line between them; up to ``fill_constant_samples`` where both are
     equal within 1 % (constant current or rest). At the end of a step whose last values are equal, that value.
     """
-    known = values(frame, c.CURRENT)
-    time, step = values(frame, c.TEST_TIME), frame[c.STEP_COUNT].to_numpy()
-    first, length = runs(np.isnan(known))
+    known = column_values(frame, c.CURRENT)
+    time, step = column_values(frame, c.TEST_TIME), frame[c.STEP_COUNT].to_numpy()
+    first, length = find_runs(np.isnan(known))
     if len(first) == 0:
-        return Outcome(frame)
+        return RuleOutcome(frame)
     inner = (first > 0) & (first + length < len(known))
     same = inner.copy()
     same[inner] = step[first[inner] - 1] == step[(first + length)[inner]]
@@ -142,22 +158,29 @@ def _fill_at_edge(filled: Floats, current: Floats, step: Integers, rows: slice, 
                 break
 
 
-def temperature_missing(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
+def temperature_missing(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     """Report missing temperatures of a column that has others; they stay missing."""
     events: list[Event] = []
     for column in (c.AMBIENT_TEMPERATURE, c.SURFACE_TEMPERATURE):
-        missing = np.isnan(values(frame, column))
+        missing = np.isnan(column_values(frame, column))
         if missing.any() and not missing.all():
-            events += run_events(frame, missing, "temperature_missing", text("missing"), text("missing"), text("left"))
-            frame = flagged(frame, missing, "temperature_missing")
-    return Outcome(frame, tuple(events))
+            events += run_events(
+                frame,
+                missing,
+                "temperature_missing",
+                constant_text("missing"),
+                constant_text("missing"),
+                constant_text("left"),
+            )
+            frame = set_flag(frame, missing, "temperature_missing")
+    return RuleOutcome(frame, tuple(events))
 
 
-def _report(frame: pd.DataFrame, column: str, known: Floats, filled: Floats, rule: str, unit: str) -> Outcome:
+def _report(frame: pd.DataFrame, column: str, known: Floats, filled: Floats, rule: str, unit: str) -> RuleOutcome:
     """Set the filled column and tell of each run of missing values; what another rule took away counts under that."""
     missing = np.isnan(known)
     if not missing.any():
-        return Outcome(frame)
+        return RuleOutcome(frame)
 
     def share(first: int, length: int) -> int:
         return int(np.isfinite(filled[first : first + length]).sum())
@@ -169,8 +192,10 @@ def _report(frame: pd.DataFrame, column: str, known: Floats, filled: Floats, rul
     own = missing
     flags = frame[c.FLAGS].to_numpy(dtype=np.int64)
     for cause in ("lost_contact", "voltage_range"):
-        taken = own & (flags & bit_of(cause) != 0)
-        told += run_events(frame, taken & np.isfinite(filled), cause, text("missing"), number(filled, unit), action)
+        taken = own & (flags & flag_bit(cause) != 0)
+        told += run_events(
+            frame, taken & np.isfinite(filled), cause, constant_text("missing"), number_text(filled, unit), action
+        )
         own = own & ~taken
-    told += run_events(frame, own, rule, text("missing"), number(filled, unit), action)
-    return Outcome(flagged(frame.assign(**{column: filled}), own, rule), tuple(told))
+    told += run_events(frame, own, rule, constant_text("missing"), number_text(filled, unit), action)
+    return RuleOutcome(set_flag(frame.assign(**{column: filled}), own, rule), tuple(told))

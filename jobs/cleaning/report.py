@@ -14,7 +14,7 @@ from ...data.arrays import Floats, Integers, Mask
 from ...data.results.cleaning import ChargeChange, CleanReport, Finding, FlagCount, QuarantineCount
 from ...data.rules import RULES
 from ..record.charge import charge_in_out_ah, energy_in_out_wh
-from .rule import values
+from .rule import column_values
 from .time_order import has_clock
 
 LEAST_CHANGE: Final = 1e-9
@@ -30,16 +30,16 @@ class ChargeLedger:
     changes: list[ChargeChange] = field(default_factory=list)
 
     @classmethod
-    def of(cls, frame: pd.DataFrame) -> Self:
+    def from_record(cls, frame: pd.DataFrame) -> Self:
         """Open the ledger with a raw record (``data.columns.RAW_COLUMNS`` and ``flags``)."""
-        charge = charge_of(frame)
+        charge = record_charge(frame)
         return cls(charge, charge)
 
     def note(self, rule: str, before: pd.DataFrame, after: pd.DataFrame) -> None:
         """Write down what a rule changed; nothing is counted where it left time, current and rows as they were."""
         if after is before or (rule != "time_gap" and _same_charge(before, after)):
             return
-        charge = charge_of(after)
+        charge = record_charge(after)
         change = ChargeChange(rule, charge[0] - self.charge[0], charge[1] - self.charge[1])
         if abs(change.charge_in_ah) + abs(change.charge_out_ah) > LEAST_CHANGE * sum(charge):
             self.changes.append(change)
@@ -63,13 +63,13 @@ def clean_report(
         ledger: after the last rule.
     """
     clock, flags = _clock(raw), np.zeros(len(raw), dtype=np.int64)
-    before = (_forward(clock), values(raw, c.CURRENT))
-    after = (values(samples, c.TEST_TIME), values(samples, c.CURRENT))
+    before = (_forward(clock), column_values(raw, c.CURRENT))
+    after = (column_values(samples, c.TEST_TIME), column_values(samples, c.CURRENT))
     kept_flags = samples[c.FLAGS].to_numpy(dtype=np.int64)
     charge = ledger.raw_charge, charge_in_out_ah(*after, kept_flags)
     energy = (
-        energy_in_out_wh(*before, values(raw, c.VOLTAGE), flags),
-        energy_in_out_wh(*after, values(samples, c.VOLTAGE), kept_flags),
+        energy_in_out_wh(*before, column_values(raw, c.VOLTAGE), flags),
+        energy_in_out_wh(*after, column_values(samples, c.VOLTAGE), kept_flags),
     )
     return CleanReport(
         cell_id=cell_id,
@@ -82,9 +82,10 @@ def clean_report(
         charge_in_after_ah=charge[1][0],
         charge_out_before_ah=charge[0][1],
         charge_out_after_ah=charge[1][1],
-        cycles_before=int(raw[c.CYCLE_ID][_changes(raw, c.CYCLE_ID)].nunique()),
+        cycles_before=int(raw[c.CYCLE_ID][_differs_from_previous(raw, c.CYCLE_ID)].nunique()),
         cycles_after=int(samples[c.CYCLE_COUNT].iloc[-1]),
-        steps_before=int((_changes(raw, c.CYCLE_ID) | _changes(raw, c.STEP_ID))[1:].sum()) + 1,
+        steps_before=int((_differs_from_previous(raw, c.CYCLE_ID) | _differs_from_previous(raw, c.STEP_ID))[1:].sum())
+        + 1,
         steps_after=int(samples[c.STEP_COUNT].iloc[-1]),
         findings=findings,
         energy_in_before_wh=energy[0][0],
@@ -117,24 +118,24 @@ def flag_counts(flags: Integers, others: Collection[str]) -> tuple[FlagCount, ..
     return tuple(FlagCount(code, counts.get(code, 0)) for code in named)
 
 
-def charge_of(frame: pd.DataFrame) -> tuple[float, float]:
+def record_charge(frame: pd.DataFrame) -> tuple[float, float]:
     """Charge in and out (A.h) of a record between two rules; a clock that falls back counts nothing."""
     flags = frame[c.FLAGS].to_numpy(dtype=np.int64)
-    return charge_in_out_ah(_forward(_clock(frame)), values(frame, c.CURRENT), flags)
+    return charge_in_out_ah(_forward(_clock(frame)), column_values(frame, c.CURRENT), flags)
 
 
 def _clock(frame: pd.DataFrame) -> Floats:
-    test = values(frame, c.TEST_TIME)
-    return test if has_clock(test) else values(frame, c.UNIX_TIME)
+    test = column_values(frame, c.TEST_TIME)
+    return test if has_clock(test) else column_values(frame, c.UNIX_TIME)
 
 
 def _forward(clock: Floats) -> Floats:
     return np.concatenate([[0.0], np.cumsum(np.fmax(np.diff(clock), 0.0))])
 
 
-def _changes(raw: pd.DataFrame, column: str) -> Mask:
+def _differs_from_previous(raw: pd.DataFrame, column: str) -> Mask:
     """Tell where a number differs from that of the row before; the first one does."""
-    numbers = values(raw, column)
+    numbers = column_values(raw, column)
     missing = np.isnan(numbers)
     changed: Mask = np.concatenate([[True], (numbers[1:] != numbers[:-1]) & ~(missing[1:] & missing[:-1])])
     return changed
@@ -144,5 +145,7 @@ def _same_charge(before: pd.DataFrame, after: pd.DataFrame) -> bool:
     """Tell whether time and current are the very same arrays, which frames share when a rule does not touch them."""
     if len(after) != len(before):
         return False
-    pairs = ((values(before, name), values(after, name)) for name in (c.TEST_TIME, c.UNIX_TIME, c.CURRENT))
+    pairs = (
+        (column_values(before, name), column_values(after, name)) for name in (c.TEST_TIME, c.UNIX_TIME, c.CURRENT)
+    )
     return all(one.ctypes.data == other.ctypes.data and one.strides == other.strides for one, other in pairs)

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from ...data import columns as c
 from ...data.arrays import Floats, Integers, Mask
 from ...data.results.cleaning import Finding
-from ...data.rules import BY_CODE, Severity, bit_of
+from ...data.rules import RULES_BY_CODE, Severity, flag_bit
 from ...data.settings import CleanSettings
 
 Text = Callable[[int, int], str]
@@ -41,7 +41,7 @@ class Event:
     severity: Severity | None = None
 
 
-class Outcome(NamedTuple):
+class RuleOutcome(NamedTuple):
     """A rule's result; ``taken`` holds the index labels of the rows that it took out."""
 
     frame: pd.DataFrame
@@ -49,7 +49,7 @@ class Outcome(NamedTuple):
     taken: Integers = np.empty(0, dtype=np.int64)
 
 
-def values(frame: pd.DataFrame, column: str) -> Floats:
+def column_values(frame: pd.DataFrame, column: str) -> Floats:
     """Return a column as float64 (not to be written to), shape (n,)."""
     return frame[column].to_numpy(dtype=np.float64)
 
@@ -67,27 +67,27 @@ def rest_current(settings: CleanSettings) -> float:
     return settings.rest_current_per_ah * (settings.nominal_capacity_ah or 1.0)
 
 
-def runs(mask: Mask) -> tuple[Integers, Integers]:
+def find_runs(mask: Mask) -> tuple[Integers, Integers]:
     """Return first positions and lengths of the runs of true values, both of shape (runs,)."""
     padded = np.concatenate([[False], mask, [False]])
     edges = np.flatnonzero(padded[1:] != padded[:-1])
     return edges[::2], edges[1::2] - edges[::2]
 
 
-def flagged(frame: pd.DataFrame, mask: Mask, rule: str) -> pd.DataFrame:
+def set_flag(frame: pd.DataFrame, mask: Mask, rule: str) -> pd.DataFrame:
     """Return the frame with the rule's bit set where the mask is true."""
     if not mask.any():
         return frame
     flags = frame[c.FLAGS].to_numpy(dtype=np.int64)
-    return frame.assign(**{c.FLAGS: np.where(mask, flags | bit_of(rule), flags)})
+    return frame.assign(**{c.FLAGS: np.where(mask, flags | flag_bit(rule), flags)})
 
 
-def text(value: str) -> Text:
+def constant_text(value: str) -> Text:
     """A text that is the same for every run."""
     return lambda first, length: value
 
 
-def number(column: Floats, unit: str) -> Text:
+def number_text(column: Floats, unit: str) -> Text:
     """A text that tells a column's value at a run's first row."""
     return lambda first, length: "missing" if np.isnan(column[first]) else f"{column[first]:.6g} {unit}"
 
@@ -100,7 +100,7 @@ def run_events(frame: pd.DataFrame, mask: Mask, rule: str, before: Text, after: 
     """
     if not mask.any():
         return []
-    first, length = runs(mask)
+    first, length = find_runs(mask)
     labels = frame.index.to_numpy()
     told = [
         Event(rule, int(labels[i]), int(n), before(int(i), int(n)), after(int(i), int(n)), action(int(i), int(n)))
@@ -133,7 +133,7 @@ def to_findings(events: list[Event], raw: pd.DataFrame, frame: pd.DataFrame) -> 
     return tuple(
         Finding(
             rule=event.rule,
-            severity=event.severity or BY_CODE[event.rule].severity,
+            severity=event.severity or RULES_BY_CODE[event.rule].severity,
             rows=event.rows,
             source_index=int(source[event.label]),
             source_row=int(row[event.label]),

@@ -14,9 +14,9 @@ import pandas as pd
 from ...data import columns as c
 from ...data.arrays import Floats, Integers, Mask
 from ...data.settings import CleanSettings
-from ..record.noise import noise_of_steps
-from .missing_values import MOST_OUT_OF_RANGE, filled_voltage
-from .rule import Outcome, flagged, number, rest_current, run_events, runs, text, values
+from ..record.noise import estimate_step_noise
+from .missing_values import MOST_OUT_OF_RANGE, fill_voltage
+from .rule import RuleOutcome, column_values, constant_text, find_runs, number_text, rest_current, run_events, set_flag
 from .voltage_jumps import may_jump
 
 SPIKE_VOLT: Final = 0.02  # the least that counts as a spike, however quiet the channel
@@ -27,37 +27,37 @@ AROUND_ROWS: Final = 7
 PAIR_FACTOR: Final = 3.0  # times the difference between the two rows of a spike; a drift that jumps back is none
 PAIR_BOUND: Final = 5.0  # ... unless it is so many times larger than it must be
 SAME_CURRENT_SHARE: Final = 0.05
-REPLY_VOLT: Final = 0.001  # the least reply of the voltage that is asked for, in a smooth course
+RESPONSE_VOLT: Final = 0.001  # the least reply of the voltage that is asked for, in a smooth course
 CONTROL_ROWS: Final = 11
 TWICE_SHARE: Final = 0.01  # of the time between its neighbours, next to one of which such a row stands
 CONTROL_SHARE: Final = 0.01  # of the current, within which it follows the line between its neighbours
 
 
-def voltage_spike(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
+def voltage_spike(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     """Find one or two voltages that stand out from both sides of their step while the current goes on; interpolate.
 
     A voltage outside ``voltage_limits_volt`` between good ones is a spike whatever the current did. What cannot be
     interpolated (at a step's edge, beside a longer hole) stays missing.
     """
-    voltage = values(frame, c.VOLTAGE)
+    voltage = column_values(frame, c.VOLTAGE)
     spike, bare = np.zeros(len(voltage), dtype=bool), frame
     # What stands beside a spike, or between two, can be judged once they are gone.
     while (more := _next_spikes(bare, settings)).any():
         spike |= more
         bare = frame.assign(**{c.VOLTAGE: np.where(spike, np.nan, voltage)})
     if not spike.any():
-        return Outcome(frame)
-    mended = np.where(spike, filled_voltage(bare, settings), voltage)
+        return RuleOutcome(frame)
+    mended = np.where(spike, fill_voltage(bare, settings), voltage)
     told = run_events(
-        frame, spike, "voltage_spike", number(voltage, "V"), number(mended, "V"),
+        frame, spike, "voltage_spike", number_text(voltage, "V"), number_text(mended, "V"),
         lambda i, n: "left" if np.isnan(mended[i]) else "interpolated",
     )  # fmt: skip
-    return Outcome(flagged(frame.assign(**{c.VOLTAGE: mended}), spike, "voltage_spike"), tuple(told))
+    return RuleOutcome(set_flag(frame.assign(**{c.VOLTAGE: mended}), spike, "voltage_spike"), tuple(told))
 
 
 def _next_spikes(frame: pd.DataFrame, settings: CleanSettings) -> Mask:
-    beyond = _beyond_limits(values(frame, c.VOLTAGE), settings)
-    return beyond if beyond.any() else _stands_out(frame, settings)
+    beyond = _beyond_limits(column_values(frame, c.VOLTAGE), settings)
+    return beyond if beyond.any() else _find_outliers(frame, settings)
 
 
 def _beyond_limits(voltage: Floats, settings: CleanSettings) -> Mask:
@@ -68,25 +68,25 @@ def _beyond_limits(voltage: Floats, settings: CleanSettings) -> Mask:
         return spike
     # Missing values beside a spike do not make it longer, nor do they end it.
     known = np.flatnonzero(np.isfinite(voltage))
-    first, length = runs(out[known])
+    first, length = find_runs(out[known])
     between = (length <= SPIKE_ROWS) & (first > 0) & (first + length < len(known))
     for i, n in zip(first[between], length[between], strict=True):
         spike[known[i : i + n]] = True
     return spike
 
 
-def _stands_out(frame: pd.DataFrame, settings: CleanSettings) -> Mask:
+def _find_outliers(frame: pd.DataFrame, settings: CleanSettings) -> Mask:
     """Voltages of one or two rows beyond both neighbours, by more than the neighbours differ."""
     spike = np.zeros(len(frame), dtype=bool)
-    if not may_jump(values(frame, c.VOLTAGE), SPIKE_VOLT):
+    if not may_jump(column_values(frame, c.VOLTAGE), SPIKE_VOLT):
         return spike
-    known = np.flatnonzero(np.isfinite(values(frame, c.VOLTAGE)))
-    voltage, step = values(frame, c.VOLTAGE)[known], frame[c.STEP_COUNT].to_numpy()[known]
+    known = np.flatnonzero(np.isfinite(column_values(frame, c.VOLTAGE)))
+    voltage, step = column_values(frame, c.VOLTAGE)[known], frame[c.STEP_COUNT].to_numpy()[known]
     jumps = 1 + np.flatnonzero(np.abs(np.diff(voltage)) > SPIKE_VOLT)  # a spike begins with one
     if len(jumps) == 0:
         return spike
     current = frame[c.CURRENT].ffill().bfill().fillna(0.0).to_numpy(dtype=np.float64)[known]
-    time = values(frame, c.TEST_TIME)[known]
+    time = column_values(frame, c.TEST_TIME)[known]
     height = np.zeros(len(known))
     judged: tuple[Floats, Mask] | None = None
     for length in range(1, SPIKE_ROWS + 1):
@@ -131,7 +131,7 @@ def _spike_bound(time: Floats, voltage: Floats, step: Integers) -> tuple[Floats,
 
     Medians over whole steps cost more than all else here, so they wait until something stands out.
     """
-    noise = noise_of_steps(time, voltage, step)
+    noise = estimate_step_noise(time, voltage, step)
     # In a step of a few samples a spike itself makes the noise.
     bound = np.maximum(SPIKE_VOLT, SPIKE_NOISE * np.minimum(noise, NOISE_FACTOR * np.median(noise, axis=0)))
     # A good value between two spikes stands out from both of them, but not from what is around all three.
@@ -139,13 +139,13 @@ def _spike_bound(time: Floats, voltage: Floats, step: Integers) -> tuple[Floats,
     return bound, np.abs(voltage - around) > 0.5 * bound
 
 
-def current_spike(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
+def current_spike(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     """Find single currents far from both neighbours to which the voltage does not respond; interpolate them.
 
     How the voltage responds is learned from the record's own edges. Where there are none, or the spike is small, only
     what stands alone in a smooth course of the current (constant, or decaying in a hold) is called one.
     """
-    current = values(frame, c.CURRENT)
+    current = column_values(frame, c.CURRENT)
     spike, mended = np.zeros(len(current), dtype=bool), current
     # Of several close together the course is smooth only once the others are gone.
     while len(frame) >= 3:
@@ -155,24 +155,31 @@ def current_spike(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
             break
         spike, mended = spike | more, np.where(more, line, mended)
     if not spike.any():
-        return Outcome(frame)
-    told = run_events(frame, spike, "current_spike", number(current, "A"), number(mended, "A"), text("interpolated"))
-    return Outcome(flagged(frame.assign(**{c.CURRENT: mended}), spike, "current_spike"), tuple(told))
+        return RuleOutcome(frame)
+    told = run_events(
+        frame,
+        spike,
+        "current_spike",
+        number_text(current, "A"),
+        number_text(mended, "A"),
+        constant_text("interpolated"),
+    )
+    return RuleOutcome(set_flag(frame.assign(**{c.CURRENT: mended}), spike, "current_spike"), tuple(told))
 
 
 def _next_current_spikes(frame: pd.DataFrame, settings: CleanSettings) -> tuple[Mask, Floats]:
     """Which currents are spikes as the record is, and what the line between their neighbours gives, in A."""
-    time, voltage, current = (values(frame, name) for name in (c.TEST_TIME, c.VOLTAGE, c.CURRENT))
+    time, voltage, current = (column_values(frame, name) for name in (c.TEST_TIME, c.VOLTAGE, c.CURRENT))
     step, capacity = frame[c.STEP_COUNT].to_numpy(), settings.nominal_capacity_ah or 1.0
-    line, beside = current.copy(), _through_holes(current, time)
-    if not _stands_alone(beside, step, rest_current(settings)).any():
+    line, beside = current.copy(), _interpolate_missing(current, time)
+    if not _is_isolated(beside, step, rest_current(settings)).any():
         return np.zeros(len(current), dtype=bool), line
     share = (time[1:-1] - time[:-2]) / (time[2:] - time[:-2])
     line[1:-1] = beside[:-2] + share * (beside[2:] - beside[:-2])
     jump = np.zeros(len(current))
     jump[1:-1] = current[1:-1] - line[1:-1]
     reply = np.full(len(current), np.nan)
-    around = _through_holes(voltage, time)
+    around = _interpolate_missing(voltage, time)
     reply[1:-1] = np.abs(voltage[1:-1] - (around[:-2] + share * (around[2:] - around[:-2])))
     across = np.full(len(current), np.inf)
     across[1:-1] = np.where(
@@ -180,7 +187,7 @@ def _next_current_spikes(frame: pd.DataFrame, settings: CleanSettings) -> tuple[
     )
     known = np.isfinite(voltage)
     noise = np.zeros(len(voltage))
-    noise[known] = SPIKE_NOISE / 2 * noise_of_steps(time[known], voltage[known], step[known])
+    noise[known] = SPIKE_NOISE / 2 * estimate_step_noise(time[known], voltage[known], step[known])
     size = np.abs(jump)
     # A row written twice is on the line to itself, which says nothing of how smooth the course is.
     twice = np.concatenate([[False], np.abs(share - 0.5) > 0.5 - TWICE_SHARE, [False]])
@@ -188,12 +195,12 @@ def _next_current_spikes(frame: pd.DataFrame, settings: CleanSettings) -> tuple[
     resistance = edge_resistance(voltage, current, step, capacity)
     if resistance is None:
         return alone & smooth & (reply < SPIKE_VOLT / 4 + noise), line
-    heard = np.where(smooth, REPLY_VOLT, SPIKE_VOLT / 4) + noise
+    heard = np.where(smooth, RESPONSE_VOLT, SPIKE_VOLT / 4) + noise
     large = size > 0.1 * capacity
     return alone & (large | smooth) & (resistance * size > heard) & (reply < 0.25 * resistance * size), line
 
 
-def _stands_alone(current: Floats, step: Integers, rest: float) -> Mask:
+def _is_isolated(current: Floats, step: Integers, rest: float) -> Mask:
     """Tell which inner samples are far from both neighbours, in one step with them; a cheap first look."""
     left, right = np.diff(current)[:-1], np.diff(current)[1:]
     away = (np.abs(left) > rest) & (np.abs(right) > rest) & (left * right < 0.0)
@@ -201,7 +208,7 @@ def _stands_alone(current: Floats, step: Integers, rest: float) -> Mask:
     return result
 
 
-def _through_holes(column: Floats, time: Floats) -> Floats:
+def _interpolate_missing(column: Floats, time: Floats) -> Floats:
     """The column with missing values on the line between known ones."""
     if not np.isnan(column).any():
         return column

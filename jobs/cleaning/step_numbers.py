@@ -10,9 +10,9 @@ import pandas as pd
 from ...data import columns as c
 from ...data.arrays import Floats, Integers, Mask
 from ...data.settings import CleanSettings
-from ...data.text import many
-from ..record.steps import steps_from_signal
-from .rule import Event, Outcome, flagged, rest_current, run_events, text, values
+from ...data.text import format_count
+from ..record.steps import count_steps_in_signal
+from .rule import Event, RuleOutcome, column_values, constant_text, rest_current, run_events, set_flag
 
 GLITCH_ROWS: Final = 5  # longest run of wrong step numbers
 LOOP_REPEATS: Final = 3  # a short run that comes back so often is the schedule's own
@@ -39,49 +39,49 @@ def has_steps(frame: pd.DataFrame, settings: CleanSettings) -> bool:
 
     One number for charge, discharge and rest alike is none; one for a profile of many short pulses may be the step's.
     """
-    raw = values(frame, c.STEP_ID)
+    raw = column_values(frame, c.STEP_ID)
     if not has_numbers(raw):
         return False
     known = raw[np.isfinite(raw)]
     if float(known.min()) != float(known.max()):
         return True
-    steps = int(steps_from_signal(frame, rest_current(settings), settings.fill_samples + 1)[-1])
+    steps = int(count_steps_in_signal(frame, rest_current(settings), settings.fill_samples + 1)[-1])
     return steps < 3 or len(frame) < STEP_ROWS * steps
 
 
-def step_glitch(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
+def step_glitch(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     """Correct the step number of a few rows inside another step, where current and voltage go on as they did.
 
     So too between two steps, where the number comes but once and elsewhere the one step follows the other at once.
 
     Short runs that come back again and again, of the same length and about as far apart, are the schedule's own.
     """
-    raw = values(frame, c.STEP_ID)
+    raw = column_values(frame, c.STEP_ID)
     if not has_numbers(raw):
-        return Outcome(frame.assign(**{c.STEP_COUNT: 1.0}))
-    step = without_holes(whole_numbers(raw))
+        return RuleOutcome(frame.assign(**{c.STEP_COUNT: 1.0}))
+    step = fill_missing_numbers(whole_numbers(raw))
     first, length, number = number_runs(step)
-    between = runs_inside(number, length)
+    between = is_run_inside(number, length)
     around = np.roll(number, 1)
     runs_between = list(zip(number[between], around[between], length[between], strict=True))
     key = pd.Series(runs_between, np.flatnonzero(between), dtype=object)
     own = pd.Series(first[between], key.index).groupby(key).transform(_is_loop).astype(bool)
-    columns = {name: values(frame, name) for name in (c.TEST_TIME, c.CURRENT, c.VOLTAGE)}
+    columns = {name: column_values(frame, name) for name in (c.TEST_TIME, c.CURRENT, c.VOLTAGE)}
     wrong = np.zeros(len(step), dtype=bool)
     for k in key.index[~own]:
         rows = slice(int(first[k]), int(first[k] + length[k]))
         # Of A B A B either number may be the wrong one; then the ramp does not tell.
         sure = not between[k - 1] and not between[k + 1]
-        if not wrong[rows.start - 1] and (_goes_on(columns, rows, settings) or (sure and _on_a_ramp(columns, rows))):
+        if not wrong[rows.start - 1] and (_continues(columns, rows, settings) or (sure and _on_a_ramp(columns, rows))):
             wrong[rows] = True
-    corrected = without_holes(np.where(wrong, np.nan, step)) if wrong.any() else step
-    at_edge = _at_edges(corrected, columns[c.CURRENT], rest_current(settings))
+    corrected = fill_missing_numbers(np.where(wrong, np.nan, step)) if wrong.any() else step
+    at_edge = _assign_edge_rows(corrected, columns[c.CURRENT], rest_current(settings))
     if at_edge is not corrected:
         wrong, corrected = wrong | (at_edge != corrected), at_edge
     told = run_events(frame, wrong, "step_glitch", lambda i, n: f"step {step[i]:g}",
-                      lambda i, n: f"step {corrected[i]:g}", text("corrected"))  # fmt: skip
-    frame = flagged(frame.assign(**{c.STEP_COUNT: corrected}), wrong, "step_glitch")
-    return Outcome(frame, tuple(told))
+                      lambda i, n: f"step {corrected[i]:g}", constant_text("corrected"))  # fmt: skip
+    frame = set_flag(frame.assign(**{c.STEP_COUNT: corrected}), wrong, "step_glitch")
+    return RuleOutcome(frame, tuple(told))
 
 
 def _is_loop(first: pd.Series[int]) -> bool:
@@ -92,7 +92,7 @@ def _is_loop(first: pd.Series[int]) -> bool:
     return len(first) >= LOOP_MANY or float(np.ptp(apart)) <= LOOP_SPREAD * float(np.median(apart))
 
 
-def _at_edges(step: Floats, current: Floats, rest: float) -> Floats:
+def _assign_edge_rows(step: Floats, current: Floats, rest: float) -> Floats:
     """Return step numbers in which the few rows of a foreign one between two steps belong to either, by current."""
     first, length, number = number_runs(step)
     if len(first) < 3:
@@ -115,7 +115,7 @@ def _at_edges(step: Floats, current: Floats, rest: float) -> Floats:
     return corrected
 
 
-def without_holes(numbers: Floats) -> Floats:
+def fill_missing_numbers(numbers: Floats) -> Floats:
     """Return numbers of which missing ones go on as before; those at the beginning are as what comes."""
     if not np.isnan(numbers).any():
         return numbers
@@ -129,14 +129,14 @@ def number_runs(numbers: Floats) -> tuple[Integers, Integers, Floats]:
     return first, np.diff(np.append(first, len(numbers))), numbers[first]
 
 
-def runs_inside(number: Floats, length: Integers, longest: int = GLITCH_ROWS) -> Mask:
+def is_run_inside(number: Floats, length: Integers, longest: int = GLITCH_ROWS) -> Mask:
     """Tell which runs of one number, of ``longest`` rows at most, stand between two runs of another one."""
     inside = np.zeros(len(number), dtype=bool)
     inside[1:-1] = (number[:-2] == number[2:]) & (length[1:-1] <= longest)
     return inside
 
 
-def _goes_on(columns: dict[str, Floats], rows: slice, settings: CleanSettings) -> bool:
+def _continues(columns: dict[str, Floats], rows: slice, settings: CleanSettings) -> bool:
     """Tell whether the signal crosses the rows without an edge, seen from the row next to them or from three."""
     return any(_crosses(columns, rows, settings, seen) for seen in (1, 3))
 
@@ -183,28 +183,28 @@ def _near(column: Floats, seen: int) -> float:
     return float(np.median(known)) if len(known) else float("nan")
 
 
-def step_renumbered(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
+def step_renumbered(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     """Count steps from 1: a new one where the step number or the cycle changes; without numbers, from the signal."""
     if not has_steps(frame, settings):
-        return Outcome(with_steps_from_signal(frame, settings, settings.fill_samples + 1))
-    step, cycle = values(frame, c.STEP_COUNT), values(frame, c.CYCLE_COUNT)
+        return RuleOutcome(number_steps_from_signal(frame, settings, settings.fill_samples + 1))
+    step, cycle = column_values(frame, c.STEP_COUNT), column_values(frame, c.CYCLE_COUNT)
     new = (step[1:] != step[:-1]) | (cycle[1:] != cycle[:-1])
     count = np.cumsum(np.concatenate([[1], new]))
     known = np.unique(number_runs(step)[2])
     frame = frame.assign(**{c.STEP_COUNT: count})
     if np.array_equal(known, np.arange(1.0, len(known) + 1.0)):
-        return Outcome(frame)
+        return RuleOutcome(frame)
     before = (
         f"{len(known)} numbers from {known[0]:g} to {known[-1]:g}" if len(known) > 1 else f"{known[0]:g} throughout"
     )
     event = Event("step_renumbered", int(frame.index[0]), len(frame), before,
-                  f"{many(int(count[-1]), 'step')} from 1", "corrected")  # fmt: skip
-    return Outcome(frame, (event,))
+                  f"{format_count(int(count[-1]), 'step')} from 1", "corrected")  # fmt: skip
+    return RuleOutcome(frame, (event,))
 
 
-def with_steps_from_signal(frame: pd.DataFrame, settings: CleanSettings, shortest: int) -> pd.DataFrame:
+def number_steps_from_signal(frame: pd.DataFrame, settings: CleanSettings, shortest: int) -> pd.DataFrame:
     """Number steps from the signal; a new cycle begins a new step."""
-    step = steps_from_signal(frame, rest_current(settings), shortest)
-    cycle = values(frame, c.CYCLE_COUNT)
+    step = count_steps_in_signal(frame, rest_current(settings), shortest)
+    cycle = column_values(frame, c.CYCLE_COUNT)
     new = (np.diff(step, prepend=step[:1]) != 0) | (np.diff(cycle, prepend=cycle[:1]) != 0)
     return frame.assign(**{c.STEP_COUNT: 1 + np.cumsum(new)})

@@ -13,7 +13,17 @@ import pandas as pd
 from ...data import columns as c
 from ...data.arrays import Floats, Mask
 from ...data.settings import CleanSettings
-from .rule import Event, Outcome, flagged, number, rest_current, run_events, runs, text, values
+from .rule import (
+    Event,
+    RuleOutcome,
+    column_values,
+    constant_text,
+    find_runs,
+    number_text,
+    rest_current,
+    run_events,
+    set_flag,
+)
 
 THERMOMETERS: Final = (c.AMBIENT_TEMPERATURE, c.SURFACE_TEMPERATURE)
 JUMP_SECOND: Final = 60.0  # in which a jump of the least size happens; a larger one may take longer in proportion
@@ -22,7 +32,7 @@ LONGEST_JUMP_SHARE: Final = 0.2  # of all samples; longer is a chamber's other t
 STUCK_SECOND: Final = 1800.0
 STUCK_CHANGES: Final = 20.0  # changes of the value that are expected in the time in which none was seen
 STUCK_FACTOR: Final = 3.0  # longer than any other constant stretch under as much current
-FOLLOWS_CELSIUS: Final = 5.0  # of the chamber, which a cell's surface follows
+AMBIENT_CHANGE_CELSIUS: Final = 5.0  # of the chamber, which a cell's surface follows
 NOISE_CELSIUS: Final = 1.0  # standard deviation, the least that is reported
 NOISE_FACTOR: Final = 20.0  # times the usual one
 NOISE_WINDOW: Final = 31  # samples
@@ -30,7 +40,7 @@ MEDIAN_OF_NOISE: Final = 0.6745 * 1.5**0.5  # median distance from the line betw
 SETTLE_SECOND: Final = 3600.0  # of rest, after which a cell's surface is at the chamber's temperature
 
 
-def temperature_jump(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
+def temperature_jump(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     """Take temperatures as missing that jump away and back, each time between two samples: the thermocouple was off.
 
     A jump is ``temperature_jump_celsius`` or more, and faster than that much in 60 s. The temperature must come back
@@ -38,13 +48,14 @@ def temperature_jump(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     """
     events: list[Event] = []
     for column in THERMOMETERS:
-        temperature = values(frame, column)
-        off = _jumped(values(frame, c.TEST_TIME), temperature, settings.temperature_jump_celsius)
+        temperature = column_values(frame, column)
+        off = _jumped(column_values(frame, c.TEST_TIME), temperature, settings.temperature_jump_celsius)
         if off.any():
-            events += run_events(frame, off, "temperature_jump", number(temperature, "°C"), text("missing"),
-                                 text("taken as missing"))  # fmt: skip
-            frame = flagged(frame.assign(**{column: np.where(off, np.nan, temperature)}), off, "temperature_jump")
-    return Outcome(frame, tuple(events))
+            before = number_text(temperature, "°C")
+            events += run_events(frame, off, "temperature_jump", before, constant_text("missing"),
+                                 constant_text("taken as missing"))  # fmt: skip
+            frame = set_flag(frame.assign(**{column: np.where(off, np.nan, temperature)}), off, "temperature_jump")
+    return RuleOutcome(frame, tuple(events))
 
 
 def _jumped(time: Floats, temperature: Floats, least: float) -> Mask:
@@ -71,7 +82,7 @@ def _jumped(time: Floats, temperature: Floats, least: float) -> Mask:
     return off
 
 
-def temperature_stuck(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
+def temperature_stuck(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     """Flag a temperature that stays exactly constant under a current under which it moves elsewhere; leave it.
 
     It must be constant for half an hour or more, for three times as long as anywhere else under as much current or
@@ -80,14 +91,17 @@ def temperature_stuck(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     """
     events: list[Event] = []
     for column in THERMOMETERS:
-        temperature = values(frame, column)
-        stuck = _stuck(values(frame, c.TEST_TIME), temperature, values(frame, c.CURRENT), rest_current(settings))
+        temperature = column_values(frame, column)
+        stuck = _stuck(
+            column_values(frame, c.TEST_TIME), temperature, column_values(frame, c.CURRENT), rest_current(settings)
+        )
         if column == c.SURFACE_TEMPERATURE:
-            stuck |= _does_not_follow(temperature, values(frame, c.AMBIENT_TEMPERATURE))
-        events += run_events(frame, stuck, "temperature_stuck", number(temperature, "°C"), text("as it was"),
-                             text("left"))  # fmt: skip
-        frame = flagged(frame, stuck, "temperature_stuck")
-    return Outcome(frame, tuple(events))
+            stuck |= _does_not_follow(temperature, column_values(frame, c.AMBIENT_TEMPERATURE))
+        before = number_text(temperature, "°C")
+        events += run_events(frame, stuck, "temperature_stuck", before, constant_text("as it was"),
+                             constant_text("left"))  # fmt: skip
+        frame = set_flag(frame, stuck, "temperature_stuck")
+    return RuleOutcome(frame, tuple(events))
 
 
 def _does_not_follow(surface: Floats, ambient: Floats) -> Mask:
@@ -98,7 +112,7 @@ def _does_not_follow(surface: Floats, ambient: Floats) -> Mask:
     if not both.any() or float(np.ptp(surface[both])) > 0.0:
         return np.zeros(len(surface), dtype=bool)
     low, high = np.quantile(ambient[both], [0.05, 0.95])
-    return np.isfinite(surface) & bool(high - low >= FOLLOWS_CELSIUS)
+    return np.isfinite(surface) & bool(high - low >= AMBIENT_CHANGE_CELSIUS)
 
 
 def _stuck(time: Floats, temperature: Floats, current: Floats, rest: float) -> Mask:
@@ -111,7 +125,7 @@ def _stuck(time: Floats, temperature: Floats, current: Floats, rest: float) -> M
     if not same.any():
         return stuck
     step = np.diff(time)
-    first, length = runs(same)
+    first, length = find_runs(same)
     through = np.concatenate([[0.0], np.cumsum(step)])
     lasted = through[first + length] - through[first]
     if not (lasted >= STUCK_SECOND).any():
@@ -137,27 +151,28 @@ def _stuck(time: Floats, temperature: Floats, current: Floats, rest: float) -> M
     return stuck
 
 
-def temperature_noise(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
+def temperature_noise(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     """Flag where a temperature is far noisier than usual (20 times, and 1 °C or more); leave it: a loose contact."""
     events: list[Event] = []
     for column in THERMOMETERS:
-        temperature = values(frame, column)
+        temperature = column_values(frame, column)
         if not (np.abs(np.diff(temperature)) > NOISE_CELSIUS / 2.0).any():
             continue
-        off = _off_the_line(values(frame, c.TEST_TIME), temperature)
+        off = _distance_from_line(column_values(frame, c.TEST_TIME), temperature)
         if not _crowded(off > 0.8 * NOISE_CELSIUS * MEDIAN_OF_NOISE):
             continue
         noise = _local_noise(off)
         usual = float(np.median(noise[np.isfinite(noise)])) if np.isfinite(noise).any() else 0.0
         with np.errstate(invalid="ignore"):
             noisy: Mask = noise > max(NOISE_CELSIUS, NOISE_FACTOR * usual)
-        events += run_events(frame, noisy, "temperature_noise", number(noise, "°C of noise"), text("as it was"),
-                             text("left"))  # fmt: skip
-        frame = flagged(frame, noisy, "temperature_noise")
-    return Outcome(frame, tuple(events))
+        before = number_text(noise, "°C of noise")
+        events += run_events(frame, noisy, "temperature_noise", before, constant_text("as it was"),
+                             constant_text("left"))  # fmt: skip
+        frame = set_flag(frame, noisy, "temperature_noise")
+    return RuleOutcome(frame, tuple(events))
 
 
-def _off_the_line(time: Floats, temperature: Floats) -> Floats:
+def _distance_from_line(time: Floats, temperature: Floats) -> Floats:
     """How far each sample is from the line in time between its neighbours, in °C; NaN where one is missing."""
     off = np.full(len(time), np.nan)
     if len(time) > 2:
@@ -179,28 +194,28 @@ def _local_noise(off: Floats) -> Floats:
     return noise
 
 
-def chamber_off(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
+def chamber_off(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     """Report where the chamber is off its setpoint by more than ``chamber_tolerance_celsius`` for ``chamber_second``.
 
     The chamber's temperature is the ambient one; where there is none, the cell's surface after an hour of rest. The
     setpoint is ``temperature_setpoint_celsius``; where it is not known, the record's median, and then it is no more
     than an information: the chamber may have been sent elsewhere.
     """
-    time = values(frame, c.TEST_TIME)
-    ambient = values(frame, c.AMBIENT_TEMPERATURE)
+    time = column_values(frame, c.TEST_TIME)
+    ambient = column_values(frame, c.AMBIENT_TEMPERATURE)
     has_ambient = bool(np.isfinite(ambient).any())
     if settings.temperature_setpoint_celsius is None:
-        seen = ambient if has_ambient else values(frame, c.SURFACE_TEMPERATURE)
+        seen = ambient if has_ambient else column_values(frame, c.SURFACE_TEMPERATURE)
         # Nowhere off its own median, then; a missing or infinite one is looked at below.
         if float(seen.max() - seen.min()) <= settings.chamber_tolerance_celsius:
-            return Outcome(frame)
+            return RuleOutcome(frame)
     chamber = ambient if has_ambient else _settled_surface(frame, settings)
     known = np.flatnonzero(np.isfinite(chamber))
     if len(known) == 0:
-        return Outcome(frame)
+        return RuleOutcome(frame)
     given = settings.temperature_setpoint_celsius
     if given is None and np.ptp(chamber[known]) <= settings.chamber_tolerance_celsius:
-        return Outcome(frame)
+        return RuleOutcome(frame)
     setpoint = float(np.median(chamber[known])) if given is None else given
     far = np.abs(chamber[known] - setpoint) > settings.chamber_tolerance_celsius
     # A long stretch without values is no evidence of what the chamber did; a few missing ones do not end it.
@@ -215,23 +230,25 @@ def chamber_off(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
         hours = (time[first + length - 1] - time[first]) / 3600.0
         return f"{np.nanmedian(chamber[first : first + length]):.4g} °C for {hours:.3g} h"
 
-    told = run_events(frame, off, "chamber_off", before, text(f"setpoint {setpoint:.4g} °C"), text("reported"))
-    events = told if given is not None else [_as_information(event) for event in told]
-    return Outcome(flagged(frame, off, "chamber_off"), tuple(events))
+    told = run_events(
+        frame, off, "chamber_off", before, constant_text(f"setpoint {setpoint:.4g} °C"), constant_text("reported")
+    )
+    events = told if given is not None else [_downgrade_to_information(event) for event in told]
+    return RuleOutcome(set_flag(frame, off, "chamber_off"), tuple(events))
 
 
-def _as_information(event: Event) -> Event:
+def _downgrade_to_information(event: Event) -> Event:
     after = event.after.replace("setpoint", "the record's median is")
     return Event(event.rule, event.label, event.rows, event.before, after, event.action, "info")
 
 
 def _settled_surface(frame: pd.DataFrame, settings: CleanSettings) -> Floats:
     """The cell's surface temperature where it has rested for an hour, else NaN; the record may begin at rest."""
-    time, current = values(frame, c.TEST_TIME), values(frame, c.CURRENT)
+    time, current = column_values(frame, c.TEST_TIME), column_values(frame, c.CURRENT)
     with np.errstate(invalid="ignore"):
         resting = np.abs(current) <= rest_current(settings)
     place = np.arange(len(time))
     began = np.maximum.accumulate(np.where(resting, 0, place + 1))
     rested = time - time[np.minimum(began, len(time) - 1)]
-    settled: Floats = np.where(resting & (rested >= SETTLE_SECOND), values(frame, c.SURFACE_TEMPERATURE), np.nan)
+    settled: Floats = np.where(resting & (rested >= SETTLE_SECOND), column_values(frame, c.SURFACE_TEMPERATURE), np.nan)
     return settled

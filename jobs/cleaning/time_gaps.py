@@ -11,7 +11,7 @@ from ...data import columns as c
 from ...data.arrays import Floats, Integers, Mask
 from ...data.convert import SECONDS_PER_HOUR
 from ...data.settings import CleanSettings
-from .rule import Outcome, flagged, rest_current, run_events, runs, text, values
+from .rule import RuleOutcome, column_values, constant_text, find_runs, rest_current, run_events, set_flag
 
 TRICKLE: Final = 4.0  # times the current of a rest, such as what is left right after an edge
 SAME_CURRENT: Final = 0.05  # by which share a current, or a counter against it, may differ and be the same
@@ -57,16 +57,16 @@ def _went_on(time: Floats, columns: dict[str, Floats], before: float, after: flo
     if not before * after > 0.0:
         return False
     interval = float(time[i] - time[i - 1])
-    if abs(counted_second(columns, i) - interval) <= SAME_CURRENT * interval:
+    if abs(second_from_counters(columns, i) - interval) <= SAME_CURRENT * interval:
         return True
-    ends = ends_of(time, columns[c.VOLTAGE], i) if abs(after - before) <= SAME_CURRENT * abs(before) else None
+    ends = find_gap_ends(time, columns[c.VOLTAGE], i) if abs(after - before) <= SAME_CURRENT * abs(before) else None
     if ends is None:
         return False
-    seconds = by_twin(time, columns, ends, i) or by_slope(ends)
+    seconds = second_from_twin(time, columns, ends, i) or second_from_slope(ends)
     return interval / WENT_ON < seconds < interval * WENT_ON
 
 
-def time_gap(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
+def time_gap(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     """Find times without samples that are much longer than the intervals around them: the power was out.
 
     The interval must exceed ``gap_second`` and ``gap_factor`` times the median of the three intervals on either
@@ -75,7 +75,7 @@ def time_gap(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     cycler's own counter, or the voltage, went on as under the current on both sides, only the log was out and not the
     power: that is no gap, and its charge counts.
     """
-    time, current = values(frame, c.TEST_TIME), values(frame, c.CURRENT)
+    time, current = column_values(frame, c.TEST_TIME), column_values(frame, c.CURRENT)
     interval = np.diff(time, prepend=time[:1])
     interval[0] = np.nan
     at = np.flatnonzero(interval > settings.gap_second)
@@ -84,10 +84,10 @@ def time_gap(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     at = at[interval[at] > factor * usual]
     little, step = TRICKLE * rest_current(settings), frame[c.STEP_COUNT].to_numpy()
     carrying = (np.abs(current[at]) > little) | (np.abs(current[at - 1]) > little)
-    columns = {name: values(frame, name) for name in EVIDENCE}
+    columns = {name: column_values(frame, name) for name in EVIDENCE}
     at = at[carrying | (step[at] == step[at - 1])]
     if not len(at):
-        return Outcome(frame)
+        return RuleOutcome(frame)
     left, right = pd.Series(current).ffill().to_numpy()[at - 1], pd.Series(current).bfill().to_numpy()[at]
     out = [
         i
@@ -97,11 +97,11 @@ def time_gap(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     gap = np.zeros(len(time), dtype=bool)
     gap[out] = True
     told = run_events(frame, gap, "time_gap", lambda i, n: f"{interval[i]:.0f} s without samples",
-                      text("no current"), text("reported"))  # fmt: skip
-    return Outcome(flagged(frame, gap, "time_gap"), tuple(told))
+                      constant_text("no current"), constant_text("reported"))  # fmt: skip
+    return RuleOutcome(set_flag(frame, gap, "time_gap"), tuple(told))
 
 
-def counted_second(columns: dict[str, Floats], i: int) -> float:
+def second_from_counters(columns: dict[str, Floats], i: int) -> float:
     """Time in s in which the current before and after row ``i`` carries what the charge counters counted over it.
 
     0 where no counter goes on, or none counted anything.
@@ -116,7 +116,7 @@ def counted_second(columns: dict[str, Floats], i: int) -> float:
     return counted * SECONDS_PER_HOUR / mean if mean > 0.0 else 0.0
 
 
-class Ends(NamedTuple):
+class GapEnds(NamedTuple):
     """Voltages (V) and their slopes (V/s) right before and after a restart, from lines through the nearest samples."""
 
     before: float
@@ -125,7 +125,7 @@ class Ends(NamedTuple):
     slope_after: float
 
 
-def ends_of(clock: Floats, voltage: Floats, i: int) -> Ends | None:
+def find_gap_ends(clock: Floats, voltage: Floats, i: int) -> GapEnds | None:
     """The voltage on either side of row ``i``; ``None`` where it went the other way, or no more than noise."""
     lines = []
     last = min(i + FIT_SAMPLES, len(clock))
@@ -145,14 +145,14 @@ def ends_of(clock: Floats, voltage: Floats, i: int) -> Ends | None:
         or abs(end - start) < max(MOVED_VOLT, SIGNIFICANT * max(noise, other))
     ):
         return None
-    return Ends(start, end, one, two)
+    return GapEnds(start, end, one, two)
 
 
-def by_twin(clock: Floats, columns: dict[str, Floats], ends: Ends, i: int) -> float:
+def second_from_twin(clock: Floats, columns: dict[str, Floats], ends: GapEnds, i: int) -> float:
     """Time in s between the two voltages in the nearest other step under the same current; 0 where none passes both."""
     current, voltage = columns[c.CURRENT], columns[c.VOLTAGE]
     alike = np.abs(current - current[i]) <= TWIN_CURRENT * abs(current[i])
-    first, length = runs(alike & np.isfinite(voltage))
+    first, length = find_runs(alike & np.isfinite(voltage))
     other = (length >= FIT_SAMPLES) & ((first > i) | (first + length < i))
     first, length = first[other], length[other]
     rising = np.sign(ends.slope_before)
@@ -169,14 +169,14 @@ def by_twin(clock: Floats, columns: dict[str, Floats], ends: Ends, i: int) -> fl
     return 0.0
 
 
-def by_slope(ends: Ends) -> float:
+def second_from_slope(ends: GapEnds) -> float:
     """Time in s at the mean of the slopes; 0 where one of them is twice the other."""
     if not 0.5 < ends.slope_after / ends.slope_before < 2.0:
         return 0.0
     return (ends.after - ends.before) / ((ends.slope_before + ends.slope_after) / 2.0)
 
 
-def by_relaxation(ends: Ends) -> float:
+def second_from_relaxation(ends: GapEnds) -> float:
     """Time in s in which a voltage that relaxes exponentially goes from one slope to the other, smaller one."""
     one, two = ends.slope_before, ends.slope_after
     if not 0.0 < two / one < 0.9:

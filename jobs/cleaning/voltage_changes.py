@@ -9,10 +9,10 @@ import pandas as pd
 
 from ...data import columns as c
 from ...data.arrays import Floats, Integers, Mask
-from ...data.rules import bit_of
+from ...data.rules import flag_bit
 from ...data.settings import CleanSettings
-from ...data.text import amount
-from ..record.noise import noise_of_steps
+from ...data.text import format_amount
+from ..record.noise import estimate_step_noise
 from ..record.units import SAMPLED
 from .foreign_rows import (
     LIMIT_VOLT,
@@ -23,7 +23,7 @@ from .foreign_rows import (
     STUCK_SAMPLES,
     STUCK_STEADY_SHARE,
 )
-from .rule import Outcome, flagged, number, rest_current, run_events, runs, text, values
+from .rule import RuleOutcome, column_values, constant_text, find_runs, number_text, rest_current, run_events, set_flag
 
 AROUND: Final = 3  # intervals on either side that tell how the voltage moves
 STEEP: Final = 5.0  # times what it moves there, in the same time
@@ -32,21 +32,21 @@ STEP_NOISE: Final = 8.0  # standard deviations of the step's noise
 SAME_SHARE: Final = 0.02  # by which a current may differ and be the same
 LONG: Final = 5.0  # times the interval there: something may have happened between two samples
 REST_SAMPLES: Final = 5  # from which a rest's voltage on one side is taken
-RELAXES: Final = 2.0  # times what a relaxation goes on by
+RELAXATION_FACTOR: Final = 2.0  # times what a relaxation goes on by
 
 
-def voltage_step(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
+def voltage_step(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     """Report voltages that change by ``voltage_step_volt`` or more between two samples and stay, without the current.
 
     The current, the interval and the step are the same over three intervals on either side, in none of which the
     voltage moves a fifth as fast: so no edge, pulse, relaxation or end of discharge is touched. A contact's resistance
     has changed, or the channel's leads. Values are left.
     """
-    time, voltage, current = (values(frame, name) for name in (c.TEST_TIME, c.VOLTAGE, c.CURRENT))
+    time, voltage, current = (column_values(frame, name) for name in (c.TEST_TIME, c.VOLTAGE, c.CURRENT))
     changed = np.zeros(len(frame), dtype=bool)
     moves = np.abs(np.diff(voltage))
     if float(moves.max(initial=0.0)) < settings.voltage_step_volt:
-        return Outcome(frame)
+        return RuleOutcome(frame)
     some = moves[:: max(len(moves) // SAMPLED, 1)]
     resolution = float(np.quantile(some[some > 0.0], 0.05)) if (some > 0.0).any() else 0.0
     # The current's own steps are left out first: of a drive cycle they are most.
@@ -56,13 +56,13 @@ def voltage_step(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
     if len(candidates):
         at = _alone(time, voltage, candidates)
         at = at[_same_control(frame, current, at, settings)]
-        noise = noise_of_steps(time, np.nan_to_num(voltage), frame[c.STEP_COUNT].to_numpy().astype(np.int64))
+        noise = estimate_step_noise(time, np.nan_to_num(voltage), frame[c.STEP_COUNT].to_numpy().astype(np.int64))
         changed[at[np.abs(voltage[at] - voltage[at - 1]) >= STEP_NOISE * noise[at]]] = True
     told = run_events(
         frame, changed, "voltage_step", lambda i, n: f"{voltage[i - 1]:.5g} V, then {voltage[i]:.5g} V",
-        lambda i, n: f"{amount(current[i])} A throughout", text("reported"),
+        lambda i, n: f"{format_amount(current[i])} A throughout", constant_text("reported"),
     )  # fmt: skip
-    return Outcome(flagged(frame, changed, "voltage_step"), tuple(told))
+    return RuleOutcome(set_flag(frame, changed, "voltage_step"), tuple(told))
 
 
 def _alone(time: Floats, voltage: Floats, at: Integers) -> Integers:
@@ -86,26 +86,28 @@ def _same_control(frame: pd.DataFrame, current: Floats, at: Integers, settings: 
     step, flags = frame[c.STEP_COUNT].to_numpy(), frame[c.FLAGS].to_numpy(dtype=np.int64)
     around = current[near]
     bound = SAME_SHARE * np.abs(np.median(around, axis=1)) + 0.2 * rest_current(settings)
-    whole = (flags[near] & (bit_of("time_gap") | bit_of("time_restart")) == 0).all(axis=1)
+    whole = (flags[near] & (flag_bit("time_gap") | flag_bit("time_restart")) == 0).all(axis=1)
     same: Mask = whole & (np.ptp(around, axis=1) <= bound) & (step[near] == step[at][:, None]).all(axis=1)
     return same
 
 
-def channel_change(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
+def channel_change(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     """Report where a rest's voltage is another one after a new file, a restart or a pause, though no charge has passed.
 
     Both sides are at rest, and the difference is ``channel_difference_volt`` or more, and more than the relaxation
     still going on can explain: the cell was moved to another channel, or charge passed unseen. Values are left.
     """
-    time, voltage = values(frame, c.TEST_TIME), values(frame, c.VOLTAGE)
+    time, voltage = column_values(frame, c.TEST_TIME), column_values(frame, c.VOLTAGE)
     flags, source = frame[c.FLAGS].to_numpy(dtype=np.int64), frame[c.SOURCE_INDEX].to_numpy()
-    broken = (flags & (bit_of("time_gap") | bit_of("time_restart")) != 0) | (np.diff(source, prepend=source[:1]) != 0)
+    broken = (flags & (flag_bit("time_gap") | flag_bit("time_restart")) != 0) | (
+        np.diff(source, prepend=source[:1]) != 0
+    )
     broken[_pauses(time, settings)] = True
     if not broken.any():
-        return Outcome(frame)
+        return RuleOutcome(frame)
     changed = np.zeros(len(frame), dtype=bool)
-    resting = np.abs(values(frame, c.CURRENT)) <= rest_current(settings)
-    first, length = runs(resting & np.isfinite(voltage))
+    resting = np.abs(column_values(frame, c.CURRENT)) <= rest_current(settings)
+    first, length = find_runs(resting & np.isfinite(voltage))
     # Broken places are few: files, restarts, power cuts.
     for i in np.flatnonzero(broken):
         k = int(np.searchsorted(first, i, side="right")) - 1
@@ -114,13 +116,13 @@ def channel_change(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
         before, after = np.arange(first[k], i), np.arange(i, first[k] + length[k])
         if min(len(before), len(after)) >= REST_SAMPLES:
             left, right = np.median(voltage[before[-REST_SAMPLES:]]), np.median(voltage[after[:REST_SAMPLES]])
-            bound = settings.channel_difference_volt + _relaxes(time, voltage, before, after)
+            bound = settings.channel_difference_volt + _possible_relaxation_volt(time, voltage, before, after)
             changed[i] = abs(right - left) >= bound
     told = run_events(
         frame, changed, "channel_change", lambda i, n: f"{voltage[i - 1]:.5g} V at rest, then {voltage[i]:.5g} V",
-        text("no charge between"), text("reported"),
+        constant_text("no charge between"), constant_text("reported"),
     )  # fmt: skip
-    return Outcome(flagged(frame, changed, "channel_change"), tuple(told))
+    return RuleOutcome(set_flag(frame, changed, "channel_change"), tuple(told))
 
 
 def _pauses(time: Floats, settings: CleanSettings) -> Integers:
@@ -133,7 +135,7 @@ def _pauses(time: Floats, settings: CleanSettings) -> Integers:
     return long
 
 
-def _relaxes(time: Floats, voltage: Floats, before: Integers, after: Integers) -> float:
+def _possible_relaxation_volt(time: Floats, voltage: Floats, before: Integers, after: Integers) -> float:
     """How far a relaxation may go on between the medians, in V: as much as in its last third for each like factor."""
     middle = float(np.median(time[before[-REST_SAMPLES:]]))
     elapsed = float(np.median(time[after[:REST_SAMPLES]])) - middle
@@ -142,30 +144,32 @@ def _relaxes(time: Floats, voltage: Floats, before: Integers, after: Integers) -
     moved = float(np.ptp(voltage[third])) if rested > 0.0 else 0.0
     factors = np.log1p(elapsed / max(middle - float(time[before[0]]), 1.0)) / np.log(1.5)
     noise = float(np.median(np.abs(np.diff(voltage[after]))))
-    return RELAXES * moved * max(1.0, float(factors)) + noise
+    return RELAXATION_FACTOR * moved * max(1.0, float(factors)) + noise
 
 
-def voltage_stuck(frame: pd.DataFrame, settings: CleanSettings) -> Outcome:
+def voltage_stuck(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     """Flag a voltage that stays exactly the same over many samples while a current flows, but not at a held voltage.
 
     Either 5 % of the capacity passes at a steady current, and voltages elsewhere change ten times as often; or the
     current jumps up and down and the voltage does not respond. A held voltage is told from both by its current, which
     decays, and by its value, at the top or bottom of the record's. Nothing is changed.
     """
-    voltage = values(frame, c.VOLTAGE)
+    voltage = column_values(frame, c.VOLTAGE)
     stuck = np.zeros(len(voltage), dtype=bool)
-    first, length = runs(np.diff(voltage) == 0.0)
+    first, length = find_runs(np.diff(voltage) == 0.0)
     length = length + 1
     usual = _usual_length(length, len(voltage))
     low, high = np.nanmin(voltage, initial=np.inf), np.nanmax(voltage, initial=-np.inf)
     inside = (voltage[first] > low + LIMIT_VOLT) & (voltage[first] < high - LIMIT_VOLT) & (length >= STUCK_SAMPLES)
     for i, n in zip(first[inside], length[inside], strict=True):
         rows = slice(int(i), int(i + n))
-        stuck[rows] = _does_not_respond(frame, rows, settings) or (
+        stuck[rows] = _ignores_current(frame, rows, settings) or (
             n >= STUCK_FACTOR * usual and _passes_charge(frame, rows, settings)
         )
-    told = run_events(frame, stuck, "voltage_stuck", number(voltage, "V"), text("as it was"), text("left"))
-    return Outcome(flagged(frame, stuck, "voltage_stuck"), tuple(told))
+    told = run_events(
+        frame, stuck, "voltage_stuck", number_text(voltage, "V"), constant_text("as it was"), constant_text("left")
+    )
+    return RuleOutcome(set_flag(frame, stuck, "voltage_stuck"), tuple(told))
 
 
 def _usual_length(length: Integers, samples: int) -> float:
@@ -179,7 +183,7 @@ def _usual_length(length: Integers, samples: int) -> float:
 
 def _passes_charge(frame: pd.DataFrame, rows: slice, settings: CleanSettings) -> bool:
     """Tell whether a good part of the capacity passes at one current."""
-    current, time = values(frame, c.CURRENT)[rows], values(frame, c.TEST_TIME)[rows]
+    current, time = column_values(frame, c.CURRENT)[rows], column_values(frame, c.TEST_TIME)[rows]
     if not np.isfinite(current).all():
         return False
     size = float(abs(np.median(current)))
@@ -188,8 +192,8 @@ def _passes_charge(frame: pd.DataFrame, rows: slice, settings: CleanSettings) ->
     return steady and charge >= STUCK_CHARGE_SHARE * (settings.nominal_capacity_ah or 1.0)
 
 
-def _does_not_respond(frame: pd.DataFrame, rows: slice, settings: CleanSettings) -> bool:
+def _ignores_current(frame: pd.DataFrame, rows: slice, settings: CleanSettings) -> bool:
     """Tell whether the current jumps up and down within these rows."""
-    jump = np.diff(values(frame, c.CURRENT)[rows])
+    jump = np.diff(column_values(frame, c.CURRENT)[rows])
     edge = STUCK_EDGE_PER_AH * (settings.nominal_capacity_ah or 1.0)
     return min(int((jump > edge).sum()), int((jump < -edge).sum())) >= STUCK_EDGES

@@ -17,7 +17,7 @@ BACK_SHARE: Final = 0.5  # of a jump, by which the jump back may differ
 SAME_SHARE: Final = 0.05  # by which a current may differ and be the same
 
 
-def jumped_beyond(voltage: Floats, current: Floats, rest_ampere: float) -> Mask:
+def find_voltage_jumps(voltage: Floats, current: Floats, rest_ampere: float) -> Mask:
     """Tell where the voltage jumps beyond that of all other samples, until it jumps back or the record ends.
 
     A lead that has come off leaves the channel at its limit (5 V, say) or near zero, while the current goes on as it

@@ -16,7 +16,7 @@ from scipy.linalg import solveh_banded
 
 from ...data.arrays import Floats
 from ...data.errors import JobError
-from ...data.text import many
+from ...data.text import format_count
 from ..record.record import Record
 
 GAP_EDGE_SECOND = 1e-3  # a power cut's current falls to zero, and returns, within this time
@@ -43,7 +43,7 @@ class CurrentProfile:
     noise_ampere: float
 
 
-def compress(
+def compress_current(
     time_second: Floats,
     current_ampere: Floats,
     after_gap: NDArray[np.bool_],
@@ -68,7 +68,7 @@ def compress(
     """
     missing = np.flatnonzero(~np.isfinite(current_ampere))
     if len(missing):
-        where = f"{many(len(missing), 'sample')}, the first at {time_second[missing[0]]:.0f} s"
+        where = f"{format_count(len(missing), 'sample')}, the first at {time_second[missing[0]]:.0f} s"
         raise JobError(f"the current is missing for {where}, so no simulation can be charge-true", "missing_current")
     if len(time_second) < 2 or not np.all(np.diff(time_second) > 0):
         raise JobError("time does not increase from sample to sample; clean the record first", "time_order")
@@ -82,7 +82,7 @@ def compress(
     knots, values = [], []
     for block in _blocks(first, len(time)):
         inside = first[(first >= block.start) & (first < block.stop)] - block.start
-        at, value = _bend(time[block], current[block], weights[block], inside, noise, floor)
+        at, value = _add_knots(time[block], current[block], weights[block], inside, noise, floor)
         knots.append(at + block.start)
         values.append(value)
     return CurrentProfile(time[np.concatenate(knots)], np.concatenate(values), found)
@@ -104,7 +104,7 @@ def _blocks(first_knots: NDArray[np.intp], samples: int) -> Iterator[slice]:
     yield slice(begin, samples)
 
 
-def _bend(
+def _add_knots(
     time: Floats, current: Floats, weights: Floats, knots: NDArray[np.intp], noise: float, floor: float
 ) -> tuple[NDArray[np.intp], Floats]:
     """Add knots until each sample and the running charge are within the tolerances; return them and their currents."""
@@ -113,12 +113,12 @@ def _bend(
     knots = _sorted_union(len(time), knots, _line_ends(time, current, weights, knots, noise, floor))
     for _ in range(MAX_ROUNDS):
         place = _place(time, knots)
-        values = _fit_hats(current, weights, len(knots), place)
+        values = _fit_piecewise_linear(current, weights, len(knots), place)
         splits = _splits(current, weights, knots, values, place, noise, floor)
         if not len(splits):
             return knots, values
         knots = _sorted_union(len(time), knots, splits)
-    return knots, _fit_hats(current, weights, len(knots), _place(time, knots))
+    return knots, _fit_piecewise_linear(current, weights, len(knots), _place(time, knots))
 
 
 def noise_ampere(current_ampere: Floats) -> float:
@@ -206,7 +206,9 @@ def _trapezoid_weights(time: Floats) -> Floats:
     return weights
 
 
-def _fit_hats(current: Floats, weights: Floats, knots: int, place: tuple[NDArray[np.intp], Floats]) -> Floats:
+def _fit_piecewise_linear(
+    current: Floats, weights: Floats, knots: int, place: tuple[NDArray[np.intp], Floats]
+) -> Floats:
     """Least-squares values at the knots of the continuous piecewise-linear function through all samples."""
     interval, share = place
     rest = 1.0 - share
@@ -268,6 +270,6 @@ def _splits(
     return new
 
 
-def profile_of(record: Record, capacity_ah: float, finer: float = 1.0) -> CurrentProfile:
+def compress_record(record: Record, capacity_ah: float, finer: float = 1.0) -> CurrentProfile:
     """Compress a record's current, with tolerances divided by ``finer``; power cuts carry none."""
-    return compress(record.time_second, record.current_ampere, record.after_gap, capacity_ah, finer)
+    return compress_current(record.time_second, record.current_ampere, record.after_gap, capacity_ah, finer)

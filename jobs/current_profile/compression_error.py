@@ -24,10 +24,10 @@ LAGS_SECOND: Final = (3.0, 30.0, 300.0, 3000.0)
 """Time constants of the responses between the resistance (at once) and the charge (never forgotten)."""
 
 KNEES_PER_AH: Final = np.array([0.03, 0.3])  # A per A.h: currents at which a kinetic resistance begins to fall
-SLOPES: Final = 8  # of the open-circuit voltage, along the charge
-LEARNED: Final = 600  # increments of the voltage that the responses are learned from
+CHARGE_NODES: Final = 8  # of the open-circuit voltage, along the charge
+LEARNED_SAMPLES: Final = 600  # increments of the voltage that the responses are learned from
 BLOCK: Final = 200_000  # samples that are worked on at a time
-SURE: Final = 1.5
+SAFETY_FACTOR: Final = 1.5
 """The estimate is linear; the true difference was 0.9 to 1.1 times it in every kind of record, SPMe and DFN alike."""
 
 
@@ -48,7 +48,7 @@ class CompressionError:
     shift_mv: float
 
 
-def joined_error(parts: Sequence[tuple[CompressionError, int]]) -> CompressionError:
+def join_errors(parts: Sequence[tuple[CompressionError, int]]) -> CompressionError:
     """What compression did to several simulations together, each given with its number of samples."""
     share = np.array([samples for _, samples in parts]) / sum(samples for _, samples in parts)
     rmse, shift = (
@@ -66,7 +66,7 @@ class Responses:
         resistance_ohm: at once.
         kinetic_ohm: at once too, and at no current; each falls as the current grows beyond its ``knee_ampere``.
         lagged_ohm: after a long time, for each of ``LAGS_SECOND``.
-        charge_ah: where ``slope_volt_per_ah`` holds, shape (``SLOPES``,); in between it is linear.
+        charge_ah: where ``slope_volt_per_ah`` holds, shape (``CHARGE_NODES``,); in between it is linear.
     """
 
     resistance_ohm: float
@@ -76,7 +76,7 @@ class Responses:
     charge_ah: Floats
     slope_volt_per_ah: Floats
 
-    def at_once_ohm(self, current_ampere: Floats) -> Floats:
+    def instant_resistance_ohm(self, current_ampere: Floats) -> Floats:
         """The resistance at once under a current, shape (n,): kinetic overpotentials are arcsinhs of the current."""
         found = np.full(len(current_ampere), self.resistance_ohm)
         for ohm, knee in zip(self.kinetic_ohm, self.knee_ampere, strict=True):
@@ -93,7 +93,7 @@ class Driven:
     lagged_ampere: Floats
 
 
-def compression_error(
+def estimate_compression_error(
     time_second: Floats,
     measured_ampere: Floats,
     profile_ampere: Floats,
@@ -116,13 +116,13 @@ def compression_error(
         return CompressionError(0.0, 0.0, 0.0)
     driven = _drive(time_second, np.stack([profile_ampere, residual]), after_gap)
     learned = learn_responses(driven[0], voltage_volt, capacity_ah)
-    at_once = learned.at_once_ohm(profile_ampere)
+    at_once = learned.instant_resistance_ohm(profile_ampere)
     slope = np.interp(driven[0].charge_ah, learned.charge_ah, learned.slope_volt_per_ah)
     away = at_once * residual + slope * driven[1].charge_ah + learned.lagged_ohm @ driven[1].lagged_ampere
     rmse = float(np.sqrt(np.mean(away**2)))
     noise = min(noise_ampere, float(np.sqrt(np.mean(residual**2)))) * float(np.sqrt(np.mean(at_once**2)))
     worst, shift = float(np.max(np.abs(away))), float(np.sqrt(max(rmse**2 - noise**2, 0.0)))
-    return CompressionError(*(1e3 * SURE * volt for volt in (rmse, worst, shift)))
+    return CompressionError(*(1e3 * SAFETY_FACTOR * volt for volt in (rmse, worst, shift)))
 
 
 def learn_responses(driven: Driven, voltage_volt: Floats, capacity_ah: float) -> Responses:
@@ -143,28 +143,28 @@ def learn_responses(driven: Driven, voltage_volt: Floats, capacity_ah: float) ->
     root = np.linalg.cholesky(normal)
     found = nnls(root.T, np.linalg.solve(root, (table / size).T @ np.diff(voltage_volt[chosen])))[0] / size
     found[size < 1e-12] = 0.0
-    resistance, kinetic_ohm, lagged_ohm, slope = np.split(found, [1, 1 + len(knees), len(found) - SLOPES])
+    resistance, kinetic_ohm, lagged_ohm, slope = np.split(found, [1, 1 + len(knees), len(found) - CHARGE_NODES])
     return Responses(float(resistance[0]), kinetic_ohm, knees, lagged_ohm, nodes, slope)
 
 
 def _learned_samples(current_ampere: Floats, capacity_ah: float) -> NDArray[np.intp]:
     """Samples spread over the record, with both sides of its steps where these are few; increasing."""
     n = len(current_ampere)
-    spread = np.unique(np.linspace(0, n - 1, min(LEARNED, n)).astype(np.intp))
+    spread = np.unique(np.linspace(0, n - 1, min(LEARNED_SAMPLES, n)).astype(np.intp))
     steps = np.flatnonzero(np.abs(np.diff(current_ampere)) > 0.05 * capacity_ah)
-    if len(steps) > LEARNED // 2:
+    if len(steps) > LEARNED_SAMPLES // 2:
         return spread
     return np.unique(np.concatenate([spread, steps, steps + 1]))
 
 
 def _slopes(charge_ah: Floats) -> tuple[Floats, Floats]:
     """Nodes along the charge, and each increment of the charge shared between its two, shape (n - 1, SLOPES)."""
-    nodes = np.linspace(charge_ah.min(), charge_ah.max() + 1e-9, SLOPES)
+    nodes = np.linspace(charge_ah.min(), charge_ah.max() + 1e-9, CHARGE_NODES)
     middle = (charge_ah[1:] + charge_ah[:-1]) / 2.0
-    place = np.clip(np.searchsorted(nodes, middle, side="right") - 1, 0, SLOPES - 2)
+    place = np.clip(np.searchsorted(nodes, middle, side="right") - 1, 0, CHARGE_NODES - 2)
     share = (middle - nodes[place]) / (nodes[1] - nodes[0])
     rows, rise = np.arange(len(middle)), np.diff(charge_ah)
-    shared = np.zeros((len(middle), SLOPES))
+    shared = np.zeros((len(middle), CHARGE_NODES))
     shared[rows, place] = (1.0 - share) * rise
     shared[rows, place + 1] = share * rise
     return nodes, shared
@@ -176,11 +176,11 @@ def _drive(time_second: Floats, currents: Floats, after_gap: Mask) -> list[Drive
     charge = np.zeros_like(currents)
     flowed = step * (currents[:, 1:] + currents[:, :-1]) / (2.0 * SECONDS_PER_HOUR)
     np.cumsum(np.where(after_gap[1:], 0.0, flowed), axis=1, out=charge[:, 1:])
-    behind = np.stack([lagged(step, currents, after_gap, lag) for lag in LAGS_SECOND], axis=1)
+    behind = np.stack([apply_lag(step, currents, after_gap, lag) for lag in LAGS_SECOND], axis=1)
     return [Driven(*parts) for parts in zip(currents, charge, behind, strict=True)]
 
 
-def lagged(step_second: Floats, currents: Floats, after_gap: Mask, lag_second: float) -> Floats:
+def apply_lag(step_second: Floats, currents: Floats, after_gap: Mask, lag_second: float) -> Floats:
     """Currents behind a first-order lag, from zero, shape (currents, n): exact where they are linear between samples.
 
     The recursion over the samples is a bidiagonal system, which LAPACK solves at once.

@@ -9,7 +9,7 @@ import numpy as np
 import pybamm
 
 from ...data.arrays import Floats
-from ...data.convert import kelvin
+from ...data.convert import celsius_to_kelvin
 from ..parameters.sets import AMBIENT, INITIAL_TEMPERATURE
 from .compress import CurrentProfile
 from .temperature import Temperature, TemperatureProfile
@@ -69,7 +69,7 @@ def _interpolate(time: Any, times: Floats, values: Floats) -> Floats:
     return np.interp(np.ravel(time), np.ravel(times), np.ravel(values)).reshape(-1, 1)
 
 
-def padded(profile: CurrentProfile, size: int, first_second: float) -> tuple[Floats, Floats]:
+def pad_profile(profile: CurrentProfile, size: int, first_second: float) -> tuple[Floats, Floats]:
     """Fill a profile up to the built model's size, a knot a second after its end; times since ``first_second``."""
     missing = size - len(profile.time_second)
     times = profile.time_second - first_second
@@ -86,10 +86,10 @@ def temperature_inputs(temperature: Temperature, size: int, first_second: float)
     """Inputs of a built model that give the temperature in K: one number, or knots at times since ``first_second``."""
     profile = temperature.profile
     if profile is None:
-        return dict.fromkeys((AMBIENT, INITIAL_TEMPERATURE), kelvin(temperature.celsius))
+        return dict.fromkeys((AMBIENT, INITIAL_TEMPERATURE), celsius_to_kelvin(temperature.celsius))
     missing = size - len(profile.time_second)
     times = profile.time_second - first_second
     times = np.concatenate([times, times[-1] + 1.0 + np.arange(missing)])
-    kelvins = kelvin(np.concatenate([profile.celsius, np.full(missing, profile.celsius[-1])]))
-    begin = kelvin(profile.at(first_second))
+    kelvins = celsius_to_kelvin(np.concatenate([profile.celsius, np.full(missing, profile.celsius[-1])]))
+    begin = celsius_to_kelvin(profile.at(first_second))
     return {TEMPERATURE_TIMES: times, KNOT_TEMPERATURES: kelvins, INITIAL_TEMPERATURE: begin}

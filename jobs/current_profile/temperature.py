@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from scipy.interpolate import make_lsq_spline
 
 from ...data.arrays import Floats
-from ...data.convert import celsius
+from ...data.convert import kelvin_to_celsius
 from ...data.settings import CellSettings, ModelSettings, ParameterSetSettings
-from ..parameters.sets import AMBIENT, base_set
+from ..parameters.sets import AMBIENT, load_base_set
 from ..record.record import Record
 from .compress import noise_ampere
 
@@ -59,7 +59,7 @@ class Temperature:
         return self.celsius if self.profile is None else float(self.profile.celsius[0])
 
 
-def joined_temperature(parts: Sequence[Temperature]) -> Temperature:
+def join_temperatures(parts: Sequence[Temperature]) -> Temperature:
     """The temperature of several stretches of a record together, for what is reported of them."""
     first = parts[0]
     if len(parts) == 1 or first.profile is None:
@@ -72,7 +72,7 @@ def joined_temperature(parts: Sequence[Temperature]) -> Temperature:
     )
 
 
-def temperature_of(
+def find_temperature(
     record: Record,
     cell: CellSettings,
     model: ModelSettings,
@@ -93,14 +93,16 @@ def temperature_of(
     if cell.temperature != "mean":
         measured = record.surface_celsius if cell.temperature == "surface" else record.ambient_celsius
         if measured is not None and np.isfinite(measured).any():
-            return _of_profile(record.time_second, measured, cell.temperature, model)
+            return _make_measured(record.time_second, measured, cell.temperature, model)
         lacking = f", since no {cell.temperature} temperature was measured"
     if measured_celsius is not None:
         return Temperature(measured_celsius, f"mean of the measured{lacking}")
-    return Temperature(celsius(float(base_set(parameter_set.key)[AMBIENT])), f"parameter set's own{lacking}")
+    return Temperature(
+        kelvin_to_celsius(float(load_base_set(parameter_set.key)[AMBIENT])), f"parameter set's own{lacking}"
+    )
 
 
-def _of_profile(time_second: Floats, measured_celsius: Floats, column: str, model: ModelSettings) -> Temperature:
+def _make_measured(time_second: Floats, measured_celsius: Floats, column: str, model: ModelSettings) -> Temperature:
     profile = compress_temperature(time_second, measured_celsius)
     span = time_second[-1] - time_second[0]
     mean = float(np.trapezoid(profile.celsius, profile.time_second) / span)
@@ -108,10 +110,10 @@ def _of_profile(time_second: Floats, measured_celsius: Floats, column: str, mode
     missing = int((~np.isfinite(measured_celsius)).sum())
     if missing:
         words += f", interpolated over {missing} missing samples"
-    return Temperature(mean, words + _taken_as(column, model), profile)
+    return Temperature(mean, words + _substitution_note(column, model), profile)
 
 
-def _taken_as(column: str, model: ModelSettings) -> str:
+def _substitution_note(column: str, model: ModelSettings) -> str:
     """What a model makes of a measured temperature that is not the one it means."""
     isothermal = dict(model.options).get("thermal", "isothermal") == "isothermal"
     if isothermal and column == "ambient":

@@ -11,22 +11,22 @@ import numpy as np
 import pybamm
 
 from ...data.arrays import Floats
-from ...data.convert import kelvin
+from ...data.convert import celsius_to_kelvin
 from ...data.errors import UsageError
 from ...data.results.fitting import Beginning
 from ...data.settings import ModelSettings, ParameterSetSettings
-from ..models.equilibrium import equilibrium_of
+from ..models.equilibrium import find_equilibrium
 from ..parameters.sets import AMBIENT, CAPACITY, INITIAL_TEMPERATURE, LOWER_CUTOFF, PARALLEL, UPPER_CUTOFF
 
 BPX_VERSION: Final = "1.1.0"
 MODELS: Final = ("SPM", "SPMe", "DFN")
 FARADAY: Final = float(pybamm.constants.F.value)
-GAS: Final = float(pybamm.constants.R.value)
-REFERENCE: Final = "Reference temperature [K]"
-ELECTROLYTE: Final = "Initial concentration in electrolyte [mol.m-3]"
-ZERO_CELSIUS: Final = kelvin(0.0)
+GAS_CONSTANT: Final = float(pybamm.constants.R.value)
+REFERENCE_TEMPERATURE: Final = "Reference temperature [K]"
+ELECTROLYTE_CONCENTRATION: Final = "Initial concentration in electrolyte [mol.m-3]"
+ZERO_CELSIUS: Final = celsius_to_kelvin(0.0)
 TEMPERATURE_STEP: Final = 20.0  # K: how far from the reference temperature an activation energy is looked for
-SAME: Final = 1e-6  # relative: functions closer than this are the same
+SAME_VALUE_TOLERANCE: Final = 1e-6  # relative: functions closer than this are the same
 STOICHIOMETRY: Final = np.linspace(0.0005, 0.9995, 2000)  # of tables
 CONCENTRATION: Final = np.linspace(1.0, 4000.0, 2000)
 _BINARY: Final = {
@@ -51,7 +51,7 @@ class _Parts:
         self.values = values
         self.problems: list[str] = []
         self.notes: list[str] = []
-        self.reference = self.number(REFERENCE)
+        self.reference = self.number(REFERENCE_TEMPERATURE)
         self.present = self.number(AMBIENT)
 
     def number(self, name: str) -> float:
@@ -90,14 +90,14 @@ class _Parts:
         self.notes.append(f"{name} is a table, interpolated linearly")
         return {"x": grid[good].tolist(), "y": column[good].tolist()}
 
-    def with_energy(self, key: str, name: str, grid: Floats) -> dict[str, Any]:
+    def function_with_activation_energy(self, key: str, name: str, grid: Floats) -> dict[str, Any]:
         """A function of something and the temperature, at the reference temperature, with its activation energy.
 
         One that goes with temperature otherwise is written as it is at the cell's temperature, without any.
         """
         if name not in self.values:
             return {key: self.function(name, grid)}
-        energy = self._energy(name, lambda kelvin: self.column(name, grid[::100], kelvin))
+        energy = self._activation_energy(name, lambda kelvin: self.column(name, grid[::100], kelvin))
         found = self.function(name, grid, self.present if energy is None else self.reference)
         return {key: found, f"{key.partition(' [')[0]} activation energy [J.mol-1]": energy or 0.0}
 
@@ -114,28 +114,30 @@ class _Parts:
                     found.append(current / math.sqrt(salt * inside * (largest - inside)))
             return np.array(found)
 
-        energy = self._energy(name, rates)
+        energy = self._activation_energy(name, rates)
         here = rates(self.present if energy is None else self.reference)
-        if not np.ptp(here) <= SAME * abs(here[0]):
+        if not np.ptp(here) <= SAME_VALUE_TOLERANCE * abs(here[0]):
             self.problems.append(f"{name!r} is not of BPX's form, F k sqrt(c_e/c_e0 c/c_max (1 - c/c_max))")
         return float(here[0]) * largest * math.sqrt(electrolyte) / FARADAY, energy or 0.0
 
-    def _energy(self, name: str, at: Callable[[float], Floats]) -> float | None:
+    def _activation_energy(self, name: str, at: Callable[[float], Floats]) -> float | None:
         """The activation energy in J.mol-1 by which values go with temperature; ``None`` where there is none."""
         here = at(self.reference)
         low, high = (at(self.reference + step) / here for step in (-TEMPERATURE_STEP, TEMPERATURE_STEP))
         inverse = 1.0 / self.reference - 1.0 / (self.reference + TEMPERATURE_STEP)
-        energy = GAS * math.log(abs(float(np.median(high)))) / inverse
-        colder = math.exp(energy / GAS * (1.0 / self.reference - 1.0 / (self.reference - TEMPERATURE_STEP)))
-        one = np.ptp(high) <= SAME * np.max(high) and np.all(np.abs(low / colder - 1.0) <= SAME)
+        energy = GAS_CONSTANT * math.log(abs(float(np.median(high)))) / inverse
+        colder = math.exp(energy / GAS_CONSTANT * (1.0 / self.reference - 1.0 / (self.reference - TEMPERATURE_STEP)))
+        one = np.ptp(high) <= SAME_VALUE_TOLERANCE * np.max(high) and np.all(
+            np.abs(low / colder - 1.0) <= SAME_VALUE_TOLERANCE
+        )
         if not one:
             celsius = self.present - ZERO_CELSIUS
             self.notes.append(f"{name} goes with temperature otherwise than BPX can say: true at {celsius:.2f} °C only")
             return None
-        return 0.0 if abs(energy) < SAME else energy
+        return 0.0 if abs(energy) < SAME_VALUE_TOLERANCE else energy
 
 
-def as_bpx(
+def convert_to_bpx(
     values: pybamm.ParameterValues,
     settings: ParameterSetSettings,
     model: ModelSettings | None = None,
@@ -158,8 +160,8 @@ def as_bpx(
     if "Maximum concentration in negative electrode [mol.m-3]" not in values:
         raise UsageError(f"BPX cannot hold {settings.name}: it is no set of two electrodes of one phase each")
     parts = _Parts(values)
-    window = [entry.at_soc for entry in equilibrium_of(model, settings, parts.present - ZERO_CELSIUS).inputs]
-    salt = parts.number(ELECTROLYTE)
+    window = [entry.at_soc for entry in find_equilibrium(model, settings, parts.present - ZERO_CELSIUS).inputs]
+    salt = parts.number(ELECTROLYTE_CONCENTRATION)
     body = {
         "Cell": _cell(parts),
         "Electrolyte": _electrolyte(parts),
@@ -207,7 +209,9 @@ def _notes(parts: _Parts, model: ModelSettings) -> list[str]:
 def _cell(parts: _Parts) -> dict[str, Any]:
     parallel = parts.number(PARALLEL) if PARALLEL in parts.values else 1.0
     pairs = (
-        round(parallel) if math.isfinite(parallel) and abs(parallel - round(parallel)) < SAME and parallel > 0.5 else 1
+        round(parallel)
+        if math.isfinite(parallel) and abs(parallel - round(parallel)) < SAME_VALUE_TOLERANCE and parallel > 0.5
+        else 1
     )
     area = parts.number("Electrode height [m]") * parts.number("Electrode width [m]")
     if parts.values.get("Number of cells connected in series to make a battery", 1.0) != 1.0:
@@ -221,7 +225,7 @@ def _cell(parts: _Parts) -> dict[str, Any]:
     else:
         sizes = parts.number(surface), parts.number(volume)
     return {
-        REFERENCE: parts.reference,
+        REFERENCE_TEMPERATURE: parts.reference,
         "External surface area [m2]": sizes[0],
         "Volume [m3]": sizes[1],
         "Electrode area [m2]": area * parallel / pairs,
@@ -241,7 +245,7 @@ def _electrolyte(parts: _Parts) -> dict[str, Any]:
         ("Diffusivity [m2.s-1]", "Electrolyte diffusivity [m2.s-1]"),
         ("Conductivity [S.m-1]", "Electrolyte conductivity [S.m-1]"),
     ):
-        found |= parts.with_energy(key, name, CONCENTRATION)
+        found |= parts.function_with_activation_energy(key, name, CONCENTRATION)
     return found
 
 
@@ -265,7 +269,9 @@ def _electrode(parts: _Parts, side: str, window: Floats, salt: float) -> dict[st
     return {
         "Particle radius [m]": radius,
         "Thickness [m]": parts.number(f"{where} thickness [m]"),
-        **parts.with_energy("Diffusivity [m2.s-1]", f"{side} particle diffusivity [m2.s-1]", STOICHIOMETRY),
+        **parts.function_with_activation_energy(
+            "Diffusivity [m2.s-1]", f"{side} particle diffusivity [m2.s-1]", STOICHIOMETRY
+        ),
         "OCP [V]": parts.function(f"{where} OCP [V]", STOICHIOMETRY),
         "Entropic change coefficient [V.K-1]": parts.function(f"{where} OCP entropic change [V.K-1]", STOICHIOMETRY),
         "Conductivity [S.m-1]": parts.number(f"{where} conductivity [S.m-1]") * solid,

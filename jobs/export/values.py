@@ -9,13 +9,13 @@ from typing import Any
 import pybamm
 from pybamm.expression_tree.operations.serialise import Serialise
 
-from ...data.convert import kelvin
+from ...data.convert import celsius_to_kelvin
 from ...data.errors import UsageError
 from ...data.fit_settings import CELL_CAPACITY, INITIAL_SOC
 from ...data.results.fitting import Beginning
 from ...data.settings import ModelSettings, ParameterSetSettings
-from ..models.pybamm_models import completed, scales_current
-from ..parameters.sets import AMBIENT, CAPACITY, CURRENT_FUNCTION, INITIAL_TEMPERATURE, PARALLEL, with_overrides
+from ..models.pybamm_models import complete_set, scales_current
+from ..parameters.sets import AMBIENT, CAPACITY, CURRENT_FUNCTION, INITIAL_TEMPERATURE, PARALLEL, apply_overrides
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class CellSet:
     beginning: Beginning
 
 
-def values_of(settings: ParameterSetSettings) -> pybamm.ParameterValues:
+def resolve_set_values(settings: ParameterSetSettings) -> pybamm.ParameterValues:
     """A set with its overrides, without any cell.
 
     Raises:
@@ -41,10 +41,10 @@ def values_of(settings: ParameterSetSettings) -> pybamm.ParameterValues:
     own = [o.parameter for o in settings.overrides if o.parameter in (INITIAL_SOC, CELL_CAPACITY)]
     if own:
         raise UsageError(f"{settings.name} holds {' and '.join(own)}, which are of one cell")
-    return with_overrides(settings)
+    return apply_overrides(settings)
 
 
-def values_of_cell(cell: CellSet) -> tuple[pybamm.ParameterValues, tuple[str, ...]]:
+def resolve_cell_values(cell: CellSet) -> tuple[pybamm.ParameterValues, tuple[str, ...]]:
     """A set as a cell has it, in PyBaMM's parameters alone, and what these cannot say, in words.
 
     kilocell's own names are turned so: ``Initial state of charge`` into the initial concentrations (potentials,
@@ -53,10 +53,10 @@ def values_of_cell(cell: CellSet) -> tuple[pybamm.ParameterValues, tuple[str, ..
     nominal capacity. Ambient and initial temperature are the record's.
     """
     begin, notes = cell.beginning, []
-    values = with_overrides(cell.parameter_set)
-    notes += list(completed(values, cell.model))
+    values = apply_overrides(cell.parameter_set)
+    notes += list(complete_set(values, cell.model))
     values.update(dict(begin.inputs))
-    temperature = kelvin(begin.temperature_celsius)
+    temperature = celsius_to_kelvin(begin.temperature_celsius)
     values.update({AMBIENT: temperature, INITIAL_TEMPERATURE: temperature})
     if begin.temperature_varies:
         notes.append(f"the temperature is the record's mean, {begin.temperature_celsius:.2f} °C; it changed over time")
@@ -70,7 +70,7 @@ def values_of_cell(cell: CellSet) -> tuple[pybamm.ParameterValues, tuple[str, ..
     return values, tuple(notes)
 
 
-def as_json(values: pybamm.ParameterValues) -> str:
+def values_to_json(values: pybamm.ParameterValues) -> str:
     """A set as JSON that ``pybamm.ParameterValues.from_json`` reads; functions are expressions of their arguments.
 
     Raises:

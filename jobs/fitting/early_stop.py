@@ -12,11 +12,11 @@ import numpy as np
 from ...data.arrays import Floats
 from ...data.fit_settings import FitSettings
 from ...data.results.fitting import Stopped
-from .starts import to_unit
+from .starts import to_scaled
 
-NEAR: Final = 0.02  # of the scaled bounds: a start within this of a minimum, and falling, is on its way to it
-BEATEN: Final = 4.0  # times the best start's cost, twice its RMSE
-LITTLE: Final = 0.01  # of the cost: what its last evaluations gain when a start has nowhere to go
+NEAR_MINIMUM: Final = 0.02  # of the scaled bounds: a start within this of a minimum, and falling, is on its way to it
+BEATEN_COST_RATIO: Final = 4.0  # times the best start's cost, twice its RMSE
+LITTLE_GAIN_SHARE: Final = 0.01  # of the cost: what its last evaluations gain when a start has nowhere to go
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ Rivals = Callable[[], Sequence[Rival]]
 """Gives the other starts that have ended by now."""
 
 
-class EndsEarly(Exception):  # noqa: N818 - ends a search, which is no error
+class StoppedEarly(Exception):  # noqa: N818 - ends a search, which is no error
     """A start ends at its best point so far: why, for the record and in words."""
 
     def __init__(self, stopped: Stopped, words: str) -> None:
@@ -40,7 +40,7 @@ class EndsEarly(Exception):  # noqa: N818 - ends a search, which is no error
         self.stopped: Stopped = stopped
 
 
-class Watch:
+class EarlyStopping:
     """Looks at a start after each evaluation.
 
     Args:
@@ -57,7 +57,7 @@ class Watch:
         self._window = 4 if few else 10 * (len(settings.parameters) + 1)
         self._costs: list[float] = []
 
-    def look(self, unit: Floats, cost: float) -> None:
+    def check(self, unit: Floats, cost: float) -> None:
         """Raise EndsEarly where the start is to end now.
 
         Args:
@@ -66,20 +66,20 @@ class Watch:
         self._costs.append(cost)
         limit = self._settings.time_limit_second
         if limit is not None and time.monotonic() - self._began > limit:
-            raise EndsEarly("time_limit", f"stopped at its time limit of {limit:g} s, at the best point so far")
+            raise StoppedEarly("time_limit", f"stopped at its time limit of {limit:g} s, at the best point so far")
         rivals = self._rivals() if self._rivals is not None and np.isfinite(cost) else ()
         for rival in rivals:
             if self._on_its_way(unit, cost, rival):
-                raise EndsEarly("on_its_way", f"stopped: on its way to start {rival.start}'s minimum")
+                raise StoppedEarly("on_its_way", f"stopped: on its way to start {rival.start}'s minimum")
         best = min(rivals, key=lambda rival: rival.cost, default=None)
-        if best is not None and cost > BEATEN * best.cost and self._gains_little(cost):
-            raise EndsEarly("beaten", f"stopped: beaten by start {best.start}, and its last steps gained little")
+        if best is not None and cost > BEATEN_COST_RATIO * best.cost and self._gains_little(cost):
+            raise StoppedEarly("beaten", f"stopped: beaten by start {best.start}, and its last steps gained little")
 
     def _on_its_way(self, unit: Floats, cost: float, rival: Rival) -> bool:
         """Near the rival's minimum, above it, and falling."""
-        away = np.abs(unit - to_unit(self._settings.parameters, np.array(rival.values))).max()
+        away = np.abs(unit - to_scaled(self._settings.parameters, np.array(rival.values))).max()
         falling = len(self._costs) > 2 and self._costs[-1] < self._costs[-3]
-        return bool(away <= NEAR) and cost >= rival.cost and falling
+        return bool(away <= NEAR_MINIMUM) and cost >= rival.cost and falling
 
     def _gains_little(self, cost: float) -> bool:
-        return len(self._costs) > self._window and cost > (1.0 - LITTLE) * self._costs[-1 - self._window]
+        return len(self._costs) > self._window and cost > (1.0 - LITTLE_GAIN_SHARE) * self._costs[-1 - self._window]

@@ -8,17 +8,24 @@ import numpy as np
 import pandas as pd
 
 from ...data.arrays import Floats
-from ...data.convert import unit_of
+from ...data.convert import parameter_unit
 from ...data.errors import JobError
-from ...data.fit_settings import OF_CELL, FitSettings
+from ...data.fit_settings import CELL_PARAMETERS, FitSettings
 from ...data.results.fitting import Beginning, Correlation, FitResult, FittedParameter, StartResult, agrees
 from ..parameters.sets import is_function
 from ..simulation.replay import Conditions
-from .early_stop import Rivals, Watch
+from .early_stop import EarlyStopping, Rivals
 from .objective import Objective, Residuals
 from .search import Journal, Search
-from .starts import begun_from, first_point, from_unit, to_unit
-from .uncertainty import NO_EFFECT_MV, TOGETHER, Uncertainty, interval, uncertainty, words_for
+from .starts import first_point, from_scaled, start_from_fit, to_scaled
+from .uncertainty import (
+    NO_EFFECT_MV,
+    STRONG_CORRELATION,
+    Uncertainty,
+    describe_certainty,
+    estimate_uncertainty,
+    interval,
+)
 
 AT_BOUND = 1e-3  # a fitted value within this share of its bounds counts as at the bound
 RETURNS = 2  # times that a start which ended without a solution begins again
@@ -46,21 +53,21 @@ def run_start(
     """
     objective = Objective(samples, settings, measured_celsius)
     asked, settings = settings, objective.settings
-    search = Search(objective, settings, journal, Watch(settings, rivals))
+    search = Search(objective, settings, journal, EarlyStopping(settings, rivals))
     defaults = objective.inputs.default_values()
-    inside = np.clip(to_unit(settings.parameters, defaults), 0.02, 0.98)
-    own = settings if former is None else begun_from(former, settings)
-    first = search.solvable(first_point(own, start, defaults), inside)
+    inside = np.clip(to_scaled(settings.parameters, defaults), 0.02, 0.98)
+    own = settings if former is None else start_from_fit(former, settings)
+    first = search.find_solvable_point(first_point(own, start, defaults), inside)
     found = search.residuals(first)
     if not found.reason:
-        _refuse_no_effect(settings, found.slopes_mv)
+        _require_effect(settings, found.slopes_mv)
     point, message = search.run(first)
     for _ in range(RETURNS):
         if search.stopped or not search.without_solution:
             break
         # It ended where the model has none: the search begins again half way to the set's own values.
-        point, message = search.run(search.solvable(inside + 0.5 * (point - inside), inside))
-    values = from_unit(settings.parameters, point)
+        point, message = search.run(search.find_solvable_point(inside + 0.5 * (point - inside), inside))
+    values = from_scaled(settings.parameters, point)
     try:
         rmse = objective.rmse_mv(values)
     except JobError as error:
@@ -71,7 +78,7 @@ def run_start(
         settings=asked,
         start=start,
         seed=settings.seed,
-        first_values=tuple(float(v) for v in from_unit(settings.parameters, first)),
+        first_values=tuple(float(v) for v in from_scaled(settings.parameters, first)),
         values=tuple(float(v) for v in values),
         rmse_first_mv=found.rmse_mv,
         rmse_mv=rmse,
@@ -82,7 +89,7 @@ def run_start(
     )
 
 
-def _refuse_no_effect(settings: FitSettings, slopes_mv: Floats) -> None:
+def _require_effect(settings: FitSettings, slopes_mv: Floats) -> None:
     """Refuse parameters that the voltage does not follow at all: no fit could find them."""
     moved = np.sqrt(np.mean(slopes_mv**2, axis=0))
     names = [repr(p.name) for p, rms in zip(settings.parameters, moved, strict=True) if not rms > NO_EFFECT_MV]
@@ -91,7 +98,7 @@ def _refuse_no_effect(settings: FitSettings, slopes_mv: Floats) -> None:
         raise JobError(f"{reason}; leave it out, or choose model options that use it", "no_effect")
 
 
-def best_of(
+def combine_starts(
     samples: pd.DataFrame, settings: FitSettings, starts: tuple[StartResult, ...], measured_celsius: float | None
 ) -> FitResult:
     """Take the best start as the fit's result, with errors, beside the parameter set's own RMSE on the same samples.
@@ -105,14 +112,14 @@ def best_of(
     objective = Objective(samples, settings, measured_celsius)
     asked, settings = settings, objective.settings
     values, defaults = np.array(best.values), objective.inputs.default_values()
-    unit = to_unit(settings.parameters, values)
-    objective.settle(values)
+    unit = to_scaled(settings.parameters, values)
+    objective.refine_outputs(values)
     found = objective.residuals(values)
-    errors = errors_at(objective, Search(objective, settings), unit, found)
+    errors = estimate_errors(objective, Search(objective, settings), unit, found)
     fitted = tuple(_fitted(settings, place, best.values, defaults, errors) for place in range(len(values)))
     ended = [s for s in starts if not s.stopped]
     agreeing = [s for s in ended if agrees(s.rmse_mv, best.rmse_mv)]
-    within = _agreement(agreeing) if agreeing else None
+    within = _largest_disagreement(agreeing) if agreeing else None
     before, after = _validation(samples, settings, defaults, values, measured_celsius)
     own = settings.parameter_set
     return FitResult(
@@ -134,11 +141,11 @@ def best_of(
         validation_default_rmse_mv=before,
         verdict=_verdict(fitted, len(agreeing), len(ended), len(starts) - len(ended), best),
         starts_stopped=len(starts) - len(ended),
-        beginning=beginning_of(objective.inputs.conditions(values)),
+        beginning=make_beginning(objective.inputs.conditions(values)),
     )
 
 
-def beginning_of(conditions: Conditions) -> Beginning:
+def make_beginning(conditions: Conditions) -> Beginning:
     """How a replay under these conditions begins, as a fit keeps it with its set."""
     state, temperature = conditions.state, conditions.temperature
     return Beginning(
@@ -153,11 +160,11 @@ def beginning_of(conditions: Conditions) -> Beginning:
     )
 
 
-def errors_at(objective: Objective, search: Search, unit: Floats, found: Residuals) -> Uncertainty:
+def estimate_errors(objective: Objective, search: Search, unit: Floats, found: Residuals) -> Uncertainty:
     """Return standard errors and correlations at a point (0 to 1); parameters at a bound are taken as known."""
     free = (unit > AT_BOUND) & (unit < 1.0 - AT_BOUND)
-    prior_slopes = search.priors(unit)[1]
-    return uncertainty(found.error_mv, found.slopes_mv, objective.weights, free, prior_slopes, search.prior_mv)
+    prior_slopes = search.prior_residuals(unit)[1]
+    return estimate_uncertainty(found.error_mv, found.slopes_mv, objective.weights, free, prior_slopes, search.prior_mv)
 
 
 def _validation(
@@ -177,7 +184,7 @@ def _rmse_or_none(objective: Objective, values: Floats) -> float | None:
         return None
 
 
-def _agreement(starts: list[StartResult]) -> float:
+def _largest_disagreement(starts: list[StartResult]) -> float:
     """Largest relative difference of any parameter between starts."""
     values = np.array([s.values for s in starts])
     size = np.maximum(np.abs(values).max(axis=0), np.finfo(float).tiny)
@@ -188,13 +195,13 @@ def _fitted(
     settings: FitSettings, place: int, values: tuple[float, ...], defaults: Floats, errors: Uncertainty
 ) -> FittedParameter:
     parameter, value = settings.parameters[place], values[place]
-    own = parameter.name in OF_CELL
+    own = parameter.name in CELL_PARAMETERS
     factor = not own and is_function(settings.parameter_set.key, parameter.name)
     error = float(errors.standard_error[place])
     at_bound = bool(np.isnan(error))
     result = FittedParameter(
         name=parameter.name,
-        unit="" if factor else unit_of(parameter.name),
+        unit="" if factor else parameter_unit(parameter.name),
         value=value,
         default=float(defaults[place]),
         lower=parameter.lower,
@@ -207,7 +214,7 @@ def _fitted(
         end = "upper" if value > 0.5 * (parameter.lower + parameter.upper) else "lower"
         return replace(result, verdict=f"at its {end} bound: widen the bounds, or fix it")
     size, low, high = interval(parameter, value, error, errors.quantile)
-    words = words_for(value, size, errors.quantile, _partners(settings, place, errors))
+    words = describe_certainty(value, size, errors.quantile, _partners(settings, place, errors))
     if not np.isfinite(size):
         return replace(result, verdict=words)
     return replace(result, standard_error=size, lower_95=low, upper_95=high, verdict=words)
@@ -219,7 +226,7 @@ def _partners(settings: FitSettings, place: int, errors: Uncertainty) -> str:
     names = [
         f"{settings.parameters[k].name} ({row[k]:+.2f})"
         for k in np.argsort(-np.abs(row))
-        if k != place and abs(row[k]) >= TOGETHER
+        if k != place and abs(row[k]) >= STRONG_CORRELATION
     ]
     return f"; moves together with {', '.join(names)}" if names else ""
 

@@ -9,12 +9,19 @@ import numpy as np
 
 from ...data.arrays import Floats
 from ...data.errors import JobError
-from ...data.fit_settings import CELL_CAPACITY, INITIAL_SOC, LITHIUM_INVENTORY, OF_CELL, FitParameter, FitSettings
+from ...data.fit_settings import (
+    CELL_CAPACITY,
+    CELL_PARAMETERS,
+    INITIAL_SOC,
+    LITHIUM_INVENTORY,
+    FitParameter,
+    FitSettings,
+)
 from ...data.settings import Override, SimulateSettings
-from ..models.build import Structure, shapes_mesh, structure_of
-from ..parameters.sets import affects_equilibrium, is_function, nominal_capacity_ah, with_overrides
+from ..models.build import Structure, make_structure, shapes_mesh
+from ..parameters.sets import affects_equilibrium, apply_overrides, is_function, nominal_capacity_ah
 from ..simulation.replay import Conditions, scalar_inputs
-from .starts import from_unit, to_unit
+from .starts import from_scaled, to_scaled
 from .stretches import FitStretch
 
 STEP = 1e-4  # of the scaled bounds: how far a parameter is moved to see which inputs follow, and by how much
@@ -33,8 +40,8 @@ class FitInputs:
         self._stretch = stretch
         self._celsius = measured_celsius
         self._moves_state = tuple(self._any_moves_state(p.name) for p in settings.parameters)
-        self._base = stretch.conditions(self.asked(()), measured_celsius)
-        self.settings = replace(settings, parameters=self._in_units())
+        self._base = stretch.conditions(self.settings_with(()), measured_celsius)
+        self.settings = replace(settings, parameters=self._parameters_in_units())
         self._structure = self._structure_of_default()
         self.moving = self._moving_inputs()
         self.meshed = self._meshed()
@@ -43,7 +50,7 @@ class FitInputs:
         """The parameter set's own values: 1 for the factor of a function, the cell's own state and capacity."""
         parameter_set = self.settings.parameter_set
         given = {o.parameter: o.value for o in parameter_set.overrides}
-        values = with_overrides(parameter_set)
+        values = apply_overrides(parameter_set)
         own = {
             INITIAL_SOC: self._base.state.soc,
             CELL_CAPACITY: self.settings.cell.nominal_capacity_ah or nominal_capacity_ah(parameter_set),
@@ -53,7 +60,7 @@ class FitInputs:
             own[name] = given.get(name, 1.0) if is_function(parameter_set.key, name) else float(values[name])
         return np.array([own[p.name] for p in self.settings.parameters], float)
 
-    def _in_units(self) -> tuple[FitParameter, ...]:
+    def _parameters_in_units(self) -> tuple[FitParameter, ...]:
         """The parameters with bounds, first guess and prior in their own units, where they are given as factors.
 
         Raises:
@@ -78,7 +85,7 @@ class FitInputs:
     def conditions(self, values: Floats) -> Conditions:
         """State, capacity, temperature and overrides of a replay with these values."""
         if any(self._moves_state):
-            asked = self.asked(self.overrides(values))
+            asked = self.settings_with(self.overrides(values))
             return self._stretch.conditions(asked, self._celsius, self._base.temperature)
         return replace(self._base, overrides=self.overrides(values))
 
@@ -88,11 +95,11 @@ class FitInputs:
         Args:
             here: the conditions at these values.
         """
-        unit = to_unit(self.settings.parameters, values)
+        unit = to_scaled(self.settings.parameters, values)
         inputs, columns = self._inputs(here), []
         for place, moves_state in enumerate(self._moves_state):
             moved, step = _moved(unit, place)
-            there = from_unit(self.settings.parameters, moved)
+            there = from_scaled(self.settings.parameters, moved)
             # What only matters where something flows leaves the state at rest where it is.
             after = self.conditions(there) if moves_state else replace(here, overrides=self.overrides(there))
             columns.append((self._inputs(after) - inputs) / step)
@@ -103,34 +110,34 @@ class FitInputs:
         return np.array([inputs[name] for name in self.moving])
 
     def _any_moves_state(self, name: str) -> bool:
-        return any(affects_equilibrium(n) or n in OF_CELL for n in self._with_linked(name))
+        return any(affects_equilibrium(n) or n in CELL_PARAMETERS for n in self._names_with_linked(name))
 
-    def _with_linked(self, name: str) -> list[str]:
+    def _names_with_linked(self, name: str) -> list[str]:
         """A parameter's name and those of what is linked to it."""
         return [name, *(link.name for link in self.settings.links if link.to == name)]
 
     def _structure_of_default(self) -> Structure:
         """Which of the overrides are inputs; knots and tolerances do not matter to that."""
-        asked = self.asked(self.overrides(self.default_values()))
-        return structure_of(asked.model, asked.parameter_set.key, asked.parameter_set.overrides, 1, 1.0, 1.0)
+        asked = self.settings_with(self.overrides(self.default_values()))
+        return make_structure(asked.model, asked.parameter_set.key, asked.parameter_set.overrides, 1, 1.0, 1.0)
 
     def _meshed(self) -> tuple[int, ...]:
         """Places of the parameters that shape the mesh, themselves or by what is linked to them: no input is theirs."""
-        names, model = [self._with_linked(p.name) for p in self.settings.parameters], self.settings.model
+        names, model = [self._names_with_linked(p.name) for p in self.settings.parameters], self.settings.model
         return tuple(place for place, own in enumerate(names) if any(shapes_mesh(name, model) for name in own))
 
     def _moving_inputs(self) -> tuple[str, ...]:
         """Names of the inputs that follow any of the parameters, sorted."""
-        unit = np.clip(to_unit(self.settings.parameters, self.default_values()), STEP, 1.0 - STEP)
-        before = scalar_inputs(self._structure, self.conditions(from_unit(self.settings.parameters, unit)))
+        unit = np.clip(to_scaled(self.settings.parameters, self.default_values()), STEP, 1.0 - STEP)
+        before = scalar_inputs(self._structure, self.conditions(from_scaled(self.settings.parameters, unit)))
         moving = set()
         for place in range(len(unit)):
             moved, _ = _moved(unit, place)
-            after = scalar_inputs(self._structure, self.conditions(from_unit(self.settings.parameters, moved)))
+            after = scalar_inputs(self._structure, self.conditions(from_scaled(self.settings.parameters, moved)))
             moving |= {name for name, value in before.items() if after[name] != value}
         return tuple(sorted(moving))
 
-    def asked(self, overrides: tuple[Override, ...]) -> SimulateSettings:
+    def settings_with(self, overrides: tuple[Override, ...]) -> SimulateSettings:
         """The simulation with these overrides; without any, with the set's own."""
         own = self.settings.parameter_set
         parameter_set = replace(own, overrides=overrides or own.overrides)
@@ -156,4 +163,4 @@ def _times(p: FitParameter, own: float) -> FitParameter:
 
 
 def _kind(key: str, name: str) -> Literal["value", "scale"]:
-    return "scale" if name not in OF_CELL and is_function(key, name) else "value"
+    return "scale" if name not in CELL_PARAMETERS and is_function(key, name) else "value"

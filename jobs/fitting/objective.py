@@ -14,26 +14,36 @@ from ...data.columns import STEP_TYPES
 from ...data.errors import JobError
 from ...data.fit_settings import FitSettings
 from ..parameters.sets import nominal_capacity_ah
-from ..record.noise import noise_of_steps
-from ..record.record import Record, record_of
-from ..record.usable_current import refuse_nothing
-from ..simulation.attempts import ATTEMPTS, RETRIED, Attempt, Case, charge_true_profile, check_charge, solve_as
+from ..record.noise import estimate_step_noise
+from ..record.record import Record, make_record
+from ..record.usable_current import require_current
+from ..simulation.attempts import (
+    ATTEMPTS,
+    RETRIED_CODES,
+    Attempt,
+    Case,
+    check_charge,
+    compress_within_charge_limit,
+    solve_attempt,
+)
 from ..simulation.replay import check_range
-from ..simulation.stretches import joined_record
+from ..simulation.stretches import join_records
 from .inputs import FitInputs
-from .starts import from_unit, to_unit
-from .stretches import FitStretch, fit_stretches
+from .starts import from_scaled, to_scaled
+from .stretches import FitStretch, choose_fit_stretches
 from .weights import sample_weights
 
-FAR_MV: Final = 1000.0
+LARGE_ERROR_MV: Final = 1000.0
 """Error from which on it grows with its logarithm only: a model far out of its range is off by kilovolts."""
 
-NO_SOLUTION_MV: Final = 20.0 * FAR_MV
+NO_SOLUTION_MV: Final = 20.0 * LARGE_ERROR_MV
 """Residual of every sample where the model has no solution: finite, and worse than any that solves."""
 
-DIFFERENCE: Final = 2e-3  # of the scaled bounds, where slopes are taken from differences
-TIGHTER: Final = 0.5  # tolerances: for a tenth more time an error of up to 0.2 mV, which moves values, is 0.02 mV
-TIGHTEST: Final = 0.1  # where slopes are differences: the solver's own errors must stay below these
+DIFFERENCE_STEP: Final = 2e-3  # of the scaled bounds, where slopes are taken from differences
+TOLERANCE_FACTOR: Final = (
+    0.5  # tolerances: for a tenth more time an error of up to 0.2 mV, which moves values, is 0.02 mV
+)
+DIFFERENCE_TOLERANCE_FACTOR: Final = 0.1  # where slopes are differences: the solver's own errors must stay below these
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,7 +67,7 @@ class Residuals:
         return float(np.sqrt(np.mean(self.error_mv**2)))
 
 
-class Part:
+class ObjectivePart:
     """Residuals of one stretch of a fit's record; keeps to one ``attempt``.
 
     Args:
@@ -75,7 +85,7 @@ class Part:
         self.name = stretch.stretch.name
         self.used = used
         self._record = stretch.record
-        self._profile = charge_true_profile(stretch.record, capacity_ah)
+        self._profile = compress_within_charge_limit(stretch.record, capacity_ah)
         self.inputs = FitInputs(settings, stretch, measured_celsius)
         self._outputs: NDArray[np.intp] | None = None
         self.attempt = self._first_that_solves()
@@ -89,10 +99,10 @@ class Part:
             flat = np.zeros((count, len(self.inputs.settings.parameters)))
             return Residuals(np.full(count, NO_SOLUTION_MV), flat, str(error))
 
-    def settle(self, values: Floats) -> bool:
-        """As :meth:`Objective.settle`, of this stretch."""
+    def refine_outputs(self, values: Floats) -> bool:
+        """As :meth:`Objective.refine_outputs`, of this stretch."""
         try:
-            found = solve_as(self.attempt, self.case(values, refine=True)).outputs
+            found = solve_attempt(self.attempt, self.case(values, refine=True)).outputs
         except JobError:
             return False
         before, self._outputs = self._outputs, found
@@ -100,7 +110,7 @@ class Part:
 
     def case(self, values: Floats, *, slopes: bool = False, refine: bool = False) -> Case:
         """What is solved at these values."""
-        asked = self.inputs.asked(self.inputs.overrides(values))
+        asked = self.inputs.settings_with(self.inputs.overrides(values))
         moving = self.inputs.moving if slopes else ()
         conditions = self.inputs.conditions(values)
         return Case(self._record, asked, conditions, self._profile, slopes=moving, outputs=self._outputs, refine=refine)
@@ -113,10 +123,10 @@ class Part:
         case = self.case(self.inputs.default_values(), refine=True)
         for attempt in ATTEMPTS:
             try:
-                replayed = solve_as(attempt, case)
+                replayed = solve_attempt(attempt, case)
                 check_charge(case, replayed)
             except JobError as error:
-                if error.code not in RETRIED:
+                if error.code not in RETRIED_CODES:
                     break
                 continue
             self._outputs = replayed.outputs
@@ -124,7 +134,9 @@ class Part:
         return self._tighter(ATTEMPTS[0])
 
     def _tighter(self, attempt: Attempt) -> Attempt:
-        return replace(attempt, tighter=(TIGHTEST if self.inputs.meshed else TIGHTER) * attempt.tighter)
+        return replace(
+            attempt, tighter=(DIFFERENCE_TOLERANCE_FACTOR if self.inputs.meshed else TOLERANCE_FACTOR) * attempt.tighter
+        )
 
     def solve(self, values: Floats, *, slopes: bool, checked: bool = False) -> Residuals:
         """Errors at parameter values; ``checked`` refuses a curve that no cell can have, or of another charge.
@@ -133,21 +145,21 @@ class Part:
             JobError: the model has no solution there.
         """
         case = self.case(values, slopes=slopes, refine=checked)
-        replayed = solve_as(self.attempt, case)
+        replayed = solve_attempt(self.attempt, case)
         if checked:
             check_range(replayed)
             check_charge(case, replayed)
         error = 1e3 * (replayed.voltage_volt - self._record.voltage_volt)[self.used]
         error = np.nan_to_num(error, nan=NO_SOLUTION_MV)
         sign = np.copysign(1.0, error)
-        error, bend = _bent(error + sign * FAR_MV * replayed.excess[self.used])
+        error, bend = _compress_large_errors(error + sign * LARGE_ERROR_MV * replayed.excess[self.used])
         reason = "an electrode or the electrolyte left its range" if (replayed.excess > 0.0).any() else ""
         if not slopes:
             return Residuals(error, np.zeros((len(error), 0)), reason)
         found = np.zeros((len(error), len(values)))
         if replayed.voltage_slopes is not None and replayed.excess_slopes is not None:
             by_input = 1e3 * replayed.voltage_slopes[self.used]
-            by_input += FAR_MV * sign[:, np.newaxis] * replayed.excess_slopes[self.used]
+            by_input += LARGE_ERROR_MV * sign[:, np.newaxis] * replayed.excess_slopes[self.used]
             found = bend[:, np.newaxis] * np.nan_to_num(by_input @ self.inputs.slopes(values, case.conditions))
         for place in self.inputs.meshed:
             found[:, place] = self._difference(values, place, error)
@@ -156,10 +168,10 @@ class Part:
     def _difference(self, values: Floats, place: int, error_mv: Floats) -> Floats:
         """The slope by a parameter's place between its bounds, from one more model beside the point."""
         parameters = self.inputs.settings.parameters
-        unit = to_unit(parameters, values)
-        step = DIFFERENCE if unit[place] <= 0.5 else -DIFFERENCE
+        unit = to_scaled(parameters, values)
+        step = DIFFERENCE_STEP if unit[place] <= 0.5 else -DIFFERENCE_STEP
         unit[place] += step
-        moved = self.solve(from_unit(parameters, unit), slopes=False).error_mv
+        moved = self.solve(from_scaled(parameters, unit), slopes=False).error_mv
         slope: Floats = (moved - error_mv) / step
         return slope
 
@@ -186,25 +198,25 @@ class Objective:
         cycles: tuple[int, ...] | None = None,
     ) -> None:
         cycles = settings.cycles if cycles is None else cycles
-        whole = record_of(samples)
+        whole = make_record(samples)
         capacity = settings.cell.nominal_capacity_ah or nominal_capacity_ah(settings.parameter_set)
-        stretches = fit_stretches(whole, settings, cycles, capacity)
-        self._record = joined_record(whole, [one.stretch for one in stretches])
-        refuse_nothing(self._record.current_ampere, self._record.voltage_volt, capacity)
+        stretches = choose_fit_stretches(whole, settings, cycles, capacity)
+        self._record = join_records(whole, [one.stretch for one in stretches])
+        require_current(self._record.current_ampere, self._record.voltage_volt, capacity)
         self.used = _used(self._record, settings, cycles)
         self.weights = sample_weights(self._record, self.used, settings.objective, capacity)
         used = np.split(self.used, np.cumsum([len(one.record.time_second) for one in stretches])[:-1])
-        self.parts: list[Part] = []
+        self.parts: list[ObjectivePart] = []
         for one, mine in zip(stretches, used, strict=True):
-            self.parts.append(Part(one, settings, measured_celsius, capacity, mine))
+            self.parts.append(ObjectivePart(one, settings, measured_celsius, capacity, mine))
             settings = self.parts[0].inputs.settings  # bounds as factors are of the first stretch's own values
         self.inputs, self.settings = self.parts[0].inputs, settings
-        _with_same_inputs(self.parts)
+        _share_inputs(self.parts)
 
     def noise_mv(self) -> float:
         """The noise of the measured voltage in mV, as the median of its steps."""
         at, record = self.used, self._record
-        noise = noise_of_steps(record.time_second[at], record.voltage_volt[at], record.step_count[at])
+        noise = estimate_step_noise(record.time_second[at], record.voltage_volt[at], record.step_count[at])
         return 1e3 * float(np.median(noise))
 
     def residuals(self, values: Floats, *, slopes: bool = True) -> Residuals:
@@ -224,30 +236,33 @@ class Objective:
         """
         return _joined([part.solve(values, slopes=False, checked=True) for part in self.parts], self.parts).rmse_mv
 
-    def settle(self, values: Floats) -> bool:
+    def refine_outputs(self, values: Floats) -> bool:
         """Keep to the outputs that the voltage needs at these values, from now on; tell whether any were added.
 
         A search keeps to the outputs that its begin needed, since to judge them costs a second solve wherever they are
         too few; where it ends they are judged once.
         """
-        added = [part.settle(values) for part in self.parts]
+        added = [part.refine_outputs(values) for part in self.parts]
         return any(added)
 
 
-def _bent(error_mv: Floats) -> tuple[Floats, Floats]:
-    """Errors beyond ``FAR_MV`` by their logarithm, smoothly, and what that makes of a slope, shape (samples,) each."""
-    size = np.maximum(np.abs(error_mv) / FAR_MV, 1.0)
+def _compress_large_errors(error_mv: Floats) -> tuple[Floats, Floats]:
+    """Compress errors beyond ``LARGE_ERROR_MV`` to their logarithm, smoothly; also return the factor of the slope.
+
+    Both have shape (samples,).
+    """
+    size = np.maximum(np.abs(error_mv) / LARGE_ERROR_MV, 1.0)
     return error_mv * (1.0 + np.log(size)) / size, 1.0 / size
 
 
-def _with_same_inputs(parts: list[Part]) -> None:
+def _share_inputs(parts: list[ObjectivePart]) -> None:
     """Let all stretches differentiate by the same inputs, so that one built model serves them."""
     moving = tuple(sorted({name for part in parts for name in part.inputs.moving}))
     for part in parts:
         part.inputs.moving = moving
 
 
-def _joined(found: list[Residuals], parts: list[Part]) -> Residuals:
+def _joined(found: list[Residuals], parts: list[ObjectivePart]) -> Residuals:
     """The residuals of all stretches, one after another."""
     if len(found) == 1:
         return found[0]

@@ -12,9 +12,9 @@ from scipy.optimize import differential_evolution, least_squares, minimize
 from ...data.arrays import Floats
 from ...data.fit_settings import FitSettings
 from ...data.results.fitting import Evaluation, Stopped
-from .early_stop import EndsEarly, Watch
+from .early_stop import EarlyStopping, StoppedEarly
 from .objective import Objective, Residuals
-from .starts import from_unit
+from .starts import from_scaled
 
 COST_TOLERANCE: Final = (
     1e-6  # share of the cost: a step that lowers it by less moves no parameter by a tenth of its error
@@ -61,7 +61,11 @@ class Search:
     """
 
     def __init__(
-        self, objective: Objective, settings: FitSettings, journal: Journal | None = None, watch: Watch | None = None
+        self,
+        objective: Objective,
+        settings: FitSettings,
+        journal: Journal | None = None,
+        watch: EarlyStopping | None = None,
     ) -> None:
         self._objective = objective
         self._settings = settings
@@ -76,7 +80,7 @@ class Search:
         self.best: tuple[float, Floats] = (np.inf, np.zeros(len(settings.parameters)))
         self.without_solution = False  # at the best point
 
-    def solvable(self, first: Floats, default: Floats) -> Floats:
+    def find_solvable_point(self, first: Floats, default: Floats) -> Floats:
         """A point at which the model has a solution: the first one, or nearer and nearer to the default one."""
         for _ in range(HALVINGS):
             if self.evaluations >= self._settings.max_evaluations or not self.residuals(first).reason:
@@ -97,7 +101,7 @@ class Search:
             return self._settled(searches[self._settings.method], first)
         except Exhausted:
             return self.best[1], f"stopped after {self.evaluations} evaluations, at the best point so far"
-        except EndsEarly as end:
+        except StoppedEarly as end:
             self.stopped = end.stopped
             return self.best[1], str(end)
 
@@ -105,7 +109,7 @@ class Search:
         """Search, and go on from there where the voltage at the end needs more outputs than that at the begin."""
         point, message = search(first)
         for _ in range(SETTLINGS):
-            if not self._objective.settle(from_unit(self._settings.parameters, point)):
+            if not self._objective.refine_outputs(from_scaled(self._settings.parameters, point)):
                 break
             # A search of the whole range is not made again.
             search = self._least_squares if self._settings.method == "differential_evolution" else search
@@ -128,7 +132,7 @@ class Search:
         if self.evaluations >= self._settings.max_evaluations:
             raise Exhausted
         self.evaluations += 1
-        values = from_unit(self._settings.parameters, unit)
+        values = from_scaled(self._settings.parameters, unit)
         known = tuple(float(v) for v in values)
         noted = self._journal.recall(self.evaluations, known) if self._journal else None
         if noted is not None:
@@ -144,10 +148,10 @@ class Search:
         if cost < self.best[0]:
             self.best, self.without_solution = (cost, unit.copy()), bool(found.reason)
         if self._watch is not None and self._running:
-            self._watch.look(self.best[1], self.best[0])
+            self._watch.check(self.best[1], self.best[0])
         return found
 
-    def linearised(self, unit: Floats) -> tuple[Floats, Floats]:
+    def linearise(self, unit: Floats) -> tuple[Floats, Floats]:
         """Weighted residuals at a point in mV, those of the priors last, and their slopes by each scaled parameter."""
         found = self.residuals(unit)
         return self._weighted(unit, found), self._slopes(unit, found)
@@ -159,15 +163,15 @@ class Search:
         return 0.5 * float(np.sum(self._weighted(unit, found) ** 2))
 
     def _weighted(self, unit: Floats, found: Residuals) -> Floats:
-        return np.concatenate([self._root * found.error_mv, self.priors(unit)[0]])
+        return np.concatenate([self._root * found.error_mv, self.prior_residuals(unit)[0]])
 
     def _slopes(self, unit: Floats, found: Residuals) -> Floats:
-        return np.vstack([self._root[:, np.newaxis] * found.slopes_mv, self.priors(unit)[1]])
+        return np.vstack([self._root[:, np.newaxis] * found.slopes_mv, self.prior_residuals(unit)[1]])
 
-    def priors(self, unit: Floats) -> tuple[Floats, Floats]:
+    def prior_residuals(self, unit: Floats) -> tuple[Floats, Floats]:
         """What the priors add: residuals in mV (the voltage's noise for one standard deviation) and their slopes."""
         parameters = self._settings.parameters
-        values = from_unit(parameters, unit)
+        values = from_scaled(parameters, unit)
         residuals, slopes = [], []
         for place, parameter in enumerate(parameters):
             if parameter.prior is None:

@@ -12,12 +12,12 @@ from ...data.fit_settings import INITIAL_SOC, FitParameter, FitSettings
 from ...data.results.fitting import FitResult
 
 
-def to_unit(parameters: tuple[FitParameter, ...], values: Floats) -> Floats:
+def to_scaled(parameters: tuple[FitParameter, ...], values: Floats) -> Floats:
     """Turn parameter values into 0 (lower bound) to 1 (upper bound), on each parameter's own scale."""
     return np.array([_unit(p, v) for p, v in zip(parameters, values, strict=True)])
 
 
-def from_unit(parameters: tuple[FitParameter, ...], unit: Floats) -> Floats:
+def from_scaled(parameters: tuple[FitParameter, ...], unit: Floats) -> Floats:
     """Turn 0 to 1 back into parameter values, never outside the bounds."""
     return np.array([_value(p, u) for p, u in zip(parameters, unit, strict=True)])
 
@@ -34,7 +34,7 @@ def _value(parameter: FitParameter, unit: float) -> float:
     return float(min(max(value, lower), upper))
 
 
-def begun_from(former: FitResult, settings: FitSettings) -> FitSettings:
+def start_from_fit(former: FitResult, settings: FitSettings) -> FitSettings:
     """The fit with another one's values as first guesses; a state of charge is each check-up's own.
 
     Args:
@@ -56,7 +56,7 @@ def first_point(settings: FitSettings, start: int, default_values: Floats) -> Fl
     if start == 0:
         guesses = [d if p.first is None else p.first for p, d in zip(settings.parameters, default_values, strict=True)]
         inside = [min(max(g, p.lower), p.upper) for p, g in zip(settings.parameters, guesses, strict=True)]
-        return np.clip(to_unit(settings.parameters, np.array(inside)), 0.02, 0.98)
+        return np.clip(to_scaled(settings.parameters, np.array(inside)), 0.02, 0.98)
     rng, dimensions = np.random.default_rng(settings.seed), len(settings.parameters)
     if settings.first_points == "latin_hypercube":
         spread: Floats = qmc.LatinHypercube(dimensions, rng=rng).random(max(settings.starts - 1, start))[start - 1]

@@ -11,17 +11,23 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ...data.cycle_selection import ranges_text
+from ...data.cycle_selection import format_ranges
 from ...data.errors import JobError
 from ...data.fit_settings import INITIAL_SOC, FitSettings
 from ...data.settings import SimulateSettings
-from ..current_profile.temperature import Temperature, temperature_of
-from ..parameters.sets import of_cell, without_soc
+from ..current_profile.temperature import Temperature, find_temperature
+from ..parameters.sets import apply_cell_parameters, remove_initial_soc
 from ..record.charge import interval_charge_ah
 from ..record.record import Record
 from ..simulation.replay import Conditions
-from ..simulation.simulate import conditions_of
-from ..simulation.stretches import Stretch, carried_state, own_state, part_of, telling_part
+from ..simulation.simulate import find_conditions
+from ..simulation.stretches import (
+    Stretch,
+    find_state_at_cycle_end,
+    find_state_at_cycle_start,
+    samples_fixing_state,
+    slice_record,
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,7 +36,7 @@ class FitStretch:
 
     Args:
         record: the stretch's own samples.
-        telling: the samples that tell the state at its start, as :func:`.cycle_states.telling_part` gives them.
+        telling: the samples that tell the state at its start, as :func:`.cycle_states.samples_fixing_state` gives them.
         whole: the cell's record.
         before: the stretch whose end is this one's start (``previous_cycle``); ``None`` = it has a state of its own.
         begins_fitted: whether a fitted initial state of charge is that of its start.
@@ -51,26 +57,30 @@ class FitStretch:
         Args:
             temperature: where it is known; ``None`` = it is found.
         """
-        settings = of_cell(asked if self.begins_fitted else without_soc(asked))
+        settings = apply_cell_parameters(asked if self.begins_fitted else remove_initial_soc(asked))
         if self.before is not None:
             return self._carried(self.before.conditions(asked, measured_celsius), settings, measured_celsius)
-        by = part_of(self.whole, self.telling.start, self.telling.stop)
-        conditions = conditions_of(self.record, settings, measured_celsius, by, temperature=temperature)
-        state = own_state(self.whole, self.stretch.first, self.telling, conditions.state, settings, conditions)
+        by = slice_record(self.whole, self.telling.start, self.telling.stop)
+        conditions = find_conditions(self.record, settings, measured_celsius, by, temperature=temperature)
+        state = find_state_at_cycle_start(
+            self.whole, self.stretch.first, self.telling, conditions.state, settings, conditions
+        )
         return replace(conditions, state=state)
 
     def _carried(self, before: Conditions, settings: SimulateSettings, measured_celsius: float | None) -> Conditions:
         assert self.before is not None
-        temperature = temperature_of(
+        temperature = find_temperature(
             self.record, settings.cell, settings.model, settings.parameter_set, measured_celsius
         )
         conditions, passed = replace(before, temperature=temperature), self.before.record
         charge = interval_charge_ah(passed.time_second, passed.current_ampere, passed.flags).sum()
         cycle = self.before.stretch.cycles[-1]
-        return replace(conditions, state=carried_state(before.state, cycle, float(charge), settings, conditions))
+        return replace(
+            conditions, state=find_state_at_cycle_end(before.state, cycle, float(charge), settings, conditions)
+        )
 
 
-def fit_stretches(
+def choose_fit_stretches(
     record: Record, settings: FitSettings, cycles: tuple[int, ...], capacity_ah: float
 ) -> tuple[FitStretch, ...]:
     """Choose what is solved to see the errors in some cycles, in order; the whole record in one go where none is named.
@@ -88,10 +98,10 @@ def fit_stretches(
         found = [stretch for stretch in found if not cycles or set(stretch.cycles) & set(cycles)]
     made: list[FitStretch] = []
     for stretch in found:
-        part = part_of(record, stretch.first, stretch.end)
+        part = slice_record(record, stretch.first, stretch.end)
         if len(part.time_second) < 2:
             raise JobError(f"{stretch.name} has one sample only", "too_short")
-        telling = telling_part(record, stretch.first, stretch.end, capacity_ah)
+        telling = samples_fixing_state(record, stretch.first, stretch.end, capacity_ah)
         begins = not settings.cycles or stretch.cycles[0] in settings.cycles
         before = made[-1] if carried and made else None
         made.append(FitStretch(stretch, part, telling, record, before, begins))
@@ -108,7 +118,7 @@ def _stretches(record: Record, settings: FitSettings, cycles: tuple[int, ...]) -
         return [Stretch(0, len(record.time_second), tuple(numbers))]
     missing = sorted(set(cycles) - set(numbers))
     if missing:
-        there = f"it has {ranges_text(numbers)}"
+        there = f"it has {format_ranges(numbers)}"
         reason = f"cell {settings.cell.cell_id} has no cycle {missing[0]} to fit on; {there}"
         raise JobError(reason, "no_such_cycle")
     own, wanted = set(settings.cycles), {*cycles, *settings.cycles}

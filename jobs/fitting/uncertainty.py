@@ -19,9 +19,11 @@ from ...data.fit_settings import FitParameter
 NO_EFFECT_MV: Final = 1e-3  # RMS over the whole of the bounds below which a parameter does nothing
 BLIND: Final = 1e-6  # share of the largest singular value below which a combination of parameters is not told
 WINDOW: Final = 5.0  # correlation times after which the correlation is cut off (Sokal)
-WELL: Final = 0.005  # relative standard error up to which a parameter is well determined: four of them stay below 2 %
-USABLE: Final = 0.10  # relative half width of the 95 % interval up to which it is determined at all
-TOGETHER: Final = 0.9  # correlation from which on two parameters move together
+WELL_DETERMINED: Final = (
+    0.005  # relative standard error up to which a parameter is well determined: four of them stay below 2 %
+)
+USABLY_DETERMINED: Final = 0.10  # relative half width of the 95 % interval up to which it is determined at all
+STRONG_CORRELATION: Final = 0.9  # correlation from which on two parameters move together
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,7 +48,7 @@ class Uncertainty:
     variance_mv2: Floats
 
 
-def uncertainty(
+def estimate_uncertainty(
     error_mv: Floats,
     slopes_mv: Floats,
     weights: Floats,
@@ -128,7 +130,7 @@ def interval(
     return error, value - quantile * error, value + quantile * error
 
 
-def words_for(value: float, error: float, quantile: float, partner: str) -> str:
+def describe_certainty(value: float, error: float, quantile: float, partner: str) -> str:
     """Say how well a parameter is determined.
 
     Args:
@@ -138,8 +140,8 @@ def words_for(value: float, error: float, quantile: float, partner: str) -> str:
     if not np.isfinite(error):
         return f"not determined by this record{partner}"
     relative = error / abs(value) if value else np.inf
-    if relative <= WELL:
+    if relative <= WELL_DETERMINED:
         return f"well determined, within {quantile * relative:.2%}"
-    if quantile * relative <= USABLE:
+    if quantile * relative <= USABLY_DETERMINED:
         return f"determined within {quantile * relative:.1%}{partner}"
     return f"poorly determined, within {min(quantile * relative, 99.0):.0%}{partner}"

@@ -8,7 +8,7 @@ from ...data.arrays import Floats, Mask
 from ...data.columns import WINDOWS
 from ...data.fit_settings import FitObjective
 from ..record.record import Record
-from ..record.step_windows import windows_of
+from ..record.step_windows import find_windows
 
 
 def sample_weights(record: Record, used: Mask, objective: FitObjective, capacity_ah: float) -> Floats:
@@ -20,7 +20,7 @@ def sample_weights(record: Record, used: Mask, objective: FitObjective, capacity
         used: shape (samples,), those that count at all.
         capacity_ah: what currents scale with.
     """
-    weight = np.array([getattr(objective, name) for name in WINDOWS])[windows_of(record, capacity_ah).code]
+    weight = np.array([getattr(objective, name) for name in WINDOWS])[find_windows(record, capacity_ah).code]
     if objective.equal_time:
         weight = weight * _time_share(record, used)
     if objective.end_of_discharge:

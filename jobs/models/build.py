@@ -16,26 +16,26 @@ from pybamm.solvers import idaklu_solver
 
 from ...data.convert import SECONDS_PER_HOUR
 from ...data.errors import JobError
-from ...data.fit_settings import OF_CELL
+from ...data.fit_settings import CELL_PARAMETERS
 from ...data.settings import ModelSettings, Override
 from ..current_profile.model_input import PROFILE_SIZES, profile_current, profile_temperature
-from ..parameters.sets import AMBIENT, CURRENT_FUNCTION, INITIAL_TEMPERATURE, PARALLEL, base_set, overridden
-from .equilibrium import state_inputs
-from .pybamm_models import check_set, completed, empty_model, mesh_points, scales_current, why_not_built
+from ..parameters.sets import AMBIENT, CURRENT_FUNCTION, INITIAL_TEMPERATURE, PARALLEL, load_base_set, override_value
+from .equilibrium import state_input_names
+from .pybamm_models import check_set, complete_set, empty_model, explain_build_error, mesh_points, scales_current
 
-MESHED: Final = ("thickness", "radius")  # in names of parameters that shape the mesh, which cannot be inputs
-IN_PLANE: Final = ("height", "width", "length")  # and of those that do where current collectors have a mesh
+MESH_WORDS: Final = ("thickness", "radius")  # in names of parameters that shape the mesh, which cannot be inputs
+IN_PLANE_MESH_WORDS: Final = ("height", "width", "length")  # and of those that do where current collectors have a mesh
 PYBAMM_ERRORS: Final = (pybamm.OptionError, pybamm.ModelError, pybamm.DiscretisationError, pybamm.GeometryError)
 VOLTAGE: Final = "Voltage [V]"
 DISCHARGE: Final = "Discharge capacity [A.h]"
-RESOLVED: Final = ("DFN", "MSMR", "Yang2017")  # models with so many states that these keep the steps short
-PHASED: Final = ("negative primary", "negative secondary", "positive primary", "positive secondary")
-ELECTROLYTE: Final = "Electrolyte concentration [mol.m-3]"
+SHORT_STEP_MODELS: Final = ("DFN", "MSMR", "Yang2017")  # models with so many states that these keep the steps short
+PHASE_PREFIXES: Final = ("negative primary", "negative secondary", "positive primary", "positive secondary")
+ELECTROLYTE_CONCENTRATION: Final = "Electrolyte concentration [mol.m-3]"
 EXCESS: Final = "Excess of "
 FLAGS: Final = ("-O3", "-march=native", "-ffp-contract=off", "-fPIC")
 """Without fused multiply-add: with it a drive cycle's voltage (SPM) was 0.15 mV away, without it every bit agrees."""
 
-_asked: ContextVar[bool] = ContextVar("compiled", default=False)
+_compilation_on: ContextVar[bool] = ContextVar("compiled", default=False)
 _fell_back: list[str] = []  # models of this process that could not be compiled
 
 
@@ -67,7 +67,7 @@ class Structure:
     slopes: tuple[str, ...] = ()
 
 
-def structure_of(
+def make_structure(
     model: ModelSettings,
     base: str,
     overrides: tuple[Override, ...],
@@ -81,24 +81,26 @@ def structure_of(
     """Say which built model serves this replay; a profile longer than the largest size is solved in its windows.
 
     Args:
-        compiled: ``None`` = as :func:`kilocell.jobs.models.build.compiled_models` says.
+        compiled: ``None`` = as :func:`kilocell.jobs.models.build.compile_models` says.
     """
-    overrides = tuple(o for o in overrides if o.parameter not in OF_CELL)  # which are no parameters of the model
+    overrides = tuple(
+        o for o in overrides if o.parameter not in CELL_PARAMETERS
+    )  # which are no parameters of the model
     size = next((size for size in PROFILE_SIZES if size > knots), PROFILE_SIZES[-1])
     fixed = tuple(o for o in overrides if shapes_mesh(o.parameter, model))
     free = tuple((o.parameter, o.kind) for o in overrides if not shapes_mesh(o.parameter, model))
-    as_code = compiled_asked() if compiled is None else compiled
+    as_code = is_compilation_on() if compiled is None else compiled
     structure = Structure(model, base, free, fixed, size, rtol, atol, first_step_second, as_code)
     return replace(structure, temperature_size=temperature_size)
 
 
 def shapes_mesh(parameter: str, model: ModelSettings) -> bool:
     """Tell whether a parameter shapes the model's mesh, so that another value is another model."""
-    words = MESHED + (IN_PLANE if dict(model.options).get("dimensionality", 0) != 0 else ())
+    words = MESH_WORDS + (IN_PLANE_MESH_WORDS if dict(model.options).get("dimensionality", 0) != 0 else ())
     return any(word in parameter for word in words)
 
 
-def finer_mesh(settings: ModelSettings) -> ModelSettings:
+def refine_mesh(settings: ModelSettings) -> ModelSettings:
     """The model with twice the points in its particles, where it has any."""
     model = empty_model(settings)
     used = {getattr(key, "name", key) for variables in model.default_geometry.values() for key in variables}
@@ -109,7 +111,7 @@ def finer_mesh(settings: ModelSettings) -> ModelSettings:
 
 
 @lru_cache(maxsize=24)
-def built(structure: Structure) -> pybamm.Simulation:
+def build_model(structure: Structure) -> pybamm.Simulation:
     """Build a model once in this process.
 
     Raises:
@@ -117,20 +119,20 @@ def built(structure: Structure) -> pybamm.Simulation:
     """
     pybamm.set_logging_level("ERROR")
     check_set(structure.model, structure.base)
-    values = base_set(structure.base).copy()
+    values = load_base_set(structure.base).copy()
     for override in structure.fixed:
-        values[override.parameter] = overridden(structure.base, override)
+        values[override.parameter] = override_value(structure.base, override)
     for name, kind in structure.free:
         stand_in = Override(name, "scale" if kind == "scale" else "value", 1.0)
-        values[name] = overridden(structure.base, stand_in, pybamm.InputParameter(name))
+        values[name] = override_value(structure.base, stand_in, pybamm.InputParameter(name))
     try:
         model = empty_model(structure.model)
-        completed(values, structure.model)
-        for name in (*state_inputs(structure.model), AMBIENT, INITIAL_TEMPERATURE):
+        complete_set(values, structure.model)
+        for name in (*state_input_names(structure.model), AMBIENT, INITIAL_TEMPERATURE):
             values.update({name: "[input]"})
         if structure.temperature_size:
             values.update({AMBIENT: profile_temperature(structure.temperature_size)})
-        _give_current(structure, model, values)
+        _set_current(structure, model, values)
         # The measured current decides when to stop, not the set's cut-offs.
         model.events = [event for event in model.events if "voltage" not in event.name.lower()]
         excesses = _excesses(model)
@@ -140,7 +142,7 @@ def built(structure: Structure) -> pybamm.Simulation:
         simulation = pybamm.Simulation(model, parameter_values=values, solver=solver, var_pts=points)
         simulation.build()
     except (KeyError, ValueError, TypeError, NotImplementedError, *PYBAMM_ERRORS) as error:
-        text = why_not_built(error, structure.base)
+        text = explain_build_error(error, structure.base)
         raise JobError(
             f"PyBaMM cannot build {structure.model.type} with {structure.base.partition('@')[0]}: {text}",
             "cannot_build",
@@ -152,7 +154,7 @@ def built(structure: Structure) -> pybamm.Simulation:
     return simulation
 
 
-def _give_current(structure: Structure, model: pybamm.BaseModel, values: pybamm.ParameterValues) -> None:
+def _set_current(structure: Structure, model: pybamm.BaseModel, values: pybamm.ParameterValues) -> None:
     """Make the profile the model's current, scaled to the set's cell where that is how a capacity is scaled."""
     if DISCHARGE not in model.variables:  # a circuit
         discharged = pybamm.Variable(DISCHARGE)
@@ -190,7 +192,7 @@ def _solver(structure: Structure, outputs: list[str], algebraic: bool) -> pybamm
         "t_no_progress": 0.1,
         # Algebraic variables follow from the states at once: judging their error too halves a DFN's steps for nothing.
         # The few smooth states of the others let steps grow until what is interpolated in them is off by 1 to 3 mV.
-        "suppress_algebraic_error": not algebraic or structure.model.type in RESOLVED,
+        "suppress_algebraic_error": not algebraic or structure.model.type in SHORT_STEP_MODELS,
     }
     made = CompiledSolver if structure.compiled else pybamm.IDAKLUSolver
     return made(
@@ -210,7 +212,7 @@ def _excesses(model: pybamm.BaseModel) -> dict[str, pybamm.Symbol]:
     electrolyte concentration below zero (mol.L-1).
     """
     found = {}
-    for side in ("negative", "positive", *PHASED):
+    for side in ("negative", "positive", *PHASE_PREFIXES):
         lowest, highest = (f"{end} {side} particle surface stoichiometry" for end in ("Minimum", "Maximum"))
         if lowest in model.variables:
             below, above = -model.variables[lowest], model.variables[highest] - 1.0
@@ -219,8 +221,8 @@ def _excesses(model: pybamm.BaseModel) -> dict[str, pybamm.Symbol]:
         if name in model.variables:
             below, above = -model.variables[name], model.variables[name] - 1.0
             found[f"{EXCESS}the {name}"] = pybamm.maximum(pybamm.maximum(below, above), 0.0)
-    if ELECTROLYTE in model.variables:
-        below = -pybamm.min(model.variables[ELECTROLYTE]) / 1000.0
+    if ELECTROLYTE_CONCENTRATION in model.variables:
+        below = -pybamm.min(model.variables[ELECTROLYTE_CONCENTRATION]) / 1000.0
         found[f"{EXCESS}the electrolyte"] = pybamm.maximum(below, 0.0)
     return found
 
@@ -247,23 +249,23 @@ def _compile(functions: Any, **named: Any) -> Any:
 
 
 @contextmanager
-def compiled_models(asked: bool) -> Iterator[None]:
+def compile_models(asked: bool) -> Iterator[None]:
     """Compile models that are built within, where ``asked``; where the code lies is PyBaMM's matter.
 
     PyBaMM takes gcc, and keeps the code in the folder that the variable ``PYBAMM_CASADI_AOT_CACHE`` names.
     """
-    token = _asked.set(asked)
+    token = _compilation_on.set(asked)
     try:
         yield
     finally:
-        _asked.reset(token)
+        _compilation_on.reset(token)
 
 
-def compiled_asked() -> bool:
+def is_compilation_on() -> bool:
     """Whether models are compiled here and now."""
-    return _asked.get()
+    return _compilation_on.get()
 
 
-def all_compiled() -> bool:
+def is_all_compiled() -> bool:
     """Whether every model that this process was asked to compile was; else some run in the virtual machine."""
     return not _fell_back

@@ -22,20 +22,20 @@ from pybamm.models.full_battery_models.lithium_ion.util import (
 )
 
 from ...data.arrays import Floats
-from ...data.convert import kelvin
+from ...data.convert import celsius_to_kelvin
 from ...data.errors import JobError
 from ...data.settings import ModelSettings, ParameterSetSettings
-from ..parameters.sets import AMBIENT, INITIAL_TEMPERATURE, LOWER_CUTOFF, UPPER_CUTOFF, with_overrides
+from ..parameters.sets import AMBIENT, INITIAL_TEMPERATURE, LOWER_CUTOFF, UPPER_CUTOFF, apply_overrides
 from .pybamm_models import (
     CIRCUIT,
     ELECTRODE,
     OCP,
     PHASES,
     check_set,
-    completed,
+    complete_set,
+    explain_build_error,
     full_options,
     state_model,
-    why_not_built,
 )
 
 TABLE_SIZE: Final = 4001  # states of charge at which the open-circuit voltage is tabulated: better than 10 uV between
@@ -94,7 +94,7 @@ class Equilibrium:
         return float(np.interp(soc, np.linspace(0.0, 1.0, TABLE_SIZE), self.open_circuit_volt))
 
 
-def equilibrium_of(model: ModelSettings, parameter_set: ParameterSetSettings, at_celsius: float) -> Equilibrium:
+def find_equilibrium(model: ModelSettings, parameter_set: ParameterSetSettings, at_celsius: float) -> Equilibrium:
     """Find a parameter set's equilibrium as far as the model sees it, once in this process.
 
     Raises:
@@ -102,10 +102,10 @@ def equilibrium_of(model: ModelSettings, parameter_set: ParameterSetSettings, at
             (``no_initial_state``).
     """
     check_set(model, parameter_set.key)
-    return tabulated(state_model(model), parameter_set, at_celsius)
+    return tabulate_equilibrium(state_model(model), parameter_set, at_celsius)
 
 
-def state_inputs(model: ModelSettings) -> tuple[str, ...]:
+def state_input_names(model: ModelSettings) -> tuple[str, ...]:
     """Names of the parameters that hold the initial state of this model."""
     if model.type == CIRCUIT:
         return ("Initial SoC",)
@@ -117,11 +117,11 @@ def state_inputs(model: ModelSettings) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=64)
-def tabulated(model: ModelSettings, parameter_set: ParameterSetSettings, at_celsius: float) -> Equilibrium:
-    """As :func:`equilibrium_of`, which calls it for all models that are alike at rest; it keeps its results."""
-    values = with_overrides(parameter_set)
-    values[AMBIENT] = values[INITIAL_TEMPERATURE] = kelvin(at_celsius)
-    assumed = "; ".join(completed(values, model))
+def tabulate_equilibrium(model: ModelSettings, parameter_set: ParameterSetSettings, at_celsius: float) -> Equilibrium:
+    """As :func:`find_equilibrium`, which calls it for all models that are alike at rest; it keeps its results."""
+    values = apply_overrides(parameter_set)
+    values[AMBIENT] = values[INITIAL_TEMPERATURE] = celsius_to_kelvin(at_celsius)
+    assumed = "; ".join(complete_set(values, model))
     try:
         if model.type == CIRCUIT:
             inputs, capacity, table = _circuit(values)
@@ -129,16 +129,16 @@ def tabulated(model: ModelSettings, parameter_set: ParameterSetSettings, at_cels
         options = full_options(model)
         inputs, capacity, table = _finder(options)(values, options)
     except (KeyError, ValueError, IndexError, pybamm.SolverError, pybamm.OptionError) as error:
-        text = why_not_built(error, parameter_set.base)
+        text = explain_build_error(error, parameter_set.base)
         code = "cannot_build" if isinstance(error, KeyError) else "no_initial_state"
         raise JobError(f"{parameter_set.name}: no equilibrium state found: {text}", code) from error
     return Equilibrium(inputs, float(values[LOWER_CUTOFF]), float(values[UPPER_CUTOFF]), capacity, table, assumed)
 
 
-Found = tuple[tuple[StateInput, ...], float, Floats]
+TabulatedState = tuple[tuple[StateInput, ...], float, Floats]
 
 
-def _finder(options: pybamm.BatteryModelOptions) -> Callable[[Any, Any], Found]:
+def _finder(options: pybamm.BatteryModelOptions) -> Callable[[Any, Any], TabulatedState]:
     half = options[ELECTRODE] == "positive"
     if options[OCP] == "MSMR" and not half:
         return _msmr
@@ -148,7 +148,7 @@ def _finder(options: pybamm.BatteryModelOptions) -> Callable[[Any, Any], Found]:
     return _composite if two else _full_cell
 
 
-def _full_cell(values: pybamm.ParameterValues, options: pybamm.BatteryModelOptions) -> Found:
+def _full_cell(values: pybamm.ParameterValues, options: pybamm.BatteryModelOptions) -> TabulatedState:
     solver = electrode_soh.ElectrodeSOHSolver(values, options=options)
     # Some sets give numbers, others arrays of one.
     empty, full, lithiated, delithiated = (np.asarray(x).item() for x in solver.get_min_max_stoichiometries())
@@ -163,7 +163,7 @@ def _full_cell(values: pybamm.ParameterValues, options: pybamm.BatteryModelOptio
     return inputs, capacity, potentials[1] - potentials[0]
 
 
-def _half_cell(values: pybamm.ParameterValues, options: pybamm.BatteryModelOptions) -> Found:
+def _half_cell(values: pybamm.ParameterValues, options: pybamm.BatteryModelOptions) -> TabulatedState:
     """A working electrode, which PyBaMM calls positive, against lithium: its potential is the voltage."""
     electrode = pybamm.LithiumIonParameters(options).p
     if options.positive[PHASES] == "2":
@@ -179,7 +179,7 @@ def _half_cell(values: pybamm.ParameterValues, options: pybamm.BatteryModelOptio
     return (_input(values, "positive", "", ends),), capacity, table
 
 
-def _composite(values: pybamm.ParameterValues, options: pybamm.BatteryModelOptions) -> Found:
+def _composite(values: pybamm.ParameterValues, options: pybamm.BatteryModelOptions) -> TabulatedState:
     """Two phases in an electrode; the lithium in both electrodes together stays what the set gives."""
     param = pybamm.LithiumIonParameters(options)
     lithium = _number(values, param.Q_Li_particles_init)
@@ -199,7 +199,7 @@ def _composite(values: pybamm.ParameterValues, options: pybamm.BatteryModelOptio
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Shared:
+class _ElectrodeTable:
     """An electrode of one or two phases, by rising lithium in it; two share it so that their potentials are the same.
 
     Args:
@@ -223,7 +223,7 @@ class _Shared:
         return inputs, np.interp(charge_ah, self.charge_ah, self.potential)
 
 
-def _shared(values: pybamm.ParameterValues, electrode: Any, side: str, options: Any, soc: str = "") -> _Shared:
+def _shared(values: pybamm.ParameterValues, electrode: Any, side: str, options: Any, soc: str = "") -> _ElectrodeTable:
     """Tabulate an electrode; with ``soc`` ("0", "100") as at that end of PyBaMM's window, else at the temperature."""
     prefixes = _prefixes(options, side)
     found = list(zip((electrode.prim, electrode.sec), ("primary", "secondary"), strict=True))[: len(prefixes)]
@@ -236,10 +236,10 @@ def _shared(values: pybamm.ParameterValues, electrode: Any, side: str, options: 
     common = potentials[0] if len(found) == 1 else np.unique(np.concatenate(potentials))[::-1]
     shares = tuple(fine if len(found) == 1 else np.interp(-common, -potential, fine) for potential in potentials)
     charge = np.sum([capacity * share for capacity, share in zip(capacities, shares, strict=True)], axis=0)
-    return _Shared(side, prefixes, charge, common, shares)
+    return _ElectrodeTable(side, prefixes, charge, common, shares)
 
 
-def _msmr(values: pybamm.ParameterValues, options: pybamm.BatteryModelOptions) -> Found:
+def _msmr(values: pybamm.ParameterValues, options: pybamm.BatteryModelOptions) -> TabulatedState:
     """Both electrodes' potentials, whose stoichiometry is a sum over the sites; the model starts from potentials."""
     solver = electrode_soh.ElectrodeSOHSolver(values, options=options)
     empty, full, lithiated, delithiated = (np.asarray(x).item() for x in solver.get_min_max_stoichiometries())
@@ -257,7 +257,7 @@ def _msmr(values: pybamm.ParameterValues, options: pybamm.BatteryModelOptions) -
     return inputs, capacity, potentials[1] - potentials[0]
 
 
-def _circuit(values: pybamm.ParameterValues) -> Found:
+def _circuit(values: pybamm.ParameterValues) -> TabulatedState:
     soc = np.linspace(0.0, 1.0, TABLE_SIZE)
     voltage = values.process_symbol(pybamm.EcmParameters().ocv(pybamm.Vector(soc))).evaluate()
     table: Floats = np.broadcast_to(np.asarray(voltage, float).ravel(), (TABLE_SIZE,))

@@ -19,18 +19,18 @@ import pybamm
 from scipy.optimize import brentq
 
 from ...data.arrays import Floats
-from ...data.convert import kelvin
+from ...data.convert import celsius_to_kelvin
 from ...data.settings import ModelSettings, ParameterSetSettings
-from ..parameters.sets import AMBIENT, INITIAL_TEMPERATURE, LOWER_CUTOFF, UPPER_CUTOFF, with_overrides
-from .equilibrium import StateInput, potential_symbol, state_inputs
-from .pybamm_models import CIRCUIT, ELECTRODE, HYSTERESIS, OCP, PHASES, completed, full_options
+from ..parameters.sets import AMBIENT, INITIAL_TEMPERATURE, LOWER_CUTOFF, UPPER_CUTOFF, apply_overrides
+from .equilibrium import StateInput, potential_symbol, state_input_names
+from .pybamm_models import CIRCUIT, ELECTRODE, HYSTERESIS, OCP, PHASES, complete_set, full_options
 
 GRID: Final = np.linspace(1e-6, 1.0 - 1e-6, 4001)
 """Stoichiometries at which potentials are tabulated, to see where the solution is; it is then found exactly."""
 
 TEMPERATURE: Final = "Temperature at rest [K]"
 SIDES: Final = ("negative", "positive")
-EXACT: Final = 1e-14  # stoichiometry
+ROOT_TOLERANCE: Final = 1e-14  # stoichiometry
 PYBAMM_ERRORS: Final = (pybamm.OptionError, pybamm.ModelError, pybamm.ShapeError, pybamm.DomainError)
 
 
@@ -166,15 +166,15 @@ class _Cell:
 
     def __init__(self, model: ModelSettings, settings: ParameterSetSettings) -> None:
         self._names = (*dict.fromkeys(o.parameter for o in settings.overrides), TEMPERATURE)
-        values = with_overrides(settings, as_inputs=True)
+        values = apply_overrides(settings, as_inputs=True)
         values[AMBIENT] = values[INITIAL_TEMPERATURE] = pybamm.InputParameter(TEMPERATURE)
-        self._assumed = "; ".join(completed(values, model))
+        self._assumed = "; ".join(complete_set(values, model))
         options = full_options(model)
         param = pybamm.LithiumIonParameters(options)
         self._limits = tuple(_data_range(values, side) for side in SIDES)
         # Without hysteresis both ends of the window are of one curve, at the reference temperature.
         self._reference, self._voltage = (_Voltage(values, param, options, self._names, soc) for soc in ("0", ""))
-        self._state = state_inputs(model)
+        self._state = state_input_names(model)
         most = [pybamm.Parameter(f"Maximum concentration in {side} electrode [mol.m-3]") for side in SIDES]
         cutoffs = [pybamm.Parameter(name) for name in (LOWER_CUTOFF, UPPER_CUTOFF)]
         amounts: tuple[Any, ...] = (
@@ -191,7 +191,9 @@ class _Cell:
 
     def at_rest(self, settings: ParameterSetSettings, at_celsius: float) -> FullCell | None:
         """The cell with these overrides; ``None`` where PyBaMM's own way must decide."""
-        by_name = {o.parameter: o.value for o in settings.overrides} | {TEMPERATURE: float(kelvin(at_celsius))}
+        by_name = {o.parameter: o.value for o in settings.overrides} | {
+            TEMPERATURE: float(celsius_to_kelvin(at_celsius))
+        }
         numbers = np.array([by_name[name] for name in self._names])
         found = _Amounts(*np.asarray(self._amounts(numbers), float).ravel().tolist())
         ends = self._window(found, numbers)
@@ -243,7 +245,7 @@ class _Cell:
 
 
 def _root(away: Callable[[float], float], low: float, high: float) -> float:
-    found: Any = brentq(away, low, high, xtol=EXACT)
+    found: Any = brentq(away, low, high, xtol=ROOT_TOLERANCE)
     return float(found)
 
 
@@ -276,12 +278,12 @@ def full_cell(model: ModelSettings, settings: ParameterSetSettings, at_celsius: 
 def _cell(model: ModelSettings, settings: ParameterSetSettings) -> _Cell | None:
     """What serves all numbers of these overrides; ``None`` where the model is another or inputs cannot make it."""
     try:
-        return _Cell(model, settings) if _of_one_phase(full_options(model)) else None
+        return _Cell(model, settings) if _has_one_phase(full_options(model)) else None
     except (KeyError, ValueError, TypeError, IndexError, AttributeError, NotImplementedError, *PYBAMM_ERRORS):
         return None
 
 
-def _of_one_phase(options: pybamm.BatteryModelOptions) -> bool:
+def _has_one_phase(options: pybamm.BatteryModelOptions) -> bool:
     """Tell whether both electrodes have one phase with a potential that follows its stoichiometry alone."""
     if options[ELECTRODE] == "positive" or options[OCP] == "MSMR":
         return False

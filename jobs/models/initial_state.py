@@ -17,7 +17,7 @@ from ...data.errors import JobError
 from ...data.settings import CellSettings, ModelSettings, ParameterSetSettings
 from ..parameters.sets import electrodes_in_parallel, nominal_capacity_ah, own_electrodes_in_parallel
 from ..record.charge import REST_CURRENT_PER_AH, interval_charge_ah
-from .equilibrium import Equilibrium, equilibrium_of
+from .equilibrium import Equilibrium, find_equilibrium
 from .full_cell import FullCell, full_cell
 from .pybamm_models import check_set, state_model
 
@@ -27,7 +27,7 @@ LINE_SAMPLES: Final = 5  # of a rest's last part, from which on a line through t
 LINE_SHARE: Final = 0.25
 REST_SECOND: Final = 600.0  # a later rest shorter than this is too far from equilibrium to tell a state
 T = TypeVar("T")
-MOVING: Final = (
+TRANSPORT_WORDS: Final = (
     "diffusivity",
     "conductivity",
     "exchange-current",
@@ -60,7 +60,7 @@ class StartingState:
     source: str
 
 
-def starting_state(
+def find_starting_state(
     cell: CellSettings,
     model: ModelSettings,
     settings: ParameterSetSettings,
@@ -72,8 +72,8 @@ def starting_state(
 ) -> StartingState:
     """Find the state at the first sample, by the cell's policy, at a temperature in °C.
 
-    ``rest_voltage`` and ``previous_cycle``: the voltage at the end of the first rest (:func:`rested_volt`) is taken as
-    open-circuit voltage; where that rest is not at the record's start, the charge that flowed before is counted back.
+    ``rest_voltage`` and ``previous_cycle``: the voltage at the end of the first rest (:func:`end_of_rest_volt`) is
+    taken as open-circuit voltage; if that rest is not at the record's start, the charge before it is counted back.
 
     Raises:
         JobError: no voltage to start from (``no_initial_state``), or one that the set cannot have.
@@ -81,11 +81,11 @@ def starting_state(
     state = cell.initial_state
     equilibrium = _equilibrium(model, settings, at_celsius)
     if state.policy == "soc":
-        return _at_soc(equilibrium, state.value, f"state of charge {state.value:g}, given")
+        return _state_at_soc(equilibrium, state.value, f"state of charge {state.value:g}, given")
     if state.policy == "voltage":
-        return _at_voltage(equilibrium, state.value, f"voltage {state.value:.4f} V, given")
+        return _state_at_voltage(equilibrium, state.value, f"voltage {state.value:.4f} V, given")
     capacity = cell.nominal_capacity_ah or nominal_capacity_ah(settings)
-    rest = telling_rest(time_second, current_ampere, voltage_volt, REST_CURRENT_PER_AH * capacity)
+    rest = find_usable_rest(time_second, current_ampere, voltage_volt, REST_CURRENT_PER_AH * capacity)
     if rest is None:
         index = int(np.flatnonzero(np.isfinite(voltage_volt))[0]) if np.isfinite(voltage_volt).any() else -1
         if index < 0:
@@ -93,18 +93,18 @@ def starting_state(
         voltage = float(voltage_volt[index])
         words = f"no rest; first voltage {voltage:.4f} V at {time_second[index]:.0f} s taken as open circuit"
     else:
-        index, voltage = rest.stop - 1, rested_volt(time_second[rest], voltage_volt[rest])
+        index, voltage = rest.stop - 1, end_of_rest_volt(time_second[rest], voltage_volt[rest])
         words = f"rest voltage {voltage:.4f} V at {time_second[index]:.0f} s"
-    found = _at_voltage(equilibrium, voltage, words)
+    found = _state_at_voltage(equilibrium, voltage, words)
     charge = interval_charge_ah(time_second, current_ampere, flags)[:index].sum()
     rested = np.all(np.abs(current_ampere[:index]) <= REST_CURRENT_PER_AH * capacity)
     if rested or abs(charge) < 1e-4 * capacity:
         return found
     soc = found.soc - charge / _cell_capacity_ah(equilibrium, cell, settings)
-    return _at_soc(equilibrium, soc, f"{words}, less {charge:.4f} A.h counted back to the start")
+    return _state_at_soc(equilibrium, soc, f"{words}, less {charge:.4f} A.h counted back to the start")
 
 
-def state_after(
+def state_after_charge(
     state: StartingState,
     charge_ah: float,
     cell: CellSettings,
@@ -119,15 +119,15 @@ def state_after(
     """
     equilibrium = _equilibrium(model, settings, at_celsius)
     soc = state.soc + charge_ah / _cell_capacity_ah(equilibrium, cell, settings)
-    return _at_soc(equilibrium, soc, state.source)
+    return _state_at_soc(equilibrium, soc, state.source)
 
 
 def _equilibrium(model: ModelSettings, settings: ParameterSetSettings, at_celsius: float) -> Equilibrium | FullCell:
     """The set at rest: exact where a full cell allows that, else from tables."""
     check_set(model, settings.key)
-    resting = at_rest(settings)
+    resting = keep_rest_overrides(settings)
     exact = full_cell(state_model(model), resting, at_celsius)
-    return exact or between_degrees(partial(equilibrium_of, model, resting), at_celsius)
+    return exact or interpolate_degrees(partial(find_equilibrium, model, resting), at_celsius)
 
 
 def _cell_capacity_ah(equilibrium: Equilibrium | FullCell, cell: CellSettings, settings: ParameterSetSettings) -> float:
@@ -135,7 +135,9 @@ def _cell_capacity_ah(equilibrium: Equilibrium | FullCell, cell: CellSettings, s
     return equilibrium.capacity_ah * electrodes_in_parallel(cell, settings) / own_electrodes_in_parallel(settings)
 
 
-def telling_rest(time_second: Floats, current_ampere: Floats, voltage_volt: Floats, rest_ampere: float) -> slice | None:
+def find_usable_rest(
+    time_second: Floats, current_ampere: Floats, voltage_volt: Floats, rest_ampere: float
+) -> slice | None:
     """The first rest that tells a state, up to its last sample with a voltage.
 
     That is a rest at the record's start, of any length, else the first of at least ``REST_SECOND``: a sample
@@ -151,7 +153,7 @@ def telling_rest(time_second: Floats, current_ampere: Floats, voltage_volt: Floa
     return None
 
 
-def rested_volt(time_second: Floats, voltage_volt: Floats) -> float:
+def end_of_rest_volt(time_second: Floats, voltage_volt: Floats) -> float:
     """Voltage at the end of a rest, without the noise of a single sample.
 
     Of a rest of ``LINE_SAMPLES`` or more in its last part (``LINE_SHARE`` of its time), the line through these, at the
@@ -165,7 +167,7 @@ def rested_volt(time_second: Floats, voltage_volt: Floats) -> float:
     return float(np.polyfit(since_end[late], voltage[late] - voltage[-1], 1)[1] + voltage[-1])
 
 
-def _at_voltage(equilibrium: Equilibrium | FullCell, voltage: float, words: str) -> StartingState:
+def _state_at_voltage(equilibrium: Equilibrium | FullCell, voltage: float, words: str) -> StartingState:
     lower, upper = equilibrium.lower_volt, equilibrium.upper_volt
     clipped = min(max(voltage, lower), upper)
     if abs(clipped - voltage) > CLIP_VOLT:
@@ -176,7 +178,7 @@ def _at_voltage(equilibrium: Equilibrium | FullCell, voltage: float, words: str)
     return _state(equilibrium, equilibrium.soc_at(clipped), words)
 
 
-def _at_soc(equilibrium: Equilibrium | FullCell, soc: float, words: str) -> StartingState:
+def _state_at_soc(equilibrium: Equilibrium | FullCell, soc: float, words: str) -> StartingState:
     clipped = min(max(soc, 0.0), 1.0)
     if abs(clipped - soc) > CLIP_SOC:
         raise JobError(f"state of charge {soc:.3f} ({words}) lies outside 0 to 1", "initial_state_out_of_range")
@@ -191,13 +193,13 @@ def _state(equilibrium: Equilibrium | FullCell, soc: float, words: str) -> Start
     return StartingState(inputs, soc, equilibrium.voltage_at(soc), source)
 
 
-def at_rest(settings: ParameterSetSettings) -> ParameterSetSettings:
+def keep_rest_overrides(settings: ParameterSetSettings) -> ParameterSetSettings:
     """The parameter set with only those of its overrides that may matter at rest."""
-    kept = tuple(o for o in settings.overrides if not any(word in o.parameter for word in MOVING))
+    kept = tuple(o for o in settings.overrides if not any(word in o.parameter for word in TRANSPORT_WORDS))
     return settings if kept == settings.overrides else replace(settings, name=settings.base, overrides=kept)
 
 
-def between_degrees(tabulate: Callable[[float], T], at_celsius: float) -> T:
+def interpolate_degrees(tabulate: Callable[[float], T], at_celsius: float) -> T:
     """A frozen table at a temperature, from those at the whole degrees below and above.
 
     PyBaMM's open-circuit potentials are linear in temperature, and what follows from them bends so little that the

@@ -39,7 +39,7 @@ class ModelOption:
     needed: bool = False
 
 
-def options_of(model_type: str) -> tuple[ModelOption, ...]:
+def list_options(model_type: str) -> tuple[ModelOption, ...]:
     """Every option of a type of model, by name.
 
     Raises:
@@ -61,7 +61,7 @@ def options_of(model_type: str) -> tuple[ModelOption, ...]:
     )
 
 
-def mesh_of(model_type: str) -> tuple[tuple[str, int], ...]:
+def default_mesh(model_type: str) -> tuple[tuple[str, int], ...]:
     """Points of a model's mesh by direction, as a campaign names them."""
     model = _model(model_type)
     used = {str(getattr(key, "name", key)) for variables in model.default_geometry.values() for key in variables}

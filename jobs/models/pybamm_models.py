@@ -12,7 +12,7 @@ import pybamm
 
 from ...data.errors import JobError
 from ...data.settings import ModelSettings, OptionValue
-from ..parameters.sets import base_set
+from ..parameters.sets import load_base_set
 
 OCP: Final = "open-circuit potential"
 PHASES: Final = "particle phases"
@@ -144,7 +144,7 @@ def check_set(settings: ModelSettings, key: str) -> None:
     Raises:
         JobError: ``cannot_build``.
     """
-    names = base_set(key).keys()
+    names = load_base_set(key).keys()
     wrong = _mismatch(settings, frozenset(names))
     if wrong:
         raise JobError(
@@ -189,7 +189,7 @@ def _phase_mismatch(options: pybamm.BatteryModelOptions, half: bool, names: froz
     return ""
 
 
-def completed(values: pybamm.ParameterValues, settings: ModelSettings) -> tuple[str, ...]:
+def complete_set(values: pybamm.ParameterValues, settings: ModelSettings) -> tuple[str, ...]:
     """Add to a set, in place, what PyBaMM's own set-up of the model adds where the set does not have it.
 
     Returns:
@@ -201,7 +201,7 @@ def completed(values: pybamm.ParameterValues, settings: ModelSettings) -> tuple[
     half = options[ELECTRODE] == "positive"
     words = []
     sides = ("positive",) if half else ("negative", "positive")
-    for side, prefix, potential in (phase for electrode in sides for phase in phases(options, electrode)):
+    for side, prefix, potential in (phase for electrode in sides for phase in electrode_phases(options, electrode)):
         if potential in HYSTERESIS:
             name = f"{prefix}Initial hysteresis state in {side} electrode"
             if name not in values.keys():  # noqa: SIM118 - its "in" also finds near names
@@ -218,7 +218,7 @@ def completed(values: pybamm.ParameterValues, settings: ModelSettings) -> tuple[
     return tuple(words)
 
 
-def phases(options: pybamm.BatteryModelOptions, side: str) -> Iterator[tuple[str, str, Any]]:
+def electrode_phases(options: pybamm.BatteryModelOptions, side: str) -> Iterator[tuple[str, str, Any]]:
     """An electrode's phases as (side, prefix of their parameters, open-circuit potential)."""
     of_side = getattr(options, side)
     potential = of_side[OCP]
@@ -241,20 +241,20 @@ def _size_distributions(values: pybamm.ParameterValues, options: pybamm.BatteryM
     return missing
 
 
-def why_not_built(error: Exception, key: str) -> str:
+def explain_build_error(error: Exception, key: str) -> str:
     """PyBaMM's reason for not building a model, with the sets that have a parameter where that is what is missing."""
     text = str(error.args[0] if error.args else error).split("\n", 1)[0]
     found = re.search(r"'([^']+)' not found", text)
     if not found:
         return text
-    having = ", ".join(sets_with(found[1])) or "none"
+    having = ", ".join(find_sets_with(found[1])) or "none"
     return (
         f"{key.partition('@')[0]} has no {found[1]!r}, which the model needs; of PyBaMM's sets these have it: {having}"
     )
 
 
 @lru_cache(maxsize=32)
-def sets_with(parameter: str) -> tuple[str, ...]:
+def find_sets_with(parameter: str) -> tuple[str, ...]:
     """PyBaMM's lithium-ion sets that have a parameter."""
     names = (name for name in pybamm.parameter_sets if name not in ("Sulzer2019", "Chayambuka2022"))
-    return tuple(sorted(name for name in names if parameter in base_set(name).keys()))  # noqa: SIM118
+    return tuple(sorted(name for name in names if parameter in load_base_set(name).keys()))  # noqa: SIM118

@@ -16,7 +16,7 @@ from ...data.fit_settings import FitSettings
 from ...data.results.cleaning import CycleSummary
 from ...data.settings import CellSettings, ParameterSetSettings, SimulateSettings
 from ..record.charge import interval_charge_ah
-from ..record.record import record_of
+from ..record.record import make_record
 from .sets import cutoffs_volt, nominal_capacity_ah
 
 S = TypeVar("S", SimulateSettings, FitSettings)
@@ -25,7 +25,7 @@ MOST_OF_SWING: Final = 1.5  # times by how much the charge rises and falls: more
 LEAST_OF_WINDOW: Final = 0.5  # of the set's voltage window: a full discharge spans most of it
 
 
-def with_capacity(settings: S, cycles: Sequence[CycleSummary], samples: pd.DataFrame) -> S:
+def fill_measured_capacity(settings: S, cycles: Sequence[CycleSummary], samples: pd.DataFrame) -> S:
     """The settings with the cell's capacity measured, where that is asked for.
 
     Args:
@@ -38,7 +38,7 @@ def with_capacity(settings: S, cycles: Sequence[CycleSummary], samples: pd.DataF
     asked = cell.measured_capacity
     if asked is None:
         return settings
-    cycle = _cycle_of(cell, asked, cycles)
+    cycle = _find_cycle(cell, asked, cycles)
     charge, words = _charge_ah(cycle, asked), f"cycle {cycle.cycle_count}"
     largest = max(cycles, key=lambda one: _charge_ah(one, asked))
     advice = "name a cycle with one full discharge, or give nominal_capacity_ah as a number"
@@ -53,8 +53,8 @@ def with_capacity(settings: S, cycles: Sequence[CycleSummary], samples: pd.DataF
     return replace(settings, cell=replace(cell, nominal_capacity_ah=charge))
 
 
-def capacity_of(cell: CellSettings, parameter_set: ParameterSetSettings) -> tuple[float, str]:
-    """A cell's capacity in A.h, and in words where it is from; ``cell`` as of :func:`with_capacity`."""
+def find_capacity(cell: CellSettings, parameter_set: ParameterSetSettings) -> tuple[float, str]:
+    """A cell's capacity in A.h, and in words where it is from; ``cell`` as of :func:`fill_measured_capacity`."""
     asked, capacity = cell.measured_capacity, cell.nominal_capacity_ah
     if capacity is None:
         return nominal_capacity_ah(parameter_set), f"nominal capacity of {parameter_set.base}"
@@ -64,7 +64,7 @@ def capacity_of(cell: CellSettings, parameter_set: ParameterSetSettings) -> tupl
     return capacity, f"measured in {cycle}: {capacity:.4g} A.h {asked.of}d"
 
 
-def _cycle_of(cell: CellSettings, asked: MeasuredCapacity, cycles: Sequence[CycleSummary]) -> CycleSummary:
+def _find_cycle(cell: CellSettings, asked: MeasuredCapacity, cycles: Sequence[CycleSummary]) -> CycleSummary:
     if not cycles:
         raise JobError(f"cell {cell.cell_id} has no cycles to measure its capacity in", "no_such_cycle")
     found = [cycle for cycle in cycles if cycle.cycle_count == asked.cycle] if asked.cycle else [cycles[-1]]
@@ -79,7 +79,7 @@ def _cycle_of(cell: CellSettings, asked: MeasuredCapacity, cycles: Sequence[Cycl
 
 def _swing_ah(samples: pd.DataFrame, cycle: int) -> float:
     """By how much the charge of a cycle rises and falls in all, A.h."""
-    record = record_of(samples[samples[c.CYCLE_COUNT] == cycle])
+    record = make_record(samples[samples[c.CYCLE_COUNT] == cycle])
     charge = np.cumsum(interval_charge_ah(record.time_second, record.current_ampere, record.flags))
     return float(charge.max(initial=0.0) - charge.min(initial=0.0))
 

@@ -22,7 +22,7 @@ UPPER: Final = "Upper voltage cut-off [V]"
 CAPACITIES: Final = ("Nominal cell capacity [A.h]", "Cell capacity [A.h]")  # the second of equivalent circuits
 
 
-def values_from(content: bytes) -> tuple[pybamm.ParameterValues, tuple[str, ...]]:
+def make_values(content: bytes) -> tuple[pybamm.ParameterValues, tuple[str, ...]]:
     """Make a parameter set of a file's content.
 
     Functions come out as Python functions, as in PyBaMM's own sets, so that they can be scaled and fitted alike.
@@ -38,17 +38,17 @@ def values_from(content: bytes) -> tuple[pybamm.ParameterValues, tuple[str, ...]
         if form == "bpx" and not has_bpx():
             raise ValueError(NO_BPX)
         with _notes() as notes:
-            values = _from_bpx(document) if form == "bpx" else pybamm.ParameterValues.from_json(document)
+            values = _values_from_bpx(document) if form == "bpx" else pybamm.ParameterValues.from_json(document)
         for name, value in list(values.items()):
             if isinstance(value, pybamm.ExpressionFunctionParameter):
-                values[name] = _as_function(value)
+                values[name] = _make_function(value)
     except Exception as error:  # pydantic's, PyBaMM's and what else a wrong document brings about
         raise JobError(_words(error), "bad_parameter_set") from error
     _check(values)
     return values, tuple(dict.fromkeys(notes))
 
 
-def _from_bpx(document: dict[str, Any]) -> pybamm.ParameterValues:
+def _values_from_bpx(document: dict[str, Any]) -> pybamm.ParameterValues:
     _leave_out_words(document["Parameterisation"].get("User-defined"))
     with _modules_of_bpx():
         values = pybamm.ParameterValues.create_from_bpx_obj(document)
@@ -95,7 +95,7 @@ def _modules_of_bpx() -> Iterator[None]:
             functions.tempfile = tempfile  # type: ignore[attr-defined]
 
 
-def _as_function(parameter: Any) -> Callable[..., Any]:
+def _make_function(parameter: Any) -> Callable[..., Any]:
     """A function as PyBaMM keeps it in JSON, an expression of named placeholders, as a Python function."""
     placeholders = [pybamm.Parameter(name) for name in parameter.func_args]
 

@@ -12,7 +12,7 @@ from typing import Any
 import pybamm
 
 from ...data.errors import JobError
-from ...data.fit_settings import CELL_CAPACITY, INITIAL_SOC, LITHIUM_INVENTORY, OF_CELL
+from ...data.fit_settings import CELL_CAPACITY, CELL_PARAMETERS, INITIAL_SOC, LITHIUM_INVENTORY
 from ...data.settings import (
     GIVEN_PER_CELL,
     CellSettings,
@@ -21,7 +21,7 @@ from ...data.settings import (
     ParameterSetSettings,
     SimulateSettings,
 )
-from .files import values_from
+from .files import make_values
 
 PARALLEL = "Number of electrodes connected in parallel to make a cell"
 AMBIENT = "Ambient temperature [K]"
@@ -40,26 +40,26 @@ def define_set(key: str, content: bytes) -> None:
 
 
 @lru_cache(maxsize=32)
-def base_set(key: str) -> pybamm.ParameterValues:
+def load_base_set(key: str) -> pybamm.ParameterValues:
     """Load a parameter set, PyBaMM's by name or one that was defined; treat it as read-only, it is shared.
 
     Raises:
         JobError: ``bad_parameter_set``: its file does not make one.
     """
-    return values_from(_DEFINED[key])[0] if key in _DEFINED else pybamm.ParameterValues(key)
+    return make_values(_DEFINED[key])[0] if key in _DEFINED else pybamm.ParameterValues(key)
 
 
 def parameter_names(key: str) -> frozenset[str]:
     """Every parameter name of a set."""
-    return frozenset(base_set(key).keys())
+    return frozenset(load_base_set(key).keys())
 
 
 def is_function(key: str, parameter: str) -> bool:
     """Tell whether the set gives this parameter as a function (of stoichiometry, temperature, ...)."""
-    return callable(base_set(key)[parameter])
+    return callable(load_base_set(key)[parameter])
 
 
-def scaled(factor: Any, value: Any) -> Any:
+def scale_parameter(factor: Any, value: Any) -> Any:
     """Multiply a parameter by a factor, function or number."""
     if not callable(value):
         return factor * value
@@ -92,7 +92,7 @@ def affects_equilibrium(parameter: str) -> bool:
     )
 
 
-def with_overrides(settings: ParameterSetSettings, *, as_inputs: bool = False) -> pybamm.ParameterValues:
+def apply_overrides(settings: ParameterSetSettings, *, as_inputs: bool = False) -> pybamm.ParameterValues:
     """Return a copy of the base set with the overrides applied as numbers, but for those of the cell itself.
 
     Args:
@@ -101,18 +101,18 @@ def with_overrides(settings: ParameterSetSettings, *, as_inputs: bool = False) -
     Raises:
         JobError: an override names a parameter that the set does not have (``unknown_parameter``).
     """
-    values = base_set(settings.key).copy()
+    values = load_base_set(settings.key).copy()
     for override in settings.overrides:
         number = pybamm.InputParameter(override.parameter) if as_inputs else override.value
         if override.parameter == LITHIUM_INVENTORY:
             for name in [name for name in values.keys() if INITIAL_LITHIUM.search(name)]:  # noqa: SIM118 - PyBaMM's
                 values[name] = number * values[name]
-        elif override.parameter not in OF_CELL:
-            values[override.parameter] = overridden(settings.key, override, number)
+        elif override.parameter not in CELL_PARAMETERS:
+            values[override.parameter] = override_value(settings.key, override, number)
     return values
 
 
-def overridden(key: str, override: Override, number: Any = None) -> Any:
+def override_value(key: str, override: Override, number: Any = None) -> Any:
     """The value that an override gives its parameter; ``number`` stands in for the override's own number."""
     if override.parameter in GIVEN_PER_CELL:
         source = GIVEN_PER_CELL[override.parameter]
@@ -126,10 +126,10 @@ def overridden(key: str, override: Override, number: Any = None) -> Any:
         raise JobError(f"parameter set {name} has no parameter {override.parameter!r}{hint}", "unknown_parameter")
     if override.kind == "value":
         return given
-    return scaled(given, base_set(key)[override.parameter])
+    return scale_parameter(given, load_base_set(key)[override.parameter])
 
 
-def of_cell(settings: SimulateSettings) -> SimulateSettings:
+def apply_cell_parameters(settings: SimulateSettings) -> SimulateSettings:
     """Take what a fitted set says of the cell itself, its initial state and capacity, over into the cell."""
     own = {
         o.parameter: o.value for o in settings.parameter_set.overrides if o.parameter in (INITIAL_SOC, CELL_CAPACITY)
@@ -145,7 +145,7 @@ def of_cell(settings: SimulateSettings) -> SimulateSettings:
     return replace(settings, cell=cell, parameter_set=replace(parameter_set, overrides=kept))
 
 
-def without_soc(settings: SimulateSettings) -> SimulateSettings:
+def remove_initial_soc(settings: SimulateSettings) -> SimulateSettings:
     """The settings without a fitted set's initial state of charge, which is that of one moment in the cell's life."""
     own = settings.parameter_set
     kept = tuple(o for o in own.overrides if o.parameter != INITIAL_SOC)
@@ -154,12 +154,12 @@ def without_soc(settings: SimulateSettings) -> SimulateSettings:
 
 def nominal_capacity_ah(settings: ParameterSetSettings) -> float:
     """The capacity of the set's own cell in A.h."""
-    return float(base_set(settings.key)[CAPACITY])
+    return float(load_base_set(settings.key)[CAPACITY])
 
 
 def own_electrodes_in_parallel(settings: ParameterSetSettings) -> float:
     """How many electrode pairs make the set's own cell; 1 for a circuit, which has none."""
-    return float(base_set(settings.key).get(PARALLEL, 1.0))
+    return float(load_base_set(settings.key).get(PARALLEL, 1.0))
 
 
 def electrodes_in_parallel(cell: CellSettings, settings: ParameterSetSettings) -> float:
@@ -178,8 +178,10 @@ def electrodes_in_parallel(cell: CellSettings, settings: ParameterSetSettings) -
 
 def cutoffs_volt(settings: ParameterSetSettings) -> tuple[float, float] | None:
     """The set's lower and upper voltage cut-off, which say what it is meant for; ``None`` where it has none."""
-    changed = {o.parameter: overridden(settings.key, o) for o in settings.overrides if o.parameter not in OF_CELL}
-    values = base_set(settings.key)
+    changed = {
+        o.parameter: override_value(settings.key, o) for o in settings.overrides if o.parameter not in CELL_PARAMETERS
+    }
+    values = load_base_set(settings.key)
     if any(name not in changed and name not in values for name in (LOWER_CUTOFF, UPPER_CUTOFF)):
         return None
     lower, upper = (float(changed[name] if name in changed else values[name]) for name in (LOWER_CUTOFF, UPPER_CUTOFF))

@@ -12,11 +12,11 @@ from typing import Any, Final
 import numpy as np
 import pybamm
 
-from ...data.convert import unit_of
+from ...data.convert import parameter_unit
 from ...data.errors import JobError
 from ...data.settings import MODEL_TYPES, ParameterSetSettings
 from .files import CAPACITIES, LOWER, UPPER
-from .sets import with_overrides
+from .sets import apply_overrides
 
 REFERENCE: Final = {"sto": 0.5, "soc": 0.5, "c_e": 1000.0, "T": 298.15, "T_dim": 298.15, "T_cell": 25.0, "current": 0.0}
 REFERENCE_WORDS: Final = "stoichiometry 0.5, 1000 mol.m-3 in the electrolyte, 25 °C"
@@ -33,7 +33,7 @@ ARGUMENTS: Final = {
     "L_sei": "SEI thickness",
     "ocv": "open-circuit voltage",
 }
-FITTING: Final = {
+MODELS_BY_KIND: Final = {
     "lithium-ion": ("SPM", "SPMe", "DFN", "MPM", "NewmanTobias"),
     "sodium-ion": ("SPM", "SPMe", "DFN"),
     "lithium-ion half-cell": ("SPM", "SPMe", "DFN"),
@@ -68,14 +68,14 @@ class SetSummary:
     about: str = ""
 
 
-def summary_of(settings: ParameterSetSettings) -> SetSummary:
+def summarise_set(settings: ParameterSetSettings) -> SetSummary:
     """Summarise a parameter set.
 
     Raises:
         JobError: ``bad_parameter_set``: it cannot be loaded.
     """
     values = _load(settings)
-    kind = kind_of(values, settings.base)
+    kind = find_set_kind(values, settings.base)
     capacity, lower, upper = (
         next((_number(values[name]) for name in names if name in values), None)
         for names in (CAPACITIES, (LOWER,), (UPPER,))
@@ -85,7 +85,7 @@ def summary_of(settings: ParameterSetSettings) -> SetSummary:
     return SetSummary(kind, capacity, lower, upper, _models(kind, values), tuple(citations), about)
 
 
-def rows_of(settings: ParameterSetSettings) -> tuple[ParameterRow, ...]:
+def list_parameters(settings: ParameterSetSettings) -> tuple[ParameterRow, ...]:
     """Every parameter of a set, overrides applied, by name.
 
     Raises:
@@ -96,8 +96,8 @@ def rows_of(settings: ParameterSetSettings) -> tuple[ParameterRow, ...]:
     return tuple(_row(values, name) for name in names)
 
 
-def kind_of(values: pybamm.ParameterValues, base: str = "") -> str:
-    """Tell a set's kind, a key of ``FITTING``: by what PyBaMM calls it, else by the parameters it has."""
+def find_set_kind(values: pybamm.ParameterValues, base: str = "") -> str:
+    """Tell a set's kind, a key of ``MODELS_BY_KIND``: by what PyBaMM calls it, else by the parameters it has."""
     chemistry = pybamm.parameter_sets[base].get("chemistry") if base in pybamm.parameter_sets else None
     if chemistry == "ecm" or ("R0 [Ohm]" in values and "Open-circuit voltage [V]" in values):
         return "equivalent circuit"
@@ -116,7 +116,7 @@ def kind_of(values: pybamm.ParameterValues, base: str = "") -> str:
 
 def _load(settings: ParameterSetSettings) -> pybamm.ParameterValues:
     try:
-        return with_overrides(settings)
+        return apply_overrides(settings)
     except JobError:
         raise
     except Exception as error:  # another package's set may raise anything
@@ -128,7 +128,7 @@ def _load(settings: ParameterSetSettings) -> pybamm.ParameterValues:
 def _models(kind: str, values: pybamm.ParameterValues) -> str:
     option = needed_option(kind, values)
     words = f' with "{option[0]}" = {json.dumps(option[1])}' if option else ""
-    return ", ".join(name for name in FITTING[kind] if name in MODEL_TYPES) + words
+    return ", ".join(name for name in MODELS_BY_KIND[kind] if name in MODEL_TYPES) + words
 
 
 def needed_option(kind: str, values: pybamm.ParameterValues) -> tuple[str, str | list[str]] | None:
@@ -148,10 +148,10 @@ def needed_option(kind: str, values: pybamm.ParameterValues) -> tuple[str, str |
 def _row(values: pybamm.ParameterValues, name: str) -> ParameterRow:
     value = values[name]
     if not callable(value):
-        return ParameterRow(name, _number(value) if _is_number(value) else str(value), unit_of(name))
+        return ParameterRow(name, _number(value) if _is_number(value) else str(value), parameter_unit(name))
     arguments = _arguments(name, value)
     words = ", ".join(ARGUMENTS.get(argument, argument) for argument in arguments)
-    return ParameterRow(name, _at_reference(values, name, value, arguments), unit_of(name), words)
+    return ParameterRow(name, _evaluate_at_reference(values, name, value, arguments), parameter_unit(name), words)
 
 
 def _is_number(value: Any) -> bool:
@@ -173,7 +173,9 @@ def _arguments(name: str, function: Any) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _at_reference(values: pybamm.ParameterValues, name: str, function: Any, arguments: tuple[str, ...]) -> float | None:
+def _evaluate_at_reference(
+    values: pybamm.ParameterValues, name: str, function: Any, arguments: tuple[str, ...]
+) -> float | None:
     at = dict(REFERENCE)
     phase = next((phase for phase in ("Primary: ", "Secondary: ") if name.startswith(phase)), "")
     side = next((side for side in ("negative", "positive") if side in name.lower()), "")

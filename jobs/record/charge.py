@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ...data.arrays import Floats
 from ...data.convert import SECONDS_PER_HOUR
-from ...data.rules import bit_of
+from ...data.rules import flag_bit
 
 REST_CURRENT_PER_AH: Final = 0.005  # A per A.h below which a cell rests
 
@@ -30,7 +30,7 @@ def interval_charge_ah(test_time_second: Floats, current_ampere: Floats, flags: 
     charge *= current_ampere[1:] + current_ampere[:-1]
     charge /= 2.0 * SECONDS_PER_HOUR
     if flags.any():
-        charge[(flags[1:] & bit_of("time_gap")) != 0] = 0.0
+        charge[(flags[1:] & flag_bit("time_gap")) != 0] = 0.0
     return charge if np.isfinite(charge.sum()) else np.nan_to_num(charge, nan=0.0)
 
 

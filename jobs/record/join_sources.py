@@ -12,7 +12,7 @@ from ...data import columns as c
 from ...data.convert import SECONDS_PER_HOUR
 from ...data.errors import JobError
 
-MEND = "give their cells different names (cell_id in [[sources]]) or leave one out"
+SEPARATE_CELLS_ADVICE = "give their cells different names (cell_id in [[sources]]) or leave one out"
 START_SECOND = 60.0
 """Files whose own clocks all begin within this of zero say nothing of their order."""
 
@@ -55,7 +55,10 @@ def source_order(tables: Sequence[tuple[str, pd.DataFrame]]) -> list[int]:
     walled = [np.isfinite(first) for first, _ in spans[0]]
     names = ", ".join(name for name, _ in tables)
     if any(walled) and not all(walled):
-        raise JobError(f"only some of {names} have a wall clock, so their order is unknown; {MEND}", "sources_overlap")
+        raise JobError(
+            f"only some of {names} have a wall clock, so their order is unknown; {SEPARATE_CELLS_ADVICE}",
+            "sources_overlap",
+        )
     _refuse_copies(tables)
     clock = spans[0] if all(walled) else spans[1]
     if not all(walled) and all(abs(first) <= START_SECOND for first, _ in clock):
@@ -72,14 +75,14 @@ def _refuse_overlap(one: tuple[str, float, float], next_one: tuple[str, float, f
         return
     hours = (min(one[2], next_one[2]) - next_one[1]) / SECONDS_PER_HOUR
     both = " and ".join(sorted((one[0], next_one[0])))
-    raise JobError(f"{both} hold the same cell over the same {hours:.2f} h; {MEND}", "sources_overlap")
+    raise JobError(f"{both} hold the same cell over the same {hours:.2f} h; {SEPARATE_CELLS_ADVICE}", "sources_overlap")
 
 
 def _refuse_copies(tables: Sequence[tuple[str, pd.DataFrame]]) -> None:
     columns = [c.UNIX_TIME, c.TEST_TIME, c.CURRENT, c.VOLTAGE]
     for (name, table), (other, copy) in itertools.combinations(tables, 2):
         if len(table) == len(copy) and np.array_equal(table[columns], copy[columns], equal_nan=True):
-            raise JobError(f"{name} and {other} hold the same rows; {MEND}", "sources_overlap")
+            raise JobError(f"{name} and {other} hold the same rows; {SEPARATE_CELLS_ADVICE}", "sources_overlap")
 
 
 def _spans(tables: Sequence[tuple[str, pd.DataFrame]], column: str) -> list[tuple[float, float]]:

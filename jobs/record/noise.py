@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ...data.arrays import Floats
 
 
-def noise_of_steps(
+def estimate_step_noise(
     time_second: Floats, column: Floats, step: NDArray[Any], rows: NDArray[np.int64] | None = None
 ) -> Floats:
     """Return each sample's standard deviation of the noise in its step, as robustly as a median is.
@@ -29,8 +29,8 @@ def noise_of_steps(
     """
     if rows is not None:
         # A median costs far more than all else here, so only the steps that are asked for get one.
-        inside, number, place = _steps_with(step, rows)
-        return noise_of_steps(time_second[inside], column[inside], number)[place]
+        inside, number, place = _select_steps(step, rows)
+        return estimate_step_noise(time_second[inside], column[inside], number)[place]
     off = np.full(len(column), np.nan)
     if len(column) > 2:
         span = time_second[2:] - time_second[:-2]
@@ -43,7 +43,7 @@ def noise_of_steps(
     return np.nan_to_num(noise)
 
 
-def _steps_with(
+def _select_steps(
     step: NDArray[Any], rows: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Return the positions of all samples of the steps that hold some rows, their step, and the rows' places in it."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ...data import columns as c
 from ...data.arrays import Floats
-from ...data.rules import bit_of
+from ...data.rules import flag_bit
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,7 +44,7 @@ class Record:
     @property
     def after_gap(self) -> NDArray[np.bool_]:
         """Whether a sample is the first after a power cut, in which no current flowed, shape (n,)."""
-        gaps: NDArray[np.bool_] = (self.flags & bit_of("time_gap")) != 0
+        gaps: NDArray[np.bool_] = (self.flags & flag_bit("time_gap")) != 0
         return gaps
 
     def _part(self, rows: slice) -> Record:
@@ -53,7 +53,7 @@ class Record:
         return Record(**cut)
 
 
-def record_of(samples: pd.DataFrame) -> Record:
+def make_record(samples: pd.DataFrame) -> Record:
     """Take the arrays of a simulation from a partition."""
     return Record(
         samples[c.TEST_TIME].to_numpy(float),
@@ -76,16 +76,16 @@ def _step_types(samples: pd.DataFrame) -> NDArray[np.int8]:
     return np.repeat(kinds.astype(np.int8), np.diff(begins, append=len(step)))
 
 
-def cycle_begins(record: Record) -> NDArray[np.intp]:
+def cycle_starts(record: Record) -> NDArray[np.intp]:
     """Index of each cycle's first sample, in order."""
     cycle = record.cycle_count
     return np.flatnonzero(np.concatenate([[True], cycle[1:] != cycle[:-1]])[: len(cycle)])
 
 
-def sample_second(record: Record) -> Floats:
+def sample_duration_second(record: Record) -> Floats:
     """The time that each sample stands for, in s, shape (n,): half of the intervals beside it; a power cut has none."""
     interval = np.diff(record.time_second)
-    interval[(record.flags[1:] & bit_of("time_gap")) != 0] = 0.0
+    interval[(record.flags[1:] & flag_bit("time_gap")) != 0] = 0.0
     second = np.zeros(len(record.time_second))
     second[:-1] += 0.5 * interval
     second[1:] += 0.5 * interval

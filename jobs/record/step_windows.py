@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ...data.arrays import Codes, Floats
 from ...data.columns import STEP_TYPES, WINDOWS
-from ...data.rules import bit_of
+from ...data.rules import flag_bit
 from .record import Record
 from .steps import EDGE_PER_AH
 
@@ -25,7 +25,7 @@ ROUND_SECOND: Final = 1e-3  # by which cleaning may set two samples of one time 
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Windows:
+class StepWindows:
     """Where each sample stands in its step, shape (n,) each.
 
     Args:
@@ -37,7 +37,7 @@ class Windows:
     code: Codes
 
 
-def windows_of(record: Record, capacity_ah: float) -> Windows:
+def find_windows(record: Record, capacity_ah: float) -> StepWindows:
     """Tell each sample's window and the sample with which its step began.
 
     Args:
@@ -48,7 +48,7 @@ def windows_of(record: Record, capacity_ah: float) -> Windows:
     codes = np.zeros(len(age), np.int8)
     for last in list(WINDOWS.values())[:-1]:
         codes += age > last + ROUND_SECOND
-    return Windows(started, codes)
+    return StepWindows(started, codes)
 
 
 def step_starts(record: Record, capacity_ah: float) -> NDArray[np.intp]:
@@ -77,7 +77,7 @@ def step_starts(record: Record, capacity_ah: float) -> NDArray[np.intp]:
             edges = np.flatnonzero((np.abs(jump) >= EDGE_PER_AH * capacity_ah) & pulsing[1:] & pulsing[:-1]) + 1
             begins = np.union1d(begins, edges[step[edges] == step[edges - 1]])
     begins = np.concatenate([[0], begins])
-    gaps = np.flatnonzero(record.flags & bit_of("time_gap"))
+    gaps = np.flatnonzero(record.flags & flag_bit("time_gap"))
     begins = np.union1d(begins, gaps[gaps > 0])
     started = np.where(np.isin(begins, gaps), begins, np.maximum(begins - 1, 0))
     return np.repeat(started, np.diff(begins, append=len(time)))

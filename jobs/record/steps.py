@@ -41,11 +41,11 @@ def classify_steps(
     Returns:
         Shape (n,), texts of ``data.columns.STEP_TYPES``.
     """
-    number, kinds = kinds_of_steps(samples, nominal_capacity_ah, rest_current_per_ah)
+    number, kinds = classify_each_step(samples, nominal_capacity_ah, rest_current_per_ah)
     return kinds[number]
 
 
-def kinds_of_steps(
+def classify_each_step(
     samples: pd.DataFrame, nominal_capacity_ah: float | None = None, rest_current_per_ah: float = REST_CURRENT_PER_AH
 ) -> tuple[Integers, NDArray[Any]]:
     """Return the step of each sample, 0 to steps - 1, shape (n,), and each step's type (:func:`classify_steps`)."""
@@ -57,15 +57,15 @@ def kinds_of_steps(
     if not (rise >= 0).all():
         number = pd.factorize(count)[0]
         order = np.argsort(number, kind="stable")
-        kinds = _kinds(number[order], current[order], voltage[order], rest_current_per_ah * scale)
+        kinds = _step_types(number[order], current[order], voltage[order], rest_current_per_ah * scale)
     else:
         number = np.cumsum(np.concatenate([[0], rise != 0]))
-        kinds = _kinds(number, current, voltage, rest_current_per_ah * scale)
-    kinds[pulsed(number, time, current, kinds == "rest", scale)] = "pulse"
+        kinds = _step_types(number, current, voltage, rest_current_per_ah * scale)
+    kinds[is_pulse_step(number, time, current, kinds == "rest", scale)] = "pulse"
     return number, kinds
 
 
-def _kinds(number: Integers, current: Floats, voltage: Floats, rest_ampere: float) -> NDArray[Any]:
+def _step_types(number: Integers, current: Floats, voltage: Floats, rest_ampere: float) -> NDArray[Any]:
     """Each step's type, shape (steps,); the steps of the samples do not decrease."""
     bounds = np.concatenate([np.flatnonzero(np.diff(number, prepend=-1)), [len(number)]])
     active = _median_above(bounds, current, rest_ampere) | _median_above(bounds, -current, rest_ampere)
@@ -78,7 +78,7 @@ def _kinds(number: Integers, current: Floats, voltage: Floats, rest_ampere: floa
     if len(asked):
         rows = (active & decays)[number]
         place = np.searchsorted(asked, number[rows])
-        kinds[asked[held(place, voltage[rows], current[rows])]] = "hold"
+        kinds[asked[is_hold_step(place, voltage[rows], current[rows])]] = "hold"
     return kinds
 
 
@@ -99,7 +99,7 @@ def _median_above(bounds: Integers, column: Floats, limit: float) -> NDArray[np.
     return result
 
 
-def pulsed(
+def is_pulse_step(
     number: Integers, time_second: Floats, current: Floats, rest: NDArray[np.bool_], capacity_ah: float
 ) -> NDArray[np.bool_]:
     """Tell which steps are pulses.
@@ -141,7 +141,7 @@ def _sizes_and_ends(number: Integers, time_second: Floats, current: Floats) -> t
     return largest, time_second[first], time_second[np.append(first[1:], len(number)) - 1]
 
 
-def held(number: Integers, voltage: Floats, current: Floats) -> NDArray[np.bool_]:
+def is_hold_step(number: Integers, voltage: Floats, current: Floats) -> NDArray[np.bool_]:
     """Tell which steps hold a voltage.
 
     Args:
@@ -164,7 +164,7 @@ def held(number: Integers, voltage: Floats, current: Floats) -> NDArray[np.bool_
     return result
 
 
-def steps_from_signal(frame: pd.DataFrame, rest_ampere: float, shortest: int = 1) -> Integers:
+def count_steps_in_signal(frame: pd.DataFrame, rest_ampere: float, shortest: int = 1) -> Integers:
     """Number steps of a record that has no step numbers: a new one wherever charge, discharge, rest or hold changes.
 
     Args:
@@ -177,7 +177,7 @@ def steps_from_signal(frame: pd.DataFrame, rest_ampere: float, shortest: int = 1
     """
     current = frame[c.CURRENT].ffill().bfill().to_numpy(dtype=np.float64)
     state = np.where(np.abs(current) > rest_ampere, np.sign(current), 0.0)
-    state = _without_short_runs(state, shortest)
+    state = _remove_short_runs(state, shortest)
     number = np.cumsum(np.diff(state, prepend=state[:1]) != 0)
     tail = _hold_tails(number, frame[c.VOLTAGE].to_numpy(dtype=np.float64), current, state != 0)
     changed = (np.diff(number, prepend=number[:1]) != 0) | tail
@@ -185,7 +185,7 @@ def steps_from_signal(frame: pd.DataFrame, rest_ampere: float, shortest: int = 1
     return result
 
 
-def _without_short_runs(state: Floats, shortest: int) -> Floats:
+def _remove_short_runs(state: Floats, shortest: int) -> Floats:
     first = np.flatnonzero(np.diff(state, prepend=np.nan) != 0)
     length = np.diff(np.append(first, len(state)))
     kinds = state[first]

@@ -12,7 +12,7 @@ from typing import Final, Literal
 import numpy as np
 
 from ...data.arrays import Floats
-from ...data.convert import SECONDS_PER_HOUR, ZERO_CELSIUS_KELVIN, celsius_of_fahrenheit
+from ...data.convert import SECONDS_PER_HOUR, ZERO_CELSIUS_KELVIN, fahrenheit_to_celsius
 
 MILLI: Final = 1e-3
 MICRO: Final = 1e-6
@@ -145,7 +145,7 @@ def current_factor(flow: Flow, nominal_ah: float | None) -> float:
             return 1.0
     typical, resistance = flow.typical, flow.resistance
     if nominal_ah is not None:
-        return _against_nominal(flow, typical, resistance, nominal_ah)
+        return _factor_from_nominal(flow, typical, resistance, nominal_ah)
     ratio = counted_ratio(flow)
     total = float(np.nansum(flow.counted))
     for factor in (MILLI, MICRO):
@@ -162,7 +162,7 @@ def current_factor(flow: Flow, nominal_ah: float | None) -> float:
     return 1.0
 
 
-def _against_nominal(flow: Flow, typical: float, resistance: float | None, nominal_ah: float) -> float:
+def _factor_from_nominal(flow: Flow, typical: float, resistance: float | None, nominal_ah: float) -> float:
     rate = typical / nominal_ah
     if rate <= (FAST_PER_HOUR if resistance is not None else FAST_ALONE_PER_HOUR):
         return 1.0
@@ -235,4 +235,4 @@ def temperature_unit(temperature: Floats, setpoint_celsius: float | None) -> Tem
         return "K" if warm else None
     if setpoint_celsius is None or abs(middle - setpoint_celsius) <= FAHRENHEIT_FAR:
         return None
-    return "°F" if abs(celsius_of_fahrenheit(middle) - setpoint_celsius) <= FAHRENHEIT_NEAR else None
+    return "°F" if abs(fahrenheit_to_celsius(middle) - setpoint_celsius) <= FAHRENHEIT_NEAR else None

@@ -14,7 +14,7 @@ NO_CURRENT_PER_AH: Final = 5e-6  # A per A.h: a thousand times as much would sti
 MOVED_VOLT: Final = 0.5  # more than a cell at rest can relax by
 
 
-def refuse_nothing(current_ampere: Floats, voltage_volt: Floats, capacity_ah: float) -> None:
+def require_current(current_ampere: Floats, voltage_volt: Floats, capacity_ah: float) -> None:
     """Refuse a record without a current to replay; that is no failure of the cell or of its files.
 
     Args:

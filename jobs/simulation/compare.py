@@ -13,14 +13,14 @@ from ...data.arrays import Floats, Integers
 from ...data.columns import ALL, STEP_TYPES, WINDOWS
 from ...data.results.simulation import Comparison, StepComparison
 from ..record.charge import interval_charge_ah, interval_energy_wh
-from ..record.record import Record, cycle_begins, sample_second
-from ..record.step_windows import Windows
+from ..record.record import Record, cycle_starts, sample_duration_second
+from ..record.step_windows import StepWindows
 
 KINDS: Final = (*STEP_TYPES, ALL, "")  # "": a step of no type, which counts to all of them alone
 PARTS: Final = (*WINDOWS, ALL)
 ANY_KIND, NO_KIND, ANY_WINDOW = len(STEP_TYPES), len(STEP_TYPES) + 1, len(WINDOWS)
 DECIMALS: Final = 4  # of a mV or s: what a receipt keeps of the many errors of a long record
-LEAST_CAPACITY: Final = 0.5  # of the cell's capacity: a discharge that gave less measures none
+LEAST_DISCHARGE_SHARE: Final = 0.5  # of the cell's capacity: a discharge that gave less measures none
 DISCHARGE: Final = STEP_TYPES.index("discharge")
 
 
@@ -45,7 +45,7 @@ FIELDS: Final = tuple(field.name for field in fields(Balance))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sums:
+class ErrorSums:
     """Errors of parts of a record, summed, shape (parts,) each.
 
     Args:
@@ -68,7 +68,7 @@ class Sums:
     worst: Floats
     at: Floats
 
-    def over(self, *, cycles: bool = False, kinds: bool = False, windows: bool = False) -> Sums:
+    def add_up(self, *, cycles: bool = False, kinds: bool = False, windows: bool = False) -> ErrorSums:
         """Add up over all cycles, all step types or all windows; ordered by cycle, step type and window."""
         cycle = np.zeros_like(self.cycle) if cycles else self.cycle
         kind = np.full_like(self.kind, ANY_KIND) if kinds else self.kind
@@ -81,10 +81,10 @@ class Sums:
         order = np.lexsort((np.abs(self.worst), place))
         last = order[np.searchsorted(place[order], np.arange(count), side="right") - 1]
         which = cycle[last], kind[last], window[last]
-        return Sums(*which, samples, error, square, change, second, weighted, self.worst[last], self.at[last])
+        return ErrorSums(*which, samples, error, square, change, second, weighted, self.worst[last], self.at[last])
 
 
-def sums_of(record: Record, voltage_volt: Floats, windows: Windows) -> Sums:
+def sum_errors(record: Record, voltage_volt: Floats, windows: StepWindows) -> ErrorSums:
     """Sum the errors of each cycle, step type and window of a record; samples without a measured voltage do not count.
 
     Args:
@@ -95,7 +95,15 @@ def sums_of(record: Record, voltage_volt: Floats, windows: Windows) -> Sums:
     error = 1e3 * (voltage_volt - record.voltage_volt)
     known = np.isfinite(error)
     change = (error - error[_last_known(known)[windows.started]]) ** 2
-    columns: Any = (error, change, record.time_second, sample_second(record), record.cycle_count, kinds, windows.code)
+    columns: Any = (
+        error,
+        change,
+        record.time_second,
+        sample_duration_second(record),
+        record.cycle_count,
+        kinds,
+        windows.code,
+    )
     if not known.all():
         columns = (column[known] for column in columns)
     error, change, time, second, cycle, kind, window = columns
@@ -103,25 +111,25 @@ def sums_of(record: Record, voltage_volt: Floats, windows: Windows) -> Sums:
     begins = np.concatenate([[0], np.flatnonzero(changes) + 1])[: len(error)]
     samples = np.diff(begins, append=len(error))
     square = error**2
-    hits = np.flatnonzero(square == np.repeat(_by_run(np.maximum, square, begins), samples))
+    hits = np.flatnonzero(square == np.repeat(_reduce_runs(np.maximum, square, begins), samples))
     worst = hits[np.searchsorted(hits, begins)]
-    runs = Sums(
+    runs = ErrorSums(
         cycle[begins].astype(np.int64),
         np.where(kind < 0, NO_KIND, kind)[begins].astype(np.int64),
         window[begins].astype(np.int64),
         samples,
-        _by_run(np.add, error, begins),
-        _by_run(np.add, square, begins),
-        _by_run(np.add, change, begins),
-        _by_run(np.add, second, begins),
-        _by_run(np.add, second * square, begins),
+        _reduce_runs(np.add, error, begins),
+        _reduce_runs(np.add, square, begins),
+        _reduce_runs(np.add, change, begins),
+        _reduce_runs(np.add, second, begins),
+        _reduce_runs(np.add, second * square, begins),
         error[worst],
         time[worst],
     )
-    return runs.over()
+    return runs.add_up()
 
 
-def _by_run(reduce: np.ufunc, values: Floats, begins: NDArray[np.intp]) -> Floats:
+def _reduce_runs(reduce: np.ufunc, values: Floats, begins: NDArray[np.intp]) -> Floats:
     """Sum, or take the largest, of each run of samples; of none there are none."""
     reduced: Floats = reduce.reduceat(values, begins) if len(begins) else values
     return reduced
@@ -136,14 +144,14 @@ def _last_known(known: NDArray[np.bool_]) -> NDArray[np.intp]:
     return np.where(last < 0, int(np.argmax(known)), last)
 
 
-def compare(sums: Sums, balances: dict[int, Balance]) -> tuple[Comparison, ...]:
+def compare(sums: ErrorSums, balances: dict[int, Balance]) -> tuple[Comparison, ...]:
     """Compare simulated with measured voltage over the whole record (cycle 0) and for each cycle.
 
     Args:
         balances: energy, charge and capacity of the cycles and the whole record; those without are left out.
     """
     lines = []
-    for each in (sums.over(cycles=True, kinds=True, windows=True), sums.over(kinds=True, windows=True)):
+    for each in (sums.add_up(cycles=True, kinds=True, windows=True), sums.add_up(kinds=True, windows=True)):
         with np.errstate(invalid="ignore", divide="ignore"):
             weighted = np.sqrt(each.weighted / each.second)
         for place, (cycle, _, _, samples, _, *errors) in enumerate(_lines(each)):
@@ -153,12 +161,12 @@ def compare(sums: Sums, balances: dict[int, Balance]) -> tuple[Comparison, ...]:
     return tuple(lines)
 
 
-def compare_steps(sums: Sums) -> tuple[StepComparison, ...]:
+def compare_steps(sums: ErrorSums) -> tuple[StepComparison, ...]:
     """Errors by step type and by window: both at once for the whole record, either for each cycle."""
-    whole, each = sums.over(cycles=True), sums
+    whole, each = sums.add_up(cycles=True), sums
     views = (
-        *(whole.over(windows=True), whole.over(kinds=True), whole),
-        *(each.over(windows=True), each.over(kinds=True)),
+        *(whole.add_up(windows=True), whole.add_up(kinds=True), whole),
+        *(each.add_up(windows=True), each.add_up(kinds=True)),
     )
     return tuple(
         StepComparison(cycle, KINDS[kind], PARTS[window], samples, rmse, bias, worst, at, change)
@@ -168,7 +176,7 @@ def compare_steps(sums: Sums) -> tuple[StepComparison, ...]:
     )
 
 
-def _lines(sums: Sums, decimals: int | None = None) -> Iterator[tuple[Any, ...]]:
+def _lines(sums: ErrorSums, decimals: int | None = None) -> Iterator[tuple[Any, ...]]:
     """Cycle, kind, window, samples, RMSE of the change, RMSE, bias, worst (mV) and its time (s) of each part."""
     change, rmse = (np.sqrt(squares / sums.samples) for squares in (sums.change, sums.square))
     errors: list[Floats] = [change, rmse, sums.error / sums.samples, sums.worst, sums.at]
@@ -178,7 +186,7 @@ def _lines(sums: Sums, decimals: int | None = None) -> Iterator[tuple[Any, ...]]
     return zip(*(column.tolist() for column in columns), strict=True)
 
 
-def balances_of(record: Record, voltage_volt: Floats, charge_off: Floats, capacity_ah: float) -> dict[int, Balance]:
+def cycle_balances(record: Record, voltage_volt: Floats, charge_off: Floats, capacity_ah: float) -> dict[int, Balance]:
     """Return the balances of the whole record (0) and of each cycle.
 
     Both energies are of the measured current, since the model saw that one; an interval between two cycles counts to
@@ -191,7 +199,7 @@ def balances_of(record: Record, voltage_volt: Floats, charge_off: Floats, capaci
     """
     if not np.isfinite(record.voltage_volt).any():
         return {}
-    begins = cycle_begins(record)
+    begins = cycle_starts(record)
     energies: list[Floats] = []
     for voltage in (record.voltage_volt, voltage_volt):
         energy = np.zeros(len(voltage))
@@ -237,7 +245,7 @@ def capacity_errors(record: Record, voltage_volt: Floats, capacity_ah: float) ->
         end = first + int(known[-1]) + 1
         measured, model = record.voltage_volt[first:end], voltage_volt[first:end]
         charge, voltage = given[first:end], max(float(measured[-1]), float(model[-1]))
-        passed = _charge_at(charge[known], measured[known], voltage), _charge_at(charge, model, voltage)
+        passed = _charge_at_voltage(charge[known], measured[known], voltage), _charge_at_voltage(charge, model, voltage)
         if passed[0] is not None and passed[1] is not None:
             found[int(record.cycle_count[first])] = (passed[1] - passed[0], voltage)
     return found
@@ -255,14 +263,14 @@ def _full_discharges(record: Record, given_ah: Floats, capacity_ah: float) -> li
     begins = np.concatenate([[0], np.flatnonzero(step[1:] != step[:-1]) + 1])
     ends = np.append(begins[1:], len(step))
     given = given_ah[ends - 1] - given_ah[np.maximum(begins - 1, 0)]  # a step begins at the last sample before it
-    chosen = np.flatnonzero((kind[begins] == DISCHARGE) & (given >= LEAST_CAPACITY * capacity_ah))
+    chosen = np.flatnonzero((kind[begins] == DISCHARGE) & (given >= LEAST_DISCHARGE_SHARE * capacity_ah))
     cycle = record.cycle_count[begins]
     order = chosen[np.lexsort((given[chosen], cycle[chosen]))]
     largest = order[np.append(cycle[order][1:] != cycle[order][:-1], True)] if len(order) else order
     return list(zip(begins[largest].tolist(), ends[largest].tolist(), strict=True))
 
 
-def _charge_at(charge: Floats, voltage: Floats, at_volt: float) -> float | None:
+def _charge_at_voltage(charge: Floats, voltage: Floats, at_volt: float) -> float | None:
     """The charge at which a voltage first falls to a value, interpolated; ``None`` where it began there."""
     reached = voltage <= at_volt
     place = int(np.argmax(reached))

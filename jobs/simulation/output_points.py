@@ -15,7 +15,7 @@ PARTS: Final = 4  # of an interval that is too long
 ROUNDS: Final = 4  # after which every sample is asked for
 
 
-def more_outputs(time_second: Floats, outputs: Indices, voltage_volt: Floats, stop_second: Floats) -> Indices:
+def add_outputs(time_second: Floats, outputs: Indices, voltage_volt: Floats, stop_second: Floats) -> Indices:
     """Return the outputs with those added that the voltage needs between them; the same ones where it needs none.
 
     Every other output is left out and interpolated from the rest, once the even and once the odd ones; those at a stop,
@@ -30,7 +30,7 @@ def more_outputs(time_second: Floats, outputs: Indices, voltage_volt: Floats, st
     missing = np.diff(outputs) - 1
     if len(outputs) < 5 or not missing.any():
         return outputs
-    off = _off(time_second[outputs], voltage_volt, stop_second)
+    off = _interpolation_error_volt(time_second[outputs], voltage_volt, stop_second)
     each = np.maximum(off[1:], off[:-1]) / CLOSER
     bad = (each > WORST_VOLT) & (missing > 0)
     if np.sqrt(np.sum(missing * each**2) / len(time_second)) > RMSE_VOLT:
@@ -42,7 +42,7 @@ def more_outputs(time_second: Floats, outputs: Indices, voltage_volt: Floats, st
     return np.union1d(outputs, added)
 
 
-def _off(at: Floats, voltage_volt: Floats, stop_second: Floats) -> Floats:
+def _interpolation_error_volt(at: Floats, voltage_volt: Floats, stop_second: Floats) -> Floats:
     """How far each output lies from what the others make of it, in V; 0 for those at a stop."""
     before, after = (np.searchsorted(stop_second, at, side=side) for side in ("left", "right"))
     beside = before != after

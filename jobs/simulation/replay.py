@@ -14,17 +14,17 @@ from ...data.convert import pybamm_current
 from ...data.errors import JobError
 from ...data.settings import Override
 from ..current_profile.compress import CurrentProfile
-from ..current_profile.model_input import KNOT_CURRENTS, KNOT_TIMES, padded, temperature_inputs
+from ..current_profile.model_input import KNOT_CURRENTS, KNOT_TIMES, pad_profile, temperature_inputs
 from ..current_profile.temperature import Temperature
-from ..models.build import DISCHARGE, EXCESS, VOLTAGE, Structure, built, has_algebraic
+from ..models.build import DISCHARGE, EXCESS, VOLTAGE, Structure, build_model, has_algebraic
 from ..models.initial_state import StartingState
 from ..parameters.sets import PARALLEL
-from .output_points import ROUNDS, more_outputs
-from .solver_windows import Limit, Solving, slope_name, windows
-from .stops import Stops, between_outputs, output_samples, solver_stops
-from .stops import every_knot as stops_at_every_knot
+from .output_points import ROUNDS, add_outputs
+from .solver_windows import TimeLimit, WindowSolver, slope_name, split_into_windows
+from .stops import Stops, interpolate_outputs, output_samples, solver_stops
+from .stops import stop_at_every_knot as stops_at_every_knot
 
-SANE_VOLT: Final = (-1.0, 10.0)
+POSSIBLE_VOLT: Final = (-1.0, 10.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class Replayed:
         return replace(self, **{name: getattr(self, name)[:end] for name in names})
 
 
-class EndedError(JobError):
+class ReplayEndedError(JobError):
     """A replay that is no result, with its curve up to where it was one.
 
     Args:
@@ -90,7 +90,7 @@ def replay(
     profile: CurrentProfile,
     time_second: Floats,
     every_knot: bool = False,
-    limit: Limit | None = None,
+    limit: TimeLimit | None = None,
     outputs: Indices | None = None,
     refine: bool = True,
 ) -> Replayed:
@@ -111,7 +111,7 @@ def replay(
         EndedError: ``did_not_converge``, ``ended_early`` or ``time_limit``, with the curve so far. A curve that is none
             is found by :func:`check_range`.
     """
-    with limit.paused() if limit else nullcontext():
+    with limit.pause() if limit else nullcontext():
         algebraic = has_algebraic(structure)
     if every_knot:
         stops, outputs = stops_at_every_knot(profile, conditions.capacity_ah), np.arange(len(time_second))
@@ -119,19 +119,21 @@ def replay(
         stops = solver_stops(profile, conditions.capacity_ah, algebraic)
         if outputs is None:
             outputs = output_samples(time_second, profile, stops.at_knot, conditions.capacity_ah)
-    structure = _with_steps(structure, stops)
+    structure = _set_solver_steps(structure, stops)
     values, outputs, ended = _close_enough(
         structure, conditions, profile, stops.at_knot, time_second, outputs, limit, ROUNDS if refine else 0
     )
-    slopes = _slopes_of(structure, values)
-    replayed = _at_samples(time_second[: outputs[-1] + 1], profile, outputs, values) if len(outputs) else None
+    slopes = _collect_slopes(structure, values)
+    replayed = (
+        _interpolate_to_samples(time_second[: outputs[-1] + 1], profile, outputs, values) if len(outputs) else None
+    )
     if replayed is not None and structure.slopes:
-        by_input = (between_outputs(replayed.time_second, outputs, part).T for part in slopes)
+        by_input = (interpolate_outputs(replayed.time_second, outputs, part).T for part in slopes)
         replayed = replace(replayed, voltage_slopes=next(by_input), excess_slopes=next(by_input))
     if ended is not None:
-        raise EndedError(str(ended), ended.code, replayed) from ended
+        raise ReplayEndedError(str(ended), ended.code, replayed) from ended
     if replayed is None:
-        raise EndedError("the simulation has no time to be at", "ended_early")
+        raise ReplayEndedError("the simulation has no time to be at", "ended_early")
     return replayed
 
 
@@ -142,19 +144,19 @@ def _close_enough(
     at_knot: Mask,
     time_second: Floats,
     outputs: Indices,
-    limit: Limit | None,
+    limit: TimeLimit | None,
     most: int,
 ) -> tuple[dict[str, Floats], Indices, JobError | None]:
     """Solve, and solve again (``most`` times) where outputs turn out too far apart, at last with every sample."""
     rounds = 0
     while True:
-        with limit.paused() if limit else nullcontext():
-            solving = Solving(built(structure), profile.time_second[0], structure.slopes)
+        with limit.pause() if limit else nullcontext():
+            solving = WindowSolver(build_model(structure), profile.time_second[0], structure.slopes)
         values, ended = _solve(solving, structure, conditions, profile, at_knot, time_second[outputs], limit)
         known = outputs[: len(values[VOLTAGE])]
         if ended is not None or rounds == most:
             return values, known, ended
-        more = more_outputs(time_second, known, values[VOLTAGE], profile.time_second[at_knot])
+        more = add_outputs(time_second, known, values[VOLTAGE], profile.time_second[at_knot])
         if len(more) == len(outputs):
             return values, known, ended
         rounds += 1
@@ -162,24 +164,24 @@ def _close_enough(
 
 
 def _solve(
-    solving: Solving,
+    solving: WindowSolver,
     structure: Structure,
     conditions: Conditions,
     profile: CurrentProfile,
     at_knot: Mask,
     wanted: Floats,
-    limit: Limit | None,
+    limit: TimeLimit | None,
 ) -> tuple[dict[str, Floats], JobError | None]:
     """Solve window by window: each output variable at the wanted times, shape (wanted,), or up to what ended it."""
     found: list[dict[str, Floats]] = []
     ended: JobError | None = None
-    for window in windows(profile, at_knot, wanted, structure.size - 1):
+    for window in split_into_windows(profile, at_knot, wanted, structure.size - 1):
         knots = slice(window.first, window.last + 1)
         part = CurrentProfile(profile.time_second[knots], profile.current_ampere[knots], profile.noise_ampere)
         stops = at_knot[knots].copy()
         stops[0] = stops[-1] = True
         inputs = _inputs(structure, conditions, part, profile.time_second[0])
-        if limit is not None and limit.passed:
+        if limit is not None and limit.is_passed:
             ended = limit.error(f"{part.time_second[0]:.0f} s")
             break
         values, ended = solving.solve(part.time_second[stops], wanted[window.begin : window.end], inputs)
@@ -189,23 +191,23 @@ def _solve(
     return {name: np.concatenate([np.zeros(0), *(values[name] for values in found)]) for name in solving.names}, ended
 
 
-def _at_samples(
+def _interpolate_to_samples(
     time_second: Floats, profile: CurrentProfile, outputs: NDArray[np.intp], values: dict[str, Floats]
 ) -> Replayed:
     """A replay at every sample from the solver's outputs at some of them."""
     known = np.stack([values.pop(VOLTAGE), values.pop(DISCHARGE)])
-    voltage, discharge = between_outputs(time_second, outputs, known)
+    voltage, discharge = interpolate_outputs(time_second, outputs, known)
     away = np.sum(list(values.values()), axis=0)
-    excess = between_outputs(time_second, outputs, away) if np.any(away) else np.zeros(len(time_second))
+    excess = interpolate_outputs(time_second, outputs, away) if np.any(away) else np.zeros(len(time_second))
     current = np.interp(time_second, profile.time_second, profile.current_ampere)
     left = {name: int(np.argmax(value > 0.0)) for name, value in values.items() if (value > 0.0).any()}
     outside = min(left, key=lambda name: left[name]).removeprefix(EXCESS) if left else ""
     return Replayed(time_second, voltage, current, pybamm_current(discharge), excess, outside, outputs=outputs)
 
 
-def _slopes_of(structure: Structure, values: dict[str, Floats]) -> tuple[Floats, Floats]:
+def _collect_slopes(structure: Structure, values: dict[str, Floats]) -> tuple[Floats, Floats]:
     """Take the slopes of the voltage and of all excesses together out of a solve's values, shape (slopes, outputs)."""
-    names = [name for name in built(structure).solver.output_variables if name != DISCHARGE]
+    names = [name for name in build_model(structure).solver.output_variables if name != DISCHARGE]
     found = {name: np.array([values.pop(slope_name(name, by)) for by in structure.slopes]) for name in names}
     for by in structure.slopes:
         values.pop(slope_name(DISCHARGE, by))
@@ -213,7 +215,7 @@ def _slopes_of(structure: Structure, values: dict[str, Floats]) -> tuple[Floats,
     return voltage, np.sum(list(found.values()), axis=0) if found else np.zeros_like(voltage)
 
 
-def _with_steps(structure: Structure, stops: Stops) -> Structure:
+def _set_solver_steps(structure: Structure, stops: Stops) -> Structure:
     """The structure with the solver that these stops need; a first step that was asked for stays."""
     return replace(
         structure,
@@ -227,7 +229,7 @@ def _with_steps(structure: Structure, stops: Stops) -> Structure:
 def _inputs(
     structure: Structure, conditions: Conditions, profile: CurrentProfile, first_second: float
 ) -> dict[str, Any]:
-    times, currents = padded(profile, structure.size, first_second)
+    times, currents = pad_profile(profile, structure.size, first_second)
     return {
         KNOT_TIMES: times,
         KNOT_CURRENTS: pybamm_current(currents),
@@ -251,7 +253,7 @@ def check_range(replayed: Replayed) -> None:
             to 1, electrolyte empty), with the first time it happened and the curve before it.
     """
     voltage = replayed.voltage_volt
-    insane = ~(np.isfinite(voltage) & (voltage > SANE_VOLT[0]) & (voltage < SANE_VOLT[1]))
+    insane = ~(np.isfinite(voltage) & (voltage > POSSIBLE_VOLT[0]) & (voltage < POSSIBLE_VOLT[1]))
     outside = ~(replayed.excess <= 0.0)
     if not (insane | outside).any():
         return
@@ -259,7 +261,7 @@ def check_range(replayed: Replayed) -> None:
     where = f"at {replayed.time_second[first]:.0f} s, where the model's voltage is {voltage[first]:.3g} V"
     good = replayed.until_index(first)
     if not outside[first]:
-        raise EndedError(f"diverged {where}", "diverged", good)
+        raise ReplayEndedError(f"diverged {where}", "diverged", good)
     reason = f"{replayed.outside or 'the model'} left the range 0 to 1"
     if replayed.outside.endswith("electrode"):
         reason = f"{replayed.outside}'s surface stoichiometry left the range 0 to 1"
@@ -267,4 +269,4 @@ def check_range(replayed: Replayed) -> None:
         reason = "the electrolyte ran empty"
     charge = replayed.charge_ah[first]
     moved = f"{abs(charge):.3g} A.h {'into' if charge > 0.0 else 'out of'} the cell since its start"
-    raise EndedError(f"{reason} {where}, after {moved}", "left_range", good)
+    raise ReplayEndedError(f"{reason} {where}, after {moved}", "left_range", good)

@@ -13,30 +13,30 @@ from ...data.arrays import Floats
 from ...data.errors import JobError
 from ...data.results.simulation import FailedSimulation, SimulationResult
 from ..current_profile.compression_error import CompressionError
-from ..parameters.capacity import capacity_of
+from ..parameters.capacity import find_capacity
 from ..parameters.sets import cutoffs_volt
 from ..record.charge import charge_in_out_ah
-from ..record.record import Record, sample_second
-from ..record.step_windows import windows_of
-from .attempts import Case, charge_off
-from .compare import balances_of, compare, compare_steps, sums_of
+from ..record.record import Record, sample_duration_second
+from ..record.step_windows import find_windows
+from .attempts import Case, replay_charge_error
+from .compare import compare, compare_steps, cycle_balances, sum_errors
 from .replay import Replayed
 
 CUTOFF_MARGIN_VOLT: Final = 0.05  # outside a cut-off by less is the cycler's overshoot, or a model's usual error
 
 
-def result_of(case: Case, replayed: Replayed, compression: CompressionError) -> SimulationResult:
+def make_result(case: Case, replayed: Replayed, compression: CompressionError) -> SimulationResult:
     """Report a replay of the whole record, and what compressing its current did.
 
     Raises:
         JobError: no sample has a measured voltage (``no_voltage``).
     """
     record, capacity = case.record, case.conditions.capacity_ah
-    sums = sums_of(record, replayed.voltage_volt, windows_of(record, capacity))
+    sums = sum_errors(record, replayed.voltage_volt, find_windows(record, capacity))
     if not len(sums.samples):
         raise JobError("no sample has a measured voltage to compare with", "no_voltage")
-    off = charge_off(record, replayed, capacity)
-    comparisons = compare(sums, balances_of(record, replayed.voltage_volt, off, capacity))
+    off = replay_charge_error(record, replayed, capacity)
+    comparisons = compare(sums, cycle_balances(record, replayed.voltage_volt, off, capacity))
     whole = comparisons[0]
     return SimulationResult(
         **_begun(case),
@@ -67,18 +67,18 @@ def failed_simulation(case: Case, replayed: Replayed | None) -> FailedSimulation
         **_begun(case),
         **_charges(record, replayed),
         samples=len(record.time_second),
-        charge_error=float(charge_off(record, replayed, case.conditions.capacity_ah).max()),
+        charge_error=float(replay_charge_error(record, replayed, case.conditions.capacity_ah).max()),
         ended_second=float(record.time_second[-1]),
         partial_rmse_mv=float(np.sqrt(np.mean(known**2))) if len(known) else None,
         beyond_cutoff_second=_beyond_cutoff_second(case, record, replayed.voltage_volt),
     )
 
 
-def frame_of(case: Case, replayed: Replayed) -> pd.DataFrame:
+def make_frame(case: Case, replayed: Replayed) -> pd.DataFrame:
     """The time series (``data.columns.SIMULATION_COLUMNS``), as far as the replay goes."""
     record = case.record.until_index(len(replayed.time_second))
     kinds = np.full(len(record.time_second), -1, np.int8) if record.step_type is None else record.step_type
-    windows = windows_of(record, case.conditions.capacity_ah).code
+    windows = find_windows(record, case.conditions.capacity_ah).code
     columns = {
         c.TEST_TIME: record.time_second,
         "simulated_voltage_volt": replayed.voltage_volt,
@@ -105,7 +105,7 @@ def _begun(case: Case) -> dict[str, Any]:
         "temperature_celsius": case.conditions.temperature.celsius,
         "temperature_source": case.conditions.temperature.source,
         "capacity_ah": case.conditions.capacity_ah,
-        "capacity_source": capacity_of(case.settings.cell, case.settings.parameter_set)[1],
+        "capacity_source": find_capacity(case.settings.cell, case.settings.parameter_set)[1],
     }
 
 
@@ -116,7 +116,7 @@ def _charges(record: Record, replayed: Replayed) -> dict[str, Any]:
 
 def _beyond_cutoff_second(case: Case, record: Record, voltage_volt: Floats) -> float | None:
     outside = _outside_cutoffs(case, voltage_volt)
-    return None if outside is None else float(sample_second(record)[outside].sum())
+    return None if outside is None else float(sample_duration_second(record)[outside].sum())
 
 
 def _outside_cutoffs(case: Case, voltage_volt: Floats) -> NDArray[np.bool_] | None:
@@ -128,7 +128,7 @@ def _outside_cutoffs(case: Case, voltage_volt: Floats) -> NDArray[np.bool_] | No
     return outside
 
 
-def cutoff_in_words(case: Case, replayed: Replayed) -> str:
+def describe_cutoff(case: Case, replayed: Replayed) -> str:
     """Say from when on a curve's end is outside the set's cut-offs, which do not end it; "" where it is within."""
     outside = _outside_cutoffs(case, replayed.voltage_volt)
     if outside is None or not outside[-1]:

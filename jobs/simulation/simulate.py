@@ -12,19 +12,19 @@ import pandas as pd
 from ...data.errors import FailedSimulationError, JobError
 from ...data.results.simulation import SimulationResult
 from ...data.settings import SimulateSettings
-from ..current_profile.temperature import Temperature, temperature_of
-from ..models.initial_state import starting_state
+from ..current_profile.temperature import Temperature, find_temperature
+from ..models.initial_state import find_starting_state
 from ..models.pybamm_models import check_set
-from ..parameters.sets import electrodes_in_parallel, nominal_capacity_ah, of_cell
+from ..parameters.sets import apply_cell_parameters, electrodes_in_parallel, nominal_capacity_ah
 from ..record.charge import REST_CURRENT_PER_AH
-from ..record.record import Record, record_of
-from ..record.usable_current import refuse_nothing, voltage_moves
-from .attempts import Case, charge_true_profile, climb_within_limit
-from .replay import Conditions, EndedError
-from .result import cutoff_in_words, failed_simulation, frame_of, result_of
+from ..record.record import Record, make_record
+from ..record.usable_current import require_current, voltage_moves
+from .attempts import Case, compress_within_charge_limit, try_attempts_within_limit
+from .replay import Conditions, ReplayEndedError
+from .result import describe_cutoff, failed_simulation, make_frame, make_result
 from .selected_cycles import solve_selected
-from .solver_windows import Limit
-from .stretches import Stretch, joined_record, stretches_of
+from .solver_windows import TimeLimit
+from .stretches import Stretch, choose_stretches, join_records
 
 MOST_RATE = 100.0  # 1/h
 HINTS = {
@@ -39,14 +39,14 @@ HINTS = {
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Simulated:
+class SimulationOutput:
     """A simulation's time series (``data.columns.SIMULATION_COLUMNS``) and what it reports."""
 
     frame: pd.DataFrame
     result: SimulationResult
 
 
-def conditions_of(
+def find_conditions(
     record: Record,
     settings: SimulateSettings,
     measured_celsius: float | None,
@@ -59,18 +59,18 @@ def conditions_of(
         telling: the samples whose first one's state it is; ``None`` = ``record``.
         temperature: where it is known already.
     """
-    settings = of_cell(settings)
+    settings = apply_cell_parameters(settings)
     cell, parameter_set = settings.cell, settings.parameter_set
-    temperature = temperature or temperature_of(record, cell, settings.model, parameter_set, measured_celsius)
+    temperature = temperature or find_temperature(record, cell, settings.model, parameter_set, measured_celsius)
     by = telling or record
     arrays = (by.time_second, by.current_ampere, by.voltage_volt, by.flags)
-    state = starting_state(cell, settings.model, parameter_set, *arrays, temperature.first_celsius)
+    state = find_starting_state(cell, settings.model, parameter_set, *arrays, temperature.first_celsius)
     parallel = electrodes_in_parallel(cell, parameter_set)
     capacity = cell.nominal_capacity_ah or nominal_capacity_ah(parameter_set)
     return Conditions(state, parallel, capacity, temperature, parameter_set.overrides)
 
 
-def simulate(samples: pd.DataFrame, settings: SimulateSettings, measured_celsius: float | None) -> Simulated:
+def simulate(samples: pd.DataFrame, settings: SimulateSettings, measured_celsius: float | None) -> SimulationOutput:
     """Replay a cell's measured current and compare voltages.
 
     Args:
@@ -83,25 +83,28 @@ def simulate(samples: pd.DataFrame, settings: SimulateSettings, measured_celsius
             to do next, and what was solved until then comes with it.
         JobError: it could not begin.
     """
-    record = record_of(samples)
-    stretches, missing = stretches_of(record, settings)
-    rows = joined_record(record, stretches)
-    capacity = of_cell(settings).cell.nominal_capacity_ah or nominal_capacity_ah(settings.parameter_set)
-    refuse_nothing(rows.current_ampere, rows.voltage_volt, capacity)
+    record = make_record(samples)
+    stretches, missing = choose_stretches(record, settings)
+    rows = join_records(record, stretches)
+    capacity = apply_cell_parameters(settings).cell.nominal_capacity_ah or nominal_capacity_ah(settings.parameter_set)
+    require_current(rows.current_ampere, rows.voltage_volt, capacity)
     check_set(settings.model, settings.parameter_set.key)
     _refuse_implausible(rows, capacity)
     if not settings.cycles.whole:
         return _simulate_selected(record, stretches, missing, settings, measured_celsius)
-    profile, conditions = charge_true_profile(record, capacity), conditions_of(record, settings, measured_celsius)
-    case = Case(record, settings, conditions, profile, Limit(settings.time_limit_second))
+    profile, conditions = (
+        compress_within_charge_limit(record, capacity),
+        find_conditions(record, settings, measured_celsius),
+    )
+    case = Case(record, settings, conditions, profile, TimeLimit(settings.time_limit_second))
     began = time.perf_counter()
     try:
-        case, replayed, attempts, compression = climb_within_limit(case)
-    except EndedError as error:
+        case, replayed, attempts, compression = try_attempts_within_limit(case)
+    except ReplayEndedError as error:
         raise _failed(case, error, time.perf_counter() - began) from error
     seconds = time.perf_counter() - began
-    result = replace(result_of(case, replayed, compression), solve_seconds=seconds, attempts=attempts)
-    return Simulated(frame_of(case, replayed), result)
+    result = replace(make_result(case, replayed, compression), solve_seconds=seconds, attempts=attempts)
+    return SimulationOutput(make_frame(case, replayed), result)
 
 
 def _simulate_selected(
@@ -110,15 +113,15 @@ def _simulate_selected(
     missing: str,
     settings: SimulateSettings,
     measured_celsius: float | None,
-) -> Simulated:
+) -> SimulationOutput:
     """Simulate each of the selected cycles; all of them must be done, and those that are keep their curves."""
-    capacity = of_cell(settings).cell.nominal_capacity_ah or nominal_capacity_ah(settings.parameter_set)
+    capacity = apply_cell_parameters(settings).cell.nominal_capacity_ah or nominal_capacity_ah(settings.parameter_set)
     began = time.perf_counter()
 
     def conditions(part: Record, telling: Record, asked: SimulateSettings) -> Conditions:
-        return conditions_of(part, asked, measured_celsius, telling)
+        return find_conditions(part, asked, measured_celsius, telling)
 
-    selected = solve_selected(record, stretches, settings, conditions, capacity, Limit(settings.time_limit_second))
+    selected = solve_selected(record, stretches, settings, conditions, capacity, TimeLimit(settings.time_limit_second))
     found: dict[str, Any] = {
         "solve_seconds": time.perf_counter() - began,
         "attempts": ((missing,) if missing else ()) + selected.attempts,
@@ -126,25 +129,25 @@ def _simulate_selected(
     if not selected.solved:
         raise JobError(selected.reason, selected.failures[0].error.code) from selected.failures[0].error
     case, replayed = selected.joined(record)
-    frame = frame_of(case, replayed)
+    frame = make_frame(case, replayed)
     if selected.failures:
         first = selected.failures[0].error
         words = f"{selected.reason}; {HINTS[first.code]}" if first.code in HINTS else selected.reason
         raise FailedSimulationError(words, first.code, replace(failed_simulation(case, replayed), **found), frame)
-    result = result_of(case, replayed, selected.compression)
-    return Simulated(frame, replace(result, **found, cycle_states=selected.states))
+    result = make_result(case, replayed, selected.compression)
+    return SimulationOutput(frame, replace(result, **found, cycle_states=selected.states))
 
 
-def _failed(case: Case, error: EndedError, seconds: float) -> FailedSimulationError:
+def _failed(case: Case, error: ReplayEndedError, seconds: float) -> FailedSimulationError:
     """The failure with its curve until then, in words that say how it began and what to do next."""
     state, replayed = case.conditions.state, error.replayed
     began = f"it began at a state of charge of {state.soc:.3f} ({state.source})"
     words = [str(error), f"{began} with {case.conditions.capacity_ah:g} A.h"]
     if replayed is not None:
-        words += [cutoff_in_words(case, replayed), f"its curve up to {replayed.time_second[-1]:.0f} s is kept"]
+        words += [describe_cutoff(case, replayed), f"its curve up to {replayed.time_second[-1]:.0f} s is kept"]
     words.append(HINTS.get(error.code, ""))
     result = replace(failed_simulation(case, replayed), solve_seconds=seconds, attempts=error.attempts)
-    frame = frame_of(case, replayed) if replayed is not None else None
+    frame = make_frame(case, replayed) if replayed is not None else None
     return FailedSimulationError("; ".join(filter(None, words)), error.code, result, frame)
 
 

@@ -21,13 +21,13 @@ from ...data.errors import JobError
 from ..current_profile.compress import CurrentProfile
 
 CIRCUIT_LIMIT: Final = "SoC"  # in the events of a circuit, whose tables end where its state of charge does
-PARTIAL: Final = ", returning a partial solution."  # how PyBaMM ends its words for a failure on the way
+PARTIAL_SOLUTION_WORDS: Final = ", returning a partial solution."  # how PyBaMM ends its words for a failure on the way
 MOST_OUTPUTS: Final = 200_000
 """Outputs of one window, beyond which it is cut at a knot before, so that a solution stays small."""
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class SolverWindow:
     """Knots ``first`` to ``last`` of a profile (both included) and outputs from ``begin`` to before ``end``."""
 
     first: int
@@ -36,7 +36,9 @@ class Window:
     end: int
 
 
-def windows(profile: CurrentProfile, at_knot: Mask, outputs_second: Floats, size: int) -> Iterator[Window]:
+def split_into_windows(
+    profile: CurrentProfile, at_knot: Mask, outputs_second: Floats, size: int
+) -> Iterator[SolverWindow]:
     """Cut a profile into windows of at most ``size`` knots, at the solver's stops where there is one.
 
     Args:
@@ -51,11 +53,11 @@ def windows(profile: CurrentProfile, at_knot: Mask, outputs_second: Floats, size
         if last < n - 1:
             stops = np.flatnonzero(at_knot[first + 1 : last + 1])
             last = first + 1 + int(stops[-1]) if len(stops) else last
-        yield Window(first, last, begin, int(end_of[last]))
+        yield SolverWindow(first, last, begin, int(end_of[last]))
         first, begin = last, int(end_of[last])
 
 
-class Limit:
+class TimeLimit:
     """When a simulation must end: so many seconds after now, not counting what it takes to build models."""
 
     def __init__(self, seconds: float) -> None:
@@ -63,12 +65,12 @@ class Limit:
         self._end = time.monotonic() + seconds
 
     @property
-    def passed(self) -> bool:
+    def is_passed(self) -> bool:
         """Whether there is no time left."""
         return time.monotonic() > self._end
 
     @contextmanager
-    def paused(self) -> Iterator[None]:
+    def pause(self) -> Iterator[None]:
         """Do not count what is done in this ``with`` block."""
         began = time.monotonic()
         yield
@@ -80,7 +82,7 @@ class Limit:
         return JobError(f"{reason}; raise time_limit_second in [simulate], or simulate fewer cycles", "time_limit")
 
 
-class Solving:
+class WindowSolver:
     """The windows of one replay, solved one after another; the state goes from each to the next.
 
     Args:
@@ -116,14 +118,14 @@ class Solving:
                 solution, wanted = self._solved(stops_second - self._first, wanted_second - self._first, inputs)
         except (pybamm.SolverError, ValueError, RuntimeError) as error:
             text = " ".join(str(error).split())[:200]
-            return nothing, _did_not_converge(f": {text}")
+            return nothing, _convergence_error(f": {text}")
         self._before = solution
         solved = np.asarray(solution.t, float)
         told = [str(warning.message) for warning in caught]
-        failure = next((text for text in told if text.endswith(PARTIAL)), "")
-        failure = failure.removesuffix(PARTIAL).partition(": ")[2][:200]
+        failure = next((text for text in told if text.endswith(PARTIAL_SOLUTION_WORDS)), "")
+        failure = failure.removesuffix(PARTIAL_SOLUTION_WORDS).partition(": ")[2][:200]
         if not len(solved):
-            return nothing, _did_not_converge(f": {failure}")
+            return nothing, _convergence_error(f": {failure}")
         # The solution also holds the stops that are no samples (the edges of power cuts).
         at = np.searchsorted(solved, wanted[wanted <= solved[-1]])
         values = {name: np.asarray(solution[name].entries, float)[at] for name in names}
@@ -133,7 +135,7 @@ class Solving:
             return values, None
         end = f"at {solved[-1] + self._first:.1f} s"
         if failure or not solution.termination.startswith("event"):
-            return values, _did_not_converge(f" {end}: {failure}")
+            return values, _convergence_error(f" {end}: {failure}")
         event = solution.termination.removeprefix("event: ")
         code = "left_range" if CIRCUIT_LIMIT in event else "ended_early"
         return values, JobError(f"the simulation ended early {end}: the model's own event {event!r}", code)
@@ -176,5 +178,5 @@ def slope_name(variable: str, by: str) -> str:
     return f"{variable} by {by}"
 
 
-def _did_not_converge(words: str) -> JobError:
+def _convergence_error(words: str) -> JobError:
     return JobError(f"the solver did not converge{words}", "did_not_converge")

@@ -49,7 +49,7 @@ class Stops:
     tighter: float = 1.0
 
 
-def every_knot(profile: CurrentProfile, capacity_ah: float) -> Stops:
+def stop_at_every_knot(profile: CurrentProfile, capacity_ah: float) -> Stops:
     """Stop at each knot."""
     return Stops(np.ones(len(profile.time_second), dtype=np.bool_), 0.0, first_step_second(profile, capacity_ah))
 
@@ -172,7 +172,7 @@ def _triggered(time_second: Floats, place: NDArray[np.intp]) -> Mask:
     return early
 
 
-def between_outputs(time_second: Floats, outputs: NDArray[np.intp], value: Floats) -> Floats:
+def interpolate_outputs(time_second: Floats, outputs: NDArray[np.intp], value: Floats) -> Floats:
     """Interpolate outputs to every sample by a monotone cubic; at the outputs it is exact.
 
     Args:

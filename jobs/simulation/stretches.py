@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from ...data.cycle_selection import ranges_text
+from ...data.cycle_selection import format_ranges
 from ...data.errors import JobError
-from ...data.rules import bit_of
+from ...data.rules import flag_bit
 from ...data.settings import SimulateSettings
 from ..current_profile.compress import CurrentProfile
-from ..models.initial_state import REST_SECOND, StartingState, state_after
+from ..models.initial_state import REST_SECOND, StartingState, state_after_charge
 from ..record.charge import REST_CURRENT_PER_AH, interval_charge_ah
 from ..record.record import Record
 from .replay import Conditions, Replayed
@@ -32,10 +32,10 @@ class Stretch:
     @property
     def name(self) -> str:
         """For people: ``cycle 3``, ``cycles 3-5``."""
-        return f"cycle{'s' if len(self.cycles) > 1 else ''} {ranges_text(self.cycles)}"
+        return f"cycle{'s' if len(self.cycles) > 1 else ''} {format_ranges(self.cycles)}"
 
 
-def stretches_of(record: Record, settings: SimulateSettings) -> tuple[tuple[Stretch, ...], str]:
+def choose_stretches(record: Record, settings: SimulateSettings) -> tuple[tuple[Stretch, ...], str]:
     """Choose what is solved, in order; and in words which of the asked cycles the record lacks.
 
     Cycles that go on from the one before are joined with it where they follow at once: in one go the whole state is
@@ -48,9 +48,9 @@ def stretches_of(record: Record, settings: SimulateSettings) -> tuple[tuple[Stre
     numbers = [int(record.cycle_count[i]) for i in begins]
     if settings.cycles.whole:
         return (Stretch(0, len(record.time_second), tuple(numbers)),), ""
-    chosen, missing = settings.cycles.of(numbers)
+    chosen, missing = settings.cycles.split_cycles(numbers)
     if not chosen:
-        there = f"it has {ranges_text(numbers)}" if numbers else "it has none"
+        there = f"it has {format_ranges(numbers)}" if numbers else "it has none"
         asked = settings.cycles.text
         raise JobError(f"cell {settings.cell.cell_id} has none of the cycles {asked}; {there}", "no_such_cycle")
     ends = [*begins[1:], len(record.time_second)]
@@ -61,7 +61,7 @@ def stretches_of(record: Record, settings: SimulateSettings) -> tuple[tuple[Stre
     ]
     if settings.cell.initial_state.policy == "previous_cycle":
         found = _joined(found)
-    return tuple(found), f"not in the record: cycles {ranges_text(missing)}" if missing else ""
+    return tuple(found), f"not in the record: cycles {format_ranges(missing)}" if missing else ""
 
 
 def _joined(stretches: list[Stretch]) -> list[Stretch]:
@@ -74,7 +74,7 @@ def _joined(stretches: list[Stretch]) -> list[Stretch]:
     return joined
 
 
-def joined_record(record: Record, stretches: Sequence[Stretch]) -> Record:
+def join_records(record: Record, stretches: Sequence[Stretch]) -> Record:
     """The samples of the stretches alone; what lies between two of them is a gap, in which no charge flows."""
     if len(stretches) == 1 and (stretches[0].first, stretches[0].end) == (0, len(record.time_second)):
         return record
@@ -83,16 +83,16 @@ def joined_record(record: Record, stretches: Sequence[Stretch]) -> Record:
     whole: dict[str, Any] = {name: None if part is None else part[chosen] for name, part in parts.items()}
     joined = Record(**whole)
     flags = joined.flags.copy()
-    flags[np.cumsum([stretch.end - stretch.first for stretch in stretches])[:-1]] |= bit_of("time_gap")
+    flags[np.cumsum([stretch.end - stretch.first for stretch in stretches])[:-1]] |= flag_bit("time_gap")
     return replace(joined, flags=flags)
 
 
-def part_of(record: Record, first: int, end: int) -> Record:
+def slice_record(record: Record, first: int, end: int) -> Record:
     """The samples from ``first`` to before ``end``."""
     return record.until_index(end).from_index(first)
 
 
-def joined_profile(profiles: Sequence[CurrentProfile]) -> CurrentProfile:
+def join_profiles(profiles: Sequence[CurrentProfile]) -> CurrentProfile:
     """The knots of all stretches, one after another."""
     return CurrentProfile(
         np.concatenate([profile.time_second for profile in profiles]),
@@ -101,7 +101,7 @@ def joined_profile(profiles: Sequence[CurrentProfile]) -> CurrentProfile:
     )
 
 
-def joined_replay(parts: Sequence[Replayed]) -> Replayed:
+def join_replays(parts: Sequence[Replayed]) -> Replayed:
     """The replays of all stretches, one after another; the charge goes on from each to the next."""
     if len(parts) == 1:
         return parts[0]
@@ -116,7 +116,7 @@ def joined_replay(parts: Sequence[Replayed]) -> Replayed:
     )
 
 
-def telling_part(record: Record, first: int, end: int, capacity_ah: float) -> slice:
+def samples_fixing_state(record: Record, first: int, end: int, capacity_ah: float) -> slice:
     """The samples that tell the state at sample ``first``, where the cycle up to before ``end`` begins.
 
     They begin with the rest, in the cycle or the one before it, from which the least charge has flowed to ``first``, or
@@ -141,13 +141,13 @@ def telling_part(record: Record, first: int, end: int, capacity_ah: float) -> sl
     return slice(min(found)[1], end) if found else slice(first, end)
 
 
-def own_state(
+def find_state_at_cycle_start(
     record: Record, first: int, part: slice, state: StartingState, settings: SimulateSettings, conditions: Conditions
 ) -> StartingState:
     """The state at sample ``first``, from ``state`` at the first of the samples that tell it.
 
     Args:
-        part: those samples, as :func:`telling_part` gives them.
+        part: those samples, as :func:`samples_fixing_state` gives them.
     """
     if settings.cell.initial_state.policy in ("soc", "voltage") or part.start == first:
         return state
@@ -158,10 +158,10 @@ def own_state(
     if abs(charge) < NO_CHARGE * conditions.capacity_ah:
         return state
     words = f"{state.source}, and {charge:+.4f} A.h counted on to the cycle's start"
-    return _after(state, charge, words, settings, conditions)
+    return _state_after_charge(state, charge, words, settings, conditions)
 
 
-def carried_state(
+def find_state_at_cycle_end(
     before: StartingState, cycle: int, charge_ah: float, settings: SimulateSettings, conditions: Conditions
 ) -> StartingState:
     """The state in which the selected cycle before ended: its own first state and the charge since.
@@ -170,11 +170,11 @@ def carried_state(
     levelled out within its particles and its electrolyte is not carried on.
     """
     words = f"end of cycle {cycle}: state of charge {before.soc:.4f} and {charge_ah:+.4f} A.h"
-    return _after(before, charge_ah, words, settings, conditions)
+    return _state_after_charge(before, charge_ah, words, settings, conditions)
 
 
-def _after(
+def _state_after_charge(
     state: StartingState, charge_ah: float, words: str, settings: SimulateSettings, conditions: Conditions
 ) -> StartingState:
     told, celsius = replace(state, source=words), conditions.temperature.celsius
-    return state_after(told, charge_ah, settings.cell, settings.model, settings.parameter_set, celsius)
+    return state_after_charge(told, charge_ah, settings.cell, settings.model, settings.parameter_set, celsius)

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from ...data import columns as c
 from ...data.convert import SECONDS_PER_HOUR
-from ...data.rules import bit_of
-from .envelope import envelope, with_breaks
-from .style import BLACK, GREY, MEASURED, SHADE, WIDTH_INCH, house_style, put_heading, shown, simulated_style
+from ...data.rules import flag_bit
+from .envelope import envelope, insert_breaks
+from .style import BLACK, GREY, MEASURED, SHADE, WIDTH_INCH, displayable_name, house_style, put_heading, simulated_style
 
 MILLIVOLT: Final = 1000.0
 ROUND_STEPS: Final = (1, 2, 5, 10)
@@ -32,7 +32,7 @@ CYCLES_SHADED: Final = 60
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Simulated:
+class SimulatedCurve:
     """A simulation to draw: its name in the legend and its samples (``data.columns.SIMULATION_COLUMNS``).
 
     Args:
@@ -45,7 +45,7 @@ class Simulated:
     failed: str = ""
 
 
-def rmse_mv(simulated: Simulated) -> float:
+def rmse_mv(simulated: SimulatedCurve) -> float:
     """Return the root mean square voltage error of these samples in mV; NaN when none has a measured voltage."""
     error = simulated.frame["voltage_error_volt"].to_numpy(dtype=np.float64)
     error = error[np.isfinite(error)]
@@ -53,7 +53,7 @@ def rmse_mv(simulated: Simulated) -> float:
 
 
 @house_style()
-def draw_cell(cell_id: str, measured: pd.DataFrame, simulated: Sequence[Simulated] = ()) -> Figure:
+def draw_cell(cell_id: str, measured: pd.DataFrame, simulated: Sequence[SimulatedCurve] = ()) -> Figure:
     """Draw voltage, current and error of one cell over a shared time.
 
     Args:
@@ -65,24 +65,24 @@ def draw_cell(cell_id: str, measured: pd.DataFrame, simulated: Sequence[Simulate
     panels: Sequence[Axes] = figure.subplots(len(heights), 1, sharex=True, height_ratios=heights)
     for number, axes in enumerate(panels):
         shade_cycles(axes, measured, named=number == 0)
-    holes = hole_before(measured)
+    holes = find_holes(measured)
     voltages = draw_voltages(panels[0], measured, simulated)
     draw_line(panels[1], measured, c.CURRENT, holes, color=BLACK, linewidth=0.9)
     panels[1].axhline(0, color=GREY, linewidth=0.5, zorder=0.5)
     panels[1].yaxis.set_major_locator(MaxNLocator(nbins=4, steps=ROUND_STEPS))
     panels[1].set_ylabel("Current (A)\ncharge > 0")
     if simulated:
-        draw_errors(panels[2], simulated, holes)
+        draw_error_curves(panels[2], simulated, holes)
     panels[-1].set_xlabel("Test time (h)")
     panels[0].margins(x=0.01)
     figure.align_ylabels(panels)
-    put_heading(figure, shown(cell_id), voltages)
+    put_heading(figure, displayable_name(cell_id), voltages)
     return figure
 
 
-def draw_voltages(axes: Axes, measured: pd.DataFrame, simulated: Sequence[Simulated]) -> list[Line2D]:
+def draw_voltages(axes: Axes, measured: pd.DataFrame, simulated: Sequence[SimulatedCurve]) -> list[Line2D]:
     """Draw measured and simulated voltage (V); the lines' labels carry the RMSE of what is drawn."""
-    holes = hole_before(measured)
+    holes = find_holes(measured)
     lines = [draw_line(axes, measured, c.VOLTAGE, holes, label="measured", **MEASURED)]
     for number, simulation in enumerate(simulated):
         rmse = rmse_mv(simulation)
@@ -90,7 +90,7 @@ def draw_voltages(axes: Axes, measured: pd.DataFrame, simulated: Sequence[Simula
         style = simulated_style(number)
         if simulation.failed:
             score, style = _failure_in_words(simulation, score), style | FAILED
-        label = f"{shown(simulation.name)}: {score}"
+        label = f"{displayable_name(simulation.name)}: {score}"
         lines.append(draw_line(axes, simulation.frame, "simulated_voltage_volt", holes, label=label, **style))
         if simulation.failed:
             _mark_end(axes, simulation.frame, "simulated_voltage_volt", 1.0, str(style["color"]))
@@ -98,7 +98,7 @@ def draw_voltages(axes: Axes, measured: pd.DataFrame, simulated: Sequence[Simula
     return lines
 
 
-def draw_errors(axes: Axes, simulated: Sequence[Simulated], holes: NDArray[np.bool_]) -> None:
+def draw_error_curves(axes: Axes, simulated: Sequence[SimulatedCurve], holes: NDArray[np.bool_]) -> None:
     """Draw the error (simulated - measured) of each simulation in mV; ``holes`` as in :func:`draw_line`."""
     axes.axhline(0, color=BLACK, linewidth=0.7, zorder=0.5)
     for number, simulation in enumerate(simulated):
@@ -120,10 +120,10 @@ def draw_line(
     """
     time = frame[c.TEST_TIME].to_numpy(dtype=np.float64) / SECONDS_PER_HOUR
     values = frame[column].to_numpy(dtype=np.float64) * factor
-    return axes.plot(*envelope(*with_breaks(time, values, holes)), **style)[0]
+    return axes.plot(*envelope(*insert_breaks(time, values, holes)), **style)[0]
 
 
-def _failure_in_words(simulation: Simulated, score: str) -> str:
+def _failure_in_words(simulation: SimulatedCurve, score: str) -> str:
     known = simulation.frame[simulation.frame["simulated_voltage_volt"].notna()]
     if not len(known):
         return f"failed before this ({simulation.failed})"
@@ -139,10 +139,10 @@ def _mark_end(axes: Axes, frame: pd.DataFrame, column: str, factor: float, color
         axes.plot(*end, "x", color=color, markersize=6, markeredgewidth=1.6, zorder=3)
 
 
-def hole_before(measured: pd.DataFrame) -> NDArray[np.bool_]:
+def find_holes(measured: pd.DataFrame) -> NDArray[np.bool_]:
     """Tell of each sample whether others are absent before it: cycles left out, or a gap that cleaning found."""
     holes = np.diff(measured[c.CYCLE_COUNT].to_numpy(dtype=np.int64), prepend=1) > 1
-    holes |= (measured[c.FLAGS].to_numpy(dtype=np.int64) & bit_of("time_gap")) != 0
+    holes |= (measured[c.FLAGS].to_numpy(dtype=np.int64) & flag_bit("time_gap")) != 0
     holes[:1] = False
     return holes
 

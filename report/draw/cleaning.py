@@ -14,12 +14,12 @@ from matplotlib.ticker import MaxNLocator
 
 from ...data import columns as c
 from ...data.arrays import Floats
-from ...data.rules import BY_CODE
-from ..cleaning_marks import RuleMarks, changed, hours, is_about, limits, marks_of, thinned
+from ...data.rules import RULES_BY_CODE
+from ..cleaning_marks import RuleMarks, find_changes, find_marks, hours, is_marked_in, limits, thin_marks
 from ..raw_rows import BeforeAndAfter
-from .cells import ROUND_STEPS, hole_before, shade_cycles
-from .envelope import envelope, with_breaks
-from .style import BLACK, COLOURS, GREY, WIDTH_INCH, house_style, put_heading, shown
+from .cells import ROUND_STEPS, find_holes, shade_cycles
+from .envelope import envelope, insert_breaks
+from .style import BLACK, COLOURS, GREY, WIDTH_INCH, displayable_name, house_style, put_heading
 
 RULE_COLOURS: Final[tuple[str, ...]] = (*COLOURS, "#882255", "#999933")
 """Okabe and Ito's, then two of Tol's that keep apart from them; the strip below tells equal ones apart."""
@@ -76,7 +76,7 @@ def draw_cleaning(heading: str, record: BeforeAndAfter, findings: Sequence[Mappi
     Args:
         findings: rows of the catalog, for rules that flag no samples.
     """
-    marks = marks_of(record, findings)
+    marks = find_marks(record, findings)
     colours = _colours(marks)
     panels = [VOLTAGE, CURRENT, *_touched_temperatures(record, marks), *INDICES]
     strip = 0.22 + 0.17 * max(len(marks), 1)
@@ -93,7 +93,7 @@ def draw_cleaning(heading: str, record: BeforeAndAfter, findings: Sequence[Mappi
     room = 0.01 * float(time[-1] - time[0])
     grid[0].set_xlim(float(time[0]) - room, float(time[-1]) + room)
     figure.align_ylabels(grid[:-1])
-    put_heading(figure, shown(heading, 90), _legend(kinds))
+    put_heading(figure, displayable_name(heading, 90), _legend(kinds))
     return figure
 
 
@@ -108,7 +108,7 @@ def _colours(marks: Sequence[RuleMarks]) -> dict[str, str]:
         if not rule.one_by_one:
             continue
         free = free or list(RULE_COLOURS)
-        bit = BY_CODE[rule.code].bit if rule.code in BY_CODE else 0
+        bit = RULES_BY_CODE[rule.code].bit if rule.code in RULES_BY_CODE else 0
         own = RULE_COLOURS[bit % len(RULE_COLOURS)]
         colours[rule.code] = own if own in free else free[0]
         free.remove(colours[rule.code])
@@ -125,16 +125,16 @@ def _draw_panel(
     axes: Axes, panel: Panel, record: BeforeAndAfter, marks: Sequence[RuleMarks], colours: dict[str, str]
 ) -> set[str]:
     """Draw one quantity; return the kinds of marks that it has."""
-    time, holes = hours(record.samples), hole_before(record.samples)
+    time, holes = hours(record.samples), find_holes(record.samples)
     raw = record.raw[panel.raw].to_numpy(dtype=np.float64)
     cleaned = record.samples[panel.cleaned].to_numpy(dtype=np.float64)
-    mine = [rule for rule in marks if rule.one_by_one and is_about(rule.code, panel.cleaned)]
-    differ = changed(raw, cleaned)
+    mine = [rule for rule in marks if rule.one_by_one and is_marked_in(rule.code, panel.cleaned)]
+    differ = find_changes(raw, cleaned)
     marked = differ & np.any([np.zeros(len(raw), dtype=bool), *(rule.touched for rule in mine)], axis=0)
     span = limits(raw, cleaned, marked, least_room=0.5 if panel.is_index else 0.0)
     drawstyle = "steps-post" if panel.is_index else "default"
     for values, style in ((raw, RAW), (cleaned, CLEANED)):
-        axes.plot(*envelope(*with_breaks(time, values, holes)), drawstyle=drawstyle, **style)
+        axes.plot(*envelope(*insert_breaks(time, values, holes)), drawstyle=drawstyle, **style)
     axes.set_ylim(*span)
     axes.set_ylabel(panel.label)
     axes.yaxis.set_major_locator(MaxNLocator(nbins=4, steps=ROUND_STEPS, integer=panel.is_index, min_n_ticks=1))
@@ -148,7 +148,7 @@ def _draw_panel(
         if rule.taken.any() and not panel.is_index:
             values = record.quarantined[panel.raw].to_numpy(dtype=np.float64)[rule.taken]
             pen.mark(hours(record.quarantined)[rule.taken], values, colours.get(rule.code, GREY), "taken")
-    pen.tell_how_far()
+    pen.label_beyond_edge()
     return pen.kinds
 
 
@@ -170,7 +170,7 @@ class _Pen:
         """Put marks of one kind and rule; those beyond the panel's range become triangles at its edge."""
         known = np.isfinite(values)
         time, values = time[known], values[known]
-        kept = thinned(time, values, self.within, self.span)
+        kept = thin_marks(time, values, self.within, self.span)
         time, values = time[kept], values[kept]
         inside = (values >= self.span[0]) & (values <= self.span[1])
         style = {**MARK, **MARKS[kind][1]}
@@ -189,7 +189,7 @@ class _Pen:
                 at = np.full(int(beyond.sum()), edge)
                 self.axes.plot(time[beyond], at, marker, color=colour, markersize=5, clip_on=False, **MARK)
 
-    def tell_how_far(self) -> None:
+    def label_beyond_edge(self) -> None:
         """Write the most extreme raw values beside the edges that they lie beyond."""
         for arrow, worst, place, beyond in (
             ("▲", max(self.far, default=0.0), 1.0, any(value > self.span[1] for value in self.far)),
@@ -209,9 +209,9 @@ def _draw_strip(axes: Axes, record: BeforeAndAfter, marks: Sequence[RuleMarks], 
     for place, rule in enumerate(marks):
         colour = colours.get(rule.code, GREY)
         at = np.concatenate([time[rule.touched], hours(out)[rule.taken] if len(out) else []])
-        at = at[thinned(at, np.zeros(len(at)), within, flat)]
+        at = at[thin_marks(at, np.zeros(len(at)), within, flat)]
         axes.plot(at, np.full(len(at), place), color=colour, **{**MARK, **MARKS["left"][1]})
-        names.append(shown(rule.code, 24))
+        names.append(displayable_name(rule.code, 24))
         text = f"{rule.rows} row{'s' * (rule.rows != 1)}"
         axes.text(1.005, place, text, transform=axes.get_yaxis_transform(), va="center", fontsize=7, color=BLACK)
     axes.set_yticks(range(len(names)), names, fontsize=7)

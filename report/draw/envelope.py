@@ -49,7 +49,7 @@ def _first_of_each(column: NDArray[np.int64], hit: NDArray[np.bool_]) -> NDArray
     return where[np.flatnonzero(np.diff(column[where], prepend=-1))]
 
 
-def with_breaks(time: Floats, values: Floats, starts: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+def insert_breaks(time: Floats, values: Floats, starts: NDArray[np.bool_]) -> tuple[Floats, Floats]:
     """Put a missing value before every sample where ``starts`` is true: the line is lifted there."""
     where = np.flatnonzero(starts)
     return np.insert(time, where, time[where]), np.insert(values, where, np.nan)

@@ -16,10 +16,21 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from ...data.columns import ALL, STEP_TYPES, WINDOWS
-from .style import BLACK, COLOURS, GREY, MARKERS, WIDTH_INCH, house_style, plain, put_heading, shown, simulated_style
+from .style import (
+    BLACK,
+    COLOURS,
+    GREY,
+    MARKERS,
+    WIDTH_INCH,
+    displayable_name,
+    house_style,
+    put_heading,
+    show_literally,
+    simulated_style,
+)
 
 Row = Mapping[str, Any]
-COLOURS_OF_BIAS: Final = "RdBu_r"
+BIAS_COLOURS: Final = "RdBu_r"
 MAPS: Final = 4
 """Up to so many simulations have a map of step type and window; more would be too small to read."""
 
@@ -53,15 +64,15 @@ def draw_errors(cell_id: str, errors: Sequence[Errors]) -> Figure:
     """
     mapped = errors[:MAPS]
     cycles = max(len(each.cycles) - 1 for each in errors) >= CYCLES_DRAWN
-    heights = [2.0, *([1.9] if cycles else []), 0.9 + 0.28 * len(_kinds(errors))]
+    heights = [2.0, *([1.9] if cycles else []), 0.9 + 0.28 * len(_step_types(errors))]
     figure = Figure(figsize=(WIDTH_INCH, 0.9 + 1.15 * sum(heights)), layout="constrained")
     grid = figure.add_gridspec(len(heights), 1, height_ratios=heights)
-    bars = grid[0].subgridspec(1, 2, width_ratios=[len(WINDOWS), max(len(_kinds(errors)), 2)])
+    bars = grid[0].subgridspec(1, 2, width_ratios=[len(WINDOWS), max(len(_step_types(errors)), 2)])
     left = figure.add_subplot(bars[0])
     right = figure.add_subplot(bars[1], sharey=left)
     windows = {name: f"{name}\n{LAST_SECOND[name]}" for name in WINDOWS}
     _draw_bars(left, errors, "window", windows)
-    _draw_bars(right, errors, "step_type", {kind: kind for kind in _kinds(errors)})
+    _draw_bars(right, errors, "step_type", {kind: kind for kind in _step_types(errors)})
     left.set_ylabel("RMSE (mV)")
     left.set_xlabel("Time since the step began")
     right.set_xlabel("Step type")
@@ -73,23 +84,23 @@ def draw_errors(cell_id: str, errors: Sequence[Errors]) -> Figure:
     scale = Normalize(-largest, largest)
     panels = [figure.add_subplot(maps[place]) for place in range(len(mapped))]
     for place, (axes, each) in enumerate(zip(panels, mapped, strict=True)):
-        _draw_map(axes, each, _kinds(errors), scale, named=place == 0, maps=len(mapped))
-    bar = figure.colorbar(ScalarMappable(scale, COLOURS_OF_BIAS), ax=panels, shrink=0.9, pad=0.02)
+        _draw_map(axes, each, _step_types(errors), scale, named=place == 0, maps=len(mapped))
+    bar = figure.colorbar(ScalarMappable(scale, BIAS_COLOURS), ax=panels, shrink=0.9, pad=0.02)
     bar.set_label("Colour: bias (mV), > 0 too high\nNumber: RMSE (mV)")
     lines = [
         Line2D([], [], color=COLOURS[n % len(COLOURS)], marker="s", linestyle="none", label=_label(each))
         for n, each in enumerate(errors)
     ]
-    put_heading(figure, f"{shown(cell_id)}: where the error is", lines)
+    put_heading(figure, f"{displayable_name(cell_id)}: where the error is", lines)
     return figure
 
 
 def _label(errors: Errors) -> str:
     whole = next((row["rmse_mv"] for row in errors.cycles if row["cycle_count"] == 0), None)
-    return shown(errors.name) + ("" if whole is None else f": {whole:.1f} mV")
+    return displayable_name(errors.name) + ("" if whole is None else f": {whole:.1f} mV")
 
 
-def _kinds(errors: Sequence[Errors]) -> list[str]:
+def _step_types(errors: Sequence[Errors]) -> list[str]:
     """The step types that there are, in their own order."""
     there = {row["step_type"] for each in errors for row in each.steps}
     return [kind for kind in STEP_TYPES if kind in there]
@@ -149,7 +160,7 @@ def _draw_map(axes: Axes, errors: Errors, kinds: Sequence[str], scale: Normalize
         strong = abs(row["bias_mv"]) > 0.6 * (scale.vmax or 1.0)
         text = f"{row['rmse_mv']:.0f}" if row["rmse_mv"] >= 9.5 else f"{row['rmse_mv']:.1f}"
         axes.text(place[1], place[0], text, ha="center", va="center", fontsize=8, color="white" if strong else BLACK)
-    axes.imshow(bias, cmap=COLOURS_OF_BIAS, norm=scale, aspect="auto")
+    axes.imshow(bias, cmap=BIAS_COLOURS, norm=scale, aspect="auto")
     short = windows if maps == 1 else [name[:5] + "." if len(name) > 6 else name for name in windows]
     axes.set_xticks(range(len(windows)), short, fontsize=6.3 if maps > 3 else 8)
     axes.set_yticks(range(len(kinds)), list(kinds) if named else [])
@@ -159,4 +170,4 @@ def _draw_map(axes: Axes, errors: Errors, kinds: Sequence[str], scale: Normalize
         axes.axvline(edge - 0.5, color="white", linewidth=1.5)
     for edge in range(1, len(kinds)):
         axes.axhline(edge - 0.5, color="white", linewidth=1.5)
-    plain(axes.set_title(shown(errors.name, 84 // maps), fontsize=8.5, color=GREY))
+    show_literally(axes.set_title(displayable_name(errors.name, 84 // maps), fontsize=8.5, color=GREY))

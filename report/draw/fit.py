@@ -14,11 +14,11 @@ from matplotlib.ticker import MaxNLocator
 
 from ...data import columns as c
 from ...data.convert import SECONDS_PER_HOUR
-from ...data.text import many
-from .cells import ROUND_STEPS, Simulated, draw_errors, draw_voltages, hole_before, rmse_mv, shade_cycles
+from ...data.text import format_count
+from .cells import ROUND_STEPS, SimulatedCurve, draw_error_curves, draw_voltages, find_holes, rmse_mv, shade_cycles
 from .errors import LAST_SECOND
-from .fit_axes import draw_noise, noise_in_sight, scale_rmse
-from .fit_style import FIRST, Start, mark_of, name_of, ranked
+from .fit_axes import draw_noise, is_noise_visible, scale_rmse
+from .fit_style import FIRST, Start, rank_starts, start_mark, start_name
 from .style import BLACK, COLOURS, GREY, ORANGE, VERMILLION, WIDTH_INCH, house_style, put_heading
 
 STARTS_NAMED: Final = 12
@@ -32,7 +32,7 @@ Windows = Mapping[str, tuple[float, float | None]]
 def draw_fit(
     heading: str,
     measured: pd.DataFrame,
-    simulated: Sequence[Simulated],
+    simulated: Sequence[SimulatedCurve],
     starts: Sequence[Start],
     *,
     noise_mv: float | None = None,
@@ -59,9 +59,9 @@ def draw_fit(
         shade_cycles(axes, measured, named=axes is voltage)
         _shade_held_out(axes, measured, held_out, named=axes is voltage)
     lines = draw_voltages(voltage, measured, simulated)
-    _tell_held_out(lines[1:], measured, simulated, held_out)
+    _label_held_out(lines[1:], measured, simulated, held_out)
     voltage.tick_params(labelbottom=False)
-    draw_errors(error, simulated, hole_before(measured))
+    draw_error_curves(error, simulated, find_holes(measured))
     error.set_xlabel("Test time (h)")
     voltage.margins(x=0.01)
     ended = figure.add_subplot(top[:, 1])
@@ -84,11 +84,11 @@ def draw_waterfall(
         noise_mv: noise of the measured voltage, a line; ``None`` = not known.
         log: whether the axis is logarithmic; ``None`` = where the RMSE spans more than a factor of ten.
     """
-    order = ranked(starts)
+    order = rank_starts(starts)
     first = [np.nan if start.rmse_first_mv is None else start.rmse_first_mv for start in order]
     last = [np.nan if start.rmse_mv is None else start.rmse_mv for start in order]
     best = min((rmse for rmse in last if np.isfinite(rmse)), default=np.inf)
-    scale_rmse(axes, "y", [*first, *last, *([noise_mv or np.nan] if noise_in_sight(noise_mv, best) else [])], log=log)
+    scale_rmse(axes, "y", [*first, *last, *([noise_mv or np.nan] if is_noise_visible(noise_mv, best) else [])], log=log)
     for number, start in enumerate(order, 1):
         if start.rmse_mv is None:
             _draw_failed(axes, number, start, named=len(order) <= STARTS_NAMED)
@@ -96,12 +96,12 @@ def draw_waterfall(
         axes.vlines(number, last[number - 1], first[number - 1], color=GREY, linewidth=0.7)
         if start.rmse_first_mv is not None:
             axes.plot(number, start.rmse_first_mv, linestyle="none", label="first guess", **FIRST)
-        axes.plot(number, start.rmse_mv, linestyle="none", label=name_of(start), zorder=3, **mark_of(start))
+        axes.plot(number, start.rmse_mv, linestyle="none", label=start_name(start), zorder=3, **start_mark(start))
     draw_noise(axes, noise_mv, best)
     axes.set_xlim(0.4, max(len(order), 1) + 0.6)
     named = len(order) <= STARTS_NAMED
     axes.set_xticks(range(1, len(order) + 1) if named else [], [str(start.number) for start in order] if named else [])
-    axes.set_xlabel("Start, best first" if named else f"{many(len(order), 'start')}, best first")
+    axes.set_xlabel("Start, best first" if named else f"{format_count(len(order), 'start')}, best first")
     axes.set_ylabel("RMSE (mV)")
 
 
@@ -141,8 +141,8 @@ def _shade_held_out(axes: Axes, frame: pd.DataFrame, held_out: Sequence[int], *,
             )  # fmt: skip
 
 
-def _tell_held_out(
-    lines: Sequence[Line2D], measured: pd.DataFrame, simulated: Sequence[Simulated], held_out: Sequence[int]
+def _label_held_out(
+    lines: Sequence[Line2D], measured: pd.DataFrame, simulated: Sequence[SimulatedCurve], held_out: Sequence[int]
 ) -> None:
     """Tell the RMSE of the fitted cycles and of those held out apart in the legend."""
     apart = measured[c.CYCLE_COUNT].isin(held_out).to_numpy()
@@ -150,7 +150,7 @@ def _tell_held_out(
         return
     for line, each in zip(lines, simulated, strict=True):
         name = str(line.get_label()).rsplit(":", 1)[0]
-        fitted, kept = (rmse_mv(Simulated(each.name, each.frame[which])) for which in (~apart, apart))
+        fitted, kept = (rmse_mv(SimulatedCurve(each.name, each.frame[which])) for which in (~apart, apart))
         line.set_label(f"{name}: {fitted:.1f} mV, held out {kept:.1f} mV")
 
 

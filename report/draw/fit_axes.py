@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, NullLocator, StrMethodFormatter
 
-from .fit_style import Row, short_name, tick_in_words, unit_in_words
+from .fit_style import Row, format_tick, format_unit, short_name
 from .style import BLACK, GREEN
 
 LOG_FROM: Final = 10.0
@@ -23,13 +23,13 @@ def draw_noise(axes: Axes, noise_mv: float | None, best_mv: float) -> None:
     """Draw the noise of the measured voltage as a line; far below a logarithmic axis, tell it at the foot."""
     if not noise_mv:
         return
-    if noise_in_sight(noise_mv, best_mv) or axes.get_yscale() == "linear":
+    if is_noise_visible(noise_mv, best_mv) or axes.get_yscale() == "linear":
         axes.axhline(noise_mv, color=GREEN, linewidth=1.0, linestyle=(0, (5, 1.5)), zorder=0.5, label="noise measured")
         return
     axes.text(0.02, 0.01, f"↓ noise {noise_mv:.2g} mV", transform=axes.transAxes, va="bottom", fontsize=7, color=GREEN)
 
 
-def noise_in_sight(noise_mv: float | None, best_mv: float) -> bool:
+def is_noise_visible(noise_mv: float | None, best_mv: float) -> bool:
     """Tell whether the noise is near enough to the best RMSE to be on the axis."""
     return bool(noise_mv and not best_mv > NOISE_NEAR * noise_mv)
 
@@ -75,14 +75,14 @@ def scale_values(axes: Axes, low: float, high: float, *, log: bool, bounds: Iter
         axes.xaxis.set_major_locator(decades if high / low > 4.0 else few)
     else:
         axes.xaxis.set_major_locator(few)
-    axes.xaxis.set_major_formatter(lambda value, _: tick_in_words(float(value)))
+    axes.xaxis.set_major_formatter(lambda value, _: format_tick(float(value)))
     axes.set_xlim(low, high)
     for bound in sorted(set(bounds)):
         if low < bound < high:
             axes.axvline(bound, color=BLACK, linewidth=1.0, linestyle=(0, (1, 1.2)), zorder=0.5)
 
 
-def label_of(row: Row, width: int) -> str:
+def parameter_label(row: Row, width: int) -> str:
     """A parameter's name over lines of so many signs, and its unit below."""
-    unit = unit_in_words(row)
+    unit = format_unit(row)
     return short_name(row["parameter"], width, 3) + (f"\n({unit})" if unit else "")

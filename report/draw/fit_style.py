@@ -10,7 +10,7 @@ from textwrap import wrap
 from typing import Any, Final
 
 from ...data.results.fitting import Evaluation
-from .style import BLACK, BLUE, GREEN, GREY, ORANGE, SKY, VERMILLION, shown
+from .style import BLACK, BLUE, GREEN, GREY, ORANGE, SKY, VERMILLION, displayable_name
 
 Row = Mapping[str, Any]
 FIRST: Final[dict[str, Any]] = {
@@ -54,12 +54,12 @@ class Start:
     evaluations: Sequence[Evaluation] = ()
 
 
-def ranked(starts: Iterable[Start]) -> list[Start]:
+def rank_starts(starts: Iterable[Start]) -> list[Start]:
     """Starts with a result, the best first, then those without."""
     return sorted(starts, key=lambda s: (s.rmse_mv is None, not s.best, s.rmse_mv or 0.0, s.number))
 
 
-def mark_of(start: Start) -> dict[str, Any]:
+def start_mark(start: Start) -> dict[str, Any]:
     """Marker and colour of where a start ended."""
     if start.rmse_mv is None:
         return FAILED
@@ -68,7 +68,7 @@ def mark_of(start: Start) -> dict[str, Any]:
     return STOPPED if start.stopped else AGREES if start.agrees else ELSEWHERE
 
 
-def name_of(start: Start) -> str:
+def start_name(start: Start) -> str:
     """What a start's mark means, for the legend."""
     if start.rmse_mv is None:
         return "failed"
@@ -79,23 +79,25 @@ def name_of(start: Start) -> str:
 
 def short_name(parameter: str, width: int = 26, lines: int = 2) -> str:
     """Write a parameter's name without its unit, over some lines of so many signs."""
-    text = _UNIT.sub("", shown(parameter, 200))
+    text = _UNIT.sub("", displayable_name(parameter, 200))
     for long, short in (("Negative ", "Neg. "), ("Positive ", "Pos. "), ("volume fraction", "vol. fraction")):
         text = text.replace(long, short)
     parts = wrap(text, width) or [text]
     if len(parts) > lines:
-        parts = [*parts[: lines - 1], shown(" ".join(parts[lines - 1 :]), width)]
+        parts = [*parts[: lines - 1], displayable_name(" ".join(parts[lines - 1 :]), width)]
     return "\n".join(parts)
 
 
-def unit_in_words(row: Row) -> str:
+def format_unit(row: Row) -> str:
     """Write the unit of a fitted value: ``m².s⁻¹``; a factor is ``× the set's own``."""
     if row["is_factor"]:
         return "× the set's own"
-    return re.sub(r"-?\d+", lambda found: found[0].translate(_SUPERSCRIPT), shown(str(row["unit"] or ""), 30))
+    return re.sub(
+        r"-?\d+", lambda found: found[0].translate(_SUPERSCRIPT), displayable_name(str(row["unit"] or ""), 30)
+    )
 
 
-def number_in_words(value: float) -> str:
+def format_number(value: float) -> str:
     """Write a number with three digits: ``0.953``, ``4.13×10⁻¹⁵``."""
     if value == 0.0 or not math.isfinite(value) or 1e-3 <= abs(value) < 1e4:
         return f"{value:.3g}" if abs(value) < 1e3 or not math.isfinite(value) else f"{value:.0f}"
@@ -103,7 +105,7 @@ def number_in_words(value: float) -> str:
     return f"{digits}×10{str(int(exponent)).translate(_SUPERSCRIPT)}"
 
 
-def tick_in_words(value: float) -> str:
+def format_tick(value: float) -> str:
     """Write a tick's number: ``0.9725``, ``4×10⁻¹⁵``."""
     if value == 0.0 or 1e-3 <= abs(value) < 1e5:
         return f"{value:.5g}"
@@ -111,9 +113,9 @@ def tick_in_words(value: float) -> str:
     return f"{float(digits):g}×10{str(int(exponent)).translate(_SUPERSCRIPT)}"
 
 
-def value_in_words(row: Row) -> str:
+def format_value(row: Row) -> str:
     """Write a fitted value with its unit."""
-    return f"{number_in_words(row['value'])} {unit_in_words(row)}".rstrip()
+    return f"{format_number(row['value'])} {format_unit(row)}".rstrip()
 
 
 def half_width(row: Row) -> float | None:
@@ -125,7 +127,7 @@ def half_width(row: Row) -> float | None:
     return float(abs(row["upper_95"] - row["value"]) / abs(row["value"]))
 
 
-def width_in_words(row: Row) -> str:
+def format_half_width(row: Row) -> str:
     """Write how far to believe a value: ``± 2.1 %``, ``×/÷ 3.4``, or why there is no interval."""
     share = half_width(row)
     if share is None:
@@ -138,7 +140,7 @@ def width_in_words(row: Row) -> str:
     return f"± {100 * share:.2g} %" if share < 0.995 else f"± {100 * share:.0f} %"
 
 
-def place(row: Row, value: float | None) -> float:
+def place_between_bounds(row: Row, value: float | None) -> float:
     """Place of a value between its bounds, on the scale that it was searched on: 0 = lower, 1 = upper; NaN = none."""
     if value is None or not math.isfinite(value):
         return float("nan")
@@ -148,6 +150,6 @@ def place(row: Row, value: float | None) -> float:
     return (value - lower) / (upper - lower)
 
 
-def colour_of(row: Row) -> str:
+def verdict_colour(row: Row) -> str:
     """Colour of a parameter's verdict."""
     return BELIEF.get(str(row["verdict"] or "").split(" ")[0], GREY)

@@ -12,9 +12,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from ...data.arrays import Floats
-from ...data.text import many
-from .fit_axes import label_of, scale_rmse, scale_values, value_range
-from .fit_style import Row, number_in_words
+from ...data.text import format_count
+from .fit_axes import parameter_label, scale_rmse, scale_values, value_range
+from .fit_style import Row, format_number
 from .style import (
     BLACK,
     BLUE,
@@ -23,10 +23,10 @@ from .style import (
     PURPLE,
     VERMILLION,
     WIDTH_INCH,
+    displayable_name,
     house_style,
-    plain,
     put_heading,
-    shown,
+    show_literally,
     simulated_style,
 )
 
@@ -49,7 +49,7 @@ KINDS: Final = {
 }
 
 
-def kind_of(row: Row) -> str:
+def value_group(row: Row) -> str:
     """Whether a cell's value counts: ``determined``, ``poorly determined`` (or not at all), ``at a bound``."""
     if row["at_bound"]:
         return "at a bound"
@@ -99,15 +99,15 @@ def _heading(fit: str, fits: Sequence[Row]) -> str:
     words = "".join(f", {count} {status}" for status, count in others.items() if count)
     bases = {row["base_parameter_set"] for row in done}
     sets = f"; {len(bases)} base sets" if len(bases) > 1 else ""
-    return f"{shown(fit, 40)}: {many(len(done), 'cell')} fitted{words}{sets}"
+    return f"{displayable_name(fit, 40)}: {format_count(len(done), 'cell')} fitted{words}{sets}"
 
 
 def _legend(fits: Sequence[Row], parameters: Sequence[Row], *, named: bool) -> list[Line2D]:
-    there = {kind_of(row) for row in parameters}
+    there = {value_group(row) for row in parameters}
     marks: list[Line2D] = []
     for kind, style in KINDS.items():
         if kind in there:
-            count = sum(kind_of(row) == kind for row in parameters)
+            count = sum(value_group(row) == kind for row in parameters)
             label = f"{kind}: {count} of {len(parameters)} values"
             shape = {"marker": "s", "markersize": 6, "color": style["color"]} if not named else style
             marks.append(Line2D([], [], linestyle="none", label=label, **shape))
@@ -144,19 +144,19 @@ def _draw_values(axes: Axes, rows: Sequence[Row], order: Sequence[Row], *, label
         at = places[row["cell_id"], row["label"]]
         if row["default_value"] is not None:
             axes.plot(row["default_value"], at, "|", color=PURPLE, markersize=7, zorder=1)
-        style = KINDS[kind_of(row)]
+        style = KINDS[value_group(row)]
         if row["lower_95"] is not None and row["upper_95"] is not None:
             ends = np.clip([row["lower_95"], row["upper_95"]], row["lower"], row["upper"])
             axes.plot(ends, [at, at], color=style["color"], linewidth=1.2, zorder=2)
         axes.plot(row["value"], at, linestyle="none", zorder=3, **style)
-    axes.set_xlabel(label_of(rows[0], 24))
-    plain(axes.xaxis.label)
+    axes.set_xlabel(parameter_label(rows[0], 24))
+    show_literally(axes.xaxis.label)
     _name_rows(axes, order, labelled=labelled)
 
 
 def _name_rows(axes: Axes, order: Sequence[Row], *, labelled: bool) -> None:
-    axes.set_yticks(range(len(order)), [shown(str(row["cell_id"]), 22) if labelled else "" for row in order])
-    plain(*axes.get_yticklabels())
+    axes.set_yticks(range(len(order)), [displayable_name(str(row["cell_id"]), 22) if labelled else "" for row in order])
+    show_literally(*axes.get_yticklabels())
     axes.set_ylim(len(order) - 0.5, -0.5)
     axes.grid(axis="both", color="#e4e4e4", linewidth=0.6)
     axes.set_axisbelow(True)
@@ -188,7 +188,7 @@ def _draw_shares(axes: Axes, order: Sequence[Row]) -> None:
 def _draw_histogram(axes: Axes, rows: Sequence[Row]) -> None:
     """A parameter's values over the cells on its own scale; those not to be believed are stacked apart."""
     values = np.array([row["value"] for row in rows], dtype=np.float64)
-    kinds = np.array([kind_of(row) for row in rows])
+    kinds = np.array([value_group(row) for row in rows])
     edges = _edges(rows)
     below = np.zeros(len(edges) - 1)
     for kind, style in KINDS.items():
@@ -200,13 +200,13 @@ def _draw_histogram(axes: Axes, rows: Sequence[Row]) -> None:
     believed = values[kinds == "determined"]
     middle = "none determined"
     if len(believed):
-        low, median, high = (number_in_words(float(value)) for value in np.percentile(believed, [5, 50, 95]))
+        low, median, high = (format_number(float(value)) for value in np.percentile(believed, [5, 50, 95]))
         middle = f"median {median}\n90 % in {low} to {high}"
     axes.set_title(middle, fontsize=7.5, color=GREY, loc="left")
     axes.set_ylabel("Cells")
     axes.yaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
-    axes.set_xlabel(label_of(rows[0], 44))
-    plain(axes.xaxis.label)
+    axes.set_xlabel(parameter_label(rows[0], 44))
+    show_literally(axes.xaxis.label)
 
 
 def _range(rows: Sequence[Row]) -> tuple[float, float, bool]:
@@ -214,7 +214,7 @@ def _range(rows: Sequence[Row]) -> tuple[float, float, bool]:
     log = all(row["scale"] == "log" for row in rows)
     seen = [row["value"] for row in rows] + [row["default_value"] for row in rows if row["default_value"] is not None]
     for row in rows:
-        if kind_of(row) == "determined" and row["lower_95"] is not None and row["upper_95"] is not None:
+        if value_group(row) == "determined" and row["lower_95"] is not None and row["upper_95"] is not None:
             seen += [row["lower_95"], row["upper_95"]]
     return *value_range(seen, log=log), log
 

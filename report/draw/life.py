@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullFormatter, PercentFormatter
 from numpy.typing import ArrayLike
 
-from .style import BLACK, BLUE, GREY, VERMILLION, WIDTH_INCH, house_style, plain, put_heading, shown
+from .style import BLACK, BLUE, GREY, VERMILLION, WIDTH_INCH, displayable_name, house_style, put_heading, show_literally
 
 Row = Mapping[str, Any]
 DECADE: Final = 3.0  # a parameter that ranges by this factor, and is fitted on a logarithmic scale, is drawn on one
@@ -35,7 +35,11 @@ def draw_life(cell_id: str, chain: str, rows: Sequence[Row], links: Sequence[Row
     below = figure.add_subplot(grid[lines, :])
     for place, own in enumerate(parameters):
         _draw_parameter(figure.add_subplot(grid[place // 2, place % 2], sharex=below), own)
-    put_heading(figure, f"{shown(cell_id, 40)}, {shown(chain, 30)}: parameters along life", _draw_rmse(below, links))
+    put_heading(
+        figure,
+        f"{displayable_name(cell_id, 40)}, {displayable_name(chain, 30)}: parameters along life",
+        _draw_rmse(below, links),
+    )
     return figure
 
 
@@ -60,7 +64,7 @@ def _draw_parameter(axes: Axes, rows: Sequence[Row]) -> None:
         if rows[0]["share_of_first"] is not None:
             _shares(axes, values[0])
     name = f"factor of {rows[0]['parameter']}" if rows[0]["is_factor"] else str(rows[0]["parameter"])
-    plain(axes.set_title(shown(name, LONGEST), fontsize=8, loc="left"))
+    show_literally(axes.set_title(displayable_name(name, LONGEST), fontsize=8, loc="left"))
     axes.tick_params(axis="x", labelsize=7)
     axes.margins(x=0.06, y=0.12)
 

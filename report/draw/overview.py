@@ -12,9 +12,19 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from ...data import columns as c
-from ...data.text import many
-from .cells import draw_line, hole_before
-from .style import BLACK, VERMILLION, WIDTH_INCH, house_style, marker_style, plain, put_heading, shown, simulated_style
+from ...data.text import format_count
+from .cells import draw_line, find_holes
+from .style import (
+    BLACK,
+    VERMILLION,
+    WIDTH_INCH,
+    displayable_name,
+    house_style,
+    marker_style,
+    put_heading,
+    show_literally,
+    simulated_style,
+)
 
 NAMED_CELLS: Final = 40
 """Up to so many cells are named one by one; of more, the distribution is drawn."""
@@ -24,7 +34,7 @@ Row = Mapping[str, Any]
 """A line of the catalog's ``results``: cell_id, model, parameter_set, rmse_mv, status; no model = cleaning failed."""
 
 
-def series_of(rows: Sequence[Row]) -> list[str]:
+def simulation_names(rows: Sequence[Row]) -> list[str]:
     """Return the simulations' names (``SPMe, Chen2020``), in order of their first appearance."""
     return list(dict.fromkeys(_name(row) for row in rows if row["model"] is not None))
 
@@ -35,7 +45,7 @@ def draw_rmse(rows: Sequence[Row]) -> Figure:
 
     Where each cell has one parameter set, and not all the same, simulations are named by their model alone.
     """
-    rows = _without_own_sets(rows)
+    rows = _drop_own_sets(rows)
     cells = {row["cell_id"] for row in rows}
     return _draw_dots(rows) if len(cells) <= NAMED_CELLS else _draw_distribution(rows, len(cells))
 
@@ -53,19 +63,19 @@ def draw_records(records: Mapping[str, pd.DataFrame], cells: int) -> Figure:
     figure = Figure(figsize=(WIDTH_INCH, 0.7 + 1.5 * down), layout="constrained")
     panels = figure.subplots(down, across, sharey=True, squeeze=False).ravel()
     for axes, (cell_id, frame) in zip(panels, records.items(), strict=False):
-        draw_line(axes, frame, c.VOLTAGE, hole_before(frame), color=BLACK, linewidth=0.9)
-        plain(axes.set_title(shown(cell_id, 90 // across), fontsize=8.5))
+        draw_line(axes, frame, c.VOLTAGE, find_holes(frame), color=BLACK, linewidth=0.9)
+        show_literally(axes.set_title(displayable_name(cell_id, 90 // across), fontsize=8.5))
         axes.margins(x=0.01)
     for axes in panels[len(records) :]:
         axes.set_visible(False)
-    some = f"{len(records)} of {cells} cells" if cells > len(records) else many(cells, "cell")
+    some = f"{len(records)} of {cells} cells" if cells > len(records) else format_count(cells, "cell")
     put_heading(figure, f"Measured voltage of {some}")
     figure.supxlabel("Test time (h)", fontsize=8.5)
     figure.supylabel("Voltage (V)", fontsize=8.5)
     return figure
 
 
-def _without_own_sets(rows: Sequence[Row]) -> Sequence[Row]:
+def _drop_own_sets(rows: Sequence[Row]) -> Sequence[Row]:
     """Leave out the names of base sets that say no more than which cell it is; what a fit or variation adds stays."""
     bases: dict[str, set[str]] = {}
     for row in rows:
@@ -88,19 +98,21 @@ def _name(row: Row) -> str:
 
 def _draw_dots(rows: Sequence[Row]) -> Figure:
     """One line a cell, the best cell at the top; what failed stands right of the axis."""
-    cells, names = _best_first(rows), series_of(rows)
+    cells, names = _best_first(rows), simulation_names(rows)
     figure = Figure(figsize=(WIDTH_INCH, 1.3 + 0.24 * len(cells)), layout="constrained")
     axes: Axes = figure.subplots()
     for number, name in enumerate(names):
         style = marker_style(number)
-        done = [row for row in rows if _is_of(row, name) and row["rmse_mv"] is not None]
+        done = [row for row in rows if _is_simulation(row, name) and row["rmse_mv"] is not None]
         places = [cells.index(row["cell_id"]) for row in done]
-        axes.plot([row["rmse_mv"] for row in done], places, markersize=5, alpha=0.9, label=shown(name), **style)
+        axes.plot(
+            [row["rmse_mv"] for row in done], places, markersize=5, alpha=0.9, label=displayable_name(name), **style
+        )
     for place, cell_id in enumerate(cells):
         what = _failures([row for row in rows if row["cell_id"] == cell_id])
         axes.text(1.01, place, what, transform=axes.get_yaxis_transform(), va="center", color=VERMILLION, fontsize=7.5)
-    axes.set_yticks(range(len(cells)), [shown(cell_id, 32) for cell_id in cells])
-    plain(*axes.get_yticklabels())
+    axes.set_yticks(range(len(cells)), [displayable_name(cell_id, 32) for cell_id in cells])
+    show_literally(*axes.get_yticklabels())
     axes.set_ylim(len(cells) - 0.4, -0.6)
     axes.grid(axis="both", color="#dddddd", linewidth=0.6)
     axes.set_axisbelow(True)
@@ -114,12 +126,12 @@ def _draw_distribution(rows: Sequence[Row], cells: int) -> Figure:
     """Share of all cells whose RMSE is at most so much; a curve that stays below 100 % tells of failures."""
     figure = Figure(figsize=(WIDTH_INCH, 4.2), layout="constrained")
     axes: Axes = figure.subplots()
-    for number, name in enumerate(series_of(rows)):
-        mine = [row for row in rows if _is_of(row, name)]
+    for number, name in enumerate(simulation_names(rows)):
+        mine = [row for row in rows if _is_simulation(row, name)]
         rmse = np.sort(np.array([row["rmse_mv"] for row in mine if row["rmse_mv"] is not None], dtype=np.float64))
         failed = sum(row["status"] == "failed" for row in mine)
         middle = f"median {np.median(rmse):.1f} mV" if len(rmse) else "none done"
-        label = f"{shown(name)}: {middle}" + (f", {failed} failed" if failed else "")
+        label = f"{displayable_name(name)}: {middle}" + (f", {failed} failed" if failed else "")
         share = 100 * np.arange(1, len(rmse) + 1) / cells
         axes.step(rmse, share, where="post", label=label, **simulated_style(number))
     axes.set_ylim(0, 101)
@@ -128,11 +140,11 @@ def _draw_distribution(rows: Sequence[Row], cells: int) -> Figure:
     _scale_rmse(axes, rows)
     tried = {row["cell_id"] for row in rows if row["model"] is not None and row["status"] in ("done", "failed")}
     note = f"; {cells - len(tried)} not simulated" if len(tried) < cells else ""
-    put_heading(figure, f"Simulated against measured voltage, {many(cells, 'cell')}{note}", axes.get_lines())
+    put_heading(figure, f"Simulated against measured voltage, {format_count(cells, 'cell')}{note}", axes.get_lines())
     return figure
 
 
-def _is_of(row: Row, name: str) -> bool:
+def _is_simulation(row: Row, name: str) -> bool:
     return row["model"] is not None and _name(row) == name
 
 

@@ -16,16 +16,16 @@ from .fit_style import (
     FIRST,
     Row,
     Start,
-    mark_of,
-    name_of,
-    place,
-    ranked,
+    format_half_width,
+    format_tick,
+    format_value,
+    place_between_bounds,
+    rank_starts,
     short_name,
-    tick_in_words,
-    value_in_words,
-    width_in_words,
+    start_mark,
+    start_name,
 )
-from .style import BLACK, GREY, PURPLE, SHADE, VERMILLION, WIDTH_INCH, house_style, plain, put_heading
+from .style import BLACK, GREY, PURPLE, SHADE, VERMILLION, WIDTH_INCH, house_style, put_heading, show_literally
 
 CLOUD: Final = (-0.33, 0.17)
 """From where to where in a parameter's row its starts lie; the bounds' values stand below."""
@@ -64,7 +64,7 @@ def draw_starts(
 
 def _draw_evaluations(axes: Axes, starts: Sequence[Start], noise_mv: float | None) -> None:
     """RMSE of the best point so far of each start over its evaluations, from its journal."""
-    for start in reversed(ranked(starts)):
+    for start in reversed(rank_starts(starts)):
         if not start.evaluations:
             continue
         cost = np.array([e.cost if not e.reason else np.inf for e in start.evaluations])
@@ -74,7 +74,7 @@ def _draw_evaluations(axes: Axes, starts: Sequence[Start], noise_mv: float | Non
         best = np.maximum.accumulate(np.where(better, np.arange(len(cost)), 0))
         so_far = np.where(np.isfinite(cost[best]), rmse[best], np.nan)
         at += 1.0 - at[0] if at[0] != 1.0 else 0.0
-        mark = mark_of(start)
+        mark = start_mark(start)
         failed = start.rmse_mv is None
         axes.step(
             at, so_far, where="post", color=mark["color"], linewidth=1.6 if start.best else 1.0,
@@ -101,7 +101,7 @@ def _draw_evaluations(axes: Axes, starts: Sequence[Start], noise_mv: float | Non
 
 def _draw_parameters(axes: Axes, starts: Sequence[Start], parameters: Sequence[Row]) -> None:
     """A row for each parameter between its bounds: where each start began and ended, the best on top."""
-    order = ranked([start for start in starts if start.values])
+    order = rank_starts([start for start in starts if start.values])
     offsets = np.linspace(*CLOUD, len(order)) if len(order) > 1 else np.zeros(1)
     for number, row in enumerate(parameters):
         axes.barh(number, 1.0, 0.86, color=SHADE, zorder=0)
@@ -111,11 +111,11 @@ def _draw_parameters(axes: Axes, starts: Sequence[Start], parameters: Sequence[R
         for start, offset in zip(order, offsets, strict=False):
             _draw_start(axes, number + float(offset), row, start)
         for at, bound, side in ((0.006, row["lower"], "left"), (0.994, row["upper"], "right")):
-            axes.text(at, number + 0.42, tick_in_words(float(bound)), ha=side, va="bottom", fontsize=6.3, color=GREY)
-        words = f"{value_in_words(row)}\n{width_in_words(row)}"
-        plain(axes.text(1.06, number, words, va="center", fontsize=7.5, transform=axes.transData))
+            axes.text(at, number + 0.42, format_tick(float(bound)), ha=side, va="bottom", fontsize=6.3, color=GREY)
+        words = f"{format_value(row)}\n{format_half_width(row)}"
+        show_literally(axes.text(1.06, number, words, va="center", fontsize=7.5, transform=axes.transData))
     axes.set_yticks(range(len(parameters)), [short_name(row["parameter"], 24, 3) for row in parameters])
-    plain(*axes.get_yticklabels())
+    show_literally(*axes.get_yticklabels())
     axes.set_ylim(len(parameters) - 0.5, -0.5)
     axes.set_xlim(-0.05, 1.05)
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1.0], ["lower\nbound", "", "middle", "", "upper\nbound"])
@@ -129,24 +129,24 @@ def _draw_parameters(axes: Axes, starts: Sequence[Start], parameters: Sequence[R
 def _draw_start(axes: Axes, at: float, row: Row, start: Start) -> None:
     """Where a start began (hollow) and ended."""
     name = row["parameter"]
-    ended = place(row, (start.values or {}).get(name))
-    began = place(row, (start.first_values or {}).get(name))
+    ended = place_between_bounds(row, (start.values or {}).get(name))
+    began = place_between_bounds(row, (start.first_values or {}).get(name))
     axes.plot([began, ended], [at, at], color=GREY, linewidth=0.5, alpha=0.6, zorder=1)
     axes.plot(began, at, linestyle="none", zorder=2, label="first guess", **SMALL)
-    axes.plot(ended, at, linestyle="none", zorder=4 if start.best else 3, label=name_of(start), **mark_of(start))
+    axes.plot(ended, at, linestyle="none", zorder=4 if start.best else 3, label=start_name(start), **start_mark(start))
 
 
 def _draw_interval(axes: Axes, number: int, row: Row, offset: float) -> None:
     """The 95 % interval as far as it lies within the bounds."""
     if row["lower_95"] is None or row["upper_95"] is None:
         return
-    ends = np.clip([place(row, row["lower_95"]), place(row, row["upper_95"])], 0.0, 1.0)
+    ends = np.clip([place_between_bounds(row, row["lower_95"]), place_between_bounds(row, row["upper_95"])], 0.0, 1.0)
     axes.plot(ends, [number + offset] * 2, color=BLACK, linewidth=4.0, alpha=0.35, zorder=2, label="95 % interval")
 
 
 def _draw_default(axes: Axes, number: int, row: Row) -> None:
     """The set's own value; beyond the bounds it is an arrow at their end."""
-    at = place(row, row["default_value"])
+    at = place_between_bounds(row, row["default_value"])
     if not np.isfinite(at):
         return
     inside = -1e-9 <= at <= 1.0 + 1e-9

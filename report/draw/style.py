@@ -80,14 +80,14 @@ def marker_style(number: int) -> dict[str, Any]:
     return {"color": COLOURS[number % len(COLOURS)], "marker": MARKERS[number % len(MARKERS)], "linestyle": "none"}
 
 
-def shown(text: str, length: int = 60) -> str:
+def displayable_name(text: str, length: int = 60) -> str:
     """Return a name as a figure can show it: shortened, and as its file's name where the font lacks a sign."""
     if any(ord(sign) not in _signs() for sign in text):
         text = safe_name(text)
     return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
-def plain(*texts: Text) -> None:
+def show_literally(*texts: Text) -> None:
     """Show ``$``, ``_`` and ``\\`` in users' names as they are, not as mathematics."""
     for text in texts:
         text.set_parse_math(False)
@@ -96,7 +96,7 @@ def plain(*texts: Text) -> None:
 def put_heading(figure: Figure, heading: str, lines: Sequence[Line2D] = ()) -> None:
     """Put heading and legend above the panels, where they cover no curve."""
     if not lines:
-        plain(figure.suptitle(heading, fontsize=10, fontweight="bold"))
+        show_literally(figure.suptitle(heading, fontsize=10, fontweight="bold"))
         return
     longest = max(len(str(line.get_label())) for line in lines) + LEGEND_HANDLE_SIGNS
     legend = figure.legend(
@@ -107,7 +107,7 @@ def put_heading(figure: Figure, heading: str, lines: Sequence[Line2D] = ()) -> N
         title_fontproperties={"size": 10, "weight": "bold"},
     )
     legend.get_title().set_multialignment("center")
-    plain(legend.get_title(), *legend.get_texts())
+    show_literally(legend.get_title(), *legend.get_texts())
 
 
 @cache

@@ -13,11 +13,11 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 from numpy.typing import NDArray
 
-from .fit_axes import label_of, scale_values, value_range
-from .fit_style import BELIEF, Row, colour_of, half_width, short_name, tick_in_words, value_in_words, width_in_words
-from .style import BLACK, BLUE, GREY, SHADE, WIDTH_INCH, house_style, plain, put_heading, shown
+from .fit_axes import parameter_label, scale_values, value_range
+from .fit_style import BELIEF, Row, format_half_width, format_tick, format_value, half_width, short_name, verdict_colour
+from .style import BLACK, BLUE, GREY, SHADE, WIDTH_INCH, displayable_name, house_style, put_heading, show_literally
 
-COLOURS_OF_CORRELATION: Final = "RdBu_r"
+CORRELATION_COLOURS: Final = "RdBu_r"
 WORDS: Final = {
     "well": "well determined",
     "determined": "determined",
@@ -65,7 +65,7 @@ def draw_uncertainty(
     matrix = count > 1
     lines = _wrapped(notes)
     known = {row["parameter"]: points for row in parameters if (points := (profiles or {}).get(row["parameter"]))}
-    heights = [0.6 + 0.5 * count, *([2.1 * rows_of(known)] if known else [])]
+    heights = [0.6 + 0.5 * count, *([2.1 * count_panel_rows(known)] if known else [])]
     figure = Figure(figsize=(WIDTH_INCH, 0.9 + sum(heights) + 0.17 * len(lines)), layout="constrained")
     grid = figure.add_gridspec(len(heights), 1, height_ratios=heights)
     top = grid[0].subgridspec(1, 2 if matrix else 1)
@@ -82,12 +82,12 @@ def draw_uncertainty(
     ]
     put_heading(figure, heading, [*marks, *(LEGEND if known else ())])
     if lines:
-        plain(figure.supxlabel("\n".join(lines), x=0.01, ha="left", fontsize=7, color=GREY))
+        show_literally(figure.supxlabel("\n".join(lines), x=0.01, ha="left", fontsize=7, color=GREY))
     return figure
 
 
 def _wrapped(notes: Sequence[str]) -> list[str]:
-    lines = [line for note in notes for line in wrap(shown(note, 4000), LINE_SIGNS)]
+    lines = [line for note in notes for line in wrap(displayable_name(note, 4000), LINE_SIGNS)]
     return lines if len(lines) <= NOTE_LINES else [*lines[: NOTE_LINES - 1], "… (all of it: kilocell sql)"]
 
 
@@ -101,15 +101,17 @@ def _draw_widths(axes: Axes, parameters: Sequence[Row]) -> None:
     axes.axvspan(POOR_PERCENT, high, color=SHADE, zorder=0)
     axes.text(high, 1.0, "poor ", transform=axes.get_xaxis_transform(), ha="right", va="bottom", fontsize=7, color=GREY)
     for number, (row, share) in enumerate(zip(parameters, shares, strict=True)):
-        colour = colour_of(row)
-        words = f"{value_in_words(row)}, {width_in_words(row)}"
+        colour = verdict_colour(row)
+        words = f"{format_value(row)}, {format_half_width(row)}"
         if share is None:
             axes.plot([low, high], [number] * 2, color=colour, linewidth=1.0, linestyle=(0, (1, 2)), zorder=1)
         else:
             width = min(max(100 * share, LEAST_PERCENT), high)
             axes.plot([low, width], [number] * 2, color=colour, linewidth=1.6, zorder=2)
             axes.plot(width, number, "o" if 100 * share < high else ">", color=colour, markersize=6, clip_on=False)
-        plain(axes.text(0.01, number - 0.13, words, fontsize=7.2, va="bottom", transform=axes.get_yaxis_transform()))
+        show_literally(
+            axes.text(0.01, number - 0.13, words, fontsize=7.2, va="bottom", transform=axes.get_yaxis_transform())
+        )
     axes.set_yticks(
         range(len(parameters)),
         [
@@ -117,7 +119,7 @@ def _draw_widths(axes: Axes, parameters: Sequence[Row]) -> None:
             for n, row in enumerate(parameters)
         ],
     )
-    plain(*axes.get_yticklabels())
+    show_literally(*axes.get_yticklabels())
     axes.set_ylim(len(parameters) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
     axes.xaxis.set_major_locator(LogLocator(subs=(1,)))
@@ -134,7 +136,7 @@ def _draw_matrix(axes: Axes, parameters: Sequence[Row], correlations: Mapping[tu
     for (one, other), value in correlations.items():
         if one in names and other in names:
             values[names.index(one), names.index(other)] = values[names.index(other), names.index(one)] = value
-    axes.imshow(values, cmap=COLOURS_OF_CORRELATION, vmin=-1, vmax=1, aspect="auto")
+    axes.imshow(values, cmap=CORRELATION_COLOURS, vmin=-1, vmax=1, aspect="auto")
     size = 8 if len(names) <= 8 else 6
     for row in range(len(names)):
         for column in range(len(names)):
@@ -154,12 +156,12 @@ def _draw_matrix(axes: Axes, parameters: Sequence[Row], correlations: Mapping[tu
     axes.set_xlabel("Correlation of the errors")
 
 
-def rows_of(profiles: Profiles) -> int:
+def count_panel_rows(profiles: Profiles) -> int:
     """How many rows of panels they need."""
-    return -(-len(profiles) // _across(len(profiles)))
+    return -(-len(profiles) // _count_panels_across(len(profiles)))
 
 
-def _across(panels: int) -> int:
+def _count_panels_across(panels: int) -> int:
     """Panels side by side: three, but four are two by two."""
     return 2 if panels == 4 else min(panels, ACROSS)
 
@@ -171,8 +173,8 @@ def draw_profiles(figure: Figure, place: Any, parameters: Sequence[Row], profile
         parameters: rows of ``fit_parameters``.
     """
     shown = [row for row in parameters if profiles.get(row["parameter"])]
-    across = _across(len(shown))
-    grid = place.subgridspec(rows_of(profiles), across)
+    across = _count_panels_across(len(shown))
+    grid = place.subgridspec(count_panel_rows(profiles), across)
     for number, row in enumerate(shown):
         axes = figure.add_subplot(grid[number // across, number % across])
         _draw_profile(axes, row, profiles[row["parameter"]])
@@ -200,16 +202,16 @@ def _draw_profile(axes: Axes, row: Row, points: Sequence[Row]) -> None:
     axes.plot(row["value"], 0.0, "D", color=BLACK, markersize=5, zorder=4)
     axes.set_ylim(-0.08 * top, top)
     scale_values(axes, low, high, log=row["scale"] == "log", bounds=(row["lower"], row["upper"]))
-    axes.set_xlabel(label_of(row, 30))
-    plain(axes.xaxis.label)
-    axes.set_title("\n".join(wrap(_in_words(first), TITLE_SIGNS)[:3]), fontsize=7, color=GREY)
+    axes.set_xlabel(parameter_label(row, 30))
+    show_literally(axes.xaxis.label)
+    axes.set_title("\n".join(wrap(_describe_interval(first), TITLE_SIGNS)[:3]), fontsize=7, color=GREY)
 
 
-def _in_words(first: Row) -> str:
+def _describe_interval(first: Row) -> str:
     """The interval; where it is open, why."""
     if first["lower_95"] is None or first["upper_95"] is None:
         return str(first["verdict"] or "open")
-    low, high = (tick_in_words(float(f"{first[side]:.3g}")) for side in ("lower_95", "upper_95"))
+    low, high = (format_tick(float(f"{first[side]:.3g}")) for side in ("lower_95", "upper_95"))
     return f"95 %: {low} to {high}"
 
 

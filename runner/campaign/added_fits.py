@@ -16,10 +16,10 @@ from ...parquet_store.layout import Store
 from ...parquet_store.write import write_text
 from . import fields as v
 from .campaign import Campaign
-from .checks import problems_of_fits
-from .errors import campaign_error, key_text, problems_of, quoted, value_text
+from .checks import find_fit_problems
+from .errors import campaign_error, describe_problems, format_key, quote, value_text
 from .fit_schema import FitTable
-from .fit_tables import GROWING, given_way, same_fit
+from .fit_tables import EXTENDABLE_KEYS, is_same_fit, replaced_fits
 
 _HEAD: Final = """\
 # Fits asked with `kilocell fit --preset … --starts …`, which every later run and plan of this store does beside the
@@ -28,7 +28,7 @@ _HEAD: Final = """\
 """
 
 
-class AskedFile(BaseModel):
+class AddedFitsFile(BaseModel):
     """``fits.toml`` of a store."""
 
     model_config = v.STRICT
@@ -36,7 +36,7 @@ class AskedFile(BaseModel):
     fit: list[FitTable] = []
 
 
-def with_kept(campaign: Campaign) -> tuple[Campaign, tuple[str, ...]]:
+def load_added_fits(campaign: Campaign) -> tuple[Campaign, tuple[str, ...]]:
     """The campaign with the fits that its store keeps.
 
     Returns:
@@ -45,12 +45,14 @@ def with_kept(campaign: Campaign) -> tuple[Campaign, tuple[str, ...]]:
     Raises:
         CampaignError: the file is no TOML, or a fit in it cannot be (its model is gone from the campaign, say).
     """
-    kept = _read(Store(campaign.store).asked_fits)
-    gone = given_way(campaign.file.fit, kept)
-    return with_asked(campaign, tuple(table for table in kept if table not in gone)), tuple(t.name for t in gone)
+    kept = _read(Store(campaign.store).added_fits)
+    gone = replaced_fits(campaign.file.fit, kept)
+    return replace_added_fits(campaign, tuple(table for table in kept if table not in gone)), tuple(
+        t.name for t in gone
+    )
 
 
-def with_asked(campaign: Campaign, asked: tuple[FitTable, ...]) -> Campaign:
+def replace_added_fits(campaign: Campaign, asked: tuple[FitTable, ...]) -> Campaign:
     """The campaign with these fits beside its own.
 
     Raises:
@@ -58,21 +60,21 @@ def with_asked(campaign: Campaign, asked: tuple[FitTable, ...]) -> Campaign:
     """
     found = replace(campaign, asked=asked)
     named = list(found.named_fits())[len(campaign.file.fit) :]
-    problems = list(problems_of_fits(campaign.file, named))
+    problems = list(find_fit_problems(campaign.file, named))
     first = {table.name: table for table in asked[::-1]}
     problems += [
         f"{where}: two fits have this name; give each a name of its own"
         for where, table in named
-        if not same_fit(table, first[table.name])
+        if not is_same_fit(table, first[table.name])
     ]
     if problems:
-        raise campaign_error(Store(campaign.store).asked_fits, problems)
+        raise campaign_error(Store(campaign.store).added_fits, problems)
     return found
 
 
-def keep_asked(store: Store, asked: Sequence[FitTable]) -> None:
+def store_added_fits(store: Store, asked: Sequence[FitTable]) -> None:
     """Keep these fits in the store, and no others; without any, the file is left as it is."""
-    path = store.asked_fits
+    path = store.added_fits
     if asked and _read(path) != tuple(asked):
         write_text(path, _HEAD + "".join(f"\n{table_text(table)}" for table in asked))
 
@@ -85,7 +87,7 @@ def table_text(table: FitTable) -> str:
     if table.parameters:
         lines.append("[fit.parameters]")
         entries = {name: entry.model_dump(exclude_defaults=True) for name, entry in table.parameters.items()}
-        lines += [f"{key_text(name)} = {_value(entry)}" for name, entry in entries.items()]
+        lines += [f"{format_key(name)} = {_value(entry)}" for name, entry in entries.items()]
     return "\n".join(lines) + "\n"
 
 
@@ -97,18 +99,18 @@ def _read(path: Path) -> tuple[FitTable, ...]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise CampaignError(f"{path}: is not valid TOML: {error}") from None
     try:
-        return tuple(AskedFile.model_validate(document).fit)
+        return tuple(AddedFitsFile.model_validate(document).fit)
     except ValidationError as error:
-        raise campaign_error(path, problems_of(error, document, AskedFile)) from None
+        raise campaign_error(path, describe_problems(error, document, AddedFitsFile)) from None
 
 
 def _value(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        return quoted(value)
+        return quote(value)
     if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{key_text(key)} = {_value(entry)}" for key, entry in value.items()) + " }"
+        return "{ " + ", ".join(f"{format_key(key)} = {_value(entry)}" for key, entry in value.items()) + " }"
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(map(_value, value)) + "]"
     if isinstance(value, (int, float)) and math.isfinite(value):
@@ -116,14 +118,18 @@ def _value(value: Any) -> str:
     raise TypeError(f"no value of a campaign file: {value_text(value)}")
 
 
-def differences(one: FitTable, other: FitTable) -> Iterator[str]:
+def describe_differences(one: FitTable, other: FitTable) -> Iterator[str]:
     """What a fit has and another that is asked has not, in words, but for cells and starts."""
     for key in FitTable.model_fields:
         mine, theirs = getattr(one, key), getattr(other, key)
-        if key not in ("name", *GROWING) and mine != theirs:
+        if key not in ("name", *EXTENDABLE_KEYS) and mine != theirs:
             plain = not isinstance(mine, (dict, BaseModel))
-            yield f"{key}: it has {_said(mine)}, asked is {_said(theirs)}" if plain else f"other {key}"
+            yield (
+                f"{key}: it has {_describe_value(mine)}, asked is {_describe_value(theirs)}"
+                if plain
+                else f"other {key}"
+            )
 
 
-def _said(value: Any) -> str:
+def _describe_value(value: Any) -> str:
     return value_text(value) if value not in (None, []) else "none given"

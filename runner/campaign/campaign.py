@@ -29,10 +29,10 @@ from ...data.settings import (
     SimulateSettings,
     SourceSettings,
 )
-from .checks import problems_between
-from .errors import campaign_error, key_text, problems_of, value_text
+from .checks import find_table_problems
+from .errors import campaign_error, describe_problems, format_key, value_text
 from .fit_schema import FitTable
-from .fit_tables import fit_links, fitted_parameters, links_of, tables_of
+from .fit_tables import expand_chain, fit_links, fit_tables_for_cell, fitted_parameters
 from .parameter_sets import SetFile, read_set_files
 from .schema import CampaignFile, CapacityEntry, ModelTable, StateEntry, VariationTable, is_glob
 from .sources import source_settings
@@ -81,7 +81,7 @@ class Campaign:
 
     def cell(self, cell_id: str) -> CellSettings:
         """What the campaign says of a cell: its own table, over globs (later ones first), over the defaults."""
-        said = self._said_of(cell_id)
+        said = self._given_for_cell(cell_id)
         capacity = said.get("nominal_capacity_ah") or CapacityEntry()
         over_time = isinstance(said.get("temperature_celsius"), str)
         return CellSettings(
@@ -122,8 +122,8 @@ class Campaign:
         Raises:
             CampaignError: a fit names no parameter set, and the cell has none.
         """
-        tables = tables_of(cell_id, self.file.fit, self.asked)
-        return tuple(link for table in tables for link in links_of(table, self._fit(table, cell_id)))
+        tables = fit_tables_for_cell(cell_id, self.file.fit, self.asked)
+        return tuple(link for table in tables for link in expand_chain(table, self._fit(table, cell_id)))
 
     def named_fits(self) -> Iterator[tuple[str, FitTable]]:
         """Each fit, the asked ones too, with where it stands."""
@@ -139,7 +139,7 @@ class Campaign:
         """
         known = frozenset(cell_ids)
         tables = self.file.cells.keys() - {DEFAULTS}
-        named = [(f"cells.{key_text(key)}", key) for key in sorted(tables)]
+        named = [(f"cells.{format_key(key)}", key) for key in sorted(tables)]
         named += [(f"{where}.cells", key) for where, fit in self.file.named_fits() for key in fit.cells]
         problems = [
             f"{where}: no source has the cell {value_text(key)}{did_you_mean(key, [*known, DEFAULTS])}"
@@ -154,7 +154,7 @@ class Campaign:
         if problems:
             raise campaign_error(self.path, problems)
 
-    def _said_of(self, cell_id: str) -> dict[str, Any]:
+    def _given_for_cell(self, cell_id: str) -> dict[str, Any]:
         tables = self.file.cells
         globs = [key for key in self.file.cell_globs if key != cell_id and fnmatchcase(cell_id, key)]
         own = [cell_id] if cell_id in tables and cell_id != DEFAULTS else []
@@ -165,7 +165,7 @@ class Campaign:
 
     def bases(self, cell_id: str) -> tuple[str, ...]:
         """Names of the parameter sets that a cell is given, without their variations."""
-        return tuple(self._said_of(cell_id).get("parameter_sets") or ())
+        return tuple(self._given_for_cell(cell_id).get("parameter_sets") or ())
 
     def _with_variations(self, base: str) -> Iterator[ParameterSetSettings]:
         own = self.base_set(base)
@@ -185,7 +185,7 @@ class Campaign:
         return FitSettings(
             name=table.name,
             cell=self.cell(cell_id),
-            model=_model_of(table.model, self.models),
+            model=_find_model(table.model, self.models),
             parameter_set=next(s for s in self._with_variations(name.partition("+")[0]) if s.name == name),
             parameters=fitted_parameters(table),
             links=fit_links(table),
@@ -210,16 +210,16 @@ def load_campaign(path: Path) -> Campaign:
         CampaignError: the file is not there, is no TOML, or says something that cannot be; the text lists every
             such place with its key, value and the nearest right name.
     """
-    text = _text_of(path)
+    text = _read_text(path)
     document = _document(path, text)
     folder = path.absolute().parent
     context = {"folder": folder, "parameter_sets": _keys(document.get("parameter_sets"))}
     try:
         file = CampaignFile.model_validate(document, context=context)
     except ValidationError as error:
-        raise campaign_error(path, problems_of(error, document, CampaignFile)) from None
+        raise campaign_error(path, describe_problems(error, document, CampaignFile)) from None
     set_files, problems = read_set_files(file, folder)
-    if problems := [*problems, *problems_between(file)]:
+    if problems := [*problems, *find_table_problems(file)]:
         raise campaign_error(path, problems)
     store = (folder / os.path.expanduser(file.store)).resolve()  # noqa: PTH111 - as in the globs
     return Campaign(
@@ -236,7 +236,7 @@ def load_campaign(path: Path) -> Campaign:
     )
 
 
-def _text_of(path: Path) -> str:
+def _read_text(path: Path) -> str:
     try:
         return path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
@@ -269,7 +269,7 @@ def _model(table: ModelTable) -> ModelSettings:
     return ModelSettings(table.label, table.type, options, mesh)
 
 
-def _model_of(name: str, models: Sequence[ModelSettings]) -> ModelSettings:
+def _find_model(name: str, models: Sequence[ModelSettings]) -> ModelSettings:
     """The campaign's model of this name; a type that the campaign does not name stands for itself."""
     return next((model for model in models if model.name == name), ModelSettings(name, name))
 

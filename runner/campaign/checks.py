@@ -10,7 +10,7 @@ from ...data.fit_settings import PRESETS
 from ...data.installed import parameter_set_names
 from ...data.names import did_you_mean
 from ...data.settings import MODEL_TYPES
-from .errors import key_text, value_text
+from .errors import format_key, value_text
 from .fit_schema import FitTable
 from .schema import CampaignFile
 
@@ -24,7 +24,7 @@ AGEING: Final = {
 """PyBaMM's options by which a model ages, each with the values by which it does not."""
 
 
-def problems_between(file: CampaignFile) -> list[str]:
+def find_table_problems(file: CampaignFile) -> list[str]:
     """Return what is wrong between tables, a line each; empty when all is well.
 
     A simulation's label is model-set: model names hold no ``+``, so that labels are distinct when model names,
@@ -34,12 +34,12 @@ def problems_between(file: CampaignFile) -> list[str]:
     return [
         *_files_read_twice(file),
         *_names_given_twice(file),
-        *problems_of_fits(file, named),
+        *find_fit_problems(file, named),
         *_ageing_in_parts(file),
     ]
 
 
-def problems_of_fits(file: CampaignFile, named: Iterable[tuple[str, FitTable]]) -> Iterator[str]:
+def find_fit_problems(file: CampaignFile, named: Iterable[tuple[str, FitTable]]) -> Iterator[str]:
     """Yield what is wrong between fits, each with where it stands, and the campaign's models, sets and variations."""
     links = {name: fit.name for fit in file.fit for name in fit.link_names}
     for where, fit in named:
@@ -48,7 +48,7 @@ def problems_of_fits(file: CampaignFile, named: Iterable[tuple[str, FitTable]]) 
             yield f"{where}.name = {value_text(fit.name)}: is the name of a fit in the chain {chain} already"
         for name in {fit.name, *fit.link_names}.intersection(variation.name for variation in file.variations):
             yield f"{where}.name = {value_text(name)}: is a variation's name already; both name parameter sets"
-        yield from _fit_of_nothing(file, where, fit)
+        yield from _find_unknown_references(file, where, fit)
 
 
 def _files_read_twice(file: CampaignFile) -> Iterator[str]:
@@ -72,7 +72,7 @@ def _twice(table: str, names: Sequence[str], advice: str) -> Iterator[str]:
             yield f"{table}#{number}.name = {value_text(name)}: is the name of an earlier one; {advice}"
 
 
-def _fit_of_nothing(file: CampaignFile, where: str, fit: FitTable) -> Iterator[str]:
+def _find_unknown_references(file: CampaignFile, where: str, fit: FitTable) -> Iterator[str]:
     models = {*MODEL_TYPES, *(model.label for model in file.models)}
     if fit.model not in models:
         yield f"{where}.model = {value_text(fit.model)}: unknown model{did_you_mean(fit.model, models)}"
@@ -96,7 +96,7 @@ def _ageing_in_parts(file: CampaignFile) -> Iterator[str]:
         for option in sorted(AGEING.keys() & model.options.keys()):
             value = model.options[option]
             if not set(_plain(value)) <= AGEING[option]:
-                key = f"models#{number}.options.{key_text(option)} = {value_text(value)}"
+                key = f"models#{number}.options.{format_key(option)} = {value_text(value)}"
                 yield (
                     f"{key}: ages the cell, which needs the whole record in one go, but [simulate] cycles = "
                     f"{value_text(file.simulate.cycles.text)}: leave that out, or the option"

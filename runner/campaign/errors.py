@@ -13,7 +13,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ValidationError
 
 from ...data.errors import CampaignError
-from ...data.names import did_you_mean, nearest
+from ...data.names import did_you_mean, nearest_hint
 
 _QUOTED: Final = re.compile(r"'([^']*)'")
 _LONGEST_VALUE: Final = 60
@@ -39,7 +39,7 @@ def campaign_error(path: Path, problems: Sequence[str]) -> CampaignError:
     return CampaignError(f"{path}: {len(problems)} errors\n" + "\n".join(f"  {problem}" for problem in problems))
 
 
-def problems_of(error: ValidationError, document: dict[str, Any], schema: type[BaseModel]) -> list[str]:
+def describe_problems(error: ValidationError, document: dict[str, Any], schema: type[BaseModel]) -> list[str]:
     """Turn pydantic's errors into lines such as ``cells.CELL_A.nominal_capacity_ah = "5": must be a number``.
 
     Args:
@@ -65,7 +65,7 @@ def _message(detail: dict[str, Any]) -> str:
         return str(context["error"])
     if kind == "literal_error":
         allowed = _QUOTED.findall(context["expected"])
-        return f"must be one of {', '.join(allowed)}{nearest(str(detail['input']), allowed)}"
+        return f"must be one of {', '.join(allowed)}{nearest_hint(str(detail['input']), allowed)}"
     if kind == "model_type" and detail["loc"][0] == "cells":
         return "must be a table: [cells.defaults] holds what is the same for every cell, [cells.ID] the rest"
     return _MUST_BE.get(kind) or str(detail["msg"]).replace("Input should be", "must be")
@@ -82,7 +82,7 @@ def key_path(loc: Sequence[int | str], document: Any) -> str:
             continue
         if not isinstance(document, dict):  # "SPM" stands for {type = "SPM"}
             break
-        path += ("." if path else "") + key_text(part)
+        path += ("." if path else "") + format_key(part)
         document = document.get(part, {})
     return path
 
@@ -113,16 +113,16 @@ def _table_in(annotation: Any) -> Any:
     return annotation
 
 
-def quoted(text: str) -> str:
+def quote(text: str) -> str:
     """Write any text as a TOML string: quotes, backslashes and control characters are escaped, the rest is kept."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def key_text(key: str) -> str:
+def format_key(key: str) -> str:
     """Write a key: bare where it can be, quoted otherwise."""
-    return key if _BARE_KEY.fullmatch(key) else quoted(key)
+    return key if _BARE_KEY.fullmatch(key) else quote(key)
 
 
-def comment(text: str) -> str:
+def format_comment(text: str) -> str:
     """Write a text as one comment line; control characters, which TOML forbids there, become spaces."""
     return f"# {_CONTROL.sub(' ', text)}".rstrip()

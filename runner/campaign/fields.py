@@ -13,9 +13,9 @@ from ...data.convert import FACTORS
 from ...data.cycle_selection import CycleSelection, parse_selection
 from ...data.fit_settings import PRESETS
 from ...data.installed import parameter_set_names
-from ...data.names import did_you_mean, nearest
+from ...data.names import did_you_mean, nearest_hint
 from ...data.settings import MODEL_TYPES
-from .raw_files import files_of, nothing_found
+from .raw_files import explain_no_files, find_files
 
 _LABEL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _CYCLE_RANGE: Final = re.compile(r"\s*(\d{1,6})\s*(?:-\s*(\d{1,6})\s*)?")
@@ -29,7 +29,7 @@ PROFILES: Final = ("ambient", "surface")
 _NOT_MAPPED: Final = (c.UNREADABLE, c.SOURCE_INDEX, c.SOURCE_ROW)
 
 
-def parse_cycles(text: str) -> tuple[int, ...]:
+def parse_cycle_numbers(text: str) -> tuple[int, ...]:
     """Turn cycle numbers and ranges such as ``1-3, 5`` into numbers in order, each once.
 
     Raises:
@@ -131,7 +131,7 @@ def _state_table(value: Any) -> Any:
     if value == "previous_cycle":
         return {"previous_cycle": True}
     if not isinstance(value, dict) or len(value) != 1 or "previous_cycle" in value:
-        near = nearest(value, ("rest_voltage", "previous_cycle")) if isinstance(value, str) else ""
+        near = nearest_hint(value, ("rest_voltage", "previous_cycle")) if isinstance(value, str) else ""
         raise ValueError(f'must be "rest_voltage", {{soc = 0.5}}, {{voltage = 4.1}} or "previous_cycle"{near}')
     soc = value.get("soc")
     if isinstance(soc, (int, float)) and 1 < soc <= 100:
@@ -171,7 +171,7 @@ def _selection(value: Any) -> Any:
 
 def _cycle_numbers(value: Any) -> Any:
     if isinstance(value, str):
-        return list(parse_cycles(value))
+        return list(parse_cycle_numbers(value))
     return [value] if isinstance(value, int) else value
 
 
@@ -179,9 +179,9 @@ def _found_files(pattern: Any, info: ValidationInfo) -> Any:
     if not isinstance(pattern, str) or not pattern:
         raise ValueError("must be a file or a glob, as text in quotes")
     folder = Path((info.context or {}).get("folder", "."))
-    files = files_of(pattern, folder)
+    files = find_files(pattern, folder)
     if not files:
-        raise ValueError(nothing_found(pattern, folder))
+        raise ValueError(explain_no_files(pattern, folder))
     return [str(path) for path in files]
 
 

@@ -10,13 +10,13 @@ from pydantic import ValidationError
 from ...data.errors import UsageError
 from ...data.fit_settings import PRESETS
 from ...data.installed import parameter_set_names
-from ...data.names import check_names
+from ...data.names import check_known
 from ...data.settings import MODEL_TYPES
-from .added_fits import differences, with_asked
+from .added_fits import describe_differences, replace_added_fits
 from .campaign import Campaign
-from .errors import problems_of
+from .errors import describe_problems
 from .fit_schema import FitTable
-from .fit_tables import added, covers, merged, same_fit
+from .fit_tables import add_fit, covers, is_same_fit, merge_tables
 
 DEFAULT_MODEL: Final = "SPMe"
 NAME_IT: Final = "give this one a name of its own: --name NAME"
@@ -44,7 +44,7 @@ class FitOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class AskedFits:
+class RequestedFits:
     """What a command asks for.
 
     Args:
@@ -58,7 +58,7 @@ class AskedFits:
     new: tuple[FitTable, ...] = ()
 
 
-def ask(campaign: Campaign, options: FitOptions, cells: tuple[str, ...]) -> AskedFits:
+def request_fits(campaign: Campaign, options: FitOptions, cells: tuple[str, ...]) -> RequestedFits:
     """Find or make the fits that the options name.
 
     A fit that is there already is taken with all that is not given again, and gets more starts or cells; one that is
@@ -68,10 +68,10 @@ def ask(campaign: Campaign, options: FitOptions, cells: tuple[str, ...]) -> Aske
         UsageError: a name that is not there, with the nearest that is; or another fit has the name.
     """
     if not options.given:
-        return AskedFits(campaign)
+        return RequestedFits(campaign)
     _check(campaign, options)
     own = {table.name: table for table in campaign.file.fit}
-    there = merged((*campaign.file.fit, *campaign.asked))
+    there = merge_tables((*campaign.file.fit, *campaign.asked))
     if _all_fits(options) and there:
         wanted = tuple(_more(table, options, cells) for table in there.values())
     else:
@@ -80,21 +80,21 @@ def ask(campaign: Campaign, options: FitOptions, cells: tuple[str, ...]) -> Aske
     for table in wanted:
         there_already = own.get(table.name)
         if there_already is None or not all(covers(there_already, table, cell) for cell in table.cells):
-            asked = added(asked, table)
+            asked = add_fit(asked, table)
     names = tuple(table.name for table in wanted)
-    new = merged(table for table in asked if table.name in names) if asked != campaign.asked else {}
-    return AskedFits(with_asked(campaign, asked), names, tuple(new.values()))
+    new = merge_tables(table for table in asked if table.name in names) if asked != campaign.asked else {}
+    return RequestedFits(replace_added_fits(campaign, asked), names, tuple(new.values()))
 
 
 def _check(campaign: Campaign, options: FitOptions) -> None:
-    check_names("there is no preset", options.presets, PRESETS)
+    check_known("there is no preset", options.presets, PRESETS)
     if options.model is not None:
         known = {*MODEL_TYPES, *(model.label for model in campaign.file.models)}
-        check_names("there is no model", [options.model], known)
+        check_known("there is no model", [options.model], known)
     if options.parameter_set is not None:
         bases = (*parameter_set_names(), *campaign.file.parameter_sets)
         sets = {name for base in bases for name in campaign.file.set_names(base)}
-        check_names("there is no parameter set", [options.parameter_set], sets)
+        check_known("there is no parameter set", [options.parameter_set], sets)
 
 
 def _all_fits(options: FitOptions) -> bool:
@@ -109,25 +109,25 @@ def _wanted(campaign: Campaign, options: FitOptions, there: dict[str, FitTable])
     own_name = options.name
     if options.presets:
         model = default_model(campaign)
-        name = own_name or _name_of_presets(options, model, there)
+        name = own_name or _preset_name(options, model, there)
         base = there.get(name)
         plain = base.model_dump(exclude_defaults=True) if base else {"model": model}
     else:
-        base = there[_name_of_base(options, there)]
+        base = there[_base_name(options, there)]
         other = options.model is not None and options.model != base.model
         name = own_name or (f"{options.model}-{base.name}" if other else base.name)
         plain = base.model_dump(exclude_defaults=True)
         base = there.get(name)
     table = _table(plain | _changes(options) | {"name": name})
-    if base is not None and not same_fit(base, table):
-        what = "; ".join(differences(base, table))
+    if base is not None and not is_same_fit(base, table):
+        what = "; ".join(describe_differences(base, table))
         raise UsageError(
             f"there is a fit {name!r} already that is another ({what}); {NAME_IT}, or run that: --fit {name}"
         )
     return table
 
 
-def _name_of_presets(options: FitOptions, default: str, there: dict[str, FitTable]) -> str:
+def _preset_name(options: FitOptions, default: str, there: dict[str, FitTable]) -> str:
     """The presets, after the model where that is another than the default; without a model, the fit that is there."""
     name = "-".join(options.presets)
     if options.model is not None:
@@ -148,9 +148,9 @@ def default_model(campaign: Campaign) -> str:
     return DEFAULT_MODEL if DEFAULT_MODEL in labels or not labels else labels[0]
 
 
-def _name_of_base(options: FitOptions, there: dict[str, FitTable]) -> str:
+def _base_name(options: FitOptions, there: dict[str, FitTable]) -> str:
     if options.fit is not None:
-        check_names("there is no fit", [options.fit], there)
+        check_known("there is no fit", [options.fit], there)
         return options.fit
     if len(there) != 1:
         some = f" (there are {', '.join(sorted(there))})" if there else ""
@@ -174,7 +174,7 @@ def _table(plain: dict[str, Any]) -> FitTable:
     try:
         return FitTable.model_validate(plain)
     except ValidationError as error:
-        raise UsageError("; ".join(problems_of(error, plain, FitTable))) from None
+        raise UsageError("; ".join(describe_problems(error, plain, FitTable))) from None
 
 
 def _more(table: FitTable, options: FitOptions, cells: tuple[str, ...]) -> FitTable:

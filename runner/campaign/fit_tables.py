@@ -10,7 +10,7 @@ from typing import Final
 from ...data.fit_settings import PRESETS, FitLink, FitParameter, FitSettings
 from .fit_schema import FitTable
 
-GROWING: Final = ("cells", "starts", "profiles")
+EXTENDABLE_KEYS: Final = ("cells", "starts", "profiles")
 """What may be asked more of without its being another fit."""
 
 
@@ -32,17 +32,17 @@ def fit_links(table: FitTable) -> tuple[FitLink, ...]:
     return tuple(FitLink(name, e.link, e.ratio) for name, e in table.parameters.items() if e.link is not None)
 
 
-def is_of(cell_id: str, keys: Iterable[str]) -> bool:
+def matches_cell(cell_id: str, keys: Iterable[str]) -> bool:
     """Tell whether a cell is among ids and globs."""
     return any(key == cell_id or fnmatchcase(cell_id, key) for key in keys)
 
 
-def same_fit(one: FitTable, other: FitTable) -> bool:
+def is_same_fit(one: FitTable, other: FitTable) -> bool:
     """Tell whether two tables are of one fit: all is the same but the cells, the number of starts, and profiles."""
-    return one.model_dump(exclude=set(GROWING)) == other.model_dump(exclude=set(GROWING))
+    return one.model_dump(exclude=set(EXTENDABLE_KEYS)) == other.model_dump(exclude=set(EXTENDABLE_KEYS))
 
 
-def tables_of(cell_id: str, own: Sequence[FitTable], asked: Sequence[FitTable]) -> Iterator[FitTable]:
+def fit_tables_for_cell(cell_id: str, own: Sequence[FitTable], asked: Sequence[FitTable]) -> Iterator[FitTable]:
     """The fits of a cell: the campaign's ``own``, then those asked on the command line, each name once.
 
     A fit that is in both has the cells of both, the larger number of starts, and profiles where one asks for them.
@@ -52,25 +52,25 @@ def tables_of(cell_id: str, own: Sequence[FitTable], asked: Sequence[FitTable]) 
         mine = [
             table
             for table in (*own, *asked)
-            if table.name == name and is_of(cell_id, table.cells) and same_fit(table, first[name])
+            if table.name == name and matches_cell(cell_id, table.cells) and is_same_fit(table, first[name])
         ]
         if mine:
             most = max(mine, key=lambda table: table.starts)
             yield most.model_copy(update={"profiles": any(table.profiles for table in mine)})
 
 
-def given_way(own: Sequence[FitTable], asked: Sequence[FitTable]) -> tuple[FitTable, ...]:
+def replaced_fits(own: Sequence[FitTable], asked: Sequence[FitTable]) -> tuple[FitTable, ...]:
     """The asked fits whose name the campaign has given to another fit since: the campaign's counts."""
     by_name = {table.name: table for table in own}
-    return tuple(table for table in asked if table.name in by_name and not same_fit(table, by_name[table.name]))
+    return tuple(table for table in asked if table.name in by_name and not is_same_fit(table, by_name[table.name]))
 
 
-def merged(tables: Iterable[FitTable]) -> dict[str, FitTable]:
+def merge_tables(tables: Iterable[FitTable]) -> dict[str, FitTable]:
     """One table for each name: with all cells of that fit, and the starts and profiles that all of them have."""
     found: dict[str, FitTable] = {}
     for table in tables:
         first = found.setdefault(table.name, table)
-        if same_fit(first, table):
+        if is_same_fit(first, table):
             cells = list(dict.fromkeys(first.cells + table.cells))
             cells = ["*"] if "*" in cells else cells
             both = {"starts": min(first.starts, table.starts), "profiles": first.profiles and table.profiles}
@@ -78,9 +78,9 @@ def merged(tables: Iterable[FitTable]) -> dict[str, FitTable]:
     return found
 
 
-def added(asked: Sequence[FitTable], new: FitTable) -> tuple[FitTable, ...]:
+def add_fit(asked: Sequence[FitTable], new: FitTable) -> tuple[FitTable, ...]:
     """The asked fits with one more, or with more cells, starts or profiles of one; what was asked before stays."""
-    mine = [table for table in asked if same_fit(table, new)]
+    mine = [table for table in asked if is_same_fit(table, new)]
     lacking = [cell for cell in new.cells if not any(covers(table, new, cell) for table in mine)]
     if not lacking:
         return tuple(asked)
@@ -97,10 +97,10 @@ def added(asked: Sequence[FitTable], new: FitTable) -> tuple[FitTable, ...]:
 
 def covers(there: FitTable, asked: FitTable, cell: str) -> bool:
     """Tell whether a table of the same fit has for a cell (or glob) all starts and profiles of another."""
-    return there.starts >= asked.starts and there.profiles >= asked.profiles and is_of(cell, there.cells)
+    return there.starts >= asked.starts and there.profiles >= asked.profiles and matches_cell(cell, there.cells)
 
 
-def links_of(table: FitTable, settings: FitSettings) -> tuple[FitSettings, ...]:
+def expand_chain(table: FitTable, settings: FitSettings) -> tuple[FitSettings, ...]:
     """The fits of a chain, one for each check-up, each of which knows those before it; of another table the one fit."""
     if not table.chain:
         return (settings,)

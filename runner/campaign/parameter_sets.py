@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...data.names import nearest
-from ...data.parameter_files import NO_BPX, Form, digest_of, has_bpx, read_document
-from .errors import key_text, value_text
+from ...data.names import nearest_hint
+from ...data.parameter_files import NO_BPX, Form, content_digest, has_bpx, read_document
+from .errors import format_key, value_text
 from .schema import CampaignFile
 
 
@@ -33,7 +33,7 @@ class SetFile:
     @property
     def where(self) -> str:
         """Where the campaign names it, for an error's text."""
-        return f'parameter_sets.{key_text(self.name)}.file = "{self.path}"'
+        return f'parameter_sets.{format_key(self.name)}.file = "{self.path}"'
 
 
 def read_set_files(file: CampaignFile, folder: Path) -> tuple[tuple[SetFile, ...], list[str]]:
@@ -46,7 +46,7 @@ def read_set_files(file: CampaignFile, folder: Path) -> tuple[tuple[SetFile, ...
     problems: list[str] = []
     for name, table in file.parameter_sets.items():
         path = Path(os.path.abspath(folder / os.path.expanduser(table.file)))  # noqa: PTH100, PTH111 - links stay
-        where = f"parameter_sets.{key_text(name)}.file = {value_text(table.file)}"
+        where = f"parameter_sets.{format_key(name)}.file = {value_text(table.file)}"
         try:
             found.append(set_file(name, path))
         except ValueError as error:
@@ -69,11 +69,11 @@ def set_file(name: str, path: Path) -> SetFile:
     form, _ = read_document(content)
     if form == "bpx" and not has_bpx():
         raise ValueError(NO_BPX)
-    return SetFile(name, path, form, digest_of(content), content)
+    return SetFile(name, path, form, content_digest(content), content)
 
 
 def _near(path: Path) -> str:
-    return nearest(path.name, _names_in(path.parent))
+    return nearest_hint(path.name, _names_in(path.parent))
 
 
 def _names_in(folder: Path) -> Iterator[str]:

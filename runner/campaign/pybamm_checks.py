@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 
 from ...data.errors import JobError
-from ...data.fit_settings import OF_CELL
+from ...data.fit_settings import CELL_PARAMETERS
 from ...data.names import did_you_mean
 from ...data.settings import GIVEN_PER_CELL
 from .campaign import Campaign
 from .errors import campaign_error, value_text
 from .fit_schema import FitTable
-from .fit_tables import fit_links, fitted_parameters, is_of
+from .fit_tables import fit_links, fitted_parameters, matches_cell
 
 
 def check_set_files(campaign: Campaign) -> None:
@@ -20,14 +20,14 @@ def check_set_files(campaign: Campaign) -> None:
     Raises:
         CampaignError: names each file that makes none, and why.
     """
-    from ...jobs.parameters.sets import base_set, define_set
+    from ...jobs.parameters.sets import define_set, load_base_set
 
     problems = []
     for file in campaign.set_files:
         key = campaign.base_set(file.name).key
         define_set(key, file.content)
         try:
-            base_set(key)
+            load_base_set(key)
         except JobError as error:
             problems.append(f"{file.where}: {error}")
     if problems:
@@ -59,7 +59,7 @@ def check_parameters(
         for where, table in campaign.named_fits()
         for base in sorted(_fitted_bases(campaign, table, cell_ids))
         for parameter in (*(p.name for p in fitted_parameters(table)), *(link.name for link in fit_links(table)))
-        if parameter not in OF_CELL
+        if parameter not in CELL_PARAMETERS
     ]
     problems = [
         f"{where}: {value_text(parameter)} cannot be changed here: {GIVEN_PER_CELL[parameter]} gives it"
@@ -75,4 +75,4 @@ def check_parameters(
 def _fitted_bases(campaign: Campaign, table: FitTable, cell_ids: Iterable[str]) -> set[str]:
     if table.parameter_set is not None:
         return {table.parameter_set.partition("+")[0]}
-    return {campaign.bases(cell_id)[0] for cell_id in cell_ids if is_of(cell_id, table.cells)}
+    return {campaign.bases(cell_id)[0] for cell_id in cell_ids if matches_cell(cell_id, table.cells)}

@@ -6,10 +6,10 @@ import glob
 import os
 from pathlib import Path
 
-from ...data.names import nearest
+from ...data.names import nearest_hint
 
 
-def files_of(pattern: str, folder: Path) -> list[Path]:
+def find_files(pattern: str, folder: Path) -> list[Path]:
     """Return the files that a glob names, sorted; a file of exactly that name comes before any reading as a glob.
 
     Args:
@@ -20,12 +20,12 @@ def files_of(pattern: str, folder: Path) -> list[Path]:
     """
     expanded = os.path.expanduser(pattern)  # noqa: PTH111 - Path("~x") has no folder where x is no user
     if os.path.isfile(folder / expanded):  # noqa: PTH113 - Path.is_file raises on names that are too long
-        return [_absolute(folder / expanded)]
+        return [_absolute_path(folder / expanded)]
     names = glob.glob(expanded, root_dir=folder, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
-    return sorted({_absolute(folder / name) for name in names if (folder / name).is_file()})
+    return sorted({_absolute_path(folder / name) for name in names if (folder / name).is_file()})
 
 
-def nothing_found(pattern: str, folder: Path) -> str:
+def explain_no_files(pattern: str, folder: Path) -> str:
     """Say why a glob has no files: the part of it that is not there, with the nearest name that is."""
     at = Path(folder / os.path.expanduser(pattern))  # noqa: PTH111
     place = Path(at.anchor)
@@ -34,18 +34,18 @@ def nothing_found(pattern: str, folder: Path) -> str:
             break
         if not (place / part).is_dir():
             missing = "no file" if part == at.name else "no folder"
-            return f'{missing} "{part}" in {_shown(place)}{nearest(part, _names_in(place))}'
+            return f'{missing} "{part}" in {_real_path(place)}{nearest_hint(part, _names_in(place))}'
         place /= part
     if place == at:
         return f'"{pattern}" is a folder; write "{pattern.rstrip("/")}/*.csv"'
-    return f'no file matches "{pattern}" in {_shown(place)}'
+    return f'no file matches "{pattern}" in {_real_path(place)}'
 
 
-def _shown(folder: Path) -> str:
+def _real_path(folder: Path) -> str:
     return os.path.realpath(folder)
 
 
-def _absolute(path: Path) -> Path:
+def _absolute_path(path: Path) -> Path:
     return Path(os.path.realpath(path.parent)) / path.name
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...data.errors import ReadError
-from ...data.readers.file_kinds import reader_of
+from ...data.readers.file_kinds import detect_reader
 from ...data.settings import ColumnMapping, CurrentSign, SourceSettings
 from .schema import SourceTable
 
@@ -16,13 +16,13 @@ def source_settings(tables: Sequence[SourceTable], store: Path) -> tuple[tuple[P
     """Return every raw file with how it is read, sorted by path; what lies in the store is no raw file."""
     pairs = [(path, table) for table in tables for path in table.paths]
     return tuple(
-        (path, settings_of(path, table))
+        (path, file_settings(path, table))
         for path, table in sorted(pairs, key=lambda pair: pair[0])
         if store not in path.parents
     )
 
 
-def settings_of(path: Path, table: SourceTable) -> SourceSettings:
+def file_settings(path: Path, table: SourceTable) -> SourceSettings:
     """Return how one file is read: what its table leaves out is guessed from the file.
 
     A file that nothing can be guessed from (empty, unreadable) is taken for what its first bytes say, else for CSV: its
@@ -56,6 +56,6 @@ def _guess(path: Path, reader: str) -> SourceSettings:
 def _own_reader(path: Path) -> str:
     """Return the reader by a file's first bytes; ``csv`` for text and for what no reader reads."""
     try:
-        return reader_of(path) or "csv"
+        return detect_reader(path) or "csv"
     except ReadError:
         return "csv"

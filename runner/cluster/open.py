@@ -21,7 +21,7 @@ from distributed.versions import VersionMismatchWarning
 
 from ...data.errors import UsageError
 from ...data.settings import ClusterSettings
-from .workers import WORKER_ENVIRONMENT, Workers, counted, dashboard_options, memory_bytes
+from .workers import WORKER_ENVIRONMENT, Workers, dashboard_options, format_count, memory_bytes
 
 LEAST_MEMORY_BYTES = 150_000_000
 """With less, a worker is ended while it starts, again and again."""
@@ -109,7 +109,9 @@ def _open_local(settings: ClusterSettings, scratch: Path, log_level: int) -> Ite
         with distributed.Client(cluster) as client:  # type: ignore[no-untyped-call]
             dashboard = cluster.dashboard_link if options["dashboard"] else ""
             yield Workers(
-                client, dashboard, f"{counted(count, 'worker process', 'es')}, {counted(threads, 'thread')} each"
+                client,
+                dashboard,
+                f"{format_count(count, 'worker process', 'es')}, {format_count(threads, 'thread')} each",
             )
     finally:
         cluster.close()
@@ -139,7 +141,7 @@ def _open_address(address: str, report: Callable[[str], None], log_level: int) -
             if not count:
                 report(f"the scheduler at {address} has no workers yet; jobs wait until one joins")
             yield Workers(
-                client, client.dashboard_link or "", f"{counted(count, 'worker')} of the scheduler at {address}"
+                client, client.dashboard_link or "", f"{format_count(count, 'worker')} of the scheduler at {address}"
             )
 
 

@@ -26,8 +26,8 @@ from ...data.errors import UsageError
 from ...data.settings import ClusterSettings
 from . import slurm_commands as slurm_queue
 from .slurm_commands import Partition
-from .slurm_watch import Watch
-from .workers import WORKER_ENVIRONMENT, Workers, counted, dashboard_options, memory_bytes
+from .slurm_watch import SlurmWatch
+from .workers import WORKER_ENVIRONMENT, Workers, dashboard_options, format_count, memory_bytes
 
 WATCH_INTERVAL_SECOND = 10.0
 MAX_FAILED_JOBS = 3
@@ -65,7 +65,7 @@ def open_slurm(
     jobqueue, job_class = _import_jobqueue()
     slurm_queue.check_submission(job_class("tcp://127.0.0.1:8786", name=name, **options).job_script())
     logs.mkdir(parents=True, exist_ok=True)
-    scheduler = {"host": slurm_queue.address_towards(partition.node_address)}
+    scheduler = {"host": slurm_queue.local_address(partition.node_address)}
     scheduler |= dashboard_options(settings.dashboard_address)
     closing: list[Callable[[], object]] = [partial(_cancel, name, report)]
     try:
@@ -80,7 +80,7 @@ def open_slurm(
             client.register_plugin(Drain(drain_margin_second(settings.walltime)))
             attendance = Attendance(cluster.scheduler, settings.cores)
             cluster.scheduler.add_plugin(attendance)
-            watch = Watch(
+            watch = SlurmWatch(
                 cluster,
                 name,
                 settings.jobs,
@@ -241,7 +241,7 @@ def _import_jobqueue() -> tuple[Any, type[Any]]:
 
 
 def _description(settings: ClusterSettings, partition: Partition) -> str:
-    jobs, workers = counted(settings.jobs, "Slurm job"), counted(settings.cores, "worker")
+    jobs, workers = format_count(settings.jobs, "Slurm job"), format_count(settings.cores, "worker")
     each = " each" if settings.jobs > 1 else ""
     return f"{jobs} of {workers}{each} in partition {partition.name} ({settings.memory}, {settings.walltime} a job)"
 

@@ -94,7 +94,7 @@ def find_partition(name: str, walltime: str) -> Partition:
     partitions = _partitions()
     found = [entry for entry in partitions if entry.name == name or (not name and entry.is_default)]
     if not found:
-        raise UsageError(_no_partition(name, sorted({entry.name for entry in partitions})))
+        raise UsageError(_no_partition_error(name, sorted({entry.name for entry in partitions})))
     limits = [entry.limit_second for entry in found if entry.limit_second is not None]
     if limits and wanted > max(limits):
         raise UsageError(
@@ -112,7 +112,7 @@ def check_submission(script: str) -> None:
     """
     answer = _run(["sbatch", "--test-only"], script)
     if answer.returncode:
-        raise UsageError(f"Slurm would not accept the jobs: {sbatch_words(answer.stderr)}")
+        raise UsageError(f"Slurm would not accept the jobs: {shorten_sbatch_message(answer.stderr)}")
 
 
 def submit(script_path: str) -> str:
@@ -123,11 +123,11 @@ def submit(script_path: str) -> str:
     """
     answer = _run(["sbatch", script_path])
     if answer.returncode:
-        raise UsageError(f"Slurm did not accept a job: {sbatch_words(answer.stderr)}")
+        raise UsageError(f"Slurm did not accept a job: {shorten_sbatch_message(answer.stderr)}")
     return answer.stdout
 
 
-def sbatch_words(stderr: str) -> str:
+def shorten_sbatch_message(stderr: str) -> str:
     """What sbatch said, in one line."""
     lines = [line.strip() for line in stderr.splitlines()]
     return (
@@ -135,7 +135,7 @@ def sbatch_words(stderr: str) -> str:
     )
 
 
-def queued(name: str) -> set[str]:
+def list_queued_jobs(name: str) -> set[str]:
     """Ids of this user's jobs of that name that wait, run or end.
 
     Raises:
@@ -153,7 +153,7 @@ def cancel_all(name: str, timeout_second: float = 30) -> set[str]:
     left: set[str] = set()
     while time.monotonic() < deadline:
         try:
-            left = queued(name)
+            left = list_queued_jobs(name)
             if not left:
                 return left
             _run(["scancel", f"--name={name}", *left])
@@ -163,7 +163,7 @@ def cancel_all(name: str, timeout_second: float = 30) -> set[str]:
     return left
 
 
-def address_towards(host: str) -> str:
+def local_address(host: str) -> str:
     """This machine's address on the network on which ``host`` is reached; a login node has several."""
     for target in (host, socket.gethostname()):
         try:
@@ -188,7 +188,7 @@ def _partitions() -> list[Partition]:
     return partitions
 
 
-def _no_partition(name: str, names: Sequence[str]) -> str:
+def _no_partition_error(name: str, names: Sequence[str]) -> str:
     known = f"it has {', '.join(names) or 'none'}"
     if not name:
         return f"the cluster has no default partition: name one with --partition; {known}"

@@ -14,12 +14,12 @@ from types import FrameType
 from typing import Any
 
 from ...data.errors import ClusterError, UsageError
-from .slurm_commands import queued
+from .slurm_commands import list_queued_jobs
 
 TAIL_LINES = 15
 
 
-class Watch:
+class SlurmWatch:
     """Keeps ``jobs`` Slurm jobs of a cluster queued or running until :meth:`stop`.
 
     Args:
@@ -100,7 +100,9 @@ class Watch:
 
     def _look(self) -> None:
         known = {job.job_id for job in list(self._cluster.workers.values())}
-        gone = known - queued(self._name)  # asked after ``known`` was taken: a job submitted since is not missed
+        gone = known - list_queued_jobs(
+            self._name
+        )  # asked after ``known`` was taken: a job submitted since is not missed
         self._cluster.sync(self._replace, gone)
 
     async def _replace(self, gone: set[str]) -> None:

@@ -34,7 +34,7 @@ class Workers:
     description: str
 
 
-def counted(number: int, noun: str, plural: str = "s") -> str:
+def format_count(number: int, noun: str, plural: str = "s") -> str:
     """Number and noun for people: ``1 worker``, ``2 workers``."""
     return f"{number} {noun}" + ("" if number == 1 else plural)
 

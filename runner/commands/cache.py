@@ -25,7 +25,7 @@ def cache(clear: bool, json_: bool) -> None:
 
 def show_cache(json_: bool) -> None:
     """Print the folder of compiled models, their number and size, and each kind of machine with its last use."""
-    models, here = model_cache.compiled_models(), model_cache.machine_key()
+    models, here = model_cache.list_compiled_models(), model_cache.machine_key()
     total = sum(model.bytes for model in models)
     machines: dict[str, list[model_cache.CompiledModel]] = {}
     for model in models:

@@ -9,7 +9,7 @@ import click
 
 from . import options
 from .defaults import store_root
-from .run import campaign_of, run
+from .run import load_campaign_with_fits, run
 
 _OWN = ("presets", "model", "parameter_set", "cycles", "fit", "name", "starts", "seed", "method", "profiles")
 
@@ -45,15 +45,15 @@ def fit(
     so that later runs and plans know it; the lines that make it permanent in the campaign file are printed. What is not
     given again is as before: kilocell fit --preset diffusion --starts 16 runs eight more.
     """
-    from ..campaign.fit_request import FitOptions, ask
+    from ..campaign.fit_request import FitOptions, request_fits
 
     own = {name: given.pop(name) for name in _OWN}
-    asked = ask(campaign_of(campaign, store), FitOptions(**own), cells)
+    asked = request_fits(load_campaign_with_fits(campaign, store), FitOptions(**own), cells)
     code = run(asked.campaign, "fit", cells, given, quiet=quiet, json_=json_, plots=plots, fits=asked.names)
     if asked.new and not (quiet or json_):
-        from ..show.fits import show_permanent
+        from ..show.fits import print_fit_tables
 
-        show_permanent(asked.campaign, asked.new)
+        print_fit_tables(asked.campaign, asked.new)
     raise SystemExit(code)
 
 

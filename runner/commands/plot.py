@@ -24,7 +24,7 @@ def draw(
     from ...report import figures
     from ...report.error_figures import plot_errors
     from ...report.fit_figures import plot_fit, plot_fleet
-    from ...report.select import known_cycles, parse_cycles
+    from ...report.select import known_cycles, parse_known_cycles
 
     store = Store(root)
     if not cells and (cycles or models or parameter_sets or errors):
@@ -42,7 +42,7 @@ def draw(
             if fit_name is not None:
                 paths += plot_fit(store, fit_name, cell_id)
                 continue
-            chosen = parse_cycles(cycles, known_cycles(catalog, cell_id)) if cycles else ()
+            chosen = parse_known_cycles(cycles, known_cycles(catalog, cell_id)) if cycles else ()
             paths += figures.plot_cell(store, cell_id, chosen, models, parameter_sets)
     return paths
 
@@ -68,7 +68,7 @@ def draw_cleanings(root: Path, cells: Sequence[str], cycles: str, others: bool) 
         others: whether simulations or a fit were asked for too, which this figure does not show.
     """
     from ...report.cleaning_figures import plot_cleaning
-    from ...report.select import known_cycles, parse_cycles
+    from ...report.select import known_cycles, parse_known_cycles
 
     if others:
         raise UsageError(
@@ -79,6 +79,6 @@ def draw_cleanings(root: Path, cells: Sequence[str], cycles: str, others: bool) 
         drawn = list(cells) or [str(row["cell_id"]) for row in queries.clean_reports(catalog)]
         if not drawn:
             raise UsageError("no cell of the store is cleaned yet: kilocell run")
-        chosen = {cell: parse_cycles(cycles, known_cycles(catalog, cell)) if cycles else () for cell in drawn}
+        chosen = {cell: parse_known_cycles(cycles, known_cycles(catalog, cell)) if cycles else () for cell in drawn}
     for cell_id, of_cell in chosen.items():
         yield from plot_cleaning(store, cell_id, of_cell)

@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from ..campaign.campaign import Campaign
 
 
-def campaign_of(path: Path | None, store: Path | None) -> Campaign:
+def load_campaign_with_fits(path: Path | None, store: Path | None) -> Campaign:
     """Load the campaign that is meant, with the fits that were asked on the command line before."""
-    from ..campaign.added_fits import with_kept
+    from ..campaign.added_fits import load_added_fits
     from ..campaign.campaign import load_campaign
-    from ..run.run_campaign import with_store
+    from ..run.run_campaign import replace_store
 
     if path is None and not DEFAULT_CAMPAIGN.is_file():
         raise UsageError(f"no {DEFAULT_CAMPAIGN} here; name a campaign file, or write one: kilocell init RAW_FILES")
-    campaign, gone = with_kept(with_store(load_campaign(path or DEFAULT_CAMPAIGN), store))
+    campaign, gone = load_added_fits(replace_store(load_campaign(path or DEFAULT_CAMPAIGN), store))
     for name in gone:
         told = f"the fit {name!r} asked on the command line before gives way to the one of that name in {campaign.path}"
         click.echo(told, err=True)

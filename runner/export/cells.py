@@ -14,9 +14,9 @@ import pyarrow as pa
 from ...data import columns as c
 from ...data.csv_writer import bdf_series, write_header, write_rows
 from ...data.errors import StoreError, UsageError
-from ...data.names import check_names
+from ...data.names import check_known
 from ...parquet_store.layout import Store, safe_name
-from ...parquet_store.read import partition_table, rows_of, simulation_table
+from ...parquet_store.read import iterate_rows, partition_table, simulation_table
 from ...parquet_store.write import write_atomically
 from ...sqlite import queries
 from ...sqlite.export import Rows, catalog_rows, catalog_schema, write_export
@@ -61,14 +61,14 @@ def export(
         written: list[Path] = []
         for path, held in planned.items():
             write_atomically(path, _csv_writer(store, held, bdf, long=csv == path))
-            _done(written, path, tell)
+            _note_written(written, path, tell)
         if sqlite is not None:
             write_sqlite(store, catalog, chosen, sqlite)
-            _done(written, sqlite, tell)
+            _note_written(written, sqlite, tell)
     return written
 
 
-def _done(written: list[Path], path: Path, tell: Callable[[Path], object] | None) -> None:
+def _note_written(written: list[Path], path: Path, tell: Callable[[Path], object] | None) -> None:
     written.append(path)
     if tell is not None:
         tell(path)
@@ -99,7 +99,7 @@ def write_sqlite(store: Store, catalog: sqlite3.Connection, cells: Sequence[str]
 
 def _chosen(catalog: sqlite3.Connection, cells: Sequence[str]) -> list[str]:
     cleaned = [str(row[c.CELL_ID]) for row in queries.clean_reports(catalog)]
-    check_names("the store has no cell", cells, queries.cell_ids(catalog))
+    check_known("the store has no cell", cells, queries.cell_ids(catalog))
     for cell_id in cells:
         if cell_id not in cleaned:
             raise UsageError(
@@ -149,7 +149,7 @@ def _series(name: str, table: pa.Table, constants: dict[str, str], places: Itera
     """A table's rows with their numbers: their own, or ``places`` in the cell's samples."""
     fixed = tuple(constants.values())
     numbers = range(len(table)) if places is None else places
-    rows = ((*fixed, number, *row) for number, row in zip(numbers, rows_of(table), strict=True))
+    rows = ((*fixed, number, *row) for number, row in zip(numbers, iterate_rows(table), strict=True))
     return Rows(name, (*constants, SAMPLE, *table.column_names), rows)
 
 

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 from ...data.codec import from_json
 from ...data.errors import JobError, UsageError
 from ...data.fit_settings import FitSettings
-from ...data.installed import package_of, version_of
-from ...data.names import check_names
+from ...data.installed import installed_version, registering_package
+from ...data.names import check_known
 from ...data.results.fitting import Beginning
 from ...data.settings import ModelSettings, ParameterSetSettings
 from ...parquet_store.layout import Store
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class ChosenSet:
     """The set to write.
 
     Args:
@@ -65,8 +65,8 @@ def export_set(
     """
     chosen = _chosen(name, campaign, root, cell, fit, version)
     print("loading PyBaMM …", file=sys.stderr)
-    from ...jobs.export.bpx import as_bpx
-    from ...jobs.export.values import CellSet, as_json, values_of, values_of_cell
+    from ...jobs.export.bpx import convert_to_bpx
+    from ...jobs.export.values import CellSet, resolve_cell_values, resolve_set_values, values_to_json
     from ...jobs.parameters.sets import define_set
 
     try:
@@ -74,14 +74,14 @@ def export_set(
             define_set(chosen.settings.key, chosen.content)
         notes: tuple[str, ...] = ()
         if chosen.model is not None and chosen.beginning is not None:
-            values, notes = values_of_cell(CellSet(chosen.settings, chosen.model, chosen.beginning))
+            values, notes = resolve_cell_values(CellSet(chosen.settings, chosen.model, chosen.beginning))
         else:
-            values = values_of(chosen.settings)
+            values = resolve_set_values(chosen.settings)
         if form == "bpx":
-            text, more = as_bpx(values, chosen.settings, chosen.model, chosen.beginning)
+            text, more = convert_to_bpx(values, chosen.settings, chosen.model, chosen.beginning)
             notes += more
         else:
-            text = as_json(values)
+            text = values_to_json(values)
     except JobError as error:
         raise UsageError(str(error)) from error
     if out is None:
@@ -95,18 +95,18 @@ def export_set(
         print(f"note  {note}", file=sys.stderr)
 
 
-def _lineage(chosen: Chosen, notes: Sequence[str], form: str, text: str) -> dict[str, Any]:
+def _lineage(chosen: ChosenSet, notes: Sequence[str], form: str, text: str) -> dict[str, Any]:
     return {
         "set": chosen.settings.name,
         "form": "BPX" if form == "bpx" else "pybamm.ParameterValues",
         "sha256": hashlib.sha256(text.encode()).hexdigest(),
-        "written_by": {name: version_of(name) for name in ("kilocell", "pybamm")},
+        "written_by": {name: installed_version(name) for name in ("kilocell", "pybamm")},
         "written_unix_second": round(time.time(), 3),
         "notes": list(notes),
         "base": chosen.settings.base,
         "base_from": f"file {chosen.settings.file_digest}"
         if chosen.settings.file_digest
-        else package_of(chosen.settings.base),
+        else registering_package(chosen.settings.base),
         "changed": [dataclasses.asdict(override) for override in chosen.settings.overrides],
         **chosen.lineage,
     }
@@ -114,19 +114,19 @@ def _lineage(chosen: Chosen, notes: Sequence[str], form: str, text: str) -> dict
 
 def _chosen(
     name: str | None, campaign: Campaign | None, root: Path, cell: str | None, fit: str | None, version: int | None
-) -> Chosen:
+) -> ChosenSet:
     if name is None and fit is None:
         raise UsageError("say which: a set's name, or --cell CELL --fit FIT")
     if fit is None and cell is None and version is None and name is not None:
         try:
             settings, file = find_set(name, campaign)
-            return Chosen(settings, file.content if file is not None else None, {})
+            return ChosenSet(settings, file.content if file is not None else None, {})
         except UsageError:
             if not _has_fitted(Store(root), name):
                 raise
     with closing(queries.connect(Store(root).catalog)) as catalog, queries.snapshot(catalog):
         row = _row(fit_queries.fitted_sets(catalog), name, cell, fit, version)
-        found = fit_queries.parameter_set_of(catalog, str(row["parameter_set_digest"]))
+        found = fit_queries.find_parameter_set(catalog, str(row["parameter_set_digest"]))
     return _fitted(Store(root), row, found)
 
 
@@ -142,7 +142,7 @@ def _row(rows: Sequence[sqlite3.Row], name: str | None, cell: str | None, fit: s
     asked = (("cell", "cell_id", cell), ("fit", "fit", fit), ("fitted parameter set", "parameter_set", name))
     for word, column, wanted in asked:
         if wanted is not None:
-            check_names(
+            check_known(
                 f"the store has no {word} with a fitted set" if word == "cell" else f"the store has no {word}",
                 [wanted],
                 {str(row[column]) for row in rows},
@@ -161,7 +161,7 @@ def _row(rows: Sequence[sqlite3.Row], name: str | None, cell: str | None, fit: s
     return next((row for row in rows if row["current"]), rows[-1])
 
 
-def _fitted(store: Store, row: Any, found: ParameterSetSettings) -> Chosen:
+def _fitted(store: Store, row: Any, found: ParameterSetSettings) -> ChosenSet:
     settings = from_json(FitSettings, row["settings"])
     if row["beginning"] is None:
         told = f"the fit {row['fit']!r} of {row['cell_id']} was made by a kilocell that did not keep its state"
@@ -175,4 +175,4 @@ def _fitted(store: Store, row: Any, found: ParameterSetSettings) -> Chosen:
         "beginning": dataclasses.asdict(beginning),
         "asked": dataclasses.asdict(settings),
     }
-    return Chosen(found, content, lineage, settings.model, beginning)
+    return ChosenSet(found, content, lineage, settings.model, beginning)

@@ -16,10 +16,10 @@ import pandas as pd
 from ...data.errors import CampaignError, ReadError, UsageError
 from ...data.readers import read as readers
 from ...data.settings import SourceSettings
-from ...data.text import many
+from ...data.text import format_count
 from ...jobs.cleaning.guess_cell import CellGuess, guess_cell
 from ..campaign.errors import campaign_error
-from ..campaign.raw_files import files_of, nothing_found
+from ..campaign.raw_files import explain_no_files, find_files
 from .template import GuessedCampaign, campaign_text
 
 TABLES: Final = frozenset({".csv", ".txt", ".tsv", ".dat", ".mpt", ".parquet", ".xlsx", ".xls", ".nda", ".ndax"})
@@ -95,8 +95,8 @@ def raw_files(paths: Sequence[str]) -> list[Path]:
             files = [f for f in path.rglob("*") if _is_table(f, path)]
             problems += [] if files else [f"no file that ends in {', '.join(sorted(TABLES))} in {path}"]
         else:
-            files = files_of(text, here)
-            problems += [] if files else [nothing_found(text, here)]
+            files = find_files(text, here)
+            problems += [] if files else [explain_no_files(text, here)]
         found.update(Path(os.path.realpath(file.parent)) / file.name for file in files)
     if problems or not found:
         raise CampaignError("\n".join(problems) or "name the raw files, folders or globs that the campaign is about")
@@ -134,7 +134,7 @@ def _slow(groups: dict[SourceSettings, list[Path]]) -> str:
     if min(sum(sizes), _MOST_BYTES) < _SLOW_BYTES:
         return ""
     first = f"the first {_MOST_BYTES // 1_000_000} MB of " if sum(sizes) > _MOST_BYTES else ""
-    return f"reading {first}{sum(sizes) / 1e6:.0f} MB in {many(len(sizes), 'file')} to guess what each cell is"
+    return f"reading {first}{sum(sizes) / 1e6:.0f} MB in {format_count(len(sizes), 'file')} to guess what each cell is"
 
 
 def _guess_cells(groups: dict[SourceSettings, list[Path]]) -> tuple[dict[str, CellGuess], int, int]:
@@ -189,7 +189,11 @@ def _names(files: Sequence[Path], folder: Path) -> Iterable[str]:
         together.setdefault((path.parent, path.suffix), []).append(path)
     for (parent, suffix), group in together.items():
         pattern = f"{_relative(parent, folder)}/*{suffix}"
-        if len(group) > 1 and not glob.has_magic(f"{parent}{suffix}") and set(files_of(pattern, folder)) == set(group):
+        if (
+            len(group) > 1
+            and not glob.has_magic(f"{parent}{suffix}")
+            and set(find_files(pattern, folder)) == set(group)
+        ):
             yield pattern
         else:
             yield from (_relative(path, folder) for path in group)

@@ -17,8 +17,8 @@ from ...data.readers import read as readers
 from ...data.readers.column_names import names_and_units
 from ...data.readers.csv_reader import RawBlock
 from ...data.readers.layout import Column, Layout
-from ...data.readers.text_blocks import encoding_of, is_gzip
-from ...data.rules import bit_of
+from ...data.readers.text_blocks import detect_encoding, is_gzip
+from ...data.rules import flag_bit
 from ...data.settings import CleanSettings, SourceSettings
 from ...jobs.cleaning.clean import clean
 from ...jobs.cleaning.current import sign_votes, state_signs
@@ -133,7 +133,7 @@ def _format(path: Path, settings: SourceSettings, layout: Layout) -> dict[str, A
     return {
         "reader": settings.reader,
         "packed": "gzip" if is_gzip(path) else None,
-        "encoding": encoding_of(path) if text else None,
+        "encoding": detect_encoding(path) if text else None,
         "delimiter": header.delimiter if text else None,
         "decimal": header.decimal if text else None,
         "header_line": header.lines - bool(header.units) if text and settings.reader == "csv" else None,
@@ -153,7 +153,7 @@ def _column(column: Column, layout: Layout, settings: SourceSettings) -> dict[st
     else:
         taken = "name and unit row" if layout.header.units else "name and values"
     form = column.date if column.kind == "datetime" else "d h:m:s" if column.kind == "duration" else column.unit
-    return {"column": column.name, "target": column.target, "unit": form or _assumed(column), "taken": taken}
+    return {"column": column.name, "target": column.target, "unit": form or _assumed_unit(column), "taken": taken}
 
 
 def _is_number(column: Column) -> bool:
@@ -161,7 +161,7 @@ def _is_number(column: Column) -> bool:
     return column.target in (c.CYCLE_ID, c.STEP_ID, c.STATE)
 
 
-def _assumed(column: Column) -> str:
+def _assumed_unit(column: Column) -> str:
     return "" if _is_number(column) else column.target.rsplit("_", 1)[-1]
 
 
@@ -204,7 +204,7 @@ def _sign(
     """Say how the file signs its current, and what speaks for it: the cycler's words, and voltage against current."""
     told = state_signs(raw[c.STATE]) * np.sign(raw[c.CURRENT].to_numpy())
     votes = sign_votes(samples, thresholds)
-    turned = bool((samples[c.FLAGS] & bit_of("current_sign")).any())
+    turned = bool((samples[c.FLAGS] & flag_bit("current_sign")).any())
     return {
         "reader_says": settings.current_sign,
         "turned": turned,

@@ -8,7 +8,7 @@ from typing import Final
 
 from ...data.settings import SourceSettings
 from ...jobs.cleaning.guess_cell import CellGuess
-from ..campaign.errors import comment, key_text, quoted
+from ..campaign.errors import format_comment, format_key, quote
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +130,10 @@ _REST: Final = """\
 
 def campaign_text(guessed: GuessedCampaign) -> str:
     """Write the campaign as TOML that :func:`kilocell.runner.campaign.campaign.load_campaign` reads."""
-    blocks = [_TOP.format(name=quoted(guessed.name))]
+    blocks = [_TOP.format(name=quote(guessed.name))]
     if guessed.left_out:
-        lines = [comment(f"  {reason}") for reason in guessed.left_out]
-        blocks.append("\n".join([comment("Left out, since they cannot be read:"), *lines, ""]))
+        lines = [format_comment(f"  {reason}") for reason in guessed.left_out]
+        blocks.append("\n".join([format_comment("Left out, since they cannot be read:"), *lines, ""]))
     blocks += ["\n".join(_source(settings, names)) for settings, names in guessed.sources]
     blocks.append(_defaults(guessed))
     blocks += [_cell(cell_id, guess) for cell_id, guess in guessed.cells]
@@ -142,50 +142,54 @@ def campaign_text(guessed: GuessedCampaign) -> str:
 
 def _source(settings: SourceSettings, names: tuple[str, ...]) -> Iterator[str]:
     yield "[[sources]]"
-    yield comment("Raw files or globs (** is any depth), relative to this file.")
-    yield f"files = [{quoted(names[0])}]" if len(names) == 1 else _array("files", names)
-    yield comment('How they are read: "csv", "digatron", "parquet", "xlsx", "neware" or "auto".')
-    yield f"reader = {quoted(settings.reader)}"
-    yield comment(
+    yield format_comment("Raw files or globs (** is any depth), relative to this file.")
+    yield f"files = [{quote(names[0])}]" if len(names) == 1 else _array("files", names)
+    yield format_comment('How they are read: "csv", "digatron", "parquet", "xlsx", "neware" or "auto".')
+    yield f"reader = {quote(settings.reader)}"
+    yield format_comment(
         'Where a cell\'s id comes from: "stem" (the file\'s name), "column:NAME" or "pattern:REGEX", a regular'
     )
-    yield comment("expression found in the path, with a group (?P<cell_id>…). Files of one cell are joined in time.")
-    yield f"cell_id = {quoted(settings.cell_id_from)}"
-    yield comment(
+    yield format_comment(
+        "expression found in the path, with a group (?P<cell_id>…). Files of one cell are joined in time."
+    )
+    yield f"cell_id = {quote(settings.cell_id_from)}"
+    yield format_comment(
         'How the current is signed: "charge_positive", "discharge_positive" or "auto" (told from the voltage).'
     )
-    yield f"current_sign = {quoted(settings.current_sign)}"
+    yield f"current_sign = {quote(settings.current_sign)}"
     if settings.columns:
-        yield comment("GUESS from the header: which of the file's columns is what, and its unit where it is another.")
+        yield format_comment(
+            "GUESS from the header: which of the file's columns is what, and its unit where it is another."
+        )
         yield "[sources.columns]"
         for mapping in settings.columns:
-            column = quoted(mapping.column)
-            entry = f"{{ column = {column}, unit = {quoted(mapping.unit)} }}" if mapping.unit else column
+            column = quote(mapping.column)
+            entry = f"{{ column = {column}, unit = {quote(mapping.unit)} }}" if mapping.unit else column
             yield f"{mapping.target} = {entry}"
     yield ""
 
 
 def _array(key: str, entries: tuple[str, ...]) -> str:
-    return "\n".join([f"{key} = [", *(f"    {quoted(entry)}," for entry in entries), "]"])
+    return "\n".join([f"{key} = [", *(f"    {quote(entry)}," for entry in entries), "]"])
 
 
 def _defaults(guessed: GuessedCampaign) -> str:
     default = guessed.default
     if default is None:
-        capacity = comment("Capacity in A.h: no record shows one; without it, the parameter set's own.")
-        capacity += "\n" + comment("nominal_capacity_ah = 5.0")
-        return _CELLS.format(set_reason="none was seen", parameter_set=quoted("Chen2020"), capacity=capacity)
+        capacity = format_comment("Capacity in A.h: no record shows one; without it, the parameter set's own.")
+        capacity += "\n" + format_comment("nominal_capacity_ah = 5.0")
+        return _CELLS.format(set_reason="none was seen", parameter_set=quote("Chen2020"), capacity=capacity)
     how = "largest charge that went one way, or the set's own where that is near"
-    capacity = comment(f"Capacity in A.h. GUESS: {how}; median of {guessed.basis}.")
+    capacity = format_comment(f"Capacity in A.h. GUESS: {how}; median of {guessed.basis}.")
     capacity += f"\nnominal_capacity_ah = {default.capacity_ah}"
-    return _CELLS.format(set_reason=_reason(default), parameter_set=quoted(default.parameter_set), capacity=capacity)
+    return _CELLS.format(set_reason=_reason(default), parameter_set=quote(default.parameter_set), capacity=capacity)
 
 
 def _cell(cell_id: str, guess: CellGuess) -> str:
     lines = (
-        comment("GUESS, as above: " + _reason(guess)),
-        f"[cells.{key_text(cell_id)}]",
-        f"parameter_sets = [{quoted(guess.parameter_set)}]",
+        format_comment("GUESS, as above: " + _reason(guess)),
+        f"[cells.{format_key(cell_id)}]",
+        f"parameter_sets = [{quote(guess.parameter_set)}]",
         f"nominal_capacity_ah = {guess.capacity_ah}",
     )
     return "\n".join([*lines, ""])

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from ...data.text import many
+from ...data.text import format_count
 from ..show.table import table
 
 MOST_CELLS: Final = 20
@@ -47,7 +47,7 @@ def _columns(found: Found) -> Iterator[str]:
 def _cells(found: Found) -> Iterator[str]:
     cells = found["cells"]
     source = {"stem": "the file's name"}.get(found["cell_id_from"], found["cell_id_from"])
-    yield f"{many(found['rows'], 'row')} of {many(found['cell_count'], 'cell')}; id from {source}"
+    yield f"{format_count(found['rows'], 'row')} of {format_count(found['cell_count'], 'cell')}; id from {source}"
     rows = [[e["cell_id"], e["rows"], _time(e["first_second"]), _time(e["last_second"])] for e in cells[:MOST_CELLS]]
     yield table(("cell", "rows", "from", "to"), rows)
     if len(cells) > MOST_CELLS:
@@ -62,12 +62,12 @@ def _clean(found: Found) -> Iterator[str]:
         yield f"cleaning fails: {cleaned['error']}"
         return
     yield (
-        f"cleaning {cleaned['cell_id']}: {many(cleaned['rows_in'], 'row')}, {cleaned['rows_kept']} kept, "
-        f"{cleaned['rows_quarantined']} quarantined; {many(cleaned['cycles_after'], 'cycle')}, "
-        f"{many(cleaned['steps_after'], 'step')}, "
+        f"cleaning {cleaned['cell_id']}: {format_count(cleaned['rows_in'], 'row')}, {cleaned['rows_kept']} kept, "
+        f"{cleaned['rows_quarantined']} quarantined; {format_count(cleaned['cycles_after'], 'cycle')}, "
+        f"{format_count(cleaned['steps_after'], 'step')}, "
         f"{cleaned['charge_in_after_ah']:.4g} A.h in, {cleaned['charge_out_after_ah']:.4g} A.h out{capacity}"
     )
-    yield from _left_aside(found)
+    yield from _describe_not_cleaned(found)
     yield f"current  {_sign(cleaned['current_sign'])}"
     findings = cleaned["findings"]
     counts = Counter(entry["rule"] for entry in findings)
@@ -81,14 +81,14 @@ def _clean(found: Found) -> Iterator[str]:
     yield table(headings, rows) if rows else "no findings"
 
 
-def _left_aside(found: Found) -> Iterator[str]:
+def _describe_not_cleaned(found: Found) -> Iterator[str]:
     """Say what was not cleaned: the other cells, and the rest of a very long record."""
     cleaned = found["cleaned"]
     rows = next((entry["rows"] for entry in found["cells"] if entry["cell_id"] == cleaned["cell_id"]), 0)
     if rows > cleaned["rows_in"]:
         yield f"         these are its first rows; it has {rows}"
     if found["cell_count"] > 1:
-        others = many(found["cell_count"] - 1, "other cell")
+        others = format_count(found["cell_count"] - 1, "other cell")
         yield f"         not cleaned here: {others}; --cell CELL takes one of them"
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from ...data.codec import digest
 from ...data.fit_settings import FitSettings
-from ...data.installed import package_of, version_of
+from ...data.installed import installed_version, registering_package
 from ...data.results.receipt import JobKind
 from ...data.settings import CleanSettings, FileRange, ParameterSetSettings, SimulateSettings, SourceFile
 
@@ -19,7 +19,7 @@ EARLIER_AGAIN: Final = "a start or fit before it runs again"
 TIME_LIMIT_RAISED: Final = "its time limit was raised"
 STOPPED_BEFORE: Final = "it was stopped early before, which it now is not to be"
 DIED_BEFORE: Final = "its worker died before its end"
-WITH_RECEIPT: Final = (EARLIER_AGAIN, TIME_LIMIT_RAISED, STOPPED_BEFORE, DIED_BEFORE)
+REASONS_WITH_RECEIPT: Final = (EARLIER_AGAIN, TIME_LIMIT_RAISED, STOPPED_BEFORE, DIED_BEFORE)
 """Why jobs run that have a valid receipt."""
 
 Key = tuple[str, ...]
@@ -144,7 +144,7 @@ def split_digest(file: SourceFile) -> str:
 
 def _packages(settings: ParameterSetSettings) -> tuple[str, ...]:
     """What a parameter set depends on besides PyBaMM: the package that it comes from, with its version."""
-    package = "" if settings.file_digest else package_of(settings.base)
+    package = "" if settings.file_digest else registering_package(settings.base)
     return () if package.partition(" ")[0] in ("", "pybamm") else (package,)
 
 
@@ -154,4 +154,4 @@ def start_digest(settings: FitSettings, start: int, cleaned: str, warm: str = ""
     # a start early: those that came to their end are the same without, and the others are known by their results.
     alone = replace(settings, starts=0, profiles=False, time_limit_second=None, stop_beaten=False)
     parts = (cleaned, alone, start, *([warm] if warm else []), *_packages(settings.parameter_set))
-    return digest("start", JOB_VERSIONS["start"], version_of("pybamm"), *parts)
+    return digest("start", JOB_VERSIONS["start"], installed_version("pybamm"), *parts)

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from ...data.codec import digest
 from ...data.cycle_selection import CycleSelection
-from ...data.errors import CONTENT_CODES, CampaignError
+from ...data.errors import NOTHING_TO_SIMULATE_CODES, CampaignError
 from ...data.fit_settings import FitSettings
-from ...data.installed import version_of
+from ...data.installed import installed_version
 from ...data.results.fitting import StartResult
 from ...data.results.receipt import Receipt
 from ...data.settings import InitialState, SimulateSettings
@@ -50,7 +50,7 @@ def plan_jobs(campaign: Campaign, sources: Sequence[ScannedSource], store: Store
     Args:
         sources: the campaign's files, scanned.
     """
-    wanted = list(_jobs(campaign, [_as_split_before(store, source) for source in sources]))
+    wanted = list(_jobs(campaign, [_drop_parts_if_split(store, source) for source in sources]))
     running: set[Key] = set()
     planned = []
     for job in wanted:
@@ -61,7 +61,7 @@ def plan_jobs(campaign: Campaign, sources: Sequence[ScannedSource], store: Store
     return tuple(planned)
 
 
-def cells_of(sources: Sequence[ScannedSource]) -> tuple[str, ...]:
+def list_cells(sources: Sequence[ScannedSource]) -> tuple[str, ...]:
     """All cells, in the order of files and of their first rows."""
     return tuple(dict.fromkeys(cell_id for source in sources for cell_id in source.cell_ids))
 
@@ -75,7 +75,11 @@ def _reason(store: Store, job: Job, running: set[Key]) -> str:
         return EARLIER_AGAIN if again and from_starts else _goes_on(receipt, job.work)
     if receipt is None:
         return "never done"
-    if receipt.digest == job.digest and receipt.status == "skipped" and receipt.reason_code in CONTENT_CODES:
+    if (
+        receipt.digest == job.digest
+        and receipt.status == "skipped"
+        and receipt.reason_code in NOTHING_TO_SIMULATE_CODES
+    ):
         return ""
     if receipt.digest != job.digest:
         return "an earlier job runs again" if again else "settings or input changed"
@@ -103,14 +107,14 @@ def _jobs(campaign: Campaign, sources: Sequence[ScannedSource]) -> Iterator[Job]
     for source in sources:
         if len(source.cell_ids) != 1:
             yield from _split_jobs(source)
-    for cell_id in cells_of(sources):
+    for cell_id in list_cells(sources):
         cleaning = _clean_job(campaign, cell_id, sources)
         yield cleaning
         yield from _simulations(campaign, cell_id, cleaning)
         yield from _fits(campaign, cell_id, cleaning)
 
 
-def _as_split_before(store: Store, source: ScannedSource) -> ScannedSource:
+def _drop_parts_if_split(store: Store, source: ScannedSource) -> ScannedSource:
     """The source without its parts, where it has been split as a whole already."""
     whole = _split_jobs(replace(source, parts=()))[0]
     receipt = read_receipt(store.receipt(whole.kind, whole.cell_id, whole.label))
@@ -166,7 +170,7 @@ def _simulate_job(work: SimulateWork, before: str, needs: tuple[Key, ...]) -> Jo
     settings = work.settings
     # The time limit is no part of it: a simulation that ended in time is the same under any limit.
     parts = (before, replace(settings, time_limit_second=0.0), *_packages(settings.parameter_set))
-    job_digest = digest("simulate", JOB_VERSIONS["simulate"], version_of("pybamm"), *parts)
+    job_digest = digest("simulate", JOB_VERSIONS["simulate"], installed_version("pybamm"), *parts)
     stage = f"simulate-{settings.model.name}"
     return Job("simulate", settings.cell.cell_id, settings.label, stage, job_digest, work, needs)
 
@@ -187,12 +191,12 @@ def _fits(campaign: Campaign, cell_id: str, cleaning: Job) -> Iterator[Job]:
             yield _profile_job(ProfileWork(settings, parameter.name), fit, cleaning.key)
         fitted = replace(settings.parameter_set, name=settings.fitted_name, overrides=())
         simulation = campaign.simulate_settings(settings.cell, settings.model, fitted)
-        simulation = _over_its_cycles(simulation, settings) if settings.of_its_cycles else simulation
+        simulation = _limit_to_fit_cycles(simulation, settings) if settings.is_for_own_cycles else simulation
         work = SimulateWork(simulation, settings.name)
         yield _simulate_job(work, fit_digest, (cleaning.key, fit.key))
 
 
-def _over_its_cycles(simulation: SimulateSettings, fit: FitSettings) -> SimulateSettings:
+def _limit_to_fit_cycles(simulation: SimulateSettings, fit: FitSettings) -> SimulateSettings:
     """The simulation of a fit's cycles alone; those that follow each other in one go, as they were fitted."""
     cycles = sorted({*fit.cycles, *fit.validation_cycles})
     cell, follow = simulation.cell, cycles == list(range(cycles[0], cycles[-1] + 1))

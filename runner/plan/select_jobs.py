@@ -18,7 +18,7 @@ STAGE_KINDS: dict[str, tuple[JobKind, ...]] = {
 """Which kinds of jobs each command runs; ``fit`` simulates only fitted parameter sets."""
 
 
-def of_stage(jobs: Sequence[Job], command: str) -> tuple[Job, ...]:
+def select_stage(jobs: Sequence[Job], command: str) -> tuple[Job, ...]:
     """The jobs that a command (``clean``, ``simulate``, ``fit``, ``run``) is about, with those they need."""
     kinds = STAGE_KINDS[command]
     chosen = [job for job in jobs if job.kind in kinds]
@@ -33,7 +33,7 @@ def _is_fitted(job: Job) -> bool:
     return isinstance(job.work, SimulateWork) and bool(job.work.fit_label)
 
 
-def of_fits(jobs: Sequence[Job], fits: Sequence[str]) -> tuple[Job, ...]:
+def select_fits(jobs: Sequence[Job], fits: Sequence[str]) -> tuple[Job, ...]:
     """The jobs of some fits, with those they need and the simulations of what they find; all where none is named.
 
     The name of a chain stands for the fits of all its check-ups.
@@ -44,18 +44,18 @@ def of_fits(jobs: Sequence[Job], fits: Sequence[str]) -> tuple[Job, ...]:
     fits = (*fits, *(link.name for link in links if link.chain in fits))
     needed: set[Key] = set()
     for job in reversed(jobs):  # a job stands before those that need it
-        if _fit_of(job) in fits or job.key in needed:
+        if _fit_name(job) in fits or job.key in needed:
             needed |= {job.key, *job.needs}
     return tuple(job for job in jobs if job.key in needed)
 
 
-def _fit_of(job: Job) -> str:
+def _fit_name(job: Job) -> str:
     if isinstance(job.work, SimulateWork):
         return job.work.fit_label
     return job.work.settings.name if isinstance(job.work, (StartWork, FitWork, ProfileWork)) else ""
 
 
-def of_cells(jobs: Sequence[Job], cells: Sequence[str]) -> tuple[Job, ...]:
+def select_cells(jobs: Sequence[Job], cells: Sequence[str]) -> tuple[Job, ...]:
     """The jobs of some cells, with the splits of files that they need; all where no cell is named.
 
     Raises:

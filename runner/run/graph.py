@@ -9,7 +9,7 @@ from dask.highlevelgraph import HighLevelGraph, MaterializedLayer
 from distributed import KilledWorker, as_completed
 
 from ..plan.job import Job, Key
-from ..worker.run_job import Outcome, record_death, run_job
+from ..worker.run_job import JobOutcome, record_death, run_job
 
 PRIORITIES = {"split": 0, "clean": 0, "simulate": 1, "start": 1, "fit": 2, "profile": 2}
 """Higher first: what needs results goes before new cells, so that cells finish one after another."""
@@ -37,7 +37,7 @@ def build_graph(jobs: Sequence[Job], store_root: str) -> HighLevelGraph:
     return HighLevelGraph(made, needs)
 
 
-def stream(client: Any, jobs: Sequence[Job], store_root: str) -> Iterator[list[Outcome]]:
+def run_jobs(client: Any, jobs: Sequence[Job], store_root: str) -> Iterator[list[JobOutcome]]:
     """Run jobs on the workers of a ``distributed.Client`` and give outcomes as soon as they are there, in batches.
 
     A job whose worker died too often becomes a failed outcome with a receipt written here. When the caller stops
@@ -58,9 +58,9 @@ def stream(client: Any, jobs: Sequence[Job], store_root: str) -> Iterator[list[O
             client.cancel(list(waiting), force=True)
 
 
-def _outcome(future: Any, job: Job, store_root: str) -> Outcome:
+def _outcome(future: Any, job: Job, store_root: str) -> JobOutcome:
     if future.status == "finished":
-        outcome: Outcome = future.result()
+        outcome: JobOutcome = future.result()
         return outcome
     error = future.exception() if future.status == "error" else None
     if isinstance(error, KilledWorker):

@@ -15,7 +15,7 @@ from ...data.errors import StoreError
 
 
 @contextmanager
-def only_run(root: Path) -> Iterator[None]:
+def lock_store(root: Path) -> Iterator[None]:
     """Make the store's folder if needed and hold it for this run alone; the lock ends with the process.
 
     Raises:

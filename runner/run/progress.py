@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TextIO
 
-from ..worker.run_job import Outcome
+from ..worker.run_job import JobOutcome
 
 BAR = 24
 REDRAW_SECOND = 0.1
@@ -43,7 +43,7 @@ class Progress:
         self._drawn = 0
         self._last = 0.0
 
-    def add(self, outcome: Outcome) -> None:
+    def add(self, outcome: JobOutcome) -> None:
         """Count one outcome and draw when it is time."""
         stage = self._stages[outcome.key[0]]
         now = time.monotonic()
@@ -106,13 +106,13 @@ def _remarks(stage: Stage) -> str:
         words += f"  {stage.skipped} skipped"
     if 0 < stage.ended < stage.total:
         elapsed = max(stage.last_second - stage.first_second, 1e-3)
-        words += f"  {duration(elapsed / stage.ended * (stage.total - stage.ended))} left"
+        words += f"  {format_duration(elapsed / stage.ended * (stage.total - stage.ended))} left"
     elif stage.ended:
-        words += f"  {duration(stage.last_second - stage.first_second)}"
+        words += f"  {format_duration(stage.last_second - stage.first_second)}"
     return words
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Seconds as people say them: ``8 s``, ``3 min 20 s``, ``2 h 05 min``."""
     whole = round(seconds)
     if whole < 60:

@@ -7,11 +7,11 @@ from contextlib import closing
 
 from ...data.results.receipt import Receipt
 from ...parquet_store.layout import Store
-from ...parquet_store.read import all_receipts, read_receipt
+from ...parquet_store.read import read_all_receipts, read_receipt
 from ...sqlite import queries
 from ...sqlite.catalog import Catalog, JobSettings
 from ..plan.job import FitWork, Job, ProfileWork, SimulateWork, StartWork
-from ..worker.run_job import Outcome
+from ..worker.run_job import JobOutcome
 
 
 class Recorder:
@@ -29,27 +29,27 @@ class Recorder:
         self._run_id = run_id
         self._jobs = {job.key: job for job in jobs}
 
-    def add(self, outcomes: Sequence[Outcome]) -> None:
+    def add(self, outcomes: Sequence[JobOutcome]) -> None:
         """Record jobs that have ended, in one transaction."""
         self._catalog.record_many([self._receipt(outcome) for outcome in outcomes], self._run_id)
 
-    def _receipt(self, outcome: Outcome) -> tuple[Receipt, JobSettings | None]:
+    def _receipt(self, outcome: JobOutcome) -> tuple[Receipt, JobSettings | None]:
         job = self._jobs[outcome.key]
         receipt = read_receipt(self._store.receipt(job.kind, job.cell_id, job.label))
         if receipt is None or receipt.digest != job.digest or receipt.status != outcome.status:
             # The worker could not write it (a full disk, say); the catalog still says how the job ended.
             receipt = Receipt(job.kind, job.cell_id, job.label, job.digest, outcome.status, outcome.reason)
-        return receipt, settings_of(job)
+        return receipt, job_settings(job)
 
 
-def settings_of(job: Job) -> JobSettings | None:
+def job_settings(job: Job) -> JobSettings | None:
     """What a failed job was asked to do, which its receipt does not say."""
     if isinstance(job.work, (SimulateWork, StartWork, FitWork, ProfileWork)):
         return job.work.settings
     return None
 
 
-def _ended(job: Job) -> tuple[tuple[str, str], ...]:
+def _finished_states(job: Job) -> tuple[tuple[str, str], ...]:
     """Digest and status, as the catalog knows them, of a job that need not run."""
     return (job.digest, "done"), (job.digest, "skipped")
 
@@ -65,14 +65,14 @@ def record_found(catalog: Catalog, store: Store, jobs: Sequence[Job]) -> int:
     by_name = {(job.kind, job.cell_id, job.label): job for job in jobs}
     found: list[tuple[Receipt, JobSettings | None]] = []
     if not known:
-        for receipt in all_receipts(store):
+        for receipt in read_all_receipts(store):
             job = by_name.get((receipt.kind, receipt.cell_id, receipt.label))
-            found.append((receipt, settings_of(job) if job is not None else None))
+            found.append((receipt, job_settings(job) if job is not None else None))
     for name, job in by_name.items():
-        if known and not job.reason and known.get(name) not in _ended(job):
+        if known and not job.reason and known.get(name) not in _finished_states(job):
             receipt_found = read_receipt(store.receipt(*name))
             if receipt_found is not None:
-                found.append((receipt_found, settings_of(job)))
+                found.append((receipt_found, job_settings(job)))
     if found:
         catalog.record_many(found, None)
     return len(found)

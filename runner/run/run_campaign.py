@@ -14,22 +14,22 @@ from typing import TextIO
 
 from ...data.codec import digest
 from ...data.errors import CampaignError, JobError, UsageError
-from ...data.installed import version_of
+from ...data.installed import installed_version
 from ...data.settings import ClusterSettings
-from ...data.text import many
+from ...data.text import format_count
 from ...parquet_store.journal import forget_deaths
 from ...parquet_store.layout import Store
 from ...sqlite.catalog import Catalog
-from ..campaign.added_fits import keep_asked
+from ..campaign.added_fits import store_added_fits
 from ..campaign.campaign import Campaign
 from ..plan.job import Job, ScannedSource
-from ..plan.plan import cells_of, plan_jobs
+from ..plan.plan import list_cells, plan_jobs
 from ..plan.scan import record_sources, scan_sources
-from ..plan.select_jobs import of_cells, of_fits, of_stage
+from ..plan.select_jobs import select_cells, select_fits, select_stage
 from ..worker import model_cache
-from ..worker.compile import with_compiled
-from ..worker.inputs import keep_copies
-from .lock import only_run
+from ..worker.compile import choose_compiled
+from ..worker.inputs import store_set_files
+from .lock import lock_store
 from .progress import Progress
 from .record import Recorder, record_found
 
@@ -65,13 +65,13 @@ def scan_and_plan(campaign: Campaign) -> tuple[tuple[ScannedSource, ...], tuple[
     """
     store = Store(campaign.store)
     sources = scan_sources(campaign.sources, store.catalog)
-    cells = cells_of(sources)
+    cells = list_cells(sources)
     campaign.check_cells(cells)
-    check_names(campaign, cells)
+    check_with_pybamm(campaign, cells)
     return sources, plan_jobs(campaign, sources, store)
 
 
-def check_names(campaign: Campaign, cells: Sequence[str]) -> None:
+def check_with_pybamm(campaign: Campaign, cells: Sequence[str]) -> None:
     """Check parameter sets, parameters and model options with PyBaMM, which is imported only if there are any.
 
     Raises:
@@ -121,23 +121,23 @@ def run_campaign(
     if cluster.kind not in ("local", "slurm") and "://" not in cluster.kind:
         raise UsageError(f"unknown cluster {cluster.kind!r}: use local, slurm or a scheduler's tcp://HOST:PORT")
     store = Store(campaign.store)
-    with only_run(store.root), Catalog.open(store.catalog) as catalog:
+    with lock_store(store.root), Catalog.open(store.catalog) as catalog:
         sources, planned = scan_and_plan(campaign)
-        jobs = of_fits(of_cells(of_stage(planned, command), cells), fits)
+        jobs = select_fits(select_cells(select_stage(planned, command), cells), fits)
         if command == "fit" and not any(job.kind == "fit" for job in jobs):
             raise UsageError(f"{campaign.path}: no [fit] for these cells; make one: kilocell fit --preset diffusion")
-        keep_asked(store, campaign.asked)
+        store_added_fits(store, campaign.asked)
         campaign_id = _record_campaign(catalog, campaign, sources)
         record_found(catalog, store, planned)
         catalog.mark_pending([(job.kind, job.cell_id, job.label, job.digest) for job in planned if job.reason])
-        versions = {name: version_of(name) for name in RECORDED_VERSIONS}
+        versions = {name: installed_version(name) for name in RECORDED_VERSIONS}
         run_id = catalog.begin_run(" ".join(command_line), socket.gethostname(), os.getpid(), versions, campaign_id)
         choice = campaign.file.simulate.compiled
-        waiting = with_compiled([job for job in jobs if job.reason], choice, model_cache.is_known)
+        waiting = choose_compiled([job for job in jobs if job.reason], choice, model_cache.is_known)
         counts: Counter[str] = Counter()
         try:
             if waiting:
-                keep_copies(store, campaign.set_files)
+                store_set_files(store, campaign.set_files)
                 for job in waiting:
                     forget_deaths(store.journal(job.cell_id, job.label))
                 _run_jobs(catalog, store, run_id, waiting, cluster, counts, out, verbose)
@@ -158,7 +158,7 @@ def _record_campaign(catalog: Catalog, campaign: Campaign, sources: Sequence[Sca
     with catalog.transaction():
         campaign_id = catalog.put_campaign(campaign.name, str(campaign.path), campaign.text, digest(campaign.text))
         record_sources(catalog, sources)
-        for cell_id in cells_of(sources):
+        for cell_id in list_cells(sources):
             catalog.put_cell(campaign.cell(cell_id), campaign.parameter_sets(cell_id))
         for model in campaign.models:
             catalog.put_model(model)
@@ -177,7 +177,7 @@ def _run_jobs(
 ) -> None:
     # Dask is imported here, so that commands which only read never pay for it.
     from ..cluster.open import open_cluster
-    from .graph import stream
+    from .graph import run_jobs
 
     recorder = Recorder(catalog, store, run_id, jobs)
     stages = Counter(job.stage for job in jobs)
@@ -192,11 +192,11 @@ def _run_jobs(
             progress.say(
                 f"compiler   no {model_cache.COMPILER} here; without one models take two to three times as long"
             )
-        progress.say(f"running    {many(len(jobs), 'job')} on {workers.description}")
+        progress.say(f"running    {format_count(len(jobs), 'job')} on {workers.description}")
         try:
-            for outcomes in stream(workers.client, jobs, str(store.root)):
+            for outcomes in run_jobs(workers.client, jobs, str(store.root)):
                 recorder.add(outcomes)
-                counts.update("nothing" if outcome.for_content else outcome.status for outcome in outcomes)
+                counts.update("nothing" if outcome.has_nothing_to_simulate else outcome.status for outcome in outcomes)
                 for outcome in outcomes:
                     if outcome.status == "failed":
                         progress.say(f"failed     {' '.join(outcome.key)}: {outcome.reason}")
@@ -205,7 +205,7 @@ def _run_jobs(
             progress.close()
 
 
-def with_store(campaign: Campaign, store: Path | None) -> Campaign:
+def replace_store(campaign: Campaign, store: Path | None) -> Campaign:
     """The campaign with another store, if one is given."""
     return campaign if store is None else replace(campaign, store=store.absolute())
 

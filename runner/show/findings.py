@@ -10,9 +10,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
-from ...data.names import check_names
-from ...data.rules import BY_CODE
-from ...data.text import many
+from ...data.names import check_known
+from ...data.rules import RULES_BY_CODE
+from ...data.text import format_count
 from ...parquet_store.layout import Store
 from ...sqlite import queries
 from .table import table
@@ -62,11 +62,11 @@ def show_findings(root: Path, cells: Sequence[str], rules: Sequence[str], json_:
     store = Store(root)
     with closing(queries.connect(store.catalog)) as catalog, queries.snapshot(catalog):
         known = queries.cell_ids(catalog)
-        check_names("the store has no cell", cells, known)
-        reports = with_details(catalog, store, cells)
+        check_known("the store has no cell", cells, known)
+        reports = add_details(catalog, store, cells)
         # All rules are read, since a store may hold codes that only another version of kilocell knows.
         found = [{column: row[column] for column in FINDING} for row in queries.findings(catalog, cells)]
-    check_names("there is no cleaning rule", rules, {*BY_CODE, *(row["rule"] for row in found)})
+    check_known("there is no cleaning rule", rules, {*RULES_BY_CODE, *(row["rule"] for row in found)})
     found = [row for row in found if not rules or row["rule"] in rules]
     if json_:
         print(json.dumps({"reports": reports, "findings": found}, ensure_ascii=False, indent=1))
@@ -101,11 +101,11 @@ def _file(row: Row, sources: Mapping[str, list[str]]) -> str | int:
 
 def by_rule_text(rules: Sequence[Row], findings: int) -> str:
     """Lay out what each rule did, over some cells."""
-    lines = table(_RULE_HEADINGS, by_rule(rules), widest=_WHOLE)
-    return f"{lines}\n{many(findings, 'finding')}; each of them: name one --cell or --rule, or take --json"
+    lines = table(_RULE_HEADINGS, sum_by_rule(rules), widest=_WHOLE)
+    return f"{lines}\n{format_count(findings, 'finding')}; each of them: name one --cell or --rule, or take --json"
 
 
-def by_rule(rules: Sequence[Row]) -> list[tuple[str, str, int, int | None, int, int, str]]:
+def sum_by_rule(rules: Sequence[Row]) -> list[tuple[str, str, int, int | None, int, int, str]]:
     """Sum rules up over cells, the one with the most findings first.
 
     Args:
@@ -123,12 +123,15 @@ def by_rule(rules: Sequence[Row]) -> list[tuple[str, str, int, int | None, int, 
         severity = max((row["severity"] for row in rows), key=("info", "warning", "error").index)
         counts = [row["samples_flagged"] for row in rows]
         flagged = None if None in counts else sum(counts)
-        taken, meaning = sum(row["rows_quarantined"] for row in rows), BY_CODE[rule].meaning if rule in BY_CODE else ""
+        taken, meaning = (
+            sum(row["rows_quarantined"] for row in rows),
+            RULES_BY_CODE[rule].meaning if rule in RULES_BY_CODE else "",
+        )
         summed.append((rule, severity, sum(row["findings"] for row in rows), flagged, taken, len(rows), meaning))
     return sorted(summed, key=lambda line: -line[2])
 
 
-def with_details(catalog: sqlite3.Connection, store: Store, cells: Sequence[str]) -> list[dict[str, Any]]:
+def add_details(catalog: sqlite3.Connection, store: Store, cells: Sequence[str]) -> list[dict[str, Any]]:
     """Return the clean reports with their files, rows quarantined and charge changed by rule, and where rows lie.
 
     Args:
@@ -176,7 +179,9 @@ def _one_cell(report: Row, store: Store) -> str:
         lines.append((name, unit, _text(before), _text(after), _difference(before, after)))
     parts = [table((report["cell_id"], "unit", "before", "after", "change"), lines, right=(2, 3, 4))]
     if report["rows_quarantined"]:
-        parts.append(f"quarantined  {_by_rule([report])}; as they stood in {store.root / report['quarantine_path']}")
+        parts.append(
+            f"quarantined  {_sum_by_rule([report])}; as they stood in {store.root / report['quarantine_path']}"
+        )
     changes = _charge_changes(report)
     if changes:
         parts.append(f"charge, A.h  {'; '.join(changes)}")
@@ -205,7 +210,7 @@ def _many_cells(reports: Sequence[Row], store: Store) -> str:
         text += f"\n… and {more} more cells: name some with --cell, or take --json"
     if any(row["rows_quarantined"] for row in reports):
         folder = store.quarantine("CELL").parent
-        text += f"\nquarantined  {_by_rule(reports)}; as they stood in {folder}, a file a cell"
+        text += f"\nquarantined  {_sum_by_rule(reports)}; as they stood in {folder}, a file a cell"
     return text
 
 
@@ -217,7 +222,7 @@ def _line(row: Row) -> tuple[Any, ...]:
     return (*(row[name] for name in REPORT[:4]), *changes)
 
 
-def _by_rule(reports: Sequence[Row]) -> str:
+def _sum_by_rule(reports: Sequence[Row]) -> str:
     """Rows quarantined by rule, over some cells; where a version before did not count them, their number alone."""
     counted: Counter[str] = Counter()
     for report in reports:

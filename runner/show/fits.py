@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ...data.errors import UsageError
 from ...data.fit_settings import INITIAL_SOC
-from ...data.names import check_names
-from ...data.text import many
+from ...data.names import check_known
+from ...data.text import format_count
 from ...parquet_store.layout import Store
 from ...sqlite import fit_queries, queries
-from .table import as_json, table
+from .table import table, table_to_json
 
 if TYPE_CHECKING:
     import sqlite3
@@ -32,7 +32,7 @@ STARTS: Final = ("start", "status", "RMSE first mV", "RMSE mV", "evaluations", "
 FEW_FITS: Final = 3
 """Up to so many fits show their parameters, too."""
 
-TOGETHER: Final = 0.9
+STRONG_CORRELATION: Final = 0.9
 """Correlation from which on two parameters are shown as moving together."""
 
 _DETAIL: Final = re.compile(r"[,;:]| within")
@@ -49,8 +49,8 @@ def show_fits(root: Path, cells: Sequence[str], names: Sequence[str], json_: boo
     """
     with closing(queries.connect(Store(root).catalog)) as catalog, queries.snapshot(catalog):
         every = fit_queries.fits(catalog)
-        check_names("the store has no cell", cells, queries.cell_ids(catalog))
-        check_names("the store has no fit", names, {name for row in every for name in _names(row)})
+        check_known("the store has no cell", cells, queries.cell_ids(catalog))
+        check_known("the store has no fit", names, {name for row in every for name in _names(row)})
         rows = [
             row for row in every if (not cells or row["cell_id"] in cells) and (not names or _names(row) & {*names})
         ]
@@ -71,17 +71,17 @@ def _names(row: sqlite3.Row) -> set[str]:
     return {str(row["fit"]), *([str(row["chain"])] if row["chain"] else [])}
 
 
-def print_few(catalog: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -> None:
+def print_fit_summary(catalog: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -> None:
     """Print fits at the end of a run: a line each, and where they are few their parameters."""
     print()
     _print([_whole(catalog, row) for row in rows], starts=False)
 
 
-def show_permanent(campaign: Campaign, tables: Sequence[FitTable]) -> None:
+def print_fit_tables(campaign: Campaign, tables: Sequence[FitTable]) -> None:
     """Print what to write into the campaign file, so that it has the fits that were asked on the command line."""
     from ..campaign.added_fits import table_text
 
-    kept = Store(campaign.store).asked_fits
+    kept = Store(campaign.store).added_fits
     own = {fit.name for fit in campaign.file.fit}
     print(f"\nkept in {kept}; to have it in {campaign.path} for good, write there:")
     for fit in tables:
@@ -159,7 +159,7 @@ def _print_whole(fit: Mapping[str, Any], *, starts: bool) -> None:
         if row["profile_verdict"]:
             ends = ("…" if end is None else f"{end:.4g}" for end in (row["profile_lower_95"], row["profile_upper_95"]))
             print(f"profile    {row['parameter']}: {' to '.join(ends)}; {row['profile_verdict']}")
-    together = [pair for pair in fit["correlations"] if abs(pair["value"]) >= TOGETHER]
+    together = [pair for pair in fit["correlations"] if abs(pair["value"]) >= STRONG_CORRELATION]
     for pair in together:
         print(f"together   {pair['parameter']} and {pair['other']} ({pair['value']:+.3f})")
     if not starts:
@@ -184,7 +184,10 @@ def _facts(fit: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         now = "" if version["current"] else f", {version['rmse_mv']:.1f} mV, replaced since"
         yield "set", f"{version['parameter_set']} version {version['version']} ({version['parameter_set_digest']}){now}"
     cycles = str(fit["cycles"] or "[]").strip("[]")
-    yield "fitted on", f"{f'cycles {cycles}' if cycles else 'all cycles'}, {many(fit['samples'] or 0, 'sample')}"
+    yield (
+        "fitted on",
+        f"{f'cycles {cycles}' if cycles else 'all cycles'}, {format_count(fit['samples'] or 0, 'sample')}",
+    )
     if fit["noise_mv"] is not None:
         lasting = fit["residual_correlation_samples"]
         told = f"; errors move together over {lasting:.0f} samples" if lasting is not None else ""
@@ -194,9 +197,9 @@ def _facts(fit: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if fit["verdict"]:
         yield "verdict", fit["verdict"]
     if fit["starts_stopped"]:
-        yield "stopped", f"{many(fit['starts_stopped'], 'start')} ended early, which say nothing of agreement"
+        yield "stopped", f"{format_count(fit['starts_stopped'], 'start')} ended early, which say nothing of agreement"
     if fit["agreeing_within"] is not None:
-        agreeing = f"{fit['starts_agreeing']} of {many(fit['starts_done'], 'start')}"
+        agreeing = f"{fit['starts_agreeing']} of {format_count(fit['starts_done'], 'start')}"
         yield (
             "agreeing",
             f"{agreeing}, parameters within {fit['agreeing_within']:.2%}; the best is start {fit['best_start']}",
@@ -219,13 +222,13 @@ def show_life(root: Path, cells: Sequence[str], chains: Sequence[str], json_: bo
         UsageError: an unknown cell or chain, or no chain was asked for.
     """
     with closing(queries.connect(Store(root).catalog)) as catalog:
-        check_names("the store has no cell", cells, queries.cell_ids(catalog))
+        check_known("the store has no cell", cells, queries.cell_ids(catalog))
         rows = [dict(row) for row in fit_queries.parameters_along_life(catalog, cells, chains)]
         links = [dict(row) for row in fit_queries.chain_links(catalog, cells)]
     if links:
-        check_names("the store has no chain of fits", chains, {str(link["chain"]) for link in links})
+        check_known("the store has no chain of fits", chains, {str(link["chain"]) for link in links})
     if json_:
-        print(as_json(tuple(rows[0]) if rows else (), [tuple(row.values()) for row in rows]))
+        print(table_to_json(tuple(rows[0]) if rows else (), [tuple(row.values()) for row in rows]))
         return
     if not links:
         raise UsageError(NO_CHAIN)
@@ -237,7 +240,7 @@ def show_life(root: Path, cells: Sequence[str], chains: Sequence[str], json_: bo
             print(f"no result: {name}: {link['status']}{': ' if link['reason'] else ''}{link['reason']}")
 
 
-def with_error(value: float, error: float | None) -> str:
+def format_with_error(value: float, error: float | None) -> str:
     """Write a value to the second digit of its standard error, both with the same exponent: ``0.7213 ± 0.0064``."""
     if error is None or not math.isfinite(error) or error <= 0.0:
         return f"{value:.4g}"
@@ -250,7 +253,7 @@ def with_error(value: float, error: float | None) -> str:
 
 
 def _life_line(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    value = with_error(row["value"], row["standard_error"])
+    value = format_with_error(row["value"], row["standard_error"])
     if row["standard_error"] is None:
         value += " *" if row["at_bound"] else " ± –"
     share = None if row["share_of_first"] is None else f"{row['share_of_first']:.2%}"

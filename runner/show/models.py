@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from ...data.errors import UsageError
 from ...data.names import did_you_mean
 from ...data.settings import MODEL_TYPES
-from .table import as_json, table
+from .table import table, table_to_json
 
 if TYPE_CHECKING:
     from ...jobs.models.options import ModelOption
@@ -54,16 +54,16 @@ def show_models(model_type: str | None, json_: bool) -> None:
     if model_type is None:
         headings = ("model", "what it is", "what it leaves out")
         rows = [(name, *WORDS.get(name, ("", ""))) for name in MODEL_TYPES]
-        print(as_json(headings, rows) if json_ else table(headings, rows, widest=100))
+        print(table_to_json(headings, rows) if json_ else table(headings, rows, widest=100))
         if not json_:
             print("\noptions of one: kilocell models SPMe; sets that fit: kilocell parameters")
         return
     if model_type not in MODEL_TYPES:
         raise UsageError(f"unknown model {model_type!r}{did_you_mean(model_type, MODEL_TYPES)}")
     print("loading PyBaMM …", file=sys.stderr)
-    from ...jobs.models.options import mesh_of, options_of
+    from ...jobs.models.options import default_mesh, list_options
 
-    options, mesh = options_of(model_type), mesh_of(model_type)
+    options, mesh = list_options(model_type), default_mesh(model_type)
     if json_:
         plain = [dataclasses.asdict(option) for option in options]
         print(json.dumps({"model": model_type, "options": plain, "mesh": dict(mesh)}, ensure_ascii=False, indent=1))

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ...data.errors import JobError, UsageError
-from ...data.installed import package_of, parameter_set_names
+from ...data.installed import parameter_set_names, registering_package
 from ...data.names import did_you_mean
 from ...data.parameter_files import read_document
 from ...data.settings import ParameterSetSettings
 from ..campaign.parameter_sets import SetFile, set_file
-from .table import as_json, table
+from .table import table, table_to_json
 
 if TYPE_CHECKING:
     from ...jobs.parameters.table import ParameterRow, SetSummary
@@ -32,7 +32,7 @@ def show_parameter_sets(campaign: Campaign | None, json_: bool) -> None:
     """Print every set by name: PyBaMM's, those of other packages, and a campaign's own."""
     print("loading PyBaMM …", file=sys.stderr)
     rows = [_listed(settings, origin) for settings, origin in _all_sets(campaign)]
-    print(as_json(LISTED, rows) if json_ else table(LISTED, rows, "g"))
+    print(table_to_json(LISTED, rows) if json_ else table(LISTED, rows, "g"))
     if not json_:
         print("\nparameters of one: kilocell parameters Chen2020; a file does as well: kilocell parameters FILE.json")
 
@@ -49,26 +49,28 @@ def show_parameter_set(name: str, campaign: Campaign | None, match: str, json_: 
     """
     settings, file = find_set(name, campaign)
     print("loading PyBaMM …", file=sys.stderr)
-    from ...jobs.parameters.files import values_from
+    from ...jobs.parameters.files import make_values
     from ...jobs.parameters.sets import define_set
-    from ...jobs.parameters.table import REFERENCE_WORDS, rows_of, summary_of
+    from ...jobs.parameters.table import REFERENCE_WORDS, list_parameters, summarise_set
 
     try:
         notes: tuple[str, ...] = ()
         if file is not None:
             define_set(settings.key, file.content)
-            notes = values_from(file.content)[1]
-        summary, rows = summary_of(settings), rows_of(settings)
+            notes = make_values(file.content)[1]
+        summary, rows = summarise_set(settings), list_parameters(settings)
     except JobError as error:
         raise UsageError(f"{file.path}: {error}" if file else str(error)) from error
     chosen = [row for row in rows if match.lower() in row.parameter.lower()]
     if not chosen:
         raise UsageError(f"{name} has no parameter with {match!r}{did_you_mean(match, [r.parameter for r in rows])}")
     if json_:
-        print(json.dumps(_plain(settings, file, summary, notes, chosen), ensure_ascii=False, indent=1))
+        print(json.dumps(_set_to_dict(settings, file, summary, notes, chosen), ensure_ascii=False, indent=1))
         return
-    print("\n".join(f"{head:9s}  {text}" for head, text in _heads(settings, file, summary, notes)) + "\n")
-    print(table(("parameter", "value", "unit", "function of"), [_shown(row) for row in chosen], widest=90, right=(1,)))
+    print("\n".join(f"{head:9s}  {text}" for head, text in _heading_lines(settings, file, summary, notes)) + "\n")
+    print(
+        table(("parameter", "value", "unit", "function of"), [_row_texts(row) for row in chosen], widest=90, right=(1,))
+    )
     count = f"{len(chosen)} of {len(rows)} parameters" if match else f"{len(rows)} parameters"
     print(f"\n{count}; a function's value is at {REFERENCE_WORDS}")
 
@@ -81,14 +83,14 @@ def _all_sets(campaign: Campaign | None) -> Iterator[tuple[ParameterSetSettings,
         define_set(settings.key, file.content)
         yield settings, file.path.name
     for name in parameter_set_names():
-        yield ParameterSetSettings(name, name), package_of(name)
+        yield ParameterSetSettings(name, name), registering_package(name)
 
 
 def _listed(settings: ParameterSetSettings, origin: str) -> tuple[Any, ...]:
-    from ...jobs.parameters.table import summary_of
+    from ...jobs.parameters.table import summarise_set
 
     try:
-        summary = summary_of(settings)
+        summary = summarise_set(settings)
     except JobError as error:
         return (settings.name, None, None, None, None, None, origin, str(error))
     about = re.split(r",? from |,? based on ", summary.about)[0]
@@ -119,7 +121,7 @@ def find_set(name: str, campaign: Campaign | None) -> tuple[ParameterSetSettings
     raise UsageError(f"unknown parameter set {name!r}{near}; it is no file either (BPX or ParameterValues JSON)")
 
 
-def _heads(
+def _heading_lines(
     settings: ParameterSetSettings, file: SetFile | None, summary: SetSummary, notes: tuple[str, ...]
 ) -> Iterator[tuple[str, str]]:
     yield "set", settings.name
@@ -129,7 +131,7 @@ def _heads(
         yield "file", f"{file.path} ({'BPX' if file.form == 'bpx' else 'ParameterValues JSON'})"
         yield from ((f"  {key}".lower(), text) for key, text in _bpx_header(file).items())
     else:
-        yield "from", package_of(settings.base)
+        yield "from", registering_package(settings.base)
     if summary.about:
         yield "about", summary.about
     if summary.citations:
@@ -146,19 +148,19 @@ def _bpx_header(file: SetFile) -> dict[str, str]:
     return {word: str(header[key]) for word, key in named if header.get(key)}
 
 
-def _shown(row: ParameterRow) -> tuple[str, str, str, str]:
+def _row_texts(row: ParameterRow) -> tuple[str, str, str, str]:
     value = f"{row.value:.6g}" if isinstance(row.value, float) else str(row.value if row.value is not None else "–")
     return row.parameter, value, row.unit, row.function_of
 
 
-def _plain(
+def _set_to_dict(
     settings: ParameterSetSettings,
     file: SetFile | None,
     summary: SetSummary,
     notes: tuple[str, ...],
     rows: list[ParameterRow],
 ) -> dict[str, Any]:
-    whole = {"set": settings.name, "from": str(file.path) if file else package_of(settings.base)}
+    whole = {"set": settings.name, "from": str(file.path) if file else registering_package(settings.base)}
     parameters = [dataclasses.asdict(row) for row in rows]
     return {**whole, **dataclasses.asdict(summary), "notes": list(notes), "parameters": parameters}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..run.run_campaign import scan_and_plan
-from .table import as_json, table
+from .table import table, table_to_json
 
 if TYPE_CHECKING:
     from ..campaign.campaign import Campaign
@@ -17,7 +17,7 @@ def show_plan(campaign: Campaign, json_: bool, everything: bool) -> None:
     headings, waiting = ("stage", "cell", "label", "why"), [job for job in jobs if job.reason]
     rows = [(job.stage, job.cell_id, job.label, job.reason or "done") for job in (jobs if everything else waiting)]
     if json_:
-        print(as_json(headings, rows))
+        print(table_to_json(headings, rows))
         return
     if rows:  # a split's label is a digest, which tells a reader nothing
         print(table(headings, [(s, cell, None if s == "split" else label, why) for s, cell, label, why in rows]))

@@ -7,11 +7,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
-from ...data.names import check_names
+from ...data.names import check_known
 from ...parquet_store.layout import Store
 from ...sqlite import queries
-from .status import MANY_ROWS, RESULTS, print_nothing, result_rows
-from .table import as_json, table
+from .status import MANY_ROWS, RESULTS, print_nothing_to_simulate, result_rows
+from .table import table, table_to_json
 
 SIMULATION: Final = {"cell": "cell_id", "model": "model", "parameter set": "parameter_set"}
 COLUMNS: Final[dict[str, dict[str, str]]] = {
@@ -65,26 +65,28 @@ def show_results(root: Path, cells: Sequence[str], by: str | None, json_: bool) 
         UsageError: an unknown cell.
     """
     with closing(queries.connect(Store(root).catalog)) as catalog:
-        check_names("the store has no cell", cells, queries.cell_ids(catalog))
+        check_known("the store has no cell", cells, queries.cell_ids(catalog))
         if by is not None:
             rows = [dict(row) for row in queries.errors_by(catalog, by.replace("-", "_"), cells)]
-            failed = [row for row in queries.failures(catalog) if row["kind"] == "simulate" and _is_asked(row, cells)]
+            failed = [
+                row for row in queries.failures(catalog) if row["kind"] == "simulate" and _is_selected(row, cells)
+            ]
             print(_errors_as_json(rows) if json_ else _errors_text(rows, by, len(failed)))
             return
         lines = result_rows(catalog, cells)
-        nothing = [row for row in queries.skipped_for_content(catalog) if _is_asked(row, cells)]
-    print(as_json(tuple(RESULTS), lines) if json_ else table(tuple(RESULTS), lines))
+        nothing = [row for row in queries.skipped_for_content(catalog) if _is_selected(row, cells)]
+    print(table_to_json(tuple(RESULTS), lines) if json_ else table(tuple(RESULTS), lines))
     if not json_:
-        print_nothing(nothing)
+        print_nothing_to_simulate(nothing)
 
 
-def _is_asked(row: Any, cells: Sequence[str]) -> bool:
+def _is_selected(row: Any, cells: Sequence[str]) -> bool:
     return not cells or row["cell_id"] in cells
 
 
 def _errors_as_json(rows: Sequence[dict[str, Any]]) -> str:
     headings = tuple(rows[0]) if rows else ()
-    return as_json(headings, [tuple(row.values()) for row in rows])
+    return table_to_json(headings, [tuple(row.values()) for row in rows])
 
 
 def _errors_text(rows: Sequence[dict[str, Any]], by: str, failed: int) -> str:

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TextIO, cast
 
 from ...data.errors import KilocellError
-from ...data.text import many
+from ...data.text import format_count
 from ...parquet_store.layout import Store
 from ...sqlite import fit_queries, queries
 from ...sqlite.user_select import select
-from .fits import print_few
-from .table import as_json, table
+from .fits import print_fit_summary
+from .table import table, table_to_json
 
 if TYPE_CHECKING:
     import sqlite3
@@ -62,14 +62,14 @@ def show_status(root: Path, json_: bool) -> None:
         began = time.strftime("%Y-%m-%d %H:%M", time.localtime(run["started_unix_second"]))
         print(f"\nlast run {run['run_id']}: {run['status']}, begun {began} on {run['host']} (pid {run['pid']})")
     _print_failures(root, failures)
-    print_nothing(nothing)
+    print_nothing_to_simulate(nothing)
 
 
 def show_select(root: Path, statement: str, json_: bool) -> None:
     """Print what a SELECT on the catalog gives."""
     with closing(queries.connect(Store(root).catalog)) as catalog:
         headings, rows = select(catalog, statement)
-    print(as_json(headings, rows) if json_ else table(headings, rows, ".6g"))
+    print(table_to_json(headings, rows) if json_ else table(headings, rows, ".6g"))
 
 
 def show_end(root: Path, summary: RunSummary, out: TextIO | None, *, json_: bool, plots: bool) -> None:
@@ -85,15 +85,15 @@ def show_end(root: Path, summary: RunSummary, out: TextIO | None, *, json_: bool
         failures = queries.failures(catalog)
         nothing = queries.skipped_for_content(catalog)
         if json_:
-            print(as_json(tuple(RESULTS), rows))
+            print(table_to_json(tuple(RESULTS), rows))
             return
         print(table(tuple(RESULTS), rows[:MANY_ROWS]))
         if len(rows) > MANY_ROWS:
             print(f"… and {len(rows) - MANY_ROWS} more: {_program()} results --store {_shown(root)}")
         if fits := [fit for fit in fit_queries.fits(catalog) if fit["status"] == "done"]:
-            print_few(catalog, fits[:MANY_ROWS])
+            print_fit_summary(catalog, fits[:MANY_ROWS])
     _print_failures(root, failures)
-    print_nothing(nothing)
+    print_nothing_to_simulate(nothing)
     if out is not None:
         simulated = [str(row[0]) for row in rows if row[-1] == "done" and row[-2] is not None]
         _print_next(root, summary, simulated)
@@ -104,7 +104,7 @@ def _print_next(root: Path, summary: RunSummary, cells: Sequence[str]) -> None:
     bad = f", {summary.failed} failed" * bool(summary.failed) + f", {summary.skipped} skipped" * bool(summary.skipped)
     bad += f", {summary.nothing} with nothing to simulate" * bool(summary.nothing)
     store = _shown(root)
-    print(f"\n{many(summary.done, 'job')} done{bad}{before}\nstore    {store}")
+    print(f"\n{format_count(summary.done, 'job')} done{bad}{before}\nstore    {store}")
     if any(Store(root).figures.glob("*")):
         print(f"figures  {_shown(root / 'figures')}")
     print("\nnext:")
@@ -129,7 +129,7 @@ def _print_failures(root: Path, failures: Sequence[Any]) -> None:
         print('  … all of them: kilocell sql "SELECT * FROM failures"')
 
 
-def print_nothing(rows: Sequence[Any]) -> None:
+def print_nothing_to_simulate(rows: Sequence[Any]) -> None:
     """Say of each cell without anything to simulate why, once for all of its jobs."""
     reasons = {(row["cell_id"], row["reason"]): None for row in rows}
     if reasons:
@@ -155,7 +155,7 @@ def _draw_all(root: Path, out: TextIO | None) -> None:
         print(f"figures could not be drawn: {error}", file=sys.stderr)
         return
     if out is not None:
-        out.write(f"figures    {many(len(paths), 'file')}\n\n")
+        out.write(f"figures    {format_count(len(paths), 'file')}\n\n")
 
 
 def make_synthetic(folder: Path, cells: int, seed: int, layout: str, out: TextIO | None) -> None:
@@ -175,11 +175,11 @@ def make_synthetic(folder: Path, cells: int, seed: int, layout: str, out: TextIO
 
 def show_versions(json_: bool) -> None:
     """Print the versions of kilocell and of what its results depend on."""
-    from ...data.installed import version_of
+    from ...data.installed import installed_version
     from ..run.run_campaign import RECORDED_VERSIONS
 
-    rows = [("python", platform.python_version()), *((name, version_of(name)) for name in RECORDED_VERSIONS)]
-    print(as_json(("package", "version"), rows) if json_ else table(("package", "version"), rows))
+    rows = [("python", platform.python_version()), *((name, installed_version(name)) for name in RECORDED_VERSIONS)]
+    print(table_to_json(("package", "version"), rows) if json_ else table(("package", "version"), rows))
 
 
 def _program() -> str:

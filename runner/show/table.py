@@ -37,7 +37,7 @@ def table(
     return "\n".join(line.rstrip() for line in lines)
 
 
-def as_json(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+def table_to_json(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     """Rows as a JSON list of objects, one line each."""
     objects = [json.dumps(dict(zip(headings, row, strict=True)), ensure_ascii=False, default=str) for row in rows]
     return "[" + ",\n ".join(objects) + "]"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from ...data.errors import FailedSimulationError, JobError
-from ...data.installed import version_of
+from ...data.installed import installed_version
 from ...data.readers import read as readers
 from ...data.results.cleaning import CleanResult, RecordSource
 from ...data.results.receipt import OutputFile, Result, SplitResult
@@ -17,17 +17,17 @@ from ...parquet_store.layout import Store
 from ...parquet_store.read import read_partition, read_raw_parts
 from ...parquet_store.write import write_frame
 from ..plan.job import CellSource, CleanWork, Job, SimulateWork, SplitWork
-from .hard_timeout import forced_end
-from .inputs import clean_result, fit_result
+from .hard_timeout import hard_timeout
+from .inputs import read_clean_result, read_fit_result
 
 
 def write_simulation(store: Store, job: Job, frame: pd.DataFrame) -> OutputFile:
     """Write a simulation's time series."""
-    metadata = {"cell_id": job.cell_id, "label": job.label, "digest": job.digest, "pybamm": version_of("pybamm")}
+    metadata = {"cell_id": job.cell_id, "label": job.label, "digest": job.digest, "pybamm": installed_version("pybamm")}
     return write_frame(store, store.simulation(job.cell_id, job.label), frame, metadata)
 
 
-def keep(store: Store, job: Job, error: Exception) -> tuple[Result | None, tuple[OutputFile, ...]]:
+def partial_result(store: Store, job: Job, error: Exception) -> tuple[Result | None, tuple[OutputFile, ...]]:
     """Keep what a failed simulation has: how it began, and its curve up to where it failed; of other jobs nothing."""
     if not isinstance(error, FailedSimulationError):
         return None, ()
@@ -87,16 +87,16 @@ def _read_source(store: Store, cell_id: str, source: CellSource) -> pd.DataFrame
 
 
 def _simulate(store: Store, job: Job, work: SimulateWork) -> tuple[Result, tuple[OutputFile, ...]]:
-    from ...jobs.parameters.capacity import with_capacity
+    from ...jobs.parameters.capacity import fill_measured_capacity
     from ...jobs.simulation.simulate import simulate
 
     settings = work.settings
     if work.fit_label:
-        fitted = fit_result(store, job.cell_id, work.fit_label)
+        fitted = read_fit_result(store, job.cell_id, work.fit_label)
         settings = replace(settings, parameter_set=fitted.parameter_set)
-    samples, cleaned = read_partition(store, job.cell_id), clean_result(store, job.cell_id)
-    settings = with_capacity(settings, cleaned.cycles, samples)
+    samples, cleaned = read_partition(store, job.cell_id), read_clean_result(store, job.cell_id)
+    settings = fill_measured_capacity(settings, cleaned.cycles, samples)
     running = store.receipt(job.kind, job.cell_id, job.label).with_suffix(".running")
-    with forced_end(running, settings.time_limit_second):
+    with hard_timeout(running, settings.time_limit_second):
         simulated = simulate(samples, settings, cleaned.temperature_mean_celsius)
     return simulated.result, (write_simulation(store, job, simulated.frame),)

@@ -16,14 +16,18 @@ from ..plan.job import FitWork, Job, ProfileWork, SimulateWork, StartWork
 from . import model_cache
 
 Choice = Literal["auto"] | bool
-ENOUGH: Final = (
+LEAST_SIMULATIONS: Final = (
     200  # simulations: gcc takes 0.4 s (SPM) to 8 s (DFN), and each gains 3 ms (SPM) to 26 ms (DFN), or more
 )
-COMPILED: Final = (SimulationResult, StartResult, ProfileResult)  # results that say whether their model was compiled
+COMPILABLE_RESULTS: Final = (
+    SimulationResult,
+    StartResult,
+    ProfileResult,
+)  # results that say whether their model was compiled
 PER_START: Final = 50  # simulations that a start of a fit, or a profile, stands for
 
 
-def kind_of(work: object) -> str | None:
+def compiled_model_key(work: object) -> str | None:
     """A digest of the model that a job builds, as far as the plan knows it; ``None`` where it builds none."""
     if not isinstance(work, (SimulateWork, StartWork, FitWork, ProfileWork)):
         return None
@@ -38,40 +42,40 @@ def _structure(parameter_set: ParameterSetSettings) -> tuple[str, ...]:
     return parameter_set.base, *(f"{o.parameter} {o.kind}" for o in parameter_set.overrides)
 
 
-def with_compiled(jobs: Sequence[Job], choice: Choice, known: Callable[[str], bool]) -> tuple[Job, ...]:
+def choose_compiled(jobs: Sequence[Job], choice: Choice, known: Callable[[str], bool]) -> tuple[Job, ...]:
     """Say of each job whether it compiles its model.
 
     Args:
         jobs: those that will run.
-        choice: the campaign's; ``auto`` = where at least ``ENOUGH`` simulations share a model, or it is known.
+        choice: the campaign's; ``auto`` = compile a model that ``LEAST_SIMULATIONS`` simulations share, or that is known.
         known: tells whether a kind of model has been compiled before.
     """
     if choice is False:
         return tuple(jobs)
     waiting = Counter[str]()
     for job in jobs:
-        kind = kind_of(job.work)
+        kind = compiled_model_key(job.work)
         if kind is not None:
             waiting[kind] += PER_START if isinstance(job.work, (StartWork, ProfileWork)) else 1
-    chosen = {kind for kind, number in waiting.items() if choice is True or number >= ENOUGH or known(kind)}
-    return tuple(_compiling(job) if kind_of(job.work) in chosen else job for job in jobs)
+    chosen = {kind for kind, number in waiting.items() if choice is True or number >= LEAST_SIMULATIONS or known(kind)}
+    return tuple(_compiling(job) if compiled_model_key(job.work) in chosen else job for job in jobs)
 
 
 @contextmanager
-def compiling(work: object) -> Iterator[Callable[[], bool]]:
+def compile_job_models(work: object) -> Iterator[Callable[[], bool]]:
     """Compile the models that a job builds, if it is to; gives what says afterwards whether they were compiled.
 
     Where that is not possible they run in CasADi's virtual machine, with the same result.
     """
-    kind = kind_of(work) if getattr(work, "compiled", False) else None
+    kind = compiled_model_key(work) if getattr(work, "compiled", False) else None
     if kind is None or not model_cache.prepare():
         yield lambda: False
         return
-    from ...jobs.models.build import all_compiled, compiled_models
+    from ...jobs.models.build import compile_models, is_all_compiled
 
-    with compiled_models(True):
-        yield all_compiled
-    if all_compiled():
+    with compile_models(True):
+        yield is_all_compiled
+    if is_all_compiled():
         model_cache.note_use(kind)
 
 

@@ -15,7 +15,7 @@ from ...parquet_store.journal import StartJournal
 from ...parquet_store.layout import Store
 from ...parquet_store.read import read_partition, read_receipt
 from ..plan.job import FitWork, Job, ProfileWork, StartWork, start_digest
-from .inputs import clean_result, fit_result, pass_on
+from .inputs import read_clean_result, read_fit_result, skip_like_earlier_job
 
 if TYPE_CHECKING:
     from ...jobs.fitting.early_stop import Rival
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 MOST_DEATHS: Final = 3  # of its workers, in one run; at one more Dask gives a job up
 
 
-def start(store: Store, job: Job, work: StartWork) -> tuple[StartResult, tuple[OutputFile, ...]]:
+def run_start_job(store: Store, job: Job, work: StartWork) -> tuple[StartResult, tuple[OutputFile, ...]]:
     """Run one start of a fit, from where its journal ends; in a chain the first one from the former fit's values.
 
     One whose workers always die counts with what it has noted.
@@ -32,16 +32,16 @@ def start(store: Store, job: Job, work: StartWork) -> tuple[StartResult, tuple[O
         JobError: its workers died before the first evaluation was noted (``worker_died``).
     """
     from ...jobs.fitting.fit import run_start
-    from ...jobs.parameters.capacity import with_capacity
+    from ...jobs.parameters.capacity import fill_measured_capacity
 
-    samples, cleaned = read_partition(store, job.cell_id), clean_result(store, job.cell_id)
-    settings = with_capacity(work.settings, cleaned.cycles, samples)
-    former, words = former_fit(store, settings, work.start)
+    samples, cleaned = read_partition(store, job.cell_id), read_clean_result(store, job.cell_id)
+    settings = fill_measured_capacity(work.settings, cleaned.cycles, samples)
+    former, words = read_former_fit(store, settings, work.start)
     journal = StartJournal(store, job.cell_id, job.label, digest(job.digest, words) if words else job.digest)
     dead = journal.begin()
     try:
         if dead >= MOST_DEATHS:
-            return replace(_best_noted(settings, work.start, journal.noted, dead), began_from=words), ()
+            return replace(_best_noted(settings, work.start, journal.evaluations, dead), began_from=words), ()
         rivals = _rivals(store, job, work) if work.settings.stop_beaten else None
         result = run_start(samples, settings, work.start, cleaned.temperature_mean_celsius, journal, former, rivals)
         if result.stopped != "time_limit":  # which may be raised
@@ -95,10 +95,10 @@ def _rivals(store: Store, job: Job, work: StartWork) -> Callable[[], list[Rival]
     return rivals
 
 
-def fit(store: Store, job: Job, work: FitWork) -> tuple[FitResult, tuple[OutputFile, ...]]:
+def run_fit_job(store: Store, job: Job, work: FitWork) -> tuple[FitResult, tuple[OutputFile, ...]]:
     """Take the best of a fit's starts."""
-    from ...jobs.fitting.fit import best_of
-    from ...jobs.parameters.capacity import with_capacity
+    from ...jobs.fitting.fit import combine_starts
+    from ...jobs.parameters.capacity import fill_measured_capacity
 
     labels = [f"{work.settings.name}-{start}" for start in range(work.settings.starts)]
     receipts = [read_receipt(store.receipt("start", job.cell_id, label)) for label in labels]
@@ -108,25 +108,25 @@ def fit(store: Store, job: Job, work: FitWork) -> tuple[FitResult, tuple[OutputF
         if receipt is not None and receipt.status == "done" and isinstance(receipt.result, StartResult)
     )
     if not starts:
-        pass_on(receipts[0])
-    samples, cleaned = read_partition(store, job.cell_id), clean_result(store, job.cell_id)
-    settings = with_capacity(work.settings, cleaned.cycles, samples)
-    return best_of(samples, settings, starts, cleaned.temperature_mean_celsius), ()
+        skip_like_earlier_job(receipts[0])
+    samples, cleaned = read_partition(store, job.cell_id), read_clean_result(store, job.cell_id)
+    settings = fill_measured_capacity(work.settings, cleaned.cycles, samples)
+    return combine_starts(samples, settings, starts, cleaned.temperature_mean_celsius), ()
 
 
-def profile(store: Store, job: Job, work: ProfileWork) -> tuple[ProfileResult, tuple[OutputFile, ...]]:
+def run_profile_job(store: Store, job: Job, work: ProfileWork) -> tuple[ProfileResult, tuple[OutputFile, ...]]:
     """Compute the profile likelihood of one parameter of a fit that is done."""
-    from ...jobs.fitting.profile_likelihood import profile_of
+    from ...jobs.fitting.profile_likelihood import compute_profile
 
-    found = fit_result(store, job.cell_id, work.settings.name)
-    samples, cleaned = read_partition(store, job.cell_id), clean_result(store, job.cell_id)
+    found = read_fit_result(store, job.cell_id, work.settings.name)
+    samples, cleaned = read_partition(store, job.cell_id), read_clean_result(store, job.cell_id)
     journal = StartJournal(store, job.cell_id, job.label, job.digest)
-    result = profile_of(samples, found, work.parameter, cleaned.temperature_mean_celsius, journal)
+    result = compute_profile(samples, found, work.parameter, cleaned.temperature_mean_celsius, journal)
     journal.done()
     return result, ()
 
 
-def former_fit(store: Store, settings: FitSettings, start: int) -> tuple[FitResult | None, str]:
+def read_former_fit(store: Store, settings: FitSettings, start: int) -> tuple[FitResult | None, str]:
     """The fit at whose values a start begins, and its name with those that were passed over, for the start's receipt.
 
     One bad check-up does not end a chain: the next link begins from the last one with a result, or at its own first
@@ -138,12 +138,12 @@ def former_fit(store: Store, settings: FitSettings, start: int) -> tuple[FitResu
     for name in settings.former:
         receipt = read_receipt(store.receipt("fit", settings.cell.cell_id, name))
         if receipt is not None and receipt.status == "done" and isinstance(receipt.result, FitResult):
-            return receipt.result, f"{name}{_since(lacking)}"
+            return receipt.result, f"{name}{_explain_missing_results(lacking)}"
         lacking.append(name)
-    return None, f"its own first guess{_since(lacking)}"
+    return None, f"its own first guess{_explain_missing_results(lacking)}"
 
 
-def _since(lacking: list[str]) -> str:
+def _explain_missing_results(lacking: list[str]) -> str:
     if not lacking:
         return ""
     return f", since {', '.join(lacking)} {'has' if len(lacking) == 1 else 'have'} no result"

@@ -21,7 +21,7 @@ _ENDED: Final = "Timeout ("  # how faulthandler begins
 
 
 @contextmanager
-def forced_end(path: Path, limit_second: float, grace_second: float = GRACE_SECOND) -> Iterator[None]:
+def hard_timeout(path: Path, limit_second: float, grace_second: float = GRACE_SECOND) -> Iterator[None]:
     """End this process when the ``with`` block takes over twice its time limit; one block of a process at a time.
 
     Args:

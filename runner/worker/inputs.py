@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ...data.errors import CONTENT_CODES, JobError, NothingToSimulateError
+from ...data.errors import NOTHING_TO_SIMULATE_CODES, JobError, NothingToSimulateError
 from ...data.results.cleaning import CleanResult
 from ...data.results.fitting import FitResult
 from ...data.results.receipt import Receipt
@@ -15,7 +15,7 @@ from ..campaign.parameter_sets import SetFile
 from ..plan.job import FitWork, ProfileWork, SimulateWork, StartWork, Work
 
 
-def clean_result(store: Store, cell_id: str) -> CleanResult:
+def read_clean_result(store: Store, cell_id: str) -> CleanResult:
     """What cleaning reported of a cell."""
     receipt = read_receipt(store.receipt("clean", cell_id, "clean"))
     if receipt is None or not isinstance(receipt.result, CleanResult):
@@ -23,28 +23,28 @@ def clean_result(store: Store, cell_id: str) -> CleanResult:
     return receipt.result
 
 
-def fit_result(store: Store, cell_id: str, label: str) -> FitResult:
+def read_fit_result(store: Store, cell_id: str, label: str) -> FitResult:
     """What a fit found; a job is skipped for the reason for which its fit was."""
     receipt = read_receipt(store.receipt("fit", cell_id, label))
-    pass_on(receipt)
+    skip_like_earlier_job(receipt)
     if receipt is None or not isinstance(receipt.result, FitResult):
         raise JobError("the fit has no result", "earlier_job")
     return receipt.result
 
 
-def pass_on(receipt: Receipt | None) -> None:
+def skip_like_earlier_job(receipt: Receipt | None) -> None:
     """Skip a job for the reason for which an earlier one, of this run or of another, was skipped."""
-    if receipt is not None and receipt.status == "skipped" and receipt.reason_code in CONTENT_CODES:
+    if receipt is not None and receipt.status == "skipped" and receipt.reason_code in NOTHING_TO_SIMULATE_CODES:
         raise NothingToSimulateError(receipt.reason, receipt.reason_code)
 
 
-def keep_copies(store: Store, files: Iterable[SetFile]) -> None:
+def store_set_files(store: Store, files: Iterable[SetFile]) -> None:
     """Keep each file in the store, as it was when the campaign was loaded; called by the client before a run."""
     for file in files:
         write_parameter_set(store, file.digest, file.content)
 
 
-def make_known(store: Store, work: Work) -> None:
+def define_own_set(store: Store, work: Work) -> None:
     """Make the set that a job is about known in this process, out of the store's copy; nothing to do for PyBaMM's.
 
     Raises:

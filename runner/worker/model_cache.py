@@ -21,7 +21,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from ...data.installed import version_of
+from ...data.installed import installed_version
 
 FOLDER_VARIABLE: Final = "KILOCELL_CACHE"
 PYBAMM_VARIABLE: Final = "PYBAMM_CASADI_AOT_CACHE"
@@ -67,7 +67,7 @@ def machine_key() -> str:
     with suppress(OSError, subprocess.SubprocessError):
         version = subprocess.run([COMPILER, "--version"], capture_output=True, text=True, timeout=30, check=True)
         said.append(version.stdout.split("\n", 1)[0])
-    said += [version_of(package) for package in ("pybamm", "casadi", "kilocell")]
+    said += [installed_version(package) for package in ("pybamm", "casadi", "kilocell")]
     return hashlib.sha256("\n".join(said).encode()).hexdigest()[:12]
 
 
@@ -109,10 +109,10 @@ def note_use(kind: str) -> None:
     if _last_look[0] and now - _last_look[0] < TOUCH_SECOND:
         return
     _last_look[0] = now
-    for path in _in_use():
+    for path in _models_in_use():
         with suppress(OSError):
             os.utime(path)
-    keep_below(MOST_BYTES)
+    shrink_to(MOST_BYTES)
 
 
 def is_known(kind: str) -> bool:
@@ -120,7 +120,7 @@ def is_known(kind: str) -> bool:
     return (machine_folder() / f"{kind}{KNOWN_SUFFIX}").is_file()
 
 
-def _in_use() -> Iterator[Path]:
+def _models_in_use() -> Iterator[Path]:
     """Compiled models that this process has loaded; none where the system does not say."""
     folder = str(cache_root())
     with suppress(OSError):
@@ -128,7 +128,7 @@ def _in_use() -> Iterator[Path]:
         yield from {Path(line[line.index("/") :]) for line in lines if folder in line}
 
 
-def compiled_models() -> list[CompiledModel]:
+def list_compiled_models() -> list[CompiledModel]:
     """Every compiled model in the folder, of all machines, the one used last first."""
     found = []
     for path in (path for folder in _machine_folders() for path in folder.glob("pybamm_*")):
@@ -139,7 +139,7 @@ def compiled_models() -> list[CompiledModel]:
     return sorted(found, key=lambda model: -model.used_unix_second)
 
 
-def keep_below(most_bytes: int) -> int:
+def shrink_to(most_bytes: int) -> int:
     """Remove compiled models, those used longest ago first, until the rest has no more bytes than this.
 
     A model that another process has loaded stays loaded there.
@@ -148,7 +148,7 @@ def keep_below(most_bytes: int) -> int:
         How many were removed.
     """
     removed = total = 0
-    for model in compiled_models():
+    for model in list_compiled_models():
         total += model.bytes
         if total > most_bytes:
             with suppress(OSError):
@@ -163,7 +163,7 @@ def clear() -> tuple[int, int]:
     Returns:
         How many compiled models there were, and their bytes.
     """
-    models = compiled_models()
+    models = list_compiled_models()
     for folder in _machine_folders():
         for path in [*folder.glob("pybamm_*"), *folder.glob(f"*{KNOWN_SUFFIX}")]:
             with suppress(OSError):

@@ -1,6 +1,6 @@
 """What a worker runs: one job, from reading its input to writing its receipt.
 
-Every job ends in a receipt, the failed and skipped ones too; what travels back is an :class:`Outcome` of a few
+Every job ends in a receipt, the failed and skipped ones too; what travels back is an :class:`JobOutcome` of a few
 hundred bytes.
 """
 
@@ -14,21 +14,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ...data.errors import CONTENT_CODES, NothingToSimulateError, reason_and_code
-from ...data.installed import version_of
+from ...data.errors import NOTHING_TO_SIMULATE_CODES, NothingToSimulateError, reason_and_code
+from ...data.installed import installed_version
 from ...data.results.receipt import OutputFile, Receipt, Result, Status
 from ...parquet_store.layout import Store
 from ...parquet_store.read import is_valid, read_receipt
 from ...parquet_store.write import write_receipt
-from ..plan.job import WITH_RECEIPT, CleanWork, FitWork, Job, ProfileWork, SimulateWork, SplitWork, StartWork
+from ..plan.job import REASONS_WITH_RECEIPT, CleanWork, FitWork, Job, ProfileWork, SimulateWork, SplitWork, StartWork
 from . import fit_tasks
-from .cell_tasks import _clean, _simulate, _split, keep
-from .compile import COMPILED, compiling
-from .inputs import make_known
+from .cell_tasks import _clean, _simulate, _split, partial_result
+from .compile import COMPILABLE_RESULTS, compile_job_models
+from .inputs import define_own_set
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class JobOutcome:
     """What a worker sends back of a job: how it ended; the rest is in the receipt."""
 
     key: tuple[str, ...]
@@ -38,12 +38,12 @@ class Outcome:
     code: str = ""
 
     @property
-    def for_content(self) -> bool:
+    def has_nothing_to_simulate(self) -> bool:
         """Whether it was skipped for what the cell's record holds, which is no failure."""
-        return self.status == "skipped" and self.code in CONTENT_CODES
+        return self.status == "skipped" and self.code in NOTHING_TO_SIMULATE_CODES
 
 
-def run_job(store_root: str, job: Job, *before: Outcome) -> Outcome:
+def run_job(store_root: str, job: Job, *before: JobOutcome) -> JobOutcome:
     """Run one job and write its receipt.
 
     Args:
@@ -60,7 +60,7 @@ def run_job(store_root: str, job: Job, *before: Outcome) -> Outcome:
     began = time.time()
     clock = time.perf_counter()
     blocking = _blocking(job, before)
-    if blocking is not None and blocking.for_content:
+    if blocking is not None and blocking.has_nothing_to_simulate:
         return _finish(store, job, began, clock, "skipped", blocking.reason, blocking.code)
     if blocking is not None:
         reason = f"{' '.join(blocking.key[:1])} {blocking.status}: {blocking.reason}"
@@ -73,30 +73,30 @@ def run_job(store_root: str, job: Job, *before: Outcome) -> Outcome:
         return _finish(store, job, began, clock, "skipped", str(error), error.code)
     except Exception as error:
         log = _log(store, job)
-        kept, outputs = keep(store, job, error)
+        kept, outputs = partial_result(store, job, error)
         return _finish(store, job, began, clock, "failed", *reason_and_code(error), log, kept, outputs)
     return _finish(store, job, began, clock, "done", result=result, outputs=outputs)
 
 
-def record_death(store_root: str, job: Job, reason: str, code: str) -> Outcome:
+def record_death(store_root: str, job: Job, reason: str, code: str) -> JobOutcome:
     """Write the failed receipt of a job that could not write its own; called by the client."""
     return _finish(Store(Path(store_root)), job, time.time(), time.perf_counter(), "failed", reason, code)
 
 
-def _ended_in_this_run(store: Store, job: Job) -> Outcome | None:
+def _ended_in_this_run(store: Store, job: Job) -> JobOutcome | None:
     """The outcome of a job that ended well after the plan was made, but died with the worker that held it.
 
     Dask runs such a job once more where a later one needs it; its receipt says that it need not.
     """
-    if job.reason in ("", *WITH_RECEIPT):  # there was a receipt of this digest before the run
+    if job.reason in ("", *REASONS_WITH_RECEIPT):  # there was a receipt of this digest before the run
         return None
     receipt = read_receipt(store.receipt(job.kind, job.cell_id, job.label))
     if receipt is None or not is_valid(store, receipt, job.digest):
         return None
-    return Outcome(job.key, "done", seconds=receipt.seconds)
+    return JobOutcome(job.key, "done", seconds=receipt.seconds)
 
 
-def _blocking(job: Job, before: tuple[Outcome, ...]) -> Outcome | None:
+def _blocking(job: Job, before: tuple[JobOutcome, ...]) -> JobOutcome | None:
     """The first earlier outcome that this job cannot go on without: a fit needs one of its starts, others all.
 
     A link of a chain goes on without the fit before it.
@@ -132,7 +132,7 @@ def _finish(
     log: str = "",
     result: Result | None = None,
     outputs: tuple[OutputFile, ...] = (),
-) -> Outcome:
+) -> JobOutcome:
     """Write the receipt, the last thing a job does."""
     seconds = time.perf_counter() - clock
     receipt = Receipt(
@@ -147,7 +147,7 @@ def _finish(
         started_unix_second=began,
         seconds=seconds,
         host=socket.gethostname(),
-        versions=tuple((name, version_of(name)) for name in ("kilocell", "pybamm", "numpy", "scipy", "pandas")),
+        versions=tuple((name, installed_version(name)) for name in ("kilocell", "pybamm", "numpy", "scipy", "pandas")),
         outputs=outputs,
         result=result,
     )
@@ -155,14 +155,16 @@ def _finish(
         write_receipt(store, receipt)
     except OSError as error:
         words = f"its receipt could not be written: {error.strerror}"
-        return Outcome(job.key, "failed", f"{reason}; {words}" if reason else words, seconds, "file_system")
-    return Outcome(job.key, status, reason, seconds, code)
+        return JobOutcome(job.key, "failed", f"{reason}; {words}" if reason else words, seconds, "file_system")
+    return JobOutcome(job.key, status, reason, seconds, code)
 
 
 def _run(store: Store, job: Job) -> tuple[Result, tuple[OutputFile, ...]]:
-    with compiling(job.work) as compiled:
+    with compile_job_models(job.work) as compiled:
         result, outputs = _run_as_is(store, job)
-    return (replace(result, compiled=True) if compiled() and isinstance(result, COMPILED) else result), outputs
+    return (
+        replace(result, compiled=True) if compiled() and isinstance(result, COMPILABLE_RESULTS) else result
+    ), outputs
 
 
 def _run_as_is(store: Store, job: Job) -> tuple[Result, tuple[OutputFile, ...]]:
@@ -170,9 +172,9 @@ def _run_as_is(store: Store, job: Job) -> tuple[Result, tuple[OutputFile, ...]]:
         SplitWork: _split,
         CleanWork: _clean,
         SimulateWork: _simulate,
-        StartWork: fit_tasks.start,
-        FitWork: fit_tasks.fit,
-        ProfileWork: fit_tasks.profile,
+        StartWork: fit_tasks.run_start_job,
+        FitWork: fit_tasks.run_fit_job,
+        ProfileWork: fit_tasks.run_profile_job,
     }
-    make_known(store, job.work)
+    define_own_set(store, job.work)
     return runs[type(job.work)](store, job, job.work)

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from kilocell.data import columns as c
 from kilocell.data.errors import ReadError
-from kilocell.data.readers.file_kinds import check_text, reader_of
+from kilocell.data.readers.file_kinds import check_text, detect_reader
 from kilocell.data.readers.read import guess_settings, read_raw
 from kilocell.data.settings import CleanSettings, SourceSettings
 from kilocell.jobs.cleaning.clean import Cleaned, clean
@@ -110,16 +110,16 @@ def test_a_zip_of_tables_is_to_be_unpacked(tmp_path: Path) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("cell.csv", "time,current,voltage\n")
     with pytest.raises(ReadError, match=r"cells\.zip: is a zip archive; unpack it and name the files in it"):
-        reader_of(path)
+        detect_reader(path)
 
 
 def test_text_is_no_other_kind(tmp_path: Path) -> None:
     path = tmp_path / "cell.csv"
     path.write_text("time,current,voltage\n")
-    assert reader_of(path) is None
+    assert detect_reader(path) is None
     check_text(path)
     path.write_bytes(b"PAR1")
     with pytest.raises(ReadError, match='is no text; set reader = "parquet" in the source\'s settings'):
         read_raw(path, SourceSettings(reader="csv"))
     with pytest.raises(ReadError, match=r"none\.csv: cannot be read: No such file"):
-        reader_of(tmp_path / "none.csv")
+        detect_reader(tmp_path / "none.csv")

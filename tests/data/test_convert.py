@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from kilocell.data import columns as c
-from kilocell.data.convert import FACTORS, celsius, kelvin, pybamm_current, to_column_unit
+from kilocell.data.convert import FACTORS, celsius_to_kelvin, kelvin_to_celsius, pybamm_current, to_column_unit
 
 finite = st.floats(-1e9, 1e9, allow_nan=False)
 pairs = [(quantity, unit) for quantity, units in FACTORS.items() for unit in units]
@@ -25,8 +25,8 @@ def test_a_charging_current_is_negative_for_pybamm() -> None:
 
 @given(st.floats(-273.15, 1e4))
 def test_celsius_to_kelvin_and_back(temperature: float) -> None:
-    assert celsius(kelvin(temperature)) == pytest.approx(temperature, abs=1e-9)
-    assert kelvin(temperature) >= 0
+    assert kelvin_to_celsius(celsius_to_kelvin(temperature)) == pytest.approx(temperature, abs=1e-9)
+    assert celsius_to_kelvin(temperature) >= 0
 
 
 @given(st.lists(finite, min_size=1, max_size=20), st.sampled_from(pairs))
@@ -35,7 +35,7 @@ def test_a_value_in_any_unit_comes_back_from_the_columns_unit(values: list[float
     given_values = np.array(values)
     converted = to_column_unit(given_values, f"any_{quantity}", unit)
     factor = FACTORS[quantity][unit]
-    back = kelvin(converted) if unit == "K" else converted / factor
+    back = celsius_to_kelvin(converted) if unit == "K" else converted / factor
     np.testing.assert_allclose(back, given_values, rtol=1e-12, atol=1e-6)
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from kilocell.data.codec import from_json, to_json
-from kilocell.data.cycle_selection import WHOLE_RECORD, CycleSelection, parse_selection, ranges_text
+from kilocell.data.cycle_selection import WHOLE_RECORD, CycleSelection, format_ranges, parse_selection
 
 TEN = range(1, 11)
 
@@ -25,12 +25,12 @@ TEN = range(1, 11)
     ],
 )
 def test_a_selection_names_cycles_of_a_record(text: str, chosen: tuple[int, ...], missing: tuple[int, ...]) -> None:
-    assert parse_selection(text).of(TEN) == (chosen, missing)
+    assert parse_selection(text).split_cycles(TEN) == (chosen, missing)
 
 
 def test_cycles_that_the_numbers_skip_are_missing() -> None:
-    assert parse_selection("1-4, last").of([1, 2, 4, 8]) == ((1, 2, 4, 8), (3,))
-    assert parse_selection("every 2, last").of([1, 2, 4, 8]) == ((1, 8), (3, 5, 7))
+    assert parse_selection("1-4, last").split_cycles([1, 2, 4, 8]) == ((1, 2, 4, 8), (3,))
+    assert parse_selection("every 2, last").split_cycles([1, 2, 4, 8]) == ((1, 8), (3, 5, 7))
 
 
 @pytest.mark.parametrize(
@@ -67,5 +67,5 @@ def test_a_selections_text_is_that_selection(ranges: set[tuple[int, int]], every
 
 @given(cycles=st.sets(st.integers(1, 60)))
 def test_numbers_as_ranges_are_those_numbers(cycles: set[int]) -> None:
-    text = ranges_text(cycles)
-    assert (parse_selection(text).of(cycles)[0] if text else ()) == tuple(sorted(cycles))
+    text = format_ranges(cycles)
+    assert (parse_selection(text).split_cycles(cycles)[0] if text else ()) == tuple(sorted(cycles))

@@ -28,10 +28,10 @@ def true_record(rows: int = 2000) -> r.TrueRecord:
     )
 
 
-def record_of(current: arrays.Floats) -> r.Record:
+def record_of(current: arrays.Floats) -> r.CyclerRecord:
     rows = len(current)
     ones = np.ones(rows, dtype=np.int64)
-    return r.Record(1000 * np.arange(rows), ones, ones, current, np.full(rows, 3.7), np.full(rows, 25.0))
+    return r.CyclerRecord(1000 * np.arange(rows), ones, ones, current, np.full(rows, 3.7), np.full(rows, 25.0))
 
 
 def test_measuring_scales_the_current_and_adds_the_noise_it_says() -> None:
@@ -98,7 +98,7 @@ def test_what_is_written_reads_back_to_the_digit(
     path = tmp_path_factory.mktemp("csv") / "x.csv"
     ones = np.ones(len(values), dtype=np.int64)
     time_ms = start_ms + 137 * np.arange(len(values))
-    record = r.Record(time_ms, ones, ones, values, values, np.round(values, 2))
+    record = r.CyclerRecord(time_ms, ones, ones, values, values, np.round(values, 2))
     r.write_csv(path, [r.csv_table(record, "x")])
     with path.open(newline="") as file:
         rows = list(csv.DictReader(file))

@@ -8,23 +8,23 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kilocell.data.rules import BY_CODE
+from kilocell.data.rules import RULES_BY_CODE
 from kilocell.data.synthetic import damage
 from kilocell.data.synthetic import sample_defects as d
-from kilocell.data.synthetic.cycler import UNREADABLE_TEXT, Record, calm_rows, csv_table
+from kilocell.data.synthetic.cycler import UNREADABLE_TEXT, CyclerRecord, calm_rows, csv_table
 from kilocell.data.synthetic.planting import MARGIN_ROWS, Defect
 
 NOMINAL_AH = 2.0
-COLUMNS = [field.name for field in fields(Record)]
+COLUMNS = [field.name for field in fields(CyclerRecord)]
 
 
-def clean_record(cycles: int = 2, rest_rows: int = 160) -> Record:
+def clean_record(cycles: int = 2, rest_rows: int = 160) -> CyclerRecord:
     """Cycles of rest, discharge, rest and charge, a row every 30 s; every row differs from its neighbours."""
     lengths, currents = (rest_rows, 100, rest_rows, 120), (0.0, -1.0, 0.0, 0.8)
     step = np.tile(np.repeat([1, 2, 3, 4], lengths), cycles)
     rows = len(step)
     wave = np.arange(rows)
-    return Record(
+    return CyclerRecord(
         time_ms=1_709_510_400_000 + 30_000 * wave,
         cycle=np.repeat(np.arange(1, cycles + 1), sum(lengths)),
         step=step,
@@ -34,11 +34,13 @@ def clean_record(cycles: int = 2, rest_rows: int = 160) -> Record:
     )
 
 
-def planted(plan: damage.Plan, seed: int = 3, record: Record | None = None) -> tuple[Record, tuple[Defect, ...]]:
+def planted(
+    plan: damage.DefectPlan, seed: int = 3, record: CyclerRecord | None = None
+) -> tuple[CyclerRecord, tuple[Defect, ...]]:
     return damage.damage(record or clean_record(), plan, NOMINAL_AH, np.random.default_rng(seed))
 
 
-def repaired(record: Record, defects: tuple[Defect, ...]) -> Record:
+def repaired(record: CyclerRecord, defects: tuple[Defect, ...]) -> CyclerRecord:
     """Undo every defect but the rows that a power cut took, from what is written down."""
     columns = {name: getattr(record, name).copy() for name in COLUMNS}
     order = np.arange(len(record))
@@ -66,21 +68,21 @@ def repaired(record: Record, defects: tuple[Defect, ...]) -> Record:
     inserted = ("duplicate_row", "duplicate_time", "impedance_row")
     extra = [row for defect in defects if defect.rule in inserted for row in defect.rows]
     order = np.delete(order, extra)
-    return Record(**{name: values[order] for name, values in columns.items()})
+    return CyclerRecord(**{name: values[order] for name, values in columns.items()})
 
 
-def same(one: Record, other: Record) -> bool:
+def same(one: CyclerRecord, other: CyclerRecord) -> bool:
     return all(np.allclose(getattr(one, name), getattr(other, name), rtol=0, atol=1e-9) for name in COLUMNS)
 
 
-def without_cut(clean: Record, repaired_record: Record) -> Record:
+def without_cut(clean: CyclerRecord, repaired_record: CyclerRecord) -> CyclerRecord:
     kept = np.isin(clean.time_ms, repaired_record.time_ms)
-    return Record(**{name: getattr(clean, name)[kept] for name in COLUMNS})
+    return CyclerRecord(**{name: getattr(clean, name)[kept] for name in COLUMNS})
 
 
 @settings(deadline=None, max_examples=40)
 @given(plan=st.sampled_from(damage.ALL_PLANS), seed=st.integers(0, 2**32))
-def test_what_is_written_down_undoes_every_plan(plan: damage.Plan, seed: int) -> None:
+def test_what_is_written_down_undoes_every_plan(plan: damage.DefectPlan, seed: int) -> None:
     clean = clean_record(rest_rows=160)  # too short a rest for a chamber's drift to be planted
     damaged, defects = planted(plan, seed, clean)
     mended = repaired(damaged, defects)
@@ -88,27 +90,27 @@ def test_what_is_written_down_undoes_every_plan(plan: damage.Plan, seed: int) ->
     assert same(mended, without_cut(clean, mended))
 
 
-def same_length_and_values(one: Record, other: Record) -> bool:
+def same_length_and_values(one: CyclerRecord, other: CyclerRecord) -> bool:
     return len(one) == len(other) and same(one, other)
 
 
-@pytest.mark.parametrize("plan", damage.PLANS)
-def test_a_plan_finds_room_for_all_of_its_defects(plan: damage.Plan) -> None:
+@pytest.mark.parametrize("plan", damage.SAMPLE_PLANS)
+def test_a_plan_finds_room_for_all_of_its_defects(plan: damage.DefectPlan) -> None:
     _, defects = planted(plan)
     rows = {"duplicate_row", "duplicate_time", "time_order", "voltage_spike"}
     assert len(defects) == sum(length if rule in rows else 1 for rule, length in plan)
 
 
 def test_every_defect_has_a_cleaning_rule_and_every_kind_is_in_a_plan() -> None:
-    assert set(d.PLANTS) <= set(BY_CODE)
-    assert {rule for plan in damage.ALL_PLANS for rule, _ in plan} == set(d.PLANTS)
+    assert set(d.SAMPLE_PLANTS) <= set(RULES_BY_CODE)
+    assert {rule for plan in damage.ALL_PLANS for rule, _ in plan} == set(d.SAMPLE_PLANTS)
 
 
 def test_the_same_seed_plants_the_same_and_the_record_stays_as_it_is() -> None:
     clean, kept = clean_record(), clean_record()
-    one, first = planted(damage.PLANS[0], 5, clean)
-    two, second = planted(damage.PLANS[0], 5, clean)
-    _, other = planted(damage.PLANS[0], 6, clean)
+    one, first = planted(damage.SAMPLE_PLANS[0], 5, clean)
+    two, second = planted(damage.SAMPLE_PLANS[0], 5, clean)
+    _, other = planted(damage.SAMPLE_PLANS[0], 6, clean)
     assert first == second != other
     assert all(np.array_equal(getattr(one, name), getattr(two, name), equal_nan=True) for name in COLUMNS[3:])
     assert same(clean, kept)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kilocell.data.parameter_files import digest_of, read_document
+from kilocell.data.parameter_files import content_digest, read_document
 from kilocell.data.settings import ParameterSetSettings
 
 BPX = Path(__file__).parents[2] / "examples" / "bpx" / "lgm50.bpx.json"
@@ -86,7 +86,7 @@ def test_only_pybamms_classes_are_made(kind: str) -> None:
 
 def test_the_key_of_a_set_names_its_content() -> None:
     content = BPX.read_bytes()
-    one = ParameterSetSettings("s", "s", file_digest=digest_of(content))
-    other = ParameterSetSettings("s", "s", file_digest=digest_of(content + b"\n"))
+    one = ParameterSetSettings("s", "s", file_digest=content_digest(content))
+    other = ParameterSetSettings("s", "s", file_digest=content_digest(content + b"\n"))
     assert len({one.key, other.key, ParameterSetSettings("s", "s").key}) == 3
     assert ParameterSetSettings("Chen2020+x", "Chen2020").key == "Chen2020"

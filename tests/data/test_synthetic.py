@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from kilocell.data.errors import UsageError
-from kilocell.data.rules import BY_CODE
+from kilocell.data.rules import RULES_BY_CODE
 from kilocell.data.synthetic.cycler import CSV_COLUMNS, csv_table, write_csv
 from kilocell.data.synthetic.virtual_cell import CHEMISTRIES, PARALLEL, LibraryRecord, VirtualCell, draw_perturbation
 
@@ -72,7 +72,7 @@ def test_the_truth_counts_the_rows_of_each_cell(truth: dict[str, Any], rows: lis
 
 def test_every_kind_of_defect_is_in_the_sample_and_has_a_rule(truth: dict[str, Any]) -> None:
     found = {defect["rule"] for cell in truth["cells"] for defect in cell["defects"]}
-    assert found <= set(BY_CODE)
+    assert found <= set(RULES_BY_CODE)
     assert found == {
         "voltage_missing", "current_missing", "temperature_missing", "duplicate_row", "duplicate_time", "time_order",
         "time_restart", "time_gap", "step_glitch", "cycle_jump", "voltage_spike", "lost_contact", "current_offset",
@@ -202,7 +202,7 @@ def test_capacity_scales_the_current_and_nothing_else(library: LibraryRecord) ->
     cells = [s.make_cell("x", index, 1000, library, 7) for index in range(40)]
     for cell in cells:
         assert 2.5 <= cell.nominal_capacity_ah <= 10
-        truth = s.truth_of(cell, 0)
+        truth = s.cell_truth(cell, 0)
         per_ah = library.record.charge_ah(1.0)
         assert truth["true_charge_in_ah"] == pytest.approx(per_ah[0] * cell.nominal_capacity_ah, abs=1e-4)
         assert truth["true_charge_out_ah"] == pytest.approx(per_ah[1] * cell.nominal_capacity_ah, abs=1e-4)
@@ -213,7 +213,7 @@ def test_capacity_scales_the_current_and_nothing_else(library: LibraryRecord) ->
 
 def test_rows_in_the_truth_count_from_the_cells_first(library: LibraryRecord) -> None:
     cell = s.make_cell("x", 0, 5, library, 7)
-    near, far = s.truth_of(cell, 0), s.truth_of(cell, 1000)
+    near, far = s.cell_truth(cell, 0), s.cell_truth(cell, 1000)
     assert [[row + 1000 for row in defect["rows"]] for defect in near["defects"]] == [
         defect["rows"] for defect in far["defects"]
     ]
@@ -224,7 +224,7 @@ def test_more_cells_are_made_fast(library: LibraryRecord, tmp_path: Path) -> Non
     for index in range(30):
         cell = s.make_cell(f"c{index}", index, 1000, library, 7)
         write_csv(tmp_path / f"c{index}.csv", [csv_table(cell.record, cell.cell_id)])
-        s.truth_of(cell, 0)
+        s.cell_truth(cell, 0)
     assert (time.process_time() - started) / 30 < 0.05
 
 

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kilocell.data.errors import ReadError
-from kilocell.data.readers.text_blocks import head_block, lines_of, text_blocks
+from kilocell.data.readers.text_blocks import head_block, split_lines, text_blocks
 
 printable = st.text(st.characters(min_codepoint=32, max_codepoint=0x2FFF, exclude_characters="\x7f"), max_size=30)
 line_lists = st.lists(printable, min_size=1, max_size=30).filter(lambda lines: bool(lines[-1]))
 
 
 def read(path: Path, block_bytes: int = 64) -> list[str]:
-    return [line for block in text_blocks(path, block_bytes) for line in lines_of(block)]
+    return [line for block in text_blocks(path, block_bytes) for line in split_lines(block)]
 
 
 @settings(deadline=None)
@@ -34,7 +34,7 @@ def test_lines_come_back_whatever_encoding_line_ends_and_block_size(
     path.write_bytes((end.join(lines) + (end if closed else "")).encode(encoding))
     assert read(path, block_bytes) == lines
     numbers = [block.first_line for block in text_blocks(path, block_bytes)]
-    counts = [len(lines_of(block)) for block in text_blocks(path, block_bytes)]
+    counts = [len(split_lines(block)) for block in text_blocks(path, block_bytes)]
     assert numbers == [1 + sum(counts[:place]) for place in range(len(counts))]
 
 
@@ -99,4 +99,4 @@ def test_no_file_and_a_folder_are_read_errors(tmp_path: Path) -> None:
 def test_an_empty_file_has_no_lines(tmp_path: Path) -> None:
     path = tmp_path / "empty.csv"
     path.touch()
-    assert lines_of(head_block(path)) == []
+    assert split_lines(head_block(path)) == []

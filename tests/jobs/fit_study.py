@@ -19,7 +19,7 @@ from kilocell.data.errors import JobError
 from kilocell.data.fit_settings import INITIAL_SOC, PRESETS, FitParameter, FitSettings
 from kilocell.data.results.fitting import FittedParameter, StartResult
 from kilocell.data.settings import CellSettings, InitialState, ModelSettings, ParameterSetSettings
-from kilocell.jobs.fitting.fit import best_of, run_start
+from kilocell.jobs.fitting.fit import combine_starts, run_start
 from known_cells import CONDUCTIVITY, Truth, draw, error_volt, measured
 
 START: Final = (FitParameter(INITIAL_SOC, 0.7, 1.0),)
@@ -67,7 +67,7 @@ def fitted(name: str, seed: int, model: str, noise: str, policy: str, starts: in
     about["evaluations"] = [r.evaluations for r in done]
     if not done:
         return about
-    fit = best_of(samples, settings, done, None)
+    fit = combine_starts(samples, settings, done, None)
     about |= {"rmse_mv": fit.rmse_mv, "verdict": fit.verdict, "correlation": fit.residual_correlation_samples}
     about["parameters"] = [_told(truth, p) for p in fit.parameters]
     return about | {"second": time.perf_counter() - began}

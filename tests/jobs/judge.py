@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from kilocell.data import columns as c
 from kilocell.data.readers.read import guess_settings, read_raw
-from kilocell.data.rules import BY_CODE, bit_of
+from kilocell.data.rules import RULES_BY_CODE, flag_bit
 from kilocell.data.settings import CleanSettings
 from kilocell.jobs.cleaning.clean import Cleaned, clean
 from real_records import Truth, true_records
@@ -109,9 +109,9 @@ def judge(tally: Tally, name: str, bench: Bench, table: pd.DataFrame, result: Cl
     samples, flags = result.samples, result.samples[c.FLAGS].to_numpy()
     true_ids = ids[samples[c.SOURCE_ROW]]
     touched: dict[str, set[int]] = {}
-    for code in BY_CODE:
+    for code in RULES_BY_CODE:
         out = result.quarantined.loc[result.quarantined["rule"] == code, c.SOURCE_ROW]
-        touched[code] = set(true_ids[(flags & bit_of(code)) != 0].tolist()) | set(ids[out].tolist())
+        touched[code] = set(true_ids[(flags & flag_bit(code)) != 0].tolist()) | set(ids[out].tolist())
     for kind, rows in bench.key.items():
         hit = rows & set().union(*(touched[rule] for rule in RULES_OF[kind]))
         if bench.truth.writes_twice:  # of two rows that were alike, the damaged one may be taken out as the worse copy

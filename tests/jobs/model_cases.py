@@ -21,10 +21,10 @@ from kilocell.data.settings import (
     ParameterSetSettings,
     SimulateSettings,
 )
-from kilocell.jobs.models.pybamm_models import completed, empty_model
-from kilocell.jobs.parameters.sets import base_set
-from kilocell.jobs.record.record import record_of
-from kilocell.jobs.simulation.simulate import Simulated, conditions_of, simulate
+from kilocell.jobs.models.pybamm_models import complete_set, empty_model
+from kilocell.jobs.parameters.sets import load_base_set
+from kilocell.jobs.record.record import make_record
+from kilocell.jobs.simulation.simulate import SimulationOutput, find_conditions, simulate
 from numpy.typing import NDArray
 from records import partition
 
@@ -141,22 +141,22 @@ def load(capacity_ah: float) -> tuple[Floats, Floats]:
     return at, np.where(at < 5405.0, rate, 0.0) * capacity_ah
 
 
-def simulated_and_documented(case: Case, times: float = 1.0) -> tuple[Simulated, Floats]:
+def simulated_and_documented(case: Case, times: float = 1.0) -> tuple[SimulationOutput, Floats]:
     """Kilocell's replay of a cell ``times`` as large as the set's, and PyBaMM's of the set's under its share."""
-    own = float(base_set(case[2])["Nominal cell capacity [A.h]"])
+    own = float(load_base_set(case[2])["Nominal cell capacity [A.h]"])
     time_second, current = load(own)
     settings = settings_of(case, own * times)
     record = partition(time_second, current * times, np.full(len(time_second), 3.7))
     simulated = simulate(record, settings, None)
-    state = conditions_of(record_of(record), settings, None).state
+    state = find_conditions(make_record(record), settings, None).state
     return simulated, documented(case, time_second, current, dict(state.inputs))
 
 
 def documented(case: Case, time_second: Floats, current: Floats, inputs: dict[str, float]) -> Floats:
     """PyBaMM's documented way: an interpolant of the record, a stop at every sample, from this initial state."""
     settings = settings_of(case).model
-    values = base_set(case[2]).copy()
-    completed(values, settings)
+    values = load_base_set(case[2]).copy()
+    complete_set(values, settings)
     values.update({**inputs, "Ambient temperature [K]": 298.15, "Initial temperature [K]": 298.15})
     values["Current function [A]"] = pybamm.Interpolant(time_second, -current, pybamm.t)
     model = empty_model(settings)

@@ -16,13 +16,13 @@ from typing import Final
 import numpy as np
 from kilocell.data import columns as c
 from kilocell.data.readers.read import guess_settings, read_by_cell
-from kilocell.data.rules import bit_of
+from kilocell.data.rules import flag_bit
 from kilocell.data.settings import CleanSettings
-from kilocell.data.synthetic.cycler import Channel, Record, TrueRecord, csv_table, measure, write_csv
-from kilocell.data.synthetic.damage import Plan, damage
+from kilocell.data.synthetic.cycler import Channel, CyclerRecord, TrueRecord, csv_table, measure, write_csv
+from kilocell.data.synthetic.damage import DefectPlan, damage
 from kilocell.data.synthetic.generate import FIRST_DAY_MS, solve_library
 from kilocell.data.synthetic.planting import Defect
-from kilocell.data.synthetic.sample_defects import PLANTS
+from kilocell.data.synthetic.sample_defects import SAMPLE_PLANTS
 from kilocell.data.synthetic.virtual_cell import LibraryRecord
 from kilocell.jobs.cleaning.clean import Cleaned, clean
 
@@ -87,16 +87,16 @@ def with_rest(true: TrueRecord) -> TrueRecord:
     return TrueRecord(**columns)
 
 
-def random_plan(rng: np.random.Generator) -> Plan:
+def random_plan(rng: np.random.Generator) -> DefectPlan:
     """Some kinds at random, in the order in which they can be planted; rare ones seldom."""
-    common = [rule for rule in PLANTS if rule not in RARE]
+    common = [rule for rule in SAMPLE_PLANTS if rule not in RARE]
     chosen = set(rng.choice(common, 8, replace=False)) | {rule for rule in RARE if rng.random() < RARE_CHANCE}
     chosen -= {second for first, second in EXCLUDE if first in chosen}
-    order = sorted((rule for rule in PLANTS if rule in chosen), key=lambda rule: rule != "chamber_off")
+    order = sorted((rule for rule in SAMPLE_PLANTS if rule in chosen), key=lambda rule: rule != "chamber_off")
     return tuple((rule, int(rng.integers(*LENGTHS[rule], endpoint=True))) for rule in order)
 
 
-def damaged_cell(solved: LibraryRecord, rng: np.random.Generator) -> tuple[Record, tuple[Defect, ...], float]:
+def damaged_cell(solved: LibraryRecord, rng: np.random.Generator) -> tuple[CyclerRecord, tuple[Defect, ...], float]:
     """A cell of a solved protocol with capacity, noise and defects of its own; and its capacity in A.h."""
     capacity = solved.chemistry.nominal_capacity_ah * float(rng.uniform(0.5, 2.0))
     channel = Channel(
@@ -130,7 +130,7 @@ def judge_seed(solved: list[LibraryRecord], seed: int, folder: Path, counts: Cou
 def touched_rows(result: Cleaned, rule: str, first: int) -> set[int]:
     """Rows of the record that carry a rule's flag, were taken out by it, or begin one of its findings."""
     samples, out = result.samples, result.quarantined
-    flagged = (samples[c.FLAGS].to_numpy() & bit_of(rule)) != 0
+    flagged = (samples[c.FLAGS].to_numpy() & flag_bit(rule)) != 0
     rows = [*samples[c.SOURCE_ROW].to_numpy()[flagged], *out.loc[out["rule"] == rule, c.SOURCE_ROW]]
     told = [finding.source_row for finding in result.report.findings if finding.rule == rule]
     return {int(row) - first for row in (*rows, *told)}
@@ -138,7 +138,7 @@ def touched_rows(result: Cleaned, rule: str, first: int) -> set[int]:
 
 def _count(counts: Counts, name: str, defects: tuple[Defect, ...], result: Cleaned, first: int) -> None:
     counts.records += 1
-    for rule in PLANTS:
+    for rule in SAMPLE_PLANTS:
         rows = touched_rows(result, rule, first)
         mine = [defect for defect in defects if defect.rule == rule]
         if rule in WHOLE:
@@ -174,7 +174,7 @@ def markdown(counts: Counts) -> str:
     lines += [
         f"| `{rule}` | {counts.planted[rule]} | {counts.found[rule]} | {counts.recall(rule):.4f} "
         f"| {counts.claimed[rule]} | {counts.extra[rule]} | {counts.precision(rule):.4f} |"
-        for rule in sorted(PLANTS)
+        for rule in sorted(SAMPLE_PLANTS)
     ]  # fmt: skip
     return "\n".join(lines)
 

@@ -28,7 +28,7 @@ from kilocell.data.settings import (
     SimulateSettings,
 )
 from kilocell.jobs.cleaning.clean import clean
-from kilocell.jobs.fitting.fit import best_of, run_start
+from kilocell.jobs.fitting.fit import combine_starts, run_start
 from kilocell.jobs.record.cycles import mean_temperature
 from kilocell.jobs.simulation.simulate import simulate
 from records import partition
@@ -96,7 +96,7 @@ def fitted(data: Path, name: str, model: ModelSettings, presets: tuple[str, ...]
             done.append(run_start(samples, settings, start, celsius))
         except JobError as error:
             print(f"  {label}, start {start}: {error}", flush=True)
-    return best_of(samples, settings, tuple(done), celsius)
+    return combine_starts(samples, settings, tuple(done), celsius)
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from types import CodeType, FunctionType
 from typing import Any
 
-from kilocell.data.rules import BY_CODE
+from kilocell.data.rules import RULES_BY_CODE
 from kilocell.data.settings import CleanSettings
 from kilocell.jobs.cleaning.clean import CAPACITY_RULES, INDEX_AND_SIGNAL_RULES, TIME_RULES
 
@@ -53,7 +53,7 @@ def rules_table() -> str:
     """The rules in the order in which they are applied, as a Markdown table."""
     lines = ["| rule | severity | means | what it does | settings |", "|---|---|---|---|---|"]
     for rule in (*TIME_RULES, *INDEX_AND_SIGNAL_RULES, *CAPACITY_RULES):
-        known = BY_CODE.get(rule.__name__)
+        known = RULES_BY_CODE.get(rule.__name__)
         severity, meaning = (known.severity, known.meaning) if known else ("", "part of other rules")
         used = ", ".join(f"`{name}`" for name in FIELDS if name in thresholds(rule))
         lines.append(f"| `{rule.__name__}` | {severity} | {meaning} | {sentence(rule)} | {used} |")

@@ -10,12 +10,12 @@ import pandas as pd
 import pytest
 from kilocell.data.fit_settings import FitParameter, FitSettings
 from kilocell.data.settings import CellSettings, InitialState, ModelSettings, ParameterSetSettings, SimulateSettings
-from kilocell.jobs.current_profile.compress import profile_of
+from kilocell.jobs.current_profile.compress import compress_record
 from kilocell.jobs.fitting.objective import Objective
-from kilocell.jobs.models.build import finer_mesh
-from kilocell.jobs.record.record import record_of
-from kilocell.jobs.simulation.attempts import ATTEMPTS, Attempt, Case, charge_error, climb, solve_as
-from kilocell.jobs.simulation.simulate import conditions_of
+from kilocell.jobs.models.build import refine_mesh
+from kilocell.jobs.record.record import make_record
+from kilocell.jobs.simulation.attempts import ATTEMPTS, Attempt, Case, charge_error, solve_attempt, try_attempts
+from kilocell.jobs.simulation.simulate import find_conditions
 from records import partition, pulses
 
 CELL = CellSettings("CELL", initial_state=InitialState("soc", 0.6))
@@ -35,7 +35,7 @@ def test_a_fit_keeps_to_the_way_in_which_the_sets_own_values_solve() -> None:
     fitted = FitParameter("Negative particle diffusivity [m2.s-1]", 1e-14, 1e-13, "log")
     objective = Objective(noisy_drive(), FitSettings("fit", CELL, ModelSettings("SPM", "SPM"), CHEN, (fitted,)), None)
     own = objective.inputs.default_values()
-    _, tried = climb(objective.parts[0].case(own))
+    _, tried = try_attempts(objective.parts[0].case(own))
     assert tried[-1] == f"{objective.parts[0].attempt.words}: done"
     assert np.isfinite(objective.residuals(own).error_mv).all()
     assert objective.rmse_mv(own) > 0.0
@@ -43,18 +43,18 @@ def test_a_fit_keeps_to_the_way_in_which_the_sets_own_values_solve() -> None:
 
 @pytest.mark.parametrize("attempt", ATTEMPTS, ids=lambda attempt: attempt.words)
 def test_every_rung_solves_what_the_first_one_solves(attempt: Attempt) -> None:
-    record, asked = record_of(pulses()), SimulateSettings(CELL, ModelSettings("SPM", "SPM"), CHEN)
+    record, asked = make_record(pulses()), SimulateSettings(CELL, ModelSettings("SPM", "SPM"), CHEN)
     cell = replace(CELL, initial_state=InitialState("soc", 0.8))
     asked = replace(asked, cell=cell)
-    case = Case(record, asked, conditions_of(record, asked, None), profile_of(record, 5.0))
-    replayed = solve_as(attempt, case)
+    case = Case(record, asked, find_conditions(record, asked, None), compress_record(record, 5.0))
+    replayed = solve_attempt(attempt, case)
     assert charge_error(record, replayed, 5.0) < 1e-3 * max(1.0, attempt.tighter)
     error = 1e3 * (replayed.voltage_volt - record.voltage_volt)
     assert np.sqrt(np.mean(error**2)) < 2.0
 
 
 def test_a_finer_mesh_doubles_the_points_in_the_particles_alone() -> None:
-    doubled = dict(finer_mesh(ModelSettings("SPM", "SPM")).mesh)
+    doubled = dict(refine_mesh(ModelSettings("SPM", "SPM")).mesh)
     assert (doubled["r_n"], doubled["r_p"], doubled.get("x_n")) == (40, 40, None)
-    given = dict(finer_mesh(ModelSettings("DFN", "DFN", (), (("r_n", 30), ("x_s", 10)))).mesh)
+    given = dict(refine_mesh(ModelSettings("DFN", "DFN", (), (("r_n", 30), ("x_s", 10)))).mesh)
     assert (given["r_n"], given["r_p"], given["x_s"]) == (60, 40, 10)

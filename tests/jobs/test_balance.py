@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from kilocell.data.columns import STEP_TYPES
 from kilocell.jobs.record.record import Record
-from kilocell.jobs.simulation.compare import balances_of, capacity_errors
+from kilocell.jobs.simulation.compare import capacity_errors, cycle_balances
 
 CAPACITY_AH = 5.0
 DISCHARGE, CHARGE, REST = (STEP_TYPES.index(name) for name in ("discharge", "charge", "rest"))
@@ -28,7 +28,7 @@ def cycled(cycles: int = 2) -> Record:
 def test_a_voltage_too_high_by_a_constant_has_that_energy_too_much() -> None:
     """0.1 V more in 5 A.h each way is 0.5 W.h more, in and out."""
     record = cycled(2)
-    found = balances_of(record, record.voltage_volt + 0.1, np.zeros(len(record.time_second)), CAPACITY_AH)
+    found = cycle_balances(record, record.voltage_volt + 0.1, np.zeros(len(record.time_second)), CAPACITY_AH)
     assert sorted(found) == [0, 1, 2]
     for count, cycle in ((2, found[0]), (1, found[1]), (1, found[2])):
         assert cycle.energy_in_measured_wh == pytest.approx(17.5 * count, rel=0.01)
@@ -44,14 +44,14 @@ def test_a_voltage_too_high_by_a_constant_has_that_energy_too_much() -> None:
 def test_cycles_energies_add_up_to_the_records() -> None:
     record = cycled(3)
     model = record.voltage_volt + 0.02 * np.random.default_rng(1).standard_normal(len(record.time_second))
-    found = balances_of(record, model, np.zeros(len(model)), CAPACITY_AH)
+    found = cycle_balances(record, model, np.zeros(len(model)), CAPACITY_AH)
     for name in ("energy_in_measured_wh", "energy_in_model_wh", "energy_out_measured_wh", "energy_out_model_wh"):
         assert sum(getattr(found[cycle], name) for cycle in (1, 2, 3)) == pytest.approx(getattr(found[0], name))
 
 
 def test_a_charge_alone_gives_no_energy_out() -> None:
     record = cycled(1).until_index(300)
-    (whole, cycle) = balances_of(record, record.voltage_volt, np.zeros(300), CAPACITY_AH).values()
+    (whole, cycle) = cycle_balances(record, record.voltage_volt, np.zeros(300), CAPACITY_AH).values()
     assert cycle.energy_out_measured_wh == cycle.energy_out_model_wh == 0.0
     assert whole.capacity_error_ah is None
 
@@ -59,7 +59,7 @@ def test_a_charge_alone_gives_no_energy_out() -> None:
 def test_the_charge_error_of_a_cycle_is_its_largest() -> None:
     record = cycled(2)
     off = np.where(record.cycle_count == 2, 3e-4, 1e-5)
-    found = balances_of(record, record.voltage_volt, off, CAPACITY_AH)
+    found = cycle_balances(record, record.voltage_volt, off, CAPACITY_AH)
     assert (found[0].charge_error, found[1].charge_error, found[2].charge_error) == (3e-4, 1e-5, 3e-4)
 
 
@@ -95,4 +95,4 @@ def test_no_measured_voltage_at_all_has_no_balance() -> None:
     record = cycled(1)
     model = record.voltage_volt.copy()
     record.voltage_volt[:] = np.nan
-    assert balances_of(record, model, np.zeros(len(model)), CAPACITY_AH) == {}
+    assert cycle_balances(record, model, np.zeros(len(model)), CAPACITY_AH) == {}

@@ -9,7 +9,7 @@ from kilocell.data import columns as c
 from kilocell.data.cycle_selection import MeasuredCapacity
 from kilocell.data.errors import JobError
 from kilocell.data.settings import CellSettings, ModelSettings, ParameterSetSettings, SimulateSettings
-from kilocell.jobs.parameters.capacity import capacity_of, with_capacity
+from kilocell.jobs.parameters.capacity import fill_measured_capacity, find_capacity
 from kilocell.jobs.record.cycles import summarise_cycles
 from kilocell.jobs.simulation.simulate import simulate
 from records import partition
@@ -34,8 +34,8 @@ def asked(cycle: int, of: str = "discharge") -> SimulateSettings:
 
 
 def measured(samples: pd.DataFrame, settings: SimulateSettings) -> tuple[float, str]:
-    resolved = with_capacity(settings, summarise_cycles(samples), samples)
-    return capacity_of(resolved.cell, resolved.parameter_set)
+    resolved = fill_measured_capacity(settings, summarise_cycles(samples), samples)
+    return find_capacity(resolved.cell, resolved.parameter_set)
 
 
 @pytest.mark.parametrize(
@@ -55,8 +55,8 @@ def test_the_named_cycles_charge_is_the_capacity(cycle: int, of: str, expected: 
 
 def test_capacity_given_or_of_the_set_says_so() -> None:
     parameter_set = ParameterSetSettings("Chen2020", "Chen2020")
-    assert capacity_of(CellSettings("C", nominal_capacity_ah=3.0), parameter_set) == (3.0, "given")
-    assert capacity_of(CellSettings("C"), parameter_set) == (5.0, "nominal capacity of Chen2020")
+    assert find_capacity(CellSettings("C", nominal_capacity_ah=3.0), parameter_set) == (3.0, "given")
+    assert find_capacity(CellSettings("C"), parameter_set) == (5.0, "nominal capacity of Chen2020")
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_a_cycle_that_measures_no_capacity_is_refused(samples: pd.DataFrame, cyc
 
 def test_the_measured_capacity_scales_the_model_and_is_told() -> None:
     samples = record((4.0, 4.1), (4.0, 4.0))
-    settings = with_capacity(asked(2), summarise_cycles(samples), samples)
+    settings = fill_measured_capacity(asked(2), summarise_cycles(samples), samples)
     result = simulate(samples[samples[c.TEST_TIME] < 9000.0], settings, None).result
     assert result.electrodes_in_parallel == pytest.approx(4.0 / 5.0, abs=0.01)
     assert result.capacity_ah == pytest.approx(4.0, abs=0.05)

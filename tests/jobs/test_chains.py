@@ -23,8 +23,8 @@ from kilocell.runner.campaign.campaign import Campaign, load_campaign
 from kilocell.runner.plan.job import SimulateWork
 from kilocell.runner.run.record import record_found
 from kilocell.runner.run.run_campaign import scan_and_plan
-from kilocell.runner.show.fits import show_life, with_error
-from kilocell.runner.worker.run_job import Outcome, run_job
+from kilocell.runner.show.fits import format_with_error, show_life
+from kilocell.runner.worker.run_job import JobOutcome, run_job
 from kilocell.sqlite import fit_queries, queries
 from kilocell.sqlite.catalog import Catalog
 
@@ -87,9 +87,9 @@ def finish(campaign: Campaign) -> None:
         write_receipt(Store(campaign.store), Receipt(job.kind, job.cell_id, job.label, job.digest, "done"))
 
 
-def run_all(campaign: Campaign) -> dict[str, Outcome]:
+def run_all(campaign: Campaign) -> dict[str, JobOutcome]:
     """Run what is to be done in this process, in the plan's order."""
-    done: dict[tuple[str, ...], Outcome] = {}
+    done: dict[tuple[str, ...], JobOutcome] = {}
     for job in scan_and_plan(campaign)[1]:
         if job.reason:
             done[job.key] = run_job(str(campaign.store), job, *(done[key] for key in job.needs if key in done))
@@ -278,4 +278,4 @@ def test_parameters_along_life_are_those_of_the_truth(folder: Path, capsys: pyte
     ],
 )
 def test_a_value_is_written_to_the_second_digit_of_its_error(value: float, error: float | None, text: str) -> None:
-    assert with_error(value, error) == text
+    assert format_with_error(value, error) == text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-from kilocell.data.rules import bit_of
+from kilocell.data.rules import flag_bit
 from kilocell.jobs.record.charge import charge_in_out_ah, interval_charge_ah
 
 HOURS = 3600.0 * np.array([0.0, 1.0, 2.0, 4.0])
@@ -19,13 +19,13 @@ def test_trapezoids_positive_into_the_cell() -> None:
 
 def test_no_charge_flows_while_the_power_is_out() -> None:
     flags = NO_FLAGS.copy()
-    flags[3] = bit_of("time_gap") | bit_of("voltage_spike")
+    flags[3] = flag_bit("time_gap") | flag_bit("voltage_spike")
     np.testing.assert_allclose(interval_charge_ah(HOURS, np.ones(4), flags), [1.0, 1.0, 0.0])
 
 
 def test_a_gap_is_the_interval_before_its_sample() -> None:
     flags = NO_FLAGS.copy()
-    flags[0] = bit_of("time_gap")
+    flags[0] = flag_bit("time_gap")
     np.testing.assert_allclose(interval_charge_ah(HOURS, np.ones(4), flags), [1.0, 1.0, 2.0])
 
 

@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from kilocell.data import columns as c
 from kilocell.data.errors import JobError
-from kilocell.data.rules import BY_CODE
+from kilocell.data.rules import RULES_BY_CODE
 from kilocell.data.settings import CleanSettings
 from kilocell.jobs.cleaning.clean import CAPACITY_RULES, INDEX_AND_SIGNAL_RULES, TIME_RULES, Cleaned, clean
 from kilocell.jobs.record.cycles import summarise_cycles
@@ -69,8 +69,8 @@ def test_the_raw_table_is_not_touched() -> None:
 def test_rules_that_take_rows_are_named_in_the_vocabulary() -> None:
     names = [rule.__name__ for rule in (*TIME_RULES, *INDEX_AND_SIGNAL_RULES, *CAPACITY_RULES)]
     assert len(set(names)) == len(names)
-    assert set(BY_CODE) - set(names) == set()
-    assert set(names) - set(BY_CODE) == {"count_from_signal", "count_steps", "unit_of_charge"}
+    assert set(RULES_BY_CODE) - set(names) == set()
+    assert set(names) - set(RULES_BY_CODE) == {"count_from_signal", "count_steps", "unit_of_charge"}
 
 
 Damage = Callable[[pd.DataFrame, int], pd.DataFrame]

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from kilocell.data import columns as c
 from kilocell.data.readers.read import guess_settings, read_raw
-from kilocell.data.rules import bit_of
+from kilocell.data.rules import flag_bit
 from kilocell.data.settings import CleanSettings
 from kilocell.jobs.cleaning.charge_counters import counter_resets
 from kilocell.jobs.cleaning.clean import clean
@@ -72,7 +72,7 @@ def test_one_step_that_differs_is_told_with_its_charges() -> None:
     result = cleaned(with_values(raw, rows, c.CHARGING_CAPACITY, 1.1 * raw[c.CHARGING_CAPACITY][rows]))
     (found,) = findings(result, "capacity_counter")
     assert (found.cycle_count, found.rows, found.after) == (2, 240, "0.66389 A.h by the current")
-    flags = result.samples[c.FLAGS].to_numpy() & bit_of("capacity_counter")
+    flags = result.samples[c.FLAGS].to_numpy() & flag_bit("capacity_counter")
     assert list(np.flatnonzero(flags)) == list(range(900, 1140))
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from kilocell.data import columns as c
 from kilocell.data.readers.read import guess_settings, read_raw
-from kilocell.data.rules import bit_of
+from kilocell.data.rules import flag_bit
 from kilocell.data.settings import CleanSettings
 from kilocell.jobs.cleaning.clean import Cleaned, clean
 from numpy.typing import NDArray
@@ -91,7 +91,7 @@ def test_good_records_have_none_of_it(cases: dict[str, Case], name: str) -> None
     np.testing.assert_array_equal(wall_of(case.good), kept[c.UNIX_TIME])
     flags = case.good.samples[c.FLAGS].to_numpy()
     for rule in ("time_scale", "wall_clock", "step_time", "time_restart"):
-        assert not (flags & bit_of(rule)).any()
+        assert not (flags & flag_bit(rule)).any()
 
 
 @RECORDS
@@ -103,7 +103,7 @@ def test_another_unit_is_told_by_the_wall_clock(cases: dict[str, Case], name: st
     assert (found.before, found.after) == (f"test time in {unit}", "in s, by the wall clock")
     assert found.rows >= len(result.samples)
     assert case.new(result) == {"time_scale"}
-    assert (result.samples[c.FLAGS].to_numpy() & bit_of("time_scale") != 0).all()
+    assert (result.samples[c.FLAGS].to_numpy() & flag_bit("time_scale") != 0).all()
     assert_idempotent(result, CleanSettings())
 
 
@@ -156,7 +156,7 @@ def test_a_wall_clock_that_jumps_is_corrected(cases: dict[str, Case], name: str,
     assert [(found.source_row, found.after) for found in told] == [(at, kind)]
     np.testing.assert_allclose(wall_of(result), wall_of(case.good), rtol=0.0, atol=1.5)
     assert (np.diff(wall_of(result)) >= 0.0).all()
-    touched = np.flatnonzero(result.samples[c.FLAGS].to_numpy() & bit_of("wall_clock"))
+    touched = np.flatnonzero(result.samples[c.FLAGS].to_numpy() & flag_bit("wall_clock"))
     assert set(result.samples[c.SOURCE_ROW][touched]) == {row for row in result.samples[c.SOURCE_ROW] if row >= at}
     assert_idempotent(result, CleanSettings())
 
@@ -211,7 +211,7 @@ def test_a_zero_in_the_first_row_of_each_step_is_placed(cases: dict[str, Case], 
     raw = case.raw.assign(**{c.TEST_TIME: np.where(first == np.arange(case.rows), 0.0, case.test)})
     result = case.judge(raw if walled else without(raw, c.UNIX_TIME), 1.5 if walled else 60.0)
     zeros = set(np.unique(first)[1:])
-    flags = result.samples[c.FLAGS].to_numpy() & bit_of("step_time")
+    flags = result.samples[c.FLAGS].to_numpy() & flag_bit("step_time")
     assert set(result.samples[c.SOURCE_ROW][flags != 0]) == zeros & set(result.samples[c.SOURCE_ROW])
     assert_idempotent(result, CleanSettings())
 

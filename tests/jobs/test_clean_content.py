@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from kilocell.data import columns as c
 from kilocell.data.readers.read import guess_settings, read_raw
-from kilocell.data.rules import bit_of
+from kilocell.data.rules import flag_bit
 from kilocell.data.settings import CleanSettings
 from kilocell.jobs.cleaning.clean import clean
 from raw_records import SETTINGS, assert_same_signal, cleaned, cycling, findings, raw_table, seen, with_values
@@ -72,7 +72,7 @@ def test_a_voltage_stuck_under_a_steady_current() -> None:
     result = cleaned(raw)
     (found,) = findings(result, "voltage_stuck")
     assert (found.rows, found.source_row, found.action) == (150, 150, "left")
-    flags = result.samples[c.FLAGS].to_numpy() & bit_of("voltage_stuck")
+    flags = result.samples[c.FLAGS].to_numpy() & flag_bit("voltage_stuck")
     assert list(np.flatnonzero(flags)) == list(range(150, 300))
     assert_same_signal(result, raw)
     short = with_values(RAW, slice(150, 180), c.VOLTAGE, RAW[c.VOLTAGE][150])  # 4 % of the capacity

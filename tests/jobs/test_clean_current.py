@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from kilocell.data import columns as c
-from kilocell.data.rules import bit_of
+from kilocell.data.rules import flag_bit
 from kilocell.jobs.cleaning.current import state_signs
 from raw_records import SETTINGS, assert_same_signal, cleaned, cycling, findings, raw_table, seen
 
@@ -37,7 +37,7 @@ def test_a_discharge_positive_current_is_turned(raw: pd.DataFrame, sign: str) ->
     assert_same_signal(result, RAW)
     (found,) = findings(result, "current_sign")
     assert (found.action, found.rows) == ("turned", int((RAW[c.CURRENT] != 0.0).sum()))
-    flagged = result.samples[c.FLAGS].to_numpy() & bit_of("current_sign") != 0
+    flagged = result.samples[c.FLAGS].to_numpy() & flag_bit("current_sign") != 0
     np.testing.assert_array_equal(flagged, RAW[c.CURRENT] != 0.0)
 
 

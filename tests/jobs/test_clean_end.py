@@ -10,11 +10,11 @@ import pytest
 from kilocell.data import columns as c
 from kilocell.data.errors import JobError, NothingToSimulateError
 from kilocell.data.readers.read import guess_settings, read_raw
-from kilocell.data.rules import bit_of
+from kilocell.data.rules import flag_bit
 from kilocell.data.settings import CellSettings, CleanSettings, ModelSettings, ParameterSetSettings, SimulateSettings
 from kilocell.jobs.cleaning.clean import Cleaned, clean
 from kilocell.jobs.record.cycles import summarise_cycles
-from kilocell.jobs.record.usable_current import refuse_nothing
+from kilocell.jobs.record.usable_current import require_current
 from kilocell.jobs.simulation.simulate import simulate
 from raw_records import SETTINGS, assert_same_signal, cleaned, cycling, findings, raw_table, seen, with_values
 
@@ -30,7 +30,7 @@ def test_a_record_that_ends_in_the_middle_of_a_step(rows: int) -> None:
     assert told[0].before.startswith("ends at ")
     assert (told[0].severity, told[0].action, told[0].source_row) == ("warning", "reported", rows - 1)
     assert_same_signal(result, raw)
-    flags = result.samples[c.FLAGS].to_numpy() & bit_of("aborted_test")
+    flags = result.samples[c.FLAGS].to_numpy() & flag_bit("aborted_test")
     assert list(np.flatnonzero(flags)) == [rows - 1]
 
 
@@ -108,8 +108,8 @@ def test_what_cannot_be_simulated_is_skipped_with_the_reason() -> None:
 
 
 def test_little_current_in_a_cell_that_moves_is_no_rest() -> None:
-    refuse_nothing(np.full(100, 0.001), np.linspace(4.0, 3.0, 100), 5.0)
-    refuse_nothing(np.append(np.zeros(99), 0.5), np.full(100, 3.7), 5.0)
+    require_current(np.full(100, 0.001), np.linspace(4.0, 3.0, 100), 5.0)
+    require_current(np.append(np.zeros(99), 0.5), np.full(100, 3.7), 5.0)
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +168,7 @@ def test_the_bogus_cycle_of_a_real_cell_is_flagged(shared_data: Path) -> None:
     assert (found.cycle_count, found.severity, found.after) == (4, "error", "nominal 1.1 A.h")
     counted = float(found.before.split()[0])
     assert counted > 31.0  # a sawtooth, whose last value is 31 A.h
-    cycle = bogus.samples[c.CYCLE_COUNT][bogus.samples[c.FLAGS] & bit_of("capacity_excess") != 0]
+    cycle = bogus.samples[c.CYCLE_COUNT][bogus.samples[c.FLAGS] & flag_bit("capacity_excess") != 0]
     assert set(cycle) == {4}
     assert [f.cycle_count for f in findings(bogus, "capacity_counter")] == [4]
 

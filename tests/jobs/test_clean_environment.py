@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kilocell.data import columns as c
 from kilocell.data.readers.read import guess_settings, read_raw
-from kilocell.data.rules import bit_of
+from kilocell.data.rules import flag_bit
 from kilocell.data.settings import CleanSettings
 from kilocell.jobs.cleaning.clean import clean
 from kilocell.jobs.cleaning.temperature import MEDIAN_OF_NOISE, NOISE_CELSIUS, _crowded, _local_noise
@@ -38,7 +38,7 @@ NEW = {"temperature_jump", "temperature_stuck", "temperature_noise", "chamber_of
 
 
 def flagged_rows(samples: pd.DataFrame, rule: str) -> list[int]:
-    return [int(row) for row in np.flatnonzero(samples[c.FLAGS].to_numpy() & bit_of(rule))]
+    return [int(row) for row in np.flatnonzero(samples[c.FLAGS].to_numpy() & flag_bit(rule))]
 
 
 @pytest.mark.parametrize("resolution", [0.001, 0.1, 0.5, 1.0])

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from kilocell.data import columns as c
-from kilocell.data.rules import bit_of
+from kilocell.data.rules import flag_bit
 from raw_records import assert_same_signal, cleaned, cycling, findings, raw_table, seen, with_values
 
 RAW = cycling(2)
@@ -26,7 +26,7 @@ def test_a_wrong_step_number_inside_a_step_is_corrected(rows: int, at: int, numb
     np.testing.assert_array_equal(result.samples[c.STEP_ID][wrong], number)
     (found,) = findings(result, "step_glitch")
     assert (found.source_row, found.rows, found.before) == (at, rows, f"step {number:g}")
-    assert list(np.flatnonzero(result.samples[c.FLAGS] & bit_of("step_glitch"))) == list(range(at, at + rows))
+    assert list(np.flatnonzero(result.samples[c.FLAGS] & flag_bit("step_glitch"))) == list(range(at, at + rows))
 
 
 @pytest.mark.parametrize("rows", [1, 2, 4])
@@ -209,7 +209,7 @@ def test_a_wrong_step_number_on_a_ramp_is_corrected(at: int, rows: int, number: 
 
 def test_of_rows_between_an_edge_and_a_wrong_number_none_is_turned() -> None:
     result = cleaned(with_values(ramp(), [62, 63], c.STEP_ID, 1.0))
-    flags = result.samples[c.FLAGS].to_numpy() & bit_of("step_glitch")
+    flags = result.samples[c.FLAGS].to_numpy() & flag_bit("step_glitch")
     assert not flags[[60, 61]].any()
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from kilocell.data import columns as c
-from kilocell.data.rules import RULES, bit_of
+from kilocell.data.rules import RULES, flag_bit
 from kilocell.data.settings import CleanSettings
 from kilocell.jobs.cleaning.clean import Cleaned, clean
 from kilocell.jobs.record.cycles import summarise_cycles
@@ -36,9 +36,9 @@ def assert_balanced(result: Cleaned) -> None:
     assert sum(counted.values()) == report.rows_quarantined
     flags = result.samples[c.FLAGS].to_numpy()
     assert {count.rule: count.samples for count in report.flagged} == {
-        rule.code: int((flags & bit_of(rule.code) != 0).sum())
+        rule.code: int((flags & flag_bit(rule.code) != 0).sum())
         for rule in RULES
-        if (flags & bit_of(rule.code)).any()
+        if (flags & flag_bit(rule.code)).any()
         or rule.code in {*result.quarantined["rule"], *(finding.rule for finding in report.findings)}
     }
     for before, after, changes in (

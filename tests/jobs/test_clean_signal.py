@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from kilocell.data import columns as c
-from kilocell.data.rules import bit_of
+from kilocell.data.rules import flag_bit
 from kilocell.jobs.cleaning.spikes import edge_resistance
 from raw_records import (
     RESISTANCE_OHM,
@@ -29,7 +29,7 @@ FIRST_OF_STEPS = np.cumsum([0, *(int(seconds / 10.0) for *_, seconds in SCHEDULE
 
 
 def rows_with(samples: pd.DataFrame, rule: str) -> list[int]:
-    return [int(row) for row in np.flatnonzero(samples[c.FLAGS].to_numpy() & bit_of(rule))]
+    return [int(row) for row in np.flatnonzero(samples[c.FLAGS].to_numpy() & flag_bit(rule))]
 
 
 @pytest.mark.parametrize("value", [0.0, 9.9999, 3.2, 4.5])

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from kilocell.data import columns as c
 from kilocell.data.readers.read import guess_settings, read_raw
-from kilocell.data.rules import bit_of
+from kilocell.data.rules import flag_bit
 from kilocell.data.settings import CleanSettings
 from kilocell.jobs.cleaning.clean import Cleaned, clean
 from raw_records import SETTINGS, assert_same_signal, cleaned, cycling, findings, raw_table, seen, with_values
@@ -26,7 +26,7 @@ STEADY: Final = {  # real records with the share of places at which a step of 20
 
 
 def rows_with(result: Cleaned, rule: str) -> list[int]:
-    flags = result.samples[c.FLAGS].to_numpy() & bit_of(rule)
+    flags = result.samples[c.FLAGS].to_numpy() & flag_bit(rule)
     return [int(row) for row in result.samples[c.SOURCE_ROW].to_numpy()[flags != 0]]
 
 

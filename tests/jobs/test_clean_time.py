@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from kilocell.data import columns as c
-from kilocell.data.rules import bit_of
+from kilocell.data.rules import flag_bit
 from kilocell.jobs.cleaning.duplicate_times import clock_quantum
 from raw_records import (
     SETTINGS,
@@ -32,7 +32,7 @@ def truth() -> pd.DataFrame:
 
 
 def flagged_rows(result_samples: pd.DataFrame, rule: str) -> list[int]:
-    return [int(row) for row in np.flatnonzero(result_samples[c.FLAGS].to_numpy() & bit_of(rule))]
+    return [int(row) for row in np.flatnonzero(result_samples[c.FLAGS].to_numpy() & flag_bit(rule))]
 
 
 @CLOCKS

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from kilocell.data import columns as c
 from kilocell.data.readers.read import guess_settings, read_raw
-from kilocell.data.rules import bit_of
+from kilocell.data.rules import flag_bit
 from kilocell.data.settings import CleanSettings
 from kilocell.jobs.cleaning.clean import Cleaned, clean
 
@@ -37,7 +37,7 @@ class Judged:
         """True rows that carry a rule's flag or were quarantined by it."""
         out = self.result.quarantined
         quarantined = self.row_ids[out.loc[out["rule"] == rule, c.SOURCE_ROW]]
-        return set(self.true_rows[(self.flags & bit_of(rule)) != 0]) | set(quarantined)
+        return set(self.true_rows[(self.flags & flag_bit(rule)) != 0]) | set(quarantined)
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def test_undamaged_samples_are_untouched(judged: dict[str, Judged], cell: str) -
     resolution = 0.003 if same_time.any() else 1e-5  # rows at one millisecond are set apart
     begin = case.truth["test_time_s"].iloc[0]
     np.testing.assert_allclose(case.samples[c.TEST_TIME], case.true["test_time_s"] - begin, atol=resolution)
-    good = (case.flags & ~(bit_of("time_resolution") | bit_of("time_order") | bit_of("step_glitch"))) == 0
+    good = (case.flags & ~(flag_bit("time_resolution") | flag_bit("time_order") | flag_bit("step_glitch"))) == 0
     np.testing.assert_allclose(case.samples[c.VOLTAGE][good], case.true["voltage_V"][good], atol=6e-6)
     np.testing.assert_allclose(case.samples[c.CURRENT][good], case.true["current_A"][good], atol=6e-6)
     filled = np.isfinite(case.samples[c.VOLTAGE].to_numpy())

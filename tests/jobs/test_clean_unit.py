@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from kilocell.data import columns as c
 from kilocell.data.readers.read import guess_settings, read_raw
-from kilocell.data.rules import bit_of
+from kilocell.data.rules import flag_bit
 from kilocell.data.settings import CleanSettings
 from kilocell.jobs.cleaning.clean import clean
 from raw_records import SETTINGS, cleaned, cycling, findings, seen
@@ -99,7 +99,7 @@ def test_one_file_of_two_in_millivolt() -> None:
     assert found.before.startswith("voltage_volt in mV, 3")
     np.testing.assert_array_equal(result.samples[c.VOLTAGE][: len(RAW)], RAW[c.VOLTAGE])
     np.testing.assert_allclose(result.samples[c.VOLTAGE][len(RAW) :], RAW[c.VOLTAGE], rtol=1e-12)
-    flags = result.samples[c.FLAGS].to_numpy() & bit_of("unit_scale") != 0
+    flags = result.samples[c.FLAGS].to_numpy() & flag_bit("unit_scale") != 0
     np.testing.assert_array_equal(flags, result.samples[c.SOURCE_INDEX] == 1)
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from kilocell.data import columns as c
-from kilocell.data.rules import bit_of
+from kilocell.data.rules import flag_bit
 from raw_records import SETTINGS, assert_same_signal, cleaned, cycling, findings, raw_table, seen, with_values
 
 RAW = cycling(1)
@@ -29,7 +29,7 @@ def test_long_holes_stay_missing() -> None:
         result = cleaned(with_values(RAW, slice(60, 66), c.VOLTAGE, np.nan), settings)
         assert np.isfinite(result.samples[c.VOLTAGE][60:66]).all() == filled
         flags = result.samples[c.FLAGS][60:66]
-        assert (flags & bit_of("voltage_missing") != 0).all()
+        assert (flags & flag_bit("voltage_missing") != 0).all()
 
 
 @pytest.mark.parametrize("rows", [slice(119, 121), slice(120, 121), slice(0, 2), slice(N - 1, N)])
@@ -51,7 +51,7 @@ def test_a_constant_current_that_is_missing_for_long_stays_so() -> None:
     result = cleaned(with_values(RAW, rows, c.CURRENT, np.nan))
     assert np.isnan(result.samples[c.CURRENT][rows]).all()
     assert [finding.action for finding in findings(result, "current_missing")] == ["left"]
-    assert (result.samples[c.FLAGS][rows] & bit_of("current_missing") != 0).all()
+    assert (result.samples[c.FLAGS][rows] & flag_bit("current_missing") != 0).all()
     assert_same_signal(
         cleaned(with_values(RAW, rows, c.CURRENT, np.nan), replace(SETTINGS, fill_constant_samples=220)), RAW
     )

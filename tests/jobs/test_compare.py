@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kilocell.data import columns as c
 from kilocell.data.results.simulation import StepComparison
-from kilocell.data.rules import bit_of
-from kilocell.jobs.record.record import Record, record_of
-from kilocell.jobs.record.step_windows import Windows, step_starts, windows_of
-from kilocell.jobs.simulation.compare import compare, compare_steps, sums_of
+from kilocell.data.rules import flag_bit
+from kilocell.jobs.record.record import Record, make_record
+from kilocell.jobs.record.step_windows import StepWindows, find_windows, step_starts
+from kilocell.jobs.simulation.compare import compare, compare_steps, sum_errors
 from records import partition
 
 CAPACITY_AH = 5.0
@@ -41,8 +41,8 @@ def step_age_second(made: Record, capacity_ah: float) -> np.ndarray:
     return made.time_second - made.time_second[step_starts(made, capacity_ah)]
 
 
-def one_window(n: int) -> Windows:
-    return Windows(np.zeros(n, np.intp), np.zeros(n, np.int8))
+def one_window(n: int) -> StepWindows:
+    return StepWindows(np.zeros(n, np.intp), np.zeros(n, np.int8))
 
 
 def by_part(lines: tuple[StepComparison, ...], cycle: int = 0) -> dict[tuple[str, str], StepComparison]:
@@ -54,7 +54,7 @@ def test_a_step_begins_at_the_last_sample_of_the_step_before() -> None:
     time = [0.0, 50.0, 100.0, 101.0, 102.0, 103.0, 120.0, 121.0, 220.0, 221.0]
     made = record(time, [0.0] * 3 + [-5.0] * 7, [1] * 3 + [2] * 7, ["rest"] * 3 + ["discharge"] * 7)
     np.testing.assert_allclose(step_age_second(made, CAPACITY_AH)[3:], [1, 2, 3, 20, 21, 120, 121])
-    named = [WINDOWS[code] for code in windows_of(made, CAPACITY_AH).code]
+    named = [WINDOWS[code] for code in find_windows(made, CAPACITY_AH).code]
     assert named[:3] == ["ohmic", "diffusion", "diffusion"]
     assert named[3:] == [*["ohmic"] * 2, *["kinetic"] * 2, *["diffusion"] * 2, "capacity"]
 
@@ -70,7 +70,7 @@ def test_what_comes_after_a_gap_begins_with_its_first_sample() -> None:
     """A power cut of a day within a rest, and one before a discharge: neither ages what comes after it."""
     time = np.array([0.0, 10.0, 86410.0, 86420.0, 172820.0, 172821.0])
     made = record(time, [0.0] * 4 + [-5.0] * 2, [1, 1, 1, 1, 2, 2], ["rest"] * 4 + ["discharge"] * 2)
-    cut = replace(made, flags=np.where(np.isin(np.arange(6), (2, 4)), bit_of("time_gap"), 0))
+    cut = replace(made, flags=np.where(np.isin(np.arange(6), (2, 4)), flag_bit("time_gap"), 0))
     np.testing.assert_allclose(step_age_second(cut, CAPACITY_AH), [0.0, 10.0, 0.0, 10.0, 0.0, 1.0])
 
 
@@ -99,7 +99,7 @@ def test_known_errors_by_step_type_and_window() -> None:
     made = record(time, np.where(time <= 600.0, 0.0, -5.0), step, kind)
     age = time - 600.0
     error = np.select([age <= 0.0, age <= 2.0, age <= 20.0, age <= 120.0], [0.010, -0.040, -0.020, 0.008], 0.002)
-    found = by_part(compare_steps(sums_of(made, 3.7 + error, windows_of(made, CAPACITY_AH))))
+    found = by_part(compare_steps(sum_errors(made, 3.7 + error, find_windows(made, CAPACITY_AH))))
     wanted = {"ohmic": (2, -40.0), "kinetic": (18, -20.0), "diffusion": (100, 8.0), "capacity": (480, 2.0)}
     for window, (samples, bias) in wanted.items():
         line = found["discharge", window]
@@ -116,7 +116,7 @@ def test_known_errors_by_step_type_and_window() -> None:
 def test_comparison_by_cycle_finds_the_worst_and_ignores_what_was_not_measured() -> None:
     made = record([0.0, 1.0, 2.0, 3.0], 0.0, 1, "rest", [1, 1, 2, 2])
     made.voltage_volt[2] = np.nan
-    sums = sums_of(made, 3.7 + np.array([0.001, -0.003, 9.9, 0.002]), one_window(4))
+    sums = sum_errors(made, 3.7 + np.array([0.001, -0.003, 9.9, 0.002]), one_window(4))
     whole, first, second = compare(sums, {})
     assert (whole.cycle_count, first.cycle_count, second.cycle_count) == (0, 1, 2)
     assert (whole.samples, second.samples) == (3, 1)
@@ -134,7 +134,7 @@ def test_the_change_of_the_error_leaves_out_what_was_wrong_before() -> None:
     made = record(time, np.where(step == 1, -5.0, 0.0), step, np.where(step == 1, "discharge", "rest"))
     error = np.select([time == 0.0, time < 7.0], [0.020, 0.050], 0.040)
     made.voltage_volt[4] = np.nan  # the last sample that is known is the one before
-    found = by_part(compare_steps(sums_of(made, 3.7 + error, windows_of(made, CAPACITY_AH))))
+    found = by_part(compare_steps(sum_errors(made, 3.7 + error, find_windows(made, CAPACITY_AH))))
     assert found["rest", "ohmic"].rmse_mv == pytest.approx(50.0)
     assert found["rest", "ohmic"].change_rmse_mv == pytest.approx(0.0, abs=1e-3)
     assert found["rest", "kinetic"].change_rmse_mv == pytest.approx(10.0)
@@ -146,19 +146,19 @@ def test_a_time_weighted_rmse_lets_a_dense_pulse_weigh_what_it_lasts() -> None:
     time = np.concatenate([np.arange(0.0, 1000.0, 10.0), np.arange(1000.0, 1010.0, 0.1)])
     error = np.where(time < 1000.0, 0.001, 0.100)
     made = record(time, 0.0, 1, "rest")
-    whole = compare(sums_of(made, 3.7 + error, one_window(len(time))), {})[0]
+    whole = compare(sum_errors(made, 3.7 + error, one_window(len(time))), {})[0]
     assert whole.rmse_mv > 70.0
     assert whole.rmse_time_weighted_mv == pytest.approx(np.sqrt((995.0 + 1e4 * 14.9) / 1009.9), rel=1e-3)
-    flags = np.where(np.arange(len(time)) == 100, bit_of("time_gap"), 0)
+    flags = np.where(np.arange(len(time)) == 100, flag_bit("time_gap"), 0)
     cut = replace(made, flags=flags)
-    without = compare(sums_of(cut, 3.7 + error, one_window(len(time))), {})[0]
+    without = compare(sum_errors(cut, 3.7 + error, one_window(len(time))), {})[0]
     assert without.rmse_time_weighted_mv == pytest.approx(np.sqrt((990.0 + 1e4 * 9.9) / 999.9), rel=1e-3)
 
 
 def test_nothing_measured_gives_no_line() -> None:
     made = record([0.0, 1.0], 0.0, 1, "rest")
     made.voltage_volt[:] = np.nan
-    sums = sums_of(made, np.full(2, 3.7), one_window(2))
+    sums = sum_errors(made, np.full(2, 3.7), one_window(2))
     assert compare(sums, {}) == ()
     assert compare_steps(sums) == ()
 
@@ -182,7 +182,7 @@ def test_parts_add_up_to_the_whole(
     made = record(time, random.normal(0.0, 2.0, len(step)), step + 1, kind, step // steps_a_cycle + 1)
     made.voltage_volt[random.random(len(step)) < 0.1] = np.nan
     error = np.round(random.normal(0.0, 0.01, len(step)), 6)
-    sums = sums_of(made, made.voltage_volt + error, windows_of(made, CAPACITY_AH))
+    sums = sum_errors(made, made.voltage_volt + error, find_windows(made, CAPACITY_AH))
     comparisons, lines = compare(sums, {}), compare_steps(sums)
     known = np.isfinite(made.voltage_volt)
     if not known.any():
@@ -210,8 +210,8 @@ def test_parts_add_up_to_the_whole(
 def test_a_partitions_step_types_become_codes() -> None:
     frame = partition(np.arange(4.0), np.zeros(4), np.full(4, 3.7))
     frame[c.STEP_COUNT] = np.array([1, 1, 2, 3], np.int32)
-    assert record_of(frame.assign(**{c.STEP_TYPE: "?"})).step_type.tolist() == [-1, -1, -1, -1]  # type: ignore[union-attr]
+    assert make_record(frame.assign(**{c.STEP_TYPE: "?"})).step_type.tolist() == [-1, -1, -1, -1]  # type: ignore[union-attr]
     named = frame.assign(**{c.STEP_TYPE: ["rest", "rest", "pulse", "charge"]})
-    assert record_of(named).step_type.tolist() == [2, 2, 4, 0]  # type: ignore[union-attr]
-    made = record_of(named)
+    assert make_record(named).step_type.tolist() == [2, 2, 4, 0]  # type: ignore[union-attr]
+    made = make_record(named)
     assert made.from_index(2).step_type.tolist() == [4, 0]  # type: ignore[union-attr]

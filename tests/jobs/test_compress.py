@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 from kilocell.data import columns as c
 from kilocell.data.errors import JobError
 from kilocell.jobs.cleaning.clean import clean
-from kilocell.jobs.current_profile.compress import compress, noise_ampere
+from kilocell.jobs.current_profile.compress import compress_current, noise_ampere
 from loads import LOADS
 from raw_records import SETTINGS, raw_table
 
@@ -29,7 +29,7 @@ def no_gap(n: int) -> np.ndarray:
 def test_total_charge_is_the_samples_own_for_any_current(current: np.ndarray, seed: int) -> None:
     steps = np.random.default_rng(seed).uniform(0.1, 100.0, len(current))
     time = np.cumsum(steps)
-    profile = compress(time, current, no_gap(len(time)), 5.0)
+    profile = compress_current(time, current, no_gap(len(time)), 5.0)
     measured = np.trapezoid(current, time)
     kept = np.trapezoid(profile.current_ampere, profile.time_second)
     throughput = float(np.trapezoid(np.abs(current), time))
@@ -40,7 +40,7 @@ def test_total_charge_is_the_samples_own_for_any_current(current: np.ndarray, se
 @given(arrays(float, st.integers(2, 200), elements=st.floats(-10, 10, width=32)))
 def test_every_sample_is_within_the_tolerance(current: np.ndarray) -> None:
     time = np.arange(len(current), dtype=float)
-    profile = compress(time, current, no_gap(len(time)), 5.0)
+    profile = compress_current(time, current, no_gap(len(time)), 5.0)
     seen = np.interp(time, profile.time_second, profile.current_ampere)
     assert np.max(np.abs(seen - current)) <= 6.0 * profile.noise_ampere + 5.0 * 5e-4 + 1e-12
 
@@ -57,7 +57,7 @@ def cccv(noise: float) -> tuple[np.ndarray, np.ndarray]:
 
 def test_cccv_becomes_a_few_knots() -> None:
     time, current = cccv(2e-3)
-    profile = compress(time, current, no_gap(len(time)), 5.0)
+    profile = compress_current(time, current, no_gap(len(time)), 5.0)
     assert len(profile.time_second) < 200
     assert profile.noise_ampere == pytest.approx(2e-3, rel=0.05)
     seen = np.interp(time, profile.time_second, profile.current_ampere)
@@ -67,7 +67,7 @@ def test_cccv_becomes_a_few_knots() -> None:
 def test_a_pulse_of_one_sample_survives() -> None:
     time, current = cccv(0.0)
     current[50_000] = -5.0
-    profile = compress(time, current, no_gap(len(time)), 5.0)
+    profile = compress_current(time, current, no_gap(len(time)), 5.0)
     assert np.interp([49_999.0, 50_000.0, 50_001.0], profile.time_second, profile.current_ampere) == pytest.approx(
         [0.0, -5.0, 0.0], abs=1e-9
     )
@@ -78,7 +78,7 @@ def test_no_current_flows_in_a_power_cut() -> None:
     current = np.full(200, -1.0)
     after_gap = no_gap(200)
     after_gap[100] = True
-    profile = compress(time, current, after_gap, 5.0)
+    profile = compress_current(time, current, after_gap, 5.0)
     assert np.trapezoid(profile.current_ampere, profile.time_second) == pytest.approx(-198.0, abs=0.01)
     assert np.interp(2000.0, profile.time_second, profile.current_ampere) == 0.0
 
@@ -86,13 +86,13 @@ def test_no_current_flows_in_a_power_cut() -> None:
 def test_missing_current_is_refused_with_its_place() -> None:
     current = np.array([1.0, np.nan, 1.0])
     with pytest.raises(JobError, match=r"missing for 1 sample, the first at 10 s") as caught:
-        compress(np.array([0.0, 10.0, 20.0]), current, no_gap(3), 5.0)
+        compress_current(np.array([0.0, 10.0, 20.0]), current, no_gap(3), 5.0)
     assert caught.value.code == "missing_current"
 
 
 def test_time_that_stands_still_is_refused() -> None:
     with pytest.raises(JobError, match="time does not increase"):
-        compress(np.array([0.0, 1.0, 1.0]), np.zeros(3), no_gap(3), 5.0)
+        compress_current(np.array([0.0, 1.0, 1.0]), np.zeros(3), no_gap(3), 5.0)
 
 
 def test_noise_is_blind_to_lines_and_steps() -> None:
@@ -112,7 +112,7 @@ def segment_charges(time: np.ndarray, current: np.ndarray, first: np.ndarray) ->
 )
 def test_every_kind_of_record_keeps_its_charge_segment_by_segment(name: str, knots_per_sample: float) -> None:
     time, current = LOADS[name][0]()
-    profile = compress(time, current, no_gap(len(time)), 5.0)
+    profile = compress_current(time, current, no_gap(len(time)), 5.0)
     assert len(profile.time_second) < knots_per_sample * len(time)
     seen = np.interp(time, profile.time_second, profile.current_ampere)
     first = np.concatenate([[0], 1 + np.flatnonzero(np.abs(np.diff(current)) > 0.1)])
@@ -137,7 +137,7 @@ def test_every_pulse_of_one_sample_survives(
     current = base + noise * rng.standard_normal(400)
     for at, size, charge in pulses:
         current[at] = base + (size if charge else -size)
-    profile = compress(time, current, no_gap(400), 5.0)
+    profile = compress_current(time, current, no_gap(400), 5.0)
     seen = np.interp(time, profile.time_second, profile.current_ampere)
     places = [sample for sample, *_ in pulses]
     assert np.max(np.abs(seen - current)[places]) <= 6.0 * profile.noise_ampere + 5.0 * 5e-4 + 1e-12
@@ -156,7 +156,7 @@ def test_a_jump_sampled_on_both_sides_at_one_time_is_not_smeared() -> None:
     samples = clean(raw, "CELL", SETTINGS).samples
     assert len(samples) == len(raw)
     time, kept = samples[c.TEST_TIME].to_numpy(), samples[c.CURRENT].to_numpy()
-    profile = compress(time, kept, no_gap(len(time)), 2.0)
+    profile = compress_current(time, kept, no_gap(len(time)), 2.0)
     assert len(profile.time_second) == 6
     steep = np.flatnonzero(np.abs(np.diff(profile.current_ampere)) > 1.0)
     assert np.all(np.diff(profile.time_second)[steep] < 0.0011)
@@ -164,9 +164,9 @@ def test_a_jump_sampled_on_both_sides_at_one_time_is_not_smeared() -> None:
 
 def test_long_records_are_fitted_in_blocks_with_the_same_knots(monkeypatch: pytest.MonkeyPatch) -> None:
     time, current = cccv(2e-3)
-    blocks = compress(time, current, no_gap(len(time)), 5.0)
+    blocks = compress_current(time, current, no_gap(len(time)), 5.0)
     monkeypatch.setattr("kilocell.jobs.current_profile.compress.BLOCK", len(time))
-    whole = compress(time, current, no_gap(len(time)), 5.0)
+    whole = compress_current(time, current, no_gap(len(time)), 5.0)
     np.testing.assert_array_equal(blocks.time_second, whole.time_second)
     np.testing.assert_allclose(blocks.current_ampere, whole.current_ampere, rtol=0.0, atol=1e-12)
 
@@ -175,7 +175,7 @@ def test_finer_knots_follow_the_record_more_closely() -> None:
     time, current = LOADS["drive"][0]()
     away = []
     for finer in (1.0, 4.0, np.inf):
-        profile = compress(time, current, no_gap(len(time)), 5.0, finer)
+        profile = compress_current(time, current, no_gap(len(time)), 5.0, finer)
         away.append(np.max(np.abs(np.interp(time, profile.time_second, profile.current_ampere) - current)))
     assert away[0] > 2.0 * away[1] > 0.0
     assert away[2] == 0.0

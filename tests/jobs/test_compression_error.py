@@ -18,12 +18,12 @@ from kilocell.data.settings import (
     SimulateSettings,
 )
 from kilocell.jobs.cleaning.clean import clean
-from kilocell.jobs.current_profile.compress import CurrentProfile, profile_of
-from kilocell.jobs.current_profile.compression_error import compression_error, lagged
-from kilocell.jobs.models.build import structure_of
-from kilocell.jobs.record.record import Record, record_of
+from kilocell.jobs.current_profile.compress import CurrentProfile, compress_record
+from kilocell.jobs.current_profile.compression_error import apply_lag, estimate_compression_error
+from kilocell.jobs.models.build import make_structure
+from kilocell.jobs.record.record import Record, make_record
 from kilocell.jobs.simulation.replay import check_range, replay
-from kilocell.jobs.simulation.simulate import conditions_of, simulate
+from kilocell.jobs.simulation.simulate import find_conditions, simulate
 from loads import LOADS
 from numpy.typing import NDArray
 from records import partition
@@ -40,15 +40,15 @@ def asked(model: str, soc: float = 0.9, base: str = "Chen2020", celsius: float =
 
 
 def record_under(time: Floats, current: Floats) -> Record:
-    return record_of(partition(time, current, np.full(len(time), 3.7)))
+    return make_record(partition(time, current, np.full(len(time), 3.7)))
 
 
 def solved(record: Record, settings: SimulateSettings, profile: CurrentProfile, exact: bool) -> Floats:
     """Voltage under a profile: as a simulation does it, or with a stop at every knot and tight tolerances."""
     rtol, atol = (1e-7, 1e-9) if exact else (settings.rtol, settings.atol)
     knots = len(profile.time_second)
-    structure = structure_of(settings.model, settings.parameter_set.base, (), knots, rtol, atol)
-    conditions = conditions_of(record, settings, None)
+    structure = make_structure(settings.model, settings.parameter_set.base, (), knots, rtol, atol)
+    conditions = find_conditions(record, settings, None)
     replayed = replay(structure, conditions, profile, record.time_second, every_knot=exact)
     check_range(replayed)
     return replayed.voltage_volt
@@ -56,14 +56,14 @@ def solved(record: Record, settings: SimulateSettings, profile: CurrentProfile, 
 
 def judge(record: Record, settings: SimulateSettings) -> None:
     """Hold the estimate against two exact replays: under the profile, and with every sample a knot."""
-    profile = profile_of(record, 5.0)
-    every_sample = profile_of(record, 5.0, np.inf)
+    profile = compress_record(record, 5.0)
+    every_sample = compress_record(record, 5.0, np.inf)
     away = 1e3 * (solved(record, settings, profile, True) - solved(record, settings, every_sample, True))
     rmse, worst = float(np.sqrt(np.mean(away**2))), float(np.max(np.abs(away)))
     seen = np.interp(record.time_second, profile.time_second, profile.current_ampere)
     voltage = solved(record, settings, profile, False)
     time, current = record.time_second, record.current_ampere
-    error = compression_error(time, current, seen, voltage, record.after_gap, profile.noise_ampere, 5.0)
+    error = estimate_compression_error(time, current, seen, voltage, record.after_gap, profile.noise_ampere, 5.0)
     assert rmse <= error.rmse_mv <= 5.0 * rmse + 0.05
     assert worst <= error.worst_mv <= 5.0 * worst + 0.05
     assert error.shift_mv <= error.rmse_mv
@@ -95,7 +95,7 @@ def test_the_estimate_holds_at_ten_samples_a_second() -> None:
 def test_the_estimate_holds_for_a_real_record(shared_data: Path) -> None:
     path = shared_data / "lgm50_digatron" / "25degC" / "Cell785_0p5C_25degC.csv"
     samples = clean(read_raw(path, guess_settings(path)), "785", CleanSettings(nominal_capacity_ah=5.0)).samples
-    judge(record_of(samples), asked("SPMe", 0.999))
+    judge(make_record(samples), asked("SPMe", 0.999))
 
 
 def test_a_simulation_reports_the_estimate_and_a_record_without_noise_has_none() -> None:
@@ -128,7 +128,7 @@ def test_where_compression_shifts_the_voltage_too_much_the_knots_are_made_finer(
 def test_a_power_cut_moves_no_charge_in_the_estimate() -> None:
     after_gap = np.array([False, False, True, False])
     step = np.array([1.0, 1e6, 1.0])
-    behind = lagged(step, np.ones((1, 4)), after_gap, 10.0)[0]
+    behind = apply_lag(step, np.ones((1, 4)), after_gap, 10.0)[0]
     np.testing.assert_allclose(behind, [0.0, 1.0 - np.exp(-0.1), 0.0, 1.0 - np.exp(-0.1)], atol=1e-12)
 
 
@@ -146,7 +146,7 @@ def test_a_lag_is_that_of_a_current_that_is_linear_between_samples() -> None:
         state += h / lag * ((old + new) / 2.0 - state) / (1.0 + h / (2.0 * lag))  # the midpoint rule
         found.append(state)
     expected = np.array(found)[np.searchsorted(dense, slow)]
-    np.testing.assert_allclose(lagged(step, current[None], np.zeros(51, bool), lag)[0], expected, atol=1e-6)
+    np.testing.assert_allclose(apply_lag(step, current[None], np.zeros(51, bool), lag)[0], expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("noise_ampere", [1e-3, 6e-3])
@@ -158,5 +158,5 @@ def test_noise_in_a_record_of_next_to_no_charge_is_not_taken_for_lost_charge(noi
     result = simulate(partition(time, current, np.full(600, 3.7)), asked("SPM"), None).result
     assert result.charge_error < 5e-4
     assert result.attempts == ("as asked: done",)
-    few = len(profile_of(record_under(time, current), 5.0).time_second)
+    few = len(compress_record(record_under(time, current), 5.0).time_second)
     assert (result.knots > few) == (noise_ampere > 1e-3)

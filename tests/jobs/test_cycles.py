@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from kilocell.data import columns as c
-from kilocell.data.rules import bit_of
+from kilocell.data.rules import flag_bit
 from kilocell.jobs.record.charge import charge_in_out_ah, interval_energy_wh
 from kilocell.jobs.record.cycles import mean_temperature, summarise_cycles
 from raw_records import cleaned, cycling
@@ -39,7 +39,7 @@ def test_energy_spans_a_missing_voltage_but_not_a_power_cut() -> None:
     time, flags = 3600.0 * np.arange(4.0), np.zeros(4, dtype=np.int64)
     voltage = np.array([3.0, np.nan, 3.0, 3.0])
     np.testing.assert_allclose(interval_energy_wh(time, np.full(4, 2.0), voltage, flags), [6.0, 6.0, 6.0])
-    flags[3] = bit_of("time_gap")
+    flags[3] = flag_bit("time_gap")
     np.testing.assert_allclose(interval_energy_wh(time, np.full(4, 2.0), voltage, flags), [6.0, 6.0, 0.0])
     nothing = interval_energy_wh(time, np.full(4, 2.0), np.full(4, np.nan), flags)
     np.testing.assert_array_equal(nothing, [0.0, 0.0, 0.0])

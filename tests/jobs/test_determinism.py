@@ -17,11 +17,11 @@ from kilocell.data.settings import (
     ParameterSetSettings,
     SimulateSettings,
 )
-from kilocell.jobs.current_profile.compress import compress
-from kilocell.jobs.models.build import structure_of
-from kilocell.jobs.record.record import record_of
+from kilocell.jobs.current_profile.compress import compress_current
+from kilocell.jobs.models.build import make_structure
+from kilocell.jobs.record.record import make_record
 from kilocell.jobs.simulation.replay import replay
-from kilocell.jobs.simulation.simulate import conditions_of, simulate
+from kilocell.jobs.simulation.simulate import find_conditions, simulate
 from loads import LOADS
 from numpy.typing import NDArray
 from records import partition
@@ -79,11 +79,11 @@ def test_every_process_gives_the_same_bits() -> None:
 def test_padding_changes_nothing(model: str) -> None:
     time, current = LOADS["cccv"][0]()
     settings = asked("cccv", model)
-    record = record_of(partition(time, current, np.full(len(time), 3.7)))
-    profile = compress(time, current, record.after_gap, 5.0)
-    conditions = conditions_of(record, settings, None)
+    record = make_record(partition(time, current, np.full(len(time), 3.7)))
+    profile = compress_current(time, current, record.after_gap, 5.0)
+    conditions = find_conditions(record, settings, None)
     overrides, knots = settings.parameter_set.overrides, len(profile.time_second)
-    structure = structure_of(settings.model, "Chen2020", overrides, knots, settings.rtol, settings.atol)
+    structure = make_structure(settings.model, "Chen2020", overrides, knots, settings.rtol, settings.atol)
     voltages = [
         replay(replace(structure, size=size), conditions, profile, time).voltage_volt for size in (64, 256, 1024)
     ]

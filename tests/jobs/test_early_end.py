@@ -12,8 +12,8 @@ from kilocell.data import columns as c
 from kilocell.data.fit_settings import FitParameter
 from kilocell.data.results.fitting import StartResult
 from kilocell.data.settings import Override, ParameterSetSettings, SimulateSettings
-from kilocell.jobs.fitting.early_stop import EndsEarly, Rival, Watch
-from kilocell.jobs.fitting.fit import best_of, run_start
+from kilocell.jobs.fitting.early_stop import EarlyStopping, Rival, StoppedEarly
+from kilocell.jobs.fitting.fit import combine_starts, run_start
 from kilocell.jobs.fitting.objective import Objective
 from kilocell.jobs.simulation.simulate import simulate
 from records import pulses
@@ -38,7 +38,7 @@ def test_a_start_out_of_time_counts_with_its_best_point(record: pd.DataFrame) ->
     assert start.evaluations == 2
     assert start.rmse_mv == pytest.approx(Objective(record, FIT, None).rmse_mv(np.array(start.values)))
     assert start.rmse_mv <= start.rmse_first_mv * 1.01
-    fit = best_of(record, settings, (start,), None)
+    fit = combine_starts(record, settings, (start,), None)
     assert (fit.starts_done, fit.starts_agreeing, fit.starts_stopped) == (0, 0, 1)
     assert "the best start, 1, stopped at its time limit" in fit.verdict
     assert run_start(record, replace(FIT, time_limit_second=3600.0), 1, None).stopped == ""
@@ -50,7 +50,7 @@ def test_the_best_result_is_the_same_with_starts_that_stop_early(record: pd.Data
     for number in range(HARD.starts):
         ended = [Rival(s.start, s.values, s.cost) for s in starts if s.cost is not None and not s.stopped]
         starts.append(run_start(record, HARD, number, None, rivals=lambda ended=ended: ended))  # type: ignore[misc]
-    one, other = best_of(record, HARD, tuple(starts), None), best_of(record, HARD, alone, None)
+    one, other = combine_starts(record, HARD, tuple(starts), None), combine_starts(record, HARD, alone, None)
     assert one.rmse_mv == pytest.approx(other.rmse_mv, rel=1e-4)
     np.testing.assert_allclose([p.value for p in one.parameters], [p.value for p in other.parameters], rtol=1e-3)
     stopped = [s for s in starts if s.stopped]
@@ -61,12 +61,12 @@ def test_the_best_result_is_the_same_with_starts_that_stop_early(record: pd.Data
     assert one.starts_agreeing <= one.starts_done
 
 
-def looked(watch: Watch, steps: list[tuple[float, float, float]]) -> str:
+def looked(watch: EarlyStopping, steps: list[tuple[float, float, float]]) -> str:
     """Why a start with these points and costs ends, and after how many of them; "" = it does not."""
     for number, (x, y, cost) in enumerate(steps, 1):
         try:
-            watch.look(np.array([x, y]), cost)
-        except EndsEarly as end:
+            watch.check(np.array([x, y]), cost)
+        except StoppedEarly as end:
             return f"{end.stopped} after {number}"
     return ""
 
@@ -74,13 +74,13 @@ def looked(watch: Watch, steps: list[tuple[float, float, float]]) -> str:
 def test_only_what_falls_to_a_known_minimum_is_on_its_way() -> None:
     rival = Rival(2, (0.5, 0.5), 10.0)
     near = [(0.3, 0.5, 90.0), (0.4, 0.5, 40.0), (0.49, 0.5, 11.0), (0.495, 0.5, 10.5)]
-    assert looked(Watch(LINE, lambda: [rival]), near) == "on_its_way after 3"
+    assert looked(EarlyStopping(LINE, lambda: [rival]), near) == "on_its_way after 3"
     below = [(x, y, 0.5 * cost) for x, y, cost in near]
-    assert looked(Watch(LINE, lambda: [rival]), below) == "", "it is better than the rival ever was"
-    assert looked(Watch(LINE, lambda: [rival]), [(x, 0.6, cost) for x, _, cost in near]) == "", "another place"
-    assert looked(Watch(LINE, lambda: [rival]), [(x, y, 50.0) for x, y, _ in near]) == "", "it does not fall"
-    assert looked(Watch(replace(LINE, stop_beaten=False), lambda: [rival]), near) == "", "not asked for"
-    assert looked(Watch(LINE, list), near) == ""
+    assert looked(EarlyStopping(LINE, lambda: [rival]), below) == "", "it is better than the rival ever was"
+    assert looked(EarlyStopping(LINE, lambda: [rival]), [(x, 0.6, cost) for x, _, cost in near]) == "", "another place"
+    assert looked(EarlyStopping(LINE, lambda: [rival]), [(x, y, 50.0) for x, y, _ in near]) == "", "it does not fall"
+    assert looked(EarlyStopping(replace(LINE, stop_beaten=False), lambda: [rival]), near) == "", "not asked for"
+    assert looked(EarlyStopping(LINE, list), near) == ""
 
 
 def test_only_what_is_far_above_and_gains_little_is_beaten() -> None:
@@ -89,6 +89,6 @@ def test_only_what_is_far_above_and_gains_little_is_beaten() -> None:
     def costs(first: float, share: float) -> list[tuple[float, float, float]]:
         return [(0.9, 0.9, first * share**k) for k in range(12)]
 
-    assert looked(Watch(LINE, lambda: [rival]), costs(100.0, 0.999)).startswith("beaten")
-    assert looked(Watch(LINE, lambda: [rival]), costs(39.0, 0.999)) == "", "not so far above"
-    assert looked(Watch(LINE, lambda: [rival]), costs(1000.0, 0.9)) == "", "it gains"
+    assert looked(EarlyStopping(LINE, lambda: [rival]), costs(100.0, 0.999)).startswith("beaten")
+    assert looked(EarlyStopping(LINE, lambda: [rival]), costs(39.0, 0.999)) == "", "not so far above"
+    assert looked(EarlyStopping(LINE, lambda: [rival]), costs(1000.0, 0.9)) == "", "it gains"

@@ -12,10 +12,10 @@ from kilocell.data import columns as c
 from kilocell.data.errors import JobError
 from kilocell.data.fit_settings import FitParameter
 from kilocell.data.settings import Override, ParameterSetSettings, SimulateSettings
-from kilocell.jobs.fitting.fit import best_of, run_start
+from kilocell.jobs.fitting.fit import combine_starts, run_start
 from kilocell.jobs.fitting.objective import Objective
 from kilocell.jobs.fitting.search import promised_gain
-from kilocell.jobs.fitting.starts import first_point, from_unit, to_unit
+from kilocell.jobs.fitting.starts import first_point, from_scaled, to_scaled
 from kilocell.jobs.simulation.simulate import simulate
 from records import pulses
 
@@ -34,7 +34,7 @@ def test_every_start_finds_the_truth_down_to_the_noise(record: pd.DataFrame) -> 
     for start in starts:
         assert start.rmse_mv == pytest.approx(1.0, rel=0.05)
         np.testing.assert_allclose(start.values, TRUTH, rtol=0.05)
-    fit = best_of(record, FIT, starts, None)
+    fit = combine_starts(record, FIT, starts, None)
     assert fit.starts_agreeing == 3
     assert fit.rmse_default_mv is not None
     assert fit.rmse_default_mv > 5.0 * fit.rmse_mv
@@ -53,18 +53,18 @@ def test_the_same_seed_gives_the_same_start(record: pd.DataFrame) -> None:
 
 def test_a_truth_outside_the_bounds_ends_at_a_bound(record: pd.DataFrame) -> None:
     narrow = replace(FIT, parameters=(FitParameter(NEGATIVE, 3e-14, 1e-12, "log"), FIT.parameters[1]))
-    fit = best_of(record, narrow, (run_start(record, narrow, 0, None),), None)
+    fit = combine_starts(record, narrow, (run_start(record, narrow, 0, None),), None)
     assert fit.parameters[0].at_bound
     assert "leave out the set's own value" not in fit.verdict
     low = replace(FIT, parameters=(FitParameter(NEGATIVE, 1e-15, 2e-14, "log"), FIT.parameters[1]))
-    told = best_of(record, low, (run_start(record, low, 0, None),), None)
+    told = combine_starts(record, low, (run_start(record, low, 0, None),), None)
     assert f"the bounds of {NEGATIVE} leave out the set's own value, 3.3e-14" in told.verdict
 
 
 def test_a_function_is_fitted_by_its_factor(record: pd.DataFrame) -> None:
     parameter = FitParameter("Positive electrode exchange-current density [A.m-2]", 0.2, 5.0, "log")
     settings = replace(FIT, parameters=(parameter,), max_evaluations=4)
-    fit = best_of(record, settings, (run_start(record, settings, 0, None),), None)
+    fit = combine_starts(record, settings, (run_start(record, settings, 0, None),), None)
     assert fit.parameters[0].is_factor
     assert fit.parameters[0].default == 1.0
     assert fit.parameter_set.overrides[0].kind == "scale"
@@ -77,7 +77,7 @@ def test_a_cycle_that_is_not_there_is_named(record: pd.DataFrame) -> None:
 
 def test_no_start_is_no_fit(record: pd.DataFrame) -> None:
     with pytest.raises(JobError, match="none of the starts"):
-        best_of(record, FIT, (), None)
+        combine_starts(record, FIT, (), None)
 
 
 def test_an_evaluation_is_the_same_whatever_was_evaluated_before(record: pd.DataFrame) -> None:
@@ -96,8 +96,8 @@ def test_a_search_ends_with_the_outputs_that_its_end_needs(record: pd.DataFrame)
     assert start.cost is not None
     assert np.sqrt(2.0 * start.cost / len(record)) == pytest.approx(start.rmse_mv, abs=2e-3)
     objective = Objective(record, FIT, None)
-    objective.settle(np.array(start.values))
-    assert not objective.settle(np.array(start.values))
+    objective.refine_outputs(np.array(start.values))
+    assert not objective.refine_outputs(np.array(start.values))
 
 
 def test_residuals_stay_finite_where_the_model_has_no_solution(record: pd.DataFrame) -> None:
@@ -122,9 +122,9 @@ def test_what_a_step_promises_is_what_linear_least_squares_gain() -> None:
 
 def test_scales_go_there_and_back() -> None:
     values = np.array([2e-14, 3e-15])
-    np.testing.assert_allclose(from_unit(FIT.parameters, to_unit(FIT.parameters, values)), values)
+    np.testing.assert_allclose(from_scaled(FIT.parameters, to_scaled(FIT.parameters, values)), values)
     linear = (FitParameter("x", -1.0, 3.0),)
-    assert to_unit(linear, np.array([1.0])) == pytest.approx(0.5)
+    assert to_scaled(linear, np.array([1.0])) == pytest.approx(0.5)
 
 
 def test_more_starts_do_not_move_those_that_are_there() -> None:

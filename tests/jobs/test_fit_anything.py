@@ -14,7 +14,7 @@ from kilocell.data.fit_settings import CELL_CAPACITY, INITIAL_SOC, LITHIUM_INVEN
 from kilocell.data.settings import CellSettings, InitialState, ModelSettings, ParameterSetSettings, SimulateSettings
 from kilocell.jobs.fitting.fit import run_start
 from kilocell.jobs.fitting.objective import Objective
-from kilocell.jobs.fitting.starts import from_unit, to_unit
+from kilocell.jobs.fitting.starts import from_scaled, to_scaled
 from kilocell.jobs.parameters.sets import nominal_capacity_ah
 from kilocell.jobs.simulation.attempts import Attempt
 from kilocell.jobs.simulation.simulate import simulate
@@ -97,12 +97,12 @@ def check_slope(model: ModelSettings, base: str, name: str, bounds: tuple[float,
     """The slope that a search sees is that of the objective solved tightly, within 1 %."""
     objective = Objective(measured(model, base), asked(model, base, name, bounds, scale), None)
     parameters = objective.settings.parameters
-    unit = np.clip(to_unit(parameters, objective.inputs.default_values()), 0.1, 0.9)
-    slope = objective.residuals(from_unit(parameters, unit)).slopes_mv[:, 0]
+    unit = np.clip(to_scaled(parameters, objective.inputs.default_values()), 0.1, 0.9)
+    slope = objective.residuals(from_scaled(parameters, unit)).slopes_mv[:, 0]
     for part in objective.parts:
         part.attempt = Attempt("tight", tighter=0.01)
     step = 2e-3
-    ends = [objective.residuals(from_unit(parameters, unit + k * step), slopes=False) for k in (-1, 1)]
+    ends = [objective.residuals(from_scaled(parameters, unit + k * step), slopes=False) for k in (-1, 1)]
     assert not any(end.reason for end in ends)
     difference = (ends[1].error_mv - ends[0].error_mv) / (2.0 * step)
     assert np.sqrt(np.mean(slope**2)) > 1e-3

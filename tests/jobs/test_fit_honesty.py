@@ -13,9 +13,9 @@ from kilocell.data import columns as c
 from kilocell.data.errors import JobError
 from kilocell.data.fit_settings import (
     CELL_CAPACITY,
+    CELL_PARAMETERS,
     INITIAL_SOC,
     LITHIUM_INVENTORY,
-    OF_CELL,
     PRESETS,
     FitLink,
     FitMethod,
@@ -24,13 +24,13 @@ from kilocell.data.fit_settings import (
 )
 from kilocell.data.results.fitting import Evaluation
 from kilocell.data.settings import ModelSettings, Override, ParameterSetSettings, SimulateSettings
-from kilocell.jobs.fitting.fit import best_of, run_start
+from kilocell.jobs.fitting.fit import combine_starts, run_start
 from kilocell.jobs.fitting.objective import Objective
-from kilocell.jobs.fitting.starts import from_unit, to_unit
+from kilocell.jobs.fitting.starts import from_scaled, to_scaled
 from kilocell.jobs.fitting.uncertainty import correlation_samples
 from kilocell.jobs.fitting.weights import sample_weights
 from kilocell.jobs.parameters.sets import parameter_names
-from kilocell.jobs.record.record import record_of
+from kilocell.jobs.record.record import make_record
 from kilocell.jobs.simulation.simulate import simulate
 from kilocell.parquet_store.journal import StartJournal
 from kilocell.parquet_store.layout import Store
@@ -68,13 +68,13 @@ def test_slopes_are_those_of_the_errors(true_record: pd.DataFrame, model: str) -
     )
     settings = replace(FIT, model=ModelSettings(model, model), parameters=parameters)
     objective = Objective(noisy(true_record, 0), settings, None)
-    unit = to_unit(parameters, objective.inputs.default_values())
-    slopes = objective.residuals(from_unit(parameters, unit)).slopes_mv
+    unit = to_scaled(parameters, objective.inputs.default_values())
+    slopes = objective.residuals(from_scaled(parameters, unit)).slopes_mv
 
     def error(place: int, step: float) -> Floats:
         moved = unit.copy()
         moved[place] += step
-        return objective.residuals(from_unit(parameters, moved), slopes=False).error_mv
+        return objective.residuals(from_scaled(parameters, moved), slopes=False).error_mv
 
     for place, parameter in enumerate(parameters):
         difference = (error(place, 2e-3) - error(place, -2e-3)) / 4e-3
@@ -85,7 +85,7 @@ def test_the_truth_lies_inside_the_intervals(true_record: pd.DataFrame) -> None:
     inside = []
     for seed in range(20):
         record = noisy(true_record, seed)
-        fit = best_of(record, FIT, (run_start(record, FIT, 0, None),), None)
+        fit = combine_starts(record, FIT, (run_start(record, FIT, 0, None),), None)
         assert fit.rmse_mv == pytest.approx(1.0, rel=0.05)
         for p in fit.parameters:
             assert p.lower_95 is not None
@@ -110,7 +110,7 @@ def test_a_linked_parameter_keeps_its_ratio(true_record: pd.DataFrame) -> None:
     ratio = VALUES[POSITIVE] / VALUES[NEGATIVE]
     settings = replace(FIT, parameters=FIT.parameters[:1], links=(FitLink(POSITIVE, NEGATIVE, ratio),))
     record = noisy(true_record, 2)
-    fit = best_of(record, settings, (run_start(record, settings, 0, None),), None)
+    fit = combine_starts(record, settings, (run_start(record, settings, 0, None),), None)
     values = {o.parameter: o.value for o in fit.parameter_set.overrides}
     assert values[POSITIVE] == pytest.approx(ratio * values[NEGATIVE], rel=1e-12)
     assert values[NEGATIVE] == pytest.approx(VALUES[NEGATIVE], rel=0.02)
@@ -127,7 +127,7 @@ def test_a_fitted_capacity_and_state_are_simulated_with(true_record: pd.DataFram
     parameters = (FitParameter(INITIAL_SOC, 0.5, 0.95), FitParameter(CELL_CAPACITY, 4.0, 6.0), FIT.parameters[1])
     settings = replace(FIT, parameters=parameters)
     record = noisy(true_record, 4)
-    fit = best_of(record, settings, (run_start(record, settings, 0, None),), None)
+    fit = combine_starts(record, settings, (run_start(record, settings, 0, None),), None)
     again = simulate(record, SimulateSettings(FIT.cell, FIT.model, fit.parameter_set), None).result
     assert again.rmse_mv == pytest.approx(fit.rmse_mv, abs=0.05)
     assert again.capacity_ah == pytest.approx(fit.parameters[1].value)
@@ -156,7 +156,7 @@ def test_a_start_that_was_killed_ends_with_the_same_numbers(
 def test_presets_are_of_parameters_that_there_are() -> None:
     for parameters in PRESETS.values():
         for parameter in parameters:
-            assert parameter.name in OF_CELL or parameter.name in parameter_names("Chen2020")
+            assert parameter.name in CELL_PARAMETERS or parameter.name in parameter_names("Chen2020")
             assert parameter.lower < 1.0 < parameter.upper
 
 
@@ -175,7 +175,7 @@ def test_only_the_asked_step_types_count(true_record: pd.DataFrame) -> None:
 
 
 def test_weights_count_windows_types_and_time() -> None:
-    record = record_of(pulses())
+    record = make_record(pulses())
     used = np.ones(len(record.time_second), dtype=np.bool_)
     assert sample_weights(record, used, FitObjective(), 5.0) == pytest.approx(1.0)
     late = sample_weights(record, used, FitObjective(ohmic=0.0, kinetic=0.0, diffusion=0.0), 5.0)

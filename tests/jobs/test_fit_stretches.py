@@ -19,12 +19,12 @@ from kilocell.data.fit_settings import (
     FitSettings,
 )
 from kilocell.data.settings import InitialState, Override, ParameterSetSettings, SimulateSettings
-from kilocell.jobs.fitting.fit import best_of, run_start
-from kilocell.jobs.fitting.objective import FAR_MV, Objective
-from kilocell.jobs.fitting.starts import from_unit, to_unit
-from kilocell.jobs.fitting.stretches import fit_stretches
-from kilocell.jobs.record.record import record_of
-from kilocell.jobs.simulation.attempts import charge_error, solve_as
+from kilocell.jobs.fitting.fit import combine_starts, run_start
+from kilocell.jobs.fitting.objective import LARGE_ERROR_MV, Objective
+from kilocell.jobs.fitting.starts import from_scaled, to_scaled
+from kilocell.jobs.fitting.stretches import choose_fit_stretches
+from kilocell.jobs.record.record import make_record
+from kilocell.jobs.simulation.attempts import charge_error, solve_attempt
 from kilocell.jobs.simulation.simulate import simulate
 from numpy.typing import NDArray
 
@@ -38,7 +38,7 @@ def by_policy(policy: str, *cycles: int) -> FitSettings:
 
 def solved(settings: FitSettings, cycles: tuple[int, ...] = ()) -> list[tuple[int, ...]]:
     """The cycles of each stretch."""
-    found = fit_stretches(record_of(aged_cell()), settings, cycles or settings.cycles, 5.0)
+    found = choose_fit_stretches(make_record(aged_cell()), settings, cycles or settings.cycles, 5.0)
     return [one.stretch.cycles for one in found]
 
 
@@ -65,7 +65,7 @@ def test_every_stretch_is_charge_true() -> None:
     assert len(objective.parts) == 3
     for part in objective.parts:
         case = part.case(np.array(values_of(4)))
-        assert charge_error(case.record, solve_as(part.attempt, case), 5.0) < 5e-4
+        assert charge_error(case.record, solve_attempt(part.attempt, case), 5.0) < 5e-4
 
 
 @pytest.mark.parametrize("policy", ["rest_voltage", "previous_cycle"])
@@ -76,7 +76,7 @@ def test_slopes_are_those_of_the_errors_in_every_stretch(policy: str) -> None:
     settings = replace(settings, parameters=FIT.parameters + own)
     objective = Objective(aged_cell(), settings, None)
     values = np.array([*values_of(1), 5.0, *((0.9,) if policy == "previous_cycle" else ())])
-    unit = to_unit(settings.parameters, values)
+    unit = to_scaled(settings.parameters, values)
     for part in objective.parts:  # differences divide the solver's own errors by the step
         part.attempt = replace(part.attempt, tighter=0.05)
     found = objective.residuals(values)
@@ -85,7 +85,7 @@ def test_slopes_are_those_of_the_errors_in_every_stretch(policy: str) -> None:
     def error(place: int, step: float) -> Floats:
         moved = unit.copy()
         moved[place] += step
-        return objective.residuals(from_unit(settings.parameters, moved), slopes=False).error_mv
+        return objective.residuals(from_scaled(settings.parameters, moved), slopes=False).error_mv
 
     for place, parameter in enumerate(settings.parameters):
         difference = (error(place, 2e-3) - error(place, -2e-3)) / 4e-3
@@ -142,7 +142,7 @@ def test_a_stretch_that_leaves_the_range_leaves_the_others_their_slopes() -> Non
     found = objective.residuals(np.array([0.75, 0.665, 1.0, 3.3e-14, 0.6]))
     assert found.reason == "cycle 1: an electrode or the electrolyte left its range"
     first = int(objective.parts[0].used.sum())
-    assert np.abs(found.error_mv[:first]).max() > FAR_MV
+    assert np.abs(found.error_mv[:first]).max() > LARGE_ERROR_MV
     slopes = np.abs(found.slopes_mv[first:]).max(axis=0)
     assert np.all((slopes > 0.0) & (slopes < 1e4))
 
@@ -158,7 +158,7 @@ def test_a_fit_of_two_check_ups_is_judged_on_a_third() -> None:
         cycles=(7,),
         validation_cycles=(4,),
     )
-    fit = best_of(record, settings, (run_start(record, settings, 0, None),), None)
+    fit = combine_starts(record, settings, (run_start(record, settings, 0, None),), None)
     assert fit.parameters[0].value == pytest.approx(TRUTH[7][LITHIUM_INVENTORY], rel=1e-4)
     assert fit.rmse_mv < 0.1
     assert fit.validation_rmse_mv is not None

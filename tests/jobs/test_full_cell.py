@@ -9,10 +9,10 @@ import pytest
 from kilocell.data.errors import JobError
 from kilocell.data.fit_settings import LITHIUM_INVENTORY
 from kilocell.data.settings import ModelSettings, Override, ParameterSetSettings
-from kilocell.jobs.models.equilibrium import equilibrium_of, tabulated
+from kilocell.jobs.models.equilibrium import find_equilibrium, tabulate_equilibrium
 from kilocell.jobs.models.full_cell import FullCell, full_cell
 from kilocell.jobs.models.pybamm_models import state_model
-from kilocell.jobs.parameters.sets import base_set
+from kilocell.jobs.parameters.sets import load_base_set
 
 SIDES = ("Negative", "Positive")
 FRACTIONS = tuple(f"{side} electrode active material volume fraction" for side in SIDES)
@@ -22,7 +22,7 @@ PARTED = state_model(ModelSettings("MSMR", "MSMR", (("number of MSMR reactions",
 
 def varied(base: str, seed: int) -> ParameterSetSettings:
     """A set with other fractions, lithium, thickness and maximum concentration than its own."""
-    rng, values = np.random.default_rng(seed), base_set(base)
+    rng, values = np.random.default_rng(seed), load_base_set(base)
     names = (*FRACTIONS, "Negative electrode thickness [m]", "Maximum concentration in positive electrode [mol.m-3]")
     own = [(name, float(values[name])) for name in names]
     changed = [Override(name, "value", value * float(rng.uniform(0.9, 1.1))) for name, value in own]
@@ -44,7 +44,7 @@ def test_window_and_states_are_those_of_pybamm(base: str, seed: int) -> None:
     rng = np.random.default_rng(seed)
     celsius = float(rng.uniform(-10.0, 45.0))
     settings = varied(base, seed)
-    found, own = exact(settings, celsius), tabulated(MODEL, settings, celsius)
+    found, own = exact(settings, celsius), tabulate_equilibrium(MODEL, settings, celsius)
     for one, other in zip(found.inputs, own.inputs, strict=True):
         assert (one.name, one.factor) == (other.name, other.factor)
         np.testing.assert_allclose(one.at_soc, other.at_soc, rtol=0.0, atol=1e-9)
@@ -74,7 +74,7 @@ def test_a_state_moves_smoothly_with_the_numbers() -> None:
 
 def test_the_solution_is_the_one_inside_the_electrodes() -> None:
     """PyBaMM's own search ends at a stoichiometry of 1.0002 and 9 V here."""
-    values = base_set("Ai2020")
+    values = load_base_set("Ai2020")
     overrides = tuple(
         Override(name, "value", factor * float(values[name]))
         for name, factor in zip(FRACTIONS, (0.97, 1.03), strict=True)
@@ -89,7 +89,7 @@ def test_what_cannot_be_is_left_to_pybamm() -> None:
     much = ParameterSetSettings("varied", "Chen2020", (Override(LITHIUM_INVENTORY, "value", 3.0),))
     assert full_cell(MODEL, much, 25.0) is None
     with pytest.raises(JobError) as caught:
-        equilibrium_of(ModelSettings("SPM", "SPM"), much, 25.0)
+        find_equilibrium(ModelSettings("SPM", "SPM"), much, 25.0)
     assert caught.value.code == "no_initial_state"
     assert full_cell(MODEL, ParameterSetSettings("own", "Xu2019"), 25.0) is None
     assert full_cell(PARTED, ParameterSetSettings("own", "MSMR_Example"), 25.0) is None

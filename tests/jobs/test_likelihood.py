@@ -14,8 +14,14 @@ from kilocell.data import columns as c
 from kilocell.data.fit_settings import FitObjective, FitParameter, FitSettings, Loss
 from kilocell.data.results.fitting import FitResult, ProfileResult
 from kilocell.data.settings import Override, ParameterSetSettings, SimulateSettings
-from kilocell.jobs.fitting.fit import best_of, run_start
-from kilocell.jobs.fitting.profile_likelihood import STEPS, Step, cost_of, profile_of, walk
+from kilocell.jobs.fitting.fit import combine_starts, run_start
+from kilocell.jobs.fitting.profile_likelihood import (
+    MOST_STEPS,
+    ProfileStep,
+    compute_profile,
+    robust_cost,
+    step_to_level,
+)
 from kilocell.jobs.simulation.simulate import simulate
 from records import pulses
 from scipy.optimize import least_squares
@@ -30,7 +36,7 @@ def noisy_record(negative: float, noise_mv: float) -> pd.DataFrame:
 
 
 def fitted(record: pd.DataFrame, settings: FitSettings) -> FitResult:
-    return best_of(record, settings, (run_start(record, settings, 0, None),), None)
+    return combine_starts(record, settings, (run_start(record, settings, 0, None),), None)
 
 
 def as_it_should_be(profile: ProfileResult, fit: FitResult) -> None:
@@ -45,14 +51,14 @@ def as_it_should_be(profile: ProfileResult, fit: FitResult) -> None:
     assert profile.upper_95 is None or inside[-1] < profile.upper_95 < values[-1]
     assert profile.value == next(p.value for p in fit.parameters if p.name == profile.parameter)
     assert all(np.isfinite(point.rmse_mv) for point in profile.points)
-    assert len(values) <= 2 * STEPS + 1
+    assert len(values) <= 2 * MOST_STEPS + 1
 
 
 def test_profile_and_linear_interval_agree_where_the_cost_is_a_parabola() -> None:
     record = noisy_record(TRUTH[0], 5.0)
     fit = fitted(record, FIT)
     for parameter in fit.parameters:
-        profile = profile_of(record, fit, parameter.name, None)
+        profile = compute_profile(record, fit, parameter.name, None)
         as_it_should_be(profile, fit)
         assert (profile.lower_end, profile.upper_end) == ("level", "level")
         assert parameter.lower_95 is not None
@@ -71,7 +77,7 @@ def test_a_parameter_with_information_to_one_side_is_open_to_the_other() -> None
     record = noisy_record(1e-11, 2.0)
     settings = replace(FIT, parameters=(FitParameter(NEGATIVE, 1e-15, 1e-9, "log", first=3e-12), FIT.parameters[1]))
     fit = fitted(record, settings)
-    profile = profile_of(record, fit, NEGATIVE, None)
+    profile = compute_profile(record, fit, NEGATIVE, None)
     as_it_should_be(profile, fit)
     assert profile.upper_95 is None
     assert profile.upper_end == "bound"
@@ -86,7 +92,7 @@ def test_a_single_parameter_needs_no_refits() -> None:
     settings = replace(FIT, parameters=(FitParameter(NEGATIVE, 1.3e-14, 1e-12, "log"),))
     fit = fitted(record, settings)
     assert fit.parameters[0].at_bound
-    profile = profile_of(record, fit, NEGATIVE, None)
+    profile = compute_profile(record, fit, NEGATIVE, None)
     as_it_should_be(profile, fit)
     assert profile.lower_95 is None
     assert profile.lower_end == "bound"
@@ -97,13 +103,13 @@ def test_a_single_parameter_needs_no_refits() -> None:
 def test_the_level_of_a_parabola_is_where_it_is(centre: float, half: float, told: float) -> None:
     """Whatever half interval was guessed, the steps end where the cost crosses the level, or at the bound."""
 
-    def step(at: float) -> Step:
-        return Step(np.array([at]), 7.0 + 2.0 * ((at - centre) / half) ** 2, 1.0, np.ones(1))
+    def step(at: float) -> ProfileStep:
+        return ProfileStep(np.array([at]), 7.0 + 2.0 * ((at - centre) / half) ** 2, 1.0, np.ones(1))
 
     for direction in (-1, 1):
-        side = walk(lambda at, _: step(at), step(centre), 0, direction, 2.0, told * half)
+        side = step_to_level(lambda at, _: step(at), step(centre), 0, direction, 2.0, told * half)
         true = centre + direction * half
-        assert len(side.steps) <= STEPS + 3
+        assert len(side.steps) <= MOST_STEPS + 3
         if 1e-6 < true < 1.0 - 1e-6:
             assert side.end == "level"
             assert side.crossing == pytest.approx(true, abs=1e-6)
@@ -113,13 +119,13 @@ def test_the_level_of_a_parabola_is_where_it_is(centre: float, half: float, told
 
 
 def test_a_side_ends_where_the_model_has_no_solution_or_evaluations_are_used_up() -> None:
-    def step(at: float, reason: str = "") -> Step:
-        return Step(np.array([at]), 1.0 + (at - 0.5) ** 2, 1.0, np.ones(1), reason)
+    def step(at: float, reason: str = "") -> ProfileStep:
+        return ProfileStep(np.array([at]), 1.0 + (at - 0.5) ** 2, 1.0, np.ones(1), reason)
 
-    hole = walk(lambda at, _: step(at, "none" if at > 0.8 else ""), step(0.5), 0, 1, 1.0, np.nan)
+    hole = step_to_level(lambda at, _: step(at, "none" if at > 0.8 else ""), step(0.5), 0, 1, 1.0, np.nan)
     assert (hole.end, hole.crossing) == ("no_solution", None)
     assert 0.7 < hole.steps[-1].unit[0] <= 0.8
-    used_up = walk(lambda at, _: None, step(0.5), 0, 1, 1.0, np.inf)
+    used_up = step_to_level(lambda at, _: None, step(0.5), 0, 1, 1.0, np.inf)
     assert (used_up.end, used_up.steps) == ("evaluations", ())
 
 
@@ -129,4 +135,4 @@ def test_costs_are_those_that_scipy_makes_small(loss: Loss) -> None:
     asked = FitObjective(loss=loss, loss_mv=5.0)
     scale = asked.loss_mv if loss != "linear" else 1.0
     by_scipy = least_squares(lambda x: residuals + 0.0 * x[0], [1.0], loss=loss, f_scale=scale, max_nfev=1)
-    assert cost_of(residuals, asked) == pytest.approx(by_scipy.cost)
+    assert robust_cost(residuals, asked) == pytest.approx(by_scipy.cost)

@@ -20,13 +20,13 @@ from kilocell.data.settings import (
 )
 from kilocell.jobs.current_profile.compress import CurrentProfile
 from kilocell.jobs.fitting.fit import run_start
-from kilocell.jobs.models.build import built, structure_of
-from kilocell.jobs.models.equilibrium import equilibrium_of, state_inputs
-from kilocell.jobs.models.pybamm_models import completed, empty_model, full_options
-from kilocell.jobs.parameters.sets import base_set
-from kilocell.jobs.record.record import record_of
+from kilocell.jobs.models.build import build_model, make_structure
+from kilocell.jobs.models.equilibrium import find_equilibrium, state_input_names
+from kilocell.jobs.models.pybamm_models import complete_set, empty_model, full_options
+from kilocell.jobs.parameters.sets import load_base_set
+from kilocell.jobs.record.record import make_record
 from kilocell.jobs.simulation.replay import check_range, replay
-from kilocell.jobs.simulation.simulate import conditions_of, simulate
+from kilocell.jobs.simulation.simulate import find_conditions, simulate
 from model_cases import FAST, HALF, MSMR, SIGMOID, TWO, Case, all_cases, load, settings_of, simulated_and_documented
 from records import partition
 
@@ -80,18 +80,18 @@ def test_a_cell_of_another_capacity_is_so_many_of_the_sets(case: Case) -> None:
 def test_the_state_is_that_of_pybamm(kind: str, options: dict[str, object], base: str) -> None:
     """At three voltages, for every kind of cell."""
     settings = ModelSettings(kind, kind, tuple(sorted(options.items())))  # type: ignore[arg-type]
-    equilibrium = equilibrium_of(settings, set_of(base), 25.0)
+    equilibrium = find_equilibrium(settings, set_of(base), 25.0)
     for share in (0.2, 0.5, 0.8):
         voltage = float(np.interp(share, np.linspace(0.0, 1.0, 4001), equilibrium.open_circuit_volt))
-        values = base_set(base).copy()
-        completed(values, settings)
+        values = load_base_set(base).copy()
+        complete_set(values, settings)
         if kind == "Thevenin":
             pybamm.equivalent_circuit.initial_state.set_initial_state(f"{voltage} V", values)
         else:
             values.set_initial_state(f"{voltage} V", options=full_options(settings))
         for entry in equilibrium.inputs:
             assert entry.value(share) == pytest.approx(values[entry.name], rel=2e-3), entry.name
-    assert tuple(entry.name for entry in equilibrium.inputs) == state_inputs(settings)
+    assert tuple(entry.name for entry in equilibrium.inputs) == state_input_names(settings)
 
 
 @pytest.mark.parametrize(
@@ -100,13 +100,13 @@ def test_the_state_is_that_of_pybamm(kind: str, options: dict[str, object], base
 def test_the_window_holds_the_capacity_that_it_says(case: Case) -> None:
     """From full to half empty at C/200: the voltage ends where the open-circuit voltage of one half is."""
     settings = settings_of(case, soc=1.0)
-    equilibrium = equilibrium_of(settings.model, settings.parameter_set, 25.0)
+    equilibrium = find_equilibrium(settings.model, settings.parameter_set, 25.0)
     hours = 100.0
     time_second = np.linspace(0.0, 3600.0 * hours, 200)
     current = np.full(200, -0.5 * equilibrium.capacity_ah / hours)
     record = partition(time_second, current, np.full(200, 3.7))
-    conditions = conditions_of(record_of(record), settings, None)
-    structure = structure_of(settings.model, case[2], (), 2, 1e-6, 1e-8)
+    conditions = find_conditions(make_record(record), settings, None)
+    structure = make_structure(settings.model, case[2], (), 2, 1e-6, 1e-8)
     ends = CurrentProfile(time_second[[0, -1]], current[[0, -1]], 0.0)
     replayed = replay(structure, conditions, ends, time_second)
     check_range(replayed)
@@ -118,7 +118,7 @@ def test_hysteresis_starts_half_way_and_says_so() -> None:
     case: Case = ("SPM", SIGMOID, "Chen2020_composite")
     time_second, current = load(5.0)
     record = partition(time_second, current, np.full(len(time_second), 3.7))
-    state = conditions_of(record_of(record), settings_of(case), None).state
+    state = find_conditions(make_record(record), settings_of(case), None).state
     assert "half way between its branches" in state.source
 
 
@@ -153,8 +153,8 @@ def test_the_phases_of_an_electrode_are_watched() -> None:
     record = partition(time_second, np.where(time_second > 60.0, -5.0, 0.0), np.full(len(time_second), 3.7))
     with pytest.raises(JobError, match="check nominal_capacity_ah, initial_state and the"):
         simulate(record, settings_of(("SPM", TWO, "Chen2020_composite"), soc=0.5), None)
-    structure = structure_of(ModelSettings("SPM", "SPM", tuple(TWO.items())), "Chen2020_composite", (), 2, 1e-5, 1e-7)
-    watched = [name for name in built(structure).solver.output_variables if name.startswith("Excess")]
+    structure = make_structure(ModelSettings("SPM", "SPM", tuple(TWO.items())), "Chen2020_composite", (), 2, 1e-5, 1e-7)
+    watched = [name for name in build_model(structure).solver.output_variables if name.startswith("Excess")]
     assert len(watched) == 4
 
 
@@ -176,7 +176,7 @@ def test_the_phases_of_an_electrode_are_watched() -> None:
     ids=str,
 )
 def test_a_set_that_does_not_fit_is_refused_with_what_to_do(case: Case, words: str) -> None:
-    time_second, current = load(float(base_set(case[2])["Nominal cell capacity [A.h]"]))
+    time_second, current = load(float(load_base_set(case[2])["Nominal cell capacity [A.h]"]))
     record = partition(time_second, current, np.full(len(time_second), 3.7))
     with pytest.raises(JobError) as caught:
         simulate(record, settings_of(case), None)

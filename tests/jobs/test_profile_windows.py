@@ -13,14 +13,14 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from kilocell.data.errors import JobError
 from kilocell.data.settings import CellSettings, InitialState, ModelSettings, ParameterSetSettings, SimulateSettings
-from kilocell.jobs.current_profile.compress import CurrentProfile, profile_of
+from kilocell.jobs.current_profile.compress import CurrentProfile, compress_record
 from kilocell.jobs.current_profile.model_input import PROFILE_SIZES
-from kilocell.jobs.models.build import Structure, structure_of
+from kilocell.jobs.models.build import Structure, make_structure
 from kilocell.jobs.record.charge import interval_charge_ah
-from kilocell.jobs.record.record import Record, record_of
+from kilocell.jobs.record.record import Record, make_record
 from kilocell.jobs.simulation.replay import Replayed, replay
-from kilocell.jobs.simulation.simulate import conditions_of
-from kilocell.jobs.simulation.solver_windows import Limit, windows
+from kilocell.jobs.simulation.simulate import find_conditions
+from kilocell.jobs.simulation.solver_windows import TimeLimit, split_into_windows
 from records import partition
 
 AGEING = (("SEI", "solvent-diffusion limited"), ("thermal", "lumped"))
@@ -36,13 +36,13 @@ def steps() -> Record:
     """A new current every 40 s for an hour: 180 knots."""
     time = np.arange(0.0, 3600.0, 10.0)
     current = np.repeat(np.random.default_rng(0).normal(-0.5, 3.0, 100), 4)[: len(time)]
-    return record_of(partition(time, current, np.full(len(time), 3.7)))
+    return make_record(partition(time, current, np.full(len(time), 3.7)))
 
 
 def solved(settings: SimulateSettings, record: Record, size: int, every_knot: bool, tolerance: float) -> Replayed:
-    structure: Structure = structure_of(settings.model, "Chen2020", (), 1, 1e-5 * tolerance, 1e-7 * tolerance)
-    conditions = conditions_of(record, settings, None)
-    profile = profile_of(record, 5.0)
+    structure: Structure = make_structure(settings.model, "Chen2020", (), 1, 1e-5 * tolerance, 1e-7 * tolerance)
+    conditions = find_conditions(record, settings, None)
+    profile = compress_record(record, 5.0)
     return replay(replace(structure, size=size), conditions, profile, record.time_second, every_knot)
 
 
@@ -60,8 +60,8 @@ def test_charge_goes_on_from_window_to_window_of_a_long_profile() -> None:
     """More knots than the largest built model takes."""
     time = np.arange(0.0, 3 * PROFILE_SIZES[-1], 1.0)
     current = np.random.default_rng(1).normal(-0.2, 2.0, len(time))
-    record = record_of(partition(time, current, np.full(len(time), 3.7)))
-    assert len(profile_of(record, 5.0).time_second) > 2 * PROFILE_SIZES[-1]
+    record = make_record(partition(time, current, np.full(len(time), 3.7)))
+    assert len(compress_record(record, 5.0).time_second) > 2 * PROFILE_SIZES[-1]
     replayed = solved(asked("SPM"), record, PROFILE_SIZES[-1], True, 1.0)
     measured = np.cumsum(interval_charge_ah(time, current, record.flags))
     np.testing.assert_allclose(replayed.charge_ah[1:], measured, rtol=0.0, atol=2e-3)
@@ -76,7 +76,7 @@ def test_windows_cover_every_knot_and_output_once(data: st.DataObject) -> None:
     at_knot = np.array(data.draw(st.lists(st.booleans(), min_size=n, max_size=n)))
     outputs = np.unique(data.draw(st.lists(st.floats(time[0], time[-1]), min_size=1)))
     size = data.draw(st.integers(2, 20))
-    found = list(windows(CurrentProfile(time, np.zeros(n), 0.0), at_knot, outputs, size))
+    found = list(split_into_windows(CurrentProfile(time, np.zeros(n), 0.0), at_knot, outputs, size))
     assert (found[0].first, found[0].begin) == (0, 0)
     assert (found[-1].last, found[-1].end) == (n - 1, len(outputs))
     for before, after in pairwise(found):
@@ -93,9 +93,9 @@ def test_windows_cover_every_knot_and_output_once(data: st.DataObject) -> None:
 def test_a_solve_beyond_its_time_limit_ends_between_windows() -> None:
     """A drive cycle through the DFN takes seconds; the limit of a tenth of one ends it, and says where."""
     record, settings = steps(), asked("DFN")
-    structure = replace(structure_of(settings.model, "Chen2020", (), 1, 1e-5, 1e-7), size=18)
-    conditions, profile = conditions_of(record, settings, None), profile_of(record, 5.0)
+    structure = replace(make_structure(settings.model, "Chen2020", (), 1, 1e-5, 1e-7), size=18)
+    conditions, profile = find_conditions(record, settings, None), compress_record(record, 5.0)
     replay(structure, conditions, profile, record.time_second)  # it is built now
     with pytest.raises(JobError, match=r"time limit of 0\.1 s has passed; reached \d+ s") as caught:
-        replay(structure, conditions, profile, record.time_second, True, Limit(0.1))
+        replay(structure, conditions, profile, record.time_second, True, TimeLimit(0.1))
     assert caught.value.code == "time_limit"

@@ -7,8 +7,8 @@ from functools import partial
 import numpy as np
 import pytest
 from kilocell.data.settings import CellSettings, InitialState, ModelSettings, Override, ParameterSetSettings
-from kilocell.jobs.models.equilibrium import equilibrium_of, tabulated
-from kilocell.jobs.models.initial_state import at_rest, between_degrees, starting_state
+from kilocell.jobs.models.equilibrium import find_equilibrium, tabulate_equilibrium
+from kilocell.jobs.models.initial_state import find_starting_state, interpolate_degrees, keep_rest_overrides
 from numpy.typing import NDArray
 
 MODEL = ModelSettings("SPM", "SPM")
@@ -17,8 +17,8 @@ MODEL = ModelSettings("SPM", "SPM")
 @pytest.mark.parametrize("base", ["Ai2020", "Marquis2019"])
 @pytest.mark.parametrize("celsius", [-7.3, 22.5])
 def test_between_two_degrees_the_table_is_that_of_the_temperature(base: str, celsius: float) -> None:
-    tabulate = partial(equilibrium_of, MODEL, ParameterSetSettings(base, base))
-    mixed, own = between_degrees(tabulate, celsius), tabulate(celsius)
+    tabulate = partial(find_equilibrium, MODEL, ParameterSetSettings(base, base))
+    mixed, own = interpolate_degrees(tabulate, celsius), tabulate(celsius)
     np.testing.assert_allclose(mixed.open_circuit_volt, own.open_circuit_volt, rtol=0.0, atol=2e-6)
     for one, other in zip(mixed.inputs, own.inputs, strict=True):
         assert one.name == other.name
@@ -30,7 +30,7 @@ def test_cells_of_many_temperatures_and_variations_share_their_tables() -> None:
     def start(celsius: float, factor: float) -> float:
         override = Override("Negative particle diffusivity [m2.s-1]", "scale", factor)
         nothing: NDArray[np.float64] = np.zeros(0)
-        state = starting_state(
+        state = find_starting_state(
             CellSettings("CELL", None, InitialState("voltage", 3.9)),
             MODEL,
             ParameterSetSettings("v", "Ramadass2004", (override,)),  # of those that are tabulated
@@ -40,9 +40,9 @@ def test_cells_of_many_temperatures_and_variations_share_their_tables() -> None:
 
     start(24.0, 1.0)
     start(25.0, 1.0)
-    before = tabulated.cache_info().misses
+    before = tabulate_equilibrium.cache_info().misses
     socs = [start(24.0 + k / 50.0, 1.0 + k / 10.0) for k in range(50)]
-    assert tabulated.cache_info().misses == before
+    assert tabulate_equilibrium.cache_info().misses == before
     assert np.all(np.diff(socs) != 0.0)
 
 
@@ -50,6 +50,6 @@ def test_what_matters_at_rest_is_kept() -> None:
     fraction = Override("Negative electrode active material volume fraction", "value", 0.7)
     moving = Override("Electrolyte conductivity [S.m-1]", "scale", 0.5)
     settings = ParameterSetSettings("v", "Chen2020", (fraction, moving))
-    assert at_rest(settings).overrides == (fraction,)
+    assert keep_rest_overrides(settings).overrides == (fraction,)
     only = ParameterSetSettings("v", "Chen2020", (fraction,))
-    assert at_rest(only) == only
+    assert keep_rest_overrides(only) == only

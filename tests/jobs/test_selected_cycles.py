@@ -21,10 +21,10 @@ from kilocell.data.settings import (
     ParameterSetSettings,
     SimulateSettings,
 )
-from kilocell.jobs.models.equilibrium import equilibrium_of
-from kilocell.jobs.record.record import record_of
+from kilocell.jobs.models.equilibrium import find_equilibrium
+from kilocell.jobs.record.record import make_record
 from kilocell.jobs.simulation.simulate import simulate
-from kilocell.jobs.simulation.stretches import telling_part
+from kilocell.jobs.simulation.stretches import samples_fixing_state
 from records import documented_replay, partition
 
 CYCLE = ((1800.0, 0.0), (3000.0, -2.5), (5400.0, 0.0), (3000.0, 2.45), (3600.0, 0.0))
@@ -34,7 +34,7 @@ LOSS_AH = (2.5 - 2.45) * 3000.0 / 3600.0  # of each cycle
 
 def window_ah() -> float:
     """Between the set's cut-offs."""
-    return equilibrium_of(ModelSettings("SPM", "SPM"), ParameterSetSettings("Chen2020", "Chen2020"), 25.0).capacity_ah
+    return find_equilibrium(ModelSettings("SPM", "SPM"), ParameterSetSettings("Chen2020", "Chen2020"), 25.0).capacity_ah
 
 
 @lru_cache(maxsize=1)
@@ -124,8 +124,8 @@ def test_what_was_done_before_the_time_limit_is_kept() -> None:
 def rest_chosen(current: list[float], cycle: list[int], first: int) -> int:
     """Index of the first sample that tells the state of the cycle which begins at ``first``; samples 5 min apart."""
     frame = partition(np.arange(0.0, 300.0 * len(current), 300.0), np.array(current), np.full(len(current), 3.7))
-    record = record_of(frame.assign(**{c.CYCLE_COUNT: np.array(cycle, np.int32)}))
-    return int(telling_part(record, first, len(current), 5.0).start)
+    record = make_record(frame.assign(**{c.CYCLE_COUNT: np.array(cycle, np.int32)}))
+    return int(samples_fixing_state(record, first, len(current), 5.0).start)
 
 
 def test_the_nearest_rest_in_charge_tells_the_state() -> None:

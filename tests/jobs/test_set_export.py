@@ -18,12 +18,12 @@ from kilocell.data.settings import (
     ParameterSetSettings,
     SimulateSettings,
 )
-from kilocell.jobs.export.bpx import as_bpx, expression
-from kilocell.jobs.export.values import CellSet, as_json, values_of, values_of_cell
-from kilocell.jobs.fitting.fit import beginning_of
-from kilocell.jobs.parameters.sets import base_set, define_set
-from kilocell.jobs.record.record import record_of
-from kilocell.jobs.simulation.simulate import conditions_of, simulate
+from kilocell.jobs.export.bpx import convert_to_bpx, expression
+from kilocell.jobs.export.values import CellSet, resolve_cell_values, resolve_set_values, values_to_json
+from kilocell.jobs.fitting.fit import make_beginning
+from kilocell.jobs.parameters.sets import define_set, load_base_set
+from kilocell.jobs.record.record import make_record
+from kilocell.jobs.simulation.simulate import find_conditions, simulate
 from numpy.typing import NDArray
 from records import partition
 
@@ -59,7 +59,7 @@ def voltage(settings: SimulateSettings) -> Floats:
 def cell_set(model: ModelSettings) -> CellSet:
     """What a fit keeps: the set, and how the record begins with it."""
     settings = asked(model, FITTED)
-    return CellSet(FITTED, model, beginning_of(conditions_of(record_of(SAMPLES), settings, None)))
+    return CellSet(FITTED, model, make_beginning(find_conditions(make_record(SAMPLES), settings, None)))
 
 
 def read_back(text: str) -> ParameterSetSettings:
@@ -74,9 +74,9 @@ def read_back(text: str) -> ParameterSetSettings:
 def test_a_fitted_set_in_a_file_gives_the_very_same_voltage(model: str, form: str) -> None:
     settings = ModelSettings(model, model)
     exported = cell_set(settings)
-    values, notes = values_of_cell(exported)
+    values, notes = resolve_cell_values(exported)
     assert notes == ()
-    text = as_json(values) if form == "json" else as_bpx(values, FITTED, settings, exported.beginning)[0]
+    text = values_to_json(values) if form == "json" else convert_to_bpx(values, FITTED, settings, exported.beginning)[0]
     begin = exported.beginning
     again = asked(
         settings, read_back(text), nominal_capacity_ah=begin.capacity_ah, initial_state=InitialState("soc", begin.soc)
@@ -87,7 +87,7 @@ def test_a_fitted_set_in_a_file_gives_the_very_same_voltage(model: str, form: st
 
 def test_pybamm_alone_gives_the_same_voltage_without_being_told_of_state_size_or_temperature() -> None:
     model = ModelSettings("SPMe", "SPMe")
-    values = pybamm.ParameterValues.from_json(json.loads(as_json(values_of_cell(cell_set(model))[0])))
+    values = pybamm.ParameterValues.from_json(json.loads(values_to_json(resolve_cell_values(cell_set(model))[0])))
     values["Current function [A]"] = pybamm.Interpolant(TIME, -CURRENT, pybamm.t)
     solver = pybamm.IDAKLUSolver(rtol=1e-8, atol=1e-8)
     solution = pybamm.Simulation(pybamm.lithium_ion.SPMe(), parameter_values=values, solver=solver).solve(TIME)
@@ -99,26 +99,26 @@ def test_pybamm_alone_gives_the_same_voltage_without_being_told_of_state_size_or
 
 def test_functions_come_back_as_functions_of_the_same_value() -> None:
     settings = ParameterSetSettings("x", "Ecker2015", (Override("Electrolyte conductivity [S.m-1]", "scale", 2.0),))
-    values = values_of(settings)
-    read = pybamm.ParameterValues.from_json(json.loads(as_json(values)))
+    values = resolve_set_values(settings)
+    read = pybamm.ParameterValues.from_json(json.loads(values_to_json(values)))
     assert set(read.keys()) == set(values.keys())
     symbol = pybamm.FunctionParameter(
         "Electrolyte conductivity [S.m-1]", {"c": pybamm.Scalar(900.0), "T": pybamm.Scalar(290.0)}
     )
-    once, again, own = (found.process_symbol(symbol).evaluate() for found in (values, read, base_set("Ecker2015")))
+    once, again, own = (found.process_symbol(symbol).evaluate() for found in (values, read, load_base_set("Ecker2015")))
     assert once == again == 2.0 * own
 
 
 def test_a_thermal_model_of_another_capacity_says_what_its_set_cannot() -> None:
     model = ModelSettings("SPMe", "SPMe", (("thermal", "lumped"),))
-    values, (note,) = values_of_cell(cell_set(model))
+    values, (note,) = resolve_cell_values(cell_set(model))
     assert values["Nominal cell capacity [A.h]"] == 5.0
     assert "divide its current by 1.03" in note
 
 
 def test_what_is_of_a_cell_is_not_written_without_it() -> None:
     with pytest.raises(UsageError, match=r"Initial state of charge.*of one cell"):
-        values_of(FITTED)
+        resolve_set_values(FITTED)
 
 
 @pytest.mark.parametrize(
@@ -134,29 +134,29 @@ def test_what_is_of_a_cell_is_not_written_without_it() -> None:
 def test_what_bpx_cannot_hold_is_named(name: str, told: str) -> None:
     settings = ParameterSetSettings(name, name)
     with pytest.raises(UsageError) as caught:
-        as_bpx(values_of(settings), settings)
+        convert_to_bpx(resolve_set_values(settings), settings)
     assert told in str(caught.value)
 
 
 def test_a_model_that_bpx_has_no_place_for_is_named() -> None:
-    values = values_of(ParameterSetSettings("Chen2020", "Chen2020"))
+    values = resolve_set_values(ParameterSetSettings("Chen2020", "Chen2020"))
     for model, told in (
         (ModelSettings("MPM", "MPM"), "not of MPM"),
         (ModelSettings("x", "DFN", (("thermal", "lumped"),)), "'thermal'"),
     ):
         with pytest.raises(UsageError, match=told):
-            as_bpx(values, ParameterSetSettings("Chen2020", "Chen2020"), model)
+            convert_to_bpx(values, ParameterSetSettings("Chen2020", "Chen2020"), model)
 
 
 def test_what_goes_otherwise_with_temperature_is_as_it_is_at_the_cells() -> None:
     settings = ParameterSetSettings("Ecker2015", "Ecker2015")
-    values = values_of(settings)
+    values = resolve_set_values(settings)
     values["Ambient temperature [K]"] = 280.0
-    text, notes = as_bpx(values, settings)
+    text, notes = convert_to_bpx(values, settings)
     assert notes == (
         "Electrolyte conductivity [S.m-1] goes with temperature otherwise than BPX can say: true at 6.85 °C only",
     )
-    read = base_set(read_back(text).key)
+    read = load_base_set(read_back(text).key)
     symbol = pybamm.FunctionParameter(
         "Electrolyte conductivity [S.m-1]", {"c": pybamm.Scalar(900.0), "T": pybamm.Scalar(280.0)}
     )

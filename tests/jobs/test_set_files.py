@@ -14,7 +14,7 @@ import pybamm
 import pytest
 from kilocell.data.errors import JobError
 from kilocell.data.fit_settings import FitParameter, FitSettings
-from kilocell.data.parameter_files import digest_of
+from kilocell.data.parameter_files import content_digest
 from kilocell.data.settings import (
     CellSettings,
     InitialState,
@@ -23,10 +23,10 @@ from kilocell.data.settings import (
     ParameterSetSettings,
     SimulateSettings,
 )
-from kilocell.jobs.fitting.fit import best_of, run_start
-from kilocell.jobs.parameters.files import values_from
-from kilocell.jobs.parameters.sets import base_set, define_set, is_function
-from kilocell.jobs.parameters.table import kind_of, needed_option
+from kilocell.jobs.fitting.fit import combine_starts, run_start
+from kilocell.jobs.parameters.files import make_values
+from kilocell.jobs.parameters.sets import define_set, is_function, load_base_set
+from kilocell.jobs.parameters.table import find_set_kind, needed_option
 from kilocell.jobs.simulation.simulate import simulate
 from numpy.typing import NDArray
 from records import partition
@@ -45,7 +45,7 @@ def document() -> dict[str, Any]:
 def defined(content: bytes | dict[str, Any], name: str = "own") -> ParameterSetSettings:
     """Make a file's set known, as a worker does; return its settings."""
     content = content if isinstance(content, bytes) else json.dumps(content).encode()
-    settings = ParameterSetSettings(name, name, file_digest=digest_of(content))
+    settings = ParameterSetSettings(name, name, file_digest=content_digest(content))
     define_set(settings.key, content)
     return settings
 
@@ -112,7 +112,7 @@ def test_bpx_tables_are_interpolated_and_scaled() -> None:
     tabulated = document()
     positive = tabulated["Parameterisation"]["Positive electrode"]
     positive["Diffusivity [m2.s-1]"] = {"x": [1.0, 0.5, 0.0], "y": [2e-15, 4e-15, 6e-15]}  # any order
-    values = base_set(defined(tabulated).key)
+    values = load_base_set(defined(tabulated).key)
     diffusivity = values["Positive particle diffusivity [m2.s-1]"](pybamm.Scalar(0.25), pybamm.Scalar(298.15))
     assert values.process_symbol(diffusivity).evaluate() == pytest.approx(5e-15)
     scaled = Override("Positive particle diffusivity [m2.s-1]", "scale", 0.5)
@@ -123,10 +123,10 @@ def test_bpx_tables_are_interpolated_and_scaled() -> None:
 def test_constants_are_numbers_unless_they_have_an_activation_energy() -> None:
     plain = defined(BPX.read_bytes())
     assert not is_function(plain.key, NEGATIVE)
-    assert base_set(plain.key)[NEGATIVE] == pytest.approx(3.3e-14)
+    assert load_base_set(plain.key)[NEGATIVE] == pytest.approx(3.3e-14)
     warm = document()
     warm["Parameterisation"]["Negative electrode"]["Diffusivity activation energy [J.mol-1]"] = 3e4
-    values = base_set(defined(warm).key)
+    values = load_base_set(defined(warm).key)
     at = [values[NEGATIVE](0.5, pybamm.Scalar(kelvin)).evaluate() for kelvin in (298.15, 308.15)]
     assert at[0] == pytest.approx(3.3e-14)
     assert at[1] > 1.3 * at[0]
@@ -142,7 +142,7 @@ def test_a_fit_finds_a_files_parameter_and_carries_its_digest_on() -> None:
     samples["voltage_volt"] = made.to_numpy(float)
     bounds = (FitParameter(NEGATIVE, 3e-15, 1e-13, "log"),)
     fit = FitSettings("diffusion", cell, model, own, bounds, starts=1)
-    found = best_of(samples, fit, (run_start(samples, fit, 0, 25.0),), 25.0)
+    found = combine_starts(samples, fit, (run_start(samples, fit, 0, 25.0),), 25.0)
     assert found.parameters[0].value == pytest.approx(1e-14, rel=0.02)
     assert not found.parameters[0].is_factor
     assert (found.parameter_set.name, found.parameter_set.key) == ("own+diffusion", own.key)
@@ -155,14 +155,14 @@ def test_a_changed_file_is_another_set_under_the_same_name() -> None:
     changed["Parameterisation"]["Cell"]["Nominal cell capacity [A.h]"] = 4.0
     first, second = defined(BPX.read_bytes()), defined(changed)
     assert first.name == second.name
-    assert base_set(first.key)["Nominal cell capacity [A.h]"] == 5.0
-    assert base_set(second.key)["Nominal cell capacity [A.h]"] == 4.0
+    assert load_base_set(first.key)["Nominal cell capacity [A.h]"] == 5.0
+    assert load_base_set(second.key)["Nominal cell capacity [A.h]"] == 4.0
 
 
 def test_what_bpx_leaves_open_is_told() -> None:
     bare = document()
     del bare["State"]
-    _, notes = values_from(json.dumps(bare).encode())
+    _, notes = make_values(json.dumps(bare).encode())
     assert any("Initial concentration in electrolyte" in note for note in notes)
     assert any("100% SOC" in note for note in notes)
     assert not any("deprecated" in note.lower() for note in notes)
@@ -174,7 +174,7 @@ def test_bpx_of_version_0_is_read_and_that_is_told() -> None:
     old["Header"]["BPX"] = 0.1
     old["Parameterisation"]["Cell"] |= {"Ambient temperature [K]": 298.15, "Initial temperature [K]": 298.15}
     old["Parameterisation"]["Electrolyte"]["Initial concentration [mol.m-3]"] = 1000.0
-    values, notes = values_from(json.dumps(old).encode())
+    values, notes = make_values(json.dumps(old).encode())
     assert values["Initial concentration in electrolyte [mol.m-3]"] == 1000.0
     assert any("legacy BPX v0.x" in note for note in notes)
 
@@ -186,7 +186,7 @@ def test_user_defined_parameters_are_read_and_groups_left_out_with_a_word() -> N
         "Contact resistance [Ohm]": 0.012,
         "Ageing": {"Rate [s-1]": 1e-9},
     }
-    values, notes = values_from(json.dumps(more).encode())
+    values, notes = make_values(json.dumps(more).encode())
     assert values["Contact resistance [Ohm]"] == 0.012
     assert "Rate [s-1]" not in values
     assert any("'Ageing'" in note for note in notes)
@@ -201,7 +201,10 @@ def test_bpx_of_a_blended_electrode_is_simulated_with_two_phases() -> None:
     particle["Surface area per unit volume [m-1]"] /= 2
     negative["Particle"] = {"Graphite": particle, "More graphite": particle}
     own = defined(blended)
-    assert needed_option(kind_of(base_set(own.key)), base_set(own.key)) == ("particle phases", ["2", "1"])
+    assert needed_option(find_set_kind(load_base_set(own.key)), load_base_set(own.key)) == (
+        "particle phases",
+        ["2", "1"],
+    )
     model = ModelSettings("SPM", "SPM", (("particle phases", ("2", "1")),))
     cell = CellSettings("CELL", initial_state=InitialState("soc", 0.7))
     simulated = simulate(record(5.0, 3.9), SimulateSettings(cell, model, own), 25.0).frame["simulated_voltage_volt"]
@@ -210,7 +213,7 @@ def test_bpx_of_a_blended_electrode_is_simulated_with_two_phases() -> None:
 
 def test_reading_bpx_leaves_no_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    values, _ = values_from(BPX.read_bytes())
+    values, _ = make_values(BPX.read_bytes())
     assert list(tmp_path.iterdir()) == []
     assert values.process_symbol(values["Negative electrode OCP [V]"](pybamm.Scalar(0.5))).evaluate() > 0.1
 
@@ -229,7 +232,7 @@ def test_bpx_that_is_wrong_says_where(change: tuple[str, str, Any], words: str) 
     wrong = document()
     wrong["Parameterisation"][part][name] = value
     with pytest.raises(JobError) as caught:
-        values_from(json.dumps(wrong).encode())
+        make_values(json.dumps(wrong).encode())
     assert caught.value.code == "bad_parameter_set"
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -237,11 +240,11 @@ def test_bpx_that_is_wrong_says_where(change: tuple[str, str, Any], words: str) 
 
 def test_json_without_what_every_simulation_needs_says_so() -> None:
     with pytest.raises(JobError, match=r"no 'Lower voltage cut-off \[V\]'"):
-        values_from(b'{"Nominal cell capacity [A.h]": 5.0, "Upper voltage cut-off [V]": 4.2}')
+        make_values(b'{"Nominal cell capacity [A.h]": 5.0, "Upper voltage cut-off [V]": 4.2}')
     whole = json.loads(as_json("Chen2020"))
     whole["Negative electrode OCP [V]"] = {"$type": "pybamm.expression_tree.scalar.Skalar", "value": 1.0}
     with pytest.raises(JobError, match="Skalar"):
-        values_from(json.dumps(whole).encode())
+        make_values(json.dumps(whole).encode())
 
 
 def test_an_override_of_a_file_set_names_the_nearest() -> None:

@@ -10,7 +10,7 @@ import pybamm
 import pytest
 from kilocell.data import columns as c
 from kilocell.data.errors import FailedSimulationError, JobError, NothingToSimulateError
-from kilocell.data.rules import bit_of
+from kilocell.data.rules import flag_bit
 from kilocell.data.settings import (
     CellSettings,
     InitialState,
@@ -19,12 +19,12 @@ from kilocell.data.settings import (
     ParameterSetSettings,
     SimulateSettings,
 )
-from kilocell.jobs.current_profile.compress import profile_of
+from kilocell.jobs.current_profile.compress import compress_record
 from kilocell.jobs.record.charge import interval_charge_ah
-from kilocell.jobs.record.record import Record, record_of
+from kilocell.jobs.record.record import Record, make_record
 from kilocell.jobs.simulation.attempts import ATTEMPTS, Case, charge_error, check_charge
-from kilocell.jobs.simulation.replay import EndedError, Replayed
-from kilocell.jobs.simulation.simulate import conditions_of, simulate
+from kilocell.jobs.simulation.replay import Replayed, ReplayEndedError
+from kilocell.jobs.simulation.simulate import find_conditions, simulate
 from records import documented_replay, partition, pulses
 
 
@@ -80,7 +80,7 @@ def test_a_rest_after_the_start_is_counted_back() -> None:
     whole = pulses()
     cut = whole[whole[c.TEST_TIME] >= 800.0].copy()
     cut = cut[(cut[c.TEST_TIME] < 1000.0) | (cut[c.TEST_TIME] > 2800.0)]
-    cut[c.FLAGS] = np.where(cut[c.TEST_TIME] == 2810.0, bit_of("time_gap"), 0)
+    cut[c.FLAGS] = np.where(cut[c.TEST_TIME] == 2810.0, flag_bit("time_gap"), 0)
     cut[c.TEST_TIME] -= cut[c.TEST_TIME].iloc[0]
     result = simulate(cut.reset_index(drop=True), asked(initial_state=InitialState()), None).result
     assert "counted back" in result.initial_state_source
@@ -247,9 +247,9 @@ def test_a_charge_that_does_not_agree_ends_the_curve_where_it_parts() -> None:
     """A model that loses a pulse at 300 s is right until then."""
     time = np.arange(0.0, 601.0, 10.0)
     current = np.where((time >= 300.0) & (time < 320.0), -5.0, 0.0)
-    record = record_of(partition(time, current, np.full(len(time), 3.7)))
-    case = Case(record, asked(), conditions_of(record, asked(), None), profile_of(record, 5.0))
-    with pytest.raises(EndedError, match="from 300 s") as caught:
+    record = make_record(partition(time, current, np.full(len(time), 3.7)))
+    case = Case(record, asked(), find_conditions(record, asked(), None), compress_record(record, 5.0))
+    with pytest.raises(ReplayEndedError, match="from 300 s") as caught:
         check_charge(case, replayed(record, np.zeros(len(time))))
     assert caught.value.replayed is not None
     assert caught.value.replayed.time_second[-1] == 290.0

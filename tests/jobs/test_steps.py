@@ -15,8 +15,14 @@ from kilocell.data.readers.read import guess_settings, read_raw
 from kilocell.data.settings import CleanSettings
 from kilocell.jobs.cleaning.clean import clean
 from kilocell.jobs.record.charge import capacity_scale_ah
-from kilocell.jobs.record.noise import noise_of_steps
-from kilocell.jobs.record.steps import classify_steps, held, kinds_of_steps, pulsed, steps_from_signal
+from kilocell.jobs.record.noise import estimate_step_noise
+from kilocell.jobs.record.steps import (
+    classify_each_step,
+    classify_steps,
+    count_steps_in_signal,
+    is_hold_step,
+    is_pulse_step,
+)
 from numpy.typing import NDArray
 
 
@@ -74,20 +80,20 @@ def test_holes_and_single_samples_do_not_disturb() -> None:
 
 def test_steps_from_a_signal_without_numbers() -> None:
     frame = samples(REST, CHARGE, HOLD, REST, DISCHARGE, REST)
-    np.testing.assert_array_equal(steps_from_signal(frame, 0.005), frame[c.STEP_COUNT])
+    np.testing.assert_array_equal(count_steps_in_signal(frame, 0.005), frame[c.STEP_COUNT])
 
 
 def test_a_missing_current_begins_no_step() -> None:
     frame = samples(REST, CHARGE, DISCHARGE)
     frame.loc[[8, 9], c.CURRENT] = np.nan
-    np.testing.assert_array_equal(steps_from_signal(frame, 0.005), frame[c.STEP_COUNT])
+    np.testing.assert_array_equal(count_steps_in_signal(frame, 0.005), frame[c.STEP_COUNT])
 
 
 def test_short_runs_are_steps_only_where_they_are_asked_for() -> None:
     pulse = ([1.0, 1.0], [3.8, 3.8])
     frame = samples(REST, pulse, REST)
-    assert steps_from_signal(frame, 0.005)[-1] == 3
-    assert steps_from_signal(frame, 0.005, shortest=3)[-1] == 1
+    assert count_steps_in_signal(frame, 0.005)[-1] == 3
+    assert count_steps_in_signal(frame, 0.005, shortest=3)[-1] == 1
 
 
 def test_scale_of_a_record() -> None:
@@ -105,10 +111,10 @@ def test_noise_is_found_under_a_slope_sampled_unevenly() -> None:
     time = np.cumsum(rng.uniform(0.1, 20.0, 4000))
     step = np.repeat([1, 2], 2000)
     voltage = 4.0 - 1e-4 * time + rng.standard_normal(4000) * np.where(step == 1, 0.001, 0.004)
-    noise = noise_of_steps(time, voltage, step)
+    noise = estimate_step_noise(time, voltage, step)
     assert noise[0] == pytest.approx(0.001, rel=0.1)
     assert noise[-1] == pytest.approx(0.004, rel=0.1)
-    np.testing.assert_array_equal(noise_of_steps(time[:2], voltage[:2], step[:2]), [0.0, 0.0])
+    np.testing.assert_array_equal(estimate_step_noise(time[:2], voltage[:2], step[:2]), [0.0, 0.0])
 
 
 PULSE = ([-3.0, -3.0, -3.0], [3.55, 3.54, 3.53])
@@ -163,12 +169,12 @@ def test_step_types_are_those_of_the_medians(
     count = np.repeat(names, lengths)
     frame = pd.DataFrame({c.TEST_TIME: 1.0 * np.arange(len(count)), c.VOLTAGE: voltage, c.CURRENT: current})
     frame[c.STEP_COUNT] = count
-    number, kinds = kinds_of_steps(frame, 1.0, 0.005)
+    number, kinds = classify_each_step(frame, 1.0, 0.005)
     expected_number, order = pd.factorize(count)
     np.testing.assert_array_equal(number, expected_number)
-    is_held = held(number, voltage, current)
+    is_held = is_hold_step(number, voltage, current)
     rests = np.array([not abs(pd.Series(current[number == step]).median()) > 0.005 for step in range(len(order))])
-    is_pulse = pulsed(number, frame[c.TEST_TIME].to_numpy(), current, rests, 1.0)
+    is_pulse = is_pulse_step(number, frame[c.TEST_TIME].to_numpy(), current, rests, 1.0)
     for step in range(len(order)):
         middle = pd.Series(current[number == step]).median()
         kind = "hold" if is_held[step] else "charge" if middle > 0.0 else "discharge"
@@ -183,4 +189,6 @@ def test_noise_of_some_samples_is_that_of_all(lengths: list[int], seed: int) -> 
     time = np.cumsum(rng.uniform(0.1, 2.0, len(step)))
     column = rng.standard_normal(len(step)) * (1 + step)
     rows = rng.integers(0, len(step), 5)
-    np.testing.assert_array_equal(noise_of_steps(time, column, step, rows), noise_of_steps(time, column, step)[rows])
+    np.testing.assert_array_equal(
+        estimate_step_noise(time, column, step, rows), estimate_step_noise(time, column, step)[rows]
+    )

@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from kilocell.data.settings import CellSettings, InitialState, ModelSettings, ParameterSetSettings, SimulateSettings
-from kilocell.jobs.current_profile.compress import CurrentProfile, compress
-from kilocell.jobs.models.build import structure_of
-from kilocell.jobs.record.record import record_of
-from kilocell.jobs.simulation.output_points import ROUNDS, more_outputs
+from kilocell.jobs.current_profile.compress import CurrentProfile, compress_current
+from kilocell.jobs.models.build import make_structure
+from kilocell.jobs.record.record import make_record
+from kilocell.jobs.simulation.output_points import ROUNDS, add_outputs
 from kilocell.jobs.simulation.replay import replay
-from kilocell.jobs.simulation.simulate import conditions_of
-from kilocell.jobs.simulation.stops import between_outputs, every_knot, output_samples, solver_stops
+from kilocell.jobs.simulation.simulate import find_conditions
+from kilocell.jobs.simulation.stops import interpolate_outputs, output_samples, solver_stops, stop_at_every_knot
 from numpy.typing import NDArray
 from records import partition
 
@@ -74,7 +74,7 @@ def test_the_first_step_is_short_against_an_edge(interval: float, first: float) 
     pulse = profile((0, 0), (3000, 0), (3000 + interval, -5), (4000, -5), (4000 + interval, 0), (6000, 0))
     for follows in (False, True):
         assert solver_stops(pulse, 5.0, follows).first_step_second == pytest.approx(first)
-    assert every_knot(pulse, 5.0).first_step_second == pytest.approx(first)
+    assert stop_at_every_knot(pulse, 5.0).first_step_second == pytest.approx(first)
 
 
 def test_a_power_cut_is_no_edge_to_choose_a_first_step_by() -> None:
@@ -96,7 +96,7 @@ def test_samples_taken_out_of_turn_are_outputs() -> None:
 def test_between_outputs_nothing_overshoots() -> None:
     time = np.arange(100.0)
     outputs = np.array([0, 10, 50, 99])
-    filled = between_outputs(time, outputs, np.array([4.0, 4.0, 3.0, 3.0]))
+    filled = interpolate_outputs(time, outputs, np.array([4.0, 4.0, 3.0, 3.0]))
     assert filled.min() == 3.0
     assert filled.max() == 4.0
     np.testing.assert_array_equal(filled[outputs], [4.0, 4.0, 3.0, 3.0])
@@ -143,9 +143,9 @@ def test_any_load_is_replayed_as_with_a_stop_at_every_knot(model: str) -> None:
             ModelSettings(model, model),
             ParameterSetSettings("Chen2020", "Chen2020"),
         )
-        knots = compress(time, current, np.zeros(len(time), bool), 5.0)
-        conditions = conditions_of(record_of(partition(time, current, np.full(len(time), 3.7))), asked, None)
-        structure = structure_of(asked.model, "Chen2020", (), len(knots.time_second), asked.rtol, asked.atol)
+        knots = compress_current(time, current, np.zeros(len(time), bool), 5.0)
+        conditions = find_conditions(make_record(partition(time, current, np.full(len(time), 3.7))), asked, None)
+        structure = make_structure(asked.model, "Chen2020", (), len(knots.time_second), asked.rtol, asked.atol)
         quick = replay(structure, conditions, knots, time).voltage_volt
         sure = replay(structure, conditions, knots, time, every_knot=True).voltage_volt
         away = 1e3 * np.abs(quick - sure)
@@ -164,9 +164,9 @@ def test_outputs_are_added_where_the_voltage_bends_unforeseen(model: str, at_cel
         ModelSettings(model, model),
         ParameterSetSettings("OKane2022", "OKane2022"),
     )
-    knots = compress(time, current, np.zeros(len(time), bool), 5.0)
-    conditions = conditions_of(record_of(partition(time, current, np.full(len(time), 3.7))), asked, None)
-    structure = structure_of(asked.model, "OKane2022", (), len(knots.time_second), asked.rtol, asked.atol)
+    knots = compress_current(time, current, np.zeros(len(time), bool), 5.0)
+    conditions = find_conditions(make_record(partition(time, current, np.full(len(time), 3.7))), asked, None)
+    structure = make_structure(asked.model, "OKane2022", (), len(knots.time_second), asked.rtol, asked.atol)
     away = 1e3 * np.abs(
         replay(structure, conditions, knots, time).voltage_volt
         - replay(structure, conditions, knots, time, every_knot=True).voltage_volt
@@ -180,20 +180,20 @@ def test_a_smooth_curve_needs_no_more_outputs_and_a_knee_does() -> None:
     outputs = np.arange(0, 1001, 50)
     stops = np.array([0.0, 1000.0])
     smooth = 3.7 - 1e-4 * time
-    assert len(more_outputs(time, outputs, smooth[outputs], stops)) == len(outputs)
+    assert len(add_outputs(time, outputs, smooth[outputs], stops)) == len(outputs)
     knee = smooth - 0.3 * np.exp((time - 1000.0) / 60.0)
     more = outputs
     for _ in range(ROUNDS):
-        more = more_outputs(time, more, knee[more], stops)
+        more = add_outputs(time, more, knee[more], stops)
     assert set(outputs) < set(more)
-    assert np.sqrt(np.mean((between_outputs(time, more, knee[more]) - knee) ** 2)) < 2e-4
+    assert np.sqrt(np.mean((interpolate_outputs(time, more, knee[more]) - knee) ** 2)) < 2e-4
 
 
 def test_a_pulse_is_seen_as_finely_as_it_was_sampled() -> None:
     """Between two rests at 30 s, ten seconds at 1 s: the record's usual interval would leave one output."""
     time = np.unique(np.concatenate([np.arange(0, 3001, 30.0), 3000 + np.arange(11.0), np.arange(3010, 6001, 30.0)]))
     current = np.where((time > 3000) & (time <= 3010), -5.0, 0.0)
-    seen = compress(time, current, np.zeros(len(time), dtype=np.bool_), 5.0)
+    seen = compress_current(time, current, np.zeros(len(time), dtype=np.bool_), 5.0)
     at_knot = solver_stops(seen, 5.0, False).at_knot
     outputs = time[output_samples(time, seen, at_knot, 5.0)]
     assert np.count_nonzero((outputs > 3000) & (outputs <= 3010)) >= 6

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from kilocell.data import columns as c
-from kilocell.data.convert import kelvin
+from kilocell.data.convert import celsius_to_kelvin
 from kilocell.data.cycle_selection import parse_selection
 from kilocell.data.fit_settings import FitParameter, FitSettings
 from kilocell.data.settings import CellSettings, InitialState, ModelSettings, ParameterSetSettings, SimulateSettings
@@ -43,8 +43,8 @@ def documented(model: str, options: dict[str, str]) -> Floats:
     values = pybamm.ParameterValues(BASE)
     values.set_initial_state(SOC)
     values["Current function [A]"] = pybamm.Interpolant(time, -current, pybamm.t)
-    values["Ambient temperature [K]"] = lambda y, z, t: pybamm.Interpolant(time, kelvin(celsius), t)
-    values["Initial temperature [K]"] = kelvin(float(celsius[0]))
+    values["Ambient temperature [K]"] = lambda y, z, t: pybamm.Interpolant(time, celsius_to_kelvin(celsius), t)
+    values["Initial temperature [K]"] = celsius_to_kelvin(float(celsius[0]))
     built = getattr(pybamm.lithium_ion, model)(options)
     built.events = []
     solver = pybamm.IDAKLUSolver(rtol=1e-6, atol=1e-8)

@@ -20,7 +20,7 @@ from kilocell.data import columns as c
 from kilocell.data.errors import StoreError
 from kilocell.data.results.receipt import OutputFile, Receipt
 from kilocell.parquet_store.layout import Store
-from kilocell.parquet_store.read import all_receipts, is_valid, read_partition, read_receipt, read_simulation
+from kilocell.parquet_store.read import is_valid, read_all_receipts, read_partition, read_receipt, read_simulation
 from kilocell.parquet_store.write import write_atomically, write_frame, write_receipt
 
 CELL = "电池/../1"
@@ -193,7 +193,7 @@ def test_a_receipt_comes_back_and_is_valid(store: Store) -> None:
     receipt = vouched_for(store)
     assert read_back(store) == receipt
     assert is_valid(store, receipt, "digest")
-    assert list(all_receipts(store)) == [receipt]
+    assert list(read_all_receipts(store)) == [receipt]
 
 
 @pytest.mark.parametrize(
@@ -217,7 +217,7 @@ def test_a_damaged_receipt_is_no_receipt(store: Store, edit: Callable[[bytes], b
     assert path.read_bytes() != before
     assert read_back(store) is None
     assert not is_valid(store, read_back(store), "digest")
-    assert list(all_receipts(store)) == []
+    assert list(read_all_receipts(store)) == []
 
 
 def test_a_receipt_is_void_for_another_digest_status_or_file(store: Store) -> None:
@@ -247,7 +247,7 @@ def test_receipts_come_in_a_fixed_order(store: Store) -> None:
     for cell_id in ("CELL_B", "CELL_A"):
         for label in ("SPMe-Chen2020", "DFN-Chen2020"):
             write_receipt(store, Receipt("simulate", cell_id, label, "d", "failed", reason="no solution"))
-    found = [(receipt.cell_id, receipt.label) for receipt in all_receipts(store)]
+    found = [(receipt.cell_id, receipt.label) for receipt in read_all_receipts(store)]
     assert found == sorted(found)
     assert len(found) == 4
-    assert list(all_receipts(Store(store.root / "empty"))) == []
+    assert list(read_all_receipts(Store(store.root / "empty"))) == []

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from kilocell.data import columns as c
-from kilocell.data.rules import bit_of
+from kilocell.data.rules import flag_bit
 from kilocell.report.draw import style
-from kilocell.report.draw.cells import Simulated, draw_cell, hole_before, rmse_mv
+from kilocell.report.draw.cells import SimulatedCurve, draw_cell, find_holes, rmse_mv
 from kilocell.report.draw.overview import NAMED_CELLS, draw_records, draw_rmse
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -29,10 +29,10 @@ def measured(samples: int = 400, cycles: int = 4) -> pd.DataFrame:
     return frame
 
 
-def simulated(frame: pd.DataFrame, error_volt: float, name: str = "SPMe, Chen2020") -> Simulated:
+def simulated(frame: pd.DataFrame, error_volt: float, name: str = "SPMe, Chen2020") -> SimulatedCurve:
     samples = pd.DataFrame({c.TEST_TIME: frame[c.TEST_TIME], "voltage_error_volt": error_volt})
     samples["simulated_voltage_volt"] = frame[c.VOLTAGE] + error_volt
-    return Simulated(name, samples)
+    return SimulatedCurve(name, samples)
 
 
 def row(cell_id: str, model: str | None, rmse: float | None, status: str = "done") -> Row:
@@ -89,7 +89,7 @@ def test_a_cell_without_simulations_has_no_error_panel() -> None:
 
 def test_rmse_is_of_the_samples_with_a_measured_voltage() -> None:
     samples = pd.DataFrame({"voltage_error_volt": [0.003, np.nan, -0.004]})
-    assert rmse_mv(Simulated("SPM", samples)) == pytest.approx(np.sqrt(12.5))
+    assert rmse_mv(SimulatedCurve("SPM", samples)) == pytest.approx(np.sqrt(12.5))
     nothing = simulated(measured(), float("nan"))
     assert legend_of(rendered(draw_cell("CELL_A", measured(), [nothing])))[1].endswith("nothing measured")
 
@@ -97,9 +97,9 @@ def test_rmse_is_of_the_samples_with_a_measured_voltage() -> None:
 def test_no_line_crosses_a_hole() -> None:
     frame = measured(cycles=5)
     frame.loc[10:14, c.VOLTAGE] = np.nan  # missing voltages
-    frame.loc[40, c.FLAGS] = bit_of("time_gap") | bit_of("voltage_spike")  # power was out before this sample
+    frame.loc[40, c.FLAGS] = flag_bit("time_gap") | flag_bit("voltage_spike")  # power was out before this sample
     frame = frame[frame[c.CYCLE_COUNT].isin([1, 2, 5])].reset_index(drop=True)  # cycles left out
-    assert list(np.flatnonzero(hole_before(frame))) == [40, 160]
+    assert list(np.flatnonzero(find_holes(frame))) == [40, 160]
     figure = draw_cell("CELL_A", frame, [simulated(frame, 0.01)])
     voltage, simulation = figure.axes[0].get_lines()[:2]
     assert (breaks_of(voltage), breaks_of(simulation)) == (5 + 2, 5 + 2)
@@ -108,7 +108,7 @@ def test_no_line_crosses_a_hole() -> None:
 
 def test_a_record_that_starts_late_has_no_hole_before_it() -> None:
     frame = measured()
-    assert not hole_before(frame[frame[c.CYCLE_COUNT] == 3]).any()
+    assert not find_holes(frame[frame[c.CYCLE_COUNT] == 3]).any()
 
 
 def test_long_records_are_reduced_and_keep_their_extremes() -> None:

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kilocell.data import columns as c
-from kilocell.data.rules import RULES, bit_of
-from kilocell.report.cleaning_marks import BINS, limits, marks_of, thinned
+from kilocell.data.rules import RULES, flag_bit
+from kilocell.report.cleaning_marks import BINS, find_marks, limits, thin_marks
 from kilocell.report.draw import style
 from kilocell.report.draw.cleaning import RULE_COLOURS, draw_cleaning
 from kilocell.report.raw_rows import BeforeAndAfter
@@ -44,7 +44,7 @@ def touched(whole: BeforeAndAfter, rule: str, rows: slice, column: str, raw: flo
     """The record with a rule's flag, a raw value and a cleaned one at some rows."""
     samples, before = whole.samples.copy(), whole.raw.copy()
     at = samples.index[rows]
-    samples.loc[at, c.FLAGS] |= bit_of(rule)
+    samples.loc[at, c.FLAGS] |= flag_bit(rule)
     before.loc[at, column] = raw
     samples.loc[at, column] = cleaned
     return BeforeAndAfter(samples, before, whole.quarantined)
@@ -152,7 +152,7 @@ def test_a_record_without_raw_numbers_of_cycles_and_steps_is_drawn() -> None:
 def test_marks_count_rows_and_rows_taken_out() -> None:
     whole = touched(record(), "time_order", slice(10, 12), c.VOLTAGE, 3.7, 3.7)
     taken = whole.raw.iloc[[3, 4]].assign(rule="of_another_version")
-    marks = {rule.code: rule.rows for rule in marks_of(BeforeAndAfter(whole.samples, whole.raw, taken))}
+    marks = {rule.code: rule.rows for rule in find_marks(BeforeAndAfter(whole.samples, whole.raw, taken))}
     assert marks == {"time_order": 2, "of_another_version": 2}
 
 
@@ -160,7 +160,7 @@ def test_a_rule_that_flags_nothing_is_named_where_it_begins() -> None:
     whole = record()
     finding = {"rule": "step_renumbered", "rows": N, "source_index": 0, "source_row": 7}
     samples = whole.samples.assign(**{c.SOURCE_ROW: np.arange(N)})
-    (rule,) = marks_of(BeforeAndAfter(samples, whole.raw, whole.quarantined), [finding])
+    (rule,) = find_marks(BeforeAndAfter(samples, whole.raw, whole.quarantined), [finding])
     assert (rule.code, rule.rows, rule.one_by_one) == ("step_renumbered", N, False)
     assert np.flatnonzero(rule.touched).tolist() == [7]
 
@@ -169,7 +169,7 @@ def test_a_rule_that_flags_nothing_is_named_where_it_begins() -> None:
 @given(st.lists(st.tuples(st.floats(0, 10), st.floats(-1, 1)), max_size=300))
 def test_thinned_marks_are_some_of_the_marks_and_none_is_far_from_one(points: list[tuple[float, float]]) -> None:
     time, values = (np.array([point[k] for point in points]) for k in (0, 1))
-    kept = thinned(time, values, (0.0, 10.0), (-1.0, 1.0))
+    kept = thin_marks(time, values, (0.0, 10.0), (-1.0, 1.0))
     assert len(set(kept)) == len(kept)
     for x, y in points:
         near = (np.abs(time[kept] - x) <= 10.0 / BINS[0]) & (np.abs(values[kept] - y) <= 2.0 / BINS[1])

@@ -12,9 +12,16 @@ import pytest
 from kilocell.data import columns as c
 from kilocell.data.results.fitting import Evaluation
 from kilocell.report.draw import style
-from kilocell.report.draw.cells import Simulated
+from kilocell.report.draw.cells import SimulatedCurve
 from kilocell.report.draw.fit import draw_fit
-from kilocell.report.draw.fit_style import Start, number_in_words, place, short_name, unit_in_words, width_in_words
+from kilocell.report.draw.fit_style import (
+    Start,
+    format_half_width,
+    format_number,
+    format_unit,
+    place_between_bounds,
+    short_name,
+)
 from kilocell.report.draw.fleet import NAMED_CELLS, draw_fleet
 from kilocell.report.draw.starts import draw_starts
 from kilocell.report.draw.uncertainty import draw_uncertainty
@@ -34,10 +41,10 @@ def measured(samples: int = 200, cycles: int = 4) -> pd.DataFrame:
     return frame
 
 
-def simulated(frame: pd.DataFrame, error_volt: Any, name: str) -> Simulated:
+def simulated(frame: pd.DataFrame, error_volt: Any, name: str) -> SimulatedCurve:
     samples = pd.DataFrame({c.TEST_TIME: frame[c.TEST_TIME], "voltage_error_volt": error_volt})
     samples["simulated_voltage_volt"] = frame[c.VOLTAGE] + error_volt
-    return Simulated(name, samples)
+    return SimulatedCurve(name, samples)
 
 
 def parameter(name: str = DIFFUSIVITY, value: float = 1e-14, cell_id: str = "A", **changed: Any) -> dict[str, Any]:
@@ -252,11 +259,11 @@ def test_any_number_of_cells_is_drawn(cells: int) -> None:
 def test_names_numbers_and_intervals_in_words() -> None:
     assert short_name("Negative electrode active material volume fraction", 24, 3).count("\n") == 1
     assert short_name("Cyclable lithium") == "Cyclable lithium"
-    assert unit_in_words(parameter(unit="W.m-2.K-1")) == "W.m⁻².K⁻¹"
-    assert unit_in_words(parameter(is_factor=1)) == "× the set's own"
-    assert [number_in_words(v) for v in (0.0, 0.95321, 4.126e-15, 51765.0)] == ["0", "0.953", "4.13×10⁻¹⁵", "5.18×10⁴"]
-    assert width_in_words(parameter(lower_95=1e-15, upper_95=1e-13)) == "×/÷ 10"
-    assert width_in_words(parameter(lower_95=0.0, upper_95=math.inf)) == "×/÷ > 1000"
-    assert width_in_words(at_bound()) == "at its upper bound"
-    assert place(parameter(), 0.0) < 0.0
-    assert math.isnan(place(parameter(), None))
+    assert format_unit(parameter(unit="W.m-2.K-1")) == "W.m⁻².K⁻¹"
+    assert format_unit(parameter(is_factor=1)) == "× the set's own"
+    assert [format_number(v) for v in (0.0, 0.95321, 4.126e-15, 51765.0)] == ["0", "0.953", "4.13×10⁻¹⁵", "5.18×10⁴"]
+    assert format_half_width(parameter(lower_95=1e-15, upper_95=1e-13)) == "×/÷ 10"
+    assert format_half_width(parameter(lower_95=0.0, upper_95=math.inf)) == "×/÷ > 1000"
+    assert format_half_width(at_bound()) == "at its upper bound"
+    assert place_between_bounds(parameter(), 0.0) < 0.0
+    assert math.isnan(place_between_bounds(parameter(), None))

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from kilocell.data.arrays import Floats
-from kilocell.report.draw.envelope import envelope, with_breaks
+from kilocell.report.draw.envelope import envelope, insert_breaks
 
 values_or_holes = st.one_of(st.floats(-1e3, 1e3), st.just(float("nan")))
 
@@ -67,6 +67,6 @@ def test_samples_at_one_time_stay() -> None:
 
 
 def test_a_break_lifts_the_line_before_its_sample() -> None:
-    time, values = with_breaks(np.array([0.0, 1.0, 5.0]), np.array([3.0, 4.0, 5.0]), np.array([False, False, True]))
+    time, values = insert_breaks(np.array([0.0, 1.0, 5.0]), np.array([3.0, 4.0, 5.0]), np.array([False, False, True]))
     np.testing.assert_array_equal(time, [0, 1, 5, 5])
     np.testing.assert_array_equal(values, [3, 4, np.nan, 5])

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from kilocell.data.errors import CampaignError, UsageError
 from kilocell.data.settings import ClusterSettings
 from kilocell.parquet_store.layout import Store
-from kilocell.runner.campaign.added_fits import keep_asked, table_text, with_asked, with_kept
+from kilocell.runner.campaign.added_fits import load_added_fits, replace_added_fits, store_added_fits, table_text
 from kilocell.runner.campaign.campaign import Campaign, load_campaign
-from kilocell.runner.campaign.fit_request import FitOptions, ask
+from kilocell.runner.campaign.fit_request import FitOptions, request_fits
 from kilocell.runner.campaign.fit_schema import FitTable
-from kilocell.runner.campaign.fit_tables import added, is_of, tables_of
+from kilocell.runner.campaign.fit_tables import add_fit, fit_tables_for_cell, matches_cell
 from kilocell.runner.run.run_campaign import run_campaign
 
 CSV = "cell_id,test_time_s,current_A,voltage_V\nA,0,0,4.1\nA,1,-1,4.0\nB,0,0,3.3\nB,1,-1,3.2\n"
@@ -28,7 +28,7 @@ OWN = (
 def load(folder: Path, fits: str = OWN) -> Campaign:
     (folder / "raw.csv").write_text(CSV)
     (folder / "campaign.toml").write_text(TOP + fits)
-    return with_kept(load_campaign(folder / "campaign.toml"))[0]
+    return load_added_fits(load_campaign(folder / "campaign.toml"))[0]
 
 
 def starts(campaign: Campaign) -> dict[str, dict[str, int]]:
@@ -37,8 +37,8 @@ def starts(campaign: Campaign) -> dict[str, dict[str, int]]:
 
 def asked(campaign: Campaign, *cells: str, **options: object) -> Campaign:
     """Ask and keep, as a command does."""
-    found = ask(campaign, FitOptions(**options), cells)  # type: ignore[arg-type]
-    keep_asked(Store(campaign.store), found.campaign.asked)
+    found = request_fits(campaign, FitOptions(**options), cells)  # type: ignore[arg-type]
+    store_added_fits(Store(campaign.store), found.campaign.asked)
     return found.campaign
 
 
@@ -80,7 +80,7 @@ def test_a_fit_of_the_campaign_gets_more_starts_and_more_cells(tmp_path: Path) -
     assert starts(asked(load(tmp_path), fit="own", starts=9)) == {"A": {"own": 9}, "B": {}}
     assert starts(asked(load(tmp_path), "B", fit="own")) == {"A": {"own": 9}, "B": {"own": 4}}
     assert starts(asked(load(tmp_path), starts=12))["A"] == {"own": 12}
-    assert ask(load(tmp_path), FitOptions(), ()).names == ()
+    assert request_fits(load(tmp_path), FitOptions(), ()).names == ()
 
 
 def test_profiles_are_added_to_a_fit_as_starts_are(tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_profiles_are_added_to_a_fit_as_starts_are(tmp_path: Path) -> None:
     ],
 )
 def test_a_new_fit_is_named_by_what_was_asked(tmp_path: Path, options: dict[str, object], name: str) -> None:
-    found = ask(load(tmp_path), FitOptions(**options), ())  # type: ignore[arg-type]
+    found = request_fits(load(tmp_path), FitOptions(**options), ())  # type: ignore[arg-type]
     assert found.names == (name,)
     assert [table.name for table in found.new] == [name]
 
@@ -132,22 +132,22 @@ def test_a_wrong_option_is_named_with_the_nearest_right_one(
     tmp_path: Path, options: dict[str, object], told: str
 ) -> None:
     with pytest.raises(UsageError) as caught:
-        ask(load(tmp_path), FitOptions(**options), ())  # type: ignore[arg-type]
+        request_fits(load(tmp_path), FitOptions(**options), ())  # type: ignore[arg-type]
     assert told in str(caught.value)
 
 
 def test_a_fit_of_a_cell_that_is_not_there_is_not_kept(tmp_path: Path) -> None:
-    found = ask(load(tmp_path, ""), FitOptions(presets=("diffusion",)), ("C",))
+    found = request_fits(load(tmp_path, ""), FitOptions(presets=("diffusion",)), ("C",))
     with pytest.raises(UsageError, match="the campaign has no cell 'C'"):
         run_campaign(found.campaign, ClusterSettings(), "fit", ("C",), None, [], fits=found.names)
-    assert not Store(tmp_path / "store").asked_fits.exists()
+    assert not Store(tmp_path / "store").added_fits.exists()
 
 
 def test_moved_to_the_campaign_file_it_is_the_very_same_fit(tmp_path: Path) -> None:
     before = asked(load(tmp_path), "B", presets=("balance",), starts=5, cycles="1,3", seed=2).fits("B")
     (table,) = load(tmp_path).asked
     assert load(tmp_path, OWN + table_text(table)).fits("B") == before
-    Store(tmp_path / "store").asked_fits.unlink()
+    Store(tmp_path / "store").added_fits.unlink()
     assert load(tmp_path, OWN + table_text(table)).fits("B") == before
 
 
@@ -166,7 +166,7 @@ def test_every_key_of_a_fit_can_be_written_and_read_again(tmp_path: Path) -> Non
 def test_the_campaigns_fit_counts_where_another_was_asked_under_its_name(tmp_path: Path) -> None:
     asked(load(tmp_path), presets=("ohmic",), name="mine")
     text = '[fit]\nname = "mine"\nmodel = "DFN"\npresets = "ohmic"\n'
-    campaign, gone = with_kept(load_campaign(load(tmp_path, text).path))
+    campaign, gone = load_added_fits(load_campaign(load(tmp_path, text).path))
     assert gone == ("mine",)
     assert [fit.model.name for fit in campaign.fits("A")] == ["DFN"]
 
@@ -181,7 +181,7 @@ def test_the_campaigns_fit_counts_where_another_was_asked_under_its_name(tmp_pat
 )
 def test_a_spoilt_file_of_asked_fits_is_named(tmp_path: Path, before: str, after: str, told: str) -> None:
     campaign = asked(load(tmp_path), presets=("ohmic",), starts=2)
-    path = Store(campaign.store).asked_fits
+    path = Store(campaign.store).added_fits
     path.write_text(path.read_text().replace(before, after))
     with pytest.raises(CampaignError) as caught:
         load(tmp_path)
@@ -193,7 +193,7 @@ def test_two_fits_of_one_name_are_refused(tmp_path: Path) -> None:
     campaign = load(tmp_path)
     two = [FitTable(name="x", model=model, presets=["ohmic"]) for model in ("SPM", "DFN")]
     with pytest.raises(CampaignError, match="give each a name of its own"):
-        with_asked(campaign, tuple(two))
+        replace_added_fits(campaign, tuple(two))
 
 
 CELLS = ("A", "B", "C")
@@ -204,8 +204,8 @@ ASKED = st.tuples(st.lists(st.sampled_from(("*", *CELLS)), min_size=1, max_size=
 def test_each_cell_has_the_largest_number_of_starts_that_was_asked(requests: list[tuple[list[str], int]]) -> None:
     tables: tuple[FitTable, ...] = ()
     for cells, number in requests:
-        tables = added(tables, FitTable(name="x", model="SPM", presets=["ohmic"], cells=cells, starts=number))
+        tables = add_fit(tables, FitTable(name="x", model="SPM", presets=["ohmic"], cells=cells, starts=number))
     for cell in CELLS:
-        largest = max((number for cells, number in requests if is_of(cell, cells)), default=0)
-        assert max((fit.starts for fit in tables_of(cell, (), tables)), default=0) == largest
+        largest = max((number for cells, number in requests if matches_cell(cell, cells)), default=0)
+        assert max((fit.starts for fit in fit_tables_for_cell(cell, (), tables)), default=0) == largest
     assert len(tables) <= 1 + len(CELLS)

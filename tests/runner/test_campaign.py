@@ -23,7 +23,7 @@ from kilocell.data.settings import (
     SourceSettings,
 )
 from kilocell.runner.campaign.campaign import Campaign, load_campaign
-from kilocell.runner.campaign.fields import parse_cycles
+from kilocell.runner.campaign.fields import parse_cycle_numbers
 from kilocell.runner.campaign.pybamm_checks import check_parameters
 from kilocell.runner.campaign.schema import CleanTable, ClusterTable, SourceTable
 
@@ -435,13 +435,13 @@ def test_check_parameters_names_the_nearest(tmp_path: Path) -> None:
 @given(st.sets(st.integers(1, 400), min_size=1, max_size=30))
 def test_cycles_are_read_back(cycles: set[int]) -> None:
     text = ", ".join(f"{n}-{n}" if n % 2 else str(n) for n in sorted(cycles, reverse=True))
-    assert parse_cycles(text) == tuple(sorted(cycles))
+    assert parse_cycle_numbers(text) == tuple(sorted(cycles))
 
 
 @pytest.mark.parametrize("text", ["", "0", "a", "3-1", "1,", "-1", "1-", "1.5", "1-99999999999"])
 def test_cycles_that_are_none(text: str) -> None:
     with pytest.raises(ValueError, match="must be cycles"):
-        parse_cycles(text)
+        parse_cycle_numbers(text)
 
 
 def test_parameter_sets_are_pybamms() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from kilocell.data.errors import CampaignError, JobError
-from kilocell.data.parameter_files import digest_of
+from kilocell.data.parameter_files import content_digest
 from kilocell.data.settings import SourceFile, SourceSettings
 from kilocell.parquet_store.layout import Store
 from kilocell.parquet_store.read import read_parameter_set
@@ -17,7 +17,7 @@ from kilocell.parquet_store.write import write_parameter_set
 from kilocell.runner.campaign.campaign import Campaign, load_campaign
 from kilocell.runner.plan.job import Job, ScannedSource
 from kilocell.runner.plan.plan import plan_jobs
-from kilocell.runner.run.run_campaign import check_names
+from kilocell.runner.run.run_campaign import check_with_pybamm
 
 BPX = Path(__file__).parents[2] / "examples" / "bpx" / "lgm50.bpx.json"
 CAMPAIGN = """
@@ -66,7 +66,7 @@ def jobs_of(campaign: Campaign) -> dict[str, Job]:
 
 def test_a_files_set_is_used_by_name_with_variations_and_fits(tmp_path: Path) -> None:
     campaign = load(tmp_path)
-    digest = digest_of(BPX.read_bytes())
+    digest = content_digest(BPX.read_bytes())
     sets = campaign.parameter_sets("A")
     assert [(s.name, s.base, s.file_digest) for s in sets] == [
         ("mine", "mine", digest),
@@ -131,7 +131,7 @@ def test_a_file_that_makes_no_set_stops_the_command(tmp_path: Path) -> None:
     document["Parameterisation"]["Cell"]["Electrode area [m2]"] = None
     campaign = load(tmp_path, content=json.dumps(document).encode())
     with pytest.raises(CampaignError, match=r"parameter_sets\.mine\.file = .*mine\.json.*Electrode area"):
-        check_names(campaign, ["A"])
+        check_with_pybamm(campaign, ["A"])
 
 
 def test_bpx_without_the_package_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,15 +140,15 @@ def test_bpx_without_the_package_says_what_to_install(tmp_path: Path, monkeypatc
 
 
 def test_parameters_of_a_files_set_are_checked(tmp_path: Path) -> None:
-    check_names(load(tmp_path), ["A"])
+    check_with_pybamm(load(tmp_path), ["A"])
     wrong = load(tmp_path, CAMPAIGN.replace("Negative particle diffusivity", "Negative particle difusivity"))
     with pytest.raises(CampaignError, match=r"mine has no parameter .*did you mean .Negative particle diffusivity"):
-        check_names(wrong, ["A"])
+        check_with_pybamm(wrong, ["A"])
 
 
 def test_a_copy_in_the_store_is_read_only_whole(tmp_path: Path) -> None:
     store, content = Store(tmp_path), BPX.read_bytes()
-    digest = digest_of(content)
+    digest = content_digest(content)
     with pytest.raises(JobError, match="run again"):
         read_parameter_set(store, digest)
     write_parameter_set(store, digest, content)

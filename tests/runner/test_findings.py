@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from filled_store import SAMPLES, fill
 from kilocell.data.errors import UsageError
-from kilocell.runner.show.findings import MANY_NAMED, MANY_ROWS, by_rule, show_findings
+from kilocell.runner.show.findings import MANY_NAMED, MANY_ROWS, show_findings, sum_by_rule
 
 
 def test_each_cell_has_a_line_with_before_and_after_and_its_findings(
@@ -135,8 +135,8 @@ def test_the_worst_severity_of_a_rule_is_named() -> None:
         {"rule": "r", "severity": name, "findings": 2, "samples_flagged": 5, "rows_quarantined": 1}
         for name in ("info", "error", "warning")
     ]
-    assert by_rule(rows) == [("r", "error", 6, 15, 3, 3, "")]
-    assert by_rule([*rows, rows[0] | {"samples_flagged": None}])[0][3] is None
+    assert sum_by_rule(rows) == [("r", "error", 6, 15, 3, 3, "")]
+    assert sum_by_rule([*rows, rows[0] | {"samples_flagged": None}])[0][3] is None
 
 
 def test_a_cell_that_is_not_cleaned_is_said_to_be_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from kilocell.data.results.fitting import FitResult, StartResult
 from kilocell.data.results.receipt import Receipt
-from kilocell.parquet_store.journal import BEGUN, StartJournal, deaths, forget_deaths, read_journal
+from kilocell.parquet_store.journal import BEGUN, StartJournal, count_deaths, forget_deaths, read_journal
 from kilocell.parquet_store.layout import Store
 from kilocell.parquet_store.read import read_receipt
 from kilocell.parquet_store.write import write_receipt
@@ -106,11 +106,11 @@ def test_another_run_counts_deaths_anew(tmp_path: Path) -> None:
     store = Store(tmp_path)
     journal = StartJournal(store, "A", "two-0", "d")
     assert [journal.begin(), journal.begin()] == [0, 1]
-    assert deaths(store.journal("A", "two-0")) == 2
+    assert count_deaths(store.journal("A", "two-0")) == 2
     forget_deaths(store.journal("A", "two-0"))
     assert journal.begin() == 0
     journal.end()
-    assert deaths(store.journal("A", "two-0")) == 0
+    assert count_deaths(store.journal("A", "two-0")) == 0
 
 
 def test_what_ended_early_goes_on_when_it_may(folder: Path) -> None:

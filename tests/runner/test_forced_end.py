@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from kilocell.data.errors import JobError
-from kilocell.runner.worker.hard_timeout import forced_end
+from kilocell.runner.worker.hard_timeout import hard_timeout
 
 HANGING = """
 import sys
@@ -23,7 +23,7 @@ def test_a_job_that_hangs_in_c_ends_its_process_and_is_not_tried_again(tmp_path:
     path = tmp_path / "logs" / "job.running"
     ended = subprocess.run([sys.executable, "-c", HANGING, str(path)], timeout=60, check=False)
     assert ended.returncode == 1
-    with pytest.raises(JobError, match=r"twice the time limit of 0\.1 s") as caught, forced_end(path, 0.1):
+    with pytest.raises(JobError, match=r"twice the time limit of 0\.1 s") as caught, hard_timeout(path, 0.1):
         pytest.fail("it was tried again")
     assert caught.value.code == "time_limit"
     assert not path.exists()  # the next run tries it again
@@ -33,7 +33,7 @@ def test_what_another_limit_ended_is_tried_again(tmp_path: Path) -> None:
     path = tmp_path / "job.running"
     path.write_text("time limit 0.1 s\nTimeout (0:00:00.5)!\n")
     ran = False
-    with forced_end(path, 5.0):
+    with hard_timeout(path, 5.0):
         ran = path.exists()
     assert ran
     assert not path.exists()
@@ -42,12 +42,12 @@ def test_what_another_limit_ended_is_tried_again(tmp_path: Path) -> None:
 def test_a_worker_that_died_of_something_else_says_nothing_of_time(tmp_path: Path) -> None:
     path = tmp_path / "job.running"
     path.write_text("time limit 5 s\n")
-    with forced_end(path, 5.0):
+    with hard_timeout(path, 5.0):
         pass
     assert not path.exists()
 
 
 def test_a_failing_job_leaves_nothing_behind(tmp_path: Path) -> None:
-    with pytest.raises(JobError), forced_end(tmp_path / "job.running", 5.0):
+    with pytest.raises(JobError), hard_timeout(tmp_path / "job.running", 5.0):
         raise JobError("its own failure")
     assert not list(tmp_path.iterdir())

@@ -15,7 +15,7 @@ from kilocell.data.readers import read as readers
 from kilocell.data.settings import SourceSettings
 from kilocell.jobs.cleaning.guess_cell import CellGuess
 from kilocell.runner.campaign.campaign import Campaign, load_campaign
-from kilocell.runner.campaign.errors import comment, key_text, quoted
+from kilocell.runner.campaign.errors import format_comment, format_key, quote
 from kilocell.runner.cli import cli
 from kilocell.runner.inspect import new_campaign as init
 from kilocell.runner.inspect.new_campaign import write_campaign
@@ -169,7 +169,7 @@ def test_any_text_is_written_as_toml(name: str, cell_id: str, reason: str) -> No
 
 @given(TEXTS)
 def test_keys_texts_and_comments_are_read_back(text: str) -> None:
-    assert tomllib.loads(f"{comment(text)}\n{key_text(text)} = {quoted(text)}\n") == {text: text}
+    assert tomllib.loads(f"{format_comment(text)}\n{format_key(text)} = {quote(text)}\n") == {text: text}
 
 
 def test_takehome_file(shared_data: Path, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from kilocell.data.errors import StoreError
-from kilocell.runner.run.lock import only_run
+from kilocell.runner.run.lock import lock_store
 
 HOLD = """
 import sys, time
@@ -26,21 +26,24 @@ def test_a_second_run_is_refused_with_host_and_pid_of_the_first(tmp_path: Path) 
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as first:
         assert first.stdout is not None
         assert first.stdout.readline() == "held\n"
-        with pytest.raises(StoreError, match=rf"in use by another run on \S+ \(pid {first.pid}\)"), only_run(tmp_path):
+        with (
+            pytest.raises(StoreError, match=rf"in use by another run on \S+ \(pid {first.pid}\)"),
+            lock_store(tmp_path),
+        ):
             pass
         first.kill()
-    with only_run(tmp_path):  # a killed run holds nothing
+    with lock_store(tmp_path):  # a killed run holds nothing
         pass
 
 
 def test_a_store_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match="cannot write the store"), only_run(tmp_path / "file" / "store"):
+    with pytest.raises(StoreError, match="cannot write the store"), lock_store(tmp_path / "file" / "store"):
         pass
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_store_without_permission_is_said(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
-    with pytest.raises(StoreError, match="Permission denied"), only_run(tmp_path / "store"):
+    with pytest.raises(StoreError, match="Permission denied"), lock_store(tmp_path / "store"):
         pass

@@ -15,7 +15,7 @@ from kilocell.data.fit_settings import FitParameter, FitSettings
 from kilocell.data.settings import CellSettings, ModelSettings, Override, ParameterSetSettings, SimulateSettings
 from kilocell.runner.plan.job import Job, SimulateWork, StartWork
 from kilocell.runner.worker import model_cache
-from kilocell.runner.worker.compile import ENOUGH, PER_START, kind_of, with_compiled
+from kilocell.runner.worker.compile import LEAST_SIMULATIONS, PER_START, choose_compiled, compiled_model_key
 
 SPM = ModelSettings("SPM", "SPM")
 SET = ParameterSetSettings("Chen2020", "Chen2020")
@@ -58,9 +58,9 @@ def test_the_folder_follows_the_variables(folder: Path, monkeypatch: pytest.Monk
 
 def test_those_used_longest_ago_go_first(folder: Path) -> None:
     paths = [put(f"pybamm_bundle_{i}.so", 100, 1000.0 + i) for i in range(5)]
-    assert model_cache.keep_below(250) == 3
+    assert model_cache.shrink_to(250) == 3
     assert [path.exists() for path in paths] == [False, False, False, True, True]
-    assert model_cache.keep_below(250) == 0
+    assert model_cache.shrink_to(250) == 0
 
 
 def test_clearing_touches_nothing_else(folder: Path) -> None:
@@ -90,29 +90,32 @@ def test_without_a_compiler_or_a_folder_of_ones_own_nothing_is_compiled(
 
 
 def test_a_model_is_compiled_where_enough_jobs_share_it_or_it_is_known() -> None:
-    few, many = simulations(ENOUGH - 1), simulations(ENOUGH)
+    few, many = simulations(LEAST_SIMULATIONS - 1), simulations(LEAST_SIMULATIONS)
     never = {"known": lambda kind: False}
-    assert compiling(with_compiled(few, "auto", **never)) == 0
-    assert compiling(with_compiled(many, "auto", **never)) == ENOUGH
-    assert compiling(with_compiled(many, False, known=lambda kind: True)) == 0
-    assert compiling(with_compiled(few[:1], True, **never)) == 1
-    assert compiling(with_compiled(few, "auto", known=lambda kind: kind == kind_of(few[0].work))) == ENOUGH - 1
-    assert [job.digest for job in with_compiled(many, "auto", **never)] == [job.digest for job in many]
+    assert compiling(choose_compiled(few, "auto", **never)) == 0
+    assert compiling(choose_compiled(many, "auto", **never)) == LEAST_SIMULATIONS
+    assert compiling(choose_compiled(many, False, known=lambda kind: True)) == 0
+    assert compiling(choose_compiled(few[:1], True, **never)) == 1
+    assert (
+        compiling(choose_compiled(few, "auto", known=lambda kind: kind == compiled_model_key(few[0].work)))
+        == LEAST_SIMULATIONS - 1
+    )
+    assert [job.digest for job in choose_compiled(many, "auto", **never)] == [job.digest for job in many]
 
 
 def test_starts_count_for_many_and_other_models_for_nothing() -> None:
     fit = FitSettings("f", CellSettings("C"), SPM, SET, (FitParameter("Electrode height [m]", 0.1, 0.2),))
-    starts = [Job("start", "C", f"f-{i}", "s", "d", StartWork(fit, i)) for i in range(ENOUGH // PER_START)]
-    assert compiling(with_compiled(starts, "auto", lambda kind: False)) == len(starts)
-    assert compiling(with_compiled(starts[1:], "auto", lambda kind: False)) == 0
-    half = simulations(ENOUGH // 2)
-    other = simulations(ENOUGH // 2, ModelSettings("DFN", "DFN"))
-    assert compiling(with_compiled([*half, *other], "auto", lambda kind: False)) == 0
+    starts = [Job("start", "C", f"f-{i}", "s", "d", StartWork(fit, i)) for i in range(LEAST_SIMULATIONS // PER_START)]
+    assert compiling(choose_compiled(starts, "auto", lambda kind: False)) == len(starts)
+    assert compiling(choose_compiled(starts[1:], "auto", lambda kind: False)) == 0
+    half = simulations(LEAST_SIMULATIONS // 2)
+    other = simulations(LEAST_SIMULATIONS // 2, ModelSettings("DFN", "DFN"))
+    assert compiling(choose_compiled([*half, *other], "auto", lambda kind: False)) == 0
 
 
 def test_numbers_and_names_make_no_other_model_but_what_is_overridden_does() -> None:
     def kind(base: ParameterSetSettings, model: ModelSettings = SPM) -> str | None:
-        return kind_of(simulations(1, model, base)[0].work)
+        return compiled_model_key(simulations(1, model, base)[0].work)
 
     height = Override("Electrode height [m]", "value", 0.1)
     one = ParameterSetSettings("a", "Chen2020", (height,))
@@ -160,7 +163,7 @@ def test_two_processes_compile_at_once_and_no_bit_changes(folder: Path) -> None:
     environment = os.environ | {"PYTHONWARNINGS": "ignore"}
     both = [subprocess.Popen([sys.executable, "-c", SOLVE], env=environment) for _ in range(2)]
     assert [process.wait(timeout=300) for process in both] == [0, 0]
-    (model,) = model_cache.compiled_models()
+    (model,) = model_cache.list_compiled_models()
     assert model.path.parent == model_cache.machine_folder()
     assert model.path.parent.stat().st_mode & 0o077 == 0
     assert model_cache.is_known("abc")
@@ -174,4 +177,4 @@ def test_two_processes_compile_at_once_and_no_bit_changes(folder: Path) -> None:
         [sys.executable, "-m", "kilocell.runner", "cache", "--clear"], capture_output=True, text=True, check=True
     )
     assert cleared.stdout.startswith("removed 1 compiled models")
-    assert model_cache.compiled_models() == []
+    assert model_cache.list_compiled_models() == []

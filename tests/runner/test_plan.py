@@ -13,7 +13,7 @@ from kilocell.parquet_store.write import write_receipt
 from kilocell.runner.campaign.campaign import Campaign, load_campaign
 from kilocell.runner.plan.job import Job, ScannedSource
 from kilocell.runner.plan.plan import plan_jobs
-from kilocell.runner.plan.select_jobs import of_cells, of_fits, of_stage
+from kilocell.runner.plan.select_jobs import select_cells, select_fits, select_stage
 
 CAMPAIGN = """
 name = "test"
@@ -136,14 +136,14 @@ def test_a_failed_job_and_a_lost_file_run_again(tmp_path: Path) -> None:
 
 def test_commands_choose_their_stages(tmp_path: Path) -> None:
     jobs = plan(tmp_path)
-    assert {job.kind for job in of_stage(jobs, "clean")} == {"split", "clean"}
-    assert len([job for job in of_stage(jobs, "simulate") if job.kind == "simulate"]) == 4
-    assert [job.label for job in of_stage(jobs, "fit") if job.kind == "simulate"] == ["SPM-Chen2020+diffusion"]
-    assert len(of_stage(jobs, "run")) == len(jobs)
+    assert {job.kind for job in select_stage(jobs, "clean")} == {"split", "clean"}
+    assert len([job for job in select_stage(jobs, "simulate") if job.kind == "simulate"]) == 4
+    assert [job.label for job in select_stage(jobs, "fit") if job.kind == "simulate"] == ["SPM-Chen2020+diffusion"]
+    assert len(select_stage(jobs, "run")) == len(jobs)
 
 
 def test_one_cell_brings_the_split_it_needs(tmp_path: Path) -> None:
-    chosen = of_cells(plan(tmp_path), ["B"])
+    chosen = select_cells(plan(tmp_path), ["B"])
     assert {job.kind for job in chosen} == {"split", "clean", "simulate"}
     assert {job.cell_id for job in chosen if job.kind != "split"} == {"B"}
 
@@ -153,7 +153,7 @@ def test_an_unknown_cell_is_named_with_the_nearest(tmp_path: Path) -> None:
 
     jobs = tuple(replace(job, cell_id=job.cell_id.replace("A", "CELL_A")) for job in plan(tmp_path))
     with pytest.raises(UsageError, match="did you mean 'CELL_A'"):
-        of_cells(jobs, ["CELL_AA"])
+        select_cells(jobs, ["CELL_AA"])
 
 
 def test_a_start_that_runs_again_takes_its_fit_along(tmp_path: Path) -> None:
@@ -174,8 +174,8 @@ def test_profiles_are_jobs_after_their_fit_and_change_nothing_else(tmp_path: Pat
     assert ("fit-diffusion", "A", "diffusion") in profile.needs
     digests = {job.key: job.digest for job in asked if job is not profile}
     assert digests == {job.key: job.digest for job in before}
-    assert profile in of_fits(of_stage(asked, "fit"), ["diffusion"])
-    assert profile not in of_fits(of_stage(asked, "fit"), ["another"])
+    assert profile in select_fits(select_stage(asked, "fit"), ["diffusion"])
+    assert profile not in select_fits(select_stage(asked, "fit"), ["another"])
     for job in asked:
         finish(tmp_path, job)
     more = {

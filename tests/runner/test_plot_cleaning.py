@@ -11,13 +11,13 @@ import pandas as pd
 import pytest
 from kilocell.data import columns as c
 from kilocell.data.errors import StoreError, UsageError
-from kilocell.data.rules import bit_of
+from kilocell.data.rules import flag_bit
 from kilocell.data.settings import SourceFile, SourceSettings
 from kilocell.parquet_store.layout import Store
 from kilocell.parquet_store.read import read_receipt
 from kilocell.report.cleaning_figures import plot_cleaning
-from kilocell.report.cleaning_marks import marks_of
-from kilocell.report.raw_rows import BeforeAndAfter, before_and_after
+from kilocell.report.cleaning_marks import find_marks
+from kilocell.report.raw_rows import BeforeAndAfter, read_before_and_after
 from kilocell.runner.campaign.campaign import load_campaign
 from kilocell.runner.commands.plot import draw_cleanings
 from kilocell.runner.plan.scan import record_sources
@@ -102,7 +102,7 @@ def write(path: Path, raw: pd.DataFrame, **constants: str) -> None:
 
 def read(store: Store, cell_id: str) -> BeforeAndAfter:
     with closing(queries.connect(store.catalog)) as catalog:
-        return before_and_after(store, catalog, cell_id)
+        return read_before_and_after(store, catalog, cell_id)
 
 
 def assert_raw_stands_beside_cleaned(record: BeforeAndAfter, raw: pd.DataFrame) -> None:
@@ -113,7 +113,7 @@ def assert_raw_stands_beside_cleaned(record: BeforeAndAfter, raw: pd.DataFrame) 
     rows = [*record.raw[c.SOURCE_ROW], *record.quarantined[c.SOURCE_ROW]]
     assert len(rows) == len(raw)
     flags = record.samples[c.FLAGS].to_numpy()
-    spike = flags & bit_of("voltage_spike") != 0
+    spike = flags & flag_bit("voltage_spike") != 0
     assert record.raw[c.VOLTAGE][spike].tolist() == [9.9999] * int(spike.sum())
     (copy,) = record.quarantined[c.UNIX_TIME][:1]
     at = int(np.flatnonzero(record.samples[c.UNIX_TIME] == copy)[0])
@@ -141,7 +141,7 @@ def test_a_row_taken_out_stands_at_its_time_where_the_clock_was_in_ms(tmp_path: 
 def test_the_raw_rows_of_a_file_are_found_again(one_file: Store) -> None:
     record = read(one_file, "A")
     assert_raw_stands_beside_cleaned(record, damaged())
-    marks = {rule.code: rule for rule in marks_of(record)}
+    marks = {rule.code: rule for rule in find_marks(record)}
     assert {code: rule.rows for code, rule in marks.items()} == {
         "duplicate_row": 1, "time_order": 2, "voltage_spike": 1, "current_missing": 3, "voltage_missing": 40,
     }  # fmt: skip

@@ -18,7 +18,7 @@ from kilocell.runner.plan.job import CleanWork, Job, SplitWork
 from kilocell.runner.plan.plan import plan_jobs
 from kilocell.runner.plan.scan import record_sources, scan_sources
 from kilocell.runner.run.record import record_found
-from kilocell.runner.worker.run_job import Outcome, run_job
+from kilocell.runner.worker.run_job import JobOutcome, run_job
 from kilocell.sqlite import queries
 from kilocell.sqlite.catalog import Catalog
 
@@ -65,8 +65,8 @@ def plan(folder: Path) -> tuple[Job, ...]:
     return tuple(job for job in planned if job.kind in ("split", "clean"))
 
 
-def run(folder: Path, jobs: tuple[Job, ...]) -> dict[tuple[str, ...], Outcome]:
-    done: dict[tuple[str, ...], Outcome] = {}
+def run(folder: Path, jobs: tuple[Job, ...]) -> dict[tuple[str, ...], JobOutcome]:
+    done: dict[tuple[str, ...], JobOutcome] = {}
     for job in jobs:
         if job.reason:
             done[job.key] = run_job(str(folder / "store"), job, *(done[key] for key in job.needs if key in done))

@@ -10,11 +10,11 @@ import pytest
 from click.testing import CliRunner
 from filled_store import fill, partition
 from kilocell.runner.cli import cli
-from kilocell.runner.run.progress import Progress, duration
+from kilocell.runner.run.progress import Progress, format_duration
 from kilocell.runner.run.run_campaign import RunSummary
 from kilocell.runner.show.status import show_end
-from kilocell.runner.show.table import as_json, table
-from kilocell.runner.worker.run_job import Outcome
+from kilocell.runner.show.table import table, table_to_json
+from kilocell.runner.worker.run_job import JobOutcome
 
 
 def test_numbers_stand_right_texts_left_and_nothing_is_cut_short_of_the_limit() -> None:
@@ -55,13 +55,13 @@ def test_a_newline_in_a_reason_does_not_break_the_table() -> None:
 
 
 def test_json_holds_what_the_table_shows() -> None:
-    text = as_json(("cell", "rmse"), [("a", 1.5), ("电池", None)])
+    text = table_to_json(("cell", "rmse"), [("a", 1.5), ("电池", None)])
     assert json.loads(text) == [{"cell": "a", "rmse": 1.5}, {"cell": "电池", "rmse": None}]
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(8, "8 s"), (200, "3 min 20 s"), (7500, "2 h 05 min")])
 def test_durations(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
+    assert format_duration(seconds) == text
 
 
 class Terminal(io.StringIO):
@@ -72,9 +72,9 @@ class Terminal(io.StringIO):
 def test_progress_counts_failures_and_ends_at_the_total() -> None:
     out = Terminal()
     progress = Progress([("clean", 2), ("simulate-SPM", 2)], out)
-    progress.add(Outcome(("clean", "A", "clean"), "done", seconds=1.0))
-    progress.add(Outcome(("clean", "B", "clean"), "failed", "empty", 1.0))
-    progress.add(Outcome(("simulate-SPM", "B", "x"), "skipped", "clean failed"))
+    progress.add(JobOutcome(("clean", "A", "clean"), "done", seconds=1.0))
+    progress.add(JobOutcome(("clean", "B", "clean"), "failed", "empty", 1.0))
+    progress.add(JobOutcome(("simulate-SPM", "B", "x"), "skipped", "clean failed"))
     progress.say("a line")
     progress.close()
     first, second = progress.lines()
@@ -89,7 +89,7 @@ def test_progress_counts_failures_and_ends_at_the_total() -> None:
 def test_without_a_terminal_no_control_characters_are_written() -> None:
     out = io.StringIO()
     progress = Progress([("clean", 1)], out)
-    progress.add(Outcome(("clean", "A", "clean"), "done"))
+    progress.add(JobOutcome(("clean", "A", "clean"), "done"))
     progress.say("done")
     progress.close()
     assert "\x1b" not in out.getvalue()

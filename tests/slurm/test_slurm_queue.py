@@ -14,7 +14,7 @@ from kilocell.data.settings import ClusterSettings
 from kilocell.runner.cluster import slurm
 from kilocell.runner.cluster import slurm_commands as slurm_queue
 from kilocell.runner.cluster.open import open_cluster
-from kilocell.runner.cluster.slurm_commands import Partition, job_environment, sbatch_words, walltime_second
+from kilocell.runner.cluster.slurm_commands import Partition, job_environment, shorten_sbatch_message, walltime_second
 
 MAIN = Partition("main", 3600, True, "c1")
 MIB = 2**20
@@ -67,8 +67,8 @@ def test_an_outer_jobs_variables_stay_behind() -> None:
 
 def test_words_of_sbatch() -> None:
     stderr = "sbatch: error: invalid partition specified: nope\nsbatch: error: Batch job submission failed\n"
-    assert sbatch_words(stderr) == "invalid partition specified: nope; Batch job submission failed"
-    assert sbatch_words("") == "no reason given"
+    assert shorten_sbatch_message(stderr) == "invalid partition specified: nope; Batch job submission failed"
+    assert shorten_sbatch_message("") == "no reason given"
 
 
 def test_without_slurm_the_error_names_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,8 +82,8 @@ def test_without_slurm_the_error_names_what_is_missing(tmp_path: Path, monkeypat
 
 
 def test_a_route_is_found_to_a_node_and_without_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert slurm_queue.address_towards("127.0.0.1") == "127.0.0.1"
-    assert slurm_queue.address_towards("no-such-node.invalid") not in ("", "0.0.0.0")
+    assert slurm_queue.local_address("127.0.0.1") == "127.0.0.1"
+    assert slurm_queue.local_address("no-such-node.invalid") not in ("", "0.0.0.0")
 
 
 @given(st.integers(512 * MIB, 2**50))

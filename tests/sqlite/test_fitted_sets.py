@@ -83,7 +83,7 @@ def test_values_of_an_earlier_version_stay_when_a_run_forgets_what_was_replaced(
     catalog.end_run(1, 0, "done")
     rows = versions(path)
     with closing(queries.connect(path)) as connection:
-        found = [fit_queries.parameter_set_of(connection, row["parameter_set_digest"]) for row in rows]
+        found = [fit_queries.find_parameter_set(connection, row["parameter_set_digest"]) for row in rows]
     assert found == [r.result.parameter_set for r in (first, second) if isinstance(r.result, FitResult)]
     assert found[0].overrides[0] == Override("Negative particle diffusivity [m2.s-1]", "value", 1.23456789012345e-14)
 

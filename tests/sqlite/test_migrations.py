@@ -10,7 +10,7 @@ import pytest
 from kilocell.data.errors import StoreError
 from kilocell.sqlite import queries
 from kilocell.sqlite.catalog import Catalog
-from kilocell.sqlite.migrations import APPLICATION_ID, CURRENT_VERSION, STEPS, migrate, schema, version_of
+from kilocell.sqlite.migrations import APPLICATION_ID, CURRENT_VERSION, STEPS, migrate, read_version, schema
 from sample_receipts import DFN, asked, cleaned, ended, simulated
 
 FIRST = "CREATE TABLE cells (cell_id TEXT PRIMARY KEY) STRICT;"
@@ -40,7 +40,7 @@ def test_an_empty_file_becomes_a_catalog(path: Path) -> None:
     path.touch()
     Catalog.open(path).close()
     connection = queries.connect(path)
-    assert version_of(connection, path) == CURRENT_VERSION
+    assert read_version(connection, path) == CURRENT_VERSION
     assert connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
     assert connection.execute("PRAGMA journal_mode").fetchone()[0] == "delete"
     assert {"cells", "simulations", "comparisons", "fits", "runs", "jobs"} <= tables(connection)
@@ -70,7 +70,7 @@ def test_steps_lead_from_any_version_to_the_current(connection: sqlite3.Connecti
     assert migrate(connection, path, steps={2: SECOND, 3: THIRD}, current=3) == 1
     assert connection.execute("SELECT * FROM cells").fetchall() == [("A", 68.0)]
     assert connection.execute("SELECT * FROM masses").fetchall() == [("A",)]
-    assert version_of(connection, path) == 3
+    assert read_version(connection, path) == 3
     assert migrate(connection, path, steps={2: SECOND, 3: THIRD}, current=3) == 3
 
 
@@ -78,7 +78,7 @@ def test_a_step_that_fails_leaves_the_catalog_as_it_was(connection: sqlite3.Conn
     migrate(connection, path, whole=FIRST, steps={}, current=1)
     with pytest.raises(sqlite3.OperationalError, match="no such table"):
         migrate(connection, path, steps={2: SECOND, 3: "UPDATE absent SET x = 1;"}, current=3)
-    assert version_of(connection, path) == 1
+    assert read_version(connection, path) == 1
     assert [row[1] for row in connection.execute("PRAGMA table_info(cells)")] == ["cell_id"]
     assert not connection.in_transaction
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kilocell.data.convert import unit_of
+from kilocell.data.convert import parameter_unit
 from kilocell.data.results.cleaning import CleanResult
 from kilocell.data.results.fitting import FitResult, StartResult
 from kilocell.data.results.simulation import SimulationResult
@@ -33,23 +33,23 @@ from sample_receipts import CHEN, SLOW, SPME, asked, cleaned, ended, fit_setting
     ],
 )
 def test_unit_ends_a_parameters_name(parameter: str, unit: str) -> None:
-    assert unit_of(parameter) == unit
+    assert parameter_unit(parameter) == unit
 
 
 @given(name=st.text(st.characters(exclude_characters="[]")), unit=st.from_regex(r"\A[A-Za-z0-9.-]+\Z"))
 def test_any_unit_is_found(name: str, unit: str) -> None:
-    assert unit_of(f"{name.replace(chr(10), ' ')} [{unit}]") == unit
+    assert parameter_unit(f"{name.replace(chr(10), ' ')} [{unit}]") == unit
 
 
 @given(name=st.from_regex(r"\A[a-z_]*[a-z]\Z"), start=st.integers(0, 10**6))
 def test_a_starts_label_splits_into_fit_and_number(name: str, start: int) -> None:
-    assert record_rows.fit_and_start_of(f"{name}-{start}") == (name, start)
+    assert record_rows.split_start_label(f"{name}-{start}") == (name, start)
 
 
 def test_labels_without_the_expected_form_are_kept_whole() -> None:
-    assert record_rows.fit_and_start_of("diffusivity") == ("diffusivity", None)
-    assert record_rows.model_and_set_of("SPMe") == ("SPMe", "")
-    assert record_rows.model_and_set_of("SPMe-Chen2020-slow") == ("SPMe", "Chen2020-slow")
+    assert record_rows.split_start_label("diffusivity") == ("diffusivity", None)
+    assert record_rows.split_simulation_label("SPMe") == ("SPMe", "")
+    assert record_rows.split_simulation_label("SPMe-Chen2020-slow") == ("SPMe", "Chen2020-slow")
 
 
 def test_definitions_of_one_name_are_told_apart() -> None:
