@@ -47,7 +47,7 @@ def choose_compiled(jobs: Sequence[Job], choice: Choice, known: Callable[[str], 
 
     Args:
         jobs: those that will run.
-        choice: the campaign's; ``auto`` = compile a model that ``LEAST_SIMULATIONS`` simulations share, or that is known.
+        choice: the campaign's; ``auto`` = compile models that ``LEAST_SIMULATIONS`` simulations share, or that are known.
         known: tells whether a kind of model has been compiled before.
     """
     if choice is False:
