@@ -127,7 +127,7 @@ def test_numbers_and_names_make_no_other_model_but_what_is_overridden_does() -> 
 
 SOLVE = """
 import sys
-from kilocell.runner import model_cache
+from kilocell.runner.worker import model_cache
 assert model_cache.prepare()
 import numpy as np
 from kilocell.data.settings import *
