@@ -148,7 +148,8 @@ profile = compress_current(time, current, np.zeros(n, bool), 5.0)
 found = []
 for asked in (True, False):
     with compile_models(asked):
-        structure = make_structure(settings.model, "Chen2020", (), len(profile.time_second), settings.rtol, settings.atol)
+        knots = len(profile.time_second)
+        structure = make_structure(settings.model, "Chen2020", (), knots, settings.rtol, settings.atol)
         assert structure.compiled == asked
         found.append(replay(structure, conditions, profile, time).voltage_volt)
 assert is_all_compiled()
