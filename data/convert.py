@@ -8,10 +8,9 @@ from __future__ import annotations
 import re
 from typing import Final, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
+from .arrays import Floats
 
-Number = TypeVar("Number", float, NDArray[np.float64])
+Number = TypeVar("Number", float, Floats)
 SECONDS_PER_HOUR: Final = 3600.0
 ZERO_CELSIUS_KELVIN: Final = 273.15
 FACTORS: Final[dict[str, dict[str, float]]] = {
@@ -25,7 +24,7 @@ FACTORS: Final[dict[str, dict[str, float]]] = {
 """Known units of each quantity (the last word of a column's name) and the factor to the column's own unit."""
 
 
-def to_column_unit(values: NDArray[np.float64], column: str, unit: str) -> NDArray[np.float64]:
+def to_column_unit(values: Floats, column: str, unit: str) -> Floats:
     """Turn values in ``unit`` into the unit that ends the column's name (``voltage_volt``: V).
 
     Raises:

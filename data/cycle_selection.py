@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from difflib import get_close_matches
 from itertools import pairwise
 from typing import Final, Literal
+
+from .names import find_nearest, format_suggestion
 
 _FORMS: Final = 'cycles such as "1-5, 100, last", "every 50" or "all", counted from 1'
 _RANGE: Final = re.compile(r"(\d{1,7})(?:\s*(?:-|–|to)\s*(\d{1,7}|last))?")
@@ -87,7 +88,7 @@ def parse_selection(text: str) -> CycleSelection:
         elif match := _RANGE.fullmatch(part):
             ranges.append(_parse_range(match[1], match[2] or match[1]))
         else:
-            raise ValueError(f'must be {_FORMS}; "{part}" is none{_near(part)}')
+            raise ValueError(f'must be {_FORMS}; "{part}" is not valid{_suggest_form(part)}')
     return CycleSelection(tuple(sorted(set(ranges))), every, last)
 
 
@@ -111,25 +112,25 @@ def _parse_range(first: str, last: str) -> tuple[int, int]:
     begin = _parse_cycle_number(first, first)
     end = 0 if last == "last" else _parse_cycle_number(last, last)
     if end and end < begin:
-        raise ValueError(f'must be {_FORMS}; "{first}-{last}" runs backwards (did you mean "{last}-{first}"?)')
+        suggestion = format_suggestion(f"{last}-{first}")
+        raise ValueError(f'must be {_FORMS}; "{first}-{last}" runs backwards{suggestion}')
     return begin, end
 
 
 def _parse_cycle_number(number: str, part: str) -> int:
     if int(number) < 1:
-        raise ValueError(f'must be {_FORMS}; "{part}" is none')
+        raise ValueError(f'must be {_FORMS}; "{part}" is not a cycle number')
     return int(number)
 
 
-def _near(part: str) -> str:
-    """The nearest right form of a part: a word that is misspelt, or words around a number."""
+def _suggest_form(part: str) -> str:
+    """Suggest the nearest valid form of a part: the right spelling of its word, or its number without the words."""
     number = re.search(r"\d+", part)
-    words = {match[0]: get_close_matches(match[0], ("all", "last", "every"), 1) for match in _WORD.finditer(part)}
-    near = next((close[0] for close in words.values() if close), "")
-    if near == "every":
-        return f' (did you mean "every {number[0] if number else 50}"?)'
-    if near == "all":
-        return ' (did you mean "all", alone?)'
-    if near:
-        return ' (did you mean "last"?)'
-    return f' (did you mean "{number[0]}"?)' if number else ""
+    nearest = [name for word in _WORD.findall(part) for name in find_nearest(word, ("all", "last", "every"))]
+    if not nearest:
+        return format_suggestion(number[0]) if number else ""
+    if nearest[0] == "every":
+        return format_suggestion(f"every {number[0] if number else 50}")
+    if nearest[0] == "all":
+        return f'{format_suggestion("all")}; "all" cannot be combined with other cycles'
+    return format_suggestion("last")

@@ -13,8 +13,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
-from numpy.typing import NDArray
 
+from ..arrays import Integers
 from .csv_header import Header, split_line
 from .csv_values import ISO, MISSING
 from .layout import Layout
@@ -28,7 +28,7 @@ class Parsed:
     """Columns of a block by their place in the file, each row's line in it, and what was wrong with a row."""
 
     arrays: dict[int, pa.Array]
-    lines: NDArray[np.int64]
+    lines: Integers
     notes: dict[int, str]
 
 
@@ -111,7 +111,7 @@ class FixedWidthBlock:
     """
 
     data: bytes
-    lines: NDArray[np.int64]
+    lines: Integers
     notes: dict[int, str]
     fields: Sequence[Sequence[str]] | None = None
 

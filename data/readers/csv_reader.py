@@ -15,10 +15,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from .. import columns as c
-from ..arrays import Floats
+from ..arrays import Floats, Integers, Mask
 from ..convert import to_column_unit
 from ..errors import ReadError
 from ..settings import FileRange, SourceSettings
@@ -46,8 +45,8 @@ class RawBlock:
     """
 
     frame: pd.DataFrame
-    lines: NDArray[np.int64]
-    unreadable: dict[str, tuple[str, NDArray[np.bool_]]]
+    lines: Integers
+    unreadable: dict[str, tuple[str, Mask]]
     cells: pd.Categorical[str] | None = None
 
 
@@ -131,7 +130,7 @@ def _data_blocks(path: Path, layout: Layout, part: FileRange | None = None) -> I
 
 def make_raw_block(
     arrays: Mapping[int, pa.Array],
-    lines: NDArray[np.int64],
+    lines: Integers,
     row_notes: Mapping[int, str],
     layout: Layout,
     first_row: int,
@@ -147,7 +146,7 @@ def make_raw_block(
     """
     values: dict[str, list[Any]] = {}
     notes: dict[int, list[str]] = {row: [note] for row, note in row_notes.items()}
-    unreadable: dict[str, tuple[str, NDArray[np.bool_]]] = {}
+    unreadable: dict[str, tuple[str, Mask]] = {}
     for column in layout.columns:
         read, bad = _column_values(arrays[column.index], column, layout)
         values.setdefault(column.target, []).append(read)
@@ -164,7 +163,7 @@ def make_raw_block(
     return RawBlock(raw_frame(len(lines), single, notes, first_row), lines, unreadable, cells)
 
 
-def _column_values(array: pa.Array, column: Column, layout: Layout) -> tuple[Any, NDArray[np.bool_]]:
+def _column_values(array: pa.Array, column: Column, layout: Layout) -> tuple[Any, Mask]:
     """Turn a column into numbers in the raw table's unit (or texts, for the state) and tell which are unreadable."""
     if column.kind == "text":
         texts = pc.fill_null(clean_text(array), "")
@@ -203,14 +202,14 @@ def _mean(columns: Sequence[Any]) -> Any:
         return np.where(given, stacked, 0.0).sum(axis=0) / given.sum(axis=0)
 
 
-def _cells(texts: pa.Array, path: Path, previous: str | None) -> tuple[pd.Categorical[str], NDArray[np.bool_]]:
+def _cells(texts: pa.Array, path: Path, previous: str | None) -> tuple[pd.Categorical[str], Mask]:
     """Return each row's cell id and which rows had none: these go to the cell before (at the start, the first)."""
     encoded = texts if pa.types.is_dictionary(texts.type) else texts.dictionary_encode()
     words = pc.utf8_trim_whitespace(encoded.dictionary).to_pylist()
     ids: dict[str, int] = {} if previous is None else {previous: 0}
     place = np.array([-1 if word in _NO_CELL else ids.setdefault(word, len(ids)) for word in words], dtype=np.int64)
     code = place[encoded.indices.to_numpy(zero_copy_only=False)]
-    blank: NDArray[np.bool_] = code < 0
+    blank: Mask = code < 0
     if blank.any():
         if blank.all() and previous is None:
             raise ReadError(f"{path}: the column with cell ids is empty; name another one in the source's settings")

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from ..arrays import Floats
+from ..arrays import Floats, Mask
 
 Kind = Literal["number", "duration", "datetime", "text", "empty"]
 MISSING: Final = ("", "nan", "na", "n/a", "#n/a", "-nan", "null", "none")
@@ -146,6 +146,6 @@ def _floats(texts: pa.Array) -> Floats:
     return np.array(values, dtype=np.float64)
 
 
-def _valid(texts: pa.Array) -> NDArray[np.bool_]:
-    valid: NDArray[np.bool_] = texts.is_valid().to_numpy(zero_copy_only=False)
+def _valid(texts: pa.Array) -> Mask:
+    valid: Mask = texts.is_valid().to_numpy(zero_copy_only=False)
     return valid

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from .. import columns as c
 from ..errors import ReadError
+from ..names import suggest
 from ..settings import ColumnMapping, SourceSettings
 from .column_names import TYPICAL, guess_columns
 from .csv_header import Header, append_units, find_header
@@ -118,8 +118,8 @@ def _check_required(header: Header, asked: Sequence[ColumnMapping], present: Seq
 
 def _missing_column_error(header: Header, wanted: str, target: str, names: Sequence[str]) -> ReadError:
     found = ", ".join(repr(name) for name in header.names[:40]) + (" ..." if len(header.names) > 40 else "")
-    nearest = [near for name in names for near in difflib.get_close_matches(name, header.names, n=1, cutoff=0.5)]
-    hint = f"; the nearest is {nearest[0]!r}" if nearest else ""
+    suggestions = [suggest(name, header.names) for name in names]
+    hint = next(filter(None, suggestions), "")
     numbers = sum(value_kind([name]) == "number" for name in header.names)
     hint += (
         "; that line holds numbers: the file seems to have no header, and its columns are #1, #2, ..."
