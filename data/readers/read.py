@@ -157,7 +157,7 @@ def read_raw(path: Path, settings: SourceSettings, cell_id: str | None = None, s
             table.add(block.frame if rows is None else block.frame[rows])
     if not table.rows:
         wanted = str(cell_id)
-        raise ReadError(f"{path} has no cell {quote(wanted)}{suggest(wanted, cell_ids(path, settings))}")
+        raise ReadError(f"{path}: the file has no cell {quote(wanted)}{suggest(wanted, cell_ids(path, settings))}")
     tally.check()
     frame = table.take()
     frame[c.SOURCE_INDEX] = np.full(len(frame), source_index, dtype=np.int32)
