@@ -1,4 +1,4 @@
-"""Frozen values to JSON and back, and the digest that decides whether a job must run again."""
+"""Frozen values as JSON and back, and the digest that decides whether a job must run again."""
 
 from __future__ import annotations
 
@@ -25,10 +25,17 @@ _CLASSES = {
 
 
 def to_plain(value: Any) -> Any:
-    """Turn a frozen value into dicts, lists, numbers and texts; a dataclass carries its name as ``"is"``.
+    """Turn a frozen value into dicts, lists, numbers and texts, as JSON has them.
 
-    Non-finite floats become the texts ``"nan"``, ``"inf"``, ``"-inf"``, since JSON has no other way. Several values of
-    a class of ``values.TABULAR`` become one dict of columns: a long record has thousands.
+    A dataclass becomes a dict with its class name under ``"is"``. Non-finite floats become the texts ``"nan"``,
+    ``"inf"`` and ``"-inf"``, because JSON has no numbers for them. A tuple of several values of a class in
+    ``receipt.TABULAR`` becomes one dict of columns, because a long record has thousands of them.
+
+    Args:
+        value: a dataclass of ``data``, or a tuple, list, text, number, bool or ``None``.
+
+    Raises:
+        TypeError: the value, or one inside it, has no form in JSON.
     """
     if isinstance(value, tuple) and len(value) > 1 and type(value[0]) in values.TABULAR:
         return _to_columns(type(value[0]), value)
@@ -46,15 +53,15 @@ def to_plain(value: Any) -> Any:
 
 def _to_columns(cls: type, rows: tuple[Any, ...]) -> dict[str, Any]:
     if any(type(row) is not cls for row in rows):
-        raise TypeError(f"not all of these are of {cls.__name__}")
+        raise TypeError(f"not all values are of class {cls.__name__}")
     columns = {f.name: [getattr(row, f.name) for row in rows] for f in dataclasses.fields(cls)}
     return {"rows_of": cls.__name__, **{name: _to_column(column) for name, column in columns.items()}}
 
 
 def _to_column(column: list[Any]) -> list[Any]:
-    """Values as JSON has them; thousands at once where all are plain."""
-    plain = set(map(type, column)) <= {str, bool, int, float, types.NoneType}
-    if plain and all(map(math.isfinite, (value for value in column if type(value) is float))):
+    """Turn one column into values that JSON has; a column of plain finite values is returned as it is, for speed."""
+    is_plain = set(map(type, column)) <= {str, bool, int, float, types.NoneType}
+    if is_plain and all(map(math.isfinite, (value for value in column if type(value) is float))):
         return column
     return [to_plain(value) for value in column]
 
@@ -84,15 +91,23 @@ def _from_column(hint: Any, column: list[Any]) -> list[Any]:
 
 
 def to_json(value: Any) -> str:
-    """Turn a frozen value into one line of JSON, the same for equal values."""
+    """Turn a frozen value into one line of JSON; equal values give equal text.
+
+    Args:
+        value: as for :func:`to_plain`.
+    """
     return json.dumps(to_plain(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 def from_json(cls: type[T], text: str | bytes) -> T:
-    """Turn JSON made by :func:`to_json` back into a frozen value of class ``cls``.
+    """Turn JSON of :func:`to_json` back into a frozen value.
+
+    Args:
+        cls: class of the value.
+        text: the JSON. Fields that it does not have get their defaults.
 
     Raises:
-        ValueError: the text is not JSON or does not describe a ``cls``.
+        ValueError: the text is not JSON, or not of a ``cls``.
     """
     try:
         value = _from_plain(cls, json.loads(text))
@@ -102,7 +117,11 @@ def from_json(cls: type[T], text: str | bytes) -> T:
 
 
 def digest(*parts: Any) -> str:
-    """Return the SHA-256 (hex) of frozen values, texts and numbers, in order."""
+    """Return the SHA-256 (hex) of values in their order.
+
+    Args:
+        parts: frozen values, texts and numbers, as for :func:`to_plain`.
+    """
     hasher = hashlib.sha256()
     for part in parts:
         hasher.update(to_json(part).encode())
@@ -130,7 +149,7 @@ def _from_plain(hint: Any, plain: Any) -> Any:
         return tuple(_from_plain(kind, entry) for kind, entry in zip(kinds, plain, strict=True))
     if origin is typing.Literal:
         if plain not in typing.get_args(hint):
-            raise TypeError(f"{plain!r} is none of {typing.get_args(hint)}")
+            raise TypeError(f"expected one of {typing.get_args(hint)}, got {plain!r}")
         return plain
     if dataclasses.is_dataclass(hint):
         if not isinstance(plain, dict) or plain.get("is") != hint.__name__:  # type: ignore[union-attr]
@@ -150,12 +169,15 @@ def _from_union(kinds: tuple[Any, ...], plain: Any) -> Any:
         return None
     if isinstance(plain, dict) and plain.get("is") in _CLASSES:
         return _from_plain(_CLASSES[plain["is"]], plain)
-    fitting = [kind for kind in kinds if _matches_type(kind, plain)]
-    if fitting:
-        return _from_plain(fitting[0], plain)
-    return _from_plain(next(kind for kind in kinds if kind is not type(None)), plain)
+    matching = [kind for kind in kinds if _matches_type(kind, plain)]
+    if matching:
+        return _from_plain(matching[0], plain)
+    first_kind = next(kind for kind in kinds if kind is not type(None))
+    return _from_plain(first_kind, plain)
 
 
 def _matches_type(kind: Any, plain: Any) -> bool:
-    """Tell whether JSON's text, whole number or list is what a kind of a union turns into."""
-    return isinstance(plain, list) if typing.get_origin(kind) is tuple else kind in (str, int) and type(plain) is kind
+    """Tell whether a text, whole number or list of JSON belongs to one type of a union."""
+    if typing.get_origin(kind) is tuple:
+        return isinstance(plain, list)
+    return kind in (str, int) and type(plain) is kind

@@ -1,7 +1,7 @@
-"""The column contract: the names, types and order of a cleaned partition and of a raw table.
+"""Names, types and order of the columns of raw tables, cleaned partitions and simulations.
 
-Names are the machine names of the Battery Data Format (BDF, Battery Data Alliance), so other tools read
-the files as they are. ``current_ampere`` is positive when it charges the cell.
+Names are the machine names of the Battery Data Format (BDF, Battery Data Alliance), so other tools can read
+the files directly. ``current_ampere`` is positive when it charges the cell.
 """
 
 from __future__ import annotations
@@ -31,27 +31,27 @@ WINDOW: Final = "window"
 RAW_COLUMNS: Final[dict[str, str]] = {
     UNIX_TIME: "float64",  # s since 1970-01-01 UTC (wall clock of the cycler's computer, taken as UTC)
     TEST_TIME: "float64",  # s, the cycler's own clock
-    CYCLE_ID: "float64",  # the file's cycle number, as it stands
-    STEP_ID: "float64",  # the file's step number, as it stands
-    CURRENT: "float64",  # A, in the file's own sign
+    CYCLE_ID: "float64",  # the file's cycle number, unchanged
+    STEP_ID: "float64",  # the file's step number, unchanged
+    CURRENT: "float64",  # A, with the sign of the file
     VOLTAGE: "float64",  # V
     AMBIENT_TEMPERATURE: "float64",  # °C
     SURFACE_TEMPERATURE: "float64",  # °C
     CHARGING_CAPACITY: "float64",  # A.h, the cycler's counter
     DISCHARGING_CAPACITY: "float64",  # A.h, the cycler's counter
-    STATE: "str",  # the cycler's word for what it does (CHA, DCH, PAU, ...), "" where there is none
-    UNREADABLE: "str",  # what stood where a number belongs, as ``column='text'``; "" where all was well
+    STATE: "str",  # what the cycler does, in its own words (CHA, DCH, PAU, ...); "" where the file does not say
+    UNREADABLE: "str",  # text found in place of a number, as ``column='text'``; "" where all values were read
     SOURCE_INDEX: "int32",  # which of the cell's source files, in time order
     SOURCE_ROW: "int64",  # the row in that file, 0 = first data row
 }
-"""Every column a reader returns, in order. What a file lacks is all NaN (or "" for ``state``)."""
+"""All columns that a reader returns, in order. A column that the file does not have is all NaN ("" for ``state``)."""
 
 PARTITION_COLUMNS: Final[dict[str, str]] = {
     TEST_TIME: "float64",  # s, from 0, strictly increasing
     UNIX_TIME: "float64",  # s, NaN where the file has no wall clock
     VOLTAGE: "float64",
     CURRENT: "float64",  # positive charges the cell
-    CYCLE_COUNT: "int32",  # from 1, without holes
+    CYCLE_COUNT: "int32",  # from 1, consecutive
     STEP_COUNT: "int32",  # from 1, unique in the test
     STEP_TYPE: "str",  # see STEP_TYPES
     CYCLE_ID: "float64",
@@ -60,35 +60,35 @@ PARTITION_COLUMNS: Final[dict[str, str]] = {
     SURFACE_TEMPERATURE: "float64",
     CHARGING_CAPACITY: "float64",
     DISCHARGING_CAPACITY: "float64",
-    FLAGS: "int64",  # bit set, see data/rules.py
+    FLAGS: "int64",  # one bit for each cleaning rule, see data/rules.py
     SOURCE_INDEX: "int32",
     SOURCE_ROW: "int64",
 }
-"""Every column of a cleaned partition, in order."""
+"""All columns of a cleaned partition, in order."""
 
 SIMULATION_COLUMNS: Final[dict[str, str]] = {
     TEST_TIME: "float64",
     "simulated_voltage_volt": "float64",
-    "simulated_current_ampere": "float64",  # what the model saw; positive charges
+    "simulated_current_ampere": "float64",  # the current of the model; positive charges
     "voltage_error_volt": "float64",  # simulated - measured; NaN where the measured voltage is missing
     CYCLE_COUNT: "int32",
     STEP_COUNT: "int32",
     STEP_TYPE: "category",
     WINDOW: "category",  # see WINDOWS
 }
-"""Every column of a simulation's Parquet file: one row for each cleaned sample, at the same times.
+"""All columns of a simulation's Parquet file: one row for each cleaned sample, at the same times.
 
 The file of a failed simulation ends with its last good sample.
 """
 
 MARKER_STATES: Final = frozenset({"RANGE", "STO"})
-"""Words of ``state`` with which a cycler marks its own business: its current range switched, its program ended."""
+"""Values of ``state`` in cycler event rows: RANGE = the current range was switched, STO = the program ended."""
 
 STEP_TYPES: Final = ("charge", "discharge", "rest", "hold", "pulse")
-"""What a cell does in a step: charge and discharge under a current, hold at a voltage, one or more pulses, rest."""
+"""Types of steps: charge or discharge under a current, rest, hold at a voltage, one or more pulses."""
 
 WINDOWS: Final[dict[str, float]] = {"ohmic": 2.0, "kinetic": 20.0, "diffusion": 120.0, "capacity": float("inf")}
-"""Windows after a step's start, each up to so many seconds, named for what mostly bends the voltage in it."""
+"""Windows after the start of a step, with the end of each (s), named after what dominates the voltage change in it."""
 
 ALL: Final = "all"
-"""Any step type, any window."""
+"""Stands for any step type, and for any window."""

@@ -1,4 +1,4 @@
-"""Cleaned series as CSV: numbers in the fewest digits that read back as the same numbers, nothing for a missing one."""
+"""Write cleaned records as CSV, with the fewest digits that read back as the same number; missing values are empty."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ BDF_LABELS: Final[dict[str, str]] = {
     c.CHARGING_CAPACITY: "Charging Capacity / Ah",
     c.DISCHARGING_CAPACITY: "Discharging Capacity / Ah",
 }
-"""The Battery Data Format's label of each column it knows, the required ones first.
+"""The Battery Data Format's label of each of its columns, the required ones first.
 
 Source: its ontology, version 1.3.0, https://w3id.org/battery-data-alliance/ontology/battery-data-format
 """
@@ -36,24 +36,24 @@ BDF_RESET_LABELS: Final[dict[str, str]] = {
     c.CHARGING_CAPACITY: "Schedule Charging Capacity / Ah",
     c.DISCHARGING_CAPACITY: "Schedule Discharging Capacity / Ah",
 }
-"""Labels of counters that the cycler's schedule sets back; those above are of counters that never go back."""
+"""Labels of counters that the cycler's schedule resets; the others are for counters that never decrease."""
 
 BDF_REQUIRED: Final = (c.TEST_TIME, c.VOLTAGE, c.CURRENT)
 _QUOTED: Final = frozenset(',"\r\n')
 
 
 def bdf_series(table: pa.Table) -> pa.Table:
-    """Return the columns that the Battery Data Format knows, under its labels; optional ones without a value are left.
+    """Return the columns of the Battery Data Format under its labels, without optional columns that have no value.
 
     Args:
-        table: a cleaned partition, ``data.columns.PARTITION_COLUMNS``. Its units and its sign (positive charges the
-            cell) are the format's own.
+        table: a cleaned partition, ``data.columns.PARTITION_COLUMNS``. Its units and its sign of the current (positive
+            charges the cell) are those of the format.
     """
-    kept = [
-        name for name in BDF_LABELS if name in BDF_REQUIRED or table.column(name).null_count < max(table.num_rows, 1)
-    ]
-    labels = BDF_LABELS | {name: label for name, label in BDF_RESET_LABELS.items() if _decreases(table.column(name))}
-    return table.select(kept).rename_columns([labels[name] for name in kept])
+    rows = max(table.num_rows, 1)
+    names = [name for name in BDF_LABELS if name in BDF_REQUIRED or table.column(name).null_count < rows]
+    reset_labels = {name: label for name, label in BDF_RESET_LABELS.items() if _decreases(table.column(name))}
+    labels = BDF_LABELS | reset_labels
+    return table.select(names).rename_columns([labels[name] for name in names])
 
 
 def _decreases(column: pa.ChunkedArray) -> bool:
@@ -62,15 +62,22 @@ def _decreases(column: pa.ChunkedArray) -> bool:
 
 
 def write_header(file: BinaryIO, names: Sequence[str]) -> None:
-    """Write the line of names."""
+    """Write the header line.
+
+    Args:
+        file: opened for writing bytes.
+        names: names of the columns.
+    """
     file.write(_line(names).encode())
 
 
 def write_rows(file: BinaryIO, table: pa.Table, constants: Mapping[str, str] | None = None) -> None:
-    """Write rows beneath a header, UTF-8, lines ending in a newline.
+    """Write the rows of a table as UTF-8 lines, without a header.
 
     Args:
-        constants: texts that stand in front of every row, by the names of their columns, such as the cell's id.
+        file: opened for writing bytes.
+        table: the rows.
+        constants: columns with one text in all rows, by name, such as the cell id; they come before those of the table.
     """
     constants = constants or {}
     style = "needed" if any(_QUOTED & set(text) for text in constants.values()) else "none"

@@ -1,4 +1,4 @@
-"""Errors for people: each says what is wrong, where, and what to do next."""
+"""Errors: each message says what is wrong, where, and what to do next."""
 
 from __future__ import annotations
 
@@ -6,34 +6,34 @@ from typing import Any
 
 
 class KilocellError(Exception):
-    """Base of every error that kilocell raises on purpose; its text is shown without a traceback."""
+    """Base class of all errors that kilocell raises on purpose; the text is shown without a traceback."""
 
 
 class UsageError(KilocellError):
-    """A command, campaign file or store that cannot be worked with; nothing was done (exit code 2)."""
+    """A command, campaign file or store that cannot be used; nothing was done (exit code 2)."""
 
 
 class CampaignError(UsageError):
-    """A campaign file that does not say what it must; names the file, the key and the value."""
+    """An invalid campaign file; the text names the file, the key and the value."""
 
 
 class StoreError(UsageError):
-    """A store that is absent, not writable, in use by another run, or of a newer version."""
+    """A store that is missing, not writable, in use by another run, or from a newer version."""
 
 
 class ClusterError(KilocellError):
-    """Workers that were lost during a run and could not be replaced; what is done is kept (exit code 1)."""
+    """Workers were lost during a run and could not be replaced; finished jobs are kept (exit code 1)."""
 
 
 class ReadError(KilocellError):
-    """A raw file that cannot be read; names the file, the line or column, and the value. Fails its cell only."""
+    """A raw file that cannot be read; the text names file, line or column, and value. Only its cell fails."""
 
 
 class JobError(KilocellError):
-    """Work on one cell that ended without a result; the text is the receipt's reason.
+    """A job of one cell that ended without a result; its text becomes the reason in the receipt.
 
     Args:
-        reason: one line for people.
+        reason: one line in plain English.
         code: short stable name of the reason, such as ``diverged`` or ``charge_mismatch``.
     """
 
@@ -46,10 +46,12 @@ class JobError(KilocellError):
 
 
 class FailedSimulationError(JobError):
-    """A simulation that began and failed, with what it has.
+    """A simulation that failed after it had started, with its result up to that point.
 
     Args:
-        result: a ``data.values.FailedSimulation``.
+        reason: one line in plain English.
+        code: short stable name of the reason.
+        result: a :class:`~kilocell.data.results.simulation.FailedSimulation`.
         frame: the samples until it failed (``data.columns.SIMULATION_COLUMNS``); ``None`` = there are none.
     """
 
@@ -60,15 +62,19 @@ class FailedSimulationError(JobError):
 
 
 class NothingToSimulateError(JobError):
-    """A cell whose record holds nothing to simulate, which is no failure: its jobs end as skipped, with this reason."""
+    """A record without anything to simulate. This is not a failure: the jobs of its cell are skipped."""
 
 
 NOTHING_TO_SIMULATE_CODES = frozenset({"rest_only", "no_usable_current"})
-"""Reason codes of jobs that were skipped for what the cell's record holds; they do not run again, nor fail a run."""
+"""Reason codes of jobs that are skipped because of the record of the cell; they neither run again nor fail a run."""
 
 
 def reason_and_code(error: Exception) -> tuple[str, str]:
-    """Reason and code of any error that a job ends with, for people and for the receipt."""
+    """Return the reason and the reason code of any error that ends a job, as its receipt stores them.
+
+    Args:
+        error: the error; also one that kilocell does not raise itself.
+    """
     if isinstance(error, JobError):
         return str(error), error.code
     if isinstance(error, ReadError):
@@ -76,7 +82,7 @@ def reason_and_code(error: Exception) -> tuple[str, str]:
     if isinstance(error, KilocellError):
         return str(error), "failed"
     if isinstance(error, FileNotFoundError):
-        return f"the file {error.filename} vanished during the run; put it back and run again", "file_vanished"
+        return f"the file {error.filename} disappeared during the run; put it back and run again", "file_vanished"
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.strerror} ({error.filename})", "file_system"
     text = " ".join(str(error).split())[:300]

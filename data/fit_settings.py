@@ -1,4 +1,4 @@
-"""Frozen settings of fits, in the form that jobs work from and digests are made of."""
+"""Frozen settings of fits, resolved from a campaign file. Digests are computed from them."""
 
 from __future__ import annotations
 
@@ -15,21 +15,28 @@ INITIAL_SOC: Final = "Initial state of charge"
 CELL_CAPACITY: Final = "Capacity of the cell [A.h]"
 LITHIUM_INVENTORY: Final = "Cyclable lithium"
 CELL_PARAMETERS: Final = (INITIAL_SOC, CELL_CAPACITY, LITHIUM_INVENTORY)
-"""What a fit can name beside the parameters of a set; lithium as a factor of what the set has."""
+"""What a fit can name in addition to the parameters of a set.
+
+These are the initial state of charge (0 to 1), the nominal capacity (A.h), and a factor of the cyclable lithium.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class FitParameter:
     """A parameter to fit, within bounds, on a linear or logarithmic scale.
 
-    ``CELL_PARAMETERS`` are the cell's own. For a parameter that is a function in the set, bounds and
-    values are of the factor that multiplies it.
+    Numbers are in the unit of the parameter. For a parameter that is a function in the set, they are factors that
+    multiply the function.
 
     Args:
-        first: where the first start begins; ``None`` = the parameter set's own value.
-        prior: (mean, standard deviation) of what is known of it before, in its own unit, for a logarithmic scale the
-            deviation of the natural logarithm; ``None`` = nothing.
-        relative: bounds, first guess and prior are factors of the set's own value.
+        name: PyBaMM's name, or one of ``CELL_PARAMETERS``.
+        lower: lower bound.
+        upper: upper bound.
+        scale: scale on which the search moves.
+        first: first guess of the first start; ``None`` = the value of the parameter set.
+        prior: (mean, standard deviation) of prior knowledge; on a logarithmic scale the standard deviation is that of
+            the natural logarithm; ``None`` = no prior.
+        relative: whether bounds, first guess and prior are factors of the value of the parameter set.
     """
 
     name: str
@@ -42,8 +49,10 @@ class FitParameter:
 
     @property
     def span(self) -> float:
-        """How far its bounds are apart on its own scale; of a logarithmic one, in natural logarithms."""
-        return log(self.upper / self.lower) if self.scale == "log" else self.upper - self.lower
+        """Distance of the bounds on the scale of the parameter: of their natural logarithms if it is logarithmic."""
+        if self.scale == "log":
+            return log(self.upper / self.lower)
+        return self.upper - self.lower
 
 
 _OHMIC: Final = (FitParameter("Electrolyte conductivity [S.m-1]", 0.1, 5.0, "log", relative=True),)
@@ -67,12 +76,18 @@ PRESETS: Final[dict[str, tuple[FitParameter, ...]]] = {
     "balance": _BALANCE,
     "ageing": _BALANCE + _KINETIC + _DIFFUSION,
 }
-"""What a fit can name in place of parameters."""
+"""Groups of parameters that a fit can name instead of single parameters; ``ageing`` combines several groups."""
 
 
 @dataclass(frozen=True, slots=True)
 class FitLink:
-    """A parameter that is ``ratio`` times a fitted one, whose name is ``to``."""
+    """A parameter that follows a fitted one.
+
+    Args:
+        name: PyBaMM's name of the linked parameter.
+        to: the fitted parameter.
+        ratio: value of the linked parameter, as a multiple of the fitted one.
+    """
 
     name: str
     to: str
@@ -81,16 +96,19 @@ class FitLink:
 
 @dataclass(frozen=True, slots=True)
 class FitObjective:
-    """What a fit makes small: the weighted sum of squared voltage errors.
+    """The quantity that a fit minimises: the weighted sum of squared voltage errors.
 
     Args:
-        ohmic, kinetic, diffusion, capacity: weight of a sample 0 to 2 s, 2 to 20 s, 20 to 120 s and later after its
-            step began.
+        ohmic: weight of the samples up to 2 s after the start of their step.
+        kinetic: weight of the samples from 2 to 20 s after the start of their step.
+        diffusion: weight of the samples from 20 to 120 s after the start of their step.
+        capacity: weight of all later samples.
         step_types: step types that count; empty = all.
-        equal_time: a sample counts by the time it stands for, so that dense sampling weighs no more.
-        loss: ``linear`` = plain squares; the others let large errors count less (SciPy's ``least_squares``).
-        loss_mv: error from which on they do, in mV.
-        end_of_discharge: weight of the last voltage of each discharge, as so many samples.
+        equal_time: whether each sample is weighted by the time that it represents, so that dense sampling does not
+            weigh more.
+        loss: ``linear`` = squares; the others give large errors less weight (as in SciPy's ``least_squares``).
+        loss_mv: error (mV) above which they do.
+        end_of_discharge: weight of the last voltage of each discharge, in samples; 0 = no extra weight.
     """
 
     ohmic: float = 1.0
@@ -109,14 +127,27 @@ class FitSettings:
     """A fit of one cell.
 
     Args:
-        cycles: to fit on; empty = all.
-        validation_cycles: held out, judged with the result.
-        first_points: how the starts after the first are spread over the scaled bounds.
-        time_limit_second: of a start, from when it began or went on; ``None`` = none. It ends at its best point then.
-        stop_beaten: whether a start ends early that is clearly beaten, or on its way to a minimum that another reached.
-        profiles: whether each parameter's profile likelihood is computed when the fit is done.
-        chain: the campaign's name of the chain of fits that this one is a link of; "" = none.
-        former: names of the chain's links before this one, the nearest first.
+        name: the name that the campaign gives the fit.
+        cell: the cell and its conditions.
+        model: the PyBaMM model.
+        parameter_set: the parameter set in which the parameters are fitted.
+        parameters: the parameters to fit.
+        cycles: the cycles to fit; empty = all.
+        starts: number of starts.
+        seed: seed of the first points.
+        max_evaluations: largest number of evaluations of the model in each start.
+        links: parameters that follow fitted ones.
+        validation_cycles: cycles that are not fitted; the fitted parameters are tested on them.
+        objective: the weights of the samples.
+        method: the search algorithm.
+        first_points: how the first points of all starts after the first are spread over the scaled bounds.
+        profiles: whether the profile likelihood of each parameter is computed after the fit.
+        chain: name of the chain of fits to which this one belongs; "" = none.
+        former: names of the earlier fits of the chain, the latest first.
+        time_limit_second: longest time of a start, from when it began or resumed (s); it then ends at its best point.
+            ``None`` = no limit.
+        stop_beaten: whether a start ends early when another one is clearly better, or when it approaches a minimum
+            that another start has reached.
     """
 
     name: str
@@ -141,14 +172,17 @@ class FitSettings:
 
     @property
     def is_for_own_cycles(self) -> bool:
-        """Whether what it finds is right for its own cycles alone, at one point of the cell's life, not for the record.
+        """Whether the fitted values are valid only for the fitted cycles, not for the whole record.
 
-        So it is of a chain's link, and where the state at the start of a later cycle than the first one is fitted.
+        This is true in a chain, where each fit describes one point of the cell's life, and for a fit of the state of
+        charge at the start of a cycle other than the first.
         """
-        state = any(parameter.name == INITIAL_SOC for parameter in self.parameters)
-        return bool(self.chain) or (state and self.cycles[:1] not in ((), (1,)))
+        if self.chain:
+            return True
+        fits_state = any(parameter.name == INITIAL_SOC for parameter in self.parameters)
+        return fits_state and self.cycles[:1] not in ((), (1,))
 
     @property
     def fitted_name(self) -> str:
-        """Name of the parameter set that the fit makes: the base set's and the fit's, as ``Chen2020+diffusion``."""
+        """Name of the fitted parameter set: those of the base set and of the fit, such as ``Chen2020+diffusion``."""
         return f"{self.parameter_set.name}+{self.name}"

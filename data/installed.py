@@ -1,4 +1,4 @@
-"""What is installed: package versions and parameter sets, found without importing the packages."""
+"""Installed packages and parameter sets, found in the packages' metadata without importing them."""
 
 from __future__ import annotations
 
@@ -9,13 +9,20 @@ from importlib.metadata import entry_points
 
 @cache
 def parameter_set_names() -> tuple[str, ...]:
-    """Names of every parameter set that PyBaMM and its plugins register, without importing PyBaMM."""
+    """Return the names of all parameter sets that PyBaMM and its plugins register, in alphabetical order."""
     return tuple(sorted({entry.name for entry in entry_points(group="pybamm_parameter_sets")}))
 
 
 @cache
 def registering_package(parameter_set: str) -> str:
-    """Name and version of the package that registers a set, as ``pybamm 26.10.1.1``; ``""`` for a campaign's own."""
+    """Return the name and version of the package that registers a parameter set.
+
+    Args:
+        parameter_set: name of the set.
+
+    Returns:
+        Text such as ``pybamm 26.10.1.1``; ``""`` if no package registers it, as for a set from the campaign's own file.
+    """
     for entry in entry_points(group="pybamm_parameter_sets"):
         if entry.name == parameter_set and entry.dist is not None:
             return f"{entry.dist.name} {entry.dist.version}"
@@ -24,5 +31,12 @@ def registering_package(parameter_set: str) -> str:
 
 @cache
 def installed_version(package: str) -> str:
-    """The installed version of a package, without importing it."""
+    """Return the installed version of a package.
+
+    Args:
+        package: its name on PyPI.
+
+    Raises:
+        importlib.metadata.PackageNotFoundError: it is not installed.
+    """
     return importlib.metadata.version(package)

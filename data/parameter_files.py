@@ -1,7 +1,7 @@
-"""Files that hold a parameter set: BPX, or JSON of PyBaMM's ParameterValues, told apart by what is in them.
+"""Files with a parameter set: BPX, or JSON of PyBaMM's ParameterValues, distinguished by their content.
 
-Everything that can be told without PyBaMM is told here. A file is made of numbers and expressions: one that names a
-Python object of anything but PyBaMM, or a function that BPX does not know, is refused before PyBaMM reads it.
+All checks that need no PyBaMM are made here. A valid file consists of numbers and expressions: one that names a Python
+class from outside PyBaMM, or a function that BPX does not have, is refused before PyBaMM reads it.
 """
 
 from __future__ import annotations
@@ -20,25 +20,36 @@ BPX_FUNCTIONS: Final = ("exp", "tanh", "cosh")
 NO_BPX: Final = "is BPX, which needs the package bpx: pip install 'kilocell[bpx]'"
 _NUMBER: Final = re.compile(r"(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _WORD: Final = re.compile(r"[^\W\d]\w*")
-_TAGS: Final = ("$type", "type", "class", "py/object")  # how PyBaMM names a class, in this version and before
+_TAGS: Final = ("$type", "type", "class", "py/object")  # keys of a class name, in this and earlier versions of PyBaMM
 _TRUSTED: Final = ("pybamm.", "numpy.", "builtins.")
 
 
 def content_digest(content: bytes) -> str:
-    """SHA-256 of a file's bytes, hex."""
+    """Return the SHA-256 (hex) of a file's content.
+
+    Args:
+        content: the bytes of the file.
+    """
     return hashlib.sha256(content).hexdigest()
 
 
 def has_bpx() -> bool:
-    """Tell whether the package that reads BPX is installed, without importing it."""
+    """Tell whether the package ``bpx`` is installed, without importing it."""
     return importlib.util.find_spec("bpx") is not None
 
 
 def read_document(content: bytes) -> tuple[Form, dict[str, Any]]:
-    """Read a parameter set's file as JSON and tell which of the two it is.
+    """Read the file of a parameter set as JSON, and tell which of the two forms it has.
+
+    Args:
+        content: the bytes of the file.
+
+    Returns:
+        The form, and the JSON object.
 
     Raises:
-        ValueError: it is neither, or lacks what PyBaMM cannot do without; the text says what, and what to do.
+        ValueError: it has neither form, or lacks something that PyBaMM needs. The text completes a sentence that starts
+            with the name of the file.
     """
     try:
         document = json.loads(
@@ -51,7 +62,7 @@ def read_document(content: bytes) -> tuple[Form, dict[str, Any]]:
     except RecursionError:
         raise ValueError("is nested too deeply to be a parameter set") from None
     if not isinstance(document, dict):
-        raise ValueError("holds no JSON object; a parameter set is {...}")
+        raise ValueError("is not a JSON object; a parameter set has the form {...}")
     if "Header" in document or "Parameterisation" in document:
         _check_bpx(document)
         return "bpx", document
@@ -60,36 +71,41 @@ def read_document(content: bytes) -> tuple[Form, dict[str, Any]]:
 
 
 def _refuse_duplicate_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    document = dict(pairs)
+    if len(document) < len(pairs):
         names = [name for name, _ in pairs]
-        raise ValueError(f"gives {next(n for n in names if names.count(n) > 1)!r} twice")
-    return found
+        repeated = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"has {repeated!r} twice; remove one of them")
+    return document
 
 
 def _refuse_constant(text: str) -> None:
-    raise ValueError(f"holds {text}, which is no number")
+    raise ValueError(f"contains {text}, which is not a number")
 
 
 def _check_bpx(document: dict[str, Any]) -> None:
-    header, parts = document.get("Header"), document.get("Parameterisation")
+    header = document.get("Header")
+    parts = document.get("Parameterisation")
     if not isinstance(header, dict) or "BPX" not in header:
-        raise ValueError('looks like BPX, but its "Header" says no "BPX" version')
+        raise ValueError('looks like BPX, but its "Header" has no "BPX" version')
     if not isinstance(parts, dict):
-        raise ValueError('is BPX without "Parameterisation"')
+        raise ValueError('is BPX, but has no "Parameterisation"')
     if missing := [part for part in BPX_PARTS if not isinstance(parts.get(part), dict)]:
-        also = "; PyBaMM reads BPX of SPMe and DFN, so one for SPM needs them too" * (header.get("Model") == "SPM")
-        raise ValueError(f"is BPX without {' and '.join(map(repr, missing))}{also}")
+        reason = ""
+        if header.get("Model") == "SPM":
+            reason = "; PyBaMM reads BPX as SPMe or DFN, so a file for SPM needs them too"
+        raise ValueError(f"is BPX, but has no {' and '.join(map(repr, missing))}{reason}")
     if missing := [name for name in BPX_CELL if name not in parts["Cell"]]:
-        raise ValueError(f'is BPX whose "Cell" has no {missing[0]!r}, which BPX leaves open but PyBaMM needs')
+        raise ValueError(f'is BPX, but its "Cell" has no {missing[0]!r}, which is optional in BPX but needed by PyBaMM')
     for name, text in _texts(parts):
         unknown = sorted(set(_WORD.findall(_NUMBER.sub(" ", text))) - {"x", *BPX_FUNCTIONS})
         if unknown:
-            raise ValueError(f"{name!r} uses {unknown[0]!r}; a BPX function is of x, with {', '.join(BPX_FUNCTIONS)}")
+            functions = ", ".join(BPX_FUNCTIONS)
+            raise ValueError(f"uses {unknown[0]!r} in {name!r}; a BPX expression may contain only x, {functions}")
 
 
 def _texts(value: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Every text in a BPX parameterisation, with its key: its expressions."""
+    """Yield every expression of a BPX parameterisation with its key."""
     for name, entry in value.items():
         if isinstance(entry, dict):
             yield from _texts(entry)
@@ -106,11 +122,11 @@ def _check_pybamm(document: dict[str, Any]) -> None:
     for name, value in document.items():
         for kind in _class_names(value):
             if "." in kind and not kind.startswith(_TRUSTED):
-                raise ValueError(f"{name!r} is made of {kind!r}, which is nothing of PyBaMM's")
+                raise ValueError(f"uses the class {kind!r} in {name!r}, which is not one of PyBaMM's")
 
 
 def _class_names(value: Any) -> Iterator[str]:
-    """The classes that a value is to be made of."""
+    """Yield the names of the classes in a value."""
     waiting = [value]
     while waiting:
         entry = waiting.pop()

@@ -1,7 +1,7 @@
-"""The vocabulary of cleaning: every rule's stable code, its bit in ``flags`` and what it means.
+"""The cleaning rules by their stable code, their bit in the column ``flags``, and their meaning.
 
-The rules themselves are functions in ``jobs/cleaning/clean.py``; catalog, figures and exports know them from here.
-A bit is never given to another rule, so that old partitions keep their meaning.
+The functions that apply the rules are in ``jobs/cleaning/``; ``jobs/cleaning/clean.py`` has their order. Catalog,
+figures and exports use only this list. A bit is never reused for another rule, because stored partitions carry it.
 """
 
 from __future__ import annotations
@@ -14,56 +14,67 @@ Severity = Literal["info", "warning", "error"]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One cleaning rule as others see it: code, flag bit, severity and a line of meaning."""
+    """One cleaning rule, without the function that applies it."""
 
     code: str
+    """Stable name, such as ``time_gap``: part of receipts, catalog and command line."""
+
     bit: int
+    """Position of its bit in ``flags``, from 0."""
+
     severity: Severity
     meaning: str
+    """What the rule finds, and what it does, in one line."""
 
 
 RULES: Final[tuple[Rule, ...]] = (
-    Rule("time_missing", 0, "error", "row without any time; quarantined"),
+    Rule("time_missing", 0, "error", "row without a time; quarantined"),
     Rule("time_order", 1, "warning", "rows out of time order; sorted"),
     Rule("time_restart", 2, "warning", "the cycler's clock restarted; joined to what came before"),
     Rule("time_gap", 3, "warning", "no samples for much longer than usual (power cut); current taken as zero"),
     Rule("duplicate_row", 4, "warning", "row written twice; the copy quarantined"),
-    Rule("duplicate_time", 5, "warning", "two different rows at one time; the one that fits less quarantined"),
+    Rule("duplicate_time", 5, "warning", "two different rows at one time; the one that fits less well is quarantined"),
     Rule("number_unreadable", 6, "warning", "text where a number belongs; taken as missing"),
     Rule("voltage_missing", 7, "warning", "voltage missing; short runs interpolated within the step"),
     Rule("current_missing", 8, "warning", "current missing; short runs filled by the step's control"),
-    Rule("temperature_missing", 9, "info", "temperature missing; left so"),
+    Rule("temperature_missing", 9, "info", "temperature missing; left missing"),
     Rule("voltage_spike", 10, "warning", "single voltage far from its neighbours; interpolated"),
     Rule("current_spike", 11, "warning", "single current far from its neighbours; interpolated"),
-    Rule("voltage_range", 12, "error", "voltage that no such cell can have; taken as missing"),
-    Rule("temperature_range", 13, "warning", "temperature that no chamber has; taken as missing"),
+    Rule("voltage_range", 12, "error", "voltage that a cell cannot have; taken as missing"),
+    Rule("temperature_range", 13, "warning", "temperature that a chamber cannot have; taken as missing"),
     Rule("lost_contact", 14, "error", "voltage jumps to a limit, or current vanishes within a step; taken as missing"),
     Rule("step_glitch", 15, "warning", "wrong step number for a few rows inside another step; corrected"),
-    Rule("cycle_jump", 16, "info", "cycle numbers jump, fall back or do not start at 1; counted anew"),
+    Rule("cycle_jump", 16, "info", "cycle numbers jump, fall back or do not start at 1; renumbered"),
     Rule("current_offset", 17, "warning", "current is not zero at rest; subtracted where all rests agree"),
-    Rule("current_sign", 18, "info", "current was positive for discharge or unsigned; turned"),
+    Rule("current_sign", 18, "info", "current was positive for discharge or unsigned; sign corrected"),
     Rule("no_discharge", 19, "warning", "the record has no discharge"),
-    Rule("step_renumbered", 20, "info", "step numbers do not start at 1 or skip; counted anew"),
-    Rule(
-        "time_resolution", 21, "info", "several rows at one time, all of them good; set apart by a millisecond or less"
-    ),
-    Rule("marker_row", 22, "info", "row of the cycler's own business (range switch, program end); quarantined"),
+    Rule("step_renumbered", 20, "info", "step numbers do not start at 1 or skip; renumbered"),
+    Rule("time_resolution", 21, "info", "several valid rows at one time; separated by a millisecond or less"),
+    Rule("marker_row", 22, "info", "cycler event row (range switch, program end); quarantined"),
     Rule("temperature_jump", 23, "warning", "temperature jumps away and back (thermocouple off); taken as missing"),
     Rule("temperature_stuck", 24, "warning", "temperature exactly constant under current where it moves elsewhere"),
     Rule("temperature_noise", 25, "warning", "temperature far noisier than usual (loose thermocouple)"),
-    Rule("chamber_off", 26, "warning", "chamber off its setpoint for long"),
+    Rule("chamber_off", 26, "warning", "chamber away from its setpoint for a long time"),
     Rule("capacity_counter", 27, "warning", "the cycler's counter and the integrated current differ"),
-    Rule("capacity_excess", 28, "error", "more charge within a cycle than such a cell can hold"),
+    Rule("capacity_excess", 28, "error", "more charge within a cycle than the cell can hold"),
     Rule("impedance_row", 29, "info", "row of an impedance measurement; quarantined"),
-    Rule("voltage_stuck", 30, "warning", "voltage exactly constant while a current flows, and not held"),
-    Rule("time_scale", 31, "warning", "time in ms, min or h where s belong; converted"),
+    Rule("voltage_stuck", 30, "warning", "voltage exactly constant under current, outside a voltage hold"),
+    Rule("time_scale", 31, "warning", "time in ms, min or h instead of s; converted"),
     Rule(
-        "wall_clock", 32, "warning", "the wall clock does not go with the test time (daylight saving, zone, set, drift)"
+        "wall_clock",
+        32,
+        "warning",
+        "the wall clock disagrees with the test time (daylight saving, time zone, reset, drift)",
     ),
-    Rule("step_time", 33, "warning", "the clock begins anew with each step, or is zero in its first row; joined"),
-    Rule("unit_scale", 35, "warning", "numbers of another unit (mV, mA, uA, mAh, K, °F) than was said; converted"),
-    Rule("voltage_step", 36, "warning", "voltage changes between two samples and stays, while the current goes on"),
-    Rule("channel_change", 37, "warning", "another rest voltage after a new file, restart or gap, without any charge"),
+    Rule("step_time", 33, "warning", "the clock restarts in each step, or is zero in its first row; joined"),
+    Rule("unit_scale", 35, "warning", "numbers in another unit (mV, mA, uA, mAh, K, °F) than declared; converted"),
+    Rule("voltage_step", 36, "warning", "lasting voltage step between two samples at unchanged current"),
+    Rule(
+        "channel_change",
+        37,
+        "warning",
+        "different rest voltage after a new file, restart or gap, although no charge passed",
+    ),
     Rule("aborted_test", 38, "warning", "the record ends in the middle of a step or cycle"),
     Rule("rest_only", 39, "warning", "the cell rests throughout, or its current is missing; nothing to simulate"),
 )
@@ -71,5 +82,12 @@ RULES_BY_CODE: Final[dict[str, Rule]] = {rule.code: rule for rule in RULES}
 
 
 def flag_bit(code: str) -> int:
-    """Return the flag value ``1 << bit`` of a rule."""
+    """Return the value of a rule's flag, ``1 << bit``.
+
+    Args:
+        code: the code of the rule.
+
+    Raises:
+        KeyError: there is no such rule.
+    """
     return 1 << RULES_BY_CODE[code].bit

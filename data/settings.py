@@ -1,7 +1,7 @@
-"""Frozen settings: what a campaign asks for, in the form that jobs work from and digests are made of.
+"""Frozen settings of jobs, resolved from a campaign file. Digests are computed from them.
 
-All are plain fields (numbers, texts, tuples), so they pickle, hash, print, and turn into JSON and back
-(:mod:`kilocell.data.codec`). Currents are positive for charge, times in seconds, temperatures in °C.
+All fields are plain (numbers, texts, tuples), so settings can be pickled, hashed, printed, and converted to JSON and
+back (:mod:`kilocell.data.codec`). Currents are positive for charge, times in seconds, temperatures in °C.
 """
 
 from __future__ import annotations
@@ -28,26 +28,31 @@ GIVEN_PER_CELL: dict[str, str] = {
     "Initial voltage in positive electrode [V]": "initial_state",
     "Initial SoC": "initial_state",
 }
-"""Parameters that no override or fit may name, and what gives them; a model has some of them as inputs."""
+"""Parameters that an override or fit cannot change, and the setting or record that gives each of them."""
 
 MODEL_TYPES: Final = ("SPM", "SPMe", "DFN", "MPM", "MSMR", "NewmanTobias", "Yang2017", "Thevenin")
-"""The PyBaMM models that a campaign can name: all that replay a current with a parameter set.
+"""The PyBaMM models that a campaign can name: all that can be driven by a measured current with a parameter set.
 
-Left out are the ``Basic`` models, which are the SPM's and the DFN's equations once more, written out for teaching and
-without their options, and ``SplitOCVR``, whose parameters no set has.
+Not included: the ``Basic`` models (the equations of SPM and DFN again, for teaching, without options) and ``SplitOCVR``
+(no parameter set has its parameters).
 """
 
 OptionValue = str | int | tuple[str | int | tuple[str | int | tuple[str | int, ...], ...], ...]
-"""Value of a model's option: a text, a whole number, or PyBaMM's pairs of them, which may be nested."""
+"""Value of a model option: a text, a whole number, or a tuple of these, such as one value for each electrode."""
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnMapping:
-    """Where one raw column comes from: the file's column name and its unit ("" = the column's own)."""
+    """Where one raw column comes from."""
 
     target: str
+    """The raw column, one of ``data.columns.RAW_COLUMNS``, or ``cell_id``."""
+
     column: str
+    """Name of the column in the file."""
+
     unit: str = ""
+    """Unit in the file, one of ``data.convert.FACTORS``, or a date format; "" = the unit of ``target``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +60,10 @@ class SourceSettings:
     """How a raw file is read.
 
     Args:
-        reader: a name in ``data.readers.READERS`` (``csv``, ``digatron``, ``parquet``, ``xlsx``, ``neware``).
-        columns: the file's columns (not for ``digatron``); empty = guessed from the header.
+        reader: a name in ``data.readers.read.READERS`` (``csv``, ``digatron``, ``parquet``, ``xlsx``, ``neware``).
+        columns: the columns of the file (not for ``digatron``); empty = guessed from the header.
         cell_id_from: ``stem`` (file name without suffix), ``column:NAME`` or ``pattern:REGEX`` with group ``cell_id``.
-        current_sign: how the file signs its current.
+        current_sign: which sign a charging current has in the file; ``auto`` = determined from the voltage.
     """
 
     reader: str = "csv"
@@ -69,11 +74,15 @@ class SourceSettings:
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """One raw file: where it is, how long, what is in it (SHA-256 of its bytes, hex) and how it is read."""
+    """One raw file, its content and how it is read."""
 
     path: str
     bytes: int
+    """Size of the file."""
+
     digest: str
+    """SHA-256 (hex) of its bytes."""
+
     settings: SourceSettings
 
 
@@ -82,11 +91,13 @@ class FileRange:
     """A part of a raw file that can be read on its own: it begins and ends between two rows.
 
     Args:
-        start, end: bytes of a text file, row groups of a Parquet file: from ``start`` to before ``end``.
-        first_line, first_row: numbers of its first line (from 1) and its first row (from 0) in the file.
+        start: first byte of a text file, or first row group of a Parquet file, from 0.
+        end: the byte or row group after the last one.
+        first_line: number of its first line in the file, from 1.
+        first_row: number of its first row in the file, from 0.
         cells: each cell in it with its number of rows, in order of appearance.
-        cell_before: the cell of the row before, to which rows that name none belong; "" = none.
-        latin1: the text before was Latin-1.
+        cell_before: the cell of the row before; rows without a cell id belong to it; "" = none.
+        latin1: whether the text before it was Latin-1.
     """
 
     start: int
@@ -100,19 +111,26 @@ class FileRange:
 
 @dataclass(frozen=True, slots=True)
 class InitialState:
-    """How a simulation starts: ``rest_voltage``, ``previous_cycle`` (no value), ``soc`` (0 to 1) or ``voltage`` (V)."""
+    """How the starting state of a simulation is found."""
 
     policy: Literal["rest_voltage", "soc", "voltage", "previous_cycle"] = "rest_voltage"
+    """From the measured rest voltage, the given value, or the end of the previous cycle."""
+
     value: float = 0.0
+    """State of charge (0 to 1) for ``soc``, open-circuit voltage (V) for ``voltage``; unused for the others."""
 
 
 @dataclass(frozen=True, slots=True)
 class CellSettings:
-    """What is said of a cell.
+    """Settings of one cell.
 
     Args:
-        nominal_capacity_ah: A.h; ``None`` = the set's own, or measured by the worker as ``measured_capacity`` says.
-        temperature_celsius: °C; ``None`` = the measured ``temperature`` (its mean, or over time), else the set's own.
+        nominal_capacity_ah: A.h; ``None`` = as ``measured_capacity`` says, otherwise that of the parameter set.
+        initial_state: how the starting state is found.
+        temperature_celsius: °C; ``None`` = as measured, otherwise that of the parameter set.
+        measured_capacity: the cycle whose charge is the nominal capacity; ``None`` = it is not measured.
+        temperature: which measured temperature is used: its mean over time, or the ambient or surface temperature over
+            time.
     """
 
     cell_id: str
@@ -128,19 +146,30 @@ class CleanSettings:
     """Thresholds of the cleaning rules. Currents scale with the cell's capacity (A per A.h).
 
     Args:
-        fill_samples: missing values in a row that are filled, of the voltage, and of the current where it changes.
-        fill_constant_samples: ... of a current that is the same on both sides while the voltage shows no edge.
-        temperature_setpoint_celsius: the chamber's; ``None`` = the median of the record.
-        temperature_jump_celsius: between two samples, from which on a thermocouple was off.
-        chamber_tolerance_celsius, chamber_second: how far and for how long the chamber may be off its setpoint.
-        voltage_step_volt: between two samples under one current, from which on it is reported.
-        channel_difference_volt: between a rest's voltages before and after a new file, a restart or a gap.
+        current_sign: which sign a charging current has in the file; ``auto`` = determined from the voltage.
+        nominal_capacity_ah: A.h; ``None`` = estimated from the record, where a rule needs it.
+        rest_current_per_ah: largest current at rest (A per A.h of capacity).
+        fill_samples: longest run of missing voltages, or of missing currents where the current changes, that is filled.
+        fill_constant_samples: longest run of missing currents that is filled where the current is the same on both
+            sides and the voltage shows no edge.
+        gap_factor: a time step longer than so many usual ones is a gap, if it also exceeds ``gap_second``.
+        gap_second: shortest gap (s).
+        voltage_limits_volt: voltages (V) outside these two cannot be a cell's.
+        temperature_limits_celsius: temperatures (°C) outside these two cannot be a chamber's.
+        temperature_setpoint_celsius: setpoint of the chamber (°C); ``None`` = the median of the record.
+        temperature_jump_celsius: smallest jump between two samples (°C) that means a detached thermocouple.
+        chamber_tolerance_celsius: largest deviation of the chamber from its setpoint (°C) that is not reported.
+        chamber_second: longest deviation (s) that is not reported.
+        voltage_step_volt: smallest voltage step between two samples at one current (V) that is reported.
+        channel_difference_volt: largest difference (V) between the rest voltages before and after a new file, a restart
+            or a gap that is not reported.
         capacity_tolerance: share by which the cycler's counters may differ from the integrated current.
-        capacity_factor: times the nominal capacity, above which a cycle's charge cannot be.
-        time_scale_tolerance: share by which two clocks, or a clock and the counters, may differ from a unit's factor.
-        clock_tolerance_second: by how much wall clock and test time may drift apart between two rows.
-        clock_drift: s per s by which one of them may run faster; more is told.
-        cycle_turns: charges after a discharge, or the other way round, from which on one cycle number for all is wrong.
+        capacity_factor: largest possible charge of a cycle, in nominal capacities.
+        time_scale_tolerance: share by which the ratio of two clocks, or of a clock and the counters, may differ from
+            the factor of a unit.
+        clock_tolerance_second: largest change of the offset between wall clock and test time from row to row (s).
+        clock_drift: largest drift between the two clocks (s per s) that is not reported.
+        cycle_turns: from so many changes between charge and discharge on, a record cannot be a single cycle.
     """
 
     current_sign: CurrentSign = "auto"
@@ -171,9 +200,10 @@ class ModelSettings:
     """A PyBaMM model.
 
     Args:
-        name: as users see it; its ``type`` is one of ``MODEL_TYPES``.
-        options: PyBaMM's, as (name, value).
-        mesh: points as (PyBaMM's name, number), such as ``("r_n", 40)``; PyBaMM's own where none is given.
+        name: the name that users see.
+        type: one of ``MODEL_TYPES``.
+        options: PyBaMM's options, as (name, value).
+        mesh: numbers of points as (PyBaMM's name, number), such as ``("r_n", 40)``; PyBaMM's default for the others.
     """
 
     name: str
@@ -184,7 +214,13 @@ class ModelSettings:
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """One changed parameter: ``value`` replaces it, ``scale`` multiplies it (functions too)."""
+    """One changed parameter.
+
+    Args:
+        parameter: PyBaMM's name, or one of ``data.fit_settings.CELL_PARAMETERS``.
+        kind: ``value`` replaces the parameter, ``scale`` multiplies it (also a function).
+        value: the new value in the unit of the parameter, or the factor.
+    """
 
     parameter: str
     kind: Literal["value", "scale"]
@@ -193,11 +229,13 @@ class Override:
 
 @dataclass(frozen=True, slots=True)
 class ParameterSetSettings:
-    """A parameter set as simulated: a ``base`` with overrides, under the ``name`` users see.
+    """A parameter set as simulated: a base set with overrides.
 
     Args:
-        base: one of PyBaMM's, or the campaign's name of a file.
-        file_digest: SHA-256 (hex) of the file that the base is read from; "" = one of PyBaMM's.
+        name: the name that users see.
+        base: name of a PyBaMM set, or the campaign's name of a file.
+        overrides: changed parameters, applied in order.
+        file_digest: SHA-256 (hex) of the file of the base set; "" = it is a PyBaMM set.
     """
 
     name: str
@@ -207,18 +245,26 @@ class ParameterSetSettings:
 
     @property
     def key(self) -> str:
-        """What the base is known by to the jobs: its name, and its file's content where it has one."""
-        return f"{self.base}@{self.file_digest}" if self.file_digest else self.base
+        """Name of the base set, with the digest of its file if it has one; unique for each content."""
+        if not self.file_digest:
+            return self.base
+        return f"{self.base}@{self.file_digest}"
 
 
 @dataclass(frozen=True, slots=True)
 class SimulateSettings:
-    """One simulation: a cell under its measured current with a model and a parameter set.
+    """One simulation: a model with a parameter set, driven by the measured current of a cell.
 
     The default tolerances keep the model's charge within 0.02 % of the profile's, its voltage within 0.2 mV (RMSE).
 
     Args:
-        time_limit_second: of all attempts and cycles together.
+        cell: the cell and its conditions.
+        model: the PyBaMM model.
+        parameter_set: the parameter set.
+        rtol: relative tolerance of the solver.
+        atol: absolute tolerance of the solver.
+        cycles: the cycles that are simulated; the default is the whole record.
+        time_limit_second: longest time for all attempts and cycles together (s of wall clock).
     """
 
     cell: CellSettings
@@ -231,7 +277,7 @@ class SimulateSettings:
 
     @property
     def label(self) -> str:
-        """Model and parameter set as one word, for example ``SPMe-Chen2020``: the simulation's name in its cell."""
+        """Model and parameter set as one word, for example ``SPMe-Chen2020``; names the simulation within its cell."""
         return f"{self.model.name}-{self.parameter_set.name}"
 
 
@@ -240,12 +286,19 @@ class ClusterSettings:
     """Where the jobs run.
 
     Args:
-        kind: ``local`` (worker processes on this machine), ``slurm``, or a scheduler's address (``tcp://HOST:PORT``).
-        workers, threads_per_worker, memory_limit: for ``local``; ``None`` workers = one for each core,
-            ``memory_limit`` per worker as Dask writes it (``4GiB``), ``auto`` or ``none``.
-        dashboard_address: HOST:PORT of Dask's dashboard (the next free port when taken), or ``none``.
-        jobs, cores, memory, walltime, partition, account, job_extra: for ``slurm``; ``jobs`` Slurm jobs of
-            ``cores`` workers each, ``memory`` per job, ``walltime`` as HH:MM:SS.
+        kind: ``local`` (worker processes on this machine), ``slurm``, or the address of a scheduler
+            (``tcp://HOST:PORT``).
+        workers: number of local worker processes; ``None`` = one for each core.
+        threads_per_worker: threads of each local worker.
+        memory_limit: memory of each local worker as Dask writes it (``4GiB``), ``auto`` or ``none``.
+        dashboard_address: HOST:PORT of Dask's dashboard, or ``none``; the next free port is used if this one is taken.
+        jobs: number of Slurm jobs that hold workers.
+        cores: workers of each Slurm job.
+        memory: memory of each Slurm job.
+        walltime: time limit of each Slurm job, as HH:MM:SS.
+        partition: Slurm partition; "" = the default one.
+        account: Slurm account; "" = the default one.
+        job_extra: further options for ``sbatch``.
     """
 
     kind: str = "local"

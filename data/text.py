@@ -1,13 +1,24 @@
-"""Numbers in sentences."""
+"""Numbers as text, for messages."""
 
 from __future__ import annotations
 
 
 def format_count(number: int, noun: str) -> str:
-    """A number of things, the thing in the singular or plural: ``1 step``, ``2 steps``."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    """Return a number with its noun in singular or plural: ``1 step``, ``2 steps``.
+
+    Args:
+        number: how many.
+        noun: the noun in singular; its plural must end in s.
+    """
+    if number == 1:
+        return f"{number} {noun}"
+    return f"{number} {noun}s"
 
 
 def format_amount(value: float) -> str:
-    """A number of four digits; zero has no sign, whatever was multiplied to get it."""
+    """Return a number with four significant digits; negative zero loses its sign.
+
+    Args:
+        value: the number, in any unit.
+    """
     return f"{value + 0.0:.4g}"

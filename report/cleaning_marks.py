@@ -8,10 +8,9 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from ..data import columns as c
-from ..data.arrays import Floats, Mask
+from ..data.arrays import Floats, Indices, Mask
 from ..data.convert import SECONDS_PER_HOUR
 from ..data.rules import RULES
 from .raw_rows import BeforeAndAfter
@@ -129,9 +128,7 @@ def hours(frame: pd.DataFrame) -> Floats:
     return time
 
 
-def thin_marks(
-    time: Floats, values: Floats, within: tuple[float, float], span: tuple[float, float]
-) -> NDArray[np.intp]:
+def thin_marks(time: Floats, values: Floats, within: tuple[float, float], span: tuple[float, float]) -> Indices:
     """Return the places of marks that do not lie on an earlier one, at a figure's resolution.
 
     Args:

@@ -9,10 +9,9 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from ..data import columns as c
-from ..data.arrays import Floats
+from ..data.arrays import Floats, Integers, Mask
 from ..data.convert import SECONDS_PER_HOUR
 from ..data.errors import ReadError, StoreError
 from ..data.readers import read as readers
@@ -90,15 +89,15 @@ def _read(store: Store, cell_id: str, source: RecordSource, moved: Path | None) 
         raise StoreError(str(error)) from error
 
 
-def _keys(frame: pd.DataFrame) -> NDArray[np.int64]:
+def _keys(frame: pd.DataFrame) -> Integers:
     """One number for each row that orders rows by file and place in it."""
     source = frame[c.SOURCE_INDEX].to_numpy(dtype=np.int64)
-    keys: NDArray[np.int64] = source * _ROWS_OF_A_SOURCE + frame[c.SOURCE_ROW].to_numpy(dtype=np.int64)
+    keys: Integers = source * _ROWS_OF_A_SOURCE + frame[c.SOURCE_ROW].to_numpy(dtype=np.int64)
     return keys
 
 
 def _placed(
-    raw: pd.DataFrame, keys: NDArray[np.int64], place: NDArray[np.int64], samples: pd.DataFrame, taken: pd.DataFrame
+    raw: pd.DataFrame, keys: Integers, place: Integers, samples: pd.DataFrame, taken: pd.DataFrame
 ) -> pd.DataFrame:
     """Put quarantined rows on the cleaned clock: by their own time from the sample before them in the file.
 
@@ -132,7 +131,7 @@ def _second(cleaned: Floats, raw: Floats) -> float:
     return next((unit for unit in _UNITS if abs(ratio / unit - 1.0) < _SAME_UNIT), 1.0)
 
 
-def _is_kept(rows: int, place: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _is_kept(rows: int, place: Integers) -> Mask:
     kept = np.zeros(rows, dtype=bool)
     kept[place] = True
     return kept

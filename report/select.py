@@ -2,41 +2,36 @@
 
 from __future__ import annotations
 
-import difflib
-import re
 import sqlite3
 from collections.abc import Iterable, Sequence
 
+from ..data.cycle_selection import format_ranges, parse_selection
 from ..data.errors import UsageError
+from ..data.names import check_known, quote
 from ..sqlite import fit_queries, queries
-
-_RANGE = re.compile(r"(\d+|last)(?:\s*-\s*(\d+|last))?")
 
 
 def parse_known_cycles(text: str, known: Sequence[int]) -> tuple[int, ...]:
-    """Turn cycles as users write them (``1-3, 5, last``) into numbers, ascending, each once.
+    """Turn cycles as users write them (``1-3, 5, last``) into the numbers of a cell's cycles, ascending, each once.
 
     Args:
-        text: numbers, ranges and ``last``, separated by commas.
+        text: a selection of cycles, as :func:`~kilocell.data.cycle_selection.parse_selection` reads it.
         known: the cycles that the cell has.
 
     Raises:
-        UsageError: it cannot be read so, or names a cycle that is not there; the text names those that are.
+        UsageError: the text is not a selection, or a number or an end of a range is not a cycle of the cell; the
+            message lists the cell's cycles.
     """
-    cycles: set[int] = set()
-    for part in text.split(","):
-        match = _RANGE.fullmatch(part.strip().lower())
-        if match is None:
-            raise UsageError(
-                f"cannot read cycles {text!r} at {part.strip()!r}: write numbers, ranges and 'last', "
-                f"such as 1-3,5,last; {_list_known(known)}"
-            )
-        low, high = (_number(word, known) for word in (match[1], match[2] or match[1]))
-        check_cycles((low, high), known)
-        if low > high:
-            raise UsageError(f"cycles {part.strip()!r} run backwards: write {high}-{low}")
-        cycles.update(number for number in known if low <= number <= high)
-    return tuple(sorted(cycles))
+    try:
+        selection = parse_selection(text)
+    except ValueError as error:
+        raise UsageError(f"cannot read cycles {quote(text)}: {error}; {_list_known(known)}") from error
+    if not known:
+        raise UsageError(f"cannot select cycles {quote(text)}: {_list_known(known)}")
+    for first, last in selection.ranges:
+        check_cycles((first, last or max(known)), known)
+    present, _ = selection.split_cycles(known)
+    return present
 
 
 def check_cycles(cycles: Sequence[int], known: Sequence[int]) -> None:
@@ -48,13 +43,7 @@ def check_cycles(cycles: Sequence[int], known: Sequence[int]) -> None:
 
 def format_cycles(cycles: Sequence[int]) -> str:
     """Write cycles as short as can be: ``1-3+5`` for 1, 2, 3 and 5."""
-    runs: list[list[int]] = []
-    for number in sorted(cycles):
-        if runs and number == runs[-1][-1] + 1:
-            runs[-1].append(number)
-        else:
-            runs.append([number])
-    return "+".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
+    return format_ranges(cycles).replace(", ", "+")
 
 
 def known_cycles(catalog: sqlite3.Connection, cell_id: str) -> tuple[int, ...]:
@@ -73,8 +62,9 @@ def known_cycles(catalog: sqlite3.Connection, cell_id: str) -> tuple[int, ...]:
 def check_cell(catalog: sqlite3.Connection, cell_id: str) -> None:
     """Raise :class:`UsageError`, with the nearest name, when the catalog has no such cell."""
     names = [str(row["cell_id"]) for row in queries.cells(catalog)]
-    if cell_id not in names:
-        raise UsageError(f"there is no cell {cell_id!r} in this store{_nearest(cell_id, names)}")
+    if not names:
+        raise UsageError(f"the store has no cell {quote(cell_id)}, because it is empty: fill it with `kilocell run`")
+    check_known("the store has no cell", [cell_id], names)
 
 
 def select_simulations(
@@ -121,23 +111,9 @@ def select_fit(catalog: sqlite3.Connection, fit: str, cell_id: str) -> sqlite3.R
     raise UsageError(f"cell {cell_id!r} has no finished fit {fit!r}: there are {there}")
 
 
-def _number(word: str, known: Sequence[int]) -> int:
-    return max(known, default=0) if word == "last" else int(word)
-
-
 def _list_known(known: Sequence[int]) -> str:
-    return f"the cell has cycles {format_cycles(known).replace('+', ', ')}" if known else "the cell has no cycles"
+    return f"the cell has cycles {format_ranges(known)}" if known else "the cell has no cycles"
 
 
 def _listed(names: Iterable[str]) -> str:
     return ", ".join(sorted(set(names))) or "none"
-
-
-def _nearest(name: str, names: Sequence[str]) -> str:
-    if not names:
-        return ", which has none yet: `kilocell run` fills it"
-    folded = [known for known in names if known.lower() == name.lower()]
-    near = folded or difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    if near:
-        return f"; did you mean {near[0]!r}?"
-    return f": it has {', '.join(map(repr, names[:5]))}{', …' if len(names) > 5 else ''}"

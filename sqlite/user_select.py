@@ -7,6 +7,7 @@ import sqlite3
 from typing import Any, Final
 
 from ..data.errors import UsageError
+from ..data.names import suggest
 
 _READING: Final = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
 _PRAGMAS: Final = {"table_info", "table_xinfo", "table_list", "index_list", "index_info", "foreign_key_list"}
@@ -68,18 +69,16 @@ def _describe_error(connection: sqlite3.Connection, error: Exception) -> str:
     if kind == "column" and (having := _tables_with_column(connection, bare)):
         return f"SQLite says: {error}. It is in: {', '.join(having)}."
     known = _tables(connection) if kind == "table" else _columns(connection)
-    return f"SQLite says: {error}. {_nearest(kind, bare, known)}"
+    return f"SQLite says: {error}{_suggest(kind, bare, known)}"
 
 
-def _nearest(kind: str, name: str, known: list[str]) -> str:
-    import difflib  # only when something is wrong
-
-    near = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.6)
-    if near:
-        return f"Nearest: {', '.join(near)}."
+def _suggest(kind: str, name: str, known: list[str]) -> str:
+    suggestion = suggest(name, known, at_most=3)
+    if suggestion:
+        return suggestion
     if kind == "table":
-        return f"There are: {', '.join(known)}."
-    return 'The columns of a table are listed by: kilocell sql "PRAGMA table_info(results)"'
+        return f". There are: {', '.join(known)}."
+    return '. The columns of a table are listed by: kilocell sql "PRAGMA table_info(results)"'
 
 
 def _tables(connection: sqlite3.Connection) -> list[str]:

@@ -1,4 +1,4 @@
-"""What a column holds, guessed from its name: the names and units that cyclers and labs write into headers."""
+"""Guess the quantity in a column from its name: the names and units that cyclers and labs write into headers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from ..convert import FACTORS
 from ..settings import ColumnMapping
 from .csv_values import ISO, Kind, find_date_format, median_number, value_kind
 
-# Letters and digits of the names, in lower case and without unit; the first that a file has is taken.
 NAMES: Final[dict[str, tuple[str, ...]]] = {
     c.UNIX_TIME: (
         *("unixtime", "datetime", "timestamp", "dateandtime", "absolutetime", "abstime", "realtime", "systemtime"),
@@ -40,16 +39,20 @@ NAMES: Final[dict[str, tuple[str, ...]]] = {
     ),
     c.STATE: ("state", "status", "steptype", "steptypename", "stepstate", "md", "command"),
 }
+"""Known names of each raw column: letters and digits in lower case, without unit; the first that a file has is used."""
+
 CELL_NAMES: Final = (
     *("cellid", "cell", "cellname", "barcode", "cellbarcode", "batteryid", "battery", "batteryname", "cellserial"),
     *("serialnumber", "serial", "channel", "channelid", "channelindex", "channelnumber"),
 )
+"""Known names of columns with cell ids, in the same form."""
+
 TYPICAL: Final[dict[str, tuple[str, ...]]] = {
     c.VOLTAGE: ("voltage_V", "Voltage(V)", "Ecell/V"),
     c.CURRENT: ("current_A", "Current(A)", "I/mA"),
     c.TEST_TIME: ("test_time_s", "Test_Time(s)", "time/s", "datetime", "timestamp"),
 }
-"""Names to show a user who has to give a column one."""
+"""Examples of column names, for error messages."""
 
 _UNITS: Final[dict[str, str]] = {
     **{name: unit for names in FACTORS.values() for unit in names for name in (unit.lower(),)},
@@ -63,7 +66,7 @@ _UNITS: Final[dict[str, str]] = {
     **dict.fromkeys(("ampere", "amperes", "amp", "amps"), "A"),
     **dict.fromkeys(("milliampere", "milliamperes"), "mA"),
     **dict.fromkeys(("μa", "µa"), "µA"),  # Greek mu and the micro sign
-    # U+2103, what Latin-1 makes of it in Chinese exports, and what is left where the degree sign was lost
+    # U+2103, the same character of a Chinese export read as Latin-1, and the rest of a lost degree sign.
     **dict.fromkeys(("celsius", "deg c", "℃", "¡æ", "?", "\N{REPLACEMENT CHARACTER}c"), "degC"),
     "kelvin": "K",
     "1": "",
@@ -74,11 +77,14 @@ _TARGETS: Final[dict[str, tuple[str, ...]]] = {
 }
 _UNIT_NAMES: Final = {"amps": "A", "mamps": "mA", "volts": "V", "mvolts": "mV"}
 _NEED_UNIT: Final = ("t", "test")
+"""Names with several meanings (t: time or temperature; test: time or number), which only a unit distinguishes."""
+
 _NUMBER_STARTS: Final = tuple("0123456789+-.")
 
-# What seconds since 1970 are counted in, by their size: 1e9 to 1e10 s are the years 2001 to 2286.
 _EPOCH_ABOVE: Final = (1e11, 1e14, 1e16, 1e17)
 _EPOCH_UNITS: Final = ("", "ms", "us", "100ns", "ns")
+"""Units of a time since 1970, by its size: above 1e11 it cannot be s (1e9 to 1e10 s are the years 2001 to 2286)."""
+
 _BRACKETS: Final = re.compile(r"(.+?)\s*[(\[]([^)\]]*)[)\]]\s*")
 _SLASH: Final = re.compile(r"(.+?)\s*/\s*([^/]+)")
 _SUFFIX: Final = re.compile(r"(.+)[_ ]([^_ ]+)")
@@ -86,10 +92,16 @@ _SUFFIX: Final = re.compile(r"(.+)[_ ]([^_ ]+)")
 
 @lru_cache(maxsize=4096)
 def names_and_units(name: str) -> tuple[tuple[str, str], ...]:
-    """Return the ways to read a header's name: (letters and digits in lower case, unit), the likeliest first.
+    """Return the possible readings of a name in a header, the most likely first.
 
-    A unit stands in brackets, after a slash or after the last underscore or space; one that is not known
-    (``kA``) leaves the name without any reading as a quantity.
+    A unit is in brackets, after a slash, or after the last underscore or space.
+
+    Args:
+        name: as in the header, such as ``Voltage (mV)``.
+
+    Returns:
+        Pairs (letters and digits in lower case, unit), unit "" where the name has none; empty where the unit in
+        brackets or after a slash is unknown (``kA``).
     """
     name = name.strip().lstrip("~#").strip()
     unit = _UNIT_NAMES.get(name.lower())
@@ -100,37 +112,43 @@ def names_and_units(name: str) -> tuple[tuple[str, str], ...]:
         if match:
             unit = parse_unit(match[2])
             return () if unit is None else ((_letters(match[1]), unit),)
+    without_unit = (_letters(name), "")
     match = _SUFFIX.fullmatch(name)
     unit = parse_unit(match[2]) if match else None
-    whole = (_letters(name), "")
-    return ((_letters(match[1]), unit), whole) if match and unit is not None else (whole,)
+    if match is None or unit is None:
+        return (without_unit,)
+    return ((_letters(match[1]), unit), without_unit)
 
 
 def possible_targets(name: str) -> set[str]:
-    """Return the raw columns that a header's name may stand for, the cell's id included."""
+    """Return the raw columns that a name in a header may mean, ``cell_id`` included.
+
+    Args:
+        name: as in the header; numbers have no targets.
+    """
     if name[:1] in _NUMBER_STARTS:
         return set()
-    found = {target for letters, _ in names_and_units(name) for target in _TARGETS.get(letters, ())}
-    return {target for target in found if target == c.CELL_ID or any(_readings(target, name))}
+    targets = {target for letters, _ in names_and_units(name) for target in _TARGETS.get(letters, ())}
+    return {target for target in targets if target == c.CELL_ID or any(_readings(target, name))}
 
 
 def is_cell_name(name: str) -> bool:
-    """Tell whether a column of this name is likely to hold cell ids."""
+    """Tell whether a column of this name is likely to have cell ids."""
     return any(letters in CELL_NAMES and not unit for letters, unit in names_and_units(name))
 
 
 def guess_columns(names: Sequence[str], sample: Sequence[Sequence[str]]) -> tuple[ColumnMapping, ...]:
-    """Guess which column is what, from names and some values.
+    """Guess the quantity in each column from the names and some values.
 
     Args:
-        names: the header.
-        sample: some of the rows; what they hold tells a date from a test time, seconds from milliseconds.
+        names: the names in the header.
+        sample: some of the rows; their values distinguish a date from a test time, and seconds from milliseconds.
 
     Returns:
-        One mapping for each raw column that was found, each of the file's columns used once. The unit of a wall
-        clock that is not ISO 8601 is how its date is written, such as ``%d.%m.%Y``.
+        One mapping for each raw column that the file has; each column of the file is used once. The unit of a wall
+        clock is its date format, such as ``%d.%m.%Y``, unless that is ISO 8601.
     """
-    found: list[ColumnMapping] = []
+    mappings: list[ColumnMapping] = []
     used = {name for name in names if is_cell_name(name)}
     for target, known_names in NAMES.items():
         for known, (index, name) in ((k, column) for k in known_names for column in enumerate(names)):
@@ -142,14 +160,19 @@ def guess_columns(names: Sequence[str], sample: Sequence[Sequence[str]]) -> tupl
                 continue
             if target == c.UNIX_TIME:
                 unit = _time_unit(unit, values)
-            found.append(ColumnMapping(target, name, unit))
+            mappings.append(ColumnMapping(target, name, unit))
             used.add(name)
             break
-    return tuple(found)
+    return tuple(mappings)
 
 
 def guess_cell_column(names: Sequence[str], sample: Sequence[Sequence[str]]) -> str | None:
-    """Return the column that most likely holds cell ids, or ``None``; one without any value does not count."""
+    """Return the name of the column that most likely has cell ids; ``None`` if there is none with a value.
+
+    Args:
+        names: the names in the header.
+        sample: some of the rows.
+    """
     for known in CELL_NAMES:
         for index, name in enumerate(names):
             if (known, "") in names_and_units(name) and any(row[index].strip() for row in sample if index < len(row)):
@@ -158,34 +181,35 @@ def guess_cell_column(names: Sequence[str], sample: Sequence[Sequence[str]]) -> 
 
 
 def _time_unit(unit: str, values: Sequence[str]) -> str:
-    """Return the unit of a wall clock: of a number as named or by its size, of a date its form (ISO 8601: "")."""
+    """Return the unit of a wall clock: for a number the named unit or one by its size, for a date its format."""
     if value_kind(values) != "datetime":
         return unit or _EPOCH_UNITS[sum(median_number(values) > most for most in _EPOCH_ABOVE)]
     date = find_date_format(values)
-    return "" if date == ISO else date
+    if date == ISO:
+        return ""
+    return date
 
 
 def _values_fit(target: str, known: str, kind: Kind, values: Sequence[str]) -> bool:
-    """Tell whether the values of a column can be what its name says."""
+    """Tell whether the values of a column can be the quantity of its name."""
     if kind == "empty":
         return known not in ("time", "date")
-    if kind == "text":  # As the name says, but damaged: that is for the reader to note.
+    if kind == "text":  # The name is right and the values are damaged: the reader reports them.
         return known not in ("time", "date", "t", "timestamp")
     if target == c.UNIX_TIME:
         if kind == "datetime":
             return any(":" in value for value in values)
-        # Days since 1900 or year 0 are numbers too; only seconds since 1970 are taken.
+        # Days since 1900 or year 0 are numbers too, but only seconds since 1970 are read.
         return kind == "number" and median_number(values) > 1e8
     if target == c.TEST_TIME:
         return kind in ("number", "duration")
-    # States that are numbers (Basytec, Novonix) are codes of the cycler's own; a column of words is better.
+    # States that are numbers (Basytec, Novonix) are internal codes; a column of words is better.
     return kind == "number" and target != c.STATE
 
 
 def _readings(target: str, name: str) -> dict[str, str]:
-    """Return those readings of a header's name (letters: unit) whose unit the target can have."""
+    """Return the readings of a name in a header (letters: unit) that fit the target in name and unit."""
     quantity = FACTORS.get(target.rsplit("_", 1)[-1], {})
-    # A lone t is a time or a temperature, a test a time or a number: only the unit tells.
     return {
         letters: unit
         for letters, unit in reversed(names_and_units(name))
@@ -198,6 +222,16 @@ def _letters(text: str) -> str:
 
 
 def parse_unit(text: str) -> str | None:
-    """Return the unit that a text in a header names, "" for a pure number or a clock's form; ``None`` if not known."""
+    """Return the unit that a text in a header names.
+
+    Args:
+        text: without brackets.
+
+    Returns:
+        A key of :data:`kilocell.data.convert.FACTORS`; "" for no text, a pure number or a clock (``hh:mm:ss``);
+        ``None`` for an unknown unit.
+    """
     text = text.strip().lower()
-    return "" if "hh:mm" in text or "h:min" in text or not text else _UNITS.get(text)
+    if not text or "hh:mm" in text or "h:min" in text:
+        return ""
+    return _UNITS.get(text)

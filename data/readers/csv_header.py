@@ -1,4 +1,4 @@
-"""Where the header of a text table is, and what delimits its fields."""
+"""Find the header line of a text table, and the delimiter of its fields."""
 
 from __future__ import annotations
 
@@ -13,19 +13,29 @@ from typing import Final
 from ..errors import ReadError
 from .column_names import names_and_units, parse_unit, possible_targets
 from .csv_values import value_kind
-from .file_kinds import check_text
+from .file_kinds import check_text, unreadable_error
 from .neware_layers import flatten_blocks, flatten_lines, is_layered, plain_column_names
 from .text_blocks import HEAD_BYTES, TextBlock, is_gzip, split_lines, text_blocks
 
 SPACES: Final = " "
-"""The delimiter that stands for any run of spaces and tabs; fields have no spaces in them then, but names may."""
+"""Delimiter of a table whose fields are separated by runs of spaces and tabs; its names may contain single spaces."""
 
 DELIMITERS: Final = (",", ";", "\t", "|", SPACES)
 HEADER_LINES: Final = 300
+"""Lines in which the header is searched first."""
+
 FAR_BYTES: Final = 8 * 1024 * 1024
+"""Bytes in which it is searched after that, for a file with a long preamble."""
+
 FAR_LINES: Final = 20_000
+"""Lines in which it is searched after that."""
+
 TAIL_BYTES: Final = 32 * 1024
+"""Bytes at the end of the file of which the rows are part of the sample."""
+
 SAMPLE_ROWS: Final = 200
+"""Rows in the sample, at the beginning and at the end of the file each."""
+
 _VOLTAGE: Final = re.compile(r"(?i)volt|ecell|ewe|potential|(?<![a-z])[uv](?![a-z])")
 _POINT: Final = re.compile(r"[+-]?\d*\.\d+([eE][+-]?\d+)?")
 _COMMA: Final = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
@@ -39,11 +49,18 @@ _WIDE: Final = re.compile(r"[ \t]{2,}")
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """A table's first lines: names in the header, lines before the data, delimiter, decimal sign and some rows.
+    """The header of a table, and what its first and last rows show.
 
-    ``width`` is the usual number of fields in a row: the header's or more, as where each row ends in a delimiter.
-    ``units`` are those of a row of units beneath the names, which counts among the lines before the data. ``layers``
-    are the lines that name the layers of a file that has such (:mod:`kilocell.data.readers.neware_layers`).
+    Args:
+        path: the file.
+        delimiter: between fields; :data:`SPACES` = runs of spaces and tabs.
+        decimal: decimal sign, point or comma.
+        names: names of the columns.
+        lines: number of lines before the data, the header included.
+        width: usual number of fields in a row; more than names where each row ends in a delimiter.
+        sample: some rows, as texts.
+        units: texts of a line of units below the names; it is one of the ``lines``.
+        layers: the lines that name the layers of a layered file (:mod:`kilocell.data.readers.neware_layers`).
     """
 
     path: Path
@@ -58,7 +75,12 @@ class Header:
 
 
 def split_line(line: str, delimiter: str) -> list[str]:
-    """Split one line into fields; quotes are honoured, and never reach beyond the line."""
+    """Split one line into fields; a quoted field ends with its line at the latest.
+
+    Args:
+        line: without its line end.
+        delimiter: between fields.
+    """
     if delimiter == SPACES:
         return line.split()
     if '"' not in line:
@@ -67,65 +89,93 @@ def split_line(line: str, delimiter: str) -> list[str]:
         fields = next(csv.reader([line], delimiter=delimiter), [""])
     except csv.Error:
         return line.split(delimiter)
-    whole = len(fields) == 1 and line.rstrip().endswith('"')  # Novonix quotes whole lines
-    return fields[0].split(delimiter) if whole else fields
+    is_quoted_as_a_whole = len(fields) == 1 and line.rstrip().endswith('"')  # Novonix
+    if is_quoted_as_a_whole:
+        return fields[0].split(delimiter)
+    return fields
 
 
 def find_header(path: Path, asked: Sequence[str] = ()) -> Header:
-    """Find the header among a file's first lines: the line with most of the names that are asked for or known.
+    """Find the header among the first lines of a file: the line with most of the requested or known names.
 
-    A table without a header has the columns ``#1``, ``#2`` and so on, where these are asked for.
+    Args:
+        path: the file.
+        asked: requested names. If all are ``#1``, ``#2`` and so on, the table is read without a header.
 
     Raises:
-        ReadError: the file is empty, no text, or has no rows beneath its header.
+        ReadError: the file is empty, not text, or has no rows below its header.
     """
     check_text(path)
     if asked and all(NUMBERED.fullmatch(name) for name in asked):
         return _number_columns(path)
-    found = _header_line(path, asked, HEAD_BYTES, HEADER_LINES)
-    if is_layered(found.lines):
-        rows = flatten_lines(found.lines)[: SAMPLE_ROWS + 1]
-        heads = tuple(found.lines[:3])
+    header = _header_line(path, asked, HEAD_BYTES, HEADER_LINES)
+    if is_layered(header.lines):
+        rows = flatten_lines(header.lines)[: SAMPLE_ROWS + 1]
+        heads = tuple(header.lines[:3])
         return replace(complete_header(path, ",", plain_column_names(heads), len(heads), rows), layers=heads)
-    if not found.certain:  # perhaps the preamble is long
-        further = _header_line(path, asked, FAR_BYTES, FAR_LINES)
-        found = further if further.certain else found
-    lines, at = found.lines, found.at
-    names = [name.strip().strip('"').strip() for name in split_names(lines[at], found.delimiter, split_line)]
+    if not header.certain:  # The preamble may be long.
+        far_header = _header_line(path, asked, FAR_BYTES, FAR_LINES)
+        if far_header.certain:
+            header = far_header
+    lines = header.lines
+    names = [_strip_quotes(name) for name in split_names(lines[header.at], header.delimiter, split_line)]
     while names and not names[-1]:
         names.pop()
-    units = unit_row(names, split_line(lines[at + 1], found.delimiter)) if at + 1 < len(lines) else ()
-    data_from = at + 1 + bool(units)
-    return complete_header(path, found.delimiter, names, data_from, lines[data_from:], units)
+    data_from = header.at + 1
+    units: tuple[str, ...] = ()
+    if data_from < len(lines):
+        units = unit_row(names, split_line(lines[data_from], header.delimiter))
+    if units:
+        data_from += 1
+    return complete_header(path, header.delimiter, names, data_from, lines[data_from:], units)
+
+
+def _strip_quotes(name: str) -> str:
+    return name.strip().strip('"').strip()
 
 
 def _first_lines(path: Path, most_bytes: int) -> list[str]:
     block = next(text_blocks(path, most_bytes), None)
-    return [] if block is None else split_lines(block)
+    if block is None:
+        return []
+    return split_lines(block)
 
 
 def prepare_blocks(blocks: Iterable[TextBlock], header: Header) -> Iterator[TextBlock]:
-    """Turn a file's blocks of lines into those of a plain table: one space for a run of them, one layer for three."""
+    """Turn the lines of a file into those of a plain table: runs of spaces into one space, layers into one table.
+
+    Args:
+        blocks: the lines of the file, from the first one.
+        header: its header.
+    """
     if header.delimiter == SPACES:
         return (replace(block, data=collapse_spaces(block.data)) for block in blocks)
-    return flatten_blocks(blocks, header.layers) if header.layers else iter(blocks)
+    if header.layers:
+        return flatten_blocks(blocks, header.layers)
+    return iter(blocks)
 
 
 def _number_columns(path: Path) -> Header:
-    """Take every column by its number; the table begins with the first line of numbers as long as the one after it."""
+    """Name every column by its number; the table starts at the first line of numbers that is as long as the next."""
     lines = _first_lines(path, HEAD_BYTES)
     for at, line in enumerate(lines[:-1]):
         for delimiter in DELIMITERS:
-            fields, beneath = split_line(line, delimiter), split_line(lines[at + 1], delimiter)
-            if len(fields) == len(beneath) > 1 and value_kind(fields) == "number":
+            fields = split_line(line, delimiter)
+            next_fields = split_line(lines[at + 1], delimiter)
+            if len(fields) == len(next_fields) > 1 and value_kind(fields) == "number":
                 names = [f"#{place}" for place in range(1, len(fields) + 1)]
                 return complete_header(path, delimiter, names, at, lines[at:])
-    raise ReadError(f"{path}: no two lines of numbers follow each other, so columns cannot be taken by their number")
+    raise ReadError(
+        f"{path}: columns cannot be numbered (#1, #2, ...), because no two lines of numbers follow each other"
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class _HeaderLine:
-    """A file's first lines and which of them is likely the header; ``certain`` when it has what a record needs."""
+    """The first lines of a file, and which of them is most likely the header.
+
+    ``certain`` means that it names everything that was requested, or all quantities of a record.
+    """
 
     lines: Sequence[str]
     at: int
@@ -136,22 +186,21 @@ class _HeaderLine:
 def _header_line(path: Path, asked: Sequence[str], most_bytes: int, most_lines: int) -> _HeaderLine:
     lines = _first_lines(path, most_bytes)
     filled = [number for number, line in enumerate(lines[:most_lines]) if line.strip()]
-    if most_lines > HEADER_LINES:  # of so many lines only those are looked at that name a voltage
-        filled = [n for n in filled if _VOLTAGE.search(lines[n]) or any(name in lines[n] for name in asked)] or filled[
-            :1
-        ]
+    if most_lines > HEADER_LINES:  # Of so many lines, only those that name a voltage or a requested column are tried.
+        likely = [n for n in filled if _VOLTAGE.search(lines[n]) or any(name in lines[n] for name in asked)]
+        filled = likely or filled[:1]
     if not filled:
-        raise ReadError(f"{path}: is empty; export it again, or leave it out of the sources")
-    score, at, delimiter = max(
-        (
-            (header_score(split_names(lines[number], delimiter, split_line), asked), -number, delimiter)
-            for number in filled
-            for delimiter in DELIMITERS
-            if delimiter != SPACES or is_spaced(lines, number)
-        ),
-        key=lambda place: place[0],
-    )
-    return _HeaderLine(lines, -at, delimiter, score[0] >= min(3, len(asked)) if asked else score[1] >= 3)
+        raise ReadError(f"{path}: the file is empty; export it again, or remove it from the sources")
+    candidates = [
+        (header_score(split_names(lines[number], delimiter, split_line), asked), number, delimiter)
+        for number in filled
+        for delimiter in DELIMITERS
+        if delimiter != SPACES or is_spaced(lines, number)
+    ]
+    # max() returns the first of equal scores: the earliest line.
+    (requested, known, _), at, delimiter = max(candidates, key=lambda candidate: candidate[0])
+    certain = requested >= min(3, len(asked)) if asked else known >= 3
+    return _HeaderLine(lines, at, delimiter, certain)
 
 
 def complete_header(
@@ -162,7 +211,15 @@ def complete_header(
     lines: Sequence[str],
     units: Sequence[str] = (),
 ) -> Header:
-    """Complete a header from the lines that follow it (and the file's last ones).
+    """Complete a header with the decimal sign, the width and a sample of rows.
+
+    Args:
+        path: the file; the rows at its end are part of the sample.
+        delimiter: between fields.
+        names: names of the columns.
+        lines_before: number of lines before the data.
+        lines: the lines after the header.
+        units: texts of the line of units, if there is one.
 
     Raises:
         ReadError: there are no rows.
@@ -170,32 +227,47 @@ def complete_header(
     rows = [tuple(split_line(line, delimiter)) for line in lines[:SAMPLE_ROWS] if line.strip()]
     if not rows:
         raise ReadError(
-            f"{path}: has a header (line {lines_before}) but no rows; export it again, or leave it out of the sources"
+            f"{path}: the file has a header (line {lines_before}) but no rows; export it again, "
+            "or remove it from the sources"
         )
     fields = Counter(len(row) for row in rows).most_common(1)[0][0]
-    # What is shorter at a file's end is damage, or still the preamble.
-    sample = rows + [row for row in (tuple(split_line(line, delimiter)) for line in _tail(path)) if len(row) == fields]
-    decimal, width = _decimal(sample, delimiter), max(fields, len(names))
+    # Lines of another length at the end of a file are damaged, or part of the preamble.
+    last_rows = [tuple(split_line(line, delimiter)) for line in _tail(path)]
+    sample = rows + [row for row in last_rows if len(row) == fields]
+    decimal = _decimal(sample, delimiter)
+    width = max(fields, len(names))
     return Header(path, delimiter, decimal, tuple(names), lines_before, width, tuple(sample), tuple(units))
 
 
 def header_score(fields: Sequence[str], asked: Sequence[str]) -> tuple[int, int, int]:
-    """Tell how likely fields are a header's: how many are asked for, how many targets they name, and are there two."""
-    names = [field.strip().strip('"').strip() for field in fields]
-    known = set().union(*(possible_targets(name) for name in names[:200] if name))
-    return len(set(asked).intersection(names)), len(known) if len(names) > 1 else 0, min(len(names), 2)
+    """Score how likely a line is the header; a larger tuple is more likely.
+
+    Args:
+        fields: the fields of the line.
+        asked: requested names.
+
+    Returns:
+        Number of requested names, number of raw columns that the fields may mean, and number of fields (2 at most).
+    """
+    names = [_strip_quotes(field) for field in fields]
+    known: set[str] = set()
+    if len(names) > 1:
+        known = known.union(*(possible_targets(name) for name in names[:200] if name))
+    return len(set(asked).intersection(names)), len(known), min(len(names), 2)
 
 
 def _decimal(rows: Sequence[Sequence[str]], delimiter: str) -> str:
-    """Return the decimal sign: a comma only where it does not delimit, by what the sample shows."""
+    """Return the decimal sign of the sample; a comma only if it does not delimit."""
     values = [value.strip() for row in rows for value in row]
     points = sum(_POINT.fullmatch(value) is not None for value in values)
     commas = sum(_COMMA.fullmatch(value) is not None for value in values)
-    return "," if commas > points or (delimiter == ";" and points == 0) else "."
+    if commas > points or (delimiter == ";" and points == 0):
+        return ","
+    return "."
 
 
 def _tail(path: Path) -> list[str]:
-    """Return some of the last whole lines, so that what the sample shows is not only a test's first minutes."""
+    """Return some of the last complete lines, because the first minutes of a test may not be typical."""
     try:
         size = path.stat().st_size
         if size < 4 * TAIL_BYTES or is_gzip(path):
@@ -204,7 +276,7 @@ def _tail(path: Path) -> list[str]:
             stream.seek(size - TAIL_BYTES)
             block = stream.read()
     except OSError as error:
-        raise ReadError(f"{path}: cannot be read: {error.strerror or error}") from None
+        raise unreadable_error(path, error) from None
     if b"\0" in block:  # UTF-16
         return []
     lines = block.decode("utf-8", "replace").replace("\r", "\n").split("\n")[1:-1]
@@ -212,33 +284,52 @@ def _tail(path: Path) -> list[str]:
 
 
 def split_names(line: str, delimiter: str, split: Callable[[str, str], list[str]]) -> list[str]:
-    """Split the line of names; where spaces delimit, names of several words stand apart by two spaces or more."""
-    if delimiter == SPACES:
-        wide = _WIDE.split(line.strip())
-        return wide if len(wide) > 1 else line.split()
-    return split(line, delimiter)
+    """Split the line of names.
+
+    Args:
+        line: without its line end.
+        delimiter: if :data:`SPACES`, names of several words must be separated by two spaces or more.
+        split: splits a line at another delimiter.
+    """
+    if delimiter != SPACES:
+        return split(line, delimiter)
+    wide = _WIDE.split(line.strip())
+    if len(wide) > 1:
+        return wide
+    return line.split()
 
 
 def is_spaced(lines: Sequence[str], number: int) -> bool:
     """Tell whether a line can be the header of a table that spaces delimit.
 
-    Beneath it, or beneath a line of units, as many fields must stand, most of them numbers.
+    The line below it, or below a line of units, must have as many fields, most of them numbers.
+
+    Args:
+        lines: the first lines of the file.
+        number: place of the line among them, from 0.
     """
     names = len(split_names(lines[number], SPACES, str.split))
-    beneath = [lines[at].split() for at in (number + 1, number + 2) if at < len(lines)]
-    return names > 1 and any(len(row) == names and value_kind(row) == "number" for row in beneath)
+    following = [lines[at].split() for at in (number + 1, number + 2) if at < len(lines)]
+    return names > 1 and any(len(row) == names and value_kind(row) == "number" for row in following)
 
 
 def collapse_spaces(data: bytes) -> bytes:
-    """Turn every run of spaces and tabs into one space, and take those at the ends of lines away."""
+    """Turn every run of spaces and tabs into one space, and remove those at both ends of each line."""
     return _EDGES.sub(b"", _RUN.sub(b" ", data))
 
 
 def unit_row(names: Sequence[str], fields: Sequence[str]) -> tuple[str, ...]:
-    """Return the units that the line beneath the names gives, "" for a column without; nothing where it gives none.
+    """Return the units in the line below the names, if it is a line of units.
 
-    A first row of data with its numbers missing is none: two units must fit their columns' names, or all there is
-    must be units, three or more.
+    It is one if two units fit the names of their columns, or if all its texts are units, at least three. A first row
+    of data without numbers is not.
+
+    Args:
+        names: names of the columns.
+        fields: fields of the line below.
+
+    Returns:
+        Text of each unit, "" for a column without a unit; empty if it is not a line of units.
     """
     texts = [field.strip().strip("()[]{}").strip() for field in fields]
     units = [parse_unit(text) for text in texts]
@@ -250,14 +341,25 @@ def unit_row(names: Sequence[str], fields: Sequence[str]) -> tuple[str, ...]:
 
 
 def _unit_fits(name: str, unit: str) -> bool:
-    own = {known for _, known in names_and_units(name) if known}
-    return parse_unit(unit) in own if own else bool(possible_targets(f"{name} [{unit}]"))
+    units_in_name = {known for _, known in names_and_units(name) if known}
+    if units_in_name:
+        return parse_unit(unit) in units_in_name
+    return bool(possible_targets(f"{name} [{unit}]"))
 
 
 def append_units(names: Sequence[str], units: Sequence[str]) -> list[str]:
-    """Put each unit behind its name, as ``name [unit]``, where the name does not tell a unit itself."""
+    """Append each unit to its name, as ``name [unit]``, unless the name has a unit already.
+
+    Args:
+        names: names of the columns.
+        units: their units in the same order; "" or missing = none.
+    """
     padded = [*units, *[""] * (len(names) - len(units))]
-    return [
-        f"{name} [{unit}]" if unit and not any(own for _, own in names_and_units(name)) else name
-        for name, unit in zip(names, padded[: len(names)], strict=True)
-    ]
+    named: list[str] = []
+    for name, unit in zip(names, padded[: len(names)], strict=True):
+        has_unit = any(known for _, known in names_and_units(name))
+        if unit and not has_unit:
+            named.append(f"{name} [{unit}]")
+        else:
+            named.append(name)
+    return named

@@ -1,6 +1,6 @@
-"""Blocks of a CSV file's lines as columns: with pyarrow's strict parser, and line by line where that refuses."""
+"""Parse blocks of lines of a CSV file: with pyarrow's strict parser, or line by line where that one fails."""
 
-# pyarrow.compute makes its functions at import; no type checker sees them.
+# pyarrow.compute defines its functions at import, where type checkers do not see them.
 # pyright: reportAttributeAccessIssue=false
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
-from numpy.typing import NDArray
 
+from ..arrays import Integers
 from .csv_header import Header, split_line
 from .csv_values import ISO, MISSING
 from .layout import Layout
@@ -25,15 +25,27 @@ _NULLS: Final = sorted({form for text in MISSING for form in (text, text.upper()
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """Columns of a block by their place in the file, each row's line in it, and what was wrong with a row."""
+    """The parsed columns of a block.
+
+    Args:
+        arrays: columns by their place in the file, from 0.
+        lines: line of each row in the file, from 1, shape (rows,).
+        notes: what was wrong with a row, by its place in the block.
+    """
 
     arrays: dict[int, pa.Array]
-    lines: NDArray[np.int64]
+    lines: Integers
     notes: dict[int, str]
 
 
 def parse_block(block: TextBlock, layout: Layout, indices: Sequence[int]) -> Parsed:
-    """Parse columns of a block: as numbers and times where all of them are, everything else as text."""
+    """Parse columns of a block, as numbers or times if all their values are, otherwise as text.
+
+    Args:
+        block: lines of data, without the header.
+        layout: columns of the file with their kinds.
+        indices: places of the wanted columns in the file, from 0.
+    """
     numbers: dict[int, pa.DataType] = {
         column.index: pa.float64() for column in layout.columns if column.kind == "number"
     }
@@ -41,39 +53,38 @@ def parse_block(block: TextBlock, layout: Layout, indices: Sequence[int]) -> Par
     typed = numbers | dict.fromkeys(dates, pa.timestamp("us"))
     if layout.cell is not None and layout.cell not in typed:
         typed[layout.cell] = pa.dictionary(pa.int32(), pa.string())
-    # Nearly every block is all well: only where this fails are its lines looked at one by one.
+    # Nearly all blocks have no fault. Only if this fails, lines are checked one by one.
     arrays = _strict(block.data, layout, indices, typed, block.lines)
     if arrays is not None:
         return Parsed(arrays, np.arange(block.first_line, block.first_line + block.lines, dtype=np.int64), {})
-    squared = fix_width(block, layout.header)
-    if squared.fields is not None:
-        arrays = {index: pa.array([row[index] for row in squared.fields], pa.string()) for index in indices}
-    elif len(squared.lines):
-        rows = len(squared.lines)
-        arrays = _strict(squared.data, layout, indices, numbers, rows)
-        if arrays is None:  # some text among the numbers: read the block as text and look at each value
-            arrays = _parsed_as(squared.data, layout, indices, {})
-    return Parsed(arrays or {}, squared.lines, squared.notes)
+    fixed = fix_width(block, layout.header)
+    if fixed.fields is not None:
+        arrays = {index: pa.array([row[index] for row in fixed.fields], pa.string()) for index in indices}
+    elif len(fixed.lines):
+        rows = len(fixed.lines)
+        arrays = _strict(fixed.data, layout, indices, numbers, rows)
+        if arrays is None:  # There is text among the numbers: read the block as text, and check each value later.
+            arrays = _parsed_as(fixed.data, layout, indices, {})
+    return Parsed(arrays or {}, fixed.lines, fixed.notes)
 
 
 def _strict(
     data: bytes, layout: Layout, indices: Sequence[int], types: Mapping[int, pa.DataType], rows: int
 ) -> dict[int, pa.Array] | None:
-    """Parse lines as columns of these types; ``None`` where one does not fit, or is no row of the usual width."""
+    """Parse lines as columns of these types; ``None`` if a value has another type, or a row another width."""
     if not data:
         return None
     try:
         arrays = _parsed_as(data, layout, indices, types)
     except pa.ArrowInvalid:
         return None
-    # Blank lines, and quotes that reach beyond their line, give fewer rows.
-    whole = all(len(array) == rows for array in arrays.values())
-    finite = (
-        np.isfinite(pc.max(pc.abs(array)).as_py() or 0.0)
-        for array in arrays.values()
-        if pa.types.is_floating(array.type)
-    )
-    return arrays if whole and all(finite) else None
+    # Blank lines, and quoted fields of several lines, give fewer rows.
+    if any(len(array) != rows for array in arrays.values()):
+        return None
+    for array in arrays.values():
+        if pa.types.is_floating(array.type) and not np.isfinite(pc.max(pc.abs(array)).as_py() or 0.0):
+            return None
+    return arrays
 
 
 def _parsed_as(
@@ -105,21 +116,26 @@ class FixedWidthBlock:
     """Lines with ``header.width`` fields each.
 
     Args:
-        data: the lines, UTF-8; empty when ``fields`` holds them split already, as where values are quoted.
-        lines: the number of each row's line in the file, from 1.
+        data: the lines in UTF-8; empty if ``fields`` has them already split, as for quoted values.
+        lines: line of each row in the file, from 1, shape (rows,).
         notes: what was wrong with a row, by its place in the block.
+        fields: the fields of each row; ``None`` if ``data`` has the lines.
     """
 
     data: bytes
-    lines: NDArray[np.int64]
+    lines: Integers
     notes: dict[int, str]
     fields: Sequence[Sequence[str]] | None = None
 
 
 def fix_width(block: TextBlock, header: Header) -> FixedWidthBlock:
-    """Give every line of a block the usual number of fields; blank lines are left out.
+    """Give every line of a block the usual number of fields, and remove blank lines.
 
-    A short line is filled with missing values, a long one keeps its first fields; both are noted, with what was cut.
+    A short line is filled with missing values, a long one keeps its first fields. Both are noted.
+
+    Args:
+        block: lines of data, without the header.
+        header: of the file; ``width`` is the number of fields.
     """
     if b'"' in block.data:
         return _split(block, header)
@@ -134,7 +150,8 @@ def fix_width(block: TextBlock, header: Header) -> FixedWidthBlock:
     starts = np.concatenate(([0], ends[:-1] + 1))
     pieces: list[bytes] = []
     notes: dict[int, str] = {}
-    done, blank = 0, []
+    done = 0
+    blank: list[int] = []
     for line in odd.tolist():
         pieces.append(block.data[done : starts[line]])
         text = block.data[starts[line] : ends[line]].decode()
@@ -142,7 +159,7 @@ def fix_width(block: TextBlock, header: Header) -> FixedWidthBlock:
         if not text.strip():
             blank.append(line)
             continue
-        row, note = _squared(text.split(header.delimiter), header)
+        row, note = _fit_row(text.split(header.delimiter), header)
         pieces.append(f"{header.delimiter.join(row)}\n".encode())
         if note:
             notes[line - len(blank)] = note
@@ -151,14 +168,14 @@ def fix_width(block: TextBlock, header: Header) -> FixedWidthBlock:
 
 
 def _split(block: TextBlock, header: Header) -> FixedWidthBlock:
-    """Split lines with quotes one by one: a quote that is never closed must not swallow the lines after it."""
+    """Split lines with quotes one by one, so that a quote that is never closed affects only its own line."""
     rows: list[list[str]] = []
     numbers: list[int] = []
     notes: dict[int, str] = {}
     for number, text in enumerate(split_lines(block), block.first_line):
         if not text.strip():
             continue
-        row, note = _squared(split_line(text, header.delimiter), header)
+        row, note = _fit_row(split_line(text, header.delimiter), header)
         if note:
             notes[len(rows)] = note
         rows.append(row)
@@ -166,8 +183,8 @@ def _split(block: TextBlock, header: Header) -> FixedWidthBlock:
     return FixedWidthBlock(b"", np.array(numbers, np.int64), notes, rows)
 
 
-def _squared(row: list[str], header: Header) -> tuple[list[str], str]:
-    """Fill or cut a row to the usual width; return it and what was wrong, "" if nothing is lost or missing."""
+def _fit_row(row: list[str], header: Header) -> tuple[list[str], str]:
+    """Fill or cut a row to the usual width; return it, and what was wrong ("" if nothing is missing or removed)."""
     missing = [""] * (header.width - len(row))
     if len(row) < len(header.names):
         return row + missing, f"row='{len(row)} fields instead of {len(header.names)}'"

@@ -1,6 +1,6 @@
-"""Reads CSV files of any layout into raw rows, block by block, and loses no row in silence."""
+"""Read CSV files of any layout into raw rows, block by block; no row is dropped silently."""
 
-# pyarrow.compute makes its functions at import; no type checker sees them.
+# pyarrow.compute defines its functions at import, where type checkers do not see them.
 # pyright: reportAttributeAccessIssue=false
 
 from __future__ import annotations
@@ -15,10 +15,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from .. import columns as c
-from ..arrays import Floats
+from ..arrays import Floats, Integers, Mask
 from ..convert import to_column_unit
 from ..errors import ReadError
 from ..settings import FileRange, SourceSettings
@@ -29,7 +28,7 @@ from .layout import Column, Layout, csv_layout
 from .text_blocks import TextBlock, is_seekable, text_blocks
 
 RANGE_BYTES: Final = 256 * 1024 * 1024
-"""Size of the parts of a long file, unless another one is asked for: what a worker reads and sorts in memory."""
+"""Default size of the parts of a long file (bytes); a worker reads and sorts one part in memory."""
 
 _NO_CELL: Final = ("", "nan", "NaN")
 
@@ -39,24 +38,29 @@ class RawBlock:
     """Some consecutive rows of a file.
 
     Args:
-        frame: ``data.columns.RAW_COLUMNS``; ``source_row`` counts the file's rows from 0, ``source_index`` is 0.
-        lines: each row's line in the file, from 1.
-        unreadable: for voltage, current and the times that the file has, the column's name and where text stood.
-        cells: each row's cell id, where a column holds it.
+        frame: ``data.columns.RAW_COLUMNS``; ``source_row`` counts the rows of the file from 0, ``source_index`` is 0.
+        lines: line of each row in the file, from 1, shape (rows,).
+        unreadable: for each raw column that the file has: name of its column, and the rows with text instead of a
+            number, shape (rows,).
+        cells: cell id of each row; ``None`` if no column has it.
     """
 
     frame: pd.DataFrame
-    lines: NDArray[np.int64]
-    unreadable: dict[str, tuple[str, NDArray[np.bool_]]]
+    lines: Integers
+    unreadable: dict[str, tuple[str, Mask]]
     cells: pd.Categorical[str] | None = None
 
 
 def raw_blocks(path: Path, settings: SourceSettings) -> Iterator[RawBlock]:
-    """Read a CSV file's rows, in bounded memory.
+    """Read the rows of a CSV file, in bounded memory.
 
-    Delimiter (comma, semicolon, tab, bar, runs of spaces), decimal sign, encoding and header line are found; columns
-    come from the settings, or are guessed when the settings name none. Text in a number column becomes NaN and is noted
-    in ``unreadable``, as is a row with too few or too many fields. Times without zone are taken as UTC.
+    Delimiter (comma, semicolon, tab, bar, runs of spaces), decimal sign, encoding and header line are detected. Columns
+    come from the settings, or are guessed if the settings have none. Text in a column of numbers becomes NaN and is
+    noted in the column ``unreadable``, as is a row with too few or too many fields. Times without a zone are UTC.
+
+    Args:
+        path: the file.
+        settings: how it is read.
 
     Raises:
         ReadError: the file cannot be read; names file, line or column, and value.
@@ -65,7 +69,13 @@ def raw_blocks(path: Path, settings: SourceSettings) -> Iterator[RawBlock]:
 
 
 def layout_blocks(path: Path, layout: Layout, part: FileRange | None = None) -> Iterator[RawBlock]:
-    """Read the rows of a file whose layout is known, or of a part of it."""
+    """Read the rows of a file with a known layout, or of a part of it.
+
+    Args:
+        path: the file.
+        layout: its layout.
+        part: one of :func:`survey`; ``None`` = the whole file.
+    """
     row = 0 if part is None else part.first_row
     cell = None if part is None else part.cell_before or None
     indices = [column.index for column in layout.columns] + ([] if layout.cell is None else [layout.cell])
@@ -80,22 +90,30 @@ def layout_blocks(path: Path, layout: Layout, part: FileRange | None = None) -> 
 
 
 def survey(path: Path, layout: Layout, range_bytes: int) -> tuple[FileRange, ...]:
-    """Find the cells in the file's id column, and parts of about ``range_bytes`` that can be read on their own.
+    """Find the cells of a file, and parts of it that can be read independently. Reads only the column with cell ids.
 
-    Nothing but that column is read. A file that cannot be read from its middle is one part.
+    Args:
+        path: the file.
+        layout: its layout, with a column of cell ids.
+        range_bytes: approximate size of a part (bytes).
+
+    Returns:
+        The parts in order; a single one for a file that cannot be read from its middle (packed, UTF-16, layered).
     """
     if layout.cell is None:
         raise ValueError("the layout has no column with cell ids")
     only_cells = Layout(layout.header, (), layout.cell)
-    least = range_bytes if is_seekable(path) and not layout.header.layers else path.stat().st_size
-    parts = [FileRange(0, path.stat().st_size)]
+    file_bytes = path.stat().st_size
+    can_split = is_seekable(path) and not layout.header.layers
+    least = range_bytes if can_split else file_bytes
+    parts = [FileRange(0, file_bytes)]
     counts: Counter[str] = Counter()
-    row, cell = 0, None
+    row = 0
+    cell: str | None = None
     for text in _data_blocks(path, only_cells):
         if text.offset - parts[-1].start >= least and counts:
             parts[-1] = replace(parts[-1], end=text.offset, cells=tuple(counts.items()))
-            end = path.stat().st_size
-            parts.append(FileRange(text.offset, end, text.first_line, row, (), cell or "", text.latin1))
+            parts.append(FileRange(text.offset, file_bytes, text.first_line, row, (), cell or "", text.latin1))
             counts.clear()
         parsed = parse_block(text, only_cells, [layout.cell])
         if len(parsed.lines):
@@ -109,12 +127,17 @@ def survey(path: Path, layout: Layout, range_bytes: int) -> tuple[FileRange, ...
 
 
 def column_cells(path: Path, layout: Layout) -> tuple[str, ...]:
-    """Return the cell ids of the file's id column in order of appearance, reading nothing but that column."""
+    """Return the cell ids of a file in order of appearance. Reads only the column with cell ids.
+
+    Args:
+        path: the file.
+        layout: its layout, with a column of cell ids.
+    """
     return tuple(dict.fromkeys(cell for part in survey(path, layout, RANGE_BYTES) for cell, _ in part.cells))
 
 
 def _data_blocks(path: Path, layout: Layout, part: FileRange | None = None) -> Iterator[TextBlock]:
-    """Yield the lines beneath the header, block by block."""
+    """Yield the lines below the header, block by block."""
     blocks = text_blocks(path) if part is None else text_blocks(path, part=part)
     for block in prepare_blocks(blocks, layout.header):
         skip = min(layout.header.lines - block.first_line + 1, block.lines)
@@ -131,7 +154,7 @@ def _data_blocks(path: Path, layout: Layout, part: FileRange | None = None) -> I
 
 def make_raw_block(
     arrays: Mapping[int, pa.Array],
-    lines: NDArray[np.int64],
+    lines: Integers,
     row_notes: Mapping[int, str],
     layout: Layout,
     first_row: int,
@@ -140,17 +163,19 @@ def make_raw_block(
     """Turn parsed columns into raw rows.
 
     Args:
-        arrays: by a column's place in the file: float64, or text.
+        arrays: columns by their place in the file; float64, times or text.
+        lines: line of each row in the file, from 1, shape (rows,).
         row_notes: what was wrong with a row, by its place in the block.
-        first_row: the first row's number in the file, from 0.
-        previous: the cell of the row before, for rows that name none.
+        layout: layout of the file.
+        first_row: number of the first row in the file, from 0.
+        previous: cell of the row before, to which rows without a cell id belong; ``None`` = there is none.
     """
     values: dict[str, list[Any]] = {}
     notes: dict[int, list[str]] = {row: [note] for row, note in row_notes.items()}
-    unreadable: dict[str, tuple[str, NDArray[np.bool_]]] = {}
+    unreadable: dict[str, tuple[str, Mask]] = {}
     for column in layout.columns:
-        read, bad = _column_values(arrays[column.index], column, layout)
-        values.setdefault(column.target, []).append(read)
+        numbers, bad = _column_values(arrays[column.index], column, layout)
+        values.setdefault(column.target, []).append(numbers)
         unreadable[column.target] = column.name, bad
         for row in np.flatnonzero(bad).tolist():
             text = str(arrays[column.index][row]).strip()
@@ -164,8 +189,8 @@ def make_raw_block(
     return RawBlock(raw_frame(len(lines), single, notes, first_row), lines, unreadable, cells)
 
 
-def _column_values(array: pa.Array, column: Column, layout: Layout) -> tuple[Any, NDArray[np.bool_]]:
-    """Turn a column into numbers in the raw table's unit (or texts, for the state) and tell which are unreadable."""
+def _column_values(array: pa.Array, column: Column, layout: Layout) -> tuple[Any, Mask]:
+    """Return a column as numbers in the unit of the raw table (texts for the state), and which rows are unreadable."""
     if column.kind == "text":
         texts = pc.fill_null(clean_text(array), "")
         return pd.array(texts.to_pandas(), dtype="str"), np.zeros(len(array), dtype=np.bool_)
@@ -179,7 +204,9 @@ def _column_values(array: pa.Array, column: Column, layout: Layout) -> tuple[Any
         try:
             values = _parse_texts(texts, column, layout.header.decimal)
         except ValueError as error:
-            raise ReadError(f"{layout.header.path}: column {column.name!r}, unit {column.date!r}: {error}") from None
+            raise ReadError(
+                f"{layout.header.path}: column {column.name!r}, date format {column.date!r}: {error}"
+            ) from None
         bad = texts.is_valid().to_numpy(zero_copy_only=False) & np.isnan(values)
     try:
         return to_column_unit(values, column.target, column.unit), bad
@@ -190,11 +217,13 @@ def _column_values(array: pa.Array, column: Column, layout: Layout) -> tuple[Any
 def _parse_texts(texts: pa.Array, column: Column, decimal: str) -> Floats:
     if column.kind == "datetime":
         return parse_datetimes(texts, column.date)
-    return parse_durations(texts, decimal) if column.kind == "duration" else parse_numbers(texts, decimal)
+    if column.kind == "duration":
+        return parse_durations(texts, decimal)
+    return parse_numbers(texts, decimal)
 
 
 def _mean(columns: Sequence[Any]) -> Any:
-    """Return the one column, or the mean of what there is where several have one target (thermocouples)."""
+    """Return the single column, or the mean of the available values of several columns (thermocouples)."""
     if len(columns) == 1 or columns[0].dtype != np.float64:
         return columns[0]
     stacked = np.stack(columns)
@@ -203,17 +232,19 @@ def _mean(columns: Sequence[Any]) -> Any:
         return np.where(given, stacked, 0.0).sum(axis=0) / given.sum(axis=0)
 
 
-def _cells(texts: pa.Array, path: Path, previous: str | None) -> tuple[pd.Categorical[str], NDArray[np.bool_]]:
-    """Return each row's cell id and which rows had none: these go to the cell before (at the start, the first)."""
+def _cells(texts: pa.Array, path: Path, previous: str | None) -> tuple[pd.Categorical[str], Mask]:
+    """Return the cell id of each row, and the rows without one, which belong to the cell before (or to the first)."""
     encoded = texts if pa.types.is_dictionary(texts.type) else texts.dictionary_encode()
     words = pc.utf8_trim_whitespace(encoded.dictionary).to_pylist()
     ids: dict[str, int] = {} if previous is None else {previous: 0}
     place = np.array([-1 if word in _NO_CELL else ids.setdefault(word, len(ids)) for word in words], dtype=np.int64)
     code = place[encoded.indices.to_numpy(zero_copy_only=False)]
-    blank: NDArray[np.bool_] = code < 0
+    blank: Mask = code < 0
     if blank.any():
         if blank.all() and previous is None:
-            raise ReadError(f"{path}: the column with cell ids is empty; name another one in the source's settings")
+            raise ReadError(
+                f'{path}: the column with cell ids is empty; name another one: cell_id_from = "column:NAME"'
+            )
         last = np.maximum.accumulate(np.where(blank, -1, np.arange(len(code))))
         before = 0 if previous is not None else code[int(np.argmin(blank))]
         code = np.where(last < 0, before, code[np.maximum(last, 0)])
@@ -223,22 +254,33 @@ def _cells(texts: pa.Array, path: Path, previous: str | None) -> tuple[pd.Catego
 
 
 def raw_frame(rows: int, values: dict[str, Any], notes: dict[int, list[str]], first_row: int) -> pd.DataFrame:
-    """Put values and notes into a raw table; columns without values are NaN, or "" where they hold text."""
+    """Build a raw table; columns without values are NaN, or "" where they have text.
+
+    Args:
+        rows: number of rows.
+        values: values of each raw column that the file has, shape (rows,).
+        notes: what was wrong with a row, by its place in the block.
+        first_row: number of the first row in the file, from 0.
+    """
     known = {
         **values,
         c.UNREADABLE: _texts(rows, {row: "; ".join(texts) for row, texts in notes.items()}),
         c.SOURCE_INDEX: np.zeros(rows, dtype=np.int32),
         c.SOURCE_ROW: np.arange(first_row, first_row + rows, dtype=np.int64),
     }
-    columns = {
-        name: known[name] if name in known else np.full(rows, np.nan) if dtype == "float64" else _texts(rows, {})
-        for name, dtype in c.RAW_COLUMNS.items()
-    }
-    return pd.DataFrame(columns, copy=False)  # columns of their own can be taken out one by one
+    columns: dict[str, Any] = {}
+    for name, dtype in c.RAW_COLUMNS.items():
+        if name in known:
+            columns[name] = known[name]
+        elif dtype == "float64":
+            columns[name] = np.full(rows, np.nan)
+        else:
+            columns[name] = _texts(rows, {})
+    return pd.DataFrame(columns, copy=False)  # Separate columns can be released one by one.
 
 
 def _texts(rows: int, given: Mapping[int, str]) -> Any:
-    """Return texts, nearly all of them empty, shape (rows,)."""
+    """Return an array of texts, most of them empty, shape (rows,)."""
     if not given:
         dtype: Any = pd.StringDtype(na_value=np.nan)
         return dtype.__from_arrow__(pa.repeat(pa.scalar("", pa.large_string()), rows))

@@ -1,6 +1,6 @@
-"""Columns of text turned into numbers: decimals, dates, and times as hours, minutes and seconds."""
+"""Convert columns of text to numbers: decimal numbers, dates, and times as hours, minutes and seconds."""
 
-# pyarrow.compute makes its functions at import; no type checker sees them.
+# pyarrow.compute defines its functions at import, where type checkers do not see them.
 # pyright: reportAttributeAccessIssue=false
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from ..arrays import Floats
+from ..arrays import Floats, Mask
 
 Kind = Literal["number", "duration", "datetime", "text", "empty"]
 MISSING: Final = ("", "nan", "na", "n/a", "#n/a", "-nan", "null", "none")
-"""What stands for a missing value, in lower case."""
+"""Texts that mean a missing value, in lower case."""
 
 ISO: Final = "ISO8601"
 DATES: Final = (
     *(ISO, "%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y"),
     *("%d-%b-%Y", "%d-%b-%y", "%d/%m/%y", "%m/%d/%y", "%d.%m.%y", "%Y-%m-%d", "%Y/%m/%d"),
 )
-"""Dates that are recognised; where day and month could be either, the first that reads every sample is taken."""
+"""Known date formats. Where day and month are ambiguous, the first format that reads all sampled values is used."""
 
 CLOCKS: Final = ("%H:%M:%S.%f", "%H:%M:%S", "%I:%M:%S %p", "%I:%M:%S.%f %p", "%H:%M", "%I:%M %p")
 _NUMBER: Final = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
@@ -38,7 +38,11 @@ _DATE_TEXT: Final = re.compile(r"\d{1,4}[-/.]\w{1,3}[-/.]\d{1,4}\D?.*")
 
 
 def value_kind(values: Sequence[str]) -> Kind:
-    """Tell what most of the values that are not missing look like."""
+    """Return the kind of most of the values that are not missing.
+
+    Args:
+        values: some texts of one column.
+    """
     stripped = [value.strip() for value in values]
     known = [value for value in stripped if value.lower() not in MISSING]
     if not known:
@@ -55,20 +59,30 @@ def value_kind(values: Sequence[str]) -> Kind:
 
 
 def median_number(values: Sequence[str]) -> float:
-    """Return the median of those values that are numbers; 0 where there are none."""
+    """Return the median of the values that are numbers; 0 if there are none."""
     numbers = [value.strip().replace(",", ".") for value in values if _NUMBER_TEXT.fullmatch(value.strip())]
-    return median(float(number) for number in numbers) if numbers else 0.0
+    if not numbers:
+        return 0.0
+    return median(float(number) for number in numbers)
 
 
 def clean_text(texts: pa.Array) -> pa.Array:
-    """Strip white space around the values, and turn what stands for a missing value into null."""
+    """Strip white space around the values, and replace texts that mean a missing value (:data:`MISSING`) by null."""
     texts = pc.utf8_trim_whitespace(texts)
     missing = pc.is_in(pc.utf8_lower(texts), value_set=pa.array(MISSING))
     return pc.if_else(missing, pa.scalar(None, pa.string()), texts)
 
 
 def parse_numbers(texts: pa.Array, decimal: str = ".") -> Floats:
-    """Turn texts (null = missing) into numbers; what is missing or no finite number becomes NaN."""
+    """Convert texts to numbers.
+
+    Args:
+        texts: null = missing.
+        decimal: decimal sign, point or comma.
+
+    Returns:
+        Shape (rows,); NaN for a missing value and for text that is not a finite number.
+    """
     if decimal == ",":
         dotted = pc.match_substring(texts, ".")
         texts = pc.replace_substring(pc.if_else(dotted, pa.scalar(None, pa.string()), texts), ",", ".")
@@ -82,51 +96,68 @@ def parse_numbers(texts: pa.Array, decimal: str = ".") -> Floats:
 
 
 def parse_durations(texts: pa.Array, decimal: str = ".") -> Floats:
-    """Turn times such as ``1d 02:03:04.5``, ``26:03:04.5`` or plain numbers into seconds; anything else is NaN."""
+    """Convert times such as ``1d 02:03:04.5``, ``26:03:04.5`` or plain numbers to seconds.
+
+    Args:
+        texts: null = missing.
+        decimal: decimal sign of plain numbers.
+
+    Returns:
+        Seconds, shape (rows,); NaN for a missing value and for any other text.
+    """
     parts = pc.extract_regex(texts, _DURATION)
-    days, hours, minutes, seconds = (
-        _floats(pc.if_else(pc.equal(text, ""), "0", text))
-        for text in (pc.replace_substring(pc.struct_field(parts, name), ",", ".") for name in "dhms")
-    )
-    values: Floats = ((days * 24 + hours) * 60 + minutes) * 60 + seconds
+    numbers: dict[str, Floats] = {}
+    for name in "dhms":
+        text = pc.replace_substring(pc.struct_field(parts, name), ",", ".")
+        numbers[name] = _floats(pc.if_else(pc.equal(text, ""), "0", text))
+    values: Floats = ((numbers["d"] * 24 + numbers["h"]) * 60 + numbers["m"]) * 60 + numbers["s"]
     return np.where(np.isnan(values), parse_numbers(texts, decimal), values)
 
 
 def parse_datetimes(texts: pa.Array, date: str = ISO) -> Floats:
-    """Turn dates with times into seconds since 1970-01-01, taken as UTC where they name no zone; else NaN.
+    """Convert dates with times to seconds since 1970-01-01; those without a time zone are read as UTC.
 
     Args:
-        date: one of :data:`DATES`, tried with the usual clocks, or a whole ``strptime`` format.
+        texts: null = missing.
+        date: one of :data:`DATES`, which is tried with all :data:`CLOCKS`, or a complete ``strptime`` format.
+
+    Returns:
+        Seconds, shape (rows,); NaN for a missing value and for any other text.
     """
     texts = pc.replace_substring(texts, ",", ".")
-    # A bare number is no date, even where it could be a year.
+    # A plain number is not a date, although it could be a year.
     texts = pc.if_else(pc.match_substring_regex(texts, r"[-/.:]"), texts, pa.scalar(None, pa.string()))
     if date == ISO:
         return _seconds(texts, ISO)
     values = np.full(len(texts), np.nan)
     for form in _formats(date):
-        todo = np.isnan(values) & _valid(texts)
-        if not todo.any():
+        unread = np.isnan(values) & _valid(texts)
+        if not unread.any():
             break
-        values[todo] = _seconds(texts.filter(pa.array(todo)), form)
+        values[unread] = _seconds(texts.filter(pa.array(unread)), form)
     return values
 
 
 def find_date_format(values: Sequence[str]) -> str:
-    """Return the entry of :data:`DATES` that reads most of the values, the earlier one where several do."""
+    """Return the format of :data:`DATES` that reads most of the values; the earlier one of several."""
     texts = clean_text(pa.array(list(values), pa.string()))
-    best, most = ISO, 0
+    best_date = ISO
+    most_read = 0
     for date in DATES:
-        read = int(np.isfinite(parse_datetimes(texts, date)).sum())
-        if read == len(texts) - texts.null_count:
+        values_read = int(np.isfinite(parse_datetimes(texts, date)).sum())
+        if values_read == len(texts) - texts.null_count:
             return date
-        if read > most:
-            best, most = date, read
-    return best
+        if values_read > most_read:
+            best_date = date
+            most_read = values_read
+    return best_date
 
 
 def _formats(date: str) -> tuple[str, ...]:
-    return (date,) if "%H" in date or "%I" in date else (*(f"{date} {clock}" for clock in CLOCKS), date)
+    has_clock = "%H" in date or "%I" in date
+    if has_clock:
+        return (date,)
+    return (*(f"{date} {clock}" for clock in CLOCKS), date)
 
 
 def _seconds(texts: pa.Array, form: str) -> Floats:
@@ -136,7 +167,7 @@ def _seconds(texts: pa.Array, form: str) -> Floats:
 
 
 def to_unix_second(times: NDArray[np.datetime64]) -> Floats:
-    """Turn times into seconds since 1970-01-01, to the microsecond; NaN where there is none."""
+    """Convert times to seconds since 1970-01-01, to the microsecond; a missing time becomes NaN."""
     stamps = times.astype("datetime64[us]", copy=False)
     return np.where(np.isnat(stamps), np.nan, stamps.astype(np.int64) / 1e6)
 
@@ -146,6 +177,6 @@ def _floats(texts: pa.Array) -> Floats:
     return np.array(values, dtype=np.float64)
 
 
-def _valid(texts: pa.Array) -> NDArray[np.bool_]:
-    valid: NDArray[np.bool_] = texts.is_valid().to_numpy(zero_copy_only=False)
+def _valid(texts: pa.Array) -> Mask:
+    valid: Mask = texts.is_valid().to_numpy(zero_copy_only=False)
     return valid

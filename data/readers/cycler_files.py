@@ -1,6 +1,6 @@
-"""Reads cyclers' own files (Neware .nda and .ndax) and workbooks (.xlsx, .xls) through libraries that are an extra.
+"""Read cyclers' own files (Neware .nda and .ndax) and workbooks (.xlsx, .xls) with optional libraries.
 
-``pip install 'kilocell[cyclers]'`` brings them; docs/decisions/0006-cyclers-files.md says why these.
+``pip install 'kilocell[cyclers]'`` installs them; docs/decisions/0006-cyclers-files.md says why these were chosen.
 """
 
 from __future__ import annotations
@@ -36,27 +36,33 @@ _NEWARE: Final[dict[str, tuple[str, str]]] = {
     "state": ("step_type", ""),
 }
 CHANNEL: Final = "Channel"
-"""Name of the column that says which channel's sheet a row is from, where a workbook has sheets of several."""
+"""Name of the added column with the channel of each row, in a workbook with sheets of several channels."""
 
 _CHANNEL_SHEET: Final = re.compile(r"(?i)channel[_ ]*(\d+(?:-\d+)?)(?:_\d+)?")
 _DAY_ZERO: Final = datetime.datetime(1899, 12, 30)
+"""Day 0 of the calendar of a workbook."""
+
 _EPOCH: Final = datetime.datetime(1970, 1, 1)
 _RECORD: Final = ({c.VOLTAGE}, {c.CURRENT}, {c.TEST_TIME, c.UNIX_TIME})
+"""The quantities of a record: voltage, current, and a time of either kind."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Content:
-    """A file's tables, all with the same columns, and their common header."""
+    """The tables of a file, all with the same columns, and their common header."""
 
     header: Header
     tables: tuple[pa.Table, ...]
 
 
 def guess_cycler_file(path: Path) -> SourceSettings:
-    """Guess how a cycler's own file is read; Neware's current is positive for charge.
+    """Guess how a cycler's own file is read. The current of Neware files is positive for charge.
+
+    Args:
+        path: the file.
 
     Raises:
-        ReadError: as :func:`raw_blocks`.
+        ReadError: a library is not installed, the file is damaged, or a required column is missing.
     """
     reader = detect_reader(path) or ""
     header = _content(path, reader).header
@@ -66,7 +72,11 @@ def guess_cycler_file(path: Path) -> SourceSettings:
 
 
 def make_layout_finder(reader: str) -> Callable[[Path, SourceSettings], Layout]:
-    """Return the function that finds out which of a file's columns is what."""
+    """Return a function that finds the quantity in each column of a file.
+
+    Args:
+        reader: ``neware`` or ``xlsx``.
+    """
 
     def layout(path: Path, settings: SourceSettings) -> Layout:
         return _layout(_content(path, reader), settings)
@@ -75,9 +85,12 @@ def make_layout_finder(reader: str) -> Callable[[Path, SourceSettings], Layout]:
 
 
 def make_block_reader(reader: str) -> Callable[[Path, SourceSettings], Iterator[RawBlock]]:
-    """Return the function that reads a file's rows. A file is read whole: such files fit into memory.
+    """Return a function that reads the rows of a file. It reads the whole file, because such files fit into memory.
 
-    It raises ReadError where the libraries are not installed, the file is damaged, or a column is missing.
+    The function raises ReadError if a library is not installed, the file is damaged, or a column is missing.
+
+    Args:
+        reader: ``neware`` or ``xlsx``.
     """
 
     def raw_blocks(path: Path, settings: SourceSettings) -> Iterator[RawBlock]:
@@ -88,7 +101,11 @@ def make_block_reader(reader: str) -> Callable[[Path, SourceSettings], Iterator[
 
 
 def make_cell_lister(reader: str) -> Callable[[Path, Layout], tuple[str, ...]]:
-    """Return the function that lists the cells that a column names."""
+    """Return a function that lists the cell ids in a column of a file.
+
+    Args:
+        reader: ``neware`` or ``xlsx``.
+    """
 
     def cells(path: Path, layout: Layout) -> tuple[str, ...]:
         return table_cells(_content(path, reader).tables, layout)
@@ -113,10 +130,10 @@ def _content(path: Path, reader: str) -> _Content:
 
 
 def _neware(path: Path) -> pa.Table:
-    fastnda = import_extra(path, "fastnda", "Neware's own files need")
+    fastnda = import_extra(path, "fastnda", "Neware files")
     try:
-        return fastnda.read(path, cycle_mode="raw").to_arrow()  # the numbers as they stand in the file
-    except Exception as error:  # a damaged binary file makes the library raise anything
+        return fastnda.read(path, cycle_mode="raw").to_arrow()  # cycle numbers as in the file
+    except Exception as error:  # For a damaged file, the library raises errors of any kind.
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise ReadError(f"{path}: cannot be read as a Neware file ({reason}); {_EXPORT}") from None
 
@@ -130,7 +147,7 @@ def _neware_columns(header: Header) -> tuple[ColumnMapping, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """One sheet's rows beneath its header; ``units`` are those of a row of units, if there is one."""
+    """The rows of a sheet below its header; ``units`` are the texts of a line of units, if there is one."""
 
     name: str
     table: pa.Table
@@ -139,6 +156,8 @@ class Sheet:
 
 @dataclass(frozen=True, slots=True)
 class _SheetWithHeader:
+    """The rows of a sheet, the place ``at`` of its header among them, and how likely that is the header."""
+
     name: str
     rows: list[list[Any]]
     at: int
@@ -147,50 +166,61 @@ class _SheetWithHeader:
 
 
 def read_sheets(path: Path) -> tuple[Sheet, ...]:
-    """Return the sheets with the record: the one whose header names most, and all with the same header.
+    """Return the sheets of the record: the one whose header has most known names, and all with the same header.
 
-    A cycler goes on in a further sheet where one is full; sheets of several channels (Arbin) get a column
+    A cycler continues in another sheet when one is full. Sheets of several channels (Arbin) get a column
     :data:`CHANNEL`.
+
+    Args:
+        path: the workbook.
 
     Raises:
         ReadError: the library is not installed, the workbook is damaged, or no sheet looks like a record.
     """
-    found = [_find_header(name, rows) for name, rows in _read_rows(path) if any(map(any, rows))]
-    if not found:
-        raise ReadError(f"{path}: has no sheet with any rows; export it again, or leave it out of the sources")
-    best = max(found, key=lambda sheet: sheet.score)
+    sheets = [_find_header(name, rows) for name, rows in _read_rows(path) if any(map(any, rows))]
+    if not sheets:
+        raise ReadError(f"{path}: all sheets are empty; export the file again, or remove it from the sources")
+    best = max(sheets, key=lambda sheet: sheet.score)
     if best.score[0] < len(_RECORD):
-        names = ", ".join(repr(sheet.name) for sheet in found)
+        names = ", ".join(repr(sheet.name) for sheet in sheets)
         raise ReadError(
-            f"{path}: none of its sheets ({names}) has a header with voltage, current and time; write the sheet with "
-            "the record as CSV, and name its columns in the source's settings"
+            f"{path}: none of its sheets ({names}) has a header with voltage, current and time; save the sheet of the "
+            'record as CSV, and name its columns with "columns" in its [[sources]] table'
         )
-    same = [sheet for sheet in found if sheet.names == best.names]
-    channels = [_channel(sheet.name) for sheet in same]
-    several = len(set(channels)) > 1 and CHANNEL not in best.names
-    return tuple(_sheet(sheet, channel if several else None) for sheet, channel in zip(same, channels, strict=True))
+    record_sheets = [sheet for sheet in sheets if sheet.names == best.names]
+    channels = [_channel(sheet.name) for sheet in record_sheets]
+    has_several_channels = len(set(channels)) > 1 and CHANNEL not in best.names
+    return tuple(
+        _sheet(sheet, channel if has_several_channels else None)
+        for sheet, channel in zip(record_sheets, channels, strict=True)
+    )
 
 
 def import_extra(path: Path, name: str, need: str) -> Any:
-    """Import a library that only an extra brings.
+    """Import a library that only the extra ``cyclers`` installs.
+
+    Args:
+        path: the file that needs it.
+        name: the module.
+        need: what needs it, in plural, such as ``workbooks``.
 
     Raises:
-        ReadError: it is not installed; says what to install.
+        ReadError: it is not installed; the message says how to install it.
     """
     try:
         return importlib.import_module(name)
     except ImportError:
-        raise ReadError(f"{path}: {need} another library: pip install 'kilocell[cyclers]'") from None
+        raise ReadError(f"{path}: {need} need another library; run: pip install 'kilocell[cyclers]'") from None
 
 
 def _read_rows(path: Path) -> list[tuple[str, list[list[Any]]]]:
-    calamine = import_extra(path, "python_calamine", "workbooks need")
+    calamine = import_extra(path, "python_calamine", "workbooks")
     try:
         book = calamine.CalamineWorkbook.from_path(path)
         return [(name, book.get_sheet_by_name(name).to_python()) for name in book.sheet_names]
     except (calamine.CalamineError, OSError) as error:
         reason = " ".join(str(error).split())
-        raise ReadError(f"{path}: cannot be read as a workbook ({reason}); save it again, or as CSV") from None
+        raise ReadError(f"{path}: cannot be read as a workbook ({reason}); save it again, or save it as CSV") from None
 
 
 def _find_header(name: str, rows: list[list[Any]]) -> _SheetWithHeader:
@@ -201,33 +231,43 @@ def _find_header(name: str, rows: list[list[Any]]) -> _SheetWithHeader:
 
 
 def _quantities(names: Sequence[str]) -> int:
-    """How many of voltage, current and time the names hold: sheets of cycles and steps have other quantities."""
+    """Count the quantities of a record in some names; sheets of cycles or steps have other quantities."""
     known = set().union(*(possible_targets(name) for name in names if name))
     return sum(not known.isdisjoint(targets) for targets in _RECORD)
 
 
-def _sheet(found: _SheetWithHeader, channel: str | None) -> Sheet:
-    beneath = found.rows[found.at + 1 :]
-    units = unit_row(found.names, ["" if value is None else str(value) for value in beneath[0]]) if beneath else ()
-    body = [row for row in beneath[bool(units) :] if any(value not in ("", None) for value in row)]
-    columns = list(zip(*body, strict=True)) or [()] * len(found.names)
-    arrays = {name: _array(values) for name, values in zip(found.names, columns, strict=True) if name}
+def _sheet(sheet: _SheetWithHeader, channel: str | None) -> Sheet:
+    following = sheet.rows[sheet.at + 1 :]
+    units: tuple[str, ...] = ()
+    if following:
+        units = unit_row(sheet.names, ["" if value is None else str(value) for value in following[0]])
+    if units:
+        following = following[1:]
+    body = [row for row in following if any(value not in ("", None) for value in row)]
+    columns = list(zip(*body, strict=True)) or [()] * len(sheet.names)
+    arrays = {name: _array(values) for name, values in zip(sheet.names, columns, strict=True) if name}
     if channel is not None:
         arrays[CHANNEL] = pa.array([channel] * len(body), pa.string())
-    return Sheet(found.name, pa.table(arrays), tuple(unit for name, unit in _units(found.names, units) if name))
+    named_units = tuple(unit for name, unit in _units(sheet.names, units) if name)
+    return Sheet(sheet.name, pa.table(arrays), named_units)
 
 
 def _units(names: Sequence[str], units: Sequence[str]) -> list[tuple[str, str]]:
-    return list(zip(names, [*units, *[""] * (len(names) - len(units))], strict=True)) if units else []
+    if not units:
+        return []
+    padded = [*units, *[""] * (len(names) - len(units))]
+    return list(zip(names, padded, strict=True))
 
 
 def _channel(name: str) -> str:
     match = _CHANNEL_SHEET.search(name)
-    return match[1] if match else ""
+    if match is None:
+        return ""
+    return match[1]
 
 
 def _array(values: Sequence[Any]) -> pa.Array:
-    """One column: numbers where all are (dates as timestamps, times of day and durations in s), else text."""
+    """Return one column: numbers, timestamps, or times of day and durations in s, if all its values are; else text."""
     given = [value for value in values if value not in ("", None)]
     if all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in given):
         return pa.array([None if value in ("", None) else float(value) for value in values], pa.float64())
@@ -239,9 +279,10 @@ def _array(values: Sequence[Any]) -> pa.Array:
 
 
 def _seconds(value: datetime.datetime | datetime.time | datetime.timedelta) -> float:
-    """Seconds of a duration that a sheet keeps as a time of day, or as a date near the beginning of its calendar."""
+    """Return a duration in s, which a sheet stores as a time of day or as a date at the start of its calendar."""
     if isinstance(value, datetime.timedelta):
         return value.total_seconds()
     if isinstance(value, datetime.datetime):
-        return (value - (_DAY_ZERO if value.year < 1910 else _EPOCH)).total_seconds()
+        start = _DAY_ZERO if value.year < 1910 else _EPOCH
+        return (value - start).total_seconds()
     return value.hour * 3600 + value.minute * 60 + value.second + value.microsecond / 1e6

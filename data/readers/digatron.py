@@ -1,12 +1,12 @@
-"""Reads Digatron MCCD ASCII exports into raw rows.
+"""Read Digatron MCCD ASCII exports into raw rows.
 
-The file starts with some lines of what was run, ``Start Time`` among them, then comes a header, a row of units and the
-samples. Charge is positive. ``AhAccu`` is a net counter that starts anew with each half cycle, so no capacity is
-taken from it.
+The file starts with some lines about the program, ``Start Time`` among them. Then come a header, a line of units and
+the samples. Charge is positive. ``AhAccu`` is a net counter that restarts with each half cycle, so it is not read as a
+capacity.
 
-Rows of status ``RANGE`` (the current range is switched) and ``STO`` (the program's end, step 9999) take no time and are
-written twice, but each measures a voltage at a time of its own: all are given, the status in ``state``, and
-cleaning puts them aside (``data.columns.MARKER_STATES``).
+Rows of status ``RANGE`` (the current range was switched) and ``STO`` (end of the program, step 9999) have no duration
+and are written twice, but each has a measured voltage and a separate time. All are read, with the status in ``state``;
+cleaning quarantines them (``data.columns.MARKER_STATES``).
 """
 
 from __future__ import annotations
@@ -42,18 +42,26 @@ _MIDDLE: Final = "LogTempMid"
 
 
 def is_digatron(lines: Sequence[str]) -> bool:
-    """Tell from a file's first lines whether it is a Digatron export."""
+    """Tell whether a file is a Digatron export.
+
+    Args:
+        lines: its first lines.
+    """
     return _header_at(lines) is not None
 
 
 def raw_blocks(path: Path, settings: SourceSettings) -> Iterator[RawBlock]:
-    """Read a Digatron export's rows.
+    """Read the rows of a Digatron export.
 
-    Test time is the program's; wall-clock time is that plus ``Start Time``, taken as UTC (NaN where the file has
-    none). Surface temperature is the thermometer in the middle, or the mean of those that the file has.
+    The test time is that of the program. The wall clock is ``Start Time`` plus test time, read as UTC (NaN if the file
+    has no ``Start Time``). The surface temperature is that of the middle thermometer, or else the mean of all.
+
+    Args:
+        path: the file.
+        settings: how it is read.
 
     Raises:
-        ReadError: as :func:`digatron_layout`, or ``Start Time`` is no date.
+        ReadError: as :func:`digatron_layout`, or ``Start Time`` is not a date.
     """
     start = _start_time(path, split_lines(head_block(path)))
     for block in layout_blocks(path, digatron_layout(path, settings)):
@@ -62,18 +70,23 @@ def raw_blocks(path: Path, settings: SourceSettings) -> Iterator[RawBlock]:
 
 
 def digatron_layout(path: Path, settings: SourceSettings) -> Layout:
-    """Find header, units and the columns that this export has.
+    """Find header, units and columns of an export.
+
+    Args:
+        path: the file.
+        settings: how it is read; only ``cell_id_from`` is used.
 
     Raises:
-        ReadError: this is no Digatron export, it has no samples, or a column is missing.
+        ReadError: the file is not a Digatron export, has no samples, or lacks a column.
     """
     lines = split_lines(head_block(path))
     at = _header_at(lines)
     if at is None:
+        if not any(line.strip() for line in lines):
+            raise ReadError(f"{path}: the file is empty; export it again, or remove it from the sources")
         raise ReadError(
-            f"{path}: is no Digatron export: no line has the columns Step, Status and Prog Time; use the reader 'csv'"
-            if any(line.strip() for line in lines)
-            else f"{path}: is empty; export it again, or leave it out of the sources"
+            f"{path}: this is not a Digatron export, because no line has the columns Step, Status and Prog Time; set "
+            'reader = "csv" in its [[sources]] table'
         )
     number, delimiter = at
     names = _fields(lines[number], delimiter)
@@ -82,9 +95,8 @@ def digatron_layout(path: Path, settings: SourceSettings) -> Layout:
     data_from = number + 1 + has_units
     header = complete_header(path, delimiter, names, data_from, lines[data_from:])
     unit_of = dict(zip(names, units, strict=False)) if has_units else {}
-    mappings = [
-        ColumnMapping(target, name, _UNITS.get(unit_of.get(name, ""), "")) for name, target in TARGETS.items()
-    ] + [ColumnMapping(c.SURFACE_TEMPERATURE, name) for name in _thermometers(names)]
+    mappings = [ColumnMapping(target, name, _UNITS.get(unit_of.get(name, ""), "")) for name, target in TARGETS.items()]
+    mappings += [ColumnMapping(c.SURFACE_TEMPERATURE, name) for name in _thermometers(names)]
     cell_name = cell_column(settings)
     cell = None if cell_name is None else column_index(header, cell_name, c.CELL_ID)
     return Layout(header, tuple(resolve_column(header, mapping) for mapping in mappings), cell)
@@ -99,7 +111,7 @@ def _header_at(lines: Sequence[str]) -> tuple[int, str] | None:
 
 
 def _start_time(path: Path, lines: Sequence[str]) -> float:
-    """Return the program's start in seconds since 1970, NaN where the file does not say."""
+    """Return the start of the program in seconds since 1970; NaN if the file does not have it."""
     for line in lines[:100]:
         for delimiter in DELIMITERS:
             name, _, rest = line.partition(delimiter)
@@ -108,7 +120,7 @@ def _start_time(path: Path, lines: Sequence[str]) -> float:
                 continue
             seconds = float(parse_datetimes(clean_text(pa.array([text])), find_date_format([text]))[0])
             if np.isnan(seconds):
-                raise ReadError(f"{path}: Start Time is {text!r}, which is no date and time that is known")
+                raise ReadError(f"{path}: Start Time {text!r} has an unknown date format; correct it in the file")
             return seconds
     return float("nan")
 

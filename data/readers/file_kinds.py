@@ -1,4 +1,4 @@
-"""What kind of file a raw file is, by its first bytes: which reader it needs, or why none reads it."""
+"""Detect the kind of a raw file from its first bytes: which reader it needs, or why it cannot be read."""
 
 from __future__ import annotations
 
@@ -11,30 +11,33 @@ from ..errors import ReadError
 _READERS: Final[dict[bytes, str]] = {
     b"PAR1": "parquet",
     b"NEWARE": "neware",
-    b"\xd0\xcf\x11\xe0": "xlsx",  # .xls of before 2007
+    b"\xd0\xcf\x11\xe0": "xlsx",  # .xls, before 2007
 }
 _REFUSED: Final[dict[bytes, str]] = {
     b"BIO-LOGIC MODULAR FILE": (
-        "is a BioLogic .mpr file, and the libraries that read it are under the GPL; in EC-Lab or BT-Lab export it as "
-        "text (.mpt), which is read"
+        "BioLogic .mpr files cannot be read (the libraries for them are under the GPL); export the data as text (.mpt) "
+        "in EC-Lab or BT-Lab"
     ),
     b"\x00\x01\x00\x00Standard": (
-        "is an Access database (Arbin .res); with Arbin's own software export it as CSV or .xlsx, which are read"
+        "Access databases (Arbin .res) cannot be read; export the data as CSV or .xlsx with Arbin's software"
     ),
-    b"\x89HDF\r\n": "is an HDF5 file; write its table as CSV or Parquet, which are read",
-    b"MATLAB 5.0 MAT-file": "is a MATLAB file; write its table as CSV or Parquet, which are read",
-    b"SQLite format 3": "is an SQLite database; write its table as CSV or Parquet, which are read",
-    b"PK\x03\x04": "is a zip archive; unpack it and name the files in it",
-    b"%PDF": "is a PDF and holds no table; export the data as CSV",
+    b"\x89HDF\r\n": "HDF5 files cannot be read; save the table as CSV or Parquet",
+    b"MATLAB 5.0 MAT-file": "MATLAB files cannot be read; save the table as CSV or Parquet",
+    b"SQLite format 3": "SQLite databases cannot be read; save the table as CSV or Parquet",
+    b"PK\x03\x04": "zip archives cannot be read; unpack it, and use the files in it as sources",
+    b"%PDF": "PDF files cannot be read; export the data as CSV",
 }
 _HEAD_BYTES: Final = 64
 
 
 def detect_reader(path: Path) -> str | None:
-    """Return the reader that a file needs which is no text; ``None`` for text, as far as its first bytes tell.
+    """Return the reader that a file needs; ``None`` for text, as far as its first bytes show.
+
+    Args:
+        path: the file.
 
     Raises:
-        ReadError: it cannot be opened, is damaged, or is of a kind that is not read; says what to do.
+        ReadError: the file cannot be opened, is damaged, or is of a kind that cannot be read; says what to do.
     """
     try:
         with path.open("rb") as stream:
@@ -47,9 +50,9 @@ def detect_reader(path: Path) -> str | None:
             if "xl/workbook.xml" in names:
                 return "xlsx"
     except zipfile.BadZipFile as error:
-        raise ReadError(f"{path}: its zip packing is damaged ({error}); copy or export the file again") from None
+        raise ReadError(f"{path}: the zip archive is damaged ({error}); copy or export the file again") from None
     except OSError as error:
-        raise ReadError(f"{path}: cannot be read: {error.strerror or error}") from None
+        raise unreadable_error(path, error) from None
     reader = next((name for start, name in _READERS.items() if head.startswith(start)), None)
     refused = next((reason for start, reason in _REFUSED.items() if head.startswith(start)), None)
     if reader is None and refused is not None:
@@ -58,11 +61,26 @@ def detect_reader(path: Path) -> str | None:
 
 
 def check_text(path: Path) -> None:
-    """Make sure that a file which is to be read as text is none of the other kinds.
+    """Refuse a file that is not text, before it is read as text.
+
+    Args:
+        path: the file.
 
     Raises:
-        ReadError: it is; names the reader for it.
+        ReadError: it is not text; the message has the reader for it.
     """
     reader = detect_reader(path)
     if reader is not None:
-        raise ReadError(f'{path}: is no text; set reader = "{reader}" in the source\'s settings, or leave reader out')
+        raise ReadError(
+            f'{path}: this is not a text file; set reader = "{reader}" in its [[sources]] table, or remove "reader"'
+        )
+
+
+def unreadable_error(path: Path, error: OSError) -> ReadError:
+    """Return the error for a file that the operating system cannot open or read.
+
+    Args:
+        path: the file.
+        error: the reason.
+    """
+    return ReadError(f"{path}: the file cannot be opened: {error.strerror or error}")

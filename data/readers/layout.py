@@ -1,14 +1,14 @@
-"""How a text table is laid out: delimiter, decimal sign, where its header is and which column is what."""
+"""Find the layout of a text table: delimiter, decimal sign, header, and the quantity in each column."""
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from .. import columns as c
 from ..errors import ReadError
+from ..names import suggest
 from ..settings import ColumnMapping, SourceSettings
 from .column_names import TYPICAL, guess_columns
 from .csv_header import Header, append_units, find_header
@@ -17,9 +17,15 @@ from .csv_values import ISO, Kind, find_date_format, value_kind
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column to read: what it is for, its name and place in the file, unit, and how its values look.
+    """One column to read.
 
-    ``date`` is how dates are written (:data:`kilocell.data.readers.csv_values.DATES` or a ``strptime`` format).
+    Args:
+        target: the raw column that it becomes.
+        name: its name in the file.
+        index: its place in the file, from 0.
+        unit: unit of its values; "" = the unit of ``target``.
+        kind: what its values look like.
+        date: date format, one of :data:`kilocell.data.readers.csv_values.DATES` or a ``strptime`` format.
     """
 
     target: str
@@ -32,7 +38,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Everything needed to turn a file's blocks into raw rows; ``cell`` is the place of the column with cell ids."""
+    """All that is needed to turn blocks of a file into raw rows; ``cell`` is the place of the column with cell ids."""
 
     header: Header
     columns: tuple[Column, ...]
@@ -40,7 +46,11 @@ class Layout:
 
 
 def guess_header_columns(header: Header) -> tuple[ColumnMapping, ...]:
-    """Guess which column is what, from names, some values and the row of units where there is one."""
+    """Guess the quantity in each column, from names, some values and the line of units.
+
+    Args:
+        header: of the file.
+    """
     named = append_units(header.names, header.units)
     plain = dict(zip(named, header.names, strict=True))
     return tuple(
@@ -50,10 +60,14 @@ def guess_header_columns(header: Header) -> tuple[ColumnMapping, ...]:
 
 
 def csv_layout(path: Path, settings: SourceSettings) -> Layout:
-    """Find out how a CSV file is laid out.
+    """Find the layout of a CSV file.
+
+    Args:
+        path: the file.
+        settings: how it is read.
 
     Raises:
-        ReadError: empty, only a header, or a column is missing that is required: voltage, current and a time.
+        ReadError: the file is empty or has no rows, or a required column is missing: voltage, current or a time.
     """
     cell_name = cell_column(settings)
     asked = [mapping.column for mapping in settings.columns] + ([cell_name] if cell_name else [])
@@ -61,10 +75,14 @@ def csv_layout(path: Path, settings: SourceSettings) -> Layout:
 
 
 def find_layout(header: Header, settings: SourceSettings) -> Layout:
-    """Find the columns that are asked for, or guessed where none is, in a table whose header is known.
+    """Find the columns of the settings in a table; guess them if the settings have none.
+
+    Args:
+        header: of the table.
+        settings: how it is read.
 
     Raises:
-        ReadError: a column is missing that is required.
+        ReadError: a required column is missing.
     """
     cell_name = cell_column(settings)
     mappings = settings.columns or guess_header_columns(header)
@@ -75,31 +93,55 @@ def find_layout(header: Header, settings: SourceSettings) -> Layout:
 
 
 def resolve_column(header: Header, mapping: ColumnMapping) -> Column:
-    """Find a mapped column in the file and tell from the sample how its values are to be read."""
+    """Find a mapped column in the file, and the kind of its values from the sample.
+
+    Args:
+        header: of the file.
+        mapping: the column's name and unit.
+
+    Raises:
+        ReadError: the file has no such column.
+    """
     index = column_index(header, mapping.column, mapping.target)
     values = [row[index] for row in header.sample if index < len(row)]
-    kind, unit, date = value_kind(values), mapping.unit, ISO
+    kind = value_kind(values)
+    unit = mapping.unit
+    date = ISO
     if mapping.target == c.STATE:
         kind = "text"
     elif mapping.target == c.UNIX_TIME and kind != "number":
-        kind, unit = "datetime", ""
+        kind = "datetime"
+        unit = ""
         date = mapping.unit if "%" in mapping.unit else find_date_format(values)
     elif mapping.target != c.TEST_TIME or kind != "duration":
         kind = "number"
-    return Column(mapping.target, mapping.column, index, "" if kind == "duration" else unit, kind, date)
+    if kind == "duration":
+        unit = ""
+    return Column(mapping.target, mapping.column, index, unit, kind, date)
 
 
 def cell_column(settings: SourceSettings) -> str | None:
-    """Return the name of the column with cell ids, or ``None`` when they come from the file's name."""
+    """Return the name of the column with cell ids; ``None`` if they come from the path of the file.
+
+    Args:
+        settings: how the file is read.
+    """
     source, _, name = settings.cell_id_from.partition(":")
-    return name if source == "column" else None
+    if source != "column":
+        return None
+    return name
 
 
 def column_index(header: Header, name: str, target: str) -> int:
-    """Return the place of a column.
+    """Return the place of a column in the file, from 0.
+
+    Args:
+        header: of the file.
+        name: name of the column.
+        target: the raw column that it becomes, for the message.
 
     Raises:
-        ReadError: there is none; names the columns that there are and the nearest.
+        ReadError: the file has no such column; the message lists its columns and suggests the nearest.
     """
     if name not in header.names:
         raise _missing_column_error(header, repr(name), target, [name])
@@ -107,9 +149,9 @@ def column_index(header: Header, name: str, target: str) -> int:
 
 
 def _check_required(header: Header, asked: Sequence[ColumnMapping], present: Sequence[ColumnMapping]) -> None:
-    there = {mapping.target for mapping in present}
+    present_targets = {mapping.target for mapping in present}
     for targets in ((c.VOLTAGE,), (c.CURRENT,), (c.TEST_TIME, c.UNIX_TIME)):
-        if there.isdisjoint(targets):
+        if present_targets.isdisjoint(targets):
             names = [mapping.column for mapping in asked if mapping.target in targets]
             typical = [name for target in targets for name in TYPICAL.get(target, ())]
             wanted = " or ".join(map(repr, names)) or f"such as {', '.join(typical)}"
@@ -117,17 +159,18 @@ def _check_required(header: Header, asked: Sequence[ColumnMapping], present: Seq
 
 
 def _missing_column_error(header: Header, wanted: str, target: str, names: Sequence[str]) -> ReadError:
-    found = ", ".join(repr(name) for name in header.names[:40]) + (" ..." if len(header.names) > 40 else "")
-    nearest = [near for name in names for near in difflib.get_close_matches(name, header.names, n=1, cutoff=0.5)]
-    hint = f"; the nearest is {nearest[0]!r}" if nearest else ""
+    listed = ", ".join(repr(name) for name in header.names[:40])
+    if len(header.names) > 40:
+        listed += " ..."
+    suggestions = [suggest(name, header.names) for name in names]
+    hint = next(filter(None, suggestions), "")
     numbers = sum(value_kind([name]) == "number" for name in header.names)
-    hint += (
-        "; that line holds numbers: the file seems to have no header, and its columns are #1, #2, ..."
-        if 2 * numbers > len(header.names)
-        else ""
-    )
-    where = f"line {header.lines - bool(header.units)}" if header.lines and header.names[0] != "#1" else "the table"
+    if 2 * numbers > len(header.names):
+        hint += "; these are numbers, so the file seems to have no header: use #1, #2, ... as column names"
+    where = "the table"
+    if header.lines and header.names[0] != "#1":
+        where = f"line {header.lines - bool(header.units)}"
     return ReadError(
-        f"{header.path}: no column {wanted} for {target}; {where} has {found}{hint}. "
-        "Name the file's columns in the source's settings"
+        f"{header.path}: no column {wanted} for {target}; {where} has {listed}{hint}. "
+        'Name the columns with "columns" in its [[sources]] table'
     )

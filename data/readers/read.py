@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import re
 from collections.abc import Callable, Iterator
@@ -15,7 +14,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from .. import columns as c
+from ..arrays import Integers
 from ..errors import ReadError
+from ..names import quote, suggest
 from ..settings import FileRange, SourceFile, SourceSettings
 from . import csv_reader, cycler_files, digatron, parquet_reader
 from .column_names import guess_cell_column
@@ -155,8 +156,8 @@ def read_raw(path: Path, settings: SourceSettings, cell_id: str | None = None, s
             tally.add(block, rows)
             table.add(block.frame if rows is None else block.frame[rows])
     if not table.rows:
-        near = difflib.get_close_matches(str(cell_id), cell_ids(path, settings), n=1)
-        raise ReadError(f"{path}: has no cell {cell_id!r}" + (f"; the nearest is {near[0]!r}" if near else ""))
+        wanted = str(cell_id)
+        raise ReadError(f"{path}: the file has no cell {quote(wanted)}{suggest(wanted, cell_ids(path, settings))}")
     tally.check()
     frame = table.take()
     frame[c.SOURCE_INDEX] = np.full(len(frame), source_index, dtype=np.int32)
@@ -184,7 +185,7 @@ def read_by_cell(
     ids: dict[str, int] = {}
     single = None if cell_column(settings) is not None else cell_ids(path, settings)[0]
     table = _Table()
-    codes: list[NDArray[np.int64]] = []
+    codes: list[Integers] = []
     reader = READERS[settings.reader]
     if part is None or reader.parts is None:
         blocks = reader.blocks(path, settings)
@@ -227,7 +228,7 @@ def guess_settings(path: Path) -> SourceSettings:
     return settings
 
 
-def _parts(frame: pd.DataFrame, code: NDArray[np.int64], ids: list[str]) -> Iterator[tuple[str, pd.DataFrame]]:
+def _parts(frame: pd.DataFrame, code: Integers, ids: list[str]) -> Iterator[tuple[str, pd.DataFrame]]:
     """Sort rows by cell, in the order of the cells' first appearance, and hand them on cell by cell."""
     order = None if (np.diff(code) >= 0).all() else np.argsort(code, kind="stable")
     ordered = code if order is None else code[order]

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .. import columns as c
+from ..arrays import Mask
 from ..errors import ReadError
 from .csv_reader import RawBlock
 
@@ -37,7 +37,7 @@ class Tally:
     path: Path
     counts: dict[str, _Count] = field(default_factory=dict)
 
-    def add(self, block: RawBlock, rows: NDArray[np.bool_] | None) -> None:
+    def add(self, block: RawBlock, rows: Mask | None) -> None:
         """Count a block's values, or only those of some rows."""
         for target, (name, bad) in block.unreadable.items():
             if target not in (c.VOLTAGE, c.CURRENT, *_TIMES):

@@ -1,4 +1,7 @@
-"""Frozen values of cleaning: what it found and did in one cell, and what the cell's cycles are."""
+"""Results of cleaning: the findings and counts of one cell, and the cycles of its cleaned record.
+
+Charges and energies into and out of the cell are both positive numbers.
+"""
 
 from __future__ import annotations
 
@@ -10,32 +13,42 @@ from ..settings import SourceFile
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one rule saw in one place (a run of rows, or the whole record) and what it did.
-
-    Args:
-        rule: a code of ``data.rules``.
-        rows: number of samples concerned.
-        source_index, source_row: where the first of them stands in the raw data.
-        cycle_count, step_count: of the first of them, corrected; ``None`` where it has none.
-        before, after: the value before and after, as text with unit, for example ``"missing"``, ``"3.712 V"``.
-        action: what was done: filled, sorted, quarantined, corrected, left, joined, turned, reported.
-    """
+    """What one rule found in one place (a run of rows, or the whole record), and what it did there."""
 
     rule: str
+    """Code of the rule, one of ``data.rules.RULES``."""
+
     severity: Severity
+    """How serious it is."""
+
     rows: int
+    """Number of rows concerned."""
+
     source_index: int
+    """Raw file of the first of these rows: its place in ``CleanResult.sources``."""
+
     source_row: int
+    """Row of the first of these rows in that file, 0 = first data row."""
+
     cycle_count: int | None
+    """Cycle of the first row in the cleaned record; ``None`` where it has none."""
+
     step_count: int | None
+    """Step of the first row in the cleaned record; ``None`` where it has none."""
+
     before: str
+    """The value before, as text with its unit, for example ``"missing"``."""
+
     after: str
+    """The value after, as text with its unit, for example ``"3.712 V"``."""
+
     action: str
+    """What the rule did: filled, sorted, quarantined, corrected, left, joined, turned, reported."""
 
 
 @dataclass(frozen=True, slots=True)
 class QuarantineCount:
-    """How many rows of one source file a rule took out."""
+    """Number of rows of one source file that a rule took out of the record."""
 
     rule: str
     source_index: int
@@ -44,7 +57,7 @@ class QuarantineCount:
 
 @dataclass(frozen=True, slots=True)
 class FlagCount:
-    """How many samples that were kept carry a rule's flag; each is counted once, whatever the rule did to it."""
+    """Number of samples in the cleaned record that carry the flag of a rule; each sample is counted once."""
 
     rule: str
     samples: int
@@ -52,7 +65,7 @@ class FlagCount:
 
 @dataclass(frozen=True, slots=True)
 class ChargeChange:
-    """By how much one rule, at its turn, changed a record's charge into and out of the cell (A.h)."""
+    """By how much one rule changed the charge into and out of the cell (A.h), when it was its turn."""
 
     rule: str
     charge_in_ah: float
@@ -61,56 +74,96 @@ class ChargeChange:
 
 @dataclass(frozen=True, slots=True)
 class CleanReport:
-    """What cleaning did to one cell: rows in = rows kept + rows quarantined; charge (A.h) and energy (W.h) positive.
+    """What cleaning did to one cell, as sums before and after.
 
-    Args:
-        quarantined: rows taken out by rule and file; they add up to ``rows_quarantined``.
-        flagged: samples by rule, of every rule that flagged one, took a row out or has a finding.
-        charge_changes: from before to after, rule by rule; they add up to the difference of the charges.
-
-    Receipts of versions before these were counted have ``None`` energies and no counts.
+    ``rows_in`` = ``rows_kept`` + ``rows_quarantined``. Receipts of earlier versions have ``None`` energies and no
+    counts.
     """
 
     cell_id: str
     rows_in: int
+    """Rows of the raw files."""
+
     rows_kept: int
+    """Rows of the raw files that are samples of the cleaned record."""
+
     rows_quarantined: int
+    """Rows of the raw files that a rule took out."""
+
     time_span_before_second: float
+    """Latest minus earliest time of the raw rows (s)."""
+
     time_span_after_second: float
+    """Duration of the cleaned record (s)."""
+
     charge_in_before_ah: float
+    """Charge into the cell (A.h) by the raw rows, with the sign of the file."""
+
     charge_in_after_ah: float
+    """Charge into the cell (A.h) by the cleaned record."""
+
     charge_out_before_ah: float
     charge_out_after_ah: float
     cycles_before: int
+    """Number of different cycle numbers in the raw files."""
+
     cycles_after: int
+    """Number of cycles of the cleaned record."""
+
     steps_before: int
+    """Number of runs of raw rows with the same cycle and step number."""
+
     steps_after: int
+    """Number of steps of the cleaned record."""
+
     findings: tuple[Finding, ...] = ()
     energy_in_before_wh: float | None = None
+    """Energy into the cell (W.h) by the raw rows."""
+
     energy_in_after_wh: float | None = None
     energy_out_before_wh: float | None = None
     energy_out_after_wh: float | None = None
     quarantined: tuple[QuarantineCount, ...] = ()
+    """Quarantined rows by rule and file; they add up to ``rows_quarantined``."""
+
     flagged: tuple[FlagCount, ...] = ()
+    """Flagged samples of every rule that flagged a sample, took out a row or has a finding."""
+
     charge_changes: tuple[ChargeChange, ...] = ()
+    """Changes of the charge in the order of the rules; they add up to the difference between before and after."""
 
 
 @dataclass(frozen=True, slots=True)
 class CycleSummary:
-    """One cycle of a cleaned record: charge (A.h) and energy (W.h) in and out are positive numbers."""
+    """One cycle of a cleaned record."""
 
     cycle_count: int
+    """Number of the cycle, from 1."""
+
     first_test_time_second: float
+    """Test time of its first sample (s)."""
+
     last_test_time_second: float
+    """Test time of its last sample (s)."""
+
     samples: int
     steps: int
     charge_in_ah: float
+    """Charge into the cell (A.h, positive)."""
+
     charge_out_ah: float
+    """Charge out of the cell (A.h, positive)."""
+
     energy_in_wh: float
+    """Energy into the cell (W.h, positive)."""
+
     energy_out_wh: float
+    """Energy out of the cell (W.h, positive)."""
+
     voltage_min_volt: float
     voltage_max_volt: float
     temperature_mean_celsius: float | None
+    """Mean measured temperature (°C); ``None`` where none was measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,13 +176,12 @@ class RecordSource:
 
 @dataclass(frozen=True, slots=True)
 class CleanResult:
-    """What a clean job reports: the report, the cycles, and the cell's mean measured temperature in °C.
-
-    Args:
-        sources: the raw files in time order, so that ``source_index`` is a place in it.
-    """
+    """Result of a clean job."""
 
     report: CleanReport
     cycles: tuple[CycleSummary, ...]
     temperature_mean_celsius: float | None = None
+    """Mean measured temperature of the record (°C); ``None`` where none was measured."""
+
     sources: tuple[RecordSource, ...] = ()
+    """The raw files in time order; ``source_index`` is a place in this tuple, from 0."""

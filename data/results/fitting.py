@@ -1,4 +1,7 @@
-"""Frozen values: what a fit reports."""
+"""Results of fits: starts, the fit that combines them, and profile likelihoods.
+
+Costs are half the weighted sum of squared voltage errors, in mV2. RMSE is without weights, in mV.
+"""
 
 from __future__ import annotations
 
@@ -9,93 +12,145 @@ from ..fit_settings import FitSettings, Scale
 from ..settings import ParameterSetSettings
 
 ProfileEnd = Literal["level", "bound", "no_solution", "evaluations"]
-"""Where one side of a profile ends: above the 95 % level, or before it for one of these reasons."""
+"""Where one side of a profile ends: above the 95 % level, or before it for one of the other reasons."""
 
 Stopped = Literal["", "time_limit", "beaten", "on_its_way", "died"]
-"""Why a start ended before its search did; "" = it did not."""
+"""Why a start stopped before its search ended; "" = the search ended."""
 
 AGREE_SHARE: Final = 0.01
+"""Share by which the RMSE of an agreeing start may exceed that of the best start."""
+
 AGREE_MV: Final = 0.02
+"""RMSE (mV) by which an agreeing start may exceed the best start in addition; it matters for very small errors."""
 
 
 def agrees(rmse_mv: float, best_rmse_mv: float) -> bool:
-    """Tell whether a start found the minimum of the best one: its RMSE is within 1 % and 0.02 mV of the best."""
+    """Tell whether a start found the minimum of the best one: its RMSE is within 1 % and 0.02 mV of the best.
+
+    Args:
+        rmse_mv: RMSE of the start (mV).
+        best_rmse_mv: RMSE of the best start (mV).
+    """
     return rmse_mv <= best_rmse_mv * (1.0 + AGREE_SHARE) + AGREE_MV
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """One evaluation of a start: parameter values in the fit's order, cost (mV2), unweighted RMSE, and time taken.
-
-    ``reason`` says why the model has no solution there; "" = it has one.
-    """
+    """One evaluation of the model in a start."""
 
     number: int
+    """Number of the evaluation in its start."""
+
     values: tuple[float, ...]
+    """Parameter values, in the order of ``FitSettings.parameters``."""
+
     cost: float
+    """Half the weighted sum of squares (mV2)."""
+
     rmse_mv: float
+    """Unweighted RMSE (mV)."""
+
     seconds: float
+    """Time that the evaluation took (s)."""
+
     reason: str = ""
+    """Why the model has no solution at these values; "" = it has one."""
 
 
 @dataclass(frozen=True, slots=True)
 class StartResult:
-    """What one start of a fit found: values in the order of ``settings.parameters``; RMSE in mV.
-
-    Args:
-        cost: half the weighted sum of squares that was made small, in mV2; starts are ranked by it.
-        began_from: in a chain, whose values the first ones are, in words; "" = the fit's own first guess.
-        stopped: why it ended before its search did, at the best point so far; it neither agrees nor disagrees.
-    """
+    """Result of one start of a fit."""
 
     settings: FitSettings
     start: int
+    """Number of the start, from 0."""
+
     seed: int
+    """Seed of the fit, from which the first values are drawn."""
+
     first_values: tuple[float, ...]
+    """Values at which the search started, in the order of ``settings.parameters``."""
+
     values: tuple[float, ...]
+    """Values at which the search ended, in the same order."""
+
     rmse_first_mv: float
+    """RMSE at ``first_values`` (mV)."""
+
     rmse_mv: float
+    """RMSE at ``values`` (mV)."""
+
     evaluations: int
+    """Number of evaluations of the model."""
+
     message: str
+    """Why the search ended, in the words of the optimiser."""
+
     compiled: bool = False
+    """Whether the model ran as compiled machine code; the result is the same."""
+
     cost: float | None = None
+    """Cost at ``values`` (mV2), by which starts are ranked; ``None`` in receipts of earlier versions."""
+
     began_from: str = ""
+    """In a chain of fits: the fit whose values are the first ones, in words; "" = the fit's own first guess."""
+
     stopped: Stopped = ""
+    """Why it stopped before its search ended, at its best point; it then counts neither for nor against agreement."""
 
     @property
     def ranked_by(self) -> float:
-        """What starts are ranked by: their cost, or their RMSE where a receipt of former days has none."""
+        """The number that ranks starts: the cost, or the RMSE in receipts of earlier versions, which have no cost."""
         return self.rmse_mv if self.cost is None else self.cost
 
 
 @dataclass(frozen=True, slots=True)
 class FittedParameter:
-    """One fitted parameter: value and unit, the value before, its bounds, and how far to believe it.
-
-    Args:
-        standard_error: in the value's unit, from the slopes at the optimum; ``None`` where they do not tell.
-        lower_95, upper_95: the 95 % interval, symmetric on the parameter's own scale.
-        verdict: in words.
-    """
+    """One fitted parameter with its uncertainty."""
 
     name: str
+    """PyBaMM's name, or one of ``data.fit_settings.CELL_PARAMETERS``."""
+
     unit: str
+    """Unit of the parameter; "" = a pure number. A factor (``is_factor``) has no unit."""
+
     value: float
+    """The fitted value, or the factor where ``is_factor``."""
+
     default: float
+    """The value before the fit."""
+
     lower: float
+    """Lower bound of the fit."""
+
     upper: float
+    """Upper bound of the fit."""
+
     scale: Scale
+    """Scale on which it was fitted."""
+
     at_bound: bool
+    """Whether the value is at one of its bounds; it then has no interval."""
+
     is_factor: bool
+    """Whether the numbers are factors that multiply a function of the parameter set."""
+
     standard_error: float | None = None
+    """Standard error in the unit of the value, from the Jacobian at the optimum; ``None`` where that is singular."""
+
     lower_95: float | None = None
+    """Lower end of the 95 % confidence interval, which is symmetric on the scale of the parameter."""
+
     upper_95: float | None = None
+    """Upper end of the 95 % confidence interval."""
+
     verdict: str = ""
+    """How reliable the value is, in words."""
 
 
 @dataclass(frozen=True, slots=True)
 class Correlation:
-    """How the errors of two fitted parameters move together, from -1 to 1."""
+    """Correlation of the estimates of two fitted parameters, from -1 to 1."""
 
     parameter: str
     other: str
@@ -104,100 +159,138 @@ class Correlation:
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """How the fitted record begins with the fitted values: what another program needs to get the same voltage.
-
-    Args:
-        inputs: PyBaMM's parameters of the initial state with their values, such as concentrations in mol.m-3.
-        soc, voltage_volt, source: the state between the set's cut-offs (0 to 1), its open-circuit voltage, and in words
-            where it is from.
-        electrodes_in_parallel: how many of the set's electrode pairs make the cell.
-        temperature_celsius: its mean over the record.
-        temperature_varies: it was simulated as it changed over time.
-    """
+    """The start of the fitted record with the fitted values: what another program needs to get the same voltage."""
 
     inputs: tuple[tuple[str, float], ...]
+    """PyBaMM's parameters of the initial state with their values, such as concentrations in mol.m-3."""
+
     soc: float
+    """Initial state of charge (0 to 1), between the cut-offs of the parameter set."""
+
     voltage_volt: float
+    """Open-circuit voltage of that state (V)."""
+
     source: str
+    """Where the state comes from, in words."""
+
     electrodes_in_parallel: float
+    """Number of electrode pairs of the parameter set that make up the cell."""
+
     capacity_ah: float
+    """Nominal capacity of the cell (A.h)."""
+
     temperature_celsius: float
+    """Mean temperature of the record (°C)."""
+
     temperature_varies: bool = False
+    """Whether the simulation used the measured temperature over time instead of its mean."""
 
 
 @dataclass(frozen=True, slots=True)
 class FitResult:
-    """What a fit reports: the best start's parameters as a named parameter set, RMSE in mV before and after.
-
-    Args:
-        starts_done: whose search came to its end.
-        starts_agreeing: those of them that ended at the best one's cost.
-        starts_stopped: that ended early; the best of them may be the best of all.
-        rmse_default_mv: ``None`` where the model has no solution with the parameter set's own values.
-        agreeing_within: the largest relative difference of a parameter between agreeing starts.
-        samples: that were fitted.
-        residual_correlation_samples: over how many samples in a row the remaining errors move together (1 = noise);
-            the standard errors are those of so many fewer samples.
-        condition_number: of the scaled slopes; above 1e3 some combination of parameters is not told by the record.
-        validation_rmse_mv, validation_default_rmse_mv: on the cycles that were held out; ``None`` = none were.
-        verdict: in words.
-        beginning: with the fitted values; ``None`` in results of before.
-    """
+    """Result of a fit: the values of the best start as a named parameter set, with their uncertainties."""
 
     settings: FitSettings
     best_start: int
+    """Number of the start with the lowest cost."""
+
     starts_done: int
+    """Number of starts whose search ended."""
+
     starts_agreeing: int
+    """Number of these that ended at the RMSE of the best start (:func:`agrees`)."""
+
     rmse_default_mv: float | None
+    """RMSE with the values of the parameter set (mV); ``None`` where the model has no solution with them."""
+
     rmse_mv: float
+    """RMSE with the fitted values (mV)."""
+
     parameters: tuple[FittedParameter, ...]
     parameter_set: ParameterSetSettings
+    """The fitted set: the base set with the fitted values as overrides."""
+
     agreeing_within: float | None = None
+    """Largest relative difference of a parameter between agreeing starts."""
+
     samples: int = 0
+    """Number of fitted samples."""
+
     noise_mv: float | None = None
+    """Noise of the measured voltage (mV), estimated within its steps."""
+
     residual_correlation_samples: float | None = None
+    """Over about how many samples the residuals are correlated; 1 = white noise.
+
+    The standard errors are those of as many times fewer samples.
+    """
+
     condition_number: float | None = None
+    """Condition number of the scaled Jacobian; above 1e3 the record does not determine some parameter combination."""
+
     correlations: tuple[Correlation, ...] = ()
     validation_rmse_mv: float | None = None
+    """RMSE with the fitted values (mV) on the cycles that were held out; ``None`` = none were."""
+
     validation_default_rmse_mv: float | None = None
+    """RMSE with the values of the parameter set (mV) on the same cycles."""
+
     verdict: str = ""
+    """How reliable the fit is, in words."""
+
     beginning: Beginning | None = None
+    """The initial state with the fitted values; ``None`` in results of earlier versions."""
+
     starts_stopped: int = 0
+    """Number of starts that stopped early; the best of all starts may be one of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProfilePoint:
-    """One point of a profile: the parameter held at ``value``, all others fitted anew; cost in mV2."""
+    """One point of a profile: one parameter is fixed at ``value`` and all others are fitted again."""
 
     value: float
     rmse_mv: float
     cost: float
+    """Cost after the refit (mV2)."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProfileResult:
-    """The profile likelihood of one fitted parameter, and the interval that it gives.
-
-    Args:
-        value: the fit's.
-        cost: at the fit's optimum, in mV2.
-        level: cost up to which a value lies inside the 95 % interval, in mV2.
-        points: by rising value, the fit's optimum among them.
-        lower_95, upper_95: ``None`` = open on this side, for the reason that ``lower_end`` or ``upper_end`` gives.
-        verdict: in words.
-    """
+    """The profile likelihood of one fitted parameter, and its 95 % confidence interval."""
 
     settings: FitSettings
     parameter: str
     unit: str
     value: float
+    """The fitted value."""
+
     cost: float
+    """Cost at the optimum of the fit (mV2)."""
+
     level: float
+    """Cost up to which a value is inside the 95 % confidence interval (mV2)."""
+
     points: tuple[ProfilePoint, ...]
+    """Points by ascending value, with the optimum of the fit among them."""
+
     lower_95: float | None
+    """Lower end of the interval; ``None`` = open, for the reason in ``lower_end``."""
+
     upper_95: float | None
+    """Upper end of the interval; ``None`` = open, for the reason in ``upper_end``."""
+
     lower_end: ProfileEnd
+    """Why the profile ends below the fitted value."""
+
     upper_end: ProfileEnd
+    """Why the profile ends above the fitted value."""
+
     evaluations: int
+    """Number of evaluations of the model."""
+
     verdict: str
+    """How well the record determines the parameter, in words."""
+
     compiled: bool = False
+    """Whether the model ran as compiled machine code; the result is the same."""

@@ -1,4 +1,4 @@
-"""The receipt that ends a job: what ran, from what, how it ended, and which files it wrote."""
+"""The receipt that ends a job: what ran, its inputs, how it ended, and which files it wrote."""
 
 from __future__ import annotations
 
@@ -16,11 +16,14 @@ Status = Literal["pending", "running", "done", "failed", "skipped"]
 
 @dataclass(frozen=True, slots=True)
 class SplitResult:
-    """What a split job reports: the cells of one raw file, or of a part of it, with their numbers of rows."""
+    """Result of a split job: the cells of one raw file, or of a part of it."""
 
     source: SourceFile
     cells: tuple[tuple[str, int], ...]
+    """Cell ids with their numbers of rows."""
+
     whole: bool = True
+    """Whether the job read the whole file; ``False`` = a part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +34,14 @@ class RangesFile:
 
 
 TABULAR = (Comparison, StepComparison, CycleState)
-"""Classes of which a receipt keeps many at once, as columns; their fields are plain."""
+"""Classes that a receipt stores as columns, because it has many of each; their fields are plain values."""
 
 Result = SplitResult | CleanResult | SimulationResult | FailedSimulation | StartResult | FitResult | ProfileResult
 
 
 @dataclass(frozen=True, slots=True)
 class OutputFile:
-    """A file a job wrote, relative to the store, with its size in bytes."""
+    """A file that a job wrote: its path relative to the store, and its size in bytes."""
 
     path: str
     bytes: int
@@ -46,29 +49,42 @@ class OutputFile:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The last thing a job writes: what it was, how it ended, and where its files are.
-
-    Args:
-        kind, cell_id, label: which job (``label`` tells jobs of one kind and cell apart, such as ``SPMe-Chen2020``).
-        digest: of everything the result depends on.
-        status: ``done``, ``failed`` (with a reason) or ``skipped`` (an earlier job of the cell failed).
-        started_unix_second, seconds: when it started and how long it took.
-        versions: (package, version) of what the result depends on.
-        outputs: files that must exist with these sizes for the receipt to be valid.
-        result: what the job reports; ``None`` unless done, but for a simulation that failed after it had begun.
-    """
+    """The last file that a job writes: which job it was, how it ended, and where its other files are."""
 
     kind: JobKind
     cell_id: str
     label: str
+    """Distinguishes jobs of one kind and cell, such as ``SPMe-Chen2020``."""
+
     digest: str
+    """SHA-256 (hex) of everything on which the result depends."""
+
     status: Status
+    """``done``, ``failed`` (with a reason) or ``skipped`` (an earlier job of the cell failed)."""
+
     reason: str = ""
+    """Why it failed or was skipped, in words."""
+
     reason_code: str = ""
+    """Short stable code of the reason, such as ``diverged``."""
+
     log: str = ""
+    """Path of the log file; "" = there is none."""
+
     started_unix_second: float = 0.0
+    """When the job started (s since 1970-01-01 UTC)."""
+
     seconds: float = 0.0
+    """How long the job took (s)."""
+
     host: str = ""
+    """Name of the machine that ran it."""
+
     versions: tuple[tuple[str, str], ...] = ()
+    """Packages on which the result depends, with their versions."""
+
     outputs: tuple[OutputFile, ...] = ()
+    """Files that must exist with these sizes for the receipt to be valid."""
+
     result: Result | None = field(default=None)
+    """What the job reports; ``None`` unless it is done, or is a simulation that failed after it had started."""

@@ -1,4 +1,7 @@
-"""Results of a simulation: how it compares with the measurement, its states, and what is kept of a failed one."""
+"""Results of a simulation: its comparison with the measurement, its starting states, and a failed one's remains.
+
+Errors are simulated minus measured voltage, in mV. Charges are positive when they charge the cell.
+"""
 
 from __future__ import annotations
 
@@ -9,132 +12,213 @@ from ..settings import SimulateSettings
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Simulated against measured voltage over a cycle (``cycle_count`` 0 = the whole record), in mV.
+    """Simulated against measured voltage over one cycle or the whole record.
 
-    Args:
-        samples: those with a measured voltage, which alone count.
-        worst_mv: the error (simulated - measured) of the largest magnitude; ``worst_time_second`` is where.
-        rmse_time_weighted_mv: each sample counts by the time it stands for, so that dense pulses weigh no more than
-            the rests between them; ``None`` for fewer than two samples.
-        energy_in_measured_wh, ...: both directions positive, under the measured current with either voltage.
-        charge_error: largest difference between model's and measured charge within the cycle, over its throughput.
-        capacity_error_ah: charge that the model had given less what the cell had given when each fell to
-            ``capacity_voltage_volt``, in a discharge that measures a capacity (:func:`kilocell.jobs.capacity_error`);
-            the whole record has the mean. ``None`` where there is no such discharge.
+    Samples without a measured voltage do not count.
     """
 
     cycle_count: int
+    """The cycle; 0 = the whole record."""
+
     samples: int
+    """Number of samples with a measured voltage."""
+
     rmse_mv: float
+    """Root-mean-square error (mV); every sample has the same weight."""
+
     bias_mv: float
+    """Mean error (mV); positive = the simulated voltage is too high."""
+
     worst_mv: float
+    """The error of the largest magnitude (mV), with its sign."""
+
     worst_time_second: float
+    """Test time of ``worst_mv`` (s)."""
+
     rmse_time_weighted_mv: float | None = None
+    """Root-mean-square error (mV) in which each sample is weighted by the time that it represents.
+
+    Densely sampled pulses then weigh no more than the rests between them. ``None`` for fewer than two samples.
+    """
+
     energy_in_measured_wh: float | None = None
+    """Energy into the cell (W.h, positive): measured current times measured voltage, integrated."""
+
     energy_in_model_wh: float | None = None
+    """Energy into the cell (W.h, positive): measured current times simulated voltage, integrated."""
+
     energy_out_measured_wh: float | None = None
+    """Energy out of the cell (W.h, positive), with the measured voltage."""
+
     energy_out_model_wh: float | None = None
+    """Energy out of the cell (W.h, positive), with the simulated voltage."""
+
     charge_error: float | None = None
+    """Largest difference between simulated and measured charge within the cycle, as a share of its throughput."""
+
     capacity_error_ah: float | None = None
+    """Capacity of the model minus capacity of the cell (A.h), both discharged to ``capacity_voltage_volt``.
+
+    Only cycles whose discharge measures a capacity have one (:func:`kilocell.jobs.simulation.compare.capacity_errors`);
+    the whole record has their mean. ``None`` without such a discharge.
+    """
+
     capacity_voltage_volt: float | None = None
+    """Voltage (V) at which both capacities are read; ``None`` for the whole record and without such a discharge."""
 
 
 @dataclass(frozen=True, slots=True)
 class StepComparison:
-    """The errors of a :class:`Comparison` in one step type and one window after a step's start, ``all`` = any.
-
-    Args:
-        step_type: of ``data.columns.STEP_TYPES``.
-        window: of ``data.columns.WINDOWS``.
-        change_rmse_mv: RMSE of the error's change since the step began: what the step itself adds, without the error
-            that was there before it.
-    """
+    """The errors of a :class:`Comparison` in one step type and one window after the start of a step."""
 
     cycle_count: int
+    """The cycle; 0 = the whole record."""
+
     step_type: str
+    """One of ``data.columns.STEP_TYPES``, or ``all``."""
+
     window: str
+    """One of ``data.columns.WINDOWS``, or ``all``."""
+
     samples: int
+    """Number of samples with a measured voltage."""
+
     rmse_mv: float
+    """Root-mean-square error (mV)."""
+
     bias_mv: float
+    """Mean error (mV)."""
+
     worst_mv: float
+    """The error of the largest magnitude (mV), with its sign."""
+
     worst_time_second: float
+    """Test time of ``worst_mv`` (s)."""
+
     change_rmse_mv: float | None = None
+    """Root mean square (mV) of the change of the error since the step began.
+
+    This is the error that the step adds, without the error that was there before the step.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class CycleState:
-    """The state that one cycle of a simulation began from, where it was not simply carried on."""
+    """The state from which one cycle of a simulation started, where it did not continue from the cycle before."""
 
     cycle_count: int
+    """The cycle, from 1."""
+
     soc: float
+    """State of charge (0 to 1) between the cut-offs of the parameter set."""
+
     voltage_volt: float
+    """Open-circuit voltage of that state (V)."""
+
     source: str
+    """Where the state comes from, in words, for example ``"rest voltage 4.1445 V at 0 s"``."""
 
 
 @dataclass(frozen=True, slots=True)
 class SimulationResult:
-    """What a simulation reports; RMSE in mV over all samples with a measured voltage.
-
-    Args:
-        initial_state_source: in words, for example ``"rest voltage 4.1445 V at 0 s"``.
-        electrodes_in_parallel: the capacity scaling that was used (with the set's own as 1).
-        charge_measured_ah, charge_model_ah: net charge, positive charges the cell.
-        charge_error: largest difference of the charges at any sample, over the charge throughput (in + out).
-        attempts: what was tried, one line each, the last one being the result.
-        capacity_ah, capacity_source: the capacity that scales the model to the cell, and where it is from, in words.
-        temperature_celsius, temperature_source: its mean over time, and where it is from, in words.
-        compression_rmse_mv, compression_worst_mv: estimate of what replacing the measured current by its profile does
-            to the simulated voltage, noise included.
-        compiled: whether the model ran as machine code; the result is the same.
-        cycle_states: the states of cycles that began from their own.
-        step_comparisons: errors by step type and by window, for the whole record and each cycle.
-        beyond_cutoff_second: time that the voltage spends more than 50 mV outside the set's cut-offs, which do not
-            end a simulation; ``None`` where the set has none.
-    """
+    """Result of a simulation: how it started, what was solved, and its errors against the measured voltage."""
 
     settings: SimulateSettings
+    """What was simulated: cell, model, parameter set, cycles and tolerances."""
+
     samples: int
+    """Number of simulated samples."""
+
     knots: int
+    """Number of knots of the current profile that replaced the measured current."""
+
     initial_soc: float
+    """State of charge at the start (0 to 1), between the cut-offs of the parameter set."""
+
     initial_voltage_volt: float
+    """Open-circuit voltage of the starting state (V)."""
+
     initial_state_source: str
+    """Where the starting state comes from, in words, for example ``"rest voltage 4.1445 V at 0 s"``."""
+
     electrodes_in_parallel: float
+    """Factor that scales the capacity of the parameter set to the cell; 1 = the cell of the set."""
+
     temperature_celsius: float
+    """Temperature of the simulation (°C), its mean over time where it varies."""
+
     charge_measured_ah: float
+    """Net measured charge (A.h); positive = charged."""
+
     charge_model_ah: float
+    """Net charge of the model (A.h); positive = charged."""
+
     charge_error: float
+    """Largest difference of the two charges at any sample, as a share of the throughput (charge in + charge out)."""
+
     rmse_mv: float
+    """Root-mean-square error (mV) over all samples with a measured voltage."""
+
     bias_mv: float
+    """Mean error (mV); positive = the simulated voltage is too high."""
+
     worst_mv: float
+    """The error of the largest magnitude (mV), with its sign."""
+
     worst_time_second: float
+    """Test time of ``worst_mv`` (s)."""
+
     solve_seconds: float
+    """Time that the simulation took (s of wall clock)."""
+
     attempts: tuple[str, ...] = ()
+    """The solver settings that were tried, one line each; the last one gave the result."""
+
     comparisons: tuple[Comparison, ...] = ()
+    """Errors of the whole record, then of each cycle."""
+
     capacity_ah: float | None = None
+    """Nominal capacity (A.h) to which the model was scaled."""
+
     capacity_source: str = ""
+    """Where that capacity comes from, in words."""
+
     temperature_source: str = ""
+    """Where the temperature comes from, in words."""
+
     compression_rmse_mv: float | None = None
+    """Estimated root-mean-square voltage error (mV) from replacing the measured current by its profile, with noise."""
+
     compression_worst_mv: float | None = None
+    """Estimated largest voltage error (mV) from the same cause."""
+
     compiled: bool = False
+    """Whether the model ran as compiled machine code; the result is the same."""
+
     cycle_states: tuple[CycleState, ...] = ()
+    """The starting states of cycles that did not continue from the cycle before."""
+
     step_comparisons: tuple[StepComparison, ...] = ()
+    """Errors by step type and by window, of the whole record and of each cycle."""
+
     beyond_cutoff_second: float | None = None
+    """Time (s) for which the simulated voltage is more than 50 mV outside the cut-offs of the parameter set.
+
+    The cut-offs do not end a simulation. ``None`` where the set has none.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class FailedSimulation:
-    """What a failed simulation still knows: how it began, what was tried, and its curve up to where it ended.
+    """What is known of a failed simulation: its start, the attempts, and the curve up to its last good sample.
 
-    Args:
-        samples: of the curve that was kept; 0 = none.
-        ended_second: test time of its last good sample; ``None`` without a curve.
-        partial_rmse_mv: until there; ``None`` without a measured voltage.
-
-    The others are as in :class:`SimulationResult`.
+    Fields without a description are those of :class:`SimulationResult`, of the curve up to its end.
     """
 
     settings: SimulateSettings
     samples: int
+    """Number of samples of the stored curve; 0 = there is no curve."""
+
     knots: int
     initial_soc: float
     initial_voltage_volt: float
@@ -143,7 +227,11 @@ class FailedSimulation:
     temperature_celsius: float
     attempts: tuple[str, ...] = ()
     ended_second: float | None = None
+    """Test time of the last good sample (s); ``None`` without a curve."""
+
     partial_rmse_mv: float | None = None
+    """Root-mean-square error (mV) up to there; ``None`` without a measured voltage."""
+
     charge_measured_ah: float | None = None
     charge_model_ah: float | None = None
     charge_error: float | None = None

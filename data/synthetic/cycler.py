@@ -10,9 +10,8 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv
-from numpy.typing import NDArray
 
-from ..arrays import Floats, Integers
+from ..arrays import Floats, Integers, Mask
 
 CSV_COLUMNS: Final = ("datetime", "cell_id", "cycle", "step", "current_A", "voltage_V", "temperature_C")
 MISSING_MS: Final = int(np.iinfo(np.int64).min)
@@ -98,7 +97,7 @@ def measure(true: TrueRecord, nominal_capacity_ah: float, channel: Channel, rng:
     )
 
 
-def calm_rows(record: CyclerRecord, nominal_capacity_ah: float) -> NDArray[np.bool_]:
+def calm_rows(record: CyclerRecord, nominal_capacity_ah: float) -> Mask:
     """Tell which rows are far from every edge: no new step and no jump of the current within four rows.
 
     The first ten rows do not count as calm, so that the rest a record begins with stays readable.

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Integers
+from ..arrays import Integers, Mask
 
 MARGIN_ROWS: Final = 3  # untouched rows between two defects
 REST_PER_AH: Final = 0.002
@@ -41,13 +41,13 @@ class Bench:
     """A record under damage: its columns, which rows are still free, and which defect touched a row (-1 = none)."""
 
     columns: dict[str, NDArray[Any]]
-    free: NDArray[np.bool_]
+    free: Mask
     touched: Integers
     nominal_capacity_ah: float
     rng: np.random.Generator
     planted: list[Defect] = field(default_factory=list)
 
-    def claim_free_rows(self, length: int, where: NDArray[np.bool_] | None = None) -> int | None:
+    def claim_free_rows(self, length: int, where: Mask | None = None) -> int | None:
         """Pick at random the first of ``length`` free rows, with a margin, and take them; ``None`` where none is."""
         open_rows = self.free if where is None else self.free & where
         width = length + 2 * MARGIN_ROWS
@@ -75,9 +75,9 @@ class Bench:
         """Write a row twice."""
         self.take(np.insert(np.arange(len(self.free)), row, row))
 
-    def rows_above_current(self, per_ah: float) -> NDArray[np.bool_]:
+    def rows_above_current(self, per_ah: float) -> Mask:
         """Rows whose current is above this many A per A.h."""
-        carrying: NDArray[np.bool_] = np.abs(self.columns["current"]) > per_ah * self.nominal_capacity_ah
+        carrying: Mask = np.abs(self.columns["current"]) > per_ah * self.nominal_capacity_ah
         return carrying
 
 

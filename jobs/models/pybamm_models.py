@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, Final
 
 import pybamm
 
 from ...data.errors import JobError
+from ...data.names import quote, suggest_or_list
 from ...data.settings import ModelSettings, OptionValue
 from ..parameters.sets import load_base_set
 
@@ -66,12 +66,14 @@ def _refuse_options(settings: ModelSettings) -> None:
         known = pybamm.BatteryModelOptions({}).possible_options
     for name, value in given.items():
         if name not in known:
-            raise JobError(f"{settings.type} has no option {name!r}{_nearest(name, known)}", "cannot_build")
+            raise JobError(f"{settings.type} has no option {quote(name)}{suggest_or_list(name, known)}", "cannot_build")
         values = known[name]
         for word in _words(value):
             if values and word not in values and name != "number of MSMR reactions" and word not in EARLIER_NAMES:
-                near = _nearest(str(word), [str(value) for value in values])
-                raise JobError(f"{settings.type}'s option {name!r} cannot be {word!r}{near}", "cannot_build")
+                suggestion = suggest_or_list(str(word), [str(value) for value in values])
+                raise JobError(
+                    f"option {quote(name)} of {settings.type} cannot be {quote(str(word))}{suggestion}", "cannot_build"
+                )
 
 
 def _words(value: OptionValue) -> Iterator[str | int]:
@@ -80,12 +82,6 @@ def _words(value: OptionValue) -> Iterator[str | int]:
             yield from _words(entry)
     else:
         yield value
-
-
-def _nearest(word: str, names: Iterable[str]) -> str:
-    listed = sorted(names)
-    close = difflib.get_close_matches(word, listed, 1, 0.5)
-    return f"; did you mean {close[0]!r}?" if close else f"; there are: {', '.join(listed)}"
 
 
 def full_options(settings: ModelSettings) -> pybamm.BatteryModelOptions:
@@ -115,8 +111,8 @@ def mesh_points(settings: ModelSettings, model: pybamm.BaseModel) -> dict[Any, i
     points = dict(model.default_var_pts)
     for name, number in settings.mesh:
         if name not in used or name not in name_of:
-            near = _nearest(name, used & set(name_of))
-            raise JobError(f"the mesh of {settings.name} has no points {name!r}{near}", "cannot_build")
+            suggestion = suggest_or_list(name, used & set(name_of))
+            raise JobError(f"the mesh of {settings.name} has no points {quote(name)}{suggestion}", "cannot_build")
         points[name_of[name]] = number
     return points
 

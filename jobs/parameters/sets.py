@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import re
 from dataclasses import replace
@@ -13,6 +12,7 @@ import pybamm
 
 from ...data.errors import JobError
 from ...data.fit_settings import CELL_CAPACITY, CELL_PARAMETERS, INITIAL_SOC, LITHIUM_INVENTORY
+from ...data.names import quote, suggest
 from ...data.settings import (
     GIVEN_PER_CELL,
     CellSettings,
@@ -120,10 +120,11 @@ def override_value(key: str, override: Override, number: Any = None) -> Any:
     given = override.value if number is None else number
     names = parameter_names(key)
     if override.parameter not in names:
-        near = difflib.get_close_matches(override.parameter, names, 1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
         name = key.partition("@")[0]
-        raise JobError(f"parameter set {name} has no parameter {override.parameter!r}{hint}", "unknown_parameter")
+        suggestion = suggest(override.parameter, names)
+        raise JobError(
+            f"parameter set {name} has no parameter {quote(override.parameter)}{suggestion}", "unknown_parameter"
+        )
     if override.kind == "value":
         return given
     return scale_parameter(given, load_base_set(key)[override.parameter])

@@ -15,9 +15,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
-from numpy.typing import NDArray
 
 from ...data import columns as c
+from ...data.arrays import Mask
 from ...data.convert import SECONDS_PER_HOUR
 from ...data.rules import flag_bit
 from .envelope import envelope, insert_breaks
@@ -98,7 +98,7 @@ def draw_voltages(axes: Axes, measured: pd.DataFrame, simulated: Sequence[Simula
     return lines
 
 
-def draw_error_curves(axes: Axes, simulated: Sequence[SimulatedCurve], holes: NDArray[np.bool_]) -> None:
+def draw_error_curves(axes: Axes, simulated: Sequence[SimulatedCurve], holes: Mask) -> None:
     """Draw the error (simulated - measured) of each simulation in mV; ``holes`` as in :func:`draw_line`."""
     axes.axhline(0, color=BLACK, linewidth=0.7, zorder=0.5)
     for number, simulation in enumerate(simulated):
@@ -110,9 +110,7 @@ def draw_error_curves(axes: Axes, simulated: Sequence[SimulatedCurve], holes: ND
     axes.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=ROUND_STEPS))
 
 
-def draw_line(
-    axes: Axes, frame: pd.DataFrame, column: str, holes: NDArray[np.bool_], factor: float = 1.0, **style: Any
-) -> Line2D:
+def draw_line(axes: Axes, frame: pd.DataFrame, column: str, holes: Mask, factor: float = 1.0, **style: Any) -> Line2D:
     """Draw a column over time in hours, at most as finely as a page shows; no line crosses a hole.
 
     Args:
@@ -139,7 +137,7 @@ def _mark_end(axes: Axes, frame: pd.DataFrame, column: str, factor: float, color
         axes.plot(*end, "x", color=color, markersize=6, markeredgewidth=1.6, zorder=3)
 
 
-def find_holes(measured: pd.DataFrame) -> NDArray[np.bool_]:
+def find_holes(measured: pd.DataFrame) -> Mask:
     """Tell of each sample whether others are absent before it: cycles left out, or a gap that cleaning found."""
     holes = np.diff(measured[c.CYCLE_COUNT].to_numpy(dtype=np.int64), prepend=1) > 1
     holes |= (measured[c.FLAGS].to_numpy(dtype=np.int64) & flag_bit("time_gap")) != 0

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ...data.arrays import Floats
+from ...data.arrays import Floats, Indices, Integers, Mask
 
 COLUMNS: Final = 2400
 """Pixel columns that a curve is reduced to: more than a page's width has at 300 dpi."""
@@ -43,13 +42,13 @@ def envelope(time: Floats, values: Floats, columns: int = COLUMNS) -> tuple[Floa
     return time[kept], values[kept]
 
 
-def _first_of_each(column: NDArray[np.int64], hit: NDArray[np.bool_]) -> NDArray[np.intp]:
+def _first_of_each(column: Integers, hit: Mask) -> Indices:
     """Return the index of the first hit in each column that has one."""
     where = np.flatnonzero(hit)
     return where[np.flatnonzero(np.diff(column[where], prepend=-1))]
 
 
-def insert_breaks(time: Floats, values: Floats, starts: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+def insert_breaks(time: Floats, values: Floats, starts: Mask) -> tuple[Floats, Floats]:
     """Put a missing value before every sample where ``starts`` is true: the line is lifted there."""
     where = np.flatnonzero(starts)
     return np.insert(time, where, time[where]), np.insert(values, where, np.nan)

@@ -13,8 +13,8 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
-from numpy.typing import NDArray
 
+from ...data.arrays import Floats
 from ...data.columns import ALL, STEP_TYPES, WINDOWS
 from .style import (
     BLACK,
@@ -152,7 +152,7 @@ def _draw_cycles(axes: Axes, errors: Sequence[Errors]) -> None:
 
 def _draw_map(axes: Axes, errors: Errors, kinds: Sequence[str], scale: Normalize, *, named: bool, maps: int) -> None:
     """RMSE of each step type in each window as numbers, over the colour of the bias."""
-    bias: NDArray[np.float64] = np.full((len(kinds), len(WINDOWS)), np.nan)
+    bias: Floats = np.full((len(kinds), len(WINDOWS)), np.nan)
     windows = list(WINDOWS)
     for row in _both(errors):
         place = kinds.index(row["step_type"]), windows.index(row["window"])

@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
-from numpy.typing import NDArray
 
+from ...data.arrays import Floats
 from .fit_axes import parameter_label, scale_values, value_range
 from .fit_style import BELIEF, Row, format_half_width, format_tick, format_value, half_width, short_name, verdict_colour
 from .style import BLACK, BLUE, GREY, SHADE, WIDTH_INCH, displayable_name, house_style, put_heading, show_literally
@@ -132,7 +132,7 @@ def _draw_widths(axes: Axes, parameters: Sequence[Row]) -> None:
 def _draw_matrix(axes: Axes, parameters: Sequence[Row], correlations: Mapping[tuple[str, str], float]) -> None:
     """Correlations as numbers over their colour; where a parameter is at a bound there is none."""
     names = [str(row["parameter"]) for row in parameters]
-    values: NDArray[np.float64] = np.full((len(names), len(names)), np.nan)
+    values: Floats = np.full((len(names), len(names)), np.nan)
     for (one, other), value in correlations.items():
         if one in names and other in names:
             values[names.index(one), names.index(other)] = values[names.index(other), names.index(one)] = value

@@ -16,7 +16,7 @@ from ...data.cycle_selection import MeasuredCapacity
 from ...data.errors import CampaignError
 from ...data.fit_settings import FitObjective, FitSettings
 from ...data.installed import parameter_set_names
-from ...data.names import did_you_mean
+from ...data.names import suggest_or_list
 from ...data.settings import (
     CellSettings,
     CleanSettings,
@@ -142,7 +142,7 @@ class Campaign:
         named = [(f"cells.{format_key(key)}", key) for key in sorted(tables)]
         named += [(f"{where}.cells", key) for where, fit in self.file.named_fits() for key in fit.cells]
         problems = [
-            f"{where}: no source has the cell {value_text(key)}{did_you_mean(key, [*known, DEFAULTS])}"
+            f"{where}: no source has the cell {value_text(key)}{suggest_or_list(key, [*known, DEFAULTS])}"
             for where, key in named
             if not is_glob(key) and key not in known
         ]

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from ...data.fit_settings import PRESETS
 from ...data.installed import parameter_set_names
-from ...data.names import did_you_mean
+from ...data.names import suggest_or_list
 from ...data.settings import MODEL_TYPES
 from .errors import format_key, value_text
 from .fit_schema import FitTable
@@ -75,16 +75,16 @@ def _twice(table: str, names: Sequence[str], advice: str) -> Iterator[str]:
 def _find_unknown_references(file: CampaignFile, where: str, fit: FitTable) -> Iterator[str]:
     models = {*MODEL_TYPES, *(model.label for model in file.models)}
     if fit.model not in models:
-        yield f"{where}.model = {value_text(fit.model)}: unknown model{did_you_mean(fit.model, models)}"
+        yield f"{where}.model = {value_text(fit.model)}: unknown model{suggest_or_list(fit.model, models)}"
     sets = {name for base in (*parameter_set_names(), *file.parameter_sets) for name in file.set_names(base)}
     if fit.parameter_set is not None and fit.parameter_set not in sets:
-        near = did_you_mean(fit.parameter_set, sets)
+        near = suggest_or_list(fit.parameter_set, sets)
         yield f"{where}.parameter_set = {value_text(fit.parameter_set)}: unknown parameter set{near}"
     free = {p.name for preset in fit.presets for p in PRESETS[preset]} | fit.parameters.keys()
     free -= {name for name, entry in fit.parameters.items() if entry.link is not None}
     for name, entry in fit.parameters.items():
         if entry.link is not None and entry.link not in free:
-            near = did_you_mean(entry.link, free)
+            near = suggest_or_list(entry.link, free)
             yield f"{where}.parameters.{name}.link = {value_text(entry.link)}: is not fitted{near}"
 
 

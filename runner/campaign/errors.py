@@ -13,7 +13,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ValidationError
 
 from ...data.errors import CampaignError
-from ...data.names import did_you_mean, nearest_hint
+from ...data.names import suggest, suggest_or_list
 
 _QUOTED: Final = re.compile(r"'([^']*)'")
 _LONGEST_VALUE: Final = 60
@@ -53,7 +53,7 @@ def _problem(detail: dict[str, Any], document: dict[str, Any], schema: type[Base
     loc = tuple(part for part in detail["loc"] if part != "[key]")
     path, kind = key_path(loc, document), detail["type"]
     if kind == "extra_forbidden":
-        return f"{path}: unknown key{did_you_mean(str(loc[-1]), _keys_at(schema, loc[:-1]))}"
+        return f"{path}: unknown key{suggest_or_list(str(loc[-1]), _keys_at(schema, loc[:-1]))}"
     if kind == "missing":
         return f"{path} {_MUST_BE[kind]}"
     return f"{path or 'the file'} = {value_text(detail['input'])}: {_message(detail)}"
@@ -65,7 +65,7 @@ def _message(detail: dict[str, Any]) -> str:
         return str(context["error"])
     if kind == "literal_error":
         allowed = _QUOTED.findall(context["expected"])
-        return f"must be one of {', '.join(allowed)}{nearest_hint(str(detail['input']), allowed)}"
+        return f"must be one of {', '.join(allowed)}{suggest(str(detail['input']), allowed)}"
     if kind == "model_type" and detail["loc"][0] == "cells":
         return "must be a table: [cells.defaults] holds what is the same for every cell, [cells.ID] the rest"
     return _MUST_BE.get(kind) or str(detail["msg"]).replace("Input should be", "must be")

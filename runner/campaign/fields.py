@@ -13,12 +13,12 @@ from ...data.convert import FACTORS
 from ...data.cycle_selection import CycleSelection, parse_selection
 from ...data.fit_settings import PRESETS
 from ...data.installed import parameter_set_names
-from ...data.names import did_you_mean, nearest_hint
+from ...data.names import suggest, suggest_or_list
 from ...data.settings import MODEL_TYPES
 from .raw_files import explain_no_files, find_files
 
 _LABEL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-_CYCLE_RANGE: Final = re.compile(r"\s*(\d{1,6})\s*(?:-\s*(\d{1,6})\s*)?")
+_CYCLE_NUMBERS: Final = 'must be cycles such as "1" or "1-3, 5", counted from 1'
 _WALLTIME: Final = re.compile(r"(\d+-)?\d{1,3}:\d{2}:\d{2}")
 _MEMORY: Final = re.compile(r"\d+(\.\d+)?\s*([kKMGT]i?)?B?")
 _ADDRESS: Final = re.compile(r".*:\d{1,5}")
@@ -35,20 +35,20 @@ def parse_cycle_numbers(text: str) -> tuple[int, ...]:
     Raises:
         ValueError: the text is something else, a range runs backwards, or a cycle is 0.
     """
-    found: set[int] = set()
-    for part in text.split(","):
-        match = _CYCLE_RANGE.fullmatch(part)
-        first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
-        if not 0 < first <= last:
-            raise ValueError('must be cycles such as "1" or "1-3, 5", counted from 1')
-        found.update(range(first, last + 1))
-    return tuple(sorted(found))
+    try:
+        selection = parse_selection(text)
+    except ValueError as error:
+        raise ValueError(_CYCLE_NUMBERS) from error
+    open_ended = any(last == 0 for _, last in selection.ranges)
+    if selection.whole or selection.every or selection.last or open_ended:
+        raise ValueError(_CYCLE_NUMBERS)
+    return tuple(sorted({number for first, last in selection.ranges for number in range(first, last + 1)}))
 
 
 def _known_set(name: str, info: ValidationInfo) -> str:
     own = (info.context or {}).get("parameter_sets", ())
     if name not in own and name not in parameter_set_names():
-        raise ValueError(f"unknown parameter set{did_you_mean(name, [*own, *parameter_set_names()])}")
+        raise ValueError(f"unknown parameter set{suggest_or_list(name, [*own, *parameter_set_names()])}")
     return name
 
 
@@ -60,7 +60,7 @@ def _own_set(name: str) -> str:
 
 def _known_model(name: str) -> str:
     if name not in MODEL_TYPES:
-        raise ValueError(f"unknown model{did_you_mean(name, MODEL_TYPES)}")
+        raise ValueError(f"unknown model{suggest_or_list(name, MODEL_TYPES)}")
     return name
 
 
@@ -79,7 +79,7 @@ def _model_option(value: Any) -> Any:
 
 def _known_preset(name: str) -> str:
     if name not in PRESETS:
-        raise ValueError(f"unknown preset{did_you_mean(name, PRESETS)}")
+        raise ValueError(f"unknown preset{suggest_or_list(name, PRESETS)}")
     return name
 
 
@@ -90,7 +90,7 @@ def _as_list(value: Any) -> Any:
 def _known_column(name: str) -> str:
     known = [column for column in c.RAW_COLUMNS if column not in _NOT_MAPPED]
     if name not in known:
-        raise ValueError(f"unknown column{did_you_mean(name, known)}")
+        raise ValueError(f"unknown column{suggest_or_list(name, known)}")
     return name
 
 
@@ -131,7 +131,7 @@ def _state_table(value: Any) -> Any:
     if value == "previous_cycle":
         return {"previous_cycle": True}
     if not isinstance(value, dict) or len(value) != 1 or "previous_cycle" in value:
-        near = nearest_hint(value, ("rest_voltage", "previous_cycle")) if isinstance(value, str) else ""
+        near = suggest(value, ("rest_voltage", "previous_cycle")) if isinstance(value, str) else ""
         raise ValueError(f'must be "rest_voltage", {{soc = 0.5}}, {{voltage = 4.1}} or "previous_cycle"{near}')
     soc = value.get("soc")
     if isinstance(soc, (int, float)) and 1 < soc <= 100:
@@ -212,12 +212,12 @@ def check_unit(column: str, unit: str) -> None:
     known = FACTORS.get(column.rsplit("_", 1)[-1], {})
     is_date = column == c.UNIX_TIME and "%" in unit
     if unit and unit not in known and not is_date:
-        raise ValueError(f'unknown unit "{unit}" of {column}{did_you_mean(unit, known)}')
+        raise ValueError(f'unknown unit "{unit}" of {column}{suggest_or_list(unit, known)}')
 
 
 def _cluster_kind(kind: str) -> str:
     if kind not in ("local", "slurm") and not _SCHEDULER.fullmatch(kind):
-        raise ValueError(f"must be local, slurm or tcp://HOST:PORT{did_you_mean(kind, ('local', 'slurm'))}")
+        raise ValueError(f"must be local, slurm or tcp://HOST:PORT{suggest_or_list(kind, ('local', 'slurm'))}")
     return kind
 
 

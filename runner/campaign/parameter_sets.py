@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...data.names import nearest_hint
+from ...data.names import suggest
 from ...data.parameter_files import NO_BPX, Form, content_digest, has_bpx, read_document
 from .errors import format_key, value_text
 from .schema import CampaignFile
@@ -73,7 +73,7 @@ def set_file(name: str, path: Path) -> SetFile:
 
 
 def _near(path: Path) -> str:
-    return nearest_hint(path.name, _names_in(path.parent))
+    return suggest(path.name, _names_in(path.parent))
 
 
 def _names_in(folder: Path) -> Iterator[str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable
 
 from ...data.errors import JobError
 from ...data.fit_settings import CELL_PARAMETERS
-from ...data.names import did_you_mean
+from ...data.names import suggest_or_list
 from ...data.settings import GIVEN_PER_CELL
 from .campaign import Campaign
 from .errors import campaign_error, value_text
@@ -64,7 +64,7 @@ def check_parameters(
     problems = [
         f"{where}: {value_text(parameter)} cannot be changed here: {GIVEN_PER_CELL[parameter]} gives it"
         if parameter in GIVEN_PER_CELL
-        else f"{where}: {base} has no parameter {value_text(parameter)}{did_you_mean(parameter, names_of(base))}"
+        else f"{where}: {base} has no parameter {value_text(parameter)}{suggest_or_list(parameter, names_of(base))}"
         for where, base, parameter in asked + fits
         if parameter in GIVEN_PER_CELL or parameter not in names_of(base)
     ]

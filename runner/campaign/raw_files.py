@@ -6,7 +6,7 @@ import glob
 import os
 from pathlib import Path
 
-from ...data.names import nearest_hint
+from ...data.names import suggest
 
 
 def find_files(pattern: str, folder: Path) -> list[Path]:
@@ -34,7 +34,7 @@ def explain_no_files(pattern: str, folder: Path) -> str:
             break
         if not (place / part).is_dir():
             missing = "no file" if part == at.name else "no folder"
-            return f'{missing} "{part}" in {_real_path(place)}{nearest_hint(part, _names_in(place))}'
+            return f'{missing} "{part}" in {_real_path(place)}{suggest(part, _names_in(place))}'
         place /= part
     if place == at:
         return f'"{pattern}" is a folder; write "{pattern.rstrip("/")}/*.csv"'

@@ -5,7 +5,6 @@ Only ``sinfo``, ``sbatch``, ``squeue`` and ``scancel`` are used; accounting (``s
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import shutil
@@ -16,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ...data.errors import UsageError
+from ...data.names import quote, suggest
 
 COMMANDS = ("sinfo", "sbatch", "squeue", "scancel")
 TIMEOUT_SECOND = 30
@@ -192,8 +192,7 @@ def _no_partition_error(name: str, names: Sequence[str]) -> str:
     known = f"it has {', '.join(names) or 'none'}"
     if not name:
         return f"the cluster has no default partition: name one with --partition; {known}"
-    near = difflib.get_close_matches(name, names, 1)
-    return f"partition {name!r} is not in the cluster; {known}" + (f"; did you mean {near[0]!r}?" if near else "")
+    return f"the cluster has no partition {quote(name)}{suggest(name, names)}; {known}"
 
 
 def _duration(second: int) -> str:

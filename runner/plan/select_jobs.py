@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 
-from ...data.errors import UsageError
+from ...data.names import check_known
 from ...data.results.receipt import JobKind
 from .job import FitWork, Job, Key, ProfileWork, SimulateWork, StartWork
 
@@ -64,11 +63,7 @@ def select_cells(jobs: Sequence[Job], cells: Sequence[str]) -> tuple[Job, ...]:
     if not cells:
         return tuple(jobs)
     known = {job.cell_id for job in jobs if job.kind == "clean"}
-    for cell_id in cells:
-        if cell_id not in known:
-            near = difflib.get_close_matches(cell_id, known, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise UsageError(f"the campaign has no cell {cell_id!r}{hint}")
+    check_known("the campaign has no cell", cells, known)
     chosen = [job for job in jobs if job.cell_id in cells]
     needed = {key for job in chosen for key in job.needs}
     return tuple(job for job in jobs if job.cell_id in cells or job.key in needed)

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from ...data.errors import UsageError
-from ...data.names import did_you_mean
+from ...data.names import suggest_or_list
 from ...data.settings import MODEL_TYPES
 from .table import table, table_to_json
 
@@ -59,7 +59,7 @@ def show_models(model_type: str | None, json_: bool) -> None:
             print("\noptions of one: kilocell models SPMe; sets that fit: kilocell parameters")
         return
     if model_type not in MODEL_TYPES:
-        raise UsageError(f"unknown model {model_type!r}{did_you_mean(model_type, MODEL_TYPES)}")
+        raise UsageError(f"unknown model {model_type!r}{suggest_or_list(model_type, MODEL_TYPES)}")
     print("loading PyBaMM …", file=sys.stderr)
     from ...jobs.models.options import default_mesh, list_options
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ...data.errors import JobError, UsageError
 from ...data.installed import parameter_set_names, registering_package
-from ...data.names import did_you_mean
+from ...data.names import suggest_or_list
 from ...data.parameter_files import read_document
 from ...data.settings import ParameterSetSettings
 from ..campaign.parameter_sets import SetFile, set_file
@@ -63,7 +63,7 @@ def show_parameter_set(name: str, campaign: Campaign | None, match: str, json_: 
         raise UsageError(f"{file.path}: {error}" if file else str(error)) from error
     chosen = [row for row in rows if match.lower() in row.parameter.lower()]
     if not chosen:
-        raise UsageError(f"{name} has no parameter with {match!r}{did_you_mean(match, [r.parameter for r in rows])}")
+        raise UsageError(f"{name} has no parameter with {match!r}{suggest_or_list(match, [r.parameter for r in rows])}")
     if json_:
         print(json.dumps(_set_to_dict(settings, file, summary, notes, chosen), ensure_ascii=False, indent=1))
         return
@@ -117,7 +117,7 @@ def find_set(name: str, campaign: Campaign | None) -> tuple[ParameterSetSettings
             raise UsageError(f"{name}: {error}") from None
         return ParameterSetSettings(path.name, path.name, file_digest=file.digest), file
     own = [file.name for file in campaign.set_files] if campaign else []
-    near = did_you_mean(name, [*own, *parameter_set_names()])
+    near = suggest_or_list(name, [*own, *parameter_set_names()])
     raise UsageError(f"unknown parameter set {name!r}{near}; it is no file either (BPX or ParameterValues JSON)")
 
 

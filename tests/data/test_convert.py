@@ -60,7 +60,7 @@ def test_units_that_files_use(column: str, unit: str, value: float, expected: fl
 
 @pytest.mark.parametrize(("column", "unit"), [(c.VOLTAGE, "A"), (c.CURRENT, "kA"), (c.CYCLE_ID, "V")])
 def test_an_unknown_unit_is_refused_with_those_that_are_known(column: str, unit: str) -> None:
-    with pytest.raises(ValueError, match=rf"unit '{unit}' is not known for {column} \(known: "):
+    with pytest.raises(ValueError, match=rf"unknown unit '{unit}' of {column} \(known units: "):
         to_column_unit(np.array([1.0]), column, unit)
 
 

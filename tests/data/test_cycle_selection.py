@@ -40,7 +40,7 @@ def test_cycles_that_the_numbers_skip_are_missing() -> None:
         ("5-1", 'did you mean "1-5"?'),
         ("evry 20", 'did you mean "every 20"?'),
         ("cycle 3", 'did you mean "3"?'),
-        ("1-3, all", 'did you mean "all", alone?'),
+        ("1-3, all", '"all" cannot be combined'),
         ("0", "counted from 1"),
         ("every 0", "counted from 1"),
         ("", 'such as "1-5, 100, last"'),

@@ -43,10 +43,10 @@ def test_forms_are_told_by_their_content() -> None:
         (b"", "line 1, column 1"),
         (b"\xff\xfe", "not UTF-8"),
         (b'{"a [V]": 1,}', "line 1, column 13"),
-        (b"[1, 2]", "no JSON object"),
+        (b"[1, 2]", "not a JSON object"),
         (b"{}", "neither BPX"),
         (b'{"a": 1}', "neither BPX"),
-        (b'{"a [V]": NaN}', "NaN, which is no number"),
+        (b'{"a [V]": NaN}', "NaN, which is not a number"),
         (b'{"a [V]": 1, "a [V]": 2}', "'a [V]' twice"),
         (b"[" * 100_000, "nested too deeply"),
     ],
@@ -56,12 +56,12 @@ def test_what_is_no_parameter_set_is_refused_with_words(content: bytes, words: s
 
 
 def test_bpx_without_what_pybamm_needs_is_refused() -> None:
-    assert 'its "Header" says no "BPX"' in refused({"Parameterisation": {}})
+    assert 'its "Header" has no "BPX"' in refused({"Parameterisation": {}})
     assert '"Parameterisation"' in refused({"Header": {"BPX": "1.1.0"}})
     assert "'Electrolyte' and 'Separator'" in refused(bpx(Electrolyte=None, Separator=None))
     single = bpx(Electrolyte=None, Separator=None)
     single["Header"]["Model"] = "SPM"
-    assert "one for SPM needs them too" in refused(single)
+    assert "a file for SPM needs them too" in refused(single)
     cell = {key: value for key, value in bpx()["Parameterisation"]["Cell"].items() if not key.startswith("Volume")}
     assert "'Volume [m3]'" in refused(bpx(Cell=cell))
 
@@ -69,7 +69,7 @@ def test_bpx_without_what_pybamm_needs_is_refused() -> None:
 @pytest.mark.parametrize("expression", ["exit(1)", "1 + log(x)", "x * y", "__import__(x)", "exp(X)"])
 def test_an_expression_with_other_words_is_refused(expression: str) -> None:
     electrolyte = {"Cation transference number": 0.26, "Conductivity [S.m-1]": expression}
-    assert "'Conductivity [S.m-1]' uses" in refused(bpx(Electrolyte=electrolyte))
+    assert "in 'Conductivity [S.m-1]'" in refused(bpx(Electrolyte=electrolyte))
 
 
 def test_numbers_with_an_exponent_are_no_words() -> None:

@@ -75,7 +75,7 @@ def test_cells_and_parts_are_the_whole(tmp_path: Path, monkeypatch: pytest.Monke
         joined = pd.concat(frames, ignore_index=True)
         assert joined[c.SOURCE_ROW].tolist() == list(range(place, ROWS, 3))
         pd.testing.assert_frame_equal(joined, read_raw(path, settings, cell))
-    with pytest.raises(ReadError, match=r"has no cell 'C9'"):
+    with pytest.raises(ReadError, match=r'has no cell "C9"'):
         read_raw(path, settings, "C9")
 
 

@@ -75,7 +75,7 @@ def test_odd_cell_ids_stay_as_they_are(tmp_path: Path) -> None:
 
 def test_a_cell_that_is_not_there_is_named_with_the_nearest(tmp_path: Path) -> None:
     path = write(tmp_path, HEADER, "CELL_A,0,1,3.7")
-    with pytest.raises(ReadError, match=r"has no cell 'CELL_B'; the nearest is 'CELL_A'"):
+    with pytest.raises(ReadError, match=r'has no cell "CELL_B" \(did you mean "CELL_A"'):
         read_raw(path, BY_CELL, "CELL_B")
 
 

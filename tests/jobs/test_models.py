@@ -187,11 +187,11 @@ def test_a_set_that_does_not_fit_is_refused_with_what_to_do(case: Case, words: s
 @pytest.mark.parametrize(
     ("kind", "options", "words"),
     [
-        ("SPMe", {"termal": "lumped"}, "did you mean 'thermal'"),
-        ("SPMe", {"thermal": "lumpd"}, "did you mean 'lumped'"),
-        ("SPMe", {"particle mechanics": ("swelling", "none")}, "did you mean 'swelling only'"),
+        ("SPMe", {"termal": "lumped"}, 'did you mean "thermal"'),
+        ("SPMe", {"thermal": "lumpd"}, 'did you mean "lumped"'),
+        ("SPMe", {"particle mechanics": ("swelling", "none")}, 'did you mean "swelling only"'),
         ("SPMe", {"operating mode": "power"}, "the measured record gives it"),
-        ("Thevenin", {"number of rc element": 2}, "did you mean 'number of rc elements'"),
+        ("Thevenin", {"number of rc element": 2}, 'did you mean "number of rc elements"'),
         ("Yang2017", {"thermal": "lumped"}, "takes no others"),
         ("MSMR", {}, "number of MSMR reactions"),
         ("MPM", {"surface form": "false"}, "surface form"),
@@ -207,7 +207,7 @@ def test_a_mesh_name_that_the_model_does_not_use_is_refused() -> None:
     settings = settings_of(("SPM", {}, "Chen2020"))
     wrong = replace(settings, model=replace(settings.model, mesh=(("r_n_prim", 30),)))
     time_second, current = load(5.0)
-    with pytest.raises(JobError, match="has no points 'r_n_prim'; did you mean 'r_p'"):
+    with pytest.raises(JobError, match=r'has no points "r_n_prim" \(did you mean "r_p"'):
         simulate(partition(time_second, current, np.full(len(time_second), 3.7)), wrong, None)
 
 

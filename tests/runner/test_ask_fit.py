@@ -116,10 +116,10 @@ def test_a_new_fit_is_named_by_what_was_asked(tmp_path: Path, options: dict[str,
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"presets": ("difusion",)}, "no preset 'difusion'; did you mean 'diffusion'?"),
-        ({"presets": ("ohmic",), "model": "DNF"}, "no model 'DNF'; did you mean 'DFN'?"),
-        ({"presets": ("ohmic",), "parameter_set": "Chen2002"}, "did you mean 'Chen2020'?"),
-        ({"fit": "won"}, "no fit 'won'; did you mean 'own'?"),
+        ({"presets": ("difusion",)}, 'no preset "difusion" (did you mean "diffusion"'),
+        ({"presets": ("ohmic",), "model": "DNF"}, 'no model "DNF" (did you mean "DFN"'),
+        ({"presets": ("ohmic",), "parameter_set": "Chen2002"}, 'did you mean "Chen2020"?'),
+        ({"fit": "won"}, 'no fit "won" (did you mean "own"'),
         ({"fit": "own", "presets": ("ohmic",)}, "give one of them"),
         ({"fit": "own", "seed": 3}, "seed: it has 0, asked is 3); give this one a name of its own: --name"),
         ({"presets": ("ohmic",), "name": "own"}, "run that: --fit own"),
@@ -138,7 +138,7 @@ def test_a_wrong_option_is_named_with_the_nearest_right_one(
 
 def test_a_fit_of_a_cell_that_is_not_there_is_not_kept(tmp_path: Path) -> None:
     found = request_fits(load(tmp_path, ""), FitOptions(presets=("diffusion",)), ("C",))
-    with pytest.raises(UsageError, match="the campaign has no cell 'C'"):
+    with pytest.raises(UsageError, match='the campaign has no cell "C"'):
         run_campaign(found.campaign, ClusterSettings(), "fit", ("C",), None, [], fits=found.names)
     assert not Store(tmp_path / "store").added_fits.exists()
 

@@ -231,7 +231,7 @@ def test_a_simulation_of_an_earlier_partition_is_refused(tmp_path: Path) -> None
     [
         ((), None, False, "say what to write"),
         ((), None, True, "say what to write"),
-        (("CELL_C",), "out", False, "no cell 'CELL_C'; did you mean 'CELL_"),
+        (("CELL_C",), "out", False, r'no cell "CELL_C" \(did you mean "CELL_'),
         (("bad",), "out", False, "'bad' is not cleaned"),
         ((), "all.csv", True, "one cell a file"),
     ],

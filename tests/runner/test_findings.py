@@ -152,9 +152,9 @@ def test_a_cell_that_is_not_cleaned_is_said_to_be_so(tmp_path: Path, capsys: pyt
 @pytest.mark.parametrize(
     ("cells", "rules", "words"),
     [
-        (("CELL_1",), (), "no cell 'CELL_1'; did you mean 'cell_1'"),
-        (("zzz",), (), "no cell 'zzz'; it has cell_1"),
-        ((), ("time_ordr",), "no cleaning rule 'time_ordr'; did you mean 'time_order'"),
+        (("CELL_1",), (), r'no cell "CELL_1" \(did you mean "cell_1"'),
+        (("zzz",), (), r'no cell "zzz" \(there are: cell_1'),
+        ((), ("time_ordr",), r'no cleaning rule "time_ordr" \(did you mean "time_order"'),
     ],
 )
 def test_wrong_names_are_refused_with_the_nearest(

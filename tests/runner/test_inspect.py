@@ -145,7 +145,7 @@ def test_json_has_all_and_a_bad_file_stops_no_other(tmp_path: Path, capsys: pyte
 def test_a_cell_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, out = shown(capsys, long_file(tmp_path, 3), cell="B00")
     assert code == 1
-    assert "has no cell 'B00'; the nearest is 'B00" in out
+    assert 'has no cell "B00" (did you mean "B00' in out
 
 
 def test_a_record_that_cannot_be_cleaned_is_still_described(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -152,7 +152,7 @@ def test_an_unknown_cell_is_named_with_the_nearest(tmp_path: Path) -> None:
     from kilocell.data.errors import UsageError
 
     jobs = tuple(replace(job, cell_id=job.cell_id.replace("A", "CELL_A")) for job in plan(tmp_path))
-    with pytest.raises(UsageError, match="did you mean 'CELL_A'"):
+    with pytest.raises(UsageError, match='did you mean "CELL_A"'):
         select_cells(jobs, ["CELL_AA"])
 
 

@@ -214,7 +214,7 @@ def _exhaust(paths: Iterator[Path]) -> None:
 
 def test_what_cannot_be_drawn_is_refused_in_words(one_file: Store) -> None:
     for cells, cycles, others, words in (
-        (("a",), "", False, "did you mean 'A'"),
+        (("a",), "", False, 'did you mean "A"'),
         (("A",), "7", False, "there is no cycle 7"),
         (("A",), "", True, "leave out --model"),
     ):

@@ -84,5 +84,5 @@ def test_without_by_the_table_stays_as_it_was(store: Path) -> None:
 
 
 def test_an_unknown_cell_is_refused_by_its_nearest_name(store: Path) -> None:
-    with pytest.raises(UsageError, match="the store has no cell 'a'; did you mean 'A'"):
+    with pytest.raises(UsageError, match=r'the store has no cell "a" \(did you mean "A"'):
         shown(store, "--cell", "a")

@@ -37,5 +37,5 @@ def test_a_store_without_fits_says_how_to_make_one(tmp_path: Path, capsys: pytes
     assert "kilocell fit --preset diffusion" in capsys.readouterr().out
     show_fits(tmp_path, ("A",), (), True)
     assert capsys.readouterr().out == "[]\n"
-    with pytest.raises(UsageError, match="no cell 'B'"):
+    with pytest.raises(UsageError, match='no cell "B"'):
         show_fits(tmp_path, ("B",), (), False)

@@ -98,5 +98,5 @@ def test_ctrl_c_leaves_no_job_and_the_next_run_goes_on(campaign: Path, queue: Qu
 def test_a_wrong_partition_is_a_usage_error(campaign: Path, queue: Queue) -> None:
     done = subprocess.run([*KILOCELL, *RUN[:-1], "mian"], cwd=campaign, capture_output=True, text=True, timeout=60)
     assert done.returncode == 2, done.stdout + done.stderr
-    assert "did you mean 'main'?" in done.stderr
+    assert 'did you mean "main"?' in done.stderr
     assert queue() == []

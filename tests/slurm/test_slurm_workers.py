@@ -59,7 +59,7 @@ def test_several_workers_in_a_job(queue: Queue, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"partition": "shrt"}, "partition 'shrt' is not in the cluster.*did you mean 'short'"),
+        ({"partition": "shrt"}, 'cluster has no partition "shrt".*did you mean "short"'),
         ({"partition": "short", "walltime": "00:02:00"}, "longer than partition short allows .00:01:00"),
         ({"walltime": "soon"}, "walltime 'soon'"),
         ({"walltime": "infinite"}, "need a time that ends"),

@@ -92,11 +92,11 @@ def test_nothing_is_written_whatever_is_asked(
 @pytest.mark.parametrize(
     ("sql", "text"),
     [
-        ("SELECT * FROM simulation", r"no such table: simulation\. Nearest: simulations"),
+        ("SELECT * FROM simulation", r"no such table: simulation \(did you mean .*simulations"),
         ("SELECT * FROM zzzzzz", r"There are: campaigns, .*simulations"),
-        ("SELECT rmse FROM simulations", r"no such column: rmse\. Nearest: .*rmse_mv"),
+        ("SELECT rmse FROM simulations", r"no such column: rmse \(did you mean .*rmse_mv"),
         ("SELECT outputs FROM simulations", r"no such column: outputs\. It is in: jobs"),
-        ("SELECT s.modell FROM simulations s", r"no such column: s\.modell\. Nearest: model"),
+        ("SELECT s.modell FROM simulations s", r"no such column: s\.modell \(did you mean .*model"),
         ("SELECT qqqqqq FROM simulations", r"PRAGMA table_info"),
         ("SELEC 1", 'near "SELEC": syntax error'),
         ("SELECT 1; SELECT 2", "one statement at a time"),
