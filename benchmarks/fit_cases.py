@@ -161,8 +161,9 @@ def measured(model: str, folder: Path) -> Case | None:
     from kilocell.data.settings import CellSettings, CleanSettings, ModelSettings, ParameterSetSettings
     from kilocell.data.settings import SimulateSettings as Asked
     from kilocell.jobs.cleaning.clean import clean
+    from kilocell.jobs.models.simulation_case import resolve_simulation
     from kilocell.jobs.record.record import make_record
-    from kilocell.jobs.simulation.simulate import find_conditions
+    from kilocell.jobs.simulation.conditions import find_conditions
 
     path = folder / "lgm50_digatron" / "25degC" / "Cell785_0p5C_25degC.csv"
     if not path.is_file():
@@ -170,6 +171,6 @@ def measured(model: str, folder: Path) -> Case | None:
     samples = clean(read_raw(path, guess_settings(path)), path.stem, CleanSettings(nominal_capacity_ah=5.0)).samples
     cell = CellSettings("LGM50", 5.0, temperature_celsius=25.0)
     asked = Asked(cell, ModelSettings(model, model), ParameterSetSettings("Chen2020", "Chen2020"))
-    soc = find_conditions(make_record(samples), asked, None).state.soc
+    soc = find_conditions(make_record(samples), resolve_simulation(asked, None)).state.soc
     time, current, voltage = (samples[name].to_numpy(float) for name in (c.TEST_TIME, c.CURRENT, c.VOLTAGE))
     return Case("LG M50, 0.5C", model, time - time[0], current, voltage, float(soc), DIFFUSIVITIES)

@@ -15,7 +15,7 @@ from kilocell.data.fit_settings import FitParameter, FitSettings
 from kilocell.data.results.fitting import Evaluation, StartResult
 from kilocell.data.settings import CellSettings, InitialState, ModelSettings, ParameterSetSettings
 from kilocell.jobs.fitting.fit import combine_starts, run_start
-from kilocell.jobs.fitting.objective import Objective
+from kilocell.jobs.fitting.objective import make_objective
 from kilocell.jobs.fitting.starts import first_point, from_scaled
 from numpy.typing import NDArray
 
@@ -53,7 +53,7 @@ class Kilocell:
         )
         self._first: Reply = self.start(0, max_evaluations=2)
         self._second: Reply = self.start(0, max_evaluations=2)
-        self._objective = Objective(self._samples, self.settings, None)
+        self._objective = make_objective(self._samples, self.settings, None)
 
     def first_time(self) -> float:
         """Seconds that the first start took longer than the second: the model was built and compiled."""

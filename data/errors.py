@@ -41,7 +41,7 @@ class JobError(KilocellError):
         super().__init__(reason)
         self.code = code
 
-    def __reduce__(self) -> tuple[type[JobError], tuple[str, str]]:
+    def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (str(self), self.code)
 
 
@@ -59,6 +59,9 @@ class FailedSimulationError(JobError):
         super().__init__(reason, code)
         self.result = result
         self.frame = frame
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.code, self.result, self.frame)
 
 
 class NothingToSimulateError(JobError):

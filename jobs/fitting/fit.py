@@ -1,8 +1,9 @@
-"""Fit of a model's parameters to one cell: each start on its own, then the best of them and how far to believe it."""
+"""Fit a model's parameters to one cell: run each start by itself, then choose the best and estimate its errors."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,8 @@ from ...data.results.fitting import Beginning, Correlation, FitResult, FittedPar
 from ..parameters.sets import is_function
 from ..simulation.replay import Conditions
 from .early_stop import EarlyStopping, Rivals
-from .objective import Objective, Residuals
+from .inputs import fitted_overrides
+from .objective import Objective, Residuals, make_objective
 from .search import Journal, Search
 from .starts import first_point, from_scaled, start_from_fit, to_scaled
 from .uncertainty import (
@@ -27,8 +29,14 @@ from .uncertainty import (
     interval,
 )
 
-AT_BOUND = 1e-3  # a fitted value within this share of its bounds counts as at the bound
-RETURNS = 2  # times that a start which ended without a solution begins again
+AT_BOUND: Final = 1e-3
+"""Distance on the scaled bounds within which a fitted value counts as at the bound."""
+
+DEFAULT_MARGIN: Final = 0.02
+"""Distance from the scaled bounds that the parameter set's own values are moved to, as a point to fall back on."""
+
+RETURNS: Final = 2
+"""Times that a start begins again after it ended without a solution."""
 
 
 def run_start(
@@ -40,48 +48,48 @@ def run_start(
     former: FitResult | None = None,
     rivals: Rivals | None = None,
 ) -> StartResult:
-    """Run one start of a fit by the search that the settings name.
+    """Run one start of a fit with the search method of the settings.
 
     Args:
-        former: the fit whose values the first start begins at, those of the cell's state aside.
-        journal: where evaluations are noted, and recalled from when this start was begun before.
-        rivals: gives the other starts that have ended, for ``stop_beaten``; ``None`` = there are none.
+        samples: a cleaned partition.
+        start: number of the start, from 0.
+        measured_celsius: the cell's mean measured temperature in °C, used where the settings give none; ``None`` =
+            nothing was measured.
+        journal: records evaluations and returns those of an earlier, interrupted run of this start; ``None`` =
+            nothing is recorded.
+        former: a fit whose values start 0 begins at, except the initial state of charge; ``None`` = no such fit.
+        rivals: returns the other starts that have ended, for ``stop_beaten``; ``None`` = there are none.
 
     Raises:
-        JobError: a parameter does nothing to the voltage (``no_effect``), or the start ended where the model has no
+        JobError: the voltage is insensitive to a parameter (``no_effect``), or the start ended where the model has no
             solution (``no_solution``).
     """
-    objective = Objective(samples, settings, measured_celsius)
-    asked, settings = settings, objective.settings
-    search = Search(objective, settings, journal, EarlyStopping(settings, rivals))
+    objective = make_objective(samples, settings, measured_celsius)
+    in_units = objective.settings
+    parameters = in_units.parameters
+    search = Search(objective, in_units, journal, EarlyStopping(in_units, rivals))
     defaults = objective.inputs.default_values()
-    inside = np.clip(to_scaled(settings.parameters, defaults), 0.02, 0.98)
-    own = settings if former is None else start_from_fit(former, settings)
-    first = search.find_solvable_point(first_point(own, start, defaults), inside)
-    found = search.residuals(first)
-    if not found.reason:
-        _require_effect(settings, found.slopes_mv)
+    inside = np.clip(to_scaled(parameters, defaults), DEFAULT_MARGIN, 1.0 - DEFAULT_MARGIN)
+    start_settings = in_units if former is None else start_from_fit(former, in_units)
+    first = search.find_solvable_point(first_point(start_settings, start, defaults), inside)
+    first_residuals = search.residuals(first)
+    if not first_residuals.reason:
+        _require_effect(in_units, first_residuals.slopes_mv)
     point, message = search.run(first)
     for _ in range(RETURNS):
         if search.stopped or not search.without_solution:
             break
-        # It ended where the model has none: the search begins again half way to the set's own values.
+        # It ended without a solution: the search begins again halfway to the set's own values.
         point, message = search.run(search.find_solvable_point(inside + 0.5 * (point - inside), inside))
-    values = from_scaled(settings.parameters, point)
-    try:
-        rmse = objective.rmse_mv(values)
-    except JobError as error:
-        raise JobError(
-            f"the start ended where the model has no solution ({error}); narrow the bounds", "no_solution"
-        ) from error
+    values = from_scaled(parameters, point)
     return StartResult(
-        settings=asked,
+        settings=settings,
         start=start,
         seed=settings.seed,
-        first_values=tuple(float(v) for v in from_scaled(settings.parameters, first)),
+        first_values=tuple(float(v) for v in from_scaled(parameters, first)),
         values=tuple(float(v) for v in values),
-        rmse_first_mv=found.rmse_mv,
-        rmse_mv=rmse,
+        rmse_first_mv=first_residuals.rmse_mv,
+        rmse_mv=_final_rmse_mv(search.objective, values),
         evaluations=search.evaluations,
         message=message,
         cost=search.best[0],
@@ -89,19 +97,42 @@ def run_start(
     )
 
 
+def _final_rmse_mv(objective: Objective, values: Floats) -> float:
+    """RMSE in mV at the values that a start ended with.
+
+    Raises:
+        JobError: the model has no solution there (``no_solution``).
+    """
+    try:
+        return objective.rmse_mv(values)
+    except JobError as error:
+        reason = f"the start ended where the model has no solution ({error}); narrow the bounds"
+        raise JobError(reason, "no_solution") from error
+
+
 def _require_effect(settings: FitSettings, slopes_mv: Floats) -> None:
-    """Refuse parameters that the voltage does not follow at all: no fit could find them."""
-    moved = np.sqrt(np.mean(slopes_mv**2, axis=0))
-    names = [repr(p.name) for p, rms in zip(settings.parameters, moved, strict=True) if not rms > NO_EFFECT_MV]
+    """Refuse parameters that the voltage is insensitive to: no fit could find them.
+
+    Args:
+        slopes_mv: by each scaled parameter, mV, shape (used samples, parameters).
+    """
+    rms = np.sqrt(np.mean(slopes_mv**2, axis=0))
+    names = [repr(p.name) for p, effect in zip(settings.parameters, rms, strict=True) if not effect > NO_EFFECT_MV]
     if names:
-        reason = f"{', '.join(names)} does nothing to the voltage of {settings.model.name} with this record"
-        raise JobError(f"{reason}; leave it out, or choose model options that use it", "no_effect")
+        reason = f"the {settings.model.name} voltage is insensitive to {', '.join(names)} in this record"
+        advice = "leave it out of the fit, or choose model options that use it"
+        raise JobError(f"{reason}; {advice}", "no_effect")
 
 
 def combine_starts(
     samples: pd.DataFrame, settings: FitSettings, starts: tuple[StartResult, ...], measured_celsius: float | None
 ) -> FitResult:
-    """Take the best start as the fit's result, with errors, beside the parameter set's own RMSE on the same samples.
+    """Choose the best start and estimate the errors of its values, with the RMSE of the parameter set's own values.
+
+    Args:
+        samples: a cleaned partition.
+        starts: of the same settings, in any order.
+        measured_celsius: the cell's mean measured temperature in °C; ``None`` = nothing was measured.
 
     Raises:
         JobError: no start ended with a result (``no_start``).
@@ -109,45 +140,46 @@ def combine_starts(
     if not starts:
         raise JobError("none of the starts ended with a result; their logs say why", "no_start")
     best = min(starts, key=lambda s: (s.ranked_by, s.start))
-    objective = Objective(samples, settings, measured_celsius)
-    asked, settings = settings, objective.settings
-    values, defaults = np.array(best.values), objective.inputs.default_values()
-    unit = to_scaled(settings.parameters, values)
-    objective.refine_outputs(values)
-    found = objective.residuals(values)
-    errors = estimate_errors(objective, Search(objective, settings), unit, found)
-    fitted = tuple(_fitted(settings, place, best.values, defaults, errors) for place in range(len(values)))
+    values = np.array(best.values)
+    objective, _ = make_objective(samples, settings, measured_celsius).refine_outputs(values)
+    in_units = objective.settings
+    defaults = objective.inputs.default_values()
+    residuals = objective.residuals(values)
+    unit = to_scaled(in_units.parameters, values)
+    errors = estimate_errors(objective, Search(objective, in_units), unit, residuals)
+    fitted = tuple(_fitted_parameter(in_units, place, best.values, defaults, errors) for place in range(len(values)))
     ended = [s for s in starts if not s.stopped]
     agreeing = [s for s in ended if agrees(s.rmse_mv, best.rmse_mv)]
-    within = _largest_disagreement(agreeing) if agreeing else None
-    before, after = _validation(samples, settings, defaults, values, measured_celsius)
-    own = settings.parameter_set
+    stopped = len(starts) - len(ended)
+    validation_before, validation_after = _validation(samples, in_units, defaults, values, measured_celsius)
+    overrides = fitted_overrides(in_units, values)
     return FitResult(
-        settings=asked,
+        settings=settings,
         best_start=best.start,
         starts_done=len(ended),
         starts_agreeing=len(agreeing),
         rmse_default_mv=_rmse_or_none(objective, defaults),
         rmse_mv=best.rmse_mv,
         parameters=fitted,
-        parameter_set=replace(own, name=settings.fitted_name, overrides=objective.inputs.overrides(values)),
-        agreeing_within=within,
-        samples=len(found.error_mv),
+        parameter_set=replace(in_units.parameter_set, name=settings.fitted_name, overrides=overrides),
+        agreeing_within=_largest_disagreement(agreeing) if agreeing else None,
+        samples=len(residuals.error_mv),
         noise_mv=objective.noise_mv(),
         residual_correlation_samples=errors.correlation_samples,
         condition_number=errors.condition_number,
-        correlations=_correlations(settings, errors),
-        validation_rmse_mv=after,
-        validation_default_rmse_mv=before,
-        verdict=_verdict(fitted, len(agreeing), len(ended), len(starts) - len(ended), best),
-        starts_stopped=len(starts) - len(ended),
-        beginning=make_beginning(objective.inputs.conditions(values)),
+        correlations=_correlations(in_units, errors),
+        validation_rmse_mv=validation_after,
+        validation_default_rmse_mv=validation_before,
+        verdict=_verdict(fitted, len(agreeing), len(ended), stopped, best),
+        starts_stopped=stopped,
+        beginning=make_beginning(objective.inputs.find_conditions(objective.inputs.resolve(values))),
     )
 
 
 def make_beginning(conditions: Conditions) -> Beginning:
-    """How a replay under these conditions begins, as a fit keeps it with its set."""
-    state, temperature = conditions.state, conditions.temperature
+    """Describe how a replay under these conditions begins; a fit keeps this with its parameter set."""
+    state = conditions.state
+    temperature = conditions.temperature
     return Beginning(
         inputs=state.inputs,
         soc=state.soc,
@@ -160,21 +192,29 @@ def make_beginning(conditions: Conditions) -> Beginning:
     )
 
 
-def estimate_errors(objective: Objective, search: Search, unit: Floats, found: Residuals) -> Uncertainty:
-    """Return standard errors and correlations at a point (0 to 1); parameters at a bound are taken as known."""
+def estimate_errors(objective: Objective, search: Search, unit: Floats, residuals: Residuals) -> Uncertainty:
+    """Estimate standard errors and correlations at a point; parameters at a bound are taken as known.
+
+    Args:
+        search: of the same objective; it knows the priors.
+        unit: the point, from 0 to 1, shape (parameters,).
+        residuals: at this point, with slopes.
+    """
     free = (unit > AT_BOUND) & (unit < 1.0 - AT_BOUND)
-    prior_slopes = search.prior_residuals(unit)[1]
-    return estimate_uncertainty(found.error_mv, found.slopes_mv, objective.weights, free, prior_slopes, search.prior_mv)
+    _, prior_slopes = search.prior_residuals(unit)
+    return estimate_uncertainty(
+        residuals.error_mv, residuals.slopes_mv, objective.weights, free, prior_slopes, search.prior_mv
+    )
 
 
 def _validation(
     samples: pd.DataFrame, settings: FitSettings, defaults: Floats, values: Floats, measured_celsius: float | None
 ) -> tuple[float | None, float | None]:
-    """RMSE on the cycles held out, with the set's own and with the fitted values."""
+    """RMSE in mV on the validation cycles, with the parameter set's own and with the fitted values."""
     if not settings.validation_cycles:
         return None, None
-    held_out = Objective(samples, settings, measured_celsius, settings.validation_cycles)
-    return _rmse_or_none(held_out, defaults), _rmse_or_none(held_out, values)
+    objective = make_objective(samples, settings, measured_celsius, settings.validation_cycles)
+    return _rmse_or_none(objective, defaults), _rmse_or_none(objective, values)
 
 
 def _rmse_or_none(objective: Objective, values: Floats) -> float | None:
@@ -191,37 +231,37 @@ def _largest_disagreement(starts: list[StartResult]) -> float:
     return float(np.max(np.ptp(values, axis=0) / size))
 
 
-def _fitted(
+def _fitted_parameter(
     settings: FitSettings, place: int, values: tuple[float, ...], defaults: Floats, errors: Uncertainty
 ) -> FittedParameter:
-    parameter, value = settings.parameters[place], values[place]
-    own = parameter.name in CELL_PARAMETERS
-    factor = not own and is_function(settings.parameter_set.key, parameter.name)
+    parameter = settings.parameters[place]
+    value = values[place]
+    is_factor = parameter.name not in CELL_PARAMETERS and is_function(settings.parameter_set.key, parameter.name)
     error = float(errors.standard_error[place])
     at_bound = bool(np.isnan(error))
     result = FittedParameter(
         name=parameter.name,
-        unit="" if factor else parameter_unit(parameter.name),
+        unit="" if is_factor else parameter_unit(parameter.name),
         value=value,
         default=float(defaults[place]),
         lower=parameter.lower,
         upper=parameter.upper,
         scale=parameter.scale,
         at_bound=at_bound,
-        is_factor=factor,
+        is_factor=is_factor,
     )
     if at_bound:
         end = "upper" if value > 0.5 * (parameter.lower + parameter.upper) else "lower"
         return replace(result, verdict=f"at its {end} bound: widen the bounds, or fix it")
     size, low, high = interval(parameter, value, error, errors.quantile)
-    words = describe_certainty(value, size, errors.quantile, _partners(settings, place, errors))
+    verdict = describe_certainty(value, size, errors.quantile, _correlated_names(settings, place, errors))
     if not np.isfinite(size):
-        return replace(result, verdict=words)
-    return replace(result, standard_error=size, lower_95=low, upper_95=high, verdict=words)
+        return replace(result, verdict=verdict)
+    return replace(result, standard_error=size, lower_95=low, upper_95=high, verdict=verdict)
 
 
-def _partners(settings: FitSettings, place: int, errors: Uncertainty) -> str:
-    """The parameters whose errors move with those of one, in words."""
+def _correlated_names(settings: FitSettings, place: int, errors: Uncertainty) -> str:
+    """The parameters that are strongly correlated with one, in words."""
     row = np.nan_to_num(errors.correlation[place])
     names = [
         f"{settings.parameters[k].name} ({row[k]:+.2f})"
@@ -242,21 +282,23 @@ def _correlations(settings: FitSettings, errors: Uncertainty) -> tuple[Correlati
 
 
 def _verdict(fitted: tuple[FittedParameter, ...], agreeing: int, starts: int, stopped: int, best: StartResult) -> str:
-    """The fit in a sentence or two: what is known, what is not, and whether the starts agree.
+    """The fit in a sentence or two: which parameters are determined, and whether the starts agree.
 
     Args:
-        starts: that came to their end, of which ``agreeing`` agree with the best of all; others ``stopped`` early.
+        agreeing: starts that agree with the best one, among those that ended.
+        starts: starts that ended.
+        stopped: starts that were stopped early.
     """
     parts = [
         f"the bounds of {p.name} leave out the set's own value, {p.default:.4g}"
         for p in fitted
         if not p.lower <= p.default <= p.upper
     ]
-    well = [p.name for p in fitted if p.verdict.startswith("well")]
-    if len(well) == len(fitted):
-        parts.append("all parameters are well determined")
+    not_well = [p for p in fitted if not p.verdict.startswith("well")]
+    if not_well:
+        parts += [f"{p.name}: {p.verdict}" for p in not_well]
     else:
-        parts += [f"{p.name}: {p.verdict}" for p in fitted if not p.verdict.startswith("well")]
+        parts.append("all parameters are well determined")
     if best.stopped:
         parts.append(f"the best start, {best.start}, {best.message}")
     elif starts == 1:

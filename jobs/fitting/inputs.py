@@ -1,9 +1,9 @@
-"""From the values that a fit tries to what a replay takes, and how the one moves with the other."""
+"""Map the parameters of a fit to the inputs of the built model, with the Jacobian."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Final, Literal
 
 import numpy as np
 
@@ -19,148 +19,232 @@ from ...data.fit_settings import (
 )
 from ...data.settings import Override, SimulateSettings
 from ..models.build import Structure, make_structure, shapes_mesh
-from ..parameters.sets import affects_equilibrium, apply_overrides, is_function, nominal_capacity_ah
+from ..models.simulation_case import SimulationCase, resolve_simulation
+from ..parameters.sets import affects_equilibrium, apply_overrides, is_function
 from ..simulation.replay import Conditions, scalar_inputs
 from .starts import from_scaled, to_scaled
 from .stretches import FitStretch
 
-STEP = 1e-4  # of the scaled bounds: how far a parameter is moved to see which inputs follow, and by how much
+STEP: Final = 1e-4
+"""Step of a parameter on its scaled bounds, for the derivatives of the model's inputs."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
 class FitInputs:
-    """A fit's parameters as inputs of one built model.
+    """The parameters of a fit as inputs of one built model, for one stretch.
 
     Args:
-        stretch: what is replayed, with the state that it begins from.
-        measured_celsius: the cell's mean temperature, used where the settings give none.
+        settings: of the fit, with bounds in the parameters' units.
+        stretch: what is replayed.
+        measured_celsius: the cell's mean measured temperature in °C, used where the settings give none; ``None`` =
+            nothing was measured.
+        base: conditions with the parameter set's own values.
+        moves_state: for each parameter, whether it changes the initial state that belongs to a rest voltage.
+        structure: of the built model; it says which overrides are inputs.
     """
 
-    def __init__(self, settings: FitSettings, stretch: FitStretch, measured_celsius: float | None) -> None:
-        self.settings = settings
-        self._stretch = stretch
-        self._celsius = measured_celsius
-        self._moves_state = tuple(self._any_moves_state(p.name) for p in settings.parameters)
-        self._base = stretch.conditions(self.settings_with(()), measured_celsius)
-        self.settings = replace(settings, parameters=self._parameters_in_units())
-        self._structure = self._structure_of_default()
-        self.moving = self._moving_inputs()
-        self.meshed = self._meshed()
+    settings: FitSettings
+    stretch: FitStretch
+    measured_celsius: float | None
+    base: Conditions
+    moves_state: tuple[bool, ...]
+    structure: Structure
 
     def default_values(self) -> Floats:
-        """The parameter set's own values: 1 for the factor of a function, the cell's own state and capacity."""
-        parameter_set = self.settings.parameter_set
-        given = {o.parameter: o.value for o in parameter_set.overrides}
-        values = apply_overrides(parameter_set)
-        own = {
-            INITIAL_SOC: self._base.state.soc,
-            CELL_CAPACITY: self.settings.cell.nominal_capacity_ah or nominal_capacity_ah(parameter_set),
-            LITHIUM_INVENTORY: given.get(LITHIUM_INVENTORY, 1.0),
-        }
-        for name in (p.name for p in self.settings.parameters if p.name not in own):
-            own[name] = given.get(name, 1.0) if is_function(parameter_set.key, name) else float(values[name])
-        return np.array([own[p.name] for p in self.settings.parameters], float)
+        """Return the parameter set's own values, shape (parameters,).
 
-    def _parameters_in_units(self) -> tuple[FitParameter, ...]:
-        """The parameters with bounds, first guess and prior in their own units, where they are given as factors.
-
-        Raises:
-            JobError: the set's own value is not positive, so that factors of it say nothing (``bad_bounds``).
+        The value is 1 for the factor of a function, and the cell's own for its initial state and capacity.
         """
-        found = []
-        for p, own in zip(self.settings.parameters, self.default_values(), strict=True):
-            if p.relative and own <= 0.0:
-                reason = f"{p.name!r} is {own:g} in {self.settings.parameter_set.name}"
-                raise JobError(f"{reason}, so bounds cannot be factors of it; give bounds in its unit", "bad_bounds")
-            found.append(_times(p, own) if p.relative else p)
-        return tuple(found)
+        return _default_values(self.settings, self.base)
 
-    def overrides(self, values: Floats) -> tuple[Override, ...]:
-        """The parameter set's overrides with the fitted ones and those linked to them in their place."""
-        key, links = self.settings.parameter_set.key, self.settings.links
-        by_name = {p.name: float(v) for p, v in zip(self.settings.parameters, values, strict=True)}
-        by_name |= {link.name: link.ratio * by_name[link.to] for link in links}
-        kept = tuple(o for o in self.settings.parameter_set.overrides if o.parameter not in by_name)
-        return kept + tuple(Override(name, _kind(key, name), value) for name, value in by_name.items())
+    def resolve(self, values: Floats) -> SimulationCase:
+        """Resolve the simulation with these parameter values, shape (parameters,)."""
+        overrides = fitted_overrides(self.settings, values)
+        return resolve_simulation(_simulation_settings(self.settings, overrides), self.measured_celsius)
 
-    def conditions(self, values: Floats) -> Conditions:
-        """State, capacity, temperature and overrides of a replay with these values."""
-        if any(self._moves_state):
-            asked = self.settings_with(self.overrides(values))
-            return self._stretch.conditions(asked, self._celsius, self._base.temperature)
-        return replace(self._base, overrides=self.overrides(values))
+    def find_conditions(self, case: SimulationCase) -> Conditions:
+        """Find state, capacity, temperature and overrides of a replay with the values of a resolved simulation."""
+        if any(self.moves_state):
+            return self.stretch.find_conditions(case, self.base.temperature)
+        return replace(self.base, overrides=case.settings.parameter_set.overrides)
 
-    def slopes(self, values: Floats, here: Conditions) -> Floats:
-        """How the inputs move with each parameter's place between its bounds, shape (inputs, parameters).
+    def slopes(self, values: Floats, conditions: Conditions, moving: tuple[str, ...]) -> Floats:
+        """Differentiate inputs of the model by the place of each parameter between its bounds (0 to 1).
 
         Args:
-            here: the conditions at these values.
+            values: shape (parameters,).
+            conditions: at these values.
+            moving: names of the inputs to differentiate.
+
+        Returns:
+            Shape (inputs, parameters).
         """
         unit = to_scaled(self.settings.parameters, values)
-        inputs, columns = self._inputs(here), []
-        for place, moves_state in enumerate(self._moves_state):
+        inputs = self._input_values(conditions, moving)
+        columns = []
+        for place, moves_state in enumerate(self.moves_state):
             moved, step = _moved(unit, place)
-            there = from_scaled(self.settings.parameters, moved)
-            # What only matters where something flows leaves the state at rest where it is.
-            after = self.conditions(there) if moves_state else replace(here, overrides=self.overrides(there))
-            columns.append((self._inputs(after) - inputs) / step)
+            moved_values = from_scaled(self.settings.parameters, moved)
+            if moves_state:
+                after = self.find_conditions(self.resolve(moved_values))
+            else:
+                # A parameter that only matters under current leaves the state at rest unchanged.
+                after = replace(conditions, overrides=fitted_overrides(self.settings, moved_values))
+            columns.append((self._input_values(after, moving) - inputs) / step)
         return np.column_stack(columns)
 
-    def _inputs(self, conditions: Conditions) -> Floats:
-        inputs = scalar_inputs(self._structure, conditions)
-        return np.array([inputs[name] for name in self.moving])
-
-    def _any_moves_state(self, name: str) -> bool:
-        return any(affects_equilibrium(n) or n in CELL_PARAMETERS for n in self._names_with_linked(name))
-
-    def _names_with_linked(self, name: str) -> list[str]:
-        """A parameter's name and those of what is linked to it."""
-        return [name, *(link.name for link in self.settings.links if link.to == name)]
-
-    def _structure_of_default(self) -> Structure:
-        """Which of the overrides are inputs; knots and tolerances do not matter to that."""
-        asked = self.settings_with(self.overrides(self.default_values()))
-        return make_structure(asked.model, asked.parameter_set.key, asked.parameter_set.overrides, 1, 1.0, 1.0)
-
-    def _meshed(self) -> tuple[int, ...]:
-        """Places of the parameters that shape the mesh, themselves or by what is linked to them: no input is theirs."""
-        names, model = [self._names_with_linked(p.name) for p in self.settings.parameters], self.settings.model
-        return tuple(place for place, own in enumerate(names) if any(shapes_mesh(name, model) for name in own))
-
-    def _moving_inputs(self) -> tuple[str, ...]:
-        """Names of the inputs that follow any of the parameters, sorted."""
-        unit = np.clip(to_scaled(self.settings.parameters, self.default_values()), STEP, 1.0 - STEP)
-        before = scalar_inputs(self._structure, self.conditions(from_scaled(self.settings.parameters, unit)))
-        moving = set()
+    def moving_inputs(self) -> frozenset[str]:
+        """Find the names of the inputs that change with any of the parameters."""
+        parameters = self.settings.parameters
+        unit = np.clip(to_scaled(parameters, self.default_values()), STEP, 1.0 - STEP)
+        before = self._scalar_inputs(unit)
+        moving: set[str] = set()
         for place in range(len(unit)):
             moved, _ = _moved(unit, place)
-            after = scalar_inputs(self._structure, self.conditions(from_scaled(self.settings.parameters, moved)))
+            after = self._scalar_inputs(moved)
             moving |= {name for name, value in before.items() if after[name] != value}
-        return tuple(sorted(moving))
+        return frozenset(moving)
 
-    def settings_with(self, overrides: tuple[Override, ...]) -> SimulateSettings:
-        """The simulation with these overrides; without any, with the set's own."""
-        own = self.settings.parameter_set
-        parameter_set = replace(own, overrides=overrides or own.overrides)
-        return SimulateSettings(self.settings.cell, self.settings.model, parameter_set)
+    def _scalar_inputs(self, unit: Floats) -> dict[str, float]:
+        case = self.resolve(from_scaled(self.settings.parameters, unit))
+        return scalar_inputs(self.structure, self.find_conditions(case))
+
+    @property
+    def mesh_places(self) -> tuple[int, ...]:
+        """Places of the parameters that shape the mesh, themselves or by a linked one; these are no inputs."""
+        model = self.settings.model
+        return tuple(
+            place
+            for place, parameter in enumerate(self.settings.parameters)
+            if any(shapes_mesh(name, model) for name in _names_with_linked(self.settings, parameter.name))
+        )
+
+    def _input_values(self, conditions: Conditions, names: tuple[str, ...]) -> Floats:
+        inputs = scalar_inputs(self.structure, conditions)
+        return np.array([inputs[name] for name in names])
+
+
+def make_fit_inputs(settings: FitSettings, stretch: FitStretch, measured_celsius: float | None) -> FitInputs:
+    """Map the parameters of a fit to the inputs of the model, for one stretch.
+
+    Args:
+        settings: of the fit; bounds may be factors of the parameter set's own values.
+        stretch: what is replayed, with the samples that fix its initial state.
+        measured_celsius: the cell's mean measured temperature in °C; ``None`` = nothing was measured.
+
+    Raises:
+        JobError: bounds are factors of a value that is not positive (``bad_bounds``), or there is no initial state.
+    """
+    base = stretch.find_conditions(resolve_base(settings, measured_celsius))
+    settings = replace(settings, parameters=_parameters_in_units(settings, base))
+    # Knots and tolerances do not matter to which of the overrides are inputs.
+    overrides = fitted_overrides(settings, _default_values(settings, base))
+    structure = make_structure(settings.model, settings.parameter_set.key, overrides, 1, 1.0, 1.0)
+    return FitInputs(
+        settings=settings,
+        stretch=stretch,
+        measured_celsius=measured_celsius,
+        base=base,
+        moves_state=tuple(_any_moves_state(settings, p.name) for p in settings.parameters),
+        structure=structure,
+    )
+
+
+def resolve_base(settings: FitSettings, measured_celsius: float | None) -> SimulationCase:
+    """Resolve the simulation that a fit starts from: with the parameter set's own values."""
+    return resolve_simulation(_simulation_settings(settings, ()), measured_celsius)
+
+
+def fitted_overrides(settings: FitSettings, values: Floats) -> tuple[Override, ...]:
+    """Replace the parameter set's overrides by the fitted parameters and those that are linked to them.
+
+    Args:
+        values: of the fit's parameters, shape (parameters,).
+    """
+    key = settings.parameter_set.key
+    by_name = {p.name: float(value) for p, value in zip(settings.parameters, values, strict=True)}
+    by_name |= {link.name: link.ratio * by_name[link.to] for link in settings.links}
+    unchanged = tuple(o for o in settings.parameter_set.overrides if o.parameter not in by_name)
+    return unchanged + tuple(Override(name, _kind(key, name), value) for name, value in by_name.items())
+
+
+def _simulation_settings(settings: FitSettings, overrides: tuple[Override, ...]) -> SimulateSettings:
+    """The simulation with these overrides; without any, with those of the parameter set."""
+    parameter_set = replace(settings.parameter_set, overrides=overrides or settings.parameter_set.overrides)
+    return SimulateSettings(settings.cell, settings.model, parameter_set)
+
+
+def _default_values(settings: FitSettings, base: Conditions) -> Floats:
+    parameter_set = settings.parameter_set
+    overridden = {o.parameter: o.value for o in parameter_set.overrides}
+    set_values = apply_overrides(parameter_set)
+    defaults: dict[str, float] = {
+        INITIAL_SOC: base.state.soc,
+        CELL_CAPACITY: base.capacity_ah,
+        LITHIUM_INVENTORY: overridden.get(LITHIUM_INVENTORY, 1.0),
+    }
+    for parameter in settings.parameters:
+        name = parameter.name
+        if name in defaults:
+            continue
+        if is_function(parameter_set.key, name):
+            defaults[name] = overridden.get(name, 1.0)
+        else:
+            defaults[name] = float(set_values[name])
+    return np.array([defaults[p.name] for p in settings.parameters], float)
+
+
+def _parameters_in_units(settings: FitSettings, base: Conditions) -> tuple[FitParameter, ...]:
+    """Turn bounds, first guess and prior that are factors of the set's own value into the parameter's unit.
+
+    Raises:
+        JobError: the set's own value is not positive, so that a factor of it has no meaning (``bad_bounds``).
+    """
+    parameters = []
+    for parameter, default in zip(settings.parameters, _default_values(settings, base), strict=True):
+        if not parameter.relative:
+            parameters.append(parameter)
+            continue
+        if default <= 0.0:
+            reason = f"{parameter.name!r} is {default:g} in {settings.parameter_set.name}"
+            raise JobError(f"{reason}, so bounds cannot be factors of it; give bounds in its unit", "bad_bounds")
+        parameters.append(_multiply_bounds(parameter, default))
+    return tuple(parameters)
+
+
+def _multiply_bounds(parameter: FitParameter, default: float) -> FitParameter:
+    first = None
+    if parameter.first is not None:
+        first = parameter.first * default
+    prior = None
+    if parameter.prior is not None:
+        mean, deviation = parameter.prior
+        # On a logarithmic scale the deviation belongs to the logarithm, which a factor does not change.
+        prior = (mean * default, deviation if parameter.scale == "log" else deviation * default)
+    lower = parameter.lower * default
+    upper = parameter.upper * default
+    return replace(parameter, lower=lower, upper=upper, first=first, prior=prior, relative=False)
 
 
 def _moved(unit: Floats, place: int) -> tuple[Floats, float]:
-    """The point with one parameter moved, and by how much: backwards where the upper bound is near.
-
-    A capacity or a state of charge must stay what can be.
-    """
+    """Move one parameter by a step; backwards in the upper half, so that it stays within its bounds."""
     step = -STEP if unit[place] > 0.5 else STEP
     moved = unit.copy()
     moved[place] += step
     return moved, step
 
 
-def _times(p: FitParameter, own: float) -> FitParameter:
-    first = None if p.first is None else p.first * own
-    # On a logarithmic scale the deviation is one of the logarithm, which a factor leaves as it is.
-    prior = None if p.prior is None else (p.prior[0] * own, p.prior[1] if p.scale == "log" else p.prior[1] * own)
-    return replace(p, lower=p.lower * own, upper=p.upper * own, first=first, prior=prior, relative=False)
+def _any_moves_state(settings: FitSettings, name: str) -> bool:
+    names = _names_with_linked(settings, name)
+    return any(affects_equilibrium(one) or one in CELL_PARAMETERS for one in names)
+
+
+def _names_with_linked(settings: FitSettings, name: str) -> list[str]:
+    """Return a parameter's name and the names of those that are linked to it."""
+    return [name, *(link.name for link in settings.links if link.to == name)]
 
 
 def _kind(key: str, name: str) -> Literal["value", "scale"]:
-    return "scale" if name not in CELL_PARAMETERS and is_function(key, name) else "value"
+    if name not in CELL_PARAMETERS and is_function(key, name):
+        return "scale"
+    return "value"

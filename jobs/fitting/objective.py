@@ -7,13 +7,12 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from ...data.arrays import Floats, Mask
+from ...data.arrays import Floats, Indices, Mask
 from ...data.columns import STEP_TYPES
 from ...data.errors import JobError
 from ...data.fit_settings import FitSettings
-from ..parameters.sets import nominal_capacity_ah
+from ..current_profile.compress import CurrentProfile
 from ..record.noise import estimate_step_noise
 from ..record.record import Record, make_record
 from ..record.usable_current import require_current
@@ -21,29 +20,33 @@ from ..simulation.attempts import (
     ATTEMPTS,
     RETRIED_CODES,
     Attempt,
-    Case,
+    ReplayProblem,
     check_charge,
     compress_within_charge_limit,
     solve_attempt,
 )
-from ..simulation.replay import check_range
+from ..simulation.replay import Replayed, check_range
 from ..simulation.stretches import join_records
-from .inputs import FitInputs
+from .inputs import FitInputs, make_fit_inputs, resolve_base
 from .starts import from_scaled, to_scaled
 from .stretches import FitStretch, choose_fit_stretches
 from .weights import sample_weights
 
 LARGE_ERROR_MV: Final = 1000.0
-"""Error from which on it grows with its logarithm only: a model far out of its range is off by kilovolts."""
+"""Error in mV above which it grows only with its logarithm: a model far outside its range is off by kilovolts."""
 
 NO_SOLUTION_MV: Final = 20.0 * LARGE_ERROR_MV
-"""Residual of every sample where the model has no solution: finite, and worse than any that solves."""
+"""Residual in mV of every sample where the model has no solution: finite, and larger than with any solution."""
 
-DIFFERENCE_STEP: Final = 2e-3  # of the scaled bounds, where slopes are taken from differences
-TOLERANCE_FACTOR: Final = (
-    0.5  # tolerances: for a tenth more time an error of up to 0.2 mV, which moves values, is 0.02 mV
-)
-DIFFERENCE_TOLERANCE_FACTOR: Final = 0.1  # where slopes are differences: the solver's own errors must stay below these
+DIFFERENCE_STEP: Final = 2e-3
+"""Step on the scaled bounds, for slopes that are taken from differences of two simulations."""
+
+TOLERANCE_FACTOR: Final = 0.5
+"""Factor of the solver's tolerances in a fit: a tenth more time reduces an error of 0.2 mV, which shifts fitted values,
+to 0.02 mV."""
+
+DIFFERENCE_TOLERANCE_FACTOR: Final = 0.1
+"""The same where slopes are differences: the solver's own errors must stay below these."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,10 +54,10 @@ class Residuals:
     """Voltage errors of one evaluation.
 
     Args:
-        error_mv: simulated - measured, shape (used samples,).
-        slopes_mv: by each parameter's place between its bounds (0 to 1), shape (used samples, parameters); all 0
+        error_mv: simulated - measured, mV, shape (used samples,).
+        slopes_mv: by each parameter's place between its bounds (0 to 1), mV, shape (used samples, parameters); all 0
             where the model has no solution.
-        reason: why it is no solution that a cell can have; "" = it is one.
+        reason: why a cell cannot have this curve; "" = it can.
     """
 
     error_mv: Floats
@@ -63,35 +66,34 @@ class Residuals:
 
     @property
     def rmse_mv(self) -> float:
-        """Over all samples, without weights."""
+        """RMSE over all samples in mV, without weights."""
         return float(np.sqrt(np.mean(self.error_mv**2)))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
 class ObjectivePart:
-    """Residuals of one stretch of a fit's record; keeps to one ``attempt``.
+    """Residuals of one stretch of a fit's record.
 
     Args:
-        used: shape (samples of the stretch,), those that count.
+        record: the samples of the stretch.
+        used: samples that count, shape (samples of the stretch,).
+        profile: the compressed current of the stretch.
+        attempt: the way to solve, the same for all parameter values.
+        outputs: indices of the samples that the solver is asked for; ``None`` = chosen by the profile.
+        moving: names of the model's inputs by which the voltage is differentiated.
     """
 
-    def __init__(
-        self,
-        stretch: FitStretch,
-        settings: FitSettings,
-        measured_celsius: float | None,
-        capacity_ah: float,
-        used: Mask,
-    ) -> None:
-        self.name = stretch.stretch.name
-        self.used = used
-        self._record = stretch.record
-        self._profile = compress_within_charge_limit(stretch.record, capacity_ah)
-        self.inputs = FitInputs(settings, stretch, measured_celsius)
-        self._outputs: NDArray[np.intp] | None = None
-        self.attempt = self._first_that_solves()
+    name: str
+    record: Record
+    used: Mask
+    profile: CurrentProfile
+    inputs: FitInputs
+    attempt: Attempt
+    outputs: Indices | None = None
+    moving: tuple[str, ...] = ()
 
     def residuals(self, values: Floats, *, slopes: bool) -> Residuals:
-        """As :meth:`Objective.residuals`, of this stretch."""
+        """Compute the residuals of this stretch, as :meth:`Objective.residuals` does."""
         try:
             return self.solve(values, slopes=slopes)
         except JobError as error:
@@ -99,74 +101,76 @@ class ObjectivePart:
             flat = np.zeros((count, len(self.inputs.settings.parameters)))
             return Residuals(np.full(count, NO_SOLUTION_MV), flat, str(error))
 
-    def refine_outputs(self, values: Floats) -> bool:
-        """As :meth:`Objective.refine_outputs`, of this stretch."""
+    def refine_outputs(self, values: Floats) -> tuple[ObjectivePart, bool]:
+        """Choose the outputs of this stretch, as :meth:`Objective.refine_outputs` does."""
         try:
-            found = solve_attempt(self.attempt, self.case(values, refine=True)).outputs
+            outputs = solve_attempt(self.attempt, self.make_problem(values, refine=True)).outputs
         except JobError:
-            return False
-        before, self._outputs = self._outputs, found
-        return found is not None and (before is None or len(found) > len(before))
+            return self, False
+        are_more = outputs is not None and (self.outputs is None or len(outputs) > len(self.outputs))
+        return replace(self, outputs=outputs), are_more
 
-    def case(self, values: Floats, *, slopes: bool = False, refine: bool = False) -> Case:
-        """What is solved at these values."""
-        asked = self.inputs.settings_with(self.inputs.overrides(values))
-        moving = self.inputs.moving if slopes else ()
-        conditions = self.inputs.conditions(values)
-        return Case(self._record, asked, conditions, self._profile, slopes=moving, outputs=self._outputs, refine=refine)
+    def make_problem(self, values: Floats, *, slopes: bool = False, refine: bool = False) -> ReplayProblem:
+        """Make the replay to solve at some parameter values.
 
-    def _first_that_solves(self) -> Attempt:
-        """The first of the ladder's ways in which the set's own values solve; the whole fit keeps to it.
-
-        So it does to the outputs that were close enough then, where it solves in the first way, until it is settled.
+        Args:
+            values: shape (parameters,).
+            slopes: differentiate the voltage.
+            refine: add outputs where the voltage needs them.
         """
-        case = self.case(self.inputs.default_values(), refine=True)
-        for attempt in ATTEMPTS:
-            try:
-                replayed = solve_attempt(attempt, case)
-                check_charge(case, replayed)
-            except JobError as error:
-                if error.code not in RETRIED_CODES:
-                    break
-                continue
-            self._outputs = replayed.outputs
-            return self._tighter(attempt)
-        return self._tighter(ATTEMPTS[0])
-
-    def _tighter(self, attempt: Attempt) -> Attempt:
-        return replace(
-            attempt, tighter=(DIFFERENCE_TOLERANCE_FACTOR if self.inputs.meshed else TOLERANCE_FACTOR) * attempt.tighter
+        case = self.inputs.resolve(values)
+        return ReplayProblem(
+            self.record,
+            case,
+            self.inputs.find_conditions(case),
+            self.profile,
+            slopes=self.moving if slopes else (),
+            outputs=self.outputs,
+            refine=refine,
         )
 
     def solve(self, values: Floats, *, slopes: bool, checked: bool = False) -> Residuals:
-        """Errors at parameter values; ``checked`` refuses a curve that no cell can have, or of another charge.
+        """Compute the residuals at some parameter values.
+
+        Args:
+            values: shape (parameters,).
+            slopes: compute the slopes as well; otherwise they have the shape (used samples, 0).
+            checked: refuse a curve that a cell cannot have, or whose charge is not the measured one.
 
         Raises:
             JobError: the model has no solution there.
         """
-        case = self.case(values, slopes=slopes, refine=checked)
-        replayed = solve_attempt(self.attempt, case)
+        problem = self.make_problem(values, slopes=slopes, refine=checked)
+        replayed = solve_attempt(self.attempt, problem)
         if checked:
             check_range(replayed)
-            check_charge(case, replayed)
-        error = 1e3 * (replayed.voltage_volt - self._record.voltage_volt)[self.used]
+            check_charge(problem, replayed)
+        error = 1e3 * (replayed.voltage_volt - self.record.voltage_volt)[self.used]
         error = np.nan_to_num(error, nan=NO_SOLUTION_MV)
         sign = np.copysign(1.0, error)
-        error, bend = _compress_large_errors(error + sign * LARGE_ERROR_MV * replayed.excess[self.used])
+        error, compression = _compress_large_errors(error + sign * LARGE_ERROR_MV * replayed.excess[self.used])
         reason = "an electrode or the electrolyte left its range" if (replayed.excess > 0.0).any() else ""
         if not slopes:
             return Residuals(error, np.zeros((len(error), 0)), reason)
-        found = np.zeros((len(error), len(values)))
-        if replayed.voltage_slopes is not None and replayed.excess_slopes is not None:
-            by_input = 1e3 * replayed.voltage_slopes[self.used]
-            by_input += LARGE_ERROR_MV * sign[:, np.newaxis] * replayed.excess_slopes[self.used]
-            found = bend[:, np.newaxis] * np.nan_to_num(by_input @ self.inputs.slopes(values, case.conditions))
-        for place in self.inputs.meshed:
-            found[:, place] = self._difference(values, place, error)
-        return Residuals(error, found, reason)
+        by_input = self._slopes_by_input(replayed, sign)
+        by_parameter = np.zeros((len(error), len(values)))
+        if by_input is not None:
+            inputs_by_parameter = self.inputs.slopes(values, problem.conditions, self.moving)
+            by_parameter = compression[:, np.newaxis] * np.nan_to_num(by_input @ inputs_by_parameter)
+        for place in self.inputs.mesh_places:
+            by_parameter[:, place] = self._difference(values, place, error)
+        return Residuals(error, by_parameter, reason)
+
+    def _slopes_by_input(self, replayed: Replayed, sign: Floats) -> Floats | None:
+        """Slopes of the error in mV by each input of the model, shape (used samples, inputs)."""
+        if replayed.voltage_slopes is None or replayed.excess_slopes is None:
+            return None
+        by_input: Floats = 1e3 * replayed.voltage_slopes[self.used]
+        by_input += LARGE_ERROR_MV * sign[:, np.newaxis] * replayed.excess_slopes[self.used]
+        return by_input
 
     def _difference(self, values: Floats, place: int, error_mv: Floats) -> Floats:
-        """The slope by a parameter's place between its bounds, from one more model beside the point."""
+        """The slope by a parameter's place between its bounds, from a second model beside the point."""
         parameters = self.inputs.settings.parameters
         unit = to_scaled(parameters, values)
         step = DIFFERENCE_STEP if unit[place] <= 0.5 else -DIFFERENCE_STEP
@@ -176,102 +180,193 @@ class ObjectivePart:
         return slope
 
 
-class Objective:
-    """Residuals of one cell as a function of parameter values, over stretches that are solved each for itself.
+def make_objective_part(
+    stretch: FitStretch, settings: FitSettings, measured_celsius: float | None, capacity_ah: float, used: Mask
+) -> ObjectivePart:
+    """Make the objective of one stretch, with the first way to solve that works for the parameter set's own values.
 
     Args:
-        samples: a cleaned partition.
-        settings: the fit.
-        measured_celsius: the cell's mean temperature, used where the settings give none.
-        cycles: other cycles than the fit's own, as for validation.
+        settings: of the fit.
+        measured_celsius: the cell's mean measured temperature in °C; ``None`` = nothing was measured.
+        capacity_ah: A.h, of the cell; the compression of the current scales with it.
+        used: samples that count, shape (samples of the stretch,).
+    """
+    profile = compress_within_charge_limit(stretch.record, capacity_ah)
+    inputs = make_fit_inputs(settings, stretch, measured_celsius)
+    part = ObjectivePart(stretch.stretch.name, stretch.record, used, profile, inputs, ATTEMPTS[0])
+    return _choose_attempt(part)
 
-    Raises:
-        NothingToSimulateError: the cell has no current in the asked cycles.
-        JobError: the cell does not have the asked cycles, or no measured voltage in them (``no_voltage``).
+
+def _choose_attempt(part: ObjectivePart) -> ObjectivePart:
+    """Choose the first way in which the parameter set's own values solve; the whole fit keeps to it.
+
+    The fit also keeps to the outputs that were close enough there, until it refines them.
+    """
+    problem = part.make_problem(part.inputs.default_values(), refine=True)
+    for attempt in ATTEMPTS:
+        try:
+            replayed = solve_attempt(attempt, problem)
+            check_charge(problem, replayed)
+        except JobError as error:
+            if error.code not in RETRIED_CODES:
+                break
+            continue
+        return replace(part, attempt=_tighten(attempt, part.inputs), outputs=replayed.outputs)
+    return replace(part, attempt=_tighten(ATTEMPTS[0], part.inputs))
+
+
+def _tighten(attempt: Attempt, inputs: FitInputs) -> Attempt:
+    factor = DIFFERENCE_TOLERANCE_FACTOR if inputs.mesh_places else TOLERANCE_FACTOR
+    return replace(attempt, tighter=factor * attempt.tighter)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Objective:
+    """Residuals of one cell as a function of parameter values, over stretches that are solved separately.
+
+    Args:
+        settings: of the fit, with bounds in the parameters' units.
+        record: the samples of all stretches.
+        used: samples that count, shape (samples,).
+        weights: of the used samples, shape (used samples,), 1 on average.
+        parts: one for each stretch, in order.
     """
 
-    def __init__(
-        self,
-        samples: pd.DataFrame,
-        settings: FitSettings,
-        measured_celsius: float | None,
-        cycles: tuple[int, ...] | None = None,
-    ) -> None:
-        cycles = settings.cycles if cycles is None else cycles
-        whole = make_record(samples)
-        capacity = settings.cell.nominal_capacity_ah or nominal_capacity_ah(settings.parameter_set)
-        stretches = choose_fit_stretches(whole, settings, cycles, capacity)
-        self._record = join_records(whole, [one.stretch for one in stretches])
-        require_current(self._record.current_ampere, self._record.voltage_volt, capacity)
-        self.used = _used(self._record, settings, cycles)
-        self.weights = sample_weights(self._record, self.used, settings.objective, capacity)
-        used = np.split(self.used, np.cumsum([len(one.record.time_second) for one in stretches])[:-1])
-        self.parts: list[ObjectivePart] = []
-        for one, mine in zip(stretches, used, strict=True):
-            self.parts.append(ObjectivePart(one, settings, measured_celsius, capacity, mine))
-            settings = self.parts[0].inputs.settings  # bounds as factors are of the first stretch's own values
-        self.inputs, self.settings = self.parts[0].inputs, settings
-        _share_inputs(self.parts)
+    settings: FitSettings
+    record: Record
+    used: Mask
+    weights: Floats
+    parts: tuple[ObjectivePart, ...]
+
+    @property
+    def inputs(self) -> FitInputs:
+        """The parameters as inputs of the model, in the first stretch."""
+        return self.parts[0].inputs
 
     def noise_mv(self) -> float:
-        """The noise of the measured voltage in mV, as the median of its steps."""
-        at, record = self.used, self._record
-        noise = estimate_step_noise(record.time_second[at], record.voltage_volt[at], record.step_count[at])
+        """Estimate the noise of the measured voltage in mV, as the median over its steps."""
+        record = self.record
+        noise = estimate_step_noise(
+            record.time_second[self.used], record.voltage_volt[self.used], record.step_count[self.used]
+        )
         return 1e3 * float(np.median(noise))
 
     def residuals(self, values: Floats, *, slopes: bool = True) -> Residuals:
-        """Errors at parameter values, and their slopes with the voltage's derivatives from the solver itself (IDAS).
+        """Compute the errors at some parameter values, and their slopes by the parameters.
 
-        Those of parameters that shape the mesh are differences: each needs a model of its own. Where an electrode
-        leaves its stoichiometry range the error grows with the distance, so that a start finds its way back; where the
-        solver fails it is ``NO_SOLUTION_MV`` and flat, in the stretch in which it fails.
+        The slopes come from the solver's own derivatives (IDAS); those of parameters that shape the mesh are
+        differences, each with a model of its own. Where an electrode leaves its stoichiometry range, the error grows
+        with the distance, so that a start finds its way back. Where the solver fails, the error is ``NO_SOLUTION_MV``
+        and flat in the stretch in which it fails.
+
+        Args:
+            values: in the parameters' units, shape (parameters,).
+            slopes: compute the slopes as well; otherwise they have the shape (used samples, 0).
         """
-        return _joined([part.residuals(values, slopes=slopes) for part in self.parts], self.parts)
+        return self._joined([part.residuals(values, slopes=slopes) for part in self.parts])
 
     def rmse_mv(self, values: Floats) -> float:
-        """RMSE in mV at the samples used, without weights.
+        """Compute the RMSE in mV at the used samples, without weights.
+
+        Args:
+            values: in the parameters' units, shape (parameters,).
 
         Raises:
-            JobError: the model has no solution, or none that a cell can have, at these values.
+            JobError: the model has no solution at these values, or its curve is not possible for a cell.
         """
-        return _joined([part.solve(values, slopes=False, checked=True) for part in self.parts], self.parts).rmse_mv
+        return self._joined([part.solve(values, slopes=False, checked=True) for part in self.parts]).rmse_mv
 
-    def refine_outputs(self, values: Floats) -> bool:
-        """Keep to the outputs that the voltage needs at these values, from now on; tell whether any were added.
+    def refine_outputs(self, values: Floats) -> tuple[Objective, bool]:
+        """Return the objective with the outputs that the voltage needs at some parameter values.
 
-        A search keeps to the outputs that its begin needed, since to judge them costs a second solve wherever they are
-        too few; where it ends they are judged once.
+        A search keeps to the outputs that its first point needed, because each check of them costs a second solve. The
+        outputs are checked once where it ends.
+
+        Args:
+            values: in the parameters' units, shape (parameters,).
+
+        Returns:
+            The objective, and whether any stretch needs more outputs than before.
         """
-        added = [part.refine_outputs(values) for part in self.parts]
-        return any(added)
+        refined = [part.refine_outputs(values) for part in self.parts]
+        objective = replace(self, parts=tuple(part for part, _ in refined))
+        return objective, any(are_more for _, are_more in refined)
+
+    def tighten(self, factor: float) -> Objective:
+        """Return the objective with the solver's tolerances multiplied by a factor."""
+        parts = tuple(
+            replace(part, attempt=replace(part.attempt, tighter=factor * part.attempt.tighter)) for part in self.parts
+        )
+        return replace(self, parts=parts)
+
+    def _joined(self, residuals: list[Residuals]) -> Residuals:
+        """Join the residuals of all stretches, in order."""
+        if len(residuals) == 1:
+            return residuals[0]
+        reasons = [f"{part.name}: {one.reason}" for part, one in zip(self.parts, residuals, strict=True) if one.reason]
+        error = np.concatenate([one.error_mv for one in residuals])
+        slopes = np.concatenate([one.slopes_mv for one in residuals])
+        return Residuals(error, slopes, "; ".join(reasons))
+
+
+def make_objective(
+    samples: pd.DataFrame,
+    settings: FitSettings,
+    measured_celsius: float | None,
+    cycles: tuple[int, ...] | None = None,
+) -> Objective:
+    """Make the objective of a fit.
+
+    Args:
+        samples: a cleaned partition.
+        settings: of the fit; bounds may be factors of the parameter set's own values.
+        measured_celsius: the cell's mean measured temperature in °C, used where the settings give none; ``None`` =
+            nothing was measured.
+        cycles: numbers of other cycles than the fit's own, as for validation; ``None`` = the fit's own.
+
+    Raises:
+        NothingToSimulateError: the cell has no current in these cycles.
+        JobError: the cell does not have these cycles, or no measured voltage in them (``no_voltage``).
+    """
+    if cycles is None:
+        cycles = settings.cycles
+    cell_record = make_record(samples)
+    capacity = resolve_base(settings, measured_celsius).capacity_ah
+    stretches = choose_fit_stretches(cell_record, settings, cycles, capacity)
+    record = join_records(cell_record, [one.stretch for one in stretches])
+    require_current(record.current_ampere, record.voltage_volt, capacity)
+    used = _used_samples(record, settings, cycles)
+    weights = sample_weights(record, used, settings.objective, capacity)
+    ends = np.cumsum([len(stretch.record.time_second) for stretch in stretches])
+    parts: list[ObjectivePart] = []
+    for stretch, used_part in zip(stretches, np.split(used, ends[:-1]), strict=True):
+        parts.append(make_objective_part(stretch, settings, measured_celsius, capacity, used_part))
+        # Bounds that are factors are factors of the values in the first stretch.
+        settings = parts[0].inputs.settings
+    return Objective(settings, record, used, weights, _share_moving_inputs(parts))
+
+
+def _share_moving_inputs(parts: list[ObjectivePart]) -> tuple[ObjectivePart, ...]:
+    """Differentiate all stretches by the same inputs, so that one built model serves them."""
+    names: set[str] = set()
+    for part in parts:
+        names |= part.inputs.moving_inputs()
+    moving = tuple(sorted(names))
+    return tuple(replace(part, moving=moving) for part in parts)
 
 
 def _compress_large_errors(error_mv: Floats) -> tuple[Floats, Floats]:
-    """Compress errors beyond ``LARGE_ERROR_MV`` to their logarithm, smoothly; also return the factor of the slope.
+    """Compress errors beyond ``LARGE_ERROR_MV`` smoothly to their logarithm.
 
-    Both have shape (samples,).
+    Returns:
+        The errors in mV and the factor of their slopes, shape (samples,) each.
     """
     size = np.maximum(np.abs(error_mv) / LARGE_ERROR_MV, 1.0)
     return error_mv * (1.0 + np.log(size)) / size, 1.0 / size
 
 
-def _share_inputs(parts: list[ObjectivePart]) -> None:
-    """Let all stretches differentiate by the same inputs, so that one built model serves them."""
-    moving = tuple(sorted({name for part in parts for name in part.inputs.moving}))
-    for part in parts:
-        part.inputs.moving = moving
-
-
-def _joined(found: list[Residuals], parts: list[ObjectivePart]) -> Residuals:
-    """The residuals of all stretches, one after another."""
-    if len(found) == 1:
-        return found[0]
-    reasons = [f"{part.name}: {one.reason}" for part, one in zip(parts, found, strict=True) if one.reason]
-    error, slopes = (np.concatenate([getattr(one, name) for one in found]) for name in ("error_mv", "slopes_mv"))
-    return Residuals(error, slopes, "; ".join(reasons))
-
-
-def _used(record: Record, settings: FitSettings, cycles: tuple[int, ...]) -> Mask:
+def _used_samples(record: Record, settings: FitSettings, cycles: tuple[int, ...]) -> Mask:
+    """Choose the samples that count: with a measured voltage, in these cycles and the objective's step types."""
     used: Mask = np.isfinite(record.voltage_volt)
     if cycles:
         used &= np.isin(record.cycle_count, cycles)

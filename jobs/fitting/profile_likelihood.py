@@ -14,7 +14,7 @@ from ...data.arrays import Floats, Mask
 from ...data.fit_settings import FitObjective, FitSettings
 from ...data.results.fitting import FitResult, ProfileEnd, ProfilePoint, ProfileResult
 from .fit import estimate_errors
-from .objective import Objective
+from .objective import make_objective
 from .search import Exhausted, Journal, Search
 from .starts import from_scaled, to_scaled
 
@@ -68,15 +68,13 @@ def compute_profile(
         name: of the parameter.
         journal: where evaluations are noted, and recalled from when this profile was begun before.
     """
-    objective = Objective(samples, fit.settings, measured_celsius)
-    for part in objective.parts:
-        part.attempt = replace(part.attempt, tighter=TOLERANCE_FACTOR * part.attempt.tighter)
+    values = np.array([p.value for p in fit.parameters])
+    objective = make_objective(samples, fit.settings, measured_celsius).tighten(TOLERANCE_FACTOR)
+    objective, _ = objective.refine_outputs(values)
     settings = objective.settings
     place = [p.name for p in settings.parameters].index(name)
     most = EVALUATIONS * settings.max_evaluations
     search = Search(objective, replace(settings, max_evaluations=most), journal)
-    values = np.array([p.value for p in fit.parameters])
-    objective.refine_outputs(values)
     unit = np.clip(to_scaled(settings.parameters, values), 0.0, 1.0)
     errors = estimate_errors(objective, search, unit, search.residuals(unit))
     refit = _Refit(search, settings.objective, place, 0.5 * errors.quantile**2 * float(errors.variance_mv2[place]))

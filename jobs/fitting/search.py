@@ -16,32 +16,55 @@ from .early_stop import EarlyStopping, StoppedEarly
 from .objective import Objective, Residuals
 from .starts import from_scaled
 
-COST_TOLERANCE: Final = (
-    1e-6  # share of the cost: a step that lowers it by less moves no parameter by a tenth of its error
-)
-STEP_TOLERANCE: Final = 1e-4  # of the scaled bounds
-AT_BOUND: Final = 1e-3  # of the scaled bounds
-BLIND: Final = 1e-9  # of the largest: a combination of parameters that does nothing
-POPULATION: Final = 10  # points of differential evolution for each parameter
-SETTLINGS: Final = 3  # times that a search goes on with more outputs
-SETTLED: Final = 0.01  # of the scaled bounds: so near, the same outputs are needed
-MARGIN: Final = 1e-6  # of the scaled bounds, within which a search begins
-HALVINGS: Final = 6  # of the way to the default values, where a start's first point has no solution
-LEAST_PRIOR_MV: Final = 0.5  # a voltage is never taken for better known than this where a prior stands against it
+COST_TOLERANCE: Final = 1e-6
+"""Share of the cost: a step with a smaller gain changes no parameter by a tenth of its standard error."""
+
+STEP_TOLERANCE: Final = 1e-4
+"""Smallest step, on the scaled bounds."""
+
+AT_BOUND: Final = 1e-3
+"""Distance on the scaled bounds within which a parameter counts as at its bound."""
+
+BLIND: Final = 1e-9
+"""Share of the largest diagonal entry of R (QR of the Jacobian) below which a combination of parameters has no effect
+on the voltage."""
+
+POPULATION: Final = 10
+"""Points of differential evolution for each parameter."""
+
+SETTLINGS: Final = 3
+"""Times that a search continues with more outputs."""
+
+SETTLED: Final = 0.01
+"""Distance on the scaled bounds: a search that ends as near to its beginning needs the same outputs."""
+
+MARGIN: Final = 1e-6
+"""Distance from the scaled bounds at which a search begins at least."""
+
+HALVINGS: Final = 6
+"""Times that the distance to the default values is halved, where a start's first point has no solution."""
+
+LEAST_PRIOR_MV: Final = 0.5
+"""Least standard deviation of the voltage in mV that a prior is weighed against."""
 
 
 class Journal(Protocol):
-    """Where a start notes its evaluations, so that one that was killed goes on from where it was."""
+    """Record of a start's evaluations, so that a start that was killed continues from its last one."""
 
     def recall(self, number: int, values: tuple[float, ...]) -> tuple[Floats, Floats, str] | None:
-        """Return errors, slopes and reason of the evaluation of this number, if it was noted at these very values."""
+        """Return errors, slopes and reason of an evaluation, if it was recorded at exactly these values.
+
+        Args:
+            number: of the evaluation, from 1.
+            values: in the parameters' units.
+        """
 
     def note(self, evaluation: Evaluation, error_mv: Floats, slopes_mv: Floats) -> None:
         """Append an evaluation."""
 
 
 class Exhausted(Exception):  # noqa: N818 - ends a search, which is no error
-    """The evaluations that a start may make are used up."""
+    """A start has used all of its evaluations."""
 
 
 class AtMinimum(Exception):  # noqa: N818 - ends a search, which is no error
@@ -53,11 +76,13 @@ class AtMinimum(Exception):  # noqa: N818 - ends a search, which is no error
 
 
 class Search:
-    """One start's search: weighs the objective's residuals, counts, notes, and keeps the best point.
+    """The search of one start: weighs the residuals, counts and records evaluations, and keeps the best point.
 
     Args:
-        journal: where evaluations are noted and recalled from; ``None`` = nowhere.
-        watch: what may end the search early; ``None`` = nothing.
+        objective: replaced during the search by one with more outputs.
+        settings: of the fit, with bounds in the parameters' units.
+        journal: records evaluations and returns those of an earlier run; ``None`` = nothing is recorded.
+        early_stopping: may end the search early; ``None`` = nothing does.
     """
 
     def __init__(
@@ -65,15 +90,15 @@ class Search:
         objective: Objective,
         settings: FitSettings,
         journal: Journal | None = None,
-        watch: EarlyStopping | None = None,
+        early_stopping: EarlyStopping | None = None,
     ) -> None:
-        self._objective = objective
+        self.objective = objective
         self._settings = settings
         self._journal = journal
-        self._root = np.sqrt(objective.weights)
+        self._root_weights = np.sqrt(objective.weights)
         self.prior_mv = max(objective.noise_mv(), LEAST_PRIOR_MV)
         self._last: tuple[bool, Floats, Residuals] | None = None
-        self._watch = watch
+        self._early_stopping = early_stopping
         self._running = False
         self.stopped: Stopped = ""
         self.evaluations = 0
@@ -81,7 +106,15 @@ class Search:
         self.without_solution = False  # at the best point
 
     def find_solvable_point(self, first: Floats, default: Floats) -> Floats:
-        """A point at which the model has a solution: the first one, or nearer and nearer to the default one."""
+        """Find a point at which the model has a solution: the first one, or one nearer to the default point.
+
+        Args:
+            first: shape (parameters,), from 0 to 1.
+            default: a point that is expected to have a solution, likewise.
+
+        Returns:
+            The last point tried, with or without a solution.
+        """
         for _ in range(HALVINGS):
             if self.evaluations >= self._settings.max_evaluations or not self.residuals(first).reason:
                 return first
@@ -89,7 +122,14 @@ class Search:
         return first
 
     def run(self, first: Floats) -> tuple[Floats, str]:
-        """Search from a point; return the point found, from 0 to 1, and the search's own words for its end."""
+        """Search from a point with the method of the settings.
+
+        Args:
+            first: shape (parameters,), from 0 to 1.
+
+        Returns:
+            The best point, from 0 to 1, and why the search ended, in words.
+        """
         searches: dict[str, Callable[[Floats], tuple[Floats, str]]] = {
             "least_squares": self._least_squares,
             "l_bfgs_b": self._l_bfgs_b,
@@ -106,83 +146,116 @@ class Search:
             return self.best[1], str(end)
 
     def _settled(self, search: Callable[[Floats], tuple[Floats, str]], first: Floats) -> tuple[Floats, str]:
-        """Search, and go on from there where the voltage at the end needs more outputs than that at the begin."""
+        """Search, and continue from there if the voltage at the end needs more outputs than at the beginning."""
         point, message = search(first)
         for _ in range(SETTLINGS):
-            if not self._objective.refine_outputs(from_scaled(self._settings.parameters, point)):
+            values = from_scaled(self._settings.parameters, point)
+            self.objective, are_more = self.objective.refine_outputs(values)
+            if not are_more:
                 break
-            # A search of the whole range is not made again.
-            search = self._least_squares if self._settings.method == "differential_evolution" else search
-            before, begin = self.best, np.clip(point, MARGIN, 1.0 - MARGIN)
-            self._last, self.best = None, (np.inf, point)  # the cost is another one now
+            if self._settings.method == "differential_evolution":
+                search = self._least_squares  # the whole range is not searched again
+            best_before = self.best
+            begin = np.clip(point, MARGIN, 1.0 - MARGIN)
+            # With other outputs, the cost is a different function.
+            self._last = None
+            self.best = (np.inf, point)
             try:
                 point, message = search(begin)
             finally:
                 if not np.isfinite(self.best[0]):
-                    self.best = before
+                    self.best = best_before
             if np.abs(point - begin).max() < SETTLED:
                 break
         return point, message
 
     def residuals(self, unit: Floats, *, slopes: bool = True) -> Residuals:
-        """The objective's residuals at a point, evaluated once however often they are asked for in a row."""
+        """Compute the objective's residuals at a point; requests of the same point in a row are evaluated once.
+
+        Args:
+            unit: shape (parameters,), from 0 to 1.
+            slopes: compute the slopes as well.
+
+        Raises:
+            Exhausted: the start has used all of its evaluations.
+            StoppedEarly: the start is to end now.
+        """
         unit = np.clip(unit, 0.0, 1.0)
         if self._last is not None and self._last[0] == slopes and np.array_equal(self._last[1], unit):
             return self._last[2]
         if self.evaluations >= self._settings.max_evaluations:
             raise Exhausted
         self.evaluations += 1
-        values = from_scaled(self._settings.parameters, unit)
-        known = tuple(float(v) for v in values)
-        noted = self._journal.recall(self.evaluations, known) if self._journal else None
-        if noted is not None:
-            found = Residuals(*noted)
-        else:
-            began = time.perf_counter()
-            found = self._objective.residuals(values, slopes=slopes)
-            if self._journal:
-                evaluation = self._evaluation(known, unit, found, time.perf_counter() - began)
-                self._journal.note(evaluation, found.error_mv, found.slopes_mv)
-        self._last = (slopes, unit.copy(), found)
-        cost = self._cost(unit, found)
+        residuals = self._evaluate(unit, slopes)
+        self._last = (slopes, unit.copy(), residuals)
+        cost = self._cost(unit, residuals)
         if cost < self.best[0]:
-            self.best, self.without_solution = (cost, unit.copy()), bool(found.reason)
-        if self._watch is not None and self._running:
-            self._watch.check(self.best[1], self.best[0])
-        return found
+            self.best = (cost, unit.copy())
+            self.without_solution = bool(residuals.reason)
+        if self._early_stopping is not None and self._running:
+            self._early_stopping.check(self.best[1], self.best[0])
+        return residuals
+
+    def _evaluate(self, unit: Floats, slopes: bool) -> Residuals:
+        """Recall an evaluation from the journal, or make and record it."""
+        values = from_scaled(self._settings.parameters, unit)
+        if self._journal is None:
+            return self.objective.residuals(values, slopes=slopes)
+        value_tuple = tuple(float(value) for value in values)
+        recorded = self._journal.recall(self.evaluations, value_tuple)
+        if recorded is not None:
+            return Residuals(*recorded)
+        began = time.perf_counter()
+        residuals = self.objective.residuals(values, slopes=slopes)
+        seconds = time.perf_counter() - began
+        cost = self._cost(unit, residuals)
+        evaluation = Evaluation(self.evaluations, value_tuple, cost, residuals.rmse_mv, seconds, residuals.reason)
+        self._journal.note(evaluation, residuals.error_mv, residuals.slopes_mv)
+        return residuals
 
     def linearise(self, unit: Floats) -> tuple[Floats, Floats]:
-        """Weighted residuals at a point in mV, those of the priors last, and their slopes by each scaled parameter."""
-        found = self.residuals(unit)
-        return self._weighted(unit, found), self._slopes(unit, found)
+        """Linearise the weighted residuals at a point, shape (parameters,), from 0 to 1.
 
-    def _evaluation(self, values: tuple[float, ...], unit: Floats, found: Residuals, seconds: float) -> Evaluation:
-        return Evaluation(self.evaluations, values, self._cost(unit, found), found.rmse_mv, seconds, found.reason)
+        Returns:
+            Residuals in mV, those of the priors last, shape (n,), and their slopes by each scaled parameter, shape
+            (n, parameters).
+        """
+        residuals = self.residuals(unit)
+        return self._weighted(unit, residuals), self._weighted_slopes(unit, residuals)
 
-    def _cost(self, unit: Floats, found: Residuals) -> float:
-        return 0.5 * float(np.sum(self._weighted(unit, found) ** 2))
+    def _cost(self, unit: Floats, residuals: Residuals) -> float:
+        return 0.5 * float(np.sum(self._weighted(unit, residuals) ** 2))
 
-    def _weighted(self, unit: Floats, found: Residuals) -> Floats:
-        return np.concatenate([self._root * found.error_mv, self.prior_residuals(unit)[0]])
+    def _weighted(self, unit: Floats, residuals: Residuals) -> Floats:
+        return np.concatenate([self._root_weights * residuals.error_mv, self.prior_residuals(unit)[0]])
 
-    def _slopes(self, unit: Floats, found: Residuals) -> Floats:
-        return np.vstack([self._root[:, np.newaxis] * found.slopes_mv, self.prior_residuals(unit)[1]])
+    def _weighted_slopes(self, unit: Floats, residuals: Residuals) -> Floats:
+        return np.vstack([self._root_weights[:, np.newaxis] * residuals.slopes_mv, self.prior_residuals(unit)[1]])
 
     def prior_residuals(self, unit: Floats) -> tuple[Floats, Floats]:
-        """What the priors add: residuals in mV (the voltage's noise for one standard deviation) and their slopes."""
+        """Compute the residuals that the priors add.
+
+        One standard deviation of a prior counts as much as the noise of the voltage.
+
+        Args:
+            unit: shape (parameters,), from 0 to 1.
+
+        Returns:
+            Residuals in mV, shape (priors,), and their slopes by each scaled parameter, shape (priors, parameters).
+        """
         parameters = self._settings.parameters
         values = from_scaled(parameters, unit)
-        residuals, slopes = [], []
+        residuals = []
+        slopes = []
         for place, parameter in enumerate(parameters):
             if parameter.prior is None:
                 continue
             mean, deviation = parameter.prior
-            log = parameter.scale == "log"
-            away = np.log(values[place] / mean) if log else values[place] - mean
-            residuals.append(self.prior_mv * away / deviation)
-            slopes.append(
-                np.where(np.arange(len(parameters)) == place, self.prior_mv * parameter.span / deviation, 0.0)
-            )
+            value = values[place]
+            distance = np.log(value / mean) if parameter.scale == "log" else value - mean
+            residuals.append(self.prior_mv * distance / deviation)
+            is_place = np.arange(len(parameters)) == place
+            slopes.append(np.where(is_place, self.prior_mv * parameter.span / deviation, 0.0))
         return np.array(residuals), np.array(slopes).reshape(-1, len(parameters))
 
     def _least_squares(self, first: Floats) -> tuple[Floats, str]:
@@ -195,75 +268,80 @@ class Search:
     def _trust_region(self, first: Floats) -> tuple[Floats, str]:
         objective = self._settings.objective
 
-        def slopes(unit: Floats) -> Floats:
-            found = self.residuals(unit)
-            by_parameter = self._slopes(unit, found)
-            if objective.loss == "linear" and not found.reason:
-                promised = promised_gain(unit, self._weighted(unit, found), by_parameter)
-                if promised < COST_TOLERANCE * self._cost(unit, found):
-                    raise AtMinimum(unit)  # which spares the evaluation that would only show it
-            return by_parameter
+        def jacobian(unit: Floats) -> Floats:
+            residuals = self.residuals(unit)
+            slopes = self._weighted_slopes(unit, residuals)
+            if objective.loss == "linear" and not residuals.reason:
+                promised = promised_gain(unit, self._weighted(unit, residuals), slopes)
+                if promised < COST_TOLERANCE * self._cost(unit, residuals):
+                    raise AtMinimum(unit)  # saves the evaluation that would only confirm it
+            return slopes
 
-        found = least_squares(
+        solution = least_squares(
             lambda x: self._weighted(x, self.residuals(x)),
             first,
-            jac=slopes,  # pyright: ignore[reportArgumentType]
+            jac=jacobian,  # pyright: ignore[reportArgumentType]
             bounds=(0.0, 1.0),
             loss=objective.loss,
             f_scale=objective.loss_mv,
             x_scale=1.0,
             ftol=COST_TOLERANCE,
             xtol=STEP_TOLERANCE,
-            gtol=None,  # pyright: ignore[reportArgumentType] - SciPy takes it for: not asked
+            gtol=None,  # pyright: ignore[reportArgumentType] - SciPy takes None for: not used
         )
-        return found.x, str(found.message)
+        return solution.x, str(solution.message)
 
     def _l_bfgs_b(self, first: Floats) -> tuple[Floats, str]:
-        def cost(unit: Floats) -> tuple[float, Floats]:
-            found = self.residuals(unit)
-            weighted, count = self._weighted(unit, found), len(self._root)
-            return 0.5 * float(weighted @ weighted) / count, self._slopes(unit, found).T @ weighted / count
+        count = len(self._root_weights)
 
-        found = minimize(cost, first, jac=True, method="L-BFGS-B", bounds=[(0.0, 1.0)] * len(first))
-        return found.x, str(found.message)
+        def cost_and_gradient(unit: Floats) -> tuple[float, Floats]:
+            residuals = self.residuals(unit)
+            weighted = self._weighted(unit, residuals)
+            cost = 0.5 * float(weighted @ weighted) / count
+            return cost, self._weighted_slopes(unit, residuals).T @ weighted / count
+
+        bounds = [(0.0, 1.0)] * len(first)
+        solution = minimize(cost_and_gradient, first, jac=True, method="L-BFGS-B", bounds=bounds)
+        return solution.x, str(solution.message)
 
     def _nelder_mead(self, first: Floats) -> tuple[Floats, str]:
         options = {"xatol": STEP_TOLERANCE, "fatol": COST_TOLERANCE, "maxfev": self._settings.max_evaluations}
         bounds = [(0.0, 1.0)] * len(first)
-        found = minimize(self._cost_alone, first, method="Nelder-Mead", bounds=bounds, options=options)
-        return found.x, str(found.message)
+        solution = minimize(self._mean_cost, first, method="Nelder-Mead", bounds=bounds, options=options)
+        return solution.x, str(solution.message)
 
     def _differential_evolution(self, first: Floats) -> tuple[Floats, str]:
         """Differential evolution (Storn and Price 1997) with the fit's seed, then least squares from its best."""
-        found = differential_evolution(
-            self._cost_alone,
+        solution = differential_evolution(
+            self._mean_cost,
             [(0.0, 1.0)] * len(first),
             x0=first,
             popsize=POPULATION,
             rng=np.random.default_rng(self._settings.seed),
             polish=False,
         )
-        point, message = self._least_squares(np.clip(found.x, MARGIN, 1.0 - MARGIN))
-        return point, f"{found.message} Then: {message}"
+        point, message = self._least_squares(np.clip(solution.x, MARGIN, 1.0 - MARGIN))
+        return point, f"{solution.message} Then: {message}"
 
-    def _cost_alone(self, unit: Floats) -> float:
-        return self._cost(unit, self.residuals(unit, slopes=False)) / len(self._root)
+    def _mean_cost(self, unit: Floats) -> float:
+        """The cost for each used sample, without slopes."""
+        return self._cost(unit, self.residuals(unit, slopes=False)) / len(self._root_weights)
 
 
 def promised_gain(unit: Floats, residuals: Floats, slopes: Floats) -> float:
-    """What linearised least squares promise to lower half the sum of squares by, at most.
+    """Return by how much linearised least squares promise to lower half the sum of squares, at most.
 
-    Parameters that press against a bound add what is left to it.
+    A parameter that presses against a bound adds what its remaining distance to the bound allows.
 
     Args:
         unit: shape (parameters,), from 0 to 1.
         residuals: shape (n,).
-        slopes: shape (n, parameters).
+        slopes: by each scaled parameter, shape (n, parameters).
     """
     gradient = slopes.T @ residuals
-    left = np.where(gradient > 0.0, unit, 1.0 - unit)
-    free = left > AT_BOUND
+    distance = np.where(gradient > 0.0, unit, 1.0 - unit)
+    free = distance > AT_BOUND
     basis, triangle = np.linalg.qr(slopes[:, free])
-    told = np.abs(np.diag(triangle)) > BLIND * np.abs(triangle).max(initial=0.0)
-    along = basis[:, told].T @ residuals
-    return 0.5 * float(along @ along) + float(np.abs(gradient[~free]) @ left[~free])
+    has_effect = np.abs(np.diag(triangle)) > BLIND * np.abs(triangle).max(initial=0.0)
+    along = basis[:, has_effect].T @ residuals
+    return 0.5 * float(along @ along) + float(np.abs(gradient[~free]) @ distance[~free])

@@ -1,33 +1,29 @@
-"""The stretches of a record that a fit solves, each from its own starting state: cycles far apart in a cell's life.
+"""The stretches of a record that a fit solves, each from its own initial state: cycles far apart in a cell's life.
 
-What lies between two check-ups changes the cell, and no set of parameters is right for both it and them: so it is not
-solved. Neighbouring cycles are solved in one go, which hands the whole state over.
+Between two check-ups the cell ages, and no single parameter set describes both the check-ups and the cycling between
+them. So this cycling is not solved. Cycles that follow each other are solved in one go, with the whole state.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-
-import numpy as np
+from dataclasses import dataclass
 
 from ...data.cycle_selection import format_ranges
 from ...data.errors import JobError
 from ...data.fit_settings import INITIAL_SOC, FitSettings
-from ...data.settings import SimulateSettings
-from ..current_profile.temperature import Temperature, find_temperature
-from ..parameters.sets import apply_cell_parameters, remove_initial_soc
+from ..current_profile.temperature import Temperature
+from ..models.simulation_case import SimulationCase, resolve_without_fitted_soc
 from ..record.charge import interval_charge_ah
 from ..record.record import Record
-from ..simulation.replay import Conditions
-from ..simulation.simulate import find_conditions
-from ..simulation.stretches import (
-    Stretch,
-    find_state_at_cycle_end,
-    find_state_at_cycle_start,
+from ..simulation.conditions import (
+    continue_conditions,
+    find_case_temperature,
+    find_stretch_conditions,
     samples_fixing_state,
-    slice_record,
 )
+from ..simulation.replay import Conditions
+from ..simulation.stretches import Stretch, join_neighbours, slice_record, split_into_cycles, whole_record
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,112 +31,105 @@ class FitStretch:
     """Samples that a fit solves in one go.
 
     Args:
-        record: the stretch's own samples.
-        telling: the samples that tell the state at its start, as :func:`.cycle_states.samples_fixing_state` gives them.
-        whole: the cell's record.
-        before: the stretch whose end is this one's start (``previous_cycle``); ``None`` = it has a state of its own.
-        begins_fitted: whether a fitted initial state of charge is that of its start.
+        record: the samples of the stretch.
+        state_samples: samples of the cell's record that fix the state at the start of the stretch
+            (:func:`kilocell.jobs.simulation.conditions.samples_fixing_state`).
+        cell_record: the cell's whole record.
+        before: the stretch whose end is the start of this one (``previous_cycle``); ``None`` = the stretch has an
+            initial state of its own.
+        has_fitted_soc: whether a fitted initial state of charge is the state at the start of this stretch.
     """
 
     stretch: Stretch
     record: Record
-    telling: slice
-    whole: Record
+    state_samples: slice
+    cell_record: Record
     before: FitStretch | None = None
-    begins_fitted: bool = True
+    has_fitted_soc: bool = True
 
-    def conditions(
-        self, asked: SimulateSettings, measured_celsius: float | None, temperature: Temperature | None = None
-    ) -> Conditions:
-        """State, capacity, temperature and overrides of a replay of this stretch, the state as simulations find it.
+    def find_conditions(self, case: SimulationCase, temperature: Temperature | None = None) -> Conditions:
+        """Find the conditions of a replay of this stretch, in the same way as a simulation does.
 
         Args:
-            temperature: where it is known; ``None`` = it is found.
+            case: with the parameter values that are tried.
+            temperature: where it is known already; ``None`` = it is found.
         """
-        settings = apply_cell_parameters(asked if self.begins_fitted else remove_initial_soc(asked))
-        if self.before is not None:
-            return self._carried(self.before.conditions(asked, measured_celsius), settings, measured_celsius)
-        by = slice_record(self.whole, self.telling.start, self.telling.stop)
-        conditions = find_conditions(self.record, settings, measured_celsius, by, temperature=temperature)
-        state = find_state_at_cycle_start(
-            self.whole, self.stretch.first, self.telling, conditions.state, settings, conditions
-        )
-        return replace(conditions, state=state)
-
-    def _carried(self, before: Conditions, settings: SimulateSettings, measured_celsius: float | None) -> Conditions:
-        assert self.before is not None
-        temperature = find_temperature(
-            self.record, settings.cell, settings.model, settings.parameter_set, measured_celsius
-        )
-        conditions, passed = replace(before, temperature=temperature), self.before.record
+        own_case = case if self.has_fitted_soc else resolve_without_fitted_soc(case)
+        if self.before is None:
+            first = self.stretch.first
+            return find_stretch_conditions(
+                self.cell_record, self.record, first, self.state_samples, own_case, temperature
+            )
+        if temperature is None:
+            temperature = find_case_temperature(self.record, own_case)
+        passed = self.before.record
         charge = interval_charge_ah(passed.time_second, passed.current_ampere, passed.flags).sum()
-        cycle = self.before.stretch.cycles[-1]
-        return replace(
-            conditions, state=find_state_at_cycle_end(before.state, cycle, float(charge), settings, conditions)
-        )
+        last_cycle = self.before.stretch.cycles[-1]
+        return continue_conditions(self.before.find_conditions(case), last_cycle, float(charge), own_case, temperature)
 
 
 def choose_fit_stretches(
     record: Record, settings: FitSettings, cycles: tuple[int, ...], capacity_ah: float
 ) -> tuple[FitStretch, ...]:
-    """Choose what is solved to see the errors in some cycles, in order; the whole record in one go where none is named.
+    """Choose the stretches to solve in order to see the errors in some cycles.
 
-    To judge other cycles than the fit's own, those that follow fitted ones at once are solved in one go with them, the
-    others from their own state.
+    To judge other cycles than those of the fit, cycles that directly follow fitted ones are solved in one go with
+    these; the others start from a state of their own.
+
+    Args:
+        record: the cell's whole record.
+        cycles: numbers of the cycles whose errors are wanted; empty = the whole record, in one go.
+        capacity_ah: A.h, of the cell; the current of a rest scales with it.
 
     Raises:
-        JobError: the record lacks one of the cycles (``no_such_cycle``), a stretch has one sample (``too_short``), or
-            an initial state of charge would be that of several stretches (``many_states``).
+        JobError: the record lacks one of the cycles (``no_such_cycle``), a stretch has only one sample
+            (``too_short``), or one fitted initial state of charge would apply to several stretches (``many_states``).
     """
-    found = _stretches(record, settings, cycles)
-    carried = settings.cell.initial_state.policy == "previous_cycle"
-    if not carried:
-        found = [stretch for stretch in found if not cycles or set(stretch.cycles) & set(cycles)]
-    made: list[FitStretch] = []
-    for stretch in found:
+    continues = settings.cell.initial_state.policy == "previous_cycle"
+    stretches = _choose_stretches(record, settings, cycles)
+    if cycles and not continues:
+        stretches = [stretch for stretch in stretches if set(stretch.cycles) & set(cycles)]
+    fit_stretches: list[FitStretch] = []
+    for stretch in stretches:
         part = slice_record(record, stretch.first, stretch.end)
         if len(part.time_second) < 2:
-            raise JobError(f"{stretch.name} has one sample only", "too_short")
-        telling = samples_fixing_state(record, stretch.first, stretch.end, capacity_ah)
-        begins = not settings.cycles or stretch.cycles[0] in settings.cycles
-        before = made[-1] if carried and made else None
-        made.append(FitStretch(stretch, part, telling, record, before, begins))
+            raise JobError(f"{stretch.name} has only one sample; leave it out of the fit", "too_short")
+        state_samples = samples_fixing_state(record, stretch.first, stretch.end, capacity_ah)
+        has_fitted_soc = not settings.cycles or stretch.cycles[0] in settings.cycles
+        before = fit_stretches[-1] if continues and fit_stretches else None
+        fit_stretches.append(FitStretch(stretch, part, state_samples, record, before, has_fitted_soc))
     if cycles == settings.cycles:
-        _refuse_one_state_for_many(settings, made)
-    return tuple(made)
+        _refuse_one_state_for_many(settings, fit_stretches)
+    return tuple(fit_stretches)
 
 
-def _stretches(record: Record, settings: FitSettings, cycles: tuple[int, ...]) -> list[Stretch]:
-    """Runs of cycles that follow each other at once; where other than the fit's own cycles lead to these, it breaks."""
-    begins = np.flatnonzero(np.diff(record.cycle_count, prepend=record.cycle_count[:1] - 1))
-    numbers, ends = [int(record.cycle_count[i]) for i in begins], [*begins[1:], len(record.time_second)]
+def _choose_stretches(record: Record, settings: FitSettings, cycles: tuple[int, ...]) -> list[Stretch]:
+    """Join cycles that follow each other at once; a fitted cycle after one that is not fitted begins a new stretch."""
     if not cycles:
-        return [Stretch(0, len(record.time_second), tuple(numbers))]
+        return [whole_record(record)]
+    each = split_into_cycles(record)
+    numbers = [stretch.cycles[0] for stretch in each]
     missing = sorted(set(cycles) - set(numbers))
     if missing:
-        there = f"it has {format_ranges(numbers)}"
-        reason = f"cell {settings.cell.cell_id} has no cycle {missing[0]} to fit on; {there}"
-        raise JobError(reason, "no_such_cycle")
-    own, wanted = set(settings.cycles), {*cycles, *settings.cycles}
-    carried = settings.cell.initial_state.policy == "previous_cycle"
-    found: list[Stretch] = []
-    for first, end, number in zip(begins, ends, numbers, strict=True):
-        if number not in wanted:
-            continue
-        last = found[-1] if found and found[-1].end == first else None
-        if last is None or (not carried and number in own and last.cycles[-1] not in own):
-            found.append(Stretch(int(first), int(end), (number,)))
-        else:
-            found[-1] = Stretch(last.first, int(end), (*last.cycles, number))
-    return found
+        reason = f"cell {settings.cell.cell_id} has no cycle {missing[0]} to fit on"
+        raise JobError(f"{reason}; it has {format_ranges(numbers)}", "no_such_cycle")
+    fitted = set(settings.cycles)
+    solved = fitted | set(cycles)
+    continues = settings.cell.initial_state.policy == "previous_cycle"
+
+    def may_join(last: Stretch, following: Stretch) -> bool:
+        begins_fit = following.cycles[0] in fitted and last.cycles[-1] not in fitted
+        return continues or not begins_fit
+
+    return join_neighbours([stretch for stretch in each if stretch.cycles[0] in solved], may_join)
 
 
 def _refuse_one_state_for_many(settings: FitSettings, stretches: Sequence[FitStretch]) -> None:
-    """A state of charge cannot be that of several rests; a given one, or one that is carried on, can."""
+    """Refuse to fit one initial state of charge to several rests; a given or a continued state is one for all."""
     fitted = any(p.name == INITIAL_SOC for p in settings.parameters)
     if not fitted or len(stretches) < 2 or settings.cell.initial_state.policy != "rest_voltage":
         return
     names = " and ".join(one.stretch.name for one in (stretches[0], stretches[-1]))
     reason = f"{INITIAL_SOC!r} is one number, but {names} each begin from a rest of their own"
-    advice = "leave it out, fit cycles that follow each other, or each for itself with chain = [...]"
+    advice = "leave it out, fit cycles that follow each other, or fit each cycle alone with chain = [...]"
     raise JobError(f"{reason}; {advice}", "many_states")

@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 
 from ...data.arrays import Floats
 from ...data.errors import JobError
-from ...data.settings import CellSettings, ModelSettings, ParameterSetSettings
-from ..parameters.sets import electrodes_in_parallel, nominal_capacity_ah, own_electrodes_in_parallel
+from ...data.settings import ModelSettings, ParameterSetSettings
+from ..parameters.sets import own_electrodes_in_parallel
 from ..record.charge import REST_CURRENT_PER_AH, interval_charge_ah
 from .equilibrium import Equilibrium, find_equilibrium
 from .full_cell import FullCell, full_cell
 from .pybamm_models import check_set, state_model
+from .simulation_case import SimulationCase
 
 CLIP_VOLT: Final = 0.15  # a rest voltage outside the set's window by less than this starts at the window's edge
 CLIP_SOC: Final = 0.1  # and a counted-back state of charge outside 0 to 1 by less than this
@@ -61,9 +62,7 @@ class StartingState:
 
 
 def find_starting_state(
-    cell: CellSettings,
-    model: ModelSettings,
-    settings: ParameterSetSettings,
+    case: SimulationCase,
     time_second: Floats,
     current_ampere: Floats,
     voltage_volt: Floats,
@@ -78,13 +77,13 @@ def find_starting_state(
     Raises:
         JobError: no voltage to start from (``no_initial_state``), or one that the set cannot have.
     """
-    state = cell.initial_state
-    equilibrium = _equilibrium(model, settings, at_celsius)
+    state = case.cell.initial_state
+    equilibrium = _equilibrium(case.model, case.parameter_set, at_celsius)
     if state.policy == "soc":
         return _state_at_soc(equilibrium, state.value, f"state of charge {state.value:g}, given")
     if state.policy == "voltage":
         return _state_at_voltage(equilibrium, state.value, f"voltage {state.value:.4f} V, given")
-    capacity = cell.nominal_capacity_ah or nominal_capacity_ah(settings)
+    capacity = case.capacity_ah
     rest = find_usable_rest(time_second, current_ampere, voltage_volt, REST_CURRENT_PER_AH * capacity)
     if rest is None:
         index = int(np.flatnonzero(np.isfinite(voltage_volt))[0]) if np.isfinite(voltage_volt).any() else -1
@@ -100,25 +99,20 @@ def find_starting_state(
     rested = np.all(np.abs(current_ampere[:index]) <= REST_CURRENT_PER_AH * capacity)
     if rested or abs(charge) < 1e-4 * capacity:
         return found
-    soc = found.soc - charge / _cell_capacity_ah(equilibrium, cell, settings)
+    soc = found.soc - charge / _cell_capacity_ah(equilibrium, case)
     return _state_at_soc(equilibrium, soc, f"{words}, less {charge:.4f} A.h counted back to the start")
 
 
 def state_after_charge(
-    state: StartingState,
-    charge_ah: float,
-    cell: CellSettings,
-    model: ModelSettings,
-    settings: ParameterSetSettings,
-    at_celsius: float,
+    state: StartingState, charge_ah: float, case: SimulationCase, at_celsius: float
 ) -> StartingState:
     """The equilibrium state of a cell after a charge in A.h, positive into the cell, from ``state``, with its words.
 
     Raises:
         JobError: the state lies outside the set's window (``initial_state_out_of_range``).
     """
-    equilibrium = _equilibrium(model, settings, at_celsius)
-    soc = state.soc + charge_ah / _cell_capacity_ah(equilibrium, cell, settings)
+    equilibrium = _equilibrium(case.model, case.parameter_set, at_celsius)
+    soc = state.soc + charge_ah / _cell_capacity_ah(equilibrium, case)
     return _state_at_soc(equilibrium, soc, state.source)
 
 
@@ -130,9 +124,9 @@ def _equilibrium(model: ModelSettings, settings: ParameterSetSettings, at_celsiu
     return exact or interpolate_degrees(partial(find_equilibrium, model, resting), at_celsius)
 
 
-def _cell_capacity_ah(equilibrium: Equilibrium | FullCell, cell: CellSettings, settings: ParameterSetSettings) -> float:
+def _cell_capacity_ah(equilibrium: Equilibrium | FullCell, case: SimulationCase) -> float:
     """Charge between the set's cut-offs, of this cell."""
-    return equilibrium.capacity_ah * electrodes_in_parallel(cell, settings) / own_electrodes_in_parallel(settings)
+    return equilibrium.capacity_ah * case.electrodes_in_parallel / own_electrodes_in_parallel(case.parameter_set)
 
 
 def find_usable_rest(

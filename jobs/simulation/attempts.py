@@ -1,4 +1,4 @@
-"""Attempts at one replay: a ladder of ways to solve, each result held against the measured charge."""
+"""Attempts at one replay: several ways to solve, each result checked against the measured charge."""
 
 from __future__ import annotations
 
@@ -6,58 +6,78 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ...data.arrays import Floats
+from ...data.arrays import Floats, Indices
 from ...data.errors import JobError
-from ...data.settings import SimulateSettings
 from ..current_profile.compress import CurrentProfile, compress_record
 from ..current_profile.compression_error import CompressionError, estimate_compression_error
 from ..current_profile.model_input import temperature_size
-from ..models.build import make_structure, refine_mesh
-from ..parameters.sets import cutoffs_volt
+from ..models.build import Structure, make_structure, refine_mesh
+from ..models.simulation_case import SimulationCase
 from ..record.charge import REST_CURRENT_PER_AH, interval_charge_ah
 from ..record.record import Record, cycle_starts
 from .replay import Conditions, Replayed, ReplayEndedError, check_range, replay
 from .solver_windows import TimeLimit
 
-CHARGE_TOLERANCE = 5e-4
-CYCLE_THROUGHPUT = 0.1  # of the capacity: the least that stands for the throughput of one cycle
-FAR_BEYOND_CUTOFF_VOLT = 0.5  # beyond a cut-off: so far out no other way to solve helps
-REST_THROUGHPUT = 0.01  # of the capacity: stands for a throughput of less, of which noise alone moves a percent
+CHARGE_TOLERANCE: Final = 5e-4
+"""Largest difference between the model's and the measured charge, as a share of the charge throughput."""
+
+REST_THROUGHPUT: Final = 0.01
+"""Least throughput of a record, as a share of the capacity: noise alone changes a smaller one by percents."""
+
+CYCLE_THROUGHPUT: Final = 0.1
+"""Least throughput of a cycle, as a share of the capacity."""
+
+FAR_BEYOND_CUTOFF_VOLT: Final = 0.5
+"""V beyond a cut-off at which the cell is empty or over-full: no other way to solve helps then."""
+
 SHIFT_LIMIT_MV: Final = 1.0
-"""RMSE by which the profile may shift the voltage, beyond what noise does."""
+"""RMSE in mV by which the compressed current may shift the voltage, beyond the effect of noise."""
 
 FINER_FACTORS: Final = (4.0, np.inf)
-"""What the tolerances are divided by, one after the other; at last every sample is a knot."""
+"""Divisors of the compression's tolerances, tried in order; infinite = a knot at every sample."""
 
 MOST_SAMPLES: Final = 50_000
-"""Records of more samples are not replayed with a knot at each: a day of a drive cycle at 1 Hz would take an hour."""
+"""Samples of the longest record with a knot at each: a day of a drive cycle at 1 Hz would take an hour."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Case:
-    """One simulation as asked: what every attempt at it shares.
+class ReplayProblem:
+    """One replay to solve; all attempts at it share this.
 
     Args:
-        slopes: as in :class:`.build.Structure`.
-        outputs: as :func:`.replay.replay` takes them, indices of the record's samples; not without the first rest.
-        refine: as :func:`.replay.replay` takes it.
+        record: the samples that are replayed.
+        case: the simulation that the replay belongs to.
+        profile: the compressed current of ``record``.
+        limit: ``None`` = no time limit.
+        slopes: names of inputs by which the voltage is differentiated (:class:`kilocell.jobs.models.build.Structure`).
+        outputs: indices of the record's samples, as :func:`kilocell.jobs.simulation.replay.replay` takes them; not
+            used by an attempt that leaves out the first rest.
+        refine: as :func:`kilocell.jobs.simulation.replay.replay` takes it.
     """
 
     record: Record
-    settings: SimulateSettings
+    case: SimulationCase
     conditions: Conditions
     profile: CurrentProfile
     limit: TimeLimit | None = None
     slopes: tuple[str, ...] = ()
-    outputs: NDArray[np.intp] | None = None
+    outputs: Indices | None = None
     refine: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One rung of the ladder that a failing simulation climbs."""
+    """One way to solve a replay.
+
+    Args:
+        words: for people.
+        every_knot: stop the solver at every knot of the current.
+        without_first_rest: begin at the end of the record's first rest.
+        tighter: factor of the solver's tolerances; below 1 is tighter.
+        first_step_second: the solver's first step in s; 0 = its own choice.
+        finer_mesh: twice the points in the particles.
+    """
 
     words: str
     every_knot: bool = True
@@ -67,7 +87,7 @@ class Attempt:
     finer_mesh: bool = False
 
 
-ATTEMPTS = (
+ATTEMPTS: Final = (
     Attempt("as asked", every_knot=False),
     Attempt("stopping at every knot, tolerances 5 times tighter", tighter=0.2),
     Attempt("without the first rest", without_first_rest=True),  # a jump 0 -> I can stop the DFN's first step
@@ -77,28 +97,29 @@ ATTEMPTS = (
     Attempt("tolerances 10 times looser", without_first_rest=True, tighter=10.0),
     Attempt("twice the points in the particles", without_first_rest=True, finer_mesh=True),
 )
-RETRIED_CODES = (
-    "did_not_converge",
-    "ended_early",
-    "charge_mismatch",
-)  # the solver's failures; the physics' own are final
+"""The ways to solve, from fast to careful."""
+
+RETRIED_CODES: Final = ("did_not_converge", "ended_early", "charge_mismatch")
+"""Reason codes of the solver's failures, after which another way is tried; failures of the physics are final."""
 
 
-def try_attempts(case: Case) -> tuple[Replayed, tuple[str, ...]]:
-    """Try to solve, each time in another way; failures of the physics, not of the solver, end at once.
+def try_attempts(problem: ReplayProblem) -> tuple[Replayed, tuple[str, ...]]:
+    """Try the ways to solve, in order, until one gives a result; a failure of the physics ends the search at once.
+
+    Returns:
+        The replay, and what was tried, one line each.
 
     Raises:
-        EndedError: none was a result; with all that was tried, and the longest of their curves.
+        ReplayEndedError: no way gave a result; with all that was tried and the longest of the curves.
     """
     tried: list[str] = []
     longest: Replayed | None = None
     last = ReplayEndedError("no attempt was made")
     for attempt in ATTEMPTS:
         try:
-            if case.limit is not None and case.limit.is_passed:
-                raise case.limit.error(f"the attempt {attempt.words!r}")
-            replayed = _attempt(attempt, case)
-            check_charge(case, replayed)
+            if problem.limit is not None and problem.limit.is_passed:
+                raise problem.limit.error(f"the attempt {attempt.words!r}")
+            replayed = _solve_and_check(attempt, problem)
         except JobError as error:
             tried.append(f"{attempt.words}: {error}")
             longest = _longer(longest, getattr(error, "replayed", None))
@@ -115,76 +136,102 @@ def try_attempts(case: Case) -> tuple[Replayed, tuple[str, ...]]:
 def _longer(one: Replayed | None, other: Replayed | None) -> Replayed | None:
     if one is None or other is None:
         return one or other
-    return other if len(other.time_second) > len(one.time_second) else one
+    if len(other.time_second) > len(one.time_second):
+        return other
+    return one
 
 
-def _attempt(attempt: Attempt, case: Case) -> Replayed:
+def _solve_and_check(attempt: Attempt, problem: ReplayProblem) -> Replayed:
     try:
-        replayed = solve_attempt(attempt, case)
+        replayed = solve_attempt(attempt, problem)
         check_range(replayed)
     except ReplayEndedError as error:
-        ended = _first_failure(error, case)
-        raise ReplayEndedError(str(ended), ended.code, ended.replayed) from error
+        first = _first_failure(error, problem)
+        raise ReplayEndedError(str(first), first.code, first.replayed) from error
+    check_charge(problem, replayed)
     return replayed
 
 
-def solve_attempt(attempt: Attempt, case: Case) -> Replayed:
-    """Solve in one of the ladder's ways; whether the curve can be, and the charge, are not looked at.
+def solve_attempt(attempt: Attempt, problem: ReplayProblem) -> Replayed:
+    """Solve in one way, without a check of the curve's range or charge.
+
+    Returns:
+        The replay at every sample of the record.
 
     Raises:
-        EndedError: with the curve so far.
+        ReplayEndedError: with the curve so far.
     """
-    record, settings, conditions, profile = case.record, case.settings, case.conditions, case.profile
-    capacity = conditions.capacity_ah
-    first = _end_of_first_rest(record, REST_CURRENT_PER_AH * capacity) if attempt.without_first_rest else 0
+    record = problem.record
+    capacity = problem.conditions.capacity_ah
+    first = 0
+    if attempt.without_first_rest:
+        first = _end_of_first_rest(record, REST_CURRENT_PER_AH * capacity)
+    profile = problem.profile
+    outputs = problem.outputs
     if first:
         profile = compress_record(record.from_index(first), capacity)
-    structure = make_structure(
-        refine_mesh(settings.model) if attempt.finer_mesh else settings.model,
-        settings.parameter_set.key,
-        conditions.overrides,
-        len(profile.time_second),
-        settings.rtol * attempt.tighter,
-        settings.atol * attempt.tighter,
-        attempt.first_step_second,
-        temperature_size=temperature_size(conditions.temperature.profile),
-    )
-    structure = replace(structure, slopes=case.slopes)
-    time_second, outputs = record.time_second[first:], None if first else case.outputs
+        outputs = None
+    structure = _make_structure(attempt, problem, len(profile.time_second))
     try:
         replayed = replay(
-            structure, conditions, profile, time_second, attempt.every_knot, case.limit, outputs, case.refine
+            structure,
+            problem.conditions,
+            profile,
+            record.time_second[first:],
+            attempt.every_knot,
+            problem.limit,
+            outputs,
+            problem.refine,
         )
     except ReplayEndedError as error:
-        part = _prepend_rest(record, first, error.replayed) if error.replayed else None
+        part = None
+        if error.replayed is not None:
+            part = _prepend_rest(record, first, error.replayed)
         raise ReplayEndedError(str(error), error.code, part) from error
     return _prepend_rest(record, first, replayed)
 
 
-def _first_failure(error: ReplayEndedError, case: Case) -> ReplayEndedError:
-    """What ended a replay first: a solver that fails in a cell that is long empty, or over-full, is not the reason."""
+def _make_structure(attempt: Attempt, problem: ReplayProblem, knots: int) -> Structure:
+    settings = problem.case.settings
+    model = settings.model
+    if attempt.finer_mesh:
+        model = refine_mesh(model)
+    structure = make_structure(
+        model,
+        problem.case.set_key,
+        problem.conditions.overrides,
+        knots,
+        settings.rtol * attempt.tighter,
+        settings.atol * attempt.tighter,
+        attempt.first_step_second,
+        temperature_size=temperature_size(problem.conditions.temperature.profile),
+    )
+    return replace(structure, slopes=problem.slopes)
+
+
+def _first_failure(error: ReplayEndedError, problem: ReplayProblem) -> ReplayEndedError:
+    """Find what ended a replay first: the solver may fail only because the cell is empty or over-full already."""
     part = error.replayed
     if part is None:
         return error
     try:
         check_range(part)
-    except ReplayEndedError as before:
-        return before
-    cutoffs, voltage = cutoffs_volt(case.settings.parameter_set), float(part.voltage_volt[-1])
-    if (
-        error.code not in RETRIED_CODES
-        or cutoffs is None
-        or -FAR_BEYOND_CUTOFF_VOLT < voltage - cutoffs[0] < np.ptp(cutoffs) + FAR_BEYOND_CUTOFF_VOLT
-    ):
+    except ReplayEndedError as out_of_range:
+        return out_of_range
+    cutoffs = problem.case.cutoffs_volt
+    if error.code not in RETRIED_CODES or cutoffs is None:
+        return error
+    voltage = float(part.voltage_volt[-1])
+    if -FAR_BEYOND_CUTOFF_VOLT < voltage - cutoffs[0] < np.ptp(cutoffs) + FAR_BEYOND_CUTOFF_VOLT:
         return error
     where = f"{voltage:.3g} V at {part.time_second[-1]:.0f} s"
     return ReplayEndedError(f"left the set's voltage range: {where}; {error}", "left_range", part)
 
 
 def _prepend_rest(record: Record, first: int, replayed: Replayed) -> Replayed:
-    """A replay that began at a record's sample ``first``, from the record's start.
+    """Extend a replay that began at the record's sample ``first`` back to the record's start.
 
-    A cell at rest stays where it is: the model sees no current before, which the charge check then judges.
+    A cell at rest keeps its state. The model gets no current in these samples; the charge check judges that later.
     """
     if not first:
         return replayed
@@ -201,109 +248,128 @@ def _prepend_rest(record: Record, first: int, replayed: Replayed) -> Replayed:
 
 
 def _prepend_rest_slopes(first: int, slopes: Floats | None) -> Floats | None:
-    """Slopes over a first rest: those of its end."""
-    return None if slopes is None else np.concatenate([np.repeat(slopes[:1], first, axis=0), slopes])
+    """Repeat the slopes at the end of the first rest over all of it."""
+    if slopes is None:
+        return None
+    return np.concatenate([np.repeat(slopes[:1], first, axis=0), slopes])
 
 
 def _end_of_first_rest(record: Record, rest_ampere: float) -> int:
     resting = np.abs(record.current_ampere) <= rest_ampere
-    return max(int(np.argmin(resting)) - 1, 0) if not resting.all() else 0
-
-
-def charge_error(record: Record, replayed: Replayed, capacity_ah: float) -> float:
-    """Largest difference between the model's and the measured charge at any sample (:func:`replay_charge_error`)."""
-    return float(np.max(replay_charge_error(record, replayed, capacity_ah)))
-
-
-def replay_charge_error(record: Record, replayed: Replayed, capacity_ah: float) -> Floats:
-    """Difference between the model's and the measured charge at each sample, over the charge throughput, shape (n,).
-
-    The difference since the record began is held against the record's throughput, and that since the sample's cycle
-    began against the cycle's own, so that a long record cannot hide in its throughput what one of its cycles lost;
-    the larger of both counts.
-    """
-    return relative_charge_error(record, replayed.charge_ah, capacity_ah)
+    if resting.all():
+        return 0
+    return max(int(np.argmin(resting)) - 1, 0)
 
 
 def relative_charge_error(record: Record, charge_ah: Floats, capacity_ah: float) -> Floats:
-    """:func:`replay_charge_error`, of any charge since the first sample, shape (n,)."""
+    """Compare a model's charge with the measured charge at each sample, relative to the charge throughput.
+
+    Two errors are computed and the larger one counts: the difference since the record began, over the throughput of
+    the record; and the difference since the sample's cycle began, over the throughput of that cycle. So the long
+    throughput of a record cannot hide the charge that one of its cycles lost.
+
+    Args:
+        charge_ah: A.h, the model's charge since the first sample, positive into the cell, shape (n,).
+        capacity_ah: A.h, of the cell; a share of it is the least throughput that counts.
+
+    Returns:
+        Shares of the throughput, shape (n,), >= 0.
+    """
     steps = interval_charge_ah(record.time_second, record.current_ampere, record.flags)
-    away = charge_ah - np.concatenate([[0.0], np.cumsum(steps)])
+    difference = charge_ah - np.concatenate([[0.0], np.cumsum(steps)])
     amounts = np.concatenate([[0.0], np.abs(steps)])
+    since_record = np.abs(difference) / max(float(amounts.sum()), REST_THROUGHPUT * capacity_ah)
     first = cycle_starts(record)
-    whole = np.abs(away) / max(float(amounts.sum()), REST_THROUGHPUT * capacity_ah)
-    length = np.diff(np.append(first, len(away)))
-    before = np.repeat(away[np.maximum(first - 1, 0)], length)
+    length = np.diff(np.append(first, len(difference)))
+    before_cycle = np.repeat(difference[np.maximum(first - 1, 0)], length)
     throughput = np.maximum(np.add.reduceat(amounts, first), CYCLE_THROUGHPUT * capacity_ah)
-    off: Floats = np.maximum(whole, np.abs(away - before) / np.repeat(throughput, length))
-    return off
+    since_cycle = np.abs(difference - before_cycle) / np.repeat(throughput, length)
+    largest: Floats = np.maximum(since_record, since_cycle)
+    return largest
 
 
-def check_charge(case: Case, replayed: Replayed) -> None:
-    """Refuse a replay whose charge is not the measured one (``charge_mismatch``); its curve ends where that begins."""
-    off = replay_charge_error(case.record, replayed, case.conditions.capacity_ah)
-    wrong = ~(off <= CHARGE_TOLERANCE)
+def check_charge(problem: ReplayProblem, replayed: Replayed) -> None:
+    """Refuse a replay whose charge differs from the measured charge.
+
+    Raises:
+        ReplayEndedError: ``charge_mismatch``; its curve ends where the difference begins.
+    """
+    error = relative_charge_error(problem.record, replayed.charge_ah, problem.conditions.capacity_ah)
+    wrong = ~(error <= CHARGE_TOLERANCE)
     if wrong.any():
         first = int(np.argmax(wrong))
         since = f"from {replayed.time_second[first]:.0f} s"
-        reason = f"the model saw another charge than was measured: {np.max(off):.3%} of the throughput, {since}"
+        reason = f"the model saw another charge than was measured: {np.max(error):.3%} of the throughput, {since}"
         raise ReplayEndedError(reason, "charge_mismatch", replayed.until_index(first))
 
 
 def compress_within_charge_limit(record: Record, capacity_ah: float) -> CurrentProfile:
-    """Compress a record's current so that its charge stays with the measured one at every sample, not only in the end.
+    """Compress a record's current so that its charge agrees with the measured charge at every sample.
 
-    Between its knots a profile leaves out the charge that noise moves to and fro. In a record that holds next to no
-    charge, such as a rest with a few short pulses, that is more than a simulation may be off.
+    A profile leaves out the noise between its knots, and the charge that this noise carries. In a record with very
+    little charge, such as a rest with a few short pulses, that charge alone may exceed the tolerance.
+
+    Args:
+        capacity_ah: A.h, of the cell.
+
+    Returns:
+        The profile with the fewest knots that stays within half of ``CHARGE_TOLERANCE``; in a record of more than
+        ``MOST_SAMPLES`` samples the finest that is not a knot at each sample.
     """
     profile = compress_record(record, capacity_ah)
-    for finer in FINER_FACTORS:
-        seen = np.interp(record.time_second, profile.time_second, profile.current_ampere)
-        charge = np.concatenate([[0.0], np.cumsum(interval_charge_ah(record.time_second, seen, record.flags))])
-        off = float(np.max(relative_charge_error(record, charge, capacity_ah)))
-        if off <= CHARGE_TOLERANCE / 2.0 or (np.isinf(finer) and len(seen) > MOST_SAMPLES):
+    for factor in FINER_FACTORS:
+        current = np.interp(record.time_second, profile.time_second, profile.current_ampere)
+        charge = np.concatenate([[0.0], np.cumsum(interval_charge_ah(record.time_second, current, record.flags))])
+        error = float(np.max(relative_charge_error(record, charge, capacity_ah)))
+        too_many_samples = np.isinf(factor) and len(current) > MOST_SAMPLES
+        if error <= CHARGE_TOLERANCE / 2.0 or too_many_samples:
             break
-        profile = compress_record(record, capacity_ah, finer)
+        profile = compress_record(record, capacity_ah, factor)
     return profile
 
 
-def try_attempts_within_limit(case: Case) -> tuple[Case, Replayed, tuple[str, ...], CompressionError]:
-    """Try to solve, and again with finer knots as long as the compression shifts the voltage beyond the limit.
+def try_attempts_within_limit(
+    problem: ReplayProblem,
+) -> tuple[ReplayProblem, Replayed, tuple[str, ...], CompressionError]:
+    """Try to solve, and solve again with finer knots while the compression shifts the voltage beyond the limit.
 
     Returns:
-        The case as it was solved at last, what was simulated, what was tried, and what the compression does.
+        The problem as it was solved in the end, its replay, what was tried, and the effect of the compression.
 
     Raises:
-        JobError: no attempt with the first knots succeeded. Where finer ones fail, the ones before them count.
+        JobError: no attempt with the first knots succeeded. If finer knots fail, the result before them counts.
     """
-    replayed, attempts = try_attempts(case)
-    error = estimate_case_error(case, replayed)
-    for finer in FINER_FACTORS:
+    replayed, attempts = try_attempts(problem)
+    error = estimate_problem_error(problem, replayed)
+    for factor in FINER_FACTORS:
         if error.shift_mv <= SHIFT_LIMIT_MV:
             break
-        found = f"{len(case.profile.time_second)} knots shift the voltage by {error.shift_mv:.2g} mV RMSE"
-        if np.isinf(finer) and len(case.record.time_second) > MOST_SAMPLES:
-            return case, replayed, (*attempts, f"{found}; too many samples for a knot at each"), error
-        now = "every sample a knot" if np.isinf(finer) else f"tolerances of the knots {finer:g} times smaller"
-        sharper = replace(case, profile=compress_record(case.record, case.conditions.capacity_ah, finer))
+        shift = f"{len(problem.profile.time_second)} knots shift the voltage by {error.shift_mv:.2g} mV RMSE"
+        if np.isinf(factor) and len(problem.record.time_second) > MOST_SAMPLES:
+            return problem, replayed, (*attempts, f"{shift}; too many samples for a knot at each"), error
+        finer_words = "every sample a knot" if np.isinf(factor) else f"tolerances of the knots {factor:g} times smaller"
+        finer_profile = compress_record(problem.record, problem.conditions.capacity_ah, factor)
+        finer = replace(problem, profile=finer_profile)
         try:
-            replayed, more = try_attempts(sharper)
+            replayed, more = try_attempts(finer)
         except JobError as failed:
-            return case, replayed, (*attempts, f"{found}; {now}: {failed}; the knots before count"), error
-        case, attempts = sharper, (*attempts, f"{found}; {now}", *more)
-        error = estimate_case_error(case, replayed)
-    return case, replayed, attempts, error
+            reason = f"{shift}; {finer_words}: {failed}; the knots before count"
+            return problem, replayed, (*attempts, reason), error
+        problem = finer
+        attempts = (*attempts, f"{shift}; {finer_words}", *more)
+        error = estimate_problem_error(problem, replayed)
+    return problem, replayed, attempts, error
 
 
-def estimate_case_error(case: Case, replayed: Replayed) -> CompressionError:
-    """Estimate what the compression does to a simulation's voltage."""
-    record = case.record
+def estimate_problem_error(problem: ReplayProblem, replayed: Replayed) -> CompressionError:
+    """Estimate the effect of the compressed current on a replay's voltage."""
+    record = problem.record
     return estimate_compression_error(
         record.time_second,
         record.current_ampere,
         replayed.current_ampere,
         replayed.voltage_volt,
         record.after_gap,
-        case.profile.noise_ampere,
-        case.conditions.capacity_ah,
+        problem.profile.noise_ampere,
+        problem.conditions.capacity_ah,
     )

@@ -1,4 +1,4 @@
-"""Replay of a measured current through a built model: charge-true, at the integrator's speed."""
+"""Replay of a measured current through a built model: the charge as measured, at the speed of the integrator."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...data.arrays import Floats, Indices, Mask
 from ...data.convert import pybamm_current
@@ -25,11 +24,19 @@ from .stops import Stops, interpolate_outputs, output_samples, solver_stops
 from .stops import stop_at_every_knot as stops_at_every_knot
 
 POSSIBLE_VOLT: Final = (-1.0, 10.0)
+"""Voltages in V that a simulated cell can have; beyond these the solution diverged."""
 
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """What one replay adds to the structure: state, electrodes in parallel, capacity, temperature, overrides."""
+    """What one replay adds to the structure of a built model.
+
+    Args:
+        state: at the first sample.
+        electrodes_in_parallel: electrode pairs of the parameter set that make the cell.
+        capacity_ah: A.h, of the cell.
+        overrides: of the parameter set.
+    """
 
     state: StartingState
     electrodes_in_parallel: float
@@ -40,16 +47,19 @@ class Conditions:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Replayed:
-    """A replay at the asked times, shape (n,) each.
+    """A replay at the requested times; arrays have the shape (n,) where no other is given.
 
     Args:
-        current_ampere: what the model saw, positive into the cell.
-        charge_ah: since the first sample, positive into the cell.
-        excess: how far the state lies outside what can be, 0 = inside: surface stoichiometries anywhere in the
-            electrodes outside 0 to 1, and an electrolyte concentration below zero (mol.L-1).
-        outside: what first lay outside, in words, such as ``the negative electrode``; "" = nothing.
-        voltage_slopes, excess_slopes: by the structure's ``slopes``, shape (n, slopes), V and 1 per the input's unit.
-        outputs: the times at which the solver was asked, as indices of these; the others are interpolated.
+        time_second: s.
+        voltage_volt: V, of the model.
+        current_ampere: A, as the model got it, positive into the cell.
+        charge_ah: A.h since the first sample, positive into the cell.
+        excess: distance of the state from its possible range, 0 = inside: sum over the electrodes of how far surface
+            stoichiometries are outside 0 to 1, and how far an electrolyte concentration is below zero (mol.L-1).
+        outside: what left its range first, such as ``the negative electrode``; "" = nothing.
+        voltage_slopes: by the structure's ``slopes``, V per the input's unit, shape (n, slopes).
+        excess_slopes: likewise, of ``excess``.
+        outputs: indices of the times at which the solver gave the values; at the others they are interpolated.
     """
 
     time_second: Floats
@@ -63,15 +73,17 @@ class Replayed:
     outputs: Indices | None = None
 
     def until_index(self, end: int) -> Replayed:
-        """The replay at its first ``end`` times."""
+        """Return the replay at its first ``end`` times."""
         names = ("time_second", "voltage_volt", "current_ampere", "charge_ah", "excess")
         return replace(self, **{name: getattr(self, name)[:end] for name in names})
 
 
 class ReplayEndedError(JobError):
-    """A replay that is no result, with its curve up to where it was one.
+    """A replay that gave no result, with its curve up to there.
 
     Args:
+        reason: one line for people.
+        code: short stable name of the reason, such as ``diverged``.
         replayed: the good samples, from the first one; ``None`` = there are none.
         attempts: what was tried, one line each.
     """
@@ -82,6 +94,9 @@ class ReplayEndedError(JobError):
         super().__init__(reason, code)
         self.replayed = replayed if replayed is not None and len(replayed.time_second) else None
         self.attempts = attempts
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.code, self.replayed, self.attempts)
 
 
 def replay(
@@ -94,50 +109,53 @@ def replay(
     outputs: Indices | None = None,
     refine: bool = True,
 ) -> Replayed:
-    """Solve the built model under a profile.
+    """Solve the built model under a current profile.
 
     The solver stops where it could step over a change of the current. Outputs are requested where the voltage can
     bend (:mod:`kilocell.jobs.simulation.stops`), and a monotone cubic interpolates between them. A profile with more
     knots than the structure's size is solved in windows (:mod:`kilocell.jobs.simulation.solver_windows`).
 
     Args:
+        structure: of the built model, with the tolerances.
+        profile: current in A at its knots, positive into the cell.
         time_second: shape (n,), increasing, within the profile: where voltage and charge are wanted.
-        every_knot: stop at every knot and ask for every sample: slower, and surer still.
-        limit: looked at before each window.
-        outputs: indices of the times at which the solver is asked first; ``None`` = chosen by the profile.
-        refine: judge these by the voltage found, and solve again with more where it needs them.
+        every_knot: stop at every knot and request every sample: slower and safer.
+        limit: checked before each window; ``None`` = no time limit.
+        outputs: indices of the times that are requested first; ``None`` = chosen by the profile.
+        refine: judge these by the voltage, and solve again with more outputs where they are too far apart.
+
+    Returns:
+        Voltage, current and charge at all of ``time_second``.
 
     Raises:
-        EndedError: ``did_not_converge``, ``ended_early`` or ``time_limit``, with the curve so far. A curve that is none
-            is found by :func:`check_range`.
+        ReplayEndedError: ``did_not_converge``, ``ended_early`` or ``time_limit``, with the curve so far. A curve out
+            of the model's range is no error here: :func:`check_range` finds it.
     """
     with limit.pause() if limit else nullcontext():
         algebraic = has_algebraic(structure)
     if every_knot:
-        stops, outputs = stops_at_every_knot(profile, conditions.capacity_ah), np.arange(len(time_second))
+        stops = stops_at_every_knot(profile, conditions.capacity_ah)
+        outputs = np.arange(len(time_second))
     else:
         stops = solver_stops(profile, conditions.capacity_ah, algebraic)
         if outputs is None:
             outputs = output_samples(time_second, profile, stops.at_knot, conditions.capacity_ah)
     structure = _set_solver_steps(structure, stops)
-    values, outputs, ended = _close_enough(
-        structure, conditions, profile, stops.at_knot, time_second, outputs, limit, ROUNDS if refine else 0
+    most_rounds = ROUNDS if refine else 0
+    values, outputs, failure = _solve_with_enough_outputs(
+        structure, conditions, profile, stops.at_knot, time_second, outputs, limit, most_rounds
     )
-    slopes = _collect_slopes(structure, values)
-    replayed = (
-        _interpolate_to_samples(time_second[: outputs[-1] + 1], profile, outputs, values) if len(outputs) else None
-    )
-    if replayed is not None and structure.slopes:
-        by_input = (interpolate_outputs(replayed.time_second, outputs, part).T for part in slopes)
-        replayed = replace(replayed, voltage_slopes=next(by_input), excess_slopes=next(by_input))
-    if ended is not None:
-        raise ReplayEndedError(str(ended), ended.code, replayed) from ended
+    replayed: Replayed | None = None
+    if len(outputs):
+        replayed = _interpolate_to_samples(structure, time_second[: outputs[-1] + 1], profile, outputs, values)
+    if failure is not None:
+        raise ReplayEndedError(str(failure), failure.code, replayed) from failure
     if replayed is None:
         raise ReplayEndedError("the simulation has no time to be at", "ended_early")
     return replayed
 
 
-def _close_enough(
+def _solve_with_enough_outputs(
     structure: Structure,
     conditions: Conditions,
     profile: CurrentProfile,
@@ -145,78 +163,103 @@ def _close_enough(
     time_second: Floats,
     outputs: Indices,
     limit: TimeLimit | None,
-    most: int,
+    most_rounds: int,
 ) -> tuple[dict[str, Floats], Indices, JobError | None]:
-    """Solve, and solve again (``most`` times) where outputs turn out too far apart, at last with every sample."""
+    """Solve, and solve again where outputs are too far apart; in the last round with an output at every sample.
+
+    Returns:
+        Each output variable at the outputs, the outputs that were reached, and what ended the replay (``None`` = its
+        end).
+    """
     rounds = 0
     while True:
         with limit.pause() if limit else nullcontext():
-            solving = WindowSolver(build_model(structure), profile.time_second[0], structure.slopes)
-        values, ended = _solve(solving, structure, conditions, profile, at_knot, time_second[outputs], limit)
-        known = outputs[: len(values[VOLTAGE])]
-        if ended is not None or rounds == most:
-            return values, known, ended
-        more = add_outputs(time_second, known, values[VOLTAGE], profile.time_second[at_knot])
+            solver = WindowSolver(build_model(structure), profile.time_second[0], structure.slopes)
+        values, failure = _solve(solver, structure, conditions, profile, at_knot, time_second[outputs], limit)
+        reached = outputs[: len(values[VOLTAGE])]
+        if failure is not None or rounds == most_rounds:
+            return values, reached, failure
+        more = add_outputs(time_second, reached, values[VOLTAGE], profile.time_second[at_knot])
         if len(more) == len(outputs):
-            return values, known, ended
+            return values, reached, failure
         rounds += 1
-        outputs = more if rounds < most else np.arange(len(time_second))
+        outputs = more if rounds < most_rounds else np.arange(len(time_second))
 
 
 def _solve(
-    solving: WindowSolver,
+    solver: WindowSolver,
     structure: Structure,
     conditions: Conditions,
     profile: CurrentProfile,
     at_knot: Mask,
-    wanted: Floats,
+    wanted_second: Floats,
     limit: TimeLimit | None,
 ) -> tuple[dict[str, Floats], JobError | None]:
-    """Solve window by window: each output variable at the wanted times, shape (wanted,), or up to what ended it."""
-    found: list[dict[str, Floats]] = []
-    ended: JobError | None = None
-    for window in split_into_windows(profile, at_knot, wanted, structure.size - 1):
+    """Solve window by window: each output variable at the wanted times, shape (wanted,), or up to a failure."""
+    by_window: list[dict[str, Floats]] = []
+    failure: JobError | None = None
+    for window in split_into_windows(profile, at_knot, wanted_second, structure.size - 1):
         knots = slice(window.first, window.last + 1)
         part = CurrentProfile(profile.time_second[knots], profile.current_ampere[knots], profile.noise_ampere)
         stops = at_knot[knots].copy()
         stops[0] = stops[-1] = True
         inputs = _inputs(structure, conditions, part, profile.time_second[0])
         if limit is not None and limit.is_passed:
-            ended = limit.error(f"{part.time_second[0]:.0f} s")
+            failure = limit.error(f"{part.time_second[0]:.0f} s")
             break
-        values, ended = solving.solve(part.time_second[stops], wanted[window.begin : window.end], inputs)
-        found.append(values)
-        if ended is not None:
+        values, failure = solver.solve(part.time_second[stops], wanted_second[window.begin : window.end], inputs)
+        by_window.append(values)
+        if failure is not None:
             break
-    return {name: np.concatenate([np.zeros(0), *(values[name] for values in found)]) for name in solving.names}, ended
+    nothing = np.zeros(0)
+    joined = {name: np.concatenate([nothing, *(values[name] for values in by_window)]) for name in solver.names}
+    return joined, failure
 
 
 def _interpolate_to_samples(
-    time_second: Floats, profile: CurrentProfile, outputs: NDArray[np.intp], values: dict[str, Floats]
+    structure: Structure,
+    time_second: Floats,
+    profile: CurrentProfile,
+    outputs: Indices,
+    values: dict[str, Floats],
 ) -> Replayed:
-    """A replay at every sample from the solver's outputs at some of them."""
-    known = np.stack([values.pop(VOLTAGE), values.pop(DISCHARGE)])
-    voltage, discharge = interpolate_outputs(time_second, outputs, known)
-    away = np.sum(list(values.values()), axis=0)
-    excess = interpolate_outputs(time_second, outputs, away) if np.any(away) else np.zeros(len(time_second))
+    """Make a replay at every sample from the solver's outputs at some of them; takes these out of ``values``."""
+    voltage_slopes, excess_slopes = _collect_slopes(structure, values)
+    at_outputs = np.stack([values.pop(VOLTAGE), values.pop(DISCHARGE)])
+    voltage, discharge = interpolate_outputs(time_second, outputs, at_outputs)
+    distance = np.sum(list(values.values()), axis=0)
+    excess = np.zeros(len(time_second))
+    if np.any(distance):
+        excess = interpolate_outputs(time_second, outputs, distance)
     current = np.interp(time_second, profile.time_second, profile.current_ampere)
-    left = {name: int(np.argmax(value > 0.0)) for name, value in values.items() if (value > 0.0).any()}
-    outside = min(left, key=lambda name: left[name]).removeprefix(EXCESS) if left else ""
-    return Replayed(time_second, voltage, current, pybamm_current(discharge), excess, outside, outputs=outputs)
+    first_outside = {name: int(np.argmax(value > 0.0)) for name, value in values.items() if (value > 0.0).any()}
+    outside = ""
+    if first_outside:
+        outside = min(first_outside, key=lambda name: first_outside[name]).removeprefix(EXCESS)
+    replayed = Replayed(time_second, voltage, current, pybamm_current(discharge), excess, outside, outputs=outputs)
+    if not structure.slopes:
+        return replayed
+    return replace(
+        replayed,
+        voltage_slopes=interpolate_outputs(time_second, outputs, voltage_slopes).T,
+        excess_slopes=interpolate_outputs(time_second, outputs, excess_slopes).T,
+    )
 
 
 def _collect_slopes(structure: Structure, values: dict[str, Floats]) -> tuple[Floats, Floats]:
-    """Take the slopes of the voltage and of all excesses together out of a solve's values, shape (slopes, outputs)."""
+    """Take the slopes of the voltage and of the sum of all excesses out of ``values``, shape (slopes, outputs)."""
     names = [name for name in build_model(structure).solver.output_variables if name != DISCHARGE]
-    found = {name: np.array([values.pop(slope_name(name, by)) for by in structure.slopes]) for name in names}
+    slopes = {name: np.array([values.pop(slope_name(name, by)) for by in structure.slopes]) for name in names}
     for by in structure.slopes:
         values.pop(slope_name(DISCHARGE, by))
-    voltage = found.pop(VOLTAGE)
-    return voltage, np.sum(list(found.values()), axis=0) if found else np.zeros_like(voltage)
+    voltage = slopes.pop(VOLTAGE)
+    if not slopes:
+        return voltage, np.zeros_like(voltage)
+    return voltage, np.sum(list(slopes.values()), axis=0)
 
 
 def _set_solver_steps(structure: Structure, stops: Stops) -> Structure:
-    """The structure with the solver that these stops need; a first step that was asked for stays."""
+    """Return the structure with the solver steps that these stops need; a given first step is kept."""
     return replace(
         structure,
         longest_step_second=stops.longest_step_second,
@@ -239,25 +282,28 @@ def _inputs(
 
 
 def scalar_inputs(structure: Structure, conditions: Conditions) -> dict[str, float]:
-    """The numbers that a replay gives the built model, beside its profiles."""
+    """Return the numbers that a replay gives to the built model, by name; current and temperature are not among them.
+
+    These are the initial state, the number of electrodes in parallel, and the overrides that the structure left free.
+    """
     free = dict(structure.free)
     overrides = {o.parameter: o.value for o in conditions.overrides if o.parameter in free}
     return {**dict(conditions.state.inputs), PARALLEL: conditions.electrodes_in_parallel, **overrides}
 
 
 def check_range(replayed: Replayed) -> None:
-    """Refuse a curve that no cell can have; the solver says nothing of it once the cut-offs are off.
+    """Refuse a curve that no cell can have; with the model's cut-offs switched off, the solver does not report it.
 
     Raises:
-        EndedError: ``diverged`` (voltage not finite or beyond -1 to 10 V) or ``left_range`` (stoichiometry outside 0
-            to 1, electrolyte empty), with the first time it happened and the curve before it.
+        ReplayEndedError: ``diverged`` (voltage not finite or beyond -1 to 10 V) or ``left_range`` (stoichiometry
+            outside 0 to 1, electrolyte empty), with the first time it happened and the curve before it.
     """
     voltage = replayed.voltage_volt
-    insane = ~(np.isfinite(voltage) & (voltage > POSSIBLE_VOLT[0]) & (voltage < POSSIBLE_VOLT[1]))
+    impossible = ~(np.isfinite(voltage) & (voltage > POSSIBLE_VOLT[0]) & (voltage < POSSIBLE_VOLT[1]))
     outside = ~(replayed.excess <= 0.0)
-    if not (insane | outside).any():
+    if not (impossible | outside).any():
         return
-    first = int(np.argmax(insane | outside))
+    first = int(np.argmax(impossible | outside))
     where = f"at {replayed.time_second[first]:.0f} s, where the model's voltage is {voltage[first]:.3g} V"
     good = replayed.until_index(first)
     if not outside[first]:
@@ -268,5 +314,6 @@ def check_range(replayed: Replayed) -> None:
     elif replayed.outside.endswith("electrolyte"):
         reason = "the electrolyte ran empty"
     charge = replayed.charge_ah[first]
-    moved = f"{abs(charge):.3g} A.h {'into' if charge > 0.0 else 'out of'} the cell since its start"
+    direction = "into" if charge > 0.0 else "out of"
+    moved = f"{abs(charge):.3g} A.h {direction} the cell since its start"
     raise ReplayEndedError(f"{reason} {where}, after {moved}", "left_range", good)

@@ -1,4 +1,4 @@
-"""What a simulation reports of a replay: its errors, balances and time series, whole or up to where it failed."""
+"""The result of a replay: its errors, balances and time series, of the whole record or up to a failure."""
 
 from __future__ import annotations
 
@@ -6,43 +6,50 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from ...data import columns as c
-from ...data.arrays import Floats
+from ...data.arrays import Mask
 from ...data.errors import JobError
 from ...data.results.simulation import FailedSimulation, SimulationResult
 from ..current_profile.compression_error import CompressionError
-from ..parameters.capacity import find_capacity
-from ..parameters.sets import cutoffs_volt
 from ..record.charge import charge_in_out_ah
 from ..record.record import Record, sample_duration_second
 from ..record.step_windows import find_windows
-from .attempts import Case, replay_charge_error
+from .attempts import ReplayProblem, relative_charge_error
 from .compare import compare, compare_steps, cycle_balances, sum_errors
 from .replay import Replayed
 
-CUTOFF_MARGIN_VOLT: Final = 0.05  # outside a cut-off by less is the cycler's overshoot, or a model's usual error
+CUTOFF_MARGIN_VOLT: Final = 0.05
+"""V outside a cut-off that are not reported: the cycler's overshoot, or a model's usual error."""
 
 
-def make_result(case: Case, replayed: Replayed, compression: CompressionError) -> SimulationResult:
-    """Report a replay of the whole record, and what compressing its current did.
+def make_result(problem: ReplayProblem, replayed: Replayed, compression: CompressionError) -> SimulationResult:
+    """Make the result of a replay of the whole record.
+
+    Args:
+        problem: what was solved.
+        replayed: at all of its samples.
+        compression: effect of the compressed current on the voltage.
+
+    Returns:
+        The result, still without attempts, solving time and cycle states.
 
     Raises:
         JobError: no sample has a measured voltage (``no_voltage``).
     """
-    record, capacity = case.record, case.conditions.capacity_ah
+    record = problem.record
+    capacity = problem.conditions.capacity_ah
     sums = sum_errors(record, replayed.voltage_volt, find_windows(record, capacity))
     if not len(sums.samples):
         raise JobError("no sample has a measured voltage to compare with", "no_voltage")
-    off = replay_charge_error(record, replayed, capacity)
-    comparisons = compare(sums, cycle_balances(record, replayed.voltage_volt, off, capacity))
+    charge_error = relative_charge_error(record, replayed.charge_ah, capacity)
+    comparisons = compare(sums, cycle_balances(record, replayed.voltage_volt, charge_error, capacity))
     whole = comparisons[0]
     return SimulationResult(
-        **_begun(case),
+        **_describe_start(problem),
         **_charges(record, replayed),
         samples=len(record.time_second),
-        charge_error=float(off.max()),
+        charge_error=float(charge_error.max()),
         rmse_mv=whole.rmse_mv,
         bias_mv=whole.bias_mv,
         worst_mv=whole.worst_mv,
@@ -50,35 +57,40 @@ def make_result(case: Case, replayed: Replayed, compression: CompressionError) -
         solve_seconds=0.0,
         comparisons=comparisons,
         step_comparisons=compare_steps(sums),
-        beyond_cutoff_second=_beyond_cutoff_second(case, record, replayed.voltage_volt),
+        beyond_cutoff_second=_beyond_cutoff_second(problem, record, replayed),
         compression_rmse_mv=compression.rmse_mv,
         compression_worst_mv=compression.worst_mv,
     )
 
 
-def failed_simulation(case: Case, replayed: Replayed | None) -> FailedSimulation:
-    """Report how a simulation began that failed, and its curve until then."""
+def failed_simulation(problem: ReplayProblem, replayed: Replayed | None) -> FailedSimulation:
+    """Make the result of a failed simulation: how it began, and its curve up to the failure.
+
+    Args:
+        replayed: the good samples, from the first one; ``None`` = there are none.
+    """
     if replayed is None:
-        return FailedSimulation(**_begun(case), samples=0)
-    record = case.record.until_index(len(replayed.time_second))
+        return FailedSimulation(**_describe_start(problem), samples=0)
+    record = problem.record.until_index(len(replayed.time_second))
     error = 1e3 * (replayed.voltage_volt - record.voltage_volt)
     known = error[np.isfinite(error)]
+    charge_error = relative_charge_error(record, replayed.charge_ah, problem.conditions.capacity_ah)
     return FailedSimulation(
-        **_begun(case),
+        **_describe_start(problem),
         **_charges(record, replayed),
         samples=len(record.time_second),
-        charge_error=float(replay_charge_error(record, replayed, case.conditions.capacity_ah).max()),
+        charge_error=float(charge_error.max()),
         ended_second=float(record.time_second[-1]),
         partial_rmse_mv=float(np.sqrt(np.mean(known**2))) if len(known) else None,
-        beyond_cutoff_second=_beyond_cutoff_second(case, record, replayed.voltage_volt),
+        beyond_cutoff_second=_beyond_cutoff_second(problem, record, replayed),
     )
 
 
-def make_frame(case: Case, replayed: Replayed) -> pd.DataFrame:
-    """The time series (``data.columns.SIMULATION_COLUMNS``), as far as the replay goes."""
-    record = case.record.until_index(len(replayed.time_second))
+def make_frame(problem: ReplayProblem, replayed: Replayed) -> pd.DataFrame:
+    """Make the time series (``data.columns.SIMULATION_COLUMNS``), up to the end of the replay."""
+    record = problem.record.until_index(len(replayed.time_second))
     kinds = np.full(len(record.time_second), -1, np.int8) if record.step_type is None else record.step_type
-    windows = find_windows(record, case.conditions.capacity_ah).code
+    windows = find_windows(record, problem.conditions.capacity_ah).code
     columns = {
         c.TEST_TIME: record.time_second,
         "simulated_voltage_volt": replayed.voltage_volt,
@@ -92,20 +104,20 @@ def make_frame(case: Case, replayed: Replayed) -> pd.DataFrame:
     return pd.DataFrame(columns).astype(c.SIMULATION_COLUMNS)
 
 
-def _begun(case: Case) -> dict[str, Any]:
-    """What is known of a simulation before it is solved."""
-    state = case.conditions.state
+def _describe_start(problem: ReplayProblem) -> dict[str, Any]:
+    """The fields of a result that are known before it is solved."""
+    conditions = problem.conditions
     return {
-        "settings": case.settings,
-        "knots": len(case.profile.time_second),
-        "initial_soc": state.soc,
-        "initial_voltage_volt": state.voltage_volt,
-        "initial_state_source": state.source,
-        "electrodes_in_parallel": case.conditions.electrodes_in_parallel,
-        "temperature_celsius": case.conditions.temperature.celsius,
-        "temperature_source": case.conditions.temperature.source,
-        "capacity_ah": case.conditions.capacity_ah,
-        "capacity_source": find_capacity(case.settings.cell, case.settings.parameter_set)[1],
+        "settings": problem.case.settings,
+        "knots": len(problem.profile.time_second),
+        "initial_soc": conditions.state.soc,
+        "initial_voltage_volt": conditions.state.voltage_volt,
+        "initial_state_source": conditions.state.source,
+        "electrodes_in_parallel": conditions.electrodes_in_parallel,
+        "temperature_celsius": conditions.temperature.celsius,
+        "temperature_source": conditions.temperature.source,
+        "capacity_ah": conditions.capacity_ah,
+        "capacity_source": problem.case.capacity_source,
     }
 
 
@@ -114,25 +126,33 @@ def _charges(record: Record, replayed: Replayed) -> dict[str, Any]:
     return {"charge_measured_ah": charge_in - charge_out, "charge_model_ah": float(replayed.charge_ah[-1])}
 
 
-def _beyond_cutoff_second(case: Case, record: Record, voltage_volt: Floats) -> float | None:
-    outside = _outside_cutoffs(case, voltage_volt)
-    return None if outside is None else float(sample_duration_second(record)[outside].sum())
+def _beyond_cutoff_second(problem: ReplayProblem, record: Record, replayed: Replayed) -> float | None:
+    outside = _outside_cutoffs(problem, replayed)
+    if outside is None:
+        return None
+    return float(sample_duration_second(record)[outside].sum())
 
 
-def _outside_cutoffs(case: Case, voltage_volt: Floats) -> NDArray[np.bool_] | None:
-    cutoffs = cutoffs_volt(case.settings.parameter_set)
+def _outside_cutoffs(problem: ReplayProblem, replayed: Replayed) -> Mask | None:
+    """Samples with a simulated voltage outside the cut-offs; ``None`` = the parameter set has none."""
+    cutoffs = problem.case.cutoffs_volt
     if cutoffs is None:
         return None
-    outside: NDArray[np.bool_] = voltage_volt < cutoffs[0] - CUTOFF_MARGIN_VOLT
-    outside |= voltage_volt > cutoffs[1] + CUTOFF_MARGIN_VOLT
+    lower, upper = cutoffs
+    outside: Mask = replayed.voltage_volt < lower - CUTOFF_MARGIN_VOLT
+    outside |= replayed.voltage_volt > upper + CUTOFF_MARGIN_VOLT
     return outside
 
 
-def describe_cutoff(case: Case, replayed: Replayed) -> str:
-    """Say from when on a curve's end is outside the set's cut-offs, which do not end it; "" where it is within."""
-    outside = _outside_cutoffs(case, replayed.voltage_volt)
+def describe_cutoff(problem: ReplayProblem, replayed: Replayed) -> str:
+    """Say from when on the end of a curve is outside the set's cut-offs, which do not end a simulation.
+
+    Returns:
+        "" where the curve ends within the cut-offs, or the parameter set has none.
+    """
+    outside = _outside_cutoffs(problem, replayed)
     if outside is None or not outside[-1]:
         return ""
-    lower, upper = cutoffs_volt(case.settings.parameter_set) or (0.0, 0.0)
+    lower, upper = problem.case.cutoffs_volt or (0.0, 0.0)
     first = int(np.argmax(np.logical_and.accumulate(outside[::-1])[::-1]))
     return f"outside the set's cut-offs of {lower:g} and {upper:g} V from {replayed.time_second[first]:.0f} s on"

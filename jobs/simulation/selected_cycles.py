@@ -1,44 +1,40 @@
-"""Selected cycles, each solved on its own: one that fails does not lose the others."""
+"""Selected cycles: each stretch is solved by itself, so that a failure of one does not lose the others."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from ...data.cycle_selection import format_ranges
 from ...data.errors import JobError
 from ...data.results.simulation import CycleState
-from ...data.settings import SimulateSettings
 from ..current_profile.compression_error import CompressionError, join_errors
 from ..current_profile.temperature import Temperature, find_temperature, join_temperatures
-from ..parameters.sets import apply_cell_parameters, remove_initial_soc
+from ..models.simulation_case import SimulationCase, resolve_without_fitted_soc
 from ..record.record import Record
-from .attempts import Case, compress_within_charge_limit, try_attempts_within_limit
+from .attempts import ReplayProblem, compress_within_charge_limit, try_attempts_within_limit
+from .conditions import continue_conditions, find_stretch_conditions, samples_fixing_state
 from .replay import Conditions, Replayed, ReplayEndedError
 from .solver_windows import TimeLimit
-from .stretches import (
-    Stretch,
-    find_state_at_cycle_end,
-    find_state_at_cycle_start,
-    join_profiles,
-    join_records,
-    join_replays,
-    samples_fixing_state,
-    slice_record,
-)
+from .stretches import Stretch, join_profiles, join_records, join_replays, slice_record
 
-FindConditions = Callable[[Record, Record, SimulateSettings], Conditions]
-"""Gives the conditions of the first record, with the state that the second one's first sample is in."""
-
-MOST_REASONS = 3
+MOST_REASONS: Final = 3
+"""Failed stretches whose reasons an error gives in full."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SolvedStretch:
-    """A stretch that was solved."""
+    """A stretch that was solved.
+
+    Args:
+        problem: as it was solved in the end.
+        attempts: what was tried, one line each.
+        compression: effect of the compressed current on the voltage.
+    """
 
     stretch: Stretch
-    case: Case
+    problem: ReplayProblem
     replayed: Replayed
     attempts: tuple[str, ...]
     compression: CompressionError
@@ -46,7 +42,7 @@ class SolvedStretch:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FailedStretch:
-    """A stretch that was not; ``attempts`` says what was tried."""
+    """A stretch without a solution; ``attempts`` says what was tried, one line each."""
 
     stretch: Stretch
     error: JobError
@@ -55,7 +51,11 @@ class FailedStretch:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SelectedSolutions:
-    """What came of the selected cycles, in order."""
+    """The solutions of the selected cycles, in order.
+
+    Args:
+        attempts: what was tried in all stretches, one line each.
+    """
 
     solved: tuple[SolvedStretch, ...]
     failures: tuple[FailedStretch, ...]
@@ -64,105 +64,110 @@ class SelectedSolutions:
     @property
     def states(self) -> tuple[CycleState, ...]:
         """The state that each solved stretch began from."""
-        starts = ((one.stretch.cycles[0], one.case.conditions.state) for one in self.solved)
+        starts = ((one.stretch.cycles[0], one.problem.conditions.state) for one in self.solved)
         return tuple(CycleState(cycle, state.soc, state.voltage_volt, state.source) for cycle, state in starts)
 
     @property
     def compression(self) -> CompressionError:
-        """What compression did to all that was solved."""
+        """Effect of the compressed current on the voltage of all solved stretches."""
         return join_errors([(one.compression, len(one.replayed.time_second)) for one in self.solved])
 
-    def joined(self, record: Record) -> tuple[Case, Replayed]:
-        """What was solved as one case and one replay, over the samples of these cycles alone."""
-        first = self.solved[0].case
+    def joined(self, record: Record) -> tuple[ReplayProblem, Replayed]:
+        """Join the solved stretches into one problem and one replay, over the samples of these cycles alone."""
+        first = self.solved[0].problem
         rows = join_records(record, [one.stretch for one in self.solved])
-        profile = join_profiles([one.case.profile for one in self.solved])
-        temperature = join_temperatures([one.case.conditions.temperature for one in self.solved])
+        profile = join_profiles([one.problem.profile for one in self.solved])
+        temperature = join_temperatures([one.problem.conditions.temperature for one in self.solved])
         conditions = replace(first.conditions, temperature=temperature)
-        case = replace(first, record=rows, profile=profile, conditions=conditions)
-        return case, join_replays([one.replayed for one in self.solved])
+        problem = replace(first, record=rows, profile=profile, conditions=conditions)
+        return problem, join_replays([one.replayed for one in self.solved])
 
     @property
     def reason(self) -> str:
-        """In words: which cycles failed and why, and which are there."""
-        cycles = [cycle for failure in self.failures for cycle in failure.stretch.cycles]
-        done = [cycle for one in self.solved for cycle in one.stretch.cycles]
-        words = f"{len(cycles)} of {len(cycles) + len(done)} cycles failed ({format_ranges(cycles)}): "
-        words += "; ".join(f"{f.stretch.name}: {f.error}" for f in self.failures[:MOST_REASONS])
+        """In words: which cycles failed and why, and which were solved."""
+        failed = [cycle for failure in self.failures for cycle in failure.stretch.cycles]
+        solved = [cycle for one in self.solved for cycle in one.stretch.cycles]
+        words = f"{len(failed)} of {len(failed) + len(solved)} cycles failed ({format_ranges(failed)}): "
+        words += "; ".join(f"{failure.stretch.name}: {failure.error}" for failure in self.failures[:MOST_REASONS])
         more = len(self.failures) - MOST_REASONS
-        words += f"; and {more} more" if more > 0 else ""
-        return words + (f"; the curves of cycles {format_ranges(done)} are kept" if done else "")
+        if more > 0:
+            words += f"; and {more} more"
+        if solved:
+            words += f"; the curves of cycles {format_ranges(solved)} are kept"
+        return words
 
 
 def solve_selected(
-    record: Record,
-    stretches: Sequence[Stretch],
-    settings: SimulateSettings,
-    conditions_of: FindConditions,
-    capacity_ah: float,
-    limit: TimeLimit,
+    record: Record, stretches: Sequence[Stretch], case: SimulationCase, limit: TimeLimit
 ) -> SelectedSolutions:
-    """Solve each stretch from its own initial state, or from where the one before ended."""
+    """Solve each stretch from its own initial state, or from the end of the stretch before.
+
+    Args:
+        record: the whole record.
+        limit: for all stretches together; those that it leaves out fail with ``time_limit``.
+    """
     solved: list[SolvedStretch] = []
     failures: list[FailedStretch] = []
     tried: list[str] = []
     before: SolvedStretch | FailedStretch | None = None
-    for stretch in stretches:
+    for place, stretch in enumerate(stretches):
         try:
             if limit.is_passed:
                 raise limit.error(f"the start of {stretch.name}")
-            with limit.pause():  # finding a set's equilibrium takes a while, once
-                case = _case(record, stretch, settings, conditions_of, capacity_ah, limit, before)
-            case, replayed, attempts, compression = try_attempts_within_limit(case)
+            with limit.pause():  # the equilibrium of a parameter set takes seconds, once
+                problem = _make_problem(record, stretch, case, limit, before)
+            problem, replayed, attempts, compression = try_attempts_within_limit(problem)
         except JobError as error:
             attempts = error.attempts if isinstance(error, ReplayEndedError) else ()
             before = FailedStretch(stretch, error, attempts)
             failures.append(before)
             tried += [f"{stretch.name}: {words}" for words in attempts or (str(error),)]
             if error.code == "time_limit":
-                failures += [FailedStretch(rest, error) for rest in stretches[stretches.index(stretch) + 1 :]]
+                failures += [FailedStretch(rest, error) for rest in stretches[place + 1 :]]
                 break
             continue
-        before = SolvedStretch(stretch, case, replayed, attempts, compression)
+        before = SolvedStretch(stretch, problem, replayed, attempts, compression)
         solved.append(before)
         tried += [f"{stretch.name}: {words}" for words in attempts]
     return SelectedSolutions(tuple(solved), tuple(failures), tuple(tried))
 
 
-def _case(
+def _make_problem(
     record: Record,
     stretch: Stretch,
-    settings: SimulateSettings,
-    conditions_of: FindConditions,
-    capacity_ah: float,
+    case: SimulationCase,
     limit: TimeLimit,
     before: SolvedStretch | FailedStretch | None,
-) -> Case:
+) -> ReplayProblem:
     part = slice_record(record, stretch.first, stretch.end)
     if len(part.time_second) < 2:
-        raise JobError("it has one sample only", "too_short")
-    carried = settings.cell.initial_state.policy == "previous_cycle"
-    # A fitted state is that of the first selected cycle; the others have states of their own.
-    asked = settings if before is None else remove_initial_soc(settings)
-    fitted = apply_cell_parameters(asked)
-    if isinstance(before, SolvedStretch) and carried:
-        conditions = replace(before.case.conditions, temperature=_temperature(part, settings, before))
+        raise JobError("it has only one sample", "too_short")
+    conditions = _find_conditions(record, stretch, part, case, before)
+    return ReplayProblem(part, case, conditions, compress_within_charge_limit(part, case.capacity_ah), limit)
+
+
+def _find_conditions(
+    record: Record, stretch: Stretch, part: Record, case: SimulationCase, before: SolvedStretch | FailedStretch | None
+) -> Conditions:
+    continues = case.settings.cell.initial_state.policy == "previous_cycle"
+    # A fitted initial state is the one of the first selected cycle; the others have states of their own.
+    case_here = case if before is None else resolve_without_fitted_soc(case)
+    if isinstance(before, SolvedStretch) and continues:
         charge = float(before.replayed.charge_ah[-1])
-        state = find_state_at_cycle_end(conditions.state, before.stretch.cycles[-1], charge, fitted, conditions)
-    else:
-        telling = samples_fixing_state(record, stretch.first, stretch.end, capacity_ah)
-        conditions = conditions_of(part, slice_record(record, telling.start, telling.stop), asked)
-        state = find_state_at_cycle_start(record, stretch.first, telling, conditions.state, fitted, conditions)
-        if before is not None and carried:
-            state = replace(state, source=f"{before.stretch.name} failed, so its end tells no state; {state.source}")
-    return Case(
-        part, settings, replace(conditions, state=state), compress_within_charge_limit(part, capacity_ah), limit
-    )
+        temperature = _continue_temperature(part, case, before)
+        cycle = before.stretch.cycles[-1]
+        return continue_conditions(before.problem.conditions, cycle, charge, case_here, temperature)
+    state_samples = samples_fixing_state(record, stretch.first, stretch.end, case.capacity_ah)
+    conditions = find_stretch_conditions(record, part, stretch.first, state_samples, case_here)
+    if before is not None and continues:
+        source = f"{before.stretch.name} failed, so its end tells no state; {conditions.state.source}"
+        conditions = replace(conditions, state=replace(conditions.state, source=source))
+    return conditions
 
 
-def _temperature(part: Record, settings: SimulateSettings, before: SolvedStretch) -> Temperature:
-    """The temperature of a stretch that goes on from the one before."""
-    temperature = before.case.conditions.temperature
+def _continue_temperature(part: Record, case: SimulationCase, before: SolvedStretch) -> Temperature:
+    """The temperature of a stretch that continues the one before."""
+    temperature = before.problem.conditions.temperature
     if temperature.profile is None:
         return temperature
-    return find_temperature(part, settings.cell, settings.model, settings.parameter_set, temperature.celsius)
+    return find_temperature(part, case.cell, case.model, case.parameter_set, temperature.celsius)

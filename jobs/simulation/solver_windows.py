@@ -73,8 +73,10 @@ class TimeLimit:
     def pause(self) -> Iterator[None]:
         """Do not count what is done in this ``with`` block."""
         began = time.monotonic()
-        yield
-        self._end += time.monotonic() - began
+        try:
+            yield
+        finally:
+            self._end += time.monotonic() - began
 
     def error(self, reached: str) -> JobError:
         """The error of a simulation that came to this limit (``time_limit``), saying in words what it reached."""

@@ -22,9 +22,11 @@ from kilocell.data.settings import (
     SimulateSettings,
 )
 from kilocell.jobs.models.pybamm_models import complete_set, empty_model
+from kilocell.jobs.models.simulation_case import resolve_simulation
 from kilocell.jobs.parameters.sets import load_base_set
 from kilocell.jobs.record.record import make_record
-from kilocell.jobs.simulation.simulate import SimulationOutput, find_conditions, simulate
+from kilocell.jobs.simulation.conditions import find_conditions
+from kilocell.jobs.simulation.simulate import SimulationOutput, simulate
 from numpy.typing import NDArray
 from records import partition
 
@@ -148,7 +150,7 @@ def simulated_and_documented(case: Case, times: float = 1.0) -> tuple[Simulation
     settings = settings_of(case, own * times)
     record = partition(time_second, current * times, np.full(len(time_second), 3.7))
     simulated = simulate(record, settings, None)
-    state = find_conditions(make_record(record), settings, None).state
+    state = find_conditions(make_record(record), resolve_simulation(settings, None)).state
     return simulated, documented(case, time_second, current, dict(state.inputs))
 
 

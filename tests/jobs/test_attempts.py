@@ -11,11 +11,19 @@ import pytest
 from kilocell.data.fit_settings import FitParameter, FitSettings
 from kilocell.data.settings import CellSettings, InitialState, ModelSettings, ParameterSetSettings, SimulateSettings
 from kilocell.jobs.current_profile.compress import compress_record
-from kilocell.jobs.fitting.objective import Objective
+from kilocell.jobs.fitting.objective import make_objective
 from kilocell.jobs.models.build import refine_mesh
+from kilocell.jobs.models.simulation_case import resolve_simulation
 from kilocell.jobs.record.record import make_record
-from kilocell.jobs.simulation.attempts import ATTEMPTS, Attempt, Case, charge_error, solve_attempt, try_attempts
-from kilocell.jobs.simulation.simulate import find_conditions
+from kilocell.jobs.simulation.attempts import (
+    ATTEMPTS,
+    Attempt,
+    ReplayProblem,
+    relative_charge_error,
+    solve_attempt,
+    try_attempts,
+)
+from kilocell.jobs.simulation.conditions import find_conditions
 from records import partition, pulses
 
 CELL = CellSettings("CELL", initial_state=InitialState("soc", 0.6))
@@ -33,9 +41,10 @@ def noisy_drive() -> pd.DataFrame:
 def test_a_fit_keeps_to_the_way_in_which_the_sets_own_values_solve() -> None:
     """Here the model's charge is not the measured one at first, but with a stop at every knot it is."""
     fitted = FitParameter("Negative particle diffusivity [m2.s-1]", 1e-14, 1e-13, "log")
-    objective = Objective(noisy_drive(), FitSettings("fit", CELL, ModelSettings("SPM", "SPM"), CHEN, (fitted,)), None)
+    settings = FitSettings("fit", CELL, ModelSettings("SPM", "SPM"), CHEN, (fitted,))
+    objective = make_objective(noisy_drive(), settings, None)
     own = objective.inputs.default_values()
-    _, tried = try_attempts(objective.parts[0].case(own))
+    _, tried = try_attempts(objective.parts[0].make_problem(own))
     assert tried[-1] == f"{objective.parts[0].attempt.words}: done"
     assert np.isfinite(objective.residuals(own).error_mv).all()
     assert objective.rmse_mv(own) > 0.0
@@ -46,9 +55,10 @@ def test_every_rung_solves_what_the_first_one_solves(attempt: Attempt) -> None:
     record, asked = make_record(pulses()), SimulateSettings(CELL, ModelSettings("SPM", "SPM"), CHEN)
     cell = replace(CELL, initial_state=InitialState("soc", 0.8))
     asked = replace(asked, cell=cell)
-    case = Case(record, asked, find_conditions(record, asked, None), compress_record(record, 5.0))
-    replayed = solve_attempt(attempt, case)
-    assert charge_error(record, replayed, 5.0) < 1e-3 * max(1.0, attempt.tighter)
+    case = resolve_simulation(asked, None)
+    problem = ReplayProblem(record, case, find_conditions(record, case), compress_record(record, 5.0))
+    replayed = solve_attempt(attempt, problem)
+    assert relative_charge_error(record, replayed.charge_ah, 5.0).max() < 1e-3 * max(1.0, attempt.tighter)
     error = 1e3 * (replayed.voltage_volt - record.voltage_volt)
     assert np.sqrt(np.mean(error**2)) < 2.0
 

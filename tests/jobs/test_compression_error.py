@@ -21,9 +21,11 @@ from kilocell.jobs.cleaning.clean import clean
 from kilocell.jobs.current_profile.compress import CurrentProfile, compress_record
 from kilocell.jobs.current_profile.compression_error import apply_lag, estimate_compression_error
 from kilocell.jobs.models.build import make_structure
+from kilocell.jobs.models.simulation_case import resolve_simulation
 from kilocell.jobs.record.record import Record, make_record
+from kilocell.jobs.simulation.conditions import find_conditions
 from kilocell.jobs.simulation.replay import check_range, replay
-from kilocell.jobs.simulation.simulate import find_conditions, simulate
+from kilocell.jobs.simulation.simulate import simulate
 from loads import LOADS
 from numpy.typing import NDArray
 from records import partition
@@ -48,7 +50,7 @@ def solved(record: Record, settings: SimulateSettings, profile: CurrentProfile, 
     rtol, atol = (1e-7, 1e-9) if exact else (settings.rtol, settings.atol)
     knots = len(profile.time_second)
     structure = make_structure(settings.model, settings.parameter_set.base, (), knots, rtol, atol)
-    conditions = find_conditions(record, settings, None)
+    conditions = find_conditions(record, resolve_simulation(settings, None))
     replayed = replay(structure, conditions, profile, record.time_second, every_knot=exact)
     check_range(replayed)
     return replayed.voltage_volt

@@ -19,9 +19,11 @@ from kilocell.data.settings import (
 )
 from kilocell.jobs.current_profile.compress import compress_current
 from kilocell.jobs.models.build import make_structure
+from kilocell.jobs.models.simulation_case import resolve_simulation
 from kilocell.jobs.record.record import make_record
+from kilocell.jobs.simulation.conditions import find_conditions
 from kilocell.jobs.simulation.replay import replay
-from kilocell.jobs.simulation.simulate import find_conditions, simulate
+from kilocell.jobs.simulation.simulate import simulate
 from loads import LOADS
 from numpy.typing import NDArray
 from records import partition
@@ -81,7 +83,7 @@ def test_padding_changes_nothing(model: str) -> None:
     settings = asked("cccv", model)
     record = make_record(partition(time, current, np.full(len(time), 3.7)))
     profile = compress_current(time, current, record.after_gap, 5.0)
-    conditions = find_conditions(record, settings, None)
+    conditions = find_conditions(record, resolve_simulation(settings, None))
     overrides, knots = settings.parameter_set.overrides, len(profile.time_second)
     structure = make_structure(settings.model, "Chen2020", overrides, knots, settings.rtol, settings.atol)
     voltages = [

@@ -14,7 +14,7 @@ from kilocell.data.results.fitting import StartResult
 from kilocell.data.settings import Override, ParameterSetSettings, SimulateSettings
 from kilocell.jobs.fitting.early_stop import EarlyStopping, Rival, StoppedEarly
 from kilocell.jobs.fitting.fit import combine_starts, run_start
-from kilocell.jobs.fitting.objective import Objective
+from kilocell.jobs.fitting.objective import make_objective
 from kilocell.jobs.simulation.simulate import simulate
 from records import pulses
 
@@ -36,7 +36,7 @@ def test_a_start_out_of_time_counts_with_its_best_point(record: pd.DataFrame) ->
     assert start.stopped == "time_limit"
     assert "time limit of 1e-09 s" in start.message
     assert start.evaluations == 2
-    assert start.rmse_mv == pytest.approx(Objective(record, FIT, None).rmse_mv(np.array(start.values)))
+    assert start.rmse_mv == pytest.approx(make_objective(record, FIT, None).rmse_mv(np.array(start.values)))
     assert start.rmse_mv <= start.rmse_first_mv * 1.01
     fit = combine_starts(record, settings, (start,), None)
     assert (fit.starts_done, fit.starts_agreeing, fit.starts_stopped) == (0, 0, 1)

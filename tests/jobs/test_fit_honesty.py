@@ -25,7 +25,7 @@ from kilocell.data.fit_settings import (
 from kilocell.data.results.fitting import Evaluation
 from kilocell.data.settings import ModelSettings, Override, ParameterSetSettings, SimulateSettings
 from kilocell.jobs.fitting.fit import combine_starts, run_start
-from kilocell.jobs.fitting.objective import Objective
+from kilocell.jobs.fitting.objective import make_objective
 from kilocell.jobs.fitting.starts import from_scaled, to_scaled
 from kilocell.jobs.fitting.uncertainty import correlation_samples
 from kilocell.jobs.fitting.weights import sample_weights
@@ -67,7 +67,7 @@ def test_slopes_are_those_of_the_errors(true_record: pd.DataFrame, model: str) -
         FitParameter(LITHIUM_INVENTORY, 0.8, 1.1),
     )
     settings = replace(FIT, model=ModelSettings(model, model), parameters=parameters)
-    objective = Objective(noisy(true_record, 0), settings, None)
+    objective = make_objective(noisy(true_record, 0), settings, None)
     unit = to_scaled(parameters, objective.inputs.default_values())
     slopes = objective.residuals(from_scaled(parameters, unit)).slopes_mv
 
@@ -162,7 +162,7 @@ def test_presets_are_of_parameters_that_there_are() -> None:
 
 def test_bounds_that_are_factors_become_values(true_record: pd.DataFrame) -> None:
     settings = replace(FIT, parameters=(FitParameter(NEGATIVE, 0.1, 10.0, "log", relative=True),))
-    (parameter,) = Objective(true_record, settings, None).settings.parameters
+    (parameter,) = make_objective(true_record, settings, None).settings.parameters
     assert (parameter.lower, parameter.upper) == pytest.approx((3.3e-15, 3.3e-13))
 
 
@@ -170,7 +170,7 @@ def test_only_the_asked_step_types_count(true_record: pd.DataFrame) -> None:
     kinds = np.where(true_record[c.CURRENT] < 0.0, "discharge", "rest")
     steps = 1 + np.cumsum(np.concatenate([[False], kinds[1:] != kinds[:-1]])).astype(np.int32)
     settings = replace(FIT, objective=FitObjective(step_types=("discharge",)))
-    objective = Objective(true_record.assign(**{c.STEP_TYPE: kinds, c.STEP_COUNT: steps}), settings, None)
+    objective = make_objective(true_record.assign(**{c.STEP_TYPE: kinds, c.STEP_COUNT: steps}), settings, None)
     np.testing.assert_array_equal(objective.used, kinds == "discharge")
 
 

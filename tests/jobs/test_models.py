@@ -23,10 +23,12 @@ from kilocell.jobs.fitting.fit import run_start
 from kilocell.jobs.models.build import build_model, make_structure
 from kilocell.jobs.models.equilibrium import find_equilibrium, state_input_names
 from kilocell.jobs.models.pybamm_models import complete_set, empty_model, full_options
+from kilocell.jobs.models.simulation_case import resolve_simulation
 from kilocell.jobs.parameters.sets import load_base_set
 from kilocell.jobs.record.record import make_record
+from kilocell.jobs.simulation.conditions import find_conditions
 from kilocell.jobs.simulation.replay import check_range, replay
-from kilocell.jobs.simulation.simulate import find_conditions, simulate
+from kilocell.jobs.simulation.simulate import simulate
 from model_cases import FAST, HALF, MSMR, SIGMOID, TWO, Case, all_cases, load, settings_of, simulated_and_documented
 from records import partition
 
@@ -105,7 +107,7 @@ def test_the_window_holds_the_capacity_that_it_says(case: Case) -> None:
     time_second = np.linspace(0.0, 3600.0 * hours, 200)
     current = np.full(200, -0.5 * equilibrium.capacity_ah / hours)
     record = partition(time_second, current, np.full(200, 3.7))
-    conditions = find_conditions(make_record(record), settings, None)
+    conditions = find_conditions(make_record(record), resolve_simulation(settings, None))
     structure = make_structure(settings.model, case[2], (), 2, 1e-6, 1e-8)
     ends = CurrentProfile(time_second[[0, -1]], current[[0, -1]], 0.0)
     replayed = replay(structure, conditions, ends, time_second)
@@ -118,7 +120,7 @@ def test_hysteresis_starts_half_way_and_says_so() -> None:
     case: Case = ("SPM", SIGMOID, "Chen2020_composite")
     time_second, current = load(5.0)
     record = partition(time_second, current, np.full(len(time_second), 3.7))
-    state = find_conditions(make_record(record), settings_of(case), None).state
+    state = find_conditions(make_record(record), resolve_simulation(settings_of(case), None)).state
     assert "half way between its branches" in state.source
 
 

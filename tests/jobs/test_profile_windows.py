@@ -16,10 +16,11 @@ from kilocell.data.settings import CellSettings, InitialState, ModelSettings, Pa
 from kilocell.jobs.current_profile.compress import CurrentProfile, compress_record
 from kilocell.jobs.current_profile.model_input import PROFILE_SIZES
 from kilocell.jobs.models.build import Structure, make_structure
+from kilocell.jobs.models.simulation_case import resolve_simulation
 from kilocell.jobs.record.charge import interval_charge_ah
 from kilocell.jobs.record.record import Record, make_record
+from kilocell.jobs.simulation.conditions import find_conditions
 from kilocell.jobs.simulation.replay import Replayed, replay
-from kilocell.jobs.simulation.simulate import find_conditions
 from kilocell.jobs.simulation.solver_windows import TimeLimit, split_into_windows
 from records import partition
 
@@ -41,7 +42,7 @@ def steps() -> Record:
 
 def solved(settings: SimulateSettings, record: Record, size: int, every_knot: bool, tolerance: float) -> Replayed:
     structure: Structure = make_structure(settings.model, "Chen2020", (), 1, 1e-5 * tolerance, 1e-7 * tolerance)
-    conditions = find_conditions(record, settings, None)
+    conditions = find_conditions(record, resolve_simulation(settings, None))
     profile = compress_record(record, 5.0)
     return replay(replace(structure, size=size), conditions, profile, record.time_second, every_knot)
 
@@ -94,7 +95,7 @@ def test_a_solve_beyond_its_time_limit_ends_between_windows() -> None:
     """A drive cycle through the DFN takes seconds; the limit of a tenth of one ends it, and says where."""
     record, settings = steps(), asked("DFN")
     structure = replace(make_structure(settings.model, "Chen2020", (), 1, 1e-5, 1e-7), size=18)
-    conditions, profile = find_conditions(record, settings, None), compress_record(record, 5.0)
+    conditions, profile = find_conditions(record, resolve_simulation(settings, None)), compress_record(record, 5.0)
     replay(structure, conditions, profile, record.time_second)  # it is built now
     with pytest.raises(JobError, match=r"time limit of 0\.1 s has passed; reached \d+ s") as caught:
         replay(structure, conditions, profile, record.time_second, True, TimeLimit(0.1))

@@ -6,9 +6,17 @@ from functools import partial
 
 import numpy as np
 import pytest
-from kilocell.data.settings import CellSettings, InitialState, ModelSettings, Override, ParameterSetSettings
+from kilocell.data.settings import (
+    CellSettings,
+    InitialState,
+    ModelSettings,
+    Override,
+    ParameterSetSettings,
+    SimulateSettings,
+)
 from kilocell.jobs.models.equilibrium import find_equilibrium, tabulate_equilibrium
 from kilocell.jobs.models.initial_state import find_starting_state, interpolate_degrees, keep_rest_overrides
+from kilocell.jobs.models.simulation_case import resolve_simulation
 from numpy.typing import NDArray
 
 MODEL = ModelSettings("SPM", "SPM")
@@ -30,13 +38,13 @@ def test_cells_of_many_temperatures_and_variations_share_their_tables() -> None:
     def start(celsius: float, factor: float) -> float:
         override = Override("Negative particle diffusivity [m2.s-1]", "scale", factor)
         nothing: NDArray[np.float64] = np.zeros(0)
-        state = find_starting_state(
+        settings = SimulateSettings(
             CellSettings("CELL", None, InitialState("voltage", 3.9)),
             MODEL,
             ParameterSetSettings("v", "Ramadass2004", (override,)),  # of those that are tabulated
-            nothing, nothing, nothing, nothing.astype(np.int64), celsius,
-        )  # fmt: skip
-        return state.soc
+        )
+        case = resolve_simulation(settings, None)
+        return find_starting_state(case, nothing, nothing, nothing, nothing.astype(np.int64), celsius).soc
 
     start(24.0, 1.0)
     start(25.0, 1.0)

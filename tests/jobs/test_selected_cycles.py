@@ -23,8 +23,8 @@ from kilocell.data.settings import (
 )
 from kilocell.jobs.models.equilibrium import find_equilibrium
 from kilocell.jobs.record.record import make_record
+from kilocell.jobs.simulation.conditions import samples_fixing_state
 from kilocell.jobs.simulation.simulate import simulate
-from kilocell.jobs.simulation.stretches import samples_fixing_state
 from records import documented_replay, partition
 
 CYCLE = ((1800.0, 0.0), (3000.0, -2.5), (5400.0, 0.0), (3000.0, 2.45), (3600.0, 0.0))

@@ -21,9 +21,11 @@ from kilocell.data.settings import (
 from kilocell.jobs.export.bpx import convert_to_bpx, expression
 from kilocell.jobs.export.values import CellSet, resolve_cell_values, resolve_set_values, values_to_json
 from kilocell.jobs.fitting.fit import make_beginning
+from kilocell.jobs.models.simulation_case import resolve_simulation
 from kilocell.jobs.parameters.sets import define_set, load_base_set
 from kilocell.jobs.record.record import make_record
-from kilocell.jobs.simulation.simulate import find_conditions, simulate
+from kilocell.jobs.simulation.conditions import find_conditions
+from kilocell.jobs.simulation.simulate import simulate
 from numpy.typing import NDArray
 from records import partition
 
@@ -59,7 +61,8 @@ def voltage(settings: SimulateSettings) -> Floats:
 def cell_set(model: ModelSettings) -> CellSet:
     """What a fit keeps: the set, and how the record begins with it."""
     settings = asked(model, FITTED)
-    return CellSet(FITTED, model, make_beginning(find_conditions(make_record(SAMPLES), settings, None)))
+    conditions = find_conditions(make_record(SAMPLES), resolve_simulation(settings, None))
+    return CellSet(FITTED, model, make_beginning(conditions))
 
 
 def read_back(text: str) -> ParameterSetSettings:

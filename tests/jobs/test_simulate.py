@@ -20,11 +20,13 @@ from kilocell.data.settings import (
     SimulateSettings,
 )
 from kilocell.jobs.current_profile.compress import compress_record
+from kilocell.jobs.models.simulation_case import resolve_simulation
 from kilocell.jobs.record.charge import interval_charge_ah
 from kilocell.jobs.record.record import Record, make_record
-from kilocell.jobs.simulation.attempts import ATTEMPTS, Case, charge_error, check_charge
+from kilocell.jobs.simulation.attempts import ATTEMPTS, ReplayProblem, check_charge, relative_charge_error
+from kilocell.jobs.simulation.conditions import find_conditions
 from kilocell.jobs.simulation.replay import Replayed, ReplayEndedError
-from kilocell.jobs.simulation.simulate import find_conditions, simulate
+from kilocell.jobs.simulation.simulate import simulate
 from records import documented_replay, partition, pulses
 
 
@@ -238,9 +240,9 @@ def test_a_long_record_cannot_hide_what_one_cycle_lost() -> None:
     zeros = np.zeros(len(hours), np.int64)
     record = Record(3600.0 * hours, current, np.full(len(hours), 3.7), zeros, cycle, cycle)
     true = np.concatenate([[0.0], np.cumsum(interval_charge_ah(record.time_second, current, zeros))])
-    assert charge_error(record, replayed(record, true), 5.0) == 0.0
+    assert relative_charge_error(record, replayed(record, true).charge_ah, 5.0).max() == 0.0
     lost = true + np.where(hours >= 100.5, 0.5, 0.0)
-    assert charge_error(record, replayed(record, lost), 5.0) > 0.01
+    assert relative_charge_error(record, replayed(record, lost).charge_ah, 5.0).max() > 0.01
 
 
 def test_a_charge_that_does_not_agree_ends_the_curve_where_it_parts() -> None:
@@ -248,9 +250,10 @@ def test_a_charge_that_does_not_agree_ends_the_curve_where_it_parts() -> None:
     time = np.arange(0.0, 601.0, 10.0)
     current = np.where((time >= 300.0) & (time < 320.0), -5.0, 0.0)
     record = make_record(partition(time, current, np.full(len(time), 3.7)))
-    case = Case(record, asked(), find_conditions(record, asked(), None), compress_record(record, 5.0))
+    case = resolve_simulation(asked(), None)
+    problem = ReplayProblem(record, case, find_conditions(record, case), compress_record(record, 5.0))
     with pytest.raises(ReplayEndedError, match="from 300 s") as caught:
-        check_charge(case, replayed(record, np.zeros(len(time))))
+        check_charge(problem, replayed(record, np.zeros(len(time))))
     assert caught.value.replayed is not None
     assert caught.value.replayed.time_second[-1] == 290.0
 

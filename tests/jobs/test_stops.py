@@ -12,10 +12,11 @@ from hypothesis.extra.numpy import arrays
 from kilocell.data.settings import CellSettings, InitialState, ModelSettings, ParameterSetSettings, SimulateSettings
 from kilocell.jobs.current_profile.compress import CurrentProfile, compress_current
 from kilocell.jobs.models.build import make_structure
+from kilocell.jobs.models.simulation_case import resolve_simulation
 from kilocell.jobs.record.record import make_record
+from kilocell.jobs.simulation.conditions import find_conditions
 from kilocell.jobs.simulation.output_points import ROUNDS, add_outputs
 from kilocell.jobs.simulation.replay import replay
-from kilocell.jobs.simulation.simulate import find_conditions
 from kilocell.jobs.simulation.stops import interpolate_outputs, output_samples, solver_stops, stop_at_every_knot
 from numpy.typing import NDArray
 from records import partition
@@ -144,7 +145,8 @@ def test_any_load_is_replayed_as_with_a_stop_at_every_knot(model: str) -> None:
             ParameterSetSettings("Chen2020", "Chen2020"),
         )
         knots = compress_current(time, current, np.zeros(len(time), bool), 5.0)
-        conditions = find_conditions(make_record(partition(time, current, np.full(len(time), 3.7))), asked, None)
+        record = make_record(partition(time, current, np.full(len(time), 3.7)))
+        conditions = find_conditions(record, resolve_simulation(asked, None))
         structure = make_structure(asked.model, "Chen2020", (), len(knots.time_second), asked.rtol, asked.atol)
         quick = replay(structure, conditions, knots, time).voltage_volt
         sure = replay(structure, conditions, knots, time, every_knot=True).voltage_volt
@@ -165,7 +167,8 @@ def test_outputs_are_added_where_the_voltage_bends_unforeseen(model: str, at_cel
         ParameterSetSettings("OKane2022", "OKane2022"),
     )
     knots = compress_current(time, current, np.zeros(len(time), bool), 5.0)
-    conditions = find_conditions(make_record(partition(time, current, np.full(len(time), 3.7))), asked, None)
+    record = make_record(partition(time, current, np.full(len(time), 3.7)))
+    conditions = find_conditions(record, resolve_simulation(asked, None))
     structure = make_structure(asked.model, "OKane2022", (), len(knots.time_second), asked.rtol, asked.atol)
     away = 1e3 * np.abs(
         replay(structure, conditions, knots, time).voltage_volt

@@ -18,7 +18,7 @@ from kilocell.data.cycle_selection import parse_selection
 from kilocell.data.fit_settings import FitParameter, FitSettings
 from kilocell.data.settings import CellSettings, InitialState, ModelSettings, ParameterSetSettings, SimulateSettings
 from kilocell.jobs.current_profile.temperature import MOST_KNOTS, compress_temperature
-from kilocell.jobs.fitting.objective import Objective
+from kilocell.jobs.fitting.objective import make_objective
 from kilocell.jobs.simulation.simulate import simulate
 from numpy.typing import NDArray
 from records import partition
@@ -127,9 +127,9 @@ def test_a_fit_follows_the_profile_too() -> None:
     simulated = simulate(frame, asked("surface"), 25.0).frame["simulated_voltage_volt"]
     cell, model, base = asked("surface").cell, asked("surface").model, asked("surface").parameter_set
     fit = FitSettings("f", cell, model, base, (parameter,))
-    objective = Objective(frame.assign(**{c.VOLTAGE: simulated.to_numpy()}), fit, 25.0)
+    objective = make_objective(frame.assign(**{c.VOLTAGE: simulated.to_numpy()}), fit, 25.0)
     assert objective.rmse_mv(np.array([1.0])) < 0.05  # mV: a fit solves at half the tolerances
-    constant = Objective(
+    constant = make_objective(
         frame.assign(**{c.VOLTAGE: simulated.to_numpy()}),
         replace(fit, cell=replace(cell, temperature="mean")),
         25.0,
