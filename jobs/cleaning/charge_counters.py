@@ -62,9 +62,7 @@ def capacity_counter(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcom
     finding covers them all.
     """
     events: list[Event] = []
-    counters = [
-        (column, sign) for column, sign in SIGN_BY_COUNTER if np.isfinite(column_values(frame, column)).any()
-    ]
+    counters = [(column, sign) for column, sign in SIGN_BY_COUNTER if np.isfinite(column_values(frame, column)).any()]
     if not counters:
         return RuleOutcome(frame)
     least_ah = max(LEAST_STEP_SHARE * cell_capacity_ah(settings), LEAST_STEP_AH)

@@ -40,7 +40,8 @@ HABIT_OF_EDGES: Final = 0.5
 """Least share of all edges of steps with a fall to zero; then every step begins at zero. Chosen, not measured."""
 
 WRITTEN_AT_ENDS: Final = 0.25
-"""Least share of steps whose last interval is short; then last rows are written when steps end. Chosen, not measured."""
+"""Least share of steps whose last interval is short; then last rows are written when steps end. Chosen, not
+measured."""
 
 ZERO_SECOND: Final = 1.0
 """s. A clock that falls to this or less has returned to zero. Chosen, not measured."""
@@ -111,9 +112,7 @@ def _place_lone_zeros(frame: pd.DataFrame, clock: Floats, wall: Floats, lone: Ma
     def after(i: int, n: int) -> str:
         return f"{placed[i]:.3f} s"
 
-    events = run_events(
-        frame, lone, "step_time", constant_text("0 s in one row alone"), after, constant_text("placed")
-    )
+    events = run_events(frame, lone, "step_time", constant_text("0 s in one row alone"), after, constant_text("placed"))
     frame = frame.assign(**{c.TEST_TIME: placed})
     return RuleOutcome(set_flag(frame, lone, "step_time"), tuple(events))
 
@@ -287,9 +286,7 @@ def _restart_shifts(frame: pd.DataFrame, clock: Floats, wall: Floats, fell: Mask
     return shift, evidence
 
 
-def _time_away(
-    clock: Floats, columns: dict[str, Floats], i: int, rest: float, use_voltage: bool
-) -> tuple[float, str]:
+def _time_away(clock: Floats, columns: dict[str, Floats], i: int, rest: float, use_voltage: bool) -> tuple[float, str]:
     """Return for how long a clock that restarted at row ``i`` was away, in s, and the evidence.
 
     Args:

@@ -1,4 +1,4 @@
-"""Cleaning rules about whole clocks: a test time in another unit, and a wall clock that disagrees with the test time."""
+"""Cleaning rules about whole clocks: a test time in another unit, and a wall clock that disagrees with it."""
 
 from __future__ import annotations
 

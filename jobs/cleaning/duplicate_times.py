@@ -25,7 +25,8 @@ COARSE_PAIRS: Final = 3.0
 """Number of conflicts that never make a clock coarse. Chosen, not measured."""
 
 VERSION_VOLT: Final = 0.0005
-"""V: two versions of a voltage differ by more; a smaller difference is the channel's resolution. Chosen, not measured."""
+"""V: two versions of a voltage differ by more; a smaller difference is the channel's resolution. Chosen, not
+measured."""
 
 VERSION_NOISE: Final = 5.0
 """Two versions of a voltage differ by more than this many standard deviations of the step's noise. Chosen, not
@@ -72,9 +73,10 @@ def duplicate_time(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     clock's resolution passes through both, or if there are so many such pairs that the clock must be coarse.
     """
     first = _find_conflicting_rows(frame)
+    if len(first) == 0:
+        return RuleOutcome(frame)
     time = column_values(frame, c.TEST_TIME)
-    coarse = coarse_stamp_second(time) or len(first) > max(COARSE_PAIRS, COARSE_SHARE * len(frame))
-    if len(first) == 0 or coarse:
+    if coarse_stamp_second(time) or len(first) > max(COARSE_PAIRS, COARSE_SHARE * len(frame)):
         return RuleOutcome(frame)
     voltage = column_values(frame, c.VOLTAGE)
     current = column_values(frame, c.CURRENT)

@@ -38,8 +38,8 @@ LIMIT_VOLT: Final = 0.02
 Chosen, not measured."""
 
 FAR_SHARE: Final = 0.1
-"""Share of the record's range of voltages: without like steps, a step that ends this far from both ends of the range has
-ended early. Chosen, not measured."""
+"""Share of the record's range of voltages: without like steps, a step that ends this far from both ends of the range
+has ended early. Chosen, not measured."""
 
 # aborted_test: the last cycle
 

@@ -30,11 +30,11 @@ LOOP_SPREAD: Final = 0.3
 """Share of the median distance: distances of a regular loop differ by less. Chosen, not measured."""
 
 GLITCH_VOLT: Final = 0.02
-"""V: voltages of a wrong row lie this close to the line between its neighbours, beside what these differ by. Chosen, not
-measured."""
+"""V: voltages of a wrong row are this close to the line between its neighbours, plus the difference of these. Chosen,
+not measured."""
 
 GLITCH_CURRENT_SHARE: Final = 0.05
-"""The same for the current: share of the current before, beside the current of a rest. Chosen, not measured."""
+"""The same for the current: share of the current before, plus the current of a rest. Chosen, not measured."""
 
 SAME_CURRENT_SHARE: Final = 0.02
 """Share of the larger current: a row between two steps belongs to a step if their currents differ by less. Chosen, not
