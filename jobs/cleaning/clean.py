@@ -51,6 +51,12 @@ from .unit_scale import unit_of_charge, unit_scale
 from .voltage_changes import channel_change, voltage_step, voltage_stuck
 
 CleaningRule = Callable[[pd.DataFrame, CleanSettings], RuleOutcome]
+"""A cleaning rule. Its name is the code in ``data.rules``, and is stored in reports.
+
+It takes the record between two rules (``rule.py``) and the settings, and does not change that frame. From
+``INDEX_AND_SIGNAL_RULES`` on, time increases strictly and the settings hold a capacity.
+"""
+
 TIME_RULES: Final[tuple[CleaningRule, ...]] = (
     number_unreadable,
     unit_scale,

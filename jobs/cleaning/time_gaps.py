@@ -74,9 +74,9 @@ def time_gap(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     """Find times without samples that are much longer than the intervals around them: the power was out.
 
     The interval must exceed ``gap_second``, and ``gap_factor`` times the median of the three intervals on either side;
-    a quarter of that if the four on either side are alike. Between two rows without a current to speak of it counts only
-    inside a step, because a planned rest may be logged at its end alone. If the cycler's counter, or the voltage,
-    continued as under the current on both sides, only the log was interrupted: that is no gap, and its charge counts.
+    a quarter of that if the four on either side are alike. Between two rows without a current it counts only inside a
+    step, because a planned rest may be logged at its end alone. If the cycler's counter, or the voltage, continued as
+    under the current on both sides, only the log was interrupted: that is no gap, and its charge counts.
     """
     time = column_values(frame, c.TEST_TIME)
     current = column_values(frame, c.CURRENT)
