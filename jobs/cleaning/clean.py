@@ -1,8 +1,9 @@
-"""Cleaning: the rules in the order in which they are applied, and what came of them.
+"""Clean the record of one cell: apply the rules in their order, and report what they did.
 
-Each rule is a small pure function ``(frame, settings) -> Outcome`` in one of the ``clean_*`` files. Time first, since
-every other rule looks at neighbours; then numbers of steps and cycles, since signals are judged within a step; then
-the signals; then what is counted from them.
+Each rule is a small pure function ``(frame, settings) -> RuleOutcome`` in another file of this wing. The order follows
+from what a rule needs: units and time come first, because every other rule compares neighbours in time; then the
+numbers of steps and cycles, because signals are judged within a step; then the signals; then quantities calculated
+from them, such as charge.
 """
 
 from __future__ import annotations
@@ -50,6 +51,12 @@ from .unit_scale import unit_of_charge, unit_scale
 from .voltage_changes import channel_change, voltage_step, voltage_stuck
 
 CleaningRule = Callable[[pd.DataFrame, CleanSettings], RuleOutcome]
+"""A cleaning rule. Its name is the code in ``data.rules``, and is stored in reports.
+
+It takes the record between two rules (``rule.py``) and the settings, and does not change that frame. From
+``INDEX_AND_SIGNAL_RULES`` on, time increases strictly and the settings hold a capacity.
+"""
+
 TIME_RULES: Final[tuple[CleaningRule, ...]] = (
     number_unreadable,
     unit_scale,
@@ -66,7 +73,7 @@ TIME_RULES: Final[tuple[CleaningRule, ...]] = (
     time_resolution,
     unit_of_charge,
 )
-"""What makes one strictly increasing time of a record; units too, since all thresholds are in them."""
+"""Rules that give the record one strictly increasing time, and the units in which all thresholds are given."""
 
 INDEX_AND_SIGNAL_RULES: Final[tuple[CleaningRule, ...]] = (
     current_sign,
@@ -97,10 +104,24 @@ INDEX_AND_SIGNAL_RULES: Final[tuple[CleaningRule, ...]] = (
     rest_only,
     aborted_test,
 )
-"""What needs neighbours in time; these know the cell's capacity, or a scale for it from the record itself."""
+"""Rules that compare neighbours in time. Their settings hold the nominal capacity, or a scale from the record."""
 
 CAPACITY_RULES: Final[tuple[CleaningRule, ...]] = (capacity_excess,)
-"""What is judged by the nominal capacity that was given, and by no guess at it."""
+"""Rules that need the nominal capacity as the user gave it, and never a scale from the record."""
+
+
+CODE_BY_PARTIAL_RULE: Final = {
+    "unit_of_charge": "unit_scale",
+    "count_steps": "step_renumbered",
+    "count_from_signal": "step_renumbered",
+}
+"""Rules that are parts of another rule: the charge that they change is counted under that rule's code."""
+
+NO_VALUES_CODE: Final = {c.VOLTAGE: "no_voltage", c.CURRENT: "no_current"}
+"""Columns that a record must have, and the code of the error if all their values are missing."""
+
+QuarantinedLabels = list[tuple[str, Integers]]
+"""Each rule that took rows out, and the index labels of these rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +130,8 @@ class Cleaned:
 
     Args:
         samples: ``data.columns.PARTITION_COLUMNS``, in time order.
-        quarantined: the raw rows that were taken out, as they stood, and the ``rule`` that took each.
-        report: what was done.
+        quarantined: the raw rows that were taken out, unchanged, and the ``rule`` that took each.
+        report: what was found and done.
     """
 
     samples: pd.DataFrame
@@ -122,30 +143,32 @@ def clean(raw: pd.DataFrame, cell_id: str, settings: CleanSettings) -> Cleaned:
     """Clean one cell's record.
 
     Args:
-        raw: ``data.columns.RAW_COLUMNS``, the rows of one or more source files, one after the other in time order.
+        raw: ``data.columns.RAW_COLUMNS``: the rows of one or more source files, file after file in time order.
+        cell_id: names the cell in the report and in errors.
+        settings: thresholds that the user can change, the cell's nominal capacity in A.h and its setpoint in °C.
 
     Raises:
-        JobError: nothing usable is left: ``no_samples``, ``no_voltage``, ``no_current`` or ``no_time``.
+        JobError: the record holds nothing usable: ``no_samples``, ``no_voltage``, ``no_current`` or ``no_time``.
     """
     raw = raw.reset_index(drop=True)
     _require_usable_rows(raw, cell_id)
     frame = raw.assign(**{c.FLAGS: np.zeros(len(raw), dtype=np.int64)})
     ledger = ChargeLedger.from_record(frame)
-    frame, events, taken = _apply(TIME_RULES, frame, settings, ledger)
+    frame, time_events, time_taken = _apply(TIME_RULES, frame, settings, ledger)
     if len(frame) < 2:
         raise JobError(f"cell {cell_id!r}: fewer than two samples with a time are left of {len(raw)}", "no_samples")
-    scale = capacity_scale_ah(
+    scale_ah = capacity_scale_ah(
         column_values(frame, c.TEST_TIME), column_values(frame, c.CURRENT), settings.nominal_capacity_ah
     )
-    frame, more, also = _apply(INDEX_AND_SIGNAL_RULES, frame, replace(settings, nominal_capacity_ah=scale), ledger)
-    frame, last, _ = _apply(CAPACITY_RULES, frame, settings, ledger)
-    samples = _partition(frame, scale, settings)
-    for column, code in ((c.VOLTAGE, "no_voltage"), (c.CURRENT, "no_current")):
-        if samples[column].isna().all():
-            raise JobError(f"cell {cell_id!r}: no usable {column} is left of {len(raw)} rows", code)
-    quarantined = _quarantined(raw, taken + also)
-    findings = to_findings(events + more + last, raw, frame)
-    return Cleaned(samples, quarantined, clean_report(cell_id, raw, samples, quarantined, findings, ledger))
+    scaled_settings = replace(settings, nominal_capacity_ah=scale_ah)
+    frame, signal_events, signal_taken = _apply(INDEX_AND_SIGNAL_RULES, frame, scaled_settings, ledger)
+    frame, capacity_events, _ = _apply(CAPACITY_RULES, frame, settings, ledger)
+    samples = _partition(frame, scale_ah, settings)
+    _require_usable_samples(samples, len(raw), cell_id)
+    quarantined = _quarantined(raw, time_taken + signal_taken)
+    findings = to_findings(time_events + signal_events + capacity_events, raw, frame)
+    report = clean_report(cell_id, raw, samples, quarantined, findings, ledger)
+    return Cleaned(samples, quarantined, report)
 
 
 def _require_usable_rows(raw: pd.DataFrame, cell_id: str) -> None:
@@ -153,27 +176,27 @@ def _require_usable_rows(raw: pd.DataFrame, cell_id: str) -> None:
         raise JobError(
             f"cell {cell_id!r}: the record has {format_count(len(raw), 'row')}; at least two are needed", "no_samples"
         )
-    for column, code in ((c.VOLTAGE, "no_voltage"), (c.CURRENT, "no_current")):
+    for column, code in NO_VALUES_CODE.items():
         if raw[column].isna().all():
             raise JobError(f"cell {cell_id!r}: no row has a {column}; check the source's columns", code)
     if not has_clock(column_values(raw, c.TEST_TIME)) and not has_clock(column_values(raw, c.UNIX_TIME)):
         raise JobError(f"cell {cell_id!r}: most rows have no time; check the source's columns", "no_time")
 
 
-CODE_BY_PARTIAL_RULE: Final = {
-    "unit_of_charge": "unit_scale",
-    "count_steps": "step_renumbered",
-    "count_from_signal": "step_renumbered",
-}
-"""What works under another rule's code is counted under it."""
-
-QuarantinedLabels = list[tuple[str, Integers]]
+def _require_usable_samples(samples: pd.DataFrame, rows: int, cell_id: str) -> None:
+    for column, code in NO_VALUES_CODE.items():
+        if samples[column].isna().all():
+            raise JobError(f"cell {cell_id!r}: no usable {column} is left of {rows} rows", code)
 
 
 def _apply(
     rules: tuple[CleaningRule, ...], frame: pd.DataFrame, settings: CleanSettings, ledger: ChargeLedger
 ) -> tuple[pd.DataFrame, list[Event], QuarantinedLabels]:
-    """Apply rules in order; collect their events, the labels of the rows that each took out, and charge changed."""
+    """Apply rules in order, and write the charge that each changed into the ledger.
+
+    Returns:
+        The frame after the last rule, the events of all rules, and the labels of the rows that each took out.
+    """
     events: list[Event] = []
     taken: QuarantinedLabels = []
     for rule in rules:
@@ -187,16 +210,17 @@ def _apply(
 
 
 def _quarantined(raw: pd.DataFrame, taken: QuarantinedLabels) -> pd.DataFrame:
-    """The rows that were taken out, as they stood, in the raw order."""
-    labels = np.concatenate([np.empty(0, dtype=np.int64), *(labels for _, labels in taken)])
-    rules = [code for code, labels in taken for _ in range(len(labels))]
+    """Return the raw rows that were taken out, unchanged and in the raw order, with the rule that took each."""
+    labels = np.concatenate([np.empty(0, dtype=np.int64), *(rule_labels for _, rule_labels in taken)])
+    codes = [code for code, rule_labels in taken for _ in range(len(rule_labels))]
     order = np.argsort(labels, kind="stable")
-    rule = pd.array(np.array(rules, dtype=object)[order], dtype="str")
+    rule = pd.array(np.array(codes, dtype=object)[order], dtype="str")
     quarantined: pd.DataFrame = raw.iloc[labels[order]].assign(rule=rule).reset_index(drop=True)
     return quarantined
 
 
 def _partition(frame: pd.DataFrame, scale_ah: float, settings: CleanSettings) -> pd.DataFrame:
+    """Return the samples with their step types, in the columns and types of a partition."""
     number, kinds = classify_each_step(frame, scale_ah, settings.rest_current_per_ah)
     frame = frame.assign(**{c.STEP_TYPE: pd.array(kinds, dtype="str").take(number)})
     return frame[list(c.PARTITION_COLUMNS)].astype(c.PARTITION_COLUMNS).reset_index(drop=True)

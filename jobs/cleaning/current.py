@@ -1,4 +1,4 @@
-"""Cleaning rules about the current as a whole: its sign, its offset, and whether the cell was discharged at all."""
+"""Cleaning rules about the whole current: its sign, and an offset at rest."""
 
 from __future__ import annotations
 
@@ -10,182 +10,285 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ...data import columns as c
-from ...data.arrays import Floats, Integers, Mask
+from ...data.arrays import Codes, Floats, Integers, Mask
 from ...data.settings import CleanSettings
 from ...data.text import format_count
 from ..record.steps import classify_each_step
-from .rule import Event, RuleOutcome, column_values, rest_current, set_flag, word_codes
+from .rule import Event, RuleOutcome, cell_capacity_ah, column_values, rest_current, set_flag, word_codes
 from .voltage_jumps import CONTACT_VOLT, find_voltage_jumps
 
+# current_sign
+
 DISCHARGE_WORD: Final = re.compile(r"\b(cc|cv|cccv|cp|cr)?[\s_-]*(d|dch|dchg|dis|disch|dischg|discharge|discharging)\b")
+"""A word for a discharge in a cycler's state, in lower case."""
+
 CHARGE_WORD: Final = re.compile(r"\b(cc|cv|cccv|cp|cr)?[\s_-]*(c|cha|chg|chrg|charge|charging)\b")
-EDGE_PER_AH: Final = 0.1  # A per A.h, the least edge of the current that is asked about the sign
+"""A word for a charge in a cycler's state, in lower case."""
+
+EDGE_PER_AH: Final = 0.1
+"""A per A.h of capacity: smallest edge of the current that is evidence of its sign. Chosen, not measured."""
+
 EDGE_SECOND: Final = 60.0
+"""s: longest interval in which such an edge happens. Chosen, not measured."""
+
 EDGE_VOLT: Final = 0.003
+"""V: smallest response of the voltage to such an edge. Chosen, not measured."""
+
 TREND_VOLT: Final = 0.05
-LEAST_VOTES: Final = 5  # signs of the voltage that must be there to contradict what the campaign says
-AGREEMENT: Final = 0.8  # of the evidence, to turn a sign
-OFFSET_PER_AH: Final = 0.0002  # A per A.h, the least offset that is reported
+"""V: smallest change of the voltage over a charge or discharge that is evidence of its direction. Chosen, not
+measured."""
+
+MEDIAN_ROWS: Final = 5
+"""Number of rows around an edge whose median is the value on its side. Odd. Chosen, not measured."""
+
+LEAST_VOTES: Final = 5
+"""Least number of votes that contradict the sign given in the campaign. Chosen, not measured."""
+
+AGREEMENT: Final = 0.8
+"""Share of the votes that inverts the sign; also the share of samples at rest that must agree on an offset. Chosen, not
+measured."""
+
+# current_offset
+
+OFFSET_PER_AH: Final = 0.0002
+"""A per A.h of capacity: smallest offset that is reported. Chosen, not measured."""
+
 OFFSET_SAMPLES: Final = 10
-LEAST_DISCHARGE: Final = 0.001  # of the capacity
-FIRST_SAMPLES: Final = 50_000  # that are asked first for a discharge
+"""Least number of samples at rest. Chosen, not measured."""
+
+OFFSET_NOISE: Final = 2.0
+"""An offset is at least this many standard deviations of the current's noise at rest. Chosen, not measured."""
+
+OFFSET_SPREAD: Final = 0.5
+"""Share of the offset: a rest agrees with it if its own median differs by less. Chosen, not measured."""
 
 
 def state_signs(states: pd.Series[Any]) -> Floats:
-    """Turn the cycler's words into +1 (charge), -1 (discharge) or 0 (anything else), shape (n,)."""
+    """Return the sign of the current by the cycler's words: +1 (charge), -1 (discharge) or 0 (anything else).
+
+    Args:
+        states: text, shape (n,).
+
+    Returns:
+        Shape (n,).
+    """
     code, words = word_codes(states)
     if not words:
         return np.zeros(len(states))
-    signs = [0.0]
-    for word in words:
-        said = word.lower().replace("_", " ")
-        signs.append(-1.0 if DISCHARGE_WORD.search(said) else 1.0 if CHARGE_WORD.search(said) else 0.0)
-    result: Floats = np.array(signs)[code + 1]
+    # The code -1 of a row without a word reads the first place.
+    signs = np.array([0.0, *(_word_sign(word) for word in words)])
+    result: Floats = signs[code + 1]
     return result
+
+
+def _word_sign(word: str) -> float:
+    text = word.lower().replace("_", " ")
+    if DISCHARGE_WORD.search(text):
+        return -1.0
+    if CHARGE_WORD.search(text):
+        return 1.0
+    return 0.0
 
 
 def current_sign(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     """Make the current positive for charge.
 
-    ``charge_positive`` leaves it, ``discharge_positive`` turns it. ``auto``: a current that is never negative gets its
-    sign from the cycler's words; a signed one is turned when words, edges (voltage against current) and trends say
-    so. Evidence that contradicts itself turns nothing and is reported.
+    ``charge_positive`` leaves it, ``discharge_positive`` inverts it. With ``auto``, a current that is never negative
+    gets its sign from the cycler's words. A signed current is inverted if most votes say so: words, edges (voltage
+    against current) and trends. If the votes contradict each other, the current is left and this is reported.
     """
     current = column_values(frame, c.CURRENT)
     if settings.current_sign == "charge_positive":
         return RuleOutcome(frame, _contradiction(frame, settings))
     if settings.current_sign == "discharge_positive":
-        turned = _turned(frame, -current, "positive for discharge, as the campaign says")
-        return RuleOutcome(turned.frame, (*turned.events, *_contradiction(turned.frame, settings)))
+        inverted = _invert(frame, -current, "positive for discharge, as the campaign says")
+        return RuleOutcome(inverted.frame, (*inverted.events, *_contradiction(inverted.frame, settings)))
     words = state_signs(frame[c.STATE])
     votes = np.empty(0)
     if words.any():
-        carrying = np.abs(current) > rest_current(settings)
-        if not (current < -rest_current(settings)).any() and (carrying & (words < 0)).any():
-            return _turned(frame, np.where(words < 0, -np.abs(current), current), "without a sign")
-        told = words * np.sign(current)
-        votes = told[carrying & (told != 0.0)]
-    votes = votes if len(votes) else _evidence(frame, settings)
-    if len(votes) == 0:
+        rest = rest_current(settings)
+        carrying = np.abs(current) > rest
+        if not (current < -rest).any() and (carrying & (words < 0)).any():
+            return _invert(frame, np.where(words < 0, -np.abs(current), current), "without a sign")
+        word_votes = words * np.sign(current)
+        votes = word_votes[carrying & (word_votes != 0.0)]
+    if not len(votes):
+        votes = _voltage_votes(frame, settings)
+    if not len(votes):
         return RuleOutcome(frame)
     against = float((votes < 0).mean())
     if against >= AGREEMENT:
-        return _turned(frame, -current, f"positive for discharge ({against:.0%} of {len(votes)} signs of it)")
+        return _invert(frame, -current, f"positive for discharge ({against:.0%} of {len(votes)} signs of it)")
     if against <= 1.0 - AGREEMENT:
         return RuleOutcome(frame)
-    saw = f"{against:.0%} of {format_count(len(votes), 'sign')} say positive for discharge"
-    event = Event(
-        "current_sign", int(frame.index[0]), len(frame), saw, "taken as positive for charge", "left", "warning"
-    )
+    before = f"{against:.0%} of {format_count(len(votes), 'sign')} say positive for discharge"
+    after = "taken as positive for charge"
+    event = Event("current_sign", int(frame.index[0]), len(frame), before, after, "left", "warning")
     return RuleOutcome(frame, (event,))
 
 
 def sign_votes(frame: pd.DataFrame, settings: CleanSettings) -> tuple[int, int]:
-    """Count the signs of voltage against current (edges, steps) that say positive for charge, and for discharge.
+    """Count the votes of the voltage (at edges, over steps) for a current positive for charge, and for discharge.
 
     Args:
         frame: with time, voltage and current, in time order.
+        settings: with the limits of the voltage, and the capacity with which thresholds scale.
     """
-    votes = _evidence(frame, settings)
+    votes = _voltage_votes(frame, settings)
     return int((votes > 0).sum()), int((votes < 0).sum())
 
 
 def _contradiction(frame: pd.DataFrame, settings: CleanSettings) -> tuple[Event, ...]:
-    """Report where the voltage says that the sign the campaign gives is the wrong one; what was said is obeyed."""
-    votes = _evidence(frame, settings)
+    """Return an event if the voltage contradicts the sign that the campaign gives; the campaign overrides it."""
+    votes = _voltage_votes(frame, settings)
     if len(votes) < LEAST_VOTES or float((votes < 0).mean()) < AGREEMENT:
         return ()
-    saw = f"{float((votes < 0).mean()):.0%} of {len(votes)} signs contradict the campaign's current_sign"
-    return (Event("current_sign", int(frame.index[0]), len(frame), saw, "as the campaign says", "left", "error"),)
+    before = f"{float((votes < 0).mean()):.0%} of {len(votes)} signs contradict the campaign's current_sign"
+    return (Event("current_sign", int(frame.index[0]), len(frame), before, "as the campaign says", "left", "error"),)
 
 
-def _turned(frame: pd.DataFrame, current: Floats, before: str) -> RuleOutcome:
+def _invert(frame: pd.DataFrame, current: Floats, before: str) -> RuleOutcome:
+    """Set the current that is positive for charge, and report what it was before."""
     mask = np.isfinite(current) & (current != column_values(frame, c.CURRENT))
+    # Adding zero turns -0.0 into 0.0.
     frame = set_flag(frame.assign(**{c.CURRENT: current + 0.0}), mask, "current_sign")
     event = Event("current_sign", int(frame.index[0]), int(mask.sum()), before, "positive for charge", "turned")
     return RuleOutcome(frame, (event,))
 
 
-def _evidence(frame: pd.DataFrame, settings: CleanSettings) -> NDArray[np.float64]:
-    """Signs of current against voltage: +1 where more current goes with more voltage, at edges and over steps."""
-    time, voltage, current = (column_values(frame, name) for name in (c.TEST_TIME, c.VOLTAGE, c.CURRENT))
-    capacity = settings.nominal_capacity_ah or 1.0
-    low, high = settings.voltage_limits_volt
-    rest = rest_current(settings)
-    off = find_voltage_jumps(voltage, current, rest)
-    if off.any() or not (voltage.min() > low and voltage.max() < high):
-        voltage = np.where((voltage > low) & (voltage < high) & ~off, voltage, np.nan)
-    edge = _rows_around(np.flatnonzero(np.abs(np.diff(current)) > EDGE_PER_AH * capacity), len(current))
-    # What lasts for a sample or two is a spike of one of them, and says nothing of the other.
-    jump = _median_around(current, edge + 1) - _median_around(current, edge)
-    rise = _median_around(voltage, edge + 1) - _median_around(voltage, edge)
-    edge_like = (np.abs(jump) > EDGE_PER_AH * capacity) & (time[edge + 1] - time[edge] <= EDGE_SECOND)
-    # Open leads jump further than a cell.
-    edge_like &= (np.abs(rise) > EDGE_VOLT) & (np.abs(rise) < CONTACT_VOLT)
-    at_edges = np.sign(jump[edge_like] * rise[edge_like])
-    state = (current > rest).astype(np.int8) - (current < -rest).astype(np.int8)
-    first, last = _ends_of_runs(state, np.isfinite(voltage))
-    trend = voltage[last] - voltage[first]
-    over_steps = np.sign(trend * state[first])[np.abs(trend) > TREND_VOLT]
+def _voltage_votes(frame: pd.DataFrame, settings: CleanSettings) -> Floats:
+    """Return votes on the sign of the current: +1 where voltage and current rise together, else -1, shape (votes,)."""
+    time = column_values(frame, c.TEST_TIME)
+    current = column_values(frame, c.CURRENT)
+    voltage = _plausible_voltage(frame, settings)
+    at_edges = _edge_votes(time, voltage, current, EDGE_PER_AH * cell_capacity_ah(settings))
+    over_steps = _trend_votes(voltage, current, rest_current(settings))
     votes: Floats = np.concatenate([at_edges, over_steps])
     return np.asarray(votes[votes != 0.0], dtype=np.float64)
 
 
-def _ends_of_runs(state: NDArray[np.int8], known: Mask) -> tuple[Integers, Integers]:
-    """First and last known rows of the runs of one state that have any."""
+def _plausible_voltage(frame: pd.DataFrame, settings: CleanSettings) -> Floats:
+    """Return the voltage in V, shape (n,), NaN where it is out of range or the leads are off."""
+    voltage = column_values(frame, c.VOLTAGE)
+    low, high = settings.voltage_limits_volt
+    off = find_voltage_jumps(voltage, column_values(frame, c.CURRENT), rest_current(settings))
+    if off.any() or not (voltage.min() > low and voltage.max() < high):
+        return np.where((voltage > low) & (voltage < high) & ~off, voltage, np.nan)
+    return voltage
+
+
+def _edge_votes(time: Floats, voltage: Floats, current: Floats, least_ampere: float) -> Floats:
+    """Return the product of the signs of current and voltage at each edge of the current.
+
+    Args:
+        time, voltage, current: s, V and A, shape (n,), NaN where missing.
+        least_ampere: smallest edge, in A.
+    """
+    edge = _rows_around(np.flatnonzero(np.abs(np.diff(current)) > least_ampere), len(current))
+    # A change that lasts for a sample or two is a spike of one signal and shows nothing about the other.
+    jump = _median_around(current, edge + 1) - _median_around(current, edge)
+    rise = _median_around(voltage, edge + 1) - _median_around(voltage, edge)
+    is_edge = (np.abs(jump) > least_ampere) & (time[edge + 1] - time[edge] <= EDGE_SECOND)
+    # Open leads jump further than a cell.
+    of_cell = (np.abs(rise) > EDGE_VOLT) & (np.abs(rise) < CONTACT_VOLT)
+    clear = is_edge & of_cell
+    return np.sign(jump[clear] * rise[clear])
+
+
+def _trend_votes(voltage: Floats, current: Floats, rest: float) -> Floats:
+    """Return the product of the signs of the current and the change of the voltage over each charge or discharge.
+
+    Args:
+        voltage, current: V and A, shape (n,), NaN where missing.
+        rest: A, up to which the cell rests.
+    """
+    state = (current > rest).astype(np.int8) - (current < -rest).astype(np.int8)
+    first, last = _ends_of_runs(state, np.isfinite(voltage))
+    trend = voltage[last] - voltage[first]
+    return np.sign(trend * state[first])[np.abs(trend) > TREND_VOLT]
+
+
+def _ends_of_runs(state: Codes, known: Mask) -> tuple[Integers, Integers]:
+    """Return the first and last known row of each run of one state, without runs that have none.
+
+    Args:
+        state: shape (n,).
+        known: in which rows the voltage is known, shape (n,).
+    """
     edges = 1 + np.flatnonzero(state[1:] != state[:-1])
     if known.all():
         return np.concatenate([[0], edges]), np.append(edges, len(state)) - 1
     rows = np.flatnonzero(known)
-    first = np.flatnonzero(np.diff(np.searchsorted(edges, rows, side="right"), prepend=-1) != 0)
+    run = np.searchsorted(edges, rows, side="right")
+    first = np.flatnonzero(np.diff(run, prepend=-1) != 0)
     last = np.append(first[1:], len(rows))[: len(first)] - 1
     return rows[first], rows[last]
 
 
 def _rows_around(rows: Integers, samples: int) -> Integers:
-    """These rows and two on either side, each once, with a row after it."""
+    """Return these rows and two on either side, each once, without the record's last row."""
     near = np.unique(rows[:, None] + np.arange(-2, 3))
     return near[(near >= 0) & (near < samples - 1)]
 
 
 def _median_around(column: Floats, rows: Integers) -> Floats:
-    """The median of what is known of five samples around each of these rows."""
-    near = np.sort(column[np.clip(rows[:, None] + np.arange(-2, 3), 0, len(column) - 1)], axis=1)  # missing ones last
-    there = np.maximum(np.isfinite(near).sum(axis=1), 1)
+    """Return the median of the known values among five samples around each of these rows, shape (rows,)."""
+    half = MEDIAN_ROWS // 2
+    around = np.clip(rows[:, None] + np.arange(-half, half + 1), 0, len(column) - 1)
+    near = np.sort(column[around], axis=1)  # missing values last
+    known = np.maximum(np.isfinite(near).sum(axis=1), 1)
     row = np.arange(len(rows))
-    middle: Floats = (near[row, (there - 1) // 2] + near[row, there // 2]) / 2.0
-    return middle
+    median: Floats = (near[row, (known - 1) // 2] + near[row, known // 2]) / 2.0
+    return median
 
 
 def current_offset(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     """Take off a current that is not zero at rest: the same in all rests, and well above its own noise.
 
-    An open circuit carries no current, so what the channel shows there is its own error, and it adds up: C/2000 is
-    1 % of the capacity in 20 h. With one rest only it is reported and left, since nothing says that it lasts.
+    An open circuit carries no current. What the channel shows there is its own error, and it adds up: C/2000 is 1 % of
+    the capacity in 20 h. With one rest only it is reported and left, because nothing shows that it is permanent.
     """
-    current, capacity = column_values(frame, c.CURRENT), settings.nominal_capacity_ah or 1.0
-    step, kinds = classify_each_step(frame, capacity, settings.rest_current_per_ah)
-    rest: Mask = (kinds == "rest")[step] & (np.abs(current) <= rest_current(settings))
+    current = column_values(frame, c.CURRENT)
+    capacity = cell_capacity_ah(settings)
+    number, kinds = classify_each_step(frame, capacity, settings.rest_current_per_ah)
+    rest: Mask = (kinds == "rest")[number] & (np.abs(current) <= rest_current(settings))
     if rest.sum() < OFFSET_SAMPLES:
         return RuleOutcome(frame)
-    least, at_rest = OFFSET_PER_AH * capacity, current[rest]
-    # The median is as small as most samples are, and counting them costs less than it does.
-    if 2 * max(np.count_nonzero(at_rest >= least), np.count_nonzero(at_rest <= -least)) < len(at_rest):
-        return RuleOutcome(frame)
-    offset = float(np.median(at_rest))
-    if abs(offset) < least:
-        return RuleOutcome(frame)
-    noise = float(np.median(np.abs(current[rest] - offset))) / 0.6745
-    by_step = pd.Series(current[rest]).groupby(frame[c.STEP_COUNT].to_numpy()[rest]).transform("median")
-    alike = float((np.abs(by_step - offset) <= 0.5 * abs(offset)).mean())  # rests count by their samples
-    if abs(offset) < max(least, 2.0 * noise) or alike < AGREEMENT:
+    step_at_rest = frame[c.STEP_COUNT].to_numpy()[rest]
+    offset = _common_offset(current[rest], step_at_rest, OFFSET_PER_AH * capacity)
+    if offset == 0.0:
         return RuleOutcome(frame)
     before = f"{offset:.4g} A at rest"
-    first = int(frame.index[int(np.argmax(rest))])
-    if frame[c.STEP_COUNT][rest].nunique() < 2:
-        told = Event("current_offset", first, int(rest.sum()), before, "as it was", "reported")
-        return RuleOutcome(set_flag(frame, rest, "current_offset"), (told,))
+    if len(np.unique(step_at_rest)) < 2:
+        first = int(frame.index[int(np.argmax(rest))])
+        event = Event("current_offset", first, int(rest.sum()), before, "as it was", "reported")
+        return RuleOutcome(set_flag(frame, rest, "current_offset"), (event,))
     measured: Mask = np.isfinite(current)
-    told = Event("current_offset", int(frame.index[0]), int(measured.sum()), before, "0 A at rest", "subtracted")
+    event = Event("current_offset", int(frame.index[0]), int(measured.sum()), before, "0 A at rest", "subtracted")
     frame = frame.assign(**{c.CURRENT: current - offset})
-    return RuleOutcome(set_flag(frame, measured, "current_offset"), (told,))
+    return RuleOutcome(set_flag(frame, measured, "current_offset"), (event,))
+
+
+def _common_offset(current: Floats, step: NDArray[Any], least: float) -> float:
+    """Return the current in A that all rests share; 0 if there is none.
+
+    Args:
+        current, step: of the samples at rest, shape (n,).
+        least: smallest offset in A.
+    """
+    # If fewer than half of the samples reach it, neither does the median, and counting is cheaper than a median.
+    positive = np.count_nonzero(current >= least)
+    negative = np.count_nonzero(current <= -least)
+    if 2 * max(positive, negative) < len(current):
+        return 0.0
+    offset = float(np.median(current))
+    if abs(offset) < least:
+        return 0.0
+    # The median of |x| is 0.6745 standard deviations of a normal distribution.
+    noise = float(np.median(np.abs(current - offset))) / 0.6745
+    by_step = pd.Series(current).groupby(step).transform("median")
+    # Each rest counts by its number of samples.
+    agreeing = float((np.abs(by_step - offset) <= OFFSET_SPREAD * abs(offset)).mean())
+    if abs(offset) < max(least, OFFSET_NOISE * noise) or agreeing < AGREEMENT:
+        return 0.0
+    return offset

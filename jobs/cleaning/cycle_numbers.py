@@ -1,4 +1,7 @@
-"""Cleaning rules about cycle numbers: jumping, wrong for some rows, one for all, absent. Raw numbers are kept."""
+"""Cleaning rules about cycle numbers that jump, are wrong for some rows, equal for all, or missing.
+
+The file's own numbers stay in ``cycle_id``; these rules write ``cycle_count``.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,17 @@ from ...data import columns as c
 from ...data.arrays import Floats, Integers, Mask
 from ...data.settings import CleanSettings
 from ..record.charge import interval_charge_ah
-from .rule import Event, RuleOutcome, column_values, constant_text, run_events, set_flag
+from .rule import (
+    Event,
+    RuleOutcome,
+    cell_capacity_ah,
+    charge_between_samples_ah,
+    column_values,
+    constant_text,
+    flag_values,
+    run_events,
+    set_flag,
+)
 from .step_numbers import (
     fill_missing_numbers,
     has_numbers,
@@ -22,10 +35,19 @@ from .step_numbers import (
     whole_numbers,
 )
 
-IDLE_SHARE: Final = 1e-3  # of the capacity: a cycle at an end of the record with less is a rest
-HALF_OF_CYCLE: Final = 0.25  # of a cycle's charge in and out, that a half cycle has at least
-ONE_WAY: Final = 0.95  # of the charge of a half cycle
-HALF_CYCLE_SHARE: Final = 0.1  # of the capacity that must flow before a turn counts as a half cycle
+IDLE_SHARE: Final = 1e-3
+"""Share of the capacity: a cycle at an end of the record that moves less charge is a rest. Also a share of the usual
+charge of a cycle, up to which nothing happened between two steps. Chosen, not measured."""
+
+HALF_OF_CYCLE: Final = 0.25
+"""Share of a cycle's charge in and out that a half cycle has at least. Chosen, not measured."""
+
+ONE_WAY: Final = 0.95
+"""Share of its charge that a half cycle moves in one direction. Chosen, not measured."""
+
+HALF_CYCLE_SHARE: Final = 0.1
+"""Share of the capacity that must flow in the new direction before a turn counts as a half cycle; so pulses make no
+cycles. Chosen, not measured."""
 
 
 def cycle_jump(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
@@ -34,12 +56,10 @@ def cycle_jump(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     if not has_numbers(raw):
         return RuleOutcome(frame.assign(**{c.CYCLE_COUNT: 1.0}))
     cycle = fill_missing_numbers(whole_numbers(raw))
-    first, length, number = number_runs(cycle)
-    lone = is_run_inside(number, length) | _inside_steps(frame, number, first, length)
-    wrong = np.repeat(lone, length)
-    cycle = fill_missing_numbers(np.where(wrong, np.nan, cycle)) if wrong.any() else cycle
-    told = run_events(frame, wrong, "cycle_jump", lambda i, n: f"cycle {raw[i]:g}",
-                      lambda i, n: f"inside cycle {cycle[i]:g}", constant_text("corrected"))  # fmt: skip
+    wrong = _inside_another_cycle(frame, cycle)
+    if wrong.any():
+        cycle = fill_missing_numbers(np.where(wrong, np.nan, cycle))
+    events = _inside_events(frame, raw, cycle, wrong)
     cycle = _merge_idle_ends(frame, cycle, settings)
     first, length, number = number_runs(cycle)
     count = np.repeat(np.arange(1.0, len(first) + 1.0), length)
@@ -47,38 +67,67 @@ def cycle_jump(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     jump[first] = np.diff(number, prepend=0.0) != 1.0
     previous = np.concatenate([[0.0], number])
 
-    def of(row: int) -> int:
-        return int(np.searchsorted(first, row, side="right")) - 1
+    def before(i: int, n: int) -> str:
+        run = int(np.searchsorted(first, i, side="right")) - 1
+        text = f"cycle {number[run]:g}"
+        if i:
+            text += f" after {previous[run]:g}"
+        return text
 
-    told += run_events(
-        frame, jump, "cycle_jump",
-        lambda i, n: f"cycle {number[of(i)]:g}" + (f" after {previous[of(i)]:g}" if i else ""),
-        lambda i, n: f"cycle {count[i]:g}", constant_text("corrected"),
-    )  # fmt: skip
+    def after(i: int, n: int) -> str:
+        return f"cycle {count[i]:g}"
+
+    events += run_events(frame, jump, "cycle_jump", before, after, constant_text("corrected"))
     frame = set_flag(frame.assign(**{c.CYCLE_COUNT: count}), wrong | jump, "cycle_jump")
-    return RuleOutcome(frame, tuple(told))
+    return RuleOutcome(frame, tuple(events))
+
+
+def _inside_another_cycle(frame: pd.DataFrame, cycle: Floats) -> Mask:
+    """Tell which rows have the number of another cycle between two rows of one cycle, shape (n,).
+
+    These are runs of a few rows, and runs of any length that begin and end within a step of the file.
+    """
+    first, length, number = number_runs(cycle)
+    lone = is_run_inside(number, length)
+    step = column_values(frame, c.STEP_COUNT)
+    several_steps = float(step.min(initial=0.0)) != float(step.max(initial=0.0))
+    if has_numbers(column_values(frame, c.STEP_ID)) and several_steps:
+        end = np.minimum(first + length, len(frame) - 1)
+        begins_within = step[first] == step[np.maximum(first - 1, 0)]
+        ends_within = step[end] == step[np.maximum(end - 1, 0)]
+        lone |= is_run_inside(number, length, len(frame)) & begins_within & ends_within
+    return np.repeat(lone, length)
+
+
+def _inside_events(frame: pd.DataFrame, raw: Floats, cycle: Floats, wrong: Mask) -> list[Event]:
+    def before(i: int, n: int) -> str:
+        return f"cycle {raw[i]:g}"
+
+    def after(i: int, n: int) -> str:
+        return f"inside cycle {cycle[i]:g}"
+
+    return run_events(frame, wrong, "cycle_jump", before, after, constant_text("corrected"))
 
 
 def _merge_idle_ends(frame: pd.DataFrame, cycle: Floats, settings: CleanSettings) -> Floats:
     """Give a rest before the first cycle, or after the last, that cycle's number: a rest alone is no cycle."""
-    time, current, flags = (
-        column_values(frame, c.TEST_TIME),
-        column_values(frame, c.CURRENT),
-        frame[c.FLAGS].to_numpy(dtype=np.int64),
-    )
     first, length, number = number_runs(cycle)
     if len(first) < 2:
         return cycle
+    time = column_values(frame, c.TEST_TIME)
+    current = column_values(frame, c.CURRENT)
+    flags = flag_values(frame)
 
-    def passed(rows: slice) -> float:
+    def throughput_ah(rows: slice) -> float:
         return float(np.abs(interval_charge_ah(time[rows], current[rows], flags[rows])).sum())
 
-    least = IDLE_SHARE * (settings.nominal_capacity_ah or 1.0)
-    idle_first, idle_last = passed(slice(0, first[1])) < least, passed(slice(first[-1], None)) < least
+    least_ah = IDLE_SHARE * cell_capacity_ah(settings)
+    idle_first = throughput_ah(slice(0, first[1])) < least_ah
+    idle_last = throughput_ah(slice(first[-1], None)) < least_ah
     if not (idle_first or idle_last):
         return cycle
-    if passed(slice(None)) < least / IDLE_SHARE * HALF_CYCLE_SHARE:
-        return cycle  # with hardly any current in all, none tells a cycle from a rest
+    if throughput_ah(slice(None)) < least_ah / IDLE_SHARE * HALF_CYCLE_SHARE:
+        return cycle  # a record with hardly any current does not show which cycles are rests
     if idle_first:
         number[0] = number[1]
     if idle_last:
@@ -86,118 +135,145 @@ def _merge_idle_ends(frame: pd.DataFrame, cycle: Floats, settings: CleanSettings
     return np.repeat(number, length)
 
 
-def _inside_steps(frame: pd.DataFrame, number: Floats, first: Integers, length: Integers) -> Mask:
-    """Tell which runs of a cycle number, however long, stand inside another cycle and begin and end within a step."""
-    step, end = column_values(frame, c.STEP_COUNT), np.minimum(first + length, len(frame) - 1)
-    within = (step[first] == step[np.maximum(first - 1, 0)]) & (step[end] == step[np.maximum(end - 1, 0)])
-    has = has_numbers(column_values(frame, c.STEP_ID)) and float(step.min(initial=0.0)) != float(step.max(initial=0.0))
-    return is_run_inside(number, length, len(frame)) & within if has else np.zeros(len(first), dtype=bool)
-
-
 def count_steps(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     """Count steps from the signal as it is by now, where the file has no step numbers that can be used.
 
-    What is filled after it then knows the same edges as who cleans the result again.
+    The rules that fill values after it then use the same edges as a second cleaning of the result would.
     """
-    return RuleOutcome(frame if has_steps(frame, settings) else number_steps_from_signal(frame, settings, 1))
+    if has_steps(frame, settings):
+        return RuleOutcome(frame)
+    return RuleOutcome(number_steps_from_signal(frame, settings, 1))
 
 
 def count_from_signal(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     """Count steps and cycles anew from the cleaned signal, where the file has no numbers that can be used.
 
-    So it is where they are missing, not whole, or all equal though the signal is not. One cycle number for all is
-    right for a schedule that runs through once; it is not where step numbers come back as the charge does, nor after
-    ``cycle_turns`` turns between charge and discharge.
+    Numbers cannot be used if they are missing, not whole, or all equal though the signal is not. One cycle number for
+    all rows is correct for a schedule that runs once. It is wrong if step numbers come back together with the charge,
+    or after ``cycle_turns`` turns between charge and discharge.
     """
-    told: list[Event] = []
+    events: list[Event] = []
     if not has_steps(frame, settings):
         frame = number_steps_from_signal(frame, settings, 1)
-        told.append(_counted(frame, c.STEP_COUNT, "step_renumbered", "steps from the signal"))
+        events.append(_step_count_event(frame))
     usable = has_numbers(column_values(frame, c.CYCLE_ID))
     if usable and int(frame[c.CYCLE_COUNT].max()) > 1:
-        return RuleOutcome(frame, tuple(told))
-    cycles, loops = _align_with_loops(frame, count_cycles_from_charge(frame, settings.nominal_capacity_ah or 1.0))
+        return RuleOutcome(frame, tuple(events))
+    cycles, loops = _align_with_loops(frame, count_cycles_from_charge(frame, cell_capacity_ah(settings)))
     if usable and not loops and 2 * int(cycles[-1]) < settings.cycle_turns:
-        return RuleOutcome(frame, tuple(told))
+        return RuleOutcome(frame, tuple(events))
     frame = frame.assign(**{c.CYCLE_COUNT: cycles})
-    told.append(_counted(frame, c.CYCLE_COUNT, "cycle_jump", "cycles from charge and discharge"))
-    return RuleOutcome(frame, tuple(told))
+    events.append(_cycle_count_event(frame))
+    return RuleOutcome(frame, tuple(events))
 
 
-def _counted(frame: pd.DataFrame, column: str, rule: str, what: str) -> Event:
-    raw = column_values(frame, c.STEP_ID if column == c.STEP_COUNT else c.CYCLE_ID)
-    name = "step" if column == c.STEP_COUNT else "cycle"
-    before = f"{name} {raw[0]:g} throughout" if (raw == raw[0]).all() else f"no usable {name} numbers"
-    return Event(rule, int(frame.index[0]), len(frame), before, f"{int(frame[column].iloc[-1])} {what}", "counted")
+def _step_count_event(frame: pd.DataFrame) -> Event:
+    after = f"{int(frame[c.STEP_COUNT].iloc[-1])} steps from the signal"
+    before = _unusable_text(column_values(frame, c.STEP_ID), "step")
+    return Event("step_renumbered", int(frame.index[0]), len(frame), before, after, "counted")
+
+
+def _cycle_count_event(frame: pd.DataFrame) -> Event:
+    after = f"{int(frame[c.CYCLE_COUNT].iloc[-1])} cycles from charge and discharge"
+    before = _unusable_text(column_values(frame, c.CYCLE_ID), "cycle")
+    return Event("cycle_jump", int(frame.index[0]), len(frame), before, after, "counted")
+
+
+def _unusable_text(numbers: Floats, name: str) -> str:
+    if (numbers == numbers[0]).all():
+        return f"{name} {numbers[0]:g} throughout"
+    return f"no usable {name} numbers"
 
 
 def _align_with_loops(frame: pd.DataFrame, cycles: Integers) -> tuple[Integers, bool]:
-    """Let cycles begin where the schedule's loop does: where the step number fell back, with only a rest between.
+    """Let cycles begin where the schedule's loop does: where the step number falls back.
 
-    Where the record began in the middle of a loop, a cycle may begin a half cycle sooner than charge alone says.
+    A cycle counted from charge begins a little before or after the loop, with only a rest between. It begins up to a
+    half cycle late if the record began in the middle of a loop.
+
+    Args:
+        frame: the record, with the file's ``step_id`` and the corrected ``step_count``.
+        cycles: counted from charge, shape (n,).
 
     Returns:
-        The cycles, shape (n,), and whether the schedule came back for most of them.
+        The cycles, shape (n,), and whether the schedule came back to earlier step numbers for most of them.
     """
-    begins = np.flatnonzero(np.diff(cycles, prepend=cycles[:1]) != 0)
-    step = fill_missing_numbers(whole_numbers(column_values(frame, c.STEP_ID)))
-    if not len(begins) or not has_numbers(step):
+    cycle_rows = np.flatnonzero(np.diff(cycles, prepend=cycles[:1]) != 0)
+    step_id = fill_missing_numbers(whole_numbers(column_values(frame, c.STEP_ID)))
+    if not len(cycle_rows) or not has_numbers(step_id):
         return cycles, False
-    first = number_runs(frame[c.STEP_COUNT].to_numpy(dtype=np.float64))[0]
-    number = step[first]
-    fell = np.concatenate([[0], 1 + np.flatnonzero(np.diff(number) < 0.0), [len(first) - 1]])
-    arrays = (
-        column_values(frame, c.TEST_TIME),
-        column_values(frame, c.CURRENT),
-        frame[c.FLAGS].to_numpy(dtype=np.int64),
-    )
-    charge = np.concatenate([[0.0], interval_charge_ah(*arrays)])
-    level, flowed = np.cumsum(charge), np.cumsum(np.abs(charge))
-    usual = float(flowed[-1]) / (len(begins) + 1)
-    # Up to the row before a step: the interval across its edge belongs to the edge.
-    enters, leaves = flowed[first], flowed[np.maximum(first - 1, 0)]
-    place = np.searchsorted(first, begins)
-    at = np.searchsorted(fell, place, side="right")
-    back, ahead = fell[at - 1], fell[np.minimum(at, len(fell) - 1)]
-    passed = leaves[place] - enters[back]
-    one_way = np.abs(level[first[place] - 1] - level[first[back]]) >= ONE_WAY * passed
-    half = (passed >= HALF_OF_CYCLE * usual) & one_way
-    soon = (back > 0) & ((passed <= IDLE_SHARE * usual) | half)
-    late = (ahead < len(first) - 1) & (leaves[ahead] - enters[place] <= IDLE_SHARE * usual)
-    place = np.where(late, ahead, np.where(soon, back, place))
-    seen = pd.Series(number).duplicated().to_numpy()[place] | np.isin(place, fell[1:-1])
-    counted: Integers = 1 + np.cumsum(np.isin(np.arange(len(cycles)), first[place]))
-    return counted, 2 * int(seen.sum()) > len(begins)
+    # From here on positions count steps, not rows.
+    first_rows, _, _ = number_runs(frame[c.STEP_COUNT].to_numpy(dtype=np.float64))
+    last_step = len(first_rows) - 1
+    number = step_id[first_rows]
+    falls = 1 + np.flatnonzero(np.diff(number) < 0.0)
+    loop_begins = np.concatenate([[0], falls, [last_step]])
+    cycle_begins = np.searchsorted(first_rows, cycle_rows)
+
+    charge = np.concatenate([[0.0], charge_between_samples_ah(frame)])
+    level = np.cumsum(charge)
+    throughput = np.cumsum(np.abs(charge))
+    usual_throughput = float(throughput[-1]) / (len(cycle_rows) + 1)
+    # A step is left at the row before the next one: the interval across an edge belongs to neither.
+    throughput_entering = throughput[first_rows]
+    throughput_leaving = throughput[np.maximum(first_rows - 1, 0)]
+
+    # The loops that begin last before each cycle, and first after it.
+    place = np.searchsorted(loop_begins, cycle_begins, side="right")
+    loop_before = loop_begins[place - 1]
+    loop_after = loop_begins[np.minimum(place, len(loop_begins) - 1)]
+
+    since_loop = throughput_leaving[cycle_begins] - throughput_entering[loop_before]
+    net_since_loop = np.abs(level[first_rows[cycle_begins] - 1] - level[first_rows[loop_before]])
+    half_cycle_since_loop = (since_loop >= HALF_OF_CYCLE * usual_throughput) & (net_since_loop >= ONE_WAY * since_loop)
+    idle_since_loop = since_loop <= IDLE_SHARE * usual_throughput
+    moves_back = (loop_before > 0) & (idle_since_loop | half_cycle_since_loop)
+
+    until_loop = throughput_leaving[loop_after] - throughput_entering[cycle_begins]
+    moves_ahead = (loop_after < last_step) & (until_loop <= IDLE_SHARE * usual_throughput)
+
+    aligned_begins = np.where(moves_ahead, loop_after, np.where(moves_back, loop_before, cycle_begins))
+    number_seen_before = pd.Series(number).duplicated().to_numpy()[aligned_begins]
+    comes_back = number_seen_before | np.isin(aligned_begins, falls)
+    begins_cycle = np.isin(np.arange(len(cycles)), first_rows[aligned_begins])
+    aligned: Integers = 1 + np.cumsum(begins_cycle)
+    return aligned, 2 * int(comes_back.sum()) > len(cycle_rows)
 
 
 def count_cycles_from_charge(frame: pd.DataFrame, capacity_ah: float) -> Integers:
-    """Count cycles from charge and discharge: a new one where the direction the record began with comes back.
+    """Count cycles from charge and discharge: a cycle begins when the direction of the record's beginning comes back.
 
-    A turn counts once a tenth of the capacity has flowed, so that pulses make no cycles.
+    A turn counts once ``HALF_CYCLE_SHARE`` of the capacity has flowed in the new direction.
+
+    Args:
+        frame: with time, current, flags and ``step_count``.
+        capacity_ah: A.h, the cell's, or a scale from the record.
 
     Returns:
         Shape (n,), from 1; a cycle begins with the first sample of a step.
     """
     step = frame[c.STEP_COUNT].to_numpy()
-    arrays = (
-        column_values(frame, c.TEST_TIME),
-        column_values(frame, c.CURRENT),
-        frame[c.FLAGS].to_numpy(dtype=np.int64),
-    )
-    charge = np.concatenate([[0.0], interval_charge_ah(*arrays)])
-    first = np.flatnonzero(np.diff(step, prepend=step[:1] - 1) != 0)
-    begins, home, direction = np.zeros(len(step), dtype=bool), 0.0, 0.0
-    level = extreme = 0.0
-    turn = 0
-    for k, net in enumerate(np.add.reduceat(charge, first)):
-        if direction == 0.0 and abs(level + net) > HALF_CYCLE_SHARE * capacity_ah:
-            direction = home = float(np.sign(level + net))
+    charge = np.concatenate([[0.0], charge_between_samples_ah(frame)])
+    first_rows = np.flatnonzero(np.diff(step, prepend=step[:1] - 1) != 0)
+    least_ah = HALF_CYCLE_SHARE * capacity_ah
+    begins = np.zeros(len(step), dtype=bool)
+    first_direction = 0.0
+    direction = 0.0
+    level = 0.0
+    extreme = 0.0
+    turn = 0  # the step after the one in which the charge was furthest in this direction
+    for k, net in enumerate(np.add.reduceat(charge, first_rows)):
+        if direction == 0.0 and abs(level + net) > least_ah:
+            direction = float(np.sign(level + net))
+            first_direction = direction
         level += float(net)
         if direction == 0.0 or (level - extreme) * direction >= 0.0:
-            extreme, turn = level, k + 1
-        elif (extreme - level) * direction > HALF_CYCLE_SHARE * capacity_ah:
+            extreme = level
+            turn = k + 1
+        elif (extreme - level) * direction > least_ah:
             direction = -direction
-            begins[first[turn]] = direction == home
-            extreme, turn = level, k + 1
+            begins[first_rows[turn]] = direction == first_direction
+            extreme = level
+            turn = k + 1
     cycles: Integers = 1 + np.cumsum(begins)
     return cycles

@@ -1,14 +1,15 @@
-"""Cleaning rule about contacts: leads that come off within a step, and currents that vanish."""
+"""Cleaning rule about lost contacts: leads that come off within a step, and currents that vanish."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import pandas as pd
 
 from ...data import columns as c
-from ...data.arrays import Floats, Mask
+from ...data.arrays import Floats, Integers, Mask
 from ...data.settings import CleanSettings
 from ...data.text import format_amount
 from .missing_values import MOST_OUT_OF_RANGE
@@ -16,122 +17,244 @@ from .rule import RuleOutcome, column_values, find_runs, rest_current, run_event
 from .spikes import SAME_CURRENT_SHARE, SPIKE_ROWS, SPIKE_VOLT
 from .voltage_jumps import CONTACT_VOLT, find_voltage_jumps, may_jump
 
-CONTACT_RETURN: Final = 0.2  # of the jump, by which the voltages before and after may differ
+CONTACT_RETURN: Final = 0.2
+"""Share of the jump by which the voltages before it and after the jump back may differ. Chosen, not measured."""
+
 LONGEST_OFF_ROWS: Final = 200
+"""Most rows between a jump and the jump back. Chosen, not measured."""
+
 OFF_SIDE_ROWS: Final = 7
-OFF_DECAY: Final = 0.3  # of the current, which may decay meanwhile in a hold
-STEADY_STEP_SHARE: Final = 0.8  # of a step's samples at one current: it is under constant current
-LONGEST_LOSS_SHARE: Final = 0.1  # of a step's samples without current
+"""Number of rows on each side whose median is the voltage there; odd. Chosen, not measured."""
+
+OFF_DISTANCE_SHARE: Final = 0.5
+"""Share of the jump: the voltage between the jumps differs from that on both sides by more. Chosen, not measured."""
+
+OFF_DECAY: Final = 0.3
+"""Share of the current by which it may change meanwhile, as it decays in a hold. Chosen, not measured."""
+
+STEADY_STEP_SHARE: Final = 0.8
+"""Least share of a step's samples with one current, for a step under constant current. Chosen, not measured."""
+
+SAME_SHARE: Final = 0.02
+"""Share of the current: in a step under constant current, two currents are the same if they differ by less. Chosen, not
+measured."""
+
+LONGEST_LOSS_SHARE: Final = 0.1
+"""Largest share of a step's samples without current. Chosen, not measured."""
+
+RESPONSE_VOLT: Final = SPIKE_VOLT / 4
+"""V: a voltage that moves by more responds to a current that vanishes. Chosen, not measured."""
 
 
 def lost_contact(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     """Find runs where the voltage collapses, or where the current vanishes in a step that goes on at the same current.
 
-    A voltage that jumps away from what the same current goes on to give, and back after some rows, is one of open
-    leads too, wherever it jumps to. Such a voltage is taken as missing, and with it a current that vanished: a step
-    that goes on as before was still under control, so the leads that measure were off. So it is where the current
-    vanishes and the voltage does not respond. Where the voltage does respond, the current was really interrupted,
-    and both values stay.
+    A voltage that jumps away while the current stays the same, and jumps back after some rows, is a lost contact too,
+    at any voltage. Such a voltage is taken as missing, and with it a current that vanished: the step continued as
+    before, so it was under control and only the measurement was interrupted. The same holds if the current vanishes and
+    the voltage does not respond. If the voltage responds, the current was really interrupted, and both values stay.
     """
-    voltage, current = column_values(frame, c.VOLTAGE), column_values(frame, c.CURRENT)
-    at_limit = find_voltage_jumps(voltage, current, rest_current(settings)) & (
-        voltage <= settings.voltage_limits_volt[1]
-    )
-    collapsed = _collapsed(voltage, settings) | _find_jumps_with_return(frame, settings) | at_limit
-    vanished, answered = _vanished(frame, collapsed, settings)
+    voltage = column_values(frame, c.VOLTAGE)
+    current = column_values(frame, c.CURRENT)
+    _, high = settings.voltage_limits_volt
+    beyond_others = find_voltage_jumps(voltage, current, rest_current(settings)) & (voltage <= high)
+    collapsed = _find_collapses(voltage, settings) | _find_jumps_with_return(frame, settings) | beyond_others
+    vanished, responded = _find_vanished_current(frame, collapsed, settings)
     lost = collapsed | vanished
     if not lost.any():
         return RuleOutcome(frame)
-    frame = frame.assign(**{
-        c.VOLTAGE: np.where(collapsed, np.nan, voltage),
-        c.CURRENT: np.where(vanished & ~answered, np.nan, current),
-    })  # fmt: skip
-    told = run_events(
-        frame, lost, "lost_contact", lambda i, n: f"{format_amount(voltage[i])} V, {format_amount(current[i])} A",
-        lambda i, n: "as it was" if answered[i] else "missing",
-        lambda i, n: "left" if answered[i] else "taken as missing",
-    )  # fmt: skip
-    return RuleOutcome(set_flag(frame, lost, "lost_contact"), tuple(told))
+    frame = frame.assign(
+        **{
+            c.VOLTAGE: np.where(collapsed, np.nan, voltage),
+            c.CURRENT: np.where(vanished & ~responded, np.nan, current),
+        }
+    )
+
+    def before(i: int, n: int) -> str:
+        return f"{format_amount(voltage[i])} V, {format_amount(current[i])} A"
+
+    def after(i: int, n: int) -> str:
+        return "as it was" if responded[i] else "missing"
+
+    def action(i: int, n: int) -> str:
+        return "left" if responded[i] else "taken as missing"
+
+    events = run_events(frame, lost, "lost_contact", before, after, action)
+    return RuleOutcome(set_flag(frame, lost, "lost_contact"), tuple(events))
 
 
-def _collapsed(voltage: Floats, settings: CleanSettings) -> Mask:
-    """Voltages below the lower limit, in runs longer than a spike that begin and end with a jump or the record."""
+def _find_collapses(voltage: Floats, settings: CleanSettings) -> Mask:
+    """Tell where the voltage is below its lower limit after a jump and before the jump back, shape (n,).
+
+    A run at an end of the record needs only one jump. Runs that are no longer than a spike, and records in which too
+    many voltages are out of range, are left to other rules.
+    """
     collapsed = np.zeros(len(voltage), dtype=bool)
-    if not (voltage < settings.voltage_limits_volt[0]).any():
+    lower_limit, _ = settings.voltage_limits_volt
+    if not (voltage < lower_limit).any():
         return collapsed
     known = np.flatnonzero(np.isfinite(voltage))
-    column = voltage[known]
-    low = column < settings.voltage_limits_volt[0]
+    known_voltage = voltage[known]
+    low = known_voltage < lower_limit
     if low.sum() > MOST_OUT_OF_RANGE * len(known):
         return collapsed
-    for i, n in zip(*find_runs(low), strict=True):
-        falls = i == 0 or column[i - 1] - column[i] > CONTACT_VOLT
-        returns = i + n == len(column) or column[i + n] - column[i + n - 1] > CONTACT_VOLT
-        if falls and returns and n > SPIKE_ROWS:
-            collapsed[known[i : i + n]] = True
+    for first, length in zip(*find_runs(low), strict=True):
+        end = first + length
+        falls = first == 0 or known_voltage[first - 1] - known_voltage[first] > CONTACT_VOLT
+        returns = end == len(known) or known_voltage[end] - known_voltage[end - 1] > CONTACT_VOLT
+        if falls and returns and length > SPIKE_ROWS:
+            collapsed[known[first:end]] = True
     return collapsed
 
 
-def _find_jumps_with_return(frame: pd.DataFrame, settings: CleanSettings) -> Mask:
-    """Voltages between a jump and the jump back, in runs longer than a spike, while the current gives no reason.
+@dataclass(frozen=True, slots=True, eq=False)
+class _Jumps:
+    """The samples with a known voltage, and the pairs of jumps between them that may be a lost contact.
 
-    The current must be the same before and after, and in between either the same or, where the voltage goes beyond
-    all that the record has elsewhere, none: an interrupted current lets the voltage relax, but not leave its range.
+    Args:
+        known: positions of the samples in the record, shape (m,).
+        voltage, current: V and A of these samples, shape (m,).
+        first, last: first and last sample between a jump and the jump back, as positions in ``known``.
+        same_ampere: A, by which currents of one pair may differ and be the same.
+    """
+
+    known: Integers
+    voltage: Floats
+    current: Floats
+    first: Integers
+    last: Integers
+    same_ampere: Floats
+
+
+def _find_jumps_with_return(frame: pd.DataFrame, settings: CleanSettings) -> Mask:
+    """Tell where the voltage is between a jump and the jump back without a cause in the current, shape (n,).
+
+    The current must be the same before and after. In between it must be the same too; or it must be zero, and the
+    voltage outside the range of the rest of the record: an interrupted current lets a voltage relax, but not leave its
+    range.
     """
     off = np.zeros(len(frame), dtype=bool)
     if not may_jump(column_values(frame, c.VOLTAGE), CONTACT_VOLT):
         return off
-    known = np.flatnonzero(np.isfinite(column_values(frame, c.VOLTAGE)))
-    voltage = column_values(frame, c.VOLTAGE)[known]
-    current = frame[c.CURRENT].ffill().bfill().to_numpy(dtype=np.float64)[known]
-    rise, rest = np.diff(voltage), rest_current(settings)
-    jump = np.flatnonzero(np.abs(rise) > CONTACT_VOLT)
-    if len(jump) < 2:
+    rest = rest_current(settings)
+    jumps = _pair_jumps(frame, rest)
+    if not len(jumps.first):
         return off
-    away, back = jump[:-1], jump[1:]
-    good = (rise[away] * rise[back] < 0.0) & (back - away > SPIKE_ROWS) & (back - away <= LONGEST_OFF_ROWS)
-    good &= np.abs(voltage[back + 1] - voltage[away]) <= CONTACT_RETURN * np.abs(rise[away])
-    alike = SAME_CURRENT_SHARE * np.abs(current[away]) + rest
-    good &= np.abs(current[back + 1] - current[away]) <= np.maximum(alike, OFF_DECAY * np.abs(current[away]))
-    (low, high), limits = np.quantile(voltage, (0.05, 0.95)), settings.voltage_limits_volt
-    for first, last, bound in zip(away[good] + 1, back[good], alike[good], strict=True):
-        rows = slice(int(first), int(last) + 1)
-        # What lies between two spikes is as what lies beyond them.
-        sides = [voltage[max(rows.start - OFF_SIDE_ROWS, 0) : rows.start], voltage[rows.stop :][:OFF_SIDE_ROWS]]
-        inside = float(np.median(voltage[rows]))
-        if min(abs(float(np.median(side)) - inside) for side in sides) < 0.5 * abs(rise[rows.start - 1]):
+    voltage = jumps.voltage
+    usual_low, usual_high = np.quantile(voltage, (0.05, 0.95))
+    lower_limit, upper_limit = settings.voltage_limits_volt
+    for first, last, same_ampere in zip(jumps.first.tolist(), jumps.last.tolist(), jumps.same_ampere, strict=True):
+        rows = slice(first, last + 1)
+        inside_volt = float(np.median(voltage[rows]))
+        jump_volt = abs(voltage[first] - voltage[first - 1])
+        if _distance_from_sides(voltage, rows, inside_volt) < OFF_DISTANCE_SHARE * jump_volt:
             continue
-        ends = sorted((current[first - 1], current[last + 1]))
-        same = (current[rows] >= ends[0] - bound) & (current[rows] <= ends[1] + bound)
-        if same.all() and not limits[0] <= inside <= limits[1]:
-            continue  # out of range: another rule's, which takes each such voltage
-        beyond = (voltage[rows] < low - CONTACT_VOLT) | (voltage[rows] > high + CONTACT_VOLT)
-        off[known[rows]] = (same | ((np.abs(current[rows]) <= rest) & beyond)).all()
+        same_current = _stays_between_ends(jumps.current, rows, same_ampere)
+        in_range = lower_limit <= inside_volt <= upper_limit
+        if same_current.all() and not in_range:
+            continue  # the rule voltage_range takes each voltage that is out of range
+        no_current = np.abs(jumps.current[rows]) <= rest
+        below_usual = voltage[rows] < usual_low - CONTACT_VOLT
+        above_usual = voltage[rows] > usual_high + CONTACT_VOLT
+        off[jumps.known[rows]] = (same_current | (no_current & (below_usual | above_usual))).all()
     return off
 
 
-def _vanished(frame: pd.DataFrame, collapsed: Mask, settings: CleanSettings) -> tuple[Mask, Mask]:
-    """Where the current is about zero inside a step under constant current; and where the voltage responds to it."""
-    voltage, current = column_values(frame, c.VOLTAGE), column_values(frame, c.CURRENT)
-    step, rest, (low, high) = frame[c.STEP_COUNT].to_numpy(), rest_current(settings), settings.voltage_limits_volt
-    vanished, answered = np.zeros(len(step), dtype=bool), np.zeros(len(step), dtype=bool)
+def _pair_jumps(frame: pd.DataFrame, rest: float) -> _Jumps:
+    """Return the pairs of a jump and the next jump that returns to the same voltage and current.
+
+    Args:
+        frame: the record.
+        rest: A, up to which the cell rests.
+    """
+    known = np.flatnonzero(np.isfinite(column_values(frame, c.VOLTAGE)))
+    voltage = column_values(frame, c.VOLTAGE)[known]
+    current = frame[c.CURRENT].ffill().bfill().to_numpy(dtype=np.float64)[known]
+    rise = np.diff(voltage)
+    jump = np.flatnonzero(np.abs(rise) > CONTACT_VOLT)
+    # Position k stands for the interval from sample k to k + 1.
+    away = jump[:-1]
+    back = jump[1:]
+    length = back - away
+    good_length = (length > SPIKE_ROWS) & (length <= LONGEST_OFF_ROWS)
+    opposite = rise[away] * rise[back] < 0.0
+    voltage_returns = np.abs(voltage[back + 1] - voltage[away]) <= CONTACT_RETURN * np.abs(rise[away])
+    current_before = np.abs(current[away])
+    same_ampere = SAME_CURRENT_SHARE * current_before + rest
+    current_change = np.abs(current[back + 1] - current[away])
+    current_returns = current_change <= np.maximum(same_ampere, OFF_DECAY * current_before)
+    good = good_length & opposite & voltage_returns & current_returns
+    return _Jumps(known, voltage, current, away[good] + 1, back[good], same_ampere[good])
+
+
+def _distance_from_sides(voltage: Floats, rows: slice, inside_volt: float) -> float:
+    """Return the smaller distance of a voltage from the medians before and after some rows, in V.
+
+    Good values between two spikes are like those beyond the spikes, so their distance is small.
+    """
+    before = voltage[max(rows.start - OFF_SIDE_ROWS, 0) : rows.start]
+    after = voltage[rows.stop : rows.stop + OFF_SIDE_ROWS]
+    return min(abs(float(np.median(side)) - inside_volt) for side in (before, after))
+
+
+def _stays_between_ends(current: Floats, rows: slice, same_ampere: float) -> Mask:
+    """Tell in which of these rows the current is between the values next to them, give or take ``same_ampere``."""
+    low, high = sorted((current[rows.start - 1], current[rows.stop]))
+    stays: Mask = (current[rows] >= low - same_ampere) & (current[rows] <= high + same_ampere)
+    return stays
+
+
+def _find_vanished_current(frame: pd.DataFrame, collapsed: Mask, settings: CleanSettings) -> tuple[Mask, Mask]:
+    """Tell where the current is about zero inside a step under constant current, and where the voltage responds to it.
+
+    Args:
+        frame: the record.
+        collapsed: where the voltage is already known to be lost, shape (n,).
+        settings: with the limits of the voltage and the current of a rest.
+
+    Returns:
+        Two masks of shape (n,).
+    """
+    voltage = column_values(frame, c.VOLTAGE)
+    current = column_values(frame, c.CURRENT)
+    step = frame[c.STEP_COUNT].to_numpy()
+    rest = rest_current(settings)
+    vanished = np.zeros(len(step), dtype=bool)
+    responded = np.zeros(len(step), dtype=bool)
     first, length = find_runs(np.abs(current) <= rest)
     inner = (first > 0) & (first + length < len(step))
-    first, length = first[inner], length[inner]
-    left, right = current[first - 1], current[first + length]
-    like = (step[first - 1] == step[first + length]) & (np.abs(left - right) <= 0.02 * np.abs(left) + rest)
-    for i, n in zip(first[like], length[like], strict=True):
+    first = first[inner]
+    length = length[inner]
+    left = current[first - 1]
+    right = current[first + length]
+    same_step = step[first - 1] == step[first + length]
+    same_current = np.abs(left - right) <= SAME_SHARE * np.abs(left) + rest
+    goes_on = same_step & same_current
+    for i, n in zip(first[goes_on], length[goes_on], strict=True):
         rows = slice(int(i), int(i + n))
-        begin, end = np.searchsorted(step, step[i]), np.searchsorted(step, step[i], side="right")
-        at_value = np.abs(current[begin:end] - current[i - 1]) <= 0.02 * abs(current[i - 1]) + rest
-        steady = at_value.mean() >= STEADY_STEP_SHARE and n <= LONGEST_LOSS_SHARE * (end - begin)
-        if not (steady or collapsed[rows].all()):
+        begin = np.searchsorted(step, step[i])
+        end = np.searchsorted(step, step[i], side="right")
+        at_current = np.abs(current[begin:end] - current[i - 1]) <= SAME_SHARE * abs(current[i - 1]) + rest
+        constant = at_current.mean() >= STEADY_STEP_SHARE and n <= LONGEST_LOSS_SHARE * (end - begin)
+        if not (constant or collapsed[rows].all()):
             continue
         vanished[rows] = True
         if not collapsed[rows].any():
-            off = np.abs(voltage[rows] - np.linspace(voltage[i - 1], voltage[i + n], n + 2)[1:-1])
-            off = off[np.isfinite(off)]
-            # A voltage that no cell has is no answer.
-            possible = ((voltage[rows] >= low) & (voltage[rows] <= high)).any()
-            answered[rows] = len(off) == 0 or (possible and float(np.median(off)) > SPIKE_VOLT / 4)
-    return vanished, answered
+            responded[rows] = _voltage_responds(voltage, rows, settings)
+    return vanished, responded
+
+
+def _voltage_responds(voltage: Floats, rows: slice, settings: CleanSettings) -> bool:
+    """Tell whether the voltage moves while the current is zero; True if it is missing.
+
+    A voltage that no cell has is no response.
+    """
+    length = rows.stop - rows.start
+    low, high = settings.voltage_limits_volt
+    line = np.linspace(voltage[rows.start - 1], voltage[rows.stop], length + 2)[1:-1]
+    distance = np.abs(voltage[rows] - line)
+    distance = distance[np.isfinite(distance)]
+    if len(distance) == 0:
+        return True
+    possible = ((voltage[rows] >= low) & (voltage[rows] <= high)).any()
+    return bool(possible and float(np.median(distance)) > RESPONSE_VOLT)

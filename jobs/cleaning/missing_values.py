@@ -1,4 +1,4 @@
-"""Cleaning rules about values that are absent or cannot be: unreadable, missing, out of any range."""
+"""Cleaning rules about values that are missing, unreadable, or outside the range of any cell or chamber."""
 
 from __future__ import annotations
 
@@ -17,16 +17,32 @@ from .rule import (
     column_values,
     constant_text,
     find_runs,
+    flag_values,
     number_text,
     rest_current,
     run_events,
     set_flag,
 )
 
-MOST_OUT_OF_RANGE: Final = 0.2  # of all samples, above which the limits do not fit the cell
-STEADY_SHARE: Final = 0.25  # by which the currents around missing ones may differ
-SAME_SHARE: Final = 0.01  # ... for longer runs
-QUIET_VOLT: Final = 0.02  # change of voltage that an edge of the current would exceed
+MOST_OUT_OF_RANGE: Final = 0.2
+"""Share of the known voltages. If more are out of range, the limits do not fit the cell. Chosen, not measured."""
+
+STEADY_SHARE: Final = 0.25
+"""Share of the larger current: the currents on both sides of a short hole are alike if they differ by less. Chosen, not
+measured."""
+
+SAME_SHARE: Final = 0.01
+"""The same for a hole of up to ``fill_constant_samples``, which only a constant current may fill. Chosen, not
+measured."""
+
+SAME_REST_SHARE: Final = 0.2
+"""Share of the current of a rest that is added to the difference that ``SAME_SHARE`` allows. Chosen, not measured."""
+
+QUIET_VOLT: Final = 0.02
+"""V. An edge of the current moves the voltage by more than this. Chosen, not measured."""
+
+STEADY_END_SHARE: Final = 0.05
+"""Share of the current: the two nearest values of a step are steady if they differ by less. Chosen, not measured."""
 
 
 def number_unreadable(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
@@ -35,65 +51,84 @@ def number_unreadable(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutco
     mask = (texts.fillna("") != "").to_numpy(dtype=bool)
     if not mask.any():
         return RuleOutcome(frame)
-    told = run_events(frame, mask, "number_unreadable", lambda i, n: str(texts.iloc[i]), constant_text("missing"),
-                      constant_text("taken as missing"))  # fmt: skip
-    return RuleOutcome(set_flag(frame, mask, "number_unreadable"), tuple(told))
+
+    def unreadable_text(i: int, n: int) -> str:
+        return str(texts.iloc[i])
+
+    events = run_events(
+        frame, mask, "number_unreadable", unreadable_text, constant_text("missing"), constant_text("taken as missing")
+    )
+    return RuleOutcome(set_flag(frame, mask, "number_unreadable"), tuple(events))
 
 
 def voltage_range(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     """Take voltages outside ``voltage_limits_volt`` as missing; where they are many, only report them."""
-    return _remove_out_of_range(frame, c.VOLTAGE, settings.voltage_limits_volt, "voltage_range", "V")
+    voltage = column_values(frame, c.VOLTAGE)
+    low, high = settings.voltage_limits_volt
+    out = (voltage < low) | (voltage > high)
+    if out.sum() > MOST_OUT_OF_RANGE * np.isfinite(voltage).sum():
+        before = number_text(voltage, "V")
+        events = run_events(frame, out, "voltage_range", before, constant_text("as it was"), constant_text("left"))
+        return RuleOutcome(frame, tuple(events))
+    return _take_as_missing(frame, c.VOLTAGE, out, "voltage_range", "V")
 
 
 def temperature_range(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     """Take temperatures outside ``temperature_limits_celsius`` as missing: a thermocouple was off."""
     events: tuple[Event, ...] = ()
+    low, high = settings.temperature_limits_celsius
     for column in (c.AMBIENT_TEMPERATURE, c.SURFACE_TEMPERATURE):
-        frame, told, _ = _remove_out_of_range(
-            frame, column, settings.temperature_limits_celsius, "temperature_range", "°C"
-        )
-        events += told
+        temperature = column_values(frame, column)
+        out = (temperature < low) | (temperature > high)
+        frame, column_events, _ = _take_as_missing(frame, column, out, "temperature_range", "°C")
+        events += column_events
     return RuleOutcome(frame, events)
 
 
-def _remove_out_of_range(
-    frame: pd.DataFrame, column: str, limits: tuple[float, float], rule: str, unit: str
-) -> RuleOutcome:
-    known = column_values(frame, column)
-    out = (known < limits[0]) | (known > limits[1])
+def _take_as_missing(frame: pd.DataFrame, column: str, out: Mask, rule: str, unit: str) -> RuleOutcome:
     if not out.any():
         return RuleOutcome(frame)
-    if rule == "voltage_range" and out.sum() > MOST_OUT_OF_RANGE * np.isfinite(known).sum():
-        told = run_events(frame, out, rule, number_text(known, unit), constant_text("as it was"), constant_text("left"))
-        return RuleOutcome(frame, tuple(told))
-    told = run_events(
-        frame, out, rule, number_text(known, unit), constant_text("missing"), constant_text("taken as missing")
+    values = column_values(frame, column)
+    events = run_events(
+        frame, out, rule, number_text(values, unit), constant_text("missing"), constant_text("taken as missing")
     )
-    return RuleOutcome(set_flag(frame.assign(**{column: np.where(out, np.nan, known)}), out, rule), tuple(told))
+    frame = frame.assign(**{column: np.where(out, np.nan, values)})
+    return RuleOutcome(set_flag(frame, out, rule), tuple(events))
 
 
 def voltage_missing(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     """Interpolate missing voltages within a step, up to ``fill_samples`` in a row; longer ones stay missing."""
-    known = column_values(frame, c.VOLTAGE)
     filled = fill_voltage(frame, settings)
-    return _report(frame, c.VOLTAGE, known, filled, "voltage_missing", "V")
+    return _set_filled(frame, c.VOLTAGE, filled, "voltage_missing", "V")
 
 
 def fill_voltage(frame: pd.DataFrame, settings: CleanSettings) -> Floats:
-    """Return the voltage with short runs of missing values interpolated in time, where both ends are in one step."""
-    voltage, time = column_values(frame, c.VOLTAGE), column_values(frame, c.TEST_TIME)
+    """Return the voltage in V with short runs of missing values interpolated in time, shape (n,).
+
+    A run is filled if it has up to ``fill_samples`` values and both its neighbours are in one step.
+    """
+    voltage = column_values(frame, c.VOLTAGE)
+    time = column_values(frame, c.TEST_TIME)
     step = frame[c.STEP_COUNT].to_numpy()
     first, length = find_runs(np.isnan(voltage))
     inner = (first > 0) & (first + length < len(voltage)) & (length <= settings.fill_samples)
-    first, length = first[inner], length[inner]
-    same = step[first - 1] == step[first + length]
-    return _interpolated(voltage, time, first[same], length[same])
+    first = first[inner]
+    length = length[inner]
+    same_step = step[first - 1] == step[first + length]
+    return _interpolate_runs(voltage, time, first[same_step], length[same_step])
 
 
-def _interpolated(column: Floats, time: Floats, first: Integers, length: Integers) -> Floats:
-    """Fill runs by the line between the values at their ends."""
-    rows = np.repeat(first, length) + np.arange(int(length.sum())) - np.repeat(np.cumsum(length) - length, length)
-    left, right = np.repeat(first - 1, length), np.repeat(first + length, length)
+def _interpolate_runs(column: Floats, time: Floats, first: Integers, length: Integers) -> Floats:
+    """Return the column with each run replaced by the line in time between the values next to it.
+
+    Args:
+        column, time: shape (n,).
+        first, length: of the runs, shape (runs,); each has a row before it and a row after it.
+    """
+    place_in_run = np.arange(int(length.sum())) - np.repeat(np.cumsum(length) - length, length)
+    rows = np.repeat(first, length) + place_in_run
+    left = np.repeat(first - 1, length)
+    right = np.repeat(first + length, length)
     share = (time[rows] - time[left]) / (time[right] - time[left])
     filled = column.copy()
     filled[rows] = column[left] + share * (column[right] - column[left])
@@ -103,57 +138,76 @@ def _interpolated(column: Floats, time: Floats, first: Integers, length: Integer
 def current_missing(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     """Fill missing currents by the control that the step is under; what is not known stays missing.
 
-    Between two values of one step that differ little, or while the voltage shows no edge (constant current, rest, the
-    decay of a hold), up to ``fill_samples`` by the line between them; up to ``fill_constant_samples`` where both are
-    equal within 1 % (constant current or rest). At the end of a step whose last values are equal, that value.
+    Inside a step, up to ``fill_samples`` values are filled by the line between their neighbours if these differ little,
+    or if the voltage shows no edge (constant current, rest, the decay of a hold). Up to ``fill_constant_samples`` are
+    filled if the neighbours are equal within 1 % (constant current or rest). At the end of a step whose last values
+    are equal, that value is used.
     """
-    known = column_values(frame, c.CURRENT)
-    time, step = column_values(frame, c.TEST_TIME), frame[c.STEP_COUNT].to_numpy()
-    first, length = find_runs(np.isnan(known))
+    current = column_values(frame, c.CURRENT)
+    time = column_values(frame, c.TEST_TIME)
+    step = frame[c.STEP_COUNT].to_numpy()
+    first, length = find_runs(np.isnan(current))
     if len(first) == 0:
         return RuleOutcome(frame)
-    inner = (first > 0) & (first + length < len(known))
-    same = inner.copy()
-    same[inner] = step[first[inner] - 1] == step[(first + length)[inner]]
-    good = same.copy()
-    good[same] = _control_known(frame, known, first[same], length[same], settings)
-    inside = _interpolated(known, time, first[good], length[good])
-    filled = inside.copy()
-    for k in np.flatnonzero(~same & (length <= settings.fill_samples)):
-        _fill_at_edge(filled, inside, step, slice(int(first[k]), int(first[k] + length[k])), rest_current(settings))
-    return _report(frame, c.CURRENT, known, filled, "current_missing", "A")
+    inside_record = (first > 0) & (first + length < len(current))
+    inside_step = inside_record.copy()
+    inside_step[inside_record] = step[first[inside_record] - 1] == step[(first + length)[inside_record]]
+    known_control = inside_step.copy()
+    known_control[inside_step] = _control_known(frame, current, first[inside_step], length[inside_step], settings)
+    interpolated = _interpolate_runs(current, time, first[known_control], length[known_control])
+    filled = interpolated.copy()
+    for k in np.flatnonzero(~inside_step & (length <= settings.fill_samples)):
+        rows = slice(int(first[k]), int(first[k] + length[k]))
+        _fill_at_edge(filled, interpolated, step, rows, rest_current(settings))
+    return _set_filled(frame, c.CURRENT, filled, "current_missing", "A")
 
 
 def _control_known(
     frame: pd.DataFrame, current: Floats, first: Integers, length: Integers, settings: CleanSettings
 ) -> Mask:
-    """Tell for runs inside a step whether the values around them say what the current was."""
+    """Tell for runs inside a step whether the values next to them show what the current was, shape (runs,)."""
     voltage = frame[c.VOLTAGE].ffill().to_numpy(dtype=np.float64)
-    left, right = current[first - 1], current[first + length]
+    left = current[first - 1]
+    right = current[first + length]
     larger = np.maximum(np.abs(left), np.abs(right))
+    difference = np.abs(left - right)
     rest = rest_current(settings)
-    differ = np.abs(left - right)
     low = np.fmin(voltage[first - 1], voltage[first + length])
     high = np.fmax(voltage[first - 1], voltage[first + length])
+    # reduceat takes the parts between bounds: every other one is a run with its missing currents.
     bounds = np.stack([first, first + length], axis=1).ravel()
     padded = np.append(voltage, np.nan)
-    lowest, highest = np.fmin.reduceat(padded, bounds)[::2], np.fmax.reduceat(padded, bounds)[::2]
+    lowest = np.fmin.reduceat(padded, bounds)[::2]
+    highest = np.fmax.reduceat(padded, bounds)[::2]
     quiet = ~((lowest < low - QUIET_VOLT) | (highest > high + QUIET_VOLT))
     flat = quiet & (high - low <= QUIET_VOLT)
-    short = (length <= settings.fill_samples) & ((differ <= STEADY_SHARE * larger + rest) | flat)
-    constant = (length <= settings.fill_constant_samples) & (differ <= SAME_SHARE * larger + 0.2 * rest)
+    alike = difference <= STEADY_SHARE * larger + rest
+    equal = difference <= SAME_SHARE * larger + SAME_REST_SHARE * rest
+    short = (length <= settings.fill_samples) & (alike | flat)
+    constant = (length <= settings.fill_constant_samples) & equal
     known: Mask = quiet & (short | constant)
     return known
 
 
 def _fill_at_edge(filled: Floats, current: Floats, step: Integers, rows: slice, rest: float) -> None:
-    """Fill a short run at the beginning or end of steps with its own step's steady value, in place."""
+    """Fill a short run at the beginning or end of steps with its own step's steady value, in place.
+
+    Args:
+        filled: A, shape (n,); written to.
+        current: A, shape (n,), NaN where it is not known.
+        step: shape (n,).
+        rows: the run.
+        rest: A, below which the cell rests.
+    """
+    two_before = np.arange(rows.start - 2, rows.start)[::-1]
+    two_after = np.arange(rows.stop, rows.stop + 2)
     for row in range(rows.start, rows.stop):
-        for near in (np.arange(rows.start - 2, rows.start)[::-1], np.arange(rows.stop, rows.stop + 2)):
-            if near.min() < 0 or near.max() >= len(current) or (step[near] != step[row]).any():
+        for near in (two_before, two_after):
+            outside = near.min() < 0 or near.max() >= len(current)
+            if outside or (step[near] != step[row]).any():
                 continue
             nearest, next_one = current[near]
-            if abs(nearest - next_one) <= 0.05 * abs(nearest) + rest:
+            if abs(nearest - next_one) <= STEADY_END_SHARE * abs(nearest) + rest:
                 filled[row] = nearest
                 break
 
@@ -161,41 +215,43 @@ def _fill_at_edge(filled: Floats, current: Floats, step: Integers, rows: slice, 
 def temperature_missing(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     """Report missing temperatures of a column that has others; they stay missing."""
     events: list[Event] = []
+    missing_text = constant_text("missing")
     for column in (c.AMBIENT_TEMPERATURE, c.SURFACE_TEMPERATURE):
         missing = np.isnan(column_values(frame, column))
         if missing.any() and not missing.all():
             events += run_events(
-                frame,
-                missing,
-                "temperature_missing",
-                constant_text("missing"),
-                constant_text("missing"),
-                constant_text("left"),
+                frame, missing, "temperature_missing", missing_text, missing_text, constant_text("left")
             )
             frame = set_flag(frame, missing, "temperature_missing")
     return RuleOutcome(frame, tuple(events))
 
 
-def _report(frame: pd.DataFrame, column: str, known: Floats, filled: Floats, rule: str, unit: str) -> RuleOutcome:
-    """Set the filled column and tell of each run of missing values; what another rule took away counts under that."""
-    missing = np.isnan(known)
+def _set_filled(frame: pd.DataFrame, column: str, filled: Floats, rule: str, unit: str) -> RuleOutcome:
+    """Set a filled column and report each run of missing values.
+
+    A value that another rule took as missing counts under that rule, and only if it was filled.
+    """
+    missing = np.isnan(column_values(frame, column))
     if not missing.any():
         return RuleOutcome(frame)
 
-    def share(first: int, length: int) -> int:
-        return int(np.isfinite(filled[first : first + length]).sum())
-
     def action(first: int, length: int) -> str:
-        return {0: "left", length: "filled"}.get(share(first, length), "partly filled")
+        filled_rows = int(np.isfinite(filled[first : first + length]).sum())
+        if filled_rows == 0:
+            return "left"
+        if filled_rows == length:
+            return "filled"
+        return "partly filled"
 
-    told: list[Event] = []
-    own = missing
-    flags = frame[c.FLAGS].to_numpy(dtype=np.int64)
+    before = constant_text("missing")
+    after = number_text(filled, unit)
+    events: list[Event] = []
+    flags = flag_values(frame)
+    missing_in_file = missing
     for cause in ("lost_contact", "voltage_range"):
-        taken = own & (flags & flag_bit(cause) != 0)
-        told += run_events(
-            frame, taken & np.isfinite(filled), cause, constant_text("missing"), number_text(filled, unit), action
-        )
-        own = own & ~taken
-    told += run_events(frame, own, rule, constant_text("missing"), number_text(filled, unit), action)
-    return RuleOutcome(set_flag(frame.assign(**{column: filled}), own, rule), tuple(told))
+        taken = missing_in_file & (flags & flag_bit(cause) != 0)
+        events += run_events(frame, taken & np.isfinite(filled), cause, before, after, action)
+        missing_in_file = missing_in_file & ~taken
+    events += run_events(frame, missing_in_file, rule, before, after, action)
+    frame = frame.assign(**{column: filled})
+    return RuleOutcome(set_flag(frame, missing_in_file, rule), tuple(events))

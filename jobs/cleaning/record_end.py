@@ -1,4 +1,4 @@
-"""Cleaning rules about what a record lacks: any current at all, or its end."""
+"""Cleaning rules about what a record lacks: any current, a discharge, or its end."""
 
 from __future__ import annotations
 
@@ -14,37 +14,81 @@ from ...data.settings import CleanSettings
 from ...data.text import format_amount, format_count
 from ..record.charge import charge_in_out_ah, interval_charge_ah
 from ..record.usable_current import voltage_moves
-from .current import FIRST_SAMPLES, LEAST_DISCHARGE
-from .rule import Event, RuleOutcome, column_values, rest_current, set_flag
+from .rule import (
+    Event,
+    RuleOutcome,
+    cell_capacity_ah,
+    charge_between_samples_ah,
+    column_values,
+    flag_values,
+    rest_current,
+    set_flag,
+)
 
-ALIKE_CURRENT: Final = 0.2  # by which share the currents of like steps may differ
-SHORT_SHARE: Final = 0.9  # of the charge of the shortest like step
-LIMIT_VOLT: Final = 0.02  # from where like steps end, or from the record's extremes
-FAR_SHARE: Final = 0.1  # of the record's range of voltages
-PEER_CYCLES: Final = 2  # whole cycles that the last one is compared with
-PEER_TOLERANCE: Final = 0.2  # by which share their charges may differ
-INCOMPLETE: Final = 0.5  # of their charge
+# aborted_test: the last step
+
+ALIKE_CURRENT: Final = 0.2
+"""Share of the last step's median current: steps are alike if theirs differ by less. Chosen, not measured."""
+
+SHORT_SHARE: Final = 0.9
+"""Share of the smallest charge of all like steps: a step with less has ended early. Chosen, not measured."""
+
+LIMIT_VOLT: Final = 0.02
+"""V: a step that ends this close to the end of a like step, or to the record's highest or lowest voltage, is complete.
+Chosen, not measured."""
+
+FAR_SHARE: Final = 0.1
+"""Share of the record's range of voltages: without like steps, a step that ends this far from both ends of the range
+has ended early. Chosen, not measured."""
+
+# aborted_test: the last cycle
+
+PEER_CYCLES: Final = 2
+"""Number of whole cycles with which the last one is compared. Chosen, not measured."""
+
+PEER_TOLERANCE: Final = 0.2
+"""Share by which the charges of these cycles may differ. Chosen, not measured."""
+
+INCOMPLETE: Final = 0.5
+"""Share of the smallest of these charges: a cycle with less is incomplete. Chosen, not measured."""
+
+# no_discharge
+
+LEAST_DISCHARGE: Final = 0.001
+"""Share of the capacity: a record with less charge out of the cell has no discharge. Chosen, not measured."""
+
+FIRST_SAMPLES: Final = 50_000
+"""Number of samples in which a discharge is searched first, to save time; it does not change the result."""
+
+DISCHARGE_MARGIN: Final = 2.0
+"""The first samples show a discharge if they have this many times ``LEAST_DISCHARGE``, to save time; it does not change
+the result."""
 
 
 def rest_only(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     """Report a record in which the cell rests throughout: there is nothing to simulate.
 
-    Where the voltage moves by more than 0.5 V meanwhile, it is the current that is not there.
+    If the voltage moves by more than 0.5 V meanwhile, the current is missing.
     """
-    current, voltage = column_values(frame, c.CURRENT), column_values(frame, c.VOLTAGE)
-    # A step of which half carries a current is there wherever half of all does: nothing else to look for.
-    if 2 * np.count_nonzero(np.abs(current) > rest_current(settings)) >= np.count_nonzero(np.isfinite(current)) > 0:
+    current = column_values(frame, c.CURRENT)
+    voltage = column_values(frame, c.VOLTAGE)
+    rest = rest_current(settings)
+    # If half of all samples carry a current, so does half of some step: no need to look at the steps.
+    if 2 * np.count_nonzero(np.abs(current) > rest) >= np.count_nonzero(np.isfinite(current)) > 0:
         return RuleOutcome(frame)
-    # As steps are classified: by their median.
-    carrying = pd.Series(np.where(np.isfinite(current), np.abs(current) > rest_current(settings), np.nan))
+    # The median of a step decides, as when steps are classified.
+    carrying = pd.Series(np.where(np.isfinite(current), np.abs(current) > rest, np.nan))
     if (carrying.groupby(frame[c.STEP_COUNT].to_numpy()).mean() >= 0.5).any():
         return RuleOutcome(frame)
     known = voltage[np.isfinite(voltage)]
-    largest = float(np.nanmax(np.abs(current), initial=0.0))
     moved = float(np.ptp(np.quantile(known, [0.01, 0.99]))) if len(known) else 0.0
+    largest = float(np.nanmax(np.abs(current), initial=0.0))
     before = f"at most {largest:.3g} A, while the voltage moves by {moved:.3g} V"
-    after = "a current that is missing or too coarse" if voltage_moves(voltage) else "nothing to simulate"
-    severity: Severity = "error" if voltage_moves(voltage) else "warning"
+    after = "nothing to simulate"
+    severity: Severity = "warning"
+    if voltage_moves(voltage):
+        after = "a current that is missing or too coarse"
+        severity = "error"
     event = Event("rest_only", int(frame.index[0]), len(frame), before, after, "reported", severity)
     return RuleOutcome(frame, (event,))
 
@@ -52,9 +96,9 @@ def rest_only(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
 def aborted_test(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     """Report a record that ends in the middle of a step under current, or with a cycle that its fellows go beyond.
 
-    The last step is broken off where like steps (the same direction and current) all passed more charge and ended at
-    another voltage; without like steps, where it ends far from both ends of the record's voltages. The last cycle is
-    incomplete where it has less than half of the charge of two whole cycles before it, which agree.
+    The last step has ended early if like steps (the same direction and current) all passed more charge and ended at
+    another voltage; without like steps, if it ends far from both ends of the record's voltages. The last cycle is
+    incomplete if it has less than half of the charge of two whole cycles before it, whose charges agree.
     """
     events = [*_broken_step(frame, settings), *_broken_cycle(frame)]
     if not events:
@@ -65,81 +109,86 @@ def aborted_test(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
 
 
 def _broken_step(frame: pd.DataFrame, settings: CleanSettings) -> list[Event]:
-    voltage, current = column_values(frame, c.VOLTAGE), column_values(frame, c.CURRENT)
+    """Return the event of a last step that has ended early, or none."""
+    voltage = column_values(frame, c.VOLTAGE)
+    current = column_values(frame, c.CURRENT)
     if not np.abs(current[-1]) > rest_current(settings) or not np.isfinite(voltage[-1]):
         return []
     number, _ = pd.factorize(frame[c.STEP_COUNT].to_numpy())
-    charge = np.append(
-        0.0, interval_charge_ah(column_values(frame, c.TEST_TIME), current, frame[c.FLAGS].to_numpy(np.int64))
-    )
-    steps = pd.DataFrame({"n": number, "v": voltage, "i": current, "q": charge}).groupby("n")
-    end, middle = steps["v"].last().to_numpy(), steps["i"].median().to_numpy()
-    passed = np.abs(steps["q"].sum().to_numpy())
-    like = np.abs(middle - middle[-1]) <= ALIKE_CURRENT * abs(middle[-1])
+    charge = np.append(0.0, charge_between_samples_ah(frame))
+    steps = pd.DataFrame({"number": number, "volt": voltage, "ampere": current, "ah": charge}).groupby("number")
+    end_volt = steps["volt"].last().to_numpy()
+    median_ampere = steps["ampere"].median().to_numpy()
+    passed_ah = np.abs(steps["ah"].sum().to_numpy())
+    like = np.abs(median_ampere - median_ampere[-1]) <= ALIKE_CURRENT * abs(median_ampere[-1])
     like[-1] = False
+    severity: Severity
     if like.any():
-        near = np.abs(end[like] - end[-1]) <= LIMIT_VOLT
-        broken = bool(passed[-1] < SHORT_SHARE * passed[like].min()) and not near.any()
-        after = f"{format_count(int(like.sum()), 'like step')} passed {passed[like].min():.4g} A.h or more"
+        least_ah = passed_ah[like].min()
+        near = np.abs(end_volt[like] - end_volt[-1]) <= LIMIT_VOLT
+        broken = bool(passed_ah[-1] < SHORT_SHARE * least_ah) and not near.any()
+        after = f"{format_count(int(like.sum()), 'like step')} passed {least_ah:.4g} A.h or more"
+        severity = "warning"
     else:
         low, high = np.nanquantile(voltage, [0.005, 0.995])
         far = max(LIMIT_VOLT, FAR_SHARE * (high - low))
         broken = bool(low + far < voltage[-1] < high - far)
         after = f"between the record's {low:.4g} and {high:.4g} V"
+        severity = "info"
     if not broken:
         return []
-    before = f"ends at {voltage[-1]:.4g} V under {format_amount(current[-1])} A after {passed[-1]:.4g} A.h of its step"
+    before = (
+        f"ends at {voltage[-1]:.4g} V under {format_amount(current[-1])} A after {passed_ah[-1]:.4g} A.h of its step"
+    )
     rows = int((number == number[-1]).sum())
-    severity: Severity = "warning" if like.any() else "info"
     return [Event("aborted_test", int(frame.index[-1]), rows, before, after, "reported", severity)]
 
 
 def _broken_cycle(frame: pd.DataFrame) -> list[Event]:
+    """Return the event of an incomplete last cycle, or none."""
     count = frame[c.CYCLE_COUNT].to_numpy()
     if count[-1] <= PEER_CYCLES:
         return []
-    # From the first interval on that ends in one of the cycles that are compared.
-    start = max(int(np.argmax(count >= count[-1] - PEER_CYCLES)) - 1, 0)
-    time, current, flags = (
-        column_values(frame, c.TEST_TIME),
-        column_values(frame, c.CURRENT),
-        frame[c.FLAGS].to_numpy(np.int64),
-    )
-    charge = interval_charge_ah(time[start:], current[start:], flags[start:])
-    cycle = np.maximum((count[start + 1 :] - count[-1] + PEER_CYCLES).astype(np.int64), 0)
-    ways = [np.bincount(cycle, np.clip(sign * charge, 0.0, None)).astype(np.float64) for sign in (1.0, -1.0)]
-    words = []
-    for way, name in zip(ways, ("in", "out"), strict=True):
-        before = way[-1 - PEER_CYCLES : -1]
-        if _agree(before) and way[-1] < INCOMPLETE * before.min():
-            words.append(f"{way[-1]:.4g} A.h {name} of {np.median(before):.4g}")
-    if not words:
+    # From the first interval on that ends in one of the compared cycles.
+    first_peer = count[-1] - PEER_CYCLES
+    start = max(int(np.argmax(count >= first_peer)) - 1, 0)
+    time = column_values(frame, c.TEST_TIME)[start:]
+    current = column_values(frame, c.CURRENT)[start:]
+    charge = interval_charge_ah(time, current, flag_values(frame)[start:])
+    cycle = np.maximum((count[start + 1 :] - first_peer).astype(np.int64), 0)
+    texts = []
+    for sign, name in ((1.0, "in"), (-1.0, "out")):
+        by_cycle = np.bincount(cycle, np.clip(sign * charge, 0.0, None)).astype(np.float64)
+        peers = by_cycle[-1 - PEER_CYCLES : -1]
+        if _agree(peers) and by_cycle[-1] < INCOMPLETE * peers.min():
+            texts.append(f"{by_cycle[-1]:.4g} A.h {name} of {np.median(peers):.4g}")
+    if not texts:
         return []
-    first = int(np.argmax(frame[c.CYCLE_COUNT].to_numpy() == frame[c.CYCLE_COUNT].iloc[-1]))
-    event = Event("aborted_test", int(frame.index[first]), len(frame) - first, f"last cycle: {', '.join(words)}",
-                  "incomplete, compared with the cycles before", "reported", "info")  # fmt: skip
-    return [event]
+    first = int(np.argmax(count == count[-1]))
+    before = f"last cycle: {', '.join(texts)}"
+    after = "incomplete, compared with the cycles before"
+    return [Event("aborted_test", int(frame.index[first]), len(frame) - first, before, after, "reported", "info")]
 
 
 def _agree(charges: Floats) -> bool:
+    """Tell whether charges of cycles in A.h differ by ``PEER_TOLERANCE`` at most, and are not all zero."""
     agree: Mask = charges >= (1.0 - PEER_TOLERANCE) * charges.max()
     return bool(agree.all()) and float(charges.max()) > 0.0
 
 
 def no_discharge(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     """Report a record in which next to nothing was taken out of the cell."""
-    time, current, flags = (
-        column_values(frame, c.TEST_TIME),
-        column_values(frame, c.CURRENT),
-        frame[c.FLAGS].to_numpy(dtype=np.int64),
-    )
-    least = LEAST_DISCHARGE * (settings.nominal_capacity_ah or 1.0)
-    # What the first samples give is enough to tell, nearly always.
+    time = column_values(frame, c.TEST_TIME)
+    current = column_values(frame, c.CURRENT)
+    flags = flag_values(frame)
+    least_ah = LEAST_DISCHARGE * cell_capacity_ah(settings)
+    # The first samples are nearly always enough.
     early = slice(FIRST_SAMPLES)
-    if charge_in_out_ah(time[early], current[early], flags[early])[1] > 2.0 * least:
+    _, early_out_ah = charge_in_out_ah(time[early], current[early], flags[early])
+    if early_out_ah > DISCHARGE_MARGIN * least_ah:
         return RuleOutcome(frame)
-    _, out = charge_in_out_ah(time, current, flags)
-    if out >= least:
+    _, out_ah = charge_in_out_ah(time, current, flags)
+    if out_ah >= least_ah:
         return RuleOutcome(frame)
-    event = Event("no_discharge", int(frame.index[0]), len(frame), f"{out:.4g} A.h out", "as it was", "reported")
+    event = Event("no_discharge", int(frame.index[0]), len(frame), f"{out_ah:.4g} A.h out", "as it was", "reported")
     return RuleOutcome(frame, (event,))

@@ -1,4 +1,4 @@
-"""The balance of cleaning: rows, charge, energy, time, cycles and steps of a record before and after."""
+"""Compare a record before and after cleaning: rows, charge, energy, time, cycles and steps."""
 
 from __future__ import annotations
 
@@ -14,16 +14,23 @@ from ...data.arrays import Floats, Integers, Mask
 from ...data.results.cleaning import ChargeChange, CleanReport, Finding, FlagCount, QuarantineCount
 from ...data.rules import RULES
 from ..record.charge import charge_in_out_ah, energy_in_out_wh
-from .rule import column_values
+from .rule import column_values, flag_values
 from .time_order import has_clock
 
 LEAST_CHANGE: Final = 1e-9
-"""Share of the charge throughput below which a change is rounding; it is told with the next one."""
+"""Share of the charge throughput. A smaller change is rounding; it is added to the next rule's change. Chosen, not
+measured."""
 
 
 @dataclass(slots=True)
 class ChargeLedger:
-    """Charge in and out (A.h) of a record as rule after rule changes it, from the raw rows on."""
+    """The charge of a record, and how each rule changed it.
+
+    Args:
+        charge: charge into and out of the cell in A.h after the last rule that changed it, both positive.
+        raw_charge: the same of the raw rows.
+        changes: one entry for each rule that changed the charge, in order.
+    """
 
     charge: tuple[float, float]
     raw_charge: tuple[float, float]
@@ -36,7 +43,13 @@ class ChargeLedger:
         return cls(charge, charge)
 
     def note(self, rule: str, before: pd.DataFrame, after: pd.DataFrame) -> None:
-        """Write down what a rule changed; nothing is counted where it left time, current and rows as they were."""
+        """Write down how a rule changed the charge.
+
+        Args:
+            rule: the code under which the change is counted.
+            before, after: the record before and after the rule. Nothing is calculated if time, current and rows are
+                the same, except for ``time_gap``, whose flag alone changes the charge.
+        """
         if after is before or (rule != "time_gap" and _same_charge(before, after)):
             return
         charge = record_charge(after)
@@ -54,52 +67,62 @@ def clean_report(
     findings: tuple[Finding, ...],
     ledger: ChargeLedger,
 ) -> CleanReport:
-    """Compare a raw record with what became of it.
+    """Compare a raw record with its cleaned samples.
 
     Args:
-        raw: ``data.columns.RAW_COLUMNS``; its charge and energy are of the rows as they stand, in the file's own sign.
+        cell_id: names the cell.
+        raw: ``data.columns.RAW_COLUMNS``. Its charge and energy are integrated over the unchanged rows, in the file's
+            own sign.
         samples: ``data.columns.PARTITION_COLUMNS``.
         quarantined: the raw rows that were taken out, and the ``rule`` that took each.
+        findings: of all rules.
         ledger: after the last rule.
     """
-    clock, flags = _clock(raw), np.zeros(len(raw), dtype=np.int64)
-    before = (_forward(clock), column_values(raw, c.CURRENT))
-    after = (column_values(samples, c.TEST_TIME), column_values(samples, c.CURRENT))
-    kept_flags = samples[c.FLAGS].to_numpy(dtype=np.int64)
-    charge = ledger.raw_charge, charge_in_out_ah(*after, kept_flags)
-    energy = (
-        energy_in_out_wh(*before, column_values(raw, c.VOLTAGE), flags),
-        energy_in_out_wh(*after, column_values(samples, c.VOLTAGE), kept_flags),
+    raw_clock = _clock(raw)
+    raw_flags = np.zeros(len(raw), dtype=np.int64)
+    time = column_values(samples, c.TEST_TIME)
+    current = column_values(samples, c.CURRENT)
+    flags = flag_values(samples)
+    charge_after = charge_in_out_ah(time, current, flags)
+    energy_before = energy_in_out_wh(
+        _forward(raw_clock), column_values(raw, c.CURRENT), column_values(raw, c.VOLTAGE), raw_flags
     )
+    energy_after = energy_in_out_wh(time, current, column_values(samples, c.VOLTAGE), flags)
+    new_cycle = _differs_from_previous(raw, c.CYCLE_ID)
+    new_step = new_cycle | _differs_from_previous(raw, c.STEP_ID)
+    rules_with_events = {*quarantined["rule"].unique(), *(finding.rule for finding in findings)}
     return CleanReport(
         cell_id=cell_id,
         rows_in=len(raw),
         rows_kept=len(samples),
         rows_quarantined=len(raw) - len(samples),
-        time_span_before_second=float(np.nanmax(clock) - np.nanmin(clock)),
-        time_span_after_second=float(after[0][-1] - after[0][0]),
-        charge_in_before_ah=charge[0][0],
-        charge_in_after_ah=charge[1][0],
-        charge_out_before_ah=charge[0][1],
-        charge_out_after_ah=charge[1][1],
-        cycles_before=int(raw[c.CYCLE_ID][_differs_from_previous(raw, c.CYCLE_ID)].nunique()),
+        time_span_before_second=float(np.nanmax(raw_clock) - np.nanmin(raw_clock)),
+        time_span_after_second=float(time[-1] - time[0]),
+        charge_in_before_ah=ledger.raw_charge[0],
+        charge_in_after_ah=charge_after[0],
+        charge_out_before_ah=ledger.raw_charge[1],
+        charge_out_after_ah=charge_after[1],
+        cycles_before=int(raw[c.CYCLE_ID][new_cycle].nunique()),
         cycles_after=int(samples[c.CYCLE_COUNT].iloc[-1]),
-        steps_before=int((_differs_from_previous(raw, c.CYCLE_ID) | _differs_from_previous(raw, c.STEP_ID))[1:].sum())
-        + 1,
+        steps_before=int(new_step[1:].sum()) + 1,
         steps_after=int(samples[c.STEP_COUNT].iloc[-1]),
         findings=findings,
-        energy_in_before_wh=energy[0][0],
-        energy_in_after_wh=energy[1][0],
-        energy_out_before_wh=energy[0][1],
-        energy_out_after_wh=energy[1][1],
+        energy_in_before_wh=energy_before[0],
+        energy_in_after_wh=energy_after[0],
+        energy_out_before_wh=energy_before[1],
+        energy_out_after_wh=energy_after[1],
         quarantined=quarantine_counts(quarantined),
-        flagged=flag_counts(kept_flags, {*quarantined["rule"].unique(), *(finding.rule for finding in findings)}),
+        flagged=flag_counts(flags, rules_with_events),
         charge_changes=tuple(ledger.changes),
     )
 
 
 def quarantine_counts(quarantined: pd.DataFrame) -> tuple[QuarantineCount, ...]:
-    """Count quarantined rows by rule and source file, in the order of the rules' first rows."""
+    """Count quarantined rows by rule and source file, in the order of the rules' first rows.
+
+    Args:
+        quarantined: with ``rule`` and ``source_index``.
+    """
     counted = quarantined.groupby(["rule", c.SOURCE_INDEX], sort=False).size().reset_index(name="rows")
     columns = (counted[name].tolist() for name in ("rule", c.SOURCE_INDEX, "rows"))
     return tuple(QuarantineCount(rule, source, rows) for rule, source, rows in zip(*columns, strict=True))
@@ -110,31 +133,37 @@ def flag_counts(flags: Integers, others: Collection[str]) -> tuple[FlagCount, ..
 
     Args:
         flags: shape (samples,).
-        others: rules that are named although no sample carries their flag.
+        others: rules that are listed even if no sample carries their flag.
     """
     seen = int(np.bitwise_or.reduce(flags, initial=0))
     counts = {rule.code: int(np.count_nonzero(flags >> rule.bit & 1)) for rule in RULES if seen >> rule.bit & 1}
-    named = [rule.code for rule in RULES if rule.code in counts or rule.code in others]
-    return tuple(FlagCount(code, counts.get(code, 0)) for code in named)
+    listed = [rule.code for rule in RULES if rule.code in counts or rule.code in others]
+    return tuple(FlagCount(code, counts.get(code, 0)) for code in listed)
 
 
 def record_charge(frame: pd.DataFrame) -> tuple[float, float]:
-    """Charge in and out (A.h) of a record between two rules; a clock that falls back counts nothing."""
-    flags = frame[c.FLAGS].to_numpy(dtype=np.int64)
-    return charge_in_out_ah(_forward(_clock(frame)), column_values(frame, c.CURRENT), flags)
+    """Return charge into and out of the cell in A.h, both positive, of a record between two rules.
+
+    An interval in which the clock falls back carries none.
+    """
+    return charge_in_out_ah(_forward(_clock(frame)), column_values(frame, c.CURRENT), flag_values(frame))
 
 
 def _clock(frame: pd.DataFrame) -> Floats:
+    """Return the test time in s, or the wall clock if most test times are missing."""
     test = column_values(frame, c.TEST_TIME)
-    return test if has_clock(test) else column_values(frame, c.UNIX_TIME)
+    if has_clock(test):
+        return test
+    return column_values(frame, c.UNIX_TIME)
 
 
 def _forward(clock: Floats) -> Floats:
+    """Return a clock from 0 that stands still in each interval in which the given one falls back."""
     return np.concatenate([[0.0], np.cumsum(np.fmax(np.diff(clock), 0.0))])
 
 
 def _differs_from_previous(raw: pd.DataFrame, column: str) -> Mask:
-    """Tell where a number differs from that of the row before; the first one does."""
+    """Tell which rows' numbers differ from that of the row before, shape (n,); the first row's does."""
     numbers = column_values(raw, column)
     missing = np.isnan(numbers)
     changed: Mask = np.concatenate([[True], (numbers[1:] != numbers[:-1]) & ~(missing[1:] & missing[:-1])])
@@ -142,10 +171,12 @@ def _differs_from_previous(raw: pd.DataFrame, column: str) -> Mask:
 
 
 def _same_charge(before: pd.DataFrame, after: pd.DataFrame) -> bool:
-    """Tell whether time and current are the very same arrays, which frames share when a rule does not touch them."""
+    """Tell whether times and current are the very same arrays: frames share the columns that a rule does not touch."""
     if len(after) != len(before):
         return False
-    pairs = (
-        (column_values(before, name), column_values(after, name)) for name in (c.TEST_TIME, c.UNIX_TIME, c.CURRENT)
-    )
-    return all(one.ctypes.data == other.ctypes.data and one.strides == other.strides for one, other in pairs)
+    for name in (c.TEST_TIME, c.UNIX_TIME, c.CURRENT):
+        old = column_values(before, name)
+        new = column_values(after, name)
+        if old.ctypes.data != new.ctypes.data or old.strides != new.strides:
+            return False
+    return True

@@ -1,7 +1,8 @@
-"""What a cleaning rule gives back: the changed frame, what it saw, and which rows it took out.
+"""What all cleaning rules share: their outcome, their events, and small tools to look at a record.
 
-Between the rules a record is a frame of ``data.columns.RAW_COLUMNS`` with ``flags`` and the corrected ``cycle_count``
-and ``step_count`` beside them. Its index is the row's place in the raw table and never changes, whatever moves.
+Between the rules a record is a frame with ``data.columns.RAW_COLUMNS``, ``flags``, and the corrected ``cycle_count``
+and ``step_count``. Its index is each row's position in the raw table. A rule may remove or reorder rows, but a row
+keeps its index.
 """
 
 # pyarrow.compute makes its functions at import; no type checker sees them.
@@ -23,14 +24,28 @@ from ...data.arrays import Floats, Integers, Mask
 from ...data.results.cleaning import Finding
 from ...data.rules import RULES_BY_CODE, Severity, flag_bit
 from ...data.settings import CleanSettings
+from ..record.charge import interval_charge_ah
 
-Text = Callable[[int, int], str]
-MAX_EVENTS: Final = 200  # of one rule; what is beyond them is told in one more
+RunText = Callable[[int, int], str]
+"""A text about a run of rows, made from the position of its first row and its number of rows."""
+
+MAX_EVENTS: Final = 200
+"""Most events of one rule in one record; one more event counts all others. Chosen, not measured."""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One place where a rule saw something: ``label`` is the frame's index of the first of ``rows`` samples."""
+    """One place where a rule found something.
+
+    Args:
+        rule: the rule's code.
+        label: the frame's index of the first row.
+        rows: number of rows.
+        before: what the record held.
+        after: what it holds now, or the evidence.
+        action: what was done, such as ``corrected``, ``left`` or ``quarantined``.
+        severity: ``None`` = the severity that ``data.rules`` gives the rule.
+    """
 
     rule: str
     label: int
@@ -42,7 +57,7 @@ class Event:
 
 
 class RuleOutcome(NamedTuple):
-    """A rule's result; ``taken`` holds the index labels of the rows that it took out."""
+    """A rule's result: the changed frame, its events, and the index labels of the rows that it took out."""
 
     frame: pd.DataFrame
     events: tuple[Event, ...] = ()
@@ -50,21 +65,48 @@ class RuleOutcome(NamedTuple):
 
 
 def column_values(frame: pd.DataFrame, column: str) -> Floats:
-    """Return a column as float64 (not to be written to), shape (n,)."""
+    """Return a column as float64, shape (n,). Do not write to it: it may share memory with the frame."""
     return frame[column].to_numpy(dtype=np.float64)
 
 
+def flag_values(frame: pd.DataFrame) -> Integers:
+    """Return the flags of a record, shape (n,). Do not write to them: they may share memory with the frame."""
+    return frame[c.FLAGS].to_numpy(dtype=np.int64)
+
+
+def charge_between_samples_ah(frame: pd.DataFrame) -> Floats:
+    """Return the charge between neighbouring samples in A.h, shape (n - 1,), positive into the cell."""
+    return interval_charge_ah(column_values(frame, c.TEST_TIME), column_values(frame, c.CURRENT), flag_values(frame))
+
+
 def word_codes(states: pd.Series[Any]) -> tuple[Integers, list[str]]:
-    """Return the distinct words of a column of text, and for each row its word's place, -1 where there is none."""
+    """Return each row's word as a position in the list of distinct words, and that list.
+
+    Args:
+        states: text, shape (n,).
+
+    Returns:
+        Positions, shape (n,), -1 for a row without a word; and the distinct words. All positions are -1 and the list
+        is empty if no row has a word.
+    """
     if not pc.max(pc.binary_length(pa.array(states))).as_py():
         return np.full(len(states), -1, dtype=np.int64), []
     code, words = pd.factorize(states)
     return code, [str(word) for word in words]
 
 
+def cell_capacity_ah(settings: CleanSettings) -> float:
+    """Return the capacity in A.h with which thresholds scale; 1.0 if it is unknown.
+
+    For the rules that follow those of time, ``clean`` puts a scale from the record itself into the settings if the
+    user gave no nominal capacity.
+    """
+    return settings.nominal_capacity_ah or 1.0
+
+
 def rest_current(settings: CleanSettings) -> float:
-    """Return the current in A below which the cell rests; the settings know the capacity by now."""
-    return settings.rest_current_per_ah * (settings.nominal_capacity_ah or 1.0)
+    """Return the current in A below which the cell rests."""
+    return settings.rest_current_per_ah * cell_capacity_ah(settings)
 
 
 def find_runs(mask: Mask) -> tuple[Integers, Integers]:
@@ -75,61 +117,81 @@ def find_runs(mask: Mask) -> tuple[Integers, Integers]:
 
 
 def set_flag(frame: pd.DataFrame, mask: Mask, rule: str) -> pd.DataFrame:
-    """Return the frame with the rule's bit set where the mask is true."""
+    """Return the frame with the rule's bit set where the mask is true.
+
+    Args:
+        frame: with ``flags``.
+        mask: shape (n,).
+        rule: a code of ``data.rules``.
+    """
     if not mask.any():
         return frame
-    flags = frame[c.FLAGS].to_numpy(dtype=np.int64)
+    flags = flag_values(frame)
     return frame.assign(**{c.FLAGS: np.where(mask, flags | flag_bit(rule), flags)})
 
 
-def constant_text(value: str) -> Text:
-    """A text that is the same for every run."""
+def constant_text(value: str) -> RunText:
+    """Return a text that is the same for every run."""
     return lambda first, length: value
 
 
-def number_text(column: Floats, unit: str) -> Text:
-    """A text that tells a column's value at a run's first row."""
-    return lambda first, length: "missing" if np.isnan(column[first]) else f"{column[first]:.6g} {unit}"
-
-
-def run_events(frame: pd.DataFrame, mask: Mask, rule: str, before: Text, after: Text, action: Text) -> list[Event]:
-    """Make one event for each run of true values; beyond ``MAX_EVENTS`` the rest is told in one.
+def number_text(column: Floats, unit: str) -> RunText:
+    """Return a text with the column's value in a run's first row.
 
     Args:
-        before, after, action: texts from a run's first position and length.
+        column: shape (n,), NaN where missing.
+        unit: of the column, such as ``V``.
+    """
+
+    def text(first: int, length: int) -> str:
+        if np.isnan(column[first]):
+            return "missing"
+        return f"{column[first]:.6g} {unit}"
+
+    return text
+
+
+def run_events(
+    frame: pd.DataFrame, mask: Mask, rule: str, before: RunText, after: RunText, action: RunText
+) -> list[Event]:
+    """Make one event for each run of true values; beyond ``MAX_EVENTS`` one event stands for all others.
+
+    Args:
+        frame: the record.
+        mask: shape (n,).
+        rule: the rule's code.
+        before, after, action: texts of the events.
     """
     if not mask.any():
         return []
     first, length = find_runs(mask)
     labels = frame.index.to_numpy()
-    told = [
-        Event(rule, int(labels[i]), int(n), before(int(i), int(n)), after(int(i), int(n)), action(int(i), int(n)))
-        for i, n in zip(first[:MAX_EVENTS], length[:MAX_EVENTS], strict=True)
-    ]
+    events = []
+    for i, n in zip(first[:MAX_EVENTS].tolist(), length[:MAX_EVENTS].tolist(), strict=True):
+        events.append(Event(rule, int(labels[i]), n, before(i, n), after(i, n), action(i, n)))
     if len(first) > MAX_EVENTS:
-        rest = f"{len(first) - MAX_EVENTS} more events of this rule"
-        i, n = int(first[MAX_EVENTS]), int(length[MAX_EVENTS])
-        told.append(Event(rule, int(labels[i]), int(length[MAX_EVENTS:].sum()), rest, after(i, n), action(i, n)))
-    return told
+        others = f"{len(first) - MAX_EVENTS} more events of this rule"
+        rows = int(length[MAX_EVENTS:].sum())
+        i = int(first[MAX_EVENTS])
+        n = int(length[MAX_EVENTS])
+        events.append(Event(rule, int(labels[i]), rows, others, after(i, n), action(i, n)))
+    return events
 
 
 def to_findings(events: list[Event], raw: pd.DataFrame, frame: pd.DataFrame) -> tuple[Finding, ...]:
-    """Turn events into findings, with the corrected cycle and step of each first sample.
+    """Turn events into findings, with the corrected cycle and step of each first row.
 
     Args:
+        events: of all rules, in order.
         raw: the raw table, index 0 to n - 1.
-        frame: the record after the last rule; rows that were taken out are absent.
+        frame: the record after the last rule, without the rows that were taken out.
     """
-    source = raw[c.SOURCE_INDEX].to_numpy()
-    row = raw[c.SOURCE_ROW].to_numpy()
     if not events:
         return ()
-    numbers = [frame[name].to_numpy() for name in (c.CYCLE_COUNT, c.STEP_COUNT)]
-    # While no row was taken out or moved, a row's label is its place.
-    counts = numbers
-    if not frame.index.equals(raw.index):
-        counts, kept = [np.zeros(len(raw), dtype=np.int64) for _ in numbers], frame.index.to_numpy()
-        counts[0][kept], counts[1][kept] = numbers
+    source = raw[c.SOURCE_INDEX].to_numpy()
+    row = raw[c.SOURCE_ROW].to_numpy()
+    cycle = _numbers_by_label(frame, c.CYCLE_COUNT, raw)
+    step = _numbers_by_label(frame, c.STEP_COUNT, raw)
     return tuple(
         Finding(
             rule=event.rule,
@@ -137,11 +199,22 @@ def to_findings(events: list[Event], raw: pd.DataFrame, frame: pd.DataFrame) -> 
             rows=event.rows,
             source_index=int(source[event.label]),
             source_row=int(row[event.label]),
-            cycle_count=int(counts[0][event.label]) or None,
-            step_count=int(counts[1][event.label]) or None,
+            cycle_count=int(cycle[event.label]) or None,
+            step_count=int(step[event.label]) or None,
             before=event.before,
             after=event.after,
             action=event.action,
         )
         for event in events
     )
+
+
+def _numbers_by_label(frame: pd.DataFrame, column: str, raw: pd.DataFrame) -> Integers:
+    """Return a column's numbers by position in the raw table, 0 for rows that were taken out."""
+    numbers = frame[column].to_numpy()
+    # A row's label is its position as long as no row was taken out or moved.
+    if frame.index.equals(raw.index):
+        return numbers
+    by_label = np.zeros(len(raw), dtype=np.int64)
+    by_label[frame.index.to_numpy()] = numbers
+    return by_label

@@ -1,4 +1,4 @@
-"""The cleaning rule about holes in the log, and what tells how long one was or whether the current went on."""
+"""The cleaning rule about gaps in the log, and the evidence for how long one was and whether the current continued."""
 
 from __future__ import annotations
 
@@ -13,111 +13,186 @@ from ...data.convert import SECONDS_PER_HOUR
 from ...data.settings import CleanSettings
 from .rule import RuleOutcome, column_values, constant_text, find_runs, rest_current, run_events, set_flag
 
-TRICKLE: Final = 4.0  # times the current of a rest, such as what is left right after an edge
-SAME_CURRENT: Final = 0.05  # by which share a current, or a counter against it, may differ and be the same
-FIT_SAMPLES: Final = 8  # on either side of a restart, from which the voltage's slope is taken
-SIGNIFICANT: Final = 8.0  # standard deviations of the noise that the voltage must have moved to tell a time
-MOVED_VOLT: Final = 0.002  # and the least
-TWIN_CURRENT: Final = 0.01  # by which the current of another step may differ for its voltages to come as soon
-TWINS: Final = 5  # other steps that are asked, the nearest first
-REGULAR: Final = 4.0  # times sooner a hole shows in a log of regular intervals
-WENT_ON: Final = 2.0  # times, by which an interval and what the voltage says of it differ at most
 EVIDENCE: Final = (c.CURRENT, c.VOLTAGE, c.CHARGING_CAPACITY, c.DISCHARGING_CAPACITY)
-"""The columns that tell what went on while nothing was logged."""
+"""The columns that show what happened while nothing was logged."""
+
+# time_gap
+
+TRICKLE: Final = 4.0
+"""Times the current of a rest: up to this no current flows; so much may be left after an edge, or be an offset.
+Chosen, not measured."""
+
+USUAL_INTERVALS: Final = 3
+"""Number of intervals on each side whose median is the usual interval. Chosen, not measured."""
+
+REGULAR_INTERVALS: Final = 4
+"""Number of intervals on each side that must be alike in a regular log. Chosen, not measured."""
+
+REGULAR_SPREAD: Final = 1.1
+"""Times the shortest of these intervals: the longest of a regular log. Chosen, not measured."""
+
+REGULAR: Final = 4.0
+"""In a regular log a gap needs only ``gap_factor`` divided by this. Chosen, not measured."""
+
+WENT_ON: Final = 2.0
+"""The current continued if the interval and the time that the voltage gives differ by less than this factor. Chosen,
+not measured."""
+
+SAME_CURRENT: Final = 0.05
+"""Share by which a current may differ and be the same; also the charge counter's time from the interval. Chosen, not
+measured."""
+
+# The time that the voltage gives
+
+FIT_SAMPLES: Final = 8
+"""Number of samples on each side through which a line is fitted; half as many known ones are enough. Chosen, not
+measured."""
+
+SLOPE_NOISE: Final = 2.0
+"""Standard deviations of the noise that the line must rise over its samples. Chosen, not measured."""
+
+SIGNIFICANT: Final = 8.0
+"""Standard deviations of the noise that the voltage must have moved across the gap. Chosen, not measured."""
+
+MOVED_VOLT: Final = 0.002
+"""V: the same, and at least this much. Chosen, not measured."""
+
+TWIN_CURRENT: Final = 0.01
+"""Share of the current: another step with the same current differs by less. Chosen, not measured."""
+
+TWINS: Final = 5
+"""Most other steps that are compared, the nearest first. Chosen, not measured."""
+
+SLOPE_RATIO: Final = 2.0
+"""Largest factor between the slopes on both sides of a gap under a current. Chosen, not measured."""
+
+RELAXED_RATIO: Final = 0.9
+"""Largest slope after a rest's gap over that before it, for a relaxation. Chosen, not measured."""
+
+
+def time_gap(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
+    """Find times without samples that are much longer than the intervals around them: the power was out.
+
+    The interval must exceed ``gap_second``, and ``gap_factor`` times the median of the three intervals on either side;
+    a quarter of that if the four on either side are alike. Between two rows without a current it counts only inside a
+    step, because a planned rest may be logged at its end alone. If the cycler's counter, or the voltage, continued as
+    under the current on both sides, only the log was interrupted: that is no gap, and its charge counts.
+    """
+    time = column_values(frame, c.TEST_TIME)
+    current = column_values(frame, c.CURRENT)
+    step = frame[c.STEP_COUNT].to_numpy()
+    interval = np.diff(time, prepend=time[:1])
+    interval[0] = np.nan
+    at = _find_long_intervals(interval, settings)
+    trickle = TRICKLE * rest_current(settings)
+    carrying = (np.abs(current[at]) > trickle) | (np.abs(current[at - 1]) > trickle)
+    at = at[carrying | (step[at] == step[at - 1])]
+    if not len(at):
+        return RuleOutcome(frame)
+    last_known = pd.Series(current).ffill().to_numpy()[at - 1]
+    next_known = pd.Series(current).bfill().to_numpy()[at]
+    columns = {name: column_values(frame, name) for name in EVIDENCE}
+    gap = np.zeros(len(time), dtype=bool)
+    for i, before, after in zip(at.tolist(), last_known.tolist(), next_known.tolist(), strict=True):
+        # An offset is no current that may have continued.
+        gap[i] = abs(before) <= trickle or not _current_went_on(time, columns, before, after, i)
+
+    def before_text(i: int, n: int) -> str:
+        return f"{interval[i]:.0f} s without samples"
+
+    events = run_events(frame, gap, "time_gap", before_text, constant_text("no current"), constant_text("reported"))
+    return RuleOutcome(set_flag(frame, gap, "time_gap"), tuple(events))
+
+
+def _find_long_intervals(interval: Floats, settings: CleanSettings) -> Integers:
+    """Return the positions of the samples before which nothing was logged for much longer than usual around them.
+
+    Args:
+        interval: s before each sample, shape (n,), NaN for the first.
+        settings: with ``gap_second`` and ``gap_factor``.
+    """
+    at = np.flatnonzero(interval > settings.gap_second)
+    usual = _usual_around(interval, at)
+    factor = np.where(_regular_around(interval, at), settings.gap_factor / REGULAR, settings.gap_factor)
+    return at[interval[at] > factor * usual]
 
 
 def _usual_around(interval: Floats, at: Integers) -> Floats:
-    """The larger one of the medians of the three intervals before and after each row; infinite where there are none."""
-    padded = np.concatenate([np.full(3, np.nan), interval, np.full(3, np.nan)])
-    sides = []
-    for offsets in ((0, 1, 2), (4, 5, 6)):
-        near = np.sort(padded[at[:, None] + np.array(offsets)], axis=1)  # missing ones last
-        there = np.isfinite(near).sum(axis=1)
-        middle = np.take_along_axis(near, np.maximum(there[:, None] - 1, 0) // 2, axis=1)[:, 0]
-        sides.append(np.where(there > 0, middle, -np.inf))
-    usual = np.maximum(*sides)
+    """Return the larger of the medians of the three intervals before and after each position in s, shape (len(at),).
+
+    Infinite if there are none. Of two known intervals the shorter one is the median.
+    """
+    missing = np.full(USUAL_INTERVALS, np.nan)
+    padded = np.concatenate([missing, interval, missing])
+    medians = []
+    for first in (0, USUAL_INTERVALS + 1):
+        near = np.sort(padded[at[:, None] + np.arange(first, first + USUAL_INTERVALS)], axis=1)  # missing ones last
+        known = np.isfinite(near).sum(axis=1)
+        middle = np.maximum(known[:, None] - 1, 0) // 2
+        median = np.take_along_axis(near, middle, axis=1)[:, 0]
+        medians.append(np.where(known > 0, median, -np.inf))
+    usual = np.maximum(*medians)
     return np.where(np.isfinite(usual), usual, np.inf)
 
 
 def _regular_around(interval: Floats, at: Integers) -> Mask:
-    """Tell before which rows the four intervals on either side are all there and differ by no more than a tenth."""
-    rows = at[:, None] + np.array([-4, -3, -2, -1, 1, 2, 3, 4])
+    """Tell at which positions the four intervals on either side are all known and alike, shape (len(at),)."""
+    offsets = np.concatenate([np.arange(-REGULAR_INTERVALS, 0), np.arange(1, REGULAR_INTERVALS + 1)])
+    rows = at[:, None] + offsets
     near = interval[np.clip(rows, 0, len(interval) - 1)]
     inside = ((rows > 0) & (rows < len(interval))).all(axis=1)
-    regular: Mask = inside & (near.max(axis=1) <= 1.1 * near.min(axis=1))
+    regular: Mask = inside & (near.max(axis=1) <= REGULAR_SPREAD * near.min(axis=1))
     return regular
 
 
-def _went_on(time: Floats, columns: dict[str, Floats], before: float, after: float, i: int) -> bool:
-    """Tell whether the current flowed on through the interval that ends in row i, though nothing was logged.
+def _current_went_on(time: Floats, columns: dict[str, Floats], before: float, after: float, i: int) -> bool:
+    """Tell whether the current flowed through the interval that ends in row ``i``, though nothing was logged.
 
     Args:
-        before, after: A, the last one that is known before the row, and the first one from it on.
+        time: s, shape (n,).
+        columns: those in ``EVIDENCE``, shape (n,) each.
+        before, after: A, the last known current before the row, and the first one from it on.
+        i: the row.
     """
     if not before * after > 0.0:
         return False
     interval = float(time[i] - time[i - 1])
     if abs(second_from_counters(columns, i) - interval) <= SAME_CURRENT * interval:
         return True
-    ends = find_gap_ends(time, columns[c.VOLTAGE], i) if abs(after - before) <= SAME_CURRENT * abs(before) else None
+    if abs(after - before) > SAME_CURRENT * abs(before):
+        return False
+    ends = find_gap_ends(time, columns[c.VOLTAGE], i)
     if ends is None:
         return False
     seconds = second_from_twin(time, columns, ends, i) or second_from_slope(ends)
     return interval / WENT_ON < seconds < interval * WENT_ON
 
 
-def time_gap(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
-    """Find times without samples that are much longer than the intervals around them: the power was out.
-
-    The interval must exceed ``gap_second`` and ``gap_factor`` times the median of the three intervals on either
-    side; a quarter of that where the four on either side are alike, so that the log's clock is known. Between two rows
-    without a current to speak of it counts only inside a step: a planned rest may be logged at its end alone. Where the
-    cycler's own counter, or the voltage, went on as under the current on both sides, only the log was out and not the
-    power: that is no gap, and its charge counts.
-    """
-    time, current = column_values(frame, c.TEST_TIME), column_values(frame, c.CURRENT)
-    interval = np.diff(time, prepend=time[:1])
-    interval[0] = np.nan
-    at = np.flatnonzero(interval > settings.gap_second)
-    usual = _usual_around(interval, at)
-    factor = np.where(_regular_around(interval, at), settings.gap_factor / REGULAR, settings.gap_factor)
-    at = at[interval[at] > factor * usual]
-    little, step = TRICKLE * rest_current(settings), frame[c.STEP_COUNT].to_numpy()
-    carrying = (np.abs(current[at]) > little) | (np.abs(current[at - 1]) > little)
-    columns = {name: column_values(frame, name) for name in EVIDENCE}
-    at = at[carrying | (step[at] == step[at - 1])]
-    if not len(at):
-        return RuleOutcome(frame)
-    left, right = pd.Series(current).ffill().to_numpy()[at - 1], pd.Series(current).bfill().to_numpy()[at]
-    out = [
-        i
-        for i, before, after in zip(at.tolist(), left.tolist(), right.tolist(), strict=True)
-        if abs(before) <= little or not _went_on(time, columns, before, after, i)  # an offset is no current that flows
-    ]
-    gap = np.zeros(len(time), dtype=bool)
-    gap[out] = True
-    told = run_events(frame, gap, "time_gap", lambda i, n: f"{interval[i]:.0f} s without samples",
-                      constant_text("no current"), constant_text("reported"))  # fmt: skip
-    return RuleOutcome(set_flag(frame, gap, "time_gap"), tuple(told))
-
-
 def second_from_counters(columns: dict[str, Floats], i: int) -> float:
-    """Time in s in which the current before and after row ``i`` carries what the charge counters counted over it.
+    """Return the time in s in which the current carries the charge that the counters counted before a row.
 
-    0 where no counter goes on, or none counted anything.
+    Args:
+        columns: those in ``EVIDENCE``, shape (n,) each. The current is the mean of both sides.
+        i: the row.
+
+    Returns:
+        0 if a counter falls, or if none counted anything.
     """
-    counted = 0.0
+    counted_ah = 0.0
     for name in (c.CHARGING_CAPACITY, c.DISCHARGING_CAPACITY):
-        step = float(columns[name][i] - columns[name][i - 1])
-        if step < 0.0:
+        rise = float(columns[name][i] - columns[name][i - 1])
+        if rise < 0.0:
             return 0.0
-        counted = max(counted, step) if np.isfinite(step) else counted
+        if np.isfinite(rise):
+            counted_ah = max(counted_ah, rise)
     mean = abs(float(columns[c.CURRENT][i] + columns[c.CURRENT][i - 1])) / 2.0
-    return counted * SECONDS_PER_HOUR / mean if mean > 0.0 else 0.0
+    if not mean > 0.0:
+        return 0.0
+    return counted_ah * SECONDS_PER_HOUR / mean
 
 
 class GapEnds(NamedTuple):
-    """Voltages (V) and their slopes (V/s) right before and after a restart, from lines through the nearest samples."""
+    """Voltages in V and their slopes in V/s right before and after a gap, from lines through the nearest samples."""
 
     before: float
     after: float
@@ -125,60 +200,114 @@ class GapEnds(NamedTuple):
     slope_after: float
 
 
+class _Line(NamedTuple):
+    """A line through samples: its voltage in V at a row, its slope in V/s, and the samples' noise in V."""
+
+    volt: float
+    slope: float
+    noise: float
+
+
 def find_gap_ends(clock: Floats, voltage: Floats, i: int) -> GapEnds | None:
-    """The voltage on either side of row ``i``; ``None`` where it went the other way, or no more than noise."""
-    lines = []
-    last = min(i + FIT_SAMPLES, len(clock))
-    for side, at in ((np.arange(max(i - FIT_SAMPLES, 0), i), i - 1), (np.arange(i, last), i)):
-        rows = side[np.isfinite(voltage[side])]
-        if len(rows) < FIT_SAMPLES // 2 or not (np.diff(clock[rows]) > 0.0).all():
-            return None
-        slope, value = np.polyfit(clock[rows] - clock[at], voltage[rows], 1)
-        noise = float(np.std(voltage[rows] - value - slope * (clock[rows] - clock[at])))
-        if abs(slope) * float(np.ptp(clock[rows])) < 2.0 * noise:
-            return None
-        lines.append((float(value), float(slope), noise))
-    (start, one, noise), (end, two, other) = lines
-    if (
-        one * two <= 0.0
-        or (end - start) * one <= 0.0
-        or abs(end - start) < max(MOVED_VOLT, SIGNIFICANT * max(noise, other))
-    ):
+    """Return the voltage on either side of a row.
+
+    Args:
+        clock, voltage: s and V, shape (n,). The clock may fall at the row, but not next to it.
+        i: the row.
+
+    Returns:
+        ``None`` if the voltage is not known, did not move significantly, or moved another way than on the sides.
+    """
+    start = _fit_line(clock, voltage, np.arange(max(i - FIT_SAMPLES, 0), i), i - 1)
+    if start is None:
         return None
-    return GapEnds(start, end, one, two)
+    end = _fit_line(clock, voltage, np.arange(i, min(i + FIT_SAMPLES, len(clock))), i)
+    if end is None:
+        return None
+    moved = end.volt - start.volt
+    same_way = start.slope * end.slope > 0.0 and moved * start.slope > 0.0
+    if not same_way or abs(moved) < max(MOVED_VOLT, SIGNIFICANT * max(start.noise, end.noise)):
+        return None
+    return GapEnds(start.volt, end.volt, start.slope, end.slope)
+
+
+def _fit_line(clock: Floats, voltage: Floats, rows: Integers, at: int) -> _Line | None:
+    """Fit a line through some rows; ``None`` if they are too few, or its slope is not significant.
+
+    Args:
+        clock, voltage: s and V, shape (n,).
+        rows: positions.
+        at: the row at which the line's voltage is returned.
+    """
+    known = rows[np.isfinite(voltage[rows])]
+    if len(known) < FIT_SAMPLES // 2 or not (np.diff(clock[known]) > 0.0).all():
+        return None
+    seconds = clock[known] - clock[at]
+    slope, volt = np.polyfit(seconds, voltage[known], 1)
+    noise = float(np.std(voltage[known] - volt - slope * seconds))
+    if abs(slope) * float(np.ptp(clock[known])) < SLOPE_NOISE * noise:
+        return None
+    return _Line(float(volt), float(slope), noise)
 
 
 def second_from_twin(clock: Floats, columns: dict[str, Floats], ends: GapEnds, i: int) -> float:
-    """Time in s between the two voltages in the nearest other step under the same current; 0 where none passes both."""
-    current, voltage = columns[c.CURRENT], columns[c.VOLTAGE]
-    alike = np.abs(current - current[i]) <= TWIN_CURRENT * abs(current[i])
-    first, length = find_runs(alike & np.isfinite(voltage))
-    other = (length >= FIT_SAMPLES) & ((first > i) | (first + length < i))
-    first, length = first[other], length[other]
-    rising = np.sign(ends.slope_before)
-    low, high = sorted((rising * ends.before, rising * ends.after))
-    for k in np.argsort(np.abs(first + length // 2 - i))[:TWINS].tolist():
+    """Return the time in s between two voltages in the nearest other step under the same current.
+
+    Args:
+        clock: s, shape (n,).
+        columns: those in ``EVIDENCE``, shape (n,) each.
+        ends: of the gap.
+        i: the first row after the gap.
+
+    Returns:
+        0 if no other step passes both voltages.
+    """
+    current = columns[c.CURRENT]
+    voltage = columns[c.VOLTAGE]
+    same_current = np.abs(current - current[i]) <= TWIN_CURRENT * abs(current[i])
+    first, length = find_runs(same_current & np.isfinite(voltage))
+    elsewhere = (first > i) | (first + length < i)
+    other = elsewhere & (length >= FIT_SAMPLES)
+    first = first[other]
+    length = length[other]
+    direction = np.sign(ends.slope_before)
+    low, high = sorted((direction * ends.before, direction * ends.after))
+    distance = np.abs(first + length // 2 - i)
+    for k in np.argsort(distance)[:TWINS].tolist():
         rows = slice(int(first[k]), int(first[k] + length[k]))
         if not (np.diff(clock[rows]) >= 0.0).all():
             continue
-        # The noise makes a voltage fall back now and then; the first time that it was there counts.
-        reached = np.maximum.accumulate(rising * voltage[rows])
+        # Noise makes a voltage fall back now and then; the first time that it is reached counts.
+        reached = np.maximum.accumulate(direction * voltage[rows])
         if reached[0] < low and reached[-1] > high:
-            there, where = np.unique(reached, return_index=True)
-            return float(np.diff(np.interp([low, high], there, clock[rows][where]))[0])
+            level, first_reached = np.unique(reached, return_index=True)
+            seconds = np.interp([low, high], level, clock[rows][first_reached])
+            return float(np.diff(seconds)[0])
     return 0.0
 
 
 def second_from_slope(ends: GapEnds) -> float:
-    """Time in s at the mean of the slopes; 0 where one of them is twice the other."""
-    if not 0.5 < ends.slope_after / ends.slope_before < 2.0:
+    """Return the time in s of the voltage's change at the mean slope; 0 if one slope is twice the other.
+
+    Args:
+        ends: of the gap.
+    """
+    if not 1.0 / SLOPE_RATIO < ends.slope_after / ends.slope_before < SLOPE_RATIO:
         return 0.0
     return (ends.after - ends.before) / ((ends.slope_before + ends.slope_after) / 2.0)
 
 
 def second_from_relaxation(ends: GapEnds) -> float:
-    """Time in s in which a voltage that relaxes exponentially goes from one slope to the other, smaller one."""
-    one, two = ends.slope_before, ends.slope_after
-    if not 0.0 < two / one < 0.9:
+    """Return the time in s in which an exponential relaxation goes from one slope to the other.
+
+    Args:
+        ends: of the gap.
+
+    Returns:
+        0 if the slope after the gap is not smaller than that before it.
+    """
+    before = ends.slope_before
+    after = ends.slope_after
+    if not 0.0 < after / before < RELAXED_RATIO:
         return 0.0
-    return (ends.after - ends.before) / (one - two) * float(np.log(one / two))
+    return (ends.after - ends.before) / (before - after) * float(np.log(before / after))

@@ -1,27 +1,35 @@
-"""The one definition of measured charge and energy: what cleaning, cycles and simulations all count."""
+"""The one definition of measured charge and energy, used by cleaning, cycles and simulations."""
 
 from __future__ import annotations
 
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ...data.arrays import Floats
+from ...data.arrays import Floats, Integers
 from ...data.convert import SECONDS_PER_HOUR
 from ...data.rules import flag_bit
 
-REST_CURRENT_PER_AH: Final = 0.005  # A per A.h below which a cell rests
+REST_CURRENT_PER_AH: Final = 0.005
+"""A per A.h of capacity: a cell rests below this current (C/200). Chosen, not measured."""
+
+LONGEST_DISCHARGE_HOUR: Final = 3.0
+"""h of the largest current: a capacity estimated from the record is no larger. Chosen, not measured."""
+
+SHORTEST_DISCHARGE_HOUR: Final = 0.1
+"""h of the largest current: a capacity estimated from the record is no smaller. Chosen, not measured."""
 
 
-def interval_charge_ah(test_time_second: Floats, current_ampere: Floats, flags: NDArray[np.int64]) -> Floats:
-    """Charge between neighbouring samples by the trapezoid rule, in A.h, positive into the cell.
+def interval_charge_ah(test_time_second: Floats, current_ampere: Floats, flags: Integers) -> Floats:
+    """Return the charge between neighbouring samples by the trapezoid rule, in A.h, positive into the cell.
 
-    An interval that ends in a sample flagged ``time_gap`` carries none (the power was out); nor does one with a
-    missing current at either end.
+    An interval that ends in a sample flagged ``time_gap`` carries none, because the power was out. An interval with a
+    missing current at either end carries none either.
 
     Args:
-        test_time_second, current_ampere, flags: shape (n,).
+        test_time_second: s, shape (n,).
+        current_ampere: A, positive for charge, shape (n,), NaN where missing.
+        flags: the rules' bits (``data.rules``), shape (n,).
 
     Returns:
         Shape (n - 1,); empty for fewer than two samples.
@@ -31,34 +39,50 @@ def interval_charge_ah(test_time_second: Floats, current_ampere: Floats, flags: 
     charge /= 2.0 * SECONDS_PER_HOUR
     if flags.any():
         charge[(flags[1:] & flag_bit("time_gap")) != 0] = 0.0
-    return charge if np.isfinite(charge.sum()) else np.nan_to_num(charge, nan=0.0)
+    # The sum is NaN if any interval is.
+    if np.isfinite(charge.sum()):
+        return charge
+    return np.nan_to_num(charge, nan=0.0)
 
 
-def charge_in_out_ah(test_time_second: Floats, current_ampere: Floats, flags: NDArray[np.int64]) -> tuple[float, float]:
-    """Charge into and out of the cell in A.h, both positive."""
+def charge_in_out_ah(test_time_second: Floats, current_ampere: Floats, flags: Integers) -> tuple[float, float]:
+    """Return charge into and out of the cell in A.h, both positive.
+
+    Args:
+        test_time_second, current_ampere, flags: as in :func:`interval_charge_ah`.
+    """
     return _in_and_out(interval_charge_ah(test_time_second, current_ampere, flags))
 
 
 def interval_energy_wh(
-    test_time_second: Floats, current_ampere: Floats, voltage_volt: Floats, flags: NDArray[np.int64]
+    test_time_second: Floats, current_ampere: Floats, voltage_volt: Floats, flags: Integers
 ) -> Floats:
-    """Energy between neighbouring samples by the trapezoid rule of the power, in W.h, positive into the cell.
+    """Return the energy between neighbouring samples by the trapezoid rule, in W.h, positive into the cell.
 
-    A missing voltage is interpolated for this; what carries no charge (:func:`interval_charge_ah`) carries no energy.
+    A missing voltage is interpolated for this. An interval that carries no charge carries no energy.
+
+    Args:
+        test_time_second, current_ampere, flags: as in :func:`interval_charge_ah`.
+        voltage_volt: V, shape (n,), NaN where missing.
 
     Returns:
         Shape (n - 1,).
     """
-    known, voltage = np.isfinite(voltage_volt), voltage_volt
+    voltage = voltage_volt
+    known = np.isfinite(voltage_volt)
     if known.any() and not known.all():
         voltage = np.interp(test_time_second, test_time_second[known], voltage_volt[known])
     return interval_charge_ah(test_time_second, current_ampere * voltage, flags)
 
 
 def energy_in_out_wh(
-    test_time_second: Floats, current_ampere: Floats, voltage_volt: Floats, flags: NDArray[np.int64]
+    test_time_second: Floats, current_ampere: Floats, voltage_volt: Floats, flags: Integers
 ) -> tuple[float, float]:
-    """Energy into and out of the cell in W.h, both positive."""
+    """Return energy into and out of the cell in W.h, both positive.
+
+    Args:
+        test_time_second, current_ampere, voltage_volt, flags: as in :func:`interval_energy_wh`.
+    """
     return _in_and_out(interval_energy_wh(test_time_second, current_ampere, voltage_volt, flags))
 
 
@@ -67,18 +91,20 @@ def _in_and_out(amounts: Floats) -> tuple[float, float]:
 
 
 def capacity_scale_ah(
-    test_time_second: NDArray[np.float64], current_ampere: NDArray[np.float64], nominal_capacity_ah: float | None = None
+    test_time_second: Floats, current_ampere: Floats, nominal_capacity_ah: float | None = None
 ) -> float:
-    """Return the nominal capacity in A.h, or where it is not known a scale from the record itself.
+    """Return the nominal capacity in A.h, or a scale from the record itself if it is not known.
 
-    The scale is the largest swing of the charge, but no more than three hours and no less than six minutes
-    of the largest current, so that neither a few pulses nor an offset summed over months mislead it.
+    The scale is the difference between highest and lowest charge, but no more than three hours and no less than six
+    minutes of the largest current. So neither a few pulses nor an offset summed over months mislead it.
 
     Args:
-        test_time_second, current_ampere: shape (n,); times that do not increase and missing currents count nothing.
+        test_time_second: s, shape (n,); an interval in which time does not increase carries no charge.
+        current_ampere: A, shape (n,), NaN where missing; a missing current carries no charge.
+        nominal_capacity_ah: A.h; ``None`` or 0 = not known.
 
     Returns:
-        A positive number; 1.0 for a record without current.
+        A positive number; 0.1 for a record without current.
     """
     if nominal_capacity_ah is not None and nominal_capacity_ah > 0.0:
         return float(nominal_capacity_ah)
@@ -91,4 +117,4 @@ def capacity_scale_ah(
     seconds = np.fmax(np.diff(test_time_second), 0.0)
     charge = np.cumsum(seconds * (current[1:] + current[:-1])) / (2.0 * SECONDS_PER_HOUR)
     swing = float(charge.max(initial=0.0) - charge.min(initial=0.0))
-    return float(np.clip(swing, 0.1 * largest, 3.0 * largest))
+    return float(np.clip(swing, SHORTEST_DISCHARGE_HOUR * largest, LONGEST_DISCHARGE_HOUR * largest))

@@ -1,4 +1,4 @@
-"""What a cell did in each cycle: charge, energy, time and range, counted from the cleaned samples."""
+"""Summarise what a cell did in each cycle: charge, energy, time and range, from the cleaned samples."""
 
 from __future__ import annotations
 
@@ -18,42 +18,53 @@ from .steps import classify_steps
 
 __all__ = ["classify_steps", "mean_temperature", "summarise_cycles"]
 THERMOMETERS: Final = (c.SURFACE_TEMPERATURE, c.AMBIENT_TEMPERATURE)
+"""Columns of temperatures, the preferred one first."""
+
 SUMMARISED: Final = (c.CYCLE_COUNT, c.STEP_COUNT, c.TEST_TIME, c.VOLTAGE, *THERMOMETERS)
 
 
 def summarise_cycles(samples: pd.DataFrame) -> tuple[CycleSummary, ...]:
     """Summarise each cycle of a cleaned record, in order.
 
-    The interval between two cycles counts to the later one, so the cycles' charges add up to the record's.
+    The interval between two cycles counts to the later one, so the charges of the cycles add up to the record's.
 
     Args:
         samples: ``data.columns.PARTITION_COLUMNS``, in time order.
     """
     if samples.empty:
         return ()
-    time, voltage, current = (samples[name].to_numpy(dtype=np.float64) for name in (c.TEST_TIME, c.VOLTAGE, c.CURRENT))
+    time = samples[c.TEST_TIME].to_numpy(dtype=np.float64)
+    voltage = samples[c.VOLTAGE].to_numpy(dtype=np.float64)
+    current = samples[c.CURRENT].to_numpy(dtype=np.float64)
     flags = samples[c.FLAGS].to_numpy(dtype=np.int64)
     charge = np.concatenate([[0.0], interval_charge_ah(time, current, flags)])
     energy = np.concatenate([[0.0], interval_energy_wh(time, current, voltage, flags)])
     cycle = samples[c.CYCLE_COUNT].to_numpy()
     begins = np.flatnonzero(np.diff(cycle, prepend=cycle[:1] - 1) != 0)
-    bounds = np.append(begins, len(samples))
     columns = {name: samples[name].to_numpy() for name in SUMMARISED}
-    return tuple(
-        _summary({name: column[first:end] for name, column in columns.items()}, charge[first:end], energy[first:end])
-        for first, end in pairwise(bounds)
-    )
+    summaries = []
+    for first, end in pairwise(np.append(begins, len(samples))):
+        of_cycle = {name: column[first:end] for name, column in columns.items()}
+        summaries.append(_summarise_cycle(of_cycle, charge[first:end], energy[first:end]))
+    return tuple(summaries)
 
 
-def _summary(samples: Mapping[str, NDArray[Any]], charge: Floats, energy: Floats) -> CycleSummary:
-    voltage, time = samples[c.VOLTAGE], samples[c.TEST_TIME]
-    means = (_mean(samples[column]) for column in THERMOMETERS)
+def _summarise_cycle(columns: Mapping[str, NDArray[Any]], charge: Floats, energy: Floats) -> CycleSummary:
+    """Summarise the samples of one cycle.
+
+    Args:
+        columns: those in ``SUMMARISED``, shape (n,) each.
+        charge, energy: A.h and W.h of the interval that ends in each sample, shape (n,).
+    """
+    voltage = columns[c.VOLTAGE]
+    time = columns[c.TEST_TIME]
+    means = (_mean(columns[column]) for column in THERMOMETERS)
     return CycleSummary(
-        cycle_count=int(samples[c.CYCLE_COUNT][0]),
+        cycle_count=int(columns[c.CYCLE_COUNT][0]),
         first_test_time_second=float(time[0]),
         last_test_time_second=float(time[-1]),
         samples=len(time),
-        steps=len(np.unique(samples[c.STEP_COUNT])),
+        steps=len(np.unique(columns[c.STEP_COUNT])),
         charge_in_ah=float(charge[charge > 0.0].sum()),
         charge_out_ah=float(-charge[charge < 0.0].sum()),
         energy_in_wh=float(energy[energy > 0.0].sum()),
@@ -65,13 +76,19 @@ def _summary(samples: Mapping[str, NDArray[Any]], charge: Floats, energy: Floats
 
 
 def _mean(column: Floats) -> float:
-    """The mean of the values that are there, NaN where there are none."""
+    """Return the mean of the known values; NaN if there are none."""
     known = np.isfinite(column)
-    return float(np.where(known, column, 0.0).sum() / known.sum()) if known.any() else float("nan")
+    if not known.any():
+        return float("nan")
+    return float(np.where(known, column, 0.0).sum() / known.sum())
 
 
 def mean_temperature(samples: pd.DataFrame) -> float | None:
-    """Return the mean measured temperature in °C, of the surface or else the chamber; ``None`` without any."""
+    """Return the mean measured temperature in °C, of the surface or else the chamber; ``None`` without any.
+
+    Args:
+        samples: with both temperatures, NaN where missing.
+    """
     for column in THERMOMETERS:
         mean = samples[column].mean()
         if np.isfinite(mean):

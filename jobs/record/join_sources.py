@@ -1,9 +1,10 @@
-"""Raw tables of one cell's source files, joined in time order."""
+"""Join the raw tables of one cell's source files in time order."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from typing import Final, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -12,17 +13,18 @@ from ...data import columns as c
 from ...data.convert import SECONDS_PER_HOUR
 from ...data.errors import JobError
 
-SEPARATE_CELLS_ADVICE = "give their cells different names (cell_id in [[sources]]) or leave one out"
-START_SECOND = 60.0
-"""Files whose own clocks all begin within this of zero say nothing of their order."""
+SEPARATE_CELLS_ADVICE: Final = "give their cells different names (cell_id in [[sources]]) or leave one out"
+START_SECOND: Final = 60.0
+"""s: if the test times of all files begin this close to zero, they do not show the order of the files. Chosen, not
+measured."""
 
 
 def join_sources(tables: Sequence[tuple[str, pd.DataFrame]], order: Sequence[int] | None = None) -> pd.DataFrame:
     """Join the raw tables of one cell's files in time order.
 
     Args:
-        tables: (file name, raw table with ``data.columns.RAW_COLUMNS``), at least one.
-        order: of :func:`source_order`; ``None`` = found here.
+        tables: file name and raw table (``data.columns.RAW_COLUMNS``) of each file, at least one.
+        order: as :func:`source_order` returns it; ``None`` = call it here.
 
     Returns:
         One raw table; ``source_index`` is the file's place in time order.
@@ -40,42 +42,63 @@ def join_sources(tables: Sequence[tuple[str, pd.DataFrame]], order: Sequence[int
 def source_order(tables: Sequence[tuple[str, pd.DataFrame]]) -> list[int]:
     """Return the places of one cell's files in time order.
 
-    The wall clock tells the order; where no file has one, test times that run on from file to file; where each file
-    starts its test time at zero, the files' names.
+    The wall clock decides. If no file has one, test times decide that continue from file to file. If each file starts
+    its test time at zero, the files' names decide.
 
     Args:
-        tables: (file name, raw table with ``data.columns.RAW_COLUMNS``), at least one.
+        tables: file name and raw table (``data.columns.RAW_COLUMNS``) of each file, at least one.
 
     Raises:
         JobError: two files hold the same hours or the same rows, or only some have a wall clock (``sources_overlap``).
     """
     if len(tables) == 1:
         return [0]
-    spans = [_spans(tables, column) for column in (c.UNIX_TIME, c.TEST_TIME)]
-    walled = [np.isfinite(first) for first, _ in spans[0]]
+    by_wall_clock = _spans(tables, c.UNIX_TIME)
+    with_wall_clock = [bool(np.isfinite(span.first)) for span in by_wall_clock]
     names = ", ".join(name for name, _ in tables)
-    if any(walled) and not all(walled):
+    if any(with_wall_clock) and not all(with_wall_clock):
         raise JobError(
             f"only some of {names} have a wall clock, so their order is unknown; {SEPARATE_CELLS_ADVICE}",
             "sources_overlap",
         )
     _refuse_copies(tables)
-    clock = spans[0] if all(walled) else spans[1]
-    if not all(walled) and all(abs(first) <= START_SECOND for first, _ in clock):
-        order = sorted(range(len(tables)), key=lambda i: tables[i][0])
-    else:
-        order = sorted(range(len(tables)), key=lambda i: clock[i])
-        for i, j in itertools.pairwise(order):
-            _refuse_overlap((tables[i][0], *clock[i]), (tables[j][0], *clock[j]))
+    spans = by_wall_clock if all(with_wall_clock) else _spans(tables, c.TEST_TIME)
+    if not all(with_wall_clock) and all(abs(span.first) <= START_SECOND for span in spans):
+        return sorted(range(len(tables)), key=lambda i: tables[i][0])
+    order = sorted(range(len(tables)), key=lambda i: (spans[i].first, spans[i].last))
+    for i, j in itertools.pairwise(order):
+        _refuse_overlap(spans[i], spans[j])
     return order
 
 
-def _refuse_overlap(one: tuple[str, float, float], next_one: tuple[str, float, float]) -> None:
-    if next_one[1] >= one[2]:
+class _Span(NamedTuple):
+    """The name of a file, and the first and last time of its table by one clock in s, NaN without that clock."""
+
+    file: str
+    first: float
+    last: float
+
+
+def _spans(tables: Sequence[tuple[str, pd.DataFrame]], column: str) -> list[_Span]:
+    spans = []
+    for name, table in tables:
+        clock = table[column].to_numpy(float)
+        known = clock[np.isfinite(clock)]
+        if len(known):
+            spans.append(_Span(name, float(known.min()), float(known.max())))
+        else:
+            spans.append(_Span(name, np.nan, np.nan))
+    return spans
+
+
+def _refuse_overlap(earlier: _Span, later: _Span) -> None:
+    if later.first >= earlier.last:
         return
-    hours = (min(one[2], next_one[2]) - next_one[1]) / SECONDS_PER_HOUR
-    both = " and ".join(sorted((one[0], next_one[0])))
-    raise JobError(f"{both} hold the same cell over the same {hours:.2f} h; {SEPARATE_CELLS_ADVICE}", "sources_overlap")
+    hours = (min(earlier.last, later.last) - later.first) / SECONDS_PER_HOUR
+    files = " and ".join(sorted((earlier.file, later.file)))
+    raise JobError(
+        f"{files} hold the same cell over the same {hours:.2f} h; {SEPARATE_CELLS_ADVICE}", "sources_overlap"
+    )
 
 
 def _refuse_copies(tables: Sequence[tuple[str, pd.DataFrame]]) -> None:
@@ -83,13 +106,3 @@ def _refuse_copies(tables: Sequence[tuple[str, pd.DataFrame]]) -> None:
     for (name, table), (other, copy) in itertools.combinations(tables, 2):
         if len(table) == len(copy) and np.array_equal(table[columns], copy[columns], equal_nan=True):
             raise JobError(f"{name} and {other} hold the same rows; {SEPARATE_CELLS_ADVICE}", "sources_overlap")
-
-
-def _spans(tables: Sequence[tuple[str, pd.DataFrame]], column: str) -> list[tuple[float, float]]:
-    """First and last time of each table by one clock; NaN where it has none."""
-    spans = []
-    for _, table in tables:
-        clock = table[column].to_numpy(float)
-        known = clock[np.isfinite(clock)]
-        spans.append((float(known.min()), float(known.max())) if len(known) else (np.nan, np.nan))
-    return spans

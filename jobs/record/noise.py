@@ -1,4 +1,4 @@
-"""How noisy a channel is, learned from the record itself."""
+"""Estimate the noise of a channel from the record itself."""
 
 from __future__ import annotations
 
@@ -8,49 +8,59 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ...data.arrays import Floats
+from ...data.arrays import Floats, Integers
 
 
 def estimate_step_noise(
-    time_second: Floats, column: Floats, step: NDArray[Any], rows: NDArray[np.int64] | None = None
+    time_second: Floats, column: Floats, step: NDArray[Any], rows: Integers | None = None
 ) -> Floats:
-    """Return each sample's standard deviation of the noise in its step, as robustly as a median is.
+    """Return the standard deviation of the noise in each sample's step.
 
-    It comes from how far samples lie from the line in time between their neighbours, so that a slope counts nothing
-    however unevenly it is sampled.
+    It is calculated from the distance of each sample from the line in time between its neighbours, so a slope does not
+    count, however unevenly it is sampled. The median of the distances is used, so outliers hardly count.
 
     Args:
+        time_second: s, shape (n,).
         column: without missing values, shape (n,).
-        step: a number for each sample; a step's samples stand together.
-        rows: positions of the samples that are asked for, shape (m,); ``None`` = all.
+        step: a number for each sample, shape (n,); the samples of a step are next to each other.
+        rows: positions of the samples for which the noise is needed, shape (m,); ``None`` = all.
 
     Returns:
         Shape (n,) or (m,), in the column's unit; 0 for steps of fewer than three samples.
     """
     if rows is not None:
-        # A median costs far more than all else here, so only the steps that are asked for get one.
+        # Medians are by far the slowest part, so only the steps that are needed get one.
         inside, number, place = _select_steps(step, rows)
         return estimate_step_noise(time_second[inside], column[inside], number)[place]
-    off = np.full(len(column), np.nan)
+    distance = np.full(len(column), np.nan)
     if len(column) > 2:
         span = time_second[2:] - time_second[:-2]
-        inside = (step[:-2] == step[1:-1]) & (step[1:-1] == step[2:]) & (span > 0.0)
-        share = (time_second[1:-1] - time_second[:-2]) / np.where(inside, span, 1.0)
+        in_one_step = (step[:-2] == step[1:-1]) & (step[1:-1] == step[2:]) & (span > 0.0)
+        share = (time_second[1:-1] - time_second[:-2]) / np.where(in_one_step, span, 1.0)
         line = column[:-2] + share * (column[2:] - column[:-2])
-        off[1:-1] = np.where(inside, np.abs(column[1:-1] - line), np.nan)
-    # The median of |x| is 0.6745 standard deviations; a value and the line between two have 1.5 times the variance.
-    noise: Floats = pd.Series(off).groupby(step).transform("median").to_numpy() / (0.6745 * np.sqrt(1.5))
+        distance[1:-1] = np.where(in_one_step, np.abs(column[1:-1] - line), np.nan)
+    # The median of |x| is 0.6745 standard deviations of x. The distance has 1.5 times the variance of a single value.
+    noise: Floats = pd.Series(distance).groupby(step).transform("median").to_numpy() / (0.6745 * np.sqrt(1.5))
     return np.nan_to_num(noise)
 
 
-def _select_steps(
-    step: NDArray[Any], rows: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Return the positions of all samples of the steps that hold some rows, their step, and the rows' places in it."""
+def _select_steps(step: NDArray[Any], rows: Integers) -> tuple[Integers, Integers, Integers]:
+    """Select all samples of the steps that hold some rows.
+
+    Args:
+        step: as in :func:`estimate_step_noise`.
+        rows: positions, shape (m,).
+
+    Returns:
+        Positions of the selected samples, shape (s,); the number of their step, shape (s,); and the places of the
+        rows among them, shape (m,).
+    """
     bounds = np.concatenate([[0], 1 + np.flatnonzero(np.diff(step) != 0), [len(step)]])
-    of_row = np.searchsorted(bounds, rows, side="right") - 1
-    chosen, number = np.unique(of_row, return_inverse=True)
+    step_of_row = np.searchsorted(bounds, rows, side="right") - 1
+    chosen, number_of_row = np.unique(step_of_row, return_inverse=True)
     length = np.diff(bounds)[chosen]
-    before = np.cumsum(length) - length
-    inside = np.arange(int(length.sum())) + np.repeat(bounds[chosen] - before, length)
-    return inside, np.repeat(chosen, length), rows - bounds[of_row] + before[number]
+    selected_before = np.cumsum(length) - length
+    inside = np.arange(int(length.sum())) + np.repeat(bounds[chosen] - selected_before, length)
+    number = np.repeat(chosen, length)
+    place = rows - bounds[step_of_row] + selected_before[number_of_row]
+    return inside, number, place

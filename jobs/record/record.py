@@ -1,4 +1,4 @@
-"""What a simulation needs of a cleaned partition, as arrays, and the profile of its current."""
+"""The arrays of a cleaned partition that simulations and fits need."""
 
 from __future__ import annotations
 
@@ -10,83 +10,102 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ...data import columns as c
-from ...data.arrays import Floats
+from ...data.arrays import Codes, Floats, Indices, Integers, Mask
 from ...data.rules import flag_bit
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Record:
-    """What a simulation needs of a partition, as arrays of one length.
+    """The arrays of a partition that a simulation needs, shape (n,) each, in time order.
 
     Args:
-        step_type: places in ``data.columns.STEP_TYPES``, -1 = none of them; ``None`` where it is not known.
-        ambient_celsius, surface_celsius: NaN where nothing was measured; ``None`` = nowhere.
+        time_second: s, increasing.
+        current_ampere: A, positive for charge, NaN where missing.
+        voltage_volt: V, NaN where missing.
+        flags: the bits of the cleaning rules (``data.rules``).
+        cycle_count, step_count: from 1.
+        step_type: places in ``data.columns.STEP_TYPES``, -1 = none of them; ``None`` = unknown throughout.
+        ambient_celsius, surface_celsius: °C, NaN where not measured; ``None`` = not measured at all.
     """
 
     time_second: Floats
     current_ampere: Floats
     voltage_volt: Floats
-    flags: NDArray[np.int64]
+    flags: Integers
     cycle_count: NDArray[np.int32]
     step_count: NDArray[np.int32]
-    step_type: NDArray[np.int8] | None = None
+    step_type: Codes | None = None
     ambient_celsius: Floats | None = None
     surface_celsius: Floats | None = None
 
     def from_index(self, first: int) -> Record:
-        """The record without its first samples."""
-        return self._part(slice(first, None))
+        """Return the record from sample ``first`` on."""
+        return self._slice(slice(first, None))
 
     def until_index(self, end: int) -> Record:
-        """The record's first ``end`` samples."""
-        return self._part(slice(end))
+        """Return the record's first ``end`` samples."""
+        return self._slice(slice(end))
 
     @property
-    def after_gap(self) -> NDArray[np.bool_]:
-        """Whether a sample is the first after a power cut, in which no current flowed, shape (n,)."""
-        gaps: NDArray[np.bool_] = (self.flags & flag_bit("time_gap")) != 0
+    def after_gap(self) -> Mask:
+        """Tell which samples are the first after a power cut, in which no current flowed, shape (n,)."""
+        gaps: Mask = (self.flags & flag_bit("time_gap")) != 0
         return gaps
 
-    def _part(self, rows: slice) -> Record:
-        columns: dict[str, Any] = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        cut: dict[str, Any] = {name: None if column is None else column[rows] for name, column in columns.items()}
-        return Record(**cut)
+    def _slice(self, rows: slice) -> Record:
+        sliced: dict[str, Any] = {}
+        for name in self.__dataclass_fields__:
+            column = getattr(self, name)
+            sliced[name] = None if column is None else column[rows]
+        return Record(**sliced)
 
 
 def make_record(samples: pd.DataFrame) -> Record:
-    """Take the arrays of a simulation from a partition."""
+    """Take the arrays of a record from a partition.
+
+    Args:
+        samples: ``data.columns.PARTITION_COLUMNS``, in time order.
+    """
     return Record(
-        samples[c.TEST_TIME].to_numpy(float),
-        samples[c.CURRENT].to_numpy(float),
-        samples[c.VOLTAGE].to_numpy(float),
-        samples[c.FLAGS].to_numpy(np.int64),
-        samples[c.CYCLE_COUNT].to_numpy(np.int32),
-        samples[c.STEP_COUNT].to_numpy(np.int32),
-        _step_types(samples),
-        samples[c.AMBIENT_TEMPERATURE].to_numpy(float),
-        samples[c.SURFACE_TEMPERATURE].to_numpy(float),
+        time_second=samples[c.TEST_TIME].to_numpy(float),
+        current_ampere=samples[c.CURRENT].to_numpy(float),
+        voltage_volt=samples[c.VOLTAGE].to_numpy(float),
+        flags=samples[c.FLAGS].to_numpy(np.int64),
+        cycle_count=samples[c.CYCLE_COUNT].to_numpy(np.int32),
+        step_count=samples[c.STEP_COUNT].to_numpy(np.int32),
+        step_type=_step_types(samples),
+        ambient_celsius=samples[c.AMBIENT_TEMPERATURE].to_numpy(float),
+        surface_celsius=samples[c.SURFACE_TEMPERATURE].to_numpy(float),
     )
 
 
-def _step_types(samples: pd.DataFrame) -> NDArray[np.int8]:
-    """Each sample's step type as a place in ``STEP_TYPES``; all samples of a step have one."""
+def _step_types(samples: pd.DataFrame) -> Codes:
+    """Return each sample's step type as a place in ``STEP_TYPES``; all samples of a step have the same one."""
     step = samples[c.STEP_COUNT].to_numpy()
     begins = np.flatnonzero(np.concatenate([[True], step[1:] != step[:-1]])[: len(step)])
-    kinds = pd.Index(c.STEP_TYPES).get_indexer(pd.Index(samples[c.STEP_TYPE].iloc[begins]))
-    return np.repeat(kinds.astype(np.int8), np.diff(begins, append=len(step)))
+    types = pd.Index(c.STEP_TYPES).get_indexer(pd.Index(samples[c.STEP_TYPE].iloc[begins]))
+    return np.repeat(types.astype(np.int8), np.diff(begins, append=len(step)))
 
 
-def cycle_starts(record: Record) -> NDArray[np.intp]:
-    """Index of each cycle's first sample, in order."""
+def cycle_starts(record: Record) -> Indices:
+    """Return the index of each cycle's first sample, in order, shape (cycles,).
+
+    Args:
+        record: of one or more cycles.
+    """
     cycle = record.cycle_count
     return np.flatnonzero(np.concatenate([[True], cycle[1:] != cycle[:-1]])[: len(cycle)])
 
 
 def sample_duration_second(record: Record) -> Floats:
-    """The time that each sample stands for, in s, shape (n,): half of the intervals beside it; a power cut has none."""
+    """Return the time that each sample represents, in s, shape (n,): half of the intervals before and after it.
+
+    Args:
+        record: a power cut in it counts as no time.
+    """
     interval = np.diff(record.time_second)
     interval[(record.flags[1:] & flag_bit("time_gap")) != 0] = 0.0
-    second = np.zeros(len(record.time_second))
-    second[:-1] += 0.5 * interval
-    second[1:] += 0.5 * interval
-    return second
+    duration = np.zeros(len(record.time_second))
+    duration[:-1] += 0.5 * interval
+    duration[1:] += 0.5 * interval
+    return duration

@@ -1,4 +1,4 @@
-"""What the cell does in each sample, read from the signal: charge, discharge, rest, hold at a voltage, or pulses."""
+"""Classify steps by the signal: charge, discharge, rest, hold at a voltage, or pulses; and number steps from it."""
 
 from __future__ import annotations
 
@@ -9,104 +9,151 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ...data import columns as c
-from ...data.arrays import Floats, Integers
+from ...data.arrays import Floats, Integers, Mask
 from ...data.convert import SECONDS_PER_HOUR
 from .charge import REST_CURRENT_PER_AH, capacity_scale_ah
 
-HOLD_BAND_VOLT: Final = 0.005  # within which a held voltage stays
-HOLD_SHARE: Final = 0.7  # of a step's samples at the held voltage
-HOLD_DECAY: Final = 0.8  # a held step's current ends below this share of its start
+# A hold
+
+HOLD_BAND_VOLT: Final = 0.005
+"""V from the median: a held voltage stays this close to it. Chosen, not measured."""
+
+HOLD_SHARE: Final = 0.7
+"""Least share of a step's samples at the held voltage. Chosen, not measured."""
+
+HOLD_DECAY: Final = 0.8
+"""Share of the current at the beginning of a hold: at its end the current is smaller. Chosen, not measured."""
+
 HOLD_SAMPLES: Final = 4
-PULSE_SECOND: Final = 60.0  # the longest of a pulse that is a step of its own
-PULSE_SHARE: Final = 0.05  # of the capacity, the most that such a pulse passes
-EDGE_PER_AH: Final = 0.1  # A per A.h, the least edge of the current within a step
-EDGE_SHARE: Final = 0.3  # ... and of the step's largest current
-PULSE_EDGES: Final = 6  # of a step that is a train of pulses, or a drive cycle
+"""Least number of samples at the held voltage. Chosen, not measured."""
+
+# A pulse
+
+PULSE_SECOND: Final = 60.0
+"""s: longest pulse that is a step by itself. Chosen, not measured."""
+
+PULSE_SHARE: Final = 0.05
+"""Share of the capacity: most charge of such a pulse. Chosen, not measured."""
+
+EDGE_PER_AH: Final = 0.1
+"""A per A.h of capacity: smallest edge of the current within a step. Chosen, not measured."""
+
+EDGE_SHARE: Final = 0.3
+"""Share of the step's largest current: smallest edge within it. Both limits apply. Chosen, not measured."""
+
+PULSE_EDGES: Final = 6
+"""Least number of edges in a step that is a series of pulses or a drive cycle. Chosen, not measured."""
 
 
 def classify_steps(
     samples: pd.DataFrame, nominal_capacity_ah: float | None = None, rest_current_per_ah: float = REST_CURRENT_PER_AH
 ) -> NDArray[Any]:
-    """Tell each sample's step type, one for all samples of a ``step_count``.
+    """Return each sample's step type; all samples of one ``step_count`` have the same.
 
-    A step rests when the median of its current stays below ``rest_current_per_ah`` (A per A.h of capacity). It holds
-    when most of its samples are within 5 mV of one voltage while the current decays. It is a pulse, or several, when it
-    is short, passes next to nothing and stands between rests or other pulses, or when its current jumps six times or
-    more. Else it charges or discharges, at constant current where the cycler holds it.
+    - A step rests if the median of its current is below ``rest_current_per_ah``.
+    - It holds a voltage if most of its samples are within 5 mV of one voltage while the current decays.
+    - It is a pulse if it is short, moves little charge and is between rests or other pulses; or if its current jumps
+      six times or more.
+    - Otherwise it charges or discharges, at constant current if the cycler controls it.
 
     Args:
         samples: with ``test_time_second``, ``voltage_volt``, ``current_ampere`` and ``step_count``.
         nominal_capacity_ah: A.h; ``None`` = a scale from the record itself.
+        rest_current_per_ah: A per A.h of capacity.
 
     Returns:
         Shape (n,), texts of ``data.columns.STEP_TYPES``.
     """
-    number, kinds = classify_each_step(samples, nominal_capacity_ah, rest_current_per_ah)
-    return kinds[number]
+    number, types = classify_each_step(samples, nominal_capacity_ah, rest_current_per_ah)
+    return types[number]
 
 
 def classify_each_step(
     samples: pd.DataFrame, nominal_capacity_ah: float | None = None, rest_current_per_ah: float = REST_CURRENT_PER_AH
 ) -> tuple[Integers, NDArray[Any]]:
-    """Return the step of each sample, 0 to steps - 1, shape (n,), and each step's type (:func:`classify_steps`)."""
-    names = (c.TEST_TIME, c.CURRENT, c.VOLTAGE)
-    time, current, voltage = (samples[name].to_numpy(dtype=np.float64) for name in names)
-    scale = capacity_scale_ah(time, current, nominal_capacity_ah)
-    count = samples[c.STEP_COUNT].to_numpy()
-    rise = np.diff(count)
-    if not (rise >= 0).all():
-        number = pd.factorize(count)[0]
-        order = np.argsort(number, kind="stable")
-        kinds = _step_types(number[order], current[order], voltage[order], rest_current_per_ah * scale)
-    else:
-        number = np.cumsum(np.concatenate([[0], rise != 0]))
-        kinds = _step_types(number, current, voltage, rest_current_per_ah * scale)
-    kinds[is_pulse_step(number, time, current, kinds == "rest", scale)] = "pulse"
-    return number, kinds
-
-
-def _step_types(number: Integers, current: Floats, voltage: Floats, rest_ampere: float) -> NDArray[Any]:
-    """Each step's type, shape (steps,); the steps of the samples do not decrease."""
-    bounds = np.concatenate([np.flatnonzero(np.diff(number, prepend=-1)), [len(number)]])
-    active = _median_above(bounds, current, rest_ampere) | _median_above(bounds, -current, rest_ampere)
-    kinds = np.where(_median_above(bounds, current, 0.0), "charge", "discharge").astype(object)
-    kinds[~active] = "rest"
-    # Only where the current ends smaller than it was somewhere can a voltage be held, and held() costs medians.
-    size, first = np.abs(current), bounds[:-1]
-    decays = np.fmin.reduceat(size, first) < HOLD_DECAY * np.fmax.reduceat(size, first) if len(first) else active
-    asked = np.flatnonzero(active & decays)
-    if len(asked):
-        rows = (active & decays)[number]
-        place = np.searchsorted(asked, number[rows])
-        kinds[asked[is_hold_step(place, voltage[rows], current[rows])]] = "hold"
-    return kinds
-
-
-def _median_above(bounds: Integers, column: Floats, limit: float) -> NDArray[np.bool_]:
-    """Tell which steps' medians are above a limit, shape (steps,), by counting, which costs no median.
+    """Return the step of each sample and the type of each step, as :func:`classify_steps` describes.
 
     Args:
-        bounds: where the steps begin and the last one ends, shape (steps + 1,).
+        samples, nominal_capacity_ah, rest_current_per_ah: as in :func:`classify_steps`.
+
+    Returns:
+        Steps from 0 to steps - 1, shape (n,), and types, shape (steps,).
+    """
+    time = samples[c.TEST_TIME].to_numpy(dtype=np.float64)
+    current = samples[c.CURRENT].to_numpy(dtype=np.float64)
+    voltage = samples[c.VOLTAGE].to_numpy(dtype=np.float64)
+    scale_ah = capacity_scale_ah(time, current, nominal_capacity_ah)
+    rest_ampere = rest_current_per_ah * scale_ah
+    count = samples[c.STEP_COUNT].to_numpy()
+    change = np.diff(count)
+    if (change >= 0).all():
+        number = np.cumsum(np.concatenate([[0], change != 0]))
+        types = _types_without_pulses(number, current, voltage, rest_ampere)
+    else:
+        number = pd.factorize(count)[0]
+        order = np.argsort(number, kind="stable")
+        types = _types_without_pulses(number[order], current[order], voltage[order], rest_ampere)
+    types[is_pulse_step(number, time, current, types == "rest", scale_ah)] = "pulse"
+    return number, types
+
+
+def _types_without_pulses(number: Integers, current: Floats, voltage: Floats, rest_ampere: float) -> NDArray[Any]:
+    """Return the type of each step, shape (steps,); pulses are charges or discharges here.
+
+    Args:
+        number: the step of each sample, 0 to steps - 1, not decreasing, shape (n,).
+        current, voltage: A and V, shape (n,), NaN where missing.
+        rest_ampere: A, up to which the cell rests.
+    """
+    bounds = np.concatenate([np.flatnonzero(np.diff(number, prepend=-1)), [len(number)]])
+    active = _median_above(bounds, current, rest_ampere) | _median_above(bounds, -current, rest_ampere)
+    types = np.where(_median_above(bounds, current, 0.0), "charge", "discharge").astype(object)
+    types[~active] = "rest"
+    # A hold's current ends smaller than it was somewhere. This quick look avoids most of the medians below.
+    size = np.abs(current)
+    first = bounds[:-1]
+    decays = active
+    if len(first):
+        decays = np.fmin.reduceat(size, first) < HOLD_DECAY * np.fmax.reduceat(size, first)
+    may_hold = active & decays
+    candidates = np.flatnonzero(may_hold)
+    if len(candidates):
+        rows = may_hold[number]
+        place = np.searchsorted(candidates, number[rows])
+        types[candidates[is_hold_step(place, voltage[rows], current[rows])]] = "hold"
+    return types
+
+
+def _median_above(bounds: Integers, column: Floats, limit: float) -> Mask:
+    """Tell which steps' medians are above a limit, shape (steps,), by counting, which is faster than medians.
+
+    Args:
+        bounds: first positions of the steps and the end of the last one, shape (steps + 1,).
+        column: shape (n,), NaN where missing.
+        limit: in the column's unit.
     """
     missing = np.diff(np.searchsorted(np.flatnonzero(np.isnan(column)), bounds))
     above = np.diff(np.searchsorted(np.flatnonzero(column > limit), bounds))
-    samples = np.diff(bounds) - missing
-    result: NDArray[np.bool_] = 2 * above > samples
-    tied = (2 * above == samples) & (samples > 0)
+    length = np.diff(bounds)
+    known = length - missing
+    result: Mask = 2 * above > known
+    tied = (2 * above == known) & (known > 0)
     if tied.any():
-        rows, number = np.repeat(tied, np.diff(bounds)), np.repeat(np.arange(len(tied)), np.diff(bounds))
+        rows = np.repeat(tied, length)
+        number = np.repeat(np.arange(len(tied)), length)
         result[tied] = pd.Series(column[rows]).groupby(number[rows]).median().to_numpy() > limit
     return result
 
 
-def is_pulse_step(
-    number: Integers, time_second: Floats, current: Floats, rest: NDArray[np.bool_], capacity_ah: float
-) -> NDArray[np.bool_]:
+def is_pulse_step(number: Integers, time_second: Floats, current: Floats, rest: Mask, capacity_ah: float) -> Mask:
     """Tell which steps are pulses.
 
     Args:
-        number: the step of each sample, 0 to steps - 1, in order of their first samples.
+        number: the step of each sample, 0 to steps - 1, in order of their first samples, shape (n,).
+        time_second: s, shape (n,).
+        current: A, shape (n,), NaN where missing.
         rest: which steps rest, shape (steps,).
+        capacity_ah: A.h, with which edges and charges scale.
 
     Returns:
         Shape (steps,).
@@ -116,94 +163,125 @@ def is_pulse_step(
         return np.zeros(0, dtype=bool)
     largest, first, last = _sizes_and_ends(number, time_second, current)
     known = np.isfinite(current)
-    flow, own = (current, number) if known.all() else (current[known], number[known])
-    jump = np.abs(np.diff(flow))
-    # Edges are few: only what is one in any step is asked about its own.
-    at = np.flatnonzero(jump > EDGE_PER_AH * capacity_ah)
-    at = at[(own[at + 1] == own[at]) & (jump[at] > EDGE_SHARE * largest[own[at + 1]])]
-    train = (np.bincount(own[at + 1], minlength=steps) >= PULSE_EDGES) & ~rest
-    # A step begins somewhere after the last sample of the step before.
-    length = last - np.concatenate([first[:1], last[:-1]])
-    amount = largest * (last - first) / SECONDS_PER_HOUR
-    short = (length <= PULSE_SECOND) & (amount <= PULSE_SHARE * capacity_ah) & ~rest
-    still = rest | short | train
-    beside = np.concatenate([[False], still[:-1]]) & np.concatenate([still[1:], [False]])
-    return np.asarray(train | (short & beside))
+    known_current = current
+    known_number = number
+    if not known.all():
+        known_current = current[known]
+        known_number = number[known]
+    jump = np.abs(np.diff(known_current))
+    # There are few edges, so the limits that depend on the step are applied only to them.
+    edge = np.flatnonzero(jump > EDGE_PER_AH * capacity_ah)
+    step_of_edge = known_number[edge + 1]
+    within_step = known_number[edge] == step_of_edge
+    large = jump[edge] > EDGE_SHARE * largest[step_of_edge]
+    edges_of_step = np.bincount(step_of_edge[within_step & large], minlength=steps)
+    many_edges = (edges_of_step >= PULSE_EDGES) & ~rest
+    # A step begins at the last sample of the step before.
+    duration = last - np.concatenate([first[:1], last[:-1]])
+    most_charge_ah = largest * (last - first) / SECONDS_PER_HOUR
+    short = (duration <= PULSE_SECOND) & (most_charge_ah <= PULSE_SHARE * capacity_ah) & ~rest
+    rest_or_pulse = rest | short | many_edges
+    after_one = np.concatenate([[False], rest_or_pulse[:-1]])
+    before_one = np.concatenate([rest_or_pulse[1:], [False]])
+    return np.asarray(many_edges | (short & after_one & before_one))
 
 
 def _sizes_and_ends(number: Integers, time_second: Floats, current: Floats) -> tuple[Floats, Floats, Floats]:
-    """Each step's largest current without sign (A), and the times of its first and last sample (s), shape (steps,)."""
+    """Return each step's largest current without sign in A, and the times of its first and last sample in s.
+
+    Args:
+        number, time_second, current: as in :func:`is_pulse_step`.
+
+    Returns:
+        Three arrays of shape (steps,).
+    """
     if (number[1:] < number[:-1]).any():
         order = np.argsort(number, kind="stable")
-        number, time_second, current = number[order], time_second[order], current[order]
+        number = number[order]
+        time_second = time_second[order]
+        current = current[order]
     first = np.flatnonzero(np.diff(number, prepend=-1))
+    last = np.append(first[1:], len(number)) - 1
     largest: Floats = np.fmax.reduceat(np.abs(current), first)
-    return largest, time_second[first], time_second[np.append(first[1:], len(number)) - 1]
+    return largest, time_second[first], time_second[last]
 
 
-def is_hold_step(number: Integers, voltage: Floats, current: Floats) -> NDArray[np.bool_]:
+def is_hold_step(number: Integers, voltage: Floats, current: Floats) -> Mask:
     """Tell which steps hold a voltage.
 
     Args:
-        number: the step of each sample, 0 to steps - 1.
+        number: the step of each sample, 0 to steps - 1, shape (n,).
+        voltage, current: V and A, shape (n,), NaN where missing.
 
     Returns:
         Shape (steps,).
     """
     known = np.isfinite(voltage) & np.isfinite(current)
     steps = int(number.max(initial=-1)) + 1
-    frame = pd.DataFrame({"n": number[known], "v": voltage[known], "i": np.abs(current[known])})
-    by_step = frame.groupby("n")
-    # Where most samples are at the held voltage, the median is; noise and the first seconds do not decide.
-    middle = by_step["v"].median()
-    frame = frame[np.abs(frame["v"] - frame["n"].map(middle)) <= HOLD_BAND_VOLT]
-    band = frame.groupby("n")["i"].agg(["size", "first", "last"]).reindex(range(steps))
-    share = band["size"].to_numpy() / by_step.size().reindex(range(steps)).to_numpy()
-    decays = band["last"].to_numpy() < HOLD_DECAY * band["first"].to_numpy()
-    result: NDArray[np.bool_] = (share >= HOLD_SHARE) & decays & (band["size"].to_numpy() >= HOLD_SAMPLES)
+    frame = pd.DataFrame({"number": number[known], "volt": voltage[known], "ampere": np.abs(current[known])})
+    by_step = frame.groupby("number")
+    # If most samples are at the held voltage, so is the median; noise and the first seconds do not matter.
+    median = by_step["volt"].median()
+    samples = by_step.size().reindex(range(steps)).to_numpy()
+    near = np.abs(frame["volt"] - frame["number"].map(median)) <= HOLD_BAND_VOLT
+    held = frame[near].groupby("number")["ampere"].agg(["size", "first", "last"]).reindex(range(steps))
+    held_samples = held["size"].to_numpy()
+    decays = held["last"].to_numpy() < HOLD_DECAY * held["first"].to_numpy()
+    result: Mask = (held_samples / samples >= HOLD_SHARE) & decays & (held_samples >= HOLD_SAMPLES)
     return result
 
 
 def count_steps_in_signal(frame: pd.DataFrame, rest_ampere: float, shortest: int = 1) -> Integers:
-    """Number steps of a record that has no step numbers: a new one wherever charge, discharge, rest or hold changes.
+    """Number the steps of a record without step numbers: one begins where charge, discharge, rest or hold changes.
 
     Args:
-        frame: with ``voltage_volt`` and ``current_ampere``; a missing current goes on as it was.
-        rest_ampere: A, below which the cell rests.
-        shortest: samples; shorter runs between two of one kind are not steps of their own.
+        frame: with ``voltage_volt`` and ``current_ampere``; a missing current is that of the row before.
+        rest_ampere: A, up to which the cell rests.
+        shortest: samples; shorter runs between two of one kind are not steps.
 
     Returns:
         Shape (n,), from 1.
     """
     current = frame[c.CURRENT].ffill().bfill().to_numpy(dtype=np.float64)
-    state = np.where(np.abs(current) > rest_ampere, np.sign(current), 0.0)
-    state = _remove_short_runs(state, shortest)
-    number = np.cumsum(np.diff(state, prepend=state[:1]) != 0)
-    tail = _hold_tails(number, frame[c.VOLTAGE].to_numpy(dtype=np.float64), current, state != 0)
-    changed = (np.diff(number, prepend=number[:1]) != 0) | tail
-    result: Integers = 1 + np.cumsum(changed)
-    return result
+    voltage = frame[c.VOLTAGE].to_numpy(dtype=np.float64)
+    direction = np.where(np.abs(current) > rest_ampere, np.sign(current), 0.0)
+    direction = _remove_short_runs(direction, shortest)
+    number = np.cumsum(np.diff(direction, prepend=direction[:1]) != 0)
+    hold_begins = _hold_begins(number, voltage, current, direction != 0)
+    begins = (np.diff(number, prepend=number[:1]) != 0) | hold_begins
+    count: Integers = 1 + np.cumsum(begins)
+    return count
 
 
-def _remove_short_runs(state: Floats, shortest: int) -> Floats:
-    first = np.flatnonzero(np.diff(state, prepend=np.nan) != 0)
-    length = np.diff(np.append(first, len(state)))
-    kinds = state[first]
+def _remove_short_runs(direction: Floats, shortest: int) -> Floats:
+    """Return directions in which a short run between two runs of one other direction has that direction too."""
+    first = np.flatnonzero(np.diff(direction, prepend=np.nan) != 0)
+    length = np.diff(np.append(first, len(direction)))
+    of_run = direction[first]
     short = np.zeros(len(first), dtype=bool)
-    short[1:-1] = (length[1:-1] < shortest) & (kinds[:-2] == kinds[2:])
-    kinds = np.where(short, np.roll(kinds, 1), kinds)
-    return np.repeat(kinds, length)
+    short[1:-1] = (length[1:-1] < shortest) & (of_run[:-2] == of_run[2:])
+    of_run = np.where(short, np.roll(of_run, 1), of_run)
+    return np.repeat(of_run, length)
 
 
-def _hold_tails(number: Integers, voltage: Floats, current: Floats, active: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Tell where, within a charge or discharge, a held voltage begins: the end's voltage is reached and stays."""
-    frame = pd.DataFrame({"n": number, "v": voltage, "i": np.abs(current)})
-    end = frame.groupby("n")["v"].transform("last").to_numpy()
-    away = ~(np.abs(voltage - end) <= HOLD_BAND_VOLT) & np.isfinite(voltage)
-    place = np.arange(len(number))
-    last_away = pd.Series(np.where(away, place, -1)).groupby(number).transform("max").to_numpy()
-    inside = (place > last_away) & active
-    tail = frame[inside].groupby("n")["i"].agg(["size", "first", "last"])
-    good = tail.index[(tail["size"] >= HOLD_SAMPLES) & (tail["last"] < HOLD_DECAY * tail["first"])]
-    starts: NDArray[np.bool_] = inside & np.isin(number, good) & (place == last_away + 1) & (place > 0)
-    return starts
+def _hold_begins(number: Integers, voltage: Floats, current: Floats, active: Mask) -> Mask:
+    """Tell at which samples within a charge or discharge a hold begins, shape (n,).
+
+    A hold begins where the voltage at the end of the step is reached and kept.
+
+    Args:
+        number: the step of each sample, not decreasing, shape (n,).
+        voltage, current: V and A, shape (n,); a missing voltage is NaN, the current has none.
+        active: where a current flows, shape (n,).
+    """
+    frame = pd.DataFrame({"number": number, "volt": voltage, "ampere": np.abs(current)})
+    end_volt = frame.groupby("number")["volt"].transform("last").to_numpy()
+    away = ~(np.abs(voltage - end_volt) <= HOLD_BAND_VOLT) & np.isfinite(voltage)
+    position = np.arange(len(number))
+    last_away = pd.Series(np.where(away, position, -1)).groupby(number).transform("max").to_numpy()
+    at_end_volt = (position > last_away) & active
+    held = frame[at_end_volt].groupby("number")["ampere"].agg(["size", "first", "last"])
+    is_hold = (held["size"] >= HOLD_SAMPLES) & (held["last"] < HOLD_DECAY * held["first"])
+    first_at_end_volt = (position == last_away + 1) & (position > 0)
+    begins: Mask = at_end_volt & np.isin(number, held.index[is_hold]) & first_at_end_volt
+    return begins
