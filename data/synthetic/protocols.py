@@ -1,6 +1,6 @@
 """The test protocols of synthetic cells, independent of the chemistry.
 
-Currents are C-rates (A per A.h of nominal capacity), positive charges the cell, so one protocol suits cells of any size.
+Currents are C-rates (A per A.h of nominal capacity), positive charges the cell, so a protocol suits cells of any size.
 Step numbers are those of the schedule: they restart in every cycle and repeat inside loops.
 """
 

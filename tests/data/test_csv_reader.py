@@ -248,9 +248,7 @@ def test_a_missing_column_is_named_with_what_there_is_and_the_nearest(tmp_path: 
         ColumnMapping(c.CURRENT, "current_A"),
     )
     asked = SourceSettings(columns=(*columns, ColumnMapping(c.VOLTAGE, "volt_of_cell", "V")))
-    with pytest.raises(
-        ReadError, match=r'no column .volt_of_cell. .* \(did you mean "volts_of_cell"'
-    ):
+    with pytest.raises(ReadError, match=r'no column .volt_of_cell. .* \(did you mean "volts_of_cell"'):
         read_raw(path, asked)
     columns += (ColumnMapping(c.VOLTAGE, "volts_of_cell", "V"),)
     with pytest.raises(ReadError, match=r"no column 'cellid' for cell_id"):
