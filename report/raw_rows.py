@@ -14,7 +14,7 @@ from ..data import columns as c
 from ..data.arrays import Floats, Integers, Mask
 from ..data.convert import SECONDS_PER_HOUR
 from ..data.errors import ReadError, StoreError
-from ..data.readers import read as readers
+from ..data.readers.read import read_raw
 from ..data.results.cleaning import CleanResult, RecordSource
 from ..parquet_store.layout import Store
 from ..parquet_store.read import read_partition, read_quarantine, read_raw_parts, read_receipt
@@ -84,7 +84,7 @@ def _read(store: Store, cell_id: str, source: RecordSource, moved: Path | None) 
     if path.stat().st_size != source.file.bytes:
         raise StoreError(f"the raw file {path} has changed since cell {cell_id!r} was cleaned: {_AGAIN}")
     try:
-        return readers.read_raw(path, source.file.settings, cell_id)
+        return read_raw(path, source.file.settings, cell_id)
     except ReadError as error:
         raise StoreError(str(error)) from error
 

@@ -1,4 +1,4 @@
-"""Reads Parquet files of any columns, the Battery Data Format's among them, into raw rows in bounded memory."""
+"""Read Parquet files with any columns, such as those of the Battery Data Format, into raw rows in bounded memory."""
 
 from __future__ import annotations
 
@@ -23,10 +23,13 @@ _BUFFER_BYTES: Final = 1024 * 1024
 
 
 def parquet_header(path: Path) -> Header:
-    """Return the columns' names and some of the first and last rows.
+    """Return the names of the columns, with some of the first and last rows.
+
+    Args:
+        path: the file.
 
     Raises:
-        ReadError: this is no Parquet file, it is damaged, or has no rows.
+        ReadError: the file is not Parquet, is damaged, or has no rows.
     """
     with _opened(path) as file:
         schema = file.schema_arrow
@@ -40,71 +43,110 @@ def parquet_header(path: Path) -> Header:
 
 
 def parquet_layout(path: Path, settings: SourceSettings) -> Layout:
-    """Find out which of the file's columns is what.
+    """Find the quantity in each column of a file.
+
+    Args:
+        path: the file.
+        settings: how it is read.
 
     Raises:
-        ReadError: as :func:`parquet_header`, or a column is missing that is required.
+        ReadError: as :func:`parquet_header`, or a required column is missing.
     """
     return find_layout(parquet_header(path), settings)
 
 
 def guess_parquet(path: Path) -> SourceSettings:
-    """Guess how the file is read."""
+    """Guess how a file is read.
+
+    Args:
+        path: the file.
+
+    Raises:
+        ReadError: as :func:`parquet_layout`.
+    """
     return table_settings("parquet", parquet_header(path))
 
 
 def raw_blocks(path: Path, settings: SourceSettings) -> Iterator[RawBlock]:
-    """Read a Parquet file's rows, only the columns that are used, some at a time whatever the size of its row groups.
+    """Read the rows of a file, in blocks of :data:`~kilocell.data.readers.typed_tables.ROWS`; only the used columns.
+
+    Args:
+        path: the file.
+        settings: how it is read.
 
     Raises:
         ReadError: as :func:`parquet_layout`.
     """
     layout = parquet_layout(path, settings)
-    names = [column.name for column in layout.columns]
-    if layout.cell is not None:
-        names.append(layout.header.names[layout.cell])
-    yield from table_blocks(_tables(path, names), layout)
+    yield from table_blocks(_tables(path, _used_columns(layout)), layout)
 
 
 def column_cells(path: Path, layout: Layout) -> tuple[str, ...]:
-    """Return the ids in the column of cells, in order of appearance, reading nothing but that column."""
+    """Return the cell ids of a file in order of appearance. Reads only the column with cell ids.
+
+    Args:
+        path: the file.
+        layout: its layout, with a column of cell ids.
+    """
     if layout.cell is None:
         raise ValueError("the layout has no column with cell ids")
     return table_cells(_tables(path, [layout.header.names[layout.cell]]), layout)
 
 
 def part_blocks(path: Path, layout: Layout, part: FileRange) -> Iterator[RawBlock]:
-    """Read the rows of some row groups."""
-    names = [column.name for column in layout.columns]
-    if layout.cell is not None:
-        names.append(layout.header.names[layout.cell])
-    yield from table_blocks(_tables(path, names, range(part.start, part.end)), layout, part)
+    """Read the rows of some row groups.
+
+    Args:
+        path: the file.
+        layout: its layout.
+        part: the row groups, one of :func:`survey`.
+    """
+    yield from table_blocks(_tables(path, _used_columns(layout), range(part.start, part.end)), layout, part)
 
 
 def survey(path: Path, layout: Layout, range_bytes: int) -> tuple[FileRange, ...]:
-    """Find the cells in the column of ids, and parts of about ``range_bytes`` of the file, in whole row groups."""
+    """Find the cells of a file, and parts of it, each of complete row groups. Reads only the column with cell ids.
+
+    Args:
+        path: the file.
+        layout: its layout, with a column of cell ids.
+        range_bytes: approximate size of a part in the file (bytes).
+    """
     if layout.cell is None:
         raise ValueError("the layout has no column with cell ids")
-    only_cells, names = Layout(layout.header, (), layout.cell), [layout.header.names[layout.cell]]
+    only_cells = Layout(layout.header, (), layout.cell)
+    names = [layout.header.names[layout.cell]]
     with _opened(path) as file:
         groups = [file.metadata.row_group(place) for place in range(file.num_row_groups)]
         sizes = [sum(g.column(k).total_compressed_size for k in range(g.num_columns)) for g in groups]
-    parts, counts, filled = [FileRange(0, len(sizes))], Counter[str](), 0
-    row, cell = 0, ""
+    parts = [FileRange(0, len(sizes))]
+    counts = Counter[str]()
+    part_bytes = 0
+    row = 0
+    cell = ""
     for group, size in enumerate(sizes):
-        if filled >= range_bytes and counts:
+        if part_bytes >= range_bytes and counts:
             parts[-1] = replace(parts[-1], end=group, cells=tuple(counts.items()))
             parts.append(FileRange(group, len(sizes), row + 1, row, (), cell))
-            counts, filled = Counter[str](), 0
-        at = FileRange(group, group + 1, row + 1, row, (), cell)
-        for block in table_blocks(_tables(path, names, range(group, group + 1)), only_cells, at):
+            counts = Counter[str]()
+            part_bytes = 0
+        group_range = FileRange(group, group + 1, row + 1, row, (), cell)
+        for block in table_blocks(_tables(path, names, range(group, group + 1)), only_cells, group_range):
             if block.cells is not None and len(block.cells):
                 rows = np.bincount(block.cells.codes, minlength=len(block.cells.categories)).tolist()
                 counts.update(dict(zip(block.cells.categories, rows, strict=True)))
-                row, cell = row + len(block.cells), str(block.cells[-1])
-        filled += size
+                row += len(block.cells)
+                cell = str(block.cells[-1])
+        part_bytes += size
     parts[-1] = replace(parts[-1], cells=tuple(counts.items()))
     return tuple(parts)
+
+
+def _used_columns(layout: Layout) -> list[str]:
+    names = [column.name for column in layout.columns]
+    if layout.cell is not None:
+        names.append(layout.header.names[layout.cell])
+    return names
 
 
 def _tables(path: Path, names: list[str], groups: range | None = None) -> Iterator[pa.Table]:
@@ -122,7 +164,9 @@ def _first_rows(file: pq.ParquetFile, group: int, names: list[str]) -> pa.Table:
     batches = file.iter_batches(batch_size=SAMPLE_ROWS, row_groups=[group], columns=names, use_threads=False)
     batch = next(batches, None)
     schema = pa.schema([file.schema_arrow.field(name) for name in names])
-    return schema.empty_table() if batch is None else pa.Table.from_batches([batch]).select(names)
+    if batch is None:
+        return schema.empty_table()
+    return pa.Table.from_batches([batch]).select(names)
 
 
 def _opened(path: Path) -> pq.ParquetFile:

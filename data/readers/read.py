@@ -1,4 +1,4 @@
-"""From a raw file to raw tables: the readers by name, and what every part of kilocell asks of them."""
+"""Read raw files into raw tables: the entry point of all other packages, and the list of readers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from .. import columns as c
-from ..arrays import Integers
+from ..arrays import Indices, Integers
 from ..errors import ReadError
 from ..names import quote, suggest
 from ..settings import FileRange, SourceFile, SourceSettings
@@ -22,7 +22,7 @@ from . import csv_reader, cycler_files, digatron, parquet_reader
 from .column_names import guess_cell_column
 from .csv_header import find_header
 from .csv_reader import RANGE_BYTES, RawBlock
-from .file_kinds import detect_reader
+from .file_kinds import detect_reader, unreadable_error
 from .layout import Layout, cell_column, csv_layout, guess_header_columns
 from .text_blocks import head_block, split_lines, stem
 from .unreadable import Tally
@@ -30,11 +30,11 @@ from .unreadable import Tally
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """How a long file is read in parts, side by side; a reader without it reads a file as a whole.
+    """How a long file is read in independent parts.
 
     Args:
-        survey: the parts of about so many bytes, each with its cells.
-        blocks: the rows of one of them.
+        survey: finds parts of about so many bytes, each with its cells.
+        blocks: reads the rows of one part.
     """
 
     survey: Callable[[Path, Layout, int], tuple[FileRange, ...]]
@@ -43,9 +43,13 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """One kind of file: how it is laid out, its rows block by block, and the cells that a column of it names.
+    """How one kind of file is read.
 
-    ``parts`` is how it is read in parts, where it can be.
+    Args:
+        layout: finds the quantity in each column.
+        blocks: reads the rows, block by block.
+        cells: lists the cell ids in a column.
+        parts: how the file is read in parts; ``None`` = it is always read as a whole.
     """
 
     layout: Callable[[Path, SourceSettings], Layout]
@@ -72,15 +76,21 @@ READERS: Final[dict[str, Reader]] = {
         for name in ("neware", "xlsx")
     },
 }
-"""Every reader, by the name that a campaign gives it."""
+"""All readers by the name that a campaign uses."""
 
-ROOM_ROWS: Final = 2_000_000  # that a table is given at most beyond those that it has
+ROOM_ROWS: Final = 2_000_000
+"""Largest number of unused rows that a growing table allocates in advance."""
+
 ROWS_PER_PART: Final = 5_000_000
-"""Rows that are sorted by cell at once: 600 MB, so that a cell has few and long files though rows of many alternate."""
+"""Rows that are sorted by cell at once (600 MB). Each cell then gets few long files, even if rows of many alternate."""
 
 
 def source_file(path: Path, settings: SourceSettings) -> SourceFile:
-    """Describe a raw file: its size in bytes and the SHA-256 of its bytes.
+    """Return the size of a raw file (bytes) and the SHA-256 of its content, with its settings.
+
+    Args:
+        path: the file.
+        settings: how it is read.
 
     Raises:
         ReadError: it cannot be opened.
@@ -90,12 +100,16 @@ def source_file(path: Path, settings: SourceSettings) -> SourceFile:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
             size = stream.tell()
     except OSError as error:
-        raise ReadError(f"{path}: cannot be read: {error.strerror or error}") from None
+        raise unreadable_error(path, error) from None
     return SourceFile(str(path), size, digest, settings)
 
 
 def cell_ids(path: Path, settings: SourceSettings) -> tuple[str, ...]:
-    """Return the ids of the cells in a file, in order of appearance; reads the body only for ids in a column.
+    """Return the ids of the cells in a file, in order of appearance. Reads the rows only for ids in a column.
+
+    Args:
+        path: the file.
+        settings: how it is read; ``cell_id_from`` says where the ids come from.
 
     Raises:
         ReadError: the pattern does not match the path, or the file cannot be read.
@@ -108,7 +122,7 @@ def cell_ids(path: Path, settings: SourceSettings) -> tuple[str, ...]:
         return reader.cells(path, reader.layout(path, settings))
     match = re.search(rest, path.as_posix())
     if match is None or not match["cell_id"]:
-        raise ReadError(f"{path}: the cell id's pattern {rest!r} does not match this path; correct cell_id_from")
+        raise ReadError(f"{path}: the pattern {rest!r} of cell_id_from does not match this path; correct the pattern")
     return (match["cell_id"],)
 
 
@@ -118,10 +132,12 @@ def survey(
     """Return the ids of the cells in a file, as :func:`cell_ids` does, and the parts in which it can be read.
 
     Args:
-        range_bytes: about how long a part is.
+        path: the file.
+        settings: how it is read.
+        range_bytes: approximate size of a part (bytes).
 
     Returns:
-        Ids, and two parts or more; none where the file is short, holds one cell, or is of a kind that is read whole.
+        Ids, and the parts: at least two, or none if the file is short, has one cell, or is always read as a whole.
 
     Raises:
         ReadError: as :func:`cell_ids`.
@@ -131,22 +147,26 @@ def survey(
         return cell_ids(path, settings), ()
     parts = reader.parts.survey(path, reader.layout(path, settings), range_bytes)
     cells = tuple(dict.fromkeys(cell for part in parts for cell, _ in part.cells))
-    return cells, parts if len(parts) > 1 and len(cells) > 1 else ()
+    if len(parts) < 2 or len(cells) < 2:
+        return cells, ()
+    return cells, parts
 
 
 def read_raw(path: Path, settings: SourceSettings, cell_id: str | None = None, source_index: int = 0) -> pd.DataFrame:
-    """Read a raw file, as it stands.
+    """Read a raw file, without changing its values.
 
     Args:
-        cell_id: only this cell's rows, where ids come from a column; ``None`` = all rows.
-        source_index: written into the column of that name.
+        path: the file.
+        settings: how it is read.
+        cell_id: read only the rows of this cell, if a column has the ids; ``None`` = all rows.
+        source_index: value of the column of that name.
 
     Returns:
         ``data.columns.RAW_COLUMNS``; ``source_row`` is the row in the file, 0 = first data row.
 
     Raises:
-        ReadError: the file cannot be read, has no such cell, or more than half of what stands in its voltage,
-            current or time is no number.
+        ReadError: the file cannot be read or has no such cell, or more than half of the values of its voltage, current
+            or time are not numbers.
     """
     tally = Tally(path)
     table = _Table()
@@ -154,7 +174,10 @@ def read_raw(path: Path, settings: SourceSettings, cell_id: str | None = None, s
         rows = None if cell_id is None or block.cells is None else np.asarray(block.cells == cell_id)
         if rows is None or rows.any():
             tally.add(block, rows)
-            table.add(block.frame if rows is None else block.frame[rows])
+            frame = block.frame
+            if rows is not None:
+                frame = frame[rows]
+            table.add(frame)
     if not table.rows:
         wanted = str(cell_id)
         raise ReadError(f"{path}: the file has no cell {quote(wanted)}{suggest(wanted, cell_ids(path, settings))}")
@@ -167,19 +190,21 @@ def read_raw(path: Path, settings: SourceSettings, cell_id: str | None = None, s
 def read_by_cell(
     path: Path, settings: SourceSettings, rows_per_part: int = ROWS_PER_PART, part: FileRange | None = None
 ) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Read a long file that holds many cells, or a part of it, once, in bounded memory.
+    """Read a long file with many cells, or a part of it, once and in bounded memory.
 
     Args:
-        part: one of :func:`survey`; ``None`` = all of the file.
-        rows_per_part: rows that are read before what is there of each cell is handed on.
+        path: the file.
+        settings: how it is read.
+        rows_per_part: number of rows that are read before they are yielded by cell.
+        part: one of :func:`survey`; ``None`` = the whole file.
 
     Yields:
-        Cell id and some of its rows as :func:`read_raw` returns them. A cell's parts come in the file's order.
+        Cell id and some of its rows as :func:`read_raw` returns them. The rows of a cell come in the order of the file.
 
     Raises:
-        ReadError: as :func:`read_raw`, but whether voltage, current and time are numbers is judged over the whole
-            file and at its end, so that one bad cell does not stop the others. Of a part it is not judged: it may
-            hold that cell alone.
+        ReadError: as :func:`read_raw`. Whether voltage, current and time are numbers is checked at the end of the file,
+            over all its rows, so one bad cell does not stop the others. It is not checked for a part, because the part
+            may have only that bad cell.
     """
     tally = Tally(path)
     ids: dict[str, int] = {}
@@ -209,9 +234,12 @@ def read_by_cell(
 def guess_settings(path: Path) -> SourceSettings:
     """Guess how a file is read from its first lines: reader, columns with units, and where the cell id comes from.
 
+    Args:
+        path: the file.
+
     Raises:
-        ReadError: the file is empty, of a kind that is not read, or has no column that looks like voltage, current or
-            time.
+        ReadError: the file is empty, of a kind that cannot be read, or has no column that looks like voltage, current
+            or time.
     """
     reader = detect_reader(path)
     if reader is not None:
@@ -229,9 +257,12 @@ def guess_settings(path: Path) -> SourceSettings:
 
 
 def _parts(frame: pd.DataFrame, code: Integers, ids: list[str]) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Sort rows by cell, in the order of the cells' first appearance, and hand them on cell by cell."""
-    order = None if (np.diff(code) >= 0).all() else np.argsort(code, kind="stable")
-    ordered = code if order is None else code[order]
+    """Sort rows by cell, in the order in which cells first appear, and yield them cell by cell."""
+    order: Indices | None = None
+    ordered = code
+    if not (np.diff(code) >= 0).all():
+        order = np.argsort(code, kind="stable")
+        ordered = code[order]
     starts = np.flatnonzero(np.diff(ordered, prepend=-1))
     for start, end in zip(starts.tolist(), [*starts[1:].tolist(), len(code)], strict=True):
         rows = frame.iloc[start:end] if order is None else frame.iloc[order[start:end]]
@@ -240,7 +271,7 @@ def _parts(frame: pd.DataFrame, code: Integers, ids: list[str]) -> Iterator[tupl
 
 @dataclass(slots=True)
 class _Table:
-    """A raw table that grows block by block in place, so that no row is ever held twice."""
+    """A raw table that grows block by block in place, so no row is in memory twice."""
 
     rows: int = 0
     numbers: dict[str, NDArray[Any]] = field(default_factory=dict)
@@ -254,7 +285,7 @@ class _Table:
                 continue
             column = self.numbers.setdefault(name, np.empty(0, dtype=np.dtype(dtype)))
             if end > len(column):
-                # Room that is not written to costs nothing, while growing in place fills it with zeros first.
+                # Allocated memory that is not written to costs nothing; resizing in place would fill it with zeros.
                 room = np.empty(max(end, min(16 * len(column), len(column) + ROOM_ROWS)), dtype=column.dtype)
                 room[: self.rows] = column[: self.rows]
                 self.numbers[name] = column = room
@@ -262,7 +293,7 @@ class _Table:
         self.rows = end
 
     def take(self) -> pd.DataFrame:
-        """Return all rows and begin anew."""
+        """Return all rows, and empty the table."""
         columns: dict[str, Any] = {}
         for name in c.RAW_COLUMNS:
             if name in self.texts:

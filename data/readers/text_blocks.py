@@ -1,4 +1,4 @@
-"""Text files as blocks of whole lines in UTF-8, whatever their encoding, in bounded memory."""
+"""Read text files of any encoding as blocks of complete lines in UTF-8, in bounded memory."""
 
 from __future__ import annotations
 
@@ -16,28 +16,36 @@ import numpy as np
 
 from ..errors import ReadError
 from ..settings import FileRange
+from .file_kinds import unreadable_error
 
 BLOCK_BYTES: Final = 4 * 1024 * 1024
+"""Bytes that are read at once."""
+
 LINE_BYTES: Final = 32 * 1024 * 1024
+"""Longest line (bytes); a file with a longer one is not a table."""
+
 HEAD_BYTES: Final = 128 * 1024
+"""Bytes at the beginning of a file in which its header is searched first."""
+
 _UTF16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
-# Control characters and þ, ÿ: bytes that a lab's Latin-1 export does not hold and damaged files do.
+# Control characters, þ and ÿ: bytes that occur in damaged files, but not in Latin-1 exports of a lab.
 _NOT_LATIN1: Final = re.compile(rb"[\x80-\x9f\xfe\xff]")
-_PADDING: Final = re.compile(rb"(?<= )\xff+(?=[\t\r\n])")  # Maccor fills its texts up with it
+_PADDING: Final = re.compile(rb"(?<= )\xff+(?=[\t\r\n])")  # Maccor pads its texts with it
 GZIP: Final = b"\x1f\x8b"
 GZIP_SUFFIXES: Final = (".gz",)
 
 
 @dataclass(frozen=True, slots=True)
 class TextBlock:
-    """Whole lines, UTF-8, each ended by one newline.
+    """Complete lines in UTF-8, each ended by one newline.
 
     Args:
-        first_line: the first one's number in the file, from 1.
-        lines: how many there are.
-        offset: the first one's place in the file, in bytes, where it is read byte by byte (:func:`is_seekable`).
-        latin1: the file has shown before that it is in Latin-1.
+        data: the lines.
+        first_line: number of the first line in the file, from 1.
+        lines: number of lines.
+        offset: position of the first line in the file (bytes), if the file :func:`is_seekable`.
+        latin1: whether an earlier line has shown that the file is in Latin-1.
     """
 
     data: bytes
@@ -49,7 +57,7 @@ class TextBlock:
 
 @dataclass(slots=True)
 class _Decoder:
-    """Turns a file's lines into UTF-8, and knows where it is when it cannot."""
+    """Converts the lines of a file to UTF-8, and keeps their position for error messages."""
 
     path: Path
     line: int = 1
@@ -86,15 +94,20 @@ class _Decoder:
         in_line = at - lines.rfind(b"\n", 0, at)
         return ReadError(
             f"{self.path}: line {line}: byte {in_line} of the line (0x{lines[at]:02x}, byte {self.offset + at} of the "
-            "file) is not text in UTF-8 or Latin-1; export the file again, or cut off its damaged part"
+            "file) is not text in UTF-8 or Latin-1; export the file again, or remove its damaged part"
         )
 
 
 def text_blocks(path: Path, block_bytes: int = BLOCK_BYTES, part: FileRange | None = None) -> Iterator[TextBlock]:
-    """Read a text file, or a part of one that :func:`is_seekable`, as blocks of whole lines.
+    """Read a text file, or a part of it, as blocks of complete lines.
 
-    UTF-8 with or without a byte order mark, UTF-16 with one, and Latin-1 where the bytes are plausible; lines may
-    end in ``\\n``, ``\\r\\n`` or ``\\r``. What is packed with gzip is unpacked on the way.
+    The encoding may be UTF-8 with or without a byte order mark, UTF-16 with one, or Latin-1 if the bytes are plausible.
+    Lines may end in ``\\n``, ``\\r\\n`` or ``\\r``. A file packed with gzip is unpacked.
+
+    Args:
+        path: the file.
+        block_bytes: bytes that are read at once.
+        part: the part, of a file that :func:`is_seekable`; ``None`` = the whole file.
 
     Raises:
         ReadError: the file cannot be opened, or a byte is not text; names file, line and byte.
@@ -103,13 +116,17 @@ def text_blocks(path: Path, block_bytes: int = BLOCK_BYTES, part: FileRange | No
         with open_bytes(path) as stream:
             yield from _blocks(path, stream, block_bytes, part)
     except (EOFError, zlib.error) as error:
-        raise ReadError(f"{path}: its gzip packing is damaged ({error}); copy the file again") from None
+        raise ReadError(f"{path}: the gzip file is damaged ({error}); copy it again") from None
     except OSError as error:
-        raise ReadError(f"{path}: cannot be read: {error.strerror or error}") from None
+        raise unreadable_error(path, error) from None
 
 
 def is_seekable(path: Path) -> bool:
-    """Tell whether reading can begin at any line: not where characters are two bytes each, or the file is packed."""
+    """Tell whether reading can start at any line: not in UTF-16, and not in a packed file.
+
+    Args:
+        path: the file.
+    """
     if is_gzip(path):
         return False
     with path.open("rb") as stream:
@@ -117,17 +134,17 @@ def is_seekable(path: Path) -> bool:
 
 
 def head_block(path: Path) -> TextBlock:
-    """Return the first lines of a file (about 128 KiB); no bytes at all when the file is empty."""
+    """Return the first lines of a file (about 128 KiB); no bytes if the file is empty."""
     return next(text_blocks(path, HEAD_BYTES), TextBlock(b"", 1, 0))
 
 
 def count_lines(data: bytes) -> int:
-    """Return the number of newlines."""
+    """Count the newlines in some text."""
     return int(np.count_nonzero(np.frombuffer(data, np.uint8) == ord("\n")))
 
 
 def split_lines(block: TextBlock) -> list[str]:
-    """Return a block's lines without their ends."""
+    """Return the lines of a block as text, without line ends."""
     return block.data.decode().split("\n")[:-1]
 
 
@@ -144,14 +161,18 @@ def _blocks(path: Path, stream: BinaryIO, block_bytes: int, part: FileRange | No
     else:
         decoder = _Decoder(path, part.first_line, stream.seek(part.start), part.latin1)
         chunks = _chunks(stream, block_bytes, part.end)
-    rest, newline = b"", b""
+    rest = b""
+    newline = b""
     for chunk in chunks:
         newline = newline or (b"\r" if b"\n" not in chunk and b"\r" in chunk else b"\n")
         cut = chunk.rfind(newline) + 1
         if cut == 0:
             rest += chunk
             if len(rest) > LINE_BYTES:
-                raise ReadError(f"{path}: line {decoder.line} does not end: this is not a text table")
+                raise ReadError(
+                    f"{path}: line {decoder.line} is longer than 32 MiB, so this is not a text table; remove it from "
+                    "the sources"
+                )
             continue
         yield _block(decoder, b"".join((rest, memoryview(chunk)[:cut])), newline)
         rest = chunk[cut:]
@@ -165,12 +186,13 @@ def _chunks(stream: BinaryIO, block_bytes: int, end: int | None) -> Iterator[byt
 
 
 def _block(decoder: _Decoder, lines: bytes, newline: bytes) -> TextBlock:
-    size, latin1 = len(lines), decoder.latin1
+    size = len(lines)
+    latin1 = decoder.latin1
     if newline == b"\r":
         lines = lines.replace(b"\r", b"\n")
     text = decoder.decode(lines)
     if b"\r" in text:
-        # Carriage returns that end no line must not become line ends later.
+        # A carriage return within a line must not become a line end later.
         text = text.replace(b"\r\n", b"\n").replace(b"\r", b" ")
     block = TextBlock(text, decoder.line, count_lines(text), decoder.offset, latin1)
     decoder.line += block.lines
@@ -196,7 +218,10 @@ def _utf16(path: Path, stream: BinaryIO, block_bytes: int) -> Iterator[bytes]:
 
 
 def is_gzip(path: Path) -> bool:
-    """Tell from its first bytes whether a file is packed with gzip, whatever its name.
+    """Tell from its first bytes whether a file is packed with gzip.
+
+    Args:
+        path: the file; its name does not matter.
 
     Raises:
         OSError: it cannot be opened.
@@ -206,22 +231,36 @@ def is_gzip(path: Path) -> bool:
 
 
 def open_bytes(path: Path) -> BinaryIO:
-    """Open a file for reading, unpacked.
+    """Open a file for reading its unpacked bytes.
+
+    Args:
+        path: the file, packed with gzip or not.
 
     Raises:
-        OSError: it cannot be opened; while reading, also EOFError and zlib.error where a packed file is damaged.
+        OSError: it cannot be opened. Reading a damaged packed file also raises EOFError or zlib.error.
     """
-    return cast(BinaryIO, gzip.open(path, "rb")) if is_gzip(path) else path.open("rb")
+    if is_gzip(path):
+        return cast(BinaryIO, gzip.open(path, "rb"))
+    return path.open("rb")
 
 
 def stem(path: Path) -> str:
-    """Return the file's name without its suffix, and without that of its packing: ``a.csv.gz`` is ``a``."""
-    inner = path.with_suffix("") if path.suffix.lower() in GZIP_SUFFIXES else path
-    return inner.stem
+    """Return the name of a file without its suffix and without ``.gz``: ``a`` for ``a.csv.gz``.
+
+    Args:
+        path: the file.
+    """
+    if path.suffix.lower() in GZIP_SUFFIXES:
+        path = path.with_suffix("")
+    return path.stem
 
 
 def detect_encoding(path: Path, most_bytes: int = 128 * 1024) -> str:
-    """Return how a text file's characters are written, as its first bytes tell: ``UTF-8``, ``UTF-16`` or ``Latin-1``.
+    """Detect the encoding of a text file from its first bytes: ``UTF-8``, ``UTF-16`` or ``Latin-1``.
+
+    Args:
+        path: the file.
+        most_bytes: how many bytes are examined.
 
     Raises:
         OSError: it cannot be opened.

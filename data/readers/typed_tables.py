@@ -1,6 +1,6 @@
-"""Tables whose columns have types (Parquet, workbooks, cyclers' own files) as raw rows."""
+"""Turn tables with typed columns (Parquet, workbooks, cyclers' own files) into raw rows."""
 
-# pyarrow.compute makes its functions at import; no type checker sees them.
+# pyarrow.compute defines its functions at import, where type checkers do not see them.
 # pyright: reportAttributeAccessIssue=false
 
 from __future__ import annotations
@@ -19,16 +19,19 @@ from ..settings import FileRange, SourceSettings
 from .column_names import guess_cell_column
 from .csv_header import SAMPLE_ROWS, Header
 from .csv_reader import RawBlock, make_raw_block
-from .layout import Layout, find_layout, guess_header_columns
+from .layout import Column, Layout, find_layout, guess_header_columns
 
 ROWS: Final = 200_000
-"""Rows of a table that are turned into raw rows at once."""
+"""Rows of a block."""
 
 
 def to_numbers_or_text(array: pa.Array) -> pa.Array:
-    """Turn a column into float64 or text: times into seconds (since 1970 in UTC, where they are dates).
+    """Turn a column into float64 or text; times become seconds (dates: since 1970 in UTC).
 
-    Text stays text, and so does a column with an infinite number, so that the reader notes what cannot be used.
+    A column with an infinite number becomes text, because the reader then reports that value as unreadable.
+
+    Args:
+        array: a column of any type for which :func:`is_readable`.
     """
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
@@ -52,28 +55,39 @@ def to_numbers_or_text(array: pa.Array) -> pa.Array:
 
 
 def cell_texts(array: pa.Array) -> pa.Array:
-    """Turn a column of cell ids into text; whole numbers are written without a decimal point."""
+    """Turn a column of cell ids into text; whole numbers have no decimal point.
+
+    Args:
+        array: a column of texts or numbers.
+    """
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
     if pa.types.is_floating(array.type):
-        whole = pc.all(pc.equal(array, pc.round(array))).as_py() is not False
-        array = array.cast(pa.int64()) if whole else array
+        are_whole_numbers = pc.all(pc.equal(array, pc.round(array))).as_py() is not False
+        if are_whole_numbers:
+            array = array.cast(pa.int64())
     return array.cast(pa.string())
 
 
 def is_readable(kind: pa.DataType) -> bool:
-    """Tell whether a column's type can hold numbers, times or text."""
+    """Tell whether a column of this type has numbers, times or text."""
     return not (pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
 
 
 def table_header(path: Path, names: Sequence[str], rows: Sequence[pa.Table], units: Sequence[str] = ()) -> Header:
-    """Describe a table with named columns by its names, some of its rows and the units that stand beneath the names.
+    """Return the header of a table.
+
+    Args:
+        path: the file.
+        names: names of the columns.
+        rows: some of the rows.
+        units: texts of a line of units below the names.
 
     Raises:
         ReadError: there are no rows.
     """
     if not sum(len(part) for part in rows):
-        raise ReadError(f"{path}: has columns but no rows; export it again, or leave it out of the sources")
+        raise ReadError(f"{path}: the file has columns but no rows; export it again, or remove it from the sources")
     sample: list[tuple[str, ...]] = []
     for part in rows:
         shown = part.slice(0, SAMPLE_ROWS).combine_chunks()
@@ -83,7 +97,11 @@ def table_header(path: Path, names: Sequence[str], rows: Sequence[pa.Table], uni
 
 
 def table_settings(reader: str, header: Header) -> SourceSettings:
-    """Guess columns, units and where the cell id comes from.
+    """Guess columns, units, and where the cell id comes from.
+
+    Args:
+        reader: name of the reader.
+        header: of the table.
 
     Raises:
         ReadError: no column looks like voltage, current or a time.
@@ -96,22 +114,20 @@ def table_settings(reader: str, header: Header) -> SourceSettings:
 
 
 def table_blocks(tables: Iterable[pa.Table], layout: Layout, part: FileRange | None = None) -> Iterator[RawBlock]:
-    """Turn tables, the parts of one in order, into raw rows.
+    """Turn tables into raw rows.
 
     Args:
-        tables: each with at least the layout's columns, by name.
-        part: of a file, which the tables are; ``None`` = all of it.
+        tables: the parts of one table in order; each has at least the columns of the layout.
+        layout: of the whole table.
+        part: the part of the file that the tables are; ``None`` = the whole file.
     """
-    row, cell = (0, None) if part is None else (part.first_row, part.cell_before or None)
+    row = 0
+    cell: str | None = None
+    if part is not None:
+        row = part.first_row
+        cell = part.cell_before or None
     for table in tables:
-        # A date or a time has its unit in its type, whatever its name says.
-        columns = [
-            replace(column, unit="", kind="number")
-            if pa.types.is_temporal(table.schema.field(column.name).type)
-            else column
-            for column in layout.columns
-        ]
-        typed = replace(layout, columns=tuple(columns))
+        typed = replace(layout, columns=tuple(_without_unit_if_time(column, table) for column in layout.columns))
         for start in range(0, len(table), ROWS):
             rows = table.slice(start, ROWS)
             arrays = {column.index: to_numbers_or_text(_whole(rows, column.name)) for column in typed.columns}
@@ -125,8 +141,20 @@ def table_blocks(tables: Iterable[pa.Table], layout: Layout, part: FileRange | N
             yield block
 
 
+def _without_unit_if_time(column: Column, table: pa.Table) -> Column:
+    """A date or a time has its unit in its type, whatever unit its name has."""
+    if pa.types.is_temporal(table.schema.field(column.name).type):
+        return replace(column, unit="", kind="number")
+    return column
+
+
 def table_cells(tables: Iterable[pa.Table], layout: Layout) -> tuple[str, ...]:
-    """Return the ids in the column of cells, in order of appearance."""
+    """Return the cell ids of a table in order of appearance.
+
+    Args:
+        tables: the parts of the table in order.
+        layout: its layout, with a column of cell ids.
+    """
     only_cells = Layout(layout.header, (), layout.cell)
     seen: dict[str, None] = {}
     for block in table_blocks(tables, only_cells):
@@ -136,12 +164,17 @@ def table_cells(tables: Iterable[pa.Table], layout: Layout) -> tuple[str, ...]:
 
 
 def _whole(table: pa.Table, name: str) -> pa.Array:
-    column = table.column(table.schema.names.index(name))
-    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+    return _one_array(table.column(table.schema.names.index(name)))
+
+
+def _one_array(column: pa.ChunkedArray) -> pa.Array:
+    if not column.num_chunks:
+        return pa.array([], column.type)
+    return pa.concat_arrays(column.chunks)
 
 
 def _texts(column: pa.ChunkedArray) -> list[str]:
     if not is_readable(column.type):
         return [""] * len(column)
-    array = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
-    return ["" if value is None else f"{value}" for value in to_numbers_or_text(array).to_pylist()]
+    values = to_numbers_or_text(_one_array(column)).to_pylist()
+    return ["" if value is None else f"{value}" for value in values]

@@ -1,4 +1,4 @@
-"""How much of what stands in a file's required columns is unreadable, and when that is too much."""
+"""Count the unreadable values in the required columns of a file, and refuse a file that has too many."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TIMES: Final = (c.TEST_TIME, c.UNIX_TIME)
 
 @dataclass(slots=True)
 class _Count:
-    """What stood in one column: values given, those of them that are unreadable, and the first of these."""
+    """The values of one column that are not missing: how many, how many are unreadable, and the first such."""
 
     name: str
     given: int = 0
@@ -32,13 +32,18 @@ class _Count:
 
 @dataclass(slots=True)
 class Tally:
-    """Counts what a file's required columns held, over its blocks."""
+    """Counts the values of the required columns of a file, over its blocks."""
 
     path: Path
     counts: dict[str, _Count] = field(default_factory=dict)
 
     def add(self, block: RawBlock, rows: Mask | None) -> None:
-        """Count a block's values, or only those of some rows."""
+        """Count the values of a block.
+
+        Args:
+            block: rows of the file.
+            rows: which of them count, shape (rows,); ``None`` = all.
+        """
         for target, (name, bad) in block.unreadable.items():
             if target not in (c.VOLTAGE, c.CURRENT, *_TIMES):
                 continue
@@ -52,13 +57,17 @@ class Tally:
                 count.first = f"the first is in line {block.lines[row]}: {block.frame[c.UNREADABLE].iloc[row]}"
 
     def check(self) -> None:
-        """Raise a ReadError when a column without which a record is worth nothing is no column of numbers."""
+        """Refuse the file if most values of its voltage, of its current, or of all its times are unreadable.
+
+        Raises:
+            ReadError: names the column and the first unreadable value.
+        """
         times = [self.counts[time] for time in _TIMES if time in self.counts]
         no_time = all(count.given == 0 or count.mostly_unreadable for count in times)
-        wrong = [count for target, count in self.counts.items() if target not in _TIMES or no_time]
-        for count in wrong:
+        required = [count for target, count in self.counts.items() if target not in _TIMES or no_time]
+        for count in required:
             if count.mostly_unreadable:
                 raise ReadError(
                     f"{self.path}: column {count.name!r}: {count.unreadable} of {count.given} values cannot be read; "
-                    f"{count.first}. Is this the right column, with the right decimal sign or date format?"
+                    f"{count.first}. Check that this is the right column, and check its decimal sign or date format"
                 )

@@ -1,20 +1,20 @@
-"""More defects of a lab, planted on purpose: of thermocouples, numbers, clocks and whole channels.
+"""More typical defects of a lab, planted on purpose: in thermocouples, numbers, clocks and complete channels.
 
 ``temperature_range``
-    The thermocouple is unplugged and reads -2500 °C. ``temperature_jump``: it hangs in hot air; ``temperature_noise``:
-    its contact is loose; ``temperature_stuck``: its amplifier has frozen.
+    The thermocouple is unplugged and reads -2500 °C. ``temperature_jump``: it is detached, in hot air;
+    ``temperature_noise``: its contact is loose; ``temperature_stuck``: its amplifier repeats one value.
 ``voltage_range``
     The voltage channel is saturated. ``voltage_stuck``: it repeats its last value under current.
 ``number_unreadable``
-    The export wrote words where a number belongs. ``time_missing``: the row has no time.
+    The export wrote text instead of a number. ``time_missing``: the row has no time.
 ``time_resolution``
-    The export wrote whole seconds, so that the samples after an edge share one.
+    The export wrote whole seconds, so several samples after an edge have the same time.
 ``impedance_row``
-    An impedance analyser took over in a rest and wrote its own rows, with a voltage below -1 V, as a step of its own.
+    An impedance analyser was connected in a rest and wrote its own rows, with a voltage below -1 V, as a separate step.
 ``chamber_off``
-    The chamber drifts away by 6 °C over an hour, and comes back after a rest. Planted before all others.
+    The chamber drifts by 6 °C within an hour, and returns after a rest. Planted before all others.
 ``current_sign``, ``step_renumbered``
-    The cycler counts discharge as positive; its step numbers start elsewhere.
+    The cycler counts discharge as positive; its step numbers do not start at 1.
 """
 
 from __future__ import annotations
@@ -24,19 +24,30 @@ from typing import Final
 import numpy as np
 
 from .cycler import DIGITS, MISSING_MS, UNREADABLE_VALUE
-from .planting import CONSTANT_CURRENT_PER_AH, MARGIN_ROWS, REST_PER_AH, Bench, Defect, Plant
+from .planting import CONSTANT_CURRENT_PER_AH, MARGIN_ROWS, REST_PER_AH, Bench, Defect, Plant, find_runs
 
 HOT_CELSIUS: Final = 85.0
+"""Reading of a detached thermocouple (°C)."""
+
 NOISE_CELSIUS: Final = 3.0
+"""Standard deviation of a thermocouple with a loose contact (°C)."""
+
 DRIFT_CELSIUS: Final = 6.0
+"""Deviation of the chamber from its setpoint (°C)."""
+
 HOUR_MS: Final = 3_600_000
 LONG_REST_MS: Final = 6_000_000
+"""Shortest rest in which the chamber can be off (ms): the cell must reach its temperature."""
+
 LEAST_STUCK_MS: Final = 2_000_000
-STUCK_SHARE: Final = 0.15  # of the capacity, which passes while the voltage is stuck
+"""Shortest time for which a temperature is stuck (ms)."""
+
+STUCK_SHARE: Final = 0.15
+"""Charge that passes while the voltage is stuck, as a share of the capacity."""
 
 
 def _freeze_channel(rule: str, column: str, value: float) -> Plant:
-    """A channel that reads one value over some rows."""
+    """Return a plant that gives a channel one value over some rows."""
 
     def plant(bench: Bench, length: int) -> None:
         first = bench.claim_free_rows(length)
@@ -49,7 +60,7 @@ def _freeze_channel(rule: str, column: str, value: float) -> Plant:
 
 
 def _lose_single_rows(rule: str, column: str, value: float) -> Plant:
-    """Single rows in which something is lost."""
+    """Return a plant that gives a column one value in single rows."""
 
     def plant(bench: Bench, length: int) -> None:
         for _ in range(length):
@@ -82,7 +93,7 @@ def _temperature_noise(bench: Bench, length: int) -> None:
 
 
 def _temperature_stuck(bench: Bench, length: int) -> None:
-    """Freeze the temperature for an hour of a high current, or for as long as that lasts."""
+    """Freeze the temperature for an hour at a high current, or as long as that current lasts."""
     current = np.abs(bench.columns["current"]) / bench.nominal_capacity_ah
     high = float(np.quantile(current[current > CONSTANT_CURRENT_PER_AH], 0.75))
     span = _longest(bench, bench.rows_above_current(0.95 * high), 60)
@@ -98,8 +109,9 @@ def _temperature_stuck(bench: Bench, length: int) -> None:
 
 
 def _voltage_stuck(bench: Bench, length: int) -> None:
-    """Freeze the voltage while a good part of the capacity passes at one current."""
-    current, time_ms = bench.columns["current"], bench.columns["time_ms"]
+    """Freeze the voltage while :data:`STUCK_SHARE` of the capacity passes at a constant current."""
+    current = bench.columns["current"]
+    time_ms = bench.columns["time_ms"]
     span = _longest(bench, bench.rows_above_current(CONSTANT_CURRENT_PER_AH) & ~_rows_of_changing_current(bench), 40)
     if span is None:
         return
@@ -111,19 +123,19 @@ def _voltage_stuck(bench: Bench, length: int) -> None:
 
 
 def _rows_of_changing_current(bench: Bench) -> np.ndarray:
-    """Rows whose step's current is not one and the same."""
-    step, current = bench.columns["step"], bench.columns["current"]
+    """Find the rows of steps whose current is not constant."""
+    step = bench.columns["step"]
+    current = bench.columns["current"]
     first = np.flatnonzero(np.diff(step, prepend=step[:1] - 1))
     length = np.diff(np.append(first, len(step)))
     spread = np.fmax.reduceat(current, first) - np.fmin.reduceat(current, first)
-    decays: np.ndarray = np.repeat(spread > 0.02 * bench.nominal_capacity_ah, length)
-    return decays
+    changes: np.ndarray = np.repeat(spread > 0.02 * bench.nominal_capacity_ah, length)
+    return changes
 
 
 def _longest(bench: Bench, where: np.ndarray, least: int) -> slice | None:
-    """Take the longest run of free rows where something holds, less a margin; ``None`` for fewer than ``least``."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], bench.free & where, [False]]).astype(int)))
-    runs = [slice(int(a) + MARGIN_ROWS, int(b) - MARGIN_ROWS) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+    """Claim the longest run of free rows, without a margin at both ends; ``None`` if it is shorter than ``least``."""
+    runs = [slice(int(first) + MARGIN_ROWS, int(end) - MARGIN_ROWS) for first, end in find_runs(bench.free & where)]
     span = max(runs, key=lambda rows: rows.stop - rows.start, default=slice(0, 0))
     if span.stop - span.start < least:
         return None
@@ -132,10 +144,10 @@ def _longest(bench: Bench, where: np.ndarray, least: int) -> slice | None:
 
 
 def _chamber_off(bench: Bench, length: int) -> None:
-    """Let the temperature drift off around the longest rest, in which the cell comes to the chamber's temperature."""
-    time_ms, still = bench.columns["time_ms"], ~bench.rows_above_current(REST_PER_AH)
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], still, [False]]).astype(int)))
-    rests = [(int(time_ms[a]), int(time_ms[b - 1])) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+    """Shift the temperature around the longest rest, in which the cell reaches the temperature of the chamber."""
+    time_ms = bench.columns["time_ms"]
+    at_rest = ~bench.rows_above_current(REST_PER_AH)
+    rests = [(int(time_ms[first]), int(time_ms[end - 1])) for first, end in find_runs(at_rest)]
     begin, end = max(rests, key=lambda rest: rest[1] - rest[0], default=(0, 0))
     if end - begin < LONG_REST_MS:
         return
@@ -147,7 +159,7 @@ def _chamber_off(bench: Bench, length: int) -> None:
 
 
 def _impedance_row(bench: Bench, length: int) -> None:
-    """Insert rows of another device in a rest, with a step number of their own."""
+    """Insert rows of another device in a rest, with a separate step number."""
     row = bench.claim_free_rows(1, ~bench.rows_above_current(REST_PER_AH))
     if row is None:
         return
@@ -194,4 +206,4 @@ CHANNEL_PLANTS: Final[dict[str, Plant]] = {
     "time_missing": _lose_single_rows("time_missing", "time_ms", MISSING_MS),
     "impedance_row": _impedance_row,
 }
-"""How each defect is planted."""
+"""The function that plants each defect."""

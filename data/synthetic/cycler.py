@@ -1,4 +1,4 @@
-"""A cycler's record as arrays, the noise of its channels, and the CSV that it exports."""
+"""Simulate a cycler: the record as arrays, the noise of its channels, and its CSV export."""
 
 from __future__ import annotations
 
@@ -15,24 +15,30 @@ from ..arrays import Floats, Integers, Mask
 
 CSV_COLUMNS: Final = ("datetime", "cell_id", "cycle", "step", "current_A", "voltage_V", "temperature_C")
 MISSING_MS: Final = int(np.iinfo(np.int64).min)
-"""A time that is not there."""
+"""Stands for a missing time."""
 
 UNREADABLE_VALUE: Final = np.inf
-"""A number in whose place the export writes words."""
+"""Stands for a number in whose place the export writes :data:`UNREADABLE_TEXT`."""
 
 UNREADABLE_TEXT: Final = "#OVERFLOW"
 DIGITS: Final = {"current": 5, "voltage": 5, "temperature": 2}
-SETTLE_ROWS: Final = 4  # rows around an edge of the current that are not calm
+"""Decimals of each number in the export."""
+
+SETTLE_ROWS: Final = 4
+"""Rows on each side of an edge of the current that are not calm."""
 
 
 @dataclass(frozen=True, slots=True)
 class CyclerRecord:
-    """The rows of one cell in the file's order, all arrays of one length.
+    """The rows of one cell in the order of the file, shape (rows,) each.
 
     Args:
-        time_ms: ms since 1970-01-01, the wall clock of the cycler's computer.
-        cycle, step: the cycler's numbers.
-        current: A, positive charges the cell; NaN = missing, as in ``voltage`` (V) and ``temperature`` (°C).
+        time_ms: wall clock of the cycler's computer, ms since 1970-01-01; :data:`MISSING_MS` = missing.
+        cycle: cycle number of the cycler.
+        step: step number of the cycler.
+        current: A, positive charges the cell; NaN = missing.
+        voltage: V; NaN = missing.
+        temperature: °C; NaN = missing.
     """
 
     time_ms: Integers
@@ -48,7 +54,15 @@ class CyclerRecord:
 
 @dataclass(frozen=True, slots=True)
 class TrueRecord:
-    """What a cell really did, without noise: time in s from 0, C-rate (positive charges) and voltage in V."""
+    """The true record of a cell, without noise, shape (rows,) each.
+
+    Args:
+        time_second: s, from 0.
+        cycle: cycle number.
+        step: step number of the schedule.
+        rate: C-rate (A per A.h of nominal capacity), positive charges the cell.
+        voltage: V.
+    """
 
     time_second: Floats
     cycle: Integers
@@ -58,18 +72,33 @@ class TrueRecord:
 
     @property
     def steps(self) -> int:
-        """Number of steps: runs of rows with one cycle and step number."""
+        """Number of steps: runs of rows with the same cycle and step number."""
         return 1 + int(np.count_nonzero((np.diff(self.cycle) != 0) | (np.diff(self.step) != 0)))
 
     def charge_ah(self, nominal_capacity_ah: float) -> tuple[float, float]:
-        """Charge in and out in A.h, both positive, for a cell of this nominal capacity (trapezoids between rows)."""
-        middle = (self.rate[1:] + self.rate[:-1]) / 2 * np.diff(self.time_second) / 3600 * nominal_capacity_ah
-        return float(middle[middle > 0].sum()), float(-middle[middle < 0].sum())
+        """Integrate the charge into and out of a cell (trapezoids between rows).
+
+        Args:
+            nominal_capacity_ah: of the cell (A.h).
+
+        Returns:
+            Charge in and charge out, A.h, both positive.
+        """
+        charge_ah = (self.rate[1:] + self.rate[:-1]) / 2 * np.diff(self.time_second) / 3600 * nominal_capacity_ah
+        return float(charge_ah[charge_ah > 0].sum()), float(-charge_ah[charge_ah < 0].sum())
 
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """The channel that measures a cell: standard deviations of its white noise, chamber temperature and start."""
+    """The channel that measures a cell.
+
+    Args:
+        start_ms: start of the record, ms since 1970-01-01.
+        temperature_celsius: of the chamber (°C).
+        current_noise_ampere: standard deviation of the white noise of the current (A).
+        voltage_noise_volt: standard deviation of the white noise of the voltage (V).
+        temperature_noise_celsius: standard deviation of the white noise of the temperature (°C).
+    """
 
     start_ms: int
     temperature_celsius: float
@@ -79,9 +108,15 @@ class Channel:
 
 
 def measure(true: TrueRecord, nominal_capacity_ah: float, channel: Channel, rng: np.random.Generator) -> CyclerRecord:
-    """Turn a true record into what a channel writes: scaled current, noise, wall clock, rounded to the file's digits.
+    """Turn a true record into the record of a channel: scaled current, noise, wall clock, rounded as in the export.
 
-    The chamber sways by 0.15 °C over three hours, as thermostats do.
+    The temperature of the chamber oscillates by 0.15 °C with a period of three hours, as thermostats do.
+
+    Args:
+        true: the true record.
+        nominal_capacity_ah: of the cell (A.h); it scales the C-rates.
+        channel: noise, temperature and start.
+        rng: source of the noise.
     """
     rows = len(true.time_second)
     noise = rng.standard_normal((3, rows))
@@ -98,9 +133,16 @@ def measure(true: TrueRecord, nominal_capacity_ah: float, channel: Channel, rng:
 
 
 def calm_rows(record: CyclerRecord, nominal_capacity_ah: float) -> Mask:
-    """Tell which rows are far from every edge: no new step and no jump of the current within four rows.
+    """Find the rows that are far from every edge: no new step and no jump of the current within four rows.
 
-    The first ten rows do not count as calm, so that the rest a record begins with stays readable.
+    The first ten rows do not count as calm, because a record needs an undamaged rest at its start.
+
+    Args:
+        record: the record.
+        nominal_capacity_ah: of the cell (A.h).
+
+    Returns:
+        Shape (rows,).
     """
     edge = np.zeros(len(record), dtype=bool)
     edge[1:] |= np.diff(record.step) != 0
@@ -113,16 +155,21 @@ def calm_rows(record: CyclerRecord, nominal_capacity_ah: float) -> Mask:
 
 
 def csv_table(record: CyclerRecord, cell_id: str) -> pa.Table:
-    """The record as the export's columns, numbers with a fixed number of digits, missing ones empty."""
+    """Return a record as the columns of the export: numbers with fixed decimals, missing values empty.
+
+    Args:
+        record: the record.
+        cell_id: id of the cell, in each row.
+    """
 
     def fixed(name: str) -> pa.Array:
         column = getattr(record, name)
-        words = np.isinf(column)
-        values = pa.array(np.where(words, np.nan, column), from_pandas=True)
+        unreadable = np.isinf(column)
+        values = pa.array(np.where(unreadable, np.nan, column), from_pandas=True)
         texts = values.cast(pa.decimal128(12, DIGITS[name]), safe=False).cast(pa.string())
-        if not words.any():
+        if not unreadable.any():
             return texts
-        return pa.array(np.where(words, UNREADABLE_TEXT, texts.to_numpy(zero_copy_only=False)), pa.string())
+        return pa.array(np.where(unreadable, UNREADABLE_TEXT, texts.to_numpy(zero_copy_only=False)), pa.string())
 
     columns = [
         pa.array(record.time_ms, mask=record.time_ms == MISSING_MS).cast(pa.timestamp("ms")).cast(pa.string()),
@@ -137,7 +184,12 @@ def csv_table(record: CyclerRecord, cell_id: str) -> pa.Table:
 
 
 def write_csv(path: Path, tables: Iterable[pa.Table]) -> None:
-    """Write an export: header and rows as they stand, no quotes; the file appears whole or not at all."""
+    """Write an export: a header and all rows, without quotes. The file is complete or does not exist.
+
+    Args:
+        path: the file; an existing one is replaced.
+        tables: from :func:`csv_table`, written one after the other.
+    """
     temporary = path.with_name(path.name + ".tmp-csv")
     options = pyarrow.csv.WriteOptions(include_header=False, quoting_style="none")
     with temporary.open("wb") as file:

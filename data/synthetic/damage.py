@@ -1,4 +1,4 @@
-"""Damage a clean record as a lab does: which defects each synthetic cell gets, and with what seed."""
+"""Plant typical defects of a lab in a clean record: which defects each synthetic cell gets."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SAMPLE_PLANS: Final[tuple[DefectPlan, ...]] = (
         ("step_glitch", 4), ("step_glitch", 1), ("duplicate_row", 3), ("duplicate_time", 2), ("voltage_spike", 1),
     ),
 )  # fmt: skip
-"""Which defects a cell gets; the sample's five cells get one plan each."""
+"""The defects of the first five cells, as (rule, number of :data:`~kilocell.data.synthetic.planting.Plant`)."""
 
 CHANNEL_PLANS: Final[tuple[DefectPlan, ...]] = (
     (
@@ -58,7 +58,7 @@ CHANNEL_PLANS: Final[tuple[DefectPlan, ...]] = (
         ("duplicate_time", 2), ("time_order", 2),
     ),
 )  # fmt: skip
-"""More plans, for the cells after the first five."""
+"""The defects of the next five cells."""
 
 ALL_PLANS: Final = SAMPLE_PLANS + CHANNEL_PLANS
 
@@ -66,12 +66,18 @@ ALL_PLANS: Final = SAMPLE_PLANS + CHANNEL_PLANS
 def damage(
     record: CyclerRecord, plan: DefectPlan, nominal_capacity_ah: float, rng: np.random.Generator
 ) -> tuple[CyclerRecord, tuple[Defect, ...]]:
-    """Plant a plan's defects at random calm rows of a record, apart from each other; the record itself stays as it is.
+    """Plant the defects of a plan in a copy of a record, in random rows that are far from edges and from each other.
 
-    A defect for which the record has no room (no rest long enough, no second cycle) is left out.
+    A defect for which the record has no place (no rest that is long enough, no second cycle) is omitted.
+
+    Args:
+        record: the clean record; it is not changed.
+        plan: the defects, one of :data:`ALL_PLANS`.
+        nominal_capacity_ah: of the cell (A.h).
+        rng: source of all random choices.
 
     Returns:
-        The damaged record and what was planted, in the plan's order, with rows of the damaged record.
+        The damaged record, and the defects in the order of the plan, with their rows in the damaged record.
     """
     columns = {name: getattr(record, name).copy() for name in CyclerRecord.__slots__}
     untouched = np.full(len(record), -1, dtype=np.int64)

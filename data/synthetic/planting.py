@@ -1,4 +1,4 @@
-"""A record on the bench: what planted defects have in common, whichever they are."""
+"""The record in which defects are planted, and what all defects have in common."""
 
 from __future__ import annotations
 
@@ -11,9 +11,14 @@ from numpy.typing import NDArray
 
 from ..arrays import Integers, Mask
 
-MARGIN_ROWS: Final = 3  # untouched rows between two defects
+MARGIN_ROWS: Final = 3
+"""Unchanged rows on each side of a defect."""
+
 REST_PER_AH: Final = 0.002
+"""Largest current at rest (A per A.h of nominal capacity)."""
+
 CONSTANT_CURRENT_PER_AH: Final = 0.1
+"""Smallest current of a charge or discharge (A per A.h of nominal capacity)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +26,13 @@ class Defect:
     """One planted defect.
 
     Args:
-        rule: code of the rule that should find it.
-        rows: rows of the file, 0 = first data row. Of a defect that reaches to the end, its first row; of a power
-            cut, the first row after it; of a duplicate, the row that should not be there.
-        to_the_end: whether it touches every later row of the cell too.
-        column: what it touches; ``""`` = the row as a whole.
-        before: what stood there in each row, or in words; defects undone from last to first give the clean record back.
+        rule: code of the cleaning rule that should find it.
+        rows: rows of the file, 0 = first data row. For a defect that extends to the end, its first row; for a power
+            cut, the first row after it; for a duplicate, the row that should not exist.
+        to_the_end: whether it also affects all later rows of the cell.
+        column: the column that it affects; ``""`` = the complete row.
+        before: the original value of each row, or a description. Undoing the defects from last to first restores the
+            clean record.
     """
 
     rule: str
@@ -38,7 +44,16 @@ class Defect:
 
 @dataclass(slots=True)
 class Bench:
-    """A record under damage: its columns, which rows are still free, and which defect touched a row (-1 = none)."""
+    """A record in which defects are planted.
+
+    Args:
+        columns: the columns of a ``CyclerRecord`` by name, shape (rows,) each.
+        free: rows in which a defect may still be planted, shape (rows,).
+        touched: place in ``planted`` of the defect of each row, shape (rows,); -1 = none.
+        nominal_capacity_ah: of the cell (A.h).
+        rng: source of all random choices.
+        planted: the defects so far.
+    """
 
     columns: dict[str, NDArray[Any]]
     free: Mask
@@ -48,7 +63,15 @@ class Bench:
     planted: list[Defect] = field(default_factory=list)
 
     def claim_free_rows(self, length: int, where: Mask | None = None) -> int | None:
-        """Pick at random the first of ``length`` free rows, with a margin, and take them; ``None`` where none is."""
+        """Claim a random run of free rows, with a margin on both sides.
+
+        Args:
+            length: number of rows.
+            where: rows that are allowed, shape (rows,); ``None`` = all free rows.
+
+        Returns:
+            The first row; ``None`` if there is no such run.
+        """
         open_rows = self.free if where is None else self.free & where
         width = length + 2 * MARGIN_ROWS
         if len(open_rows) < width:
@@ -61,25 +84,53 @@ class Bench:
         return first
 
     def note(self, rule: str, rows: slice | int, column: str, before: Any, to_the_end: bool = False) -> None:
-        """Write a defect down; its file rows are read off at the end, from ``touched``."""
+        """Record a defect; its rows in the file are found at the end, from ``touched``.
+
+        Args:
+            rule: code of the cleaning rule that should find it.
+            rows: its rows, at present.
+            column: the column that it affects; ``""`` = the complete row.
+            before: the original values, or a description.
+            to_the_end: whether it also affects all later rows.
+        """
         self.touched[rows] = len(self.planted)
-        told = before if isinstance(before, str) else tuple(round(float(value), 5) for value in np.ravel(before))
-        self.planted.append(Defect(rule, (), to_the_end, column, told))
+        if not isinstance(before, str):
+            before = tuple(round(float(value), 5) for value in np.ravel(before))
+        self.planted.append(Defect(rule, (), to_the_end, column, before))
 
     def take(self, order: Integers) -> None:
-        """Reorder, repeat or drop rows."""
+        """Reorder, repeat or drop rows.
+
+        Args:
+            order: the present row that each new row is a copy of, shape (new rows,).
+        """
         self.columns = {name: values[order] for name, values in self.columns.items()}
-        self.free, self.touched = self.free[order], self.touched[order]
+        self.free = self.free[order]
+        self.touched = self.touched[order]
 
     def repeat(self, row: int) -> None:
-        """Write a row twice."""
+        """Repeat one row."""
         self.take(np.insert(np.arange(len(self.free)), row, row))
 
     def rows_above_current(self, per_ah: float) -> Mask:
-        """Rows whose current is above this many A per A.h."""
+        """Find the rows whose current exceeds a limit in either direction.
+
+        Args:
+            per_ah: the limit, A per A.h of nominal capacity.
+        """
         carrying: Mask = np.abs(self.columns["current"]) > per_ah * self.nominal_capacity_ah
         return carrying
 
 
 Plant = Callable[[Bench, int], None]
-"""Plants one kind; the number is its length in rows, how many of a single-row one, or the jump."""
+"""Plants one kind of defect; the number is its length in rows, the number of single-row defects, or the jump."""
+
+
+def find_runs(mask: Mask) -> list[tuple[int, int]]:
+    """Return the runs of true values of a mask as (first, end), where end is the row after the last one.
+
+    Args:
+        mask: shape (rows,).
+    """
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(int))).tolist()
+    return list(zip(edges[::2], edges[1::2], strict=True))

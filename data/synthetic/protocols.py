@@ -1,7 +1,7 @@
-"""The protocols that synthetic cells go through: what a cycler is told to do, apart from any chemistry.
+"""The test protocols of synthetic cells, independent of the chemistry.
 
-Currents are C-rates (A per A.h of nominal capacity), positive charges the cell, so one protocol serves cells of
-any size. Step numbers are the schedule's own: they start again in every cycle and repeat inside loops.
+Currents are C-rates (A per A.h of nominal capacity), positive charges the cell, so a protocol suits cells of any size.
+Step numbers are those of the schedule: they restart in every cycle and repeat inside loops.
 """
 
 from __future__ import annotations
@@ -12,15 +12,16 @@ from typing import Final, Literal
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A time during which the cycler holds one current or one voltage.
+    """A period in which the cycler controls one current or one voltage.
 
     Args:
-        step: the schedule's step number; neighbouring segments of one number are one step (a drive cycle).
-        held: what is held.
-        value: C-rate (positive charges) or V.
-        seconds: longest duration.
-        until: ends earlier at this voltage (V, current held) or below this C-rate (voltage held); ``None`` = never.
-        every: s between samples, apart from the denser ones after the edge.
+        step: step number of the schedule; consecutive segments with the same number are one step (a drive cycle).
+        held: the controlled quantity.
+        value: C-rate (positive charges) or voltage (V).
+        seconds: longest duration (s).
+        until: voltage (V) at which a current ends, or C-rate below which a held voltage ends; ``None`` = after
+            ``seconds``.
+        every: time between samples (s); samples after the edge are denser.
     """
 
     step: int
@@ -36,7 +37,14 @@ Cycle = tuple[Segment, ...]
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """What a cycler does with a cell that starts at rest at ``initial_voltage_volt``."""
+    """The schedule of one test.
+
+    Args:
+        name: short name.
+        words: description.
+        initial_voltage_volt: voltage of the rest at which the cell starts (V).
+        cycles: the segments of each cycle.
+    """
 
     name: str
     words: str
@@ -45,32 +53,73 @@ class Protocol:
 
 
 def rest(step: int, minutes: float, every: float = 30.0) -> Segment:
-    """No current for so many minutes."""
+    """Return a rest.
+
+    Args:
+        step: step number.
+        minutes: duration (min).
+        every: time between samples (s).
+    """
     return Segment(step, "current", 0.0, 60 * minutes, None, every)
 
 
 def discharge(step: int, rate: float, until: float | None, minutes: float = 1800.0, every: float = 10.0) -> Segment:
-    """Discharge at a C-rate (given as a positive number) to a voltage or for so many minutes."""
+    """Return a discharge at constant current.
+
+    Args:
+        step: step number.
+        rate: C-rate, as a positive number.
+        until: voltage at which it ends (V); ``None`` = after ``minutes``.
+        minutes: longest duration (min).
+        every: time between samples (s).
+    """
     return Segment(step, "current", -rate, 60 * minutes, until, every)
 
 
 def charge(step: int, rate: float, until: float | None, minutes: float = 1800.0, every: float = 20.0) -> Segment:
-    """Charge at a C-rate to a voltage or for so many minutes."""
+    """Return a charge at constant current.
+
+    Args:
+        step: step number.
+        rate: C-rate.
+        until: voltage at which it ends (V); ``None`` = after ``minutes``.
+        minutes: longest duration (min).
+        every: time between samples (s).
+    """
     return Segment(step, "current", rate, 60 * minutes, until, every)
 
 
 def hold(step: int, voltage_volt: float, until_rate: float = 0.05, every: float = 20.0) -> Segment:
-    """Hold a voltage until the current has fallen to a C-rate."""
+    """Return a voltage hold, of at most 4 h.
+
+    Args:
+        step: step number.
+        voltage_volt: the voltage (V).
+        until_rate: C-rate below which it ends.
+        every: time between samples (s).
+    """
     return Segment(step, "voltage", voltage_volt, 4 * 3600.0, until_rate, every)
 
 
 def cccv(step: int, rate: float, voltage_volt: float) -> Cycle:
-    """Constant-current constant-voltage charge to C/20, as two steps."""
+    """Return a constant-current constant-voltage charge, which ends at C/20, as two steps.
+
+    Args:
+        step: number of the first step.
+        rate: C-rate of the constant current.
+        voltage_volt: voltage of the hold (V).
+    """
     return charge(step, rate, voltage_volt), hold(step + 1, voltage_volt)
 
 
 def pulse(step: int, rate: float, seconds: float = 10.0) -> Segment:
-    """A short current pulse (C-rate, positive charges), sampled every second."""
+    """Return a short current pulse, sampled every second.
+
+    Args:
+        step: step number.
+        rate: C-rate, positive charges.
+        seconds: duration (s).
+    """
     return Segment(step, "current", rate, seconds, None, 1.0)
 
 
@@ -78,11 +127,16 @@ DRIVE: Final = (
     (-0.3, 20), (-1.1, 8), (-0.7, 14), (0.4, 6), (-0.2, 24), (-1.6, 6), (-0.9, 18), (-0.5, 30), (0.6, 8), (0.0, 16),
     (-0.8, 12), (-1.3, 10), (-0.6, 36), (0.3, 10), (-0.1, 20), (-1.8, 5), (-1.0, 22), (-0.4, 28), (0.5, 9), (0.0, 18),
 )  # fmt: skip
-"""A drive-like sequence as (C-rate, s): bursts, cruising, braking that charges the cell, standing."""
+"""A driving profile as (C-rate, s): acceleration, cruising, regenerative braking, standstill."""
 
 
 def drive(step: int, repeats: int) -> Cycle:
-    """The drive-like sequence, several times over, as one step sampled every 2 s."""
+    """Return the driving profile as one step, sampled every 2 s.
+
+    Args:
+        step: step number.
+        repeats: how many times the profile is driven.
+    """
     return tuple(Segment(step, "current", rate, float(seconds), None, 2.0) for rate, seconds in DRIVE * repeats)
 
 

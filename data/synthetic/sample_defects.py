@@ -1,18 +1,18 @@
-"""The defects of a lab, planted in a clean record on purpose and written down, for tests to judge cleaning by.
+"""Typical defects of a lab, planted on purpose in a clean record and listed, to test cleaning with them.
 
-Each kind has the code of the rule in ``data/rules.py`` that should find it. What a lab sees, and what is done here:
+Each kind has the code of the rule in ``data/rules.py`` that should find it. Their causes in a lab:
 
 ``time_restart``
-    The computer that stamps the rows restarts and its clock has lost an hour (time zone, summer time): from one
-    row of a rest on, all datetimes are an hour too early. The cycler went on; sampling has no hole.
+    The computer that writes the times restarts, and its clock is an hour late (time zone, summer time). From one row of
+    a rest on, all datetimes are an hour too early. The cycler continued, so no samples are missing.
 ``time_gap``
-    A power cut of 40 min during a rest: no rows, no current; afterwards the cycler goes on with its schedule.
+    A power cut of 40 min during a rest: no rows and no current. Afterwards the cycler continues its schedule.
 ``lost_contact``
-    The measuring leads come off within a step: current and voltage read about zero. The cell went on as before.
+    The measuring leads are detached within a step: current and voltage read about zero. The cell is unaffected.
 ``duplicate_time``
-    A second row at a row's time whose voltage is wrong, before or after the right one.
+    A second row with the same time and a wrong voltage, before or after the correct row.
 ``current_offset``
-    The whole channel reads so many A too high; its voltages are right.
+    All currents of the channel are too high by the same amount; its voltages are correct.
 """
 
 from __future__ import annotations
@@ -23,11 +23,16 @@ import numpy as np
 
 from .channel_defects import CHANNEL_PLANTS
 from .cycler import DIGITS
-from .planting import CONSTANT_CURRENT_PER_AH, MARGIN_ROWS, REST_PER_AH, Bench, Defect, Plant
+from .planting import CONSTANT_CURRENT_PER_AH, MARGIN_ROWS, REST_PER_AH, Bench, Defect, Plant, find_runs
 
-CLOCK_LOST_MS: Final = 3_601_783  # an hour, and what its own clock was off
+CLOCK_LOST_MS: Final = 3_601_783
+"""Time that the clock loses at a restart (ms): an hour, and a small error of the clock."""
+
 POWER_CUT_MS: Final = 2_400_000
-OFFSET_PER_AH: Final = 0.0015  # A per A.h; the noise of the sample's channels is 0.0002
+"""Duration of a power cut (ms)."""
+
+OFFSET_PER_AH: Final = 0.0015
+"""Offset of the current (A per A.h of nominal capacity); the noise of the channels is 0.0002."""
 
 
 def _make_missing(column: str) -> Plant:
@@ -118,10 +123,9 @@ def _time_restart(bench: Bench, length: int) -> None:
 
 
 def _time_gap(bench: Bench, length: int) -> None:
-    """Cut in the longest rest, with what is left of it before and after."""
-    still = ~bench.rows_above_current(REST_PER_AH)
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], still, [False]]).astype(int)))
-    rests = sorted(zip(edges[::2], edges[1::2], strict=True), key=lambda rest: rest[0] - rest[1])
+    """Remove rows from the longest rest in which some rows remain before and after the gap."""
+    rests = find_runs(~bench.rows_above_current(REST_PER_AH))
+    rests.sort(key=lambda rest: rest[0] - rest[1])  # the longest first
     time_ms = bench.columns["time_ms"]
     for first, end in rests:
         cut = first + 1 + int(bench.rng.integers(5, 15))
@@ -156,4 +160,4 @@ SAMPLE_PLANTS: Final[dict[str, Plant]] = {
     "time_restart": _time_restart,
     **CHANNEL_PLANTS,
 }
-"""How each defect is planted; the number is its length in rows, how many of a single-row one, or the jump."""
+"""The function that plants each defect."""

@@ -1,4 +1,4 @@
-"""A virtual cell: a DFN of a real chemistry with a few parameters moved, taken through a protocol by PyBaMM."""
+"""A virtual cell: PyBaMM's DFN of a real chemistry with some parameters perturbed, which is run through a protocol."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from ..convert import celsius_to_kelvin, pybamm_current
 from .cycler import TrueRecord
 from .protocols import DRIVING, GITT, PULSES, RATE_TEST, TWO_STAGE, Protocol, Segment
 
-EDGE_SECONDS: Final = (0.1, 1.0, 2.0, 5.0)  # samples after an edge, before the regular ones
+EDGE_SECONDS: Final = (0.1, 1.0, 2.0, 5.0)
+"""Times of the samples after an edge of the current (s), before the regular ones."""
+
 PARALLEL: Final = "Number of electrodes connected in parallel to make a cell"
 CAPACITY: Final = "Nominal cell capacity [A.h]"
 CONTACT: Final = "Contact resistance [Ohm]"
@@ -31,12 +33,14 @@ MODEL_OPTIONS: Final = {"contact resistance": "true"}
 
 @dataclass(frozen=True, slots=True)
 class Chemistry:
-    """What the synthetic cells of one kind share.
+    """What synthetic cells of one chemistry have in common.
 
     Args:
         base: PyBaMM's parameter set.
-        nominal_capacity_ah: of the sample's cell; other cells have half to twice of it.
-        diffusivities_only: perturb the two particle diffusivities and nothing else, so that a fit can find them.
+        protocol: the test that they go through.
+        nominal_capacity_ah: of the cell in the sample (A.h); other cells have half to twice as much.
+        temperature_celsius: of the chamber (°C).
+        diffusivities_only: perturb only the two particle diffusivities, so a fit can find them.
     """
 
     base: str
@@ -57,7 +61,16 @@ CHEMISTRIES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class LibraryRecord:
-    """A solved protocol with its truth: scales of parameters, what belongs to 1 A.h of nominal capacity, the start."""
+    """A solved protocol with its truth.
+
+    Args:
+        chemistry: what was solved.
+        scales: factor of each perturbed parameter.
+        contact_volt_at_1c: voltage across the contact resistance at 1C (V).
+        capacity_per_ah: true capacity between the cut-offs (A.h per A.h of nominal capacity).
+        initial_soc: state of charge at the start (0 to 1).
+        record: the true record.
+    """
 
     chemistry: Chemistry
     scales: dict[str, float]
@@ -68,10 +81,17 @@ class LibraryRecord:
 
 
 def draw_perturbation(chemistry: Chemistry, rng: np.random.Generator) -> tuple[dict[str, float], float]:
-    """Draw factors on parameters, and the voltage (V) that a contact resistance takes at 1C.
+    """Draw the factors of the perturbed parameters, and the voltage across a contact resistance at 1C.
 
-    Diffusivities go up or down by 1.4 to 2; up to 5 % of the active material is lost, as in an aged cell, so that the
-    unperturbed set can follow every record without running empty; the contact takes 5 to 25 mV.
+    Diffusivities change by a factor of 1.4 to 2 up or down. Up to 5 % of the active material is lost, as in an aged
+    cell, so the unperturbed set can be driven by every record without running empty. The contact takes 5 to 25 mV.
+
+    Args:
+        chemistry: which parameters are perturbed.
+        rng: source of the factors.
+
+    Returns:
+        Factors by the names of the parameters, and the voltage (V).
     """
     exponents = rng.uniform(0.5, 1.0, 2) * rng.choice((-1.0, 1.0), 2)
     fractions = rng.uniform(0.95, 1.0, 2)
@@ -83,17 +103,24 @@ def draw_perturbation(chemistry: Chemistry, rng: np.random.Generator) -> tuple[d
 
 
 def sample_seconds(segment: Segment) -> Floats:
-    """Times of a segment's samples, s after its start: dense after the edge, then regular, and its end."""
+    """Return the times of the samples of a segment: dense after the edge, then regular, and its end.
+
+    Args:
+        segment: the segment.
+
+    Returns:
+        Seconds after its start, ascending, shape (samples,).
+    """
     regular = np.arange(1, int(segment.seconds / segment.every) + 1) * segment.every
     edge = [second for second in EDGE_SECONDS if second < min(segment.every, segment.seconds)]
     return np.unique(np.concatenate([edge, regular, [segment.seconds]]))
 
 
 class VirtualCell:
-    """A DFN of one chemistry, built once; capacity as in the parameter set.
+    """A DFN of one chemistry with the capacity of the parameter set, which is built once.
 
-    Its current or voltage is held as the inputs say, so one model serves every segment, and the perturbed
-    parameters are inputs as well, so it serves every draw.
+    Inputs control its current or voltage, so one model suits every segment. The perturbed parameters are inputs too, so
+    it suits every draw.
     """
 
     def __init__(self, chemistry: Chemistry) -> None:
@@ -121,8 +148,9 @@ class VirtualCell:
             return held * voltage_error + (1 - held) * (variables["Current [A]"] - pybamm.InputParameter("current"))
 
         model = pybamm.lithium_ion.DFN({**MODEL_OPTIONS, "operating mode": control})
-        voltage, current = model.variables["Voltage [V]"], model.variables["Current [A]"]
-        # PyBaMM steps on after an event only if its name says "[experiment]".
+        voltage = model.variables["Voltage [V]"]
+        current = model.variables["Current [A]"]
+        # PyBaMM continues after an event only if its name contains "[experiment]".
         model.events = [
             pybamm.Event("low voltage [experiment]", voltage - pybamm.InputParameter("lowest voltage")),
             pybamm.Event("high voltage [experiment]", pybamm.InputParameter("highest voltage") - voltage),
@@ -142,7 +170,12 @@ class VirtualCell:
         return values
 
     def solve(self, scales: dict[str, float], contact_volt_at_1c: float) -> LibraryRecord:
-        """Run the chemistry's protocol with perturbed parameters."""
+        """Run the protocol of the chemistry with perturbed parameters.
+
+        Args:
+            scales: factor of each perturbed parameter.
+            contact_volt_at_1c: voltage across the contact resistance at 1C (V).
+        """
         values = self._perturbed(scales)
         capacity_ah, soc = _rested(values, self.chemistry.protocol.initial_voltage_volt)
         inputs = {**dict.fromkeys((*DIFFUSIVITIES, *FRACTIONS), 1.0), **scales}
@@ -152,7 +185,7 @@ class VirtualCell:
         return LibraryRecord(self.chemistry, scales, contact_volt_at_1c, per_ah, soc, record)
 
     def _run(self, inputs: dict[str, float]) -> TrueRecord:
-        """Solve segment by segment, each from where the last one ended."""
+        """Solve the protocol segment by segment; each starts in the final state of the one before."""
         solution: Any = None
         parts: list[tuple[Any, ...]] = []
         for number, cycle in enumerate(self.chemistry.protocol.cycles, start=1):
@@ -165,14 +198,14 @@ class VirtualCell:
                     inputs=inputs | _control_inputs(segment, self.nominal_ah),
                     save=False,
                 )
-                # A solution's first row is the state it starts from; only the record's own beginning is a sample.
+                # The first row of a solution is its initial state, which is a sample only at the start of the record.
                 first = 0 if not parts else 1
                 columns = (solution.t, solution["Voltage [V]"].data, solution["Current [A]"].data)
                 time, voltage, current = (np.asarray(column, dtype=np.float64)[first:] for column in columns)
                 numbers = np.repeat([[number], [segment.step]], len(time), axis=1)
                 parts.append((time, numbers, pybamm_current(current) / self.nominal_ah, voltage))
         time, numbers, rate, voltage = (np.concatenate(part, axis=-1) for part in zip(*parts, strict=True))
-        apart = np.append(np.diff(time) > 0.05, True)  # an end just after a regular sample replaces it
+        apart = np.append(np.diff(time) > 0.05, True)  # an end just after a regular sample replaces that sample
         return TrueRecord(time[apart], numbers[0, apart], numbers[1, apart], rate[apart], voltage[apart])
 
 
@@ -183,7 +216,7 @@ def _scaled(value: Any, factor: Any) -> Any:
 
 
 def _control_inputs(segment: Segment, nominal_ah: float) -> dict[str, float]:
-    """The inputs that hold a segment's current or voltage; limits that do not apply are out of reach."""
+    """Return the inputs that control the current or voltage of a segment; unused limits are out of reach."""
     inputs = {"voltage held": 0.0, "voltage": 0.0, "current": 0.0}
     inputs |= {"lowest voltage": -10.0, "highest voltage": 100.0, "cut-off": -1.0}
     if segment.held == "voltage":
@@ -194,7 +227,7 @@ def _control_inputs(segment: Segment, nominal_ah: float) -> dict[str, float]:
 
 
 def _rested(values: Any, voltage_volt: float) -> tuple[float, float]:
-    """Let a parameter set start at rest at a voltage; return its capacity in A.h and the state of charge."""
+    """Let a parameter set start at rest at a voltage; return its capacity (A.h) and its state of charge (0 to 1)."""
     import pybamm
 
     values.set_initial_state(f"{voltage_volt} V")

@@ -14,7 +14,7 @@ from typing import Final
 import pandas as pd
 
 from ...data.errors import CampaignError, ReadError, UsageError
-from ...data.readers import read as readers
+from ...data.readers.read import guess_settings, read_by_cell
 from ...data.settings import SourceSettings
 from ...data.text import format_count
 from ...jobs.cleaning.guess_cell import CellGuess, guess_cell
@@ -118,7 +118,7 @@ def _read_headers(files: Sequence[Path]) -> _Found:
     for path in files:
         try:
             str(path).encode()
-            groups.setdefault(readers.guess_settings(path), []).append(path)
+            groups.setdefault(guess_settings(path), []).append(path)
         except ReadError as error:
             left_out.append(str(error))
         except UnicodeEncodeError:
@@ -147,7 +147,7 @@ def _guess_cells(groups: dict[SourceSettings, list[Path]]) -> tuple[dict[str, Ce
             break
         read += 1
         try:
-            for cell_id, part in readers.read_by_cell(path, settings):
+            for cell_id, part in read_by_cell(path, settings):
                 parts.setdefault(cell_id, []).append(part)
                 held += int(part.memory_usage(index=False).sum())
                 if held > _MOST_HELD:

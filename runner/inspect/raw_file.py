@@ -13,10 +13,10 @@ import pandas as pd
 
 from ...data import columns as c
 from ...data.errors import JobError, KilocellError
-from ...data.readers import read as readers
 from ...data.readers.column_names import names_and_units
 from ...data.readers.csv_reader import RawBlock
 from ...data.readers.layout import Column, Layout
+from ...data.readers.read import READERS, cell_ids, guess_settings, read_raw
 from ...data.readers.text_blocks import detect_encoding, is_gzip
 from ...data.rules import flag_bit
 from ...data.settings import CleanSettings, SourceSettings
@@ -96,15 +96,15 @@ def inspect_file(path: Path, cell: str | None = None) -> dict[str, Any]:
     Raises:
         ReadError: it cannot be read.
     """
-    settings = readers.guess_settings(path)
-    reader = readers.READERS[settings.reader]
+    settings = guess_settings(path)
+    reader = READERS[settings.reader]
     layout = reader.layout(path, settings)
-    single = "" if settings.cell_id_from.startswith("column:") else readers.cell_ids(path, settings)[0]
+    single = "" if settings.cell_id_from.startswith("column:") else cell_ids(path, settings)[0]
     contents = _Contents(cell)
     for block in reader.blocks(path, settings):
         contents.add(block, single)
     if not contents.frames:
-        readers.read_raw(path, settings, cell)  # says which cells there are
+        read_raw(path, settings, cell)  # says which cells there are
     raw = pd.concat(contents.frames, ignore_index=True)
     return {
         "file": str(path),

@@ -9,7 +9,7 @@ import pandas as pd
 
 from ...data.errors import FailedSimulationError, JobError
 from ...data.installed import installed_version
-from ...data.readers import read as readers
+from ...data.readers.read import read_by_cell, read_raw
 from ...data.results.cleaning import CleanResult, RecordSource
 from ...data.results.receipt import OutputFile, Result, SplitResult
 from ...data.settings import SourceFile
@@ -51,7 +51,7 @@ def _split(store: Store, job: Job, work: SplitWork) -> tuple[SplitResult, tuple[
     parts: dict[str, int] = {}
     rows: dict[str, int] = {}
     outputs = []
-    for cell_id, table in readers.read_by_cell(path, work.file.settings, part=work.part):
+    for cell_id, table in read_by_cell(path, work.file.settings, part=work.part):
         part = parts.get(cell_id, 0)
         target = store.raw(job.digest, cell_id) / f"part-{part:03d}.parquet"
         outputs.append(write_frame(store, target, table, {"cell_id": cell_id, "digest": job.digest}))
@@ -83,7 +83,7 @@ def _read_source(store: Store, cell_id: str, source: CellSource) -> pd.DataFrame
     if source.splits:
         return read_raw_parts(store, source.splits, cell_id)
     _check_source(source.file, source.mtime_ns)
-    return readers.read_raw(Path(source.file.path), source.file.settings, cell_id)
+    return read_raw(Path(source.file.path), source.file.settings, cell_id)
 
 
 def _simulate(store: Store, job: Job, work: SimulateWork) -> tuple[Result, tuple[OutputFile, ...]]:

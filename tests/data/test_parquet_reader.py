@@ -142,7 +142,7 @@ def test_the_truth_of_five_real_cells_reads_as_it_stands(shared_data: Path) -> N
 def test_empty_and_damaged_files(tmp_path: Path) -> None:
     path = tmp_path / "cell.parquet"
     pq.write_table(table().slice(0, 0), path)
-    with pytest.raises(ReadError, match=r"cell\.parquet: has columns but no rows"):
+    with pytest.raises(ReadError, match=r"cell\.parquet: .*has columns but no rows"):
         guess_settings(path)
     pq.write_table(table(), path, compression="none")
     content = bytearray(path.read_bytes())

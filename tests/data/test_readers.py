@@ -47,7 +47,7 @@ def test_a_source_is_its_bytes(tmp_path: Path) -> None:
     assert source.digest == hashlib.sha256(b"abc" * 1_000_000).hexdigest()
     path.unlink()
     for read in (source_file, read_raw):
-        with pytest.raises(ReadError, match=r"raw\.csv: cannot be read: No such file"):
+        with pytest.raises(ReadError, match=r"raw\.csv: the file cannot be opened: No such file"):
             read(path, GUESS)
 
 
@@ -56,7 +56,7 @@ def test_ids_from_the_files_name_need_no_file() -> None:
     assert cell_ids(path, GUESS) == ("Cell 12.v2",)
     pattern = SourceSettings(cell_id_from=r"pattern:run-(?P<cell_id>\d+)/")
     assert cell_ids(path, pattern) == ("7",)
-    with pytest.raises(ReadError, match=r"pattern 'x\(\?P<cell_id>y\)' does not match"):
+    with pytest.raises(ReadError, match=r"pattern 'x\(\?P<cell_id>y\)' of cell_id_from does not match"):
         cell_ids(path, SourceSettings(cell_id_from="pattern:x(?P<cell_id>y)"))
 
 

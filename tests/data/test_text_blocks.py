@@ -90,9 +90,9 @@ def test_cut_utf16_is_a_read_error(tmp_path: Path) -> None:
 
 
 def test_no_file_and_a_folder_are_read_errors(tmp_path: Path) -> None:
-    with pytest.raises(ReadError, match=r"gone\.csv: cannot be read: No such file"):
+    with pytest.raises(ReadError, match=r"gone\.csv: the file cannot be opened: No such file"):
         head_block(tmp_path / "gone.csv")
-    with pytest.raises(ReadError, match="cannot be read: Is a directory"):
+    with pytest.raises(ReadError, match="cannot be opened: Is a directory"):
         head_block(tmp_path)
 
 

@@ -121,7 +121,7 @@ def test_one_preamble_line_of_any_length(tmp_path: Path) -> None:
 
 def test_a_table_without_a_header_by_the_numbers_of_its_columns(tmp_path: Path) -> None:
     path = write(tmp_path, ["# made by hand", *body("\t")])
-    with pytest.raises(ReadError, match=r"seems to have no header, and its columns are #1, #2"):
+    with pytest.raises(ReadError, match=r"seems to have no header: use #1, #2"):
         guess_settings(path)
     columns = (("#1", c.TEST_TIME, "s"), ("#2", c.CURRENT, "mA"), ("#3", c.VOLTAGE, "mV"))
     asked = SourceSettings(columns=tuple(ColumnMapping(target, name, unit) for name, target, unit in columns))
@@ -248,7 +248,7 @@ def test_a_packed_file_is_its_cell_without_both_endings(tmp_path: Path) -> None:
 def test_a_cut_packed_file_says_so(tmp_path: Path) -> None:
     path = write(tmp_path, ["time/s,I/mA,Ecell/mV", *body() * 500], "B042.csv.gz")
     path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(ReadError, match=r"B042\.csv\.gz: its gzip packing is damaged .*; copy the file again"):
+    with pytest.raises(ReadError, match=r"B042\.csv\.gz: the gzip file is damaged .*; copy it again"):
         read_raw(path, SourceSettings())
 
 

@@ -108,7 +108,7 @@ def test_files_that_vanish_fail_their_cells_alone(campaign: Path) -> None:
     failures = {row["cell_id"]: row["reason"] for row in ask(campaign, "SELECT cell_id, reason FROM failures")}
     assert failures
     assert set(failures) <= removed  # one of them may have been read already
-    assert all("vanished" in reason for reason in failures.values())
+    assert all("disappeared" in reason for reason in failures.values())
     statuses = results(campaign)
     assert {statuses[f"C{n:02d}", "SPM"] for n in range(CELLS) if f"C{n:02d}" not in failures} == {"done"}
 

@@ -122,10 +122,10 @@ def test_what_is_left_out_is_said_on_the_screen_and_in_the_file(tmp_path: Path) 
     (tmp_path / "notes.pdf").touch()
     result = CliRunner().invoke(cli, ["init", str(tmp_path), "--out", str(tmp_path / "campaign.toml")])
     assert result.exit_code == 0
-    assert f"left out, since they cannot be read:\n  {tmp_path}/empty.csv: is empty" in result.stderr
-    assert f"  {tmp_path}/raw.mpr: is a BioLogic .mpr file" in result.stderr
+    assert f"left out, since they cannot be read:\n  {tmp_path}/empty.csv: the file is empty" in result.stderr
+    assert f"  {tmp_path}/raw.mpr: BioLogic .mpr files" in result.stderr
     assert "notes.pdf" not in result.stderr
-    assert f"{tmp_path}/empty.csv: is empty" in (tmp_path / "campaign.toml").read_text(encoding="utf-8")
+    assert f"{tmp_path}/empty.csv: the file is empty" in (tmp_path / "campaign.toml").read_text(encoding="utf-8")
 
 
 def test_record_without_charge_gets_no_capacity(tmp_path: Path) -> None:
