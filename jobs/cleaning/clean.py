@@ -27,6 +27,7 @@ from .charge_counters import capacity_counter, capacity_excess
 from .clock_restarts import step_time, time_restart
 from .clock_units import time_scale, wall_clock
 from .current import current_offset, current_sign
+from .current_spikes import current_spike
 from .cycle_numbers import count_from_signal, count_steps, cycle_jump
 from .duplicate_times import duplicate_time, time_resolution
 from .foreign_rows import impedance_row, marker_row
@@ -42,13 +43,13 @@ from .missing_values import (
 from .record_end import aborted_test, no_discharge, rest_only
 from .report import ChargeLedger, clean_report
 from .rule import Event, RuleOutcome, column_values, to_findings
-from .spikes import current_spike, voltage_spike
 from .step_numbers import step_glitch, step_renumbered
 from .temperature import chamber_off, temperature_jump, temperature_noise, temperature_stuck
 from .time_gaps import time_gap
 from .time_order import duplicate_row, has_clock, time_missing, time_order
 from .unit_scale import unit_of_charge, unit_scale
 from .voltage_changes import channel_change, voltage_step, voltage_stuck
+from .voltage_spikes import voltage_spike
 
 CleaningRule = Callable[[pd.DataFrame, CleanSettings], RuleOutcome]
 """A cleaning rule. Its name is the code in ``data.rules``, and is stored in reports.

@@ -67,7 +67,7 @@ LONGER: Final = 3.0
 
 
 def step_time(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
-    """Turn the time within each step into one test time, and a time that is zero in a step's first row alone.
+    """Turn the time within each step into one test time, and replace a time that is zero in one row alone.
 
     A clock that falls to zero at least three times, and nearly always where the step, cycle or state changes, is the
     step's. If there is a wall clock, it gives the time between two steps. Otherwise a first row later than zero is that
@@ -150,7 +150,7 @@ def _lone_zeros(clock: Floats) -> Mask:
     # Two rows on either side, so that neighbours in the wrong order at a restart do not look like a lone zero.
     two_before = np.append([-np.inf, -np.inf], before[:-2])
     two_after = np.append(after[2:], [np.inf, np.inf])
-    lone = zero & (before > 0.0) & (two_before <= before) & (after >= before) & (two_after >= before)
+    lone: Mask = zero & (before > 0.0) & (two_before <= before) & (after >= before) & (two_after >= before)
     restarts = int((zero & ~lone).sum())
     habit = restarts >= STEP_RESETS and restarts > (1.0 - AT_EDGES_SHARE) * int(zero.sum())
     if habit:
@@ -217,7 +217,7 @@ def _time_to_next_step(clock: Floats, resets: Mask) -> Floats:
 
 
 def time_restart(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
-    """Make one clock of the record, from 0: where it restarted, join it to what came before.
+    """Make one clock of the record, from 0; where it restarted, join it to the rows before.
 
     The evidence for how long it was away, strongest first: the wall clock; the charge counters under one current; the
     voltage under one current, or in a rest its relaxation. Without evidence the usual interval is taken. A record

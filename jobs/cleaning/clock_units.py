@@ -350,7 +350,7 @@ def _jump_events(
         return f"{jump[place[i]]:+.0f} s against the test time"
 
     def after(i: int, n: int) -> str:
-        return kinds[place[i]]
+        return kinds[int(place[i])]
 
     def action(i: int, n: int) -> str:
         return "corrected" if taken_back[place[i]] else "left"

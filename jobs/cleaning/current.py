@@ -243,7 +243,7 @@ def _median_around(column: Floats, rows: Integers) -> Floats:
 
 
 def current_offset(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
-    """Take off a current that is not zero at rest: the same in all rests, and well above its own noise.
+    """Subtract a current that is not zero at rest, if it is the same in all rests and well above its own noise.
 
     An open circuit carries no current. What the channel shows there is its own error, and it adds up: C/2000 is 1 % of
     the capacity in 20 h. With one rest only it is reported and left, because nothing shows that it is permanent.

@@ -136,7 +136,7 @@ def _merge_idle_ends(frame: pd.DataFrame, cycle: Floats, settings: CleanSettings
 
 
 def count_steps(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
-    """Count steps from the signal as it is by now, where the file has no step numbers that can be used.
+    """Count steps from the signal as cleaned so far, where the file has no step numbers that can be used.
 
     The rules that fill values after it then use the same edges as a second cleaning of the result would.
     """
@@ -146,7 +146,7 @@ def count_steps(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
 
 
 def count_from_signal(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
-    """Count steps and cycles anew from the cleaned signal, where the file has no numbers that can be used.
+    """Count steps and cycles from the cleaned signal, where the file has no numbers that can be used.
 
     Numbers cannot be used if they are missing, not whole, or all equal though the signal is not. One cycle number for
     all rows is correct for a schedule that runs once. It is wrong if step numbers come back together with the charge,

@@ -12,8 +12,8 @@ from ...data.arrays import Floats, Integers, Mask
 from ...data.settings import CleanSettings
 from ..record.noise import estimate_step_noise
 from .rule import Event, RuleOutcome, column_values, constant_text, run_events, set_flag
-from .spikes import NOISE_FACTOR
 from .time_order import coarse_stamp_second
+from .voltage_spikes import NOISE_FACTOR
 
 # duplicate_time
 

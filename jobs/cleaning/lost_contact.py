@@ -14,8 +14,8 @@ from ...data.settings import CleanSettings
 from ...data.text import format_amount
 from .missing_values import MOST_OUT_OF_RANGE
 from .rule import RuleOutcome, column_values, find_runs, rest_current, run_events, set_flag
-from .spikes import SAME_CURRENT_SHARE, SPIKE_ROWS, SPIKE_VOLT
 from .voltage_jumps import CONTACT_VOLT, find_voltage_jumps, may_jump
+from .voltage_spikes import SAME_CURRENT_SHARE, SPIKE_ROWS, SPIKE_VOLT
 
 CONTACT_RETURN: Final = 0.2
 """Share of the jump by which the voltages before it and after the jump back may differ. Chosen, not measured."""
@@ -47,7 +47,7 @@ RESPONSE_VOLT: Final = SPIKE_VOLT / 4
 
 
 def lost_contact(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
-    """Find runs where the voltage collapses, or where the current vanishes in a step that goes on at the same current.
+    """Find where the voltage collapses, or where the current vanishes in a step that continues at the same current.
 
     A voltage that jumps away while the current stays the same, and jumps back after some rows, is a lost contact too,
     at any voltage. Such a voltage is taken as missing, and with it a current that vanished: the step continued as

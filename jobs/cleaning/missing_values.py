@@ -136,7 +136,7 @@ def _interpolate_runs(column: Floats, time: Floats, first: Integers, length: Int
 
 
 def current_missing(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
-    """Fill missing currents by the control that the step is under; what is not known stays missing.
+    """Fill missing currents by the control of the step (constant current, hold, rest); the others stay missing.
 
     Inside a step, up to ``fill_samples`` values are filled by the line between their neighbours if these differ little,
     or if the voltage shows no edge (constant current, rest, the decay of a hold). Up to ``fill_constant_samples`` are

@@ -94,7 +94,7 @@ def rest_only(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
 
 
 def aborted_test(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
-    """Report a record that ends in the middle of a step under current, or with a cycle that its fellows go beyond.
+    """Report a record that ends in the middle of a step under current, or with an incomplete cycle.
 
     The last step has ended early if like steps (the same direction and current) all passed more charge and ended at
     another voltage; without like steps, if it ends far from both ends of the record's voltages. The last cycle is
@@ -177,7 +177,7 @@ def _agree(charges: Floats) -> bool:
 
 
 def no_discharge(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
-    """Report a record in which next to nothing was taken out of the cell."""
+    """Report a record in which the cell was hardly discharged."""
     time = column_values(frame, c.TEST_TIME)
     current = column_values(frame, c.CURRENT)
     flags = flag_values(frame)

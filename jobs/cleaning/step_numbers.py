@@ -95,7 +95,7 @@ def has_steps(frame: pd.DataFrame, settings: CleanSettings) -> bool:
 
 
 def step_glitch(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
-    """Correct the step number of a few rows inside another step, where current and voltage go on as they did.
+    """Correct the step number of a few rows inside another step, where current and voltage continue unchanged.
 
     The number of a few rows between two steps is corrected too, if it occurs only once and the second step follows the
     first one directly elsewhere. Short runs that come back again and again, with equal lengths and about equal

@@ -229,7 +229,8 @@ def _find_stuck(time: Floats, temperature: Floats, current: Floats, rest: float)
 def _sum_of_runs(amount: Floats, first: Integers, length: Integers) -> Floats:
     """Return the sum of an amount over each run, shape (runs,)."""
     total = np.concatenate([[0.0], np.cumsum(amount)])
-    return total[first + length] - total[first]
+    sums: Floats = total[first + length] - total[first]
+    return sums
 
 
 def temperature_noise(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:

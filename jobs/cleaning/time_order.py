@@ -137,7 +137,7 @@ def _quarantine(frame: pd.DataFrame, mask: Mask, rule: str, before: str, events:
 
 
 def duplicate_row(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
-    """Quarantine rows that are equal to an earlier one in time and every value, wherever the copy stands.
+    """Quarantine rows that are equal to an earlier one in time and every value, wherever the copy is.
 
     Some cyclers write a row again when a thermometer reports, so that many neighbours share time, voltage and current.
     If the temperature has not changed either, both are good. Such a record keeps its equal neighbours, as long as no
@@ -241,7 +241,7 @@ def _beyond_habit(clock: Floats, copies: Mask) -> Mask:
 
 
 def time_order(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
-    """Sort rows that stand in the wrong order, within each run of a clock that did not restart.
+    """Sort rows that are in the wrong order, within each run of a clock that did not restart.
 
     With two clocks, the wall clock shows which test times belong together. If it falls back alone, it was set.
     """

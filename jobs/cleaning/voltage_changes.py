@@ -87,7 +87,7 @@ measured."""
 
 
 def voltage_step(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
-    """Report voltages that change by ``voltage_step_volt`` or more between two samples and stay, without the current.
+    """Report voltages that change by ``voltage_step_volt`` or more between two samples and stay, at the same current.
 
     Current and step are the same over three intervals on each side. In none of these the voltage moves a fifth as fast.
     So edges, pulses, relaxations and ends of discharge are not reported. Either a contact's resistance has changed, or
@@ -172,7 +172,7 @@ def _same_control(frame: pd.DataFrame, current: Floats, at: Integers, settings: 
 
 
 def channel_change(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
-    """Report where a rest's voltage is another one after a new file, a restart or a pause, though no charge has passed.
+    """Report where a rest's voltage differs after a new file, a restart or a pause, though no charge has passed.
 
     Both sides are at rest. The difference is ``channel_difference_volt`` or more, plus what the continuing relaxation
     can explain: the cell was moved to another channel, or charge passed unseen. Values are left.

@@ -107,7 +107,8 @@ def _pulse_edges(record: Record, jump: Floats, capacity_ah: float) -> Indices:
         return np.zeros(0, np.intp)
     edges = np.flatnonzero((np.abs(jump) >= EDGE_PER_AH * capacity_ah) & pulsing[1:] & pulsing[:-1]) + 1
     step = record.step_count
-    return edges[step[edges] == step[edges - 1]]
+    within_step: Indices = edges[step[edges] == step[edges - 1]]
+    return within_step
 
 
 def _has_old_current(jump: Floats, step: NDArray[np.int32], first: Indices, least_ampere: float) -> Mask:

@@ -16,7 +16,7 @@ from kilocell.data.readers.read import guess_settings, read_raw
 from kilocell.data.rules import flag_bit
 from kilocell.data.settings import CleanSettings
 from kilocell.jobs.cleaning.clean import clean
-from kilocell.jobs.cleaning.temperature import MEDIAN_OF_NOISE, NOISE_CELSIUS, _crowded, _local_noise
+from kilocell.jobs.cleaning.temperature import NOISE_CELSIUS, _local_noise, _may_be_noisy
 from raw_records import SETTINGS, Floats, assert_same_signal, cleaned, cycling, findings, seen, with_values
 
 SURFACE, AMBIENT = c.SURFACE_TEMPERATURE, c.AMBIENT_TEMPERATURE
@@ -193,4 +193,4 @@ def test_no_noise_is_missed_where_few_distances_are_large(distances: list[float]
     off = np.array([*distances, *[np.nan] * missing, *distances])
     with np.errstate(invalid="ignore"):
         noisy = _local_noise(off) > NOISE_CELSIUS
-        assert _crowded(off > 0.8 * NOISE_CELSIUS * MEDIAN_OF_NOISE) or not noisy.any()
+        assert _may_be_noisy(off) or not noisy.any()

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from kilocell.data import columns as c
 from kilocell.data.rules import flag_bit
-from kilocell.jobs.cleaning.spikes import edge_resistance
+from kilocell.jobs.cleaning.current_spikes import edge_resistance
 from raw_records import (
     RESISTANCE_OHM,
     SCHEDULE,
