@@ -16,7 +16,8 @@ from ...data.errors import UsageError
 from ...data.results.fitting import Beginning
 from ...data.settings import ModelSettings, ParameterSetSettings
 from ..models.equilibrium import find_equilibrium
-from ..parameters.sets import AMBIENT, CAPACITY, INITIAL_TEMPERATURE, LOWER_CUTOFF, PARALLEL, UPPER_CUTOFF
+from ..parameters.files import LOWER_CUTOFF, UPPER_CUTOFF
+from ..parameters.sets import AMBIENT, CAPACITY, INITIAL_TEMPERATURE, PARALLEL
 
 BPX_VERSION: Final = "1.1.0"
 MODELS: Final = ("SPM", "SPMe", "DFN")

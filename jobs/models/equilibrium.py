@@ -25,7 +25,8 @@ from ...data.arrays import Floats
 from ...data.convert import celsius_to_kelvin
 from ...data.errors import JobError
 from ...data.settings import ModelSettings, ParameterSetSettings
-from ..parameters.sets import AMBIENT, INITIAL_TEMPERATURE, LOWER_CUTOFF, UPPER_CUTOFF, apply_overrides
+from ..parameters.files import LOWER_CUTOFF, UPPER_CUTOFF
+from ..parameters.sets import AMBIENT, INITIAL_TEMPERATURE, apply_overrides
 from .pybamm_models import (
     CIRCUIT,
     ELECTRODE,

@@ -21,7 +21,8 @@ from scipy.optimize import brentq
 from ...data.arrays import Floats
 from ...data.convert import celsius_to_kelvin
 from ...data.settings import ModelSettings, ParameterSetSettings
-from ..parameters.sets import AMBIENT, INITIAL_TEMPERATURE, LOWER_CUTOFF, UPPER_CUTOFF, apply_overrides
+from ..parameters.files import LOWER_CUTOFF, UPPER_CUTOFF
+from ..parameters.sets import AMBIENT, INITIAL_TEMPERATURE, apply_overrides
 from .equilibrium import StateInput, potential_symbol, state_input_names
 from .pybamm_models import CIRCUIT, ELECTRODE, HYSTERESIS, OCP, PHASES, complete_set, full_options
 
