@@ -245,7 +245,7 @@ def apply_lag(step_second: Floats, currents: Floats, after_gap: Mask, lag_second
         old = currents[:, begins]
         new = currents[:, ends]
         decay = np.exp(-step / lag_second)
-        # The response to the old current; the response to the new one is the rest.
+        # For a current that is linear in the step, its new value has the weight 1 - share, its old one share - decay.
         share = (1.0 - decay) * (lag_second / step)
         entered = np.where(after_gap[ends], 0.0, (1.0 - share) * new + (share - decay) * old)
         entered[:, 0] += decay[0] * lagged[:, first]
