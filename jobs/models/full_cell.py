@@ -337,7 +337,7 @@ def full_cell(model: ModelSettings, settings: ParameterSetSettings, at_celsius: 
 
 @lru_cache(maxsize=64)
 def _build_cell(model: ModelSettings, settings: ParameterSetSettings) -> _Cell | None:
-    """Build the functions for all values of these overrides; ``None`` = another kind of model, or it cannot be built."""
+    """Build the functions for all values of these overrides; ``None`` = another kind of model, or it fails."""
     try:
         if _has_simple_electrodes(full_options(model)):
             return _Cell(model, settings)

@@ -93,8 +93,8 @@ def find_starting_state(
         cell: its ``initial_state`` is the policy, with a value for ``soc`` (0 to 1) and ``voltage`` (V).
         model: decides which parameters hold the state.
         settings: the parameter set.
-        time_second, current_ampere, voltage_volt: shape (n,), of the cleaned samples; positive current charges the cell.
-        flags: shape (n,), of the cleaned samples; they mark gaps.
+        time_second, current_ampere, voltage_volt: shape (n,), cleaned; positive current charges the cell.
+        flags: shape (n,), cleaned; they mark gaps.
         at_celsius: temperature at the start in °C.
 
     Raises:
@@ -235,7 +235,7 @@ def _state_at_voltage(equilibrium: Equilibrium | FullCell, voltage: float, sourc
     upper = equilibrium.upper_volt
     clipped = min(max(voltage, lower), upper)
     if abs(clipped - voltage) > CLIP_VOLT:
-        reason = f"{source} is outside the parameter set's window of {lower:g} to {upper:g} V"
+        reason = f"the initial voltage is outside the set's window of {lower:g} to {upper:g} V ({source})"
         advice = "use another parameter set, or give initial_state as a state of charge"
         raise JobError(f"{reason}; {advice}", "initial_state_out_of_range")
     if clipped != voltage:

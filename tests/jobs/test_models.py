@@ -207,7 +207,7 @@ def test_a_mesh_name_that_the_model_does_not_use_is_refused() -> None:
     settings = settings_of(("SPM", {}, "Chen2020"))
     wrong = replace(settings, model=replace(settings.model, mesh=(("r_n_prim", 30),)))
     time_second, current = load(5.0)
-    with pytest.raises(JobError, match="has no points 'r_n_prim'.*did you mean .r_p"):
+    with pytest.raises(JobError, match=r"has no points 'r_n_prim'.*did you mean .r_p"):
         simulate(partition(time_second, current, np.full(len(time_second), 3.7)), wrong, None)
 
 
