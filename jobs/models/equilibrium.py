@@ -271,6 +271,7 @@ def _tabulate_electrode(
     fine = np.linspace(EDGE, 1.0 - EDGE, FINE_SIZE)
     capacities = [_evaluate(values, phase.Q_init) for phase, _ in phases]
     potentials = []
+    stoichiometries: tuple[Floats, ...]
     for phase, name in phases:
         potentials.append(np.minimum.accumulate(_potential(values, phase, side, options, name, fine, soc)))
     if len(phases) == 1:

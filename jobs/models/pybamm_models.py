@@ -123,7 +123,7 @@ def state_model(settings: ModelSettings) -> ModelSettings:
     if settings.type == CIRCUIT:
         return ModelSettings("", CIRCUIT)
     options = {**IMPLIED.get(settings.type, {}), **dict(settings.options)}
-    names = STATE_OPTIONS
+    names: tuple[str, ...] = STATE_OPTIONS
     if "MSMR" in str(options.get(OCP)):
         names += MSMR_OPTIONS
     return ModelSettings("", "", tuple((name, options[name]) for name in names if name in options))
