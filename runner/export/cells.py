@@ -120,9 +120,9 @@ def _choose_cells(catalog: sqlite3.Connection, cells: Sequence[str]) -> list[str
     check_known("the store has no cell", cells, queries.cell_ids(catalog))
     for cell_id in cells:
         if cell_id not in cleaned:
-            raise UsageError(f"cell {cell_id!r} is not cleaned, so it cannot be exported; kilocell status shows why")
+            raise UsageError(f"cell {cell_id!r} is not cleaned, so it cannot be exported; `kilocell status` shows why")
     if not cleaned:
-        raise UsageError("no cell of the store is cleaned yet; run kilocell run")
+        raise UsageError("no cell of the store is cleaned yet; use `kilocell run`")
     return list(dict.fromkeys(cells)) or cleaned
 
 
@@ -199,7 +199,7 @@ def _sample_numbers(cell_id: str, label: str, samples: pa.Table, simulated: pa.T
     if not np.array_equal(_column(samples, c.TEST_TIME)[places], _column(simulated, c.TEST_TIME)):
         raise StoreError(
             f"simulation {label!r} of cell {cell_id!r} belongs to another partition than the cell's current one;"
-            " run kilocell run"
+            " use `kilocell run`"
         )
     numbers: list[int] = places.tolist()
     return numbers
