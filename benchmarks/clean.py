@@ -1,7 +1,8 @@
-"""How fast cleaning is, and in how much memory, as ratios within one run: ``python benchmarks/clean.py --help``.
+"""Measure the time and memory of cleaning, as ratios within one run: ``python benchmarks/clean.py --help``.
 
-Every measurement runs in a fresh process on one core (pyarrow, OpenMP and Polars are told so), in turn with the bare
-pyarrow that it is compared with, so that a busy machine slows both; what counts is the median of the ratios.
+Every measurement runs in a new process on one core (pyarrow, OpenMP and Polars are limited to one thread). kilocell and
+the bare pyarrow that it is compared with run in turn, so a busy machine slows both. The result is the median of the
+ratios.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ Measured = dict[str, Any]
 
 
 def measure(step: str, path: Path, folder: Path, python: str = sys.executable) -> Measured:
-    """Run one step in a process of its own; ``failed`` says why it could not."""
+    """Run one step of ``steps.py`` in a new process; ``failed`` says why it did not finish."""
     command = [python, str(Path(__file__).with_name("steps.py")), step, str(path), str(folder)]
     done = subprocess.run(command, env={**os.environ, **ONE_CORE}, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -51,7 +52,7 @@ def spread(numbers: list[float], form: str = ".2f") -> str:
 
 
 def record_table(path: Path, folder: Path, repeats: int) -> tuple[float, float]:
-    """Print bare pyarrow against reading, cleaning and writing; return kilocell's seconds and the Arrow table's MB."""
+    """Compare bare pyarrow with reading, cleaning and writing; return kilocell's seconds and the Arrow table's MB."""
     pairs = [(measure("bare", path, folder), measure("kilocell", path, folder)) for _ in range(repeats)]
     arrow = pairs[0][0]["arrow"]
     print(f"\n## One record of {ROWS:,} rows ({path.stat().st_size / 1e6:.0f} MB, as Arrow table {arrow:.0f} MB)\n")
@@ -74,7 +75,7 @@ def record_table(path: Path, folder: Path, repeats: int) -> tuple[float, float]:
 
 
 def others_table(path: Path, folder: Path, arguments: argparse.Namespace, ours: float, arrow: float) -> None:
-    """Print what users would pick instead."""
+    """Print the times of the tools that users would choose instead."""
     counted = folder / "counted.csv"
     subprocess.run(
         [sys.executable, "-c", "import sys; from pathlib import Path; from loaders import with_counters; "
@@ -103,9 +104,10 @@ def others_table(path: Path, folder: Path, arguments: argparse.Namespace, ours: 
 
 
 def long_table(record: Path, folder: Path, rows: int, interleaved: bool) -> None:
-    """Print the long file: one worker's work on it from scan to the last cell, and the same with two workers.
+    """Print the times of a long file: in one process, from the scan to the last cell, and with two workers.
 
-    It is compared with the single record by CPU seconds, measured before and after, since a long run has no pairs.
+    The single record is measured before and after, and compared by CPU seconds, since a long run cannot be repeated in
+    pairs.
     """
     path = folder / "long.csv"
     write_long(record, path, rows, interleaved)
@@ -133,7 +135,7 @@ def long_table(record: Path, folder: Path, rows: int, interleaved: bool) -> None
 
 
 def workers_line(folder: Path, alone: float) -> None:
-    """Run the same campaign by the command line with two workers, and watch the memory of its processes."""
+    """Run the same campaign on the command line with two workers, and print their time and largest memory."""
     import psutil
 
     command = [sys.executable, "-m", "kilocell.runner", "clean", "--cluster", "local", "--workers", "2"]
@@ -168,13 +170,13 @@ def machine() -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, default=5_000_000, help="rows of the long file; 0 leaves it out")
-    parser.add_argument("--interleaved", action="store_true", help="the long file's cells row by row in turn")
+    parser.add_argument("--rows", type=int, default=5_000_000, help="rows of the long file; 0 = no long file")
+    parser.add_argument("--interleaved", action="store_true", help="write the long file's cells row by row in turn")
     parser.add_argument("--repeats", type=int, default=7, help="pairs of the single record")
-    parser.add_argument("--others", action="store_true", help="pandas scripts, and cellpy and PyProBE where they are")
-    parser.add_argument("--cellpy", metavar="PYTHON", help="interpreter of an environment with cellpy")
-    parser.add_argument("--pyprobe", metavar="PYTHON", help="interpreter of an environment with PyProBE-Data")
-    parser.add_argument("--folder", type=Path, help="where the files go; needs 5 times the long file's size")
+    parser.add_argument("--others", action="store_true", help="also measure pandas scripts (cellpy, PyProBE if given)")
+    parser.add_argument("--cellpy", metavar="PYTHON", help="Python of an environment with cellpy")
+    parser.add_argument("--pyprobe", metavar="PYTHON", help="Python of an environment with PyProBE-Data")
+    parser.add_argument("--folder", type=Path, help="folder for the files; needs 5 times the size of the long file")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=arguments.folder) as name:
         folder = Path(name)

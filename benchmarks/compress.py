@@ -1,9 +1,9 @@
-"""Compression of long and of difficult records: seconds per million samples, knots, charge and peak memory.
+"""Measure the compression of long and difficult records: seconds per million samples, knots, charge, peak memory.
 
 Usage: python benchmarks/compress.py [--samples 10_000_000]
 
-The ageing record is a month of cycles at 1C with holds and rests, under 2 mA of noise; the drive record repeats an
-hour of a random load. Each is compressed in a process of its own.
+The ageing record is a month of cycles at 1C with holds and rests, with 2 mA of noise. The drive record is a random load
+at 1 Hz with standstills. Each is compressed in a new process.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MONTH_SECOND = 30 * 86400.0
 
 
 def ageing(samples: int) -> tuple[Floats, Floats]:
-    """A month of cycles of 3 h: charge, decaying hold, rest, discharge, rest."""
+    """Make a month of 3 h cycles: charge, decaying hold, rest, discharge, rest; time in s, current in A."""
     time_second = np.linspace(0.0, MONTH_SECOND, samples)
     share = (time_second % 10_800.0) / 10_800.0
     hold = 5.0 * np.exp(-(share - 0.25) * 12.0)
@@ -35,7 +35,7 @@ def ageing(samples: int) -> tuple[Floats, Floats]:
 
 
 def drive(samples: int) -> tuple[Floats, Floats]:
-    """A load at 1 Hz that changes at every sample, with standstills."""
+    """Make a load at 1 Hz that changes at every sample, with standstills; time in s, current in A."""
     rng = np.random.default_rng(2)
     load = -2.0 + np.convolve(rng.normal(0.0, 1.0, samples), np.ones(8) / 2.0, "same")
     time_second = np.arange(samples, dtype=float)
@@ -44,7 +44,7 @@ def drive(samples: int) -> tuple[Floats, Floats]:
 
 
 def peak_mb() -> float:
-    """The process's largest resident size in MB so far (Linux)."""
+    """Return the largest resident size of this process so far, in MB (Linux)."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(float(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024.0
 
@@ -53,7 +53,7 @@ def measure(name: str, samples: int) -> None:
     time_second, current = {"ageing": ageing, "drive": drive}[name](samples)
     no_gap = np.zeros(samples, bool)
     compress_current(time_second[:1000], current[:1000], no_gap[:1000], 5.0)
-    Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here on
+    Path("/proc/self/clear_refs").write_text("5")  # resets the peak
     before = peak_mb()
     began = time.perf_counter()
     profile = compress_current(time_second, current, no_gap, 5.0)

@@ -1,16 +1,16 @@
-"""The fit against PyBOP 26.3, in one run and on one thread each, as ratios: ``python benchmarks/fit.py --help``.
+"""Compare the fit with PyBOP 26.3 in one run, one thread each, as ratios: ``python benchmarks/fit.py --help``.
 
-Both fit the same records from the same first points with the same model, parameters and bounds, start by start in
-turn, each in a process that lives through the run. A start's time is read from its trace: until it first has values
-whose RMSE, by a simulation of neither's (``fit_cases.Judge``), is within 1 % of the best that anyone found; a start
-that never gets there adds all the time it took to those that do. What comes once (building and compiling a model) is
-told apart; in the fleet, where every cell has a profile of its own, all that a cell needs counts. CPU seconds stand
-beside wall seconds, since other processes move them less.
+Both fit the same records from the same first points with the same model, parameters and bounds. Their starts run in
+turn, each in a process that lives through the whole run. The time of a start ends when it first has values whose RMSE
+is within 1 % of the best RMSE of all starts; an independent simulation (``fit_cases.Judge``) computes the RMSE. The
+time of a start that never reaches this is added to the starts that do. One-time costs (building and compiling a model)
+are printed separately. In the fleet, where every cell has its own profile, everything that a cell needs is counted. CPU
+seconds are printed besides wall seconds, since other processes affect them less.
 
-PyBOP runs in an environment of its own (it needs an older NumPy): ``--pybop-python``, or one that is made in
-``~/.cache/kilocell-benchmarks`` with pip. Its setups: ``recommended``, as its manual shows it; ``dt_max``, an option of
-PyBaMM's solver, so that it passes over no pulse; ``stops`` at the current's jumps, for which PyBOP has no option; each
-of the last two also ``compiled``, by another option of PyBaMM's.
+PyBOP runs in its own environment (it needs an older NumPy): ``--pybop-python``, or one that pip creates in
+``~/.cache/kilocell-benchmarks``. Its setups: ``recommended``, as in its manual; ``dt_max``, an option of PyBaMM's
+solver that keeps it from stepping over pulses; ``stops`` at the jumps of the current, for which PyBOP has no option.
+The last two can also be ``compiled``, with another option of PyBaMM.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ FLEET = head(
 
 
 class PyBOP:
-    """A process of PyBOP's environment that answers requests one by one."""
+    """A process in PyBOP's environment that answers requests one by one."""
 
     def __init__(self, python: Path, setup: str, folder: Path) -> None:
         self.setup, self.name, self._file = setup, f"PyBOP, {setup}", folder / f"{len(list(folder.iterdir()))}.npz"
@@ -109,7 +109,7 @@ class PyBOP:
 
 
 def environment(asked: argparse.Namespace) -> Path:
-    """The interpreter with PyBOP; its environment is made where none is named."""
+    """Return the Python with PyBOP; create its environment if none is given."""
     if asked.pybop_python:
         return Path(asked.pybop_python)
     folder = Path.home() / ".cache" / "kilocell-benchmarks" / f"pybop-{PYBOP}"
@@ -122,15 +122,15 @@ def environment(asked: argparse.Namespace) -> Path:
 
 
 def target_of(judge: Judge, runs: list[Reply]) -> float:
-    """The best RMSE of all, in mV, and 1 %."""
+    """Return the RMSE to reach in mV: the best of all starts plus 1 %."""
     return WITHIN * min(judge.rmse_mv(tuple(run["trace"][-1]["values"])) for run in runs if run["trace"])
 
 
 def until(judge: Judge, target: float, run: Reply) -> tuple[float, float, bool]:
-    """Wall and CPU seconds until a start had values within the target, else until its end; and whether it had."""
+    """Return wall and CPU seconds until a start reached the target, or until its end, and whether it reached it."""
     trace = run["trace"]
     low, high = 0, len(trace)
-    while low < high:  # its own RMSE only falls along the trace, and so does the judge's, but for the last digits
+    while low < high:  # the RMSE falls along the trace; the judge's too, except for the last digits
         middle = (low + high) // 2
         if judge.rmse_mv(tuple(trace[middle]["values"])) <= target:
             high = middle
@@ -147,7 +147,7 @@ def spread(numbers: list[float], form: str = ".1f") -> str:
 
 
 def agreement(case: Case, judge: Judge, ours: Kilocell, theirs: list[PyBOP]) -> list[PyBOP]:
-    """Print how far everyone's voltage is off at the same values; return the setups of PyBOP that can be compared."""
+    """Print the voltage error of each way at the same values; return the setups of PyBOP that can be compared."""
     points = [ours.first_values(0), *([case.truth] if case.truth else [])]
     loads = [(setup, setup.load(case, points[0])) for setup in theirs]
     kept = []
@@ -169,7 +169,7 @@ def agreement(case: Case, judge: Judge, ours: Kilocell, theirs: list[PyBOP]) -> 
 
 
 def compare(case: Case, theirs: list[PyBOP], asked: argparse.Namespace) -> None:
-    """Fit one cell by everyone, in turn and repeatedly, and print the tables of both."""
+    """Fit one cell with kilocell and each setup of PyBOP, in turn and repeatedly, and print the tables."""
     print(AGREEMENT)
     judge, ours = Judge(case), Kilocell(case)
     kept = agreement(case, judge, ours, theirs)
@@ -183,7 +183,7 @@ def compare(case: Case, theirs: list[PyBOP], asked: argparse.Namespace) -> None:
             runs[ways[0]][repeat].append(ours.start(start))
             for setup in kept:
                 for method in asked.methods.split(","):
-                    if start == 0 or "*" not in method:  # which makes its own starts
+                    if start == 0 or "*" not in method:  # a method with * makes its own starts
                         found = setup.start(method, ours.first_values(start), 100 * repeat + start, asked.most_second)
                         runs[setup.name, method][repeat] += found
     target = target_of(judge, [run for repeats in runs.values() for starts in repeats for run in starts])
@@ -191,7 +191,7 @@ def compare(case: Case, theirs: list[PyBOP], asked: argparse.Namespace) -> None:
 
 
 def per_start(hits: list[tuple[float, float, bool]]) -> tuple[float, float]:
-    """CPU and wall seconds for each start that got there: those that did not have to be made up for by others."""
+    """Return CPU and wall seconds per start that reached the target, including the time of those that did not."""
     there = sum(hit[2] for hit in hits)
     wall, cpu = (sum(hit[k] for hit in hits) for k in (0, 1))
     return (cpu / there, wall / there) if there else (np.inf, np.inf)
@@ -216,9 +216,9 @@ def _rows(case: Case, judge: Judge, target: float, runs: dict[tuple[str, str], l
 
 
 def fleet(model: str, cells: int, setup: PyBOP, asked: argparse.Namespace) -> None:
-    """Fit cells with a profile each, and print the table of those that were done before an interrupt, if there is one.
+    """Fit cells with different profiles and print the table; after an interrupt, of the cells done so far.
 
-    Everything that a cell needs counts, but for what the first one made for all, which is left out.
+    Everything that a cell needs is counted. The first cell also builds what all cells share; it is left out.
     """
     rows = []
     with contextlib.suppress(KeyboardInterrupt):
@@ -234,14 +234,15 @@ def fleet(model: str, cells: int, setup: PyBOP, asked: argparse.Namespace) -> No
 
 
 def _cell(case: Case, setup: PyBOP, asked: argparse.Namespace) -> list[tuple[float, float, int]]:
-    """CPU and wall seconds of a cell for as many starts that get there, and how many did: kilocell's, then PyBOP's."""
+    """Return CPU and wall seconds of a cell for ``STARTS`` successful starts, and their number; kilocell first."""
     judge, ours, method = Judge(case), Kilocell(case), asked.fleet_method
     fitted, whole = ours.fit(STARTS)
     load = setup.load(case, ours.first_values(1))
     own = 1 if "*" in method else STARTS
     others = [run for k in range(own) for run in setup.start(method, ours.first_values(k), k, asked.most_second)]
     target = target_of(judge, fitted + others)
-    rest = {k: whole[k] - sum(run[k] for run in fitted) for k in ("cpu", "wall")}  # the best of them, and its errors
+    # To choose the best start and compute its uncertainty takes the rest of the time.
+    rest = {k: whole[k] - sum(run[k] for run in fitted) for k in ("cpu", "wall")}
     found = []
     for runs, once in ((fitted, rest), (others, load)):
         hits = [until(judge, target, run) for run in runs]
@@ -252,22 +253,22 @@ def _cell(case: Case, setup: PyBOP, asked: argparse.Namespace) -> list[tuple[flo
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pybop-python", help="interpreter of an environment with PyBOP")
+    parser.add_argument("--pybop-python", help="Python of an environment with PyBOP")
     parser.add_argument("--cases", default="two,four,measured,fleet")
     parser.add_argument("--models", default="SPM,SPMe")
     parser.add_argument("--setups", default="recommended,dt_max compiled,stops compiled")
-    parser.add_argument("--methods", default=METHODS, help="PyBOP's; NAME*4 = its own multistart")
+    parser.add_argument("--methods", default=METHODS, help="methods of PyBOP; NAME*4 = with its own multistart")
     parser.add_argument("--fleet-method", default="Nelder-Mead")
     parser.add_argument("--fleet-setup", default="stops")
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--cells", type=int, default=10, help="of the fleet")
-    parser.add_argument("--most-second", type=float, default=120.0, help="CPU seconds of a start of PyBOP's")
+    parser.add_argument("--cells", type=int, default=10, help="number of cells in the fleet")
+    parser.add_argument("--most-second", type=float, default=120.0, help="largest CPU time of a PyBOP start, s")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     asked = parser.parse_args()
     pybamm.set_logging_level("ERROR")
     python = environment(asked)
     with tempfile.TemporaryDirectory() as name:
-        os.environ["KILOCELL_CACHE"] = name  # so that the first time is the first time
+        os.environ["KILOCELL_CACHE"] = name  # empty, so that the first start compiles the model
         with compile_models(model_cache.prepare()):
             _run(asked, python, Path(name))
 

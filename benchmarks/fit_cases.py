@@ -1,7 +1,7 @@
-"""What ``benchmarks/fit.py`` fits: records, parameters and bounds, and the judge of what was found.
+"""Define what ``benchmarks/fit.py`` fits (records, parameters, bounds), and judge the fitted values.
 
-Synthetic records are PyBaMM's own answer at tight tolerances, which stops wherever the current turns, with 2 mV of
-noise: neither of the two that are compared made them. The same simulation judges the values that they find.
+Synthetic records are PyBaMM's voltage at tight tolerances, with a solver stop wherever the slope of the current
+changes, plus 2 mV of noise. So neither kilocell nor PyBOP made them. The same simulation judges the fitted values.
 """
 
 from __future__ import annotations
@@ -21,16 +21,23 @@ EXCHANGE = tuple(f"{side} electrode exchange-current density [A.m-2]" for side i
 DIFFUSIVITIES = ((NEGATIVE, 1e-15, 1e-12), (POSITIVE, 1e-16, 1e-13))
 FACTORS = tuple((name, 0.1, 10.0) for name in EXCHANGE)
 NOISE_VOLT = 2e-3
-JUMP_AMPERE = 0.05  # a change from sample to sample that PyBOP's solver is stopped at
+JUMP_AMPERE = 0.05  # a larger change between samples is a jump, at which PyBOP's solver stops
 
 
 @dataclass(frozen=True)
 class Case:
-    """A cell to fit: time in s, current in A (positive charges), voltage in V, and what is asked.
+    """A cell to fit.
 
     Args:
-        parameters: name, lower and upper bound; of a function, of the factor that multiplies it. All on a log scale.
-        truth: the values behind a synthetic record; () = not known.
+        name: of the record, in the tables.
+        model: such as ``SPMe``.
+        time, current, voltage: in s, A (positive charges) and V.
+        soc: state of charge at the start, 0 to 1.
+        parameters: name, lower and upper bound; for a function, the bounds of the factor that multiplies it. The scale
+            is logarithmic.
+        truth: the values of a synthetic record; () = not known.
+        base: PyBaMM's parameter set.
+        kelvin: temperature in K.
     """
 
     name: str
@@ -46,7 +53,7 @@ class Case:
 
     @property
     def stops(self) -> Floats:
-        """Times on both sides of each jump of the current, and both ends."""
+        """The times on both sides of each jump of the current, and at both ends, s."""
         at = np.zeros(len(self.time), bool)
         jumps = np.flatnonzero(np.abs(np.diff(self.current)) > JUMP_AMPERE)
         at[[0, -1, *jumps, *(jumps + 1)]] = True
@@ -54,17 +61,17 @@ class Case:
 
     @property
     def longest_second(self) -> float:
-        """The longest step that passes over no pulse: the shortest time between two jumps, or from sample to sample."""
+        """The longest step in s that misses no pulse: the shortest time between two jumps, or the sample interval."""
         return float(max(np.diff(self.stops).min(), np.median(np.diff(self.time))))
 
     def asked(self) -> dict[str, Any]:
-        """What goes to PyBOP beside the arrays."""
+        """Return what PyBOP gets besides the arrays."""
         names = ("model", "soc", "parameters", "base", "kelvin")
         return {name: getattr(self, name) for name in names} | {"longest_second": self.longest_second}
 
 
 class Judge:
-    """The RMSE of parameter values on a case, in mV, by a simulation of neither side's."""
+    """Computes the RMSE of parameter values on a case, in mV, with a simulation that is independent of both sides."""
 
     def __init__(self, case: Case) -> None:
         self.case = case
@@ -92,7 +99,7 @@ class Judge:
         return found
 
     def rmse_mv(self, values: tuple[float, ...]) -> float:
-        """Infinite where the model has no solution."""
+        """Return the RMSE in mV; infinite if the model has no solution."""
         if values not in self._known:
             try:
                 error = self.voltage(values) - self.case.voltage
@@ -107,7 +114,7 @@ def _times(function: Any, factor: pybamm.Symbol) -> Any:
 
 
 def synthetic(name: str, model: str, seed: int, parameters: tuple[Any, ...], truth: tuple[float, ...]) -> Case:
-    """A cell of known truth; its rates, pauses and lengths follow from the seed."""
+    """Make a synthetic cell; its rates, rests and durations depend on the seed."""
     time, current = profile(seed)
     bare = Case(name, model, time, current, np.zeros(len(time)), 0.9, parameters, truth)
     voltage = Judge(bare).voltage(truth)
@@ -116,9 +123,10 @@ def synthetic(name: str, model: str, seed: int, parameters: tuple[Any, ...], tru
 
 
 def profile(seed: int) -> tuple[Floats, Floats]:
-    """About 8 h: four pulses of 20 s, each with a discharge and rests, then a charge and a hold whose current fades.
+    """Make about 8 h: four pulses of 20 s, each with a discharge and rests, then a charge and a decaying hold.
 
-    Time in s (every 10 s) and current in A.
+    Returns:
+        Time in s (every 10 s) and current in A.
     """
     rng = np.random.default_rng(seed)
     hours, rate = rng.uniform(0.85, 1.15), rng.uniform(0.8, 1.2)
@@ -143,19 +151,19 @@ def profile(seed: int) -> tuple[Floats, Floats]:
 
 
 def two(model: str, seed: int = 0) -> Case:
-    """Both particle diffusivities, at truths that follow from the seed."""
+    """Make a case with both particle diffusivities; the true values depend on the seed."""
     rng = np.random.default_rng(500 + seed)
     truth = (1.2e-14 * rng.uniform(0.7, 1.4), 2.0e-15 * rng.uniform(0.7, 1.4))
     return synthetic("2 parameters", model, seed, DIFFUSIVITIES, truth)
 
 
 def four(model: str, seed: int = 0) -> Case:
-    """Both particle diffusivities and factors of both exchange-current densities."""
+    """Make a case with both particle diffusivities and factors of both exchange-current densities."""
     return synthetic("4 parameters", model, seed, DIFFUSIVITIES + FACTORS, (1.2e-14, 2.0e-15, 0.6, 1.5))
 
 
 def measured(model: str, folder: Path) -> Case | None:
-    """A real LG M50 cell at 0.5C and 25 °C, cleaned by kilocell, from the state of charge of its first voltage."""
+    """Read a real LG M50 cell at 0.5C and 25 °C, cleaned by kilocell; its first voltage gives the state of charge."""
     from kilocell.data import columns as c
     from kilocell.data.readers.read import guess_settings, read_raw
     from kilocell.data.settings import CellSettings, CleanSettings, ModelSettings, ParameterSetSettings

@@ -1,4 +1,4 @@
-"""kilocell's side of ``benchmarks/fit.py``: a start as a worker runs it, and what it had when."""
+"""kilocell's side of ``benchmarks/fit.py``: run a start as a worker does, and trace its best values over time."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ KELVIN_AT_ZERO = 273.15
 
 
 class Trace:
-    """A journal that keeps, in place of a file, when each evaluation was made and how good it was."""
+    """A journal in memory: the time and the RMSE of each evaluation."""
 
     def __init__(self) -> None:
         self.rows: list[tuple[float, float, float, tuple[float, ...]]] = []
@@ -56,14 +56,14 @@ class Kilocell:
         self._objective = make_objective(self._samples, self.settings, None)
 
     def first_time(self) -> float:
-        """Seconds that the first start took longer than the second: the model was built and compiled."""
+        """Return by how many seconds the first start took longer than the second: to build and compile the model."""
         return float(self._first["wall"] - self._second["wall"])
 
     def seed(self, seed: int) -> None:
         self.settings = replace(self.settings, seed=seed)
 
     def first_values(self, start: int) -> tuple[float, ...]:
-        """Where a start begins."""
+        """Return the parameter values at which a start begins."""
         point = first_point(self.settings, start, self._objective.inputs.default_values())
         return tuple(float(v) for v in from_scaled(self.settings.parameters, point))
 
@@ -73,11 +73,11 @@ class Kilocell:
         return found
 
     def start(self, start: int, max_evaluations: int = 200) -> Reply:
-        """Run a start; its time, evaluations and trace in the form of PyBOP's side."""
+        """Run a start; return its time, evaluations and trace in the same form as PyBOP's side."""
         return self._run(start, max_evaluations)[0]
 
     def fit(self, starts: int) -> tuple[list[Reply], Reply]:
-        """Run all starts and take the best of them with its errors; each start's reply, and the time of all."""
+        """Run all starts and choose the best with its uncertainty; return each start's reply, and the total time."""
         began = time.perf_counter(), time.process_time()
         ran = [self._run(start, 200) for start in range(starts)]
         combine_starts(self._samples, self.settings, tuple(result for _, result in ran if result), None)
@@ -102,7 +102,7 @@ class Kilocell:
 
 
 def partition(case: Case) -> pd.DataFrame:
-    """The case as a cleaned partition of one cycle and one step."""
+    """Make a cleaned partition of one cycle and one step from a case."""
     n = len(case.time)
     frame = pd.DataFrame({name: np.zeros(n) for name in c.PARTITION_COLUMNS})
     frame[c.TEST_TIME], frame[c.CURRENT], frame[c.VOLTAGE] = case.time, case.current, case.voltage

@@ -1,4 +1,4 @@
-"""The same record through the loaders of cellpy and PyProBE, each in its own environment, as their manuals show it."""
+"""Load the same record with cellpy and PyProBE, each in its own environment, as their manuals show."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ post_processors: {rename_headers: true, set_index: true, convert_date_time_to_da
 
 
 def with_counters(path: Path, target: Path) -> None:
-    """Write the record once more with row numbers and the cycler's charge counters, which cellpy needs."""
+    """Copy the record and add row numbers and a cycler's charge counters, which cellpy needs."""
     import numpy as np
     import pandas as pd
 
@@ -41,7 +41,7 @@ def with_counters(path: Path, target: Path) -> None:
 
 
 def load_with_cellpy(path: Path, folder: Path) -> str:
-    """``cellpy.get``: reads the file, makes the table of steps and the summary of cycles; saves it as its HDF5 file."""
+    """Read the file with ``cellpy.get``, which makes the table of steps and the summary of cycles; save it as HDF5."""
     import cellpy
 
     instrument = folder / "plain_csv.yml"
@@ -54,7 +54,7 @@ def load_with_cellpy(path: Path, folder: Path) -> str:
 
 
 def load_with_pyprobe(path: Path, folder: Path) -> str:
-    """``process_cycler_data`` for a generic CSV: reads it, names and types its columns, writes its Parquet file."""
+    """Read a generic CSV with ``process_cycler_data``, which names and converts its columns and writes Parquet."""
     import importlib.metadata
 
     import polars as pl

@@ -1,10 +1,10 @@
-"""Memory of one worker process that solves many cells one after another: resident size at the start and at the end.
+"""Measure the memory of one worker process that solves many cells: resident size at the start and at the end.
 
 Usage: python benchmarks/memory.py [--models SPM,SPMe,DFN] [--profiles 10_000] [--dfn-profiles 1000]
 
-Every cell has a current, a capacity, a state, a temperature and a parameter of its own; each is simulated as a
-worker does it, from samples to frame and result. The first ``WARM`` cells build the models and fill the caches and do
-not count. Growth per profile is the slope of a straight line through the sizes read at every hundredth.
+Every cell has its own current, capacity, state, temperature and parameter. Each is simulated as a worker does it, from
+samples to frame and result. The first ``WARM`` cells build the models and fill the caches; they are not counted. Growth
+per profile is the slope of a line through the sizes after every hundredth profile.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ BASE = "Chen2020"
 
 
 def samples_of(seed: int) -> pd.DataFrame:
-    """Half an hour at 10 s: rest, discharge, pulses, charge, at times and currents of the cell's own."""
+    """Make half an hour at 10 s: rest, discharge, pulses, charge; times and currents differ by cell."""
     rng = np.random.default_rng(seed)
     time_second = np.arange(0.0, 1800.0, 10.0)
     edges = np.sort(rng.choice(np.arange(10, 175), 6, replace=False))
@@ -62,7 +62,7 @@ def settings_of(model: str, seed: int) -> SimulateSettings:
 
 
 def resident_mb() -> float:
-    """Resident size of this process in MB (Linux)."""
+    """Return the resident size of this process in MB (Linux)."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 

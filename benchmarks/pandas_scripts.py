@@ -1,4 +1,4 @@
-"""Cleaning as scripts commonly do it with pandas: row by row, and column by column. Far fewer rules than kilocell's."""
+"""Clean with pandas as scripts usually do, row by row and column by column, with far fewer rules than kilocell."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def _read(path: Path) -> pd.DataFrame:
 
 
 def clean_with_loops(path: Path, target: Path) -> str:
-    """Counts steps and cycles, sums the charge, takes out spikes and types the steps with one loop over the rows."""
+    """Count steps and cycles, sum the charge, remove spikes and find step types in one loop over the rows."""
     frame = _read(path)
     steps, charges, kinds, voltages = [], [], [], []
     step, charge, last = 1, 0.0, None
@@ -39,7 +39,7 @@ def clean_with_loops(path: Path, target: Path) -> str:
 
 
 def clean_by_columns(path: Path, target: Path) -> str:
-    """The same without a loop; spikes by a rolling median within each step."""
+    """Do the same without a loop; a rolling median within each step finds the spikes."""
     frame = _read(path)
     frame["step_count"] = 1 + (frame[["step", "cycle"]].diff().abs().sum(axis=1) > 0).cumsum()
     hours = frame["test_time_s"].diff().fillna(0.0) / 3600.0

@@ -1,7 +1,7 @@
-"""PyBOP's side of ``benchmarks/fit.py``: runs in PyBOP's own environment and knows nothing of kilocell.
+"""PyBOP's side of ``benchmarks/fit.py``; it runs in PyBOP's own environment, without kilocell.
 
-It reads requests as lines of JSON from its input and answers each by one line. PyBOP is given what its interface allows
-and two things more: the solver's stops (its ``Simulator`` has no option for them) and PyBaMM's compiled functions.
+It reads requests as lines of JSON from its input and answers each with one line. It uses PyBOP's public interface, and
+two things more: the stops of the solver (PyBOP's ``Simulator`` has no option for them) and PyBaMM's compiled functions.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ VOLTAGE = "Voltage [V]"
 Reply = dict[str, Any]
 
 
-class OutOfTime(Exception):  # noqa: N818 - ends a search, which is no error
+class OutOfTime(Exception):  # noqa: N818 - ends a search; not an error
     pass
 
 
 class Watched:
-    """A cost that notes each of its evaluations: wall and CPU seconds, RMSE in mV and values."""
+    """A cost that records each of its evaluations: wall and CPU seconds, RMSE in mV and values."""
 
     rows: list[tuple[float, float, float, list[float]]]
     until = np.inf
@@ -76,9 +76,9 @@ METHODS: dict[str, Callable[[Any, int], Any]] = {
 
 
 def solver(setup: str, longest_second: float) -> pybamm.BaseSolver:
-    """The solver of a setup; all of one thread.
+    """Return the solver of a setup, with one thread.
 
-    ``recommended`` has the tolerances of PyBOP's ``RecommendedSolver``, the others PyBaMM's own.
+    ``recommended`` has the tolerances of PyBOP's ``RecommendedSolver``, the others have PyBaMM's defaults.
     """
     options: dict[str, Any] = {"num_threads": 1, "silence_sundials_errors": True}
     if setup == "recommended":
@@ -90,7 +90,7 @@ def solver(setup: str, longest_second: float) -> pybamm.BaseSolver:
 
 
 def parameter_values(case: Reply, time_second: Any, discharge_ampere: Any) -> pybamm.ParameterValues:
-    """The set with the state, and with a parameter to fit in place of each value or of a function's factor."""
+    """Return the set with its initial state, and with fit parameters in place of values or factors of functions."""
     values = pybamm.ParameterValues(case["base"])
     values.set_initial_state(case["soc"])
     values.update({"Ambient temperature [K]": case["kelvin"], "Initial temperature [K]": case["kelvin"]})
@@ -111,7 +111,7 @@ def _times(function: Callable[..., Any], factor: str) -> Callable[..., Any]:
 
 
 class Fitting:
-    """One cell's problem in PyBOP: simulator, cost and what a search needs."""
+    """One cell's problem in PyBOP: simulator, cost, and what a search needs."""
 
     def __init__(self, request: Reply) -> None:
         case, setup = request["case"], request["setup"]
@@ -126,7 +126,7 @@ class Fitting:
         )
         if setup.startswith("stops"):
             simulator._t_eval = stops
-        # By the order of its own parameters, which is not ours.
+        # PyBOP orders the parameters in its own way.
         own = [name.removeprefix("Factor of ") for name in simulator.parameters.names]
         self.order = [[name for name, *_ in case["parameters"]].index(name) for name in own]
         self.cost = type("WatchedCost", (Watched, pybop.RootMeanSquaredError), {})(data, VOLTAGE)
@@ -143,12 +143,12 @@ class Fitting:
         return [float(v) for v in solution[VOLTAGE].data]
 
     def warm(self, values: list[float]) -> None:
-        """Solve once without and once with sensitivities, each of which sets the solver up."""
+        """Solve once without and once with sensitivities; each sets up the solver."""
         self.problem.evaluate(self.inputs(values))
         self.problem.evaluate(self.inputs(values), calculate_sensitivities=True)
 
     def search(self, request: Reply) -> list[Reply]:
-        """Run one start from the first values, or as many as asked by PyBOP's own multistart."""
+        """Run one start from the first values, or several with PyBOP's own multistart."""
         np.random.seed(request["seed"])
         first, starts = self.inputs(request["first"]), request["starts"]
         self.cost.rows.clear()
@@ -181,7 +181,7 @@ class Fitting:
         return replies
 
     def _reply(self, rows: Any, began: Any, end: Any, message: str) -> Reply:
-        """A start's time and evaluations, and its trace: each point that was better than all before."""
+        """Return a start's time, evaluations and trace: each point that was better than all before."""
         best, trace = np.inf, []
         for wall, cpu, rmse, values in rows:
             if rmse < best:

@@ -1,4 +1,4 @@
-"""The files that are measured: one record of a million rows, and a long file of many cells made by tiling it."""
+"""Write the files to measure: one record of a million rows, and a long file of many cells that repeats it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ROWS_PER_CELL = 100_000
 
 
 def write_record(path: Path, rows: int = ROWS) -> None:
-    """A plain cycler's export: 1 h of charge, rest, discharge, rest, logged each second, 7 columns."""
+    """Write a simple cycler export: 1 h each of charge, rest, discharge, rest; one row per second, 7 columns."""
     noise = np.random.default_rng(0).normal(0.0, 1.0, (3, rows))
     time = np.arange(rows) * 1.0
     phase = (time // 3600) % 4
@@ -30,7 +30,7 @@ def write_record(path: Path, rows: int = ROWS) -> None:
 
 
 def write_long(record: Path, path: Path, rows: int, interleaved: bool = False) -> None:
-    """Many cells in one CSV: 100 000 rows each, one cell after another, or row by row in turn."""
+    """Write many cells to one CSV: 100 000 rows each, one cell after another, or row by row in turn."""
     header, *lines = record.read_bytes().splitlines()
     cells = max(rows // ROWS_PER_CELL, 1)
     with path.open("wb") as out:

@@ -1,14 +1,13 @@
-"""Replay against PyBaMM's own ways, everything in one run on one core, as ratios.
+"""Compare the replay with PyBaMM's own ways, in one run on one core, as ratios.
 
 Usage: python benchmarks/replay.py [--cells 50] [--slow-cells 2] [--models SPM,SPMe,DFN] [--cases cccv-10s,pulses,...]
        [--data FOLDER]
 
-Every cell has a profile of its own. Of the slow ways (all but kilocell's) only ``--slow-cells`` cells are timed, and
-of kilocell's as many as fit into ``--seconds``; all figures are medians per cell with the quartiles beside them.
-kilocell's time holds compression, the starting state, the replay and the comparison of charges; building a model is
-left out for all ways but PyBaMM's, which build for each cell what the others reuse. The reference voltage is the
-documented way at ten times tighter tolerances. "In SUNDIALS" is the share of a cell's time that passes in the
-integrator's call.
+Every cell has its own profile. The slow ways (all except kilocell's) are timed on ``--slow-cells`` cells, kilocell's on
+as many as fit into ``--seconds``. All numbers are medians per cell, with quartiles. kilocell's time includes
+compression, the starting state, the replay and the check of the charge, but not building the model, which all its cells
+share. PyBaMM's ways build a model for each cell, and that is included. The reference voltage is the documented way with
+ten times tighter tolerances. "In SUNDIALS" is the share of a cell's time inside the integrator's call.
 """
 
 from __future__ import annotations
@@ -46,7 +45,7 @@ BASE = "Chen2020"
 
 
 class Watched:
-    """What PyBaMM's integrator did since :meth:`begin`: seconds inside it, and steps."""
+    """Counts the seconds inside PyBaMM's integrator, and its steps, since :meth:`begin`."""
 
     def __init__(self) -> None:
         self.seconds, self.steps = 0.0, 0
@@ -68,7 +67,7 @@ class Watched:
 
 @dataclass(frozen=True)
 class Timed:
-    """One way on some cells: seconds, seconds in the integrator and steps of each, and voltage and charge."""
+    """One way on some cells: for each, seconds, seconds in the integrator, steps, and voltage (V) with charge (A.h)."""
 
     seconds: Floats
     inside: Floats
@@ -78,7 +77,7 @@ class Timed:
 
 @dataclass(frozen=True)
 class Case:
-    """A record to replay: time in s, current in A (positive charges), and the state of charge it starts from."""
+    """A record to replay: time in s, current in A (positive charges), and the state of charge at its start."""
 
     time: Floats
     current: Floats
@@ -86,7 +85,7 @@ class Case:
 
 
 def cccv(interval: float, seed: int) -> Case:
-    """16 h: two cycles of rest, charge, hold, rest, discharge, rest, with 2 mA of noise; rates differ by cell."""
+    """Make 16 h: two cycles of rest, charge, hold, rest, discharge, rest, with 2 mA of noise; rates differ by cell."""
     rng = np.random.default_rng(seed)
     time_second = np.arange(0.0, 16 * 3600.0 + interval / 2, interval)
     share = (time_second % (8 * 3600.0)) / (8 * 3600.0)
@@ -98,7 +97,7 @@ def cccv(interval: float, seed: int) -> Case:
 
 
 def pulses(seed: int) -> Case:
-    """8 h at 1 s: a discharge of 500 s at 1C and nine pulses of 10 s, at times that differ by cell."""
+    """Make 8 h at 1 s: a discharge of 500 s at 1C and nine pulses of 10 s, at times that differ by cell."""
     rng = np.random.default_rng(seed)
     time_second = np.arange(0.0, 8 * 3600.0 + 1.0)
     current = np.zeros(len(time_second))
@@ -109,7 +108,7 @@ def pulses(seed: int) -> Case:
 
 
 def drive(seed: int) -> Case:
-    """1 h at 1 Hz of a correlated random load with standstills, as a drive cycle has them."""
+    """Make 1 h at 1 Hz of a correlated random load with standstills, like a drive cycle."""
     rng = np.random.default_rng(seed)
     time_second = np.arange(0.0, 3601.0)
     load = np.zeros(len(time_second))
@@ -121,7 +120,7 @@ def drive(seed: int) -> Case:
 
 
 def measured(folder: Path, seed: int) -> Case:
-    """One of the real LG M50 records at 25 °C, cleaned."""
+    """Read and clean one of the real LG M50 records at 25 °C."""
     from kilocell.data import columns as c
     from kilocell.data.readers.read import guess_settings, read_raw
     from kilocell.data.settings import CleanSettings
@@ -134,21 +133,21 @@ def measured(folder: Path, seed: int) -> Case:
 
 
 def documented(model: str, case: Case, tighter: float = 1.0) -> tuple[Floats, float]:
-    """An interpolant of the record, a stop at every sample, a model built for the cell; voltage and charge out."""
+    """Replay with an interpolant, a stop at every sample and a model built for the cell; voltage and charge out."""
     simulation = _own_simulation(model, case, pybamm.IDAKLUSolver(rtol=1e-4 * tighter, atol=1e-6 * tighter))
     solution = simulation.solve(case.time)
     return solution["Voltage [V]"](case.time), float(solution["Discharge capacity [A.h]"].entries[-1])
 
 
 def from_zero_to_end(model: str, case: Case) -> tuple[Floats, float]:
-    """The quick way: [0, T] and the sample times as ``t_interp``."""
+    """Replay the quick way: [0, T], with the sample times as ``t_interp``."""
     simulation = _own_simulation(model, case, pybamm.IDAKLUSolver())
     solution = simulation.solve([case.time[0], case.time[-1]], t_interp=case.time)
     return solution["Voltage [V]"](case.time), float(solution["Discharge capacity [A.h]"].entries[-1])
 
 
 def batch_study(model: str, case: Case) -> tuple[Floats, float]:
-    """PyBaMM's BatchStudy of one model and parameter set, with the record as its current."""
+    """Replay with PyBaMM's BatchStudy of one model and parameter set, with the record as its current."""
     study = pybamm.BatchStudy(
         {model: _without_events(model)}, parameter_values={"set": _values(case)}, solvers={"s": pybamm.IDAKLUSolver()}
     )
@@ -175,7 +174,7 @@ def _own_simulation(model: str, case: Case, solver: pybamm.BaseSolver) -> pybamm
 
 
 def kilocell_way(model: str, case: Case, compiled: bool) -> tuple[Floats, float]:
-    """Compression, replay by the built model, and the charge check."""
+    """Replay with kilocell: compression, replay with the built model, and the check of the charge."""
     settings = SimulateSettings(
         CellSettings("CELL", CAPACITY_AH, InitialState("soc", case.soc), 25.0),
         ModelSettings(model, model),
@@ -197,7 +196,7 @@ def kilocell_way(model: str, case: Case, compiled: bool) -> tuple[Floats, float]
 
 
 def timed(way: Way, cases: list[Case], most_seconds: float, watched: Watched) -> Timed:
-    """Run a way on cells, until the time is up; at least on two."""
+    """Run a way on cells until the time is up, but at least on two."""
     rows, out = [], []
     until = time.perf_counter() + most_seconds
     for case in cases:
@@ -253,9 +252,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--cells", type=int, default=50)
     parser.add_argument("--slow-cells", type=int, default=2)
-    parser.add_argument(
-        "--seconds", type=float, default=60.0, help="for each way of kilocell's; no more cells after it"
-    )
+    parser.add_argument("--seconds", type=float, default=60.0, help="time limit for each of kilocell's ways")
     parser.add_argument("--models", default="SPM,SPMe,DFN")
     parser.add_argument("--cases", default="cccv-10s,cccv-1s,pulses,drive,measured")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))

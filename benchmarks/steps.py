@@ -1,6 +1,6 @@
-"""What is measured, each in a process of its own: ``python steps.py NAME FILE FOLDER`` prints one line of JSON.
+"""Run one step to measure, in its own process: ``python steps.py NAME FILE FOLDER`` prints one line of JSON.
 
-Times are in seconds, memory in MB: ``before`` what the interpreter has with its imports, ``peak`` the most it ever had.
+Times are in seconds, memory in MB: ``before`` is that of the interpreter with its imports, ``peak`` the largest.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 
 def memory_mb(peak: bool) -> float:
-    """This process's memory now, or the most it had (``ru_maxrss`` would count the parent's)."""
+    """Return this process's memory in MB, now or its peak (``ru_maxrss`` would include the parent's)."""
     wanted = "VmHWM:" if peak else "VmRSS:"
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(wanted)) / 1024
@@ -59,7 +59,7 @@ def kilocell(path: Path, folder: Path) -> dict[str, Any]:
 
 
 def long(path: Path, folder: Path) -> dict[str, Any]:
-    """A whole campaign's split and clean jobs, one after another in this one process, as a worker runs them."""
+    """Run all split and clean jobs of a campaign one after another in this process, as a worker runs them."""
     import pyarrow as pa
     from kilocell.parquet_store.layout import Store
     from kilocell.runner.campaign.campaign import load_campaign
@@ -110,7 +110,7 @@ def pandas_columns(path: Path, folder: Path) -> dict[str, Any]:
 
 
 def cellpy(path: Path, folder: Path) -> dict[str, Any]:
-    """cellpy's loader for text files, with an instrument file that names the columns; then its steps and summary."""
+    """Run cellpy's loader for text files, with an instrument file that names the columns; make steps and summary."""
     importlib.import_module("cellpy")  # imports are not timed
     from loaders import load_with_cellpy
 
@@ -118,7 +118,7 @@ def cellpy(path: Path, folder: Path) -> dict[str, Any]:
 
 
 def pyprobe(path: Path, folder: Path) -> dict[str, Any]:
-    """PyProBE's import of a generic CSV into its Parquet file."""
+    """Run PyProBE's import of a generic CSV to Parquet."""
     importlib.import_module("pyprobe")  # imports are not timed
     from loaders import load_with_pyprobe
 

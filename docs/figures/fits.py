@@ -1,4 +1,4 @@
-"""Draw the figures of docs/fitting.md: make a synthetic cell, fit it as a campaign, and take the figures of the store.
+"""Draw the figures of docs/fitting.md: make a synthetic cell, fit it with a campaign, and copy the store's figures.
 
 Usage: python docs/figures/fits.py [--out docs/images]
 """
@@ -46,7 +46,7 @@ PAGES = ("_starts", "_uncertainty")
 
 
 def kilocell(*arguments: str, folder: Path) -> None:
-    """Run a command of kilocell in a folder."""
+    """Run a kilocell command in a folder."""
     environment = os.environ | {"PYBAMM_DISABLE_TELEMETRY": "true", "OMP_NUM_THREADS": "1"}
     subprocess.run([sys.executable, "-m", "kilocell.runner", *arguments], cwd=folder, env=environment, check=True)
 

@@ -30,7 +30,7 @@ THICKNESSES = ("Negative electrode thickness [m]", "Positive electrode thickness
 
 @house_style()
 def draw_discharge() -> Figure:
-    """Voltages of the three models at three rates, and their RMSE against the DFN over the rate."""
+    """Draw the voltages of the three models at two rates, and their RMSE against the DFN over the rate."""
     figure = Figure(figsize=(WIDTH_INCH, 3.3), layout="constrained")
     voltages, errors = figure.subplots(1, 2, width_ratios=[1.35, 1.0])
     cell = Set()
@@ -59,7 +59,7 @@ def draw_discharge() -> Figure:
 
 @house_style()
 def draw_pulse() -> Figure:
-    """What the models answer to a step of the current, over the time since."""
+    """Draw the response of the three models to a step of the current over time, and their errors against the DFN."""
     figure = Figure(figsize=(WIDTH_INCH, 3.9), layout="constrained")
     answers, errors = figure.subplots(2, 1, sharex=True, height_ratios=[1.5, 1.0])
     since = np.unique(np.concatenate([np.geomspace(0.1, 600.0, 90), [2.0, 20.0, 120.0]]))
@@ -93,7 +93,7 @@ def draw_pulse() -> Figure:
 
 
 def over_time(since_second: np.ndarray, error_mv: np.ndarray, low: float, high: float) -> float:
-    """Mean of an error over a window of time, however the samples lie in it."""
+    """Return the mean of an error over a time window, weighted with time, not with samples."""
     inside = (since_second >= low) & (since_second <= high)
     at = since_second[inside]
     return float(np.trapezoid(error_mv[inside], at) / (at[-1] - at[0]))
@@ -101,7 +101,7 @@ def over_time(since_second: np.ndarray, error_mv: np.ndarray, low: float, high: 
 
 @house_style()
 def draw_conditions() -> Figure:
-    """RMSE against the DFN over the temperature and over the electrodes' thickness, at one C-rate."""
+    """Draw the RMSE against the DFN over the temperature and over the electrode thickness, at 1C."""
     figure = Figure(figsize=(WIDTH_INCH, 3.0), layout="constrained")
     cold, thick = figure.subplots(1, 2, sharey=True)
     degrees = (0.0, 5.0, 10.0, 15.0, 25.0, 40.0)
@@ -116,7 +116,11 @@ def draw_conditions() -> Figure:
 
 
 def taken_from_thick(factor: float) -> tuple:
-    """A full cell with electrodes so many times thicker, and three quarters of its capacity taken out at 1C."""
+    """Discharge a full cell with thicker electrodes by three quarters of its capacity at 1C.
+
+    Args:
+        factor: on the thickness of both electrodes.
+    """
     cell = Set(overrides=tuple(Override(name, "scale", factor) for name in THICKNESSES))
     time = np.arange(0.0, 60.0 + 2700.0 + 1.0, 10.0)
     current = np.where(time > 60.0, -CAPACITY_AH * factor, 0.0)
@@ -124,7 +128,7 @@ def taken_from_thick(factor: float) -> tuple:
 
 
 def distances(name: str, values: Sequence[float], cases: Sequence[tuple]) -> dict[str, list[float]]:
-    """RMSE in mV of each model on each record, printed as a table."""
+    """Compute the RMSE of each model on each record in mV, and print it as a table."""
     found: dict[str, list[float]] = {model: [rmse_mv(model, *case) for case in cases] for model in MODELS}
     print(f"| {name} | " + " | ".join(MODELS) + " |\n|---|---|---|---|")
     for place, value in enumerate(values):
@@ -143,7 +147,7 @@ def draw_distances(axes: Axes, values: Sequence[float], table: dict[str, list[fl
 
 
 def ticks_as_written(axes: Axes, at: Sequence[float], vertical: bool = False) -> None:
-    """Put plain numbers at these places of a logarithmic axis."""
+    """Put plain numbers at these values of a logarithmic axis."""
     axis = axes.yaxis if vertical else axes.xaxis
     axis.set_major_locator(FixedLocator(list(at)))
     axis.set_minor_locator(NullLocator())
@@ -158,7 +162,7 @@ FIGURES: dict[str, Callable[[], Figure]] = {
 
 
 def main() -> None:
-    """Draw the figures that were asked for."""
+    """Draw the chosen figures."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--only", default=",".join(FIGURES))
     parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "images")

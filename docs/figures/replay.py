@@ -1,4 +1,4 @@
-"""Draw the figure of docs/replay.md: nine pulses that PyBaMM's quick way loses.
+"""Draw the figure of docs/replay.md: nine pulses that PyBaMM's quick way misses.
 
 Usage: python docs/figures/replay.py [--out docs/images]
 """
@@ -20,7 +20,7 @@ PULSES = 9
 
 
 def nine_pulses() -> tuple[Floats, Floats]:
-    """8 h at 1 Hz: a discharge of 500 s at 1C and nine pulses of 10 s; times in s, currents in A (positive charges)."""
+    """Make 8 h at 1 Hz: a 500 s discharge at 1C and nine pulses of 10 s; time in s, current in A (positive charges)."""
     time = np.arange(0.0, 8 * 3600.0 + 1.0)
     current = np.zeros(len(time))
     current[600:1100] = -CAPACITY_AH
@@ -30,7 +30,7 @@ def nine_pulses() -> tuple[Floats, Floats]:
 
 
 def from_zero_to_end(time: Floats, current: Floats) -> tuple[Floats, Floats]:
-    """Voltage (V) and charge taken out (A.h) by ``solve([0, T], t_interp=times)``, PyBaMM's quick way."""
+    """Solve with ``solve([0, T], t_interp=times)``, PyBaMM's quick way; return voltage (V) and discharge (A.h)."""
     values = pybamm.ParameterValues("Chen2020")
     values.set_initial_state(SOC)
     values["Current function [A]"] = pybamm.Interpolant(time, -current, pybamm.t)
@@ -41,7 +41,7 @@ def from_zero_to_end(time: Floats, current: Floats) -> tuple[Floats, Floats]:
 
 @house_style()
 def draw() -> Figure:
-    """Current, voltage and charge of both ways."""
+    """Draw current, voltage and charge of both ways."""
     time, current = nine_pulses()
     measured = -np.concatenate([[0.0], np.cumsum(np.diff(time) * (current[1:] + current[:-1]))]) / 7200.0
     quick_voltage, quick_charge = from_zero_to_end(time, current)
@@ -72,7 +72,7 @@ def draw() -> Figure:
 
 
 def charge_steps(frame) -> Floats:
-    """Charge between neighbouring samples of a simulation in A.h, positive into the cell."""
+    """Return the charge between consecutive samples of a simulation in A.h, positive into the cell."""
     current = frame["simulated_current_ampere"].to_numpy(float)
     return np.diff(frame[c.TEST_TIME].to_numpy(float)) * (current[1:] + current[:-1]) / 7200.0
 

@@ -1,7 +1,7 @@
-"""Records of virtual cells for the figures of the documents, and replays of them.
+"""Make records of virtual cells for the figures of the documentation, and replay them.
 
-A record is a DFN's: made by the virtual cell behind ``kilocell synthesize``, or by a replay. Its voltage then stands
-for the measured one, so that the error of a simulation is how far its model is from the DFN.
+The records come from a DFN: from the virtual cell behind ``kilocell synthesize``, or from a replay. Their voltage takes
+the place of a measured one, so the error of a simulation is the distance of its model from the DFN.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 MODELS = ("SPM", "SPMe", "DFN")
-CAPACITY_AH = 5.0  # of the LG M50, nominal
+CAPACITY_AH = 5.0  # nominal, of the LG M50
 FULL_VOLT, EMPTY_VOLT = 4.18, 2.5
 STAND_IN_VOLT = 3.7
 
@@ -47,7 +47,7 @@ class Set:
 
 
 def partition(time_second: Floats, current_ampere: Floats, voltage_volt: Floats) -> pd.DataFrame:
-    """A cleaned partition of one cycle from arrays of shape (n,); positive current charges."""
+    """Make a cleaned partition of one cycle from arrays of shape (n,); positive current charges the cell."""
     n = len(time_second)
     frame = pd.DataFrame({name: np.zeros(n) for name in c.PARTITION_COLUMNS})
     frame[c.TEST_TIME], frame[c.CURRENT], frame[c.VOLTAGE] = time_second, current_ampere, voltage_volt
@@ -56,7 +56,7 @@ def partition(time_second: Floats, current_ampere: Floats, voltage_volt: Floats)
 
 
 def discharged(rate: float, of: Set) -> pd.DataFrame:
-    """A rest of ten minutes at 4.18 V and a discharge at a C-rate to 2.5 V, as the virtual cell sees it."""
+    """Make the virtual cell's record of a ten-minute rest at 4.18 V and a discharge at a C-rate to 2.5 V."""
     cycle = (rest(1, 10), discharge(2, rate, EMPTY_VOLT, every=20.0 / rate))
     chemistry = Chemistry(of.base, Protocol("discharge", "", FULL_VOLT, (cycle,)), CAPACITY_AH, of.celsius)
     record = VirtualCell(chemistry).solve({}, 0.0).record
@@ -64,7 +64,7 @@ def discharged(rate: float, of: Set) -> pd.DataFrame:
 
 
 def simulated(model: str, record: pd.DataFrame, of: Set, soc: float | None = None) -> SimulationOutput:
-    """Replay a record; it starts at ``soc``, or at the state of its first rest."""
+    """Replay a record from a state of charge (0 to 1); ``None`` = from the state of its first rest."""
     state = InitialState() if soc is None else InitialState("soc", soc)
     settings = SimulateSettings(
         CellSettings("LG M50", initial_state=state, temperature_celsius=of.celsius),
@@ -75,14 +75,14 @@ def simulated(model: str, record: pd.DataFrame, of: Set, soc: float | None = Non
 
 
 def as_seen_by_the_dfn(time_second: Floats, current_ampere: Floats, of: Set, soc: float) -> pd.DataFrame:
-    """The record of any current, with the voltage that a replay by the DFN gives."""
+    """Make the record of any current; a replay with the DFN gives its voltage."""
     blank = partition(time_second, current_ampere, np.full(len(time_second), STAND_IN_VOLT))
     voltage = simulated("DFN", blank, of, soc).frame["simulated_voltage_volt"].to_numpy(float)
     return partition(time_second, current_ampere, voltage)
 
 
 def rmse_mv(model: str, record: pd.DataFrame, of: Set, soc: float | None = None) -> float:
-    """How far a model is from the record's voltage in mV; NaN, and a line that says why, where it has no result."""
+    """Return a model's RMSE on a record in mV; NaN, and a printed reason, if the simulation failed."""
     try:
         return simulated(model, record, of, soc).result.rmse_mv
     except JobError as error:

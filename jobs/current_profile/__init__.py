@@ -1,5 +1,6 @@
-"""Current profiles: the measured current as a few knots that PyBaMM can follow without loss of charge.
+"""Current profiles: the measured current as a few knots that PyBaMM follows without losing charge.
 
-Cleaned samples enter; knots (time, current, temperature) leave, with a bound of the voltage error that the
-compression causes. Start with ``compress.py``; ``model_input.py`` turns knots into the inputs of a built model.
+Cleaned samples go in; knots (time, current, temperature) come out, with a bound on the voltage error of the
+compression. Start with ``compress``; ``temperature`` does the same for the temperature, ``model_input`` turns knots
+into inputs of a built model, and ``compression_error`` estimates the voltage error.
 """

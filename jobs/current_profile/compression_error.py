@@ -1,9 +1,9 @@
-"""What replacing the measured current by its profile does to the simulated voltage, estimated from the simulation.
+"""Estimate how the compression of the current changes the simulated voltage, from the simulation itself.
 
-The residual current, measured - profile, acts on the voltage through the resistance at once, and through the charge
-that it moves by the slopes of the diffusion overpotentials and of the open-circuit voltage. To first order the voltage
-is a sum of such responses to the current; so they are learned from the simulation itself, its voltage against its
-current, and applied to the residual. Nothing needs to be known of the model.
+The residual current, measured minus profile, changes the voltage in three ways: at once through the resistance, later
+through the diffusion overpotentials, and through the charge that it moves along the open-circuit voltage. To first
+order the voltage is a sum of such responses to the current. They are learned from the simulation, its voltage against
+its current, and then applied to the residual current. Nothing needs to be known about the model.
 """
 
 from __future__ import annotations
@@ -13,34 +13,40 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import lapack
 from scipy.optimize import nnls
 
-from ...data.arrays import Floats, Mask
+from ...data.arrays import Floats, Indices, Mask
 from ...data.convert import SECONDS_PER_HOUR
 
 LAGS_SECOND: Final = (3.0, 30.0, 300.0, 3000.0)
-"""Time constants of the responses between the resistance (at once) and the charge (never forgotten)."""
+"""Time constants of the lagged responses; faster is the resistance (at once), slower the charge (which stays)."""
 
-KNEES_PER_AH: Final = np.array([0.03, 0.3])  # A per A.h: currents at which a kinetic resistance begins to fall
-CHARGE_NODES: Final = 8  # of the open-circuit voltage, along the charge
-LEARNED_SAMPLES: Final = 600  # increments of the voltage that the responses are learned from
+KNEES_PER_AH: Final = np.array([0.03, 0.3])
+"""Currents at which a kinetic resistance begins to fall, A per A.h of capacity."""
+
+CHARGE_NODES: Final = 8  # nodes along the charge, between which the slope of the open-circuit voltage is linear
+LEARNED_SAMPLES: Final = 600  # samples between which the increments of the voltage are learned
+STEP_PER_AH: Final = 0.05  # a larger change of current between two samples is a step, A per A.h of capacity
+RIDGE: Final = 1e-9  # added to the diagonal of the normalised normal equations, which keeps them solvable
+UNSEEN_COLUMN: Final = 1e-12  # a response whose column is smaller is not in the data and becomes zero
 BLOCK: Final = 200_000  # samples that are worked on at a time
+
 SAFETY_FACTOR: Final = 1.5
-"""The estimate is linear; the true difference was 0.9 to 1.1 times it in every kind of record, SPMe and DFN alike."""
+"""The estimate is linear. The true difference was 0.9 to 1.1 times it in every kind of record, with SPMe and DFN."""
 
 
 @dataclass(frozen=True, slots=True)
 class CompressionError:
-    """Difference of two simulated voltages: under the profile, and under the measured current itself.
+    """Difference between two simulated voltages: driven by the profile, and by the measured current itself.
 
-    It holds all that the profile leaves out: the noise, of which nobody knows whether the cell saw it or the meter
-    made it up, and any shift of the current beyond the noise. The solver's own error is not in it.
+    It contains everything that the profile leaves out: the noise, which may be in the cell or only in the meter, and
+    any change of the current beyond the noise. It does not contain the error of the solver.
 
     Args:
-        rmse_mv, worst_mv: over the samples, ``SURE`` times the linear estimate, so that the true ones lie below.
-        shift_mv: the part of ``rmse_mv`` that noise of the found size cannot explain; finer knots would lower it.
+        rmse_mv, worst_mv: over the samples; ``SAFETY_FACTOR`` times the linear estimate, so that the true values are
+            smaller.
+        shift_mv: the part of ``rmse_mv`` that noise of the estimated size cannot explain; finer knots lower it.
     """
 
     rmse_mv: float
@@ -49,13 +55,20 @@ class CompressionError:
 
 
 def join_errors(parts: Sequence[tuple[CompressionError, int]]) -> CompressionError:
-    """What compression did to several simulations together, each given with its number of samples."""
-    share = np.array([samples for _, samples in parts]) / sum(samples for _, samples in parts)
-    rmse, shift = (
-        float(np.sqrt(np.sum(share * np.array(mv) ** 2)))
-        for mv in ([e.rmse_mv for e, _ in parts], [e.shift_mv for e, _ in parts])
-    )
-    return CompressionError(rmse, max(error.worst_mv for error, _ in parts), shift)
+    """Combine the compression errors of several simulations.
+
+    Args:
+        parts: the error and the number of samples of each simulation.
+    """
+    samples = [count for _, count in parts]
+    share = np.array(samples) / sum(samples)
+    rmse_mv = _weighted_rms(share, [error.rmse_mv for error, _ in parts])
+    shift_mv = _weighted_rms(share, [error.shift_mv for error, _ in parts])
+    return CompressionError(rmse_mv, max(error.worst_mv for error, _ in parts), shift_mv)
+
+
+def _weighted_rms(share: Floats, values: Sequence[float]) -> float:
+    return float(np.sqrt(np.sum(share * np.array(values) ** 2)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,10 +76,12 @@ class Responses:
     """How a simulated voltage follows its current.
 
     Args:
-        resistance_ohm: at once.
-        kinetic_ohm: at once too, and at no current; each falls as the current grows beyond its ``knee_ampere``.
-        lagged_ohm: after a long time, for each of ``LAGS_SECOND``.
-        charge_ah: where ``slope_volt_per_ah`` holds, shape (``CHARGE_NODES``,); in between it is linear.
+        resistance_ohm: response at once, at any current.
+        kinetic_ohm: further response at once, at zero current; it falls as the current exceeds its ``knee_ampere``.
+        knee_ampere: shape of ``kinetic_ohm``.
+        lagged_ohm: response after a long time, for each of ``LAGS_SECOND``.
+        charge_ah: nodes of ``slope_volt_per_ah``, shape (``CHARGE_NODES``,); the slope is linear between them.
+        slope_volt_per_ah: change of the open-circuit voltage with the charge.
     """
 
     resistance_ohm: float
@@ -77,16 +92,26 @@ class Responses:
     slope_volt_per_ah: Floats
 
     def instant_resistance_ohm(self, current_ampere: Floats) -> Floats:
-        """The resistance at once under a current, shape (n,): kinetic overpotentials are arcsinhs of the current."""
-        found = np.full(len(current_ampere), self.resistance_ohm)
+        """Return the resistance at once at each current; a kinetic overpotential is an arcsinh of the current.
+
+        Args:
+            current_ampere: shape (n,).
+        """
+        resistance = np.full(len(current_ampere), self.resistance_ohm)
         for ohm, knee in zip(self.kinetic_ohm, self.knee_ampere, strict=True):
-            found += ohm / np.sqrt(1.0 + (current_ampere / knee) ** 2)
-        return found
+            resistance += ohm / np.sqrt(1.0 + (current_ampere / knee) ** 2)
+        return resistance
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Driven:
-    """A current with what it drives: shape (n,) each, ``lagged_ampere`` shape (lags, n)."""
+    """A current and the quantities that follow from it.
+
+    Args:
+        current_ampere: shape (n,), positive charges the cell.
+        charge_ah: shape (n,), the charge since the first sample.
+        lagged_ampere: shape (number of ``LAGS_SECOND``, n), the current behind each first-order lag.
+    """
 
     current_ampere: Floats
     charge_ah: Floats
@@ -102,105 +127,136 @@ def estimate_compression_error(
     noise_ampere: float,
     capacity_ah: float,
 ) -> CompressionError:
-    """Estimate what the compression did to a simulation's voltage.
+    """Estimate how the compression of the current changed a simulation's voltage.
 
     Args:
-        time_second, measured_ampere, profile_ampere: shape (n,), n >= 2; the two currents at the samples.
-        voltage_volt: shape (n,), simulated under the profile.
+        time_second: shape (n,), n >= 2.
+        measured_ampere, profile_ampere: shape (n,), both currents at the samples, positive charges the cell.
+        voltage_volt: shape (n,), simulated with the profile.
         after_gap: shape (n,), True at the first sample after a power cut, in which no current flowed.
-        noise_ampere: standard deviation of the noise that was found in the measured current.
-        capacity_ah: scales currents.
+        noise_ampere: standard deviation of the noise estimated from the measured current.
+        capacity_ah: the cell's capacity in A.h; scales currents.
     """
     residual = measured_ampere - profile_ampere
     if not residual.any():
         return CompressionError(0.0, 0.0, 0.0)
-    driven = _drive(time_second, np.stack([profile_ampere, residual]), after_gap)
-    learned = learn_responses(driven[0], voltage_volt, capacity_ah)
-    at_once = learned.instant_resistance_ohm(profile_ampere)
-    slope = np.interp(driven[0].charge_ah, learned.charge_ah, learned.slope_volt_per_ah)
-    away = at_once * residual + slope * driven[1].charge_ah + learned.lagged_ohm @ driven[1].lagged_ampere
-    rmse = float(np.sqrt(np.mean(away**2)))
-    noise = min(noise_ampere, float(np.sqrt(np.mean(residual**2)))) * float(np.sqrt(np.mean(at_once**2)))
-    worst, shift = float(np.max(np.abs(away))), float(np.sqrt(max(rmse**2 - noise**2, 0.0)))
+    profile, moved = _drive(time_second, np.stack([profile_ampere, residual]), after_gap)
+    responses = learn_responses(profile, voltage_volt, capacity_ah)
+    resistance = responses.instant_resistance_ohm(profile_ampere)
+    slope = np.interp(profile.charge_ah, responses.charge_ah, responses.slope_volt_per_ah)
+    difference = resistance * residual + slope * moved.charge_ah + responses.lagged_ohm @ moved.lagged_ampere
+    rmse = float(np.sqrt(np.mean(difference**2)))
+    worst = float(np.max(np.abs(difference)))
+    residual_rms = float(np.sqrt(np.mean(residual**2)))
+    noise = min(noise_ampere, residual_rms) * float(np.sqrt(np.mean(resistance**2)))
+    shift = float(np.sqrt(max(rmse**2 - noise**2, 0.0)))
     return CompressionError(*(1e3 * SAFETY_FACTOR * volt for volt in (rmse, worst, shift)))
 
 
 def learn_responses(driven: Driven, voltage_volt: Floats, capacity_ah: float) -> Responses:
-    """Learn how a voltage follows its current: least squares over the voltage's increments, no response below zero.
+    """Learn how a voltage follows its current: non-negative least squares over the increments of the voltage.
 
     Args:
-        voltage_volt: shape (n,), simulated under the current of ``driven``.
+        driven: the current and what follows from it, shape (n,).
+        voltage_volt: shape (n,), simulated with this current.
+        capacity_ah: the cell's capacity in A.h; scales currents.
     """
-    chosen = _learned_samples(driven.current_ampere, capacity_ah)
+    chosen = _choose_samples(driven.current_ampere, capacity_ah)
     knees = KNEES_PER_AH * capacity_ah
     current = driven.current_ampere[chosen]
     kinetic = [knee * np.arcsinh(current / knee) for knee in knees]
     columns = np.vstack([current, *kinetic, driven.lagged_ampere[:, chosen]])
-    nodes, slopes = _slopes(driven.charge_ah[chosen])
+    nodes, slopes = _share_between_nodes(driven.charge_ah[chosen])
     table = np.hstack([np.diff(columns).T, slopes])
     size = np.sqrt(np.sum(table**2, axis=0)) + 1e-30
-    normal = (table / size).T @ (table / size) + 1e-9 * np.eye(len(size))
+    normal = (table / size).T @ (table / size) + RIDGE * np.eye(len(size))
     root = np.linalg.cholesky(normal)
-    found = nnls(root.T, np.linalg.solve(root, (table / size).T @ np.diff(voltage_volt[chosen])))[0] / size
-    found[size < 1e-12] = 0.0
-    resistance, kinetic_ohm, lagged_ohm, slope = np.split(found, [1, 1 + len(knees), len(found) - CHARGE_NODES])
+    target = np.linalg.solve(root, (table / size).T @ np.diff(voltage_volt[chosen]))
+    learned = nnls(root.T, target)[0] / size
+    learned[size < UNSEEN_COLUMN] = 0.0
+    parts = np.split(learned, [1, 1 + len(knees), len(learned) - CHARGE_NODES])
+    resistance, kinetic_ohm, lagged_ohm, slope = parts
     return Responses(float(resistance[0]), kinetic_ohm, knees, lagged_ohm, nodes, slope)
 
 
-def _learned_samples(current_ampere: Floats, capacity_ah: float) -> NDArray[np.intp]:
-    """Samples spread over the record, with both sides of its steps where these are few; increasing."""
+def _choose_samples(current_ampere: Floats, capacity_ah: float) -> Indices:
+    """Choose samples spread over the record, and both sides of its steps if these are few; sorted."""
     n = len(current_ampere)
     spread = np.unique(np.linspace(0, n - 1, min(LEARNED_SAMPLES, n)).astype(np.intp))
-    steps = np.flatnonzero(np.abs(np.diff(current_ampere)) > 0.05 * capacity_ah)
+    steps = np.flatnonzero(np.abs(np.diff(current_ampere)) > STEP_PER_AH * capacity_ah)
     if len(steps) > LEARNED_SAMPLES // 2:
         return spread
     return np.unique(np.concatenate([spread, steps, steps + 1]))
 
 
-def _slopes(charge_ah: Floats) -> tuple[Floats, Floats]:
-    """Nodes along the charge, and each increment of the charge shared between its two, shape (n - 1, SLOPES)."""
+def _share_between_nodes(charge_ah: Floats) -> tuple[Floats, Floats]:
+    """Place nodes along the charge, and share each increment of the charge between its two nodes.
+
+    Returns:
+        The nodes, shape (``CHARGE_NODES``,), and the shares, shape (n - 1, ``CHARGE_NODES``), both in A.h.
+    """
     nodes = np.linspace(charge_ah.min(), charge_ah.max() + 1e-9, CHARGE_NODES)
     middle = (charge_ah[1:] + charge_ah[:-1]) / 2.0
     place = np.clip(np.searchsorted(nodes, middle, side="right") - 1, 0, CHARGE_NODES - 2)
     share = (middle - nodes[place]) / (nodes[1] - nodes[0])
-    rows, rise = np.arange(len(middle)), np.diff(charge_ah)
+    rows = np.arange(len(middle))
+    increment = np.diff(charge_ah)
     shared = np.zeros((len(middle), CHARGE_NODES))
-    shared[rows, place] = (1.0 - share) * rise
-    shared[rows, place + 1] = share * rise
+    shared[rows, place] = (1.0 - share) * increment
+    shared[rows, place + 1] = share * increment
     return nodes, shared
 
 
 def _drive(time_second: Floats, currents: Floats, after_gap: Mask) -> list[Driven]:
-    """What each of some currents, shape (currents, n), drives over time; none flows in a power cut."""
+    """Compute the charge and the lagged current of each current; no current flows in a power cut.
+
+    Args:
+        time_second: shape (n,).
+        currents: shape (number of currents, n), A.
+        after_gap: shape (n,), True at the first sample after a power cut.
+    """
     step = np.diff(time_second)
-    charge = np.zeros_like(currents)
-    flowed = step * (currents[:, 1:] + currents[:, :-1]) / (2.0 * SECONDS_PER_HOUR)
-    np.cumsum(np.where(after_gap[1:], 0.0, flowed), axis=1, out=charge[:, 1:])
-    behind = np.stack([apply_lag(step, currents, after_gap, lag) for lag in LAGS_SECOND], axis=1)
-    return [Driven(*parts) for parts in zip(currents, charge, behind, strict=True)]
+    increment_ah = step * (currents[:, 1:] + currents[:, :-1]) / (2.0 * SECONDS_PER_HOUR)
+    charge_ah = np.zeros_like(currents)
+    np.cumsum(np.where(after_gap[1:], 0.0, increment_ah), axis=1, out=charge_ah[:, 1:])
+    lagged = np.stack([apply_lag(step, currents, after_gap, lag) for lag in LAGS_SECOND], axis=1)
+    return [Driven(*parts) for parts in zip(currents, charge_ah, lagged, strict=True)]
 
 
 def apply_lag(step_second: Floats, currents: Floats, after_gap: Mask, lag_second: float) -> Floats:
-    """Currents behind a first-order lag, from zero, shape (currents, n): exact where they are linear between samples.
+    """Apply a first-order lag, starting from zero; exact for currents that are linear between samples.
 
     The recursion over the samples is a bidiagonal system, which LAPACK solves at once.
+
+    Args:
+        step_second: shape (n - 1,), time between the samples.
+        currents: shape (number of currents, n), A.
+        after_gap: shape (n,), True at the first sample after a power cut, in which the current is zero.
+        lag_second: time constant.
+
+    Returns:
+        The lagged currents, shape of ``currents``.
     """
-    found = np.zeros_like(currents)
+    lagged = np.zeros_like(currents)
     for first in range(0, len(step_second), BLOCK):
-        step, gap = step_second[first : first + BLOCK], after_gap[first + 1 : first + 1 + BLOCK]
-        old, new = currents[:, first : first + len(step)], currents[:, first + 1 : first + 1 + len(step)]
-        kept = np.exp(-step / lag_second)
-        share = (1.0 - kept) * (lag_second / step)  # of what comes in, from the old current; the rest from the new one
-        entered = np.where(gap, 0.0, (1.0 - share) * new + (share - kept) * old)
-        entered[:, 0] += kept[0] * found[:, first]
-        found[:, first + 1 : first + 1 + len(step)] = _recursion(kept, entered)
-    return found
+        step = step_second[first : first + BLOCK]
+        begins = slice(first, first + len(step))
+        ends = slice(first + 1, first + 1 + len(step))
+        old = currents[:, begins]
+        new = currents[:, ends]
+        decay = np.exp(-step / lag_second)
+        # For a current that is linear in the step, its new value has the weight 1 - share, its old one share - decay.
+        share = (1.0 - decay) * (lag_second / step)
+        entered = np.where(after_gap[ends], 0.0, (1.0 - share) * new + (share - decay) * old)
+        entered[:, 0] += decay[0] * lagged[:, first]
+        lagged[:, ends] = _solve_recursion(decay, entered)
+    return lagged
 
 
-def _recursion(kept: Floats, entered: Floats) -> Floats:
-    """Solve y[i] = kept[i] y[i - 1] + entered[i], y[-1] = 0, along the last axis."""
-    band = np.ones((2, len(kept)), order="F")
-    band[1, :-1] = -kept[1:]
+def _solve_recursion(decay: Floats, entered: Floats) -> Floats:
+    """Solve y[i] = decay[i] y[i - 1] + entered[i], y[-1] = 0, along the last axis."""
+    band = np.ones((2, len(decay)), order="F")
+    band[1, :-1] = -decay[1:]
     solved, _ = lapack.dtbtrs(band, entered.T, uplo="L", diag="U")  # pyright: ignore[reportAttributeAccessIssue]
-    found: Floats = solved.T
-    return found
+    solution: Floats = solved.T
+    return solution

@@ -1,4 +1,4 @@
-"""A profile as an input of a built model: two vectors of knots, read by linear interpolation in time."""
+"""Feed a profile to a built model as an input: two vectors of knots, read by linear interpolation in time."""
 
 from __future__ import annotations
 
@@ -15,33 +15,46 @@ from .compress import CurrentProfile
 from .temperature import Temperature, TemperatureProfile
 
 PROFILE_SIZES: Final = (64, 256, 1024)
-"""A built model takes profiles of fewer knots than its size; shorter ones are padded, longer ones cut in windows."""
+"""Lengths of a built model's vectors of current knots.
+
+A model takes profiles with fewer knots than its length. Shorter ones are padded; longer ones are solved in windows.
+"""
+
+TEMPERATURE_SIZES: Final = (16, 64, 256, 1024)
+"""Lengths of a built model's vectors of temperature knots."""
+
+PADDING_SECOND: Final = 1.0  # between the knots that are added after a profile's end
 
 KNOT_TIMES: Final = "Profile knot times [s]"
 KNOT_CURRENTS: Final = "Profile knot currents [A]"
-TEMPERATURE_SIZES: Final = (16, 64, 256, 1024)
-"""As ``PROFILE_SIZES``, of the temperature's knots."""
-
 TEMPERATURE_TIMES: Final = "Temperature knot times [s]"
 KNOT_TEMPERATURES: Final = "Temperature knots [K]"
 
 
 def profile_current(size: int) -> pybamm.Symbol:
-    """PyBaMM's current in A (positive for discharge) at its time t, from two vectors of ``size`` knots."""
+    """Return PyBaMM's current in A (positive for discharge) as a symbol of its time and two inputs.
+
+    Args:
+        size: number of knots in the inputs ``KNOT_TIMES`` and ``KNOT_CURRENTS``.
+    """
     times = pybamm.InputParameter(KNOT_TIMES, expected_size=size)
     currents = pybamm.InputParameter(KNOT_CURRENTS, expected_size=size)
     return _Profile(pybamm.t, times, currents)
 
 
 def profile_temperature(size: int) -> pybamm.Symbol:
-    """A temperature in K at PyBaMM's time t, from two vectors of ``size`` knots."""
+    """Return a temperature in K as a symbol of PyBaMM's time and two inputs.
+
+    Args:
+        size: number of knots in the inputs ``TEMPERATURE_TIMES`` and ``KNOT_TEMPERATURES``.
+    """
     times = pybamm.InputParameter(TEMPERATURE_TIMES, expected_size=size)
     temperatures = pybamm.InputParameter(KNOT_TEMPERATURES, expected_size=size)
     return _Profile(pybamm.t, times, temperatures)
 
 
 class _Profile(pybamm.Function):  # type: ignore[misc]
-    """Linear interpolation at time t in two vectors that are inputs of the model."""
+    """Linear interpolation at time t between knots that are inputs of the model."""
 
     def __init__(self, time: pybamm.Symbol, times: pybamm.Symbol, values: pybamm.Symbol) -> None:
         super().__init__(_interpolate, time, times, values, name="profile")
@@ -51,7 +64,7 @@ class _Profile(pybamm.Function):  # type: ignore[misc]
 
     def _casadi_evaluate(self, *children: casadi.MX) -> casadi.MX:
         time, times, values = children
-        # Else it looks from the first knot on, which a long profile makes most of a step's time.
+        # The default lookup scans from the first knot; for a long profile that takes most of the time of a step.
         i = casadi.low(times, time, {"lookup_mode": "binary"})
         slope = (values[i + 1] - values[i]) / (times[i + 1] - times[i])
         return values[i] + slope * (time - times[i])
@@ -70,26 +83,50 @@ def _interpolate(time: Any, times: Floats, values: Floats) -> Floats:
 
 
 def pad_profile(profile: CurrentProfile, size: int, first_second: float) -> tuple[Floats, Floats]:
-    """Fill a profile up to the built model's size, a knot a second after its end; times since ``first_second``."""
-    missing = size - len(profile.time_second)
-    times = profile.time_second - first_second
-    times = np.concatenate([times, times[-1] + 1.0 + np.arange(missing)])
-    return times, np.concatenate([profile.current_ampere, np.full(missing, profile.current_ampere[-1])])
+    """Pad a profile to the length of a built model's inputs, with one knot per second after its end.
+
+    Args:
+        profile: n knots, n <= ``size``.
+        size: length of the inputs.
+        first_second: time in the record at which PyBaMM's time is zero, s.
+
+    Returns:
+        Times in s since ``first_second``, and currents in A (positive charges the cell), shape (``size``,) each.
+    """
+    times = _pad_times(profile.time_second, size, first_second)
+    return times, _pad_values(profile.current_ampere, size)
 
 
 def temperature_size(profile: TemperatureProfile | None) -> int:
-    """Size of the built model's vectors of temperature knots; 0 = its temperature is one number."""
-    return 0 if profile is None else next(size for size in TEMPERATURE_SIZES if size > len(profile.time_second))
+    """Return the length of a built model's vectors of temperature knots; 0 = the temperature is one number."""
+    if profile is None:
+        return 0
+    return next(size for size in TEMPERATURE_SIZES if size > len(profile.time_second))
 
 
 def temperature_inputs(temperature: Temperature, size: int, first_second: float) -> dict[str, Any]:
-    """Inputs of a built model that give the temperature in K: one number, or knots at times since ``first_second``."""
+    """Return the inputs of a built model that give its temperature, in K.
+
+    Args:
+        temperature: constant, or with a profile.
+        size: length of the vectors of knots, as :func:`temperature_size` gives it.
+        first_second: time in the record at which PyBaMM's time is zero, s.
+    """
     profile = temperature.profile
     if profile is None:
         return dict.fromkeys((AMBIENT, INITIAL_TEMPERATURE), celsius_to_kelvin(temperature.celsius))
-    missing = size - len(profile.time_second)
-    times = profile.time_second - first_second
-    times = np.concatenate([times, times[-1] + 1.0 + np.arange(missing)])
-    kelvins = celsius_to_kelvin(np.concatenate([profile.celsius, np.full(missing, profile.celsius[-1])]))
-    begin = celsius_to_kelvin(profile.at(first_second))
-    return {TEMPERATURE_TIMES: times, KNOT_TEMPERATURES: kelvins, INITIAL_TEMPERATURE: begin}
+    return {
+        TEMPERATURE_TIMES: _pad_times(profile.time_second, size, first_second),
+        KNOT_TEMPERATURES: celsius_to_kelvin(_pad_values(profile.celsius, size)),
+        INITIAL_TEMPERATURE: celsius_to_kelvin(profile.at(first_second)),
+    }
+
+
+def _pad_times(time_second: Floats, size: int, first_second: float) -> Floats:
+    times = time_second - first_second
+    missing = size - len(times)
+    return np.concatenate([times, times[-1] + PADDING_SECOND + np.arange(missing)])
+
+
+def _pad_values(values: Floats, size: int) -> Floats:
+    return np.concatenate([values, np.full(size - len(values), values[-1])])

@@ -1,4 +1,4 @@
-"""The temperature of a simulation: one number, or the measured one over time as a short profile."""
+"""Find the temperature of a simulation: one number, or the measured temperature as a short profile."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.interpolate import make_lsq_spline
 
-from ...data.arrays import Floats
+from ...data.arrays import Floats, Indices
 from ...data.convert import kelvin_to_celsius
 from ...data.settings import CellSettings, ModelSettings, ParameterSetSettings
 from ..parameters.sets import AMBIENT, load_base_set
 from ..record.record import Record
 from .compress import noise_ampere
 
-TOLERANCE_KELVIN: Final = 0.1  # by which the profile may leave the measured temperature, noise aside
-MOST_POINTS: Final = 20_000  # of the measured temperature that are looked at: longer ones are averaged in blocks first
-MOST_KNOTS: Final = 1000  # beyond which the tolerance is doubled
+TOLERANCE_KELVIN: Final = 0.1  # largest difference between profile and measured temperature, besides the noise
+TOLERANCE_NOISES: Final = 4.0  # standard deviations of the noise, added to the tolerance
+MOST_POINTS: Final = 20_000  # points that are fitted; longer records are averaged in blocks first
+MOST_KNOTS: Final = 1000  # if more are needed, the tolerance is doubled
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,7 +27,7 @@ class TemperatureProfile:
     """Knots of a piecewise-linear temperature.
 
     Args:
-        time_second: shape (n,), strictly increasing; the first and last are the record's.
+        time_second: shape (n,), strictly increasing; the first and last are those of the record.
         celsius: shape (n,).
     """
 
@@ -35,7 +35,7 @@ class TemperatureProfile:
     celsius: Floats
 
     def at(self, time_second: float) -> float:
-        """The temperature in °C at a time."""
+        """Return the temperature in °C at a time in s."""
         return float(np.interp(time_second, self.time_second, self.celsius))
 
 
@@ -45,8 +45,8 @@ class Temperature:
 
     Args:
         celsius: its mean over time.
-        source: where it is from, in words.
-        profile: where it changes; ``None`` = it is constant.
+        source: its source in words.
+        profile: its course over time; ``None`` = it is constant.
     """
 
     celsius: float
@@ -55,21 +55,29 @@ class Temperature:
 
     @property
     def first_celsius(self) -> float:
-        """What the simulation starts at."""
-        return self.celsius if self.profile is None else float(self.profile.celsius[0])
+        """The temperature at the start of the simulation, °C."""
+        if self.profile is None:
+            return self.celsius
+        return float(self.profile.celsius[0])
 
 
 def join_temperatures(parts: Sequence[Temperature]) -> Temperature:
-    """The temperature of several stretches of a record together, for what is reported of them."""
+    """Summarise the temperatures of several stretches of a record: their mean, weighted with their durations.
+
+    Args:
+        parts: one or more, all with a profile or all without.
+    """
     first = parts[0]
     if len(parts) == 1 or first.profile is None:
         return first
-    profiles = [part.profile for part in parts if part.profile is not None]
-    spans = np.array([profile.time_second[-1] - profile.time_second[0] for profile in profiles])
-    celsius = np.array([part.celsius for part in parts if part.profile is not None])
-    return replace(
-        first, celsius=float(np.average(celsius, weights=spans)), source=f"{first.source} in the first cycle"
-    )
+    celsius = []
+    durations = []
+    for part in parts:
+        if part.profile is not None:
+            celsius.append(part.celsius)
+            durations.append(part.profile.time_second[-1] - part.profile.time_second[0])
+    mean = float(np.average(celsius, weights=durations))
+    return replace(first, celsius=mean, source=f"{first.source} in the first cycle")
 
 
 def find_temperature(
@@ -81,25 +89,28 @@ def find_temperature(
 ) -> Temperature:
     """Find the temperature of a simulation.
 
-    That is the one given for the cell; else the profile that its ``temperature`` asks for; else the mean of the
-    measured one; else the parameter set's own.
+    The first of these that exists: the value given for the cell; the measured profile that the cell's ``temperature``
+    asks for; the mean of the measured temperature; the ambient temperature of the parameter set.
 
     Args:
+        record: cleaned samples, with the measured temperatures.
+        cell: ``temperature_celsius`` is a given value in °C; ``temperature`` is "mean", "surface" or "ambient".
+        model: its ``thermal`` option decides what the source says about the measured column.
+        parameter_set: gives the temperature if nothing else does.
         measured_celsius: mean of the measured temperature; ``None`` = nothing was measured.
     """
     if cell.temperature_celsius is not None:
         return Temperature(cell.temperature_celsius, "given")
-    lacking = ""
+    reason = ""
     if cell.temperature != "mean":
         measured = record.surface_celsius if cell.temperature == "surface" else record.ambient_celsius
         if measured is not None and np.isfinite(measured).any():
             return _make_measured(record.time_second, measured, cell.temperature, model)
-        lacking = f", since no {cell.temperature} temperature was measured"
+        reason = f", since no {cell.temperature} temperature was measured"
     if measured_celsius is not None:
-        return Temperature(measured_celsius, f"mean of the measured{lacking}")
-    return Temperature(
-        kelvin_to_celsius(float(load_base_set(parameter_set.key)[AMBIENT])), f"parameter set's own{lacking}"
-    )
+        return Temperature(measured_celsius, f"mean of the measured{reason}")
+    set_celsius = kelvin_to_celsius(float(load_base_set(parameter_set.key)[AMBIENT]))
+    return Temperature(set_celsius, f"parameter set's own{reason}")
 
 
 def _make_measured(time_second: Floats, measured_celsius: Floats, column: str, model: ModelSettings) -> Temperature:
@@ -114,7 +125,7 @@ def _make_measured(time_second: Floats, measured_celsius: Floats, column: str, m
 
 
 def _substitution_note(column: str, model: ModelSettings) -> str:
-    """What a model makes of a measured temperature that is not the one it means."""
+    """Return a note for a model that needs the other measured temperature; "" = the column fits the model."""
     isothermal = dict(model.options).get("thermal", "isothermal") == "isothermal"
     if isothermal and column == "ambient":
         return '; the isothermal model takes it for the cell\'s own, which "surface" is nearer to'
@@ -124,49 +135,53 @@ def _substitution_note(column: str, model: ModelSettings) -> str:
 
 
 def compress_temperature(time_second: Floats, measured_celsius: Floats) -> TemperatureProfile:
-    """Turn a measured temperature into knots, by least squares, so that its mean over time is kept.
+    """Compress a measured temperature to knots by least squares, which keeps its mean over time.
 
-    Missing values are interpolated in time, and held before the first and after the last.
+    Missing values are interpolated in time; before the first and after the last value, that value is used.
 
     Args:
         time_second: shape (n,), strictly increasing, n >= 2.
-        measured_celsius: shape (n,), NaN where it is missing; one at least is not.
+        measured_celsius: shape (n,), NaN where it is missing; at least one value is not missing.
     """
-    time, value = _points(time_second, measured_celsius)
-    tolerance = TOLERANCE_KELVIN + 4.0 * noise_ampere(value)
+    time, value = _average_blocks(time_second, measured_celsius)
+    tolerance = TOLERANCE_KELVIN + TOLERANCE_NOISES * noise_ampere(value)
     knots = _bends(time, value, tolerance)
     while len(knots) > MOST_KNOTS:
         tolerance *= 2.0
         knots = _bends(time, value, tolerance)
-    twice = np.concatenate([time[:1], time[knots], time[-1:]])
-    fitted = make_lsq_spline(time, value, twice, k=1, w=np.sqrt(np.gradient(time)))
+    spline_knots = np.concatenate([time[:1], time[knots], time[-1:]])
+    fitted = make_lsq_spline(time, value, spline_knots, k=1, w=np.sqrt(np.gradient(time)))
     return TemperatureProfile(time[knots], np.asarray(fitted.c, float))
 
 
-def _bends(time: Floats, value: Floats, tolerance: float) -> NDArray[np.intp]:
-    """Indices between which straight lines stay within a tolerance of all values."""
+def _bends(time: Floats, value: Floats, tolerance: float) -> Indices:
+    """Return indices between which straight lines stay within a tolerance of all values."""
     knots = np.array([0, len(time) - 1])
     while len(knots) <= MOST_KNOTS:
         excess = np.abs(value - np.interp(time, time[knots], value[knots]))
-        most = np.maximum.reduceat(excess, knots[:-1])
-        if not (most > tolerance).any():
+        largest = np.maximum.reduceat(excess, knots[:-1])
+        bent = largest > tolerance
+        if not bent.any():
             break
-        worst = np.flatnonzero(excess == np.repeat(most, np.diff(np.append(knots[:-1], len(time)))))
-        knots = np.union1d(knots, worst[np.searchsorted(worst, knots[:-1][most > tolerance])])
+        length = np.diff(np.append(knots[:-1], len(time)))
+        at_largest = np.flatnonzero(excess == np.repeat(largest, length))
+        knots = np.union1d(knots, at_largest[np.searchsorted(at_largest, knots[:-1][bent])])
     return knots
 
 
-def _points(time_second: Floats, measured_celsius: Floats) -> tuple[Floats, Floats]:
-    """The measured temperature without missing values, as at most about ``MOST_POINTS`` means of as many samples."""
+def _average_blocks(time_second: Floats, measured_celsius: Floats) -> tuple[Floats, Floats]:
+    """Fill missing values, and average blocks of samples so that about ``MOST_POINTS`` points remain at most."""
     known = np.isfinite(measured_celsius)
     value = np.interp(time_second, time_second[known], measured_celsius[known])
-    each = -(-len(value) // MOST_POINTS)
-    if each == 1:
+    block = -(-len(value) // MOST_POINTS)  # rounded up
+    if block == 1:
         return time_second, value
-    first = np.arange(0, len(value), each)
+    first = np.arange(0, len(value), block)
     count = np.diff(np.append(first, len(value)))
-    time, mean = np.add.reduceat(time_second, first) / count, np.add.reduceat(value, first) / count
-    ends = time_second[[0, -1]]
-    # The record's ends take the value of their block; a last block of one sample is already there.
-    last = slice(None) if time[-1] < ends[1] else slice(-1)
-    return np.concatenate([ends[:1], time[last], ends[1:]]), np.concatenate([mean[:1], mean[last], mean[-1:]])
+    time = np.add.reduceat(time_second, first) / count
+    mean = np.add.reduceat(value, first) / count
+    begin = time_second[:1]
+    end = time_second[-1:]
+    # The record's ends take the mean of their block. A last block of a single sample is itself the end.
+    inner = slice(None) if time[-1] < end[0] else slice(-1)
+    return np.concatenate([begin, time[inner], end]), np.concatenate([mean[:1], mean[inner], mean[-1:]])

@@ -1,5 +1,5 @@
-"""Export of parameter sets: fitted sets as PyBaMM's ParameterValues (JSON) or as BPX.
+"""Export of parameter sets: as PyBaMM's ``ParameterValues`` (JSON) or as BPX.
 
-A fitted set and its settings enter; a document that PyBaMM reads back to the same voltage leaves.
-``values.py`` writes JSON, ``bpx.py`` the Battery Parameter eXchange format.
+A set, fitted or not, goes in; a document that PyBaMM reads back to the same voltage comes out. ``values`` writes JSON,
+``bpx`` the Battery Parameter eXchange format.
 """

@@ -1,4 +1,4 @@
-"""Parameter sets for other programs: overrides applied, and the cell's state, size and temperature in them."""
+"""Resolve parameter sets for other programs: overrides applied, with the cell's state, size and temperature."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ from ..parameters.sets import AMBIENT, CAPACITY, CURRENT_FUNCTION, INITIAL_TEMPE
 
 @dataclass(frozen=True, slots=True)
 class CellSet:
-    """A parameter set as one cell has it.
+    """A parameter set fitted to one cell.
 
     Args:
-        model: that it was fitted with, which says what a state and a capacity mean.
+        parameter_set: the base set and its overrides.
+        model: the fitted model, which decides how the state and the capacity are expressed.
         beginning: state, capacity and temperature at the record's start.
     """
 
@@ -33,55 +34,61 @@ class CellSet:
 
 
 def resolve_set_values(settings: ParameterSetSettings) -> pybamm.ParameterValues:
-    """A set with its overrides, without any cell.
+    """Return a set with its overrides applied, without a cell.
 
     Raises:
-        UsageError: an override is of a cell's own.
+        UsageError: an override belongs to one cell, such as its capacity.
     """
-    own = [o.parameter for o in settings.overrides if o.parameter in (INITIAL_SOC, CELL_CAPACITY)]
-    if own:
-        raise UsageError(f"{settings.name} holds {' and '.join(own)}, which are of one cell")
+    cell_values = [o.parameter for o in settings.overrides if o.parameter in (INITIAL_SOC, CELL_CAPACITY)]
+    if cell_values:
+        names = " and ".join(cell_values)
+        raise UsageError(f"{settings.name} contains {names} of one cell; export it with --cell CELL --fit FIT")
     return apply_overrides(settings)
 
 
 def resolve_cell_values(cell: CellSet) -> tuple[pybamm.ParameterValues, tuple[str, ...]]:
-    """A set as a cell has it, in PyBaMM's parameters alone, and what these cannot say, in words.
+    """Return the set of a cell in PyBaMM's parameters only.
 
-    kilocell's own names are turned so: ``Initial state of charge`` into the initial concentrations (potentials,
-    Thevenin's state of charge) at the record's start; ``Cyclable lithium`` into the same, whose sum it scales;
-    ``Capacity of the cell [A.h]``, as any capacity of the cell, into the number of electrodes in parallel and the
-    nominal capacity. Ambient and initial temperature are the record's.
+    kilocell's own parameters are converted. ``Initial state of charge`` becomes the initial concentrations (or
+    potentials, or Thevenin's state of charge) at the record's start. ``Cyclable lithium`` scales the same
+    concentrations. ``Capacity of the cell [A.h]``, or another capacity of the cell, becomes the number of electrodes in
+    parallel and the nominal capacity. Ambient and initial temperature are the record's.
+
+    Returns:
+        The set, and notes on what PyBaMM's parameters cannot express.
     """
-    begin, notes = cell.beginning, []
+    beginning = cell.beginning
     values = apply_overrides(cell.parameter_set)
-    notes += list(complete_set(values, cell.model))
-    values.update(dict(begin.inputs))
-    temperature = celsius_to_kelvin(begin.temperature_celsius)
-    values.update({AMBIENT: temperature, INITIAL_TEMPERATURE: temperature})
-    if begin.temperature_varies:
-        notes.append(f"the temperature is the record's mean, {begin.temperature_celsius:.2f} °C; it changed over time")
-    ratio = begin.electrodes_in_parallel / float(values.get(PARALLEL, 1.0))
+    notes = list(complete_set(values, cell.model))
+    values.update(dict(beginning.inputs))
+    kelvin = celsius_to_kelvin(beginning.temperature_celsius)
+    values.update({AMBIENT: kelvin, INITIAL_TEMPERATURE: kelvin})
+    if beginning.temperature_varies:
+        mean = f"{beginning.temperature_celsius:.2f} °C"
+        notes.append(f"the temperature is the mean over the record, {mean}; the measured one changed over time")
+    ratio = beginning.electrodes_in_parallel / float(values.get(PARALLEL, 1.0))
     if not scales_current(cell.model):
-        values.update({PARALLEL: begin.electrodes_in_parallel, CAPACITY: begin.capacity_ah})
+        values.update({PARALLEL: beginning.electrodes_in_parallel, CAPACITY: beginning.capacity_ah})
         if isinstance(values.get(CURRENT_FUNCTION), (int, float)):
             values[CURRENT_FUNCTION] = ratio * values[CURRENT_FUNCTION]
     elif ratio != 1.0:
-        notes.append(f"the cell is {ratio:.6g} of the set's cells side by side: divide its current by {ratio!r}")
+        notes.append(f"the cell equals {ratio:.6g} of the set's cells in parallel: divide its current by {ratio!r}")
     return values, tuple(notes)
 
 
 def values_to_json(values: pybamm.ParameterValues) -> str:
-    """A set as JSON that ``pybamm.ParameterValues.from_json`` reads; functions are expressions of their arguments.
+    """Write a set as JSON that ``pybamm.ParameterValues.from_json`` reads; functions become expressions.
 
     Raises:
-        UsageError: a function that is no expression.
+        UsageError: a function of the set cannot be written as an expression.
     """
     try:
         document = values.to_json()
-        return json.dumps(document, default=_encoded, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+        return json.dumps(document, default=_encode, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
     except Exception as error:  # a user's function may fail in any way
-        raise UsageError(f"a function of the set is no expression of PyBaMM's: {error}") from error
+        reason = f"the set has a function that PyBaMM cannot write as an expression: {error}"
+        raise UsageError(f"{reason}; replace the function, or use expressions of PyBaMM in it") from error
 
 
-def _encoded(value: Any) -> Any:
+def _encode(value: Any) -> Any:
     return Serialise._json_encoder(value)

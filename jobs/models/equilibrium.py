@@ -1,8 +1,9 @@
-"""A parameter set at rest: its window of states of charge, and the open-circuit voltage and initial values in it.
+"""Tabulate a parameter set at rest: its window of states of charge, open-circuit voltage and initial values.
 
-Found once for each set, temperature and structure in a process: PyBaMM's own way solves anew for each cell, which takes
-longer than the replay. The window's ends are PyBaMM's (at its reference temperature; with hysteresis: charged up, and
-discharged down); what lies between is tabulated at the cell's temperature.
+Each equilibrium is found once per set, temperature and structure in a process. PyBaMM's own way solves again for each
+cell, which takes longer than the replay. The ends of the window are PyBaMM's (at its reference temperature; with
+hysteresis the full cell is charged up, the empty one discharged down). The table between them is for the cell's
+temperature.
 """
 
 from __future__ import annotations
@@ -25,12 +26,15 @@ from ...data.arrays import Floats
 from ...data.convert import celsius_to_kelvin
 from ...data.errors import JobError
 from ...data.settings import ModelSettings, ParameterSetSettings
-from ..parameters.sets import AMBIENT, INITIAL_TEMPERATURE, LOWER_CUTOFF, UPPER_CUTOFF, apply_overrides
+from ..parameters.files import LOWER_CUTOFF, UPPER_CUTOFF
+from ..parameters.sets import AMBIENT, INITIAL_TEMPERATURE, apply_overrides
 from .pybamm_models import (
     CIRCUIT,
     ELECTRODE,
     OCP,
     PHASES,
+    SIDES,
+    cell_sides,
     check_set,
     complete_set,
     explain_build_error,
@@ -38,8 +42,11 @@ from .pybamm_models import (
     state_model,
 )
 
-TABLE_SIZE: Final = 4001  # states of charge at which the open-circuit voltage is tabulated: better than 10 uV between
-FINE_SIZE: Final = 40001  # stoichiometries or potentials at which an inverse is tabulated
+TABLE_SIZE: Final = 4001
+"""States of charge at which the open-circuit voltage is tabulated; interpolation is then exact to 10 uV."""
+
+FINE_SIZE: Final = 40001  # stoichiometries or potentials in a table that is inverted
+EDGE: Final = 1e-6  # smallest distance of a tabulated stoichiometry from 0 and 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,9 +54,10 @@ class StateInput:
     """A parameter of the initial state as a function of the state of charge.
 
     Args:
-        name: PyBaMM's.
-        at_soc: at evenly spaced states of charge from 0 to 1; two where it is linear.
-        factor: what these are multiplied by, such as a maximum concentration in mol.m-3.
+        name: the parameter's name in PyBaMM.
+        at_soc: its values at evenly spaced states of charge from 0 to 1, before multiplication with ``factor``; two
+            values for a linear function.
+        factor: such as a maximum concentration in mol.m-3.
     """
 
     name: str
@@ -57,9 +65,10 @@ class StateInput:
     factor: float = 1.0
 
     def value(self, soc: float) -> float:
-        """The parameter's value at a state of charge from 0 to 1."""
+        """Return the parameter's value at a state of charge from 0 to 1."""
         if len(self.at_soc) == 2:
-            first, last = (float(end) for end in self.at_soc)
+            first = float(self.at_soc[0])
+            last = float(self.at_soc[1])
             return (first + soc * (last - first)) * self.factor
         return float(np.interp(soc, np.linspace(0.0, 1.0, len(self.at_soc)), self.at_soc)) * self.factor
 
@@ -69,11 +78,11 @@ class Equilibrium:
     """A parameter set at rest.
 
     Args:
-        inputs: the initial state's parameters, which are inputs of the built model.
-        lower_volt, upper_volt: the window's ends.
-        capacity_ah: A.h between them, of the set's own cell.
-        open_circuit_volt: at ``TABLE_SIZE`` evenly spaced states of charge from 0 to 1.
-        assumed: what the set does not say, in words; "" = nothing.
+        inputs: the parameters of the initial state, which are inputs of the built model.
+        lower_volt, upper_volt: voltages at the ends of the window, V.
+        capacity_ah: charge between the ends, of the cell that the set describes, A.h.
+        open_circuit_volt: V, shape (``TABLE_SIZE``,), at evenly spaced states of charge from 0 to 1.
+        assumed: what was assumed because the set does not give it, in words; "" = nothing.
     """
 
     inputs: tuple[StateInput, ...]
@@ -84,41 +93,55 @@ class Equilibrium:
     assumed: str = ""
 
     def soc_at(self, voltage_volt: float) -> float:
-        """The state of charge at which the open-circuit voltage, from 0 on, first passes a voltage."""
-        # A tabulated function may rise by steps that are not all upward.
+        """Return the smallest state of charge at which the open-circuit voltage reaches a voltage in V."""
+        # A tabulated open-circuit function may fall in places.
         rising = np.maximum.accumulate(self.open_circuit_volt)
         return float(np.interp(voltage_volt, rising, np.linspace(0.0, 1.0, TABLE_SIZE)))
 
     def voltage_at(self, soc: float) -> float:
-        """Open-circuit voltage at a state of charge from 0 to 1."""
+        """Return the open-circuit voltage in V at a state of charge from 0 to 1."""
         return float(np.interp(soc, np.linspace(0.0, 1.0, TABLE_SIZE), self.open_circuit_volt))
 
 
 def find_equilibrium(model: ModelSettings, parameter_set: ParameterSetSettings, at_celsius: float) -> Equilibrium:
-    """Find a parameter set's equilibrium as far as the model sees it, once in this process.
+    """Find the equilibrium of a parameter set in a model, once per process.
+
+    Args:
+        model: only the options that change the state at rest matter.
+        parameter_set: the base set and its overrides.
+        at_celsius: temperature in °C.
 
     Raises:
-        JobError: the set is of another kind of cell than the model (``cannot_build``), or has no such window
-            (``no_initial_state``).
+        JobError: the set describes another kind of cell than the model (``cannot_build``), or PyBaMM finds no window
+            of states of charge (``no_initial_state``).
     """
     check_set(model, parameter_set.key)
     return tabulate_equilibrium(state_model(model), parameter_set, at_celsius)
 
 
 def state_input_names(model: ModelSettings) -> tuple[str, ...]:
-    """Names of the parameters that hold the initial state of this model."""
+    """Return the names of the parameters that hold the initial state of this model."""
     if model.type == CIRCUIT:
         return ("Initial SoC",)
     options = full_options(model)
-    sides = ("positive",) if options[ELECTRODE] == "positive" else ("negative", "positive")
+    sides = cell_sides(options)
     if options[OCP] == "MSMR":
-        return tuple(f"Initial voltage in {side} electrode [V]" for side in sides)
-    return tuple(_concentration(side, prefix) for side in sides for prefix in _prefixes(options, side))
+        return tuple(_initial_voltage_name(side) for side in sides)
+    return tuple(_concentration_name(side, prefix) for side in sides for prefix in _prefixes(options, side))
 
 
 @lru_cache(maxsize=64)
 def tabulate_equilibrium(model: ModelSettings, parameter_set: ParameterSetSettings, at_celsius: float) -> Equilibrium:
-    """As :func:`find_equilibrium`, which calls it for all models that are alike at rest; it keeps its results."""
+    """Find an equilibrium as :func:`find_equilibrium` does, without its check of the set, and cache it.
+
+    Args:
+        model: as :func:`kilocell.jobs.models.pybamm_models.state_model` returns it, so that models share results.
+        parameter_set: the base set and its overrides.
+        at_celsius: temperature in °C.
+
+    Raises:
+        JobError: a parameter is missing (``cannot_build``), or PyBaMM finds no window (``no_initial_state``).
+    """
     values = apply_overrides(parameter_set)
     values[AMBIENT] = values[INITIAL_TEMPERATURE] = celsius_to_kelvin(at_celsius)
     assumed = "; ".join(complete_set(values, model))
@@ -127,85 +150,93 @@ def tabulate_equilibrium(model: ModelSettings, parameter_set: ParameterSetSettin
             inputs, capacity, table = _circuit(values)
             return Equilibrium(inputs, float(table[0]), float(table[-1]), capacity, table)
         options = full_options(model)
-        inputs, capacity, table = _finder(options)(values, options)
+        inputs, capacity, table = _choose_method(options)(values, options)
     except (KeyError, ValueError, IndexError, pybamm.SolverError, pybamm.OptionError) as error:
         text = explain_build_error(error, parameter_set.base)
         code = "cannot_build" if isinstance(error, KeyError) else "no_initial_state"
-        raise JobError(f"{parameter_set.name}: no equilibrium state found: {text}", code) from error
+        reason = f"no equilibrium state found for the parameter set {parameter_set.name}: {text}"
+        raise JobError(reason, code) from error
     return Equilibrium(inputs, float(values[LOWER_CUTOFF]), float(values[UPPER_CUTOFF]), capacity, table, assumed)
 
 
 TabulatedState = tuple[tuple[StateInput, ...], float, Floats]
+"""Inputs, capacity in A.h, and open-circuit voltage in V at ``TABLE_SIZE`` states of charge."""
 
 
-def _finder(options: pybamm.BatteryModelOptions) -> Callable[[Any, Any], TabulatedState]:
-    half = options[ELECTRODE] == "positive"
-    if options[OCP] == "MSMR" and not half:
-        return _msmr
-    if half:
+def _choose_method(options: pybamm.BatteryModelOptions) -> Callable[[Any, Any], TabulatedState]:
+    if options[ELECTRODE] == "positive":
         return _half_cell
-    two = any(getattr(options, side)[PHASES] == "2" for side in ("negative", "positive"))
-    return _composite if two else _full_cell
+    if options[OCP] == "MSMR":
+        return _msmr
+    if any(getattr(options, side)[PHASES] == "2" for side in SIDES):
+        return _composite
+    return _full_cell
 
 
 def _full_cell(values: pybamm.ParameterValues, options: pybamm.BatteryModelOptions) -> TabulatedState:
+    """Tabulate a cell with one phase in each electrode."""
     solver = electrode_soh.ElectrodeSOHSolver(values, options=options)
-    # Some sets give numbers, others arrays of one.
-    empty, full, lithiated, delithiated = (np.asarray(x).item() for x in solver.get_min_max_stoichiometries())
-    negative, positive = np.array([empty, full]), np.array([delithiated, lithiated])
-    electrodes = solver.param.n, solver.param.p
-    capacity = _number(values, electrodes[0].Q_init) * (full - empty)
-    potentials = [
-        _potential(values, electrode.prim, side, options, "primary", _evenly(ends))
-        for electrode, side, ends in zip(electrodes, ("negative", "positive"), (negative, positive), strict=True)
-    ]
-    inputs = _input(values, "negative", "", negative), _input(values, "positive", "", positive)
-    return inputs, capacity, potentials[1] - potentials[0]
+    empty, full, lithiated, delithiated = _window_stoichiometries(solver)
+    negative = np.array([empty, full])
+    positive = np.array([delithiated, lithiated])
+    param: Any = solver.param
+    capacity = _evaluate(values, param.n.Q_init) * (full - empty)
+    negative_volt = _potential(values, param.n.prim, "negative", options, "primary", _evenly(negative))
+    positive_volt = _potential(values, param.p.prim, "positive", options, "primary", _evenly(positive))
+    inputs = (
+        _concentration_input(values, "negative", "", negative),
+        _concentration_input(values, "positive", "", positive),
+    )
+    return inputs, capacity, positive_volt - negative_volt
 
 
 def _half_cell(values: pybamm.ParameterValues, options: pybamm.BatteryModelOptions) -> TabulatedState:
-    """A working electrode, which PyBaMM calls positive, against lithium: its potential is the voltage."""
+    """Tabulate a half-cell; the potential of its working electrode, which PyBaMM calls positive, is the voltage."""
     electrode = pybamm.LithiumIonParameters(options).p
     if options.positive[PHASES] == "2":
-        shared = _shared(values, electrode, "positive", options)
+        shared = _tabulate_electrode(values, electrode, "positive", options)
         cutoffs = [-float(values[name]) for name in (LOWER_CUTOFF, UPPER_CUTOFF)]
         empty, full = np.interp(cutoffs, -shared.potential, shared.charge_ah)
         inputs, table = shared.at(values, _evenly((empty, full)))
         return inputs, float(empty - full), table
-    found = electrode_soh_half_cell.get_min_max_stoichiometries(values, options=options)
-    ends = np.array([float(found["x_0"]), float(found["x_100"])])
+    window = electrode_soh_half_cell.get_min_max_stoichiometries(values, options=options)
+    ends = np.array([float(window["x_0"]), float(window["x_100"])])
     table = _potential(values, electrode.prim, "positive", options, "primary", _evenly(ends))
-    capacity = _number(values, electrode.prim.Q_init) * float(ends[0] - ends[1])
-    return (_input(values, "positive", "", ends),), capacity, table
+    capacity = _evaluate(values, electrode.prim.Q_init) * float(ends[0] - ends[1])
+    return (_concentration_input(values, "positive", "", ends),), capacity, table
 
 
 def _composite(values: pybamm.ParameterValues, options: pybamm.BatteryModelOptions) -> TabulatedState:
-    """Two phases in an electrode; the lithium in both electrodes together stays what the set gives."""
+    """Tabulate a cell with two phases in an electrode; the lithium in both electrodes together is the set's."""
     param = pybamm.LithiumIonParameters(options)
-    lithium = _number(values, param.Q_Li_particles_init)
-    electrodes = ((param.n, "negative"), (param.p, "positive"))
+    lithium = _evaluate(values, param.Q_Li_particles_init)
     ends = []
     for soc, cutoff in (("0", LOWER_CUTOFF), ("100", UPPER_CUTOFF)):
-        low, high = (_shared(values, electrode, side, options, soc) for electrode, side in electrodes)
-        inside = (lithium - low.charge_ah >= high.charge_ah[0]) & (lithium - low.charge_ah <= high.charge_ah[-1])
-        charge = low.charge_ah[inside]
-        voltage = np.interp(lithium - charge, high.charge_ah, high.potential) - low.potential[inside]
+        low = _tabulate_electrode(values, param.n, "negative", options, soc)
+        high = _tabulate_electrode(values, param.p, "positive", options, soc)
+        remaining = lithium - low.charge_ah
+        possible = (remaining >= high.charge_ah[0]) & (remaining <= high.charge_ah[-1])
+        charge = low.charge_ah[possible]
+        voltage = np.interp(lithium - charge, high.charge_ah, high.potential) - low.potential[possible]
         ends.append(float(np.interp(float(values[cutoff]), np.maximum.accumulate(voltage), charge)))
     charge = _evenly(ends)
-    low, high = (_shared(values, electrode, side, options) for electrode, side in electrodes)
-    negative, low_volt = low.at(values, charge)
-    positive, high_volt = high.at(values, lithium - charge)
-    return negative + positive, ends[1] - ends[0], high_volt - low_volt
+    low = _tabulate_electrode(values, param.n, "negative", options)
+    high = _tabulate_electrode(values, param.p, "positive", options)
+    negative, negative_volt = low.at(values, charge)
+    positive, positive_volt = high.at(values, lithium - charge)
+    return negative + positive, ends[1] - ends[0], positive_volt - negative_volt
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _ElectrodeTable:
-    """An electrode of one or two phases, by rising lithium in it; two share it so that their potentials are the same.
+    """An electrode with one or two phases, by increasing lithium; two phases have the same potential.
 
     Args:
-        charge_ah: lithium, A.h.
-        potential: V.
-        stoichiometries: of each phase.
+        side: "negative" or "positive".
+        prefixes: of the names of each phase's parameters.
+        charge_ah: lithium in the electrode, A.h.
+        potential: V, shape of ``charge_ah``.
+        stoichiometries: of each phase, shape of ``charge_ah``.
     """
 
     side: str
@@ -215,44 +246,59 @@ class _ElectrodeTable:
     stoichiometries: tuple[Floats, ...]
 
     def at(self, values: pybamm.ParameterValues, charge_ah: Floats) -> tuple[tuple[StateInput, ...], Floats]:
-        """Inputs and potential at these amounts of lithium."""
+        """Return the inputs and the potential in V at amounts of lithium in A.h."""
         inputs = tuple(
-            _input(values, self.side, prefix, np.interp(charge_ah, self.charge_ah, share))
-            for prefix, share in zip(self.prefixes, self.stoichiometries, strict=True)
+            _concentration_input(values, self.side, prefix, np.interp(charge_ah, self.charge_ah, stoichiometry))
+            for prefix, stoichiometry in zip(self.prefixes, self.stoichiometries, strict=True)
         )
         return inputs, np.interp(charge_ah, self.charge_ah, self.potential)
 
 
-def _shared(values: pybamm.ParameterValues, electrode: Any, side: str, options: Any, soc: str = "") -> _ElectrodeTable:
-    """Tabulate an electrode; with ``soc`` ("0", "100") as at that end of PyBaMM's window, else at the temperature."""
+def _tabulate_electrode(
+    values: pybamm.ParameterValues, electrode: Any, side: str, options: Any, soc: str = ""
+) -> _ElectrodeTable:
+    """Tabulate an electrode.
+
+    Args:
+        values: the set.
+        electrode: PyBaMM's parameters of the electrode.
+        side: "negative" or "positive".
+        options: all options of the model.
+        soc: "0" or "100" = as at this end of PyBaMM's window; "" = at the set's temperature.
+    """
     prefixes = _prefixes(options, side)
-    found = list(zip((electrode.prim, electrode.sec), ("primary", "secondary"), strict=True))[: len(prefixes)]
-    fine = np.linspace(1e-6, 1.0 - 1e-6, FINE_SIZE)
-    capacities = [_number(values, phase.Q_init) for phase, _ in found]
-    # From high to low potential, the lithium in both phases grows.
-    potentials = [
-        np.minimum.accumulate(_potential(values, phase, side, options, name, fine, soc)) for phase, name in found
-    ]
-    common = potentials[0] if len(found) == 1 else np.unique(np.concatenate(potentials))[::-1]
-    shares = tuple(fine if len(found) == 1 else np.interp(-common, -potential, fine) for potential in potentials)
-    charge = np.sum([capacity * share for capacity, share in zip(capacities, shares, strict=True)], axis=0)
-    return _ElectrodeTable(side, prefixes, charge, common, shares)
+    phases = [(electrode.prim, "primary"), (electrode.sec, "secondary")][: len(prefixes)]
+    fine = np.linspace(EDGE, 1.0 - EDGE, FINE_SIZE)
+    capacities = [_evaluate(values, phase.Q_init) for phase, _ in phases]
+    potentials = []
+    stoichiometries: tuple[Floats, ...]
+    for phase, name in phases:
+        potentials.append(np.minimum.accumulate(_potential(values, phase, side, options, name, fine, soc)))
+    if len(phases) == 1:
+        common = potentials[0]
+        stoichiometries = (fine,)
+    else:
+        # From high to low potential, the lithium in both phases increases.
+        common = np.unique(np.concatenate(potentials))[::-1]
+        stoichiometries = tuple(np.interp(-common, -potential, fine) for potential in potentials)
+    charges = [capacity * share for capacity, share in zip(capacities, stoichiometries, strict=True)]
+    return _ElectrodeTable(side, prefixes, np.sum(charges, axis=0), common, stoichiometries)
 
 
 def _msmr(values: pybamm.ParameterValues, options: pybamm.BatteryModelOptions) -> TabulatedState:
-    """Both electrodes' potentials, whose stoichiometry is a sum over the sites; the model starts from potentials."""
+    """Tabulate an MSMR cell, whose stoichiometries are sums over the host sites; it starts from potentials."""
     solver = electrode_soh.ElectrodeSOHSolver(values, options=options)
-    empty, full, lithiated, delithiated = (np.asarray(x).item() for x in solver.get_min_max_stoichiometries())
-    potentials = []
-    fine = np.linspace(-0.5, 5.5, FINE_SIZE)
+    empty, full, lithiated, delithiated = _window_stoichiometries(solver)
     param: Any = solver.param
+    fine = np.linspace(-0.5, 5.5, FINE_SIZE)  # V
+    potentials = []
     for electrode, ends in ((param.n, (empty, full)), (param.p, (delithiated, lithiated))):
         symbol = electrode.prim.x(pybamm.Vector(fine), param.T_init)
-        with np.errstate(over="ignore"):  # far away from a site's potential it is empty
+        with np.errstate(over="ignore"):  # far from its potential a site is empty
             occupied = np.ravel(values.process_symbol(symbol).evaluate())
         potentials.append(np.interp(_evenly(ends), occupied[::-1], fine[::-1]))
-    capacity = _number(values, param.n.Q_init) * (full - empty)
-    names = (f"Initial voltage in {side} electrode [V]" for side in ("negative", "positive"))
+    capacity = _evaluate(values, param.n.Q_init) * (full - empty)
+    names = [_initial_voltage_name(side) for side in SIDES]
     inputs = tuple(StateInput(name, potential) for name, potential in zip(names, potentials, strict=True))
     return inputs, capacity, potentials[1] - potentials[0]
 
@@ -264,21 +310,33 @@ def _circuit(values: pybamm.ParameterValues) -> TabulatedState:
     return (StateInput("Initial SoC", np.array([0.0, 1.0])),), float(values["Cell capacity [A.h]"]), table
 
 
+def _window_stoichiometries(solver: electrode_soh.ElectrodeSOHSolver) -> tuple[Any, ...]:
+    """Return PyBaMM's x_0, x_100, y_100 and y_0: the negative electrode's stoichiometries, then the positive one's."""
+    # Depending on the set they are numbers or arrays with one element.
+    return tuple(np.asarray(value).item() for value in solver.get_min_max_stoichiometries())
+
+
 def _potential(
     values: pybamm.ParameterValues, phase: Any, side: str, options: Any, name: str, stoichiometry: Floats, soc: str = ""
 ) -> Floats:
-    """A phase's open-circuit potential in V, shape of the stoichiometries, as :func:`potential_symbol` gives it."""
-    potential = values.process_symbol(
-        potential_symbol(phase, pybamm.Vector(stoichiometry), side, options, name, soc)
-    ).evaluate()
+    """Return a phase's open-circuit potential in V at stoichiometries, as :func:`potential_symbol` defines it."""
+    symbol = potential_symbol(phase, pybamm.Vector(stoichiometry), side, options, name, soc)
+    potential = values.process_symbol(symbol).evaluate()
     column: Floats = np.broadcast_to(np.asarray(potential, float).ravel(), stoichiometry.shape)
     return column
 
 
 def potential_symbol(phase: Any, at: pybamm.Symbol, side: str, options: Any, name: str, soc: str = "") -> pybamm.Symbol:
-    """A phase's open-circuit potential in V at a stoichiometry; with hysteresis at its initial state.
+    """Return a phase's open-circuit potential in V at a stoichiometry.
 
-    With ``soc`` ("0", "100") it is that of an end of PyBaMM's window: charged up, discharged down, at 25 °C or so.
+    Args:
+        phase: PyBaMM's parameters of the phase.
+        at: stoichiometry.
+        side: "negative" or "positive".
+        options: all options of the model.
+        name: "primary" or "secondary".
+        soc: "" = at the set's initial temperature and, with hysteresis, at its initial state; "0" or "100" = as at this
+            end of PyBaMM's window, at the reference temperature, with hysteresis discharged down or charged up.
     """
     param = phase.main_param
     if not soc:
@@ -291,18 +349,24 @@ def _evenly(ends: Sequence[float] | Floats) -> Floats:
     return np.linspace(float(ends[0]), float(ends[1]), TABLE_SIZE)
 
 
-def _number(values: pybamm.ParameterValues, symbol: Any) -> float:
+def _evaluate(values: pybamm.ParameterValues, symbol: Any) -> float:
     return float(np.asarray(values.evaluate(symbol)).item())
 
 
-def _input(values: pybamm.ParameterValues, side: str, prefix: str, at_soc: Floats) -> StateInput:
+def _concentration_input(values: pybamm.ParameterValues, side: str, prefix: str, stoichiometry: Floats) -> StateInput:
     maximum = float(values[f"{prefix}Maximum concentration in {side} electrode [mol.m-3]"])
-    return StateInput(_concentration(side, prefix), at_soc, maximum)
+    return StateInput(_concentration_name(side, prefix), stoichiometry, maximum)
 
 
-def _concentration(side: str, prefix: str) -> str:
+def _concentration_name(side: str, prefix: str) -> str:
     return f"{prefix}Initial concentration in {side} electrode [mol.m-3]"
 
 
+def _initial_voltage_name(side: str) -> str:
+    return f"Initial voltage in {side} electrode [V]"
+
+
 def _prefixes(options: pybamm.BatteryModelOptions, side: str) -> tuple[str, ...]:
-    return ("Primary: ", "Secondary: ") if getattr(options, side)[PHASES] == "2" else ("",)
+    if getattr(options, side)[PHASES] == "2":
+        return ("Primary: ", "Secondary: ")
+    return ("",)

@@ -1,5 +1,6 @@
-"""Parameter sets: PyBaMM's, those of files (BPX, ParameterValues JSON), and the table of what is in them.
+"""Parameter sets: PyBaMM's own, those of files (BPX or JSON of ``ParameterValues``), and what they contain.
 
-The name or file of a set and overrides enter; PyBaMM's ``ParameterValues`` leave. ``sets`` loads them, ``files``
-reads the campaign's own, ``capacity`` finds the nominal capacity, ``table`` lists parameters with units and sources.
+A set's name or file and overrides go in; PyBaMM's ``ParameterValues`` come out. ``sets`` loads them and applies
+overrides, ``files`` reads a campaign's own files, ``capacity`` finds a cell's capacity, ``table`` lists parameters with
+their units.
 """

@@ -1,4 +1,4 @@
-"""Parameter sets out of files: BPX, or JSON of PyBaMM's ParameterValues, as text that another room has read."""
+"""Read parameter sets from file content: BPX, or JSON of PyBaMM's ``ParameterValues``."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import functools
 import importlib
 import inspect
 import tempfile
+import threading
 import types
 import warnings
 from collections.abc import Callable, Iterator
@@ -17,95 +18,114 @@ import pybamm
 from ...data.errors import JobError
 from ...data.parameter_files import NO_BPX, has_bpx, read_document
 
-LOWER: Final = "Lower voltage cut-off [V]"
-UPPER: Final = "Upper voltage cut-off [V]"
-CAPACITIES: Final = ("Nominal cell capacity [A.h]", "Cell capacity [A.h]")  # the second of equivalent circuits
+LOWER_CUTOFF: Final = "Lower voltage cut-off [V]"
+UPPER_CUTOFF: Final = "Upper voltage cut-off [V]"
+CAPACITIES: Final = ("Nominal cell capacity [A.h]", "Cell capacity [A.h]")
+"""Names of a set's capacity; equivalent circuits use the second."""
+
+SEPARATOR_DUPLICATES: Final = ("Porosity", "Thickness [m]", "Transport efficiency")
+"""Names under which PyBaMM stores the separator's fields a second time, without the word "separator"."""
+
+LONGEST_REASON: Final = 300  # characters of another package's error that are quoted
+_BPX_LOCK: Final = threading.RLock()
 
 
 def make_values(content: bytes) -> tuple[pybamm.ParameterValues, tuple[str, ...]]:
-    """Make a parameter set of a file's content.
+    """Make a parameter set from the content of a file.
 
-    Functions come out as Python functions, as in PyBaMM's own sets, so that they can be scaled and fitted alike.
+    Functions become Python functions, as in PyBaMM's own sets, so they are scaled and fitted in the same way.
+
+    Args:
+        content: the file's bytes, BPX or JSON of ``ParameterValues``.
 
     Returns:
-        The set, and what PyBaMM or bpx said while reading it (defaults that were taken, limits that do not agree).
+        The set, and the warnings that PyBaMM or bpx gave (assumed defaults, limits that disagree), without duplicates.
 
     Raises:
-        JobError: ``bad_parameter_set``: PyBaMM cannot make a set of it, or it lacks what every simulation needs.
+        JobError: ``bad_parameter_set``: PyBaMM cannot make a set from it, or a parameter that every simulation needs
+            is missing.
     """
     try:
         form, document = read_document(content)
         if form == "bpx" and not has_bpx():
             raise ValueError(NO_BPX)
-        with _notes() as notes:
-            values = _values_from_bpx(document) if form == "bpx" else pybamm.ParameterValues.from_json(document)
+        with _user_warnings() as notes:
+            read = _values_from_bpx if form == "bpx" else pybamm.ParameterValues.from_json
+            values = read(document)
         for name, value in list(values.items()):
             if isinstance(value, pybamm.ExpressionFunctionParameter):
                 values[name] = _make_function(value)
-    except Exception as error:  # pydantic's, PyBaMM's and what else a wrong document brings about
-        raise JobError(_words(error), "bad_parameter_set") from error
-    _check(values)
+    except Exception as error:  # pydantic, PyBaMM and bpx raise many kinds of errors for a wrong document
+        raise JobError(_error_text(error), "bad_parameter_set") from error
+    _require_basics(values)
     return values, tuple(dict.fromkeys(notes))
 
 
 def _values_from_bpx(document: dict[str, Any]) -> pybamm.ParameterValues:
-    _leave_out_words(document["Parameterisation"].get("User-defined"))
-    with _modules_of_bpx():
+    _remove_unsupported(document["Parameterisation"].get("User-defined"))
+    with _temporary_bpx_modules():
         values = pybamm.ParameterValues.create_from_bpx_obj(document)
-    # PyBaMM copies the separator's fields a second time, under names that say nothing of the separator.
-    for stray in ("Porosity", "Thickness [m]", "Transport efficiency"):
-        values.pop(stray, None)
+    for duplicate in SEPARATOR_DUPLICATES:
+        values.pop(duplicate, None)
     for name, value in list(values.items()):
-        values[name] = _unwrapped(value)
+        values[name] = _plain_number(value)
     return values
 
 
-def _leave_out_words(user_defined: Any) -> None:
-    """Take out of BPX's user-defined part what PyBaMM fails on as if it were a parameter: description and groups."""
+def _remove_unsupported(user_defined: Any) -> None:
+    """Remove the entries of BPX's user-defined part that PyBaMM mistakes for parameters: description and groups."""
     if not isinstance(user_defined, dict):
         return
     user_defined.pop("description", None)
     for name, value in list(user_defined.items()):
-        if isinstance(value, dict) and not {"x", "y"} <= value.keys():
+        is_group = isinstance(value, dict) and not {"x", "y"} <= value.keys()
+        if is_group:
             del user_defined[name]
-            warnings.warn(f"the group {name!r} of 'User-defined' is left out: PyBaMM has no groups", stacklevel=2)
+            warnings.warn(f"'User-defined' group {name!r} is ignored: PyBaMM has no groups", stacklevel=2)
 
 
-def _unwrapped(value: Any) -> Any:
-    """A constant that PyBaMM has made a function of temperature without an activation energy, as the number it is.
+def _plain_number(value: Any) -> Any:
+    """Return the number behind a constant that PyBaMM has wrapped in a function of temperature.
 
-    A set of PyBaMM's gives a number there, too: bounds of a fit are of the number then, not of a factor.
+    PyBaMM wraps a constant even when its activation energy is zero. PyBaMM's own sets hold a number there, and the
+    bounds of a fit then apply to the number, not to a factor on a function.
     """
-    given = getattr(value, "keywords", {})
-    if given.get("constant") and given.get("Ea") == 0.0:
-        return given.get("D_ref", given.get("sigma_ref", value))
+    keywords = getattr(value, "keywords", {})
+    if keywords.get("constant") and keywords.get("Ea") == 0.0:
+        return keywords.get("D_ref", keywords.get("sigma_ref", value))
     return value
 
 
 @contextmanager
-def _modules_of_bpx() -> Iterator[None]:
-    """Let bpx write the module it makes of each function into a folder that goes away; by itself it leaves them all."""
-    functions = importlib.import_module("bpx.function")
-    with tempfile.TemporaryDirectory(prefix="kilocell-bpx-") as folder:
-        opened = functools.partial(tempfile.NamedTemporaryFile, dir=folder)
-        functions.tempfile = types.SimpleNamespace(NamedTemporaryFile=opened)  # type: ignore[attr-defined]
+def _temporary_bpx_modules() -> Iterator[None]:
+    """Make bpx write its modules, one for each function, to a temporary folder; bpx itself never deletes them.
+
+    This replaces the name ``tempfile`` in the module ``bpx.function`` of the whole process. The lock keeps threads of
+    kilocell apart, but another thread that calls bpx directly meanwhile also writes to the temporary folder.
+    """
+    bpx_function = importlib.import_module("bpx.function")
+    with _BPX_LOCK, tempfile.TemporaryDirectory(prefix="kilocell-bpx-") as folder:
+        open_in_folder = functools.partial(tempfile.NamedTemporaryFile, dir=folder)
+        bpx_function.tempfile = types.SimpleNamespace(NamedTemporaryFile=open_in_folder)  # type: ignore[attr-defined]
         try:
             yield
         finally:
-            functions.tempfile = tempfile  # type: ignore[attr-defined]
+            bpx_function.tempfile = tempfile  # type: ignore[attr-defined]
 
 
 def _make_function(parameter: Any) -> Callable[..., Any]:
-    """A function as PyBaMM keeps it in JSON, an expression of named placeholders, as a Python function."""
+    """Convert a function that PyBaMM read from JSON, an expression of named placeholders, to a Python function."""
     placeholders = [pybamm.Parameter(name) for name in parameter.func_args]
 
     def function(*arguments: Any) -> Any:
-        given = dict(zip(placeholders, arguments, strict=False))
+        argument_of = dict(zip(placeholders, arguments, strict=False))
 
-        def put(node: Any, leaves: Any) -> Any:
-            return given[node] if node in given else pybamm.rebuild(node, leaves)
+        def substitute(node: Any, leaves: Any) -> Any:
+            if node in argument_of:
+                return argument_of[node]
+            return pybamm.rebuild(node, leaves)
 
-        return pybamm.tree_map(put, parameter.child)
+        return pybamm.tree_map(substitute, parameter.child)
 
     function.__name__ = parameter.func_name
     named = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in parameter.func_args]
@@ -113,33 +133,38 @@ def _make_function(parameter: Any) -> Callable[..., Any]:
     return function
 
 
-def _check(values: pybamm.ParameterValues) -> None:
-    for names in ((LOWER,), (UPPER,), CAPACITIES):
+def _require_basics(values: pybamm.ParameterValues) -> None:
+    for names in ((LOWER_CUTOFF,), (UPPER_CUTOFF,), CAPACITIES):
         if not any(name in values for name in names):
-            raise JobError(f"the set has no {names[0]!r}", "bad_parameter_set")
+            reason = f"the set has no {names[0]!r}, which every simulation needs; add it to the file"
+            raise JobError(reason, "bad_parameter_set")
 
 
 @contextmanager
-def _notes() -> Iterator[list[str]]:
-    """Collect the warnings that are meant for people; those about deprecated calls are not."""
+def _user_warnings() -> Iterator[list[str]]:
+    """Collect warnings meant for users; warnings about deprecated calls are left out.
+
+    Single thread only: ``warnings.catch_warnings`` changes the filters of the whole process.
+    """
     notes: list[str] = []
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         yield notes
-    notes += [
-        " ".join(str(w.message).split())
-        for w in caught
-        if issubclass(w.category, UserWarning) and not issubclass(w.category, DeprecationWarning)
-    ]
+    for warning in caught:
+        if issubclass(warning.category, UserWarning) and not issubclass(warning.category, DeprecationWarning):
+            notes.append(" ".join(str(warning.message).split()))
 
 
-def _words(error: Exception) -> str:
-    """One line of an error; of pydantic's, the first place with what is wrong there."""
-    details: Any = getattr(error, "errors", None)
-    found: Any = details() if callable(details) else ()
-    if found:
-        where = ".".join(str(part) for part in found[0]["loc"])
-        return f"{where}: {found[0]['msg']}" if where else str(found[0]["msg"])
+def _error_text(error: Exception) -> str:
+    """Return one line that describes an error; for pydantic, the first wrong field and its message."""
+    list_details: Any = getattr(error, "errors", None)
+    details: Any = ()
+    if callable(list_details):
+        details = list_details()
+    if details:
+        first = details[0]
+        field = ".".join(str(part) for part in first["loc"])
+        return f"{field}: {first['msg']}" if field else str(first["msg"])
     if isinstance(error, KeyError):
         return f"has no {error.args[0]!r}"
-    return " ".join(str(error).split())[:300] or type(error).__name__
+    return " ".join(str(error).split())[:LONGEST_REASON] or type(error).__name__

@@ -1,4 +1,4 @@
-"""What is in a parameter set: its kind, the models that fit it, and every parameter with value and unit."""
+"""Describe a parameter set: its kind, the models that it fits, and every parameter with value and unit."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import functools
 import inspect
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,10 +16,12 @@ import pybamm
 from ...data.convert import parameter_unit
 from ...data.errors import JobError
 from ...data.settings import MODEL_TYPES, ParameterSetSettings
-from .files import CAPACITIES, LOWER, UPPER
+from .files import CAPACITIES, LOWER_CUTOFF, UPPER_CUTOFF
 from .sets import apply_overrides
 
 REFERENCE: Final = {"sto": 0.5, "soc": 0.5, "c_e": 1000.0, "T": 298.15, "T_dim": 298.15, "T_cell": 25.0, "current": 0.0}
+"""Values of the arguments, by PyBaMM's names, at which a function is evaluated; in mol.m-3, K, °C (``T_cell``), A."""
+
 REFERENCE_WORDS: Final = "stoichiometry 0.5, 1000 mol.m-3 in the electrolyte, 25 °C"
 ARGUMENTS: Final = {
     "sto": "stoichiometry",
@@ -33,6 +36,8 @@ ARGUMENTS: Final = {
     "L_sei": "SEI thickness",
     "ocv": "open-circuit voltage",
 }
+"""Names of arguments in PyBaMM's functions, and what they mean."""
+
 MODELS_BY_KIND: Final = {
     "lithium-ion": ("SPM", "SPMe", "DFN", "MPM", "NewmanTobias"),
     "sodium-ion": ("SPM", "SPMe", "DFN"),
@@ -42,12 +47,23 @@ MODELS_BY_KIND: Final = {
     "equivalent circuit": ("Thevenin",),
     "lead-acid": (),
 }
-"""For each kind of set: the types of models that it fits."""
+"""The model types that each kind of parameter set fits."""
+
+PHASE_PREFIXES: Final = ("Primary: ", "Secondary: ")
+SIDES: Final = ("negative", "positive")
+LONGEST_REASON: Final = 200  # characters of another package's error that are quoted
 
 
 @dataclass(frozen=True, slots=True)
 class ParameterRow:
-    """One parameter: a number, a text, or a function with its value at ``REFERENCE`` (``None`` where it has none)."""
+    """One parameter: a number, a text or a function.
+
+    Args:
+        parameter: its name.
+        value: its number or text; of a function, the value at ``REFERENCE``, ``None`` = it cannot be evaluated there.
+        unit: from the name, such as ``m2.s-1``; "" = none.
+        function_of: the arguments of a function in words, separated by commas; "" = no function.
+    """
 
     parameter: str
     value: float | str | None
@@ -57,7 +73,16 @@ class ParameterRow:
 
 @dataclass(frozen=True, slots=True)
 class SetSummary:
-    """What a set is of: kind, capacity in A.h, voltage window in V, models that fit, citation keys and a sentence."""
+    """What a parameter set describes.
+
+    Args:
+        kind: a key of ``MODELS_BY_KIND``.
+        capacity_ah: nominal capacity in A.h; ``None`` = not given as a number.
+        lower_volt, upper_volt: cut-offs in V; ``None`` = not given as numbers.
+        models: the model types that it fits, with the option they need, in words.
+        citations: keys of PyBaMM's citations.
+        about: the first sentence of its description; "" = none.
+    """
 
     kind: str
     capacity_ah: float | None
@@ -69,27 +94,30 @@ class SetSummary:
 
 
 def summarise_set(settings: ParameterSetSettings) -> SetSummary:
-    """Summarise a parameter set.
+    """Summarise a parameter set, overrides applied.
 
     Raises:
         JobError: ``bad_parameter_set``: it cannot be loaded.
     """
     values = _load(settings)
     kind = find_set_kind(values, settings.base)
-    capacity, lower, upper = (
-        next((_number(values[name]) for name in names if name in values), None)
-        for names in (CAPACITIES, (LOWER,), (UPPER,))
+    return SetSummary(
+        kind,
+        _first_number(values, CAPACITIES),
+        _first_number(values, (LOWER_CUTOFF,)),
+        _first_number(values, (UPPER_CUTOFF,)),
+        _describe_models(kind, values),
+        tuple(values.get("citations", ())),
+        "" if settings.file_digest else _first_sentence(settings.base),
     )
-    citations = values.get("citations", ())
-    about = "" if settings.file_digest else _first_sentence(settings.base)
-    return SetSummary(kind, capacity, lower, upper, _models(kind, values), tuple(citations), about)
 
 
 def list_parameters(settings: ParameterSetSettings) -> tuple[ParameterRow, ...]:
-    """Every parameter of a set, overrides applied, by name.
+    """List every parameter of a set, overrides applied, sorted by name.
 
     Raises:
-        JobError: the set cannot be loaded, or an override names a parameter that it does not have.
+        JobError: the set cannot be loaded (``bad_parameter_set``), or an override names a parameter that it does not
+            have (``unknown_parameter``).
     """
     values = _load(settings)
     names = sorted((name for name in values if name != "citations"), key=str.lower)
@@ -97,8 +125,15 @@ def list_parameters(settings: ParameterSetSettings) -> tuple[ParameterRow, ...]:
 
 
 def find_set_kind(values: pybamm.ParameterValues, base: str = "") -> str:
-    """Tell a set's kind, a key of ``MODELS_BY_KIND``: by what PyBaMM calls it, else by the parameters it has."""
-    chemistry = pybamm.parameter_sets[base].get("chemistry") if base in pybamm.parameter_sets else None
+    """Find the kind of a parameter set, a key of ``MODELS_BY_KIND``.
+
+    Args:
+        values: the set; its parameters decide where PyBaMM does not name the chemistry.
+        base: the set's name in PyBaMM; "" = none.
+    """
+    chemistry = None
+    if base in pybamm.parameter_sets:
+        chemistry = pybamm.parameter_sets[base].get("chemistry")
     if chemistry == "ecm" or ("R0 [Ohm]" in values and "Open-circuit voltage [V]" in values):
         return "equivalent circuit"
     if chemistry == "lead_acid" or "Molar volume of lead [m3.mol-1]" in values:
@@ -114,44 +149,67 @@ def find_set_kind(values: pybamm.ParameterValues, base: str = "") -> str:
     return "lithium-ion"
 
 
+def needed_option(kind: str, values: pybamm.ParameterValues) -> tuple[str, str | list[str]] | None:
+    """Return the option, and its value, that a model needs to take a set of this kind; ``None`` = it needs none.
+
+    Args:
+        kind: a key of ``MODELS_BY_KIND``.
+        values: the set, which gives the number of phases or of MSMR reactions of each electrode.
+    """
+    if kind == "lithium-ion half-cell":
+        return "working electrode", "positive"
+    if kind == "lithium-ion, composite electrode":
+        phases = []
+        for side in SIDES:
+            has_two = f"Secondary: Maximum concentration in {side} electrode [mol.m-3]" in values
+            phases.append("2" if has_two else "1")
+        return "particle phases", phases
+    if kind == "lithium-ion, MSMR":
+        reactions = []
+        for side in SIDES:
+            beginning = f"{side.capitalize()} electrode host site occupancy fraction ("
+            reactions.append(str(sum(name.startswith(beginning) for name in values)))
+        return "number of MSMR reactions", reactions
+    return None
+
+
 def _load(settings: ParameterSetSettings) -> pybamm.ParameterValues:
     try:
         return apply_overrides(settings)
     except JobError:
         raise
     except Exception as error:  # another package's set may raise anything
-        text = " ".join(str(error).split())[:200]
-        reason = f"{settings.name} cannot be loaded: {type(error).__name__}: {text}"
+        text = " ".join(str(error).split())[:LONGEST_REASON]
+        reason = f"parameter set {settings.name} cannot be loaded: {type(error).__name__}: {text}"
         raise JobError(reason, "bad_parameter_set") from error
 
 
-def _models(kind: str, values: pybamm.ParameterValues) -> str:
-    option = needed_option(kind, values)
-    words = f' with "{option[0]}" = {json.dumps(option[1])}' if option else ""
-    return ", ".join(name for name in MODELS_BY_KIND[kind] if name in MODEL_TYPES) + words
-
-
-def needed_option(kind: str, values: pybamm.ParameterValues) -> tuple[str, str | list[str]] | None:
-    """The option that a model needs to take a set of this kind, with its value; ``None`` = none."""
-    sides = ("negative", "positive")
-    if kind == "lithium-ion half-cell":
-        return "working electrode", "positive"
-    if kind == "lithium-ion, composite electrode":
-        two = [f"Secondary: Maximum concentration in {side} electrode [mol.m-3]" in values for side in sides]
-        return "particle phases", ["2" if phases else "1" for phases in two]
-    if kind == "lithium-ion, MSMR":
-        named = [f"{side.capitalize()} electrode host site occupancy fraction (" for side in sides]
-        return "number of MSMR reactions", [str(sum(name.startswith(start) for name in values)) for start in named]
+def _first_number(values: pybamm.ParameterValues, names: Sequence[str]) -> float | None:
+    """Return the first of these parameters that the set has; ``None`` = it has none, or that one is no number."""
+    for name in names:
+        if name in values:
+            return _number(values[name])
     return None
+
+
+def _describe_models(kind: str, values: pybamm.ParameterValues) -> str:
+    models = ", ".join(name for name in MODELS_BY_KIND[kind] if name in MODEL_TYPES)
+    option = needed_option(kind, values)
+    if option is None:
+        return models
+    return f'{models} with "{option[0]}" = {json.dumps(option[1])}'
 
 
 def _row(values: pybamm.ParameterValues, name: str) -> ParameterRow:
     value = values[name]
-    if not callable(value):
-        return ParameterRow(name, _number(value) if _is_number(value) else str(value), parameter_unit(name))
-    arguments = _arguments(name, value)
-    words = ", ".join(ARGUMENTS.get(argument, argument) for argument in arguments)
-    return ParameterRow(name, _evaluate_at_reference(values, name, value, arguments), parameter_unit(name), words)
+    unit = parameter_unit(name)
+    if callable(value):
+        arguments = _argument_names(name, value)
+        words = ", ".join(ARGUMENTS.get(argument, argument) for argument in arguments)
+        return ParameterRow(name, _evaluate_at_reference(values, name, value, arguments), unit, words)
+    if _is_number(value):
+        return ParameterRow(name, _number(value), unit)
+    return ParameterRow(name, str(value), unit)
 
 
 def _is_number(value: Any) -> bool:
@@ -162,12 +220,16 @@ def _number(value: Any) -> float | None:
     return float(value) if _is_number(value) else None
 
 
-def _arguments(name: str, function: Any) -> tuple[str, ...]:
-    """Names of a function's arguments as PyBaMM's sets call them; those of files call some of them otherwise."""
-    found = inspect.signature(function).parameters.values()
-    own = [p.name for p in found if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+def _argument_names(name: str, function: Any) -> tuple[str, ...]:
+    """Return the names of a function's required arguments, in the words of PyBaMM's own sets.
+
+    Functions from files use other words: ``x`` or ``var`` for a stoichiometry.
+    """
+    parameters = inspect.signature(function).parameters.values()
+    variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    required = [p.name for p in parameters if p.default is p.empty and p.kind not in variable]
     of_stoichiometry = "electrode" in name or "particle" in name
-    names = ["sto" if argument in ("x", "var") and of_stoichiometry else argument for argument in own]
+    names = ["sto" if argument in ("x", "var") and of_stoichiometry else argument for argument in required]
     if name.startswith("Electrolyte ") and names:
         names[0] = "c_e"
     return tuple(names)
@@ -176,12 +238,15 @@ def _arguments(name: str, function: Any) -> tuple[str, ...]:
 def _evaluate_at_reference(
     values: pybamm.ParameterValues, name: str, function: Any, arguments: tuple[str, ...]
 ) -> float | None:
-    at = dict(REFERENCE)
-    phase = next((phase for phase in ("Primary: ", "Secondary: ") if name.startswith(phase)), "")
-    side = next((side for side in ("negative", "positive") if side in name.lower()), "")
-    maximum = f"{phase}Maximum concentration in {side} electrode [mol.m-3]"
-    if maximum in values and (number := _number(values[maximum])) is not None:
-        at |= {"c_s_max": number, "c_s_surf": 0.5 * number}
+    at: dict[str, float] = dict(REFERENCE)
+    phase = next((phase for phase in PHASE_PREFIXES if name.startswith(phase)), "")
+    side = next((side for side in SIDES if side in name.lower()), "")
+    maximum_name = f"{phase}Maximum concentration in {side} electrode [mol.m-3]"
+    if maximum_name in values:
+        maximum = _number(values[maximum_name])
+        if maximum is not None:
+            at["c_s_max"] = maximum
+            at["c_s_surf"] = 0.5 * maximum
     if any(argument not in at for argument in arguments):
         return None
     try:
@@ -193,10 +258,10 @@ def _evaluate_at_reference(
 
 @functools.cache
 def _first_sentence(base: str) -> str:
-    """The first sentence of a set's own description."""
+    """Return the first sentence of a PyBaMM set's description, without "Parameters for"; "" = it has none."""
     try:
         text = pybamm.parameter_sets.get_docstring(base)
-    except (AttributeError, TypeError):  # it has none
+    except (AttributeError, TypeError):  # the set has no docstring
         return ""
     text = re.sub(r":[\w:]+:`~?([^`]*)`", r"\1", " ".join(text.split()))
     text = re.sub(r"^Parameters for (an? |the )?", "", text)

@@ -1,4 +1,4 @@
-"""``kilocell export``: cleaned series as CSV, and a part of the store as one SQLite file."""
+"""Export cleaned series as CSV, and cells of a store as one SQLite file: ``kilocell export``."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from ...data import columns as c
 from ...data.csv_writer import bdf_series, write_header, write_rows
@@ -23,7 +24,7 @@ from ...sqlite.export import Rows, catalog_rows, catalog_schema, write_export
 
 CSV_SUFFIX: Final = ".csv"
 OTHER_SUFFIXES: Final = frozenset({".gz", ".tsv", ".txt", ".parquet", ".xlsx", ".sqlite", ".db"})
-"""Endings that are meant as a file's, which --csv would take for a folder's name."""
+"""Endings of other files; --csv refuses them, since it would use the path as the name of a folder."""
 
 SAMPLE: Final = "sample"
 
@@ -36,131 +37,173 @@ def export(
     sqlite: Path | None,
     tell: Callable[[Path], object] | None = None,
 ) -> list[Path]:
-    """Export cells of a store; return the files written.
+    """Export cells of a store, and return the paths of the files written.
 
     Args:
-        cells: their ids; empty = all that are cleaned.
-        csv: a folder, for one file a cell, or a path that ends in ``.csv``, for one long file with ``cell_id``.
-        bdf: write only what the Battery Data Format knows, under its labels; the format holds one cell a file.
-        sqlite: a SQLite file of the cells with their series and simulations.
-        tell: called with each file as soon as it is written.
+        root: the store's folder.
+        cells: their ids; empty = all cleaned cells.
+        csv: a folder, for one file per cell, or a path that ends in ``.csv``, for one long file with ``cell_id``;
+            ``None`` = no CSV.
+        bdf: write only the columns of the Battery Data Format, with its labels; the format holds one cell per file.
+        sqlite: a SQLite file for the cells with their series and simulations; ``None`` = none.
+        tell: called with each path as soon as the file is written.
 
     Raises:
-        UsageError: nothing to write, an unknown or not cleaned cell, or a file that is there already; then nothing is
-            written.
+        UsageError: there is nothing to write, a cell is unknown or not cleaned, or a file exists already; then nothing
+            is written.
+        StoreError: a series is missing, or a simulation belongs to an earlier partition of its cell.
     """
     if csv is None and sqlite is None:
-        raise UsageError("say what to write: --csv FOLDER, --csv FILE.csv or --to-sqlite FILE")
+        raise UsageError("nothing to write: give --csv FOLDER, --csv FILE.csv or --to-sqlite FILE")
     if bdf and csv is None:
-        raise UsageError("--bdf says how --csv writes: name a folder or file with --csv")
+        raise UsageError("--bdf needs --csv: it selects the columns of the CSV; give --csv FOLDER or --csv FILE.csv")
     store = Store(root)
+    written: list[Path] = []
+
+    def note(path: Path) -> None:
+        written.append(path)
+        if tell is not None:
+            tell(path)
+
     with closing(queries.connect(store.catalog)) as catalog:
-        chosen = _chosen(catalog, cells)
-        planned = _csv_files(csv, chosen, bdf) if csv is not None else {}
-        _refuse_to_overwrite([*planned, *([sqlite] if sqlite is not None else [])])
-        written: list[Path] = []
-        for path, held in planned.items():
-            write_atomically(path, _csv_writer(store, held, bdf, long=csv == path))
-            _note_written(written, path, tell)
+        chosen = _choose_cells(catalog, cells)
+        cells_by_file = {} if csv is None else _plan_csv_files(csv, chosen, bdf)
+        targets = list(cells_by_file)
+        if sqlite is not None:
+            targets.append(sqlite)
+        _refuse_to_overwrite(targets)
+        for path, cells_of_file in cells_by_file.items():
+            write_atomically(path, _csv_writer(store, cells_of_file, bdf, long=csv == path))
+            note(path)
         if sqlite is not None:
             write_sqlite(store, catalog, chosen, sqlite)
-            _note_written(written, sqlite, tell)
+            note(sqlite)
     return written
 
 
-def _note_written(written: list[Path], path: Path, tell: Callable[[Path], object] | None) -> None:
-    written.append(path)
-    if tell is not None:
-        tell(path)
-
-
 def write_sqlite(store: Store, catalog: sqlite3.Connection, cells: Sequence[str], path: Path) -> None:
-    """Write cells, with their cleaned series, simulations and the views on them, into a new SQLite file.
+    """Write cells with their cleaned series, simulations and the views on these to a new SQLite file.
+
+    Args:
+        store: holds the series.
+        catalog: an open connection to the store's catalog.
+        cells: their ids.
+        path: the new file.
 
     Raises:
-        StoreError: a series is absent, or a simulation is of an earlier partition of its cell.
+        StoreError: a series is missing, or a simulation belongs to an earlier partition of its cell.
     """
     with queries.snapshot(catalog):
-        schema, known = catalog_schema(catalog), catalog_rows(catalog, cells)
-        done = [(row["cell_id"], row["label"]) for row in queries.simulations(catalog) if row["cell_id"] in set(cells)]
+        schema = catalog_schema(catalog)
+        rows_of_catalog = catalog_rows(catalog, cells)
+        labels_by_cell: dict[str, list[str]] = {cell_id: [] for cell_id in cells}
+        for simulation in queries.simulations(catalog):
+            if simulation["cell_id"] in labels_by_cell:
+                labels_by_cell[simulation["cell_id"]].append(simulation["label"])
 
-    def filled() -> Iterator[Rows]:
-        yield from known
+    def all_rows() -> Iterator[Rows]:
+        yield from rows_of_catalog
         for cell_id in cells:
             samples = partition_table(store, cell_id)
             yield _series("samples", samples, {c.CELL_ID: cell_id})
-            for label in (label for of_cell, label in done if of_cell == cell_id):
+            for label in labels_by_cell[cell_id]:
                 simulated = simulation_table(store, cell_id, label)
-                places = _places(cell_id, label, samples, simulated)
-                yield _series("simulation_samples", simulated, {c.CELL_ID: cell_id, "label": label}, places)
+                sample_numbers = _sample_numbers(cell_id, label, samples, simulated)
+                constants = {c.CELL_ID: cell_id, "label": label}
+                yield _series("simulation_samples", simulated, constants, sample_numbers)
 
-    write_atomically(path, lambda temporary: write_export(temporary, schema, filled()))
+    write_atomically(path, lambda temporary: write_export(temporary, schema, all_rows()))
 
 
-def _chosen(catalog: sqlite3.Connection, cells: Sequence[str]) -> list[str]:
+def _choose_cells(catalog: sqlite3.Connection, cells: Sequence[str]) -> list[str]:
     cleaned = [str(row[c.CELL_ID]) for row in queries.clean_reports(catalog)]
     check_known("the store has no cell", cells, queries.cell_ids(catalog))
     for cell_id in cells:
         if cell_id not in cleaned:
-            raise UsageError(
-                f"cell {cell_id!r} is not cleaned, so there is nothing to export: kilocell status says why"
-            )
+            raise UsageError(f"cell {cell_id!r} is not cleaned, so it cannot be exported; `kilocell status` shows why")
     if not cleaned:
-        raise UsageError("no cell of the store is cleaned yet: kilocell run")
+        raise UsageError("no cell of the store is cleaned yet; use `kilocell run`")
     return list(dict.fromkeys(cells)) or cleaned
 
 
-def _csv_files(csv: Path, cells: Sequence[str], bdf: bool) -> dict[Path, list[str]]:
-    """Which cells go into which file."""
+def _plan_csv_files(csv: Path, cells: Sequence[str], bdf: bool) -> dict[Path, list[str]]:
+    """Return the cells of each file to write."""
     if csv.suffix.lower() in OTHER_SUFFIXES and not csv.is_dir():
-        raise UsageError(f"--csv writes CSV alone: name a folder or FILE.csv instead of {csv}")
+        raise UsageError(f"--csv writes CSV only, not {csv.suffix}: give a folder or FILE.csv instead of {csv}")
     if csv.suffix.lower() != CSV_SUFFIX or csv.is_dir():
         return {csv / f"{safe_name(cell_id)}{CSV_SUFFIX}": [cell_id] for cell_id in cells}
     if bdf and len(cells) > 1:
-        raise UsageError(f"the Battery Data Format holds one cell a file: name a folder instead of {csv}")
+        raise UsageError(f"the Battery Data Format holds one cell per file: give a folder instead of {csv}")
     return {csv: list(cells)}
 
 
 def _refuse_to_overwrite(paths: Sequence[Path]) -> None:
-    there = [path for path in paths if path.exists()]
-    if there:
-        what = f"{there[0]} is" if len(there) == 1 else f"{there[0]} and {len(there) - 1} more are"
-        raise UsageError(f"{what} there already; move away what is there, or name another place")
+    existing = [path for path in paths if path.exists()]
+    if not existing:
+        return
+    subject = f"{existing[0]} exists"
+    if len(existing) > 1:
+        subject = f"{existing[0]} and {len(existing) - 1} more exist"
+    raise UsageError(f"{subject} already; move it away, or choose another path")
 
 
 def _csv_writer(store: Store, cells: Iterable[str], bdf: bool, *, long: bool) -> Callable[[Path], None]:
     def write(path: Path) -> None:
         with path.open("wb") as file:
             for number, cell_id in enumerate(cells):
-                _write_cell(file, partition_table(store, cell_id), cell_id, bdf, named=long, first=not number)
+                _write_cell(file, partition_table(store, cell_id), cell_id, bdf, named=long, first=number == 0)
 
     return write
 
 
 def _write_cell(file: BinaryIO, table: pa.Table, cell_id: str, bdf: bool, *, named: bool, first: bool) -> None:
+    """Write a cell's samples as CSV.
+
+    Args:
+        file: open for writing.
+        table: the cell's partition.
+        cell_id: of the cell.
+        bdf: write only the columns of the Battery Data Format.
+        named: write the cell's id in each row, unless ``bdf``.
+        first: write the header.
+    """
     series = bdf_series(table) if bdf else table
-    constants = {c.CELL_ID: cell_id} if named and not bdf else {}
+    constants = {}
+    if named and not bdf:
+        constants[c.CELL_ID] = cell_id
     if first:
         write_header(file, [*constants, *series.column_names])
     write_rows(file, series, constants)
 
 
-def _series(name: str, table: pa.Table, constants: dict[str, str], places: Iterable[int] | None = None) -> Rows:
-    """A table's rows with their numbers: their own, or ``places`` in the cell's samples."""
+def _series(name: str, table: pa.Table, constants: dict[str, str], numbers: Iterable[int] | None = None) -> Rows:
+    """Return the rows of a table with constants and sample numbers in front.
+
+    Args:
+        name: of the table in the SQLite file.
+        table: the rows.
+        constants: columns with the same value in each row.
+        numbers: of the rows among the cell's samples; ``None`` = 0, 1, 2, ...
+    """
     fixed = tuple(constants.values())
-    numbers = range(len(table)) if places is None else places
+    if numbers is None:
+        numbers = range(len(table))
     rows = ((*fixed, number, *row) for number, row in zip(numbers, iterate_rows(table), strict=True))
     return Rows(name, (*constants, SAMPLE, *table.column_names), rows)
 
 
-def _places(cell_id: str, label: str, samples: pa.Table, simulated: pa.Table) -> list[int]:
-    """The place of each simulated sample among the cell's: all of them, or those of selected cycles."""
-    measured_second, simulated_second = (np.asarray(table.column(c.TEST_TIME)) for table in (samples, simulated))
-    cycle, simulated_cycle = (np.asarray(table.column(c.CYCLE_COUNT)) for table in (samples, simulated))
-    places = np.flatnonzero(np.isin(cycle, simulated_cycle))
-    if not np.array_equal(measured_second[places], simulated_second):
+def _sample_numbers(cell_id: str, label: str, samples: pa.Table, simulated: pa.Table) -> list[int]:
+    """Return the number of each simulated sample among the cell's samples: all, or those of the selected cycles."""
+    is_simulated = np.isin(_column(samples, c.CYCLE_COUNT), _column(simulated, c.CYCLE_COUNT))
+    places = np.flatnonzero(is_simulated)
+    if not np.array_equal(_column(samples, c.TEST_TIME)[places], _column(simulated, c.TEST_TIME)):
         raise StoreError(
-            f"simulation {label!r} of cell {cell_id!r} is of another partition than the one there is: `kilocell run`"
+            f"simulation {label!r} of cell {cell_id!r} belongs to another partition than the cell's current one;"
+            " use `kilocell run`"
         )
-    found: list[int] = places.tolist()
-    return found
+    numbers: list[int] = places.tolist()
+    return numbers
+
+
+def _column(table: pa.Table, name: str) -> NDArray[Any]:
+    return np.asarray(table.column(name))

@@ -85,7 +85,7 @@ def test_no_current_flows_in_a_power_cut() -> None:
 
 def test_missing_current_is_refused_with_its_place() -> None:
     current = np.array([1.0, np.nan, 1.0])
-    with pytest.raises(JobError, match=r"missing for 1 sample, the first at 10 s") as caught:
+    with pytest.raises(JobError, match=r"missing at 1 sample, the first at 10 s") as caught:
         compress_current(np.array([0.0, 10.0, 20.0]), current, no_gap(3), 5.0)
     assert caught.value.code == "missing_current"
 

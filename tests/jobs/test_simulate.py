@@ -110,7 +110,7 @@ def test_a_function_is_scaled_by_a_factor() -> None:
 
 def test_unknown_parameter_names_the_nearest() -> None:
     wrong = ParameterSetSettings("w", "Chen2020", (Override("Negative particle difusivity [m2.s-1]", "value", 1.0),))
-    with pytest.raises(JobError, match='did you mean "Negative particle diffusivity'):
+    with pytest.raises(JobError, match=r"did you mean .Negative particle diffusivity"):
         simulate(pulses(), replace(asked(), parameter_set=wrong), None)
 
 

@@ -126,34 +126,33 @@ def test_numbers_and_names_make_no_other_model_but_what_is_overridden_does() -> 
 
 
 SOLVE = """
-import sys
 from kilocell.runner.worker import model_cache
 assert model_cache.prepare()
 import numpy as np
 from kilocell.data.settings import *
-from kilocell.jobs.record import record
-from kilocell.jobs.models.build import compile_models, is_all_compiled, make_structure
 from kilocell.jobs.current_profile.compress import compress_current
-from kilocell.jobs.simulation import simulate
+from kilocell.jobs.models.build import compile_models, is_all_compiled, make_structure
+from kilocell.jobs.record.record import Record
 from kilocell.jobs.simulation.replay import replay
+from kilocell.jobs.simulation.simulate import find_conditions
 time = np.arange(0.0, 7200.0, 10.0)
 current = np.where((time > 600) & (time < 3000), -5.0, 0.0) + 0.5 * np.sin(time / 50.0) * (time > 4000)
 n = len(time)
 settings = SimulateSettings(
     CellSettings("C", 5.0, InitialState("soc", 0.8), 25.0), ModelSettings("SPM", "SPM"),
     ParameterSetSettings("Chen2020", "Chen2020"))
-whole = record.Record(time, current, np.full(n, np.nan), np.zeros(n, int), np.ones(n, int), np.ones(n, int))
-conditions = simulate.find_conditions(whole, settings, None)
+record = Record(time, current, np.full(n, np.nan), np.zeros(n, int), np.ones(n, int), np.ones(n, int))
+conditions = find_conditions(record, settings, None)
 profile = compress_current(time, current, np.zeros(n, bool), 5.0)
-found = []
-for asked in (True, False):
-    with compile_models(asked):
-        knots = len(profile.time_second)
-        structure = make_structure(settings.model, "Chen2020", (), knots, settings.rtol, settings.atol)
-        assert structure.compiled == asked
-        found.append(replay(structure, conditions, profile, time).voltage_volt)
+voltages = []
+for on in (True, False):
+    with compile_models(on):
+        structure = make_structure(
+            settings.model, "Chen2020", (), len(profile.time_second), settings.rtol, settings.atol)
+        assert structure.compiled == on
+        voltages.append(replay(structure, conditions, profile, time).voltage_volt)
 assert is_all_compiled()
-assert np.array_equal(*found), np.max(np.abs(found[0] - found[1]))
+assert np.array_equal(*voltages), np.max(np.abs(voltages[0] - voltages[1]))
 model_cache.note_use("abc")
 """
 

@@ -130,7 +130,7 @@ def test_sets_of_other_packages_are_listed_with_their_package(tmp_path: Path) ->
     assert "its table is not there" in rows["Broken"]["about"]
     broken = kilocell("Broken")
     assert broken.returncode == 2
-    assert "kilocell: Broken cannot be loaded: RuntimeError: its table is not there" in broken.stderr
+    assert "Broken cannot be loaded: RuntimeError: its table is not there" in broken.stderr
     code = (
         "from kilocell.data.settings import ParameterSetSettings; from kilocell.runner.plan.job import _packages;"
         "print(_packages(ParameterSetSettings('o', 'Ours')))"
