@@ -112,7 +112,7 @@ def _errors_text(rows: Sequence[dict[str, Any]], by: str, failed: int) -> str:
             "an earlier version simulated these and stored no such errors; `kilocell run` simulates them again"
         )
     if failed:
-        lines.append(f"{format_count(failed, 'simulation')} failed and have no errors: kilocell status")
+        lines.append(f"{format_count(failed, 'simulation')} failed: kilocell status shows why")
     return "\n".join(lines)
 
 

@@ -177,7 +177,7 @@ def test_views_answer_the_four_questions(exported: tuple[sqlite3.Connection, dic
 @pytest.mark.parametrize("name", ["all.csv.gz", "all.parquet", "all.sqlite"])
 def test_a_file_of_another_kind_is_not_made_a_folder(tmp_path: Path, name: str) -> None:
     fill(tmp_path / "store", "A")
-    with pytest.raises(UsageError, match="--csv writes CSV alone"):
+    with pytest.raises(UsageError, match="--csv writes only CSV"):
         export(tmp_path / "store", (), tmp_path / name, False, None)
     assert not (tmp_path / name).exists()
 
@@ -187,7 +187,7 @@ def test_nothing_is_overwritten_and_nothing_half_written(tmp_path: Path) -> None
     out = tmp_path / "out"
     out.mkdir()
     (out / "B.csv").write_text("mine")
-    with pytest.raises(UsageError, match=r"B\.csv is there already"):
+    with pytest.raises(UsageError, match=r"B\.csv exists already"):
         export(tmp_path / "store", (), out, False, tmp_path / "e.sqlite")
     assert [path.name for path in out.iterdir()] == ["B.csv"]
     assert (out / "B.csv").read_text() == "mine"
@@ -221,7 +221,7 @@ def test_a_simulation_of_an_earlier_partition_is_refused(tmp_path: Path) -> None
     store, label = Store(tmp_path / "store"), f"{SIMULATED[0][0].name}-{SIMULATED[0][1].name}"
     assert store.simulation("A", label).is_file()
     write_frame(store, store.simulation("A", label), simulation(frames["A"]).iloc[1:], {})
-    with pytest.raises(StoreError, match="another partition"):
+    with pytest.raises(StoreError, match="earlier cleaning"):
         export(tmp_path / "store", (), None, False, tmp_path / "e.sqlite")
     assert not (tmp_path / "e.sqlite").exists()
 
@@ -229,11 +229,11 @@ def test_a_simulation_of_an_earlier_partition_is_refused(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("cells", "csv", "bdf", "words"),
     [
-        ((), None, False, "say what to write"),
-        ((), None, True, "say what to write"),
+        ((), None, False, "give the output"),
+        ((), None, True, "give the output"),
         (("CELL_C",), "out", False, "no cell 'CELL_C'; did you mean 'CELL_"),
         (("bad",), "out", False, "'bad' is not cleaned"),
-        ((), "all.csv", True, "one cell a file"),
+        ((), "all.csv", True, "one cell per file"),
     ],
 )
 def test_what_cannot_be_done_is_refused_in_words(
