@@ -95,7 +95,7 @@ def _stage_command(name: str, text: str) -> None:
         text: its help.
     """
 
-    @cli.command(name, help=text)
+    @cli.command(name, help=f"{text}\n\n{options.CAMPAIGN_HELP}")
     @options.campaign_argument
     @options.store_option
     @options.cell_option
@@ -131,7 +131,10 @@ cli.add_command(fits)
 @options.json_option
 @click.option("--all", "everything", is_flag=True, help="Also list the jobs that are up to date.")
 def plan(campaign: Path | None, store: Path | None, json_: bool, everything: bool) -> None:
-    """Show which jobs would run, and why. Nothing is written."""
+    """Show which jobs would run, and why. Nothing is written.
+
+    CAMPAIGN is the campaign file [default: campaign.toml].
+    """
     from .show.plan import show_plan
 
     show_plan(load_campaign_with_fits(campaign, store), json_, everything)

@@ -70,7 +70,7 @@ def open_slurm(
         raise RuntimeError("Slurm jobs are watched with signals, so open_slurm needs the main thread")
     slurm_commands.check_commands()
     partition = slurm_commands.find_partition(settings.partition, settings.walltime)
-    name = f"{re.sub(r'[^A-Za-z0-9_-]', '', run_name)[:40] or 'kilocell'}-{secrets.token_hex(2)}"
+    name = _unique_name(run_name)
     logs = scratch / "slurm"
     options = job_options(settings, partition, name, logs)
     jobqueue, job_class = _import_jobqueue()
@@ -89,19 +89,7 @@ def open_slurm(
             client = distributed.Client(cluster)  # type: ignore[no-untyped-call]
             closing.append(partial(client.close, timeout=10))
             client.register_plugin(Drain(drain_margin_second(settings.walltime)))
-            attendance = Attendance(cluster.scheduler, settings.cores)
-            cluster.scheduler.add_plugin(attendance)
-            watch = SlurmWatch(
-                cluster,
-                name,
-                settings.jobs,
-                attendance.registered,
-                attendance.leaving,
-                lambda job_id: logs / f"{job_id}.log",
-                WATCH_INTERVAL_SECOND,
-                MAX_FAILED_JOBS,
-                report,
-            )
+            watch = _make_watch(cluster, name, settings, logs, report)
             closing.append(watch.stop)
             watch.start()
             dashboard = cluster.dashboard_link if scheduler["dashboard"] else ""
@@ -109,6 +97,31 @@ def open_slurm(
     finally:
         with _undisturbed():
             _close(closing)
+
+
+def _unique_name(run_name: str) -> str:
+    """Return a name that no other run's jobs have: the run's name without characters Slurm may not take, and a token."""
+    plain = re.sub(r"[^A-Za-z0-9_-]", "", run_name)[:40] or "kilocell"
+    return f"{plain}-{secrets.token_hex(2)}"
+
+
+def _make_watch(
+    cluster: Any, name: str, settings: ClusterSettings, logs: Path, report: Callable[[str], None]
+) -> SlurmWatch:
+    """Return a watch over a cluster's jobs, which learns from the scheduler which jobs have workers."""
+    attendance = Attendance(cluster.scheduler, settings.cores)
+    cluster.scheduler.add_plugin(attendance)
+    return SlurmWatch(
+        cluster,
+        name,
+        settings.jobs,
+        attendance.registered,
+        attendance.leaving,
+        lambda job_id: logs / f"{job_id}.log",
+        WATCH_INTERVAL_SECOND,
+        MAX_FAILED_JOBS,
+        report,
+    )
 
 
 def job_options(settings: ClusterSettings, partition: Partition, name: str, logs: Path) -> dict[str, Any]:

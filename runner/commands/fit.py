@@ -46,6 +46,8 @@ def fit(
     A new fit uses the campaign's cells, parameter sets and models. It is saved in the store's fits.toml, so later runs
     and plans include it, and the lines to add to the campaign file are printed. Options you leave out keep their
     earlier values: kilocell fit --preset diffusion --starts 16 runs eight more starts.
+
+    CAMPAIGN is the campaign file [default: campaign.toml]. Options override its settings.
     """
     from ..campaign.fit_request import FitOptions, request_fits
 

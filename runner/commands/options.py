@@ -15,6 +15,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 campaign_argument = click.argument(
     "campaign", required=False, type=click.Path(path_type=Path, dir_okay=False), metavar="[CAMPAIGN]"
 )
+CAMPAIGN_HELP = "CAMPAIGN is the campaign file [default: campaign.toml]. Options override its settings."
 store_option = click.option(
     "--store",
     type=click.Path(path_type=Path, file_okay=False),

@@ -46,8 +46,10 @@ def draw(
         raise UsageError("name the cell to draw: --cell CELL")
     if errors and (cycles or fit_name is not None):
         raise UsageError("--errors shows the whole record and each cycle; leave out --cycles and --fit")
+    if not cells and fit_name is not None:
+        return plot_fleet(store, fit_name)
     if not cells:
-        return figures.plot_overview(store) if fit_name is None else plot_fleet(store, fit_name)
+        return figures.plot_overview(store)
     paths: list[Path] = []
     with closing(queries.connect(store.catalog)) as catalog:
         for cell_id in cells:

@@ -103,12 +103,12 @@ def raw_files(paths: Sequence[str]) -> list[Path]:
         path = here / os.path.expanduser(text)  # noqa: PTH111 - as in a campaign's globs
         if path.is_dir():
             named = [file for file in path.rglob("*") if _is_table(file, path)]
-            problem = f"no file that ends in {', '.join(sorted(TABLES))} in {path}"
+            if not named:
+                problems.append(f"no file that ends in {', '.join(sorted(TABLES))} in {path}")
         else:
             named = find_files(text, here)
-            problem = "" if named else explain_no_files(text, here)
-        if not named:
-            problems.append(problem)
+            if not named:
+                problems.append(explain_no_files(text, here))
         files.update(Path(os.path.realpath(file.parent)) / file.name for file in named)
     if problems:
         raise CampaignError("\n".join(problems))
@@ -153,9 +153,10 @@ def _announce_slow_reading(groups: dict[SourceSettings, list[Path]]) -> str:
     total = sum(sizes)
     if min(total, _MOST_BYTES) < _SLOW_BYTES:
         return ""
-    first = f"the first {_MOST_BYTES // 1_000_000} MB of " if total > _MOST_BYTES else ""
-    files = format_count(len(sizes), "file")
-    return f"reading {first}{total / 1e6:.0f} MB in {files} to guess capacity and parameter set of each cell"
+    data = f"{total / 1e6:.0f} MB in {format_count(len(sizes), 'file')}"
+    if total > _MOST_BYTES:
+        data = f"the first {_MOST_BYTES // 1_000_000} MB of {data}"
+    return f"reading {data} to guess capacity and parameter set of each cell"
 
 
 def _guess_cells(groups: dict[SourceSettings, list[Path]]) -> tuple[dict[str, CellGuess], int, int]:

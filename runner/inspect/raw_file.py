@@ -81,7 +81,7 @@ class _Contents:
             self.frames.append(block.frame[is_chosen].head(MOST_ROWS - self.kept))
             self.kept += len(self.frames[-1])
 
-    def _add_spans(self, frame: pd.DataFrame, cells: pd.Categorical) -> None:
+    def _add_spans(self, frame: pd.DataFrame, cells: pd.Categorical[Any]) -> None:
         times = frame[list(_CLOCKS)].assign(cell=cells.codes).groupby("cell")
         for clock in _CLOCKS:
             for code, low, high in times[clock].agg(["min", "max"]).itertuples():
@@ -139,8 +139,9 @@ def inspect_file(path: Path, cell: str | None = None) -> dict[str, Any]:
     settings = readers.guess_settings(path)
     reader = readers.READERS[settings.reader]
     layout = reader.layout(path, settings)
-    has_cell_column = settings.cell_id_from.startswith("column:")
-    single = "" if has_cell_column else readers.cell_ids(path, settings)[0]
+    single = ""
+    if not settings.cell_id_from.startswith("column:"):
+        single = readers.cell_ids(path, settings)[0]
     contents = _Contents(cell)
     for block in reader.blocks(path, settings):
         contents.add(block, single)
@@ -215,9 +216,13 @@ def _column_source(column: Column, layout: Layout, settings: SourceSettings) -> 
         return "name and values"
     if any(unit for _, unit in names_and_units(column.name)):
         return "name"
+    if _is_number(column) and not column.unit:
+        return "name"
     if not column.unit:
-        return "name" if _is_number(column) else "name, unit assumed"
-    return "name and unit row" if layout.header.units else "name and values"
+        return "name, unit assumed"
+    if layout.header.units:
+        return "name and unit row"
+    return "name and values"
 
 
 def _is_number(column: Column) -> bool:

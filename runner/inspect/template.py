@@ -177,22 +177,22 @@ def _defaults(guessed: GuessedCampaign) -> str:
     """Return the table ``[cells.defaults]``."""
     default = guessed.default
     if default is None:
-        lines = (
+        reason = "no voltage was seen"
+        parameter_set = "Chen2020"
+        lines = [
             format_comment("Capacity in A.h: no record shows it. Without a number, the parameter set's is used."),
             format_comment("nominal_capacity_ah = 5.0"),
-        )
-        return _CELLS.format(
-            set_reason="no voltage was seen", parameter_set=quote("Chen2020"), capacity="\n".join(lines)
-        )
-    method = "largest charge in one direction, or the set's capacity if that is close"
-    lines = (
-        format_comment(f"Capacity in A.h. GUESS: {method}."),
-        format_comment(f"It is the median of {guessed.basis}."),
-        f"nominal_capacity_ah = {default.capacity_ah}",
-    )
-    return _CELLS.format(
-        set_reason=_reason(default), parameter_set=quote(default.parameter_set), capacity="\n".join(lines)
-    )
+        ]
+    else:
+        reason = _reason(default)
+        parameter_set = default.parameter_set
+        method = "largest charge in one direction, or the set's capacity if that is close"
+        lines = [
+            format_comment(f"Capacity in A.h. GUESS: {method}."),
+            format_comment(f"It is the median of {guessed.basis}."),
+            f"nominal_capacity_ah = {default.capacity_ah}",
+        ]
+    return _CELLS.format(set_reason=reason, parameter_set=quote(parameter_set), capacity="\n".join(lines))
 
 
 def _cell(cell_id: str, guess: CellGuess) -> str:

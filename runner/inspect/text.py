@@ -43,8 +43,11 @@ def inspection_text(inspection: Inspection) -> str:
 
 
 def _layout(inspection: Inspection) -> Iterator[str]:
-    packed = ", gzip-compressed" if inspection["packed"] else ""
-    yield f"reader   {inspection['reader']}{packed}, {inspection['bytes']} bytes"
+    parts = [inspection["reader"]]
+    if inspection["packed"]:
+        parts.append("gzip-compressed")
+    parts.append(f"{inspection['bytes']} bytes")
+    yield f"reader   {', '.join(parts)}"
     if inspection["encoding"] is None:
         return
     parts = [inspection["encoding"], _DELIMITERS.get(inspection["delimiter"], inspection["delimiter"])]

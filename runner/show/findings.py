@@ -152,7 +152,9 @@ def _file(row: Row, sources: Mapping[str, list[str]]) -> str | int:
     """Return the name of the file that a finding is in, or its number where the name is not known."""
     files = sources.get(row["cell_id"], [])
     index: int = row["source_index"]
-    return Path(files[index]).name if index < len(files) else index
+    if index < len(files):
+        return Path(files[index]).name
+    return index
 
 
 def by_rule_text(rules: Sequence[Row], findings: int) -> str:
@@ -186,10 +188,13 @@ def sum_by_rule(rules: Sequence[Row]) -> list[tuple[str, str, int, int | None, i
 def _sum_rule(rule: str, rows: Sequence[Row]) -> tuple[str, str, int, int | None, int, int, str]:
     severity = max((row["severity"] for row in rows), key=_SEVERITIES.index)
     findings = sum(row["findings"] for row in rows)
-    flagged_by_cell = [row["samples_flagged"] for row in rows]
-    flagged = None if None in flagged_by_cell else sum(flagged_by_cell)
+    flagged = None
+    if all(row["samples_flagged"] is not None for row in rows):
+        flagged = sum(row["samples_flagged"] for row in rows)
     quarantined = sum(row["rows_quarantined"] for row in rows)
-    meaning = RULES_BY_CODE[rule].meaning if rule in RULES_BY_CODE else ""
+    meaning = ""
+    if rule in RULES_BY_CODE:
+        meaning = RULES_BY_CODE[rule].meaning
     return rule, severity, findings, flagged, quarantined, len(rows), meaning
 
 
@@ -289,7 +294,9 @@ def _line(row: Row) -> tuple[Any, ...]:
     for column, _, factor in QUANTITIES.values():
         before = _text(_scaled(row[column.format("before")], factor))
         after = _text(_scaled(row[column.format("after")], factor))
-        changes.append(after if before == after else f"{before} → {after}")
+        if before != after:
+            after = f"{before} → {after}"
+        changes.append(after)
     return (*(row[name] for name in REPORT[:4]), *changes)
 
 

@@ -17,7 +17,7 @@ from ...data.names import check_known
 from ...data.text import format_count
 from ...parquet_store.layout import Store
 from ...sqlite import fit_queries, queries
-from .table import table, table_to_json
+from .table import dicts_to_json, table
 
 if TYPE_CHECKING:
     import sqlite3
@@ -148,9 +148,12 @@ def _add_details(catalog: sqlite3.Connection, row: sqlite3.Row) -> dict[str, Any
     cell_id = str(row["cell_id"])
     name = str(row["fit"])
     parameters = [dict(parameter) for parameter in fit_queries.fit_parameters(catalog, cell_id, name)]
+    verdict = ""
+    if row["status"] == "done":
+        verdict = short_verdict(dict(row), parameters)
     return {
         **dict(row),
-        "short_verdict": short_verdict(dict(row), parameters) if row["status"] == "done" else "",
+        "short_verdict": verdict,
         "parameters": parameters,
         "correlations": [dict(pair) for pair in fit_queries.fit_correlations(catalog, cell_id, str(row["label"]))],
         "versions": [dict(version) for version in fit_queries.fitted_sets(catalog, cell_id) if version["fit"] == name],
@@ -236,8 +239,10 @@ def _facts(fit: Row) -> Iterator[tuple[str, str]]:
         if not version["current"]:
             text += f", {version['rmse_mv']:.1f} mV, since replaced"
         yield "set", text
+    cycles = "all cycles"
     numbers = str(fit["cycles"] or "[]").strip("[]")
-    cycles = f"cycles {numbers}" if numbers else "all cycles"
+    if numbers:
+        cycles = f"cycles {numbers}"
     yield "fitted on", f"{cycles}, {format_count(fit['samples'] or 0, 'sample')}"
     if fit["noise_mv"] is not None:
         text = f"{fit['noise_mv']:.2f} mV in the measured voltage"
@@ -280,8 +285,7 @@ def show_life(root: Path, cells: Sequence[str], chains: Sequence[str], json_: bo
     if links:
         check_known("the store has no chain of fits", chains, {str(link["chain"]) for link in links})
     if json_:
-        headings = tuple(rows[0]) if rows else ()
-        print(table_to_json(headings, [tuple(row.values()) for row in rows]))
+        print(dicts_to_json(rows))
         return
     if not links:
         raise UsageError(NO_CHAIN)
@@ -303,7 +307,9 @@ def format_with_error(value: float, error: float | None) -> str:
     """
     if error is None or not math.isfinite(error) or error <= 0.0:
         return f"{value:.4g}"
-    power = math.floor(math.log10(abs(value))) if value else 0
+    power = 0
+    if value:
+        power = math.floor(math.log10(abs(value)))
     if -3 <= power < 4:
         power = 0
     scaled = value / 10.0**power
@@ -315,8 +321,10 @@ def format_with_error(value: float, error: float | None) -> str:
 
 def _life_line(row: Row) -> tuple[Any, ...]:
     value = format_with_error(row["value"], row["standard_error"])
-    if row["standard_error"] is None:
-        value += " *" if row["at_bound"] else " ± –"
+    if row["standard_error"] is None and row["at_bound"]:
+        value += " *"
+    elif row["standard_error"] is None:
+        value += " ± –"
     if row["parameter"] == INITIAL_SOC:
         share: str | None = ""  # each check-up has its own starting state, so a ratio means nothing
     elif row["share_of_first"] is None:

@@ -70,7 +70,8 @@ def show_parameter_set(name: str, campaign: Campaign | None, match: str, json_: 
         summary = summarise_set(settings)
         rows = list_parameters(settings)
     except JobError as error:
-        raise UsageError(f"{file.path}: {error}" if file else str(error)) from error
+        where = f"{file.path}: " if file is not None else ""
+        raise UsageError(f"{where}{error}") from error
     chosen = [row for row in rows if match.lower() in row.parameter.lower()]
     if not chosen:
         near = did_you_mean(match, [row.parameter for row in rows])
@@ -83,7 +84,9 @@ def show_parameter_set(name: str, campaign: Campaign | None, match: str, json_: 
     print()
     headings = ("parameter", "value", "unit", "function of")
     print(table(headings, [_row_texts(row) for row in chosen], widest=90, right=(1,)))
-    count = f"{len(chosen)} of {len(rows)} parameters" if match else f"{len(rows)} parameters"
+    count = f"{len(rows)} parameters"
+    if match:
+        count = f"{len(chosen)} of {count}"
     print(f"\n{count}; functions are evaluated at {REFERENCE_WORDS}")
 
 
@@ -205,7 +208,9 @@ def _set_to_dict(
 
 def _citation_text(key: str) -> str:
     doi = _dois().get(key)
-    return f"{key} (doi:{doi})" if doi else key
+    if doi is None:
+        return key
+    return f"{key} (doi:{doi})"
 
 
 @cache

@@ -33,4 +33,6 @@ def show_plan(campaign: Campaign, json_: bool, everything: bool) -> None:
 
 def _label(job: Job) -> str | None:
     """Return a job's label; that of a split is a digest, which tells a reader nothing."""
-    return None if job.stage == "split" else job.label
+    if job.stage == "split":
+        return None
+    return job.label

@@ -12,7 +12,7 @@ from ...data.text import format_count
 from ...parquet_store.layout import Store
 from ...sqlite import queries
 from .status import MANY_ROWS, RESULTS, print_nothing_to_simulate, result_rows
-from .table import table, table_to_json
+from .table import dicts_to_json, print_rows, table
 
 if TYPE_CHECKING:
     import sqlite3
@@ -80,18 +80,15 @@ def show_results(root: Path, cells: Sequence[str], by: str | None, json_: bool) 
             return
         lines = result_rows(catalog, cells)
         skipped = [row for row in queries.skipped_for_content(catalog) if _is_selected(row, cells)]
-    if json_:
-        print(table_to_json(tuple(RESULTS), lines))
-        return
-    print(table(tuple(RESULTS), lines))
-    print_nothing_to_simulate(skipped)
+    print_rows(tuple(RESULTS), lines, json_)
+    if not json_:
+        print_nothing_to_simulate(skipped)
 
 
 def _show_errors(catalog: sqlite3.Connection, cells: Sequence[str], by: str, json_: bool) -> None:
     rows = [dict(row) for row in queries.errors_by(catalog, by.replace("-", "_"), cells)]
     if json_:
-        headings = tuple(rows[0]) if rows else ()
-        print(table_to_json(headings, [tuple(row.values()) for row in rows]))
+        print(dicts_to_json(rows))
         return
     failures = [row for row in queries.failures(catalog) if row["kind"] == "simulate" and _is_selected(row, cells)]
     print(_errors_text(rows, by, len(failures)))

@@ -19,7 +19,7 @@ from ...parquet_store.layout import Store
 from ...sqlite import fit_queries, queries
 from ...sqlite.user_select import select
 from .fits import print_fit_summary
-from .table import table, table_to_json
+from .table import print_rows, table, table_to_json
 
 if TYPE_CHECKING:
     import sqlite3
@@ -67,7 +67,10 @@ def show_status(root: Path, json_: bool) -> None:
         }
         print(json.dumps(status, ensure_ascii=False, indent=1))
         return
-    print(table(STATUS, counts) if counts else "no jobs yet")
+    if counts:
+        print(table(STATUS, counts))
+    else:
+        print("no jobs yet")
     if run is not None:
         began = time.strftime("%Y-%m-%d %H:%M", time.localtime(run["started_unix_second"]))
         print(f"\nlast run {run['run_id']}: {run['status']}, started {began} on {run['host']} (process {run['pid']})")
@@ -88,7 +91,7 @@ def show_select(root: Path, statement: str, json_: bool) -> None:
     """
     with closing(queries.connect(Store(root).catalog)) as catalog:
         headings, rows = select(catalog, statement)
-    print(table_to_json(headings, rows) if json_ else table(headings, rows, ".6g"))
+    print_rows(headings, rows, json_, ".6g")
 
 
 def show_end(root: Path, summary: RunSummary, out: TextIO | None, *, json_: bool, plots: bool) -> None:
@@ -170,8 +173,10 @@ def _print_failures(root: Path, failures: Sequence[Any]) -> None:
     if failures:
         print(f"\n{len(failures)} failed:")
     for row in failures[:REASONS_SHOWN]:
-        log = f" (log: {_shown(root / row['log'])})" if row["log"] else ""
-        print(f"  {row['kind']} {row['cell_id']} {row['label']}: {row['reason']}{log}")
+        text = f"  {row['kind']} {row['cell_id']} {row['label']}: {row['reason']}"
+        if row["log"]:
+            text += f" (log: {_shown(root / row['log'])})"
+        print(text)
     if len(failures) > REASONS_SHOWN:
         print('  … to see all: kilocell sql "SELECT * FROM failures"')
 
@@ -228,8 +233,9 @@ def make_synthetic(folder: Path, cells: int, seed: int, layout: str, out: TextIO
     def progress(done: int, total: int) -> None:
         is_shown = done == total or done % max(total // 20, 1) == 0
         if out is not None and is_shown:
-            end = "\n" if done == total else ""
-            out.write(f"\r{done}/{total} cells{end}")
+            out.write(f"\r{done}/{total} cells")
+            if done == total:
+                out.write("\n")
             out.flush()
 
     paths = synthesize(folder, cells, seed, cast(Literal["long", "files"], layout), progress)
@@ -246,7 +252,7 @@ def show_versions(json_: bool) -> None:
     headings = ("package", "version")
     rows = [("python", platform.python_version())]
     rows += [(name, installed_version(name)) for name in RECORDED_VERSIONS]
-    print(table_to_json(headings, rows) if json_ else table(headings, rows))
+    print_rows(headings, rows, json_)
 
 
 def _program() -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 MAX_WIDTH = 60
@@ -50,6 +50,30 @@ def table_to_json(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> str
     return "[" + ",\n ".join(objects) + "]"
 
 
+def dicts_to_json(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return rows as :func:`table_to_json`.
+
+    Args:
+        rows: all with the same keys.
+    """
+    if not rows:
+        return table_to_json((), ())
+    return table_to_json(tuple(rows[0]), [tuple(row.values()) for row in rows])
+
+
+def print_rows(headings: Sequence[str], rows: Sequence[Sequence[Any]], json_: bool, number: str = ".2f") -> None:
+    """Print rows as a table, or as JSON.
+
+    Args:
+        headings, rows, number: as for :func:`table`.
+        json_: print JSON.
+    """
+    if json_:
+        print(table_to_json(headings, rows))
+    else:
+        print(table(headings, rows, number))
+
+
 def _is_numeric(rows: Sequence[Sequence[Any]], column: int) -> bool:
     """Tell whether a column has only numbers and missing values."""
     return bool(rows) and all(row[column] is None or isinstance(row[column], (int, float)) for row in rows)
@@ -59,8 +83,9 @@ def _text(value: Any, number: str) -> str:
     if value is None:
         return "–"
     if isinstance(value, float):
-        is_plain = value == 0 or 0.01 <= abs(value) < 1e5
-        return f"{value:{number}}" if is_plain else f"{value:.4g}"
+        if value == 0 or 0.01 <= abs(value) < 1e5:
+            return f"{value:{number}}"
+        return f"{value:.4g}"
     return " ".join(str(value).split())
 
 

@@ -172,7 +172,7 @@ def test_other_versions_are_reported_in_one_line(
         workers.client.wait_for_workers(1, timeout=30)
     here = ".".join(str(part) for part in sys.version_info[:3])
     assert [line for line in said if "versions" in line] == [
-        f"versions differ from the scheduler's or its workers': python 3.99.0 here, {here} there"
+        f"versions differ from those of the scheduler or its workers: python 3.99.0 here, {here} there"
     ]
 
 
