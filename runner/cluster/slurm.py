@@ -100,7 +100,7 @@ def open_slurm(
 
 
 def _unique_name(run_name: str) -> str:
-    """Return a name that no other run's jobs have: the run's name without characters Slurm may not take, and a token."""
+    """Return a job name that no other run uses: the run's name without special characters, and a random token."""
     plain = re.sub(r"[^A-Za-z0-9_-]", "", run_name)[:40] or "kilocell"
     return f"{plain}-{secrets.token_hex(2)}"
 
