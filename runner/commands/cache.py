@@ -43,22 +43,22 @@ def show_cache(json_: bool) -> None:
     print(f"models    {len(models)}, {size_mb:.1f} MB of at most {limit_mb:.0f} MB; the least recently used go first")
     if by_machine:
         rows = []
-        for name, own in by_machine.items():
+        for name, of_machine in by_machine.items():
             shown = f"{name} (this one)" if name == model_cache.machine_key() else name
-            rows.append((shown, len(own), _size(own) / 1e6, _when(own)))
+            rows.append((shown, len(of_machine), _size(of_machine) / 1e6, _when(of_machine)))
         print(table(("machine", "models", "MB", "last used"), rows))
 
 
 def _cache_to_dict(by_machine: dict[str, list[model_cache.CompiledModel]]) -> dict[str, Any]:
     machines: list[dict[str, Any]] = []
-    for name, own in by_machine.items():
+    for name, of_machine in by_machine.items():
         machines.append(
             {
                 "machine": name,
                 "here": name == model_cache.machine_key(),
-                "models": len(own),
-                "bytes": _size(own),
-                "last_used_unix_second": own[0].used_unix_second,
+                "models": len(of_machine),
+                "bytes": _size(of_machine),
+                "last_used_unix_second": of_machine[0].used_unix_second,
             }
         )
     return {
