@@ -33,7 +33,7 @@ def test_three_jobs_compute_and_the_queue_ends_empty(
     monkeypatch.setenv("SLURM_MEM_PER_CPU", "7")  # as in a run that is a Slurm job itself
     handler = signal.getsignal(signal.SIGINT)
     with open_cluster(replace(ONE_JOB, jobs=3), "trial run", tmp_path, print) as workers:
-        assert workers.description == "3 Slurm jobs of 1 worker each in partition main (1GiB, 00:10:00 a job)"
+        assert workers.description == "3 Slurm jobs of 1 worker each in partition main (1GiB, 00:10:00 per job)"
         assert workers.dashboard == ""
         assert signal.getsignal(signal.SIGINT) is handler
         workers.client.wait_for_workers(3, timeout=60)
