@@ -1,9 +1,22 @@
-"""kilocell: raw cycling data in; clean Parquet, PyBaMM simulations, fitted parameters and a SQLite catalog out.
+"""kilocell: raw battery cycling data in; clean data, PyBaMM simulations, fitted parameters and a catalog out.
 
-The command line (``kilocell --help``) is the main way in. From Python, a finished store is read with
-:mod:`kilocell.parquet_store` (time series) and :mod:`kilocell.sqlite` (everything else). Importing this
-package imports neither PyBaMM nor Dask.
+The command line (``kilocell --help``, or ``python -m kilocell``) does the work. From Python, read a store with
+:func:`open_store`::
+
+    import kilocell
+
+    store = kilocell.open_store("kilocell-demo")
+    store.cells()  # one row per cell
+    store.results("CELL_A")  # every simulation of a cell with its RMSE in mV
+    store.samples("CELL_A")  # the cleaned record
+    store.simulation("CELL_A", "SPMe", "Chen2020")  # simulated voltage and its error at every sample
+
+``__all__`` lists what is public. Everything else may change between versions. Importing this package imports neither
+PyBaMM, Dask, pandas nor pydantic.
 """
 
+from .data.errors import KilocellError, UsageError
+from .report.store_reader import StoreReader, open_store
+
 __version__ = "0.1.0"
-__all__ = ["__version__"]
+__all__ = ["KilocellError", "StoreReader", "UsageError", "__version__", "open_store"]

@@ -1,7 +1,8 @@
-"""``python -m kilocell.runner`` is the command line, for schedulers that start workers by module."""
+"""``python -m kilocell.runner`` is the command line, too."""
 
 from __future__ import annotations
 
 from .cli import main
 
-main()
+if __name__ == "__main__":
+    main()

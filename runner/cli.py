@@ -1,4 +1,4 @@
-"""The command line. Commands are short: they read options, call another room, and print."""
+"""The command line. A command reads its options, calls another package, and prints."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .commands.run import run as run_
 
 
 class Terminated(BaseException):
-    """SIGTERM came; raised in the main thread so that workers and cluster jobs are stopped on the way out."""
+    """Raised in the main thread on SIGTERM, so that workers and cluster jobs are stopped before the program ends."""
 
     exit_code = 143
 
@@ -33,13 +33,15 @@ class Terminated(BaseException):
 @options.verbose_option
 @click.version_option(__version__, message="kilocell %(version)s")
 def cli() -> None:
-    """From raw cycling data of many cells to clean data, simulations, fits and a catalog.
+    """Clean raw battery cycling data, simulate each cell with PyBaMM, and fit model parameters.
 
     \b
-    kilocell demo                       try it on five cells that come with it
-    kilocell inspect data/CELL.csv      show how a raw file would be read, and what cleaning finds
+    kilocell demo                       try it on five sample cells
+    kilocell inspect data/CELL.csv      show how a raw file is read, and what cleaning finds
     kilocell init data/*.csv            write a campaign file for your own data
-    kilocell run campaign.toml          do all that is not done yet
+    kilocell run campaign.toml          run every job that is not up to date
+
+    A campaign file describes your data, models and fits. All results go to a folder, the store.
     """
 
 
@@ -48,33 +50,52 @@ cli.add_command(models)
 cli.add_command(parameters)
 
 
-@cli.command(short_help="Write a campaign file for raw files, folders or globs.")
-@click.argument("paths", nargs=-1, required=True)
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), default=DEFAULT_CAMPAIGN, show_default=True)
+@cli.command(short_help="Write a campaign file for your raw data.")
+@click.argument("paths", nargs=-1, required=True, metavar="PATHS...")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=DEFAULT_CAMPAIGN,
+    show_default=True,
+    metavar="FILE",
+    help="The campaign file to write.",
+)
 def init(paths: tuple[str, ...], out: Path) -> None:
-    """Write a campaign file for raw files, folders or globs; columns, cells and capacities are guessed."""
+    """Write a campaign file for raw files, folders or globs.
+
+    Columns, cells, capacities and parameter sets are guessed. Correct what the file marks as a guess.
+    """
     from .inspect.new_campaign import write_campaign
 
-    if left_out := write_campaign(list(paths), out, lambda text: click.echo(text, err=True)):
-        click.echo("\n  ".join(("left out, since they cannot be read:", *left_out)), err=True)
-    click.echo(f"wrote {out}; look at it, then: kilocell plan {out}")
+    left_out = write_campaign(list(paths), out, lambda text: click.echo(text, err=True))
+    if left_out:
+        click.echo("\n  ".join(("left out, because they cannot be read:", *left_out)), err=True)
+    click.echo(f"wrote {out}\nnext: correct the guesses in it, then kilocell plan {out}")
 
 
-@cli.command(short_help="Show how raw files would be read, and what cleaning finds.")
-@click.argument("files", nargs=-1, required=True)
-@click.option("--cell", metavar="CELL", help="Clean this cell of the files [default: the first one of each].")
+@cli.command(short_help="Show how raw files are read, and what cleaning finds.")
+@click.argument("files", nargs=-1, required=True, metavar="FILES...")
+@click.option("--cell", metavar="CELL", help="Cell to clean [default: the first one of each file].")
 @options.json_option
 def inspect(files: tuple[str, ...], cell: str | None, json_: bool) -> None:
-    """Show how raw files, folders or globs would be read: reader, columns, units, sign, cells and first findings."""
+    """Show how raw files, folders or globs are read: reader, columns, units, sign of the current, cells and findings.
+
+    Nothing is written. One cell of each file is cleaned.
+    """
     from .inspect.raw_file import show_inspection
 
     raise SystemExit(show_inspection(files, cell, json_))
 
 
 def _stage_command(name: str, text: str) -> None:
-    """Define ``run`` and its parts, which differ only in the jobs they choose."""
+    """Define ``run``, ``clean`` or ``simulate``; they differ only in the jobs they select.
 
-    @cli.command(name, help=text)
+    Args:
+        name: of the command.
+        text: its help.
+    """
+
+    @cli.command(name, help=f"{text}\n\n{options.CAMPAIGN_HELP}")
     @options.campaign_argument
     @options.store_option
     @options.cell_option
@@ -82,7 +103,7 @@ def _stage_command(name: str, text: str) -> None:
     @options.verbose_option
     @options.quiet_option
     @options.json_option
-    @click.option("--plots/--no-plots", default=name == "run", help="Draw figures at the end.", show_default=True)
+    @click.option("--plots/--no-plots", default=name == "run", show_default=True, help="Draw figures at the end.")
     def command(
         campaign: Path | None,
         store: Path | None,
@@ -96,9 +117,9 @@ def _stage_command(name: str, text: str) -> None:
         raise SystemExit(run_(loaded, name, cells, cluster, quiet=quiet, json_=json_, plots=plots))
 
 
-_stage_command("run", "Clean, simulate, fit and draw all that is not done yet.")
-_stage_command("clean", "Only clean.")
-_stage_command("simulate", "Clean and simulate, without fits.")
+_stage_command("run", "Clean, simulate and fit. Jobs that are up to date are not run again.")
+_stage_command("clean", "Clean the data, without simulating.")
+_stage_command("simulate", "Clean the data and simulate, without fitting.")
 cli.add_command(fit)
 cli.add_command(fits)
 
@@ -108,43 +129,49 @@ cli.add_command(fits)
 @options.store_option
 @options.verbose_option
 @options.json_option
-@click.option("--all", "everything", is_flag=True, help="List the jobs that are done, too.")
+@click.option("--all", "everything", is_flag=True, help="Also list the jobs that are up to date.")
 def plan(campaign: Path | None, store: Path | None, json_: bool, everything: bool) -> None:
-    """Show what would run, and why; nothing is written."""
+    """Show which jobs would run, and why. Nothing is written.
+
+    CAMPAIGN is the campaign file [default: campaign.toml].
+    """
     from .show.plan import show_plan
 
     show_plan(load_campaign_with_fits(campaign, store), json_, everything)
 
 
-@cli.command()
+@cli.command(short_help="Show progress and failures.")
 @options.store_option
 @options.json_option
 def status(store: Path | None, json_: bool) -> None:
-    """Show how far a store is: jobs, failures, the last run."""
+    """Show the number of jobs by status, the last run, and the reason of each failed job."""
     from .show.status import show_status
 
     show_status(store_root(store), json_)
 
 
-@cli.command(short_help="Show each cell with each model and its errors.")
+@cli.command(short_help="Show the errors of each simulation.")
 @options.store_option
 @options.cell_option
 @options.by_option
 @options.json_option
 def results(store: Path | None, cells: tuple[str, ...], by: str | None, json_: bool) -> None:
-    """Show each cell with each model and its RMSE, or its errors by window, step type or cycle."""
+    """Show each simulation with its RMSE, or with its errors by window, step type or cycle.
+
+    Errors are simulated minus measured voltage. A window is the time since a step began.
+    """
     from .show.results import show_results
 
     show_results(store_root(store), cells, by, json_)
 
 
-@cli.command(short_help="Show what cleaning made of each cell, and what it found.")
+@cli.command(short_help="Show what cleaning found and changed.")
 @options.store_option
 @options.cell_option
-@click.option("--rule", "rules", multiple=True, metavar="RULE", help="Only this cleaning rule; may be repeated.")
+@click.option("--rule", "rules", multiple=True, metavar="RULE", help="Only this cleaning rule; repeatable.")
 @options.json_option
 def findings(store: Path | None, cells: tuple[str, ...], rules: tuple[str, ...], json_: bool) -> None:
-    """Show what cleaning made of each cell (rows, charge, time, cycles, steps) and what it found."""
+    """Show each cell before and after cleaning (rows, charge, energy, time, cycles, steps), and what cleaning found."""
     from .show.findings import show_findings
 
     show_findings(store_root(store), cells, rules, json_)
@@ -155,24 +182,29 @@ def findings(store: Path | None, cells: tuple[str, ...], rules: tuple[str, ...],
 @options.cell_option
 @options.export_options
 def export(store: Path | None, cells: tuple[str, ...], csv: Path | None, bdf: bool, to_sqlite: Path | None) -> None:
-    """Write cleaned cells as CSV or as one SQLite file."""
+    """Export cleaned cells as CSV, or as one SQLite file."""
     from .export.cells import export as write
 
     write(store_root(store), cells, csv, bdf, to_sqlite, click.echo)
 
 
-@cli.command(short_help="Ask the catalog in SQL; read-only.")
+@cli.command(short_help="Query the catalog with SQL; read-only.")
 @click.argument("statement")
 @options.store_option
 @options.json_option
 def sql(statement: str, store: Path | None, json_: bool) -> None:
-    """Ask the catalog: kilocell sql "SELECT cell_id, model, rmse_mv FROM simulations". Read-only."""
+    """Query the catalog with one SELECT; read-only.
+
+    \b
+    kilocell sql "SELECT cell_id, model, rmse_mv FROM simulations ORDER BY rmse_mv"
+    kilocell sql "SELECT name FROM sqlite_master"       the tables and views
+    """
     from .show.status import show_select
 
     show_select(store_root(store), statement, json_)
 
 
-@cli.command(short_help="Draw cells: measured and simulated, or raw and cleaned.")
+@cli.command(short_help="Draw measured and simulated voltage, cleaning, errors or fits.")
 @options.store_option
 @options.plot_options
 def plot(
@@ -186,14 +218,25 @@ def plot(
     life: bool,
     cleaning: bool,
 ) -> None:
-    """Draw measured and simulated voltage of cells, or errors; without --cell, the overview of all."""
+    """Draw measured and simulated voltage of cells; without --cell, an overview of all cells.
+
+    \b
+    kilocell plot --cell A --cycles 1        measured and simulated voltage of cycle 1
+    kilocell plot --cell A --cleaning        raw and cleaned data
+    kilocell plot --cell A --errors          errors by window, step type and cycle
+    kilocell plot --cell A --fit FIT         a fit; without --cell, its parameters over all cells
+    kilocell plot --cell A --life            fitted parameters along life
+
+    The figures are written to the store's folder figures, as PNG and PDF; their paths are printed.
+    """
     from .commands.plot import draw, draw_cleanings, draw_lives
 
-    root, others = store_root(store), bool(models or parameter_sets or fit_name or errors)
+    root = store_root(store)
+    selects_simulations = bool(models or parameter_sets or fit_name or errors)
     if life:
-        paths = draw_lives(root, cells, others or bool(cycles) or cleaning)
+        paths = draw_lives(root, cells, selects_simulations or bool(cycles) or cleaning)
     elif cleaning:
-        paths = draw_cleanings(root, cells, cycles, others)
+        paths = draw_cleanings(root, cells, cycles, selects_simulations)
     else:
         paths = iter(draw(root, cells, cycles, models, parameter_sets, fit_name, errors))
     for path in paths:
@@ -202,25 +245,45 @@ def plot(
 
 @cli.command()
 @click.option("--cells", type=click.IntRange(1), default=5, show_default=True, help="Number of cells.")
-@click.option("--seed", type=int, default=7, show_default=True, help="Same seed, same data.")
-@click.option("--layout", type=click.Choice(["long", "files"]), default="long", show_default=True)
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path("synthetic"), show_default=True)
+@click.option("--seed", type=int, default=7, show_default=True, help="Random seed; the same seed gives the same data.")
+@click.option(
+    "--layout",
+    type=click.Choice(["long", "files"]),
+    default="long",
+    show_default=True,
+    help="One file for all cells, or one file per cell.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("synthetic"),
+    show_default=True,
+    metavar="FOLDER",
+    help="Output folder.",
+)
 @options.quiet_option
 def synthesize(cells: int, seed: int, layout: str, out: Path, quiet: bool) -> None:
-    """Make raw data of synthetic cells, with defects and truth."""
+    """Make raw data of synthetic cells. Their defects and parameters are known: see ground_truth.json."""
     from .show.status import make_synthetic
 
     make_synthetic(out, cells, seed, layout, None if quiet else sys.stderr)
 
 
 @cli.command()
-@click.option("--store", type=click.Path(path_type=Path, file_okay=False), default=DEMO_STORE, show_default=True)
+@click.option(
+    "--store",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=DEMO_STORE,
+    show_default=True,
+    metavar="FOLDER",
+    help="Folder for the results.",
+)
 @options.cluster_options
 @options.verbose_option
 @options.quiet_option
 @options.json_option
 def demo(store: Path, quiet: bool, json_: bool, **cluster: Any) -> None:
-    """Run everything on the five cells that come with kilocell."""
+    """Run everything on five sample cells that come with kilocell."""
     with importlib.resources.as_file(importlib.resources.files("kilocell.data") / "campaign.toml") as path:
         loaded = load_campaign_with_fits(path, store)
         raise SystemExit(run_(loaded, "run", (), cluster, quiet=quiet, json_=json_, plots=True))
@@ -229,7 +292,7 @@ def demo(store: Path, quiet: bool, json_: bool, **cluster: Any) -> None:
 @cli.command()
 @options.json_option
 def version(json_: bool) -> None:
-    """Show versions of kilocell and of what results depend on."""
+    """Show versions of kilocell and its dependencies."""
     from .show.status import show_versions
 
     show_versions(json_)
@@ -240,7 +303,10 @@ def _terminate(number: int, frame: FrameType | None) -> None:
 
 
 def main() -> None:
-    """Entry point: exit codes 0 all done, 1 some failed, 2 usage, 130 and 143 interrupted."""
+    """Run the command line and exit.
+
+    Exit codes: 0 all done, 1 some jobs failed, 2 wrong usage, 130 interrupted (Ctrl-C), 143 terminated (SIGTERM).
+    """
     signal.signal(signal.SIGTERM, _terminate)
     settings = {"verbose": False}
     try:
@@ -249,10 +315,10 @@ def main() -> None:
         error.show()
         raise SystemExit(2) from None
     except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted; what is done is kept, run again to go on", err=True)
+        click.echo("interrupted; finished jobs are kept. Run the same command again to continue.", err=True)
         raise SystemExit(130) from None
     except Terminated:
-        click.echo("terminated; what is done is kept, run again to go on", err=True)
+        click.echo("terminated; finished jobs are kept. Run the same command again to continue.", err=True)
         raise SystemExit(Terminated.exit_code) from None
     except KilocellError as error:
         if settings["verbose"]:

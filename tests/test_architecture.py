@@ -245,7 +245,9 @@ def test_a_breach_in_a_deep_folder_is_found(tmp_path: Path, place: str, line: st
     assert breach.startswith(place)
 
 
-@pytest.mark.parametrize("module", ["kilocell.runner.cli", "kilocell.runner.show.status", "kilocell.sqlite.queries"])
+@pytest.mark.parametrize(
+    "module", ["kilocell", "kilocell.runner.cli", "kilocell.runner.show.status", "kilocell.sqlite.queries"]
+)
 def test_commands_that_read_import_neither_pybamm_nor_dask_nor_pandas(module: str) -> None:
     assert _loaded_by(module, "pybamm dask distributed pandas pydantic matplotlib") == ""
 

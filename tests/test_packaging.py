@@ -30,7 +30,7 @@ def test_every_folder_of_modules_is_a_package() -> None:
 
 
 def test_nothing_else_lies_at_the_root() -> None:
-    assert [path.name for path in ROOT.glob("*.py")] == ["__init__.py"]
+    assert sorted(path.name for path in ROOT.glob("*.py")) == ["__init__.py", "__main__.py"]
 
 
 def test_versions_agree() -> None:
@@ -61,6 +61,7 @@ def test_wheel_holds_every_module_the_schema_and_the_sample(tmp_path: Path) -> N
     (wheel,) = tmp_path.glob("kilocell-*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
     paths = [path for name in TOP_FOLDERS for path in (ROOT / name).rglob("*.py")]
+    paths += [ROOT / "__init__.py", ROOT / "__main__.py"]
     modules = {f"kilocell/{path.relative_to(ROOT).as_posix()}" for path in paths}
     assert modules <= names
     data = {"kilocell/py.typed", "kilocell/sqlite/schema.sql"}

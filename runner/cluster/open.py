@@ -1,6 +1,6 @@
-"""Workers to run jobs on: processes of this machine, a Dask scheduler that is there, or Slurm jobs.
+"""Open workers to run jobs on: processes of this machine, an existing Dask scheduler, or Slurm jobs.
 
-:func:`open_cluster` is the one way in. Leaving its ``with`` block, by any exception too, ends what it started.
+Start with :func:`open_cluster`. When its ``with`` block ends, also by an exception, everything it started is stopped.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from ...data.settings import ClusterSettings
 from .workers import WORKER_ENVIRONMENT, Workers, dashboard_options, format_count, memory_bytes
 
 LEAST_MEMORY_BYTES = 150_000_000
-"""With less, a worker is ended while it starts, again and again."""
+"""Least memory limit of a worker. With less, Dask ends a worker while it starts, again and again."""
 
 CONNECT_TIMEOUT_SECOND = 10
 
-# Versions that must agree between here and workers that others started: results or pickles depend on them.
+# Versions that must agree between this process and workers that others started: results or pickles depend on them.
 COMPARED_PACKAGES = ("kilocell", "pybamm", "dask", "distributed", "numpy", "pandas", "scipy")
 
 
@@ -40,20 +40,23 @@ def open_cluster(
     report: Callable[[str], None],
     verbose: bool = False,
 ) -> Iterator[Workers]:
-    """Start or reach the workers that ``settings`` ask for, and end them when the ``with`` block is left.
+    """Start workers, or connect to a scheduler, and stop what was started when the ``with`` block ends.
 
     Args:
         settings: kind of cluster and its size.
-        run_name: names Slurm jobs; letters, digits, ``-`` and ``_`` of it are kept.
+        run_name: name of the Slurm jobs; characters other than letters, digits, ``-`` and ``_`` are left out.
         scratch: an existing folder for the workers' spill files and the logs of Slurm jobs.
-        report: called with one line of text whenever a person should know something. May come from another thread.
-        verbose: show Dask's own log lines too.
+        report: called with one line of text that the user should read, possibly from another thread.
+        verbose: also show Dask's log lines.
+
+    Yields:
+        The workers, ready for jobs.
 
     Raises:
-        UsageError: the workers cannot be had as asked; nothing was started.
-        ClusterError: Slurm jobs died again and again; raised inside the ``with`` block, in the main thread.
+        UsageError: such workers cannot be started or reached; nothing was started.
+        ClusterError: Slurm jobs ended again and again; raised inside the ``with`` block, in the main thread.
     """
-    # What goes wrong is reported by kilocell, with what to do; Dask would say it a second time.
+    # kilocell reports errors, with what to do; Dask's log would repeat them.
     log_level = logging.INFO if verbose else logging.CRITICAL
     with dask.config.set(_dask_config()):
         if settings.kind == "local":
@@ -65,7 +68,7 @@ def open_cluster(
         elif "://" in settings.kind:
             opened = _open_address(settings.kind, report, log_level)
         else:
-            raise UsageError(f"unknown cluster {settings.kind!r}: use local, slurm or a scheduler's tcp://HOST:PORT")
+            raise UsageError(f"unknown cluster {settings.kind!r}: give local, slurm or a scheduler's tcp://HOST:PORT")
         with opened as workers:
             yield workers
 
@@ -74,13 +77,13 @@ def _dask_config() -> dict[str, Any]:
     spawn = {**dask.config.get("distributed.nanny.pre-spawn-environ", {}), **WORKER_ENVIRONMENT}
     return {
         "distributed.nanny.pre-spawn-environ": spawn,
-        # A worker holds only what it runs, so that a late or leaving worker holds up nothing.
+        # A worker gets only the jobs it can run now, so a late or leaving worker delays no others.
         "distributed.scheduler.worker-saturation": 1.0,
-        # Else a worker that has died, and has no successor after 15 s (a busy machine; or that one died, too), is given
-        # up for good, and a run without any other waits for ever.
+        # By default, Dask gives up a worker that is not replaced within 15 s (a busy machine, or the new one died,
+        # too). A run without other workers would then wait for ever.
         "distributed.deploy.lost-worker-timeout": "24h",
-        # Outcomes are too small to spill, and a worker that pauses near its limit would hang the run for good; it is
-        # ended at the limit, and the job that did it fails with that reason.
+        # Outcomes are too small to spill, and a worker that pauses near its memory limit would hang the run. Instead,
+        # the worker is ended at the limit, and its job fails with that reason.
         "distributed.worker.memory.target": False,
         "distributed.worker.memory.spill": False,
         "distributed.worker.memory.pause": False,
@@ -92,7 +95,7 @@ def _open_local(settings: ClusterSettings, scratch: Path, log_level: int) -> Ite
     count = CPU_COUNT if settings.workers is None else settings.workers
     threads = settings.threads_per_worker
     if count < 1 or threads < 1:
-        raise UsageError(f"a cluster needs at least 1 worker with 1 thread, not {count} with {threads}")
+        raise UsageError(f"workers = {count}, threads_per_worker = {threads}: both must be at least 1")
     options = dashboard_options(settings.dashboard_address)
     cluster = distributed.LocalCluster(  # type: ignore[no-untyped-call]
         n_workers=count,
@@ -108,16 +111,14 @@ def _open_local(settings: ClusterSettings, scratch: Path, log_level: int) -> Ite
     try:
         with distributed.Client(cluster) as client:  # type: ignore[no-untyped-call]
             dashboard = cluster.dashboard_link if options["dashboard"] else ""
-            yield Workers(
-                client,
-                dashboard,
-                f"{format_count(count, 'worker process', 'es')}, {format_count(threads, 'thread')} each",
-            )
+            processes = format_count(count, "worker process", "es")
+            yield Workers(client, dashboard, f"{processes}, {format_count(threads, 'thread')} each")
     finally:
         cluster.close()
 
 
 def _memory_limit(text: str) -> str | int | None:
+    """Return the memory limit of a worker as Dask takes it: bytes, ``auto``, or ``None`` for no limit."""
     if text == "none":
         return None
     if text == "auto":
@@ -139,15 +140,14 @@ def _open_address(address: str, report: Callable[[str], None], log_level: int) -
                 report(mismatch)
             count = len(client.scheduler_info(n_workers=-1)["workers"])
             if not count:
-                report(f"the scheduler at {address} has no workers yet; jobs wait until one joins")
-            yield Workers(
-                client, client.dashboard_link or "", f"{format_count(count, 'worker')} of the scheduler at {address}"
-            )
+                report(f"the scheduler at {address} has no workers yet; jobs wait until one connects")
+            description = f"{format_count(count, 'worker')} of the scheduler at {address}"
+            yield Workers(client, client.dashboard_link or "", description)
 
 
 def _connect(address: str) -> distributed.Client:
     try:
-        # Client itself waits for ever on a port that accepts and then says nothing.
+        # Client waits for ever on a port that accepts the connection and never answers.
         asyncio.run(_ask_identity(address))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", VersionMismatchWarning)  # reported in one line instead
@@ -157,7 +157,7 @@ def _connect(address: str) -> distributed.Client:
     except (OSError, ValueError) as error:
         raise UsageError(
             f"no Dask scheduler answers at {address}: check that it runs there (dask scheduler prints its address), "
-            "that the port is right, and that no firewall is between"
+            "that the port is correct, and that no firewall blocks it"
         ) from error
 
 
@@ -167,23 +167,27 @@ async def _ask_identity(address: str) -> None:
 
 
 def _version_mismatch(client: distributed.Client) -> str:
-    """One line on the versions that differ between here, the scheduler and its workers; "" when none do."""
+    """Return one line on the versions that differ between here, the scheduler and its workers; "" if none do."""
     versions: Any = client.get_versions(packages=list(COMPARED_PACKAGES))
     others = {"scheduler": versions["scheduler"], **versions["workers"]}
     here = {name: versions["client"]["packages"].get(name) for name in COMPARED_PACKAGES}
     here["python"] = platform.python_version()
     differences = []
     for name, version in here.items():
-        found = {_version_text(name, info["packages"].get(name)) for info in others.values() if info}
-        if found - {version}:
-            differences.append(f"{name} {version} here, {' and '.join(sorted(found - {version}))} there")
-    return "versions differ from the scheduler's or its workers': " + "; ".join(differences) if differences else ""
+        there = {_version_text(name, info["packages"].get(name)) for info in others.values() if info}
+        if there - {version}:
+            differences.append(f"{name} {version} here, {' and '.join(sorted(there - {version}))} there")
+    if not differences:
+        return ""
+    return f"versions differ from those of the scheduler or its workers: {'; '.join(differences)}"
 
 
 def _version_text(name: str, version: str | None) -> str:
     if version is None:
         return "none"
-    return ".".join(version.split(".")[:3]) if name == "python" else version  # Dask writes 3.11.7.final.0
+    if name == "python":
+        return ".".join(version.split(".")[:3])  # Dask writes 3.11.7.final.0
+    return version
 
 
 @contextmanager
@@ -194,5 +198,5 @@ def _quiet(log_level: int) -> Iterator[None]:
     try:
         yield
     finally:
-        # Streams to workers that have left close a little later; Dask tells of it at INFO, with a traceback.
+        # Streams to workers that have left close a little later; Dask logs this at INFO, with a traceback.
         logger.setLevel(max(before, min(log_level, logging.WARNING)))

@@ -1,4 +1,4 @@
-"""Workers as Slurm jobs through dask-jobqueue: checked before anything is submitted, watched, cancelled at the end."""
+"""Run workers as Slurm jobs through dask-jobqueue: check, submit, watch, and cancel them at the end."""
 
 from __future__ import annotations
 
@@ -24,16 +24,20 @@ from distributed.deploy.spec import ProcessInterface
 
 from ...data.errors import UsageError
 from ...data.settings import ClusterSettings
-from . import slurm_commands as slurm_queue
+from . import slurm_commands
 from .slurm_commands import Partition
 from .slurm_watch import SlurmWatch
 from .workers import WORKER_ENVIRONMENT, Workers, dashboard_options, format_count, memory_bytes
 
 WATCH_INTERVAL_SECOND = 10.0
 MAX_FAILED_JOBS = 3
-JOB_END_VARIABLE = "KILOCELL_JOB_END"
+"""Jobs in a row that may end before their worker starts; then the run stops."""
 
-# What Slurm counts against a job but Dask does not see in its workers: the nannies and the interpreter itself.
+JOB_END_VARIABLE = "KILOCELL_JOB_END"
+"""Environment variable of a job with the time its walltime ends, in s since 1970-01-01 UTC."""
+
+# Memory that Slurm counts for a job but Dask does not see in its workers: the nannies and the interpreter.
+# The larger of the two is kept free.
 HEADROOM_BYTES = 256 * 2**20
 HEADROOM_SHARE = 0.1
 
@@ -46,30 +50,37 @@ def open_slurm(
     report: Callable[[str], None],
     log_level: int,
 ) -> Iterator[Workers]:
-    """Submit ``settings.jobs`` Slurm jobs of ``settings.cores`` workers each, keep them alive, cancel them at the end.
+    """Submit ``settings.jobs`` Slurm jobs of ``settings.cores`` workers each, replace lost ones, cancel all at the end.
 
-    The scheduler runs here; jobs that end early are replaced. Leaving the ``with`` block cancels every job of the run
-    and waits until none is queued; SIGINT and SIGTERM are held off meanwhile. The jobs' logs are in ``scratch/slurm``.
+    The scheduler runs in this process. The end of the ``with`` block cancels every job of the run and waits until none
+    is queued; SIGINT and SIGTERM are ignored meanwhile. The jobs' logs are in ``scratch/slurm``.
+
+    Args:
+        settings: number and size of the jobs.
+        run_name: begins the name of the jobs.
+        scratch: an existing folder on a file system that the nodes share.
+        report: called with one line of text that the user should read, possibly from another thread.
+        log_level: of Dask's log.
 
     Raises:
-        UsageError: what is asked cannot run there; nothing is left in the queue.
-        ClusterError: jobs die again and again; raised in the main thread while the block runs.
+        UsageError: Slurm cannot run such jobs; nothing is left in the queue.
+        ClusterError: jobs end again and again; raised in the main thread inside the block.
     """
     if threading.current_thread() is not threading.main_thread():
         raise RuntimeError("Slurm jobs are watched with signals, so open_slurm needs the main thread")
-    slurm_queue.check_commands()
-    partition = slurm_queue.find_partition(settings.partition, settings.walltime)
-    name = f"{re.sub(r'[^A-Za-z0-9_-]', '', run_name)[:40] or 'kilocell'}-{secrets.token_hex(2)}"
+    slurm_commands.check_commands()
+    partition = slurm_commands.find_partition(settings.partition, settings.walltime)
+    name = _unique_name(run_name)
     logs = scratch / "slurm"
     options = job_options(settings, partition, name, logs)
     jobqueue, job_class = _import_jobqueue()
-    slurm_queue.check_submission(job_class("tcp://127.0.0.1:8786", name=name, **options).job_script())
+    slurm_commands.check_submission(job_class("tcp://127.0.0.1:8786", name=name, **options).job_script())
     logs.mkdir(parents=True, exist_ok=True)
-    scheduler = {"host": slurm_queue.local_address(partition.node_address)}
+    scheduler = {"host": slurm_commands.local_address(partition.node_address)}
     scheduler |= dashboard_options(settings.dashboard_address)
     closing: list[Callable[[], object]] = [partial(_cancel, name, report)]
     try:
-        # Lost workers are Watch's concern: Dask would take a job for dead whose worker only restarts.
+        # SlurmWatch handles lost workers: Dask would give up a job whose worker only restarts.
         with dask.config.set({"distributed.deploy.lost-worker-timeout": "24h"}):
             cluster = jobqueue.SLURMCluster(
                 job_cls=job_class, name=name, scheduler_options=scheduler, silence_logs=log_level, **options
@@ -78,19 +89,7 @@ def open_slurm(
             client = distributed.Client(cluster)  # type: ignore[no-untyped-call]
             closing.append(partial(client.close, timeout=10))
             client.register_plugin(Drain(drain_margin_second(settings.walltime)))
-            attendance = Attendance(cluster.scheduler, settings.cores)
-            cluster.scheduler.add_plugin(attendance)
-            watch = SlurmWatch(
-                cluster,
-                name,
-                settings.jobs,
-                attendance.registered,
-                attendance.leaving,
-                lambda job_id: logs / f"{job_id}.log",
-                WATCH_INTERVAL_SECOND,
-                MAX_FAILED_JOBS,
-                report,
-            )
+            watch = _make_watch(cluster, name, settings, logs, report)
             closing.append(watch.stop)
             watch.start()
             dashboard = cluster.dashboard_link if scheduler["dashboard"] else ""
@@ -100,16 +99,46 @@ def open_slurm(
             _close(closing)
 
 
+def _unique_name(run_name: str) -> str:
+    """Return a job name that no other run uses: the run's name without special characters, and a random token."""
+    plain = re.sub(r"[^A-Za-z0-9_-]", "", run_name)[:40] or "kilocell"
+    return f"{plain}-{secrets.token_hex(2)}"
+
+
+def _make_watch(
+    cluster: Any, name: str, settings: ClusterSettings, logs: Path, report: Callable[[str], None]
+) -> SlurmWatch:
+    """Return a watch over a cluster's jobs, which learns from the scheduler which jobs have workers."""
+    attendance = Attendance(cluster.scheduler, settings.cores)
+    cluster.scheduler.add_plugin(attendance)
+    return SlurmWatch(
+        cluster,
+        name,
+        settings.jobs,
+        attendance.registered,
+        attendance.leaving,
+        lambda job_id: logs / f"{job_id}.log",
+        WATCH_INTERVAL_SECOND,
+        MAX_FAILED_JOBS,
+        report,
+    )
+
+
 def job_options(settings: ClusterSettings, partition: Partition, name: str, logs: Path) -> dict[str, Any]:
-    """What each job asks of Slurm and how it starts its workers, as dask-jobqueue's keywords.
+    """Return what each job requests from Slurm and how it starts its workers, as keywords of dask-jobqueue.
+
+    Args:
+        partition: where the jobs run.
+        name: of the jobs.
+        logs: folder of their logs.
 
     Raises:
-        UsageError: numbers that make no job, or too little memory for one.
+        UsageError: no job or no core, or too little memory.
     """
     if settings.jobs < 1 or settings.cores < 1:
-        raise UsageError(f"a Slurm run needs at least 1 job with 1 core, not {settings.jobs} with {settings.cores}")
+        raise UsageError(f"jobs = {settings.jobs}, cores = {settings.cores}: both must be at least 1")
     job_bytes = memory_bytes(settings.memory, "memory")
-    seconds = slurm_queue.walltime_second(settings.walltime)
+    seconds = slurm_commands.walltime_second(settings.walltime)
     log = str(logs.absolute()).replace("%", "%%") + "/%j.log"
     exports = [f"export {key}={value}" for key, value in WORKER_ENVIRONMENT.items()]
     return {
@@ -138,30 +167,36 @@ def job_options(settings: ClusterSettings, partition: Partition, name: str, logs
 
 
 def worker_bytes(job_bytes: int) -> int:
-    """Memory in bytes that Dask may give to all workers of a job, so that Slurm does not kill the job for the rest.
+    """Return the memory in bytes for all workers of a job; the rest is headroom, or Slurm would kill the job.
+
+    Args:
+        job_bytes: memory that the job requests.
 
     Raises:
-        UsageError: nothing sensible would be left.
+        UsageError: too little is left for workers.
     """
     left = job_bytes - max(HEADROOM_BYTES, int(job_bytes * HEADROOM_SHARE))
     if left < HEADROOM_BYTES:
         least = 2 * HEADROOM_BYTES // 2**20
         raise UsageError(
-            f"memory of {job_bytes // 2**20} MiB a job is too little for workers: ask for {least} MiB at least"
+            f"memory = {job_bytes // 2**20} MiB per job is too little for workers: request at least {least} MiB"
         )
     return left
 
 
 def drain_margin_second(walltime: str) -> float:
-    """How long before its job's end a worker takes no new job: a fifth of the walltime, 30 s to 10 min."""
-    return min(600.0, max(30.0, 0.2 * (slurm_queue.walltime_second(walltime) or 0)))
+    """Return how long before the walltime a worker takes no new work, in s: a fifth of it, 30 s to 10 min."""
+    return min(600.0, max(30.0, 0.2 * (slurm_commands.walltime_second(walltime) or 0)))
 
 
 class Drain(distributed.WorkerPlugin):
-    """Before its Slurm job's walltime ends, a worker takes nothing new, ends what it runs, and leaves.
+    """Let a worker finish its work and leave before the walltime of its Slurm job ends.
 
-    Dask's own ``--lifetime`` would throw the running work away. Work that takes longer than the margin is lost with
-    the job, and done again elsewhere.
+    Dask's option ``--lifetime`` would throw the running work away. Work that takes longer than the margin is lost with
+    the job, and another worker does it again.
+
+    Args:
+        margin_second: from this time before the end of the walltime, the worker takes no new work.
     """
 
     name = "kilocell-drain"
@@ -170,7 +205,7 @@ class Drain(distributed.WorkerPlugin):
         self.margin_second = margin_second
 
     def setup(self, worker: distributed.Worker) -> None:
-        """Set the clock, from the job's end that the job script wrote in the environment."""
+        """Schedule the worker's leave, from the end time that the job script wrote into the environment."""
         end = os.environ.get(JOB_END_VARIABLE)
         if end is not None:
             delay = float(end) - self.margin_second - time.time()
@@ -183,16 +218,20 @@ class Drain(distributed.WorkerPlugin):
         fetched_by = time.time() + self.margin_second / 4
         while worker.data and time.time() < fetched_by:
             await asyncio.sleep(0.1)
-        # Moves results that nobody fetched to other workers; without any, the scheduler refuses and it is tried again.
+        # Moves results that nobody fetched to other workers. Without other workers the scheduler refuses: try again.
         while not await worker.scheduler.retire_workers(workers=[worker.address], close_workers=False, remove=True):
             await asyncio.sleep(1)
         await worker.close(nanny=True, reason="the Slurm job's walltime ends")
 
 
 class Attendance(distributed.SchedulerPlugin):
-    """Which jobs have workers that registered, and which have workers that are leaving.
+    """Know which jobs have workers that registered, and which have workers that are leaving.
 
-    A worker's name is its job's, followed by ``-i`` where a job has several.
+    A worker's name is that of its job, followed by ``-i`` where a job has several workers.
+
+    Args:
+        scheduler: of the cluster.
+        workers_per_job: number of workers in each job.
     """
 
     name = "kilocell-attendance"
@@ -203,11 +242,11 @@ class Attendance(distributed.SchedulerPlugin):
         self._workers_per_job = workers_per_job
 
     def add_worker(self, scheduler: distributed.Scheduler, worker: str) -> None:
-        """Called by the scheduler with the address of a new worker."""
+        """Note a new worker; the scheduler calls this with its address."""
         self.registered.add(self._job_name(scheduler.workers[worker]))
 
     def leaving(self) -> set[str]:
-        """Names of jobs whose workers take nothing new."""
+        """Return the names of jobs whose workers take no new work."""
         states = self._scheduler.workers.values()
         return {self._job_name(state) for state in states if state.status == Status.closing_gracefully}
 
@@ -217,7 +256,7 @@ class Attendance(distributed.SchedulerPlugin):
 
 
 def _import_jobqueue() -> tuple[Any, type[Any]]:
-    """dask_jobqueue and our kind of its jobs; imported late, since the import takes over SIGINT."""
+    """Import dask_jobqueue, which replaces the handler of SIGINT, and return it with our class of its jobs."""
     before = signal.getsignal(signal.SIGINT)
     try:
         import dask_jobqueue
@@ -225,11 +264,11 @@ def _import_jobqueue() -> tuple[Any, type[Any]]:
         signal.signal(signal.SIGINT, before)
 
     class WorkerJob(dask_jobqueue.slurm.SLURMJob):
-        """A Slurm job that keeps sbatch's own words when it is refused, and is cancelled with all others by name."""
+        """A Slurm job that keeps sbatch's message when it is refused, and is cancelled by name with all others."""
 
         async def _submit_job(self, script_filename: str) -> str:
             try:
-                return await asyncio.to_thread(slurm_queue.submit, script_filename)
+                return await asyncio.to_thread(slurm_commands.submit, script_filename)
             except UsageError:
                 self.status = Status.failed
                 raise
@@ -241,19 +280,22 @@ def _import_jobqueue() -> tuple[Any, type[Any]]:
 
 
 def _description(settings: ClusterSettings, partition: Partition) -> str:
-    jobs, workers = format_count(settings.jobs, "Slurm job"), format_count(settings.cores, "worker")
-    each = " each" if settings.jobs > 1 else ""
-    return f"{jobs} of {workers}{each} in partition {partition.name} ({settings.memory}, {settings.walltime} a job)"
+    jobs = format_count(settings.jobs, "Slurm job")
+    workers = format_count(settings.cores, "worker")
+    if settings.jobs > 1:
+        workers += " each"
+    return f"{jobs} of {workers} in partition {partition.name} ({settings.memory}, {settings.walltime} per job)"
 
 
 def _cancel(name: str, report: Callable[[str], None]) -> None:
-    left = slurm_queue.cancel_all(name)
+    left = slurm_commands.cancel_all(name)
     if left:
-        report(f"Slurm still lists jobs {', '.join(sorted(left))} of this run; end them with: scancel --name={name}")
+        ids = ", ".join(sorted(left))
+        report(f"Slurm still lists jobs {ids} of this run; cancel them with: scancel --name={name}")
 
 
 def _close(closing: list[Callable[[], object]]) -> None:
-    """Call all, last one first, the others too when one raises."""
+    """Call all functions, the last one first; when one raises, still call the others."""
     if closing:
         try:
             closing[-1]()
@@ -263,7 +305,7 @@ def _close(closing: list[Callable[[], object]]) -> None:
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Hold off SIGINT and SIGTERM: an impatient second Ctrl-C must not leave jobs in the queue."""
+    """Ignore SIGINT and SIGTERM: an impatient second Ctrl-C must not leave jobs in the queue."""
     before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield

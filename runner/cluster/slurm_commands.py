@@ -1,6 +1,6 @@
-"""Slurm's own commands: what a partition allows, whether sbatch would accept a job, what is queued, cancelling it.
+"""Call Slurm's commands: limits of a partition, check and submit a job, list and cancel queued jobs.
 
-Only ``sinfo``, ``sbatch``, ``squeue`` and ``scancel`` are used; accounting (``sacct``) is not everywhere.
+Only ``sinfo``, ``sbatch``, ``squeue`` and ``scancel`` are used; not every cluster has accounting (``sacct``).
 """
 
 from __future__ import annotations
@@ -20,15 +20,20 @@ from ...data.names import quote, suggest
 COMMANDS = ("sinfo", "sbatch", "squeue", "scancel")
 TIMEOUT_SECOND = 30
 
-# A run that was itself started by Slurm carries its job's variables; in jobs that it submits they do harm.
+# A run inside a Slurm job has the variables of that job; they would disturb the jobs that it submits.
 JOB_VARIABLES = re.compile(r"(SLURM|SLURMD|SBATCH|PMI|PMIX)[_\d]")
 KEPT_VARIABLES = {"SLURM_CONF"}
 
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """A partition of the cluster: its name, longest walltime in seconds (``None`` = no limit), whether it is used
-    when a job names none, and a node's address.
+    """A partition of the cluster.
+
+    Args:
+        name: of the partition.
+        limit_second: longest walltime in s; ``None`` = no limit.
+        is_default: whether jobs that name no partition run here.
+        node_address: of one of its nodes.
     """
 
     name: str
@@ -38,17 +43,25 @@ class Partition:
 
 
 def job_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment without what an outer Slurm job set in it; where Slurm's configuration is stays known."""
-    return {
-        name: value for name, value in environment.items() if name in KEPT_VARIABLES or not JOB_VARIABLES.match(name)
-    }
+    """Return the environment without the variables of an outer Slurm job; the path of Slurm's configuration is kept."""
+    kept = {}
+    for name, value in environment.items():
+        if name in KEPT_VARIABLES or not JOB_VARIABLES.match(name):
+            kept[name] = value
+    return kept
 
 
 def walltime_second(text: str) -> int | None:
-    """Seconds in a time as Slurm writes it (M, M:S, H:M:S, D-H, D-H:M, D-H:M:S); ``None`` = without limit.
+    """Return a time as Slurm writes it in seconds.
+
+    Args:
+        text: M, M:S, H:M:S, D-H, D-H:M or D-H:M:S; ``infinite`` or ``unlimited``.
+
+    Returns:
+        Seconds; ``None`` = no limit.
 
     Raises:
-        ValueError: it is none of these.
+        ValueError: the text is none of these.
     """
     if text.lower() in ("infinite", "unlimited"):
         return None
@@ -60,55 +73,65 @@ def walltime_second(text: str) -> int | None:
     if days is not None:
         hours, minutes, seconds = [*numbers, 0, 0][:3]
         return int(days) * 86400 + hours * 3600 + minutes * 60 + seconds
-    hours, minutes, seconds = {1: [0, *numbers, 0], 2: [0, *numbers], 3: numbers}[len(numbers)]
-    return hours * 3600 + minutes * 60 + seconds
+    if len(numbers) == 1:
+        return numbers[0] * 60
+    if len(numbers) == 2:
+        return numbers[0] * 60 + numbers[1]
+    return numbers[0] * 3600 + numbers[1] * 60 + numbers[2]
 
 
 def check_commands() -> None:
-    """Check that Slurm's commands are on this machine.
+    """Check that Slurm's commands are installed on this machine.
 
     Raises:
-        UsageError: one is not.
+        UsageError: a command is missing.
     """
     missing = [name for name in COMMANDS if shutil.which(name) is None]
     if missing:
         raise UsageError(
             f"cluster slurm: {', '.join(missing)} not found on PATH; run on a login node of the cluster, "
-            "or module load slurm, or use --cluster local"
+            "load the module (module load slurm), or use --cluster local"
         )
 
 
 def find_partition(name: str, walltime: str) -> Partition:
-    """The partition of that name ("" = the default one), where a job of this walltime can run.
+    """Return the partition for jobs of a walltime.
+
+    Args:
+        name: of the partition; "" = the cluster's default.
+        walltime: such as 01:30:00.
 
     Raises:
-        UsageError: there is none, it is longer than the partition allows (Slurm itself would leave such a job pending
-            for ever), or Slurm does not answer.
+        UsageError: there is no such partition, the walltime is longer than it allows (Slurm would leave such a job
+            pending for ever), or Slurm does not answer.
     """
     try:
         wanted = walltime_second(walltime)
     except ValueError:
-        raise UsageError(f"walltime {walltime!r}: write HH:MM:SS, such as 01:30:00") from None
+        raise UsageError(f"walltime {walltime!r}: give HH:MM:SS, such as 01:30:00") from None
     if not wanted:
-        raise UsageError(f"walltime {walltime!r}: jobs need a time that ends, such as 01:30:00")
+        raise UsageError(f"walltime {walltime!r}: jobs need a time limit, such as 01:30:00")
     partitions = _partitions()
-    found = [entry for entry in partitions if entry.name == name or (not name and entry.is_default)]
-    if not found:
+    matching = [entry for entry in partitions if entry.name == name or (not name and entry.is_default)]
+    if not matching:
         raise UsageError(_no_partition_error(name, sorted({entry.name for entry in partitions})))
-    limits = [entry.limit_second for entry in found if entry.limit_second is not None]
+    limits = [entry.limit_second for entry in matching if entry.limit_second is not None]
     if limits and wanted > max(limits):
         raise UsageError(
-            f"walltime {walltime} is longer than partition {found[0].name} allows ({_duration(max(limits))}); such a "
-            "job would wait for ever. Ask for less (--walltime), or for another partition (sinfo lists them)"
+            f"walltime {walltime} is longer than partition {matching[0].name} allows ({_duration(max(limits))}); such "
+            "a job would wait for ever. Give a shorter --walltime, or another --partition (sinfo lists them)"
         )
-    return found[0]
+    return matching[0]
 
 
 def check_submission(script: str) -> None:
     """Let sbatch check a job script without submitting it.
 
+    Args:
+        script: text of the job script.
+
     Raises:
-        UsageError: sbatch refuses it; its own words are in the text.
+        UsageError: sbatch refuses it; the text contains its message.
     """
     answer = _run(["sbatch", "--test-only"], script)
     if answer.returncode:
@@ -116,10 +139,16 @@ def check_submission(script: str) -> None:
 
 
 def submit(script_path: str) -> str:
-    """Submit a job script and return sbatch's answer, which has the job's id.
+    """Submit a job script.
+
+    Args:
+        script_path: of the job script.
+
+    Returns:
+        The answer of sbatch, with the job's id.
 
     Raises:
-        UsageError: sbatch refuses it; its own words are in the text.
+        UsageError: sbatch refuses it; the text contains its message.
     """
     answer = _run(["sbatch", script_path])
     if answer.returncode:
@@ -128,15 +157,13 @@ def submit(script_path: str) -> str:
 
 
 def shorten_sbatch_message(stderr: str) -> str:
-    """What sbatch said, in one line."""
-    lines = [line.strip() for line in stderr.splitlines()]
-    return (
-        "; ".join(line.removeprefix("sbatch: ").removeprefix("error: ") for line in lines if line) or "no reason given"
-    )
+    """Return the message of sbatch on one line."""
+    lines = [line.strip().removeprefix("sbatch: ").removeprefix("error: ") for line in stderr.splitlines()]
+    return "; ".join(line for line in lines if line) or "no reason given"
 
 
 def list_queued_jobs(name: str) -> set[str]:
-    """Ids of this user's jobs of that name that wait, run or end.
+    """Return the ids of this user's jobs of a name that are pending, running or completing.
 
     Raises:
         RuntimeError: Slurm does not answer.
@@ -148,7 +175,14 @@ def list_queued_jobs(name: str) -> set[str]:
 
 
 def cancel_all(name: str, timeout_second: float = 30) -> set[str]:
-    """Cancel all jobs of that name, wait until none is queued, and return the ids of those that still are."""
+    """Cancel all jobs of a name, and wait until none is queued.
+
+    Args:
+        timeout_second: longest wait, s.
+
+    Returns:
+        The ids of jobs that are still queued after that.
+    """
     deadline = time.monotonic() + timeout_second
     left: set[str] = set()
     while time.monotonic() < deadline:
@@ -158,13 +192,17 @@ def cancel_all(name: str, timeout_second: float = 30) -> set[str]:
                 return left
             _run(["scancel", f"--name={name}", *left])
         except (RuntimeError, UsageError):
-            time.sleep(1)  # the controller may be busy or restarting: ask again
+            time.sleep(1)  # the controller may be busy or restarting: try again
         time.sleep(0.3)
     return left
 
 
 def local_address(host: str) -> str:
-    """This machine's address on the network on which ``host`` is reached; a login node has several."""
+    """Return this machine's address in the network of a host; a login node has several addresses.
+
+    Raises:
+        UsageError: there is no route to the host.
+    """
     for target in (host, socket.gethostname()):
         try:
             family, _, _, _, where = socket.getaddrinfo(target, 6817, type=socket.SOCK_DGRAM)[0]
@@ -173,7 +211,7 @@ def local_address(host: str) -> str:
                 return str(probe.getsockname()[0])
         except OSError:
             continue
-    raise UsageError(f"no route to the cluster's node {host}, and this machine's own name does not resolve")
+    raise UsageError(f"no route to the cluster's node {host}, and the name of this machine does not resolve")
 
 
 def _partitions() -> list[Partition]:
@@ -191,7 +229,7 @@ def _partitions() -> list[Partition]:
 def _no_partition_error(name: str, names: Sequence[str]) -> str:
     known = f"it has {', '.join(names) or 'none'}"
     if not name:
-        return f"the cluster has no default partition: name one with --partition; {known}"
+        return f"the cluster has no default partition: give one with --partition; {known}"
     return f"the cluster has no partition {quote(name)}{suggest(name, names)}; {known}"
 
 

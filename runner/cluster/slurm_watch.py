@@ -1,7 +1,7 @@
-"""Watch over the Slurm jobs of a run: replace those that ended, and stop the run when jobs die again and again.
+"""Watch the Slurm jobs of a run: replace those that ended, and stop the run when jobs end again and again.
 
-dask-jobqueue learns only from workers that connected and left. A job that dies before, or is cancelled while it
-waits, is never missed there, so the queue itself is asked.
+dask-jobqueue notices only workers that connected and left. It does not notice a job that dies before its worker
+connects, or is cancelled while pending. So the queue of Slurm is read.
 """
 
 from __future__ import annotations
@@ -17,22 +17,23 @@ from ...data.errors import ClusterError, UsageError
 from .slurm_commands import list_queued_jobs
 
 TAIL_LINES = 15
+"""Last lines of a job's log that an error shows."""
 
 
 class SlurmWatch:
-    """Keeps ``jobs`` Slurm jobs of a cluster queued or running until :meth:`stop`.
+    """Keep ``jobs`` Slurm jobs of a cluster queued or running until :meth:`stop`.
 
     Args:
         cluster: a ``dask_jobqueue`` cluster without jobs yet.
         name: the name of all its Slurm jobs.
-        jobs: how many to keep.
-        registered: names of jobs whose workers have registered; grows as the scheduler sees them.
-        leaving: names of jobs whose workers take nothing new, since their walltime ends; replaced ahead of their end,
-            so that there is a worker to take the results they hold.
-        log_of: path of a job's log, from the job's id.
-        interval_second: how often the queue is asked.
-        max_failed_jobs: stop after so many jobs in a row ended without a worker.
-        report: called with one line, from another thread.
+        jobs: number of jobs to keep.
+        registered: names of jobs whose workers have registered; the scheduler adds to it.
+        leaving: returns the names of jobs whose workers take no new work, because their walltime ends soon. They are
+            replaced before they end, so that another worker can take over the results they hold.
+        log_of: returns the path of a job's log for the job's id.
+        interval_second: time between two looks at the queue, s.
+        max_failed_jobs: stop the run after this many jobs in a row that ended without a worker.
+        report: called with one line of text, from another thread.
     """
 
     def __init__(
@@ -47,11 +48,17 @@ class SlurmWatch:
         max_failed_jobs: int,
         report: Callable[[str], None],
     ) -> None:
-        self._cluster, self._name, self._jobs = cluster, name, jobs
-        self._registered, self._leaving, self._seen = registered, leaving, set[str]()
-        self._log_of, self._report = log_of, report
-        self._interval_second, self._max_failed_jobs = interval_second, max_failed_jobs
-        self._asked = 0
+        self._cluster = cluster
+        self._name = name
+        self._jobs = jobs
+        self._registered = registered
+        self._leaving = leaving
+        self._log_of = log_of
+        self._interval_second = interval_second
+        self._max_failed_jobs = max_failed_jobs
+        self._report = report
+        self._seen = set[str]()
+        self._submitted = 0
         self._failures = 0
         self._error: ClusterError | None = None
         self._stopped = threading.Event()
@@ -59,18 +66,18 @@ class SlurmWatch:
         self._handler_before: Any = None
 
     def start(self) -> None:
-        """Submit the jobs and begin to watch; to be called in the main thread.
+        """Submit the jobs and start to watch; call this in the main thread.
 
         Raises:
-            UsageError: sbatch refused a job; its words are in the text.
+            UsageError: sbatch refused a job; the text contains its message.
         """
         self._cluster.sync(self._submit_missing)
-        # The main thread waits for results somewhere in Dask; only a signal gets an error to it there.
+        # The main thread waits for results somewhere inside Dask; only a signal can raise an error there.
         self._handler_before = signal.signal(signal.SIGUSR1, self._raise)
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop watching; jobs are neither replaced nor cancelled after this."""
+        """Stop watching. After this, jobs are neither replaced nor cancelled."""
         self._stopped.set()
         if self._thread.ident is not None:
             self._thread.join()
@@ -91,7 +98,7 @@ class SlurmWatch:
                     answering = True
                 except RuntimeError as error:
                     if answering:
-                        self._report(f"Slurm does not answer, asking again: {error}")
+                        self._report(f"Slurm does not answer, trying again: {error}")
                     answering = False
             if self._error is not None:
                 main = threading.main_thread().ident
@@ -100,10 +107,9 @@ class SlurmWatch:
 
     def _look(self) -> None:
         known = {job.job_id for job in list(self._cluster.workers.values())}
-        gone = known - list_queued_jobs(
-            self._name
-        )  # asked after ``known`` was taken: a job submitted since is not missed
-        self._cluster.sync(self._replace, gone)
+        # The queue is read after ``known``, so a job submitted in between does not count as gone.
+        queued = list_queued_jobs(self._name)
+        self._cluster.sync(self._replace, known - queued)
 
     async def _replace(self, gone: set[str]) -> None:
         if self._registered - self._seen:
@@ -113,7 +119,7 @@ class SlurmWatch:
         for name, job_id in lost:
             self._forget(name)
             if name in self._registered:
-                self._report(f"Slurm job {job_id} ended; its place is taken by another")
+                self._report(f"Slurm job {job_id} ended; another one replaces it")
             else:
                 self._report(f"Slurm job {job_id} ended before its worker started")
                 self._count_failure(self._log_tail(job_id))
@@ -127,8 +133,8 @@ class SlurmWatch:
     async def _submit_missing(self) -> None:
         leaving = self._leaving() & set(self._cluster.worker_spec)
         while len(self._cluster.worker_spec) - len(leaving) < self._jobs:
-            self._asked += 1  # a name is never used twice: the scheduler may still know the lost worker's
-            self._cluster.worker_spec[f"{self._name}-{self._asked}"] = self._cluster.new_spec
+            self._submitted += 1  # no name is used twice: the scheduler may still know the lost worker by its name
+            self._cluster.worker_spec[f"{self._name}-{self._submitted}"] = self._cluster.new_spec
         try:
             await self._cluster
         finally:
@@ -139,13 +145,13 @@ class SlurmWatch:
         self._cluster.workers.pop(name, None)
         self._cluster.worker_spec.pop(name, None)
 
-    def _count_failure(self, said: str) -> None:
+    def _count_failure(self, message: str) -> None:
         self._failures += 1
         if self._failures >= self._max_failed_jobs:
             self._error = ClusterError(
                 f"{self._failures} Slurm jobs in a row ended before their worker started, so the run stops. Check that "
-                f"the nodes see this Python and this folder, and reach {self._cluster.scheduler_address}. The last "
-                f"one said:\n{said}"
+                f"the nodes have this Python and this folder, and can reach {self._cluster.scheduler_address}. Message "
+                f"of the last job:\n{message}"
             )
 
     def _log_tail(self, job_id: str) -> str:

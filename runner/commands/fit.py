@@ -1,4 +1,4 @@
-"""The commands about fits: to make them, and to see them again."""
+"""The commands about fits: make them, and show them."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from . import options
 from .defaults import store_root
 from .run import load_campaign_with_fits, run
 
-_OWN = ("presets", "model", "parameter_set", "cycles", "fit", "name", "starts", "seed", "method", "profiles")
+_FIT_OPTIONS = ("presets", "model", "parameter_set", "cycles", "fit", "name", "starts", "seed", "method", "profiles")
 
 
-@click.command(short_help="Clean and fit, and simulate with what was fitted.")
+@click.command(short_help="Fit parameters, and simulate with the result.")
 @options.campaign_argument
 @options.store_option
 @options.cell_option
@@ -23,7 +23,7 @@ _OWN = ("presets", "model", "parameter_set", "cycles", "fit", "name", "starts", 
 @options.verbose_option
 @options.quiet_option
 @options.json_option
-@click.option("--plots/--no-plots", default=False, help="Draw figures at the end.", show_default=True)
+@click.option("--plots/--no-plots", default=False, show_default=True, help="Draw figures at the end.")
 def fit(
     campaign: Path | None,
     store: Path | None,
@@ -33,38 +33,42 @@ def fit(
     plots: bool,
     **given: Any,
 ) -> None:
-    """Fit: all fits of the campaign, or those that the options name.
+    """Fit parameters to the measured voltage: all fits of the campaign, or those that the options select or define.
 
     \b
     kilocell fit                                     every fit of the campaign
-    kilocell fit --fit aged --cell A --starts 16     one of them, one cell; starts that are done stay done
-    kilocell fit --preset diffusion --starts 8       a fit that the campaign file does not have
+    kilocell fit --fit aged --cell A --starts 16     one fit of one cell; finished starts are not run again
+    kilocell fit --preset diffusion --starts 8       a fit that is not in the campaign file
     kilocell fit --cell A --model SPMe --preset kinetic --preset diffusion --cycles 1-3
 
-    A fit made here has all else from the campaign (cells, parameter sets, models) and is kept in the store's fits.toml,
-    so that later runs and plans know it; the lines that make it permanent in the campaign file are printed. What is not
-    given again is as before: kilocell fit --preset diffusion --starts 16 runs eight more.
+    The cells are cleaned first, and simulated with the fitted parameters.
+
+    A new fit uses the campaign's cells, parameter sets and models. It is saved in the store's fits.toml, so later runs
+    and plans include it, and the lines to add to the campaign file are printed. Options you leave out keep their
+    earlier values: kilocell fit --preset diffusion --starts 16 runs eight more starts.
+
+    CAMPAIGN is the campaign file [default: campaign.toml]. Options override its settings.
     """
     from ..campaign.fit_request import FitOptions, request_fits
 
-    own = {name: given.pop(name) for name in _OWN}
-    asked = request_fits(load_campaign_with_fits(campaign, store), FitOptions(**own), cells)
-    code = run(asked.campaign, "fit", cells, given, quiet=quiet, json_=json_, plots=plots, fits=asked.names)
-    if asked.new and not (quiet or json_):
+    fit_options = {name: given.pop(name) for name in _FIT_OPTIONS}
+    request = request_fits(load_campaign_with_fits(campaign, store), FitOptions(**fit_options), cells)
+    code = run(request.campaign, "fit", cells, given, quiet=quiet, json_=json_, plots=plots, fits=request.names)
+    if request.new and not (quiet or json_):
         from ..show.fits import print_fit_tables
 
-        print_fit_tables(asked.campaign, asked.new)
+        print_fit_tables(request.campaign, request.new)
     raise SystemExit(code)
 
 
-@click.command(short_help="Show fits: how much better, how far to believe them.")
+@click.command(short_help="Show fits, and how reliable they are.")
 @options.store_option
 @options.cell_option
-@click.option("--fit", "names", multiple=True, metavar="FIT", help="Only this fit, with all that is known of it.")
-@click.option("--life", is_flag=True, help="Parameters along life, from chains of fits over check-ups.")
+@click.option("--fit", "names", multiple=True, metavar="FIT", help="Only this fit, with all details; repeatable.")
+@click.option("--life", is_flag=True, help="Show parameters along life, from chains of fits over check-ups.")
 @options.json_option
 def fits(store: Path | None, cells: tuple[str, ...], names: tuple[str, ...], life: bool, json_: bool) -> None:
-    """Show fits with RMSE before and after, starts and verdict; with --fit or --cell, parameters and starts, too."""
+    """Show fits with RMSE before and after, agreement of the starts, and a verdict; with --fit, all details."""
     if life:
         from ..show.fits import show_life
 

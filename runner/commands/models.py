@@ -1,4 +1,4 @@
-"""The commands that show models and parameter sets, and write sets for other programs."""
+"""The commands that show models and parameter sets, and export sets to other programs."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from . import options
 from .defaults import store_root
 
 
-@click.command(short_help="Show the models there are, or the options of one.")
+@click.command(short_help="List the models, or the options of one.")
 @click.argument("model", required=False, metavar="[MODEL]")
 @options.json_option
 def models(model: str | None, json_: bool) -> None:
-    """Show the models that a campaign can name; with MODEL (SPMe), its options with their values and defaults."""
+    """List the models that a campaign can use; with MODEL, such as SPMe, list its options, values and defaults."""
     from ..show.models import show_models
 
     show_models(model, json_)
 
 
 class _ShowUnlessNamed(click.Group):
-    """A group whose command is ``show`` where none is named, so that ``kilocell parameters Chen2020`` shows a set."""
+    """A group with the default command ``show``: ``kilocell parameters Chen2020`` shows a set."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if not args or args[0] not in (*self.commands, *ctx.help_option_names):
@@ -29,14 +29,14 @@ class _ShowUnlessNamed(click.Group):
         return super().parse_args(ctx, args)
 
 
-@click.group(cls=_ShowUnlessNamed, short_help="Show parameter sets and their parameters, or export one.")
+@click.group(cls=_ShowUnlessNamed, short_help="List parameter sets, show the parameters of one, or export it.")
 def parameters() -> None:
-    """Show parameter sets, or the parameters of one; write one for other programs.
+    """List parameter sets, show the parameters of one, or export it to other programs.
 
     \b
-    kilocell parameters                              every set
-    kilocell parameters Chen2020 --match OCP         parameters of one, as: kilocell parameters show Chen2020 …
-    kilocell parameters export --cell A --fit FIT    a fitted set as JSON of PyBaMM's ParameterValues, or BPX
+    kilocell parameters                              list all sets
+    kilocell parameters Chen2020 --match OCP         show parameters of one set
+    kilocell parameters export --cell A --fit FIT    export a fitted set as JSON of PyBaMM's ParameterValues, or BPX
     """
 
 
@@ -44,19 +44,17 @@ _campaign_option = click.option(
     "--campaign",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Know this campaign's own sets and variations, too.",
+    help="Also use the parameter sets and variations of this campaign file.",
 )
 
 
-@parameters.command(
-    short_help="Show the parameter sets there are, or the parameters of one (what is done without a word)."
-)
+@parameters.command(short_help="List parameter sets, or show the parameters of one (default).")
 @click.argument("parameter_set", required=False, metavar="[SET]")
-@click.option("--match", default="", metavar="TEXT", help="Only parameters with this text in their names.")
+@click.option("--match", default="", metavar="TEXT", help="Only parameters with this text in their name.")
 @_campaign_option
 @options.json_option
 def show(parameter_set: str | None, match: str, campaign: Path | None, json_: bool) -> None:
-    """Show every parameter set; with SET (a name, or a BPX or ParameterValues file), each parameter with its unit."""
+    """List all parameter sets; with SET (a name, or a BPX or ParameterValues file), show its parameters with units."""
     from ..campaign.campaign import load_campaign
     from ..show.parameters import show_parameter_set, show_parameter_sets
 
@@ -67,17 +65,19 @@ def show(parameter_set: str | None, match: str, campaign: Path | None, json_: bo
         show_parameter_set(parameter_set, loaded, match, json_)
 
 
-@parameters.command(short_help="Write a set as JSON of PyBaMM's ParameterValues, or as BPX.")
+@parameters.command(short_help="Export a set as JSON of PyBaMM's ParameterValues, or as BPX.")
 @click.argument("parameter_set", required=False, metavar="[SET]")
 @options.store_option
-@click.option("--cell", metavar="CELL", help="The cell whose fitted set it is.")
-@click.option("--fit", metavar="FIT", help="The fit that found it.")
-@click.option("--version", "number", type=click.IntRange(1), help="Of the fitted set [default: the fit's present one].")
+@click.option("--cell", metavar="CELL", help="Cell of the fitted set.")
+@click.option("--fit", metavar="FIT", help="Fit that gave the set.")
 @click.option(
-    "--format", "form", type=click.Choice(["json", "bpx"]), default="json", show_default=True, help="Form of it."
+    "--version", "number", type=click.IntRange(1), help="Version of the fitted set [default: the fit's current one]."
 )
 @click.option(
-    "--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Where to [default: print]."
+    "--format", "form", type=click.Choice(["json", "bpx"]), default="json", show_default=True, help="Format to write."
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Output file [default: stdout]."
 )
 @_campaign_option
 def export(
@@ -90,10 +90,10 @@ def export(
     out: Path | None,
     campaign: Path | None,
 ) -> None:
-    """Write a parameter set for other programs: SET by name (Chen2020, Chen2020+diffusion), or a cell's fit.
+    """Export a parameter set to other programs: SET by name (Chen2020, Chen2020+diffusion), or the set of a cell's fit.
 
-    A fitted set has the state at the record's start, the cell's capacity and temperature in it, as PyBaMM's own
-    parameters. Where it is from is written beside it, to FILE with .lineage.json at its end.
+    A fitted set contains the starting state, capacity and temperature of the cell as PyBaMM parameters. With --out, its
+    origin (cell, fit, versions, digests) is written next to it, to FILE.lineage.json.
     """
     from ..campaign.campaign import load_campaign
     from ..export.parameter_set import export_set

@@ -1,7 +1,8 @@
-"""Draw the figures that ``kilocell plot`` asks for."""
+"""``kilocell plot``: draw figures of a store."""
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -20,65 +21,99 @@ def draw(
     fit_name: str | None,
     errors: bool = False,
 ) -> list[Path]:
-    """Draw cells, their errors by window and step type, a fit, or the overview; return the files."""
+    """Draw cells, their errors or a fit; without cells, the overview, or a fit over all cells.
+
+    Args:
+        root: the store's folder.
+        cells: their ids; empty = the overview, or the fit over all cells.
+        cycles: such as ``1-3,5`` or ``last``; empty = all.
+        models, parameter_sets: only these simulations; empty = all.
+        fit_name: draw this fit instead.
+        errors: draw errors by window, step type and cycle instead.
+
+    Returns:
+        The files written.
+
+    Raises:
+        UsageError: options that exclude each other, or an unknown cell, cycle, model, parameter set or fit.
+    """
     from ...report import figures
     from ...report.error_figures import plot_errors
     from ...report.fit_figures import plot_fit, plot_fleet
-    from ...report.select import known_cycles, parse_known_cycles
 
     store = Store(root)
     if not cells and (cycles or models or parameter_sets or errors):
         raise UsageError("name the cell to draw: --cell CELL")
     if errors and (cycles or fit_name is not None):
-        raise UsageError("--errors shows the whole record and each of its cycles: leave out --cycles and --fit")
+        raise UsageError("--errors shows the whole record and each cycle; leave out --cycles and --fit")
+    if not cells and fit_name is not None:
+        return plot_fleet(store, fit_name)
     if not cells:
-        return figures.plot_overview(store) if fit_name is None else plot_fleet(store, fit_name)
+        return figures.plot_overview(store)
     paths: list[Path] = []
     with closing(queries.connect(store.catalog)) as catalog:
         for cell_id in cells:
             if errors:
                 paths += plot_errors(store, cell_id, models, parameter_sets)
-                continue
-            if fit_name is not None:
+            elif fit_name is not None:
                 paths += plot_fit(store, fit_name, cell_id)
-                continue
-            chosen = parse_known_cycles(cycles, known_cycles(catalog, cell_id)) if cycles else ()
-            paths += figures.plot_cell(store, cell_id, chosen, models, parameter_sets)
+            else:
+                numbers = _cycle_numbers(catalog, cell_id, cycles)
+                paths += figures.plot_cell(store, cell_id, numbers, models, parameter_sets)
     return paths
 
 
+def _cycle_numbers(catalog: sqlite3.Connection, cell_id: str, cycles: str) -> tuple[int, ...]:
+    """Return the cycles of a cell that a text such as ``1-3,last`` names; empty = all."""
+    from ...report.select import known_cycles, parse_known_cycles
+
+    if not cycles:
+        return ()
+    return parse_known_cycles(cycles, known_cycles(catalog, cell_id))
+
+
 def draw_lives(root: Path, cells: Sequence[str], others: bool) -> Iterator[Path]:
-    """Draw parameters along life of cells, or of every cell with a chain of fits; yield files as they are done.
+    """Draw fitted parameters along life; yield files as they are written.
 
     Args:
-        others: whether something was asked for that this figure does not show.
+        root: the store's folder.
+        cells: their ids; empty = every cell with a chain of fits.
+        others: whether the user gave options that this figure does not use.
+
+    Raises:
+        UsageError: such options were given.
     """
     from ...report.life_figures import plot_life
 
     if others:
-        raise UsageError("--life shows the fits of chains: give it with --cell alone")
+        raise UsageError("--life shows fits of chains; it takes no other option than --cell and --store")
     for cell_id in cells or (None,):
         yield from plot_life(Store(root), cell_id)
 
 
 def draw_cleanings(root: Path, cells: Sequence[str], cycles: str, others: bool) -> Iterator[Path]:
-    """Draw raw against cleaned data of cells, or of every cleaned cell; yield files as they are done.
+    """Draw raw and cleaned data; yield files as they are written.
 
     Args:
-        others: whether simulations or a fit were asked for too, which this figure does not show.
+        root: the store's folder.
+        cells: their ids; empty = every cleaned cell.
+        cycles: such as ``1-3,5`` or ``last``; empty = all.
+        others: whether the user gave options of simulations or fits, which this figure does not use.
+
+    Raises:
+        UsageError: such options were given, an unknown cell or cycle, or no cell is cleaned.
     """
     from ...report.cleaning_figures import plot_cleaning
-    from ...report.select import known_cycles, parse_known_cycles
 
     if others:
         raise UsageError(
-            "--cleaning shows raw against cleaned data alone: leave out --model, --parameter-set, --fit and --errors"
+            "--cleaning shows raw and cleaned data; leave out --model, --parameter-set, --fit and --errors"
         )
     store = Store(root)
     with closing(queries.connect(store.catalog)) as catalog:
         drawn = list(cells) or [str(row["cell_id"]) for row in queries.clean_reports(catalog)]
         if not drawn:
-            raise UsageError("no cell of the store is cleaned yet: kilocell run")
-        chosen = {cell: parse_known_cycles(cycles, known_cycles(catalog, cell)) if cycles else () for cell in drawn}
-    for cell_id, of_cell in chosen.items():
+            raise UsageError("no cell of this store is cleaned yet; run: kilocell run")
+        numbers = {cell_id: _cycle_numbers(catalog, cell_id, cycles) for cell_id in drawn}
+    for cell_id, of_cell in numbers.items():
         yield from plot_cleaning(store, cell_id, of_cell)

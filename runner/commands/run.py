@@ -1,4 +1,4 @@
-"""The way from a command to a run: the campaign that is meant, where its jobs run, and what is printed at the end."""
+"""From a command to a run: load the campaign, run its jobs on a cluster, and print the end."""
 
 from __future__ import annotations
 
@@ -18,17 +18,27 @@ if TYPE_CHECKING:
 
 
 def load_campaign_with_fits(path: Path | None, store: Path | None) -> Campaign:
-    """Load the campaign that is meant, with the fits that were asked on the command line before."""
+    """Load a campaign, with the fits that earlier commands added to its store.
+
+    Args:
+        path: of the campaign file; ``None`` = ./campaign.toml.
+        store: folder of the store; ``None`` = the campaign's.
+
+    Raises:
+        UsageError: there is no campaign file, or it has errors.
+    """
     from ..campaign.added_fits import load_added_fits
     from ..campaign.campaign import load_campaign
     from ..run.run_campaign import replace_store
 
     if path is None and not DEFAULT_CAMPAIGN.is_file():
-        raise UsageError(f"no {DEFAULT_CAMPAIGN} here; name a campaign file, or write one: kilocell init RAW_FILES")
-    campaign, gone = load_added_fits(replace_store(load_campaign(path or DEFAULT_CAMPAIGN), store))
-    for name in gone:
-        told = f"the fit {name!r} asked on the command line before gives way to the one of that name in {campaign.path}"
-        click.echo(told, err=True)
+        raise UsageError(
+            f"no {DEFAULT_CAMPAIGN} in this folder; name a campaign file, or write one: kilocell init RAW_FILES"
+        )
+    campaign, replaced = load_added_fits(replace_store(load_campaign(path or DEFAULT_CAMPAIGN), store))
+    for name in replaced:
+        text = f"fit {name!r} from an earlier command is replaced by the fit of the same name in {campaign.path}"
+        click.echo(text, err=True)
     return campaign
 
 
@@ -43,7 +53,20 @@ def run(
     plots: bool,
     fits: Sequence[str] = (),
 ) -> int:
-    """Run a campaign's jobs of a command, print how they ended, and return the exit code."""
+    """Run a campaign's jobs, and print how they ended.
+
+    Args:
+        command: ``run``, ``clean``, ``simulate`` or ``fit``: which jobs.
+        cells: only these; empty = all.
+        cluster: options of the cluster; those that are ``None`` come from the campaign.
+        quiet: print only results and errors.
+        json_: print JSON instead of tables.
+        plots: draw figures at the end.
+        fits: only these fits; empty = all.
+
+    Returns:
+        The exit code: 0 all done, 1 some jobs failed.
+    """
     from ..run.run_campaign import command_line, run_campaign
     from ..show.status import show_end
 

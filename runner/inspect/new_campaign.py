@@ -1,4 +1,4 @@
-"""``kilocell init``: a campaign file for the raw files it is pointed at, with guesses for a user to correct."""
+"""``kilocell init``: write a campaign file for raw files, with guesses for the user to correct."""
 
 from __future__ import annotations
 
@@ -23,96 +23,115 @@ from ..campaign.raw_files import explain_no_files, find_files
 from .template import GuessedCampaign, campaign_text
 
 TABLES: Final = frozenset({".csv", ".txt", ".tsv", ".dat", ".mpt", ".parquet", ".xlsx", ".xls", ".nda", ".ndax"})
-"""Endings of the files that are taken when a folder is named; ``.gz`` may follow them."""
+"""Endings of the files that a folder is searched for; ``.gz`` may follow them."""
 
 NOT_READ: Final = frozenset({".mpr", ".res"})
-"""Endings of cyclers' files that no reader reads; in a folder they are taken too, so that it is said what to export."""
+"""Endings of cyclers' files that no reader reads. A folder is searched for them, too, to say what to export instead."""
 
-_MOST_BYTES: Final = 500_000_000
-_MOST_HELD: Final = 2 * _MOST_BYTES  # in memory, where a row takes more than in its file
-_SLOW_BYTES: Final = 100_000_000  # reading so much takes a second or more
-_ALIKE: Final = 0.05
+_MOST_BYTES: Final = 500_000_000  # of raw files that are read for guesses
+_MOST_HELD: Final = 2 * _MOST_BYTES  # bytes in memory, where a row takes more than in its file
+_SLOW_BYTES: Final = 100_000_000  # reading this much takes a second or more
+_ALIKE: Final = 0.05  # relative difference of two capacities that count as equal
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
-    """The files that were found, by how they are read, and what was left out and why."""
+class _RawFiles:
+    """Raw files by how they are read, and those left out with the reason."""
 
     groups: dict[SourceSettings, list[Path]]
     left_out: tuple[str, ...]
 
 
 def write_campaign(paths: Sequence[str], out: Path, tell: Callable[[str], object] | None = None) -> tuple[str, ...]:
-    """Write a campaign file for raw files, with a comment on every key; return why files were left out of it.
+    """Write a campaign file for raw files, with a comment on every key.
 
-    Reader, columns, units and cells are guessed from each file; capacity and parameter set from the records
-    (the first 500 MB of them), and marked as guesses.
+    Reader, columns, units and cells are guessed from each file; capacity and parameter set from the records (the first
+    500 MB of them). Guesses are marked as guesses.
 
     Args:
-        paths: files, folders (taken with all that is below them) and globs.
-        out: the new file; the raw files are named relative to its folder.
-        tell: called with a line of text before reading that takes a while.
+        paths: files, folders (with all folders below them) and globs.
+        out: the new file; it names the raw files relative to its folder.
+        tell: called with a line of text before slow reading.
+
+    Returns:
+        Why files were left out of the campaign, one line per file.
 
     Raises:
         CampaignError: ``out`` exists, a path names no file, or no file can be read; nothing was written.
         UsageError: ``out`` cannot be written.
     """
     if out.exists():
-        raise CampaignError(f"{out}: exists already; remove it, or give another name for the new campaign")
-    found = _read_headers(raw_files(paths))
-    slow = _slow(found.groups)
-    if slow and tell is not None:
-        tell(slow)
-    guesses, read, cells = _guess_cells(found.groups)
+        raise CampaignError(f"{out}: exists already; remove it, or give another file name with --out")
+    files = _read_headers(raw_files(paths))
+    announcement = _announce_slow_reading(files.groups)
+    if announcement and tell is not None:
+        tell(announcement)
+    guesses, files_read, cells = _guess_cells(files.groups)
     default = _default(list(guesses.values()))
     folder = out.absolute().parent
-    text = campaign_text(
-        GuessedCampaign(
-            name=out.stem if out.stem != "campaign" else folder.name or "campaign",
-            sources=tuple((settings, tuple(_names(files, folder))) for settings, files in found.groups.items()),
-            default=default,
-            cells=tuple(_unlike(guesses, default)),
-            basis=f"{len(guesses)} of {cells} cells, in {read} of {sum(map(len, found.groups.values()))} files",
-            left_out=found.left_out,
-        )
+    name = out.stem
+    if name == "campaign":
+        name = folder.name or name
+    number_of_files = sum(len(group) for group in files.groups.values())
+    guessed = GuessedCampaign(
+        name=name,
+        sources=tuple((settings, tuple(_names(group, folder))) for settings, group in files.groups.items()),
+        default=default,
+        cells=tuple(_unlike(guesses, default)),
+        basis=f"{len(guesses)} of {cells} cells, in {files_read} of {number_of_files} files",
+        left_out=files.left_out,
     )
-    _write_new(out, text)
-    return found.left_out
+    _write_new(out, campaign_text(guessed))
+    return files.left_out
 
 
 def raw_files(paths: Sequence[str]) -> list[Path]:
-    """Return every file that the paths (files, folders, globs) name, sorted, each once.
+    """Return every file that the paths name, sorted, each once.
+
+    Args:
+        paths: files, folders (with all folders below them) and globs.
 
     Raises:
         CampaignError: a path names no file.
     """
+    if not paths:
+        raise CampaignError("give the raw files of the campaign: files, folders or globs")
     here = Path.cwd()
-    found: set[Path] = set()
+    files: set[Path] = set()
     problems = []
     for text in paths:
         path = here / os.path.expanduser(text)  # noqa: PTH111 - as in a campaign's globs
         if path.is_dir():
-            files = [f for f in path.rglob("*") if _is_table(f, path)]
-            problems += [] if files else [f"no file that ends in {', '.join(sorted(TABLES))} in {path}"]
+            named = [file for file in path.rglob("*") if _is_table(file, path)]
+            if not named:
+                problems.append(f"no file that ends in {', '.join(sorted(TABLES))} in {path}")
         else:
-            files = find_files(text, here)
-            problems += [] if files else [explain_no_files(text, here)]
-        found.update(Path(os.path.realpath(file.parent)) / file.name for file in files)
-    if problems or not found:
-        raise CampaignError("\n".join(problems) or "name the raw files, folders or globs that the campaign is about")
-    return sorted(found)
+            named = find_files(text, here)
+            if not named:
+                problems.append(explain_no_files(text, here))
+        files.update(Path(os.path.realpath(file.parent)) / file.name for file in named)
+    if problems:
+        raise CampaignError("\n".join(problems))
+    return sorted(files)
 
 
 def _is_table(path: Path, folder: Path) -> bool:
-    """Tell whether a file in a folder is raw data by its ending; what lies in a store of kilocell's own is not."""
-    ending = Path(path.stem).suffix if path.suffix.lower() == ".gz" else path.suffix
+    """Tell by its ending whether a file in a folder is raw data; files inside a store of kilocell are not."""
+    ending = path.suffix
+    if ending.lower() == ".gz":
+        ending = Path(path.stem).suffix
     if ending.lower() not in TABLES | NOT_READ or not path.is_file():
         return False
     between = path.parents[: len(path.parents) - len(folder.parents)]
     return not any((parent / "catalog.sqlite").is_file() for parent in between)
 
 
-def _read_headers(files: Sequence[Path]) -> _Found:
+def _read_headers(files: Sequence[Path]) -> _RawFiles:
+    """Guess from the header of each file how it is read.
+
+    Raises:
+        CampaignError: no file can be read.
+    """
     groups: dict[SourceSettings, list[Path]] = {}
     left_out = []
     for path in files:
@@ -122,85 +141,95 @@ def _read_headers(files: Sequence[Path]) -> _Found:
         except ReadError as error:
             left_out.append(str(error))
         except UnicodeEncodeError:
-            left_out.append(f"{str(path)!r}: its name is not UTF-8, so that no campaign can hold it; rename it")
+            left_out.append(f"{str(path)!r}: the file name is not UTF-8, so a campaign file cannot hold it; rename it")
     if not groups:
         raise campaign_error(Path("none of these files can be read"), left_out)
-    return _Found(groups, tuple(left_out))
+    return _RawFiles(groups, tuple(left_out))
 
 
-def _slow(groups: dict[SourceSettings, list[Path]]) -> str:
-    """What reading for guesses is about to do, where that takes a while; else nothing."""
+def _announce_slow_reading(groups: dict[SourceSettings, list[Path]]) -> str:
+    """Return a line on what is read for guesses, where reading takes a while; else an empty text."""
     sizes = [path.stat().st_size for files in groups.values() for path in files]
-    if min(sum(sizes), _MOST_BYTES) < _SLOW_BYTES:
+    total = sum(sizes)
+    if min(total, _MOST_BYTES) < _SLOW_BYTES:
         return ""
-    first = f"the first {_MOST_BYTES // 1_000_000} MB of " if sum(sizes) > _MOST_BYTES else ""
-    return f"reading {first}{sum(sizes) / 1e6:.0f} MB in {format_count(len(sizes), 'file')} to guess what each cell is"
+    data = f"{total / 1e6:.0f} MB in {format_count(len(sizes), 'file')}"
+    if total > _MOST_BYTES:
+        data = f"the first {_MOST_BYTES // 1_000_000} MB of {data}"
+    return f"reading {data} to guess capacity and parameter set of each cell"
 
 
 def _guess_cells(groups: dict[SourceSettings, list[Path]]) -> tuple[dict[str, CellGuess], int, int]:
-    """Guess what each cell is from the records that fit into the limit; also count files read and cells seen."""
+    """Guess what each cell is, from as many records as the limits of bytes allow.
+
+    Returns:
+        Guesses by cell in order of ids, the number of files read, and the number of cells in them.
+    """
     parts: dict[str, list[pd.DataFrame]] = {}
-    size = read = held = 0
+    bytes_read = 0
+    bytes_held = 0
+    files_read = 0
     for path, settings in ((path, settings) for settings, files in groups.items() for path in files):
-        size += path.stat().st_size
-        if read and (size > _MOST_BYTES or held > _MOST_HELD):
+        bytes_read += path.stat().st_size
+        if files_read and (bytes_read > _MOST_BYTES or bytes_held > _MOST_HELD):
             break
-        read += 1
+        files_read += 1
         try:
             for cell_id, part in read_by_cell(path, settings):
                 parts.setdefault(cell_id, []).append(part)
-                held += int(part.memory_usage(index=False).sum())
-                if held > _MOST_HELD:
+                bytes_held += int(part.memory_usage(index=False).sum())
+                if bytes_held > _MOST_HELD:
                     break
         except ReadError:
-            continue  # its columns could be guessed; the run will say what is wrong with its rows
-    guesses = {cell_id: guess_cell(frames) for cell_id, frames in parts.items()}
-    return {cell_id: guess for cell_id, guess in sorted(guesses.items()) if guess is not None}, read, len(parts)
+            continue  # its columns could be guessed; the run reports what is wrong with its rows
+    guesses = {}
+    for cell_id in sorted(parts):
+        guess = guess_cell(parts[cell_id])
+        if guess is not None:
+            guesses[cell_id] = guess
+    return guesses, files_read, len(parts)
 
 
 def _default(guesses: Sequence[CellGuess]) -> CellGuess | None:
-    """What most cells are: the commoner parameter set, and the median capacity of its cells."""
+    """Return what most cells are: the most common parameter set, and the median capacity of its cells."""
     if not guesses:
         return None
-    common = Counter(guess.parameter_set for guess in guesses).most_common(1)[0][0]
-    alike = [guess for guess in guesses if guess.parameter_set == common]
-    capacity = float(f"{median(guess.capacity_ah for guess in alike):.3g}")
-    return CellGuess(capacity, median(guess.voltage_max_volt for guess in alike))
+    most_common = Counter(guess.parameter_set for guess in guesses).most_common(1)[0][0]
+    alike = [guess for guess in guesses if guess.parameter_set == most_common]
+    capacity_ah = float(f"{median(guess.capacity_ah for guess in alike):.3g}")
+    return CellGuess(capacity_ah, median(guess.voltage_max_volt for guess in alike))
 
 
 def _unlike(guesses: dict[str, CellGuess], default: CellGuess | None) -> Iterable[tuple[str, CellGuess]]:
-    """The cells that need a table of their own: another parameter set, or a capacity that is more than 5 % off.
+    """Yield the cells that need a table of their own: another parameter set, or a capacity more than 5 % off.
 
-    An id with a sign of a glob in it could match other cells; where there is one, every cell gets a table.
+    A cell id with a glob's wildcard in it could match other cells. Where there is one, every cell gets a table.
     """
-    every = any(glob.has_magic(cell_id) for cell_id in guesses)
+    has_wildcard = any(glob.has_magic(cell_id) for cell_id in guesses)
     for cell_id, guess in guesses.items():
         if default is None or cell_id in ("", "defaults"):
             continue
-        off = abs(guess.capacity_ah - default.capacity_ah) > _ALIKE * default.capacity_ah
-        if every or off or guess.parameter_set != default.parameter_set:
+        is_off = abs(guess.capacity_ah - default.capacity_ah) > _ALIKE * default.capacity_ah
+        if has_wildcard or is_off or guess.parameter_set != default.parameter_set:
             yield cell_id, guess
 
 
 def _names(files: Sequence[Path], folder: Path) -> Iterable[str]:
-    """Name the files of one source: a folder's files of one ending as a glob where it finds these and no others."""
+    """Yield names for the files of one source: a glob for files of one folder and ending, if it matches no others."""
     together: dict[tuple[Path, str], list[Path]] = {}
     for path in files:
         together.setdefault((path.parent, path.suffix), []).append(path)
     for (parent, suffix), group in together.items():
         pattern = f"{_relative(parent, folder)}/*{suffix}"
-        if (
-            len(group) > 1
-            and not glob.has_magic(f"{parent}{suffix}")
-            and set(find_files(pattern, folder)) == set(group)
-        ):
+        can_be_glob = len(group) > 1 and not glob.has_magic(f"{parent}{suffix}")
+        if can_be_glob and set(find_files(pattern, folder)) == set(group):
             yield pattern
         else:
             yield from (_relative(path, folder) for path in group)
 
 
 def _relative(path: Path, folder: Path) -> str:
-    """The path from the campaign's folder, or as it is where that would climb more than three folders."""
+    """Return a path relative to the campaign's folder, or as it is where it would go up more than three folders."""
     relative = os.path.relpath(path, os.path.realpath(folder))
     return str(path) if relative.startswith("../../../..") else relative
 

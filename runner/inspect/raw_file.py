@@ -27,15 +27,33 @@ from .new_campaign import raw_files
 from .text import inspection_text
 
 MOST_ROWS: Final = 2_000_000
-"""Rows of the one cell that is cleaned; of a longer record only these, the first ones."""
+"""Rows of a record up to which all are cleaned; of a longer one, only these first rows."""
 
+_REPORTED: Final = (
+    "rows_kept",
+    "rows_quarantined",
+    "charge_in_after_ah",
+    "charge_out_after_ah",
+    "time_span_after_second",
+    "cycles_after",
+    "steps_after",
+)
+_FINDING: Final = ("rule", "severity", "rows", "source_row", "before", "after", "action")
 _CLOCKS: Final = (c.TEST_TIME, c.UNIX_TIME)
 _TEXT_READERS: Final = ("csv", "digatron")
 
 
 @dataclass(slots=True)
 class _Contents:
-    """What one pass over a file gathers: each cell's rows and time span, and the chosen cell's rows."""
+    """What one pass over a file gathers: rows and time span of each cell, and the chosen cell's rows.
+
+    Args:
+        chosen: the cell whose rows are kept; ``None`` = the first in the file.
+        rows: number of rows by cell.
+        spans: first and last time in s, by cell and clock; NaN = the clock is missing.
+        frames: the chosen cell's rows, up to ``MOST_ROWS``.
+        kept: number of rows in ``frames``.
+    """
 
     chosen: str | None
     rows: dict[str, int] = field(default_factory=dict)
@@ -44,67 +62,91 @@ class _Contents:
     kept: int = 0
 
     def add(self, block: RawBlock, single: str) -> None:
-        cells = block.cells if block.cells is not None else pd.Categorical([single]).take([0] * len(block.frame))
-        times = block.frame[list(_CLOCKS)].assign(cell=cells.codes).groupby("cell")
+        """Count a block of rows, and keep those of the chosen cell.
+
+        Args:
+            single: the cell of all rows where the block has no column of cells.
+        """
+        cells = block.cells
+        if cells is None:
+            cells = pd.Categorical([single]).take([0] * len(block.frame))
         sizes = np.bincount(cells.codes, minlength=len(cells.categories)).tolist()
         for name, rows in zip(cells.categories, sizes, strict=True):
             self.rows[str(name)] = self.rows.get(str(name), 0) + rows
-        for clock in _CLOCKS:
-            for code, low, high in times[clock].agg(["min", "max"]).itertuples():
-                place = str(cells.categories[code]), clock
-                before = self.spans.get(place, (np.nan, np.nan))
-                self.spans[place] = float(np.fmin(before[0], low)), float(np.fmax(before[1], high))
+        self._add_spans(block.frame, cells)
         if self.chosen is None:
             self.chosen = next(iter(self.rows), None)
-        mine = np.asarray(cells == self.chosen)
-        if mine.any() and self.kept < MOST_ROWS:
-            self.frames.append(block.frame[mine].head(MOST_ROWS - self.kept))
+        is_chosen = np.asarray(cells == self.chosen)
+        if is_chosen.any() and self.kept < MOST_ROWS:
+            self.frames.append(block.frame[is_chosen].head(MOST_ROWS - self.kept))
             self.kept += len(self.frames[-1])
 
+    def _add_spans(self, frame: pd.DataFrame, cells: pd.Categorical[Any]) -> None:
+        times = frame[list(_CLOCKS)].assign(cell=cells.codes).groupby("cell")
+        for clock in _CLOCKS:
+            for code, low, high in times[clock].agg(["min", "max"]).itertuples():
+                key = (str(cells.categories[code]), clock)
+                first, last = self.spans.get(key, (np.nan, np.nan))
+                self.spans[key] = (float(np.fmin(first, low)), float(np.fmax(last, high)))
+
     def cells(self) -> list[dict[str, Any]]:
-        """Each cell's rows and the span of its test time, or of its wall clock where it has none."""
-        found = []
+        """Return each cell's rows and the span of its test time in s, or of its wall clock where it has none."""
+        described = []
         for cell, rows in self.rows.items():
             spans = [self.spans[cell, clock] for clock in _CLOCKS]
-            low, high = next((span for span in spans if np.isfinite(span[0])), (None, None))
-            found.append({"cell_id": cell, "rows": rows, "first_second": low, "last_second": high})
-        return found
+            first, last = next((span for span in spans if np.isfinite(span[0])), (None, None))
+            described.append({"cell_id": cell, "rows": rows, "first_second": first, "last_second": last})
+        return described
 
 
 def show_inspection(paths: Sequence[str], cell: str | None, json_: bool) -> int:
-    """Print what :func:`inspect_file` finds for each file that the paths name; return the exit code.
+    """Print the inspection of each file that the paths name.
 
     Args:
-        cell: the cell that is cleaned; ``None`` = the first of each file.
+        paths: files, folders and globs.
+        cell: the cell to clean; ``None`` = the first of each file.
+        json_: print JSON.
+
+    Returns:
+        The exit code: 1 when a file cannot be read, else 0.
 
     Raises:
         CampaignError: a path names no file.
     """
-    found = [_inspected(path, cell) for path in raw_files(paths)]
+    inspections = [_inspect_or_error(path, cell) for path in raw_files(paths)]
     if json_:
-        print(json.dumps(found, ensure_ascii=False, indent=1))
+        print(json.dumps(inspections, ensure_ascii=False, indent=1))
     else:
-        print("\n\n".join(inspection_text(one) for one in found))
-    return int(any("error" in one for one in found))
+        print("\n\n".join(inspection_text(inspection) for inspection in inspections))
+    return int(any("error" in inspection for inspection in inspections))
 
 
 def inspect_file(path: Path, cell: str | None = None) -> dict[str, Any]:
     """Return how a file would be read without a campaign, and what is in it.
 
-    The file is read once; of its cells only one is cleaned, with the usual thresholds.
+    The file is read once. Only one of its cells is cleaned, with the default thresholds.
+
+    Args:
+        cell: the cell to clean; ``None`` = the first in the file.
+
+    Returns:
+        The layout (``reader``, ``encoding``, ``delimiter``, …), ``columns`` with what each is mapped to, ``cells`` with
+        rows and time span in s, and ``cleaned``: the clean report of the chosen cell. Plain values, for JSON.
 
     Raises:
-        ReadError: it cannot be read.
+        ReadError: the file cannot be read.
     """
     settings = guess_settings(path)
     reader = READERS[settings.reader]
     layout = reader.layout(path, settings)
-    single = "" if settings.cell_id_from.startswith("column:") else cell_ids(path, settings)[0]
+    single = ""
+    if not settings.cell_id_from.startswith("column:"):
+        single = cell_ids(path, settings)[0]
     contents = _Contents(cell)
     for block in reader.blocks(path, settings):
         contents.add(block, single)
     if not contents.frames:
-        read_raw(path, settings, cell)  # says which cells there are
+        read_raw(path, settings, cell)  # raises an error that lists the cells of the file
     raw = pd.concat(contents.frames, ignore_index=True)
     return {
         "file": str(path),
@@ -120,7 +162,7 @@ def inspect_file(path: Path, cell: str | None = None) -> dict[str, Any]:
     }
 
 
-def _inspected(path: Path, cell: str | None) -> dict[str, Any]:
+def _inspect_or_error(path: Path, cell: str | None) -> dict[str, Any]:
     try:
         return inspect_file(path, cell)
     except KilocellError as error:
@@ -128,53 +170,82 @@ def _inspected(path: Path, cell: str | None) -> dict[str, Any]:
 
 
 def _format(path: Path, settings: SourceSettings, layout: Layout) -> dict[str, Any]:
+    """Return the layout of a file; of a binary file only the reader is known."""
     header = layout.header
-    text = settings.reader in _TEXT_READERS
-    return {
+    described: dict[str, Any] = {
         "reader": settings.reader,
         "packed": "gzip" if is_gzip(path) else None,
-        "encoding": detect_encoding(path) if text else None,
-        "delimiter": header.delimiter if text else None,
-        "decimal": header.decimal if text else None,
-        "header_line": header.lines - bool(header.units) if text and settings.reader == "csv" else None,
-        "data_line": header.lines + 1 if text else None,
+        "encoding": None,
+        "delimiter": None,
+        "decimal": None,
+        "header_line": None,
+        "data_line": None,
         "unit_row": bool(header.units),
     }
+    if settings.reader in _TEXT_READERS:
+        described["encoding"] = detect_encoding(path)
+        described["delimiter"] = header.delimiter
+        described["decimal"] = header.decimal
+        described["data_line"] = header.lines + 1
+    if settings.reader == "csv":
+        described["header_line"] = header.lines - bool(header.units)
+    return described
 
 
 def _column(column: Column, layout: Layout, settings: SourceSettings) -> dict[str, Any]:
-    own_unit = any(unit for _, unit in names_and_units(column.name))
-    if settings.reader in ("digatron", "neware"):
-        taken = "known"
-    elif column.kind in ("datetime", "duration"):
-        taken = "name and values"
-    elif own_unit or not column.unit:
-        taken = "name" if own_unit or _is_number(column) else "name, unit assumed"
+    """Return what a column is mapped to, its unit, and where this is known from."""
+    if column.kind == "datetime":
+        unit = column.date
+    elif column.kind == "duration":
+        unit = "d h:m:s"
     else:
-        taken = "name and unit row" if layout.header.units else "name and values"
-    form = column.date if column.kind == "datetime" else "d h:m:s" if column.kind == "duration" else column.unit
-    return {"column": column.name, "target": column.target, "unit": form or _assumed_unit(column), "taken": taken}
+        unit = column.unit
+    return {
+        "column": column.name,
+        "target": column.target,
+        "unit": unit or _assumed_unit(column),
+        "taken": _column_source(column, layout, settings),
+    }
+
+
+def _column_source(column: Column, layout: Layout, settings: SourceSettings) -> str:
+    """Return where the meaning and unit of a column are known from."""
+    if settings.reader in ("digatron", "neware"):
+        return "known"
+    if column.kind in ("datetime", "duration"):
+        return "name and values"
+    if any(unit for _, unit in names_and_units(column.name)):
+        return "name"
+    if _is_number(column) and not column.unit:
+        return "name"
+    if not column.unit:
+        return "name, unit assumed"
+    if layout.header.units:
+        return "name and unit row"
+    return "name and values"
 
 
 def _is_number(column: Column) -> bool:
-    """Tell whether a column has no unit: numbers of cycles and steps, and words."""
+    """Tell whether a column has no unit: cycle and step numbers, and the cycler's state."""
     return column.target in (c.CYCLE_ID, c.STEP_ID, c.STATE)
 
 
 def _assumed_unit(column: Column) -> str:
+    """Return the unit that the name of the target column ends with, such as ``volt``."""
     return "" if _is_number(column) else column.target.rsplit("_", 1)[-1]
 
 
 def _unused(layout: Layout) -> list[str]:
+    """Return the names of columns that are mapped to nothing."""
     used = {column.index for column in layout.columns} | {layout.cell}
     return [name for index, name in enumerate(layout.header.names) if index not in used and name]
 
 
 def _cleaned(raw: pd.DataFrame, cell: str, settings: SourceSettings) -> dict[str, Any]:
-    """Clean one cell as a campaign without thresholds of its own would; a cell that cannot be cleaned says why."""
+    """Clean one cell with the default thresholds and return its report, or the reason why it cannot be cleaned."""
     thresholds = CleanSettings(current_sign=settings.current_sign)
     guess = guess_cell([raw])
-    whole: dict[str, Any] = {
+    described: dict[str, Any] = {
         "cell_id": cell,
         "rows_in": len(raw),
         "capacity_guess_ah": None if guess is None else guess.capacity_ah,
@@ -183,33 +254,26 @@ def _cleaned(raw: pd.DataFrame, cell: str, settings: SourceSettings) -> dict[str
     try:
         cleaned = clean(raw, cell, thresholds)
     except JobError as error:
-        return {**whole, "error": str(error)}
-    report = cleaned.report
-    names = ("rows_kept", "rows_quarantined", "charge_in_after_ah", "charge_out_after_ah", "time_span_after_second")
-    return {
-        **whole,
-        **{name: getattr(report, name) for name in (*names, "cycles_after", "steps_after")},
-        "current_sign": _sign(raw, cleaned.samples, settings, thresholds),
-        "findings": [
-            {"rule": f.rule, "severity": f.severity, "rows": f.rows, "source_row": f.source_row}
-            | {"before": f.before, "after": f.after, "action": f.action}
-            for f in report.findings
-        ],
-    }
+        return {**described, "error": str(error)}
+    for name in _REPORTED:
+        described[name] = getattr(cleaned.report, name)
+    described["current_sign"] = _sign(raw, cleaned.samples, settings, thresholds)
+    described["findings"] = [{name: getattr(finding, name) for name in _FINDING} for finding in cleaned.report.findings]
+    return described
 
 
 def _sign(
     raw: pd.DataFrame, samples: pd.DataFrame, settings: SourceSettings, thresholds: CleanSettings
 ) -> dict[str, Any]:
-    """Say how the file signs its current, and what speaks for it: the cycler's words, and voltage against current."""
-    told = state_signs(raw[c.STATE]) * np.sign(raw[c.CURRENT].to_numpy())
+    """Return the sign of the current in the file, and the votes of cycler states and voltage for each sign."""
+    by_state = state_signs(raw[c.STATE]) * np.sign(raw[c.CURRENT].to_numpy())
     votes = sign_votes(samples, thresholds)
     turned = bool((samples[c.FLAGS] & flag_bit("current_sign")).any())
     return {
         "reader_says": settings.current_sign,
         "turned": turned,
-        "words_charge_positive": int((told > 0).sum()),
-        "words_discharge_positive": int((told < 0).sum()),
+        "words_charge_positive": int((by_state > 0).sum()),
+        "words_discharge_positive": int((by_state < 0).sum()),
         "voltage_charge_positive": votes[turned],
         "voltage_discharge_positive": votes[not turned],
     }

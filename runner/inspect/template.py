@@ -13,13 +13,14 @@ from ..campaign.errors import format_comment, format_key, quote
 
 @dataclass(frozen=True, slots=True)
 class GuessedCampaign:
-    """What a new campaign says.
+    """The guesses that a new campaign file holds.
 
     Args:
-        sources: how files are read, with the globs that find them.
-        default: what most cells are; ``None`` where no record shows a charge or discharge.
-        cells: those that are something else.
-        basis: what the guesses of cells come from, in words.
+        name: of the campaign.
+        sources: how files are read, with their names and globs.
+        default: capacity and parameter set of most cells; ``None`` where no record has a charge or discharge.
+        cells: cells that differ from the default.
+        basis: what the guesses are made from, in words.
         left_out: files that cannot be read, with the reason.
     """
 
@@ -34,13 +35,13 @@ class GuessedCampaign:
 _TOP: Final = """\
 # A kilocell campaign, written by `kilocell init`. Correct what is marked as a guess, then:
 #   kilocell plan    shows what would run
-#   kilocell run     cleans, simulates, fits and compares; what is done already is not done again
+#   kilocell run     cleans, simulates, fits and compares; skips what is up to date
 
-# Name of the campaign, as the catalog keeps it.
+# Name of the campaign in the catalog.
 name = {name}
 # Folder for all results, relative to this file.
 store = "store"
-# PyBaMM models that every cell is simulated with: SPM, SPMe, DFN. With options, write each as a table instead:
+# PyBaMM models to simulate every cell with: SPM, SPMe, DFN. To set options, write each model as a table instead:
 #   [[models]]
 #   type = "SPMe"
 #   name = "SPMe-lumped"
@@ -48,65 +49,66 @@ store = "store"
 models = ["SPM", "SPMe", "DFN"]
 """
 _CELLS: Final = """\
-# What holds for every cell; [cells."ID"] below, for one cell or a glob such as "Cell78*", goes before it.
+# Settings of every cell. A table [cells."ID"] below, for one cell or a glob such as "Cell78*", overrides them.
 [cells.defaults]
-# PyBaMM's parameter sets. GUESS from the highest voltage alone: {set_reason}; give the one of your cell.
+# PyBaMM's parameter sets. GUESS from the highest voltage alone: {set_reason}.
+# Replace it with the set of your cell.
 parameter_sets = [{parameter_set}]
 {capacity}
-# The capacity may also be measured: {{ cycle = 2 }} or {{ cycle = "last", of = "charge" }} in place of the number.
-# Start of a simulation: "rest_voltage" (the first rest's voltage), {{ soc = 0.5 }}, {{ voltage = 4.1 }} (V), or
-# "previous_cycle" (with [simulate] cycles: where the selected cycle before ended).
+# To measure the capacity, write {{ cycle = 2 }} or {{ cycle = "last", of = "charge" }} instead of the number.
+# Starting state of a simulation: "rest_voltage" (that of the first rest), {{ soc = 0.5 }}, {{ voltage = 4.1 }} (V), or
+# "previous_cycle" (with [simulate] cycles: the state at the end of the previous selected cycle).
 initial_state = "rest_voltage"
-# Temperature in °C, or "measured": the mean of what the files hold, else the parameter set's own.
+# Temperature in °C, or "measured": the mean of the measured temperature, else that of the parameter set.
 temperature_celsius = "measured"
 """
 _REST: Final = """\
-# Thresholds of the cleaning rules; these are the usual ones.
+# Thresholds of the cleaning rules, with their default values.
 # [clean]
-# rest_current_per_ah = 0.005               # A per A.h; below it the cell rests
-# fill_samples = 5                          # longest run of missing samples that is filled
-# fill_constant_samples = 100               # ... of a constant current or a rest
-# gap_factor = 20.0                         # a gap is this many times the usual interval (regular: a quarter),
+# rest_current_per_ah = 0.005               # A per A.h; the cell rests below it
+# fill_samples = 5                          # longest run of missing samples to fill
+# fill_constant_samples = 100               # the same, at constant current or at rest
+# gap_factor = 20.0                         # a gap is this many times the usual interval (a quarter of it if regular),
 # gap_second = 600.0                        # and at least this long, in s
-# voltage_limits_volt = [0.5, 5.5]          # V; what lies outside is taken as missing
+# voltage_limits_volt = [0.5, 5.5]          # V; values outside count as missing
 # temperature_limits_celsius = [-60.0, 120.0]
 # temperature_jump_celsius = 10.0           # between two samples, and back: the thermocouple was off
 # chamber_tolerance_celsius = 2.0           # off the cell's temperature_celsius (else the record's median),
 # chamber_second = 1800.0                   # and for longer than this, in s
-# voltage_step_volt = 0.01                  # between two samples under one current: a contact
+# voltage_step_volt = 0.01                  # between two samples at the same current: bad contact
 # channel_difference_volt = 0.005           # between a rest before and after a new file, restart or gap
-# capacity_tolerance = 0.01                 # by which the cycler's counters may differ from the current
-# capacity_factor = 2.0                     # times the nominal capacity, which no cycle can hold
-# time_scale_tolerance = 0.05               # share by which clocks may differ from a unit's factor (ms, min, h)
-# clock_tolerance_second = 2.0              # by how much wall clock and test time may drift apart between two rows
-# clock_drift = 2e-4                        # s per s by which one of them may run faster
-# cycle_turns = 20                          # turns between charge and discharge that one cycle may have
+# capacity_tolerance = 0.01                 # largest relative difference of the cycler's counters from the current
+# capacity_factor = 2.0                     # a cycle cannot hold this many times the nominal capacity
+# time_scale_tolerance = 0.05               # largest relative difference of clocks from a unit's factor (ms, min, h)
+# clock_tolerance_second = 2.0              # largest drift of wall clock against test time between two rows, in s
+# clock_drift = 2e-4                        # largest steady drift of one clock against the other, in s per s
+# cycle_turns = 20                          # most turns between charge and discharge in one cycle
 
-# Which cycles are simulated; the whole record in one go, as ageing models need it, when left out.
+# Cycles to simulate. Without this, the whole record is simulated in one go, as ageing models need it.
 # [simulate]
-# cycles = "1-5, 100, last"                 # or [1, 2, 100], "every 50", "10-last": each from a state of its own
-# time_limit_second = 3600.0                # for each simulation; beyond it has failed, with what was reached
-# compiled = "auto"                         # models as machine code: where it pays; true or false decide
+# cycles = "1-5, 100, last"                 # or [1, 2, 100], "every 50", "10-last"; each starts from its own state
+# time_limit_second = 3600.0                # of one simulation; after it, the simulation fails and keeps its samples
+# compiled = "auto"                         # compile models to machine code: "auto" (if it pays), true or false
 
-# Named changes of parameters, simulated beside each parameter set.
+# Named changes of parameters, simulated in addition to each parameter set.
 # [[variations]]
 # name = "slow-negative"
-# parameter_sets = ["Chen2020"]             # only of these; all when left out
+# parameter_sets = ["Chen2020"]             # only of these sets; default: all
 # [variations.parameters]
 # "Negative particle diffusivity [m2.s-1]" = { scale = 0.5 }      # or { value = 1e-14 }
 
-# A fit of parameters to the measured voltage; several as [[fit]]. Without a table, from the command line:
+# A fit of parameters to the measured voltage; write [[fit]] for several. Without a table, use the command line:
 #   kilocell fit --cell CELL_A --preset diffusion --starts 8     (also: ohmic, kinetic, balance, ageing)
 # [fit]
 # name = "diffusivities"                    # the result is the parameter set "Chen2020+diffusivities"
 # model = "SPMe"
-# parameter_set = "Chen2020"                # the cell's first when left out
-# cells = ["CELL_A", "Cell78*"]             # ids and globs; all when left out
-# cycles = "1-3, 5"                         # all when left out
-# starts = 3                                # number of first guesses, each a job of its own
-# seed = 1                                  # of the first guesses
+# parameter_set = "Chen2020"                # default: the cell's first
+# cells = ["CELL_A", "Cell78*"]             # ids and globs; default: all
+# cycles = "1-3, 5"                         # default: all
+# starts = 3                                # number of starts, each with its own initial guess and job
+# seed = 1                                  # random seed of the initial guesses
 # max_evaluations = 200                     # of the model, for each start
-# profiles = true                           # how the cost rises around each value, when the fit is done
+# profiles = true                           # after the fit, also the profile likelihood of each parameter
 # [fit.parameters]
 # "Negative particle diffusivity [m2.s-1]" = { bounds = [1e-15, 1e-13], scale = "log" }
 # "Positive particle diffusivity [m2.s-1]" = { bounds = [1e-16, 1e-13], scale = "log" }
@@ -114,11 +116,11 @@ _REST: Final = """\
 # Where the jobs run.
 # [cluster]
 # kind = "local"                            # this machine; or "slurm", or a Dask scheduler: "tcp://HOST:PORT"
-# workers = 4                               # processes; one for each core when left out
+# workers = 4                               # processes; default: one per core
 # threads_per_worker = 1
-# memory_limit = "auto"                     # for each worker, such as "4GiB", or "none"
+# memory_limit = "auto"                     # of each worker, such as "4GiB", or "none"
 # dashboard_address = "127.0.0.1:8787"      # or "none"
-# jobs = 3                                  # for Slurm: number of Slurm jobs, and what each asks for
+# jobs = 3                                  # Slurm only: number of Slurm jobs; below, what each one requests
 # cores = 1
 # memory = "4GiB"
 # walltime = "01:00:00"
@@ -129,11 +131,11 @@ _REST: Final = """\
 
 
 def campaign_text(guessed: GuessedCampaign) -> str:
-    """Write the campaign as TOML that :func:`kilocell.runner.campaign.campaign.load_campaign` reads."""
+    """Return the text of the campaign file: TOML that :func:`kilocell.runner.campaign.campaign.load_campaign` reads."""
     blocks = [_TOP.format(name=quote(guessed.name))]
     if guessed.left_out:
         lines = [format_comment(f"  {reason}") for reason in guessed.left_out]
-        blocks.append("\n".join([format_comment("Left out, since they cannot be read:"), *lines, ""]))
+        blocks.append("\n".join([format_comment("Left out, because they cannot be read:"), *lines, ""]))
     blocks += ["\n".join(_source(settings, names)) for settings, names in guessed.sources]
     blocks.append(_defaults(guessed))
     blocks += [_cell(cell_id, guess) for cell_id, guess in guessed.cells]
@@ -141,31 +143,29 @@ def campaign_text(guessed: GuessedCampaign) -> str:
 
 
 def _source(settings: SourceSettings, names: tuple[str, ...]) -> Iterator[str]:
+    """Yield the lines of one ``[[sources]]`` table."""
     yield "[[sources]]"
     yield format_comment("Raw files or globs (** is any depth), relative to this file.")
     yield f"files = [{quote(names[0])}]" if len(names) == 1 else _array("files", names)
-    yield format_comment('How they are read: "csv", "digatron", "parquet", "xlsx", "neware" or "auto".')
+    yield format_comment('How to read them: "csv", "digatron", "parquet", "xlsx", "neware" or "auto".')
     yield f"reader = {quote(settings.reader)}"
     yield format_comment(
-        'Where a cell\'s id comes from: "stem" (the file\'s name), "column:NAME" or "pattern:REGEX", a regular'
+        'Where the cell id comes from: "stem" (the file name), "column:NAME" or "pattern:REGEX", a regular'
     )
-    yield format_comment(
-        "expression found in the path, with a group (?P<cell_id>…). Files of one cell are joined in time."
-    )
+    yield format_comment("expression for the path, with a group (?P<cell_id>…). Files of one cell are joined in time.")
     yield f"cell_id = {quote(settings.cell_id_from)}"
     yield format_comment(
-        'How the current is signed: "charge_positive", "discharge_positive" or "auto" (told from the voltage).'
+        'Sign of the current: "charge_positive", "discharge_positive" or "auto" (decided by the voltage).'
     )
     yield f"current_sign = {quote(settings.current_sign)}"
     if settings.columns:
-        yield format_comment(
-            "GUESS from the header: which of the file's columns is what, and its unit where it is another."
-        )
+        yield format_comment("GUESS from the header: what each column is, and its unit where it is not the usual one.")
         yield "[sources.columns]"
         for mapping in settings.columns:
             column = quote(mapping.column)
-            entry = f"{{ column = {column}, unit = {quote(mapping.unit)} }}" if mapping.unit else column
-            yield f"{mapping.target} = {entry}"
+            if mapping.unit:
+                column = f"{{ column = {column}, unit = {quote(mapping.unit)} }}"
+            yield f"{mapping.target} = {column}"
     yield ""
 
 
@@ -174,27 +174,40 @@ def _array(key: str, entries: tuple[str, ...]) -> str:
 
 
 def _defaults(guessed: GuessedCampaign) -> str:
+    """Return the table ``[cells.defaults]``."""
     default = guessed.default
     if default is None:
-        capacity = format_comment("Capacity in A.h: no record shows one; without it, the parameter set's own.")
-        capacity += "\n" + format_comment("nominal_capacity_ah = 5.0")
-        return _CELLS.format(set_reason="none was seen", parameter_set=quote("Chen2020"), capacity=capacity)
-    how = "largest charge that went one way, or the set's own where that is near"
-    capacity = format_comment(f"Capacity in A.h. GUESS: {how}; median of {guessed.basis}.")
-    capacity += f"\nnominal_capacity_ah = {default.capacity_ah}"
-    return _CELLS.format(set_reason=_reason(default), parameter_set=quote(default.parameter_set), capacity=capacity)
+        reason = "no voltage was seen"
+        parameter_set = "Chen2020"
+        lines = [
+            format_comment("Capacity in A.h: no record shows it. Without a number, the parameter set's is used."),
+            format_comment("nominal_capacity_ah = 5.0"),
+        ]
+    else:
+        reason = _reason(default)
+        parameter_set = default.parameter_set
+        method = "largest charge in one direction, or the set's capacity if that is close"
+        lines = [
+            format_comment(f"Capacity in A.h. GUESS: {method}."),
+            format_comment(f"It is the median of {guessed.basis}."),
+            f"nominal_capacity_ah = {default.capacity_ah}",
+        ]
+    return _CELLS.format(set_reason=reason, parameter_set=quote(parameter_set), capacity="\n".join(lines))
 
 
 def _cell(cell_id: str, guess: CellGuess) -> str:
+    """Return the table of one cell."""
     lines = (
-        format_comment("GUESS, as above: " + _reason(guess)),
+        format_comment(f"GUESS, as above: {_reason(guess)}"),
         f"[cells.{format_key(cell_id)}]",
         f"parameter_sets = [{quote(guess.parameter_set)}]",
         f"nominal_capacity_ah = {guess.capacity_ah}",
+        "",
     )
-    return "\n".join([*lines, ""])
+    return "\n".join(lines)
 
 
 def _reason(guess: CellGuess) -> str:
+    """Return why a parameter set is guessed."""
     kind = "LFP" if guess.parameter_set == "Prada2013" else "NMC, LCO or NCA"
-    return f"{guess.voltage_max_volt:.2f} V, as {kind} has"
+    return f"{guess.voltage_max_volt:.2f} V is typical of {kind}"

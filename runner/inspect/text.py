@@ -3,119 +3,155 @@
 from __future__ import annotations
 
 import datetime
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from ...data.text import format_count
 from ..show.table import table
 
 MOST_CELLS: Final = 20
+"""Cells of a file up to which each has a line."""
+
 _DELIMITERS: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "runs of spaces"}
-_DATES_FROM: Final = 1e8  # s; a clock that has counted so many counts them since 1970
-Found = Mapping[str, Any]
+_DATES_FROM_SECOND: Final = 1e8
+"""A clock from this value on, in s, counts from 1970-01-01 UTC; no test lasts three years."""
+
+_SIGNS: Final = {"charge_positive": "positive for charge", "discharge_positive": "positive for discharge"}
+Inspection = Mapping[str, Any]
 
 
-def inspection_text(found: Found) -> str:
-    """Lay out what :func:`kilocell.runner.inspect.raw_file.inspect_file` found, or the error that kept it from it."""
-    if "error" in found:
-        reason = str(found["error"]).removeprefix(f"{found['file']}: ")
-        return f"{found['file']}\n  cannot be read: {reason}"
-    return "\n".join(
-        [str(found["file"]), *_layout(found), "", *_columns(found), "", *_cells(found), "", *_clean(found)]
-    )
+def inspection_text(inspection: Inspection) -> str:
+    """Lay out the inspection of one file, or the error that prevented it.
+
+    Args:
+        inspection: of :func:`kilocell.runner.inspect.raw_file.inspect_file`, or a dict of ``file`` and ``error``.
+    """
+    if "error" in inspection:
+        reason = str(inspection["error"]).removeprefix(f"{inspection['file']}: ")
+        return f"{inspection['file']}\n  cannot be read: {reason}"
+    lines = [
+        str(inspection["file"]),
+        *_layout(inspection),
+        "",
+        *_columns(inspection),
+        "",
+        *_cells(inspection),
+        "",
+        *_clean(inspection),
+    ]
+    return "\n".join(lines)
 
 
-def _layout(found: Found) -> Iterator[str]:
-    yield f"reader   {found['reader']}{', packed with gzip' if found['packed'] else ''}, {found['bytes']} bytes"
-    if found["encoding"] is None:
+def _layout(inspection: Inspection) -> Iterator[str]:
+    parts = [inspection["reader"]]
+    if inspection["packed"]:
+        parts.append("gzip-compressed")
+    parts.append(f"{inspection['bytes']} bytes")
+    yield f"reader   {', '.join(parts)}"
+    if inspection["encoding"] is None:
         return
-    where = f"header in line {found['header_line']}, " if found["header_line"] else ""
-    where += "a row of units, " if found["unit_row"] else ""
-    delimiter = _DELIMITERS.get(found["delimiter"], found["delimiter"])
-    decimal = "comma" if found["decimal"] == "," else "point"
-    yield f"layout   {found['encoding']}, {delimiter}, decimal {decimal}, {where}data from line {found['data_line']}"
+    parts = [inspection["encoding"], _DELIMITERS.get(inspection["delimiter"], inspection["delimiter"])]
+    parts.append("decimal comma" if inspection["decimal"] == "," else "decimal point")
+    if inspection["header_line"]:
+        parts.append(f"header in line {inspection['header_line']}")
+    if inspection["unit_row"]:
+        parts.append("a row of units")
+    parts.append(f"data from line {inspection['data_line']}")
+    yield f"layout   {', '.join(parts)}"
 
 
-def _columns(found: Found) -> Iterator[str]:
-    rows = [[entry[key] for key in ("column", "target", "unit", "taken")] for entry in found["columns"]]
-    yield table(("column", "taken for", "unit", "by"), rows)
-    if found["unused"]:
-        yield f"not used: {', '.join(found['unused'])}"
+def _columns(inspection: Inspection) -> Iterator[str]:
+    keys = ("column", "target", "unit", "taken")
+    rows = [[column[key] for key in keys] for column in inspection["columns"]]
+    yield table(("column", "mapped to", "unit", "source"), rows)
+    if inspection["unused"]:
+        yield f"not used: {', '.join(inspection['unused'])}"
 
 
-def _cells(found: Found) -> Iterator[str]:
-    cells = found["cells"]
-    source = {"stem": "the file's name"}.get(found["cell_id_from"], found["cell_id_from"])
-    yield f"{format_count(found['rows'], 'row')} of {format_count(found['cell_count'], 'cell')}; id from {source}"
-    rows = [[e["cell_id"], e["rows"], _time(e["first_second"]), _time(e["last_second"])] for e in cells[:MOST_CELLS]]
-    yield table(("cell", "rows", "from", "to"), rows)
+def _cells(inspection: Inspection) -> Iterator[str]:
+    cells = inspection["cells"]
+    origin = inspection["cell_id_from"]
+    if origin == "stem":
+        origin = "the file's name"
+    rows = format_count(inspection["rows"], "row")
+    yield f"{rows} of {format_count(inspection['cell_count'], 'cell')}; id from {origin}"
+    lines = []
+    for cell in cells[:MOST_CELLS]:
+        lines.append([cell["cell_id"], cell["rows"], _time(cell["first_second"]), _time(cell["last_second"])])
+    yield table(("cell", "rows", "from", "to"), lines)
     if len(cells) > MOST_CELLS:
         yield f"and {len(cells) - MOST_CELLS} more; --json lists all"
 
 
-def _clean(found: Found) -> Iterator[str]:
-    cleaned = found["cleaned"]
-    guess = cleaned["capacity_guess_ah"]
-    capacity = "" if guess is None else f", capacity perhaps {guess:g} A.h"
+def _clean(inspection: Inspection) -> Iterator[str]:
+    cleaned = inspection["cleaned"]
     if "error" in cleaned:
         yield f"cleaning fails: {cleaned['error']}"
         return
-    yield (
+    text = (
         f"cleaning {cleaned['cell_id']}: {format_count(cleaned['rows_in'], 'row')}, {cleaned['rows_kept']} kept, "
         f"{cleaned['rows_quarantined']} quarantined; {format_count(cleaned['cycles_after'], 'cycle')}, "
         f"{format_count(cleaned['steps_after'], 'step')}, "
-        f"{cleaned['charge_in_after_ah']:.4g} A.h in, {cleaned['charge_out_after_ah']:.4g} A.h out{capacity}"
+        f"{cleaned['charge_in_after_ah']:.4g} A.h in, {cleaned['charge_out_after_ah']:.4g} A.h out"
     )
-    yield from _describe_not_cleaned(found)
+    if cleaned["capacity_guess_ah"] is not None:
+        text += f", estimated capacity {cleaned['capacity_guess_ah']:g} A.h"
+    yield text
+    yield from _describe_not_cleaned(inspection)
     yield f"current  {_sign(cleaned['current_sign'])}"
-    findings = cleaned["findings"]
-    counts = Counter(entry["rule"] for entry in findings)
-    rows = []
-    for rule, count in counts.items():
-        first = next(entry for entry in findings if entry["rule"] == rule)
-        touched = sum(entry["rows"] for entry in findings if entry["rule"] == rule)
+    yield _findings(cleaned["findings"])
+
+
+def _findings(findings: Sequence[Inspection]) -> str:
+    """Lay out findings by rule, each with its first one as an example."""
+    by_rule: dict[str, list[Inspection]] = {}
+    for finding in findings:
+        by_rule.setdefault(finding["rule"], []).append(finding)
+    if not by_rule:
+        return "no findings"
+    lines = []
+    for rule, of_rule in by_rule.items():
+        first = of_rule[0]
+        rows = sum(finding["rows"] for finding in of_rule)
         example = [first[key] for key in ("source_row", "before", "after", "action")]
-        rows.append([rule, first["severity"], count, touched, *example])
-    headings = ("finding", "severity", "times", "rows", "first at row", "before", "after", "action")
-    yield table(headings, rows) if rows else "no findings"
+        lines.append([rule, first["severity"], len(of_rule), rows, *example])
+    return table(("finding", "severity", "times", "rows", "first at row", "before", "after", "action"), lines)
 
 
-def _describe_not_cleaned(found: Found) -> Iterator[str]:
-    """Say what was not cleaned: the other cells, and the rest of a very long record."""
-    cleaned = found["cleaned"]
-    rows = next((entry["rows"] for entry in found["cells"] if entry["cell_id"] == cleaned["cell_id"]), 0)
+def _describe_not_cleaned(inspection: Inspection) -> Iterator[str]:
+    """Yield what was not cleaned: the rest of a very long record, and the other cells."""
+    cleaned = inspection["cleaned"]
+    rows_by_cell = {cell["cell_id"]: cell["rows"] for cell in inspection["cells"]}
+    rows = rows_by_cell.get(cleaned["cell_id"], 0)
     if rows > cleaned["rows_in"]:
-        yield f"         these are its first rows; it has {rows}"
-    if found["cell_count"] > 1:
-        others = format_count(found["cell_count"] - 1, "other cell")
-        yield f"         not cleaned here: {others}; --cell CELL takes one of them"
+        yield f"         only its first rows are cleaned here; it has {rows}"
+    if inspection["cell_count"] > 1:
+        others = format_count(inspection["cell_count"] - 1, "other cell")
+        yield f"         not cleaned here: {others}; --cell CELL selects one of them"
 
 
-def _sign(sign: Found) -> str:
-    says = {"charge_positive": "positive for charge", "discharge_positive": "positive for discharge"}
-    stated = says.get(sign["reader_says"])
-    taken = f"{stated}, as this reader knows" if stated else "positive for charge"
-    if sign["turned"] and not stated:
-        taken = "positive for discharge or without a sign; turned"
-    words = sign["words_charge_positive"], sign["words_discharge_positive"]
-    votes = sign["voltage_charge_positive"], sign["voltage_discharge_positive"]
-    evidence = [
-        f"{name} {told[0]} and {told[1]}"
-        for name, told in (("the cycler's words", words), ("voltage against current", votes))
-        if sum(told)
-    ]
-    shown = (
-        f" (votes for charge positive and discharge positive: {', '.join(evidence)})"
-        if evidence
-        else " (nothing tells)"
-    )
-    return taken + shown
+def _sign(sign: Inspection) -> str:
+    """Return which sign the current has in the file, and the evidence for it."""
+    known = _SIGNS.get(sign["reader_says"])
+    if known:
+        text = f"{known}, as this reader knows"
+    elif sign["turned"]:
+        text = "positive for discharge or without a sign; inverted"
+    else:
+        text = "positive for charge"
+    votes = {
+        "the cycler's state column": (sign["words_charge_positive"], sign["words_discharge_positive"]),
+        "voltage against current": (sign["voltage_charge_positive"], sign["voltage_discharge_positive"]),
+    }
+    evidence = [f"{name} {charge} and {discharge}" for name, (charge, discharge) in votes.items() if charge + discharge]
+    if not evidence:
+        return f"{text} (no evidence)"
+    return f"{text} (votes for charge positive and discharge positive: {', '.join(evidence)})"
 
 
 def _time(second: float | None) -> str:
     if second is None:
         return "–"
-    if second < _DATES_FROM:
+    if second < _DATES_FROM_SECOND:
         return f"{second:g} s"
     return datetime.datetime.fromtimestamp(second, datetime.UTC).strftime("%Y-%m-%d %H:%M:%S")

@@ -17,7 +17,7 @@ from ...data.names import check_known
 from ...data.text import format_count
 from ...parquet_store.layout import Store
 from ...sqlite import fit_queries, queries
-from .table import table, table_to_json
+from .table import dicts_to_json, table
 
 if TYPE_CHECKING:
     import sqlite3
@@ -26,98 +26,134 @@ if TYPE_CHECKING:
     from ..campaign.fit_schema import FitTable
 
 FITS: Final = ("cell", "fit", "model", "RMSE mV", "held out mV", "starts", "verdict")
-HELD_OUT: Final = FITS.index("held out mV")  # shown where a fit held cycles out
+HELD_OUT: Final = FITS.index("held out mV")  # shown only where a fit held cycles out
 PARAMETERS: Final = ("parameter", "before", "value", "±", "unit", "bounds", "verdict")
 STARTS: Final = ("start", "status", "RMSE first mV", "RMSE mV", "evaluations", "seconds", "message")
 FEW_FITS: Final = 3
-"""Up to so many fits show their parameters, too."""
+"""Number of fits up to which their parameters are shown without being asked for."""
 
 STRONG_CORRELATION: Final = 0.9
-"""Correlation from which on two parameters are shown as moving together."""
+"""Absolute correlation of two parameters from which it is shown."""
 
 _DETAIL: Final = re.compile(r"[,;:]| within")
 HEADINGS: Final = ("cell", "chain", "parameter", "cycle", "value ± standard error", "unit", "of the first", "RMSE mV")
-NO_CHAIN: Final = "the store has no chain of fits; a campaign asks for one by [fit] chain = [1, 100, 200]"
-NOTE: Final = "of the first: share of the first check-up's value; * at a bound, so without an error; – not determined"
+NO_CHAIN: Final = (
+    "the store has no chain of fits. To fit along life, write in [fit] of the campaign file: chain = [1, 100, 200]"
+)
+NOTE: Final = (
+    "of the first: value relative to the first check-up; *: at a bound, so without standard error; ± –: not determined"
+)
+Row = Mapping[str, Any]
 
 
 def show_fits(root: Path, cells: Sequence[str], names: Sequence[str], json_: bool) -> None:
-    """Print all fits of a store, or those of some cells or names with parameters, correlations and starts.
+    """Print fits: all of a store, or those of some cells or names with parameters, correlations and starts.
+
+    Args:
+        root: the store's folder.
+        cells: only fits of these cells; empty = all.
+        names: only these fits, or those of these chains; empty = all.
+        json_: print JSON with everything known of each fit.
 
     Raises:
-        UsageError: there is no such cell or fit.
+        UsageError: there is no such cell or fit; the text gives the nearest name.
     """
     with closing(queries.connect(Store(root).catalog)) as catalog, queries.snapshot(catalog):
-        every = fit_queries.fits(catalog)
+        rows = fit_queries.fits(catalog)
         check_known("the store has no cell", cells, queries.cell_ids(catalog))
-        check_known("the store has no fit", names, {name for row in every for name in _names(row)})
-        rows = [
-            row for row in every if (not cells or row["cell_id"] in cells) and (not names or _names(row) & {*names})
-        ]
-        wholes = [_whole(catalog, row) for row in rows]
+        check_known("the store has no fit", names, {name for row in rows for name in _names(row)})
+        if cells:
+            rows = [row for row in rows if row["cell_id"] in cells]
+        if names:
+            rows = [row for row in rows if not _names(row).isdisjoint(names)]
+        fits = [_add_details(catalog, row) for row in rows]
     if json_:
-        print(json.dumps(wholes, ensure_ascii=False, indent=1))
+        print(json.dumps(fits, ensure_ascii=False, indent=1))
         return
     if not rows:
-        print("no fits yet: kilocell fit --preset diffusion, or [[fit]] in the campaign file")
+        print("no fits yet: run kilocell fit --preset diffusion, or write [fit] in the campaign file")
         return
-    _print(wholes, starts=bool(names))
+    _print_fits(fits, starts=bool(names))
     if len(rows) > FEW_FITS and not names:
-        print("\nparameters, starts and more of one: kilocell fits --fit FIT --cell CELL")
+        print("\nto see parameters and starts of a fit: kilocell fits --fit FIT --cell CELL")
 
 
 def _names(row: sqlite3.Row) -> set[str]:
-    """The fit's name, and that of the chain that it is a link of."""
-    return {str(row["fit"]), *([str(row["chain"])] if row["chain"] else [])}
+    """Return the names a user may give for a fit: its own, and that of its chain."""
+    names = {str(row["fit"])}
+    if row["chain"]:
+        names.add(str(row["chain"]))
+    return names
 
 
 def print_fit_summary(catalog: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -> None:
-    """Print fits at the end of a run: a line each, and where they are few their parameters."""
+    """Print fits at the end of a run: one line each, and the parameters where there are few fits.
+
+    Args:
+        rows: of :func:`kilocell.sqlite.fit_queries.fits`.
+    """
     print()
-    _print([_whole(catalog, row) for row in rows], starts=False)
+    _print_fits([_add_details(catalog, row) for row in rows], starts=False)
 
 
 def print_fit_tables(campaign: Campaign, tables: Sequence[FitTable]) -> None:
-    """Print what to write into the campaign file, so that it has the fits that were asked on the command line."""
-    from ..campaign.added_fits import table_text
-
-    kept = Store(campaign.store).added_fits
-    own = {fit.name for fit in campaign.file.fit}
-    print(f"\nkept in {kept}; to have it in {campaign.path} for good, write there:")
-    for fit in tables:
-        if fit.name in own:
-            print(f"\n# in the fit {fit.name!r}, which has these cells: {', '.join(fit.cells)}\nstarts = {fit.starts}")
-            if fit.profiles:
-                print("profiles = true")
-        else:
-            print(f"\n{table_text(fit)}", end="")
-    if re.search(r"^\s*\[fit\]", campaign.text, re.MULTILINE) and any(fit.name not in own for fit in tables):
-        print("\n# and its [fit] becomes [[fit]], since there are several then")
-
-
-def short_verdict(fit: Mapping[str, Any], parameters: Sequence[Mapping[str, Any]]) -> str:
-    """How far to believe a fit, in a few words: how many parameters are determined how well, and whether starts agree.
+    """Print the lines that add fits from the command line to the campaign file.
 
     Args:
-        fit, parameters: as the catalog has them.
+        tables: the new fits.
     """
-    kinds = (_DETAIL.split(str(row["verdict"] or "no verdict"))[0] for row in parameters)
-    counts = Counter("at a bound" if kind.endswith(" bound") else kind for kind in kinds)
-    words = [f"{number} {kind}" for kind, number in counts.items()] if len(counts) > 1 else [f"all {k}" for k in counts]
+    from ..campaign.added_fits import table_text
+
+    in_file = {fit.name for fit in campaign.file.fit}
+    print(f"\nsaved in {Store(campaign.store).added_fits}; to make it permanent, add to {campaign.path}:")
+    for fit in tables:
+        if fit.name not in in_file:
+            print(f"\n{table_text(fit)}", end="")
+            continue
+        print(f"\n# in the fit {fit.name!r} of these cells: {', '.join(fit.cells)}\nstarts = {fit.starts}")
+        if fit.profiles:
+            print("profiles = true")
+    is_single_table = re.search(r"^\s*\[fit\]", campaign.text, re.MULTILINE)
+    if is_single_table and any(fit.name not in in_file for fit in tables):
+        print("\n# and change its [fit] to [[fit]], because there are now several")
+
+
+def short_verdict(fit: Row, parameters: Sequence[Row]) -> str:
+    """Return how reliable a fit is, in a few words: how well parameters are determined, and whether starts agree.
+
+    Args:
+        fit: a row of the catalog's ``fits``.
+        parameters: its rows of ``fitted_parameters``.
+    """
+    counts = Counter(_verdict_kind(row["verdict"]) for row in parameters)
+    if len(counts) > 1:
+        words = [f"{number} {kind}" for kind, number in counts.items()]
+    else:
+        words = [f"all {kind}" for kind in counts]
     if fit["starts_done"] == 1:
-        words.append("one start alone")
+        words.append("only one start")
     elif fit["starts_agreeing"] == 1:
         words.append("starts disagree")
     return ", ".join(words)
 
 
-def _whole(catalog: sqlite3.Connection, row: sqlite3.Row) -> dict[str, Any]:
-    """A fit with its parameters, correlations and starts."""
-    cell_id, name = str(row["cell_id"]), str(row["fit"])
+def _verdict_kind(verdict: str | None) -> str:
+    """Return a parameter's verdict without its numbers, such as ``well determined`` or ``at a bound``."""
+    kind = _DETAIL.split(verdict or "without verdict")[0]
+    return "at a bound" if kind.endswith(" bound") else kind
+
+
+def _add_details(catalog: sqlite3.Connection, row: sqlite3.Row) -> dict[str, Any]:
+    """Return a fit with its short verdict, parameters, correlations, versions of its parameter set, and starts."""
+    cell_id = str(row["cell_id"])
+    name = str(row["fit"])
     parameters = [dict(parameter) for parameter in fit_queries.fit_parameters(catalog, cell_id, name)]
+    verdict = ""
+    if row["status"] == "done":
+        verdict = short_verdict(dict(row), parameters)
     return {
         **dict(row),
-        "short_verdict": short_verdict(dict(row), parameters) if row["status"] == "done" else "",
+        "short_verdict": verdict,
         "parameters": parameters,
         "correlations": [dict(pair) for pair in fit_queries.fit_correlations(catalog, cell_id, str(row["label"]))],
         "versions": [dict(version) for version in fit_queries.fitted_sets(catalog, cell_id) if version["fit"] == name],
@@ -125,101 +161,122 @@ def _whole(catalog: sqlite3.Connection, row: sqlite3.Row) -> dict[str, Any]:
     }
 
 
-def _print(wholes: Sequence[dict[str, Any]], *, starts: bool) -> None:
-    lines = [_line(whole) for whole in wholes]
-    shown = [place for place in range(len(FITS)) if place != HELD_OUT or any(line[place] for line in lines)]
-    chosen = [[line[place] for place in shown] for line in lines]
-    print(table([FITS[place] for place in shown], chosen, widest=72, right=range(3, len(shown) - 1)))
-    for whole in wholes if len(wholes) <= FEW_FITS or starts else ():
-        if whole["status"] == "done" or starts:
-            _print_whole(whole, starts=starts)
+def _print_fits(fits: Sequence[Row], *, starts: bool) -> None:
+    """Print a table of fits, and details of each where there are few or ``starts`` are asked for."""
+    lines = [_line(fit) for fit in fits]
+    columns = list(range(len(FITS)))
+    if not any(line[HELD_OUT] for line in lines):
+        columns.remove(HELD_OUT)
+    headings = [FITS[column] for column in columns]
+    shown = [[line[column] for column in columns] for line in lines]
+    print(table(headings, shown, widest=72, right=range(3, len(columns) - 1)))
+    if len(fits) > FEW_FITS and not starts:
+        return
+    for fit in fits:
+        if fit["status"] == "done" or starts:
+            _print_details(fit, starts=starts)
 
 
-def _line(fit: Mapping[str, Any]) -> tuple[Any, ...]:
+def _line(fit: Row) -> tuple[Any, ...]:
     if fit["status"] != "done":
-        reason = f"{fit['status']}: {fit['reason']}" if fit["reason"] else fit["status"]
-        return (fit["cell_id"], fit["fit"], fit["model"], None, None, None, reason)
-    better = _change(fit["rmse_default_mv"], fit["rmse_mv"], "no solution")
-    held_out = _change(fit["validation_default_rmse_mv"], fit["validation_rmse_mv"], "no solution")
+        verdict = str(fit["status"])
+        if fit["reason"]:
+            verdict += f": {fit['reason']}"
+        return (fit["cell_id"], fit["fit"], fit["model"], None, None, None, verdict)
+    rmse = _change(fit["rmse_default_mv"], fit["rmse_mv"])
+    held_out = _change(fit["validation_default_rmse_mv"], fit["validation_rmse_mv"])
     agreeing = f"{fit['starts_agreeing']}/{fit['starts_done']}"
-    return (fit["cell_id"], fit["fit"], fit["model"], better, held_out, agreeing, fit["short_verdict"])
+    return (fit["cell_id"], fit["fit"], fit["model"], rmse, held_out, agreeing, fit["short_verdict"])
 
 
-def _change(before: float | None, after: float | None, absent: str) -> str | None:
+def _change(before: float | None, after: float | None) -> str | None:
+    """Return an RMSE in mV before and after a fit; before it there may be no solution, ``None`` = no value after it."""
     if after is None:
         return None
-    return f"{absent if before is None else f'{before:.1f}'} → {after:.1f}"
+    start = "no solution" if before is None else f"{before:.1f}"
+    return f"{start} → {after:.1f}"
 
 
-def _print_whole(fit: Mapping[str, Any], *, starts: bool) -> None:
+def _print_details(fit: Row, *, starts: bool) -> None:
     print(f"\n{fit['fit']} of {fit['cell_id']}: {fit['parameter_set'] or fit['base_parameter_set']}, {fit['model']}")
     if fit["parameters"]:
-        print(table(PARAMETERS, [_parameter(row) for row in fit["parameters"]], widest=64, right=(1, 2, 3)))
+        print(table(PARAMETERS, [_parameter_line(row) for row in fit["parameters"]], widest=64, right=(1, 2, 3)))
     for row in fit["parameters"]:
         if row["profile_verdict"]:
-            ends = ("…" if end is None else f"{end:.4g}" for end in (row["profile_lower_95"], row["profile_upper_95"]))
-            print(f"profile    {row['parameter']}: {' to '.join(ends)}; {row['profile_verdict']}")
-    together = [pair for pair in fit["correlations"] if abs(pair["value"]) >= STRONG_CORRELATION]
-    for pair in together:
-        print(f"together   {pair['parameter']} and {pair['other']} ({pair['value']:+.3f})")
+            lower = _interval_end(row["profile_lower_95"])
+            upper = _interval_end(row["profile_upper_95"])
+            print(f"profile    {row['parameter']}: {lower} to {upper}; {row['profile_verdict']}")
+    for pair in fit["correlations"]:
+        if abs(pair["value"]) >= STRONG_CORRELATION:
+            print(f"correlated {pair['parameter']} and {pair['other']} ({pair['value']:+.3f})")
     if not starts:
         return
-    for head, text in _facts(fit):
-        print(f"{head:10s} {text}")
+    for name, text in _facts(fit):
+        print(f"{name:10s} {text}")
     if fit["started"]:
-        print(table(STARTS, [_start(row) for row in fit["started"]], widest=64))
+        print(table(STARTS, [_start_line(row) for row in fit["started"]], widest=64))
 
 
-def _parameter(row: Mapping[str, Any]) -> tuple[Any, ...]:
+def _interval_end(value: float | None) -> str:
+    """Return an end of a confidence interval; ``None`` = the profile did not reach it."""
+    return "…" if value is None else f"{value:.4g}"
+
+
+def _parameter_line(row: Row) -> tuple[Any, ...]:
     unit = "× the set's" if row["is_factor"] else row["unit"]
     error = None if row["standard_error"] is None else f"{row['standard_error']:.2g}"
-    bounds = f"{row['lower']:.3g} to {row['upper']:.3g}{', log' if row['scale'] == 'log' else ''}"
+    bounds = f"{row['lower']:.3g} to {row['upper']:.3g}"
+    if row["scale"] == "log":
+        bounds += ", log"
     verdict = str(row["verdict"] or "").split(";")[0]
     return (row["parameter"], f"{row['default_value']:.4g}", f"{row['value']:.4g}", error, unit, bounds, verdict)
 
 
-def _facts(fit: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """What is known of a fit beside its parameters, in words."""
+def _facts(fit: Row) -> Iterator[tuple[str, str]]:
+    """Yield name and text of what is known of a fit beside its parameters."""
     for version in fit["versions"]:
-        now = "" if version["current"] else f", {version['rmse_mv']:.1f} mV, replaced since"
-        yield "set", f"{version['parameter_set']} version {version['version']} ({version['parameter_set_digest']}){now}"
-    cycles = str(fit["cycles"] or "[]").strip("[]")
-    yield (
-        "fitted on",
-        f"{f'cycles {cycles}' if cycles else 'all cycles'}, {format_count(fit['samples'] or 0, 'sample')}",
-    )
+        text = f"{version['parameter_set']} version {version['version']} ({version['parameter_set_digest']})"
+        if not version["current"]:
+            text += f", {version['rmse_mv']:.1f} mV, since replaced"
+        yield "set", text
+    cycles = "all cycles"
+    numbers = str(fit["cycles"] or "[]").strip("[]")
+    if numbers:
+        cycles = f"cycles {numbers}"
+    yield "fitted on", f"{cycles}, {format_count(fit['samples'] or 0, 'sample')}"
     if fit["noise_mv"] is not None:
-        lasting = fit["residual_correlation_samples"]
-        told = f"; errors move together over {lasting:.0f} samples" if lasting is not None else ""
-        yield "noise", f"{fit['noise_mv']:.2f} mV in the measured voltage{told}"
+        text = f"{fit['noise_mv']:.2f} mV in the measured voltage"
+        if fit["residual_correlation_samples"] is not None:
+            text += f"; residuals are correlated over {fit['residual_correlation_samples']:.0f} samples"
+        yield "noise", text
     if fit["condition_number"] is not None:
         yield "condition", f"{fit['condition_number']:.3g}"
     if fit["verdict"]:
         yield "verdict", fit["verdict"]
     if fit["starts_stopped"]:
-        yield "stopped", f"{format_count(fit['starts_stopped'], 'start')} ended early, which say nothing of agreement"
+        yield "stopped", f"{format_count(fit['starts_stopped'], 'start')} stopped early; not counted towards agreement"
     if fit["agreeing_within"] is not None:
         agreeing = f"{fit['starts_agreeing']} of {format_count(fit['starts_done'], 'start')}"
-        yield (
-            "agreeing",
-            f"{agreeing}, parameters within {fit['agreeing_within']:.2%}; the best is start {fit['best_start']}",
-        )
+        within = f"parameters within {fit['agreeing_within']:.2%}"
+        yield "agreeing", f"{agreeing}, {within}; the best is start {fit['best_start']}"
 
 
-def _start(row: Mapping[str, Any]) -> tuple[Any, ...]:
+def _start_line(row: Row) -> tuple[Any, ...]:
     message = row["message"] or row["reason"]
-    head = (row["start"], row["status"], row["rmse_first_mv"], row["rmse_mv"])
-    return (*head, row["evaluations"], row["seconds"], message)
+    rmse = (row["rmse_first_mv"], row["rmse_mv"])
+    return (row["start"], row["status"], *rmse, row["evaluations"], row["seconds"], message)
 
 
 def show_life(root: Path, cells: Sequence[str], chains: Sequence[str], json_: bool) -> None:
-    """Print each parameter at each check-up, with its error and its share of the first one.
+    """Print each parameter at each check-up, with its standard error and its ratio to the first check-up.
 
     Args:
+        root: the store's folder.
         cells, chains: only these; empty = all.
+        json_: print JSON.
 
     Raises:
-        UsageError: an unknown cell or chain, or no chain was asked for.
+        UsageError: an unknown cell or chain, or the store has no chain of fits.
     """
     with closing(queries.connect(Store(root).catalog)) as catalog:
         check_known("the store has no cell", cells, queries.cell_ids(catalog))
@@ -228,7 +285,7 @@ def show_life(root: Path, cells: Sequence[str], chains: Sequence[str], json_: bo
     if links:
         check_known("the store has no chain of fits", chains, {str(link["chain"]) for link in links})
     if json_:
-        print(table_to_json(tuple(rows[0]) if rows else (), [tuple(row.values()) for row in rows]))
+        print(dicts_to_json(rows))
         return
     if not links:
         raise UsageError(NO_CHAIN)
@@ -236,28 +293,43 @@ def show_life(root: Path, cells: Sequence[str], chains: Sequence[str], json_: bo
     print(NOTE)
     for link in links:
         if link["status"] != "done" and (not chains or link["chain"] in chains):
-            name = f"{link['cell_id']}, {link['chain']}, cycle {link['chain_cycle']}"
-            print(f"no result: {name}: {link['status']}{': ' if link['reason'] else ''}{link['reason']}")
+            text = f"no result: {link['cell_id']}, {link['chain']}, cycle {link['chain_cycle']}: {link['status']}"
+            if link["reason"]:
+                text += f": {link['reason']}"
+            print(text)
 
 
 def format_with_error(value: float, error: float | None) -> str:
-    """Write a value to the second digit of its standard error, both with the same exponent: ``0.7213 ± 0.0064``."""
+    """Return a value to the second digit of its standard error, both with one exponent, such as ``0.7213 ± 0.0064``.
+
+    Args:
+        error: the standard error, in the value's unit; ``None``, not finite or not positive = the value alone.
+    """
     if error is None or not math.isfinite(error) or error <= 0.0:
         return f"{value:.4g}"
-    power = math.floor(math.log10(abs(value))) if value else 0
-    power = 0 if -3 <= power < 4 else power
-    scaled, scaled_error = value / 10.0**power, error / 10.0**power
+    power = 0
+    if value:
+        power = math.floor(math.log10(abs(value)))
+    if -3 <= power < 4:
+        power = 0
+    scaled = value / 10.0**power
+    scaled_error = error / 10.0**power
     digits = min(max(1 - math.floor(math.log10(scaled_error)), 0), 12)
     exponent = f"e{power:+03d}" if power else ""
     return f"{scaled:.{digits}f}{exponent} ± {scaled_error:.{digits}f}{exponent}"
 
 
-def _life_line(row: Mapping[str, Any]) -> tuple[Any, ...]:
+def _life_line(row: Row) -> tuple[Any, ...]:
     value = format_with_error(row["value"], row["standard_error"])
-    if row["standard_error"] is None:
-        value += " *" if row["at_bound"] else " ± –"
-    share = None if row["share_of_first"] is None else f"{row['share_of_first']:.2%}"
-    share = "" if row["parameter"] == INITIAL_SOC else share
+    if row["standard_error"] is None and row["at_bound"]:
+        value += " *"
+    elif row["standard_error"] is None:
+        value += " ± –"
+    if row["parameter"] == INITIAL_SOC:
+        share: str | None = ""  # each check-up has its own starting state, so a ratio means nothing
+    elif row["share_of_first"] is None:
+        share = None
+    else:
+        share = f"{row['share_of_first']:.2%}"
     unit = "factor" if row["is_factor"] else row["unit"]
-    named = (row["cell_id"], row["chain"], row["parameter"], row["chain_cycle"])
-    return (*named, value, unit, share, row["rmse_mv"])
+    return (row["cell_id"], row["chain"], row["parameter"], row["chain_cycle"], value, unit, share, row["rmse_mv"])

@@ -1,4 +1,4 @@
-"""What ``kilocell parameters`` prints: every parameter set there is, or every parameter of one."""
+"""What ``kilocell parameters`` prints: all parameter sets, or the parameters of one."""
 
 from __future__ import annotations
 
@@ -29,20 +29,29 @@ _DOI: Final = re.compile(r"\bdoi\s*=\s*[{\"]([^}\"]+)", re.IGNORECASE)
 
 
 def show_parameter_sets(campaign: Campaign | None, json_: bool) -> None:
-    """Print every set by name: PyBaMM's, those of other packages, and a campaign's own."""
+    """Print all parameter sets by name: a campaign's own, PyBaMM's, and those of other packages.
+
+    Args:
+        campaign: whose sets to list, too; ``None`` = no campaign.
+        json_: print JSON.
+    """
     print("loading PyBaMM …", file=sys.stderr)
-    rows = [_listed(settings, origin) for settings, origin in _all_sets(campaign)]
-    print(table_to_json(LISTED, rows) if json_ else table(LISTED, rows, "g"))
-    if not json_:
-        print("\nparameters of one: kilocell parameters Chen2020; a file does as well: kilocell parameters FILE.json")
+    rows = [_set_line(settings, origin) for settings, origin in _all_sets(campaign)]
+    if json_:
+        print(table_to_json(LISTED, rows))
+        return
+    print(table(LISTED, rows, "g"))
+    print("\nto see the parameters of a set or file: kilocell parameters Chen2020, kilocell parameters FILE.json")
 
 
 def show_parameter_set(name: str, campaign: Campaign | None, match: str, json_: bool) -> None:
-    """Print every parameter of a set, by name.
+    """Print the parameters of a set, by name.
 
     Args:
-        name: of PyBaMM's, of another package's or of the campaign's sets (with ``+variation`` too), or a file.
-        match: only parameters with this text in their names.
+        name: a set of PyBaMM, of another package or of the campaign, also with ``+variation``; or the path of a file.
+        campaign: whose sets to search, too; ``None`` = no campaign.
+        match: only parameters with this text in their names, in any case of letters; empty = all.
+        json_: print JSON.
 
     Raises:
         UsageError: there is no such set or file, it cannot be read, or no parameter matches.
@@ -53,40 +62,49 @@ def show_parameter_set(name: str, campaign: Campaign | None, match: str, json_: 
     from ...jobs.parameters.sets import define_set
     from ...jobs.parameters.table import REFERENCE_WORDS, list_parameters, summarise_set
 
+    notes: tuple[str, ...] = ()
     try:
-        notes: tuple[str, ...] = ()
         if file is not None:
             define_set(settings.key, file.content)
             notes = make_values(file.content)[1]
-        summary, rows = summarise_set(settings), list_parameters(settings)
+        summary = summarise_set(settings)
+        rows = list_parameters(settings)
     except JobError as error:
-        raise UsageError(f"{file.path}: {error}" if file else str(error)) from error
+        where = f"{file.path}: " if file is not None else ""
+        raise UsageError(f"{where}{error}") from error
     chosen = [row for row in rows if match.lower() in row.parameter.lower()]
     if not chosen:
-        raise UsageError(f"{name} has no parameter with {match!r}{suggest_or_list(match, [r.parameter for r in rows])}")
+        near = suggest_or_list(match, [row.parameter for row in rows])
+        raise UsageError(f"{name} has no parameter with {match!r} in its name{near}")
     if json_:
         print(json.dumps(_set_to_dict(settings, file, summary, notes, chosen), ensure_ascii=False, indent=1))
         return
-    print("\n".join(f"{head:9s}  {text}" for head, text in _heading_lines(settings, file, summary, notes)) + "\n")
-    print(
-        table(("parameter", "value", "unit", "function of"), [_row_texts(row) for row in chosen], widest=90, right=(1,))
-    )
-    count = f"{len(chosen)} of {len(rows)} parameters" if match else f"{len(rows)} parameters"
-    print(f"\n{count}; a function's value is at {REFERENCE_WORDS}")
+    for heading, text in _heading_lines(settings, file, summary, notes):
+        print(f"{heading:9s}  {text}")
+    print()
+    headings = ("parameter", "value", "unit", "function of")
+    print(table(headings, [_row_texts(row) for row in chosen], widest=90, right=(1,)))
+    count = f"{len(rows)} parameters"
+    if match:
+        count = f"{len(chosen)} of {count}"
+    print(f"\n{count}; functions are evaluated at {REFERENCE_WORDS}")
 
 
 def _all_sets(campaign: Campaign | None) -> Iterator[tuple[ParameterSetSettings, str]]:
+    """Yield each set with the file or package it comes from."""
     from ...jobs.parameters.sets import define_set
 
-    for file in campaign.set_files if campaign else ():
-        settings = ParameterSetSettings(file.name, file.name, file_digest=file.digest)
-        define_set(settings.key, file.content)
-        yield settings, file.path.name
+    if campaign is not None:
+        for file in campaign.set_files:
+            settings = ParameterSetSettings(file.name, file.name, file_digest=file.digest)
+            define_set(settings.key, file.content)
+            yield settings, file.path.name
     for name in parameter_set_names():
         yield ParameterSetSettings(name, name), registering_package(name)
 
 
-def _listed(settings: ParameterSetSettings, origin: str) -> tuple[Any, ...]:
+def _set_line(settings: ParameterSetSettings, origin: str) -> tuple[Any, ...]:
+    """Return a set's line of the table; a set that cannot be loaded shows the reason."""
     from ...jobs.parameters.table import summarise_set
 
     try:
@@ -94,19 +112,26 @@ def _listed(settings: ParameterSetSettings, origin: str) -> tuple[Any, ...]:
     except JobError as error:
         return (settings.name, None, None, None, None, None, origin, str(error))
     about = re.split(r",? from |,? based on ", summary.about)[0]
-    window = (summary.capacity_ah, summary.lower_volt, summary.upper_volt)
-    return (settings.name, summary.kind, *window, summary.models or None, origin, about)
+    numbers = (summary.capacity_ah, summary.lower_volt, summary.upper_volt)
+    return (settings.name, summary.kind, *numbers, summary.models or None, origin, about)
 
 
 def find_set(name: str, campaign: Campaign | None) -> tuple[ParameterSetSettings, SetFile | None]:
-    """The set that a name stands for, and its file where it has one.
+    """Return the parameter set of a name or path, and its file where it has one.
+
+    Args:
+        name: a set of the campaign, of PyBaMM or of another package, or the path of a file.
+        campaign: whose sets to search first; ``None`` = no campaign.
 
     Raises:
-        UsageError: there is no such set or file; the nearest is named.
+        UsageError: there is no such set or file; the text gives the nearest name.
     """
     base = name.partition("+")[0]
-    if campaign is not None and (found := campaign.named_set(name)) is not None:
-        return found, next((file for file in campaign.set_files if file.name == base), None)
+    own_files = campaign.set_files if campaign is not None else ()
+    if campaign is not None:
+        named = campaign.named_set(name)
+        if named is not None:
+            return named, next((file for file in own_files if file.name == base), None)
     if name in parameter_set_names():
         return ParameterSetSettings(name, name), None
     path = Path(name)
@@ -116,40 +141,51 @@ def find_set(name: str, campaign: Campaign | None) -> tuple[ParameterSetSettings
         except ValueError as error:
             raise UsageError(f"{name}: {error}") from None
         return ParameterSetSettings(path.name, path.name, file_digest=file.digest), file
-    own = [file.name for file in campaign.set_files] if campaign else []
-    near = suggest_or_list(name, [*own, *parameter_set_names()])
-    raise UsageError(f"unknown parameter set {name!r}{near}; it is no file either (BPX or ParameterValues JSON)")
+    near = suggest_or_list(name, [*(file.name for file in own_files), *parameter_set_names()])
+    raise UsageError(
+        f"unknown parameter set {name!r}{near}; there is no file of this name either (BPX, or JSON of ParameterValues)"
+    )
 
 
 def _heading_lines(
     settings: ParameterSetSettings, file: SetFile | None, summary: SetSummary, notes: tuple[str, ...]
 ) -> Iterator[tuple[str, str]]:
+    """Yield heading and text of what is known of a set beside its parameters."""
     yield "set", settings.name
     yield "kind", summary.kind
-    yield "models", summary.models or "none that kilocell has"
-    if file is not None:
-        yield "file", f"{file.path} ({'BPX' if file.form == 'bpx' else 'ParameterValues JSON'})"
-        yield from ((f"  {key}".lower(), text) for key, text in _bpx_header(file).items())
-    else:
+    yield "models", summary.models or "none in kilocell"
+    if file is None:
         yield "from", registering_package(settings.base)
+    else:
+        form = "BPX" if file.form == "bpx" else "JSON of ParameterValues"
+        yield "file", f"{file.path} ({form})"
+        for key, text in _bpx_header(file).items():
+            yield f"  {key}", text
     if summary.about:
         yield "about", summary.about
     if summary.citations:
-        yield "source", ", ".join(_cited(key) for key in summary.citations)
+        yield "source", ", ".join(_citation_text(key) for key in summary.citations)
     for override in settings.overrides:
-        yield "changed", f"{override.parameter} {'×' if override.kind == 'scale' else '='} {override.value:g}"
-    yield from (("note", note) for note in notes)
+        sign = "×" if override.kind == "scale" else "="
+        yield "changed", f"{override.parameter} {sign} {override.value:g}"
+    for note in notes:
+        yield "note", note
 
 
 def _bpx_header(file: SetFile) -> dict[str, str]:
-    """Title, description and references of a BPX file."""
+    """Return title, description and references of a BPX file, where it has them."""
     header = read_document(file.content)[1].get("Header", {})
     named = (("title", "Title"), ("about", "Description"), ("source", "References"))
     return {word: str(header[key]) for word, key in named if header.get(key)}
 
 
 def _row_texts(row: ParameterRow) -> tuple[str, str, str, str]:
-    value = f"{row.value:.6g}" if isinstance(row.value, float) else str(row.value if row.value is not None else "–")
+    if row.value is None:
+        value = "–"
+    elif isinstance(row.value, float):
+        value = f"{row.value:.6g}"
+    else:
+        value = str(row.value)
     return row.parameter, value, row.unit, row.function_of
 
 
@@ -160,23 +196,35 @@ def _set_to_dict(
     notes: tuple[str, ...],
     rows: list[ParameterRow],
 ) -> dict[str, Any]:
-    whole = {"set": settings.name, "from": str(file.path) if file else registering_package(settings.base)}
-    parameters = [dataclasses.asdict(row) for row in rows]
-    return {**whole, **dataclasses.asdict(summary), "notes": list(notes), "parameters": parameters}
+    origin = str(file.path) if file else registering_package(settings.base)
+    return {
+        "set": settings.name,
+        "from": origin,
+        **dataclasses.asdict(summary),
+        "notes": list(notes),
+        "parameters": [dataclasses.asdict(row) for row in rows],
+    }
 
 
-def _cited(key: str) -> str:
+def _citation_text(key: str) -> str:
     doi = _dois().get(key)
-    return f"{key} (doi:{doi})" if doi else key
+    if doi is None:
+        return key
+    return f"{key} (doi:{doi})"
 
 
 @cache
 def _dois() -> dict[str, str]:
-    """DOI of each of PyBaMM's citations that has one, by key."""
+    """Return the DOI of each of PyBaMM's citations that has one, by key."""
     try:
         path = Path(str(distribution("pybamm").locate_file("pybamm/CITATIONS.bib")))
         entries = re.split(r"\n@\w+\{", path.read_text(encoding="utf-8"))
     except (PackageNotFoundError, OSError):
         return {}
-    found = ((entry.partition(",")[0].strip(), _DOI.search(entry)) for entry in entries)
-    return {key: doi[1].removeprefix("https://doi.org/") for key, doi in found if doi}
+    dois = {}
+    for entry in entries:
+        key = entry.partition(",")[0].strip()
+        match = _DOI.search(entry)
+        if match is not None:
+            dois[key] = match[1].removeprefix("https://doi.org/")
+    return dois

@@ -9,16 +9,30 @@ from .table import table, table_to_json
 
 if TYPE_CHECKING:
     from ..campaign.campaign import Campaign
+    from ..plan.job import Job
 
 
 def show_plan(campaign: Campaign, json_: bool, everything: bool) -> None:
-    """Print the jobs that would run, or all of them; nothing is written."""
+    """Print the jobs that would run, with the reason for each; nothing is written.
+
+    Args:
+        json_: print JSON.
+        everything: print the jobs that are done, too.
+    """
     _, jobs = scan_and_plan(campaign)
-    headings, waiting = ("stage", "cell", "label", "why"), [job for job in jobs if job.reason]
-    rows = [(job.stage, job.cell_id, job.label, job.reason or "done") for job in (jobs if everything else waiting)]
+    waiting = [job for job in jobs if job.reason]
+    shown = jobs if everything else waiting
+    headings = ("stage", "cell", "label", "why")
     if json_:
-        print(table_to_json(headings, rows))
+        print(table_to_json(headings, [(job.stage, job.cell_id, job.label, job.reason or "done") for job in shown]))
         return
-    if rows:  # a split's label is a digest, which tells a reader nothing
-        print(table(headings, [(s, cell, None if s == "split" else label, why) for s, cell, label, why in rows]))
+    if shown:
+        print(table(headings, [(job.stage, job.cell_id, _label(job), job.reason or "done") for job in shown]))
     print(f"{len(waiting)} of {len(jobs)} jobs would run; store {campaign.store}")
+
+
+def _label(job: Job) -> str | None:
+    """Return a job's label; that of a split is a digest, which tells a reader nothing."""
+    if job.stage == "split":
+        return None
+    return job.label

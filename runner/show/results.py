@@ -1,17 +1,21 @@
-"""``kilocell results``: each simulation's RMSE, or its errors by window, step type or cycle."""
+"""``kilocell results``: RMSE of each simulation, or its errors by window, step type or cycle."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ...data.names import check_known
+from ...data.text import format_count
 from ...parquet_store.layout import Store
 from ...sqlite import queries
 from .status import MANY_ROWS, RESULTS, print_nothing_to_simulate, result_rows
-from .table import table, table_to_json
+from .table import dicts_to_json, print_rows, table
+
+if TYPE_CHECKING:
+    import sqlite3
 
 SIMULATION: Final = {"cell": "cell_id", "model": "model", "parameter set": "parameter_set"}
 COLUMNS: Final[dict[str, dict[str, str]]] = {
@@ -38,55 +42,60 @@ COLUMNS: Final[dict[str, dict[str, str]]] = {
         "energy in %": "energy_in_error_percent",
         "energy out %": "energy_out_error_percent",
         "capacity A.h": "capacity_error_ah",
-        "at V": "capacity_voltage_volt",
+        "down to V": "capacity_voltage_volt",
     },
 }
-"""What each table shows beside the simulation: heading and column of its view."""
+"""Columns of each table beside those of the simulation: heading, and column of the catalog's view."""
 
-DIGITS: Final = {"_ah": "+.3f", "_percent": "+.2f", "_volt": ".3f"}
+FORMATS: Final = {"_ah": "+.3f", "_percent": "+.2f", "_volt": ".3f"}
+"""Number format of columns by the end of their names; voltage errors in mV have one digit after the point."""
+
 CHANGES: Final = {"ohmic_rmse_mv": "ohmic_change_rmse_mv", "kinetic_rmse_mv": "kinetic_change_rmse_mv"}
-"""What stands in brackets: after minutes the error at the step's start says nothing of the step any more."""
+"""Columns with a second number in brackets. Only early windows have one: later, the error at the step's start says
+nothing about the step."""
 
 NOTES: Final = {
-    "window": "RMSE in mV by time since each step began; in brackets: of the error's change since then",
-    "step-type": "RMSE in mV, by what the cell did; – where it never did",
-    "cycle": "simulated - measured; capacity: charge that the model had given less the cell's, each down to that V",
+    "window": "RMSE in mV by time since each step began; in brackets: RMSE of the error's change since the step began",
+    "step-type": "RMSE in mV by step type; –: the record has no such step",
+    "cycle": "errors are simulated - measured; capacity: discharge capacity down to the voltage in the last column",
 }
 
 
 def show_results(root: Path, cells: Sequence[str], by: str | None, json_: bool) -> None:
-    """Print a line for each simulation, or its errors.
+    """Print one line per simulation, with its RMSE or its errors.
 
     Args:
+        root: the store's folder.
         cells: only these; empty = all.
         by: ``window``, ``step-type`` or ``cycle``; ``None`` = the RMSE alone.
+        json_: print JSON.
 
     Raises:
-        UsageError: an unknown cell.
+        UsageError: an unknown cell; the text gives the nearest name.
     """
     with closing(queries.connect(Store(root).catalog)) as catalog:
         check_known("the store has no cell", cells, queries.cell_ids(catalog))
         if by is not None:
-            rows = [dict(row) for row in queries.errors_by(catalog, by.replace("-", "_"), cells)]
-            failed = [
-                row for row in queries.failures(catalog) if row["kind"] == "simulate" and _is_selected(row, cells)
-            ]
-            print(_errors_as_json(rows) if json_ else _errors_text(rows, by, len(failed)))
+            _show_errors(catalog, cells, by, json_)
             return
         lines = result_rows(catalog, cells)
-        nothing = [row for row in queries.skipped_for_content(catalog) if _is_selected(row, cells)]
-    print(table_to_json(tuple(RESULTS), lines) if json_ else table(tuple(RESULTS), lines))
+        skipped = [row for row in queries.skipped_for_content(catalog) if _is_selected(row, cells)]
+    print_rows(tuple(RESULTS), lines, json_)
     if not json_:
-        print_nothing_to_simulate(nothing)
+        print_nothing_to_simulate(skipped)
+
+
+def _show_errors(catalog: sqlite3.Connection, cells: Sequence[str], by: str, json_: bool) -> None:
+    rows = [dict(row) for row in queries.errors_by(catalog, by.replace("-", "_"), cells)]
+    if json_:
+        print(dicts_to_json(rows))
+        return
+    failures = [row for row in queries.failures(catalog) if row["kind"] == "simulate" and _is_selected(row, cells)]
+    print(_errors_text(rows, by, len(failures)))
 
 
 def _is_selected(row: Any, cells: Sequence[str]) -> bool:
     return not cells or row["cell_id"] in cells
-
-
-def _errors_as_json(rows: Sequence[dict[str, Any]]) -> str:
-    headings = tuple(rows[0]) if rows else ()
-    return table_to_json(headings, [tuple(row.values()) for row in rows])
 
 
 def _errors_text(rows: Sequence[dict[str, Any]], by: str, failed: int) -> str:
@@ -94,21 +103,32 @@ def _errors_text(rows: Sequence[dict[str, Any]], by: str, failed: int) -> str:
     shown = [tuple(_cell(row, column) for column in columns.values()) for row in rows[:MANY_ROWS]]
     lines = [table(tuple(columns), shown, ".1f", right=range(len(SIMULATION), len(columns))), NOTES[by]]
     if len(rows) > MANY_ROWS:
-        lines.append(f"… and {len(rows) - MANY_ROWS} more: name some with --cell, or take --json")
-    if rows and by != "cycle" and all(row[column] is None for row in rows for column in list(COLUMNS[by].values())[1:]):
-        lines.append("these were simulated by a version that did not tell windows: `kilocell run` simulates again")
+        lines.append(f"… and {len(rows) - MANY_ROWS} more; to see others, add --cell CELL or --json")
+    if rows and by != "cycle" and not _has_parts(rows, by):
+        lines.append(
+            "an earlier version simulated these and stored no such errors; `kilocell run` simulates them again"
+        )
     if failed:
-        lines.append(f"{failed} failed and have no errors: kilocell status")
+        lines.append(f"{format_count(failed, 'simulation')} failed: kilocell status shows why")
     return "\n".join(lines)
 
 
+def _has_parts(rows: Sequence[dict[str, Any]], by: str) -> bool:
+    """Tell whether any simulation has errors by window or step type, not only over the whole record."""
+    parts = list(COLUMNS[by].values())[1:]
+    return any(row[column] is not None for row in rows for column in parts)
+
+
 def _cell(row: dict[str, Any], column: str) -> Any:
-    """A value as the table shows it: the whole record by its name, what is no voltage error with its own digits."""
+    """Return a value as the table shows it: cycle 0 as ``all``, a second number in brackets, fixed digits."""
     value = row[column]
     if column == "cycle_count" and value == 0:
         return "all"
-    change = row[CHANGES[column]] if column in CHANGES else None
-    if value is not None and change is not None:
-        return f"{value:.1f} ({change:.1f})"
-    digits = next((digits for end, digits in DIGITS.items() if column.endswith(end)), None)
-    return value if value is None or digits is None else f"{value:{digits}}"
+    if value is None:
+        return None
+    if column in CHANGES and row[CHANGES[column]] is not None:
+        return f"{value:.1f} ({row[CHANGES[column]]:.1f})"
+    for ending, number_format in FORMATS.items():
+        if column.endswith(ending):
+            return f"{value:{number_format}}"
+    return value

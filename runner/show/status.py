@@ -1,4 +1,4 @@
-"""What commands print: tables of the catalog, the end of a run, figures and versions."""
+"""What commands print of a store: jobs and failures, the end of a run, answers to SQL; and versions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ...parquet_store.layout import Store
 from ...sqlite import fit_queries, queries
 from ...sqlite.user_select import select
 from .fits import print_fit_summary
-from .table import table, table_to_json
+from .table import print_rows, table, table_to_json
 
 if TYPE_CHECKING:
     import sqlite3
@@ -36,82 +36,132 @@ RESULTS = {
     "RMSE mV": "rmse_mv",
     "status": "status",
 }
+"""Columns of the table of results: heading (also the JSON key), and column of the catalog's view."""
+
 STATUS = ("stage", "status", "jobs")
 MANY_ROWS = 60
+"""Rows of a table up to which all are shown."""
+
 REASONS_SHOWN = 20
+"""Failed or skipped jobs up to which each has a line."""
 
 
 def show_status(root: Path, json_: bool) -> None:
-    """Print jobs by stage and status, failures and cells without anything to simulate, and the last run."""
+    """Print the number of jobs by stage and status, the last run, failed jobs, and cells with nothing to simulate.
+
+    Args:
+        root: the store's folder.
+        json_: print JSON.
+    """
     with closing(queries.connect(Store(root).catalog)) as catalog:
         counts = [tuple(row) for row in queries.job_counts(catalog)]
         failures = queries.failures(catalog)
-        nothing = queries.skipped_for_content(catalog)
+        skipped = queries.skipped_for_content(catalog)
         run = queries.last_run(catalog)
     if json_:
-        whole = {
+        status = {
             "jobs": [dict(zip(STATUS, row, strict=True)) for row in counts],
             "failures": [dict(row) for row in failures],
-            "skipped": [dict(row) for row in nothing],
+            "skipped": [dict(row) for row in skipped],
             "last_run": dict(run) if run is not None else None,
         }
-        print(json.dumps(whole, ensure_ascii=False, indent=1))
+        print(json.dumps(status, ensure_ascii=False, indent=1))
         return
-    print(table(STATUS, counts) if counts else "no jobs yet")
+    if counts:
+        print(table(STATUS, counts))
+    else:
+        print("no jobs yet")
     if run is not None:
         began = time.strftime("%Y-%m-%d %H:%M", time.localtime(run["started_unix_second"]))
-        print(f"\nlast run {run['run_id']}: {run['status']}, begun {began} on {run['host']} (pid {run['pid']})")
+        print(f"\nlast run {run['run_id']}: {run['status']}, started {began} on {run['host']} (process {run['pid']})")
     _print_failures(root, failures)
-    print_nothing_to_simulate(nothing)
+    print_nothing_to_simulate(skipped)
 
 
 def show_select(root: Path, statement: str, json_: bool) -> None:
-    """Print what a SELECT on the catalog gives."""
+    """Print the answer to a SELECT on the catalog.
+
+    Args:
+        root: the store's folder.
+        statement: one SELECT.
+        json_: print JSON.
+
+    Raises:
+        UsageError: the statement is wrong, or would write.
+    """
     with closing(queries.connect(Store(root).catalog)) as catalog:
         headings, rows = select(catalog, statement)
-    print(table_to_json(headings, rows) if json_ else table(headings, rows, ".6g"))
+    print_rows(headings, rows, json_, ".6g")
 
 
 def show_end(root: Path, summary: RunSummary, out: TextIO | None, *, json_: bool, plots: bool) -> None:
-    """Draw the figures of a run, print its table, and, unless quiet, where the store is and what to type next.
+    """Draw the figures of a run, print its results, and, unless quiet, suggest what to type next.
 
     Args:
-        out: where progress goes; ``None`` when the user wants results and errors only.
+        root: the store's folder.
+        summary: how the run ended.
+        out: where progress goes; ``None`` = quiet, print results and errors only.
+        json_: print the results as JSON, and nothing else.
+        plots: draw figures.
     """
     if plots and (summary.done or not any(Store(root).figures.glob("*.png"))):
         _draw_all(root, out)
     with closing(queries.connect(Store(root).catalog)) as catalog:
         rows = result_rows(catalog)
         failures = queries.failures(catalog)
-        nothing = queries.skipped_for_content(catalog)
+        skipped = queries.skipped_for_content(catalog)
         if json_:
             print(table_to_json(tuple(RESULTS), rows))
             return
         print(table(tuple(RESULTS), rows[:MANY_ROWS]))
         if len(rows) > MANY_ROWS:
             print(f"… and {len(rows) - MANY_ROWS} more: {_program()} results --store {_shown(root)}")
-        if fits := [fit for fit in fit_queries.fits(catalog) if fit["status"] == "done"]:
+        fits = [fit for fit in fit_queries.fits(catalog) if fit["status"] == "done"]
+        if fits:
             print_fit_summary(catalog, fits[:MANY_ROWS])
     _print_failures(root, failures)
-    print_nothing_to_simulate(nothing)
+    print_nothing_to_simulate(skipped)
     if out is not None:
         simulated = [str(row[0]) for row in rows if row[-1] == "done" and row[-2] is not None]
-        _print_next(root, summary, simulated)
+        print(f"\n{_summary_text(summary)}")
+        _print_next(root, simulated)
 
 
-def _print_next(root: Path, summary: RunSummary, cells: Sequence[str]) -> None:
-    before = f", {summary.done_before} were done before" if summary.done_before else ""
-    bad = f", {summary.failed} failed" * bool(summary.failed) + f", {summary.skipped} skipped" * bool(summary.skipped)
-    bad += f", {summary.nothing} with nothing to simulate" * bool(summary.nothing)
+def _summary_text(summary: RunSummary) -> str:
+    """Return how many jobs of a run were done, failed, skipped, or up to date already."""
+    counts = [
+        (summary.failed, "failed"),
+        (summary.skipped, "skipped"),
+        (summary.nothing, "with nothing to simulate"),
+    ]
+    others = [f"{number} {words}" for number, words in counts if number]
+    if not summary.done and not others and summary.done_before:
+        return f"nothing to do: {_all_jobs(summary.done_before)} up to date"
+    if summary.done_before:
+        others.append(f"{summary.done_before} were done before")
+    return ", ".join([f"{format_count(summary.done, 'job')} done", *others])
+
+
+def _all_jobs(number: int) -> str:
+    return "the job is" if number == 1 else f"all {number} jobs are"
+
+
+def _print_next(root: Path, cells: Sequence[str]) -> None:
+    """Print where the store and its figures are, and which commands show more.
+
+    Args:
+        cells: those that have a finished simulation.
+    """
     store = _shown(root)
-    print(f"\n{format_count(summary.done, 'job')} done{bad}{before}\nstore    {store}")
+    print(f"store    {store}")
     if any(Store(root).figures.glob("*")):
         print(f"figures  {_shown(root / 'figures')}")
     print("\nnext:")
     program = _program()
     if cells:
-        print(f"  {program} plot --store {store} --cell {_quoted(cells[0])} --cycles 1")
-        print(f"  {program} plot --store {store} --cell {_quoted(cells[0])} --cleaning")
+        cell = _quoted(cells[0])
+        print(f"  {program} plot --store {store} --cell {cell} --cycles 1")
+        print(f"  {program} plot --store {store} --cell {cell} --cleaning")
         print(f'  {program} sql --store {store} "SELECT cell_id, model, rmse_mv FROM simulations ORDER BY rmse_mv"')
     else:
         print(f"  {program} findings --store {store}")
@@ -123,25 +173,35 @@ def _print_failures(root: Path, failures: Sequence[Any]) -> None:
     if failures:
         print(f"\n{len(failures)} failed:")
     for row in failures[:REASONS_SHOWN]:
-        log = f" (log: {_shown(root / row['log'])})" if row["log"] else ""
-        print(f"  {row['kind']} {row['cell_id']} {row['label']}: {row['reason']}{log}")
+        text = f"  {row['kind']} {row['cell_id']} {row['label']}: {row['reason']}"
+        if row["log"]:
+            text += f" (log: {_shown(root / row['log'])})"
+        print(text)
     if len(failures) > REASONS_SHOWN:
-        print('  … all of them: kilocell sql "SELECT * FROM failures"')
+        print('  … to see all: kilocell sql "SELECT * FROM failures"')
 
 
 def print_nothing_to_simulate(rows: Sequence[Any]) -> None:
-    """Say of each cell without anything to simulate why, once for all of its jobs."""
-    reasons = {(row["cell_id"], row["reason"]): None for row in rows}
+    """Print why each cell has nothing to simulate, once for all of its jobs.
+
+    Args:
+        rows: skipped jobs, of :func:`kilocell.sqlite.queries.skipped_for_content`.
+    """
+    reasons = list(dict.fromkeys((row["cell_id"], row["reason"]) for row in rows))
     if reasons:
-        print(f"\n{len(rows)} skipped, which is no failure:")
-    for cell_id, reason in list(reasons)[:REASONS_SHOWN]:
+        print(f"\n{len(rows)} skipped (not an error):")
+    for cell_id, reason in reasons[:REASONS_SHOWN]:
         print(f"  {cell_id}: {reason}")
     if len(reasons) > REASONS_SHOWN:
-        print("  … all of them: kilocell sql \"SELECT * FROM jobs WHERE status = 'skipped'\"")
+        print("  … to see all: kilocell sql \"SELECT * FROM jobs WHERE status = 'skipped'\"")
 
 
 def result_rows(connection: sqlite3.Connection, cells: Sequence[str] = ()) -> list[tuple[Any, ...]]:
-    """The lines of the table of results, of some cells or of all."""
+    """Return the rows of the table of results, with the columns ``RESULTS``.
+
+    Args:
+        cells: only these; empty = all.
+    """
     rows = [row for row in queries.results(connection) if not cells or row["cell_id"] in cells]
     return [tuple(row[column] for column in RESULTS.values()) for row in rows]
 
@@ -159,40 +219,53 @@ def _draw_all(root: Path, out: TextIO | None) -> None:
 
 
 def make_synthetic(folder: Path, cells: int, seed: int, layout: str, out: TextIO | None) -> None:
-    """Make synthetic cells and say what to do with them."""
+    """Make raw data of synthetic cells, and print what to do with it.
+
+    Args:
+        folder: where the files go.
+        cells: number of cells.
+        seed: the same seed gives the same data.
+        layout: ``long`` (one file with a column of cell ids) or ``files`` (one file per cell).
+        out: where progress goes; ``None`` = no progress.
+    """
     from ...data.synthetic.generate import synthesize
 
     def progress(done: int, total: int) -> None:
-        if out is not None and (done == total or done % max(total // 20, 1) == 0):
-            out.write(f"\r{done}/{total} cells" + ("\n" if done == total else ""))
+        is_shown = done == total or done % max(total // 20, 1) == 0
+        if out is not None and is_shown:
+            out.write(f"\r{done}/{total} cells")
+            if done == total:
+                out.write("\n")
             out.flush()
 
     paths = synthesize(folder, cells, seed, cast(Literal["long", "files"], layout), progress)
-    data = [path for path in paths if path.suffix == ".csv"]
-    print(f"wrote {len(data)} CSV file{'s' * (len(data) > 1)} and ground_truth.json to {folder}")
+    tables = [path for path in paths if path.suffix == ".csv"]
+    print(f"wrote {format_count(len(tables), 'CSV file')} and ground_truth.json to {folder}")
     print(f"next: kilocell init {_shown(folder)} --out {_shown(folder / 'campaign.toml')}")
 
 
 def show_versions(json_: bool) -> None:
-    """Print the versions of kilocell and of what its results depend on."""
+    """Print the versions of kilocell and of the packages that results depend on."""
     from ...data.installed import installed_version
     from ..run.run_campaign import RECORDED_VERSIONS
 
-    rows = [("python", platform.python_version()), *((name, installed_version(name)) for name in RECORDED_VERSIONS)]
-    print(table_to_json(("package", "version"), rows) if json_ else table(("package", "version"), rows))
+    headings = ("package", "version")
+    rows = [("python", platform.python_version())]
+    rows += [(name, installed_version(name)) for name in RECORDED_VERSIONS]
+    print_rows(headings, rows, json_)
 
 
 def _program() -> str:
-    """How kilocell is called from here: by its name where that finds this very one, else by its path."""
+    """Return how to call this kilocell: by its name where the shell finds this very one, else by its path."""
     called = Path(sys.argv[0])
-    found = shutil.which("kilocell")
-    if called.name != "kilocell" or (found is not None and Path(found).samefile(called)):
+    on_path = shutil.which("kilocell")
+    if called.name != "kilocell" or (on_path is not None and Path(on_path).samefile(called)):
         return "kilocell"
     return _shown(called)
 
 
 def _shown(path: Path) -> str:
-    """A path as short as it can be typed here."""
+    """Return a path as short as it can be typed in this folder."""
     try:
         return _quoted(str(path.absolute().relative_to(Path.cwd())))
     except ValueError:

@@ -31,7 +31,7 @@ def test_the_demo_finds_the_truth_of_its_cells(tmp_path: Path) -> None:
     assert len(list(figures.glob("*.png"))) == len(list(figures.glob("*.pdf"))) == 10
     _the_fit_found_the_true_diffusivities(tmp_path)
     again = kilocell("demo", "--dashboard-address", "none", cwd=tmp_path)
-    assert "0 jobs done, 26 were done before" in again.stdout
+    assert "nothing to do: all 26 jobs are up to date" in again.stdout
 
 
 def _the_fit_found_the_true_diffusivities(folder: Path) -> None:

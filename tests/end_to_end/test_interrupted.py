@@ -61,7 +61,7 @@ def test_a_signal_stops_workers_and_the_next_run_goes_on(campaign: Path, number:
     run.send_signal(number)
     out, err = run.communicate(timeout=60)
     assert run.returncode == code, out + err
-    assert "run again to go on" in err
+    assert "same command again to continue" in err
     assert "Traceback" not in err
     assert gone(workers)
     assert ask(campaign, "SELECT status FROM runs") == [{"status": "interrupted"}]

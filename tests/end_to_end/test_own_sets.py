@@ -32,7 +32,7 @@ def test_a_bpx_file_is_simulated_and_runs_again_when_it_changes_only(tmp_path: P
     assert copy.read_bytes() == BPX.read_bytes()
 
     file.rename(tmp_path / "moved.json")
-    assert "0 jobs done, 3 were done before" in run(tmp_path, "moved.json")
+    assert "nothing to do: all 3 jobs are up to date" in run(tmp_path, "moved.json")
 
     changed = json.loads(BPX.read_text(encoding="utf-8"))
     changed["Parameterisation"]["Negative electrode"]["Diffusivity [m2.s-1]"] = 1e-14

@@ -22,7 +22,7 @@ def test_run_plan_status_sql_and_plot(tmp_path: Path) -> None:
     assert "4 jobs done" in first.stdout
     assert results(tmp_path) == {("one", "SPM"): "done", ("two", "SPM"): "done"}
     second = kilocell("run", *QUICK, cwd=tmp_path)
-    assert "0 jobs done, 4 were done before" in second.stdout
+    assert "nothing to do: all 4 jobs are up to date" in second.stdout
     assert "running" not in second.stderr  # no cluster is started for nothing
     status = json.loads(kilocell("status", "--json", cwd=tmp_path).stdout)
     assert status["failures"] == []
@@ -204,7 +204,7 @@ def test_a_cell_that_only_rests_is_skipped_and_fails_no_run(tmp_path: Path) -> N
         "rest"
     }
     again = kilocell("run", "--cell", "rest", *QUICK, "--no-plots", cwd=tmp_path)
-    assert "0 jobs done, 6 were done before" in again.stdout
+    assert "nothing to do: all 6 jobs are up to date" in again.stdout
     kilocell("simulate", *QUICK, "--no-plots", cwd=tmp_path)
     assert results(tmp_path)["good", "SPM"] == "done"
 

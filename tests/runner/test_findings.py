@@ -30,7 +30,7 @@ def test_each_cell_has_a_line_with_before_and_after_and_its_findings(
     assert sum("voltage_missing" in line for line in lines) == 4
     assert "36.6 → 36.5" in line  # W.h
     assert sum(line.startswith(("A ", "B ")) and "duplicate_row" in line for line in lines) == 2
-    assert f"quarantined  duplicate_row 14; as they stood in {tmp_path / 'quarantine'}, a file a cell" in lines
+    assert f"quarantined  duplicate_row 14; the raw rows are in {tmp_path / 'quarantine'}, one file per cell" in lines
 
 
 def test_one_cell_is_shown_before_and_after_with_its_quarantine(
@@ -46,7 +46,7 @@ def test_one_cell_is_shown_before_and_after_with_its_quarantine(
     assert words["energy in"] == ["W.h", "36.6", "36.5", "-0.27", "%"]
     assert words["time span"] == ["h", "1", "2", "+100.00", "%"]
     assert words["cycles"] == ["3", "2", "-1"]
-    assert f"quarantined  duplicate_row 7; as they stood in {tmp_path / 'quarantine' / 'B.parquet'}" in lines
+    assert f"quarantined  duplicate_row 7; the raw rows are in {tmp_path / 'quarantine' / 'B.parquet'}" in lines
     assert "charge, A.h  current_missing -0.1 in" in lines
 
 
@@ -58,8 +58,8 @@ def test_what_an_earlier_version_did_not_count_is_said(tmp_path: Path, capsys: p
             catalog.execute(f"DELETE FROM {table}")
     show_findings(tmp_path, (), (), json_=False)
     out = capsys.readouterr().out
-    assert "quarantined  by rules that were not counted 7" in out
-    assert "`kilocell run` cleans again" in out
+    assert "quarantined  not counted by rule 7" in out
+    assert "energy; `kilocell run` cleans" in out
 
 
 def test_where_no_row_was_taken_out_no_change_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -127,7 +127,7 @@ def test_naming_a_cell_shows_each_of_its_findings(tmp_path: Path, capsys: pytest
     assert sum(line.startswith("A  ") for line in capsys.readouterr().out.splitlines()) >= 2 * MANY_ROWS
     fill(tmp_path / "long", "A", findings=MANY_NAMED + 1)
     show_findings(tmp_path / "long", ("A",), (), json_=False)
-    assert f"{MANY_NAMED + 1} findings; each of them" in capsys.readouterr().out
+    assert f"{MANY_NAMED + 1} findings; to see each one" in capsys.readouterr().out
 
 
 def test_the_worst_severity_of_a_rule_is_named() -> None:
@@ -145,7 +145,7 @@ def test_a_cell_that_is_not_cleaned_is_said_to_be_so(tmp_path: Path, capsys: pyt
     assert "not cleaned: bad" in capsys.readouterr().out
     show_findings(tmp_path, ("bad",), (), json_=False)
     out = capsys.readouterr().out
-    assert "not cleaned: bad; kilocell status says why" in out
+    assert "not cleaned: bad; kilocell status" in out
     assert "no findings" in out
 
 

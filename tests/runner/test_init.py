@@ -97,7 +97,7 @@ def test_nothing_to_read_writes_nothing(tmp_path: Path) -> None:
         ([str(tmp_path / "empty.csv")], "none of these files can be read"),
         ([str(tmp_path / "folder")], "no file that ends in .csv"),
         ([str(tmp_path / "emty.csv")], 'did you mean "empty.csv"'),
-        ([], "name the raw files"),
+        ([], "give the raw files"),
     ):
         with pytest.raises(CampaignError, match=message):
             write_campaign(paths, out)
@@ -122,7 +122,7 @@ def test_what_is_left_out_is_said_on_the_screen_and_in_the_file(tmp_path: Path) 
     (tmp_path / "notes.pdf").touch()
     result = CliRunner().invoke(cli, ["init", str(tmp_path), "--out", str(tmp_path / "campaign.toml")])
     assert result.exit_code == 0
-    assert f"left out, since they cannot be read:\n  {tmp_path}/empty.csv: the file is empty" in result.stderr
+    assert f"left out, because they cannot be read:\n  {tmp_path}/empty.csv: the file is empty" in result.stderr
     assert f"  {tmp_path}/raw.mpr: BioLogic .mpr files" in result.stderr
     assert "notes.pdf" not in result.stderr
     assert f"{tmp_path}/empty.csv: the file is empty" in (tmp_path / "campaign.toml").read_text(encoding="utf-8")
@@ -215,7 +215,9 @@ def test_reading_that_takes_a_while_is_announced(tmp_path: Path, monkeypatch: py
     write_campaign([str(tmp_path)], tmp_path / "slow.toml", told.append)
     monkeypatch.setattr(init, "_MOST_BYTES", 2000)
     write_campaign([str(tmp_path)], tmp_path / "slower.toml", told.append)
-    assert [text.split(" MB in ")[1] for text in told] == ["1 file to guess what each cell is"] * 2
+    assert [text.split(" MB in ")[1] for text in told] == [
+        "1 file to guess capacity and parameter set of each cell"
+    ] * 2
     assert [text.startswith("reading the first") for text in told] == [False, True]
 
 

@@ -85,7 +85,7 @@ def test_a_record_too_long_to_clean_at_once_says_so(
     monkeypatch.setattr(inspection, "MOST_ROWS", 80)
     _, out = shown(capsys, long_file(tmp_path, 2), cell="B001")
     assert "cleaning B001: 80 rows" in out
-    assert "these are its first rows; it has 100" in out
+    assert "only its first rows are cleaned here; it has 100" in out
     assert "not cleaned here: 1 other cell; --cell" in out
 
 
@@ -104,7 +104,7 @@ def test_a_reversed_current_is_told_with_its_evidence(tmp_path: Path, capsys: py
     assert sign["voltage_discharge_positive"] >= 2
     _, out = shown(capsys, path)
     assert (
-        "positive for discharge or without a sign; turned (votes for charge positive and discharge positive: "
+        "positive for discharge or without a sign; inverted (votes for charge positive and discharge positive: "
         "voltage against current 0 and" in out
     )
 

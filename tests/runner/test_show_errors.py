@@ -53,7 +53,7 @@ def test_a_line_for_each_finished_simulation_in_the_campaigns_order(store: Path)
     assert [line.split()[:2] for line in lines[2:5]] == [["A", "SPMe"], ["A", "DFN"], ["B", "SPMe"]]
     assert lines[2].split()[3:] == ["20.0", "12.0", "(3.0)", "–", "–", "25.0"]
     assert lines[4].split()[3:] == ["20.0", "13.0", "(3.0)", "–", "–", "26.0"]
-    assert "1 failed and have no errors" in lines[-1]
+    assert "1 simulation failed" in lines[-1]
     assert all(len(line) <= 120 for line in lines)
 
 

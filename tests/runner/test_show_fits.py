@@ -16,19 +16,19 @@ HIGH = "at its upper bound: widen the bounds, or fix it"
 
 
 @pytest.mark.parametrize(
-    ("verdicts", "done", "agreeing", "told"),
+    ("verdicts", "done", "agreeing", "expected"),
     [
         ([WELL, WELL], 4, 4, "all well determined"),
         ([POOR, WELL, WELL], 4, 3, "1 poorly determined, 2 well determined"),
         ([LOW, HIGH], 4, 4, "all at a bound"),
         ([WELL], 4, 1, "all well determined, starts disagree"),
-        (["determined within 3.2%"], 1, 1, "all determined, one start alone"),
-        ([None], 2, 2, "all no verdict"),
+        (["determined within 3.2%"], 1, 1, "all determined, only one start"),
+        ([None], 2, 2, "all without verdict"),
     ],
 )
-def test_a_fit_is_judged_in_a_few_words(verdicts: list[str | None], done: int, agreeing: int, told: str) -> None:
+def test_a_fit_is_judged_in_a_few_words(verdicts: list[str | None], done: int, agreeing: int, expected: str) -> None:
     fit = {"starts_done": done, "starts_agreeing": agreeing}
-    assert short_verdict(fit, [{"verdict": verdict} for verdict in verdicts]) == told
+    assert short_verdict(fit, [{"verdict": verdict} for verdict in verdicts]) == expected
 
 
 def test_a_store_without_fits_says_how_to_make_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,7 +14,7 @@ from kilocell.data.errors import UsageError
 from kilocell.data.installed import parameter_set_names
 from kilocell.data.settings import MODEL_TYPES
 from kilocell.runner.campaign.campaign import load_campaign
-from kilocell.runner.show.models import WORDS, show_models
+from kilocell.runner.show.models import DESCRIPTIONS, show_models
 from kilocell.runner.show.parameters import show_parameter_set, show_parameter_sets
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "bpx"
@@ -39,11 +39,11 @@ def value_of(found: dict[str, Any], parameter: str) -> float:
     return next(float(row["value"]) for row in found["parameters"] if row["parameter"] == parameter)
 
 
-def test_every_model_has_words_and_options(capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_model_has_a_description_and_options(capsys: pytest.CaptureFixture[str]) -> None:
     show_models(None, json_=True)
     rows = json.loads(capsys.readouterr().out)
     assert [row["model"] for row in rows] == list(MODEL_TYPES)
-    assert set(MODEL_TYPES) <= set(WORDS)
+    assert set(MODEL_TYPES) <= set(DESCRIPTIONS)
     for name in MODEL_TYPES:
         show_models(name, json_=True)
         shown = json.loads(capsys.readouterr().out)

@@ -109,9 +109,9 @@ def test_what_a_job_asks_for(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"jobs": 0}, "at least 1 job"),
-        ({"cores": 0}, "at least 1 job"),
-        ({"memory": "300MiB"}, "ask for 512 MiB"),
+        ({"jobs": 0}, "jobs = 0, .*at least 1"),
+        ({"cores": 0}, "cores = 0: .*at least 1"),
+        ({"memory": "300MiB"}, "at least 512 MiB"),
         ({"memory": "lots"}, "memory 'lots'"),
     ],
 )

@@ -33,7 +33,7 @@ def test_three_jobs_compute_and_the_queue_ends_empty(
     monkeypatch.setenv("SLURM_MEM_PER_CPU", "7")  # as in a run that is a Slurm job itself
     handler = signal.getsignal(signal.SIGINT)
     with open_cluster(replace(ONE_JOB, jobs=3), "trial run", tmp_path, print) as workers:
-        assert workers.description == "3 Slurm jobs of 1 worker each in partition main (1GiB, 00:10:00 a job)"
+        assert workers.description == "3 Slurm jobs of 1 worker each in partition main (1GiB, 00:10:00 per job)"
         assert workers.dashboard == ""
         assert signal.getsignal(signal.SIGINT) is handler
         workers.client.wait_for_workers(3, timeout=60)
@@ -62,7 +62,7 @@ def test_several_workers_in_a_job(queue: Queue, tmp_path: Path) -> None:
         ({"partition": "shrt"}, 'cluster has no partition "shrt".*did you mean "short"'),
         ({"partition": "short", "walltime": "00:02:00"}, "longer than partition short allows .00:01:00"),
         ({"walltime": "soon"}, "walltime 'soon'"),
-        ({"walltime": "infinite"}, "need a time that ends"),
+        ({"walltime": "infinite"}, "need a time limit"),
         ({"cores": 99}, "would not accept the jobs: .*not available"),
         ({"job_extra": ("--constraint=nonsense",)}, "would not accept the jobs: .*feature"),
     ],
@@ -104,7 +104,7 @@ def test_a_cancelled_job_is_replaced(queue: Queue, tmp_path: Path, monkeypatch: 
         work = workers.client.submit(job_after_a_while)
         subprocess.run(["scancel", lost], check=True)
         assert work.result(timeout=60) != lost
-    assert f"Slurm job {lost} ended; its place is taken by another" in said
+    assert f"Slurm job {lost} ended; another one replaces it" in said
 
 
 def test_jobs_that_die_at_once_stop_the_run_with_their_log(
