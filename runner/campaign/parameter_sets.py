@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ...data.names import nearest_hint
 from ...data.parameter_files import NO_BPX, Form, content_digest, has_bpx, read_document
+from ...data.settings import ParameterSetSettings
 from .errors import format_key, value_text
 from .schema import CampaignFile
 
@@ -29,6 +30,11 @@ class SetFile:
     form: Form
     digest: str
     content: bytes
+
+    @property
+    def settings(self) -> ParameterSetSettings:
+        """The set without changes, as jobs name it."""
+        return ParameterSetSettings(self.name, self.name, file_digest=self.digest)
 
     @property
     def where(self) -> str:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def show_plan(campaign: Campaign, json_: bool, everything: bool) -> None:
     """Print the jobs that would run, or all of them; nothing is written."""
-    _, jobs = scan_and_plan(campaign)
+    jobs = scan_and_plan(campaign).jobs
     headings, waiting = ("stage", "cell", "label", "why"), [job for job in jobs if job.reason]
     rows = [(job.stage, job.cell_id, job.label, job.reason or "done") for job in (jobs if everything else waiting)]
     if json_:

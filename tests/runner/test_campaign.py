@@ -23,6 +23,7 @@ from kilocell.data.settings import (
     SourceSettings,
 )
 from kilocell.runner.campaign.campaign import Campaign, load_campaign
+from kilocell.runner.campaign.cell_plan import resolve
 from kilocell.runner.campaign.fields import parse_cycle_numbers
 from kilocell.runner.campaign.pybamm_checks import check_parameters
 from kilocell.runner.campaign.schema import CleanTable, ClusterTable, SourceTable
@@ -399,22 +400,22 @@ def test_byte_order_mark_and_windows_line_ends(tmp_path: Path) -> None:
     assert len(load_campaign(tmp_path / "campaign.toml").sources) == 1
 
 
-def test_check_cells_names_what_no_source_has(tmp_path: Path) -> None:
+def test_resolve_names_what_no_source_has(tmp_path: Path) -> None:
     cells = '[cells.CELL_X]\nparameter_set = "Chen2020"\n[cells."Z*"]\nnominal_capacity_ah = 1\n'
     fit = FIT.format(more='cells = ["CELL_Y", "no*"]\nparameter_set = "Chen2020"')
     campaign = load(tmp_path, cells + fit)
     with pytest.raises(CampaignError) as caught:
-        campaign.check_cells(["CELL_X", "cell_y"])
+        resolve(campaign, ["CELL_X", "cell_y"])
     assert 'fit.cells: no source has the cell "CELL_Y" (did you mean "cell_y"?)' in str(caught.value)
     assert "cells.CELL_X" not in str(caught.value)
-    campaign.check_cells(["CELL_X", "CELL_Y"])
+    resolve(campaign, ["CELL_X", "CELL_Y"])
 
 
-def test_check_cells_refuses_a_fit_without_parameter_set(tmp_path: Path) -> None:
+def test_resolve_refuses_a_fit_without_parameter_set(tmp_path: Path) -> None:
     campaign = load(tmp_path, '[cells.A]\nparameter_set = "Chen2020"\n' + FIT.format(more=""))
-    campaign.check_cells(["A"])
+    resolve(campaign, ["A"])
     with pytest.raises(CampaignError, match='fit "fit" names no parameter_set and the cell "B" has none'):
-        campaign.check_cells(["A", "B"])
+        resolve(campaign, ["A", "B"])
 
 
 def test_check_parameters_names_the_nearest(tmp_path: Path) -> None:
@@ -426,7 +427,7 @@ def test_check_parameters_names_the_nearest(tmp_path: Path) -> None:
         + FIT.format(more="").replace("D [m2.s-1]", "D [m2/s]"),
     )
     with pytest.raises(CampaignError) as caught:
-        check_parameters(campaign, names.__getitem__, ["A"])
+        check_parameters(campaign, names.__getitem__, resolve(campaign, ["A"]))
     assert 'variations#1.parameters: Ai2020 has no parameter "x"' in str(caught.value)
     assert 'fit.parameters: Chen2020 has no parameter "D [m2/s]" (did you mean "D [m2.s-1]"?)' in str(caught.value)
     assert 'Chen2020 has no parameter "x"' not in str(caught.value)
@@ -462,7 +463,7 @@ def test_load_imports_neither_pybamm_nor_dask(tmp_path: Path) -> None:
 def test_lgm50_example(shared_data: Path) -> None:
     campaign = load_campaign(ROOT / "examples" / "lgm50" / "campaign.toml")
     cells = [cell for path, settings in campaign.sources for cell in cell_ids(path, settings)]
-    campaign.check_cells(cells)
+    resolve(campaign, cells)
     assert len(set(cells)) == len(list((shared_data / "lgm50_digatron").glob("*/*.csv"))) == 17
     assert {campaign.cell(cell).temperature_celsius for cell in cells if cell.endswith("_0degC")} == {0.0}
     assert [cell for cell in cells if campaign.fits(cell)] == ["Cell785_0p5C_25degC"]
@@ -472,7 +473,7 @@ def test_takehome_example(shared_data: Path) -> None:
     assert (shared_data / "takehome_like").is_dir()
     campaign = load_campaign(ROOT / "examples" / "takehome" / "campaign.toml")
     cells = [cell for path, settings in campaign.sources for cell in cell_ids(path, settings)]
-    campaign.check_cells(cells)
+    resolve(campaign, cells)
     sets = {cell: [s.name for s in campaign.parameter_sets(cell)] for cell in cells}
     assert sets == {
         "CELL_A": ["Chen2020"],
@@ -486,7 +487,7 @@ def test_takehome_example(shared_data: Path) -> None:
 def test_campaign_of_the_sample() -> None:
     campaign = load_campaign(ROOT / "data" / "campaign.toml")
     cells = [cell for source, settings in campaign.sources for cell in cell_ids(source, settings)]
-    campaign.check_cells(cells)
+    resolve(campaign, cells)
     assert len(cells) == 5
     assert all(campaign.parameter_sets(cell) for cell in cells)
 

@@ -13,8 +13,8 @@ from kilocell.runner.worker.hard_timeout import hard_timeout
 HANGING = """
 import sys
 from pathlib import Path
-from kilocell.runner.worker.hard_timeout import forced_end
-with forced_end(Path(sys.argv[1]), 0.1, grace_second=0.3):
+from kilocell.runner.worker.hard_timeout import hard_timeout
+with hard_timeout(Path(sys.argv[1]), 0.1, grace_second=0.3):
     sum(range(10**13))  # in C, with the interpreter's lock, for days
 """
 

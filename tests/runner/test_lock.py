@@ -14,8 +14,8 @@ from kilocell.runner.run.lock import lock_store
 HOLD = """
 import sys, time
 from pathlib import Path
-from kilocell.runner.run.lock import only_run
-with only_run(Path(sys.argv[1])):
+from kilocell.runner.run.lock import lock_store
+with lock_store(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)
 """

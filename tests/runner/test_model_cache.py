@@ -15,7 +15,7 @@ from kilocell.data.fit_settings import FitParameter, FitSettings
 from kilocell.data.settings import CellSettings, ModelSettings, Override, ParameterSetSettings, SimulateSettings
 from kilocell.runner.plan.job import Job, SimulateWork, StartWork
 from kilocell.runner.worker import model_cache
-from kilocell.runner.worker.compile import LEAST_SIMULATIONS, PER_START, choose_compiled, compiled_model_key
+from kilocell.runner.worker.compile import LEAST_SIMULATIONS, SIMULATIONS_PER_START, choose_compiled, compiled_model_key
 
 SPM = ModelSettings("SPM", "SPM")
 SET = ParameterSetSettings("Chen2020", "Chen2020")
@@ -105,7 +105,10 @@ def test_a_model_is_compiled_where_enough_jobs_share_it_or_it_is_known() -> None
 
 def test_starts_count_for_many_and_other_models_for_nothing() -> None:
     fit = FitSettings("f", CellSettings("C"), SPM, SET, (FitParameter("Electrode height [m]", 0.1, 0.2),))
-    starts = [Job("start", "C", f"f-{i}", "s", "d", StartWork(fit, i)) for i in range(LEAST_SIMULATIONS // PER_START)]
+    starts = [
+        Job("start", "C", f"f-{i}", "s", "d", StartWork(fit, i))
+        for i in range(LEAST_SIMULATIONS // SIMULATIONS_PER_START)
+    ]
     assert compiling(choose_compiled(starts, "auto", lambda kind: False)) == len(starts)
     assert compiling(choose_compiled(starts[1:], "auto", lambda kind: False)) == 0
     half = simulations(LEAST_SIMULATIONS // 2)
@@ -127,14 +130,14 @@ def test_numbers_and_names_make_no_other_model_but_what_is_overridden_does() -> 
 
 SOLVE = """
 import sys
-from kilocell.runner import model_cache
+from kilocell.runner.worker import model_cache
 assert model_cache.prepare()
 import numpy as np
 from kilocell.data.settings import *
-from kilocell.jobs import record, simulate
-from kilocell.jobs.models.build import all_compiled, compiled_models
-from kilocell.jobs.models.build import structure_of
-from kilocell.jobs.current_profile.compress import compress
+from kilocell.jobs.record import record
+from kilocell.jobs.models.build import compile_models, is_all_compiled, make_structure
+from kilocell.jobs.current_profile.compress import compress_current
+from kilocell.jobs.simulation import simulate
 from kilocell.jobs.simulation.replay import replay
 time = np.arange(0.0, 7200.0, 10.0)
 current = np.where((time > 600) & (time < 3000), -5.0, 0.0) + 0.5 * np.sin(time / 50.0) * (time > 4000)
@@ -143,15 +146,16 @@ settings = SimulateSettings(
     CellSettings("C", 5.0, InitialState("soc", 0.8), 25.0), ModelSettings("SPM", "SPM"),
     ParameterSetSettings("Chen2020", "Chen2020"))
 whole = record.Record(time, current, np.full(n, np.nan), np.zeros(n, int), np.ones(n, int), np.ones(n, int))
-conditions = simulate.conditions_of(whole, settings, None)
-profile = compress(time, current, np.zeros(n, bool), 5.0)
+conditions = simulate.find_conditions(whole, settings, None)
+profile = compress_current(time, current, np.zeros(n, bool), 5.0)
 found = []
 for asked in (True, False):
-    with compiled_models(asked):
-        structure = structure_of(settings.model, "Chen2020", (), len(profile.time_second), settings.rtol, settings.atol)
+    with compile_models(asked):
+        knots = len(profile.time_second)
+        structure = make_structure(settings.model, "Chen2020", (), knots, settings.rtol, settings.atol)
         assert structure.compiled == asked
         found.append(replay(structure, conditions, profile, time).voltage_volt)
-assert all_compiled()
+assert is_all_compiled()
 assert np.array_equal(*found), np.max(np.abs(found[0] - found[1]))
 model_cache.note_use("abc")
 """
