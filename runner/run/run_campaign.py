@@ -7,7 +7,8 @@ import secrets
 import socket
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, NamedTuple, TextIO
@@ -141,18 +142,12 @@ def run_campaign(
         stale = [job for job in jobs if job.reason]
         waiting = choose_compiled(stale, campaign.file.simulate.compiled, model_cache.is_known)
         counts: Counter[str] = Counter()
-        try:
+        with _record_abnormal_end(catalog, run_id):
             if waiting:
                 store_set_files(store, campaign.set_files)
                 for job in waiting:
                     forget_deaths(store.journal(job.cell_id, job.label))
                 _run_jobs(catalog, store, run_id, waiting, cluster, counts, out, verbose)
-        except Exception as error:
-            catalog.end_run(run_id, 2 if isinstance(error, UsageError) else 1, "failed")
-            raise
-        except BaseException as signal:
-            catalog.end_run(run_id, getattr(signal, "exit_code", 130), "interrupted")
-            raise
         summary = RunSummary(
             run_id=run_id,
             done=counts["done"],
@@ -206,6 +201,19 @@ def _record_campaign(catalog: Catalog, campaign: Campaign, plan: CampaignPlan) -
 def _begin_run(catalog: Catalog, campaign_id: int, command_line: Sequence[str]) -> int:
     versions = {name: installed_version(name) for name in RECORDED_VERSIONS}
     return catalog.begin_run(" ".join(command_line), socket.gethostname(), os.getpid(), versions, campaign_id)
+
+
+@contextmanager
+def _record_abnormal_end(catalog: Catalog, run_id: int) -> Iterator[None]:
+    """Record in the catalog how a run ends when an error or a signal ends it."""
+    try:
+        yield
+    except Exception as error:
+        catalog.end_run(run_id, 2 if isinstance(error, UsageError) else 1, "failed")
+        raise
+    except BaseException as signal:
+        catalog.end_run(run_id, getattr(signal, "exit_code", 130), "interrupted")
+        raise
 
 
 def _run_jobs(
