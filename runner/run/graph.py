@@ -12,7 +12,7 @@ from ..plan.job import Job, Key
 from ..worker.run_job import JobOutcome, record_death, run_job
 
 PRIORITIES = {"split": 0, "clean": 0, "simulate": 1, "start": 1, "fit": 2, "profile": 2}
-"""Priority of each kind of job, higher first: jobs that use results run before new cells, so cells finish one by one."""
+"""Priority of each kind of job, higher first: jobs that use results run before new cells, so cells finish in turn."""
 
 
 def build_graph(jobs: Sequence[Job], store_root: str) -> HighLevelGraph:

@@ -29,12 +29,16 @@ def lock_store(root: Path) -> Iterator[None]:
         root.mkdir(parents=True, exist_ok=True)
         handle = path.open("a+", encoding="utf-8")
     except OSError as error:
-        raise StoreError(f"cannot write the store {root}: {error.strerror}; choose another store with --store") from error
+        raise StoreError(
+            f"cannot write the store {root}: {error.strerror}; choose another store with --store"
+        ) from error
     with handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise StoreError(f"{root} is in use by another run{_describe_holder(path)}; wait for it or stop it") from error
+            raise StoreError(
+                f"{root} is in use by another run{_describe_holder(path)}; wait for it or stop it"
+            ) from error
         _write_holder(handle.fileno(), root)
         yield
 
@@ -46,7 +50,9 @@ def _write_holder(descriptor: int, root: Path) -> None:
         os.ftruncate(descriptor, 0)
         os.write(descriptor, (json.dumps(holder) + "\n").encode())
     except OSError as error:
-        raise StoreError(f"cannot write the store {root}: {error.strerror}; free some space, or choose another store with --store") from error
+        raise StoreError(
+            f"cannot write the store {root}: {error.strerror}; free some space, or choose another store with --store"
+        ) from error
 
 
 def _describe_holder(path: Path) -> str:

@@ -276,7 +276,7 @@ def test_file_that_nothing_can_be_guessed_from_stays_for_its_read_to_fail(tmp_pa
         ('[cells."a.b"]\ninitial_state = "rest"\n', 'cells."a.b".initial_state = "rest": must be "rest_voltage", {soc'),
         (
             "[cells.A]\ninitial_state = { soc = 50 }\n",
-            "soc is a share from 0 to 1, not a percentage: {soc = 0.5}",
+            "soc is a fraction from 0 to 1, not a percentage: {soc = 0.5}",
         ),
         ("[cells.initial_state]\nsoc = 1\n", "cells.initial_state.soc: unknown key"),
         (
@@ -316,7 +316,7 @@ def test_file_that_nothing_can_be_guessed_from_stays_for_its_read_to_fail(tmp_pa
         (FIT.format(more="").replace('"log"', '"log", prior = [0, 1]'), "the mean of a prior must be above 0"),
         (
             FIT.format(more="") + '"Initial state of charge" = { bounds = [0.9, 1.5] }\n',
-            "bounds of 'Initial state of charge' must lie between 0 and 1",
+            "bounds of 'Initial state of charge' must be between 0 and 1",
         ),
         (
             FIT.format(more="") + '"Cyclable lithium" = { bounds = [0, 1] }\n',
@@ -358,12 +358,12 @@ def test_wrong_value_is_named_with_key_and_advice(tmp_path: Path, text: str, exp
         ),
         (SOURCE + 'cell_id = "file"\n', 'must be "stem", "column:NAME" or "pattern:REGEX"'),
         (SOURCE + 'cell_id = "pattern:Cell(\\\\d+)"\n', "the pattern needs a group (?P<cell_id>…)"),
-        (SOURCE + 'cell_id = "pattern:("\n', "the pattern is no regular expression"),
+        (SOURCE + 'cell_id = "pattern:("\n', "the pattern is not a valid regular expression"),
         (
             SOURCE + 'columns = { voltage = "v" }\n',
             'sources#1.columns.voltage = "voltage": unknown column (did you mean',
         ),
-        (SOURCE + 'columns = { voltage_volt = "v" }\n', "columns need cell_id beside them"),
+        (SOURCE + 'columns = { voltage_volt = "v" }\n', "columns need cell_id, too"),
         (SOURCE + 'columns = { voltage_volt = { column = "v", unit = "kV" } }\n', 'unknown unit "kV" of voltage_volt'),
         (SOURCE + 'reader = "digatron"\ncolumns = { voltage_volt = "v" }\n', "the digatron reader knows its columns"),
         (SOURCE + SOURCE, "raw.csv is in sources#1 already"),

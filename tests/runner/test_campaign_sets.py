@@ -112,7 +112,7 @@ def test_the_content_decides_not_the_place(tmp_path: Path) -> None:
         ('"mine.json"', '"."', "cannot be read"),
         ('file = "mine.json"', "", "parameter_sets.mine.file is missing"),
         ("file =", "path =", "parameter_sets.mine.path: unknown key"),
-        ("[parameter_sets.mine]", "[parameter_sets.Chen2020]", "is a set of PyBaMM's already"),
+        ("[parameter_sets.mine]", "[parameter_sets.Chen2020]", "PyBaMM has a parameter set Chen2020"),
         ("[parameter_sets.mine]", '[parameter_sets."a+b"]', "must be letters, digits"),
         (
             '["mine", "Chen2020"]',
