@@ -163,7 +163,9 @@ class Campaign:
     def _given_for_cell(self, cell_id: str) -> dict[str, Any]:
         """Return the keys that ``[cells]`` gives for a cell, those of the most specific table last."""
         tables = self.file.cells
-        keys = [DEFAULTS] if DEFAULTS in tables else []
+        keys = []
+        if DEFAULTS in tables:
+            keys.append(DEFAULTS)
         keys += [key for key in self.file.cell_globs if key != cell_id and fnmatchcase(cell_id, key)]
         if cell_id in tables and cell_id != DEFAULTS:
             keys.append(cell_id)
@@ -276,7 +278,11 @@ def _table_keys(table: Any) -> tuple[str, ...]:
 
 def _field_values(table: BaseModel) -> dict[str, Any]:
     """Return a table's values as arguments of a frozen dataclass, with tuples for lists."""
-    return {key: tuple(value) if isinstance(value, list) else value for key, value in table}
+    values = dict(table)
+    for key, value in table:
+        if isinstance(value, list):
+            values[key] = tuple(value)
+    return values
 
 
 def _model(table: ModelTable) -> ModelSettings:

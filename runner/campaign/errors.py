@@ -99,7 +99,9 @@ def key_path(loc: Sequence[int | str], document: Any) -> str:
             continue
         if not isinstance(document, dict):  # "SPM" stands for {type = "SPM"}
             break
-        path += ("." if path else "") + format_key(part)
+        if path:
+            path += "."
+        path += format_key(part)
         document = document.get(part, {})
     return path
 

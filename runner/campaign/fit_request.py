@@ -164,8 +164,10 @@ def _preset_name(options: FitOptions, default: str, existing: dict[str, FitTable
         fit with these presets.
     """
     name = "-".join(options.presets)
+    if options.model == default:
+        return name
     if options.model is not None:
-        return name if options.model == default else f"{options.model}-{name}"
+        return f"{options.model}-{name}"
     others = [table.name for table in existing.values() if table.name == f"{table.model}-{name}"]
     if name in existing or not others:
         return name

@@ -35,8 +35,7 @@ def file_settings(path: Path, table: SourceTable) -> SourceSettings:
         table: the ``[[sources]]`` table that names it.
     """
     if table.reader == "digatron":
-        sign: CurrentSign = "charge_positive" if table.current_sign == "auto" else table.current_sign
-        return SourceSettings("digatron", (), table.cell_id or "stem", sign)
+        return SourceSettings("digatron", (), table.cell_id or "stem", _given_sign(table, "charge_positive"))
     reader = _reader_by_content(path) if table.reader == "auto" else table.reader
     if table.cell_id and (table.columns or table.reader != "auto"):
         columns = tuple(ColumnMapping(target, entry.column, entry.unit) for target, entry in table.columns.items())
@@ -44,8 +43,15 @@ def file_settings(path: Path, table: SourceTable) -> SourceSettings:
     guess = _guess_settings(path, reader)
     if table.reader not in ("auto", guess.reader):
         guess = SourceSettings(table.reader)
-    sign = guess.current_sign if table.current_sign == "auto" else table.current_sign
+    sign = _given_sign(table, guess.current_sign)
     return replace(guess, cell_id_from=table.cell_id or guess.cell_id_from, current_sign=sign)
+
+
+def _given_sign(table: SourceTable, default: CurrentSign) -> CurrentSign:
+    """Return the sign of the current that a table gives, or the default for ``auto``."""
+    if table.current_sign == "auto":
+        return default
+    return table.current_sign
 
 
 def _guess_settings(path: Path, reader: str) -> SourceSettings:

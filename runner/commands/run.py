@@ -27,8 +27,8 @@ def load_campaign_with_fits(path: Path | None, store: Path | None) -> Campaign:
         raise UsageError(f"no {DEFAULT_CAMPAIGN} here; name a campaign file, or write one: kilocell init RAW_FILES")
     campaign, gone = load_added_fits(replace_store(load_campaign(path or DEFAULT_CAMPAIGN), store))
     for name in gone:
-        told = f"the fit {name!r} asked on the command line before gives way to the one of that name in {campaign.path}"
-        click.echo(told, err=True)
+        message = f"fit {name!r} from an earlier command is replaced by the fit of the same name in {campaign.path}"
+        click.echo(message, err=True)
     return campaign
 
 

@@ -183,7 +183,9 @@ def _clean_job(cell_id: str, settings: CleanSettings, sources: Sequence[ScannedS
     settings = replace(settings, current_sign=own_sources[0].file.settings.current_sign)
     # File names give the order of several files without a wall clock, so they are part of the digest; that of a single
     # file is not.
-    names = [Path(source.file.path).name for source in own_sources] if len(own_sources) > 1 else []
+    names = [Path(source.file.path).name for source in own_sources]
+    if len(names) == 1:
+        names = []
     job_digest = digest("clean", JOB_VERSIONS["clean"], cell_id, settings, names, *inputs)
     work = CleanWork(tuple(cell_sources), settings)
     return Job("clean", cell_id, "clean", "clean", job_digest, work, tuple(needs))

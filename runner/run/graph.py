@@ -68,10 +68,14 @@ def _outcome(future: Any, job: Job, store_root: str) -> JobOutcome:
     if future.status == "finished":
         outcome: JobOutcome = future.result()
         return outcome
-    error = future.exception() if future.status == "error" else None
+    error = None
+    if future.status == "error":
+        error = future.exception()
     if isinstance(error, KilledWorker):
         # When the worker that held an earlier job's outcome died, the error names that job.
-        whose = "its worker" if str(error.task) == str(future.key) else f"the worker of {error.task}"
+        whose = "its worker"
+        if str(error.task) != str(future.key):
+            whose = f"the worker of {error.task}"
         reason = (
             f"{whose} died {error.allowed_failures + 1} times (out of memory, or a crash in the solver); "
             "raise --memory-limit or use fewer workers"

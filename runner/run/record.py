@@ -70,7 +70,8 @@ def record_found(catalog: Catalog, store: Store, jobs: Sequence[Job]) -> int:
     if not known:
         for receipt in read_all_receipts(store):
             job = by_name.get((receipt.kind, receipt.cell_id, receipt.label))
-            missing.append((receipt, job_settings(job) if job is not None else None))
+            settings = None if job is None else job_settings(job)
+            missing.append((receipt, settings))
     for name, job in by_name.items():
         if known and not job.reason and known.get(name) not in _finished_states(job):
             stored = read_receipt(store.receipt(*name))

@@ -208,8 +208,11 @@ def _record_abnormal_end(catalog: Catalog, run_id: int) -> Iterator[None]:
     """Record in the catalog how a run ends when an error or a signal ends it."""
     try:
         yield
-    except Exception as error:
-        catalog.end_run(run_id, 2 if isinstance(error, UsageError) else 1, "failed")
+    except UsageError:
+        catalog.end_run(run_id, 2, "failed")
+        raise
+    except Exception:
+        catalog.end_run(run_id, 1, "failed")
         raise
     except BaseException as signal:
         catalog.end_run(run_id, getattr(signal, "exit_code", 130), "interrupted")
@@ -226,7 +229,15 @@ def _run_jobs(
     out: TextIO | None,
     verbose: bool,
 ) -> None:
-    """Run jobs on a cluster, record their outcomes, and count them by status in ``counts``."""
+    """Run jobs on a cluster, record their outcomes, and count them in ``counts``.
+
+    Args:
+        run_id: of the catalog.
+        jobs: those that have to run.
+        counts: is added to: jobs by status; those that have nothing to simulate under ``nothing``, not ``skipped``.
+        out: stream for progress; ``None`` = no progress.
+        verbose: show Dask's own log lines.
+    """
     # Dask is imported here, so that commands which only read never pay for it.
     from ..cluster.open import open_cluster
     from .graph import run_jobs
@@ -248,8 +259,8 @@ def _run_jobs(
         try:
             for outcomes in run_jobs(workers.client, jobs, str(store.root)):
                 recorder.add(outcomes)
-                counts.update("nothing" if outcome.has_nothing_to_simulate else outcome.status for outcome in outcomes)
                 for outcome in outcomes:
+                    counts["nothing" if outcome.has_nothing_to_simulate else outcome.status] += 1
                     if outcome.status == "failed":
                         progress.say(f"failed     {' '.join(outcome.key)}: {outcome.reason}")
                     progress.add(outcome)

@@ -60,9 +60,9 @@ def choose_compiled(jobs: Sequence[Job], choice: Choice, known: Callable[[str], 
     for job in jobs:
         key = compiled_model_key(job.work)
         if key is not None:
-            simulations[key] += SIMULATIONS_PER_START if isinstance(job.work, (StartWork, ProfileWork)) else 1
+            simulations[key] += _simulations_of(job.work)
     chosen = {key for key, number in simulations.items() if choice is True or number >= LEAST_SIMULATIONS or known(key)}
-    return tuple(_compiling(job) if compiled_model_key(job.work) in chosen else job for job in jobs)
+    return tuple(_with_compiled(job, compiled_model_key(job.work) in chosen) for job in jobs)
 
 
 @contextmanager
@@ -93,7 +93,14 @@ def _structure(parameter_set: ParameterSetSettings) -> tuple[str, ...]:
     return parameter_set.base, *(f"{override.parameter} {override.kind}" for override in parameter_set.overrides)
 
 
-def _compiling(job: Job) -> Job:
-    if isinstance(job.work, ModelWork):
+def _simulations_of(work: Work) -> int:
+    """Return about how many simulations a job runs."""
+    if isinstance(work, (StartWork, ProfileWork)):
+        return SIMULATIONS_PER_START
+    return 1
+
+
+def _with_compiled(job: Job, compiled: bool) -> Job:
+    if compiled and isinstance(job.work, ModelWork):
         return replace(job, work=replace(job.work, compiled=True))
     return job

@@ -439,7 +439,9 @@ def test_cycles_are_read_back(cycles: set[int]) -> None:
     assert parse_cycle_numbers(text) == tuple(sorted(cycles))
 
 
-@pytest.mark.parametrize("text", ["", "0", "a", "3-1", "1,", "-1", "1-", "1.5", "1-99999999999"])
+@pytest.mark.parametrize(
+    "text", ["", "0", "a", "3-1", "1,", "-1", "1-", "1.5", "1-99999999999", "all", "last", "every 2", "3-last"]
+)
 def test_cycles_that_are_none(text: str) -> None:
     with pytest.raises(ValueError, match="must be cycles"):
         parse_cycle_numbers(text)
