@@ -63,8 +63,9 @@ def long(path: Path, folder: Path) -> dict[str, Any]:
     import pyarrow as pa
     from kilocell.parquet_store.layout import Store
     from kilocell.runner.campaign.campaign import load_campaign
+    from kilocell.runner.campaign.cell_plan import resolve
     from kilocell.runner.plan.job import Job
-    from kilocell.runner.plan.plan import plan_jobs
+    from kilocell.runner.plan.plan import list_cells, plan_jobs
     from kilocell.runner.plan.scan import scan_sources
     from kilocell.runner.worker.run_job import run_job
 
@@ -80,7 +81,8 @@ def long(path: Path, folder: Path) -> dict[str, Any]:
         parts[name], at = time.perf_counter() - at, time.perf_counter()
         cpu[name], began = time.process_time() - began, time.process_time()
 
-    jobs = plan_jobs(campaign, scan_sources(campaign.sources, store.catalog), store)
+    sources = scan_sources(campaign.sources, store.catalog)
+    jobs = plan_jobs(resolve(campaign, list_cells(sources)), sources, store)
     lap("scan")
 
     def run(kind: str) -> list[Job]:

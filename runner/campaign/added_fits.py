@@ -1,4 +1,4 @@
-"""Fits asked on the command line: kept in the store as tables of a campaign file, so that later plans know them."""
+"""Fits added on the command line: the store keeps them as tables of a campaign file, so that later plans have them."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from .fit_schema import FitTable
 from .fit_tables import EXTENDABLE_KEYS, is_same_fit, replaced_fits
 
 _HEAD: Final = """\
-# Fits asked with `kilocell fit --preset … --starts …`, which every later run and plan of this store does beside the
-# campaign's own. Move a table to the campaign file to have it there for good (nothing runs again), or delete it to
-# forget the fit; what it found stays in the catalog.
+# Fits added with `kilocell fit --preset … --starts …`. Later runs and plans of this store include them, besides the
+# fits of the campaign file. To make a fit permanent, move its table to the campaign file (nothing runs again).
+# To drop a fit, delete its table; its results stay in the catalog.
 """
 
 
@@ -37,58 +37,85 @@ class AddedFitsFile(BaseModel):
 
 
 def load_added_fits(campaign: Campaign) -> tuple[Campaign, tuple[str, ...]]:
-    """The campaign with the fits that its store keeps.
+    """Load the fits that the campaign's store keeps.
 
     Returns:
-        The campaign, and names of kept fits that gave way to another of that name in the campaign file.
+        The campaign with these fits, and the names of those that a fit of the same name in the campaign file replaces.
 
     Raises:
-        CampaignError: the file is no TOML, or a fit in it cannot be (its model is gone from the campaign, say).
+        CampaignError: the file is not valid TOML, or a fit in it is not possible (for example, the campaign no longer
+            has its model).
     """
-    kept = _read(Store(campaign.store).added_fits)
-    gone = replaced_fits(campaign.file.fit, kept)
-    return replace_added_fits(campaign, tuple(table for table in kept if table not in gone)), tuple(
-        t.name for t in gone
-    )
+    stored = _read(Store(campaign.store).added_fits)
+    replaced = replaced_fits(campaign.file.fit, stored)
+    remaining = tuple(table for table in stored if table not in replaced)
+    return replace_added_fits(campaign, remaining), tuple(table.name for table in replaced)
 
 
 def replace_added_fits(campaign: Campaign, asked: tuple[FitTable, ...]) -> Campaign:
-    """The campaign with these fits beside its own.
+    """Return the campaign with other added fits.
+
+    Args:
+        asked: all added fits; those that the campaign has until now are dropped.
 
     Raises:
-        CampaignError: a fit names a model or parameter set that is not there, or two of one name are not the same.
+        CampaignError: a fit names a model or parameter set that does not exist, or two different fits have one name.
     """
-    found = replace(campaign, asked=asked)
-    named = list(found.named_fits())[len(campaign.file.fit) :]
+    changed = replace(campaign, asked=asked)
+    named = list(changed.named_fits())[len(campaign.file.fit) :]
     problems = list(find_fit_problems(campaign.file, named))
-    first = {table.name: table for table in asked[::-1]}
-    problems += [
-        f"{where}: two fits have this name; give each a name of its own"
-        for where, table in named
-        if not is_same_fit(table, first[table.name])
-    ]
+    first = {table.name: table for table in reversed(asked)}
+    for where, table in named:
+        if not is_same_fit(table, first[table.name]):
+            problems.append(f"{where}: two fits have this name; give each its own name")
     if problems:
         raise campaign_error(Store(campaign.store).added_fits, problems)
-    return found
+    return changed
 
 
 def store_added_fits(store: Store, asked: Sequence[FitTable]) -> None:
-    """Keep these fits in the store, and no others; without any, the file is left as it is."""
+    """Write the added fits into the store, if they changed.
+
+    Args:
+        asked: all added fits; when empty, the file stays as it is.
+    """
     path = store.added_fits
     if asked and _read(path) != tuple(asked):
         write_text(path, _HEAD + "".join(f"\n{table_text(table)}" for table in asked))
 
 
 def table_text(table: FitTable) -> str:
-    """A fit as it stands in a campaign file: what is not given there is left out."""
-    given = {key: value for key, value in table.model_dump(exclude_defaults=True).items() if key != "parameters"}
-    given = {"name": table.name, **given}
-    lines = ["[[fit]]", *(f"{key} = {_value(value)}" for key, value in given.items())]
+    """Write a fit as TOML, as in a campaign file; keys with default values are left out."""
+    keys = table.model_dump(exclude_defaults=True)
+    keys.pop("parameters", None)
+    keys = {"name": table.name, **keys}
+    lines = ["[[fit]]"]
+    lines += [f"{key} = {_toml_value(value)}" for key, value in keys.items()]
     if table.parameters:
         lines.append("[fit.parameters]")
-        entries = {name: entry.model_dump(exclude_defaults=True) for name, entry in table.parameters.items()}
-        lines += [f"{format_key(name)} = {_value(entry)}" for name, entry in entries.items()]
+        for name, entry in table.parameters.items():
+            lines.append(f"{format_key(name)} = {_toml_value(entry.model_dump(exclude_defaults=True))}")
     return "\n".join(lines) + "\n"
+
+
+def describe_differences(one: FitTable, other: FitTable) -> Iterator[str]:
+    """Describe each key in which a requested fit differs from an existing one, except cells, starts and profiles.
+
+    Args:
+        one: the existing fit.
+        other: the requested fit.
+    """
+    for key in FitTable.model_fields:
+        if key in ("name", *EXTENDABLE_KEYS):
+            continue
+        existing = getattr(one, key)
+        requested = getattr(other, key)
+        if existing == requested:
+            continue
+        if isinstance(existing, (dict, BaseModel)):  # too long to print
+            yield f"{key}: different"
+        else:
+            yield f"{key}: the existing fit has {_describe_value(existing)}, you gave {_describe_value(requested)}"
 
 
 def _read(path: Path) -> tuple[FitTable, ...]:
@@ -104,32 +131,20 @@ def _read(path: Path) -> tuple[FitTable, ...]:
         raise campaign_error(path, describe_problems(error, document, AddedFitsFile)) from None
 
 
-def _value(value: Any) -> str:
+def _toml_value(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
         return quote(value)
     if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{format_key(key)} = {_value(entry)}" for key, entry in value.items()) + " }"
+        entries = [f"{format_key(key)} = {_toml_value(entry)}" for key, entry in value.items()]
+        return "{ " + ", ".join(entries) + " }"
     if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(map(_value, value)) + "]"
+        return "[" + ", ".join(_toml_value(entry) for entry in value) + "]"
     if isinstance(value, (int, float)) and math.isfinite(value):
         return repr(value)
-    raise TypeError(f"no value of a campaign file: {value_text(value)}")
-
-
-def describe_differences(one: FitTable, other: FitTable) -> Iterator[str]:
-    """What a fit has and another that is asked has not, in words, but for cells and starts."""
-    for key in FitTable.model_fields:
-        mine, theirs = getattr(one, key), getattr(other, key)
-        if key not in ("name", *EXTENDABLE_KEYS) and mine != theirs:
-            plain = not isinstance(mine, (dict, BaseModel))
-            yield (
-                f"{key}: it has {_describe_value(mine)}, asked is {_describe_value(theirs)}"
-                if plain
-                else f"other {key}"
-            )
+    raise TypeError(f"not a value of a campaign file: {value_text(value)}")
 
 
 def _describe_value(value: Any) -> str:
-    return value_text(value) if value not in (None, []) else "none given"
+    return value_text(value) if value not in (None, []) else "none"

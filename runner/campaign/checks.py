@@ -1,4 +1,4 @@
-"""What has to fit between the tables of a campaign file: names that are unique, and names that refer to others."""
+"""Check rules between the tables of a campaign file: unique names, and names that refer to other tables."""
 
 from __future__ import annotations
 
@@ -21,58 +21,68 @@ AGEING: Final = {
     "loss of active material": {"none"},
     "particle mechanics": {"none", "swelling only"},
 }
-"""PyBaMM's options by which a model ages, each with the values by which it does not."""
+"""PyBaMM's options that make a model age, each with the values that do not."""
 
 
 def find_table_problems(file: CampaignFile) -> list[str]:
-    """Return what is wrong between tables, a line each; empty when all is well.
+    """Find what is wrong between tables.
 
-    A simulation's label is model-set: model names hold no ``+``, so that labels are distinct when model names,
-    variations and fits are.
+    A simulation's label is MODEL-SET. Model names cannot hold ``+``, so labels differ if the names of models,
+    variations and fits do.
+
+    Returns:
+        One line for each problem; empty when there is none.
     """
-    named = tuple(file.named_fits())
     return [
-        *_files_read_twice(file),
-        *_names_given_twice(file),
-        *find_fit_problems(file, named),
-        *_ageing_in_parts(file),
+        *_files_in_two_sources(file),
+        *_repeated_names(file),
+        *find_fit_problems(file, file.named_fits()),
+        *_ageing_on_selected_cycles(file),
     ]
 
 
 def find_fit_problems(file: CampaignFile, named: Iterable[tuple[str, FitTable]]) -> Iterator[str]:
-    """Yield what is wrong between fits, each with where it stands, and the campaign's models, sets and variations."""
+    """Yield what is wrong between fits and the campaign's models, parameter sets and variations, a line each.
+
+    Args:
+        named: each fit to check, after the place where it is defined.
+    """
     links = {name: fit.name for fit in file.fit for name in fit.link_names}
     for where, fit in named:
         if fit.name in links:
             chain = value_text(links[fit.name])
-            yield f"{where}.name = {value_text(fit.name)}: is the name of a fit in the chain {chain} already"
+            yield f"{where}.name = {value_text(fit.name)}: is the name of a fit in the chain {chain}; choose another"
         for name in {fit.name, *fit.link_names}.intersection(variation.name for variation in file.variations):
-            yield f"{where}.name = {value_text(name)}: is a variation's name already; both name parameter sets"
+            yield (
+                f"{where}.name = {value_text(name)}: is a variation's name already; "
+                "both are part of a parameter set's name, so choose another"
+            )
         yield from _find_unknown_references(file, where, fit)
 
 
-def _files_read_twice(file: CampaignFile) -> Iterator[str]:
+def _files_in_two_sources(file: CampaignFile) -> Iterator[str]:
     first: dict[Path, int] = {}
     for number, source in enumerate(file.sources, 1):
         for path in source.paths:
             if first.setdefault(path, number) != number:
-                yield f"sources#{number}.files: {path} is in sources#{first[path]} already"
+                yield f"sources#{number}.files: {path} is in sources#{first[path]} already; remove one of them"
 
 
-def _names_given_twice(file: CampaignFile) -> Iterator[str]:
-    yield from _twice("models", [model.label for model in file.models], "give each model a name of its own")
+def _repeated_names(file: CampaignFile) -> Iterator[str]:
+    yield from _describe_repeated("models", [model.label for model in file.models], "give each model its own name")
     variations = [variation.name for variation in file.variations]
-    yield from _twice("variations", variations, "give each variation a name of its own")
-    yield from _twice("fit", [fit.name for fit in file.fit], "give each fit a name of its own")
+    yield from _describe_repeated("variations", variations, "give each variation its own name")
+    yield from _describe_repeated("fit", [fit.name for fit in file.fit], "give each fit its own name")
 
 
-def _twice(table: str, names: Sequence[str], advice: str) -> Iterator[str]:
+def _describe_repeated(table: str, names: Sequence[str], advice: str) -> Iterator[str]:
     for number, name in enumerate(names, 1):
         if name in names[: number - 1]:
             yield f"{table}#{number}.name = {value_text(name)}: is the name of an earlier one; {advice}"
 
 
 def _find_unknown_references(file: CampaignFile, where: str, fit: FitTable) -> Iterator[str]:
+    """Yield the names of models, sets and linked parameters in a fit that do not exist."""
     models = {*MODEL_TYPES, *(model.label for model in file.models)}
     if fit.model not in models:
         yield f"{where}.model = {value_text(fit.model)}: unknown model{suggest_or_list(fit.model, models)}"
@@ -80,33 +90,38 @@ def _find_unknown_references(file: CampaignFile, where: str, fit: FitTable) -> I
     if fit.parameter_set is not None and fit.parameter_set not in sets:
         near = suggest_or_list(fit.parameter_set, sets)
         yield f"{where}.parameter_set = {value_text(fit.parameter_set)}: unknown parameter set{near}"
-    free = {p.name for preset in fit.presets for p in PRESETS[preset]} | fit.parameters.keys()
-    free -= {name for name, entry in fit.parameters.items() if entry.link is not None}
+    linked = {name for name, entry in fit.parameters.items() if entry.link is not None}
+    fitted = {parameter.name for preset in fit.presets for parameter in PRESETS[preset]} | fit.parameters.keys()
+    fitted -= linked
     for name, entry in fit.parameters.items():
-        if entry.link is not None and entry.link not in free:
-            near = suggest_or_list(entry.link, free)
+        if entry.link is not None and entry.link not in fitted:
+            near = suggest_or_list(entry.link, fitted)
             yield f"{where}.parameters.{name}.link = {value_text(entry.link)}: is not fitted{near}"
 
 
-def _ageing_in_parts(file: CampaignFile) -> Iterator[str]:
-    """A model that ages carries what it lost from cycle to cycle: it needs the whole record."""
+def _ageing_on_selected_cycles(file: CampaignFile) -> Iterator[str]:
+    """Yield ageing models of a campaign that simulates single cycles.
+
+    Such a model carries what the cell lost from cycle to cycle, so it needs the whole record.
+    """
     if file.simulate.cycles.whole:
         return
     for number, model in enumerate(file.models, 1):
         for option in sorted(AGEING.keys() & model.options.keys()):
             value = model.options[option]
-            if not set(_plain(value)) <= AGEING[option]:
+            if not set(_texts_in(value)) <= AGEING[option]:
                 key = f"models#{number}.options.{format_key(option)} = {value_text(value)}"
+                cycles = value_text(file.simulate.cycles.text)
                 yield (
-                    f"{key}: ages the cell, which needs the whole record in one go, but [simulate] cycles = "
-                    f"{value_text(file.simulate.cycles.text)}: leave that out, or the option"
+                    f"{key}: ages the cell, which needs the whole record in one go, but [simulate] has "
+                    f"cycles = {cycles}; remove cycles or this option"
                 )
 
 
-def _plain(value: Any) -> Iterator[str]:
-    """The texts in an option's value, which may be one for each electrode and phase."""
+def _texts_in(value: Any) -> Iterator[str]:
+    """Yield the texts in an option's value, which may hold one for each electrode and phase."""
     if isinstance(value, (list, tuple)):
         for part in value:
-            yield from _plain(part)
+            yield from _texts_in(part)
     else:
         yield str(value)

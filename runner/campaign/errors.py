@@ -1,4 +1,4 @@
-"""What is wrong with a campaign file, in words: the key's path, the value and the nearest right name."""
+"""Describe what is wrong with a campaign file: the key's path, the value and the nearest valid name."""
 
 from __future__ import annotations
 
@@ -33,10 +33,17 @@ _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]+")
 
 
 def campaign_error(path: Path, problems: Sequence[str]) -> CampaignError:
-    """Put the problems of one campaign file into one error: on one line, or one below the other."""
+    """Make one error of all problems of a campaign file.
+
+    Args:
+        path: the file, which begins the text.
+        problems: one line each, at least one.
+    """
     if len(problems) == 1:
         return CampaignError(f"{path}: {problems[0]}")
-    return CampaignError(f"{path}: {len(problems)} errors\n" + "\n".join(f"  {problem}" for problem in problems))
+    lines = [f"{path}: {len(problems)} errors"]
+    lines += [f"  {problem}" for problem in problems]
+    return CampaignError("\n".join(lines))
 
 
 def describe_problems(error: ValidationError, document: dict[str, Any], schema: type[BaseModel]) -> list[str]:
@@ -44,14 +51,15 @@ def describe_problems(error: ValidationError, document: dict[str, Any], schema: 
 
     Args:
         document: what ``tomllib`` read.
-        schema: the model that the document was checked by; its fields are the keys that a wrong one is held against.
+        schema: the model that checked the document; its fields give the nearest valid key for an unknown one.
     """
     return [_problem(dict(detail), document, schema) for detail in error.errors()]
 
 
 def _problem(detail: dict[str, Any], document: dict[str, Any], schema: type[BaseModel]) -> str:
     loc = tuple(part for part in detail["loc"] if part != "[key]")
-    path, kind = key_path(loc, document), detail["type"]
+    path = key_path(loc, document)
+    kind = detail["type"]
     if kind == "extra_forbidden":
         return f"{path}: unknown key{suggest_or_list(str(loc[-1]), _keys_at(schema, loc[:-1]))}"
     if kind == "missing":
@@ -60,19 +68,28 @@ def _problem(detail: dict[str, Any], document: dict[str, Any], schema: type[Base
 
 
 def _message(detail: dict[str, Any]) -> str:
-    kind, context = detail["type"], detail.get("ctx", {})
+    kind = detail["type"]
+    context = detail.get("ctx", {})
     if kind == "value_error":
         return str(context["error"])
     if kind == "literal_error":
         allowed = _QUOTED.findall(context["expected"])
         return f"must be one of {', '.join(allowed)}{suggest(str(detail['input']), allowed)}"
     if kind == "model_type" and detail["loc"][0] == "cells":
-        return "must be a table: [cells.defaults] holds what is the same for every cell, [cells.ID] the rest"
+        return "must be a table: [cells.defaults] for what is the same for every cell, [cells.ID] for one cell"
     return _MUST_BE.get(kind) or str(detail["msg"]).replace("Input should be", "must be")
 
 
 def key_path(loc: Sequence[int | str], document: Any) -> str:
-    """Write where a value stands as the user sees it: ``sources#2.columns.voltage_volt``, entries counted from 1."""
+    """Write the place of a value as users see it, such as ``sources#2.columns.voltage_volt``.
+
+    Args:
+        loc: keys and indices (from 0), as pydantic gives them.
+        document: what ``tomllib`` read.
+
+    Returns:
+        Keys with dots between them; entries of arrays are counted from 1.
+    """
     path = ""
     for part in loc:
         if isinstance(part, int):
@@ -82,27 +99,38 @@ def key_path(loc: Sequence[int | str], document: Any) -> str:
             continue
         if not isinstance(document, dict):  # "SPM" stands for {type = "SPM"}
             break
-        path += ("." if path else "") + format_key(part)
+        if path:
+            path += "."
+        path += format_key(part)
         document = document.get(part, {})
     return path
 
 
 def value_text(value: Any) -> str:
-    """Write a value about as it stands in the file, cut to 60 characters."""
+    """Write a value much as in the file, cut to 60 characters."""
     text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
+    if len(text) <= _LONGEST_VALUE:
+        return text
+    return text[: _LONGEST_VALUE - 1] + "…"
 
 
 def _keys_at(schema: Any, loc: Sequence[int | str]) -> Iterable[str]:
-    """Return the keys that are known at a place in the file, by following the schema's annotations."""
+    """Return the valid keys at a place in the file, by following the schema's annotations."""
     annotation = _table_in(schema)
     for part in loc:
-        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            field = annotation.model_fields.get(str(part))
-            annotation = _table_in(field.annotation) if field else None
-        else:  # a dict's key or a list's index
-            annotation = _table_in(typing.get_args(annotation)[-1]) if typing.get_args(annotation) else None
-    return annotation.model_fields if isinstance(annotation, type) and issubclass(annotation, BaseModel) else ()
+        annotation = _annotation_inside(annotation, part)
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation.model_fields
+    return ()
+
+
+def _annotation_inside(annotation: Any, part: int | str) -> Any:
+    """Return the annotation of a table's key, of a dict's values or of a list's entries; ``None`` = there is none."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        field = annotation.model_fields.get(str(part))
+        return _table_in(field.annotation) if field else None
+    arguments = typing.get_args(annotation)
+    return _table_in(arguments[-1]) if arguments else None
 
 
 def _table_in(annotation: Any) -> Any:
@@ -114,15 +142,15 @@ def _table_in(annotation: Any) -> Any:
 
 
 def quote(text: str) -> str:
-    """Write any text as a TOML string: quotes, backslashes and control characters are escaped, the rest is kept."""
+    """Write any text as a TOML string; quotes, backslashes and control characters are escaped."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def format_key(key: str) -> str:
-    """Write a key: bare where it can be, quoted otherwise."""
+    """Write a TOML key: bare if possible, quoted otherwise."""
     return key if _BARE_KEY.fullmatch(key) else quote(key)
 
 
 def format_comment(text: str) -> str:
-    """Write a text as one comment line; control characters, which TOML forbids there, become spaces."""
+    """Write a text as one TOML comment line; control characters, which are not allowed there, become spaces."""
     return f"# {_CONTROL.sub(' ', text)}".rstrip()

@@ -1,4 +1,4 @@
-"""The kinds of values that a campaign file holds, and how each is checked: names, cycles, states, cell ids, sizes."""
+"""The kinds of values in a campaign file, and how each is checked: names, cycles, states, cell ids, sizes."""
 
 from __future__ import annotations
 
@@ -18,31 +18,42 @@ from ...data.settings import MODEL_TYPES
 from .raw_files import explain_no_files, find_files
 
 _LABEL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-_CYCLE_NUMBERS: Final = 'must be cycles such as "1" or "1-3, 5", counted from 1'
 _WALLTIME: Final = re.compile(r"(\d+-)?\d{1,3}:\d{2}:\d{2}")
 _MEMORY: Final = re.compile(r"\d+(\.\d+)?\s*([kKMGT]i?)?B?")
 _ADDRESS: Final = re.compile(r".*:\d{1,5}")
 _SCHEDULER: Final = re.compile(r"(tcp|tls)://.+:\d{1,5}")
-PROFILES: Final = ("ambient", "surface")
-"""Measured temperatures that a cell can be simulated under as they changed over time."""
-
 _NOT_MAPPED: Final = (c.UNREADABLE, c.SOURCE_INDEX, c.SOURCE_ROW)
+"""Raw columns that kilocell itself writes, so that no column of a file can be mapped to them."""
+
+PROFILES: Final = ("ambient", "surface")
+"""Measured temperatures over time that a cell can be simulated with."""
+
+LOWEST_CELSIUS: Final = -60
+HIGHEST_CELSIUS: Final = 120
+"""Temperatures outside are refused: they are probably kelvin or fahrenheit."""
 
 
 def parse_cycle_numbers(text: str) -> tuple[int, ...]:
-    """Turn cycle numbers and ranges such as ``1-3, 5`` into numbers in order, each once.
+    """Turn cycle numbers and ranges such as ``1-3, 5`` into numbers.
+
+    Returns:
+        The numbers in order, each once.
 
     Raises:
-        ValueError: the text is something else, a range runs backwards, or a cycle is 0.
+        ValueError: the text is something else, also ``all``, ``last`` or ``every 50``: a fit needs numbers.
     """
+    needed = 'must be cycles such as "1" or "1-3, 5", counted from 1'
     try:
         selection = parse_selection(text)
-    except ValueError as error:
-        raise ValueError(_CYCLE_NUMBERS) from error
-    open_ended = any(last == 0 for _, last in selection.ranges)
-    if selection.whole or selection.every or selection.last or open_ended:
-        raise ValueError(_CYCLE_NUMBERS)
-    return tuple(sorted({number for first, last in selection.ranges for number in range(first, last + 1)}))
+    except ValueError:
+        raise ValueError(needed) from None
+    is_open = any(last == 0 for _, last in selection.ranges)
+    if selection.whole or selection.every or selection.last or is_open:
+        raise ValueError(needed)
+    numbers: set[int] = set()
+    for first, last in selection.ranges:
+        numbers.update(range(first, last + 1))
+    return tuple(sorted(numbers))
 
 
 def _known_set(name: str, info: ValidationInfo) -> str:
@@ -54,7 +65,7 @@ def _known_set(name: str, info: ValidationInfo) -> str:
 
 def _own_set(name: str) -> str:
     if name in parameter_set_names():
-        raise ValueError(f"is a set of PyBaMM's already ({name}); give yours another name")
+        raise ValueError(f"PyBaMM has a parameter set {name}; give yours another name")
     return _label(name)
 
 
@@ -65,7 +76,7 @@ def _known_model(name: str) -> str:
 
 
 def _model_option(value: Any) -> Any:
-    """Turn arrays into tuples, as PyBaMM wants its pairs; its words for yes and no are texts."""
+    """Turn arrays into tuples, as PyBaMM needs them; PyBaMM's values for yes and no are texts."""
     if isinstance(value, bool):
         raise ValueError(f'must be text in quotes: "{str(value).lower()}"')
     if isinstance(value, list) and value:
@@ -95,9 +106,9 @@ def _known_column(name: str) -> str:
 
 
 def _distinct(names: list[str]) -> list[str]:
-    twice = [name for name in names if names.count(name) > 1]
-    if twice:
-        raise ValueError(f"names {twice[0]} twice")
+    repeated = [name for name in names if names.count(name) > 1]
+    if repeated:
+        raise ValueError(f"names {repeated[0]} twice; remove one of them")
     return names
 
 
@@ -119,9 +130,12 @@ def _measured_or_number(value: Any) -> Any:
     if value in PROFILES:
         return value
     if isinstance(value, str):
-        raise ValueError('must be a number in °C or "measured" (its mean), "ambient" or "surface" (over time)')
-    if isinstance(value, (int, float)) and not -60 <= value <= 120:
-        raise ValueError("must be in °C, from -60 to 120")
+        raise ValueError(
+            'must be a number in °C or "measured" (the mean measured temperature), '
+            '"ambient" or "surface" (the measured temperature over time)'
+        )
+    if isinstance(value, (int, float)) and not LOWEST_CELSIUS <= value <= HIGHEST_CELSIUS:
+        raise ValueError(f"must be in °C, from {LOWEST_CELSIUS} to {HIGHEST_CELSIUS}")
     return value
 
 
@@ -135,7 +149,7 @@ def _state_table(value: Any) -> Any:
         raise ValueError(f'must be "rest_voltage", {{soc = 0.5}}, {{voltage = 4.1}} or "previous_cycle"{near}')
     soc = value.get("soc")
     if isinstance(soc, (int, float)) and 1 < soc <= 100:
-        raise ValueError(f"soc is a share from 0 to 1, not a percentage: {{soc = {soc / 100:g}}}")
+        raise ValueError(f"soc is a fraction from 0 to 1, not a percentage: {{soc = {soc / 100:g}}}")
     return value
 
 
@@ -160,8 +174,8 @@ def _cycle_or_last(value: Any) -> Any:
 def _selection(value: Any) -> Any:
     if isinstance(value, CycleSelection):
         return value
-    if isinstance(value, list) and value and all(isinstance(one, (int, str)) for one in value):
-        value = ", ".join(str(one) for one in value)
+    if isinstance(value, list) and value and all(isinstance(part, (int, str)) for part in value):
+        value = ", ".join(str(part) for part in value)
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     if not isinstance(value, str):
@@ -175,7 +189,7 @@ def _cycle_numbers(value: Any) -> Any:
     return [value] if isinstance(value, int) else value
 
 
-def _found_files(pattern: Any, info: ValidationInfo) -> Any:
+def _matching_files(pattern: Any, info: ValidationInfo) -> Any:
     if not isinstance(pattern, str) or not pattern:
         raise ValueError("must be a file or a glob, as text in quotes")
     folder = Path((info.context or {}).get("folder", "."))
@@ -198,16 +212,20 @@ def _check_pattern(regex: str) -> None:
     try:
         groups = re.compile(regex).groupindex
     except re.error as error:
-        raise ValueError(f"the pattern is no regular expression: {error}") from error
+        raise ValueError(f"the pattern is not a valid regular expression: {error}") from error
     if "cell_id" not in groups:
         raise ValueError("the pattern needs a group (?P<cell_id>…)")
 
 
 def check_unit(column: str, unit: str) -> None:
-    """Refuse a unit that a raw column cannot have; a wall clock may have a date's form (``%d/%m/%Y``) instead.
+    """Check the unit of a raw column; that of a wall clock may be the form of its dates, such as ``%d/%m/%Y``.
+
+    Args:
+        column: name of the raw column.
+        unit: as in the campaign file; ``""`` = the column's own.
 
     Raises:
-        ValueError: names the nearest unit.
+        ValueError: the column cannot have this unit; the text gives the nearest unit.
     """
     known = FACTORS.get(column.rsplit("_", 1)[-1], {})
     is_date = column == c.UNIX_TIME and "%" in unit
@@ -246,7 +264,7 @@ def _walltime(text: str) -> str:
 
 
 STRICT = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-"""Of every table: no unknown keys, no silent conversion (``"5"`` is no number), nothing infinite."""
+"""Rules of every table: no unknown keys, no silent conversion (``"5"`` is not a number), nothing infinite."""
 
 Text = Annotated[str, Field(min_length=1)]
 Label = Annotated[str, AfterValidator(_label)]
@@ -270,7 +288,7 @@ CapacityForm = BeforeValidator(_capacity_table)
 CycleOrLast = Annotated[int, BeforeValidator(_cycle_or_last)]
 Selection = Annotated[CycleSelection, BeforeValidator(_selection)]
 Cycles = Annotated[list[Count], BeforeValidator(_cycle_numbers)]
-FoundFiles = Annotated[list[str], BeforeValidator(_found_files)]
+MatchingFiles = Annotated[list[str], BeforeValidator(_matching_files)]
 CellIdRule = Annotated[str, AfterValidator(_cell_id_rule)]
 ClusterKind = Annotated[str, AfterValidator(_cluster_kind)]
 MemorySize = Annotated[str, AfterValidator(_memory_size)]

@@ -1,4 +1,4 @@
-"""What ``kilocell fit`` was asked with options, turned into fits beside those of the campaign file."""
+"""Turn the options of ``kilocell fit`` into fits, besides those of the campaign file."""
 
 from __future__ import annotations
 
@@ -19,12 +19,17 @@ from .fit_schema import FitTable
 from .fit_tables import add_fit, covers, is_same_fit, merge_tables
 
 DEFAULT_MODEL: Final = "SPMe"
-NAME_IT: Final = "give this one a name of its own: --name NAME"
 
 
 @dataclass(frozen=True, slots=True)
 class FitOptions:
-    """The options of ``kilocell fit`` that say which fit; ``None`` and empty = not given."""
+    """The options of ``kilocell fit`` that define a fit; ``None`` and empty = not given.
+
+    Args:
+        fit: name of an existing fit.
+        name: name for a new fit.
+        cycles: cycles to fit, such as ``1-3, 5``.
+    """
 
     presets: tuple[str, ...] = ()
     model: str | None = None
@@ -39,18 +44,18 @@ class FitOptions:
 
     @property
     def given(self) -> bool:
-        """Whether any was given."""
+        """Whether any option was given."""
         return any(getattr(self, field.name) not in (None, ()) for field in fields(self))
 
 
 @dataclass(frozen=True, slots=True)
 class RequestedFits:
-    """What a command asks for.
+    """The fits that a command asks for.
 
     Args:
-        campaign: with the asked fits beside its own.
-        names: of the fits to run; empty = all.
-        new: what the campaign file does not have of these fits, now that they were asked.
+        campaign: with the requested fits besides its own.
+        names: names of the fits to run; empty = all.
+        new: what the campaign file lacks of these fits after this command.
     """
 
     campaign: Campaign
@@ -61,32 +66,45 @@ class RequestedFits:
 def request_fits(campaign: Campaign, options: FitOptions, cells: tuple[str, ...]) -> RequestedFits:
     """Find or make the fits that the options name.
 
-    A fit that is there already is taken with all that is not given again, and gets more starts or cells; one that is
-    not has all else from the campaign.
+    An existing fit keeps all settings that are not given again, and may get more starts, profiles or cells. A new fit
+    takes everything that is not given from the campaign.
+
+    Args:
+        cells: only these cells; empty = the cells of an existing fit, or all.
 
     Raises:
-        UsageError: a name that is not there, with the nearest that is; or another fit has the name.
+        UsageError: an unknown name, with the nearest valid one; or another fit has the name.
     """
     if not options.given:
         return RequestedFits(campaign)
-    _check(campaign, options)
-    own = {table.name: table for table in campaign.file.fit}
-    there = merge_tables((*campaign.file.fit, *campaign.asked))
-    if _all_fits(options) and there:
-        wanted = tuple(_more(table, options, cells) for table in there.values())
+    _check_names(campaign, options)
+    existing = merge_tables((*campaign.file.fit, *campaign.asked))
+    if _extends_all_fits(options) and existing:
+        requested = tuple(_extend(table, options, cells) for table in existing.values())
     else:
-        wanted = (_more(_wanted(campaign, options, there), options, cells),)
+        requested = (_extend(_find_or_make(campaign, options, existing), options, cells),)
+    own = {table.name: table for table in campaign.file.fit}
     asked = campaign.asked
-    for table in wanted:
-        there_already = own.get(table.name)
-        if there_already is None or not all(covers(there_already, table, cell) for cell in table.cells):
+    for table in requested:
+        own_table = own.get(table.name)
+        if own_table is None or not all(covers(own_table, table, cell) for cell in table.cells):
             asked = add_fit(asked, table)
-    names = tuple(table.name for table in wanted)
-    new = merge_tables(table for table in asked if table.name in names) if asked != campaign.asked else {}
-    return RequestedFits(replace_added_fits(campaign, asked), names, tuple(new.values()))
+    names = tuple(table.name for table in requested)
+    new: tuple[FitTable, ...] = ()
+    if asked != campaign.asked:
+        new = tuple(merge_tables(table for table in asked if table.name in names).values())
+    return RequestedFits(replace_added_fits(campaign, asked), names, new)
 
 
-def _check(campaign: Campaign, options: FitOptions) -> None:
+def default_model(campaign: Campaign) -> str:
+    """Return the model of a fit that names none: SPMe if the campaign has it or has no models, else its first model."""
+    labels = [model.label for model in campaign.file.models]
+    if DEFAULT_MODEL in labels or not labels:
+        return DEFAULT_MODEL
+    return labels[0]
+
+
+def _check_names(campaign: Campaign, options: FitOptions) -> None:
     check_known("there is no preset", options.presets, PRESETS)
     if options.model is not None:
         known = {*MODEL_TYPES, *(model.label for model in campaign.file.models)}
@@ -97,69 +115,83 @@ def _check(campaign: Campaign, options: FitOptions) -> None:
         check_known("there is no parameter set", [options.parameter_set], sets)
 
 
-def _all_fits(options: FitOptions) -> bool:
-    """Whether nothing but the number of starts or profiles is given, which then is that of every fit."""
+def _extends_all_fits(options: FitOptions) -> bool:
+    """Whether only starts or profiles are given, which then hold for every fit."""
     return options == FitOptions(starts=options.starts, profiles=options.profiles)
 
 
-def _wanted(campaign: Campaign, options: FitOptions, there: dict[str, FitTable]) -> FitTable:
-    """The fit's table, with the cells and starts that it has, or with those of a table where they are not given."""
+def _find_or_make(campaign: Campaign, options: FitOptions, existing: dict[str, FitTable]) -> FitTable:
+    """Return the table of the fit that the options name, with its cells and starts, or the defaults if it is new."""
     if options.presets and options.fit is not None:
-        raise UsageError("--fit names a fit that is there, --preset makes one: give one of them")
-    own_name = options.name
+        raise UsageError("--fit names an existing fit and --preset makes a new one: give one of them")
     if options.presets:
         model = default_model(campaign)
-        name = own_name or _preset_name(options, model, there)
-        base = there.get(name)
-        plain = base.model_dump(exclude_defaults=True) if base else {"model": model}
+        name = options.name or _preset_name(options, model, existing)
+        base = existing.get(name)
+        keys: dict[str, Any] = {"model": model}
     else:
-        base = there[_base_name(options, there)]
-        other = options.model is not None and options.model != base.model
-        name = own_name or (f"{options.model}-{base.name}" if other else base.name)
-        plain = base.model_dump(exclude_defaults=True)
-        base = there.get(name)
-    table = _table(plain | _changes(options) | {"name": name})
-    if base is not None and not is_same_fit(base, table):
-        what = "; ".join(describe_differences(base, table))
+        base = existing[_base_name(options, existing)]
+        name = options.name or _name_with_model(options, base)
+        keys = {}
+    if base is not None:
+        keys = base.model_dump(exclude_defaults=True)
+    table = _make_table(keys | _changed_keys(options) | {"name": name})
+    same_name = existing.get(name)
+    if same_name is not None and not is_same_fit(same_name, table):
+        differences = "; ".join(describe_differences(same_name, table))
         raise UsageError(
-            f"there is a fit {name!r} already that is another ({what}); {NAME_IT}, or run that: --fit {name}"
+            f"another fit {name!r} exists ({differences}); "
+            f"give the new fit its own name: --name NAME, or run the existing fit: --fit {name}"
         )
     return table
 
 
-def _preset_name(options: FitOptions, default: str, there: dict[str, FitTable]) -> str:
-    """The presets, after the model where that is another than the default; without a model, the fit that is there."""
+def _name_with_model(options: FitOptions, base: FitTable) -> str:
+    """Return the fit's name, after the model if that is another one."""
+    if options.model is not None and options.model != base.model:
+        return f"{options.model}-{base.name}"
+    return base.name
+
+
+def _preset_name(options: FitOptions, default: str, existing: dict[str, FitTable]) -> str:
+    """Return the name of a fit with these presets.
+
+    Args:
+        default: the model of a fit that names none.
+
+    Returns:
+        The presets, after the model if that is not the default. If no model is given, the name of the only existing
+        fit with these presets.
+    """
     name = "-".join(options.presets)
+    if options.model == default:
+        return name
     if options.model is not None:
-        return name if options.model == default else f"{options.model}-{name}"
-    others = [table.name for table in there.values() if table.name == f"{table.model}-{name}"]
-    if name in there or not others:
+        return f"{options.model}-{name}"
+    others = [table.name for table in existing.values() if table.name == f"{table.model}-{name}"]
+    if name in existing or not others:
         return name
     if len(others) > 1:
         raise UsageError(
-            f"there are several of these presets ({', '.join(others)}): say which, --fit FIT or --model MODEL"
+            f"several fits have these presets ({', '.join(others)}): choose one with --fit FIT or --model MODEL"
         )
     return others[0]
 
 
-def default_model(campaign: Campaign) -> str:
-    """The model of a fit that names none: SPMe where the campaign has it, else its first, or SPMe where it has none."""
-    labels = [model.label for model in campaign.file.models]
-    return DEFAULT_MODEL if DEFAULT_MODEL in labels or not labels else labels[0]
-
-
-def _base_name(options: FitOptions, there: dict[str, FitTable]) -> str:
+def _base_name(options: FitOptions, existing: dict[str, FitTable]) -> str:
+    """Return the name of the existing fit that the options mean."""
     if options.fit is not None:
-        check_known("there is no fit", [options.fit], there)
+        check_known("there is no fit", [options.fit], existing)
         return options.fit
-    if len(there) != 1:
-        some = f" (there are {', '.join(sorted(there))})" if there else ""
-        raise UsageError(f"say what to fit: --preset PRESET ({', '.join(PRESETS)}), or --fit FIT of the campaign{some}")
-    return next(iter(there))
+    if len(existing) == 1:
+        return next(iter(existing))
+    known = f" (one of {', '.join(sorted(existing))})" if existing else ""
+    raise UsageError(f"no fit chosen: give --preset PRESET ({', '.join(PRESETS)}), or --fit FIT of the campaign{known}")
 
 
-def _changes(options: FitOptions) -> dict[str, Any]:
-    asked = {
+def _changed_keys(options: FitOptions) -> dict[str, Any]:
+    """Return the keys of a fit's table that the options give, except those that can be extended."""
+    keys = {
         "presets": list(options.presets) or None,
         "model": options.model,
         "parameter_set": options.parameter_set,
@@ -167,23 +199,23 @@ def _changes(options: FitOptions) -> dict[str, Any]:
         "seed": options.seed,
         "method": options.method,
     }
-    return {key: value for key, value in asked.items() if value is not None}
+    return {key: value for key, value in keys.items() if value is not None}
 
 
-def _table(plain: dict[str, Any]) -> FitTable:
+def _make_table(keys: dict[str, Any]) -> FitTable:
     try:
-        return FitTable.model_validate(plain)
+        return FitTable.model_validate(keys)
     except ValidationError as error:
-        raise UsageError("; ".join(describe_problems(error, plain, FitTable))) from None
+        raise UsageError("; ".join(describe_problems(error, keys, FitTable))) from None
 
 
-def _more(table: FitTable, options: FitOptions, cells: tuple[str, ...]) -> FitTable:
-    """The fit with the starts and cells that are asked for; without, with its own, or those of a table."""
-    asked: dict[str, Any] = {}
+def _extend(table: FitTable, options: FitOptions, cells: tuple[str, ...]) -> FitTable:
+    """Return the fit with the given starts, profiles and cells; what is not given stays."""
+    changes: dict[str, Any] = {}
     if options.starts is not None:
-        asked["starts"] = options.starts
+        changes["starts"] = options.starts
     if options.profiles:
-        asked["profiles"] = True
+        changes["profiles"] = True
     if cells:
-        asked["cells"] = list(dict.fromkeys(cells))
-    return table.model_copy(update=asked)
+        changes["cells"] = list(dict.fromkeys(cells))
+    return table.model_copy(update=changes)

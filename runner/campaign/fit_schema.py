@@ -1,4 +1,4 @@
-"""The campaign file's table of fits: which keys there are, their types, and what they are when not given."""
+"""The table of a fit in a campaign file: its keys, types and defaults."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from . import fields as v
 
 _OBJECTIVE: Final = FitObjective()
 LONGEST_NAME: Final = 64
+"""Longest name of a fit, in characters; the same as for other names."""
 
 
 class Table(BaseModel):
@@ -20,9 +21,15 @@ class Table(BaseModel):
 
 
 class FittedEntry(Table):
-    """A fitted parameter: its bounds and the scale it is searched on; or the fitted parameter it hangs on.
+    """A fitted parameter: its bounds and scale; or a linked one: the fitted parameter it is a multiple of.
 
-    ``relative``: bounds, first guess and prior are factors of the set's own value.
+    Args:
+        bounds: lower and upper bound, in the parameter's unit.
+        first: where the first start begins; ``None`` = the parameter set's value.
+        prior: mean and standard deviation; for a logarithmic scale, the deviation is that of the natural logarithm.
+        relative: bounds, first guess and prior are factors of the parameter set's value.
+        link: name of a fitted parameter.
+        ratio: the linked parameter is this many times the fitted one.
     """
 
     bounds: v.Limits | None = None
@@ -37,37 +44,37 @@ class FittedEntry(Table):
     @classmethod
     def _names_bounds(cls, value: Any) -> Any:
         if not isinstance(value, dict):
-            raise ValueError('must be { bounds = [lower, upper] }, with scale = "log" where it ranges over decades')
+            raise ValueError('must be { bounds = [lower, upper] }; add scale = "log" if it ranges over decades')
         return value
 
     @model_validator(mode="after")
     def _bounds_or_link(self) -> FittedEntry:
         if (self.bounds is None) == (self.link is None):
-            raise ValueError("must have bounds = [LOWER, UPPER], or link = PARAMETER with a ratio")
+            raise ValueError("must have either bounds = [LOWER, UPPER], or link = PARAMETER with a ratio")
         if self.link is not None and self.model_fields_set - {"link", "ratio"}:
-            raise ValueError("a linked parameter has a ratio and nothing else")
+            raise ValueError("a linked parameter can have only link and ratio; remove the other keys")
         if self.bounds is not None and self.scale == "log" and self.bounds[0] <= 0:
-            raise ValueError('bounds must be above 0 where scale = "log"')
+            raise ValueError('bounds must be above 0 if scale = "log"')
         if self.bounds is not None and self.first is not None and not self.bounds[0] <= self.first <= self.bounds[1]:
-            raise ValueError("first lies outside the bounds")
+            raise ValueError("first is outside the bounds")
         if self.prior is not None and self.prior[1] <= 0.0:
-            raise ValueError("prior must be [MEAN, STANDARD DEVIATION], the deviation above 0")
+            raise ValueError("prior must be [MEAN, STANDARD DEVIATION], with a deviation above 0")
         if self.prior is not None and self.scale == "log" and self.prior[0] <= 0.0:
-            raise ValueError('the mean of a prior must be above 0 where scale = "log"')
+            raise ValueError('the mean of a prior must be above 0 if scale = "log"')
         return self
 
 
 def _impossible(name: str, bounds: list[float]) -> str:
-    """Say why a cell cannot have all that lies between these bounds; "" = it can."""
+    """Return why no cell can have every value between these bounds; ``""`` = a cell can."""
     if name == INITIAL_SOC and not 0.0 <= bounds[0] < bounds[1] <= 1.0:
-        return "must lie between 0 and 1"
+        return "must be between 0 and 1"
     if name in (CELL_CAPACITY, LITHIUM_INVENTORY) and bounds[0] <= 0.0:
         return "must be above 0"
     return ""
 
 
 class ObjectiveTable(Table):
-    """``objective`` of a fit, as in :class:`kilocell.data.settings.FitObjective`."""
+    """``objective`` of a fit, as in :class:`kilocell.data.fit_settings.FitObjective`."""
 
     ohmic: v.Weight = _OBJECTIVE.ohmic
     kinetic: v.Weight = _OBJECTIVE.kinetic
@@ -82,7 +89,7 @@ class ObjectiveTable(Table):
     @model_validator(mode="after")
     def _something_counts(self) -> ObjectiveTable:
         if not any((self.ohmic, self.kinetic, self.diffusion, self.capacity)):
-            raise ValueError("no sample would count: one of ohmic, kinetic, diffusion, capacity must be above 0")
+            raise ValueError("no sample has a weight: set one of ohmic, kinetic, diffusion, capacity above 0")
         return self
 
 
@@ -111,34 +118,43 @@ class FitTable(Table):
 
     @model_validator(mode="after")
     def _something_to_fit(self) -> FitTable:
-        free = [*self.presets, *(name for name, entry in self.parameters.items() if entry.bounds is not None)]
-        if not free:
-            raise ValueError("needs parameters with bounds, or presets")
+        fitted = [name for name, entry in self.parameters.items() if entry.bounds is not None]
+        if not self.presets and not fitted:
+            raise ValueError("has nothing to fit; add parameters with bounds, or presets")
         for name, entry in self.parameters.items():
-            wrong = _impossible(name, entry.bounds) if entry.bounds is not None and not entry.relative else ""
-            if wrong:
-                raise ValueError(f"bounds of {name!r} {wrong}")
+            if entry.bounds is None or entry.relative:
+                continue
+            problem = _impossible(name, entry.bounds)
+            if problem:
+                raise ValueError(f"bounds of {name!r} {problem}")
         if self.objective.loss != "linear" and self.method != "least_squares":
             raise ValueError(f'loss = "{self.objective.loss}" needs method = "least_squares"')
         self._check_chain()
-        both = set(self.cycles) & set(self.validation_cycles)
-        if both or (self.validation_cycles and not self.cycles):
-            raise ValueError("validation_cycles must be other cycles than cycles, which must be given too")
+        self._check_validation_cycles()
         return self
+
+    def _check_validation_cycles(self) -> None:
+        if self.validation_cycles and not self.cycles:
+            raise ValueError("has validation_cycles, but no cycles to fit; add cycles")
+        both = sorted(set(self.cycles) & set(self.validation_cycles))
+        if both:
+            raise ValueError(f"cycle {both[0]} is in cycles and in validation_cycles; remove it from one of them")
 
     def _check_chain(self) -> None:
         if self.chain and (self.cycles or self.validation_cycles):
-            raise ValueError("has a chain, whose cycles are those of its links: leave out cycles and validation_cycles")
+            raise ValueError("has a chain, which gives the cycles of each fit; leave out cycles and validation_cycles")
         if "chain_starts" in self.model_fields_set and not self.chain:
-            raise ValueError("has chain_starts, but no chain = [1, 100, 200]")
+            raise ValueError("has chain_starts, but no chain; add a chain such as chain = [1, 100, 200]")
         numbers = [cycle for link in self.chain for cycle in sorted(set(link))]
         if not all(self.chain) or numbers != sorted(set(numbers)):
-            raise ValueError("chain must be check-up cycles in the order of the cell's life, such as [1, [100, 101]]")
+            raise ValueError("chain must hold check-up cycles in the order of the cell's life, such as [1, [100, 101]]")
         longest = max((len(name) for name in self.link_names), default=0)
         if longest > LONGEST_NAME:
-            raise ValueError(f"name is too long for a chain, whose fits are NAME-cycle-100: {LONGEST_NAME} at most")
+            raise ValueError(
+                f"name is too long for a chain, whose fits are named NAME-cycle-100: at most {LONGEST_NAME} characters"
+            )
 
     @property
     def link_names(self) -> tuple[str, ...]:
-        """Names of the fits of a chain, in its order; none where it is no chain."""
+        """Names of the fits of a chain, in its order; empty when the table is not a chain."""
         return tuple(f"{self.name}-cycle-{min(link)}" for link in self.chain)

@@ -1,4 +1,4 @@
-"""Tables of fits, the campaign's and those asked on the command line: which are of a cell, and what they search."""
+"""Tables of fits, the campaign's own and added ones: which apply to a cell, what they search, and how they merge."""
 
 from __future__ import annotations
 
@@ -11,108 +11,158 @@ from ...data.fit_settings import PRESETS, FitLink, FitParameter, FitSettings
 from .fit_schema import FitTable
 
 EXTENDABLE_KEYS: Final = ("cells", "starts", "profiles")
-"""What may be asked more of without its being another fit."""
+"""Keys that can be extended without making another fit."""
 
 
 def fitted_parameters(table: FitTable) -> tuple[FitParameter, ...]:
-    """The presets' parameters, and those that the table names itself, which come in the place of a preset's."""
-    found = {p.name: p for preset in table.presets for p in PRESETS[preset]}
+    """Return the parameters that a fit searches: those of its presets, and those it names itself, which override."""
+    parameters = {parameter.name: parameter for preset in table.presets for parameter in PRESETS[preset]}
     for name, entry in table.parameters.items():
         if entry.link is not None:
-            found.pop(name, None)
+            parameters.pop(name, None)
         elif entry.bounds is not None:
+            lower, upper = entry.bounds
             prior = None if entry.prior is None else (entry.prior[0], entry.prior[1])
-            low, high = entry.bounds
-            found[name] = FitParameter(name, low, high, entry.scale, entry.first, prior, entry.relative)
-    return tuple(found.values())
+            parameters[name] = FitParameter(name, lower, upper, entry.scale, entry.first, prior, entry.relative)
+    return tuple(parameters.values())
 
 
 def fit_links(table: FitTable) -> tuple[FitLink, ...]:
-    """The parameters that hang on fitted ones."""
-    return tuple(FitLink(name, e.link, e.ratio) for name, e in table.parameters.items() if e.link is not None)
+    """Return the parameters that are a multiple of a fitted one."""
+    return tuple(
+        FitLink(name, entry.link, entry.ratio) for name, entry in table.parameters.items() if entry.link is not None
+    )
 
 
 def matches_cell(cell_id: str, keys: Iterable[str]) -> bool:
-    """Tell whether a cell is among ids and globs."""
+    """Tell whether a cell is among cell ids and globs."""
     return any(key == cell_id or fnmatchcase(cell_id, key) for key in keys)
 
 
 def is_same_fit(one: FitTable, other: FitTable) -> bool:
-    """Tell whether two tables are of one fit: all is the same but the cells, the number of starts, and profiles."""
+    """Tell whether two tables define the same fit: they differ in nothing but cells, starts and profiles."""
     return one.model_dump(exclude=set(EXTENDABLE_KEYS)) == other.model_dump(exclude=set(EXTENDABLE_KEYS))
 
 
 def fit_tables_for_cell(cell_id: str, own: Sequence[FitTable], asked: Sequence[FitTable]) -> Iterator[FitTable]:
-    """The fits of a cell: the campaign's ``own``, then those asked on the command line, each name once.
+    """Yield the fits of a cell, each name once: first the campaign's, then those added on the command line.
 
-    A fit that is in both has the cells of both, the larger number of starts, and profiles where one asks for them.
+    A fit that several tables define has the largest number of starts, and profiles if one of them has.
+
+    Args:
+        own: tables of the campaign file, in its order.
+        asked: tables added on the command line, in the order of the commands.
     """
+    tables = (*own, *asked)
     first = {table.name: table for table in (*asked[::-1], *own[::-1])}
-    for name in dict.fromkeys(table.name for table in (*own, *asked)):
-        mine = [
+    for name in dict.fromkeys(table.name for table in tables):
+        same = [
             table
-            for table in (*own, *asked)
+            for table in tables
             if table.name == name and matches_cell(cell_id, table.cells) and is_same_fit(table, first[name])
         ]
-        if mine:
-            most = max(mine, key=lambda table: table.starts)
-            yield most.model_copy(update={"profiles": any(table.profiles for table in mine)})
+        if same:
+            most_starts = max(same, key=lambda table: table.starts)
+            yield most_starts.model_copy(update={"profiles": any(table.profiles for table in same)})
 
 
 def replaced_fits(own: Sequence[FitTable], asked: Sequence[FitTable]) -> tuple[FitTable, ...]:
-    """The asked fits whose name the campaign has given to another fit since: the campaign's counts."""
+    """Return the added fits that the campaign file replaces: it has another fit of the same name.
+
+    Args:
+        own: tables of the campaign file.
+        asked: tables added on the command line.
+    """
     by_name = {table.name: table for table in own}
     return tuple(table for table in asked if table.name in by_name and not is_same_fit(table, by_name[table.name]))
 
 
 def merge_tables(tables: Iterable[FitTable]) -> dict[str, FitTable]:
-    """One table for each name: with all cells of that fit, and the starts and profiles that all of them have."""
-    found: dict[str, FitTable] = {}
+    """Merge tables of the same fit.
+
+    Returns:
+        One table for each name, with the cells of all its tables, the smallest number of starts, and profiles only if
+        all have them. When two fits have the same name, the first counts.
+    """
+    merged: dict[str, FitTable] = {}
     for table in tables:
-        first = found.setdefault(table.name, table)
+        first = merged.setdefault(table.name, table)
         if is_same_fit(first, table):
             cells = list(dict.fromkeys(first.cells + table.cells))
-            cells = ["*"] if "*" in cells else cells
-            both = {"starts": min(first.starts, table.starts), "profiles": first.profiles and table.profiles}
-            found[table.name] = first.model_copy(update={"cells": cells, **both})
-    return found
+            common = {
+                "cells": ["*"] if "*" in cells else cells,
+                "starts": min(first.starts, table.starts),
+                "profiles": first.profiles and table.profiles,
+            }
+            merged[table.name] = first.model_copy(update=common)
+    return merged
 
 
 def add_fit(asked: Sequence[FitTable], new: FitTable) -> tuple[FitTable, ...]:
-    """The asked fits with one more, or with more cells, starts or profiles of one; what was asked before stays."""
-    mine = [table for table in asked if is_same_fit(table, new)]
-    lacking = [cell for cell in new.cells if not any(covers(table, new, cell) for table in mine)]
-    if not lacking:
+    """Add a fit to those added before, or extend one of them by cells, starts or profiles; nothing is taken away.
+
+    Args:
+        asked: tables added before.
+        new: the fit to add, or the same fit with the cells, starts and profiles to extend it by.
+
+    Returns:
+        The tables; each cell is in the one with its largest number of starts.
+    """
+    same = [table for table in asked if is_same_fit(table, new)]
+    missing_cells = [cell for cell in new.cells if not any(covers(table, new, cell) for table in same)]
+    if not missing_cells:
         return tuple(asked)
-    new = new.model_copy(update={"cells": lacking})
-    kept = []
+    added = new.model_copy(update={"cells": missing_cells})
+    others = []
     for table in asked:
-        cells = [cell for cell in table.cells if table not in mine or not covers(new, table, cell)]
-        if cells and table in mine and (table.starts, table.profiles) == (new.starts, new.profiles):
-            new = new.model_copy(update={"cells": cells + new.cells})
-        elif cells:
-            kept.append(table.model_copy(update={"cells": cells}))
-    return (*kept, new)
+        if table not in same:
+            others.append(table)
+            continue
+        # The new table replaces this one for the cells it covers. What is left of this one stays, inside the new table
+        # if both have the same starts and profiles.
+        left_cells = [cell for cell in table.cells if not covers(added, table, cell)]
+        if not left_cells:
+            continue
+        if (table.starts, table.profiles) == (added.starts, added.profiles):
+            added = added.model_copy(update={"cells": left_cells + added.cells})
+        else:
+            others.append(table.model_copy(update={"cells": left_cells}))
+    return (*others, added)
 
 
 def covers(there: FitTable, asked: FitTable, cell: str) -> bool:
-    """Tell whether a table of the same fit has for a cell (or glob) all starts and profiles of another."""
+    """Tell whether a table gives a cell all the starts and profiles that another table of the same fit asks for.
+
+    Args:
+        there: the existing table.
+        asked: the table that asks.
+        cell: a cell id or glob.
+    """
     return there.starts >= asked.starts and there.profiles >= asked.profiles and matches_cell(cell, there.cells)
 
 
 def expand_chain(table: FitTable, settings: FitSettings) -> tuple[FitSettings, ...]:
-    """The fits of a chain, one for each check-up, each of which knows those before it; of another table the one fit."""
+    """Return the fits of a chain, one for each check-up, each with the names of those before it.
+
+    Args:
+        settings: the fit of the table, without its chain.
+
+    Returns:
+        Only ``settings`` when the table is not a chain.
+    """
     if not table.chain:
         return (settings,)
     names = table.link_names
-    return tuple(
-        replace(
+    links = []
+    for place, (name, cycles) in enumerate(zip(names, table.chain, strict=True)):
+        starts = settings.starts if place == 0 else table.chain_starts
+        link = replace(
             settings,
             name=name,
             cycles=tuple(sorted(set(cycles))),
-            starts=table.chain_starts if place else settings.starts,
+            starts=starts,
             chain=table.name,
             former=names[:place][::-1],
         )
-        for place, (name, cycles) in enumerate(zip(names, table.chain, strict=True))
-    )
+        links.append(link)
+    return tuple(links)

@@ -1,78 +1,125 @@
-"""What PyBaMM has to say of a campaign: whether its files make parameter sets, and these have its parameters."""
+"""Check a campaign with PyBaMM: its parameter-set files, the names of changed and fitted parameters, model options."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterator, Sequence
+from pathlib import Path
 
-from ...data.errors import JobError
+from ...data.errors import CampaignError, JobError
 from ...data.fit_settings import CELL_PARAMETERS
 from ...data.names import suggest_or_list
-from ...data.settings import GIVEN_PER_CELL
+from ...data.settings import GIVEN_PER_CELL, ModelSettings
 from .campaign import Campaign
+from .cell_plan import CellPlan
 from .errors import campaign_error, value_text
 from .fit_schema import FitTable
 from .fit_tables import fit_links, fitted_parameters, matches_cell
+from .parameter_sets import SetFile
+from .schema import CampaignFile
+
+_CHECKED_WITHOUT_PYBAMM = ("SPM", "SPMe", "DFN")
+"""Models that every PyBaMM version has; without options there is nothing to check."""
 
 
-def check_set_files(campaign: Campaign) -> None:
-    """Make every set of the campaign's files with PyBaMM, and so make it known to the jobs of this process.
+def check_with_pybamm(campaign: Campaign, plans: Sequence[CellPlan]) -> None:
+    """Check parameter sets, parameters and model options with PyBaMM, which is imported only if there are any.
+
+    Args:
+        plans: one for each cell of the raw files.
 
     Raises:
-        CampaignError: names each file that makes none, and why.
+        CampaignError: a file is not a parameter set, a set lacks a parameter, or PyBaMM does not have a model's option.
+    """
+    if campaign.set_files:
+        check_set_files(campaign.path, campaign.set_files)
+    if campaign.file.variations or any(plan.fits for plan in plans):
+        from ...jobs.parameters.sets import parameter_names
+
+        check_parameters(campaign, lambda base: parameter_names(campaign.base_set(base).key), plans)
+    for model in campaign.models:
+        if model.options or model.type not in _CHECKED_WITHOUT_PYBAMM:
+            _check_model(campaign.path, model)
+
+
+def check_set_files(path: Path, files: Sequence[SetFile]) -> None:
+    """Build every parameter set that comes from a file, which also makes it known to the jobs of this process.
+
+    Args:
+        path: the campaign file, for the error's text.
+
+    Raises:
+        CampaignError: names each file that is not a parameter set, and why.
     """
     from ...jobs.parameters.sets import define_set, load_base_set
 
     problems = []
-    for file in campaign.set_files:
-        key = campaign.base_set(file.name).key
+    for file in files:
+        key = file.settings.key
         define_set(key, file.content)
         try:
             load_base_set(key)
         except JobError as error:
             problems.append(f"{file.where}: {error}")
     if problems:
-        raise campaign_error(campaign.path, problems)
+        raise campaign_error(path, problems)
 
 
 def check_parameters(
-    campaign: Campaign, names_of: Callable[[str], Collection[str]], cell_ids: Iterable[str] = ()
+    campaign: Campaign, names_of: Callable[[str], Collection[str]], plans: Sequence[CellPlan] = ()
 ) -> None:
     """Check the names of varied and fitted parameters.
 
     Args:
-        names_of: gives the parameter names of a set, PyBaMM's or a file's.
-        cell_ids: the sources' cells; with them, fits that leave the parameter set to the cell are checked too.
+        names_of: returns the parameter names of a set, by the set's name.
+        plans: one for each cell of the raw files; needed to check fits that leave the parameter set to the cell.
 
     Raises:
-        CampaignError: names each parameter that a set does not have, and the nearest that it has.
+        CampaignError: names each parameter that a set does not have, with the nearest one it has.
     """
-    used = sorted({base for table in campaign.file.cells.values() for base in table.given.get("parameter_sets") or ()})
-    asked = [
-        (f"variations#{number}.parameters", base, parameter)
-        for number, table in enumerate(campaign.file.variations, 1)
-        for base in used
-        if table.applies_to(base)
-        for parameter in table.parameters
-    ]
-    fits = [
-        (f"{where}.parameters", base, parameter)
-        for where, table in campaign.named_fits()
-        for base in sorted(_fitted_bases(campaign, table, cell_ids))
-        for parameter in (*(p.name for p in fitted_parameters(table)), *(link.name for link in fit_links(table)))
-        if parameter not in CELL_PARAMETERS
-    ]
-    problems = [
-        f"{where}: {value_text(parameter)} cannot be changed here: {GIVEN_PER_CELL[parameter]} gives it"
-        if parameter in GIVEN_PER_CELL
-        else f"{where}: {base} has no parameter {value_text(parameter)}{suggest_or_list(parameter, names_of(base))}"
-        for where, base, parameter in asked + fits
-        if parameter in GIVEN_PER_CELL or parameter not in names_of(base)
-    ]
+    problems = []
+    for where, base, parameter in (*_varied_parameters(campaign.file), *_fitted_parameters(campaign, plans)):
+        if parameter in GIVEN_PER_CELL:
+            key = GIVEN_PER_CELL[parameter]
+            problems.append(f"{where}: {value_text(parameter)} cannot be changed here: {key} sets it")
+        elif parameter not in names_of(base):
+            near = suggest_or_list(parameter, names_of(base))
+            problems.append(f"{where}: {base} has no parameter {value_text(parameter)}{near}")
     if problems:
         raise campaign_error(campaign.path, problems)
 
 
-def _fitted_bases(campaign: Campaign, table: FitTable, cell_ids: Iterable[str]) -> set[str]:
+def _varied_parameters(file: CampaignFile) -> Iterator[tuple[str, str, str]]:
+    """Yield place, set and parameter for each change of a variation, for every set that ``[cells]`` names."""
+    used = sorted({base for table in file.cells.values() for base in table.given.get("parameter_sets") or ()})
+    for number, table in enumerate(file.variations, 1):
+        for base in used:
+            if table.applies_to(base):
+                for parameter in table.parameters:
+                    yield f"variations#{number}.parameters", base, parameter
+
+
+def _fitted_parameters(campaign: Campaign, plans: Sequence[CellPlan]) -> Iterator[tuple[str, str, str]]:
+    """Yield place, set and parameter for each fitted or linked parameter that a parameter set must have."""
+    for where, table in campaign.named_fits():
+        names = [parameter.name for parameter in fitted_parameters(table)]
+        names += [link.name for link in fit_links(table)]
+        for base in sorted(_fitted_bases(table, plans)):
+            for name in names:
+                if name not in CELL_PARAMETERS:
+                    yield f"{where}.parameters", base, name
+
+
+def _fitted_bases(table: FitTable, plans: Sequence[CellPlan]) -> set[str]:
+    """Return the sets, without variations, that a fit changes."""
     if table.parameter_set is not None:
         return {table.parameter_set.partition("+")[0]}
-    return {campaign.bases(cell_id)[0] for cell_id in cell_ids if matches_cell(cell_id, table.cells)}
+    return {plan.parameter_sets[0].base for plan in plans if matches_cell(plan.cell_id, table.cells)}
+
+
+def _check_model(path: Path, model: ModelSettings) -> None:
+    from ...jobs.models.pybamm_models import empty_model
+
+    try:
+        empty_model(model)
+    except JobError as error:
+        raise CampaignError(f"{path}: model {model.name!r}: {error}") from error

@@ -1,4 +1,4 @@
-"""The raw files that globs name."""
+"""Find the raw files that globs name."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from ...data.names import suggest
 
 
 def find_files(pattern: str, folder: Path) -> list[Path]:
-    """Return the files that a glob names, sorted; a file of exactly that name comes before any reading as a glob.
+    """Return the files that a glob names, sorted.
 
     Args:
-        pattern: relative to ``folder`` or absolute; ``**`` (any depth) and ``~`` are known.
+        pattern: relative to ``folder`` or absolute; may hold ``**`` (any depth) and ``~``. If a file has exactly this
+            name, it is not read as a glob.
+        folder: folder of the campaign file.
 
     Returns:
-        Absolute paths, empty where nothing matches. Links to files keep their own name (a cell's id may be in it).
+        Absolute paths; empty when nothing matches. Links to files keep their own name, which may hold a cell's id.
     """
     expanded = os.path.expanduser(pattern)  # noqa: PTH111 - Path("~x") has no folder where x is no user
     if os.path.isfile(folder / expanded):  # noqa: PTH113 - Path.is_file raises on names that are too long
@@ -26,19 +28,27 @@ def find_files(pattern: str, folder: Path) -> list[Path]:
 
 
 def explain_no_files(pattern: str, folder: Path) -> str:
-    """Say why a glob has no files: the part of it that is not there, with the nearest name that is."""
-    at = Path(folder / os.path.expanduser(pattern))  # noqa: PTH111
-    place = Path(at.anchor)
-    for part in at.parts[1:]:
+    """Explain why a glob matches no files.
+
+    Args:
+        pattern: as in :func:`find_files`.
+        folder: folder of the campaign file.
+
+    Returns:
+        The first part of the pattern that does not exist, with the nearest name that does.
+    """
+    target = Path(folder / os.path.expanduser(pattern))  # noqa: PTH111
+    existing = Path(target.anchor)
+    for part in target.parts[1:]:
         if glob.has_magic(part):
             break
-        if not (place / part).is_dir():
-            missing = "no file" if part == at.name else "no folder"
-            return f'{missing} "{part}" in {_real_path(place)}{suggest(part, _names_in(place))}'
-        place /= part
-    if place == at:
+        if not (existing / part).is_dir():
+            missing = "no file" if part == target.name else "no folder"
+            return f'{missing} "{part}" in {_real_path(existing)}{suggest(part, _names_in(existing))}'
+        existing /= part
+    if existing == target:
         return f'"{pattern}" is a folder; write "{pattern.rstrip("/")}/*.csv"'
-    return f'no file matches "{pattern}" in {_real_path(place)}'
+    return f'no file matches "{pattern}" in {_real_path(existing)}'
 
 
 def _real_path(folder: Path) -> str:

@@ -1,7 +1,7 @@
-"""The campaign file's tables: which keys there are, their types, and what they are when not given.
+"""The tables of a campaign file: their keys, types and defaults.
 
-Everything that can be told from one table alone is checked here; what needs several tables, the cells or PyBaMM
-is checked in :mod:`kilocell.runner.campaign.campaign`.
+This module checks everything that needs only one table. ``checks`` has the rules between tables, ``cell_plan`` those
+about cells, and ``pybamm_checks`` those that need PyBaMM.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ _CLUSTER: Final = ClusterSettings()
 
 
 class Table(BaseModel):
-    """A table of the file."""
+    """A table of the campaign file."""
 
     model_config = v.STRICT
 
 
 class ColumnEntry(Table):
-    """Which of the file's columns a raw column comes from; its name alone will do."""
+    """The file's column that a raw column comes from, and its unit; its name alone is enough."""
 
     column: v.Text
     unit: str = ""
@@ -41,9 +41,9 @@ class ColumnEntry(Table):
 
 
 class SourceTable(Table):
-    """``[[sources]]``: raw files that are read in one way; ``files`` holds what each glob found."""
+    """``[[sources]]``: raw files that are read in the same way; ``files`` holds the files that each glob matches."""
 
-    files: list[v.FoundFiles] = Field(min_length=1)
+    files: list[v.MatchingFiles] = Field(min_length=1)
     reader: Literal["auto", "csv", "digatron", "parquet", "xlsx", "neware"] = "auto"
     cell_id: v.CellIdRule | None = None
     current_sign: CurrentSign = "auto"
@@ -59,15 +59,15 @@ class SourceTable(Table):
     @model_validator(mode="after")
     def _columns_need(self) -> SourceTable:
         if self.reader == "digatron" and self.columns:
-            raise ValueError('the digatron reader knows its columns: leave columns out, or set reader = "csv"')
+            raise ValueError('the digatron reader knows its columns; remove columns, or set reader = "csv"')
         if self.columns and self.cell_id is None:
-            raise ValueError('columns need cell_id beside them: "stem", "column:NAME" or "pattern:REGEX"')
+            raise ValueError('columns need cell_id, too: "stem", "column:NAME" or "pattern:REGEX"')
         return self
 
     @property
     def paths(self) -> tuple[Path, ...]:
         """Every file of the source, sorted, each once."""
-        return tuple(sorted({Path(name) for found in self.files for name in found}))
+        return tuple(sorted({Path(name) for matches in self.files for name in matches}))
 
 
 class CleanTable(Table):
@@ -94,13 +94,13 @@ class CleanTable(Table):
 
 
 class ParameterSetTable(Table):
-    """``[parameter_sets.NAME]``: a file with a parameter set, BPX or JSON of PyBaMM's ParameterValues."""
+    """``[parameter_sets.NAME]``: a file with a parameter set, as BPX or as JSON of PyBaMM's ParameterValues."""
 
     file: v.Text
 
 
 class StateEntry(Table):
-    """``initial_state`` as a table; without any key it is the first rest's voltage."""
+    """``initial_state`` as a table; without any key, the voltage of the first rest."""
 
     soc: Annotated[float, Field(ge=0, le=1)] | None = None
     voltage: Annotated[float, Field(gt=0, lt=10)] | None = None
@@ -108,7 +108,7 @@ class StateEntry(Table):
 
 
 class CapacityEntry(Table):
-    """``nominal_capacity_ah``: a number, or the cycle (0 = the last) whose charge it is."""
+    """``nominal_capacity_ah``: a number in A.h, or the cycle (0 = the last) whose charge is the capacity."""
 
     ah: v.Positive | None = None
     cycle: v.CycleOrLast | None = None
@@ -132,7 +132,7 @@ class CellTable(Table):
 
     @property
     def given(self) -> dict[str, Any]:
-        """The keys that the table gives, with their values; sets are always under ``parameter_sets``."""
+        """The keys that are set in the table, with their values; ``parameter_set`` becomes ``parameter_sets``."""
         given = {key: getattr(self, key) for key in self.model_fields_set}
         if "parameter_set" in given:
             given["parameter_sets"] = [given.pop("parameter_set")]
@@ -140,7 +140,7 @@ class CellTable(Table):
 
 
 class ModelTable(Table):
-    """``[[models]]``: a PyBaMM model, or its type alone."""
+    """``[[models]]``: a PyBaMM model; its type alone is enough."""
 
     type: v.ModelType
     name: v.Label | None = None
@@ -154,7 +154,7 @@ class ModelTable(Table):
 
     @property
     def label(self) -> str:
-        """The model's name: its type where it is given none."""
+        """The model's name; without one, its type."""
         return self.name or self.type
 
 
@@ -179,19 +179,23 @@ class ChangeEntry(Table):
 
 
 class VariationTable(Table):
-    """``[[variations]]``: a named change of parameters, of every parameter set or of some."""
+    """``[[variations]]``: a named change of parameters, for every parameter set or for some."""
 
     name: v.Label
     parameter_sets: Annotated[v.SetNames, Field(min_length=1)] | None = None
     parameters: dict[str, ChangeEntry] = Field(min_length=1)
 
     def applies_to(self, base: str) -> bool:
-        """Tell whether there is a variation of this parameter set."""
+        """Tell whether the variation applies to a parameter set.
+
+        Args:
+            base: name of the set.
+        """
         return self.parameter_sets is None or base in self.parameter_sets
 
 
 class SimulateTable(Table):
-    """``[simulate]``: which cycles are simulated, for how long, and whether models are compiled."""
+    """``[simulate]``: which cycles to simulate, the time limit, and whether models are compiled."""
 
     cycles: v.Selection = WHOLE_RECORD
     time_limit_second: v.Positive = 3600.0
@@ -216,7 +220,7 @@ class ClusterTable(Table):
 
 
 class CampaignFile(Table):
-    """The whole file."""
+    """The whole campaign file."""
 
     name: v.Text | None = None
     store: v.Text = "store"
@@ -237,20 +241,25 @@ class CampaignFile(Table):
 
     @cached_property
     def cell_globs(self) -> tuple[str, ...]:
-        """The keys of ``[cells.…]`` that may stand for several cells, in the file's order."""
+        """The keys of ``[cells.…]`` that are globs, in the file's order."""
         return tuple(key for key in self.cells if is_glob(key))
 
     def named_fits(self) -> Iterator[tuple[str, FitTable]]:
-        """Each fit with the path to its table."""
+        """Yield each fit after the place of its table, ``fit`` or ``fit#2``, for error messages."""
         for number, table in enumerate(self.fit, 1):
-            yield ("fit" if len(self.fit) == 1 else f"fit#{number}"), table
+            where = "fit" if len(self.fit) == 1 else f"fit#{number}"
+            yield where, table
 
     def set_names(self, base: str) -> Iterator[str]:
-        """A set, PyBaMM's or a file's, and its variations, by the names that users see."""
+        """Yield the names of a parameter set and of its variations, as users see them.
+
+        Args:
+            base: name of the set.
+        """
         yield base
         yield from (f"{base}+{variation.name}" for variation in self.variations if variation.applies_to(base))
 
 
 def is_glob(key: str) -> bool:
-    """Tell whether a cell's key may stand for several cells."""
-    return any(sign in key for sign in "*?[")
+    """Tell whether a key of ``[cells.…]`` is a glob, which can match several cells."""
+    return any(character in key for character in "*?[")

@@ -1,4 +1,4 @@
-"""A job of the plan: what it does, its digest, and what it needs, in the form that travels to a worker."""
+"""A job of the plan: what it does, its digest, and the jobs it needs, in the form that travels to a worker."""
 
 from __future__ import annotations
 
@@ -13,25 +13,26 @@ from ...data.results.receipt import JobKind
 from ...data.settings import CleanSettings, FileRange, ParameterSetSettings, SimulateSettings, SourceFile
 
 JOB_VERSIONS: Mapping[JobKind, int] = {"split": 2, "clean": 5, "simulate": 4, "start": 5, "fit": 5, "profile": 1}
-"""Part of each job's digest: raise one when the same settings give another result."""
+"""Part of each job's digest: raise a number when the same settings give another result."""
 
-EARLIER_AGAIN: Final = "a start or fit before it runs again"
+EARLIER_AGAIN: Final = "a start or fit that it needs runs again"
 TIME_LIMIT_RAISED: Final = "its time limit was raised"
-STOPPED_BEFORE: Final = "it was stopped early before, which it now is not to be"
-DIED_BEFORE: Final = "its worker died before its end"
+STOPPED_BEFORE: Final = "it was stopped early before, and stop_beaten is now off"
+DIED_BEFORE: Final = "its worker died before it was done"
 REASONS_WITH_RECEIPT: Final = (EARLIER_AGAIN, TIME_LIMIT_RAISED, STOPPED_BEFORE, DIED_BEFORE)
-"""Why jobs run that have a valid receipt."""
+"""Reasons to run a job again that has a valid receipt."""
 
 Key = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class CellSource:
-    """One file of a cell.
+    """One raw file of a cell.
 
     Args:
-        mtime_ns: the file's time when its digest was taken.
-        splits: digests of the jobs that split it, where it holds several cells: of those parts that hold this one.
+        mtime_ns: modification time of the file when its digest was computed, ns since 1970.
+        splits: digests of the split jobs whose output holds rows of this cell; empty when the file holds only this
+            cell and is read directly.
     """
 
     file: SourceFile
@@ -41,7 +42,12 @@ class CellSource:
 
 @dataclass(frozen=True, slots=True)
 class SplitWork:
-    """Split one raw file of several cells, or a part of it."""
+    """Split a raw file of several cells into one table per cell.
+
+    Args:
+        mtime_ns: modification time of the file when its digest was computed, ns since 1970.
+        part: the range of bytes to split; ``None`` = the whole file.
+    """
 
     file: SourceFile
     mtime_ns: int
@@ -50,7 +56,7 @@ class SplitWork:
 
 @dataclass(frozen=True, slots=True)
 class CleanWork:
-    """Clean one cell from its files."""
+    """Clean one cell from its raw files."""
 
     sources: tuple[CellSource, ...]
     settings: CleanSettings
@@ -58,53 +64,88 @@ class CleanWork:
 
 @dataclass(frozen=True, slots=True)
 class SimulateWork:
-    """Simulate a cell; ``fit_label`` names the fit whose parameter set it takes, if any.
+    """Simulate a cell.
 
-    Whether its model is ``compiled`` is decided when it runs, changes no result, and is no part of the digest.
+    Args:
+        fit_label: the fit whose fitted parameter set is simulated; ``""`` = the set in ``settings``.
+        compiled: whether the model is compiled. The run decides; it changes no result and is no part of the digest.
     """
 
     settings: SimulateSettings
     fit_label: str = ""
     compiled: bool = False
 
+    @property
+    def fit_name(self) -> str:
+        """Name of the fit that the job belongs to; ``""`` = none."""
+        return self.fit_label
+
 
 @dataclass(frozen=True, slots=True)
 class StartWork:
-    """Run one start of a fit."""
+    """Run one start of a fit.
+
+    Args:
+        start: number of the start, from 0.
+        compiled: as in :class:`SimulateWork`.
+    """
 
     settings: FitSettings
     start: int
     compiled: bool = False
 
+    @property
+    def fit_name(self) -> str:
+        """Name of the fit that the job belongs to."""
+        return self.settings.name
+
 
 @dataclass(frozen=True, slots=True)
 class FitWork:
-    """Take the best of a fit's starts."""
+    """Combine the starts of a fit and take the best."""
 
     settings: FitSettings
     compiled: bool = False
 
+    @property
+    def fit_name(self) -> str:
+        """Name of the fit that the job belongs to."""
+        return self.settings.name
+
 
 @dataclass(frozen=True, slots=True)
 class ProfileWork:
-    """Compute the profile likelihood of one parameter of a fit."""
+    """Compute the profile likelihood of one parameter of a fit.
+
+    Args:
+        parameter: name of a fitted parameter.
+    """
 
     settings: FitSettings
     parameter: str
     compiled: bool = False
 
+    @property
+    def fit_name(self) -> str:
+        """Name of the fit that the job belongs to."""
+        return self.settings.name
 
-Work = SplitWork | CleanWork | SimulateWork | StartWork | FitWork | ProfileWork
+
+ModelWork = SimulateWork | StartWork | FitWork | ProfileWork
+"""Work that builds a PyBaMM model: each kind has ``settings`` (with ``cell``, ``model`` and ``parameter_set``),
+``fit_name`` and ``compiled``."""
+
+Work = SplitWork | CleanWork | ModelWork
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One job: what to do, under which digest, after which others.
+    """One job: what to do, under which digest, and after which other jobs.
 
     Args:
-        stage: what the dashboard and progress bars group by, such as ``simulate-SPMe``.
-        needs: keys of the jobs before it.
-        reason: why it has to run; ``""`` = it is done.
+        stage: group of jobs in the dashboard and the progress bars, such as ``simulate-SPMe``.
+        needs: keys of the jobs that must end first.
+        reason: why it has to run; ``""`` = it is up to date.
     """
 
     kind: JobKind
@@ -118,17 +159,18 @@ class Job:
 
     @property
     def key(self) -> Key:
-        """The job's name in the graph, as the dashboard shows it: stage, cell, label."""
+        """Name of the job in the Dask graph, as the dashboard shows it: stage, cell, label."""
         return (self.stage, self.cell_id, self.label)
 
 
 @dataclass(frozen=True, slots=True)
 class ScannedSource:
-    """A raw file with the cells it holds; none where it could not be read, which its split job will say.
+    """A raw file with the cells it holds.
 
     Args:
-        mtime_ns: the file's time before its digest was taken.
-        parts: of a long file, which are split side by side; none: it is split as a whole.
+        cell_ids: in the order of their first rows; empty when the file cannot be read. Its split job reports why.
+        mtime_ns: modification time of the file before its digest was computed, ns since 1970.
+        parts: byte ranges of a long file, which are split in parallel; empty = the file is split as a whole.
     """
 
     file: SourceFile
@@ -138,20 +180,40 @@ class ScannedSource:
 
 
 def split_digest(file: SourceFile) -> str:
-    """The digest of the job that splits a file as a whole; its path is no part of it: a file that moved is the same."""
+    """Return the digest of the job that splits a whole file.
+
+    The path is no part of it: a file that moved is the same file.
+    """
     return digest("split", JOB_VERSIONS["split"], file.digest, file.settings)
 
 
-def _packages(settings: ParameterSetSettings) -> tuple[str, ...]:
-    """What a parameter set depends on besides PyBaMM: the package that it comes from, with its version."""
-    package = "" if settings.file_digest else registering_package(settings.base)
-    return () if package.partition(" ")[0] in ("", "pybamm") else (package,)
+def plugin_versions(settings: ParameterSetSettings) -> tuple[str, ...]:
+    """Return the package besides PyBaMM that a parameter set comes from.
+
+    Returns:
+        One text such as ``my-sets 1.2``; empty for PyBaMM's own sets and for sets from a file.
+    """
+    if settings.file_digest:
+        return ()
+    package = registering_package(settings.base)
+    if package.partition(" ")[0] in ("", "pybamm"):
+        return ()
+    return (package,)
 
 
 def start_digest(settings: FitSettings, start: int, cleaned: str, warm: str = "") -> str:
-    """The digest of one start's job, after the cleaning of this digest and, in a chain, the former fit of that one."""
-    # The number of starts is not part of it: more starts can be added without repeating the old ones. Nor is what ends
-    # a start early: those that came to their end are the same without, and the others are known by their results.
+    """Return the digest of the job that runs one start of a fit.
+
+    Args:
+        start: number of the start, from 0.
+        cleaned: digest of the cell's clean job.
+        warm: in a chain, digest of the previous fit, where the start begins; ``""`` = none.
+    """
+    # The number of starts is no part of it: more starts can be added without repeating the old ones. Nor is what stops
+    # a start early: starts that ran to the end are the same without it, and the others are known by their results.
     alone = replace(settings, starts=0, profiles=False, time_limit_second=None, stop_beaten=False)
-    parts = (cleaned, alone, start, *([warm] if warm else []), *_packages(settings.parameter_set))
+    parts: list[object] = [cleaned, alone, start]
+    if warm:
+        parts.append(warm)
+    parts.extend(plugin_versions(settings.parameter_set))
     return digest("start", JOB_VERSIONS["start"], installed_version("pybamm"), *parts)

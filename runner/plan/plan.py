@@ -1,26 +1,25 @@
-"""The plan: which jobs a campaign needs, which of them are done, and why the others would run.
+"""The plan: the jobs a campaign needs, which of them are up to date, and why the others run.
 
-A job's digest covers all that its result depends on: the bytes of its sources, its settings, its own version and
-the versions of PyBaMM and of the jobs before it. It is known before anything runs, so a plan costs no work.
+A job's digest covers everything its result depends on: the bytes of its raw files, its settings, its job version,
+PyBaMM's version and the digests of the jobs it needs. All digests are known before anything runs, so a plan is cheap.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from ...data.codec import digest
-from ...data.cycle_selection import CycleSelection
-from ...data.errors import NOTHING_TO_SIMULATE_CODES, CampaignError
+from ...data.errors import NOTHING_TO_SIMULATE_CODES
 from ...data.fit_settings import FitSettings
 from ...data.installed import installed_version
 from ...data.results.fitting import StartResult
 from ...data.results.receipt import Receipt
-from ...data.settings import InitialState, SimulateSettings
+from ...data.settings import CleanSettings
 from ...parquet_store.layout import Store
 from ...parquet_store.read import is_valid, read_receipt
-from ..campaign.campaign import Campaign
+from ..campaign.cell_plan import CellFit, CellPlan
 from .job import (
     DIED_BEFORE,
     EARLIER_AGAIN,
@@ -38,22 +37,25 @@ from .job import (
     SplitWork,
     StartWork,
     Work,
-    _packages,
+    plugin_versions,
     split_digest,
     start_digest,
 )
 
 
-def plan_jobs(campaign: Campaign, sources: Sequence[ScannedSource], store: Store) -> tuple[Job, ...]:
-    """List every job of a campaign, each before those that need it, with the reason why it has to run.
+def plan_jobs(cells: Iterable[CellPlan], sources: Sequence[ScannedSource], store: Store) -> tuple[Job, ...]:
+    """List every job of a campaign, each after the jobs it needs, with the reason why it has to run.
 
     Args:
-        sources: the campaign's files, scanned.
+        cells: what the campaign asks for each cell of the sources.
+        sources: the campaign's raw files, scanned; the files of one cell must agree on the current's sign
+            (:func:`kilocell.runner.plan.scan.check_current_signs`).
+        store: where earlier results are; only read.
     """
-    wanted = list(_jobs(campaign, [_drop_parts_if_split(store, source) for source in sources]))
+    sources = [_without_parts_if_split(store, source) for source in sources]
     running: set[Key] = set()
     planned = []
-    for job in wanted:
+    for job in _all_jobs(cells, sources):
         reason = _reason(store, job, running)
         if reason:
             running.add(job.key)
@@ -62,159 +64,207 @@ def plan_jobs(campaign: Campaign, sources: Sequence[ScannedSource], store: Store
 
 
 def list_cells(sources: Sequence[ScannedSource]) -> tuple[str, ...]:
-    """All cells, in the order of files and of their first rows."""
+    """Return all cell ids, each once, in the order of the files and of the first rows in them."""
     return tuple(dict.fromkeys(cell_id for source in sources for cell_id in source.cell_ids))
 
 
 def _reason(store: Store, job: Job, running: set[Key]) -> str:
+    """Return why a job has to run; ``""`` = it is up to date.
+
+    Args:
+        running: keys of the earlier jobs that run.
+    """
     receipt = read_receipt(store.receipt(job.kind, job.cell_id, job.label))
-    again = any(key in running for key in job.needs)
+    needed_job_runs = any(key in running for key in job.needs)
     if is_valid(store, receipt, job.digest):
-        # Starts that are done anew change their fit, and what is simulated with it, under the same settings.
-        from_starts = job.kind in ("fit", "profile") or bool(getattr(job.work, "fit_label", ""))
-        return EARLIER_AGAIN if again and from_starts else _goes_on(receipt, job.work)
+        # A start that runs again can change its fit, and the simulation of that fit, under the same digest.
+        if needed_job_runs and _depends_on_starts(job):
+            return EARLIER_AGAIN
+        return _reason_to_continue(receipt, job.work)
     if receipt is None:
-        return "never done"
-    if (
-        receipt.digest == job.digest
-        and receipt.status == "skipped"
-        and receipt.reason_code in NOTHING_TO_SIMULATE_CODES
-    ):
-        return ""
+        return "never run before"
     if receipt.digest != job.digest:
-        return "an earlier job runs again" if again else "settings or input changed"
+        if needed_job_runs:
+            return "a job that it needs runs again"
+        return "settings or input changed"
     if receipt.status == "failed":
         return f"failed before: {receipt.reason}"
     if receipt.status == "skipped":
+        if receipt.reason_code in NOTHING_TO_SIMULATE_CODES:
+            return ""
         return "skipped before"
-    return "its files are gone or changed"
+    return "its output files are missing or were changed"
 
 
-def _goes_on(receipt: Receipt | None, work: Work) -> str:
-    """Why a start that ended early is to go on; "" = it is not, or it came to its end."""
-    result = receipt.result if receipt is not None else None
-    if not isinstance(result, StartResult) or not isinstance(work, StartWork):
+def _depends_on_starts(job: Job) -> bool:
+    """Whether a job's result depends on the starts of a fit."""
+    if isinstance(job.work, SimulateWork):
+        return bool(job.work.fit_label)
+    return isinstance(job.work, (FitWork, ProfileWork))
+
+
+def _reason_to_continue(receipt: Receipt | None, work: Work) -> str:
+    """Return why a start that stopped early has to continue; ``""`` = it need not."""
+    if receipt is None or not isinstance(receipt.result, StartResult) or not isinstance(work, StartWork):
         return ""
-    before, now = result.settings.time_limit_second, work.settings.time_limit_second
-    if result.stopped == "time_limit" and before is not None and (now is None or now > before):
+    result = receipt.result
+    if result.stopped == "time_limit" and _is_raised(
+        result.settings.time_limit_second, work.settings.time_limit_second
+    ):
         return TIME_LIMIT_RAISED
     if result.stopped in ("beaten", "on_its_way") and not work.settings.stop_beaten:
         return STOPPED_BEFORE
-    return DIED_BEFORE if result.stopped == "died" else ""
+    if result.stopped == "died":
+        return DIED_BEFORE
+    return ""
 
 
-def _jobs(campaign: Campaign, sources: Sequence[ScannedSource]) -> Iterator[Job]:
+def _is_raised(before_second: float | None, now_second: float | None) -> bool:
+    """Whether a time limit was raised; ``None`` = no limit."""
+    if before_second is None:
+        return False
+    return now_second is None or now_second > before_second
+
+
+def _all_jobs(cells: Iterable[CellPlan], sources: Sequence[ScannedSource]) -> Iterator[Job]:
     for source in sources:
         if len(source.cell_ids) != 1:
             yield from _split_jobs(source)
-    for cell_id in list_cells(sources):
-        cleaning = _clean_job(campaign, cell_id, sources)
+    for cell in cells:
+        cleaning = _clean_job(cell.cell_id, cell.clean, sources)
         yield cleaning
-        yield from _simulations(campaign, cell_id, cleaning)
-        yield from _fits(campaign, cell_id, cleaning)
+        for settings in cell.simulations:
+            yield _simulate_job(SimulateWork(settings), cleaning.digest, (cleaning.key,))
+        yield from _fit_jobs(cell.fits, cleaning)
 
 
-def _drop_parts_if_split(store: Store, source: ScannedSource) -> ScannedSource:
-    """The source without its parts, where it has been split as a whole already."""
-    whole = _split_jobs(replace(source, parts=()))[0]
-    receipt = read_receipt(store.receipt(whole.kind, whole.cell_id, whole.label))
-    return replace(source, parts=()) if source.parts and is_valid(store, receipt, whole.digest) else source
+def _without_parts_if_split(store: Store, source: ScannedSource) -> ScannedSource:
+    """Return the source without its parts if an earlier run has split it as a whole."""
+    if not source.parts:
+        return source
+    undivided = replace(source, parts=())
+    (job,) = _split_jobs(undivided)
+    receipt = read_receipt(store.receipt(job.kind, job.cell_id, job.label))
+    if is_valid(store, receipt, job.digest):
+        return undivided
+    return source
 
 
 def _split_jobs(source: ScannedSource, cell_id: str | None = None) -> tuple[Job, ...]:
-    """The jobs that split a file, or those of them that find rows of one cell, in the file's order."""
-    file, name, label = source.file, Path(source.file.path).name, source.file.digest[:16]
+    """Return the jobs that split a file, in the order of its parts.
+
+    Args:
+        cell_id: only the jobs of the parts that hold rows of this cell; ``None`` = all.
+    """
+    file = source.file
+    name = Path(file.path).name
+    label = file.digest[:16]
     if not source.parts:
         return (Job("split", name, label, "split", split_digest(file), SplitWork(file, source.mtime_ns)),)
     jobs = []
-    for place, part in enumerate(source.parts):
+    for number, part in enumerate(source.parts):
         if cell_id is None or any(held == cell_id for held, _ in part.cells):
             work = SplitWork(file, source.mtime_ns, replace(part, cells=()))
             part_digest = digest("split", JOB_VERSIONS["split"], file.digest, file.settings, part.start, part.end)
-            jobs.append(Job("split", name, f"{label}-{place:03d}", "split", part_digest, work))
+            jobs.append(Job("split", name, f"{label}-{number:03d}", "split", part_digest, work))
     return tuple(jobs)
 
 
-def _clean_job(campaign: Campaign, cell_id: str, sources: Sequence[ScannedSource]) -> Job:
-    mine = [source for source in sources if cell_id in source.cell_ids]
-    signs = sorted({source.file.settings.current_sign for source in mine})
-    if len(signs) > 1:
-        raise CampaignError(
-            f"{campaign.path}: the files of cell {cell_id!r} are given with current_sign {' and '.join(signs)}; "
-            "give them the same, or the cells different names"
-        )
-    split = [_split_jobs(source, cell_id) if len(source.cell_ids) > 1 else () for source in mine]
-    cell_sources = tuple(
-        CellSource(source.file, source.mtime_ns, tuple(job.digest for job in jobs))
-        for source, jobs in zip(mine, split, strict=True)
-    )
-    settings = campaign.clean_settings(cell_id, mine[0].file.settings.current_sign)
-    files = [(source.file.digest, source.file.settings) for source in mine]
-    parts = [part for file in files for part in file]
-    # The names of several files say which comes first where they have no wall clock; that of one file says nothing.
-    names = [Path(source.file.path).name for source in mine] if len(mine) > 1 else []
-    job_digest = digest("clean", JOB_VERSIONS["clean"], cell_id, settings, names, *parts)
-    needs = tuple(job.key for jobs in split for job in jobs)
-    return Job("clean", cell_id, "clean", "clean", job_digest, CleanWork(cell_sources, settings), needs)
+def _clean_job(cell_id: str, settings: CleanSettings, sources: Sequence[ScannedSource]) -> Job:
+    own_sources = [source for source in sources if cell_id in source.cell_ids]
+    cell_sources = []
+    needs: list[Key] = []
+    inputs: list[object] = []
+    for source in own_sources:
+        splits = _split_jobs(source, cell_id) if len(source.cell_ids) > 1 else ()
+        cell_sources.append(CellSource(source.file, source.mtime_ns, tuple(job.digest for job in splits)))
+        needs.extend(job.key for job in splits)
+        inputs.extend((source.file.digest, source.file.settings))
+    settings = replace(settings, current_sign=own_sources[0].file.settings.current_sign)
+    # File names give the order of several files without a wall clock, so they are part of the digest; that of a single
+    # file is not.
+    names = [Path(source.file.path).name for source in own_sources]
+    if len(names) == 1:
+        names = []
+    job_digest = digest("clean", JOB_VERSIONS["clean"], cell_id, settings, names, *inputs)
+    work = CleanWork(tuple(cell_sources), settings)
+    return Job("clean", cell_id, "clean", "clean", job_digest, work, tuple(needs))
 
 
-def _simulations(campaign: Campaign, cell_id: str, cleaning: Job) -> Iterator[Job]:
-    cell = campaign.cell(cell_id)
-    for model in campaign.models:
-        for parameter_set in campaign.parameter_sets(cell_id):
-            settings = campaign.simulate_settings(cell, model, parameter_set)
-            yield _simulate_job(SimulateWork(settings), cleaning.digest, (cleaning.key,))
+def _simulate_job(work: SimulateWork, earlier_digest: str, needs: tuple[Key, ...]) -> Job:
+    """Return a simulation's job.
 
-
-def _simulate_job(work: SimulateWork, before: str, needs: tuple[Key, ...]) -> Job:
+    Args:
+        earlier_digest: digest of the clean job, or of the fit whose parameter set is simulated.
+    """
     settings = work.settings
-    # The time limit is no part of it: a simulation that ended in time is the same under any limit.
-    parts = (before, replace(settings, time_limit_second=0.0), *_packages(settings.parameter_set))
-    job_digest = digest("simulate", JOB_VERSIONS["simulate"], installed_version("pybamm"), *parts)
+    # The time limit is no part of the digest: a simulation that ended in time is the same under any limit.
+    unlimited = replace(settings, time_limit_second=0.0)
+    inputs = (earlier_digest, unlimited, *plugin_versions(settings.parameter_set))
+    job_digest = digest("simulate", JOB_VERSIONS["simulate"], installed_version("pybamm"), *inputs)
     stage = f"simulate-{settings.model.name}"
     return Job("simulate", settings.cell.cell_id, settings.label, stage, job_digest, work, needs)
 
 
-def _fits(campaign: Campaign, cell_id: str, cleaning: Job) -> Iterator[Job]:
-    fits: dict[str, Job] = {}
-    for settings in campaign.fits(cell_id):
-        former = fits[settings.former[0]] if settings.former else None
-        starts = [_start_job(settings, start, cleaning, former) for start in range(settings.starts)]
+def _fit_jobs(fits: Sequence[CellFit], cleaning: Job) -> Iterator[Job]:
+    """Yield the jobs of each fit of a cell: its starts, the fit, its profiles, and the simulation with its result."""
+    done: dict[str, Job] = {}
+    for cell_fit in fits:
+        settings = cell_fit.settings
+        previous = done[settings.former[0]] if settings.former else None
+        starts = [_start_job(settings, start, cleaning, previous) for start in range(settings.starts)]
         yield from starts
-        fit_digest = digest("fit", JOB_VERSIONS["fit"], *(job.digest for job in starts))
-        needs = (cleaning.key, *(job.key for job in starts))
-        stage = f"fit-{settings.name}"
-        fit = Job("fit", cell_id, settings.name, stage, fit_digest, FitWork(settings), needs)
-        fits[settings.name] = fit
+        fit = _fit_job(settings, starts, cleaning)
+        done[settings.name] = fit
         yield fit
-        for parameter in settings.parameters if settings.profiles else ():
-            yield _profile_job(ProfileWork(settings, parameter.name), fit, cleaning.key)
-        fitted = replace(settings.parameter_set, name=settings.fitted_name, overrides=())
-        simulation = campaign.simulate_settings(settings.cell, settings.model, fitted)
-        simulation = _limit_to_fit_cycles(simulation, settings) if settings.is_for_own_cycles else simulation
-        work = SimulateWork(simulation, settings.name)
-        yield _simulate_job(work, fit_digest, (cleaning.key, fit.key))
+        if settings.profiles:
+            for parameter in settings.parameters:
+                yield _profile_job(ProfileWork(settings, parameter.name), fit, cleaning.key)
+        work = SimulateWork(cell_fit.simulation, settings.name)
+        yield _simulate_job(work, fit.digest, (cleaning.key, fit.key))
 
 
-def _limit_to_fit_cycles(simulation: SimulateSettings, fit: FitSettings) -> SimulateSettings:
-    """The simulation of a fit's cycles alone; those that follow each other in one go, as they were fitted."""
-    cycles = sorted({*fit.cycles, *fit.validation_cycles})
-    cell, follow = simulation.cell, cycles == list(range(cycles[0], cycles[-1] + 1))
-    if follow and cell.initial_state.policy == "rest_voltage":
-        cell = replace(cell, initial_state=InitialState("previous_cycle"))
-    return replace(simulation, cell=cell, cycles=CycleSelection(tuple((n, n) for n in cycles)))
+def _start_job(settings: FitSettings, start: int, cleaning: Job, previous: Job | None) -> Job:
+    """Return the job of one start.
+
+    Args:
+        previous: in a chain, the fit before this one: the first start begins at its result.
+    """
+    needs = [cleaning.key]
+    warm_digest = ""
+    if previous is not None and start == 0:
+        needs.append(previous.key)
+        warm_digest = previous.digest
+    return Job(
+        kind="start",
+        cell_id=settings.cell.cell_id,
+        label=f"{settings.name}-{start}",
+        stage=f"start-{settings.name}",
+        digest=start_digest(settings, start, cleaning.digest, warm_digest),
+        work=StartWork(settings, start),
+        needs=tuple(needs),
+    )
 
 
-def _start_job(settings: FitSettings, start: int, cleaning: Job, former: Job | None) -> Job:
-    warm = former if start == 0 else None  # which begins where the former fit of a chain ended
-    job_digest = start_digest(settings, start, cleaning.digest, warm.digest if warm else "")
-    label = f"{settings.name}-{start}"
-    stage = f"start-{settings.name}"
-    needs = (cleaning.key, *([warm.key] if warm else []))
-    return Job("start", settings.cell.cell_id, label, stage, job_digest, StartWork(settings, start), needs)
+def _fit_job(settings: FitSettings, starts: Sequence[Job], cleaning: Job) -> Job:
+    return Job(
+        kind="fit",
+        cell_id=settings.cell.cell_id,
+        label=settings.name,
+        stage=f"fit-{settings.name}",
+        digest=digest("fit", JOB_VERSIONS["fit"], *(job.digest for job in starts)),
+        work=FitWork(settings),
+        needs=(cleaning.key, *(job.key for job in starts)),
+    )
 
 
-def _profile_job(work: ProfileWork, fit: Job, cleaned: Key) -> Job:
-    job_digest = digest("profile", JOB_VERSIONS["profile"], fit.digest, work.parameter)
-    label = f"{work.settings.name}-{work.parameter}"
-    return Job("profile", fit.cell_id, label, f"profile-{work.settings.name}", job_digest, work, (cleaned, fit.key))
+def _profile_job(work: ProfileWork, fit: Job, clean_key: Key) -> Job:
+    return Job(
+        kind="profile",
+        cell_id=fit.cell_id,
+        label=f"{work.settings.name}-{work.parameter}",
+        stage=f"profile-{work.settings.name}",
+        digest=digest("profile", JOB_VERSIONS["profile"], fit.digest, work.parameter),
+        work=work,
+        needs=(clean_key, fit.key),
+    )

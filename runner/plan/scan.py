@@ -1,4 +1,4 @@
-"""The campaign's raw files: their digests and the cells they hold, read again only when they changed."""
+"""Scan the campaign's raw files: their digests and the cells they hold; unchanged files are not read again."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
-from ...data.errors import ReadError, UsageError
+from ...data.errors import CampaignError, ReadError, UsageError
 from ...data.readers import read as readers
 from ...data.readers.csv_reader import RANGE_BYTES
 from ...data.settings import SourceFile, SourceSettings
@@ -20,19 +20,23 @@ from ...sqlite.catalog import Catalog
 from .job import ScannedSource, split_digest
 
 Cache = dict[tuple[str, int, int], tuple[str, tuple[str, ...]]]
+"""Path, size in bytes and modification time (ns) of a file → its digest and cells."""
 
 
 def scan_sources(sources: Sequence[tuple[Path, SourceSettings]], catalog: Path) -> tuple[ScannedSource, ...]:
     """Find digest and cells of each raw file; files that the catalog knows, by size and time, are not read again.
 
-    A file that cannot be read is given without cells: its split job will fail with the reason, and the others go on.
+    A file that cannot be read has no cells in the result: its split job fails with the reason, and the others go on.
 
     Args:
-        sources: the campaign's files with how to read them.
-        catalog: the catalog of the store; may be absent.
+        sources: path and reader settings of each raw file.
+        catalog: path of the store's catalog; may not exist yet.
+
+    Returns:
+        One entry for each file, in the given order.
 
     Raises:
-        UsageError: no file can be read at all, or a file's name is no valid text.
+        UsageError: no file can be read at all, or a file name is not valid text.
     """
     store = Store(catalog.parent)
     caches: dict[SourceSettings, Cache] = {}
@@ -41,7 +45,7 @@ def scan_sources(sources: Sequence[tuple[Path, SourceSettings]], catalog: Path) 
     for path, settings in sources:
         _check_name(path)
         if settings not in caches:
-            caches[settings] = _cache(catalog, settings)
+            caches[settings] = _read_cache(catalog, settings)
         try:
             scanned.append(_scan(path, settings, caches[settings], store))
         except ReadError as error:
@@ -55,16 +59,34 @@ def scan_sources(sources: Sequence[tuple[Path, SourceSettings]], catalog: Path) 
     return tuple(scanned)
 
 
-def _check_name(path: Path) -> None:
-    try:
-        str(path).encode()
-    except UnicodeEncodeError:
-        reason = "is no valid text, so nothing can record it; rename it"
-        raise UsageError(f"the name of the raw file {path.name!a} {reason}") from None
+def check_current_signs(campaign_path: Path, sources: Sequence[ScannedSource]) -> None:
+    """Check that all files of a cell have the same ``current_sign``.
+
+    Args:
+        campaign_path: the campaign file, for the error's text.
+
+    Raises:
+        CampaignError: names the first cell whose files differ.
+    """
+    signs: dict[str, set[str]] = {}
+    for source in sources:
+        for cell_id in source.cell_ids:
+            signs.setdefault(cell_id, set()).add(source.file.settings.current_sign)
+    for cell_id, cell_signs in signs.items():
+        if len(cell_signs) > 1:
+            raise CampaignError(
+                f"{campaign_path}: the files of cell {cell_id!r} have different current_sign: "
+                f"{' and '.join(sorted(cell_signs))}; set the same current_sign for all of them in [[sources]], "
+                "or give the cells different names"
+            )
 
 
 def record_sources(catalog: Catalog, scanned: Sequence[ScannedSource]) -> None:
-    """Write the scanned files into the catalog, and the parts of long ones into the store, for the next scan."""
+    """Write the scanned files into the catalog, and the parts of long files into the store, for the next scan.
+
+    Args:
+        catalog: open for writing.
+    """
     store = Store(catalog.path.parent)
     with catalog.transaction():
         for source in scanned:
@@ -72,8 +94,17 @@ def record_sources(catalog: Catalog, scanned: Sequence[ScannedSource]) -> None:
             for part in source.parts:
                 rows.update(dict(part.cells))
             catalog.put_source(source.file, rows or source.cell_ids, source.mtime_ns)
-            if _is_long(source.file, source.cell_ids):
+            if _has_parts(source.file, source.cell_ids):
                 write_ranges(store, split_digest(source.file), source.parts)
+
+
+def _check_name(path: Path) -> None:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise UsageError(
+            f"the name of the raw file {path.name!a} is not valid text and cannot be recorded; rename it"
+        ) from None
 
 
 def _scan(path: Path, settings: SourceSettings, cache: Cache, store: Store) -> ScannedSource:
@@ -82,22 +113,23 @@ def _scan(path: Path, settings: SourceSettings, cache: Cache, store: Store) -> S
     if known is not None and known[1]:
         digest, cell_ids = known
         file = SourceFile(str(path), status.st_size, digest, settings)
-        parts = read_ranges(store, split_digest(file)) if _is_long(file, cell_ids) else ()
+        parts = read_ranges(store, split_digest(file)) if _has_parts(file, cell_ids) else ()
         if parts is None:
             _, parts = readers.survey(path, settings)
         return ScannedSource(file, cell_ids, status.st_mtime_ns, parts)
-    # Both read all of the file, one in the wake of the other, so the disk gives it once.
+    # Both read the whole file. They run in parallel, so that the second finds its blocks in the disk cache.
     with ThreadPoolExecutor(1) as thread:
         hashing = thread.submit(readers.source_file, path, settings)
         cell_ids, parts = readers.survey(path, settings)
         return ScannedSource(hashing.result(), cell_ids, status.st_mtime_ns, parts)
 
 
-def _is_long(file: SourceFile, cell_ids: Sequence[str]) -> bool:
+def _has_parts(file: SourceFile, cell_ids: Sequence[str]) -> bool:
+    """Whether a file is long enough, and of several cells, so that it is split in parts."""
     return file.bytes > RANGE_BYTES and len(cell_ids) > 1
 
 
-def _cache(catalog: Path, settings: SourceSettings) -> Cache:
+def _read_cache(catalog: Path, settings: SourceSettings) -> Cache:
     if not catalog.is_file():
         return {}
     with closing(queries.connect(catalog)) as reader:

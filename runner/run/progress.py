@@ -1,4 +1,4 @@
-"""Progress on the terminal: a bar for each stage with what failed and the time left."""
+"""Show progress on the terminal: a bar for each stage, with failed jobs and the time left."""
 
 from __future__ import annotations
 
@@ -6,18 +6,28 @@ import shutil
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TextIO
+from typing import Final, TextIO
 
 from ..worker.run_job import JobOutcome
 
-BAR = 24
-REDRAW_SECOND = 0.1
-PLAIN_SECOND = 10.0  # without a terminal: a line no more often than this
+BAR_CHARACTERS: Final = 24
+REDRAW_SECOND: Final = 0.1
+"""Shortest time between two drawings on a terminal, s."""
+
+PLAIN_SECOND: Final = 10.0
+"""Shortest time between two drawings in a file or pipe, s."""
 
 
 @dataclass(slots=True)
 class Stage:
-    """How far one stage is."""
+    """How far one stage is.
+
+    Args:
+        total: number of jobs.
+        ended: number of jobs that ended; ``failed`` and ``skipped`` are among them.
+        first_second: begin of the first job that ended, on :func:`time.monotonic`.
+        last_second: end of the last one.
+    """
 
     name: str
     total: int
@@ -29,11 +39,11 @@ class Stage:
 
 
 class Progress:
-    """Bars that are redrawn in place on a terminal; elsewhere a line now and then.
+    """Progress bars: redrawn in place on a terminal, printed from time to time elsewhere.
 
     Args:
-        stages: (name, number of jobs), in the order they are shown.
-        stream: where to draw; nothing is drawn when ``None``.
+        stages: (name, number of jobs) of each stage, in the order of the bars.
+        stream: where to draw; ``None`` = draw nothing.
     """
 
     def __init__(self, stages: Iterable[tuple[str, int]], stream: TextIO | None) -> None:
@@ -44,7 +54,7 @@ class Progress:
         self._last = 0.0
 
     def add(self, outcome: JobOutcome) -> None:
-        """Count one outcome and draw when it is time."""
+        """Count one outcome, and redraw if the last drawing is old enough."""
         stage = self._stages[outcome.key[0]]
         now = time.monotonic()
         stage.first_second = stage.first_second or now - outcome.seconds
@@ -52,7 +62,8 @@ class Progress:
         stage.ended += 1
         stage.failed += outcome.status == "failed"
         stage.skipped += outcome.status == "skipped"
-        if now - self._last >= (REDRAW_SECOND if self._terminal else PLAIN_SECOND):
+        shortest_wait = REDRAW_SECOND if self._terminal else PLAIN_SECOND
+        if now - self._last >= shortest_wait:
             self._draw()
             self._last = now
 
@@ -67,13 +78,13 @@ class Progress:
             self._draw()
 
     def close(self) -> None:
-        """Draw the last state."""
+        """Draw the final state."""
         self._draw()
 
     def lines(self) -> list[str]:
-        """The bars as text."""
+        """Return the bars as text, one line per stage; elsewhere than on a terminal only of stages that have begun."""
         width = max((len(name) for name in self._stages), default=0)
-        shown = self._stages.values() if self._terminal else [s for s in self._stages.values() if s.ended]
+        shown = [stage for stage in self._stages.values() if self._terminal or stage.ended]
         return [_line(stage, width) for stage in shown]
 
     def _draw(self) -> None:
@@ -93,30 +104,31 @@ class Progress:
 
 
 def _line(stage: Stage, width: int) -> str:
-    full = round(BAR * stage.ended / stage.total) if stage.total else BAR
-    bar = "█" * full + "░" * (BAR - full)
+    full = round(BAR_CHARACTERS * stage.ended / stage.total) if stage.total else BAR_CHARACTERS
+    bar = "█" * full + "░" * (BAR_CHARACTERS - full)
     return f"{stage.name:<{width}} {bar} {stage.ended:>5}/{stage.total}{_remarks(stage)}"
 
 
 def _remarks(stage: Stage) -> str:
-    words = ""
+    remarks = ""
     if stage.failed:
-        words += f"  {stage.failed} failed"
+        remarks += f"  {stage.failed} failed"
     if stage.skipped:
-        words += f"  {stage.skipped} skipped"
+        remarks += f"  {stage.skipped} skipped"
+    elapsed = stage.last_second - stage.first_second
     if 0 < stage.ended < stage.total:
-        elapsed = max(stage.last_second - stage.first_second, 1e-3)
-        words += f"  {format_duration(elapsed / stage.ended * (stage.total - stage.ended))} left"
+        left = max(elapsed, 1e-3) / stage.ended * (stage.total - stage.ended)
+        remarks += f"  {format_duration(left)} left"
     elif stage.ended:
-        words += f"  {format_duration(stage.last_second - stage.first_second)}"
-    return words
+        remarks += f"  {format_duration(elapsed)}"
+    return remarks
 
 
 def format_duration(seconds: float) -> str:
-    """Seconds as people say them: ``8 s``, ``3 min 20 s``, ``2 h 05 min``."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    """Format a duration: ``8 s``, ``3 min 20 s``, ``2 h 05 min``."""
+    rounded = round(seconds)
+    if rounded < 60:
+        return f"{rounded} s"
+    if rounded < 3600:
+        return f"{rounded // 60} min {rounded % 60:02d} s"
+    return f"{rounded // 3600} h {rounded % 3600 // 60:02d} min"

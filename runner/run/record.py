@@ -1,4 +1,4 @@
-"""Receipts into the catalog, by the one process that writes it."""
+"""Write receipts into the catalog; only the client process does this."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from ...parquet_store.layout import Store
 from ...parquet_store.read import read_all_receipts, read_receipt
 from ...sqlite import queries
 from ...sqlite.catalog import Catalog, JobSettings
-from ..plan.job import FitWork, Job, ProfileWork, SimulateWork, StartWork
+from ..plan.job import Job, ModelWork
 from ..worker.run_job import JobOutcome
 
 
 class Recorder:
-    """Writes the receipts of outcomes into the catalog; a crash loses none, since receipts are files.
+    """Writes the receipts of jobs that end into the catalog; a crash loses none, because receipts are files.
 
     Args:
         catalog: open for writing.
@@ -37,42 +37,51 @@ class Recorder:
         job = self._jobs[outcome.key]
         receipt = read_receipt(self._store.receipt(job.kind, job.cell_id, job.label))
         if receipt is None or receipt.digest != job.digest or receipt.status != outcome.status:
-            # The worker could not write it (a full disk, say); the catalog still says how the job ended.
+            # The worker could not write it (a full disk, for example); the catalog still has how the job ended.
             receipt = Receipt(job.kind, job.cell_id, job.label, job.digest, outcome.status, outcome.reason)
         return receipt, job_settings(job)
 
 
 def job_settings(job: Job) -> JobSettings | None:
-    """What a failed job was asked to do, which its receipt does not say."""
-    if isinstance(job.work, (SimulateWork, StartWork, FitWork, ProfileWork)):
+    """Return the settings of a simulation or fit, which the receipt of a failed job does not hold.
+
+    Returns:
+        ``None`` for jobs that build no model.
+    """
+    if isinstance(job.work, ModelWork):
         return job.work.settings
     return None
 
 
-def _finished_states(job: Job) -> tuple[tuple[str, str], ...]:
-    """Digest and status, as the catalog knows them, of a job that need not run."""
-    return (job.digest, "done"), (job.digest, "skipped")
-
-
 def record_found(catalog: Catalog, store: Store, jobs: Sequence[Job]) -> int:
-    """Record receipts that the catalog does not know: of done jobs after a kill, of all when the catalog was lost.
+    """Record receipts that the catalog lacks: of finished jobs after a kill, or of all when the catalog was lost.
+
+    Args:
+        catalog: open for writing.
+        jobs: every job of the plan.
 
     Returns:
-        How many there were.
+        The number of receipts recorded.
     """
     with closing(queries.connect(catalog.path)) as reader:
         known = queries.recorded_jobs(reader)
     by_name = {(job.kind, job.cell_id, job.label): job for job in jobs}
-    found: list[tuple[Receipt, JobSettings | None]] = []
+    missing: list[tuple[Receipt, JobSettings | None]] = []
     if not known:
         for receipt in read_all_receipts(store):
             job = by_name.get((receipt.kind, receipt.cell_id, receipt.label))
-            found.append((receipt, job_settings(job) if job is not None else None))
+            settings = None if job is None else job_settings(job)
+            missing.append((receipt, settings))
     for name, job in by_name.items():
         if known and not job.reason and known.get(name) not in _finished_states(job):
-            receipt_found = read_receipt(store.receipt(*name))
-            if receipt_found is not None:
-                found.append((receipt_found, job_settings(job)))
-    if found:
-        catalog.record_many(found, None)
-    return len(found)
+            stored = read_receipt(store.receipt(*name))
+            if stored is not None:
+                missing.append((stored, job_settings(job)))
+    if missing:
+        catalog.record_many(missing, None)
+    return len(missing)
+
+
+def _finished_states(job: Job) -> tuple[tuple[str, str], ...]:
+    """Return digest and status with which the catalog knows a job that is up to date."""
+    return (job.digest, "done"), (job.digest, "skipped")

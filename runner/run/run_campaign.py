@@ -1,4 +1,4 @@
-"""One run of a campaign, from the scan of its files to the last receipt in the catalog."""
+"""One run of a campaign, from the scan of its raw files to the last receipt in the catalog."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import secrets
 import socket
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TextIO
+from typing import Final, NamedTuple, TextIO
 
 from ...data.codec import digest
-from ...data.errors import CampaignError, JobError, UsageError
+from ...data.errors import UsageError
 from ...data.installed import installed_version
 from ...data.settings import ClusterSettings
 from ...data.text import format_count
@@ -22,9 +23,11 @@ from ...parquet_store.layout import Store
 from ...sqlite.catalog import Catalog
 from ..campaign.added_fits import store_added_fits
 from ..campaign.campaign import Campaign
-from ..plan.job import Job, ScannedSource
+from ..campaign.cell_plan import CellPlan, resolve
+from ..campaign.pybamm_checks import check_with_pybamm
+from ..plan.job import Job, ModelWork, ScannedSource
 from ..plan.plan import list_cells, plan_jobs
-from ..plan.scan import record_sources, scan_sources
+from ..plan.scan import check_current_signs, record_sources, scan_sources
 from ..plan.select_jobs import select_cells, select_fits, select_stage
 from ..worker import model_cache
 from ..worker.compile import choose_compiled
@@ -33,15 +36,30 @@ from .lock import lock_store
 from .progress import Progress
 from .record import Recorder, record_found
 
-RECORDED_VERSIONS = ("kilocell", "pybamm", "dask", "distributed", "numpy", "scipy", "pandas", "pyarrow")
+RECORDED_VERSIONS: Final = (
+    "kilocell",
+    "pybamm",
+    "dask",
+    "distributed",
+    "numpy",
+    "scipy",
+    "pandas",
+    "pyarrow",
+)
+"""Packages whose versions the catalog records with each run."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """How a run ended: numbers of jobs by status, of those that were done before, and the catalog's run_id.
+    """How a run ended.
 
     Args:
-        nothing: jobs that were skipped for what the cell's record holds; they fail no run.
+        run_id: the run's id in the catalog.
+        done: number of jobs that this run did.
+        failed: number of jobs that failed.
+        skipped: number of jobs that were skipped because a job they need was not done.
+        done_before: number of jobs that were up to date before the run.
+        nothing: number of jobs that were skipped because the cell's record holds nothing to simulate; not an error.
     """
 
     run_id: int
@@ -53,46 +71,36 @@ class RunSummary:
 
     @property
     def exit_code(self) -> int:
-        """0 when all is done that can be, 1 when some failed."""
+        """0 when all jobs that can be done are done, 1 when some failed."""
         return 1 if self.failed or self.skipped else 0
 
 
-def scan_and_plan(campaign: Campaign) -> tuple[tuple[ScannedSource, ...], tuple[Job, ...]]:
-    """Scan a campaign's files, check that every cell it names is there, and plan; nothing is written.
+class CampaignPlan(NamedTuple):
+    """A campaign, resolved against its raw files.
+
+    Args:
+        sources: the raw files with the cells they hold.
+        jobs: every job, each after the jobs it needs.
+        cells: what the campaign asks for each cell.
+    """
+
+    sources: tuple[ScannedSource, ...]
+    jobs: tuple[Job, ...]
+    cells: tuple[CellPlan, ...]
+
+
+def scan_and_plan(campaign: Campaign) -> CampaignPlan:
+    """Scan a campaign's raw files, resolve and check the campaign for their cells, and plan; nothing is written.
 
     Raises:
-        UsageError: no file can be read, or the campaign names a cell or parameter that is not there.
+        UsageError: no raw file can be read, or the campaign names a cell or parameter that does not exist.
     """
     store = Store(campaign.store)
     sources = scan_sources(campaign.sources, store.catalog)
-    cells = list_cells(sources)
-    campaign.check_cells(cells)
+    check_current_signs(campaign.path, sources)
+    cells = resolve(campaign, list_cells(sources))
     check_with_pybamm(campaign, cells)
-    return sources, plan_jobs(campaign, sources, store)
-
-
-def check_with_pybamm(campaign: Campaign, cells: Sequence[str]) -> None:
-    """Check parameter sets, parameters and model options with PyBaMM, which is imported only if there are any.
-
-    Raises:
-        CampaignError: a file makes no parameter set, a set lacks a parameter, or PyBaMM a model's option.
-    """
-    from ..campaign.pybamm_checks import check_parameters, check_set_files
-
-    if campaign.set_files:
-        check_set_files(campaign)
-    if any(campaign.fits(cell_id) for cell_id in cells) or campaign.file.variations:
-        from ...jobs.parameters.sets import parameter_names
-
-        check_parameters(campaign, lambda base: parameter_names(campaign.base_set(base).key), cells)
-    for model in campaign.models:
-        if model.options or model.type not in ("SPM", "SPMe", "DFN"):
-            from ...jobs.models.pybamm_models import empty_model
-
-            try:
-                empty_model(model)
-            except JobError as error:
-                raise CampaignError(f"{campaign.path}: model {model.name!r}: {error}") from error
+    return CampaignPlan(sources, plan_jobs(cells, sources, store), cells)
 
 
 def run_campaign(
@@ -105,64 +113,110 @@ def run_campaign(
     verbose: bool = False,
     fits: Sequence[str] = (),
 ) -> RunSummary:
-    """Run what is not done yet of a campaign and record it.
+    """Run the jobs of a campaign that are not up to date, and record them in the catalog.
 
     Args:
-        command: which stages, see ``STAGE_KINDS``.
-        cells: only these; empty = all.
-        out: where progress goes; ``None`` = nowhere.
+        cluster: where the jobs run.
+        command: which stages to run, a key of ``STAGE_KINDS``.
+        cells: run only these cells; empty = all.
+        out: stream for progress; ``None`` = no progress.
         command_line: recorded with the run.
-        verbose: let Dask's own log lines through.
-        fits: only these, of the command ``fit``; empty = all.
+        verbose: show Dask's own log lines.
+        fits: run only these fits (command ``fit``); empty = all.
 
     Raises:
-        UsageError: the campaign, the store or the cluster cannot be worked with; nothing was run.
+        UsageError: the campaign, the store or the cluster cannot be used; nothing was run.
     """
-    if cluster.kind not in ("local", "slurm") and "://" not in cluster.kind:
-        raise UsageError(f"unknown cluster {cluster.kind!r}: use local, slurm or a scheduler's tcp://HOST:PORT")
+    _check_cluster_kind(cluster.kind)
     store = Store(campaign.store)
     with lock_store(store.root), Catalog.open(store.catalog) as catalog:
-        sources, planned = scan_and_plan(campaign)
-        jobs = select_fits(select_cells(select_stage(planned, command), cells), fits)
-        if command == "fit" and not any(job.kind == "fit" for job in jobs):
-            raise UsageError(f"{campaign.path}: no [fit] for these cells; make one: kilocell fit --preset diffusion")
+        plan = scan_and_plan(campaign)
+        jobs = select_fits(select_cells(select_stage(plan.jobs, command), cells), fits)
+        if command == "fit":
+            _require_fit(campaign.path, jobs)
         store_added_fits(store, campaign.asked)
-        campaign_id = _record_campaign(catalog, campaign, sources)
-        record_found(catalog, store, planned)
-        catalog.mark_pending([(job.kind, job.cell_id, job.label, job.digest) for job in planned if job.reason])
-        versions = {name: installed_version(name) for name in RECORDED_VERSIONS}
-        run_id = catalog.begin_run(" ".join(command_line), socket.gethostname(), os.getpid(), versions, campaign_id)
-        choice = campaign.file.simulate.compiled
-        waiting = choose_compiled([job for job in jobs if job.reason], choice, model_cache.is_known)
+        campaign_id = _record_campaign(catalog, campaign, plan)
+        record_found(catalog, store, plan.jobs)
+        catalog.mark_pending([(job.kind, job.cell_id, job.label, job.digest) for job in plan.jobs if job.reason])
+        run_id = _begin_run(catalog, campaign_id, command_line)
+        stale = [job for job in jobs if job.reason]
+        waiting = choose_compiled(stale, campaign.file.simulate.compiled, model_cache.is_known)
         counts: Counter[str] = Counter()
-        try:
+        with _record_abnormal_end(catalog, run_id):
             if waiting:
                 store_set_files(store, campaign.set_files)
                 for job in waiting:
                     forget_deaths(store.journal(job.cell_id, job.label))
                 _run_jobs(catalog, store, run_id, waiting, cluster, counts, out, verbose)
-        except Exception as error:
-            catalog.end_run(run_id, 2 if isinstance(error, UsageError) else 1, "failed")
-            raise
-        except BaseException as signal:
-            catalog.end_run(run_id, getattr(signal, "exit_code", 130), "interrupted")
-            raise
         summary = RunSummary(
-            run_id, counts["done"], counts["failed"], counts["skipped"], len(jobs) - len(waiting), counts["nothing"]
+            run_id=run_id,
+            done=counts["done"],
+            failed=counts["failed"],
+            skipped=counts["skipped"],
+            done_before=len(jobs) - len(waiting),
+            nothing=counts["nothing"],
         )
         catalog.end_run(run_id, summary.exit_code, "failed" if summary.exit_code else "done")
     return summary
 
 
-def _record_campaign(catalog: Catalog, campaign: Campaign, sources: Sequence[ScannedSource]) -> int:
+def replace_store(campaign: Campaign, store: Path | None) -> Campaign:
+    """Return the campaign with another store.
+
+    Args:
+        store: folder for results; ``None`` = the campaign's own.
+    """
+    if store is None:
+        return campaign
+    return replace(campaign, store=store.absolute())
+
+
+def command_line() -> list[str]:
+    """Return the command as it was typed, the program without its folder."""
+    return [Path(sys.argv[0]).name, *sys.argv[1:]]
+
+
+def _check_cluster_kind(kind: str) -> None:
+    if kind not in ("local", "slurm") and "://" not in kind:
+        raise UsageError(f"unknown cluster {kind!r}: use local, slurm, or the address of a scheduler, tcp://HOST:PORT")
+
+
+def _require_fit(campaign_path: Path, jobs: Sequence[Job]) -> None:
+    if not any(job.kind == "fit" for job in jobs):
+        raise UsageError(f"{campaign_path}: no [fit] for these cells; add one, or run: kilocell fit --preset diffusion")
+
+
+def _record_campaign(catalog: Catalog, campaign: Campaign, plan: CampaignPlan) -> int:
+    """Write the campaign, its raw files, cells and models into the catalog; return the campaign's id."""
     with catalog.transaction():
         campaign_id = catalog.put_campaign(campaign.name, str(campaign.path), campaign.text, digest(campaign.text))
-        record_sources(catalog, sources)
-        for cell_id in list_cells(sources):
-            catalog.put_cell(campaign.cell(cell_id), campaign.parameter_sets(cell_id))
+        record_sources(catalog, plan.sources)
+        for cell in plan.cells:
+            catalog.put_cell(cell.cell, cell.parameter_sets)
         for model in campaign.models:
             catalog.put_model(model)
     return campaign_id
+
+
+def _begin_run(catalog: Catalog, campaign_id: int, command_line: Sequence[str]) -> int:
+    versions = {name: installed_version(name) for name in RECORDED_VERSIONS}
+    return catalog.begin_run(" ".join(command_line), socket.gethostname(), os.getpid(), versions, campaign_id)
+
+
+@contextmanager
+def _record_abnormal_end(catalog: Catalog, run_id: int) -> Iterator[None]:
+    """Record in the catalog how a run ends when an error or a signal ends it."""
+    try:
+        yield
+    except UsageError:
+        catalog.end_run(run_id, 2, "failed")
+        raise
+    except Exception:
+        catalog.end_run(run_id, 1, "failed")
+        raise
+    except BaseException as signal:
+        catalog.end_run(run_id, getattr(signal, "exit_code", 130), "interrupted")
+        raise
 
 
 def _run_jobs(
@@ -175,6 +229,15 @@ def _run_jobs(
     out: TextIO | None,
     verbose: bool,
 ) -> None:
+    """Run jobs on a cluster, record their outcomes, and count them in ``counts``.
+
+    Args:
+        run_id: of the catalog.
+        jobs: those that have to run.
+        counts: is added to: jobs by status; those that have nothing to simulate under ``nothing``, not ``skipped``.
+        out: stream for progress; ``None`` = no progress.
+        verbose: show Dask's own log lines.
+    """
     # Dask is imported here, so that commands which only read never pay for it.
     from ..cluster.open import open_cluster
     from .graph import run_jobs
@@ -188,16 +251,16 @@ def _run_jobs(
     with open_cluster(cluster, name, scratch, progress.say, verbose) as workers:
         if workers.dashboard:
             progress.say(f"dashboard  {workers.dashboard}")
-        if any(getattr(job.work, "compiled", False) for job in jobs) and not model_cache.has_compiler():
+        if _wants_compiler(jobs) and not model_cache.has_compiler():
             progress.say(
-                f"compiler   no {model_cache.COMPILER} here; without one models take two to three times as long"
+                f"compiler   {model_cache.COMPILER} not found; without it, models take two to three times as long"
             )
         progress.say(f"running    {format_count(len(jobs), 'job')} on {workers.description}")
         try:
             for outcomes in run_jobs(workers.client, jobs, str(store.root)):
                 recorder.add(outcomes)
-                counts.update("nothing" if outcome.has_nothing_to_simulate else outcome.status for outcome in outcomes)
                 for outcome in outcomes:
+                    counts["nothing" if outcome.has_nothing_to_simulate else outcome.status] += 1
                     if outcome.status == "failed":
                         progress.say(f"failed     {' '.join(outcome.key)}: {outcome.reason}")
                     progress.add(outcome)
@@ -205,11 +268,5 @@ def _run_jobs(
             progress.close()
 
 
-def replace_store(campaign: Campaign, store: Path | None) -> Campaign:
-    """The campaign with another store, if one is given."""
-    return campaign if store is None else replace(campaign, store=store.absolute())
-
-
-def command_line() -> list[str]:
-    """The command as it was typed."""
-    return [Path(sys.argv[0]).name, *sys.argv[1:]]
+def _wants_compiler(jobs: Sequence[Job]) -> bool:
+    return any(isinstance(job.work, ModelWork) and job.work.compiled for job in jobs)

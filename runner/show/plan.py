@@ -19,7 +19,7 @@ def show_plan(campaign: Campaign, json_: bool, everything: bool) -> None:
         json_: print JSON.
         everything: print the jobs that are done, too.
     """
-    _, jobs = scan_and_plan(campaign)
+    jobs = scan_and_plan(campaign).jobs
     waiting = [job for job in jobs if job.reason]
     shown = jobs if everything else waiting
     headings = ("stage", "cell", "label", "why")

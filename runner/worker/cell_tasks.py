@@ -9,58 +9,47 @@ import pandas as pd
 
 from ...data.errors import FailedSimulationError, JobError
 from ...data.installed import installed_version
-from ...data.readers.read import read_by_cell, read_raw
+from ...data.readers.read import read_by_cell
 from ...data.results.cleaning import CleanResult, RecordSource
 from ...data.results.receipt import OutputFile, Result, SplitResult
 from ...data.settings import SourceFile
 from ...parquet_store.layout import Store
-from ...parquet_store.read import read_partition, read_raw_parts
+from ...parquet_store.read import read_raw_parts
 from ...parquet_store.write import write_frame
 from ..plan.job import CellSource, CleanWork, Job, SimulateWork, SplitWork
 from .hard_timeout import hard_timeout
-from .inputs import read_clean_result, read_fit_result
+from .inputs import load_cell, read_fit_result
 
 
-def write_simulation(store: Store, job: Job, frame: pd.DataFrame) -> OutputFile:
-    """Write a simulation's time series."""
-    metadata = {"cell_id": job.cell_id, "label": job.label, "digest": job.digest, "pybamm": installed_version("pybamm")}
-    return write_frame(store, store.simulation(job.cell_id, job.label), frame, metadata)
+def run_split_job(store: Store, job: Job, work: SplitWork) -> tuple[SplitResult, tuple[OutputFile, ...]]:
+    """Split a raw file, or a part of it, into one folder of tables per cell.
 
+    Returns:
+        The number of rows of each cell, and the files written.
 
-def partial_result(store: Store, job: Job, error: Exception) -> tuple[Result | None, tuple[OutputFile, ...]]:
-    """Keep what a failed simulation has: how it began, and its curve up to where it failed; of other jobs nothing."""
-    if not isinstance(error, FailedSimulationError):
-        return None, ()
-    try:
-        return error.result, () if error.frame is None else (write_simulation(store, job, error.frame),)
-    except OSError:  # a full disk, say: what made the simulation fail is still the reason
-        return error.result, ()
-
-
-def _check_source(file: SourceFile, mtime_ns: int) -> None:
-    """Refuse a file that changed since the plan was made: its digest would vouch for other bytes."""
-    path = Path(file.path)
-    status = path.stat()
-    if (status.st_size, status.st_mtime_ns) != (file.bytes, mtime_ns):
-        raise JobError(f"{path} changed while the run was on; run again", "file_changed")
-
-
-def _split(store: Store, job: Job, work: SplitWork) -> tuple[SplitResult, tuple[OutputFile, ...]]:
-    path = Path(work.file.path)
-    _check_source(work.file, work.mtime_ns)
+    Raises:
+        JobError: the file changed since it was scanned (``file_changed``).
+    """
+    _check_unchanged(work.file, work.mtime_ns)
     parts: dict[str, int] = {}
     rows: dict[str, int] = {}
     outputs = []
-    for cell_id, table in read_by_cell(path, work.file.settings, part=work.part):
+    for cell_id, table in read_by_cell(Path(work.file.path), work.file.settings, part=work.part):
         part = parts.get(cell_id, 0)
         target = store.raw(job.digest, cell_id) / f"part-{part:03d}.parquet"
         outputs.append(write_frame(store, target, table, {"cell_id": cell_id, "digest": job.digest}))
         parts[cell_id] = part + 1
         rows[cell_id] = rows.get(cell_id, 0) + len(table)
-    return SplitResult(work.file, tuple(rows.items()), work.part is None), tuple(outputs)
+    is_whole = work.part is None
+    return SplitResult(work.file, tuple(rows.items()), is_whole), tuple(outputs)
 
 
-def _clean(store: Store, job: Job, work: CleanWork) -> tuple[CleanResult, tuple[OutputFile, ...]]:
+def run_clean_job(store: Store, job: Job, work: CleanWork) -> tuple[CleanResult, tuple[OutputFile, ...]]:
+    """Join a cell's raw files, clean the record, and write the partition and the quarantined rows.
+
+    Raises:
+        JobError: a raw file changed since it was scanned (``file_changed``).
+    """
     from ...jobs.cleaning.clean import clean
     from ...jobs.record.cycles import mean_temperature, summarise_cycles
     from ...jobs.record.join_sources import join_sources, source_order
@@ -73,30 +62,71 @@ def _clean(store: Store, job: Job, work: CleanWork) -> tuple[CleanResult, tuple[
         write_frame(store, store.cleaned(job.cell_id), cleaned.samples, metadata),
         write_frame(store, store.quarantine(job.cell_id), cleaned.quarantined, metadata),
     )
-    read = [work.sources[i] for i in order]
-    sources = tuple(RecordSource(source.file, source.splits) for source in read)
-    cycles, celsius = summarise_cycles(cleaned.samples), mean_temperature(cleaned.samples)
-    return CleanResult(cleaned.report, cycles, celsius, sources), outputs
+    ordered_sources = [work.sources[i] for i in order]
+    result = CleanResult(
+        cleaned.report,
+        summarise_cycles(cleaned.samples),
+        mean_temperature(cleaned.samples),
+        tuple(RecordSource(source.file, source.splits) for source in ordered_sources),
+    )
+    return result, outputs
 
 
-def _read_source(store: Store, cell_id: str, source: CellSource) -> pd.DataFrame:
-    if source.splits:
-        return read_raw_parts(store, source.splits, cell_id)
-    _check_source(source.file, source.mtime_ns)
-    return read_raw(Path(source.file.path), source.file.settings, cell_id)
-
-
-def _simulate(store: Store, job: Job, work: SimulateWork) -> tuple[Result, tuple[OutputFile, ...]]:
-    from ...jobs.parameters.capacity import fill_measured_capacity
+def run_simulate_job(store: Store, job: Job, work: SimulateWork) -> tuple[Result, tuple[OutputFile, ...]]:
+    """Simulate a cell, with the parameter set of a fit where the job names one, and write the time series."""
     from ...jobs.simulation.simulate import simulate
 
     settings = work.settings
     if work.fit_label:
         fitted = read_fit_result(store, job.cell_id, work.fit_label)
         settings = replace(settings, parameter_set=fitted.parameter_set)
-    samples, cleaned = read_partition(store, job.cell_id), read_clean_result(store, job.cell_id)
-    settings = fill_measured_capacity(settings, cleaned.cycles, samples)
+    cell = load_cell(store, job.cell_id)
+    settings = cell.with_measured_capacity(settings)
     running = store.receipt(job.kind, job.cell_id, job.label).with_suffix(".running")
     with hard_timeout(running, settings.time_limit_second):
-        simulated = simulate(samples, settings, cleaned.temperature_mean_celsius)
+        simulated = simulate(cell.samples, settings, cell.temperature_mean_celsius)
     return simulated.result, (write_simulation(store, job, simulated.frame),)
+
+
+def write_simulation(store: Store, job: Job, frame: pd.DataFrame) -> OutputFile:
+    """Write a simulation's time series.
+
+    Args:
+        frame: the columns ``data.columns.SIMULATION_COLUMNS``, one row per sample.
+    """
+    metadata = {"cell_id": job.cell_id, "label": job.label, "digest": job.digest, "pybamm": installed_version("pybamm")}
+    return write_frame(store, store.simulation(job.cell_id, job.label), frame, metadata)
+
+
+def partial_result(store: Store, job: Job, error: Exception) -> tuple[Result | None, tuple[OutputFile, ...]]:
+    """Return what a failed simulation has, and write its curve up to where it failed.
+
+    Args:
+        error: the exception that ended the job.
+
+    Returns:
+        The result and the files written; ``None`` and no file for other errors.
+    """
+    if not isinstance(error, FailedSimulationError):
+        return None, ()
+    if error.frame is None:
+        return error.result, ()
+    try:
+        return error.result, (write_simulation(store, job, error.frame),)
+    except OSError:  # a full disk, for example; the receipt's reason stays that of the simulation
+        return error.result, ()
+
+
+def _check_unchanged(file: SourceFile, mtime_ns: int) -> None:
+    """Refuse a raw file that changed since the plan was made: its digest would not be that of the bytes read."""
+    path = Path(file.path)
+    status = path.stat()
+    if (status.st_size, status.st_mtime_ns) != (file.bytes, mtime_ns):
+        raise JobError(f"{path} changed during the run; run again", "file_changed")
+
+
+def _read_source(store: Store, cell_id: str, source: CellSource) -> pd.DataFrame:
+    if source.splits:
+        return read_raw_parts(store, source.splits, cell_id)
+    _check_unchanged(source.file, source.mtime_ns)
+    return read_raw(Path(source.file.path), source.file.settings, cell_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -10,95 +10,60 @@ from ...data.codec import digest
 from ...data.errors import JobError
 from ...data.fit_settings import FitSettings
 from ...data.results.fitting import Evaluation, FitResult, ProfileResult, StartResult
-from ...data.results.receipt import OutputFile
+from ...data.results.receipt import OutputFile, Receipt
 from ...parquet_store.journal import StartJournal
 from ...parquet_store.layout import Store
-from ...parquet_store.read import read_partition, read_receipt
+from ...parquet_store.read import read_receipt
 from ..plan.job import FitWork, Job, ProfileWork, StartWork, start_digest
-from .inputs import read_clean_result, read_fit_result, skip_like_earlier_job
+from .inputs import load_cell, read_fit_result, skip_like_earlier_job
 
 if TYPE_CHECKING:
     from ...jobs.fitting.early_stop import Rival
 
-MOST_DEATHS: Final = 3  # of its workers, in one run; at one more Dask gives a job up
+MOST_DEATHS: Final = 3
+"""Deaths of a start's workers in one run, after which its best noted evaluation is its result; at one more, Dask
+gives the job up."""
 
 
 def run_start_job(store: Store, job: Job, work: StartWork) -> tuple[StartResult, tuple[OutputFile, ...]]:
-    """Run one start of a fit, from where its journal ends; in a chain the first one from the former fit's values.
+    """Run one start of a fit, from where its journal ends; in a chain the first start begins at the previous fit.
 
-    One whose workers always die counts with what it has noted.
+    A start whose workers died ``MOST_DEATHS`` times ends with its best noted evaluation.
 
     Raises:
         JobError: its workers died before the first evaluation was noted (``worker_died``).
     """
     from ...jobs.fitting.fit import run_start
-    from ...jobs.parameters.capacity import fill_measured_capacity
 
-    samples, cleaned = read_partition(store, job.cell_id), read_clean_result(store, job.cell_id)
-    settings = fill_measured_capacity(work.settings, cleaned.cycles, samples)
-    former, words = read_former_fit(store, settings, work.start)
-    journal = StartJournal(store, job.cell_id, job.label, digest(job.digest, words) if words else job.digest)
-    dead = journal.begin()
+    cell = load_cell(store, job.cell_id)
+    settings = cell.with_measured_capacity(work.settings)
+    previous_fit, began_from = read_former_fit(store, settings, work.start)
+    # The journal of a warm start belongs to the fit it began from: another one starts another journal.
+    journal_digest = digest(job.digest, began_from) if began_from else job.digest
+    journal = StartJournal(store, job.cell_id, job.label, journal_digest)
+    deaths = journal.begin()
     try:
-        if dead >= MOST_DEATHS:
-            return replace(_best_noted(settings, work.start, journal.evaluations, dead), began_from=words), ()
+        if deaths >= MOST_DEATHS:
+            best = _best_noted(settings, work.start, journal.evaluations, deaths)
+            return replace(best, began_from=began_from), ()
         rivals = _rivals(store, job, work) if work.settings.stop_beaten else None
-        result = run_start(samples, settings, work.start, cleaned.temperature_mean_celsius, journal, former, rivals)
-        if result.stopped != "time_limit":  # which may be raised
+        result = run_start(
+            cell.samples, settings, work.start, cell.temperature_mean_celsius, journal, previous_fit, rivals
+        )
+        if result.stopped != "time_limit":  # the limit may be raised; then the start continues from its journal
             journal.done()
-        return replace(result, began_from=words), ()
+        return replace(result, began_from=began_from), ()
     finally:
         journal.end()
 
 
-def _best_noted(settings: FitSettings, number: int, noted: list[Evaluation], dead: int) -> StartResult:
-    """The best evaluation that a start noted, as its result."""
-    solved = [evaluation for evaluation in noted if not evaluation.reason]
-    if not solved:
-        raise JobError(f"its worker died {dead} times before it had a result", "worker_died")
-    best = min(solved, key=lambda evaluation: evaluation.cost)
-    return StartResult(
-        settings=settings,
-        start=number,
-        seed=settings.seed,
-        first_values=noted[0].values,
-        values=best.values,
-        rmse_first_mv=noted[0].rmse_mv,
-        rmse_mv=best.rmse_mv,
-        evaluations=len(noted),
-        message=f"stopped: its worker died {dead} times; the best of {len(noted)} evaluations",
-        cost=best.cost,
-        stopped="died",
-    )
-
-
-def _rivals(store: Store, job: Job, work: StartWork) -> Callable[[], list[Rival]]:
-    """What gives the other starts of the same fit that have come to their end, by their receipts."""
-    from ...jobs.fitting.early_stop import Rival
-
-    cleaned = read_receipt(store.receipt("clean", job.cell_id, "clean"))
-    former = read_receipt(store.receipt("fit", job.cell_id, work.settings.former[0])) if work.settings.former else None
-    name, others = work.settings.name, set(range(work.settings.starts)) - {work.start}
-    found: dict[int, Rival] = {}
-
-    def rivals() -> list[Rival]:
-        for number in sorted(others - found.keys()):
-            receipt = read_receipt(store.receipt("start", job.cell_id, f"{name}-{number}"))
-            if receipt is None or not isinstance(receipt.result, StartResult) or cleaned is None:
-                continue
-            result = receipt.result
-            warm = former.digest if former is not None and number == 0 else ""
-            if receipt.digest == start_digest(work.settings, number, cleaned.digest, warm) and not result.stopped:
-                found[number] = Rival(number, result.values, result.ranked_by)
-        return list(found.values())
-
-    return rivals
-
-
 def run_fit_job(store: Store, job: Job, work: FitWork) -> tuple[FitResult, tuple[OutputFile, ...]]:
-    """Take the best of a fit's starts."""
+    """Combine the starts of a fit that are done and take the best.
+
+    Raises:
+        NothingToSimulateError: all starts were skipped because the record holds nothing to simulate.
+    """
     from ...jobs.fitting.fit import combine_starts
-    from ...jobs.parameters.capacity import fill_measured_capacity
 
     labels = [f"{work.settings.name}-{start}" for start in range(work.settings.starts)]
     receipts = [read_receipt(store.receipt("start", job.cell_id, label)) for label in labels]
@@ -109,41 +74,101 @@ def run_fit_job(store: Store, job: Job, work: FitWork) -> tuple[FitResult, tuple
     )
     if not starts:
         skip_like_earlier_job(receipts[0])
-    samples, cleaned = read_partition(store, job.cell_id), read_clean_result(store, job.cell_id)
-    settings = fill_measured_capacity(work.settings, cleaned.cycles, samples)
-    return combine_starts(samples, settings, starts, cleaned.temperature_mean_celsius), ()
+    cell = load_cell(store, job.cell_id)
+    settings = cell.with_measured_capacity(work.settings)
+    return combine_starts(cell.samples, settings, starts, cell.temperature_mean_celsius), ()
 
 
 def run_profile_job(store: Store, job: Job, work: ProfileWork) -> tuple[ProfileResult, tuple[OutputFile, ...]]:
-    """Compute the profile likelihood of one parameter of a fit that is done."""
+    """Compute the profile likelihood of one parameter of a finished fit."""
     from ...jobs.fitting.profile_likelihood import compute_profile
 
-    found = read_fit_result(store, job.cell_id, work.settings.name)
-    samples, cleaned = read_partition(store, job.cell_id), read_clean_result(store, job.cell_id)
+    fit = read_fit_result(store, job.cell_id, work.settings.name)
+    cell = load_cell(store, job.cell_id)
     journal = StartJournal(store, job.cell_id, job.label, job.digest)
-    result = compute_profile(samples, found, work.parameter, cleaned.temperature_mean_celsius, journal)
+    result = compute_profile(cell.samples, fit, work.parameter, cell.temperature_mean_celsius, journal)
     journal.done()
     return result, ()
 
 
 def read_former_fit(store: Store, settings: FitSettings, start: int) -> tuple[FitResult | None, str]:
-    """The fit at whose values a start begins, and its name with those that were passed over, for the start's receipt.
+    """Read the fit at whose values a start of a chain begins.
 
-    One bad check-up does not end a chain: the next link begins from the last one with a result, or at its own first
-    guess. Only the first start of a link is warm; ``None`` and "" for all others.
+    One failed check-up does not end a chain: the next link begins at the last link with a result, or at its own first
+    guess. Only the first start of a link is warm.
+
+    Args:
+        start: number of the start, from 0.
+
+    Returns:
+        The fit, and its name with the links that have no result, for the start's receipt. ``None`` and ``""`` for a
+        start that is not warm.
     """
     if start or not settings.former:
         return None, ""
-    lacking: list[str] = []
+    without_result: list[str] = []
     for name in settings.former:
         receipt = read_receipt(store.receipt("fit", settings.cell.cell_id, name))
         if receipt is not None and receipt.status == "done" and isinstance(receipt.result, FitResult):
-            return receipt.result, f"{name}{_explain_missing_results(lacking)}"
-        lacking.append(name)
-    return None, f"its own first guess{_explain_missing_results(lacking)}"
+            return receipt.result, f"{name}{_explain_missing_results(without_result)}"
+        without_result.append(name)
+    return None, f"its own first guess{_explain_missing_results(without_result)}"
 
 
-def _explain_missing_results(lacking: list[str]) -> str:
-    if not lacking:
+def _best_noted(settings: FitSettings, number: int, noted: Sequence[Evaluation], deaths: int) -> StartResult:
+    """Return the best evaluation that a start noted, as its result."""
+    solved = [evaluation for evaluation in noted if not evaluation.reason]
+    if not solved:
+        raise JobError(f"its worker died {deaths} times before it had a result", "worker_died")
+    best = min(solved, key=lambda evaluation: evaluation.cost)
+    return StartResult(
+        settings=settings,
+        start=number,
+        seed=settings.seed,
+        first_values=noted[0].values,
+        values=best.values,
+        rmse_first_mv=noted[0].rmse_mv,
+        rmse_mv=best.rmse_mv,
+        evaluations=len(noted),
+        message=f"stopped: its worker died {deaths} times; the best of {len(noted)} evaluations",
+        cost=best.cost,
+        stopped="died",
+    )
+
+
+def _rivals(store: Store, job: Job, work: StartWork) -> Callable[[], list[Rival]]:
+    """Return a function that lists the other starts of the same fit that have run to the end, from their receipts."""
+    from ...jobs.fitting.early_stop import Rival
+
+    clean_digest = _digest_of(read_receipt(store.receipt("clean", job.cell_id, "clean")))
+    previous_digest = ""
+    if work.settings.former:
+        previous_digest = _digest_of(read_receipt(store.receipt("fit", job.cell_id, work.settings.former[0])))
+    others = set(range(work.settings.starts)) - {work.start}
+    finished: dict[int, Rival] = {}
+
+    def read_rivals() -> list[Rival]:
+        for number in sorted(others - finished.keys()):
+            receipt = read_receipt(store.receipt("start", job.cell_id, f"{work.settings.name}-{number}"))
+            if receipt is None or not isinstance(receipt.result, StartResult) or not clean_digest:
+                continue
+            result = receipt.result
+            warm_digest = previous_digest if number == 0 else ""
+            expected_digest = start_digest(work.settings, number, clean_digest, warm_digest)
+            if receipt.digest == expected_digest and not result.stopped:
+                finished[number] = Rival(number, result.values, result.ranked_by)
+        return list(finished.values())
+
+    return read_rivals
+
+
+def _digest_of(receipt: Receipt | None) -> str:
+    return "" if receipt is None else receipt.digest
+
+
+def _explain_missing_results(names: Sequence[str]) -> str:
+    """Return the end of a sentence that names the fits without a result; ``""`` when there are none."""
+    if not names:
         return ""
-    return f", since {', '.join(lacking)} {'has' if len(lacking) == 1 else 'have'} no result"
+    verb = "has" if len(names) == 1 else "have"
+    return f", since {', '.join(names)} {verb} no result"

@@ -1,8 +1,8 @@
-"""The end of a job that Python cannot end: a solver that never returns from C, and holds the interpreter's lock.
+"""End a job that Python cannot end: a solver that does not return from C and holds the interpreter's lock.
 
-A simulation looks at its time limit between attempts and windows. Should one window take for ever, a watchdog thread
-of :mod:`faulthandler`, which needs no lock, ends the worker's process; its nanny starts another, and Dask gives that
-one the same job again, which then fails at once, by what the first one left behind.
+A simulation checks its time limit between attempts and windows. If one window does not return, a watchdog thread of
+:mod:`faulthandler`, which needs no lock, ends the worker process. Its nanny starts a new one, Dask gives that one the
+same job, and the job fails at once because of the file that the first process left.
 """
 
 from __future__ import annotations
@@ -15,33 +15,41 @@ from typing import Final
 
 from ...data.errors import JobError
 
-GRACE: Final = 2.0  # times the limit, and so many seconds more: the simulation should long have ended itself
+GRACE_FACTOR: Final = 2.0
+"""The process is ended after this many times its limit, plus ``GRACE_SECOND``: long after a job should end itself."""
+
 GRACE_SECOND: Final = 120.0
-_ENDED: Final = "Timeout ("  # how faulthandler begins
+"""Seconds added to the factor, so that a short limit leaves time to write results."""
+
+_FAULTHANDLER_HEAD: Final = "Timeout ("
+"""First words of what faulthandler writes when it ends a process."""
 
 
 @contextmanager
 def hard_timeout(path: Path, limit_second: float, grace_second: float = GRACE_SECOND) -> Iterator[None]:
-    """End this process when the ``with`` block takes over twice its time limit; one block of a process at a time.
+    """End this process if the ``with`` block takes more than twice its time limit; one block per process at a time.
 
     Args:
-        path: a file that is there while the block runs; in it, what a process that was ended so leaves behind.
+        path: a marker file that exists while the block runs; a process that is ended leaves it behind.
+        limit_second: time limit of the block, s.
+        grace_second: time after twice the limit until the process is ended, s.
 
     Raises:
-        JobError: the process that ran this last was ended so, under the same limit (``time_limit``).
+        JobError: an earlier process was ended in this block under the same limit (``time_limit``).
     """
     head = f"time limit {limit_second:g} s\n"
-    if _text(path).startswith(head + _ENDED):
+    if _read_text(path).startswith(head + _FAULTHANDLER_HEAD):
         path.unlink(missing_ok=True)
-        reason = (
-            f"the solver did not return within twice the time limit of {limit_second:g} s, and its worker was ended"
+        raise JobError(
+            f"the solver did not return within twice the time limit of {limit_second:g} s, and its worker was ended; "
+            "simulate fewer cycles, or use a simpler model",
+            "time_limit",
         )
-        raise JobError(f"{reason}; simulate fewer cycles, or take a simpler model", "time_limit")
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8") as file:
         file.write(head)
         file.flush()
-        faulthandler.dump_traceback_later(GRACE * limit_second + grace_second, exit=True, file=file)
+        faulthandler.dump_traceback_later(GRACE_FACTOR * limit_second + grace_second, exit=True, file=file)
         try:
             yield
         finally:
@@ -49,7 +57,7 @@ def hard_timeout(path: Path, limit_second: float, grace_second: float = GRACE_SE
             path.unlink(missing_ok=True)
 
 
-def _text(path: Path) -> str:
+def _read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8", errors="replace")
     except OSError:

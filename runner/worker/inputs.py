@@ -1,59 +1,119 @@
-"""What a job reads of earlier jobs: clean results, fitted parameters, and the campaign's own parameter sets."""
+"""Read what a job needs from earlier jobs: cleaned data, fit results, and the campaign's own parameter sets."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import pandas as pd
 
 from ...data.errors import NOTHING_TO_SIMULATE_CODES, JobError, NothingToSimulateError
+from ...data.fit_settings import FitSettings
 from ...data.results.cleaning import CleanResult
 from ...data.results.fitting import FitResult
 from ...data.results.receipt import Receipt
+from ...data.settings import SimulateSettings
 from ...parquet_store.layout import Store
-from ...parquet_store.read import read_parameter_set, read_receipt
+from ...parquet_store.read import read_parameter_set, read_partition, read_receipt
 from ...parquet_store.write import write_parameter_set
 from ..campaign.parameter_sets import SetFile
-from ..plan.job import FitWork, ProfileWork, SimulateWork, StartWork, Work
+from ..plan.job import ModelWork, Work
+
+Settings = TypeVar("Settings", SimulateSettings, FitSettings)
 
 
-def read_clean_result(store: Store, cell_id: str) -> CleanResult:
-    """What cleaning reported of a cell."""
+@dataclass(frozen=True, slots=True)
+class CleanedCell:
+    """A cleaned cell, as simulations and fits take it.
+
+    Args:
+        samples: the cell's partition, one row per sample.
+        clean_result: what cleaning found, with the summaries of the cycles.
+    """
+
+    samples: pd.DataFrame
+    clean_result: CleanResult
+
+    @property
+    def temperature_mean_celsius(self) -> float | None:
+        """Mean measured temperature, °C; ``None`` = the record has none."""
+        return self.clean_result.temperature_mean_celsius
+
+    def with_measured_capacity(self, settings: Settings) -> Settings:
+        """Return the settings with the capacity measured in the cell's record, if they ask for a measured one.
+
+        Raises:
+            JobError: the cycle does not exist (``no_such_cycle``) or gives no capacity (``no_capacity``).
+        """
+        from ...jobs.parameters.capacity import fill_measured_capacity
+
+        return fill_measured_capacity(settings, self.clean_result.cycles, self.samples)
+
+
+def load_cell(store: Store, cell_id: str) -> CleanedCell:
+    """Read the cleaned data of a cell.
+
+    Raises:
+        JobError: the cell has not been cleaned (``earlier_job``).
+    """
+    samples = read_partition(store, cell_id)
     receipt = read_receipt(store.receipt("clean", cell_id, "clean"))
     if receipt is None or not isinstance(receipt.result, CleanResult):
         raise JobError("the cell has not been cleaned", "earlier_job")
-    return receipt.result
+    return CleanedCell(samples, receipt.result)
 
 
 def read_fit_result(store: Store, cell_id: str, label: str) -> FitResult:
-    """What a fit found; a job is skipped for the reason for which its fit was."""
+    """Read the result of a fit.
+
+    Args:
+        label: name of the fit.
+
+    Raises:
+        NothingToSimulateError: the fit was skipped because the record holds nothing to simulate.
+        JobError: the fit has no result (``earlier_job``).
+    """
     receipt = read_receipt(store.receipt("fit", cell_id, label))
     skip_like_earlier_job(receipt)
     if receipt is None or not isinstance(receipt.result, FitResult):
-        raise JobError("the fit has no result", "earlier_job")
+        raise JobError(f"the fit {label!r} has no result", "earlier_job")
     return receipt.result
 
 
 def skip_like_earlier_job(receipt: Receipt | None) -> None:
-    """Skip a job for the reason for which an earlier one, of this run or of another, was skipped."""
+    """Skip a job if an earlier job that it needs was skipped because the record holds nothing to simulate.
+
+    Args:
+        receipt: of the earlier job; ``None`` = it has none.
+
+    Raises:
+        NothingToSimulateError: with the reason and the code of the earlier job.
+    """
     if receipt is not None and receipt.status == "skipped" and receipt.reason_code in NOTHING_TO_SIMULATE_CODES:
         raise NothingToSimulateError(receipt.reason, receipt.reason_code)
 
 
 def store_set_files(store: Store, files: Iterable[SetFile]) -> None:
-    """Keep each file in the store, as it was when the campaign was loaded; called by the client before a run."""
+    """Copy the campaign's parameter-set files into the store, before a run; workers read the copies.
+
+    Args:
+        files: as they were when the campaign was loaded.
+    """
     for file in files:
         write_parameter_set(store, file.digest, file.content)
 
 
 def define_own_set(store: Store, work: Work) -> None:
-    """Make the set that a job is about known in this process, out of the store's copy; nothing to do for PyBaMM's.
+    """Make a job's parameter set known in this process, from the store's copy; PyBaMM's own sets need nothing.
 
     Raises:
-        JobError: ``parameter_set_changed``: the copy is gone, or is not what the run put there.
+        JobError: the copy is missing or was changed (``parameter_set_changed``).
     """
-    if not isinstance(work, (SimulateWork, StartWork, FitWork, ProfileWork)):
+    if not isinstance(work, ModelWork):
         return
-    settings = work.settings.parameter_set
-    if settings.file_digest:
+    parameter_set = work.settings.parameter_set
+    if parameter_set.file_digest:
         from ...jobs.parameters.sets import define_set
 
-        define_set(settings.key, read_parameter_set(store, settings.file_digest))
+        define_set(parameter_set.key, read_parameter_set(store, parameter_set.file_digest))

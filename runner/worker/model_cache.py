@@ -1,8 +1,8 @@
-"""The folder that holds compiled models: where it is, what is in it, and how it stays small.
+"""The folder of compiled models: where it is, what is in it, and how it stays small.
 
-PyBaMM names each file by its content and puts it there in one step, so that workers that compile the same model at once
-do not disturb each other. Code made for one kind of processor must not run on another: each kind, with the
-versions of the compiler, PyBaMM and CasADi, has a folder of its own.
+PyBaMM names each file by its content and creates it in one step, so several workers may compile the same model at the
+same time. Code compiled for one kind of processor must not run on another: each kind, with the versions of the
+compiler, PyBaMM and CasADi, has its own folder.
 """
 
 from __future__ import annotations
@@ -24,19 +24,37 @@ from typing import Final
 from ...data.installed import installed_version
 
 FOLDER_VARIABLE: Final = "KILOCELL_CACHE"
+"""Environment variable that names kilocell's cache folder."""
+
 PYBAMM_VARIABLE: Final = "PYBAMM_CASADI_AOT_CACHE"
-COMPILER: Final = "gcc"  # the one that PyBaMM calls
+"""Environment variable from which PyBaMM takes the folder for compiled models."""
+
+COMPILER: Final = "gcc"
+"""The compiler that PyBaMM calls."""
+
 MOST_BYTES: Final = 1_000_000_000
-TOUCH_SECOND: Final = 60.0  # between two looks at what is in use
+"""Size that the folder is kept below, bytes."""
+
+TOUCH_SECOND: Final = 60.0
+"""Shortest time between two updates of when the loaded models were last used, s."""
+
 SUFFIXES: Final = (".so", ".dylib", ".dll")
 MACHINE_NAME: Final = re.compile("[0-9a-f]{12}")
-KNOWN_SUFFIX: Final = ".known"  # an empty file for each kind of model that has been compiled
-_last_look = [0.0]
+KNOWN_SUFFIX: Final = ".known"
+"""Suffix of an empty file for each kind of model that was compiled, named by its ``compiled_model_key``."""
+
+_last_update = [0.0]
 
 
 @dataclass(frozen=True, slots=True)
 class CompiledModel:
-    """One compiled model: its file, size in bytes, and when it was last used (s since 1970, to about a minute)."""
+    """One compiled model.
+
+    Args:
+        path: its shared library.
+        bytes: its size.
+        used_unix_second: when it was last used, s since 1970, accurate to about a minute.
+    """
 
     path: Path
     bytes: int
@@ -44,44 +62,52 @@ class CompiledModel:
 
 
 def cache_root() -> Path:
-    """The folder of compiled models: $KILOCELL_CACHE, else $XDG_CACHE_HOME/kilocell, else ~/.cache/kilocell."""
-    given = os.environ.get(FOLDER_VARIABLE)
-    if given:
-        return Path(given).expanduser().absolute() / "models"
+    """Return the folder of compiled models, for all kinds of machines.
+
+    Returns:
+        ``models`` in $KILOCELL_CACHE, or else in $XDG_CACHE_HOME/kilocell, or else in ~/.cache/kilocell.
+    """
+    folder = os.environ.get(FOLDER_VARIABLE)
+    if folder:
+        return Path(folder).expanduser().absolute() / "models"
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(base).expanduser().absolute() / "kilocell" / "models"
 
 
 def has_compiler() -> bool:
-    """Whether the compiler is there that PyBaMM calls."""
+    """Tell whether the compiler that PyBaMM calls is installed."""
     return shutil.which(COMPILER) is not None
 
 
 @cache
 def machine_key() -> str:
-    """A name for what compiled code depends on beside its own text: processor, system, compiler and libraries."""
-    said = [platform.system(), platform.machine(), platform.processor(), *platform.libc_ver()]
+    """Return a name for everything that compiled code depends on besides its source.
+
+    Returns:
+        12 hex digits of a SHA-256 over the processor, the operating system, the compiler and the library versions.
+    """
+    facts = [platform.system(), platform.machine(), platform.processor(), *platform.libc_ver()]
     with suppress(OSError):
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").split("\n\n", 1)[0].splitlines()
-        said += [line for line in lines if line.startswith(("model", "vendor_id", "flags", "Features", "CPU "))]
+        facts += [line for line in lines if line.startswith(("model", "vendor_id", "flags", "Features", "CPU "))]
     with suppress(OSError, subprocess.SubprocessError):
         version = subprocess.run([COMPILER, "--version"], capture_output=True, text=True, timeout=30, check=True)
-        said.append(version.stdout.split("\n", 1)[0])
-    said += [installed_version(package) for package in ("pybamm", "casadi", "kilocell")]
-    return hashlib.sha256("\n".join(said).encode()).hexdigest()[:12]
+        facts.append(version.stdout.split("\n", 1)[0])
+    facts += [installed_version(package) for package in ("pybamm", "casadi", "kilocell")]
+    return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:12]
 
 
 def machine_folder() -> Path:
-    """Where this machine's compiled models lie; it need not be there yet."""
+    """Return the folder of this machine's compiled models; it may not exist yet."""
     return cache_root() / machine_key()
 
 
 def prepare() -> bool:
-    """Make the folder and point PyBaMM at it.
+    """Create this machine's folder and tell PyBaMM to use it.
 
     Returns:
-        False where models cannot be compiled: no compiler, no folder that can be written, or one of another user, whose
-        code is not to be run.
+        False when models cannot be compiled: there is no compiler, or the folder cannot be written, or it belongs to
+        another user, whose code must not be run.
     """
     if not has_compiler():
         return False
@@ -98,17 +124,19 @@ def prepare() -> bool:
 
 
 def note_use(kind: str) -> None:
-    """Remember that a kind of model is compiled; now and then, mark what this process uses and remove what is too much.
+    """Record that a kind of model was compiled.
+
+    At most once in ``TOUCH_SECOND`` it also updates when this process's models were last used, and shrinks the folder.
 
     Args:
-        kind: a digest, see :func:`kilocell.runner.worker.compile.kind_of`.
+        kind: of :func:`kilocell.runner.worker.compile.compiled_model_key`.
     """
     with suppress(OSError):
         (machine_folder() / f"{kind}{KNOWN_SUFFIX}").touch()
     now = time.monotonic()
-    if _last_look[0] and now - _last_look[0] < TOUCH_SECOND:
+    if _last_update[0] and now - _last_update[0] < TOUCH_SECOND:
         return
-    _last_look[0] = now
+    _last_update[0] = now
     for path in _models_in_use():
         with suppress(OSError):
             os.utime(path)
@@ -116,12 +144,16 @@ def note_use(kind: str) -> None:
 
 
 def is_known(kind: str) -> bool:
-    """Whether this kind of model was compiled on such a machine before."""
+    """Tell whether a kind of model was compiled on this kind of machine before.
+
+    Args:
+        kind: of :func:`kilocell.runner.worker.compile.compiled_model_key`.
+    """
     return (machine_folder() / f"{kind}{KNOWN_SUFFIX}").is_file()
 
 
 def _models_in_use() -> Iterator[Path]:
-    """Compiled models that this process has loaded; none where the system does not say."""
+    """Yield the compiled models that this process has loaded; none on systems without ``/proc``."""
     folder = str(cache_root())
     with suppress(OSError):
         lines = Path("/proc/self/maps").read_text(encoding="utf-8", errors="replace").splitlines()
@@ -129,25 +161,30 @@ def _models_in_use() -> Iterator[Path]:
 
 
 def list_compiled_models() -> list[CompiledModel]:
-    """Every compiled model in the folder, of all machines, the one used last first."""
-    found = []
-    for path in (path for folder in _machine_folders() for path in folder.glob("pybamm_*")):
-        if path.suffix in SUFFIXES:
-            with suppress(OSError):
-                status = path.stat()
-                found.append(CompiledModel(path, status.st_size, status.st_mtime))
-    return sorted(found, key=lambda model: -model.used_unix_second)
+    """Return every compiled model, of all kinds of machines, the most recently used first."""
+    models = []
+    for folder in _machine_folders():
+        for path in folder.glob("pybamm_*"):
+            if path.suffix in SUFFIXES:
+                with suppress(OSError):
+                    status = path.stat()
+                    models.append(CompiledModel(path, status.st_size, status.st_mtime))
+    return sorted(models, key=lambda model: -model.used_unix_second)
 
 
 def shrink_to(most_bytes: int) -> int:
-    """Remove compiled models, those used longest ago first, until the rest has no more bytes than this.
+    """Remove compiled models, the least recently used first, until the rest fits.
 
     A model that another process has loaded stays loaded there.
 
+    Args:
+        most_bytes: the largest size of the rest.
+
     Returns:
-        How many were removed.
+        The number of models removed.
     """
-    removed = total = 0
+    removed = 0
+    total = 0
     for model in list_compiled_models():
         total += model.bytes
         if total > most_bytes:
@@ -158,10 +195,10 @@ def shrink_to(most_bytes: int) -> int:
 
 
 def clear() -> tuple[int, int]:
-    """Remove every compiled model and what is left of builds that were stopped; nothing else in the folder is touched.
+    """Remove every compiled model, and files of interrupted builds; other files in the folder stay.
 
     Returns:
-        How many compiled models there were, and their bytes.
+        The number of compiled models removed, and their size in bytes.
     """
     models = list_compiled_models()
     for folder in _machine_folders():

@@ -1,7 +1,7 @@
-"""What a worker runs: one job, from reading its input to writing its receipt.
+"""Run one job in a worker process, from reading its input to writing its receipt.
 
-Every job ends in a receipt, the failed and skipped ones too; what travels back is an :class:`JobOutcome` of a few
-hundred bytes.
+Every job ends in a receipt, also when it fails or is skipped; what travels back to the client is a :class:`JobOutcome`
+of a few hundred bytes.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from ...data.errors import NOTHING_TO_SIMULATE_CODES, NothingToSimulateError, reason_and_code
 from ...data.installed import installed_version
@@ -21,15 +21,35 @@ from ...parquet_store.layout import Store
 from ...parquet_store.read import is_valid, read_receipt
 from ...parquet_store.write import write_receipt
 from ..plan.job import REASONS_WITH_RECEIPT, CleanWork, FitWork, Job, ProfileWork, SimulateWork, SplitWork, StartWork
-from . import fit_tasks
-from .cell_tasks import _clean, _simulate, _split, partial_result
+from .cell_tasks import partial_result, run_clean_job, run_simulate_job, run_split_job
 from .compile import COMPILABLE_RESULTS, compile_job_models
+from .fit_tasks import run_fit_job, run_profile_job, run_start_job
 from .inputs import define_own_set
+
+JobOutput = tuple[Result, tuple[OutputFile, ...]]
+"""What a job has: its result, and the files it wrote."""
+
+_RUN_BY_KIND: Final[dict[type, Callable[[Store, Job, Any], JobOutput]]] = {
+    SplitWork: run_split_job,
+    CleanWork: run_clean_job,
+    SimulateWork: run_simulate_job,
+    StartWork: run_start_job,
+    FitWork: run_fit_job,
+    ProfileWork: run_profile_job,
+}
+_VERSIONS_IN_RECEIPT: Final = ("kilocell", "pybamm", "numpy", "scipy", "pandas")
 
 
 @dataclass(frozen=True, slots=True)
 class JobOutcome:
-    """What a worker sends back of a job: how it ended; the rest is in the receipt."""
+    """What a worker sends back of a job: how it ended; everything else is in the receipt.
+
+    Args:
+        key: the job's key (stage, cell, label).
+        reason: why it failed or was skipped, for people; ``""`` when it is done.
+        seconds: wall time that the job took.
+        code: short stable name of the reason.
+    """
 
     key: tuple[str, ...]
     status: Status
@@ -39,7 +59,7 @@ class JobOutcome:
 
     @property
     def has_nothing_to_simulate(self) -> bool:
-        """Whether it was skipped for what the cell's record holds, which is no failure."""
+        """Whether it was skipped because the cell's record holds nothing to simulate, which is not an error."""
         return self.status == "skipped" and self.code in NOTHING_TO_SIMULATE_CODES
 
 
@@ -47,48 +67,49 @@ def run_job(store_root: str, job: Job, *before: JobOutcome) -> JobOutcome:
     """Run one job and write its receipt.
 
     Args:
-        before: outcomes of the jobs it needs that ran in this graph.
+        store_root: path of the store.
+        before: outcomes of the jobs it needs that ran in the same graph.
 
     Returns:
-        The outcome; ``failed`` with the reason when the job raised, ``skipped`` when an earlier one did not end well
-        or the cell's record holds nothing to simulate.
+        The outcome: ``failed`` with the reason when the job raised; ``skipped`` when a job it needs was not done, or
+        the cell's record holds nothing to simulate.
     """
     store = Store(Path(store_root))
-    ended = _ended_in_this_run(store, job)
-    if ended is not None:
-        return ended
-    began = time.time()
-    clock = time.perf_counter()
-    blocking = _blocking(job, before)
-    if blocking is not None and blocking.has_nothing_to_simulate:
-        return _finish(store, job, began, clock, "skipped", blocking.reason, blocking.code)
+    already_done = _done_in_this_run(store, job)
+    if already_done is not None:
+        return already_done
+    ending = _Ending(store, job, time.time(), time.perf_counter())
+    blocking = _first_blocking(job, before)
     if blocking is not None:
-        reason = f"{' '.join(blocking.key[:1])} {blocking.status}: {blocking.reason}"
-        return _finish(store, job, began, clock, "skipped", reason=reason, code="earlier_job")
+        return ending.skip(*_reason_and_code_of_skip(blocking))
     try:
-        # An older receipt must not vouch for files that are about to be written over.
+        # The old receipt must not vouch for files that are about to be overwritten.
         store.receipt(job.kind, job.cell_id, job.label).unlink(missing_ok=True)
         result, outputs = _run(store, job)
     except NothingToSimulateError as error:
-        return _finish(store, job, began, clock, "skipped", str(error), error.code)
+        return ending.skip(str(error), error.code)
     except Exception as error:
-        log = _log(store, job)
-        kept, outputs = partial_result(store, job, error)
-        return _finish(store, job, began, clock, "failed", *reason_and_code(error), log, kept, outputs)
-    return _finish(store, job, began, clock, "done", result=result, outputs=outputs)
+        return ending.fail(error)
+    return ending.finish("done", result=result, outputs=outputs)
 
 
 def record_death(store_root: str, job: Job, reason: str, code: str) -> JobOutcome:
-    """Write the failed receipt of a job that could not write its own; called by the client."""
-    return _finish(Store(Path(store_root)), job, time.time(), time.perf_counter(), "failed", reason, code)
+    """Write the failed receipt of a job that could not write its own; the client calls this.
 
-
-def _ended_in_this_run(store: Store, job: Job) -> JobOutcome | None:
-    """The outcome of a job that ended well after the plan was made, but died with the worker that held it.
-
-    Dask runs such a job once more where a later one needs it; its receipt says that it need not.
+    Args:
+        store_root: path of the store.
+        reason: what happened to the job, for people.
+        code: short stable name of the reason.
     """
-    if job.reason in ("", *REASONS_WITH_RECEIPT):  # there was a receipt of this digest before the run
+    return _Ending(Store(Path(store_root)), job, time.time(), time.perf_counter()).finish("failed", reason, code)
+
+
+def _done_in_this_run(store: Store, job: Job) -> JobOutcome | None:
+    """Return the outcome of a job that was done earlier in this run, and whose worker died afterwards.
+
+    Dask then runs the job again if a later one needs it; its receipt shows that this is not necessary.
+    """
+    if job.reason in ("", *REASONS_WITH_RECEIPT):  # the receipt may be older than this run
         return None
     receipt = read_receipt(store.receipt(job.kind, job.cell_id, job.label))
     if receipt is None or not is_valid(store, receipt, job.digest):
@@ -96,85 +117,104 @@ def _ended_in_this_run(store: Store, job: Job) -> JobOutcome | None:
     return JobOutcome(job.key, "done", seconds=receipt.seconds)
 
 
-def _blocking(job: Job, before: tuple[JobOutcome, ...]) -> JobOutcome | None:
-    """The first earlier outcome that this job cannot go on without: a fit needs one of its starts, others all.
+def _first_blocking(job: Job, before: tuple[JobOutcome, ...]) -> JobOutcome | None:
+    """Return the first outcome that keeps a job from running.
 
-    A link of a chain goes on without the fit before it.
+    A fit runs when any of its starts is done, and a link of a chain also when the fit before it failed.
     """
-    bad = [outcome for outcome in before if outcome.status != "done"]
-    if job.kind == "fit":
-        bad = [outcome for outcome in bad if not outcome.key[0].startswith("start-")]
-    if job.kind == "start":
-        bad = [outcome for outcome in bad if not outcome.key[0].startswith("fit-")]
-    return bad[0] if bad else None
+    optional = {"fit": "start-", "start": "fit-"}.get(job.kind)
+    for outcome in before:
+        stage = outcome.key[0]
+        if outcome.status != "done" and not (optional and stage.startswith(optional)):
+            return outcome
+    return None
 
 
-def _log(store: Store, job: Job) -> str:
-    """Write the current exception's traceback; return the log's path, or nothing when the disk is full."""
-    path = store.log(job.kind, job.cell_id, job.label)
-    text = traceback.format_exc()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    except OSError:
-        return ""
-    return store.relative(path)
+def _reason_and_code_of_skip(blocking: JobOutcome) -> tuple[str, str]:
+    if blocking.has_nothing_to_simulate:
+        return blocking.reason, blocking.code
+    return f"{blocking.key[0]} {blocking.status}: {blocking.reason}", "earlier_job"
 
 
-def _finish(
-    store: Store,
-    job: Job,
-    began: float,
-    clock: float,
-    status: Status,
-    reason: str = "",
-    code: str = "",
-    log: str = "",
-    result: Result | None = None,
-    outputs: tuple[OutputFile, ...] = (),
-) -> JobOutcome:
-    """Write the receipt, the last thing a job does."""
-    seconds = time.perf_counter() - clock
-    receipt = Receipt(
-        kind=job.kind,
-        cell_id=job.cell_id,
-        label=job.label,
-        digest=job.digest,
-        status=status,
-        reason=reason,
-        reason_code=code,
-        log=log,
-        started_unix_second=began,
-        seconds=seconds,
-        host=socket.gethostname(),
-        versions=tuple((name, installed_version(name)) for name in ("kilocell", "pybamm", "numpy", "scipy", "pandas")),
-        outputs=outputs,
-        result=result,
-    )
-    try:
-        write_receipt(store, receipt)
-    except OSError as error:
-        words = f"its receipt could not be written: {error.strerror}"
-        return JobOutcome(job.key, "failed", f"{reason}; {words}" if reason else words, seconds, "file_system")
-    return JobOutcome(job.key, status, reason, seconds, code)
+def _run(store: Store, job: Job) -> JobOutput:
+    with compile_job_models(job.work) as are_compiled:
+        define_own_set(store, job.work)
+        result, outputs = _RUN_BY_KIND[type(job.work)](store, job, job.work)
+    if are_compiled() and isinstance(result, COMPILABLE_RESULTS):
+        return replace(result, compiled=True), outputs
+    return result, outputs
 
 
-def _run(store: Store, job: Job) -> tuple[Result, tuple[OutputFile, ...]]:
-    with compile_job_models(job.work) as compiled:
-        result, outputs = _run_as_is(store, job)
-    return (
-        replace(result, compiled=True) if compiled() and isinstance(result, COMPILABLE_RESULTS) else result
-    ), outputs
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    """Writes the receipt of a job, the last thing that the job does.
 
+    Args:
+        began_unix_second: when the job began, s since 1970.
+        began_clock_second: the same on :func:`time.perf_counter`.
+    """
 
-def _run_as_is(store: Store, job: Job) -> tuple[Result, tuple[OutputFile, ...]]:
-    runs: dict[type, Callable[[Store, Job, Any], tuple[Result, tuple[OutputFile, ...]]]] = {
-        SplitWork: _split,
-        CleanWork: _clean,
-        SimulateWork: _simulate,
-        StartWork: fit_tasks.run_start_job,
-        FitWork: fit_tasks.run_fit_job,
-        ProfileWork: fit_tasks.run_profile_job,
-    }
-    define_own_set(store, job.work)
-    return runs[type(job.work)](store, job, job.work)
+    store: Store
+    job: Job
+    began_unix_second: float
+    began_clock_second: float
+
+    def skip(self, reason: str, code: str) -> JobOutcome:
+        """Write the receipt of a skipped job."""
+        return self.finish("skipped", reason, code)
+
+    def fail(self, error: Exception) -> JobOutcome:
+        """Write the traceback, the partial result and the receipt of a failed job; for use in an ``except`` block."""
+        log = self._write_log()
+        result, outputs = partial_result(self.store, self.job, error)
+        reason, code = reason_and_code(error)
+        return self.finish("failed", reason, code, log, result, outputs)
+
+    def finish(
+        self,
+        status: Status,
+        reason: str = "",
+        code: str = "",
+        log: str = "",
+        result: Result | None = None,
+        outputs: tuple[OutputFile, ...] = (),
+    ) -> JobOutcome:
+        """Write the receipt; an outcome ``failed`` when the disk does not take it."""
+        seconds = time.perf_counter() - self.began_clock_second
+        receipt = Receipt(
+            kind=self.job.kind,
+            cell_id=self.job.cell_id,
+            label=self.job.label,
+            digest=self.job.digest,
+            status=status,
+            reason=reason,
+            reason_code=code,
+            log=log,
+            started_unix_second=self.began_unix_second,
+            seconds=seconds,
+            host=socket.gethostname(),
+            versions=tuple((name, installed_version(name)) for name in _VERSIONS_IN_RECEIPT),
+            outputs=outputs,
+            result=result,
+        )
+        try:
+            write_receipt(self.store, receipt)
+        except OSError as error:
+            not_written = f"its receipt could not be written: {error.strerror}"
+            reason = f"{reason}; {not_written}" if reason else not_written
+            return JobOutcome(self.job.key, "failed", reason, seconds, "file_system")
+        return JobOutcome(self.job.key, status, reason, seconds, code)
+
+    def _write_log(self) -> str:
+        """Write the current exception's traceback.
+
+        Returns:
+            The log's path relative to the store; ``""`` when it cannot be written (a full disk, for example).
+        """
+        path = self.store.log(self.job.kind, self.job.cell_id, self.job.label)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(traceback.format_exc(), encoding="utf-8")
+        except OSError:
+            return ""
+        return self.store.relative(path)

@@ -121,8 +121,8 @@ def test_a_new_fit_is_named_by_what_was_asked(tmp_path: Path, options: dict[str,
         ({"presets": ("ohmic",), "parameter_set": "Chen2002"}, 'did you mean "Chen2020"?'),
         ({"fit": "won"}, 'no fit "won" (did you mean "own"'),
         ({"fit": "own", "presets": ("ohmic",)}, "give one of them"),
-        ({"fit": "own", "seed": 3}, "seed: it has 0, asked is 3); give this one a name of its own: --name"),
-        ({"presets": ("ohmic",), "name": "own"}, "run that: --fit own"),
+        ({"fit": "own", "seed": 3}, "seed: the existing fit has 0, you gave 3); give the new fit its own name: --name"),
+        ({"presets": ("ohmic",), "name": "own"}, "run the existing fit: --fit own"),
         ({"presets": ("ohmic",), "method": "least"}, "must be one of least_squares"),
         ({"presets": ("ohmic",), "cycles": "3-1"}, "must be cycles such as"),
         ({"presets": ("ohmic",), "name": "a/b"}, "must be letters"),
@@ -192,7 +192,7 @@ def test_a_spoilt_file_of_asked_fits_is_named(tmp_path: Path, before: str, after
 def test_two_fits_of_one_name_are_refused(tmp_path: Path) -> None:
     campaign = load(tmp_path)
     two = [FitTable(name="x", model=model, presets=["ohmic"]) for model in ("SPM", "DFN")]
-    with pytest.raises(CampaignError, match="give each a name of its own"):
+    with pytest.raises(CampaignError, match="give each its own name"):
         replace_added_fits(campaign, tuple(two))
 
 

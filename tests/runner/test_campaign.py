@@ -23,6 +23,7 @@ from kilocell.data.settings import (
     SourceSettings,
 )
 from kilocell.runner.campaign.campaign import Campaign, load_campaign
+from kilocell.runner.campaign.cell_plan import resolve
 from kilocell.runner.campaign.fields import parse_cycle_numbers
 from kilocell.runner.campaign.pybamm_checks import check_parameters
 from kilocell.runner.campaign.schema import CleanTable, ClusterTable, SourceTable
@@ -275,7 +276,7 @@ def test_file_that_nothing_can_be_guessed_from_stays_for_its_read_to_fail(tmp_pa
         ('[cells."a.b"]\ninitial_state = "rest"\n', 'cells."a.b".initial_state = "rest": must be "rest_voltage", {soc'),
         (
             "[cells.A]\ninitial_state = { soc = 50 }\n",
-            "soc is a share from 0 to 1, not a percentage: {soc = 0.5}",
+            "soc is a fraction from 0 to 1, not a percentage: {soc = 0.5}",
         ),
         ("[cells.initial_state]\nsoc = 1\n", "cells.initial_state.soc: unknown key"),
         (
@@ -315,7 +316,7 @@ def test_file_that_nothing_can_be_guessed_from_stays_for_its_read_to_fail(tmp_pa
         (FIT.format(more="").replace('"log"', '"log", prior = [0, 1]'), "the mean of a prior must be above 0"),
         (
             FIT.format(more="") + '"Initial state of charge" = { bounds = [0.9, 1.5] }\n',
-            "bounds of 'Initial state of charge' must lie between 0 and 1",
+            "bounds of 'Initial state of charge' must be between 0 and 1",
         ),
         (
             FIT.format(more="") + '"Cyclable lithium" = { bounds = [0, 1] }\n',
@@ -357,12 +358,12 @@ def test_wrong_value_is_named_with_key_and_advice(tmp_path: Path, text: str, exp
         ),
         (SOURCE + 'cell_id = "file"\n', 'must be "stem", "column:NAME" or "pattern:REGEX"'),
         (SOURCE + 'cell_id = "pattern:Cell(\\\\d+)"\n', "the pattern needs a group (?P<cell_id>…)"),
-        (SOURCE + 'cell_id = "pattern:("\n', "the pattern is no regular expression"),
+        (SOURCE + 'cell_id = "pattern:("\n', "the pattern is not a valid regular expression"),
         (
             SOURCE + 'columns = { voltage = "v" }\n',
             'sources#1.columns.voltage = "voltage": unknown column (did you mean',
         ),
-        (SOURCE + 'columns = { voltage_volt = "v" }\n', "columns need cell_id beside them"),
+        (SOURCE + 'columns = { voltage_volt = "v" }\n', "columns need cell_id, too"),
         (SOURCE + 'columns = { voltage_volt = { column = "v", unit = "kV" } }\n', 'unknown unit "kV" of voltage_volt'),
         (SOURCE + 'reader = "digatron"\ncolumns = { voltage_volt = "v" }\n', "the digatron reader knows its columns"),
         (SOURCE + SOURCE, "raw.csv is in sources#1 already"),
@@ -399,22 +400,22 @@ def test_byte_order_mark_and_windows_line_ends(tmp_path: Path) -> None:
     assert len(load_campaign(tmp_path / "campaign.toml").sources) == 1
 
 
-def test_check_cells_names_what_no_source_has(tmp_path: Path) -> None:
+def test_resolve_names_what_no_source_has(tmp_path: Path) -> None:
     cells = '[cells.CELL_X]\nparameter_set = "Chen2020"\n[cells."Z*"]\nnominal_capacity_ah = 1\n'
     fit = FIT.format(more='cells = ["CELL_Y", "no*"]\nparameter_set = "Chen2020"')
     campaign = load(tmp_path, cells + fit)
     with pytest.raises(CampaignError) as caught:
-        campaign.check_cells(["CELL_X", "cell_y"])
+        resolve(campaign, ["CELL_X", "cell_y"])
     assert 'fit.cells: no source has the cell "CELL_Y" (did you mean "cell_y"?)' in str(caught.value)
     assert "cells.CELL_X" not in str(caught.value)
-    campaign.check_cells(["CELL_X", "CELL_Y"])
+    resolve(campaign, ["CELL_X", "CELL_Y"])
 
 
-def test_check_cells_refuses_a_fit_without_parameter_set(tmp_path: Path) -> None:
+def test_resolve_refuses_a_fit_without_parameter_set(tmp_path: Path) -> None:
     campaign = load(tmp_path, '[cells.A]\nparameter_set = "Chen2020"\n' + FIT.format(more=""))
-    campaign.check_cells(["A"])
+    resolve(campaign, ["A"])
     with pytest.raises(CampaignError, match='fit "fit" names no parameter_set and the cell "B" has none'):
-        campaign.check_cells(["A", "B"])
+        resolve(campaign, ["A", "B"])
 
 
 def test_check_parameters_names_the_nearest(tmp_path: Path) -> None:
@@ -426,7 +427,7 @@ def test_check_parameters_names_the_nearest(tmp_path: Path) -> None:
         + FIT.format(more="").replace("D [m2.s-1]", "D [m2/s]"),
     )
     with pytest.raises(CampaignError) as caught:
-        check_parameters(campaign, names.__getitem__, ["A"])
+        check_parameters(campaign, names.__getitem__, resolve(campaign, ["A"]))
     assert 'variations#1.parameters: Ai2020 has no parameter "x"' in str(caught.value)
     assert 'fit.parameters: Chen2020 has no parameter "D [m2/s]" (did you mean "D [m2.s-1]"?)' in str(caught.value)
     assert 'Chen2020 has no parameter "x"' not in str(caught.value)
@@ -438,7 +439,9 @@ def test_cycles_are_read_back(cycles: set[int]) -> None:
     assert parse_cycle_numbers(text) == tuple(sorted(cycles))
 
 
-@pytest.mark.parametrize("text", ["", "0", "a", "3-1", "1,", "-1", "1-", "1.5", "1-99999999999"])
+@pytest.mark.parametrize(
+    "text", ["", "0", "a", "3-1", "1,", "-1", "1-", "1.5", "1-99999999999", "all", "last", "every 2", "3-last"]
+)
 def test_cycles_that_are_none(text: str) -> None:
     with pytest.raises(ValueError, match="must be cycles"):
         parse_cycle_numbers(text)
@@ -462,7 +465,7 @@ def test_load_imports_neither_pybamm_nor_dask(tmp_path: Path) -> None:
 def test_lgm50_example(shared_data: Path) -> None:
     campaign = load_campaign(ROOT / "examples" / "lgm50" / "campaign.toml")
     cells = [cell for path, settings in campaign.sources for cell in cell_ids(path, settings)]
-    campaign.check_cells(cells)
+    resolve(campaign, cells)
     assert len(set(cells)) == len(list((shared_data / "lgm50_digatron").glob("*/*.csv"))) == 17
     assert {campaign.cell(cell).temperature_celsius for cell in cells if cell.endswith("_0degC")} == {0.0}
     assert [cell for cell in cells if campaign.fits(cell)] == ["Cell785_0p5C_25degC"]
@@ -472,7 +475,7 @@ def test_takehome_example(shared_data: Path) -> None:
     assert (shared_data / "takehome_like").is_dir()
     campaign = load_campaign(ROOT / "examples" / "takehome" / "campaign.toml")
     cells = [cell for path, settings in campaign.sources for cell in cell_ids(path, settings)]
-    campaign.check_cells(cells)
+    resolve(campaign, cells)
     sets = {cell: [s.name for s in campaign.parameter_sets(cell)] for cell in cells}
     assert sets == {
         "CELL_A": ["Chen2020"],
@@ -486,7 +489,7 @@ def test_takehome_example(shared_data: Path) -> None:
 def test_campaign_of_the_sample() -> None:
     campaign = load_campaign(ROOT / "data" / "campaign.toml")
     cells = [cell for source, settings in campaign.sources for cell in cell_ids(source, settings)]
-    campaign.check_cells(cells)
+    resolve(campaign, cells)
     assert len(cells) == 5
     assert all(campaign.parameter_sets(cell) for cell in cells)
 

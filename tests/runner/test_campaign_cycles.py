@@ -9,6 +9,7 @@ from kilocell.data.cycle_selection import CycleSelection, MeasuredCapacity
 from kilocell.data.errors import CampaignError
 from kilocell.data.settings import InitialState, SimulateSettings
 from kilocell.runner.campaign.campaign import Campaign, load_campaign
+from kilocell.runner.campaign.cell_plan import resolve
 from kilocell.runner.plan.job import SimulateWork
 from kilocell.runner.plan.plan import plan_jobs
 
@@ -119,7 +120,7 @@ def test_another_time_limit_is_no_other_simulation(tmp_path: Path) -> None:
     def digest_of(text: str) -> str:
         campaign = load(tmp_path, text)
         source = ScannedSource(SourceFile(str(tmp_path / "raw.csv"), 1, "0" * 64, campaign.sources[0][1]), ("A",))
-        jobs = plan_jobs(campaign, [source], Store(tmp_path / "store"))
+        jobs = plan_jobs(resolve(campaign, "A"), [source], Store(tmp_path / "store"))
         return next(job.digest for job in jobs if isinstance(job.work, SimulateWork))
 
     short = digest_of("[simulate]\ncycles = 1\ntime_limit_second = 60\n")

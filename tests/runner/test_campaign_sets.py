@@ -15,9 +15,10 @@ from kilocell.parquet_store.layout import Store
 from kilocell.parquet_store.read import read_parameter_set
 from kilocell.parquet_store.write import write_parameter_set
 from kilocell.runner.campaign.campaign import Campaign, load_campaign
+from kilocell.runner.campaign.cell_plan import resolve
+from kilocell.runner.campaign.pybamm_checks import check_with_pybamm
 from kilocell.runner.plan.job import Job, ScannedSource
 from kilocell.runner.plan.plan import plan_jobs
-from kilocell.runner.run.run_campaign import check_with_pybamm
 
 BPX = Path(__file__).parents[2] / "examples" / "bpx" / "lgm50.bpx.json"
 CAMPAIGN = """
@@ -61,7 +62,7 @@ def problem(folder: Path, text: str = CAMPAIGN, content: bytes | None = None) ->
 
 def jobs_of(campaign: Campaign) -> dict[str, Job]:
     source = ScannedSource(SourceFile("/raw.csv", 10, "aa" * 32, SourceSettings()), ("A",))
-    return {job.label: job for job in plan_jobs(campaign, [source], Store(campaign.store))}
+    return {job.label: job for job in plan_jobs(resolve(campaign, "A"), [source], Store(campaign.store))}
 
 
 def test_a_files_set_is_used_by_name_with_variations_and_fits(tmp_path: Path) -> None:
@@ -111,7 +112,7 @@ def test_the_content_decides_not_the_place(tmp_path: Path) -> None:
         ('"mine.json"', '"."', "cannot be read"),
         ('file = "mine.json"', "", "parameter_sets.mine.file is missing"),
         ("file =", "path =", "parameter_sets.mine.path: unknown key"),
-        ("[parameter_sets.mine]", "[parameter_sets.Chen2020]", "is a set of PyBaMM's already"),
+        ("[parameter_sets.mine]", "[parameter_sets.Chen2020]", "PyBaMM has a parameter set Chen2020"),
         ("[parameter_sets.mine]", '[parameter_sets."a+b"]', "must be letters, digits"),
         (
             '["mine", "Chen2020"]',
@@ -131,7 +132,7 @@ def test_a_file_that_makes_no_set_stops_the_command(tmp_path: Path) -> None:
     document["Parameterisation"]["Cell"]["Electrode area [m2]"] = None
     campaign = load(tmp_path, content=json.dumps(document).encode())
     with pytest.raises(CampaignError, match=r"parameter_sets\.mine\.file = .*mine\.json.*Electrode area"):
-        check_with_pybamm(campaign, ["A"])
+        check_with_pybamm(campaign, resolve(campaign, "A"))
 
 
 def test_bpx_without_the_package_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,10 +141,11 @@ def test_bpx_without_the_package_says_what_to_install(tmp_path: Path, monkeypatc
 
 
 def test_parameters_of_a_files_set_are_checked(tmp_path: Path) -> None:
-    check_with_pybamm(load(tmp_path), ["A"])
+    campaign = load(tmp_path)
+    check_with_pybamm(campaign, resolve(campaign, "A"))
     wrong = load(tmp_path, CAMPAIGN.replace("Negative particle diffusivity", "Negative particle difusivity"))
     with pytest.raises(CampaignError, match=r"mine has no parameter .*did you mean .Negative particle diffusivity"):
-        check_with_pybamm(wrong, ["A"])
+        check_with_pybamm(wrong, resolve(wrong, "A"))
 
 
 def test_a_copy_in_the_store_is_read_only_whole(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from kilocell.data.readers import read as readers
 from kilocell.data.settings import SourceSettings
 from kilocell.jobs.cleaning.guess_cell import CellGuess
 from kilocell.runner.campaign.campaign import Campaign, load_campaign
+from kilocell.runner.campaign.cell_plan import resolve
 from kilocell.runner.campaign.errors import format_comment, format_key, quote
 from kilocell.runner.cli import cli
 from kilocell.runner.inspect import new_campaign as init
@@ -49,7 +50,7 @@ def test_long_file_with_cells_of_two_kinds(tmp_path: Path) -> None:
     ((path, settings),) = campaign.sources
     assert (path, settings) == (tmp_path / "raw.csv", readers.guess_settings(path))
     assert set(readers.cell_ids(path, settings)) == set(cells)
-    campaign.check_cells(cells)
+    resolve(campaign, cells)
     for name, capacity in cells.items():
         assert campaign.cell(name).nominal_capacity_ah == pytest.approx(capacity, rel=0.06)
         assert campaign.parameter_sets(name)[0].name == ("Chen2020" if capacity > 2 else "Prada2013")

@@ -15,7 +15,7 @@ from kilocell.data.fit_settings import FitParameter, FitSettings
 from kilocell.data.settings import CellSettings, ModelSettings, Override, ParameterSetSettings, SimulateSettings
 from kilocell.runner.plan.job import Job, SimulateWork, StartWork
 from kilocell.runner.worker import model_cache
-from kilocell.runner.worker.compile import LEAST_SIMULATIONS, PER_START, choose_compiled, compiled_model_key
+from kilocell.runner.worker.compile import LEAST_SIMULATIONS, SIMULATIONS_PER_START, choose_compiled, compiled_model_key
 
 SPM = ModelSettings("SPM", "SPM")
 SET = ParameterSetSettings("Chen2020", "Chen2020")
@@ -105,7 +105,10 @@ def test_a_model_is_compiled_where_enough_jobs_share_it_or_it_is_known() -> None
 
 def test_starts_count_for_many_and_other_models_for_nothing() -> None:
     fit = FitSettings("f", CellSettings("C"), SPM, SET, (FitParameter("Electrode height [m]", 0.1, 0.2),))
-    starts = [Job("start", "C", f"f-{i}", "s", "d", StartWork(fit, i)) for i in range(LEAST_SIMULATIONS // PER_START)]
+    starts = [
+        Job("start", "C", f"f-{i}", "s", "d", StartWork(fit, i))
+        for i in range(LEAST_SIMULATIONS // SIMULATIONS_PER_START)
+    ]
     assert compiling(choose_compiled(starts, "auto", lambda kind: False)) == len(starts)
     assert compiling(choose_compiled(starts[1:], "auto", lambda kind: False)) == 0
     half = simulations(LEAST_SIMULATIONS // 2)

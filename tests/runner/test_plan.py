@@ -11,8 +11,10 @@ from kilocell.data.settings import SourceFile, SourceSettings
 from kilocell.parquet_store.layout import Store
 from kilocell.parquet_store.write import write_receipt
 from kilocell.runner.campaign.campaign import Campaign, load_campaign
+from kilocell.runner.campaign.cell_plan import resolve
 from kilocell.runner.plan.job import Job, ScannedSource
-from kilocell.runner.plan.plan import plan_jobs
+from kilocell.runner.plan.plan import list_cells, plan_jobs
+from kilocell.runner.plan.scan import check_current_signs
 from kilocell.runner.plan.select_jobs import select_cells, select_fits, select_stage
 
 CAMPAIGN = """
@@ -51,7 +53,12 @@ def sources(digest: str = "aa" * 32) -> tuple[ScannedSource, ...]:
 
 
 def plan(folder: Path, text: str = CAMPAIGN, digest: str = "aa" * 32) -> tuple[Job, ...]:
-    return plan_jobs(campaign_of(folder, text), sources(digest), Store(folder / "store"))
+    return plan_sources(folder, sources(digest), text)
+
+
+def plan_sources(folder: Path, scanned: tuple[ScannedSource, ...], text: str = CAMPAIGN) -> tuple[Job, ...]:
+    cells = resolve(campaign_of(folder, text), list_cells(scanned))
+    return plan_jobs(cells, scanned, Store(folder / "store"))
 
 
 def by_key(jobs: tuple[Job, ...]) -> dict[tuple[str, ...], Job]:
@@ -88,7 +95,7 @@ def test_keys_read_well_on_the_dashboard(tmp_path: Path) -> None:
 
 def test_nothing_runs_twice(tmp_path: Path) -> None:
     for job in plan(tmp_path):
-        assert job.reason == "never done"
+        assert job.reason == "never run before"
         finish(tmp_path, job)
     assert [job.reason for job in plan(tmp_path)] == [""] * 11
 
@@ -119,8 +126,8 @@ def test_new_bytes_run_all_of_it_again_and_say_why(tmp_path: Path) -> None:
     for job in plan(tmp_path):
         finish(tmp_path, job)
     reasons = {job.kind: job.reason for job in plan(tmp_path, digest="bb" * 32)}
-    assert reasons["clean"] in ("settings or input changed", "an earlier job runs again")
-    assert reasons["simulate"] == "an earlier job runs again"
+    assert reasons["clean"] in ("settings or input changed", "a job that it needs runs again")
+    assert reasons["simulate"] == "a job that it needs runs again"
 
 
 def test_a_failed_job_and_a_lost_file_run_again(tmp_path: Path) -> None:
@@ -131,7 +138,7 @@ def test_a_failed_job_and_a_lost_file_run_again(tmp_path: Path) -> None:
     assert by_key(plan(tmp_path))[clean.key].reason == "failed before: no voltage"
     lost = (OutputFile("cleaned/A.parquet", 10),)
     write_receipt(store, Receipt("clean", "A", "clean", clean.digest, "done", outputs=lost))
-    assert by_key(plan(tmp_path))[clean.key].reason == "its files are gone or changed"
+    assert by_key(plan(tmp_path))[clean.key].reason == "its output files are missing or were changed"
 
 
 def test_commands_choose_their_stages(tmp_path: Path) -> None:
@@ -194,10 +201,10 @@ def test_files_of_one_cell_with_two_signs_are_refused(tmp_path: Path) -> None:
         for name, settings in zip("ab", signed, strict=True)
     )
     with pytest.raises(CampaignError, match="charge_positive and discharge_positive"):
-        plan_jobs(campaign_of(tmp_path), (one, two), Store(tmp_path / "store"))
+        check_current_signs(tmp_path / "campaign.toml", (one, two))
 
 
 def test_a_file_that_cannot_be_read_is_a_job_that_will_say_so(tmp_path: Path) -> None:
     broken = ScannedSource(SourceFile("/raw/two.csv", 3, "cc" * 32, SourceSettings()), ())
-    jobs = plan_jobs(campaign_of(tmp_path), (*sources(), broken), Store(tmp_path / "store"))
+    jobs = plan_sources(tmp_path, (*sources(), broken))
     assert [job.cell_id for job in jobs if job.kind == "split"] == ["one.csv", "two.csv"]

@@ -132,7 +132,7 @@ def test_sets_of_other_packages_are_listed_with_their_package(tmp_path: Path) ->
     assert broken.returncode == 2
     assert "Broken cannot be loaded: RuntimeError: its table is not there" in broken.stderr
     code = (
-        "from kilocell.data.settings import ParameterSetSettings; from kilocell.runner.plan.job import _packages;"
-        "print(_packages(ParameterSetSettings('o', 'Ours')))"
+        "from kilocell.data.settings import ParameterSetSettings; from kilocell.runner.plan.job import plugin_versions;"
+        "print(plugin_versions(ParameterSetSettings('o', 'Ours')))"
     )
     assert "our-sets 1.2" in subprocess.check_output([sys.executable, "-c", code], env=environment, text=True)

@@ -13,9 +13,10 @@ from kilocell.data.results.receipt import SplitResult
 from kilocell.parquet_store.layout import Store
 from kilocell.parquet_store.read import read_partition, read_raw_parts, read_receipt
 from kilocell.runner.campaign.campaign import load_campaign
+from kilocell.runner.campaign.cell_plan import resolve
 from kilocell.runner.plan import scan
 from kilocell.runner.plan.job import CleanWork, Job, SplitWork
-from kilocell.runner.plan.plan import plan_jobs
+from kilocell.runner.plan.plan import list_cells, plan_jobs
 from kilocell.runner.plan.scan import record_sources, scan_sources
 from kilocell.runner.run.record import record_found
 from kilocell.runner.worker.run_job import JobOutcome, run_job
@@ -60,7 +61,7 @@ def plan(folder: Path) -> tuple[Job, ...]:
     with Catalog.open(store.catalog) as catalog:
         sources = scan_sources(campaign.sources, store.catalog)
         record_sources(catalog, sources)
-        planned = plan_jobs(campaign, sources, store)
+        planned = plan_jobs(resolve(campaign, list_cells(sources)), sources, store)
         record_found(catalog, store, planned)
     return tuple(job for job in planned if job.kind in ("split", "clean"))
 
@@ -114,7 +115,7 @@ def test_what_was_split_before_a_kill_is_not_split_again(folder: Path, monkeypat
     monkeypatch.setattr(readers, "survey", None)  # known by now: the file is not read again to find its parts
     again = plan(folder)
     assert [job.key for job in again] == [job.key for job in jobs]
-    assert [job.reason for job in again[:3]] == ["", "", "never done"]
+    assert [job.reason for job in again[:3]] == ["", "", "never run before"]
     assert {outcome.status for outcome in run(folder, again).values()} == {"done"}
     assert not any(job.reason for job in plan(folder))
 
