@@ -78,9 +78,9 @@ def test_only_the_asked_simulations_are_drawn(two_cells: Bench, monkeypatch: pyt
 @pytest.mark.parametrize(
     ("asked_for", "said"),
     [
-        (("CELL_B",), "there is no cell 'CELL_B' in this store; did you mean 'CELL_A'?"),
+        (("CELL_B",), "the store has no cell 'CELL_B'; did you mean 'CELL_A'?"),
         (("cell_a",), "did you mean 'CELL_A'?"),
-        (("xyz",), "there is no cell 'xyz' in this store: it has 'CELL_A', "),
+        (("xyz",), "the store has no cell 'xyz'; it has CELL_A, "),
         (("CELL_A", (3,)), "there is no cycle 3: the cell has cycles 1-2"),
         (("CELL_A", (), ("SPM",)), "simulation with model 'SPM': there are DFN with Chen2020, SPMe"),
         (("CELL_A", (), (), ("Mohtat2020",)), "with parameter set 'Mohtat2020': there are DFN with Chen2020"),
@@ -183,7 +183,7 @@ def test_an_absent_or_empty_store_says_what_to_do(bench: Bench, tmp_path: Path) 
         plot_overview(Store(tmp_path / "nowhere"))
     with pytest.raises(UsageError, match=r"has no cells yet: `kilocell run` fills it"):
         plot_overview(bench.store)
-    with pytest.raises(UsageError, match="there is no cell 'CELL_A' in this store, which has none yet"):
+    with pytest.raises(UsageError, match=r"no cell 'CELL_A': it has no cells yet. `kilocell run` fills it"):
         plot_cell(bench.store, "CELL_A")
 
 
