@@ -156,7 +156,7 @@ def draw_line(
 def _describe_error(simulation: SimulatedCurve) -> str:
     """Return the RMSE of a simulation for the legend; for a failed one also where it ended and why."""
     rmse = rmse_mv(simulation)
-    rmse_text = "nothing measured" if np.isnan(rmse) else f"{rmse:.1f} mV"
+    rmse_text = "no measured voltage" if np.isnan(rmse) else f"{rmse:.1f} mV"
     if not simulation.failed:
         return rmse_text
     known = simulation.frame[simulation.frame["simulated_voltage_volt"].notna()]

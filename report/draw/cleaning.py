@@ -29,10 +29,10 @@ RAW: Final[dict[str, Any]] = {"color": "#c4c4c4", "linewidth": 3.2, "solid_joins
 CLEANED: Final[dict[str, Any]] = {"color": BLACK, "linewidth": 0.9}
 MARK: Final[dict[str, Any]] = {"linestyle": "none", "zorder": 4}
 MARKS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
-    "was": ("raw value that was replaced", {"marker": "x", "markersize": 4.5, "markeredgewidth": 1.1}),
-    "is": ("value in its place", {"marker": "o", "markersize": 3.6, "markeredgewidth": 0.0}),
+    "was": ("replaced raw value", {"marker": "x", "markersize": 4.5, "markeredgewidth": 1.1}),
+    "is": ("replacement value", {"marker": "o", "markersize": 3.6, "markeredgewidth": 0.0}),
     "taken": (
-        "row quarantined",
+        "quarantined row",
         {"marker": "D", "markersize": 4.0, "markerfacecolor": "none", "markeredgewidth": 1.0},
     ),
     "left": ("left missing", {"marker": "|", "markersize": 7.0, "markeredgewidth": 1.0}),

@@ -40,6 +40,9 @@ CYCLES_DRAWN: Final = 3
 BARS_WITH_NUMBERS: Final = 16
 """Largest number of bars in a panel with a number on each."""
 
+WIDE_BARS: Final = 12
+"""Largest number of bars in a panel for numbers of the usual size; above, they are smaller and do not touch."""
+
 CYCLES_WITH_MARKERS: Final = 40
 """Largest number of cycles with a marker on each."""
 
@@ -86,7 +89,7 @@ def draw_errors(cell_id: str, errors: Sequence[Errors]) -> Figure:
         Line2D([], [], color=COLOURS[number % len(COLOURS)], marker="s", linestyle="none", label=_label(each))
         for number, each in enumerate(errors)
     ]
-    put_heading(figure, f"{displayable_name(cell_id)}: where the error is", lines)
+    put_heading(figure, f"{displayable_name(cell_id)}: voltage error by time in step and step type", lines)
     return figure
 
 
@@ -123,7 +126,7 @@ def _draw_both_bars(figure: Figure, place: Any, errors: Sequence[Errors], step_t
     _draw_bars(left, errors, "window", {name: f"{name}\n{LAST_SECOND[name]}" for name in WINDOWS})
     _draw_bars(right, errors, "step_type", {step_type: step_type for step_type in step_types})
     left.set_ylabel("RMSE (mV)")
-    left.set_xlabel("Time since the step began")
+    left.set_xlabel("Time since step start")
     right.set_xlabel("Step type")
     right.tick_params(labelleft=False)
 
@@ -145,18 +148,18 @@ def _draw_bars(axes: Axes, errors: Sequence[Errors], column: str, labels: Mappin
         heights = [rmse.get(part, np.nan) for part in labels]
         axes.bar(places, heights, 0.92 * width, color=COLOURS[number % len(COLOURS)])
         if len(errors) * len(labels) <= BARS_WITH_NUMBERS:
-            _write_heights(axes, places, heights)
+            _write_heights(axes, places, heights, 7.0 if len(errors) * len(labels) <= WIDE_BARS else 5.8)
     axes.set_xticks(range(len(labels)), list(labels.values()))
     axes.set_xlim(-0.55, len(labels) - 0.45)
     axes.grid(axis="y", color="#dddddd", linewidth=0.6)
     axes.set_axisbelow(True)
 
 
-def _write_heights(axes: Axes, places: Iterable[float], heights: Sequence[float]) -> None:
-    """Write the height (mV) of each bar above it."""
+def _write_heights(axes: Axes, places: Iterable[float], heights: Sequence[float], size: float) -> None:
+    """Write the height (mV) of each bar above it, in this font size."""
     for place, height in zip(places, heights, strict=True):
         if np.isfinite(height):
-            axes.text(place, height, format_millivolt(height), ha="center", va="bottom", fontsize=7)
+            axes.text(place, height, format_millivolt(height), ha="center", va="bottom", fontsize=size)
 
 
 def _draw_cycles(axes: Axes, errors: Sequence[Errors]) -> None:
@@ -183,7 +186,7 @@ def _draw_maps(figure: Figure, place: Any, errors: Sequence[Errors], step_types:
     for number, (axes, each) in enumerate(zip(panels, errors, strict=True)):
         _draw_map(axes, each, step_types, scale, named=number == 0, maps=len(errors))
     bar = figure.colorbar(ScalarMappable(scale, BIAS_COLOURS), ax=panels, shrink=0.9, pad=0.02)
-    bar.set_label("Colour: bias (mV), > 0 too high\nNumber: RMSE (mV)")
+    bar.set_label("Colour: bias (mV), > 0: too high\nNumber: RMSE (mV)")
 
 
 def _draw_map(

@@ -205,11 +205,11 @@ def _draw_windows(figure: Figure, place: Any, parts: Mapping[str, Sequence[Windo
         axes.grid(axis="y", color="#dddddd", linewidth=0.6)
         axes.set_axisbelow(True)
         axes.yaxis.set_major_locator(MaxNLocator(nbins=4, steps=ROUND_STEPS))
-        axes.set_xlabel(f"Time since the step began, {part}")
+        axes.set_xlabel(f"Time since step start, {part}")
         if number:
             axes.tick_params(labelleft=False)
         else:
-            axes.set_ylabel("RMSE (mV)\nline: of the change")
+            axes.set_ylabel("RMSE (mV)\nline: error change\nsince step start")
 
 
 def _draw_bar(axes: Axes, at: float, width: float, colour: str, error: tuple[float, float | None], room: float) -> None:

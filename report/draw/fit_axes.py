@@ -33,7 +33,7 @@ def draw_noise(axes: Axes, noise_mv: float | None, best_mv: float) -> None:
     if not noise_mv:
         return
     if is_noise_visible(noise_mv, best_mv) or axes.get_yscale() == "linear":
-        axes.axhline(noise_mv, color=GREEN, linewidth=1.0, linestyle=(0, (5, 1.5)), zorder=0.5, label="noise measured")
+        axes.axhline(noise_mv, color=GREEN, linewidth=1.0, linestyle=(0, (5, 1.5)), zorder=0.5, label="measured noise")
         return
     axes.text(0.02, 0.01, f"↓ noise {noise_mv:.2g} mV", transform=axes.transAxes, va="bottom", fontsize=7, color=GREEN)
 

@@ -112,7 +112,7 @@ def short_name(parameter: str, width: int = 26, lines: int = 2) -> str:
 def format_unit(row: Row) -> str:
     """Return the unit of a fitted value, such as ``m².s⁻¹``; for a factor, what it multiplies."""
     if row["is_factor"]:
-        return "× the set's own"
+        return "× base value"
     unit = displayable_name(str(row["unit"] or ""), 30)
     return re.sub(r"-?\d+", lambda match: match[0].translate(_SUPERSCRIPT), unit)
 

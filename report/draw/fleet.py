@@ -207,7 +207,7 @@ def _draw_shares(axes: Axes, order: Sequence[Row]) -> None:
     axes.set_ylim(0, 101)
     worse = sum(row["rmse_default_mv"] is not None and row["rmse_mv"] > row["rmse_default_mv"] for row in done)
     axes.set_xlabel(f"RMSE (mV); {worse} worse than before" if worse else "RMSE (mV)")
-    axes.set_ylabel(f"Cells with at most this\n(% of {len(order)})")
+    axes.set_ylabel(f"Cells with at most\nthis RMSE (% of {len(order)})")
     axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=2, fontsize=7, handlelength=2.0, borderaxespad=0.1)
     axes.grid(color="#e4e4e4", linewidth=0.6)
     axes.set_axisbelow(True)
@@ -238,7 +238,7 @@ def _describe_distribution(values: Floats) -> str:
     if not len(values):
         return "none determined"
     low, median, high = (format_number(float(value)) for value in np.percentile(values, [5, 50, 95]))
-    return f"median {median}\n90 % in {low} to {high}"
+    return f"median {median}\n90 % of cells: {low} to {high}"
 
 
 def _is_log(rows: Sequence[Row]) -> bool:

@@ -96,8 +96,8 @@ def _draw_rmse(axes: Axes, links: Sequence[Row]) -> list[Line2D]:
     lines: list[Line2D] = []
     done = [link for link in links if link["status"] == "done"]
     for column, label, colour, marker in (
-        ("rmse_default_mv", "RMSE with the set's own values", GREY, "s"),
-        ("rmse_mv", "RMSE, fitted", BLACK, "o"),
+        ("rmse_default_mv", "default parameters", GREY, "s"),
+        ("rmse_mv", "fitted parameters", BLACK, "o"),
     ):
         known = [(link["chain_cycle"], link[column]) for link in done if link[column] is not None]
         if known:

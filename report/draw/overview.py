@@ -139,7 +139,7 @@ def _draw_distribution(rows: Sequence[Row], cells: int) -> Figure:
     for number, name in enumerate(simulation_names(rows)):
         of_name = [row for row in rows if _is_simulation(row, name)]
         rmse = np.sort(np.array([row["rmse_mv"] for row in of_name if row["rmse_mv"] is not None], dtype=np.float64))
-        median = f"median {np.median(rmse):.1f} mV" if len(rmse) else "none done"
+        median = f"median {np.median(rmse):.1f} mV" if len(rmse) else "none finished"
         label = f"{displayable_name(name)}: {median}"
         failed = sum(row["status"] == "failed" for row in of_name)
         if failed:

@@ -71,11 +71,11 @@ def _draw_evaluations(axes: Axes, starts: Sequence[Start], noise_mv: float | Non
             _draw_evaluations_of_start(axes, start)
     draw_noise(axes, noise_mv, min((start.rmse_mv for start in starts if start.rmse_mv is not None), default=np.inf))
     if not any(start.evaluations for start in starts):
-        axes.text(0.5, 0.5, "no journals", transform=axes.transAxes, ha="center", color=GREY)
+        axes.text(0.5, 0.5, "no evaluations recorded", transform=axes.transAxes, ha="center", color=GREY)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
     axes.set_xlim(left=0.5)
     axes.set_xlabel("Evaluations of the model")
-    axes.set_ylabel("RMSE of the best so far (mV)")
+    axes.set_ylabel("RMSE of best point so far (mV)")
     axes.grid(axis="y", color="#dddddd", linewidth=0.6)
     axes.set_axisbelow(True)
 
@@ -102,7 +102,7 @@ def _draw_evaluations_of_start(axes: Axes, start: Start) -> None:
     if no_solution.any():
         axes.plot(
             number[no_solution], np.full(no_solution.sum(), 1.02), "|", color=VERMILLION, markersize=6,
-            label="no solution there", transform=axes.get_xaxis_transform(), clip_on=False,
+            label="no solution", transform=axes.get_xaxis_transform(), clip_on=False,
         )  # fmt: skip
 
 
@@ -128,13 +128,13 @@ def _draw_parameters(axes: Axes, starts: Sequence[Start], parameters: Sequence[R
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1.0], ["lower\nbound", "", "middle", "", "upper\nbound"])
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
-    axes.set_xlabel(f"Place within the bounds, {_describe_scale(parameters)}")
+    axes.set_xlabel(f"Position between the bounds ({_describe_scale(parameters)})")
 
 
 def _describe_scale(parameters: Sequence[Row]) -> str:
     scales = {row["scale"] for row in parameters}
     if len(scales) > 1:
-        return "each on its own scale"
+        return "linear or logarithmic scale"
     return "logarithmic scale" if "log" in scales else "linear scale"
 
 
@@ -153,7 +153,9 @@ def _draw_interval(axes: Axes, number: int, row: Row, offset: float) -> None:
     if row["lower_95"] is None or row["upper_95"] is None:
         return
     ends = np.clip([place_between_bounds(row, row["lower_95"]), place_between_bounds(row, row["upper_95"])], 0.0, 1.0)
-    axes.plot(ends, [number + offset] * 2, color=BLACK, linewidth=4.0, alpha=0.35, zorder=2, label="95 % interval")
+    axes.plot(
+        ends, [number + offset] * 2, color=BLACK, linewidth=4.0, alpha=0.35, zorder=2, label="95 % confidence interval"
+    )
 
 
 def _draw_default(axes: Axes, number: int, row: Row) -> None:
@@ -170,4 +172,4 @@ def _draw_default(axes: Axes, number: int, row: Row) -> None:
     else:
         place = -BEYOND
         marker = "<"
-    axes.plot(place, number, marker, color=PURPLE, markersize=5, label="default, beyond the bounds")
+    axes.plot(place, number, marker, color=PURPLE, markersize=5, label="default, outside the bounds")

@@ -53,7 +53,7 @@ MOST_TOP: Final = 4.0
 
 LEGEND: Final = (
     Line2D([], [], color=BLUE, marker="o", markersize=3, label="profile"),
-    Line2D([], [], color=GREY, linestyle=(0, (4, 2)), label="linear interval"),
+    Line2D([], [], color=GREY, linestyle=(0, (4, 2)), label="linear approximation"),
     Line2D([], [], color=BLACK, linewidth=0.8, label="95 % level"),
 )
 Profiles = Mapping[str, Sequence[Row]]
@@ -118,7 +118,7 @@ def _legend(parameters: Sequence[Row], *, has_profiles: bool) -> list[Line2D]:
 def _wrap_notes(notes: Sequence[str]) -> list[str]:
     lines = [line for note in notes for line in wrap(displayable_name(note, 4000), LINE_SIGNS)]
     if len(lines) > NOTE_LINES:
-        return [*lines[: NOTE_LINES - 1], "… (all of it: kilocell sql)"]
+        return [*lines[: NOTE_LINES - 1], "… (complete text: kilocell sql)"]
     return lines
 
 
@@ -129,7 +129,16 @@ def _draw_widths(axes: Axes, parameters: Sequence[Row]) -> None:
     axes.set_xscale("log")
     axes.set_xlim(low, high)
     axes.axvspan(POOR_PERCENT, high, color=SHADE, zorder=0)
-    axes.text(high, 1.0, "poor ", transform=axes.get_xaxis_transform(), ha="right", va="bottom", fontsize=7, color=GREY)
+    axes.text(
+        high,
+        1.0,
+        "poorly determined ",
+        transform=axes.get_xaxis_transform(),
+        ha="right",
+        va="bottom",
+        fontsize=7,
+        color=GREY,
+    )
     for number, (row, share) in enumerate(zip(parameters, shares, strict=True)):
         colour = verdict_colour(row)
         if share is None:
@@ -154,7 +163,7 @@ def _draw_widths(axes: Axes, parameters: Sequence[Row]) -> None:
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.set_xlabel("Half of the 95 % interval (% of the value)")
+    axes.set_xlabel("Half-width of the 95 % confidence interval\n(% of the value)")
 
 
 def _percent_range(shares: Sequence[float | None]) -> tuple[float, float]:
@@ -188,7 +197,7 @@ def _draw_matrix(axes: Axes, parameters: Sequence[Row], correlations: Mapping[tu
     for edge in range(1, len(names)):
         axes.axvline(edge - 0.5, color="white", linewidth=1.5)
         axes.axhline(edge - 0.5, color="white", linewidth=1.5)
-    axes.set_xlabel("Correlation of the errors")
+    axes.set_xlabel("Correlation of the parameters")
 
 
 def _format_correlation(value: float) -> tuple[str, str]:
@@ -228,7 +237,7 @@ def draw_profiles(figure: Figure, place: Any, parameters: Sequence[Row], profile
         axes = figure.add_subplot(grid[line, column])
         _draw_profile(axes, row, profiles[row["parameter"]])
         if column == 0:
-            axes.set_ylabel("Cost above the best\n(95 % level = 1)")
+            axes.set_ylabel("Cost above minimum\n(95 % level = 1)")
         else:
             axes.tick_params(labelleft=False)
 
@@ -263,7 +272,7 @@ def _describe_interval(point: Row) -> str:
         return str(point["verdict"] or "open")
     lower = format_tick(float(f"{point['lower_95']:.3g}"))
     upper = format_tick(float(f"{point['upper_95']:.3g}"))
-    return f"95 %: {lower} to {upper}"
+    return f"95 % interval: {lower} to {upper}"
 
 
 def _draw_parabola(axes: Axes, row: Row, low: float, high: float) -> None:
