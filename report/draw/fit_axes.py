@@ -18,6 +18,9 @@ LOG_FROM: Final = 10.0
 NOISE_NEAR: Final = 10.0
 """Largest best RMSE, in units of the noise, for which the noise is a line; otherwise it would need most of the axis."""
 
+NOISE_TEXT_SHARE: Final = 0.13
+"""Share of the RMSE axis that the text about the noise needs at its lower end."""
+
 _STEPS: Final = (1, 2, 5, 10)
 """Distances between ticks, times a power of ten."""
 
@@ -35,6 +38,11 @@ def draw_noise(axes: Axes, noise_mv: float | None, best_mv: float) -> None:
     if is_noise_visible(noise_mv, best_mv) or axes.get_yscale() == "linear":
         axes.axhline(noise_mv, color=GREEN, linewidth=1.0, linestyle=(0, (5, 1.5)), zorder=0.5, label="measured noise")
         return
+    bottom, top = axes.get_ylim()
+    if np.isfinite(best_mv) and 0.0 < best_mv < top:
+        # Place the best RMSE above the text: log(best / bottom) is at least this share of log(top / bottom).
+        lowest = (best_mv / top**NOISE_TEXT_SHARE) ** (1.0 / (1.0 - NOISE_TEXT_SHARE))
+        axes.set_ylim(bottom=min(bottom, lowest))
     axes.text(0.02, 0.01, f"↓ noise {noise_mv:.2g} mV", transform=axes.transAxes, va="bottom", fontsize=7, color=GREEN)
 
 

@@ -13,14 +13,16 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullFormatter, PercentFormatter
 from numpy.typing import ArrayLike
 
+from .fit_axes import scale_rmse
+from .fit_style import format_unit, short_name
 from .style import BLACK, BLUE, GREY, VERMILLION, WIDTH_INCH, displayable_name, house_style, put_heading, show_literally
 
 Row = Mapping[str, Any]
 DECADE: Final = 3.0
 """A parameter whose values span more than this factor has a logarithmic axis."""
 
-LONGEST: Final = 52
-"""Largest number of characters of a panel's title."""
+LONGEST: Final = 44
+"""Largest number of characters of a parameter's name in a panel's title."""
 
 
 @house_style()
@@ -68,10 +70,11 @@ def _draw_parameter(axes: Axes, rows: Sequence[Row]) -> None:
         axes.yaxis.set_major_locator(MaxNLocator(nbins=4))
         if rows[0]["share_of_first"] is not None:
             _add_share_axis(axes, values[0])
-    name = str(rows[0]["parameter"])
-    if rows[0]["is_factor"]:
-        name = f"factor of {name}"
-    show_literally(axes.set_title(displayable_name(name, LONGEST), fontsize=8, loc="left"))
+    title = short_name(rows[0]["parameter"], LONGEST, 1)
+    unit = format_unit(rows[0])
+    if unit:
+        title += f" ({unit})"
+    show_literally(axes.set_title(title, fontsize=7.2, loc="left"))
     axes.tick_params(axis="x", labelsize=7)
     axes.margins(x=0.06, y=0.12)
 
@@ -107,8 +110,8 @@ def _draw_rmse(axes: Axes, links: Sequence[Row]) -> list[Line2D]:
     if failed:
         base = axes.get_xaxis_transform()
         lines += axes.plot(failed, [0.05] * len(failed), "x", color=VERMILLION, transform=base, label="no result")
-    axes.set_yscale("log")
-    axes.yaxis.set_minor_formatter(NullFormatter())
+    rmse = [link[column] for link in done for column in ("rmse_default_mv", "rmse_mv") if link[column] is not None]
+    scale_rmse(axes, "y", rmse, log=True)
     axes.set_ylabel("RMSE (mV)")
     axes.set_xlabel("Cycle")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))

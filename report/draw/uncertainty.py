@@ -267,12 +267,12 @@ def _draw_profile(axes: Axes, row: Row, points: Sequence[Row]) -> None:
 
 
 def _describe_interval(point: Row) -> str:
-    """Return the limits of the 95 % confidence interval of a profile; if one is missing, the verdict."""
+    """Return the limits of the 95 % confidence interval (CI) of a profile; if one is missing, the verdict."""
     if point["lower_95"] is None or point["upper_95"] is None:
         return str(point["verdict"] or "open")
     lower = format_tick(float(f"{point['lower_95']:.3g}"))
     upper = format_tick(float(f"{point['upper_95']:.3g}"))
-    return f"95 % interval: {lower} to {upper}"
+    return f"95 % CI: {lower} to {upper}"
 
 
 def _draw_parabola(axes: Axes, row: Row, low: float, high: float) -> None:
