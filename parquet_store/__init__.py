@@ -1,5 +1,5 @@
-"""The files of a store: where they are, how they are written atomically, and how they are read.
+"""The files of a store: their paths, atomic writes, and reads.
 
-Frames and receipts enter and leave. Start with ``layout.py``. ``write.py`` writes to a temporary name and renames;
-``journal.py`` keeps what an unfinished start of a fit has found.
+Start with ``layout.py`` (paths). ``write.py`` writes to a temporary name and renames; ``read.py`` reads; ``journal.py``
+keeps the evaluations of a start of a fit, so that an interrupted start can continue.
 """

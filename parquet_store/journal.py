@@ -1,8 +1,8 @@
-"""The journal of a fit's start: every evaluation as it is made, so that a start that was killed goes on from there.
+"""Journal of a start of a fit: every evaluation as it is made, so that a start that was killed can continue.
 
-``starts/CELL/LABEL.jsonl`` holds a line for each evaluation and stays. The arrays of those that took long lie beside it
-until the start is done. A search asks for the same points in the same order each time, so one that begins again and
-finds its former evaluations ends with the very numbers of one that was never killed.
+``starts/CELL/LABEL.jsonl`` has one line for each evaluation and is kept. The arrays of slow evaluations are in files
+beside it until the start is done. A search evaluates the same points in the same order each time. So a search that
+continues from its journal gives exactly the same numbers as one that was never killed.
 """
 
 from __future__ import annotations
@@ -20,15 +20,21 @@ from ..data.codec import from_json, to_json
 from ..data.results.fitting import Evaluation
 from .layout import Store
 
-WORTH_SECOND: Final = 0.05  # an evaluation that took less is made again as fast as it is read
-BEGUN: Final = ".begun"  # a file beside the journal, while the start runs: how often it has begun in this run
+WORTH_SECOND: Final = 0.05
+"""Shortest evaluation whose arrays are stored, in s. To repeat a faster evaluation takes no longer than to read it."""
+
+BEGUN: Final = ".begun"
+"""Suffix of the file beside the journal that counts how often the running start has begun in this run."""
 
 
 class StartJournal:
     """Evaluations of one start, appended as they are made.
 
     Args:
-        digest: of the start's job; the journal of another one is begun anew.
+        store: the store.
+        cell_id: the cell.
+        label: of the start, such as ``diffusion-2``.
+        digest: of the start's job. A journal of another digest is deleted first.
     """
 
     def __init__(self, store: Store, cell_id: str, label: str, digest: str) -> None:
@@ -40,39 +46,55 @@ class StartJournal:
             shutil.rmtree(self._arrays, ignore_errors=True)
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._path.write_text(head + "\n", encoding="utf-8")
-        found = read_journal(self._path)
-        # A last line that a kill cut off would spoil the one after it.
-        self._path.write_text("\n".join([head, *map(to_json, found)]) + "\n", encoding="utf-8")
-        self._known = {evaluation.number: evaluation for evaluation in found}
+        evaluations = read_journal(self._path)
+        # Write the journal again without an incomplete last line: the next line would continue it.
+        lines = [head, *(to_json(evaluation) for evaluation in evaluations)]
+        self._path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        self._known = {evaluation.number: evaluation for evaluation in evaluations}
 
     def begin(self) -> int:
-        """Say that the start begins or goes on; return how often it did before, in this run, and never ended."""
-        before = count_deaths(self._path)
-        self._begun.write_text(str(before + 1), encoding="utf-8")
-        return before
+        """Record that the start begins or continues; return how often it died in this run before."""
+        deaths = count_deaths(self._path)
+        self._begun.write_text(str(deaths + 1), encoding="utf-8")
+        return deaths
 
     def end(self) -> None:
-        """Say that the start has ended, well or not: its process lives."""
+        """Record that the start ended, with or without success: its process did not die."""
         self._begun.unlink(missing_ok=True)
 
     @property
     def evaluations(self) -> list[Evaluation]:
-        """What was noted before, in order."""
+        """Evaluations of the journal, in order."""
         return list(self._known.values())
 
     def recall(self, number: int, values: tuple[float, ...]) -> tuple[Floats, Floats, str] | None:
-        """Return errors and slopes of an evaluation that was made before at these very values, and its reason."""
-        before = self._known.get(number)
-        if before is None or before.values != values:
+        """Return the arrays of an earlier evaluation.
+
+        Args:
+            number: of the evaluation, from 1.
+            values: parameter values in the fit's order; they must be exactly those of the earlier evaluation.
+
+        Returns:
+            Residuals in mV, shape (samples,); Jacobian in mV for each unit of a search variable, shape (samples,
+            parameters); and why the model has no solution there ("" = it has one). ``None`` = evaluate again.
+        """
+        earlier = self._known.get(number)
+        if earlier is None or earlier.values != values:
             return None
         try:
             with self._file(number).open("rb") as handle, np.load(handle) as arrays:
-                return arrays["error_mv"], arrays["slopes_mv"], before.reason
+                return arrays["error_mv"], arrays["slopes_mv"], earlier.reason
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-            return None  # it was cheap, or half written: then it is made again
+            return None  # its arrays were not stored because it was fast, or their file is incomplete
 
     def note(self, evaluation: Evaluation, error_mv: Floats, slopes_mv: Floats) -> None:
-        """Append an evaluation, its arrays first."""
+        """Append an evaluation; write its arrays first.
+
+        Args:
+            evaluation: number, values, cost and time.
+            error_mv: residuals in mV, shape (samples,).
+            slopes_mv: Jacobian in mV, shape (samples, parameters).
+        """
         if evaluation.seconds >= WORTH_SECOND:
             self._arrays.mkdir(exist_ok=True)
             temporary = self._file(evaluation.number).with_suffix(".tmp")
@@ -84,7 +106,7 @@ class StartJournal:
                 journal.write(to_json(evaluation) + "\n")
 
     def done(self) -> None:
-        """Drop the arrays, which nothing needs any more; the lines stay."""
+        """Delete the arrays, which nothing needs after the start is done; keep the lines."""
         shutil.rmtree(self._arrays, ignore_errors=True)
 
     def _file(self, number: int) -> Path:
@@ -92,16 +114,20 @@ class StartJournal:
 
 
 def read_journal(path: Path) -> list[Evaluation]:
-    """Read a start's evaluations in order; a last line that was cut off by a kill is left out."""
+    """Read the evaluations of a start in order. Leave out an incomplete last line of a start that was killed.
+
+    Args:
+        path: ``Store.journal``; if there is no file, there are no evaluations.
+    """
     if not path.is_file():
         return []
-    found = []
+    evaluations = []
     for line in path.read_text(encoding="utf-8").splitlines()[1:]:
         try:
-            found.append(from_json(Evaluation, line))
+            evaluations.append(from_json(Evaluation, line))
         except ValueError:
             break
-    return found
+    return evaluations
 
 
 def _first_line(path: Path) -> str:
@@ -110,7 +136,7 @@ def _first_line(path: Path) -> str:
 
 
 def journal_digest(path: Path) -> str:
-    """The digest of the job whose evaluations a journal holds; "" = there is no journal."""
+    """Return the digest of the job that wrote a journal; "" = there is no journal."""
     try:
         return str(json.loads(_first_line(path))["digest"])
     except (OSError, ValueError, KeyError, TypeError):
@@ -118,7 +144,7 @@ def journal_digest(path: Path) -> str:
 
 
 def count_deaths(path: Path) -> int:
-    """How often the start of a journal began, in this run, without an end."""
+    """Return how often the start of a journal died in this run: how often it began without an end."""
     try:
         return int(path.with_suffix(BEGUN).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -126,5 +152,5 @@ def count_deaths(path: Path) -> int:
 
 
 def forget_deaths(path: Path) -> None:
-    """A new run begins: what ended with the one before it says nothing of the start."""
+    """Delete the count of deaths when a new run begins: the run before may have been killed with all its starts."""
     path.with_suffix(BEGUN).unlink(missing_ok=True)

@@ -1,18 +1,20 @@
-"""Where everything lies in a store, and file names that are safe for any cell_id.
+"""Paths of all files in a store, and safe file names for any cell_id.
 
 ::
 
     STORE/
-      catalog.sqlite                      everything but the curves
-      raw/SPLIT/CELL/part-000.parquet     rows of a raw file that holds several cells
-      raw/SPLIT.ranges.json               the parts in which a long one is split, side by side
-      cleaned/CELL.parquet                one partition per cell
-      quarantine/CELL.parquet             rows that cleaning took out
-      simulations/CELL/LABEL.parquet      one file per simulation
-      parameter_sets/DIGEST.json          the files of the campaign's own parameter sets, by what is in them
-      fits.toml                           fits asked on the command line, as tables of a campaign file
-      receipts/KIND/CELL/LABEL.json       the last thing each job writes
-      logs/  figures/
+      catalog.sqlite                      everything except the time series
+      raw/SPLIT/CELL/part-000.parquet     rows of one cell from a raw file with several cells
+      raw/SPLIT.ranges.json               the ranges in which a long file is split in parallel
+      cleaned/CELL.parquet                cleaned samples, one partition for each cell
+      quarantine/CELL.parquet             quarantined rows
+      simulations/CELL/LABEL.parquet      one file for each simulation
+      starts/CELL/LABEL.jsonl             evaluations of one start of a fit
+      parameter_sets/DIGEST.json          copies of the campaign's parameter files, named by their SHA-256
+      fits.toml                           fits added on the command line, as tables of a campaign file
+      receipts/KIND/CELL/LABEL.json       one receipt for each job, written after all its other files
+      logs/KIND/CELL/LABEL.log            logs of failed jobs
+      figures/                            PNG and PDF
 """
 
 from __future__ import annotations
@@ -24,83 +26,112 @@ from pathlib import Path
 
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}")
 _SUFFIXED = re.compile(r".*-[0-9a-f]{10}")
+"""Texts that end like the names that :func:`safe_name` makes for unsafe texts."""
+
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+"""Names that Windows reserves for devices."""
 
 
 def safe_name(text: str) -> str:
-    """Return a file name for any text: distinct for distinct texts, and the text itself where that is safe.
+    """Return a file name for any text. Different texts have different names; a safe text is its own name.
 
-    Unsafe texts (path separators, reserved names, other alphabets, over 64 characters, a trailing dot) keep
-    their safe characters, up to 40, followed by ten hex digits of their SHA-256.
+    A text is not safe if it has path separators, letters outside ASCII or over 64 characters, ends with a dot or like a
+    digest, or is a reserved name. Its file name is its safe characters, up to 40, and ten hex digits of its SHA-256.
     """
-    if (
+    is_safe = (
         _SAFE.fullmatch(text)
         and not text.endswith(".")
         and not _RESERVED.fullmatch(text)
         and not _SUFFIXED.fullmatch(text)
-    ):
+    )
+    if is_safe:
         return text
-    kept = re.sub(r"[^A-Za-z0-9_]+", "-", text).strip("-")[:40] or "cell"
-    return f"{kept}-{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:10]}"
+    safe_part = re.sub(r"[^A-Za-z0-9_]+", "-", text).strip("-")[:40] or "cell"
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{safe_part}-{digest[:10]}"
 
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """The folder that holds a campaign's results. Makes paths; touches no file."""
+    """Paths in the folder with a campaign's results. Methods return paths; they do not read or write files.
+
+    Args:
+        root: the store's folder.
+    """
 
     root: Path
 
     @property
     def catalog(self) -> Path:
-        """The SQLite catalog."""
+        """Path of the SQLite catalog."""
         return self.root / "catalog.sqlite"
 
     @property
     def added_fits(self) -> Path:
-        """The fits asked on the command line, which later plans read."""
+        """Path of the file with fits that were added on the command line."""
         return self.root / "fits.toml"
 
     def raw(self, split_digest: str, cell_id: str) -> Path:
-        """Folder with the raw rows of one cell out of a file that holds several, by the digest of the split job."""
+        """Return the folder with the raw rows of one cell from a file with several cells.
+
+        Args:
+            split_digest: digest of the split job.
+            cell_id: the cell.
+        """
         return self.root / "raw" / split_digest[:16] / safe_name(cell_id)
 
     def ranges(self, split_digest: str) -> Path:
-        """The parts of a long file that holds several cells, by the digest of the job that would split it whole."""
+        """Return the path of the file with the ranges in which a long raw file is split.
+
+        Args:
+            split_digest: digest of the job that would split the complete file.
+        """
         return self.root / "raw" / f"{split_digest[:16]}.ranges.json"
 
     def cleaned(self, cell_id: str) -> Path:
-        """The cell's partition."""
+        """Return the path of the cell's partition (cleaned samples)."""
         return self.root / "cleaned" / f"{safe_name(cell_id)}.parquet"
 
     def quarantine(self, cell_id: str) -> Path:
-        """The rows that cleaning took out of the cell's record."""
+        """Return the path of the cell's quarantined rows."""
         return self.root / "quarantine" / f"{safe_name(cell_id)}.parquet"
 
     def simulation(self, cell_id: str, label: str) -> Path:
-        """The time series of one simulation."""
+        """Return the path of a simulation's time series.
+
+        Args:
+            cell_id: the cell.
+            label: name of the simulation in its cell, such as ``SPMe-Chen2020``.
+        """
         return self.root / "simulations" / safe_name(cell_id) / f"{safe_name(label)}.parquet"
 
     def parameter_set(self, file_digest: str) -> Path:
-        """The copy of a parameter set's file, by the SHA-256 of its bytes."""
+        """Return the path of the copy of a parameter file; ``file_digest`` is the SHA-256 of its bytes, hex."""
         return self.root / "parameter_sets" / f"{file_digest}.json"
 
     def journal(self, cell_id: str, label: str) -> Path:
-        """The evaluations of one start of a fit, a line each."""
+        """Return the path of the evaluations of one start of a fit, which has a label such as ``diffusion-2``."""
         return self.root / "starts" / safe_name(cell_id) / f"{safe_name(label)}.jsonl"
 
     def receipt(self, kind: str, cell_id: str, label: str) -> Path:
-        """The receipt of a job."""
+        """Return the path of a job's receipt.
+
+        Args:
+            kind: split, clean, simulate, start, fit or profile.
+            cell_id: the cell.
+            label: name of the job among those of its kind and cell.
+        """
         return self.root / "receipts" / kind / safe_name(cell_id) / f"{safe_name(label)}.json"
 
     def log(self, kind: str, cell_id: str, label: str) -> Path:
-        """The log of a job that failed."""
+        """Return the path of a failed job's log; arguments as in :meth:`receipt`."""
         return self.root / "logs" / kind / safe_name(cell_id) / f"{safe_name(label)}.log"
 
     @property
     def figures(self) -> Path:
-        """Where figures go."""
+        """Path of the folder with figures."""
         return self.root / "figures"
 
     def relative(self, path: Path) -> str:
-        """The path as the catalog and receipts hold it: relative to the store, with forward slashes."""
+        """Return a path as catalog and receipts store it: relative to the store's folder, with forward slashes."""
         return path.relative_to(self.root).as_posix()

@@ -1,4 +1,4 @@
-"""Reads of a store: partitions, simulations and receipts."""
+"""Read the files of a store: partitions, simulations, raw rows, parameter files and receipts."""
 
 from __future__ import annotations
 
@@ -20,17 +20,19 @@ from .layout import Store
 
 _ROWS_AT_ONCE = 10_000
 LATER_COLUMNS = frozenset({c.STEP_TYPE, c.WINDOW})
-"""Columns of a simulation that the files of earlier versions lack."""
+"""Columns of a simulation that files of earlier versions do not have."""
 
 
 def read_partition(
     store: Store, cell_id: str, columns: Sequence[str] | None = None, cycles: Sequence[int] = ()
 ) -> pd.DataFrame:
-    """Read a cell's cleaned samples, in time order.
+    """Read the cleaned samples of a cell, in time order.
 
     Args:
-        columns: names of ``data.columns.PARTITION_COLUMNS``; ``None`` = all.
-        cycles: only these ``cycle_count``; empty = all.
+        store: the store.
+        cell_id: the cell.
+        columns: names from ``data.columns.PARTITION_COLUMNS``; ``None`` = all.
+        cycles: only samples with these ``cycle_count``; empty = all.
 
     Raises:
         StoreError: the cell has no partition.
@@ -41,72 +43,105 @@ def read_partition(
 def read_simulation(
     store: Store, cell_id: str, label: str, columns: Sequence[str] | None = None, cycles: Sequence[int] = ()
 ) -> pd.DataFrame:
-    """Read one simulation's time series (``data.columns.SIMULATION_COLUMNS``), as :func:`read_partition`."""
+    """Read the time series of a simulation.
+
+    Args:
+        store: the store.
+        cell_id: the cell.
+        label: name of the simulation in its cell.
+        columns: names from ``data.columns.SIMULATION_COLUMNS``; ``None`` = all.
+        cycles: only samples with these ``cycle_count``; empty = all.
+
+    Raises:
+        StoreError: the cell has no such simulation.
+    """
     return _read(store.simulation(cell_id, label), columns, cycles, f"cell {cell_id!r} has no simulation {label!r}")
 
 
 def read_parameter_set(store: Store, file_digest: str) -> bytes:
-    """Read the copy of a parameter set's file.
+    """Read the store's copy of a parameter file.
+
+    Args:
+        store: the store.
+        file_digest: SHA-256 of the file's bytes, hex.
 
     Raises:
-        JobError: ``parameter_set_changed``: the copy is gone, or is not what the run put there.
+        JobError: ``parameter_set_changed``: the copy is missing, or its content has changed.
     """
     path = store.parameter_set(file_digest)
     content = path.read_bytes() if path.is_file() else b""
     if content_digest(content) != file_digest:
-        raise JobError(f"{path}, the parameter set's file, is gone or changed; run again", "parameter_set_changed")
+        raise JobError(f"the parameter file {path} is gone or changed: run again", "parameter_set_changed")
     return content
 
 
 def read_quarantine(store: Store, cell_id: str) -> pd.DataFrame:
-    """Read the rows that cleaning took out of a cell's record, as they stood, with the ``rule`` that took each."""
+    """Read the quarantined rows of a cell: raw values, and the ``rule`` that quarantined each row.
+
+    Raises:
+        StoreError: the cell has no such file.
+    """
     return _read(store.quarantine(cell_id), None, (), f"cell {cell_id!r} has no file of quarantined rows")
 
 
 def partition_table(store: Store, cell_id: str) -> pa.Table:
-    """Read a cell's cleaned samples as an Arrow table (``data.columns.PARTITION_COLUMNS``); missing values are null.
+    """Read the cleaned samples of a cell as an Arrow table with ``data.columns.PARTITION_COLUMNS``.
+
+    Missing values are null.
 
     Raises:
-        StoreError: the cell has no partition, or one without all columns.
+        StoreError: the cell has no partition, or columns are missing in it.
     """
     return _table(store.cleaned(cell_id), c.PARTITION_COLUMNS, f"cell {cell_id!r} has no cleaned partition")
 
 
 def simulation_table(store: Store, cell_id: str, label: str) -> pa.Table:
-    """Read a simulation's time series as an Arrow table (``SIMULATION_COLUMNS``), as :func:`partition_table`.
+    """Read the time series of a simulation as an Arrow table with ``data.columns.SIMULATION_COLUMNS``.
 
-    Step types and windows are null in the file of a version that did not write them.
+    Missing values are null. So are step types and windows if an earlier version wrote the file.
+
+    Raises:
+        StoreError: the cell has no such simulation, or columns are missing in its file.
     """
     absent = f"cell {cell_id!r} has no simulation {label!r}"
     return _table(store.simulation(cell_id, label), c.SIMULATION_COLUMNS, absent, LATER_COLUMNS)
 
 
 def iterate_rows(table: pa.Table) -> Iterator[tuple[Any, ...]]:
-    """Every row of a table as Python values, in order; missing ones are ``None``."""
+    """Yield each row of a table as Python values, in order; a missing value is ``None``."""
     for batch in table.to_batches(max_chunksize=_ROWS_AT_ONCE):
         yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
 
 
 def read_raw_parts(store: Store, split_digests: Sequence[str], cell_id: str) -> pd.DataFrame:
-    """Read the raw rows of one cell (``data.columns.RAW_COLUMNS``) that split jobs put aside, in file order.
+    """Read the raw rows of one cell that split jobs wrote, in file order (``data.columns.RAW_COLUMNS``).
 
     Args:
-        split_digests: of the file's split job, or of those of its parts that hold the cell, in file order.
+        store: the store.
+        split_digests: digest of the file's split job; for a file that was split in parts, digests of the jobs of those
+            parts that contain the cell, in file order.
+        cell_id: the cell.
 
     Raises:
-        StoreError: one of them left none.
+        StoreError: the rows of one of the jobs are missing.
     """
     tables: list[pd.DataFrame] = []
     for digest in split_digests:
         parts = sorted(store.raw(digest, cell_id).glob("part-*.parquet"))
         if not parts:
-            raise StoreError(f"cell {cell_id!r} has no raw rows in {store.raw(digest, cell_id)}; run again")
+            raise StoreError(
+                f"cell {cell_id!r} has no raw rows in {store.raw(digest, cell_id)}. Run `kilocell run` again."
+            )
         tables += [pq.read_table(part).to_pandas() for part in parts]
     return pd.concat(tables, ignore_index=True)
 
 
 def read_ranges(store: Store, split_digest: str) -> tuple[FileRange, ...] | None:
-    """Read the parts of a long file that were found before (none: it is read whole); ``None`` = not known."""
+    """Read the ranges in which a long raw file is split.
+
+    Returns:
+        The ranges; empty = the file is read as one; ``None`` = no ranges were stored.
+    """
     try:
         return from_json(RangesFile, store.ranges(split_digest).read_bytes()).parts
     except (FileNotFoundError, ValueError):
@@ -114,16 +149,19 @@ def read_ranges(store: Store, split_digest: str) -> tuple[FileRange, ...] | None
 
 
 def _read(path: Path, columns: Sequence[str] | None, cycles: Sequence[int], absent: str) -> pd.DataFrame:
-    if not path.is_file():
-        raise StoreError(f"{absent} ({path})")
-    filters: Any = [(c.CYCLE_COUNT, "in", [int(n) for n in cycles])] if len(cycles) else None
-    frame: pd.DataFrame = pq.read_table(path, columns=list(columns) if columns else None, filters=filters).to_pandas()
+    """Read a Parquet file; ``absent`` begins the error message if there is no file."""
+    _require_file(path, absent)
+    filters: Any = None
+    if len(cycles):
+        filters = [(c.CYCLE_COUNT, "in", [int(n) for n in cycles])]
+    wanted = list(columns) if columns else None
+    frame: pd.DataFrame = pq.read_table(path, columns=wanted, filters=filters).to_pandas()
     return frame
 
 
 def _table(path: Path, columns: Iterable[str], absent: str, later: frozenset[str] = frozenset()) -> pa.Table:
-    if not path.is_file():
-        raise StoreError(f"{absent} ({path})")
+    """Read columns of a Parquet file; those in ``later`` become null if the file does not have them."""
+    _require_file(path, absent)
     try:
         absent_columns = later.difference(pq.read_schema(path).names)
         table = pq.read_table(path, columns=[name for name in columns if name not in absent_columns])
@@ -134,8 +172,13 @@ def _table(path: Path, columns: Iterable[str], absent: str, later: frozenset[str
         raise StoreError(f"{path} cannot be read ({error}). Move it away and run `kilocell run`.") from error
 
 
+def _require_file(path: Path, absent: str) -> None:
+    if not path.is_file():
+        raise StoreError(f"{absent} ({path}). `kilocell status` shows why; `kilocell run` computes what is missing.")
+
+
 def read_receipt(path: Path) -> Receipt | None:
-    """Read a receipt; ``None`` when it is absent or not a whole receipt."""
+    """Read a receipt; ``None`` = the file is absent or not a complete receipt."""
     try:
         return from_json(Receipt, path.read_bytes())
     except (FileNotFoundError, ValueError):
@@ -143,7 +186,13 @@ def read_receipt(path: Path) -> Receipt | None:
 
 
 def is_valid(store: Store, receipt: Receipt | None, digest: str) -> bool:
-    """Tell whether a job with this digest is done: same digest, status done, every file there at its size."""
+    """Tell whether a job is done: its receipt has this digest and the status done, and its files have their sizes.
+
+    Args:
+        store: the store.
+        receipt: the job's receipt; ``None`` = it has none.
+        digest: the job's current digest.
+    """
     if receipt is None or receipt.digest != digest or receipt.status != "done":
         return False
     for output in receipt.outputs:
@@ -154,7 +203,7 @@ def is_valid(store: Store, receipt: Receipt | None, digest: str) -> bool:
 
 
 def read_all_receipts(store: Store) -> Iterator[Receipt]:
-    """Every whole receipt of the store, in a fixed order: enough to build the catalog anew."""
+    """Yield every complete receipt of the store, in a fixed order. They are enough to rebuild the catalog."""
     for path in sorted((store.root / "receipts").glob("*/*/*.json")):
         receipt = read_receipt(path)
         if receipt is not None:

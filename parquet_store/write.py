@@ -1,4 +1,4 @@
-"""Atomic writes: a file appears whole under its name, or not at all."""
+"""Write files of a store atomically: a file appears under its name complete, or not at all."""
 
 from __future__ import annotations
 
@@ -24,17 +24,21 @@ ENCODINGS: Final = {
     c.UNIX_TIME: "BYTE_STREAM_SPLIT",
     c.SOURCE_ROW: "DELTA_BINARY_PACKED",
 }
-"""Columns whose values never repeat: a dictionary of them costs time and room (a fifth of the room, as measured)."""
+"""Parquet encodings of columns whose values never repeat.
+
+For them, a dictionary takes more time to write and about a fifth more space, as measured.
+"""
 
 
 def write_atomically(path: Path, write: Callable[[Path], None]) -> int:
-    """Write a file through a temporary neighbour and rename it into place.
+    """Write a file under a temporary name in the same folder, then rename it.
 
     Args:
-        write: fills the temporary path it is given.
+        path: the final path; its folder is made if it is absent.
+        write: writes the file to the temporary path that it gets.
 
     Returns:
-        The file's size in bytes.
+        The size of the file in bytes.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.tmp-{os.getpid()}-{secrets.token_hex(4)}")
@@ -50,14 +54,23 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> int:
 
 
 def write_frame(store: Store, path: Path, frame: pd.DataFrame, metadata: dict[str, str]) -> OutputFile:
-    """Write a frame as Parquet (zstd), read its footer back, and rename it into place.
+    """Write a frame as Parquet (zstd) atomically, after a check of the number of rows that were written.
 
     Args:
-        metadata: texts kept in the file's own metadata (cell_id, digest, versions, ...).
+        store: the store.
+        path: a path in the store.
+        frame: its columns become columns of the file; its index is not written.
+        metadata: texts for the file's metadata (cell_id, digest, versions, ...).
+
+    Returns:
+        Path in the store and size of the file, for the receipt.
+
+    Raises:
+        OSError: the file cannot be written, or its number of rows is wrong.
     """
     table = pa.Table.from_pandas(frame, preserve_index=False)
-    known = {key.encode(): value.encode() for key, value in metadata.items()}
-    table = table.replace_schema_metadata({**(table.schema.metadata or {}), **known})
+    added = {key.encode(): value.encode() for key, value in metadata.items()}
+    table = table.replace_schema_metadata({**(table.schema.metadata or {}), **added})
     encodings = {name: ENCODINGS[name] for name in table.column_names if name in ENCODINGS}
     repeating: Any = [name for name in table.column_names if name not in encodings]
 
@@ -65,20 +78,28 @@ def write_frame(store: Store, path: Path, frame: pd.DataFrame, metadata: dict[st
         pq.write_table(table, temporary, compression="zstd", use_dictionary=repeating, column_encoding=encodings)
         rows = pq.read_metadata(temporary).num_rows
         if rows != len(frame):
-            raise OSError(f"{path} has {rows} rows after writing {len(frame)}")
+            raise OSError(
+                f"{path} has {rows} rows, but {len(frame)} rows were written. Check the disk, then run again."
+            )
 
     return OutputFile(store.relative(path), write_atomically(path, write))
 
 
 def write_receipt(store: Store, receipt: Receipt) -> Path:
-    """Write a job's receipt, after all of its files are in place; return its path."""
+    """Write the receipt of a job and return its path. Call it after all files of the job are written."""
     path = store.receipt(receipt.kind, receipt.cell_id, receipt.label)
     write_text(path, to_json(receipt) + "\n")
     return path
 
 
 def write_parameter_set(store: Store, file_digest: str, content: bytes) -> None:
-    """Keep a copy of a parameter set's file, unless it is there already, whole."""
+    """Write a copy of a parameter file, unless the store has an intact copy.
+
+    Args:
+        store: the store.
+        file_digest: SHA-256 of ``content``, hex.
+        content: the bytes of the file.
+    """
     path = store.parameter_set(file_digest)
 
     def write(temporary: Path) -> None:
@@ -89,12 +110,12 @@ def write_parameter_set(store: Store, file_digest: str, content: bytes) -> None:
 
 
 def write_ranges(store: Store, split_digest: str, parts: tuple[FileRange, ...]) -> None:
-    """Write the parts of a long file, for the next run to find them."""
+    """Write the ranges in which a long raw file is split; ``read_ranges`` reads them."""
     write_text(store.ranges(split_digest), to_json(RangesFile(parts)) + "\n")
 
 
 def write_text(path: Path, text: str) -> int:
-    """Write a text file (UTF-8) whole; return its size in bytes."""
+    """Write a text file (UTF-8) atomically; return its size in bytes."""
 
     def write(temporary: Path) -> None:
         temporary.write_text(text, encoding="utf-8")

@@ -1,6 +1,6 @@
-"""Figures of a finished store, from its catalog and Parquet files only.
+"""Figures of a finished store, made from its catalog and Parquet files only.
 
-A store enters; PNG files leave. ``figures.py`` draws cells and the overview, ``fit_figures.py`` fits,
-``error_figures.py`` errors, ``cleaning_figures.py`` raw against cleaned data, ``life_figures.py`` parameters along
-life. They read the store and call ``draw/``, which knows Matplotlib only.
+``figures.py`` plots cells and the overview, ``fit_figures.py`` fits, ``error_figures.py`` errors by window and step
+type, ``cleaning_figures.py`` raw against cleaned data, ``life_figures.py`` parameters along life. These modules read
+the store, call ``draw/`` (Matplotlib only), and write PNG and PDF files.
 """

@@ -1,4 +1,4 @@
-"""Read what a figure draws over time: a cell's measured samples, and simulations placed on them."""
+"""Read the time series of figures: measured samples of a cell, and simulations at the same samples."""
 
 from __future__ import annotations
 
@@ -17,7 +17,16 @@ from .draw.cells import SimulatedCurve
 
 
 def read_measured(store: Store, cell_id: str, cycles: Sequence[int] = ()) -> pd.DataFrame:
-    """Read time, voltage, current, cycle and flags of a cell's samples; ``cycles`` empty = all."""
+    """Read time (s), voltage (V), current (A), cycle and flags of a cell's cleaned samples.
+
+    Args:
+        store: the store.
+        cell_id: the cell.
+        cycles: read only these; empty = all.
+
+    Raises:
+        StoreError: the cell has no partition.
+    """
     shown_columns = [c.TEST_TIME, c.VOLTAGE, c.CURRENT, c.CYCLE_COUNT, c.FLAGS]
     return read_partition(store, cell_id, shown_columns, cycles)
 
@@ -25,23 +34,29 @@ def read_measured(store: Store, cell_id: str, cycles: Sequence[int] = ()) -> pd.
 def read_simulated(
     store: Store, row: Mapping[str, Any] | sqlite3.Row, measured: pd.DataFrame, cycles: Sequence[int]
 ) -> SimulatedCurve:
-    """Read a simulation at the measured samples; what was not simulated there is missing.
+    """Read a simulation at the measured samples. Samples that were not simulated are missing values.
 
     Args:
-        row: of ``simulations``.
+        store: the store.
+        row: of the catalog's ``simulations``.
+        measured: from :func:`read_measured`.
+        cycles: the same cycles as of ``measured``.
 
     Raises:
-        StoreError: it is of an earlier cleaning of the record.
+        StoreError: the simulation is missing, or the record was cleaned again after it.
     """
     shown_columns = [c.TEST_TIME, "simulated_voltage_volt", "voltage_error_volt", c.CYCLE_COUNT]
     frame = read_simulation(store, row["cell_id"], row["label"], shown_columns, cycles)
-    failed = row["reason_code"].replace("_", " ") if row["status"] == "failed" else ""
     times = measured.loc[measured[c.CYCLE_COUNT].isin(frame[c.CYCLE_COUNT]), c.TEST_TIME]
-    if not np.array_equal(frame[c.TEST_TIME], times[: len(frame)] if failed else times):
+    failed = ""
+    if row["status"] == "failed":
+        failed = row["reason_code"].replace("_", " ")
+        times = times[: len(frame)]
+    if not np.array_equal(frame[c.TEST_TIME], times):
         raise StoreError(
-            f"simulation {row['label']!r} of cell {row['cell_id']!r} is of an earlier cleaning of the record: "
-            "`kilocell run` simulates it anew"
+            f"simulation {row['label']!r} of cell {row['cell_id']!r} is of an earlier cleaning of the record. "
+            "`kilocell run` simulates the cell again."
         )
-    # Samples that were not simulated (other cycles, or after a failure) are missing values, which lift the line.
+    # Samples that were not simulated (other cycles, or after a failure) become missing values: no line is drawn there.
     placed = frame.drop(columns=c.CYCLE_COUNT).set_index(c.TEST_TIME).reindex(measured[c.TEST_TIME]).reset_index()
     return SimulatedCurve(f"{row['model']}, {row['parameter_set']}", placed, failed)

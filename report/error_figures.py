@@ -1,7 +1,8 @@
-"""``kilocell plot --errors``: a cell's errors by window, step type and cycle, from the catalog alone."""
+"""Plot the errors of a cell's simulations by window, step type and cycle, from the catalog alone."""
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -20,34 +21,36 @@ def plot_errors(
     """Plot a cell's RMSE (mV) by window after a step's start, by step type, by both, and by cycle.
 
     Args:
-        models, parameter_sets: only simulations with these; empty = all that are done.
+        store: a store with finished simulations of the cell.
+        cell_id: the cell.
+        models: plot only simulations with these models; empty = all.
+        parameter_sets: plot only simulations with these parameter sets; empty = all.
 
     Returns:
-        Paths of PNG and PDF, ``errors_CELL``.
+        Paths of the PNG and PDF, ``errors_CELL``, with models and parameter sets in the name if some were selected.
 
     Raises:
-        UsageError: no such cell, or no finished simulation with such errors.
+        UsageError: there is no such cell, or it has no finished simulation with errors by window.
     """
     with closing(queries.connect(store.catalog)) as catalog:
         check_cell(catalog, cell_id)
-        rows = [row for row in select_simulations(catalog, cell_id, models, parameter_sets) if row["status"] == "done"]
-        shown = [
-            Errors(
-                f"{row['model']}, {row['parameter_set']}",
-                [dict(line) for line in queries.comparisons(catalog, cell_id, row["label"])],
-                [
-                    dict(line)
-                    for line in queries.step_comparisons(catalog, cell_id, row["label"])
-                    if not line["cycle_count"]
-                ],
-            )
-            for row in rows
-        ]
-    if not any(errors.steps for errors in shown):
+        rows = select_simulations(catalog, cell_id, models, parameter_sets)
+        all_errors = [_read_errors(catalog, row) for row in rows if row["status"] == "done"]
+    with_windows = [errors for errors in all_errors if errors.steps]
+    if not with_windows:
         raise UsageError(
-            f"cell {cell_id!r} has no finished simulation whose errors are known by window: `kilocell run` simulates, "
-            "`kilocell status` says what failed"
+            f"cell {cell_id!r} has no finished simulation with errors by window. `kilocell run` computes them; "
+            "`kilocell status` shows what failed."
         )
-    picked = ("+".join(models), "+".join(parameter_sets))
-    name = "_".join(safe_name(part) for part in ("errors", cell_id, *picked) if part)
-    return save(store, draw_errors(cell_id, [errors for errors in shown if errors.steps]), name)
+    parts = ("errors", cell_id, "+".join(models), "+".join(parameter_sets))
+    name = "_".join(safe_name(part) for part in parts if part)
+    return save(store, draw_errors(cell_id, with_windows), name)
+
+
+def _read_errors(catalog: sqlite3.Connection, simulation: sqlite3.Row) -> Errors:
+    cell_id = simulation["cell_id"]
+    label = simulation["label"]
+    name = f"{simulation['model']}, {simulation['parameter_set']}"
+    cycles = [dict(row) for row in queries.comparisons(catalog, cell_id, label)]
+    steps = [dict(row) for row in queries.step_comparisons(catalog, cell_id, label) if row["cycle_count"] == 0]
+    return Errors(name, cycles, steps)

@@ -1,8 +1,9 @@
-"""Make a store's figures: read its catalog and Parquet files, draw, and write PNG and PDF into ``figures/``."""
+"""Plot cells and the overview of a store: read catalog and Parquet files, draw, write PNG and PDF."""
 
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
@@ -23,9 +24,10 @@ from .select import check_cycles, format_cycles, known_cycles, select_simulation
 
 _log = logging.getLogger(__name__)
 ALL_CELLS: Final = 20
-"""Up to so many cells (and fits) get their own figure at the end of a run."""
+"""Largest number of cells (and of fits) of which each has its own figure at the end of a run."""
 
 OVERVIEW_RECORDS: Final = 12
+"""Largest number of cells in the figure of measured voltages."""
 
 
 def plot_cell(
@@ -35,30 +37,37 @@ def plot_cell(
     models: Sequence[str] = (),
     parameter_sets: Sequence[str] = (),
 ) -> list[Path]:
-    """Plot a cell's measured and simulated voltage (V), current (A) and error (mV) over time (h).
+    """Plot measured and simulated voltage (V), current (A) and voltage error (mV) of a cell over time (h).
+
+    Simulations that failed after some time are included up to their end.
 
     Args:
-        cycles: only these; empty = all. The RMSE in the legend is of what is shown.
-        models, parameter_sets: only simulations with these; empty = all that are done, and those that failed on the
-            way with their curves up to there.
+        store: a store with the cleaned cell.
+        cell_id: the cell.
+        cycles: plot only these; empty = all. The RMSE in the legend is of the plotted cycles.
+        models: plot only simulations with these models; empty = all.
+        parameter_sets: plot only simulations with these parameter sets; empty = all.
 
     Returns:
-        Paths of PNG and PDF, named for cell, cycles, models and parameter sets.
+        Paths of the PNG and PDF; their name has cell, cycles, models and parameter sets.
 
     Raises:
-        UsageError: no such cell, cycle or finished simulation; the text names those that there are.
+        UsageError: there is no such cell, cycle or finished simulation; the message lists those that exist.
     """
     with closing(queries.connect(store.catalog)) as catalog:
         check_cycles(cycles, known_cycles(catalog, cell_id))
         rows = select_simulations(catalog, cell_id, models, parameter_sets)
     measured = read_measured(store, cell_id, cycles)
     figure = draw_cell(cell_id, measured, [read_simulated(store, row, measured, cycles) for row in rows])
-    picked = (f"cycles-{format_cycles(cycles)}" if cycles else "", "+".join(models), "+".join(parameter_sets))
-    return save(store, figure, "_".join(safe_name(part) for part in (cell_id, *picked) if part))
+    parts = [cell_id]
+    if cycles:
+        parts.append(f"cycles-{format_cycles(cycles)}")
+    parts += ["+".join(models), "+".join(parameter_sets)]
+    return save(store, figure, "_".join(safe_name(part) for part in parts if part))
 
 
 def plot_overview(store: Store) -> list[Path]:
-    """Plot all cells: RMSE (mV) of every simulation, and the measured voltage (V) of up to twelve cells.
+    """Plot all cells: RMSE (mV) of every simulation, and measured voltage (V) of up to twelve cells.
 
     Returns:
         Paths of ``overview_rmse`` and ``overview_voltage``, each as PNG and PDF.
@@ -80,28 +89,34 @@ def plot_overview(store: Store) -> list[Path]:
 
 
 def plot_all(store: Store) -> Iterator[Path]:
-    """Plot the overview, then each fit over its cells, each cell and each fit of a cell; yield paths as they are done.
+    """Plot the overview, then each fit over its cells, each cell, and each fit of each cell.
 
-    Of what there are more than twenty, none is drawn.
-    Cells without a cleaned record have no figure of their own; the overview names them. A figure that cannot be
-    drawn is a warning in the log (``kilocell.report.figures``), and the others follow.
+    A group with more than twenty figures is left out. Cells without a cleaned record are in the overview only. If a
+    figure cannot be drawn, the logger ``kilocell.report.figures`` warns, and the other figures follow.
+
+    Yields:
+        Paths of the PNGs and PDFs, as they are written.
     """
     yield from plot_overview(store)
     with closing(queries.connect(store.catalog)) as catalog:
         cells = [str(row["cell_id"]) for row in queries.cells(catalog)]
         fits = [(str(row["fit"]), str(row["cell_id"])) for row in fit_queries.fits(catalog) if row["status"] == "done"]
-    cleaned = [cell_id for cell_id in cells if store.cleaned(cell_id).is_file()] if len(cells) <= ALL_CELLS else []
-    over_cells = [name for name in dict.fromkeys(fit for fit, _ in fits) if sum(fit == name for fit, _ in fits) > 1]
-    for name in over_cells if len(over_cells) <= ALL_CELLS else []:
-        yield from _logged(f"fit {name!r} over its cells", partial(plot_fleet, store, name))
-    for cell_id in cleaned:
-        yield from _logged(f"cell {cell_id!r}", partial(plot_cell, store, cell_id))
-    for fit, cell_id in fits if len(fits) <= ALL_CELLS else []:
-        yield from _logged(f"fit {fit!r} of cell {cell_id!r}", partial(plot_fit, store, fit, cell_id))
+    cells_of_fit = Counter(fit for fit, _ in fits)
+    fits_of_several_cells = [fit for fit, count in cells_of_fit.items() if count > 1]
+    if len(fits_of_several_cells) <= ALL_CELLS:
+        for fit in fits_of_several_cells:
+            yield from _plot_or_warn(f"fit {fit!r} over its cells", partial(plot_fleet, store, fit))
+    if len(cells) <= ALL_CELLS:
+        for cell_id in cells:
+            if store.cleaned(cell_id).is_file():
+                yield from _plot_or_warn(f"cell {cell_id!r}", partial(plot_cell, store, cell_id))
+    if len(fits) <= ALL_CELLS:
+        for fit, cell_id in fits:
+            yield from _plot_or_warn(f"fit {fit!r} of cell {cell_id!r}", partial(plot_fit, store, fit, cell_id))
 
 
-def _logged(what: str, plot: Callable[[], list[Path]]) -> list[Path]:
-    """Plot, or say in the log why there is no figure: one that cannot be drawn does not stop the others."""
+def _plot_or_warn(what: str, plot: Callable[[], list[Path]]) -> list[Path]:
+    """Plot, or log why there is no figure: one that cannot be drawn must not stop the others."""
     try:
         return plot()
     except KilocellError as error:
@@ -110,6 +125,6 @@ def _logged(what: str, plot: Callable[[], list[Path]]) -> list[Path]:
 
 
 def _spread(cells: list[str], most: int) -> list[str]:
-    """Pick at most so many cells, evenly over their order."""
+    """Return at most ``most`` cells, evenly spread over their order."""
     places = np.linspace(0, len(cells) - 1, min(most, len(cells))).round().astype(int)
     return [cells[place] for place in places]

@@ -1,4 +1,4 @@
-"""Make the figures of fits: read catalog, curves and journals, draw, and write PNG and PDF into ``figures/``."""
+"""Plot fits: read catalog, time series and journals of starts, draw, write PNG and PDF."""
 
 from __future__ import annotations
 
@@ -29,30 +29,35 @@ from .save import save
 from .select import select_fit
 
 HEADING_SIGNS: Final = 68
-"""About as many signs of the heading stand side by side on the width."""
+"""About the number of characters of a heading that fit on the width of a page."""
 
 LEAST_PERCENT: Final = 0.01
-"""Starts that agree within less are said to agree within this."""
+"""Smallest agreement between starts that is written, in percent; a closer agreement is written as this number."""
 
 _log = logging.getLogger(__name__)
 Row = Mapping[str, Any] | sqlite3.Row
 
 
 def plot_fit(store: Store, fit: str, cell_id: str) -> list[Path]:
-    """Plot a cell's fit on three pages: what it did to the voltage, its starts, and how far to believe it.
+    """Plot a fit of a cell on three pages: measured and fitted voltage, its starts, and its uncertainty.
 
-    A fit whose parameter set was not simulated has no page of voltages, which is a warning in the log.
+    If the fitted parameter set was not simulated, there is no page with the voltage, and the log has a warning.
+
+    Args:
+        store: a store with the finished fit.
+        fit: name of the fit.
+        cell_id: the cell.
 
     Returns:
-        Paths of PNG and PDF: ``fit_FIT_CELL``, ``fit_FIT_CELL_starts``, ``fit_FIT_CELL_uncertainty``.
+        Paths of the PNGs and PDFs: ``fit_FIT_CELL``, ``fit_FIT_CELL_starts``, ``fit_FIT_CELL_uncertainty``.
 
     Raises:
-        UsageError: no such cell, or no such finished fit.
+        UsageError: there is no such cell, or no such finished fit.
     """
     with closing(queries.connect(store.catalog)) as catalog:
         row = select_fit(catalog, fit, cell_id)
         starts = read_starts(store, catalog, row)
-        parameters = [dict(each) for each in fit_queries.fit_parameters(catalog, cell_id, fit)]
+        parameters = [dict(parameter) for parameter in fit_queries.fit_parameters(catalog, cell_id, fit)]
         correlations = {
             (pair["parameter"], pair["other"]): float(pair["value"])
             for pair in fit_queries.fit_correlations(catalog, cell_id, row["label"])
@@ -60,8 +65,8 @@ def plot_fit(store: Store, fit: str, cell_id: str) -> list[Path]:
         profiles: dict[str, list[dict[str, Any]]] = {}
         for point in fit_queries.profile_points(catalog, cell_id, row["label"]):
             profiles.setdefault(point["parameter"], []).append(dict(point))
-        simulations = _before_and_after(catalog, row)
-        windows = _windows(catalog, row, simulations)
+        simulations = _find_simulations(catalog, row)
+        windows = _read_windows(catalog, row, simulations)
     name = f"fit_{safe_name(fit)}_{safe_name(cell_id)}"
     heading = _heading(row)
     paths = _plot_voltages(store, row, simulations, starts, windows, name, heading)
@@ -71,49 +76,74 @@ def plot_fit(store: Store, fit: str, cell_id: str) -> list[Path]:
 
 
 def plot_fleet(store: Store, fit: str) -> list[Path]:
-    """Plot a fit of many cells: RMSE before and after of each, and each parameter over the cells.
+    """Plot a fit of many cells: RMSE (mV) of each cell before and after the fit, and each parameter over the cells.
+
+    Args:
+        store: a store with the fit.
+        fit: name of the fit.
 
     Returns:
-        Paths of PNG and PDF, ``fit_FIT_fleet``.
+        Paths of the PNG and PDF, ``fit_FIT_fleet``.
 
     Raises:
-        UsageError: there is no such fit; the text names those that there are.
+        UsageError: there is no such fit; the message lists those that exist.
     """
     with closing(queries.connect(store.catalog)) as catalog:
         fits = [dict(row) for row in fit_queries.fits(catalog, fit=fit)]
         parameters = [dict(row) for row in fit_queries.fleet_parameters(catalog, fit)]
-        there = ", ".join(fit_queries.fit_names(catalog)) or "none"
+        names = ", ".join(fit_queries.fit_names(catalog)) or "none"
     if not fits:
-        raise UsageError(f"there is no fit {fit!r} in this store: there are {there}")
+        raise UsageError(f"there is no fit {fit!r} in this store: there are {names}")
     return save(store, draw_fleet(fit, fits, parameters), f"fit_{safe_name(fit)}_fleet")
 
 
 def read_starts(store: Store, catalog: sqlite3.Connection, fit: Row) -> list[Start]:
-    """Read the starts of a fit with where they began and ended, and the evaluations of their journals."""
-    first: dict[int, dict[str, float]] = {}
-    last: dict[int, dict[str, float]] = {}
+    """Read the starts of a fit: their initial and final values and RMSE, and the evaluations of their journals.
+
+    Args:
+        store: the store.
+        catalog: from ``queries.connect``.
+        fit: row of the catalog's ``fits``.
+    """
+    first_values: dict[int, dict[str, float]] = {}
+    last_values: dict[int, dict[str, float]] = {}
     for value in fit_queries.start_values(catalog, fit["cell_id"], fit["label"]):
-        first.setdefault(value["start"], {})[value["parameter"]] = value["first_value"]
-        last.setdefault(value["start"], {})[value["parameter"]] = value["value"]
-    starts = []
-    for row in fit_queries.fit_starts(catalog, fit["cell_id"], fit["fit"]):
-        number, done = row["start"], row["status"] == "done" and row["rmse_mv"] is not None
-        path = store.journal(fit["cell_id"], row["label"])
-        starts.append(
-            Start(
-                number,
-                row["rmse_first_mv"] if done else None,
-                row["rmse_mv"] if done else None,
-                best=done and number == fit["best_start"],
-                agrees=done and not row["stopped"] and agrees(row["rmse_mv"], fit["rmse_mv"]),
-                stopped=done and bool(row["stopped"]),
-                failed="" if done else str(row["reason_code"] or row["status"]).replace("_", " "),
-                first_values=first.get(number),
-                values=last.get(number),
-                evaluations=read_journal(path) if journal_digest(path) == row["digest"] else (),
-            )
+        first_values.setdefault(value["start"], {})[value["parameter"]] = value["first_value"]
+        last_values.setdefault(value["start"], {})[value["parameter"]] = value["value"]
+    return [
+        _read_start(store, fit, row, first_values.get(row["start"]), last_values.get(row["start"]))
+        for row in fit_queries.fit_starts(catalog, fit["cell_id"], fit["fit"])
+    ]
+
+
+def _read_start(
+    store: Store, fit: Row, row: Row, first_values: Mapping[str, float] | None, values: Mapping[str, float] | None
+) -> Start:
+    """Read one start; ``row`` is of the catalog's ``fit_starts``."""
+    path = store.journal(fit["cell_id"], row["label"])
+    evaluations = read_journal(path) if journal_digest(path) == row["digest"] else ()
+    if row["status"] != "done" or row["rmse_mv"] is None:
+        return Start(
+            row["start"],
+            None,
+            None,
+            failed=str(row["reason_code"] or row["status"]).replace("_", " "),
+            first_values=first_values,
+            values=values,
+            evaluations=evaluations,
         )
-    return starts
+    stopped = bool(row["stopped"])
+    return Start(
+        row["start"],
+        row["rmse_first_mv"],
+        row["rmse_mv"],
+        best=row["start"] == fit["best_start"],
+        agrees=not stopped and agrees(row["rmse_mv"], fit["rmse_mv"]),
+        stopped=stopped,
+        first_values=first_values,
+        values=values,
+        evaluations=evaluations,
+    )
 
 
 def _plot_voltages(
@@ -125,20 +155,24 @@ def _plot_voltages(
     name: str,
     heading: str,
 ) -> list[Path]:
+    """Plot the page with the voltage; without a simulation of the fitted set, warn and return no path."""
     if not simulations:
         _log.warning(
             "no figure of the voltages of fit %r of cell %r: its parameter set %r was not simulated with %s; "
-            "`kilocell run` does what is missing, `kilocell status` says what failed",
+            "`kilocell run` does what is missing, `kilocell status` shows what failed",
             fit["fit"],
             fit["cell_id"],
             fit["parameter_set"],
             fit["model"],
         )
         return []
-    cycles, held_out = _cycles(fit, "cycles"), _cycles(fit, "validation_cycles")
-    drawn = tuple(sorted({*cycles, *held_out})) if cycles else ()
+    cycles = _cycles(fit, "cycles")
+    held_out = _cycles(fit, "validation_cycles")
+    drawn: tuple[int, ...] = ()
+    if cycles:
+        drawn = tuple(sorted({*cycles, *held_out}))
     measured = read_measured(store, fit["cell_id"], drawn)
-    simulated = [read_simulated(store, each, measured, drawn) for each in simulations]
+    simulated = [read_simulated(store, simulation, measured, drawn) for simulation in simulations]
     figure = draw_fit(
         heading, measured, simulated, starts, noise_mv=fit["noise_mv"], held_out=held_out, windows=windows
     )
@@ -146,75 +180,84 @@ def _plot_voltages(
 
 
 def _heading(fit: Row) -> str:
-    before, after = fit["rmse_default_mv"], fit["rmse_mv"]
-    better = f"fitted to {after:.1f} mV" if before is None else f"improved from {before:.1f} to {after:.1f} mV"
-    which = f"{displayable_name(fit['cell_id'], 40)}, {displayable_name(fit['fit'], 30)}"
-    return f"{which}:{' ' if len(which) + len(better) < HEADING_SIGNS else chr(10)}{better}"
+    """Return cell, fit and its RMSE before and after; two lines if one is too long."""
+    improvement = f"fitted to {fit['rmse_mv']:.1f} mV"
+    if fit["rmse_default_mv"] is not None:
+        improvement = f"improved from {fit['rmse_default_mv']:.1f} to {fit['rmse_mv']:.1f} mV"
+    name = f"{displayable_name(fit['cell_id'], 40)}, {displayable_name(fit['fit'], 30)}"
+    separator = " " if len(name) + len(improvement) < HEADING_SIGNS else "\n"
+    return f"{name}:{separator}{improvement}"
 
 
 def _describe_fit(fit: Row) -> list[str]:
-    """What a fit says of itself beside its parameters: starts, noise, correlation, validation, verdict."""
-    done = format_count(fit["starts_done"], "start")
-    facts = [f"{fit['starts_agreeing']} of {done} ended at the best minimum"]
+    """Return notes about the reliability of a fit: starts, residuals, noise, validation and its verdict."""
+    starts = f"{fit['starts_agreeing']} of {format_count(fit['starts_done'], 'start')} ended at the best minimum"
     if fit["starts_stopped"]:
-        facts[0] += f", {fit['starts_stopped']} stopped early"
+        starts += f", {fit['starts_stopped']} stopped early"
     if fit["agreeing_within"] is not None and fit["starts_agreeing"] > 1:
-        facts[0] += f", their parameters within {max(100 * fit['agreeing_within'], LEAST_PERCENT):.2g} %"
+        starts += f", their parameters agree within {max(100 * fit['agreeing_within'], LEAST_PERCENT):.2g} %"
+    facts = [starts]
     if fit["residual_correlation_samples"] is not None:
-        facts.append(f"remaining errors move together over {fit['residual_correlation_samples']:.3g} samples")
+        facts.append(f"residuals are correlated over {fit['residual_correlation_samples']:.3g} samples")
     if fit["condition_number"] is not None:
         facts.append(f"condition number {fit['condition_number']:.3g}")
     if fit["noise_mv"] is not None:
-        facts.append(f"noise of the voltage {fit['noise_mv']:.2g} mV")
+        facts.append(f"voltage noise {fit['noise_mv']:.2g} mV")
     if fit["validation_rmse_mv"] is not None:
-        before = fit["validation_default_rmse_mv"]
-        was = "" if before is None else f", before {before:.1f} mV"
-        facts.append(f"on the cycles held out {fit['validation_rmse_mv']:.1f} mV{was}")
-    return ["; ".join(facts), *([str(fit["verdict"])] if fit["verdict"] else [])]
+        validation = f"RMSE on held-out cycles {fit['validation_rmse_mv']:.1f} mV"
+        if fit["validation_default_rmse_mv"] is not None:
+            validation += f", {fit['validation_default_rmse_mv']:.1f} mV before the fit"
+        facts.append(validation)
+    notes = ["; ".join(facts)]
+    if fit["verdict"]:
+        notes.append(str(fit["verdict"]))
+    return notes
 
 
 def _cycles(fit: Row, column: str) -> tuple[int, ...]:
     return tuple(json.loads(fit[column] or "[]"))
 
 
-def _windows(catalog: sqlite3.Connection, fit: Row, simulations: Sequence[sqlite3.Row]) -> dict[str, Sequence[Windows]]:
-    """Errors by window of the fitted cycles, and of those held out, of each simulation."""
-    errors = [fit_queries.window_errors(catalog, fit["cell_id"], row["label"]) for row in simulations]
-    parts = {"fitted cycles": _cycles(fit, "cycles") or (0,)}
+def _find_simulations(catalog: sqlite3.Connection, fit: Row) -> list[sqlite3.Row]:
+    """Return the simulations with the parameter set before the fit (if it was simulated) and with the fitted set.
+
+    Returns:
+        Rows of ``simulations`` in this order; empty if the fitted set was not simulated.
+    """
+    sets = [fit["base_parameter_set"], fit["parameter_set"]]
+    rows = queries.simulations(catalog, cell_id=fit["cell_id"], models=[fit["model"]], parameter_sets=sets)
+    if all(row["parameter_set"] != fit["parameter_set"] for row in rows):
+        return []
+    return sorted(rows, key=lambda row: sets.index(row["parameter_set"]))
+
+
+def _read_windows(
+    catalog: sqlite3.Connection, fit: Row, simulations: Sequence[sqlite3.Row]
+) -> dict[str, Sequence[Windows]]:
+    """Return errors by window of each simulation, for the fitted cycles and for the held-out cycles."""
+    cycles_by_part = {"fitted cycles": _cycles(fit, "cycles") or (0,)}
     if _cycles(fit, "validation_cycles"):
-        parts["held out"] = _cycles(fit, "validation_cycles")
-    return {part: [_joined(rows, cycles) for rows in errors] for part, cycles in parts.items()}
+        cycles_by_part["held out"] = _cycles(fit, "validation_cycles")
+    errors = [fit_queries.window_errors(catalog, fit["cell_id"], row["label"]) for row in simulations]
+    return {part: [_join_cycles(rows, cycles) for rows in errors] for part, cycles in cycles_by_part.items()}
 
 
-def _joined(rows: Sequence[sqlite3.Row], cycles: Sequence[int]) -> Windows:
-    """Errors of some cycles as one, each window by its samples."""
+def _join_cycles(rows: Sequence[sqlite3.Row], cycles: Sequence[int]) -> Windows:
+    """Return RMSE and RMSE of the change (mV) of each window over some cycles."""
     joined: dict[str, tuple[float, float | None]] = {}
     for window in dict.fromkeys(row["window"] for row in rows):
-        of_it = [row for row in rows if row["window"] == window and row["cycle_count"] in cycles]
-        values = [_mean_square([(row["samples"], row[column]) for row in of_it]) for column in _RMSE]
-        if values[0] is not None:
-            joined[window] = values[0], values[1]
+        of_window = [row for row in rows if row["window"] == window and row["cycle_count"] in cycles]
+        rmse_mv = _join_rmse(of_window, "rmse_mv")
+        if rmse_mv is not None:
+            joined[window] = rmse_mv, _join_rmse(of_window, "change_rmse_mv")
     return joined
 
 
-_RMSE: Final = ("rmse_mv", "change_rmse_mv")
-
-
-def _mean_square(values: Sequence[tuple[int, float | None]]) -> float | None:
-    known = [(samples, value) for samples, value in values if value is not None and samples]
+def _join_rmse(rows: Sequence[sqlite3.Row], column: str) -> float | None:
+    """Return the RMSE over several rows, weighted by their samples; ``None`` = no row has one."""
+    known = [(row["samples"], row[column]) for row in rows if row[column] is not None and row["samples"]]
     if not known:
         return None
-    samples, rmse = (np.array(column, dtype=np.float64) for column in zip(*known, strict=True))
+    samples = np.array([count for count, _ in known], dtype=np.float64)
+    rmse = np.array([value for _, value in known], dtype=np.float64)
     return float(np.sqrt(np.average(rmse**2, weights=samples)))
-
-
-def _before_and_after(catalog: sqlite3.Connection, fit: Row) -> list[sqlite3.Row]:
-    """Rows of the simulations with the parameter set a fit began from (where it was simulated) and ended with.
-
-    Empty where the one that it ended with was not simulated.
-    """
-    wanted = [fit["base_parameter_set"], fit["parameter_set"]]
-    rows = queries.simulations(catalog, cell_id=fit["cell_id"], models=[fit["model"]], parameter_sets=wanted)
-    if all(row["parameter_set"] != fit["parameter_set"] for row in rows):
-        return []
-    return sorted(rows, key=lambda row: wanted.index(row["parameter_set"]))

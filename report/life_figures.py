@@ -1,4 +1,4 @@
-"""``kilocell plot --life``: parameters along cells' lives, from the catalog alone."""
+"""Plot fitted parameters along cells' lives, from the catalog alone."""
 
 from __future__ import annotations
 
@@ -17,29 +17,32 @@ from .select import check_cell
 
 
 def plot_life(store: Store, cell_id: str | None = None) -> Iterator[Path]:
-    """Plot each fitted parameter over the check-ups of a chain, with 95 % intervals, and each link's RMSE (mV).
+    """Plot each fitted parameter of a chain over its check-ups, with 95 % confidence intervals, and the RMSE (mV).
 
     Args:
-        cell_id: ``None`` = every cell that has a chain.
+        store: a store with a finished chain of fits.
+        cell_id: the cell; ``None`` = every cell that has a chain.
 
     Yields:
-        Paths of PNG and PDF, ``life_CHAIN_CELL``, as they are done.
+        Paths of the PNGs and PDFs, ``life_CHAIN_CELL``, as they are written.
 
     Raises:
-        UsageError: no such cell, or no chain with a result.
+        UsageError: there is no such cell, or no chain with a result.
     """
     with closing(queries.connect(store.catalog)) as catalog:
         if cell_id is not None:
             check_cell(catalog, cell_id)
-        rows = [dict(row) for row in fit_queries.parameters_along_life(catalog, cell_id)]
+        parameters = [dict(row) for row in fit_queries.parameters_along_life(catalog, cell_id)]
         links = [dict(row) for row in fit_queries.chain_links(catalog, cell_id)]
-    if not rows:
-        of_cell = "" if cell_id is None else f" of cell {cell_id!r}"
+    if not parameters:
+        where = "the store" if cell_id is None else f"cell {cell_id!r}"
         raise UsageError(
-            f"no chain of fits{of_cell} has a result: [fit] chain = [1, 100] asks for one, `kilocell run` fits"
+            f"{where} has no chain of fits with a result. Add chain = [1, 100] to a [fit] table of the campaign, "
+            "with the cycles of your check-ups; then run `kilocell run`."
         )
-    for (cell, chain), own in groupby(rows, _chain_name):
-        figure = draw_life(cell, chain, list(own), [link for link in links if _chain_name(link) == (cell, chain)])
+    for (cell, chain), of_chain in groupby(parameters, _chain_name):
+        links_of_chain = [link for link in links if _chain_name(link) == (cell, chain)]
+        figure = draw_life(cell, chain, list(of_chain), links_of_chain)
         yield from save(store, figure, f"life_{safe_name(chain)}_{safe_name(cell)}")
 
 

@@ -1,8 +1,8 @@
-"""Write figures into a store: PNG and PDF, the same bytes for the same data."""
+"""Write figures into a store as PNG and PDF; the same data give the same bytes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,19 +13,19 @@ from ..parquet_store.write import write_atomically
 from .draw.style import house_style
 
 FORMATS: Final[dict[str, dict[str, Any]]] = {"png": {}, "pdf": {"CreationDate": None}}
-"""File formats and their metadata: without dates, so that the same data make the same bytes."""
+"""File formats and their metadata. There is no date in them: the same data must give the same bytes."""
 
 
 def save(store: Store, figure: Figure, name: str) -> list[Path]:
-    """Write a figure as ``figures/NAME.png`` and ``.pdf``, each whole or not at all."""
+    """Write a figure as ``figures/NAME.png`` and ``figures/NAME.pdf``, each atomically; return the paths."""
     paths = []
-    for kind, metadata in FORMATS.items():
+    for kind in FORMATS:
         path = store.figures / f"{name}.{kind}"
-
-        def write(temporary: Path, kind: str = kind, metadata: Mapping[str, Any] = metadata) -> None:
-            with house_style():
-                figure.savefig(temporary, format=kind, metadata=dict(metadata))
-
-        write_atomically(path, write)
+        write_atomically(path, partial(_write, figure, kind))
         paths.append(path)
     return paths
+
+
+def _write(figure: Figure, kind: str, path: Path) -> None:
+    with house_style():
+        figure.savefig(path, format=kind, metadata=dict(FORMATS[kind]))

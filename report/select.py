@@ -1,4 +1,7 @@
-"""What a figure shows: cells, cycles and simulations as users name them, or an error that names what there is."""
+"""Select what a figure shows: cells, cycles, simulations and fits as users name them.
+
+An error lists the names that exist.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,15 @@ def parse_known_cycles(text: str, known: Sequence[int]) -> tuple[int, ...]:
 
 
 def check_cycles(cycles: Sequence[int], known: Sequence[int]) -> None:
-    """Raise :class:`UsageError` when one of ``cycles`` is not among ``known``."""
+    """Check that cycles exist.
+
+    Args:
+        cycles: the wanted cycles.
+        known: the cycles of the cell.
+
+    Raises:
+        UsageError: a cycle does not exist; the message lists the cell's cycles.
+    """
     for number in cycles:
         if number not in known:
             raise UsageError(f"there is no cycle {number}: {_list_known(known)}")
@@ -49,71 +60,107 @@ def format_cycles(cycles: Sequence[int]) -> str:
 def known_cycles(catalog: sqlite3.Connection, cell_id: str) -> tuple[int, ...]:
     """Return the cycles of a cleaned cell, ascending.
 
+    Args:
+        catalog: from ``queries.connect``.
+        cell_id: the cell.
+
     Raises:
-        UsageError: no such cell, or it was not cleaned.
+        UsageError: there is no such cell, or it was not cleaned.
     """
     check_cell(catalog, cell_id)
-    known = tuple(sorted(int(row["cycle_count"]) for row in queries.cycles(catalog, cell_id)))
-    if not known:
-        raise UsageError(f"cell {cell_id!r} has no cleaned record, so nothing to draw: `kilocell status` says why")
-    return known
+    cycles = tuple(sorted(int(row["cycle_count"]) for row in queries.cycles(catalog, cell_id)))
+    if not cycles:
+        raise UsageError(f"cell {cell_id!r} has no cleaned record to plot: `kilocell status` shows why")
+    return cycles
 
 
 def check_cell(catalog: sqlite3.Connection, cell_id: str) -> None:
-    """Raise :class:`UsageError`, with the nearest name, when the catalog has no such cell."""
-    names = [str(row["cell_id"]) for row in queries.cells(catalog)]
-    if not names:
+    """Check that a cell exists.
+
+    Args:
+        catalog: from ``queries.connect``.
+        cell_id: the cell.
+
+    Raises:
+        UsageError: there is no such cell; the message has the nearest name.
+    """
+    known = queries.cell_ids(catalog)
+    if not known:
         raise UsageError(f"the store has no cell {quote(cell_id)}, because it is empty: fill it with `kilocell run`")
-    check_known("the store has no cell", [cell_id], names)
+    check_known("the store has no cell", [cell_id], known)
 
 
 def select_simulations(
     catalog: sqlite3.Connection, cell_id: str, models: Sequence[str] = (), parameter_sets: Sequence[str] = ()
 ) -> list[sqlite3.Row]:
-    """Return a cell's simulations, of these models and parameter sets (empty = all): finished, or failed with a curve.
+    """Return a cell's simulations that have a curve: finished ones, and failed ones with a first part.
+
+    Args:
+        catalog: from ``queries.connect``.
+        cell_id: the cell.
+        models: names of models; empty = all.
+        parameter_sets: names of parameter sets; empty = all.
 
     Raises:
-        UsageError: a model or parameter set that is asked for has none; the text names those that have.
+        UsageError: there is no simulation with a model or parameter set; the message lists those that exist.
     """
-    done = [row for row in queries.simulations(catalog, cell_id=cell_id, status=None) if _has_curve(row)]
-    for column, wanted in (("model", models), ("parameter_set", parameter_sets)):
-        for name in wanted:
-            if all(row[column] != name for row in done):
-                there = _listed(f"{row['model']} with {row['parameter_set']}" for row in done)
-                kind = column.replace("_", " ")
-                raise UsageError(f"cell {cell_id!r} has no finished simulation with {kind} {name!r}: there are {there}")
-    picked = [
+    rows = [row for row in queries.simulations(catalog, cell_id=cell_id, status=None) if _has_curve(row)]
+    _check_simulated(cell_id, rows, "model", models)
+    _check_simulated(cell_id, rows, "parameter_set", parameter_sets)
+    selected = [
         row
-        for row in done
+        for row in rows
         if (not models or row["model"] in models) and (not parameter_sets or row["parameter_set"] in parameter_sets)
     ]
-    if not picked and (models or parameter_sets):
-        raise UsageError(f"cell {cell_id!r} has no finished simulation with these models and these parameter sets")
-    return picked
+    if not selected and (models or parameter_sets):
+        raise UsageError(
+            f"cell {cell_id!r} has no finished simulation with these models and these parameter sets: "
+            f"there are {_list_simulations(rows)}"
+        )
+    return selected
 
 
 def _has_curve(row: sqlite3.Row) -> bool:
     return bool(row["status"] == "done" or (row["status"] == "failed" and row["ended_second"] is not None))
 
 
+def _check_simulated(cell_id: str, rows: Sequence[sqlite3.Row], column: str, names: Sequence[str]) -> None:
+    """Check that each model or parameter set (``column``) has a simulation among the rows."""
+    for name in names:
+        if all(row[column] != name for row in rows):
+            kind = column.replace("_", " ")
+            raise UsageError(
+                f"cell {cell_id!r} has no finished simulation with {kind} {name!r}: there are {_list_simulations(rows)}"
+            )
+
+
+def _list_simulations(rows: Sequence[sqlite3.Row]) -> str:
+    return _list_names(f"{row['model']} with {row['parameter_set']}" for row in rows)
+
+
 def select_fit(catalog: sqlite3.Connection, fit: str, cell_id: str) -> sqlite3.Row:
-    """Return the row of a finished fit.
+    """Return the catalog's row of a finished fit.
+
+    Args:
+        catalog: from ``queries.connect``.
+        fit: name of the fit.
+        cell_id: the cell.
 
     Raises:
-        UsageError: no such cell or no such finished fit of it; the text names those that there are.
+        UsageError: there is no such cell, or no such finished fit; the message lists those that exist.
     """
     check_cell(catalog, cell_id)
     rows = [row for row in fit_queries.fits(catalog, cell_id) if row["status"] == "done"]
     for row in rows:
         if row["fit"] == fit:
             return row
-    there = _listed(str(row["fit"]) for row in rows)
-    raise UsageError(f"cell {cell_id!r} has no finished fit {fit!r}: there are {there}")
+    names = _list_names(str(row["fit"]) for row in rows)
+    raise UsageError(f"cell {cell_id!r} has no finished fit {fit!r}: there are {names}")
 
 
 def _list_known(known: Sequence[int]) -> str:
     return f"the cell has cycles {format_ranges(known)}" if known else "the cell has no cycles"
 
 
-def _listed(names: Iterable[str]) -> str:
+def _list_names(names: Iterable[str]) -> str:
     return ", ".join(sorted(set(names))) or "none"

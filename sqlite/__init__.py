@@ -1,5 +1,5 @@
-"""The catalog: its schema, migrations, the only code that writes it, and the queries that users need.
+"""The catalog of a store: its schema, its migrations, the code that writes it, and the queries that read it.
 
-Results of jobs enter as values; rows leave. ``schema.sql`` is the place to start, then ``catalog.py`` (writes) and
-``queries.py`` (reads). No other package executes SQL.
+Start with ``schema.sql``, then ``catalog.py`` (writes), ``queries.py`` and ``fit_queries.py`` (reads). ``rows.py`` and
+``fit_rows.py`` turn results of jobs into rows. No other package executes SQL.
 """

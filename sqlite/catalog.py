@@ -1,4 +1,4 @@
-"""The catalog of a store, and its only writer."""
+"""Write the catalog of a store: this class is the only writer."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from ..data.results.simulation import FailedSimulation, SimulationResult
 from ..data.settings import CellSettings, ModelSettings, ParameterSetSettings, SimulateSettings, SourceFile
 from . import fit_rows, rows, statements
 from .connection import open_for_writing, store_errors
-from .fit_rows import insert_next_version
 from .migrations import migrate
 
 RunStatus = Literal["running", "done", "failed", "interrupted"]
@@ -27,10 +26,10 @@ JobSettings = SimulateSettings | FitSettings
 
 
 class Catalog:
-    """The catalog, open for writing. Every method is one transaction, or a part of :meth:`transaction`.
+    """The catalog, open for writing. Each method is one transaction, or a part of :meth:`transaction`.
 
-    Use it from the thread that opened it. Methods raise a StoreError when the disk is full or another program
-    holds the file; what the method was to write is then not written at all.
+    Use it only in the thread that opened it. A method raises a StoreError when the disk is full or another program
+    locks the file; then nothing of that method is written.
     """
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
@@ -39,13 +38,14 @@ class Catalog:
 
     @classmethod
     def open(cls, path: Path, *, busy_timeout_second: float = 60.0) -> Self:
-        """Open a catalog, made or brought to the current version where needed.
+        """Open a catalog for writing. Create it if it is absent; migrate it if its version is older.
 
         Args:
-            busy_timeout_second: how long to wait for readers and for another writer, s.
+            path: the SQLite file.
+            busy_timeout_second: how long to wait for readers and for another writer, in s.
 
         Raises:
-            StoreError: not writable, locked, damaged, of a newer version, or a file of something else.
+            StoreError: the file is not writable, locked, damaged, of a newer version, or not a catalog.
         """
         connection = open_for_writing(path, busy_timeout_second)
         try:
@@ -70,27 +70,44 @@ class Catalog:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Write many things at once: all of it is kept, or none. May be nested; an error undoes the inner part."""
-        nested = self._connection.in_transaction
-        begin, commit, undo = (
-            ("SAVEPOINT nested", "RELEASE nested", ("ROLLBACK TO nested", "RELEASE nested"))
-            if nested
-            else ("BEGIN IMMEDIATE", "COMMIT", ("ROLLBACK",))
-        )
+        """Group writes: all of them are kept, or none.
+
+        Transactions can be nested. An error in an inner one undoes the inner one only.
+        """
+        if self._connection.in_transaction:
+            begin = "SAVEPOINT nested"
+            commit = "RELEASE nested"
+            undo = ["ROLLBACK TO nested", "RELEASE nested"]
+        else:
+            begin = "BEGIN IMMEDIATE"
+            commit = "COMMIT"
+            undo = ["ROLLBACK"]
         with store_errors(self.path, self._connection):
             try:
                 self._execute(begin)
                 yield
                 self._execute(commit)
             except BaseException:
-                for statement in undo if self._connection.in_transaction else ():
-                    self._execute(statement)
+                if self._connection.in_transaction:
+                    for statement in undo:
+                        self._execute(statement)
                 raise
 
     def begin_run(
         self, command: str, host: str, pid: int, versions: Mapping[str, str], campaign_id: int | None = None
     ) -> int:
-        """Record that a run begins; return its run_id. Runs that never ended are marked interrupted."""
+        """Record that a run begins. Mark earlier runs without an end as interrupted.
+
+        Args:
+            command: the command line, as the user typed it.
+            host: name of the machine.
+            pid: number of the client's process.
+            versions: package name to version, of kilocell and of what results depend on.
+            campaign_id: as :meth:`put_campaign` returned it; ``None`` = the run has no campaign.
+
+        Returns:
+            The run_id.
+        """
         run = {
             "campaign_id": campaign_id,
             "command": command,
@@ -105,7 +122,13 @@ class Catalog:
             return int(self._insert("runs", [run]).lastrowid or 0)
 
     def end_run(self, run_id: int, exit_code: int, status: RunStatus) -> None:
-        """Record how a run ended, and forget definitions that a newer one of the same name has replaced."""
+        """Record how a run ended. Delete definitions of models and parameter sets that nothing uses any more.
+
+        Args:
+            run_id: as :meth:`begin_run` returned it.
+            exit_code: exit code of the command.
+            status: ``done``, ``failed`` or ``interrupted``.
+        """
         with self.transaction():
             self._execute(
                 "UPDATE runs SET exit_code = ?, status = ?, ended_unix_second = ? WHERE run_id = ?",
@@ -115,63 +138,81 @@ class Catalog:
             self._execute(statements.FORGET_MODELS)
 
     def put_campaign(self, name: str, path: str, text: str, digest: str) -> int:
-        """Record a campaign file's text; return its campaign_id, the same for the same text."""
+        """Record the text of a campaign file.
+
+        Args:
+            name: name of the campaign.
+            path: path of the file, as the user gave it.
+            text: the complete file.
+            digest: digest of the text.
+
+        Returns:
+            The campaign_id; the same text from the same path has the same one.
+        """
         row: rows.Row = {"name": name, "path": path, "text": text, "digest": digest}
         with self.transaction():
             self._upsert("campaigns", row, ("path", "name", "digest"))
-            found = self._execute(
+            recorded = self._execute(
                 "SELECT campaign_id FROM campaigns WHERE path = ? AND name = ? AND digest = ?", (path, name, digest)
             )
-            return int(found.fetchone()[0])
+            return int(recorded.fetchone()[0])
 
     def put_source(self, source: SourceFile, cells: Sequence[str] | Mapping[str, int], mtime_ns: int) -> None:
-        """Record a raw file and the cells it holds; cells that are not known yet are added by name.
+        """Record a raw file and the cells it contains. Add cells that the catalog does not know yet.
 
         Args:
-            cells: ids, or each id's number of rows where they are known.
+            source: the file, its digest, and how it is read.
+            cells: cell ids; or cell id to number of rows, if the numbers are known.
+            mtime_ns: the file's modification time when its digest was computed, in ns since 1970-01-01 UTC.
         """
         counts: Mapping[str, int | None] = cells if isinstance(cells, Mapping) else dict.fromkeys(cells)
         with self.transaction():
             self._put_source(source, counts, mtime_ns)
 
     def put_cell(self, cell: CellSettings, parameter_sets: Sequence[ParameterSetSettings]) -> None:
-        """Record what the campaign says of a cell, and its parameter sets in their order."""
+        """Record the campaign's settings of a cell, and the parameter sets that the campaign uses for it.
+
+        Args:
+            cell: nominal capacity (A.h), initial state and temperature (degrees Celsius) of the cell.
+            parameter_sets: in the campaign's order; they replace the ones recorded before.
+        """
         with self.transaction():
             self._upsert("cells", rows.cell_row(cell), ("cell_id",))
             self._execute("DELETE FROM cell_parameter_sets WHERE cell_id = ?", (cell.cell_id,))
-            asked: list[rows.Row] = []
+            uses: list[rows.Row] = []
             for position, parameter_set in enumerate(dict.fromkeys(parameter_sets)):
                 self._put_parameter_set(parameter_set)
                 digest = rows.definition_digest(parameter_set)
-                asked.append({"cell_id": cell.cell_id, "parameter_set_digest": digest, "position": position})
-            self._insert("cell_parameter_sets", asked)
+                uses.append({"cell_id": cell.cell_id, "parameter_set_digest": digest, "position": position})
+            self._insert("cell_parameter_sets", uses)
 
     def put_model(self, model: ModelSettings) -> None:
-        """Record a model. The order in which models are put is the order in which results list them."""
+        """Record a model. Results list models in the order in which they were recorded."""
         with self.transaction():
             self._upsert("models", rows.model_row(model), ("model_digest",))
 
-    def put_parameter_set(self, parameter_set: ParameterSetSettings) -> None:
-        """Record a parameter set and each of its overrides."""
-        with self.transaction():
-            self._put_parameter_set(parameter_set)
-
     def record(self, receipt: Receipt, run_id: int | None, *, settings: JobSettings | None = None) -> None:
-        """Record a job's latest receipt; everything of an earlier receipt of the same job is replaced.
+        """Record the receipt of a job. It replaces everything from an earlier receipt of the same job.
 
-        A ``pending`` or ``running`` receipt changes the job's status only: earlier results stay until new ones come.
+        A ``pending`` or ``running`` receipt changes the job's status only; earlier results stay until new ones come.
 
         Args:
-            run_id: the run it belongs to; ``None`` for a receipt that was found in the store.
-            settings: what was asked, for a receipt without result (failed, skipped): names model, parameter set, fit.
+            receipt: the job's latest receipt.
+            run_id: the run that wrote the receipt; ``None`` = the receipt was found in the store.
+            settings: settings of the job. Needed if the receipt has no result (failed, skipped): they name the model,
+                the parameter set and the fit.
         """
         self.record_many([(receipt, settings)], run_id)
 
     def record_many(self, receipts: Iterable[tuple[Receipt, JobSettings | None]], run_id: int | None) -> int:
-        """Record receipts, each with its settings or ``None``, as :meth:`record` does, in one transaction.
+        """Record receipts as :meth:`record` does, all in one transaction.
+
+        Args:
+            receipts: each receipt with its settings or ``None``.
+            run_id: as in :meth:`record`.
 
         Returns:
-            How many there were.
+            The number of receipts.
         """
         count = 0
         with self.transaction():
@@ -183,11 +224,11 @@ class Catalog:
         return count
 
     def mark_pending(self, outdated: Iterable[tuple[str, str, str, str]]) -> None:
-        """Mark results that were done under another digest as pending: they are not of the present input.
+        """Mark outdated results as pending: results whose digest differs from the current one.
 
         Args:
-            outdated: kind, cell_id, label and present digest of jobs that have to run; those whose recorded digest is
-                the present one stay as they are.
+            outdated: kind, cell_id, label and current digest of each job that has to run. A job whose recorded digest
+                is the current one does not change.
         """
         with self.transaction():
             for kind, cell_id, label, digest in outdated:
@@ -199,54 +240,68 @@ class Catalog:
         if isinstance(result, (SimulationResult, FailedSimulation, StartResult, FitResult, ProfileResult)):
             settings = result.settings
         if isinstance(result, SplitResult):
-            if result.whole:  # that a part lacks a cell says nothing of the file
+            if result.whole:  # a part of a file does not show all cells of the file
                 self._put_source(result.source, dict(result.cells), None)
         elif receipt.kind != "split":
-            self._know_cell(settings.cell if settings else CellSettings(receipt.cell_id), settings is not None)
+            if settings is None:
+                self._put_cell_name(receipt.cell_id)
+            else:
+                self._complete_cell(settings.cell)
         if settings is not None and result is not None:
             self._upsert("models", rows.model_row(settings.model), ("model_digest",))
             self._put_parameter_set(settings.parameter_set)
         match receipt.kind:
             case "clean":
-                self._record_clean(receipt, result if isinstance(result, CleanResult) else None)
+                self._record_clean(receipt)
             case "simulate":
-                asked = settings if isinstance(settings, SimulateSettings) else None
-                self._replace("simulations", receipt, rows.simulation_row(receipt, asked))
-                if isinstance(result, SimulationResult):
-                    for table, its_rows in rows.compared_rows(receipt, result).items():
-                        self._insert(table, its_rows)
+                self._record_simulation(receipt, settings)
             case "start" | "fit" | "profile":
-                self._record_fit(receipt, settings if isinstance(settings, FitSettings) else None)
+                self._record_fit(receipt, settings)
 
-    def _record_clean(self, receipt: Receipt, result: CleanResult | None) -> None:
+    def _record_clean(self, receipt: Receipt) -> None:
+        result = receipt.result
         self._execute("DELETE FROM clean_reports WHERE cell_id = ?", (receipt.cell_id,))
-        if result is not None:
+        if isinstance(result, CleanResult):
             self._insert("clean_reports", [rows.clean_report_row(receipt, result)])
-            for table, rows_of in rows.CLEANING_ROWS.items():
-                self._insert(table, rows_of(receipt, result))
+            for table, make_rows in rows.CLEANING_ROWS.items():
+                self._insert(table, make_rows(receipt, result))
 
-    def _record_fit(self, receipt: Receipt, settings: FitSettings | None) -> None:
+    def _record_simulation(self, receipt: Receipt, settings: JobSettings | None) -> None:
+        if not isinstance(settings, SimulateSettings):
+            settings = None
+        self._replace("simulations", receipt, rows.simulation_row(receipt, settings))
+        if isinstance(receipt.result, SimulationResult):
+            for table, detail_rows in rows.compared_rows(receipt, receipt.result).items():
+                self._insert(table, detail_rows)
+
+    def _record_fit(self, receipt: Receipt, settings: JobSettings | None) -> None:
+        if not isinstance(settings, FitSettings):
+            settings = None
         if isinstance(receipt.result, FitResult):
             self._put_parameter_set(receipt.result.parameter_set)
-        table, row = fit_rows.main_row(receipt, settings)
-        self._replace(table, receipt, row)
-        for beside, its_rows in fit_rows.detail_rows(receipt).items():
-            self._insert(beside, its_rows)
+        main_table, row = fit_rows.main_row(receipt, settings)
+        self._replace(main_table, receipt, row)
+        for table, detail_rows in fit_rows.detail_rows(receipt).items():
+            self._insert(table, detail_rows)
         if isinstance(receipt.result, FitResult):
-            self._execute(*insert_next_version(receipt, receipt.result))
+            version = fit_rows.fitted_set_row(receipt, receipt.result)
+            self._execute(statements.insert_version(tuple(version)), version)
 
     def _put_source(self, source: SourceFile, cells: Mapping[str, int | None], mtime_ns: int | None) -> None:
+        """Record a raw file. If its content is unchanged, keep modification time and row counts that are not given."""
         old = self._execute("SELECT digest, mtime_ns FROM sources WHERE path = ?", (source.path,)).fetchone()
         unchanged = old is not None and old["digest"] == source.digest
         if mtime_ns is None and old is not None and unchanged:
             mtime_ns = old["mtime_ns"]
+        known_counts: dict[str, int | None] = {}
+        if unchanged:
+            recorded = self._execute("SELECT cell_id, rows FROM source_cells WHERE path = ?", (source.path,))
+            known_counts = {row["cell_id"]: row["rows"] for row in recorded}
         self._upsert("sources", rows.source_row(source, mtime_ns), ("path",))
-        held = self._execute("SELECT cell_id, rows FROM source_cells WHERE path = ?", (source.path,)).fetchall()
-        known = {row["cell_id"]: row["rows"] for row in held} if unchanged else {}
         self._execute("DELETE FROM source_cells WHERE path = ?", (source.path,))
         for cell_id, count in cells.items():
-            self._know_cell(CellSettings(cell_id), False)
-            row: rows.Row = {"path": source.path, "cell_id": cell_id, "rows": count or known.get(cell_id)}
+            self._put_cell_name(cell_id)
+            row: rows.Row = {"path": source.path, "cell_id": cell_id, "rows": count or known_counts.get(cell_id)}
             self._insert("source_cells", [row])
 
     def _put_parameter_set(self, parameter_set: ParameterSetSettings) -> None:
@@ -254,19 +309,25 @@ class Catalog:
         if added.rowcount > 0:
             self._insert("parameter_overrides", rows.override_rows(parameter_set))
 
-    def _know_cell(self, cell: CellSettings, configured: bool) -> None:
-        """Add a cell that is not known; complete one that is known by name only."""
-        self._execute("INSERT OR IGNORE INTO cells (cell_id) VALUES (?)", (cell.cell_id,))
-        if configured:
-            self._execute(statements.COMPLETE_CELL, rows.cell_row(cell))
+    def _put_cell_name(self, cell_id: str) -> None:
+        """Add a cell that the catalog does not know yet, without settings."""
+        self._execute("INSERT OR IGNORE INTO cells (cell_id) VALUES (?)", (cell_id,))
+
+    def _complete_cell(self, cell: CellSettings) -> None:
+        """Add a cell with its settings; a cell that has settings already keeps them."""
+        self._put_cell_name(cell.cell_id)
+        self._execute(statements.COMPLETE_CELL, rows.cell_row(cell))
 
     def _replace(self, table: str, receipt: Receipt, row: rows.Row) -> None:
+        """Replace the row of a job."""
         key = (receipt.cell_id, receipt.label)
         self._execute(f"DELETE FROM {table} WHERE cell_id = ? AND label = ?", key)
-        self._insert(table, [row if receipt.result else self._drop_unknown_definitions(row)])
+        if receipt.result is None:
+            row = self._drop_unknown_definitions(row)
+        self._insert(table, [row])
 
     def _drop_unknown_definitions(self, row: rows.Row) -> rows.Row:
-        """Leave out definitions the catalog lacks: a failed job may have waited for a set that was never fitted."""
+        """Set digests of unknown definitions to NULL: a skipped job may name a parameter set that was never fitted."""
         known = dict(row)
         for column, (table, key) in statements.DEFINITIONS.items():
             digest = row.get(column)
@@ -278,14 +339,19 @@ class Catalog:
         self._execute(statements.upsert(table, tuple(row), key), row)
 
     def _insert(self, table: str, new: Sequence[rows.Row], conflict: str = "") -> sqlite3.Cursor:
-        if len(new) == 1:
-            return self._execute(statements.insert(table, tuple(new[0]), conflict), new[0])
+        """Insert rows that have the same columns; ``conflict`` is empty or such as ``OR IGNORE``."""
         if not new:
             return self._connection.cursor()
-        return self._connection.executemany(statements.insert(table, tuple(new[0]), conflict), new)
+        statement = statements.insert(table, tuple(new[0]), conflict)
+        if len(new) == 1:
+            return self._execute(statement, new[0])
+        return self._connection.executemany(statement, new)
 
     def _execute(self, statement: str, values: rows.Row | Sequence[str | int | float | None] = ()) -> sqlite3.Cursor:
         try:
             return self._connection.execute(statement, values)
         except UnicodeEncodeError as error:
-            raise StoreError(f"not a text that can be kept in {self.path}: {error.object!r}") from error
+            raise StoreError(
+                f"the catalog {self.path} cannot store the text {error.object!r}: it is not valid Unicode. "
+                "Rename the file, folder or cell that has this name, then run again."
+            ) from error

@@ -1,8 +1,8 @@
-"""Connections to a catalog, and SQLite's errors in words for people.
+"""Open connections to a catalog, and turn SQLite's errors into errors for users.
 
-The journal is a rollback journal, not WAL: WAL needs memory shared by all who read, which a network file
-system (the usual place of a store on a cluster) does not give. A reader sees a state between two
-transactions of the writer; whoever finds the file locked waits for ``busy_timeout_second``.
+The journal is a rollback journal, not a write-ahead log (WAL). WAL needs memory that all readers share, and a network
+file system (the usual place of a store on a cluster) does not provide it. A reader sees a state between two
+transactions of the writer. A reader or writer that finds the file locked waits for ``busy_timeout_second``.
 """
 
 from __future__ import annotations
@@ -17,26 +17,31 @@ from typing import Any
 
 from ..data.errors import StoreError
 
-_REBUILD = "Move it away and run `kilocell run`: a new catalog is made from the receipts."
-_OLDEST_SQLITE = (3, 37, 0)  # the first one with STRICT tables
+_REBUILD = "Move it away and run `kilocell run`: it makes a new catalog from the receipts."
+_OLDEST_SQLITE = (3, 37, 0)
+"""The first version of SQLite with STRICT tables."""
 
 
 def open_for_writing(path: Path, busy_timeout_second: float) -> sqlite3.Connection:
-    """Open, or create, a catalog file for its one writer; transactions are begun and ended by the caller.
+    """Open or create a catalog file for its only writer. The caller begins and ends transactions.
+
+    Args:
+        path: the SQLite file; its folder is made if it is absent.
+        busy_timeout_second: how long to wait for a locked file, in s.
 
     Raises:
-        StoreError: the file or its folder cannot be written, is no SQLite file, or is locked.
+        StoreError: SQLite is too old; or the file is not writable, not a SQLite file, or locked.
     """
     if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
         raise StoreError(
-            f"this Python's SQLite is {sqlite3.sqlite_version}; the catalog needs 3.37 or newer. "
-            "Use another Python (of uv, conda or a newer system), which brings its own SQLite."
+            f"this Python has SQLite {sqlite3.sqlite_version}; the catalog needs 3.37 or newer. "
+            "Use another Python, such as one from uv or conda: it has its own SQLite."
         )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(
-            f"the store {path.parent} cannot be made ({error.strerror}). Choose another with --store."
+            f"the store {path.parent} cannot be made ({error.strerror}). Choose another store with --store."
         ) from error
     with store_errors(path):
         connection = sqlite3.connect(path, timeout=busy_timeout_second, isolation_level=None)
@@ -52,12 +57,16 @@ def open_for_writing(path: Path, busy_timeout_second: float) -> sqlite3.Connecti
 
 
 def open_for_reading(path: Path, busy_timeout_second: float) -> sqlite3.Connection:
-    """Open a catalog file that exists, so that nothing can be written through it.
+    """Open an existing catalog file, read-only.
 
-    A writer that was killed in the middle of a transaction leaves a journal, which is rolled back first.
+    If a writer was killed during a transaction, its unfinished transaction is undone first.
+
+    Args:
+        path: the SQLite file.
+        busy_timeout_second: how long to wait for a locked file, in s.
 
     Raises:
-        StoreError: the file cannot be read, is no SQLite file, or is locked.
+        StoreError: the file is not readable, not a SQLite file, or locked.
     """
     with store_errors(path):
         try:
@@ -71,7 +80,7 @@ def open_for_reading(path: Path, busy_timeout_second: float) -> sqlite3.Connecti
 
 
 class _Reading(sqlite3.Connection):
-    """A connection whose questions, too, end in words when a run holds the file for too long."""
+    """A connection whose queries raise a StoreError if a run locks the file for too long."""
 
     path = Path()
 
@@ -98,10 +107,11 @@ def _read_only(path: Path, busy_timeout_second: float) -> sqlite3.Connection:
 def store_errors(path: Path, connection: sqlite3.Connection | None = None) -> Iterator[None]:
     """Turn SQLite's errors about the file (full, locked, damaged, not writable) into a StoreError.
 
-    Errors in what was asked (a wrong statement, a broken reference) pass through.
+    Errors in a statement (wrong SQL, a broken reference) are not changed.
 
     Args:
-        connection: through which it is asked, when the file is locked, which run holds it.
+        path: the SQLite file.
+        connection: to the file; used to find the run that locks it. ``None`` = do not look for it.
     """
     try:
         yield
@@ -117,12 +127,12 @@ def _describe_error(error: sqlite3.DatabaseError, path: Path, connection: sqlite
     kind = "_".join(name.split("_")[:2])
     match kind:
         case "SQLITE_FULL":
-            return f"no space left to write {path}. Free some and run the same command again: what is done stays done."
+            return f"no space left to write {path}. Free some space and run the same command again; it continues."
         case "SQLITE_BUSY" | "SQLITE_LOCKED":
-            holder = _describe_other_run(connection) if connection is not None else ""
+            holder = _describe_other_run(connection) or "another program"
             return (
-                f"the catalog {path} is locked by {holder or 'another program'}. "
-                "Wait until it ends, or stop it, then run the same command again."
+                f"the catalog {path} is locked by {holder}. "
+                "Wait until it ends, or stop it; then run the same command again."
             )
         case "SQLITE_NOTADB":
             return f"{path} is not a SQLite file. {_REBUILD}"
@@ -133,16 +143,17 @@ def _describe_error(error: sqlite3.DatabaseError, path: Path, connection: sqlite
         case "SQLITE_READONLY" | "SQLITE_CANTOPEN" | "SQLITE_PERM":
             return (
                 f"the catalog {path} cannot be opened or written ({error}). "
-                "Check who owns the store and its folder, or choose another with --store."
+                "Check the permissions of the store's folder, or choose another store with --store."
             )
         case "SQLITE_IOERR":
-            return (
-                f"the disk of {path} does not read or write as it should ({error}, {name}). Check it, then run again."
-            )
+            return f"the disk with {path} has an error ({error}, {name}). Check the disk, then run again."
     return None
 
 
-def _describe_other_run(connection: sqlite3.Connection) -> str:
+def _describe_other_run(connection: sqlite3.Connection | None) -> str:
+    """Return command, host and process of a run that is recorded as running; "" = none is known."""
+    if connection is None:
+        return ""
     try:
         row = connection.execute(
             "SELECT command, host, pid FROM runs WHERE status = 'running' AND NOT (host = ? AND pid = ?)"
@@ -151,4 +162,7 @@ def _describe_other_run(connection: sqlite3.Connection) -> str:
         ).fetchone()
     except sqlite3.Error:
         return ""
-    return "" if row is None else f"`{row[0]}` on {row[1]}, process {row[2]}"
+    if row is None:
+        return ""
+    command, host, pid = row
+    return f"`{command}` on {host}, process {pid}"

@@ -1,16 +1,17 @@
-"""A SQLite file that stands alone: some cells of a catalog together with their curves."""
+"""Write a self-contained SQLite file: some cells of a catalog together with their time series."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from .connection import store_errors
+from .statements import split_script
 
 COPIED: Final[dict[str, str]] = {
     "cells": "cell_id IN (SELECT value FROM json_each(?1))",
@@ -32,13 +33,16 @@ COPIED: Final[dict[str, str]] = {
     "step_comparisons": "cell_id IN (SELECT value FROM json_each(?1))",
     "initial_states": "cell_id IN (SELECT value FROM json_each(?1))",
 }
-"""The catalog's tables that an export takes over, each with the condition for its rows; parents before children."""
+"""Tables of the catalog that an export copies, with the condition for their rows; ?1 is the JSON list of the cells.
+
+A table comes after the tables that it refers to.
+"""
 
 COPIED_VIEWS: Final = (
     *("rules_by_cell", "quarantined_rows", "charge_by_rule"),
     *("errors_by_window", "errors_by_step_type", "errors_by_cycle"),
 )
-"""The catalog's views that need no other tables than these."""
+"""Views of the catalog that an export copies: those that need only the copied tables."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +50,9 @@ class Rows:
     """Rows for one table of the export.
 
     Args:
-        columns: names, in the order of each row's values.
-        rows: read once; missing values are ``None``.
+        table: name of the table.
+        columns: names of the columns, in the order of each row's values.
+        rows: iterated once; missing values are ``None``.
     """
 
     table: str
@@ -56,7 +61,7 @@ class Rows:
 
 
 def catalog_schema(catalog: sqlite3.Connection) -> list[str]:
-    """Return the SQL of the tables and views that an export takes over, as this catalog has them."""
+    """Return the statements that create the tables and views that an export copies, as they are in this catalog."""
     statements: dict[str, str] = dict(
         catalog.execute("SELECT name, sql FROM sqlite_master WHERE type IN ('table', 'view')").fetchall()
     )
@@ -64,49 +69,44 @@ def catalog_schema(catalog: sqlite3.Connection) -> list[str]:
 
 
 def catalog_rows(catalog: sqlite3.Connection, cells: Sequence[str]) -> list[Rows]:
-    """Return what the catalog knows of some cells, their simulations and the sets and models these used."""
+    """Return the rows of some cells, of their simulations, and of the models and parameter sets of these.
+
+    Args:
+        catalog: from ``queries.connect``.
+        cells: ids of the cells.
+    """
     wanted = json.dumps(list(cells))
-    taken: list[Rows] = []
+    copied: list[Rows] = []
     for table, condition in COPIED.items():
         cursor = catalog.execute(f"SELECT * FROM {table} WHERE {condition}", (wanted,))
         columns = tuple(column[0] for column in cursor.description)
-        taken.append(Rows(table, columns, [tuple(row) for row in cursor]))
-    return taken
+        copied.append(Rows(table, columns, [tuple(row) for row in cursor]))
+    return copied
 
 
 def write_export(path: Path, schema: Iterable[str], filled: Iterable[Rows]) -> None:
-    """Make a SQLite file of the catalog's tables, the series' tables and the views on them.
+    """Write a SQLite file with the catalog's tables, the time series, and the views of both.
 
     Args:
-        path: a file that is not there yet.
-        schema: of :func:`catalog_schema`.
-        filled: of :func:`catalog_rows` first, then the tables ``samples`` and ``simulation_samples``.
+        path: a file that does not exist yet.
+        schema: from :func:`catalog_schema`.
+        filled: rows from :func:`catalog_rows`, then those of the tables ``samples`` and ``simulation_samples``.
 
     Raises:
-        StoreError: the file cannot be written, as on a full disk.
+        StoreError: the file cannot be written, for example because the disk is full.
     """
     with store_errors(path), closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        # Nobody reads the file before it is whole, and a broken one is thrown away: no journal is needed.
+        # No journal is needed: nobody reads the file before it is complete, and an incomplete file is deleted.
         connection.execute("PRAGMA journal_mode = OFF")
         connection.execute("PRAGMA synchronous = OFF")
         connection.execute("BEGIN")
         for statement in schema:
             connection.execute(statement)
-        for statement in _statements(Path(__file__).with_name("export.sql").read_text(encoding="utf-8")):
+        for statement in split_script(Path(__file__).with_name("export.sql").read_text(encoding="utf-8")):
             connection.execute(statement)
-        for each in filled:
-            marks = ", ".join("?" * len(each.columns))
-            names = ", ".join(each.columns)
-            connection.executemany(f"INSERT INTO {each.table} ({names}) VALUES ({marks})", each.rows)
+        for table in filled:
+            names = ", ".join(table.columns)
+            placeholders = ", ".join("?" * len(table.columns))
+            connection.executemany(f"INSERT INTO {table.table} ({names}) VALUES ({placeholders})", table.rows)
         connection.execute("COMMIT")
         connection.execute("ANALYZE")
-
-
-def _statements(script: str) -> Iterator[str]:
-    """Split a script into its statements; ``executescript`` would end the transaction."""
-    statement = ""
-    for line in script.splitlines(keepends=True):
-        statement += line
-        if sqlite3.complete_statement(statement):
-            yield statement
-            statement = ""

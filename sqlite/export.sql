@@ -1,7 +1,7 @@
--- What an exported file has beside the catalog's own tables: the curves, and views on all of it.
--- Conventions as in schema.sql: positive current charges the cell, units end names, NULL is "not known".
+-- Tables and views that an exported file has in addition to the catalog's tables: the time series, and views of them.
+-- Conventions as in schema.sql: positive current charges the cell; units are at the end of names; NULL is "not known".
 
--- The cleaned series of each cell; sample counts from 0 in time order.
+-- Cleaned samples of each cell; sample is its number in time order, from 0.
 CREATE TABLE samples (
     cell_id                     TEXT NOT NULL REFERENCES cells (cell_id),
     sample                      INTEGER NOT NULL,
@@ -18,14 +18,14 @@ CREATE TABLE samples (
     surface_temperature_celsius REAL,
     charging_capacity_ah        REAL,     -- the cycler's counter
     discharging_capacity_ah     REAL,     -- the cycler's counter
-    flags                       INTEGER NOT NULL,  -- bit set of the cleaning rules that touched the sample
+    flags                       INTEGER NOT NULL,  -- bits of the cleaning rules that flagged the sample
     source_index                INTEGER NOT NULL,
     source_row                  INTEGER NOT NULL,
     PRIMARY KEY (cell_id, sample)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX samples_by_cycle ON samples (cell_id, cycle_count);
 
--- The series of each simulation that is done, at the same samples.
+-- Samples of each finished simulation, at the same times as the cleaned samples.
 CREATE TABLE simulation_samples (
     cell_id                  TEXT NOT NULL,
     label                    TEXT NOT NULL,
@@ -37,13 +37,13 @@ CREATE TABLE simulation_samples (
     cycle_count              INTEGER NOT NULL,
     step_count               INTEGER NOT NULL,
     step_type                TEXT,
-    window                   TEXT,  -- after the step's start: ohmic (to 2 s), kinetic (to 20 s), diffusion (to 120 s), capacity
+    window                   TEXT,  -- after the step's start: ohmic (to 2 s), kinetic (20 s), diffusion (120 s), capacity
     PRIMARY KEY (cell_id, label, sample),
     FOREIGN KEY (cell_id, label) REFERENCES simulations (cell_id, label)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX simulation_samples_by_cycle ON simulation_samples (cell_id, label, cycle_count);
 
--- All cycles of a cell, one over the other: each sample with the time since its cycle began.
+-- All cycles of a cell on a common time axis: each sample with the time since its cycle's start.
 CREATE VIEW cell_cycles AS
 SELECT s.cell_id, s.cycle_count, s.step_count, s.step_type,
     s.test_time_second - y.first_test_time_second AS cycle_time_second,
@@ -52,7 +52,7 @@ FROM samples s
 LEFT JOIN cycles y ON y.cell_id = s.cell_id AND y.cycle_count = s.cycle_count
 ORDER BY s.cell_id, s.sample;
 
--- Simulation against experiment: choose a cell, a cycle and, if need be, a model and a parameter set.
+-- Simulation against experiment: select a cell, a cycle and, if there are several, a model and a parameter set.
 CREATE VIEW simulation_against_experiment AS
 SELECT s.cell_id, s.cycle_count, u.model, u.parameter_set, s.test_time_second, s.current_ampere,
     s.voltage_volt AS measured_voltage_volt, p.simulated_voltage_volt,
@@ -62,7 +62,7 @@ JOIN samples s ON s.cell_id = u.cell_id
 JOIN simulation_samples p ON p.cell_id = u.cell_id AND p.label = u.label AND p.sample = s.sample
 ORDER BY u.cell_id, u.label, s.sample;
 
--- The parameter sets used with each model: what each changes in its base, for how many cells, how well.
+-- Parameter sets of each model: changed parameters, number of cells, mean RMSE.
 CREATE VIEW model_parameter_sets AS
 SELECT u.model, u.parameter_set, g.base,
     (SELECT json_group_object(o.parameter, json_object('kind', o.kind, 'value', o.value, 'unit', o.unit))
@@ -73,7 +73,7 @@ LEFT JOIN parameter_sets g ON g.parameter_set_digest = u.parameter_set_digest
 GROUP BY u.model, u.parameter_set, u.parameter_set_digest
 ORDER BY u.model, u.parameter_set;
 
--- Curves of all cells for a model and default parameters: sets that change nothing in their base.
+-- Simulations with default parameters: parameter sets without overrides.
 CREATE VIEW default_parameter_curves AS
 SELECT u.model, u.parameter_set, p.cell_id, p.cycle_count, p.test_time_second,
     p.simulated_voltage_volt, p.simulated_current_ampere, 1000 * p.voltage_error_volt AS voltage_error_mv

@@ -1,4 +1,8 @@
-"""Rows of all that a fit's jobs report: starts, the fit, profiles."""
+"""Rows of the catalog's fit tables: starts, fits, fitted sets and profiles.
+
+Pure functions from receipts to rows, as in ``rows.py``: first the tables that a receipt fills, then the rows of each
+table.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +12,16 @@ from ..data.codec import to_json
 from ..data.fit_settings import FitSettings
 from ..data.results.fitting import FitResult, ProfileResult, StartResult
 from ..data.results.receipt import Receipt
-from . import rows
 from .rows import Row, definition_digest, outcome_columns, scalar_columns, split_start_label
-from .statements import insert_version
 
 
-def main_row(receipt: Receipt, settings: FitSettings | None) -> tuple[str, rows.Row]:
-    """The table that has one row for each job of this kind, and the row."""
+def main_row(receipt: Receipt, settings: FitSettings | None) -> tuple[str, Row]:
+    """Return the table that has one row for each job of this kind, and the row.
+
+    Args:
+        receipt: of a ``start``, ``fit`` or ``profile`` job.
+        settings: of the fit; ``None`` = not known, as for a job that failed early.
+    """
     if receipt.kind == "start":
         return "fit_starts", start_row(receipt, settings)
     if receipt.kind == "profile":
@@ -22,51 +29,103 @@ def main_row(receipt: Receipt, settings: FitSettings | None) -> tuple[str, rows.
     return "fits", fit_row(receipt, settings)
 
 
-def detail_rows(receipt: Receipt) -> dict[str, list[rows.Row]]:
-    """Rows of the tables that hang on it; none where there is no result."""
+def detail_rows(receipt: Receipt) -> dict[str, list[Row]]:
+    """Return the rows that belong to the main row of a job, by table; empty if the receipt has no result."""
     result = receipt.result
     if isinstance(result, StartResult):
         return {"fit_start_values": start_value_rows(receipt, result)}
     if isinstance(result, FitResult):
-        fitted = fit_parameter_rows(receipt, result)
-        return {"fit_parameters": fitted, "fit_correlations": correlation_rows(receipt, result)}
+        return {
+            "fit_parameters": fit_parameter_rows(receipt, result),
+            "fit_correlations": correlation_rows(receipt, result),
+        }
     if isinstance(result, ProfileResult):
         return {"fit_profiles": profile_rows(receipt, result)}
     return {}
 
 
-def interval_row(receipt: Receipt, settings: FitSettings | None) -> rows.Row:
-    """Row of ``fit_intervals``; what the receipt does not say (a failed profile) comes from its label."""
-    fit = settings.name if settings else receipt.label.partition("-")[0]
-    row: rows.Row = {"fit": fit, "parameter": receipt.label.removeprefix(f"{fit}-")}
-    if isinstance(receipt.result, ProfileResult):
-        row |= rows.scalar_columns(receipt.result, "settings", "points", "compiled")
-    return {**rows.outcome_columns(receipt), **row}
+def start_row(receipt: Receipt, settings: FitSettings | None) -> Row:
+    """Return the row of ``fit_starts``. Without settings, the fit's name comes from the receipt's label."""
+    fit, start = split_start_label(receipt.label)
+    if settings is not None:
+        fit = settings.name
+    row: Row = {"fit": fit, "start": start, "message": ""}
+    if isinstance(receipt.result, StartResult):
+        row |= scalar_columns(receipt.result, "settings", "first_values", "values", "compiled")
+    return {**outcome_columns(receipt), **row}
 
 
-def profile_rows(receipt: Receipt, result: ProfileResult) -> list[rows.Row]:
-    """Rows of ``fit_profiles``."""
-    key: rows.Row = {"cell_id": receipt.cell_id, "label": receipt.label, "fit": result.settings.name}
-    same: rows.Row = {**key, "parameter": result.parameter, "level": result.level}
+def start_value_rows(receipt: Receipt, result: StartResult) -> list[Row]:
+    """Return the rows of ``fit_start_values``, one for each fitted parameter."""
+    names = (parameter.name for parameter in result.settings.parameters)
     return [
-        {**same, "position": position, **rows.scalar_columns(point)} for position, point in enumerate(result.points)
+        {"cell_id": receipt.cell_id, "label": receipt.label, "parameter": name, "first_value": first, "value": value}
+        for name, first, value in zip(names, result.first_values, result.values, strict=True)
     ]
 
 
-def insert_next_version(receipt: Receipt, result: FitResult) -> tuple[str, Row]:
-    """The statement that keeps a fit's set as a version, and its row."""
-    row = fitted_set_row(receipt, result)
-    return insert_version(tuple(row)), row
+def fit_row(receipt: Receipt, settings: FitSettings | None) -> Row:
+    """Return the row of ``fits``. Without settings, the fit's name is the receipt's label."""
+    row: Row = {"fit": receipt.label}
+    if settings is not None:
+        row = {
+            "fit": settings.name,
+            "model": settings.model.name,
+            "base_parameter_set": settings.parameter_set.name,
+            "model_digest": definition_digest(settings.model),
+            "base_parameter_set_digest": definition_digest(settings.parameter_set),
+            "cycles": json.dumps(settings.cycles),
+            "validation_cycles": json.dumps(settings.validation_cycles),
+            "starts": settings.starts,
+            "seed": settings.seed,
+            "max_evaluations": settings.max_evaluations,
+            "chain": None,
+            "chain_cycle": None,
+        }
+        if settings.chain:
+            row["chain"] = settings.chain
+            row["chain_cycle"] = min(settings.cycles)
+    if isinstance(receipt.result, FitResult):
+        fitted = receipt.result.parameter_set
+        row |= {
+            **scalar_columns(receipt.result, "settings", "parameters", "parameter_set", "correlations", "beginning"),
+            "parameter_set": fitted.name,
+            "parameter_set_digest": definition_digest(fitted),
+        }
+    return {**outcome_columns(receipt), **row}
+
+
+def fit_parameter_rows(receipt: Receipt, result: FitResult) -> list[Row]:
+    """Return the rows of ``fit_parameters``, one for each fitted parameter."""
+    return [
+        {
+            "cell_id": receipt.cell_id,
+            "label": receipt.label,
+            "parameter": fitted.name,
+            "default_value": fitted.default,
+            **scalar_columns(fitted, "name", "default"),
+        }
+        for fitted in result.parameters
+    ]
+
+
+def correlation_rows(receipt: Receipt, result: FitResult) -> list[Row]:
+    """Return the rows of ``fit_correlations``, one for each pair of parameters."""
+    return [
+        {"cell_id": receipt.cell_id, "label": receipt.label, **scalar_columns(pair)} for pair in result.correlations
+    ]
 
 
 def fitted_set_row(receipt: Receipt, result: FitResult) -> Row:
-    """Row of ``fitted_sets``, without its version, which the catalog gives."""
-    settings, found, versions = result.settings, result.parameter_set, dict(receipt.versions)
+    """Return the row of ``fitted_sets`` without its version, which the catalog counts."""
+    settings = result.settings
+    fitted = result.parameter_set
+    versions = dict(receipt.versions)
     return {
         "cell_id": receipt.cell_id,
         "label": receipt.label,
-        "parameter_set": found.name,
-        "parameter_set_digest": definition_digest(found),
+        "parameter_set": fitted.name,
+        "parameter_set_digest": definition_digest(fitted),
         "base_parameter_set": settings.parameter_set.name,
         "base_parameter_set_digest": definition_digest(settings.parameter_set),
         "fit": settings.name,
@@ -87,63 +146,22 @@ def fitted_set_row(receipt: Receipt, result: FitResult) -> Row:
     }
 
 
-def fit_row(receipt: Receipt, settings: FitSettings | None) -> Row:
-    """Row of ``fits``; without settings, the fit's name is the receipt's label."""
-    row: Row = {"fit": receipt.label}
-    if settings is not None:
-        row = {
-            "fit": settings.name,
-            "model": settings.model.name,
-            "base_parameter_set": settings.parameter_set.name,
-            "model_digest": definition_digest(settings.model),
-            "base_parameter_set_digest": definition_digest(settings.parameter_set),
-            "cycles": json.dumps(settings.cycles),
-            "validation_cycles": json.dumps(settings.validation_cycles),
-            "starts": settings.starts,
-            "seed": settings.seed,
-            "max_evaluations": settings.max_evaluations,
-            "chain": settings.chain or None,
-            "chain_cycle": min(settings.cycles) if settings.chain else None,
-        }
-    if isinstance(receipt.result, FitResult):
-        fitted = receipt.result.parameter_set
-        row |= {
-            **scalar_columns(receipt.result, "settings", "parameters", "parameter_set", "correlations", "beginning"),
-            "parameter_set": fitted.name,
-            "parameter_set_digest": definition_digest(fitted),
-        }
+def interval_row(receipt: Receipt, settings: FitSettings | None) -> Row:
+    """Return the row of ``fit_intervals``. If the profile failed, fit and parameter come from the receipt's label."""
+    fit = receipt.label.partition("-")[0] if settings is None else settings.name
+    row: Row = {"fit": fit, "parameter": receipt.label.removeprefix(f"{fit}-")}
+    if isinstance(receipt.result, ProfileResult):
+        row |= scalar_columns(receipt.result, "settings", "points", "compiled")
     return {**outcome_columns(receipt), **row}
 
 
-def fit_parameter_rows(receipt: Receipt, result: FitResult) -> list[Row]:
-    """Rows of ``fit_parameters``."""
-    key = {"cell_id": receipt.cell_id, "label": receipt.label}
-    return [
-        {**key, "parameter": found.name, "default_value": found.default, **scalar_columns(found, "name", "default")}
-        for found in result.parameters
-    ]
-
-
-def correlation_rows(receipt: Receipt, result: FitResult) -> list[Row]:
-    """Rows of ``fit_correlations``."""
-    return [
-        {"cell_id": receipt.cell_id, "label": receipt.label, **scalar_columns(pair)} for pair in result.correlations
-    ]
-
-
-def start_row(receipt: Receipt, settings: FitSettings | None) -> Row:
-    """Row of ``fit_starts``; what the receipt does not say (a failed start) comes from its label."""
-    fit, start = split_start_label(receipt.label)
-    row: Row = {"fit": settings.name if settings else fit, "start": start, "message": ""}
-    if isinstance(receipt.result, StartResult):
-        row |= scalar_columns(receipt.result, "settings", "first_values", "values", "compiled")
-    return {**outcome_columns(receipt), **row}
-
-
-def start_value_rows(receipt: Receipt, result: StartResult) -> list[Row]:
-    """Rows of ``fit_start_values``."""
-    names = (parameter.name for parameter in result.settings.parameters)
-    return [
-        {"cell_id": receipt.cell_id, "label": receipt.label, "parameter": name, "first_value": first, "value": value}
-        for name, first, value in zip(names, result.first_values, result.values, strict=True)
-    ]
+def profile_rows(receipt: Receipt, result: ProfileResult) -> list[Row]:
+    """Return the rows of ``fit_profiles``, one for each point of the profile, by rising value."""
+    shared: Row = {
+        "cell_id": receipt.cell_id,
+        "label": receipt.label,
+        "fit": result.settings.name,
+        "parameter": result.parameter,
+        "level": result.level,
+    }
+    return [{**shared, "position": position, **scalar_columns(point)} for position, point in enumerate(result.points)]

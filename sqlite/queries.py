@@ -1,4 +1,12 @@
-"""The questions users ask of a catalog, read-only: each is one statement, so each sees one state of the store."""
+"""Read the catalog of a store: runs, cells, cleaning and simulations. ``fit_queries.py`` reads fits.
+
+Each query is one statement, so it sees one state of the store; use :func:`snapshot` for several. Rows are
+``sqlite3.Row``: columns by name or by position. ``schema.sql`` describes every column; units are at the end of the
+column names. A missing value is ``None``.
+
+Arguments that select rows mean the same in every query: ``cell_id`` is one cell, in some queries also a sequence of
+cells, and ``None`` = all; ``label`` is the name of a simulation in its cell (``SPMe-Chen2020``), ``None`` = all.
+"""
 
 from __future__ import annotations
 
@@ -17,28 +25,42 @@ if TYPE_CHECKING:
 
 Rows = list[sqlite3.Row]
 Names = str | Sequence[str] | None
+"""Wanted values of a column: one, several, or all (``None`` or empty)."""
+
 CachedSources = dict[tuple[str, int, int], tuple[str, tuple[str, ...]]]
+"""(path, bytes, mtime_ns) of a raw file to its digest and its cell_ids."""
 
 
 def connect(path: Path, *, busy_timeout_second: float = 10.0) -> sqlite3.Connection:
-    """Open a catalog for reading; rows are ``sqlite3.Row`` (by name or position). The caller closes it.
+    """Open a catalog for reading. The caller closes the connection.
 
     Args:
-        busy_timeout_second: how long a query waits while a run commits, s.
+        path: the catalog of a store, ``Store.catalog``.
+        busy_timeout_second: how long a query waits while a run commits, in s.
+
+    Returns:
+        A connection that cannot write; its rows are ``sqlite3.Row``.
 
     Raises:
-        StoreError: there is no catalog, it cannot be read, or it is of another version.
+        StoreError: the catalog is absent, not readable, or of another version.
     """
     if not path.exists():
-        raise StoreError(f"there is no catalog at {path}: nothing was run in this store. `kilocell run` makes one.")
+        raise StoreError(
+            f"there is no catalog at {path}: nothing was run in this store yet. "
+            "Run `kilocell run`, or choose another store with --store."
+        )
     connection = open_for_reading(path, busy_timeout_second)
     try:
         with store_errors(path):
             version = read_version(connection, path)
         refuse_newer(version, path)
+        if version == 0:
+            raise StoreError(f"the catalog {path} is empty. `kilocell run` brings it to version {CURRENT_VERSION}.")
         if version < CURRENT_VERSION:
-            state = f"of the older version {version}" if version else "empty"
-            raise StoreError(f"the catalog {path} is {state}. `kilocell run` brings it to version {CURRENT_VERSION}.")
+            raise StoreError(
+                f"the catalog {path} is of the older version {version}. "
+                f"`kilocell run` brings it to version {CURRENT_VERSION}."
+            )
     except BaseException:
         connection.close()
         raise
@@ -47,7 +69,7 @@ def connect(path: Path, *, busy_timeout_second: float = 10.0) -> sqlite3.Connect
 
 @contextmanager
 def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
-    """Let several questions see one state of the store. Be brief: a run cannot commit meanwhile."""
+    """Let several queries see the same state of the store. Keep the block short: a run cannot commit meanwhile."""
     connection.execute("BEGIN")
     try:
         yield
@@ -55,40 +77,203 @@ def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
         connection.execute("ROLLBACK")
 
 
-def cells(connection: sqlite3.Connection) -> Rows:
-    """One line for each cell: rows, cycles, findings, charge, status of its cleaning, best simulation."""
-    return connection.execute("SELECT * FROM cell_overview").fetchall()
+# Runs and jobs
 
 
-def results(connection: sqlite3.Connection) -> Rows:
-    """One line for each simulation: cell, rows, cycles, findings, model, parameter set, RMSE in mV, status.
+def last_run(connection: sqlite3.Connection) -> sqlite3.Row | None:
+    """Return the latest run; ``None`` = there was no run.
 
-    A cell without simulations has one line, whose status is that of its cleaning.
+    Returns:
+        Columns of ``runs`` (run_id, command, host, pid, versions, status, exit_code, started_unix_second,
+        ended_unix_second), and name and path of its campaign as campaign, campaign_path.
     """
-    return connection.execute("SELECT * FROM results").fetchall()
+    row: sqlite3.Row | None = connection.execute(
+        "SELECT r.*, c.name AS campaign, c.path AS campaign_path FROM runs r"
+        " LEFT JOIN campaigns c ON c.campaign_id = r.campaign_id ORDER BY r.run_id DESC LIMIT 1"
+    ).fetchone()
+    return row
 
 
 def job_counts(connection: sqlite3.Connection) -> Rows:
-    """How many jobs there are: kind, status, count."""
+    """Return the number of jobs of each kind and status: kind, status, count."""
     return connection.execute("SELECT kind, status, count FROM job_counts ORDER BY kind, status").fetchall()
 
 
+def recorded_jobs(connection: sqlite3.Connection) -> dict[tuple[str, str, str], tuple[str, str]]:
+    """Return (digest, status) of every recorded job, by (kind, cell_id, label)."""
+    jobs = connection.execute("SELECT kind, cell_id, label, digest, status FROM jobs")
+    return {(kind, cell_id, label): (digest, status) for kind, cell_id, label, digest, status in jobs}
+
+
 def failures(connection: sqlite3.Connection) -> Rows:
-    """Every failed job: kind, cell_id, label, reason_code, reason, log, ..."""
+    """Return every failed job, by kind, cell and label.
+
+    Returns:
+        kind, cell_id, label, reason_code, reason, log (path in the store), host, started_unix_second, seconds. For a
+        simulation that kept its first part also ended_second (test time of its last sample, s), partial_rmse_mv (until
+        then) and path (its Parquet file in the store).
+    """
     return connection.execute("SELECT * FROM failures").fetchall()
 
 
 def skipped_for_content(connection: sqlite3.Connection) -> Rows:
-    """Every job that was skipped for what its cell's record holds: kind, cell_id, label, reason_code, reason."""
+    """Return every job that was skipped because the cell's record contains nothing to simulate.
+
+    Returns:
+        kind, cell_id, label, reason_code, reason.
+    """
     codes = sorted(NOTHING_TO_SIMULATE_CODES)
     columns = "kind, cell_id, label, reason_code, reason"
-    where, values = _where({"status": "skipped", "reason_code": codes})
+    where, values = build_where({"status": "skipped", "reason_code": codes})
     return connection.execute(f"SELECT {columns} FROM jobs {where} ORDER BY kind, cell_id, label", values).fetchall()
 
 
-def model_comparison(connection: sqlite3.Connection) -> Rows:
-    """For each model and parameter set, over all cells: count, mean, least and largest RMSE in mV, seconds."""
-    return connection.execute("SELECT * FROM model_comparison").fetchall()
+# Cells and raw files
+
+
+def cell_ids(connection: sqlite3.Connection) -> list[str]:
+    """Return the ids of all cells, sorted."""
+    return [str(row[0]) for row in connection.execute("SELECT cell_id FROM cells ORDER BY cell_id")]
+
+
+def cells(connection: sqlite3.Connection) -> Rows:
+    """Return one row for each cell, by cell_id.
+
+    Returns:
+        cell_id, nominal_capacity_ah, temperature_celsius, sources (number of raw files), rows_in, rows_kept,
+        rows_quarantined, cycles, time_span_second, charge_in_ah, charge_out_ah, temperature_mean_celsius, findings
+        (number), status (of the cleaning), simulations_done, simulations_failed, best_simulation (label), best_rmse_mv,
+        path (of the partition).
+    """
+    return connection.execute("SELECT * FROM cell_overview").fetchall()
+
+
+def sources(connection: sqlite3.Connection, cell_id: str | None = None) -> Rows:
+    """Return raw files, one row for each cell in a file, by cell_id and path.
+
+    Returns:
+        cell_id, rows (of this cell), path, bytes, digest (SHA-256), mtime_ns, reader, settings (JSON).
+    """
+    where, values = build_where({"c.cell_id": cell_id})
+    return connection.execute(
+        "SELECT c.cell_id, c.rows, s.* FROM sources s JOIN source_cells c ON c.path = s.path"
+        f" {where} ORDER BY c.cell_id, s.path",
+        values,
+    ).fetchall()
+
+
+def source_cache(connection: sqlite3.Connection, settings: SourceSettings | None = None) -> CachedSources:
+    """Return digest and cell_ids of every known raw file. A file that matches a key need not be read again.
+
+    Args:
+        connection: from :func:`connect`.
+        settings: return only files that were read with these settings. The digest depends on the bytes alone, the
+            cell_ids also on the settings.
+
+    Returns:
+        (path, bytes, mtime_ns) to (digest, cell_ids); mtime_ns in ns since 1970-01-01 UTC.
+    """
+    wanted = None
+    if settings is not None:
+        from ..data.codec import to_json
+
+        wanted = to_json(settings)
+    lines = connection.execute(
+        "SELECT s.path, s.bytes, s.mtime_ns, s.digest, c.cell_id FROM sources s"
+        " LEFT JOIN source_cells c ON c.path = s.path"
+        " WHERE s.mtime_ns IS NOT NULL AND (? IS NULL OR s.settings = ?) ORDER BY s.path, c.cell_id",
+        (wanted, wanted),
+    )
+    cached: CachedSources = {}
+    for path, size, mtime_ns, digest, cell_id in lines:
+        key = (path, size, mtime_ns)
+        _, ids = cached.get(key, ("", ()))
+        if cell_id is not None:
+            ids = (*ids, cell_id)
+        cached[key] = (digest, ids)
+    return cached
+
+
+# Cleaning
+
+
+def clean_reports(connection: sqlite3.Connection, cell_id: Names = None) -> Rows:
+    """Return what cleaning did to each cell, by cell_id.
+
+    Returns:
+        cell_id, path (of the partition), rows_in, rows_kept, rows_quarantined, temperature_mean_celsius; before and
+        after cleaning: time_span_..._second, charge_in_..._ah, charge_out_..._ah (both positive), energy_in_..._wh,
+        energy_out_..._wh, cycles_..., steps_....
+    """
+    return select_rows(connection, "clean_reports", {"cell_id": cell_id}, "cell_id")
+
+
+def findings(connection: sqlite3.Connection, cell_id: Names = None, rule: str | None = None) -> Rows:
+    """Return the findings of cleaning, by cell and order in the clean report.
+
+    Args:
+        connection: from :func:`connect`.
+        cell_id: one cell, several, or all.
+        rule: code of a rule, such as ``voltage_spike``; ``None`` = all.
+
+    Returns:
+        cell_id, position, rule, severity (info, warning, error), rows, source_index, source_row (0 = the file's first
+        data row), cycle_count, step_count, before and after (text with unit), action.
+    """
+    return select_rows(connection, "findings", {"cell_id": cell_id, "rule": rule}, "cell_id, position")
+
+
+def rules_by_cell(connection: sqlite3.Connection, cell_id: Names = None) -> Rows:
+    """Return the findings of each rule in each cell, summed.
+
+    Returns:
+        cell_id, rule, severity (the worst), findings (number), samples_flagged, rows_quarantined, actions.
+    """
+    return select_rows(connection, "rules_by_cell", {"cell_id": cell_id}, "cell_id, rule")
+
+
+def quarantined_rows(connection: sqlite3.Connection, cell_id: Names = None) -> Rows:
+    """Return the number of quarantined rows by cell, file and rule: cell_id, path, rule, rows, source_index."""
+    return select_rows(connection, "quarantined_rows", {"cell_id": cell_id}, "cell_id, source_index, rule")
+
+
+def charge_by_rule(connection: sqlite3.Connection, cell_id: Names = None) -> Rows:
+    """Return how each rule changed the charge of each cell, in the order of the rules.
+
+    Returns:
+        cell_id, rule, charge_in_ah, charge_out_ah (after - before the rule), charge_in_percent, charge_out_percent (of
+        the charge before cleaning).
+    """
+    where, values = build_where({"cell_id": cell_id})
+    return connection.execute(f"SELECT * FROM charge_by_rule {where}", values).fetchall()
+
+
+def record_sources(connection: sqlite3.Connection, cell_id: Names = None) -> Rows:
+    """Return the raw files of cleaned records in time order: cell_id, source_index, path, digest (SHA-256)."""
+    return select_rows(connection, "record_sources", {"cell_id": cell_id}, "cell_id, source_index")
+
+
+def cycles(connection: sqlite3.Connection, cell_id: str | None = None) -> Rows:
+    """Return the cycles of cleaned records, by cell and cycle.
+
+    Returns:
+        cell_id, cycle_count, first_test_time_second, last_test_time_second, samples, steps, charge_in_ah, charge_out_ah
+        (both positive), energy_in_wh, energy_out_wh, voltage_min_volt, voltage_max_volt, temperature_mean_celsius.
+    """
+    return select_rows(connection, "cycles", {"cell_id": cell_id}, "cell_id, cycle_count")
+
+
+# Simulations
+
+
+def results(connection: sqlite3.Connection) -> Rows:
+    """Return one row for each simulation. A cell without simulations has one row, with the status of its cleaning.
+
+    Returns:
+        cell_id, rows, cycles, findings (number), model, parameter_set, rmse_mv, bias_mv, worst_mv (simulated -
+        measured), worst_time_second, status, reason, seconds, label, path (Parquet file in the store).
+    """
+    return connection.execute("SELECT * FROM results").fetchall()
 
 
 def simulations(
@@ -99,14 +284,21 @@ def simulations(
     parameter_sets: Sequence[str] = (),
     status: str | None = "done",
 ) -> Rows:
-    """Simulations with all their columns, by cell, parameter set and the campaign's order of models.
+    """Return simulations by cell, parameter set, and the campaign's order of models.
 
     Args:
+        connection: from :func:`connect`.
         cell_id: ``None`` = all cells.
-        models, parameter_sets: names; empty = all.
-        status: ``done``, ``failed``, ``skipped``; ``None`` = all.
+        models: names of models; empty = all.
+        parameter_sets: names of parameter sets; empty = all.
+        status: ``done``, ``failed``, ``skipped`` or ``pending``; ``None`` = all.
+
+    Returns:
+        All columns of ``simulations`` (see ``schema.sql``): among them cell_id, label, model, parameter_set, status,
+        path, samples, initial_soc (0 to 1), initial_voltage_volt, capacity_ah, temperature_celsius, rmse_mv, bias_mv,
+        worst_mv, solve_seconds, reason, reason_code, ended_second and partial_rmse_mv (of failed ones).
     """
-    where, values = _where(
+    where, values = build_where(
         {"s.cell_id": cell_id, "s.model": models, "s.parameter_set": parameter_sets, "s.status": status}
     )
     order = "ORDER BY s.cell_id, s.parameter_set, m.rowid, s.label"
@@ -114,24 +306,59 @@ def simulations(
     return connection.execute(f"SELECT s.* FROM {joined} {where} {order}", values).fetchall()
 
 
+def initial_states(connection: sqlite3.Connection, cell_id: str | None = None, label: str | None = None) -> Rows:
+    """Return the initial states of cycles that did not continue from the end of the cycle before.
+
+    Returns:
+        cell_id, label, cycle_count, soc (0 to 1), voltage_volt, source (text).
+    """
+    return select_rows(
+        connection, "initial_states", {"cell_id": cell_id, "label": label}, "cell_id, label, cycle_count"
+    )
+
+
 def comparisons(connection: sqlite3.Connection, cell_id: str | None = None, label: str | None = None) -> Rows:
-    """Errors of each cycle in mV, of a cell's simulations or of the one named by ``label``; cycle 0 = whole record."""
-    return _select_all(connection, "comparisons", {"cell_id": cell_id, "label": label}, "cell_id, label, cycle_count")
+    """Return the errors of simulations by cycle; cycle_count 0 = the complete record.
+
+    Returns:
+        cell_id, label, cycle_count, samples, rmse_mv, bias_mv, worst_mv (simulated - measured), worst_time_second,
+        rmse_time_weighted_mv, energy_in_measured_wh, energy_in_model_wh, energy_out_measured_wh, energy_out_model_wh,
+        charge_error (fraction), capacity_error_ah (model - cell), capacity_voltage_volt.
+    """
+    return select_rows(connection, "comparisons", {"cell_id": cell_id, "label": label}, "cell_id, label, cycle_count")
 
 
 def step_comparisons(connection: sqlite3.Connection, cell_id: str | None = None, label: str | None = None) -> Rows:
-    """Errors by step type and by window after a step's start (``all`` = any), in mV; cycle 0 = whole record."""
+    """Return the errors of simulations by step type and by window after the step's start; ``all`` = any.
+
+    Returns:
+        cell_id, label, cycle_count (0 = the complete record), step_type, window (ohmic, kinetic, diffusion, capacity,
+        all), samples, rmse_mv, bias_mv, worst_mv (simulated - measured), worst_time_second, change_rmse_mv (RMSE of the
+        error's change since the step's start).
+    """
     order = "cell_id, label, cycle_count, step_type, window"
-    return _select_all(connection, "step_comparisons", {"cell_id": cell_id, "label": label}, order)
+    return select_rows(connection, "step_comparisons", {"cell_id": cell_id, "label": label}, order)
 
 
 def errors_by(connection: sqlite3.Connection, part: str, cell_id: Names = None) -> Rows:
-    """Errors of finished simulations by ``window``, ``step_type`` or ``cycle`` (views ``errors_by_...``).
+    """Return the errors of finished simulations by cell, parameter set, and the campaign's order of models.
 
-    By cell, parameter set and the campaign's order of models; cycle 0 = whole record.
+    Args:
+        connection: from :func:`connect`.
+        part: ``window``, ``step_type`` or ``cycle``.
+        cell_id: one cell, several, or all.
+
+    Returns:
+        cell_id, model, parameter_set, rmse_mv, label, and: for ``window`` an ..._rmse_mv and an ..._change_rmse_mv of
+        each window; for ``step_type`` an ..._rmse_mv of each step type; for ``cycle`` one row for each cycle_count
+        (0 = the complete record) with samples, rmse_time_weighted_mv, bias_mv, worst_mv, worst_time_second,
+        energy_in_error_percent, energy_out_error_percent, capacity_error_ah, capacity_voltage_volt,
+        charge_error_percent.
     """
-    where, values = _where({"e.cell_id": cell_id})
-    order = f"e.cell_id, e.parameter_set, m.rowid, e.label{', e.cycle_count' if part == 'cycle' else ''}"
+    where, values = build_where({"e.cell_id": cell_id})
+    order = "e.cell_id, e.parameter_set, m.rowid, e.label"
+    if part == "cycle":
+        order += ", e.cycle_count"
     return connection.execute(
         f"SELECT e.* FROM errors_by_{part} e JOIN simulations s ON s.cell_id = e.cell_id AND s.label = e.label"
         f" LEFT JOIN models m ON m.model_digest = s.model_digest {where} ORDER BY {order}",
@@ -139,121 +366,52 @@ def errors_by(connection: sqlite3.Connection, part: str, cell_id: Names = None) 
     ).fetchall()
 
 
-def initial_states(connection: sqlite3.Connection, cell_id: str | None = None, label: str | None = None) -> Rows:
-    """The states of cycles that began from their own, of a cell's simulations."""
-    asked = {"cell_id": cell_id, "label": label}
-    return _select_all(connection, "initial_states", asked, "cell_id, label, cycle_count")
-
-
-def cycles(connection: sqlite3.Connection, cell_id: str | None = None) -> Rows:
-    """The cycles of a cell, or of all cells."""
-    return _select_all(connection, "cycles", {"cell_id": cell_id}, "cell_id, cycle_count")
-
-
-def cell_ids(connection: sqlite3.Connection) -> list[str]:
-    """The ids of all cells, in order."""
-    return [str(row[0]) for row in connection.execute("SELECT cell_id FROM cells ORDER BY cell_id")]
-
-
-def findings(connection: sqlite3.Connection, cell_id: Names = None, rule: str | None = None) -> Rows:
-    """What cleaning found, in a cell, several or all (none named), of one rule or of all."""
-    return _select_all(connection, "findings", {"cell_id": cell_id, "rule": rule}, "cell_id, position")
-
-
-def clean_reports(connection: sqlite3.Connection, cell_id: Names = None) -> Rows:
-    """What cleaning did: rows, charge (A.h), energy (W.h), time span, cycles and steps before and after."""
-    return _select_all(connection, "clean_reports", {"cell_id": cell_id}, "cell_id")
-
-
-def record_sources(connection: sqlite3.Connection, cell_id: Names = None) -> Rows:
-    """The raw files of cleaned records in time order: cell_id, source_index, path, digest."""
-    return _select_all(connection, "record_sources", {"cell_id": cell_id}, "cell_id, source_index")
-
-
-def rules_by_cell(connection: sqlite3.Connection, cell_id: Names = None) -> Rows:
-    """What each rule found in each cell: findings, samples flagged, rows quarantined, what was done."""
-    return _select_all(connection, "rules_by_cell", {"cell_id": cell_id}, "cell_id, rule")
-
-
-def quarantined_rows(connection: sqlite3.Connection, cell_id: Names = None) -> Rows:
-    """How many rows cleaning took out, by cell, file and rule."""
-    return _select_all(connection, "quarantined_rows", {"cell_id": cell_id}, "cell_id, source_index, rule")
-
-
-def charge_by_rule(connection: sqlite3.Connection, cell_id: Names = None) -> Rows:
-    """What each rule did to the charge in and out, in A.h and in percent of the charge before cleaning."""
-    where, values = _where({"cell_id": cell_id})
-    return connection.execute(f"SELECT * FROM charge_by_rule {where}", values).fetchall()
-
-
 def parameter_values(connection: sqlite3.Connection, parameter_set: str | None = None) -> Rows:
-    """Overridden parameters of a parameter set, or of all: kind (value, scale), value, unit."""
+    """Return the overridden parameters of parameter sets, in the order of their application.
+
+    Args:
+        connection: from :func:`connect`.
+        parameter_set: name of a set; ``None`` = all.
+
+    Returns:
+        parameter_set, base, parameter, kind (``value``, or ``scale`` = a factor), value, unit, parameter_set_digest.
+    """
     return connection.execute(
         "SELECT * FROM parameter_values WHERE ? IS NULL OR parameter_set = ?", (parameter_set, parameter_set)
     ).fetchall()
 
 
-def sources(connection: sqlite3.Connection, cell_id: str | None = None) -> Rows:
-    """Raw files with bytes and digest, one line for each cell they hold."""
-    where, values = _where({"c.cell_id": cell_id})
-    return connection.execute(
-        "SELECT c.cell_id, c.rows, s.* FROM sources s JOIN source_cells c ON c.path = s.path"
-        f" {where} ORDER BY c.cell_id, s.path",
-        values,
-    ).fetchall()
+# Parts of statements, also for fit_queries.py
 
 
-def source_cache(connection: sqlite3.Connection, settings: SourceSettings | None = None) -> CachedSources:
-    """Return (digest, cell_ids) of every raw file by (path, bytes, mtime_ns): what matches need not be read again.
+def select_rows(connection: sqlite3.Connection, table: str, wanted: Mapping[str, Names], order: str) -> Rows:
+    """Return all columns of the wanted rows of a table or view.
 
     Args:
-        settings: only files that were read so. The digest depends on the bytes alone, cell_ids on the settings too.
+        connection: from :func:`connect`.
+        table: name of the table or view.
+        wanted: column name to its wanted values.
+        order: column names for ``ORDER BY``.
     """
-    wanted = None
-    if settings is not None:
-        from ..data.codec import to_json
-
-        wanted = to_json(settings)
-    found = connection.execute(
-        "SELECT s.path, s.bytes, s.mtime_ns, s.digest, c.cell_id FROM sources s"
-        " LEFT JOIN source_cells c ON c.path = s.path"
-        " WHERE s.mtime_ns IS NOT NULL AND (? IS NULL OR s.settings = ?) ORDER BY s.path, c.cell_id",
-        (wanted, wanted),
-    )
-    cached: CachedSources = {}
-    for path, size, mtime_ns, digest, cell_id in found:
-        _, held = cached.get((path, size, mtime_ns), ("", ()))
-        cached[path, size, mtime_ns] = (digest, (*held, cell_id) if cell_id is not None else held)
-    return cached
-
-
-def last_run(connection: sqlite3.Connection) -> sqlite3.Row | None:
-    """The latest run with its campaign's name and path; ``None`` when there was none."""
-    row: sqlite3.Row | None = connection.execute(
-        "SELECT r.*, c.name AS campaign, c.path AS campaign_path FROM runs r"
-        " LEFT JOIN campaigns c ON c.campaign_id = r.campaign_id ORDER BY r.run_id DESC LIMIT 1"
-    ).fetchone()
-    return row
-
-
-def _select_all(connection: sqlite3.Connection, table: str, asked: Mapping[str, Names], order: str) -> Rows:
-    where, values = _where(asked)
+    where, values = build_where(wanted)
     return connection.execute(f"SELECT * FROM {table} {where} ORDER BY {order}", values).fetchall()
 
 
-def _where(asked: Mapping[str, Names]) -> tuple[str, list[str]]:
-    """Build a WHERE of columns and wanted values: a text, several, or all (``None``, empty)."""
+def build_where(wanted: Mapping[str, Names]) -> tuple[str, list[str]]:
+    """Return a WHERE clause ("" = all rows) and the values of its placeholders.
+
+    Args:
+        wanted: column name to its wanted values.
+    """
     conditions: list[str] = []
     values: list[str] = []
-    for column, wanted in asked.items():
-        some = [wanted] if isinstance(wanted, str) else list(wanted or ())
-        if some:
-            conditions.append(f"{column} IN ({', '.join('?' * len(some))})")
-            values += some
-    return ("WHERE " + " AND ".join(conditions) if conditions else ""), values
-
-
-def recorded_jobs(connection: sqlite3.Connection) -> dict[tuple[str, str, str], tuple[str, str]]:
-    """Return (digest, status) of every recorded job by (kind, cell_id, label)."""
-    found = connection.execute("SELECT kind, cell_id, label, digest, status FROM jobs")
-    return {(kind, cell_id, label): (digest, status) for kind, cell_id, label, digest, status in found}
+    for column, names in wanted.items():
+        if isinstance(names, str):
+            names = [names]
+        if names:
+            placeholders = ", ".join("?" * len(names))
+            conditions.append(f"{column} IN ({placeholders})")
+            values += names
+    if not conditions:
+        return "", values
+    return "WHERE " + " AND ".join(conditions), values

@@ -1,6 +1,7 @@
-"""Frozen values as rows: pure functions from settings, receipts and results to columns of the catalog.
+"""Rows of the catalog: pure functions from settings, receipts and results to columns.
 
-A row is a dict of column to value. SQLite keeps a NaN as NULL, so values need no check here.
+A row is a dict of column name to value. SQLite stores NaN as NULL, so values need no check here. First come definitions
+and cells, then cleaning, then simulations; shared parts are at the end. ``fit_rows.py`` has the rows of fits.
 """
 
 from __future__ import annotations
@@ -25,37 +26,47 @@ COMPARISON_TABLES: Final = {
     "step_comparisons": "step_comparisons",
     "cycle_states": "initial_states",
 }
-"""Fields of a simulation's result that are rows of their own, each with its table."""
+"""Fields of a simulation's result that become rows of another table: field name to table name."""
 
 _START = re.compile(r"(.*?)[-_ #.]*(\d+)")
+"""Label of a start: name of the fit, a separator, number of the start."""
 
 
 @lru_cache(maxsize=4096)
 def definition_digest(settings: ModelSettings | ParameterSetSettings) -> str:
-    """Return 16 hex digits that tell definitions of a model or parameter set apart, of one name too."""
+    """Return 16 hex digits that identify a definition of a model or parameter set; one name may have several."""
     return digest(settings)[:16]
 
 
 def split_simulation_label(label: str) -> tuple[str, str]:
-    """Split a simulation's label into model and parameter set, at its first dash."""
+    """Split a simulation's label (``SPMe-Chen2020``) into model and parameter set, at its first dash."""
     model, _, parameter_set = label.partition("-")
     return model, parameter_set
 
 
 def split_start_label(label: str) -> tuple[str, int | None]:
-    """Split a start's label (``diffusivities-2``) into the fit's name and the start's number."""
+    """Split a start's label (``diffusion-2``) into the fit's name and the start's number; ``None`` = no number."""
     match = _START.fullmatch(label)
-    return (match[1], int(match[2])) if match else (label, None)
+    if match is None:
+        return label, None
+    return match[1], int(match[2])
 
 
 def model_row(model: ModelSettings) -> Row:
-    """Row of ``models``; the mesh stands among the options, as ``"mesh"``."""
-    options = to_json_map([*model.options, *([("mesh", dict(model.mesh))] if model.mesh else [])])
-    return {"model_digest": definition_digest(model), "model": model.name, "type": model.type, "options": options}
+    """Return the row of ``models``; the mesh is one of the options, under the name ``mesh``."""
+    options: list[tuple[str, object]] = list(model.options)
+    if model.mesh:
+        options.append(("mesh", dict(model.mesh)))
+    return {
+        "model_digest": definition_digest(model),
+        "model": model.name,
+        "type": model.type,
+        "options": to_json_map(options),
+    }
 
 
 def parameter_set_row(settings: ParameterSetSettings) -> Row:
-    """Row of ``parameter_sets``."""
+    """Return the row of ``parameter_sets``."""
     return {
         "parameter_set_digest": definition_digest(settings),
         "parameter_set": settings.name,
@@ -65,22 +76,27 @@ def parameter_set_row(settings: ParameterSetSettings) -> Row:
 
 
 def override_rows(settings: ParameterSetSettings) -> list[Row]:
-    """Rows of ``parameter_overrides``; a factor is a pure number, with the unit ``""``."""
-    return [
-        {
-            "parameter_set_digest": definition_digest(settings),
-            "position": position,
-            "parameter": override.parameter,
-            "kind": override.kind,
-            "value": override.value,
-            "unit": parameter_unit(override.parameter) if override.kind == "value" else "",
-        }
-        for position, override in enumerate(settings.overrides)
-    ]
+    """Return the rows of ``parameter_overrides``; a factor has the unit ``""``."""
+    overrides: list[Row] = []
+    for position, override in enumerate(settings.overrides):
+        unit = ""
+        if override.kind == "value":
+            unit = parameter_unit(override.parameter)
+        overrides.append(
+            {
+                "parameter_set_digest": definition_digest(settings),
+                "position": position,
+                "parameter": override.parameter,
+                "kind": override.kind,
+                "value": override.value,
+                "unit": unit,
+            }
+        )
+    return overrides
 
 
 def cell_row(cell: CellSettings) -> Row:
-    """Row of ``cells``."""
+    """Return the row of ``cells``."""
     return {
         "cell_id": cell.cell_id,
         "nominal_capacity_ah": cell.nominal_capacity_ah,
@@ -91,7 +107,12 @@ def cell_row(cell: CellSettings) -> Row:
 
 
 def source_row(source: SourceFile, mtime_ns: int | None) -> Row:
-    """Row of ``sources``."""
+    """Return the row of ``sources``.
+
+    Args:
+        source: the raw file.
+        mtime_ns: its modification time in ns since 1970-01-01 UTC; ``None`` = not known.
+    """
     return {
         "path": source.path,
         "bytes": source.bytes,
@@ -103,7 +124,12 @@ def source_row(source: SourceFile, mtime_ns: int | None) -> Row:
 
 
 def job_row(receipt: Receipt, run_id: int | None) -> Row:
-    """Row of ``jobs``: the receipt without its result."""
+    """Return the row of ``jobs``: the receipt without its result.
+
+    Args:
+        receipt: the job's latest receipt.
+        run_id: the run that wrote it; ``None`` = it was found in the store.
+    """
     return {
         **scalar_columns(receipt, "versions", "outputs", "result"),
         "versions": to_json_map(receipt.versions),
@@ -113,7 +139,7 @@ def job_row(receipt: Receipt, run_id: int | None) -> Row:
 
 
 def clean_report_row(receipt: Receipt, result: CleanResult) -> Row:
-    """Row of ``clean_reports``, under the receipt's cell_id."""
+    """Return the row of ``clean_reports``, under the receipt's cell_id."""
     return {
         **scalar_columns(result.report, "findings", "quarantined", "flagged", "charge_changes"),
         "cell_id": receipt.cell_id,
@@ -123,7 +149,7 @@ def clean_report_row(receipt: Receipt, result: CleanResult) -> Row:
 
 
 def finding_rows(receipt: Receipt, result: CleanResult) -> list[Row]:
-    """Rows of ``findings``, in the report's order."""
+    """Return the rows of ``findings``, in the report's order."""
     return [
         {"cell_id": receipt.cell_id, "position": position, **scalar_columns(finding)}
         for position, finding in enumerate(result.report.findings)
@@ -131,7 +157,7 @@ def finding_rows(receipt: Receipt, result: CleanResult) -> list[Row]:
 
 
 def record_source_rows(receipt: Receipt, result: CleanResult) -> list[Row]:
-    """Rows of ``record_sources``."""
+    """Return the rows of ``record_sources``, in time order."""
     return [
         {"cell_id": receipt.cell_id, "source_index": index, "path": source.file.path, "digest": source.file.digest}
         for index, source in enumerate(result.sources)
@@ -139,17 +165,17 @@ def record_source_rows(receipt: Receipt, result: CleanResult) -> list[Row]:
 
 
 def quarantine_rows(receipt: Receipt, result: CleanResult) -> list[Row]:
-    """Rows of ``quarantine_counts``."""
+    """Return the rows of ``quarantine_counts``."""
     return [{"cell_id": receipt.cell_id, **scalar_columns(count)} for count in result.report.quarantined]
 
 
 def flag_count_rows(receipt: Receipt, result: CleanResult) -> list[Row]:
-    """Rows of ``flag_counts``."""
+    """Return the rows of ``flag_counts``."""
     return [{"cell_id": receipt.cell_id, **scalar_columns(count)} for count in result.report.flagged]
 
 
 def charge_change_rows(receipt: Receipt, result: CleanResult) -> list[Row]:
-    """Rows of ``charge_changes``, in the order of the rules."""
+    """Return the rows of ``charge_changes``, in the order in which the rules were applied."""
     return [
         {"cell_id": receipt.cell_id, "position": position, **scalar_columns(change)}
         for position, change in enumerate(result.report.charge_changes)
@@ -157,7 +183,7 @@ def charge_change_rows(receipt: Receipt, result: CleanResult) -> list[Row]:
 
 
 def cycle_rows(receipt: Receipt, result: CleanResult) -> list[Row]:
-    """Rows of ``cycles``."""
+    """Return the rows of ``cycles``."""
     return [{"cell_id": receipt.cell_id, **scalar_columns(cycle)} for cycle in result.cycles]
 
 
@@ -169,11 +195,16 @@ CLEANING_ROWS: Final = {
     "flag_counts": flag_count_rows,
     "charge_changes": charge_change_rows,
 }
+"""Tables that a clean report fills besides its own row: table name to the function that makes their rows."""
 
 
 def simulation_row(receipt: Receipt, settings: SimulateSettings | None) -> Row:
-    """Row of ``simulations``: done, failed or skipped; without settings, names come from the receipt's label."""
-    result = receipt.result if isinstance(receipt.result, (SimulationResult, FailedSimulation)) else None
+    """Return the row of ``simulations``.
+
+    Args:
+        receipt: of a simulation that is done, failed or skipped.
+        settings: of the simulation; ``None`` = model and parameter set come from the receipt's label.
+    """
     if settings is None:
         model, parameter_set = split_simulation_label(receipt.label)
         row: Row = {"model": model, "parameter_set": parameter_set}
@@ -186,19 +217,21 @@ def simulation_row(receipt: Receipt, settings: SimulateSettings | None) -> Row:
             "rtol": settings.rtol,
             "atol": settings.atol,
         }
-    if result is not None:
+    result = receipt.result
+    attempts: tuple[str, ...] = ()
+    if isinstance(result, (SimulationResult, FailedSimulation)):
+        attempts = result.attempts
         row |= {
             "path": _parquet_path(receipt),
             **scalar_columns(result, "settings", "attempts", "compiled", *COMPARISON_TABLES),
         }
     if isinstance(result, SimulationResult):
         row["compiled"] = int(result.compiled)
-    attempts = json.dumps(result.attempts if result else (), ensure_ascii=False)
-    return {**outcome_columns(receipt), **row, "attempts": attempts}
+    return {**outcome_columns(receipt), **row, "attempts": json.dumps(attempts, ensure_ascii=False)}
 
 
 def compared_rows(receipt: Receipt, result: SimulationResult) -> dict[str, list[Row]]:
-    """Rows of what belongs to a simulation: ``comparisons``, ``step_comparisons`` and ``initial_states``."""
+    """Return the rows of ``comparisons``, ``step_comparisons`` and ``initial_states`` of a simulation, by table."""
     key = {"cell_id": receipt.cell_id, "label": receipt.label}
     return {
         table: [{**key, **scalar_columns(value)} for value in getattr(result, field)]
@@ -207,21 +240,26 @@ def compared_rows(receipt: Receipt, result: SimulationResult) -> dict[str, list[
 
 
 def to_json_map(pairs: Iterable[tuple[str, object]]) -> str:
-    """Turn (name, value) pairs into a JSON object, in their order."""
+    """Return (name, value) pairs as a JSON object, in their order."""
     return json.dumps(dict(pairs), ensure_ascii=False)
 
 
 def outcome_columns(receipt: Receipt) -> Row:
-    """The columns that simulations, fits and starts share with their jobs."""
+    """Return the columns that simulations, fits, starts and profiles share with their jobs."""
     names = ("cell_id", "label", "status", "digest", "seconds", "reason", "reason_code", "log")
     return {name: getattr(receipt, name) for name in names}
 
 
 def scalar_columns(value: Any, *without: str) -> Row:
-    """The fields of a frozen value that are columns by their own names."""
+    """Return the fields of a frozen value as columns of the same names.
+
+    Args:
+        value: a dataclass.
+        without: names of fields to leave out.
+    """
     return {field.name: getattr(value, field.name) for field in dataclasses.fields(value) if field.name not in without}
 
 
 def _parquet_path(receipt: Receipt) -> str | None:
-    """The first Parquet file that a job wrote: for cleaning, the partition (the quarantine comes after it)."""
+    """Return the first Parquet file that a job wrote: for cleaning, the partition (the quarantine file is second)."""
     return next((output.path for output in receipt.outputs if output.path.endswith(".parquet")), None)

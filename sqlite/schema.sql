@@ -1,22 +1,22 @@
--- The catalog of a store: everything but the curves, which lie in Parquet files beside it.
+-- The catalog of a store: everything except the time series, which are in Parquet files beside it.
 --
--- This file is the current whole: a new catalog is made from it, an older one is brought to it by migrations.py.
--- Conventions: currents and net charges are positive when they charge the cell; charge and energy "in" and "out"
--- are both positive; every number's unit ends its column's name; times since 1970-01-01 UTC are ..._unix_second,
--- times since the record's start are ..._time_second; paths are relative to the store unless said otherwise;
--- NULL is "not known" (a NaN becomes NULL); lists and maps are JSON.
+-- This file is the current schema. It creates a new catalog; migrations.py migrates older catalogs to it.
+-- Conventions: current and net charge are positive when they charge the cell. Charge and energy "in" and "out" are
+-- both positive. The unit is at the end of a column's name. Times since 1970-01-01 UTC are ..._unix_second, times since
+-- the record's start are ..._time_second. Paths are relative to the store unless the comment says otherwise.
+-- NULL means "not known" (NaN becomes NULL). Lists and maps are JSON.
 
--- What the user asked for: one row for each text of a campaign file that was ever run.
+-- Campaigns: one row for each version of a campaign file that was run.
 CREATE TABLE campaigns (
     campaign_id INTEGER PRIMARY KEY,
     name        TEXT NOT NULL,
-    path        TEXT NOT NULL,  -- of the campaign file, as it was given
+    path        TEXT NOT NULL,  -- of the campaign file, as the user gave it
     digest      TEXT NOT NULL,
-    text        TEXT NOT NULL,  -- the whole file
+    text        TEXT NOT NULL,  -- the complete file
     UNIQUE (path, name, digest)
 ) STRICT;
 
--- One row for each invocation that wrote to this store.
+-- Runs: one row for each command that wrote to this store.
 CREATE TABLE runs (
     run_id              INTEGER PRIMARY KEY,
     campaign_id         INTEGER REFERENCES campaigns (campaign_id),
@@ -30,26 +30,26 @@ CREATE TABLE runs (
     ended_unix_second   REAL
 ) STRICT;
 
--- The cells under the user's own names, with what the campaign says of each.
+-- Cells: the user's name of each, and its settings in the campaign.
 CREATE TABLE cells (
     cell_id              TEXT PRIMARY KEY,
-    nominal_capacity_ah  REAL,  -- NULL: the parameter set's own
-    initial_state_value  REAL,  -- state of charge 0 to 1, or V; unused by rest_voltage and previous_cycle
-    temperature_celsius  REAL,  -- NULL: the mean of the measured one, else the parameter set's own
+    nominal_capacity_ah  REAL,  -- NULL: that of the parameter set
+    initial_state_value  REAL,  -- state of charge 0 to 1, or voltage in V; not used by rest_voltage and previous_cycle
+    temperature_celsius  REAL,  -- NULL: the measured mean; if nothing was measured, that of the parameter set
     initial_state_policy TEXT CHECK (initial_state_policy IN ('rest_voltage', 'soc', 'voltage', 'previous_cycle'))
 ) STRICT;
 
--- The raw files, each with what is needed to see that it has not changed.
+-- Raw files. Size, digest and modification time show whether a file has changed.
 CREATE TABLE sources (
-    path     TEXT PRIMARY KEY,  -- as the campaign finds it
+    path     TEXT PRIMARY KEY,  -- as the campaign gives it
     bytes    INTEGER NOT NULL,
     digest   TEXT NOT NULL,     -- SHA-256 of the file, hex
-    mtime_ns INTEGER,           -- the file's time of change when it was hashed, ns since 1970-01-01 UTC
+    mtime_ns INTEGER,           -- modification time when the digest was computed, ns since 1970-01-01 UTC
     reader   TEXT NOT NULL,
-    settings TEXT NOT NULL      -- how the file is read
+    settings TEXT NOT NULL      -- how the file is read, JSON
 ) STRICT;
 
--- Which cells each raw file holds.
+-- The cells in each raw file.
 CREATE TABLE source_cells (
     path    TEXT NOT NULL REFERENCES sources (path) ON DELETE CASCADE,
     cell_id TEXT NOT NULL REFERENCES cells (cell_id),
@@ -58,7 +58,7 @@ CREATE TABLE source_cells (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX source_cells_by_cell ON source_cells (cell_id);
 
--- PyBaMM models as simulated. A name whose options were changed has a row for each definition that is in use.
+-- PyBaMM models. If the options of a model changed, it has one row for each definition that results still use.
 CREATE TABLE models (
     model_digest TEXT PRIMARY KEY,
     model        TEXT NOT NULL,
@@ -67,28 +67,28 @@ CREATE TABLE models (
 ) STRICT;
 CREATE INDEX models_by_name ON models (model);
 
--- Parameter sets as simulated: one of PyBaMM's or of a file, with overrides; fitted ones too.
+-- Parameter sets: a base (a set of PyBaMM or of a file) with overrides. Fitted sets are included.
 CREATE TABLE parameter_sets (
     parameter_set_digest TEXT PRIMARY KEY,
     parameter_set        TEXT NOT NULL,
-    base                 TEXT NOT NULL,  -- PyBaMM's name, or the campaign's name of a file
-    file_digest          TEXT           -- SHA-256 of that file, hex: a copy is parameter_sets/DIGEST.json; NULL: PyBaMM's
+    base                 TEXT NOT NULL,  -- the name in PyBaMM, or the campaign's name of a file
+    file_digest          TEXT           -- SHA-256 of that file, hex; copy: parameter_sets/DIGEST.json; NULL: a set of PyBaMM
 ) STRICT;
 CREATE INDEX parameter_sets_by_name ON parameter_sets (parameter_set);
 
--- Every parameter that a set changes, in the order they are applied.
+-- The parameters that a set changes in its base, in the order of application.
 CREATE TABLE parameter_overrides (
     parameter_set_digest TEXT NOT NULL REFERENCES parameter_sets (parameter_set_digest) ON DELETE CASCADE,
     position             INTEGER NOT NULL,
     parameter            TEXT NOT NULL,
     kind                 TEXT NOT NULL CHECK (kind IN ('value', 'scale')),
     value                REAL NOT NULL,
-    unit                 TEXT NOT NULL,  -- of value; '' for a factor and any other pure number
+    unit                 TEXT NOT NULL,  -- of value; '' for a factor or another dimensionless number
     PRIMARY KEY (parameter_set_digest, position)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX parameter_overrides_by_parameter ON parameter_overrides (parameter);
 
--- The parameter sets that the campaign asks for, for each cell.
+-- The parameter sets that the campaign uses for each cell.
 CREATE TABLE cell_parameter_sets (
     cell_id              TEXT NOT NULL REFERENCES cells (cell_id),
     parameter_set_digest TEXT NOT NULL REFERENCES parameter_sets (parameter_set_digest),
@@ -97,7 +97,7 @@ CREATE TABLE cell_parameter_sets (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX cell_parameter_sets_by_parameter_set ON cell_parameter_sets (parameter_set_digest);
 
--- The latest receipt of every job. A split job reads a file of many cells, so cell_id is no reference here.
+-- Jobs: the latest receipt of each. A split job reads a file of many cells, so cell_id is not a reference to cells.
 CREATE TABLE jobs (
     kind                TEXT NOT NULL CHECK (kind IN ('split', 'clean', 'simulate', 'start', 'fit', 'profile')),
     cell_id             TEXT NOT NULL,
@@ -112,7 +112,7 @@ CREATE TABLE jobs (
     host                TEXT NOT NULL,
     versions            TEXT NOT NULL,
     outputs             TEXT NOT NULL,  -- {"path": bytes, ...}
-    run_id              INTEGER REFERENCES runs (run_id),  -- NULL: taken from a receipt that was found
+    run_id              INTEGER REFERENCES runs (run_id),  -- NULL: the receipt was found in the store
     PRIMARY KEY (kind, cell_id, label)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX jobs_by_cell ON jobs (cell_id);
@@ -137,7 +137,7 @@ CREATE TABLE clean_reports (
     steps_before             INTEGER NOT NULL,
     steps_after              INTEGER NOT NULL,
     temperature_mean_celsius REAL,
-    energy_in_before_wh      REAL,  -- these four NULL: cleaned by a version that did not count them
+    energy_in_before_wh      REAL,  -- these four are NULL if an older version cleaned the cell
     energy_in_after_wh       REAL,
     energy_out_before_wh     REAL,
     energy_out_after_wh      REAL
@@ -147,21 +147,21 @@ CREATE TABLE clean_reports (
 CREATE TABLE record_sources (
     cell_id      TEXT NOT NULL REFERENCES clean_reports (cell_id) ON DELETE CASCADE,
     source_index INTEGER NOT NULL,
-    path         TEXT NOT NULL,  -- when it was cleaned
+    path         TEXT NOT NULL,  -- at the time of cleaning
     digest       TEXT NOT NULL,  -- SHA-256 of the file, hex
     PRIMARY KEY (cell_id, source_index)
 ) STRICT, WITHOUT ROWID;
 
--- Rows that cleaning took out, by rule and file; they add up to rows_quarantined.
+-- Quarantined rows by rule and file; their sum is rows_quarantined.
 CREATE TABLE quarantine_counts (
     cell_id      TEXT NOT NULL REFERENCES clean_reports (cell_id) ON DELETE CASCADE,
     rule         TEXT NOT NULL,
-    source_index INTEGER NOT NULL,  -- which of record_sources
+    source_index INTEGER NOT NULL,  -- file, as in record_sources
     rows         INTEGER NOT NULL,
     PRIMARY KEY (cell_id, rule, source_index)
 ) STRICT, WITHOUT ROWID;
 
--- Samples that were kept with a rule's flag; of each rule that flagged one, took a row out or has a finding.
+-- Samples with a rule's flag, for each rule that flagged a sample, quarantined a row or has a finding.
 CREATE TABLE flag_counts (
     cell_id TEXT NOT NULL REFERENCES clean_reports (cell_id) ON DELETE CASCADE,
     rule    TEXT NOT NULL,
@@ -169,28 +169,28 @@ CREATE TABLE flag_counts (
     PRIMARY KEY (cell_id, rule)
 ) STRICT, WITHOUT ROWID;
 
--- What each rule, at its turn, added to the charge in and out; they add up to after less before.
+-- How each rule changed the charge in and out; the sum is the charge after cleaning - the charge before.
 CREATE TABLE charge_changes (
     cell_id       TEXT NOT NULL REFERENCES clean_reports (cell_id) ON DELETE CASCADE,
     position      INTEGER NOT NULL,  -- order in which the rules were applied
     rule          TEXT NOT NULL,
-    charge_in_ah  REAL NOT NULL,     -- after the rule less before it
+    charge_in_ah  REAL NOT NULL,     -- after the rule - before the rule
     charge_out_ah REAL NOT NULL,
     PRIMARY KEY (cell_id, position)
 ) STRICT, WITHOUT ROWID;
 
--- What each cleaning rule saw in one place, and what it did.
+-- Findings: what a cleaning rule detected at one place, and what it did.
 CREATE TABLE findings (
     cell_id      TEXT NOT NULL REFERENCES clean_reports (cell_id) ON DELETE CASCADE,
     position     INTEGER NOT NULL,  -- order in the clean report
     rule         TEXT NOT NULL,
     severity     TEXT NOT NULL CHECK (severity IN ('info', 'warning', 'error')),
     rows         INTEGER NOT NULL,
-    source_index INTEGER NOT NULL,  -- which of the cell's raw files, in time order
-    source_row   INTEGER NOT NULL,  -- the first row concerned, 0 = the file's first data row
+    source_index INTEGER NOT NULL,  -- raw file of the cell, in time order
+    source_row   INTEGER NOT NULL,  -- the first affected row, 0 = the file's first data row
     cycle_count  INTEGER,
     step_count   INTEGER,
-    before       TEXT NOT NULL,     -- with unit
+    before       TEXT NOT NULL,     -- value with unit
     after        TEXT NOT NULL,
     action       TEXT NOT NULL,
     PRIMARY KEY (cell_id, position)
@@ -215,11 +215,11 @@ CREATE TABLE cycles (
     PRIMARY KEY (cell_id, cycle_count)
 ) STRICT, WITHOUT ROWID;
 
--- A cell under its measured current with a model and a parameter set; errors are simulated - measured voltage. One that
--- failed has what it began from and where it ended, but no rmse_mv: what is part of a record is no result.
+-- Simulations of a cell, driven by its measured current, with a model and a parameter set. Errors are simulated -
+-- measured voltage. A failed one has its initial state and its end, but no rmse_mv: a part of a record is not a result.
 CREATE TABLE simulations (
     cell_id                TEXT NOT NULL REFERENCES cells (cell_id),
-    label                  TEXT NOT NULL,  -- model-parameter_set: the simulation's name in its cell
+    label                  TEXT NOT NULL,  -- model-parameter_set: name of the simulation in its cell
     model                  TEXT NOT NULL,
     parameter_set          TEXT NOT NULL,
     model_digest           TEXT REFERENCES models (model_digest),
@@ -232,7 +232,7 @@ CREATE TABLE simulations (
     initial_soc            REAL,           -- 0 to 1
     initial_voltage_volt   REAL,
     initial_state_source   TEXT,
-    electrodes_in_parallel REAL,           -- capacity scaling; the parameter set's own is 1
+    electrodes_in_parallel REAL,           -- capacity scaling; the parameter set has 1
     temperature_celsius    REAL,
     charge_measured_ah     REAL,           -- net
     charge_model_ah        REAL,           -- net
@@ -244,20 +244,20 @@ CREATE TABLE simulations (
     solve_seconds          REAL,
     rtol                   REAL,
     atol                   REAL,
-    attempts               TEXT NOT NULL,  -- what was tried, the last one being the result
+    attempts               TEXT NOT NULL,  -- solver settings that were tried; the last one gave the result
     seconds                REAL,
     reason                 TEXT NOT NULL,
     reason_code            TEXT NOT NULL,
     log                    TEXT NOT NULL,
-    capacity_ah            REAL,           -- that scales the model to the cell
+    capacity_ah            REAL,           -- capacity to which the model is scaled
     capacity_source        TEXT,
     temperature_source     TEXT,
-    compression_rmse_mv    REAL,           -- estimate of what compressing the current does to the voltage
+    compression_rmse_mv    REAL,           -- estimated voltage error from the compression of the current
     compression_worst_mv   REAL,
     compiled               INTEGER CHECK (compiled IN (0, 1)),
-    beyond_cutoff_second   REAL,           -- time spent over 50 mV outside the set's cut-offs, which end nothing
-    ended_second           REAL,           -- failed: test time of the last sample of the curve that was kept
-    partial_rmse_mv        REAL,           -- failed: until there
+    beyond_cutoff_second   REAL,           -- time over 50 mV outside the cut-off voltages; these do not stop the simulation
+    ended_second           REAL,           -- failed: test time of the last simulated sample
+    partial_rmse_mv        REAL,           -- failed: RMSE until then
     PRIMARY KEY (cell_id, label)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX simulations_by_model ON simulations (model, rmse_mv);
@@ -267,7 +267,7 @@ CREATE INDEX simulations_by_rmse ON simulations (rmse_mv);
 CREATE INDEX simulations_by_model_digest ON simulations (model_digest);
 CREATE INDEX simulations_by_parameter_set_digest ON simulations (parameter_set_digest);
 
--- Simulated against measured voltage for each cycle; cycle_count 0 is the whole record.
+-- Simulated against measured voltage for each cycle; cycle_count 0 is the complete record.
 CREATE TABLE comparisons (
     cell_id           TEXT NOT NULL,
     label             TEXT NOT NULL,
@@ -277,19 +277,20 @@ CREATE TABLE comparisons (
     bias_mv           REAL,
     worst_mv          REAL,  -- the error of the largest magnitude, with its sign
     worst_time_second REAL,
-    rmse_time_weighted_mv  REAL,  -- each sample by the time it stands for
+    rmse_time_weighted_mv  REAL,  -- each sample weighted by its duration
     energy_in_measured_wh  REAL,  -- energies: measured current with measured and with simulated voltage
     energy_in_model_wh     REAL,
     energy_out_measured_wh REAL,
     energy_out_model_wh    REAL,
-    charge_error           REAL,  -- largest difference of the charges within the cycle, over its throughput
-    capacity_error_ah      REAL,  -- model - cell, charge given until each fell to capacity_voltage_volt
+    charge_error           REAL,  -- largest charge difference in the cycle / charge throughput of the cycle
+    capacity_error_ah      REAL,  -- model - cell, charge delivered until each reached capacity_voltage_volt
     capacity_voltage_volt  REAL,
     PRIMARY KEY (cell_id, label, cycle_count),
     FOREIGN KEY (cell_id, label) REFERENCES simulations (cell_id, label) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
 
--- The same errors by step type and by window after a step's start, 'all' being any; both at once for the whole record.
+-- The same errors by step type and by window after the step's start; 'all' = any. Only the complete record has both at
+-- once.
 CREATE TABLE step_comparisons (
     cell_id           TEXT NOT NULL,
     label             TEXT NOT NULL,
@@ -301,12 +302,12 @@ CREATE TABLE step_comparisons (
     bias_mv           REAL,
     worst_mv          REAL,
     worst_time_second REAL,
-    change_rmse_mv    REAL,  -- of the error's change since the step began: what the step itself adds
+    change_rmse_mv    REAL,  -- of the error's change since the step's start
     PRIMARY KEY (cell_id, label, cycle_count, step_type, window),
     FOREIGN KEY (cell_id, label) REFERENCES simulations (cell_id, label) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
 
--- The states of cycles that began from their own, not from the end of the cycle before.
+-- Initial states of cycles that did not continue from the end of the cycle before.
 CREATE TABLE initial_states (
     cell_id      TEXT NOT NULL,
     label        TEXT NOT NULL,
@@ -318,14 +319,14 @@ CREATE TABLE initial_states (
     FOREIGN KEY (cell_id, label) REFERENCES simulations (cell_id, label) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
 
--- One row for each fit of a cell; its best start became parameter_set.
+-- Fits: one row for each fit of a cell. The values of its best start became parameter_set.
 CREATE TABLE fits (
     cell_id                   TEXT NOT NULL REFERENCES cells (cell_id),
     label                     TEXT NOT NULL,
-    fit                       TEXT NOT NULL,  -- the campaign's name of it
+    fit                       TEXT NOT NULL,  -- its name in the campaign
     model                     TEXT,
-    base_parameter_set        TEXT,           -- what was fitted from
-    parameter_set             TEXT,           -- what came out
+    base_parameter_set        TEXT,           -- the set before the fit
+    parameter_set             TEXT,           -- the fitted set
     model_digest              TEXT REFERENCES models (model_digest),
     base_parameter_set_digest TEXT REFERENCES parameter_sets (parameter_set_digest),
     parameter_set_digest      TEXT REFERENCES parameter_sets (parameter_set_digest),
@@ -336,26 +337,26 @@ CREATE TABLE fits (
     seed                      INTEGER,
     max_evaluations           INTEGER,
     best_start                INTEGER,
-    starts_done               INTEGER,        -- that came to their end
+    starts_done               INTEGER,        -- starts that did not stop early
     starts_agreeing           INTEGER,
-    rmse_default_mv           REAL,           -- before
-    rmse_mv                   REAL,           -- after
+    rmse_default_mv           REAL,           -- before the fit
+    rmse_mv                   REAL,           -- after the fit
     seconds                   REAL,
     reason                    TEXT NOT NULL,
     reason_code               TEXT NOT NULL,
     log                       TEXT NOT NULL,
     agreeing_within           REAL,           -- largest relative difference of a parameter between agreeing starts
-    samples                   INTEGER,        -- that were fitted
-    noise_mv                  REAL,           -- of the measured voltage
-    residual_correlation_samples REAL,        -- over which the remaining errors move together; 1 = noise
-    condition_number          REAL,           -- of the scaled slopes
-    validation_rmse_mv        REAL,           -- after, on the cycles held out
-    validation_default_rmse_mv REAL,          -- before
+    samples                   INTEGER,        -- samples in the fit
+    noise_mv                  REAL,           -- noise of the measured voltage
+    residual_correlation_samples REAL,        -- number of samples over which residuals are correlated; 1 = white noise
+    condition_number          REAL,           -- of the scaled Jacobian
+    validation_rmse_mv        REAL,           -- after the fit, on held-out cycles
+    validation_default_rmse_mv REAL,          -- before the fit, on held-out cycles
     verdict                   TEXT,           -- in words
-    validation_cycles         TEXT,           -- held out, [3]; [] = none
-    chain                     TEXT,           -- the campaign's name of the chain that it is a link of; NULL: of none
-    chain_cycle               INTEGER,        -- the link's check-up: the first of its cycles
-    starts_stopped            INTEGER,        -- that ended early; not among starts_done
+    validation_cycles         TEXT,           -- held-out cycles, [3]; [] = none
+    chain                     TEXT,           -- name of its chain in the campaign; NULL: not in a chain
+    chain_cycle               INTEGER,        -- check-up in the chain: first cycle of the fit
+    starts_stopped            INTEGER,        -- starts that stopped early; not in starts_done
     PRIMARY KEY (cell_id, label)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX fits_by_name ON fits (fit);
@@ -363,8 +364,8 @@ CREATE INDEX fits_by_model_digest ON fits (model_digest);
 CREATE INDEX fits_by_base_parameter_set_digest ON fits (base_parameter_set_digest);
 CREATE INDEX fits_by_parameter_set_digest ON fits (parameter_set_digest);
 
--- What a fit found for each of its parameters. When is_factor is 1, value, default_value and bounds are
--- of the factor that multiplies the set's own function, and the unit is ''.
+-- Fitted parameters. If is_factor is 1, value, default_value and bounds are factors that multiply the parameter of
+-- the base set, and the unit is ''.
 CREATE TABLE fit_parameters (
     cell_id       TEXT NOT NULL,
     label         TEXT NOT NULL,
@@ -377,7 +378,7 @@ CREATE TABLE fit_parameters (
     scale         TEXT NOT NULL CHECK (scale IN ('linear', 'log')),
     at_bound      INTEGER NOT NULL CHECK (at_bound IN (0, 1)),
     is_factor     INTEGER NOT NULL CHECK (is_factor IN (0, 1)),
-    standard_error REAL,  -- NULL: the record does not tell, or the value is at a bound
+    standard_error REAL,  -- NULL: not determined by the record, or the value is at a bound
     lower_95      REAL,
     upper_95      REAL,
     verdict       TEXT,
@@ -385,7 +386,7 @@ CREATE TABLE fit_parameters (
     FOREIGN KEY (cell_id, label) REFERENCES fits (cell_id, label) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
 
--- How the errors of a fit's parameters move together, each pair once.
+-- Correlations between the parameters of a fit, each pair once.
 CREATE TABLE fit_correlations (
     cell_id   TEXT NOT NULL,
     label     TEXT NOT NULL,
@@ -396,7 +397,7 @@ CREATE TABLE fit_correlations (
     FOREIGN KEY (cell_id, label) REFERENCES fits (cell_id, label) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
 
--- The starts of every fit. They end before their fit does, so the fit's name is no reference here.
+-- Starts of fits. A start is recorded before its fit, so it has no reference to fits.
 CREATE TABLE fit_starts (
     cell_id       TEXT NOT NULL REFERENCES cells (cell_id),
     label         TEXT NOT NULL,
@@ -413,14 +414,14 @@ CREATE TABLE fit_starts (
     reason        TEXT NOT NULL,
     reason_code   TEXT NOT NULL,
     log           TEXT NOT NULL,
-    cost          REAL,  -- half the weighted sum of squares, mV2
-    began_from    TEXT,  -- in a chain: whose values it began at; '' = its own first guess
-    stopped       TEXT,  -- early, at its best point so far: time_limit, beaten, on_its_way, died; '' = at its own end
+    cost          REAL,  -- half the weighted sum of squared residuals, mV2
+    began_from    TEXT,  -- in a chain: the fit whose values it began with; '' = its own initial guess
+    stopped       TEXT,  -- why it stopped early, at its best point: time_limit, beaten, on_its_way, died; '' = it did not
     PRIMARY KEY (cell_id, label)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX fit_starts_by_fit ON fit_starts (cell_id, fit, start);
 
--- Where each start began and ended, for each parameter.
+-- Initial and final value of each parameter in each start.
 CREATE TABLE fit_start_values (
     cell_id     TEXT NOT NULL,
     label       TEXT NOT NULL,
@@ -431,21 +432,21 @@ CREATE TABLE fit_start_values (
     FOREIGN KEY (cell_id, label) REFERENCES fit_starts (cell_id, label) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
 
--- The interval of a fitted parameter by its profile likelihood, where it was asked for: one row for each profile.
+-- Confidence intervals of fitted parameters from their profile likelihood: one row for each profile.
 CREATE TABLE fit_intervals (
     cell_id     TEXT NOT NULL REFERENCES cells (cell_id),
-    label       TEXT NOT NULL,  -- of the profile's own job
+    label       TEXT NOT NULL,  -- of the profile's job
     fit         TEXT NOT NULL,
     parameter   TEXT NOT NULL,
     unit        TEXT,
     status      TEXT NOT NULL CHECK (status IN ('pending', 'done', 'failed', 'skipped')),
     digest      TEXT NOT NULL,
-    value       REAL,           -- the fit's
+    value       REAL,           -- the fitted value
     cost        REAL,           -- at the fit's optimum, mV2
-    level       REAL,           -- cost up to which a value lies inside the 95 % interval, mV2
-    lower_95    REAL,           -- NULL: open on this side
+    level       REAL,           -- cost at the limits of the 95 % confidence interval, mV2
+    lower_95    REAL,           -- NULL: no limit on this side
     upper_95    REAL,
-    lower_end   TEXT,           -- level, bound, no_solution, evaluations
+    lower_end   TEXT,           -- why the profile ends: level, bound, no_solution, evaluations
     upper_end   TEXT,
     evaluations INTEGER,
     verdict     TEXT,           -- in words
@@ -457,7 +458,7 @@ CREATE TABLE fit_intervals (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX fit_intervals_by_fit ON fit_intervals (cell_id, fit, parameter);
 
--- The points of each profile by rising value: the parameter held there, all others fitted anew; cost and level in mV2.
+-- Points of each profile by rising value: the parameter is fixed, all others are fitted again. Cost and level in mV2.
 CREATE TABLE fit_profiles (
     cell_id   TEXT NOT NULL,
     label     TEXT NOT NULL,
@@ -472,27 +473,27 @@ CREATE TABLE fit_profiles (
     FOREIGN KEY (cell_id, label) REFERENCES fit_intervals (cell_id, label) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
 
--- Every set of values that a fit of a cell has ended with, and where it is from; a fit that ends with others adds a version.
+-- Fitted parameter sets: every set of values that a fit of a cell gave, and its origin. New values are a new version.
 CREATE TABLE fitted_sets (
     cell_id              TEXT NOT NULL REFERENCES cells (cell_id),
     label                TEXT NOT NULL,     -- of the fit
-    version              INTEGER NOT NULL,  -- 1, 2, ... in the order in which this catalog came to know them
-    parameter_set        TEXT NOT NULL,     -- its name, as Chen2020+diffusion
+    version              INTEGER NOT NULL,  -- 1, 2, ... in the order in which this catalog recorded them
+    parameter_set        TEXT NOT NULL,     -- its name, such as Chen2020+diffusion
     parameter_set_digest TEXT NOT NULL REFERENCES parameter_sets (parameter_set_digest),
-    base_parameter_set   TEXT NOT NULL,     -- what was fitted from
+    base_parameter_set   TEXT NOT NULL,     -- the set before the fit
     base_parameter_set_digest TEXT NOT NULL REFERENCES parameter_sets (parameter_set_digest),
     fit                  TEXT NOT NULL,
-    fit_digest           TEXT NOT NULL,     -- of the job that found these values last
+    fit_digest           TEXT NOT NULL,     -- of the latest job that gave these values
     model                TEXT NOT NULL,
     cycles               TEXT NOT NULL,     -- [1, 2]; [] = all
     starts_done          INTEGER NOT NULL,
     starts_agreeing      INTEGER NOT NULL,
-    rmse_default_mv      REAL,              -- before
-    rmse_mv              REAL NOT NULL,     -- after
+    rmse_default_mv      REAL,              -- before the fit
+    rmse_mv              REAL NOT NULL,     -- after the fit
     validation_rmse_mv   REAL,
     verdict              TEXT NOT NULL,
-    settings             TEXT NOT NULL,     -- all that was asked, as JSON
-    beginning            TEXT,              -- state, capacity and temperature at the fitted record's start, as JSON
+    settings             TEXT NOT NULL,     -- settings of the fit, as JSON
+    beginning            TEXT,              -- initial state, capacity and temperature of the fitted record, as JSON
     kilocell             TEXT,              -- versions
     pybamm               TEXT,
     found_unix_second    REAL NOT NULL,
@@ -502,8 +503,8 @@ CREATE TABLE fitted_sets (
 CREATE INDEX fitted_sets_by_parameter_set_digest ON fitted_sets (parameter_set_digest);
 CREATE INDEX fitted_sets_by_base_parameter_set_digest ON fitted_sets (base_parameter_set_digest);
 
--- One line for each simulation, with what is known of its cell; a cell without simulations has one line
--- whose status is that of its cleaning.
+-- Results: one row for each simulation, with facts about its cell. A cell without simulations has one row with the
+-- status of its cleaning.
 CREATE VIEW results AS
 SELECT c.cell_id, r.rows_kept AS rows, r.cycles_after AS cycles,
     CASE WHEN r.cell_id IS NOT NULL THEN (SELECT count(*) FROM findings f WHERE f.cell_id = c.cell_id) END AS findings,
@@ -520,7 +521,7 @@ LEFT JOIN simulations s ON s.cell_id = c.cell_id
 LEFT JOIN models m ON m.model_digest = s.model_digest
 ORDER BY c.cell_id, s.parameter_set, m.rowid, s.label;
 
--- One line for each cell: what it is, what cleaning made of it, how well it is simulated.
+-- Overview of cells: one row for each cell with its settings, its cleaned record and its best simulation.
 CREATE VIEW cell_overview AS
 SELECT c.cell_id, c.nominal_capacity_ah, c.temperature_celsius,
     (SELECT count(*) FROM source_cells x WHERE x.cell_id = c.cell_id) AS sources,
@@ -539,11 +540,11 @@ LEFT JOIN simulations b ON b.cell_id = c.cell_id
                    ORDER BY s.rmse_mv, s.label LIMIT 1)
 ORDER BY c.cell_id;
 
--- How many jobs there are of each kind and status.
+-- Number of jobs of each kind and status.
 CREATE VIEW job_counts AS
 SELECT kind, status, count(*) AS count FROM jobs GROUP BY kind, status;
 
--- Every job that failed, and why; of a simulation also how far it came, and where the curve up to there is.
+-- Failed jobs and their reasons; for a simulation also its last sample and the file with its first part.
 CREATE VIEW failures AS
 SELECT j.kind, j.cell_id, j.label, j.reason_code, j.reason, j.log, j.host, j.started_unix_second, j.seconds,
     s.ended_second, s.partial_rmse_mv, s.path
@@ -552,20 +553,20 @@ LEFT JOIN simulations s ON j.kind = 'simulate' AND s.cell_id = j.cell_id AND s.l
 WHERE j.status = 'failed'
 ORDER BY j.kind, j.cell_id, j.label;
 
--- How far each model and parameter set is from the measurements, over all cells that it could simulate.
+-- Errors of each model and parameter set over all cells with a finished simulation.
 CREATE VIEW model_comparison AS
 SELECT model, parameter_set, count(*) AS cells, avg(rmse_mv) AS rmse_mean_mv,
     min(rmse_mv) AS rmse_min_mv, max(rmse_mv) AS rmse_max_mv, avg(bias_mv) AS bias_mean_mv, sum(seconds) AS seconds
 FROM simulations WHERE status = 'done'
 GROUP BY model, parameter_set;
 
--- Every overridden parameter under the name of its set.
+-- Overridden parameters with the name of their set.
 CREATE VIEW parameter_values AS
 SELECT p.parameter_set, p.base, o.parameter, o.kind, o.value, o.unit, p.parameter_set_digest
 FROM parameter_sets p JOIN parameter_overrides o ON o.parameter_set_digest = p.parameter_set_digest
 ORDER BY p.parameter_set, p.rowid, o.position;
 
--- Every fitted parameter with its fit, and its profile where there is one.
+-- Fitted parameters with their fit, and their profile if one was computed.
 CREATE VIEW fitted_parameters AS
 SELECT f.cell_id, f.fit, f.model, f.base_parameter_set, f.parameter_set, p.parameter, p.value, p.unit,
     p.standard_error, p.lower_95, p.upper_95, p.verdict, p.default_value, p.lower, p.upper, p.scale, p.at_bound,
@@ -576,7 +577,7 @@ LEFT JOIN fit_intervals i ON i.cell_id = f.cell_id AND i.fit = f.fit AND i.param
     AND i.status = 'done' AND i.value = p.value  -- not the profile of an earlier fit
 ORDER BY f.cell_id, f.label, p.parameter;
 
--- Parameters along a cell's life: one line for each parameter and check-up of a chain of fits.
+-- Parameters along a cell's life: one row for each parameter and check-up of a chain of fits.
 CREATE VIEW parameters_along_life AS
 SELECT f.cell_id, f.chain, f.chain_cycle, p.parameter, p.value, p.unit, p.standard_error, p.lower_95, p.upper_95,
     CASE WHEN p.parameter <> 'Initial state of charge'  -- which is each check-up's own
@@ -587,7 +588,7 @@ WHERE f.chain IS NOT NULL AND f.status = 'done'
 WINDOW along AS (PARTITION BY f.cell_id, f.chain, p.parameter ORDER BY f.chain_cycle)
 ORDER BY f.cell_id, f.chain, p.parameter, f.chain_cycle;
 
--- What was found in each cell, summed up by rule, with the worst severity and all that was done.
+-- Findings of each cell summed by rule, with the worst severity and all actions.
 CREATE VIEW rules_by_cell AS
 SELECT f.cell_id, f.rule,
     CASE max(CASE f.severity WHEN 'error' THEN 2 WHEN 'warning' THEN 1 ELSE 0 END)
@@ -600,14 +601,14 @@ SELECT f.cell_id, f.rule,
 FROM findings f
 GROUP BY f.cell_id, f.rule;
 
--- Rows that were quarantined, by file and rule; they lie in quarantine/CELL.parquet as they stood.
+-- Quarantined rows by file and rule; quarantine/CELL.parquet has the rows with their raw values.
 CREATE VIEW quarantined_rows AS
 SELECT q.cell_id, s.path, q.rule, q.rows, q.source_index
 FROM quarantine_counts q
 LEFT JOIN record_sources s ON s.cell_id = q.cell_id AND s.source_index = q.source_index
 ORDER BY q.cell_id, q.source_index, q.rule;
 
--- What each rule did to each cell's charge, in A.h and in percent of the charge before cleaning.
+-- How each rule changed each cell's charge, in A.h and in percent of the charge before cleaning.
 CREATE VIEW charge_by_rule AS
 SELECT h.cell_id, h.rule, h.charge_in_ah, h.charge_out_ah,
     100 * h.charge_in_ah / nullif(r.charge_in_before_ah, 0) AS charge_in_percent,
@@ -616,8 +617,8 @@ FROM charge_changes h
 JOIN clean_reports r ON r.cell_id = h.cell_id
 ORDER BY h.cell_id, h.position;
 
--- RMSE of each simulation that is done, over the whole record, by window after a step's start, and RMSE of the error's
--- change since then.
+-- RMSE of each finished simulation over the complete record by window after the step's start, and RMSE of the error's
+-- change since the step's start.
 CREATE VIEW errors_by_window AS
 SELECT s.cell_id, s.model, s.parameter_set, s.rmse_mv,
     max(CASE w.window WHEN 'ohmic' THEN w.rmse_mv END) AS ohmic_rmse_mv,
@@ -636,7 +637,7 @@ WHERE s.status = 'done'
 GROUP BY s.cell_id, s.label
 ORDER BY s.cell_id, s.label;
 
--- RMSE of each simulation that is done, over the whole record, by step type.
+-- RMSE of each finished simulation over the complete record by step type.
 CREATE VIEW errors_by_step_type AS
 SELECT s.cell_id, s.model, s.parameter_set, s.rmse_mv,
     max(CASE t.step_type WHEN 'charge' THEN t.rmse_mv END) AS charge_rmse_mv,
@@ -652,7 +653,7 @@ WHERE s.status = 'done'
 GROUP BY s.cell_id, s.label
 ORDER BY s.cell_id, s.label;
 
--- Errors of each cycle of each simulation that is done: voltage, energy (model / measured - 1) and capacity.
+-- Errors of each cycle of each finished simulation: voltage, energy (model / measured - 1) and capacity.
 CREATE VIEW errors_by_cycle AS
 SELECT s.cell_id, s.model, s.parameter_set, k.cycle_count, k.samples, k.rmse_mv, k.rmse_time_weighted_mv,
     k.bias_mv, k.worst_mv, k.worst_time_second,

@@ -1,4 +1,4 @@
-"""A user's own SELECT: whatever is asked, nothing is written and no other file is opened."""
+"""Run a user's SELECT on the catalog. No statement can write or open another file."""
 
 from __future__ import annotations
 
@@ -13,20 +13,25 @@ _READING: Final = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FU
 _PRAGMAS: Final = {"table_info", "table_xinfo", "table_list", "index_list", "index_info", "foreign_key_list"}
 _NO_SUCH: Final = re.compile(r"no such (table|column): (\S+)")
 _OPERATIONS_BETWEEN_SIGNALS: Final = 100_000
+"""Operations of SQLite's virtual machine between two checks for Ctrl-C."""
 
 
 def select(connection: sqlite3.Connection, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """Run one reading statement and return its column names and rows.
+    """Run one SELECT and return its column names and rows.
 
     Args:
-        connection: of :func:`kilocell.sqlite.queries.connect`.
+        connection: from :func:`kilocell.sqlite.queries.connect`.
+        sql: the statement.
+
+    Returns:
+        The names of the columns, and the values of each row.
 
     Raises:
-        UsageError: a statement that writes, is several, or is wrong; names the nearest tables or columns.
-        KeyboardInterrupt: Ctrl-C ends a long statement too.
+        UsageError: the statement writes, is more than one statement, or is wrong; names similar tables or columns.
+        KeyboardInterrupt: Ctrl-C stopped a long statement.
     """
     connection.set_authorizer(_authorize)
-    # Only when SQLite calls Python back does Python see a Ctrl-C; it then ends the statement as interrupted.
+    # Python sees a Ctrl-C only when SQLite calls it back; SQLite then stops the statement as interrupted.
     connection.set_progress_handler(lambda: 0, _OPERATIONS_BETWEEN_SIGNALS)
     try:
         cursor = connection.execute(sql)
@@ -46,11 +51,11 @@ def select(connection: sqlite3.Connection, sql: str) -> tuple[list[str], list[tu
 
 
 def _authorize(action: int, first: str | None, second: str | None, database: str | None, inner: str | None) -> int:
-    """Allow reading of this file only: no writes, no ATTACH (which VACUUM needs too), no settings changed."""
+    """Allow reads of this file only: no writes, no ATTACH (which VACUUM needs too), no change of settings."""
     allowed = (
         action in _READING
         or (action == sqlite3.SQLITE_PRAGMA and first in _PRAGMAS)
-        # SQLite asks this before it declares json_each and its like; the file itself is open for reading only.
+        # SQLite asks for this before it declares functions such as json_each; the file is open read-only anyway.
         or (action == sqlite3.SQLITE_UPDATE and first == "sqlite_master")
     )
     return sqlite3.SQLITE_OK if allowed else sqlite3.SQLITE_DENY
@@ -58,13 +63,13 @@ def _authorize(action: int, first: str | None, second: str | None, database: str
 
 def _describe_error(connection: sqlite3.Connection, error: Exception) -> str:
     if str(error) in {"not authorized", "authorization denied"}:
-        return "only SELECT is allowed here: the catalog is read, never written, and no other file is opened."
+        return "only SELECT is allowed: this command reads the catalog, it cannot write it or open other files."
     if "one statement at a time" in str(error):
-        return "one statement at a time: leave out what follows the first semicolon."
-    absent = _NO_SUCH.match(str(error))
-    if absent is None:
+        return "write one statement at a time: remove the text after the first semicolon."
+    missing = _NO_SUCH.match(str(error))
+    if missing is None:
         return f"SQLite says: {error}"
-    kind, name = absent.groups()
+    kind, name = missing.groups()
     bare = name.rpartition(".")[2].strip(chr(34))
     if kind == "column" and (having := _tables_with_column(connection, bare)):
         return f"SQLite says: {error}. It is in: {', '.join(having)}."
@@ -82,23 +87,25 @@ def _suggest(kind: str, name: str, known: list[str]) -> str:
 
 
 def _tables(connection: sqlite3.Connection) -> list[str]:
-    found = connection.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view') ORDER BY name")
-    return [row[0] for row in found]
+    """Return the names of all tables and views."""
+    lines = connection.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view') ORDER BY name")
+    return [row[0] for row in lines]
 
 
 def _tables_with_column(connection: sqlite3.Connection, column: str) -> list[str]:
-    """Tables and views that have a column of this name."""
-    found = connection.execute(
+    """Return the names of the tables and views that have a column of this name."""
+    lines = connection.execute(
         "SELECT t.name FROM sqlite_master t, pragma_table_info(t.name) c"
         " WHERE t.type IN ('table', 'view') AND c.name = ? ORDER BY t.name",
         (column,),
     )
-    return [row[0] for row in found]
+    return [row[0] for row in lines]
 
 
 def _columns(connection: sqlite3.Connection) -> list[str]:
-    found = connection.execute(
+    """Return the names of all columns of all tables and views."""
+    lines = connection.execute(
         "SELECT DISTINCT c.name FROM sqlite_master t, pragma_table_info(t.name) c"
         " WHERE t.type IN ('table', 'view') ORDER BY c.name"
     )
-    return [row[0] for row in found]
+    return [row[0] for row in lines]

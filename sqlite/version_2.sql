@@ -1,6 +1,6 @@
--- From version 1 to version 2: energy before and after cleaning, rows quarantined and samples flagged by rule, charge
--- changed by rule, and the files of each record. What was cleaned before knows none of it (NULL, no rows) until it is cleaned
--- again, which the next `kilocell run` does. Never edited; schema.sql is the current whole.
+-- From version 1 to version 2: energy before and after cleaning, quarantined rows and flagged samples by rule, change of
+-- charge by rule, and the files of each record. Cells that were cleaned before have none of it (NULL, no rows) until the
+-- next `kilocell run` cleans them again. Do not change these statements; schema.sql is the current schema.
 
 ALTER TABLE clean_reports ADD COLUMN energy_in_before_wh REAL;
 ALTER TABLE clean_reports ADD COLUMN energy_in_after_wh REAL;

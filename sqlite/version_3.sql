@@ -1,11 +1,11 @@
--- From version 2 to version 3: errors by step type and by window, energies and capacity error of each cycle, what a failed
--- simulation keeps, states of cycles, and where capacity and temperature are from. What was simulated before knows none of
--- it (NULL, no rows) until it is simulated again, which the next `kilocell run` does. Never edited; schema.sql is the current
--- whole.
+-- From version 2 to version 3: errors by step type and by window, energies and capacity error of each cycle, results of
+-- failed simulations, initial states of cycles, and sources of capacity and temperature. Older simulations have none of it
+-- (NULL, no rows) until the next `kilocell run` simulates them again. Do not change these statements; schema.sql is the
+-- current schema.
 
 ALTER TABLE parameter_sets ADD COLUMN file_digest TEXT;
 
--- A check cannot be changed in place: a new column takes the old one's values.
+-- SQLite cannot change a CHECK in place: copy the values to a new column.
 ALTER TABLE cells RENAME COLUMN initial_state_policy TO policy_before;
 ALTER TABLE cells ADD COLUMN initial_state_policy TEXT
     CHECK (initial_state_policy IN ('rest_voltage', 'soc', 'voltage', 'previous_cycle'));
@@ -111,7 +111,7 @@ JOIN comparisons k ON k.cell_id = s.cell_id AND k.label = s.label
 WHERE s.status = 'done'
 ORDER BY s.cell_id, s.label, k.cycle_count;
 
--- How far to believe what was fitted; fits of before know none of it until they are made again.
+-- Reliability of fits. Older fits have none of it until they are computed again.
 ALTER TABLE fits ADD COLUMN agreeing_within REAL;
 ALTER TABLE fits ADD COLUMN samples INTEGER;
 ALTER TABLE fits ADD COLUMN noise_mv REAL;
@@ -142,7 +142,7 @@ CREATE TABLE fit_correlations (
     FOREIGN KEY (cell_id, label) REFERENCES fits (cell_id, label) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
 
--- Profiles are a new kind of job; the check is on a column of the key, so that the table is made anew.
+-- Profiles are a new kind of job. The CHECK is on a column of the key, so the table is created again.
 CREATE TABLE jobs_before AS SELECT * FROM jobs;
 DROP TABLE jobs;
 CREATE TABLE jobs (

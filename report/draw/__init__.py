@@ -1,5 +1,5 @@
-"""Drawing: each figure from plain arrays and rows, with Matplotlib; nothing here reads a store.
+"""Draw figures from arrays and rows with Matplotlib. Nothing here reads a store.
 
-The modules in :mod:`kilocell.report` read the store and call these functions. ``style.py`` holds colours and sizes,
-``envelope.py`` thins long series without losing their extremes.
+The modules of :mod:`kilocell.report` read the store and call these functions. ``style.py`` has colours and sizes;
+``envelope.py`` reduces long time series without losing their extremes.
 """

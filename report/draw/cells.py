@@ -1,6 +1,6 @@
-"""Draw records and simulations: frames in, Figure out; no file is read or written.
+"""Draw the record of a cell and its simulations: voltage, current and error over time.
 
-Frames carry the columns of ``data.columns``; times are drawn in hours, errors (simulated - measured) in mV.
+Frames have the columns of ``data.columns``. Times are drawn in h, errors (simulated - measured) in mV.
 """
 
 from __future__ import annotations
@@ -24,20 +24,27 @@ from .envelope import envelope, insert_breaks
 from .style import BLACK, GREY, MEASURED, SHADE, WIDTH_INCH, displayable_name, house_style, put_heading, simulated_style
 
 MILLIVOLT: Final = 1000.0
+"""Millivolts in a volt."""
+
 ROUND_STEPS: Final = (1, 2, 5, 10)
+"""Distances between ticks, times a power of ten."""
+
 FAILED: Final[dict[str, Any]] = {"linestyle": (0, (2, 2)), "linewidth": 1.0, "alpha": 0.8}
-"""Simulations that failed: thin short dashes up to a cross."""
+"""Style of simulations that failed: thin short dashes up to a cross."""
 
 CYCLES_SHADED: Final = 60
+"""Largest number of cycles for which every second one is shaded."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SimulatedCurve:
-    """A simulation to draw: its name in the legend and its samples (``data.columns.SIMULATION_COLUMNS``).
+    """A simulation to draw.
 
     Args:
-        frame: at the measured samples; voltage and error are missing where nothing was simulated.
-        failed: why it failed, in a few words; "" = it is done.
+        name: its name in the legend.
+        frame: ``test_time_second``, ``simulated_voltage_volt`` and ``voltage_error_volt`` at the measured samples;
+            missing values where nothing was simulated.
+        failed: why it failed, in a few words; "" = it did not fail.
     """
 
     name: str
@@ -46,19 +53,22 @@ class SimulatedCurve:
 
 
 def rmse_mv(simulated: SimulatedCurve) -> float:
-    """Return the root mean square voltage error of these samples in mV; NaN when none has a measured voltage."""
+    """Return the RMSE of the voltage of these samples in mV; NaN if no sample has an error."""
     error = simulated.frame["voltage_error_volt"].to_numpy(dtype=np.float64)
     error = error[np.isfinite(error)]
-    return float(np.sqrt(np.mean(error**2)) * MILLIVOLT) if len(error) else float("nan")
+    if not len(error):
+        return float("nan")
+    return float(np.sqrt(np.mean(error**2)) * MILLIVOLT)
 
 
 @house_style()
 def draw_cell(cell_id: str, measured: pd.DataFrame, simulated: Sequence[SimulatedCurve] = ()) -> Figure:
-    """Draw voltage, current and error of one cell over a shared time.
+    """Draw voltage (V), current (A) and error (mV) of one cell over a shared time axis (h).
 
     Args:
-        measured: samples of a partition, in time order; cycles may be left out, lines do not bridge them.
-        simulated: simulations of the same samples; without any, there is no error panel.
+        cell_id: the cell, for the heading.
+        measured: samples of a partition, in time order. Cycles may be left out; no line crosses them.
+        simulated: simulations of the same samples; if empty, there is no panel with the error.
     """
     heights = [3.0, 1.1, 1.5] if simulated else [3.0, 1.3]
     figure = Figure(figsize=(WIDTH_INCH, 1.1 * sum(heights)), layout="constrained")
@@ -81,16 +91,23 @@ def draw_cell(cell_id: str, measured: pd.DataFrame, simulated: Sequence[Simulate
 
 
 def draw_voltages(axes: Axes, measured: pd.DataFrame, simulated: Sequence[SimulatedCurve]) -> list[Line2D]:
-    """Draw measured and simulated voltage (V); the lines' labels carry the RMSE of what is drawn."""
+    """Draw measured and simulated voltage (V).
+
+    Args:
+        axes: panel.
+        measured: samples of a partition.
+        simulated: simulations of the same samples.
+
+    Returns:
+        The line of the measurement, then one of each simulation; labels have the RMSE of the drawn samples in mV.
+    """
     holes = find_holes(measured)
     lines = [draw_line(axes, measured, c.VOLTAGE, holes, label="measured", **MEASURED)]
     for number, simulation in enumerate(simulated):
-        rmse = rmse_mv(simulation)
-        score = "nothing measured" if np.isnan(rmse) else f"{rmse:.1f} mV"
         style = simulated_style(number)
         if simulation.failed:
-            score, style = _failure_in_words(simulation, score), style | FAILED
-        label = f"{displayable_name(simulation.name)}: {score}"
+            style |= FAILED
+        label = f"{displayable_name(simulation.name)}: {_describe_error(simulation)}"
         lines.append(draw_line(axes, simulation.frame, "simulated_voltage_volt", holes, label=label, **style))
         if simulation.failed:
             _mark_end(axes, simulation.frame, "simulated_voltage_volt", 1.0, str(style["color"]))
@@ -99,10 +116,18 @@ def draw_voltages(axes: Axes, measured: pd.DataFrame, simulated: Sequence[Simula
 
 
 def draw_error_curves(axes: Axes, simulated: Sequence[SimulatedCurve], holes: Mask) -> None:
-    """Draw the error (simulated - measured) of each simulation in mV; ``holes`` as in :func:`draw_line`."""
+    """Draw the error (simulated - measured) of each simulation in mV.
+
+    Args:
+        axes: panel.
+        simulated: simulations of the same samples.
+        holes: as in :func:`draw_line`.
+    """
     axes.axhline(0, color=BLACK, linewidth=0.7, zorder=0.5)
     for number, simulation in enumerate(simulated):
-        style = simulated_style(number) | {"linewidth": 1.0} | (FAILED if simulation.failed else {})
+        style = simulated_style(number) | {"linewidth": 1.0}
+        if simulation.failed:
+            style |= FAILED
         draw_line(axes, simulation.frame, "voltage_error_volt", holes, MILLIVOLT, **style)
         if simulation.failed:
             _mark_end(axes, simulation.frame, "voltage_error_volt", MILLIVOLT, str(style["color"]))
@@ -111,34 +136,45 @@ def draw_error_curves(axes: Axes, simulated: Sequence[SimulatedCurve], holes: Ma
 
 
 def draw_line(axes: Axes, frame: pd.DataFrame, column: str, holes: Mask, factor: float = 1.0, **style: Any) -> Line2D:
-    """Draw a column over time in hours, at most as finely as a page shows; no line crosses a hole.
+    """Draw a column over time in h, reduced to the resolution of a page. No line crosses a hole.
 
     Args:
-        holes: where samples are absent before a sample, shape (len(frame),); missing values are holes anyway.
+        axes: panel.
+        frame: samples, in time order.
+        column: name of the column.
+        holes: true for a sample with absent samples before it, shape (len(frame),). Missing values are holes anyway.
+        factor: multiplies the column's values.
+        style: properties of the line.
     """
     time = frame[c.TEST_TIME].to_numpy(dtype=np.float64) / SECONDS_PER_HOUR
     values = frame[column].to_numpy(dtype=np.float64) * factor
     return axes.plot(*envelope(*insert_breaks(time, values, holes)), **style)[0]
 
 
-def _failure_in_words(simulation: SimulatedCurve, score: str) -> str:
+def _describe_error(simulation: SimulatedCurve) -> str:
+    """Return the RMSE of a simulation for the legend; for a failed one also where it ended and why."""
+    rmse = rmse_mv(simulation)
+    rmse_text = "no measured voltage" if np.isnan(rmse) else f"{rmse:.1f} mV"
+    if not simulation.failed:
+        return rmse_text
     known = simulation.frame[simulation.frame["simulated_voltage_volt"].notna()]
     if not len(known):
         return f"failed before this ({simulation.failed})"
     hours = known[c.TEST_TIME].iloc[-1] / SECONDS_PER_HOUR
-    return f"failed after {hours:.3g} h ({simulation.failed}), {score} until then"
+    return f"failed after {hours:.3g} h ({simulation.failed}), {rmse_text} until then"
 
 
 def _mark_end(axes: Axes, frame: pd.DataFrame, column: str, factor: float, color: str) -> None:
-    """Put a cross where a failed simulation ended."""
+    """Draw a cross where a failed simulation ended."""
     known = frame[frame[column].notna()]
     if len(known):
-        end = known[c.TEST_TIME].iloc[-1] / SECONDS_PER_HOUR, known[column].iloc[-1] * factor
-        axes.plot(*end, "x", color=color, markersize=6, markeredgewidth=1.6, zorder=3)
+        hours = known[c.TEST_TIME].iloc[-1] / SECONDS_PER_HOUR
+        value = known[column].iloc[-1] * factor
+        axes.plot(hours, value, "x", color=color, markersize=6, markeredgewidth=1.6, zorder=3)
 
 
 def find_holes(measured: pd.DataFrame) -> Mask:
-    """Tell of each sample whether others are absent before it: cycles left out, or a gap that cleaning found."""
+    """Return for each sample whether samples are absent before it: left-out cycles, or a gap that cleaning found."""
     holes = np.diff(measured[c.CYCLE_COUNT].to_numpy(dtype=np.int64), prepend=1) > 1
     holes |= (measured[c.FLAGS].to_numpy(dtype=np.int64) & flag_bit("time_gap")) != 0
     holes[:1] = False
@@ -146,32 +182,44 @@ def find_holes(measured: pd.DataFrame) -> Mask:
 
 
 def shade_cycles(axes: Axes, frame: pd.DataFrame, *, named: bool) -> None:
-    """Shade every other cycle, and write the cycles' numbers at the top where there is room (``named``)."""
+    """Shade every second cycle, unless there are more than 60.
+
+    Args:
+        axes: panel with a time axis in h.
+        frame: samples, in time order.
+        named: write the cycles' numbers above the panel, as many as have room.
+    """
     time = frame[c.TEST_TIME].to_numpy(dtype=np.float64) / SECONDS_PER_HOUR
     cycle = frame[c.CYCLE_COUNT].to_numpy(dtype=np.int64)
     first = np.flatnonzero(np.diff(cycle, prepend=-1))
     if not 1 < len(first) <= CYCLES_SHADED:
         return
-    after = np.append(first[1:], len(cycle)) - 1
-    for start, end in zip(first, after, strict=True):
-        if cycle[start] % 2 == 0:
-            axes.axvspan(time[start], time[end], color=SHADE, linewidth=0, zorder=0)
+    last = np.append(first[1:], len(cycle)) - 1
+    spans = [(int(cycle[start]), time[start], time[end]) for start, end in zip(first, last, strict=True)]
+    for number, begin, end in spans:
+        if number % 2 == 0:
+            axes.axvspan(begin, end, color=SHADE, linewidth=0, zorder=0)
     if named:
-        _name_cycles(
-            axes, [(int(cycle[start]), time[start], time[end]) for start, end in zip(first, after, strict=True)]
-        )
+        _name_cycles(axes, spans)
 
 
 def _name_cycles(axes: Axes, spans: Sequence[tuple[int, float, float]]) -> None:
-    """Write cycle numbers above their spans of time (h), as many as have room."""
+    """Write cycle numbers above their spans of time (h), as many as have room.
+
+    Args:
+        axes: panel.
+        spans: number, begin and end of each cycle.
+    """
     room = 0.04 * (spans[-1][2] - spans[0][1])
-    taken = -np.inf
-    for number, start, end in spans:
-        middle = (start + end) / 2
-        if middle - taken < room:
+    previous = -np.inf
+    for number, begin, end in spans:
+        middle = (begin + end) / 2
+        if middle - previous < room:
             continue
-        text = f"cycle {number}" if np.isinf(taken) and end - start > 2 * room else str(number)
+        text = str(number)
+        if np.isinf(previous) and end - begin > 2 * room:
+            text = f"cycle {number}"
         axes.text(
             middle, 1.0, text, transform=axes.get_xaxis_transform(), ha="center", va="bottom", fontsize=7, color=GREY
         )
-        taken = middle
+        previous = middle

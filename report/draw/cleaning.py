@@ -1,4 +1,4 @@
-"""Draw what cleaning did to a record: raw against cleaned values, with the samples that each rule touched."""
+"""Draw what cleaning did to a record: raw against cleaned values, and the samples that each rule flagged."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from matplotlib.ticker import MaxNLocator
 from ...data import columns as c
 from ...data.arrays import Floats
 from ...data.rules import RULES_BY_CODE
+from ...data.text import format_count
 from ..cleaning_marks import RuleMarks, find_changes, find_marks, hours, is_marked_in, limits, thin_marks
 from ..raw_rows import BeforeAndAfter
 from .cells import ROUND_STEPS, find_holes, shade_cycles
@@ -22,29 +23,40 @@ from .envelope import envelope, insert_breaks
 from .style import BLACK, COLOURS, GREY, WIDTH_INCH, displayable_name, house_style, put_heading
 
 RULE_COLOURS: Final[tuple[str, ...]] = (*COLOURS, "#882255", "#999933")
-"""Okabe and Ito's, then two of Tol's that keep apart from them; the strip below tells equal ones apart."""
+"""Colours of Okabe and Ito, then two of Tol that differ from them. Rules with the same colour differ in the strip."""
 
 RAW: Final[dict[str, Any]] = {"color": "#c4c4c4", "linewidth": 3.2, "solid_joinstyle": "round"}
 CLEANED: Final[dict[str, Any]] = {"color": BLACK, "linewidth": 0.9}
 MARK: Final[dict[str, Any]] = {"linestyle": "none", "zorder": 4}
 MARKS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
-    "was": ("raw value that was replaced", {"marker": "x", "markersize": 4.5, "markeredgewidth": 1.1}),
-    "is": ("value in its place", {"marker": "o", "markersize": 3.6, "markeredgewidth": 0.0}),
+    "was": ("replaced raw value", {"marker": "x", "markersize": 4.5, "markeredgewidth": 1.1}),
+    "is": ("replacement value", {"marker": "o", "markersize": 3.6, "markeredgewidth": 0.0}),
     "taken": (
-        "row quarantined",
+        "quarantined row",
         {"marker": "D", "markersize": 4.0, "markerfacecolor": "none", "markeredgewidth": 1.0},
     ),
     "left": ("left missing", {"marker": "|", "markersize": 7.0, "markeredgewidth": 1.0}),
     "far": ("raw value off the scale", {"marker": "^", "markersize": 5.0}),
 }
-"""Kinds of marks: what the legend says, and how they look."""
+"""Kinds of marks: name of the kind to its text in the legend and its style."""
 
 MANY: Final = 150
+"""Above this number of marks of one rule and kind, marks are smaller: large ones would hide the record."""
+
+CODE_SIGNS: Final = 24
+"""Largest number of characters of a rule's code in the strip."""
 
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One quantity before and after: raw column, cleaned column, label with unit, share of the height."""
+    """A panel with one quantity before and after cleaning.
+
+    Args:
+        raw: name of the raw column.
+        cleaned: name of the cleaned column.
+        label: with the unit.
+        height: relative to the other panels.
+    """
 
     raw: str
     cleaned: str
@@ -53,7 +65,7 @@ class Panel:
 
     @property
     def is_index(self) -> bool:
-        """Whether it counts cycles or steps."""
+        """Whether the quantity is a number of a cycle or step."""
         return self.raw in (c.CYCLE_ID, c.STEP_ID)
 
 
@@ -70,17 +82,19 @@ INDICES: Final = (Panel(c.CYCLE_ID, c.CYCLE_COUNT, "Cycle", 0.8), Panel(c.STEP_I
 def draw_cleaning(heading: str, record: BeforeAndAfter, findings: Sequence[Mapping[str, Any]] = ()) -> Figure:
     """Draw voltage, current, cycle and step before and after cleaning, and a strip with the samples of each rule.
 
-    Temperatures have a panel where a rule touched one. Long records are drawn at the figure's resolution with all
-    their extremes; raw values far off stand as triangles at the panel's edge.
+    Temperatures have panels if a rule concerns them. Long records are reduced to the figure's resolution with all their
+    extremes. Raw values far outside a panel are triangles at its edge.
 
     Args:
-        findings: rows of the catalog, for rules that flag no samples.
+        heading: of the figure.
+        record: cleaned samples, raw rows and quarantined rows.
+        findings: rows of the catalog's ``findings``, for rules that flag no samples.
     """
     marks = find_marks(record, findings)
     colours = _colours(marks)
     panels = [VOLTAGE, CURRENT, *_touched_temperatures(record, marks), *INDICES]
-    strip = 0.22 + 0.17 * max(len(marks), 1)
-    heights = [*(panel.height for panel in panels), strip]
+    strip_height = 0.22 + 0.17 * max(len(marks), 1)
+    heights = [*(panel.height for panel in panels), strip_height]
     figure = Figure(figsize=(WIDTH_INCH, 0.75 + 0.95 * sum(heights)), layout="constrained")
     grid: Sequence[Axes] = figure.subplots(len(heights), 1, sharex=True, height_ratios=heights)
     kinds: set[str] = set()
@@ -98,9 +112,9 @@ def draw_cleaning(heading: str, record: BeforeAndAfter, findings: Sequence[Mappi
 
 
 def _colours(marks: Sequence[RuleMarks]) -> dict[str, str]:
-    """A colour for each rule, its own wherever no other rule of the figure has that one.
+    """Return a colour for each rule: its own one, or if another rule of the figure has this colour, a free one.
 
-    Rules that touch the whole record need none of the few there are.
+    A rule that flagged too many samples to mark them has no colour.
     """
     free: list[str] = list(RULE_COLOURS)
     colours: dict[str, str] = {}
@@ -108,30 +122,38 @@ def _colours(marks: Sequence[RuleMarks]) -> dict[str, str]:
         if not rule.one_by_one:
             continue
         free = free or list(RULE_COLOURS)
-        bit = RULES_BY_CODE[rule.code].bit if rule.code in RULES_BY_CODE else 0
-        own = RULE_COLOURS[bit % len(RULE_COLOURS)]
-        colours[rule.code] = own if own in free else free[0]
-        free.remove(colours[rule.code])
+        bit = 0
+        if rule.code in RULES_BY_CODE:
+            bit = RULES_BY_CODE[rule.code].bit
+        colour = RULE_COLOURS[bit % len(RULE_COLOURS)]
+        if colour not in free:
+            colour = free[0]
+        colours[rule.code] = colour
+        free.remove(colour)
     return colours
 
 
 def _touched_temperatures(record: BeforeAndAfter, marks: Sequence[RuleMarks]) -> list[Panel]:
-    about = [rule for rule in marks if rule.code.startswith(("temperature", "chamber"))]
-    there = [panel for panel in TEMPERATURES if record.raw[panel.raw].notna().any()]
-    return there if about else []
+    """Return the panels of measured temperatures if a rule concerns temperatures."""
+    if not any(rule.code.startswith(("temperature", "chamber")) for rule in marks):
+        return []
+    return [panel for panel in TEMPERATURES if record.raw[panel.raw].notna().any()]
 
 
 def _draw_panel(
     axes: Axes, panel: Panel, record: BeforeAndAfter, marks: Sequence[RuleMarks], colours: dict[str, str]
 ) -> set[str]:
-    """Draw one quantity; return the kinds of marks that it has."""
-    time, holes = hours(record.samples), find_holes(record.samples)
+    """Draw one quantity; return the kinds of its marks."""
+    time = hours(record.samples)
+    holes = find_holes(record.samples)
     raw = record.raw[panel.raw].to_numpy(dtype=np.float64)
     cleaned = record.samples[panel.cleaned].to_numpy(dtype=np.float64)
-    mine = [rule for rule in marks if rule.one_by_one and is_marked_in(rule.code, panel.cleaned)]
+    marked_rules = [rule for rule in marks if rule.one_by_one and is_marked_in(rule.code, panel.cleaned)]
     differ = find_changes(raw, cleaned)
-    marked = differ & np.any([np.zeros(len(raw), dtype=bool), *(rule.touched for rule in mine)], axis=0)
-    span = limits(raw, cleaned, marked, least_room=0.5 if panel.is_index else 0.0)
+    touched = np.zeros(len(raw), dtype=bool)
+    for rule in marked_rules:
+        touched |= rule.touched
+    span = limits(raw, cleaned, differ & touched, least_room=0.5 if panel.is_index else 0.0)
     drawstyle = "steps-post" if panel.is_index else "default"
     for values, style in ((raw, RAW), (cleaned, CLEANED)):
         axes.plot(*envelope(*insert_breaks(time, values, holes)), drawstyle=drawstyle, **style)
@@ -139,25 +161,32 @@ def _draw_panel(
     axes.set_ylabel(panel.label)
     axes.yaxis.set_major_locator(MaxNLocator(nbins=4, steps=ROUND_STEPS, integer=panel.is_index, min_n_ticks=1))
     pen = _Pen(axes, (float(time[0]), float(time[-1])), span)
-    for rule in mine:
-        where, left = rule.touched & differ, rule.touched & np.isnan(cleaned)
-        pen.mark(time[where], raw[where], colours[rule.code], "was")
-        pen.mark(time[where], cleaned[where], colours[rule.code], "is")
-        pen.mark(time[left], np.full(int(left.sum()), span[0]), colours[rule.code], "left")
+    for rule in marked_rules:
+        colour = colours[rule.code]
+        changed = rule.touched & differ
+        missing = rule.touched & np.isnan(cleaned)
+        pen.mark(time[changed], raw[changed], colour, "was")
+        pen.mark(time[changed], cleaned[changed], colour, "is")
+        pen.mark(time[missing], np.full(int(missing.sum()), span[0]), colour, "left")
     for rule in marks:
         if rule.taken.any() and not panel.is_index:
-            values = record.quarantined[panel.raw].to_numpy(dtype=np.float64)[rule.taken]
-            pen.mark(hours(record.quarantined)[rule.taken], values, colours.get(rule.code, GREY), "taken")
+            quarantined = record.quarantined[rule.taken]
+            values = quarantined[panel.raw].to_numpy(dtype=np.float64)
+            pen.mark(hours(quarantined), values, colours.get(rule.code, GREY), "taken")
     pen.label_beyond_edge()
     return pen.kinds
 
 
 @dataclass(slots=True)
 class _Pen:
-    """Puts marks into one panel, and remembers their kinds and how far off the scale they were.
+    """Draws marks in one panel. Collects their kinds, and the values that are outside the panel.
 
     Args:
-        within, span: the panel's range of times and of values.
+        axes: the panel.
+        within: its range of times in h.
+        span: its range of values.
+        kinds: kinds of the marks so far.
+        far: most extreme values outside the panel so far.
     """
 
     axes: Axes
@@ -167,52 +196,62 @@ class _Pen:
     far: list[float] = field(default_factory=list)
 
     def mark(self, time: Floats, values: Floats, colour: str, kind: str) -> None:
-        """Put marks of one kind and rule; those beyond the panel's range become triangles at its edge."""
-        known = np.isfinite(values)
-        time, values = time[known], values[known]
-        kept = thin_marks(time, values, self.within, self.span)
-        time, values = time[kept], values[kept]
-        inside = (values >= self.span[0]) & (values <= self.span[1])
+        """Draw the marks of one kind and rule; those outside the panel become triangles at its edge.
+
+        Args:
+            time: of each mark in h.
+            values: of each mark; marks of missing values are not drawn.
+            colour: of the rule.
+            kind: a key of ``MARKS``.
+        """
+        finite = np.flatnonzero(np.isfinite(values))
+        shown = finite[thin_marks(time[finite], values[finite], self.within, self.span)]
+        time = time[shown]
+        values = values[shown]
+        low, high = self.span
         style = {**MARK, **MARKS[kind][1]}
-        if len(time) > MANY:  # at so many places large marks would hide the record
+        if len(time) > MANY:
             style["markersize"] *= 0.6
+        inside = (values >= low) & (values <= high)
         if inside.any():
             self.kinds.add(kind)
             self.axes.plot(time[inside], values[inside], color=colour, **style)
-        for marker, beyond, edge in (
-            ("^", values > self.span[1], self.span[1]),
-            ("v", values < self.span[0], self.span[0]),
-        ):
-            if beyond.any():
+        for marker, outside, edge in (("^", values > high, high), ("v", values < low, low)):
+            if outside.any():
                 self.kinds.add("far")
-                self.far += [float(values[beyond].min()), float(values[beyond].max())]
-                at = np.full(int(beyond.sum()), edge)
-                self.axes.plot(time[beyond], at, marker, color=colour, markersize=5, clip_on=False, **MARK)
+                self.far += [float(values[outside].min()), float(values[outside].max())]
+                at = np.full(int(outside.sum()), edge)
+                self.axes.plot(time[outside], at, marker, color=colour, markersize=5, clip_on=False, **MARK)
 
     def label_beyond_edge(self) -> None:
-        """Write the most extreme raw values beside the edges that they lie beyond."""
-        for arrow, worst, place, beyond in (
-            ("▲", max(self.far, default=0.0), 1.0, any(value > self.span[1] for value in self.far)),
-            ("▼", min(self.far, default=0.0), 0.0, any(value < self.span[0] for value in self.far)),
-        ):
-            if beyond:
-                text = f"{arrow} {worst:.{4 if abs(worst) >= 100.0 else 3}g}"
-                style: dict[str, Any] = {"transform": self.axes.transAxes, "va": "center", "fontsize": 7, "color": GREY}
-                self.axes.text(1.005, place, text, **style)
+        """Write the most extreme values above and below the panel beside its edges."""
+        highest = max(self.far, default=0.0)
+        lowest = min(self.far, default=0.0)
+        if self.far and highest > self.span[1]:
+            self._write_beside_edge("▲", highest, 1.0)
+        if self.far and lowest < self.span[0]:
+            self._write_beside_edge("▼", lowest, 0.0)
+
+    def _write_beside_edge(self, arrow: str, value: float, place: float) -> None:
+        digits = 4 if abs(value) >= 100.0 else 3
+        style: dict[str, Any] = {"transform": self.axes.transAxes, "va": "center", "fontsize": 7, "color": GREY}
+        self.axes.text(1.005, place, f"{arrow} {value:.{digits}g}", **style)
 
 
 def _draw_strip(axes: Axes, record: BeforeAndAfter, marks: Sequence[RuleMarks], colours: dict[str, str]) -> None:
-    """Draw a line for each rule: where it saw something, and in how many rows."""
-    time, out = hours(record.samples), record.quarantined
-    within, flat = (float(time[0]), float(time[-1])), (0.0, 1.0)
+    """Draw a line for each rule: where it flagged samples or quarantined rows, and how many."""
+    time = hours(record.samples)
+    within = (float(time[0]), float(time[-1]))
     names = []
     for place, rule in enumerate(marks):
+        at = time[rule.touched]
+        if len(record.quarantined):
+            at = np.concatenate([at, hours(record.quarantined)[rule.taken]])
+        at = at[thin_marks(at, np.zeros(len(at)), within, (0.0, 1.0))]
         colour = colours.get(rule.code, GREY)
-        at = np.concatenate([time[rule.touched], hours(out)[rule.taken] if len(out) else []])
-        at = at[thin_marks(at, np.zeros(len(at)), within, flat)]
         axes.plot(at, np.full(len(at), place), color=colour, **{**MARK, **MARKS["left"][1]})
-        names.append(displayable_name(rule.code, 24))
-        text = f"{rule.rows} row{'s' * (rule.rows != 1)}"
+        names.append(displayable_name(rule.code, CODE_SIGNS))
+        text = format_count(rule.rows, "row")
         axes.text(1.005, place, text, transform=axes.get_yaxis_transform(), va="center", fontsize=7, color=BLACK)
     axes.set_yticks(range(len(names)), names, fontsize=7)
     for label, rule in zip(axes.get_yticklabels(), marks, strict=True):
@@ -227,7 +266,7 @@ def _draw_strip(axes: Axes, record: BeforeAndAfter, marks: Sequence[RuleMarks], 
 
 
 def _legend(kinds: set[str]) -> list[Line2D]:
-    """Explain the lines, and the kinds of marks that there are."""
+    """Return the legend: the lines, and the kinds of marks in the figure."""
     lines = [Line2D([], [], label="raw", **RAW), Line2D([], [], label="cleaned", **CLEANED)]
     for kind, (label, style) in MARKS.items():
         if kind in kinds:

@@ -1,4 +1,4 @@
-"""Fewer samples for the same picture: a long record at a figure's resolution, extremes and holes kept."""
+"""Reduce a long time series to the resolution of a figure; extremes and holes are kept."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ import numpy as np
 from ...data.arrays import Floats, Indices, Integers, Mask
 
 COLUMNS: Final = 2400
-"""Pixel columns that a curve is reduced to: more than a page's width has at 300 dpi."""
+"""Number of pixel columns to which a curve is reduced: more than the width of a page at 300 dpi."""
 
 
 def envelope(time: Floats, values: Floats, columns: int = COLUMNS) -> tuple[Floats, Floats]:
     """Reduce a curve to the first, last, smallest and largest sample of each pixel column (M4).
 
-    A line drawn through these looks the same, at ``columns`` pixels, as one through all samples. Where values are
-    missing (NaN) within a column, one stays missing, so that no line bridges a hole.
+    On ``columns`` pixels, a line through these samples looks the same as a line through all samples. If values are
+    missing (NaN) in a column, one of them is kept, so no line crosses a hole.
 
     Args:
         time: not decreasing, any unit, shape (n,).
         values: shape (n,).
-        columns: number of equal time spans; up to 5 samples stay of each.
+        columns: number of equal time spans; up to 5 samples of each are kept.
 
     Returns:
-        Time and values of the samples that stay, in order; all of them when they are few.
+        Time and values of the kept samples, in order; all samples if there are few.
 
     Source:
         Jugel et al., M4: a visualization-oriented time series data aggregation, VLDB 2014, doi:10.14778/2732951.2732953
@@ -37,9 +37,9 @@ def envelope(time: Floats, values: Floats, columns: int = COLUMNS) -> tuple[Floa
     counts = last - first + 1
     smallest = np.repeat(np.fmin.reduceat(values, first), counts)
     largest = np.repeat(np.fmax.reduceat(values, first), counts)
-    hits = (values == smallest, values == largest, np.isnan(values))
-    kept = np.unique(np.concatenate([first, last, *(_first_of_each(column, hit) for hit in hits)]))
-    return time[kept], values[kept]
+    special = (values == smallest, values == largest, np.isnan(values))
+    places = np.unique(np.concatenate([first, last, *(_first_of_each(column, hit) for hit in special)]))
+    return time[places], values[places]
 
 
 def _first_of_each(column: Integers, hit: Mask) -> Indices:
@@ -49,6 +49,15 @@ def _first_of_each(column: Integers, hit: Mask) -> Indices:
 
 
 def insert_breaks(time: Floats, values: Floats, starts: Mask) -> tuple[Floats, Floats]:
-    """Put a missing value before every sample where ``starts`` is true: the line is lifted there."""
+    """Insert a missing value before each sample where ``starts`` is true, so that no line is drawn to this sample.
+
+    Args:
+        time: shape (n,).
+        values: shape (n,).
+        starts: shape (n,).
+
+    Returns:
+        Time and values, shape (n + inserted,).
+    """
     where = np.flatnonzero(starts)
     return np.insert(time, where, time[where]), np.insert(values, where, np.nan)

@@ -1,4 +1,4 @@
-"""Draw what a fit did to the voltage: measured, default and fitted, errors, errors by window, and its starts."""
+"""Draw what a fit changed: measured, default and fitted voltage, errors, errors by window, and its starts."""
 
 from __future__ import annotations
 
@@ -16,16 +16,26 @@ from ...data import columns as c
 from ...data.convert import SECONDS_PER_HOUR
 from ...data.text import format_count
 from .cells import ROUND_STEPS, SimulatedCurve, draw_error_curves, draw_voltages, find_holes, rmse_mv, shade_cycles
-from .errors import LAST_SECOND
+from .errors import LAST_SECOND, format_millivolt
 from .fit_axes import draw_noise, is_noise_visible, scale_rmse
 from .fit_style import FIRST, Start, rank_starts, start_mark, start_name
 from .style import BLACK, COLOURS, GREY, ORANGE, VERMILLION, WIDTH_INCH, house_style, put_heading
 
 STARTS_NAMED: Final = 12
-"""Up to so many starts (and of those that failed, the reasons) are named one by one."""
+"""Largest number of starts for which each has its number on the axis, and a failed one its reason."""
+
+MARKS: Final[tuple[str, ...]] = (
+    "best start",
+    "same minimum",
+    "ended elsewhere",
+    "stopped early",
+    "failed",
+    "first guess",
+)
+"""Names of marks in the order of the legend."""
 
 Windows = Mapping[str, tuple[float, float | None]]
-"""Of each window after a step's start: RMSE in mV, and RMSE of the error's change since the step began."""
+"""Window after a step's start to its RMSE in mV, and to the RMSE in mV of the error's change since the step's start."""
 
 
 @house_style()
@@ -39,17 +49,21 @@ def draw_fit(
     held_out: Sequence[int] = (),
     windows: Mapping[str, Sequence[Windows]] | None = None,
 ) -> Figure:
-    """Draw a fit: measured, default and fitted voltage, their errors, errors by window, and where each start ended.
+    """Draw a fit: measured, default and fitted voltage, their errors, errors by window, and the end of each start.
 
     Args:
-        measured: samples of the fitted cycles and of those held out.
-        simulated: the default first (where it was simulated), the fitted last.
-        noise_mv: of the measured voltage; no fit gets below it.
-        held_out: cycles that were not fitted; they are shaded, and have an RMSE of their own in the legend.
-        windows: by the part of the record (``fitted cycles``), errors by window in the order of ``simulated``.
+        heading: of the figure.
+        measured: samples of the fitted cycles and of the held-out cycles.
+        simulated: with the default parameters first (if they were simulated), with the fitted parameters last.
+        starts: of the fit.
+        noise_mv: noise of the measured voltage, the smallest possible RMSE; ``None`` = not known.
+        held_out: cycles that were not fitted. They are shaded, and the legend has their RMSE.
+        windows: part of the record (``fitted cycles``) to errors by window, in the order of ``simulated``.
     """
-    parts = {name: values for name, values in (windows or {}).items() if any(values)}
-    heights = [1.9, 1.0, *([1.15] if parts else [])]
+    parts = {name: errors for name, errors in (windows or {}).items() if any(errors)}
+    heights = [1.9, 1.0]
+    if parts:
+        heights.append(1.15)
     figure = Figure(figsize=(WIDTH_INCH, 0.75 + 1.35 * sum(heights)), layout="constrained")
     grid = figure.add_gridspec(len(heights), 1, height_ratios=heights)
     top = grid[:2].subgridspec(2, 2, width_ratios=[3.0, 1.0], height_ratios=heights[:2])
@@ -78,20 +92,26 @@ def draw_fit(
 def draw_waterfall(
     axes: Axes, starts: Sequence[Start], noise_mv: float | None = None, *, log: bool | None = None
 ) -> None:
-    """Draw each start's RMSE (mV) at its first and its last values, best first; those that failed are named.
+    """Draw the RMSE (mV) of each start at its initial and final values, the best start first.
 
     Args:
-        noise_mv: noise of the measured voltage, a line; ``None`` = not known.
-        log: whether the axis is logarithmic; ``None`` = where the RMSE spans more than a factor of ten.
+        axes: panel.
+        starts: of the fit; a failed one has a cross and its reason.
+        noise_mv: noise of the measured voltage, a horizontal line; ``None`` = not known.
+        log: whether the axis is logarithmic; ``None`` = if the RMSE spans more than a factor of ten.
     """
     order = rank_starts(starts)
     first = [np.nan if start.rmse_first_mv is None else start.rmse_first_mv for start in order]
     last = [np.nan if start.rmse_mv is None else start.rmse_mv for start in order]
     best = min((rmse for rmse in last if np.isfinite(rmse)), default=np.inf)
-    scale_rmse(axes, "y", [*first, *last, *([noise_mv or np.nan] if is_noise_visible(noise_mv, best) else [])], log=log)
+    on_axis = [*first, *last]
+    if noise_mv is not None and is_noise_visible(noise_mv, best):
+        on_axis.append(noise_mv)
+    scale_rmse(axes, "y", on_axis, log=log)
+    named = len(order) <= STARTS_NAMED
     for number, start in enumerate(order, 1):
         if start.rmse_mv is None:
-            _draw_failed(axes, number, start, named=len(order) <= STARTS_NAMED)
+            _draw_failed(axes, number, start, named=named)
             continue
         axes.vlines(number, last[number - 1], first[number - 1], color=GREY, linewidth=0.7)
         if start.rmse_first_mv is not None:
@@ -99,36 +119,44 @@ def draw_waterfall(
         axes.plot(number, start.rmse_mv, linestyle="none", label=start_name(start), zorder=3, **start_mark(start))
     draw_noise(axes, noise_mv, best)
     axes.set_xlim(0.4, max(len(order), 1) + 0.6)
-    named = len(order) <= STARTS_NAMED
-    axes.set_xticks(range(1, len(order) + 1) if named else [], [str(start.number) for start in order] if named else [])
-    axes.set_xlabel("Start, best first" if named else f"{format_count(len(order), 'start')}, best first")
+    if named:
+        axes.set_xticks(range(1, len(order) + 1), [str(start.number) for start in order])
+        axes.set_xlabel("Start, best first")
+    else:
+        axes.set_xticks([], [])
+        axes.set_xlabel(f"{format_count(len(order), 'start')}, best first")
     axes.set_ylabel("RMSE (mV)")
 
 
-MARKS: Final = ("best start", "same minimum", "ended elsewhere", "stopped early", "failed", "first guess")
-
-
 def unique(lines: Sequence[Line2D]) -> list[Line2D]:
-    """The first line of each name, for a legend: where starts ended, then the others as they come."""
-    named: dict[str, Line2D] = {}
+    """Return the first line of each label, for a legend: first the labels in ``MARKS``, then the others in their order.
+
+    Args:
+        lines: lines of the panels; those without a label are left out.
+    """
+    by_label: dict[str, Line2D] = {}
     for line in lines:
-        if not str(line.get_label()).startswith("_"):
-            named.setdefault(str(line.get_label()), line)
-    return [named[name] for name in (*(m for m in MARKS if m in named), *(n for n in named if n not in MARKS))]
+        label = str(line.get_label())
+        if not label.startswith("_"):
+            by_label.setdefault(label, line)
+    labels = [label for label in MARKS if label in by_label]
+    labels += [label for label in by_label if label not in MARKS]
+    return [by_label[label] for label in labels]
 
 
 def _draw_failed(axes: Axes, number: int, start: Start, *, named: bool) -> None:
-    """A cross at the foot of the panel, with the reason above it."""
-    foot = axes.get_xaxis_transform()
-    axes.plot(number, 0.03, "x", transform=foot, color=VERMILLION, markersize=5, markeredgewidth=1.4, label="failed")
+    """Draw a cross at the bottom of the panel, and the reason above it."""
+    bottom = axes.get_xaxis_transform()
+    axes.plot(number, 0.03, "x", transform=bottom, color=VERMILLION, markersize=5, markeredgewidth=1.4, label="failed")
     if named:
         axes.text(
-            number, 0.07, start.failed, transform=foot, rotation=90, ha="center", va="bottom", fontsize=7,
+            number, 0.07, start.failed, transform=bottom, rotation=90, ha="center", va="bottom", fontsize=7,
             color=VERMILLION, bbox={"color": "white", "alpha": 0.8, "pad": 0.5},
         )  # fmt: skip
 
 
 def _shade_held_out(axes: Axes, frame: pd.DataFrame, held_out: Sequence[int], *, named: bool) -> None:
+    """Shade the held-out cycles, and write ``held out`` in wide ones."""
     time = frame[c.TEST_TIME].to_numpy(dtype=np.float64) / SECONDS_PER_HOUR
     inside = frame[c.CYCLE_COUNT].isin(held_out).to_numpy()
     edges = np.flatnonzero(np.diff(inside.astype(np.int8), prepend=0, append=0))
@@ -144,52 +172,63 @@ def _shade_held_out(axes: Axes, frame: pd.DataFrame, held_out: Sequence[int], *,
 def _label_held_out(
     lines: Sequence[Line2D], measured: pd.DataFrame, simulated: Sequence[SimulatedCurve], held_out: Sequence[int]
 ) -> None:
-    """Tell the RMSE of the fitted cycles and of those held out apart in the legend."""
-    apart = measured[c.CYCLE_COUNT].isin(held_out).to_numpy()
-    if not apart.any():
+    """Write the RMSE of the fitted and of the held-out cycles separately in the legend."""
+    is_held_out = measured[c.CYCLE_COUNT].isin(held_out).to_numpy()
+    if not is_held_out.any():
         return
-    for line, each in zip(lines, simulated, strict=True):
+    for line, curve in zip(lines, simulated, strict=True):
         name = str(line.get_label()).rsplit(":", 1)[0]
-        fitted, kept = (rmse_mv(SimulatedCurve(each.name, each.frame[which])) for which in (~apart, apart))
-        line.set_label(f"{name}: {fitted:.1f} mV, held out {kept:.1f} mV")
+        rmse_fitted = rmse_mv(SimulatedCurve(curve.name, curve.frame[~is_held_out]))
+        rmse_held_out = rmse_mv(SimulatedCurve(curve.name, curve.frame[is_held_out]))
+        line.set_label(f"{name}: {rmse_fitted:.1f} mV, held out {rmse_held_out:.1f} mV")
 
 
 def _draw_windows(figure: Figure, place: Any, parts: Mapping[str, Sequence[Windows]], simulations: int) -> None:
-    """RMSE by window as bars in the colours of the simulations; a line in each: of the error's change since then."""
+    """Draw the RMSE by window as bars in the colours of the simulations, a panel for each part of the record.
+
+    A line on each bar is the RMSE of the error's change since the step's start.
+    """
     grid = place.subgridspec(1, len(parts))
     shared: Axes | None = None
     for number, (part, windows) in enumerate(parts.items()):
         axes = figure.add_subplot(grid[number], sharey=shared)
+        shared = axes
         width = 0.8 / simulations
         top = max(max(rmse, change or 0.0) for errors in windows for rmse, change in errors.values())
         for which, errors in enumerate(windows):
             shift = (which - (simulations - 1) / 2) * width
             for at, window in enumerate(LAST_SECOND):
-                _draw_bar(axes, at + shift, width, COLOURS[which % len(COLOURS)], errors.get(window), 0.17 * top)
+                if window in errors:
+                    _draw_bar(axes, at + shift, width, COLOURS[which % len(COLOURS)], errors[window], 0.17 * top)
         axes.set_xticks(range(len(LAST_SECOND)), [f"{name}\n{until}" for name, until in LAST_SECOND.items()])
         axes.set_xlim(-0.55, len(LAST_SECOND) - 0.45)
         axes.grid(axis="y", color="#dddddd", linewidth=0.6)
         axes.set_axisbelow(True)
         axes.yaxis.set_major_locator(MaxNLocator(nbins=4, steps=ROUND_STEPS))
-        axes.set_xlabel(f"Time since the step began, {part}")
+        axes.set_xlabel(f"Time since step start, {part}")
         if number:
             axes.tick_params(labelleft=False)
         else:
-            axes.set_ylabel("RMSE (mV)\nline: of the change")
-        shared = axes
+            axes.set_ylabel("RMSE (mV)\nline: error change\nsince step start")
 
 
-def _draw_bar(
-    axes: Axes, at: float, width: float, colour: str, error: tuple[float, float | None] | None, room: float
-) -> None:
-    """A bar with its number, which stands above the line where that would strike it out."""
-    if error is None:
-        return
+def _draw_bar(axes: Axes, at: float, width: float, colour: str, error: tuple[float, float | None], room: float) -> None:
+    """Draw a bar with its number; the number is above the line if the line would cross it.
+
+    Args:
+        axes: panel.
+        at: middle of the bar.
+        width: of the bar and its gap.
+        colour: of the bar.
+        error: RMSE in mV, and RMSE of the change in mV (the line).
+        room: height of the number in mV.
+    """
     height, change = error
     axes.bar(at, height, 0.92 * width, color=colour)
-    text = f"{height:.0f}" if height >= 9.5 else f"{height:.1f}"
-    above = change if change is not None and height < change < height + room else height
-    axes.text(at, above, text, ha="center", va="bottom", fontsize=7)
+    number_at = height
+    if change is not None and height < change < height + room:
+        number_at = change
+    axes.text(at, number_at, format_millivolt(height), ha="center", va="bottom", fontsize=7)
     if change is not None:
         half = 0.46 * width
         axes.hlines(change, at - half, at + half, color="white", linewidth=2.6)

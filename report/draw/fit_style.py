@@ -1,4 +1,4 @@
-"""What the figures of fits share: marks of starts, parameters' names, places and values in words."""
+"""Shared parts of the figures of fits: marks of starts, and parameter names, values and intervals as text."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from ...data.results.fitting import Evaluation
 from .style import BLACK, BLUE, GREEN, GREY, ORANGE, SKY, VERMILLION, displayable_name
 
 Row = Mapping[str, Any]
+"""A row of the catalog's ``fit_parameters``: a fitted parameter."""
+
 FIRST: Final[dict[str, Any]] = {
     "marker": "o", "color": GREY, "markerfacecolor": "white", "markersize": 4, "markeredgewidth": 0.8,
 }  # fmt: skip
@@ -22,24 +24,28 @@ ELSEWHERE: Final[dict[str, Any]] = {"marker": "^", "color": ORANGE, "markersize"
 STOPPED: Final[dict[str, Any]] = {"marker": "s", "color": SKY, "markersize": 4.5}
 FAILED: Final[dict[str, Any]] = {"marker": "x", "color": VERMILLION, "markersize": 5, "markeredgewidth": 1.4}
 BELIEF: Final = {"well": GREEN, "determined": BLUE, "poorly": ORANGE, "not": VERMILLION, "at": VERMILLION}
-"""Colours of verdicts by their first word."""
+"""First word of a verdict to its colour."""
 
 _SUPERSCRIPT: Final = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _UNIT: Final = re.compile(r"\s*\[[^\]]*\]\s*$")
+"""The unit at the end of PyBaMM's parameter names."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Start:
-    """One start of a fit to draw.
+    """One start of a fit.
 
     Args:
-        rmse_first_mv, rmse_mv: in mV; ``None`` where the start did not come so far.
-        best: it became the fit's result.
-        agrees: it ended at the best one's minimum.
-        stopped: it ended early, at its best point so far, and neither agrees nor disagrees.
+        number: of the start, from 0.
+        rmse_first_mv: RMSE at the initial values in mV; ``None`` = the start failed.
+        rmse_mv: RMSE at the final values in mV; ``None`` = the start failed.
+        best: its values became the fit's result.
+        agrees: it ended at the minimum of the best start.
+        stopped: it stopped early, at its best point; it neither agrees nor disagrees.
         failed: why it has no result, in a few words; "" = it has one.
-        first_values, values: by parameter, in its own unit.
-        evaluations: its journal, in order; empty when there is none.
+        first_values: parameter to its initial value, in the parameter's unit.
+        values: parameter to its final value, in the parameter's unit.
+        evaluations: of its journal, in order; empty = there is no journal.
     """
 
     number: int
@@ -55,58 +61,77 @@ class Start:
 
 
 def rank_starts(starts: Iterable[Start]) -> list[Start]:
-    """Starts with a result, the best first, then those without."""
+    """Return the starts with a result, the best first, then the failed starts."""
     return sorted(starts, key=lambda s: (s.rmse_mv is None, not s.best, s.rmse_mv or 0.0, s.number))
 
 
 def start_mark(start: Start) -> dict[str, Any]:
-    """Marker and colour of where a start ended."""
+    """Return marker and colour for the end of a start."""
     if start.rmse_mv is None:
         return FAILED
     if start.best:
         return BEST
-    return STOPPED if start.stopped else AGREES if start.agrees else ELSEWHERE
+    if start.stopped:
+        return STOPPED
+    if start.agrees:
+        return AGREES
+    return ELSEWHERE
 
 
 def start_name(start: Start) -> str:
-    """What a start's mark means, for the legend."""
+    """Return the meaning of a start's mark, for the legend."""
     if start.rmse_mv is None:
         return "failed"
     if start.best:
         return "best start"
-    return "stopped early" if start.stopped else "same minimum" if start.agrees else "ended elsewhere"
+    if start.stopped:
+        return "stopped early"
+    if start.agrees:
+        return "same minimum"
+    return "ended elsewhere"
 
 
 def short_name(parameter: str, width: int = 26, lines: int = 2) -> str:
-    """Write a parameter's name without its unit, over some lines of so many signs."""
+    """Return a parameter's name without its unit, wrapped and abbreviated.
+
+    Args:
+        parameter: its name in PyBaMM.
+        width: number of characters of a line.
+        lines: largest number of lines; a longer name ends with an ellipsis.
+    """
     text = _UNIT.sub("", displayable_name(parameter, 200))
     for long, short in (("Negative ", "Neg. "), ("Positive ", "Pos. "), ("volume fraction", "vol. fraction")):
         text = text.replace(long, short)
     parts = wrap(text, width) or [text]
     if len(parts) > lines:
-        parts = [*parts[: lines - 1], displayable_name(" ".join(parts[lines - 1 :]), width)]
+        rest = " ".join(parts[lines - 1 :])
+        parts = [*parts[: lines - 1], displayable_name(rest, width)]
     return "\n".join(parts)
 
 
 def format_unit(row: Row) -> str:
-    """Write the unit of a fitted value: ``m².s⁻¹``; a factor is ``× the set's own``."""
+    """Return the unit of a fitted value, such as ``m².s⁻¹``; for a factor, what it multiplies."""
     if row["is_factor"]:
-        return "× the set's own"
-    return re.sub(
-        r"-?\d+", lambda found: found[0].translate(_SUPERSCRIPT), displayable_name(str(row["unit"] or ""), 30)
-    )
+        return "× base value"
+    unit = displayable_name(str(row["unit"] or ""), 30)
+    return re.sub(r"-?\d+", lambda match: match[0].translate(_SUPERSCRIPT), unit)
 
 
 def format_number(value: float) -> str:
-    """Write a number with three digits: ``0.953``, ``4.13×10⁻¹⁵``."""
-    if value == 0.0 or not math.isfinite(value) or 1e-3 <= abs(value) < 1e4:
-        return f"{value:.3g}" if abs(value) < 1e3 or not math.isfinite(value) else f"{value:.0f}"
+    """Return a number with three digits: ``0.953``, ``4.13×10⁻¹⁵``."""
+    if not math.isfinite(value):
+        return f"{value:.3g}"
+    magnitude = abs(value)
+    if magnitude == 0.0 or 1e-3 <= magnitude < 1e3:
+        return f"{value:.3g}"
+    if 1e3 <= magnitude < 1e4:
+        return f"{value:.0f}"
     digits, exponent = f"{value:.2e}".split("e")
     return f"{digits}×10{str(int(exponent)).translate(_SUPERSCRIPT)}"
 
 
 def format_tick(value: float) -> str:
-    """Write a tick's number: ``0.9725``, ``4×10⁻¹⁵``."""
+    """Return the number of a tick without trailing zeros: ``0.9725``, ``4×10⁻¹⁵``."""
     if value == 0.0 or 1e-3 <= abs(value) < 1e5:
         return f"{value:.5g}"
     digits, exponent = f"{value:.2e}".split("e")
@@ -114,12 +139,16 @@ def format_tick(value: float) -> str:
 
 
 def format_value(row: Row) -> str:
-    """Write a fitted value with its unit."""
+    """Return a fitted value with its unit."""
     return f"{format_number(row['value'])} {format_unit(row)}".rstrip()
 
 
 def half_width(row: Row) -> float | None:
-    """Half of a value's 95 % interval as a share of the value (log scale: of its logarithm); ``None`` = it has none."""
+    """Return the half-width of a value's 95 % confidence interval as a fraction of the value.
+
+    Returns:
+        On a logarithmic scale, the half-width of the logarithm; ``None`` = there is no interval.
+    """
     if row["upper_95"] is None or not row["value"]:
         return None
     if row["scale"] == "log":
@@ -128,11 +157,13 @@ def half_width(row: Row) -> float | None:
 
 
 def format_half_width(row: Row) -> str:
-    """Write how far to believe a value: ``± 2.1 %``, ``×/÷ 3.4``, or why there is no interval."""
+    """Return the uncertainty of a value: ``± 2.1 %``, ``×/÷ 3.4``, or why there is no interval."""
     share = half_width(row)
     if share is None:
         verdict = str(row["verdict"] or "")
-        return verdict.split(":")[0].split(";")[0] if row["at_bound"] or verdict else "no interval"
+        if verdict or row["at_bound"]:
+            return verdict.split(":")[0].split(";")[0]
+        return "no interval"
     if row["scale"] == "log" and share > 0.5:
         return f"×/÷ {math.exp(share):.2g}" if share < math.log(1000.0) else "×/÷ > 1000"
     if share >= 9.995:
@@ -141,15 +172,26 @@ def format_half_width(row: Row) -> str:
 
 
 def place_between_bounds(row: Row, value: float | None) -> float:
-    """Place of a value between its bounds, on the scale that it was searched on: 0 = lower, 1 = upper; NaN = none."""
+    """Return the position of a value between its bounds, on the scale of the search.
+
+    Args:
+        row: of the catalog's ``fit_parameters``.
+        value: in the parameter's unit.
+
+    Returns:
+        0 = lower bound, 1 = upper bound; NaN = there is no value.
+    """
     if value is None or not math.isfinite(value):
         return float("nan")
-    lower, upper = float(row["lower"]), float(row["upper"])
-    if row["scale"] == "log":
-        return math.log(value / lower) / math.log(upper / lower) if value > 0.0 else -1.0
-    return (value - lower) / (upper - lower)
+    lower = float(row["lower"])
+    upper = float(row["upper"])
+    if row["scale"] != "log":
+        return (value - lower) / (upper - lower)
+    if value <= 0.0:
+        return -1.0
+    return math.log(value / lower) / math.log(upper / lower)
 
 
 def verdict_colour(row: Row) -> str:
-    """Colour of a parameter's verdict."""
+    """Return the colour of a parameter's verdict."""
     return BELIEF.get(str(row["verdict"] or "").split(" ")[0], GREY)

@@ -1,4 +1,4 @@
-"""Draw a fit of many cells: RMSE before and after, and how each parameter is distributed over the cells."""
+"""Draw a fit of many cells: RMSE before and after the fit, and the values of each parameter over the cells."""
 
 from __future__ import annotations
 
@@ -31,100 +31,124 @@ from .style import (
 )
 
 NAMED_CELLS: Final = 40
-"""Up to so many cells have a line each, with its interval; of more, the distributions are drawn."""
+"""Largest number of cells with a named line each; of more cells, the distributions are drawn."""
 
 BINS: Final = 30
-COLUMNS: Final = {True: 3, False: 2}
-"""Panels side by side, for cells that are named and for distributions."""
+"""Number of bins of a histogram."""
 
-BELIEVED: Final = {"marker": "o", "color": BLUE, "markersize": 4.5}
+COLUMNS_NAMED: Final = 3
+"""Panels side by side with named cells."""
+
+COLUMNS_DISTRIBUTION: Final = 2
+"""Panels side by side with distributions."""
+
+DEFAULTS_DRAWN: Final = 5
+"""Largest number of different default values that a histogram shows."""
+
+BELIEVED: Final[dict[str, Any]] = {"marker": "o", "color": BLUE, "markersize": 4.5}
 POOR: Final[dict[str, Any]] = {
     "marker": "o", "color": ORANGE, "markersize": 4.5, "markerfacecolor": "white", "markeredgewidth": 1.2,
 }  # fmt: skip
-BOUND: Final = {"marker": "X", "color": VERMILLION, "markersize": 5.5}
+BOUND: Final[dict[str, Any]] = {"marker": "X", "color": VERMILLION, "markersize": 5.5}
 KINDS: Final = {
     "determined": BELIEVED,
     "poorly determined": POOR,
     "at a bound": BOUND,
 }
+"""Group of a value, as :func:`value_group` returns it, to its mark."""
 
 
 def value_group(row: Row) -> str:
-    """Whether a cell's value counts: ``determined``, ``poorly determined`` (or not at all), ``at a bound``."""
+    """Return the group of a cell's value: ``determined``, ``poorly determined`` (or not at all) or ``at a bound``."""
     if row["at_bound"]:
         return "at a bound"
-    first = str(row["verdict"] or "").split(" ")[0]
-    return "determined" if first in ("well", "determined") else "poorly determined"
+    first_word = str(row["verdict"] or "").split(" ")[0]
+    if first_word in ("well", "determined"):
+        return "determined"
+    return "poorly determined"
 
 
 @house_style()
 def draw_fleet(fit: str, fits: Sequence[Row], parameters: Sequence[Row]) -> Figure:
-    """Draw a fit over its cells: RMSE before and after, and each parameter with those poorly determined set apart.
+    """Draw a fit over its cells: RMSE (mV) before and after, and each parameter.
+
+    Up to 40 cells have a line each; of more cells, distributions are drawn. Poorly determined values are marked.
 
     Args:
-        fits: rows of ``fits``, a cell each; those that failed are named or counted.
-        parameters: rows of ``fit_parameters`` of those that are done.
+        fit: name of the fit.
+        fits: rows of the catalog's ``fits``, one for each cell; failed ones are named or counted.
+        parameters: rows of the catalog's ``fit_parameters`` of the finished fits.
     """
     order = sorted(fits, key=lambda row: (row["status"] != "done", row["rmse_mv"] or 0.0, row["cell_id"]))
     names = list(dict.fromkeys(row["parameter"] for row in parameters))
     named = len(fits) <= NAMED_CELLS
-    across = min(COLUMNS[named], 1 + len(names))
+    if named:
+        columns = COLUMNS_NAMED
+        panel_height = 0.75 + 0.2 * max(len(fits), 2)
+    else:
+        columns = COLUMNS_DISTRIBUTION
+        panel_height = 2.1
+    across = min(columns, 1 + len(names))
     down = -(-(1 + len(names)) // across)
-    each = 0.75 + 0.2 * max(len(fits), 2) if named else 2.1
-    figure = Figure(figsize=(WIDTH_INCH, 0.9 + each * down), layout="constrained")
+    figure = Figure(figsize=(WIDTH_INCH, 0.9 + panel_height * down), layout="constrained")
     panels = figure.subplots(down, across, squeeze=False).ravel()
     if named:
         _draw_pairs(panels[0], order)
     else:
         _draw_shares(panels[0], order)
     for number, name in enumerate(names, 1):
+        axes = panels[number]
         rows = [row for row in parameters if row["parameter"] == name]
         if named:
-            _draw_values(panels[number], rows, order, labelled=number % across == 0)
+            _draw_values(axes, rows, order, labelled=number % across == 0)
         else:
-            _draw_histogram(panels[number], rows)
-        low, high, log = _range(rows)
-        scale_values(
-            panels[number], low, high, log=log, bounds=[row[end] for row in rows for end in ("lower", "upper")]
-        )
+            _draw_histogram(axes, rows)
+        low, high = _range(rows)
+        bounds = [row[end] for row in rows for end in ("lower", "upper")]
+        scale_values(axes, low, high, log=_is_log(rows), bounds=bounds)
     for axes in panels[1 + len(names) :]:
         axes.set_visible(False)
-    put_heading(figure, _heading(fit, fits), _legend(fits, parameters, named=named))
+    put_heading(figure, _heading(fit, fits), _legend(parameters, named=named))
     return figure
 
 
 def _heading(fit: str, fits: Sequence[Row]) -> str:
+    """Return the name of the fit and the numbers of cells by status."""
     done = [row for row in fits if row["status"] == "done"]
-    others = {status: sum(row["status"] == status for row in fits) for status in ("failed", "skipped", "pending")}
-    words = "".join(f", {count} {status}" for status, count in others.items() if count)
+    heading = f"{displayable_name(fit, 40)}: {format_count(len(done), 'cell')} fitted"
+    for status in ("failed", "skipped", "pending"):
+        count = sum(row["status"] == status for row in fits)
+        if count:
+            heading += f", {count} {status}"
     bases = {row["base_parameter_set"] for row in done}
-    sets = f"; {len(bases)} base sets" if len(bases) > 1 else ""
-    return f"{displayable_name(fit, 40)}: {format_count(len(done), 'cell')} fitted{words}{sets}"
+    if len(bases) > 1:
+        heading += f"; {len(bases)} base sets"
+    return heading
 
 
-def _legend(fits: Sequence[Row], parameters: Sequence[Row], *, named: bool) -> list[Line2D]:
-    there = {value_group(row) for row in parameters}
+def _legend(parameters: Sequence[Row], *, named: bool) -> list[Line2D]:
+    """Return the groups of values with their numbers, and the default's mark."""
+    groups = [value_group(row) for row in parameters]
     marks: list[Line2D] = []
     for kind, style in KINDS.items():
-        if kind in there:
-            count = sum(value_group(row) == kind for row in parameters)
-            label = f"{kind}: {count} of {len(parameters)} values"
-            shape = {"marker": "s", "markersize": 6, "color": style["color"]} if not named else style
-            marks.append(Line2D([], [], linestyle="none", label=label, **shape))
+        if kind in groups:
+            label = f"{kind}: {groups.count(kind)} of {len(parameters)} values"
+            mark = style if named else {"marker": "s", "markersize": 6, "color": style["color"]}
+            marks.append(Line2D([], [], linestyle="none", label=label, **mark))
     if any(row["default_value"] is not None for row in parameters):
         marks.append(Line2D([], [], linestyle="none", marker="|", markersize=8, color=PURPLE, label="default"))
     return marks
 
 
 def _draw_pairs(axes: Axes, order: Sequence[Row]) -> None:
-    """RMSE (mV) of each cell before (hollow) and after, the best at the top; what failed is told."""
+    """Draw the RMSE (mV) of each cell before (hollow) and after the fit, the best cell first; a failed one as text."""
     rmse = [row[key] for row in order for key in ("rmse_default_mv", "rmse_mv") if _done(row) and row[key] is not None]
     scale_rmse(axes, "x", rmse)
     for at, row in enumerate(order):
         if not _done(row):
-            words = str(row["reason_code"] or row["status"]).replace("_", " ")
+            reason = str(row["reason_code"] or row["status"]).replace("_", " ")
             axes.text(
-                0.02, at, f"× {words}", transform=axes.get_yaxis_transform(), va="center", fontsize=7, color=VERMILLION
+                0.02, at, f"× {reason}", transform=axes.get_yaxis_transform(), va="center", fontsize=7, color=VERMILLION
             )
             continue
         if row["rmse_default_mv"] is not None:
@@ -138,7 +162,7 @@ def _draw_pairs(axes: Axes, order: Sequence[Row]) -> None:
 
 
 def _draw_values(axes: Axes, rows: Sequence[Row], order: Sequence[Row], *, labelled: bool) -> None:
-    """A parameter's value of each cell with its 95 % interval, and the default."""
+    """Draw one parameter: value of each cell with its 95 % confidence interval, and the default value."""
     places = {(row["cell_id"], row["label"]): at for at, row in enumerate(order)}
     for row in rows:
         at = places[row["cell_id"], row["label"]]
@@ -155,7 +179,11 @@ def _draw_values(axes: Axes, rows: Sequence[Row], order: Sequence[Row], *, label
 
 
 def _name_rows(axes: Axes, order: Sequence[Row], *, labelled: bool) -> None:
-    axes.set_yticks(range(len(order)), [displayable_name(str(row["cell_id"]), 22) if labelled else "" for row in order])
+    """Give each cell its line, the first one at the top; write its name if ``labelled``."""
+    names = [""] * len(order)
+    if labelled:
+        names = [displayable_name(str(row["cell_id"]), 22) for row in order]
+    axes.set_yticks(range(len(order)), names)
     show_literally(*axes.get_yticklabels())
     axes.set_ylim(len(order) - 0.5, -0.5)
     axes.grid(axis="both", color="#e4e4e4", linewidth=0.6)
@@ -164,9 +192,9 @@ def _name_rows(axes: Axes, order: Sequence[Row], *, labelled: bool) -> None:
 
 
 def _draw_shares(axes: Axes, order: Sequence[Row]) -> None:
-    """Share of the cells with at most so much RMSE (mV), before and after."""
+    """Draw the share of the cells up to each RMSE (mV), before and after the fit."""
     done = [row for row in order if _done(row)]
-    values = []
+    values: list[float] = []
     for number, (column, name) in enumerate((("rmse_default_mv", "default"), ("rmse_mv", "fitted"))):
         rmse = np.sort(np.array([row[column] for row in done if row[column] is not None], dtype=np.float64))
         if not len(rmse):
@@ -175,53 +203,64 @@ def _draw_shares(axes: Axes, order: Sequence[Row]) -> None:
         share = 100 * np.arange(1, len(rmse) + 1) / len(order)
         label = f"{name}: median {np.median(rmse):.3g} mV"
         axes.step(rmse, share, where="post", label=label, **simulated_style(number))
-    worse = sum(1 for row in done if row["rmse_default_mv"] is not None and row["rmse_mv"] > row["rmse_default_mv"])
     scale_rmse(axes, "x", values)
     axes.set_ylim(0, 101)
-    axes.set_xlabel("RMSE (mV)" + (f"; {worse} worse than before" if worse else ""))
-    axes.set_ylabel(f"Cells with at most this\n(% of {len(order)})")
+    worse = sum(row["rmse_default_mv"] is not None and row["rmse_mv"] > row["rmse_default_mv"] for row in done)
+    axes.set_xlabel(f"RMSE (mV); {worse} worse than before" if worse else "RMSE (mV)")
+    axes.set_ylabel(f"Cells with at most\nthis RMSE (% of {len(order)})")
     axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=2, fontsize=7, handlelength=2.0, borderaxespad=0.1)
     axes.grid(color="#e4e4e4", linewidth=0.6)
     axes.set_axisbelow(True)
 
 
 def _draw_histogram(axes: Axes, rows: Sequence[Row]) -> None:
-    """A parameter's values over the cells on its own scale; those not to be believed are stacked apart."""
+    """Draw the distribution of one parameter's values over the cells; groups of values are stacked."""
     values = np.array([row["value"] for row in rows], dtype=np.float64)
-    kinds = np.array([value_group(row) for row in rows])
+    groups = np.array([value_group(row) for row in rows])
     edges = _edges(rows)
     below = np.zeros(len(edges) - 1)
     for kind, style in KINDS.items():
-        counts, _ = np.histogram(values[kinds == kind], edges)
+        counts, _ = np.histogram(values[groups == kind], edges)
         axes.bar(edges[:-1], counts, np.diff(edges), below, align="edge", color=style["color"], linewidth=0)
         below += counts
-    for default in sorted({row["default_value"] for row in rows if row["default_value"] is not None})[:5]:
+    defaults = sorted({row["default_value"] for row in rows if row["default_value"] is not None})
+    for default in defaults[:DEFAULTS_DRAWN]:
         axes.axvline(default, color=PURPLE, linewidth=1.2)
-    believed = values[kinds == "determined"]
-    middle = "none determined"
-    if len(believed):
-        low, median, high = (format_number(float(value)) for value in np.percentile(believed, [5, 50, 95]))
-        middle = f"median {median}\n90 % in {low} to {high}"
-    axes.set_title(middle, fontsize=7.5, color=GREY, loc="left")
+    axes.set_title(_describe_distribution(values[groups == "determined"]), fontsize=7.5, color=GREY, loc="left")
     axes.set_ylabel("Cells")
     axes.yaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
     axes.set_xlabel(parameter_label(rows[0], 44))
     show_literally(axes.xaxis.label)
 
 
-def _range(rows: Sequence[Row]) -> tuple[float, float, bool]:
-    """The range of values, defaults and of the intervals of what is determined, and whether it is logarithmic."""
-    log = all(row["scale"] == "log" for row in rows)
-    seen = [row["value"] for row in rows] + [row["default_value"] for row in rows if row["default_value"] is not None]
+def _describe_distribution(values: Floats) -> str:
+    """Return the median of determined values and the range of 90 % of them."""
+    if not len(values):
+        return "none determined"
+    low, median, high = (format_number(float(value)) for value in np.percentile(values, [5, 50, 95]))
+    return f"median {median}\n90 % of cells: {low} to {high}"
+
+
+def _is_log(rows: Sequence[Row]) -> bool:
+    """Tell whether the scale of one parameter's values is logarithmic."""
+    return all(row["scale"] == "log" for row in rows)
+
+
+def _range(rows: Sequence[Row]) -> tuple[float, float]:
+    """Return the range of one parameter's values and defaults, and of the intervals of determined values."""
+    shown = [row["value"] for row in rows]
+    shown += [row["default_value"] for row in rows if row["default_value"] is not None]
     for row in rows:
         if value_group(row) == "determined" and row["lower_95"] is not None and row["upper_95"] is not None:
-            seen += [row["lower_95"], row["upper_95"]]
-    return *value_range(seen, log=log), log
+            shown += [row["lower_95"], row["upper_95"]]
+    return value_range(shown, log=_is_log(rows))
 
 
 def _edges(rows: Sequence[Row]) -> Floats:
-    low, high, log = _range(rows)
-    edges: Floats = np.geomspace(low, high, BINS + 1) if log else np.linspace(low, high, BINS + 1)
+    """Return the edges of the bins of a histogram, on the parameter's scale."""
+    low, high = _range(rows)
+    spaced = np.geomspace if _is_log(rows) else np.linspace
+    edges: Floats = spaced(low, high, BINS + 1)
     return edges
 
 

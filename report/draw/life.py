@@ -1,4 +1,4 @@
-"""Draw parameters along a cell's life: rows of the catalog in, Figure out."""
+"""Draw fitted parameters along a cell's life."""
 
 from __future__ import annotations
 
@@ -13,47 +13,54 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullFormatter, PercentFormatter
 from numpy.typing import ArrayLike
 
+from .fit_axes import scale_rmse
+from .fit_style import format_unit, short_name
 from .style import BLACK, BLUE, GREY, VERMILLION, WIDTH_INCH, displayable_name, house_style, put_heading, show_literally
 
 Row = Mapping[str, Any]
-DECADE: Final = 3.0  # a parameter that ranges by this factor, and is fitted on a logarithmic scale, is drawn on one
-LONGEST: Final = 52
+DECADE: Final = 3.0
+"""A parameter whose values span more than this factor has a logarithmic axis."""
+
+LONGEST: Final = 44
+"""Largest number of characters of a parameter's name in a panel's title."""
 
 
 @house_style()
 def draw_life(cell_id: str, chain: str, rows: Sequence[Row], links: Sequence[Row]) -> Figure:
-    """Draw each parameter over the check-ups, with its 95 % interval and share of the first one, and below the RMSE.
+    """Draw each parameter over the check-ups with its 95 % confidence interval, and the RMSE (mV).
 
     Args:
-        rows: of ``parameters_along_life``, by parameter and cycle.
-        links: the chain's fits; those without a result are marked in the RMSE's panel.
+        cell_id: the cell, for the heading.
+        chain: name of the chain, for the heading.
+        rows: of the catalog's ``parameters_along_life``, by parameter and cycle.
+        links: rows of ``fits`` of the chain; those without a result are marked in the panel of the RMSE.
     """
     parameters = [list(group) for _, group in groupby(rows, lambda row: row["parameter"])]
     lines = (len(parameters) + 1) // 2
     figure = Figure(figsize=(WIDTH_INCH, 0.8 + 1.7 * lines + 1.35), layout="constrained")
     grid = figure.add_gridspec(lines + 1, 2, height_ratios=[*[1.7] * lines, 1.1])
     below = figure.add_subplot(grid[lines, :])
-    for place, own in enumerate(parameters):
-        _draw_parameter(figure.add_subplot(grid[place // 2, place % 2], sharex=below), own)
-    put_heading(
-        figure,
-        f"{displayable_name(cell_id, 40)}, {displayable_name(chain, 30)}: parameters along life",
-        _draw_rmse(below, links),
-    )
+    for number, of_parameter in enumerate(parameters):
+        axes = figure.add_subplot(grid[number // 2, number % 2], sharex=below)
+        _draw_parameter(axes, of_parameter)
+    heading = f"{displayable_name(cell_id, 40)}, {displayable_name(chain, 30)}: parameters along life"
+    put_heading(figure, heading, _draw_rmse(below, links))
     return figure
 
 
 def _draw_parameter(axes: Axes, rows: Sequence[Row]) -> None:
-    """One parameter: values with 95 % intervals, hollow where at a bound, grey where the record does not tell."""
-    cycles, values = [row["chain_cycle"] for row in rows], [row["value"] for row in rows]
+    """Draw one parameter with 95 % confidence intervals: hollow at a bound, grey without an interval."""
+    cycles = [row["chain_cycle"] for row in rows]
+    values = [row["value"] for row in rows]
     axes.plot(cycles, values, color=BLUE, linewidth=0.8, alpha=0.5)
     for row in rows:
-        known = row["lower_95"] is not None and row["upper_95"] is not None
-        if known:
-            below, above = row["value"] - row["lower_95"], row["upper_95"] - row["value"]
-            ends = [[max(below, 0.0)], [max(above, 0.0)]]
-            axes.errorbar([row["chain_cycle"]], [row["value"]], yerr=ends, color=BLUE, capsize=2.5, linewidth=1.0)
-        colour = BLUE if known else GREY
+        colour = GREY
+        if row["lower_95"] is not None and row["upper_95"] is not None:
+            colour = BLUE
+            below = max(row["value"] - row["lower_95"], 0.0)
+            above = max(row["upper_95"] - row["value"], 0.0)
+            interval = [[below], [above]]
+            axes.errorbar([row["chain_cycle"]], [row["value"]], yerr=interval, color=BLUE, capsize=2.5, linewidth=1.0)
         face = "white" if row["at_bound"] else colour
         axes.plot([row["chain_cycle"]], [row["value"]], "o", color=colour, markerfacecolor=face, markersize=4.5)
     if min(values) > 0.0 and max(values) > DECADE * min(values):
@@ -62,15 +69,18 @@ def _draw_parameter(axes: Axes, rows: Sequence[Row]) -> None:
     else:
         axes.yaxis.set_major_locator(MaxNLocator(nbins=4))
         if rows[0]["share_of_first"] is not None:
-            _shares(axes, values[0])
-    name = f"factor of {rows[0]['parameter']}" if rows[0]["is_factor"] else str(rows[0]["parameter"])
-    show_literally(axes.set_title(displayable_name(name, LONGEST), fontsize=8, loc="left"))
+            _add_share_axis(axes, values[0])
+    title = short_name(rows[0]["parameter"], LONGEST, 1)
+    unit = format_unit(rows[0])
+    if unit:
+        title += f" ({unit})"
+    show_literally(axes.set_title(title, fontsize=7.2, loc="left"))
     axes.tick_params(axis="x", labelsize=7)
     axes.margins(x=0.06, y=0.12)
 
 
-def _shares(axes: Axes, first: float) -> None:
-    """A second scale: the share of the first check-up's value."""
+def _add_share_axis(axes: Axes, first: float) -> None:
+    """Add a second axis on the right: the value as a share of the value at the first check-up."""
 
     def share(value: ArrayLike) -> ArrayLike:
         return np.asarray(value, float) / first
@@ -85,12 +95,12 @@ def _shares(axes: Axes, first: float) -> None:
 
 
 def _draw_rmse(axes: Axes, links: Sequence[Row]) -> list[Line2D]:
-    """RMSE of each link with the set's own and with the fitted values; a cross where there is no result."""
+    """Draw the RMSE of each fit of the chain before and after, and a cross for a fit without a result."""
     lines: list[Line2D] = []
     done = [link for link in links if link["status"] == "done"]
     for column, label, colour, marker in (
-        ("rmse_default_mv", "RMSE with the set's own values", GREY, "s"),
-        ("rmse_mv", "RMSE, fitted", BLACK, "o"),
+        ("rmse_default_mv", "default parameters", GREY, "s"),
+        ("rmse_mv", "fitted parameters", BLACK, "o"),
     ):
         known = [(link["chain_cycle"], link[column]) for link in done if link[column] is not None]
         if known:
@@ -100,8 +110,8 @@ def _draw_rmse(axes: Axes, links: Sequence[Row]) -> list[Line2D]:
     if failed:
         base = axes.get_xaxis_transform()
         lines += axes.plot(failed, [0.05] * len(failed), "x", color=VERMILLION, transform=base, label="no result")
-    axes.set_yscale("log")
-    axes.yaxis.set_minor_formatter(NullFormatter())
+    rmse = [link[column] for link in done for column in ("rmse_default_mv", "rmse_mv") if link[column] is not None]
+    scale_rmse(axes, "y", rmse, log=True)
     axes.set_ylabel("RMSE (mV)")
     axes.set_xlabel("Cycle")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -1,4 +1,4 @@
-"""Draw the starts of a fit: RMSE along their evaluations, where each ended, and their parameters within the bounds."""
+"""Draw the starts of a fit: RMSE over evaluations, RMSE at the end, and parameter values between the bounds."""
 
 from __future__ import annotations
 
@@ -28,22 +28,24 @@ from .fit_style import (
 from .style import BLACK, GREY, PURPLE, SHADE, VERMILLION, WIDTH_INCH, house_style, put_heading, show_literally
 
 CLOUD: Final = (-0.33, 0.17)
-"""From where to where in a parameter's row its starts lie; the bounds' values stand below."""
+"""Vertical range of the starts in a parameter's row; the values of the bounds are written below it."""
 
 SMALL: Final[dict[str, Any]] = {**FIRST, "markersize": 3}
 BEYOND: Final = 0.028
-"""Where a default beyond the bounds is marked, in widths of the bounds."""
+"""Distance from the bounds of the mark of a default value outside them, as a share of the range between the bounds."""
 
 
 @house_style()
 def draw_starts(
     heading: str, starts: Sequence[Start], parameters: Sequence[Row], *, noise_mv: float | None = None
 ) -> Figure:
-    """Draw a fit's starts: best RMSE along evaluations, RMSE at their ends, and each parameter within its bounds.
+    """Draw the starts of a fit: RMSE (mV) over evaluations and at the end, and parameter values between the bounds.
 
     Args:
-        parameters: rows of ``fit_parameters``.
-        noise_mv: of the measured voltage.
+        heading: of the figure.
+        starts: of the fit.
+        parameters: rows of the catalog's ``fit_parameters``.
+        noise_mv: noise of the measured voltage in mV; ``None`` = not known.
     """
     row_inch = 0.62 if len(starts) > 4 else 0.5
     heights = [2.5, 0.35 + row_inch * max(len(parameters), 1)]
@@ -63,44 +65,49 @@ def draw_starts(
 
 
 def _draw_evaluations(axes: Axes, starts: Sequence[Start], noise_mv: float | None) -> None:
-    """RMSE of the best point so far of each start over its evaluations, from its journal."""
+    """Draw the RMSE of the best point so far of each start over its evaluations, from its journal."""
     for start in reversed(rank_starts(starts)):
-        if not start.evaluations:
-            continue
-        cost = np.array([e.cost if not e.reason else np.inf for e in start.evaluations])
-        rmse = np.array([e.rmse_mv for e in start.evaluations])
-        at = np.array([e.number for e in start.evaluations], dtype=np.float64)
-        better = cost < np.minimum.accumulate(np.concatenate([[np.inf], cost[:-1]]))
-        best = np.maximum.accumulate(np.where(better, np.arange(len(cost)), 0))
-        so_far = np.where(np.isfinite(cost[best]), rmse[best], np.nan)
-        at += 1.0 - at[0] if at[0] != 1.0 else 0.0
-        mark = start_mark(start)
-        failed = start.rmse_mv is None
-        axes.step(
-            at, so_far, where="post", color=mark["color"], linewidth=1.6 if start.best else 1.0,
-            linestyle=(0, (2, 2)) if failed else "-", alpha=1.0 if start.best else 0.75, zorder=3 if start.best else 2,
-        )  # fmt: skip
-        if np.isfinite(so_far[-1]):
-            axes.plot(at[-1], so_far[-1], linestyle="none", zorder=4, **mark)
-        lost = np.isinf(cost)
-        if lost.any():
-            axes.plot(
-                at[lost], np.full(lost.sum(), 1.02), "|", color=VERMILLION, markersize=6, label="no solution there",
-                transform=axes.get_xaxis_transform(), clip_on=False,
-            )  # fmt: skip
+        if start.evaluations:
+            _draw_evaluations_of_start(axes, start)
     draw_noise(axes, noise_mv, min((start.rmse_mv for start in starts if start.rmse_mv is not None), default=np.inf))
     if not any(start.evaluations for start in starts):
-        axes.text(0.5, 0.5, "no journals", transform=axes.transAxes, ha="center", color=GREY)
+        axes.text(0.5, 0.5, "no evaluations recorded", transform=axes.transAxes, ha="center", color=GREY)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
     axes.set_xlim(left=0.5)
     axes.set_xlabel("Evaluations of the model")
-    axes.set_ylabel("RMSE of the best so far (mV)")
+    axes.set_ylabel("RMSE of best point so far (mV)")
     axes.grid(axis="y", color="#dddddd", linewidth=0.6)
     axes.set_axisbelow(True)
 
 
+def _draw_evaluations_of_start(axes: Axes, start: Start) -> None:
+    """Draw one start. The best point is the one with the smallest cost; points without a solution have no cost."""
+    cost = np.array([np.inf if evaluation.reason else evaluation.cost for evaluation in start.evaluations])
+    rmse = np.array([evaluation.rmse_mv for evaluation in start.evaluations])
+    number = np.array([evaluation.number for evaluation in start.evaluations], dtype=np.float64)
+    is_better = cost < np.minimum.accumulate(np.concatenate([[np.inf], cost[:-1]]))
+    best = np.maximum.accumulate(np.where(is_better, np.arange(len(cost)), 0))
+    best_rmse = np.where(np.isfinite(cost[best]), rmse[best], np.nan)
+    number += 1.0 - number[0]  # the axis begins at 1
+    mark = start_mark(start)
+    style: dict[str, Any] = {"color": mark["color"], "linewidth": 1.0, "linestyle": "-", "alpha": 0.75, "zorder": 2}
+    if start.best:
+        style |= {"linewidth": 1.6, "alpha": 1.0, "zorder": 3}
+    if start.rmse_mv is None:
+        style["linestyle"] = (0, (2, 2))
+    axes.step(number, best_rmse, where="post", **style)
+    if np.isfinite(best_rmse[-1]):
+        axes.plot(number[-1], best_rmse[-1], linestyle="none", zorder=4, **mark)
+    no_solution = np.isinf(cost)
+    if no_solution.any():
+        axes.plot(
+            number[no_solution], np.full(no_solution.sum(), 1.02), "|", color=VERMILLION, markersize=6,
+            label="no solution", transform=axes.get_xaxis_transform(), clip_on=False,
+        )  # fmt: skip
+
+
 def _draw_parameters(axes: Axes, starts: Sequence[Start], parameters: Sequence[Row]) -> None:
-    """A row for each parameter between its bounds: where each start began and ended, the best on top."""
+    """Draw a row for each parameter from lower to upper bound: begin and end of each start, the best start first."""
     order = rank_starts([start for start in starts if start.values])
     offsets = np.linspace(*CLOUD, len(order)) if len(order) > 1 else np.zeros(1)
     for number, row in enumerate(parameters):
@@ -112,8 +119,8 @@ def _draw_parameters(axes: Axes, starts: Sequence[Start], parameters: Sequence[R
             _draw_start(axes, number + float(offset), row, start)
         for at, bound, side in ((0.006, row["lower"], "left"), (0.994, row["upper"], "right")):
             axes.text(at, number + 0.42, format_tick(float(bound)), ha=side, va="bottom", fontsize=6.3, color=GREY)
-        words = f"{format_value(row)}\n{format_half_width(row)}"
-        show_literally(axes.text(1.06, number, words, va="center", fontsize=7.5, transform=axes.transData))
+        result = f"{format_value(row)}\n{format_half_width(row)}"
+        show_literally(axes.text(1.06, number, result, va="center", fontsize=7.5, transform=axes.transData))
     axes.set_yticks(range(len(parameters)), [short_name(row["parameter"], 24, 3) for row in parameters])
     show_literally(*axes.get_yticklabels())
     axes.set_ylim(len(parameters) - 0.5, -0.5)
@@ -121,13 +128,18 @@ def _draw_parameters(axes: Axes, starts: Sequence[Start], parameters: Sequence[R
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1.0], ["lower\nbound", "", "middle", "", "upper\nbound"])
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
+    axes.set_xlabel(f"Position between the bounds ({_describe_scale(parameters)})")
+
+
+def _describe_scale(parameters: Sequence[Row]) -> str:
     scales = {row["scale"] for row in parameters}
-    kind = f"{'logarithmic' if 'log' in scales else 'linear'} scale" if len(scales) < 2 else "each on its own scale"
-    axes.set_xlabel(f"Place within the bounds, {kind}")
+    if len(scales) > 1:
+        return "linear or logarithmic scale"
+    return "logarithmic scale" if "log" in scales else "linear scale"
 
 
 def _draw_start(axes: Axes, at: float, row: Row, start: Start) -> None:
-    """Where a start began (hollow) and ended."""
+    """Draw where a start began (hollow mark) and ended."""
     name = row["parameter"]
     ended = place_between_bounds(row, (start.values or {}).get(name))
     began = place_between_bounds(row, (start.first_values or {}).get(name))
@@ -137,22 +149,27 @@ def _draw_start(axes: Axes, at: float, row: Row, start: Start) -> None:
 
 
 def _draw_interval(axes: Axes, number: int, row: Row, offset: float) -> None:
-    """The 95 % interval as far as it lies within the bounds."""
+    """Draw the part of the 95 % confidence interval that is between the bounds."""
     if row["lower_95"] is None or row["upper_95"] is None:
         return
     ends = np.clip([place_between_bounds(row, row["lower_95"]), place_between_bounds(row, row["upper_95"])], 0.0, 1.0)
-    axes.plot(ends, [number + offset] * 2, color=BLACK, linewidth=4.0, alpha=0.35, zorder=2, label="95 % interval")
+    axes.plot(
+        ends, [number + offset] * 2, color=BLACK, linewidth=4.0, alpha=0.35, zorder=2, label="95 % confidence interval"
+    )
 
 
 def _draw_default(axes: Axes, number: int, row: Row) -> None:
-    """The set's own value; beyond the bounds it is an arrow at their end."""
+    """Draw the default value as a line; outside the bounds, as an arrow beside the bound."""
     at = place_between_bounds(row, row["default_value"])
     if not np.isfinite(at):
         return
-    inside = -1e-9 <= at <= 1.0 + 1e-9
-    if inside:
+    if -1e-9 <= at <= 1.0 + 1e-9:
         axes.plot([at, at], [number - 0.43, number + 0.43], color=PURPLE, linewidth=1.2, zorder=1.5, label="default")
         return
-    side = 1.0 + BEYOND if at > 1.0 else -BEYOND
-    marker = ">" if at > 1.0 else "<"
-    axes.plot(side, number, marker, color=PURPLE, markersize=5, label="default, beyond the bounds")
+    if at > 1.0:
+        place = 1.0 + BEYOND
+        marker = ">"
+    else:
+        place = -BEYOND
+        marker = "<"
+    axes.plot(place, number, marker, color=PURPLE, markersize=5, label="default, outside the bounds")

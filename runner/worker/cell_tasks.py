@@ -9,7 +9,7 @@ import pandas as pd
 
 from ...data.errors import FailedSimulationError, JobError
 from ...data.installed import installed_version
-from ...data.readers.read import read_by_cell
+from ...data.readers.read import read_by_cell, read_raw
 from ...data.results.cleaning import CleanResult, RecordSource
 from ...data.results.receipt import OutputFile, Result, SplitResult
 from ...data.settings import SourceFile

@@ -91,7 +91,7 @@ def test_rmse_is_of_the_samples_with_a_measured_voltage() -> None:
     samples = pd.DataFrame({"voltage_error_volt": [0.003, np.nan, -0.004]})
     assert rmse_mv(SimulatedCurve("SPM", samples)) == pytest.approx(np.sqrt(12.5))
     nothing = simulated(measured(), float("nan"))
-    assert legend_of(rendered(draw_cell("CELL_A", measured(), [nothing])))[1].endswith("nothing measured")
+    assert legend_of(rendered(draw_cell("CELL_A", measured(), [nothing])))[1].endswith("no measured voltage")
 
 
 def test_no_line_crosses_a_hole() -> None:

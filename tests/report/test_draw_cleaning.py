@@ -109,7 +109,7 @@ def test_what_is_left_missing_and_what_was_taken_out_are_shown() -> None:
     whole = touched(record(), "voltage_missing", slice(100, 140), c.VOLTAGE, np.nan, np.nan)
     taken = whole.raw.iloc[[300]].assign(rule="duplicate_row", **{c.TEST_TIME: 3000.0})
     figure = drawn(BeforeAndAfter(whole.samples, whole.raw, taken))
-    assert legend_of(figure) == ["raw", "cleaned", "row quarantined", "left missing"]
+    assert legend_of(figure) == ["raw", "cleaned", "quarantined row", "left missing"]
     for label in ("Voltage", "Current"):
         assert [line.get_marker() for line in panel(figure, label).get_lines()].count("D") == 1
     assert strip_of(figure) == ["duplicate_row", "voltage_missing"]

@@ -105,7 +105,7 @@ def test_a_fit_shows_both_voltages_and_every_start() -> None:
     assert (points_of(starts, "best start"), points_of(starts, "same minimum")) == ([(1, 21.3)], [(2, 21.31)])
     assert points_of(starts, "ended elsewhere") == [(3, 25.0)]
     assert points_of(starts, "first guess") == [(1, 90.0), (2, 95.0), (3, 80.0)]
-    assert {y for _, y in points_of(starts, "noise measured")} == {2.5}
+    assert {y for _, y in points_of(starts, "measured noise")} == {2.5}
     assert texts_of(starts) == ["no solution"]
     assert starts.get_yscale() == "log"  # from 2.5 to 95 mV
     assert voltage.get_xlim() == error.get_xlim()
@@ -114,7 +114,7 @@ def test_a_fit_shows_both_voltages_and_every_start() -> None:
 def test_noise_far_below_does_not_fill_the_axis() -> None:
     frame = measured()
     starts = draw_fit("fit", frame, [simulated(frame, 0.02, "SPMe")], STARTS, noise_mv=0.05).axes[2]
-    assert (starts.get_yscale(), len(points_of(starts, "noise measured"))) == ("linear", 2)  # 0.05 mV is near 0
+    assert (starts.get_yscale(), len(points_of(starts, "measured noise"))) == ("linear", 2)  # 0.05 mV is near 0
     ended, along, _ = draw_starts("fit", STARTS, [parameter()], noise_mv=0.05).axes
     assert ended.get_ylim()[0] > 10.0
     assert all("↓ noise 0.05 mV" in texts_of(axes) for axes in (ended, along))
@@ -161,8 +161,8 @@ def test_the_best_so_far_goes_by_cost_and_passes_over_points_without_solution() 
     curve = along.get_lines()[0]
     assert list(np.asarray(curve.get_xdata(), float)) == [1, 2, 3, 4, 5]
     assert list(np.asarray(curve.get_ydata(), float)) == [20, 20, 10, 10, 5]
-    assert [x for x, _ in points_of(along, "no solution there")] == [2]
-    assert (along.get_yscale(), along.get_ylabel()) == ("log", "RMSE of the best so far (mV)")
+    assert [x for x, _ in points_of(along, "no solution")] == [2]
+    assert (along.get_yscale(), along.get_ylabel()) == ("log", "RMSE of best point so far (mV)")
 
 
 def test_parameters_lie_within_their_bounds_on_their_own_scale() -> None:
@@ -173,10 +173,10 @@ def test_parameters_lie_within_their_bounds_on_their_own_scale() -> None:
     assert best[0] == pytest.approx(0.5)  # of 1e-15 to 1e-13, by logarithm
     assert points_of(inside, "ended elsewhere")[0][0] == pytest.approx(0.65, abs=0.001)
     assert [x for x, _ in points_of(inside, "first guess")][:3] == pytest.approx([0.0, 1.0, 0.739], abs=0.001)
-    ends = [x for x, _ in points_of(inside, "95 % interval")][:2]
+    ends = [x for x, _ in points_of(inside, "95 % confidence interval")][:2]
     assert ends == pytest.approx([0.5 - math.log(1.04) / math.log(100), 0.5 + math.log(1.04) / math.log(100)])
     assert points_of(inside, "default")[0][0] == pytest.approx(0.739, abs=0.001)
-    assert points_of(inside, "default, beyond the bounds")[0][0] > 1.0
+    assert points_of(inside, "default, outside the bounds")[0][0] > 1.0
     assert [label.get_text() for label in inside.get_yticklabels()] == [
         "Neg. particle\ndiffusivity",
         "Pos. electrode exchange-\ncurrent density",
@@ -260,7 +260,7 @@ def test_names_numbers_and_intervals_in_words() -> None:
     assert short_name("Negative electrode active material volume fraction", 24, 3).count("\n") == 1
     assert short_name("Cyclable lithium") == "Cyclable lithium"
     assert format_unit(parameter(unit="W.m-2.K-1")) == "W.m⁻².K⁻¹"
-    assert format_unit(parameter(is_factor=1)) == "× the set's own"
+    assert format_unit(parameter(is_factor=1)) == "× base value"
     assert [format_number(v) for v in (0.0, 0.95321, 4.126e-15, 51765.0)] == ["0", "0.953", "4.13×10⁻¹⁵", "5.18×10⁴"]
     assert format_half_width(parameter(lower_95=1e-15, upper_95=1e-13)) == "×/÷ 10"
     assert format_half_width(parameter(lower_95=0.0, upper_95=math.inf)) == "×/÷ > 1000"

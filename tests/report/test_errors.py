@@ -101,7 +101,7 @@ def test_a_cells_errors_are_written_from_the_catalog_alone(store: Store) -> None
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        (("OLD",), "has no finished simulation whose errors are known by window: `kilocell run`"),
+        (("OLD",), "has no finished simulation with errors by window. `kilocell run`"),
         (("CELL_B",), 'did you mean "CELL_A"'),
         (("CELL_A", ("DFN",)), "no finished simulation with model 'DFN'"),
     ],

@@ -95,7 +95,7 @@ def test_the_journal_of_another_job_is_not_drawn(two_cells: Bench, seen: dict[st
         path.write_text("\n".join([json.dumps({"digest": "other"}), *lines[1:]]), encoding="utf-8")
     plot_fit(two_cells.store, "radius", "CELL_A")
     along = seen["fit_radius_CELL_A_starts"].axes[1]
-    assert [text.get_text() for text in along.texts] == ["no journals"]
+    assert [text.get_text() for text in along.texts] == ["no evaluations recorded"]
 
 
 def test_a_fit_whose_set_was_not_simulated_has_its_other_pages(
@@ -139,6 +139,6 @@ def test_a_fit_of_several_cells_is_drawn_over_them(two_cells: Bench, seen: dict[
     assert plot_fleet(two_cells.store, "radius") == [Path("fit_radius_fleet")]
     rmse, radius = seen["fit_radius_fleet"].axes[:2]
     assert [label.get_text().partition("-")[0] for label in rmse.get_yticklabels()] == ["CELL_A", "cell"]
-    assert radius.get_xlabel() == "Neg. particle radius\n(× the set's own)"
+    assert radius.get_xlabel() == "Neg. particle radius\n(× base value)"
     assert seen["fit_radius_fleet"].legends[0].get_title().get_text() == "radius: 2 cells fitted"
     assert Path("fit_radius_fleet") in list(plot_all(two_cells.store))

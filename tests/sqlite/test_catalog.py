@@ -106,7 +106,7 @@ def test_simulation_row_names_model_set_file_and_errors(catalog: Catalog, path: 
 
 
 def test_every_override_has_its_unit(catalog: Catalog, path: Path) -> None:
-    catalog.put_parameter_set(SLOW)
+    catalog.put_cell(CellSettings("A"), [SLOW])
     assert rows(path, "SELECT parameter_set, base, parameter, kind, value, unit FROM parameter_values") == [
         ("slow", "Chen2020", DIFFUSIVITY, "value", 1e-15, "m2.s-1"),
         ("slow", "Chen2020", "Positive electrode exchange-current density [A.m-2]", "scale", 0.5, ""),

@@ -161,7 +161,8 @@ def test_starts_of_an_earlier_longer_fit_are_left_out(path: Path, connection: sq
 def test_models_are_compared_over_cells(path: Path, connection: sqlite3.Connection) -> None:
     with Catalog.open(path) as catalog:
         catalog.record(simulated(asked("B"), 40.5), None)
-    found = {(row["model"], row["parameter_set"]): row for row in queries.model_comparison(connection)}
+    lines = connection.execute("SELECT * FROM model_comparison")
+    found = {(row["model"], row["parameter_set"]): row for row in lines}
     both = found["SPMe", "Chen2020"]
     assert (both["cells"], both["rmse_mean_mv"], both["rmse_min_mv"], both["rmse_max_mv"]) == (2, 30.5, 20.5, 40.5)
     assert ("DFN", "Chen2020") not in found
