@@ -19,7 +19,7 @@ from .early_stop import EarlyStopping, Rivals
 from .inputs import fitted_overrides
 from .objective import Objective, Residuals, make_objective
 from .search import Journal, Search
-from .starts import first_point, from_scaled, start_from_fit, to_scaled
+from .starts import LEAST_UNIT, MOST_UNIT, first_point, from_scaled, start_from_fit, to_scaled
 from .uncertainty import (
     NO_EFFECT_MV,
     STRONG_CORRELATION,
@@ -31,9 +31,6 @@ from .uncertainty import (
 
 AT_BOUND: Final = 1e-3
 """Distance on the scaled bounds within which a fitted value counts as at the bound."""
-
-DEFAULT_MARGIN: Final = 0.02
-"""Distance from the scaled bounds that the parameter set's own values are moved to, as a point to fall back on."""
 
 RETURNS: Final = 2
 """Times that a start begins again after it ended without a solution."""
@@ -69,7 +66,7 @@ def run_start(
     parameters = in_units.parameters
     search = Search(objective, in_units, journal, EarlyStopping(in_units, rivals))
     defaults = objective.inputs.default_values()
-    inside = np.clip(to_scaled(parameters, defaults), DEFAULT_MARGIN, 1.0 - DEFAULT_MARGIN)
+    inside = np.clip(to_scaled(parameters, defaults), LEAST_UNIT, MOST_UNIT)
     start_settings = in_units if former is None else start_from_fit(former, in_units)
     first = search.find_solvable_point(first_point(start_settings, start, defaults), inside)
     first_residuals = search.residuals(first)
@@ -268,7 +265,9 @@ def _correlated_names(settings: FitSettings, place: int, errors: Uncertainty) ->
         for k in np.argsort(-np.abs(row))
         if k != place and abs(row[k]) >= STRONG_CORRELATION
     ]
-    return f"; moves together with {', '.join(names)}" if names else ""
+    if not names:
+        return ""
+    return f"; moves together with {', '.join(names)}"
 
 
 def _correlations(settings: FitSettings, errors: Uncertainty) -> tuple[Correlation, ...]:

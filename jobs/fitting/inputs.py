@@ -219,8 +219,9 @@ def _multiply_bounds(parameter: FitParameter, default: float) -> FitParameter:
     prior = None
     if parameter.prior is not None:
         mean, deviation = parameter.prior
-        # On a logarithmic scale the deviation belongs to the logarithm, which a factor does not change.
-        prior = (mean * default, deviation if parameter.scale == "log" else deviation * default)
+        if parameter.scale != "log":  # otherwise it is the deviation of the logarithm, which a factor does not change
+            deviation = deviation * default
+        prior = (mean * default, deviation)
     lower = parameter.lower * default
     upper = parameter.upper * default
     return replace(parameter, lower=lower, upper=upper, first=first, prior=prior, relative=False)

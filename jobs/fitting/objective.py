@@ -149,7 +149,9 @@ class ObjectivePart:
         error = np.nan_to_num(error, nan=NO_SOLUTION_MV)
         sign = np.copysign(1.0, error)
         error, compression = _compress_large_errors(error + sign * LARGE_ERROR_MV * replayed.excess[self.used])
-        reason = "an electrode or the electrolyte left its range" if (replayed.excess > 0.0).any() else ""
+        reason = ""
+        if (replayed.excess > 0.0).any():
+            reason = "an electrode or the electrolyte left its range"
         if not slopes:
             return Residuals(error, np.zeros((len(error), 0)), reason)
         by_input = self._slopes_by_input(replayed, sign)

@@ -1,4 +1,8 @@
-"""Profile likelihood: the best cost with one parameter held fixed, step by step to both sides of the optimum."""
+"""Profile likelihood: the best cost with one parameter held fixed, in steps to both sides of the optimum.
+
+The level is the cost at the ends of the 95 % interval. The root of a step is the square root of its rise of the cost
+over the rise to the level: 0 at the optimum, 1 at the level, and a straight line where the cost is a parabola.
+"""
 
 from __future__ import annotations
 
@@ -18,34 +22,61 @@ from .objective import make_objective
 from .search import Exhausted, Journal, Search
 from .starts import from_scaled, to_scaled
 
-BETTER_OPTIMUM_SHARE: Final = (
-    0.1  # of the rise to the level: a profile that falls this far below the optimum has found a better one
-)
-EVALUATIONS: Final = 2  # times those of a start, for a whole profile
-TOLERANCE_FACTOR: Final = (
-    0.1  # times the solver's tolerances: the level is often less than 0.1 mV above the optimum's RMSE
-)
-COST_SHARE: Final = 1e-3  # of the rise to the level, to which the others are fitted
-STEP_TOLERANCE: Final = 1e-5  # of the scaled bounds
-STEP_RISE: Final = 0.4  # of the square root, that a step aims at
-LAST_STEP_RISE: Final = 1.1  # where the last step aims at
-MOST_STEP_GROWTH: Final = 3.0  # times the step before, at most; it shrinks by no more either
-FIRST_STEP: Final = 0.03  # of the bounds, where no linear interval tells
-LARGEST_STEP: Final = 0.25  # of the bounds
-MOST_STEPS: Final = 12  # to one side, at most
-MOST_HALVINGS: Final = 4  # of a step behind which the model has no solution
-MOST_REFINEMENTS: Final = 3  # steps between the two around the level, at most
-CROSSING_DISTANCE: Final = 0.6  # of the square root: two points around the level that are nearer are near enough
+BETTER_OPTIMUM_SHARE: Final = 0.1
+"""Share of the rise to the level: a profile that falls as far below the optimum has found a better optimum."""
+
+EVALUATIONS: Final = 2
+"""Evaluations of a whole profile, as a multiple of those of a start."""
+
+TOLERANCE_FACTOR: Final = 0.1
+"""Factor of the solver's tolerances: the level is often less than 0.1 mV above the optimum's RMSE."""
+
+COST_SHARE: Final = 1e-3
+"""Share of the rise to the level: tolerance of the cost in the fit of the other parameters."""
+
+STEP_TOLERANCE: Final = 1e-5
+"""Smallest step of that fit, on the scaled bounds."""
+
+STEP_RISE: Final = 0.4
+"""Rise of the root (0 at the optimum, 1 at the level) that a step aims at."""
+
+LAST_STEP_RISE: Final = 1.1
+"""Root that the last step aims at."""
+
+MOST_STEP_GROWTH: Final = 3.0
+"""Largest ratio of the lengths of a step and the step before, in both directions."""
+
+FIRST_STEP: Final = 0.03
+"""First step on the scaled bounds, where no linear interval is known."""
+
+LARGEST_STEP: Final = 0.25
+"""Largest step, on the scaled bounds."""
+
+MOST_STEPS: Final = 12
+"""Most steps to one side."""
+
+MOST_HALVINGS: Final = 4
+"""Times that steps to one side are halved, because the model has no solution at their end."""
+
+MOST_REFINEMENTS: Final = 3
+"""Most steps that are added around the crossing of the level."""
+
+CROSSING_DISTANCE: Final = 0.6
+"""Difference of the roots of two steps around the level, below which the crossing is interpolated between them."""
+
+DONE: Final = 1e-9
+"""Distance to the bound, on the scaled bounds, at which a side has reached it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ProfileStep:
-    """A point of a profile on the scaled bounds.
+    """A point of a profile.
 
     Args:
-        unit: all parameters, shape (parameters,).
-        tangent: how they move with the held one, shape (parameters,).
-        reason: why the model has no solution there; "" = it has one.
+        unit: all parameters on the scaled bounds, shape (parameters,).
+        cost: mV2.
+        tangent: derivative of the best parameters by the held one, shape (parameters,).
+        reason: why the model has no solution here; "" = it has one.
     """
 
     unit: Floats
@@ -56,7 +87,7 @@ class ProfileStep:
 
 
 Refit = Callable[[float, ProfileStep], ProfileStep | None]
-"""Holds the parameter at a place (0 to 1) and fits the others from a neighbour; ``None`` = no evaluations left."""
+"""Holds the parameter at a place (0 to 1) and fits the others, from a neighbour; ``None`` = no evaluations are left."""
 
 
 def compute_profile(
@@ -65,8 +96,12 @@ def compute_profile(
     """Compute the profile likelihood of one parameter of a fit, to both sides of its optimum.
 
     Args:
+        samples: a cleaned partition.
+        fit: the result of :func:`kilocell.jobs.fitting.fit.combine_starts`.
         name: of the parameter.
-        journal: where evaluations are noted, and recalled from when this profile was begun before.
+        measured_celsius: the cell's mean measured temperature in °C; ``None`` = nothing was measured.
+        journal: records evaluations and returns those of an earlier, interrupted run of this profile; ``None`` =
+            nothing is recorded.
     """
     values = np.array([p.value for p in fit.parameters])
     objective = make_objective(samples, fit.settings, measured_celsius).tighten(TOLERANCE_FACTOR)
@@ -77,11 +112,13 @@ def compute_profile(
     search = Search(objective, replace(settings, max_evaluations=most), journal)
     unit = np.clip(to_scaled(settings.parameters, values), 0.0, 1.0)
     errors = estimate_errors(objective, search, unit, search.residuals(unit))
-    refit = _Refit(search, settings.objective, place, 0.5 * errors.quantile**2 * float(errors.variance_mv2[place]))
+    rise = 0.5 * errors.quantile**2 * float(errors.variance_mv2[place])
+    refit = _Refit(search, settings.objective, place, rise)
     begin = refit.find_optimum(unit)
-    half = errors.quantile * float(errors.standard_error[place])
-    lower, upper = (step_to_level(refit, begin, place, direction, refit.rise, half) for direction in (-1, 1))
-    inside = (_value(settings, place, lower), _value(settings, place, upper))
+    half_width = errors.quantile * float(errors.standard_error[place])
+    lower = step_to_level(refit, begin, place, -1, rise, half_width)
+    upper = step_to_level(refit, begin, place, 1, rise, half_width)
+    interval = (_crossing_value(settings, place, lower), _crossing_value(settings, place, upper))
     steps = (*reversed(lower.steps), begin, *upper.steps)
     fitted = fit.parameters[place]
     return ProfileResult(
@@ -90,94 +127,122 @@ def compute_profile(
         unit=fitted.unit,
         value=fitted.value,
         cost=begin.cost,
-        level=begin.cost + refit.rise,
+        level=begin.cost + rise,
         points=tuple(_point(settings, place, step) for step in steps),
-        lower_95=inside[0],
-        upper_95=inside[1],
+        lower_95=interval[0],
+        upper_95=interval[1],
         lower_end=lower.end,
         upper_end=upper.end,
         evaluations=search.evaluations,
-        verdict=_verdict(fitted.value, inside, (lower, upper), begin, refit.rise),
+        verdict=_verdict(fitted.value, interval, (lower, upper), begin, rise),
     )
 
 
 class _Refit:
-    """Fits all parameters but one, by least squares from a neighbour, and gives the step that it ends at."""
+    """Fits all parameters but one by least squares, from a neighbour, and returns the step that this ends at.
+
+    Args:
+        place: of the held parameter.
+        rise: of the cost to the level, mV2.
+    """
 
     def __init__(self, search: Search, objective: FitObjective, place: int, rise: float) -> None:
         self._search = search
         self._objective = objective
         self._place = place
-        self.rise = rise
+        self._rise = rise
 
     def __call__(self, at: float, neighbour: ProfileStep) -> ProfileStep | None:
         place = self._place
-        moved = np.clip(neighbour.unit + (at - neighbour.unit[place]) * neighbour.tangent, 0.0, 1.0)
-        stays = neighbour.unit.copy()
-        moved[place] = stays[place] = at
+        along_tangent = np.clip(neighbour.unit + (at - neighbour.unit[place]) * neighbour.tangent, 0.0, 1.0)
+        unchanged = neighbour.unit.copy()
+        along_tangent[place] = at
+        unchanged[place] = at
         try:
-            first = stays if self._search.residuals(moved).reason else moved
-            return self.step(self._fitted(first, neighbour.cost, np.arange(len(first)) != place))
+            first = along_tangent
+            if self._search.residuals(first).reason:
+                first = unchanged
+            return self.step(self._fit(first, neighbour.cost, np.arange(len(first)) != place))
         except Exhausted:
             return None
 
     def find_optimum(self, unit: Floats) -> ProfileStep:
-        """The optimum near the fit's, which tighter tolerances may move a little; its own step where it is none."""
+        """Find the optimum near the fit's, which tighter tolerances may move a little.
+
+        Args:
+            unit: the fit's values, from 0 to 1, shape (parameters,).
+
+        Returns:
+            The step at the optimum; at ``unit`` itself where no lower cost is found.
+        """
         begin = self.step(unit)
-        found = self.step(self._fitted(unit, begin.cost, np.ones(len(unit), np.bool_)))
-        return begin if found.reason or found.cost > begin.cost else found
+        refitted = self.step(self._fit(unit, begin.cost, np.ones(len(unit), np.bool_)))
+        if refitted.reason or refitted.cost > begin.cost:
+            return begin
+        return refitted
 
     def step(self, unit: Floats) -> ProfileStep:
-        """The step at a point as it is."""
-        found = self._search.residuals(unit)
+        """Make the step at a point, without a fit; ``unit`` is from 0 to 1, shape (parameters,)."""
+        evaluation = self._search.residuals(unit)
         residuals, slopes = self._search.linearise(unit)
         others = np.arange(len(unit)) != self._place
+        others &= (unit > 0.0) & (unit < 1.0)  # a parameter at its bound stays there
         tangent = np.zeros(len(unit))
         tangent[self._place] = 1.0
-        # One at its bound stays there.
-        others &= (unit > 0.0) & (unit < 1.0)
         tangent[others] = -np.linalg.lstsq(slopes[:, others], slopes[:, self._place], rcond=1e-6)[0]
-        return ProfileStep(unit.copy(), robust_cost(residuals, self._objective), found.rmse_mv, tangent, found.reason)
+        cost = robust_cost(residuals, self._objective)
+        return ProfileStep(unit.copy(), cost, evaluation.rmse_mv, tangent, evaluation.reason)
 
-    def _fitted(self, first: Floats, cost: float, free: Mask) -> Floats:
+    def _fit(self, first: Floats, cost: float, free: Mask) -> Floats:
+        """Fit the free parameters; return all of them, from 0 to 1."""
         if not free.any():
             return first
 
-        def whole(values: Floats) -> Floats:
+        def all_parameters(free_values: Floats) -> Floats:
             unit = first.copy()
-            unit[free] = values
+            unit[free] = free_values
             return unit
 
-        found = least_squares(
-            lambda x: self._search.linearise(whole(x))[0],
+        solution = least_squares(
+            lambda x: self._search.linearise(all_parameters(x))[0],
             first[free],
-            jac=lambda x: self._search.linearise(whole(x))[1][:, free],  # pyright: ignore[reportArgumentType]
+            jac=lambda x: self._search.linearise(all_parameters(x))[1][:, free],  # pyright: ignore[reportArgumentType]
             bounds=(0.0, 1.0),
             loss=self._objective.loss,
             f_scale=self._objective.loss_mv,
-            ftol=float(np.clip(COST_SHARE * self.rise / max(cost, np.finfo(float).tiny), 1e-10, 1e-3)),
+            ftol=float(np.clip(COST_SHARE * self._rise / max(cost, np.finfo(float).tiny), 1e-10, 1e-3)),
             xtol=STEP_TOLERANCE,
-            gtol=None,  # pyright: ignore[reportArgumentType] - SciPy takes it for: not asked
+            gtol=None,  # pyright: ignore[reportArgumentType] - SciPy takes None for: not used
         )
-        return whole(found.x)
+        return all_parameters(solution.x)
 
 
 def robust_cost(residuals: Floats, objective: FitObjective) -> float:
-    """Half the sum of squares in mV2, or what the objective's loss makes of the squares (as SciPy defines them)."""
+    """Compute the cost of weighted residuals.
+
+    Args:
+        residuals: mV, shape (n,).
+        objective: its loss function, as SciPy defines it, and the residual in mV at which that sets in.
+
+    Returns:
+        Half the sum of squares in mV2, or of the losses.
+    """
     if objective.loss == "linear":
         return 0.5 * float(residuals @ residuals)
     square = (residuals / objective.loss_mv) ** 2
     if objective.loss == "soft_l1":
-        lost = 2.0 * (np.sqrt(1.0 + square) - 1.0)
+        loss = 2.0 * (np.sqrt(1.0 + square) - 1.0)
     elif objective.loss == "huber":
-        lost = np.where(square <= 1.0, square, 2.0 * np.sqrt(square) - 1.0)
+        loss = np.where(square <= 1.0, square, 2.0 * np.sqrt(square) - 1.0)
+    elif objective.loss == "cauchy":
+        loss = np.log1p(square)
     else:
-        lost = np.log1p(square) if objective.loss == "cauchy" else np.arctan(square)
-    return 0.5 * objective.loss_mv**2 * float(np.sum(lost))
+        loss = np.arctan(square)
+    return 0.5 * objective.loss_mv**2 * float(np.sum(loss))
 
 
-def _value(settings: FitSettings, place: int, side: ProfileSide) -> float | None:
-    """The value at which a side crosses the level."""
+def _crossing_value(settings: FitSettings, place: int, side: ProfileSide) -> float | None:
+    """The value at which a side crosses the level, in the parameter's unit; ``None`` = it does not."""
     if side.crossing is None:
         return None
     return float(from_scaled(settings.parameters[place : place + 1], np.array([side.crossing]))[0])
@@ -189,13 +254,13 @@ def _point(settings: FitSettings, place: int, step: ProfileStep) -> ProfilePoint
 
 def _verdict(
     value: float,
-    inside: tuple[float | None, float | None],
+    interval: tuple[float | None, float | None],
     sides: tuple[ProfileSide, ProfileSide],
     begin: ProfileStep,
     rise: float,
 ) -> str:
     """The profile in words."""
-    lower, upper = inside
+    lower, upper = interval
     best = min((step for side in sides for step in side.steps), key=lambda step: step.cost, default=begin)
     if best.cost < begin.cost - BETTER_OPTIMUM_SHARE * rise:
         return f"a lower minimum lies beside this one ({best.rmse_mv:.4g} against {begin.rmse_mv:.4g} mV): add starts"
@@ -206,23 +271,34 @@ def _verdict(
         return f"identifiable, {(lower - value) / size:+.2%} to {(upper - value) / size:+.2%}"
     if all(side.end == "bound" for side in sides):
         return "flat towards both bounds: not identifiable within them"
-    only = "" if lower is None and upper is None else f": only {'an upper' if lower is None else 'a lower'} limit"
-    words = [_open(name, side.end) for name, side in zip(("lower", "upper"), sides, strict=True) if side.end != "level"]
-    return " and ".join(words) + only
+    words = " and ".join(
+        _open_side(name, side.end) for name, side in zip(("lower", "upper"), sides, strict=True) if side.end != "level"
+    )
+    if lower is None and upper is None:
+        return words
+    limit = "an upper" if lower is None else "a lower"
+    return f"{words}: only {limit} limit"
 
 
-def _open(name: str, end: str) -> str:
-    """Why one side of an interval is open."""
+def _open_side(name: str, end: str) -> str:
+    """Why one side of an interval is open, in words."""
     if end == "bound":
         return f"flat towards the {name} bound"
     if end == "no_solution":
-        return f"no solution further {'down' if name == 'lower' else 'up'}, before the cost rises"
+        direction = "down" if name == "lower" else "up"
+        return f"no solution further {direction}, before the cost rises"
     return f"out of evaluations towards the {name} bound (raise max_evaluations)"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ProfileSide:
-    """One side of a profile: its steps, outwards, why it ends, and the place of the level (``None`` = open)."""
+    """One side of a profile.
+
+    Args:
+        steps: outwards, without the optimum.
+        end: why it ends.
+        crossing: place of the parameter at the level, on the scaled bounds; ``None`` = the level is not reached.
+    """
 
     steps: tuple[ProfileStep, ...]
     end: ProfileEnd
@@ -230,65 +306,81 @@ class ProfileSide:
 
 
 def step_to_level(
-    refit: Refit, begin: ProfileStep, place: int, direction: int, rise: float, half: float
+    refit: Refit, begin: ProfileStep, place: int, direction: int, rise: float, half_width: float
 ) -> ProfileSide:
     """Step from the optimum to one side until the cost has risen to the level, or to the bound.
 
     Args:
+        refit: makes a step.
+        begin: the step at the optimum.
         place: of the held parameter.
         direction: 1 = upwards, -1 = downwards.
-        rise: of the cost, from the optimum to the level.
-        half: the linear half interval on the scaled bounds; infinite or NaN where there is none.
+        rise: of the cost from the optimum to the level, mV2.
+        half_width: of the linear interval on the scaled bounds; infinite or NaN where there is none.
     """
 
     def root(step: ProfileStep) -> float:
         return float(np.sqrt(max(step.cost - begin.cost, 0.0) / rise))
 
     bound = 1.0 if direction > 0 else 0.0
-    size = min(STEP_RISE * half if np.isfinite(half) and half > 0.0 else FIRST_STEP, LARGEST_STEP)
+    size = FIRST_STEP
+    if np.isfinite(half_width) and half_width > 0.0:
+        size = min(STEP_RISE * half_width, LARGEST_STEP)
     steps = [begin]
-    halved = 0
+    halvings = 0
     while len(steps) <= MOST_STEPS:
         last = steps[-1]
-        left = abs(bound - last.unit[place])
-        if left < 1e-9:
+        distance = abs(bound - last.unit[place])
+        if distance < DONE:
             return ProfileSide(tuple(steps[1:]), "bound")
-        at = bound if size > 0.9 * left else float(last.unit[place]) + direction * size
-        found = refit(at, last)
-        if found is None:
+        at = float(last.unit[place]) + direction * size
+        if size > 0.9 * distance:
+            at = bound
+        step = refit(at, last)
+        if step is None:
             break
-        if found.reason:
-            halved += 1
+        if step.reason:
+            halvings += 1
             size = 0.5 * abs(at - float(last.unit[place]))
-            if halved > MOST_HALVINGS:
+            if halvings > MOST_HALVINGS:
                 return ProfileSide(tuple(steps[1:]), "no_solution")
             continue
-        steps.append(found)
-        if root(found) >= 1.0:
-            return _refined(refit, steps, place, root)
-        aim = LAST_STEP_RISE - root(found) if root(found) + STEP_RISE > 1.0 else STEP_RISE
-        risen = max(root(found) - root(last), 1e-12)
-        size = min(size * float(np.clip(aim / risen, 1.0 / MOST_STEP_GROWTH, MOST_STEP_GROWTH)), LARGEST_STEP)
+        steps.append(step)
+        if root(step) >= 1.0:
+            return _refine_crossing(refit, steps, place, root)
+        aim = STEP_RISE
+        if root(step) + STEP_RISE > 1.0:
+            aim = LAST_STEP_RISE - root(step)
+        step_rise = max(root(step) - root(last), 1e-12)
+        growth = float(np.clip(aim / step_rise, 1.0 / MOST_STEP_GROWTH, MOST_STEP_GROWTH))
+        size = min(size * growth, LARGEST_STEP)
     return ProfileSide(tuple(steps[1:]), "evaluations")
 
 
-def _refined(refit: Refit, steps: list[ProfileStep], place: int, root: Callable[[ProfileStep], float]) -> ProfileSide:
-    """The side whose last step is beyond the level, with steps put in until the level's place is known well."""
-    inside, outside, added = steps[-2], steps[-1], 0
-    while root(outside) - root(inside) > CROSSING_DISTANCE and added < MOST_REFINEMENTS:
-        found = refit(_interpolate_crossing(inside, outside, place, root), inside)
-        if found is None or found.reason:
+def _refine_crossing(
+    refit: Refit, steps: list[ProfileStep], place: int, root: Callable[[ProfileStep], float]
+) -> ProfileSide:
+    """Add steps to a side whose last step is beyond the level, until two steps are close around the level."""
+    inside = steps[-2]
+    outside = steps[-1]
+    added: list[ProfileStep] = []
+    while root(outside) - root(inside) > CROSSING_DISTANCE and len(added) < MOST_REFINEMENTS:
+        step = refit(_interpolate_crossing(inside, outside, place, root), inside)
+        if step is None or step.reason:
             break
-        steps.append(found)
-        inside, outside = (found, outside) if root(found) < 1.0 else (inside, found)
-        added += 1
-    ordered = sorted(steps[1:], key=lambda step: abs(step.unit[place] - steps[0].unit[place]))
+        added.append(step)
+        if root(step) < 1.0:
+            inside = step
+        else:
+            outside = step
+    begin = steps[0]
+    ordered = sorted([*steps[1:], *added], key=lambda step: abs(step.unit[place] - begin.unit[place]))
     return ProfileSide(tuple(ordered), "level", _interpolate_crossing(inside, outside, place, root))
 
 
 def _interpolate_crossing(
     inside: ProfileStep, outside: ProfileStep, place: int, root: Callable[[ProfileStep], float]
 ) -> float:
-    """Where the level lies between two steps, by the straight line between their square roots."""
+    """The place of the level between two steps, by the straight line through their roots."""
     share = (1.0 - root(inside)) / (root(outside) - root(inside))
     return float(inside.unit[place] + share * (outside.unit[place] - inside.unit[place]))

@@ -1,8 +1,9 @@
-"""Where the starts of a fit begin: seeded points in the scaled bounds."""
+"""The first points of the starts of a fit: seeded points within the scaled bounds."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 
 import numpy as np
 from scipy.stats import qmc
@@ -11,53 +12,90 @@ from ...data.arrays import Floats
 from ...data.fit_settings import INITIAL_SOC, FitParameter, FitSettings
 from ...data.results.fitting import FitResult
 
+LEAST_UNIT: Final = 0.02
+"""Least place of a first guess between its bounds: a search that begins at a bound may stay there."""
+
+MOST_UNIT: Final = 0.98
+"""Greatest place of a first guess between its bounds, for the same reason."""
+
 
 def to_scaled(parameters: tuple[FitParameter, ...], values: Floats) -> Floats:
-    """Turn parameter values into 0 (lower bound) to 1 (upper bound), on each parameter's own scale."""
+    """Scale parameter values to 0 (lower bound) to 1 (upper bound), linearly or by their logarithm.
+
+    Args:
+        parameters: with bounds in their own units, and their scale.
+        values: in the parameters' units, shape (parameters,).
+
+    Returns:
+        Shape (parameters,); outside 0 to 1 where a value is outside its bounds.
+    """
     return np.array([_unit(p, v) for p, v in zip(parameters, values, strict=True)])
 
 
 def from_scaled(parameters: tuple[FitParameter, ...], unit: Floats) -> Floats:
-    """Turn 0 to 1 back into parameter values, never outside the bounds."""
+    """Scale places between the bounds back to parameter values.
+
+    Args:
+        parameters: with bounds in their own units, and their scale.
+        unit: 0 (lower bound) to 1 (upper bound), shape (parameters,).
+
+    Returns:
+        In the parameters' units, shape (parameters,), never outside the bounds.
+    """
     return np.array([_value(p, u) for p, u in zip(parameters, unit, strict=True)])
 
 
 def _unit(parameter: FitParameter, value: float) -> float:
     lower = parameter.lower
-    away = float(np.log(value / lower)) if parameter.scale == "log" else value - lower
-    return away / parameter.span
+    distance = float(np.log(value / lower)) if parameter.scale == "log" else value - lower
+    return distance / parameter.span
 
 
 def _value(parameter: FitParameter, unit: float) -> float:
-    lower, upper = parameter.lower, parameter.upper
+    lower = parameter.lower
+    upper = parameter.upper
     value = lower * (upper / lower) ** unit if parameter.scale == "log" else lower + unit * (upper - lower)
     return float(min(max(value, lower), upper))
 
 
 def start_from_fit(former: FitResult, settings: FitSettings) -> FitSettings:
-    """The fit with another one's values as first guesses; a state of charge is each check-up's own.
+    """Return the settings of a fit with the values of another fit as first guesses.
+
+    An initial state of charge is not taken over, since each check-up has its own.
 
     Args:
-        settings: with bounds in the parameters' own units.
+        former: the fit whose values are used.
+        settings: with bounds in the parameters' units.
     """
     values = {p.name: p.value for p in former.parameters if p.name != INITIAL_SOC}
-    return replace(
-        settings, parameters=tuple(replace(p, first=values.get(p.name, p.first)) for p in settings.parameters)
-    )
+    parameters = tuple(replace(p, first=values.get(p.name, p.first)) for p in settings.parameters)
+    return replace(settings, parameters=parameters)
 
 
 def first_point(settings: FitSettings, start: int, default_values: Floats) -> Floats:
-    """The point at which a start begins, from 0 to 1 for each parameter.
+    """Choose the point at which a start begins.
 
-    Start 0 begins at the first guesses, where none is given at the parameter set's own value (moved into the bounds).
-    The others begin at the points of a scrambled Sobol sequence (Owen 1998) with the fit's seed, whose first n points
-    do not depend on how many follow, or of a Latin hypercube (McKay 1979) of all starts, which do.
+    Start 0 begins at the first guesses; a parameter without one begins at the parameter set's own value, moved into
+    the bounds. The other starts begin at the points of a scrambled Sobol sequence (Owen 1998) with the fit's seed,
+    whose first n points do not depend on the number of starts, or of a Latin hypercube (McKay 1979), whose points do.
+
+    Args:
+        settings: with bounds in the parameters' units.
+        start: number of the start, from 0.
+        default_values: of the parameter set, shape (parameters,).
+
+    Returns:
+        From 0 to 1, shape (parameters,).
     """
+    parameters = settings.parameters
     if start == 0:
-        guesses = [d if p.first is None else p.first for p, d in zip(settings.parameters, default_values, strict=True)]
-        inside = [min(max(g, p.lower), p.upper) for p, g in zip(settings.parameters, guesses, strict=True)]
-        return np.clip(to_scaled(settings.parameters, np.array(inside)), 0.02, 0.98)
-    rng, dimensions = np.random.default_rng(settings.seed), len(settings.parameters)
+        guesses = []
+        for parameter, default in zip(parameters, default_values, strict=True):
+            guess = default if parameter.first is None else parameter.first
+            guesses.append(min(max(guess, parameter.lower), parameter.upper))
+        return np.clip(to_scaled(parameters, np.array(guesses)), LEAST_UNIT, MOST_UNIT)
+    rng = np.random.default_rng(settings.seed)
+    dimensions = len(parameters)
     if settings.first_points == "latin_hypercube":
         spread: Floats = qmc.LatinHypercube(dimensions, rng=rng).random(max(settings.starts - 1, start))[start - 1]
         return spread

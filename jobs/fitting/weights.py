@@ -1,6 +1,8 @@
-"""How much each sample counts in a fit: by its time after a step's start, its step type, and the time it stands for."""
+"""The weight of each sample in a fit: by its time after a step's start, the time it represents, and the step's end."""
 
 from __future__ import annotations
+
+from typing import Final
 
 import numpy as np
 
@@ -10,15 +12,22 @@ from ...data.fit_settings import FitObjective
 from ..record.record import Record
 from ..record.step_windows import find_windows
 
+MOST_TIME_SHARE: Final = 100.0
+"""Most time that a sample represents, as a multiple of the median."""
+
 
 def sample_weights(record: Record, used: Mask, objective: FitObjective, capacity_ah: float) -> Floats:
-    """Return the weight of each used sample, shape (used samples,), 1 on average.
+    """Compute the weight of each used sample.
 
     The windows are those in which simulations are compared (:mod:`kilocell.jobs.record.step_windows`).
 
     Args:
-        used: shape (samples,), those that count at all.
-        capacity_ah: what currents scale with.
+        used: samples that count at all, shape (samples,).
+        objective: weights of the windows and of a discharge's end.
+        capacity_ah: A.h, of the cell; the least change of current that begins a window scales with it.
+
+    Returns:
+        Shape (used samples,), 1 on average.
     """
     weight = np.array([getattr(objective, name) for name in WINDOWS])[find_windows(record, capacity_ah).code]
     if objective.equal_time:
@@ -27,25 +36,32 @@ def sample_weights(record: Record, used: Mask, objective: FitObjective, capacity
         weight = weight + objective.end_of_discharge * _discharge_ends(record, used)
     chosen: Floats = weight[used]
     total = chosen.sum()
-    return chosen * (len(chosen) / total) if total > 0.0 else chosen
+    if total > 0.0:
+        chosen = chosen * (len(chosen) / total)
+    return chosen
 
 
 def _time_share(record: Record, used: Mask) -> Floats:
-    """Half the time to both neighbours that count; what lies between two stretches, or in a power cut, is no time."""
+    """Half the time in s to both neighbours that count, shape (samples,).
+
+    The time between two stretches and the time of a power cut do not count. A hole in the used samples counts with at
+    most ``MOST_TIME_SHARE`` times the median.
+    """
     share = np.zeros(len(record.time_second))
-    at, gaps = record.time_second[used], np.cumsum(record.after_gap)[used]
-    if len(at) > 1:
-        half = np.diff(at) / 2.0
+    time = record.time_second[used]
+    gaps = np.cumsum(record.after_gap)[used]
+    if len(time) > 1:
+        half = np.diff(time) / 2.0
         half[np.diff(gaps) > 0] = 0.0
         share[used] = np.concatenate([[0.0], half]) + np.concatenate([half, [0.0]])
-        share[used] = np.minimum(share[used], 100.0 * np.median(share[used]))  # nor is a hole in what counts
+        share[used] = np.minimum(share[used], MOST_TIME_SHARE * np.median(share[used]))
     return share
 
 
 def _discharge_ends(record: Record, used: Mask) -> Floats:
     """1 at the last used sample of each step that discharges."""
     ends = np.zeros(len(used))
-    at = np.flatnonzero(used)
-    last = at[np.diff(record.step_count[at], append=record.step_count[at[-1]] + 1) != 0]
+    places = np.flatnonzero(used)
+    last = places[np.diff(record.step_count[places], append=record.step_count[places[-1]] + 1) != 0]
     ends[last[record.current_ampere[last] < 0.0]] = 1.0
     return ends

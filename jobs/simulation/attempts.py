@@ -347,7 +347,9 @@ def try_attempts_within_limit(
         shift = f"{len(problem.profile.time_second)} knots shift the voltage by {error.shift_mv:.2g} mV RMSE"
         if np.isinf(factor) and len(problem.record.time_second) > MOST_SAMPLES:
             return problem, replayed, (*attempts, f"{shift}; too many samples for a knot at each"), error
-        finer_words = "every sample a knot" if np.isinf(factor) else f"tolerances of the knots {factor:g} times smaller"
+        finer_words = f"tolerances of the knots {factor:g} times smaller"
+        if np.isinf(factor):
+            finer_words = "every sample a knot"
         finer_profile = compress_record(problem.record, problem.conditions.capacity_ah, factor)
         finer = replace(problem, profile=finer_profile)
         try:

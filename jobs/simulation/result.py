@@ -74,6 +74,9 @@ def failed_simulation(problem: ReplayProblem, replayed: Replayed | None) -> Fail
     record = problem.record.until_index(len(replayed.time_second))
     error = 1e3 * (replayed.voltage_volt - record.voltage_volt)
     known = error[np.isfinite(error)]
+    partial_rmse = None
+    if len(known):
+        partial_rmse = float(np.sqrt(np.mean(known**2)))
     charge_error = relative_charge_error(record, replayed.charge_ah, problem.conditions.capacity_ah)
     return FailedSimulation(
         **_describe_start(problem),
@@ -81,7 +84,7 @@ def failed_simulation(problem: ReplayProblem, replayed: Replayed | None) -> Fail
         samples=len(record.time_second),
         charge_error=float(charge_error.max()),
         ended_second=float(record.time_second[-1]),
-        partial_rmse_mv=float(np.sqrt(np.mean(known**2))) if len(known) else None,
+        partial_rmse_mv=partial_rmse,
         beyond_cutoff_second=_beyond_cutoff_second(problem, record, replayed),
     )
 

@@ -1,7 +1,7 @@
-"""Long profiles in windows: each is solved from the state that the one before ended in, in bounded memory.
+"""Long profiles in windows: each window starts from the state at the end of the one before, in bounded memory.
 
-Every evaluation of a built model copies its inputs, the knots among them, so a short vector of knots is also the
-faster one: 7,200 knots take half as long in windows of 1,024 as at once.
+Every evaluation of a built model copies its inputs, including the knots. A short vector of knots is therefore faster
+too: 7,200 knots take half as long in windows of 1,024 as at once.
 """
 
 from __future__ import annotations
@@ -20,15 +20,24 @@ from ...data.arrays import Floats, Mask
 from ...data.errors import JobError
 from ..current_profile.compress import CurrentProfile
 
-CIRCUIT_LIMIT: Final = "SoC"  # in the events of a circuit, whose tables end where its state of charge does
-PARTIAL_SOLUTION_WORDS: Final = ", returning a partial solution."  # how PyBaMM ends its words for a failure on the way
+CIRCUIT_LIMIT: Final = "SoC"
+"""In the names of an equivalent circuit's events: its tables end where its state of charge does."""
+
+PARTIAL_SOLUTION_WORDS: Final = ", returning a partial solution."
+"""End of PyBaMM's warning that the solver failed before the end."""
+
 MOST_OUTPUTS: Final = 200_000
-"""Outputs of one window, beyond which it is cut at a knot before, so that a solution stays small."""
+"""Most outputs of one window; with more, the window ends at an earlier knot, so that a solution stays small."""
 
 
 @dataclass(frozen=True, slots=True)
 class SolverWindow:
-    """Knots ``first`` to ``last`` of a profile (both included) and outputs from ``begin`` to before ``end``."""
+    """A part of a profile that is solved at once.
+
+    Args:
+        first, last: indices of its first and last knot, both included.
+        begin, end: indices of its outputs, from ``begin`` to before ``end``.
+    """
 
     first: int
     last: int
@@ -39,26 +48,41 @@ class SolverWindow:
 def split_into_windows(
     profile: CurrentProfile, at_knot: Mask, outputs_second: Floats, size: int
 ) -> Iterator[SolverWindow]:
-    """Cut a profile into windows of at most ``size`` knots, at the solver's stops where there is one.
+    """Split a profile into windows, at the solver's stops where possible.
 
     Args:
-        at_knot: where the solver stops, shape (knots,).
-        outputs_second: times of the outputs, increasing, within the profile. One at a window's end is of that window.
+        at_knot: whether the solver stops at each knot, shape (knots,).
+        outputs_second: times of the outputs, s, increasing, within the profile. An output at the end of a window
+            belongs to that window.
+        size: most knots of one window, >= 2.
+
+    Yields:
+        Windows in order; the last knot of each is the first of the next.
     """
-    end_of = np.searchsorted(outputs_second, profile.time_second, side="right")
-    first, begin, n = 0, 0, len(profile.time_second)
-    while first < n - 1:
-        last = min(first + size - 1, n - 1)
-        last = max(min(last, int(np.searchsorted(end_of, begin + MOST_OUTPUTS, side="right")) - 1), first + 1)
-        if last < n - 1:
+    outputs_until = np.searchsorted(outputs_second, profile.time_second, side="right")
+    last_knot = len(profile.time_second) - 1
+    first = 0
+    begin = 0
+    while first < last_knot:
+        last = min(first + size - 1, last_knot)
+        last_by_outputs = int(np.searchsorted(outputs_until, begin + MOST_OUTPUTS, side="right")) - 1
+        last = max(min(last, last_by_outputs), first + 1)
+        if last < last_knot:
             stops = np.flatnonzero(at_knot[first + 1 : last + 1])
-            last = first + 1 + int(stops[-1]) if len(stops) else last
-        yield SolverWindow(first, last, begin, int(end_of[last]))
-        first, begin = last, int(end_of[last])
+            if len(stops):
+                last = first + 1 + int(stops[-1])
+        end = int(outputs_until[last])
+        yield SolverWindow(first, last, begin, end)
+        first = last
+        begin = end
 
 
 class TimeLimit:
-    """When a simulation must end: so many seconds after now, not counting what it takes to build models."""
+    """The time at which a simulation must end; the time that building models takes does not count.
+
+    Args:
+        seconds: from now on.
+    """
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
@@ -71,7 +95,7 @@ class TimeLimit:
 
     @contextmanager
     def pause(self) -> Iterator[None]:
-        """Do not count what is done in this ``with`` block."""
+        """Do not count the time that this ``with`` block takes, whether or not it fails."""
         began = time.monotonic()
         try:
             yield
@@ -79,18 +103,22 @@ class TimeLimit:
             self._end += time.monotonic() - began
 
     def error(self, reached: str) -> JobError:
-        """The error of a simulation that came to this limit (``time_limit``), saying in words what it reached."""
+        """Make the error of a simulation that reached this limit (``time_limit``).
+
+        Args:
+            reached: how far the simulation came, in words.
+        """
         reason = f"the time limit of {self.seconds:g} s has passed; reached {reached}"
         return JobError(f"{reason}; raise time_limit_second in [simulate], or simulate fewer cycles", "time_limit")
 
 
 class WindowSolver:
-    """The windows of one replay, solved one after another; the state goes from each to the next.
+    """Solves the windows of one replay in order; the state passes from each to the next.
 
     Args:
-        simulation: a built model whose solver gives output variables, and what it has where it fails.
-        first_second: where the profile begins; the model's time counts from there.
-        slopes: inputs by which the outputs are differentiated as they are solved.
+        simulation: a built model; its solver returns output variables, also up to a failure.
+        first_second: s, start of the profile; the model's time counts from there.
+        slopes: names of inputs by which the outputs are differentiated.
     """
 
     def __init__(self, simulation: pybamm.Simulation, first_second: float, slopes: tuple[str, ...] = ()) -> None:
@@ -105,14 +133,14 @@ class WindowSolver:
         """Solve the next window.
 
         Args:
-            stops_second: increasing; the first is the end of the window before.
-            wanted_second: increasing, after that end (from it on, in the first window).
+            stops_second: s, increasing; the first is the end of the window before.
+            wanted_second: s, increasing, after that end (in the first window: from it on).
+            inputs: of the model, by name.
 
         Returns:
-            Each output variable at the wanted times, fewer where the model ended early; and what ended it, if anything
-            did (``did_not_converge``, ``ended_early``, ``left_range``).
+            Each output variable at the wanted times, fewer where the model ended early; and the error that ended it
+            (``did_not_converge``, ``ended_early``, ``left_range``), ``None`` = it did not end early.
         """
-        names = self._simulation.solver.output_variables
         nothing = {name: np.zeros(0) for name in self.names}
         try:
             with warnings.catch_warnings(record=True) as caught:
@@ -122,36 +150,45 @@ class WindowSolver:
             text = " ".join(str(error).split())[:200]
             return nothing, _convergence_error(f": {text}")
         self._before = solution
-        solved = np.asarray(solution.t, float)
-        told = [str(warning.message) for warning in caught]
-        failure = next((text for text in told if text.endswith(PARTIAL_SOLUTION_WORDS)), "")
-        failure = failure.removesuffix(PARTIAL_SOLUTION_WORDS).partition(": ")[2][:200]
-        if not len(solved):
+        solved_second = np.asarray(solution.t, float)
+        failure = _partial_failure([str(warning.message) for warning in caught])
+        if not len(solved_second):
             return nothing, _convergence_error(f": {failure}")
-        # The solution also holds the stops that are no samples (the edges of power cuts).
-        at = np.searchsorted(solved, wanted[wanted <= solved[-1]])
+        return self._values_at(solution, solved_second, wanted), self._early_end(solution, solved_second[-1], failure)
+
+    def _values_at(self, solution: pybamm.Solution, solved_second: Floats, wanted: Floats) -> dict[str, Floats]:
+        """Each output variable, and its slopes, at the wanted times up to the end of the solution."""
+        # The solution also has times at stops that are no samples (the edges of power cuts).
+        at = np.searchsorted(solved_second, wanted[wanted <= solved_second[-1]])
+        names = self._simulation.solver.output_variables
         values = {name: np.asarray(solution[name].entries, float)[at] for name in names}
         for name, by in self._differentiated():
             values[slope_name(name, by)] = np.asarray(solution[name].sensitivities[by], float).ravel()[at]
+        return values
+
+    def _early_end(self, solution: pybamm.Solution, end_second: float, failure: str) -> JobError | None:
+        """The error of a solution that did not come to its end; ``None`` = it did."""
         if not failure and solution.termination == "final time":
-            return values, None
-        end = f"at {solved[-1] + self._first:.1f} s"
+            return None
+        end = f"at {end_second + self._first:.1f} s"
         if failure or not solution.termination.startswith("event"):
-            return values, _convergence_error(f" {end}: {failure}")
+            return _convergence_error(f" {end}: {failure}")
         event = solution.termination.removeprefix("event: ")
         code = "left_range" if CIRCUIT_LIMIT in event else "ended_early"
-        return values, JobError(f"the simulation ended early {end}: the model's own event {event!r}", code)
+        return JobError(f"the simulation ended early {end}: the model's own event {event!r}", code)
 
     def _solved(self, stops: Floats, wanted: Floats, inputs: dict[str, Any]) -> tuple[pybamm.Solution, Floats]:
-        simulation, before = self._simulation, self._before
+        simulation = self._simulation
+        before = self._before
         if before is None:
             solution = simulation.solver.solve(
                 simulation.built_model, stops, inputs, t_interp=wanted, calculate_sensitivities=list(self._slopes)
             )
             return solution, wanted
-        # A step counts from where it begins; what rounding that adds must be in the wanted times as well.
+        # A step counts from where it begins; its rounding must be in the wanted times as well.
         begin = float(before.t[-1])
-        stops, since = stops - begin, wanted - begin
+        stops = stops - begin
+        since = wanted - begin
         stops[0] = 0.0
         solution = simulation.solver.step(
             before,
@@ -167,7 +204,7 @@ class WindowSolver:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What a window's values are of: the output variables, and their slopes by each input."""
+        """Names of a window's values: the output variables and their slopes by each input."""
         slopes = (slope_name(name, by) for name, by in self._differentiated())
         return (*self._simulation.solver.output_variables, *slopes)
 
@@ -176,8 +213,16 @@ class WindowSolver:
 
 
 def slope_name(variable: str, by: str) -> str:
-    """What the slope of an output variable by an input is called among a window's values."""
+    """Return the name of an output variable's slope by an input among a window's values."""
     return f"{variable} by {by}"
+
+
+def _partial_failure(warning_texts: list[str]) -> str:
+    """Why the solver failed before the end, from PyBaMM's warnings; "" = it did not fail."""
+    for text in warning_texts:
+        if text.endswith(PARTIAL_SOLUTION_WORDS):
+            return text.removesuffix(PARTIAL_SOLUTION_WORDS).partition(": ")[2][:200]
+    return ""
 
 
 def _convergence_error(words: str) -> JobError:

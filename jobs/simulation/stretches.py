@@ -34,7 +34,8 @@ class Stretch:
     @property
     def name(self) -> str:
         """For people: ``cycle 3``, ``cycles 3-5``."""
-        return f"cycle{'s' if len(self.cycles) > 1 else ''} {format_ranges(self.cycles)}"
+        noun = "cycles" if len(self.cycles) > 1 else "cycle"
+        return f"{noun} {format_ranges(self.cycles)}"
 
 
 def split_into_cycles(record: Record) -> tuple[Stretch, ...]:
@@ -94,8 +95,9 @@ def choose_stretches(record: Record, settings: SimulateSettings) -> tuple[tuple[
     stretches = [stretch for stretch in cycles if stretch.cycles[0] in chosen]
     if settings.cell.initial_state.policy == "previous_cycle":
         stretches = join_neighbours(stretches)
-    missing_words = f"not in the record: cycles {format_ranges(missing)}" if missing else ""
-    return tuple(stretches), missing_words
+    if not missing:
+        return tuple(stretches), ""
+    return tuple(stretches), f"not in the record: cycles {format_ranges(missing)}"
 
 
 def join_records(record: Record, stretches: Sequence[Stretch]) -> Record:
