@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -103,9 +104,9 @@ def survey(path: Path, layout: Layout, range_bytes: int) -> tuple[FileRange, ...
     if layout.cell is None:
         raise ValueError("the layout has no column with cell ids")
     only_cells = Layout(layout.header, (), layout.cell)
+    in_parts = is_seekable(path) and not layout.header.layers
+    least = range_bytes if in_parts else math.inf  # what is packed, or of two bytes a character, is longer as UTF-8
     file_bytes = path.stat().st_size
-    can_split = is_seekable(path) and not layout.header.layers
-    least = range_bytes if can_split else file_bytes
     parts = [FileRange(0, file_bytes)]
     counts: Counter[str] = Counter()
     row = 0

@@ -83,8 +83,10 @@ class _Decoder:
                 return lines
         wrong = _NOT_LATIN1.search(lines)
         if wrong and _PADDING.match(lines, wrong.start()):
-            lines = _PADDING.sub(b"", lines)
-            wrong = _NOT_LATIN1.search(lines)
+            # As many spaces as there is padding: a damaged byte behind it keeps its place.
+            wrong = _NOT_LATIN1.search(_PADDING.sub(lambda run: b" " * len(run[0]), lines))
+            if not wrong:
+                lines = _PADDING.sub(b"", lines)
         if wrong:
             raise self._encoding_error(lines, wrong.start())
         return lines.decode("latin-1").encode()
@@ -151,20 +153,18 @@ def split_lines(block: TextBlock) -> list[str]:
 def _blocks(path: Path, stream: BinaryIO, block_bytes: int, part: FileRange | None) -> Iterator[TextBlock]:
     decoder = _Decoder(path)
     start = stream.read(3)
+    newline = _line_end(stream, start[:2] in _UTF16)
     stream.seek(0)
-    if start == codecs.BOM_UTF8:
-        decoder.offset = stream.seek(3)
     if start[:2] in _UTF16:
         chunks = _utf16(path, stream, block_bytes)
     elif part is None or part.start == 0:
+        decoder.offset = stream.seek(len(codecs.BOM_UTF8) if start == codecs.BOM_UTF8 else 0)
         chunks = _chunks(stream, block_bytes, None if part is None else part.end)
     else:
         decoder = _Decoder(path, part.first_line, stream.seek(part.start), part.latin1)
         chunks = _chunks(stream, block_bytes, part.end)
     rest = b""
-    newline = b""
     for chunk in chunks:
-        newline = newline or (b"\r" if b"\n" not in chunk and b"\r" in chunk else b"\n")
         cut = chunk.rfind(newline) + 1
         if cut == 0:
             rest += chunk
@@ -178,6 +178,26 @@ def _blocks(path: Path, stream: BinaryIO, block_bytes: int, part: FileRange | No
         rest = chunk[cut:]
     if rest:
         yield _block(decoder, rest + newline, newline)
+
+
+def _line_end(stream: BinaryIO, utf16: bool) -> bytes:
+    """Return what ends the file's lines: ``\\r`` where its first 128 KiB have no ``\\n``, else ``\\n``.
+
+    One block cannot tell: it may end between the ``\\r`` and the ``\\n`` of one line end.
+    """
+    stream.seek(0)
+    decode = codecs.getincrementaldecoder("utf-16")("replace").decode if utf16 else None
+    has_return = False
+    size = 0
+    while size < LINE_BYTES and (data := stream.read(HEAD_BYTES)):
+        size += len(data)
+        text = data if decode is None else decode(data).encode()
+        if b"\n" in text:
+            return b"\n"
+        has_return = has_return or b"\r" in text
+        if has_return and not text.endswith(b"\r"):
+            return b"\r"
+    return b"\r" if has_return else b"\n"
 
 
 def _chunks(stream: BinaryIO, block_bytes: int, end: int | None) -> Iterator[bytes]:

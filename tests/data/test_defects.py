@@ -13,6 +13,7 @@ from kilocell.data.synthetic import damage
 from kilocell.data.synthetic import sample_defects as d
 from kilocell.data.synthetic.cycler import UNREADABLE_TEXT, CyclerRecord, calm_rows, csv_table
 from kilocell.data.synthetic.planting import MARGIN_ROWS, Defect
+from undo_defects import repaired
 
 NOMINAL_AH = 2.0
 COLUMNS = [field.name for field in fields(CyclerRecord)]
@@ -38,37 +39,6 @@ def planted(
     plan: damage.DefectPlan, seed: int = 3, record: CyclerRecord | None = None
 ) -> tuple[CyclerRecord, tuple[Defect, ...]]:
     return damage.damage(record or clean_record(), plan, NOMINAL_AH, np.random.default_rng(seed))
-
-
-def repaired(record: CyclerRecord, defects: tuple[Defect, ...]) -> CyclerRecord:
-    """Undo every defect but the rows that a power cut took, from what is written down."""
-    columns = {name: getattr(record, name).copy() for name in COLUMNS}
-    order = np.arange(len(record))
-    for defect in reversed(defects):
-        rows = np.array(defect.rows)
-        if defect.rule in ("current_sign", "time_resolution"):
-            columns["current"] = -columns["current"] if defect.rule == "current_sign" else columns["current"]
-        elif defect.rule == "step_renumbered":
-            columns["step"] = columns["step"] - int(str(defect.before).split()[-1])
-        elif defect.rule == "chamber_off":
-            pass
-        elif defect.rule == "current_offset":
-            offset = float(str(defect.before).split()[-2])
-            columns["current"] = np.round(columns["current"] - offset, 5)
-        elif defect.rule == "cycle_jump":
-            columns["cycle"][rows[0] :] -= columns["cycle"][rows[0]] - int(defect.before[0])
-        elif defect.rule == "time_restart":
-            columns["time_ms"][rows[0] :] += d.CLOCK_LOST_MS
-        elif defect.rule == "time_order":
-            order[rows] = rows[::-1]
-        elif defect.column and defect.rule != "duplicate_time":
-            before = np.array(defect.before).reshape(len(rows), -1)
-            for position, name in enumerate(defect.column.split(",")):
-                columns[name][rows] = before[:, position]
-    inserted = ("duplicate_row", "duplicate_time", "impedance_row")
-    extra = [row for defect in defects if defect.rule in inserted for row in defect.rows]
-    order = np.delete(order, extra)
-    return CyclerRecord(**{name: values[order] for name, values in columns.items()})
 
 
 def same(one: CyclerRecord, other: CyclerRecord) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 from pathlib import Path
 
@@ -233,14 +234,16 @@ def test_exports_without_current_say_so(shared_data: Path) -> None:
     cells=st.lists(st.sampled_from(["A", "B", "C", ""]), min_size=1, max_size=60),
     preamble=st.integers(0, 3),
     latin1=st.booleans(),
+    end=st.sampled_from(["\n", "\r\n", "\r"]),
     range_bytes=st.integers(1, 900),
-    block_bytes=st.integers(30, 300),
+    block_bytes=st.integers(1, 300),
 )
 def test_reading_in_parts_is_reading_the_file(
     tmp_path_factory: pytest.TempPathFactory,
     cells: list[str],
     preamble: int,
     latin1: bool,
+    end: str,
     range_bytes: int,
     block_bytes: int,
 ) -> None:
@@ -250,7 +253,7 @@ def test_reading_in_parts_is_reading_the_file(
         f"{cell}{odd[row % 5]}" if row % 3 == 1 else f"{cell},{row},-1.5,3.7,25" for row, cell in enumerate(cells)
     ]
     path = tmp_path_factory.mktemp("parts") / "raw.csv"
-    text = "\n".join(["Serial,°C" if latin1 else "Serial"] * preamble + [f"{HEADER},temperature_C", *lines, ""])
+    text = end.join(["Serial,°C" if latin1 else "Serial"] * preamble + [f"{HEADER},temperature_C", *lines, ""])
     path.write_bytes(text.encode("latin-1" if latin1 else "utf-8"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
@@ -273,7 +276,7 @@ def test_reading_in_parts_is_reading_the_file(
             pd.testing.assert_frame_equal(pd.concat(apart[cell], ignore_index=True), frame)
 
 
-def test_a_file_that_is_short_or_of_one_cell_or_in_utf16_has_no_parts(tmp_path: Path) -> None:
+def test_a_file_that_is_short_or_of_one_cell_or_in_utf16_or_packed_has_no_parts(tmp_path: Path) -> None:
     lines = [HEADER, *(f"C{row % 2},{row},1,3.7" for row in range(20_000))]
     assert survey(write(tmp_path, *lines), BY_CELL) == (("C0", "C1"), ())
     path = tmp_path / "raw.csv"
@@ -283,6 +286,9 @@ def test_a_file_that_is_short_or_of_one_cell_or_in_utf16_has_no_parts(tmp_path: 
     assert survey(path, BY_CELL, 1000) == (("C0",), ())
     path.write_text("\n".join(lines * 20), encoding="utf-16")
     assert survey(path, BY_CELL, 1000)[1] == ()
+    # What is packed unpacks to many times its size, which makes no parts of it.
+    path.write_bytes(gzip.compress("\n".join(lines * 20).encode()))
+    assert survey(path, BY_CELL, 1000) == (("C0", "C1", "cell_id"), ())
 
 
 @settings(deadline=None, max_examples=30)

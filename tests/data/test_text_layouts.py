@@ -17,6 +17,7 @@ from kilocell.data.errors import ReadError
 from kilocell.data.readers import csv_reader, text_blocks
 from kilocell.data.readers.read import cell_ids, guess_settings, read_by_cell, read_raw
 from kilocell.data.settings import ColumnMapping, SourceSettings
+from pairwise import pairwise
 
 ROWS = 12
 
@@ -43,11 +44,15 @@ def check(path: Path) -> None:
     assert frame[c.SOURCE_ROW].tolist() == list(range(ROWS))
 
 
-@pytest.mark.parametrize("name", ["raw.csv", "raw.csv.gz"])
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1"])
 @pytest.mark.parametrize(
-    ("delimiter", "decimal"),
-    [(",", "."), (";", ","), (";", "."), ("\t", "."), ("\t", ","), ("|", "."), ("|", ","), ("   ", "."), ("  ", ",")],
+    ("delimiter", "decimal", "encoding", "name"),
+    pairwise(
+        [",", ";", "\t", "|", "   ", "  "],
+        [".", ","],
+        ["utf-8", "utf-8-sig", "utf-16", "latin-1"],
+        ["raw.csv", "raw.csv.gz"],
+        allowed=lambda delimiter, decimal, *_: delimiter != "," or decimal == ".",
+    ),
 )
 def test_delimiters_decimal_signs_encodings_and_packing(
     tmp_path: Path, delimiter: str, decimal: str, encoding: str, name: str
@@ -271,10 +276,12 @@ LAYERS = """Cycle Index,Chg. Cap.(Ah),DChg. Cap.(Ah)
     "first", ["1,0.0,0.1\n,1,1,Rest,00:00:10\n", "1,0.0,0.1,1,1,Rest,00:00:10\n"], ids=["apart", "in one line"]
 )
 @pytest.mark.parametrize("block_bytes", [1, 50, 100_000])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_newares_layers_of_cycles_steps_and_records(
-    tmp_path: Path, first: str, block_bytes: int, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, first: str, block_bytes: int, end: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = write(tmp_path, LAYERS.replace("{first},", first + ",").splitlines())
+    path = tmp_path / "raw.csv"
+    path.write_bytes(LAYERS.replace("{first},", first + ",").replace("\n", end).encode())
     settings = guess_settings(path)
     monkeypatch.setattr(csv_reader, "text_blocks", lambda path: text_blocks.text_blocks(path, block_bytes))
     frame = read_raw(path, settings)

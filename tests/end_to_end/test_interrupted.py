@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
-from campaigns import KILOCELL, QUICK, ask, environment, kilocell, lines, results, write_campaign
+from campaigns import PATIENCE_SECOND, QUICK, ask, kilocell, lines, results, started, wait_until, write_campaign
 
-pytestmark = pytest.mark.slow
+slow = pytest.mark.slow
 CELLS = 30
 
 
@@ -25,23 +24,13 @@ def campaign(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def begin(folder: Path) -> subprocess.Popen[str]:
-    """Start a run and wait until some of its cells are done."""
-    run = subprocess.Popen(
-        [*KILOCELL, "run", *QUICK, "--no-plots"],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment(),
-    )
-    receipts = folder / "store" / "receipts"
-    deadline = time.monotonic() + 60.0
-    while len(list(receipts.glob("clean/*/*.json"))) < 3:
-        assert run.poll() is None, run.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    return run
+@pytest.fixture
+def run(campaign: Path) -> Iterator[subprocess.Popen[str]]:
+    """A run of which some cells are done."""
+    receipts = campaign / "store" / "receipts"
+    with started("run", *QUICK, "--no-plots", cwd=campaign) as run:
+        wait_until(lambda: len(list(receipts.glob("clean/*/*.json"))) >= 3, run)
+        yield run
 
 
 def children(run: subprocess.Popen[str]) -> list[psutil.Process]:
@@ -50,16 +39,17 @@ def children(run: subprocess.Popen[str]) -> list[psutil.Process]:
 
 
 def gone(processes: list[psutil.Process]) -> bool:
-    _, alive = psutil.wait_procs(processes, timeout=20)
+    _, alive = psutil.wait_procs(processes, timeout=PATIENCE_SECOND)
     return not alive
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_stops_workers_and_the_next_run_goes_on(campaign: Path, number: int, code: int) -> None:
-    run = begin(campaign)
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=slow)])
+def test_a_signal_stops_workers_and_the_next_run_goes_on(
+    campaign: Path, run: subprocess.Popen[str], number: int, code: int
+) -> None:
     workers = children(run)
     run.send_signal(number)
-    out, err = run.communicate(timeout=60)
+    out, err = run.communicate(timeout=PATIENCE_SECOND)
     assert run.returncode == code, out + err
     assert "same command again to continue" in err
     assert "Traceback" not in err
@@ -70,8 +60,8 @@ def test_a_signal_stops_workers_and_the_next_run_goes_on(campaign: Path, number:
     assert set(results(campaign).values()) == {"done"}
 
 
-def test_a_kill_loses_nothing_that_was_done(campaign: Path) -> None:
-    run = begin(campaign)
+@slow
+def test_a_kill_loses_nothing_that_was_done(campaign: Path, run: subprocess.Popen[str]) -> None:
     workers = children(run)
     run.kill()
     run.communicate()
@@ -87,23 +77,23 @@ def test_a_kill_loses_nothing_that_was_done(campaign: Path) -> None:
     assert statuses == ["interrupted", "done"]
 
 
-def test_a_dead_worker_is_replaced(campaign: Path) -> None:
-    run = begin(campaign)
+@slow
+def test_a_dead_worker_is_replaced(campaign: Path, run: subprocess.Popen[str]) -> None:
     (worker, *_) = [child for child in children(run) if "spawn_main" in " ".join(child.cmdline())]
     worker.kill()
-    out, err = run.communicate(timeout=120)
+    out, err = run.communicate(timeout=PATIENCE_SECOND)
     assert run.returncode == 0, out + err
     assert set(results(campaign).values()) == {"done"}
 
 
-def test_files_that_vanish_fail_their_cells_alone(campaign: Path) -> None:
-    run = begin(campaign)
+@slow
+def test_files_that_vanish_fail_their_cells_alone(campaign: Path, run: subprocess.Popen[str]) -> None:
     cleaned = {path.stem for path in (campaign / "store" / "cleaned").glob("*.parquet")}
     waiting = [path for path in sorted(campaign.glob("C*.csv")) if path.stem not in cleaned]
     removed = {path.stem for path in waiting[-5:]}
     for cell_id in removed:
         (campaign / f"{cell_id}.csv").unlink()
-    out, err = run.communicate(timeout=120)
+    out, err = run.communicate(timeout=PATIENCE_SECOND)
     assert run.returncode == 1, out + err
     failures = {row["cell_id"]: row["reason"] for row in ask(campaign, "SELECT cell_id, reason FROM failures")}
     assert failures
@@ -113,6 +103,7 @@ def test_files_that_vanish_fail_their_cells_alone(campaign: Path) -> None:
     assert {statuses[f"C{n:02d}", "SPM"] for n in range(CELLS) if f"C{n:02d}" not in failures} == {"done"}
 
 
+@slow
 def test_jobs_without_enough_memory_fail_and_the_run_ends(tmp_path: Path) -> None:
     (tmp_path / "one.csv").write_text(lines("one"))
     write_campaign(tmp_path)
@@ -136,6 +127,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
+@slow
 def test_a_full_disk_is_said_and_nothing_half_written_counts(campaign: Path, small_disk: Path) -> None:
     store = small_disk / "store"
     done = kilocell("run", *QUICK, "--no-plots", "--store", str(store), cwd=campaign, expect=None)

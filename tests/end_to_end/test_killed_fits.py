@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import numpy as np
 import pandas as pd
 import psutil
 import pytest
-from campaigns import KILOCELL, ask, environment, kilocell, write_campaign
+from campaigns import PATIENCE_SECOND, ask, kilocell, started, wait_until, write_campaign
 from kilocell.data.results.fitting import Evaluation
 from kilocell.parquet_store.journal import read_journal
 
@@ -102,22 +104,12 @@ def receipts(folder: Path) -> dict[str, float]:
     return {path.stem: json.loads(path.read_text())["started_unix_second"] for path in paths}
 
 
-def begin(folder: Path) -> subprocess.Popen[str]:
+@contextlib.contextmanager
+def begun(folder: Path) -> Iterator[subprocess.Popen[str]]:
     """Start a run and wait until one start is done and another has noted some evaluations that took their time."""
-    run = subprocess.Popen(
-        [*KILOCELL, "run", *WORKERS],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env=environment(),
-    )
-    deadline = time.monotonic() + 120.0
-    while not (receipts(folder) and in_the_middle(folder)):
-        assert run.poll() is None, run.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    return run
+    with started("run", *WORKERS, cwd=folder, stderr=subprocess.STDOUT) as run:
+        wait_until(lambda: receipts(folder) and in_the_middle(folder), run)
+        yield run
 
 
 def in_the_middle(folder: Path) -> dict[str, list[Evaluation]]:
@@ -155,11 +147,11 @@ def watch(folder: Path, run: subprocess.Popen[str], before: dict[Path, tuple[int
 
 def test_a_worker_killed_in_the_middle_changes_nothing(tmp_path: Path, undisturbed: Path) -> None:
     folder = folder_with_record(tmp_path)
-    run = begin(folder)
-    done = receipts(folder)
-    for worker in workers_of(run):
-        worker.kill()
-    out, _ = run.communicate(timeout=120)
+    with begun(folder) as run:
+        done = receipts(folder)
+        for worker in workers_of(run):
+            worker.kill()
+        out, _ = run.communicate(timeout=PATIENCE_SECOND)
     assert run.returncode == 0, out
     assert results(folder) == results(undisturbed)
     after = receipts(folder)
@@ -168,25 +160,18 @@ def test_a_worker_killed_in_the_middle_changes_nothing(tmp_path: Path, undisturb
 
 def test_a_run_killed_in_the_middle_goes_on_to_the_same_end(tmp_path: Path, undisturbed: Path) -> None:
     folder = folder_with_record(tmp_path)
-    run = begin(folder)
-    workers = workers_of(run)
-    for process in (psutil.Process(run.pid), *workers):
-        process.kill()
-    run.communicate()
-    psutil.wait_procs(workers, timeout=20)
+    with begun(folder) as run:
+        workers = workers_of(run)
+        for process in (psutil.Process(run.pid), *workers):
+            process.kill()
+        run.communicate()
+        psutil.wait_procs(workers, timeout=PATIENCE_SECOND)
     done, noted, kept = receipts(folder), journals(folder), costly(folder)
     assert 0 < len(done) < STARTS
     assert any(len(found) for label, found in noted.items() if label not in done)
-    again = subprocess.Popen(
-        [*KILOCELL, "run", *WORKERS],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env=environment(),
-    )
-    written = watch(folder, again, kept)
-    out, _ = again.communicate()
+    with started("run", *WORKERS, cwd=folder, stderr=subprocess.STDOUT) as again:
+        written = watch(folder, again, kept)
+        out, _ = again.communicate()
     assert again.returncode == 0, out
     assert results(folder) == results(undisturbed)
     after = receipts(folder)

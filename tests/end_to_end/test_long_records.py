@@ -6,22 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from campaigns import QUICK, ask, kilocell, results
+import pytest
+from campaigns import QUICK, ask, campaign_text, kilocell, results
 
-CAMPAIGN = """
-models = [{models}]
-[[sources]]
-files = ["*.csv"]
-cell_id = "stem"
-current_sign = "charge_positive"
-[sources.columns]
-test_time_second = "time_s"
-current_ampere = "current_A"
-voltage_volt = "voltage_V"
-cycle_id = "cycle"
-[cells.defaults]
-parameter_set = "Chen2020"
-"""
+pytestmark = pytest.mark.slow
+
+COLUMNS = {
+    "test_time_second": "time_s",
+    "current_ampere": "current_A",
+    "voltage_volt": "voltage_V",
+    "cycle_id": "cycle",
+}
 
 
 def write_cell(path: Path, time: np.ndarray, current: np.ndarray, voltage: np.ndarray, cycle: np.ndarray) -> None:
@@ -44,11 +39,10 @@ def test_selected_cycles_from_file_to_catalog(tmp_path: Path) -> None:
     write_cycles(tmp_path / "LONG.csv", 6)
     write_cycles(tmp_path / "SHORT.csv", 2)
     write_cycles(tmp_path / "ONE.csv", 1)
-    text = (
-        CAMPAIGN.format(models='"SPM"') + "nominal_capacity_ah = {cycle = 2}\n[cells.ONE]\nnominal_capacity_ah = 4.4\n"
-    )
+    more = '[cells.ONE]\nnominal_capacity_ah = 4.4\n[simulate]\ncycles = "2, 5-last"\n'
+    text = campaign_text(COLUMNS, more=more).replace("nominal_capacity_ah = 5.0", "nominal_capacity_ah = {cycle = 2}")
     campaign = tmp_path / "campaign.toml"
-    campaign.write_text(text + '[simulate]\ncycles = "2, 5-last"\n')
+    campaign.write_text(text)
     kilocell("run", str(campaign), *QUICK, cwd=tmp_path, expect=1)
     assert results(tmp_path) == {("LONG", "SPM"): "done", ("SHORT", "SPM"): "done", ("ONE", "SPM"): "failed"}
     long, one, short = ask(tmp_path, "SELECT * FROM simulations ORDER BY cell_id")
@@ -80,7 +74,7 @@ def test_a_cell_that_takes_too_long_does_not_hold_up_the_others(tmp_path: Path) 
     draw = np.where(calm < 600.0, 0.0, -1.0)
     write_cell(tmp_path / "CALM.csv", calm, draw, 4.0 - 1e-5 * calm, np.ones(len(calm), int))
     campaign = tmp_path / "campaign.toml"
-    campaign.write_text(CAMPAIGN.format(models='"SPM"') + "[simulate]\ntime_limit_second = 0.4\n")
+    campaign.write_text(campaign_text(COLUMNS, more="[simulate]\ntime_limit_second = 0.4\n"))
     kilocell("run", str(campaign), *QUICK, cwd=tmp_path, expect=1)
     assert results(tmp_path) == {("NOISE", "SPM"): "failed", ("CALM", "SPM"): "done"}
     (noise,) = ask(tmp_path, "SELECT * FROM simulations WHERE cell_id = 'NOISE'")

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from campaigns import KILOCELL, QUICK, ask, environment, kilocell, lines, results, write_campaign
 
-pytestmark = pytest.mark.slow
+slow = pytest.mark.slow
 
 
 def test_run_plan_status_sql_and_plot(tmp_path: Path) -> None:
@@ -38,6 +38,7 @@ def test_run_plan_status_sql_and_plot(tmp_path: Path) -> None:
     assert all((tmp_path / path).stat().st_size > 5000 for path in plotted)
 
 
+@slow
 def test_the_catalog_is_made_anew_from_receipts(tmp_path: Path) -> None:
     (tmp_path / "one.csv").write_text(lines("one"))
     write_campaign(tmp_path)
@@ -72,6 +73,7 @@ def test_bad_files_fail_alone_with_a_reason(tmp_path: Path) -> None:
 IDS = ["../../x", "a/b", "CON", "<script>alert(1)</script>", "x" * 300, "电池一号", "A", "a'\"; DROP TABLE cells; --"]
 
 
+@slow
 def test_any_cell_id_keeps_its_name_and_stays_in_the_store(tmp_path: Path) -> None:
     quoted = ['"' + cell_id.replace('"', '""') + '"' for cell_id in IDS]
     text = "".join(lines(cell_id, 0.5, header=number == 0) for number, cell_id in enumerate(quoted))
@@ -86,6 +88,7 @@ def test_any_cell_id_keeps_its_name_and_stays_in_the_store(tmp_path: Path) -> No
     assert len(list((folder / "store" / "cleaned").iterdir())) == len(IDS)
 
 
+@slow
 def test_files_of_one_cell_are_joined_or_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "b.csv").write_text(lines("JOINED", start="2024-01-01T08:00:00"))
     (tmp_path / "a.csv").write_text(lines("JOINED", start="2024-01-01T10:00:00"))
@@ -99,6 +102,7 @@ def test_files_of_one_cell_are_joined_or_refused_by_name(tmp_path: Path) -> None
     assert "c.csv and d.csv hold the same cell" in reason
 
 
+@slow
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
@@ -119,6 +123,7 @@ def test_a_wrong_campaign_ends_before_any_work(tmp_path: Path, wrong: tuple[str,
     assert not (tmp_path / "store").exists()
 
 
+@slow
 def test_a_misspelt_parameter_ends_before_any_work(tmp_path: Path) -> None:
     (tmp_path / "one.csv").write_text(lines("one"))
     misspelt = '"Negative particle difusivity [m2.s-1]" = { scale = 0.5 }'
@@ -128,6 +133,7 @@ def test_a_misspelt_parameter_ends_before_any_work(tmp_path: Path) -> None:
     assert "Negative particle diffusivity [m2.s-1]" in done.stderr
 
 
+@slow
 def test_only_select_is_answered(tmp_path: Path) -> None:
     (tmp_path / "one.csv").write_text(lines("one"))
     write_campaign(tmp_path)
@@ -138,6 +144,7 @@ def test_only_select_is_answered(tmp_path: Path) -> None:
     assert ask(tmp_path, "SELECT count(*) AS cells FROM cells") == [{"cells": 1}]
 
 
+@slow
 def test_a_broken_file_among_several_cells_is_a_failure(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text(lines("A"))
     (tmp_path / "b.csv").write_bytes(b"\xff\x00\xfe\x00\x01" * 200)
@@ -147,6 +154,7 @@ def test_a_broken_file_among_several_cells_is_a_failure(tmp_path: Path) -> None:
     assert results(tmp_path)["A", "SPM"] == "done"
 
 
+@slow
 def test_cleaning_anew_makes_older_simulations_pending(tmp_path: Path) -> None:
     (tmp_path / "one.csv").write_text(lines("one"))
     path = write_campaign(tmp_path)
@@ -157,6 +165,7 @@ def test_cleaning_anew_makes_older_simulations_pending(tmp_path: Path) -> None:
     kilocell("plot", "--cell", "one", "--model", "SPM", cwd=tmp_path, expect=2)
 
 
+@slow
 def test_another_id_column_leaves_nothing_of_the_first(tmp_path: Path) -> None:
     rows = lines("A").replace("cell_id,", "cell_id,other,", 1).replace(",A,", ",A,B,").splitlines()
     half = len(rows) // 2
@@ -171,6 +180,7 @@ def test_another_id_column_leaves_nothing_of_the_first(tmp_path: Path) -> None:
     assert [row["rows_in"] for row in first] == [row["rows_in"] for row in second] == [half - 1, 121 - half]
 
 
+@slow
 @pytest.mark.parametrize("arguments", [("run", "--cluster", "nonsense"), ("-v", "run", "nothere.toml")])
 def test_usage_errors_exit_with_2_whatever_the_state(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     (tmp_path / "one.csv").write_text(lines("one"))
@@ -180,6 +190,7 @@ def test_usage_errors_exit_with_2_whatever_the_state(tmp_path: Path, arguments: 
     assert done.returncode == 2
 
 
+@slow
 def test_a_cell_that_only_rests_is_skipped_and_fails_no_run(tmp_path: Path) -> None:
     (tmp_path / "good.csv").write_text(lines("good"))
     resting = [line.split(",") for line in lines("rest").splitlines()]
@@ -209,6 +220,7 @@ def test_a_cell_that_only_rests_is_skipped_and_fails_no_run(tmp_path: Path) -> N
     assert results(tmp_path)["good", "SPM"] == "done"
 
 
+@slow
 def test_a_cell_that_leaves_its_sets_range_keeps_its_curve_and_runs_again(tmp_path: Path) -> None:
     """A tenth of the cell's capacity: the model is empty soon, its curve until then is there, and it is no result."""
     (tmp_path / "one.csv").write_text(lines("one"))

@@ -84,7 +84,7 @@ def test_good_records_keep_every_value(shared_data: Path) -> None:
         np.testing.assert_array_equal(result.samples[c.STEP_COUNT], truth.steps, err_msg=truth.name)
 
 
-@pytest.mark.parametrize("seed", [3, 4])
+@pytest.mark.parametrize("seed", [3, pytest.param(4, marks=pytest.mark.slow)])
 def test_cleaning_a_cleaned_record_with_real_defects_changes_nothing(
     seed: int, shared_data: Path, tmp_path: Path
 ) -> None:

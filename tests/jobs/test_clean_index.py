@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from kilocell.data import columns as c
 from kilocell.data.rules import flag_bit
+from pairwise import pairwise
 from raw_records import assert_same_signal, cleaned, cycling, findings, raw_table, seen, with_values
 
 RAW = cycling(2)
@@ -14,9 +15,7 @@ N = len(RAW)
 STEPS = np.repeat(np.arange(1, 11), [120, 240, 120, 120, 180] * 2)
 
 
-@pytest.mark.parametrize("rows", [1, 3, 5])
-@pytest.mark.parametrize("at", [5, 60, 130, 300, 500, N - 10])
-@pytest.mark.parametrize("number", [2.0, 99.0])
+@pytest.mark.parametrize(("rows", "at", "number"), pairwise([1, 3, 5], [5, 60, 130, 300, 500, N - 10], [2.0, 99.0]))
 def test_a_wrong_step_number_inside_a_step_is_corrected(rows: int, at: int, number: float) -> None:
     wrong = slice(at, at + rows)
     number = number if RAW[c.STEP_ID][at] != number else 4.0
@@ -29,11 +28,12 @@ def test_a_wrong_step_number_inside_a_step_is_corrected(rows: int, at: int, numb
     assert list(np.flatnonzero(result.samples[c.FLAGS] & flag_bit("step_glitch"))) == list(range(at, at + rows))
 
 
-@pytest.mark.parametrize("rows", [1, 2, 4])
-@pytest.mark.parametrize("before", [0, 1, 2, 4])
-@pytest.mark.parametrize("edge", [120, 360, 600])
+@pytest.mark.parametrize(
+    ("edge", "before", "rows"),
+    pairwise([120, 360, 600], [0, 1, 2, 4], [1, 2, 4], allowed=lambda edge, before, rows: before <= rows),
+)
 def test_a_wrong_step_number_across_an_edge_is_corrected(edge: int, before: int, rows: int) -> None:
-    wrong = slice(edge - min(before, rows), edge - min(before, rows) + rows)
+    wrong = slice(edge - before, edge - before + rows)
     result = cleaned(with_values(RAW, wrong, c.STEP_ID, 99.0))
     np.testing.assert_array_equal(result.samples[c.STEP_COUNT], STEPS)
     assert sum(found.rows for found in findings(result, "step_glitch")) == rows

@@ -10,6 +10,7 @@ import pytest
 from kilocell.data import columns as c
 from kilocell.data.rules import flag_bit
 from kilocell.jobs.cleaning.current_spikes import edge_resistance
+from pairwise import pairwise
 from raw_records import (
     RESISTANCE_OHM,
     SCHEDULE,
@@ -32,8 +33,13 @@ def rows_with(samples: pd.DataFrame, rule: str) -> list[int]:
     return [int(row) for row in np.flatnonzero(samples[c.FLAGS].to_numpy() & flag_bit(rule))]
 
 
-@pytest.mark.parametrize("value", [0.0, 9.9999, 3.2, 4.5])
-@pytest.mark.parametrize("rows", [[60], [61, 62], [200], [400], [500, 501], [700]])
+@pytest.mark.parametrize(
+    ("value", "rows"),
+    [
+        (0.0, [60]), (9.9999, [60]), (3.2, [61, 62]), (4.5, [61, 62]), (0.0, [200]), (4.5, [200]), (9.9999, [400]),
+        (3.2, [400]), (0.0, [500, 501]), (9.9999, [500, 501]), (3.2, [700]), (4.5, [700]),
+    ],
+)  # fmt: skip
 def test_a_voltage_spike_is_interpolated(value: float, rows: list[int]) -> None:
     raw = cycling(1, noise_volt=0.001)
     result = cleaned(with_values(raw, rows, c.VOLTAGE, value))
@@ -62,8 +68,7 @@ def test_a_spike_beside_a_missing_voltage() -> None:
     assert rows_with(result.samples, "voltage_missing") == [59, 61]
 
 
-@pytest.mark.parametrize("seed", range(10))
-@pytest.mark.parametrize("noise", [1e-4, 1e-3, 5e-3])
+@pytest.mark.parametrize(("seed", "noise"), [(seed, (1e-4, 1e-3, 5e-3)[seed % 3]) for seed in range(12)])
 def test_noise_edges_and_relaxations_are_untouched(seed: int, noise: float) -> None:
     raw = cycling(2, noise_volt=noise, seed=seed)
     for record in (raw, raw.assign(**{c.STEP_ID: np.nan, c.CYCLE_ID: np.nan})):
@@ -129,9 +134,7 @@ def test_leads_that_came_off_within_a_step(rows: int) -> None:
     assert seen(result) == {"lost_contact"}
 
 
-@pytest.mark.parametrize("limit", [5.0, 4.4, 2.0, 0.7])
-@pytest.mark.parametrize("vanishes", [True, False])
-@pytest.mark.parametrize("at", [30, 200, 530])
+@pytest.mark.parametrize(("limit", "vanishes", "at"), pairwise([5.0, 4.4, 2.0, 0.7], [True, False], [30, 200, 530]))
 def test_a_voltage_that_jumps_to_the_channels_limit(limit: float, vanishes: bool, at: int) -> None:
     lost = slice(at, at + 12)
     raw = with_values(RAW, lost, c.VOLTAGE, limit)

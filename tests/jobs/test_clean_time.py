@@ -10,6 +10,7 @@ import pytest
 from kilocell.data import columns as c
 from kilocell.data.rules import flag_bit
 from kilocell.jobs.cleaning.duplicate_times import clock_quantum
+from pairwise import pairwise
 from raw_records import (
     SETTINGS,
     assert_same_signal,
@@ -161,9 +162,9 @@ def test_a_cycler_that_writes_rows_twice_by_habit_loses_none() -> None:
     assert (np.diff(result.samples[c.TEST_TIME]) > 0.0).all()
 
 
-@pytest.mark.parametrize("first", [True, False])
-@pytest.mark.parametrize("at", [60, 150, 300, 500, 700])
-@pytest.mark.parametrize("shift", [0.002, -0.002, 0.05])
+@pytest.mark.parametrize(
+    ("first", "at", "shift"), pairwise([True, False], [60, 150, 300, 500, 700], [0.002, -0.002, 0.05])
+)
 def test_of_two_versions_of_a_row_the_one_that_fits_stays(first: bool, at: int, shift: float) -> None:
     raw = reordered(RAW, np.insert(np.arange(N), at, at))
     wrong = at if first else at + 1

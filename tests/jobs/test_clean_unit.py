@@ -71,8 +71,10 @@ def test_without_a_nominal_capacity_a_current_too_large_for_any_tester_tells(
     np.testing.assert_allclose(result.samples[c.CURRENT], clean(raw, "CELL", CleanSettings()).samples[c.CURRENT])
 
 
-@pytest.mark.parametrize("name", REAL)
-@pytest.mark.parametrize("time_factor", [1e3, 1.0 / 60.0, 1.0 / 3600.0, 1e-3])
+@pytest.mark.parametrize(
+    ("name", "time_factor"),
+    [(name, factor) for k, name in enumerate(REAL) for factor in np.roll([1e3, 1.0 / 60.0, 1.0 / 3600.0, 1e-3], k)[:2]],
+)
 def test_a_clock_of_another_unit_is_no_other_current(shared_data: Path, name: str, time_factor: float) -> None:
     raw = scaled(read_raw(shared_data / name, guess_settings(shared_data / name)), {c.TEST_TIME: time_factor})
     raw = raw.assign(**{c.UNIX_TIME: np.nan})

@@ -71,7 +71,9 @@ def judge(record: Record, settings: SimulateSettings) -> None:
     assert error.shift_mv <= error.rmse_mv
 
 
-@pytest.mark.parametrize("name", LOADS)
+@pytest.mark.parametrize(
+    "name", ["pulses", "drive", *(pytest.param(name, marks=pytest.mark.slow) for name in ("cccv", "gitt"))]
+)
 def test_the_true_difference_is_below_the_estimate_and_not_far_below(name: str) -> None:
     load, soc = LOADS[name]
     judge(record_under(*load()), asked("SPMe", soc))

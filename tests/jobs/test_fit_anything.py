@@ -34,12 +34,12 @@ CELSIUS = 30.0
 
 FAST = (
     (CONTACT, "Chen2020", "Contact resistance [Ohm]", (0.001, 0.02), "linear"),
-    (LUMPED, "Chen2020", "Total heat transfer coefficient [W.m-2.K-1]", (1.0, 100.0), "log"),
     (SPME, "Chen2020", "Electrode height [m]", (0.05, 0.08), "linear"),
-    (SPME, "Chen2020", "Negative particle radius [m]", (2e-6, 2e-5), "log"),
     (THEVENIN, "ECM_Example", "R0 [Ohm]", (0.1, 10.0), "log"),
 )
 SLOW = (
+    (LUMPED, "Chen2020", "Total heat transfer coefficient [W.m-2.K-1]", (1.0, 100.0), "log"),
+    (SPME, "Chen2020", "Negative particle radius [m]", (2e-6, 2e-5), "log"),
     (LUMPED, "Chen2020", "Positive electrode specific heat capacity [J.kg-1.K-1]", (200.0, 2000.0), "log"),
     (LUMPED, "Chen2020", "Cell cooling surface area [m2]", (1e-3, 1e-2), "log"),
     (SPME, "Chen2020", "Electrolyte conductivity [S.m-1]", (0.1, 5.0), "log"),

@@ -87,6 +87,7 @@ def test_a_parameter_with_information_to_one_side_is_open_to_the_other() -> None
     assert profile.verdict == "flat towards the upper bound: only a lower limit"
 
 
+@pytest.mark.slow
 def test_a_single_parameter_needs_no_refits() -> None:
     record = noisy_record(TRUTH[0], 5.0)
     settings = replace(FIT, parameters=(FitParameter(NEGATIVE, 1.3e-14, 1e-12, "log"),))

@@ -29,7 +29,21 @@ from kilocell.jobs.record.record import make_record
 from kilocell.jobs.simulation.conditions import find_conditions
 from kilocell.jobs.simulation.replay import check_range, replay
 from kilocell.jobs.simulation.simulate import simulate
-from model_cases import FAST, HALF, MSMR, SIGMOID, TWO, Case, all_cases, load, settings_of, simulated_and_documented
+from model_cases import (
+    FAST,
+    FASTEST,
+    HALF,
+    LUMPED,
+    MSMR,
+    MSMR_CELL,
+    SIGMOID,
+    TWO,
+    Case,
+    all_cases,
+    load,
+    settings_of,
+    simulated_and_documented,
+)
 from records import partition
 
 SPMe = ModelSettings("SPMe", "SPMe")
@@ -46,7 +60,7 @@ def rmse_mv(case: Case, times: float = 1.0) -> float:
     return 1e3 * float(np.sqrt(np.mean(away**2)))
 
 
-@pytest.mark.parametrize("case", FAST, ids=str)
+@pytest.mark.parametrize("case", [*FASTEST, *(pytest.param(case, marks=pytest.mark.slow) for case in FAST)], ids=str)
 def test_a_model_agrees_with_the_documented_way(case: Case) -> None:
     assert rmse_mv(case) < 0.5
 
@@ -97,7 +111,7 @@ def test_the_state_is_that_of_pybamm(kind: str, options: dict[str, object], base
 
 
 @pytest.mark.parametrize(
-    "case", [FAST[0], ("SPM", TWO, "Chen2020_composite"), ("SPM", HALF, "Xu2019"), FAST[-1]], ids=str
+    "case", [LUMPED, ("SPM", TWO, "Chen2020_composite"), ("SPM", HALF, "Xu2019"), MSMR_CELL], ids=str
 )
 def test_the_window_holds_the_capacity_that_it_says(case: Case) -> None:
     """From full to half empty at C/200: the voltage ends where the open-circuit voltage of one half is."""

@@ -48,7 +48,9 @@ def solved(settings: SimulateSettings, record: Record, size: int, every_knot: bo
 
 
 @pytest.mark.parametrize("every_knot", [False, True])
-@pytest.mark.parametrize(("model", "options"), [("SPM", ()), ("SPMe", AGEING), ("DFN", ())])
+@pytest.mark.parametrize(
+    ("model", "options"), [("SPM", ()), ("SPMe", AGEING), pytest.param("DFN", (), marks=pytest.mark.slow)]
+)
 def test_windows_hand_the_whole_state_over(model: str, options: tuple[tuple[str, str], ...], every_knot: bool) -> None:
     """At tight tolerances nothing but the hand-over could differ: the temperature and the SEI included."""
     whole = solved(asked(model, options), steps(), 256, every_knot, 1e-3)

@@ -72,8 +72,15 @@ def read_back(text: str) -> ParameterSetSettings:
     return settings
 
 
-@pytest.mark.parametrize("form", ["json", "bpx"])
-@pytest.mark.parametrize("model", ["SPMe", "DFN"])
+@pytest.mark.parametrize(
+    ("model", "form"),
+    [
+        ("SPMe", "json"),
+        ("DFN", "bpx"),
+        pytest.param("SPMe", "bpx", marks=pytest.mark.slow),
+        pytest.param("DFN", "json", marks=pytest.mark.slow),
+    ],
+)
 def test_a_fitted_set_in_a_file_gives_the_very_same_voltage(model: str, form: str) -> None:
     settings = ModelSettings(model, model)
     exported = cell_set(settings)

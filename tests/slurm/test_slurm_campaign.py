@@ -2,101 +2,55 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from campaigns import PATIENCE_SECOND, kilocell, lines, results, started, wait_until, write_campaign
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 
 Queue = Callable[[], list[str]]
-KILOCELL = [sys.executable, "-m", "kilocell.runner"]
+CELLS = [f"C{number}" for number in range(6)]
 RUN = [
     *("run", "campaign.toml", "--no-plots", "--dashboard-address", "none", "--cluster", "slurm", "--jobs", "3"),
     *("--cores", "1", "--memory", "1GiB", "--walltime", "00:10:00", "--partition", "main"),
 ]
-CAMPAIGN = """
-name = "small"
-models = ["SPM"]
-[[sources]]
-files = ["*.csv"]
-cell_id = "stem"
-current_sign = "charge_positive"
-[sources.columns]
-test_time_second = "time_s"
-current_ampere = "current_A"
-voltage_volt = "voltage_V"
-[cells.defaults]
-parameter_set = "Chen2020"
-nominal_capacity_ah = 5.0
-"""
+ALL_DONE = {(cell_id, "SPM"): "done" for cell_id in CELLS}
 
 
 @pytest.fixture
 def campaign(tmp_path: Path) -> Path:
-    """A folder with a campaign of six cells: rest, half an hour of discharge at C/5, rest."""
-    (tmp_path / "campaign.toml").write_text(CAMPAIGN)
-    for cell in range(6):
-        rows = ["time_s,current_A,voltage_V"]
-        for second in range(0, 2400, 10):
-            discharging = min(max(second - 300, 0), 1800)
-            current = -1.0 if 0 < discharging < 1800 else 0.0
-            rows.append(f"{second},{current},{4.0 - 7e-5 * discharging + 0.03 * current + 0.001 * cell:.4f}")
-        (tmp_path / f"C{cell}.csv").write_text("\n".join(rows) + "\n")
+    """A folder with a campaign of six cells."""
+    for cell_id in CELLS:
+        (tmp_path / f"{cell_id}.csv").write_text(lines(cell_id))
+    write_campaign(tmp_path)
     return tmp_path
 
 
-def statuses(folder: Path) -> list[str]:
-    """Status of each simulation in the folder's store."""
-    answer = subprocess.run(
-        [*KILOCELL, "results", "--json"], cwd=folder, check=True, capture_output=True, text=True, timeout=60
-    )
-    return [row["status"] for row in json.loads(answer.stdout)]
-
-
 def test_a_campaign_runs_in_slurm_jobs(campaign: Path, queue: Queue) -> None:
-    done = subprocess.run([*KILOCELL, *RUN], cwd=campaign, capture_output=True, text=True, timeout=240)
-    assert done.returncode == 0, done.stdout + done.stderr
+    done = kilocell(*RUN, cwd=campaign)
     assert "3 Slurm jobs of 1 worker each in partition main" in done.stderr
-    assert "Traceback" not in done.stdout + done.stderr
     assert queue() == []
-    assert statuses(campaign) == ["done"] * 6
+    assert results(campaign) == ALL_DONE
 
 
 def test_ctrl_c_leaves_no_job_and_the_next_run_goes_on(campaign: Path, queue: Queue) -> None:
-    run = subprocess.Popen(
-        [*KILOCELL, *RUN],
-        cwd=campaign,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        process_group=0,
-    )
-    with run:
-        deadline = time.monotonic() + 120
-        while not list(campaign.glob("store/receipts/clean/**/*.json")):
-            assert run.poll() is None, run.communicate()
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+    with started(*RUN, cwd=campaign) as run:
+        wait_until(lambda: list(campaign.glob("store/receipts/clean/**/*.json")), run)
         os.killpg(run.pid, signal.SIGINT)
-        out, err = run.communicate(timeout=60)
+        out, err = run.communicate(timeout=PATIENCE_SECOND)
     assert run.returncode == 130, out + err
     assert "Traceback" not in out + err
     assert queue() == []
-    again = subprocess.run([*KILOCELL, *RUN], cwd=campaign, capture_output=True, text=True, timeout=240)
-    assert again.returncode == 0, again.stdout + again.stderr
+    again = kilocell(*RUN, cwd=campaign)
     assert "were done before" in again.stdout
-    assert statuses(campaign) == ["done"] * 6
+    assert results(campaign) == ALL_DONE
 
 
 def test_a_wrong_partition_is_a_usage_error(campaign: Path, queue: Queue) -> None:
-    done = subprocess.run([*KILOCELL, *RUN[:-1], "mian"], cwd=campaign, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 2, done.stdout + done.stderr
+    done = kilocell(*RUN[:-1], "mian", cwd=campaign, expect=2)
     assert 'did you mean "main"?' in done.stderr
     assert queue() == []

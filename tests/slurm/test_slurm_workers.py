@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from campaigns import PATIENCE_SECOND
 from kilocell.data.errors import ClusterError, UsageError
 from kilocell.data.settings import ClusterSettings
 from kilocell.runner.cluster import slurm
@@ -36,7 +37,7 @@ def test_three_jobs_compute_and_the_queue_ends_empty(
         assert workers.description == "3 Slurm jobs of 1 worker each in partition main (1GiB, 00:10:00 per job)"
         assert workers.dashboard == ""
         assert signal.getsignal(signal.SIGINT) is handler
-        workers.client.wait_for_workers(3, timeout=60)
+        workers.client.wait_for_workers(3, timeout=PATIENCE_SECOND)
         squares = workers.client.gather(workers.client.map(pow, range(30), [2] * 30))
         assert squares == [number**2 for number in range(30)]
         assert all(line.split()[1].startswith("trialrun-") for line in queue())
@@ -50,7 +51,7 @@ def test_three_jobs_compute_and_the_queue_ends_empty(
 
 def test_several_workers_in_a_job(queue: Queue, tmp_path: Path) -> None:
     with open_cluster(replace(ONE_JOB, cores=2), "run", tmp_path, print) as workers:
-        workers.client.wait_for_workers(2, timeout=60)
+        workers.client.wait_for_workers(2, timeout=PATIENCE_SECOND)
         info = workers.client.scheduler_info()["workers"].values()
         assert {(entry["nthreads"], entry["memory_limit"]) for entry in info} == {(1, 384 * 2**20)}
         assert len(queue()) == 1
@@ -80,9 +81,10 @@ def test_refused_before_anything_is_submitted(
 def test_an_exception_inside_leaves_the_queue_empty(queue: Queue, tmp_path: Path) -> None:
     def fail_while_a_job_runs() -> None:
         with open_cluster(replace(ONE_JOB, jobs=2), "run", tmp_path, print) as workers:
-            workers.client.submit(time.sleep, 600)
-            workers.client.wait_for_workers(1, timeout=60)
+            held = workers.client.submit(time.sleep, 600)
+            workers.client.wait_for_workers(1, timeout=PATIENCE_SECOND)
             assert len(queue()) == 2
+            assert not held.done()
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -94,16 +96,22 @@ def test_a_cancelled_job_is_replaced(queue: Queue, tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(slurm, "WATCH_INTERVAL_SECOND", 0.5)
     said: list[str] = []
 
-    def job_after_a_while() -> str:
-        time.sleep(3)
+    cancelled = tmp_path / "cancelled"
+
+    def job_afterwards() -> str:
+        while not cancelled.exists():
+            time.sleep(0.05)
         return os.environ["SLURM_JOB_ID"]
 
     with open_cluster(ONE_JOB, "run", tmp_path, said.append) as workers:
-        workers.client.wait_for_workers(1, timeout=60)
+        workers.client.wait_for_workers(1, timeout=PATIENCE_SECOND)
         lost = queue()[0].split()[0]
-        work = workers.client.submit(job_after_a_while)
+        work = workers.client.submit(job_afterwards)
         subprocess.run(["scancel", lost], check=True)
-        assert work.result(timeout=60) != lost
+        while any(line.startswith(f"{lost} ") for line in queue()):
+            time.sleep(0.05)
+        cancelled.touch()
+        assert work.result(timeout=PATIENCE_SECOND) != lost
     assert f"Slurm job {lost} ended; another one replaces it" in said
 
 
@@ -118,7 +126,7 @@ def test_jobs_that_die_at_once_stop_the_run_with_their_log(
 
     def wait_for_a_result() -> None:
         with open_cluster(ONE_JOB, "run", tmp_path, print) as workers:
-            workers.client.submit(pow, 2, 2).result(timeout=60)
+            workers.client.submit(pow, 2, 2).result(timeout=PATIENCE_SECOND)
 
     with pytest.raises(ClusterError, match=r"3 Slurm jobs in a row .*(\n.*)*this node has no such environment"):
         wait_for_a_result()
@@ -160,7 +168,7 @@ if __name__ == "__main__":
     try:
         with open_cluster(settings, "run", Path(sys.argv[1]), print) as workers:
             results = workers.client.map(time.sleep, range(600, 620))
-            workers.client.wait_for_workers(1)
+            workers.client.wait_for_workers(1, timeout=300)
             print("ready", flush=True)
             for future in as_completed(results):
                 future.release()
@@ -180,14 +188,16 @@ def test_a_signal_to_the_run_leaves_the_queue_empty(
     ) as driver:
         assert driver.stdout is not None
         ready, states = driver.stdout.readline(), {line.split()[2] for line in queue()}
-        start = time.monotonic()
         os.killpg(driver.pid, number)  # as a terminal does: to the driver and all it started
         time.sleep(0.3)
         os.killpg(driver.pid, number)  # and once more, from an impatient person
-        _, said = driver.communicate(timeout=60)
+        try:
+            _, said = driver.communicate(timeout=PATIENCE_SECOND)  # its jobs take ten minutes
+        except subprocess.TimeoutExpired:
+            driver.kill()
+            raise
     assert ready == "ready\n"
     assert {"RUNNING", "PENDING"} <= states  # 8 jobs, 6 cores
     assert driver.returncode == code, said
-    assert time.monotonic() - start < 20
     assert said == ""
     assert queue() == []

@@ -113,10 +113,17 @@ def test_mistakes_are_answered_with_what_to_do(connection: sqlite3.Connection, s
 
 
 def test_a_long_statement_ends_at_ctrl_c(connection: sqlite3.Connection) -> None:
+    begun = threading.Event()
+
+    def press_ctrl_c() -> None:
+        begun.wait()
+        os.kill(os.getpid(), signal.SIGINT)
+
+    connection.create_function("press", 0, begun.set)
     endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(*) FROM n"
-    ctrl_c = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+    ctrl_c = threading.Thread(target=press_ctrl_c, daemon=True)
     ctrl_c.start()
     with pytest.raises(KeyboardInterrupt):
-        select(connection, endless)
+        select(connection, f"{endless} WHERE x <> 1000 OR press()")
     ctrl_c.join()
     assert select(connection, "SELECT 1")[1] == [(1,)]
