@@ -101,7 +101,7 @@ def test_the_truth_lies_inside_the_intervals(true_record: pd.DataFrame, seeds: r
 def test_a_parameter_that_does_nothing_is_an_error_that_names_it(true_record: pd.DataFrame) -> None:
     resistance = FitParameter("Contact resistance [Ohm]", 0.0, 0.01)
     settings = replace(FIT, parameters=(*FIT.parameters, resistance))
-    with pytest.raises(JobError, match=r"'Contact resistance \[Ohm\]' does nothing") as caught:
+    with pytest.raises(JobError, match=r"insensitive to 'Contact resistance \[Ohm\]'") as caught:
         run_start(true_record, settings, 0, None)
     assert caught.value.code == "no_effect"
     with_option = ModelSettings("SPM-contact", "SPM", (("contact resistance", "true"),))
