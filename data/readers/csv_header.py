@@ -95,26 +95,26 @@ def split_line(line: str, delimiter: str) -> list[str]:
     return fields
 
 
-def find_header(path: Path, asked: Sequence[str] = ()) -> Header:
+def find_header(path: Path, requested: Sequence[str] = ()) -> Header:
     """Find the header among the first lines of a file: the line with most of the requested or known names.
 
     Args:
         path: the file.
-        asked: requested names. If all are ``#1``, ``#2`` and so on, the table is read without a header.
+        requested: names that it should have. If all are ``#1``, ``#2`` and so on, the table is read without a header.
 
     Raises:
         ReadError: the file is empty, not text, or has no rows below its header.
     """
     check_text(path)
-    if asked and all(NUMBERED.fullmatch(name) for name in asked):
+    if requested and all(NUMBERED.fullmatch(name) for name in requested):
         return _number_columns(path)
-    header = _header_line(path, asked, HEAD_BYTES, HEADER_LINES)
+    header = _header_line(path, requested, HEAD_BYTES, HEADER_LINES)
     if is_layered(header.lines):
         rows = flatten_lines(header.lines)[: SAMPLE_ROWS + 1]
         heads = tuple(header.lines[:3])
         return replace(complete_header(path, ",", plain_column_names(heads), len(heads), rows), layers=heads)
     if not header.certain:  # The preamble may be long.
-        far_header = _header_line(path, asked, FAR_BYTES, FAR_LINES)
+        far_header = _header_line(path, requested, FAR_BYTES, FAR_LINES)
         if far_header.certain:
             header = far_header
     lines = header.lines
@@ -183,23 +183,23 @@ class _HeaderLine:
     certain: bool
 
 
-def _header_line(path: Path, asked: Sequence[str], most_bytes: int, most_lines: int) -> _HeaderLine:
+def _header_line(path: Path, requested: Sequence[str], most_bytes: int, most_lines: int) -> _HeaderLine:
     lines = _first_lines(path, most_bytes)
     filled = [number for number, line in enumerate(lines[:most_lines]) if line.strip()]
     if most_lines > HEADER_LINES:  # Of so many lines, only those that name a voltage or a requested column are tried.
-        likely = [n for n in filled if _VOLTAGE.search(lines[n]) or any(name in lines[n] for name in asked)]
+        likely = [n for n in filled if _VOLTAGE.search(lines[n]) or any(name in lines[n] for name in requested)]
         filled = likely or filled[:1]
     if not filled:
         raise ReadError(f"{path}: the file is empty; export it again, or remove it from the sources")
     candidates = [
-        (header_score(split_names(lines[number], delimiter, split_line), asked), number, delimiter)
+        (header_score(split_names(lines[number], delimiter, split_line), requested), number, delimiter)
         for number in filled
         for delimiter in DELIMITERS
         if delimiter != SPACES or is_spaced(lines, number)
     ]
     # max() returns the first of equal scores: the earliest line.
-    (requested, known, _), at, delimiter = max(candidates, key=lambda candidate: candidate[0])
-    certain = requested >= min(3, len(asked)) if asked else known >= 3
+    (named, known, _), at, delimiter = max(candidates, key=lambda candidate: candidate[0])
+    certain = named >= min(3, len(requested)) if requested else known >= 3
     return _HeaderLine(lines, at, delimiter, certain)
 
 
@@ -239,12 +239,12 @@ def complete_header(
     return Header(path, delimiter, decimal, tuple(names), lines_before, width, tuple(sample), tuple(units))
 
 
-def header_score(fields: Sequence[str], asked: Sequence[str]) -> tuple[int, int, int]:
+def header_score(fields: Sequence[str], requested: Sequence[str]) -> tuple[int, int, int]:
     """Score how likely a line is the header; a larger tuple is more likely.
 
     Args:
         fields: the fields of the line.
-        asked: requested names.
+        requested: names that it should have.
 
     Returns:
         Number of requested names, number of raw columns that the fields may mean, and number of fields (2 at most).
@@ -253,7 +253,7 @@ def header_score(fields: Sequence[str], asked: Sequence[str]) -> tuple[int, int,
     known: set[str] = set()
     if len(names) > 1:
         known = known.union(*(possible_targets(name) for name in names[:200] if name))
-    return len(set(asked).intersection(names)), len(known), min(len(names), 2)
+    return len(set(requested).intersection(names)), len(known), min(len(names), 2)
 
 
 def _decimal(rows: Sequence[Sequence[str]], delimiter: str) -> str:

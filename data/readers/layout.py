@@ -70,8 +70,8 @@ def csv_layout(path: Path, settings: SourceSettings) -> Layout:
         ReadError: the file is empty or has no rows, or a required column is missing: voltage, current or a time.
     """
     cell_name = cell_column(settings)
-    asked = [mapping.column for mapping in settings.columns] + ([cell_name] if cell_name else [])
-    return find_layout(find_header(path, asked), settings)
+    requested = [mapping.column for mapping in settings.columns] + ([cell_name] if cell_name else [])
+    return find_layout(find_header(path, requested), settings)
 
 
 def find_layout(header: Header, settings: SourceSettings) -> Layout:
@@ -148,11 +148,11 @@ def column_index(header: Header, name: str, target: str) -> int:
     return header.names.index(name)
 
 
-def _check_required(header: Header, asked: Sequence[ColumnMapping], present: Sequence[ColumnMapping]) -> None:
+def _check_required(header: Header, mappings: Sequence[ColumnMapping], present: Sequence[ColumnMapping]) -> None:
     present_targets = {mapping.target for mapping in present}
     for targets in ((c.VOLTAGE,), (c.CURRENT,), (c.TEST_TIME, c.UNIX_TIME)):
         if present_targets.isdisjoint(targets):
-            names = [mapping.column for mapping in asked if mapping.target in targets]
+            names = [mapping.column for mapping in mappings if mapping.target in targets]
             typical = [name for target in targets for name in TYPICAL.get(target, ())]
             wanted = " or ".join(map(repr, names)) or f"such as {', '.join(typical)}"
             raise _missing_column_error(header, wanted, " or ".join(targets), names or typical)
