@@ -51,7 +51,7 @@ def voltage_of(name: str, model: str) -> Floats:
     return voltage
 
 
-@pytest.mark.parametrize("model", ["SPM", "SPMe", "DFN"])
+@pytest.mark.parametrize("model", ["SPM", *(pytest.param(model, marks=pytest.mark.slow) for model in ("SPMe", "DFN"))])
 def test_the_order_of_cells_changes_no_bit(model: str) -> None:
     forward = {name: voltage_of(name, model) for name in CELLS}
     backward = {name: voltage_of(name, model) for name in reversed(CELLS)}

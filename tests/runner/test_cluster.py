@@ -143,7 +143,8 @@ def scheduler_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
                 cwd=tmp_path,
             )
             parts.callback(end, part)
-        yield json_load_robust(file, timeout=WAIT_SECOND)["address"]  # type: ignore[no-untyped-call]
+        contact: dict[str, str] = json_load_robust(file, timeout=WAIT_SECOND)  # type: ignore[no-untyped-call]
+        yield contact["address"]
 
 
 def end(part: subprocess.Popen[bytes]) -> None:
