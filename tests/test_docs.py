@@ -77,17 +77,18 @@ def raises_a_reason(node: ast.AST) -> bool:
 
 
 def reason_codes(path: Path) -> Iterator[str]:
-    """The codes of the errors that a file raises: second arguments, by name too, or what a loop gives as ``code``."""
+    """The codes of the errors that a file raises.
+
+    They are second arguments, also by name, what a loop gives as ``code``, and the values of a constant ``..._CODE``.
+    """
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         texts: list[ast.AST] = []
         if isinstance(node, ast.Call) and raises_a_reason(node):
             texts = [*node.args[1:2], *(word.value for word in node.keywords if word.arg == "code")]
-        elif (
-            isinstance(node, ast.For)
-            and "code" in ast.unparse(node.target)
-            and any(map(raises_a_reason, ast.walk(node)))
-        ):
-            texts = list(ast.walk(node.iter))
+        elif isinstance(node, ast.For) and "code" in ast.unparse(node.target):
+            texts = list(ast.walk(node.iter)) if any(map(raises_a_reason, ast.walk(node))) else []
+        elif isinstance(node, ast.AnnAssign) and ast.unparse(node.target).endswith("VALUES_CODE"):
+            texts = list(ast.walk(node.value)) if node.value is not None else []
         yield from (text.value for text in texts if isinstance(text, ast.Constant) and isinstance(text.value, str))
 
 

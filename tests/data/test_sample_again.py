@@ -24,7 +24,7 @@ from kilocell.data.synthetic.planting import Defect
 from kilocell.data.synthetic.virtual_cell import LibraryRecord
 from undo_defects import COLUMNS, repaired
 
-DATA = Path(s.__file__).parent
+DATA = Path(s.__file__).parents[1]
 SEED = 7
 STEP_SECOND = 0.05
 """How far the end of a step may move: 15 ms was the most among processors with and without FMA, AVX2 and AVX-512."""

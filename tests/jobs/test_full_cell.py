@@ -94,5 +94,5 @@ def test_what_cannot_be_is_left_to_pybamm() -> None:
     assert full_cell(MODEL, ParameterSetSettings("own", "Xu2019"), 25.0) is None
     assert full_cell(PARTED, ParameterSetSettings("own", "MSMR_Example"), 25.0) is None
     unknown = partial(full_cell, MODEL, ParameterSetSettings("x", "Chen2020", (Override("Lithium", "value", 1.0),)))
-    with pytest.raises(JobError, match="no parameter 'Lithium'"):
+    with pytest.raises(JobError, match='no parameter "Lithium"'):
         unknown(25.0)

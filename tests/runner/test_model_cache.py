@@ -135,9 +135,10 @@ import numpy as np
 from kilocell.data.settings import *
 from kilocell.jobs.current_profile.compress import compress_current
 from kilocell.jobs.models.build import compile_models, is_all_compiled, make_structure
+from kilocell.jobs.models.simulation_case import resolve_simulation
 from kilocell.jobs.record.record import Record
 from kilocell.jobs.simulation.replay import replay
-from kilocell.jobs.simulation.simulate import find_conditions
+from kilocell.jobs.simulation.conditions import find_conditions
 time = np.arange(0.0, 7200.0, 10.0)
 current = np.where((time > 600) & (time < 3000), -5.0, 0.0) + 0.5 * np.sin(time / 50.0) * (time > 4000)
 n = len(time)
@@ -145,7 +146,7 @@ settings = SimulateSettings(
     CellSettings("C", 5.0, InitialState("soc", 0.8), 25.0), ModelSettings("SPM", "SPM"),
     ParameterSetSettings("Chen2020", "Chen2020"))
 record = Record(time, current, np.full(n, np.nan), np.zeros(n, int), np.ones(n, int), np.ones(n, int))
-conditions = find_conditions(record, settings, None)
+conditions = find_conditions(record, resolve_simulation(settings, None))
 profile = compress_current(time, current, np.zeros(n, bool), 5.0)
 voltages = []
 for on in (True, False):
@@ -179,5 +180,5 @@ def test_two_processes_compile_at_once_and_no_bit_changes(folder: Path) -> None:
     cleared = subprocess.run(
         [sys.executable, "-m", "kilocell.runner", "cache", "--clear"], capture_output=True, text=True, check=True
     )
-    assert cleared.stdout.startswith("removed 1 compiled models")
+    assert cleared.stdout.startswith("removed 1 compiled model,")
     assert model_cache.list_compiled_models() == []
