@@ -8,5 +8,5 @@ from __future__ import annotations
 
 import os
 
-# PyBaMM asks about telemetry at its first import; a worker has nobody to ask.
+# PyBaMM asks about telemetry at its first import; nobody can answer on a worker.
 os.environ.setdefault("PYBAMM_DISABLE_TELEMETRY", "true")
