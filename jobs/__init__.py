@@ -1,6 +1,6 @@
 """The work on one cell: pure functions of frames and frozen values, without files, Dask or SQL.
 
-The wings, from the ground up: ``record``, ``parameters``, ``cleaning``, ``current_profile``, ``models``,
+The subpackages, from the bottom up: ``record``, ``parameters``, ``cleaning``, ``current_profile``, ``models``,
 ``simulation`` and ``export``, ``fitting``. Each imports only those before it.
 """
 

@@ -1,4 +1,4 @@
-"""Fits of cycles far apart in a cell's life: each stretch from its own state, with the slopes of its own errors."""
+"""Fits of cycles far apart in a cell's life: each stretch has its own initial state and its own derivatives."""
 
 from __future__ import annotations
 
