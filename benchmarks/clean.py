@@ -93,7 +93,7 @@ def others_table(path: Path, folder: Path, arguments: argparse.Namespace, ours: 
     print("|---|---|---|---|---|---|")
     for name, step, file, python in asked:
         if python is None:
-            print(f"| {name} | not asked for | | | | |")
+            print(f"| {name} | not selected | | | | |")
             continue
         found = measure(step, file, folder, python)
         if "failed" in found:

@@ -71,11 +71,11 @@ def measure(name: str, samples: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--samples", type=int, default=10_000_000)
-    asked = parser.parse_args()
+    options = parser.parse_args()
     print("| record | million samples | knots | s per million | charge off | memory grown MB | times the record |")
     print("|---|---|---|---|---|---|---|")
     for name in ("ageing", "drive"):
-        for samples in (asked.samples // 10, asked.samples):
+        for samples in (options.samples // 10, options.samples):
             process = multiprocessing.get_context("spawn").Process(target=measure, args=(name, samples))
             process.start()
             process.join()

@@ -108,10 +108,10 @@ class PyBOP:
         self._process.wait()
 
 
-def environment(asked: argparse.Namespace) -> Path:
+def environment(options: argparse.Namespace) -> Path:
     """Return the Python with PyBOP; create its environment if none is given."""
-    if asked.pybop_python:
-        return Path(asked.pybop_python)
+    if options.pybop_python:
+        return Path(options.pybop_python)
     folder = Path.home() / ".cache" / "kilocell-benchmarks" / f"pybop-{PYBOP}"
     python = folder / "bin" / "python"
     if not python.is_file():
@@ -168,23 +168,23 @@ def agreement(case: Case, judge: Judge, ours: Kilocell, theirs: list[PyBOP]) -> 
     return kept
 
 
-def compare(case: Case, theirs: list[PyBOP], asked: argparse.Namespace) -> None:
+def compare(case: Case, theirs: list[PyBOP], options: argparse.Namespace) -> None:
     """Fit one cell with kilocell and each setup of PyBOP, in turn and repeatedly, and print the tables."""
     print(AGREEMENT)
     judge, ours = Judge(case), Kilocell(case)
     kept = agreement(case, judge, ours, theirs)
-    ways = [("kilocell", ""), *((setup.name, method) for setup in kept for method in asked.methods.split(","))]
+    ways = [("kilocell", ""), *((setup.name, method) for setup in kept for method in options.methods.split(","))]
     runs: dict[tuple[str, str], list[list[Reply]]] = {way: [] for way in ways}
-    for repeat in range(asked.repeats):
+    for repeat in range(options.repeats):
         ours.seed(repeat)
         for way in ways:
             runs[way].append([])
         for start in range(STARTS):
             runs[ways[0]][repeat].append(ours.start(start))
             for setup in kept:
-                for method in asked.methods.split(","):
+                for method in options.methods.split(","):
                     if start == 0 or "*" not in method:  # a method with * makes its own starts
-                        found = setup.start(method, ours.first_values(start), 100 * repeat + start, asked.most_second)
+                        found = setup.start(method, ours.first_values(start), 100 * repeat + start, options.most_second)
                         runs[setup.name, method][repeat] += found
     target = target_of(judge, [run for repeats in runs.values() for starts in repeats for run in starts])
     print(COMPARED, *_rows(case, judge, target, runs), sep="\n", flush=True)
@@ -215,7 +215,7 @@ def _rows(case: Case, judge: Judge, target: float, runs: dict[tuple[str, str], l
         yield f"| {' | '.join(cells)} | {max(finals, default=np.inf):.3f} | {failed} |"
 
 
-def fleet(model: str, cells: int, setup: PyBOP, asked: argparse.Namespace) -> None:
+def fleet(model: str, cells: int, setup: PyBOP, options: argparse.Namespace) -> None:
     """Fit cells with different profiles and print the table; after an interrupt, of the cells done so far.
 
     Everything that a cell needs is counted. The first cell also builds what all cells share; it is left out.
@@ -223,9 +223,9 @@ def fleet(model: str, cells: int, setup: PyBOP, asked: argparse.Namespace) -> No
     rows = []
     with contextlib.suppress(KeyboardInterrupt):
         for seed in range(cells + 1):
-            rows.append(_cell(two(model, seed), setup, asked))
+            rows.append(_cell(two(model, seed), setup, options))
     rows = rows[1:]
-    for place, name in enumerate(("kilocell", f"{setup.name}, {asked.fleet_method}")):
+    for place, name in enumerate(("kilocell", f"{setup.name}, {options.fleet_method}")):
         cpu, wall = ([row[place][k] for row in rows] for k in (0, 1))
         ratios = [[row[place][k] / row[0][k] for row in rows] for k in (0, 1)]
         reached = f"{sum(row[place][2] for row in rows):.0f} of {STARTS * len(rows)}"
@@ -233,13 +233,13 @@ def fleet(model: str, cells: int, setup: PyBOP, asked: argparse.Namespace) -> No
         print(f"| {model} | {len(rows)} | {' | '.join(text)} |", flush=True)
 
 
-def _cell(case: Case, setup: PyBOP, asked: argparse.Namespace) -> list[tuple[float, float, int]]:
+def _cell(case: Case, setup: PyBOP, options: argparse.Namespace) -> list[tuple[float, float, int]]:
     """Return CPU and wall seconds of a cell for ``STARTS`` successful starts, and their number; kilocell first."""
-    judge, ours, method = Judge(case), Kilocell(case), asked.fleet_method
+    judge, ours, method = Judge(case), Kilocell(case), options.fleet_method
     fitted, whole = ours.fit(STARTS)
     load = setup.load(case, ours.first_values(1))
     own = 1 if "*" in method else STARTS
-    others = [run for k in range(own) for run in setup.start(method, ours.first_values(k), k, asked.most_second)]
+    others = [run for k in range(own) for run in setup.start(method, ours.first_values(k), k, options.most_second)]
     target = target_of(judge, fitted + others)
     # To choose the best start and compute its uncertainty takes the rest of the time.
     rest = {k: whole[k] - sum(run[k] for run in fitted) for k in ("cpu", "wall")}
@@ -264,33 +264,33 @@ def main() -> None:
     parser.add_argument("--cells", type=int, default=10, help="number of cells in the fleet")
     parser.add_argument("--most-second", type=float, default=120.0, help="largest CPU time of a PyBOP start, s")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    asked = parser.parse_args()
+    options = parser.parse_args()
     pybamm.set_logging_level("ERROR")
-    python = environment(asked)
+    python = environment(options)
     with tempfile.TemporaryDirectory() as name:
         os.environ["KILOCELL_CACHE"] = name  # empty, so that the first start compiles the model
         with compile_models(model_cache.prepare()):
-            _run(asked, python, Path(name))
+            _run(options, python, Path(name))
 
 
-def _run(asked: argparse.Namespace, python: Path, folder: Path) -> None:
-    theirs = [PyBOP(python, setup, folder) for setup in asked.setups.split(",")]
+def _run(options: argparse.Namespace, python: Path, folder: Path) -> None:
+    theirs = [PyBOP(python, setup, folder) for setup in options.setups.split(",")]
     about = f"kilocell {version('kilocell')}, PyBaMM {pybamm.__version__}, NumPy {np.__version__}"
     print(f"{about}; PyBOP's {theirs[0].about}; Python {platform.python_version()}, one thread each")
-    models = asked.models.split(",")
-    for model, name in ((model, name) for model in models for name in asked.cases.split(",") if name != "fleet"):
-        case = measured(model, asked.data) if name == "measured" else {"two": two, "four": four}[name](model)
+    models = options.models.split(",")
+    for model, name in ((model, name) for model in models for name in options.cases.split(",") if name != "fleet"):
+        case = measured(model, options.data) if name == "measured" else {"two": two, "four": four}[name](model)
         if case is None:
-            print(f"\n{name}, {model}: skipped, there is no record in {asked.data}")
+            print(f"\n{name}, {model}: skipped, there is no record in {options.data}")
         else:
-            compare(case, theirs, asked)
+            compare(case, theirs, options)
     for setup in theirs:
         setup.close()
-    if "fleet" in asked.cases.split(","):
+    if "fleet" in options.cases.split(","):
         print(FLEET, flush=True)
-        setup = PyBOP(python, asked.fleet_setup, folder)
+        setup = PyBOP(python, options.fleet_setup, folder)
         for model in models:
-            fleet(model, asked.cells, setup, asked)
+            fleet(model, options.cells, setup, options)
         setup.close()
 
 

@@ -90,13 +90,13 @@ def main() -> None:
     parser.add_argument("--models", default="SPM,SPMe,DFN")
     parser.add_argument("--profiles", type=int, default=10_000)
     parser.add_argument("--dfn-profiles", type=int, default=1000)
-    asked = parser.parse_args()
+    options = parser.parse_args()
     pybamm.set_logging_level("ERROR")
     print(f"PyBaMM {pybamm.__version__}, Python {platform.python_version()}, one process")
     print("| model | profiles | MB at the start | MB at the end | MB at most | KB grown per profile | ms per profile |")
     print("|---|---|---|---|---|---|---|")
-    for model in asked.models.split(","):
-        measure(model, asked.dfn_profiles if model == "DFN" else asked.profiles)
+    for model in options.models.split(","):
+        measure(model, options.dfn_profiles if model == "DFN" else options.profiles)
 
 
 if __name__ == "__main__":

@@ -210,9 +210,9 @@ def timed(way: Way, cases: list[Case], most_seconds: float, watched: Watched) ->
     return Timed(seconds, inside, steps, out)
 
 
-def compare(name: str, model: str, cases: list[Case], asked: argparse.Namespace, watched: Watched) -> None:
+def compare(name: str, model: str, cases: list[Case], options: argparse.Namespace, watched: Watched) -> None:
     """Time every way on one kind of record and print a table row for each."""
-    slow = cases[: asked.slow_cells]
+    slow = cases[: options.slow_cells]
     reference = [documented(model, case, 0.1)[0] for case in slow]
     ways: list[tuple[str, Way, list[Case]]] = [
         ("documented", lambda case: documented(model, case), slow),
@@ -226,7 +226,7 @@ def compare(name: str, model: str, cases: list[Case], asked: argparse.Namespace,
         try:
             if way is ways[3][1] or way is ways[4][1]:
                 way(cases[0])  # builds the model
-            found = timed(way, chosen, asked.seconds, watched)
+            found = timed(way, chosen, options.seconds, watched)
         except Exception as error:  # what a way cannot do is a result of the benchmark
             print(f"| {name} | {model} | {label} | fails: {' '.join(str(error).split())[:60]} |", flush=True)
             continue
@@ -256,7 +256,7 @@ def main() -> None:
     parser.add_argument("--models", default="SPM,SPMe,DFN")
     parser.add_argument("--cases", default="cccv-10s,cccv-1s,pulses,drive,measured")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    asked = parser.parse_args()
+    options = parser.parse_args()
     warnings.simplefilter("ignore")
     pybamm.set_logging_level("ERROR")
     model_cache.prepare()
@@ -265,11 +265,12 @@ def main() -> None:
         "cccv-1s": lambda seed: cccv(1.0, seed),
         "pulses": pulses,
         "drive": drive,
-        "measured": lambda seed: measured(asked.data, seed),
+        "measured": lambda seed: measured(options.data, seed),
     }
     print(f"PyBaMM {pybamm.__version__}, Python {platform.python_version()}, {platform.machine()}, one core")
     print(
-        f"slow ways on {asked.slow_cells} cells, kilocell's on {asked.cells}, or as many as {asked.seconds:.0f} s hold"
+        f"slow ways on {options.slow_cells} cells, kilocell's on {options.cells}, "
+        f"or as many as {options.seconds:.0f} s hold"
     )
     print(
         "| record | model | way | cells | ms per cell (quartiles) | times documented | steps | in SUNDIALS "
@@ -277,10 +278,10 @@ def main() -> None:
     )
     print("|---|---|---|---|---|---|---|---|---|---|")
     watched = Watched()
-    for name in asked.cases.split(","):
-        cases = [makers[name](seed) for seed in range(asked.cells)]
-        for model in asked.models.split(","):
-            compare(name, model, cases, asked, watched)
+    for name in options.cases.split(","):
+        cases = [makers[name](seed) for seed in range(options.cells)]
+        for model in options.models.split(","):
+            compare(name, model, cases, options, watched)
     build_model.cache_clear()
 
 

@@ -27,7 +27,7 @@ BDF_LABELS: Final[dict[str, str]] = {
     c.CHARGING_CAPACITY: "Charging Capacity / Ah",
     c.DISCHARGING_CAPACITY: "Discharging Capacity / Ah",
 }
-"""The Battery Data Format's label of each of its columns, the required ones first.
+"""Label of each column in the Battery Data Format, the required columns first.
 
 Source: its ontology, version 1.3.0, https://w3id.org/battery-data-alliance/ontology/battery-data-format
 """

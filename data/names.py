@@ -36,10 +36,12 @@ def find_nearest(name: str, known: Iterable[str], at_most: int = 1) -> list[str]
 
 
 def format_suggestion(*names: str) -> str:
-    """Return `` (did you mean "a" or "b"?)``, to be appended to an error message; ``""`` without a name."""
+    """Return `` (did you mean "a", "b" or "c"?)``, to be appended to an error message; ``""`` without a name."""
     if not names:
         return ""
-    return f" (did you mean {' or '.join(quote(name) for name in names)}?)"
+    *others, last = [quote(name) for name in names]
+    listed = f"{', '.join(others)} or {last}" if others else last
+    return f" (did you mean {listed}?)"
 
 
 def suggest(name: str, known: Iterable[str], at_most: int = 1) -> str:

@@ -1,6 +1,6 @@
 """The work on one cell: pure functions of frames and frozen values, without files, Dask or SQL.
 
-The wings, from the ground up: ``record``, ``parameters``, ``cleaning``, ``current_profile``, ``models``,
+The subpackages, from the bottom up: ``record``, ``parameters``, ``cleaning``, ``current_profile``, ``models``,
 ``simulation`` and ``export``, ``fitting``. Each imports only those before it.
 """
 
@@ -8,5 +8,5 @@ from __future__ import annotations
 
 import os
 
-# PyBaMM asks about telemetry at its first import; a worker has nobody to ask.
+# PyBaMM asks about telemetry at its first import; nobody can answer on a worker.
 os.environ.setdefault("PYBAMM_DISABLE_TELEMETRY", "true")

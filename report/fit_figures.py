@@ -93,7 +93,7 @@ def plot_fleet(store: Store, fit: str) -> list[Path]:
         parameters = [dict(row) for row in fit_queries.fleet_parameters(catalog, fit)]
         names = ", ".join(fit_queries.fit_names(catalog)) or "none"
     if not fits:
-        raise UsageError(f"there is no fit {fit!r} in this store: there are {names}")
+        raise UsageError(f"there is no fit {fit!r} in this store (there are: {names})")
     return save(store, draw_fleet(fit, fits, parameters), f"fit_{safe_name(fit)}_fleet")
 
 

@@ -114,8 +114,8 @@ def select_simulations(
     ]
     if not selected and (models or parameter_sets):
         raise UsageError(
-            f"cell {cell_id!r} has no finished simulation with these models and these parameter sets: "
-            f"there are {_list_simulations(rows)}"
+            f"cell {cell_id!r} has no finished simulation with these models and these parameter sets "
+            f"(there are: {_list_simulations(rows)})"
         )
     return selected
 
@@ -130,7 +130,8 @@ def _check_simulated(cell_id: str, rows: Sequence[sqlite3.Row], column: str, nam
         if all(row[column] != name for row in rows):
             kind = column.replace("_", " ")
             raise UsageError(
-                f"cell {cell_id!r} has no finished simulation with {kind} {name!r}: there are {_list_simulations(rows)}"
+                f"cell {cell_id!r} has no finished simulation with {kind} {name!r} "
+                f"(there are: {_list_simulations(rows)})"
             )
 
 
@@ -155,7 +156,7 @@ def select_fit(catalog: sqlite3.Connection, fit: str, cell_id: str) -> sqlite3.R
         if row["fit"] == fit:
             return row
     names = _list_names(str(row["fit"]) for row in rows)
-    raise UsageError(f"cell {cell_id!r} has no finished fit {fit!r}: there are {names}")
+    raise UsageError(f"cell {cell_id!r} has no finished fit {fit!r} (there are: {names})")
 
 
 def _list_known(known: Sequence[int]) -> str:

@@ -78,7 +78,7 @@ def _describe_error(connection: sqlite3.Connection, error: Exception) -> str:
 
 
 def _suggest(kind: str, name: str, known: list[str]) -> str:
-    suggestion = suggest(name, known, at_most=3)
+    suggestion = suggest(name, known, at_most=1 if kind == "table" else 3)
     if suggestion:
         return suggestion
     if kind == "table":

@@ -1,4 +1,4 @@
-"""Fixtures that many rooms share."""
+"""Fixtures that tests of several packages share."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[1]
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """Folder of real battery data beside the checkout; tests that need it skip where it is absent."""
+    """Folder of real battery data next to the checkout; tests that need it are skipped if it is missing."""
     folder = ROOT.parent / "shared" / "data"
     if not folder.is_dir():
         pytest.skip(f"no real battery data at {folder}")

@@ -1,4 +1,4 @@
-"""The architecture: who may import whom, where each library is used, and how long a file or function may be."""
+"""The architecture: which package imports which, where each library is used, and how long files and functions are."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ WINGS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("__main__",),
     ),
 }
-"""The order of the wings inside a package, from the ground up; a wing imports only those on levels below its own."""
+"""Order of the subpackages (wings) of a package, from the bottom up; each imports only those on lower levels."""
 
 FILE_LINES = 450
 FUNCTION_LINES = 60
@@ -127,7 +127,7 @@ def forbidden_packages(root: Path = ROOT) -> list[str]:
 
 
 def forbidden_wings(root: Path = ROOT) -> list[str]:
-    """Imports of a wing by one on the same level or below it, and wings that have no place in the order."""
+    """Imports of a subpackage by one on the same level or below it, and subpackages that have no place in the order."""
     breaches = []
     for package, order in WINGS.items():
         level = {wing: number for number, wings in enumerate(order) for wing in wings}
@@ -137,7 +137,7 @@ def forbidden_wings(root: Path = ROOT) -> list[str]:
             if wing == "__init__":
                 continue
             if wing not in level:
-                breaches.append(f"{name}: the wing {wing} is not in the order of {package}")
+                breaches.append(f"{name}: the subpackage {wing} is not in the order of {package}")
                 continue
             for found in imports(path, root):
                 if not found.ours or found.target[:1] != (package,) or found.target[1:2] == (wing,):

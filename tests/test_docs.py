@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 import shlex
 import sys
@@ -58,6 +59,73 @@ def test_links_to_files_lead_somewhere(page: Path) -> None:
         assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
+OUR_FOLDERS = ("data", "jobs", "parquet_store", "report", "runner", "sqlite", "tests", "benchmarks", "docs", "examples")
+SOURCES = sorted([*ROOT.glob("*.py"), *(path for folder in OUR_FOLDERS for path in (ROOT / folder).rglob("*.py"))])
+ROLE = re.compile(r":(?:mod|func|class|meth|data|attr|exc|obj):`~?([\w.]+)`")
+FULL_NAME = re.compile(r"\bkilocell(?:\.[A-Za-z_]\w*)+")
+FILE_NAME = re.compile(r"`((?:\w+/)*(?!version_N)\w+\.(?:py|sql))\b")
+FOLDER_NAME = re.compile(r"`((?:data|jobs|parquet_store|report|runner|sqlite|tests|benchmarks|examples)/[\w./]*)`")
+
+
+def exists(name: str) -> bool:
+    """Tell whether a dotted name is a module, or something in one: a function, a class, its method or field."""
+    parts = name.split(".")
+    for length in range(len(parts), 0, -1):
+        try:
+            found = importlib.import_module(".".join(parts[:length]))
+        except ModuleNotFoundError:
+            continue
+        for part in parts[length:]:
+            if part in getattr(found, "__dataclass_fields__", {}):
+                return True
+            if not hasattr(found, part):
+                return False
+            found = getattr(found, part)
+        return True
+    return False
+
+
+def module_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    if parts[-1] == "__init__":
+        parts = parts[:-1]
+    return ".".join(("kilocell", *parts))
+
+
+def exists_in_module(name: str, module: str) -> bool:
+    """Tell whether a name that a docstring gives without its module is in this module or in one of its classes."""
+    if exists(name) or exists(f"{module}.{name}"):
+        return True
+    return any(hasattr(each, name) for each in vars(sys.modules[module]).values() if isinstance(each, type))
+
+
+def test_names_in_docstrings_and_pages_exist() -> None:
+    breaches = []
+    for path in [*SOURCES, *PAGES, ROOT / "CHANGELOG.md"]:
+        text = path.read_text(encoding="utf-8")
+        breaches += [f"{name_of(path)}: {name}" for name in FULL_NAME.findall(text) if not exists(name)]
+        if path.suffix != ".py" or path.relative_to(ROOT).parts[0] in ("tests", "benchmarks", "docs"):
+            continue
+        for name in ROLE.findall(text):
+            importlib.import_module(module_of(path))
+            if not exists_in_module(name, module_of(path)):
+                breaches.append(f"{name_of(path)}: {name}")
+    assert not breaches, "\n".join(breaches)
+
+
+def test_files_and_folders_in_docstrings_and_pages_exist() -> None:
+    files = [name_of(path) for path in [*SOURCES, *(ROOT / "sqlite").glob("*.sql")]]
+    breaches = []
+    for path in [*SOURCES, *PAGES, ROOT / "CHANGELOG.md"]:
+        text = path.read_text(encoding="utf-8")
+        for name in FILE_NAME.findall(text):
+            if not any(f"/{file}".endswith(f"/{name}") for file in files):
+                breaches.append(f"{name_of(path)}: {name}")
+        if path.suffix == ".md":
+            breaches += [f"{name_of(path)}: {name}" for name in FOLDER_NAME.findall(text) if not (ROOT / name).exists()]
+    assert not breaches, "\n".join(breaches)
+
+
 COMMANDS = [
     *cli.commands.values(),
     *(c for g in cli.commands.values() if isinstance(g, click.Group) for c in g.commands.values()),
@@ -79,16 +147,26 @@ def raises_a_reason(node: ast.AST) -> bool:
 def reason_codes(path: Path) -> Iterator[str]:
     """The codes of the errors that a file raises.
 
-    They are second arguments, also by name, what a loop gives as ``code``, and the values of a constant ``..._CODE``.
+    A code is the second argument, by name too; or what a loop gives as ``code``, also from a constant of the file.
     """
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    constants = {
+        ast.unparse(each.target): each.value
+        for each in tree.body
+        if isinstance(each, ast.AnnAssign) and each.value is not None
+    }
+    for node in ast.walk(tree):
         texts: list[ast.AST] = []
         if isinstance(node, ast.Call) and raises_a_reason(node):
             texts = [*node.args[1:2], *(word.value for word in node.keywords if word.arg == "code")]
-        elif isinstance(node, ast.For) and "code" in ast.unparse(node.target):
-            texts = list(ast.walk(node.iter)) if any(map(raises_a_reason, ast.walk(node))) else []
-        elif isinstance(node, ast.AnnAssign) and ast.unparse(node.target).endswith("VALUES_CODE"):
-            texts = list(ast.walk(node.value)) if node.value is not None else []
+        elif (
+            isinstance(node, ast.For)
+            and "code" in ast.unparse(node.target)
+            and any(map(raises_a_reason, ast.walk(node)))
+        ):
+            texts = list(ast.walk(node.iter))
+            named = [constants[part.id] for part in texts if isinstance(part, ast.Name) and part.id in constants]
+            texts += [text for constant in named for text in ast.walk(constant)]
         yield from (text.value for text in texts if isinstance(text, ast.Constant) and isinstance(text.value, str))
 
 
@@ -97,7 +175,7 @@ def test_every_reason_of_a_failure_is_explained() -> None:
     first_cells = " ".join(re.findall(r"^\| (`[^|]*) \|", page, re.MULTILINE))
     explained = set(re.findall(r"`(\w+)`", first_cells))
     raised = {
-        code for room in ("jobs", "runner") for path in (ROOT / room).rglob("*.py") for code in reason_codes(path)
+        code for package in ("jobs", "runner") for path in (ROOT / package).rglob("*.py") for code in reason_codes(path)
     }
     assert {"left_range", "no_current", "earlier_job", "rest_only"} <= raised
     assert raised <= explained, f"docs/replay.md does not say what to do about {sorted(raised - explained)}"

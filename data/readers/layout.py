@@ -172,5 +172,5 @@ def _missing_column_error(header: Header, wanted: str, target: str, names: Seque
         where = f"line {header.lines - bool(header.units)}"
     return ReadError(
         f"{header.path}: no column {wanted} for {target}; {where} has {listed}{hint}. "
-        'Name the columns with "columns" in its [[sources]] table'
+        "Name the columns in the campaign file, in [sources.columns]"
     )

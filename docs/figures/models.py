@@ -166,9 +166,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--only", default=",".join(FIGURES))
     parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "images")
-    asked = parser.parse_args()
-    for name in asked.only.split(","):
-        path = asked.out / f"models_{name}.png"
+    options = parser.parse_args()
+    for name in options.only.split(","):
+        path = options.out / f"models_{name}.png"
         FIGURES[name]().savefig(path)
         print(f"wrote {path}")
 

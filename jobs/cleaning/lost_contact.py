@@ -172,7 +172,7 @@ def _pair_jumps(frame: pd.DataFrame, rest: float) -> _Jumps:
     current = frame[c.CURRENT].ffill().bfill().to_numpy(dtype=np.float64)[known]
     rise = np.diff(voltage)
     jump = np.flatnonzero(np.abs(rise) > CONTACT_VOLT)
-    # Position k stands for the interval from sample k to k + 1.
+    # Position k is the interval from sample k to k + 1.
     away = jump[:-1]
     back = jump[1:]
     length = back - away

@@ -158,7 +158,7 @@ def _clock(frame: pd.DataFrame) -> Floats:
 
 
 def _forward(clock: Floats) -> Floats:
-    """Return a clock from 0 that stands still in each interval in which the given one falls back."""
+    """Return a clock that starts at 0 and does not advance in intervals where the given one falls back."""
     return np.concatenate([[0.0], np.cumsum(np.fmax(np.diff(clock), 0.0))])
 
 

@@ -154,7 +154,7 @@ def number_text(column: Floats, unit: str) -> RunText:
 def run_events(
     frame: pd.DataFrame, mask: Mask, rule: str, before: RunText, after: RunText, action: RunText
 ) -> list[Event]:
-    """Make one event for each run of true values; beyond ``MAX_EVENTS`` one event stands for all others.
+    """Make one event for each run of true values; beyond ``MAX_EVENTS`` one event represents all others.
 
     Args:
         frame: the record.

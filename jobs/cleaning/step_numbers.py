@@ -165,7 +165,7 @@ def _is_loop(first: pd.Series[int]) -> bool:
 
 
 def _assign_edge_rows(step: Floats, current: Floats, rest: float) -> Floats:
-    """Assign a few rows with a number of their own between two steps to either step, by their current.
+    """Assign a few rows between two steps that have another number to one of the two, by their current.
 
     Args:
         step: shape (n,), none missing.

@@ -314,7 +314,7 @@ def _fills_a_hole(block: Floats, before: Floats) -> bool:
 def _find_moved_rows(order: Integers) -> Mask:
     """Tell which rows a sort has moved, shape (n,).
 
-    In each group of displaced rows those count that moved far, not those that only made room.
+    In each group of displaced rows, only those that moved far count, not those that they shifted.
 
     Args:
         order: the old position of each row, shape (n,).

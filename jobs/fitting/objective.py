@@ -256,10 +256,10 @@ class Objective:
     def residuals(self, values: Floats, *, slopes: bool = True) -> Residuals:
         """Compute the errors at some parameter values, and their slopes by the parameters.
 
-        The slopes come from the solver's own derivatives (IDAS); those of parameters that shape the mesh are
-        differences, each with a model of its own. Where an electrode leaves its stoichiometry range, the error grows
-        with the distance, so that a start finds its way back. Where the solver fails, the error is ``NO_SOLUTION_MV``
-        and flat in the stretch in which it fails.
+        The slopes come from the solver's own derivatives (IDAS); those of parameters that shape the mesh are finite
+        differences, each with a separate model. Where an electrode leaves its stoichiometry range, the error grows with
+        the distance, so that a start finds its way back. Where the solver fails, the error is ``NO_SOLUTION_MV`` and
+        flat in the stretch in which it fails.
 
         Args:
             values: in the parameters' units, shape (parameters,).

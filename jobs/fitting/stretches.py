@@ -35,8 +35,8 @@ class FitStretch:
         state_samples: samples of the cell's record that fix the state at the start of the stretch
             (:func:`kilocell.jobs.simulation.conditions.samples_fixing_state`).
         cell_record: the cell's whole record.
-        before: the stretch whose end is the start of this one (``previous_cycle``); ``None`` = the stretch has an
-            initial state of its own.
+        before: the stretch whose end is the start of this one (``previous_cycle``); ``None`` = the stretch has its own
+            initial state.
         has_fitted_soc: whether a fitted initial state of charge is the state at the start of this stretch.
     """
 
@@ -74,7 +74,7 @@ def choose_fit_stretches(
     """Choose the stretches to solve in order to see the errors in some cycles.
 
     To judge other cycles than those of the fit, cycles that directly follow fitted ones are solved in one go with
-    these; the others start from a state of their own.
+    these; the others start from their own initial states.
 
     Args:
         record: the cell's whole record.
@@ -130,6 +130,6 @@ def _refuse_one_state_for_many(settings: FitSettings, stretches: Sequence[FitStr
     if not fitted or len(stretches) < 2 or settings.cell.initial_state.policy != "rest_voltage":
         return
     names = " and ".join(one.stretch.name for one in (stretches[0], stretches[-1]))
-    reason = f"{INITIAL_SOC!r} is one number, but {names} each begin from a rest of their own"
+    reason = f"{INITIAL_SOC!r} is one number, but {names} each start from a different rest"
     advice = "leave it out, fit cycles that follow each other, or fit each cycle alone with chain = [...]"
     raise JobError(f"{reason}; {advice}", "many_states")

@@ -147,7 +147,7 @@ def make_structure(
 
 
 def shapes_mesh(parameter: str, model: ModelSettings) -> bool:
-    """Tell whether a parameter shapes the model's mesh; each of its values then needs a model of its own."""
+    """Tell whether a parameter shapes the model's mesh; each of its values then needs a separate model."""
     words: tuple[str, ...] = MESH_WORDS
     if dict(model.options).get("dimensionality", 0) != 0:
         words += IN_PLANE_MESH_WORDS

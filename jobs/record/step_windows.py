@@ -23,7 +23,7 @@ OLD_SHARE: Final = 0.1
 still has the old current. Chosen, not measured."""
 
 LEAST_CHANGE_PER_AH: Final = 0.01
-"""A per A.h of capacity: a smaller change of the current is none. Chosen, not measured."""
+"""A per A.h of capacity: a smaller change of the current does not count. Chosen, not measured."""
 
 PULSE: Final = STEP_TYPES.index("pulse")
 ROUND_SECOND: Final = 1e-3
@@ -118,7 +118,7 @@ def _has_old_current(jump: Floats, step: NDArray[np.int32], first: Indices, leas
         jump: A, change of the current from sample to sample, shape (n - 1,).
         step: shape (n,).
         first: each step's first sample, without that of the record's first step.
-        least_ampere: A, below which a change is none.
+        least_ampere: A; a smaller change does not count.
     """
     last = len(jump)
     next_change = np.abs(jump[np.minimum(first, last - 1)])

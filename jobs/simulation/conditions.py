@@ -104,7 +104,7 @@ def find_stretch_conditions(
     case: SimulationCase,
     temperature: Temperature | None = None,
 ) -> Conditions:
-    """Find the conditions of a stretch that starts from a state of its own.
+    """Find the conditions of a stretch that starts from its own initial state.
 
     Args:
         record: the whole record.

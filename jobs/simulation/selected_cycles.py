@@ -150,7 +150,7 @@ def _find_conditions(
     record: Record, stretch: Stretch, part: Record, case: SimulationCase, before: SolvedStretch | FailedStretch | None
 ) -> Conditions:
     continues = case.settings.cell.initial_state.policy == "previous_cycle"
-    # A fitted initial state is the one of the first selected cycle; the others have states of their own.
+    # A fitted initial state is the one of the first selected cycle; the others have their own initial states.
     case_here = case if before is None else resolve_without_fitted_soc(case)
     if isinstance(before, SolvedStretch) and continues:
         charge = float(before.replayed.charge_ah[-1])

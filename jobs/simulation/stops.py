@@ -108,7 +108,7 @@ def solver_stops(profile: CurrentProfile, capacity_ah: float, follows_at_once: b
         return Stops(stops, first_step_second=first)
     if turns.any():
         turn_second = float(np.median(shorter[turns]))
-        # Powers of two, so that few different solvers are needed: each longest step is a solver of its own.
+        # Powers of two, so that few different solvers are needed: each longest step needs a separate solver.
         step = 2.0 ** np.floor(np.log2(turn_second)) / STEPS_PER_TURN
         steps = (profile.time_second[-1] - profile.time_second[0]) / step
         if steps < STOP_STEPS * turns.sum():

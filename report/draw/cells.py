@@ -187,7 +187,7 @@ def shade_cycles(axes: Axes, frame: pd.DataFrame, *, named: bool) -> None:
     Args:
         axes: panel with a time axis in h.
         frame: samples, in time order.
-        named: write the cycles' numbers above the panel, as many as have room.
+        named: write the cycles' numbers above the panel, as many as fit.
     """
     time = frame[c.TEST_TIME].to_numpy(dtype=np.float64) / SECONDS_PER_HOUR
     cycle = frame[c.CYCLE_COUNT].to_numpy(dtype=np.int64)
@@ -204,7 +204,7 @@ def shade_cycles(axes: Axes, frame: pd.DataFrame, *, named: bool) -> None:
 
 
 def _name_cycles(axes: Axes, spans: Sequence[tuple[int, float, float]]) -> None:
-    """Write cycle numbers above their spans of time (h), as many as have room.
+    """Write cycle numbers above their spans of time (h), as many as fit.
 
     Args:
         axes: panel.

@@ -221,7 +221,7 @@ def _draw_bar(axes: Axes, at: float, width: float, colour: str, error: tuple[flo
         width: of the bar and its gap.
         colour: of the bar.
         error: RMSE in mV, and RMSE of the change in mV (the line).
-        room: height of the number in mV.
+        room: height reserved for the number, in mV.
     """
     height, change = error
     axes.bar(at, height, 0.92 * width, color=colour)

@@ -52,19 +52,19 @@ def load_added_fits(campaign: Campaign) -> tuple[Campaign, tuple[str, ...]]:
     return replace_added_fits(campaign, remaining), tuple(table.name for table in replaced)
 
 
-def replace_added_fits(campaign: Campaign, asked: tuple[FitTable, ...]) -> Campaign:
+def replace_added_fits(campaign: Campaign, added: tuple[FitTable, ...]) -> Campaign:
     """Return the campaign with other added fits.
 
     Args:
-        asked: all added fits; those that the campaign has until now are dropped.
+        added: all added fits; those that the campaign has until now are dropped.
 
     Raises:
         CampaignError: a fit names a model or parameter set that does not exist, or two different fits have one name.
     """
-    changed = replace(campaign, asked=asked)
+    changed = replace(campaign, asked=added)
     named = list(changed.named_fits())[len(campaign.file.fit) :]
     problems = list(find_fit_problems(campaign.file, named))
-    first = {table.name: table for table in reversed(asked)}
+    first = {table.name: table for table in reversed(added)}
     for where, table in named:
         if not is_same_fit(table, first[table.name]):
             problems.append(f"{where}: two fits have this name; give each its own name")
@@ -73,15 +73,15 @@ def replace_added_fits(campaign: Campaign, asked: tuple[FitTable, ...]) -> Campa
     return changed
 
 
-def store_added_fits(store: Store, asked: Sequence[FitTable]) -> None:
+def store_added_fits(store: Store, added: Sequence[FitTable]) -> None:
     """Write the added fits into the store, if they changed.
 
     Args:
-        asked: all added fits; when empty, the file stays as it is.
+        added: all added fits; when empty, the file stays as it is.
     """
     path = store.added_fits
-    if asked and _read(path) != tuple(asked):
-        write_text(path, _HEAD + "".join(f"\n{table_text(table)}" for table in asked))
+    if added and _read(path) != tuple(added):
+        write_text(path, _HEAD + "".join(f"\n{table_text(table)}" for table in added))
 
 
 def table_text(table: FitTable) -> str:

@@ -1,4 +1,4 @@
-"""What a campaign asks for each cell: all settings, resolved once, for the checks, the plan and the catalog."""
+"""All settings of each cell of a campaign, resolved once, for the checks, the plan and the catalog."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class CellFit:
 
 @dataclass(frozen=True, slots=True)
 class CellPlan:
-    """Everything a campaign asks for one cell.
+    """All settings of one cell in a campaign.
 
     Args:
         clean: thresholds of the cleaning rules; ``current_sign`` is ``auto`` here, since the cell's files give it.

@@ -84,16 +84,16 @@ def request_fits(campaign: Campaign, options: FitOptions, cells: tuple[str, ...]
     else:
         requested = (_extend(_find_or_make(campaign, options, existing), options, cells),)
     own = {table.name: table for table in campaign.file.fit}
-    asked = campaign.asked
+    added = campaign.asked
     for table in requested:
         own_table = own.get(table.name)
         if own_table is None or not all(covers(own_table, table, cell) for cell in table.cells):
-            asked = add_fit(asked, table)
+            added = add_fit(added, table)
     names = tuple(table.name for table in requested)
     new: tuple[FitTable, ...] = ()
-    if asked != campaign.asked:
-        new = tuple(merge_tables(table for table in asked if table.name in names).values())
-    return RequestedFits(replace_added_fits(campaign, asked), names, new)
+    if added != campaign.asked:
+        new = tuple(merge_tables(table for table in added if table.name in names).values())
+    return RequestedFits(replace_added_fits(campaign, added), names, new)
 
 
 def default_model(campaign: Campaign) -> str:

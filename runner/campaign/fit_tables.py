@@ -44,17 +44,17 @@ def is_same_fit(one: FitTable, other: FitTable) -> bool:
     return one.model_dump(exclude=set(EXTENDABLE_KEYS)) == other.model_dump(exclude=set(EXTENDABLE_KEYS))
 
 
-def fit_tables_for_cell(cell_id: str, own: Sequence[FitTable], asked: Sequence[FitTable]) -> Iterator[FitTable]:
+def fit_tables_for_cell(cell_id: str, own: Sequence[FitTable], added: Sequence[FitTable]) -> Iterator[FitTable]:
     """Yield the fits of a cell, each name once: first the campaign's, then those added on the command line.
 
     A fit that several tables define has the largest number of starts, and profiles if one of them has.
 
     Args:
         own: tables of the campaign file, in its order.
-        asked: tables added on the command line, in the order of the commands.
+        added: tables added on the command line, in the order of the commands.
     """
-    tables = (*own, *asked)
-    first = {table.name: table for table in (*asked[::-1], *own[::-1])}
+    tables = (*own, *added)
+    first = {table.name: table for table in (*added[::-1], *own[::-1])}
     for name in dict.fromkeys(table.name for table in tables):
         same = [
             table
@@ -66,15 +66,15 @@ def fit_tables_for_cell(cell_id: str, own: Sequence[FitTable], asked: Sequence[F
             yield most_starts.model_copy(update={"profiles": any(table.profiles for table in same)})
 
 
-def replaced_fits(own: Sequence[FitTable], asked: Sequence[FitTable]) -> tuple[FitTable, ...]:
+def replaced_fits(own: Sequence[FitTable], added: Sequence[FitTable]) -> tuple[FitTable, ...]:
     """Return the added fits that the campaign file replaces: it has another fit of the same name.
 
     Args:
         own: tables of the campaign file.
-        asked: tables added on the command line.
+        added: tables added on the command line.
     """
     by_name = {table.name: table for table in own}
-    return tuple(table for table in asked if table.name in by_name and not is_same_fit(table, by_name[table.name]))
+    return tuple(table for table in added if table.name in by_name and not is_same_fit(table, by_name[table.name]))
 
 
 def merge_tables(tables: Iterable[FitTable]) -> dict[str, FitTable]:
@@ -98,23 +98,23 @@ def merge_tables(tables: Iterable[FitTable]) -> dict[str, FitTable]:
     return merged
 
 
-def add_fit(asked: Sequence[FitTable], new: FitTable) -> tuple[FitTable, ...]:
+def add_fit(earlier: Sequence[FitTable], new: FitTable) -> tuple[FitTable, ...]:
     """Add a fit to those added before, or extend one of them by cells, starts or profiles; nothing is taken away.
 
     Args:
-        asked: tables added before.
+        earlier: tables added before.
         new: the fit to add, or the same fit with the cells, starts and profiles to extend it by.
 
     Returns:
         The tables; each cell is in the one with its largest number of starts.
     """
-    same = [table for table in asked if is_same_fit(table, new)]
+    same = [table for table in earlier if is_same_fit(table, new)]
     missing_cells = [cell for cell in new.cells if not any(covers(table, new, cell) for table in same)]
     if not missing_cells:
-        return tuple(asked)
+        return tuple(earlier)
     added = new.model_copy(update={"cells": missing_cells})
     others = []
-    for table in asked:
+    for table in earlier:
         if table not in same:
             others.append(table)
             continue
@@ -130,15 +130,15 @@ def add_fit(asked: Sequence[FitTable], new: FitTable) -> tuple[FitTable, ...]:
     return (*others, added)
 
 
-def covers(there: FitTable, asked: FitTable, cell: str) -> bool:
+def covers(there: FitTable, requested: FitTable, cell: str) -> bool:
     """Tell whether a table gives a cell all the starts and profiles that another table of the same fit asks for.
 
     Args:
         there: the existing table.
-        asked: the table that asks.
+        requested: the table to compare with.
         cell: a cell id or glob.
     """
-    return there.starts >= asked.starts and there.profiles >= asked.profiles and matches_cell(cell, there.cells)
+    return there.starts >= requested.starts and there.profiles >= requested.profiles and matches_cell(cell, there.cells)
 
 
 def expand_chain(table: FitTable, settings: FitSettings) -> tuple[FitSettings, ...]:

@@ -10,7 +10,7 @@ from dask.utils import parse_bytes
 
 from ...data.errors import UsageError
 
-# Set before a worker imports NumPy: one thread each, because every core runs a worker of its own.
+# Set before a worker imports NumPy: one thread each, because every core runs its own worker.
 WORKER_ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",

@@ -1,4 +1,4 @@
-"""The commands of ``kilocell``: Click options and short functions that call other wings.
+"""The commands of ``kilocell``: Click options and short functions that call the other subpackages.
 
 Each command is defined in :mod:`kilocell.runner.cli` or in one of these modules. ``options.py`` defines shared options
 once, ``defaults.py`` where a command looks when the user names no store or campaign.

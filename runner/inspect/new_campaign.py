@@ -201,7 +201,7 @@ def _default(guesses: Sequence[CellGuess]) -> CellGuess | None:
 
 
 def _unlike(guesses: dict[str, CellGuess], default: CellGuess | None) -> Iterable[tuple[str, CellGuess]]:
-    """Yield the cells that need a table of their own: another parameter set, or a capacity more than 5 % off.
+    """Yield the cells that need their own table: another parameter set, or a capacity more than 5 % off.
 
     A cell id with a glob's wildcard in it could match other cells. Where there is one, every cell gets a table.
     """

@@ -47,7 +47,7 @@ def plan_jobs(cells: Iterable[CellPlan], sources: Sequence[ScannedSource], store
     """List every job of a campaign, each after the jobs it needs, with the reason why it has to run.
 
     Args:
-        cells: what the campaign asks for each cell of the sources.
+        cells: the resolved settings of each cell of the sources.
         sources: the campaign's raw files, scanned; the files of one cell must agree on the current's sign
             (:func:`kilocell.runner.plan.scan.check_current_signs`).
         store: where earlier results are; only read.

@@ -81,7 +81,7 @@ class CampaignPlan(NamedTuple):
     Args:
         sources: the raw files with the cells they hold.
         jobs: every job, each after the jobs it needs.
-        cells: what the campaign asks for each cell.
+        cells: the resolved settings of each cell.
     """
 
     sources: tuple[ScannedSource, ...]

@@ -30,7 +30,7 @@ HELD_OUT: Final = FITS.index("held out mV")  # shown only where a fit held cycle
 PARAMETERS: Final = ("parameter", "before", "value", "±", "unit", "bounds", "verdict")
 STARTS: Final = ("start", "status", "RMSE first mV", "RMSE mV", "evaluations", "seconds", "message")
 FEW_FITS: Final = 3
-"""Number of fits up to which their parameters are shown without being asked for."""
+"""Number of fits up to which their parameters are shown by default."""
 
 STRONG_CORRELATION: Final = 0.9
 """Absolute correlation of two parameters from which it is shown."""
@@ -223,7 +223,7 @@ def _interval_end(value: float | None) -> str:
 
 
 def _parameter_line(row: Row) -> tuple[Any, ...]:
-    unit = "× the set's" if row["is_factor"] else row["unit"]
+    unit = "× base value" if row["is_factor"] else row["unit"]
     error = None if row["standard_error"] is None else f"{row['standard_error']:.2g}"
     bounds = f"{row['lower']:.3g} to {row['upper']:.3g}"
     if row["scale"] == "log":

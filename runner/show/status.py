@@ -233,7 +233,7 @@ def make_synthetic(folder: Path, cells: int, seed: int, layout: str, out: TextIO
     def progress(done: int, total: int) -> None:
         is_shown = done == total or done % max(total // 20, 1) == 0
         if out is not None and is_shown:
-            out.write(f"\r{done}/{total} cells")
+            out.write(f"\rsynthesizing {100 * done // total:3d} %")
             if done == total:
                 out.write("\n")
             out.flush()

@@ -73,7 +73,7 @@ def test_a_missing_column_stops_the_file_and_names_what_there_is(shared_data: Pa
     said = (
         f"{path}: no column such as voltage_V, Voltage(V), Ecell/V for voltage_volt; line 20 has 'index', 'test_time', "
         "'step_time', 'date_stamp', 'step', 'cycle', 'current', 'charge_capacity', 'discharge_Capacity'. "
-        'Name the columns with "columns"'
+        "Name the columns in the campaign file, in [sources.columns]"
     )
     with pytest.raises(ReadError, match=re.escape(said)):
         guess_settings(path)

@@ -1,4 +1,4 @@
-"""Planted defects: each looks as its kind says, and what is written down is enough to undo it."""
+"""Planted defects: each looks like its kind, and the recorded truth is enough to undo it."""
 
 from __future__ import annotations
 

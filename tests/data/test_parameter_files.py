@@ -1,4 +1,4 @@
-"""Files of parameter sets: told apart by what is in them, refused with words before PyBaMM sees them."""
+"""Files of parameter sets: recognised by their content, and refused with a plain error before PyBaMM reads them."""
 
 from __future__ import annotations
 

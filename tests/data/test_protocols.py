@@ -1,4 +1,4 @@
-"""Protocols hold what their words say."""
+"""Protocols contain what their text describes."""
 
 from __future__ import annotations
 

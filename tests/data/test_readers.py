@@ -1,4 +1,4 @@
-"""What every part of kilocell asks of a raw file."""
+"""What kilocell needs from a raw file, for every reader."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A fit asked on the command line: made, seen again, given more starts, and made permanent, with nothing done twice."""
+"""A fit added on the command line: made, found again, extended by starts, and made permanent; no job runs twice."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_a_fit_is_asked_and_later_given_more_starts(tmp_path: Path) -> None:
 
 
 def the_exported_set_gives_the_very_same_voltage(tmp_path: Path, permanent: str) -> None:
-    """... with the fit moved to the campaign file, of which nothing runs again."""
+    """Move the fit to the campaign file: nothing runs again."""
     written = kilocell("parameters", "export", "Chen2020+diffusion", "--out", "mine.json", cwd=tmp_path).stdout
     assert "mine.lineage.json" in written
     lineage = json.loads((tmp_path / "mine.lineage.json").read_text())

@@ -1,4 +1,4 @@
-"""A campaign with a parameter set of its own: what runs when its file moves, changes or is lost."""
+"""A campaign with its own parameter set: what runs when the file of the set moves, changes or is lost."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ FLOOR: Final = 1.01
 
 
 def fitted(name: str, seed: int, model: str, noise: str, policy: str, starts: int) -> dict[str, Any]:
-    """Draw a cell, fit it, and say what was found beside what is true."""
+    """Draw a cell, fit it, and return the fitted values next to the true ones."""
     parameters = SETS[name]
     truth = draw(tuple(p.name for p in parameters), seed, model, WRONG.get(noise, {}))
     error = error_volt(noise, truth, seed)

@@ -97,7 +97,7 @@ def random_plan(rng: np.random.Generator) -> DefectPlan:
 
 
 def damaged_cell(solved: LibraryRecord, rng: np.random.Generator) -> tuple[CyclerRecord, tuple[Defect, ...], float]:
-    """A cell of a solved protocol with capacity, noise and defects of its own; and its capacity in A.h."""
+    """Return a cell of a solved protocol, with its own capacity, noise and defects; and its capacity in A.h."""
     capacity = solved.chemistry.nominal_capacity_ah * float(rng.uniform(0.5, 2.0))
     channel = Channel(
         FIRST_DAY_MS + int(rng.integers(0, 86_400_000)),

@@ -1,7 +1,7 @@
 """Seeded defects for good records: what a lab's files suffer from, planted at random and written down by true row.
 
-Rows are named by ``row_id``, their place in the undamaged record. A row is damaged once; defects may stand beside
-each other and beside edges of the current, as they do in a lab.
+Rows are named by ``row_id``, their place in the undamaged record. A row is damaged once; defects may be next to
+each other and next to edges of the current, as they do in a lab.
 """
 
 from __future__ import annotations
@@ -207,7 +207,7 @@ def _test_time_reset(bench: Bench) -> None:
 
 
 def _block_moved(bench: Bench) -> None:
-    """A block of rows stands before the block that it should follow."""
+    """A block of rows comes before the block that it should follow."""
     length = int(bench.rng.integers(20, 100))
     at = bench.free(1)
     if at is not None and at + 2 * length < len(bench.rows):

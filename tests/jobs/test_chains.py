@@ -1,4 +1,4 @@
-"""Chains of fits: what a campaign asks for, what runs again and what does not, and what becomes of a bad check-up."""
+"""Chains of fits: how a campaign defines them, what runs again, and what a bad check-up does to the chain."""
 
 from __future__ import annotations
 
@@ -181,7 +181,7 @@ def test_a_bad_check_up_does_not_end_the_chain(folder: Path) -> None:
 
 
 def test_a_link_of_several_cycles_is_simulated_as_it_was_fitted(folder: Path) -> None:
-    """In one go: the second cycle begins where the first one ended, since it has no rest of its own."""
+    """In one go: the second cycle begins where the first one ended, since it does not begin with a rest."""
     state = f'"{INITIAL_SOC}" = {{ bounds = [0.7, 1.0] }}\n'
     campaign = campaign_of(folder, SLOW + state, ("[1, 4]", '["2-3"]'), ("starts = 2", "starts = 1"))
     run_all(campaign)

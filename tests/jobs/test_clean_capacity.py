@@ -21,7 +21,7 @@ RESETS = ["never", "at each cycle", "at each step"]
 
 
 def with_counters(raw: pd.DataFrame, resets: str, scale: float = 1.0) -> pd.DataFrame:
-    """The record with the cycler's counters, which go back to zero as told."""
+    """The record with the cycler's counters, which go back to zero at the given rows."""
     current, time = raw[c.CURRENT].to_numpy(), raw[c.TEST_TIME].to_numpy()
     charge = np.concatenate([[0.0], np.diff(time) * (current[1:] + current[:-1]) / 7200.0])
     charge[1:][current[1:] != current[:-1]] = 0.0  # an edge is no half step of both

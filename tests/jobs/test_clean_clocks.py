@@ -30,7 +30,7 @@ PAUSED = {"wall_clock"}  # what the cycler of one record really did
 
 
 class Case:
-    """A good record, and what cleaning makes of it as it is."""
+    """A good record, and the result of cleaning it undamaged."""
 
     def __init__(self, raw: pd.DataFrame) -> None:
         self.raw = raw
@@ -217,7 +217,7 @@ def test_a_zero_in_the_first_row_of_each_step_is_placed(cases: dict[str, Case], 
 
 
 def restarted(case: Case, at: int, hole: int) -> pd.DataFrame:
-    """The record without a wall clock, ``hole`` rows of it lost while the cycler's clock began anew."""
+    """The record without a wall clock, with ``hole`` rows lost while the cycler's clock restarted."""
     keep = np.r_[0:at, at + hole : case.rows]
     time = case.test[keep].copy()
     time[at:] -= time[at]

@@ -1,4 +1,4 @@
-"""Cleaning rules about the signal: what stands out goes, what is real stays."""
+"""Cleaning rules about the signal: spikes are removed, real changes stay."""
 
 from __future__ import annotations
 

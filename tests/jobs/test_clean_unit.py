@@ -1,4 +1,4 @@
-"""Units told by the numbers: what no cell can have is converted, and nothing else ever."""
+"""Units inferred from values: only values that no cell can have are converted."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def test_no_start_is_no_fit(record: pd.DataFrame) -> None:
 
 
 def test_an_evaluation_is_the_same_whatever_was_evaluated_before(record: pd.DataFrame) -> None:
-    """So that a start that goes on from its journal, without those before it, ends with the same numbers."""
+    """A start that continues from its journal, without the starts before it, ends with the same numbers."""
     values, others = np.array([2e-15, 5e-14]), np.array([9e-13, 2e-16])
     first, second = make_objective(record, FIT, None), make_objective(record, FIT, None)
     second.residuals(others)
@@ -91,7 +91,7 @@ def test_an_evaluation_is_the_same_whatever_was_evaluated_before(record: pd.Data
 
 
 def test_a_search_ends_with_the_outputs_that_its_end_needs(record: pd.DataFrame) -> None:
-    """The cost that was made small is that of the RMSE that is told, whose outputs are judged."""
+    """The minimised cost is that of the reported RMSE, and its outputs are checked."""
     start = run_start(record, FIT, 1, None)
     assert start.cost is not None
     assert np.sqrt(2.0 * start.cost / len(record)) == pytest.approx(start.rmse_mv, abs=2e-3)

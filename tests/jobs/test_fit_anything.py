@@ -1,4 +1,4 @@
-"""What can be fitted: the voltage follows it, and the slopes are those of the whole objective; what cannot says so."""
+"""What can be fitted: the voltage depends on it, and the slopes are those of the objective; the rest is refused."""
 
 from __future__ import annotations
 

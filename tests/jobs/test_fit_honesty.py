@@ -1,4 +1,4 @@
-"""What a fit says of itself is true: slopes, intervals, parameters that do nothing, links, and a kill half way."""
+"""What a fit reports is true: derivatives, intervals, insensitive parameters, links, and a kill half way."""
 
 from __future__ import annotations
 

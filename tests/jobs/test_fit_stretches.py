@@ -1,4 +1,4 @@
-"""Fits of cycles far apart in a cell's life: each stretch from its own state, with the slopes of its own errors."""
+"""Fits of cycles far apart in a cell's life: each stretch has its own initial state and its own derivatives."""
 
 from __future__ import annotations
 
@@ -130,7 +130,9 @@ def test_a_fitted_state_is_that_of_the_fitted_cycles_alone() -> None:
 
 def test_one_state_of_charge_is_not_fitted_to_several_rests() -> None:
     soc = FitParameter(INITIAL_SOC, 0.5, 1.0)
-    with pytest.raises(JobError, match="one number, but cycle 1 and cycle 7 each begin from a rest") as caught:
+    with pytest.raises(
+        JobError, match="one number, but cycle 1 and cycle 7 each start from a different rest"
+    ) as caught:
         make_objective(aged_cell(), replace(FIT, parameters=(soc,), cycles=(1, 7)), None)
     assert caught.value.code == "many_states"
     for policy in ("previous_cycle", "soc"):

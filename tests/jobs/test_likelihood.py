@@ -1,4 +1,4 @@
-"""Profiles agree with the linear intervals where these are right, and are open where the record tells nothing."""
+"""Profiles agree with the linear intervals where these are right, and are open for undetermined parameters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of parameter sets tells the truth: kinds fit the models that it says, and values are the functions'."""
+"""The table of parameter sets is right: sets run with the models it names, and values are those of the functions."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_set_fits_no_other_kind() -> None:
 
 
 def test_kinds_are_told_without_the_name_too() -> None:
-    """A set that comes out of a file has no chemistry of PyBaMM's beside it."""
+    """A set from a file has no PyBaMM chemistry."""
     for base in SETS:
         named = find_set_kind(load_base_set(base), base)
         assert find_set_kind(load_base_set(base)) == ("lithium-ion" if named == "sodium-ion" else named)

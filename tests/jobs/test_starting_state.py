@@ -1,4 +1,4 @@
-"""The voltage at the end of a rest, from which a cell's state is found."""
+"""The voltage at the end of a rest, which gives the initial state of a cell."""
 
 from __future__ import annotations
 

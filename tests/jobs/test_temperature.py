@@ -1,4 +1,4 @@
-"""A measured temperature over time: compressed, told of, and followed by the model as by PyBaMM's own way."""
+"""A measured temperature over time: compressed, reported, and followed by the model as in PyBaMM itself."""
 
 from __future__ import annotations
 

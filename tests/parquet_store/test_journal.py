@@ -1,4 +1,4 @@
-"""A start that was killed goes on where it was, to the very same end."""
+"""A start that was killed continues where it stopped, and ends with the same numbers."""
 
 from __future__ import annotations
 

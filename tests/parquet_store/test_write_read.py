@@ -1,4 +1,4 @@
-"""A file is whole or absent; what a receipt vouches for is there or the receipt is void."""
+"""A file is complete or absent; a receipt is valid only if the files that it names exist."""
 
 from __future__ import annotations
 

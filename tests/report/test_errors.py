@@ -79,7 +79,7 @@ def test_any_number_of_simulations_is_drawn(count: int, tmp_path: Path) -> None:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    """A cell with one finished simulation, and one of a version that told no windows."""
+    """A cell with one finished simulation, and one from a version that did not store windows."""
     store = Store(tmp_path)
     with Catalog.open(store.catalog) as catalog:
         for cell_id, compared in (("CELL_A", steps(12.0)), ("OLD", ())):

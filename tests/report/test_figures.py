@@ -82,8 +82,8 @@ def test_only_the_asked_simulations_are_drawn(two_cells: Bench, monkeypatch: pyt
         (("cell_a",), 'did you mean "CELL_A"?'),
         (("xyz",), 'the store has no cell "xyz" (there are: CELL_A'),
         (("CELL_A", (3,)), "there is no cycle 3: the cell has cycles 1-2"),
-        (("CELL_A", (), ("SPM",)), "simulation with model 'SPM': there are DFN with Chen2020, SPMe"),
-        (("CELL_A", (), (), ("Mohtat2020",)), "with parameter set 'Mohtat2020': there are DFN with Chen2020"),
+        (("CELL_A", (), ("SPM",)), "simulation with model 'SPM' (there are: DFN with Chen2020, SPMe"),
+        (("CELL_A", (), (), ("Mohtat2020",)), "with parameter set 'Mohtat2020' (there are: DFN with Chen2020"),
         (("CELL_A", (), ("DFN",), ("Chen2020-fitted",)), "no finished simulation with these models and these"),
     ],
 )

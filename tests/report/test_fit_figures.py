@@ -108,9 +108,9 @@ def test_a_fit_whose_set_was_not_simulated_has_its_other_pages(
 
 
 def test_fits_that_are_not_there_are_refused(two_cells: Bench) -> None:
-    with pytest.raises(UsageError, match="no finished fit 'raduis': there are radius"):
+    with pytest.raises(UsageError, match="no finished fit 'raduis' \\(there are: radius"):
         plot_fit(two_cells.store, "raduis", "CELL_A")
-    with pytest.raises(UsageError, match="there is no fit 'raduis' in this store: there are radius"):
+    with pytest.raises(UsageError, match="there is no fit 'raduis' in this store \\(there are: radius"):
         plot_fleet(two_cells.store, "raduis")
 
 

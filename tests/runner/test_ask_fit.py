@@ -1,4 +1,4 @@
-"""Fits asked on the command line: which they are, what the store keeps of them, and what later plans make of it."""
+"""Fits added on the command line: which fits they are, what the store keeps, and how later plans use it."""
 
 from __future__ import annotations
 

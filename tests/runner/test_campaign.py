@@ -35,7 +35,7 @@ FIT = '[fit]\nmodel = "SPMe"\n{more}\n[fit.parameters]\n"D [m2.s-1]" = {{ bounds
 
 
 def load(folder: Path, text: str, source: str = SOURCE) -> Campaign:
-    """Load a campaign that lies beside one raw file; tables go after the source, keys of the top before it."""
+    """Load a campaign next to one raw file; tables go after the source, top-level keys before it."""
     (folder / "raw.csv").write_text(CSV)
     path = folder / "campaign.toml"
     top, _, tables = text.partition("---\n") if "---\n" in text else ("", "", text)

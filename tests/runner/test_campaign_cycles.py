@@ -1,4 +1,4 @@
-"""The campaign's words for long records: cycles, capacity from a cycle, the previous cycle's end, the time limit."""
+"""Keys of the campaign for long records: cycles, capacity from a cycle, the previous cycle's end, the time limit."""
 
 from __future__ import annotations
 

@@ -127,7 +127,7 @@ def test_an_exception_ends_the_workers_quickly(tmp_path: Path) -> None:
 
 @pytest.fixture
 def scheduler_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Address of a scheduler with one worker, in processes of their own."""
+    """Address of a scheduler with one worker, each in its own process."""
     monkeypatch.setattr(cluster, "CONNECT_TIMEOUT_SECOND", WAIT_SECOND)
     file = tmp_path / "scheduler.json"
     commands = [

@@ -1,4 +1,4 @@
-"""What a worker makes of fit starts: those that only die count with what they have; what ended early goes on."""
+"""How a worker runs starts: if its workers always die, a start counts with its best point; a stopped one continues."""
 
 from __future__ import annotations
 

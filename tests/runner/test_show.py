@@ -1,4 +1,4 @@
-"""What commands print of a store."""
+"""What commands print about a store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is printed of fits."""
+"""What commands print about fits."""
 
 from __future__ import annotations
 

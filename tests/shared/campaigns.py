@@ -1,4 +1,4 @@
-"""Small campaigns of real files, and kilocell as a user starts it: as a process of its own."""
+"""Small campaigns with real files, and kilocell started as a user starts it: in its own process."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def kilocell(*arguments: str, cwd: Path, expect: int | None = 0) -> subprocess.C
 
 @contextlib.contextmanager
 def started(*arguments: str, cwd: Path, stderr: int = subprocess.PIPE) -> Iterator[subprocess.Popen[str]]:
-    """Start kilocell in a process group of its own, and end that group with the test, however the test ends."""
+    """Start kilocell in its own process group, and end that group with the test, however the test ends."""
     run = subprocess.Popen(
         [*KILOCELL, *arguments],
         cwd=cwd,

@@ -1,4 +1,4 @@
-"""What is known of Slurm without asking one."""
+"""What kilocell knows about Slurm without a running one."""
 
 from __future__ import annotations
 

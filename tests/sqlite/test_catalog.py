@@ -1,4 +1,4 @@
-"""What is recorded stands in the catalog, once, under the user's own names."""
+"""Recorded results are in the catalog once, under the user's names."""
 
 from __future__ import annotations
 

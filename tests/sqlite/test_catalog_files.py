@@ -1,4 +1,4 @@
-"""The catalog as a file: readers beside the writer, locks, a full disk, a killed run, damaged files."""
+"""The catalog as a file: readers during a write, locks, a full disk, a killed run, damaged files."""
 
 from __future__ import annotations
 

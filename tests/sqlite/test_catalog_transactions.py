@@ -1,4 +1,4 @@
-"""Runs, sources, and what becomes of an error in the middle: each transaction is whole."""
+"""Runs, sources, and errors in the middle of a transaction: it is written completely or not at all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever a user asks, it is read-only, and a mistake is answered with the nearest names."""
+"""Users' queries are read-only, and an error suggests the nearest names."""
 
 from __future__ import annotations
 
