@@ -53,6 +53,8 @@ def check_regular(path: Path) -> None:
     try:
         mode = path.stat().st_mode
     except OSError as error:
+        if isinstance(error, FileNotFoundError) and path.is_symlink():
+            raise ReadError(f"{path}: this is a link to {path.readlink()}, which does not exist") from None
         raise unreadable_error(path, error) from None
     if stat.S_ISREG(mode):
         return

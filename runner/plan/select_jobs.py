@@ -69,10 +69,10 @@ def select_cells(jobs: Sequence[Job], cells: Sequence[str], sources: Sequence[Sc
     if not cells:
         return tuple(jobs)
     unopened = [source for source in sources if not set(cells).isdisjoint(source.cells_by_name)]
-    by_name = {cell for source in unopened for cell in source.cells_by_name}
     known = {job.cell_id for job in jobs if job.kind == "clean"}
+    known |= {cell for source in sources for cell in source.cells_by_name}
     for cell in cells:
-        if cell not in known and cell not in by_name:
+        if cell not in known:
             unread = find_unread_files(sources, cell)
             where = f" in a readable file; {describe_unread(unread)}" if unread else ""
             raise UsageError(f"the campaign has no cell {quote(cell)}{where}{suggest_or_list(cell, known)}")

@@ -155,6 +155,7 @@ def run_campaign(
         store_added_fits(store, campaign.asked)
         campaign_id = _record_campaign(catalog, campaign, plan)
         record_found(catalog, store, plan.jobs)
+        catalog.forget_failed_splits({(job.cell_id, job.label) for job in plan.jobs if job.kind == "split"})
         catalog.mark_pending([(job.kind, job.cell_id, job.label, job.digest) for job in plan.jobs if job.reason])
         if out is not None:
             for line in find_unread_cells(campaign, plan.sources).values():
