@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -234,6 +234,20 @@ class Catalog:
             for kind, cell_id, label, digest in outdated:
                 for statement in statements.MARK_PENDING.get(kind, ()):
                     self._execute(statement, {"kind": kind, "cell_id": cell_id, "label": label, "digest": digest})
+
+    def forget_failed_splits(self, planned: Collection[tuple[str, str]]) -> None:
+        """Delete failed splits that are no longer planned: the raw file was fixed, or is no longer in the campaign.
+
+        Args:
+            planned: cell_id and label of every split job of the current plan.
+        """
+        with self.transaction():
+            failed = self._execute("SELECT cell_id, label FROM jobs WHERE kind = 'split' AND status = 'failed'")
+            for cell_id, label in [tuple(row) for row in failed]:
+                if (cell_id, label) not in planned:
+                    self._execute(
+                        "DELETE FROM jobs WHERE kind = 'split' AND cell_id = ? AND label = ?", (cell_id, label)
+                    )
 
     def _record_result(self, receipt: Receipt, settings: JobSettings | None) -> None:
         result = receipt.result

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import stat
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -28,6 +30,36 @@ _REFUSED: Final[dict[bytes, str]] = {
     b"%PDF": "PDF files cannot be read; export the data as CSV",
 }
 _HEAD_BYTES: Final = 64
+_SPECIAL: Final[tuple[tuple[Callable[[int], bool], str], ...]] = (
+    (stat.S_ISFIFO, "a named pipe (FIFO)"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+    (stat.S_ISDIR, "a folder"),
+)
+
+
+def check_regular(path: Path) -> None:
+    """Refuse a named pipe, a device or anything else that is not a regular file, without opening it.
+
+    Opening a named pipe would wait for another program, and a device may never end.
+
+    Args:
+        path: the file; a link counts as what it points to.
+
+    Raises:
+        ReadError: it is not a regular file, or does not exist.
+    """
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        if isinstance(error, FileNotFoundError) and path.is_symlink():
+            raise ReadError(f"{path}: this is a link to {path.readlink()}, which does not exist") from None
+        raise unreadable_error(path, error) from None
+    if stat.S_ISREG(mode):
+        return
+    kind = next((name for is_kind, name in _SPECIAL if is_kind(mode)), "a special file")
+    raise ReadError(f"{path}: this is {kind}, not a regular file; remove it from the sources")
 
 
 def detect_reader(path: Path) -> str | None:
@@ -37,8 +69,10 @@ def detect_reader(path: Path) -> str | None:
         path: the file.
 
     Raises:
-        ReadError: the file cannot be opened, is damaged, or is of a kind that cannot be read; says what to do.
+        ReadError: the file cannot be opened, is not a regular file, is damaged, or is of a kind that cannot be read;
+            says what to do.
     """
+    check_regular(path)
     try:
         with path.open("rb") as stream:
             head = stream.read(_HEAD_BYTES)

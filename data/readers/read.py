@@ -22,7 +22,7 @@ from . import csv_reader, cycler_files, digatron, parquet_reader
 from .column_names import guess_cell_column
 from .csv_header import find_header
 from .csv_reader import RANGE_BYTES, RawBlock
-from .file_kinds import detect_reader, unreadable_error
+from .file_kinds import check_regular, detect_reader, unreadable_error
 from .layout import Layout, cell_column, csv_layout, guess_header_columns
 from .text_blocks import head_block, split_lines, stem
 from .unreadable import Tally
@@ -93,8 +93,9 @@ def source_file(path: Path, settings: SourceSettings) -> SourceFile:
         settings: how it is read.
 
     Raises:
-        ReadError: it cannot be opened.
+        ReadError: it cannot be opened, or is not a regular file.
     """
+    check_regular(path)
     try:
         with path.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()

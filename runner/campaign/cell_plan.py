@@ -13,7 +13,7 @@ from ...data.names import suggest_or_list
 from ...data.settings import CellSettings, CleanSettings, InitialState, ParameterSetSettings, SimulateSettings
 from .campaign import DEFAULTS, Campaign
 from .errors import campaign_error, format_key, value_text
-from .schema import CampaignFile, is_glob
+from .schema import is_glob
 
 _PREVIOUS_CYCLE: Final = InitialState("previous_cycle")
 
@@ -53,11 +53,12 @@ class CellPlan:
         return self.cell.cell_id
 
 
-def resolve(campaign: Campaign, cell_ids: Iterable[str]) -> tuple[CellPlan, ...]:
+def resolve(campaign: Campaign, cell_ids: Iterable[str], unread: Collection[str] = ()) -> tuple[CellPlan, ...]:
     """Resolve a campaign for the cells that its raw files hold.
 
     Args:
-        cell_ids: every cell of the raw files.
+        cell_ids: every cell of the raw files that can be read.
+        unread: cells that may be in files that cannot be read. The campaign may name them; they have no plan.
 
     Returns:
         One plan for each cell, in the order of the ids.
@@ -67,7 +68,11 @@ def resolve(campaign: Campaign, cell_ids: Iterable[str]) -> tuple[CellPlan, ...]
             nearest cell. Or a fit names no parameter set and one of its cells has none.
     """
     known = tuple(dict.fromkeys(cell_ids))
-    problems = _find_unknown_cells(campaign.file, frozenset(known))
+    problems = [
+        f"{where}: no source has the cell {value_text(cell_id)}{suggest_or_list(cell_id, [*known, DEFAULTS])}"
+        for where, cell_id in find_absent_cells(campaign, known)
+        if cell_id not in unread
+    ]
     plans: dict[str, CellPlan] = {}
     for cell_id in sorted(known):
         try:
@@ -79,15 +84,19 @@ def resolve(campaign: Campaign, cell_ids: Iterable[str]) -> tuple[CellPlan, ...]
     return tuple(plans[cell_id] for cell_id in known)
 
 
-def _find_unknown_cells(file: CampaignFile, known: Collection[str]) -> list[str]:
-    """Describe every cell id in ``[cells.ID]`` and in fits that no raw file has."""
+def find_absent_cells(campaign: Campaign, cell_ids: Collection[str]) -> list[tuple[str, str]]:
+    """Find the cells (not globs) that ``[cells.ID]`` and fits name, but that no readable raw file has.
+
+    Args:
+        cell_ids: every cell of the raw files that can be read.
+
+    Returns:
+        Key in the campaign file, and cell id.
+    """
+    file = campaign.file
     named = [(f"cells.{format_key(key)}", key) for key in sorted(file.cells.keys() - {DEFAULTS})]
     named += [(f"{where}.cells", key) for where, fit in file.named_fits() for key in fit.cells]
-    return [
-        f"{where}: no source has the cell {value_text(key)}{suggest_or_list(key, [*known, DEFAULTS])}"
-        for where, key in named
-        if not is_glob(key) and key not in known
-    ]
+    return [(where, key) for where, key in named if not is_glob(key) and key not in cell_ids]
 
 
 def _resolve_cell(campaign: Campaign, cell_id: str) -> CellPlan:

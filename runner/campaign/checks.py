@@ -34,6 +34,7 @@ def find_table_problems(file: CampaignFile) -> list[str]:
         One line for each problem; empty when there is none.
     """
     return [
+        *_only_missing_files(file),
         *_files_in_two_sources(file),
         *_repeated_names(file),
         *find_fit_problems(file, file.named_fits()),
@@ -58,6 +59,17 @@ def find_fit_problems(file: CampaignFile, named: Iterable[tuple[str, FitTable]])
                 "both are part of a parameter set's name, so choose another"
             )
         yield from _find_unknown_references(file, where, fit)
+
+
+def _only_missing_files(file: CampaignFile) -> Iterator[str]:
+    """Yield every missing file if no file of the campaign exists; a missing file beside others fails alone."""
+    entries = [
+        (f"sources#{number}.files#{position}", named)
+        for number, source in enumerate(file.sources, 1)
+        for position, named in enumerate(source.files, 1)
+    ]
+    if all(named.missing for _, named in entries):
+        yield from (f"{where} = {value_text(named.pattern)}: {named.missing}" for where, named in entries)
 
 
 def _files_in_two_sources(file: CampaignFile) -> Iterator[str]:

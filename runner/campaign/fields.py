@@ -15,7 +15,7 @@ from ...data.fit_settings import PRESETS
 from ...data.installed import parameter_set_names
 from ...data.names import suggest, suggest_or_list
 from ...data.settings import MODEL_TYPES
-from .raw_files import explain_no_files, find_files
+from .raw_files import NamedFiles, explain_no_files, find_files, missing_file
 
 _LABEL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _WALLTIME: Final = re.compile(r"(\d+-)?\d{1,3}:\d{2}:\d{2}")
@@ -194,9 +194,12 @@ def _matching_files(pattern: Any, info: ValidationInfo) -> Any:
         raise ValueError("must be a file or a glob, as text in quotes")
     folder = Path((info.context or {}).get("folder", "."))
     files = find_files(pattern, folder)
-    if not files:
+    if files:
+        return NamedFiles(pattern, tuple(files))
+    missing = missing_file(pattern, folder)
+    if missing is None:
         raise ValueError(explain_no_files(pattern, folder))
-    return [str(path) for path in files]
+    return NamedFiles(pattern, (missing,), explain_no_files(pattern, folder))
 
 
 def _cell_id_rule(rule: str) -> str:
@@ -288,7 +291,7 @@ CapacityForm = BeforeValidator(_capacity_table)
 CycleOrLast = Annotated[int, BeforeValidator(_cycle_or_last)]
 Selection = Annotated[CycleSelection, BeforeValidator(_selection)]
 Cycles = Annotated[list[Count], BeforeValidator(_cycle_numbers)]
-MatchingFiles = Annotated[list[str], BeforeValidator(_matching_files)]
+MatchingFiles = Annotated[NamedFiles, BeforeValidator(_matching_files)]
 CellIdRule = Annotated[str, AfterValidator(_cell_id_rule)]
 ClusterKind = Annotated[str, AfterValidator(_cluster_kind)]
 MemorySize = Annotated[str, AfterValidator(_memory_size)]

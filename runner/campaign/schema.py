@@ -41,7 +41,10 @@ class ColumnEntry(Table):
 
 
 class SourceTable(Table):
-    """``[[sources]]``: raw files that are read in the same way; ``files`` holds the files that each glob matches."""
+    """``[[sources]]``: raw files that are read in the same way; ``files`` holds the files that each glob matches.
+
+    A file that is named but does not exist is among them, so that its job fails and the other files go on.
+    """
 
     files: list[v.MatchingFiles] = Field(min_length=1)
     reader: Literal["auto", "csv", "digatron", "parquet", "xlsx", "neware"] = "auto"
@@ -67,7 +70,7 @@ class SourceTable(Table):
     @property
     def paths(self) -> tuple[Path, ...]:
         """Every file of the source, sorted, each once."""
-        return tuple(sorted({Path(name) for matches in self.files for name in matches}))
+        return tuple(sorted({path for named in self.files for path in named.paths}))
 
 
 class CleanTable(Table):

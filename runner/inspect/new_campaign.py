@@ -19,7 +19,7 @@ from ...data.settings import SourceSettings
 from ...data.text import format_count
 from ...jobs.cleaning.guess_cell import CellGuess, guess_cell
 from ..campaign.errors import campaign_error
-from ..campaign.raw_files import explain_no_files, find_files
+from ..campaign.raw_files import explain_no_files, find_files, is_utf8, printable
 from .template import GuessedCampaign, campaign_text
 
 TABLES: Final = frozenset({".csv", ".txt", ".tsv", ".dat", ".mpt", ".parquet", ".xlsx", ".xls", ".nda", ".ndax"})
@@ -116,11 +116,14 @@ def raw_files(paths: Sequence[str]) -> list[Path]:
 
 
 def _is_table(path: Path, folder: Path) -> bool:
-    """Tell by its ending whether a file in a folder is raw data; files inside a store of kilocell are not."""
+    """Tell by its ending whether a file in a folder is raw data; files inside a store of kilocell are not.
+
+    Named pipes, devices and links that point to nothing count as files: reading them reports what is wrong.
+    """
     ending = path.suffix
     if ending.lower() == ".gz":
         ending = Path(path.stem).suffix
-    if ending.lower() not in TABLES | NOT_READ or not path.is_file():
+    if ending.lower() not in TABLES | NOT_READ or path.is_dir():
         return False
     between = path.parents[: len(path.parents) - len(folder.parents)]
     return not any((parent / "catalog.sqlite").is_file() for parent in between)
@@ -135,13 +138,15 @@ def _read_headers(files: Sequence[Path]) -> _RawFiles:
     groups: dict[SourceSettings, list[Path]] = {}
     left_out = []
     for path in files:
+        if not is_utf8(path):
+            left_out.append(
+                f"{printable(path)}: the file name is not UTF-8, so a campaign file cannot hold it; rename it"
+            )
+            continue
         try:
-            str(path).encode()
             groups.setdefault(guess_settings(path), []).append(path)
         except ReadError as error:
             left_out.append(str(error))
-        except UnicodeEncodeError:
-            left_out.append(f"{str(path)!r}: the file name is not UTF-8, so a campaign file cannot hold it; rename it")
     if not groups:
         raise campaign_error(Path("none of these files can be read"), left_out)
     return _RawFiles(groups, tuple(left_out))

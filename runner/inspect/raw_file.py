@@ -23,6 +23,7 @@ from ...data.settings import CleanSettings, SourceSettings
 from ...jobs.cleaning.clean import clean
 from ...jobs.cleaning.current import sign_votes, state_signs
 from ...jobs.cleaning.guess_cell import guess_cell
+from ..campaign.raw_files import is_utf8, printable
 from .new_campaign import raw_files
 from .text import inspection_text
 
@@ -163,6 +164,9 @@ def inspect_file(path: Path, cell: str | None = None) -> dict[str, Any]:
 
 
 def _inspect_or_error(path: Path, cell: str | None) -> dict[str, Any]:
+    if not is_utf8(path):
+        name = printable(path)
+        return {"file": name, "error": f"{name}: the file name is not UTF-8, so it cannot be recorded; rename it"}
     try:
         return inspect_file(path, cell)
     except KilocellError as error:

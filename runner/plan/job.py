@@ -47,11 +47,13 @@ class SplitWork:
     Args:
         mtime_ns: modification time of the file when its digest was computed, ns since 1970.
         part: the range of bytes to split; ``None`` = the whole file.
+        problem: why the file cannot be opened, as the scan found; the job then fails with it. ``""`` = it can.
     """
 
     file: SourceFile
     mtime_ns: int
     part: FileRange | None = None
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,12 +173,17 @@ class ScannedSource:
         cell_ids: in the order of their first rows; empty when the file cannot be read. Its split job reports why.
         mtime_ns: modification time of the file before its digest was computed, ns since 1970.
         parts: byte ranges of a long file, which are split in parallel; empty = the file is split as a whole.
+        problem: why the file cannot be opened (missing, a named pipe, no permission); ``""`` = it can.
+        cells_by_name: if it cannot be opened, the cells that it has according to its name. They are not cleaned from
+            their other files, and results from earlier runs stay.
     """
 
     file: SourceFile
     cell_ids: tuple[str, ...]
     mtime_ns: int = 0
     parts: tuple[FileRange, ...] = ()
+    problem: str = ""
+    cells_by_name: tuple[str, ...] = ()
 
 
 def split_digest(file: SourceFile) -> str:

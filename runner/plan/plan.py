@@ -64,8 +64,13 @@ def plan_jobs(cells: Iterable[CellPlan], sources: Sequence[ScannedSource], store
 
 
 def list_cells(sources: Sequence[ScannedSource]) -> tuple[str, ...]:
-    """Return all cell ids, each once, in the order of the files and of the first rows in them."""
-    return tuple(dict.fromkeys(cell_id for source in sources for cell_id in source.cell_ids))
+    """Return the cells that can be cleaned, each once, in the order of the files and of the first rows in them.
+
+    A cell with a file that cannot be opened is not among them: its other files are only a part of its record.
+    """
+    incomplete = {cell_id for source in sources for cell_id in source.cells_by_name}
+    cell_ids = dict.fromkeys(cell_id for source in sources for cell_id in source.cell_ids)
+    return tuple(cell_id for cell_id in cell_ids if cell_id not in incomplete)
 
 
 def _reason(store: Store, job: Job, running: set[Key]) -> str:
@@ -127,9 +132,16 @@ def _is_raised(before_second: float | None, now_second: float | None) -> bool:
 
 
 def _all_jobs(cells: Iterable[CellPlan], sources: Sequence[ScannedSource]) -> Iterator[Job]:
+    planned: set[Key] = set()
     for source in sources:
-        if len(source.cell_ids) != 1:
-            yield from _split_jobs(source)
+        if len(source.cell_ids) == 1:
+            continue
+        for job in _split_jobs(source):
+            if not source.cell_ids and job.key in planned:
+                # Another file of the same name and content, in another folder: each fails with its own path.
+                job = replace(job, label=f"{job.label}-{_path_digest(source)}")
+            planned.add(job.key)
+            yield job
     for cell in cells:
         cleaning = _clean_job(cell.cell_id, cell.clean, sources)
         yield cleaning
@@ -159,6 +171,10 @@ def _split_jobs(source: ScannedSource, cell_id: str | None = None) -> tuple[Job,
     file = source.file
     name = Path(file.path).name
     label = file.digest[:16]
+    if source.problem:
+        label = f"{label}-{_path_digest(source)}"
+        work = SplitWork(file, source.mtime_ns, problem=source.problem)
+        return (Job("split", name, label, "split", split_digest(file), work),)
     if not source.parts:
         return (Job("split", name, label, "split", split_digest(file), SplitWork(file, source.mtime_ns)),)
     jobs = []
@@ -168,6 +184,10 @@ def _split_jobs(source: ScannedSource, cell_id: str | None = None) -> tuple[Job,
             part_digest = digest("split", JOB_VERSIONS["split"], file.digest, file.settings, part.start, part.end)
             jobs.append(Job("split", name, f"{label}-{number:03d}", "split", part_digest, work))
     return tuple(jobs)
+
+
+def _path_digest(source: ScannedSource) -> str:
+    return digest(source.file.path)[:8]
 
 
 def _clean_job(cell_id: str, settings: CleanSettings, sources: Sequence[ScannedSource]) -> Job:

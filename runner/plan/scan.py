@@ -9,14 +9,17 @@ from contextlib import closing
 from pathlib import Path
 
 from ...data.errors import CampaignError, ReadError, UsageError
+from ...data.names import quote
 from ...data.readers import read as readers
 from ...data.readers.csv_reader import RANGE_BYTES
+from ...data.readers.file_kinds import unreadable_error
 from ...data.settings import SourceFile, SourceSettings
 from ...parquet_store.layout import Store
 from ...parquet_store.read import read_ranges
 from ...parquet_store.write import write_ranges
 from ...sqlite import queries
 from ...sqlite.catalog import Catalog
+from ..campaign.raw_files import find_problem, is_utf8, printable
 from .job import ScannedSource, split_digest
 
 Cache = dict[tuple[str, int, int], tuple[str, tuple[str, ...]]]
@@ -36,24 +39,29 @@ def scan_sources(sources: Sequence[tuple[Path, SourceSettings]], catalog: Path) 
         One entry for each file, in the given order.
 
     Raises:
-        UsageError: no file can be read at all, or a file name is not valid text.
+        UsageError: no file can be read at all.
     """
     store = Store(catalog.parent)
     caches: dict[SourceSettings, Cache] = {}
     scanned = []
     failures = []
     for path, settings in sources:
-        _check_name(path)
+        problem = find_problem(path)
+        if problem:
+            failures.append(problem)
+            scanned.append(_unopened(path, settings, problem))
+            continue
         if settings not in caches:
             caches[settings] = _read_cache(catalog, settings)
         try:
             scanned.append(_scan(path, settings, caches[settings], store))
         except ReadError as error:
             failures.append(str(error))
-            scanned.append(ScannedSource(readers.source_file(path, settings), (), path.stat().st_mtime_ns))
+            scanned.append(_without_cells(path, settings, error))
         except OSError as error:
-            failures.append(f"{path}: {error.strerror}")
-            scanned.append(ScannedSource(SourceFile(str(path), 0, "unreadable", settings), ()))
+            problem = str(unreadable_error(path, error))
+            failures.append(problem)
+            scanned.append(_unopened(path, settings, problem))
     if not any(source.cell_ids for source in scanned):
         raise UsageError("none of the raw files can be read:\n  " + "\n  ".join(failures))
     return tuple(scanned)
@@ -90,6 +98,8 @@ def record_sources(catalog: Catalog, scanned: Sequence[ScannedSource]) -> None:
     store = Store(catalog.path.parent)
     with catalog.transaction():
         for source in scanned:
+            if source.problem:
+                continue  # what the catalog knows of it from an earlier run stays
             rows: Counter[str] = Counter()
             for part in source.parts:
                 rows.update(dict(part.cells))
@@ -98,13 +108,84 @@ def record_sources(catalog: Catalog, scanned: Sequence[ScannedSource]) -> None:
                 write_ranges(store, split_digest(source.file), source.parts)
 
 
-def _check_name(path: Path) -> None:
+def find_unread_files(sources: Sequence[ScannedSource], cell_id: str) -> tuple[str, ...]:
+    """Return the paths of the files that cannot be read and may hold a cell that no other file has.
+
+    Args:
+        sources: all raw files of the campaign.
+        cell_id: the cell.
+
+    Returns:
+        The files that have the cell according to their name; else those whose cells only their content could tell.
+    """
+    by_name = tuple(source.file.path for source in sources if cell_id in source.cells_by_name)
+    if by_name:
+        return by_name
+    return tuple(source.file.path for source in sources if not source.cells_by_name and _is_unread(source))
+
+
+def describe_unread(paths: Sequence[str]) -> str:
+    """Say which files that cannot be read may hold a cell.
+
+    Args:
+        paths: the files, at least one.
+    """
+    others = f", or in one of {len(paths) - 1} more of this kind" if len(paths) > 1 else ""
+    return f"it may be in {paths[0]}, which cannot be read{others}"
+
+
+def _is_unread(source: ScannedSource) -> bool:
+    """Whether the cells of a file are not known: it has none, or nothing could be guessed from its first lines."""
+    if not source.cell_ids:
+        return True
+    if not _may_be_failed_guess(source.file.settings):
+        return False
     try:
-        str(path).encode()
-    except UnicodeEncodeError:
-        raise UsageError(
-            f"the name of the raw file {path.name!a} is not valid text and cannot be recorded; rename it"
-        ) from None
+        readers.guess_settings(Path(source.file.path))
+    except (ReadError, OSError):
+        return True
+    return False
+
+
+def _may_be_failed_guess(settings: SourceSettings) -> bool:
+    """Whether settings are what a file gets if nothing can be guessed from it; then its cell ids are not known."""
+    return not settings.columns and settings.cell_id_from == "stem" and settings.reader != "digatron"
+
+
+def _unopened(path: Path, settings: SourceSettings, problem: str) -> ScannedSource:
+    """Return the entry of a file that cannot be opened; its cell is known if the name of the file gives it.
+
+    Args:
+        problem: why it cannot be opened.
+    """
+    cells = _cells_by_name(path, settings)
+    for cell_id in cells:
+        problem += f"; the cell {quote(cell_id)} is not cleaned without it"
+    file = SourceFile(printable(path), 0, "unreadable", settings)
+    return ScannedSource(file, (), problem=problem, cells_by_name=cells)
+
+
+def _without_cells(path: Path, settings: SourceSettings, error: ReadError) -> ScannedSource:
+    """Return the entry of a file whose cells cannot be found.
+
+    Args:
+        error: why.
+    """
+    try:
+        return ScannedSource(readers.source_file(path, settings), (), path.stat().st_mtime_ns)
+    except (ReadError, OSError):
+        return _unopened(path, settings, str(error))
+
+
+def _cells_by_name(path: Path, settings: SourceSettings) -> tuple[str, ...]:
+    """Return the cell that a file has according to its name; empty when only its content could say."""
+    is_in_content = settings.cell_id_from.startswith("column:") or _may_be_failed_guess(settings)
+    if is_in_content or not is_utf8(path):
+        return ()
+    try:
+        return readers.cell_ids(path, settings)
+    except ReadError:
+        return ()
 
 
 def _scan(path: Path, settings: SourceSettings, cache: Cache, store: Store) -> ScannedSource:

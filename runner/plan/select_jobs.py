@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...data.names import check_known
+from ...data.errors import UsageError
+from ...data.names import quote, suggest_or_list
 from ...data.results.receipt import JobKind
-from .job import FitWork, Job, Key, ModelWork, SimulateWork
+from .job import FitWork, Job, Key, ModelWork, ScannedSource, SimulateWork, SplitWork
+from .scan import describe_unread, find_unread_files
 
 STAGE_KINDS: dict[str, tuple[JobKind, ...]] = {
     "clean": ("split", "clean"),
@@ -37,7 +39,8 @@ def select_fits(jobs: Sequence[Job], fits: Sequence[str]) -> tuple[Job, ...]:
 
     Args:
         jobs: each after the jobs it needs.
-        fits: names of fits; the name of a chain selects the fits of all its check-ups. Empty = all jobs.
+        fits: names of fits; the name of a chain selects the fits of all its check-ups. Empty = all jobs. The jobs of
+            raw files that cannot be opened are always selected: the cells of the fits may be in them.
     """
     if not fits:
         return tuple(jobs)
@@ -48,25 +51,40 @@ def select_fits(jobs: Sequence[Job], fits: Sequence[str]) -> tuple[Job, ...]:
         is_of_fits = isinstance(job.work, ModelWork) and job.work.fit_name in names
         if is_of_fits or job.key in needed:
             needed |= {job.key, *job.needs}
-    return tuple(job for job in jobs if job.key in needed)
+    return tuple(job for job in jobs if job.key in needed or _is_unopened(job))
 
 
-def select_cells(jobs: Sequence[Job], cells: Sequence[str]) -> tuple[Job, ...]:
+def select_cells(jobs: Sequence[Job], cells: Sequence[str], sources: Sequence[ScannedSource] = ()) -> tuple[Job, ...]:
     """Select the jobs of some cells, with the splits of raw files that they need.
 
     Args:
         cells: cell ids; empty = all jobs.
+        sources: all raw files of the campaign. The job of a file that cannot be opened is selected with the cell that
+            the file has according to its name: it fails and says why.
 
     Raises:
-        UsageError: a cell is not in the campaign; the text gives the nearest cell.
+        UsageError: a cell is not in the campaign; the text gives the files that cannot be read and may hold it, and
+            the nearest cell.
     """
     if not cells:
         return tuple(jobs)
+    unopened = [source for source in sources if not set(cells).isdisjoint(source.cells_by_name)]
     known = {job.cell_id for job in jobs if job.kind == "clean"}
-    check_known("the campaign has no cell", cells, known)
+    known |= {cell for source in sources for cell in source.cells_by_name}
+    for cell in cells:
+        if cell not in known:
+            unread = find_unread_files(sources, cell)
+            where = f" in a readable file; {describe_unread(unread)}" if unread else ""
+            raise UsageError(f"the campaign has no cell {quote(cell)}{where}{suggest_or_list(cell, known)}")
     chosen = [job for job in jobs if job.cell_id in cells]
     needed = {key for job in chosen for key in job.needs}
+    paths = {source.file.path for source in unopened}
+    needed |= {job.key for job in jobs if isinstance(job.work, SplitWork) and job.work.file.path in paths}
     return tuple(job for job in jobs if job.cell_id in cells or job.key in needed)
+
+
+def _is_unopened(job: Job) -> bool:
+    return isinstance(job.work, SplitWork) and bool(job.work.problem)
 
 
 def _simulates_fit(job: Job) -> bool:

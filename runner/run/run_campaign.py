@@ -16,6 +16,7 @@ from typing import Final, NamedTuple, TextIO
 from ...data.codec import digest
 from ...data.errors import UsageError
 from ...data.installed import installed_version
+from ...data.names import quote
 from ...data.settings import ClusterSettings
 from ...data.text import format_count
 from ...parquet_store.journal import forget_deaths
@@ -23,11 +24,11 @@ from ...parquet_store.layout import Store
 from ...sqlite.catalog import Catalog
 from ..campaign.added_fits import store_added_fits
 from ..campaign.campaign import Campaign
-from ..campaign.cell_plan import CellPlan, resolve
+from ..campaign.cell_plan import CellPlan, find_absent_cells, resolve
 from ..campaign.pybamm_checks import check_with_pybamm
 from ..plan.job import Job, ModelWork, ScannedSource
 from ..plan.plan import list_cells, plan_jobs
-from ..plan.scan import check_current_signs, record_sources, scan_sources
+from ..plan.scan import check_current_signs, describe_unread, find_unread_files, record_sources, scan_sources
 from ..plan.select_jobs import select_cells, select_fits, select_stage
 from ..worker import model_cache
 from ..worker.compile import choose_compiled
@@ -98,9 +99,26 @@ def scan_and_plan(campaign: Campaign) -> CampaignPlan:
     store = Store(campaign.store)
     sources = scan_sources(campaign.sources, store.catalog)
     check_current_signs(campaign.path, sources)
-    cells = resolve(campaign, list_cells(sources))
+    cells = resolve(campaign, list_cells(sources), find_unread_cells(campaign, sources).keys())
     check_with_pybamm(campaign, cells)
     return CampaignPlan(sources, plan_jobs(cells, sources, store), cells)
+
+
+def find_unread_cells(campaign: Campaign, sources: Sequence[ScannedSource]) -> dict[str, str]:
+    """Find the cells that the campaign names, that no readable file has, and that an unreadable file may have.
+
+    Args:
+        sources: the campaign's raw files, scanned.
+
+    Returns:
+        A line of text for each of these cells, by cell id.
+    """
+    lines = {}
+    for where, cell_id in find_absent_cells(campaign, list_cells(sources)):
+        files = find_unread_files(sources, cell_id)
+        if files:
+            lines[cell_id] = f"{where}: no readable file has the cell {quote(cell_id)}; {describe_unread(files)}"
+    return lines
 
 
 def run_campaign(
@@ -131,13 +149,17 @@ def run_campaign(
     store = Store(campaign.store)
     with lock_store(store.root), Catalog.open(store.catalog) as catalog:
         plan = scan_and_plan(campaign)
-        jobs = select_fits(select_cells(select_stage(plan.jobs, command), cells), fits)
+        jobs = select_fits(select_cells(select_stage(plan.jobs, command), cells, plan.sources), fits)
         if command == "fit":
             _require_fit(campaign.path, jobs)
         store_added_fits(store, campaign.asked)
         campaign_id = _record_campaign(catalog, campaign, plan)
         record_found(catalog, store, plan.jobs)
+        catalog.forget_failed_splits({(job.cell_id, job.label) for job in plan.jobs if job.kind == "split"})
         catalog.mark_pending([(job.kind, job.cell_id, job.label, job.digest) for job in plan.jobs if job.reason])
+        if out is not None:
+            for line in find_unread_cells(campaign, plan.sources).values():
+                print(f"unread     {line}", file=out)
         run_id = _begin_run(catalog, campaign_id, command_line)
         stale = [job for job in jobs if job.reason]
         waiting = choose_compiled(stale, campaign.file.simulate.compiled, model_cache.is_known)
@@ -182,7 +204,8 @@ def _check_cluster_kind(kind: str) -> None:
 
 
 def _require_fit(campaign_path: Path, jobs: Sequence[Job]) -> None:
-    if not any(job.kind == "fit" for job in jobs):
+    kinds = {job.kind for job in jobs}
+    if "fit" not in kinds and kinds != {"split"}:  # splits alone: every file of the cells cannot be opened
         raise UsageError(f"{campaign_path}: no [fit] for these cells; add one, or run: kilocell fit --preset diffusion")
 
 

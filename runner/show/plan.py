@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
-from ..run.run_campaign import scan_and_plan
+from ..run.run_campaign import find_unread_cells, scan_and_plan
 from .table import table, table_to_json
 
 if TYPE_CHECKING:
@@ -19,7 +20,10 @@ def show_plan(campaign: Campaign, json_: bool, everything: bool) -> None:
         json_: print JSON.
         everything: print the jobs that are done, too.
     """
-    jobs = scan_and_plan(campaign).jobs
+    plan = scan_and_plan(campaign)
+    jobs = plan.jobs
+    for line in find_unread_cells(campaign, plan.sources).values():
+        print(f"unread     {line}", file=sys.stderr)
     waiting = [job for job in jobs if job.reason]
     shown = jobs if everything else waiting
     headings = ("stage", "cell", "label", "why")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ...data.errors import FailedSimulationError, JobError
+from ...data.errors import FailedSimulationError, JobError, ReadError
 from ...data.installed import installed_version
 from ...data.readers.read import read_by_cell, read_raw
 from ...data.results.cleaning import CleanResult, RecordSource
@@ -29,7 +29,10 @@ def run_split_job(store: Store, job: Job, work: SplitWork) -> tuple[SplitResult,
 
     Raises:
         JobError: the file changed since it was scanned (``file_changed``).
+        ReadError: the file cannot be read, or could not be opened when it was scanned.
     """
+    if work.problem:
+        raise ReadError(work.problem)
     _check_unchanged(work.file, work.mtime_ns)
     parts: dict[str, int] = {}
     rows: dict[str, int] = {}

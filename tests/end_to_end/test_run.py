@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from pathlib import Path
 
@@ -57,17 +58,34 @@ def test_bad_files_fail_alone_with_a_reason(tmp_path: Path) -> None:
     (tmp_path / "column.csv").write_text(lines("x").replace("voltage_V", "volts_maybe"))
     (tmp_path / "text.csv").write_text(lines("x").replace(",4.", ",high").replace(",3.", ",high"))
     (tmp_path / "broken.csv").write_bytes(lines("x").encode()[:900] + b"\xff\x00\xfe\x00\x01" * 30)
-    write_campaign(tmp_path)
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "link.csv").symlink_to("nothing.csv")
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.csv")).write_text(lines("x"))
+    campaign = write_campaign(tmp_path, more="[cells.goood]\nnominal_capacity_ah = 4.0\n")
+    campaign.write_text(campaign.read_text().replace('"*.csv"', '"*.csv", "goood.csv"'))
     done = kilocell("run", *QUICK, "--no-plots", cwd=tmp_path, expect=1)
     failed = {row["cell_id"]: row["reason"] for row in ask(tmp_path, "SELECT cell_id, reason FROM failures")}
-    assert set(failed) == {"empty", "header", "column", "text", "broken"}
+    contents = {"empty", "header", "column", "text", "broken"}
+    assert set(failed) == contents | {"pipe.csv", "link.csv", "caf\\xe9.csv", "goood.csv"}
     for cell_id, reason in failed.items():
-        assert f"{cell_id}.csv" in reason
+        assert f"{cell_id}.csv" in reason or cell_id in reason
         assert reason.split(":")[0] in done.stdout + done.stderr
+    assert 'did you mean "good.csv"?' in failed["goood.csv"]
+    assert "named pipe" in failed["pipe.csv"]
+    assert "link to nothing.csv" in failed["link.csv"]
+    assert "not UTF-8" in failed["caf\\xe9.csv"]
+    codes = ask(tmp_path, "SELECT DISTINCT reason_code FROM failures")
+    assert codes == [{"reason_code": "unreadable"}]
     assert "volts_maybe" in failed["column"]
     assert "high" in failed["text"]
     assert results(tmp_path)["good", "SPM"] == "done"
     assert results(tmp_path)["empty", "SPM"] == "skipped"
+
+    (tmp_path / "good.csv").rename(tmp_path / "goood.csv")
+    (tmp_path / "pipe.csv").unlink()
+    kilocell("clean", *QUICK, "--cell", "goood", cwd=tmp_path)
+    failed = {row["cell_id"]: row["reason"] for row in ask(tmp_path, "SELECT cell_id, reason FROM failures")}
+    assert set(failed) == contents | {"link.csv", "caf\\xe9.csv"}  # what was fixed or removed is not listed
 
 
 IDS = ["../../x", "a/b", "CON", "<script>alert(1)</script>", "x" * 300, "电池一号", "A", "a'\"; DROP TABLE cells; --"]
