@@ -24,7 +24,10 @@ NAMES: Final[dict[str, tuple[str, ...]]] = {
     c.CYCLE_ID: ("cycleid", "cycleindex", "cyclecount", "cyclenumber", "cycle", "cycleno", "cyc", "cyclec", "cyccount"),
     c.STEP_ID: ("stepid", "stepindex", "stepnumber", "step", "stepno", "ns", "stepcount", "line"),
     c.CURRENT: ("current", "cellcurrent", "cur", "i", "amps"),
-    c.VOLTAGE: ("voltage", "cellvoltage", "ecell", "ewe", "u", "v", "potential", "volts"),
+    # With a reference electrode, Ewe is one electrode against it, and Ewe-Ece is the cell.
+    c.VOLTAGE: (
+        *("voltage", "cellvoltage", "ecell", "eweece", "ucell", "vcell", "ewe", "u", "v", "potential", "volts"),
+    ),
     c.AMBIENT_TEMPERATURE: (
         *("ambienttemperature", "ambienttemp", "chambertemperature", "chambertemp", "environmenttemperature"),
         *("stationtemperature", "tambient", "tamb", "tchamber"),
