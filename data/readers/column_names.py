@@ -88,6 +88,7 @@ _EPOCH_ABOVE: Final = (1e11, 1e14, 1e16, 1e17)
 _EPOCH_UNITS: Final = ("", "ms", "us", "100ns", "ns")
 """Units of a time since 1970, by its size: above 1e11 it cannot be s (1e9 to 1e10 s are the years 2001 to 2286)."""
 
+_CLOCK_UNIT: Final = re.compile(r"(?:d+[.: ])?h+:m+(?::s+(?:[.,][sfx0]+)?)?")
 _BRACKETS: Final = re.compile(r"(.+?)\s*[(\[]([^)\]]*)[)\]]\s*")
 _SLASH: Final = re.compile(r"(.+?)\s*/\s*([^/]+)")
 _SUFFIX: Final = re.compile(r"(.+)[_ ]([^_ ]+)")
@@ -235,6 +236,6 @@ def parse_unit(text: str) -> str | None:
         ``None`` for an unknown unit.
     """
     text = text.strip().lower()
-    if not text or "hh:mm" in text or "h:min" in text:
+    if not text or "hh:mm" in text or "h:min" in text or _CLOCK_UNIT.fullmatch(text):
         return ""
     return _UNITS.get(text)

@@ -31,7 +31,11 @@ DATES: Final = (
 
 CLOCKS: Final = ("%H:%M:%S.%f", "%H:%M:%S", "%I:%M:%S %p", "%I:%M:%S.%f %p", "%H:%M", "%I:%M %p")
 _NUMBER: Final = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
-_DURATION: Final = r"^(?:(?P<d>\d+)[dD ]\s*)?(?P<h>\d+):(?P<m>\d{1,2}):(?P<s>\d{1,2}(?:[.,]\d*)?)$"
+# Days are before a letter, a word or a space, and also before a point (.NET) or a colon; a colon may precede them.
+_DURATION: Final = (
+    r"^:?(?:(?P<d>\d+)(?P<after>\s*[dD](?:ays?)?,?\s*|\s+|[.:]))?"
+    r"(?P<h>\d+):(?P<m>\d{1,2}):(?P<s>\d{1,2}(?:[.,]\d*)?)$"
+)
 _NUMBER_TEXT: Final = re.compile(_NUMBER.replace(r"\.", "[.,]"))
 _DURATION_TEXT: Final = re.compile(_DURATION)
 _DATE_TEXT: Final = re.compile(r"\d{1,4}[-/.]\w{1,3}[-/.]\d{1,4}\D?.*")
@@ -98,6 +102,8 @@ def parse_numbers(texts: pa.Array, decimal: str = ".") -> Floats:
 def parse_durations(texts: pa.Array, decimal: str = ".") -> Floats:
     """Convert times such as ``1d 02:03:04.5``, ``26:03:04.5`` or plain numbers to seconds.
 
+    Days may also be written as in ``1.02:03:04.5``, ``1:02:03:04.5``, ``:1:02:03:04`` and ``1 day, 02:03:04``.
+
     Args:
         texts: null = missing.
         decimal: decimal sign of plain numbers.
@@ -110,7 +116,11 @@ def parse_durations(texts: pa.Array, decimal: str = ".") -> Floats:
     for name in "dhms":
         text = pc.replace_substring(pc.struct_field(parts, name), ",", ".")
         numbers[name] = _floats(pc.if_else(pc.equal(text, ""), "0", text))
-    values: Floats = ((numbers["d"] * 24 + numbers["h"]) * 60 + numbers["m"]) * 60 + numbers["s"]
+    # Between a point or colon and the minutes, only hours of a day: 1.02:03:04, but not 1.30:03:04.
+    after = pc.is_in(pc.struct_field(parts, "after"), value_set=pa.array([".", ":"]))
+    is_in_day = (numbers["h"] < 24) | ~after.to_numpy(zero_copy_only=False)
+    hours = np.where(is_in_day, numbers["h"], np.nan)
+    values: Floats = ((numbers["d"] * 24 + hours) * 60 + numbers["m"]) * 60 + numbers["s"]
     return np.where(np.isnan(values), parse_numbers(texts, decimal), values)
 
 
