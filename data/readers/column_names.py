@@ -24,7 +24,10 @@ NAMES: Final[dict[str, tuple[str, ...]]] = {
     c.CYCLE_ID: ("cycleid", "cycleindex", "cyclecount", "cyclenumber", "cycle", "cycleno", "cyc", "cyclec", "cyccount"),
     c.STEP_ID: ("stepid", "stepindex", "stepnumber", "step", "stepno", "ns", "stepcount", "line"),
     c.CURRENT: ("current", "cellcurrent", "cur", "i", "amps"),
-    c.VOLTAGE: ("voltage", "cellvoltage", "ecell", "ewe", "u", "v", "potential", "volts"),
+    # With a reference electrode, Ewe is one electrode against it, and Ewe-Ece is the cell.
+    c.VOLTAGE: (
+        *("voltage", "cellvoltage", "ecell", "eweece", "ucell", "vcell", "ewe", "u", "v", "potential", "volts"),
+    ),
     c.AMBIENT_TEMPERATURE: (
         *("ambienttemperature", "ambienttemp", "chambertemperature", "chambertemp", "environmenttemperature"),
         *("stationtemperature", "tambient", "tamb", "tchamber"),
@@ -85,6 +88,7 @@ _EPOCH_ABOVE: Final = (1e11, 1e14, 1e16, 1e17)
 _EPOCH_UNITS: Final = ("", "ms", "us", "100ns", "ns")
 """Units of a time since 1970, by its size: above 1e11 it cannot be s (1e9 to 1e10 s are the years 2001 to 2286)."""
 
+_CLOCK_UNIT: Final = re.compile(r"(?:d+[.: ])?h+:m+(?::s+(?:[.,][sfx0]+)?)?")
 _BRACKETS: Final = re.compile(r"(.+?)\s*[(\[]([^)\]]*)[)\]]\s*")
 _SLASH: Final = re.compile(r"(.+?)\s*/\s*([^/]+)")
 _SUFFIX: Final = re.compile(r"(.+)[_ ]([^_ ]+)")
@@ -232,6 +236,6 @@ def parse_unit(text: str) -> str | None:
         ``None`` for an unknown unit.
     """
     text = text.strip().lower()
-    if not text or "hh:mm" in text or "h:min" in text:
+    if not text or "hh:mm" in text or "h:min" in text or _CLOCK_UNIT.fullmatch(text):
         return ""
     return _UNITS.get(text)

@@ -15,6 +15,7 @@ from .column_names import names_and_units, parse_unit, possible_targets
 from .csv_values import value_kind
 from .file_kinds import check_text, unreadable_error
 from .neware_layers import flatten_blocks, flatten_lines, is_layered, plain_column_names
+from .number_signs import find_number_signs
 from .text_blocks import HEAD_BYTES, TextBlock, is_gzip, split_lines, text_blocks
 
 SPACES: Final = " "
@@ -37,8 +38,6 @@ SAMPLE_ROWS: Final = 200
 """Rows in the sample, at the beginning and at the end of the file each."""
 
 _VOLTAGE: Final = re.compile(r"(?i)volt|ecell|ewe|potential|(?<![a-z])[uv](?![a-z])")
-_POINT: Final = re.compile(r"[+-]?\d*\.\d+([eE][+-]?\d+)?")
-_COMMA: Final = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
 NUMBERED: Final = re.compile(r"#[1-9]\d*")
 """Names of the columns of a table that has no header."""
 
@@ -61,6 +60,7 @@ class Header:
         sample: some rows, as texts.
         units: texts of a line of units below the names; it is one of the ``lines``.
         layers: the lines that name the layers of a layered file (:mod:`kilocell.data.readers.neware_layers`).
+        thousands: the characters between thousands; "" = the sample has none.
     """
 
     path: Path
@@ -72,6 +72,7 @@ class Header:
     sample: tuple[tuple[str, ...], ...]
     units: tuple[str, ...] = ()
     layers: tuple[str, ...] = ()
+    thousands: str = ""
 
 
 def split_line(line: str, delimiter: str) -> list[str]:
@@ -234,9 +235,25 @@ def complete_header(
     # Lines of another length at the end of a file are damaged, or part of the preamble.
     last_rows = [tuple(split_line(line, delimiter)) for line in _tail(path)]
     sample = rows + [row for row in last_rows if len(row) == fields]
-    decimal = _decimal(sample, delimiter)
+    decimal, thousands = find_number_signs(sample, lambda: _split_all(lines, delimiter, fields) + sample, delimiter)
     width = max(fields, len(names))
-    return Header(path, delimiter, decimal, tuple(names), lines_before, width, tuple(sample), tuple(units))
+    return Header(
+        path,
+        delimiter,
+        decimal,
+        tuple(names),
+        lines_before,
+        width,
+        tuple(sample),
+        tuple(units),
+        thousands=thousands,
+    )
+
+
+def _split_all(lines: Sequence[str], delimiter: str, fields: int) -> list[tuple[str, ...]]:
+    """Split the lines that have the usual number of fields."""
+    rows = [tuple(split_line(line, delimiter)) for line in lines]
+    return [row for row in rows if len(row) == fields]
 
 
 def header_score(fields: Sequence[str], requested: Sequence[str]) -> tuple[int, int, int]:
@@ -254,16 +271,6 @@ def header_score(fields: Sequence[str], requested: Sequence[str]) -> tuple[int, 
     if len(names) > 1:
         known = known.union(*(possible_targets(name) for name in names[:200] if name))
     return len(set(requested).intersection(names)), len(known), min(len(names), 2)
-
-
-def _decimal(rows: Sequence[Sequence[str]], delimiter: str) -> str:
-    """Return the decimal sign of the sample; a comma only if it does not delimit."""
-    values = [value.strip() for row in rows for value in row]
-    points = sum(_POINT.fullmatch(value) is not None for value in values)
-    commas = sum(_COMMA.fullmatch(value) is not None for value in values)
-    if commas > points or (delimiter == ";" and points == 0):
-        return ","
-    return "."
 
 
 def _tail(path: Path) -> list[str]:

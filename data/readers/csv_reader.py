@@ -22,7 +22,7 @@ from ..arrays import Floats, Integers, Mask
 from ..convert import to_column_unit
 from ..errors import ReadError
 from ..settings import FileRange, SourceSettings
-from .csv_header import prepare_blocks
+from .csv_header import Header, prepare_blocks
 from .csv_parse import parse_block
 from .csv_values import clean_text, parse_datetimes, parse_durations, parse_numbers, to_unix_second
 from .layout import Column, Layout, csv_layout
@@ -203,7 +203,7 @@ def _column_values(array: pa.Array, column: Column, layout: Layout) -> tuple[Any
     else:
         texts = clean_text(array)
         try:
-            values = _parse_texts(texts, column, layout.header.decimal)
+            values = _parse_texts(texts, column, layout.header)
         except ValueError as error:
             raise ReadError(
                 f"{layout.header.path}: column {column.name!r}, date format {column.date!r}: {error}"
@@ -215,12 +215,12 @@ def _column_values(array: pa.Array, column: Column, layout: Layout) -> tuple[Any
         raise ReadError(f"{layout.header.path}: column {column.name!r}: {error}") from None
 
 
-def _parse_texts(texts: pa.Array, column: Column, decimal: str) -> Floats:
+def _parse_texts(texts: pa.Array, column: Column, header: Header) -> Floats:
     if column.kind == "datetime":
         return parse_datetimes(texts, column.date)
     if column.kind == "duration":
-        return parse_durations(texts, decimal)
-    return parse_numbers(texts, decimal)
+        return parse_durations(texts, header.decimal)
+    return parse_numbers(texts, header.decimal, header.thousands)
 
 
 def _mean(columns: Sequence[Any]) -> Any:

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ..arrays import Floats, Mask
+from .number_signs import GROUPED_TEXT, OPPOSITE, OTHER_SEPARATORS, grouped_pattern, plain_number
 
 Kind = Literal["number", "duration", "datetime", "text", "empty"]
 MISSING: Final = ("", "nan", "na", "n/a", "#n/a", "-nan", "null", "none")
@@ -31,7 +32,11 @@ DATES: Final = (
 
 CLOCKS: Final = ("%H:%M:%S.%f", "%H:%M:%S", "%I:%M:%S %p", "%I:%M:%S.%f %p", "%H:%M", "%I:%M %p")
 _NUMBER: Final = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
-_DURATION: Final = r"^(?:(?P<d>\d+)[dD ]\s*)?(?P<h>\d+):(?P<m>\d{1,2}):(?P<s>\d{1,2}(?:[.,]\d*)?)$"
+# Days are before a letter, a word or a space, and also before a point (.NET) or a colon; a colon may precede them.
+_DURATION: Final = (
+    r"^:?(?:(?P<d>\d+)(?P<after>\s*[dD](?:ays?)?,?\s*|\s+|[.:]))?"
+    r"(?P<h>\d+):(?P<m>\d{1,2}):(?P<s>\d{1,2}(?:[.,]\d*)?)$"
+)
 _NUMBER_TEXT: Final = re.compile(_NUMBER.replace(r"\.", "[.,]"))
 _DURATION_TEXT: Final = re.compile(_DURATION)
 _DATE_TEXT: Final = re.compile(r"\d{1,4}[-/.]\w{1,3}[-/.]\d{1,4}\D?.*")
@@ -47,11 +52,9 @@ def value_kind(values: Sequence[str]) -> Kind:
     known = [value for value in stripped if value.lower() not in MISSING]
     if not known:
         return "empty"
-    forms: tuple[tuple[Kind, re.Pattern[str]], ...] = (
-        ("number", _NUMBER_TEXT),
-        ("duration", _DURATION_TEXT),
-        ("datetime", _DATE_TEXT),
-    )
+    if 2 * sum(_is_number(value) for value in known) >= len(known):
+        return "number"
+    forms: tuple[tuple[Kind, re.Pattern[str]], ...] = (("duration", _DURATION_TEXT), ("datetime", _DATE_TEXT))
     for kind, form in forms:
         if 2 * sum(form.fullmatch(value) is not None for value in known) >= len(known):
             return kind
@@ -60,10 +63,14 @@ def value_kind(values: Sequence[str]) -> Kind:
 
 def median_number(values: Sequence[str]) -> float:
     """Return the median of the values that are numbers; 0 if there are none."""
-    numbers = [value.strip().replace(",", ".") for value in values if _NUMBER_TEXT.fullmatch(value.strip())]
+    numbers = [plain_number(value.strip()) for value in values if _is_number(value.strip())]
     if not numbers:
         return 0.0
-    return median(float(number) for number in numbers)
+    return median(numbers)
+
+
+def _is_number(text: str) -> bool:
+    return _NUMBER_TEXT.fullmatch(text) is not None or GROUPED_TEXT.fullmatch(text) is not None
 
 
 def clean_text(texts: pa.Array) -> pa.Array:
@@ -73,30 +80,81 @@ def clean_text(texts: pa.Array) -> pa.Array:
     return pc.if_else(missing, pa.scalar(None, pa.string()), texts)
 
 
-def parse_numbers(texts: pa.Array, decimal: str = ".") -> Floats:
+def parse_numbers(texts: pa.Array, decimal: str = ".", thousands: str = "") -> Floats:
     """Convert texts to numbers.
 
     Args:
         texts: null = missing.
         decimal: decimal sign, point or comma.
+        thousands: characters between thousands; "" = the texts show which they are.
 
     Returns:
         Shape (rows,); NaN for a missing value and for text that is not a finite number.
     """
-    if decimal == ",":
-        dotted = pc.match_substring(texts, ".")
-        texts = pc.replace_substring(pc.if_else(dotted, pa.scalar(None, pa.string()), texts), ",", ".")
+    pointed = _with_point(texts, decimal)
     try:
-        values = _floats(texts)
+        if pointed.null_count > texts.null_count:
+            raise pa.ArrowInvalid("a number has the other sign")
+        values = _floats(pointed)
     except pa.ArrowInvalid:
-        number = pc.match_substring_regex(texts, _NUMBER)
-        values = _floats(pc.if_else(number, texts, pa.scalar(None, pa.string())))
+        pointed = _with_point(_join_thousands(texts, decimal, thousands), decimal)
+        number = pc.match_substring_regex(pointed, _NUMBER)
+        values = _floats(pc.if_else(number, pointed, pa.scalar(None, pa.string())))
     values[~np.isfinite(values)] = np.nan
     return values
 
 
+def _with_point(texts: pa.Array, decimal: str) -> pa.Array:
+    """Replace the decimal sign by a point; a number with the other sign becomes null."""
+    if decimal == ".":
+        return texts
+    dotted = pc.match_substring(texts, ".")
+    return pc.replace_substring(pc.if_else(dotted, pa.scalar(None, pa.string()), texts), ",", ".")
+
+
+def _join_thousands(texts: pa.Array, decimal: str, thousands: str) -> pa.Array:
+    """Remove thousands separators from the numbers that have them.
+
+    Args:
+        texts: the values of one column.
+        decimal: decimal sign.
+        thousands: characters between thousands; "" = those that cannot be anything else in this column.
+    """
+    separators = thousands
+    if not separators:
+        separators = OTHER_SEPARATORS
+        if _has_thousands(texts, decimal):
+            separators += OPPOSITE[decimal]
+    grouped = pc.match_substring_regex(texts, f"^{grouped_pattern(separators, decimal)}$")
+    joined = texts
+    for separator in separators:
+        joined = pc.replace_substring(joined, separator, "")
+    return pc.if_else(grouped, joined, texts)
+
+
+def _has_thousands(texts: pa.Array, decimal: str) -> bool:
+    """Tell whether the sign that is not decimal is between thousands in this column.
+
+    It is in ``1,234.5`` and ``1,234,567``, and in a column of whole numbers that writes smaller ones without a sign.
+    """
+    sign = OPPOSITE[decimal]
+    values = texts.drop_null()
+    grouped = values.filter(pc.match_substring_regex(values, f"^{grouped_pattern(sign, decimal)}$"))
+    if not len(grouped):
+        return False
+    if pc.any(pc.match_substring_regex(grouped, rf"\{decimal}|\{sign}.*\{sign}")).as_py():
+        return True
+    whole = values.filter(pc.match_substring_regex(values, r"^[+-]?\d{1,18}$"))
+    number = _NUMBER.replace(r"\.", rf"\{decimal}")
+    are_whole = pc.sum(pc.match_substring_regex(values, number)).as_py() == len(whole)
+    largest = pc.max(pc.abs(pc.cast(pc.utf8_ltrim(whole, "+"), pa.int64()))).as_py() or 0
+    return are_whole and 0 < largest < 1000
+
+
 def parse_durations(texts: pa.Array, decimal: str = ".") -> Floats:
     """Convert times such as ``1d 02:03:04.5``, ``26:03:04.5`` or plain numbers to seconds.
+
+    Days may also be written as in ``1.02:03:04.5``, ``1:02:03:04.5``, ``:1:02:03:04`` and ``1 day, 02:03:04``.
 
     Args:
         texts: null = missing.
@@ -110,7 +168,11 @@ def parse_durations(texts: pa.Array, decimal: str = ".") -> Floats:
     for name in "dhms":
         text = pc.replace_substring(pc.struct_field(parts, name), ",", ".")
         numbers[name] = _floats(pc.if_else(pc.equal(text, ""), "0", text))
-    values: Floats = ((numbers["d"] * 24 + numbers["h"]) * 60 + numbers["m"]) * 60 + numbers["s"]
+    # Between a point or colon and the minutes, only hours of a day: 1.02:03:04, but not 1.30:03:04.
+    after = pc.is_in(pc.struct_field(parts, "after"), value_set=pa.array([".", ":"]))
+    is_in_day = (numbers["h"] < 24) | ~after.to_numpy(zero_copy_only=False)
+    hours = np.where(is_in_day, numbers["h"], np.nan)
+    values: Floats = ((numbers["d"] * 24 + hours) * 60 + numbers["m"]) * 60 + numbers["s"]
     return np.where(np.isnan(values), parse_numbers(texts, decimal), values)
 
 

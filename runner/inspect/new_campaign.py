@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Final
@@ -15,6 +16,7 @@ import pandas as pd
 
 from ...data.errors import CampaignError, ReadError, UsageError
 from ...data.readers.read import guess_settings, read_by_cell
+from ...data.readers.text_blocks import GZIP_SUFFIXES, stem
 from ...data.settings import SourceSettings
 from ...data.text import format_count
 from ...jobs.cleaning.guess_cell import CellGuess, guess_cell
@@ -24,6 +26,12 @@ from .template import GuessedCampaign, campaign_text
 
 TABLES: Final = frozenset({".csv", ".txt", ".tsv", ".dat", ".mpt", ".parquet", ".xlsx", ".xls", ".nda", ".ndax"})
 """Endings of the files that a folder is searched for; ``.gz`` may follow them."""
+
+_CHANNEL: Final = re.compile(r"\.\d{3}")
+"""Ending of Maccor's files: the number of the channel."""
+
+_BY_NAME: Final = "pattern:(?P<cell_id>[^/]+)$"
+"""The cell id is the whole name of the file, with its ending."""
 
 NOT_READ: Final = frozenset({".mpr", ".res"})
 """Endings of cyclers' files that no reader reads. A folder is searched for them, too, to say what to export instead."""
@@ -104,7 +112,7 @@ def raw_files(paths: Sequence[str]) -> list[Path]:
         if path.is_dir():
             named = [file for file in path.rglob("*") if _is_table(file, path)]
             if not named:
-                problems.append(f"no file that ends in {', '.join(sorted(TABLES))} in {path}")
+                problems.append(f"no file that ends in {', '.join(sorted(TABLES))} or a channel (.001) in {path}")
         else:
             named = find_files(text, here)
             if not named:
@@ -120,10 +128,9 @@ def _is_table(path: Path, folder: Path) -> bool:
 
     Named pipes, devices and links that point to nothing count as files: reading them reports what is wrong.
     """
-    ending = path.suffix
-    if ending.lower() == ".gz":
-        ending = Path(path.stem).suffix
-    if ending.lower() not in TABLES | NOT_READ or path.is_dir():
+    ending = _ending(path)
+    is_known = ending.lower() in TABLES | NOT_READ or _CHANNEL.fullmatch(ending) is not None
+    if not is_known or path.is_dir():
         return False
     between = path.parents[: len(path.parents) - len(folder.parents)]
     return not any((parent / "catalog.sqlite").is_file() for parent in between)
@@ -137,6 +144,7 @@ def _read_headers(files: Sequence[Path]) -> _RawFiles:
     """
     groups: dict[SourceSettings, list[Path]] = {}
     left_out = []
+    channels = Counter((path.parent, stem(path)) for path in files if _CHANNEL.fullmatch(_ending(path)))
     for path in files:
         if not is_utf8(path):
             left_out.append(
@@ -144,12 +152,35 @@ def _read_headers(files: Sequence[Path]) -> _RawFiles:
             )
             continue
         try:
-            groups.setdefault(guess_settings(path), []).append(path)
+            groups.setdefault(_tell_channels_apart(path, guess_settings(path), channels), []).append(path)
         except ReadError as error:
             left_out.append(str(error))
     if not groups:
         raise campaign_error(Path("none of these files can be read"), left_out)
     return _RawFiles(groups, tuple(left_out))
+
+
+def _tell_channels_apart(path: Path, settings: SourceSettings, channels: Counter[tuple[Path, str]]) -> SourceSettings:
+    """Return the settings of a file, with its whole name as cell id if other channels ran the same test.
+
+    Maccor names a file after its test and ends it in the channel: ``test.001`` and ``test.002`` are two cells.
+
+    Args:
+        path: the file.
+        settings: how it is read.
+        channels: number of files that end in a channel, by folder and name of the test.
+    """
+    is_one_of_several = _CHANNEL.fullmatch(_ending(path)) is not None and channels[path.parent, stem(path)] > 1
+    if settings.cell_id_from == "stem" and is_one_of_several:
+        return replace(settings, cell_id_from=_BY_NAME)
+    return settings
+
+
+def _ending(path: Path) -> str:
+    """Return the ending of a file's name without ``.gz``."""
+    if path.suffix.lower() in GZIP_SUFFIXES:
+        return Path(path.stem).suffix
+    return path.suffix
 
 
 def _announce_slow_reading(groups: dict[SourceSettings, list[Path]]) -> str:

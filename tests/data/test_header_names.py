@@ -113,3 +113,21 @@ def test_units_stand_in_brackets_after_a_slash_or_at_the_end() -> None:
     assert names_and_units("I/mA") == (("i", "mA"),)
     assert names_and_units("current_A") == (("current", "A"), ("currenta", ""))
     assert names_and_units("Current(kA)") == ()
+
+
+@pytest.mark.parametrize(
+    ("names", "voltage"),
+    [
+        (("Ewe/V", "Ece/V", "Ewe-Ece/V"), "Ewe-Ece/V"),
+        (("Ewe-Ece/V", "Ewe/V", "Ece/V"), "Ewe-Ece/V"),
+        (("<Ewe>/V", "<Ece>/V", "<Ewe-Ece>/V"), "<Ewe-Ece>/V"),
+        (("Ewe/mV", "Ewe - Ece/mV"), "Ewe - Ece/mV"),
+        (("Ewe [V]", "Ewe-Ece [V]"), "Ewe-Ece [V]"),
+        (("Ewe/V", "Ecell/V"), "Ecell/V"),
+        (("Ewe/V", "Ece/V"), "Ewe/V"),
+        (("control/V", "<Ewe>/V"), "<Ewe>/V"),
+    ],
+)
+def test_the_voltage_of_the_cell_goes_before_that_of_one_electrode(names: tuple[str, ...], voltage: str) -> None:
+    found = guess_columns(names, [("3.6", "3.7", "3.8")[: len(names)]])
+    assert [(mapping.target, mapping.column) for mapping in found] == [(c.VOLTAGE, voltage)]

@@ -156,6 +156,46 @@ def test_times_of_days_and_hours(
     assert read_raw(path, guess_settings(path))[c.TEST_TIME].tolist() == pytest.approx([expected] * 2, abs=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("texts", "seconds"),
+    [
+        ((":0:00:00:01", ":0:03:25:10", ":1:12:31:00"), (1, 12310, 131460)),
+        (("0:00:01:02", "0:23:59:59.5", "12:00:00:00"), (62, 86399.5, 1036800)),
+        (("00:00:01", "23:59:59", "1.00:00:00", "1.12:31:00.25"), (1, 86399, 86400, 131460.25)),
+        (("0.00:00:01,5", "10.02:03:04,5"), (1.5, 871384.5)),
+        (("0d 00:00:01", "1d 02:03:04.5", "3D02:03:04"), (1, 93784.5, 266584)),
+        (("0 days 00:00:01.5", "1 day, 2:03:04", "12 days, 2:03:04", "3 02:03:04"), (1.5, 93784, 1044184, 266584)),
+        (("00:00:01", "26:03:04", "123:00:00"), (1, 93784, 442800)),
+        (("00:00:01",) * 3 + ("1.30:00:00", "1:24:00:00", "1.02.03:04:05"), (1,) * 3 + (np.nan,) * 3),
+    ],
+)
+@pytest.mark.parametrize("name", ["Test Time", "Time", "TestTime (d.hh:mm:ss)", "Total Time [d:h:m:s]"])
+def test_durations_with_days(tmp_path: Path, name: str, texts: tuple[str, ...], seconds: tuple[float, ...]) -> None:
+    path = write(tmp_path, [f"{name};Current (A);Voltage (V)", *(f"{text};1.5;3.7" for text in texts)])
+    settings = guess_settings(path)
+    assert [mapping.target for mapping in settings.columns] == [c.TEST_TIME, c.CURRENT, c.VOLTAGE]
+    frame = read_raw(path, settings)
+    np.testing.assert_allclose(frame[c.TEST_TIME], seconds)
+    assert (frame[c.UNREADABLE] != "").tolist() == np.isnan(seconds).tolist()
+
+
+@pytest.mark.parametrize(
+    ("text", "unix_time"),
+    [
+        ("01.02.2023 12:00:00", 1675252800.0),
+        ("1.2.2023 12:00:00.5", 1675252800.5),
+        ("01.02.23 12:00:00", 1675252800.0),
+        ("2023-02-01 12:00:00", 1675252800.0),
+    ],
+)
+@pytest.mark.parametrize("name", ["Time", "Date Time", "timestamp"])
+def test_dates_with_points_are_no_durations(tmp_path: Path, name: str, text: str, unix_time: float) -> None:
+    path = write(tmp_path, [f"{name};Current (A);Voltage (V)", f"{text};1.5;3.7", f"{text};1.5;3.7"])
+    frame = read_raw(path, guess_settings(path))
+    assert frame[c.UNIX_TIME].tolist() == [unix_time] * 2
+    assert frame[c.TEST_TIME].isna().all()
+
+
 def test_maccors_own_text(tmp_path: Path) -> None:
     lines = [
         "Today's Date\t03/28/2022\tDate of Test:\t08/23/2021 6:04:18 PM",

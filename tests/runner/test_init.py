@@ -129,6 +129,26 @@ def test_what_is_left_out_is_said_on_the_screen_and_in_the_file(tmp_path: Path) 
     assert f"{tmp_path}/empty.csv: the file is empty" in (tmp_path / "campaign.toml").read_text(encoding="utf-8")
 
 
+MACCOR = "Rec#\tCyc#\tStep\tTestTime\tAmps\tVolts\tState\n" + "".join(
+    f"{n}\t0\t1\t  0d 00:{n:02}:00.00\t-0.5\t{3.7 - n / 100:.4f}\tD\n" for n in range(40)
+)
+
+
+def test_maccors_files_that_end_in_a_channel_are_found_and_their_cells_told_apart(tmp_path: Path) -> None:
+    names = ("a/B1.001", "a/B2.013", "a/test.001", "a/test.002", "a/test.csv", "b/test.003.gz", "b/test.104.gz")
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        content = MACCOR.encode()
+        (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    (tmp_path / "a" / "archive.7z.001").write_bytes(b"7z\xbc\xaf\x27\x1c\0\xff\xfe")
+    (tmp_path / "a" / "notes.2023").write_text(MACCOR)
+    campaign = init_and_load(tmp_path)
+    cells = {path.relative_to(tmp_path).as_posix(): readers.cell_ids(path, how) for path, how in campaign.sources}
+    ids = ("B1", "B2", "test.001", "test.002", "test", "test.003.gz", "test.104.gz")
+    assert cells == dict(zip(names, ((cell,) for cell in ids), strict=True))
+    assert "archive.7z.001" in campaign.text
+
+
 def test_record_without_charge_gets_no_capacity(tmp_path: Path) -> None:
     rest = "".join(f"A,{60 * n},0.0,3.3,25\n" for n in range(30))
     (tmp_path / "raw.csv").write_text(HEADER + rest)
