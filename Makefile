@@ -6,7 +6,7 @@ STAMP := $(VENV)/installed
 # Test processes side by side. Each runs whole files, so that what a file's tests share is made once.
 WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest
-SIDE_BY_SIDE := -n $(WORKERS) --dist loadfile
+SIDE_BY_SIDE := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 export PYBAMM_DISABLE_TELEMETRY := true
 
 .PHONY: demo test test-slow test-slurm test-all lint format clean

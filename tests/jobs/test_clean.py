@@ -112,12 +112,15 @@ DAMAGES: dict[str, Damage] = {
 }
 
 
-@settings(max_examples=120, deadline=None)
-@given(
+WHATEVER = given(
     st.lists(st.tuples(st.sampled_from(sorted(DAMAGES)), st.integers(3, N - 200)), max_size=6),
     st.booleans(),
     st.sampled_from([None, 2.0]),
 )
+
+
+@settings(max_examples=50, deadline=None)
+@WHATEVER
 @example([("current hole", 118), ("leads off", 121)], False, None)  # a lone row under current between two holes
 @example([("time hole", 3), ("restart, no clock", 3)], False, None)
 @example([("copied block", 1004), ("clock set back", 1071)], True, 2.0)  # both clocks fall at one row
@@ -126,6 +129,19 @@ DAMAGES: dict[str, Damage] = {
 def test_whatever_happened_no_row_is_lost_and_cleaning_is_idempotent(
     damages: list[tuple[str, int]], numbers: bool, capacity_ah: float | None
 ) -> None:
+    assert_no_row_is_lost(damages, numbers, capacity_ah)
+
+
+@pytest.mark.slow
+@settings(max_examples=400, deadline=None)
+@WHATEVER
+def test_whatever_happened_in_many_records_no_row_is_lost(
+    damages: list[tuple[str, int]], numbers: bool, capacity_ah: float | None
+) -> None:
+    assert_no_row_is_lost(damages, numbers, capacity_ah)
+
+
+def assert_no_row_is_lost(damages: list[tuple[str, int]], numbers: bool, capacity_ah: float | None) -> None:
     raw = RAW if numbers else RAW.assign(**{c.STEP_ID: np.nan, c.CYCLE_ID: np.nan})
     for name, at in damages:
         raw = DAMAGES[name](raw, min(at, len(raw) - 200))  # power cuts make it shorter
