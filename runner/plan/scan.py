@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 
 from ...data.errors import CampaignError, ReadError, UsageError
@@ -111,6 +112,8 @@ def record_sources(catalog: Catalog, scanned: Sequence[ScannedSource]) -> None:
 def find_unread_files(sources: Sequence[ScannedSource], cell_id: str) -> tuple[str, ...]:
     """Return the paths of the files that cannot be read and may hold a cell that no other file has.
 
+    It reads the first lines of files that were read without a list of columns, to see whether they can be read.
+
     Args:
         sources: all raw files of the campaign.
         cell_id: the cell.
@@ -138,13 +141,16 @@ def _is_unread(source: ScannedSource) -> bool:
     """Whether the cells of a file are not known: it has none, or nothing could be guessed from its first lines."""
     if not source.cell_ids:
         return True
-    if not _may_be_failed_guess(source.file.settings):
-        return False
+    return _may_be_failed_guess(source.file.settings) and not _can_be_guessed(source.file)
+
+
+@cache  # asked for every cell that no readable file has
+def _can_be_guessed(file: SourceFile) -> bool:
     try:
-        readers.guess_settings(Path(source.file.path))
+        readers.guess_settings(Path(file.path))
     except (ReadError, OSError):
-        return True
-    return False
+        return False
+    return True
 
 
 def _may_be_failed_guess(settings: SourceSettings) -> bool:
