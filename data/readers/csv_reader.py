@@ -22,14 +22,18 @@ from ..arrays import Floats, Integers, Mask
 from ..convert import to_column_unit
 from ..errors import ReadError
 from ..settings import FileRange, SourceSettings
-from .csv_header import Header, prepare_blocks
-from .csv_parse import parse_block
+from .csv_header import Header, prepare_blocks, split_line
+from .csv_parse import Parsed, parse_block
 from .csv_values import clean_text, parse_datetimes, parse_durations, parse_numbers, to_unix_second
+from .cut_line import is_cut
 from .layout import Column, Layout, csv_layout
-from .text_blocks import TextBlock, is_seekable, text_blocks
+from .text_blocks import TextBlock, is_seekable, split_lines, text_blocks
 
 RANGE_BYTES: Final = 256 * 1024 * 1024
 """Default size of the parts of a long file (bytes); a worker reads and sorts one part in memory."""
+
+BEFORE_BYTES: Final = 16 * 1024
+"""Bytes before the last line of a file that show how its values are written."""
 
 _NO_CELL: Final = ("", "nan", "NaN")
 
@@ -80,8 +84,7 @@ def layout_blocks(path: Path, layout: Layout, part: FileRange | None = None) -> 
     row = 0 if part is None else part.first_row
     cell = None if part is None else part.cell_before or None
     indices = [column.index for column in layout.columns] + ([] if layout.cell is None else [layout.cell])
-    for text in _data_blocks(path, layout, part):
-        parsed = parse_block(text, layout, indices)
+    for _, parsed in _parsed_blocks(path, layout, indices, part):
         if len(parsed.lines):
             block = make_raw_block(parsed.arrays, parsed.lines, parsed.notes, layout, row, cell)
             if block.cells is not None:
@@ -111,12 +114,12 @@ def survey(path: Path, layout: Layout, range_bytes: int) -> tuple[FileRange, ...
     counts: Counter[str] = Counter()
     row = 0
     cell: str | None = None
-    for text in _data_blocks(path, only_cells):
-        if text.offset - parts[-1].start >= least and counts:
+    for text, parsed in _parsed_blocks(path, only_cells, [layout.cell]):
+        # A part of the last line alone would not show how its values are written.
+        if text.offset - parts[-1].start >= least and counts and not text.is_open:
             parts[-1] = replace(parts[-1], end=text.offset, cells=tuple(counts.items()))
             parts.append(FileRange(text.offset, file_bytes, text.first_line, row, (), cell or "", text.latin1))
             counts.clear()
-        parsed = parse_block(text, only_cells, [layout.cell])
         if len(parsed.lines):
             cells, _ = _cells(parsed.arrays[layout.cell], path, cell)
             cell = str(cells[-1])
@@ -135,6 +138,57 @@ def column_cells(path: Path, layout: Layout) -> tuple[str, ...]:
         layout: its layout, with a column of cell ids.
     """
     return tuple(dict.fromkeys(cell for part in survey(path, layout, RANGE_BYTES) for cell, _ in part.cells))
+
+
+def _parsed_blocks(
+    path: Path, layout: Layout, indices: Sequence[int], part: FileRange | None = None
+) -> Iterator[tuple[TextBlock, Parsed]]:
+    """Yield the lines below the header and their columns, block by block.
+
+    Args:
+        path: the file.
+        layout: its layout.
+        indices: places of the wanted columns in the file, from 0.
+        part: one of :func:`survey`; ``None`` = the whole file.
+    """
+    before = b""
+    for text in _data_blocks(path, layout, part):
+        parsed = parse_block(text, layout, indices)
+        if text.is_open and len(parsed.lines):
+            parsed = _without_cut_field(parsed, text, before, layout)
+        before = text.data[-BEFORE_BYTES:]
+        yield text, parsed
+
+
+def _without_cut_field(parsed: Parsed, text: TextBlock, before: bytes, layout: Layout) -> Parsed:
+    """Take the last field of a file as missing, and note it, if the file breaks off inside it.
+
+    Args:
+        parsed: the last row, which has no line end.
+        text: its line.
+        before: the end of the lines before it.
+        layout: of the file.
+    """
+    header = layout.header
+    fields = split_line(split_lines(text)[0], header.delimiter)
+    place = len(fields) - 1
+    if place not in parsed.arrays or not fields[place].strip():
+        return parsed
+    lines = before.decode(errors="replace").split("\n")[:-1]
+    rows: Sequence[Sequence[str]] = [split_line(line, header.delimiter) for line in lines if line.strip()]
+    if len(before) == BEFORE_BYTES:  # The first of the lines may have lost its beginning.
+        rows = rows[1:]
+    if not rows:
+        rows = header.sample
+    usual = Counter(map(len, rows)).most_common(1)[0][0]
+    values = [row[place] for row in rows if len(row) > place]
+    if not is_cut(fields[place], values, is_short=len(fields) < usual):
+        return parsed
+    note = f"{header.names[place]}={fields[place].strip()!r}, where the file breaks off"
+    arrays = dict(parsed.arrays)
+    arrays[place] = pa.array([""]) if place == layout.cell else pa.nulls(1, arrays[place].type)
+    notes = {0: "; ".join([*parsed.notes.values(), note])}
+    return replace(parsed, arrays=arrays, notes=notes)
 
 
 def _data_blocks(path: Path, layout: Layout, part: FileRange | None = None) -> Iterator[TextBlock]:

@@ -52,7 +52,7 @@ def value_kind(values: Sequence[str]) -> Kind:
     known = [value for value in stripped if value.lower() not in MISSING]
     if not known:
         return "empty"
-    if 2 * sum(_is_number(value) for value in known) >= len(known):
+    if 2 * sum(is_number(value) for value in known) >= len(known):
         return "number"
     forms: tuple[tuple[Kind, re.Pattern[str]], ...] = (("duration", _DURATION_TEXT), ("datetime", _DATE_TEXT))
     for kind, form in forms:
@@ -63,13 +63,14 @@ def value_kind(values: Sequence[str]) -> Kind:
 
 def median_number(values: Sequence[str]) -> float:
     """Return the median of the values that are numbers; 0 if there are none."""
-    numbers = [plain_number(value.strip()) for value in values if _is_number(value.strip())]
+    numbers = [plain_number(value.strip()) for value in values if is_number(value.strip())]
     if not numbers:
         return 0.0
     return median(numbers)
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Tell whether a text is a number, with either decimal sign and with or without thousands separators."""
     return _NUMBER_TEXT.fullmatch(text) is not None or GROUPED_TEXT.fullmatch(text) is not None
 
 

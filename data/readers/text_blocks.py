@@ -8,7 +8,7 @@ import io
 import re
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Final, cast
 
@@ -46,6 +46,7 @@ class TextBlock:
         lines: number of lines.
         offset: position of the first line in the file (bytes), if the file :func:`is_seekable`.
         latin1: whether an earlier line has shown that the file is in Latin-1.
+        is_open: whether this is the last line of the file, and the file has no line end behind it.
     """
 
     data: bytes
@@ -53,6 +54,7 @@ class TextBlock:
     lines: int
     offset: int = 0
     latin1: bool = False
+    is_open: bool = False
 
 
 @dataclass(slots=True)
@@ -177,7 +179,7 @@ def _blocks(path: Path, stream: BinaryIO, block_bytes: int, part: FileRange | No
         yield _block(decoder, b"".join((rest, memoryview(chunk)[:cut])), newline)
         rest = chunk[cut:]
     if rest:
-        yield _block(decoder, rest + newline, newline)
+        yield replace(_block(decoder, rest + newline, newline), is_open=True)
 
 
 def _line_end(stream: BinaryIO, utf16: bool) -> bytes:
