@@ -54,7 +54,7 @@ def read_simulated(
         times = times[: len(frame)]
     if not np.array_equal(frame[c.TEST_TIME], times):
         raise StoreError(
-            f"simulation {row['label']!r} of cell {row['cell_id']!r} is of an earlier cleaning of the record. "
+            f"simulation {row['label']!r} of cell {row['cell_id']!r} belongs to an earlier cleaning of the record. "
             "`kilocell run` simulates the cell again."
         )
     # Samples that were not simulated (other cycles, or after a failure) become missing values: no line is drawn there.

@@ -58,7 +58,7 @@ def connect(path: Path, *, busy_timeout_second: float = 10.0) -> sqlite3.Connect
             raise StoreError(f"the catalog {path} is empty. `kilocell run` brings it to version {CURRENT_VERSION}.")
         if version < CURRENT_VERSION:
             raise StoreError(
-                f"the catalog {path} is of the older version {version}. "
+                f"the catalog {path} has the older version {version}. "
                 f"`kilocell run` brings it to version {CURRENT_VERSION}."
             )
     except BaseException:

@@ -1,9 +1,9 @@
 """Clean the record of one cell: apply the rules in their order, and report what they did.
 
-Each rule is a small pure function ``(frame, settings) -> RuleOutcome`` in another file of this folder. The order
-follows from what a rule needs: units and time come first, because every other rule compares neighbours in time; then
-the numbers of steps and cycles, because signals are judged within a step; then the signals; then quantities
-calculated from them, such as charge.
+Each rule is a small pure function ``(frame, settings) -> RuleOutcome`` in another file here. The order follows from
+what a rule needs: units and time come first, because every other rule compares neighbours in time; then the
+numbers of steps and cycles, because signals are judged within a step; then the signals; then quantities calculated
+from them, such as charge.
 """
 
 from __future__ import annotations

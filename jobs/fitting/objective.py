@@ -79,7 +79,7 @@ class ObjectivePart:
         used: samples that count, shape (samples of the stretch,).
         profile: the compressed current of the stretch.
         attempt: the way to solve, the same for all parameter values.
-        outputs: indices of the samples that the solver is asked for; ``None`` = chosen by the profile.
+        outputs: indices of the samples at which the solver gives a value; ``None`` = chosen by the profile.
         moving: names of the model's inputs by which the voltage is differentiated.
     """
 

@@ -40,8 +40,8 @@ def require_current(current_ampere: Floats, voltage_volt: Floats, capacity_ah: f
     moved = voltage_moves(voltage_volt)
     if moved and largest <= NO_CURRENT_PER_AH * capacity_ah:
         raise NothingToSimulateError(
-            f"the current is at most {largest:.3g} A, yet the voltage moves: it is missing, or written too coarsely; "
-            "nothing to simulate",
+            f"the current is at most {largest:.3g} A, but the voltage changes: the current is missing, or recorded "
+            "with too few digits; nothing to simulate",
             "no_usable_current",
         )
     if not moved and largest <= REST_CURRENT_PER_AH * capacity_ah:

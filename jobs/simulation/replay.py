@@ -151,7 +151,7 @@ def replay(
     if failure is not None:
         raise ReplayEndedError(str(failure), failure.code, replayed) from failure
     if replayed is None:
-        raise ReplayEndedError("the simulation has no time to be at", "ended_early")
+        raise ReplayEndedError("the simulation ended before its first sample", "ended_early")
     return replayed
 
 

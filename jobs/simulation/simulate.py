@@ -145,6 +145,6 @@ def _refuse_implausible(record: Record, capacity_ah: float) -> None:
         reason = f"the current reaches {largest:g} A, {rate:.0f} times the capacity of {capacity_ah:g} A.h per hour"
         raise JobError(f"{reason}; check nominal_capacity_ah and the current's unit", "implausible_current")
     if rate < REST_CURRENT_PER_AH and voltage_moves(record.voltage_volt):
-        reason = f"the current is at most {largest:g} A in a cell of {capacity_ah:g} A.h, yet its voltage moves"
+        reason = f"the current is at most {largest:g} A in a cell of {capacity_ah:g} A.h, but its voltage changes"
         advice = "check the current's column and unit, and nominal_capacity_ah (in A.h, not in mA.h)"
         raise JobError(f"{reason}; {advice}", "implausible_current")

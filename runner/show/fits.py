@@ -162,7 +162,7 @@ def _add_details(catalog: sqlite3.Connection, row: sqlite3.Row) -> dict[str, Any
 
 
 def _print_fits(fits: Sequence[Row], *, starts: bool) -> None:
-    """Print a table of fits, and details of each where there are few or ``starts`` are asked for."""
+    """Print a table of fits, and details of each if there are few fits or ``starts`` is set."""
     lines = [_line(fit) for fit in fits]
     columns = list(range(len(FITS)))
     if not any(line[HELD_OUT] for line in lines):

@@ -21,7 +21,7 @@ GOOD: set[Finding] = {
     ("no_discharge", 60, 0, "0 A.h out", "as it was", "reported"),
     ("rest_only", 60, 0, NO_CURRENT, "nothing to simulate", "reported"),
 }
-"""The file's current is 0.00 throughout, rounded away by whoever wrote it; that is told as well."""
+"""The file's current is 0.00 throughout, rounded away by whoever wrote it; this is reported as well."""
 
 
 def read_and_clean(shared_data: Path, name: str) -> tuple[pd.DataFrame, Cleaned, set[Finding]]:

@@ -296,7 +296,7 @@ def test_real_lgm50_at_half_c(shared_data: object) -> None:
     assert 1e3 * np.sqrt(np.mean(difference**2)) < 0.1
 
 
-@pytest.mark.parametrize(("scale", "words"), [(1e-3, "yet its voltage moves"), (1e3, "times the capacity")])
+@pytest.mark.parametrize(("scale", "words"), [(1e-3, "but its voltage changes"), (1e3, "times the capacity")])
 def test_a_current_in_the_wrong_unit_is_named(scale: float, words: str) -> None:
     record = pulses().assign(**{c.VOLTAGE: np.linspace(4.1, 3.0, len(pulses()))})
     with pytest.raises(JobError, match=words) as caught:

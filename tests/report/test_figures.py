@@ -150,7 +150,7 @@ def test_a_failed_simulation_is_no_result_anywhere_else(two_cells: Bench) -> Non
 
 def test_a_simulation_of_an_earlier_cleaning_is_not_drawn_over_the_new_one(two_cells: Bench) -> None:
     two_cells.clean("CELL_A", record(cycles=2, samples=200))
-    with pytest.raises(StoreError, match=r"of an earlier cleaning.*`kilocell run`"):
+    with pytest.raises(StoreError, match=r"to an earlier cleaning.*`kilocell run`"):
         plot_cell(two_cells.store, "CELL_A")
 
 
