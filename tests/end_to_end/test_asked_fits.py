@@ -22,7 +22,7 @@ def test_a_fit_is_asked_and_later_given_more_starts(tmp_path: Path) -> None:
     first = kilocell("fit", "--cell", "one", "--preset", "diffusion", "--starts", "2", *QUICK, cwd=tmp_path)
     assert "5 jobs done" in first.stdout  # cleaned, two starts, the fit, and simulated with it
     assert "SPM-Chen2020+diffusion" in {row["label"] for row in ask(tmp_path, "SELECT label FROM simulations")}
-    permanent = first.stdout.partition("write there:\n")[2]
+    permanent = first.stdout.partition("campaign.toml:\n")[2]
     assert 'presets = ["diffusion"]' in permanent
 
     (fit,) = json.loads(kilocell("fits", "--json", cwd=tmp_path).stdout)
@@ -40,7 +40,7 @@ def test_a_fit_is_asked_and_later_given_more_starts(tmp_path: Path) -> None:
     assert {p.name for p in folder.iterdir()} == {*receipts, "diffusion-2.json"}
     assert all((folder / name).read_bytes() == content for name, content in receipts.items())
 
-    the_exported_set_gives_the_very_same_voltage(tmp_path, more.stdout.partition("write there:\n")[2])
+    the_exported_set_gives_the_very_same_voltage(tmp_path, more.stdout.partition("campaign.toml:\n")[2])
 
 
 def the_exported_set_gives_the_very_same_voltage(tmp_path: Path, permanent: str) -> None:

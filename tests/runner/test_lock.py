@@ -17,7 +17,7 @@ from pathlib import Path
 from kilocell.runner.run.lock import lock_store
 with lock_store(Path(sys.argv[1])):
     print("held", flush=True)
-    time.sleep(60)
+    time.sleep(600)
 """
 
 
