@@ -47,7 +47,7 @@ def test_the_catalog_is_made_anew_from_receipts(tmp_path: Path) -> None:
     question = "SELECT cell_id, model, rmse_mv, digest FROM simulations"
     before = ask(tmp_path, question)
     (tmp_path / "store" / "catalog.sqlite").unlink()
-    assert "2 were done before" in kilocell("run", *QUICK, "--no-plots", cwd=tmp_path).stdout
+    assert "all 2 jobs are up to date" in kilocell("run", *QUICK, "--no-plots", cwd=tmp_path).stdout
     assert ask(tmp_path, question) == before
 
 
