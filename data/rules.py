@@ -77,6 +77,14 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule("aborted_test", 38, "warning", "the record ends in the middle of a step or cycle"),
     Rule("rest_only", 39, "warning", "the cell rests throughout, or its current is missing; nothing to simulate"),
+    Rule("step_edge", 40, "info", "sample inserted at a step's edge, between two rows; it has no source row"),
+    Rule("charge_uncertain", 41, "warning", "the charge between two rows is not known from the file; bounds given"),
+    Rule(
+        "charge_balance",
+        42,
+        "error",
+        "more charge out than was ever in the cell, or in than it can hold, by the whole record",
+    ),
 )
 RULES_BY_CODE: Final[dict[str, Rule]] = {rule.code: rule for rule in RULES}
 
