@@ -142,6 +142,7 @@ def clean_report_row(receipt: Receipt, result: CleanResult) -> Row:
     """Return the row of ``clean_reports``, under the receipt's cell_id."""
     return {
         **scalar_columns(result.report, "findings", "quarantined", "flagged", "charge_changes"),
+        "charge_source": result.report.charge_source or None,
         "cell_id": receipt.cell_id,
         "path": _parquet_path(receipt),
         "temperature_mean_celsius": result.temperature_mean_celsius,
@@ -184,7 +185,10 @@ def charge_change_rows(receipt: Receipt, result: CleanResult) -> list[Row]:
 
 def cycle_rows(receipt: Receipt, result: CleanResult) -> list[Row]:
     """Return the rows of ``cycles``."""
-    return [{"cell_id": receipt.cell_id, **scalar_columns(cycle)} for cycle in result.cycles]
+    return [
+        {"cell_id": receipt.cell_id, **scalar_columns(cycle), "charge_source": cycle.charge_source or None}
+        for cycle in result.cycles
+    ]
 
 
 CLEANING_ROWS: Final = {
@@ -227,6 +231,7 @@ def simulation_row(receipt: Receipt, settings: SimulateSettings | None) -> Row:
         }
     if isinstance(result, SimulationResult):
         row["compiled"] = int(result.compiled)
+        row["charge_source"] = result.charge_source or None
     return {**outcome_columns(receipt), **row, "attempts": json.dumps(attempts, ensure_ascii=False)}
 
 

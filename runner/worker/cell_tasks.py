@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from ...data.charge_certainty import charge_certainty
 from ...data.errors import FailedSimulationError, JobError, ReadError
 from ...data.installed import installed_version
 from ...data.readers.read import read_by_cell, read_raw
 from ...data.results.cleaning import CleanResult, RecordSource
 from ...data.results.receipt import OutputFile, Result, SplitResult
+from ...data.results.simulation import SimulationResult
 from ...data.settings import SourceFile
 from ...parquet_store.layout import Store
 from ...parquet_store.read import read_raw_parts
@@ -88,7 +90,22 @@ def run_simulate_job(store: Store, job: Job, work: SimulateWork) -> tuple[Result
     running = store.receipt(job.kind, job.cell_id, job.label).with_suffix(".running")
     with hard_timeout(running, settings.time_limit_second):
         simulated = simulate(cell.samples, settings, cell.temperature_mean_celsius)
-    return simulated.result, (write_simulation(store, job, simulated.frame),)
+    return _with_charge_certainty(simulated.result, cell.clean_result), (write_simulation(store, job, simulated.frame),)
+
+
+def _with_charge_certainty(result: SimulationResult, cleaned: CleanResult) -> SimulationResult:
+    """Return the result of a simulation with how well the charge of its cycles is known."""
+    selection = result.settings.cycles
+    cycles = None
+    if not selection.whole:
+        cycles, _ = selection.split_cycles(cycle.cycle_count for cycle in cleaned.cycles)
+    certainty = charge_certainty(cleaned, cycles)
+    return replace(
+        result,
+        charge_source=certainty.source,
+        charge_throughput_ah=certainty.throughput_ah,
+        charge_uncertainty_ah=certainty.uncertainty_ah,
+    )
 
 
 def write_simulation(store: Store, job: Job, frame: pd.DataFrame) -> OutputFile:
