@@ -174,6 +174,7 @@ class CleanSettings:
         channel_difference_volt: largest difference (V) between the rest voltages before and after a new file, a restart
             or a gap that is not reported.
         capacity_tolerance: share by which the cycler's counters may differ from the integrated current.
+        charge_tolerance: share of the throughput by which the charge may be uncertain before it is reported.
         capacity_factor: largest possible charge of a cycle, in nominal capacities.
         time_scale_tolerance: share by which the ratio of two clocks, or of a clock and the counters, may differ from
             the factor of a unit.
@@ -199,6 +200,7 @@ class CleanSettings:
     channel_difference_volt: float = 0.005
     capacity_tolerance: float = 0.01
     capacity_factor: float = 2.0
+    charge_tolerance: float = 0.005
     time_scale_tolerance: float = 0.05
     clock_tolerance_second: float = 2.0
     clock_drift: float = 2e-4

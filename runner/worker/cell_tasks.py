@@ -56,7 +56,7 @@ def run_clean_job(store: Store, job: Job, work: CleanWork) -> tuple[CleanResult,
         JobError: a raw file changed since it was scanned (``file_changed``).
     """
     from ...jobs.cleaning.clean import clean
-    from ...jobs.record.cycles import mean_temperature, summarise_cycles
+    from ...jobs.record.cycles import mean_temperature
     from ...jobs.record.join_sources import join_sources, source_order
 
     tables = [(Path(source.file.path).name, _read_source(store, job.cell_id, source)) for source in work.sources]
@@ -70,7 +70,7 @@ def run_clean_job(store: Store, job: Job, work: CleanWork) -> tuple[CleanResult,
     ordered_sources = [work.sources[i] for i in order]
     result = CleanResult(
         cleaned.report,
-        summarise_cycles(cleaned.samples),
+        cleaned.cycles,
         mean_temperature(cleaned.samples),
         tuple(RecordSource(source.file, source.splits) for source in ordered_sources),
     )

@@ -16,7 +16,8 @@ Floats = NDArray[np.float64]
 
 START_UNIX_SECOND = 1_700_000_000.0
 RESISTANCE_OHM = 0.03
-SETTINGS = CleanSettings(nominal_capacity_ah=2.0)
+SETTINGS = CleanSettings(nominal_capacity_ah=2.0, charge_tolerance=0.05)
+"""A record at 10 s without step time or counters leaves 0.6 % of its charge open, and more where rows are missing."""
 SCHEDULE = ((1, 0.0, 1200.0), (2, 1.0, 2400.0), (3, 0.0, 1200.0), (4, -2.0, 1200.0), (5, 0.0, 1800.0))
 """Step number, A (positive charges) and s of each step of a cycle."""
 
