@@ -14,7 +14,7 @@ from ...data.arrays import Floats, Integers, Mask
 from ...data.results.cleaning import ChargeChange, CleanReport, Finding, FlagCount, QuarantineCount
 from ...data.rules import RULES
 from ..record.charge import charge_in_out_ah, energy_in_out_wh
-from .rule import column_values, flag_values, is_file_row
+from .rule import column_values, flag_values
 from .time_order import has_clock
 
 LEAST_CHANGE: Final = 1e-9
@@ -78,7 +78,7 @@ def clean_report(
         findings: of all rules.
         ledger: after the last rule.
     """
-    rows_kept = int(np.count_nonzero(is_file_row(samples)))
+    rows_kept = len(raw) - len(quarantined)
     raw_clock = _clock(raw)
     raw_flags = np.zeros(len(raw), dtype=np.int64)
     time = column_values(samples, c.TEST_TIME)
@@ -96,7 +96,7 @@ def clean_report(
         cell_id=cell_id,
         rows_in=len(raw),
         rows_kept=rows_kept,
-        rows_quarantined=len(raw) - rows_kept,
+        rows_quarantined=len(quarantined),
         rows_inserted=len(samples) - rows_kept,
         time_span_before_second=float(np.nanmax(raw_clock) - np.nanmin(raw_clock)),
         time_span_after_second=float(time[-1] - time[0]),

@@ -37,9 +37,13 @@ from .rule import column_values, flag_values
 LEAST_SHARE: Final = 1e-5
 """Share of a cycle's throughput: less charge is not worth a sample. The goal for the charge is 1e-4."""
 
-DECAY_FACTOR: Final = 10.0
+DECAY_FACTOR: Final = 100.0
 """Times the least charge: a decay that only the shape of a hold suggests is shown from there on. In a dense record the
 straight line is as good."""
+
+SPARSE_DECAY: Final = 0.3
+"""Share by which the current of a hold decays from one row to the next, if its log is sparse. Dense public records
+decay by up to 0.2. Chosen, not measured."""
 
 LEAST_CAPACITY_SHARE: Final = 1e-6
 """Share of the capacity: the same for a record that hardly carries any charge."""
@@ -268,7 +272,9 @@ def _within_steps(record: _Record, intervals: Intervals) -> Points:
     with np.errstate(divide="ignore", invalid="ignore"):
         mean = np.where(decides, intervals.counted_ah / hours, by_decay)
     inferred_ah = np.abs(by_decay * hours - trapezoid)
-    shaped = record.decays & (inferred_ah > DECAY_FACTOR * record.least_ah)
+    with np.errstate(invalid="ignore"):
+        much = np.abs(intervals.after) < (1.0 - SPARSE_DECAY) * np.abs(intervals.before)
+    shaped = record.decays & much & (inferred_ah > DECAY_FACTOR * record.least_ah)
     which = np.flatnonzero(inside & (decides | shaped))
     part = intervals.take(which)
     wanted = np.ones(len(which), dtype=bool)
