@@ -120,6 +120,9 @@ class Points:
     is_new: Mask
 
 
+NO_POINTS: Final = Points(np.empty(0, dtype=np.int64), np.empty(0), np.empty(0), np.empty(0, dtype=bool))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Edges:
     """Edges placed between samples, shape (k,) each.

@@ -200,9 +200,9 @@ def capacity_excess(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome
     excess = np.zeros(len(frame), dtype=bool)
     labels = frame.index.to_numpy()
     by_current = charge_between_samples_ah(frame)
-    rows = is_file_row(frame)
-    by_counters = _counted_charge_ah(frame[rows])
-    sources = ((by_current, number, "the current"), (by_counters, number[rows], "the cycler's counters"))
+    of_file = is_file_row(frame)
+    by_counters = _counted_charge_ah(frame[of_file])
+    sources = ((by_current, number, "the current"), (by_counters, number[of_file], "the cycler's counters"))
     for charge, cycle, source in sources:
         swing = _charge_swing_ah(charge, cycle)
         for k in np.flatnonzero(swing > settings.capacity_factor * nominal_ah)[:MAX_EVENTS]:

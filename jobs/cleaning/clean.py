@@ -25,6 +25,7 @@ from ...data.text import format_count
 from ..record.charge import capacity_scale_ah
 from ..record.cycles import summarise_cycles
 from ..record.steps import classify_each_step
+from .charge_balance import charge_balance
 from .charge_bounds import charge_events, cycle_slack, cycles_with_bounds, with_bounds
 from .charge_counters import capacity_counter, capacity_excess
 from .clock_restarts import step_time, time_restart
@@ -115,7 +116,7 @@ CHARGE_RULES: Final[tuple[CleaningRule, ...]] = (
 )
 """Rules about the charge, after samples were inserted at the edges of steps. Their settings hold a capacity, too."""
 
-CAPACITY_RULES: Final[tuple[CleaningRule, ...]] = (capacity_excess,)
+CAPACITY_RULES: Final[tuple[CleaningRule, ...]] = (capacity_excess, charge_balance)
 """Rules that need the nominal capacity as the user gave it, and never a scale from the record."""
 
 
