@@ -7,7 +7,10 @@ figures and exports use only this list. A bit is never reused for another rule, 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
+
+if TYPE_CHECKING:
+    from .arrays import Integers, Mask
 
 Severity = Literal["info", "warning", "error"]
 
@@ -99,3 +102,16 @@ def flag_bit(code: str) -> int:
         KeyError: there is no such rule.
     """
     return 1 << RULES_BY_CODE[code].bit
+
+
+def is_inserted(flags: Integers) -> Mask:
+    """Tell which samples cleaning inserted at a step's edge (rule ``step_edge``), shape (n,).
+
+    Their current is the cell's, their voltage is interpolated, and they have no source row
+    (``data.columns.NO_SOURCE_ROW``): they carry charge, but they are no measurement.
+
+    Args:
+        flags: the rules' bits, shape (n,).
+    """
+    inserted: Mask = (flags & flag_bit("step_edge")) != 0
+    return inserted
