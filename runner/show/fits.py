@@ -17,6 +17,7 @@ from ...data.names import check_known
 from ...data.text import format_count
 from ...parquet_store.layout import Store
 from ...sqlite import fit_queries, queries
+from .charge import short_charge_words
 from .table import dicts_to_json, table
 
 if TYPE_CHECKING:
@@ -134,7 +135,8 @@ def short_verdict(fit: Row, parameters: Sequence[Row]) -> str:
         words.append("only one start")
     elif fit["starts_agreeing"] == 1:
         words.append("starts disagree")
-    return ", ".join(words)
+    words.append(short_charge_words(fit))
+    return ", ".join(filter(None, words))
 
 
 def _verdict_kind(verdict: str | None) -> str:

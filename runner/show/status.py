@@ -8,7 +8,7 @@ import shlex
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TextIO, cast
@@ -18,6 +18,7 @@ from ...data.text import format_count
 from ...parquet_store.layout import Store
 from ...sqlite import fit_queries, queries
 from ...sqlite.user_select import select
+from .charge import charge_notes, guess_notes, is_uncertain, print_notes, uncertain_cells_text
 from .fits import print_fit_summary
 from .table import print_rows, table, table_to_json
 
@@ -38,6 +39,20 @@ RESULTS = {
 }
 """Columns of the table of results: heading (also the JSON key), and column of the catalog's view."""
 
+CHARGE = {
+    "charge from": "charge_source",
+    "charge error": "charge_error",
+    "charge ± A.h": "charge_uncertainty_ah",
+    "charge ± %": "charge_uncertainty_percent",
+    "capacity source": "capacity_source",
+    "parameter set source": "parameter_set_source",
+}
+"""More keys of the JSON: what the charge is known from, the simulation's difference from the recorded current (share
+of the throughput) beside the uncertainty of that charge itself, and who says capacity and parameter set."""
+
+UNCERTAIN = {"charge ± %": "charge_uncertainty_percent"}
+"""Columns that the table has only where a charge is uncertain."""
+
 STATUS = ("stage", "status", "jobs")
 MANY_ROWS = 60
 """Rows of a table up to which all are shown."""
@@ -57,12 +72,14 @@ def show_status(root: Path, json_: bool) -> None:
         counts = [tuple(row) for row in queries.job_counts(catalog)]
         failures = queries.failures(catalog)
         skipped = queries.skipped_for_content(catalog)
+        uncertain = [row for row in queries.charge_uncertainty(catalog) if is_uncertain(row)]
         run = queries.last_run(catalog)
     if json_:
         status = {
             "jobs": [dict(zip(STATUS, row, strict=True)) for row in counts],
             "failures": [dict(row) for row in failures],
             "skipped": [dict(row) for row in skipped],
+            "uncertain_charge": [dict(row) for row in uncertain],
             "last_run": dict(run) if run is not None else None,
         }
         print(json.dumps(status, ensure_ascii=False, indent=1))
@@ -76,6 +93,7 @@ def show_status(root: Path, json_: bool) -> None:
         print(f"\nlast run {run['run_id']}: {run['status']}, started {began} on {run['host']} (process {run['pid']})")
     _print_failures(root, failures)
     print_nothing_to_simulate(skipped)
+    print_notes(uncertain_cells_text(uncertain))
 
 
 def show_select(root: Path, statement: str, json_: bool) -> None:
@@ -111,9 +129,9 @@ def show_end(root: Path, summary: RunSummary, out: TextIO | None, *, json_: bool
         failures = queries.failures(catalog)
         skipped = queries.skipped_for_content(catalog)
         if json_:
-            print(table_to_json(tuple(RESULTS), rows))
+            print(results_json(rows))
             return
-        print(table(tuple(RESULTS), rows[:MANY_ROWS]))
+        print(results_table(rows[:MANY_ROWS]))
         if len(rows) > MANY_ROWS:
             print(f"… and {len(rows) - MANY_ROWS} more: {_program()} results --store {_shown(root)}")
         fits = [fit for fit in fit_queries.fits(catalog) if fit["status"] == "done"]
@@ -121,8 +139,9 @@ def show_end(root: Path, summary: RunSummary, out: TextIO | None, *, json_: bool
             print_fit_summary(catalog, fits[:MANY_ROWS])
     _print_failures(root, failures)
     print_nothing_to_simulate(skipped)
+    print_notes(charge_notes(rows), guess_notes(rows))
     if out is not None:
-        simulated = [str(row[0]) for row in rows if row[-1] == "done" and row[-2] is not None]
+        simulated = [str(row["cell_id"]) for row in rows if row["status"] == "done" and row["rmse_mv"] is not None]
         print(f"\n{_summary_text(summary)}")
         _print_next(root, simulated)
 
@@ -196,14 +215,30 @@ def print_nothing_to_simulate(rows: Sequence[Any]) -> None:
         print("  … to see all: kilocell sql \"SELECT * FROM jobs WHERE status = 'skipped'\"")
 
 
-def result_rows(connection: sqlite3.Connection, cells: Sequence[str] = ()) -> list[tuple[Any, ...]]:
-    """Return the rows of the table of results, with the columns ``RESULTS``.
+def result_rows(connection: sqlite3.Connection, cells: Sequence[str] = ()) -> list[sqlite3.Row]:
+    """Return the rows of :func:`kilocell.sqlite.queries.results`.
 
     Args:
         cells: only these; empty = all.
     """
-    rows = [row for row in queries.results(connection) if not cells or row["cell_id"] in cells]
-    return [tuple(row[column] for column in RESULTS.values()) for row in rows]
+    return [row for row in queries.results(connection) if not cells or row["cell_id"] in cells]
+
+
+def results_json(rows: Sequence[sqlite3.Row]) -> str:
+    """Return results as JSON, with the keys ``RESULTS`` and ``CHARGE``."""
+    return _laid_out(rows, RESULTS | CHARGE, table_to_json)
+
+
+def results_table(rows: Sequence[sqlite3.Row]) -> str:
+    """Lay out results as a table, with the uncertainty of the charge where that matters."""
+    columns = RESULTS
+    if any(is_uncertain(row) for row in rows):
+        columns = RESULTS | UNCERTAIN
+    return _laid_out(rows, columns, table)
+
+
+def _laid_out(rows: Sequence[sqlite3.Row], columns: Mapping[str, str], lay_out: Callable[..., str]) -> str:
+    return lay_out(tuple(columns), [tuple(row[column] for column in columns.values()) for row in rows])
 
 
 def _draw_all(root: Path, out: TextIO | None) -> None:
