@@ -72,14 +72,14 @@ def show_status(root: Path, json_: bool) -> None:
         counts = [tuple(row) for row in queries.job_counts(catalog)]
         failures = queries.failures(catalog)
         skipped = queries.skipped_for_content(catalog)
-        uncertain = [row for row in queries.charge_uncertainty(catalog) if is_uncertain(row)]
+        uncertain = list(filter(is_uncertain, map(dict, queries.charge_uncertainty(catalog))))
         run = queries.last_run(catalog)
     if json_:
         status = {
             "jobs": [dict(zip(STATUS, row, strict=True)) for row in counts],
             "failures": [dict(row) for row in failures],
             "skipped": [dict(row) for row in skipped],
-            "uncertain_charge": [dict(row) for row in uncertain],
+            "uncertain_charge": uncertain,
             "last_run": dict(run) if run is not None else None,
         }
         print(json.dumps(status, ensure_ascii=False, indent=1))
@@ -215,21 +215,21 @@ def print_nothing_to_simulate(rows: Sequence[Any]) -> None:
         print("  … to see all: kilocell sql \"SELECT * FROM jobs WHERE status = 'skipped'\"")
 
 
-def result_rows(connection: sqlite3.Connection, cells: Sequence[str] = ()) -> list[sqlite3.Row]:
+def result_rows(connection: sqlite3.Connection, cells: Sequence[str] = ()) -> list[dict[str, Any]]:
     """Return the rows of :func:`kilocell.sqlite.queries.results`.
 
     Args:
         cells: only these; empty = all.
     """
-    return [row for row in queries.results(connection) if not cells or row["cell_id"] in cells]
+    return [dict(row) for row in queries.results(connection) if not cells or row["cell_id"] in cells]
 
 
-def results_json(rows: Sequence[sqlite3.Row]) -> str:
+def results_json(rows: Sequence[Mapping[str, Any]]) -> str:
     """Return results as JSON, with the keys ``RESULTS`` and ``CHARGE``."""
     return _laid_out(rows, RESULTS | CHARGE, table_to_json)
 
 
-def results_table(rows: Sequence[sqlite3.Row]) -> str:
+def results_table(rows: Sequence[Mapping[str, Any]]) -> str:
     """Lay out results as a table, with the uncertainty of the charge where that matters."""
     columns = RESULTS
     if any(is_uncertain(row) for row in rows):
@@ -237,7 +237,7 @@ def results_table(rows: Sequence[sqlite3.Row]) -> str:
     return _laid_out(rows, columns, table)
 
 
-def _laid_out(rows: Sequence[sqlite3.Row], columns: Mapping[str, str], lay_out: Callable[..., str]) -> str:
+def _laid_out(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], lay_out: Callable[..., str]) -> str:
     return lay_out(tuple(columns), [tuple(row[column] for column in columns.values()) for row in rows])
 
 

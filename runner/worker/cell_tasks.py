@@ -90,10 +90,10 @@ def run_simulate_job(store: Store, job: Job, work: SimulateWork) -> tuple[Result
     running = store.receipt(job.kind, job.cell_id, job.label).with_suffix(".running")
     with hard_timeout(running, settings.time_limit_second):
         simulated = simulate(cell.samples, settings, cell.temperature_mean_celsius)
-    return _with_charge_certainty(simulated.result, cell.clean_result), (write_simulation(store, job, simulated.frame),)
+    return with_charge_certainty(simulated.result, cell.clean_result), (write_simulation(store, job, simulated.frame),)
 
 
-def _with_charge_certainty(result: SimulationResult, cleaned: CleanResult) -> SimulationResult:
+def with_charge_certainty(result: SimulationResult, cleaned: CleanResult) -> SimulationResult:
     """Return the result of a simulation with how well the charge of its cycles is known."""
     selection = result.settings.cycles
     cycles = None
