@@ -147,7 +147,10 @@ def _draw_panel(
     time = hours(record.samples)
     holes = find_holes(record.samples)
     raw = record.raw[panel.raw].to_numpy(dtype=np.float64)
-    cleaned = record.samples[panel.cleaned].to_numpy(dtype=np.float64)
+    is_row = record.is_row
+    # An inserted sample has no raw value, and its voltage is not measured: only the current shows it.
+    shown = is_row if panel.cleaned != c.CURRENT else np.ones_like(is_row)
+    cleaned = np.where(shown, record.samples[panel.cleaned].to_numpy(dtype=np.float64), np.nan)
     marked_rules = [rule for rule in marks if rule.one_by_one and is_marked_in(rule.code, panel.cleaned)]
     differ = find_changes(raw, cleaned)
     touched = np.zeros(len(raw), dtype=bool)
@@ -155,10 +158,7 @@ def _draw_panel(
         touched |= rule.touched
     span = limits(raw, cleaned, differ & touched, least_room=0.5 if panel.is_index else 0.0)
     drawstyle = "steps-post" if panel.is_index else "default"
-    is_row = record.is_row
-    # An inserted sample has no raw value, and its voltage is not measured: only the current shows it.
-    drawn = is_row if panel.cleaned != c.CURRENT else np.ones_like(is_row)
-    for values, rows, style in ((raw, is_row, RAW), (cleaned, drawn, CLEANED)):
+    for values, rows, style in ((raw, is_row, RAW), (cleaned, shown, CLEANED)):
         line = insert_breaks(time[rows], values[rows], holes_among(holes, rows))
         axes.plot(*envelope(*line), drawstyle=drawstyle, **style)
     axes.set_ylim(*span)
@@ -168,7 +168,7 @@ def _draw_panel(
     for rule in marked_rules:
         colour = colours[rule.code]
         changed = rule.touched & differ
-        missing = rule.touched & np.isnan(cleaned)
+        missing = rule.touched & shown & np.isnan(cleaned)
         pen.mark(time[changed], raw[changed], colour, "was")
         pen.mark(time[changed], cleaned[changed], colour, "is")
         pen.mark(time[missing], np.full(int(missing.sum()), span[0]), colour, "left")
