@@ -85,9 +85,10 @@ def test_inserted_samples_show_in_the_current_alone() -> None:
     """Their voltage is no measurement: the lines of voltage and error pass them, without a hole."""
     frame = measured(samples=40, cycles=1)
     inserted = np.isin(np.arange(40), (10, 11, 25))
-    frame.loc[inserted, c.FLAGS] = flag_bit("step_edge")
-    frame.loc[inserted, c.VOLTAGE] = 99.0
-    frame.loc[25, c.FLAGS] |= flag_bit("time_gap")
+    flags = np.where(inserted, flag_bit("step_edge"), 0)
+    flags[25] |= flag_bit("time_gap")
+    frame[c.FLAGS] = flags
+    frame[c.VOLTAGE] = frame[c.VOLTAGE].mask(inserted, 99.0)
     curve = simulated(frame, 0.02)
     curve.frame.loc[inserted, "voltage_error_volt"] = np.nan
     figure = rendered(draw_cell("CELL_A", frame, [curve]))
