@@ -29,7 +29,7 @@ _MUST_BE: Final = {
     "missing": "is missing",
 }
 _BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]+")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
 def campaign_error(path: Path, problems: Sequence[str]) -> CampaignError:
@@ -154,3 +154,12 @@ def format_key(key: str) -> str:
 def format_comment(text: str) -> str:
     """Write a text as one TOML comment line; control characters, which are not allowed there, become spaces."""
     return f"# {_CONTROL.sub(' ', text)}".rstrip()
+
+
+def printable_text(text: str) -> str:
+    """Write a text on one line of a terminal: control characters and line breaks are escaped, as in ``\\n``."""
+    return "".join(character if character.isprintable() else _escape(character) for character in text)
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
