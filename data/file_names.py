@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import PurePath
 from typing import Final, NamedTuple
@@ -29,8 +29,8 @@ _DATES: Final[tuple[tuple[str, str], ...]] = (
 _FORMS: Final = tuple((words, re.compile(rf"(?<!\d)(?={date}(?!\d){_CLOCK})")) for words, date in _DATES)
 
 _SUMMARY_NAME: Final = re.compile(
-    r"(?:^|[^a-z])(?:summary|summaries|statistics?|stats?|statis|overview|per_?cycle|per_?step|cycle_?(?:data|life|lives"
-    r"|summary|stats)|step_?(?:data|summary|stats))(?:$|[^a-z])"
+    r"(?:^|[^a-z])(?:summary|summaries|statistics?|stats?|statis|overview|per_?cycle|per_?step|cycle_?li(?:fe|ves)"
+    r"|cycle_?(?:summary|stats)|step_?(?:summary|stats))(?:$|[^a-z])"
 )
 
 Key = tuple[tuple[int, int, str], ...]
@@ -171,11 +171,3 @@ def same_named_cells(paths: Sequence[str]) -> dict[str, str]:
 
 def _tell_apart(folders: dict[str, tuple[str, ...]], places: tuple[int, ...]) -> bool:
     return len({tuple(parts[place] for place in places) for parts in folders.values()}) == len(folders)
-
-
-def group_by(names: Sequence[str], key: Callable[[str], str]) -> dict[str, list[str]]:
-    """Return names by a key, in order."""
-    groups: dict[str, list[str]] = {}
-    for name in names:
-        groups.setdefault(key(name), []).append(name)
-    return groups
