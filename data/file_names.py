@@ -123,7 +123,7 @@ def _last_date(stem: str, form: re.Pattern[str]) -> datetime | None:
             continue
         clock = (int(match[part] or 0) for part in "HMS")
         try:
-            found = datetime(year, int(match["m"]), int(match["d"]), *clock)  # noqa: DTZ001 - only for the order
+            found = datetime(year, int(match["m"]), int(match["d"]), *clock)
         except ValueError:
             continue
     return found

@@ -19,7 +19,7 @@ SEPARATE_CELLS_ADVICE: Final = (
     "if one is a copy, leave it out"
 )
 CLOCK_BACK_SECOND: Final = 3700.0
-"""s: files may overlap by this much, because a computer's clock goes back by an hour in autumn. Chosen, not measured."""
+"""s: files may overlap by this much, because a computer's clock goes back by an hour in autumn. Chosen."""
 
 MOST_PERMUTED: Final = 7
 """Files up to which all orders are compared by the voltage at the joins (5040 orders). Chosen, not measured."""
@@ -235,8 +235,8 @@ def _refuse_unordered(files: Sequence[FileEnds]) -> None:
     late = [file for file in files if file.test.known and not file.begins_at_zero]
     if late and len(late) < len(files):
         raise JobError(
-            f"the test time of {late[0].name} begins at {late[0].test.first:.0f} s, but in no order that fits the names "
-            f"{names} does it continue the file before it; {SEPARATE_CELLS_ADVICE}",
+            f"the test time of {late[0].name} begins at {late[0].test.first:.0f} s, but in no order that fits the "
+            f"names {names} does it continue the file before it; {SEPARATE_CELLS_ADVICE}",
             "sources_overlap",
         )
 

@@ -59,7 +59,7 @@ def run_clean_job(store: Store, job: Job, work: CleanWork) -> tuple[CleanResult,
     from ...jobs.record.join_sources import join_sources
 
     names = short_names([source.file.path for source in work.sources])
-    tables = [(name, _read_source(store, job.cell_id, source)) for name, source in zip(names, work.sources, strict=True)]
+    tables = [(names[i], _read_source(store, job.cell_id, source)) for i, source in enumerate(work.sources)]
     joined = join_sources(tables, [source.file.digest for source in work.sources])
     cleaned = clean(joined.table, job.cell_id, work.settings, joined.notes)
     metadata = {"cell_id": job.cell_id, "digest": job.digest}
