@@ -62,6 +62,8 @@ def _problem(detail: dict[str, Any], document: dict[str, Any], schema: type[Base
     kind = detail["type"]
     if kind == "extra_forbidden":
         return f"{path}: unknown key{suggest_or_list(str(loc[-1]), _keys_at(schema, loc[:-1]))}"
+    if kind == "string_too_short" and "columns" in loc:
+        return f"{path} is not filled in: write the name of the file's column, or remove the line"
     if kind == "missing":
         return f"{path} {_MUST_BE[kind]}"
     return f"{path or 'the file'} = {value_text(detail['input'])}: {_message(detail)}"

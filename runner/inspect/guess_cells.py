@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 import pandas as pd
 
 from ...data.errors import JobError, ReadError
-from ...data.file_names import natural_key
+from ...data.file_names import natural_key, short_names
 from ...data.readers.read import cell_ids, read_by_cell
 from ...data.settings import CleanSettings, CurrentSign, SourceSettings
 from ...jobs.cleaning.clean import clean
@@ -38,6 +38,9 @@ Groups = Mapping[SourceSettings, Sequence[Path]]
 
 Table = tuple[str, pd.DataFrame]
 """The path of a file, and its raw table or that of one of its cells."""
+
+
+T = TypeVar("T")
 
 
 class _File(NamedTuple):
@@ -110,8 +113,9 @@ def clean_and_guess(tables: Sequence[Table], cell_id: str, sign: CurrentSign) ->
     Raises:
         JobError: its files cannot be joined, or its record cannot be cleaned.
     """
-    raw = join_sources(tables)
-    return guess_cell(clean(raw.head(MOST_ROWS), cell_id, CleanSettings(current_sign=sign)).samples)
+    names = short_names([path for path, _ in tables])
+    joined = join_sources([(name, table) for name, (_, table) in zip(names, tables, strict=True)])
+    return guess_cell(clean(joined.table.head(MOST_ROWS), cell_id, CleanSettings(current_sign=sign)).samples)
 
 
 def _choose(groups: Groups) -> tuple[list[list[_File]], bool]:
@@ -148,7 +152,7 @@ def _cell_by_name(path: Path, settings: SourceSettings) -> str | None:
         return None
 
 
-def spread[T](entries: Sequence[T], most: int) -> list[T]:
+def spread(entries: Sequence[T], most: int) -> list[T]:
     """Return some entries at equal distances.
 
     Args:

@@ -31,6 +31,9 @@ NEEDED: Final = (c.TEST_TIME, c.CURRENT, c.VOLTAGE)
 MOST_VALUES: Final = 3
 """Values of an unknown column that are shown."""
 
+MOST_COLUMNS: Final = 60
+"""Columns up to which a table may be a record; a wider one is a matrix of other numbers. Chosen, not measured."""
+
 _BY_NAME: Final = "pattern:(?P<cell_id>[^/]+)$"
 """The cell id is the whole name of the file, with its ending."""
 
@@ -161,6 +164,12 @@ def _unknown_table(
     samples: Sequence[Sequence[str]],
     columns: tuple[ColumnMapping, ...],
 ) -> UnknownTable | None:
+    if len(names) > MOST_COLUMNS:
+        return None
+    if value_kind(names) == "number":  # the table has no header: its first row was taken for one
+        samples = [(name, *values) for name, values in zip(names, samples, strict=True)]
+        names = [f"#{place}" for place in range(1, len(names) + 1)]
+        columns = ()
     measured = sum(value_kind(values) in ("number", "datetime", "duration") for values in samples)
     known = {mapping.target for mapping in columns}
     missing = [target for target in NEEDED if target not in known]

@@ -26,6 +26,7 @@ from .reading_progress import ReadingProgress
 from .template import GuessedCampaign, GuessedSource, UnfilledSource, campaign_text
 
 _SLOW_BYTES: Final = 100_000_000  # reading this much takes a second or more
+_MOST_NAMES: Final = 12  # columns that are listed on the terminal
 _ALIKE: Final = 0.05  # relative difference of two capacities that count as equal
 
 
@@ -94,7 +95,7 @@ def _campaign(
     folder: Path,
     headers: RawHeaders,
     groups: Groups,
-    proposals: Sequence[tuple[SourceSettings, Proposal]],
+    proposals: Sequence[Proposal],
     guesses: Guesses,
 ) -> GuessedCampaign:
     name = out.stem
@@ -131,10 +132,10 @@ def _basis(guesses: Guesses, number_of_files: int) -> str:
     return text
 
 
-def _reasons(files: Sequence[Path], proposals: Sequence[tuple[SourceSettings, Proposal]]) -> tuple[str, ...]:
+def _reasons(files: Sequence[Path], proposals: Sequence[Proposal]) -> tuple[str, ...]:
     """Return the reasons for the ids of some files; a doubtful pattern is part of its reason."""
     held = set(files)
-    return tuple(_describe(proposal) for _, proposal in proposals if held.intersection(proposal.files))
+    return tuple(_describe(proposal) for proposal in proposals if held.intersection(proposal.files))
 
 
 def _describe(proposal: Proposal) -> str:
@@ -143,9 +144,9 @@ def _describe(proposal: Proposal) -> str:
     return f"{proposal.reason}; if so, write cell_id = '{proposal.cell_id_from}'"
 
 
-def _notes(proposals: Sequence[tuple[SourceSettings, Proposal]], guesses: Guesses) -> Iterable[str]:
+def _notes(proposals: Sequence[Proposal], guesses: Guesses) -> Iterable[str]:
     """Yield what was found about cells and files, a line each."""
-    for _, proposal in proposals:
+    for proposal in proposals:
         yield f"cell ids   {_describe(proposal)}"
     for cell_id, reason in guesses.failures.items():
         yield f"no guess   {reason if repr(cell_id) in reason else f'cell {cell_id!r}: {reason}'}"
@@ -160,7 +161,9 @@ def _unfilled(headers: RawHeaders) -> Iterable[str]:
         return
     for number, (table, _) in enumerate(headers.unknown, 1):
         keys = ", ".join(table.missing)
-        names = ", ".join(printable_text(name) for name in table.names)
+        names = ", ".join(printable_text(name) for name in table.names[:_MOST_NAMES])
+        if len(table.names) > _MOST_NAMES:
+            names += ", …"
         yield f"sources#{number}.columns: {keys}; the columns of the file are {names}"
 
 
