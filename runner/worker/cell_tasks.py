@@ -9,6 +9,7 @@ import pandas as pd
 
 from ...data.charge_certainty import charge_certainty
 from ...data.errors import FailedSimulationError, JobError, ReadError
+from ...data.file_names import short_names
 from ...data.installed import installed_version
 from ...data.readers.read import read_by_cell, read_raw
 from ...data.results.cleaning import CleanResult, RecordSource
@@ -57,17 +58,18 @@ def run_clean_job(store: Store, job: Job, work: CleanWork) -> tuple[CleanResult,
     """
     from ...jobs.cleaning.clean import clean
     from ...jobs.record.cycles import mean_temperature, summarise_cycles
-    from ...jobs.record.join_sources import join_sources, source_order
+    from ...jobs.record.join_sources import join_sources
 
-    tables = [(Path(source.file.path).name, _read_source(store, job.cell_id, source)) for source in work.sources]
-    order = source_order(tables)
-    cleaned = clean(join_sources(tables, order), job.cell_id, work.settings)
+    names = short_names([source.file.path for source in work.sources])
+    tables = [(names[i], _read_source(store, job.cell_id, source)) for i, source in enumerate(work.sources)]
+    joined = join_sources(tables, [source.file.digest for source in work.sources])
+    cleaned = clean(joined.table, job.cell_id, work.settings, joined.notes)
     metadata = {"cell_id": job.cell_id, "digest": job.digest}
     outputs = (
         write_frame(store, store.cleaned(job.cell_id), cleaned.samples, metadata),
         write_frame(store, store.quarantine(job.cell_id), cleaned.quarantined, metadata),
     )
-    ordered_sources = [work.sources[i] for i in order]
+    ordered_sources = [work.sources[i] for i in joined.order]
     result = CleanResult(
         cleaned.report,
         summarise_cycles(cleaned.samples),
