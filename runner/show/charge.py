@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from ...data.charge_certainty import SHOWN_SHARE, ChargeCertainty, describe_charge_check, uncertain_share
+from ...data.text import printable_text
 from .table import table
 
 SHOWN_PERCENT: Final = 100.0 * SHOWN_SHARE
@@ -110,7 +111,7 @@ def guess_notes(rows: Sequence[Row]) -> str:
     for column, words in GUESSES.items():
         cells = list(dict.fromkeys(row["cell_id"] for row in rows if row[column] == "guess"))
         if cells:
-            named = ", ".join(cells[:CELLS_SHOWN])
+            named = ", ".join(map(printable_text, cells[:CELLS_SHOWN]))
             if len(cells) > CELLS_SHOWN:
                 named += ", …"
             notes.append(
@@ -140,7 +141,7 @@ def print_notes(*notes: str) -> None:
 def _listed(heading: str, lines: Sequence[str], total: int) -> str:
     if not lines:
         return ""
-    shown = [heading, *(f"  {line}" for line in lines)]
+    shown = [heading, *(f"  {printable_text(line)}" for line in lines)]
     if total > len(lines):
         shown.append('  … to see all: kilocell sql "SELECT * FROM charge_uncertainty"')
     return "\n".join(shown)

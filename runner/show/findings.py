@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from ...data.names import check_known
 from ...data.rules import RULES_BY_CODE
-from ...data.text import format_count
+from ...data.text import format_count, printable_text
 from ...parquet_store.layout import Store
 from ...sqlite import queries
 from .charge import charge_table, uncertain_cells_text
@@ -134,7 +134,7 @@ def _print_reports(reports: Sequence[Row], cells: Sequence[str], store: Store) -
     elif not not_cleaned:
         print("no cell is cleaned yet: kilocell run cleans them")
     if not_cleaned:
-        named = ", ".join(not_cleaned[:5])
+        named = ", ".join(map(printable_text, not_cleaned[:5]))
         if len(not_cleaned) > 5:
             named += ", …"
         print(f"not cleaned: {named}; kilocell status shows why")

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TextIO, cast
 
 from ...data.errors import KilocellError
-from ...data.text import format_count
+from ...data.text import format_count, printable_text
 from ...parquet_store.layout import Store
 from ...sqlite import fit_queries, queries
 from ...sqlite.user_select import select
@@ -178,7 +178,7 @@ def _print_next(root: Path, cells: Sequence[str]) -> None:
     print("\nnext:")
     program = _program()
     if cells:
-        cell = _quoted(cells[0])
+        cell = printable_text(_quoted(cells[0]))
         print(f"  {program} plot --store {store} --cell {cell} --cycles 1")
         print(f"  {program} plot --store {store} --cell {cell} --cleaning")
         print(f'  {program} sql --store {store} "SELECT cell_id, model, rmse_mv FROM simulations ORDER BY rmse_mv"')
@@ -195,7 +195,7 @@ def _print_failures(root: Path, failures: Sequence[Any]) -> None:
         text = f"  {row['kind']} {row['cell_id']} {row['label']}: {row['reason']}"
         if row["log"]:
             text += f" (log: {_shown(root / row['log'])})"
-        print(text)
+        print(printable_text(text))
     if len(failures) > REASONS_SHOWN:
         print('  … to see all: kilocell sql "SELECT * FROM failures"')
 
@@ -210,7 +210,7 @@ def print_nothing_to_simulate(rows: Sequence[Any]) -> None:
     if reasons:
         print(f"\n{len(rows)} skipped (not an error):")
     for cell_id, reason in reasons[:REASONS_SHOWN]:
-        print(f"  {cell_id}: {reason}")
+        print(printable_text(f"  {cell_id}: {reason}"))
     if len(reasons) > REASONS_SHOWN:
         print("  … to see all: kilocell sql \"SELECT * FROM jobs WHERE status = 'skipped'\"")
 

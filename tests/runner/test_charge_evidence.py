@@ -131,6 +131,21 @@ def test_status_names_the_cells_with_an_uncertain_charge(store: Path) -> None:
     assert (uncertain["cell_id"], uncertain["charge_source"]) == ("A", "samples")
 
 
+def test_a_cell_id_with_control_characters_cannot_reach_the_terminal(tmp_path: Path) -> None:
+    """An id may come from a file: neither its escape sequences nor its line breaks are printed."""
+    cell_id = "A\x1b[2J\x9b31m\nB"
+    fill(tmp_path, cell_id, "C", not_cleaned="D\x1b[31m")
+    with closing(sqlite3.connect(tmp_path / "catalog.sqlite")) as catalog, catalog:
+        catalog.execute(f"UPDATE clean_reports SET {BOUNDS}")
+        catalog.execute("UPDATE jobs SET status = 'failed', reason = 'bad'")
+        catalog.execute("UPDATE cells SET capacity_source = 'guess'")
+    for command in ("findings", "results", "status"):
+        out = said(tmp_path, command)
+        assert "charge uncertain" in out
+        assert not set(out) & {"\x1b", "\x9b"}
+        assert "\nB" not in out
+
+
 def test_a_store_of_certain_charges_says_nothing_of_it(tmp_path: Path) -> None:
     fill(tmp_path, "A")
     for command in ("findings", "results", "status"):
