@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ...data.charge_certainty import charge_certainty
+from ...data.charge_certainty import charge_certainty, describe_charge_check
 from ...data.errors import FailedSimulationError, JobError, ReadError
 from ...data.file_names import short_names
 from ...data.installed import installed_version
@@ -107,7 +107,18 @@ def with_charge_certainty(result: SimulationResult, cleaned: CleanResult) -> Sim
         charge_source=certainty.source,
         charge_throughput_ah=certainty.throughput_ah,
         charge_uncertainty_ah=certainty.uncertainty_ah,
+        capacity_source=_capacity_source(result, cleaned),
     )
+
+
+def _capacity_source(result: SimulationResult, cleaned: CleanResult) -> str:
+    """Return where the capacity comes from; a measured one is known no better than the charge of its cycle."""
+    request = result.settings.cell.measured_capacity
+    if request is None or not cleaned.cycles:
+        return result.capacity_source
+    cycle = request.cycle or cleaned.cycles[-1].cycle_count
+    doubt = describe_charge_check(None, charge_certainty(cleaned, (cycle,)))
+    return "; ".join(filter(None, (result.capacity_source, doubt)))
 
 
 def write_simulation(store: Store, job: Job, frame: pd.DataFrame) -> OutputFile:

@@ -14,8 +14,10 @@ import pytest
 from click.testing import CliRunner
 from filled_store import ERROR_VOLT, fill, simulation
 from kilocell.data import columns as c
-from kilocell.data.cycle_selection import parse_selection
+from kilocell.data.cycle_selection import MeasuredCapacity, parse_selection
+from kilocell.data.fit_settings import FitParameter, FitSettings
 from kilocell.data.results.cleaning import CleanReport, CleanResult, CycleSummary
+from kilocell.data.results.fitting import FitResult
 from kilocell.data.results.simulation import SimulationResult
 from kilocell.data.rules import flag_bit
 from kilocell.data.settings import CellSettings, ModelSettings, ParameterSetSettings, SimulateSettings
@@ -25,6 +27,7 @@ from kilocell.runner.cli import cli
 from kilocell.runner.export.cells import export
 from kilocell.runner.show.fits import short_verdict
 from kilocell.runner.worker.cell_tasks import with_charge_certainty
+from kilocell.runner.worker.fit_tasks import with_charge_certainty as fit_with_charge_certainty
 
 BOUNDS = (
     "charge_source = 'samples', charge_in_low_ah = 9.2, charge_in_high_ah = 10.4, charge_out_low_ah = 9.9,"
@@ -181,6 +184,31 @@ def test_a_simulation_takes_the_uncertainty_of_the_cycles_that_it_has() -> None:
     part = with_charge_certainty(SimulationResult(second, *numbers), cleaned())
     assert (part.charge_source, part.charge_throughput_ah) == ("samples", 8.0)
     assert part.charge_uncertainty_ah == pytest.approx(0.1)
+
+
+def test_a_fit_says_how_well_the_charge_of_its_cycles_is_known() -> None:
+    parameters = (FitParameter("Contact resistance [Ohm]", 0.0, 0.1),)
+    base = ParameterSetSettings("x", "Chen2020")
+    settings = FitSettings("ohmic", CellSettings("A"), ModelSettings("SPM", "SPM"), base, parameters, (1, 2))
+    fit = FitResult(settings, 0, 1, 1, 40.0, 12.0, (), base, verdict="one start alone")
+    found = fit_with_charge_certainty(fit, cleaned())
+    assert found.charge_throughput_ah == 16.0
+    assert found.charge_uncertainty_ah == pytest.approx(0.2)
+    assert found.verdict == "one start alone; the charge is known only to ±1.2 % (±0.2 A.h, from samples)"
+    whole = fit_with_charge_certainty(replace(fit, settings=replace(settings, cycles=())), cleaned())
+    assert (whole.charge_uncertainty_ah, whole.verdict) == (0.0, "one start alone")
+
+
+def test_a_measured_capacity_is_known_no_better_than_the_charge_of_its_cycle() -> None:
+    cell = CellSettings("A", 4.0, measured_capacity=MeasuredCapacity(0))
+    settings = SimulateSettings(cell, ModelSettings("SPM", "SPM"), ParameterSetSettings("x", "Chen2020"))
+    numbers = (60, 4, 0.9, 4.05, "soc 0.9", 1.0, 25.0, 0.0, 0.0, 7e-6, 12.3, 12.3, 12.3, 3.0, 0.8)
+    result = SimulationResult(settings, *numbers, capacity_source="measured in the last cycle: 4 A.h discharged")
+    assert with_charge_certainty(result, cleaned()).capacity_source == (
+        "measured in the last cycle: 4 A.h discharged; the charge is known only to ±1.2 % (±0.1 A.h, from samples)"
+    )
+    given = replace(result, settings=replace(settings, cell=CellSettings("A", 4.0)), capacity_source="given")
+    assert with_charge_certainty(given, cleaned()).capacity_source == "given"
 
 
 @pytest.fixture
