@@ -60,17 +60,15 @@ cli.add_command(parameters)
     metavar="FILE",
     help="The campaign file to write.",
 )
-def init(paths: tuple[str, ...], out: Path) -> None:
+@options.quiet_option
+def init(paths: tuple[str, ...], out: Path, quiet: bool) -> None:
     """Write a campaign file for raw files, folders or globs.
 
-    Columns, cells, capacities and parameter sets are guessed. Correct what the file marks as a guess.
+    Columns, cells, capacities and parameter sets are guessed from cleaned data. Correct what the file marks as a guess.
     """
-    from .inspect.new_campaign import write_campaign
+    from .inspect.show_init import show_init
 
-    left_out = write_campaign(list(paths), out, lambda text: click.echo(text, err=True))
-    if left_out:
-        click.echo("\n  ".join(("left out, because they cannot be read:", *left_out)), err=True)
-    click.echo(f"wrote {out}\nnext: correct the guesses in it, then kilocell plan {out}")
+    raise SystemExit(show_init(paths, out, None if quiet else sys.stderr))
 
 
 @cli.command(short_help="Show how raw files are read, and what cleaning finds.")

@@ -103,6 +103,8 @@ def cell_row(cell: CellSettings) -> Row:
         "initial_state_policy": cell.initial_state.policy,
         "initial_state_value": cell.initial_state.value,
         "temperature_celsius": cell.temperature_celsius,
+        "capacity_source": cell.capacity_source,
+        "parameter_set_source": cell.parameter_set_source,
     }
 
 

@@ -11,8 +11,9 @@ from ..errors import ReadError
 from ..names import suggest
 from ..settings import ColumnMapping, SourceSettings
 from .column_names import TYPICAL, guess_columns
-from .csv_header import Header, append_units, find_header
+from .csv_header import SAMPLE_ROWS, Header, append_units, find_header
 from .csv_values import ISO, Kind, find_date_format, value_kind
+from .summary_tables import summary_reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +51,20 @@ def guess_header_columns(header: Header) -> tuple[ColumnMapping, ...]:
 
     Args:
         header: of the file.
+
+    Raises:
+        ReadError: the table has one row for each step or cycle, so it is a summary and no record.
     """
     named = append_units(header.names, header.units)
     plain = dict(zip(named, header.names, strict=True))
-    return tuple(
+    columns = tuple(
         ColumnMapping(mapping.target, plain[mapping.column], mapping.unit)
         for mapping in guess_columns(named, header.sample)
     )
+    reason = summary_reason(header.path.name, header.names, header.sample[:SAMPLE_ROWS], columns)
+    if reason:
+        raise ReadError(f"{header.path}: {reason}")
+    return columns
 
 
 def csv_layout(path: Path, settings: SourceSettings) -> Layout:

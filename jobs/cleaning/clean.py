@@ -8,7 +8,7 @@ from them, such as charge.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -24,6 +24,7 @@ from ...data.settings import CleanSettings
 from ...data.text import format_count
 from ..record.charge import capacity_scale_ah
 from ..record.cycles import summarise_cycles
+from ..record.join_sources import JoinNote
 from ..record.steps import classify_each_step
 from .charge_balance import charge_balance
 from .charge_bounds import charge_events, cycle_slack, cycles_with_bounds, with_bounds
@@ -151,13 +152,16 @@ class Cleaned:
     cycles: tuple[CycleSummary, ...]
 
 
-def clean(raw: pd.DataFrame, cell_id: str, settings: CleanSettings) -> Cleaned:
+def clean(
+    raw: pd.DataFrame, cell_id: str, settings: CleanSettings, joins: Sequence[JoinNote] = ()
+) -> Cleaned:
     """Clean one cell's record.
 
     Args:
         raw: ``data.columns.RAW_COLUMNS``: the rows of one or more source files, file after file in time order.
         cell_id: names the cell in the report and in errors.
         settings: thresholds that the user can change, the cell's nominal capacity in A.h and its setpoint in °C.
+        joins: what was found when the source files were joined.
 
     Raises:
         JobError: the record holds nothing usable: ``no_samples``, ``no_voltage``, ``no_current`` or ``no_time``.
@@ -166,6 +170,7 @@ def clean(raw: pd.DataFrame, cell_id: str, settings: CleanSettings) -> Cleaned:
     _require_usable_rows(raw, cell_id)
     frame = raw.assign(**{c.FLAGS: np.zeros(len(raw), dtype=np.int64)})
     ledger = ChargeLedger.from_record(frame)
+    join_events = [Event("file_order", n.row, n.rows, n.before, n.after, n.action, n.severity) for n in joins]
     frame, time_events, time_taken = _apply(TIME_RULES, frame, settings, ledger)
     if len(frame) < 2:
         raise JobError(f"cell {cell_id!r}: fewer than two samples with a time are left of {len(raw)}", "no_samples")
@@ -187,7 +192,7 @@ def clean(raw: pd.DataFrame, cell_id: str, settings: CleanSettings) -> Cleaned:
     cycles = summarise_cycles(samples)
     events = time_events + signal_events + charge_events(before_edges, evidence, slack, cycles, settings)
     quarantined = _quarantined(raw, time_taken + signal_taken)
-    findings = to_findings(events + charge_rule_events + capacity_events, raw, frame)
+    findings = to_findings(join_events + events + charge_rule_events + capacity_events, raw, frame)
     report = with_bounds(clean_report(cell_id, raw, samples, quarantined, findings, ledger), slack)
     return Cleaned(samples, quarantined, report, cycles_with_bounds(cycles, slack))
 

@@ -1,108 +1,158 @@
-"""Join the raw tables of one cell's source files in time order."""
+"""Join the raw tables of one cell's source files in time order, and say what showed the order."""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import pandas as pd
 
 from ...data import columns as c
-from ...data.convert import SECONDS_PER_HOUR
 from ...data.errors import JobError
+from ...data.readers.summary_tables import ADVICE, is_summary, one_row_per
+from ...data.rules import Severity
+from .file_ends import file_ends, table_column
+from .file_order import FileOrder, find_order
 
-SEPARATE_CELLS_ADVICE: Final = "give their cells different names (cell_id in [[sources]]) or leave one out"
-START_SECOND: Final = 60.0
-"""s: if the test times of all files begin this close to zero, they do not show the order of the files. Chosen, not
-measured."""
+MOST_NAMED: Final = 8
+"""Most files that a note names. Chosen, not measured."""
+
+COMPARED: Final = (c.UNIX_TIME, c.TEST_TIME, c.CURRENT, c.VOLTAGE)
+"""Columns in which the copy of a file is the same."""
+
+NamedTable = tuple[str, pd.DataFrame]
+"""Name and raw table (``data.columns.RAW_COLUMNS``) of a file."""
 
 
-def join_sources(tables: Sequence[tuple[str, pd.DataFrame]], order: Sequence[int] | None = None) -> pd.DataFrame:
+@dataclass(frozen=True, slots=True)
+class JoinNote:
+    """One finding about the files of a cell, under the rule ``file_order``.
+
+    Args:
+        row: position of the first row concerned in the joined table.
+        rows: number of rows concerned.
+        before, after, action, severity: as in ``data.results.cleaning.Finding``.
+    """
+
+    row: int
+    rows: int
+    before: str
+    after: str
+    action: str
+    severity: Severity
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """The files of one cell, joined.
+
+    Args:
+        table: one raw table; ``source_index`` is the file's place in time order.
+        order: places of the used files among the given ones, in time order.
+        notes: what showed the order, what contradicts it, and which files were left out.
+    """
+
+    table: pd.DataFrame
+    order: tuple[int, ...]
+    notes: tuple[JoinNote, ...] = ()
+
+
+def join_sources(tables: Sequence[NamedTable], digests: Sequence[str] = ()) -> Joined:
     """Join the raw tables of one cell's files in time order.
 
-    Args:
-        tables: file name and raw table (``data.columns.RAW_COLUMNS``) of each file, at least one.
-        order: as :func:`source_order` returns it; ``None`` = call it here.
-
-    Returns:
-        One raw table; ``source_index`` is the file's place in time order.
-
-    Raises:
-        JobError: as :func:`source_order`.
-    """
-    if len(tables) == 1:
-        return tables[0][1]
-    order = source_order(tables) if order is None else order
-    renumbered = [tables[i][1].assign(**{c.SOURCE_INDEX: np.int32(place)}) for place, i in enumerate(order)]
-    return pd.concat(renumbered, ignore_index=True)
-
-
-def source_order(tables: Sequence[tuple[str, pd.DataFrame]]) -> list[int]:
-    """Return the places of one cell's files in time order.
-
-    The wall clock decides. If no file has one, test times decide that continue from file to file. If each file starts
-    its test time at zero, the files' names decide.
+    A copy of a file is used once. A table with one row for each step or cycle is left out if the cell has records.
 
     Args:
-        tables: file name and raw table (``data.columns.RAW_COLUMNS``) of each file, at least one.
+        tables: name and raw table of each file, at least one.
+        digests: of the bytes of each file; files of one digest are copies. Empty = compare the rows.
 
     Raises:
-        JobError: two files hold the same hours or the same rows, or only some have a wall clock (``sources_overlap``).
+        JobError: no file is a record (``not_a_record``), or the files do not continue each other
+            (:func:`kilocell.jobs.record.file_order.find_order`).
     """
-    if len(tables) == 1:
-        return [0]
-    by_wall_clock = _spans(tables, c.UNIX_TIME)
-    with_wall_clock = [bool(np.isfinite(span.first)) for span in by_wall_clock]
-    names = ", ".join(name for name, _ in tables)
-    if any(with_wall_clock) and not all(with_wall_clock):
+    records = _find_records(tables)
+    used, copies = _without_copies(tables, records, digests)
+    notes = [
+        JoinNote(0, len(tables[i][1]), tables[i][0], f"one row for each step or cycle: {ADVICE}", "left out", "warning")
+        for i in range(len(tables))
+        if i not in records
+    ]
+    notes += [_copy_note(tables, digests, i, j) for i, j in copies]
+    if len(used) == 1:
+        return Joined(_renumbered(tables[used[0]][1], 0), (used[0],), tuple(notes))
+    found = find_order([file_ends(*tables[i]) for i in used])
+    order = tuple(used[place] for place in found.order)
+    table = pd.concat([_renumbered(tables[i][1], place) for place, i in enumerate(order)], ignore_index=True)
+    names = [tables[i][0] for i in order]
+    return Joined(table, order, (*notes, *_order_notes(found, names, len(table))))
+
+
+def _find_records(tables: Sequence[NamedTable]) -> list[int]:
+    """Return the places of the tables that are records.
+
+    Raises:
+        JobError: none is.
+    """
+    records = []
+    for i, (name, table) in enumerate(tables):
+        cycle, step, test = (table_column(table, column) for column in (c.CYCLE_ID, c.STEP_ID, c.TEST_TIME))
+        per = one_row_per(cycle, step, test)
+        if not is_summary(per, name):
+            records.append(i)
+    if not records:
         raise JobError(
-            f"only some of {names} have a wall clock, so their order is unknown; {SEPARATE_CELLS_ADVICE}",
-            "sources_overlap",
+            f"{tables[0][0]} has one row for each step or cycle and is not a record: {ADVICE}", "not_a_record"
         )
-    _refuse_copies(tables)
-    spans = by_wall_clock if all(with_wall_clock) else _spans(tables, c.TEST_TIME)
-    if not all(with_wall_clock) and all(abs(span.first) <= START_SECOND for span in spans):
-        return sorted(range(len(tables)), key=lambda i: tables[i][0])
-    order = sorted(range(len(tables)), key=lambda i: (spans[i].first, spans[i].last))
-    for i, j in itertools.pairwise(order):
-        _refuse_overlap(spans[i], spans[j])
-    return order
+    return records
 
 
-class _Span(NamedTuple):
-    """The name of a file, and the first and last time of its table by one clock in s, NaN without that clock."""
-
-    file: str
-    first: float
-    last: float
-
-
-def _spans(tables: Sequence[tuple[str, pd.DataFrame]], column: str) -> list[_Span]:
-    spans = []
-    for name, table in tables:
-        clock = table[column].to_numpy(float)
-        known = clock[np.isfinite(clock)]
-        if len(known):
-            spans.append(_Span(name, float(known.min()), float(known.max())))
+def _without_copies(
+    tables: Sequence[NamedTable], records: Sequence[int], digests: Sequence[str]
+) -> tuple[list[int], list[tuple[int, int]]]:
+    """Return the places of the records without copies, and the place of each copy with that of the file it repeats."""
+    used: list[int] = []
+    copies: list[tuple[int, int]] = []
+    for i in records:
+        original = next((j for j in used if _is_copy(tables, digests, i, j)), None)
+        if original is None:
+            used.append(i)
         else:
-            spans.append(_Span(name, np.nan, np.nan))
-    return spans
+            copies.append((i, original))
+    return used, copies
 
 
-def _refuse_overlap(earlier: _Span, later: _Span) -> None:
-    if later.first >= earlier.last:
-        return
-    hours = (min(earlier.last, later.last) - later.first) / SECONDS_PER_HOUR
-    files = " and ".join(sorted((earlier.file, later.file)))
-    raise JobError(
-        f"{files} hold the same cell over the same {hours:.2f} h; {SEPARATE_CELLS_ADVICE}", "sources_overlap"
-    )
+def _copy_note(tables: Sequence[NamedTable], digests: Sequence[str], i: int, j: int) -> JoinNote:
+    same_bytes = bool(digests) and digests[i] == digests[j]
+    before = f"{tables[i][0]} is a copy of {tables[j][0]}"
+    after = "the same bytes" if same_bytes else "the same times, currents and voltages"
+    return JoinNote(0, len(tables[i][1]), before, after, "counted once", "info" if same_bytes else "warning")
 
 
-def _refuse_copies(tables: Sequence[tuple[str, pd.DataFrame]]) -> None:
-    columns = [c.UNIX_TIME, c.TEST_TIME, c.CURRENT, c.VOLTAGE]
-    for (name, table), (other, copy) in itertools.combinations(tables, 2):
-        if len(table) == len(copy) and np.array_equal(table[columns], copy[columns], equal_nan=True):
-            raise JobError(f"{name} and {other} hold the same rows; {SEPARATE_CELLS_ADVICE}", "sources_overlap")
+def _is_copy(tables: Sequence[NamedTable], digests: Sequence[str], i: int, j: int) -> bool:
+    if digests and digests[i] == digests[j]:
+        return True
+    table, other = tables[i][1], tables[j][1]
+    if len(table) != len(other):
+        return False
+    return all(np.array_equal(table[column], other[column], equal_nan=True) for column in COMPARED)
+
+
+def _renumbered(table: pd.DataFrame, place: int) -> pd.DataFrame:
+    return table.assign(**{c.SOURCE_INDEX: np.int32(place)})
+
+
+def _order_notes(found: FileOrder, names: Sequence[str], rows: int) -> list[JoinNote]:
+    listed = ", ".join(names[:MOST_NAMED])
+    if len(names) > MOST_NAMED:
+        listed += f", ... {names[-1]}"
+    action = f"joined in the order {listed}"
+    doubts = found.doubts
+    notes = []
+    if found.is_guess:
+        notes.append(JoinNote(0, rows, f"{len(names)} files", f"{found.evidence} shows their order", action, "warning"))
+    else:
+        notes.append(JoinNote(0, rows, f"{len(names)} files", f"by {found.evidence}", action, "info"))
+    notes += [JoinNote(0, rows, f"{len(names)} files", doubt, "reported", "warning") for doubt in doubts]
+    return notes

@@ -29,7 +29,7 @@ _MUST_BE: Final = {
     "missing": "is missing",
 }
 _BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]+")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
 def campaign_error(path: Path, problems: Sequence[str]) -> CampaignError:
@@ -62,6 +62,8 @@ def _problem(detail: dict[str, Any], document: dict[str, Any], schema: type[Base
     kind = detail["type"]
     if kind == "extra_forbidden":
         return f"{path}: unknown key{suggest_or_list(str(loc[-1]), _keys_at(schema, loc[:-1]))}"
+    if kind == "string_too_short" and "columns" in loc:
+        return f"{path} is not filled in: write the name of the file's column, or remove the line"
     if kind == "missing":
         return f"{path} {_MUST_BE[kind]}"
     return f"{path or 'the file'} = {value_text(detail['input'])}: {_message(detail)}"
@@ -154,3 +156,12 @@ def format_key(key: str) -> str:
 def format_comment(text: str) -> str:
     """Write a text as one TOML comment line; control characters, which are not allowed there, become spaces."""
     return f"# {_CONTROL.sub(' ', text)}".rstrip()
+
+
+def printable_text(text: str) -> str:
+    """Write a text on one line of a terminal: control characters and line breaks are escaped, as in ``\\n``."""
+    return "".join(character if character.isprintable() else _escape(character) for character in text)
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")

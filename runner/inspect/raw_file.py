@@ -24,7 +24,7 @@ from ...jobs.cleaning.clean import clean
 from ...jobs.cleaning.current import sign_votes, state_signs
 from ...jobs.cleaning.guess_cell import guess_cell
 from ..campaign.raw_files import is_utf8, printable
-from .new_campaign import raw_files
+from .raw_paths import raw_files
 from .text import inspection_text
 
 MOST_ROWS: Final = 2_000_000
@@ -248,17 +248,19 @@ def _unused(layout: Layout) -> list[str]:
 def _cleaned(raw: pd.DataFrame, cell: str, settings: SourceSettings) -> dict[str, Any]:
     """Clean one cell with the default thresholds and return its report, or the reason why it cannot be cleaned."""
     thresholds = CleanSettings(current_sign=settings.current_sign)
-    guess = guess_cell([raw])
     described: dict[str, Any] = {
         "cell_id": cell,
         "rows_in": len(raw),
-        "capacity_guess_ah": None if guess is None else guess.capacity_ah,
+        "capacity_guess_ah": None,
         "unreadable": raw.loc[raw[c.UNREADABLE] != "", c.UNREADABLE].head(3).tolist(),
     }
     try:
         cleaned = clean(raw, cell, thresholds)
     except JobError as error:
         return {**described, "error": str(error)}
+    guess = guess_cell(cleaned.samples)
+    if guess is not None:
+        described["capacity_guess_ah"] = guess.capacity_ah
     for name in _REPORTED:
         described[name] = getattr(cleaned.report, name)
     described["current_sign"] = _sign(raw, cleaned.samples, settings, thresholds)

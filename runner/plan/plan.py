@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ...data.codec import digest
 from ...data.errors import NOTHING_TO_SIMULATE_CODES
+from ...data.file_names import short_names
 from ...data.fit_settings import FitSettings
 from ...data.installed import installed_version
 from ...data.results.fitting import StartResult
@@ -204,9 +205,9 @@ def _clean_job(cell_id: str, settings: CleanSettings, sources: Sequence[ScannedS
     settings = replace(settings, current_sign=own_sources[0].file.settings.current_sign)
     # File names give the order of several files without a wall clock, so they are part of the digest; that of a single
     # file is not.
-    names = [Path(source.file.path).name for source in own_sources]
-    if len(names) == 1:
-        names = []
+    names: list[str] = []
+    if len(own_sources) > 1:
+        names = list(short_names([source.file.path for source in own_sources]))
     job_digest = digest("clean", JOB_VERSIONS["clean"], cell_id, settings, names, *inputs)
     work = CleanWork(tuple(cell_sources), settings)
     return Job("clean", cell_id, "clean", "clean", job_digest, work, tuple(needs))

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from ...data.charge_certainty import charge_certainty
+from ...data.charge_certainty import charge_certainty, describe_charge_check
 from ...data.errors import FailedSimulationError, JobError, ReadError
+from ...data.file_names import short_names
 from ...data.installed import installed_version
 from ...data.readers.read import read_by_cell, read_raw
 from ...data.results.cleaning import CleanResult, RecordSource
@@ -57,17 +58,18 @@ def run_clean_job(store: Store, job: Job, work: CleanWork) -> tuple[CleanResult,
     """
     from ...jobs.cleaning.clean import clean
     from ...jobs.record.cycles import mean_temperature
-    from ...jobs.record.join_sources import join_sources, source_order
+    from ...jobs.record.join_sources import join_sources
 
-    tables = [(Path(source.file.path).name, _read_source(store, job.cell_id, source)) for source in work.sources]
-    order = source_order(tables)
-    cleaned = clean(join_sources(tables, order), job.cell_id, work.settings)
+    names = short_names([source.file.path for source in work.sources])
+    tables = [(names[i], _read_source(store, job.cell_id, source)) for i, source in enumerate(work.sources)]
+    joined = join_sources(tables, [source.file.digest for source in work.sources])
+    cleaned = clean(joined.table, job.cell_id, work.settings, joined.notes)
     metadata = {"cell_id": job.cell_id, "digest": job.digest}
     outputs = (
         write_frame(store, store.cleaned(job.cell_id), cleaned.samples, metadata),
         write_frame(store, store.quarantine(job.cell_id), cleaned.quarantined, metadata),
     )
-    ordered_sources = [work.sources[i] for i in order]
+    ordered_sources = [work.sources[i] for i in joined.order]
     result = CleanResult(
         cleaned.report,
         cleaned.cycles,
@@ -90,10 +92,10 @@ def run_simulate_job(store: Store, job: Job, work: SimulateWork) -> tuple[Result
     running = store.receipt(job.kind, job.cell_id, job.label).with_suffix(".running")
     with hard_timeout(running, settings.time_limit_second):
         simulated = simulate(cell.samples, settings, cell.temperature_mean_celsius)
-    return _with_charge_certainty(simulated.result, cell.clean_result), (write_simulation(store, job, simulated.frame),)
+    return with_charge_certainty(simulated.result, cell.clean_result), (write_simulation(store, job, simulated.frame),)
 
 
-def _with_charge_certainty(result: SimulationResult, cleaned: CleanResult) -> SimulationResult:
+def with_charge_certainty(result: SimulationResult, cleaned: CleanResult) -> SimulationResult:
     """Return the result of a simulation with how well the charge of its cycles is known."""
     selection = result.settings.cycles
     cycles = None
@@ -105,7 +107,18 @@ def _with_charge_certainty(result: SimulationResult, cleaned: CleanResult) -> Si
         charge_source=certainty.source,
         charge_throughput_ah=certainty.throughput_ah,
         charge_uncertainty_ah=certainty.uncertainty_ah,
+        capacity_source=_capacity_source(result, cleaned),
     )
+
+
+def _capacity_source(result: SimulationResult, cleaned: CleanResult) -> str:
+    """Return where the capacity comes from; a measured one is known no better than the charge of its cycle."""
+    request = result.settings.cell.measured_capacity
+    if request is None or not cleaned.cycles:
+        return result.capacity_source
+    cycle = request.cycle or cleaned.cycles[-1].cycle_count
+    doubt = describe_charge_check(None, charge_certainty(cleaned, (cycle,)))
+    return "; ".join(filter(None, (result.capacity_source, doubt)))
 
 
 def write_simulation(store: Store, job: Job, frame: pd.DataFrame) -> OutputFile:

@@ -79,10 +79,10 @@ def run_fit_job(store: Store, job: Job, work: FitWork) -> tuple[FitResult, tuple
     cell = load_cell(store, job.cell_id)
     settings = cell.with_measured_capacity(work.settings)
     result = combine_starts(cell.samples, settings, starts, cell.temperature_mean_celsius)
-    return _with_charge_certainty(result, cell.clean_result), ()
+    return with_charge_certainty(result, cell.clean_result), ()
 
 
-def _with_charge_certainty(result: FitResult, cleaned: CleanResult) -> FitResult:
+def with_charge_certainty(result: FitResult, cleaned: CleanResult) -> FitResult:
     """Return the result of a fit with how well the charge of its cycles is known; where badly, the verdict says so."""
     certainty = charge_certainty(cleaned, result.settings.cycles or None)
     words = describe_charge_check(None, certainty)
