@@ -31,6 +31,7 @@ from .current_spikes import current_spike
 from .cycle_numbers import count_from_signal, count_steps, cycle_jump
 from .duplicate_times import duplicate_time, time_resolution
 from .foreign_rows import impedance_row, marker_row
+from .lone_stamps import time_stamp
 from .lost_contact import lost_contact
 from .missing_values import (
     current_missing,
@@ -67,6 +68,7 @@ TIME_RULES: Final[tuple[CleaningRule, ...]] = (
     time_missing,
     step_time,
     duplicate_row,
+    time_stamp,
     time_order,
     time_restart,
     wall_clock,
