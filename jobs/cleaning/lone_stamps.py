@@ -132,11 +132,12 @@ def _events(
 
 
 def _may_be_wrong(clock: Floats) -> bool:
-    """Tell whether a clock falls, or has a first or last row far from all others."""
+    """Tell whether a clock falls, or has a first or last row far from the next; a quick first look."""
     if len(clock) < 2 * SHORTEST_LAP:
         return False
     interval = np.diff(clock)
-    return bool((interval < 0.0).any()) or _is_far(clock) or _is_far(-clock[::-1])
+    ends_far = max(interval[0], interval[-1]) > FAR_SPANS * min(interval[1], interval[-2])
+    return bool(ends_far) or bool((interval < 0.0).any())
 
 
 def _is_far(clock: Floats) -> bool:
@@ -187,9 +188,20 @@ def _find_wrong(rows: _Rows) -> Mask:
     good = np.flatnonzero(~wrong)
     for end, near in ((good[-1], good[-2]), (good[0], good[1])):
         line = clock[good] if end == good[-1] else -clock[good][::-1]
-        if _is_far(line) and _continues(rows, int(end), int(near)):
+        if _continues(rows, int(end), int(near)) and (_is_far(line) or _is_far_by_clock(rows, int(end), int(near))):
             wrong[end] = True
     return wrong
+
+
+def _is_far_by_clock(rows: _Rows, row: int, near: int) -> bool:
+    """Tell whether a first or last row is far from the others, while the other clock goes on at its usual interval."""
+    interval = abs(rows.clock[row] - rows.clock[near])
+    by_other = abs(rows.other[row] - rows.other[near])
+    further = near + 2 * (near - row)
+    usual = abs(rows.other[further] - rows.other[near]) / 2.0 if 0 <= further < len(rows.other) else np.nan
+    return bool(
+        by_other <= FAR_INTERVALS * usual and interval > FAR_SPANS * max(usual, by_other) + 2.0 * rows.tolerance
+    )
 
 
 def _continues(rows: _Rows, row: int, near: int) -> bool:
@@ -427,12 +439,14 @@ def _time_of_row(
     low = clock[before] if before is not None else -np.inf
     high = clock[after] if after is not None else np.inf
     in_step = np.where(rows.part == rows.part[row], rows.since, np.nan)
+    # At an end of the record, both clocks of the row may be wrong alike.
+    longest = max(FAR_SECOND, FAR_SPANS * float(np.ptp(clock[np.flatnonzero(np.arange(len(clock)) != row)])))
     for near in (before, after):
         for other, words in ((rows.other, "by the other clock"), (in_step, "by the step time")):
             if near is None or not np.isfinite(other[row] - other[near]):
                 continue
             time = clock[near] + other[row] - other[near]
-            if low <= time <= high:
+            if low <= time <= high and abs(time - clock[near]) <= longest:
                 return float(time), words
     if before is None or after is None:
         near = after if before is None else before
