@@ -76,6 +76,7 @@ RULES: Final[tuple[Rule, ...]] = (
         "different rest voltage after a new file, restart or gap, although no charge passed",
     ),
     Rule("aborted_test", 38, "warning", "the record ends in the middle of a step or cycle"),
+    Rule("time_uncertain", 44, "warning", "nothing shows the unit of the test time, and s is not plausible; left"),
     Rule("time_stamp", 45, "warning", "the time of one row contradicts the rows around it; placed between them"),
     Rule("rest_only", 39, "warning", "the cell rests throughout, or its current is missing; nothing to simulate"),
 )
