@@ -288,14 +288,27 @@ def _judge(rows: _Rows, lap: Integers, line: Integers, candidates: list[int]) ->
         fits_there = part in rows.part[there]
         if fits_here != fits_there:
             return int(line[place]) if fits_here else None
+    if any(_is_version(rows, int(line[place]), there) for place, there in zip(candidates, places, strict=True)):
+        return None
     scores = [_interval_scores(rows, line, place, there) for place, there in zip(candidates, places, strict=True)]
     best = min(range(len(candidates)), key=lambda number: min(scores[number]))
     in_place, by_stamp = scores[best]
     if np.isfinite(in_place + by_stamp):
-        return int(line[candidates[best]]) if in_place < by_stamp - BETTER else None
+        row = int(line[candidates[best]])
+        here = _signal_misfit(rows, row, _beside(line, candidates[best]))
+        is_wrong = in_place < by_stamp - BETTER and here <= _signal_misfit(rows, row, places[best])
+        return row if is_wrong else None
     if _signal_fits(rows, line, candidates[0], places[0]):
         return int(line[candidates[0]])
     return None
+
+
+def _is_version(rows: _Rows, row: int, there: list[int]) -> bool:
+    """Tell whether a row shares its stamp and a value with another one: a copy of it, not a wrong stamp."""
+    same_time = rows.clock[there[0]] == rows.clock[row]
+    same_voltage = rows.voltage[there[0]] == rows.voltage[row]
+    same_current = rows.current[there[0]] == rows.current[row] != 0.0
+    return bool(same_time and (same_voltage or same_current))
 
 
 def _other_clock_differs(rows: _Rows, line: Integers, place: int) -> bool:
