@@ -24,6 +24,7 @@ from ..settings import ColumnMapping, SourceSettings
 from .csv_header import DELIMITERS, complete_header, split_line
 from .csv_reader import RawBlock, layout_blocks
 from .csv_values import clean_text, find_date_format, parse_datetimes
+from .date_order import find_date_order
 from .layout import Layout, cell_column, column_index, resolve_column
 from .text_blocks import head_block, split_lines
 
@@ -127,11 +128,23 @@ def _start_time(path: Path, lines: Sequence[str]) -> float:
             text = rest.strip(delimiter + " ")
             if name.strip() != "Start Time" or not text:
                 continue
-            seconds = float(parse_datetimes(clean_text(pa.array([text])), find_date_format([text]))[0])
+            date = find_date_format([text])
+            orders = find_date_order([[text, _end_time(lines)]], date)
+            seconds = float(parse_datetimes(clean_text(pa.array([text])), orders.settled or date)[0])
             if np.isnan(seconds):
                 raise ReadError(f"{path}: Start Time {text!r} has an unknown date format; correct it in the file")
             return seconds
     return float("nan")
+
+
+def _end_time(lines: Sequence[str]) -> str:
+    """Return the text of the end of the program; "" if the file does not have it."""
+    for line in lines[:100]:
+        for delimiter in DELIMITERS:
+            name, _, rest = line.partition(delimiter)
+            if name.strip() == "End Time":
+                return rest.strip(delimiter + " ")
+    return ""
 
 
 def _thermometers(names: Sequence[str]) -> list[str]:
