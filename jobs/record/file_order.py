@@ -12,7 +12,7 @@ import numpy as np
 from ...data.convert import SECONDS_PER_HOUR
 from ...data.errors import JobError
 from ...data.file_names import dates_in_names, natural_key, part_numbers
-from .file_ends import REST_JUMP_VOLT, WORDS, FileEnds, Span, voltage_jump
+from .file_ends import WORDS, FileEnds, Span, is_discontinuous, voltage_jump
 
 SEPARATE_CELLS_ADVICE: Final = (
     "if they are two cells, give them two names (cell_id = 'pattern:...' with a group cell_id in [[sources]]); "
@@ -202,7 +202,8 @@ def _order_by_names(files: Sequence[FileEnds]) -> FileOrder:
         return FileOrder(natural, "the names of the files, and the voltage continues at the joins in no other order")
     names = [file.name for file in files]
     worst = _worst_jump(files, natural)
-    if part_numbers(names) is None and worst > REST_JUMP_VOLT:
+    breaks = any(is_discontinuous(files[i], files[j]) for i, j in pairwise(natural))
+    if part_numbers(names) is None and breaks:
         return FileOrder(by_voltage, "the voltage at the joins", is_guess=True)
     if worst > GOOD_JOIN_VOLT:
         better = ", ".join(names[i] for i in by_voltage)
@@ -260,8 +261,7 @@ def _doubts(files: Sequence[FileEnds], found: FileOrder) -> list[str]:
         if numbers is not None and not dated and list(numbers) != sorted(numbers):
             doubts.append(f"the names show the order {', '.join(sorted(names, key=natural_key)[:12])}")
     for earlier, later in pairwise(ordered):
-        jump = voltage_jump(earlier, later)
-        if jump is not None and jump > REST_JUMP_VOLT:
+        if is_discontinuous(earlier, later):
             doubts.append(
                 f"the voltage jumps from {earlier.volt.last:.3f} V at the end of {earlier.name} to "
                 f"{later.volt.first:.3f} V at the beginning of {later.name}, so a file is missing between them or they "
@@ -280,7 +280,7 @@ def _total_jump(files: Sequence[FileEnds], order: Sequence[int]) -> float:
 
 def _jumps(files: Sequence[FileEnds], order: Sequence[int]) -> list[float]:
     jumps = [voltage_jump(files[i], files[j]) for i, j in pairwise(order)]
-    return [jump for jump in jumps if jump is not None]
+    return [abs(jump) for jump in jumps if jump is not None]
 
 
 def _natural_order(files: Sequence[FileEnds]) -> tuple[int, ...]:

@@ -118,7 +118,7 @@ def test_dates_in_names_show_the_order() -> None:
 
 
 def test_the_voltage_orders_files_whose_names_have_no_numbers() -> None:
-    tables = [("charge", part(1, (3.0, 4.1))), ("discharge", part(2, (4.1, 3.2))), ("formation", part(3, (3.5, 3.0)))]
+    tables = [("charge", part(1, (3.0, 4.1))), ("discharge", part(2, (4.1, 3.2))), ("formation", part(3, (3.8, 3.0)))]
     joined = join_sources(tables)
     assert joined.order == (2, 0, 1)
     assert warnings(joined) == ["the voltage at the joins shows their order"]
