@@ -1,7 +1,8 @@
 """Find where a new run of the cycler begins with the cycle number of the row before it.
 
-Each file of a cell may count its cycles anew. Where the numbers fall, a new cycle is evident. Where a file ends in cycle
-1 and the next one begins with cycle 1, either the cycle goes on, or a new run begins: clock, steps and charge show it.
+Each file of a cell may count its cycles anew. Where the numbers fall, a new cycle is evident. Where a file ends in
+cycle 1 and the next one begins with cycle 1, either the cycle goes on, or a new run begins: clock, steps and charge
+show it.
 """
 
 from __future__ import annotations
