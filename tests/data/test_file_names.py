@@ -85,9 +85,7 @@ def test_short_names_differ() -> None:
         (["/d/a/x.1.csv.gz", "/d/b/x.1.csv.gz"], ["/d/a/y.csv"], ["a/x.1", "b/x.1"]),
     ],
 )
-def test_files_of_one_name_are_named_after_their_folders(
-    paths: list[str], others: list[str], ids: list[str]
-) -> None:
+def test_files_of_one_name_are_named_after_their_folders(paths: list[str], others: list[str], ids: list[str]) -> None:
     rules = folder_ids(paths, others)
     found = [re.search(rules[path].removeprefix("pattern:"), path) for path in paths]
     assert [match["cell_id"] for match in found if match] == ids
