@@ -17,6 +17,7 @@ from ...data import columns as c
 from ...data.arrays import Floats, Mask
 from ...data.rules import flag_bit
 from ...data.settings import CleanSettings
+from .clock_restarts import HABIT_OF_EDGES
 from .rule import cell_capacity_ah, charge_between_samples_ah, column_values, flag_values, rest_current
 from .step_numbers import fill_missing_numbers, has_numbers, whole_numbers
 
@@ -85,7 +86,7 @@ def find_new_runs(frame: pd.DataFrame, cycle: Floats, settings: CleanSettings) -
         settings: with a capacity.
     """
     new = np.zeros(len(cycle), dtype=bool)
-    restarted = (flag_values(frame) & flag_bit("time_restart")) != 0
+    restarted = _clock_restarts(frame)
     changes = np.concatenate([[True], cycle[1:] != cycle[:-1]])
     asked = np.flatnonzero((begins_file(frame) | restarted) & ~changes)
     if not len(asked):
@@ -112,6 +113,18 @@ def find_new_runs(frame: pd.DataFrame, cycle: Floats, settings: CleanSettings) -
             new[row] = True
             start = row
     return new
+
+
+def _clock_restarts(frame: pd.DataFrame) -> Mask:
+    """Tell at which rows the cycler's clock began anew, shape (n,), if that is not its habit in each step."""
+    flags = flag_values(frame)
+    restarted = (flags & flag_bit("time_restart")) != 0
+    in_steps = (flags & flag_bit("step_time")) != 0
+    step = column_values(frame, c.STEP_ID)
+    edges = int(np.count_nonzero(step[1:] != step[:-1])) if np.isfinite(step).all() else 0
+    if int(in_steps.sum()) < HABIT_OF_EDGES * edges:
+        restarted |= in_steps
+    return restarted
 
 
 def _steps(frame: pd.DataFrame) -> Floats | None:

@@ -55,8 +55,8 @@ def test_a_copy_under_another_name_counts_once() -> None:
     """A copy adds nothing, so the other files of the cell are cleaned; before, the whole cell was refused."""
     original, copy = ("1.csv", unwalled(0, 1000)), ("copy of 1.csv", unwalled(0, 1000))
     joined = join_sources([copy, original, ("2.csv", unwalled(1000, 1500))])
-    assert (joined.order, len(joined.table)) == ((0, 2), 10)
-    assert "is a copy of copy of 1.csv" in notes(joined)[0]
+    assert (joined.order, len(joined.table)) == ((1, 2), 10)
+    assert "copy of 1.csv is a copy of 1.csv" in notes(joined)[0]
     assert joined.notes[0].severity == "warning"
     assert join_sources([original, copy], ["ab", "ab"]).notes[0].severity == "info"
 
