@@ -226,8 +226,8 @@ def _copied_blocks(frame: pd.DataFrame, clock: Floats, copies: Mask) -> Mask:
 def _alike_in_other_runs(frame: pd.DataFrame, clock: Floats, copies: Mask) -> Mask:
     """Tell which copies are rows of a new run that looks like an earlier one, and no copies, shape (n,).
 
-    Without a wall clock, two runs of one schedule may have equal rows. A file whose clock begins anew repeats an earlier
-    file only if all of its rows, or all of the earlier one's, are in both.
+    Without a wall clock, two runs of one schedule may have equal rows. A file whose clock begins anew repeats an
+    earlier file only if all of its rows, or all of the earlier one's, are in both.
     """
     alike = np.zeros(len(clock), dtype=bool)
     source = frame[c.SOURCE_INDEX].to_numpy()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from itertools import pairwise, permutations
 from typing import Final
 
@@ -19,7 +20,15 @@ SEPARATE_CELLS_ADVICE: Final = (
     "if one is a copy, leave it out"
 )
 CLOCK_BACK_SECOND: Final = 3700.0
-"""s: files may overlap by this much, because a computer's clock goes back by an hour in autumn. Chosen."""
+"""s: files may overlap by this much where a computer's clock goes back by an hour at the end of summer time. Chosen."""
+
+CLOCK_BACK_MONTHS: Final = (3, 4, 10, 11)
+LAST_UNIX_SECOND: Final = 4e9
+"""s since 1970: later stamps are not of this kind of clock (the year 2096)."""
+
+SUNDAY: Final = 6
+CLOCK_BACK_HOUR: Final = 6
+"""Summer time ends in one of these months, on a Sunday before this hour of the day."""
 
 MOST_PERMUTED: Final = 7
 """Files up to which all orders are compared by the voltage at the joins (5040 orders). Chosen, not measured."""
@@ -117,9 +126,18 @@ def _overlap_doubt(earlier: FileEnds, later: FileEnds) -> str:
         return ""
     is_inside = later.wall.last <= earlier.wall.last
     shortest = min(_length(earlier.wall), _length(later.wall))
-    if is_inside or overlap > CLOCK_BACK_SECOND or overlap > 0.5 * shortest:
+    back = overlap <= CLOCK_BACK_SECOND and overlap <= 0.5 * shortest and _may_go_back(earlier.wall.last)
+    if is_inside or not back:
         raise _overlap_error(earlier, later, min(earlier.wall.last, later.wall.last) - later.wall.first)
     return f"the wall clocks of {earlier.name} and {later.name} overlap by {overlap:.0f} s"
+
+
+def _may_go_back(unix_second: float) -> bool:
+    """Tell whether summer time may end at this time: a Sunday night of autumn, on either half of the world."""
+    if not 0.0 < unix_second < LAST_UNIX_SECOND:
+        return False
+    time = datetime.fromtimestamp(unix_second, UTC)
+    return time.month in CLOCK_BACK_MONTHS and time.weekday() == SUNDAY and time.hour < CLOCK_BACK_HOUR
 
 
 def _overlap_error(earlier: FileEnds, later: FileEnds, second: float) -> JobError:

@@ -76,7 +76,7 @@ def _continue_each_other(files: Sequence[FileSettings]) -> bool:
 
 
 def _first_and_last_rows(path: Path, settings: SourceSettings) -> pd.DataFrame:
-    from ...data.readers.date_order import sample_rows
+    from ...data.readers.date_formats import sample_rows
     from ...data.readers.layout import csv_layout
     from ...data.readers.read import read_raw
 

@@ -41,7 +41,7 @@ def _unify_dates(files: list[FileSettings], is_guess: bool) -> list[FileSettings
     if not any(_has_open_date(settings, is_guess) for _, settings in files):
         return files
     # Imported here, as in _guess_settings.
-    from ...data.readers.date_order import has_ambiguous_dates, unify_date_formats
+    from ...data.readers.date_formats import has_ambiguous_dates, unify_date_formats
 
     readable = [pair for pair in files if not find_problem(pair[0])]
     if not readable or not (is_guess or has_ambiguous_dates(*readable[0])):

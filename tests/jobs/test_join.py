@@ -146,10 +146,16 @@ def test_several_runs_of_one_cell_join_by_name_and_test_time() -> None:
         join_sources([*tables, ("c.csv", unwalled(85, 300))])
 
 
-def test_a_computer_clock_that_goes_back_an_hour_is_no_second_cell() -> None:
-    joined = join_sources([("a.csv", raw(0, 50_000)), ("b.csv", raw(50_100 - 3600, 90_000))])
-    assert joined.order == (0, 1)
-    assert warnings(joined) == ["the wall clocks of a.csv and b.csv overlap by 3500 s"]
+@pytest.mark.parametrize(("date", "joined"), [("2023-10-29 02:50", True), ("2023-10-28 02:50", False)])
+def test_a_computer_clock_that_goes_back_an_hour_is_no_second_cell(date: str, joined: bool) -> None:
+    end = pd.Timestamp(date, tz="UTC").timestamp()
+    tables = [("a.csv", raw(end - 50_000, end)), ("b.csv", raw(end + 100 - 3600, end + 40_000))]
+    if joined:
+        assert join_sources(tables).order == (0, 1)
+        assert warnings(join_sources(tables)) == ["the wall clocks of a.csv and b.csv overlap by 3500 s"]
+    else:
+        with pytest.raises(JobError, match="over the same 0.97 h"):
+            join_sources(tables)
 
 
 def test_one_wrong_stamp_does_not_make_files_overlap() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from kilocell.data import columns as c
-from kilocell.data.readers.date_order import unify_date_formats
+from kilocell.data.readers.date_formats import unify_date_formats
 from kilocell.data.readers.read import guess_settings
 
 
