@@ -248,8 +248,8 @@ def _check_cell_column(path: Path, settings: SourceSettings, cell_ids: Sequence[
     if rows < LEAST_ROWS_PER_CELL * len(cell_ids):
         column = settings.cell_id_from.partition(":")[2]
         raise _RowCounterError(
-            f"{path}: the column {column!r} has {len(cell_ids)} different values in about {rows:.0f} rows, so it counts "
-            'rows and holds no cell ids; set cell_id = "stem", or the column that holds them, in [[sources]]'
+            f"{path}: the column {column!r} has {len(cell_ids)} different values in about {rows:.0f} rows, so it "
+            'counts rows and holds no cell ids; set cell_id = "stem", or the column that holds them, in [[sources]]'
         )
 
 
