@@ -159,9 +159,7 @@ class Cleaned:
     cycles: tuple[CycleSummary, ...]
 
 
-def clean(
-    raw: pd.DataFrame, cell_id: str, settings: CleanSettings, joins: Sequence[JoinNote] = ()
-) -> Cleaned:
+def clean(raw: pd.DataFrame, cell_id: str, settings: CleanSettings, joins: Sequence[JoinNote] = ()) -> Cleaned:
     """Clean one cell's record.
 
     Args:
