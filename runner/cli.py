@@ -14,6 +14,7 @@ import click
 
 from .. import __version__
 from ..data.errors import KilocellError, UsageError
+from ..data.text import printable_text
 from .commands import options
 from .commands.cache import cache
 from .commands.defaults import DEFAULT_CAMPAIGN, DEMO_STORE, store_root
@@ -302,8 +303,6 @@ def _terminate(number: int, frame: FrameType | None) -> None:
 
 def _printable_lines(text: str) -> str:
     """Return an error's lines with control characters escaped: names of files and cells may hold any."""
-    from .campaign.errors import printable_text
-
     return "\n".join(printable_text(line) for line in text.split("\n"))
 
 

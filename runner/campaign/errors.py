@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from ...data.errors import CampaignError
 from ...data.names import suggest, suggest_or_list
+from ...data.text import printable_text
 
 _QUOTED: Final = re.compile(r"'([^']*)'")
 _LONGEST_VALUE: Final = 60
@@ -164,12 +165,3 @@ def format_key(key: str) -> str:
 def format_comment(text: str) -> str:
     """Write a text as one TOML comment line; control characters, which are not allowed there, become spaces."""
     return printable_text(f"# {_CONTROL.sub(' ', text)}".rstrip())
-
-
-def printable_text(text: str) -> str:
-    """Write a text on one line of a terminal: control characters and line breaks are escaped, as in ``\\n``."""
-    return "".join(character if character.isprintable() else _escape(character) for character in text)
-
-
-def _escape(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii")

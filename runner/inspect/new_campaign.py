@@ -13,9 +13,9 @@ from typing import Final
 
 from ...data.errors import CampaignError, UsageError
 from ...data.settings import SourceSettings
-from ...data.text import format_count
+from ...data.text import format_count, printable_text
 from ...jobs.cleaning.guess_cell import CellGuess
-from ..campaign.errors import campaign_error, printable_text
+from ..campaign.errors import campaign_error
 from ..campaign.raw_files import find_files
 from . import guess_cells as limits
 from .cell_names import Proposal, apply_proposals, propose_ids

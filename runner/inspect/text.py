@@ -6,8 +6,7 @@ import datetime
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from ...data.text import format_count
-from ..campaign.errors import printable_text
+from ...data.text import format_count, printable_text
 from ..show.table import table
 from .joined_files import JoinedFiles
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, TextIO
 
-from ..campaign.errors import printable_text
+from ...data.text import printable_text
 from ..worker.run_job import JobOutcome
 
 BAR_CHARACTERS: Final = 24

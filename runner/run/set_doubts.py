@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Final
 from ...data import columns as c
 from ...data.errors import KilocellError
 from ...data.settings import CellSettings, ParameterSetSettings
+from ...data.text import printable_text
 from ...jobs.cleaning.guess_cell import CellGuess, guess_cell
 from ...parquet_store.layout import Store
 from ...parquet_store.read import read_partition
 from ..campaign.cell_plan import CellPlan
-from ..campaign.errors import printable_text
 from ..plan.job import Job
 from ..worker.run_job import JobOutcome
 
