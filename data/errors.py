@@ -29,6 +29,10 @@ class ReadError(KilocellError):
     """A raw file that cannot be read; the text names file, line or column, and value. Only its cell fails."""
 
 
+class NotARecordError(ReadError):
+    """A table with one row for each step or cycle; the other files of its cell go on without it."""
+
+
 class JobError(KilocellError):
     """A job of one cell that ended without a result; its text becomes the reason in the receipt.
 

@@ -150,24 +150,51 @@ def has_summary_name(name: str) -> bool:
     return _SUMMARY_NAME.search(PurePath(name).stem.lower()) is not None
 
 
-def same_named_cells(paths: Sequence[str]) -> dict[str, str]:
-    """Return cell ids for files of one name in several folders: the folders' names in which the paths differ.
+def folder_ids(paths: Sequence[str], others: Sequence[str] = ()) -> dict[str, str]:
+    """Return rules that name files of one name in several folders after the folders in which their paths differ.
 
     Args:
         paths: of files that have one name, each with its folder; all different.
+        others: paths of other files. If a folder holds one of them too, the file's name is part of the id.
 
     Returns:
-        The id of each path: ``a`` and ``b`` for ``a/raw/data.csv`` and ``b/raw/data.csv``; if they differ in several
-        folders, these joined by ``_``. The name of the file is part of it if the folder alone tells no cells apart.
+        A rule ``pattern:REGEX`` for each path: ``a`` and ``b`` are the ids of ``a/raw/d.csv`` and ``b/raw/d.csv``,
+        or ``a/raw/d`` if there are other files in ``a/raw``.
     """
-    folders = {path: PurePath(path).parts[:-1] for path in paths}
-    depth = max(len(parts) for parts in folders.values())
-    padded = {path: ("",) * (depth - len(parts)) + parts for path, parts in folders.items()}
-    differing = [place for place in range(depth) if len({parts[place] for parts in padded.values()}) > 1]
-    # The fewest folders that tell all paths apart, the deepest first.
-    chosen = next(((place,) for place in reversed(differing) if _tell_apart(padded, (place,))), tuple(differing))
-    return {path: "_".join(parts[place] for place in chosen if parts[place]) for path, parts in padded.items()}
+    parts = {path: PurePath(path).parts[:-1][::-1] for path in paths}
+    deepest = min(len(folders) for folders in parts.values())
+    differing = [k for k in range(deepest) if len({folders[k] for folders in parts.values()}) > 1] or [0]
+    # The fewest folders that tell all paths apart, the deepest first; both counted from the file upwards.
+    single = [k for k in differing if len({folders[k] for folders in parts.values()}) == len(parts)]
+    low, high = (single[0], single[0]) if single else (differing[0], differing[-1])
+    shared = {str(PurePath(path).parent) for path in others}
+    with_name = any(str(PurePath(path).parent) in shared for path in paths)
+    rules = {}
+    for path in paths:
+        if with_name:
+            ending = re.escape("".join(_endings(path)))
+            folders = "" if high == 0 else f"(?:/[^/]+){{{high}}}"
+            rules[path] = f"pattern:(?P<cell_id>[^/]+{folders}/[^/]+){ending}$"
+        else:
+            folders = "" if high == low else f"(?:/[^/]+){{{high - low}}}"
+            rules[path] = f"pattern:(?P<cell_id>[^/]+{folders})(?:/[^/]+){{{low + 1}}}$"
+    return rules
 
 
-def _tell_apart(folders: dict[str, tuple[str, ...]], places: tuple[int, ...]) -> bool:
-    return len({tuple(parts[place] for place in places) for parts in folders.values()}) == len(folders)
+def _endings(path: str) -> tuple[str, ...]:
+    """Return the ending of a file's name, and ``.gz`` if it follows."""
+    suffixes = PurePath(path).suffixes
+    return tuple(suffixes[-2:] if suffixes[-1:] == [".gz"] else suffixes[-1:])
+
+
+def are_dated_folders(paths: Sequence[str]) -> bool:
+    """Tell whether files of one name are in folders that are named after dates: then they are parts of one cell.
+
+    Args:
+        paths: of the files.
+    """
+    parts = [PurePath(path).parts[:-1][::-1] for path in paths]
+    for folders in zip(*parts, strict=False):
+        if len(set(folders)) > 1:
+            return len(set(folders)) == len(paths) and bool(dates_in_names(folders))
+    return False

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .. import columns as c
-from ..errors import ReadError
+from ..errors import NotARecordError, ReadError
 from ..names import suggest
 from ..settings import ColumnMapping, SourceSettings
 from .column_names import TYPICAL, guess_columns
@@ -53,7 +53,7 @@ def guess_header_columns(header: Header) -> tuple[ColumnMapping, ...]:
         header: of the file.
 
     Raises:
-        ReadError: the table has one row for each step or cycle, so it is a summary and no record.
+        NotARecordError: the table has one row for each step or cycle, so it is a summary and no record.
     """
     named = append_units(header.names, header.units)
     plain = dict(zip(named, header.names, strict=True))
@@ -63,7 +63,7 @@ def guess_header_columns(header: Header) -> tuple[ColumnMapping, ...]:
     )
     reason = summary_reason(header.path.name, header.names, header.sample[:SAMPLE_ROWS], columns)
     if reason:
-        raise ReadError(f"{header.path}: {reason}")
+        raise NotARecordError(f"{header.path}: {reason}")
     return columns
 
 

@@ -141,9 +141,7 @@ class Cleaned:
     report: CleanReport
 
 
-def clean(
-    raw: pd.DataFrame, cell_id: str, settings: CleanSettings, joins: Sequence[JoinNote] = ()
-) -> Cleaned:
+def clean(raw: pd.DataFrame, cell_id: str, settings: CleanSettings, joins: Sequence[JoinNote] = ()) -> Cleaned:
     """Clean one cell's record.
 
     Args:

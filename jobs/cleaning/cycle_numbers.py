@@ -14,6 +14,7 @@ from ...data import columns as c
 from ...data.arrays import Floats, Integers, Mask
 from ...data.settings import CleanSettings
 from ..record.charge import interval_charge_ah
+from .cycle_runs import begins_file, find_new_runs
 from .rule import (
     Event,
     RuleOutcome,
@@ -60,9 +61,9 @@ def cycle_jump(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     if wrong.any():
         cycle = fill_missing_numbers(np.where(wrong, np.nan, cycle))
     events = _inside_events(frame, raw, cycle, wrong)
-    cycle = _merge_idle_ends(frame, cycle, settings)
-    first, length, number = number_runs(cycle)
-    count = np.repeat(np.arange(1.0, len(first) + 1.0), length)
+    new_run = find_new_runs(frame, cycle, settings)
+    first, number = _merge_idle_ends(frame, cycle, new_run, settings)
+    count = np.repeat(np.arange(1.0, len(first) + 1.0), np.diff(first, append=len(cycle)))
     jump = np.zeros(len(cycle), dtype=bool)
     jump[first] = np.diff(number, prepend=0.0) != 1.0
     previous = np.concatenate([[0.0], number])
@@ -72,6 +73,8 @@ def cycle_jump(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
         text = f"cycle {number[run]:g}"
         if i:
             text += f" after {previous[run]:g}"
+        if new_run[i]:
+            text += ", in a new run"
         return text
 
     def after(i: int, n: int) -> str:
@@ -89,6 +92,9 @@ def _inside_another_cycle(frame: pd.DataFrame, cycle: Floats) -> Mask:
     """
     first, length, number = number_runs(cycle)
     lone = is_run_inside(number, length)
+    # The numbers of a file that begin anew are no slip of those before.
+    at_join = begins_file(frame)
+    at_join = at_join[first] | at_join[np.minimum(first + length, len(cycle) - 1)]
     step = column_values(frame, c.STEP_COUNT)
     several_steps = float(step.min(initial=0.0)) != float(step.max(initial=0.0))
     if has_numbers(column_values(frame, c.STEP_ID)) and several_steps:
@@ -96,7 +102,7 @@ def _inside_another_cycle(frame: pd.DataFrame, cycle: Floats) -> Mask:
         begins_within = step[first] == step[np.maximum(first - 1, 0)]
         ends_within = step[end] == step[np.maximum(end - 1, 0)]
         lone |= is_run_inside(number, length, len(frame)) & begins_within & ends_within
-    return np.repeat(lone, length)
+    return np.repeat(lone & ~at_join, length)
 
 
 def _inside_events(frame: pd.DataFrame, raw: Floats, cycle: Floats, wrong: Mask) -> list[Event]:
@@ -109,11 +115,22 @@ def _inside_events(frame: pd.DataFrame, raw: Floats, cycle: Floats, wrong: Mask)
     return run_events(frame, wrong, "cycle_jump", before, after, constant_text("corrected"))
 
 
-def _merge_idle_ends(frame: pd.DataFrame, cycle: Floats, settings: CleanSettings) -> Floats:
-    """Give a rest before the first cycle, or after the last, that cycle's number: a rest alone is no cycle."""
-    first, length, number = number_runs(cycle)
+def _merge_idle_ends(
+    frame: pd.DataFrame, cycle: Floats, new_run: Mask, settings: CleanSettings
+) -> tuple[Integers, Floats]:
+    """Find where cycles begin; a rest before the first cycle, or after the last, belongs to that cycle.
+
+    Args:
+        cycle: the file's numbers, shape (n,), none missing.
+        new_run: which rows begin another cycle with the same number, shape (n,).
+
+    Returns:
+        First rows and numbers of the cycles, shape (cycles,) each.
+    """
+    first = np.flatnonzero(np.concatenate([[True], cycle[1:] != cycle[:-1]]) | new_run)
+    number = cycle[first]
     if len(first) < 2:
-        return cycle
+        return first, number
     time = column_values(frame, c.TEST_TIME)
     current = column_values(frame, c.CURRENT)
     flags = flag_values(frame)
@@ -125,14 +142,14 @@ def _merge_idle_ends(frame: pd.DataFrame, cycle: Floats, settings: CleanSettings
     idle_first = throughput_ah(slice(0, first[1])) < least_ah
     idle_last = throughput_ah(slice(first[-1], None)) < least_ah
     if not (idle_first or idle_last):
-        return cycle
+        return first, number
     if throughput_ah(slice(None)) < least_ah / IDLE_SHARE * HALF_CYCLE_SHARE:
-        return cycle  # a record with hardly any current does not show which cycles are rests
-    if idle_first:
-        number[0] = number[1]
+        return first, number  # a record with hardly any current does not show which cycles are rests
     if idle_last:
-        number[-1] = number[-2]
-    return np.repeat(number, length)
+        first, number = first[:-1], number[:-1]
+    if idle_first and len(first) > 1:
+        first, number = np.delete(first, 1), number[1:]
+    return first, number
 
 
 def count_steps(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
@@ -156,11 +173,14 @@ def count_from_signal(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutco
     if not has_steps(frame, settings):
         frame = number_steps_from_signal(frame, settings, 1)
         events.append(_step_count_event(frame))
-    usable = has_numbers(column_values(frame, c.CYCLE_ID))
-    if usable and int(frame[c.CYCLE_COUNT].max()) > 1:
+    raw = column_values(frame, c.CYCLE_ID)
+    usable = has_numbers(raw)
+    counted = int(frame[c.CYCLE_COUNT].max())
+    if usable and counted > 1 and np.nanmin(raw) != np.nanmax(raw):
         return RuleOutcome(frame, tuple(events))
     cycles, loops = _align_with_loops(frame, count_cycles_from_charge(frame, cell_capacity_ah(settings)))
-    if usable and not loops and 2 * int(cycles[-1]) < settings.cycle_turns:
+    is_single = not loops and 2 * int(cycles[-1]) < settings.cycle_turns
+    if usable and (is_single or int(cycles[-1]) <= counted):
         return RuleOutcome(frame, tuple(events))
     frame = frame.assign(**{c.CYCLE_COUNT: cycles})
     events.append(_cycle_count_event(frame))

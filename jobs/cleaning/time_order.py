@@ -32,6 +32,9 @@ measured."""
 HABIT_SHARE: Final = 0.02
 """Share of all rows: if more are written nearly twice, that is the cycler's habit. Chosen, not measured."""
 
+WHOLE_SHARE: Final = 0.98
+"""Share of a file's rows that a later file must repeat, so that it holds the file again. Chosen, not measured."""
+
 COMPARED_COLUMNS: Final = (
     c.UNIX_TIME,
     c.TEST_TIME,
@@ -160,6 +163,7 @@ def duplicate_row(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
         lap = np.zeros(len(frame))
         lap[~block] = np.cumsum(find_clock_restarts(clock[~block]))
         copies = block | _equal_to_earlier(frame, shares_time & ~block, lap)
+        copies &= ~_alike_in_other_runs(frame, clock, copies)
     events: list[Event] = []
     coarse = coarse_stamp_second(clock)
     if coarse or _writes_twice(frame, clock, copies):
@@ -217,6 +221,29 @@ def _copied_blocks(frame: pd.DataFrame, clock: Floats, copies: Mask) -> Mask:
         values_differ = any(len(np.unique(column[rows])) >= COPY_ROWS for column in (voltage, current))
         block[rows] = continues or values_differ
     return block
+
+
+def _alike_in_other_runs(frame: pd.DataFrame, clock: Floats, copies: Mask) -> Mask:
+    """Tell which copies are rows of a new run that looks like an earlier one, and no copies, shape (n,).
+
+    Without a wall clock, two runs of one schedule may have equal rows. A file whose clock begins anew repeats an
+    earlier file only if all of its rows, or all of the earlier one's, are in both.
+    """
+    alike = np.zeros(len(clock), dtype=bool)
+    source = frame[c.SOURCE_INDEX].to_numpy()
+    begins = np.flatnonzero(np.diff(source, prepend=source[:1]) != 0)
+    if not len(begins):
+        return alike
+    code = frame.groupby(list(COMPARED_COLUMNS), dropna=False, sort=False).ngroup().to_numpy()
+    edges = [0, *begins.tolist(), len(clock)]
+    for place in range(1, len(edges) - 1):
+        rows = slice(edges[place], edges[place + 1])
+        if not copies[rows].any() or copies[rows].all() or clock[rows.start] >= clock[rows.start - 1]:
+            continue
+        earlier = [code[edges[k] : edges[k + 1]] for k in range(place)]
+        if not any(np.isin(rows_before, code[rows]).mean() >= WHOLE_SHARE for rows_before in earlier):
+            alike[rows] = copies[rows]
+    return alike
 
 
 def _writes_twice(frame: pd.DataFrame, clock: Floats, copies: Mask) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from itertools import pairwise, permutations
 from typing import Final
 
@@ -12,14 +13,22 @@ import numpy as np
 from ...data.convert import SECONDS_PER_HOUR
 from ...data.errors import JobError
 from ...data.file_names import dates_in_names, natural_key, part_numbers
-from .file_ends import REST_JUMP_VOLT, WORDS, FileEnds, Span, voltage_jump
+from .file_ends import WORDS, FileEnds, Span, is_discontinuous, voltage_jump
 
 SEPARATE_CELLS_ADVICE: Final = (
     "if they are two cells, give them two names (cell_id = 'pattern:...' with a group cell_id in [[sources]]); "
     "if one is a copy, leave it out"
 )
 CLOCK_BACK_SECOND: Final = 3700.0
-"""s: files may overlap by this much, because a computer's clock goes back by an hour in autumn. Chosen."""
+"""s: files may overlap by this much where a computer's clock goes back by an hour at the end of summer time. Chosen."""
+
+CLOCK_BACK_MONTHS: Final = (3, 4, 10, 11)
+LAST_UNIX_SECOND: Final = 4e9
+"""s since 1970: later stamps are not of this kind of clock (the year 2096)."""
+
+SUNDAY: Final = 6
+CLOCK_BACK_HOUR: Final = 6
+"""Summer time ends in one of these months, on a Sunday before this hour of the day."""
 
 MOST_PERMUTED: Final = 7
 """Files up to which all orders are compared by the voltage at the joins (5040 orders). Chosen, not measured."""
@@ -117,9 +126,18 @@ def _overlap_doubt(earlier: FileEnds, later: FileEnds) -> str:
         return ""
     is_inside = later.wall.last <= earlier.wall.last
     shortest = min(_length(earlier.wall), _length(later.wall))
-    if is_inside or overlap > CLOCK_BACK_SECOND or overlap > 0.5 * shortest:
+    back = overlap <= CLOCK_BACK_SECOND and overlap <= 0.5 * shortest and _may_go_back(earlier.wall.last)
+    if is_inside or not back:
         raise _overlap_error(earlier, later, min(earlier.wall.last, later.wall.last) - later.wall.first)
     return f"the wall clocks of {earlier.name} and {later.name} overlap by {overlap:.0f} s"
+
+
+def _may_go_back(unix_second: float) -> bool:
+    """Tell whether summer time may end at this time: a Sunday night of autumn, on either half of the world."""
+    if not 0.0 < unix_second < LAST_UNIX_SECOND:
+        return False
+    time = datetime.fromtimestamp(unix_second, UTC)
+    return time.month in CLOCK_BACK_MONTHS and time.weekday() == SUNDAY and time.hour < CLOCK_BACK_HOUR
 
 
 def _overlap_error(earlier: FileEnds, later: FileEnds, second: float) -> JobError:
@@ -202,7 +220,8 @@ def _order_by_names(files: Sequence[FileEnds]) -> FileOrder:
         return FileOrder(natural, "the names of the files, and the voltage continues at the joins in no other order")
     names = [file.name for file in files]
     worst = _worst_jump(files, natural)
-    if part_numbers(names) is None and worst > REST_JUMP_VOLT:
+    breaks = any(is_discontinuous(files[i], files[j]) for i, j in pairwise(natural))
+    if part_numbers(names) is None and breaks:
         return FileOrder(by_voltage, "the voltage at the joins", is_guess=True)
     if worst > GOOD_JOIN_VOLT:
         better = ", ".join(names[i] for i in by_voltage)
@@ -260,8 +279,7 @@ def _doubts(files: Sequence[FileEnds], found: FileOrder) -> list[str]:
         if numbers is not None and not dated and list(numbers) != sorted(numbers):
             doubts.append(f"the names show the order {', '.join(sorted(names, key=natural_key)[:12])}")
     for earlier, later in pairwise(ordered):
-        jump = voltage_jump(earlier, later)
-        if jump is not None and jump > REST_JUMP_VOLT:
+        if is_discontinuous(earlier, later):
             doubts.append(
                 f"the voltage jumps from {earlier.volt.last:.3f} V at the end of {earlier.name} to "
                 f"{later.volt.first:.3f} V at the beginning of {later.name}, so a file is missing between them or they "
@@ -280,7 +298,7 @@ def _total_jump(files: Sequence[FileEnds], order: Sequence[int]) -> float:
 
 def _jumps(files: Sequence[FileEnds], order: Sequence[int]) -> list[float]:
     jumps = [voltage_jump(files[i], files[j]) for i, j in pairwise(order)]
-    return [jump for jump in jumps if jump is not None]
+    return [abs(jump) for jump in jumps if jump is not None]
 
 
 def _natural_order(files: Sequence[FileEnds]) -> tuple[int, ...]:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from ...data import columns as c
 from ...data.errors import JobError
+from ...data.file_names import natural_key
 from ...data.readers.summary_tables import ADVICE, is_summary, one_row_per
 from ...data.rules import Severity
 from .file_ends import file_ends, table_column
@@ -59,7 +60,9 @@ class Joined:
     notes: tuple[JoinNote, ...] = ()
 
 
-def join_sources(tables: Sequence[NamedTable], digests: Sequence[str] = ()) -> Joined:
+def join_sources(
+    tables: Sequence[NamedTable], digests: Sequence[str] = (), left_out: Sequence[tuple[str, str]] = ()
+) -> Joined:
     """Join the raw tables of one cell's files in time order.
 
     A copy of a file is used once. A table with one row for each step or cycle is left out if the cell has records.
@@ -67,18 +70,16 @@ def join_sources(tables: Sequence[NamedTable], digests: Sequence[str] = ()) -> J
     Args:
         tables: name and raw table of each file, at least one.
         digests: of the bytes of each file; files of one digest are copies. Empty = compare the rows.
+        left_out: name of each file that was not read, and why.
 
     Raises:
         JobError: no file is a record (``not_a_record``), or the files do not continue each other
             (:func:`kilocell.jobs.record.file_order.find_order`).
     """
-    records = _find_records(tables)
+    records, others = _find_records(tables)
     used, copies = _without_copies(tables, records, digests)
-    notes = [
-        JoinNote(0, len(tables[i][1]), tables[i][0], f"one row for each step or cycle: {ADVICE}", "left out", "warning")
-        for i in range(len(tables))
-        if i not in records
-    ]
+    left_out = [*left_out, *((tables[i][0], f"one row for each step or cycle: {ADVICE}") for i in others)]
+    notes = [JoinNote(0, 0, name, reason, "left out", "warning") for name, reason in left_out]
     notes += [_copy_note(tables, digests, i, j) for i, j in copies]
     if len(used) == 1:
         return Joined(_renumbered(tables[used[0]][1], 0), (used[0],), tuple(notes))
@@ -89,23 +90,26 @@ def join_sources(tables: Sequence[NamedTable], digests: Sequence[str] = ()) -> J
     return Joined(table, order, (*notes, *_order_notes(found, names, len(table))))
 
 
-def _find_records(tables: Sequence[NamedTable]) -> list[int]:
-    """Return the places of the tables that are records.
+def _find_records(tables: Sequence[NamedTable]) -> tuple[list[int], list[int]]:
+    """Return the places of the tables that are records, and of those that are not.
 
     Raises:
         JobError: none is.
     """
     records = []
+    others = []
     for i, (name, table) in enumerate(tables):
         cycle, step, test = (table_column(table, column) for column in (c.CYCLE_ID, c.STEP_ID, c.TEST_TIME))
         per = one_row_per(cycle, step, test)
-        if not is_summary(per, name):
+        if is_summary(per, name):
+            others.append(i)
+        else:
             records.append(i)
     if not records:
         raise JobError(
             f"{tables[0][0]} has one row for each step or cycle and is not a record: {ADVICE}", "not_a_record"
         )
-    return records
+    return records, others
 
 
 def _without_copies(
@@ -114,20 +118,23 @@ def _without_copies(
     """Return the places of the records without copies, and the place of each copy with that of the file it repeats."""
     used: list[int] = []
     copies: list[tuple[int, int]] = []
-    for i in records:
+    for i in sorted(records, key=lambda i: natural_key(tables[i][0])):
         original = next((j for j in used if _is_copy(tables, digests, i, j)), None)
         if original is None:
             used.append(i)
         else:
             copies.append((i, original))
-    return used, copies
+    return sorted(used), copies
 
 
 def _copy_note(tables: Sequence[NamedTable], digests: Sequence[str], i: int, j: int) -> JoinNote:
+    table = tables[i][1]
     same_bytes = bool(digests) and digests[i] == digests[j]
+    # Two runs without a wall clock may look alike, but never two real files with one.
+    is_sure = same_bytes or bool(np.isfinite(table_column(table, c.UNIX_TIME)).any())
     before = f"{tables[i][0]} is a copy of {tables[j][0]}"
     after = "the same bytes" if same_bytes else "the same times, currents and voltages"
-    return JoinNote(0, len(tables[i][1]), before, after, "counted once", "info" if same_bytes else "warning")
+    return JoinNote(0, len(table), before, after, "counted once", "info" if is_sure else "warning")
 
 
 def _is_copy(tables: Sequence[NamedTable], digests: Sequence[str], i: int, j: int) -> bool:

@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from ...data import columns as c
 from ...data.errors import ReadError
 from ...data.readers.file_kinds import detect_reader
 from ...data.settings import ColumnMapping, CurrentSign, SourceSettings
+from .raw_files import find_problem
+from .same_names import FileSettings, separate_same_names
 from .schema import SourceTable
 
 
@@ -19,9 +22,38 @@ def source_settings(tables: Sequence[SourceTable], store: Path) -> tuple[tuple[P
         tables: the ``[[sources]]`` of the campaign.
         store: the store's folder; files in it are not raw files.
     """
-    pairs = [(path, table) for table in tables for path in table.paths if store not in path.parents]
-    pairs.sort(key=lambda pair: pair[0])
-    return tuple((path, file_settings(path, table)) for path, table in pairs)
+    found = []
+    for table in tables:
+        paths = [path for path in table.paths if store not in path.parents]
+        found += _unify_dates([(path, file_settings(path, table)) for path in paths], is_guess=not table.columns)
+    found.sort(key=lambda pair: pair[0])
+    return tuple(separate_same_names(found))
+
+
+def _unify_dates(files: list[FileSettings], is_guess: bool) -> list[FileSettings]:
+    """Return files with one order of day and month for all of them, where the campaign does not give it.
+
+    Args:
+        files: of one table, with how they are read.
+        is_guess: whether the columns were guessed, each from its file alone; otherwise the first file is read to see
+            whether its dates are ambiguous, and the others only if they are.
+    """
+    if not any(_has_open_date(settings, is_guess) for _, settings in files):
+        return files
+    # Imported here, as in _guess_settings.
+    from ...data.readers.date_formats import has_ambiguous_dates, unify_date_formats
+
+    readable = [pair for pair in files if not find_problem(pair[0])]
+    if not readable or not (is_guess or has_ambiguous_dates(*readable[0])):
+        return files
+    unified = dict(zip((path for path, _ in readable), unify_date_formats(readable), strict=True))
+    return [(path, unified.get(path, settings)) for path, settings in files]
+
+
+def _has_open_date(settings: SourceSettings, is_guess: bool) -> bool:
+    """Tell whether a wall clock's date format is not given by the campaign."""
+    units = [mapping.unit for mapping in settings.columns if mapping.target == c.UNIX_TIME]
+    return settings.reader == "csv" and any(unit == "" or (is_guess and "%" in unit) for unit in units)
 
 
 def file_settings(path: Path, table: SourceTable) -> SourceSettings:

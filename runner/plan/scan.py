@@ -8,12 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import cache
 from pathlib import Path
+from typing import Final
 
 from ...data.errors import CampaignError, ReadError, UsageError
 from ...data.names import quote
 from ...data.readers import read as readers
 from ...data.readers.csv_reader import RANGE_BYTES
 from ...data.readers.file_kinds import unreadable_error
+from ...data.readers.text_blocks import GZIP_SUFFIXES
 from ...data.settings import SourceFile, SourceSettings
 from ...parquet_store.layout import Store
 from ...parquet_store.read import read_ranges
@@ -23,8 +25,21 @@ from ...sqlite.catalog import Catalog
 from ..campaign.raw_files import find_problem, is_utf8, printable
 from .job import ScannedSource, split_digest
 
+MANY_CELLS: Final = 50
+"""Cells of one file from which on it is checked whether their ids count rows. Chosen, not measured."""
+
+LEAST_ROWS_PER_CELL: Final = 4.0
+"""Rows that the cells of a file have at least, on average; no record is shorter. Chosen, not measured."""
+
+HEAD_BYTES: Final = 64 * 1024
+"""Bytes at the beginning of a file that show how long its lines are. Chosen, not measured."""
+
 Cache = dict[tuple[str, int, int], tuple[str, tuple[str, ...]]]
 """Path, size in bytes and modification time (ns) of a file → its digest and cells."""
+
+
+class _RowCounterError(ReadError):
+    """A column that should hold cell ids counts rows. The file can be read, but its job must not split it."""
 
 
 def scan_sources(sources: Sequence[tuple[Path, SourceSettings]], catalog: Path) -> tuple[ScannedSource, ...]:
@@ -56,6 +71,9 @@ def scan_sources(sources: Sequence[tuple[Path, SourceSettings]], catalog: Path) 
             caches[settings] = _read_cache(catalog, settings)
         try:
             scanned.append(_scan(path, settings, caches[settings], store))
+        except _RowCounterError as error:
+            failures.append(str(error))
+            scanned.append(_unopened(path, settings, str(error)))
         except ReadError as error:
             failures.append(str(error))
             scanned.append(_without_cells(path, settings, error))
@@ -199,6 +217,7 @@ def _scan(path: Path, settings: SourceSettings, cache: Cache, store: Store) -> S
     known = cache.get((str(path), status.st_size, status.st_mtime_ns))
     if known is not None and known[1]:
         digest, cell_ids = known
+        _check_cell_column(path, settings, cell_ids)
         file = SourceFile(str(path), status.st_size, digest, settings)
         parts = read_ranges(store, split_digest(file)) if _has_parts(file, cell_ids) else ()
         if parts is None:
@@ -208,7 +227,30 @@ def _scan(path: Path, settings: SourceSettings, cache: Cache, store: Store) -> S
     with ThreadPoolExecutor(1) as thread:
         hashing = thread.submit(readers.source_file, path, settings)
         cell_ids, parts = readers.survey(path, settings)
+        _check_cell_column(path, settings, cell_ids)
         return ScannedSource(hashing.result(), cell_ids, status.st_mtime_ns, parts)
+
+
+def _check_cell_column(path: Path, settings: SourceSettings, cell_ids: Sequence[str]) -> None:
+    """Refuse a text file whose column of cell ids counts rows: it has nearly as many values as the file has rows.
+
+    Args:
+        cell_ids: all values of the column.
+
+    Raises:
+        ReadError: names the column and says what to use instead.
+    """
+    if len(cell_ids) < MANY_CELLS or settings.reader != "csv" or path.suffix.lower() in GZIP_SUFFIXES:
+        return
+    with path.open("rb") as stream:
+        head = stream.read(HEAD_BYTES)
+    rows = path.stat().st_size * head.count(b"\n") / max(len(head), 1)
+    if rows < LEAST_ROWS_PER_CELL * len(cell_ids):
+        column = settings.cell_id_from.partition(":")[2]
+        raise _RowCounterError(
+            f"{path}: the column {column!r} has {len(cell_ids)} different values in about {rows:.0f} rows, so it "
+            'counts rows and holds no cell ids; set cell_id = "stem", or the column that holds them, in [[sources]]'
+        )
 
 
 def _has_parts(file: SourceFile, cell_ids: Sequence[str]) -> bool:

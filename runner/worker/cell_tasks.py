@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
-from ...data.errors import FailedSimulationError, JobError, ReadError
+from ...data.errors import FailedSimulationError, JobError, NotARecordError, ReadError
 from ...data.file_names import short_names
 from ...data.installed import installed_version
 from ...data.readers.read import read_by_cell, read_raw
@@ -58,16 +59,15 @@ def run_clean_job(store: Store, job: Job, work: CleanWork) -> tuple[CleanResult,
     from ...jobs.record.cycles import mean_temperature, summarise_cycles
     from ...jobs.record.join_sources import join_sources
 
-    names = short_names([source.file.path for source in work.sources])
-    tables = [(names[i], _read_source(store, job.cell_id, source)) for i, source in enumerate(work.sources)]
-    joined = join_sources(tables, [source.file.digest for source in work.sources])
+    sources, tables, left_out = _read_sources(store, job.cell_id, work.sources)
+    joined = join_sources(tables, [source.file.digest for source in sources], left_out)
     cleaned = clean(joined.table, job.cell_id, work.settings, joined.notes)
     metadata = {"cell_id": job.cell_id, "digest": job.digest}
     outputs = (
         write_frame(store, store.cleaned(job.cell_id), cleaned.samples, metadata),
         write_frame(store, store.quarantine(job.cell_id), cleaned.quarantined, metadata),
     )
-    ordered_sources = [work.sources[i] for i in joined.order]
+    ordered_sources = [sources[i] for i in joined.order]
     result = CleanResult(
         cleaned.report,
         summarise_cycles(cleaned.samples),
@@ -128,6 +128,34 @@ def _check_unchanged(file: SourceFile, mtime_ns: int) -> None:
     status = path.stat()
     if (status.st_size, status.st_mtime_ns) != (file.bytes, mtime_ns):
         raise JobError(f"{path} changed during the run; run again", "file_changed")
+
+
+def _read_sources(
+    store: Store, cell_id: str, sources: Sequence[CellSource]
+) -> tuple[list[CellSource], list[tuple[str, pd.DataFrame]], list[tuple[str, str]]]:
+    """Read the files of a cell.
+
+    Returns:
+        The files that are records, the name and raw table of each, and the name of each file that is no record with the
+        reason.
+
+    Raises:
+        ReadError: a file cannot be read, or none is a record.
+        JobError: a file changed since it was scanned (``file_changed``).
+    """
+    names = short_names([source.file.path for source in sources])
+    records: list[CellSource] = []
+    tables: list[tuple[str, pd.DataFrame]] = []
+    left_out: list[tuple[str, str]] = []
+    for name, source in zip(names, sources, strict=True):
+        try:
+            tables.append((name, _read_source(store, cell_id, source)))
+            records.append(source)
+        except NotARecordError as error:
+            if len(left_out) + 1 == len(sources):
+                raise
+            left_out.append((name, str(error).removeprefix(f"{source.file.path}: ")))
+    return records, tables, left_out
 
 
 def _read_source(store: Store, cell_id: str, source: CellSource) -> pd.DataFrame:

@@ -154,6 +154,17 @@ def test_a_wrong_cell_is_refused_when_every_file_can_be_read(tmp_path: Path) -> 
         scan_and_plan(campaign)
 
 
+@pytest.mark.parametrize("extra", ["", ",a long remark that makes each row of the file wider than usual"])
+def test_a_column_that_counts_rows_fails_alone(tmp_path: Path, extra: str) -> None:
+    header = "datetime,cell_id,current_A,voltage_V" + (",note" if extra else "")
+    rows = [f"2024-05-02 10:{k // 60:02d}:{k % 60:02d},{k},1.0,3.7{extra}" for k in range(400)]
+    (tmp_path / "counted.csv").write_text("\n".join([header, *rows]) + "\n")
+    campaign = campaign_of(tmp_path, '"*.csv"', "column:cell_id")
+    jobs = {job.cell_id: job for job in scan_and_plan(campaign).jobs}
+    assert list(jobs) == ["counted.csv", "A"]
+    assert "'cell_id' has 400 different values in about" in failure(campaign, jobs["counted.csv"])[0]
+
+
 def test_a_read_error_of_the_system_stops_no_other_file(tmp_path: Path) -> None:
     (tmp_path / "loop.csv").symlink_to("loop.csv")
     (tmp_path / "memory.csv").symlink_to("/proc/self/mem")  # opens, but its first byte cannot be read
