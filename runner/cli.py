@@ -14,6 +14,7 @@ import click
 
 from .. import __version__
 from ..data.errors import KilocellError, UsageError
+from ..data.text import printable_text
 from .commands import options
 from .commands.cache import cache
 from .commands.defaults import DEFAULT_CAMPAIGN, DEMO_STORE, store_root
@@ -300,6 +301,11 @@ def _terminate(number: int, frame: FrameType | None) -> None:
     raise Terminated
 
 
+def _printable_lines(text: str) -> str:
+    """Return an error's lines with control characters escaped: names of files and cells may hold any."""
+    return "\n".join(printable_text(line) for line in text.split("\n"))
+
+
 def main() -> None:
     """Run the command line and exit.
 
@@ -321,12 +327,12 @@ def main() -> None:
     except KilocellError as error:
         if settings["verbose"]:
             traceback.print_exc()
-        click.echo(f"kilocell: {error}", err=True)
+        click.echo(f"kilocell: {_printable_lines(str(error))}", err=True)
         raise SystemExit(2 if isinstance(error, UsageError) else 1) from None
     except BrokenPipeError:
         raise SystemExit(0) from None
     except OSError as error:
         if settings["verbose"]:
             traceback.print_exc()
-        click.echo(f"kilocell: {error.strerror or error} ({error.filename})", err=True)
+        click.echo(_printable_lines(f"kilocell: {error.strerror or error} ({error.filename})"), err=True)
         raise SystemExit(1) from None

@@ -80,7 +80,7 @@ _COUNTING_SHARE: Final = 0.25
 measured."""
 
 _COUNTING_SHARE_OF_FEW: Final = 0.9
-"""The same for a sample of few rows. Chosen, not measured."""
+"""The same for a sample of few rows, or with rows out of order. Chosen, not measured."""
 
 _FEW_VALUES: Final = 40
 """Rows below which a sample is one of few rows. Chosen, not measured."""
@@ -230,15 +230,27 @@ def guess_cell_column(names: Sequence[str], sample: Sequence[Sequence[str]]) -> 
         for index, name in enumerate(names):
             if (known, "") in names_and_units(name):
                 values = [row[index].strip() for row in sample if index < len(row) and row[index].strip()]
-                if values and not counts_rows(values):
+                if values and (not counts_rows(values) or _has_rows_of_one_time(names, sample)):
                     return name
     return None
 
 
-def counts_rows(values: Sequence[str]) -> bool:
-    """Tell whether the values of a column count rows: numbers that never fall and soon differ.
+def _has_rows_of_one_time(names: Sequence[str], sample: Sequence[Sequence[str]]) -> bool:
+    """Tell whether most rows have the time of the row before: those of many cells that are logged at the same time."""
+    for index, name in enumerate(names):
+        if not possible_targets(name) & {c.TEST_TIME, c.UNIX_TIME}:
+            continue
+        times = [row[index].strip() for row in sample if index < len(row)]
+        same = sum(earlier == later for earlier, later in itertools.pairwise(times) if earlier)
+        if 2 * same > len(times):
+            return True
+    return False
 
-    Ids of cells whose rows alternate fall again where the first cell follows the last one.
+
+def counts_rows(values: Sequence[str]) -> bool:
+    """Tell whether the values of a column count rows: numbers that rise, and soon differ.
+
+    Ids of cells whose rows alternate begin again, and are the same again, where the first cell follows the last one.
 
     Args:
         values: not empty, in the order of the file; some rows may be missing.
@@ -251,7 +263,7 @@ def counts_rows(values: Sequence[str]) -> bool:
     if falls > _FALLING_SHARE * len(numbers):
         return False
     share = _COUNTING_SHARE
-    if len(numbers) < _FEW_VALUES:
+    if falls or len(numbers) < _FEW_VALUES:
         share = _COUNTING_SHARE_OF_FEW
     return len(set(numbers)) >= max(3.0, share * len(numbers))
 

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from ...data.errors import CampaignError
 from ...data.names import suggest, suggest_or_list
+from ...data.text import printable_text
 
 _QUOTED: Final = re.compile(r"'([^']*)'")
 _LONGEST_VALUE: Final = 60
@@ -110,7 +111,7 @@ def key_path(loc: Sequence[int | str], document: Any) -> str:
 
 def value_text(value: Any) -> str:
     """Write a value much as in the file, cut to 60 characters."""
-    text = json.dumps(value, ensure_ascii=False, default=str)
+    text = printable_text(json.dumps(value, ensure_ascii=False, default=str))
     if len(text) <= _LONGEST_VALUE:
         return text
     return text[: _LONGEST_VALUE - 1] + "…"
@@ -144,8 +145,16 @@ def _table_in(annotation: Any) -> Any:
 
 
 def quote(text: str) -> str:
-    """Write any text as a TOML string; quotes, backslashes and control characters are escaped."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+    """Write any text as a TOML string; quotes, backslashes and all that a terminal may not print are escaped."""
+    written = json.dumps(text, ensure_ascii=False)
+    if written.isprintable():
+        return written
+    return "".join(character if character.isprintable() else _toml_escape(character) for character in written)
+
+
+def _toml_escape(character: str) -> str:
+    code = ord(character)
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def format_key(key: str) -> str:
@@ -155,13 +164,4 @@ def format_key(key: str) -> str:
 
 def format_comment(text: str) -> str:
     """Write a text as one TOML comment line; control characters, which are not allowed there, become spaces."""
-    return f"# {_CONTROL.sub(' ', text)}".rstrip()
-
-
-def printable_text(text: str) -> str:
-    """Write a text on one line of a terminal: control characters and line breaks are escaped, as in ``\\n``."""
-    return "".join(character if character.isprintable() else _escape(character) for character in text)
-
-
-def _escape(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii")
+    return printable_text(f"# {_CONTROL.sub(' ', text)}".rstrip())

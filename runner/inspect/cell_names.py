@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from ...data.errors import JobError, ReadError
-from ...data.file_names import dates_in_names, natural_key
+from ...data.file_names import dates_in_names, natural_key, short_names
 from ...data.readers.read import cell_ids, read_raw
 from ...data.readers.text_blocks import stem
 from ...data.settings import SourceSettings
@@ -152,14 +152,17 @@ class _Judge:
         """
         joins: list[tuple[bool | None, str]] = []
         for files in spread(cells, MOST_CELLS):
-            ends = [end for path in _in_order(files)[:MOST_FILES] if (end := self._read(path, cell_id)) is not None]
-            ends = list({replace(end, name=""): end for end in ends}.values())  # a copy is used once
+            chosen = _in_order(files)[:MOST_FILES]
+            names = short_names([str(path) for path in chosen])
+            read = [self._read(path, cell_id) for path in chosen]
+            named = [replace(end, name=name) for end, name in zip(read, names, strict=True) if end is not None]
+            ends = list({replace(end, name=""): end for end in named}.values())  # a copy is used once
             try:
                 joins += _compare_ends(ends, most_jump_volt)
             except JobError as error:
-                return _Verdict(False, str(error))
+                return _Verdict(False, str(error).partition(";")[0])
         if not joins:
-            return _Verdict(None, "the files cannot be read, or are copies")
+            return _Verdict(None, "they cannot be read, or hold the same rows")
         return _judge_joins(joins)
 
     def _read(self, path: Path, cell_id: str | None) -> FileEnds | None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import random
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import Final, NamedTuple, TypeVar
 
 import pandas as pd
@@ -18,8 +20,18 @@ from ...jobs.cleaning.guess_cell import CellGuess, guess_cell
 from ...jobs.record.join_sources import join_sources
 from .reading_progress import ReadingProgress
 
-MOST_CELLS: Final = 40
-"""Cells of one layout that are read and cleaned for guesses; of more, so many are taken at equal distances."""
+FIRST_CELLS: Final = 20
+"""Cells of one layout that are read and cleaned for guesses; of more, so many are drawn at random. If they are
+alike, the others are taken to be like them."""
+
+MOST_CELLS: Final = 200
+"""Cells of one layout that are read and cleaned if the first ones are not alike."""
+
+SEED: Final = 1
+"""Random seed of the sample."""
+
+LIKE_SHARE: Final = 0.2
+"""Share by which the capacities of like cells differ from their median. Chosen, not measured."""
 
 MOST_FILES: Final = 10
 """Files of one cell that are read for guesses: the first ones, by their names."""
@@ -40,6 +52,9 @@ Table = tuple[str, pd.DataFrame]
 """The path of a file, and its raw table or that of one of its cells."""
 
 
+_Tables = dict[str, tuple[CurrentSign, list[Table]]]
+"""The sign of the current and the raw tables of each cell."""
+
 T = TypeVar("T")
 
 
@@ -57,7 +72,7 @@ class Guesses:
         failures: cells that cannot be cleaned, with the reason.
         silent: cells that were hardly charged or discharged, so that nothing is guessed.
         files_read: number of files.
-        is_sample: whether some files were not read.
+        is_sample: whether some files or cells were not read.
     """
 
     cells: dict[str, CellGuess] = field(default_factory=dict)
@@ -75,31 +90,25 @@ class Guesses:
 def guess_cells(groups: Groups, progress: ReadingProgress) -> Guesses:
     """Clean a sample of the cells and guess what they are.
 
-    The sample has up to ``MOST_CELLS`` cells of each layout, of each its first ``MOST_FILES`` files and ``MOST_ROWS``
-    rows, and 500 MB of files in all.
+    The sample has ``FIRST_CELLS`` cells of each layout, or ``MOST_CELLS`` if these are not alike; of each its first
+    ``MOST_FILES`` files and ``MOST_ROWS`` rows; and 500 MB of files in all.
 
     Args:
         groups: the raw files.
         progress: shows how far it is.
     """
-    chosen, is_sample = _choose(groups)
-    guesses: dict[str, CellGuess] = {}
-    failures: dict[str, str] = {}
-    silent: list[str] = []
-    reader = _Reader(sum(len(files) for files in chosen), progress)
-    for cell_id, (sign, tables) in reader.cells(chosen):
-        try:
-            guess = clean_and_guess(tables, cell_id, sign)
-        except JobError as error:
-            failures[cell_id] = str(error)
-            continue
-        if guess is None:
-            silent.append(cell_id)
+    layouts = _cells_by_layout(groups)
+    guesser = _Guesser(sum(min(len(units), MOST_CELLS) for units in layouts), progress)
+    for units in layouts:
+        if units[0][0].settings.cell_id_from.startswith("column:"):
+            guesser.guess_files([file for unit in units for file in unit])
         else:
-            guesses[cell_id] = guess
+            guesser.guess_named(units)
     progress.close()
-    ordered = {cell_id: guesses[cell_id] for cell_id in sorted(guesses)}
-    return Guesses(ordered, failures, tuple(silent), reader.files_read, is_sample or reader.stopped)
+    files = sum(len(paths) for paths in groups.values())
+    ordered = {cell_id: guesser.guesses[cell_id] for cell_id in sorted(guesser.guesses)}
+    is_sample = guesser.left_cells or guesser.files_read < files
+    return Guesses(ordered, guesser.failures, tuple(guesser.silent), guesser.files_read, is_sample)
 
 
 def clean_and_guess(tables: Sequence[Table], cell_id: str, sign: CurrentSign) -> CellGuess | None:
@@ -118,28 +127,37 @@ def clean_and_guess(tables: Sequence[Table], cell_id: str, sign: CurrentSign) ->
     return guess_cell(clean(joined.table.head(MOST_ROWS), cell_id, CleanSettings(current_sign=sign)).samples)
 
 
-def _choose(groups: Groups) -> tuple[list[list[_File]], bool]:
-    """Choose the files to read: those of one cell together where their names give it, else one by one.
-
-    Returns:
-        The files, and whether some are left out.
-    """
+def _cells_by_layout(groups: Groups) -> list[list[list[_File]]]:
+    """Return the files of each cell by layout: those of one cell together where their names give it, else one by one."""
     by_cell: dict[str, list[_File]] = {}
     by_layout: dict[SourceSettings, list[list[_File]]] = {}
     for settings, paths in groups.items():
-        units = by_layout.setdefault(settings, [])
         for path in paths:
             cell = _cell_by_name(path, settings)
             if cell is not None and cell in by_cell:
                 by_cell[cell].append(_File(path, settings))
                 continue
-            units.append([_File(path, settings)])
+            unit = [_File(path, settings)]
+            by_layout.setdefault(settings, []).append(unit)
             if cell is not None:
-                by_cell[cell] = units[-1]
-    chosen = [unit for units in by_layout.values() for unit in spread(units, MOST_CELLS)]
-    first = [sorted(unit, key=lambda file: natural_key(file.path.name))[:MOST_FILES] for unit in chosen]
-    files = sum(len(paths) for paths in groups.values())
-    return first, sum(len(unit) for unit in first) < files
+                by_cell[cell] = unit
+    for unit in by_cell.values():
+        unit.sort(key=lambda file: natural_key(file.path.name))
+    return list(by_layout.values())
+
+
+def are_alike(guesses: Collection[CellGuess]) -> bool:
+    """Tell whether cells have one parameter set and about one capacity.
+
+    Args:
+        guesses: of the cells.
+    """
+    capacities = [guess.capacity_ah for guess in guesses]
+    if not capacities:
+        return True
+    usual = median(capacities)
+    is_one_set = len({guess.parameter_set for guess in guesses}) == 1
+    return is_one_set and all(abs(capacity - usual) <= LIKE_SHARE * usual for capacity in capacities)
 
 
 def _cell_by_name(path: Path, settings: SourceSettings) -> str | None:
@@ -153,7 +171,9 @@ def _cell_by_name(path: Path, settings: SourceSettings) -> str | None:
 
 
 def spread(entries: Sequence[T], most: int) -> list[T]:
-    """Return some entries at equal distances.
+    """Return some entries in their order: the first one and others drawn at random, always the same ones.
+
+    Entries at equal distances would all be of one kind where kinds alternate.
 
     Args:
         entries: in order.
@@ -161,50 +181,88 @@ def spread(entries: Sequence[T], most: int) -> list[T]:
     """
     if len(entries) <= most:
         return list(entries)
-    return [entries[number * len(entries) // most] for number in range(most)]
+    drawn = random.Random(SEED).sample(range(1, len(entries)), most - 1)
+    return [entries[place] for place in sorted([0, *drawn])]
 
 
-class _Reader:
-    """Reads files until the limits of bytes, and yields the raw tables of each cell.
+class _Guesser:
+    """Reads files until the limits of bytes, cleans their cells, and gathers guesses.
 
     Args:
-        total: number of files.
+        total: number of cells or files that will be read.
         progress: shows how far it is.
     """
 
     def __init__(self, total: int, progress: ReadingProgress) -> None:
+        self.guesses: dict[str, CellGuess] = {}
+        self.failures: dict[str, str] = {}
+        self.silent: list[str] = []
         self.files_read = 0
-        self.stopped = False
+        self.left_cells = False
         self._total = total
+        self._done = 0
         self._progress = progress
         self._bytes = 0
         self._held = 0
 
-    def cells(self, units: Sequence[Sequence[_File]]) -> Iterator[tuple[str, tuple[CurrentSign, list[Table]]]]:
-        """Yield each cell with the sign of its current and its tables.
+    def guess_named(self, cells: Sequence[Sequence[_File]]) -> None:
+        """Guess cells whose ids are in the names of their files.
 
         Args:
-            units: files; those of one unit hold one cell, or any cells if a column has the ids.
+            cells: the files of each cell, of one layout.
         """
-        later: dict[str, tuple[CurrentSign, list[Table]]] = {}
-        for unit in units:
-            is_in_column = unit[0].settings.cell_id_from.startswith("column:")
-            found = later if is_in_column else {}
-            for file in unit:
+        for number in self._sampled(len(cells)):
+            found: _Tables = {}
+            for file in cells[number][:MOST_FILES]:
                 self._read(file, found)
-            if is_in_column:
-                continue
-            yield from found.items()
+            self._guess(found)
             self._held -= sum(_bytes(table) for _, tables in found.values() for _, table in tables)
-        yield from later.items()
 
-    def _read(self, file: _File, found: dict[str, tuple[CurrentSign, list[Table]]]) -> None:
+    def guess_files(self, files: Sequence[_File]) -> None:
+        """Guess cells whose ids are in a column: a file may have many, and a cell may be in several files.
+
+        Args:
+            files: of one layout.
+        """
+        found: _Tables = {}
+        for file in spread(files, MOST_CELLS):
+            self._read(file, found)
+        ids = list(found)
+        for number in self._sampled(len(ids)):
+            self._guess({ids[number]: found[ids[number]]})
+
+    def _sampled(self, cells: int) -> Iterator[int]:
+        """Yield the places of the first cells, then of more if their guesses are not alike."""
+        first = spread(range(cells), FIRST_CELLS)
+        before = set(self.guesses)
+        yield from first
+        if len(first) < cells and are_alike([self.guesses[cell] for cell in self.guesses.keys() - before]):
+            self.left_cells = True
+            return
+        more = spread(range(cells), MOST_CELLS)
+        yield from (number for number in more if number not in set(first))
+        self.left_cells = self.left_cells or len(more) < cells
+
+    def _guess(self, found: _Tables) -> None:
+        """Clean cells and add their guesses."""
+        for cell_id, (sign, tables) in found.items():
+            self._progress.show("cleaning for guesses", self._done, max(self._total, self._done), "cells")
+            self._done += 1
+            try:
+                guess = clean_and_guess(tables, cell_id, sign)
+            except JobError as error:
+                self.failures[cell_id] = str(error)
+                continue
+            if guess is None:
+                self.silent.append(cell_id)
+            else:
+                self.guesses[cell_id] = guess
+
+    def _read(self, file: _File, found: _Tables) -> None:
         """Add the tables of a file, unless the limits are reached."""
         self._bytes += file.path.stat().st_size
-        if self.stopped or (self.files_read and (self._bytes > MOST_BYTES or self._held > MOST_HELD)):
-            self.stopped = True
+        if self.files_read and (self._bytes > MOST_BYTES or self._held > MOST_HELD):
             return
-        self._progress.show("reading and cleaning for guesses", self.files_read, self._total)
         self.files_read += 1
         parts: dict[str, list[pd.DataFrame]] = {}
         try:

@@ -138,10 +138,11 @@ def find_unknown_table(path: Path) -> UnknownTable | None:
         if reader is not None:
             return None
         header = find_header(path)
+        columns = guess_header_columns(header)
     except ReadError:
         return None
     samples = [tuple(row[index] for row in header.sample if index < len(row)) for index in range(len(header.names))]
-    return _unknown_table(path, "csv", header.names, samples, guess_header_columns(header))
+    return _unknown_table(path, "csv", header.names, samples, columns)
 
 
 def _unknown_parquet(path: Path) -> UnknownTable | None:

@@ -13,9 +13,9 @@ from typing import Final
 
 from ...data.errors import CampaignError, UsageError
 from ...data.settings import SourceSettings
-from ...data.text import format_count
+from ...data.text import format_count, printable_text
 from ...jobs.cleaning.guess_cell import CellGuess
-from ..campaign.errors import campaign_error, printable_text
+from ..campaign.errors import campaign_error
 from ..campaign.raw_files import find_files
 from . import guess_cells as limits
 from .cell_names import Proposal, apply_proposals, propose_ids
@@ -152,7 +152,8 @@ def _notes(proposals: Sequence[Proposal], guesses: Guesses) -> Iterable[str]:
         yield f"no guess   {reason if repr(cell_id) in reason else f'cell {cell_id!r}: {reason}'}"
     if guesses.is_sample:
         cells = format_count(guesses.cells_read, "cell")
-        yield f"guesses    capacity and parameter set come from a sample: {cells} in {guesses.files_read} files"
+        files = format_count(guesses.files_read, "file")
+        yield f"guesses    capacity and parameter set come from a sample: {cells} in {files}"
 
 
 def _unfilled(headers: RawHeaders) -> Iterable[str]:
@@ -186,11 +187,12 @@ def _announce_slow_reading(groups: Mapping[SourceSettings, Sequence[Path]]) -> s
 
 
 def _default(guesses: Sequence[CellGuess]) -> CellGuess | None:
-    """Return what most cells are: the most common parameter set, and the median capacity of its cells."""
+    """Return what most cells are: the most common parameter set, and the most common capacity of its cells."""
     if not guesses:
         return None
     most_common = Counter(guess.parameter_set for guess in guesses).most_common(1)[0][0]
-    alike = [guess for guess in guesses if guess.parameter_set == most_common]
+    of_set = [guess for guess in guesses if guess.parameter_set == most_common]
+    alike = max((_with_like_capacity(guess, of_set) for guess in of_set), key=len)
     return CellGuess(
         capacity_ah=float(f"{median(guess.capacity_ah for guess in alike):.3g}"),
         voltage_max_volt=median(guess.voltage_max_volt for guess in alike),
@@ -198,6 +200,11 @@ def _default(guesses: Sequence[CellGuess]) -> CellGuess | None:
         seen_ah=float(f"{median(guess.seen_ah for guess in alike):.3g}"),
         half_cycles=sum(guess.half_cycles for guess in alike),
     )
+
+
+def _with_like_capacity(guess: CellGuess, guesses: Sequence[CellGuess]) -> list[CellGuess]:
+    most = _ALIKE * guess.capacity_ah
+    return [other for other in guesses if abs(other.capacity_ah - guess.capacity_ah) <= most]
 
 
 def _unlike(guesses: dict[str, CellGuess], default: CellGuess | None) -> Iterable[tuple[str, CellGuess]]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
-from ..campaign.errors import printable_text
+from ...data.text import printable_text
 from .new_campaign import write_campaign
 from .reading_progress import ReadingProgress
 

@@ -269,7 +269,7 @@ def _defaults(guessed: GuessedCampaign) -> str:
         return _CELLS.format(set_reason=reason, parameter_set=quote("Chen2020"), capacity="\n".join(lines))
     lines = [
         format_comment(f"Capacity in A.h. GUESS: {_capacity_reason(default)}."),
-        format_comment(f"It is the median of {guessed.basis}."),
+        format_comment(f"It is the most common one of {guessed.basis}."),
         f"nominal_capacity_ah = {default.capacity_ah}",
         *_guessed_keys(*_guessed_values(default)),
     ]
