@@ -15,7 +15,7 @@ from ...data.settings import CleanSettings
 from ...data.text import format_count
 from ..record.steps import classify_each_step
 from .rule import Event, RuleOutcome, cell_capacity_ah, column_values, rest_current, set_flag, word_codes
-from .voltage_jumps import CONTACT_VOLT, find_voltage_jumps
+from .voltage_jumps import CONTACT_VOLT, find_real_extremes, find_voltage_jumps
 
 # current_sign
 
@@ -171,9 +171,10 @@ def _plausible_voltage(frame: pd.DataFrame, settings: CleanSettings) -> Floats:
     """Return the voltage in V, shape (n,), NaN where it is out of range or the leads are off."""
     voltage = column_values(frame, c.VOLTAGE)
     low, high = settings.voltage_limits_volt
-    off = find_voltage_jumps(voltage, column_values(frame, c.CURRENT), rest_current(settings))
+    off = find_voltage_jumps(frame, settings, signed=False)
     if off.any() or not (voltage.min() > low and voltage.max() < high):
-        return np.where((voltage > low) & (voltage < high) & ~off, voltage, np.nan)
+        out = ~((voltage > low) & (voltage < high))
+        return np.where((out & ~find_real_extremes(frame, out, settings)) | off, np.nan, voltage)
     return voltage
 
 

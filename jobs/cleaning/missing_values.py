@@ -23,6 +23,7 @@ from .rule import (
     run_events,
     set_flag,
 )
+from .voltage_jumps import find_real_extremes
 
 MOST_OUT_OF_RANGE: Final = 0.2
 """Share of the known voltages. If more are out of range, the limits do not fit the cell. Chosen, not measured."""
@@ -62,10 +63,15 @@ def number_unreadable(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutco
 
 
 def voltage_range(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
-    """Take voltages outside ``voltage_limits_volt`` as missing; where they are many, only report them."""
+    """Take voltages outside ``voltage_limits_volt`` as missing; where they are many, only report them.
+
+    Voltages that the cell reached or left without a jump are real: before its formation a cell is near 0 V, and a half
+    cell is so often.
+    """
     voltage = column_values(frame, c.VOLTAGE)
     low, high = settings.voltage_limits_volt
     out = (voltage < low) | (voltage > high)
+    out &= ~find_real_extremes(frame, out, settings)
     if out.sum() > MOST_OUT_OF_RANGE * np.isfinite(voltage).sum():
         before = number_text(voltage, "V")
         events = run_events(frame, out, "voltage_range", before, constant_text("as it was"), constant_text("left"))
