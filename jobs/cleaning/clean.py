@@ -49,6 +49,7 @@ from .time_gaps import time_gap
 from .time_order import duplicate_row, has_clock, time_missing, time_order
 from .unit_scale import unit_of_charge, unit_scale
 from .voltage_changes import channel_change, voltage_step, voltage_stuck
+from .voltage_placeholder import voltage_placeholder
 from .voltage_spikes import voltage_spike
 
 CleaningRule = Callable[[pd.DataFrame, CleanSettings], RuleOutcome]
@@ -77,6 +78,7 @@ TIME_RULES: Final[tuple[CleaningRule, ...]] = (
 """Rules that give the record one strictly increasing time, and the units in which all thresholds are given."""
 
 INDEX_AND_SIGNAL_RULES: Final[tuple[CleaningRule, ...]] = (
+    voltage_placeholder,
     current_sign,
     step_glitch,
     cycle_jump,

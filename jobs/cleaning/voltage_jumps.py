@@ -47,6 +47,7 @@ class Signal:
 
     Args:
         time, voltage, current: s, V and A; a missing current is 0.
+        charge_ah: A.h since the record's first row, by all rows, also those without a voltage.
         step_id: the file's own step number, NaN where missing.
         rest_ampere: A, up to which the cell rests.
         capacity_ah: A.h, with which charges scale.
@@ -56,15 +57,14 @@ class Signal:
     time: Floats
     voltage: Floats
     current: Floats
+    charge_ah: Floats
     step_id: Floats
     rest_ampere: float
     capacity_ah: float
     signed: bool = True
 
     @classmethod
-    def of_record(
-        cls, frame: pd.DataFrame, rows: Integers, settings: CleanSettings, signed: bool = True
-    ) -> Self:
+    def of_record(cls, frame: pd.DataFrame, rows: Integers, settings: CleanSettings, signed: bool = True) -> Self:
         """Take some rows of a record, with a known voltage each.
 
         Args:
@@ -73,10 +73,14 @@ class Signal:
             settings: with the capacity and the current of a rest.
             signed: whether the current's sign is known.
         """
+        time = column_values(frame, c.TEST_TIME)
+        current = np.nan_to_num(column_values(frame, c.CURRENT))
+        charge = np.diff(time) * (current[1:] + current[:-1]) / (2.0 * SECONDS_PER_HOUR)
         return cls(
-            column_values(frame, c.TEST_TIME)[rows],
+            time[rows],
             column_values(frame, c.VOLTAGE)[rows],
-            np.nan_to_num(column_values(frame, c.CURRENT)[rows]),
+            current[rows],
+            np.append(0.0, np.cumsum(charge))[rows],
             column_values(frame, c.STEP_ID)[rows],
             rest_current(settings),
             cell_capacity_ah(settings),
@@ -97,6 +101,9 @@ class Signal:
         after = self.current[at + 1]
         larger = np.where(np.abs(after) >= np.abs(before), after, before)
         charge = larger * (self.time[at + 1] - self.time[at]) / SECONDS_PER_HOUR
+        # Rows without a voltage may be between the two, as if a voltage is written at rest only.
+        summed = self.charge_ah[at + 1] - self.charge_ah[at]
+        charge = np.where(np.abs(summed) > np.abs(charge), summed, charge)
         much = np.abs(charge) >= MOVED_CHARGE * self.capacity_ah
         edge = after - before
         new_step = np.abs(self.step_id[at + 1] - self.step_id[at]) > 0.0  # False next to a missing number
