@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from ...data import columns as c
 from ...data.arrays import Codes, Floats, Integers, Mask
+from ...data.rules import Severity
 from ...data.settings import CleanSettings
 from ...data.text import format_count
 from ..record.steps import classify_each_step
 from .rule import Event, RuleOutcome, cell_capacity_ah, column_values, rest_current, set_flag, word_codes
+from .unsigned_current import EDGE_VOLT, ODD_SHARE, REST_SHARE, TREND_VOLT, find_direction, typical_ampere
 from .voltage_jumps import CONTACT_VOLT, find_real_extremes, find_voltage_jumps
 
 # current_sign
@@ -25,18 +27,12 @@ DISCHARGE_WORD: Final = re.compile(r"\b(cc|cv|cccv|cp|cr)?[\s_-]*(d|dch|dchg|dis
 CHARGE_WORD: Final = re.compile(r"\b(cc|cv|cccv|cp|cr)?[\s_-]*(c|cha|chg|chrg|charge|charging)\b")
 """A word for a charge in a cycler's state, in lower case."""
 
-EDGE_PER_AH: Final = 0.1
-"""A per A.h of capacity: smallest edge of the current that is evidence of its sign. Chosen, not measured."""
+EDGE_SHARE: Final = 0.1
+"""Share of the record's typical current: smallest edge of the current that is evidence of its sign. No capacity counts
+here, because it may be a guess. Chosen, not measured."""
 
 EDGE_SECOND: Final = 60.0
 """s: longest interval in which such an edge happens. Chosen, not measured."""
-
-EDGE_VOLT: Final = 0.003
-"""V: smallest response of the voltage to such an edge. Chosen, not measured."""
-
-TREND_VOLT: Final = 0.05
-"""V: smallest change of the voltage over a charge or discharge that is evidence of its direction. Chosen, not
-measured."""
 
 MEDIAN_ROWS: Final = 5
 """Number of rows around an edge whose median is the value on its side. Odd. Chosen, not measured."""
@@ -94,8 +90,9 @@ def current_sign(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     """Make the current positive for charge.
 
     ``charge_positive`` leaves it, ``discharge_positive`` inverts it. With ``auto``, a current that is never negative
-    gets its sign from the cycler's words. A signed current is inverted if most votes say so: words, edges (voltage
-    against current) and trends. If the votes contradict each other, the current is left and this is reported.
+    gets its sign from the cycler's words, or else from counters or the voltage. A signed current is inverted if most
+    votes say so: words, edges (voltage against current) and trends. If the votes contradict each other, the current is
+    left and this is reported.
     """
     current = column_values(frame, c.CURRENT)
     if settings.current_sign == "charge_positive":
@@ -104,14 +101,14 @@ def current_sign(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
         inverted = _invert(frame, -current, "positive for discharge, as the campaign says")
         return RuleOutcome(inverted.frame, (*inverted.events, *_contradiction(inverted.frame, settings)))
     words = state_signs(frame[c.STATE])
-    votes = np.empty(0)
-    if words.any():
-        rest = rest_current(settings)
-        carrying = np.abs(current) > rest
-        if not (current < -rest).any() and (carrying & (words < 0)).any():
-            return _invert(frame, np.where(words < 0, -np.abs(current), current), "without a sign")
-        word_votes = words * np.sign(current)
-        votes = word_votes[carrying & (word_votes != 0.0)]
+    rest = REST_SHARE * typical_ampere(current)
+    if not _mostly_negative(current, rest):
+        direction = find_direction(frame, current, _plausible_voltage(frame, settings), words)
+        if direction is not None:
+            severity: Severity | None = None if words.any() else "warning"
+            return _invert(frame, direction.sign * np.abs(current), direction.evidence, severity)
+    word_votes = words * np.sign(current)
+    votes = word_votes[(np.abs(current) > rest) & (word_votes != 0.0)]
     if not len(votes):
         votes = _voltage_votes(frame, settings)
     if not len(votes):
@@ -147,12 +144,26 @@ def _contradiction(frame: pd.DataFrame, settings: CleanSettings) -> tuple[Event,
     return (Event("current_sign", int(frame.index[0]), len(frame), before, "as the campaign says", "left", "error"),)
 
 
-def _invert(frame: pd.DataFrame, current: Floats, before: str) -> RuleOutcome:
+def _mostly_negative(current: Floats, rest: float) -> bool:
+    """Tell quickly whether so many currents are negative that they have a sign.
+
+    Args:
+        current: A, shape (n,), NaN where missing.
+        rest: A, up to which the cell rests.
+    """
+    negative = np.count_nonzero(current < -rest)
+    positive = np.count_nonzero(current > rest)
+    return negative > ODD_SHARE * (negative + positive)
+
+
+def _invert(frame: pd.DataFrame, current: Floats, before: str, severity: Severity | None = None) -> RuleOutcome:
     """Set the current that is positive for charge, and report what it was before."""
     mask = np.isfinite(current) & (current != column_values(frame, c.CURRENT))
     # Adding zero turns -0.0 into 0.0.
     frame = set_flag(frame.assign(**{c.CURRENT: current + 0.0}), mask, "current_sign")
-    event = Event("current_sign", int(frame.index[0]), int(mask.sum()), before, "positive for charge", "turned")
+    event = Event(
+        "current_sign", int(frame.index[0]), int(mask.sum()), before, "positive for charge", "turned", severity
+    )
     return RuleOutcome(frame, (event,))
 
 
@@ -161,8 +172,9 @@ def _voltage_votes(frame: pd.DataFrame, settings: CleanSettings) -> Floats:
     time = column_values(frame, c.TEST_TIME)
     current = column_values(frame, c.CURRENT)
     voltage = _plausible_voltage(frame, settings)
-    at_edges = _edge_votes(time, voltage, current, EDGE_PER_AH * cell_capacity_ah(settings))
-    over_steps = _trend_votes(voltage, current, rest_current(settings))
+    typical = typical_ampere(current)
+    at_edges = _edge_votes(time, voltage, current, EDGE_SHARE * typical)
+    over_steps = _trend_votes(voltage, current, REST_SHARE * typical)
     votes: Floats = np.concatenate([at_edges, over_steps])
     return np.asarray(votes[votes != 0.0], dtype=np.float64)
 
