@@ -7,7 +7,6 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from ...data import columns as c
 from ...data.arrays import Codes, Floats, Integers, Mask
@@ -54,6 +53,9 @@ OFFSET_SAMPLES: Final = 10
 
 OFFSET_NOISE: Final = 2.0
 """An offset is at least this many standard deviations of the current's noise at rest. Chosen, not measured."""
+
+LEAST_RESTS: Final = 0.5
+"""Share of the rests, each counted once: more than this must agree on an offset. Chosen, not measured."""
 
 OFFSET_SPREAD: Final = 0.5
 """Share of the offset: a rest agrees with it if its own median differs by less. Chosen, not measured."""
@@ -259,7 +261,9 @@ def current_offset(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     """Subtract a current that is not zero at rest, if it is the same in all rests and well above its own noise.
 
     An open circuit carries no current. What the channel shows there is its own error, and it adds up: C/2000 is 1 % of
-    the capacity in 20 h. With one rest only it is reported and left, because nothing shows that it is permanent.
+    the capacity in 20 h. With one rest only it is reported and left, because nothing shows that it is permanent. Rests
+    of exactly 0 A show that there is none. A long hold at a small current, or a step that the cycler calls a charge or
+    discharge, is no rest.
     """
     current = column_values(frame, c.CURRENT)
     capacity = cell_capacity_ah(settings)
@@ -267,7 +271,10 @@ def current_offset(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     rest: Mask = (kinds == "rest")[number] & (np.abs(current) <= rest_current(settings))
     if rest.sum() < OFFSET_SAMPLES:
         return RuleOutcome(frame)
-    step_at_rest = frame[c.STEP_COUNT].to_numpy()[rest]
+    rest &= ~_driven(frame, number, rest)
+    step_at_rest = number[rest]
+    if rest.sum() < OFFSET_SAMPLES or _exactly_zero(current[rest], step_at_rest):
+        return RuleOutcome(frame)
     offset = _common_offset(current[rest], step_at_rest, OFFSET_PER_AH * capacity)
     if offset == 0.0:
         return RuleOutcome(frame)
@@ -282,7 +289,32 @@ def current_offset(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     return RuleOutcome(set_flag(frame, measured, "current_offset"), (event,))
 
 
-def _common_offset(current: Floats, step: NDArray[Any], least: float) -> float:
+def _driven(frame: pd.DataFrame, number: Integers, rest: Mask) -> Mask:
+    """Tell which rows are in steps in which a current flows by the cycler's word, however small, shape (n,)."""
+    words = state_signs(frame[c.STATE])
+    if not words.any():
+        return np.zeros(len(rest), dtype=bool)
+    charges = np.bincount(number[rest & (words != 0.0)], minlength=int(number.max()) + 1)
+    of_step = np.bincount(number[rest], minlength=len(charges))
+    driven: Mask = (2 * charges > of_step)[number]
+    return driven
+
+
+def _exactly_zero(current: Floats, step: Integers) -> bool:
+    """Tell whether any rest is exactly 0 A: so the channel shows no offset, and other small currents are real.
+
+    Args:
+        current: A, of the samples at rest, shape (n,).
+        step: of these samples, shape (n,).
+    """
+    zero = current == 0.0
+    if not zero.any():
+        return False
+    zeros = np.bincount(step[zero], minlength=int(step.max()) + 1)
+    return bool((2 * zeros > np.bincount(step, minlength=len(zeros))).any())
+
+
+def _common_offset(current: Floats, step: Integers, least: float) -> float:
     """Return the current in A that all rests share; 0 if there is none.
 
     Args:
@@ -299,9 +331,13 @@ def _common_offset(current: Floats, step: NDArray[Any], least: float) -> float:
         return 0.0
     # The median of |x| is 0.6745 standard deviations of a normal distribution.
     noise = float(np.median(np.abs(current - offset))) / 0.6745
-    by_step = pd.Series(current).groupby(step).transform("median")
-    # Each rest counts by its number of samples.
-    agreeing = float((np.abs(by_step - offset) <= OFFSET_SPREAD * abs(offset)).mean())
+    by_step = pd.Series(current).groupby(step).median()
+    agrees = np.abs(by_step.to_numpy() - offset) <= OFFSET_SPREAD * abs(offset)
+    samples = np.bincount(step)[by_step.index.to_numpy()]
+    agreeing = float(samples[agrees].sum()) / len(current)
     if abs(offset) < max(least, OFFSET_NOISE * noise) or agreeing < AGREEMENT:
+        return 0.0
+    # One long rest does not outvote several short ones.
+    if not float(agrees.mean()) > LEAST_RESTS:
         return 0.0
     return offset
