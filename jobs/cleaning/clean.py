@@ -32,8 +32,8 @@ from .cycle_numbers import count_from_signal, count_steps, cycle_jump
 from .duplicate_times import duplicate_time, time_resolution
 from .foreign_rows import impedance_row, marker_row
 from .lost_contact import lost_contact
+from .missing_current import current_missing
 from .missing_values import (
-    current_missing,
     number_unreadable,
     temperature_missing,
     temperature_range,
