@@ -38,12 +38,12 @@ HOLD_DOUBT: Final = 2.0
 """Times the charge between the line and the exponential through both sides of a hole in a hold: no more is unknown,
 because its current decays ever more slowly. Chosen, not measured."""
 
-LARGEST_QUANTILE: Final = 0.999
-"""The record's largest current without spikes: a current of which nothing is known is no larger. Chosen, not
+SEEN_DOUBT: Final = 0.05
+"""Share of a steady current that is in doubt over a long hole in which the voltage goes on without an edge. Chosen, not
 measured."""
 
-LEAST_TWINS: Final = 2
-"""Least number of other steps with the file's same step number that show the current of a step. Chosen, not
+LARGEST_QUANTILE: Final = 0.999
+"""The record's largest current without spikes: a current of which nothing is known is no larger. Chosen, not
 measured."""
 
 
@@ -314,11 +314,22 @@ def _inside_step(record: _Record, rows: slice, settings: CleanSettings) -> _Gues
     decay = _decay(record.time, record.current, record.voltage, rows)
     if decay is not None:
         return _Guess(decay, HOLD_DOUBT * np.abs(line - decay))
-    seen = np.isfinite(record.voltage[rows]).all()
-    if length <= settings.fill_constant_samples and seen:
-        return _Guess(line, np.full(length, abs(left - right)))
+    spread = abs(left - right)
+    if length <= settings.fill_constant_samples and np.isfinite(record.voltage[rows]).all():
+        return _Guess(line, np.full(length, spread))
+    if _goes_on(record, slice(rows.start - 1, rows.stop + 1)):
+        return _Guess(line, np.maximum(SEEN_DOUBT * np.abs(line), spread))
     # Over so long a time the current may have stopped unseen.
-    return _Guess(line, np.full(length, max(abs(left), abs(right), abs(left - right))))
+    return _Guess(line, np.full(length, max(abs(left), abs(right), spread)))
+
+
+def _goes_on(record: _Record, rows: slice) -> bool:
+    """Tell whether the voltage is known throughout and moves one way only: an edge of the current would turn it."""
+    voltage = record.voltage[rows]
+    if not np.isfinite(voltage).all():
+        return False
+    turned = voltage if voltage[-1] >= voltage[0] else -voltage
+    return float((np.maximum.accumulate(turned) - turned).max()) <= QUIET_VOLT
 
 
 def _beside(record: _Record, rows: slice, near: Integers) -> _Guess:
@@ -331,7 +342,8 @@ def _beside(record: _Record, rows: slice, near: Integers) -> _Guess:
     """
     nearest = float(record.current[near[0]])
     constant = np.full(rows.stop - rows.start, nearest)
-    bound = np.full(len(constant), abs(nearest))
+    goes_on = _goes_on(record, slice(min(rows.start, int(near[0])), max(rows.stop, int(near[0]) + 1)))
+    bound = (SEEN_DOUBT if goes_on else 1.0) * np.abs(constant)
     inside = near.min() >= 0 and near.max() < len(record.current)
     if not inside or record.step[near[1]] != record.step[near[0]]:
         return _Guess(constant, bound)
@@ -342,6 +354,8 @@ def _beside(record: _Record, rows: slice, near: Integers) -> _Guess:
     seconds = record.time[rows] - record.time[near[0]]
     grown = (nearest / other) ** (seconds / (record.time[near[0]] - record.time[near[1]]))
     decay = np.clip(nearest * grown, -record.largest, record.largest)
+    if goes_on:
+        return _Guess(decay, np.abs(decay - constant) + SEEN_DOUBT * np.abs(decay))
     return _Guess(decay, np.maximum(bound, np.abs(decay)))
 
 
@@ -350,8 +364,10 @@ def _whole_step(record: _Record, rows: slice) -> _Guess:
     length = rows.stop - rows.start
     twin = (record.step_id == record.step_id[rows.start]) & np.isfinite(record.current)
     others = record.current[twin]
-    if len(np.unique(record.step[twin])) >= LEAST_TWINS:
-        return _Guess(np.full(length, float(np.median(others))), np.full(length, float(np.ptp(others))))
+    if len(others):
+        guess = float(np.median(others))
+        doubt = float(np.ptp(others)) + SEEN_DOUBT * abs(guess)
+        return _Guess(np.full(length, guess), np.full(length, min(doubt, record.largest)))
     beside = [record.current[k] for k in (rows.start - 1, rows.stop) if 0 <= k < len(record.current)]
     near = [float(ampere) for ampere in beside if np.isfinite(ampere)]
     guess = float(np.mean(near)) if near else 0.0
