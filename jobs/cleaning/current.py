@@ -155,7 +155,7 @@ def _mostly_negative(current: Floats, rest: float) -> bool:
     """
     negative = np.count_nonzero(current < -rest)
     positive = np.count_nonzero(current > rest)
-    return negative > ODD_SHARE * (negative + positive)
+    return bool(negative > ODD_SHARE * (negative + positive))
 
 
 def _invert(frame: pd.DataFrame, current: Floats, before: str, severity: Severity | None = None) -> RuleOutcome:

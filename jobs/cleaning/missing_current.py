@@ -353,7 +353,7 @@ def _beside(record: _Record, rows: slice, near: Integers) -> _Guess:
         return _Guess(constant, bound)
     seconds = record.time[rows] - record.time[near[0]]
     grown = (nearest / other) ** (seconds / (record.time[near[0]] - record.time[near[1]]))
-    decay = np.clip(nearest * grown, -record.largest, record.largest)
+    decay: Floats = np.clip(nearest * grown, -record.largest, record.largest)
     if goes_on:
         return _Guess(decay, np.abs(decay - constant) + SEEN_DOUBT * np.abs(decay))
     return _Guess(decay, np.maximum(bound, np.abs(decay)))
