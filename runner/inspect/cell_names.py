@@ -20,7 +20,7 @@ from ...data.readers.read import cell_ids, read_raw
 from ...data.readers.text_blocks import stem
 from ...data.settings import SourceSettings
 from ...data.text import format_count
-from ...jobs.record.file_ends import REST_JUMP_VOLT, FileEnds, Span, continues, file_ends, voltage_jump
+from ...jobs.record.file_ends import FALL_VOLT, FileEnds, Span, continues, file_ends, voltage_jump
 from ...jobs.record.file_order import find_order
 from .guess_cells import Groups, spread
 from .reading_progress import ReadingProgress
@@ -141,7 +141,7 @@ class _Judge:
         self._ends: dict[tuple[Path, str | None], FileEnds | None] = {}
 
     def judge(
-        self, cells: Sequence[Sequence[Path]], cell_id: str | None = None, most_jump_volt: float = REST_JUMP_VOLT
+        self, cells: Sequence[Sequence[Path]], cell_id: str | None = None, most_jump_volt: float = FALL_VOLT
     ) -> _Verdict:
         """Judge some of the suggested cells, by some of their files.
 
@@ -269,7 +269,7 @@ def _of_numbered_names(files: Sequence[Path], judge: _Judge) -> Iterator[Proposa
     for words, pattern, cells in _suggested(files):
         several = [paths for paths in cells.values() if len(paths) > 1]
         is_dated = "date" in words
-        verdict = judge.judge(several, most_jump_volt=DATED_JUMP_VOLT if is_dated else REST_JUMP_VOLT)
+        verdict = judge.judge(several, most_jump_volt=DATED_JUMP_VOLT if is_dated else FALL_VOLT)
         if verdict.is_one is False:
             continue
         if not is_dated and any(_CELL_WORD.search(cell.lower()) for cell in cells):
@@ -337,5 +337,3 @@ def _of_column(settings: SourceSettings, files: Sequence[Path], judge: _Judge) -
             joined = f"column {column!r} gives {format_count(len(paths), 'file')} the one id {cell_id!r}"
             yield Proposal(tuple(files), "stem", f"{joined}, but they do not continue each other ({verdict.words})")
             return
-
-
