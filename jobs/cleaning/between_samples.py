@@ -162,8 +162,11 @@ def place_edges(intervals: Intervals, tick_second: float, least_ah: float) -> Ed
     in_range = (by_count >= intervals.start) & (by_count <= intervals.end)
     second = np.where(has_hold & np.isfinite(by_step), by_step, np.where(in_range, by_count, by_step))
     parts = _parts(intervals, second)
-    difference = intervals.counted_ah - parts.charge_ah
-    shaped = use_counter & has_hold & np.isfinite(second)
+    # What a counter shows since its reset is the charge of the new step alone.
+    new_ah = intervals.since_reset_ah - parts.new_mean * parts.new_second / SECONDS_PER_HOUR
+    by_reset = np.isfinite(new_ah) & (np.abs(new_ah) > UNSURE_FACTOR * intervals.unsure_ah) & holds_begin(intervals)
+    difference = np.where(by_reset, new_ah, intervals.counted_ah - parts.charge_ah)
+    shaped = (use_counter | by_reset) & has_hold & np.isfinite(second)
     old_mean, new_mean = _share_difference(intervals, parts, np.where(shaped, difference, 0.0))
     points = _edge_points(intervals, second, parts, old_mean, new_mean, least_ah)
     step_parts = _parts(intervals, by_step)
@@ -172,8 +175,17 @@ def place_edges(intervals: Intervals, tick_second: float, least_ah: float) -> Ed
     sure = intervals.old_sure & intervals.new_sure
     contradicted = np.where(use_counter & sure & (apart > 3.0 * intervals.unsure_ah + jump_ah), apart, 0.0)
     by_counter = (use_counter & in_range) | shaped
-    unsure = np.where(by_counter, intervals.unsure_ah, jump_ah + step_parts.curved_ah + _open_ah(intervals, step_parts))
+    by_step_unsure = jump_ah + step_parts.curved_ah + _open_ah(intervals, step_parts)
+    # Where step time and counter agree, the better of both says how well.
+    agree = sure & (apart <= 3.0 * intervals.unsure_ah + jump_ah)
+    counter_unsure = np.where(agree, np.fmin(intervals.unsure_ah, by_step_unsure), intervals.unsure_ah)
+    unsure = np.where(by_counter, counter_unsure, by_step_unsure)
     return Edges(second, by_counter, unsure, np.nan_to_num(contradicted), points)
+
+
+def holds_begin(intervals: Intervals) -> Mask:
+    """Tell where the step of the second sample is a hold, shape (k,)."""
+    return (intervals.new_rate > 0.0) | (intervals.new_start != intervals.after)
 
 
 def _open_ah(intervals: Intervals, parts: _Parts) -> Floats:
@@ -241,7 +253,7 @@ def _share_difference(intervals: Intervals, parts: _Parts, difference_ah: Floats
     The new step takes it if a hold begins there, otherwise the old one. Means stay between the currents at the ends of
     a part of the new step, and between nothing and the last sample of the old one.
     """
-    new_holds = (intervals.new_rate > 0.0) | (intervals.new_start != intervals.after)
+    new_holds = holds_begin(intervals)
     difference = SECONDS_PER_HOUR * difference_ah
     with np.errstate(divide="ignore", invalid="ignore"):
         new_mean = np.where(new_holds, parts.new_mean + difference / parts.new_second, parts.new_mean)

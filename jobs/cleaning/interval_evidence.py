@@ -27,6 +27,10 @@ the column does not count from the beginning of steps. Chosen, not measured."""
 TIME_UNITS: Final = (1.0, 60.0, 3600.0, 1e-3, 1.0 / 60.0, 1.0 / 3600.0, 1e3)
 """Factors of a step time in another unit than the test time."""
 
+SAME_VOLT: Final = 0.001
+"""V: by so much a held voltage may differ. A rest after a current differs by more, except for a very low current.
+Chosen, not measured."""
+
 LEAST_SHARE: Final = 1e-5
 """Share of a cycle's throughput: less charge is not worth a sample. The goal for the charge is 1e-4."""
 
@@ -156,8 +160,17 @@ def take_intervals(
     # The only row of a step at the voltage that the step before reached, with less current: a hold that decayed.
     one_row = record.edge[which] & later_edge
     new_start = np.where(one_row & smaller & (np.abs(further) <= HOLD_BAND_VOLT), before, after)
+    # At the same voltage, and the counter shows more than the later current since its reset: a hold that decayed.
+    if counted is not None:
+        with np.errstate(invalid="ignore"):
+            more_ah = (counted.after_reset_ah[which] - after * (end - began) / SECONDS_PER_HOUR) * np.sign(before)
+            decayed = (more_ah > 3.0 * counted.unsure_ah) & (after * before >= 0.0) & (np.abs(after) < np.abs(before))
+        new_start = np.where(record.edge[which] & decayed & (np.abs(further) <= HOLD_BAND_VOLT), before, new_start)
     # At a voltage further on it is a hold, or the end of another constant current.
     new_open = one_row & smaller & (further > HOLD_BAND_VOLT)
+    # The very voltage of the step before, and hardly any current: a hold that has decayed, or a rest.
+    nearly_none = (np.abs(after) <= record.rest_ampere) & (np.abs(before) > record.rest_ampere)
+    new_open |= record.edge[which] & nearly_none & (np.abs(further) <= SAME_VOLT)
     none = np.full(len(which), False)
     old_open = earlier_edge & _may_be_hold(record, which)
     old_sure = ~earlier_edge & _flat(record, which - 1) if len(which) else none

@@ -6,7 +6,7 @@ What it leaves open is returned as bounds of the charge (``charge_bounds.py``).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -109,6 +109,7 @@ def add_edge_samples(
     intervals = take_intervals(record, step_second, counted, at_edges)
     edges = place_edges(intervals, tick_second, record.least_ah)
     edge_points = _numbered(edges.points, at_edges)
+    counted = _with_lost(counted, intervals, at_edges, edges.second)
     within = _within_steps(record, counted, np.flatnonzero(worth & ~record.edge))
     pauses = join_points([_counted_pauses(record, counted), _pauses_within_steps(record, counted, ~both_ways)])
     turns = _both_ways(record, counted, np.flatnonzero(both_ways))
@@ -168,6 +169,25 @@ def _means(part: Intervals, ampere: Floats, wanted: Mask) -> Points:
     new = np.zeros(len(which), dtype=bool)
     ends = (part.start[which] + edge, part.end[which] - edge)
     return join_points([Points(which, second, ampere[which], new) for second in ends])
+
+
+def _with_lost(
+    counted: CountedCharge | None, intervals: Intervals, at_edges: Indices, second: Floats
+) -> CountedCharge | None:
+    """Return a counter with what flowed from the last row of a step to its reset.
+
+    Args:
+        counted: the charge by a counter.
+        intervals: those with an edge, shape (k,).
+        at_edges: their numbers in the record, shape (k,).
+        second: s, when each edge was, shape (k,).
+    """
+    if counted is None:
+        return None
+    lost = np.zeros(len(counted.net_ah))
+    until = np.where(np.isnan(counted.net_ah[at_edges]), second - intervals.start, 0.0)
+    lost[at_edges] = np.nan_to_num(intervals.before * until / SECONDS_PER_HOUR)
+    return replace(counted, before_reset_ah=lost)
 
 
 def _flows_both_ways(record: RecordIntervals, counted: CountedCharge | None) -> Mask:
