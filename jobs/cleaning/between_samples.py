@@ -168,8 +168,14 @@ def place_edges(intervals: Intervals, tick_second: float, least_ah: float) -> Ed
     apart = np.abs(intervals.counted_ah - step_parts.charge_ah)
     sure = intervals.old_sure & intervals.new_sure
     contradicted = np.where(use_counter & sure & (apart > 3.0 * intervals.unsure_ah + jump_ah), apart, 0.0)
-    by_counter = (use_counter & in_range) | shaped
-    unsure = np.where(by_counter, intervals.unsure_ah, jump_ah + step_parts.curved_ah + _open_ah(intervals, step_parts))
+    by_counter = (in_range & (second == by_count)) | shaped
+    # A counter that was reset at the edge says how much flowed after it, and so when the edge was.
+    since_reset = by_counter & ~use_counter
+    with np.errstate(divide="ignore", invalid="ignore"):
+        late_ah = intervals.unsure_ah * np.abs((intervals.after - intervals.before) / intervals.after)
+    by_reset = late_ah + parts.curved_ah + _open_ah(intervals, parts)
+    by_step_time = jump_ah + step_parts.curved_ah + _open_ah(intervals, step_parts)
+    unsure = np.where(since_reset, by_reset, np.where(by_counter, intervals.unsure_ah, by_step_time))
     return Edges(second, by_counter, unsure, np.nan_to_num(contradicted), points)
 
 

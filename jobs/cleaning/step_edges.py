@@ -32,7 +32,7 @@ from .between_samples import (
     shape_points,
 )
 from .counted_charge import FLAT_SHARE, CountedCharge, counted_charge, decimal_place
-from .rule import column_values, flag_values
+from .rule import column_values, flag_values, is_file_row
 
 LEAST_SHARE: Final = 1e-5
 """Share of a cycle's throughput: less charge is not worth a sample. The goal for the charge is 1e-4."""
@@ -174,7 +174,9 @@ def _record(frame: pd.DataFrame, step: Integers, kinds: NDArray[Any], rest_amper
         rate = np.where((np.abs(after) < np.abs(before)) & one_way & ~edge, np.log(before / after), 0.0) / np.diff(time)
     in_hold = (kinds == "hold")[step[1:]] | held
     rate = np.where(in_hold, np.nan_to_num(rate, nan=0.0, posinf=0.0), 0.0)
-    known = np.isfinite(before) & np.isfinite(after)
+    # What cleaning inserted before is known: cleaning a cleaned record changes nothing.
+    row = is_file_row(frame)
+    known = np.isfinite(before) & np.isfinite(after) & row[1:] & row[:-1]
     charge = np.nan_to_num(np.diff(time) * np.abs(before + after)) / (2.0 * SECONDS_PER_HOUR)
     cycles = max(len(np.unique(cycle)), 1)
     least = max(LEAST_SHARE * float(charge.sum()) / cycles, LEAST_CAPACITY_SHARE * scale_ah)
@@ -198,7 +200,10 @@ def believed_step_time(frame: pd.DataFrame, edge: Mask) -> tuple[Floats | None, 
     second = np.diff(time)
     with np.errstate(invalid="ignore"):
         advance = np.diff(step_second) / second
-    advance = advance[~edge & np.isfinite(advance) & (advance > 0.0)]
+    within = advance[~edge & np.isfinite(advance) & (advance > 0.0)]
+    # Where every step has one row, its last, the step lasted from row to row.
+    advance = within if len(within) else step_second[1:] / second
+    advance = advance[np.isfinite(advance) & (advance > 0.0)]
     factor = 1.0
     if len(advance):
         median = float(np.median(advance))
@@ -410,9 +415,10 @@ def _variance(record: _Record, intervals: Intervals) -> tuple[Floats, Floats]:
 
     Within steps a current that changes from row to row is as likely above the straight line as below it.
     """
-    inside = record.known & ~record.edge & ~record.paused & ~record.decays
+    counted = np.isfinite(intervals.counted_ah)
+    inside = record.known & ~record.edge & ~record.paused & (~record.decays | counted)
     half = np.where(inside, 0.5 * intervals.open_ah, 0.0)
-    half = np.where(np.isfinite(intervals.counted_ah), np.minimum(half, intervals.unsure_ah), half)
+    half = np.where(counted, np.minimum(half, intervals.unsure_ah), half)
     variance = half * half / 3.0
     inward = intervals.before + intervals.after > 0.0
     cycle = record.cycle_count[1:]
