@@ -76,6 +76,7 @@ RULES: Final[tuple[Rule, ...]] = (
         "different rest voltage after a new file, restart or gap, although no charge passed",
     ),
     Rule("aborted_test", 38, "warning", "the record ends in the middle of a step or cycle"),
+    Rule("voltage_placeholder", 47, "error", "0 V or one exact number under every current; taken as missing"),
     Rule("rest_only", 39, "warning", "the cell rests throughout, or its current is missing; nothing to simulate"),
     Rule("step_edge", 40, "info", "sample inserted at a step's edge, between two rows; it has no source row"),
     Rule("charge_uncertain", 41, "warning", "the charge between two rows is not known from the file; bounds given"),

@@ -35,8 +35,8 @@ from .cycle_numbers import count_from_signal, count_steps, cycle_jump
 from .duplicate_times import duplicate_time, time_resolution
 from .foreign_rows import impedance_row, marker_row
 from .lost_contact import lost_contact
+from .missing_current import current_missing
 from .missing_values import (
-    current_missing,
     number_unreadable,
     temperature_missing,
     temperature_range,
@@ -53,6 +53,7 @@ from .time_gaps import time_gap
 from .time_order import duplicate_row, has_clock, time_missing, time_order
 from .unit_scale import unit_of_charge, unit_scale
 from .voltage_changes import channel_change, voltage_step, voltage_stuck
+from .voltage_placeholder import voltage_placeholder
 from .voltage_spikes import voltage_spike
 
 CleaningRule = Callable[[pd.DataFrame, CleanSettings], RuleOutcome]
@@ -81,6 +82,7 @@ TIME_RULES: Final[tuple[CleaningRule, ...]] = (
 """Rules that give the record one strictly increasing time, and the units in which all thresholds are given."""
 
 INDEX_AND_SIGNAL_RULES: Final[tuple[CleaningRule, ...]] = (
+    voltage_placeholder,
     current_sign,
     step_glitch,
     cycle_jump,
