@@ -12,6 +12,7 @@ from ...data import columns as c
 from ...data.arrays import Floats, Integers, Mask
 from ...data.convert import SECONDS_PER_HOUR
 from ...data.settings import CleanSettings
+from .counted_charge import possible_ah
 from .rule import (
     MAX_EVENTS,
     Event,
@@ -99,13 +100,18 @@ def step_charges(frame: pd.DataFrame, counter: Floats, sign: float, number: Inte
     charge = _between_rows(np.clip(sign * charge_between_samples_ah(frame), 0.0, None), rows)
     # The trapezoid is off by half the interval times the change of the current at most.
     hidden = _between_rows(np.abs(np.diff(current)) * np.diff(time) / (2.0 * SECONDS_PER_HOUR), rows)
+    _, most = possible_ah(frame[is_file_row(frame)], sign)
     current = current[rows]
     with np.errstate(invalid="ignore"):
         # Nothing can be compared across a hole, or a counter's return to zero.
         comparable = (rise >= 0.0) & np.isfinite(current[1:]) & np.isfinite(current[:-1])
     # If a counter returns to zero one row late, what it showed at the edge was of the step before.
     falls = np.concatenate([rise[1:] < 0.0, [False]])
-    comparable &= ~(falls & (number[1:] != number[:-1]))
+    edge = number[1:] != number[:-1]
+    comparable &= ~(falls & edge)
+    with np.errstate(invalid="ignore"):
+        # A counter that goes on from an earlier step shows that step's charge at the edge.
+        comparable &= ~(edge & (rise > most + LEAST_STEP_AH))
     steps = int(number.max(initial=-1)) + 1
 
     def sum_by_step(amount: Floats) -> Floats:

@@ -159,7 +159,7 @@ def _pair(frame: pd.DataFrame, edge: Mask) -> CountedCharge | None:
             net[other] = np.nan
             continue
         found = True
-        rise, since, reset = _rises(counter, edge, _possible_ah(frame, sign))
+        rise, since, reset = _rises(counter, edge, possible_ah(frame, sign))
         net += sign * rise
         after += sign * np.where(reset, since, np.nan_to_num(rise))
         was_reset |= reset
@@ -176,7 +176,7 @@ def _one_for_both(frame: pd.DataFrame, edge: Mask) -> CountedCharge | None:
         return None
     quantum = decimal_place(counter)
     if float(np.nanmin(counter)) < -quantum:
-        rise, since, reset = _rises(counter, edge, _possible_ah(frame))
+        rise, since, reset = _rises(counter, edge, possible_ah(frame))
         return CountedCharge("step counter", rise, np.where(reset, since, np.nan), quantum)
     rise, since, reset = _rises(counter, edge, _possible_without_sign_ah(frame))
     direction = np.sign(np.nan_to_num(column_values(frame, c.CURRENT)))
@@ -193,7 +193,7 @@ def _running_sum(frame: pd.DataFrame, edge: Mask) -> CountedCharge | None:
     if not np.isfinite(counter).any():
         return None
     # Some programs set it back to zero between charge and discharge.
-    rise, since, reset = _rises(counter, edge, _possible_ah(frame))
+    rise, since, reset = _rises(counter, edge, possible_ah(frame))
     return CountedCharge("running counter", rise, np.where(reset, since, np.nan), decimal_place(counter))
 
 
@@ -201,7 +201,7 @@ COUNTERS: Final[tuple[Callable[[pd.DataFrame, Mask], CountedCharge | None], ...]
 """How each kind of counter is read."""
 
 
-def _possible_ah(frame: pd.DataFrame, sign: float | None = None) -> tuple[Floats, Floats]:
+def possible_ah(frame: pd.DataFrame, sign: float | None = None) -> tuple[Floats, Floats]:
     """Return the least and the most charge in A.h that the two currents of each interval explain, shape (n - 1,).
 
     Args:
@@ -226,38 +226,61 @@ def _range_ah(frame: pd.DataFrame, current: Floats) -> tuple[Floats, Floats]:
     return low * hours, high * hours
 
 
-def _rises(counter: Floats, edge: Mask, possible_ah: tuple[Floats, Floats]) -> tuple[Floats, Floats, Mask]:
+def _rises(counter: Floats, edge: Mask, possible: tuple[Floats, Floats]) -> tuple[Floats, Floats, Mask]:
     """Return by how much a counter rose between samples, its value after each reset, and where it was reset.
 
-    A counter was reset where it comes nearer to zero than the current explains: against the current's direction, or to
-    a small part of its value. A reset one row late belongs to the edge before it: what the counter still showed there
-    was of the step before.
+    A counter was reset where its rise is not what the currents explain, but its value is if it began at zero. A reset
+    one row late belongs to the edge before it: what the counter still showed there was of the step before.
 
     Args:
         counter: A.h, shape (n,), NaN where missing.
         edge: which intervals lead from one step to the next, shape (n - 1,).
-        possible_ah: least and most charge that the currents explain, shape (n - 1,) each.
+        possible: least and most charge in A.h that the currents explain, shape (n - 1,) each.
 
     Returns:
         Rises in A.h, shape (n - 1,), NaN at resets; values after resets in A.h; and which intervals have a reset.
     """
     size = np.abs(counter)
     rise = np.diff(counter)
-    least, most = possible_ah
+    scale = _scale_of_unit(rise, possible)
+    least = scale * possible[0]
+    most = scale * possible[1]
     slack = 2.0 * decimal_place(counter)
     with np.errstate(invalid="ignore"):
         explained = (rise >= least - slack) & (rise <= most + slack)
+        # A late reset shows what has flowed since the edge, which is in the interval before.
+        from_zero = (counter[1:] >= least + _before(least, edge) - slack) & (
+            counter[1:] <= most + _before(most, edge) + slack
+        )
         smaller = size[1:] < (1.0 - CORRECTED_SHARE) * size[:-1] - slack
-        against = smaller & (((rise < 0.0) & (least == 0.0)) | ((rise > 0.0) & (most == 0.0)))
-        small = (size[1:] < RESET_SHARE * size[:-1]) & ~explained
-        turned = (counter[1:] * counter[:-1] < 0.0) & ~explained & edge
-    reset: Mask = against | small
+        small = size[1:] < RESET_SHARE * size[:-1]
+        turned = (counter[1:] * counter[:-1] < 0.0) & ~explained & from_zero & edge
+        reset: Mask = ~explained & smaller & (from_zero | small)
     rise[reset | turned] = np.nan
     late_edge = np.concatenate([(reset & ~edge)[1:], [False]]) & edge
     rise[late_edge] = np.nan
     # A reset within a step says nothing about the charge before or after it.
     at_edge: Mask = (reset | turned) & edge & ~late_edge
     return rise, counter[1:].copy(), at_edge
+
+
+def _before(amount: Floats, edge: Mask) -> Floats:
+    """Return the amount of the interval before each if that leads to a new step, otherwise 0, shape (n - 1,)."""
+    return np.concatenate([[0.0], np.where(edge, amount, 0.0)[:-1]]) if len(amount) else amount
+
+
+def _scale_of_unit(rise: Floats, possible: tuple[Floats, Floats]) -> float:
+    """Return 1000 for a counter in mA.h, otherwise 1.
+
+    Args:
+        rise: in the counter's unit, shape (n - 1,).
+        possible: least and most charge in A.h that the currents explain, shape (n - 1,) each.
+    """
+    room = POSSIBLE_FACTOR * np.maximum(possible[1], -possible[0])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratio = np.abs(rise) / room
+    ratio = ratio[(room > 0.0) & (ratio > 0.0)]
+    return 1e3 if len(ratio) and float(np.median(ratio)) > 30.0 else 1.0
 
 
 def decimal_place(column: Floats) -> float:

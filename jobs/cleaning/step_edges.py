@@ -398,7 +398,7 @@ def _open_charge(
     of_known = slice(len(unplaced), None)
     into = np.where(inward | both, 1.0, 0.0)[of_known] * sides
     out = np.where(~inward | both, 1.0, 0.0)[of_known] * sides
-    in_variance, out_variance = _variance(record, intervals)
+    in_variance, out_variance = _variance(record, intervals, placed)
     return OpenCharge(
         cycle_count=cycle[numbers],
         in_less=np.concatenate([np.clip(net, 0.0, None) - np.minimum(in_old, in_new), into]),
@@ -410,13 +410,19 @@ def _open_charge(
     )
 
 
-def _variance(record: _Record, intervals: Intervals) -> tuple[Floats, Floats]:
+def _variance(record: _Record, intervals: Intervals, placed: Indices) -> tuple[Floats, Floats]:
     """Return the variance of each cycle's charge in and out in A.h squared, by cycle number from 0.
 
-    Within steps a current that changes from row to row is as likely above the straight line as below it.
+    Within steps a current that changes from row to row is as likely above the straight line as below it, and an edge
+    between rows that are close together as likely early as late.
+
+    Args:
+        record, intervals: the record.
+        placed: the intervals whose edge was searched, because it matters.
     """
     counted = np.isfinite(intervals.counted_ah)
-    inside = record.known & ~record.edge & ~record.paused & (~record.decays | counted)
+    inside = record.known & ~record.paused & (~record.decays | counted)
+    inside[placed] = False
     half = np.where(inside, 0.5 * intervals.open_ah, 0.0)
     half = np.where(counted, np.minimum(half, intervals.unsure_ah), half)
     variance = half * half / 3.0

@@ -140,6 +140,8 @@ class Logged:
         counter = into - out if signed else into + out
         if late:
             first = np.flatnonzero(np.diff(self.step, prepend=self.step[0]))
+            # Only in steps of several rows: where a step has one, the record would never show that it began anew.
+            first = first[self.step[np.minimum(first + 1, len(self.step) - 1)] == self.step[first]]
             counter[first] += counter[first - 1]
         return self.with_columns(**{c.STEP_CAPACITY: np.round(counter, digits)})
 
