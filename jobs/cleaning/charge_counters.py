@@ -181,7 +181,7 @@ def _charge_events(
     labels = frame.index.to_numpy()
     events: list[Event] = []
     for group in groups:
-        rows = np.flatnonzero(np.isin(number, group))
+        rows = np.flatnonzero(np.isin(number, group) & is_file_row(frame))
         counted = float(charges.counted[group].sum())
         integrated = float(charges.integrated[group].sum())
         before = f"{column} {counted:.5g} A.h (goes back to zero {resets})"
@@ -206,17 +206,17 @@ def capacity_excess(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome
     excess = np.zeros(len(frame), dtype=bool)
     labels = frame.index.to_numpy()
     by_current = charge_between_samples_ah(frame)
-    rows = is_file_row(frame)
-    by_counters = _counted_charge_ah(frame[rows])
-    sources = ((by_current, number, "the current"), (by_counters, number[rows], "the cycler's counters"))
+    of_file = is_file_row(frame)
+    by_counters = _counted_charge_ah(frame[of_file])
+    sources = ((by_current, number, "the current"), (by_counters, number[of_file], "the cycler's counters"))
     for charge, cycle, source in sources:
         swing = _charge_swing_ah(charge, cycle)
         for k in np.flatnonzero(swing > settings.capacity_factor * nominal_ah)[:MAX_EVENTS]:
-            rows = np.flatnonzero(number == k)
+            rows = np.flatnonzero((number == k) & of_file)
             before = f"{swing[k]:.4g} A.h from empty to full by {source}"
             after = f"nominal {nominal_ah:.4g} A.h"
             events.append(Event("capacity_excess", int(labels[rows[0]]), len(rows), before, after, "reported"))
-            excess[rows] = True
+            excess[number == k] = True
     return RuleOutcome(set_flag(frame, excess, "capacity_excess"), tuple(events))
 
 
