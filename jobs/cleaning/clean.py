@@ -45,7 +45,7 @@ from .missing_values import (
 )
 from .record_end import aborted_test, no_discharge, rest_only
 from .report import ChargeLedger, clean_report
-from .rule import Event, RuleOutcome, column_values, rest_current, to_findings
+from .rule import Event, RuleOutcome, column_values, is_file_row, rest_current, to_findings
 from .step_edges import add_edge_samples
 from .step_numbers import step_glitch, step_renumbered
 from .temperature import chamber_off, temperature_jump, temperature_noise, temperature_stuck
@@ -175,7 +175,7 @@ def clean(raw: pd.DataFrame, cell_id: str, settings: CleanSettings) -> Cleaned:
     )
     scaled_settings = replace(settings, nominal_capacity_ah=scale_ah)
     frame, signal_events, signal_taken = _apply(INDEX_AND_SIGNAL_RULES, frame, scaled_settings, ledger)
-    step, kinds = classify_each_step(frame, scale_ah, settings.rest_current_per_ah)
+    step, kinds = _classified(frame, scale_ah, settings.rest_current_per_ah)
     before_edges = frame
     evidence = add_edge_samples(frame, step, kinds, rest_current(scaled_settings), scale_ah)
     frame = evidence.frame
@@ -239,6 +239,24 @@ def _quarantined(raw: pd.DataFrame, taken: QuarantinedLabels) -> pd.DataFrame:
     rule = pd.array(np.array(codes, dtype=object)[order], dtype="str")
     quarantined: pd.DataFrame = raw.iloc[labels[order]].assign(rule=rule).reset_index(drop=True)
     return quarantined
+
+
+def _classified(frame: pd.DataFrame, scale_ah: float, rest_current_per_ah: float) -> tuple[Integers, NDArray[Any]]:
+    """Return the step of each sample and the type of each step, by the rows of files alone.
+
+    Args:
+        frame: the record; it holds inserted samples if it was cleaned before.
+        scale_ah, rest_current_per_ah: as in ``classify_each_step``.
+    """
+    rows = is_file_row(frame)
+    if rows.all():
+        return classify_each_step(frame, scale_ah, rest_current_per_ah)
+    of_rows, kinds = classify_each_step(frame[rows], scale_ah, rest_current_per_ah)
+    count = frame[c.STEP_COUNT].to_numpy()
+    step = np.cumsum(np.diff(count, prepend=count[:1]) != 0)
+    if step[-1] != of_rows[-1]:
+        return classify_each_step(frame, scale_ah, rest_current_per_ah)
+    return step, kinds
 
 
 def _partition(frame: pd.DataFrame, kinds: NDArray[Any]) -> pd.DataFrame:

@@ -24,8 +24,8 @@ ROUNDING: Final = 1e-5
 """Share of the throughput by which a bound may miss: each step of some logs begins 0.05 s before its first row."""
 
 LOGS: Final[dict[str, tuple[str, float]]] = {
-    "last row of each step": ("last", 0.0),
-    "first and last row": ("first and last", 0.0),
+    "last row of each step": ("last", 60.0),
+    "first and last row": ("first and last", 60.0),
     "every minute": ("every", 60.0),
     "every 10 min": ("every", 600.0),
     "every 30 min": ("every", 1800.0),
@@ -33,7 +33,7 @@ LOGS: Final[dict[str, tuple[str, float]]] = {
     "every minute, no first row": ("no first", 60.0),
     "every 10 min, no first row": ("no first", 600.0),
     "every 30 min, no first row": ("no first", 1800.0),
-    "by change of current": ("change", 0.0),
+    "by change of current": ("change", 60.0),
 }
 NO_FIRST: Final = [name for name in LOGS if "no first" in name or name == "last row of each step"]
 
