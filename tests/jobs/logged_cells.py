@@ -156,8 +156,8 @@ def logged(fine: Fine, how: str, second: float = 60.0, digits: int = 6) -> Logge
 
     Args:
         fine: the cell.
-        how: ``last``: the last row of each step. ``first and last``. ``every``: the first row, one each so many s of the
-            step, and the last. ``no first``: the same without the first. ``grid``: one each so many s of the test
+        how: ``last``: the last row of each step. ``first and last``. ``every``: the first row, one each so many s of
+            the step, and the last. ``no first``: the same without the first. ``grid``: one each so many s of the test
             time, none at edges. ``change``: first and last, and a row for each change of the current by 3 % of 1.7 A.
         second: s between the rows.
         digits: decimal digits of the current.

@@ -32,6 +32,10 @@ OWN_NATURE: Final = {"step_renumbered", "cycle_jump", "no_discharge", "time_reso
 """Findings that may be true of a good record: its numbers, its content, its clock."""
 
 
+UNCERTAIN: Final = {"p492-13-raw"}
+"""Records that leave more than 0.5 % of their charge open without step time and counters."""
+
+
 @lru_cache(maxsize=1)
 def records(shared_data: Path) -> list[Truth]:
     return list(true_records(shared_data))
@@ -85,7 +89,10 @@ def test_good_records_keep_every_value(shared_data: Path) -> None:
         result = clean(as_raw(truth), truth.name, CleanSettings())
         samples = file_rows(result.samples)
         assert len(samples) == len(truth.rows), truth.name
-        assert not {f.rule for f in result.report.findings} - OWN_NATURE - {"duplicate_row", "chamber_off"}, truth.name
+        found = {finding.rule for finding in result.report.findings} - {"duplicate_row", "chamber_off", "step_edge"}
+        # Here these records have neither step time nor counters, and some had every so many-th row taken.
+        assert not found - OWN_NATURE - {"charge_uncertain"}, truth.name
+        assert ("charge_uncertain" in found) == (truth.name in UNCERTAIN), truth.name
         columns = {c.VOLTAGE: "voltage_V", c.CURRENT: "current_A", c.SURFACE_TEMPERATURE: "temperature_C"}
         for column, name in columns.items():
             np.testing.assert_array_equal(samples[column], truth.rows[name], err_msg=f"{truth.name} {column}")

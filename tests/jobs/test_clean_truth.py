@@ -116,6 +116,10 @@ STEPS_AND_CYCLES = {"Cell781_0p1C_0degC": (4, 2), "Cell796_2C_25degC": (5, 1)}
 """Of the records that are not two cycles of nine steps: one was aborted, one is a single discharge."""
 
 
+UNCERTAIN = {"Cell781_0p1C_0degC"}
+"""An aborted test: 5e-6 A.h flowed, at one edge, and its counter does not show so little."""
+
+
 def test_records_of_a_good_cycler_pass_as_they_are(shared_data: Path) -> None:
     paths = sorted((shared_data / "lgm50_digatron").glob("*/*.csv"))
     assert len(paths) == 17
@@ -129,8 +133,12 @@ def test_records_of_a_good_cycler_pass_as_they_are(shared_data: Path) -> None:
         kept = raw.iloc[samples[c.SOURCE_ROW]].reset_index(drop=True)
         for column in (c.VOLTAGE, c.CURRENT, c.SURFACE_TEMPERATURE):
             np.testing.assert_array_equal(samples[column], kept[column], err_msg=f"{path.stem} {column}")
-        assert {finding.rule for finding in result.report.findings} <= {
+        found = {finding.rule for finding in result.report.findings}
+        if path.stem in UNCERTAIN:
+            found.remove("charge_uncertain")
+        assert found <= {
             "duplicate_row", "marker_row", "time_resolution", "cycle_jump", "step_renumbered", "no_discharge",
+            "step_edge",
         }, path.stem  # fmt: skip
         counts = (result.report.steps_after, result.report.cycles_after)
         assert counts == STEPS_AND_CYCLES.get(path.stem, (9, 2)), path.stem

@@ -65,7 +65,7 @@ OTHERS: Final[dict[str, Evidence]] = {
     "running counter of factor 0.93": lambda log: log.with_net(factor=0.93),
     "step time, counters of factor 1.05": lambda log: log.with_step_time().with_pair(factor=1.05),
 }
-EVIDENCE: Final = NOTHING | STEP_TIME | COUNTERS | OTHERS
+EVIDENCE: Final[dict[str, Evidence]] = NOTHING | STEP_TIME | COUNTERS | OTHERS
 
 
 @lru_cache(maxsize=1)
@@ -100,8 +100,15 @@ def assert_within_bounds(record: Logged, result: Cleaned) -> None:
     assert report.charge_out_low_ah <= report.charge_out_after_ah <= report.charge_out_high_ah
 
 
-@pytest.mark.parametrize("evidence", EVIDENCE)
-@pytest.mark.parametrize("log", LOGS)
+PAIRS: Final = [
+    pytest.param(log, evidence, marks=[] if (i + j) % 4 == 0 else pytest.mark.slow)
+    for i, log in enumerate(LOGS)
+    for j, evidence in enumerate(EVIDENCE)
+]
+"""Every way to log with all evidence; a quarter of them, in which each is, in the quick tests."""
+
+
+@pytest.mark.parametrize(("log", "evidence"), PAIRS)
 def test_the_truth_is_within_the_bounds_and_rows_stay(log: str, evidence: str) -> None:
     case = EVIDENCE[evidence](record(log))
     result = cleaned(case)
@@ -137,7 +144,7 @@ def test_counters_give_the_charge_to_half_a_thousandth(log: str, evidence: str) 
 
 
 @pytest.mark.parametrize("evidence", STEP_TIME)
-@pytest.mark.parametrize("log", LOGS)
+@pytest.mark.parametrize("log", NO_FIRST)
 def test_step_time_gives_the_charge_of_constant_currents(log: str, evidence: str) -> None:
     case = STEP_TIME[evidence](record(log))
     into, out = errors(case, cleaned(case))
