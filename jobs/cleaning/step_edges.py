@@ -6,7 +6,7 @@ What it leaves open is returned as bounds of the charge (``charge_bounds.py``).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -24,12 +24,14 @@ from .between_samples import (
     LONG_INTERVAL,
     PAUSED_SHARE,
     UNSURE_FACTOR,
+    Edges,
     Intervals,
     Points,
     join_points,
     mean_of_decay,
     place_edges,
     shape_points,
+    usual_side,
 )
 from .counted_charge import FLAT_SHARE, CountedCharge, counted_charge, decimal_place
 from .rule import column_values, flag_values, is_file_row
@@ -91,6 +93,7 @@ class EdgeEvidence:
         uses_counter: whether a counter placed an edge, or gave a decay its shape.
         contradicted_ah: A.h by which step time and counter disagree, all edges together.
         contradicted: number of these edges.
+        guessed: number of edges that were put where the record's other edges are.
         open_charge: what is left open.
     """
 
@@ -100,6 +103,7 @@ class EdgeEvidence:
     uses_counter: bool
     contradicted_ah: float
     contradicted: int
+    guessed: int
     open_charge: OpenCharge
 
 
@@ -138,15 +142,21 @@ def add_edge_samples(
     intervals = _intervals(record, step_second, counted)
     at_edges = np.flatnonzero(record.edge & record.known & ~record.paused)
     worth = intervals.take(at_edges).open_ah > 2.0 * record.least_ah
-    edges = place_edges(intervals.take(at_edges[worth]), tick_second, record.least_ah)
+    searched = intervals.take(at_edges[worth])
+    edges = place_edges(searched, tick_second, record.least_ah)
+    guess = usual_side(searched, edges.second)
+    guessed = np.isfinite(guess)
+    if guessed.any():
+        searched = replace(searched, step_began=np.where(guessed, guess, searched.step_began))
+        edges = place_edges(searched, tick_second, record.least_ah)
     edge_points = _numbered(edges.points, at_edges[worth])
     within = _within_steps(record, intervals)
     pauses = _pauses(record, intervals)
     points = join_points([edge_points, within, pauses])
     inserted = _insert(frame, points)
-    open_charge = _open_charge(record, intervals, at_edges[worth], edges.second, edges.unsure_ah)
+    open_charge = _open_charge(record, intervals, at_edges[worth], edges, guessed)
     by_counter = bool(edges.by_counter.any()) or bool(len(within.interval) and counted is not None)
-    placed_by_step = np.isfinite(edges.second) & ~edges.by_counter
+    placed_by_step = np.isfinite(edges.second) & ~edges.by_counter & ~guessed
     return EdgeEvidence(
         inserted,
         counted,
@@ -154,6 +164,7 @@ def add_edge_samples(
         uses_counter=by_counter or bool(len(pauses.interval)),
         contradicted_ah=float(edges.contradicted_ah.sum()),
         contradicted=int(np.count_nonzero(edges.contradicted_ah)),
+        guessed=int(np.count_nonzero(guessed)),
         open_charge=open_charge,
     )
 
@@ -364,29 +375,27 @@ def _insert(frame: pd.DataFrame, points: Points) -> pd.DataFrame:
     return together.iloc[np.argsort(place, kind="stable")]
 
 
-def _open_charge(
-    record: _Record, intervals: Intervals, placed: Indices, second: Floats, unsure_ah: Floats
-) -> OpenCharge:
+def _open_charge(record: _Record, intervals: Intervals, placed: Indices, edges: Edges, guessed: Mask) -> OpenCharge:
     """Return the charge that the evidence leaves open.
 
     Args:
         record: the record.
         intervals: all of its intervals.
         placed: the intervals whose edge was searched.
-        second: s, when the edge was; NaN where nothing says it, shape (placed,).
-        unsure_ah: A.h, by which a placed edge's charge may be wrong, shape (placed,).
+        edges: what was found of them, shape (placed,).
+        guessed: which edges were only guessed, shape (placed,).
     """
     cycle = record.cycle_count[1:]
     # An edge without evidence lies anywhere between the two rows.
-    unplaced = placed[~np.isfinite(second)]
+    known = np.isfinite(edges.second) & ~guessed
+    unplaced = placed[~known]
     part = intervals.take(unplaced)
     hours = (part.end - part.start) / SECONDS_PER_HOUR
     ends = [np.clip(sign * end, 0.0, None) * hours for sign in (1.0, -1.0) for end in (part.before, part.after)]
     in_old, in_new, out_old, out_new = ends
-    net = part.trapezoid_ah
-    known = np.isfinite(second)
+    net = np.where(guessed[~known], edges.charge_ah[~known], part.trapezoid_ah)
     which = placed[known]
-    unsure = unsure_ah[known]
+    unsure = edges.unsure_ah[known]
     # The charge of a hold between two rows is between what its last current and the straight line give.
     holds = np.flatnonzero(record.decays & record.known & ~record.paused & ~np.isfinite(intervals.counted_ah))
     part_hold = intervals.take(holds)

@@ -152,6 +152,18 @@ def test_step_time_gives_the_charge_of_constant_currents(log: str, evidence: str
     assert abs(into) < 2e-3  # the charges end with holds
 
 
+@pytest.mark.parametrize("evidence", ["counters of each cycle", "counters of each step", "step counter, 3 digits"])
+@pytest.mark.parametrize("log", [name for name in NO_FIRST if "10 s" not in name])
+def test_an_edge_at_which_the_counter_is_set_back_is_guessed_from_the_others(log: str, evidence: str) -> None:
+    """All edges that can be placed are at the row before: the cycler wrote the last row of each step."""
+    case = EVIDENCE[evidence](record(log))
+    result = cleaned(case)
+    assert np.abs(errors(case, result)).max() < 5e-4
+    assert_within_bounds(case, result)
+    if evidence != "counters of each cycle":  # there it is one edge of each cycle, with a small current
+        assert "guessed" in findings(result, "charge_uncertain")[0].before
+
+
 @pytest.mark.parametrize("log", NO_FIRST)
 def test_without_evidence_the_charge_is_called_uncertain(log: str) -> None:
     result = cleaned(record(log))
