@@ -173,8 +173,9 @@ def _charge_events(
     wrong_steps = np.flatnonzero(wrong)
     if len(wrong_steps) == 0:
         return []
+    of_file = frame[is_file_row(frame)]
     resets = counter_resets(
-        column_values(frame, column), frame[c.STEP_COUNT].to_numpy(), frame[c.CYCLE_COUNT].to_numpy()
+        column_values(of_file, column), of_file[c.STEP_COUNT].to_numpy(), of_file[c.CYCLE_COUNT].to_numpy()
     )
     together = len(wrong_steps) > MAX_EVENTS or 2 * len(wrong_steps) > max(compared.sum(), 2)
     groups = [wrong_steps] if together else [np.array([k]) for k in wrong_steps]

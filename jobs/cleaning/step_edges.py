@@ -47,6 +47,10 @@ SPARSE_DECAY: Final = 0.3
 """Share by which the current of a hold decays from one row to the next, if its log is sparse. Dense public records
 decay by up to 0.2. Chosen, not measured."""
 
+DECAY_UNSURE: Final = 4.0
+"""Times the difference between an exponential and a straight line: by so much a decay between two rows is unsure.
+Chosen, not measured."""
+
 LEAST_CAPACITY_SHARE: Final = 1e-6
 """Share of the capacity: the same for a record that hardly carries any charge."""
 
@@ -264,17 +268,8 @@ def _intervals(record: _Record, step_second: Floats | None, counted: CountedChar
     shape = (old_rate, new_rate, new_start, old_sure, new_sure, old_open, new_open)
     if counted is None:
         return Intervals(start, end, before, after, *shape, began, unknown, unknown, 0.0)
-    return Intervals(
-        start,
-        end,
-        before,
-        after,
-        *shape,
-        began,
-        counted.net_ah,
-        counted.after_reset_ah,
-        counted.unsure_ah,
-    )
+    by_counter = (counted.net_ah, counted.after_reset_ah, counted.unsure_ah)
+    return Intervals(start, end, before, after, *shape, began, *by_counter)
 
 
 def _within_steps(record: _Record, intervals: Intervals) -> Points:
@@ -400,6 +395,11 @@ def _open_charge(record: _Record, intervals: Intervals, placed: Indices, edges: 
     holds = np.flatnonzero(record.decays & record.known & ~record.paused & ~np.isfinite(intervals.counted_ah))
     part_hold = intervals.take(holds)
     curved = 0.5 * part_hold.open_ah
+    hours = (part_hold.end - part_hold.start) / SECONDS_PER_HOUR
+    by_decay = np.abs(part_hold.trapezoid_ah - hours * mean_of_decay(part_hold.before, part_hold.after))
+    # The first decay of a step may follow a constant current; later ones are near an exponential.
+    goes_on = np.concatenate([[False], record.decays[:-1]])[holds]
+    curved = np.where(goes_on, np.minimum(curved, DECAY_UNSURE * by_decay), curved)
     numbers = np.concatenate([unplaced, which, holds])
     inward = (intervals.before + intervals.after)[numbers] > 0.0
     both = (intervals.before * intervals.after)[numbers] < 0.0

@@ -32,7 +32,7 @@ OWN_NATURE: Final = {"step_renumbered", "cycle_jump", "no_discharge", "time_reso
 """Findings that may be true of a good record: its numbers, its content, its clock."""
 
 
-UNCERTAIN: Final = {"p492-13-raw"}
+UNCERTAIN: Final = {"p492-13-raw", "takehome CELL_C"}
 """Records that leave more than 0.5 % of their charge open without step time and counters."""
 
 
