@@ -48,7 +48,7 @@ from .missing_values import (
 )
 from .record_end import aborted_test, no_discharge, rest_only
 from .report import ChargeLedger, clean_report
-from .rule import Event, RuleOutcome, column_values, rest_current, to_findings
+from .rule import Event, RuleOutcome, column_values, is_file_row, rest_current, to_findings
 from .step_clock import time_from_steps, time_refined
 from .step_edges import add_edge_samples
 from .step_numbers import step_glitch, step_renumbered
@@ -186,7 +186,7 @@ def clean(raw: pd.DataFrame, cell_id: str, settings: CleanSettings, joins: Seque
     )
     scaled_settings = replace(settings, nominal_capacity_ah=scale_ah)
     frame, signal_events, signal_taken = _apply(INDEX_AND_SIGNAL_RULES, frame, scaled_settings, ledger)
-    step, kinds = classify_each_step(frame, scale_ah, settings.rest_current_per_ah)
+    step, kinds = _classified(frame, scale_ah, settings.rest_current_per_ah)
     before_edges = frame
     evidence = add_edge_samples(frame, step, kinds, rest_current(scaled_settings), scale_ah)
     frame = evidence.frame
@@ -250,6 +250,24 @@ def _quarantined(raw: pd.DataFrame, taken: QuarantinedLabels) -> pd.DataFrame:
     rule = pd.array(np.array(codes, dtype=object)[order], dtype="str")
     quarantined: pd.DataFrame = raw.iloc[labels[order]].assign(rule=rule).reset_index(drop=True)
     return quarantined
+
+
+def _classified(frame: pd.DataFrame, scale_ah: float, rest_current_per_ah: float) -> tuple[Integers, NDArray[Any]]:
+    """Return the step of each sample and the type of each step, by the rows of files alone.
+
+    Args:
+        frame: the record; it holds inserted samples if it was cleaned before.
+        scale_ah, rest_current_per_ah: as in ``classify_each_step``.
+    """
+    rows = is_file_row(frame)
+    if rows.all():
+        return classify_each_step(frame, scale_ah, rest_current_per_ah)
+    of_rows, kinds = classify_each_step(frame[rows], scale_ah, rest_current_per_ah)
+    count = frame[c.STEP_COUNT].to_numpy()
+    step = np.cumsum(np.diff(count, prepend=count[:1]) != 0)
+    if step[-1] != of_rows[-1]:
+        return classify_each_step(frame, scale_ah, rest_current_per_ah)
+    return step, kinds
 
 
 def _partition(frame: pd.DataFrame, kinds: NDArray[Any]) -> pd.DataFrame:
