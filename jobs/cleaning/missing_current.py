@@ -99,7 +99,7 @@ def current_missing(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome
         unknown = f"at most {format_amount(bound_ah[i])} A.h unknown"
         if np.isnan(filled[i]):
             return f"missing; {unknown}"
-        return f"{format_amount(filled[i])} A; {unknown}"
+        return f"{filled[i]:.6g} A; {unknown}"
 
     return set_filled(frame, c.CURRENT, filled, "current_missing", after)
 

@@ -40,6 +40,10 @@ measured."""
 COUNTER_WEIGHT: Final = 4
 """Votes of a counter of the file. Chosen, not measured."""
 
+LEAST_SHARE: Final = 0.1
+"""Least share of the record's charge that clearly goes in each direction, for a direction from the voltage alone.
+Chosen, not measured."""
+
 SURE_SCORE: Final = 2
 """Least score of a charge, and of a discharge, for a direction from the voltage alone. Chosen, not measured."""
 
@@ -111,7 +115,7 @@ def find_direction(frame: pd.DataFrame, current: Floats, voltage: Floats, words:
         score[needed] = _counter_votes(frame, some) + _voltage_score(current, voltage, some, carrying)
     evidence = "without a sign"
     if not discharge.any():
-        if not (score.max() >= SURE_SCORE and score.min() <= -SURE_SCORE):
+        if not _two_directions(frame, current, stretches, score):
             return None
         evidence = "without a sign or a word for it; direction from counters or voltage"
     sign = _continue(np.where(needed, np.sign(score), by_words), stretches)
@@ -119,6 +123,14 @@ def find_direction(frame: pd.DataFrame, current: Floats, voltage: Floats, words:
     for first, last, of_stretch in zip(stretches.first.tolist(), stretches.last.tolist(), sign.tolist(), strict=True):
         rows[first : last + 1] = of_stretch
     return Direction(rows, evidence)
+
+
+def _two_directions(frame: pd.DataFrame, current: Floats, stretches: Stretches, score: Floats) -> bool:
+    """Tell whether much charge clearly goes in each direction."""
+    seconds = np.append(np.diff(column_values(frame, c.TEST_TIME)), 0.0)
+    charge = np.add.reduceat(np.append(np.nan_to_num(np.abs(current)) * seconds, 0.0), _bounds(stretches))[::2]
+    least = LEAST_SHARE * float(charge.sum())
+    return all(float(charge[sign * score >= SURE_SCORE].sum()) >= least > 0.0 for sign in (1.0, -1.0))
 
 
 def _bounds(stretches: Stretches) -> Integers:
@@ -193,7 +205,7 @@ def _voltage_score(current: Floats, voltage: Floats, stretches: Stretches, carry
     score = np.zeros(len(stretches.first))
     for k, (a, b) in enumerate(zip(stretches.first.tolist(), stretches.last.tolist(), strict=True)):
         rows = _rows_with_a_trend(current, voltage, a, b)
-        trend = float(voltage[rows[-1]] - voltage[rows[0]]) if len(rows) else 0.0
+        trend = _change(voltage[rows])
         if abs(trend) > TREND_VOLT:
             score[k] += TREND_WEIGHT * np.sign(trend)
         if a > 0 and not carrying[a - 1]:
@@ -201,6 +213,14 @@ def _voltage_score(current: Floats, voltage: Floats, stretches: Stretches, carry
         if b + 1 < len(voltage) and not carrying[b + 1]:
             score[k] += _response(voltage[::-1], len(voltage) - 1 - b, len(voltage) - 1 - a)
     return score
+
+
+def _change(voltage: Floats) -> float:
+    """Return by how much a voltage changes in V, between medians at both ends, so that a spike there does not count."""
+    if len(voltage) < 2:
+        return 0.0
+    rows = min(EDGE_ROWS, max(len(voltage) // 4, 1))
+    return float(np.median(voltage[-rows:]) - np.median(voltage[:rows]))
 
 
 def _response(voltage: Floats, first: int, last: int) -> float:
