@@ -30,6 +30,9 @@ EDGE_VOLT: Final = 0.003
 EDGE_ROWS: Final = 3
 """Number of rows on each side of such an edge whose median counts. Chosen, not measured."""
 
+SPIKE_ROWS: Final = 5
+"""Number of rows whose median counts where a turn of the voltage is searched; odd. Chosen, not measured."""
+
 TREND_WEIGHT: Final = 2
 """Votes of a trend, where an edge has one. Chosen, not measured."""
 
@@ -40,7 +43,7 @@ measured."""
 COUNTER_WEIGHT: Final = 4
 """Votes of a counter of the file. Chosen, not measured."""
 
-LEAST_SHARE: Final = 0.1
+LEAST_SHARE: Final = 0.2
 """Least share of the record's charge that clearly goes in each direction, for a direction from the voltage alone.
 Chosen, not measured."""
 
@@ -112,7 +115,7 @@ def find_direction(frame: pd.DataFrame, current: Floats, voltage: Floats, words:
     score = np.zeros(len(by_words))
     if needed.any():
         some = Stretches(stretches.first[needed], stretches.last[needed])
-        score[needed] = _counter_votes(frame, some) + _voltage_score(current, voltage, some, carrying)
+        score[needed] = _counter_votes(frame, some) + _voltage_score(current, voltage, some, np.isfinite(current) & ~carrying)
     evidence = "without a sign"
     if not discharge.any():
         if not _two_directions(frame, current, stretches, score):
@@ -181,8 +184,9 @@ def _turn(voltage: Floats) -> int | None:
     """Return the position of the extreme between two other voltages of one stretch; ``None`` if it goes one way."""
     if len(voltage) < 2 * EDGE_ROWS:
         return None
+    smooth = pd.Series(voltage).rolling(SPIKE_ROWS, center=True, min_periods=1).median().to_numpy()
     for sign in (1.0, -1.0):
-        turned = sign * voltage
+        turned = sign * smooth
         at = int(np.argmin(turned))
         if min(turned[0], turned[-1]) - turned[at] > TREND_VOLT and EDGE_ROWS <= at < len(voltage) - EDGE_ROWS:
             return at
@@ -200,7 +204,7 @@ def _counter_votes(frame: pd.DataFrame, stretches: Stretches) -> Floats:
     return votes
 
 
-def _voltage_score(current: Floats, voltage: Floats, stretches: Stretches, carrying: Mask) -> Floats:
+def _voltage_score(current: Floats, voltage: Floats, stretches: Stretches, resting: Mask) -> Floats:
     """Return how clearly the voltage shows each stretch to be a charge (positive) or a discharge, shape (k,)."""
     score = np.zeros(len(stretches.first))
     for k, (a, b) in enumerate(zip(stretches.first.tolist(), stretches.last.tolist(), strict=True)):
@@ -208,9 +212,9 @@ def _voltage_score(current: Floats, voltage: Floats, stretches: Stretches, carry
         trend = _change(voltage[rows])
         if abs(trend) > TREND_VOLT:
             score[k] += TREND_WEIGHT * np.sign(trend)
-        if a > 0 and not carrying[a - 1]:
+        if a > 0 and resting[a - 1]:
             score[k] += _response(voltage, a, b)
-        if b + 1 < len(voltage) and not carrying[b + 1]:
+        if b + 1 < len(voltage) and resting[b + 1]:
             score[k] += _response(voltage[::-1], len(voltage) - 1 - b, len(voltage) - 1 - a)
     return score
 
