@@ -149,7 +149,8 @@ def rest_pause(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     size = np.abs(current)
     at = at[(size[at] <= trickle) & (size[at - 1] <= trickle)]
     offset_ah = (size[at] + size[at - 1]) * interval[at] / (2.0 * SECONDS_PER_HOUR)
-    at = at[(offset_ah >= OFFSET_SHARE * cell_capacity_ah(settings)) & ~_is_gap(frame, at)]
+    known = (flag_values(frame)[at] & flag_bit("time_gap")) != 0
+    at = at[(offset_ah >= OFFSET_SHARE * cell_capacity_ah(settings)) & ~known]
     if not len(at):
         return RuleOutcome(frame)
     long = interval[at] > settings.gap_factor * _usual_at_rest(interval, current, trickle)
@@ -160,12 +161,6 @@ def rest_pause(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     for i in at.tolist():
         gap[i] = not _counted_on(time, columns, i)
     return _gap_outcome(frame, gap, interval)
-
-
-def _is_gap(frame: pd.DataFrame, at: Integers) -> Mask:
-    """Tell which rows have the flag already, shape (len(at),)."""
-    flagged: Mask = (flag_values(frame)[at] & flag_bit("time_gap")) != 0
-    return flagged
 
 
 def _gap_outcome(frame: pd.DataFrame, gap: Mask, interval: Floats) -> RuleOutcome:

@@ -115,7 +115,8 @@ def find_direction(frame: pd.DataFrame, current: Floats, voltage: Floats, words:
     score = np.zeros(len(by_words))
     if needed.any():
         some = Stretches(stretches.first[needed], stretches.last[needed])
-        score[needed] = _counter_votes(frame, some) + _voltage_score(current, voltage, some, np.isfinite(current) & ~carrying)
+        resting = np.isfinite(current) & ~carrying
+        score[needed] = _counter_votes(frame, some) + _voltage_score(current, voltage, some, resting)
     evidence = "without a sign"
     if not discharge.any():
         if not _two_directions(frame, current, stretches, score):
