@@ -179,7 +179,7 @@ def _quiet(voltage: Floats, first: Integers, length: Integers) -> tuple[Mask, Ma
         voltage: V, shape (n,), NaN where missing.
         first, length: of the runs, shape (runs,).
     """
-    voltage = pd.Series(voltage).ffill().to_numpy(dtype=np.float64)
+    voltage = np.asarray(pd.Series(voltage).ffill(), dtype=np.float64)
     low = np.fmin(voltage[first - 1], voltage[first + length])
     high = np.fmax(voltage[first - 1], voltage[first + length])
     # reduceat takes the parts between bounds: every other one is a run with its missing currents.
@@ -248,8 +248,8 @@ def _continued(record: _Record, near: Integers, time_second: Floats) -> Floats:
         near: the two rows, the nearest first.
         time_second: s, shape (k,).
     """
-    nearest, other = record.current[near].tolist()
-    share = (time_second - record.time[near[0]]) / (record.time[near[0]] - record.time[near[1]])
+    nearest, other = (float(ampere) for ampere in record.current[near])
+    share: Floats = (time_second - record.time[near[0]]) / (record.time[near[0]] - record.time[near[1]])
     decay: Floats = np.clip(nearest * (nearest / other) ** share, -record.largest, record.largest)
     return decay
 

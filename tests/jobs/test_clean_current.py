@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -147,12 +148,13 @@ def test_words_in_some_rows_of_a_step_count_for_the_whole_step(odd: str) -> None
 
 
 def test_without_words_counters_or_the_voltage_tell_the_direction_and_it_is_told() -> None:
-    for numbers in ({}, {c.STEP_ID: np.nan, c.CYCLE_ID: np.nan}):
-        result = cleaned(UNSIGNED.assign(**numbers))
+    without_numbers = UNSIGNED.assign(**{c.STEP_ID: np.nan, c.CYCLE_ID: np.nan})
+    for raw in (UNSIGNED, without_numbers):
+        result = cleaned(raw)
         np.testing.assert_array_equal(result.samples[c.CURRENT], RAW[c.CURRENT])
         (found,) = findings(result, "current_sign")
         assert (found.severity, found.action) == ("warning", "turned")
-    flat = {c.VOLTAGE: 3.3, c.CHARGING_CAPACITY: np.cumsum(np.clip(RAW[c.CURRENT], 0.0, None)) / 360.0}
+    flat: dict[str, Any] = {c.VOLTAGE: 3.3, c.CHARGING_CAPACITY: np.cumsum(np.clip(RAW[c.CURRENT], 0.0, None)) / 360.0}
     flat[c.DISCHARGING_CAPACITY] = np.cumsum(np.clip(-RAW[c.CURRENT], 0.0, None)) / 360.0
     np.testing.assert_array_equal(cleaned(UNSIGNED.assign(**flat)).samples[c.CURRENT], RAW[c.CURRENT])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -41,10 +42,10 @@ WHOLE = cleaned(RAW)
 TRUE = RAW[c.CURRENT].to_numpy()
 
 
-def without(rows: slice | list[int], share: float = 0.02, **columns: object) -> Cleaned:
+def without(rows: slice | list[int], share: float = 0.02, columns: dict[str, Any] | None = None) -> Cleaned:
     current = TRUE.copy()
     current[rows] = np.nan
-    raw = RAW.assign(**{c.CURRENT: current, **columns})
+    raw = RAW.assign(**{c.CURRENT: current, **(columns or {})})
     return cleaned(raw, replace(SETTINGS, missing_charge_share=share))
 
 
@@ -96,12 +97,12 @@ def test_what_is_not_bounded_is_left_and_told_with_its_bound() -> None:
     volt = RAW[c.VOLTAGE].to_numpy().copy()
     rows = slice(60, 140)
     volt[rows] = np.nan
-    result = without(rows, **{c.VOLTAGE: volt, c.STEP_ID: np.nan, c.CYCLE_ID: np.nan})
+    result = without(rows, columns={c.VOLTAGE: volt, c.STEP_ID: np.nan, c.CYCLE_ID: np.nan})
     (found,) = findings(result, "current_missing")
     assert found.action == "filled"  # the same current on both sides, for no longer than fill_constant_samples
     rows = slice(140, 260)  # the end of a charge, a hold, a rest and the begin of a discharge
     volt[rows] = np.nan
-    left = without(rows, **{c.VOLTAGE: volt, c.STEP_ID: np.nan})
+    left = without(rows, columns={c.VOLTAGE: volt, c.STEP_ID: np.nan})
     assert left.samples[c.CURRENT][rows].isna().all()
     (found,) = findings(left, "current_missing")
     assert found.action == "left"
@@ -122,4 +123,4 @@ def test_counters_bound_what_is_missing() -> None:
         c.DISCHARGING_CAPACITY: np.cumsum(np.clip(-mean, 0.0, None) * seconds) / 3600.0,
     }
     rows = slice(140, 165)
-    assert unknown_ah(without(rows, **counters)) < 0.1 * unknown_ah(without(rows))
+    assert unknown_ah(without(rows, columns=counters)) < 0.1 * unknown_ah(without(rows))
