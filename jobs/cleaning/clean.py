@@ -53,7 +53,7 @@ from .step_clock import time_from_steps, time_refined
 from .step_edges import add_edge_samples
 from .step_numbers import step_glitch, step_renumbered
 from .temperature import chamber_off, temperature_jump, temperature_noise, temperature_stuck
-from .time_gaps import time_gap
+from .time_gaps import rest_pause, time_gap
 from .time_order import duplicate_row, has_clock, time_missing, time_order
 from .unit_scale import unit_of_charge, unit_scale
 from .voltage_changes import channel_change, voltage_step, voltage_stuck
@@ -110,6 +110,7 @@ INDEX_AND_SIGNAL_RULES: Final[tuple[CleaningRule, ...]] = (
     time_gap,
     count_from_signal,
     current_offset,
+    rest_pause,
     voltage_step,
     channel_change,
     chamber_off,
@@ -134,6 +135,7 @@ CODE_BY_PARTIAL_RULE: Final = {
     "unit_of_charge": "unit_scale",
     "count_steps": "step_renumbered",
     "count_from_signal": "step_renumbered",
+    "rest_pause": "time_gap",
 }
 """Rules that are parts of another rule: the charge that they change is counted under that rule's code."""
 
