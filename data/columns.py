@@ -21,6 +21,9 @@ AMBIENT_TEMPERATURE: Final = "ambient_temperature_celsius"
 SURFACE_TEMPERATURE: Final = "surface_temperature_celsius"
 CHARGING_CAPACITY: Final = "charging_capacity_ah"
 DISCHARGING_CAPACITY: Final = "discharging_capacity_ah"
+STEP_TIME: Final = "step_time_second"
+STEP_CAPACITY: Final = "step_capacity_ah"
+NET_CAPACITY: Final = "net_capacity_ah"
 STATE: Final = "state"
 CELL_ID: Final = "cell_id"
 UNREADABLE: Final = "unreadable"
@@ -39,6 +42,9 @@ RAW_COLUMNS: Final[dict[str, str]] = {
     SURFACE_TEMPERATURE: "float64",  # °C
     CHARGING_CAPACITY: "float64",  # A.h, the cycler's counter
     DISCHARGING_CAPACITY: "float64",  # A.h, the cycler's counter
+    STEP_TIME: "float64",  # s since the step began
+    STEP_CAPACITY: "float64",  # A.h, one counter of both directions from each step or half cycle on, signed or not
+    NET_CAPACITY: "float64",  # A.h, charge minus discharge over the whole test, unless the cycler resets it
     STATE: "str",  # what the cycler does, in its own words (CHA, DCH, PAU, ...); "" where the file does not say
     UNREADABLE: "str",  # text found in place of a number, as ``column='text'``; "" where all values were read
     SOURCE_INDEX: "int32",  # which of the cell's source files, in time order
@@ -62,9 +68,12 @@ PARTITION_COLUMNS: Final[dict[str, str]] = {
     DISCHARGING_CAPACITY: "float64",
     FLAGS: "int64",  # one bit for each cleaning rule, see data/rules.py
     SOURCE_INDEX: "int32",
-    SOURCE_ROW: "int64",
+    SOURCE_ROW: "int64",  # NO_SOURCE_ROW: the sample is a step edge that cleaning inserted
 }
 """All columns of a cleaned partition, in order."""
+
+NO_SOURCE_ROW: Final = -1
+"""``source_row`` of an inserted sample: its current is the cell's, but nobody measured it; it is no measurement."""
 
 SIMULATION_COLUMNS: Final[dict[str, str]] = {
     TEST_TIME: "float64",
