@@ -45,6 +45,9 @@ _ID: Final = "(?P<cell_id>[^/]+)"
 _REST: Final = r"\.[^/]+$"
 """The ending of a file's name, in a pattern."""
 
+_NAME_ALONE: Final = r"pattern:(?P<cell_id>[^/]+?)(\.[^./]+)?(\.gz)?$"
+"""The name of the file without its ending, also where several folders have files of this name."""
+
 _DATE: Final = r"(?:\d{1,4}[-_. ]\d{1,2}[-_. ]\d{1,4}|\d{8}|\d{6})(?:[-_ T.]+\d{1,2}[-_.:h]?\d{2}(?:[-_.:m]?\d{2})?)?"
 _PART: Final = r"(?:[-_. ]+(?:part|pt|p|file|run|seq|no|nr)?[-_. ]*\d{1,4}|[-_. ]*\(\d{1,3}\)|(?:part|file)\d{1,4})"
 _TAILS: Final = (
@@ -234,7 +237,7 @@ def _of_shared_names(files: Sequence[Path], shared: Sequence[Sequence[Path]], ju
     same = f"{format_count(len(shared[0]), 'file')} named {stem(shared[0][0])} in different folders"
     named_alike = tuple(path for paths in shared for path in paths)
     if verdict.is_one:
-        yield Proposal(named_alike, "stem", f"{same} continue each other ({verdict.words}), so they are one cell")
+        yield Proposal(named_alike, _NAME_ALONE, f"{same} continue each other ({verdict.words}), so they are one cell")
         return
     why = verdict.words if verdict.is_one is False else "nothing shows that they continue each other"
     for those in (tuple(files), named_alike):

@@ -119,7 +119,6 @@ def test_folders_of_months_hold_parts_of_the_cells(tmp_path: Path) -> None:
         for name in ("K1", "K2"):
             write(tmp_path / f"2021-0{month}" / f"{name}.csv", record(), START + 30 * DAY * month)
     found, new = ids(tmp_path)
-    print(new)
     assert set(found.values()) == {"K1", "K2"}
     assert "continue each other" in new.notes[0]
 
