@@ -1,4 +1,4 @@
-"""Propose cell ids for raw files: where the file name is no good id, because files are parts of one cell or share names.
+"""Propose cell ids where file names are no good ids, because files are parts of one cell or share their names.
 
 Names only suggest a pattern. The files of a suggested cell are read, and the pattern is proposed if each continues the
 one before it.
@@ -151,7 +151,7 @@ class _Judge:
         Args:
             cells: the files of each, at least two.
             cell_id: only the rows of this cell, if a column has the ids.
-            most_jump_volt: V; largest jump of the voltage from one file to the next; ``None`` = what relaxation explains.
+            most_jump_volt: V; largest jump of the voltage from file to file; ``None`` = what relaxation explains.
         """
         joins: list[tuple[bool | None, str]] = []
         for files in spread(cells, MOST_CELLS):
@@ -262,7 +262,7 @@ def _folder_pattern(files: Sequence[Path]) -> str | None:
 
 
 def _of_numbered_names(files: Sequence[Path], judge: _Judge) -> Iterator[Proposal]:
-    """Yield proposals for files whose names differ in dates or numbers: parts of one cell if they continue each other."""
+    """Yield proposals for files whose names differ in dates or numbers: parts of a cell if they continue each other."""
     taken: set[Path] = set()
     doubtful: list[Proposal] = []
     for suggestion in _suggested(files):
@@ -354,5 +354,3 @@ def _of_column(settings: SourceSettings, files: Sequence[Path], judge: _Judge) -
             joined = f"column {column!r} gives {format_count(len(paths), 'file')} the one id {cell_id!r}"
             yield Proposal(tuple(files), "stem", f"{joined}, but they do not continue each other ({verdict.words})")
             return
-
-

@@ -127,7 +127,7 @@ def clean_and_guess(tables: Sequence[Table], cell_id: str, sign: CurrentSign) ->
 
 
 def _cells_by_layout(groups: Groups) -> list[list[list[_File]]]:
-    """Return the files of each cell by layout: those of one cell together where their names give it, else one by one."""
+    """Return the files of each cell by layout: those of one cell together if their names give it, else one by one."""
     by_cell: dict[str, list[_File]] = {}
     by_layout: dict[SourceSettings, list[list[_File]]] = {}
     for settings, paths in groups.items():

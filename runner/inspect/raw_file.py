@@ -199,9 +199,7 @@ def _columns_in(layout: Layout, unit: str) -> list[dict[str, str]]:
         unit: the end of the target's name: ``_second`` for clocks, ``_ah`` for charge counters.
     """
     return [
-        {"column": column.name, "target": column.target}
-        for column in layout.columns
-        if column.target.endswith(unit)
+        {"column": column.name, "target": column.target} for column in layout.columns if column.target.endswith(unit)
     ]
 
 
