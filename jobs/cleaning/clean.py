@@ -49,8 +49,8 @@ from .missing_values import (
 from .record_end import aborted_test, no_discharge, rest_only
 from .report import ChargeLedger, clean_report
 from .rule import Event, RuleOutcome, column_values, rest_current, to_findings
-from .step_edges import add_edge_samples
 from .step_clock import time_from_steps, time_refined
+from .step_edges import add_edge_samples
 from .step_numbers import step_glitch, step_renumbered
 from .temperature import chamber_off, temperature_jump, temperature_noise, temperature_stuck
 from .time_gaps import time_gap

@@ -438,9 +438,7 @@ def _place(rows: _Rows, wrong: Mask) -> tuple[Floats, list[str]]:
     return placed, evidence
 
 
-def _time_of_row(
-    rows: _Rows, clock: Floats, row: int, before: int | None, after: int | None
-) -> tuple[float, str]:
+def _time_of_row(rows: _Rows, clock: Floats, row: int, before: int | None, after: int | None) -> tuple[float, str]:
     """Return the time of a wrong row in s, and the evidence.
 
     Args:

@@ -213,7 +213,9 @@ def test_files_of_one_cell_are_listed_in_the_order_in_which_they_join(
 ) -> None:
     for part in range(11):
         rows = range(40 * part, 40 * part + 40)
-        lines = [f"{60 * row},{-0.5 if row % 80 < 40 else 0.5},{3.7 - 0.005 * min(row % 80, 80 - row % 80)}" for row in rows]
+        lines = [
+            f"{60 * row},{-0.5 if row % 80 < 40 else 0.5},{3.7 - 0.005 * min(row % 80, 80 - row % 80)}" for row in rows
+        ]
         write(tmp_path / f"Z3_{part + 1}.csv", "time_s,current_A,voltage_V", *lines)
     code = show_inspection([str(tmp_path)], None, json_=False)
     out = capsys.readouterr().out
