@@ -121,6 +121,7 @@ _REST: Final = """\
 # clock_tolerance_second = 2.0              # largest drift of wall clock against test time between two rows, in s
 # clock_drift = 2e-4                        # largest steady drift of one clock against the other, in s per s
 # cycle_turns = 20                          # most turns between charge and discharge in one cycle
+# charge_tolerance = 0.005                  # share of the throughput by which the charge may be uncertain
 
 # Cycles to simulate. Without this, the whole record is simulated in one go, as ageing models need it.
 # [simulate]
