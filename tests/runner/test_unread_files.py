@@ -212,7 +212,7 @@ def test_nothing_opens_a_named_pipe(tmp_path: Path, capsys: pytest.CaptureFixtur
     for paths in ([str(pipe)], [str(tmp_path)]):
         assert show_inspection(paths, None, json_=False) == 1
         assert "named pipe" in capsys.readouterr().out
-    (left_out,) = write_campaign([str(tmp_path)], tmp_path / "campaign.toml")
+    (left_out,) = write_campaign([str(tmp_path)], tmp_path / "campaign.toml").left_out
     assert "named pipe" in left_out
 
 
