@@ -21,6 +21,9 @@ AMBIENT_TEMPERATURE: Final = "ambient_temperature_celsius"
 SURFACE_TEMPERATURE: Final = "surface_temperature_celsius"
 CHARGING_CAPACITY: Final = "charging_capacity_ah"
 DISCHARGING_CAPACITY: Final = "discharging_capacity_ah"
+STEP_TIME: Final = "step_time_second"
+STEP_CAPACITY: Final = "step_capacity_ah"
+NET_CAPACITY: Final = "net_capacity_ah"
 STATE: Final = "state"
 CELL_ID: Final = "cell_id"
 UNREADABLE: Final = "unreadable"
@@ -39,6 +42,9 @@ RAW_COLUMNS: Final[dict[str, str]] = {
     SURFACE_TEMPERATURE: "float64",  # °C
     CHARGING_CAPACITY: "float64",  # A.h, the cycler's counter
     DISCHARGING_CAPACITY: "float64",  # A.h, the cycler's counter
+    STEP_TIME: "float64",  # s since the step began
+    STEP_CAPACITY: "float64",  # A.h, one counter of both directions from each step or half cycle on, signed or not
+    NET_CAPACITY: "float64",  # A.h, charge minus discharge over the whole test, unless the cycler resets it
     STATE: "str",  # what the cycler does, in its own words (CHA, DCH, PAU, ...); "" where the file does not say
     UNREADABLE: "str",  # text found in place of a number, as ``column='text'``; "" where all values were read
     SOURCE_INDEX: "int32",  # which of the cell's source files, in time order

@@ -66,7 +66,7 @@ RULES: Final[tuple[Rule, ...]] = (
         "warning",
         "the wall clock disagrees with the test time (daylight saving, time zone, reset, drift)",
     ),
-    Rule("step_time", 33, "warning", "the clock restarts in each step, or is zero in its first row; joined"),
+    Rule("step_time", 33, "warning", "the clock restarts in each step, or is zero, missing or coarse; joined or refined"),
     Rule("unit_scale", 35, "warning", "numbers in another unit (mV, mA, uA, mAh, K, °F) than declared; converted"),
     Rule("voltage_step", 36, "warning", "lasting voltage step between two samples at unchanged current"),
     Rule(
@@ -77,6 +77,8 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule("aborted_test", 38, "warning", "the record ends in the middle of a step or cycle"),
     Rule("file_order", 43, "info", "what shows the order of a cell's files, what contradicts it, and files left out"),
+    Rule("time_uncertain", 44, "warning", "nothing shows the unit of the test time, and s is not plausible; left"),
+    Rule("time_stamp", 45, "warning", "the time of one row contradicts the rows around it; placed between them"),
     Rule("rest_only", 39, "warning", "the cell rests throughout, or its current is missing; nothing to simulate"),
 )
 RULES_BY_CODE: Final[dict[str, Rule]] = {rule.code: rule for rule in RULES}

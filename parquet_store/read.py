@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -116,6 +117,8 @@ def iterate_rows(table: pa.Table) -> Iterator[tuple[Any, ...]]:
 def read_raw_parts(store: Store, split_digests: Sequence[str], cell_id: str) -> pd.DataFrame:
     """Read the raw rows of one cell that split jobs wrote, in file order (``data.columns.RAW_COLUMNS``).
 
+    Columns that files of earlier versions do not have are NaN, or "" for text.
+
     Args:
         store: the store.
         split_digests: digest of the file's split job; for a file that was split in parts, digests of the jobs of those
@@ -133,7 +136,10 @@ def read_raw_parts(store: Store, split_digests: Sequence[str], cell_id: str) -> 
                 f"cell {cell_id!r} has no raw rows in {store.raw(digest, cell_id)}. Run `kilocell run` again."
             )
         tables += [pq.read_table(part).to_pandas() for part in parts]
-    return pd.concat(tables, ignore_index=True)
+    rows = pd.concat(tables, ignore_index=True)
+    for name in set(c.RAW_COLUMNS).difference(rows.columns):
+        rows[name] = pd.array([""] * len(rows), dtype="str") if c.RAW_COLUMNS[name] == "str" else np.nan
+    return rows[list(c.RAW_COLUMNS)]
 
 
 def read_ranges(store: Store, split_digest: str) -> tuple[FileRange, ...] | None:

@@ -21,6 +21,10 @@ NAMES: Final[dict[str, tuple[str, ...]]] = {
         *("testtime", "totaltime", "cumulativetime", "elapsedtime", "runtime", "progtime", "time", "test", "t"),
         "timestamp",
     ),
+    c.STEP_TIME: (
+        *("steptime", "timeinstep", "tstep", "stept", "elapsedsteptime", "stepelapsedtime", "steprunningtime"),
+        *("relativetime", "step", "time"),
+    ),
     c.CYCLE_ID: ("cycleid", "cycleindex", "cyclecount", "cyclenumber", "cycle", "cycleno", "cyc", "cyclec", "cyccount"),
     c.STEP_ID: ("stepid", "stepindex", "stepnumber", "step", "stepno", "ns", "stepcount", "line"),
     c.CURRENT: ("current", "cellcurrent", "cur", "i", "amps"),
@@ -36,10 +40,20 @@ NAMES: Final[dict[str, tuple[str, ...]]] = {
         *("surfacetemperature", "surfacetemp", "surfacetemperaturet1", "temperaturet1", "celltemperature", "celltemp"),
         *("temperature", "temp", "tcell", "tsurface", "temperature1", "temp1", "auxtemperature1", "t1", "t"),
     ),
-    c.CHARGING_CAPACITY: ("chargingcapacity", "chargecapacity", "chgcap", "chargecap", "qcharge", "chgcapacity"),
+    c.CHARGING_CAPACITY: (
+        *("chargingcapacity", "chargecapacity", "chgcap", "chargecap", "qcharge", "chgcapacity", "capacitycharge"),
+        *("cyclechargingcapacity", "ahcyccharge", "ahcharge", "ahcha", "stepchargingcapacity"),
+    ),
     c.DISCHARGING_CAPACITY: (
         *("dischargingcapacity", "dischargecapacity", "dchgcap", "dischargecap", "qdischarge", "dchgcapacity"),
+        *("capacitydischarge", "cycledischargingcapacity", "ahcycdischarge", "ahdischarge", "ahdch"),
+        "stepdischargingcapacity",
     ),
+    c.STEP_CAPACITY: (
+        *("stepcapacity", "stepnetcapacity", "ahstep", "stepah", "qchargedischarge", "capacity", "cap", "amphr"),
+        *("amphrs", "amphour", "amphours", "amperehours"),
+    ),
+    c.NET_CAPACITY: ("netcapacity", "qqo", "qq0", "ahaccu", "ahbalance", "ah"),
     c.STATE: ("state", "status", "steptype", "steptypename", "stepstate", "md", "command"),
 }
 """Known names of each raw column: letters and digits in lower case, without unit; the first that a file has is used."""
@@ -81,6 +95,15 @@ _TARGETS: Final[dict[str, tuple[str, ...]]] = {
 _UNIT_NAMES: Final = {"amps": "A", "mamps": "mA", "volts": "V", "mvolts": "mV"}
 _NEED_UNIT: Final = ("t", "test")
 """Names with several meanings (t: time or temperature; test: time or number), which only a unit distinguishes."""
+
+_NEED_UNIT_AS: Final = ((c.STEP_TIME, "step"), (c.NET_CAPACITY, "ah"))
+"""Names that mean a quantity only with its unit: ``Step (Sec)`` is a time, ``Step`` a number."""
+
+_WHOLE_TEST_TIMES: Final = ("totaltime", "cumulativetime")
+"""Names of the test time beside which a column ``Time`` is the time within the step (Neware)."""
+
+_COUNTERS: Final = (c.STEP_TIME, c.STEP_CAPACITY, c.NET_CAPACITY)
+"""Columns that are only evidence for others: one whose values are no numbers is left out."""
 
 _NUMBER_STARTS: Final = tuple("0123456789+-.")
 
@@ -132,7 +155,12 @@ def possible_targets(name: str) -> set[str]:
     """
     if name[:1] in _NUMBER_STARTS:
         return set()
-    targets = {target for letters, _ in names_and_units(name) for target in _TARGETS.get(letters, ())}
+    targets = {
+        target
+        for letters, _ in names_and_units(name)
+        for target in _TARGETS.get(letters, ())
+        if (target, letters) != (c.STEP_TIME, "time")  # only beside another time
+    }
     return {target for target in targets if target == c.CELL_ID or any(_readings(target, name))}
 
 
@@ -154,6 +182,7 @@ def guess_columns(names: Sequence[str], sample: Sequence[Sequence[str]]) -> tupl
     """
     mappings: list[ColumnMapping] = []
     used = {name for name in names if is_cell_name(name)}
+    test_time = ""
     for target, known_names in NAMES.items():
         for known, (index, name) in ((k, column) for k in known_names for column in enumerate(names)):
             unit = None if name in used else _readings(target, name).get(known)
@@ -162,6 +191,10 @@ def guess_columns(names: Sequence[str], sample: Sequence[Sequence[str]]) -> tupl
             values = [row[index] for row in sample if index < len(row)]
             if not _values_fit(target, known, value_kind(values), values):
                 continue
+            if target == c.STEP_TIME and known == "time" and test_time not in _WHOLE_TEST_TIMES:
+                continue
+            if target == c.TEST_TIME:
+                test_time = known
             if target == c.UNIX_TIME:
                 unit = _time_unit(unit, values)
             mappings.append(ColumnMapping(target, name, unit))
@@ -196,6 +229,8 @@ def _time_unit(unit: str, values: Sequence[str]) -> str:
 
 def _values_fit(target: str, known: str, kind: Kind, values: Sequence[str]) -> bool:
     """Tell whether the values of a column can be the quantity of its name."""
+    if target in _COUNTERS:
+        return kind == "number" or (kind == "duration" and target == c.STEP_TIME)
     if kind == "empty":
         return known not in ("time", "date")
     if kind == "text":  # The name is right and the values are damaged: the reader reports them.
@@ -217,8 +252,12 @@ def _readings(target: str, name: str) -> dict[str, str]:
     return {
         letters: unit
         for letters, unit in reversed(names_and_units(name))
-        if letters in NAMES[target] and (unit in quantity or (unit == "" and letters not in _NEED_UNIT))
+        if letters in NAMES[target] and (unit in quantity or (unit == "" and not _needs_unit(target, letters)))
     }
+
+
+def _needs_unit(target: str, letters: str) -> bool:
+    return letters in _NEED_UNIT or (target, letters) in _NEED_UNIT_AS
 
 
 def _letters(text: str) -> str:

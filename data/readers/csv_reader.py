@@ -140,6 +140,28 @@ def column_cells(path: Path, layout: Layout) -> tuple[str, ...]:
     return tuple(dict.fromkeys(cell for part in survey(path, layout, RANGE_BYTES) for cell, _ in part.cells))
 
 
+def day_edges(path: Path, layout: Layout, column: Column) -> list[str]:
+    """Return the first and the last text of each run of rows with the same day. Reads only this column.
+
+    Args:
+        path: the file.
+        layout: its layout.
+        column: a column of dates with times.
+    """
+    only_dates = Layout(layout.header, (replace(column, kind="text"),))
+    edges: list[str] = []
+    for _, parsed in _parsed_blocks(path, only_dates, [column.index]):
+        texts = pc.utf8_trim_whitespace(parsed.arrays[column.index].cast(pa.string())).drop_null()
+        if not len(texts):
+            continue
+        days = pc.extract_regex(texts, r"^(?P<day>[^ T]*)").field("day").dictionary_encode()
+        codes = days.indices.to_numpy(zero_copy_only=False)
+        begins = np.flatnonzero(np.diff(codes, prepend=-1))
+        rows = np.unique(np.concatenate([begins, begins[1:] - 1, [len(codes) - 1]]))
+        edges += texts.take(pa.array(rows)).to_pylist()
+    return edges
+
+
 def _parsed_blocks(
     path: Path, layout: Layout, indices: Sequence[int], part: FileRange | None = None
 ) -> Iterator[tuple[TextBlock, Parsed]]:

@@ -26,7 +26,7 @@ MISSING: Final = ("", "nan", "na", "n/a", "#n/a", "-nan", "null", "none")
 ISO: Final = "ISO8601"
 DATES: Final = (
     *(ISO, "%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y"),
-    *("%d-%b-%Y", "%d-%b-%y", "%d/%m/%y", "%m/%d/%y", "%d.%m.%y", "%Y-%m-%d", "%Y/%m/%d"),
+    *("%d-%b-%Y", "%d-%b-%y", "%d/%m/%y", "%m/%d/%y", "%d.%m.%y", "%Y-%m-%d", "%Y/%m/%d", "%m.%d.%Y"),
 )
 """Known date formats. Where day and month are ambiguous, the first format that reads all sampled values is used."""
 
@@ -214,6 +214,17 @@ def find_date_format(values: Sequence[str]) -> str:
             best_date = date
             most_read = values_read
     return best_date
+
+
+def swapped_order(date: str) -> str:
+    """Return a date format with day and month swapped; "" if it has no two numbers that could be mistaken.
+
+    Args:
+        date: one of :data:`DATES`, or a complete ``strptime`` format.
+    """
+    if date == ISO or "%d" not in date or "%m" not in date or date.startswith("%Y"):
+        return ""
+    return date.replace("%d", "%\0").replace("%m", "%d").replace("%\0", "%m")
 
 
 def _formats(date: str) -> tuple[str, ...]:

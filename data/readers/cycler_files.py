@@ -33,6 +33,8 @@ _NEWARE: Final[dict[str, tuple[str, str]]] = {
     "step_id": ("step_index", ""),
     "current_ampere": ("current_mA", "mA"),
     "voltage_volt": ("voltage_V", "V"),
+    "step_time_second": ("step_time_s", "s"),
+    "step_capacity_ah": ("capacity_mAh", "mAh"),
     "state": ("step_type", ""),
 }
 CHANNEL: Final = "Channel"

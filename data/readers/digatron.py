@@ -1,8 +1,7 @@
 """Read Digatron MCCD ASCII exports into raw rows.
 
 The file starts with some lines about the program, ``Start Time`` among them. Then come a header, a line of units and
-the samples. Charge is positive. ``AhAccu`` is a net counter that restarts with each half cycle, so it is not read as a
-capacity.
+the samples. Charge is positive. ``AhAccu`` is a net counter; most programs reset it with each half cycle.
 
 Rows of status ``RANGE`` (the current range was switched) and ``STO`` (end of the program, step 9999) have no duration
 and are written twice, but each has a measured voltage and a separate time. All are read, with the status in ``state``;
@@ -25,6 +24,7 @@ from ..settings import ColumnMapping, SourceSettings
 from .csv_header import DELIMITERS, complete_header, split_line
 from .csv_reader import RawBlock, layout_blocks
 from .csv_values import clean_text, find_date_format, parse_datetimes
+from .date_order import find_date_order
 from .layout import Layout, cell_column, column_index, resolve_column
 from .text_blocks import head_block, split_lines
 
@@ -36,7 +36,16 @@ TARGETS: Final = {
     "Voltage": c.VOLTAGE,
     "Status": c.STATE,
 }
-_UNITS: Final = {"[ss.xxx]": "s", "[V]": "V", "[mV]": "mV", "[A]": "A", "[mA]": "mA"}
+COUNTERS: Final = {
+    "Step Time": c.STEP_TIME,
+    "AhStep": c.STEP_CAPACITY,
+    "AhAccu": c.NET_CAPACITY,
+    "AhCha": c.CHARGING_CAPACITY,
+    "AhDch": c.DISCHARGING_CAPACITY,
+}
+"""Columns that not all exports have."""
+
+_UNITS: Final = {"[ss.xxx]": "s", "[V]": "V", "[mV]": "mV", "[A]": "A", "[mA]": "mA", "[Ah]": "Ah", "[mAh]": "mAh"}
 _THERMOMETER: Final = "LogTemp"
 _MIDDLE: Final = "LogTempMid"
 
@@ -95,7 +104,8 @@ def digatron_layout(path: Path, settings: SourceSettings) -> Layout:
     data_from = number + 1 + has_units
     header = complete_header(path, delimiter, names, data_from, lines[data_from:])
     unit_of = dict(zip(names, units, strict=False)) if has_units else {}
-    mappings = [ColumnMapping(target, name, _UNITS.get(unit_of.get(name, ""), "")) for name, target in TARGETS.items()]
+    targets = TARGETS | {name: target for name, target in COUNTERS.items() if name in names}
+    mappings = [ColumnMapping(target, name, _UNITS.get(unit_of.get(name, ""), "")) for name, target in targets.items()]
     mappings += [ColumnMapping(c.SURFACE_TEMPERATURE, name) for name in _thermometers(names)]
     cell_name = cell_column(settings)
     cell = None if cell_name is None else column_index(header, cell_name, c.CELL_ID)
@@ -118,11 +128,23 @@ def _start_time(path: Path, lines: Sequence[str]) -> float:
             text = rest.strip(delimiter + " ")
             if name.strip() != "Start Time" or not text:
                 continue
-            seconds = float(parse_datetimes(clean_text(pa.array([text])), find_date_format([text]))[0])
+            date = find_date_format([text])
+            orders = find_date_order([[text, _end_time(lines)]], date)
+            seconds = float(parse_datetimes(clean_text(pa.array([text])), orders.settled or date)[0])
             if np.isnan(seconds):
                 raise ReadError(f"{path}: Start Time {text!r} has an unknown date format; correct it in the file")
             return seconds
     return float("nan")
+
+
+def _end_time(lines: Sequence[str]) -> str:
+    """Return the text of the end of the program; "" if the file does not have it."""
+    for line in lines[:100]:
+        for delimiter in DELIMITERS:
+            name, _, rest = line.partition(delimiter)
+            if name.strip() == "End Time":
+                return rest.strip(delimiter + " ")
+    return ""
 
 
 def _thermometers(names: Sequence[str]) -> list[str]:

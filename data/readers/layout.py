@@ -121,7 +121,7 @@ def resolve_column(header: Header, mapping: ColumnMapping) -> Column:
         kind = "datetime"
         unit = ""
         date = mapping.unit if "%" in mapping.unit else find_date_format(values)
-    elif mapping.target != c.TEST_TIME or kind != "duration":
+    elif mapping.target not in (c.TEST_TIME, c.STEP_TIME) or kind != "duration":
         kind = "number"
     if kind == "duration":
         unit = ""
@@ -158,7 +158,7 @@ def column_index(header: Header, name: str, target: str) -> int:
 
 def _check_required(header: Header, mappings: Sequence[ColumnMapping], present: Sequence[ColumnMapping]) -> None:
     present_targets = {mapping.target for mapping in present}
-    for targets in ((c.VOLTAGE,), (c.CURRENT,), (c.TEST_TIME, c.UNIX_TIME)):
+    for targets in ((c.VOLTAGE,), (c.CURRENT,), (c.TEST_TIME, c.UNIX_TIME, c.STEP_TIME)):
         if present_targets.isdisjoint(targets):
             names = [mapping.column for mapping in mappings if mapping.target in targets]
             typical = [name for target in targets for name in TYPICAL.get(target, ())]

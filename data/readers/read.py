@@ -22,6 +22,7 @@ from . import csv_reader, cycler_files, digatron, parquet_reader
 from .column_names import guess_cell_column
 from .csv_header import find_header
 from .csv_reader import RANGE_BYTES, RawBlock
+from .date_order import settle_dates
 from .file_kinds import check_regular, detect_reader, unreadable_error
 from .layout import Layout, cell_column, csv_layout, guess_header_columns
 from .text_blocks import head_block, split_lines, stem
@@ -254,7 +255,7 @@ def guess_settings(path: Path) -> SourceSettings:
     cell = guess_cell_column(header.names, header.sample)
     settings = SourceSettings(columns=columns, cell_id_from="stem" if cell is None else f"column:{cell}")
     csv_layout(path, settings)
-    return settings
+    return settle_dates(path, settings)
 
 
 def _parts(frame: pd.DataFrame, code: Integers, ids: list[str]) -> Iterator[tuple[str, pd.DataFrame]]:

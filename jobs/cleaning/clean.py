@@ -32,6 +32,7 @@ from .current_spikes import current_spike
 from .cycle_numbers import count_from_signal, count_steps, cycle_jump
 from .duplicate_times import duplicate_time, time_resolution
 from .foreign_rows import impedance_row, marker_row
+from .lone_stamps import time_stamp
 from .lost_contact import lost_contact
 from .missing_values import (
     current_missing,
@@ -44,6 +45,7 @@ from .missing_values import (
 from .record_end import aborted_test, no_discharge, rest_only
 from .report import ChargeLedger, clean_report
 from .rule import Event, RuleOutcome, column_values, to_findings
+from .step_clock import time_from_steps, time_refined
 from .step_numbers import step_glitch, step_renumbered
 from .temperature import chamber_off, temperature_jump, temperature_noise, temperature_stuck
 from .time_gaps import time_gap
@@ -64,11 +66,14 @@ TIME_RULES: Final[tuple[CleaningRule, ...]] = (
     unit_scale,
     marker_row,
     impedance_row,
+    time_from_steps,
     time_scale,
     time_missing,
     step_time,
     duplicate_row,
+    time_stamp,
     time_order,
+    time_refined,
     time_restart,
     wall_clock,
     duplicate_time,
@@ -113,6 +118,8 @@ CAPACITY_RULES: Final[tuple[CleaningRule, ...]] = (capacity_excess,)
 
 
 CODE_BY_PARTIAL_RULE: Final = {
+    "time_from_steps": "step_time",
+    "time_refined": "step_time",
     "unit_of_charge": "unit_scale",
     "count_steps": "step_renumbered",
     "count_from_signal": "step_renumbered",
@@ -183,7 +190,7 @@ def _require_usable_rows(raw: pd.DataFrame, cell_id: str) -> None:
     for column, code in NO_VALUES_CODE.items():
         if raw[column].isna().all():
             raise JobError(f"cell {cell_id!r}: no row has a {column}; check the source's columns", code)
-    if not has_clock(column_values(raw, c.TEST_TIME)) and not has_clock(column_values(raw, c.UNIX_TIME)):
+    if not any(has_clock(column_values(raw, name)) for name in (c.TEST_TIME, c.UNIX_TIME, c.STEP_TIME)):
         raise JobError(f"cell {cell_id!r}: most rows have no time; check the source's columns", "no_time")
 
 

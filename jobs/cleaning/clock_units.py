@@ -10,52 +10,17 @@ import pandas as pd
 
 from ...data import columns as c
 from ...data.arrays import Floats, Integers
-from ...data.convert import FACTORS, SECONDS_PER_HOUR
+from ...data.convert import SECONDS_PER_HOUR
 from ...data.settings import CleanSettings
 from .rule import Event, RuleOutcome, column_values, run_events, set_flag
 from .time_order import has_clock
+from .time_units import LEAST_ROWS, UNITS, find_unit, step_time_unit
 
 # time_scale
-
-BLOCKS: Final = 200
-"""Most parts of a record whose clocks are compared, each on its own. Chosen, not measured."""
-
-BLOCK_INTERVALS: Final = 20.0
-"""Least number of ticks of the coarser clock in a part, so that clocks of whole seconds or minutes can be compared. A
-half cycle needs as many intervals to be judged. Chosen, not measured."""
-
-AGREEING_SHARE: Final = 0.8
-"""Least share of the parts that must agree with a unit. Chosen, not measured."""
-
-LEAST_ROWS: Final = 10
-"""Least number of rows with a growing clock. Chosen, not measured."""
 
 WALL_CLOCK_UNITS: Final = ((1e14, "µs", 1e6), (1e11, "ms", 1e3))
 """A wall clock above the first number counts in the second unit; the third number is that unit's count per second. In
 s, 1e11 is the year 5138."""
-
-CARRYING_SHARE: Final = 0.05
-"""Share of the largest current, above which a current flows. Chosen, not measured."""
-
-RATE_LIMITS_PER_HOUR: Final = (1.0 / 300.0, 60.0)
-"""1/h: the largest current over the largest counted charge of a plausible test. Chosen, not measured."""
-
-INTERVALS: Final = {"ms": (500.0, np.inf), "min": (0.0, 5.0), "h": (0.0, 0.1), "d": (0.0, 0.005)}
-"""Least and largest usual interval of a plausible record in each unit, as the number in the file. Chosen, not
-measured."""
-
-SWING_VOLT: Final = 0.3
-"""V: least change of the voltage within a half cycle that is judged; no cell moves so far in a few seconds."""
-
-IMPOSSIBLE_SECOND: Final = 12.0
-"""s: no cell does a half cycle in less. Chosen, not measured."""
-
-SHORTEST_SECOND: Final = 2.0
-"""s: a half cycle that is shorter is one of hours; one between this and ``IMPOSSIBLE_SECOND`` may be of minutes or of
-hours. Chosen, not measured."""
-
-LONGEST_SECOND: Final = 500.0 * SECONDS_PER_HOUR
-"""s: a half cycle that is longer is in ms. Chosen, not measured."""
 
 # wall_clock
 
@@ -79,31 +44,38 @@ ZONES_SECOND: Final = 14.0 * SECONDS_PER_HOUR
 
 
 def time_scale(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
-    """Find a test time in ms, min, h or d where s belong, and a wall clock in ms or µs, and convert them.
+    """Convert a test time that is not in s, or a wall clock in ms or µs; without evidence call the time uncertain.
 
     The evidence for the test time, strongest first: the wall clock; the cycler's counters against the integrated
-    current, if rate and interval are plausible; a half cycle that no cell does so fast (under 2 s) or so slowly (over
-    500 h). Two clocks must agree with a unit within ``time_scale_tolerance``, in four fifths of the record. A half
-    cycle of a few seconds that may be one of minutes or of hours is reported and left.
+    current, if rate and interval are plausible; the time within steps. Two of them must agree with a unit within
+    ``time_scale_tolerance``, in four fifths of the record. If there is no such evidence, and a half cycle is faster or
+    slower than any cell's (12 s, 500 h), the time is left and reported as ``time_uncertain``: that the unit cannot be s
+    does not say which it is. A step time in another unit than the test time is converted too.
     """
     test = column_values(frame, c.TEST_TIME)
     wall = column_values(frame, c.UNIX_TIME)
     events: list[Event] = []
+    converted: dict[str, Floats] = {}
     wall_unit, per_second = _wall_clock_unit(wall)
     if wall_unit != "s":
         wall = wall / per_second
+        converted[c.UNIX_TIME] = wall
         events.append(_conversion(frame, f"wall clock in {wall_unit}", "by its size"))
-    unit, evidence = "s", ""
-    if has_clock(test):
-        unit, evidence = _find_unit(frame, test, wall, settings)
-    if unit == "":
-        events.append(_unit_unknown(frame, evidence))
-    elif unit != "s":
-        test = test * FACTORS["second"][unit]
-        events.append(_conversion(frame, f"test time in {unit}", evidence))
-    if all(event.action == "left" for event in events):
+    if has_clock(test) and len(frame) >= LEAST_ROWS:
+        unit, evidence = find_unit(frame, test, wall, settings)
+        if unit == "":
+            events.append(_unit_unknown(frame, evidence))
+        elif unit != "s":
+            test = test * UNITS[unit]
+            converted[c.TEST_TIME] = test
+            events.append(_conversion(frame, f"test time in {unit}", evidence))
+        step_unit = step_time_unit(frame, test, settings.time_scale_tolerance)
+        if unit != "" and step_unit not in ("", "s"):
+            converted[c.STEP_TIME] = column_values(frame, c.STEP_TIME) * UNITS[step_unit]
+            events.append(_conversion(frame, f"step time in {step_unit}", "by the test time"))
+    if not converted:
         return RuleOutcome(frame, tuple(events))
-    frame = frame.assign(**{c.TEST_TIME: test, c.UNIX_TIME: wall})
+    frame = frame.assign(**converted)
     return RuleOutcome(set_flag(frame, np.ones(len(frame), bool), "time_scale"), tuple(events))
 
 
@@ -112,8 +84,8 @@ def _conversion(frame: pd.DataFrame, before: str, evidence: str) -> Event:
 
 
 def _unit_unknown(frame: pd.DataFrame, evidence: str) -> Event:
-    before = "test time that cannot be in s"
-    return Event("time_scale", int(frame.index[0]), len(frame), before, evidence, "left", "error")
+    before = "test time that may not be in s; no wall clock, counter or step time shows its unit"
+    return Event("time_uncertain", int(frame.index[0]), len(frame), before, evidence, "left")
 
 
 def _wall_clock_unit(wall: Floats) -> tuple[str, float]:
@@ -123,135 +95,6 @@ def _wall_clock_unit(wall: Floats) -> tuple[str, float]:
             if float(np.nanmax(wall)) > least and float(np.nanmedian(wall)) > least:
                 return unit, per_second
     return "s", 1.0
-
-
-def _find_unit(frame: pd.DataFrame, test: Floats, wall: Floats, settings: CleanSettings) -> tuple[str, str]:
-    """Return the unit of the test time and the evidence.
-
-    Args:
-        frame: the record.
-        test: the test time in its own unit, shape (n,).
-        wall: s, shape (n,).
-        settings: with ``time_scale_tolerance``.
-
-    Returns:
-        The unit: ``s`` if nothing contradicts it, ``""`` if it is not ``s`` and several others are possible.
-    """
-    if len(frame) < LEAST_ROWS:
-        return "s", ""
-    tolerance = settings.time_scale_tolerance
-    if has_clock(wall):
-        if test[-1] != test[0]:
-            ratio = (wall[-1] - wall[0]) / (test[-1] - test[0])
-            if abs(ratio - 1.0) <= tolerance:
-                return "s", ""
-        return _unit_from_ratio(np.diff(wall), np.diff(test), tolerance), "by the wall clock"
-    interval = np.diff(test)
-    forward = interval[interval > 0.0]
-    if len(forward) < LEAST_ROWS:
-        return "s", ""
-    unit = _unit_by_counter(frame, test, tolerance)
-    evidence = "by the charge counters"
-    if unit == "s":
-        unit = _unit_by_half_cycle(frame, test)
-        evidence = "no cell does a half cycle as fast or as slowly"
-    usual = float(np.median(forward))
-    least, most = INTERVALS.get(unit, (0.0, np.inf))
-    if least <= usual <= most:
-        return unit, evidence
-    return "s", ""
-
-
-def _unit_from_ratio(true: Floats, read: Floats, tolerance: float) -> str:
-    """Return the unit of a clock from how much it and a clock in s grew between rows; ``s`` if no other unit fits.
-
-    Args:
-        true: s, growth of the clock in s, shape (n - 1,).
-        read: growth of the clock in the unknown unit, shape (n - 1,).
-        tolerance: largest relative deviation from a unit.
-    """
-    good = np.isfinite(true) & np.isfinite(read) & (true >= 0.0) & (read >= 0.0)
-    true = true[good]
-    read = read[good]
-    grown = true[true > 0.0]
-    if len(grown) < LEAST_ROWS:
-        return "s"
-    # A part holds enough of the coarser clock's ticks. A pause, or a clock that was set, spoils one part only.
-    ticks = float(true.sum() / np.median(grown))
-    blocks = int(np.clip(ticks / BLOCK_INTERVALS, 1.0, BLOCKS))
-    block = (np.arange(len(true)) * blocks) // len(true)
-    true_by_block = np.bincount(block, true)
-    read_by_block = np.bincount(block, read)
-    moving = read_by_block > 0.0
-    ratio = true_by_block[moving] / read_by_block[moving]
-    for unit, factor in FACTORS["second"].items():
-        agree = np.abs(ratio / factor - 1.0) <= tolerance
-        if unit != "s" and len(ratio) and float(agree.mean()) >= AGREEING_SHARE:
-            return unit
-    return "s"
-
-
-def _unit_by_counter(frame: pd.DataFrame, test: Floats, tolerance: float) -> str:
-    """Return the unit in which the integrated current agrees with the cycler's counters; ``s`` if none does.
-
-    Args:
-        frame: the record.
-        test: the test time in its own unit, shape (n,).
-        tolerance: largest relative deviation.
-    """
-    current = column_values(frame, c.CURRENT)
-    counters = [column_values(frame, name) for name in (c.CHARGING_CAPACITY, c.DISCHARGING_CAPACITY)]
-    largest = float(np.nanmax(np.abs(current), initial=0.0))
-    counted_ah = max(float(np.nanmax(np.abs(counter), initial=0.0)) for counter in counters)
-    slowest, fastest = RATE_LIMITS_PER_HOUR
-    if largest == 0.0 or counted_ah == 0.0 or not slowest <= largest / counted_ah <= fastest:
-        return "s"
-    rise = np.nansum([np.abs(np.diff(counter)) for counter in counters], axis=0)
-    fell = np.any([np.diff(counter) < 0.0 for counter in counters], axis=0)
-    carrying = np.abs(current) > CARRYING_SHARE * largest
-    one_way = carrying[1:] & carrying[:-1] & (current[1:] * current[:-1] > 0.0) & ~fell
-    mean = np.abs(current[1:] + current[:-1]) / 2.0
-    # The time in s in which the current carries what the counters counted.
-    divisor = np.where(mean > 0.0, mean, np.nan)
-    seconds = np.where(one_way, rise * SECONDS_PER_HOUR / divisor, np.nan)
-    return _unit_from_ratio(seconds, np.diff(test), tolerance)
-
-
-def _unit_by_half_cycle(frame: pd.DataFrame, test: Floats) -> str:
-    """Return the unit that makes the longest charge or discharge possible.
-
-    Args:
-        frame: the record.
-        test: the test time in its own unit, shape (n,).
-
-    Returns:
-        ``s`` if it is possible in s, ``""`` if several other units are possible.
-    """
-    current = column_values(frame, c.CURRENT)
-    voltage = column_values(frame, c.VOLTAGE)
-    carrying = np.abs(current) > CARRYING_SHARE * float(np.nanmax(np.abs(current), initial=0.0))
-    state = np.where(carrying, np.sign(current), 0.0)
-    begins = (np.diff(state, prepend=np.nan) != 0) | (np.diff(test, prepend=-np.inf) < 0.0)
-    first = np.flatnonzero(begins)
-    last = np.append(first[1:], len(test)) - 1
-    seconds = np.where(state[first] != 0, test[last] - test[first], -1.0)
-    longest = int(np.nanargmax(seconds))
-    start = int(first[longest])
-    end = int(last[longest])
-    # A tenth at each end is left out, so that the jumps there do not count.
-    margin = (end - start) // 10
-    inner = voltage[start + margin : end - margin]
-    inner = inner[np.isfinite(inner)]
-    if end - start < BLOCK_INTERVALS or len(inner) < 2 or float(np.ptp(inner)) < SWING_VOLT:
-        return "s"
-    duration = seconds[longest]
-    if 0.0 < duration < SHORTEST_SECOND:
-        return "h"
-    if 0.0 < duration < IMPOSSIBLE_SECOND:
-        return ""
-    if duration > LONGEST_SECOND:
-        return "ms"
-    return "s"
 
 
 def wall_clock(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:

@@ -56,6 +56,7 @@ EQUAL_COLUMNS: Final = (
     c.SURFACE_TEMPERATURE,
     c.CHARGING_CAPACITY,
     c.DISCHARGING_CAPACITY,
+    c.STEP_TIME,
 )
 """Columns that are equal in two versions of one row."""
 

@@ -150,11 +150,12 @@ def record_charge(frame: pd.DataFrame) -> tuple[float, float]:
 
 
 def _clock(frame: pd.DataFrame) -> Floats:
-    """Return the test time in s, or the wall clock if most test times are missing."""
-    test = column_values(frame, c.TEST_TIME)
-    if has_clock(test):
-        return test
-    return column_values(frame, c.UNIX_TIME)
+    """Return the test time in s; if most are missing the wall clock, or else the time within steps."""
+    for name in (c.TEST_TIME, c.UNIX_TIME):
+        clock = column_values(frame, name)
+        if has_clock(clock):
+            return clock
+    return column_values(frame, c.STEP_TIME)
 
 
 def _forward(clock: Floats) -> Floats:

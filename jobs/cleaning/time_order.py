@@ -46,6 +46,9 @@ COMPARED_COLUMNS: Final = (
     c.SURFACE_TEMPERATURE,
     c.CHARGING_CAPACITY,
     c.DISCHARGING_CAPACITY,
+    c.STEP_TIME,
+    c.STEP_CAPACITY,
+    c.NET_CAPACITY,
     c.STATE,
 )
 """The columns in which a row written twice is equal to its copy."""

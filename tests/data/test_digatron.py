@@ -43,6 +43,8 @@ def test_samples_in_our_columns(tmp_path: Path) -> None:
     assert frame[c.VOLTAGE].tolist() == [3.25325, 3.2532, 3.2532, 3.2, 3.24]
     assert frame[c.TEST_TIME].tolist() == [0.281, 10.5, 10.5, 10.5, 20]
     np.testing.assert_allclose(frame[c.UNIX_TIME], START + frame[c.TEST_TIME], rtol=0, atol=1e-6)
+    assert frame[c.STEP_TIME].tolist() == [0.02, 0, 0, 0, 0]
+    assert frame[c.NET_CAPACITY].tolist() == [0, 0, 0, 0, -0.00694]
     assert frame[c.SOURCE_ROW].tolist() == [0, 1, 2, 3, 4]
     assert frame[[c.SURFACE_TEMPERATURE, c.CHARGING_CAPACITY, c.DISCHARGING_CAPACITY]].isna().all(axis=None)
     assert (frame[c.UNREADABLE] == "").all()

@@ -47,6 +47,27 @@ from kilocell.data.readers.column_names import guess_cell_column, guess_columns,
         ("Discharging Capacity / Ah", c.DISCHARGING_CAPACITY, "Ah"),
         ("Q discharge/mA.h", c.DISCHARGING_CAPACITY, "mA.h"),
         ("DChg. Cap.(Ah)", c.DISCHARGING_CAPACITY, "Ah"),
+        ("Ah-Cyc-Charge", c.CHARGING_CAPACITY, ""),
+        ("Ah-Cyc-Discharge", c.DISCHARGING_CAPACITY, ""),
+        ("Step_Time(s)", c.STEP_TIME, "s"),
+        ("Step Time", c.STEP_TIME, ""),
+        ("Time in Step(s)", c.STEP_TIME, "s"),
+        ("StepTime", c.STEP_TIME, ""),
+        ("Step (Sec)", c.STEP_TIME, "s"),
+        ("Step Time (h:m:s)", c.STEP_TIME, ""),
+        ("Step Time (Seconds)", c.STEP_TIME, "s"),
+        ("step time/s", c.STEP_TIME, "s"),
+        ("t-Step[h]", c.STEP_TIME, "h"),
+        ("Step Time / s", c.STEP_TIME, "s"),
+        ("Step", c.STEP_ID, ""),
+        ("Amp-hr", c.STEP_CAPACITY, ""),
+        ("Cap. [Ah]", c.STEP_CAPACITY, "Ah"),
+        ("Capacity(Ah)", c.STEP_CAPACITY, "Ah"),
+        ("Capacity/mA.h", c.STEP_CAPACITY, "mA.h"),
+        ("Ah-Step", c.STEP_CAPACITY, ""),
+        ("Q charge/discharge/mA.h", c.STEP_CAPACITY, "mA.h"),
+        ("(Q-Qo)/mA.h", c.NET_CAPACITY, "mA.h"),
+        ("Ah[Ah]", c.NET_CAPACITY, "Ah"),
     ],
 )
 def test_names_of_cyclers_and_labs(name: str, target: str, unit: str) -> None:
@@ -55,7 +76,7 @@ def test_names_of_cyclers_and_labs(name: str, target: str, unit: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["Current(kA)", "Voltage(F)", "Temperature (°F)", "Step Time (s)", "Energy(Wh)", "dV/dt(V/s)", "V1(V)", "T"]
+    "name", ["Current(kA)", "Voltage(F)", "Temperature (°F)", "Step (V)", "Energy(Wh)", "Ah", "dV/dt(V/s)", "V1(V)", "T"]
 )
 def test_what_is_not_known_is_not_guessed(name: str) -> None:
     assert guess_columns([name], [("1.5",), ("2",)]) == ()
@@ -89,7 +110,20 @@ def test_days_are_no_clock(name: str, value: str) -> None:
 
 def test_total_time_goes_before_step_time() -> None:
     found = guess_columns(["Time(s)", "Total Time(s)"], [("1", "2")])
-    assert [mapping.column for mapping in found] == ["Total Time(s)"]
+    # Beside a total time, the other one is the time within the step: further evidence, not a test time.
+    assert [(m.target, m.column) for m in found] == [(c.TEST_TIME, "Total Time(s)"), (c.STEP_TIME, "Time(s)")]
+
+
+@pytest.mark.parametrize("names", [("Time(s)", "Voltage(V)"), ("Time", "Date"), ("Test Time", "Time")])
+def test_time_is_the_time_of_the_step_only_beside_a_total_time(names: tuple[str, str]) -> None:
+    found = guess_columns(names, [("1", "2"), ("2", "3")])
+    assert c.STEP_TIME not in {mapping.target for mapping in found}
+    assert c.TEST_TIME in {mapping.target for mapping in found}
+
+
+def test_a_counter_of_words_is_left_out() -> None:
+    found = guess_columns(["Voltage(V)", "Capacity(Ah)", "Step Time"], [("3.6", "n.d.", "?"), ("3.7", "n.d.", "?")])
+    assert [mapping.target for mapping in found] == [c.VOLTAGE]
 
 
 def test_each_column_is_used_once() -> None:

@@ -59,10 +59,12 @@ MS = number(1e-3)
 COMMON_NEWARE = {
     c.CYCLE_ID: (1, "", PLAIN), c.STEP_ID: (2, "", PLAIN), c.CURRENT: (6, "A", PLAIN), c.VOLTAGE: (7, "V", PLAIN),
     c.CHARGING_CAPACITY: (10, "Ah", PLAIN), c.DISCHARGING_CAPACITY: (12, "Ah", PLAIN),
+    c.STEP_CAPACITY: (8, "Ah", PLAIN),
 }  # fmt: skip
 BIOLOGIC = {
     c.STEP_ID: (1, "", PLAIN), c.VOLTAGE: (3, "V", PLAIN), c.CURRENT: (4, "mA", MS), c.CYCLE_ID: (12, "", PLAIN),
-    c.DISCHARGING_CAPACITY: (9, "mA.h", MS), c.CHARGING_CAPACITY: (10, "mA.h", MS),
+    c.DISCHARGING_CAPACITY: (9, "mA.h", MS), c.CHARGING_CAPACITY: (10, "mA.h", MS), c.STEP_TIME: (8, "s", PLAIN),
+    c.STEP_CAPACITY: (11, "mA.h", MS), c.NET_CAPACITY: (5, "mA.h", MS),
 }  # fmt: skip
 PEC = {
     c.CYCLE_ID: (8, "", PLAIN), c.STEP_ID: (6, "", PLAIN), c.TEST_TIME: (9, "", clock),
@@ -71,6 +73,7 @@ PEC = {
 CUSTOM = {
     c.TEST_TIME: (1, "", PLAIN), c.STEP_ID: (4, "", PLAIN), c.CYCLE_ID: (5, "", PLAIN), c.CURRENT: (6, "", PLAIN),
     c.VOLTAGE: (7, "", PLAIN), c.CHARGING_CAPACITY: (8, "", PLAIN), c.DISCHARGING_CAPACITY: (9, "", PLAIN),
+    c.STEP_TIME: (2, "", PLAIN),
 }  # fmt: skip
 DIGATRON = {c.STEP_ID: (0, "", PLAIN), c.TEST_TIME: (3, "", PLAIN)}
 EXPORTS = [
@@ -80,7 +83,7 @@ EXPORTS = [
             c.TEST_TIME: (1, "", PLAIN), c.UNIX_TIME: (2, "", PLAIN), c.STEP_ID: (4, "", PLAIN),
             c.CYCLE_ID: (5, "", PLAIN), c.CURRENT: (6, "", PLAIN), c.VOLTAGE: (7, "", PLAIN),
             c.CHARGING_CAPACITY: (8, "", PLAIN), c.DISCHARGING_CAPACITY: (9, "", PLAIN),
-            c.SURFACE_TEMPERATURE: (14, "", PLAIN),
+            c.SURFACE_TEMPERATURE: (14, "", PLAIN), c.STEP_TIME: (3, "", PLAIN),
         },
     ),
     Export(
@@ -89,6 +92,7 @@ EXPORTS = [
             c.CYCLE_ID: (0, "", PLAIN), c.STEP_ID: (1, "", PLAIN), c.TEST_TIME: (2, "s", PLAIN),
             c.CURRENT: (5, "A", PLAIN), c.VOLTAGE: (6, "V", PLAIN), c.SURFACE_TEMPERATURE: (7, "C", PLAIN),
             c.CHARGING_CAPACITY: (11, "Ah", PLAIN), c.DISCHARGING_CAPACITY: (12, "Ah", PLAIN),
+            c.STEP_CAPACITY: (3, "", PLAIN),
         },
     ),
     Export(
@@ -98,6 +102,7 @@ EXPORTS = [
             c.CYCLE_ID: (4, "", PLAIN), c.STEP_ID: (5, "", PLAIN), c.CURRENT: (9, "A", PLAIN),
             c.VOLTAGE: (10, "V", PLAIN), c.CHARGING_CAPACITY: (12, "Ah", PLAIN),
             c.DISCHARGING_CAPACITY: (13, "Ah", PLAIN), c.SURFACE_TEMPERATURE: (23, "C", PLAIN),
+            c.STEP_TIME: (3, "s", PLAIN), c.STEP_CAPACITY: (16, "Ah", PLAIN),
         },
     ),
     Export(
@@ -105,6 +110,8 @@ EXPORTS = [
         {
             c.TEST_TIME: (0, "s", PLAIN), c.STEP_ID: (5, "", PLAIN), c.VOLTAGE: (7, "V", PLAIN),
             c.CURRENT: (8, "A", PLAIN), c.SURFACE_TEMPERATURE: (22, "degC", PLAIN), c.CYCLE_ID: (26, "", PLAIN),
+            c.STEP_TIME: (2, "s", PLAIN), c.NET_CAPACITY: (10, "Ah", PLAIN), c.STEP_CAPACITY: (15, "", PLAIN),
+            c.CHARGING_CAPACITY: (11, "", PLAIN), c.DISCHARGING_CAPACITY: (12, "", PLAIN),
         },
         states=6,
     ),
@@ -129,6 +136,7 @@ EXPORTS = [
             c.CYCLE_ID: (1, "", PLAIN), c.STEP_ID: (2, "", PLAIN), c.TEST_TIME: (3, "s", PLAIN),
             c.CURRENT: (7, "", PLAIN), c.VOLTAGE: (8, "", PLAIN), c.SURFACE_TEMPERATURE: (10, "", PLAIN),
             c.UNIX_TIME: (9, "%d-%b-%y", date("%d-%b-%y %I:%M:%S %p")),
+            c.STEP_TIME: (4, "s", PLAIN), c.STEP_CAPACITY: (5, "", PLAIN),
         },
     ),
     Export(
@@ -137,12 +145,13 @@ EXPORTS = [
             c.UNIX_TIME: (0, "", date("%Y-%m-%d %H:%M:%S")), c.CYCLE_ID: (1, "", PLAIN),
             c.TEST_TIME: (3, "h", number(3600.0)), c.CURRENT: (5, "A", PLAIN), c.VOLTAGE: (6, "V", PLAIN),
             c.SURFACE_TEMPERATURE: (8, "°C", PLAIN), c.STEP_ID: (13, "", PLAIN),
+            c.STEP_TIME: (4, "h", number(3600.0)), c.STEP_CAPACITY: (7, "Ah", PLAIN),
         },
     ),
     Export(
         "formats_cellpy/data/neware_uio.csv", 1, ",", 9065,
         {
-            **COMMON_NEWARE, c.TEST_TIME: (5, "", clock),
+            **COMMON_NEWARE, c.TEST_TIME: (5, "", clock), c.STEP_TIME: (4, "", clock),
             c.UNIX_TIME: (20, "", date("%Y-%m-%d %H:%M:%S")),
         },
         states=3,
@@ -151,7 +160,7 @@ EXPORTS = [
         "neware_melasta/star-2/raw_data_output_from_cycler.csv", 1, ",", 13084,
         {
             **COMMON_NEWARE, c.TEST_TIME: (5, "s", PLAIN), c.UNIX_TIME: (20, "", date("%Y-%m-%d %H:%M:%S")),
-            c.SURFACE_TEMPERATURE: (31, "degC", PLAIN),
+            c.SURFACE_TEMPERATURE: (31, "degC", PLAIN), c.STEP_TIME: (4, "s", PLAIN),
         },
         states=3,
     ),

@@ -116,15 +116,61 @@ def test_another_unit_is_told_by_the_counters(cases: dict[str, Case], name: str,
     assert (found.before, found.after) == (f"test time in {unit}", "in s, by the charge counters")
 
 
-@pytest.mark.parametrize(("name", "unit", "action"), [("lgm50", "ms", "converted"), ("melasta", "h", "converted"),
-                                                      ("lgm50", "h", "left"), ("lgm50", "min", "")])  # fmt: skip
-def test_without_clock_and_counters_only_what_is_impossible_is_told(
-    cases: dict[str, Case], name: str, unit: str, action: str
+EVIDENCE = (c.UNIX_TIME, c.CHARGING_CAPACITY, c.DISCHARGING_CAPACITY, c.STEP_TIME, c.STEP_CAPACITY, c.NET_CAPACITY)
+
+
+@pytest.mark.parametrize(("name", "unit", "told"), [("lgm50", "ms", True), ("melasta", "h", True),
+                                                    ("lgm50", "h", True), ("lgm50", "min", False)])  # fmt: skip
+def test_without_evidence_an_impossible_time_is_uncertain_and_left(
+    cases: dict[str, Case], name: str, unit: str, told: bool
 ) -> None:
-    raw = without(cases[name].raw, c.UNIX_TIME, c.CHARGING_CAPACITY, c.DISCHARGING_CAPACITY)
+    # That the time cannot be in s does not say in which unit it is: it was converted here before.
+    raw = without(cases[name].raw, *EVIDENCE)
     scaled = raw.assign(**{c.TEST_TIME: cases[name].test * SECONDS[unit]})
     result = clean(scaled, "CELL", CleanSettings())
-    assert [found.action for found in findings(result, "time_scale")] == ([action] if action else [])
+    assert findings(result, "time_scale") == []
+    assert [(f.action, f.severity) for f in findings(result, "time_uncertain")] == [("left", "warning")] * told
+    span = float(np.ptp(scaled[c.TEST_TIME]))
+    assert float(np.ptp(result.samples[c.TEST_TIME])) == pytest.approx(span, rel=1e-3)
+
+
+INVERSES = {"units of 1000 s": 1e-3, "units of 1/60 s": 60.0, "units of 1/3600 s": 3600.0}
+
+
+@pytest.mark.parametrize("unit", [*SECONDS, *INVERSES])
+@pytest.mark.parametrize(
+    ("name", "kept", "evidence"),
+    [
+        ("half_cell", (), "by the wall clock"),
+        ("half_cell", (c.CHARGING_CAPACITY, c.DISCHARGING_CAPACITY), "by the charge counters"),
+        ("half_cell", (c.STEP_CAPACITY,), "by the charge counters"),
+        ("lgm50", (c.NET_CAPACITY,), "by the charge counters"),
+    ],
+)
+def test_every_unit_and_its_inverse_is_told_by_each_evidence(
+    cases: dict[str, Case], name: str, kept: tuple[str, ...], evidence: str, unit: str
+) -> None:
+    case = cases[name]
+    raw = case.raw if evidence == "by the wall clock" else without(case.raw, *(set(EVIDENCE) - set(kept)))
+    factor = (SECONDS | INVERSES)[unit]
+    (found,) = findings(case.judge(raw.assign(**{c.TEST_TIME: case.test * factor}), 1e-3), "time_scale")
+    assert (found.before, found.after) == (f"test time in {unit}", f"in s, {evidence}")
+
+
+@pytest.mark.parametrize("unit", ["h", "units of 1000 s", "ms", "units of 1/3600 s"])
+def test_the_time_within_steps_tells_an_impossible_unit(cases: dict[str, Case], unit: str) -> None:
+    case = cases["lgm50"]
+    raw = without(case.raw, *(set(EVIDENCE) - {c.STEP_TIME}))
+    result = case.judge(raw.assign(**{c.TEST_TIME: case.test * (SECONDS | INVERSES)[unit]}), 0.1)
+    (found,) = findings(result, "time_scale")
+    assert (found.before, found.after) == (f"test time in {unit}", "in s, by the step time")
+
+
+def test_a_step_time_in_another_unit_than_the_test_time_is_converted(cases: dict[str, Case]) -> None:
+    case = cases["melasta"]
+    raw = case.raw.assign(**{c.STEP_TIME: case.raw[c.STEP_TIME] / 60.0})
+    (found,) = findings(case.judge(raw, 1e-9), "time_scale")
+    assert (found.before, found.after) == ("step time in min", "in s, by the test time")
 
 
 def test_a_wall_clock_in_ms_is_converted(cases: dict[str, Case]) -> None:
