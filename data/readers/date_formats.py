@@ -55,9 +55,9 @@ def unify_date_formats(files: Sequence[FileSettings]) -> tuple[SourceSettings, .
     """Return the settings of files with one date format for all files that have the same columns.
 
     A format counts that reads the dates of all files. If several do, the dates in the files' names decide; then the
-    test times, which last as long; then the format in which time goes forward in each file; then the one under which the
-    files' times are much closer together. Settings stay
-    as they are where no format fits all files, and where the dates are not ambiguous.
+    test times, which last as long; then the format in which time goes forward in each file; then the one under which
+    the files' times are much closer together. Settings stay as they are where no format fits all files, and where the
+    dates are not ambiguous.
 
     Args:
         files: path and settings of each file. Of text files with ambiguous dates, all dates are read.
@@ -168,12 +168,17 @@ def _count_near_names(files: Sequence[_Dates], times: Sequence[Floats]) -> int:
     counts = [0]
     for dated in dates_in_names([file.name for file in files]):
         named = [date.replace(tzinfo=UTC).timestamp() for date in dated.dates]
-        near = [
-            bool(np.isfinite(time).any()) and min(abs(np.nanmin(time) - at), abs(np.nanmax(time) - at)) <= NEAR_SECOND
-            for time, at in zip(times, named, strict=True)
-        ]
+        near = [_is_near(time, at) for time, at in zip(times, named, strict=True)]
         counts.append(sum(near))
     return max(counts)
+
+
+def _is_near(time: Floats, unix_second: float) -> bool:
+    """Tell whether dates begin or end within two days of a time."""
+    known = time[np.isfinite(time)]
+    if not len(known):
+        return False
+    return bool(min(abs(known.min() - unix_second), abs(known.max() - unix_second)) <= NEAR_SECOND)
 
 
 def _off_test_time_second(files: Sequence[_Dates], date: str) -> float:

@@ -100,7 +100,7 @@ def summary_reason(
     values = {mapping.target: _numbers(mapping.column, names, sample) for mapping in columns}
     missing = np.full(len(sample), np.nan)
     unit = next((mapping.unit for mapping in columns if mapping.target == c.TEST_TIME), "")
-    second = values.get(c.TEST_TIME, missing) * _SECONDS.get(unit, 1.0)
+    second: Floats = values.get(c.TEST_TIME, missing) * _SECONDS.get(unit, 1.0)
     per = one_row_per(values.get(c.CYCLE_ID, missing), values.get(c.STEP_ID, missing), second)
     if per == "" and not np.isfinite(second).any():
         per = _per_cycle_without_time(values.get(c.CYCLE_ID, missing), file_name, names)

@@ -203,7 +203,7 @@ def _order_by_dates(files: Sequence[FileEnds]) -> FileOrder | None:
         return None
     orders = [_sorted_by(range(len(files)), dates.dates.__getitem__) for dates in dated]
     best = min(range(len(orders)), key=lambda k: (round(_total_jump(files, orders[k]), 3), k))
-    doubts = ()
+    doubts: tuple[str, ...] = ()
     if len(set(orders)) > 1:
         others = " or ".join(dict.fromkeys(dates.words for dates in dated))
         doubts = (f"the dates in the names can be read as {others}",)
