@@ -98,9 +98,9 @@ def summary_reason(
         columns: the quantity in each column.
     """
     values = {mapping.target: _numbers(mapping.column, names, sample) for mapping in columns}
-    missing = np.full(len(sample), np.nan)
+    missing: Floats = np.full(len(sample), np.nan)
     unit = next((mapping.unit for mapping in columns if mapping.target == c.TEST_TIME), "")
-    second: Floats = values.get(c.TEST_TIME, missing) * _SECONDS.get(unit, 1.0)
+    second: Floats = np.multiply(values.get(c.TEST_TIME, missing), _SECONDS.get(unit, 1.0))
     per = one_row_per(values.get(c.CYCLE_ID, missing), values.get(c.STEP_ID, missing), second)
     if per == "" and not np.isfinite(second).any():
         per = _per_cycle_without_time(values.get(c.CYCLE_ID, missing), file_name, names)
