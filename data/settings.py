@@ -12,6 +12,9 @@ from typing import Final, Literal
 from .cycle_selection import WHOLE_RECORD, CycleSelection, MeasuredCapacity
 
 CurrentSign = Literal["auto", "charge_positive", "discharge_positive"]
+ValueSource = Literal["", "given", "guess"]
+"""Who says a value of the campaign: the user, or ``kilocell init``, which guessed it; "" = no one."""
+
 GIVEN_PER_CELL: dict[str, str] = {
     "Current function [A]": "the measured record",
     "Number of electrodes connected in parallel to make a cell": "nominal_capacity_ah",
@@ -131,6 +134,10 @@ class CellSettings:
         measured_capacity: the cycle whose charge is the nominal capacity; ``None`` = it is not measured.
         temperature: which measured temperature is used: its mean over time, or the ambient or surface temperature over
             time.
+        capacity_source: who says the nominal capacity: the user (``given``), or ``kilocell init`` (``guess``); "" = it
+            is not given as a number.
+        parameter_set_source: who says the parameter sets of the campaign: the user (``given``), or ``kilocell init``
+            (``guess``); "" = none is given. It changes no result, so it is no part of a digest.
     """
 
     cell_id: str
@@ -139,6 +146,8 @@ class CellSettings:
     temperature_celsius: float | None = None
     measured_capacity: MeasuredCapacity | None = None
     temperature: Literal["mean", "ambient", "surface"] = "mean"
+    capacity_source: ValueSource = ""
+    parameter_set_source: ValueSource = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +156,8 @@ class CleanSettings:
 
     Args:
         current_sign: which sign a charging current has in the file; ``auto`` = determined from the voltage.
-        nominal_capacity_ah: A.h; ``None`` = estimated from the record, where a rule needs it.
+        nominal_capacity_ah: A.h, as the user gives it; ``None`` = estimated from the record, where a rule needs it. A
+            guessed capacity is not used here.
         rest_current_per_ah: largest current at rest (A per A.h of capacity).
         fill_samples: longest run of missing voltages, or of missing currents where the current changes, that is filled.
         fill_constant_samples: longest run of missing currents that is filled where the current is the same on both

@@ -1,4 +1,4 @@
-"""Numbers as text, for messages."""
+"""Numbers and names as text, for messages."""
 
 from __future__ import annotations
 
@@ -22,3 +22,18 @@ def format_amount(value: float) -> str:
         value: the number, in any unit.
     """
     return f"{value + 0.0:.4g}"
+
+
+def printable_text(text: str) -> str:
+    """Write a text on one line of a terminal: control characters and line breaks are escaped, as in ``\\n``.
+
+    Args:
+        text: may come from a file, as cell ids do.
+    """
+    if text.isprintable():
+        return text
+    return "".join(character if character.isprintable() else _escape(character) for character in text)
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")

@@ -14,6 +14,7 @@ import click
 
 from .. import __version__
 from ..data.errors import KilocellError, UsageError
+from ..data.text import printable_text
 from .commands import options
 from .commands.cache import cache
 from .commands.defaults import DEFAULT_CAMPAIGN, DEMO_STORE, store_root
@@ -60,17 +61,15 @@ cli.add_command(parameters)
     metavar="FILE",
     help="The campaign file to write.",
 )
-def init(paths: tuple[str, ...], out: Path) -> None:
+@options.quiet_option
+def init(paths: tuple[str, ...], out: Path, quiet: bool) -> None:
     """Write a campaign file for raw files, folders or globs.
 
-    Columns, cells, capacities and parameter sets are guessed. Correct what the file marks as a guess.
+    Columns, cells, capacities and parameter sets are guessed from cleaned data. Correct what the file marks as a guess.
     """
-    from .inspect.new_campaign import write_campaign
+    from .inspect.show_init import show_init
 
-    left_out = write_campaign(list(paths), out, lambda text: click.echo(text, err=True))
-    if left_out:
-        click.echo("\n  ".join(("left out, because they cannot be read:", *left_out)), err=True)
-    click.echo(f"wrote {out}\nnext: correct the guesses in it, then kilocell plan {out}")
+    raise SystemExit(show_init(paths, out, None if quiet else sys.stderr))
 
 
 @cli.command(short_help="Show how raw files are read, and what cleaning finds.")
@@ -302,6 +301,11 @@ def _terminate(number: int, frame: FrameType | None) -> None:
     raise Terminated
 
 
+def _printable_lines(text: str) -> str:
+    """Return an error's lines with control characters escaped: names of files and cells may hold any."""
+    return "\n".join(printable_text(line) for line in text.split("\n"))
+
+
 def main() -> None:
     """Run the command line and exit.
 
@@ -323,12 +327,12 @@ def main() -> None:
     except KilocellError as error:
         if settings["verbose"]:
             traceback.print_exc()
-        click.echo(f"kilocell: {error}", err=True)
+        click.echo(f"kilocell: {_printable_lines(str(error))}", err=True)
         raise SystemExit(2 if isinstance(error, UsageError) else 1) from None
     except BrokenPipeError:
         raise SystemExit(0) from None
     except OSError as error:
         if settings["verbose"]:
             traceback.print_exc()
-        click.echo(f"kilocell: {error.strerror or error} ({error.filename})", err=True)
+        click.echo(_printable_lines(f"kilocell: {error.strerror or error} ({error.filename})"), err=True)
         raise SystemExit(1) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from functools import lru_cache
@@ -70,6 +71,19 @@ TYPICAL: Final[dict[str, tuple[str, ...]]] = {
     c.TEST_TIME: ("test_time_s", "Test_Time(s)", "time/s", "datetime", "timestamp"),
 }
 """Examples of column names, for error messages."""
+
+_FALLING_SHARE: Final = 0.02
+"""Share of the rows after which a number that counts rows may fall: rows out of order. Chosen, not measured."""
+
+_COUNTING_SHARE: Final = 0.25
+"""Different numbers per row from which on a rising number counts rows: no cell has four rows only. Chosen, not
+measured."""
+
+_COUNTING_SHARE_OF_FEW: Final = 0.9
+"""The same for a sample of few rows, or with rows out of order. Chosen, not measured."""
+
+_FEW_VALUES: Final = 40
+"""Rows below which a sample is one of few rows. Chosen, not measured."""
 
 _UNITS: Final[dict[str, str]] = {
     **{name: unit for names in FACTORS.values() for unit in names for name in (unit.lower(),)},
@@ -206,15 +220,52 @@ def guess_columns(names: Sequence[str], sample: Sequence[Sequence[str]]) -> tupl
 def guess_cell_column(names: Sequence[str], sample: Sequence[Sequence[str]]) -> str | None:
     """Return the name of the column that most likely has cell ids; ``None`` if there is none with a value.
 
+    A column that counts rows has no cell ids, whatever its name.
+
     Args:
         names: the names in the header.
-        sample: some of the rows.
+        sample: some of the rows, in the order of the file.
     """
     for known in CELL_NAMES:
         for index, name in enumerate(names):
-            if (known, "") in names_and_units(name) and any(row[index].strip() for row in sample if index < len(row)):
-                return name
+            if (known, "") in names_and_units(name):
+                values = [row[index].strip() for row in sample if index < len(row) and row[index].strip()]
+                if values and (not counts_rows(values) or _has_rows_of_one_time(names, sample)):
+                    return name
     return None
+
+
+def _has_rows_of_one_time(names: Sequence[str], sample: Sequence[Sequence[str]]) -> bool:
+    """Tell whether most rows have the time of the row before: those of many cells that are logged at the same time."""
+    for index, name in enumerate(names):
+        if not possible_targets(name) & {c.TEST_TIME, c.UNIX_TIME}:
+            continue
+        times = [row[index].strip() for row in sample if index < len(row)]
+        same = sum(earlier == later for earlier, later in itertools.pairwise(times) if earlier)
+        if 2 * same > len(times):
+            return True
+    return False
+
+
+def counts_rows(values: Sequence[str]) -> bool:
+    """Tell whether the values of a column count rows: numbers that rise, and soon differ.
+
+    Ids of cells whose rows alternate begin again, and are the same again, where the first cell follows the last one.
+
+    Args:
+        values: not empty, in the order of the file; some rows may be missing.
+    """
+    try:
+        numbers = [float(value) for value in values]
+    except ValueError:
+        return False
+    falls = sum(later < earlier for earlier, later in itertools.pairwise(numbers))
+    if falls > _FALLING_SHARE * len(numbers):
+        return False
+    share = _COUNTING_SHARE
+    if falls or len(numbers) < _FEW_VALUES:
+        share = _COUNTING_SHARE_OF_FEW
+    return len(set(numbers)) >= max(3.0, share * len(numbers))
 
 
 def _time_unit(unit: str, values: Sequence[str]) -> str:

@@ -72,7 +72,7 @@ def find_capacity(cell: CellSettings, parameter_set: ParameterSetSettings) -> tu
     if capacity_ah is None:
         return nominal_capacity_ah(parameter_set), f"nominal capacity of {parameter_set.base}"
     if request is None:
-        return capacity_ah, "given"
+        return capacity_ah, cell.capacity_source or "given"
     cycle = f"cycle {request.cycle}" if request.cycle else "the last cycle"
     return capacity_ah, f"measured in {cycle}: {capacity_ah:.4g} A.h {request.of}d"
 

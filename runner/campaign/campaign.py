@@ -27,6 +27,7 @@ from ...data.settings import (
     ParameterSetSettings,
     SimulateSettings,
     SourceSettings,
+    ValueSource,
 )
 from .checks import find_table_problems
 from .errors import campaign_error, describe_problems, format_key, value_text
@@ -106,6 +107,8 @@ class Campaign:
             nominal_capacity_ah=capacity.ah,
             initial_state=_initial_state(given.get("initial_state", StateEntry())),
             measured_capacity=measured,
+            capacity_source=_capacity_source(given, capacity),
+            parameter_set_source=given.get("parameter_set_source", ""),
         )
         if given.get("temperature_celsius") in PROFILES:
             return replace(settings, temperature=given["temperature_celsius"])
@@ -120,16 +123,19 @@ class Campaign:
         return tuple(variant for base in self._bases(cell_id) for variant in self._with_variations(base))
 
     def clean_settings(self, cell_id: str, current_sign: CurrentSign = "auto") -> CleanSettings:
-        """Return the cleaning thresholds of a cell.
+        """Return the cleaning thresholds of a cell. A guessed capacity is not among them.
 
         Args:
             current_sign: what a positive current does in the cell's raw files.
         """
         cell = self.cell(cell_id)
+        capacity_ah = cell.nominal_capacity_ah
+        if cell.capacity_source == "guess":
+            capacity_ah = None
         return replace(
             self.clean,
             current_sign=current_sign,
-            nominal_capacity_ah=cell.nominal_capacity_ah,
+            nominal_capacity_ah=capacity_ah,
             temperature_setpoint_celsius=cell.temperature_celsius,
         )
 
@@ -306,6 +312,14 @@ def _overrides(variation: VariationTable) -> tuple[Override, ...]:
         else:
             overrides.append(Override(parameter, "scale", change.scale or 0.0))
     return tuple(overrides)
+
+
+def _capacity_source(given: dict[str, Any], capacity: CapacityEntry) -> ValueSource:
+    """Return who says the capacity; "" where it is measured in a cycle or not given."""
+    if capacity.ah is None:
+        return ""
+    source: ValueSource = given["capacity_source"]
+    return source
 
 
 def _initial_state(entry: StateEntry) -> InitialState:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from ...data.errors import CampaignError
 from ...data.names import suggest, suggest_or_list
+from ...data.text import printable_text
 
 _QUOTED: Final = re.compile(r"'([^']*)'")
 _LONGEST_VALUE: Final = 60
@@ -29,7 +30,7 @@ _MUST_BE: Final = {
     "missing": "is missing",
 }
 _BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]+")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
 def campaign_error(path: Path, problems: Sequence[str]) -> CampaignError:
@@ -62,6 +63,8 @@ def _problem(detail: dict[str, Any], document: dict[str, Any], schema: type[Base
     kind = detail["type"]
     if kind == "extra_forbidden":
         return f"{path}: unknown key{suggest_or_list(str(loc[-1]), _keys_at(schema, loc[:-1]))}"
+    if kind == "string_too_short" and "columns" in loc:
+        return f"{path} is not filled in: write the name of the file's column, or remove the line"
     if kind == "missing":
         return f"{path} {_MUST_BE[kind]}"
     return f"{path or 'the file'} = {value_text(detail['input'])}: {_message(detail)}"
@@ -108,7 +111,7 @@ def key_path(loc: Sequence[int | str], document: Any) -> str:
 
 def value_text(value: Any) -> str:
     """Write a value much as in the file, cut to 60 characters."""
-    text = json.dumps(value, ensure_ascii=False, default=str)
+    text = printable_text(json.dumps(value, ensure_ascii=False, default=str))
     if len(text) <= _LONGEST_VALUE:
         return text
     return text[: _LONGEST_VALUE - 1] + "…"
@@ -142,8 +145,16 @@ def _table_in(annotation: Any) -> Any:
 
 
 def quote(text: str) -> str:
-    """Write any text as a TOML string; quotes, backslashes and control characters are escaped."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+    """Write any text as a TOML string; quotes, backslashes and all that a terminal may not print are escaped."""
+    written = json.dumps(text, ensure_ascii=False)
+    if written.isprintable():
+        return written
+    return "".join(character if character.isprintable() else _toml_escape(character) for character in written)
+
+
+def _toml_escape(character: str) -> str:
+    code = ord(character)
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def format_key(key: str) -> str:
@@ -153,4 +164,4 @@ def format_key(key: str) -> str:
 
 def format_comment(text: str) -> str:
     """Write a text as one TOML comment line; control characters, which are not allowed there, become spaces."""
-    return f"# {_CONTROL.sub(' ', text)}".rstrip()
+    return printable_text(f"# {_CONTROL.sub(' ', text)}".rstrip())

@@ -118,6 +118,17 @@ class CapacityEntry(Table):
     of: Literal["discharge", "charge"] = "discharge"
 
 
+class GuessedEntry(Table):
+    """``guessed``: the values in a table of ``[cells]`` that ``kilocell init`` guessed, repeated.
+
+    A value is a guess as long as it is the same here. So a value that the user changes is no guess any more, and one
+    that the user confirms is none once its key is removed here.
+    """
+
+    nominal_capacity_ah: v.Positive | None = None
+    parameter_sets: v.SetNames | None = None
+
+
 class CellTable(Table):
     """``[cells.defaults]`` and ``[cells.ID]``."""
 
@@ -126,6 +137,7 @@ class CellTable(Table):
     nominal_capacity_ah: Annotated[CapacityEntry, v.CapacityForm] | None = None
     initial_state: Annotated[StateEntry, v.StateForm] = StateEntry()
     temperature_celsius: v.Celsius = None
+    guessed: GuessedEntry = GuessedEntry()
 
     @model_validator(mode="after")
     def _one_way_of_naming_sets(self) -> CellTable:
@@ -135,10 +147,20 @@ class CellTable(Table):
 
     @property
     def given(self) -> dict[str, Any]:
-        """The keys that are set in the table, with their values; ``parameter_set`` becomes ``parameter_sets``."""
-        given = {key: getattr(self, key) for key in self.model_fields_set}
+        """The keys that are set in the table, with their values; ``parameter_set`` becomes ``parameter_sets``.
+
+        Capacity and sets come with their sources, ``capacity_source`` and ``parameter_set_source``: ``given`` or
+        ``guess``.
+        """
+        given = {key: getattr(self, key) for key in self.model_fields_set - {"guessed"}}
         if "parameter_set" in given:
             given["parameter_sets"] = [given.pop("parameter_set")]
+        if "parameter_sets" in given:
+            is_guess = given["parameter_sets"] == self.guessed.parameter_sets
+            given["parameter_set_source"] = "guess" if is_guess else "given"
+        if self.nominal_capacity_ah is not None:
+            is_guess = self.nominal_capacity_ah.ah == self.guessed.nominal_capacity_ah
+            given["capacity_source"] = "guess" if is_guess else "given"
         return given
 
 

@@ -4,65 +4,66 @@ from __future__ import annotations
 
 import glob
 import os
-import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Final
 
-import pandas as pd
-
-from ...data.errors import CampaignError, ReadError, UsageError
-from ...data.readers.read import guess_settings, read_by_cell
-from ...data.readers.text_blocks import GZIP_SUFFIXES, stem
+from ...data.errors import CampaignError, UsageError
 from ...data.settings import SourceSettings
-from ...data.text import format_count
-from ...jobs.cleaning.guess_cell import CellGuess, guess_cell
+from ...data.text import format_count, printable_text
+from ...jobs.cleaning.guess_cell import CellGuess
 from ..campaign.errors import campaign_error
-from ..campaign.raw_files import explain_no_files, find_files, is_utf8, printable
-from .template import GuessedCampaign, campaign_text
+from ..campaign.raw_files import find_files
+from . import guess_cells as limits
+from .cell_names import Proposal, apply_proposals, propose_ids
+from .guess_cells import Groups, Guesses, guess_cells
+from .headers import RawHeaders, read_headers
+from .raw_paths import raw_files
+from .reading_progress import ReadingProgress
+from .template import GuessedCampaign, GuessedSource, UnfilledSource, campaign_text
 
-TABLES: Final = frozenset({".csv", ".txt", ".tsv", ".dat", ".mpt", ".parquet", ".xlsx", ".xls", ".nda", ".ndax"})
-"""Endings of the files that a folder is searched for; ``.gz`` may follow them."""
-
-_CHANNEL: Final = re.compile(r"\.\d{3}")
-"""Ending of Maccor's files: the number of the channel."""
-
-_BY_NAME: Final = "pattern:(?P<cell_id>[^/]+)$"
-"""The cell id is the whole name of the file, with its ending."""
-
-NOT_READ: Final = frozenset({".mpr", ".res"})
-"""Endings of cyclers' files that no reader reads. A folder is searched for them, too, to say what to export instead."""
-
-_MOST_BYTES: Final = 500_000_000  # of raw files that are read for guesses
-_MOST_HELD: Final = 2 * _MOST_BYTES  # bytes in memory, where a row takes more than in its file
 _SLOW_BYTES: Final = 100_000_000  # reading this much takes a second or more
+_MOST_NAMES: Final = 12  # columns that are listed on the terminal
 _ALIKE: Final = 0.05  # relative difference of two capacities that count as equal
 
 
 @dataclass(frozen=True, slots=True)
-class _RawFiles:
-    """Raw files by how they are read, and those left out with the reason."""
+class NewCampaign:
+    """What ``kilocell init`` says about the campaign that it wrote.
 
-    groups: dict[SourceSettings, list[Path]]
-    left_out: tuple[str, ...]
+    Args:
+        left_out: why files are not in the campaign, one line per file.
+        notes: what was found about cells and files, one line each.
+        unfilled: what the user has to fill in before the campaign can run; empty = it is complete.
+    """
+
+    left_out: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    unfilled: tuple[str, ...] = ()
 
 
-def write_campaign(paths: Sequence[str], out: Path, tell: Callable[[str], object] | None = None) -> tuple[str, ...]:
+def write_campaign(
+    paths: Sequence[str],
+    out: Path,
+    tell: Callable[[str], object] | None = None,
+    progress: ReadingProgress | None = None,
+) -> NewCampaign:
     """Write a campaign file for raw files, with a comment on every key.
 
-    Reader, columns, units and cells are guessed from each file; capacity and parameter set from the records (the first
-    500 MB of them). Guesses are marked as guesses.
+    Reader, columns, units and cells are guessed from each file. Capacity and parameter set are guessed from records
+    that are cleaned as ``kilocell clean`` does: all of them, or a sample of many. Guesses are marked as guesses.
 
     Args:
         paths: files, folders (with all folders below them) and globs.
         out: the new file; it names the raw files relative to its folder.
         tell: called with a line of text before slow reading.
+        progress: shows how far the reading is; ``None`` = nothing is shown.
 
     Returns:
-        Why files were left out of the campaign, one line per file.
+        What the user should know or do.
 
     Raises:
         CampaignError: ``out`` exists, a path names no file, or no file can be read; nothing was written.
@@ -70,170 +71,140 @@ def write_campaign(paths: Sequence[str], out: Path, tell: Callable[[str], object
     """
     if out.exists():
         raise CampaignError(f"{out}: exists already; remove it, or give another file name with --out")
-    files = _read_headers(raw_files(paths))
-    announcement = _announce_slow_reading(files.groups)
+    progress = progress or ReadingProgress(None)
+    headers = read_headers(raw_files(paths), progress)
+    if not headers.groups and not headers.unknown:
+        raise campaign_error(Path("none of these files can be read"), headers.left_out)
+    announcement = _announce_slow_reading(headers.groups)
     if announcement and tell is not None:
         tell(announcement)
-    guesses, files_read, cells = _guess_cells(files.groups)
-    default = _default(list(guesses.values()))
+    proposals = propose_ids(headers.groups, progress)
+    groups = apply_proposals(headers.groups, proposals)
+    guesses = guess_cells(groups, progress)
     folder = out.absolute().parent
+    _write_new(out, campaign_text(_campaign(out, folder, headers, groups, proposals, guesses)))
+    return NewCampaign(
+        headers.left_out if headers.groups else _not_unknown(headers),
+        tuple(_notes(proposals, guesses)),
+        tuple(_unfilled(headers)),
+    )
+
+
+def _campaign(
+    out: Path,
+    folder: Path,
+    headers: RawHeaders,
+    groups: Groups,
+    proposals: Sequence[Proposal],
+    guesses: Guesses,
+) -> GuessedCampaign:
     name = out.stem
     if name == "campaign":
         name = folder.name or name
-    number_of_files = sum(len(group) for group in files.groups.values())
-    guessed = GuessedCampaign(
-        name=name,
-        sources=tuple((settings, tuple(_names(group, folder))) for settings, group in files.groups.items()),
-        default=default,
-        cells=tuple(_unlike(guesses, default)),
-        basis=f"{len(guesses)} of {cells} cells, in {files_read} of {number_of_files} files",
-        left_out=files.left_out,
+    default = _default(list(guesses.cells.values()))
+    number_of_files = sum(len(files) for files in groups.values())
+    unfilled = tuple(
+        UnfilledSource(table, tuple(_names(paths, folder)), is_comment=bool(groups))
+        for table, paths in headers.unknown
     )
-    _write_new(out, campaign_text(guessed))
-    return files.left_out
+    return GuessedCampaign(
+        name=name,
+        sources=tuple(
+            GuessedSource(settings, tuple(_names(files, folder)), _reasons(files, proposals))
+            for settings, files in groups.items()
+        ),
+        default=default,
+        cells=tuple(_unlike(guesses.cells, default)),
+        basis=_basis(guesses, number_of_files),
+        left_out=headers.left_out if groups else _not_unknown(headers),
+        unfilled=unfilled,
+    )
 
 
-def raw_files(paths: Sequence[str]) -> list[Path]:
-    """Return every file that the paths name, sorted, each once.
-
-    Args:
-        paths: files, folders (with all folders below them) and globs.
-
-    Raises:
-        CampaignError: a path names no file.
-    """
-    if not paths:
-        raise CampaignError("give the raw files of the campaign: files, folders or globs")
-    here = Path.cwd()
-    files: set[Path] = set()
-    problems = []
-    for text in paths:
-        path = here / os.path.expanduser(text)  # noqa: PTH111 - as in a campaign's globs
-        if path.is_dir():
-            named = [file for file in path.rglob("*") if _is_table(file, path)]
-            if not named:
-                problems.append(f"no file that ends in {', '.join(sorted(TABLES))} or a channel (.001) in {path}")
-        else:
-            named = find_files(text, here)
-            if not named:
-                problems.append(explain_no_files(text, here))
-        files.update(Path(os.path.realpath(file.parent)) / file.name for file in named)
-    if problems:
-        raise CampaignError("\n".join(problems))
-    return sorted(files)
+def _basis(guesses: Guesses, number_of_files: int) -> str:
+    """Return what the guesses are made from, in words."""
+    text = (
+        f"{len(guesses.cells)} of {format_count(guesses.cells_read, 'cell')}, in {guesses.files_read} of "
+        f"{format_count(number_of_files, 'file')}"
+    )
+    if guesses.is_sample:
+        text += " (a sample of each layout)"
+    return text
 
 
-def _is_table(path: Path, folder: Path) -> bool:
-    """Tell by its ending whether a file in a folder is raw data; files inside a store of kilocell are not.
-
-    Named pipes, devices and links that point to nothing count as files: reading them reports what is wrong.
-    """
-    ending = _ending(path)
-    is_known = ending.lower() in TABLES | NOT_READ or _CHANNEL.fullmatch(ending) is not None
-    if not is_known or path.is_dir():
-        return False
-    between = path.parents[: len(path.parents) - len(folder.parents)]
-    return not any((parent / "catalog.sqlite").is_file() for parent in between)
+def _reasons(files: Sequence[Path], proposals: Sequence[Proposal]) -> tuple[str, ...]:
+    """Return the reasons for the ids of some files; a doubtful pattern is part of its reason."""
+    held = set(files)
+    return tuple(_describe(proposal) for proposal in proposals if held.intersection(proposal.files))
 
 
-def _read_headers(files: Sequence[Path]) -> _RawFiles:
-    """Guess from the header of each file how it is read.
-
-    Raises:
-        CampaignError: no file can be read.
-    """
-    groups: dict[SourceSettings, list[Path]] = {}
-    left_out = []
-    channels = Counter((path.parent, stem(path)) for path in files if _CHANNEL.fullmatch(_ending(path)))
-    for path in files:
-        if not is_utf8(path):
-            left_out.append(
-                f"{printable(path)}: the file name is not UTF-8, so a campaign file cannot hold it; rename it"
-            )
-            continue
-        try:
-            groups.setdefault(_tell_channels_apart(path, guess_settings(path), channels), []).append(path)
-        except ReadError as error:
-            left_out.append(str(error))
-    if not groups:
-        raise campaign_error(Path("none of these files can be read"), left_out)
-    return _RawFiles(groups, tuple(left_out))
+def _describe(proposal: Proposal) -> str:
+    if proposal.is_sure:
+        return proposal.reason
+    return f"{proposal.reason}; if so, write cell_id = '{proposal.cell_id_from}'"
 
 
-def _tell_channels_apart(path: Path, settings: SourceSettings, channels: Counter[tuple[Path, str]]) -> SourceSettings:
-    """Return the settings of a file, with its whole name as cell id if other channels ran the same test.
-
-    Maccor names a file after its test and ends it in the channel: ``test.001`` and ``test.002`` are two cells.
-
-    Args:
-        path: the file.
-        settings: how it is read.
-        channels: number of files that end in a channel, by folder and name of the test.
-    """
-    is_one_of_several = _CHANNEL.fullmatch(_ending(path)) is not None and channels[path.parent, stem(path)] > 1
-    if settings.cell_id_from == "stem" and is_one_of_several:
-        return replace(settings, cell_id_from=_BY_NAME)
-    return settings
+def _notes(proposals: Sequence[Proposal], guesses: Guesses) -> Iterable[str]:
+    """Yield what was found about cells and files, a line each."""
+    for proposal in proposals:
+        yield f"cell ids   {_describe(proposal)}"
+    for cell_id, reason in guesses.failures.items():
+        yield f"no guess   {reason if repr(cell_id) in reason else f'cell {cell_id!r}: {reason}'}"
+    if guesses.is_sample:
+        cells = format_count(guesses.cells_read, "cell")
+        files = format_count(guesses.files_read, "file")
+        yield f"guesses    capacity and parameter set come from a sample: {cells} in {files}"
 
 
-def _ending(path: Path) -> str:
-    """Return the ending of a file's name without ``.gz``."""
-    if path.suffix.lower() in GZIP_SUFFIXES:
-        return Path(path.stem).suffix
-    return path.suffix
+def _unfilled(headers: RawHeaders) -> Iterable[str]:
+    """Yield what the user has to fill in, a line for each table, if the campaign has no other file."""
+    if headers.groups:
+        return
+    for number, (table, _) in enumerate(headers.unknown, 1):
+        keys = ", ".join(table.missing)
+        names = ", ".join(printable_text(name) for name in table.names[:_MOST_NAMES])
+        if len(table.names) > _MOST_NAMES:
+            names += ", …"
+        yield f"sources#{number}.columns: {keys}; the columns of the file are {names}"
 
 
-def _announce_slow_reading(groups: dict[SourceSettings, list[Path]]) -> str:
+def _not_unknown(headers: RawHeaders) -> tuple[str, ...]:
+    """Return the files that are left out and not part of a source to fill in."""
+    in_campaign = tuple(f"{path}: " for _, paths in headers.unknown for path in paths)
+    return tuple(line for line in headers.left_out if not line.startswith(in_campaign))
+
+
+def _announce_slow_reading(groups: Mapping[SourceSettings, Sequence[Path]]) -> str:
     """Return a line on what is read for guesses, where reading takes a while; else an empty text."""
     sizes = [path.stat().st_size for files in groups.values() for path in files]
     total = sum(sizes)
-    if min(total, _MOST_BYTES) < _SLOW_BYTES:
+    if min(total, limits.MOST_BYTES) < _SLOW_BYTES:
         return ""
     data = f"{total / 1e6:.0f} MB in {format_count(len(sizes), 'file')}"
-    if total > _MOST_BYTES:
-        data = f"the first {_MOST_BYTES // 1_000_000} MB of {data}"
+    if total > limits.MOST_BYTES:
+        data = f"the first {limits.MOST_BYTES // 1_000_000} MB of {data}"
     return f"reading {data} to guess capacity and parameter set of each cell"
 
 
-def _guess_cells(groups: dict[SourceSettings, list[Path]]) -> tuple[dict[str, CellGuess], int, int]:
-    """Guess what each cell is, from as many records as the limits of bytes allow.
-
-    Returns:
-        Guesses by cell in order of ids, the number of files read, and the number of cells in them.
-    """
-    parts: dict[str, list[pd.DataFrame]] = {}
-    bytes_read = 0
-    bytes_held = 0
-    files_read = 0
-    for path, settings in ((path, settings) for settings, files in groups.items() for path in files):
-        bytes_read += path.stat().st_size
-        if files_read and (bytes_read > _MOST_BYTES or bytes_held > _MOST_HELD):
-            break
-        files_read += 1
-        try:
-            for cell_id, part in read_by_cell(path, settings):
-                parts.setdefault(cell_id, []).append(part)
-                bytes_held += int(part.memory_usage(index=False).sum())
-                if bytes_held > _MOST_HELD:
-                    break
-        except ReadError:
-            continue  # its columns could be guessed; the run reports what is wrong with its rows
-    guesses = {}
-    for cell_id in sorted(parts):
-        guess = guess_cell(parts[cell_id])
-        if guess is not None:
-            guesses[cell_id] = guess
-    return guesses, files_read, len(parts)
-
-
 def _default(guesses: Sequence[CellGuess]) -> CellGuess | None:
-    """Return what most cells are: the most common parameter set, and the median capacity of its cells."""
+    """Return what most cells are: the most common parameter set, and the most common capacity of its cells."""
     if not guesses:
         return None
     most_common = Counter(guess.parameter_set for guess in guesses).most_common(1)[0][0]
-    alike = [guess for guess in guesses if guess.parameter_set == most_common]
-    capacity_ah = float(f"{median(guess.capacity_ah for guess in alike):.3g}")
-    return CellGuess(capacity_ah, median(guess.voltage_max_volt for guess in alike))
+    of_set = [guess for guess in guesses if guess.parameter_set == most_common]
+    alike = max((_with_like_capacity(guess, of_set) for guess in of_set), key=len)
+    return CellGuess(
+        capacity_ah=float(f"{median(guess.capacity_ah for guess in alike):.3g}"),
+        voltage_max_volt=median(guess.voltage_max_volt for guess in alike),
+        voltage_min_volt=median(guess.voltage_min_volt for guess in alike),
+        seen_ah=float(f"{median(guess.seen_ah for guess in alike):.3g}"),
+        half_cycles=sum(guess.half_cycles for guess in alike),
+    )
+
+
+def _with_like_capacity(guess: CellGuess, guesses: Sequence[CellGuess]) -> list[CellGuess]:
+    most = _ALIKE * guess.capacity_ah
+    return [other for other in guesses if abs(other.capacity_ah - guess.capacity_ah) <= most]
 
 
 def _unlike(guesses: dict[str, CellGuess], default: CellGuess | None) -> Iterable[tuple[str, CellGuess]]:

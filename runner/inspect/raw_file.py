@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,9 +24,12 @@ from ...data.settings import CleanSettings, SourceSettings
 from ...jobs.cleaning.clean import clean
 from ...jobs.cleaning.current import sign_votes, state_signs
 from ...jobs.cleaning.guess_cell import guess_cell
+from ...jobs.record.file_ends import FileEnds, file_ends
 from ..campaign.raw_files import is_utf8, printable
-from .new_campaign import raw_files
-from .text import inspection_text
+from .joined_files import RawFile, describe_joined_files
+from .raw_paths import raw_files
+from .reading_progress import ReadingProgress
+from .text import inspection_text, joined_text
 
 MOST_ROWS: Final = 2_000_000
 """Rows of a record up to which all are cleaned; of a longer one, only these first rows."""
@@ -40,6 +44,13 @@ _REPORTED: Final = (
     "steps_after",
 )
 _FINDING: Final = ("rule", "severity", "rows", "source_row", "before", "after", "action")
+_WITH_UNIT: Final = (c.TEST_TIME, c.CURRENT, c.VOLTAGE)
+_VOTES: Final = (
+    "words_charge_positive",
+    "words_discharge_positive",
+    "voltage_charge_positive",
+    "voltage_discharge_positive",
+)
 _CLOCKS: Final = (c.TEST_TIME, c.UNIX_TIME)
 _TEXT_READERS: Final = ("csv", "digatron")
 
@@ -114,25 +125,37 @@ def show_inspection(paths: Sequence[str], cell: str | None, json_: bool) -> int:
     Raises:
         CampaignError: a path names no file.
     """
-    inspections = [_inspect_or_error(path, cell) for path in raw_files(paths)]
+    progress = ReadingProgress(sys.stderr)
+    files = raw_files(paths)
+    inspections = []
+    ends: dict[RawFile, FileEnds] = {}
+    for number, path in enumerate(files):
+        progress.show("inspecting", number, len(files))
+        inspections.append(_inspect_or_error(path, cell, ends))
+    joined = describe_joined_files(ends, progress)
+    progress.close()
+    for inspection in inspections:
+        inspection["joined"] = [asdict(join) for join in joined if inspection["file"] in join.files]
     if json_:
         print(json.dumps(inspections, ensure_ascii=False, indent=1))
     else:
-        print("\n\n".join(inspection_text(inspection) for inspection in inspections))
+        print("\n\n".join([*map(inspection_text, inspections), *joined_text(joined)]))
     return int(any("error" in inspection for inspection in inspections))
 
 
-def inspect_file(path: Path, cell: str | None = None) -> dict[str, Any]:
+def inspect_file(path: Path, cell: str | None = None, ends: dict[RawFile, FileEnds] | None = None) -> dict[str, Any]:
     """Return how a file would be read without a campaign, and what is in it.
 
     The file is read once. Only one of its cells is cleaned, with the default thresholds.
 
     Args:
         cell: the cell to clean; ``None`` = the first in the file.
+        ends: what the first and last rows of the chosen cell say is added to it.
 
     Returns:
-        The layout (``reader``, ``encoding``, ``delimiter``, …), ``columns`` with what each is mapped to, ``cells`` with
-        rows and time span in s, and ``cleaned``: the clean report of the chosen cell. Plain values, for JSON.
+        The layout (``reader``, ``encoding``, ``delimiter``, …), ``columns`` with what each is mapped to, ``clocks`` and
+        ``counters`` among them, ``cells`` with rows and time span in s, ``cleaned``: the clean report of the chosen
+        cell, and ``uncertain``: what a user should check. Plain values, for JSON.
 
     Raises:
         ReadError: the file cannot be read.
@@ -149,26 +172,64 @@ def inspect_file(path: Path, cell: str | None = None) -> dict[str, Any]:
     if not contents.frames:
         read_raw(path, settings, cell)  # raises an error that lists the cells of the file
     raw = pd.concat(contents.frames, ignore_index=True)
+    if ends is not None:
+        ends[RawFile(path, settings)] = file_ends(path.name, raw)
+    cleaned = _cleaned(raw, str(contents.chosen), settings)
     return {
         "file": str(path),
         "bytes": path.stat().st_size,
         **_format(path, settings, layout),
         "columns": [_column(column, layout, settings) for column in layout.columns],
+        "clocks": _columns_in(layout, "_second"),
+        "counters": _columns_in(layout, "_ah"),
         "cell_id_from": settings.cell_id_from,
         "unused": _unused(layout),
         "rows": sum(contents.rows.values()),
         "cell_count": len(contents.rows),
         "cells": contents.cells(),
-        "cleaned": _cleaned(raw, str(contents.chosen), settings),
+        "cleaned": cleaned,
+        "uncertain": list(_uncertain(layout, cleaned)),
     }
 
 
-def _inspect_or_error(path: Path, cell: str | None) -> dict[str, Any]:
+def _columns_in(layout: Layout, unit: str) -> list[dict[str, str]]:
+    """Return the columns of one kind of quantity.
+
+    Args:
+        unit: the end of the target's name: ``_second`` for clocks, ``_ah`` for charge counters.
+    """
+    return [
+        {"column": column.name, "target": column.target}
+        for column in layout.columns
+        if column.target.endswith(unit)
+    ]
+
+
+def _uncertain(layout: Layout, cleaned: dict[str, Any]) -> Iterator[str]:
+    """Yield what a user should check: what was assumed, and what cleaning warns about."""
+    for column in layout.columns:
+        assumed = not column.unit and column.kind == "number" and column.target in _WITH_UNIT
+        if assumed and not any(unit for _, unit in names_and_units(column.name)):
+            yield f"the unit of {column.name} is assumed: {_assumed_unit(column)}"
+    if not _columns_in(layout, "_ah"):
+        yield "no charge counter: charge is known from the sampled current alone"
+    sign = cleaned.get("current_sign")
+    if sign is not None and sign["reader_says"] == "auto" and not any(sign[name] for name in _VOTES):
+        yield "no evidence for the sign of the current; it is taken as positive for charge"
+    warned: dict[str, dict[str, Any]] = {}
+    for finding in cleaned.get("findings", ()):
+        if finding["severity"] != "info":
+            warned.setdefault(finding["rule"], finding)
+    for rule, finding in warned.items():
+        yield f"{rule}: {finding['before']}, {finding['after']}"
+
+
+def _inspect_or_error(path: Path, cell: str | None, ends: dict[RawFile, FileEnds]) -> dict[str, Any]:
     if not is_utf8(path):
         name = printable(path)
         return {"file": name, "error": f"{name}: the file name is not UTF-8, so it cannot be recorded; rename it"}
     try:
-        return inspect_file(path, cell)
+        return inspect_file(path, cell, ends)
     except KilocellError as error:
         return {"file": str(path), "error": str(error)}
 
@@ -248,17 +309,20 @@ def _unused(layout: Layout) -> list[str]:
 def _cleaned(raw: pd.DataFrame, cell: str, settings: SourceSettings) -> dict[str, Any]:
     """Clean one cell with the default thresholds and return its report, or the reason why it cannot be cleaned."""
     thresholds = CleanSettings(current_sign=settings.current_sign)
-    guess = guess_cell([raw])
     described: dict[str, Any] = {
         "cell_id": cell,
         "rows_in": len(raw),
-        "capacity_guess_ah": None if guess is None else guess.capacity_ah,
+        "capacity_guess_ah": None,
         "unreadable": raw.loc[raw[c.UNREADABLE] != "", c.UNREADABLE].head(3).tolist(),
     }
     try:
         cleaned = clean(raw, cell, thresholds)
     except JobError as error:
         return {**described, "error": str(error)}
+    guess = guess_cell(cleaned.samples)
+    if guess is not None:
+        described["capacity_guess_ah"] = guess.capacity_ah
+        described["half_cycles"] = guess.half_cycles
     for name in _REPORTED:
         described[name] = getattr(cleaned.report, name)
     described["current_sign"] = _sign(raw, cleaned.samples, settings, thresholds)

@@ -6,9 +6,44 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from ...data.settings import SourceSettings
-from ...jobs.cleaning.guess_cell import CellGuess
+from ...data.settings import ColumnMapping, SourceSettings
+from ...data.text import format_count
+from ...jobs.cleaning.guess_cell import SET_WINDOW_VOLT, CellGuess
 from ..campaign.errors import format_comment, format_key, quote
+from .headers import UnknownTable
+
+OUTSIDE_VOLT: Final = 0.05
+"""V: a record within this distance of a set's voltage window is inside it. Chosen, not measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class GuessedSource:
+    """One ``[[sources]]``.
+
+    Args:
+        settings: how its files are read.
+        names: names and globs of its files.
+        reasons: why the cell ids are found in this way, a sentence each; empty = the usual way.
+    """
+
+    settings: SourceSettings
+    names: tuple[str, ...]
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class UnfilledSource:
+    """One ``[[sources]]`` whose columns the user has to fill in.
+
+    Args:
+        table: its columns.
+        names: names and globs of its files.
+        is_comment: write it as a comment, because the campaign can run without it.
+    """
+
+    table: UnknownTable
+    names: tuple[str, ...]
+    is_comment: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +57,16 @@ class GuessedCampaign:
         cells: cells that differ from the default.
         basis: what the guesses are made from, in words.
         left_out: files that cannot be read, with the reason.
+        unfilled: files whose columns the user has to fill in.
     """
 
     name: str
-    sources: tuple[tuple[SourceSettings, tuple[str, ...]], ...]
+    sources: tuple[GuessedSource, ...]
     default: CellGuess | None
     cells: tuple[tuple[str, CellGuess], ...]
     basis: str
     left_out: tuple[str, ...] = ()
+    unfilled: tuple[UnfilledSource, ...] = ()
 
 
 _TOP: Final = """\
@@ -51,7 +88,7 @@ models = ["SPM", "SPMe", "DFN"]
 _CELLS: Final = """\
 # Settings of every cell. A table [cells."ID"] below, for one cell or a glob such as "Cell78*", overrides them.
 [cells.defaults]
-# PyBaMM's parameter sets. GUESS from the highest voltage alone: {set_reason}.
+# PyBaMM's parameter sets. {set_reason}.
 # Replace it with the set of your cell.
 parameter_sets = [{parameter_set}]
 {capacity}
@@ -136,24 +173,26 @@ def campaign_text(guessed: GuessedCampaign) -> str:
     if guessed.left_out:
         lines = [format_comment(f"  {reason}") for reason in guessed.left_out]
         blocks.append("\n".join([format_comment("Left out, because they cannot be read:"), *lines, ""]))
-    blocks += ["\n".join(_source(settings, names)) for settings, names in guessed.sources]
+    blocks += ["\n".join(_source(source)) for source in guessed.sources]
+    blocks += ["\n".join(_unfilled_source(source)) for source in guessed.unfilled]
     blocks.append(_defaults(guessed))
     blocks += [_cell(cell_id, guess) for cell_id, guess in guessed.cells]
     return "\n".join([*blocks, _REST])
 
 
-def _source(settings: SourceSettings, names: tuple[str, ...]) -> Iterator[str]:
+def _source(source: GuessedSource) -> Iterator[str]:
     """Yield the lines of one ``[[sources]]`` table."""
-    yield "[[sources]]"
-    yield format_comment("Raw files or globs (** is any depth), relative to this file.")
-    yield f"files = [{quote(names[0])}]" if len(names) == 1 else _array("files", names)
+    settings = source.settings
+    yield from _files(source.names)
     yield format_comment('How to read them: "csv", "digatron", "parquet", "xlsx", "neware" or "auto".')
     yield f"reader = {quote(settings.reader)}"
     yield format_comment(
         'Where the cell id comes from: "stem" (the file name), "column:NAME" or "pattern:REGEX", a regular'
     )
     yield format_comment("expression for the path, with a group (?P<cell_id>…). Files of one cell are joined in time.")
-    yield f"cell_id = {quote(settings.cell_id_from)}"
+    for reason in source.reasons:
+        yield format_comment(f"GUESS: {reason}.")
+    yield f"cell_id = {_quote_pattern(settings.cell_id_from)}"
     yield format_comment(
         'Sign of the current: "charge_positive", "discharge_positive" or "auto" (decided by the voltage).'
     )
@@ -161,53 +200,140 @@ def _source(settings: SourceSettings, names: tuple[str, ...]) -> Iterator[str]:
     if settings.columns:
         yield format_comment("GUESS from the header: what each column is, and its unit where it is not the usual one.")
         yield "[sources.columns]"
-        for mapping in settings.columns:
-            column = quote(mapping.column)
-            if mapping.unit:
-                column = f"{{ column = {column}, unit = {quote(mapping.unit)} }}"
-            yield f"{mapping.target} = {column}"
+        yield from _columns(settings.columns)
     yield ""
+
+
+def _files(names: tuple[str, ...]) -> Iterator[str]:
+    yield "[[sources]]"
+    yield format_comment("Raw files or globs (** is any depth), relative to this file.")
+    yield f"files = [{quote(names[0])}]" if len(names) == 1 else _array("files", names)
+
+
+def _columns(columns: tuple[ColumnMapping, ...]) -> Iterator[str]:
+    for mapping in columns:
+        column = quote(mapping.column)
+        if mapping.unit:
+            column = f"{{ column = {column}, unit = {quote(mapping.unit)} }}"
+        yield f"{mapping.target} = {column}"
+
+
+def _unfilled_source(source: UnfilledSource) -> Iterator[str]:
+    """Yield the lines of one ``[[sources]]`` table whose columns the user has to fill in."""
+    if source.is_comment:
+        yield format_comment("A table with columns of unknown names. To use it, fill in its columns and remove the #.")
+        yield from (line if line.startswith("#") else f"# {line}".rstrip() for line in _unfilled_lines(source))
+    else:
+        yield from _unfilled_lines(source)
+    yield ""
+
+
+def _unfilled_lines(source: UnfilledSource) -> Iterator[str]:
+    table = source.table
+    yield from "\n".join(_files(source.names)).split("\n")
+    yield f"reader = {quote(table.reader)}"
+    yield format_comment('Where the cell id comes from: "stem" (the file name), "column:NAME" or "pattern:REGEX".')
+    yield f"cell_id = {quote('stem' if table.cell is None else f'column:{table.cell}')}"
+    yield format_comment("The columns of the file, with their first values:")
+    for name, values in zip(table.names, table.values, strict=True):
+        yield format_comment(f"  {quote(name)}: {', '.join(values)}")
+    yield "[sources.columns]"
+    yield from _columns(table.columns)
+    yield format_comment("FILL IN the names of these columns, such as voltage_volt = \"U_cell\", with a unit where")
+    yield format_comment('the name has none: current_ampere = { column = "I", unit = "mA" }. A wall clock (date and')
+    yield format_comment("time) is unix_time_second, and may replace test_time_second, the time since the beginning.")
+    yield from (f'{target} = ""' for target in table.missing)
 
 
 def _array(key: str, entries: tuple[str, ...]) -> str:
     return "\n".join([f"{key} = [", *(f"    {quote(entry)}," for entry in entries), "]"])
 
 
+def _quote_pattern(text: str) -> str:
+    """Write a text as a TOML string; one with backslashes between single quotes, where they need not be doubled."""
+    if "\\" in text and "'" not in text and text.isprintable():
+        return f"'{text}'"
+    return quote(text)
+
+
 def _defaults(guessed: GuessedCampaign) -> str:
     """Return the table ``[cells.defaults]``."""
     default = guessed.default
     if default is None:
-        reason = "no voltage was seen"
-        parameter_set = "Chen2020"
         lines = [
             format_comment("Capacity in A.h: no record shows it. Without a number, the parameter set's is used."),
             format_comment("nominal_capacity_ah = 5.0"),
+            *_guessed_keys('parameter_sets = ["Chen2020"]'),
         ]
-    else:
-        reason = _reason(default)
-        parameter_set = default.parameter_set
-        method = "largest charge in one direction, or the set's capacity if that is close"
-        lines = [
-            format_comment(f"Capacity in A.h. GUESS: {method}."),
-            format_comment(f"It is the median of {guessed.basis}."),
-            f"nominal_capacity_ah = {default.capacity_ah}",
-        ]
-    return _CELLS.format(set_reason=reason, parameter_set=quote(parameter_set), capacity="\n".join(lines))
+        reason = "GUESS without evidence: no voltage was seen"
+        return _CELLS.format(set_reason=reason, parameter_set=quote("Chen2020"), capacity="\n".join(lines))
+    lines = [
+        format_comment(f"Capacity in A.h. GUESS: {_capacity_reason(default)}."),
+        format_comment(f"It is the most common one of {guessed.basis}."),
+        f"nominal_capacity_ah = {default.capacity_ah}",
+        *_guessed_keys(*_guessed_values(default)),
+    ]
+    return _CELLS.format(
+        set_reason=_set_reason(default), parameter_set=_set(default), capacity="\n".join(lines)
+    )
 
 
 def _cell(cell_id: str, guess: CellGuess) -> str:
     """Return the table of one cell."""
     lines = (
-        format_comment(f"GUESS, as above: {_reason(guess)}"),
+        format_comment(f"GUESS, as above: {_capacity_reason(guess)}; {_window(guess)}"),
         f"[cells.{format_key(cell_id)}]",
-        f"parameter_sets = [{quote(guess.parameter_set)}]",
+        f"parameter_sets = [{_set(guess)}]",
         f"nominal_capacity_ah = {guess.capacity_ah}",
+        f"guessed = {{ {', '.join(_guessed_values(guess))} }}",
         "",
     )
     return "\n".join(lines)
 
 
-def _reason(guess: CellGuess) -> str:
-    """Return why a parameter set is guessed."""
+def _guessed_keys(*values: str) -> Iterator[str]:
+    yield format_comment("The guesses above. Results are marked as based on guesses while a value is the same in both")
+    yield format_comment("places, and a guessed capacity sets no threshold of cleaning. When you have checked a value,")
+    yield format_comment("remove it here.")
+    yield f"guessed = {{ {', '.join(values)} }}"
+
+
+def _guessed_values(guess: CellGuess) -> Iterator[str]:
+    yield f"nominal_capacity_ah = {guess.capacity_ah}"
+    if guess.parameter_set:
+        yield f"parameter_sets = [{_set(guess)}]"
+
+
+def _set(guess: CellGuess) -> str:
+    """Return the entries of ``parameter_sets``."""
+    return quote(guess.parameter_set) if guess.parameter_set else ""
+
+
+def _capacity_reason(guess: CellGuess) -> str:
+    """Return where a capacity comes from."""
+    number = format_count(guess.half_cycles, "half cycle")
+    seen = f"{guess.seen_ah:g} A.h in the largest charge or discharge ({number} with at least half of that)"
+    if guess.capacity_ah != guess.seen_ah:
+        return f"{seen}, close to the {guess.capacity_ah:g} A.h of {guess.parameter_set}"
+    return seen
+
+
+def _set_reason(guess: CellGuess) -> str:
+    """Return why a parameter set is guessed, or why none is."""
+    if not guess.parameter_set:
+        return f"No set is guessed: {_window(guess)}. Without a set, cells are only cleaned"
+    return f"GUESS from the highest voltage alone: {_window(guess)}"
+
+
+def _window(guess: CellGuess) -> str:
+    """Return what the voltages say about the kind of cell."""
+    highest = f"{guess.voltage_max_volt:.2f} V"
+    if not guess.parameter_set:
+        return f"the highest voltage, {highest}, is too low for LFP, NMC, LCO or NCA against graphite"
     kind = "LFP" if guess.parameter_set == "Prada2013" else "NMC, LCO or NCA"
-    return f"{guess.voltage_max_volt:.2f} V is typical of {kind}"
+    lower, upper = SET_WINDOW_VOLT[guess.parameter_set]
+    text = f"{highest} is typical of {kind}"
+    if guess.voltage_max_volt > upper + OUTSIDE_VOLT or guess.voltage_min_volt < lower - OUTSIDE_VOLT:
+        lowest = f"{guess.voltage_min_volt:.2f}"
+        text += f"; but the record has {lowest} to {highest}, and {guess.parameter_set} is made for {lower:g} to {upper:g} V"
+    return text

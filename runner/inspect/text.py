@@ -6,11 +6,15 @@ import datetime
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from ...data.text import format_count
+from ...data.text import format_count, printable_text
 from ..show.table import table
+from .joined_files import JoinedFiles
 
 MOST_CELLS: Final = 20
 """Cells of a file up to which each has a line."""
+
+MOST_NAMED: Final = 30
+"""Files of a cell up to which all are named."""
 
 _DELIMITERS: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "runs of spaces"}
 _DATES_FROM_SECOND: Final = 1e8
@@ -26,6 +30,7 @@ def inspection_text(inspection: Inspection) -> str:
     Args:
         inspection: of :func:`kilocell.runner.inspect.raw_file.inspect_file`, or a dict of ``file`` and ``error``.
     """
+    inspection = _printable(inspection)
     if "error" in inspection:
         reason = str(inspection["error"]).removeprefix(f"{inspection['file']}: ")
         return f"{inspection['file']}\n  cannot be read: {reason}"
@@ -34,12 +39,54 @@ def inspection_text(inspection: Inspection) -> str:
         *_layout(inspection),
         "",
         *_columns(inspection),
+        *_clocks_and_counters(inspection),
         "",
         *_cells(inspection),
         "",
         *_clean(inspection),
+        *_uncertain(inspection),
     ]
     return "\n".join(lines)
+
+
+def joined_text(joined: Sequence[JoinedFiles]) -> Iterator[str]:
+    """Yield a block on the cells that several files have, unless there are none.
+
+    Args:
+        joined: of :func:`kilocell.runner.inspect.joined_files.describe_joined_files`.
+    """
+    if not joined:
+        return
+    lines = ["cells in several files"]
+    for join in joined:
+        lines.append(f"  {join.cell_id}: {join.words}")
+        if join.order:
+            shown = [*join.order[:MOST_NAMED], "…"] if len(join.order) > MOST_NAMED else join.order
+            lines.append(f"    order  {', '.join(shown)}")
+        lines += [f"    check  {doubt}" for doubt in join.doubts]
+    yield "\n".join(map(printable_text, lines))
+
+
+def _printable(value: Any) -> Any:
+    """Return plain values with the control characters in all texts escaped."""
+    if isinstance(value, str):
+        return printable_text(value)
+    if isinstance(value, Mapping):
+        return {key: _printable(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_printable(entry) for entry in value]
+    return value
+
+
+def _clocks_and_counters(inspection: Inspection) -> Iterator[str]:
+    for word in ("clocks", "counters"):
+        found = [f"{entry['column']} ({entry['target']})" for entry in inspection[word]]
+        yield f"{word:<8} {', '.join(found) or 'none'}"
+
+
+def _uncertain(inspection: Inspection) -> Iterator[str]:
+    for number, line in enumerate(inspection["uncertain"]):
+        yield f"{'' if number else 'check':<8} {line}"
 
 
 def _layout(inspection: Inspection) -> Iterator[str]:
@@ -95,7 +142,8 @@ def _clean(inspection: Inspection) -> Iterator[str]:
         f"{cleaned['charge_in_after_ah']:.4g} A.h in, {cleaned['charge_out_after_ah']:.4g} A.h out"
     )
     if cleaned["capacity_guess_ah"] is not None:
-        text += f", estimated capacity {cleaned['capacity_guess_ah']:g} A.h"
+        number = format_count(cleaned["half_cycles"], "half cycle")
+        text += f", estimated capacity {cleaned['capacity_guess_ah']:g} A.h (a guess, from {number})"
     yield text
     yield from _describe_not_cleaned(inspection)
     yield f"current  {_sign(cleaned['current_sign'])}"

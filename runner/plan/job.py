@@ -10,7 +10,7 @@ from ...data.codec import digest
 from ...data.fit_settings import FitSettings
 from ...data.installed import installed_version, registering_package
 from ...data.results.receipt import JobKind
-from ...data.settings import CleanSettings, FileRange, ParameterSetSettings, SimulateSettings, SourceFile
+from ...data.settings import CellSettings, CleanSettings, FileRange, ParameterSetSettings, SimulateSettings, SourceFile
 
 JOB_VERSIONS: Mapping[JobKind, int] = {"split": 2, "clean": 5, "simulate": 4, "start": 5, "fit": 5, "profile": 1}
 """Part of each job's digest: raise a number when the same settings give another result."""
@@ -194,6 +194,11 @@ def split_digest(file: SourceFile) -> str:
     return digest("split", JOB_VERSIONS["split"], file.digest, file.settings)
 
 
+def without_set_source(cell: CellSettings) -> CellSettings:
+    """Return the settings of a cell for a digest: whether its parameter set is a guess changes no result."""
+    return replace(cell, parameter_set_source="")
+
+
 def plugin_versions(settings: ParameterSetSettings) -> tuple[str, ...]:
     """Return the package besides PyBaMM that a parameter set comes from.
 
@@ -218,7 +223,14 @@ def start_digest(settings: FitSettings, start: int, cleaned: str, warm: str = ""
     """
     # The number of starts is no part of it: more starts can be added without repeating the old ones. Nor is what stops
     # a start early: starts that ran to the end are the same without it, and the others are known by their results.
-    alone = replace(settings, starts=0, profiles=False, time_limit_second=None, stop_beaten=False)
+    alone = replace(
+        settings,
+        cell=without_set_source(settings.cell),
+        starts=0,
+        profiles=False,
+        time_limit_second=None,
+        stop_beaten=False,
+    )
     parts: list[object] = [cleaned, alone, start]
     if warm:
         parts.append(warm)

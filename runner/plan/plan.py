@@ -41,6 +41,7 @@ from .job import (
     plugin_versions,
     split_digest,
     start_digest,
+    without_set_source,
 )
 
 
@@ -220,7 +221,7 @@ def _simulate_job(work: SimulateWork, earlier_digest: str, needs: tuple[Key, ...
     """
     settings = work.settings
     # The time limit is no part of the digest: a simulation that ended in time is the same under any limit.
-    unlimited = replace(settings, time_limit_second=0.0)
+    unlimited = replace(settings, cell=without_set_source(settings.cell), time_limit_second=0.0)
     inputs = (earlier_digest, unlimited, *plugin_versions(settings.parameter_set))
     job_digest = digest("simulate", JOB_VERSIONS["simulate"], installed_version("pybamm"), *inputs)
     stage = f"simulate-{settings.model.name}"

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, TextIO
 
+from ...data.text import printable_text
 from ..worker.run_job import JobOutcome
 
 BAR_CHARACTERS: Final = 24
@@ -68,11 +69,11 @@ class Progress:
             self._last = now
 
     def say(self, text: str) -> None:
-        """Print a line above the bars."""
+        """Print a line above the bars; control characters in names of cells and files are escaped."""
         if self._stream is None:
             return
         self._clear()
-        self._stream.write(text + "\n")
+        self._stream.write(printable_text(text) + "\n")
         self._stream.flush()
         if self._terminal:
             self._draw()

@@ -36,6 +36,7 @@ from ..worker.inputs import store_set_files
 from .lock import lock_store
 from .progress import Progress
 from .record import Recorder, record_found
+from .set_doubts import SetDoubts
 
 RECORDED_VERSIONS: Final = (
     "kilocell",
@@ -169,7 +170,7 @@ def run_campaign(
                 store_set_files(store, campaign.set_files)
                 for job in waiting:
                     forget_deaths(store.journal(job.cell_id, job.label))
-                _run_jobs(catalog, store, run_id, waiting, cluster, counts, out, verbose)
+                _run_jobs(catalog, store, run_id, waiting, plan.cells, cluster, counts, out, verbose)
         summary = RunSummary(
             run_id=run_id,
             done=counts["done"],
@@ -247,6 +248,7 @@ def _run_jobs(
     store: Store,
     run_id: int,
     jobs: Sequence[Job],
+    cells: Sequence[CellPlan],
     cluster: ClusterSettings,
     counts: Counter[str],
     out: TextIO | None,
@@ -257,6 +259,7 @@ def _run_jobs(
     Args:
         run_id: of the catalog.
         jobs: those that have to run.
+        cells: the campaign's settings of each cell, which are compared with its record.
         counts: is added to: jobs by status; those that have nothing to simulate under ``nothing``, not ``skipped``.
         out: stream for progress; ``None`` = no progress.
         verbose: show Dask's own log lines.
@@ -279,9 +282,12 @@ def _run_jobs(
                 f"compiler   {model_cache.COMPILER} not found; without it, models take two to three times as long"
             )
         progress.say(f"running    {format_count(len(jobs), 'job')} on {workers.description}")
+        doubts = SetDoubts(store, cells if out is not None else (), jobs, progress.say)
+        doubts.check_cleaned(jobs)
         try:
             for outcomes in run_jobs(workers.client, jobs, str(store.root)):
                 recorder.add(outcomes)
+                doubts.add(outcomes)
                 for outcome in outcomes:
                     counts["nothing" if outcome.has_nothing_to_simulate else outcome.status] += 1
                     if outcome.status == "failed":

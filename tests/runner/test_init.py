@@ -18,9 +18,10 @@ from kilocell.runner.campaign.campaign import Campaign, load_campaign
 from kilocell.runner.campaign.cell_plan import resolve
 from kilocell.runner.campaign.errors import format_comment, format_key, quote
 from kilocell.runner.cli import cli
+from kilocell.runner.inspect import guess_cells as limits
 from kilocell.runner.inspect import new_campaign as init
 from kilocell.runner.inspect.new_campaign import write_campaign
-from kilocell.runner.inspect.template import GuessedCampaign, campaign_text
+from kilocell.runner.inspect.template import GuessedCampaign, GuessedSource, campaign_text
 
 HEADER = "cell_id,test_time_s,current_mA,voltage_V,temperature_C\n"
 
@@ -178,7 +179,7 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 @given(name=TEXTS, cell_id=TEXTS, reason=TEXTS)
 def test_any_text_is_written_as_toml(name: str, cell_id: str, reason: str) -> None:
     guess = CellGuess(1.23, 3.5)
-    source = (SourceSettings(cell_id_from=f"column:{name}"), (name, reason))
+    source = GuessedSource(SourceSettings(cell_id_from=f"column:{name}"), (name, reason), (reason,))
     document = tomllib.loads(
         campaign_text(GuessedCampaign(name, (source,), guess, ((cell_id, guess),), "1 of 1 cells", (reason,)))
     )
@@ -234,7 +235,7 @@ def test_reading_that_takes_a_while_is_announced(tmp_path: Path, monkeypatch: py
     assert told == []
     monkeypatch.setattr(init, "_SLOW_BYTES", 1000)
     write_campaign([str(tmp_path)], tmp_path / "slow.toml", told.append)
-    monkeypatch.setattr(init, "_MOST_BYTES", 2000)
+    monkeypatch.setattr(limits, "MOST_BYTES", 2000)
     write_campaign([str(tmp_path)], tmp_path / "slower.toml", told.append)
     assert [text.split(" MB in ")[1] for text in told] == [
         "1 file to guess capacity and parameter set of each cell"
@@ -243,8 +244,8 @@ def test_reading_that_takes_a_while_is_announced(tmp_path: Path, monkeypatch: py
 
 
 def test_no_more_is_held_than_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(init, "_MOST_HELD", 1000)
+    monkeypatch.setattr(limits, "MOST_HELD", 1000)
     for name in "AB":
         (tmp_path / f"{name}.csv").write_text(HEADER + rows(name, 5.0, (4.2, 2.8)))
     write_campaign([str(tmp_path)], tmp_path / "campaign.toml")
-    assert "1 of 1 cells, in 1 of 2 files" in (tmp_path / "campaign.toml").read_text()
+    assert "1 of 1 cell, in 1 of 2 files (a sample of each layout)" in (tmp_path / "campaign.toml").read_text()
