@@ -68,9 +68,12 @@ PARTITION_COLUMNS: Final[dict[str, str]] = {
     DISCHARGING_CAPACITY: "float64",
     FLAGS: "int64",  # one bit for each cleaning rule, see data/rules.py
     SOURCE_INDEX: "int32",
-    SOURCE_ROW: "int64",
+    SOURCE_ROW: "int64",  # NO_SOURCE_ROW: the sample is a step edge that cleaning inserted
 }
 """All columns of a cleaned partition, in order."""
+
+NO_SOURCE_ROW: Final = -1
+"""``source_row`` of an inserted sample: its current is the cell's, but nobody measured it; it is no measurement."""
 
 SIMULATION_COLUMNS: Final[dict[str, str]] = {
     TEST_TIME: "float64",

@@ -9,6 +9,7 @@ from typing import BinaryIO, Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute
 import pyarrow.csv
 
 from . import columns as c
@@ -45,15 +46,30 @@ _QUOTED: Final = frozenset(',"\r\n')
 def bdf_series(table: pa.Table) -> pa.Table:
     """Return the columns of the Battery Data Format under its labels, without optional columns that have no value.
 
+    The format has no flags, so the voltage of an inserted step edge is left empty: it would pass for a measured one.
+    The current stays, because it gives the charge.
+
     Args:
         table: a cleaned partition, ``data.columns.PARTITION_COLUMNS``. Its units and its sign of the current (positive
             charges the cell) are those of the format.
     """
+    table = _without_inserted_voltage(table)
     rows = max(table.num_rows, 1)
     names = [name for name in BDF_LABELS if name in BDF_REQUIRED or table.column(name).null_count < rows]
     reset_labels = {name: label for name, label in BDF_RESET_LABELS.items() if _decreases(table.column(name))}
     labels = BDF_LABELS | reset_labels
     return table.select(names).rename_columns([labels[name] for name in names])
+
+
+def _without_inserted_voltage(table: pa.Table) -> pa.Table:
+    """Return a partition in which the voltage of samples without a source row is missing."""
+    inserted = pyarrow.compute.equal(table.column(c.SOURCE_ROW), c.NO_SOURCE_ROW)
+    if not pyarrow.compute.any(inserted).as_py():
+        return table
+    voltage = table.column(c.VOLTAGE)
+    place = table.schema.get_field_index(c.VOLTAGE)
+    nothing = pa.scalar(None, voltage.type)
+    return table.set_column(place, c.VOLTAGE, pyarrow.compute.if_else(inserted, nothing, voltage))
 
 
 def _decreases(column: pa.ChunkedArray) -> bool:

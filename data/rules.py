@@ -7,7 +7,10 @@ figures and exports use only this list. A bit is never reused for another rule, 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
+
+if TYPE_CHECKING:
+    from .arrays import Integers, Mask
 
 Severity = Literal["info", "warning", "error"]
 
@@ -76,10 +79,19 @@ RULES: Final[tuple[Rule, ...]] = (
         "different rest voltage after a new file, restart or gap, although no charge passed",
     ),
     Rule("aborted_test", 38, "warning", "the record ends in the middle of a step or cycle"),
+    Rule("rest_only", 39, "warning", "the cell rests throughout, or its current is missing; nothing to simulate"),
     Rule("file_order", 43, "info", "what shows the order of a cell's files, what contradicts it, and files left out"),
     Rule("time_uncertain", 44, "warning", "nothing shows the unit of the test time, and s is not plausible; left"),
     Rule("time_stamp", 45, "warning", "the time of one row contradicts the rows around it; placed between them"),
-    Rule("rest_only", 39, "warning", "the cell rests throughout, or its current is missing; nothing to simulate"),
+    Rule("voltage_placeholder", 47, "error", "0 V or one exact number under every current; taken as missing"),
+    Rule("step_edge", 40, "info", "sample inserted at a step's edge, between two rows; it has no source row"),
+    Rule("charge_uncertain", 41, "warning", "the charge between two rows is not known from the file; bounds given"),
+    Rule(
+        "charge_balance",
+        42,
+        "error",
+        "more charge out than was ever in the cell, or in than it can hold, by the whole record",
+    ),
 )
 RULES_BY_CODE: Final[dict[str, Rule]] = {rule.code: rule for rule in RULES}
 
@@ -94,3 +106,16 @@ def flag_bit(code: str) -> int:
         KeyError: there is no such rule.
     """
     return 1 << RULES_BY_CODE[code].bit
+
+
+def is_inserted(flags: Integers) -> Mask:
+    """Tell which samples cleaning inserted at a step's edge (rule ``step_edge``), shape (n,).
+
+    Their current is the cell's, their voltage is interpolated, and they have no source row
+    (``data.columns.NO_SOURCE_ROW``): they carry charge, but they are no measurement.
+
+    Args:
+        flags: the rules' bits, shape (n,).
+    """
+    inserted: Mask = (flags & flag_bit("step_edge")) != 0
+    return inserted

@@ -162,6 +162,8 @@ class CleanSettings:
         fill_samples: longest run of missing voltages, or of missing currents where the current changes, that is filled.
         fill_constant_samples: longest run of missing currents that is filled where the current is the same on both
             sides and the voltage shows no edge.
+        missing_charge_share: share of the charge throughput that may be unknown where currents are missing; beyond it
+            they stay missing, and the cell is not simulated.
         gap_factor: a time step longer than so many usual ones is a gap, if it also exceeds ``gap_second``.
         gap_second: shortest gap (s).
         voltage_limits_volt: voltages (V) outside these two cannot be a cell's.
@@ -174,6 +176,7 @@ class CleanSettings:
         channel_difference_volt: largest difference (V) between the rest voltages before and after a new file, a restart
             or a gap that is not reported.
         capacity_tolerance: share by which the cycler's counters may differ from the integrated current.
+        charge_tolerance: share of the throughput by which the charge may be uncertain before it is reported.
         capacity_factor: largest possible charge of a cycle, in nominal capacities.
         time_scale_tolerance: share by which the ratio of two clocks, or of a clock and the counters, may differ from
             the factor of a unit.
@@ -187,6 +190,7 @@ class CleanSettings:
     rest_current_per_ah: float = 0.005
     fill_samples: int = 5
     fill_constant_samples: int = 100
+    missing_charge_share: float = 0.02
     gap_factor: float = 20.0
     gap_second: float = 600.0
     voltage_limits_volt: tuple[float, float] = (0.5, 5.5)
@@ -199,6 +203,7 @@ class CleanSettings:
     channel_difference_volt: float = 0.005
     capacity_tolerance: float = 0.01
     capacity_factor: float = 2.0
+    charge_tolerance: float = 0.005
     time_scale_tolerance: float = 0.05
     clock_tolerance_second: float = 2.0
     clock_drift: float = 2e-4

@@ -26,12 +26,14 @@ COLUMNS_BY_QUANTITY: Final = {
     "current": {c.CURRENT},
     "temperature": {c.SURFACE_TEMPERATURE, c.AMBIENT_TEMPERATURE},
     "chamber": {c.SURFACE_TEMPERATURE, c.AMBIENT_TEMPERATURE},
+    "step_edge": {c.CURRENT},
     "step": {c.STEP_COUNT},
+    "charge": {c.CURRENT},
     "cycle": {c.CYCLE_COUNT},
     "time": set[str](),
     "duplicate": set[str](),
 }
-"""First word of a rule's code to the columns in which it is marked. Other rules are marked in every column."""
+"""A rule's code, or the first word of codes, to the columns in which it is marked. Other rules are marked in all."""
 
 BINS: Final = (1500, 300)
 """Resolution of marks across (time) and along (value) a panel: only the first of the marks at one place is drawn."""
@@ -108,7 +110,7 @@ def is_marked_in(code: str, column: str) -> bool:
         code: the rule's code.
         column: name of the cleaned column.
     """
-    columns = COLUMNS_BY_QUANTITY.get(code.partition("_")[0])
+    columns = COLUMNS_BY_QUANTITY.get(code, COLUMNS_BY_QUANTITY.get(code.partition("_")[0]))
     return columns is None or column in columns
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ..data import columns as c
-from ..data.arrays import Floats, Integers
+from ..data.arrays import Floats, Integers, Mask
 from ..data.convert import SECONDS_PER_HOUR
 from ..data.errors import ReadError, StoreError
 from ..data.readers.read import read_raw
@@ -38,7 +38,8 @@ class BeforeAndAfter:
 
     Args:
         samples: ``data.columns.PARTITION_COLUMNS``, in time order.
-        raw: ``data.columns.RAW_COLUMNS`` of the same samples before cleaning, row by row.
+        raw: ``data.columns.RAW_COLUMNS`` of the same samples before cleaning, row by row; all numbers of an inserted
+            sample are missing, since it has no row.
         quarantined: raw rows that were quarantined, each with its ``rule``; ``test_time_second`` is their time in the
             cleaned record.
     """
@@ -46,6 +47,22 @@ class BeforeAndAfter:
     samples: pd.DataFrame
     raw: pd.DataFrame
     quarantined: pd.DataFrame
+
+    @property
+    def is_row(self) -> Mask:
+        """Tell which samples are rows of a file, and not inserted at a step's edge, shape (samples,)."""
+        rows: Mask = is_row_of_file(self.samples)
+        return rows
+
+
+def is_row_of_file(samples: pd.DataFrame) -> Mask:
+    """Tell which samples of a partition are rows of a file, shape (samples,); the others were inserted.
+
+    Args:
+        samples: with ``source_row``.
+    """
+    rows: Mask = samples[c.SOURCE_ROW].to_numpy() != c.NO_SOURCE_ROW
+    return rows
 
 
 def read_before_and_after(store: Store, catalog: sqlite3.Connection, cell_id: str) -> BeforeAndAfter:
@@ -65,12 +82,31 @@ def read_before_and_after(store: Store, catalog: sqlite3.Connection, cell_id: st
     order = np.argsort(raw_keys, kind="stable")
     raw = raw.take(order)
     raw_keys = raw_keys[order]
-    sample_keys = _row_keys(samples)
+    is_row = is_row_of_file(samples)
+    rows = samples[is_row]
+    sample_keys = _row_keys(rows)
     place = np.searchsorted(raw_keys, sample_keys)
     if not np.array_equal(raw_keys[np.minimum(place, len(raw_keys) - 1)], sample_keys):
         raise StoreError(f"the raw rows of cell {cell_id!r} have changed since it was cleaned: {_CLEAN_AGAIN}")
-    quarantined = _place_quarantined(raw, raw_keys, place, samples, read_quarantine(store, cell_id))
-    return BeforeAndAfter(samples, raw.take(place).reset_index(drop=True), quarantined)
+    quarantined = _place_quarantined(raw, raw_keys, place, rows, read_quarantine(store, cell_id))
+    return BeforeAndAfter(samples, _with_missing_rows(raw.take(place), is_row), quarantined)
+
+
+def _with_missing_rows(raw: pd.DataFrame, is_row: Mask) -> pd.DataFrame:
+    """Add a row of missing numbers for each inserted sample.
+
+    Args:
+        raw: the raw rows of the samples that have one, in the order of the samples.
+        is_row: tells which samples have one, shape (samples,).
+    """
+    if is_row.all():
+        return raw.reset_index(drop=True)
+    previous_row = np.maximum(np.cumsum(is_row) - 1, 0)
+    filled = raw.take(previous_row).reset_index(drop=True)
+    numbers = [name for name, kind in c.RAW_COLUMNS.items() if kind == "float64" and name in filled]
+    filled.loc[~is_row, numbers] = np.nan
+    filled.loc[~is_row, c.SOURCE_ROW] = c.NO_SOURCE_ROW
+    return filled
 
 
 def _read_raw_rows(store: Store, catalog: sqlite3.Connection, cell_id: str) -> pd.DataFrame:

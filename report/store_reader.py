@@ -24,20 +24,29 @@ _COUNT: Final = "int64"
 _MAYBE: Final = "Int64"  # a count, or pandas.NA where it is not known
 _FLAG: Final = "boolean"
 
+_CHARGE: Final = {
+    "charge_source": _TEXT, "charge_in_low_ah": _REAL, "charge_in_high_ah": _REAL, "charge_out_low_ah": _REAL,
+    "charge_out_high_ah": _REAL, "charge_in_counted_ah": _REAL, "charge_out_counted_ah": _REAL,
+}  # fmt: skip
 _CELLS: Final = {
     "cell_id": _TEXT, "status": _TEXT, "nominal_capacity_ah": _REAL, "rows_in": _MAYBE, "rows_kept": _MAYBE,
     "rows_quarantined": _MAYBE, "findings": _MAYBE, "cycles": _MAYBE, "time_span_second": _REAL, "charge_in_ah": _REAL,
     "charge_out_ah": _REAL, "temperature_mean_celsius": _REAL, "simulations_done": _COUNT,
-    "simulations_failed": _COUNT, "best_simulation": _TEXT, "best_rmse_mv": _REAL,
+    "simulations_failed": _COUNT, "best_simulation": _TEXT, "best_rmse_mv": _REAL, "rows_inserted": _MAYBE,
+    **_CHARGE, "charge_uncertainty_ah": _REAL, "charge_uncertainty_percent": _REAL, "capacity_source": _TEXT,
+    "parameter_set_source": _TEXT,
 }  # fmt: skip
 _CYCLES: Final = {
     "cell_id": _TEXT, "cycle_count": _COUNT, "first_test_time_second": _REAL, "last_test_time_second": _REAL,
     "samples": _COUNT, "steps": _COUNT, "charge_in_ah": _REAL, "charge_out_ah": _REAL, "energy_in_wh": _REAL,
     "energy_out_wh": _REAL, "voltage_min_volt": _REAL, "voltage_max_volt": _REAL, "temperature_mean_celsius": _REAL,
+    **_CHARGE,
 }  # fmt: skip
 _RESULTS: Final = {
     "cell_id": _TEXT, "model": _TEXT, "parameter_set": _TEXT, "status": _TEXT, "rmse_mv": _REAL, "bias_mv": _REAL,
-    "worst_mv": _REAL, "worst_time_second": _REAL, "seconds": _REAL, "reason": _TEXT,
+    "worst_mv": _REAL, "worst_time_second": _REAL, "seconds": _REAL, "reason": _TEXT, "charge_source": _TEXT,
+    "charge_error": _REAL, "charge_uncertainty_ah": _REAL, "charge_uncertainty_percent": _REAL,
+    "capacity_source": _TEXT, "parameter_set_source": _TEXT,
 }  # fmt: skip
 _FINDINGS: Final = {
     "cell_id": _TEXT, "rule": _TEXT, "severity": _TEXT, "rows": _COUNT, "source_index": _COUNT, "source_row": _COUNT,
@@ -48,7 +57,7 @@ _FITS: Final = {
     "status": _TEXT, "verdict": _TEXT, "rmse_default_mv": _REAL, "rmse_mv": _REAL,
     "validation_default_rmse_mv": _REAL, "validation_rmse_mv": _REAL, "samples": _MAYBE, "starts": _MAYBE,
     "starts_done": _MAYBE, "starts_agreeing": _MAYBE, "noise_mv": _REAL, "chain": _TEXT, "chain_cycle": _MAYBE,
-    "seconds": _REAL, "reason": _TEXT,
+    "seconds": _REAL, "reason": _TEXT, "charge_throughput_ah": _REAL, "charge_uncertainty_ah": _REAL,
 }  # fmt: skip
 _FITTED_PARAMETERS: Final = {
     "cell_id": _TEXT, "fit": _TEXT, "parameter": _TEXT, "value": _REAL, "unit": _TEXT, "standard_error": _REAL,
@@ -114,7 +123,13 @@ class StoreReader:
             campaign gives it; ``rows_in``, ``rows_kept`` and ``rows_quarantined`` by cleaning; ``findings``, a count;
             ``cycles``, a count; ``time_span_second``; ``charge_in_ah`` and ``charge_out_ah``, both positive;
             ``temperature_mean_celsius``; ``simulations_done`` and ``simulations_failed``, counts; ``best_simulation``
-            and ``best_rmse_mv``, the simulation with the smallest RMSE.
+            and ``best_rmse_mv``, the simulation with the smallest RMSE; ``rows_inserted``, the samples at step edges
+            that are no rows of a file; ``charge_source``, what the charge is known from, in words;
+            ``charge_in_low_ah`` to ``charge_in_high_ah`` and ``charge_out_low_ah`` to ``charge_out_high_ah``, the
+            bounds of the charge; ``charge_in_counted_ah`` and ``charge_out_counted_ah`` by the cycler's counters;
+            ``charge_uncertainty_ah``, half of upper - lower bound of charge in + charge out (and as much of charge in
+            - charge out), and ``charge_uncertainty_percent`` of charge in + charge out; ``capacity_source`` and
+            ``parameter_set_source``: ``given`` by the user, or a ``guess``.
         """
         from ..sqlite import queries
 
@@ -129,8 +144,10 @@ class StoreReader:
 
         Returns:
             ``cell_id``; ``cycle_count`` from 1; ``first_test_time_second`` and ``last_test_time_second`` since the
-            record's start; ``samples`` and ``steps``, counts; ``charge_in_ah``, ``charge_out_ah``, ``energy_in_wh`` and
-            ``energy_out_wh``, all positive; ``voltage_min_volt``, ``voltage_max_volt``; ``temperature_mean_celsius``.
+            record's start; ``samples`` (rows of the files, without inserted step edges) and ``steps``, counts;
+            ``charge_in_ah``, ``charge_out_ah``, ``energy_in_wh`` and ``energy_out_wh``, all positive;
+            ``voltage_min_volt``, ``voltage_max_volt``; ``temperature_mean_celsius``; ``charge_source``, what the
+            cycle's charge is known from, its bounds and the counters' values, as in :meth:`cells`.
 
         Raises:
             UsageError: the store has no such cell; the text suggests the nearest id.
@@ -151,7 +168,11 @@ class StoreReader:
             ``cell_id``, ``model``, ``parameter_set``; ``status`` (done, failed, skipped, pending) of the simulation, or
             of cleaning where there is no simulation; over the whole record ``rmse_mv``, ``bias_mv`` (mean error) and
             ``worst_mv`` (error of the largest magnitude, with its sign) at ``worst_time_second``; ``seconds`` the job
-            took; ``reason`` it failed or was skipped, else empty.
+            took; ``reason`` it failed or was skipped, else empty; ``charge_source``, what the charge of the simulated
+            cycles is known from; ``charge_error``, the model's difference from the recorded current's charge as a share
+            of charge in + charge out; ``charge_uncertainty_ah`` and ``charge_uncertainty_percent`` of that charge
+            itself, which ``charge_error`` says nothing about; ``capacity_source`` and ``parameter_set_source``:
+            ``given`` by the user, or a ``guess``.
 
         Raises:
             UsageError: the store has no such cell; the text suggests the nearest id.
@@ -196,7 +217,8 @@ class StoreReader:
             ``status``; ``verdict`` in words; ``rmse_default_mv`` before and ``rmse_mv`` after the fit, on the fitted
             ``samples``; ``validation_default_rmse_mv`` and ``validation_rmse_mv`` on the cycles held out; ``starts``,
             ``starts_done`` and ``starts_agreeing``, counts; ``noise_mv`` of the measured voltage; ``chain`` and
-            ``chain_cycle`` of a fit along life; ``seconds``; ``reason`` it failed or was skipped, else empty.
+            ``chain_cycle`` of a fit along life; ``seconds``; ``reason`` it failed or was skipped, else empty;
+            ``charge_throughput_ah`` of the fitted cycles, and its uncertainty ``charge_uncertainty_ah``.
 
         Raises:
             UsageError: the store has no such cell; the text suggests the nearest id.
@@ -239,7 +261,8 @@ class StoreReader:
             The columns of :data:`kilocell.data.columns.PARTITION_COLUMNS`: ``test_time_second`` from 0,
             ``voltage_volt``, ``current_ampere`` (positive charges the cell), ``cycle_count``, ``step_count``,
             ``step_type``, temperatures in °C, the cycler's capacity counters in A.h, ``flags`` (a bit for each cleaning
-            rule, :mod:`kilocell.data.rules`), and the ``source_index`` and ``source_row`` each sample is from.
+            rule, :mod:`kilocell.data.rules`), and the ``source_index`` and ``source_row`` each sample is from;
+            ``source_row`` -1: a step edge that cleaning inserted, with the cell's current and an interpolated voltage.
 
         Raises:
             UsageError: the store has no such cell, or the cell has no cleaned record.
@@ -268,7 +291,8 @@ class StoreReader:
         Returns:
             The columns of :data:`kilocell.data.columns.SIMULATION_COLUMNS`: ``test_time_second``,
             ``simulated_voltage_volt``, ``simulated_current_ampere`` (positive charges the cell),
-            ``voltage_error_volt`` (simulated minus measured; NaN where the measured voltage is missing),
+            ``voltage_error_volt`` (simulated minus measured; NaN where the measured voltage is missing, and at inserted
+            step edges),
             ``cycle_count``, ``step_count``, ``step_type``, and ``window`` after the step's start (ohmic, kinetic,
             diffusion, capacity). The last two are missing in files of earlier versions.
 

@@ -39,7 +39,7 @@ A table comes after the tables that it refers to.
 """
 
 COPIED_VIEWS: Final = (
-    *("rules_by_cell", "quarantined_rows", "charge_by_rule"),
+    *("rules_by_cell", "quarantined_rows", "charge_by_rule", "charge_uncertainty"),
     *("errors_by_window", "errors_by_step_type", "errors_by_cycle"),
 )
 """Views of the catalog that an export copies: those that need only the copied tables."""

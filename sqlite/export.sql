@@ -20,7 +20,7 @@ CREATE TABLE samples (
     discharging_capacity_ah     REAL,     -- the cycler's counter
     flags                       INTEGER NOT NULL,  -- bits of the cleaning rules that flagged the sample
     source_index                INTEGER NOT NULL,
-    source_row                  INTEGER NOT NULL,
+    source_row                  INTEGER NOT NULL,  -- -1: inserted at a step's edge; its voltage_volt is not measured
     PRIMARY KEY (cell_id, sample)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX samples_by_cycle ON samples (cell_id, cycle_count);
@@ -33,7 +33,7 @@ CREATE TABLE simulation_samples (
     test_time_second         REAL NOT NULL,
     simulated_voltage_volt   REAL,
     simulated_current_ampere REAL,
-    voltage_error_volt       REAL,  -- simulated - measured
+    voltage_error_volt       REAL,  -- simulated - measured; NULL where no voltage was measured
     cycle_count              INTEGER NOT NULL,
     step_count               INTEGER NOT NULL,
     step_type                TEXT,
@@ -43,11 +43,13 @@ CREATE TABLE simulation_samples (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX simulation_samples_by_cycle ON simulation_samples (cell_id, label, cycle_count);
 
--- All cycles of a cell on a common time axis: each sample with the time since its cycle's start.
+-- All cycles of a cell on a common time axis: each sample with the time since its cycle's start. Inserted step edges
+-- have the cell's current and no voltage.
 CREATE VIEW cell_cycles AS
 SELECT s.cell_id, s.cycle_count, s.step_count, s.step_type,
     s.test_time_second - y.first_test_time_second AS cycle_time_second,
-    s.test_time_second, s.voltage_volt, s.current_ampere, s.surface_temperature_celsius, s.ambient_temperature_celsius
+    s.test_time_second, CASE WHEN s.source_row >= 0 THEN s.voltage_volt END AS voltage_volt, s.current_ampere,
+    s.surface_temperature_celsius, s.ambient_temperature_celsius
 FROM samples s
 LEFT JOIN cycles y ON y.cell_id = s.cell_id AND y.cycle_count = s.cycle_count
 ORDER BY s.cell_id, s.sample;
@@ -55,7 +57,7 @@ ORDER BY s.cell_id, s.sample;
 -- Simulation against experiment: select a cell, a cycle and, if there are several, a model and a parameter set.
 CREATE VIEW simulation_against_experiment AS
 SELECT s.cell_id, s.cycle_count, u.model, u.parameter_set, s.test_time_second, s.current_ampere,
-    s.voltage_volt AS measured_voltage_volt, p.simulated_voltage_volt,
+    CASE WHEN s.source_row >= 0 THEN s.voltage_volt END AS measured_voltage_volt, p.simulated_voltage_volt,
     1000 * p.voltage_error_volt AS voltage_error_mv
 FROM simulations u
 JOIN samples s ON s.cell_id = u.cell_id

@@ -143,7 +143,9 @@ def cells(connection: sqlite3.Connection) -> Rows:
         cell_id, nominal_capacity_ah, temperature_celsius, sources (number of raw files), rows_in, rows_kept,
         rows_quarantined, cycles, time_span_second, charge_in_ah, charge_out_ah, temperature_mean_celsius, findings
         (number), status (of the cleaning), simulations_done, simulations_failed, best_simulation (label), best_rmse_mv,
-        path (of the partition).
+        path (of the partition), rows_inserted (samples at step edges that are no rows of a file), source, bounds and
+        uncertainty of the charge as :func:`charge_uncertainty` returns them, capacity_source and parameter_set_source
+        (``given``, ``guess`` or empty).
     """
     return connection.execute("SELECT * FROM cell_overview").fetchall()
 
@@ -201,9 +203,11 @@ def clean_reports(connection: sqlite3.Connection, cell_id: Names = None) -> Rows
     """Return what cleaning did to each cell, by cell_id.
 
     Returns:
-        cell_id, path (of the partition), rows_in, rows_kept, rows_quarantined, temperature_mean_celsius; before and
-        after cleaning: time_span_..._second, charge_in_..._ah, charge_out_..._ah (both positive), energy_in_..._wh,
-        energy_out_..._wh, cycles_..., steps_....
+        cell_id, path (of the partition), rows_in, rows_kept, rows_quarantined, rows_inserted (samples at step edges
+        that are no rows of a file), temperature_mean_celsius; before and after cleaning: time_span_..._second,
+        charge_in_..._ah, charge_out_..._ah (both positive), energy_in_..._wh, energy_out_..._wh, cycles_...,
+        steps_...; and charge_source with the columns charge_in_... and charge_out_... for low, high and counted, as
+        :func:`charge_uncertainty` explains them.
     """
     return select_rows(connection, "clean_reports", {"cell_id": cell_id}, "cell_id")
 
@@ -248,6 +252,18 @@ def charge_by_rule(connection: sqlite3.Connection, cell_id: Names = None) -> Row
     return connection.execute(f"SELECT * FROM charge_by_rule {where}", values).fetchall()
 
 
+def charge_uncertainty(connection: sqlite3.Connection, cell_id: Names = None) -> Rows:
+    """Return how well the charge of each cleaned record is known, by cell_id.
+
+    Returns:
+        cell_id, charge_source (in words); for charge in and charge out, both positive: charge_..._ah by the cleaned
+        record, its bounds charge_..._low_ah and charge_..._high_ah, and charge_..._counted_ah by the cycler's counters
+        (NULL: it has none); charge_uncertainty_ah (half of upper - lower bound of the throughput, and as much of the
+        net charge) and charge_uncertainty_percent (of the throughput).
+    """
+    return select_rows(connection, "charge_uncertainty", {"cell_id": cell_id}, "cell_id")
+
+
 def record_sources(connection: sqlite3.Connection, cell_id: Names = None) -> Rows:
     """Return the raw files of cleaned records in time order: cell_id, source_index, path, digest (SHA-256)."""
     return select_rows(connection, "record_sources", {"cell_id": cell_id}, "cell_id, source_index")
@@ -257,8 +273,9 @@ def cycles(connection: sqlite3.Connection, cell_id: str | None = None) -> Rows:
     """Return the cycles of cleaned records, by cell and cycle.
 
     Returns:
-        cell_id, cycle_count, first_test_time_second, last_test_time_second, samples, steps, charge_in_ah, charge_out_ah
-        (both positive), energy_in_wh, energy_out_wh, voltage_min_volt, voltage_max_volt, temperature_mean_celsius.
+        cell_id, cycle_count, first_test_time_second, last_test_time_second, samples (rows of the files), steps,
+        charge_in_ah, charge_out_ah (both positive), energy_in_wh, energy_out_wh, voltage_min_volt, voltage_max_volt,
+        temperature_mean_celsius, charge_source, and bounds and counters of the charge as in :func:`clean_reports`.
     """
     return select_rows(connection, "cycles", {"cell_id": cell_id}, "cell_id, cycle_count")
 
@@ -271,7 +288,9 @@ def results(connection: sqlite3.Connection) -> Rows:
 
     Returns:
         cell_id, rows, cycles, findings (number), model, parameter_set, rmse_mv, bias_mv, worst_mv (simulated -
-        measured), worst_time_second, status, reason, seconds, label, path (Parquet file in the store).
+        measured), worst_time_second, status, reason, seconds, label, path (Parquet file in the store), charge_source,
+        charge_error (model - recorded current, share of the throughput), charge_uncertainty_ah and
+        charge_uncertainty_percent (of the charge itself), capacity_source, parameter_set_source.
     """
     return connection.execute("SELECT * FROM results").fetchall()
 
@@ -296,7 +315,8 @@ def simulations(
     Returns:
         All columns of ``simulations`` (see ``schema.sql``): among them cell_id, label, model, parameter_set, status,
         path, samples, initial_soc (0 to 1), initial_voltage_volt, capacity_ah, temperature_celsius, rmse_mv, bias_mv,
-        worst_mv, solve_seconds, reason, reason_code, ended_second and partial_rmse_mv (of failed ones).
+        worst_mv, charge_error, charge_throughput_ah, charge_uncertainty_ah, solve_seconds, reason, reason_code,
+        ended_second and partial_rmse_mv (of failed ones).
     """
     where, values = build_where(
         {"s.cell_id": cell_id, "s.model": models, "s.parameter_set": parameter_sets, "s.status": status}
@@ -353,7 +373,7 @@ def errors_by(connection: sqlite3.Connection, part: str, cell_id: Names = None) 
         each window; for ``step_type`` an ..._rmse_mv of each step type; for ``cycle`` one row for each cycle_count
         (0 = the complete record) with samples, rmse_time_weighted_mv, bias_mv, worst_mv, worst_time_second,
         energy_in_error_percent, energy_out_error_percent, capacity_error_ah, capacity_voltage_volt,
-        charge_error_percent.
+        charge_error_percent (of the model against the record), charge_uncertainty_percent (of the record itself).
     """
     where, values = build_where({"e.cell_id": cell_id})
     order = "e.cell_id, e.parameter_set, m.rowid, e.label"

@@ -103,6 +103,8 @@ def cell_row(cell: CellSettings) -> Row:
         "initial_state_policy": cell.initial_state.policy,
         "initial_state_value": cell.initial_state.value,
         "temperature_celsius": cell.temperature_celsius,
+        "capacity_source": cell.capacity_source,
+        "parameter_set_source": cell.parameter_set_source,
     }
 
 
@@ -142,6 +144,7 @@ def clean_report_row(receipt: Receipt, result: CleanResult) -> Row:
     """Return the row of ``clean_reports``, under the receipt's cell_id."""
     return {
         **scalar_columns(result.report, "findings", "quarantined", "flagged", "charge_changes"),
+        "charge_source": result.report.charge_source or None,
         "cell_id": receipt.cell_id,
         "path": _parquet_path(receipt),
         "temperature_mean_celsius": result.temperature_mean_celsius,
@@ -184,7 +187,10 @@ def charge_change_rows(receipt: Receipt, result: CleanResult) -> list[Row]:
 
 def cycle_rows(receipt: Receipt, result: CleanResult) -> list[Row]:
     """Return the rows of ``cycles``."""
-    return [{"cell_id": receipt.cell_id, **scalar_columns(cycle)} for cycle in result.cycles]
+    return [
+        {"cell_id": receipt.cell_id, **scalar_columns(cycle), "charge_source": cycle.charge_source or None}
+        for cycle in result.cycles
+    ]
 
 
 CLEANING_ROWS: Final = {
@@ -227,6 +233,7 @@ def simulation_row(receipt: Receipt, settings: SimulateSettings | None) -> Row:
         }
     if isinstance(result, SimulationResult):
         row["compiled"] = int(result.compiled)
+        row["charge_source"] = result.charge_source or None
     return {**outcome_columns(receipt), **row, "attempts": json.dumps(attempts, ensure_ascii=False)}
 
 

@@ -36,7 +36,9 @@ CREATE TABLE cells (
     nominal_capacity_ah  REAL,  -- NULL: that of the parameter set
     initial_state_value  REAL,  -- state of charge 0 to 1, or voltage in V; not used by rest_voltage and previous_cycle
     temperature_celsius  REAL,  -- NULL: the measured mean; if nothing was measured, that of the parameter set
-    initial_state_policy TEXT CHECK (initial_state_policy IN ('rest_voltage', 'soc', 'voltage', 'previous_cycle'))
+    initial_state_policy TEXT CHECK (initial_state_policy IN ('rest_voltage', 'soc', 'voltage', 'previous_cycle')),
+    capacity_source      TEXT,  -- given (by the user) or guess (of `kilocell init`); '': measured, or that of the set
+    parameter_set_source TEXT   -- given or guess
 ) STRICT;
 
 -- Raw files. Size, digest and modification time show whether a file has changed.
@@ -119,7 +121,8 @@ CREATE INDEX jobs_by_cell ON jobs (cell_id);
 CREATE INDEX jobs_by_status ON jobs (kind, status);
 CREATE INDEX jobs_by_run ON jobs (run_id);
 
--- What cleaning did to each cell: rows_in = rows_kept + rows_quarantined.
+-- What cleaning did to each cell: rows_in = rows_kept + rows_quarantined. The partition has rows_kept + rows_inserted
+-- samples.
 CREATE TABLE clean_reports (
     cell_id                  TEXT PRIMARY KEY REFERENCES cells (cell_id),
     path                     TEXT,  -- the cell's partition
@@ -140,7 +143,15 @@ CREATE TABLE clean_reports (
     energy_in_before_wh      REAL,  -- these four are NULL if an older version cleaned the cell
     energy_in_after_wh       REAL,
     energy_out_before_wh     REAL,
-    energy_out_after_wh      REAL
+    energy_out_after_wh      REAL,
+    rows_inserted            INTEGER NOT NULL DEFAULT 0,  -- step edges: samples that are no row of a file
+    charge_source            TEXT,  -- what the charge is known from, in words; NULL: an older version cleaned the cell
+    charge_in_low_ah         REAL,  -- bounds: by all evidence, the charge in was no less
+    charge_in_high_ah        REAL,  -- and no more
+    charge_out_low_ah        REAL,
+    charge_out_high_ah       REAL,
+    charge_in_counted_ah     REAL,  -- by the cycler's counters; NULL: it has none
+    charge_out_counted_ah    REAL
 ) STRICT;
 
 -- The raw files of each cleaned record, in time order.
@@ -203,7 +214,7 @@ CREATE TABLE cycles (
     cycle_count              INTEGER NOT NULL,
     first_test_time_second   REAL,
     last_test_time_second    REAL,
-    samples                  INTEGER NOT NULL,
+    samples                  INTEGER NOT NULL,  -- rows of the files, without inserted step edges
     steps                    INTEGER NOT NULL,
     charge_in_ah             REAL,
     charge_out_ah            REAL,
@@ -212,6 +223,13 @@ CREATE TABLE cycles (
     voltage_min_volt         REAL,
     voltage_max_volt         REAL,
     temperature_mean_celsius REAL,
+    charge_source            TEXT,  -- what the charge is known from, in words; NULL: an older version cleaned the cell
+    charge_in_low_ah         REAL,  -- bounds: by all evidence, the charge in was no less
+    charge_in_high_ah        REAL,  -- and no more
+    charge_out_low_ah        REAL,
+    charge_out_high_ah       REAL,
+    charge_in_counted_ah     REAL,  -- by the cycler's counters; NULL: it has none
+    charge_out_counted_ah    REAL,
     PRIMARY KEY (cell_id, cycle_count)
 ) STRICT, WITHOUT ROWID;
 
@@ -227,7 +245,7 @@ CREATE TABLE simulations (
     status                 TEXT NOT NULL CHECK (status IN ('pending', 'done', 'failed', 'skipped')),
     digest                 TEXT NOT NULL,
     path                   TEXT,           -- the Parquet file
-    samples                INTEGER,
+    samples                INTEGER,        -- of the Parquet file; with inserted step edges
     knots                  INTEGER,        -- of the compressed current profile
     initial_soc            REAL,           -- 0 to 1
     initial_voltage_volt   REAL,
@@ -236,7 +254,7 @@ CREATE TABLE simulations (
     temperature_celsius    REAL,
     charge_measured_ah     REAL,           -- net
     charge_model_ah        REAL,           -- net
-    charge_error           REAL,           -- fraction of the charge throughput
+    charge_error           REAL,           -- model - record, fraction of the throughput; says nothing about the record
     rmse_mv                REAL,
     bias_mv                REAL,
     worst_mv               REAL,
@@ -258,6 +276,9 @@ CREATE TABLE simulations (
     beyond_cutoff_second   REAL,           -- time over 50 mV outside the cut-off voltages; these do not stop the simulation
     ended_second           REAL,           -- failed: test time of the last simulated sample
     partial_rmse_mv        REAL,           -- failed: RMSE until then
+    charge_source          TEXT,           -- what the charge of the simulated cycles is known from, in words
+    charge_throughput_ah   REAL,           -- charge in + charge out of the simulated cycles
+    charge_uncertainty_ah  REAL,           -- half of upper - lower bound of their throughput, and of their net charge
     PRIMARY KEY (cell_id, label)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX simulations_by_model ON simulations (model, rmse_mv);
@@ -357,6 +378,8 @@ CREATE TABLE fits (
     chain                     TEXT,           -- name of its chain in the campaign; NULL: not in a chain
     chain_cycle               INTEGER,        -- check-up in the chain: first cycle of the fit
     starts_stopped            INTEGER,        -- starts that stopped early; not in starts_done
+    charge_throughput_ah      REAL,           -- charge in + charge out of the fitted cycles
+    charge_uncertainty_ah     REAL,           -- half of upper - lower bound of it
     PRIMARY KEY (cell_id, label)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX fits_by_name ON fits (fit);
@@ -503,20 +526,37 @@ CREATE TABLE fitted_sets (
 CREATE INDEX fitted_sets_by_parameter_set_digest ON fitted_sets (parameter_set_digest);
 CREATE INDEX fitted_sets_by_base_parameter_set_digest ON fitted_sets (base_parameter_set_digest);
 
+-- How well the charge of each cleaned record is known. The uncertainty is half of the upper - lower bound of the charge
+-- throughput (in + out), and so of the net charge (in - out). NULL: an older version cleaned the cell.
+CREATE VIEW charge_uncertainty AS
+SELECT cell_id, charge_source, charge_in_after_ah AS charge_in_ah, charge_in_low_ah, charge_in_high_ah,
+    charge_in_counted_ah, charge_out_after_ah AS charge_out_ah, charge_out_low_ah, charge_out_high_ah,
+    charge_out_counted_ah,
+    (charge_in_high_ah - charge_in_low_ah + charge_out_high_ah - charge_out_low_ah) / 2 AS charge_uncertainty_ah,
+    100 * (charge_in_high_ah - charge_in_low_ah + charge_out_high_ah - charge_out_low_ah) / 2
+        / nullif(charge_in_after_ah + charge_out_after_ah, 0) AS charge_uncertainty_percent
+FROM clean_reports
+ORDER BY cell_id;
+
 -- Results: one row for each simulation, with facts about its cell. A cell without simulations has one row with the
--- status of its cleaning.
+-- status of its cleaning. Source and uncertainty of the charge are those of the simulated cycles, else of the record.
 CREATE VIEW results AS
 SELECT c.cell_id, r.rows_kept AS rows, r.cycles_after AS cycles,
     CASE WHEN r.cell_id IS NOT NULL THEN (SELECT count(*) FROM findings f WHERE f.cell_id = c.cell_id) END AS findings,
     s.model, s.parameter_set, s.rmse_mv, s.bias_mv, s.worst_mv, s.worst_time_second,
     coalesce(s.status, j.status, 'pending') AS status,
     coalesce(s.reason, j.reason, '') AS reason,
-    s.seconds, s.label, s.path
+    s.seconds, s.label, s.path, coalesce(s.charge_source, r.charge_source) AS charge_source, s.charge_error,
+    coalesce(s.charge_uncertainty_ah, u.charge_uncertainty_ah) AS charge_uncertainty_ah,
+    coalesce(100 * s.charge_uncertainty_ah / nullif(s.charge_throughput_ah, 0), u.charge_uncertainty_percent)
+        AS charge_uncertainty_percent,
+    c.capacity_source, c.parameter_set_source
 FROM cells c
 LEFT JOIN clean_reports r ON r.cell_id = c.cell_id
 LEFT JOIN jobs j ON j.kind = 'clean' AND j.cell_id = c.cell_id
     AND j.label = (SELECT k.label FROM jobs k WHERE k.kind = 'clean' AND k.cell_id = c.cell_id
                    ORDER BY k.started_unix_second DESC, k.label LIMIT 1)
+LEFT JOIN charge_uncertainty u ON u.cell_id = c.cell_id
 LEFT JOIN simulations s ON s.cell_id = c.cell_id
 LEFT JOIN models m ON m.model_digest = s.model_digest
 ORDER BY c.cell_id, s.parameter_set, m.rowid, s.label;
@@ -532,9 +572,13 @@ SELECT c.cell_id, c.nominal_capacity_ah, c.temperature_celsius,
               ORDER BY k.started_unix_second DESC, k.label LIMIT 1), 'pending') AS status,
     (SELECT count(*) FROM simulations s WHERE s.cell_id = c.cell_id AND s.status = 'done') AS simulations_done,
     (SELECT count(*) FROM simulations s WHERE s.cell_id = c.cell_id AND s.status = 'failed') AS simulations_failed,
-    b.label AS best_simulation, b.rmse_mv AS best_rmse_mv, r.path
+    b.label AS best_simulation, b.rmse_mv AS best_rmse_mv, r.path, r.rows_inserted, r.charge_source,
+    r.charge_in_low_ah, r.charge_in_high_ah, r.charge_out_low_ah, r.charge_out_high_ah, r.charge_in_counted_ah,
+    r.charge_out_counted_ah, u.charge_uncertainty_ah, u.charge_uncertainty_percent,
+    c.capacity_source, c.parameter_set_source
 FROM cells c
 LEFT JOIN clean_reports r ON r.cell_id = c.cell_id
+LEFT JOIN charge_uncertainty u ON u.cell_id = c.cell_id
 LEFT JOIN simulations b ON b.cell_id = c.cell_id
     AND b.label = (SELECT s.label FROM simulations s WHERE s.cell_id = c.cell_id AND s.rmse_mv IS NOT NULL
                    ORDER BY s.rmse_mv, s.label LIMIT 1)
@@ -653,14 +697,19 @@ WHERE s.status = 'done'
 GROUP BY s.cell_id, s.label
 ORDER BY s.cell_id, s.label;
 
--- Errors of each cycle of each finished simulation: voltage, energy (model / measured - 1) and capacity.
+-- Errors of each cycle of each finished simulation: voltage, energy (model / measured - 1), capacity, and charge
+-- (model - record) beside the uncertainty of the record's own charge.
 CREATE VIEW errors_by_cycle AS
 SELECT s.cell_id, s.model, s.parameter_set, k.cycle_count, k.samples, k.rmse_mv, k.rmse_time_weighted_mv,
     k.bias_mv, k.worst_mv, k.worst_time_second,
     100 * (k.energy_in_model_wh / nullif(k.energy_in_measured_wh, 0) - 1) AS energy_in_error_percent,
     100 * (k.energy_out_model_wh / nullif(k.energy_out_measured_wh, 0) - 1) AS energy_out_error_percent,
-    k.capacity_error_ah, k.capacity_voltage_volt, 100 * k.charge_error AS charge_error_percent, s.label
+    k.capacity_error_ah, k.capacity_voltage_volt, 100 * k.charge_error AS charge_error_percent, s.label,
+    CASE k.cycle_count WHEN 0 THEN 100 * s.charge_uncertainty_ah / nullif(s.charge_throughput_ah, 0)
+        ELSE 100 * (y.charge_in_high_ah - y.charge_in_low_ah + y.charge_out_high_ah - y.charge_out_low_ah) / 2
+            / nullif(y.charge_in_ah + y.charge_out_ah, 0) END AS charge_uncertainty_percent
 FROM simulations s
 JOIN comparisons k ON k.cell_id = s.cell_id AND k.label = s.label
+LEFT JOIN cycles y ON y.cell_id = k.cell_id AND y.cycle_count = k.cycle_count
 WHERE s.status = 'done'
 ORDER BY s.cell_id, s.label, k.cycle_count;

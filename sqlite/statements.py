@@ -16,7 +16,8 @@ DEFINITIONS: Final = {
 
 COMPLETE_CELL: Final = """
 UPDATE cells SET nominal_capacity_ah = :nominal_capacity_ah, initial_state_policy = :initial_state_policy,
-    initial_state_value = :initial_state_value, temperature_celsius = :temperature_celsius
+    initial_state_value = :initial_state_value, temperature_celsius = :temperature_celsius,
+    capacity_source = :capacity_source, parameter_set_source = :parameter_set_source
 WHERE cell_id = :cell_id AND initial_state_policy IS NULL
 """
 """Give a cell its settings unless it has settings already."""

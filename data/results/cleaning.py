@@ -132,6 +132,31 @@ class CleanReport:
     charge_changes: tuple[ChargeChange, ...] = ()
     """Changes of the charge in the order of the rules; they add up to the difference between before and after."""
 
+    rows_inserted: int = 0
+    """Samples of the cleaned record that are not rows of a file: step edges (rule ``step_edge``).
+
+    They come in addition to ``rows_kept``: the partition has ``rows_kept`` + ``rows_inserted`` samples.
+    """
+
+    charge_source: str = ""
+    """What the charge is known from, in words, such as ``counters``, ``step time`` or ``samples``.
+
+    "" = not stated: an older version cleaned the cell.
+    """
+
+    charge_in_low_ah: float | None = None
+    """Lower bound (A.h) of the charge into the cell: by all evidence, it was no less."""
+
+    charge_in_high_ah: float | None = None
+    """Upper bound (A.h) of the charge into the cell: by all evidence, it was no more."""
+
+    charge_out_low_ah: float | None = None
+    charge_out_high_ah: float | None = None
+    charge_in_counted_ah: float | None = None
+    """Charge into the cell (A.h) by the cycler's counters; ``None`` where it has none."""
+
+    charge_out_counted_ah: float | None = None
+
 
 @dataclass(frozen=True, slots=True)
 class CycleSummary:
@@ -147,6 +172,8 @@ class CycleSummary:
     """Test time of its last sample (s)."""
 
     samples: int
+    """Number of its samples that are rows of a file; inserted step edges do not count."""
+
     steps: int
     charge_in_ah: float
     """Charge into the cell (A.h, positive)."""
@@ -164,6 +191,25 @@ class CycleSummary:
     voltage_max_volt: float
     temperature_mean_celsius: float | None
     """Mean measured temperature (°C); ``None`` where none was measured."""
+
+    charge_source: str = ""
+    """What the charge of the cycle is known from, in words, such as ``counters``, ``step time`` or ``samples``.
+
+    "" = not stated: an older version cleaned the cell.
+    """
+
+    charge_in_low_ah: float | None = None
+    """Lower bound (A.h) of the charge into the cell: by all evidence, it was no less."""
+
+    charge_in_high_ah: float | None = None
+    """Upper bound (A.h) of the charge into the cell: by all evidence, it was no more."""
+
+    charge_out_low_ah: float | None = None
+    charge_out_high_ah: float | None = None
+    charge_in_counted_ah: float | None = None
+    """Charge into the cell (A.h) by the cycler's counters; ``None`` where it has none."""
+
+    charge_out_counted_ah: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

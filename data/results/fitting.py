@@ -244,6 +244,12 @@ class FitResult:
     starts_stopped: int = 0
     """Number of starts that stopped early; the best of all starts may be one of them."""
 
+    charge_throughput_ah: float | None = None
+    """Charge in + charge out of the fitted cycles (A.h), by the cleaned record."""
+
+    charge_uncertainty_ah: float | None = None
+    """Half of upper - lower bound of it (A.h); ``None`` where the clean report has no bounds."""
+
 
 @dataclass(frozen=True, slots=True)
 class ProfilePoint:

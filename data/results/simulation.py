@@ -14,7 +14,7 @@ from ..settings import SimulateSettings
 class Comparison:
     """Simulated against measured voltage over one cycle or the whole record.
 
-    Samples without a measured voltage do not count.
+    Samples without a measured voltage do not count; nor do inserted step edges, whose voltage nobody measured.
     """
 
     cycle_count: int
@@ -127,7 +127,7 @@ class SimulationResult:
     """What was simulated: cell, model, parameter set, cycles and tolerances."""
 
     samples: int
-    """Number of simulated samples."""
+    """Number of simulated samples, with inserted step edges."""
 
     knots: int
     """Number of knots of the current profile that replaced the measured current."""
@@ -154,7 +154,11 @@ class SimulationResult:
     """Net charge of the model (A.h); positive = charged."""
 
     charge_error: float
-    """Largest difference of the two charges at any sample, as a share of the throughput (charge in + charge out)."""
+    """Largest difference of the two charges at any sample, as a share of the throughput (charge in + charge out).
+
+    It says that the model follows the recorded current. How well the record knows the charge is
+    ``charge_uncertainty_ah``.
+    """
 
     rmse_mv: float
     """Root-mean-square error (mV) over all samples with a measured voltage."""
@@ -205,6 +209,19 @@ class SimulationResult:
     """Time (s) for which the simulated voltage is more than 50 mV outside the cut-offs of the parameter set.
 
     The cut-offs do not end a simulation. ``None`` where the set has none.
+    """
+
+    charge_source: str = ""
+    """What the charge of the simulated cycles is known from, in words; "" = not stated."""
+
+    charge_throughput_ah: float | None = None
+    """Charge in + charge out of the simulated cycles (A.h), by the cleaned record."""
+
+    charge_uncertainty_ah: float | None = None
+    """Half of upper - lower bound (A.h) of that throughput, and as much of the net charge (charge in - charge out).
+
+    It comes from the clean report for the whole record; for selected cycles, their uncertainties are added up.
+    ``None`` where the report has no bounds.
     """
 
 

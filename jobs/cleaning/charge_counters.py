@@ -19,6 +19,7 @@ from .rule import (
     cell_capacity_ah,
     charge_between_samples_ah,
     column_values,
+    is_file_row,
     set_flag,
 )
 
@@ -57,19 +58,20 @@ class StepCharges:
 def capacity_counter(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     """Report steps in which a counter of the cycler and the current differ by more than ``capacity_tolerance``.
 
-    Only the rise of a counter within a step is compared, so its returns to zero do not matter; the finding says when
-    they happen. A difference that the current may hide between two samples does not count. If most steps differ, one
-    finding covers them all.
+    The rises of a counter between rows are compared, those across the edges of steps included; only where it goes back
+    to zero nothing can be compared, and the finding says when that happens. A difference that the current may hide
+    between two samples does not count. If most steps differ, one finding covers them all.
     """
     events: list[Event] = []
     counters = [(column, sign) for column, sign in SIGN_BY_COUNTER if np.isfinite(column_values(frame, column)).any()]
     if not counters:
         return RuleOutcome(frame)
     least_ah = max(LEAST_STEP_SHARE * cell_capacity_ah(settings), LEAST_STEP_AH)
+    rows = is_file_row(frame)
     number, _ = pd.factorize(frame[c.STEP_COUNT].to_numpy())
     for column, sign in counters:
-        counter = np.abs(column_values(frame, column))
-        charges = step_charges(frame, counter, sign, number)
+        counter = np.abs(column_values(frame, column))[rows]
+        charges = step_charges(frame, counter, sign, number[rows])
         compared = charges.integrated > least_ah
         if not compared.any() or not (charges.counted[compared] > 0.0).any():
             continue
@@ -82,23 +84,28 @@ def capacity_counter(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcom
 
 
 def step_charges(frame: pd.DataFrame, counter: Floats, sign: float, number: Integers) -> StepCharges:
-    """Calculate each step's charge twice, by the counter and by the current.
+    """Calculate each step's charge twice, by the counter and by the current. The edge before a step counts to it.
 
     Args:
-        frame: with time, current and flags, shape (n,).
-        counter: A.h, without sign, shape (n,), NaN where missing.
+        frame: with time, current and flags; also with inserted samples.
+        counter: A.h, without sign, of the n rows of files, NaN where missing.
         sign: +1.0 for the counter of the charge into the cell, -1.0 for that out of it.
-        number: the step of each sample, 0 to steps - 1.
+        number: the step of each of these rows, 0 to steps - 1.
     """
+    rows = np.flatnonzero(is_file_row(frame))
     time = column_values(frame, c.TEST_TIME)
     current = column_values(frame, c.CURRENT)
     rise = np.diff(counter)
-    charge = sign * charge_between_samples_ah(frame)
-    with np.errstate(invalid="ignore"):
-        # Nothing can be compared across the edge of a step, a hole, or a counter's return to zero.
-        comparable = (number[1:] == number[:-1]) & (rise >= 0.0) & np.isfinite(current[1:]) & np.isfinite(current[:-1])
+    charge = _between_rows(np.clip(sign * charge_between_samples_ah(frame), 0.0, None), rows)
     # The trapezoid is off by half the interval times the change of the current at most.
-    hidden = np.abs(np.diff(current)) * np.diff(time) / (2.0 * SECONDS_PER_HOUR)
+    hidden = _between_rows(np.abs(np.diff(current)) * np.diff(time) / (2.0 * SECONDS_PER_HOUR), rows)
+    current = current[rows]
+    with np.errstate(invalid="ignore"):
+        # Nothing can be compared across a hole, or a counter's return to zero.
+        comparable = (rise >= 0.0) & np.isfinite(current[1:]) & np.isfinite(current[:-1])
+    # If a counter returns to zero one row late, what it showed at the edge was of the step before.
+    falls = np.concatenate([rise[1:] < 0.0, [False]])
+    comparable &= ~(falls & (number[1:] != number[:-1]))
     steps = int(number.max(initial=-1)) + 1
 
     def sum_by_step(amount: Floats) -> Floats:
@@ -106,9 +113,22 @@ def step_charges(frame: pd.DataFrame, counter: Floats, sign: float, number: Inte
 
     return StepCharges(
         counted=sum_by_step(rise),
-        integrated=sum_by_step(np.clip(charge, 0.0, None)),
+        integrated=sum_by_step(charge),
         unsure=sum_by_step(hidden),
     )
+
+
+def _between_rows(amount: Floats, rows: Integers) -> Floats:
+    """Return the sum of amounts between neighbouring samples for each pair of neighbouring rows of files.
+
+    Args:
+        amount: shape (samples - 1,).
+        rows: places of the rows of files among the samples, shape (n,).
+    """
+    if len(rows) == len(amount) + 1:
+        return amount
+    total = np.concatenate([[0.0], np.cumsum(amount)])
+    return np.diff(total[rows])
 
 
 def counter_resets(counter: Floats, step: Integers, cycle: Integers) -> str:
@@ -180,9 +200,11 @@ def capacity_excess(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome
     excess = np.zeros(len(frame), dtype=bool)
     labels = frame.index.to_numpy()
     by_current = charge_between_samples_ah(frame)
-    by_counters = _counted_charge_ah(frame)
-    for charge, source in ((by_current, "the current"), (by_counters, "the cycler's counters")):
-        swing = _charge_swing_ah(charge, number)
+    of_file = is_file_row(frame)
+    by_counters = _counted_charge_ah(frame[of_file])
+    sources = ((by_current, number, "the current"), (by_counters, number[of_file], "the cycler's counters"))
+    for charge, cycle, source in sources:
+        swing = _charge_swing_ah(charge, cycle)
         for k in np.flatnonzero(swing > settings.capacity_factor * nominal_ah)[:MAX_EVENTS]:
             rows = np.flatnonzero(number == k)
             before = f"{swing[k]:.4g} A.h from empty to full by {source}"

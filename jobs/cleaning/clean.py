@@ -10,20 +10,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ...data import columns as c
 from ...data.arrays import Integers
 from ...data.errors import JobError
-from ...data.results.cleaning import CleanReport
+from ...data.results.cleaning import CleanReport, CycleSummary
 from ...data.settings import CleanSettings
 from ...data.text import format_count
 from ..record.charge import capacity_scale_ah
+from ..record.cycles import summarise_cycles
 from ..record.join_sources import JoinNote
 from ..record.steps import classify_each_step
+from .charge_balance import charge_balance
+from .charge_bounds import charge_events, cycle_slack, cycles_with_bounds, with_bounds
 from .charge_counters import capacity_counter, capacity_excess
 from .clock_restarts import step_time, time_restart
 from .clock_units import time_scale, wall_clock
@@ -34,8 +38,8 @@ from .duplicate_times import duplicate_time, time_resolution
 from .foreign_rows import impedance_row, marker_row
 from .lone_stamps import time_stamp
 from .lost_contact import lost_contact
+from .missing_current import current_missing
 from .missing_values import (
-    current_missing,
     number_unreadable,
     temperature_missing,
     temperature_range,
@@ -44,7 +48,8 @@ from .missing_values import (
 )
 from .record_end import aborted_test, no_discharge, rest_only
 from .report import ChargeLedger, clean_report
-from .rule import Event, RuleOutcome, column_values, to_findings
+from .rule import Event, RuleOutcome, column_values, rest_current, to_findings
+from .step_edges import add_edge_samples
 from .step_clock import time_from_steps, time_refined
 from .step_numbers import step_glitch, step_renumbered
 from .temperature import chamber_off, temperature_jump, temperature_noise, temperature_stuck
@@ -52,6 +57,7 @@ from .time_gaps import time_gap
 from .time_order import duplicate_row, has_clock, time_missing, time_order
 from .unit_scale import unit_of_charge, unit_scale
 from .voltage_changes import channel_change, voltage_step, voltage_stuck
+from .voltage_placeholder import voltage_placeholder
 from .voltage_spikes import voltage_spike
 
 CleaningRule = Callable[[pd.DataFrame, CleanSettings], RuleOutcome]
@@ -83,6 +89,7 @@ TIME_RULES: Final[tuple[CleaningRule, ...]] = (
 """Rules that give the record one strictly increasing time, and the units in which all thresholds are given."""
 
 INDEX_AND_SIGNAL_RULES: Final[tuple[CleaningRule, ...]] = (
+    voltage_placeholder,
     current_sign,
     step_glitch,
     cycle_jump,
@@ -106,14 +113,18 @@ INDEX_AND_SIGNAL_RULES: Final[tuple[CleaningRule, ...]] = (
     voltage_step,
     channel_change,
     chamber_off,
+)
+"""Rules that compare neighbours in time. Their settings hold the nominal capacity, or a scale from the record."""
+
+CHARGE_RULES: Final[tuple[CleaningRule, ...]] = (
     capacity_counter,
     no_discharge,
     rest_only,
     aborted_test,
 )
-"""Rules that compare neighbours in time. Their settings hold the nominal capacity, or a scale from the record."""
+"""Rules about the charge, after samples were inserted at the edges of steps. Their settings hold a capacity, too."""
 
-CAPACITY_RULES: Final[tuple[CleaningRule, ...]] = (capacity_excess,)
+CAPACITY_RULES: Final[tuple[CleaningRule, ...]] = (capacity_excess, charge_balance)
 """Rules that need the nominal capacity as the user gave it, and never a scale from the record."""
 
 
@@ -141,11 +152,13 @@ class Cleaned:
         samples: ``data.columns.PARTITION_COLUMNS``, in time order.
         quarantined: the raw rows that were taken out, unchanged, and the ``rule`` that took each.
         report: what was found and done.
+        cycles: a summary of each cycle, with the bounds of its charge.
     """
 
     samples: pd.DataFrame
     quarantined: pd.DataFrame
     report: CleanReport
+    cycles: tuple[CycleSummary, ...]
 
 
 def clean(raw: pd.DataFrame, cell_id: str, settings: CleanSettings, joins: Sequence[JoinNote] = ()) -> Cleaned:
@@ -173,13 +186,22 @@ def clean(raw: pd.DataFrame, cell_id: str, settings: CleanSettings, joins: Seque
     )
     scaled_settings = replace(settings, nominal_capacity_ah=scale_ah)
     frame, signal_events, signal_taken = _apply(INDEX_AND_SIGNAL_RULES, frame, scaled_settings, ledger)
+    step, kinds = classify_each_step(frame, scale_ah, settings.rest_current_per_ah)
+    before_edges = frame
+    evidence = add_edge_samples(frame, step, kinds, rest_current(scaled_settings), scale_ah)
+    frame = evidence.frame
+    ledger.note("step_edge", before_edges, frame)
+    slack = cycle_slack(before_edges, evidence)
+    frame, charge_rule_events, _ = _apply(CHARGE_RULES, frame, scaled_settings, ledger)
     frame, capacity_events, _ = _apply(CAPACITY_RULES, frame, settings, ledger)
-    samples = _partition(frame, scale_ah, settings)
+    samples = _partition(frame, kinds)
     _require_usable_samples(samples, len(raw), cell_id)
+    cycles = summarise_cycles(samples)
+    events = time_events + signal_events + charge_events(before_edges, evidence, slack, cycles, settings)
     quarantined = _quarantined(raw, time_taken + signal_taken)
-    findings = to_findings(join_events + time_events + signal_events + capacity_events, raw, frame)
-    report = clean_report(cell_id, raw, samples, quarantined, findings, ledger)
-    return Cleaned(samples, quarantined, report)
+    findings = to_findings(join_events + events + charge_rule_events + capacity_events, raw, frame)
+    report = with_bounds(clean_report(cell_id, raw, samples, quarantined, findings, ledger), slack)
+    return Cleaned(samples, quarantined, report, cycles_with_bounds(cycles, slack))
 
 
 def _require_usable_rows(raw: pd.DataFrame, cell_id: str) -> None:
@@ -230,8 +252,14 @@ def _quarantined(raw: pd.DataFrame, taken: QuarantinedLabels) -> pd.DataFrame:
     return quarantined
 
 
-def _partition(frame: pd.DataFrame, scale_ah: float, settings: CleanSettings) -> pd.DataFrame:
-    """Return the samples with their step types, in the columns and types of a partition."""
-    number, kinds = classify_each_step(frame, scale_ah, settings.rest_current_per_ah)
-    frame = frame.assign(**{c.STEP_TYPE: pd.array(kinds, dtype="str").take(number)})
+def _partition(frame: pd.DataFrame, kinds: NDArray[Any]) -> pd.DataFrame:
+    """Return the samples with their step types, in the columns and types of a partition.
+
+    Args:
+        frame: the record after the last rule.
+        kinds: the type of each step, in order, shape (steps,).
+    """
+    count = frame[c.STEP_COUNT].to_numpy()
+    step = np.cumsum(np.diff(count, prepend=count[:1]) != 0)
+    frame = frame.assign(**{c.STEP_TYPE: pd.array(kinds, dtype="str").take(step)})
     return frame[list(c.PARTITION_COLUMNS)].astype(c.PARTITION_COLUMNS).reset_index(drop=True)

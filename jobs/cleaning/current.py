@@ -7,15 +7,16 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from ...data import columns as c
 from ...data.arrays import Codes, Floats, Integers, Mask
+from ...data.rules import Severity
 from ...data.settings import CleanSettings
 from ...data.text import format_count
 from ..record.steps import classify_each_step
 from .rule import Event, RuleOutcome, cell_capacity_ah, column_values, rest_current, set_flag, word_codes
-from .voltage_jumps import CONTACT_VOLT, find_voltage_jumps
+from .unsigned_current import EDGE_VOLT, ODD_SHARE, REST_SHARE, TREND_VOLT, find_direction, typical_ampere
+from .voltage_jumps import CONTACT_VOLT, find_real_extremes, find_voltage_jumps
 
 # current_sign
 
@@ -25,18 +26,12 @@ DISCHARGE_WORD: Final = re.compile(r"\b(cc|cv|cccv|cp|cr)?[\s_-]*(d|dch|dchg|dis
 CHARGE_WORD: Final = re.compile(r"\b(cc|cv|cccv|cp|cr)?[\s_-]*(c|cha|chg|chrg|charge|charging)\b")
 """A word for a charge in a cycler's state, in lower case."""
 
-EDGE_PER_AH: Final = 0.1
-"""A per A.h of capacity: smallest edge of the current that is evidence of its sign. Chosen, not measured."""
+EDGE_SHARE: Final = 0.1
+"""Share of the record's typical current: smallest edge of the current that is evidence of its sign. No capacity counts
+here, because it may be a guess. Chosen, not measured."""
 
 EDGE_SECOND: Final = 60.0
 """s: longest interval in which such an edge happens. Chosen, not measured."""
-
-EDGE_VOLT: Final = 0.003
-"""V: smallest response of the voltage to such an edge. Chosen, not measured."""
-
-TREND_VOLT: Final = 0.05
-"""V: smallest change of the voltage over a charge or discharge that is evidence of its direction. Chosen, not
-measured."""
 
 MEDIAN_ROWS: Final = 5
 """Number of rows around an edge whose median is the value on its side. Odd. Chosen, not measured."""
@@ -58,6 +53,9 @@ OFFSET_SAMPLES: Final = 10
 
 OFFSET_NOISE: Final = 2.0
 """An offset is at least this many standard deviations of the current's noise at rest. Chosen, not measured."""
+
+LEAST_RESTS: Final = 0.5
+"""Share of the rests, each counted once: more than this must agree on an offset. Chosen, not measured."""
 
 OFFSET_SPREAD: Final = 0.5
 """Share of the offset: a rest agrees with it if its own median differs by less. Chosen, not measured."""
@@ -94,8 +92,9 @@ def current_sign(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     """Make the current positive for charge.
 
     ``charge_positive`` leaves it, ``discharge_positive`` inverts it. With ``auto``, a current that is never negative
-    gets its sign from the cycler's words. A signed current is inverted if most votes say so: words, edges (voltage
-    against current) and trends. If the votes contradict each other, the current is left and this is reported.
+    gets its sign from the cycler's words, or else from counters or the voltage. A signed current is inverted if most
+    votes say so: words, edges (voltage against current) and trends. If the votes contradict each other, the current is
+    left and this is reported.
     """
     current = column_values(frame, c.CURRENT)
     if settings.current_sign == "charge_positive":
@@ -104,14 +103,14 @@ def current_sign(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
         inverted = _invert(frame, -current, "positive for discharge, as the campaign says")
         return RuleOutcome(inverted.frame, (*inverted.events, *_contradiction(inverted.frame, settings)))
     words = state_signs(frame[c.STATE])
-    votes = np.empty(0)
-    if words.any():
-        rest = rest_current(settings)
-        carrying = np.abs(current) > rest
-        if not (current < -rest).any() and (carrying & (words < 0)).any():
-            return _invert(frame, np.where(words < 0, -np.abs(current), current), "without a sign")
-        word_votes = words * np.sign(current)
-        votes = word_votes[carrying & (word_votes != 0.0)]
+    rest = REST_SHARE * typical_ampere(current)
+    if not _mostly_negative(current, rest):
+        direction = find_direction(frame, current, _plausible_voltage(frame, settings), words)
+        if direction is not None:
+            severity: Severity | None = None if words.any() else "warning"
+            return _invert(frame, direction.sign * np.abs(current), direction.evidence, severity)
+    word_votes = words * np.sign(current)
+    votes = word_votes[(np.abs(current) > rest) & (word_votes != 0.0)]
     if not len(votes):
         votes = _voltage_votes(frame, settings)
     if not len(votes):
@@ -147,12 +146,26 @@ def _contradiction(frame: pd.DataFrame, settings: CleanSettings) -> tuple[Event,
     return (Event("current_sign", int(frame.index[0]), len(frame), before, "as the campaign says", "left", "error"),)
 
 
-def _invert(frame: pd.DataFrame, current: Floats, before: str) -> RuleOutcome:
+def _mostly_negative(current: Floats, rest: float) -> bool:
+    """Tell quickly whether so many currents are negative that they have a sign.
+
+    Args:
+        current: A, shape (n,), NaN where missing.
+        rest: A, up to which the cell rests.
+    """
+    negative = np.count_nonzero(current < -rest)
+    positive = np.count_nonzero(current > rest)
+    return bool(negative > ODD_SHARE * (negative + positive))
+
+
+def _invert(frame: pd.DataFrame, current: Floats, before: str, severity: Severity | None = None) -> RuleOutcome:
     """Set the current that is positive for charge, and report what it was before."""
     mask = np.isfinite(current) & (current != column_values(frame, c.CURRENT))
     # Adding zero turns -0.0 into 0.0.
     frame = set_flag(frame.assign(**{c.CURRENT: current + 0.0}), mask, "current_sign")
-    event = Event("current_sign", int(frame.index[0]), int(mask.sum()), before, "positive for charge", "turned")
+    event = Event(
+        "current_sign", int(frame.index[0]), int(mask.sum()), before, "positive for charge", "turned", severity
+    )
     return RuleOutcome(frame, (event,))
 
 
@@ -161,8 +174,9 @@ def _voltage_votes(frame: pd.DataFrame, settings: CleanSettings) -> Floats:
     time = column_values(frame, c.TEST_TIME)
     current = column_values(frame, c.CURRENT)
     voltage = _plausible_voltage(frame, settings)
-    at_edges = _edge_votes(time, voltage, current, EDGE_PER_AH * cell_capacity_ah(settings))
-    over_steps = _trend_votes(voltage, current, rest_current(settings))
+    typical = typical_ampere(current)
+    at_edges = _edge_votes(time, voltage, current, EDGE_SHARE * typical)
+    over_steps = _trend_votes(voltage, current, REST_SHARE * typical)
     votes: Floats = np.concatenate([at_edges, over_steps])
     return np.asarray(votes[votes != 0.0], dtype=np.float64)
 
@@ -171,9 +185,10 @@ def _plausible_voltage(frame: pd.DataFrame, settings: CleanSettings) -> Floats:
     """Return the voltage in V, shape (n,), NaN where it is out of range or the leads are off."""
     voltage = column_values(frame, c.VOLTAGE)
     low, high = settings.voltage_limits_volt
-    off = find_voltage_jumps(voltage, column_values(frame, c.CURRENT), rest_current(settings))
+    off = find_voltage_jumps(frame, settings, signed=False)
     if off.any() or not (voltage.min() > low and voltage.max() < high):
-        return np.where((voltage > low) & (voltage < high) & ~off, voltage, np.nan)
+        out = ~((voltage > low) & (voltage < high))
+        return np.where((out & ~find_real_extremes(frame, out, settings)) | off, np.nan, voltage)
     return voltage
 
 
@@ -246,7 +261,9 @@ def current_offset(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     """Subtract a current that is not zero at rest, if it is the same in all rests and well above its own noise.
 
     An open circuit carries no current. What the channel shows there is its own error, and it adds up: C/2000 is 1 % of
-    the capacity in 20 h. With one rest only it is reported and left, because nothing shows that it is permanent.
+    the capacity in 20 h. With one rest only it is reported and left, because nothing shows that it is permanent. Rests
+    of exactly 0 A show that there is none. A long hold at a small current, or a step that the cycler calls a charge or
+    discharge, is no rest.
     """
     current = column_values(frame, c.CURRENT)
     capacity = cell_capacity_ah(settings)
@@ -254,7 +271,10 @@ def current_offset(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     rest: Mask = (kinds == "rest")[number] & (np.abs(current) <= rest_current(settings))
     if rest.sum() < OFFSET_SAMPLES:
         return RuleOutcome(frame)
-    step_at_rest = frame[c.STEP_COUNT].to_numpy()[rest]
+    rest &= ~_driven(frame, number, rest)
+    step_at_rest = number[rest]
+    if rest.sum() < OFFSET_SAMPLES or _exactly_zero(current[rest], step_at_rest):
+        return RuleOutcome(frame)
     offset = _common_offset(current[rest], step_at_rest, OFFSET_PER_AH * capacity)
     if offset == 0.0:
         return RuleOutcome(frame)
@@ -269,7 +289,32 @@ def current_offset(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     return RuleOutcome(set_flag(frame, measured, "current_offset"), (event,))
 
 
-def _common_offset(current: Floats, step: NDArray[Any], least: float) -> float:
+def _driven(frame: pd.DataFrame, number: Integers, rest: Mask) -> Mask:
+    """Tell which rows are in steps in which a current flows by the cycler's word, however small, shape (n,)."""
+    words = state_signs(frame[c.STATE])
+    if not words.any():
+        return np.zeros(len(rest), dtype=bool)
+    charges = np.bincount(number[rest & (words != 0.0)], minlength=int(number.max()) + 1)
+    of_step = np.bincount(number[rest], minlength=len(charges))
+    driven: Mask = (2 * charges > of_step)[number]
+    return driven
+
+
+def _exactly_zero(current: Floats, step: Integers) -> bool:
+    """Tell whether any rest is exactly 0 A: so the channel shows no offset, and other small currents are real.
+
+    Args:
+        current: A, of the samples at rest, shape (n,).
+        step: of these samples, shape (n,).
+    """
+    zero = current == 0.0
+    if not zero.any():
+        return False
+    zeros = np.bincount(step[zero], minlength=int(step.max()) + 1)
+    return bool((2 * zeros > np.bincount(step, minlength=len(zeros))).any())
+
+
+def _common_offset(current: Floats, step: Integers, least: float) -> float:
     """Return the current in A that all rests share; 0 if there is none.
 
     Args:
@@ -286,9 +331,13 @@ def _common_offset(current: Floats, step: NDArray[Any], least: float) -> float:
         return 0.0
     # The median of |x| is 0.6745 standard deviations of a normal distribution.
     noise = float(np.median(np.abs(current - offset))) / 0.6745
-    by_step = pd.Series(current).groupby(step).transform("median")
-    # Each rest counts by its number of samples.
-    agreeing = float((np.abs(by_step - offset) <= OFFSET_SPREAD * abs(offset)).mean())
+    by_step = pd.Series(current).groupby(step).median()
+    agrees = np.abs(by_step.to_numpy() - offset) <= OFFSET_SPREAD * abs(offset)
+    samples = np.bincount(step)[by_step.index.to_numpy()]
+    agreeing = float(samples[agrees].sum()) / len(current)
     if abs(offset) < max(least, OFFSET_NOISE * noise) or agreeing < AGREEMENT:
+        return 0.0
+    # One long rest does not outvote several short ones.
+    if not float(agrees.mean()) > LEAST_RESTS:
         return 0.0
     return offset

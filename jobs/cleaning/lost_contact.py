@@ -14,7 +14,7 @@ from ...data.settings import CleanSettings
 from ...data.text import format_amount
 from .missing_values import MOST_OUT_OF_RANGE
 from .rule import RuleOutcome, column_values, find_runs, rest_current, run_events, set_flag
-from .voltage_jumps import CONTACT_VOLT, find_voltage_jumps, may_jump
+from .voltage_jumps import CONTACT_VOLT, Signal, find_real_extremes, find_voltage_jumps, may_jump
 from .voltage_spikes import SAME_CURRENT_SHARE, SPIKE_ROWS, SPIKE_VOLT
 
 CONTACT_RETURN: Final = 0.2
@@ -57,8 +57,8 @@ def lost_contact(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     voltage = column_values(frame, c.VOLTAGE)
     current = column_values(frame, c.CURRENT)
     _, high = settings.voltage_limits_volt
-    beyond_others = find_voltage_jumps(voltage, current, rest_current(settings)) & (voltage <= high)
-    collapsed = _find_collapses(voltage, settings) | _find_jumps_with_return(frame, settings) | beyond_others
+    beyond_others = find_voltage_jumps(frame, settings) & (voltage <= high)
+    collapsed = _find_collapses(frame, settings) | _find_jumps_with_return(frame, settings) | beyond_others
     vanished, responded = _find_vanished_current(frame, collapsed, settings)
     lost = collapsed | vanished
     if not lost.any():
@@ -83,12 +83,13 @@ def lost_contact(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     return RuleOutcome(set_flag(frame, lost, "lost_contact"), tuple(events))
 
 
-def _find_collapses(voltage: Floats, settings: CleanSettings) -> Mask:
+def _find_collapses(frame: pd.DataFrame, settings: CleanSettings) -> Mask:
     """Tell where the voltage is below its lower limit after a jump and before the jump back, shape (n,).
 
     A run at an end of the record needs only one jump. Runs that are no longer than a spike, and records in which too
-    many voltages are out of range, are left to other rules.
+    many voltages are out of range, are left to other rules. Voltages that the cell really had are no collapse.
     """
+    voltage = column_values(frame, c.VOLTAGE)
     collapsed = np.zeros(len(voltage), dtype=bool)
     lower_limit, _ = settings.voltage_limits_volt
     if not (voltage < lower_limit).any():
@@ -98,11 +99,12 @@ def _find_collapses(voltage: Floats, settings: CleanSettings) -> Mask:
     low = known_voltage < lower_limit
     if low.sum() > MOST_OUT_OF_RANGE * len(known):
         return collapsed
+    real = find_real_extremes(frame, voltage < lower_limit, settings)[known]
     for first, length in zip(*find_runs(low), strict=True):
         end = first + length
         falls = first == 0 or known_voltage[first - 1] - known_voltage[first] > CONTACT_VOLT
         returns = end == len(known) or known_voltage[end] - known_voltage[end - 1] > CONTACT_VOLT
-        if falls and returns and length > SPIKE_ROWS:
+        if falls and returns and length > SPIKE_ROWS and not real[first]:
             collapsed[known[first:end]] = True
     return collapsed
 
@@ -137,7 +139,7 @@ def _find_jumps_with_return(frame: pd.DataFrame, settings: CleanSettings) -> Mas
     if not may_jump(column_values(frame, c.VOLTAGE), CONTACT_VOLT):
         return off
     rest = rest_current(settings)
-    jumps = _pair_jumps(frame, rest)
+    jumps = _pair_jumps(frame, settings)
     if not len(jumps.first):
         return off
     voltage = jumps.voltage
@@ -160,13 +162,16 @@ def _find_jumps_with_return(frame: pd.DataFrame, settings: CleanSettings) -> Mas
     return off
 
 
-def _pair_jumps(frame: pd.DataFrame, rest: float) -> _Jumps:
+def _pair_jumps(frame: pd.DataFrame, settings: CleanSettings) -> _Jumps:
     """Return the pairs of a jump and the next jump that returns to the same voltage and current.
+
+    Jumps that both have a cause, in much charge or at an edge between steps, are none.
 
     Args:
         frame: the record.
-        rest: A, up to which the cell rests.
+        settings: with the capacity and the current of a rest.
     """
+    rest = rest_current(settings)
     known = np.flatnonzero(np.isfinite(column_values(frame, c.VOLTAGE)))
     voltage = column_values(frame, c.VOLTAGE)[known]
     current = frame[c.CURRENT].ffill().bfill().to_numpy(dtype=np.float64)[known]
@@ -183,7 +188,8 @@ def _pair_jumps(frame: pd.DataFrame, rest: float) -> _Jumps:
     same_ampere = SAME_CURRENT_SHARE * current_before + rest
     current_change = np.abs(current[back + 1] - current[away])
     current_returns = current_change <= np.maximum(same_ampere, OFF_DECAY * current_before)
-    good = good_length & opposite & voltage_returns & current_returns
+    cause = Signal.of_record(frame, known, settings).has_cause(jump)
+    good = good_length & opposite & voltage_returns & current_returns & ~(cause[:-1] & cause[1:])
     return _Jumps(known, voltage, current, away[good] + 1, back[good], same_ampere[good])
 
 

@@ -78,6 +78,7 @@ def clean_report(
         findings: of all rules.
         ledger: after the last rule.
     """
+    rows_kept = len(raw) - len(quarantined)
     raw_clock = _clock(raw)
     raw_flags = np.zeros(len(raw), dtype=np.int64)
     time = column_values(samples, c.TEST_TIME)
@@ -94,8 +95,9 @@ def clean_report(
     return CleanReport(
         cell_id=cell_id,
         rows_in=len(raw),
-        rows_kept=len(samples),
-        rows_quarantined=len(raw) - len(samples),
+        rows_kept=rows_kept,
+        rows_quarantined=len(quarantined),
+        rows_inserted=len(samples) - rows_kept,
         time_span_before_second=float(np.nanmax(raw_clock) - np.nanmin(raw_clock)),
         time_span_after_second=float(time[-1] - time[0]),
         charge_in_before_ah=ledger.raw_charge[0],

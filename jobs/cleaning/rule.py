@@ -2,7 +2,7 @@
 
 Between the rules a record is a frame with ``data.columns.RAW_COLUMNS``, ``flags``, and the corrected ``cycle_count``
 and ``step_count``. Its index is each row's position in the raw table. A rule may remove or reorder rows, but a row
-keeps its index.
+keeps its index. A sample inserted at the edge of a step has the index of the row beside it.
 """
 
 # pyarrow.compute makes its functions at import; no type checker sees them.
@@ -77,6 +77,12 @@ def flag_values(frame: pd.DataFrame) -> Integers:
 def charge_between_samples_ah(frame: pd.DataFrame) -> Floats:
     """Return the charge between neighbouring samples in A.h, shape (n - 1,), positive into the cell."""
     return interval_charge_ah(column_values(frame, c.TEST_TIME), column_values(frame, c.CURRENT), flag_values(frame))
+
+
+def is_file_row(frame: pd.DataFrame) -> Mask:
+    """Tell which samples are rows of a file, shape (n,); the others were inserted at edges of steps."""
+    rows: Mask = frame[c.SOURCE_ROW].to_numpy() >= 0
+    return rows
 
 
 def word_codes(states: pd.Series[Any]) -> tuple[Integers, list[str]]:

@@ -42,6 +42,21 @@ SAME_CURRENT: Final = 0.05
 """Share by which a current may differ and be the same; also the charge counter's time from the interval. Chosen, not
 measured."""
 
+SPARSE_ROWS: Final = 3
+"""Most rows of a step in a sparse log: its first, its last and one more. Chosen, not measured."""
+
+SPARSE_STEPS: Final = 5
+"""Number of steps on each side that show whether a log is sparse. Chosen, not measured."""
+
+PLANNED_SHARE: Final = 0.002
+"""Share of an interval by which others may differ and be as long: the schedule plans it. Chosen, not measured."""
+
+PLANNED_REST_SECOND: Final = 21_600.0
+"""s: longest planned rest between two steps over which an offset may be integrated. Chosen, not measured."""
+
+STEP_TIME_SHARE: Final = 0.95
+"""Least share of an interval that the file's time in the step counts on, if the cycler was on. Chosen, not measured."""
+
 # The time that the voltage gives
 
 FIT_SAMPLES: Final = 8
@@ -74,19 +89,27 @@ def time_gap(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     """Find times without samples that are much longer than the intervals around them: the power was out.
 
     The interval must exceed ``gap_second``, and ``gap_factor`` times the median of the three intervals on either side;
-    a quarter of that if the four on either side are alike. Between two rows without a current it counts only inside a
-    step, because a planned rest may be logged at its end alone. If the cycler's counter, or the voltage, continued as
-    under the current on both sides, only the log was interrupted: that is no gap, and its charge counts.
+    a quarter of that if the four on either side are alike. A sparse log has no usual interval: steps of one to three
+    rows, and intervals that come again, are planned. Between two rows without a current it counts only inside a step,
+    because a planned rest may be logged at its end alone; but also between two steps if an offset would be integrated
+    over a time much longer than the usual one in rests. If the cycler's counter, its time in the step or the voltage
+    continued as under the current, only the log was interrupted: that is no gap, and its charge counts.
     """
     time = column_values(frame, c.TEST_TIME)
     current = column_values(frame, c.CURRENT)
-    step = frame[c.STEP_COUNT].to_numpy()
     interval = np.diff(time, prepend=time[:1])
     interval[0] = np.nan
     at = _find_long_intervals(interval, settings)
+    if not len(at):
+        return RuleOutcome(frame)
     trickle = TRICKLE * rest_current(settings)
     carrying = (np.abs(current[at]) > trickle) | (np.abs(current[at - 1]) > trickle)
-    at = at[carrying | (step[at] == step[at - 1])]
+    offset = ~carrying & ((current[at] != 0.0) | (current[at - 1] != 0.0))
+    offset &= interval[at] > settings.gap_factor * _usual_at_rest(interval, current, trickle)
+    same_step = np.diff(frame[c.STEP_COUNT].to_numpy())[at - 1] == 0
+    planned = _planned(interval, frame[c.STEP_COUNT].to_numpy(), at, settings) | _step_time_went_on(frame, interval, at)
+    offset &= ~planned | (interval[at] > PLANNED_REST_SECOND)
+    at = at[offset | ((carrying | same_step) & ~planned)]
     if not len(at):
         return RuleOutcome(frame)
     last_known = pd.Series(current).ffill().to_numpy()[at - 1]
@@ -94,8 +117,9 @@ def time_gap(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     columns = {name: column_values(frame, name) for name in EVIDENCE}
     gap = np.zeros(len(time), dtype=bool)
     for i, before, after in zip(at.tolist(), last_known.tolist(), next_known.tolist(), strict=True):
+        counted_on = _counted_on(time, columns, i)
         # An offset is no current that may have continued.
-        gap[i] = abs(before) <= trickle or not _current_went_on(time, columns, before, after, i)
+        gap[i] = not counted_on and (abs(before) <= trickle or not _current_went_on(time, columns, before, after, i))
 
     def before_text(i: int, n: int) -> str:
         return f"{interval[i]:.0f} s without samples"
@@ -115,6 +139,50 @@ def _find_long_intervals(interval: Floats, settings: CleanSettings) -> Integers:
     usual = _usual_around(interval, at)
     factor = np.where(_regular_around(interval, at), settings.gap_factor / REGULAR, settings.gap_factor)
     return at[interval[at] > factor * usual]
+
+
+def _usual_at_rest(interval: Floats, current: Floats, trickle: float) -> float:
+    """Return the median interval in s between two rows without a current; 0 if there is none.
+
+    Args:
+        interval: s before each sample, shape (n,), NaN for the first.
+        current: A, shape (n,).
+        trickle: A, up to which no current flows.
+    """
+    still = np.abs(current) <= trickle
+    rests = interval[1:][still[1:] & still[:-1]]
+    return float(np.median(rests)) if len(rests) else 0.0
+
+
+def _planned(interval: Floats, step: Integers, at: Integers, settings: CleanSettings) -> Mask:
+    """Tell which intervals belong to the schedule's own log, shape (len(at),).
+
+    Args:
+        interval: s before each sample, shape (n,), NaN for the first.
+        step: number of the step of each sample, shape (n,).
+        at: positions of the samples after the intervals.
+        settings: with ``gap_second``.
+    """
+    lengths = np.sort(interval[interval > settings.gap_second])
+    near = PLANNED_SHARE * interval[at]
+    as_long = np.searchsorted(lengths, interval[at] + near, side="right")
+    as_long -= np.searchsorted(lengths, interval[at] - near)
+    begins = np.append(0, 1 + np.flatnonzero(np.diff(step) != 0))
+    rows = np.diff(np.append(begins, len(step)))
+    own = np.searchsorted(begins, at, side="right") - 1
+    before = np.searchsorted(begins, at - 1, side="right") - 1
+    around = np.clip(own[:, None] + np.arange(-SPARSE_STEPS, SPARSE_STEPS + 1), 0, len(rows) - 1)
+    sparse = (np.maximum(rows[own], rows[before]) <= SPARSE_ROWS) & (np.median(rows[around], axis=1) <= SPARSE_ROWS)
+    planned: Mask = sparse | (as_long > 1)
+    return planned
+
+
+def _step_time_went_on(frame: pd.DataFrame, interval: Floats, at: Integers) -> Mask:
+    """Tell through which intervals the file's time in the step counted: the cycler was on, shape (len(at),)."""
+    step_time = column_values(frame, c.STEP_TIME)
+    before = np.where(step_time[at] >= step_time[at - 1], step_time[at - 1], 0.0)
+    went_on: Mask = step_time[at] - before >= STEP_TIME_SHARE * interval[at]
+    return went_on
 
 
 def _usual_around(interval: Floats, at: Integers) -> Floats:
@@ -145,6 +213,20 @@ def _regular_around(interval: Floats, at: Integers) -> Mask:
     return regular
 
 
+def _counted_on(time: Floats, columns: dict[str, Floats], i: int) -> bool:
+    """Tell whether a counter rose before row ``i`` by about a measured current times the interval.
+
+    Args:
+        time: s, shape (n,).
+        columns: those in ``EVIDENCE``, shape (n,) each.
+        i: the row.
+    """
+    interval = float(time[i] - time[i - 1])
+    currents = columns[c.CURRENT][[i - 1, i]]
+    seconds = [second_from_counters(columns, i, float(size)) for size in (np.mean(np.abs(currents)), *np.abs(currents))]
+    return any(abs(second - interval) <= SAME_CURRENT * interval for second in seconds)
+
+
 def _current_went_on(time: Floats, columns: dict[str, Floats], before: float, after: float, i: int) -> bool:
     """Tell whether the current flowed through the interval that ends in row ``i``, though nothing was logged.
 
@@ -157,8 +239,6 @@ def _current_went_on(time: Floats, columns: dict[str, Floats], before: float, af
     if not before * after > 0.0:
         return False
     interval = float(time[i] - time[i - 1])
-    if abs(second_from_counters(columns, i) - interval) <= SAME_CURRENT * interval:
-        return True
     if abs(after - before) > SAME_CURRENT * abs(before):
         return False
     ends = find_gap_ends(time, columns[c.VOLTAGE], i)
@@ -168,12 +248,13 @@ def _current_went_on(time: Floats, columns: dict[str, Floats], before: float, af
     return interval / WENT_ON < seconds < interval * WENT_ON
 
 
-def second_from_counters(columns: dict[str, Floats], i: int) -> float:
+def second_from_counters(columns: dict[str, Floats], i: int, ampere: float | None = None) -> float:
     """Return the time in s in which the current carries the charge that the counters counted before a row.
 
     Args:
-        columns: those in ``EVIDENCE``, shape (n,) each. The current is the mean of both sides.
+        columns: those in ``EVIDENCE``, shape (n,) each.
         i: the row.
+        ampere: A, size of the current; ``None`` = the mean of both sides.
 
     Returns:
         0 if a counter falls, or if none counted anything.
@@ -185,10 +266,11 @@ def second_from_counters(columns: dict[str, Floats], i: int) -> float:
             return 0.0
         if np.isfinite(rise):
             counted_ah = max(counted_ah, rise)
-    mean = abs(float(columns[c.CURRENT][i] + columns[c.CURRENT][i - 1])) / 2.0
-    if not mean > 0.0:
+    if ampere is None:
+        ampere = abs(float(columns[c.CURRENT][i] + columns[c.CURRENT][i - 1])) / 2.0
+    if not ampere > 0.0:
         return 0.0
-    return counted_ah * SECONDS_PER_HOUR / mean
+    return counted_ah * SECONDS_PER_HOUR / ampere
 
 
 class GapEnds(NamedTuple):

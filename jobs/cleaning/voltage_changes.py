@@ -293,6 +293,8 @@ def _passes_charge(frame: pd.DataFrame, rows: slice, settings: CleanSettings) ->
     if not np.isfinite(current).all():
         return False
     size = float(abs(np.median(current)))
+    if size <= rest_current(settings):
+        return False  # a rested cell's voltage stays the same for days, whatever offset the channel has
     steady = float(np.ptp(current)) <= STUCK_STEADY_SHARE * size
     charge = size * float(time[-1] - time[0]) / SECONDS_PER_HOUR
     return steady and charge >= STUCK_CHARGE_SHARE * cell_capacity_ah(settings)

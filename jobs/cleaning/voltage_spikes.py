@@ -26,7 +26,7 @@ from .rule import (
     run_events,
     set_flag,
 )
-from .voltage_jumps import may_jump
+from .voltage_jumps import find_real_extremes, may_jump
 
 SPIKE_VOLT: Final = 0.02
 """V: smallest spike, however quiet the channel. Chosen, not measured."""
@@ -95,19 +95,24 @@ def voltage_spike(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
 
 def _next_voltage_spikes(frame: pd.DataFrame, settings: CleanSettings) -> Mask:
     """Tell which voltages are spikes in the record as it is; first only those outside the limits, shape (n,)."""
-    beyond = _beyond_limits(column_values(frame, c.VOLTAGE), settings)
+    beyond = _beyond_limits(frame, settings)
     if beyond.any():
         return beyond
     return _find_outliers(frame, settings)
 
 
-def _beyond_limits(voltage: Floats, settings: CleanSettings) -> Mask:
-    """Tell which voltages are outside the limits, in runs of up to ``SPIKE_ROWS`` between good ones, shape (n,)."""
+def _beyond_limits(frame: pd.DataFrame, settings: CleanSettings) -> Mask:
+    """Tell which voltages are outside the limits, in runs of up to ``SPIKE_ROWS`` between good ones, shape (n,).
+
+    Voltages that the cell really had are not among them.
+    """
+    voltage = column_values(frame, c.VOLTAGE)
     low, high = settings.voltage_limits_volt
     out = (voltage < low) | (voltage > high)
     spike = np.zeros(len(voltage), dtype=bool)
     if not out.any() or out.sum() > MOST_OUT_OF_RANGE * np.isfinite(voltage).sum():
         return spike
+    out &= ~find_real_extremes(frame, out, settings)
     # Missing values next to a spike neither lengthen nor end it.
     known = np.flatnonzero(np.isfinite(voltage))
     first, length = find_runs(out[known])

@@ -161,7 +161,10 @@ def _check_samples(time_second: Floats, current_ampere: Floats) -> None:
     missing = np.flatnonzero(~np.isfinite(current_ampere))
     if len(missing):
         where = f"{format_count(len(missing), 'sample')}, the first at {time_second[missing[0]]:.0f} s"
-        reason = f"the current is missing at {where}; a simulation cannot have the measured charge without it"
+        reason = (
+            f"the current is missing at {where}; too much charge is unknown for a simulation (the findings of "
+            "current_missing say how much; missing_charge_share in [clean] is the limit)"
+        )
         raise JobError(reason, "missing_current")
     if len(time_second) < 2 or not np.all(np.diff(time_second) > 0):
         raise JobError("time does not increase from sample to sample; clean the record first", "time_order")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ...data import columns as c
 from ...data.arrays import Codes, Floats, Indices, Integers, Mask
-from ...data.rules import flag_bit
+from ...data.rules import flag_bit, is_inserted
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,7 +21,7 @@ class Record:
     Args:
         time_second: s, increasing.
         current_ampere: A, positive for charge, NaN where missing.
-        voltage_volt: V, NaN where missing.
+        voltage_volt: V, measured; NaN where missing, and in samples that cleaning inserted.
         flags: the bits of the cleaning rules (``data.rules``).
         cycle_count, step_count: from 1.
         step_type: places in ``data.columns.STEP_TYPES``, -1 = none of them; ``None`` = unknown throughout.
@@ -52,6 +52,12 @@ class Record:
         gaps: Mask = (self.flags & flag_bit("time_gap")) != 0
         return gaps
 
+    @property
+    def inserted(self) -> Mask:
+        """Tell which samples cleaning inserted at a step's edge: their current counts, but they are no measurement."""
+        edges: Mask = is_inserted(self.flags)
+        return edges
+
     def _slice(self, rows: slice) -> Record:
         sliced: dict[str, Any] = {}
         for name in self.__dataclass_fields__:
@@ -63,14 +69,22 @@ class Record:
 def make_record(samples: pd.DataFrame) -> Record:
     """Take the arrays of a record from a partition.
 
+    The voltage of an inserted sample is interpolated, so it is left out here: nothing is compared with it, and a state
+    is not taken from it.
+
     Args:
         samples: ``data.columns.PARTITION_COLUMNS``, in time order.
     """
+    flags = samples[c.FLAGS].to_numpy(np.int64)
+    voltage = samples[c.VOLTAGE].to_numpy(float)
+    inserted = is_inserted(flags)
+    if inserted.any():
+        voltage = np.where(inserted, np.nan, voltage)
     return Record(
         time_second=samples[c.TEST_TIME].to_numpy(float),
         current_ampere=samples[c.CURRENT].to_numpy(float),
-        voltage_volt=samples[c.VOLTAGE].to_numpy(float),
-        flags=samples[c.FLAGS].to_numpy(np.int64),
+        voltage_volt=voltage,
+        flags=flags,
         cycle_count=samples[c.CYCLE_COUNT].to_numpy(np.int32),
         step_count=samples[c.STEP_COUNT].to_numpy(np.int32),
         step_type=_step_types(samples),
@@ -100,12 +114,18 @@ def cycle_starts(record: Record) -> Indices:
 def sample_duration_second(record: Record) -> Floats:
     """Return the time that each sample represents, in s, shape (n,): half of the intervals before and after it.
 
+    An inserted sample represents no time: its neighbours represent the same time as without it.
+
     Args:
         record: a power cut in it counts as no time.
     """
     interval = np.diff(record.time_second)
     interval[(record.flags[1:] & flag_bit("time_gap")) != 0] = 0.0
     duration = np.zeros(len(record.time_second))
-    duration[:-1] += 0.5 * interval
-    duration[1:] += 0.5 * interval
+    rows = np.flatnonzero(~record.inserted)
+    if len(rows) < len(duration):
+        elapsed = np.concatenate([[0.0], np.cumsum(interval)])
+        interval = np.diff(elapsed[rows])
+    duration[rows[:-1]] += 0.5 * interval
+    duration[rows[1:]] += 0.5 * interval
     return duration

@@ -64,12 +64,13 @@ def step_starts(record: Record, capacity_ah: float) -> Indices:
 
     A cycler writes a step's last sample when it ends the step, and the next sample when the new step has lasted for its
     first interval. So a step begins at the last sample of the step before, and its first sample is one interval old,
-    not zero. (If a cycler writes no last sample, this is at most one interval too early.) There are three exceptions:
+    not zero. (If a cycler writes no last sample, this is at most one interval too early.) There are four exceptions:
 
     - A first sample that still has the old current was taken before the switch. It belongs to the step before, and the
       step begins with it.
     - In a step of pulses or of a drive cycle, each edge of the current (0.1 A per A.h and more between two samples)
       starts again: the cell responds to the edge, not to the step.
+    - A step that begins with a sample inserted by cleaning begins with it: it is at the time of the edge.
     - The record's first step begins with its first sample. So does what comes after a gap in the record (a power cut,
       or cycles that were left out).
 
@@ -88,7 +89,8 @@ def step_starts(record: Record, capacity_ah: float) -> Indices:
     begins = np.concatenate([[0], begins])
     gaps = np.flatnonzero(record.flags & flag_bit("time_gap"))
     begins = np.union1d(begins, gaps[gaps > 0])
-    started = np.where(np.isin(begins, gaps), begins, np.maximum(begins - 1, 0))
+    at_edge = np.isin(begins, gaps) | record.inserted[begins]
+    started = np.where(at_edge, begins, np.maximum(begins - 1, 0))
     return np.repeat(started, np.diff(begins, append=len(time)))
 
 

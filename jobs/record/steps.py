@@ -27,6 +27,12 @@ HOLD_DECAY: Final = 0.8
 HOLD_SAMPLES: Final = 4
 """Least number of samples at the held voltage. Chosen, not measured."""
 
+SMALL_HOLD_SAMPLES: Final = 10
+"""Least number of samples of a hold at a current that is as small as at rest. Chosen, not measured."""
+
+SMALL_HOLD_VOLT: Final = 0.0005
+"""V: the voltage of such a hold varies by less from its first sample on: it does not relax. Chosen, not measured."""
+
 # A pulse
 
 PULSE_SECOND: Final = 60.0
@@ -50,7 +56,8 @@ def classify_steps(
 ) -> NDArray[Any]:
     """Return each sample's step type; all samples of one ``step_count`` have the same.
 
-    - A step rests if the median of its current is below ``rest_current_per_ah``.
+    - A step rests if the median of its current is below ``rest_current_per_ah``. It is a hold if the voltage jumps to a
+      value and stays there while a small current flows, and the channel reads exactly 0 A at other rests.
     - It holds a voltage if most of its samples are within 5 mV of one voltage while the current decays.
     - It is a pulse if it is short, moves little charge and is between rests or other pulses; or if its current jumps
       six times or more.
@@ -109,6 +116,7 @@ def _types_without_pulses(number: Integers, current: Floats, voltage: Floats, re
     active = _median_above(bounds, current, rest_ampere) | _median_above(bounds, -current, rest_ampere)
     types = np.where(_median_above(bounds, current, 0.0), "charge", "discharge").astype(object)
     types[~active] = "rest"
+    types[_holds_at_small_current(bounds, current, voltage, ~active)] = "hold"
     # A hold's current ends smaller than it was somewhere. This quick look avoids most of the medians below.
     size = np.abs(current)
     first = bounds[:-1]
@@ -122,6 +130,33 @@ def _types_without_pulses(number: Integers, current: Floats, voltage: Floats, re
         place = np.searchsorted(candidates, number[rows])
         types[candidates[is_hold_step(place, voltage[rows], current[rows])]] = "hold"
     return types
+
+
+def _holds_at_small_current(bounds: Integers, current: Floats, voltage: Floats, rest: Mask) -> Mask:
+    """Tell which steps hold a voltage at a current that is as small as at rest, shape (steps,).
+
+    Args:
+        bounds: first positions of the steps and the end of the last one, shape (steps + 1,).
+        current, voltage: A and V, shape (n,), NaN where missing.
+        rest: which steps rest by their current, shape (steps,).
+    """
+    holds = np.zeros(len(rest), dtype=bool)
+    long = rest & (np.diff(bounds) >= SMALL_HOLD_SAMPLES)
+    long[:1] = False  # before the first step there is no voltage that it could have jumped from
+    if not long.any():
+        return holds
+    zeros = np.append(0, np.cumsum(current == 0.0))
+    zeros_of_step = zeros[bounds[1:]] - zeros[bounds[:-1]]
+    # Only a channel that reads exactly 0 A at rest shows that a small current is none of its errors.
+    if not (rest & (2 * zeros_of_step > np.diff(bounds))).any():
+        return holds
+    for k in np.flatnonzero(long & (zeros_of_step == 0)).tolist():
+        rows = slice(int(bounds[k]), int(bounds[k + 1]))
+        one_way = (current[rows] > 0.0).all() or (current[rows] < 0.0).all()
+        still = float(np.ptp(voltage[rows])) <= SMALL_HOLD_VOLT
+        jumped = abs(float(voltage[rows.start] - voltage[rows.start - 1])) > HOLD_BAND_VOLT
+        holds[k] = one_way and still and jumped
+    return holds
 
 
 def _median_above(bounds: Integers, column: Floats, limit: float) -> Mask:

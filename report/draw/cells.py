@@ -19,7 +19,7 @@ from matplotlib.ticker import MaxNLocator
 from ...data import columns as c
 from ...data.arrays import Mask
 from ...data.convert import SECONDS_PER_HOUR
-from ...data.rules import flag_bit
+from ...data.rules import flag_bit, is_inserted
 from .envelope import envelope, insert_breaks
 from .style import BLACK, GREY, MEASURED, SHADE, WIDTH_INCH, displayable_name, house_style, put_heading, simulated_style
 
@@ -82,7 +82,7 @@ def draw_cell(cell_id: str, measured: pd.DataFrame, simulated: Sequence[Simulate
     panels[1].yaxis.set_major_locator(MaxNLocator(nbins=4, steps=ROUND_STEPS))
     panels[1].set_ylabel("Current (A)\ncharge > 0")
     if simulated:
-        draw_error_curves(panels[2], simulated, holes)
+        draw_error_curves(panels[2], simulated, holes, find_rows(measured))
     panels[-1].set_xlabel("Test time (h)")
     panels[0].margins(x=0.01)
     figure.align_ylabels(panels)
@@ -102,7 +102,8 @@ def draw_voltages(axes: Axes, measured: pd.DataFrame, simulated: Sequence[Simula
         The line of the measurement, then one of each simulation; labels have the RMSE of the drawn samples in mV.
     """
     holes = find_holes(measured)
-    lines = [draw_line(axes, measured, c.VOLTAGE, holes, label="measured", **MEASURED)]
+    rows = find_rows(measured)
+    lines = [draw_line(axes, measured, c.VOLTAGE, holes, rows=rows, label="measured", **MEASURED)]
     for number, simulation in enumerate(simulated):
         style = simulated_style(number)
         if simulation.failed:
@@ -115,27 +116,35 @@ def draw_voltages(axes: Axes, measured: pd.DataFrame, simulated: Sequence[Simula
     return lines
 
 
-def draw_error_curves(axes: Axes, simulated: Sequence[SimulatedCurve], holes: Mask) -> None:
+def draw_error_curves(axes: Axes, simulated: Sequence[SimulatedCurve], holes: Mask, rows: Mask | None = None) -> None:
     """Draw the error (simulated - measured) of each simulation in mV.
 
     Args:
         axes: panel.
         simulated: simulations of the same samples.
-        holes: as in :func:`draw_line`.
+        holes, rows: as in :func:`draw_line`.
     """
     axes.axhline(0, color=BLACK, linewidth=0.7, zorder=0.5)
     for number, simulation in enumerate(simulated):
         style = simulated_style(number) | {"linewidth": 1.0}
         if simulation.failed:
             style |= FAILED
-        draw_line(axes, simulation.frame, "voltage_error_volt", holes, MILLIVOLT, **style)
+        draw_line(axes, simulation.frame, "voltage_error_volt", holes, MILLIVOLT, rows, **style)
         if simulation.failed:
             _mark_end(axes, simulation.frame, "voltage_error_volt", MILLIVOLT, str(style["color"]))
     axes.set_ylabel("Simulated −\nmeasured (mV)")
     axes.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=ROUND_STEPS))
 
 
-def draw_line(axes: Axes, frame: pd.DataFrame, column: str, holes: Mask, factor: float = 1.0, **style: Any) -> Line2D:
+def draw_line(
+    axes: Axes,
+    frame: pd.DataFrame,
+    column: str,
+    holes: Mask,
+    factor: float = 1.0,
+    rows: Mask | None = None,
+    **style: Any,
+) -> Line2D:
     """Draw a column over time in h, reduced to the resolution of a page. No line crosses a hole.
 
     Args:
@@ -144,10 +153,15 @@ def draw_line(axes: Axes, frame: pd.DataFrame, column: str, holes: Mask, factor:
         column: name of the column.
         holes: true for a sample with absent samples before it, shape (len(frame),). Missing values are holes anyway.
         factor: multiplies the column's values.
+        rows: only these samples are drawn, and the line passes the others; ``None`` = all.
         style: properties of the line.
     """
     time = frame[c.TEST_TIME].to_numpy(dtype=np.float64) / SECONDS_PER_HOUR
     values = frame[column].to_numpy(dtype=np.float64) * factor
+    if rows is not None and not rows.all():
+        time = time[rows]
+        values = values[rows]
+        holes = holes_among(holes, rows)
     return axes.plot(*envelope(*insert_breaks(time, values, holes)), **style)[0]
 
 
@@ -179,6 +193,31 @@ def find_holes(measured: pd.DataFrame) -> Mask:
     holes |= (measured[c.FLAGS].to_numpy(dtype=np.int64) & flag_bit("time_gap")) != 0
     holes[:1] = False
     return holes
+
+
+def find_rows(measured: pd.DataFrame) -> Mask:
+    """Return which samples are rows of a file: an inserted step edge has the cell's current, but no measured voltage.
+
+    Args:
+        measured: samples of a partition, with ``flags``.
+    """
+    rows: Mask = ~is_inserted(measured[c.FLAGS].to_numpy(dtype=np.int64))
+    return rows
+
+
+def holes_among(holes: Mask, rows: Mask) -> Mask:
+    """Return where a line of some of the samples is interrupted: at a hole in one of them, or in one left out before.
+
+    Args:
+        holes: true for a sample with absent samples before it, shape (samples,).
+        rows: the samples of the line, shape (samples,).
+
+    Returns:
+        Shape (samples of the line,).
+    """
+    passed = np.cumsum(holes)[rows]
+    among: Mask = np.diff(passed, prepend=passed[:1]) > 0
+    return among
 
 
 def shade_cycles(axes: Axes, frame: pd.DataFrame, *, named: bool) -> None:

@@ -18,7 +18,7 @@ from ...data.rules import RULES_BY_CODE
 from ...data.text import format_count
 from ..cleaning_marks import RuleMarks, find_changes, find_marks, hours, is_marked_in, limits, thin_marks
 from ..raw_rows import BeforeAndAfter
-from .cells import ROUND_STEPS, find_holes, shade_cycles
+from .cells import ROUND_STEPS, find_holes, holes_among, shade_cycles
 from .envelope import envelope, insert_breaks
 from .style import BLACK, COLOURS, GREY, WIDTH_INCH, displayable_name, house_style, put_heading
 
@@ -147,7 +147,10 @@ def _draw_panel(
     time = hours(record.samples)
     holes = find_holes(record.samples)
     raw = record.raw[panel.raw].to_numpy(dtype=np.float64)
-    cleaned = record.samples[panel.cleaned].to_numpy(dtype=np.float64)
+    is_row = record.is_row
+    # An inserted sample has no raw value, and its voltage is not measured: only the current shows it.
+    shown = is_row if panel.cleaned != c.CURRENT else np.ones_like(is_row)
+    cleaned = np.where(shown, record.samples[panel.cleaned].to_numpy(dtype=np.float64), np.nan)
     marked_rules = [rule for rule in marks if rule.one_by_one and is_marked_in(rule.code, panel.cleaned)]
     differ = find_changes(raw, cleaned)
     touched = np.zeros(len(raw), dtype=bool)
@@ -155,8 +158,9 @@ def _draw_panel(
         touched |= rule.touched
     span = limits(raw, cleaned, differ & touched, least_room=0.5 if panel.is_index else 0.0)
     drawstyle = "steps-post" if panel.is_index else "default"
-    for values, style in ((raw, RAW), (cleaned, CLEANED)):
-        axes.plot(*envelope(*insert_breaks(time, values, holes)), drawstyle=drawstyle, **style)
+    for values, rows, style in ((raw, is_row, RAW), (cleaned, shown, CLEANED)):
+        line = insert_breaks(time[rows], values[rows], holes_among(holes, rows))
+        axes.plot(*envelope(*line), drawstyle=drawstyle, **style)
     axes.set_ylim(*span)
     axes.set_ylabel(panel.label)
     axes.yaxis.set_major_locator(MaxNLocator(nbins=4, steps=ROUND_STEPS, integer=panel.is_index, min_n_ticks=1))
@@ -164,7 +168,7 @@ def _draw_panel(
     for rule in marked_rules:
         colour = colours[rule.code]
         changed = rule.touched & differ
-        missing = rule.touched & np.isnan(cleaned)
+        missing = rule.touched & shown & np.isnan(cleaned)
         pen.mark(time[changed], raw[changed], colour, "was")
         pen.mark(time[changed], cleaned[changed], colour, "is")
         pen.mark(time[missing], np.full(int(missing.sum()), span[0]), colour, "left")
@@ -251,7 +255,7 @@ def _draw_strip(axes: Axes, record: BeforeAndAfter, marks: Sequence[RuleMarks], 
         colour = colours.get(rule.code, GREY)
         axes.plot(at, np.full(len(at), place), color=colour, **{**MARK, **MARKS["left"][1]})
         names.append(displayable_name(rule.code, CODE_SIGNS))
-        text = format_count(rule.rows, "row")
+        text = format_count(rule.rows, "sample" if rule.code == "step_edge" else "row")
         axes.text(1.005, place, text, transform=axes.get_yaxis_transform(), va="center", fontsize=7, color=BLACK)
     axes.set_yticks(range(len(names)), names, fontsize=7)
     for label, rule in zip(axes.get_yticklabels(), marks, strict=True):

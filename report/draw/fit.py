@@ -15,7 +15,16 @@ from matplotlib.ticker import MaxNLocator
 from ...data import columns as c
 from ...data.convert import SECONDS_PER_HOUR
 from ...data.text import format_count
-from .cells import ROUND_STEPS, SimulatedCurve, draw_error_curves, draw_voltages, find_holes, rmse_mv, shade_cycles
+from .cells import (
+    ROUND_STEPS,
+    SimulatedCurve,
+    draw_error_curves,
+    draw_voltages,
+    find_holes,
+    find_rows,
+    rmse_mv,
+    shade_cycles,
+)
 from .errors import LAST_SECOND, format_millivolt
 from .fit_axes import draw_noise, is_noise_visible, scale_rmse
 from .fit_style import FIRST, Start, rank_starts, start_mark, start_name
@@ -75,7 +84,7 @@ def draw_fit(
     lines = draw_voltages(voltage, measured, simulated)
     _label_held_out(lines[1:], measured, simulated, held_out)
     voltage.tick_params(labelbottom=False)
-    draw_error_curves(error, simulated, find_holes(measured))
+    draw_error_curves(error, simulated, find_holes(measured), find_rows(measured))
     error.set_xlabel("Test time (h)")
     voltage.margins(x=0.01)
     ended = figure.add_subplot(top[:, 1])

@@ -13,7 +13,7 @@ from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from ...data import columns as c
 from ...data.text import format_count
-from .cells import draw_line, find_holes
+from .cells import draw_line, find_holes, find_rows
 from .style import (
     BLACK,
     VERMILLION,
@@ -71,7 +71,7 @@ def draw_records(records: Mapping[str, pd.DataFrame], cells: int) -> Figure:
     figure = Figure(figsize=(WIDTH_INCH, 0.7 + 1.5 * down), layout="constrained")
     panels = figure.subplots(down, across, sharey=True, squeeze=False).ravel()
     for axes, (cell_id, frame) in zip(panels, records.items(), strict=False):
-        draw_line(axes, frame, c.VOLTAGE, find_holes(frame), color=BLACK, linewidth=0.9)
+        draw_line(axes, frame, c.VOLTAGE, find_holes(frame), rows=find_rows(frame), color=BLACK, linewidth=0.9)
         show_literally(axes.set_title(displayable_name(cell_id, 90 // across), fontsize=8.5))
         axes.margins(x=0.01)
     for axes in panels[len(records) :]:

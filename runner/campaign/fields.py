@@ -281,6 +281,7 @@ RawColumn = Annotated[str, AfterValidator(_known_column)]
 Limits = Annotated[list[float], AfterValidator(_ordered)]
 Positive = Annotated[float, Field(gt=0)]
 Weight = Annotated[float, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
 Preset = Annotated[str, AfterValidator(_known_preset)]
 OneOrMore = BeforeValidator(_as_list)
 Count = Annotated[int, Field(ge=1)]

@@ -79,6 +79,7 @@ class CleanTable(Table):
     rest_current_per_ah: v.Positive = _CLEAN.rest_current_per_ah
     fill_samples: v.CountOrNone = _CLEAN.fill_samples
     fill_constant_samples: v.CountOrNone = _CLEAN.fill_constant_samples
+    missing_charge_share: v.Share = _CLEAN.missing_charge_share
     gap_factor: v.Positive = _CLEAN.gap_factor
     gap_second: v.Positive = _CLEAN.gap_second
     voltage_limits_volt: v.Limits = list(_CLEAN.voltage_limits_volt)

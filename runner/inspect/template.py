@@ -105,6 +105,7 @@ _REST: Final = """\
 # rest_current_per_ah = 0.005               # A per A.h; the cell rests below it
 # fill_samples = 5                          # longest run of missing samples to fill
 # fill_constant_samples = 100               # the same, at constant current or at rest
+# missing_charge_share = 0.02               # of the throughput: most charge that missing currents leave unknown
 # gap_factor = 20.0                         # a gap is this many times the usual interval (a quarter of it if regular),
 # gap_second = 600.0                        # and at least this long, in s
 # voltage_limits_volt = [0.5, 5.5]          # V; values outside count as missing

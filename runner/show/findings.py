@@ -12,9 +12,10 @@ from typing import Any, Final
 
 from ...data.names import check_known
 from ...data.rules import RULES_BY_CODE
-from ...data.text import format_count
+from ...data.text import format_count, printable_text
 from ...parquet_store.layout import Store
 from ...sqlite import queries
+from .charge import charge_table, uncertain_cells_text
 from .table import table
 
 MANY_ROWS: Final = 60
@@ -80,8 +81,14 @@ REPORT: Final = (
     "rows_kept",
     "rows_quarantined",
     *(column.format(when) for column, _, _ in QUANTITIES.values() for when in ("before", "after")),
+    "rows_inserted",
+    "charge_source",
+    *(f"charge_{direction}_{what}_ah" for direction in ("in", "out") for what in ("low", "high", "counted")),
 )
 """Columns of a clean report, as the catalog names them."""
+
+UNCERTAINTY: Final = ("charge_uncertainty_ah", "charge_uncertainty_percent")
+"""Columns of the view ``charge_uncertainty`` that are added to a clean report."""
 
 
 def show_findings(root: Path, cells: Sequence[str], rules: Sequence[str], json_: bool) -> None:
@@ -127,7 +134,7 @@ def _print_reports(reports: Sequence[Row], cells: Sequence[str], store: Store) -
     elif not not_cleaned:
         print("no cell is cleaned yet: kilocell run cleans them")
     if not_cleaned:
-        named = ", ".join(not_cleaned[:5])
+        named = ", ".join(map(printable_text, not_cleaned[:5]))
         if len(not_cleaned) > 5:
             named += ", …"
         print(f"not cleaned: {named}; kilocell status shows why")
@@ -205,19 +212,21 @@ def add_details(catalog: sqlite3.Connection, store: Store, cells: Sequence[str])
         cells: only these; empty = all.
 
     Returns:
-        A dict per cell: the columns ``REPORT``, ``sources`` (paths), ``rules``, ``quarantined``, ``quarantine_path``
-        (relative to the store) and ``charge_by_rule`` (A.h).
+        A dict per cell: the columns ``REPORT`` and ``UNCERTAINTY``, ``sources`` (paths), ``rules``, ``quarantined``,
+        ``quarantine_path`` (relative to the store) and ``charge_by_rule`` (A.h).
     """
     sources = _grouped(queries.record_sources(catalog, cells), ("path",))
     quarantined = _grouped(queries.quarantined_rows(catalog, cells), ("rule", "rows", "source_index", "path"))
     rules = _grouped(
         queries.rules_by_cell(catalog, cells), ("rule", "severity", "findings", "samples_flagged", "rows_quarantined")
     )
+    uncertainty = _grouped(queries.charge_uncertainty(catalog, cells), UNCERTAINTY)
     charge = _grouped(queries.charge_by_rule(catalog, cells), ("rule", "charge_in_ah", "charge_out_ah"))
     reports = []
     for row in queries.clean_reports(catalog, cells):
         cell_id = row["cell_id"]
         report = {column: row[column] for column in REPORT}
+        report |= {column: uncertainty[cell_id][0][column] for column in UNCERTAINTY}
         report["sources"] = [source["path"] for source in sources.get(cell_id, ())]
         report["rules"] = rules.get(cell_id, [])
         report["quarantined"] = quarantined.get(cell_id, [])
@@ -255,10 +264,14 @@ def _one_cell(report: Row, store: Store) -> str:
     if report["rows_quarantined"]:
         path = store.root / report["quarantine_path"]
         parts.append(f"quarantined  {_quarantined_by_rule([report])}; the raw rows are in {path}")
+    if report["rows_inserted"]:
+        parts.append(f"inserted     {format_count(report['rows_inserted'], 'sample')} at step edges; no rows of a file")
     changes = _charge_changes(report)
     if changes:
         parts.append(f"charge, A.h  {'; '.join(changes)}")
-    return "\n".join(parts)
+    parts.append(charge_table(report))
+    parts.append(uncertain_cells_text([report]))
+    return "\n".join(filter(None, parts))
 
 
 def _charge_changes(report: Row) -> list[str]:
@@ -285,7 +298,8 @@ def _many_cells(reports: Sequence[Row], store: Store) -> str:
     if any(row["rows_quarantined"] for row in reports):
         folder = store.quarantine("CELL").parent
         text += f"\nquarantined  {_quarantined_by_rule(reports)}; the raw rows are in {folder}, one file per cell"
-    return text
+    uncertain = uncertain_cells_text(reports)
+    return "\n".join(filter(None, (text, uncertain)))
 
 
 def _line(row: Row) -> tuple[Any, ...]:

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, Final
 from ...data.errors import UsageError
 from ...data.fit_settings import INITIAL_SOC
 from ...data.names import check_known
-from ...data.text import format_count
+from ...data.text import format_count, printable_text
 from ...parquet_store.layout import Store
 from ...sqlite import fit_queries, queries
+from .charge import short_charge_words
 from .table import dicts_to_json, table
 
 if TYPE_CHECKING:
@@ -134,7 +135,8 @@ def short_verdict(fit: Row, parameters: Sequence[Row]) -> str:
         words.append("only one start")
     elif fit["starts_agreeing"] == 1:
         words.append("starts disagree")
-    return ", ".join(words)
+    words.append(short_charge_words(fit))
+    return ", ".join(filter(None, words))
 
 
 def _verdict_kind(verdict: str | None) -> str:
@@ -198,7 +200,8 @@ def _change(before: float | None, after: float | None) -> str | None:
 
 
 def _print_details(fit: Row, *, starts: bool) -> None:
-    print(f"\n{fit['fit']} of {fit['cell_id']}: {fit['parameter_set'] or fit['base_parameter_set']}, {fit['model']}")
+    heading = f"{fit['fit']} of {fit['cell_id']}: {fit['parameter_set'] or fit['base_parameter_set']}, {fit['model']}"
+    print(f"\n{printable_text(heading)}")
     if fit["parameters"]:
         print(table(PARAMETERS, [_parameter_line(row) for row in fit["parameters"]], widest=64, right=(1, 2, 3)))
     for row in fit["parameters"]:
@@ -296,7 +299,7 @@ def show_life(root: Path, cells: Sequence[str], chains: Sequence[str], json_: bo
             text = f"no result: {link['cell_id']}, {link['chain']}, cycle {link['chain_cycle']}: {link['status']}"
             if link["reason"]:
                 text += f": {link['reason']}"
-            print(text)
+            print(printable_text(text))
 
 
 def format_with_error(value: float, error: float | None) -> str:

@@ -11,8 +11,9 @@ from ...data.names import check_known
 from ...data.text import format_count
 from ...parquet_store.layout import Store
 from ...sqlite import queries
-from .status import MANY_ROWS, RESULTS, print_nothing_to_simulate, result_rows
-from .table import dicts_to_json, print_rows, table
+from .charge import charge_notes, guess_notes, is_uncertain, print_notes
+from .status import MANY_ROWS, UNCERTAIN, print_nothing_to_simulate, result_rows, results_json, results_table
+from .table import dicts_to_json, table
 
 if TYPE_CHECKING:
     import sqlite3
@@ -47,8 +48,9 @@ COLUMNS: Final[dict[str, dict[str, str]]] = {
 }
 """Columns of each table beside those of the simulation: heading, and column of the catalog's view."""
 
-FORMATS: Final = {"_ah": "+.3f", "_percent": "+.2f", "_volt": ".3f"}
-"""Number format of columns by the end of their names; voltage errors in mV have one digit after the point."""
+FORMATS: Final = {"_ah": "+.3f", "_uncertainty_percent": ".2f", "_percent": "+.2f", "_volt": ".3f"}
+"""Number format of columns by the end of their names, the first that fits. Voltage errors in mV have one digit after
+the point."""
 
 CHANGES: Final = {"ohmic_rmse_mv": "ohmic_change_rmse_mv", "kinetic_rmse_mv": "kinetic_change_rmse_mv"}
 """Columns with a second number in brackets. Only early windows have one: later, the error at the step's start says
@@ -80,9 +82,12 @@ def show_results(root: Path, cells: Sequence[str], by: str | None, json_: bool) 
             return
         lines = result_rows(catalog, cells)
         skipped = [row for row in queries.skipped_for_content(catalog) if _is_selected(row, cells)]
-    print_rows(tuple(RESULTS), lines, json_)
-    if not json_:
-        print_nothing_to_simulate(skipped)
+    if json_:
+        print(results_json(lines))
+        return
+    print(results_table(lines))
+    print_nothing_to_simulate(skipped)
+    print_notes(charge_notes(lines), guess_notes(lines))
 
 
 def _show_errors(catalog: sqlite3.Connection, cells: Sequence[str], by: str, json_: bool) -> None:
@@ -100,6 +105,8 @@ def _is_selected(row: Any, cells: Sequence[str]) -> bool:
 
 def _errors_text(rows: Sequence[dict[str, Any]], by: str, failed: int) -> str:
     columns = {**SIMULATION, **COLUMNS[by]}
+    if by == "cycle" and any(is_uncertain(row) for row in rows):
+        columns |= UNCERTAIN
     shown = [tuple(_cell(row, column) for column in columns.values()) for row in rows[:MANY_ROWS]]
     lines = [table(tuple(columns), shown, ".1f", right=range(len(SIMULATION), len(columns))), NOTES[by]]
     if len(rows) > MANY_ROWS:

@@ -8,16 +8,17 @@ import shlex
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TextIO, cast
 
 from ...data.errors import KilocellError
-from ...data.text import format_count
+from ...data.text import format_count, printable_text
 from ...parquet_store.layout import Store
 from ...sqlite import fit_queries, queries
 from ...sqlite.user_select import select
+from .charge import charge_notes, guess_notes, is_uncertain, print_notes, uncertain_cells_text
 from .fits import print_fit_summary
 from .table import print_rows, table, table_to_json
 
@@ -38,6 +39,20 @@ RESULTS = {
 }
 """Columns of the table of results: heading (also the JSON key), and column of the catalog's view."""
 
+CHARGE = {
+    "charge from": "charge_source",
+    "charge error": "charge_error",
+    "charge ± A.h": "charge_uncertainty_ah",
+    "charge ± %": "charge_uncertainty_percent",
+    "capacity source": "capacity_source",
+    "parameter set source": "parameter_set_source",
+}
+"""More keys of the JSON: what the charge is known from, the simulation's difference from the recorded current (share
+of the throughput) beside the uncertainty of that charge itself, and who says capacity and parameter set."""
+
+UNCERTAIN = {"charge ± %": "charge_uncertainty_percent"}
+"""Columns that the table has only where a charge is uncertain."""
+
 STATUS = ("stage", "status", "jobs")
 MANY_ROWS = 60
 """Rows of a table up to which all are shown."""
@@ -57,12 +72,14 @@ def show_status(root: Path, json_: bool) -> None:
         counts = [tuple(row) for row in queries.job_counts(catalog)]
         failures = queries.failures(catalog)
         skipped = queries.skipped_for_content(catalog)
+        uncertain = list(filter(is_uncertain, map(dict, queries.charge_uncertainty(catalog))))
         run = queries.last_run(catalog)
     if json_:
         status = {
             "jobs": [dict(zip(STATUS, row, strict=True)) for row in counts],
             "failures": [dict(row) for row in failures],
             "skipped": [dict(row) for row in skipped],
+            "uncertain_charge": uncertain,
             "last_run": dict(run) if run is not None else None,
         }
         print(json.dumps(status, ensure_ascii=False, indent=1))
@@ -76,6 +93,7 @@ def show_status(root: Path, json_: bool) -> None:
         print(f"\nlast run {run['run_id']}: {run['status']}, started {began} on {run['host']} (process {run['pid']})")
     _print_failures(root, failures)
     print_nothing_to_simulate(skipped)
+    print_notes(uncertain_cells_text(uncertain))
 
 
 def show_select(root: Path, statement: str, json_: bool) -> None:
@@ -111,9 +129,9 @@ def show_end(root: Path, summary: RunSummary, out: TextIO | None, *, json_: bool
         failures = queries.failures(catalog)
         skipped = queries.skipped_for_content(catalog)
         if json_:
-            print(table_to_json(tuple(RESULTS), rows))
+            print(results_json(rows))
             return
-        print(table(tuple(RESULTS), rows[:MANY_ROWS]))
+        print(results_table(rows[:MANY_ROWS]))
         if len(rows) > MANY_ROWS:
             print(f"… and {len(rows) - MANY_ROWS} more: {_program()} results --store {_shown(root)}")
         fits = [fit for fit in fit_queries.fits(catalog) if fit["status"] == "done"]
@@ -121,8 +139,9 @@ def show_end(root: Path, summary: RunSummary, out: TextIO | None, *, json_: bool
             print_fit_summary(catalog, fits[:MANY_ROWS])
     _print_failures(root, failures)
     print_nothing_to_simulate(skipped)
+    print_notes(charge_notes(rows), guess_notes(rows))
     if out is not None:
-        simulated = [str(row[0]) for row in rows if row[-1] == "done" and row[-2] is not None]
+        simulated = [str(row["cell_id"]) for row in rows if row["status"] == "done" and row["rmse_mv"] is not None]
         print(f"\n{_summary_text(summary)}")
         _print_next(root, simulated)
 
@@ -159,7 +178,7 @@ def _print_next(root: Path, cells: Sequence[str]) -> None:
     print("\nnext:")
     program = _program()
     if cells:
-        cell = _quoted(cells[0])
+        cell = printable_text(_quoted(cells[0]))
         print(f"  {program} plot --store {store} --cell {cell} --cycles 1")
         print(f"  {program} plot --store {store} --cell {cell} --cleaning")
         print(f'  {program} sql --store {store} "SELECT cell_id, model, rmse_mv FROM simulations ORDER BY rmse_mv"')
@@ -176,7 +195,7 @@ def _print_failures(root: Path, failures: Sequence[Any]) -> None:
         text = f"  {row['kind']} {row['cell_id']} {row['label']}: {row['reason']}"
         if row["log"]:
             text += f" (log: {_shown(root / row['log'])})"
-        print(text)
+        print(printable_text(text))
     if len(failures) > REASONS_SHOWN:
         print('  … to see all: kilocell sql "SELECT * FROM failures"')
 
@@ -191,19 +210,35 @@ def print_nothing_to_simulate(rows: Sequence[Any]) -> None:
     if reasons:
         print(f"\n{len(rows)} skipped (not an error):")
     for cell_id, reason in reasons[:REASONS_SHOWN]:
-        print(f"  {cell_id}: {reason}")
+        print(printable_text(f"  {cell_id}: {reason}"))
     if len(reasons) > REASONS_SHOWN:
         print("  … to see all: kilocell sql \"SELECT * FROM jobs WHERE status = 'skipped'\"")
 
 
-def result_rows(connection: sqlite3.Connection, cells: Sequence[str] = ()) -> list[tuple[Any, ...]]:
-    """Return the rows of the table of results, with the columns ``RESULTS``.
+def result_rows(connection: sqlite3.Connection, cells: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """Return the rows of :func:`kilocell.sqlite.queries.results`.
 
     Args:
         cells: only these; empty = all.
     """
-    rows = [row for row in queries.results(connection) if not cells or row["cell_id"] in cells]
-    return [tuple(row[column] for column in RESULTS.values()) for row in rows]
+    return [dict(row) for row in queries.results(connection) if not cells or row["cell_id"] in cells]
+
+
+def results_json(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return results as JSON, with the keys ``RESULTS`` and ``CHARGE``."""
+    return _laid_out(rows, RESULTS | CHARGE, table_to_json)
+
+
+def results_table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Lay out results as a table, with the uncertainty of the charge where that matters."""
+    columns = RESULTS
+    if any(is_uncertain(row) for row in rows):
+        columns = RESULTS | UNCERTAIN
+    return _laid_out(rows, columns, table)
+
+
+def _laid_out(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], lay_out: Callable[..., str]) -> str:
+    return lay_out(tuple(columns), [tuple(row[column] for column in columns.values()) for row in rows])
 
 
 def _draw_all(root: Path, out: TextIO | None) -> None:

@@ -7,6 +7,8 @@ import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from ...data.text import printable_text
+
 MAX_WIDTH = 60
 """Widest a column may be, in characters, unless a caller says otherwise."""
 
@@ -86,7 +88,7 @@ def _text(value: Any, number: str) -> str:
         if value == 0 or 0.01 <= abs(value) < 1e5:
             return f"{value:{number}}"
         return f"{value:.4g}"
-    return " ".join(str(value).split())
+    return printable_text(" ".join(str(value).split()))
 
 
 def _width(text: str) -> int:

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pandas as pd
 
+from ...data.charge_certainty import charge_certainty, describe_charge_check
 from ...data.errors import FailedSimulationError, JobError, NotARecordError, ReadError
 from ...data.file_names import short_names
 from ...data.installed import installed_version
 from ...data.readers.read import read_by_cell, read_raw
 from ...data.results.cleaning import CleanResult, RecordSource
 from ...data.results.receipt import OutputFile, Result, SplitResult
+from ...data.results.simulation import SimulationResult
 from ...data.settings import SourceFile
 from ...parquet_store.layout import Store
 from ...parquet_store.read import read_raw_parts
@@ -56,7 +58,7 @@ def run_clean_job(store: Store, job: Job, work: CleanWork) -> tuple[CleanResult,
         JobError: a raw file changed since it was scanned (``file_changed``).
     """
     from ...jobs.cleaning.clean import clean
-    from ...jobs.record.cycles import mean_temperature, summarise_cycles
+    from ...jobs.record.cycles import mean_temperature
     from ...jobs.record.join_sources import join_sources
 
     sources, tables, left_out = _read_sources(store, job.cell_id, work.sources)
@@ -70,7 +72,7 @@ def run_clean_job(store: Store, job: Job, work: CleanWork) -> tuple[CleanResult,
     ordered_sources = [sources[i] for i in joined.order]
     result = CleanResult(
         cleaned.report,
-        summarise_cycles(cleaned.samples),
+        cleaned.cycles,
         mean_temperature(cleaned.samples),
         tuple(RecordSource(source.file, source.splits) for source in ordered_sources),
     )
@@ -90,7 +92,33 @@ def run_simulate_job(store: Store, job: Job, work: SimulateWork) -> tuple[Result
     running = store.receipt(job.kind, job.cell_id, job.label).with_suffix(".running")
     with hard_timeout(running, settings.time_limit_second):
         simulated = simulate(cell.samples, settings, cell.temperature_mean_celsius)
-    return simulated.result, (write_simulation(store, job, simulated.frame),)
+    return with_charge_certainty(simulated.result, cell.clean_result), (write_simulation(store, job, simulated.frame),)
+
+
+def with_charge_certainty(result: SimulationResult, cleaned: CleanResult) -> SimulationResult:
+    """Return the result of a simulation with how well the charge of its cycles is known."""
+    selection = result.settings.cycles
+    cycles = None
+    if not selection.whole:
+        cycles, _ = selection.split_cycles(cycle.cycle_count for cycle in cleaned.cycles)
+    certainty = charge_certainty(cleaned, cycles)
+    return replace(
+        result,
+        charge_source=certainty.source,
+        charge_throughput_ah=certainty.throughput_ah,
+        charge_uncertainty_ah=certainty.uncertainty_ah,
+        capacity_source=_capacity_source(result, cleaned),
+    )
+
+
+def _capacity_source(result: SimulationResult, cleaned: CleanResult) -> str:
+    """Return where the capacity comes from; a measured one is known no better than the charge of its cycle."""
+    request = result.settings.cell.measured_capacity
+    if request is None or not cleaned.cycles:
+        return result.capacity_source
+    cycle = request.cycle or cleaned.cycles[-1].cycle_count
+    doubt = describe_charge_check(None, charge_certainty(cleaned, (cycle,)))
+    return "; ".join(filter(None, (result.capacity_source, doubt)))
 
 
 def write_simulation(store: Store, job: Job, frame: pd.DataFrame) -> OutputFile:

@@ -6,9 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from ...data.charge_certainty import charge_certainty, describe_charge_check
 from ...data.codec import digest
 from ...data.errors import JobError
 from ...data.fit_settings import FitSettings
+from ...data.results.cleaning import CleanResult
 from ...data.results.fitting import Evaluation, FitResult, ProfileResult, StartResult
 from ...data.results.receipt import OutputFile, Receipt
 from ...parquet_store.journal import StartJournal
@@ -76,7 +78,20 @@ def run_fit_job(store: Store, job: Job, work: FitWork) -> tuple[FitResult, tuple
         skip_like_earlier_job(receipts[0])
     cell = load_cell(store, job.cell_id)
     settings = cell.with_measured_capacity(work.settings)
-    return combine_starts(cell.samples, settings, starts, cell.temperature_mean_celsius), ()
+    result = combine_starts(cell.samples, settings, starts, cell.temperature_mean_celsius)
+    return with_charge_certainty(result, cell.clean_result), ()
+
+
+def with_charge_certainty(result: FitResult, cleaned: CleanResult) -> FitResult:
+    """Return the result of a fit with how well the charge of its cycles is known; where badly, the verdict says so."""
+    certainty = charge_certainty(cleaned, result.settings.cycles or None)
+    words = describe_charge_check(None, certainty)
+    return replace(
+        result,
+        charge_throughput_ah=certainty.throughput_ah,
+        charge_uncertainty_ah=certainty.uncertainty_ah,
+        verdict="; ".join(filter(None, (result.verdict, words))),
+    )
 
 
 def run_profile_job(store: Store, job: Job, work: ProfileWork) -> tuple[ProfileResult, tuple[OutputFile, ...]]:

@@ -16,7 +16,8 @@ Floats = NDArray[np.float64]
 
 START_UNIX_SECOND = 1_700_000_000.0
 RESISTANCE_OHM = 0.03
-SETTINGS = CleanSettings(nominal_capacity_ah=2.0)
+SETTINGS = CleanSettings(nominal_capacity_ah=2.0, charge_tolerance=0.05)
+"""A record at 10 s without step time or counters leaves 0.6 % of its charge open, and more where rows are missing."""
 SCHEDULE = ((1, 0.0, 1200.0), (2, 1.0, 2400.0), (3, 0.0, 1200.0), (4, -2.0, 1200.0), (5, 0.0, 1800.0))
 """Step number, A (positive charges) and s of each step of a cycle."""
 
@@ -86,12 +87,18 @@ def findings(result: Cleaned, rule: str) -> list[Finding]:
 
 
 def seen(result: Cleaned) -> set[str]:
-    """The rules that found anything."""
-    return {finding.rule for finding in result.report.findings}
+    """The rules that found a defect. That edges of steps were inserted is none."""
+    return {finding.rule for finding in result.report.findings} - {"step_edge"}
+
+
+def file_rows(samples: pd.DataFrame) -> pd.DataFrame:
+    """The samples that are rows of a file, without those inserted at edges of steps."""
+    return samples[samples[c.SOURCE_ROW] >= 0].reset_index(drop=True)
 
 
 def assert_same_signal(result: Cleaned, raw: pd.DataFrame, tolerance: float = 0.0) -> None:
     """Check that the cleaned record has the raw one's times, voltages and currents."""
-    assert len(result.samples) == len(raw)
+    samples = file_rows(result.samples)
+    assert len(samples) == len(raw)
     for column in (c.TEST_TIME, c.VOLTAGE, c.CURRENT):
-        np.testing.assert_allclose(result.samples[column], raw[column], rtol=0.0, atol=tolerance, err_msg=column)
+        np.testing.assert_allclose(samples[column], raw[column], rtol=0.0, atol=tolerance, err_msg=column)

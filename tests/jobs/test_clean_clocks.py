@@ -13,7 +13,7 @@ from kilocell.data.rules import flag_bit
 from kilocell.data.settings import CleanSettings
 from kilocell.jobs.cleaning.clean import Cleaned, clean
 from numpy.typing import NDArray
-from raw_records import findings, raw_table, seen
+from raw_records import file_rows, findings, raw_table, seen
 from test_clean import assert_idempotent
 
 FILES = {
@@ -41,8 +41,8 @@ class Case:
     def judge(self, damaged: pd.DataFrame, second: float, share: float = 1e-3) -> Cleaned:
         """Clean a damaged record, and check rows, times within so many s, and charge within a share."""
         result = clean(damaged.reset_index(drop=True), "CELL", CleanSettings())
-        true = self.good.samples.set_index(c.SOURCE_ROW)[c.TEST_TIME]
-        mine = result.samples.set_index(c.SOURCE_ROW)[c.TEST_TIME]
+        true = file_rows(self.good.samples).set_index(c.SOURCE_ROW)[c.TEST_TIME]
+        mine = file_rows(result.samples).set_index(c.SOURCE_ROW)[c.TEST_TIME]
         assert set(mine.index) <= set(true.index)
         np.testing.assert_allclose(mine, true.loc[mine.index], rtol=0.0, atol=second)
         for field in ("charge_in_after_ah", "charge_out_after_ah"):
@@ -79,7 +79,7 @@ def taken(raw: pd.DataFrame, rows: NDArray[np.int64]) -> pd.DataFrame:
 
 
 def wall_of(result: Cleaned) -> np.ndarray:
-    return result.samples[c.UNIX_TIME].to_numpy(dtype=np.float64)
+    return file_rows(result.samples)[c.UNIX_TIME].to_numpy(dtype=np.float64)
 
 
 @RECORDS
@@ -87,7 +87,7 @@ def test_good_records_have_none_of_it(cases: dict[str, Case], name: str) -> None
     case = cases[name]
     found = {"time_scale", "wall_clock", "step_time", "time_restart", "time_order", "time_gap"} & seen(case.good)
     assert found <= (PAUSED if name == "melasta" else set())
-    kept = case.raw.iloc[case.good.samples[c.SOURCE_ROW]]
+    kept = case.raw.iloc[file_rows(case.good.samples)[c.SOURCE_ROW]]
     np.testing.assert_array_equal(wall_of(case.good), kept[c.UNIX_TIME])
     flags = case.good.samples[c.FLAGS].to_numpy()
     for rule in ("time_scale", "wall_clock", "step_time", "time_restart"):

@@ -15,6 +15,7 @@ from kilocell.data.rules import flag_bit
 from kilocell.data.settings import CleanSettings
 from kilocell.jobs.cleaning.clean import clean
 from raw_records import SETTINGS, cleaned, cycling, findings, seen
+from test_clean import raw_again
 
 RAW = cycling(2, noise_volt=0.0005)
 COUNTERS: Final = (c.CHARGING_CAPACITY, c.DISCHARGING_CAPACITY)
@@ -57,7 +58,7 @@ def test_real_records_in_other_units_become_what_they_were(shared_data: Path, na
             np.testing.assert_allclose(result.samples[column], truth.samples[column], rtol=1e-12, err_msg=units)
         others = [finding.rule for finding in result.report.findings if finding.rule != "unit_scale"]
         assert others == [finding.rule for finding in truth.report.findings], units
-        again = clean(result.samples.assign(**{c.STATE: "", c.UNREADABLE: ""})[list(c.RAW_COLUMNS)], "CELL", settings)
+        again = clean(raw_again(result.samples), "CELL", settings)
         assert "unit_scale" not in seen(again), units
 
 

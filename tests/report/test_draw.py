@@ -81,6 +81,27 @@ def test_a_cell_has_voltage_current_and_error_over_one_time() -> None:
     np.testing.assert_allclose(error, 75.9)
 
 
+def test_inserted_samples_show_in_the_current_alone() -> None:
+    """Their voltage is no measurement: the lines of voltage and error pass them, without a hole."""
+    frame = measured(samples=40, cycles=1)
+    inserted = np.isin(np.arange(40), (10, 11, 25))
+    flags = np.where(inserted, flag_bit("step_edge"), 0)
+    flags[25] |= flag_bit("time_gap")
+    frame[c.FLAGS] = flags
+    frame[c.VOLTAGE] = frame[c.VOLTAGE].mask(inserted, 99.0)
+    curve = simulated(frame, 0.02)
+    curve.frame.loc[inserted, "voltage_error_volt"] = np.nan
+    figure = rendered(draw_cell("CELL_A", frame, [curve]))
+    voltage, current, error = (axes.get_lines() for axes in figure.axes)
+    assert np.nanmax(np.asarray(voltage[0].get_ydata(), dtype=float)) < 5.0
+    assert np.isfinite(np.asarray(current[0].get_ydata(), dtype=float)).sum() == 40
+    assert np.isfinite(np.asarray(error[1].get_ydata(), dtype=float)).sum() == 37
+    assert breaks_of(voltage[0]) == breaks_of(error[1]) == breaks_of(current[0]) == 1  # the gap alone
+    assert legend_of(figure)[1] == "SPMe, Chen2020: 20.0 mV"
+    overview = rendered(draw_records({"CELL_A": frame}, 1))
+    assert np.nanmax(np.asarray(overview.axes[0].get_lines()[0].get_ydata(), dtype=float)) < 5.0
+
+
 def test_a_cell_without_simulations_has_no_error_panel() -> None:
     figure = rendered(draw_cell("CELL_A", measured()))
     assert len(figure.axes) == 2

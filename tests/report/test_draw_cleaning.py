@@ -105,6 +105,25 @@ def test_each_mark_stands_at_its_value_in_its_rules_colour() -> None:
     assert not [line for line in panel(figure, "Voltage").get_lines() if line.get_color() == filled[0].get_color()]
 
 
+def test_inserted_samples_have_marks_in_the_current_and_no_raw_value() -> None:
+    whole = touched(record(), "step_edge", slice(100, 104), c.CURRENT, np.nan, -1.0)
+    samples, raw = whole.samples.copy(), whole.raw.copy()
+    samples.loc[100:103, c.SOURCE_ROW] = c.NO_SOURCE_ROW
+    samples.loc[100:103, c.VOLTAGE] = 99.0
+    raw.loc[100:103, [c.VOLTAGE, c.TEST_TIME]] = np.nan
+    figure = drawn(BeforeAndAfter(samples, raw, whole.quarantined))
+    assert strip_of(figure) == ["step_edge"]
+    assert [text.get_text() for text in figure.axes[-1].texts] == ["4 samples"]
+    current = [line for line in panel(figure, "Current").get_lines() if line.get_marker() == "o"]
+    assert [np.size(line.get_xdata()) for line in current] == [4]
+    voltage = panel(figure, "Voltage")
+    assert voltage.get_ylim()[1] < 5.0
+    assert not [line for line in voltage.get_lines() if line.get_marker() == "o"]
+    for axes in (voltage, panel(figure, "Current")):
+        raw_line = np.asarray(axes.get_lines()[0].get_ydata(), dtype=float)
+        assert np.isfinite(raw_line).all()  # it passes the inserted samples without a hole
+
+
 def test_what_is_left_missing_and_what_was_taken_out_are_shown() -> None:
     whole = touched(record(), "voltage_missing", slice(100, 140), c.VOLTAGE, np.nan, np.nan)
     taken = whole.raw.iloc[[300]].assign(rule="duplicate_row", **{c.TEST_TIME: 3000.0})

@@ -43,10 +43,13 @@ def _find(bench: Bench, cell_id: str, *rules: str) -> None:
     """Record the cleaning of a cell again, with a finding of each rule."""
     findings = tuple(cleaning.Finding(rule, "warning", 2, 0, 7, 1, 3, "before", "after", "done") for rule in rules)
     report = cleaning.CleanReport(
-        cell_id, SAMPLES + 7, SAMPLES, 7, 3600.0, 7200.0, 9.9, 9.8, 10.1, 10.1, 3, 2, 6, 6, findings
-    )
+        cell_id, SAMPLES + 7, SAMPLES, 7, 3600.0, 7200.0, 9.9, 9.8, 10.1, 10.1, 3, 2, 6, 6, findings,
+        rows_inserted=4, charge_source="samples", charge_in_low_ah=9.2, charge_in_high_ah=10.4, charge_out_low_ah=9.9,
+        charge_out_high_ah=10.3, charge_in_counted_ah=9.31,
+    )  # fmt: skip
     cycles = tuple(
-        cleaning.CycleSummary(n, 0.0, 3600.0, SAMPLES, 2, 4.9, 5.0, 18.1, 17.9, 2.5, 4.2, None) for n in (1, 2)
+        cleaning.CycleSummary(n, 0.0, 3600.0, SAMPLES, 2, 4.9, 5.0, 18.1, 17.9, 2.5, 4.2, None, "counters", 4.8, 5.1)
+        for n in (1, 2)
     )
     result = cleaning.CleanResult(report, cycles)
     bench.catalog.record(Receipt("clean", cell_id, "clean", "d", "done", result=result), None)
@@ -69,6 +72,23 @@ def test_cells_and_cycles_have_one_row_each(filled: Filled) -> None:
     ]  # fmt: skip
     assert store.cycles("B")["charge_out_ah"].tolist() == [5.0, 5.0]
     assert store.cycles("C").empty
+
+
+def test_frames_say_what_a_charge_is_known_from_and_how_well(filled: Filled) -> None:
+    store, _ = filled
+    cells = store.cells().set_index("cell_id")
+    b = cells.loc["B"]
+    assert (b["charge_source"], b["rows_inserted"], b["charge_in_low_ah"]) == ("samples", 4, 9.2)
+    assert (b["charge_in_counted_ah"], b["charge_uncertainty_ah"]) == (9.31, pytest.approx(0.8))
+    assert b["charge_uncertainty_percent"] == pytest.approx(80 / 19.9)
+    assert cells["charge_uncertainty_ah"].isna().tolist() == [True, False, True]
+    cycles = store.cycles("B")
+    assert cycles["charge_source"].tolist() == ["counters", "counters"]
+    assert cycles["charge_in_high_ah"].tolist() == [5.1, 5.1]
+    assert cycles["charge_out_low_ah"].isna().all()
+    results = store.results("B")
+    assert results["charge_uncertainty_percent"].tolist() == pytest.approx([80 / 19.9] * 3)
+    assert results["charge_error"].notna().all()
 
 
 def test_results_and_findings_of_all_cells_or_of_one(filled: Filled) -> None:

@@ -15,6 +15,7 @@ from kilocell.data.rules import flag_bit
 from kilocell.data.settings import SourceFile, SourceSettings
 from kilocell.parquet_store.layout import Store
 from kilocell.parquet_store.read import read_receipt
+from kilocell.parquet_store.write import write_frame
 from kilocell.report.cleaning_figures import plot_cleaning
 from kilocell.report.cleaning_marks import find_marks
 from kilocell.report.raw_rows import BeforeAndAfter, read_before_and_after
@@ -146,6 +147,30 @@ def test_the_raw_rows_of_a_file_are_found_again(one_file: Store) -> None:
         "duplicate_row": 1, "time_order": 2, "voltage_spike": 1, "current_missing": 3, "voltage_missing": 40,
     }  # fmt: skip
     assert all(rule.one_by_one for rule in marks.values())
+
+
+def test_inserted_samples_have_no_raw_row(one_file: Store) -> None:
+    """Two samples inserted by hand at a step's edge: the others keep their raw rows, and the figure is drawn."""
+    before = read(one_file, "A")
+    samples = before.samples
+    edge = samples.iloc[[100, 100]].assign(
+        **{
+            c.TEST_TIME: samples[c.TEST_TIME][100] + np.array([0.5, 0.501]),
+            c.SOURCE_ROW: c.NO_SOURCE_ROW,
+            c.FLAGS: flag_bit("step_edge"),
+        }
+    )
+    longer = pd.concat([samples.iloc[:101], edge, samples.iloc[101:]], ignore_index=True).astype(c.PARTITION_COLUMNS)
+    write_frame(one_file, one_file.cleaned("A"), longer, {"cell_id": "A"})
+    record = read(one_file, "A")
+    assert len(record.raw) == len(record.samples) == len(samples) + 2
+    assert np.flatnonzero(~record.is_row).tolist() == [101, 102]
+    assert record.raw.loc[[101, 102], [c.VOLTAGE, c.CURRENT, c.TEST_TIME]].isna().all(axis=None)
+    pd.testing.assert_frame_equal(record.raw[record.is_row].reset_index(drop=True), before.raw)
+    pd.testing.assert_frame_equal(record.quarantined, before.quarantined)
+    marks = {rule.code: rule.rows for rule in find_marks(record)}
+    assert (marks["step_edge"], marks["voltage_spike"]) == (2, 1)
+    assert [path.name for path in draw_cleanings(one_file.root, (), "", False)] == ["cleaning_A.png", "cleaning_A.pdf"]
 
 
 def test_the_raw_rows_of_a_long_file_come_from_the_store(tmp_path: Path) -> None:

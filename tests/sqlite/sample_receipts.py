@@ -71,7 +71,10 @@ def receipt(kind: JobKind, cell_id: str, label: str, result: Result | None, *pat
 
 
 def cycle(count: int) -> CycleSummary:
-    return CycleSummary(count, 3600.0 * count, 3600.0 * count + 3599, 360, 4, 4.9, 5.0, 18.1, 17.9, 2.5, 4.2, 25.5)
+    return CycleSummary(
+        count, 3600.0 * count, 3600.0 * count + 3599, 360, 4, 4.9, 5.0, 18.1, 17.9, 2.5, 4.2, 25.5,
+        "counters, step time", 4.88, 4.93, 4.99, 5.02, 4.9, None,
+    )  # fmt: skip
 
 
 def finding(rule: str, row: int) -> Finding:
@@ -86,6 +89,7 @@ def cleaned(cell_id: str, cycles: int = 2, findings: int = 3) -> Receipt:
         tuple(starmap(QuarantineCount, (("duplicate_row", 0, 4), ("duplicate_row", 1, 5), ("time_missing", 1, 1)))),
         (FlagCount("duplicate_row", 0), FlagCount("time_missing", 3), FlagCount("voltage_missing", 8)),
         (ChargeChange("duplicate_row", -0.3, -0.2), ChargeChange("current_missing", 0.2, 0.1)),
+        6, "counters", 9.78, 9.83, 9.95, 10.06, 9.8, None,
     )  # fmt: skip
     sources = (RecordSource(source(f"raw/{cell_id}-1.csv")), RecordSource(source(f"raw/{cell_id}-2.csv", "cd" * 32)))
     result = CleanResult(report, tuple(cycle(n + 1) for n in range(cycles)), 25.4, sources)
@@ -110,7 +114,7 @@ def simulated(settings: SimulateSettings, rmse_mv: float = 20.5, cycles: int = 2
         settings, 720, 44, 0.9, 4.05, "soc 0.9", 1.02, 25.0, -0.2, -0.2001, 1e-5,
         rmse_mv, -1.5, -80.0, 3600.0, 0.8, ("tight steps", "loose steps"), comparisons,
         5.0, "nominal", "mean of the record", 0.1, -1.2, True,
-        (CycleState(2, 0.91, 4.06, "previous end"),), steps, 60.0,
+        (CycleState(2, 0.91, 4.06, "previous end"),), steps, 60.0, "counters", 19.8, 0.08,
     )  # fmt: skip
     path = f"simulations/{settings.label}.parquet"
     return receipt("simulate", settings.cell.cell_id, settings.label, result, path)

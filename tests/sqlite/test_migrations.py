@@ -226,3 +226,57 @@ def test_a_catalog_of_version_2_takes_new_receipts(path: Path) -> None:
     assert len(queries.step_comparisons(reader, "A")) == 9
     assert [row["soc"] for row in queries.initial_states(reader, "A")] == [0.91]
     reader.close()
+
+
+def test_a_cell_of_version_3_is_kept_by_the_step_to_version_4(path: Path, tmp_path: Path) -> None:
+    """What an older version cleaned has no source and no bounds of its charge: not known, not zero."""
+    filled_first_version(path)
+    connection = sqlite3.connect(path, isolation_level=None)
+    migrate(connection, path, current=3)
+    connection.executescript(
+        "INSERT INTO simulations (cell_id, label, model, parameter_set, status, digest, rmse_mv, charge_error,"
+        " attempts, reason, reason_code, log)"
+        " VALUES ('A', 'SPMe-Chen2020', 'SPMe', 'Chen2020', 'done', 'd', 12.5, 7e-6, '[]', '', '', '');"
+        "INSERT INTO comparisons (cell_id, label, cycle_count, samples, charge_error)"
+        " VALUES ('A', 'SPMe-Chen2020', 1, 360, 7e-6);"
+    )
+    connection.close()
+    Catalog.open(path).close()
+    Catalog.open(tmp_path / "new.sqlite").close()
+    old, new = queries.connect(path), queries.connect(tmp_path / "new.sqlite")
+    assert shape(old) == shape(new)
+    (report,) = queries.clean_reports(old)
+    assert (report["charge_in_after_ah"], report["rows_inserted"], report["charge_source"]) == (1.1, 0, None)
+    (uncertainty,) = queries.charge_uncertainty(old)
+    assert (uncertainty["charge_out_ah"], uncertainty["charge_uncertainty_ah"]) == (2.1, None)
+    (cycle,) = queries.cycles(old)
+    assert (cycle["charge_in_ah"], cycle["charge_in_low_ah"]) == (1.1, None)
+    (result,) = queries.results(old)
+    assert (result["charge_error"], result["charge_uncertainty_percent"], result["capacity_source"]) == (
+        7e-6,
+        None,
+        None,
+    )
+    (line,) = queries.errors_by(old, "cycle")
+    assert (line["charge_error_percent"], line["charge_uncertainty_percent"]) == (7e-4, None)
+    for each in (old, new):
+        each.close()
+
+
+def test_a_catalog_of_version_3_takes_new_receipts(path: Path) -> None:
+    filled_first_version(path)
+    connection = sqlite3.connect(path, isolation_level=None)
+    migrate(connection, path, current=3)
+    connection.close()
+    with Catalog.open(path) as catalog:
+        catalog.record_many([(cleaned("A"), None), (simulated(asked("A")), None)], None)
+    reader = queries.connect(path)
+    (report,) = queries.clean_reports(reader, "A")
+    assert (report["rows_inserted"], report["charge_source"], report["charge_in_high_ah"]) == (6, "counters", 9.83)
+    (done,) = queries.simulations(reader)
+    assert (done["charge_source"], done["charge_throughput_ah"], done["charge_uncertainty_ah"]) == (
+        "counters",
+        19.8,
+        0.08,
+    )
+    reader.close()

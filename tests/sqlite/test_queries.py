@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from kilocell.data.errors import StoreError
-from kilocell.data.settings import SourceSettings
+from kilocell.data.settings import CellSettings, SourceSettings
 from kilocell.sqlite import fit_queries, queries
 from kilocell.sqlite.catalog import Catalog
 from sample_receipts import (
@@ -226,3 +226,34 @@ def test_questions_by_name_use_an_index(connection: sqlite3.Connection) -> None:
     for where in ("cell_id = 'A'", "model = 'SPMe'", "parameter_set = 'slow'", "status = 'failed'", "rmse_mv > 50"):
         plan = connection.execute(f"EXPLAIN QUERY PLAN SELECT * FROM simulations WHERE {where}").fetchall()
         assert plan[0]["detail"].startswith("SEARCH"), where
+
+
+def test_cells_cycles_and_results_say_how_well_the_charge_is_known(path: Path, connection: sqlite3.Connection) -> None:
+    """The bounds of charge in are 0.05 A.h apart, those of charge out 0.11 A.h: ±0.08 of 19.8 A.h."""
+    (row,) = [row for row in queries.cells(connection) if row["cell_id"] == "A"]
+    assert (row["charge_source"], row["charge_in_low_ah"], row["charge_out_high_ah"]) == ("counters", 9.78, 10.06)
+    assert (row["charge_in_counted_ah"], row["charge_out_counted_ah"], row["rows_inserted"]) == (9.8, None, 6)
+    assert row["charge_uncertainty_ah"] == pytest.approx(0.08)
+    assert row["charge_uncertainty_percent"] == pytest.approx(100 * 0.08 / 19.8)
+    cycle = queries.cycles(connection, "A")[0]
+    assert (cycle["charge_source"], cycle["charge_in_high_ah"]) == ("counters, step time", 4.93)
+    (result,) = [row for row in queries.results(connection) if row["label"] == "SPMe-Chen2020"]
+    assert (result["charge_source"], result["charge_error"]) == ("counters", 1e-5)
+    assert result["charge_uncertainty_percent"] == pytest.approx(100 * 0.08 / 19.8)
+    by_cycle = {row["cycle_count"]: row for row in queries.errors_by(connection, "cycle") if row["cell_id"] == "A"}
+    assert by_cycle[0]["charge_uncertainty_percent"] == pytest.approx(100 * 0.08 / 19.8)
+    assert by_cycle[1]["charge_uncertainty_percent"] == pytest.approx(100 * 0.04 / 9.9)
+
+
+def test_a_failed_cleaning_leaves_the_charge_unknown(connection: sqlite3.Connection) -> None:
+    (row,) = [row for row in queries.results(connection) if row["cell_id"] == "C"]
+    assert (row["charge_source"], row["charge_uncertainty_ah"], row["charge_uncertainty_percent"]) == (None, None, None)
+
+
+def test_who_says_a_capacity_is_kept(path: Path, connection: sqlite3.Connection) -> None:
+    guessed = CellSettings("A", 2.0, capacity_source="guess", parameter_set_source="given")
+    with Catalog.open(path) as catalog:
+        catalog.put_cell(guessed, (CHEN,))
+    (row,) = [row for row in queries.cells(connection) if row["cell_id"] == "A"]
+    assert (row["capacity_source"], row["parameter_set_source"]) == ("guess", "given")
+    assert {row["capacity_source"] for row in queries.results(connection) if row["cell_id"] == "A"} == {"guess"}

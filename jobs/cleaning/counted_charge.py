@@ -1,0 +1,251 @@
+"""The charge between samples by the cycler's own counters, and how far it can be believed.
+
+Counters come as a pair (charge in, charge out), as one column for both directions, or as a running sum with a sign.
+They run over the whole test, or go back to zero at each cycle or step. Each is compared with the current where the
+current is certain: in steps of constant current. A counter that does not agree there is no evidence elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from ...data import columns as c
+from ...data.arrays import Floats, Integers, Mask
+from ...data.convert import SECONDS_PER_HOUR
+from .rule import column_values
+
+RESET_SHARE: Final = 0.1
+"""Share of its value: a counter that falls below this share has gone back to zero. Chosen, not measured."""
+
+FLAT_SHARE: Final = 0.02
+"""Share of the current: between two samples that differ by less, the current is certain. Chosen, not measured."""
+
+TRUSTED_SHARE: Final = 0.02
+"""Share by which a counter and a certain current may differ, in all certain intervals together, if the counter is
+believed. Public records differ by 0.01 to 0.5 %; one whose counter counts by a wrong factor differs by more."""
+
+UNSURE_QUANTILE: Final = 0.95
+"""Share of the certain intervals in which counter and current differ by less than what is called unsure."""
+
+LEAST_CERTAIN: Final = 3
+"""Number of intervals with a certain current and a charge that a counter can be compared with. Chosen, not measured."""
+
+MOST_DIGITS: Final = 9
+"""Decimal digits of a counter that are looked for; one with more has no rounding that matters."""
+
+DIGIT_ROWS: Final = 20_000
+"""Number of values, evenly chosen, in which the decimal digits are counted, to save time."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CountedCharge:
+    """Charge between neighbouring samples by a counter of the cycler.
+
+    Args:
+        name: what the counter is, in words.
+        net_ah: A.h, positive into the cell, shape (n - 1,); NaN where the counter says nothing, as at a reset.
+        after_reset_ah: A.h, positive into the cell, shape (n - 1,): at a reset, what was counted since then; else NaN.
+        unsure_ah: A.h by which one value of ``net_ah`` may be wrong (resolution and delay of the counter).
+    """
+
+    name: str
+    net_ah: Floats
+    after_reset_ah: Floats
+    unsure_ah: float
+
+    @property
+    def known_ah(self) -> Floats:
+        """A.h, positive into the cell, shape (n - 1,): what was counted; at a reset what was counted since then."""
+        return np.where(np.isfinite(self.net_ah), self.net_ah, self.after_reset_ah)
+
+
+def counted_charge(
+    frame: pd.DataFrame, edge: Mask, rest_ampere: float, step_second: Floats | None = None
+) -> CountedCharge | None:
+    """Return the charge by the most certain of the record's counters, or ``None`` if none agrees with the current.
+
+    Args:
+        frame: with time, current, counters.
+        edge: which intervals lead from one step to the next, shape (n - 1,).
+        rest_ampere: A, up to which the cell rests.
+        step_second: s since the step began, shape (n,), if the file has a step time that can be believed.
+    """
+    best: CountedCharge | None = None
+    certain = _certain_charge(frame, edge, rest_ampere, step_second)
+    for read in COUNTERS:
+        counted = read(frame, edge)
+        if counted is None:
+            continue
+        counted = _compared(counted, certain)
+        if counted is not None and (best is None or counted.unsure_ah < best.unsure_ah):
+            best = counted
+    return best
+
+
+def _certain_charge(frame: pd.DataFrame, edge: Mask, rest_ampere: float, step_second: Floats | None) -> Floats:
+    """Return the charge of the intervals in which the current is certain, in A.h, shape (n - 1,), NaN elsewhere.
+
+    If a file has only the last row of each step, this is the current of that row times the step's duration.
+    """
+    time = column_values(frame, c.TEST_TIME)
+    current = column_values(frame, c.CURRENT)
+    second = np.diff(time)
+    with np.errstate(invalid="ignore"):
+        flat = np.abs(np.diff(current)) <= FLAT_SHARE * np.abs(current[1:])
+        flat &= ~edge & (np.abs(current[1:]) > rest_ampere)
+    if flat.sum() < LEAST_CERTAIN and step_second is not None:
+        flat = edge & (np.abs(current[1:]) > rest_ampere)
+        second = np.fmin(step_second[1:], second)
+    return np.where(flat, current[1:] * second / SECONDS_PER_HOUR, np.nan)
+
+
+def _compared(counted: CountedCharge, certain: Floats) -> CountedCharge | None:
+    """Return a counter with its uncertainty, in A.h even if it counts in mA.h; ``None`` if it cannot be believed."""
+    known = np.isfinite(certain) & np.isfinite(counted.net_ah)
+    by_current = certain[known]
+    by_counter = counted.net_ah[known]
+    if len(by_current) < LEAST_CERTAIN or not by_counter.any():
+        return None
+    # Counters and currents of both directions add up without their signs.
+    ratio = float((by_counter * np.sign(by_current)).sum() / np.abs(by_current).sum())
+    factor = _factor_to_ah(ratio)
+    agrees = abs(ratio * factor - 1.0) <= TRUSTED_SHARE
+    # Where the certain intervals are whole steps, a few of them are holds: most of the others must agree.
+    if not agrees and abs(float(np.median(by_counter / by_current)) * factor - 1.0) > TRUSTED_SHARE:
+        return None
+    difference = np.abs(by_counter * factor - by_current)
+    # Whole steps differ where they are holds, so most of them count there, not nearly all.
+    share = UNSURE_QUANTILE if agrees else 0.5
+    unsure = max(float(np.quantile(difference, share)), counted.unsure_ah * factor)
+    return CountedCharge(counted.name, counted.net_ah * factor, counted.after_reset_ah * factor, unsure)
+
+
+def _factor_to_ah(ratio: float) -> float:
+    """Return the factor to A.h if a counter's ratio to the current shows mA.h or kA.h; otherwise 1."""
+    for factor in (1e-3, 1e3):
+        if abs(ratio * factor - 1.0) <= TRUSTED_SHARE:
+            return factor
+    return 1.0
+
+
+def _pair(frame: pd.DataFrame, edge: Mask) -> CountedCharge | None:
+    """Read the counters of the charge in and of the charge out."""
+    net = np.zeros(len(edge))
+    after = np.zeros(len(edge))
+    was_reset = np.zeros(len(edge), dtype=bool)
+    quantum = 0.0
+    current = column_values(frame, c.CURRENT)
+    found = False
+    for column, sign in ((c.CHARGING_CAPACITY, 1.0), (c.DISCHARGING_CAPACITY, -1.0)):
+        counter = np.abs(column_values(frame, column))
+        if not np.isfinite(counter).any():
+            # Without this counter nothing is known where its current may have flowed.
+            with np.errstate(invalid="ignore"):
+                other = (sign * current[1:] > 0.0) | (sign * current[:-1] > 0.0)
+            net[other] = np.nan
+            continue
+        found = True
+        rise, since, reset = _rises(counter, edge)
+        net += sign * rise
+        after += sign * np.where(reset, since, np.nan_to_num(rise))
+        was_reset |= reset
+        quantum = max(quantum, decimal_place(counter))
+    if not found:
+        return None
+    return CountedCharge("charge counters", net, np.where(was_reset, after, np.nan), quantum)
+
+
+def _one_for_both(frame: pd.DataFrame, edge: Mask) -> CountedCharge | None:
+    """Read the one counter that counts in both directions, with the direction of the current where it has no sign."""
+    counter = column_values(frame, c.STEP_CAPACITY)
+    if not np.isfinite(counter).any():
+        return None
+    quantum = decimal_place(counter)
+    if float(np.nanmin(counter)) < -quantum:
+        rise, since, reset = _rises(counter, edge)
+        return CountedCharge("step counter", rise, np.where(reset, since, np.nan), quantum)
+    rise, since, reset = _rises(counter, edge)
+    direction = np.sign(np.nan_to_num(column_values(frame, c.CURRENT)))
+    later = np.where(direction[1:] != 0.0, direction[1:], direction[:-1])
+    both_ways = direction[1:] * direction[:-1] < 0.0
+    net = np.where(both_ways, np.nan, later * rise)
+    after = np.where(reset, direction[1:] * since, np.nan)
+    return CountedCharge("step counter", net, after, quantum)
+
+
+def _running_sum(frame: pd.DataFrame, edge: Mask) -> CountedCharge | None:
+    """Read the counter with a sign that runs over the whole test."""
+    counter = column_values(frame, c.NET_CAPACITY)
+    if not np.isfinite(counter).any():
+        return None
+    # Some programs set it back to zero between charge and discharge.
+    rise, since, reset = _rises(counter, edge)
+    return CountedCharge("running counter", rise, np.where(reset, since, np.nan), decimal_place(counter))
+
+
+COUNTERS: Final[tuple[Callable[[pd.DataFrame, Mask], CountedCharge | None], ...]] = (_pair, _one_for_both, _running_sum)
+"""How each kind of counter is read."""
+
+
+def _rises(counter: Floats, edge: Mask) -> tuple[Floats, Floats, Mask]:
+    """Return by how much a counter rose between samples, its value after each reset, and where it was reset.
+
+    A reset one row late belongs to the edge before it: what the counter still showed there was of the step before.
+
+    Args:
+        counter: A.h, shape (n,), NaN where missing.
+        edge: which intervals lead from one step to the next, shape (n - 1,).
+
+    Returns:
+        Rises in A.h, shape (n - 1,), NaN at resets; values after resets in A.h; and which intervals have a reset.
+    """
+    size = np.abs(counter)
+    with np.errstate(invalid="ignore"):
+        reset: Mask = size[1:] < RESET_SHARE * size[:-1]
+        turned: Mask = counter[1:] * counter[:-1] < 0.0
+    rise = np.diff(counter)
+    rise[reset | (turned & edge)] = np.nan
+    late = reset & ~edge
+    late_edge = np.concatenate([late[1:], [False]]) & edge
+    rise[late_edge] = np.nan
+    # A reset within a step says nothing about the charge before or after it.
+    at_edge = (reset | turned) & edge & ~late_edge
+    return rise, counter[1:].copy(), at_edge
+
+
+def decimal_place(column: Floats) -> float:
+    """Return the last decimal place of a column's values in its unit.
+
+    It is 0 if the values have more than ``MOST_DIGITS``, or are all zero.
+
+    Args:
+        column: shape (n,), NaN where missing.
+    """
+    values = column[np.isfinite(column) & (column != 0.0)]
+    values = values[:: max(len(values) // DIGIT_ROWS, 1)]
+    if not len(values):
+        return 0.0
+    for digits in range(MOST_DIGITS + 1):
+        scaled = values * 10.0**digits
+        if float((np.abs(scaled - np.round(scaled)) < 1e-4).mean()) > 0.99:
+            return float(10.0**-digits)
+    return 0.0
+
+
+def counted_by_cycle(counted: CountedCharge, cycle: Integers) -> tuple[Floats, Floats]:
+    """Return the charge in and out by a counter for each cycle, in A.h, shape (cycles,), both positive.
+
+    Args:
+        counted: of the record.
+        cycle: the cycle of each sample, 0 to cycles - 1, shape (n,). An interval counts to the cycle of its end.
+    """
+    known = np.nan_to_num(counted.known_ah)
+    cycles = int(cycle.max(initial=-1)) + 1
+    charge_in = np.bincount(cycle[1:], np.clip(known, 0.0, None), minlength=cycles)
+    charge_out = np.bincount(cycle[1:], np.clip(-known, 0.0, None), minlength=cycles)
+    return charge_in.astype(np.float64), charge_out.astype(np.float64)

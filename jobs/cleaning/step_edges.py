@@ -1,0 +1,303 @@
+"""Insert samples where the record says more about the current than its rows: edges of steps, holds, and pauses.
+
+The evidence of all columns is brought together here: step numbers, step time, charge counters, voltage and current.
+What it leaves open is returned as bounds of the charge (``charge_bounds.py``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ...data import columns as c
+from ...data.arrays import Floats, Indices, Integers, Mask
+from ...data.convert import SECONDS_PER_HOUR
+from ...data.rules import flag_bit
+from .between_samples import (
+    EDGE_SECOND,
+    LONG_INTERVAL,
+    NO_POINTS,
+    PAUSED_SHARE,
+    UNSURE_FACTOR,
+    Intervals,
+    Points,
+    join_points,
+    mean_of_decay,
+    place_edges,
+    shape_points,
+)
+from .counted_charge import CountedCharge, counted_charge
+from .interval_evidence import RecordIntervals, believed_step_time, is_held, record_intervals, take_intervals
+from .rule import column_values
+
+DECAY_FACTOR: Final = 100.0
+"""Times the least charge: a decay that only the shape of a hold suggests is shown from there on. In a dense record the
+straight line is as good."""
+
+SPARSE_DECAY: Final = 0.3
+"""Share by which the current of a hold decays from one row to the next, if its log is sparse. Dense public records
+decay by up to 0.2. Chosen, not measured."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OpenCharge:
+    """Charge that the evidence leaves open, in A.h, one number for each of k intervals.
+
+    Args:
+        cycle_count: the cycle to which each interval counts.
+        in_less, in_more: by how much less or more may have flowed into the cell than the trapezoid says.
+        out_less, out_more: the same out of the cell.
+        in_variance, out_variance: A.h squared, of what is as likely too high as too low, one for each cycle.
+    """
+
+    cycle_count: Integers
+    in_less: Floats
+    in_more: Floats
+    out_less: Floats
+    out_more: Floats
+    in_variance: Floats
+    out_variance: Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EdgeEvidence:
+    """What the record says about the current between its rows.
+
+    Args:
+        frame: the record with inserted samples: flagged ``step_edge``, ``source_row`` -1, each with the
+            label of the row beside it.
+        counted: the charge between the rows by the counter that is believed, or ``None``.
+        uses_step_time: whether the step time placed an edge.
+        uses_counter: whether a counter placed an edge, or gave a decay its shape.
+        contradicted_ah: A.h by which step time and counter disagree, all edges together.
+        contradicted: number of these edges.
+        open_charge: what is left open.
+    """
+
+    frame: pd.DataFrame
+    counted: CountedCharge | None
+    uses_step_time: bool
+    uses_counter: bool
+    contradicted_ah: float
+    contradicted: int
+    open_charge: OpenCharge
+
+
+def add_edge_samples(
+    frame: pd.DataFrame, step: Integers, kinds: NDArray[Any], rest_ampere: float, scale_ah: float
+) -> EdgeEvidence:
+    """Insert samples where the evidence shows another charge than the trapezoid over the rows.
+
+    Args:
+        frame: the cleaned record, with the raw columns of step time and counters.
+        step: the step of each row, 0 to steps - 1, shape (n,).
+        kinds: the type of each step, shape (steps,).
+        rest_ampere: A, up to which the cell rests.
+        scale_ah: A.h, capacity of the cell or a scale of it.
+    """
+    record = record_intervals(frame, step, kinds, rest_ampere, scale_ah)
+    step_second, tick_second = believed_step_time(frame, record.edge)
+    counted = counted_charge(frame, record.edge, rest_ampere, step_second)
+    worth = record.known & ~record.paused & (record.open_ah > 2.0 * record.least_ah)
+    at_edges = np.flatnonzero(worth & record.edge)
+    intervals = take_intervals(record, step_second, counted, at_edges)
+    edges = place_edges(intervals, tick_second, record.least_ah)
+    edge_points = _numbered(edges.points, at_edges)
+    within = _within_steps(record, counted, np.flatnonzero(worth & ~record.edge))
+    pauses = join_points([_counted_pauses(record, counted), _pauses_within_steps(record, counted)])
+    inserted = _insert(frame, join_points([edge_points, within, pauses]))
+    open_charge = _open_charge(record, counted, intervals, at_edges, edges.second, edges.unsure_ah)
+    by_counter = counted is not None and bool(edges.by_counter.any() or len(within.interval) or len(pauses.interval))
+    placed_by_step = np.isfinite(edges.second) & ~edges.by_counter
+    return EdgeEvidence(
+        inserted,
+        counted,
+        uses_step_time=bool(placed_by_step.any()),
+        uses_counter=by_counter,
+        contradicted_ah=float(edges.contradicted_ah.sum()),
+        contradicted=int(np.count_nonzero(edges.contradicted_ah)),
+        open_charge=open_charge,
+    )
+
+
+def _within_steps(record: RecordIntervals, counted: CountedCharge | None, which: Indices) -> Points:
+    """Return samples within steps for the shape that a counter gives, or for the decay of a hold in a sparse log.
+
+    Args:
+        record: the record.
+        counted: the charge by a counter.
+        which: intervals whose charge the two rows leave open.
+    """
+    part = take_intervals(record, None, counted, which)
+    straight = part.trapezoid_ah
+    hours = (part.end - part.start) / SECONDS_PER_HOUR
+    decides = np.isfinite(part.counted_ah) & (part.open_ah > UNSURE_FACTOR * part.unsure_ah)
+    by_decay = mean_of_decay(part.before, part.after)
+    with np.errstate(invalid="ignore"):
+        much = np.abs(part.after) < (1.0 - SPARSE_DECAY) * np.abs(part.before)
+        worth = np.abs(by_decay * hours - straight) > DECAY_FACTOR * record.least_ah
+    shaped = is_held(record, which) & much & worth
+    mean = np.where(decides, part.counted_ah / hours, by_decay)
+    shapes = shape_points(part.start, part.before, part.end, part.after, mean, decides | shaped, record.least_ah)
+    return _numbered(shapes, which)
+
+
+def _pauses_within_steps(record: RecordIntervals, counted: CountedCharge | None) -> Points:
+    """Return samples for long intervals in which a counter counted less than a constant current: it paused."""
+    if counted is None:
+        return NO_POINTS
+    second = np.diff(record.time)
+    inside = ~record.edge & ~record.paused & record.known
+    usual = float(np.median(second[inside])) if inside.any() else float("inf")
+    which = np.flatnonzero(inside & (second > LONG_INTERVAL * usual) & np.isfinite(counted.net_ah))
+    part = take_intervals(record, None, counted, which)
+    sign = np.sign(part.trapezoid_ah)
+    constant = part.open_ah <= UNSURE_FACTOR * part.unsure_ah
+    less = (part.trapezoid_ah - part.counted_ah) * sign
+    forward = part.counted_ah * sign >= -part.unsure_ah
+    paused = constant & forward & (less > PAUSED_SHARE * np.abs(part.trapezoid_ah) + 3.0 * part.unsure_ah)
+    return _numbered(_plateaus(part, paused, zero_after=True), which)
+
+
+def _counted_pauses(record: RecordIntervals, counted: CountedCharge | None) -> Points:
+    """Return samples for the current that a counter counted in an interval that the rules call a pause."""
+    if counted is None:
+        return NO_POINTS
+    which = np.flatnonzero(record.paused & record.known & np.isfinite(counted.net_ah))
+    part = take_intervals(record, None, counted, which)
+    carrying = np.where(np.abs(part.before) > record.rest_ampere, part.before, part.after)
+    flowed = np.abs(part.counted_ah) > 3.0 * part.unsure_ah + record.least_ah
+    flowed &= (np.abs(carrying) > record.rest_ampere) & (carrying * part.counted_ah > 0.0)
+    return _numbered(_plateaus(part, flowed, zero_after=False), which)
+
+
+def _plateaus(part: Intervals, wanted: Mask, zero_after: bool) -> Points:
+    """Return samples that keep the current until the charge of a counter has flowed.
+
+    Args:
+        part: intervals with a counted charge.
+        wanted: which of them get samples.
+        zero_after: whether the current is then zero until the next row; without that, the row's own flag says so.
+    """
+    current = np.where(np.abs(part.before) > 0.0, part.before, part.after)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        duration = SECONDS_PER_HOUR * part.counted_ah / current
+    room = part.end - part.start - 4.0 * EDGE_SECOND
+    which = np.flatnonzero(wanted & np.isfinite(duration) & (room > EDGE_SECOND))
+    until = part.start[which] + np.clip(duration[which], EDGE_SECOND, room[which])
+    lists = [(until, current[which])]
+    if zero_after:
+        none = np.zeros(len(which))
+        lists += [(until + EDGE_SECOND, none), (part.end[which] - EDGE_SECOND, none)]
+    old = np.zeros(len(which), dtype=bool)
+    return join_points([Points(which, second, ampere, old) for second, ampere in lists])
+
+
+def _numbered(points: Points, which: Indices) -> Points:
+    """Return points with the intervals' numbers in the whole record instead of their places in a selection."""
+    return Points(which[points.interval], points.second, points.ampere, points.is_new)
+
+
+def _insert(frame: pd.DataFrame, points: Points) -> pd.DataFrame:
+    """Return the record with the points as rows: no source row, the values beside them, the voltage in between.
+
+    Only the columns of a partition are left: no later rule needs the others.
+    """
+    kept = [name for name in c.PARTITION_COLUMNS if name in frame]
+    if not len(points.interval):
+        return frame
+    order = np.lexsort((points.second, points.interval))
+    interval = points.interval[order]
+    second = points.second[order]
+    # Each point follows the row before its interval, and the points of that interval before it.
+    place = interval + 1 + np.arange(len(interval))
+    rows = np.ones(len(frame) + len(interval), dtype=bool)
+    rows[place] = False
+    source = np.cumsum(rows) - 1
+    source[place] += points.is_new[order]
+    columns = {name: frame[name].to_numpy().take(source) for name in kept}
+    time = column_values(frame, c.TEST_TIME)
+    share = (second - time[interval]) / (time[interval + 1] - time[interval])
+    for name in (c.VOLTAGE, c.UNIX_TIME):
+        column = column_values(frame, name)
+        columns[name][place] = column[interval] + share * (column[interval + 1] - column[interval])
+    columns[c.TEST_TIME][place] = second
+    columns[c.CURRENT][place] = points.ampere[order]
+    columns[c.FLAGS][place] = flag_bit("step_edge")
+    columns[c.SOURCE_ROW][place] = -1
+    for name in (c.CHARGING_CAPACITY, c.DISCHARGING_CAPACITY):
+        columns[name][place] = np.nan
+    return pd.DataFrame(columns, index=frame.index.take(source), copy=False)
+
+
+def _open_charge(
+    record: RecordIntervals,
+    counted: CountedCharge | None,
+    intervals: Intervals,
+    at_edges: Indices,
+    second: Floats,
+    unsure_ah: Floats,
+) -> OpenCharge:
+    """Return the charge that the evidence leaves open.
+
+    Args:
+        record: the record.
+        counted: the charge by a counter.
+        intervals: those whose edge was searched.
+        at_edges: their numbers in the record, shape (k,).
+        second: s, when the edge was; NaN where nothing says it, shape (k,).
+        unsure_ah: A.h, by which a placed edge's charge may be wrong, shape (k,).
+    """
+    # An edge without evidence lies anywhere between the two rows.
+    nowhere = np.flatnonzero(~np.isfinite(second))
+    part = intervals.take(nowhere)
+    hours = (part.end - part.start) / SECONDS_PER_HOUR
+    ends = [np.clip(sign * end, 0.0, None) * hours for sign in (1.0, -1.0) for end in (part.before, part.after)]
+    in_old, in_new, out_old, out_new = ends
+    net_in = np.clip(part.trapezoid_ah, 0.0, None)
+    net_out = np.clip(-part.trapezoid_ah, 0.0, None)
+    placed = np.flatnonzero(np.isfinite(second))
+    # The charge of a hold between two rows is between what its last current and the straight line give.
+    uncounted = record.known & ~record.paused & ~record.edge & (record.open_ah > 2.0 * record.least_ah)
+    if counted is not None:
+        uncounted &= ~np.isfinite(counted.net_ah)
+    holds = np.flatnonzero(uncounted)
+    holds = holds[is_held(record, holds)]
+    numbers = np.concatenate([at_edges[placed], holds])
+    unsure = np.concatenate([unsure_ah[placed], 0.5 * record.open_ah[holds]])
+    before = record.current[numbers]
+    after = record.current[numbers + 1]
+    into = np.where((before > 0.0) | (after > 0.0), unsure, 0.0)
+    out = np.where((before < 0.0) | (after < 0.0), unsure, 0.0)
+    in_variance, out_variance = _variance(record, counted)
+    return OpenCharge(
+        cycle_count=record.cycle_count[np.concatenate([at_edges[nowhere], numbers]) + 1],
+        in_less=np.concatenate([net_in - np.minimum(in_old, in_new), into]),
+        in_more=np.concatenate([np.maximum(in_old, in_new) - net_in, into]),
+        out_less=np.concatenate([net_out - np.minimum(out_old, out_new), out]),
+        out_more=np.concatenate([np.maximum(out_old, out_new) - net_out, out]),
+        in_variance=in_variance,
+        out_variance=out_variance,
+    )
+
+
+def _variance(record: RecordIntervals, counted: CountedCharge | None) -> tuple[Floats, Floats]:
+    """Return the variance of each cycle's charge in and out in A.h squared, by cycle number from 0.
+
+    Within steps a current that changes from row to row is as likely above the straight line as below it.
+    """
+    which = np.flatnonzero(record.known & ~record.edge & ~record.paused)
+    half = 0.5 * record.open_ah[which]
+    if counted is not None:
+        half = np.where(np.isfinite(counted.net_ah[which]), np.minimum(half, counted.unsure_ah), half)
+    variance = half * half / 3.0
+    inward = record.current[which + 1] > 0.0
+    cycle = record.cycle_count[which + 1]
+    size = int(record.cycle_count.max(initial=0)) + 1
+    into = np.bincount(cycle, np.where(inward, variance, 0.0), minlength=size).astype(np.float64)
+    both = np.bincount(cycle, variance, minlength=size).astype(np.float64)
+    return into, both - into
