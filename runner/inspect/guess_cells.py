@@ -6,7 +6,6 @@ import random
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import median
 from typing import Final, NamedTuple, TypeVar
 
 import pandas as pd
@@ -31,7 +30,7 @@ SEED: Final = 1
 """Random seed of the sample."""
 
 LIKE_SHARE: Final = 0.2
-"""Share by which the capacities of like cells differ from their median. Chosen, not measured."""
+"""Share by which the smallest capacity of like cells is below the largest. Chosen, not measured."""
 
 MOST_FILES: Final = 10
 """Files of one cell that are read for guesses: the first ones, by their names."""
@@ -155,9 +154,8 @@ def are_alike(guesses: Collection[CellGuess]) -> bool:
     capacities = [guess.capacity_ah for guess in guesses]
     if not capacities:
         return True
-    usual = median(capacities)
     is_one_set = len({guess.parameter_set for guess in guesses}) == 1
-    return is_one_set and all(abs(capacity - usual) <= LIKE_SHARE * usual for capacity in capacities)
+    return is_one_set and max(capacities) - min(capacities) <= LIKE_SHARE * max(capacities)
 
 
 def _cell_by_name(path: Path, settings: SourceSettings) -> str | None:

@@ -16,6 +16,7 @@ from ...data.errors import ReadError
 from ...data.readers.column_names import guess_cell_column, guess_columns
 from ...data.readers.csv_header import find_header
 from ...data.readers.csv_values import value_kind
+from ...data.readers.date_formats import unify_date_formats
 from ...data.readers.file_kinds import detect_reader
 from ...data.readers.layout import guess_header_columns
 from ...data.readers.read import guess_settings
@@ -83,7 +84,7 @@ def read_headers(files: Sequence[Path], progress: ReadingProgress) -> RawHeaders
         files: the raw files.
         progress: shows how far it is.
     """
-    groups: dict[SourceSettings, list[Path]] = {}
+    found: list[tuple[Path, SourceSettings]] = []
     left_out = []
     unknown: dict[tuple[str, tuple[str, ...]], tuple[UnknownTable, list[Path]]] = {}
     channels = Counter((path.parent, stem(path)) for path in files if ends_in_channel(path))
@@ -95,12 +96,15 @@ def read_headers(files: Sequence[Path], progress: ReadingProgress) -> RawHeaders
             )
             continue
         try:
-            groups.setdefault(_tell_channels_apart(path, guess_settings(path), channels), []).append(path)
+            found.append((path, _tell_channels_apart(path, guess_settings(path), channels)))
         except ReadError as error:
             left_out.append(str(error))
             table = find_unknown_table(path)
             if table is not None:
                 unknown.setdefault((table.reader, table.names), (table, []))[1].append(path)
+    groups: dict[SourceSettings, list[Path]] = {}
+    for (path, _), settings in zip(found, unify_date_formats(found), strict=True):
+        groups.setdefault(settings, []).append(path)
     progress.close()
     tables = tuple((table, tuple(paths)) for table, paths in unknown.values())
     return RawHeaders(groups, tuple(left_out), tables)
