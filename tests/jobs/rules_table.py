@@ -15,6 +15,7 @@ from typing import Any
 from kilocell.data.rules import RULES_BY_CODE
 from kilocell.data.settings import CleanSettings
 from kilocell.jobs.cleaning.clean import CAPACITY_RULES, INDEX_AND_SIGNAL_RULES, TIME_RULES
+from kilocell.jobs.record.join_sources import join_sources
 
 FIELDS = [field.name for field in dataclasses.fields(CleanSettings)]
 
@@ -52,11 +53,12 @@ def sentence(function: Callable[..., Any]) -> str:
 def rules_table() -> str:
     """The rules in the order in which they are applied, as a Markdown table."""
     lines = ["| rule | severity | means | what it does | settings |", "|---|---|---|---|---|"]
-    for rule in (*TIME_RULES, *INDEX_AND_SIGNAL_RULES, *CAPACITY_RULES):
-        known = RULES_BY_CODE.get(rule.__name__)
+    named = [(rule.__name__, rule) for rule in (*TIME_RULES, *INDEX_AND_SIGNAL_RULES, *CAPACITY_RULES)]
+    for name, rule in [("file_order", join_sources), *named]:
+        known = RULES_BY_CODE.get(name)
         severity, meaning = (known.severity, known.meaning) if known else ("", "part of other rules")
-        used = ", ".join(f"`{name}`" for name in FIELDS if name in thresholds(rule))
-        lines.append(f"| `{rule.__name__}` | {severity} | {meaning} | {sentence(rule)} | {used} |")
+        used = ", ".join(f"`{field}`" for field in FIELDS if field in thresholds(rule))
+        lines.append(f"| `{name}` | {severity} | {meaning} | {sentence(rule)} | {used} |")
     return "\n".join(lines)
 
 
