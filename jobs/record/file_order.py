@@ -90,6 +90,7 @@ def _order_by_evidence(files: Sequence[FileEnds]) -> FileOrder | None:
         lambda ends: _order_by_numbers(ends, "cycle"),
         lambda ends: _order_by_numbers(ends, "step"),
         lambda ends: _order_by_numbers(ends, "counted"),
+        _order_by_names_and_numbers,
         _order_by_dates,
     )
     for finder in finders:
@@ -194,6 +195,18 @@ def _order_by_numbers(files: Sequence[FileEnds], column: str) -> FileOrder | Non
         if spans[i].last < spans[i].first or spans[j].first < spans[i].last - slack:
             return None
     return FileOrder(order, f"the {WORDS[column]}, which go on from file to file")
+
+
+def _order_by_names_and_numbers(files: Sequence[FileEnds]) -> FileOrder | None:
+    """Order files by their names if their numbers go on in this order without a hole, although several begin alike."""
+    order = _natural_order(files)
+    for column in ("cycle", "step"):
+        spans: list[Span] = [getattr(files[i], column) for i in order]
+        if not all(span.known for span in spans) or spans[-1].last <= spans[0].first:
+            continue
+        if all(before.last <= after.first <= before.last + 1.0 for before, after in pairwise(spans)):
+            return FileOrder(order, f"the names of the files, with {WORDS[column]} that go on")
+    return None
 
 
 def _order_by_dates(files: Sequence[FileEnds]) -> FileOrder | None:

@@ -113,6 +113,19 @@ def test_cycle_numbers_that_go_on_show_the_order_against_the_names() -> None:
     assert "by the cycle numbers" in notes(joined)[0]
 
 
+def test_numbers_that_go_on_confirm_the_order_of_names_although_some_files_begin_alike() -> None:
+    starts = {1: 1, 2: 1, 10: 2, 11: 3, 12: 3}
+    ends = {1: 1, 2: 2, 10: 3, 11: 3, 12: 4}
+    tables = [
+        (f"p{k}", part(1 + 0.1 * k, numbers={c.STEP_ID: np.repeat([starts[k], ends[k]], [4, 5])}))
+        for k in (1, 10, 11, 12, 2)
+    ]
+    joined = join_sources(tables)
+    assert [tables[i][0] for i in joined.order] == ["p1", "p2", "p10", "p11", "p12"]
+    assert warnings(joined) == []
+    assert "the names of the files, with step numbers that go on" in notes(joined)[0]
+
+
 def test_dates_in_names_show_the_order() -> None:
     names = ["X1_11_2_10", "X1_8_17_10", "X1_1_10_11", "X1_10_15_10"]
     joined = join_sources([(f"{name}.xlsx", part(1 + k)) for k, name in enumerate(names)])
