@@ -89,10 +89,7 @@ def has_ambiguous_dates(path: Path, settings: SourceSettings) -> bool:
 
 def _may_be_ambiguous(settings: SourceSettings) -> bool:
     """Tell whether settings have a wall clock of dates in which day and month could be exchanged."""
-    return any(
-        m.target == c.UNIX_TIME and (m.unit == "" or ("%" in m.unit and "%b" not in m.unit and "%Y-%m" not in m.unit))
-        for m in settings.columns
-    )
+    return any(m.target == c.UNIX_TIME and (m.unit == "" or swapped_order(m.unit) != "") for m in settings.columns)
 
 
 def _file_dates(path: Path, settings: SourceSettings) -> _Dates | None:
