@@ -17,6 +17,7 @@ from kilocell.data.settings import CleanSettings
 from kilocell.jobs.cleaning.charge_bounds import charge_events
 from kilocell.jobs.cleaning.clean import CAPACITY_RULES, CHARGE_RULES, INDEX_AND_SIGNAL_RULES, TIME_RULES
 from kilocell.jobs.cleaning.step_edges import add_edge_samples
+from kilocell.jobs.record.join_sources import join_sources
 
 MADE_BETWEEN: Final[dict[str, Callable[..., Any]]] = {
     "step_edge": add_edge_samples,
@@ -29,7 +30,7 @@ def functions() -> dict[str, Callable[..., Any]]:
     """The function of each rule by its code, in the order in which they are applied."""
     before = {rule.__name__: rule for rule in (*TIME_RULES, *INDEX_AND_SIGNAL_RULES)}
     after = {rule.__name__: rule for rule in (*CHARGE_RULES, *CAPACITY_RULES)}
-    return before | MADE_BETWEEN | after
+    return {"file_order": join_sources} | before | MADE_BETWEEN | after
 
 
 FIELDS = [field.name for field in dataclasses.fields(CleanSettings)]
