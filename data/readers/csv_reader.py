@@ -21,6 +21,7 @@ from .. import columns as c
 from ..arrays import Floats, Integers, Mask
 from ..convert import to_column_unit
 from ..errors import ReadError
+from ..names import printable_id
 from ..settings import FileRange, SourceSettings
 from .csv_header import Header, prepare_blocks, split_line
 from .csv_parse import Parsed, parse_block
@@ -347,7 +348,7 @@ def _mean(columns: Sequence[Any]) -> Any:
 def _cells(texts: pa.Array, path: Path, previous: str | None) -> tuple[pd.Categorical[str], Mask]:
     """Return the cell id of each row, and the rows without one, which belong to the cell before (or to the first)."""
     encoded = texts if pa.types.is_dictionary(texts.type) else texts.dictionary_encode()
-    words = pc.utf8_trim_whitespace(encoded.dictionary).to_pylist()
+    words = [printable_id(word) for word in pc.utf8_trim_whitespace(encoded.dictionary).to_pylist()]
     ids: dict[str, int] = {} if previous is None else {previous: 0}
     place = np.array([-1 if word in _NO_CELL else ids.setdefault(word, len(ids)) for word in words], dtype=np.int64)
     code = place[encoded.indices.to_numpy(zero_copy_only=False)]
