@@ -66,7 +66,9 @@ RULES: Final[tuple[Rule, ...]] = (
         "warning",
         "the wall clock disagrees with the test time (daylight saving, time zone, reset, drift)",
     ),
-    Rule("step_time", 33, "warning", "the clock restarts in each step, or is zero, missing or coarse; joined or refined"),
+    Rule(
+        "step_time", 33, "warning", "the clock restarts in each step, or is zero, missing or coarse; joined or refined"
+    ),
     Rule("unit_scale", 35, "warning", "numbers in another unit (mV, mA, uA, mAh, K, °F) than declared; converted"),
     Rule("voltage_step", 36, "warning", "lasting voltage step between two samples at unchanged current"),
     Rule(

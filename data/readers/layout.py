@@ -16,7 +16,6 @@ from .column_names import TYPICAL, guess_columns
 from .csv_header import Header, append_units, find_header
 from .csv_values import ISO, Kind, find_date_format, value_kind
 
-
 _FREQUENCY: Final = re.compile(r"(?i)(ac[ _]?)?freq(uency)?[ _]*([(\[/]?\s*hz\s*[)\]]?)?")
 
 

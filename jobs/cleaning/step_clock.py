@@ -14,8 +14,25 @@ from .duplicate_times import COARSE_SECOND, clock_quantum
 from .rule import Event, RuleOutcome, column_values, set_flag
 from .time_order import has_clock
 
-GRIDS_SECOND: Final = (3600.0, 1800.0, 900.0, 600.0, 360.0, 300.0, 60.0, 36.0, 30.0, 20.0, 15.0, 10.0, 6.0, 5.0, 3.6, 2.0)
-"""s: ticks of clocks that are coarser than whole seconds, the coarsest first; decimal parts of hours and minutes too."""
+GRIDS_SECOND: Final = (
+    3600.0,
+    1800.0,
+    900.0,
+    600.0,
+    360.0,
+    300.0,
+    60.0,
+    36.0,
+    30.0,
+    20.0,
+    15.0,
+    10.0,
+    6.0,
+    5.0,
+    3.6,
+    2.0,
+)
+"""s: ticks of clocks coarser than whole seconds, the coarsest first; also decimal parts of hours and minutes."""
 
 ON_GRID: Final = 0.99
 """Least share of the stamps of a coarse clock that are on its grid. Chosen, not measured."""

@@ -42,8 +42,8 @@ UNITS: Final[dict[str, float]] = {
 """s of each unit in which a test time may be. The last three are conversions that somebody made the wrong way round."""
 
 INTERVALS: Final = {
-    **{"ms": (500.0, np.inf), "min": (0.0, 5.0), "h": (0.0, 0.1), "d": (0.0, 0.005)},
-    **{"units of 1000 s": (0.0, 0.6), "units of 1/60 s": (6.0, np.inf), "units of 1/3600 s": (360.0, np.inf)},
+    "ms": (500.0, np.inf), "min": (0.0, 5.0), "h": (0.0, 0.1), "d": (0.0, 0.005),
+    "units of 1000 s": (0.0, 0.6), "units of 1/60 s": (6.0, np.inf), "units of 1/3600 s": (360.0, np.inf),
 }
 """Least and largest usual interval of a plausible record in each unit, as the number in the file. Chosen, not
 measured."""

@@ -68,7 +68,9 @@ def test_an_id_from_the_name_of_a_file_is_printable(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("form", ["%Y-%m-%d %H:%M:%S", "%m/%d/%Y %H:%M:%S", "%d.%m.%Y %H:%M:%S"])
-@pytest.mark.parametrize(("year", "month", "day"), [(9999, 12, 31), (1899, 12, 30), (1900, 1, 1), (1970, 1, 1), (1, 1, 1)])
+@pytest.mark.parametrize(
+    ("year", "month", "day"), [(9999, 12, 31), (1899, 12, 30), (1900, 1, 1), (1970, 1, 1), (1, 1, 1)]
+)
 @pytest.mark.parametrize("rows", [[0], [99], [3, 50], list(range(100))], ids=["first", "last", "two", "all"])
 def test_a_date_that_means_no_date_is_missing(
     tmp_path: Path, form: str, year: int, month: int, day: int, rows: list[int]

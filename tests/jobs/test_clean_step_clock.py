@@ -13,7 +13,7 @@ STEPS = ((1, 0.0, 37.3), (2, 1.5, 61.8), (3, -1.5, 44.4), (1, 0.0, 18.7), (2, 1.
 
 
 def fine_record(every: float, start: float = 0.0) -> pd.DataFrame:
-    """A record with a test time of 1 ms and the time within steps, logged at an interval and at the end of each step."""
+    """A record with a test time of 1 ms and the time within steps, logged regularly and at the end of each step."""
     times, since, steps, currents = [], [], [], []
     begin = start
     for number, ampere, second in STEPS:
