@@ -25,7 +25,7 @@ from ..record.charge import capacity_scale_ah
 from ..record.steps import classify_each_step
 from .charge_counters import capacity_counter, capacity_excess
 from .clock_restarts import step_time, time_restart
-from .clock_units import time_scale, wall_clock
+from .clock_units import time_scale, time_uncertain, wall_clock
 from .current import current_offset, current_sign
 from .current_spikes import current_spike
 from .cycle_numbers import count_from_signal, count_steps, cycle_jump
@@ -67,6 +67,7 @@ TIME_RULES: Final[tuple[CleaningRule, ...]] = (
     impedance_row,
     time_from_steps,
     time_scale,
+    time_uncertain,
     time_missing,
     step_time,
     duplicate_row,
