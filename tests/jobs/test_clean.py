@@ -70,7 +70,8 @@ def test_rules_that_take_rows_are_named_in_the_vocabulary() -> None:
     names = [rule.__name__ for rule in (*TIME_RULES, *INDEX_AND_SIGNAL_RULES, *CAPACITY_RULES)]
     assert len(set(names)) == len(names)
     assert set(RULES_BY_CODE) - set(names) == set()
-    assert set(names) - set(RULES_BY_CODE) == {"count_from_signal", "count_steps", "unit_of_charge"}
+    parts = {"count_from_signal", "count_steps", "time_from_steps", "time_refined", "unit_of_charge"}
+    assert set(names) - set(RULES_BY_CODE) == parts
 
 
 Damage = Callable[[pd.DataFrame, int], pd.DataFrame]

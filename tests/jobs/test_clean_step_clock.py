@@ -64,6 +64,16 @@ def test_a_missing_test_time_is_made_from_the_steps(every: float) -> None:
     assert [told.action for told in findings(result, "step_time")] == ["joined"]
 
 
+def test_a_missing_stamp_is_filled_by_the_time_within_the_step() -> None:
+    raw = fine_record(0.5)
+    time = raw[c.TEST_TIME].to_numpy().copy()
+    rows = [3, 74, 75, 200, 300]
+    time[rows] = np.nan
+    result = cleaned(raw.assign(**{c.TEST_TIME: time}))
+    np.testing.assert_allclose(intervals(result.samples), intervals(raw), rtol=0.0, atol=1e-9)
+    assert {found.action for found in findings(result, "time_missing")} == {"filled"}
+
+
 def test_steps_of_one_row_have_their_own_length() -> None:
     raw = fine_record(1e6)
     result = cleaned(raw.assign(**{c.TEST_TIME: np.nan}))
