@@ -192,7 +192,11 @@ def step_ratio_unit(frame: pd.DataFrame, test: Floats, tolerance: float) -> str:
     since = _step_time(frame)
     if not has_clock(since):
         return ""
-    return _unit_from_ratio(_within_steps(since), np.diff(test), tolerance)
+    grown = _within_steps(since)
+    read = np.diff(test)
+    if _agree_in_sum(grown, read, tolerance):
+        return "s"
+    return _unit_from_ratio(grown, read, tolerance)
 
 
 def step_time_unit(frame: pd.DataFrame, test: Floats, tolerance: float) -> str:
@@ -201,7 +205,16 @@ def step_time_unit(frame: pd.DataFrame, test: Floats, tolerance: float) -> str:
     if not has_clock(since):
         return ""
     grown = _within_steps(since)
-    return _unit_from_ratio(np.where(np.isnan(grown), np.nan, np.diff(test)), grown, tolerance)
+    true = np.diff(test)
+    if _agree_in_sum(grown, true, tolerance):
+        return "s"
+    return _unit_from_ratio(np.where(np.isnan(grown), np.nan, true), grown, tolerance)
+
+
+def _agree_in_sum(grown: Floats, other: Floats, tolerance: float) -> bool:
+    """Tell whether two clocks grew by the same within steps; a quick first look."""
+    both = (grown > 0.0) & (other >= 0.0)
+    return bool(abs(float(other[both].sum()) - float(grown[both].sum())) <= tolerance * float(grown[both].sum()))
 
 
 def _within_steps(since: Floats) -> Floats:
