@@ -30,7 +30,7 @@ from .charge_balance import charge_balance
 from .charge_bounds import charge_events, cycle_slack, cycles_with_bounds, with_bounds
 from .charge_counters import capacity_counter, capacity_excess
 from .clock_restarts import step_time, time_restart
-from .clock_units import time_scale, wall_clock
+from .clock_units import time_scale, time_uncertain, wall_clock
 from .current import current_offset, current_sign
 from .current_spikes import current_spike
 from .cycle_numbers import count_from_signal, count_steps, cycle_jump
@@ -74,6 +74,7 @@ TIME_RULES: Final[tuple[CleaningRule, ...]] = (
     impedance_row,
     time_from_steps,
     time_scale,
+    time_uncertain,
     time_missing,
     step_time,
     duplicate_row,

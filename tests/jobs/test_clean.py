@@ -79,7 +79,8 @@ def test_rules_that_take_rows_are_named_in_the_vocabulary() -> None:
     names = [*(rule.__name__ for rules in lists for rule in rules), *MADE_BETWEEN]
     assert len(set(names)) == len(names)
     assert set(RULES_BY_CODE) - set(names) == set()
-    assert set(names) - set(RULES_BY_CODE) == {"count_from_signal", "count_steps", "rest_pause", "unit_of_charge"}
+    parts = {"count_from_signal", "count_steps", "rest_pause", "time_from_steps", "time_refined", "unit_of_charge"}
+    assert set(names) - set(RULES_BY_CODE) == parts
 
 
 Damage = Callable[[pd.DataFrame, int], pd.DataFrame]

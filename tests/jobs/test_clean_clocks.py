@@ -167,6 +167,14 @@ def test_the_time_within_steps_tells_an_impossible_unit(cases: dict[str, Case], 
     assert (found.before, found.after) == (f"test time in {unit}", "in s, by the step time")
 
 
+def test_a_test_time_and_a_step_time_that_may_both_be_right_are_uncertain(cases: dict[str, Case]) -> None:
+    case = cases["lgm50"]
+    raw = without(case.raw, *(set(EVIDENCE) - {c.STEP_TIME})).assign(**{c.TEST_TIME: case.test / 60.0})
+    result = clean(raw, "CELL", CleanSettings())
+    assert findings(result, "time_scale") == []
+    assert [found.action for found in findings(result, "time_uncertain")] == ["left"]
+
+
 def test_a_step_time_in_another_unit_than_the_test_time_is_converted(cases: dict[str, Case]) -> None:
     case = cases["melasta"]
     raw = case.raw.assign(**{c.STEP_TIME: case.raw[c.STEP_TIME] / 60.0})
