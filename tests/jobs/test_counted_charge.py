@@ -11,7 +11,7 @@ from kilocell.data import columns as c
 from kilocell.data.settings import CleanSettings
 from kilocell.jobs.cleaning.clean import clean
 from kilocell.jobs.cleaning.counted_charge import CountedCharge, counted_charge, decimal_place
-from kilocell.jobs.cleaning.step_edges import believed_step_time
+from kilocell.jobs.cleaning.interval_evidence import believed_step_time
 from logged_cells import PROGRAM, Fine, Logged, logged
 from raw_records import findings, seen
 
