@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from kilocell.data import columns as c
 from pairwise import pairwise
-from raw_records import cleaned, cycling, findings, with_values
+from raw_records import cleaned, cycling, findings, seen, with_values
 
 PAUSE_SECOND = 3600.0
 ROWS = len(cycling(1))
@@ -48,7 +48,14 @@ def cut(
 
 @pytest.mark.parametrize(
     ("cycles", "clocks", "steps", "one_file"),
-    pairwise([(1, 1, 1, 3), (2, 1, 1), (1, 1), (3, 1, 2)], ["both", "test", "wall"], ["file", "none"], [False, True]),
+    pairwise(
+        [(1, 1, 1, 3), (2, 1, 1), (1, 1), (3, 1, 2)],
+        ["both", "test", "wall"],
+        ["file", "none"],
+        [False, True],
+        # By the wall clock alone, nothing in one file shows where a run begins.
+        allowed=lambda cycles, clocks, steps, one_file: not (one_file and clocks == "wall"),
+    ),
 )
 def test_files_that_each_begin_at_cycle_1_are_counted_on(
     cycles: tuple[int, ...], clocks: str, steps: str, one_file: bool
@@ -56,8 +63,6 @@ def test_files_that_each_begin_at_cycle_1_are_counted_on(
     raw = cycling(sum(cycles), clocks=clocks)
     if steps == "none":
         raw[c.STEP_ID] = np.nan
-    if one_file and clocks == "wall":
-        pytest.skip("nothing shows where a run begins")
     starts = ROWS * np.cumsum(cycles)[:-1]
     result = cleaned(cut(raw, starts.tolist(), True, clocks != "wall", one_file, PAUSE_SECOND))
     assert result.report.cycles_after == sum(cycles)
@@ -69,6 +74,12 @@ def test_a_new_run_with_the_number_of_the_last_is_said() -> None:
     (found,) = findings(result, "cycle_jump")
     assert (found.before, found.after) == ("cycle 1 after 1, in a new run", "cycle 2")
     assert (found.source_index, found.source_row) == (1, ROWS)
+
+
+def test_clocks_of_files_that_begin_anew_are_no_clocks_of_steps() -> None:
+    result = cleaned(cut(cycling(5), [k * ROWS for k in range(1, 5)], True, True, pause_second=PAUSE_SECOND))
+    assert "step_time" not in seen(result)
+    assert [found.severity for found in findings(result, "time_restart")] == ["info"] * 4
 
 
 @pytest.mark.parametrize(
