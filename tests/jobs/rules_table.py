@@ -53,7 +53,9 @@ def sentence(function: Callable[..., Any]) -> str:
 def rules_table() -> str:
     """The rules in the order in which they are applied, as a Markdown table."""
     lines = ["| rule | severity | means | what it does | settings |", "|---|---|---|---|---|"]
-    named = [(rule.__name__, rule) for rule in (*TIME_RULES, *INDEX_AND_SIGNAL_RULES, *CAPACITY_RULES)]
+    named: list[tuple[str, Callable[..., Any]]] = [
+        (rule.__name__, rule) for rule in (*TIME_RULES, *INDEX_AND_SIGNAL_RULES, *CAPACITY_RULES)
+    ]
     for name, rule in [("file_order", join_sources), *named]:
         known = RULES_BY_CODE.get(name)
         severity, meaning = (known.severity, known.meaning) if known else ("", "part of other rules")

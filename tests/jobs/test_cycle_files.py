@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from kilocell.data import columns as c
+from kilocell.data.readers.read import guess_settings, read_raw
+from kilocell.data.settings import CleanSettings
+from kilocell.jobs.cleaning.clean import clean
+from kilocell.jobs.record.cycles import summarise_cycles
+from kilocell.jobs.record.join_sources import join_sources
 from pairwise import pairwise
 from raw_records import cleaned, cycling, findings, seen, with_values
 
@@ -133,3 +139,18 @@ def test_a_schedule_with_inner_loops_that_is_cut_stays_one_cycle() -> None:
     step[480:600] = np.where((np.arange(120) // 10) % 2 == 0, 4.0, 3.0)
     result = cleaned(cut(pulses.assign(**{c.STEP_ID: step}), [490, 510, 530]))
     assert result.report.cycles_after == 1
+
+
+def test_three_real_files_of_one_cycle_each_are_three_cycles(shared_data: Path) -> None:
+    """Arbin workbooks of CALCE, each with a cycle 1; the capacities are those of Arbin's counters."""
+    pytest.importorskip("python_calamine")
+    folder = shared_data / "calce_cs2_35"
+    if not folder.is_dir():
+        pytest.skip(f"no data in {folder}")
+    paths = [folder / f"CS2_35_8_{day}_10.xlsx" for day in (19, 17, 18)]
+    joined = join_sources([(path.name, read_raw(path, guess_settings(path))) for path in paths])
+    assert joined.order == (1, 2, 0)
+    assert [note.severity for note in joined.notes] == ["info"]
+    result = clean(joined.table, "CS2_35", CleanSettings(), joined.notes)
+    capacity_ah = [cycle.charge_out_ah for cycle in summarise_cycles(result.samples)]
+    np.testing.assert_allclose(capacity_ah, [1.1385, 1.1377, 1.1375], atol=2e-3)
