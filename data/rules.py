@@ -62,14 +62,16 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("capacity_excess", 28, "error", "more charge within a cycle than the cell can hold"),
     Rule("impedance_row", 29, "info", "row of an impedance measurement; quarantined"),
     Rule("voltage_stuck", 30, "warning", "voltage exactly constant under current, outside a voltage hold"),
-    Rule("time_scale", 31, "warning", "time in ms, min or h instead of s; converted"),
+    Rule("time_scale", 31, "warning", "time in ms, min, h or their inverses instead of s; converted"),
     Rule(
         "wall_clock",
         32,
         "warning",
         "the wall clock disagrees with the test time (daylight saving, time zone, reset, drift)",
     ),
-    Rule("step_time", 33, "warning", "the clock restarts in each step, or is zero, missing or coarse; joined or refined"),
+    Rule(
+        "step_time", 33, "warning", "the clock restarts in each step, or is zero, missing or coarse; joined or refined"
+    ),
     Rule("unit_scale", 35, "warning", "numbers in another unit (mV, mA, uA, mAh, K, °F) than declared; converted"),
     Rule("voltage_step", 36, "warning", "lasting voltage step between two samples at unchanged current"),
     Rule(

@@ -1,4 +1,4 @@
-"""Propose cell ids for raw files: where the file name is no good id, because files are parts of one cell or share names.
+"""Propose cell ids where file names are no good ids, because files are parts of one cell or share their names.
 
 Names only suggest a pattern. The files of a suggested cell are read, and the pattern is proposed if each continues the
 one before it.
@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from ...data.errors import JobError, ReadError
-from ...data.file_names import dates_in_names, natural_key, short_names
+from ...data.file_names import natural_key, short_names
 from ...data.readers.read import cell_ids, read_raw
 from ...data.readers.text_blocks import stem
 from ...data.settings import SourceSettings
 from ...data.text import format_count
 from ...jobs.record.file_ends import FileEnds, continues, file_ends, voltage_jump
 from ...jobs.record.file_order import find_order
-from .guess_cells import Groups, spread
+from .guess_cells import Groups, in_order, spread
 from .reading_progress import ReadingProgress
 
 MOST_CELLS: Final = 4
@@ -151,11 +151,11 @@ class _Judge:
         Args:
             cells: the files of each, at least two.
             cell_id: only the rows of this cell, if a column has the ids.
-            most_jump_volt: V; largest jump of the voltage from one file to the next; ``None`` = what relaxation explains.
+            most_jump_volt: V; largest jump of the voltage from file to file; ``None`` = what relaxation explains.
         """
         joins: list[tuple[bool | None, str]] = []
         for files in spread(cells, MOST_CELLS):
-            chosen = _in_order(files)[:MOST_FILES]
+            chosen = in_order(files)[:MOST_FILES]
             names = short_names([str(path) for path in chosen])
             read = [self._read(path, cell_id) for path in chosen]
             named = [replace(end, name=name) for end, name in zip(read, names, strict=True) if end is not None]
@@ -177,14 +177,6 @@ class _Judge:
             except ReadError:
                 self._ends[key] = None
         return self._ends[key]
-
-
-def _in_order(files: Sequence[Path]) -> list[Path]:
-    """Return files in the order of the dates in their names, else of their names."""
-    dated = dates_in_names([path.name for path in files])
-    if not dated:
-        return list(files)
-    return [path for _, path in sorted(zip(dated[0].dates, files, strict=True))]
 
 
 def _compare_ends(ends: Sequence[FileEnds], most_jump_volt: float | None) -> list[tuple[bool | None, str]]:
@@ -262,7 +254,7 @@ def _folder_pattern(files: Sequence[Path]) -> str | None:
 
 
 def _of_numbered_names(files: Sequence[Path], judge: _Judge) -> Iterator[Proposal]:
-    """Yield proposals for files whose names differ in dates or numbers: parts of one cell if they continue each other."""
+    """Yield proposals for files whose names differ in dates or numbers: parts of a cell if they continue each other."""
     taken: set[Path] = set()
     doubtful: list[Proposal] = []
     for suggestion in _suggested(files):
@@ -354,5 +346,3 @@ def _of_column(settings: SourceSettings, files: Sequence[Path], judge: _Judge) -
             joined = f"column {column!r} gives {format_count(len(paths), 'file')} the one id {cell_id!r}"
             yield Proposal(tuple(files), "stem", f"{joined}, but they do not continue each other ({verdict.words})")
             return
-
-

@@ -64,9 +64,7 @@ def describe_joined_files(ends: Mapping[RawFile, FileEnds], progress: ReadingPro
     return [_describe(cell_id, paths, by_path, proposals) for cell_id, paths in cells.items() if len(paths) > 1]
 
 
-def _describe(
-    cell_id: str, paths: list[Path], ends: Mapping[Path, FileEnds], proposals: list[Proposal]
-) -> JoinedFiles:
+def _describe(cell_id: str, paths: list[Path], ends: Mapping[Path, FileEnds], proposals: list[Proposal]) -> JoinedFiles:
     names = short_names([str(path) for path in paths])
     files = tuple(str(path) for path in paths)
     why = [proposal.reason for proposal in proposals if proposal.is_sure and paths[0] in proposal.files]

@@ -104,8 +104,7 @@ def _campaign(
     default = _default(list(guesses.cells.values()))
     number_of_files = sum(len(files) for files in groups.values())
     unfilled = tuple(
-        UnfilledSource(table, tuple(_names(paths, folder)), is_comment=bool(groups))
-        for table, paths in headers.unknown
+        UnfilledSource(table, tuple(_names(paths, folder)), is_comment=bool(groups)) for table, paths in headers.unknown
     )
     return GuessedCampaign(
         name=name,

@@ -42,6 +42,11 @@ _REPORTED: Final = (
     "time_span_after_second",
     "cycles_after",
     "steps_after",
+    "charge_source",
+    "charge_in_low_ah",
+    "charge_in_high_ah",
+    "charge_out_low_ah",
+    "charge_out_high_ah",
 )
 _FINDING: Final = ("rule", "severity", "rows", "source_row", "before", "after", "action")
 _WITH_UNIT: Final = (c.TEST_TIME, c.CURRENT, c.VOLTAGE)
@@ -199,9 +204,7 @@ def _columns_in(layout: Layout, unit: str) -> list[dict[str, str]]:
         unit: the end of the target's name: ``_second`` for clocks, ``_ah`` for charge counters.
     """
     return [
-        {"column": column.name, "target": column.target}
-        for column in layout.columns
-        if column.target.endswith(unit)
+        {"column": column.name, "target": column.target} for column in layout.columns if column.target.endswith(unit)
     ]
 
 

@@ -12,7 +12,7 @@ from ...data.installed import installed_version, registering_package
 from ...data.results.receipt import JobKind
 from ...data.settings import CellSettings, CleanSettings, FileRange, ParameterSetSettings, SimulateSettings, SourceFile
 
-JOB_VERSIONS: Mapping[JobKind, int] = {"split": 2, "clean": 5, "simulate": 4, "start": 5, "fit": 5, "profile": 1}
+JOB_VERSIONS: Mapping[JobKind, int] = {"split": 3, "clean": 6, "simulate": 5, "start": 6, "fit": 6, "profile": 2}
 """Part of each job's digest: raise a number when the same settings give another result."""
 
 EARLIER_AGAIN: Final = "a start or fit that it needs runs again"

@@ -76,7 +76,8 @@ def test_names_of_cyclers_and_labs(name: str, target: str, unit: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["Current(kA)", "Voltage(F)", "Temperature (°F)", "Step (V)", "Energy(Wh)", "Ah", "dV/dt(V/s)", "V1(V)", "T"]
+    "name",
+    ["Current(kA)", "Voltage(F)", "Temperature (°F)", "Step (V)", "Energy(Wh)", "Ah", "dV/dt(V/s)", "V1(V)", "T"],
 )
 def test_what_is_not_known_is_not_guessed(name: str) -> None:
     assert guess_columns([name], [("1.5",), ("2",)]) == ()

@@ -50,7 +50,9 @@ def assert_only_placed(raw: pd.DataFrame, wrong: pd.DataFrame, rows: list[int], 
 
 @pytest.mark.parametrize("kind", list(WRONG))
 @pytest.mark.parametrize(("clocks", "names"), CLOCKS)
-@pytest.mark.parametrize("rows", [[77], [120], [239], [61, 333, 500]], ids=["one", "first of step", "last of step", "three"])
+@pytest.mark.parametrize(
+    "rows", [[77], [120], [239], [61, 333, 500]], ids=["one", "first of step", "last of step", "three"]
+)
 def test_a_wrong_stamp_is_placed(kind: str, clocks: str, names: tuple[str, ...], rows: list[int]) -> None:
     raw = cycling(1, clocks=clocks)
     wrong = with_stamps(raw, names, rows, WRONG[kind])
