@@ -18,7 +18,7 @@ from ...data.arrays import Floats, Mask
 from ...data.rules import flag_bit
 from ...data.settings import CleanSettings
 from .clock_restarts import HABIT_OF_EDGES
-from .rule import cell_capacity_ah, charge_between_samples_ah, column_values, flag_values, rest_current
+from .rule import begins_file, cell_capacity_ah, charge_between_samples_ah, column_values, flag_values, rest_current
 from .step_numbers import fill_missing_numbers, has_numbers, whole_numbers
 
 IDLE_SHARE: Final = 1e-3
@@ -64,13 +64,6 @@ class _Charge:
         if low >= PAIR_RATIO * high or high < DIRECTION_SHARE * self.capacity_ah:
             return 0.0
         return float(np.sign(into - out))
-
-
-def begins_file(frame: pd.DataFrame) -> Mask:
-    """Tell which rows are the first of another source file, shape (n,); the very first row is not."""
-    source = frame[c.SOURCE_INDEX].to_numpy()
-    first: Mask = np.concatenate([[False], source[1:] != source[:-1]])
-    return first
 
 
 def find_new_runs(frame: pd.DataFrame, cycle: Floats, settings: CleanSettings) -> Mask:
