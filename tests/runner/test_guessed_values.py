@@ -47,7 +47,7 @@ def test_a_guess_is_marked_and_sets_no_threshold_until_the_user_confirms_it(tmp_
     path.write_text(re.sub(r"(?m)^nominal_capacity_ah = .*$", "nominal_capacity_ah = 3.2", path.read_text()))
     (plan,) = resolve(load_campaign(path), ["A"])
     assert (plan.cell.capacity_source, plan.cell.parameter_set_source) == ("given", "guess")
-    assert plan.clean.nominal_capacity_ah == plan.cell.nominal_capacity_ah > 3.0
+    assert plan.clean.nominal_capacity_ah == plan.cell.nominal_capacity_ah == 3.2
 
 
 @pytest.mark.parametrize(
