@@ -118,7 +118,7 @@ def find_new_runs(frame: pd.DataFrame, cycle: Floats, settings: CleanSettings) -
 def _clock_restarts(frame: pd.DataFrame) -> Mask:
     """Tell at which rows the cycler's clock began anew, shape (n,), if that is not its habit in each step."""
     flags = flag_values(frame)
-    restarted = (flags & flag_bit("time_restart")) != 0
+    restarted: Mask = (flags & flag_bit("time_restart")) != 0
     in_steps = (flags & flag_bit("step_time")) != 0
     step = column_values(frame, c.STEP_ID)
     edges = int(np.count_nonzero(step[1:] != step[:-1])) if np.isfinite(step).all() else 0
