@@ -121,9 +121,9 @@ def _last_date(stem: str, form: re.Pattern[str]) -> datetime | None:
             year += 2000
         if not FIRST_YEAR <= year <= LAST_YEAR:
             continue
-        clock = (int(match[part] or 0) for part in "HMS")
+        hour, minute, second = (int(match[part] or 0) for part in "HMS")
         try:
-            found = datetime(year, int(match["m"]), int(match["d"]), *clock)
+            found = datetime(year, int(match["m"]), int(match["d"]), hour, minute, second)
         except ValueError:
             continue
     return found

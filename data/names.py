@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Collection, Iterable, Sequence
 from difflib import get_close_matches
 from typing import Final
@@ -18,6 +19,23 @@ _SHARE_ALIKE: Final = 0.5
 def quote(name: str) -> str:
     """Return a name in double quotes, as TOML and a shell accept it; what cannot be printed is escaped."""
     return f'"{repr(name)[1:-1]}"'
+
+
+def printable_id(text: str) -> str:
+    """Return the text of a cell id without characters that a terminal obeys or hides, such as line breaks.
+
+    Each is written as its code after a percent sign (``%0A``), so that two ids that differ in them stay two.
+
+    Args:
+        text: as the file has it.
+    """
+    if text.isprintable():
+        return text
+    return "".join(character if _is_shown(character) else f"%{ord(character):02X}" for character in text)
+
+
+def _is_shown(character: str) -> bool:
+    return character.isprintable() or unicodedata.category(character) == "Zs"
 
 
 def find_nearest(name: str, known: Iterable[str], at_most: int = 1) -> list[str]:

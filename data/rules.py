@@ -62,7 +62,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("capacity_excess", 28, "error", "more charge within a cycle than the cell can hold"),
     Rule("impedance_row", 29, "info", "row of an impedance measurement; quarantined"),
     Rule("voltage_stuck", 30, "warning", "voltage exactly constant under current, outside a voltage hold"),
-    Rule("time_scale", 31, "warning", "time in ms, min or h instead of s; converted"),
+    Rule("time_scale", 31, "warning", "time in ms, min, h or their inverses instead of s; converted"),
     Rule(
         "wall_clock",
         32,

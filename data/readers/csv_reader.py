@@ -21,10 +21,18 @@ from .. import columns as c
 from ..arrays import Floats, Integers, Mask
 from ..convert import to_column_unit
 from ..errors import ReadError
+from ..names import printable_id
 from ..settings import FileRange, SourceSettings
 from .csv_header import Header, prepare_blocks, split_line
 from .csv_parse import Parsed, parse_block
-from .csv_values import clean_text, parse_datetimes, parse_durations, parse_numbers, to_unix_second
+from .csv_values import (
+    clean_text,
+    parse_datetimes,
+    parse_durations,
+    parse_numbers,
+    to_unix_second,
+    without_empty_dates,
+)
 from .cut_line import is_cut
 from .layout import Column, Layout, csv_layout
 from .text_blocks import TextBlock, is_seekable, split_lines, text_blocks
@@ -34,6 +42,9 @@ RANGE_BYTES: Final = 256 * 1024 * 1024
 
 BEFORE_BYTES: Final = 16 * 1024
 """Bytes before the last line of a file that show how its values are written."""
+
+SWEEP_FREQUENCIES: Final = 3
+"""Least number of different frequencies of a sweep; fewer may be the rate of the log. Chosen, not measured."""
 
 _NO_CELL: Final = ("", "nan", "NaN")
 
@@ -83,8 +94,7 @@ def layout_blocks(path: Path, layout: Layout, part: FileRange | None = None) -> 
     """
     row = 0 if part is None else part.first_row
     cell = None if part is None else part.cell_before or None
-    indices = [column.index for column in layout.columns] + ([] if layout.cell is None else [layout.cell])
-    for _, parsed in _parsed_blocks(path, layout, indices, part):
+    for _, parsed in _parsed_blocks(path, layout, layout.indices, part):
         if len(parsed.lines):
             block = make_raw_block(parsed.arrays, parsed.lines, parsed.notes, layout, row, cell)
             if block.cells is not None:
@@ -263,6 +273,8 @@ def make_raw_block(
         for row in np.flatnonzero(blank).tolist():
             notes.setdefault(row, []).append("cell_id missing")
     single = {target: _mean(arrays) for target, arrays in values.items()}
+    if layout.frequency is not None:
+        single[c.STATE] = _named_impedance(arrays[layout.frequency], single.get(c.STATE), layout.header)
     return RawBlock(raw_frame(len(lines), single, notes, first_row), lines, unreadable, cells)
 
 
@@ -286,7 +298,10 @@ def _column_values(array: pa.Array, column: Column, layout: Layout) -> tuple[Any
             ) from None
         bad = texts.is_valid().to_numpy(zero_copy_only=False) & np.isnan(values)
     try:
-        return to_column_unit(values, column.target, column.unit), bad
+        values = to_column_unit(values, column.target, column.unit)
+        if column.target == c.UNIX_TIME:
+            values = without_empty_dates(values)
+        return values, bad
     except ValueError as error:
         raise ReadError(f"{layout.header.path}: column {column.name!r}: {error}") from None
 
@@ -297,6 +312,27 @@ def _parse_texts(texts: pa.Array, column: Column, header: Header) -> Floats:
     if column.kind == "duration":
         return parse_durations(texts, header.decimal)
     return parse_numbers(texts, header.decimal, header.thousands)
+
+
+def _named_impedance(frequency: pa.Array, states: Any, header: Header) -> Any:
+    """Return the states, with the word impedance in rows that a sweep of frequencies measured.
+
+    Args:
+        frequency: Hz, 0 or missing in other rows.
+        states: shape (rows,); ``None`` if the file has none.
+        header: of the file.
+    """
+    if not pa.types.is_floating(frequency.type):
+        frequency = pa.array(parse_numbers(clean_text(frequency), header.decimal, header.thousands))
+    hertz = frequency.to_numpy(zero_copy_only=False)
+    rows = hertz > 0.0
+    if states is None:
+        states = _texts(len(hertz), {})
+    if len(np.unique(hertz[rows])) < SWEEP_FREQUENCIES:
+        return states
+    words = np.array(states, dtype=object)
+    words[rows] = [f"{word} impedance".strip() for word in words[rows]]
+    return pd.array(words, dtype="str")
 
 
 def _mean(columns: Sequence[Any]) -> Any:
@@ -312,7 +348,7 @@ def _mean(columns: Sequence[Any]) -> Any:
 def _cells(texts: pa.Array, path: Path, previous: str | None) -> tuple[pd.Categorical[str], Mask]:
     """Return the cell id of each row, and the rows without one, which belong to the cell before (or to the first)."""
     encoded = texts if pa.types.is_dictionary(texts.type) else texts.dictionary_encode()
-    words = pc.utf8_trim_whitespace(encoded.dictionary).to_pylist()
+    words = [printable_id(word) for word in pc.utf8_trim_whitespace(encoded.dictionary).to_pylist()]
     ids: dict[str, int] = {} if previous is None else {previous: 0}
     place = np.array([-1 if word in _NO_CELL else ids.setdefault(word, len(ids)) for word in words], dtype=np.int64)
     code = place[encoded.indices.to_numpy(zero_copy_only=False)]

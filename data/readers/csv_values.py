@@ -30,11 +30,24 @@ DATES: Final = (
 )
 """Known date formats. Where day and month are ambiguous, the first format that reads all sampled values is used."""
 
+FIRST_DATE_SECOND: Final = 315532800.0
+"""s since 1970: 1980-01-01; cyclers have no older dates."""
+
+LAST_DATE_SECOND: Final = 7258118400.0
+"""s since 1970: 2200-01-01."""
+
+EXCEL_END_SECOND: Final = -2208902400.0
+"""s since 1970: 1900-01-02; before it is day 0 or 1 of a workbook's calendar, or year 1."""
+
+NO_SECONDS_ABOVE: Final = 2.6e11
+"""A wall clock above it counts ms or less; in s it is after year 9999."""
+
 CLOCKS: Final = ("%H:%M:%S.%f", "%H:%M:%S", "%I:%M:%S %p", "%I:%M:%S.%f %p", "%H:%M", "%I:%M %p")
 _NUMBER: Final = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
-# Days are before a letter, a word or a space, and also before a point (.NET) or a colon; a colon may precede them.
+# Days are before a letter, a word or a space, and also before a point (.NET), a colon or a hyphen; a colon may precede
+# them. Python writes the sign of the days alone: -1 day, 23:59:58 is -2 s.
 _DURATION: Final = (
-    r"^:?(?:(?P<d>\d+)(?P<after>\s*[dD](?:ays?)?,?\s*|\s+|[.:]))?"
+    r"^:?(?P<sign>[+-]?)(?:(?P<d>\d+)(?P<after>\s*[dD](?:ays?)?,?\s*\+?|\s+|[.:-]))?"
     r"(?P<h>\d+):(?P<m>\d{1,2}):(?P<s>\d{1,2}(?:[.,]\d*)?)$"
 )
 _NUMBER_TEXT: Final = re.compile(_NUMBER.replace(r"\.", "[.,]"))
@@ -155,7 +168,8 @@ def _has_thousands(texts: pa.Array, decimal: str) -> bool:
 def parse_durations(texts: pa.Array, decimal: str = ".") -> Floats:
     """Convert times such as ``1d 02:03:04.5``, ``26:03:04.5`` or plain numbers to seconds.
 
-    Days may also be written as in ``1.02:03:04.5``, ``1:02:03:04.5``, ``:1:02:03:04`` and ``1 day, 02:03:04``.
+    Days may also be written as in ``1.02:03:04.5``, ``1-02:03:04``, ``1:02:03:04.5``, ``:1:02:03:04`` and ``1 day,
+    02:03:04``. A sign belongs to the whole duration, but before the word ``day`` to the days alone.
 
     Args:
         texts: null = missing.
@@ -170,10 +184,15 @@ def parse_durations(texts: pa.Array, decimal: str = ".") -> Floats:
         text = pc.replace_substring(pc.struct_field(parts, name), ",", ".")
         numbers[name] = _floats(pc.if_else(pc.equal(text, ""), "0", text))
     # Between a point or colon and the minutes, only hours of a day: 1.02:03:04, but not 1.30:03:04.
-    after = pc.is_in(pc.struct_field(parts, "after"), value_set=pa.array([".", ":"]))
+    after = pc.is_in(pc.struct_field(parts, "after"), value_set=pa.array([".", ":", "-"]))
     is_in_day = (numbers["h"] < 24) | ~after.to_numpy(zero_copy_only=False)
     hours = np.where(is_in_day, numbers["h"], np.nan)
     values: Floats = ((numbers["d"] * 24 + hours) * 60 + numbers["m"]) * 60 + numbers["s"]
+    minus = pc.fill_null(pc.equal(pc.struct_field(parts, "sign"), "-"), False).to_numpy(zero_copy_only=False)
+    of_days = pc.fill_null(pc.match_substring(pc.struct_field(parts, "after"), "day"), False)
+    if minus.any():
+        only_days = of_days.to_numpy(zero_copy_only=False)
+        values = np.where(minus, np.where(only_days, values - 2.0 * 86400.0 * numbers["d"], -values), values)
     return np.where(np.isnan(values), parse_numbers(texts, decimal), values)
 
 
@@ -244,6 +263,28 @@ def to_unix_second(times: NDArray[np.datetime64]) -> Floats:
     """Convert times to seconds since 1970-01-01, to the microsecond; a missing time becomes NaN."""
     stamps = times.astype("datetime64[us]", copy=False)
     return np.where(np.isnat(stamps), np.nan, stamps.astype(np.int64) / 1e6)
+
+
+def without_empty_dates(seconds: Floats) -> Floats:
+    """Return wall-clock times in s without the dates that programs write for "no date": year 9999, 1899, 1900, 1970.
+
+    A date outside of years 1980 to 2200 is missing if another one is inside. If none is, a time that never changes is
+    missing, and so is every time in a year that no date of a calendar reaches. Times in ms or µs are not judged.
+
+    Args:
+        seconds: s since 1970, NaN where missing, shape (rows,).
+    """
+    inside = (seconds >= FIRST_DATE_SECOND) & (seconds < LAST_DATE_SECOND)
+    known = np.isfinite(seconds)
+    if bool((inside | ~known).all()):
+        return seconds
+    if inside.any():
+        return np.where(inside | (seconds >= NO_SECONDS_ABOVE), seconds, np.nan)
+    empty = (seconds < EXCEL_END_SECOND) | ((seconds >= LAST_DATE_SECOND) & (seconds < NO_SECONDS_ABOVE))
+    kept = seconds[known & ~empty]
+    if len(kept) and float(np.ptp(kept)) == 0.0:
+        empty |= seconds == 0.0
+    return np.where(empty, np.nan, seconds)
 
 
 def _floats(texts: pa.Array) -> Floats:

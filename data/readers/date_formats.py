@@ -17,12 +17,10 @@ from ..arrays import Floats
 from ..errors import ReadError
 from ..file_names import dates_in_names
 from ..settings import SourceSettings
-from .csv_reader import make_raw_block
-from .csv_values import DATES, ISO, clean_text, parse_datetimes
+from .csv_reader import day_edges, make_raw_block
+from .csv_values import clean_text, parse_datetimes, swapped_order
+from .date_order import find_date_order, possible_orders
 from .layout import Layout, csv_layout
-
-READ_SHARE: Final = 0.9
-"""Share of a file's dates that a format must read, so that the file may be written in it. Chosen, not measured."""
 
 SPAN_FACTOR: Final = 2.0
 """A format is ruled out if the files' times last this many times longer than with another. Chosen, not measured."""
@@ -40,13 +38,15 @@ class _Dates:
 
     Args:
         name: of the file.
-        texts: as in the file.
-        formats: those that read them.
+        texts: the first and the last of each day.
+        sample: those of the first and last rows.
+        formats: those that read all dates.
         test_second: length of the sampled rows by the test time in s; NaN = unknown.
     """
 
     name: str
     texts: pa.Array
+    sample: pa.Array
     formats: tuple[str, ...]
     test_second: float = float("nan")
 
@@ -55,11 +55,12 @@ def unify_date_formats(files: Sequence[FileSettings]) -> tuple[SourceSettings, .
     """Return the settings of files with one date format for all files that have the same columns.
 
     A format counts that reads the dates of all files. If several do, the dates in the files' names decide; then the
-    test times, which last as long; then the format under which the files' times are much closer together. Settings stay
-    as they are where no format fits all files, and where the dates are not ambiguous.
+    test times, which last as long; then the format in which time goes forward in each file; then the one under which
+    the files' times are much closer together. Settings stay as they are where no format fits all files, and where the
+    dates are not ambiguous.
 
     Args:
-        files: path and settings of each file. Only the first and last rows are read, and only of text files with dates.
+        files: path and settings of each file. Of text files with ambiguous dates, all dates are read.
     """
     settings = [entry[1] for entry in files]
     groups: dict[tuple[object, ...], list[int]] = {}
@@ -86,56 +87,34 @@ def has_ambiguous_dates(path: Path, settings: SourceSettings) -> bool:
     return _file_dates(path, settings) is not None
 
 
-def possible_date_formats(values: Sequence[str]) -> tuple[str, ...]:
-    """Return all formats of :data:`kilocell.data.readers.csv_values.DATES` that read nearly all values of a column.
-
-    Args:
-        values: texts.
-    """
-    texts = clean_text(pa.array(list(values), pa.string()))
-    return _formats(texts)
-
-
-def _formats(texts: pa.Array) -> tuple[str, ...]:
-    given = len(texts) - texts.null_count
-    if not given:
-        return ()
-    read = {date: int(np.isfinite(parse_datetimes(texts, date)).sum()) for date in DATES}
-    most = max(read.values())
-    return tuple(date for date, number in read.items() if number == most and number >= READ_SHARE * given)
-
-
 def _may_be_ambiguous(settings: SourceSettings) -> bool:
     """Tell whether settings have a wall clock of dates in which day and month could be exchanged."""
-    return any(
-        m.target == c.UNIX_TIME and (m.unit == "" or ("%" in m.unit and "%b" not in m.unit and "%Y-%m" not in m.unit))
-        for m in settings.columns
-    )
+    return any(m.target == c.UNIX_TIME and (m.unit == "" or swapped_order(m.unit) != "") for m in settings.columns)
 
 
 def _file_dates(path: Path, settings: SourceSettings) -> _Dates | None:
     """Return the dates of a file; ``None`` if it has none, cannot be read, or has dates of one meaning only."""
     try:
         layout = csv_layout(path, settings)
-        texts = _date_texts(layout)
-        formats = () if texts is None else _formats(texts)
-        if texts is None or not formats or ISO in formats:
+        clock = next((column for column in layout.columns if column.kind == "datetime"), None)
+        if clock is None or not swapped_order(clock.date):
             return None
+        texts = day_edges(path, layout, clock)
+        formats = possible_orders(texts, clock.date)
         test = sample_rows(layout)[c.TEST_TIME].to_numpy(dtype=np.float64)
     except (ReadError, OSError):
         return None
+    if not formats:
+        return None
+    sample = [row[clock.index] if clock.index < len(row) else "" for row in layout.header.sample]
     known = test[np.isfinite(test)]
     runs_on = len(known) > 1 and bool((np.diff(known) >= 0.0).all())
     test_second = float(known[-1] - known[0]) if runs_on else float("nan")
-    return _Dates(path.name, texts, formats, test_second)
+    return _Dates(path.name, _texts(texts), _texts(sample), formats, test_second)
 
 
-def _date_texts(layout: Layout) -> pa.Array | None:
-    for column in layout.columns:
-        if column.target == c.UNIX_TIME and column.kind == "datetime":
-            values = [row[column.index] for row in layout.header.sample if column.index < len(row)]
-            return clean_text(pa.array(values, pa.string()))
-    return None
+def _texts(values: Sequence[str]) -> pa.Array:
+    return clean_text(pa.array(list(values), pa.string()))
 
 
 def sample_rows(layout: Layout) -> pd.DataFrame:
@@ -169,14 +148,15 @@ def _choose_format(files: Sequence[_Dates]) -> str | None:
     best = max(common, key=lambda date: near_names[date])
     if 2 * near_names[best] >= len(files) and min(near_names.values()) < near_names[best]:
         return best
-    off = {date: _off_test_time_second(files, times[date]) for date in common}
+    off = {date: _off_test_time_second(files, date) for date in common}
     best = min(common, key=lambda date: off[date])
     if max(off.values()) > off[best] + SECONDS_PER_DAY:
         return best
+    forward = find_date_order([file.texts.drop_null().to_pylist() for file in files], common[0]).forward
+    if forward in common or len(files) == 1:
+        return forward or None
     lengths = {date: _total_second(times[date]) for date in common}
     best = min(common, key=lambda date: lengths[date])
-    if len(files) == 1 and np.isfinite(lengths[common[0]]):
-        return common[0]  # the first and last rows of one file may be months apart
     return best if SPAN_FACTOR * lengths[best] <= lengths[common[0]] else common[0]
 
 
@@ -185,20 +165,26 @@ def _count_near_names(files: Sequence[_Dates], times: Sequence[Floats]) -> int:
     counts = [0]
     for dated in dates_in_names([file.name for file in files]):
         named = [date.replace(tzinfo=UTC).timestamp() for date in dated.dates]
-        near = [
-            bool(np.isfinite(time).any()) and min(abs(np.nanmin(time) - at), abs(np.nanmax(time) - at)) <= NEAR_SECOND
-            for time, at in zip(times, named, strict=True)
-        ]
+        near = [_is_near(time, at) for time, at in zip(times, named, strict=True)]
         counts.append(sum(near))
     return max(counts)
 
 
-def _off_test_time_second(files: Sequence[_Dates], times: Sequence[Floats]) -> float:
-    """Return by how much the files' lengths differ from their test times, in s, over all files that have both."""
+def _is_near(time: Floats, unix_second: float) -> bool:
+    """Tell whether dates begin or end within two days of a time."""
+    known = time[np.isfinite(time)]
+    if not len(known):
+        return False
+    return bool(min(abs(known.min() - unix_second), abs(known.max() - unix_second)) <= NEAR_SECOND)
+
+
+def _off_test_time_second(files: Sequence[_Dates], date: str) -> float:
+    """Return by how much the dates of the first and last rows differ from the test times, in s, over all files."""
     off = 0.0
-    for file, time in zip(files, times, strict=True):
-        if np.isfinite(file.test_second) and np.isfinite(time).any():
-            known = time[np.isfinite(time)]
+    for file in files:
+        time = parse_datetimes(file.sample, date)
+        known = time[np.isfinite(time)]
+        if np.isfinite(file.test_second) and len(known):
             off += abs(float(known[-1] - known[0]) - file.test_second)
     return off
 

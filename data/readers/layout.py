@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from .. import columns as c
 from ..errors import NotARecordError, ReadError
@@ -14,6 +16,8 @@ from .column_names import TYPICAL, guess_columns
 from .csv_header import SAMPLE_ROWS, Header, append_units, find_header
 from .csv_values import ISO, Kind, find_date_format, value_kind
 from .summary_tables import summary_reason
+
+_FREQUENCY: Final = re.compile(r"(?i)(ac[ _]?)?freq(uency)?[ _]*([(\[/]?\s*hz\s*[)\]]?)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +43,25 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """All that is needed to turn blocks of a file into raw rows; ``cell`` is the place of the column with cell ids."""
+    """All that is needed to turn blocks of a file into raw rows.
+
+    Args:
+        header: of the file.
+        columns: the columns to read.
+        cell: place of the column with cell ids; ``None`` = there is none.
+        frequency: place of the column with the frequency of an impedance measurement; ``None`` = there is none.
+    """
 
     header: Header
     columns: tuple[Column, ...]
     cell: int | None = None
+    frequency: int | None = None
+
+    @property
+    def indices(self) -> list[int]:
+        """Places of all columns to read."""
+        others = [index for index in (self.cell, self.frequency) if index is not None]
+        return [column.index for column in self.columns] + others
 
 
 def guess_header_columns(header: Header) -> tuple[ColumnMapping, ...]:
@@ -97,7 +115,11 @@ def find_layout(header: Header, settings: SourceSettings) -> Layout:
     present = [mapping for mapping in mappings if mapping.column in header.names]
     _check_required(header, mappings, present)
     cell = None if cell_name is None else column_index(header, cell_name, c.CELL_ID)
-    return Layout(header, tuple(resolve_column(header, mapping) for mapping in present), cell)
+    columns = tuple(resolve_column(header, mapping) for mapping in present)
+    used = {column.index for column in columns} | {cell}
+    frequencies = [place for place, name in enumerate(header.names) if _FREQUENCY.fullmatch(name.strip())]
+    frequency = next((place for place in frequencies if place not in used), None)
+    return Layout(header, columns, cell, frequency)
 
 
 def resolve_column(header: Header, mapping: ColumnMapping) -> Column:

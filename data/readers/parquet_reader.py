@@ -143,10 +143,7 @@ def survey(path: Path, layout: Layout, range_bytes: int) -> tuple[FileRange, ...
 
 
 def _used_columns(layout: Layout) -> list[str]:
-    names = [column.name for column in layout.columns]
-    if layout.cell is not None:
-        names.append(layout.header.names[layout.cell])
-    return names
+    return [layout.header.names[index] for index in layout.indices]
 
 
 def _tables(path: Path, names: list[str], groups: range | None = None) -> Iterator[pa.Table]:

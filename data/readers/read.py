@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from .. import columns as c
 from ..arrays import Indices, Integers
 from ..errors import ReadError
-from ..names import quote, suggest
+from ..names import printable_id, quote, suggest
 from ..settings import FileRange, SourceFile, SourceSettings
 from . import csv_reader, cycler_files, digatron, parquet_reader
 from .column_names import guess_cell_column
@@ -118,14 +118,14 @@ def cell_ids(path: Path, settings: SourceSettings) -> tuple[str, ...]:
     """
     source, _, rest = settings.cell_id_from.partition(":")
     if source == "stem":
-        return (stem(path),)
+        return (printable_id(stem(path)),)
     if source == "column":
         reader = READERS[settings.reader]
         return reader.cells(path, reader.layout(path, settings))
     match = re.search(rest, path.as_posix())
     if match is None or not match["cell_id"]:
         raise ReadError(f"{path}: the pattern {rest!r} of cell_id_from does not match this path; correct the pattern")
-    return (match["cell_id"],)
+    return (printable_id(match["cell_id"]),)
 
 
 def survey(

@@ -98,9 +98,10 @@ def summary_reason(
         columns: the quantity in each column.
     """
     values = {mapping.target: _numbers(mapping.column, names, sample) for mapping in columns}
-    missing = np.full(len(sample), np.nan)
+    missing: Floats = np.full(len(sample), np.nan)
     unit = next((mapping.unit for mapping in columns if mapping.target == c.TEST_TIME), "")
-    second = values.get(c.TEST_TIME, missing) * _SECONDS.get(unit, 1.0)
+
+    second: Floats = values.get(c.TEST_TIME, missing) * _SECONDS.get(unit, 1.0)
     per = one_row_per(values.get(c.CYCLE_ID, missing), values.get(c.STEP_ID, missing), second)
     if per == "" and not np.isfinite(second).any():
         per = _per_cycle_without_time(values.get(c.CYCLE_ID, missing), file_name, names)
@@ -115,7 +116,7 @@ _SECONDS: Final = {"ms": 1e-3, "min": 60.0, "h": 3600.0, "d": 86400.0}
 
 def _per_cycle_without_time(cycle: Floats, file_name: str, names: Sequence[str]) -> OneRowPer:
     """Tell the same of a table whose time is a date: then its name or its columns must say so, too."""
-    hours = np.arange(len(cycle)) * CYCLE_SECOND
+    hours: Floats = np.arange(len(cycle), dtype=np.float64) * CYCLE_SECOND
     says_so = has_summary_name(file_name) or count_summary_columns(names) >= SUMMARY_COLUMNS
     return one_row_per(cycle, np.full(len(cycle), np.nan), hours) if says_so else ""
 

@@ -131,6 +131,9 @@ def table_blocks(tables: Iterable[pa.Table], layout: Layout, part: FileRange | N
         for start in range(0, len(table), ROWS):
             rows = table.slice(start, ROWS)
             arrays = {column.index: to_numbers_or_text(_whole(rows, column.name)) for column in typed.columns}
+            if layout.frequency is not None:
+                name = layout.header.names[layout.frequency]
+                arrays[layout.frequency] = to_numbers_or_text(_whole(rows, name))
             if layout.cell is not None:
                 arrays[layout.cell] = pc.fill_null(cell_texts(_whole(rows, layout.header.names[layout.cell])), "")
             lines = np.arange(row + 1, row + 1 + len(rows), dtype=np.int64)

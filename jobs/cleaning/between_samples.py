@@ -32,6 +32,15 @@ PAUSED_SHARE: Final = 0.01
 """Share of the charge of the two samples: a counter that counted less by this share shows a pause. Chosen, not
 measured."""
 
+LEAST_HABIT: Final = 3
+"""Number of placed edges that show where a cycler writes its rows. Chosen, not measured."""
+
+HABIT_SHARE: Final = 0.8
+"""Least share of these edges that are at one side of their interval. Chosen, not measured."""
+
+HABIT_BAND: Final = 0.02
+"""Share of the interval up to which an edge is at its side. Chosen, not measured."""
+
 UNSURE_FACTOR: Final = 2.0
 """A counter decides if the charge that the samples leave open exceeds its own uncertainty this many times. Chosen, not
 measured."""
@@ -132,6 +141,7 @@ class Edges:
         by_counter: whether a counter decided; otherwise the step time did.
         unsure_ah: A.h by which the interval's charge may still be wrong.
         contradicted_ah: A.h by which step time and counter differ, beyond their uncertainty.
+        charge_ah: A.h between the two samples with that edge, by their currents; NaN where nothing says it.
         points: to insert.
     """
 
@@ -139,6 +149,7 @@ class Edges:
     by_counter: Mask
     unsure_ah: Floats
     contradicted_ah: Floats
+    charge_ah: Floats
     points: Points
 
 
@@ -164,9 +175,9 @@ def place_edges(intervals: Intervals, tick_second: float, least_ah: float) -> Ed
     parts = _parts(intervals, second)
     # What a counter shows since its reset is the charge of the new step alone.
     new_ah = intervals.since_reset_ah - parts.new_mean * parts.new_second / SECONDS_PER_HOUR
-    by_reset = np.isfinite(new_ah) & (np.abs(new_ah) > UNSURE_FACTOR * intervals.unsure_ah) & holds_begin(intervals)
-    difference = np.where(by_reset, new_ah, intervals.counted_ah - parts.charge_ah)
-    shaped = (use_counter | by_reset) & has_hold & np.isfinite(second)
+    counts_hold = np.isfinite(new_ah) & (np.abs(new_ah) > UNSURE_FACTOR * intervals.unsure_ah) & holds_begin(intervals)
+    difference = np.where(counts_hold, new_ah, intervals.counted_ah - parts.charge_ah)
+    shaped = (use_counter | counts_hold) & has_hold & np.isfinite(second)
     old_mean, new_mean = _share_difference(intervals, parts, np.where(shaped, difference, 0.0))
     points = _edge_points(intervals, second, parts, old_mean, new_mean, least_ah)
     step_parts = _parts(intervals, by_step)
@@ -174,13 +185,43 @@ def place_edges(intervals: Intervals, tick_second: float, least_ah: float) -> Ed
     apart = np.abs(intervals.counted_ah - step_parts.charge_ah)
     sure = intervals.old_sure & intervals.new_sure
     contradicted = np.where(use_counter & sure & (apart > 3.0 * intervals.unsure_ah + jump_ah), apart, 0.0)
-    by_counter = (use_counter & in_range) | shaped
-    by_step_unsure = jump_ah + step_parts.curved_ah + _open_ah(intervals, step_parts)
+    by_counter = (in_range & (second == by_count)) | shaped
+    # A counter that was reset at the edge says how much flowed after it, and so when the edge was.
+    since_reset = by_counter & ~use_counter & ~shaped
+    with np.errstate(divide="ignore", invalid="ignore"):
+        late_ah = intervals.unsure_ah * np.abs((intervals.after - intervals.before) / intervals.after)
+    late_ah = np.where(np.isfinite(late_ah), late_ah, intervals.unsure_ah)
+    by_reset = late_ah + parts.curved_ah + _open_ah(intervals, parts)
+    by_step_time = jump_ah + step_parts.curved_ah + _open_ah(intervals, step_parts)
     # Where step time and counter agree, the better of both says how well.
     agree = sure & (apart <= 3.0 * intervals.unsure_ah + jump_ah)
-    counter_unsure = np.where(agree, np.fmin(intervals.unsure_ah, by_step_unsure), intervals.unsure_ah)
-    unsure = np.where(by_counter, counter_unsure, by_step_unsure)
-    return Edges(second, by_counter, unsure, np.nan_to_num(contradicted), points)
+    by_both = np.where(agree, np.fmin(intervals.unsure_ah, by_step_time), intervals.unsure_ah)
+    by_both = np.where(counts_hold, intervals.unsure_ah + jump_ah, by_both)
+    unsure = np.where(since_reset, by_reset, np.where(by_counter, by_both, by_step_time))
+    return Edges(second, by_counter, unsure, np.nan_to_num(contradicted), parts.charge_ah, points)
+
+
+def usual_side(intervals: Intervals, second: Floats) -> Floats:
+    """Return edges that nothing places where the record's other edges are, in s, shape (k,); NaN where unknown.
+
+    Many cyclers write the last row of each step, or the first. If nearly all edges of a record that can be placed are
+    at the row before, or at the row after, so are the others, as it seems: this is a guess.
+
+    Args:
+        intervals: shape (k,).
+        second: s, edges that were placed; NaN where nothing placed them.
+    """
+    placed = np.isfinite(second)
+    guess = np.full(len(second), np.nan)
+    if placed.sum() < LEAST_HABIT or placed.all():
+        return guess
+    with np.errstate(divide="ignore", invalid="ignore"):
+        unsure_second = SECONDS_PER_HOUR * intervals.unsure_ah / np.abs(intervals.after - intervals.before)
+    near = HABIT_BAND * (intervals.end - intervals.start) + np.nan_to_num(unsure_second)
+    for row in (intervals.start, intervals.end):
+        if (np.abs(second - row) <= near)[placed].mean() >= HABIT_SHARE:
+            return np.where(placed, np.nan, row)
+    return guess
 
 
 def holds_begin(intervals: Intervals) -> Mask:

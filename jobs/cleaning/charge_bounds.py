@@ -195,6 +195,8 @@ def charge_events(
     whole = _uncertain(bounds, charge_in, charge_out, settings)
     if whole:
         before = f"the file does not say what flowed between some rows; known from {slack.source}"
+        if evidence.guessed:
+            before += f"; {format_count(evidence.guessed, 'edge')} guessed from where the other edges are"
         events.append(Event("charge_uncertain", label, len(frame), before, whole, "reported"))
     events += _cycle_events(frame, slack, cycles, settings)
     return events

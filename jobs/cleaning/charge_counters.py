@@ -12,6 +12,7 @@ from ...data import columns as c
 from ...data.arrays import Floats, Integers, Mask
 from ...data.convert import SECONDS_PER_HOUR
 from ...data.settings import CleanSettings
+from .counted_charge import possible_ah
 from .rule import (
     MAX_EVENTS,
     Event,
@@ -99,13 +100,18 @@ def step_charges(frame: pd.DataFrame, counter: Floats, sign: float, number: Inte
     charge = _between_rows(np.clip(sign * charge_between_samples_ah(frame), 0.0, None), rows)
     # The trapezoid is off by half the interval times the change of the current at most.
     hidden = _between_rows(np.abs(np.diff(current)) * np.diff(time) / (2.0 * SECONDS_PER_HOUR), rows)
+    _, most = possible_ah(frame[is_file_row(frame)], sign)
     current = current[rows]
     with np.errstate(invalid="ignore"):
         # Nothing can be compared across a hole, or a counter's return to zero.
         comparable = (rise >= 0.0) & np.isfinite(current[1:]) & np.isfinite(current[:-1])
     # If a counter returns to zero one row late, what it showed at the edge was of the step before.
     falls = np.concatenate([rise[1:] < 0.0, [False]])
-    comparable &= ~(falls & (number[1:] != number[:-1]))
+    edge = number[1:] != number[:-1]
+    comparable &= ~(falls & edge)
+    with np.errstate(invalid="ignore"):
+        # A counter that goes on from an earlier step shows that step's charge at the edge.
+        comparable &= ~(edge & (rise > most + LEAST_STEP_AH))
     steps = int(number.max(initial=-1)) + 1
 
     def sum_by_step(amount: Floats) -> Floats:
@@ -167,15 +173,16 @@ def _charge_events(
     wrong_steps = np.flatnonzero(wrong)
     if len(wrong_steps) == 0:
         return []
+    of_file = frame[is_file_row(frame)]
     resets = counter_resets(
-        column_values(frame, column), frame[c.STEP_COUNT].to_numpy(), frame[c.CYCLE_COUNT].to_numpy()
+        column_values(of_file, column), of_file[c.STEP_COUNT].to_numpy(), of_file[c.CYCLE_COUNT].to_numpy()
     )
     together = len(wrong_steps) > MAX_EVENTS or 2 * len(wrong_steps) > max(compared.sum(), 2)
     groups = [wrong_steps] if together else [np.array([k]) for k in wrong_steps]
     labels = frame.index.to_numpy()
     events: list[Event] = []
     for group in groups:
-        rows = np.flatnonzero(np.isin(number, group))
+        rows = np.flatnonzero(np.isin(number, group) & is_file_row(frame))
         counted = float(charges.counted[group].sum())
         integrated = float(charges.integrated[group].sum())
         before = f"{column} {counted:.5g} A.h (goes back to zero {resets})"
@@ -206,11 +213,11 @@ def capacity_excess(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome
     for charge, cycle, source in sources:
         swing = _charge_swing_ah(charge, cycle)
         for k in np.flatnonzero(swing > settings.capacity_factor * nominal_ah)[:MAX_EVENTS]:
-            rows = np.flatnonzero(number == k)
+            rows = np.flatnonzero((number == k) & of_file)
             before = f"{swing[k]:.4g} A.h from empty to full by {source}"
             after = f"nominal {nominal_ah:.4g} A.h"
             events.append(Event("capacity_excess", int(labels[rows[0]]), len(rows), before, after, "reported"))
-            excess[rows] = True
+            excess[number == k] = True
     return RuleOutcome(set_flag(frame, excess, "capacity_excess"), tuple(events))
 
 

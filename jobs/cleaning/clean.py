@@ -30,7 +30,7 @@ from .charge_balance import charge_balance
 from .charge_bounds import charge_events, cycle_slack, cycles_with_bounds, with_bounds
 from .charge_counters import capacity_counter, capacity_excess
 from .clock_restarts import step_time, time_restart
-from .clock_units import time_scale, wall_clock
+from .clock_units import time_scale, time_uncertain, wall_clock
 from .current import current_offset, current_sign
 from .current_spikes import current_spike
 from .cycle_numbers import count_from_signal, count_steps, cycle_jump
@@ -49,12 +49,12 @@ from .missing_values import (
 )
 from .record_end import aborted_test, no_discharge, rest_only
 from .report import ChargeLedger, clean_report
-from .rule import Event, RuleOutcome, column_values, rest_current, to_findings
+from .rule import Event, RuleOutcome, column_values, is_file_row, rest_current, to_findings
 from .step_clock import time_from_steps, time_refined
 from .step_edges import add_edge_samples
 from .step_numbers import step_glitch, step_renumbered
 from .temperature import chamber_off, temperature_jump, temperature_noise, temperature_stuck
-from .time_gaps import time_gap
+from .time_gaps import rest_pause, time_gap
 from .time_order import duplicate_row, has_clock, time_missing, time_order
 from .unit_scale import unit_of_charge, unit_scale
 from .voltage_changes import channel_change, voltage_step, voltage_stuck
@@ -75,6 +75,7 @@ TIME_RULES: Final[tuple[CleaningRule, ...]] = (
     impedance_row,
     time_from_steps,
     time_scale,
+    time_uncertain,
     time_missing,
     step_time,
     duplicate_row,
@@ -111,6 +112,7 @@ INDEX_AND_SIGNAL_RULES: Final[tuple[CleaningRule, ...]] = (
     time_gap,
     count_from_signal,
     current_offset,
+    rest_pause,
     voltage_step,
     channel_change,
     chamber_off,
@@ -135,6 +137,7 @@ CODE_BY_PARTIAL_RULE: Final = {
     "unit_of_charge": "unit_scale",
     "count_steps": "step_renumbered",
     "count_from_signal": "step_renumbered",
+    "rest_pause": "time_gap",
 }
 """Rules that are parts of another rule: the charge that they change is counted under that rule's code."""
 
@@ -187,7 +190,7 @@ def clean(raw: pd.DataFrame, cell_id: str, settings: CleanSettings, joins: Seque
     )
     scaled_settings = replace(settings, nominal_capacity_ah=scale_ah)
     frame, signal_events, signal_taken = _apply(INDEX_AND_SIGNAL_RULES, frame, scaled_settings, ledger)
-    step, kinds = classify_each_step(frame, scale_ah, settings.rest_current_per_ah)
+    step, kinds = _classified(frame, scale_ah, settings.rest_current_per_ah)
     before_edges = frame
     evidence = add_edge_samples(frame, step, kinds, rest_current(scaled_settings), scale_ah)
     evidence = add_first_step(evidence, frame, step, raw[c.TEST_TIME], rest_current(scaled_settings))
@@ -252,6 +255,24 @@ def _quarantined(raw: pd.DataFrame, taken: QuarantinedLabels) -> pd.DataFrame:
     rule = pd.array(np.array(codes, dtype=object)[order], dtype="str")
     quarantined: pd.DataFrame = raw.iloc[labels[order]].assign(rule=rule).reset_index(drop=True)
     return quarantined
+
+
+def _classified(frame: pd.DataFrame, scale_ah: float, rest_current_per_ah: float) -> tuple[Integers, NDArray[Any]]:
+    """Return the step of each sample and the type of each step, by the rows of files alone.
+
+    Args:
+        frame: the record; it holds inserted samples if it was cleaned before.
+        scale_ah, rest_current_per_ah: as in ``classify_each_step``.
+    """
+    rows = is_file_row(frame)
+    if rows.all():
+        return classify_each_step(frame, scale_ah, rest_current_per_ah)
+    of_rows, kinds = classify_each_step(frame[rows], scale_ah, rest_current_per_ah)
+    count = frame[c.STEP_COUNT].to_numpy()
+    step = np.cumsum(np.diff(count, prepend=count[:1]) != 0)
+    if step[-1] != of_rows[-1]:
+        return classify_each_step(frame, scale_ah, rest_current_per_ah)
+    return step, kinds
 
 
 def _partition(frame: pd.DataFrame, kinds: NDArray[Any]) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from ...data import columns as c
 from ...data.arrays import Floats, Mask
 from ...data.settings import CleanSettings
 from .duplicate_times import COARSE_SECOND, clock_quantum
-from .rule import Event, RuleOutcome, column_values, constant_text, run_events, set_flag
+from .rule import Event, RuleOutcome, begins_file, column_values, constant_text, run_events, set_flag
 from .time_gaps import (
     EVIDENCE,
     SAME_CURRENT,
@@ -83,7 +83,7 @@ def step_time(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     lone = _lone_zeros(clock)
     if lone.any():
         return _place_lone_zeros(frame, clock, wall, lone)
-    resets = _find_step_resets(clock, _edges(frame))
+    resets = _find_step_resets(clock, _edges(frame), begins_file(frame))
     if not resets.any():
         return RuleOutcome(frame)
     by_wall = np.diff(wall, prepend=np.nan)
@@ -180,18 +180,19 @@ def _lone_zeros_placed(clock: Floats, wall: Floats, lone: Mask) -> Floats:
     return placed
 
 
-def _find_step_resets(clock: Floats, edge: Mask) -> Mask:
+def _find_step_resets(clock: Floats, edge: Mask, new_file: Mask) -> Mask:
     """Tell at which rows the clock returns to zero with a new step, shape (n,); none if that is not its habit.
 
     Args:
         clock: s, shape (n,).
         edge: which rows begin a step, shape (n,).
+        new_file: which rows begin another file, shape (n,). A clock that begins anew there has no habit.
     """
     following = np.append(np.diff(clock), 0.0)
     fell = np.diff(clock, prepend=clock[:1]) < 0.0
     to_zero = fell & (clock <= np.maximum(ZERO_SECOND, 2.0 * following))
-    at_edge = int((to_zero & edge).sum())
-    if at_edge < STEP_RESETS or at_edge < AT_EDGES_SHARE * int(to_zero.sum()):
+    at_edge = int((to_zero & edge & ~new_file).sum())
+    if at_edge < STEP_RESETS or at_edge < AT_EDGES_SHARE * int((to_zero & ~new_file).sum()):
         return np.zeros(len(clock), dtype=bool)
     resets: Mask = to_zero | (edge & fell)
     # If it is the habit, a step of one row begins at zero too, though the clock does not fall.
@@ -246,8 +247,7 @@ def time_restart(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     frame = set_flag(frame.assign(**{c.TEST_TIME: joined - joined[:1]}), fell, "time_restart")
     if not has_test_time and moved.any():
         frame = frame.assign(**{c.UNIX_TIME: joined})
-    source = frame[c.SOURCE_INDEX]
-    new_file = set(frame.index[(source != source.shift()).to_numpy()])
+    new_file = {frame.index[0], *frame.index[begins_file(frame)]}
     events = [replace(event, severity="info") if event.label in new_file else event for event in events]
     return RuleOutcome(frame, tuple(events))
 

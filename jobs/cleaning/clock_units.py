@@ -14,7 +14,15 @@ from ...data.convert import SECONDS_PER_HOUR
 from ...data.settings import CleanSettings
 from .rule import Event, RuleOutcome, column_values, run_events, set_flag
 from .time_order import has_clock
-from .time_units import LEAST_ROWS, UNITS, find_unit, step_time_unit
+from .time_units import (
+    LEAST_ROWS,
+    UNITS,
+    find_unit,
+    is_possible,
+    longest_half_cycle,
+    step_ratio_unit,
+    step_time_unit,
+)
 
 # time_scale
 
@@ -44,13 +52,12 @@ ZONES_SECOND: Final = 14.0 * SECONDS_PER_HOUR
 
 
 def time_scale(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
-    """Convert a test time that is not in s, or a wall clock in ms or µs; without evidence call the time uncertain.
+    """Convert a test time that is not in s, and a wall clock in ms or µs, if there is evidence of the unit.
 
     The evidence for the test time, strongest first: the wall clock; the cycler's counters against the integrated
     current, if rate and interval are plausible; the time within steps. Two of them must agree with a unit within
-    ``time_scale_tolerance``, in four fifths of the record. If there is no such evidence, and a half cycle is faster or
-    slower than any cell's (12 s, 500 h), the time is left and reported as ``time_uncertain``: that the unit cannot be s
-    does not say which it is. A step time in another unit than the test time is converted too.
+    ``time_scale_tolerance``, in four fifths of the record. A step time in another unit than the test time is converted
+    too.
     """
     test = column_values(frame, c.TEST_TIME)
     wall = column_values(frame, c.UNIX_TIME)
@@ -63,9 +70,7 @@ def time_scale(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
         events.append(_conversion(frame, f"wall clock in {wall_unit}", "by its size"))
     if has_clock(test) and len(frame) >= LEAST_ROWS:
         unit, evidence = find_unit(frame, test, wall, settings)
-        if unit == "":
-            events.append(_unit_unknown(frame, evidence))
-        elif unit != "s":
+        if unit not in ("", "s"):
             test = test * UNITS[unit]
             converted[c.TEST_TIME] = test
             events.append(_conversion(frame, f"test time in {unit}", evidence))
@@ -83,9 +88,24 @@ def _conversion(frame: pd.DataFrame, before: str, evidence: str) -> Event:
     return Event("time_scale", int(frame.index[0]), len(frame), before, f"in s, {evidence}", "converted")
 
 
-def _unit_unknown(frame: pd.DataFrame, evidence: str) -> Event:
+def time_uncertain(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
+    """Report a test time that is not plausible in s while nothing shows its unit; it is left.
+
+    It is not plausible if a half cycle is faster or slower than any cell's (12 s, 500 h), or if the time within steps
+    is in another unit. That the unit cannot be s does not say which it is.
+    """
+    test = column_values(frame, c.TEST_TIME)
+    if not has_clock(test) or len(frame) < LEAST_ROWS:
+        return RuleOutcome(frame)
+    clocks_agree = step_ratio_unit(frame, test, settings.time_scale_tolerance) in ("", "s")
+    if clocks_agree and is_possible(longest_half_cycle(frame, test)):
+        return RuleOutcome(frame)
+    unit, evidence = find_unit(frame, test, column_values(frame, c.UNIX_TIME), settings)
+    if unit != "":
+        return RuleOutcome(frame)
     before = "test time that may not be in s; no wall clock, counter or step time shows its unit"
-    return Event("time_uncertain", int(frame.index[0]), len(frame), before, evidence, "left")
+    event = Event("time_uncertain", int(frame.index[0]), len(frame), before, evidence, "left")
+    return RuleOutcome(set_flag(frame, np.ones(len(frame), bool), "time_uncertain"), (event,))
 
 
 def _wall_clock_unit(wall: Floats) -> tuple[str, float]:

@@ -20,7 +20,15 @@ from ...data.convert import SECONDS_PER_HOUR
 from .rule import column_values
 
 RESET_SHARE: Final = 0.1
-"""Share of its value: a counter that falls below this share has gone back to zero. Chosen, not measured."""
+"""Share of its value: a counter that falls below this share has gone back to zero, unless the current explains it.
+Chosen, not measured."""
+
+CORRECTED_SHARE: Final = 0.02
+"""Share of its value by which a counter may fall against the current: a correction. More is a reset. Chosen, not
+measured."""
+
+POSSIBLE_FACTOR: Final = 1.5
+"""Times the larger of the two currents that a counter may have counted between two rows. Chosen, not measured."""
 
 FLAT_SHARE: Final = 0.02
 """Share of the current: between two samples that differ by less, the current is certain. Chosen, not measured."""
@@ -108,7 +116,8 @@ def counted_charge(
 def _certain_charge(frame: pd.DataFrame, edge: Mask, rest_ampere: float, step_second: Floats | None) -> Floats:
     """Return the charge of the intervals in which the current is certain, in A.h, shape (n - 1,), NaN elsewhere.
 
-    If a file has only the last row of each step, this is the current of that row times the step's duration.
+    If a file has only the last row of each step, this is the current of that row times the step's duration: the step
+    time, or the time since the row before. A counter that agrees shows that these are last rows.
     """
     time = column_values(frame, c.TEST_TIME)
     current = column_values(frame, c.CURRENT)
@@ -116,9 +125,9 @@ def _certain_charge(frame: pd.DataFrame, edge: Mask, rest_ampere: float, step_se
     with np.errstate(invalid="ignore"):
         flat = np.abs(np.diff(current)) <= FLAT_SHARE * np.abs(current[1:])
         flat &= ~edge & (np.abs(current[1:]) > rest_ampere)
-    if flat.sum() < LEAST_CERTAIN and step_second is not None:
+    if flat.sum() < LEAST_CERTAIN:
         flat = edge & (np.abs(current[1:]) > rest_ampere)
-        second = np.fmin(step_second[1:], second)
+        second = second if step_second is None else np.fmin(step_second[1:], second)
     return np.where(flat, current[1:] * second / SECONDS_PER_HOUR, np.nan)
 
 
@@ -181,7 +190,7 @@ def _pair(frame: pd.DataFrame, edge: Mask) -> CountedCharge | None:
             both[:] = 0.0
             continue
         found = True
-        rise, since, reset = _rises(counter, edge)
+        rise, since, reset = _rises(counter, edge, possible_ah(frame, sign))
         net += sign * rise
         both = np.fmin(both, np.nan_to_num(rise))
         after += sign * np.where(reset, since, np.nan_to_num(rise))
@@ -200,9 +209,9 @@ def _one_for_both(frame: pd.DataFrame, edge: Mask) -> CountedCharge | None:
         return None
     quantum = decimal_place(counter)
     if float(np.nanmin(counter)) < -quantum:
-        rise, since, reset = _rises(counter, edge)
+        rise, since, reset = _rises(counter, edge, possible_ah(frame))
         return CountedCharge("step counter", rise, np.where(reset, since, np.nan), quantum, c.STEP_CAPACITY)
-    rise, since, reset = _rises(counter, edge)
+    rise, since, reset = _rises(counter, edge, _possible_without_sign_ah(frame))
     direction = np.sign(np.nan_to_num(column_values(frame, c.CURRENT)))
     later = np.where(direction[1:] != 0.0, direction[1:], direction[:-1])
     both_ways = direction[1:] * direction[:-1] < 0.0
@@ -217,7 +226,7 @@ def _running_sum(frame: pd.DataFrame, edge: Mask) -> CountedCharge | None:
     if not np.isfinite(counter).any():
         return None
     # Some programs set it back to zero between charge and discharge.
-    rise, since, reset = _rises(counter, edge)
+    rise, since, reset = _rises(counter, edge, possible_ah(frame))
     after = np.where(reset, since, np.nan)
     return CountedCharge("running counter", rise, after, decimal_place(counter), c.NET_CAPACITY)
 
@@ -226,30 +235,86 @@ COUNTERS: Final[tuple[Callable[[pd.DataFrame, Mask], CountedCharge | None], ...]
 """How each kind of counter is read."""
 
 
-def _rises(counter: Floats, edge: Mask) -> tuple[Floats, Floats, Mask]:
+def possible_ah(frame: pd.DataFrame, sign: float | None = None) -> tuple[Floats, Floats]:
+    """Return the least and the most charge in A.h that the two currents of each interval explain, shape (n - 1,).
+
+    Args:
+        frame: with time and current.
+        sign: +1.0 or -1.0 for a counter of the charge in or out, which never falls; ``None`` for a signed one.
+    """
+    current = np.nan_to_num(column_values(frame, c.CURRENT))
+    if sign is not None:
+        current = np.clip(sign * current, 0.0, None)
+    return _range_ah(frame, current)
+
+
+def _possible_without_sign_ah(frame: pd.DataFrame) -> tuple[Floats, Floats]:
+    """Return the same for one counter of both directions that has no sign."""
+    return _range_ah(frame, np.abs(np.nan_to_num(column_values(frame, c.CURRENT))))
+
+
+def _range_ah(frame: pd.DataFrame, current: Floats) -> tuple[Floats, Floats]:
+    hours = POSSIBLE_FACTOR * np.diff(column_values(frame, c.TEST_TIME)) / SECONDS_PER_HOUR
+    low = np.minimum(np.minimum(current[1:], current[:-1]), 0.0)
+    high = np.maximum(np.maximum(current[1:], current[:-1]), 0.0)
+    return low * hours, high * hours
+
+
+def _rises(counter: Floats, edge: Mask, possible: tuple[Floats, Floats]) -> tuple[Floats, Floats, Mask]:
     """Return by how much a counter rose between samples, its value after each reset, and where it was reset.
 
-    A reset one row late belongs to the edge before it: what the counter still showed there was of the step before.
+    A counter was reset where its rise is not what the currents explain, but its value is if it began at zero. A reset
+    one row late belongs to the edge before it: what the counter still showed there was of the step before.
 
     Args:
         counter: A.h, shape (n,), NaN where missing.
         edge: which intervals lead from one step to the next, shape (n - 1,).
+        possible: least and most charge in A.h that the currents explain, shape (n - 1,) each.
 
     Returns:
         Rises in A.h, shape (n - 1,), NaN at resets; values after resets in A.h; and which intervals have a reset.
     """
     size = np.abs(counter)
-    with np.errstate(invalid="ignore"):
-        reset: Mask = size[1:] < RESET_SHARE * size[:-1]
-        turned: Mask = counter[1:] * counter[:-1] < 0.0
     rise = np.diff(counter)
-    rise[reset | (turned & edge)] = np.nan
-    late = reset & ~edge
-    late_edge = np.concatenate([late[1:], [False]]) & edge
+    scale = _scale_of_unit(rise, possible)
+    least = scale * possible[0]
+    most = scale * possible[1]
+    slack = 2.0 * decimal_place(counter)
+    with np.errstate(invalid="ignore"):
+        explained = (rise >= least - slack) & (rise <= most + slack)
+        # A late reset shows what has flowed since the edge, which is in the interval before.
+        from_zero = (counter[1:] >= least + _before(least, edge) - slack) & (
+            counter[1:] <= most + _before(most, edge) + slack
+        )
+        smaller = size[1:] < (1.0 - CORRECTED_SHARE) * size[:-1] - slack
+        small = size[1:] < RESET_SHARE * size[:-1]
+        turned = (counter[1:] * counter[:-1] < 0.0) & ~explained & from_zero & edge
+        reset: Mask = ~explained & smaller & (from_zero | small)
+    rise[reset | turned] = np.nan
+    late_edge = np.concatenate([(reset & ~edge)[1:], [False]]) & edge
     rise[late_edge] = np.nan
     # A reset within a step says nothing about the charge before or after it.
-    at_edge = (reset | turned) & edge & ~late_edge
+    at_edge: Mask = (reset | turned) & edge & ~late_edge
     return rise, counter[1:].copy(), at_edge
+
+
+def _before(amount: Floats, edge: Mask) -> Floats:
+    """Return the amount of the interval before each if that leads to a new step, otherwise 0, shape (n - 1,)."""
+    return np.concatenate([[0.0], np.where(edge, amount, 0.0)[:-1]]) if len(amount) else amount
+
+
+def _scale_of_unit(rise: Floats, possible: tuple[Floats, Floats]) -> float:
+    """Return 1000 for a counter in mA.h, otherwise 1.
+
+    Args:
+        rise: in the counter's unit, shape (n - 1,).
+        possible: least and most charge in A.h that the currents explain, shape (n - 1,) each.
+    """
+    room = POSSIBLE_FACTOR * np.maximum(possible[1], -possible[0])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratio = np.abs(rise) / room
+    ratio = ratio[(room > 0.0) & (ratio > 0.0)]
+    return 1e3 if len(ratio) and float(np.median(ratio)) > 30.0 else 1.0
 
 
 def decimal_place(column: Floats) -> float:

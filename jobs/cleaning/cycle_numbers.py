@@ -14,10 +14,11 @@ from ...data import columns as c
 from ...data.arrays import Floats, Integers, Mask
 from ...data.settings import CleanSettings
 from ..record.charge import interval_charge_ah
-from .cycle_runs import begins_file, find_new_runs
+from .cycle_runs import find_new_runs
 from .rule import (
     Event,
     RuleOutcome,
+    begins_file,
     cell_capacity_ah,
     charge_between_samples_ah,
     column_values,

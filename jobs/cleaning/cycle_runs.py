@@ -18,7 +18,7 @@ from ...data.arrays import Floats, Mask
 from ...data.rules import flag_bit
 from ...data.settings import CleanSettings
 from .clock_restarts import HABIT_OF_EDGES
-from .rule import cell_capacity_ah, charge_between_samples_ah, column_values, flag_values, rest_current
+from .rule import begins_file, cell_capacity_ah, charge_between_samples_ah, column_values, flag_values, rest_current
 from .step_numbers import fill_missing_numbers, has_numbers, whole_numbers
 
 IDLE_SHARE: Final = 1e-3
@@ -66,13 +66,6 @@ class _Charge:
         return float(np.sign(into - out))
 
 
-def begins_file(frame: pd.DataFrame) -> Mask:
-    """Tell which rows are the first of another source file, shape (n,); the very first row is not."""
-    source = frame[c.SOURCE_INDEX].to_numpy()
-    first: Mask = np.concatenate([[False], source[1:] != source[:-1]])
-    return first
-
-
 def find_new_runs(frame: pd.DataFrame, cycle: Floats, settings: CleanSettings) -> Mask:
     """Tell at which rows a new run begins with the cycle number of the row before, shape (n,).
 
@@ -118,7 +111,7 @@ def find_new_runs(frame: pd.DataFrame, cycle: Floats, settings: CleanSettings) -
 def _clock_restarts(frame: pd.DataFrame) -> Mask:
     """Tell at which rows the cycler's clock began anew, shape (n,), if that is not its habit in each step."""
     flags = flag_values(frame)
-    restarted = (flags & flag_bit("time_restart")) != 0
+    restarted: Mask = (flags & flag_bit("time_restart")) != 0
     in_steps = (flags & flag_bit("step_time")) != 0
     step = column_values(frame, c.STEP_ID)
     edges = int(np.count_nonzero(step[1:] != step[:-1])) if np.isfinite(step).all() else 0

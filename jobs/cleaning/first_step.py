@@ -1,4 +1,4 @@
-"""The charge before the record's first row: cyclers that write no row at the begin of a step leave its first part out."""
+"""The charge before the first row: cyclers that write no row when a step begins leave its first part out."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def _first_counted_ah(frame: pd.DataFrame, counted: CountedCharge | None) -> flo
 def _second_before(
     frame: pd.DataFrame, step: Integers, raw_second: pd.Series, counter_ah: float, is_step_counter: bool
 ) -> tuple[float, bool]:
-    """Return the time in s before the first row in which its step ran, and whether the step time says it; 0: unknown."""
+    """Return for how long the first row's step had run in s (0 = unknown), and whether the step time says so."""
     time = column_values(frame, c.TEST_TIME)
     began_second = _test_second(time, raw_second.reindex(frame.index[:2]).to_numpy(dtype=np.float64))
     step_second, tick = believed_step_time(frame, step[1:] != step[:-1])

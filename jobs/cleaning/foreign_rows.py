@@ -13,8 +13,11 @@ from ...data.arrays import Mask
 from ...data.settings import CleanSettings
 from .rule import RuleOutcome, column_values, constant_text, run_events, word_codes
 
-IMPEDANCE_WORD: Final = re.compile(r"(?<![a-z])(eis|geis|peis|impedance|impedanz)(?![a-z])")
-"""Words of a state, in lower case, by which cyclers name an impedance measurement."""
+IMPEDANCE_WORD: Final = re.compile(
+    r"(?<![a-z])(s?[gp]?eis|fra|aci|ac impedance|impedance|impedanz|impedanzmessung|frequency response)(?![a-z])"
+)
+"""Words of a state, in lower case, by which cyclers name an impedance measurement. The readers add the word impedance
+to rows in which the file has a frequency."""
 
 REVERSED_VOLT: Final = -1.0
 """V. A cell whose median voltage is above +1 V has no step below -1 V: another device with the opposite sign measured

@@ -15,7 +15,7 @@ from ...data.convert import SECONDS_PER_HOUR
 from ...data.rules import flag_bit
 from .between_samples import DECAY_SHARE, HOLD_BAND_VOLT, Intervals
 from .counted_charge import FLAT_SHARE, CountedCharge, decimal_place
-from .rule import column_values, flag_values
+from .rule import column_values, flag_values, is_file_row
 
 STEP_TIME_SHARE: Final = 0.02
 """Share by which step time and test time may advance differently within steps. Chosen, not measured."""
@@ -88,7 +88,9 @@ def record_intervals(
     hours /= SECONDS_PER_HOUR
     open_ah = np.abs(np.diff(current))
     open_ah *= hours
-    known = np.isfinite(open_ah)
+    # What cleaning inserted before is known: cleaning a cleaned record changes nothing.
+    row = is_file_row(frame)
+    known = np.isfinite(open_ah) & row[1:] & row[:-1]
     throughput = float(np.nansum(np.abs(current[1:]) * hours))
     cycles = int(np.count_nonzero(np.diff(cycle))) + 1
     least = max(LEAST_SHARE * throughput / cycles, LEAST_CAPACITY_SHARE * scale_ah)
@@ -113,7 +115,10 @@ def believed_step_time(frame: pd.DataFrame, edge: Mask) -> tuple[Floats | None, 
     second = np.diff(time)
     with np.errstate(invalid="ignore"):
         advance = np.diff(step_second) / second
-    advance = advance[~edge & np.isfinite(advance) & (advance > 0.0)]
+    within = advance[~edge & np.isfinite(advance) & (advance > 0.0)]
+    # Where every step has one row, its last, the step lasted from row to row.
+    advance = within if len(within) else step_second[1:] / second
+    advance = advance[np.isfinite(advance) & (advance > 0.0)]
     factor = 1.0
     if len(advance):
         median = float(np.median(advance))

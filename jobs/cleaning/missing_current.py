@@ -99,7 +99,7 @@ def current_missing(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome
         unknown = f"at most {format_amount(bound_ah[i])} A.h unknown"
         if np.isnan(filled[i]):
             return f"missing; {unknown}"
-        return f"{format_amount(filled[i])} A; {unknown}"
+        return f"{filled[i]:.6g} A; {unknown}"
 
     return set_filled(frame, c.CURRENT, filled, "current_missing", after)
 
@@ -147,9 +147,10 @@ def _fill_certain(
         if decay is not None:
             interpolated[a : a + n] = decay
     filled = interpolated.copy()
+    record = _record(frame, interpolated)
     for k in np.flatnonzero(~inside_step & (length <= settings.fill_samples)):
         rows = slice(int(first[k]), int(first[k] + length[k]))
-        _fill_at_edge(filled, interpolated, step, rows, rest_current(settings))
+        _fill_at_edge(filled, record, rows, rest_current(settings))
     return filled
 
 
@@ -178,7 +179,7 @@ def _quiet(voltage: Floats, first: Integers, length: Integers) -> tuple[Mask, Ma
         voltage: V, shape (n,), NaN where missing.
         first, length: of the runs, shape (runs,).
     """
-    voltage = pd.Series(voltage).ffill().to_numpy(dtype=np.float64)
+    voltage = np.asarray(pd.Series(voltage).ffill(), dtype=np.float64)
     low = np.fmin(voltage[first - 1], voltage[first + length])
     high = np.fmax(voltage[first - 1], voltage[first + length])
     # reduceat takes the parts between bounds: every other one is a run with its missing currents.
@@ -208,13 +209,12 @@ def _decay(time: Floats, current: Floats, voltage: Floats, rows: slice) -> Float
     return decay
 
 
-def _fill_at_edge(filled: Floats, current: Floats, step: Integers, rows: slice, rest: float) -> None:
+def _fill_at_edge(filled: Floats, record: _Record, rows: slice, rest: float) -> None:
     """Fill a short run at the beginning or end of steps with its own step's steady value, in place.
 
     Args:
         filled: A, shape (n,); written to.
-        current: A, shape (n,), NaN where it is not known.
-        step: shape (n,).
+        record: as far as its currents are known.
         rows: the run.
         rest: A, below which the cell rests.
     """
@@ -222,13 +222,36 @@ def _fill_at_edge(filled: Floats, current: Floats, step: Integers, rows: slice, 
     two_after = np.arange(rows.stop, rows.stop + 2)
     for row in range(rows.start, rows.stop):
         for near in (two_before, two_after):
-            outside = near.min() < 0 or near.max() >= len(current)
-            if outside or (step[near] != step[row]).any():
+            outside = near.min() < 0 or near.max() >= len(filled)
+            if outside or (record.step[near] != record.step[row]).any():
                 continue
-            nearest, next_one = current[near]
+            nearest, next_one = record.current[near].tolist()
             if abs(nearest - next_one) <= STEADY_END_SHARE * abs(nearest) + rest:
                 filled[row] = nearest
+                if abs(nearest - next_one) > SAME_SHARE * abs(nearest) and _is_held(record, near):
+                    filled[row] = _continued(record, near, record.time[row : row + 1])[0]
                 break
+
+
+def _is_held(record: _Record, near: Integers) -> bool:
+    """Tell whether two rows of a step have one voltage and currents of one direction, as in a hold."""
+    nearest, other = record.current[near].tolist()
+    held = abs(float(record.voltage[near[0]] - record.voltage[near[1]])) <= HOLD_BAND_VOLT
+    return held and nearest * other > 0.0
+
+
+def _continued(record: _Record, near: Integers, time_second: Floats) -> Floats:
+    """Return the exponential through two rows in A at other times, no larger than the record's largest current.
+
+    Args:
+        record: the record.
+        near: the two rows, the nearest first.
+        time_second: s, shape (k,).
+    """
+    nearest, other = (float(ampere) for ampere in record.current[near])
+    share: Floats = (time_second - record.time[near[0]]) / (record.time[near[0]] - record.time[near[1]])
+    decay: Floats = np.clip(nearest * (nearest / other) ** share, -record.largest, record.largest)
+    return decay
 
 
 def _certain_bound_ah(record: _Record, current: Floats, first: int, rows: int) -> float:
@@ -347,13 +370,9 @@ def _beside(record: _Record, rows: slice, near: Integers) -> _Guess:
     inside = near.min() >= 0 and near.max() < len(record.current)
     if not inside or record.step[near[1]] != record.step[near[0]]:
         return _Guess(constant, bound)
-    other = float(record.current[near[1]])
-    held = abs(float(record.voltage[near[0]] - record.voltage[near[1]])) <= HOLD_BAND_VOLT
-    if not held or not nearest * other > 0.0:
+    if not _is_held(record, near):
         return _Guess(constant, bound)
-    seconds = record.time[rows] - record.time[near[0]]
-    grown = (nearest / other) ** (seconds / (record.time[near[0]] - record.time[near[1]]))
-    decay: Floats = np.clip(nearest * grown, -record.largest, record.largest)
+    decay = _continued(record, near, record.time[rows])
     if goes_on:
         return _Guess(decay, np.abs(decay - constant) + SEEN_DOUBT * np.abs(decay))
     return _Guess(decay, np.maximum(bound, np.abs(decay)))

@@ -115,6 +115,13 @@ def rest_current(settings: CleanSettings) -> float:
     return settings.rest_current_per_ah * cell_capacity_ah(settings)
 
 
+def begins_file(frame: pd.DataFrame) -> Mask:
+    """Tell which rows are the first of another source file, shape (n,); the very first row is not."""
+    source = frame[c.SOURCE_INDEX].to_numpy()
+    first: Mask = np.concatenate([[False], source[1:] != source[:-1]])
+    return first
+
+
 def find_runs(mask: Mask) -> tuple[Integers, Integers]:
     """Return first positions and lengths of the runs of true values, both of shape (runs,)."""
     padded = np.concatenate([[False], mask, [False]])

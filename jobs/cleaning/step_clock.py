@@ -32,7 +32,7 @@ GRIDS_SECOND: Final = (
     3.6,
     2.0,
 )
-"""s: ticks of clocks that are coarser than whole seconds, the coarsest first; decimal parts of hours and minutes too."""
+"""s: ticks of clocks coarser than whole seconds, the coarsest first; also decimal parts of hours and minutes."""
 
 ON_GRID: Final = 0.99
 """Least share of the stamps of a coarse clock that are on its grid. Chosen, not measured."""
@@ -42,6 +42,12 @@ OFF_GRID: Final = 0.01
 
 HALF_TICK: Final = 0.5
 """Ticks. If both clocks differ by more within steps, the clock is as coarse as its grid. Chosen, not measured."""
+
+FINEST_SECOND: Final = 0.01
+"""s: coarse clocks have ticks of whole multiples of this."""
+
+SAMPLED: Final = 10_000
+"""Number of stamps in a quick first look."""
 
 ROUNDING: Final = 1.05
 """Ticks by which both clocks may differ within a step: one, and some rounding. Chosen, not measured."""
@@ -117,6 +123,9 @@ def _tick_second(clock: Floats, since: Floats, begins: Mask) -> float:
     interval = np.diff(clock)
     grown = np.where(begins[1:], np.nan, np.diff(since))
     same_stamp = bool(((interval == 0.0) & (grown > 0.0)).any())
+    some = clock[:: max(len(clock) // SAMPLED, 1)]
+    if not same_stamp and _share_on_grid(some, FINEST_SECOND) < 0.5:
+        return 0.0
     tick = next((grid for grid in GRIDS_SECOND if _share_on_grid(clock - clock[0], grid) >= ON_GRID), 0.0)
     if tick == 0.0:
         tick = clock_quantum(clock)

@@ -23,12 +23,14 @@ from .between_samples import (
     NO_POINTS,
     PAUSED_SHARE,
     UNSURE_FACTOR,
+    Edges,
     Intervals,
     Points,
     join_points,
     mean_of_decay,
     place_edges,
     shape_points,
+    usual_side,
 )
 from .counted_charge import CountedCharge, counted_charge
 from .interval_evidence import RecordIntervals, believed_step_time, is_held, record_intervals, take_intervals
@@ -41,6 +43,11 @@ straight line is as good."""
 SPARSE_DECAY: Final = 0.3
 """Share by which the current of a hold decays from one row to the next, if its log is sparse. Dense public records
 decay by up to 0.2. Chosen, not measured."""
+
+
+DECAY_UNSURE: Final = 4.0
+"""Times the difference between an exponential and a straight line: by so much a decay between two rows is unsure.
+Chosen, not measured."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,6 +82,7 @@ class EdgeEvidence:
         uses_counter: whether a counter placed an edge, or gave a decay its shape.
         contradicted_ah: A.h by which step time and counter disagree, all edges together.
         contradicted: number of these edges.
+        guessed: number of edges that were put where the record's other edges are.
         open_charge: what is left open.
     """
 
@@ -84,6 +92,7 @@ class EdgeEvidence:
     uses_counter: bool
     contradicted_ah: float
     contradicted: int
+    guessed: int
     open_charge: OpenCharge
 
 
@@ -108,17 +117,22 @@ def add_edge_samples(
     at_edges = np.flatnonzero(worth & record.edge)
     intervals = take_intervals(record, step_second, counted, at_edges)
     edges = place_edges(intervals, tick_second, record.least_ah)
+    guess = usual_side(intervals, edges.second)
+    guessed = np.isfinite(guess)
+    if guessed.any():
+        intervals = replace(intervals, step_began=np.where(guessed, guess, intervals.step_began))
+        edges = place_edges(intervals, tick_second, record.least_ah)
     edge_points = _numbered(edges.points, at_edges)
     counted = _with_lost(counted, intervals, at_edges, edges.second)
     within = _within_steps(record, counted, np.flatnonzero(worth & ~record.edge))
     pauses = join_points([_counted_pauses(record, counted), _pauses_within_steps(record, counted, ~both_ways)])
     turns = _both_ways(record, counted, np.flatnonzero(both_ways))
     inserted = _insert(frame, join_points([edge_points, within, pauses, turns]))
-    open_charge = _open_charge(record, counted, intervals, at_edges, edges.second, edges.unsure_ah)
+    open_charge = _open_charge(record, counted, intervals, at_edges, edges, guessed)
     by_counter = counted is not None and bool(
         edges.by_counter.any() or len(within.interval) or len(pauses.interval) or len(turns.interval)
     )
-    placed_by_step = np.isfinite(edges.second) & ~edges.by_counter
+    placed_by_step = np.isfinite(edges.second) & ~edges.by_counter & ~guessed
     return EdgeEvidence(
         inserted,
         counted,
@@ -126,6 +140,7 @@ def add_edge_samples(
         uses_counter=by_counter,
         contradicted_ah=float(edges.contradicted_ah.sum()),
         contradicted=int(np.count_nonzero(edges.contradicted_ah)),
+        guessed=int(np.count_nonzero(guessed)),
         open_charge=open_charge,
     )
 
@@ -329,8 +344,8 @@ def _open_charge(
     counted: CountedCharge | None,
     intervals: Intervals,
     at_edges: Indices,
-    second: Floats,
-    unsure_ah: Floats,
+    edges: Edges,
+    guessed: Mask,
 ) -> OpenCharge:
     """Return the charge that the evidence leaves open.
 
@@ -339,31 +354,28 @@ def _open_charge(
         counted: the charge by a counter.
         intervals: those whose edge was searched.
         at_edges: their numbers in the record, shape (k,).
-        second: s, when the edge was; NaN where nothing says it, shape (k,).
-        unsure_ah: A.h, by which a placed edge's charge may be wrong, shape (k,).
+        edges: what was found of them, shape (k,).
+        guessed: which edges were only guessed, shape (k,).
     """
     # An edge without evidence lies anywhere between the two rows.
-    nowhere = np.flatnonzero(~np.isfinite(second))
+    is_known = np.isfinite(edges.second) & ~guessed
+    nowhere = np.flatnonzero(~is_known)
     part = intervals.take(nowhere)
     hours = (part.end - part.start) / SECONDS_PER_HOUR
     ends = [np.clip(sign * end, 0.0, None) * hours for sign in (1.0, -1.0) for end in (part.before, part.after)]
     in_old, in_new, out_old, out_new = ends
-    net_in = np.clip(part.trapezoid_ah, 0.0, None)
-    net_out = np.clip(-part.trapezoid_ah, 0.0, None)
-    placed = np.flatnonzero(np.isfinite(second))
-    # The charge of a hold between two rows is between what its last current and the straight line give.
-    uncounted = record.known & ~record.paused & ~record.edge & (record.open_ah > 2.0 * record.least_ah)
-    if counted is not None:
-        uncounted &= ~np.isfinite(counted.net_ah)
-    holds = np.flatnonzero(uncounted)
-    holds = holds[is_held(record, holds)]
+    net = np.where(guessed[nowhere], edges.charge_ah[nowhere], part.trapezoid_ah)
+    net_in = np.clip(net, 0.0, None)
+    net_out = np.clip(-net, 0.0, None)
+    holds, hold_unsure = _uncounted_holds(record, counted)
+    placed = np.flatnonzero(is_known)
     numbers = np.concatenate([at_edges[placed], holds])
-    unsure = np.concatenate([unsure_ah[placed], 0.5 * record.open_ah[holds]])
+    unsure = np.concatenate([edges.unsure_ah[placed], hold_unsure])
     before = record.current[numbers]
     after = record.current[numbers + 1]
     into = np.where((before > 0.0) | (after > 0.0), unsure, 0.0)
     out = np.where((before < 0.0) | (after < 0.0), unsure, 0.0)
-    in_variance, out_variance = _variance(record, counted)
+    in_variance, out_variance = _variance(record, counted, at_edges, holds)
     turns, turned_in, turned_out = _turned(record, counted)
     none = np.zeros(len(turns))
     return OpenCharge(
@@ -375,6 +387,26 @@ def _open_charge(
         in_variance=in_variance,
         out_variance=out_variance,
     )
+
+
+def _uncounted_holds(record: RecordIntervals, counted: CountedCharge | None) -> tuple[Indices, Floats]:
+    """Return the intervals of holds that no counter decides, and how much charge each leaves open in A.h.
+
+    It is between what the last current and the straight line give. The first decay of a step may follow a constant
+    current; later ones are near an exponential.
+    """
+    uncounted = record.known & ~record.paused & ~record.edge & (record.open_ah > 2.0 * record.least_ah)
+    if counted is not None:
+        uncounted &= ~np.isfinite(counted.net_ah)
+    holds = np.flatnonzero(uncounted)
+    holds = holds[is_held(record, holds)]
+    part = take_intervals(record, None, counted, holds)
+    hours = (part.end - part.start) / SECONDS_PER_HOUR
+    curved = 0.5 * part.open_ah
+    by_decay = DECAY_UNSURE * np.abs(part.trapezoid_ah - hours * mean_of_decay(part.before, part.after))
+    earlier = np.maximum(holds - 1, 0)
+    goes_on = (holds > 0) & ~record.edge[earlier] & is_held(record, earlier)
+    return holds, np.where(goes_on, np.minimum(curved, by_decay), curved)
 
 
 def _turned(record: RecordIntervals, counted: CountedCharge | None) -> tuple[Indices, Floats, Floats]:
@@ -398,17 +430,28 @@ def _turned(record: RecordIntervals, counted: CountedCharge | None) -> tuple[Ind
     return which, half_in - np.clip(net, 0.0, None), half_out - np.clip(-net, 0.0, None)
 
 
-def _variance(record: RecordIntervals, counted: CountedCharge | None) -> tuple[Floats, Floats]:
+def _variance(
+    record: RecordIntervals, counted: CountedCharge | None, at_edges: Indices, holds: Indices
+) -> tuple[Floats, Floats]:
     """Return the variance of each cycle's charge in and out in A.h squared, by cycle number from 0.
 
-    Within steps a current that changes from row to row is as likely above the straight line as below it.
+    Within steps a current that changes from row to row is as likely above the straight line as below it, and an edge
+    between rows that are close together as likely early as late.
+
+    Args:
+        record: the record.
+        counted: the charge by a counter.
+        at_edges, holds: intervals whose open charge is known otherwise.
     """
-    which = np.flatnonzero(record.known & ~record.edge & ~record.paused)
+    inside = record.known & ~record.paused
+    inside[at_edges] = False
+    inside[holds] = False
+    which = np.flatnonzero(inside)
     half = 0.5 * record.open_ah[which]
     if counted is not None:
         half = np.where(np.isfinite(counted.net_ah[which]), np.minimum(half, counted.unsure_ah), half)
     variance = half * half / 3.0
-    inward = record.current[which + 1] > 0.0
+    inward = record.current[which] + record.current[which + 1] > 0.0
     cycle = record.cycle_count[which + 1]
     size = int(record.cycle_count.max(initial=0)) + 1
     into = np.bincount(cycle, np.where(inward, variance, 0.0), minlength=size).astype(np.float64)

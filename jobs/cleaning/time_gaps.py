@@ -10,8 +10,19 @@ import pandas as pd
 from ...data import columns as c
 from ...data.arrays import Floats, Integers, Mask
 from ...data.convert import SECONDS_PER_HOUR
+from ...data.rules import flag_bit
 from ...data.settings import CleanSettings
-from .rule import RuleOutcome, column_values, constant_text, find_runs, rest_current, run_events, set_flag
+from .rule import (
+    RuleOutcome,
+    cell_capacity_ah,
+    column_values,
+    constant_text,
+    find_runs,
+    flag_values,
+    rest_current,
+    run_events,
+    set_flag,
+)
 
 EVIDENCE: Final = (c.CURRENT, c.VOLTAGE, c.CHARGING_CAPACITY, c.DISCHARGING_CAPACITY)
 """The columns that show what happened while nothing was logged."""
@@ -57,6 +68,9 @@ PLANNED_REST_SECOND: Final = 21_600.0
 STEP_TIME_SHARE: Final = 0.95
 """Least share of an interval that the file's time in the step counts on, if the cycler was on. Chosen, not measured."""
 
+OFFSET_SHARE: Final = 5e-4
+"""Share of the capacity that an offset must add up to over a pause, for it to be found there. Chosen, not measured."""
+
 # The time that the voltage gives
 
 FIT_SAMPLES: Final = 8
@@ -91,8 +105,7 @@ def time_gap(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     The interval must exceed ``gap_second``, and ``gap_factor`` times the median of the three intervals on either side;
     a quarter of that if the four on either side are alike. A sparse log has no usual interval: steps of one to three
     rows, and intervals that come again, are planned. Between two rows without a current it counts only inside a step,
-    because a planned rest may be logged at its end alone; but also between two steps if an offset would be integrated
-    over a time much longer than the usual one in rests. If the cycler's counter, its time in the step or the voltage
+    because a planned rest may be logged at its end alone. If the cycler's counter, its time in the step or the voltage
     continued as under the current, only the log was interrupted: that is no gap, and its charge counts.
     """
     time = column_values(frame, c.TEST_TIME)
@@ -104,12 +117,9 @@ def time_gap(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
         return RuleOutcome(frame)
     trickle = TRICKLE * rest_current(settings)
     carrying = (np.abs(current[at]) > trickle) | (np.abs(current[at - 1]) > trickle)
-    offset = ~carrying & ((current[at] != 0.0) | (current[at - 1] != 0.0))
-    offset &= interval[at] > settings.gap_factor * _usual_at_rest(interval, current, trickle)
     same_step = np.diff(frame[c.STEP_COUNT].to_numpy())[at - 1] == 0
     planned = _planned(interval, frame[c.STEP_COUNT].to_numpy(), at, settings) | _step_time_went_on(frame, interval, at)
-    offset &= ~planned | (interval[at] > PLANNED_REST_SECOND)
-    at = at[offset | ((carrying | same_step) & ~planned)]
+    at = at[(carrying | same_step) & ~planned]
     if not len(at):
         return RuleOutcome(frame)
     last_known = pd.Series(current).ffill().to_numpy()[at - 1]
@@ -120,6 +130,47 @@ def time_gap(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
         counted_on = _counted_on(time, columns, i)
         # An offset is no current that may have continued.
         gap[i] = not counted_on and (abs(before) <= trickle or not _current_went_on(time, columns, before, after, i))
+
+    return _gap_outcome(frame, gap, interval)
+
+
+def rest_pause(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
+    """Find pauses between two rests over which an offset would add up to a charge; flags are those of ``time_gap``.
+
+    The cycler was off between two steps, for a time much longer than the usual one between rows of a rest, as between
+    two files. A rest of up to 6 h that the schedule logs at its end alone is none, nor is one that a counter counted.
+    """
+    time = column_values(frame, c.TEST_TIME)
+    current = column_values(frame, c.CURRENT)
+    interval = np.diff(time, prepend=time[:1])
+    interval[0] = np.nan
+    at = _find_long_intervals(interval, settings)
+    trickle = TRICKLE * rest_current(settings)
+    size = np.abs(current)
+    at = at[(size[at] <= trickle) & (size[at - 1] <= trickle)]
+    offset_ah = (size[at] + size[at - 1]) * interval[at] / (2.0 * SECONDS_PER_HOUR)
+    known = (flag_values(frame)[at] & flag_bit("time_gap")) != 0
+    at = at[(offset_ah >= OFFSET_SHARE * cell_capacity_ah(settings)) & ~known]
+    if not len(at):
+        return RuleOutcome(frame)
+    long = interval[at] > settings.gap_factor * _usual_at_rest(interval, current, trickle)
+    planned = _planned(interval, frame[c.STEP_COUNT].to_numpy(), at, settings)
+    at = at[long & (~planned | (interval[at] > PLANNED_REST_SECOND))]
+    columns = {name: column_values(frame, name) for name in EVIDENCE}
+    gap = np.zeros(len(time), dtype=bool)
+    for i in at.tolist():
+        gap[i] = not _counted_on(time, columns, i)
+    return _gap_outcome(frame, gap, interval)
+
+
+def _gap_outcome(frame: pd.DataFrame, gap: Mask, interval: Floats) -> RuleOutcome:
+    """Flag and report the rows before which nothing was logged.
+
+    Args:
+        frame: the record.
+        gap: which rows, shape (n,).
+        interval: s before each row, shape (n,).
+    """
 
     def before_text(i: int, n: int) -> str:
         return f"{interval[i]:.0f} s without samples"

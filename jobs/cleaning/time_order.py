@@ -110,7 +110,7 @@ def coarse_stamp_second(clock: Floats) -> float:
 
 
 def time_missing(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
-    """Quarantine rows without any time; a missing stamp of one clock is filled from the other.
+    """Quarantine rows without any time; a missing stamp of one clock is filled from the other, or from the step time.
 
     A clock with fewer than half of its stamps is not used.
     """
@@ -122,16 +122,30 @@ def time_missing(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     if np.isfinite(test).all():
         return RuleOutcome(frame)
     wall_ahead = pd.Series(wall - test).ffill().bfill().to_numpy()
-    filled = np.where(np.isfinite(test), test, wall - wall_ahead)
+    by_wall = np.where(np.isfinite(test), test, wall - wall_ahead)
+    filled = np.where(np.isfinite(by_wall), by_wall, _by_step_time(frame, test))
     lost = ~np.isfinite(filled)
-    from_wall = ~np.isfinite(test) & ~lost
+    from_other = ~np.isfinite(test) & ~lost
     events: list[Event] = []
-    if from_wall.any():
-        frame = set_flag(frame.assign(**{c.TEST_TIME: filled}), from_wall, "time_missing")
+    if from_other.any():
+        frame = set_flag(frame.assign(**{c.TEST_TIME: filled}), from_other, "time_missing")
+
+        def after(i: int, n: int) -> str:
+            return "from the wall clock" if np.isfinite(by_wall[i]) else "from the time within the step"
+
         before = constant_text("missing")
-        after = constant_text("from the wall clock")
-        events = run_events(frame, from_wall, "time_missing", before, after, constant_text("filled"))
+        events = run_events(frame, from_other, "time_missing", before, after, constant_text("filled"))
     return _quarantine(frame, lost, "time_missing", "missing", events)
+
+
+def _by_step_time(frame: pd.DataFrame, test: Floats) -> Floats:
+    """Return the test time in s by the time within steps and other rows of each step, shape (n,), NaN if unknown."""
+    since = column_values(frame, c.STEP_TIME)
+    step = column_values(frame, c.STEP_ID)
+    begins = np.diff(pd.Series(since).ffill().to_numpy(), prepend=np.nan) < 0.0
+    begins |= (step != np.roll(step, 1)) & np.isfinite(step)
+    ahead = pd.Series(test - since).groupby(np.cumsum(begins))
+    return np.asarray(since + ahead.ffill().fillna(ahead.bfill()).to_numpy(), dtype=np.float64)
 
 
 def _quarantine(frame: pd.DataFrame, mask: Mask, rule: str, before: str, events: list[Event]) -> RuleOutcome:

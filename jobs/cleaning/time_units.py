@@ -95,18 +95,16 @@ def find_unit(frame: pd.DataFrame, test: Floats, wall: Floats, settings: CleanSe
     unit = _unit_by_counter(frame, test, tolerance)
     if unit and _has_plausible_interval(unit, usual):
         return unit, "by the charge counters"
-    duration = _longest_half_cycle(frame, test)
-    unit = _step_ratio_unit(frame, test, tolerance)
-    if unit and _has_plausible_interval(unit, usual):
-        # If both are in s, they agree; if they differ, the one counts that makes the half cycles possible.
-        as_read = _is_possible(duration)
-        if unit == "s" and as_read:
-            return "s", ""
-        if unit != "s" and not (as_read and duration > 0.0) and _is_possible(duration * UNITS[unit]):
-            return unit, "by the step time"
-        if unit != "s" and duration == 0.0:
-            return unit, "by the step time"
-    if not _is_possible(duration):
+    duration = longest_half_cycle(frame, test)
+    unit = step_ratio_unit(frame, test, tolerance)
+    if unit not in ("", "s"):
+        # One of the two is not in s: the other is the one that makes the half cycles possible.
+        as_read = duration > 0.0 and is_possible(duration)
+        converted = duration > 0.0 and is_possible(duration * UNITS[unit])
+        if as_read != converted:
+            return (unit, "by the step time") if converted else ("s", "")
+        return "", "the time within steps is in another unit, and both are plausible"
+    if not is_possible(duration):
         return "", f"the longest charge or discharge would take {duration:.3g} s"
     return "s", ""
 
@@ -117,7 +115,7 @@ def _has_plausible_interval(unit: str, usual: float) -> bool:
     return least <= usual <= most
 
 
-def _is_possible(duration: float) -> bool:
+def is_possible(duration: float) -> bool:
     """Tell whether a cell can do a half cycle in so many s; 0 = none was judged."""
     return duration == 0.0 or IMPOSSIBLE_SECOND <= duration <= LONGEST_SECOND
 
@@ -189,12 +187,16 @@ def _counted_span_ah(counter: Floats) -> float:
     return float(np.nanmax(np.abs(counter), initial=0.0))
 
 
-def _step_ratio_unit(frame: pd.DataFrame, test: Floats, tolerance: float) -> str:
+def step_ratio_unit(frame: pd.DataFrame, test: Floats, tolerance: float) -> str:
     """Return the unit in which the test time agrees with the time within steps, taken as s; "" if none does."""
     since = _step_time(frame)
     if not has_clock(since):
         return ""
-    return _unit_from_ratio(_within_steps(since), np.diff(test), tolerance)
+    grown = _within_steps(since)
+    read = np.diff(test)
+    if _agree_in_sum(grown, read, tolerance):
+        return "s"
+    return _unit_from_ratio(grown, read, tolerance)
 
 
 def step_time_unit(frame: pd.DataFrame, test: Floats, tolerance: float) -> str:
@@ -203,7 +205,16 @@ def step_time_unit(frame: pd.DataFrame, test: Floats, tolerance: float) -> str:
     if not has_clock(since):
         return ""
     grown = _within_steps(since)
-    return _unit_from_ratio(np.where(np.isnan(grown), np.nan, np.diff(test)), grown, tolerance)
+    true = np.diff(test)
+    if _agree_in_sum(grown, true, tolerance):
+        return "s"
+    return _unit_from_ratio(np.where(np.isnan(grown), np.nan, true), grown, tolerance)
+
+
+def _agree_in_sum(grown: Floats, other: Floats, tolerance: float) -> bool:
+    """Tell whether two clocks grew by the same within steps; a quick first look."""
+    both = (grown > 0.0) & (other >= 0.0)
+    return bool(abs(float(other[both].sum()) - float(grown[both].sum())) <= tolerance * float(grown[both].sum()))
 
 
 def _within_steps(since: Floats) -> Floats:
@@ -212,7 +223,7 @@ def _within_steps(since: Floats) -> Floats:
     return np.where(grown > 0.0, grown, np.nan)
 
 
-def _longest_half_cycle(frame: pd.DataFrame, test: Floats) -> float:
+def longest_half_cycle(frame: pd.DataFrame, test: Floats) -> float:
     """Return how long the longest charge or discharge takes, in the unit of the test time.
 
     It counts if the voltage moves by more than ``SWING_VOLT`` within it, and if it has enough rows; else 0 is returned.

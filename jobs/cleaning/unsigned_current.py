@@ -30,6 +30,9 @@ EDGE_VOLT: Final = 0.003
 EDGE_ROWS: Final = 3
 """Number of rows on each side of such an edge whose median counts. Chosen, not measured."""
 
+SPIKE_ROWS: Final = 5
+"""Number of rows whose median counts where a turn of the voltage is searched; odd. Chosen, not measured."""
+
 TREND_WEIGHT: Final = 2
 """Votes of a trend, where an edge has one. Chosen, not measured."""
 
@@ -39,6 +42,10 @@ measured."""
 
 COUNTER_WEIGHT: Final = 4
 """Votes of a counter of the file. Chosen, not measured."""
+
+LEAST_SHARE: Final = 0.2
+"""Least share of the record's charge that clearly goes in each direction, for a direction from the voltage alone.
+Chosen, not measured."""
 
 SURE_SCORE: Final = 2
 """Least score of a charge, and of a discharge, for a direction from the voltage alone. Chosen, not measured."""
@@ -108,10 +115,11 @@ def find_direction(frame: pd.DataFrame, current: Floats, voltage: Floats, words:
     score = np.zeros(len(by_words))
     if needed.any():
         some = Stretches(stretches.first[needed], stretches.last[needed])
-        score[needed] = _counter_votes(frame, some) + _voltage_score(current, voltage, some, carrying)
+        resting = np.isfinite(current) & ~carrying
+        score[needed] = _counter_votes(frame, some) + _voltage_score(current, voltage, some, resting)
     evidence = "without a sign"
     if not discharge.any():
-        if not (score.max() >= SURE_SCORE and score.min() <= -SURE_SCORE):
+        if not _two_directions(frame, current, stretches, score):
             return None
         evidence = "without a sign or a word for it; direction from counters or voltage"
     sign = _continue(np.where(needed, np.sign(score), by_words), stretches)
@@ -119,6 +127,14 @@ def find_direction(frame: pd.DataFrame, current: Floats, voltage: Floats, words:
     for first, last, of_stretch in zip(stretches.first.tolist(), stretches.last.tolist(), sign.tolist(), strict=True):
         rows[first : last + 1] = of_stretch
     return Direction(rows, evidence)
+
+
+def _two_directions(frame: pd.DataFrame, current: Floats, stretches: Stretches, score: Floats) -> bool:
+    """Tell whether much charge clearly goes in each direction."""
+    seconds = np.append(np.diff(column_values(frame, c.TEST_TIME)), 0.0)
+    charge = np.add.reduceat(np.append(np.nan_to_num(np.abs(current)) * seconds, 0.0), _bounds(stretches))[::2]
+    least = LEAST_SHARE * float(charge.sum())
+    return all(float(charge[sign * score >= SURE_SCORE].sum()) >= least > 0.0 for sign in (1.0, -1.0))
 
 
 def _bounds(stretches: Stretches) -> Integers:
@@ -169,8 +185,9 @@ def _turn(voltage: Floats) -> int | None:
     """Return the position of the extreme between two other voltages of one stretch; ``None`` if it goes one way."""
     if len(voltage) < 2 * EDGE_ROWS:
         return None
+    smooth = pd.Series(voltage).rolling(SPIKE_ROWS, center=True, min_periods=1).median().to_numpy()
     for sign in (1.0, -1.0):
-        turned = sign * voltage
+        turned = sign * smooth
         at = int(np.argmin(turned))
         if min(turned[0], turned[-1]) - turned[at] > TREND_VOLT and EDGE_ROWS <= at < len(voltage) - EDGE_ROWS:
             return at
@@ -188,19 +205,27 @@ def _counter_votes(frame: pd.DataFrame, stretches: Stretches) -> Floats:
     return votes
 
 
-def _voltage_score(current: Floats, voltage: Floats, stretches: Stretches, carrying: Mask) -> Floats:
+def _voltage_score(current: Floats, voltage: Floats, stretches: Stretches, resting: Mask) -> Floats:
     """Return how clearly the voltage shows each stretch to be a charge (positive) or a discharge, shape (k,)."""
     score = np.zeros(len(stretches.first))
     for k, (a, b) in enumerate(zip(stretches.first.tolist(), stretches.last.tolist(), strict=True)):
         rows = _rows_with_a_trend(current, voltage, a, b)
-        trend = float(voltage[rows[-1]] - voltage[rows[0]]) if len(rows) else 0.0
+        trend = _change(voltage[rows])
         if abs(trend) > TREND_VOLT:
             score[k] += TREND_WEIGHT * np.sign(trend)
-        if a > 0 and not carrying[a - 1]:
+        if a > 0 and resting[a - 1]:
             score[k] += _response(voltage, a, b)
-        if b + 1 < len(voltage) and not carrying[b + 1]:
+        if b + 1 < len(voltage) and resting[b + 1]:
             score[k] += _response(voltage[::-1], len(voltage) - 1 - b, len(voltage) - 1 - a)
     return score
+
+
+def _change(voltage: Floats) -> float:
+    """Return by how much a voltage changes in V, between medians at both ends, so that a spike there does not count."""
+    if len(voltage) < 2:
+        return 0.0
+    rows = min(EDGE_ROWS, max(len(voltage) // 4, 1))
+    return float(np.median(voltage[-rows:]) - np.median(voltage[:rows]))
 
 
 def _response(voltage: Floats, first: int, last: int) -> float:

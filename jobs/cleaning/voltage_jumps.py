@@ -47,7 +47,7 @@ class Signal:
 
     Args:
         time, voltage, current: s, V and A; a missing current is 0.
-        charge_ah: A.h since the record's first row, by all rows, also those without a voltage.
+        charge_ah: A.h since the record's first row, by all rows; 0 if each row has a voltage.
         step_id: the file's own step number, NaN where missing.
         rest_ampere: A, up to which the cell rests.
         capacity_ah: A.h, with which charges scale.
@@ -75,12 +75,15 @@ class Signal:
         """
         time = column_values(frame, c.TEST_TIME)
         current = np.nan_to_num(column_values(frame, c.CURRENT))
-        charge = np.diff(time) * (current[1:] + current[:-1]) / (2.0 * SECONDS_PER_HOUR)
+        charge = np.zeros(len(rows))
+        if len(rows) < len(time):  # without rows between them, the currents of two samples are enough
+            sums = np.cumsum(np.diff(time) * (current[1:] + current[:-1])) / (2.0 * SECONDS_PER_HOUR)
+            charge = np.append(0.0, sums)[rows]
         return cls(
             time[rows],
             column_values(frame, c.VOLTAGE)[rows],
             current[rows],
-            np.append(0.0, np.cumsum(charge))[rows],
+            charge,
             column_values(frame, c.STEP_ID)[rows],
             rest_current(settings),
             cell_capacity_ah(settings),

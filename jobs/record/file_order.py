@@ -90,6 +90,7 @@ def _order_by_evidence(files: Sequence[FileEnds]) -> FileOrder | None:
         lambda ends: _order_by_numbers(ends, "cycle"),
         lambda ends: _order_by_numbers(ends, "step"),
         lambda ends: _order_by_numbers(ends, "counted"),
+        _order_by_names_and_numbers,
         _order_by_dates,
     )
     for finder in finders:
@@ -196,6 +197,18 @@ def _order_by_numbers(files: Sequence[FileEnds], column: str) -> FileOrder | Non
     return FileOrder(order, f"the {WORDS[column]}, which go on from file to file")
 
 
+def _order_by_names_and_numbers(files: Sequence[FileEnds]) -> FileOrder | None:
+    """Order files by their names if their numbers go on in this order without a hole, although several begin alike."""
+    order = _natural_order(files)
+    for column in ("cycle", "step"):
+        spans: list[Span] = [getattr(files[i], column) for i in order]
+        if not all(span.known for span in spans) or spans[-1].last <= spans[0].first:
+            continue
+        if all(before.last <= after.first <= before.last + 1.0 for before, after in pairwise(spans)):
+            return FileOrder(order, f"the names of the files, with {WORDS[column]} that go on")
+    return None
+
+
 def _order_by_dates(files: Sequence[FileEnds]) -> FileOrder | None:
     """Order files by the dates in their names; where day and month are ambiguous, the voltage at the joins decides."""
     dated = [dates for dates in dates_in_names([f.name for f in files]) if len(set(dates.dates)) == len(files)]
@@ -203,7 +216,7 @@ def _order_by_dates(files: Sequence[FileEnds]) -> FileOrder | None:
         return None
     orders = [_sorted_by(range(len(files)), dates.dates.__getitem__) for dates in dated]
     best = min(range(len(orders)), key=lambda k: (round(_total_jump(files, orders[k]), 3), k))
-    doubts = ()
+    doubts: tuple[str, ...] = ()
     if len(set(orders)) > 1:
         others = " or ".join(dict.fromkeys(dates.words for dates in dated))
         doubts = (f"the dates in the names can be read as {others}",)

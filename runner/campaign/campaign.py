@@ -95,6 +95,11 @@ class Campaign:
             return None
         return next((variant for variant in self._with_variations(base) if variant.name == name), None)
 
+    def was_guessed(self, cell_id: str) -> bool:
+        """Tell whether ``kilocell init`` wrote the table of a cell."""
+        table = self.file.cells.get(cell_id)
+        return table is not None and table.guessed.model_fields_set != set()
+
     def cell(self, cell_id: str) -> CellSettings:
         """Return the settings of a cell: ``[cells.ID]`` overrides globs (later ones first), globs override defaults."""
         given = self._given_for_cell(cell_id)

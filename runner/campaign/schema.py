@@ -95,6 +95,7 @@ class CleanTable(Table):
     clock_tolerance_second: v.Positive = _CLEAN.clock_tolerance_second
     clock_drift: v.Positive = _CLEAN.clock_drift
     cycle_turns: v.Count = _CLEAN.cycle_turns
+    charge_tolerance: v.Positive = _CLEAN.charge_tolerance
 
 
 class ParameterSetTable(Table):

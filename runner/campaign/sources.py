@@ -43,7 +43,7 @@ def _unify_dates(files: list[FileSettings], is_guess: bool) -> list[FileSettings
     # Imported here, as in _guess_settings.
     from ...data.readers.date_formats import has_ambiguous_dates, unify_date_formats
 
-    readable = [pair for pair in files if not find_problem(pair[0])]
+    readable = [pair for pair in files if _has_open_date(pair[1], is_guess) and not find_problem(pair[0])]
     if not readable or not (is_guess or has_ambiguous_dates(*readable[0])):
         return files
     unified = dict(zip((path for path, _ in readable), unify_date_formats(readable), strict=True))
@@ -51,9 +51,12 @@ def _unify_dates(files: list[FileSettings], is_guess: bool) -> list[FileSettings
 
 
 def _has_open_date(settings: SourceSettings, is_guess: bool) -> bool:
-    """Tell whether a wall clock's date format is not given by the campaign."""
+    """Tell whether a wall clock may have dates whose format the campaign does not give.
+
+    A guessed column without a format has ISO dates or numbers, which have one meaning only.
+    """
     units = [mapping.unit for mapping in settings.columns if mapping.target == c.UNIX_TIME]
-    return settings.reader == "csv" and any(unit == "" or (is_guess and "%" in unit) for unit in units)
+    return settings.reader == "csv" and any("%" in unit if is_guess else unit == "" for unit in units)
 
 
 def file_settings(path: Path, table: SourceTable) -> SourceSettings:

@@ -1,4 +1,4 @@
-"""Propose cell ids for raw files: where the file name is no good id, because files are parts of one cell or share names.
+"""Propose cell ids where file names are no good ids, because files are parts of one cell or share their names.
 
 Names only suggest a pattern. The files of a suggested cell are read, and the pattern is proposed if each continues the
 one before it.
@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from ...data.errors import JobError, ReadError
-from ...data.file_names import dates_in_names, natural_key, short_names
+from ...data.file_names import natural_key, short_names
 from ...data.readers.read import cell_ids, read_raw
 from ...data.readers.text_blocks import stem
 from ...data.settings import SourceSettings
 from ...data.text import format_count
-from ...jobs.record.file_ends import FALL_VOLT, FileEnds, Span, continues, file_ends, voltage_jump
+from ...jobs.record.file_ends import FileEnds, continues, file_ends, voltage_jump
 from ...jobs.record.file_order import find_order
-from .guess_cells import Groups, spread
+from .guess_cells import Groups, in_order, spread
 from .reading_progress import ReadingProgress
 
 MOST_CELLS: Final = 4
@@ -34,9 +34,9 @@ MOST_FILES: Final = 8
 MOST_AGAINST: Final = 0.2
 """Share of the joins at which the voltage may jump, because a file is missing. Chosen, not measured."""
 
-DATED_JUMP_VOLT: Final = 0.5
-"""V: largest jump of the voltage from one dated file to the next of a cell, which relaxes for hours between them.
-Chosen, not measured."""
+NUMBERED_JUMP_VOLT: Final = 0.2
+"""V: largest jump of the voltage from one numbered file to the next of a cell. A number may also be that of a cell, so
+less is allowed than relaxation explains. Chosen, not measured."""
 
 _CELL_WORD: Final = re.compile(r"(?:^|[^a-z])(?:cell|batt?|battery|channel|ch|chan|sample|specimen|barcode|sn)[-_. ]*$")
 """The end of a name before a number that counts cells."""
@@ -44,6 +44,9 @@ _CELL_WORD: Final = re.compile(r"(?:^|[^a-z])(?:cell|batt?|battery|channel|ch|ch
 _ID: Final = "(?P<cell_id>[^/]+)"
 _REST: Final = r"\.[^/]+$"
 """The ending of a file's name, in a pattern."""
+
+_NAME_ALONE: Final = r"pattern:(?P<cell_id>[^/]+?)(\.[^./]+)?(\.gz)?$"
+"""The name of the file without its ending, also where several folders have files of this name."""
 
 _DATE: Final = r"(?:\d{1,4}[-_. ]\d{1,2}[-_. ]\d{1,4}|\d{8}|\d{6})(?:[-_ T.]+\d{1,2}[-_.:h]?\d{2}(?:[-_.:m]?\d{2})?)?"
 _PART: Final = r"(?:[-_. ]+(?:part|pt|p|file|run|seq|no|nr)?[-_. ]*\d{1,4}|[-_. ]*\(\d{1,3}\)|(?:part|file)\d{1,4})"
@@ -141,18 +144,18 @@ class _Judge:
         self._ends: dict[tuple[Path, str | None], FileEnds | None] = {}
 
     def judge(
-        self, cells: Sequence[Sequence[Path]], cell_id: str | None = None, most_jump_volt: float = FALL_VOLT
+        self, cells: Sequence[Sequence[Path]], cell_id: str | None = None, most_jump_volt: float | None = None
     ) -> _Verdict:
         """Judge some of the suggested cells, by some of their files.
 
         Args:
             cells: the files of each, at least two.
             cell_id: only the rows of this cell, if a column has the ids.
-            most_jump_volt: V; largest jump of the voltage from one file to the next.
+            most_jump_volt: V; largest jump of the voltage from file to file; ``None`` = what relaxation explains.
         """
         joins: list[tuple[bool | None, str]] = []
         for files in spread(cells, MOST_CELLS):
-            chosen = _in_order(files)[:MOST_FILES]
+            chosen = in_order(files)[:MOST_FILES]
             names = short_names([str(path) for path in chosen])
             read = [self._read(path, cell_id) for path in chosen]
             named = [replace(end, name=name) for end, name in zip(read, names, strict=True) if end is not None]
@@ -176,15 +179,7 @@ class _Judge:
         return self._ends[key]
 
 
-def _in_order(files: Sequence[Path]) -> list[Path]:
-    """Return files in the order of the dates in their names, else of their names."""
-    dated = dates_in_names([path.name for path in files])
-    if not dated:
-        return list(files)
-    return [path for _, path in sorted(zip(dated[0].dates, files, strict=True))]
-
-
-def _compare_ends(ends: Sequence[FileEnds], most_jump_volt: float) -> list[tuple[bool | None, str]]:
+def _compare_ends(ends: Sequence[FileEnds], most_jump_volt: float | None) -> list[tuple[bool | None, str]]:
     """Tell of each file whether it continues the one before it, and the evidence.
 
     Raises:
@@ -195,8 +190,8 @@ def _compare_ends(ends: Sequence[FileEnds], most_jump_volt: float) -> list[tuple
     joins = []
     for earlier, later in pairwise([ends[place] for place in find_order(ends).order]):
         jump = voltage_jump(earlier, later)
-        does, reason = continues(replace(earlier, volt=Span()), replace(later, volt=Span()))
-        if jump is not None and jump > most_jump_volt:
+        does, reason = continues(earlier, later)
+        if does and jump is not None and most_jump_volt is not None and abs(jump) > most_jump_volt:
             does = False
             reason = f"the voltage jumps from {earlier.volt.last:.3f} V to {later.volt.first:.3f} V"
         if does is False:
@@ -225,12 +220,7 @@ def _of_stems(files: Sequence[Path], judge: _Judge) -> Iterator[Proposal]:
     shared = [paths for paths in by_name.values() if len(paths) > 1]
     if shared:
         yield from _of_shared_names(files, shared, judge)
-    by_form: dict[tuple[Path, str], list[Path]] = {}
-    for path in (paths[0] for paths in by_name.values() if len(paths) == 1):
-        by_form.setdefault((path.parent, re.sub(r"\d+", "0", path.name)), []).append(path)
-    for same_form in by_form.values():
-        if len(same_form) > 1:
-            yield from _of_numbered_names(same_form, judge)
+    yield from _of_numbered_names([paths[0] for paths in by_name.values() if len(paths) == 1], judge)
 
 
 def _of_shared_names(files: Sequence[Path], shared: Sequence[Sequence[Path]], judge: _Judge) -> Iterator[Proposal]:
@@ -239,7 +229,7 @@ def _of_shared_names(files: Sequence[Path], shared: Sequence[Sequence[Path]], ju
     same = f"{format_count(len(shared[0]), 'file')} named {stem(shared[0][0])} in different folders"
     named_alike = tuple(path for paths in shared for path in paths)
     if verdict.is_one:
-        yield Proposal(named_alike, "stem", f"{same} continue each other ({verdict.words}), so they are one cell")
+        yield Proposal(named_alike, _NAME_ALONE, f"{same} continue each other ({verdict.words}), so they are one cell")
         return
     why = verdict.words if verdict.is_one is False else "nothing shows that they continue each other"
     for those in (tuple(files), named_alike):
@@ -264,45 +254,64 @@ def _folder_pattern(files: Sequence[Path]) -> str | None:
 
 
 def _of_numbered_names(files: Sequence[Path], judge: _Judge) -> Iterator[Proposal]:
-    """Yield a proposal for files whose names differ in numbers: parts of one cell if they continue each other."""
-    doubtful: Proposal | None = None
-    for words, pattern, cells in _suggested(files):
+    """Yield proposals for files whose names differ in dates or numbers: parts of a cell if they continue each other."""
+    taken: set[Path] = set()
+    doubtful: list[Proposal] = []
+    for suggestion in _suggested(files):
+        cells = {cell: [path for path in paths if path not in taken] for cell, paths in suggestion.cells.items()}
         several = [paths for paths in cells.values() if len(paths) > 1]
-        is_dated = "date" in words
-        verdict = judge.judge(several, most_jump_volt=DATED_JUMP_VOLT if is_dated else FALL_VOLT)
+        if not several:
+            continue
+        is_dated = "date" in suggestion.words
+        verdict = judge.judge(several, most_jump_volt=None if is_dated else NUMBERED_JUMP_VOLT)
         if verdict.is_one is False:
             continue
         if not is_dated and any(_CELL_WORD.search(cell.lower()) for cell in cells):
             verdict = _Verdict(None, "the number may be that of a cell")
-        names = ", ".join(list(cells)[:3]) + (", …" if len(cells) > 3 else "")
-        parts = f"{format_count(len(files), 'file')} of {format_count(len(cells), 'cell')} ({names})"
+        those = tuple(path for paths in cells.values() for path in paths)
+        names = ", ".join([*list(cells)[:3], *["…"][: len(cells) > 3]])
+        parts = f"{format_count(len(those), 'file')} of {format_count(len(cells), 'cell')} ({names})"
         if verdict.is_one:
-            yield Proposal(tuple(files), pattern, f"{parts}: the names differ in {words}, and {verdict.words}")
-            return
-        if doubtful is None:
-            reason = f"perhaps {parts}: the names differ in {words}, but {verdict.words}"
-            doubtful = Proposal(tuple(files), pattern, reason, is_sure=False)
-    if doubtful is not None:
-        yield doubtful
+            taken.update(those)
+            reason = f"{parts}: the names differ in {suggestion.words}, and {verdict.words}"
+            yield Proposal(those, suggestion.pattern, reason)
+        else:
+            reason = f"perhaps {parts}: the names differ in {suggestion.words}, but {verdict.words}"
+            doubtful.append(Proposal(those, suggestion.pattern, reason, is_sure=False))
+    for proposal in doubtful:
+        if not taken.intersection(proposal.files):
+            taken.update(proposal.files)
+            yield proposal
 
 
-def _suggested(files: Sequence[Path]) -> Iterator[tuple[str, str, dict[str, list[Path]]]]:
-    """Yield ways to cut a date or number off the names: words, pattern, and the files of each cell."""
-    for form, make in ((_TAILS, _tail_pattern), (_HEADS, _head_pattern)):
-        for words, regex in form:
-            match = regex.fullmatch(stem(files[0]))
-            if match is None:
-                continue
-            pattern = make(match["cut"])
-            cells: dict[str, list[Path]] = {}
+class _Suggestion(NamedTuple):
+    """A way to cut a date or number off the names of some files.
+
+    Args:
+        words: what is cut off.
+        pattern: as in ``SourceSettings.cell_id_from``.
+        cells: the files of each cell that it gives.
+    """
+
+    words: str
+    pattern: str
+    cells: dict[str, list[Path]]
+
+
+def _suggested(files: Sequence[Path]) -> Iterator[_Suggestion]:
+    """Yield ways to cut a date or number off the names, dates first; the files of one folder together."""
+    for forms, make in ((_TAILS, _tail_pattern), (_HEADS, _head_pattern)):
+        for words, regex in forms:
+            found: dict[tuple[Path, str], dict[str, list[Path]]] = {}
             for path in files:
-                found = re.search(pattern.removeprefix("pattern:"), path.as_posix())
-                if found is None:
-                    break
-                cells.setdefault(found["cell_id"], []).append(path)
-            else:
-                if len(cells) < len(files):
-                    yield words, pattern, cells
+                match = regex.fullmatch(stem(path))
+                if match is None:
+                    continue
+                pattern = make(match["cut"])
+                cell = re.search(pattern.removeprefix("pattern:"), path.as_posix())
+                if cell is not None:
+                    found.setdefault((path.parent, pattern), {}).setdefault(cell["cell_id"], []).append(path)
+            yield from (_Suggestion(words, pattern, cells) for (_, pattern), cells in found.items())
 
 
 def _tail_pattern(cut: str) -> str:

@@ -6,13 +6,12 @@ import random
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import median
 from typing import Final, NamedTuple, TypeVar
 
 import pandas as pd
 
 from ...data.errors import JobError, ReadError
-from ...data.file_names import natural_key, short_names
+from ...data.file_names import dates_in_names, natural_key, short_names
 from ...data.readers.read import cell_ids, read_by_cell
 from ...data.settings import CleanSettings, CurrentSign, SourceSettings
 from ...jobs.cleaning.clean import clean
@@ -31,10 +30,10 @@ SEED: Final = 1
 """Random seed of the sample."""
 
 LIKE_SHARE: Final = 0.2
-"""Share by which the capacities of like cells differ from their median. Chosen, not measured."""
+"""Share by which the smallest capacity of like cells is below the largest. Chosen, not measured."""
 
 MOST_FILES: Final = 10
-"""Files of one cell that are read for guesses: the first ones, by their names."""
+"""Files of one cell that are read for guesses: the first ones, by the dates in their names or by their names."""
 
 MOST_ROWS: Final = 2_000_000
 """Rows of a record that are cleaned for guesses: the first ones."""
@@ -128,7 +127,7 @@ def clean_and_guess(tables: Sequence[Table], cell_id: str, sign: CurrentSign) ->
 
 
 def _cells_by_layout(groups: Groups) -> list[list[list[_File]]]:
-    """Return the files of each cell by layout: those of one cell together where their names give it, else one by one."""
+    """Return the files of each cell by layout: those of one cell together if their names give it, else one by one."""
     by_cell: dict[str, list[_File]] = {}
     by_layout: dict[SourceSettings, list[list[_File]]] = {}
     for settings, paths in groups.items():
@@ -141,9 +140,19 @@ def _cells_by_layout(groups: Groups) -> list[list[list[_File]]]:
             by_layout.setdefault(settings, []).append(unit)
             if cell is not None:
                 by_cell[cell] = unit
-    for unit in by_cell.values():
-        unit.sort(key=lambda file: natural_key(file.path.name))
     return list(by_layout.values())
+
+
+def in_order(files: Sequence[Path]) -> list[Path]:
+    """Return files in the order of the dates in their names, else of their names.
+
+    Args:
+        files: of one cell.
+    """
+    dated = dates_in_names([path.name for path in files]) if len(files) > 1 else ()
+    if dated:
+        return [path for _, path in sorted(zip(dated[0].dates, files, strict=True))]
+    return sorted(files, key=lambda path: natural_key(path.name))
 
 
 def are_alike(guesses: Collection[CellGuess]) -> bool:
@@ -155,9 +164,8 @@ def are_alike(guesses: Collection[CellGuess]) -> bool:
     capacities = [guess.capacity_ah for guess in guesses]
     if not capacities:
         return True
-    usual = median(capacities)
     is_one_set = len({guess.parameter_set for guess in guesses}) == 1
-    return is_one_set and all(abs(capacity - usual) <= LIKE_SHARE * usual for capacity in capacities)
+    return is_one_set and max(capacities) - min(capacities) <= LIKE_SHARE * max(capacities)
 
 
 def _cell_by_name(path: Path, settings: SourceSettings) -> str | None:
@@ -213,8 +221,9 @@ class _Guesser:
         """
         for number in self._sampled(len(cells)):
             found: _Tables = {}
-            for file in cells[number][:MOST_FILES]:
-                self._read(file, found)
+            how = {file.path: file.settings for file in cells[number]}
+            for path in in_order(list(how))[:MOST_FILES]:
+                self._read(_File(path, how[path]), found)
             self._guess(found)
             self._held -= sum(_bytes(table) for _, tables in found.values() for _, table in tables)
 

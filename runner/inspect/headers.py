@@ -84,7 +84,7 @@ def read_headers(files: Sequence[Path], progress: ReadingProgress) -> RawHeaders
         files: the raw files.
         progress: shows how far it is.
     """
-    read: list[tuple[Path, SourceSettings]] = []
+    found: list[tuple[Path, SourceSettings]] = []
     left_out = []
     unknown: dict[tuple[str, tuple[str, ...]], tuple[UnknownTable, list[Path]]] = {}
     channels = Counter((path.parent, stem(path)) for path in files if ends_in_channel(path))
@@ -96,17 +96,16 @@ def read_headers(files: Sequence[Path], progress: ReadingProgress) -> RawHeaders
             )
             continue
         try:
-            read.append((path, _tell_channels_apart(path, guess_settings(path), channels)))
+            found.append((path, _tell_channels_apart(path, guess_settings(path), channels)))
         except ReadError as error:
             left_out.append(str(error))
             table = find_unknown_table(path)
             if table is not None:
                 unknown.setdefault((table.reader, table.names), (table, []))[1].append(path)
-    progress.close()
     groups: dict[SourceSettings, list[Path]] = {}
-    # Files with the same columns have one order of day and month: one with a day above 12 tells it for all.
-    for (path, _), settings in zip(read, unify_date_formats(read), strict=True):
+    for (path, _), settings in zip(found, unify_date_formats(found), strict=True):
         groups.setdefault(settings, []).append(path)
+    progress.close()
     tables = tuple((table, tuple(paths)) for table, paths in unknown.values())
     return RawHeaders(groups, tuple(left_out), tables)
 

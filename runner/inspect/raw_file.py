@@ -42,6 +42,11 @@ _REPORTED: Final = (
     "time_span_after_second",
     "cycles_after",
     "steps_after",
+    "charge_source",
+    "charge_in_low_ah",
+    "charge_in_high_ah",
+    "charge_out_low_ah",
+    "charge_out_high_ah",
 )
 _FINDING: Final = ("rule", "severity", "rows", "source_row", "before", "after", "action")
 _WITH_UNIT: Final = (c.TEST_TIME, c.CURRENT, c.VOLTAGE)

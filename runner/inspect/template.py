@@ -121,6 +121,7 @@ _REST: Final = """\
 # clock_tolerance_second = 2.0              # largest drift of wall clock against test time between two rows, in s
 # clock_drift = 2e-4                        # largest steady drift of one clock against the other, in s per s
 # cycle_turns = 20                          # most turns between charge and discharge in one cycle
+# charge_tolerance = 0.005                  # share of the throughput by which the charge may be uncertain
 
 # Cycles to simulate. Without this, the whole record is simulated in one go, as ageing models need it.
 # [simulate]
@@ -333,6 +334,6 @@ def _window(guess: CellGuess) -> str:
     lower, upper = SET_WINDOW_VOLT[guess.parameter_set]
     text = f"{highest} is typical of {kind}"
     if guess.voltage_max_volt > upper + OUTSIDE_VOLT or guess.voltage_min_volt < lower - OUTSIDE_VOLT:
-        lowest = f"{guess.voltage_min_volt:.2f}"
-        text += f"; but the record has {lowest} to {highest}, and {guess.parameter_set} is made for {lower:g} to {upper:g} V"
+        record = f"the record has {guess.voltage_min_volt:.2f} to {highest}"
+        text += f"; but {record}, and {guess.parameter_set} is made for {lower:g} to {upper:g} V"
     return text

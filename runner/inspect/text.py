@@ -146,8 +146,21 @@ def _clean(inspection: Inspection) -> Iterator[str]:
         text += f", estimated capacity {cleaned['capacity_guess_ah']:g} A.h (a guess, from {number})"
     yield text
     yield from _describe_not_cleaned(inspection)
+    yield from _charge(cleaned)
     yield f"current  {_sign(cleaned['current_sign'])}"
     yield _findings(cleaned["findings"])
+
+
+def _charge(cleaned: Inspection) -> Iterator[str]:
+    """Yield what the charge is known from, and its bounds."""
+    if not cleaned["charge_source"]:
+        return
+    bounds = [
+        f"{cleaned[f'charge_{way}_low_ah']:.4g} to {cleaned[f'charge_{way}_high_ah']:.4g} A.h {way}"
+        for way in ("in", "out")
+        if cleaned[f"charge_{way}_low_ah"] is not None and cleaned[f"charge_{way}_high_ah"] is not None
+    ]
+    yield f"charge   from {cleaned['charge_source']}{'; ' if bounds else ''}{', '.join(bounds)}"
 
 
 def _findings(findings: Sequence[Inspection]) -> str:

@@ -145,6 +145,29 @@ def find_unread_files(sources: Sequence[ScannedSource], cell_id: str) -> tuple[s
     return tuple(source.file.path for source in sources if not source.cells_by_name and _is_unread(source))
 
 
+def find_gone_files(catalog: Path, cell_ids: Sequence[str]) -> dict[str, str]:
+    """Return the path of the file that had each cell in an earlier run and does not exist any more.
+
+    Args:
+        catalog: path of the store's catalog; may not exist yet.
+        cell_ids: cells that no file of the campaign has.
+
+    Returns:
+        Path by cell id, only for cells with such a file.
+    """
+    if not cell_ids or not catalog.is_file():
+        return {}
+    with closing(queries.connect(catalog)) as reader:
+        known = queries.source_cache(reader)
+    wanted = set(cell_ids)
+    return {
+        cell_id: path
+        for (path, _, _), (_, cells) in known.items()
+        for cell_id in wanted.intersection(cells)
+        if not Path(path).exists()
+    }
+
+
 def describe_unread(paths: Sequence[str]) -> str:
     """Say which files that cannot be read may hold a cell.
 

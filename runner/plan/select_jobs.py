@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from ...data.errors import UsageError
 from ...data.names import quote, suggest_or_list
@@ -54,13 +55,19 @@ def select_fits(jobs: Sequence[Job], fits: Sequence[str]) -> tuple[Job, ...]:
     return tuple(job for job in jobs if job.key in needed or _is_unopened(job))
 
 
-def select_cells(jobs: Sequence[Job], cells: Sequence[str], sources: Sequence[ScannedSource] = ()) -> tuple[Job, ...]:
+def select_cells(
+    jobs: Sequence[Job],
+    cells: Sequence[str],
+    sources: Sequence[ScannedSource] = (),
+    gone: Mapping[str, str] = MappingProxyType({}),
+) -> tuple[Job, ...]:
     """Select the jobs of some cells, with the splits of raw files that they need.
 
     Args:
         cells: cell ids; empty = all jobs.
         sources: all raw files of the campaign. The job of a file that cannot be opened is selected with the cell that
             the file has according to its name: it fails and says why.
+        gone: the file that a cell had in an earlier run, if it does not exist any more.
 
     Raises:
         UsageError: a cell is not in the campaign; the text gives the files that cannot be read and may hold it, and
@@ -72,6 +79,10 @@ def select_cells(jobs: Sequence[Job], cells: Sequence[str], sources: Sequence[Sc
     known = {job.cell_id for job in jobs if job.kind == "clean"}
     known |= {cell for source in sources for cell in source.cells_by_name}
     for cell in cells:
+        if cell in gone and cell not in known:
+            raise UsageError(
+                f"the file of the cell {quote(cell)} is gone: {gone[cell]}; put it back, or name other cells"
+            )
         if cell not in known:
             unread = find_unread_files(sources, cell)
             where = f" in a readable file; {describe_unread(unread)}" if unread else ""

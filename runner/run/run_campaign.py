@@ -28,7 +28,14 @@ from ..campaign.cell_plan import CellPlan, find_absent_cells, resolve
 from ..campaign.pybamm_checks import check_with_pybamm
 from ..plan.job import Job, ModelWork, ScannedSource
 from ..plan.plan import list_cells, plan_jobs
-from ..plan.scan import check_current_signs, describe_unread, find_unread_files, record_sources, scan_sources
+from ..plan.scan import (
+    check_current_signs,
+    describe_unread,
+    find_gone_files,
+    find_unread_files,
+    record_sources,
+    scan_sources,
+)
 from ..plan.select_jobs import select_cells, select_fits, select_stage
 from ..worker import model_cache
 from ..worker.compile import choose_compiled
@@ -106,7 +113,10 @@ def scan_and_plan(campaign: Campaign) -> CampaignPlan:
 
 
 def find_unread_cells(campaign: Campaign, sources: Sequence[ScannedSource]) -> dict[str, str]:
-    """Find the cells that the campaign names, that no readable file has, and that an unreadable file may have.
+    """Find the cells that the campaign names, that no readable file has, and whose name is no slip.
+
+    Either a file that cannot be read may have the cell, or an earlier run found it in a file that is gone, or
+    ``kilocell init`` wrote its table, so its file is gone.
 
     Args:
         sources: the campaign's raw files, scanned.
@@ -115,9 +125,15 @@ def find_unread_cells(campaign: Campaign, sources: Sequence[ScannedSource]) -> d
         A line of text for each of these cells, by cell id.
     """
     lines = {}
-    for where, cell_id in find_absent_cells(campaign, list_cells(sources)):
+    absent = find_absent_cells(campaign, list_cells(sources))
+    gone = find_gone_files(Store(campaign.store).catalog, [cell_id for _, cell_id in absent])
+    for where, cell_id in absent:
         files = find_unread_files(sources, cell_id)
-        if files:
+        if cell_id in gone:
+            lines[cell_id] = f"{where}: the file of the cell {quote(cell_id)} is gone: {gone[cell_id]}"
+        elif not files and campaign.was_guessed(cell_id):
+            lines[cell_id] = f"{where}: no file has the cell {quote(cell_id)}, for which kilocell init wrote this table"
+        elif files:
             lines[cell_id] = f"{where}: no readable file has the cell {quote(cell_id)}; {describe_unread(files)}"
     return lines
 
@@ -150,7 +166,8 @@ def run_campaign(
     store = Store(campaign.store)
     with lock_store(store.root), Catalog.open(store.catalog) as catalog:
         plan = scan_and_plan(campaign)
-        jobs = select_fits(select_cells(select_stage(plan.jobs, command), cells, plan.sources), fits)
+        gone = find_gone_files(store.catalog, cells)
+        jobs = select_fits(select_cells(select_stage(plan.jobs, command), cells, plan.sources, gone), fits)
         if command == "fit":
             _require_fit(campaign.path, jobs)
         store_added_fits(store, campaign.asked)

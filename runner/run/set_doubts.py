@@ -163,6 +163,6 @@ def _spans_window(summary: SetSummary, seen: CellGuess) -> bool:
 def _doubt_scale(capacity_ah: float, name: str, of_set_ah: float) -> Iterator[str]:
     if not 1 / MOST_SCALE <= capacity_ah / of_set_ah <= MOST_SCALE:
         yield (
-            f"the cell has {capacity_ah:g} A.h, {name} describes a cell of {of_set_ah:g} A.h; its electrodes are scaled, "
-            "but thicknesses and particles are those of the other cell"
+            f"the cell has {capacity_ah:g} A.h, {name} describes a cell of {of_set_ah:g} A.h; its electrodes are "
+            "scaled, but thicknesses and particles are those of the other cell"
         )

@@ -48,6 +48,7 @@ class Export:
     columns: dict[str, tuple[int, str, Read]]
     reader: str = "csv"
     states: int | None = None
+    frequency: int | None = None  # place of the frequency of an impedance measurement
     first_row_after: int = 0
     cell_id_from: str = "stem"
     cells: tuple[str, ...] = ()
@@ -94,6 +95,7 @@ EXPORTS = [
             c.CHARGING_CAPACITY: (11, "Ah", PLAIN), c.DISCHARGING_CAPACITY: (12, "Ah", PLAIN),
             c.STEP_CAPACITY: (3, "", PLAIN),
         },
+        frequency=15,
     ),
     Export(
         "formats_pyprobe/arbin/sample_data_arbin.csv", 1, ",", 13,
@@ -205,6 +207,8 @@ def test_every_export_is_read_as_it_stands(shared_data: Path, export: Export) ->
         expected = [read(row[place]) if row[place].strip() else np.nan for row in rows]
         np.testing.assert_allclose(frame[target], expected, rtol=1e-12, atol=1e-9, err_msg=target)
     states = [""] * len(rows) if export.states is None else [row[export.states] for row in rows]
+    if export.frequency is not None:
+        states = ["" if row[export.frequency] == "NaN" else "impedance" for row in rows]
     assert frame[c.STATE].tolist() == states
 
 

@@ -21,6 +21,7 @@ from kilocell.data.readers.read import guess_settings, read_raw
 from kilocell.data.rules import RULES_BY_CODE, flag_bit
 from kilocell.data.settings import CleanSettings
 from kilocell.jobs.cleaning.clean import Cleaned, clean
+from raw_records import file_rows
 from real_records import Truth, true_records
 from seeded_defects import Bench, damaged
 
@@ -106,7 +107,8 @@ def judge(tally: Tally, name: str, bench: Bench, table: pd.DataFrame, result: Cl
     """Add one cleaned record to the tally."""
     tally.records += 1
     ids = table["row_id"].to_numpy()
-    samples, flags = result.samples, result.samples[c.FLAGS].to_numpy()
+    samples = file_rows(result.samples)
+    flags = samples[c.FLAGS].to_numpy()
     true_ids = ids[samples[c.SOURCE_ROW]]
     touched: dict[str, set[int]] = {}
     for code in RULES_BY_CODE:

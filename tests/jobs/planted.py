@@ -25,6 +25,7 @@ from kilocell.data.synthetic.planting import Defect
 from kilocell.data.synthetic.sample_defects import SAMPLE_PLANTS
 from kilocell.data.synthetic.virtual_cell import LibraryRecord
 from kilocell.jobs.cleaning.clean import Cleaned, clean
+from raw_records import file_rows
 
 LENGTHS: Final[dict[str, tuple[int, int]]] = {
     "time_gap": (1, 1), "cycle_jump": (1, 8), "voltage_missing": (1, 15), "current_missing": (1, 6),
@@ -129,7 +130,7 @@ def judge_seed(solved: list[LibraryRecord], seed: int, folder: Path, counts: Cou
 
 def touched_rows(result: Cleaned, rule: str, first: int) -> set[int]:
     """Rows of the record that carry a rule's flag, were taken out by it, or begin one of its findings."""
-    samples, out = result.samples, result.quarantined
+    samples, out = file_rows(result.samples), result.quarantined
     flagged = (samples[c.FLAGS].to_numpy() & flag_bit(rule)) != 0
     rows = [*samples[c.SOURCE_ROW].to_numpy()[flagged], *out.loc[out["rule"] == rule, c.SOURCE_ROW]]
     told = [finding.source_row for finding in result.report.findings if finding.rule == rule]

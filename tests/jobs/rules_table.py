@@ -10,11 +10,28 @@ import dataclasses
 import inspect
 from collections.abc import Callable, Iterator
 from types import CodeType, FunctionType
-from typing import Any
+from typing import Any, Final
 
 from kilocell.data.rules import RULES_BY_CODE
 from kilocell.data.settings import CleanSettings
-from kilocell.jobs.cleaning.clean import CAPACITY_RULES, INDEX_AND_SIGNAL_RULES, TIME_RULES
+from kilocell.jobs.cleaning.charge_bounds import charge_events
+from kilocell.jobs.cleaning.clean import CAPACITY_RULES, CHARGE_RULES, INDEX_AND_SIGNAL_RULES, TIME_RULES
+from kilocell.jobs.cleaning.step_edges import add_edge_samples
+from kilocell.jobs.record.join_sources import join_sources
+
+MADE_BETWEEN: Final[dict[str, Callable[..., Any]]] = {
+    "step_edge": add_edge_samples,
+    "charge_uncertain": charge_events,
+}
+"""Codes that are no rule of their own, and the function of each: ``clean`` calls them before ``CHARGE_RULES``."""
+
+
+def functions() -> dict[str, Callable[..., Any]]:
+    """The function of each rule by its code, in the order in which they are applied."""
+    before = {rule.__name__: rule for rule in (*TIME_RULES, *INDEX_AND_SIGNAL_RULES)}
+    after = {rule.__name__: rule for rule in (*CHARGE_RULES, *CAPACITY_RULES)}
+    return {"file_order": join_sources} | before | MADE_BETWEEN | after
+
 
 FIELDS = [field.name for field in dataclasses.fields(CleanSettings)]
 
@@ -52,11 +69,11 @@ def sentence(function: Callable[..., Any]) -> str:
 def rules_table() -> str:
     """The rules in the order in which they are applied, as a Markdown table."""
     lines = ["| rule | severity | means | what it does | settings |", "|---|---|---|---|---|"]
-    for rule in (*TIME_RULES, *INDEX_AND_SIGNAL_RULES, *CAPACITY_RULES):
-        known = RULES_BY_CODE.get(rule.__name__)
+    for code, rule in functions().items():
+        known = RULES_BY_CODE.get(code)
         severity, meaning = (known.severity, known.meaning) if known else ("", "part of other rules")
         used = ", ".join(f"`{name}`" for name in FIELDS if name in thresholds(rule))
-        lines.append(f"| `{rule.__name__}` | {severity} | {meaning} | {sentence(rule)} | {used} |")
+        lines.append(f"| `{code}` | {severity} | {meaning} | {sentence(rule)} | {used} |")
     return "\n".join(lines)
 
 

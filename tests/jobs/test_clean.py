@@ -13,9 +13,17 @@ from kilocell.data import columns as c
 from kilocell.data.errors import JobError
 from kilocell.data.rules import RULES_BY_CODE
 from kilocell.data.settings import CleanSettings
-from kilocell.jobs.cleaning.clean import CAPACITY_RULES, INDEX_AND_SIGNAL_RULES, TIME_RULES, Cleaned, clean
+from kilocell.jobs.cleaning.clean import (
+    CAPACITY_RULES,
+    CHARGE_RULES,
+    INDEX_AND_SIGNAL_RULES,
+    TIME_RULES,
+    Cleaned,
+    clean,
+)
 from kilocell.jobs.record.cycles import summarise_cycles
-from raw_records import assert_same_signal, cleaned, cycling, raw_table, reordered, seen, with_values
+from raw_records import assert_same_signal, cleaned, cycling, findings, raw_table, reordered, seen, with_values
+from rules_table import MADE_BETWEEN
 
 RAW = cycling(2, noise_volt=0.0005)
 N = len(RAW)
@@ -67,10 +75,12 @@ def test_the_raw_table_is_not_touched() -> None:
 
 
 def test_rules_that_take_rows_are_named_in_the_vocabulary() -> None:
-    names = [rule.__name__ for rule in (*TIME_RULES, *INDEX_AND_SIGNAL_RULES, *CAPACITY_RULES)]
+    lists = (TIME_RULES, INDEX_AND_SIGNAL_RULES, CHARGE_RULES, CAPACITY_RULES)
+    names = [*(rule.__name__ for rules in lists for rule in rules), *MADE_BETWEEN]
     assert len(set(names)) == len(names)
     assert set(RULES_BY_CODE) - set(names) == set()
-    assert set(names) - set(RULES_BY_CODE) == {"count_from_signal", "count_steps", "unit_of_charge"}
+    parts = {"count_from_signal", "count_steps", "rest_pause", "time_from_steps", "time_refined", "unit_of_charge"}
+    assert set(names) - set(RULES_BY_CODE) == parts
 
 
 Damage = Callable[[pd.DataFrame, int], pd.DataFrame]
@@ -189,7 +199,7 @@ def test_charge_and_time_are_as_if_nothing_had_happened(name: str) -> None:
 
 def test_findings_say_where_in_the_file_and_in_the_test() -> None:
     raw = with_values(RAW, 1000, c.VOLTAGE, 9.9999)
-    (found,) = clean(raw, "CELL", CleanSettings()).report.findings
+    (found,) = findings(clean(raw, "CELL", CleanSettings()), "voltage_spike")
     assert (found.source_index, found.source_row, found.cycle_count, found.step_count) == (0, 1000, 2, 7)
     assert (found.before, found.action, found.severity) == ("9.9999 V", "interpolated", "warning")
 

@@ -13,16 +13,27 @@ from judge import write_long
 from kilocell.data import columns as c
 from kilocell.data.readers.read import guess_settings, read_raw
 from kilocell.data.settings import CleanSettings
-from kilocell.jobs.cleaning.clean import CAPACITY_RULES, INDEX_AND_SIGNAL_RULES, TIME_RULES, CleaningRule, clean
+from kilocell.jobs.cleaning.clean import (
+    CAPACITY_RULES,
+    CHARGE_RULES,
+    INDEX_AND_SIGNAL_RULES,
+    TIME_RULES,
+    CleaningRule,
+    clean,
+)
 from kilocell.jobs.record.charge import capacity_scale_ah
-from raw_records import raw_table
+from raw_records import file_rows, raw_table
 from real_records import Truth, true_records
 from seeded_defects import damaged
 from test_clean import assert_idempotent, raw_again
 
-RULES: Final = (*TIME_RULES, *INDEX_AND_SIGNAL_RULES, *CAPACITY_RULES)
+RULES: Final = (*TIME_RULES, *INDEX_AND_SIGNAL_RULES, *CHARGE_RULES, *CAPACITY_RULES)
 OWN_NATURE: Final = {"step_renumbered", "cycle_jump", "no_discharge", "time_resolution", "current_sign"}
 """Findings that may be true of a good record: its numbers, its content, its clock."""
+
+
+UNCERTAIN: Final = {"p492-13-raw", "takehome CELL_C"}
+"""Records that leave more than 0.5 % of their charge open without step time and counters."""
 
 
 @lru_cache(maxsize=1)
@@ -76,12 +87,16 @@ def test_a_rule_alone_leaves_clean_records_byte_identical(rule: CleaningRule, sh
 def test_good_records_keep_every_value(shared_data: Path) -> None:
     for truth in records(shared_data):
         result = clean(as_raw(truth), truth.name, CleanSettings())
-        assert len(result.samples) == len(truth.rows), truth.name
-        assert not {f.rule for f in result.report.findings} - OWN_NATURE - {"duplicate_row", "chamber_off"}, truth.name
+        samples = file_rows(result.samples)
+        assert len(samples) == len(truth.rows), truth.name
+        found = {finding.rule for finding in result.report.findings} - {"duplicate_row", "chamber_off", "step_edge"}
+        # Here these records have neither step time nor counters, and some had every so many-th row taken.
+        assert not found - OWN_NATURE - {"charge_uncertain"}, truth.name
+        assert ("charge_uncertain" in found) == (truth.name in UNCERTAIN), truth.name
         columns = {c.VOLTAGE: "voltage_V", c.CURRENT: "current_A", c.SURFACE_TEMPERATURE: "temperature_C"}
         for column, name in columns.items():
-            np.testing.assert_array_equal(result.samples[column], truth.rows[name], err_msg=f"{truth.name} {column}")
-        np.testing.assert_array_equal(result.samples[c.STEP_COUNT], truth.steps, err_msg=truth.name)
+            np.testing.assert_array_equal(samples[column], truth.rows[name], err_msg=f"{truth.name} {column}")
+        np.testing.assert_array_equal(samples[c.STEP_COUNT], truth.steps, err_msg=truth.name)
 
 
 @pytest.mark.parametrize("seed", [3, pytest.param(4, marks=pytest.mark.slow)])

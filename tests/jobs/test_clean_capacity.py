@@ -14,7 +14,7 @@ from kilocell.data.rules import flag_bit
 from kilocell.data.settings import CleanSettings
 from kilocell.jobs.cleaning.charge_counters import counter_resets
 from kilocell.jobs.cleaning.clean import clean
-from raw_records import SETTINGS, cleaned, cycling, findings, seen, with_values
+from raw_records import SETTINGS, cleaned, cycling, file_rows, findings, seen, with_values
 
 RAW = cycling(3)
 RESETS = ["never", "at each cycle", "at each step"]
@@ -40,7 +40,7 @@ def test_counters_that_agree_say_nothing(resets: str, scale: float) -> None:
     raw = with_counters(RAW, resets, scale)
     result = cleaned(raw)
     assert seen(result) == set()
-    np.testing.assert_array_equal(result.samples[c.CHARGING_CAPACITY], raw[c.CHARGING_CAPACITY])
+    np.testing.assert_array_equal(file_rows(result.samples)[c.CHARGING_CAPACITY], raw[c.CHARGING_CAPACITY])
 
 
 @pytest.mark.parametrize("resets", RESETS)
@@ -72,8 +72,17 @@ def test_one_step_that_differs_is_told_with_its_charges() -> None:
     result = cleaned(with_values(raw, rows, c.CHARGING_CAPACITY, 1.1 * raw[c.CHARGING_CAPACITY][rows]))
     (found,) = findings(result, "capacity_counter")
     assert (found.cycle_count, found.rows, found.after) == (2, 240, "0.66389 A.h by the current")
-    flags = result.samples[c.FLAGS].to_numpy() & flag_bit("capacity_counter")
+    flags = file_rows(result.samples)[c.FLAGS].to_numpy() & flag_bit("capacity_counter")
     assert list(np.flatnonzero(flags)) == list(range(900, 1140))
+
+
+def test_a_counter_that_goes_on_from_an_earlier_step_is_no_difference() -> None:
+    """It shows 0 at rest, and begins the next step with what the step before the rest had counted."""
+    raw = with_counters(RAW, "at each step")
+    rows = slice(780 + 480, 780 + 600)  # the second cycle's discharge, 0.66 A.h, begins with 0.25 A.h
+    goes_on = with_values(raw, rows, c.DISCHARGING_CAPACITY, raw[c.DISCHARGING_CAPACITY][rows] + 0.25)
+    assert goes_on[c.CURRENT][rows].eq(-2.0).all()
+    assert findings(cleaned(goes_on), "capacity_counter") == []
 
 
 def test_what_the_current_did_between_samples_is_no_difference() -> None:

@@ -101,9 +101,10 @@ def test_another_unit_is_told_by_the_wall_clock(cases: dict[str, Case], name: st
     result = case.judge(case.raw.assign(**{c.TEST_TIME: case.test * SECONDS[unit]}), 1e-3)
     (found,) = findings(result, "time_scale")
     assert (found.before, found.after) == (f"test time in {unit}", "in s, by the wall clock")
-    assert found.rows >= len(result.samples)
+    rows = file_rows(result.samples)
+    assert found.rows >= len(rows)
     assert case.new(result) == {"time_scale"}
-    assert (result.samples[c.FLAGS].to_numpy() & flag_bit("time_scale") != 0).all()
+    assert (rows[c.FLAGS].to_numpy() & flag_bit("time_scale") != 0).all()
     assert_idempotent(result, CleanSettings())
 
 
@@ -166,6 +167,14 @@ def test_the_time_within_steps_tells_an_impossible_unit(cases: dict[str, Case], 
     assert (found.before, found.after) == (f"test time in {unit}", "in s, by the step time")
 
 
+def test_a_test_time_and_a_step_time_that_may_both_be_right_are_uncertain(cases: dict[str, Case]) -> None:
+    case = cases["lgm50"]
+    raw = without(case.raw, *(set(EVIDENCE) - {c.STEP_TIME})).assign(**{c.TEST_TIME: case.test / 60.0})
+    result = clean(raw, "CELL", CleanSettings())
+    assert findings(result, "time_scale") == []
+    assert [found.action for found in findings(result, "time_uncertain")] == ["left"]
+
+
 def test_a_step_time_in_another_unit_than_the_test_time_is_converted(cases: dict[str, Case]) -> None:
     case = cases["melasta"]
     raw = case.raw.assign(**{c.STEP_TIME: case.raw[c.STEP_TIME] / 60.0})
@@ -213,7 +222,7 @@ def test_a_wall_clock_that_jumps_ahead_may_be_a_pause_and_stays(cases: dict[str,
     result = case.judge(case.raw.assign(**{c.UNIX_TIME: ahead}), 1e-9)
     (found,) = findings(result, "wall_clock")
     assert (found.action, found.severity, found.source_row) == ("left", "info", 500)
-    np.testing.assert_array_equal(wall_of(result), ahead[result.samples[c.SOURCE_ROW]])
+    np.testing.assert_array_equal(wall_of(result), ahead[file_rows(result.samples)[c.SOURCE_ROW]])
 
 
 @pytest.mark.parametrize("name", ["lgm50", "half_cell", "calce", "melasta"])
@@ -317,7 +326,7 @@ def test_a_block_written_late_goes_to_its_place(
     result = case.judge(taken(without(case.raw, *left_out), order), 1e-6)
     assert len(result.samples) == len(case.good.samples)
     assert case.new(result) == {"time_order"}
-    assert (np.diff(result.samples[c.SOURCE_ROW]) > 0).all()
+    assert (np.diff(file_rows(result.samples)[c.SOURCE_ROW]) > 0).all()
 
 
 @pytest.mark.parametrize("name", ["lgm50", "calce", "arbin"])

@@ -24,7 +24,7 @@ def with_words(rows: slice, word: str) -> pd.DataFrame:
     return RAW.assign(**{c.STATE: pd.array(words, dtype="str")})
 
 
-@pytest.mark.parametrize("word", ["EIS", "GEIS", "peis_2", "Impedance", "AC impedance"])
+@pytest.mark.parametrize("word", ["EIS", "GEIS", "peis_2", "Impedance", "AC impedance", "FRA", "ACI", "SGEIS"])
 def test_rows_that_the_cycler_calls_impedance_are_quarantined(word: str) -> None:
     result = cleaned(with_words(slice(400, 420), word))
     assert list(result.quarantined[c.SOURCE_ROW]) == list(range(400, 420))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -124,3 +125,45 @@ def test_a_sign_that_the_voltage_contradicts_is_obeyed_and_told() -> None:
     np.testing.assert_array_equal(wrong.samples[c.CURRENT], -RAW[c.CURRENT])
     right = cleaned(RAW, replace(SETTINGS, current_sign="charge_positive"))
     assert findings(right, "current_sign") == []
+
+
+UNSIGNED = RAW.assign(**{c.CURRENT: RAW[c.CURRENT].abs()})
+
+
+@pytest.mark.parametrize("capacity", [None, 0.2, 2.0, 70.0, 700.0])
+@pytest.mark.parametrize("raw", [TURNED, with_words(TURNED), with_words(UNSIGNED), UNSIGNED])
+def test_the_sign_depends_on_no_capacity(raw: pd.DataFrame, capacity: float | None) -> None:
+    np.testing.assert_array_equal(
+        cleaned(raw, replace(SETTINGS, nominal_capacity_ah=capacity)).samples[c.CURRENT], RAW[c.CURRENT]
+    )
+
+
+@pytest.mark.parametrize("odd", ["P", "S", ""])
+def test_words_in_some_rows_of_a_step_count_for_the_whole_step(odd: str) -> None:
+    words = np.where(np.arange(N) % 3 == 0, odd, np.char.upper(np.where(WORDS == "PAU", "R", WORDS)))
+    step = (RAW[c.STEP_ID].to_numpy() == 4.0) & (RAW[c.CYCLE_ID].to_numpy() == 2.0)
+    words[np.flatnonzero(step)[60:]] = odd
+    raw = UNSIGNED.assign(**{c.STATE: words}).astype(c.RAW_COLUMNS)
+    np.testing.assert_array_equal(cleaned(raw).samples[c.CURRENT], RAW[c.CURRENT])
+
+
+def test_without_words_counters_or_the_voltage_tell_the_direction_and_it_is_told() -> None:
+    without_numbers = UNSIGNED.assign(**{c.STEP_ID: np.nan, c.CYCLE_ID: np.nan})
+    for raw in (UNSIGNED, without_numbers):
+        result = cleaned(raw)
+        np.testing.assert_array_equal(result.samples[c.CURRENT], RAW[c.CURRENT])
+        (found,) = findings(result, "current_sign")
+        assert (found.severity, found.action) == ("warning", "turned")
+    flat: dict[str, Any] = {c.VOLTAGE: 3.3, c.CHARGING_CAPACITY: np.cumsum(np.clip(RAW[c.CURRENT], 0.0, None)) / 360.0}
+    flat[c.DISCHARGING_CAPACITY] = np.cumsum(np.clip(-RAW[c.CURRENT], 0.0, None)) / 360.0
+    np.testing.assert_array_equal(cleaned(UNSIGNED.assign(**flat)).samples[c.CURRENT], RAW[c.CURRENT])
+
+
+def test_loads_of_one_direction_are_not_taken_for_two() -> None:
+    rng = np.random.default_rng(7)
+    load = np.repeat(rng.uniform(0.2, 6.0, 600), 5)
+    load[rng.integers(0, 3000, 300)] = 0.0
+    volt = 3.9 - 0.1 * np.cumsum(load) / 3600.0 - 0.05 * load
+    raw = raw_table(**{c.TEST_TIME: np.arange(3000.0), c.VOLTAGE: volt, c.CURRENT: load, c.STEP_ID: np.ones(3000)})
+    np.testing.assert_array_equal(cleaned(raw).samples[c.CURRENT], -load)
+    np.testing.assert_array_equal(cleaned(raw.assign(**{c.CURRENT: -load})).samples[c.CURRENT], -load)

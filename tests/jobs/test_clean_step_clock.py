@@ -13,7 +13,7 @@ STEPS = ((1, 0.0, 37.3), (2, 1.5, 61.8), (3, -1.5, 44.4), (1, 0.0, 18.7), (2, 1.
 
 
 def fine_record(every: float, start: float = 0.0) -> pd.DataFrame:
-    """A record with a test time of 1 ms and the time within steps, logged at an interval and at the end of each step."""
+    """A record with a test time of 1 ms and the time within steps, logged regularly and at the end of each step."""
     times, since, steps, currents = [], [], [], []
     begin = start
     for number, ampere, second in STEPS:
@@ -62,6 +62,16 @@ def test_a_missing_test_time_is_made_from_the_steps(every: float) -> None:
     assert len(result.samples) == len(raw)
     np.testing.assert_allclose(intervals(result.samples), intervals(raw), rtol=0.0, atol=1e-9)
     assert [told.action for told in findings(result, "step_time")] == ["joined"]
+
+
+def test_a_missing_stamp_is_filled_by_the_time_within_the_step() -> None:
+    raw = fine_record(0.5)
+    time = raw[c.TEST_TIME].to_numpy().copy()
+    rows = [3, 74, 75, 200, 300]
+    time[rows] = np.nan
+    result = cleaned(raw.assign(**{c.TEST_TIME: time}))
+    np.testing.assert_allclose(intervals(result.samples), intervals(raw), rtol=0.0, atol=1e-9)
+    assert {found.action for found in findings(result, "time_missing")} == {"filled"}
 
 
 def test_steps_of_one_row_have_their_own_length() -> None:

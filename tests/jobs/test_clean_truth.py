@@ -14,6 +14,7 @@ from kilocell.data.readers.read import guess_settings, read_raw
 from kilocell.data.rules import flag_bit
 from kilocell.data.settings import CleanSettings
 from kilocell.jobs.cleaning.clean import Cleaned, clean
+from raw_records import file_rows
 
 CELLS = pytest.mark.parametrize("cell", ["CELL_A", "CELL_B", "CELL_C", "CELL_D", "CELL_E"])
 
@@ -28,7 +29,7 @@ class Judged:
         truth = pd.read_parquet(folder / "answer_key_truth.parquet")
         self.truth = truth[truth["cell_id"] == cell].set_index("row_id")
         self.row_ids = pd.read_parquet(folder / "answer_key_row_ids.parquet")["row_id"].to_numpy()
-        self.samples = self.result.samples
+        self.samples = file_rows(self.result.samples)
         self.true_rows = self.row_ids[self.samples[c.SOURCE_ROW]]
         self.true = self.truth.loc[self.true_rows]
         self.flags = self.samples[c.FLAGS].to_numpy()
@@ -115,21 +116,29 @@ STEPS_AND_CYCLES = {"Cell781_0p1C_0degC": (4, 2), "Cell796_2C_25degC": (5, 1)}
 """Of the records that are not two cycles of nine steps: one was aborted, one is a single discharge."""
 
 
+UNCERTAIN = {"Cell781_0p1C_0degC"}
+"""An aborted test: 5e-6 A.h flowed, at one edge, and its counter does not show so little."""
+
+
 def test_records_of_a_good_cycler_pass_as_they_are(shared_data: Path) -> None:
     paths = sorted((shared_data / "lgm50_digatron").glob("*/*.csv"))
     assert len(paths) == 17
     for path in paths:
         raw = read_raw(path, guess_settings(path))
         result = clean(raw, path.stem, CleanSettings())
-        samples = result.samples
+        samples = file_rows(result.samples)
         # The cycler writes a step's last row twice; one of them is enough. Its markers are no samples.
         assert set(result.quarantined["rule"]) == {"duplicate_row", "marker_row"}, path.stem
         assert set(result.quarantined[c.STATE][result.quarantined["rule"] == "marker_row"]) <= {"RANGE", "STO"}
         kept = raw.iloc[samples[c.SOURCE_ROW]].reset_index(drop=True)
         for column in (c.VOLTAGE, c.CURRENT, c.SURFACE_TEMPERATURE):
             np.testing.assert_array_equal(samples[column], kept[column], err_msg=f"{path.stem} {column}")
-        assert {finding.rule for finding in result.report.findings} <= {
+        found = {finding.rule for finding in result.report.findings}
+        if path.stem in UNCERTAIN:
+            found.remove("charge_uncertain")
+        assert found <= {
             "duplicate_row", "marker_row", "time_resolution", "cycle_jump", "step_renumbered", "no_discharge",
+            "step_edge",
         }, path.stem  # fmt: skip
         counts = (result.report.steps_after, result.report.cycles_after)
         assert counts == STEPS_AND_CYCLES.get(path.stem, (9, 2)), path.stem
@@ -150,5 +159,6 @@ def test_records_of_a_good_cycler_pass_as_they_are(shared_data: Path) -> None:
 def test_records_of_other_cyclers_keep_every_value(shared_data: Path, name: str) -> None:
     raw = read_raw(shared_data / name, guess_settings(shared_data / name))
     result = clean(raw, "CELL", CleanSettings())
-    np.testing.assert_array_equal(result.samples[c.VOLTAGE], raw[c.VOLTAGE])
-    np.testing.assert_array_equal(np.abs(result.samples[c.CURRENT]), np.abs(raw[c.CURRENT]))
+    samples = file_rows(result.samples)
+    np.testing.assert_array_equal(samples[c.VOLTAGE], raw[c.VOLTAGE])
+    np.testing.assert_array_equal(np.abs(samples[c.CURRENT]), np.abs(raw[c.CURRENT]))

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from kilocell.data import columns as c
+from kilocell.data.readers.read import guess_settings, read_raw
+from kilocell.data.settings import CleanSettings
+from kilocell.jobs.cleaning.clean import clean
+from kilocell.jobs.record.cycles import summarise_cycles
+from kilocell.jobs.record.join_sources import join_sources
 from pairwise import pairwise
-from raw_records import cleaned, cycling, findings, with_values
+from raw_records import cleaned, cycling, findings, seen, with_values
 
 PAUSE_SECOND = 3600.0
 ROWS = len(cycling(1))
@@ -48,7 +54,14 @@ def cut(
 
 @pytest.mark.parametrize(
     ("cycles", "clocks", "steps", "one_file"),
-    pairwise([(1, 1, 1, 3), (2, 1, 1), (1, 1), (3, 1, 2)], ["both", "test", "wall"], ["file", "none"], [False, True]),
+    pairwise(
+        [(1, 1, 1, 3), (2, 1, 1), (1, 1), (3, 1, 2)],
+        ["both", "test", "wall"],
+        ["file", "none"],
+        [False, True],
+        # By the wall clock alone, nothing in one file shows where a run begins.
+        allowed=lambda cycles, clocks, steps, one_file: not (one_file and clocks == "wall"),
+    ),
 )
 def test_files_that_each_begin_at_cycle_1_are_counted_on(
     cycles: tuple[int, ...], clocks: str, steps: str, one_file: bool
@@ -56,8 +69,6 @@ def test_files_that_each_begin_at_cycle_1_are_counted_on(
     raw = cycling(sum(cycles), clocks=clocks)
     if steps == "none":
         raw[c.STEP_ID] = np.nan
-    if one_file and clocks == "wall":
-        pytest.skip("nothing shows where a run begins")
     starts = ROWS * np.cumsum(cycles)[:-1]
     result = cleaned(cut(raw, starts.tolist(), True, clocks != "wall", one_file, PAUSE_SECOND))
     assert result.report.cycles_after == sum(cycles)
@@ -69,6 +80,12 @@ def test_a_new_run_with_the_number_of_the_last_is_said() -> None:
     (found,) = findings(result, "cycle_jump")
     assert (found.before, found.after) == ("cycle 1 after 1, in a new run", "cycle 2")
     assert (found.source_index, found.source_row) == (1, ROWS)
+
+
+def test_clocks_of_files_that_begin_anew_are_no_clocks_of_steps() -> None:
+    result = cleaned(cut(cycling(5), [k * ROWS for k in range(1, 5)], True, True, pause_second=PAUSE_SECOND))
+    assert "step_time" not in seen(result)
+    assert [found.severity for found in findings(result, "time_restart")] == ["info"] * 4
 
 
 @pytest.mark.parametrize(
@@ -122,3 +139,18 @@ def test_a_schedule_with_inner_loops_that_is_cut_stays_one_cycle() -> None:
     step[480:600] = np.where((np.arange(120) // 10) % 2 == 0, 4.0, 3.0)
     result = cleaned(cut(pulses.assign(**{c.STEP_ID: step}), [490, 510, 530]))
     assert result.report.cycles_after == 1
+
+
+def test_three_real_files_of_one_cycle_each_are_three_cycles(shared_data: Path) -> None:
+    """Arbin workbooks of CALCE, each with a cycle 1; the capacities are those of Arbin's counters."""
+    pytest.importorskip("python_calamine")
+    folder = shared_data / "calce_cs2_35"
+    if not folder.is_dir():
+        pytest.skip(f"no data in {folder}")
+    paths = [folder / f"CS2_35_8_{day}_10.xlsx" for day in (19, 17, 18)]
+    joined = join_sources([(path.name, read_raw(path, guess_settings(path))) for path in paths])
+    assert joined.order == (1, 2, 0)
+    assert [note.severity for note in joined.notes] == ["info"]
+    result = clean(joined.table, "CS2_35", CleanSettings(), joined.notes)
+    capacity_ah = [cycle.charge_out_ah for cycle in summarise_cycles(result.samples)]
+    np.testing.assert_allclose(capacity_ah, [1.1385, 1.1377, 1.1375], atol=2e-3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -76,7 +77,9 @@ def test_a_clock_in_some_files_only_needs_other_evidence() -> None:
         join_sources([("1.csv", raw(0, 1000)), ("2.csv", unwalled(0, 2000))])
 
 
-def part(hours: float = 1.0, volt: tuple[float, float] = (3.7, 3.7), **numbers: float | NDArray[Any]) -> pd.DataFrame:
+def part(
+    hours: float = 1.0, volt: tuple[float, float] = (3.7, 3.7), numbers: Mapping[str, NDArray[Any]] | None = None
+) -> pd.DataFrame:
     """A file whose test time begins at zero, at rest at both ends.
 
     Args:
@@ -86,7 +89,7 @@ def part(hours: float = 1.0, volt: tuple[float, float] = (3.7, 3.7), **numbers: 
     time = np.linspace(0.0, 3600.0 * hours, 9)
     current = np.array([0, 0, 1, 1, 1, -1, -1, 0, 0.0])
     columns = {c.UNIX_TIME: np.nan, c.TEST_TIME: time, c.CURRENT: current, c.VOLTAGE: np.linspace(*volt, 9)}
-    return pd.DataFrame({**columns, **numbers, c.SOURCE_INDEX: 0, c.SOURCE_ROW: range(9)})
+    return pd.DataFrame({**columns, **(numbers or {}), c.SOURCE_INDEX: 0, c.SOURCE_ROW: range(9)})
 
 
 def test_parts_are_joined_in_the_natural_order_of_their_names_which_is_a_guess() -> None:
@@ -101,13 +104,26 @@ def test_parts_are_joined_in_the_natural_order_of_their_names_which_is_a_guess()
 
 def test_cycle_numbers_that_go_on_show_the_order_against_the_names() -> None:
     tables = [
-        (name, part(h, **{c.CYCLE_ID: np.repeat(np.arange(first, first + 3), 3)}))
+        (name, part(h, numbers={c.CYCLE_ID: np.repeat(np.arange(first, first + 3), 3)}))
         for name, h, first in [("a", 1, 4), ("b", 2, 1), ("c", 3, 7)]
     ]
     joined = join_sources(tables)
     assert joined.order == (1, 0, 2)
     assert warnings(joined) == []
     assert "by the cycle numbers" in notes(joined)[0]
+
+
+def test_numbers_that_go_on_confirm_the_order_of_names_although_some_files_begin_alike() -> None:
+    starts = {1: 1, 2: 1, 10: 2, 11: 3, 12: 3}
+    ends = {1: 1, 2: 2, 10: 3, 11: 3, 12: 4}
+    tables = [
+        (f"p{k}", part(1 + 0.1 * k, numbers={c.STEP_ID: np.repeat([starts[k], ends[k]], [4, 5])}))
+        for k in (1, 10, 11, 12, 2)
+    ]
+    joined = join_sources(tables)
+    assert [tables[i][0] for i in joined.order] == ["p1", "p2", "p10", "p11", "p12"]
+    assert warnings(joined) == []
+    assert "the names of the files, with step numbers that go on" in notes(joined)[0]
 
 
 def test_dates_in_names_show_the_order() -> None:
@@ -168,7 +184,7 @@ def test_one_wrong_stamp_does_not_make_files_overlap() -> None:
 
 def test_a_summary_beside_a_record_is_left_out_and_alone_it_is_refused() -> None:
     cycles = np.arange(1.0, 10.0)
-    summary = part(200, **{c.CYCLE_ID: cycles})
+    summary = part(200, numbers={c.CYCLE_ID: cycles})
     joined = join_sources([("A.csv", part(1)), ("A_summary.csv", summary)])
     assert (joined.order, joined.notes[0].action) == ((0,), "left out")
     with pytest.raises(JobError, match="one row for each step or cycle") as caught:

@@ -193,3 +193,61 @@ def test_the_command(tmp_path: Path) -> None:
     (found,) = json.loads(done.stdout)
     assert found["cleaned"]["cell_id"] == "B001"
     assert not list(tmp_path.glob("store*"))
+
+
+def test_clocks_counters_and_what_is_uncertain_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = ("Test Time;Current;Voltage", *(f"{60 * row};1,5;3,{700 + row}" for row in range(9)))
+    found = inspect_file(write(tmp_path / "cell.csv", *lines))
+    assert found["clocks"] == [{"column": "Test Time", "target": c.TEST_TIME}]
+    assert found["counters"] == []
+    assert "the unit of Current is assumed: ampere" in found["uncertain"]
+    assert "no charge counter: charge is known from the sampled current alone" in found["uncertain"]
+    _, out = shown(capsys, tmp_path / "cell.csv")
+    assert "clocks   Test Time (test_time_second)" in out
+    assert "counters none" in out
+    assert "check    the unit of Test Time is assumed: second" in out
+
+
+def test_files_of_one_cell_are_listed_in_the_order_in_which_they_join(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for part in range(11):
+        rows = range(40 * part, 40 * part + 40)
+        lines = [
+            f"{60 * row},{-0.5 if row % 80 < 40 else 0.5},{3.7 - 0.005 * min(row % 80, 80 - row % 80)}" for row in rows
+        ]
+        write(tmp_path / f"Z3_{part + 1}.csv", "time_s,current_A,voltage_V", *lines)
+    code = show_inspection([str(tmp_path)], None, json_=False)
+    out = capsys.readouterr().out
+    assert code == 0
+    assert "Z3: 11 files of 1 cell (Z3): the names differ in a number at the end, and the test time goes on" in out
+    assert "order  Z3_1.csv, Z3_2.csv, Z3_3.csv" in out
+    assert "Z3_9.csv, Z3_10.csv, Z3_11.csv" in out
+    show_inspection([str(tmp_path)], None, json_=True)
+    first = json.loads(capsys.readouterr().out)[0]
+    assert first["joined"][0]["cell_id"] == "Z3"
+
+
+def test_the_capacity_is_that_of_the_cleaned_record(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The magnitude of a current with a letter for its direction adds up to nonsense before cleaning."""
+    header = "Rec#\tCyc#\tStep\tTest (Sec)\tAmps\tVolts\tState"
+    rows = []
+    for row in range(480):
+        state = "D" if row // 120 % 2 == 0 else "C"
+        level = row % 120 if state == "D" else 120 - row % 120
+        volt = 4.1 - 0.008 * level + (0.05 if state == "C" else -0.05)
+        rows.append(f"{row}\t{row // 240}\t{row // 120}\t{60.0 * row}\t0.8\t{volt:.4f}\t{state}")
+    path = write(tmp_path / "m.txt", header, *rows)
+    assert inspect_file(path)["cleaned"]["capacity_guess_ah"] == pytest.approx(1.6, rel=0.02)
+    _, out = shown(capsys, path)
+    assert "(a guess, from 4 half cycles)" in out
+
+
+def test_control_characters_do_not_reach_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = long_file(tmp_path, 2)
+    text = path.read_text(encoding="utf-8").replace("B000", "\x1b[2JB\x9b0")
+    path = write(tmp_path / "na\nme\x1b[31m.csv", *text.splitlines())
+    _, out = shown(capsys, path)
+    assert "\x1b" not in out
+    assert "\x9b" not in out
+    assert "na\\nme\\x1b[31m.csv" in out

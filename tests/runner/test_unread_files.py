@@ -17,7 +17,7 @@ from kilocell.runner.campaign.campaign import Campaign, load_campaign
 from kilocell.runner.inspect.new_campaign import write_campaign
 from kilocell.runner.inspect.raw_file import show_inspection
 from kilocell.runner.plan.job import Job
-from kilocell.runner.plan.scan import record_sources, scan_sources
+from kilocell.runner.plan.scan import find_gone_files, record_sources, scan_sources
 from kilocell.runner.plan.select_jobs import select_cells, select_fits
 from kilocell.runner.run.run_campaign import find_unread_cells, scan_and_plan
 from kilocell.runner.worker.run_job import run_job
@@ -148,6 +148,33 @@ def test_a_named_cell_may_be_in_a_file_whose_cells_nobody_knows(
         select_cells(plan.jobs, ["B"], plan.sources)
 
 
+def test_a_cell_whose_file_is_gone_since_an_earlier_run_is_no_wrong_name(tmp_path: Path) -> None:
+    (tmp_path / "two.csv").write_text(lines("B"))
+    campaign = campaign_of(tmp_path, '"*.csv"', more="[cells.two]\nnominal_capacity_ah = 4.0\n")
+    catalog_path = Store(campaign.store).catalog
+    with Catalog.open(catalog_path) as catalog:
+        record_sources(catalog, scan_sources(campaign.sources, catalog_path))
+    (tmp_path / "two.csv").unlink()
+    campaign = load_campaign(campaign.path)
+    plan = scan_and_plan(campaign)
+    assert [job.cell_id for job in plan.jobs] == ["one"]
+    assert "two.csv" in find_unread_cells(campaign, plan.sources)["two"]
+    gone = find_gone_files(catalog_path, ["two", "one"])
+    with pytest.raises(UsageError, match=r'the file of the cell "two" is gone: .*two\.csv'):
+        select_cells(plan.jobs, ["two"], plan.sources, gone)
+    campaign.path.write_text(campaign.path.read_text().replace("cells.two", "cells.tow"))
+    with pytest.raises(CampaignError, match='no source has the cell "tow"'):
+        scan_and_plan(load_campaign(campaign.path))
+
+
+def test_a_cell_that_init_wrote_is_no_wrong_name(tmp_path: Path) -> None:
+    more = "[cells.gone]\nnominal_capacity_ah = 4.0\nguessed = { nominal_capacity_ah = 4.0 }\n"
+    campaign = campaign_of(tmp_path, '"*.csv"', more=more)
+    plan = scan_and_plan(campaign)
+    assert [job.cell_id for job in plan.jobs] == ["one"]
+    assert "no file has the cell" in find_unread_cells(campaign, plan.sources)["gone"]
+
+
 def test_a_wrong_cell_is_refused_when_every_file_can_be_read(tmp_path: Path) -> None:
     campaign = campaign_of(tmp_path, '"one.csv"', more="[cells.ome]\nnominal_capacity_ah = 4.0\n")
     with pytest.raises(CampaignError, match=r'no source has the cell "ome" \(did you mean "one"\?\)'):
@@ -212,7 +239,7 @@ def test_nothing_opens_a_named_pipe(tmp_path: Path, capsys: pytest.CaptureFixtur
     for paths in ([str(pipe)], [str(tmp_path)]):
         assert show_inspection(paths, None, json_=False) == 1
         assert "named pipe" in capsys.readouterr().out
-    (left_out,) = write_campaign([str(tmp_path)], tmp_path / "campaign.toml")
+    (left_out,) = write_campaign([str(tmp_path)], tmp_path / "campaign.toml").left_out
     assert "named pipe" in left_out
 
 
