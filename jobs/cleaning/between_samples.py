@@ -226,7 +226,8 @@ def usual_side(intervals: Intervals, second: Floats) -> Floats:
 
 def holds_begin(intervals: Intervals) -> Mask:
     """Tell where the step of the second sample is a hold, shape (k,)."""
-    return (intervals.new_rate > 0.0) | (intervals.new_start != intervals.after)
+    holds: Mask = (intervals.new_rate > 0.0) | (intervals.new_start != intervals.after)
+    return holds
 
 
 def _open_ah(intervals: Intervals, parts: _Parts) -> Floats:
