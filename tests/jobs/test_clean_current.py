@@ -11,7 +11,7 @@ import pytest
 from kilocell.data import columns as c
 from kilocell.data.rules import flag_bit
 from kilocell.jobs.cleaning.current import state_signs
-from raw_records import SETTINGS, assert_same_signal, cleaned, cycling, findings, raw_table, seen
+from raw_records import SETTINGS, assert_same_signal, cleaned, cycling, file_rows, findings, raw_table, seen
 
 RAW = cycling(2, noise_volt=0.001)
 N = len(RAW)
@@ -151,12 +151,12 @@ def test_without_words_counters_or_the_voltage_tell_the_direction_and_it_is_told
     without_numbers = UNSIGNED.assign(**{c.STEP_ID: np.nan, c.CYCLE_ID: np.nan})
     for raw in (UNSIGNED, without_numbers):
         result = cleaned(raw)
-        np.testing.assert_array_equal(result.samples[c.CURRENT], RAW[c.CURRENT])
+        np.testing.assert_array_equal(file_rows(result.samples)[c.CURRENT], RAW[c.CURRENT])
         (found,) = findings(result, "current_sign")
         assert (found.severity, found.action) == ("warning", "turned")
     flat: dict[str, Any] = {c.VOLTAGE: 3.3, c.CHARGING_CAPACITY: np.cumsum(np.clip(RAW[c.CURRENT], 0.0, None)) / 360.0}
     flat[c.DISCHARGING_CAPACITY] = np.cumsum(np.clip(-RAW[c.CURRENT], 0.0, None)) / 360.0
-    np.testing.assert_array_equal(cleaned(UNSIGNED.assign(**flat)).samples[c.CURRENT], RAW[c.CURRENT])
+    np.testing.assert_array_equal(file_rows(cleaned(UNSIGNED.assign(**flat)).samples)[c.CURRENT], RAW[c.CURRENT])
 
 
 def test_loads_of_one_direction_are_not_taken_for_two() -> None:
