@@ -33,16 +33,14 @@ CARRYING_SHARE: Final = 0.05
 RATE_LIMITS_PER_HOUR: Final = (1.0 / 300.0, 60.0)
 """1/h: the largest current over the largest counted charge of a plausible test. Chosen, not measured."""
 
-UNITS: Final[dict[str, float]] = {
-    **FACTORS["second"],
-    "units of 1000 s": 1000.0,
-    "units of 1/60 s": 1.0 / 60.0,
-    "units of 1/3600 s": 1.0 / 3600.0,
-}
-"""s of each unit in which a test time may be. The last three are conversions that somebody made the wrong way round."""
+UNITS: Final[dict[str, float]] = FACTORS["second"]
+"""s of each unit in which a test time may be."""
 
 INTERVALS: Final = {
     "ms": (500.0, np.inf),
+    "us": (5e5, np.inf),
+    "100ns": (5e6, np.inf),
+    "ns": (5e8, np.inf),
     "min": (0.0, 5.0),
     "h": (0.0, 0.1),
     "d": (0.0, 0.005),
