@@ -35,8 +35,8 @@ def time_stamp(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     The stamp may be before, after or far outside of all others. The row keeps its place in the file if the other clock,
     its step number, its step time, the regular log or its voltage agree with that place better than with the place of
     its stamp; otherwise it is a row in the wrong place, which the next rule sorts. Its new time comes from the other
-    clock, from the step time, or else from the usual interval before or after it. A run of up to eight rows is placed if
-    the rows on both sides leave a hole that fits it, by the usual interval or the other clock.
+    clock, from the step time, or else from the usual interval before or after it. A run of up to eight rows is placed
+    if the rows on both sides leave a hole that fits it, by the usual interval or the other clock.
     """
     test = column_values(frame, c.TEST_TIME)
     wall = column_values(frame, c.UNIX_TIME)
