@@ -36,6 +36,7 @@ from .current_sentinels import current_sentinel
 from .current_spikes import current_spike
 from .cycle_numbers import count_from_signal, count_steps, cycle_jump
 from .duplicate_times import duplicate_time, time_resolution
+from .first_step import add_first_step
 from .foreign_rows import impedance_row, marker_row
 from .lone_stamps import time_stamp
 from .lost_contact import lost_contact
@@ -195,6 +196,7 @@ def clean(raw: pd.DataFrame, cell_id: str, settings: CleanSettings, joins: Seque
     step, kinds = _classified(frame, scale_ah, settings.rest_current_per_ah)
     before_edges = frame
     evidence = add_edge_samples(frame, step, kinds, rest_current(scaled_settings), scale_ah)
+    evidence = add_first_step(evidence, frame, step, raw[c.TEST_TIME], rest_current(scaled_settings))
     frame = evidence.frame
     ledger.note("step_edge", before_edges, frame)
     slack = cycle_slack(before_edges, evidence)

@@ -8,7 +8,7 @@ current is certain: in steps of constant current. A counter that does not agree 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -59,12 +59,23 @@ class CountedCharge:
         net_ah: A.h, positive into the cell, shape (n - 1,); NaN where the counter says nothing, as at a reset.
         after_reset_ah: A.h, positive into the cell, shape (n - 1,): at a reset, what was counted since then; else NaN.
         unsure_ah: A.h by which one value of ``net_ah`` may be wrong (resolution and delay of the counter).
+        column: the one column that counts; empty for a pair.
+        both_ah: A.h, shape (n - 1,), that flowed in and out again, in addition to ``net_ah``; ``None`` where one
+            column counts both directions.
+        factor: from the column's values to A.h.
+        quantum_ah: A.h, resolution of the counter.
+        first_ah: A.h, positive into the cell, counted before the first row.
     """
 
     name: str
     net_ah: Floats
     after_reset_ah: Floats
     unsure_ah: float
+    column: str = ""
+    both_ah: Floats | None = None
+    factor: float = 1.0
+    quantum_ah: float = 0.0
+    first_ah: float = 0.0
 
     @property
     def known_ah(self) -> Floats:
@@ -131,7 +142,15 @@ def _compared(counted: CountedCharge, certain: Floats) -> CountedCharge | None:
     # Whole steps differ where they are holds, so most of them count there, not nearly all.
     share = UNSURE_QUANTILE if agrees else 0.5
     unsure = max(float(np.quantile(difference, share)), counted.unsure_ah * factor)
-    return CountedCharge(counted.name, counted.net_ah * factor, counted.after_reset_ah * factor, unsure)
+    return replace(
+        counted,
+        net_ah=counted.net_ah * factor,
+        after_reset_ah=counted.after_reset_ah * factor,
+        unsure_ah=unsure,
+        both_ah=None if counted.both_ah is None else counted.both_ah * factor,
+        factor=factor,
+        quantum_ah=counted.unsure_ah * factor,
+    )
 
 
 def _factor_to_ah(ratio: float) -> float:
@@ -147,6 +166,7 @@ def _pair(frame: pd.DataFrame, edge: Mask) -> CountedCharge | None:
     net = np.zeros(len(edge))
     after = np.zeros(len(edge))
     was_reset = np.zeros(len(edge), dtype=bool)
+    both = np.full(len(edge), np.inf)
     quantum = 0.0
     current = column_values(frame, c.CURRENT)
     found = False
@@ -157,16 +177,19 @@ def _pair(frame: pd.DataFrame, edge: Mask) -> CountedCharge | None:
             with np.errstate(invalid="ignore"):
                 other = (sign * current[1:] > 0.0) | (sign * current[:-1] > 0.0)
             net[other] = np.nan
+            both[:] = 0.0
             continue
         found = True
         rise, since, reset = _rises(counter, edge, possible_ah(frame, sign))
         net += sign * rise
+        both = np.fmin(both, np.nan_to_num(rise))
         after += sign * np.where(reset, since, np.nan_to_num(rise))
         was_reset |= reset
         quantum = max(quantum, decimal_place(counter))
     if not found:
         return None
-    return CountedCharge("charge counters", net, np.where(was_reset, after, np.nan), quantum)
+    after = np.where(was_reset, after, np.nan)
+    return CountedCharge("charge counters", net, after, quantum, both_ah=np.clip(both, 0.0, None))
 
 
 def _one_for_both(frame: pd.DataFrame, edge: Mask) -> CountedCharge | None:
@@ -177,14 +200,14 @@ def _one_for_both(frame: pd.DataFrame, edge: Mask) -> CountedCharge | None:
     quantum = decimal_place(counter)
     if float(np.nanmin(counter)) < -quantum:
         rise, since, reset = _rises(counter, edge, possible_ah(frame))
-        return CountedCharge("step counter", rise, np.where(reset, since, np.nan), quantum)
+        return CountedCharge("step counter", rise, np.where(reset, since, np.nan), quantum, c.STEP_CAPACITY)
     rise, since, reset = _rises(counter, edge, _possible_without_sign_ah(frame))
     direction = np.sign(np.nan_to_num(column_values(frame, c.CURRENT)))
     later = np.where(direction[1:] != 0.0, direction[1:], direction[:-1])
     both_ways = direction[1:] * direction[:-1] < 0.0
     net = np.where(both_ways, np.nan, later * rise)
     after = np.where(reset, direction[1:] * since, np.nan)
-    return CountedCharge("step counter", net, after, quantum)
+    return CountedCharge("step counter", net, after, quantum, c.STEP_CAPACITY)
 
 
 def _running_sum(frame: pd.DataFrame, edge: Mask) -> CountedCharge | None:
@@ -194,7 +217,8 @@ def _running_sum(frame: pd.DataFrame, edge: Mask) -> CountedCharge | None:
         return None
     # Some programs set it back to zero between charge and discharge.
     rise, since, reset = _rises(counter, edge, possible_ah(frame))
-    return CountedCharge("running counter", rise, np.where(reset, since, np.nan), decimal_place(counter))
+    after = np.where(reset, since, np.nan)
+    return CountedCharge("running counter", rise, after, decimal_place(counter), c.NET_CAPACITY)
 
 
 COUNTERS: Final[tuple[Callable[[pd.DataFrame, Mask], CountedCharge | None], ...]] = (_pair, _one_for_both, _running_sum)
@@ -309,8 +333,11 @@ def counted_by_cycle(counted: CountedCharge, cycle: Integers) -> tuple[Floats, F
         counted: of the record.
         cycle: the cycle of each sample, 0 to cycles - 1, shape (n,). An interval counts to the cycle of its end.
     """
-    known = np.nan_to_num(counted.known_ah)
+    known = np.concatenate([[counted.first_ah], np.nan_to_num(counted.known_ah)])
+    both = np.zeros(len(known))
+    if counted.both_ah is not None:
+        both[1:] = counted.both_ah
     cycles = int(cycle.max(initial=-1)) + 1
-    charge_in = np.bincount(cycle[1:], np.clip(known, 0.0, None), minlength=cycles)
-    charge_out = np.bincount(cycle[1:], np.clip(-known, 0.0, None), minlength=cycles)
+    charge_in = np.bincount(cycle, np.clip(known, 0.0, None) + both, minlength=cycles)
+    charge_out = np.bincount(cycle, np.clip(-known, 0.0, None) + both, minlength=cycles)
     return charge_in.astype(np.float64), charge_out.astype(np.float64)

@@ -112,6 +112,8 @@ def add_edge_samples(
     step_second, tick_second = believed_step_time(frame, record.edge)
     counted = counted_charge(frame, record.edge, rest_ampere, step_second)
     worth = record.known & ~record.paused & (record.open_ah > 2.0 * record.least_ah)
+    both_ways = _flows_both_ways(record, counted)
+    worth &= ~both_ways
     at_edges = np.flatnonzero(worth & record.edge)
     intervals = take_intervals(record, step_second, counted, at_edges)
     edges = place_edges(intervals, tick_second, record.least_ah)
@@ -122,10 +124,13 @@ def add_edge_samples(
         edges = place_edges(intervals, tick_second, record.least_ah)
     edge_points = _numbered(edges.points, at_edges)
     within = _within_steps(record, counted, np.flatnonzero(worth & ~record.edge))
-    pauses = join_points([_counted_pauses(record, counted), _pauses_within_steps(record, counted)])
-    inserted = _insert(frame, join_points([edge_points, within, pauses]))
+    pauses = join_points([_counted_pauses(record, counted), _pauses_within_steps(record, counted, ~both_ways)])
+    turns = _both_ways(record, counted, np.flatnonzero(both_ways))
+    inserted = _insert(frame, join_points([edge_points, within, pauses, turns]))
     open_charge = _open_charge(record, counted, intervals, at_edges, edges, guessed)
-    by_counter = counted is not None and bool(edges.by_counter.any() or len(within.interval) or len(pauses.interval))
+    by_counter = counted is not None and bool(
+        edges.by_counter.any() or len(within.interval) or len(pauses.interval) or len(turns.interval)
+    )
     placed_by_step = np.isfinite(edges.second) & ~edges.by_counter & ~guessed
     return EdgeEvidence(
         inserted,
@@ -157,16 +162,81 @@ def _within_steps(record: RecordIntervals, counted: CountedCharge | None, which:
         worth = np.abs(by_decay * hours - straight) > DECAY_FACTOR * record.least_ah
     shaped = is_held(record, which) & much & worth
     mean = np.where(decides, part.counted_ah / hours, by_decay)
-    shapes = shape_points(part.start, part.before, part.end, part.after, mean, decides | shaped, record.least_ah)
-    return _numbered(shapes, which)
+    # A mean current beyond those of both rows: the current was another one in between.
+    beyond = np.maximum(np.minimum(part.before, part.after) - mean, mean - np.maximum(part.before, part.after))
+    flat = decides & (beyond * hours > UNSURE_FACTOR * part.unsure_ah + record.least_ah)
+    shaped = (shaped | decides) & ~flat
+    shapes = shape_points(part.start, part.before, part.end, part.after, mean, shaped, record.least_ah)
+    return _numbered(join_points([shapes, _means(part, mean, flat)]), which)
 
 
-def _pauses_within_steps(record: RecordIntervals, counted: CountedCharge | None) -> Points:
-    """Return samples for long intervals in which a counter counted less than a constant current: it paused."""
+def _means(part: Intervals, ampere: Floats, wanted: Mask) -> Points:
+    """Return samples with which a current is constant between two rows.
+
+    Args:
+        part: intervals.
+        ampere: A, shape (k,).
+        wanted: which of them get samples, shape (k,).
+    """
+    which = np.flatnonzero(wanted)
+    edge = np.minimum(EDGE_SECOND, 1e-3 * (part.end - part.start))[which]
+    new = np.zeros(len(which), dtype=bool)
+    ends = (part.start[which] + edge, part.end[which] - edge)
+    return join_points([Points(which, second, ampere[which], new) for second in ends])
+
+
+def _flows_both_ways(record: RecordIntervals, counted: CountedCharge | None) -> Mask:
+    """Tell in which intervals a pair of counters counted charge in and charge out, shape (n - 1,)."""
+    if counted is None or counted.both_ah is None:
+        return np.zeros(len(record.edge), dtype=bool)
+    return record.known & ~record.paused & (counted.both_ah > counted.quantum_ah + record.least_ah)
+
+
+def _both_ways(record: RecordIntervals, counted: CountedCharge | None, which: Indices) -> Points:
+    """Return samples for the charge in and the charge out that a pair of counters counted between two rows.
+
+    The rows do not tell how large each current was: it is taken as the same in both directions, first in that of the
+    earlier row.
+
+    Args:
+        record: the record.
+        counted: by a pair of counters.
+        which: intervals with both.
+    """
+    if counted is None or counted.both_ah is None or not len(which):
+        return NO_POINTS
+    start = record.time[which]
+    end = record.time[which + 1]
+    net = np.nan_to_num(counted.known_ah[which])
+    both = counted.both_ah[which]
+    before = record.current[which]
+    first_sign = np.where(before != 0.0, np.sign(before), -np.sign(record.current[which + 1]))
+    first_ah = np.clip(net * first_sign, 0.0, None) + both
+    ampere = SECONDS_PER_HOUR * (np.abs(net) + 2.0 * both) / (end - start)
+    turn = start + SECONDS_PER_HOUR * first_ah / ampere
+    edge = np.minimum(EDGE_SECOND, 1e-3 * (end - start))
+    seconds = (start + edge, turn - 0.5 * edge, turn + 0.5 * edge, end - edge)
+    amperes = (first_sign * ampere, first_sign * ampere, -first_sign * ampere, -first_sign * ampere)
+    place = np.arange(len(which))
+    points = [
+        Points(place, second, current, np.full(len(which), new))
+        for second, current, new in zip(seconds, amperes, (False, False, True, True), strict=True)
+    ]
+    return _numbered(join_points(points), which)
+
+
+def _pauses_within_steps(record: RecordIntervals, counted: CountedCharge | None, others: Mask) -> Points:
+    """Return samples for long intervals in which a counter counted less than a constant current: it paused.
+
+    Args:
+        record: the record.
+        counted: the charge by a counter.
+        others: which intervals may have one, shape (n - 1,).
+    """
     if counted is None:
         return NO_POINTS
     second = np.diff(record.time)
-    inside = ~record.edge & ~record.paused & record.known
+    inside = ~record.edge & ~record.paused & record.known & others
     usual = float(np.median(second[inside])) if inside.any() else float("inf")
     which = np.flatnonzero(inside & (second > LONG_INTERVAL * usual) & np.isfinite(counted.net_ah))
     part = take_intervals(record, None, counted, which)
@@ -286,12 +356,14 @@ def _open_charge(
     into = np.where((before > 0.0) | (after > 0.0), unsure, 0.0)
     out = np.where((before < 0.0) | (after < 0.0), unsure, 0.0)
     in_variance, out_variance = _variance(record, counted, at_edges, holds)
+    turns, turned_in, turned_out = _turned(record, counted)
+    none = np.zeros(len(turns))
     return OpenCharge(
-        cycle_count=record.cycle_count[np.concatenate([at_edges[nowhere], numbers]) + 1],
-        in_less=np.concatenate([net_in - np.minimum(in_old, in_new), into]),
-        in_more=np.concatenate([np.maximum(in_old, in_new) - net_in, into]),
-        out_less=np.concatenate([net_out - np.minimum(out_old, out_new), out]),
-        out_more=np.concatenate([np.maximum(out_old, out_new) - net_out, out]),
+        cycle_count=record.cycle_count[np.concatenate([at_edges[nowhere], numbers, turns]) + 1],
+        in_less=np.concatenate([net_in - np.minimum(in_old, in_new), into, none]),
+        in_more=np.concatenate([np.maximum(in_old, in_new) - net_in, into, turned_in]),
+        out_less=np.concatenate([net_out - np.minimum(out_old, out_new), out, none]),
+        out_more=np.concatenate([np.maximum(out_old, out_new) - net_out, out, turned_out]),
         in_variance=in_variance,
         out_variance=out_variance,
     )
@@ -315,6 +387,27 @@ def _uncounted_holds(record: RecordIntervals, counted: CountedCharge | None) -> 
     earlier = np.maximum(holds - 1, 0)
     goes_on = (holds > 0) & ~record.edge[earlier] & is_held(record, earlier)
     return holds, np.where(goes_on, np.minimum(curved, by_decay), curved)
+
+
+def _turned(record: RecordIntervals, counted: CountedCharge | None) -> tuple[Indices, Floats, Floats]:
+    """Return the intervals within steps in which the current turns, and what they leave open.
+
+    The trapezoid has the net charge only. If the current jumps anywhere between both rows, half of the interval has
+    each of the currents on average. What differs from that in one interval is in the variance.
+
+    Returns:
+        The numbers of the intervals; and by how much more may have flowed in and out, in A.h.
+    """
+    turns = record.known & ~record.paused & ~record.edge & (record.current[1:] * record.current[:-1] < 0.0)
+    if counted is not None:
+        turns &= ~np.isfinite(counted.net_ah)
+    which = np.flatnonzero(turns)
+    hours = (record.time[which + 1] - record.time[which]) / SECONDS_PER_HOUR
+    ends = record.current[which], record.current[which + 1]
+    net = 0.5 * hours * (ends[0] + ends[1])
+    half_in = 0.5 * hours * np.maximum(*ends)
+    half_out = -0.5 * hours * np.minimum(*ends)
+    return which, half_in - np.clip(net, 0.0, None), half_out - np.clip(-net, 0.0, None)
 
 
 def _variance(
