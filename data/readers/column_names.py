@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Final
 
@@ -136,6 +137,13 @@ _EPOCH_ABOVE: Final = (1e11, 1e14, 1e16, 1e17)
 _EPOCH_UNITS: Final = ("", "ms", "us", "100ns", "ns")
 """Units of a time since 1970, by its size: above 1e11 it cannot be s (1e9 to 1e10 s are the years 2001 to 2286)."""
 
+DIFFERENCE: Final = " - "
+"""Between two names of columns: the second one is subtracted from the first one."""
+
+_ELECTRODE: Final = "ewe"
+_COUNTER_ELECTRODE: Final = "ece"
+"""Names of the potentials of both electrodes against a reference (BioLogic)."""
+
 _NO_DATES: Final = ("time", "timestamp")
 """Names of a wall clock that mean a test time as often."""
 
@@ -232,7 +240,35 @@ def guess_columns(names: Sequence[str], sample: Sequence[Sequence[str]]) -> tupl
             mappings.append(ColumnMapping(target, name, unit))
             used.add(name)
             break
-    return with_named_unit(mappings, names, sample)
+    return with_named_unit([_of_the_cell(mapping, names, sample) for mapping in mappings], names, sample)
+
+
+def _of_the_cell(mapping: ColumnMapping, names: Sequence[str], sample: Sequence[Sequence[str]]) -> ColumnMapping:
+    """Return the difference of both electrodes' potentials in place of one electrode's, if the file has both."""
+    if mapping.target != c.VOLTAGE or (_ELECTRODE, mapping.unit) not in names_and_units(mapping.column):
+        return mapping
+    for index, name in enumerate(names):
+        values = [row[index] for row in sample if index < len(row)]
+        if (_COUNTER_ELECTRODE, mapping.unit) in names_and_units(name) and value_kind(values) == "number":
+            return replace(mapping, column=f"{mapping.column}{DIFFERENCE}{name}")
+    return mapping
+
+
+def column_parts(name: str, names: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of the columns that a mapped column is made of: itself, or both of a difference.
+
+    Args:
+        name: as mapped, such as ``Ewe/V - Ece/V``; a column of the file may have such a name, too.
+        names: of the file's columns.
+    """
+    if name in names:
+        return (name,)
+    words = name.split(DIFFERENCE)
+    for k in range(1, len(words)):
+        parts = (DIFFERENCE.join(words[:k]), DIFFERENCE.join(words[k:]))
+        if set(parts) <= set(names):
+            return parts
+    return (name,)
 
 
 def guess_cell_column(names: Sequence[str], sample: Sequence[Sequence[str]]) -> str | None:

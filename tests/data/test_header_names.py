@@ -160,7 +160,10 @@ def test_units_stand_in_brackets_after_a_slash_or_at_the_end() -> None:
         (("Ewe/mV", "Ewe - Ece/mV"), "Ewe - Ece/mV"),
         (("Ewe [V]", "Ewe-Ece [V]"), "Ewe-Ece [V]"),
         (("Ewe/V", "Ecell/V"), "Ecell/V"),
-        (("Ewe/V", "Ece/V"), "Ewe/V"),
+        # Ewe alone is one electrode: the cell's voltage is the difference.
+        (("Ewe/V", "Ece/V"), "Ewe/V - Ece/V"),
+        (("<Ece>/mV", "<Ewe>/mV"), "<Ewe>/mV - <Ece>/mV"),
+        (("Ewe/V", "Ece/mV"), "Ewe/V"),
         (("control/V", "<Ewe>/V"), "<Ewe>/V"),
     ],
 )
