@@ -57,6 +57,10 @@ SWING_VOLT: Final = 0.3
 IMPOSSIBLE_SECOND: Final = 12.0
 """s: no cell does a half cycle in less. Chosen, not measured."""
 
+SPARSE_SECOND: Final = 1800.0
+"""s: usual interval under a current from which on a log is so sparse that the time may be in another unit. Chosen, not
+measured."""
+
 LONGEST_SECOND: Final = 500.0 * SECONDS_PER_HOUR
 """s: no cell is charged or discharged for longer at the currents of a test. Chosen, not measured."""
 
@@ -104,7 +108,24 @@ def find_unit(frame: pd.DataFrame, test: Floats, wall: Floats, settings: CleanSe
         return "", "the time within steps is in another unit, and both are plausible"
     if not is_possible(duration):
         return "", f"the longest charge or discharge would take {duration:.3g} s"
+    under_current = usual_interval_under_current(frame, test)
+    if unit != "s" and under_current >= SPARSE_SECOND:
+        return "", f"under a current there would be one row every {under_current:.3g} s"
     return "s", ""
+
+
+def usual_interval_under_current(frame: pd.DataFrame, test: Floats) -> float:
+    """Return the median interval between rows of one current, in the unit of the test time; 0 if there are few.
+
+    Args:
+        frame: the record.
+        test: the test time in its own unit, shape (n,).
+    """
+    current = column_values(frame, c.CURRENT)
+    carrying = np.abs(current) > CARRYING_SHARE * float(np.nanmax(np.abs(current), initial=0.0))
+    interval = np.diff(test)
+    good = carrying[1:] & carrying[:-1] & (interval > 0.0)
+    return float(np.median(interval[good])) if int(good.sum()) >= LEAST_ROWS else 0.0
 
 
 def _has_plausible_interval(unit: str, usual: float) -> bool:
