@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from kilocell.data import columns as c
 from raw_records import cleaned, cycling, findings, reordered, seen
-from test_clean_stamps import assert_only_placed, with_stamps
+from test_clean_stamps import Stamp, assert_only_placed, with_stamps
 
-RUNS = {
+RUNS: dict[str, tuple[list[int], Stamp]] = {
     "two back by 12 min": ([191, 192], lambda time, row: time[row] - 720.0),
     "three in the future": ([167, 168, 169], lambda time, row: 8.8e8),
     "five ahead": ([300, 301, 302, 303, 304], lambda time, row: time[row] + 5000.0),
