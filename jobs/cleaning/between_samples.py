@@ -173,8 +173,11 @@ def place_edges(intervals: Intervals, tick_second: float, least_ah: float) -> Ed
     in_range = (by_count >= intervals.start) & (by_count <= intervals.end)
     second = np.where(has_hold & np.isfinite(by_step), by_step, np.where(in_range, by_count, by_step))
     parts = _parts(intervals, second)
-    difference = intervals.counted_ah - parts.charge_ah
-    shaped = use_counter & has_hold & np.isfinite(second)
+    # What a counter shows since its reset is the charge of the new step alone.
+    new_ah = intervals.since_reset_ah - parts.new_mean * parts.new_second / SECONDS_PER_HOUR
+    counts_hold = np.isfinite(new_ah) & (np.abs(new_ah) > UNSURE_FACTOR * intervals.unsure_ah) & holds_begin(intervals)
+    difference = np.where(counts_hold, new_ah, intervals.counted_ah - parts.charge_ah)
+    shaped = (use_counter | counts_hold) & has_hold & np.isfinite(second)
     old_mean, new_mean = _share_difference(intervals, parts, np.where(shaped, difference, 0.0))
     points = _edge_points(intervals, second, parts, old_mean, new_mean, least_ah)
     step_parts = _parts(intervals, by_step)
@@ -184,12 +187,17 @@ def place_edges(intervals: Intervals, tick_second: float, least_ah: float) -> Ed
     contradicted = np.where(use_counter & sure & (apart > 3.0 * intervals.unsure_ah + jump_ah), apart, 0.0)
     by_counter = (in_range & (second == by_count)) | shaped
     # A counter that was reset at the edge says how much flowed after it, and so when the edge was.
-    since_reset = by_counter & ~use_counter
+    since_reset = by_counter & ~use_counter & ~shaped
     with np.errstate(divide="ignore", invalid="ignore"):
         late_ah = intervals.unsure_ah * np.abs((intervals.after - intervals.before) / intervals.after)
+    late_ah = np.where(np.isfinite(late_ah), late_ah, intervals.unsure_ah)
     by_reset = late_ah + parts.curved_ah + _open_ah(intervals, parts)
     by_step_time = jump_ah + step_parts.curved_ah + _open_ah(intervals, step_parts)
-    unsure = np.where(since_reset, by_reset, np.where(by_counter, intervals.unsure_ah, by_step_time))
+    # Where step time and counter agree, the better of both says how well.
+    agree = sure & (apart <= 3.0 * intervals.unsure_ah + jump_ah)
+    by_both = np.where(agree, np.fmin(intervals.unsure_ah, by_step_time), intervals.unsure_ah)
+    by_both = np.where(counts_hold, intervals.unsure_ah + jump_ah, by_both)
+    unsure = np.where(since_reset, by_reset, np.where(by_counter, by_both, by_step_time))
     return Edges(second, by_counter, unsure, np.nan_to_num(contradicted), parts.charge_ah, points)
 
 
@@ -214,6 +222,12 @@ def usual_side(intervals: Intervals, second: Floats) -> Floats:
         if (np.abs(second - row) <= near)[placed].mean() >= HABIT_SHARE:
             return np.where(placed, np.nan, row)
     return guess
+
+
+def holds_begin(intervals: Intervals) -> Mask:
+    """Tell where the step of the second sample is a hold, shape (k,)."""
+    holds: Mask = (intervals.new_rate > 0.0) | (intervals.new_start != intervals.after)
+    return holds
 
 
 def _open_ah(intervals: Intervals, parts: _Parts) -> Floats:
@@ -281,7 +295,7 @@ def _share_difference(intervals: Intervals, parts: _Parts, difference_ah: Floats
     The new step takes it if a hold begins there, otherwise the old one. Means stay between the currents at the ends of
     a part of the new step, and between nothing and the last sample of the old one.
     """
-    new_holds = (intervals.new_rate > 0.0) | (intervals.new_start != intervals.after)
+    new_holds = holds_begin(intervals)
     difference = SECONDS_PER_HOUR * difference_ah
     with np.errstate(divide="ignore", invalid="ignore"):
         new_mean = np.where(new_holds, parts.new_mean + difference / parts.new_second, parts.new_mean)

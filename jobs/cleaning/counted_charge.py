@@ -40,6 +40,10 @@ believed. Public records differ by 0.01 to 0.5 %; one whose counter counts by a 
 UNSURE_QUANTILE: Final = 0.95
 """Share of the certain intervals in which counter and current differ by less than what is called unsure."""
 
+EXACT_SHARE: Final = 0.002
+"""Share by which a counter and a certain current may differ where only one or two intervals are certain. Chosen, not
+measured."""
+
 LEAST_CERTAIN: Final = 3
 """Number of intervals with a certain current and a charge that a counter can be compared with. Chosen, not measured."""
 
@@ -65,6 +69,8 @@ class CountedCharge:
         factor: from the column's values to A.h.
         quantum_ah: A.h, resolution of the counter.
         first_ah: A.h, positive into the cell, counted before the first row.
+        before_reset_ah: A.h, positive into the cell, shape (n - 1,): at a reset, what flowed before it since the
+            earlier row, which no counter shows; ``None`` as long as the edges are not placed.
     """
 
     name: str
@@ -76,6 +82,7 @@ class CountedCharge:
     factor: float = 1.0
     quantum_ah: float = 0.0
     first_ah: float = 0.0
+    before_reset_ah: Floats | None = None
 
     @property
     def known_ah(self) -> Floats:
@@ -129,12 +136,15 @@ def _compared(counted: CountedCharge, certain: Floats) -> CountedCharge | None:
     known = np.isfinite(certain) & np.isfinite(counted.net_ah)
     by_current = certain[known]
     by_counter = counted.net_ah[known]
-    if len(by_current) < LEAST_CERTAIN or not by_counter.any():
+    if not by_counter.any():
         return None
     # Counters and currents of both directions add up without their signs.
     ratio = float((by_counter * np.sign(by_current)).sum() / np.abs(by_current).sum())
     factor = _factor_to_ah(ratio)
     agrees = abs(ratio * factor - 1.0) <= TRUSTED_SHARE
+    # One or two intervals are enough only if none of them differs by more than rounding.
+    if len(by_current) < LEAST_CERTAIN and np.abs(by_counter * factor / by_current - 1.0).max() > EXACT_SHARE:
+        return None
     # Where the certain intervals are whole steps, a few of them are holds: most of the others must agree.
     if not agrees and abs(float(np.median(by_counter / by_current)) * factor - 1.0) > TRUSTED_SHARE:
         return None
@@ -206,7 +216,7 @@ def _one_for_both(frame: pd.DataFrame, edge: Mask) -> CountedCharge | None:
     later = np.where(direction[1:] != 0.0, direction[1:], direction[:-1])
     both_ways = direction[1:] * direction[:-1] < 0.0
     net = np.where(both_ways, np.nan, later * rise)
-    after = np.where(reset, direction[1:] * since, np.nan)
+    after = np.where(reset, later * since, np.nan)
     return CountedCharge("step counter", net, after, quantum, c.STEP_CAPACITY)
 
 
@@ -337,7 +347,12 @@ def counted_by_cycle(counted: CountedCharge, cycle: Integers) -> tuple[Floats, F
     both = np.zeros(len(known))
     if counted.both_ah is not None:
         both[1:] = counted.both_ah
+    lost = np.zeros(len(known))
+    if counted.before_reset_ah is not None:
+        lost[1:] = counted.before_reset_ah
     cycles = int(cycle.max(initial=-1)) + 1
-    charge_in = np.bincount(cycle, np.clip(known, 0.0, None) + both, minlength=cycles)
-    charge_out = np.bincount(cycle, np.clip(-known, 0.0, None) + both, minlength=cycles)
+    into = np.clip(known, 0.0, None) + np.clip(lost, 0.0, None) + both
+    out = np.clip(-known, 0.0, None) + np.clip(-lost, 0.0, None) + both
+    charge_in = np.bincount(cycle, into, minlength=cycles)
+    charge_out = np.bincount(cycle, out, minlength=cycles)
     return charge_in.astype(np.float64), charge_out.astype(np.float64)

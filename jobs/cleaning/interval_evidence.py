@@ -27,6 +27,10 @@ the column does not count from the beginning of steps. Chosen, not measured."""
 TIME_UNITS: Final = (1.0, 60.0, 3600.0, 1e-3, 1.0 / 60.0, 1.0 / 3600.0, 1e3)
 """Factors of a step time in another unit than the test time."""
 
+SAME_VOLT: Final = 0.001
+"""V: by so much a held voltage may differ. A rest after a current differs by more, except for a very low current.
+Chosen, not measured."""
+
 LEAST_SHARE: Final = 1e-5
 """Share of a cycle's throughput: less charge is not worth a sample. The goal for the charge is 1e-4."""
 
@@ -161,8 +165,14 @@ def take_intervals(
     # The only row of a step at the voltage that the step before reached, with less current: a hold that decayed.
     one_row = record.edge[which] & later_edge
     new_start = np.where(one_row & smaller & (np.abs(further) <= HOLD_BAND_VOLT), before, after)
+    # At the same voltage, and the counter shows more than the later current since its reset: a hold that decayed.
+    if counted is not None:
+        since = after * (end - began) / SECONDS_PER_HOUR
+        decayed = _counted_decay(before, after, counted.after_reset_ah[which] - since, counted.unsure_ah)
+        new_start = np.where(record.edge[which] & decayed & (np.abs(further) <= HOLD_BAND_VOLT), before, new_start)
     # At a voltage further on it is a hold, or the end of another constant current.
     new_open = one_row & smaller & (further > HOLD_BAND_VOLT)
+    new_open |= record.edge[which] & _may_have_decayed(record, before, after, further)
     none = np.full(len(which), False)
     old_open = earlier_edge & _may_be_hold(record, which)
     old_sure = ~earlier_edge & _flat(record, which - 1) if len(which) else none
@@ -184,6 +194,26 @@ def take_intervals(
         unknown if counted is None else counted.after_reset_ah[which],
         0.0 if counted is None else counted.unsure_ah,
     )
+
+
+def _may_have_decayed(record: RecordIntervals, before: Floats, after: Floats, further: Floats) -> Mask:
+    """Tell where hardly any current flows at the voltage of the step before: a hold that has decayed, or a rest."""
+    with np.errstate(invalid="ignore"):
+        stops = (np.abs(after) <= record.rest_ampere) & (np.abs(before) > record.rest_ampere)
+        return stops & (np.abs(further) <= SAME_VOLT)
+
+
+def _counted_decay(before: Floats, after: Floats, more_ah: Floats, unsure_ah: float) -> Mask:
+    """Tell where a counter shows that a step began with a larger current than that of its first row.
+
+    Args:
+        before, after: A, of the last row before the step and of its first row.
+        more_ah: A.h, positive into the cell, by which the counter shows more than the first row's current.
+        unsure_ah: A.h, by which the counter may be wrong.
+    """
+    with np.errstate(invalid="ignore"):
+        more = more_ah * np.sign(before) > 3.0 * unsure_ah
+        return more & (after * before >= 0.0) & (np.abs(after) < np.abs(before))
 
 
 def _decays(before: Floats, after: Floats) -> Mask:

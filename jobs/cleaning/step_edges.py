@@ -35,6 +35,7 @@ from .between_samples import (
 from .counted_charge import CountedCharge, counted_charge
 from .interval_evidence import RecordIntervals, believed_step_time, is_held, record_intervals, take_intervals
 from .rule import column_values
+from .turning_current import both_ways, flows_both_ways, turned_intervals
 
 DECAY_FACTOR: Final = 100.0
 """Times the least charge: a decay that only the shape of a hold suggests is shown from there on. In a dense record the
@@ -112,8 +113,8 @@ def add_edge_samples(
     step_second, tick_second = believed_step_time(frame, record.edge)
     counted = counted_charge(frame, record.edge, rest_ampere, step_second)
     worth = record.known & ~record.paused & (record.open_ah > 2.0 * record.least_ah)
-    both_ways = _flows_both_ways(record, counted)
-    worth &= ~both_ways
+    turning = flows_both_ways(record, counted)
+    worth &= ~turning
     at_edges = np.flatnonzero(worth & record.edge)
     intervals = take_intervals(record, step_second, counted, at_edges)
     edges = place_edges(intervals, tick_second, record.least_ah)
@@ -123,9 +124,10 @@ def add_edge_samples(
         intervals = replace(intervals, step_began=np.where(guessed, guess, intervals.step_began))
         edges = place_edges(intervals, tick_second, record.least_ah)
     edge_points = _numbered(edges.points, at_edges)
+    counted = _with_lost(counted, intervals, at_edges, edges.second)
     within = _within_steps(record, counted, np.flatnonzero(worth & ~record.edge))
-    pauses = join_points([_counted_pauses(record, counted), _pauses_within_steps(record, counted, ~both_ways)])
-    turns = _both_ways(record, counted, np.flatnonzero(both_ways))
+    pauses = join_points([_counted_pauses(record, counted), _pauses_within_steps(record, counted, ~turning)])
+    turns = both_ways(record, counted, np.flatnonzero(turning))
     inserted = _insert(frame, join_points([edge_points, within, pauses, turns]))
     open_charge = _open_charge(record, counted, intervals, at_edges, edges, guessed)
     by_counter = counted is not None and bool(
@@ -185,44 +187,23 @@ def _means(part: Intervals, ampere: Floats, wanted: Mask) -> Points:
     return join_points([Points(which, second, ampere[which], new) for second in ends])
 
 
-def _flows_both_ways(record: RecordIntervals, counted: CountedCharge | None) -> Mask:
-    """Tell in which intervals a pair of counters counted charge in and charge out, shape (n - 1,)."""
-    if counted is None or counted.both_ah is None:
-        return np.zeros(len(record.edge), dtype=bool)
-    return record.known & ~record.paused & (counted.both_ah > counted.quantum_ah + record.least_ah)
-
-
-def _both_ways(record: RecordIntervals, counted: CountedCharge | None, which: Indices) -> Points:
-    """Return samples for the charge in and the charge out that a pair of counters counted between two rows.
-
-    The rows do not tell how large each current was: it is taken as the same in both directions, first in that of the
-    earlier row.
+def _with_lost(
+    counted: CountedCharge | None, intervals: Intervals, at_edges: Indices, second: Floats
+) -> CountedCharge | None:
+    """Return a counter with what flowed from the last row of a step to its reset.
 
     Args:
-        record: the record.
-        counted: by a pair of counters.
-        which: intervals with both.
+        counted: the charge by a counter.
+        intervals: those with an edge, shape (k,).
+        at_edges: their numbers in the record, shape (k,).
+        second: s, when each edge was, shape (k,).
     """
-    if counted is None or counted.both_ah is None or not len(which):
-        return NO_POINTS
-    start = record.time[which]
-    end = record.time[which + 1]
-    net = np.nan_to_num(counted.known_ah[which])
-    both = counted.both_ah[which]
-    before = record.current[which]
-    first_sign = np.where(before != 0.0, np.sign(before), -np.sign(record.current[which + 1]))
-    first_ah = np.clip(net * first_sign, 0.0, None) + both
-    ampere = SECONDS_PER_HOUR * (np.abs(net) + 2.0 * both) / (end - start)
-    turn = start + SECONDS_PER_HOUR * first_ah / ampere
-    edge = np.minimum(EDGE_SECOND, 1e-3 * (end - start))
-    seconds = (start + edge, turn - 0.5 * edge, turn + 0.5 * edge, end - edge)
-    amperes = (first_sign * ampere, first_sign * ampere, -first_sign * ampere, -first_sign * ampere)
-    place = np.arange(len(which))
-    points = [
-        Points(place, second, current, np.full(len(which), new))
-        for second, current, new in zip(seconds, amperes, (False, False, True, True), strict=True)
-    ]
-    return _numbered(join_points(points), which)
+    if counted is None:
+        return None
+    lost = np.zeros(len(counted.net_ah))
+    until = np.where(np.isnan(counted.net_ah[at_edges]), second - intervals.start, 0.0)
+    lost[at_edges] = np.nan_to_num(intervals.before * until / SECONDS_PER_HOUR)
+    return replace(counted, before_reset_ah=lost)
 
 
 def _pauses_within_steps(record: RecordIntervals, counted: CountedCharge | None, others: Mask) -> Points:
@@ -356,7 +337,7 @@ def _open_charge(
     into = np.where((before > 0.0) | (after > 0.0), unsure, 0.0)
     out = np.where((before < 0.0) | (after < 0.0), unsure, 0.0)
     in_variance, out_variance = _variance(record, counted, at_edges, holds)
-    turns, turned_in, turned_out = _turned(record, counted)
+    turns, turned_in, turned_out = turned_intervals(record, counted)
     none = np.zeros(len(turns))
     return OpenCharge(
         cycle_count=record.cycle_count[np.concatenate([at_edges[nowhere], numbers, turns]) + 1],
@@ -387,27 +368,6 @@ def _uncounted_holds(record: RecordIntervals, counted: CountedCharge | None) -> 
     earlier = np.maximum(holds - 1, 0)
     goes_on = (holds > 0) & ~record.edge[earlier] & is_held(record, earlier)
     return holds, np.where(goes_on, np.minimum(curved, by_decay), curved)
-
-
-def _turned(record: RecordIntervals, counted: CountedCharge | None) -> tuple[Indices, Floats, Floats]:
-    """Return the intervals within steps in which the current turns, and what they leave open.
-
-    The trapezoid has the net charge only. If the current jumps anywhere between both rows, half of the interval has
-    each of the currents on average. What differs from that in one interval is in the variance.
-
-    Returns:
-        The numbers of the intervals; and by how much more may have flowed in and out, in A.h.
-    """
-    turns = record.known & ~record.paused & ~record.edge & (record.current[1:] * record.current[:-1] < 0.0)
-    if counted is not None:
-        turns &= ~np.isfinite(counted.net_ah)
-    which = np.flatnonzero(turns)
-    hours = (record.time[which + 1] - record.time[which]) / SECONDS_PER_HOUR
-    ends = record.current[which], record.current[which + 1]
-    net = 0.5 * hours * (ends[0] + ends[1])
-    half_in = 0.5 * hours * np.maximum(*ends)
-    half_out = -0.5 * hours * np.minimum(*ends)
-    return which, half_in - np.clip(net, 0.0, None), half_out - np.clip(-net, 0.0, None)
 
 
 def _variance(

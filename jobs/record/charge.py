@@ -16,6 +16,12 @@ REST_CURRENT_PER_AH: Final = 0.005
 LONGEST_DISCHARGE_HOUR: Final = 3.0
 """h of the largest current: a capacity estimated from the record is no larger. Chosen, not measured."""
 
+WRONG_ROWS: Final = 5
+"""Rows whose current may be a placeholder such as 9999 A, which is not the cell's. Chosen, not measured."""
+
+FEW_ROWS: Final = 200
+"""Rows: in a shorter record a few rows may be all of a step. Chosen, not measured."""
+
 SHORTEST_DISCHARGE_HOUR: Final = 0.1
 """h of the largest current: a capacity estimated from the record is no smaller. Chosen, not measured."""
 
@@ -110,7 +116,7 @@ def capacity_scale_ah(
         return float(nominal_capacity_ah)
     finite = np.isfinite(current_ampere)
     magnitude = np.abs(current_ampere if finite.all() else current_ampere[finite])
-    largest = float(np.quantile(magnitude, 0.999)) if len(magnitude) else 0.0
+    largest = float(np.quantile(magnitude, _largest_share(len(magnitude)))) if len(magnitude) else 0.0
     if largest == 0.0:
         largest = float(magnitude.max(initial=0.0)) or 1.0
     current = current_ampere if finite.all() else np.nan_to_num(current_ampere)
@@ -118,3 +124,10 @@ def capacity_scale_ah(
     charge = np.cumsum(seconds * (current[1:] + current[:-1])) / (2.0 * SECONDS_PER_HOUR)
     swing = float(charge.max(initial=0.0) - charge.min(initial=0.0))
     return float(np.clip(swing, SHORTEST_DISCHARGE_HOUR * largest, LONGEST_DISCHARGE_HOUR * largest))
+
+
+def _largest_share(rows: int) -> float:
+    """Return the quantile that counts as the largest current: a few wrong values of a record do not count."""
+    if rows < FEW_ROWS:
+        return 0.999
+    return min(0.999, 1.0 - WRONG_ROWS / rows)
