@@ -16,7 +16,20 @@ SECONDS_PER_HOUR: Final = 3600.0
 ZERO_CELSIUS_KELVIN: Final = 273.15
 FACTORS: Final[dict[str, dict[str, float]]] = {
     # Arbin's own tables count time in units of 100 ns, as Windows does.
-    "second": {"s": 1.0, "ms": 1e-3, "us": 1e-6, "100ns": 1e-7, "ns": 1e-9, "min": 60.0, "h": 3600.0, "d": 86400.0},
+    "second": {
+        "s": 1.0,
+        "ms": 1e-3,
+        "us": 1e-6,
+        "100ns": 1e-7,
+        "ns": 1e-9,
+        "min": 60.0,
+        "h": 3600.0,
+        "d": 86400.0,
+        # Conversions that somebody made the wrong way round.
+        "units of 1000 s": 1000.0,
+        "units of 1/60 s": 1.0 / 60.0,
+        "units of 1/3600 s": 1.0 / 3600.0,
+    },
     "volt": {"V": 1.0, "mV": 1e-3},
     "ampere": {"A": 1.0, "mA": 1e-3, "uA": 1e-6, "µA": 1e-6},
     "ah": {"Ah": 1.0, "A.h": 1.0, "mAh": 1e-3, "mA.h": 1e-3, "uAh": 1e-6},

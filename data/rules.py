@@ -39,7 +39,12 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("duplicate_time", 5, "warning", "two different rows at one time; the one that fits less well is quarantined"),
     Rule("number_unreadable", 6, "warning", "text where a number belongs; taken as missing"),
     Rule("voltage_missing", 7, "warning", "voltage missing; short runs interpolated within the step"),
-    Rule("current_missing", 8, "warning", "current missing; short runs filled by the step's control"),
+    Rule(
+        "current_missing",
+        8,
+        "warning",
+        "current missing, or a number for no value; short runs filled by the step's control",
+    ),
     Rule("temperature_missing", 9, "info", "temperature missing; left missing"),
     Rule("voltage_spike", 10, "warning", "single voltage far from its neighbours; interpolated"),
     Rule("current_spike", 11, "warning", "single current far from its neighbours; interpolated"),
@@ -84,7 +89,9 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("rest_only", 39, "warning", "the cell rests throughout, or its current is missing; nothing to simulate"),
     Rule("file_order", 43, "info", "what shows the order of a cell's files, what contradicts it, and files left out"),
     Rule("time_uncertain", 44, "warning", "nothing shows the unit of the test time, and s is not plausible; left"),
-    Rule("time_stamp", 45, "warning", "the time of one row contradicts the rows around it; placed between them"),
+    Rule(
+        "time_stamp", 45, "warning", "the time of a row or a few contradicts the rows around them; placed between these"
+    ),
     Rule("voltage_placeholder", 47, "error", "0 V or one exact number under every current; taken as missing"),
     Rule("step_edge", 40, "info", "sample inserted at a step's edge, between two rows; it has no source row"),
     Rule("charge_uncertain", 41, "warning", "the charge between two rows is not known from the file; bounds given"),

@@ -5,13 +5,25 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Final
 
 from .. import columns as c
 from ..convert import FACTORS
 from ..settings import ColumnMapping
-from .csv_values import ISO, Kind, find_date_format, median_number, value_kind
+from .clock_columns import with_named_unit
+from .csv_values import (
+    FIRST_DATE_SECOND,
+    ISO,
+    LAST_DATE_SECOND,
+    Kind,
+    find_date_format,
+    is_number,
+    median_number,
+    value_kind,
+)
+from .number_signs import plain_number
 
 NAMES: Final[dict[str, tuple[str, ...]]] = {
     c.UNIX_TIME: (
@@ -125,6 +137,20 @@ _EPOCH_ABOVE: Final = (1e11, 1e14, 1e16, 1e17)
 _EPOCH_UNITS: Final = ("", "ms", "us", "100ns", "ns")
 """Units of a time since 1970, by its size: above 1e11 it cannot be s (1e9 to 1e10 s are the years 2001 to 2286)."""
 
+DIFFERENCE: Final = " - "
+"""Between two names of columns: the second one is subtracted from the first one."""
+
+_ELECTRODE: Final = "ewe"
+_COUNTER_ELECTRODE: Final = "ece"
+"""Names of the potentials of both electrodes against a reference (BioLogic)."""
+
+_NO_DATES: Final = ("time", "timestamp")
+"""Names of a wall clock that mean a test time as often."""
+
+_ELAPSED_SHARE: Final = 0.9
+"""The lower quartile of dates over the upper one; the years of a test are few beside those since 1970. Chosen, not
+measured."""
+
 _CLOCK_UNIT: Final = re.compile(r"(?:d+[.: ])?h+:m+(?::s+(?:[.,][sfx0]+)?)?")
 _BRACKETS: Final = re.compile(r"(.+?)\s*[(\[]([^)\]]*)[)\]]\s*")
 _SLASH: Final = re.compile(r"(.+?)\s*/\s*([^/]+)")
@@ -214,7 +240,35 @@ def guess_columns(names: Sequence[str], sample: Sequence[Sequence[str]]) -> tupl
             mappings.append(ColumnMapping(target, name, unit))
             used.add(name)
             break
-    return tuple(mappings)
+    return with_named_unit([_of_the_cell(mapping, names, sample) for mapping in mappings], names, sample)
+
+
+def _of_the_cell(mapping: ColumnMapping, names: Sequence[str], sample: Sequence[Sequence[str]]) -> ColumnMapping:
+    """Return the difference of both electrodes' potentials in place of one electrode's, if the file has both."""
+    if mapping.target != c.VOLTAGE or (_ELECTRODE, mapping.unit) not in names_and_units(mapping.column):
+        return mapping
+    for index, name in enumerate(names):
+        values = [row[index] for row in sample if index < len(row)]
+        if (_COUNTER_ELECTRODE, mapping.unit) in names_and_units(name) and value_kind(values) == "number":
+            return replace(mapping, column=f"{mapping.column}{DIFFERENCE}{name}")
+    return mapping
+
+
+def column_parts(name: str, names: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of the columns that a mapped column is made of: itself, or both of a difference.
+
+    Args:
+        name: as mapped, such as ``Ewe/V - Ece/V``; a column of the file may have such a name, too.
+        names: of the file's columns.
+    """
+    if name in names:
+        return (name,)
+    words = name.split(DIFFERENCE)
+    for k in range(1, len(words)):
+        parts = (DIFFERENCE.join(words[:k]), DIFFERENCE.join(words[k:]))
+        if set(parts) <= set(names):
+            return parts
+    return (name,)
 
 
 def guess_cell_column(names: Sequence[str], sample: Sequence[Sequence[str]]) -> str | None:
@@ -290,11 +344,23 @@ def _values_fit(target: str, known: str, kind: Kind, values: Sequence[str]) -> b
         if kind == "datetime":
             return any(":" in value for value in values)
         # Days since 1900 or year 0 are numbers too, but only seconds since 1970 are read.
-        return kind == "number" and median_number(values) > 1e8
+        return kind == "number" and median_number(values) > 1e8 and not (known in _NO_DATES and _is_elapsed(values))
     if target == c.TEST_TIME:
         return kind in ("number", "duration")
     # States that are numbers (Basytec, Novonix) are internal codes; a column of words is better.
     return kind == "number" and target != c.STATE
+
+
+def _is_elapsed(values: Sequence[str]) -> bool:
+    """Tell whether large numbers count from the begin of a test, and not from 1970.
+
+    They are no date from 1980 to 2200 in any unit, or they spread as no dates of one test do.
+    """
+    numbers = sorted(plain_number(value.strip()) for value in values if is_number(value.strip()))
+    low, middle, high = (numbers[int(share * (len(numbers) - 1))] for share in (0.25, 0.5, 0.75))
+    unit = _EPOCH_UNITS[sum(middle > most for most in _EPOCH_ABOVE)] or "s"
+    second = middle * FACTORS["second"][unit]
+    return not FIRST_DATE_SECOND <= second < LAST_DATE_SECOND or low < _ELAPSED_SHARE * high
 
 
 def _readings(target: str, name: str) -> dict[str, str]:

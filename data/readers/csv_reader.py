@@ -262,8 +262,12 @@ def make_raw_block(
     unreadable: dict[str, tuple[str, Mask]] = {}
     for column in layout.columns:
         numbers, bad = _column_values(arrays[column.index], column, layout)
-        values.setdefault(column.target, []).append(numbers)
-        unreadable[column.target] = column.name, bad
+        if column.is_subtracted:
+            values[column.target][0] = values[column.target][0] - numbers
+            unreadable[column.target] = unreadable[column.target][0], unreadable[column.target][1] | bad
+        else:
+            values.setdefault(column.target, []).append(numbers)
+            unreadable[column.target] = column.name, bad
         for row in np.flatnonzero(bad).tolist():
             text = str(arrays[column.index][row]).strip()
             notes.setdefault(row, []).append(f"{column.name}={text!r}")

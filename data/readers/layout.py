@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +12,7 @@ from .. import columns as c
 from ..errors import NotARecordError, ReadError
 from ..names import suggest
 from ..settings import ColumnMapping, SourceSettings
-from .column_names import TYPICAL, guess_columns
+from .column_names import DIFFERENCE, TYPICAL, column_parts, guess_columns
 from .csv_header import SAMPLE_ROWS, Header, append_units, find_header
 from .csv_values import ISO, Kind, find_date_format, value_kind
 from .summary_tables import summary_reason
@@ -31,6 +31,7 @@ class Column:
         unit: unit of its values; "" = the unit of ``target``.
         kind: what its values look like.
         date: date format, one of :data:`kilocell.data.readers.csv_values.DATES` or a ``strptime`` format.
+        is_subtracted: it is subtracted from the other column of ``target``: the potential of the counter electrode.
     """
 
     target: str
@@ -39,6 +40,7 @@ class Column:
     unit: str = ""
     kind: Kind = "number"
     date: str = ISO
+    is_subtracted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +78,18 @@ def guess_header_columns(header: Header) -> tuple[ColumnMapping, ...]:
     named = append_units(header.names, header.units)
     plain = dict(zip(named, header.names, strict=True))
     columns = tuple(
-        ColumnMapping(mapping.target, plain[mapping.column], mapping.unit)
+        ColumnMapping(mapping.target, _plain_name(mapping.column, plain), mapping.unit)
         for mapping in guess_columns(named, header.sample)
     )
     reason = summary_reason(header.path.name, header.names, header.sample[:SAMPLE_ROWS], columns)
     if reason:
         raise NotARecordError(f"{header.path}: {reason}")
     return columns
+
+
+def _plain_name(name: str, plain: Mapping[str, str]) -> str:
+    """Return a column's name without the unit of the line of units; of a difference, both names."""
+    return DIFFERENCE.join(plain[part] for part in column_parts(name, tuple(plain)))
 
 
 def csv_layout(path: Path, settings: SourceSettings) -> Layout:
@@ -97,7 +104,11 @@ def csv_layout(path: Path, settings: SourceSettings) -> Layout:
     """
     cell_name = cell_column(settings)
     requested = [mapping.column for mapping in settings.columns] + ([cell_name] if cell_name else [])
-    return find_layout(find_header(path, requested), settings)
+    header = find_header(path, requested)
+    if any(DIFFERENCE in name and name not in header.names for name in requested):
+        # A difference is no name of the file; both its names are.
+        header = find_header(path, [part for name in requested for part in name.split(DIFFERENCE)])
+    return find_layout(header, settings)
 
 
 def find_layout(header: Header, settings: SourceSettings) -> Layout:
@@ -112,14 +123,21 @@ def find_layout(header: Header, settings: SourceSettings) -> Layout:
     """
     cell_name = cell_column(settings)
     mappings = settings.columns or guess_header_columns(header)
-    present = [mapping for mapping in mappings if mapping.column in header.names]
+    present = [mapping for mapping in mappings if set(column_parts(mapping.column, header.names)) <= set(header.names)]
     _check_required(header, mappings, present)
     cell = None if cell_name is None else column_index(header, cell_name, c.CELL_ID)
-    columns = tuple(resolve_column(header, mapping) for mapping in present)
+    columns = tuple(column for mapping in present for column in _resolve_columns(header, mapping))
     used = {column.index for column in columns} | {cell}
     frequencies = [place for place, name in enumerate(header.names) if _FREQUENCY.fullmatch(name.strip())]
     frequency = next((place for place in frequencies if place not in used), None)
     return Layout(header, columns, cell, frequency)
+
+
+def _resolve_columns(header: Header, mapping: ColumnMapping) -> list[Column]:
+    """Find the column of a mapping in the file, or both columns of a difference."""
+    first, *others = column_parts(mapping.column, header.names)
+    found = [resolve_column(header, replace(mapping, column=first))]
+    return found + [replace(resolve_column(header, replace(mapping, column=o)), is_subtracted=True) for o in others]
 
 
 def resolve_column(header: Header, mapping: ColumnMapping) -> Column:

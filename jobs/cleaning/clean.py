@@ -32,6 +32,7 @@ from .charge_counters import capacity_counter, capacity_excess
 from .clock_restarts import step_time, time_restart
 from .clock_units import time_scale, time_uncertain, wall_clock
 from .current import current_offset, current_sign
+from .current_sentinels import current_sentinel
 from .current_spikes import current_spike
 from .cycle_numbers import count_from_signal, count_steps, cycle_jump
 from .duplicate_times import duplicate_time, time_resolution
@@ -71,6 +72,7 @@ It takes the record between two rules (``rule.py``) and the settings, and does n
 TIME_RULES: Final[tuple[CleaningRule, ...]] = (
     number_unreadable,
     unit_scale,
+    current_sentinel,
     marker_row,
     impedance_row,
     time_from_steps,
@@ -135,6 +137,7 @@ CODE_BY_PARTIAL_RULE: Final = {
     "time_from_steps": "step_time",
     "time_refined": "step_time",
     "unit_of_charge": "unit_scale",
+    "current_sentinel": "current_missing",
     "count_steps": "step_renumbered",
     "count_from_signal": "step_renumbered",
     "rest_pause": "time_gap",

@@ -16,12 +16,14 @@ from .rule import Event, RuleOutcome, column_values, run_events, set_flag
 from .time_order import has_clock
 from .time_units import (
     LEAST_ROWS,
+    SPARSE_SECOND,
     UNITS,
     find_unit,
     is_possible,
     longest_half_cycle,
     step_ratio_unit,
     step_time_unit,
+    usual_interval_under_current,
 )
 
 # time_scale
@@ -91,14 +93,16 @@ def _conversion(frame: pd.DataFrame, before: str, evidence: str) -> Event:
 def time_uncertain(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     """Report a test time that is not plausible in s while nothing shows its unit; it is left.
 
-    It is not plausible if a half cycle is faster or slower than any cell's (12 s, 500 h), or if the time within steps
-    is in another unit. That the unit cannot be s does not say which it is.
+    It is not plausible if a half cycle is faster or slower than any cell's (12 s, 500 h), if there would be one row
+    every half hour or less often under a current, or if the time within steps is in another unit. That the unit cannot
+    be s does not say which it is.
     """
     test = column_values(frame, c.TEST_TIME)
     if not has_clock(test) or len(frame) < LEAST_ROWS:
         return RuleOutcome(frame)
     clocks_agree = step_ratio_unit(frame, test, settings.time_scale_tolerance) in ("", "s")
-    if clocks_agree and is_possible(longest_half_cycle(frame, test)):
+    is_dense = usual_interval_under_current(frame, test) < SPARSE_SECOND
+    if clocks_agree and is_dense and is_possible(longest_half_cycle(frame, test)):
         return RuleOutcome(frame)
     unit, evidence = find_unit(frame, test, column_values(frame, c.UNIX_TIME), settings)
     if unit != "":

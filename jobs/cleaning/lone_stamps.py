@@ -1,7 +1,8 @@
-"""The cleaning rule about single stamps: one row's time is wrong, and the rows around it continue."""
+"""The cleaning rule about stamps: the time of one row or a few is wrong, and the rows around them continue."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -12,6 +13,7 @@ from ...data.arrays import Floats, Integers, Mask
 from ...data.settings import CleanSettings
 from .rule import Event, RuleOutcome, column_values, run_events, set_flag, word_codes
 from .stamp_evidence import FAR_INTERVALS, FAR_SECOND, FAR_SPANS, REACH, StampRows, find_wrong_row, place_rows
+from .stamp_runs import MOST_ROWS, find_wrong_runs, move_runs
 from .time_order import find_clock_restarts, has_clock
 
 MOST_LONE: Final = 3
@@ -28,12 +30,13 @@ WIDEST: Final = 120
 
 
 def time_stamp(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
-    """Place a single row whose time contradicts its neighbours, while the rows around it continue.
+    """Place a row or a few whose time contradicts their neighbours, while the rows around them continue.
 
     The stamp may be before, after or far outside of all others. The row keeps its place in the file if the other clock,
     its step number, its step time, the regular log or its voltage agree with that place better than with the place of
     its stamp; otherwise it is a row in the wrong place, which the next rule sorts. Its new time comes from the other
-    clock, from the step time, or else from the usual interval before or after it.
+    clock, from the step time, or else from the usual interval before or after it. A run of up to eight rows is placed
+    if the rows on both sides leave a hole that fits it, by the usual interval or the other clock.
     """
     test = column_values(frame, c.TEST_TIME)
     wall = column_values(frame, c.UNIX_TIME)
@@ -54,7 +57,7 @@ def time_stamp(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
         wrong = _find_wrong(rows)
         if not wrong.any():
             continue
-        placed, evidence = place_rows(rows, wrong)
+        placed, evidence = _place(rows, wrong)
         mask = np.zeros(len(frame), dtype=bool)
         mask[known[wrong]] = True
         corrected = clock.copy()
@@ -86,7 +89,8 @@ def _may_be_wrong(clock: Floats) -> bool:
         return False
     interval = np.diff(clock)
     ends_far = max(interval[0], interval[-1]) > FAR_SPANS * min(interval[1], interval[-2])
-    return bool(ends_far) or bool((interval < 0.0).any())
+    run_far = max(interval[:MOST_ROWS].max(), interval[-MOST_ROWS:].max()) > FAR_SECOND
+    return bool(ends_far) or bool(run_far) or bool((interval < 0.0).any())
 
 
 def _is_far(clock: Floats) -> bool:
@@ -114,8 +118,40 @@ def _combined(part: Integers, code: Integers) -> Integers:
     return pd.factorize(part * (int(code.max(initial=0)) + 2) + code + 1)[0]
 
 
+def _place(rows: StampRows, wrong: Mask) -> tuple[Floats, list[str]]:
+    """Return the clock in s with a time for each wrong row, shape (n,), and for each row the evidence."""
+    moved = rows.clock.copy()
+    by_run = move_runs(rows, wrong, moved)
+    left = wrong.copy()
+    left[list(by_run)] = False
+    placed, evidence = place_rows(replace(rows, clock=moved), left)
+    return placed, [by_run.get(row, words) for row, words in enumerate(evidence)]
+
+
 def _find_wrong(rows: StampRows) -> Mask:
-    """Tell which rows have a wrong stamp, shape (n,)."""
+    """Tell which rows have a wrong stamp, shape (n,): runs of a few first, then single rows among the others."""
+    if int((np.diff(rows.clock) < 0.0).sum()) > MOST_FALLS:
+        return _find_single(rows)
+    wrong = find_wrong_runs(rows)
+    if not wrong.any():
+        return _find_single(rows)
+    good = np.flatnonzero(~wrong)
+    others = StampRows(
+        rows.clock[good],
+        rows.other[good],
+        rows.part[good],
+        rows.since[good],
+        rows.voltage[good],
+        rows.current[good],
+        rows.tolerance,
+    )
+    if _may_be_wrong(others.clock):
+        wrong[good[_find_single(others)]] = True
+    return wrong
+
+
+def _find_single(rows: StampRows) -> Mask:
+    """Tell which single rows have a wrong stamp, shape (n,)."""
     clock = rows.clock
     wrong = np.zeros(len(clock), dtype=bool)
     wrong[0] = clock[1] < clock[0] and bool((np.diff(clock[1 : 1 + REACH]) >= 0.0).all()) and _continues(rows, 0, 1)

@@ -155,10 +155,10 @@ def _interval_scores(rows: StampRows, line: Integers, place: int, there: list[in
     clock = rows.clock
     stamp = clock[line[place]]
     others = clock[np.delete(line, place)]
-    usual_here = _regular_interval(others)
+    usual_here = regular_interval(others)
     at = int(np.argmin(np.abs(others - clock[there[0]]))) if there[0] in line else -1
     around = others if at >= 0 else clock[max(there[0] - REACH, 0) : there[0] + REACH]
-    usual_there = _regular_interval(np.sort(around))
+    usual_there = regular_interval(np.sort(around))
     if usual_here <= 0.0 or usual_there <= 0.0:
         return np.inf, np.inf
     here = [clock[near] for near in _beside(line, place)]
@@ -172,7 +172,7 @@ def _interval_scores(rows: StampRows, line: Integers, place: int, there: list[in
     return in_place, by_stamp
 
 
-def _regular_interval(clock: Floats) -> float:
+def regular_interval(clock: Floats) -> float:
     """Return the usual interval of a regular log in s; 0 for any other log."""
     intervals = np.diff(clock)
     if not (intervals > 0.0).any():

@@ -33,16 +33,14 @@ CARRYING_SHARE: Final = 0.05
 RATE_LIMITS_PER_HOUR: Final = (1.0 / 300.0, 60.0)
 """1/h: the largest current over the largest counted charge of a plausible test. Chosen, not measured."""
 
-UNITS: Final[dict[str, float]] = {
-    **FACTORS["second"],
-    "units of 1000 s": 1000.0,
-    "units of 1/60 s": 1.0 / 60.0,
-    "units of 1/3600 s": 1.0 / 3600.0,
-}
-"""s of each unit in which a test time may be. The last three are conversions that somebody made the wrong way round."""
+UNITS: Final[dict[str, float]] = FACTORS["second"]
+"""s of each unit in which a test time may be."""
 
 INTERVALS: Final = {
     "ms": (500.0, np.inf),
+    "us": (5e5, np.inf),
+    "100ns": (5e6, np.inf),
+    "ns": (5e8, np.inf),
     "min": (0.0, 5.0),
     "h": (0.0, 0.1),
     "d": (0.0, 0.005),
@@ -58,6 +56,10 @@ SWING_VOLT: Final = 0.3
 
 IMPOSSIBLE_SECOND: Final = 12.0
 """s: no cell does a half cycle in less. Chosen, not measured."""
+
+SPARSE_SECOND: Final = 1800.0
+"""s: usual interval under a current from which on a log is so sparse that the time may be in another unit. Chosen, not
+measured."""
 
 LONGEST_SECOND: Final = 500.0 * SECONDS_PER_HOUR
 """s: no cell is charged or discharged for longer at the currents of a test. Chosen, not measured."""
@@ -106,7 +108,24 @@ def find_unit(frame: pd.DataFrame, test: Floats, wall: Floats, settings: CleanSe
         return "", "the time within steps is in another unit, and both are plausible"
     if not is_possible(duration):
         return "", f"the longest charge or discharge would take {duration:.3g} s"
+    under_current = usual_interval_under_current(frame, test)
+    if unit != "s" and under_current >= SPARSE_SECOND:
+        return "", f"under a current there would be one row every {under_current:.3g} s"
     return "s", ""
+
+
+def usual_interval_under_current(frame: pd.DataFrame, test: Floats) -> float:
+    """Return the median interval between rows of one current, in the unit of the test time; 0 if there are few.
+
+    Args:
+        frame: the record.
+        test: the test time in its own unit, shape (n,).
+    """
+    current = column_values(frame, c.CURRENT)
+    carrying = np.abs(current) > CARRYING_SHARE * float(np.nanmax(np.abs(current), initial=0.0))
+    interval = np.diff(test)
+    good = carrying[1:] & carrying[:-1] & (interval > 0.0)
+    return float(np.median(interval[good])) if int(good.sum()) >= LEAST_ROWS else 0.0
 
 
 def _has_plausible_interval(unit: str, usual: float) -> bool:

@@ -19,7 +19,8 @@ from ..record.units import MICRO, MILLI, Flow, counter_factor, current_factor, t
 from .rule import Event, RuleOutcome, column_values, set_flag
 
 THERMOMETERS: Final = (c.AMBIENT_TEMPERATURE, c.SURFACE_TEMPERATURE)
-COUNTERS: Final = (c.CHARGING_CAPACITY, c.DISCHARGING_CAPACITY)
+COUNTERS: Final = ((c.CHARGING_CAPACITY, c.DISCHARGING_CAPACITY), (c.STEP_CAPACITY,), (c.NET_CAPACITY,))
+"""The cycler's counters, each with its own unit; the first that a file has is evidence for the current's unit."""
 PREFIXES: Final = {MILLI: "m", MICRO: "u"}
 
 
@@ -39,13 +40,18 @@ def unit_of_charge(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     """Convert a current in mA or uA, then counters in mAh or uAh; events and flags are those of ``unit_scale``."""
     events: list[Event] = []
     for rows in _rows_by_file(frame):
-        factor = current_factor(_flow(frame, rows), settings.nominal_capacity_ah)
+        known = [counters for counters in COUNTERS if _has_counter(frame, counters, rows)]
+        evidence = known[0] if known else COUNTERS[0]
+        factor = current_factor(_flow(frame, rows, evidence), settings.nominal_capacity_ah)
         if factor != 1.0:
             frame = _scale(frame, c.CURRENT, rows, factor, "A", events)
-        factor = counter_factor(_flow(frame, rows))
-        if factor != 1.0:
-            for column in COUNTERS:
-                frame = _scale(frame, column, rows, factor, "A.h", events)
+        for counters in COUNTERS:
+            if not _has_counter(frame, counters, rows):
+                continue
+            factor = counter_factor(_flow(frame, rows, counters))
+            if factor != 1.0:
+                for column in counters:
+                    frame = _scale(frame, column, rows, factor, "A.h", events)
     return RuleOutcome(frame, tuple(events))
 
 
@@ -64,17 +70,42 @@ def _select_rows(column: Floats, rows: Mask) -> Floats:
     return column[rows]
 
 
-def _flow(frame: pd.DataFrame, rows: Mask) -> Flow:
+def _has_counter(frame: pd.DataFrame, counters: tuple[str, ...], rows: Mask) -> bool:
+    return any(bool(np.isfinite(_select_rows(column_values(frame, name), rows)).any()) for name in counters)
+
+
+def _flow(frame: pd.DataFrame, rows: Mask, counters: tuple[str, ...]) -> Flow:
+    """Return the evidence of one file, with what one kind of counter counted."""
+
     def values(column: str) -> Floats:
         return _select_rows(column_values(frame, column), rows)
 
+    current = values(c.CURRENT)
+    if len(counters) == 2:
+        counted_in, counted_out = (_rises(values(name)) for name in counters)
+    else:
+        counted_in, counted_out = _both_ways(values(counters[0]), current, falls=counters == (c.NET_CAPACITY,))
     return Flow(
         time_second=values(c.TEST_TIME),
-        current=values(c.CURRENT),
+        current=current,
         voltage_volt=values(c.VOLTAGE),
-        counted_in=_rises(values(c.CHARGING_CAPACITY)),
-        counted_out=_rises(values(c.DISCHARGING_CAPACITY)),
+        counted_in=counted_in,
+        counted_out=counted_out,
     )
+
+
+def _both_ways(counter: Floats, current: Floats, falls: bool) -> tuple[Floats, Floats]:
+    """Return by how much a single counter counted in and out between samples, shape (n - 1,) each.
+
+    Args:
+        counter: in its own unit, shape (n,).
+        current: its sign is the direction, shape (n,).
+        falls: the counter falls while the cell is discharged; otherwise it rises within each step, and its falls are
+            resets.
+    """
+    counted = np.abs(np.nan_to_num(np.diff(counter))) if falls else _rises(counter)
+    charges = np.nan_to_num(current[1:] + current[:-1]) > 0.0
+    return np.where(charges, counted, 0.0), np.where(charges, 0.0, counted)
 
 
 def _rises(counter: Floats) -> Floats:

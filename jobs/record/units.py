@@ -49,8 +49,9 @@ RESISTANCE_AH: Final = (0.003, 20.0)
 """ohm x A.h: least and largest resistance times capacity of a cell, from large pouches to coin cells of 20 ohm and
 more. Decision 9: real cells have 0.01 to 0.3."""
 
-OTHER_RESISTANCE_AH: Final = 5e-4
-"""ohm x A.h: no cell has less, with the counted charge as its capacity. Chosen, not measured."""
+OTHER_RESISTANCE_AH: Final = 1.5e-3
+"""ohm x A.h: no cell has less, with the swing of the counted charge as its capacity; half of the least resistance
+above. Chosen, not measured."""
 
 GIANT_AMPERE: Final = 100.0
 """A: a typical current above it is a giant's, if also more charge flows than ``GIANT_AH``. Chosen, not measured."""
@@ -216,9 +217,10 @@ def current_factor(flow: Flow, nominal_ah: float | None) -> float:
     ratio = counted_ratio(flow)
     for factor in (MILLI, MICRO):
         if ratio is not None and resistance is not None and abs(ratio / factor - 1.0) <= RATIO:
-            counted_ah = float(np.nansum(flow.counted))
-            fast = typical > FAST_PER_HOUR * counted_ah
-            small_resistance = resistance * counted_ah < OTHER_RESISTANCE_AH
+            # The swing is about the capacity; the sum of many cycles would hide how fast and how small this is.
+            swing_ah = flow.counted_swing
+            fast = typical > FAST_PER_HOUR * swing_ah
+            small_resistance = resistance * swing_ah < OTHER_RESISTANCE_AH
             return factor if fast and small_resistance else 1.0
     if resistance is None:
         return 1.0
@@ -235,8 +237,8 @@ def _plausible_at_a_glance(flow: Flow, nominal_ah: float | None) -> bool:
     if largest > GIANT_AMPERE:
         return False
     # If the largest current is not too fast for the counted charge, the typical one is not either.
-    counted_ah = float(np.nansum(flow.counted))
-    return counted_ah == 0.0 or largest <= FAST_PER_HOUR * counted_ah
+    swing_ah = flow.counted_swing
+    return swing_ah == 0.0 or largest <= FAST_PER_HOUR * swing_ah
 
 
 def _factor_from_nominal(flow: Flow, typical: float, resistance: float | None, nominal_ah: float) -> float:

@@ -178,7 +178,7 @@ def _unknown_table(
     measured = sum(value_kind(values) in ("number", "datetime", "duration") for values in samples)
     known = {mapping.target for mapping in columns}
     missing = [target for target in NEEDED if target not in known]
-    if c.UNIX_TIME in known and c.TEST_TIME in missing:
+    if known & {c.UNIX_TIME, c.STEP_TIME} and c.TEST_TIME in missing:
         missing.remove(c.TEST_TIME)
     if not missing or measured < len(NEEDED):
         return None

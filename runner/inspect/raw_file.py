@@ -214,6 +214,11 @@ def _uncertain(layout: Layout, cleaned: dict[str, Any]) -> Iterator[str]:
         assumed = not column.unit and column.kind == "number" and column.target in _WITH_UNIT
         if assumed and not any(unit for _, unit in names_and_units(column.name)):
             yield f"the unit of {column.name} is assumed: {_assumed_unit(column)}"
+        if column.is_subtracted:
+            yield f"{column.target} is a difference, less {column.name}: no column has the cell's own"
+        is_time = column.target in (c.TEST_TIME, c.STEP_TIME) and column.unit and not layout.header.units
+        if is_time and not any(unit for _, unit in names_and_units(column.name)):
+            yield f"the unit of {column.name} is not in its name: {column.unit}, by the other time or the campaign"
     if not _columns_in(layout, "_ah"):
         yield "no charge counter: charge is known from the sampled current alone"
     sign = cleaned.get("current_sign")
@@ -270,7 +275,7 @@ def _column(column: Column, layout: Layout, settings: SourceSettings) -> dict[st
         unit = column.unit
     return {
         "column": column.name,
-        "target": column.target,
+        "target": f"{column.target}, subtracted" if column.is_subtracted else column.target,
         "unit": unit or _assumed_unit(column),
         "taken": _column_source(column, layout, settings),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from kilocell.data import columns as c
 from kilocell.data.readers.column_names import guess_cell_column, guess_columns, names_and_units
@@ -159,10 +160,50 @@ def test_units_stand_in_brackets_after_a_slash_or_at_the_end() -> None:
         (("Ewe/mV", "Ewe - Ece/mV"), "Ewe - Ece/mV"),
         (("Ewe [V]", "Ewe-Ece [V]"), "Ewe-Ece [V]"),
         (("Ewe/V", "Ecell/V"), "Ecell/V"),
-        (("Ewe/V", "Ece/V"), "Ewe/V"),
+        # Ewe alone is one electrode: the cell's voltage is the difference.
+        (("Ewe/V", "Ece/V"), "Ewe/V - Ece/V"),
+        (("<Ece>/mV", "<Ewe>/mV"), "<Ewe>/mV - <Ece>/mV"),
+        (("Ewe/V", "Ece/mV"), "Ewe/V"),
         (("control/V", "<Ewe>/V"), "<Ewe>/V"),
     ],
 )
 def test_the_voltage_of_the_cell_goes_before_that_of_one_electrode(names: tuple[str, ...], voltage: str) -> None:
     found = guess_columns(names, [("3.6", "3.7", "3.8")[: len(names)]])
     assert [(mapping.target, mapping.column) for mapping in found] == [(c.VOLTAGE, voltage)]
+
+
+def units_of_times(names: list[str], factors: tuple[float, float], form: str = "{:.4f}") -> dict[str, str]:
+    since = np.tile(np.arange(1.0, 9.0) * 30.0, 3)
+    times = np.arange(1.0, 25.0) * 30.0
+    rows = [(form.format(a * factors[0]), f"{b * factors[1]:.4f}") for a, b in zip(times, since, strict=True)]
+    return {mapping.target: mapping.unit for mapping in guess_columns(names, rows)}
+
+
+@pytest.mark.parametrize(
+    ("factor", "unit"),
+    [(60.0, "units of 1/60 s"), (1 / 60.0, "min"), (1e3, "ms"), (1e6, "us"), (1 / 3600.0, "h"), (1.0, ""), (7.0, "")],
+)
+def test_a_named_unit_settles_that_of_the_other_time(factor: float, unit: str) -> None:
+    form = "{:.9f}"
+    assert units_of_times(["time", "Step_Time(s)"], (factor, 1.0), form)[c.TEST_TIME] == unit
+    # Both without a unit, and both with one: nothing is settled here.
+    assert units_of_times(["time", "Step_Time"], (factor, 1.0), form)[c.TEST_TIME] == ""
+    assert units_of_times(["time/s", "Step_Time(s)"], (factor, 1.0), form)[c.TEST_TIME] == "s"
+
+
+def test_a_named_unit_of_the_test_time_settles_that_of_the_step_time() -> None:
+    assert units_of_times(["Test_Time(h)", "Step_Time"], (1.0 / 3600.0, 1.0 / 60.0), "{:.9f}") == {
+        c.TEST_TIME: "h",
+        c.STEP_TIME: "min",
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "target"),
+    [("{}", c.TEST_TIME), ("17{:08d}", c.UNIX_TIME), ("17{:08d}000", c.UNIX_TIME), ("17{:08d}000000", c.UNIX_TIME)],
+)
+@pytest.mark.parametrize("name", ["time", "timestamp"])
+def test_large_numbers_from_zero_are_a_test_time(name: str, value: str, target: str) -> None:
+    step = 30_000_000 if target == c.TEST_TIME else 30
+    rows = [(value.format(step * k),) for k in range(1, 41)]
+    assert [mapping.target for mapping in guess_columns([name], rows)] == [target]

@@ -387,3 +387,29 @@ def test_steps_and_cycles_are_counted_from_the_signal(
     assert abs(result.report.steps_after - cases[name].good.report.steps_after) <= 2
     assert (result.samples.groupby(c.STEP_COUNT)[c.STEP_TYPE].nunique() == 1).all()
     assert_idempotent(result, CleanSettings())
+
+
+@pytest.mark.parametrize("hours", [0.5, 2.0])
+@pytest.mark.parametrize("evidence", ["nothing", "step time", "wall clock"])
+def test_a_log_too_sparse_to_be_in_s_is_uncertain(cases: dict[str, Case], hours: float, evidence: str) -> None:
+    rows = np.arange(120)
+    current = np.where(rows % 40 < 20, 0.02, -0.02)
+    voltage = 3.2 + 0.04 * np.where(rows % 40 < 20, rows % 20, 19 - rows % 20)
+    time = 3600.0 * hours * rows
+    raw = raw_table(**{c.TEST_TIME: time, c.CURRENT: current, c.VOLTAGE: voltage, c.STEP_ID: 1.0 + rows // 20})
+    if evidence == "step time":
+        raw[c.STEP_TIME] = 3600.0 * hours * (rows % 20)
+    if evidence == "wall clock":
+        raw[c.UNIX_TIME] = 1.6e9 + time
+    result = clean(raw, "CELL", CleanSettings())
+    assert ("time_uncertain" in seen(result)) == (evidence == "nothing")
+    np.testing.assert_allclose(file_rows(result.samples)[c.TEST_TIME], time)
+
+
+@pytest.mark.parametrize("evidence", [c.STEP_TIME, c.CHARGING_CAPACITY])
+def test_a_test_time_in_us_is_told_by_step_time_or_counters(cases: dict[str, Case], evidence: str) -> None:
+    case = cases["arbin"]
+    raw = without(case.raw, *(set(EVIDENCE) - {evidence, c.DISCHARGING_CAPACITY}))
+    result = clean(raw.assign(**{c.TEST_TIME: 1e6 * case.test}), "CELL", CleanSettings())
+    (found,) = findings(result, "time_scale")
+    assert found.before == "test time in us"

@@ -131,3 +131,40 @@ def test_a_thermometer_at_its_end_is_of_no_other_unit(level: float) -> None:
         WARM.assign(**{c.SURFACE_TEMPERATURE: level}), replace(SETTINGS, temperature_setpoint_celsius=25.0)
     )
     assert "unit_scale" not in seen(result)
+
+
+def with_single_counter(raw: pd.DataFrame, net: bool, factor: float) -> pd.DataFrame:
+    charge = raw[c.CURRENT] * np.gradient(raw[c.TEST_TIME].to_numpy()) / 3600.0
+    counter = charge.cumsum() if net else charge.abs().groupby((raw[c.STEP_ID].diff() != 0.0).cumsum()).cumsum()
+    absent = dict.fromkeys(COUNTERS, np.nan)
+    return raw.assign(**absent, **{c.NET_CAPACITY if net else c.STEP_CAPACITY: counter * factor})
+
+
+def with_pair(raw: pd.DataFrame) -> pd.DataFrame:
+    charge = raw[c.CURRENT] * np.gradient(raw[c.TEST_TIME].to_numpy()) / 3600.0
+    return raw.assign(**{COUNTERS[0]: charge.clip(lower=0.0).cumsum(), COUNTERS[1]: (-charge).clip(lower=0.0).cumsum()})
+
+
+@pytest.mark.parametrize("net", [False, True])
+@pytest.mark.parametrize("factor", [1e3, 1e6])
+def test_a_single_counter_in_mah_is_converted(net: bool, factor: float) -> None:
+    name = c.NET_CAPACITY if net else c.STEP_CAPACITY
+    plain = with_single_counter(RAW, net, 1.0)
+    assert "unit_scale" not in seen(cleaned(plain))
+    result = cleaned(with_single_counter(RAW, net, factor))
+    (told,) = findings(result, "unit_scale")
+    assert told.before.startswith(f"{name} in {'mAh' if factor == 1e3 else 'uAh'}")
+    assert result.report.charge_in_counted_ah == pytest.approx(cleaned(plain).report.charge_in_counted_ah)
+
+
+@pytest.mark.parametrize("kind", ["pair", "step", "net"])
+@pytest.mark.parametrize("cycles", [1, 6])
+@pytest.mark.parametrize("size", [0.03, 1.0, 40.0])
+def test_counters_tell_a_current_in_ma_under_a_header_a(kind: str, cycles: int, size: float) -> None:
+    raw = cycling(cycles, noise_volt=0.0005)
+    counters = (*COUNTERS, c.STEP_CAPACITY, c.NET_CAPACITY)
+    raw = with_pair(raw) if kind == "pair" else with_single_counter(raw, kind == "net", 1.0)
+    raw = scaled(raw, dict.fromkeys((c.CURRENT, *counters), size))
+    result = clean(scaled(raw, {c.CURRENT: 1e3}), "CELL", CleanSettings())
+    np.testing.assert_allclose(result.samples[c.CURRENT], clean(raw, "CELL", CleanSettings()).samples[c.CURRENT])
+    assert [found.before.split()[0] for found in findings(result, "unit_scale")] == [c.CURRENT]
