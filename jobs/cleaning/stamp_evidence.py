@@ -25,6 +25,9 @@ measured."""
 FAR_INTERVALS: Final = 3.0
 """Usual intervals: a row so far before the first or after the last one is no late row. Chosen, not measured."""
 
+TWICE_SHARE: Final = 0.01
+"""Share of the usual interval up to which two rows are one row written twice. Chosen, not measured."""
+
 SIGNAL_FACTOR: Final = 3.0
 """The voltage must fit one place so many times better. Chosen, not measured."""
 
@@ -90,7 +93,9 @@ def find_wrong_row(rows: StampRows, lap: Integers, line: Integers, candidates: l
         here = _signal_misfit(rows, row, _beside(line, candidates[best]))
         is_wrong = in_place < by_stamp - BETTER and here <= _signal_misfit(rows, row, places[best])
         return row if is_wrong else None
-    if _signal_fits(rows, line, candidates[0], places[0]):
+    # In an irregular log, a row that two clocks put elsewhere is in the wrong place.
+    agrees = any(_other_clock_agrees(rows, line, place) for place in candidates)
+    if not agrees and _signal_fits(rows, line, candidates[0], places[0]):
         return int(line[candidates[0]])
     return None
 
@@ -118,6 +123,20 @@ def _other_clock_differs(rows: StampRows, line: Integers, place: int) -> bool:
         if differs and (np.diff(other[line][np.sort(np.append(others, place))]) >= 0.0).all():
             return True
     return False
+
+
+def _other_clock_agrees(rows: StampRows, line: Integers, place: int) -> bool:
+    """Tell whether the record's other clock is out of order in the same row by the same time: the row is misplaced.
+
+    Two clocks are hardly wrong in one row by the same amount. At an end of the record they may be, if one is made
+    from the other.
+    """
+    others = np.delete(np.arange(len(line)), place)
+    ahead = rows.clock[line] - rows.other[line]
+    known = others[np.isfinite(ahead[others])]
+    if np.isnan(ahead[place]) or len(known) < 2 or place in (0, len(line) - 1):
+        return False
+    return bool(abs(ahead[place] - float(np.median(ahead[known]))) <= rows.tolerance)
 
 
 def _place_of_stamp(rows: StampRows, lap: Integers, line: Integers, place: int) -> list[int]:
@@ -168,8 +187,17 @@ def _interval_scores(rows: StampRows, line: Integers, place: int, there: list[in
         by_stamp += _misfit(here[1] - here[0], usual_here)
     if len(there) == 2:
         in_place += _misfit(clock[there[1]] - clock[there[0]], usual_there)
-    by_stamp += sum(_misfit(abs(clock[near] - stamp), usual_there) for near in there)
+    beside_stamp = [float(abs(clock[near] - stamp)) for near in there]
+    # Where the cycler writes rows twice, a row that is next to another by its stamp is no misfit.
+    if _writes_twice(others, usual_there):
+        beside_stamp = [interval for interval in beside_stamp if interval > TWICE_SHARE * usual_there]
+    by_stamp += sum(_misfit(interval, usual_there) for interval in beside_stamp)
     return in_place, by_stamp
+
+
+def _writes_twice(clock: Floats, usual: float) -> bool:
+    """Tell whether rows are often written twice within a small part of the usual interval in s."""
+    return int(np.count_nonzero(np.abs(np.diff(clock)) <= TWICE_SHARE * usual)) >= 2
 
 
 def regular_interval(clock: Floats) -> float:
