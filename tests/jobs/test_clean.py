@@ -76,7 +76,7 @@ def test_the_raw_table_is_not_touched() -> None:
 
 def test_rules_that_take_rows_are_named_in_the_vocabulary() -> None:
     lists = (TIME_RULES, INDEX_AND_SIGNAL_RULES, CHARGE_RULES, CAPACITY_RULES)
-    names = [*(rule.__name__ for rules in lists for rule in rules), *MADE_BETWEEN, "file_order"]
+    names = [*(rule.__name__ for rules in lists for rule in rules), *MADE_BETWEEN]
     assert len(set(names)) == len(names)
     # The rule about files is applied where they are joined, before the cleaning of a record.
     assert set(RULES_BY_CODE) - set(names) == {"file_order"}
