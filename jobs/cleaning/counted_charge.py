@@ -101,13 +101,13 @@ def counted_charge(
         rest_ampere: A, up to which the cell rests.
         step_second: s since the step began, shape (n,), if the file has a step time that can be believed.
     """
+    readings = [reading for reading in (read(frame, edge) for read in COUNTERS) if reading is not None]
+    if not readings:
+        return None
     best: CountedCharge | None = None
     certain = _certain_charge(frame, edge, rest_ampere, step_second)
-    for read in COUNTERS:
-        counted = read(frame, edge)
-        if counted is None:
-            continue
-        counted = _compared(counted, certain)
+    for reading in readings:
+        counted = _compared(reading, certain)
         if counted is not None and (best is None or counted.unsure_ah < best.unsure_ah):
             best = counted
     return best
@@ -173,13 +173,15 @@ def _factor_to_ah(ratio: float) -> float:
 
 def _pair(frame: pd.DataFrame, edge: Mask) -> CountedCharge | None:
     """Read the counters of the charge in and of the charge out."""
+    columns = (c.CHARGING_CAPACITY, c.DISCHARGING_CAPACITY)
+    if not any(np.isfinite(column_values(frame, column)).any() for column in columns):
+        return None
     net = np.zeros(len(edge))
     after = np.zeros(len(edge))
     was_reset = np.zeros(len(edge), dtype=bool)
     both = np.full(len(edge), np.inf)
     quantum = 0.0
     current = column_values(frame, c.CURRENT)
-    found = False
     for column, sign in ((c.CHARGING_CAPACITY, 1.0), (c.DISCHARGING_CAPACITY, -1.0)):
         counter = np.abs(column_values(frame, column))
         if not np.isfinite(counter).any():
@@ -189,15 +191,12 @@ def _pair(frame: pd.DataFrame, edge: Mask) -> CountedCharge | None:
             net[other] = np.nan
             both[:] = 0.0
             continue
-        found = True
         rise, since, reset = _rises(counter, edge, possible_ah(frame, sign))
         net += sign * rise
         both = np.fmin(both, np.nan_to_num(rise))
         after += sign * np.where(reset, since, np.nan_to_num(rise))
         was_reset |= reset
         quantum = max(quantum, decimal_place(counter))
-    if not found:
-        return None
     after = np.where(was_reset, after, np.nan)
     return CountedCharge("charge counters", net, after, quantum, both_ah=np.clip(both, 0.0, None))
 

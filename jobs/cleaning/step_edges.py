@@ -383,17 +383,18 @@ def _variance(
         counted: the charge by a counter.
         at_edges, holds: intervals whose open charge is known otherwise.
     """
-    inside = record.known & ~record.paused
-    inside[at_edges] = False
-    inside[holds] = False
-    which = np.flatnonzero(inside)
-    half = 0.5 * record.open_ah[which]
+    variance = record.open_ah * record.open_ah
     if counted is not None:
-        half = np.where(np.isfinite(counted.net_ah[which]), np.minimum(half, counted.unsure_ah), half)
-    variance = half * half / 3.0
-    inward = record.current[which] + record.current[which + 1] > 0.0
-    cycle = record.cycle_count[which + 1]
+        most = 4.0 * counted.unsure_ah**2
+        np.minimum(variance, most, out=variance, where=np.isfinite(counted.net_ah))
+    # Half of what is open, evenly distributed.
+    variance /= 12.0
+    variance[~record.known | record.paused] = 0.0
+    variance[at_edges] = 0.0
+    variance[holds] = 0.0
+    cycle = record.cycle_count[1:]
     size = int(record.cycle_count.max(initial=0)) + 1
-    into = np.bincount(cycle, np.where(inward, variance, 0.0), minlength=size).astype(np.float64)
     both = np.bincount(cycle, variance, minlength=size).astype(np.float64)
+    variance[~(record.current[1:] + record.current[:-1] > 0.0)] = 0.0
+    into = np.bincount(cycle, variance, minlength=size).astype(np.float64)
     return into, both - into
