@@ -12,14 +12,21 @@ from functools import cache, partial
 from itertools import starmap
 from typing import Any, TypeVar
 
-from . import fit_settings, settings
+from . import cycle_selection, fit_settings, settings, step_selection
 from .results import fitting as fit_values
 from .results import receipt as values
 
 T = TypeVar("T")
 _CLASSES = {
     name: cls
-    for name, cls in {**vars(settings), **vars(fit_settings), **vars(fit_values), **vars(values)}.items()
+    for name, cls in {
+        **vars(cycle_selection),
+        **vars(step_selection),
+        **vars(settings),
+        **vars(fit_settings),
+        **vars(fit_values),
+        **vars(values),
+    }.items()
     if isinstance(cls, type) and dataclasses.is_dataclass(cls)
 }
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from .cycle_selection import WHOLE_RECORD, CycleSelection, MeasuredCapacity
+from .cycle_selection import WHOLE_RECORD, MeasuredCapacity
+from .step_selection import Selection
 
 CurrentSign = Literal["auto", "charge_positive", "discharge_positive"]
 ValueSource = Literal["", "given", "guess"]
@@ -278,7 +279,7 @@ class SimulateSettings:
         parameter_set: the parameter set.
         rtol: relative tolerance of the solver.
         atol: absolute tolerance of the solver.
-        cycles: the cycles that are simulated; the default is the whole record.
+        cycles: the cycles or other parts of the record that are simulated; the default is the whole record.
         time_limit_second: longest time for all attempts and cycles together (s of wall clock).
     """
 
@@ -287,7 +288,7 @@ class SimulateSettings:
     parameter_set: ParameterSetSettings
     rtol: float = 5e-5
     atol: float = 1e-6
-    cycles: CycleSelection = WHOLE_RECORD
+    cycles: Selection = WHOLE_RECORD
     time_limit_second: float = 3600.0
 
     @property

@@ -120,6 +120,59 @@ class CycleState:
 
 
 @dataclass(frozen=True, slots=True)
+class StretchComparison:
+    """One stretch of a selection: samples that follow each other, with their errors, or why it failed."""
+
+    stretch: int
+    """Its number, from 1, in the order of the record."""
+
+    name: str
+    """For people, such as ``cycle 2, step 9 (discharge)``."""
+
+    status: str
+    """``done`` or ``failed``."""
+
+    first_cycle_count: int
+    last_cycle_count: int
+    first_step_count: int
+    last_step_count: int
+    first_test_time_second: float
+    """Test time of its first sample (s)."""
+
+    last_test_time_second: float
+    """Test time of its last sample (s)."""
+
+    samples: int = 0
+    """Number of samples with a measured voltage; 0 for a failed one."""
+
+    rmse_mv: float | None = None
+    """Root-mean-square error (mV); ``None`` for a failed one, and without a measured voltage."""
+
+    bias_mv: float | None = None
+    """Mean error (mV)."""
+
+    worst_mv: float | None = None
+    """The error of the largest magnitude (mV), with its sign."""
+
+    worst_time_second: float | None = None
+    """Test time of ``worst_mv`` (s)."""
+
+    initial_soc: float | None = None
+    """State of charge (0 to 1) at its start; ``None`` = it was not solved by itself, but from an earlier sample on."""
+
+    initial_voltage_volt: float | None = None
+    """Open-circuit voltage of that state (V)."""
+
+    initial_state_source: str = ""
+    """Where the state comes from, in words, or from where on the stretch was solved."""
+
+    reason: str = ""
+    """Why it failed; "" = it did not."""
+
+    reason_code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class SimulationResult:
     """Result of a simulation: how it started, what was solved, and its errors against the measured voltage."""
 
@@ -205,6 +258,9 @@ class SimulationResult:
     step_comparisons: tuple[StepComparison, ...] = ()
     """Errors by step type and by window, of the whole record and of each cycle."""
 
+    stretches: tuple[StretchComparison, ...] = ()
+    """Errors of each stretch of a selection; empty = the whole record was simulated."""
+
     beyond_cutoff_second: float | None = None
     """Time (s) for which the simulated voltage is more than 50 mV outside the cut-offs of the parameter set.
 
@@ -257,3 +313,9 @@ class FailedSimulation:
     capacity_ah: float | None = None
     capacity_source: str = ""
     temperature_source: str = ""
+    comparisons: tuple[Comparison, ...] = ()
+    """Errors of the stretches that did not fail: of all of them (cycle 0), then of each cycle; empty = all failed."""
+
+    step_comparisons: tuple[StepComparison, ...] = ()
+    cycle_states: tuple[CycleState, ...] = ()
+    stretches: tuple[StretchComparison, ...] = ()

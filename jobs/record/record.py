@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,7 @@ class Record:
         cycle_count, step_count: from 1.
         step_type: places in ``data.columns.STEP_TYPES``, -1 = none of them; ``None`` = unknown throughout.
         ambient_celsius, surface_celsius: °C, NaN where not measured; ``None`` = not measured at all.
+        step_id: the step number of the cycler's schedule, NaN where missing; ``None`` = unknown throughout.
     """
 
     time_second: Floats
@@ -37,6 +38,7 @@ class Record:
     step_type: Codes | None = None
     ambient_celsius: Floats | None = None
     surface_celsius: Floats | None = None
+    step_id: Floats | None = None
 
     def from_index(self, first: int) -> Record:
         """Return the record from sample ``first`` on."""
@@ -58,7 +60,18 @@ class Record:
         edges: Mask = is_inserted(self.flags)
         return edges
 
-    def _slice(self, rows: slice) -> Record:
+    def take(self, rows: Indices) -> Record:
+        """Return some of the samples; what is left out between two of them becomes a gap, in which no charge flows.
+
+        Args:
+            rows: indices of the samples, in time order.
+        """
+        taken = self._slice(rows)
+        flags = taken.flags.copy()
+        flags[np.flatnonzero(np.diff(rows) != 1) + 1] |= flag_bit("time_gap")
+        return replace(taken, flags=flags)
+
+    def _slice(self, rows: slice | Indices) -> Record:
         sliced: dict[str, Any] = {}
         for name in self.__dataclass_fields__:
             column = getattr(self, name)
@@ -90,6 +103,7 @@ def make_record(samples: pd.DataFrame) -> Record:
         step_type=_step_types(samples),
         ambient_celsius=samples[c.AMBIENT_TEMPERATURE].to_numpy(float),
         surface_celsius=samples[c.SURFACE_TEMPERATURE].to_numpy(float),
+        step_id=samples[c.STEP_ID].to_numpy(float),
     )
 
 

@@ -1,4 +1,4 @@
-"""Selected cycles: each stretch is solved by itself, so that a failure of one does not lose the others."""
+"""Selected parts of a record: each stretch is solved by itself, so that a failure of one does not lose the others."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from ...data.arrays import Mask
 from ...data.cycle_selection import format_ranges
 from ...data.errors import JobError
 from ...data.results.simulation import CycleState
@@ -17,7 +18,7 @@ from .attempts import ReplayProblem, compress_within_charge_limit, try_attempts_
 from .conditions import continue_conditions, find_stretch_conditions, samples_fixing_state
 from .replay import Conditions, Replayed, ReplayEndedError
 from .solver_windows import TimeLimit
-from .stretches import Stretch, join_profiles, join_records, join_replays, slice_record
+from .stretches import Stretch, compared_samples, join_profiles, join_records, join_replays, slice_record
 
 MOST_REASONS: Final = 3
 """Failed stretches whose reasons an error gives in full."""
@@ -51,7 +52,7 @@ class FailedStretch:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SelectedSolutions:
-    """The solutions of the selected cycles, in order.
+    """The solutions of the selected parts, in order.
 
     Args:
         attempts: what was tried in all stretches, one line each.
@@ -63,9 +64,18 @@ class SelectedSolutions:
 
     @property
     def states(self) -> tuple[CycleState, ...]:
-        """The state that each solved stretch began from."""
-        starts = ((one.stretch.cycles[0], one.problem.conditions.state) for one in self.solved)
-        return tuple(CycleState(cycle, state.soc, state.voltage_volt, state.source) for cycle, state in starts)
+        """The state that each solved stretch began from; of several in one cycle, the first."""
+        states: dict[int, CycleState] = {}
+        for one in self.solved:
+            state = one.problem.conditions.state
+            cycle = one.stretch.cycles[0]
+            states.setdefault(cycle, CycleState(cycle, state.soc, state.voltage_volt, state.source))
+        return tuple(states.values())
+
+    @property
+    def compared(self) -> Mask:
+        """Which samples of the joined replay are selected, shape (samples,)."""
+        return compared_samples([one.stretch for one in self.solved])
 
     @property
     def compression(self) -> CompressionError:
@@ -73,7 +83,7 @@ class SelectedSolutions:
         return join_errors([(one.compression, len(one.replayed.time_second)) for one in self.solved])
 
     def joined(self, record: Record) -> tuple[ReplayProblem, Replayed]:
-        """Join the solved stretches into one problem and one replay, over the samples of these cycles alone."""
+        """Join the solved stretches into one problem and one replay, over the samples of these stretches alone."""
         first = self.solved[0].problem
         rows = join_records(record, [one.stretch for one in self.solved])
         profile = join_profiles([one.problem.profile for one in self.solved])
@@ -84,17 +94,31 @@ class SelectedSolutions:
 
     @property
     def reason(self) -> str:
-        """In words: which cycles failed and why, and which were solved."""
-        failed = [cycle for failure in self.failures for cycle in failure.stretch.cycles]
-        solved = [cycle for one in self.solved for cycle in one.stretch.cycles]
-        words = f"{len(failed)} of {len(failed) + len(solved)} cycles failed ({format_ranges(failed)}): "
+        """In words: which parts failed and why, and which were solved."""
+        words = f"{self._describe_counts()}: "
         words += "; ".join(f"{failure.stretch.name}: {failure.error}" for failure in self.failures[:MOST_REASONS])
         more = len(self.failures) - MOST_REASONS
         if more > 0:
             words += f"; and {more} more"
-        if solved:
-            words += f"; the curves of cycles {format_ranges(solved)} are kept"
-        return words
+        if not self.solved:
+            return words
+        if self._are_cycles:
+            solved = [cycle for one in self.solved for cycle in one.stretch.cycles]
+            return f"{words}; the curves of cycles {format_ranges(solved)} are kept"
+        return f"{words}; curves and errors of the other {len(self.solved)} are kept"
+
+    @property
+    def _are_cycles(self) -> bool:
+        """Whether all stretches are whole cycles."""
+        names = {span.name for one in (*self.solved, *self.failures) for span in one.stretch.spans}
+        return not any(", " in name for name in names)
+
+    def _describe_counts(self) -> str:
+        if self._are_cycles:
+            failed = [cycle for failure in self.failures for cycle in failure.stretch.cycles]
+            solved = [cycle for one in self.solved for cycle in one.stretch.cycles]
+            return f"{len(failed)} of {len(failed) + len(solved)} cycles failed ({format_ranges(failed)})"
+        return f"{len(self.failures)} of {len(self.failures) + len(self.solved)} stretches failed"
 
 
 def solve_selected(

@@ -12,6 +12,7 @@ import pandas as pd
 from ...data.errors import FailedSimulationError, JobError
 from ...data.results.simulation import SimulationResult
 from ...data.settings import SimulateSettings
+from ...data.step_selection import StepSelection
 from ..models.pybamm_models import check_set
 from ..models.simulation_case import SimulationCase, resolve_simulation
 from ..record.charge import REST_CURRENT_PER_AH
@@ -23,10 +24,21 @@ from .replay import ReplayEndedError
 from .result import describe_cutoff, failed_simulation, make_frame, make_result
 from .selected_cycles import solve_selected
 from .solver_windows import TimeLimit
+from .stretch_results import compare_stretches
 from .stretches import Stretch, choose_stretches, join_records
 
 MOST_RATE: Final = 100.0
 """Highest plausible C-rate, 1/h: a larger current has a wrong unit, or the capacity is wrong."""
+
+KEPT_OF_OTHERS: Final = (
+    "solve_seconds",
+    "attempts",
+    "comparisons",
+    "step_comparisons",
+    "cycle_states",
+    "stretches",
+)
+"""Fields that a failed simulation keeps of the stretches that did not fail."""
 
 HINTS: Final = {
     "left_range": "check nominal_capacity_ah, initial_state and the parameter set",
@@ -68,7 +80,8 @@ def simulate(samples: pd.DataFrame, settings: SimulateSettings, measured_celsius
     case = resolve_simulation(settings, measured_celsius)
     require_current(selected.current_ampere, selected.voltage_volt, case.capacity_ah)
     check_set(case.model, case.set_key)
-    _refuse_implausible(selected, case.capacity_ah)
+    # The current of a rest or a hold alone says nothing about the unit.
+    _refuse_implausible(record if isinstance(settings.cycles, StepSelection) else selected, case.capacity_ah)
     if settings.cycles.whole:
         return _simulate_whole(record, case)
     return _simulate_selected(record, stretches, missing, case)
@@ -93,10 +106,10 @@ def _simulate_whole(record: Record, case: SimulationCase) -> SimulationOutput:
 def _simulate_selected(
     record: Record, stretches: tuple[Stretch, ...], missing: str, case: SimulationCase
 ) -> SimulationOutput:
-    """Simulate each of the selected cycles; if one fails, the error carries the curves of the others.
+    """Simulate each of the selected parts; if one fails, the error carries curves and errors of the others.
 
     Args:
-        missing: in words which of the selected cycles the record lacks; "" = none.
+        missing: in words what of the selection the record lacks; "" = none.
     """
     began = time.perf_counter()
     selected = solve_selected(record, stretches, case, TimeLimit(case.settings.time_limit_second))
@@ -108,17 +121,25 @@ def _simulate_selected(
         first_error = selected.failures[0].error
         raise JobError(selected.reason, first_error.code) from first_error
     problem, replayed = selected.joined(record)
-    frame = make_frame(problem, replayed)
-    if selected.failures:
-        code = selected.failures[0].error.code
-        reason = selected.reason
-        if code in HINTS:
-            reason = f"{reason}; {HINTS[code]}"
-        partial = replace(failed_simulation(problem, replayed), solve_seconds=seconds, attempts=attempts)
-        raise FailedSimulationError(reason, code, partial, frame)
-    result = make_result(problem, replayed, selected.compression)
-    result = replace(result, solve_seconds=seconds, attempts=attempts, cycle_states=selected.states)
-    return SimulationOutput(frame, result)
+    compared = selected.compared
+    result = make_result(problem, replayed, selected.compression, compared)
+    result = replace(
+        result,
+        solve_seconds=seconds,
+        attempts=attempts,
+        cycle_states=selected.states,
+        stretches=compare_stretches(record, selected, replayed),
+    )
+    frame = make_frame(problem, replayed, compared)
+    if not selected.failures:
+        return SimulationOutput(frame, result)
+    code = selected.failures[0].error.code
+    reason = selected.reason
+    if code in HINTS:
+        reason = f"{reason}; {HINTS[code]}"
+    kept = {name: getattr(result, name) for name in KEPT_OF_OTHERS}
+    partial = replace(failed_simulation(problem, replayed, compared), **kept)
+    raise FailedSimulationError(reason, code, partial, frame)
 
 
 def _failed(problem: ReplayProblem, error: ReplayEndedError, seconds: float) -> FailedSimulationError:
