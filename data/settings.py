@@ -133,8 +133,8 @@ class CellSettings:
         initial_state: how the starting state is found.
         temperature_celsius: °C; ``None`` = as measured, otherwise that of the parameter set.
         measured_capacity: the cycle whose charge is the nominal capacity; ``None`` = it is not measured.
-        temperature: which measured temperature is used: its mean over time, or the ambient or surface temperature over
-            time.
+        temperature: which measured temperature is used: its mean over the simulated time, its mean at the end of the
+            rest before the load, or the ambient or surface temperature over time.
         capacity_source: who says the nominal capacity: the user (``given``), or ``kilocell init`` (``guess``); "" = it
             is not given as a number.
         parameter_set_source: who says the parameter sets of the campaign: the user (``given``), or ``kilocell init``
@@ -146,7 +146,7 @@ class CellSettings:
     initial_state: InitialState = InitialState()
     temperature_celsius: float | None = None
     measured_capacity: MeasuredCapacity | None = None
-    temperature: Literal["mean", "ambient", "surface"] = "mean"
+    temperature: Literal["mean", "rest", "ambient", "surface"] = "mean"
     capacity_source: ValueSource = ""
     parameter_set_source: ValueSource = ""
 

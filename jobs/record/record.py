@@ -126,20 +126,43 @@ def cycle_starts(record: Record) -> Indices:
 
 
 def sample_duration_second(record: Record) -> Floats:
+    """Return the time that each sample of a record represents (:func:`represented_second`)."""
+    return represented_second(record.time_second, record.flags)
+
+
+def represented_second(time_second: Floats, flags: Integers) -> Floats:
     """Return the time that each sample represents, in s, shape (n,): half of the intervals before and after it.
 
     An inserted sample represents no time: its neighbours represent the same time as without it.
 
     Args:
-        record: a power cut in it counts as no time.
+        time_second: shape (n,), increasing; a power cut counts as no time.
+        flags: the bits of the cleaning rules, shape (n,).
     """
-    interval = np.diff(record.time_second)
-    interval[(record.flags[1:] & flag_bit("time_gap")) != 0] = 0.0
-    duration = np.zeros(len(record.time_second))
-    rows = np.flatnonzero(~record.inserted)
+    interval = np.diff(time_second)
+    interval[(flags[1:] & flag_bit("time_gap")) != 0] = 0.0
+    duration = np.zeros(len(time_second))
+    rows = np.flatnonzero(~is_inserted(flags))
     if len(rows) < len(duration):
         elapsed = np.concatenate([[0.0], np.cumsum(interval)])
         interval = np.diff(elapsed[rows])
     duration[rows[:-1]] += 0.5 * interval
     duration[rows[1:]] += 0.5 * interval
     return duration
+
+
+def time_mean(value: Floats, duration_second: Floats) -> float:
+    """Return the mean over time of the known values; NaN if there are none.
+
+    Args:
+        value: shape (n,), NaN where missing.
+        duration_second: the time that each sample represents, shape (n,); where the known values represent no time at
+            all, as a single sample does, each counts the same.
+    """
+    known = np.isfinite(value)
+    if not known.any():
+        return float("nan")
+    weight = duration_second[known]
+    if not weight.sum() > 0.0:
+        weight = np.ones(len(weight))
+    return float(np.average(value[known], weights=weight))

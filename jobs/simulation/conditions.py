@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..current_profile.temperature import Temperature, find_temperature
+from ..current_profile.temperature import Temperature, find_temperature, rest_celsius
 from ..models.initial_state import REST_SECOND, StartingState, find_starting_state, state_after_charge
 from ..models.simulation_case import SimulationCase
 from ..record.charge import REST_CURRENT_PER_AH, interval_charge_ah
@@ -50,9 +50,21 @@ def find_conditions(
     return Conditions(state, case.electrodes_in_parallel, case.capacity_ah, temperature, case.parameter_set.overrides)
 
 
-def find_case_temperature(record: Record, case: SimulationCase) -> Temperature:
-    """Find the temperature of a replay of some samples."""
-    return find_temperature(record, case.cell, case.model, case.parameter_set, case.measured_celsius)
+def find_case_temperature(
+    part: Record, case: SimulationCase, record: Record | None = None, first: int = 0
+) -> Temperature:
+    """Find the temperature of a replay of some samples.
+
+    Args:
+        part: the samples.
+        case: the simulation.
+        record: the cell's whole record, in which a rest before the samples is looked for; ``None`` = ``part``.
+        first: index of the first sample in it.
+    """
+    at_rest = None
+    if case.cell.temperature == "rest":
+        at_rest = rest_celsius(record or part, first, REST_CURRENT_PER_AH * case.capacity_ah)
+    return find_temperature(part, case.cell, case.model, case.parameter_set, case.measured_celsius, at_rest)
 
 
 def samples_fixing_state(record: Record, first: int, end: int, capacity_ah: float) -> slice:
@@ -114,6 +126,8 @@ def find_stretch_conditions(
         temperature: where it is known already; ``None`` = it is found.
     """
     state_record = slice_record(record, state_samples.start, state_samples.stop)
+    if temperature is None:
+        temperature = find_case_temperature(stretch_record, case, record, first)
     conditions = find_conditions(stretch_record, case, state_record, temperature)
     return replace(conditions, state=_state_at_cycle_start(record, first, state_samples, conditions, case))
 

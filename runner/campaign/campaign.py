@@ -31,7 +31,7 @@ from ...data.settings import (
 )
 from .checks import find_table_problems
 from .errors import campaign_error, describe_problems, format_key, value_text
-from .fields import PROFILES
+from .fields import MEASURED_TEMPERATURES
 from .fit_schema import FitTable
 from .fit_tables import expand_chain, fit_links, fit_tables_for_cell, fitted_parameters
 from .parameter_sets import SetFile, read_set_files
@@ -115,7 +115,7 @@ class Campaign:
             capacity_source=_capacity_source(given, capacity),
             parameter_set_source=given.get("parameter_set_source", ""),
         )
-        if given.get("temperature_celsius") in PROFILES:
+        if given.get("temperature_celsius") in MEASURED_TEMPERATURES:
             return replace(settings, temperature=given["temperature_celsius"])
         return replace(settings, temperature_celsius=given.get("temperature_celsius"))
 

@@ -25,8 +25,8 @@ _SCHEDULER: Final = re.compile(r"(tcp|tls)://.+:\d{1,5}")
 _NOT_MAPPED: Final = (c.UNREADABLE, c.SOURCE_INDEX, c.SOURCE_ROW)
 """Raw columns that kilocell itself writes, so that no column of a file can be mapped to them."""
 
-PROFILES: Final = ("ambient", "surface")
-"""Measured temperatures over time that a cell can be simulated with."""
+MEASURED_TEMPERATURES: Final = ("ambient", "surface", "rest")
+"""Measured temperatures, besides the mean, that a cell can be simulated with."""
 
 LOWEST_CELSIUS: Final = -60
 HIGHEST_CELSIUS: Final = 120
@@ -127,12 +127,12 @@ def _ordered(pair: list[float]) -> list[float]:
 def _measured_or_number(value: Any) -> Any:
     if value == "measured":
         return None
-    if value in PROFILES:
+    if value in MEASURED_TEMPERATURES:
         return value
     if isinstance(value, str):
         raise ValueError(
             'must be a number in °C or "measured" (the mean measured temperature), '
-            '"ambient" or "surface" (the measured temperature over time)'
+            '"ambient" or "surface" (the measured temperature over time), or "rest" (that of the rest before the load)'
         )
     if isinstance(value, (int, float)) and not LOWEST_CELSIUS <= value <= HIGHEST_CELSIUS:
         raise ValueError(f"must be in °C, from {LOWEST_CELSIUS} to {HIGHEST_CELSIUS}")

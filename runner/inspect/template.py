@@ -96,7 +96,8 @@ parameter_sets = [{parameter_set}]
 # Starting state of a simulation: "rest_voltage" (that of the first rest), {{ soc = 0.5 }}, {{ voltage = 4.1 }} (V), or
 # "previous_cycle" (with [simulate] cycles: the state at the end of the previous selected cycle).
 initial_state = "rest_voltage"
-# Temperature in °C, or "measured": the mean of the measured temperature, else that of the parameter set.
+# Temperature in °C, or "measured": the mean of the measured temperature, else that of the parameter set; "rest": that
+# at the end of the rest before the load (for thermal models with a surface temperature only).
 temperature_celsius = "measured"
 """
 _REST: Final = """\
