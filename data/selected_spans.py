@@ -286,9 +286,7 @@ def _step_spans(index: RecordIndex, runs: Indices, window: TimeWindow | None) ->
     return _window_spans(index, lead, first, end, name, window)
 
 
-def _window_spans(
-    index: RecordIndex, lead: int, first: int, end: int, name: str, window: TimeWindow
-) -> list[Span]:
+def _window_spans(index: RecordIndex, lead: int, first: int, end: int, name: str, window: TimeWindow) -> list[Span]:
     """Return the samples of a window of time, from the edge at which the step began.
 
     Args:
@@ -321,7 +319,9 @@ def _name_steps(index: RecordIndex, runs: Indices) -> str:
     at = index.runs[runs]
     cycles = np.unique(index.cycle_count[at]).tolist()
     steps = np.unique(index.step_count[at]).tolist()
-    name = f"cycle{'s' * (len(cycles) > 1)} {format_ranges(cycles)}, step{'s' * (len(steps) > 1)} {format_ranges(steps)}"
+    name = (
+        f"cycle{'s' * (len(cycles) > 1)} {format_ranges(cycles)}, step{'s' * (len(steps) > 1)} {format_ranges(steps)}"
+    )
     if index.kind is None:
         return name
     kinds = dict.fromkeys(STEP_TYPES[code] for code in index.kind[at].tolist() if code >= 0)
@@ -338,7 +338,5 @@ def _without_overlap(spans: Sequence[Span]) -> tuple[Span, ...]:
         elif span.end > before.end:
             cycles = tuple(sorted({*before.cycles, *span.cycles}))
             name = f"{before.name} + {span.name}"
-            joined[-1] = Span(
-                before.lead, before.first, span.end, name, cycles, (before.steps[0], span.steps[1])
-            )
+            joined[-1] = Span(before.lead, before.first, span.end, name, cycles, (before.steps[0], span.steps[1]))
     return tuple(joined)

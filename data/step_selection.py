@@ -215,7 +215,7 @@ def _parse_part(text: str) -> SelectedPart:
             window = found
             continue
         if piece == "all":
-            raise _UnreadableError(piece, ' here: it cannot be combined with other conditions')
+            raise _UnreadableError(piece, " here: it cannot be combined with other conditions")
         word, item = _split_piece(piece, word)
         of_word = numbers.setdefault(word, _Numbers())
         if item:

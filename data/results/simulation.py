@@ -258,9 +258,6 @@ class SimulationResult:
     step_comparisons: tuple[StepComparison, ...] = ()
     """Errors by step type and by window, of the whole record and of each cycle."""
 
-    stretches: tuple[StretchComparison, ...] = ()
-    """Errors of each stretch of a selection; empty = the whole record was simulated."""
-
     beyond_cutoff_second: float | None = None
     """Time (s) for which the simulated voltage is more than 50 mV outside the cut-offs of the parameter set.
 
@@ -279,6 +276,9 @@ class SimulationResult:
     It comes from the clean report for the whole record; for selected cycles, their uncertainties are added up.
     ``None`` where the report has no bounds.
     """
+
+    stretches: tuple[StretchComparison, ...] = ()
+    """Errors of each stretch of a selection; empty = the whole record was simulated."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -207,10 +207,13 @@ def estimate_errors(objective: Objective, search: Search, unit: Floats, residual
 def _validation(
     samples: pd.DataFrame, settings: FitSettings, defaults: Floats, values: Floats, measured_celsius: float | None
 ) -> tuple[float | None, float | None]:
-    """RMSE in mV on the validation cycles, with the parameter set's own and with the fitted values."""
-    if not settings.validation_cycles:
+    """RMSE in mV on the held-out cycles or parts, with the parameter set's own and with the fitted values."""
+    if settings.validation_select is not None:
+        objective = make_objective(samples, settings, measured_celsius, select=settings.validation_select)
+    elif settings.validation_cycles:
+        objective = make_objective(samples, settings, measured_celsius, settings.validation_cycles)
+    else:
         return None, None
-    objective = make_objective(samples, settings, measured_celsius, settings.validation_cycles)
     return _rmse_or_none(objective, defaults), _rmse_or_none(objective, values)
 
 

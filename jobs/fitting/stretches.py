@@ -9,9 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ...data.cycle_selection import format_ranges
+import numpy as np
+
+from ...data.ageing import ageing_options
+from ...data.cycle_selection import CycleSelection, format_ranges
 from ...data.errors import JobError
 from ...data.fit_settings import INITIAL_SOC, FitSettings
+from ...data.selected_spans import spans_mask
+from ...data.step_selection import SelectedPart, StepSelection
 from ..current_profile.temperature import Temperature
 from ..models.simulation_case import SimulationCase, resolve_without_fitted_soc
 from ..record.charge import interval_charge_ah
@@ -23,7 +28,16 @@ from ..simulation.conditions import (
     samples_fixing_state,
 )
 from ..simulation.replay import Conditions
-from ..simulation.stretches import Stretch, join_neighbours, slice_record, split_into_cycles, whole_record
+from ..simulation.stretches import (
+    Stretch,
+    find_selected,
+    from_record_start,
+    join_neighbours,
+    slice_record,
+    split_into_cycles,
+    stretch_of,
+    whole_record,
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,15 +77,21 @@ class FitStretch:
         if temperature is None:
             temperature = find_case_temperature(self.record, own_case)
         passed = self.before.record
+        if self.stretch.spans:  # the steps that are left out between two selected ones count, too
+            passed = slice_record(self.cell_record, self.before.stretch.first, self.stretch.first + 1)
         charge = interval_charge_ah(passed.time_second, passed.current_ampere, passed.flags).sum()
         last_cycle = self.before.stretch.cycles[-1]
         return continue_conditions(self.before.find_conditions(case), last_cycle, float(charge), own_case, temperature)
 
 
 def choose_fit_stretches(
-    record: Record, settings: FitSettings, cycles: tuple[int, ...], capacity_ah: float
+    record: Record,
+    settings: FitSettings,
+    cycles: tuple[int, ...],
+    capacity_ah: float,
+    select: StepSelection | None = None,
 ) -> tuple[FitStretch, ...]:
-    """Choose the stretches to solve in order to see the errors in some cycles.
+    """Choose the stretches to solve in order to see the errors in some cycles or other parts of the record.
 
     To judge other cycles than those of the fit, cycles that directly follow fitted ones are solved in one go with
     these; the others start from their own initial states.
@@ -80,14 +100,22 @@ def choose_fit_stretches(
         record: the cell's whole record.
         cycles: numbers of the cycles whose errors are wanted; empty = the whole record, in one go.
         capacity_ah: A.h, of the cell; the current of a rest scales with it.
+        select: the parts whose errors are wanted, instead of cycles; ``None`` = as ``cycles`` says.
 
     Raises:
-        JobError: the record lacks one of the cycles (``no_such_cycle``), a stretch has only one sample
-            (``too_short``), or one fitted initial state of charge would apply to several stretches (``many_states``).
+        JobError: the record lacks one of the cycles (``no_such_cycle``) or has nothing of the selection
+            (``nothing_selected``), a stretch has only one sample (``too_short``), or one fitted initial state of charge
+            would apply to several stretches (``many_states``).
     """
     continues = settings.cell.initial_state.policy == "previous_cycle"
-    stretches = _choose_stretches(record, settings, cycles)
-    if cycles and not continues:
+    is_fitted = cycles == settings.cycles and select == settings.select
+    if select is None and cycles and ageing_options(settings.model):
+        select = StepSelection((SelectedPart(CycleSelection(tuple((cycle, cycle) for cycle in cycles))),))
+    if select is not None:
+        stretches = _choose_selected(record, settings, select)
+    else:
+        stretches = _choose_stretches(record, settings, cycles)
+    if cycles and not continues and select is None:
         stretches = [stretch for stretch in stretches if set(stretch.cycles) & set(cycles)]
     fit_stretches: list[FitStretch] = []
     for stretch in stretches:
@@ -95,12 +123,41 @@ def choose_fit_stretches(
         if len(part.time_second) < 2:
             raise JobError(f"{stretch.name} has only one sample; leave it out of the fit", "too_short")
         state_samples = samples_fixing_state(record, stretch.first, stretch.end, capacity_ah)
-        has_fitted_soc = not settings.cycles or stretch.cycles[0] in settings.cycles
+        has_fitted_soc = is_fitted or _has_fitted_cycle(settings, stretch)
         before = fit_stretches[-1] if continues and fit_stretches else None
         fit_stretches.append(FitStretch(stretch, part, state_samples, record, before, has_fitted_soc))
-    if cycles == settings.cycles:
+    if is_fitted:
         _refuse_one_state_for_many(settings, fit_stretches)
     return tuple(fit_stretches)
+
+
+def _has_fitted_cycle(settings: FitSettings, stretch: Stretch) -> bool:
+    """Tell whether a stretch of the held-out parts begins with a fitted cycle."""
+    return settings.select is None and (not settings.cycles or stretch.cycles[0] in settings.cycles)
+
+
+def _choose_selected(record: Record, settings: FitSettings, select: StepSelection) -> list[Stretch]:
+    """Return the stretches of a selection; of a model that ages, one from the record's start on."""
+    spans, _ = find_selected(record, select, settings.cell.cell_id)
+    if settings.select is not None and settings.validation_select is not None:
+        _refuse_overlap(record, settings.select, settings.validation_select, settings.cell.cell_id)
+    if ageing_options(settings.model):
+        return [from_record_start(record, spans)]
+    stretches = [stretch_of(span) for span in spans]
+    if settings.cell.initial_state.policy == "previous_cycle":
+        return join_neighbours(stretches)
+    return stretches
+
+
+def _refuse_overlap(record: Record, select: StepSelection, held_out: StepSelection, cell_id: str) -> None:
+    """Refuse to hold out samples that are fitted."""
+    count = len(record.time_second)
+    fitted = spans_mask(find_selected(record, select, cell_id)[0], count)
+    both = fitted & spans_mask(find_selected(record, held_out, cell_id)[0], count)
+    if both.any():
+        at = f"step {record.step_count[int(np.argmax(both))]}"
+        reason = f"{at} is in select ({select.text}) and in validation_select ({held_out.text})"
+        raise JobError(f"cell {cell_id}: {reason}; leave it out of one of them", "held_out_and_fitted")
 
 
 def _choose_stretches(record: Record, settings: FitSettings, cycles: tuple[int, ...]) -> list[Stretch]:

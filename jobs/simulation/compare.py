@@ -128,9 +128,7 @@ class ErrorSums:
         )
 
 
-def sum_errors(
-    record: Record, voltage_volt: Floats, windows: StepWindows, compared: Mask | None = None
-) -> ErrorSums:
+def sum_errors(record: Record, voltage_volt: Floats, windows: StepWindows, compared: Mask | None = None) -> ErrorSums:
     """Sum the errors of each cycle, step type and window; samples without a measured voltage do not count.
 
     Args:

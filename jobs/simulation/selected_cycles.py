@@ -10,9 +10,11 @@ from ...data.arrays import Mask
 from ...data.cycle_selection import format_ranges
 from ...data.errors import JobError
 from ...data.results.simulation import CycleState
+from ...data.step_selection import StepSelection
 from ..current_profile.compression_error import CompressionError, join_errors
 from ..current_profile.temperature import Temperature, find_temperature, join_temperatures
 from ..models.simulation_case import SimulationCase, resolve_without_fitted_soc
+from ..record.charge import interval_charge_ah
 from ..record.record import Record
 from .attempts import ReplayProblem, compress_within_charge_limit, try_attempts_within_limit
 from .conditions import continue_conditions, find_stretch_conditions, samples_fixing_state
@@ -110,7 +112,8 @@ class SelectedSolutions:
     @property
     def _are_cycles(self) -> bool:
         """Whether all stretches are whole cycles."""
-        names = {span.name for one in (*self.solved, *self.failures) for span in one.stretch.spans}
+        stretches = [one.stretch for one in self.solved] + [one.stretch for one in self.failures]
+        names = {span.name for stretch in stretches for span in stretch.spans}
         return not any(", " in name for name in names)
 
     def _describe_counts(self) -> str:
@@ -178,6 +181,8 @@ def _find_conditions(
     case_here = case if before is None else resolve_without_fitted_soc(case)
     if isinstance(before, SolvedStretch) and continues:
         charge = float(before.replayed.charge_ah[-1])
+        if isinstance(case.settings.cycles, StepSelection):
+            charge += _charge_between_ah(record, before.stretch.end - 1, stretch.first)
         temperature = _continue_temperature(part, case, before)
         cycle = before.stretch.cycles[-1]
         return continue_conditions(before.problem.conditions, cycle, charge, case_here, temperature)
@@ -187,6 +192,12 @@ def _find_conditions(
         source = f"{before.stretch.name} failed, so its end tells no state; {conditions.state.source}"
         conditions = replace(conditions, state=replace(conditions.state, source=source))
     return conditions
+
+
+def _charge_between_ah(record: Record, last: int, first: int) -> float:
+    """Return the charge between two samples in A.h: the steps that are left out charge or discharge the cell."""
+    passed = slice_record(record, last, max(first, last) + 1)
+    return float(interval_charge_ah(passed.time_second, passed.current_ampere, passed.flags).sum())
 
 
 def _continue_temperature(part: Record, case: SimulationCase, before: SolvedStretch) -> Temperature:

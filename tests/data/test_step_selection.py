@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kilocell.data.codec import from_json, to_json
 from kilocell.data.columns import STEP_TYPES
-from kilocell.data.cycle_selection import WHOLE_RECORD, CycleSelection, parse_selection
+from kilocell.data.cycle_selection import CycleSelection, parse_selection
 from kilocell.data.step_selection import SelectedPart, StepKind, StepSelection, TimeWindow, parse_select
 
 LAST = CycleSelection((), 0, True)
@@ -123,4 +123,3 @@ def test_a_selections_text_is_that_selection(parts: list[SelectedPart]) -> None:
     assert parse_select(selection.text) == selection
     assert from_json(StepSelection, to_json(selection)) == selection
     assert not selection.whole
-    assert selection != WHOLE_RECORD

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -15,33 +14,9 @@ from kilocell.data.results.simulation import FailedSimulation, SimulationResult
 from kilocell.data.settings import CellSettings, InitialState, ModelSettings, ParameterSetSettings, SimulateSettings
 from kilocell.data.step_selection import parse_select
 from kilocell.jobs.simulation.simulate import simulate
-from records import documented_replay, partition
+from stepped_record import INTERVAL_SECOND, one_cycle, three_cycles
 
-CYCLE = (("rest", 1800.0, 0.0), ("discharge", 3000.0, -2.5), ("rest", 3600.0, 0.0), ("charge", 3000.0, 2.45))
-CYCLES = 3
-INTERVAL_SECOND = 60.0
 AGES = ModelSettings("SPM-sei", "SPM", (("SEI", "ec reaction limited"),))
-
-
-@lru_cache(maxsize=1)
-def three_cycles() -> pd.DataFrame:
-    """Three times rest, discharge, rest, charge at 60 s, as the SPM of Chen2020 answers from 0.9; steps 1 to 13."""
-    steps = (*CYCLE * CYCLES, CYCLE[0])
-    counts = [round(second / INTERVAL_SECOND) for _, second, _ in steps]
-    current = np.repeat([ampere for _, _, ampere in steps], counts)
-    time = INTERVAL_SECOND * np.arange(len(current))
-    frame = partition(time, current, documented_replay("SPM", "Chen2020", time, current, 0.9))
-    frame[c.STEP_COUNT] = np.repeat(np.arange(1, len(steps) + 1), counts).astype(np.int32)
-    frame[c.STEP_TYPE] = np.repeat([kind for kind, *_ in steps], counts)
-    frame[c.STEP_ID] = np.repeat([1.0 + place % 4 for place in range(len(steps))], counts)
-    frame[c.CYCLE_COUNT] = np.repeat([min(1 + place // 4, CYCLES) for place in range(len(steps))], counts).astype(
-        np.int32
-    )
-    return frame
-
-
-def one_cycle() -> pd.DataFrame:
-    return three_cycles().assign(**{c.CYCLE_COUNT: np.int32(1)})
 
 
 def asked(select: str, policy: str = "rest_voltage", model: ModelSettings | None = None) -> SimulateSettings:
@@ -50,8 +25,13 @@ def asked(select: str, policy: str = "rest_voltage", model: ModelSettings | None
     return SimulateSettings(cell, model or ModelSettings("SPM", "SPM"), parameter_set, cycles=parse_select(select))
 
 
-def simulated(select: str, samples: pd.DataFrame | None = None, **more: str) -> tuple[SimulationResult, pd.DataFrame]:
-    output = simulate(three_cycles() if samples is None else samples, asked(select, **more), None)
+def simulated(
+    select: str,
+    samples: pd.DataFrame | None = None,
+    policy: str = "rest_voltage",
+    model: ModelSettings | None = None,
+) -> tuple[SimulationResult, pd.DataFrame]:
+    output = simulate(three_cycles() if samples is None else samples, asked(select, policy, model), None)
     return output.result, output.frame
 
 
@@ -128,7 +108,9 @@ def test_one_bad_step_does_not_lose_the_others() -> None:
     samples = one_cycle().copy()
     hole = samples.index[samples[c.STEP_COUNT] == 6][20:25]
     samples.loc[hole, c.CURRENT] = np.nan
-    with pytest.raises(FailedSimulationError, match=r"1 of 3 stretches failed: cycle 1, step 6 \(discharge\)") as caught:
+    with pytest.raises(
+        FailedSimulationError, match=r"1 of 3 stretches failed: cycle 1, step 6 \(discharge\)"
+    ) as caught:
         simulated("discharge", samples)
     assert "curves and errors of the other 2 are kept" in str(caught.value)
     failed = caught.value.result
@@ -153,7 +135,9 @@ def test_one_bad_cycle_keeps_the_errors_of_the_others() -> None:
 
 
 def test_a_record_without_the_selection_fails_with_what_it_has() -> None:
-    with pytest.raises(JobError, match=r"cell CELL: nothing matches 'cycle 60, discharge': the record has cycles 1-3; ") as caught:
+    with pytest.raises(
+        JobError, match=r"cell CELL: nothing matches 'cycle 60, discharge': the record has cycles 1-3; "
+    ) as caught:
         simulated("cycle 60, discharge")
     assert "steps 1-13; step ids 1-4; types charge, discharge, rest" in str(caught.value)
     assert caught.value.code == "nothing_selected"
@@ -162,14 +146,14 @@ def test_a_record_without_the_selection_fails_with_what_it_has() -> None:
 
 
 def test_a_model_that_ages_is_solved_from_the_records_start() -> None:
-    result, frame = simulated("cycle 2, discharge; step 10", model=AGES)  # type: ignore[arg-type]
+    result, frame = simulated("cycle 2, discharge; step 10", model=AGES)
     whole = simulate(three_cycles(), asked("all", model=AGES), None)
     assert set(frame[c.STEP_COUNT]) == {6, 10}
     same = whole.frame[whole.frame[c.STEP_COUNT].isin([6, 10])]
     np.testing.assert_allclose(frame["simulated_voltage_volt"], same["simulated_voltage_volt"], atol=1e-4)
     assert [one.initial_soc for one in result.stretches] == [None, None]
     assert result.stretches[0].initial_state_source.startswith("solved from 0 s on: rest voltage")
-    whole_cycles, _ = simulated("2", model=AGES)  # type: ignore[arg-type]
+    whole_cycles, _ = simulated("2", model=AGES)
     assert [one.cycle_count for one in whole_cycles.comparisons] == [0, 2]
 
 
@@ -177,7 +161,7 @@ def test_a_model_that_ages_fails_for_itself() -> None:
     samples = three_cycles().copy()
     samples.loc[samples.index[samples[c.STEP_COUNT] == 2][20:25], c.CURRENT] = np.nan
     with pytest.raises(JobError, match=r"the record up to cycle 2, step 6 \(discharge\): the current is missing"):
-        simulated("cycle 2, discharge", samples, model=AGES)  # type: ignore[arg-type]
+        simulated("cycle 2, discharge", samples, model=AGES)
     assert simulated("cycle 2, discharge", samples)[0].rmse_mv < 0.5
 
 
