@@ -46,7 +46,8 @@ _RESULTS: Final = {
     "cell_id": _TEXT, "model": _TEXT, "parameter_set": _TEXT, "status": _TEXT, "rmse_mv": _REAL, "bias_mv": _REAL,
     "worst_mv": _REAL, "worst_time_second": _REAL, "seconds": _REAL, "reason": _TEXT, "charge_source": _TEXT,
     "charge_error": _REAL, "charge_uncertainty_ah": _REAL, "charge_uncertainty_percent": _REAL,
-    "capacity_source": _TEXT, "parameter_set_source": _TEXT,
+    "capacity_source": _TEXT, "parameter_set_source": _TEXT, "initial_state_source": _TEXT,
+    "state_uncertainty_mv": _REAL, "state_uncertainty_soc": _REAL, "temperature_source": _TEXT,
 }  # fmt: skip
 _FINDINGS: Final = {
     "cell_id": _TEXT, "rule": _TEXT, "severity": _TEXT, "rows": _COUNT, "source_index": _COUNT, "source_row": _COUNT,
@@ -58,6 +59,7 @@ _FITS: Final = {
     "validation_default_rmse_mv": _REAL, "validation_rmse_mv": _REAL, "samples": _MAYBE, "starts": _MAYBE,
     "starts_done": _MAYBE, "starts_agreeing": _MAYBE, "noise_mv": _REAL, "chain": _TEXT, "chain_cycle": _MAYBE,
     "seconds": _REAL, "reason": _TEXT, "charge_throughput_ah": _REAL, "charge_uncertainty_ah": _REAL,
+    "initial_state_source": _TEXT, "state_uncertainty_mv": _REAL, "state_uncertainty_soc": _REAL,
 }  # fmt: skip
 _FITTED_PARAMETERS: Final = {
     "cell_id": _TEXT, "fit": _TEXT, "parameter": _TEXT, "value": _REAL, "unit": _TEXT, "standard_error": _REAL,

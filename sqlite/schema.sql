@@ -279,6 +279,8 @@ CREATE TABLE simulations (
     charge_source          TEXT,           -- what the charge of the simulated cycles is known from, in words
     charge_throughput_ah   REAL,           -- charge in + charge out of the simulated cycles
     charge_uncertainty_ah  REAL,           -- half of upper - lower bound of their throughput, and of their net charge
+    state_uncertainty_mv   REAL,           -- of the starting state's open-circuit voltage; NULL: the state is given
+    state_uncertainty_soc  REAL,           -- the same as a state of charge
     selection              TEXT,           -- the simulated part of the record, such as cycle 2, discharge; NULL: all
     PRIMARY KEY (cell_id, label)
 ) STRICT, WITHOUT ROWID;
@@ -337,6 +339,8 @@ CREATE TABLE initial_states (
     soc          REAL,  -- 0 to 1
     voltage_volt REAL,
     source       TEXT NOT NULL,
+    uncertainty_mv  REAL,  -- of voltage_volt; NULL: the state is given
+    uncertainty_soc REAL,
     PRIMARY KEY (cell_id, label, cycle_count),
     FOREIGN KEY (cell_id, label) REFERENCES simulations (cell_id, label) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
@@ -409,6 +413,9 @@ CREATE TABLE fits (
     starts_stopped            INTEGER,        -- starts that stopped early; not in starts_done
     charge_throughput_ah      REAL,           -- charge in + charge out of the fitted cycles
     charge_uncertainty_ah     REAL,           -- half of upper - lower bound of it
+    initial_state_source      TEXT,           -- of the first fitted stretch, in words
+    state_uncertainty_mv      REAL,           -- of the starting states' open-circuit voltages; NULL: given or fitted
+    state_uncertainty_soc     REAL,           -- the same as a state of charge
     selection                 TEXT,           -- the fitted part of the record if it is not whole cycles; then cycles is []
     validation_selection      TEXT,           -- the held-out part, likewise
     PRIMARY KEY (cell_id, label)
@@ -581,7 +588,8 @@ SELECT c.cell_id, r.rows_kept AS rows, r.cycles_after AS cycles,
     coalesce(s.charge_uncertainty_ah, u.charge_uncertainty_ah) AS charge_uncertainty_ah,
     coalesce(100 * s.charge_uncertainty_ah / nullif(s.charge_throughput_ah, 0), u.charge_uncertainty_percent)
         AS charge_uncertainty_percent,
-    c.capacity_source, c.parameter_set_source
+    c.capacity_source, c.parameter_set_source, s.initial_state_source, s.state_uncertainty_mv, s.state_uncertainty_soc,
+    s.temperature_source
 FROM cells c
 LEFT JOIN clean_reports r ON r.cell_id = c.cell_id
 LEFT JOIN jobs j ON j.kind = 'clean' AND j.cell_id = c.cell_id

@@ -118,6 +118,12 @@ class CycleState:
     source: str
     """Where the state comes from, in words, for example ``"rest voltage 4.1445 V at 0 s"``."""
 
+    uncertainty_mv: float | None = None
+    """Uncertainty of ``voltage_volt`` (mV); ``None`` = the state is given."""
+
+    uncertainty_soc: float | None = None
+    """Uncertainty of ``soc``; ``None`` = the state is given."""
+
 
 @dataclass(frozen=True, slots=True)
 class StretchComparison:
@@ -280,6 +286,15 @@ class SimulationResult:
     stretches: tuple[StretchComparison, ...] = ()
     """Errors of each stretch of a selection; empty = the whole record was simulated."""
 
+    state_uncertainty_mv: float | None = None
+    """Uncertainty (mV) of the open-circuit voltage of the starting state, the largest of all that were found.
+
+    It holds what was left of a relaxation and the counted charge. ``None`` = the state is given.
+    """
+
+    state_uncertainty_soc: float | None = None
+    """The same as a state of charge."""
+
 
 @dataclass(frozen=True, slots=True)
 class FailedSimulation:
@@ -319,3 +334,5 @@ class FailedSimulation:
     step_comparisons: tuple[StepComparison, ...] = ()
     cycle_states: tuple[CycleState, ...] = ()
     stretches: tuple[StretchComparison, ...] = ()
+    state_uncertainty_mv: float | None = None
+    state_uncertainty_soc: float | None = None

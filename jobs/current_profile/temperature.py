@@ -212,8 +212,8 @@ def _substitution_note(column: str, model: ModelSettings) -> str:
         return '; the isothermal model takes it for the cell\'s own, which "surface" is nearer to'
     if not _is_isothermal(model) and column == "surface":
         return (
-            '; the thermal model takes it for the air around the cell, which "ambient" is, and adds the cell\'s own heat '
-            'to it again; "rest" takes the temperature before the load'
+            '; the thermal model takes it for the air around the cell, which "ambient" is, and adds the heat of the '
+            'cell to it again; "rest" takes the temperature before the load'
         )
     return ""
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from ...data.convert import parameter_unit
 from ...data.errors import JobError
 from ...data.fit_settings import CELL_PARAMETERS, FitSettings
 from ...data.results.fitting import Beginning, Correlation, FitResult, FittedParameter, StartResult, agrees
+from ...data.state_certainty import describe_state_certainty, is_state_uncertain
 from ..parameters.sets import is_function
 from ..simulation.replay import Conditions
 from .early_stop import EarlyStopping, Rivals
@@ -150,6 +152,8 @@ def combine_starts(
     stopped = len(starts) - len(ended)
     validation_before, validation_after = _validation(samples, in_units, defaults, values, measured_celsius)
     overrides = fitted_overrides(in_units, values)
+    start = _describe_start(objective, values)
+    verdict = _verdict(fitted, len(agreeing), len(ended), stopped, best)
     return FitResult(
         settings=settings,
         best_start=best.start,
@@ -167,10 +171,32 @@ def combine_starts(
         correlations=_correlations(in_units, errors),
         validation_rmse_mv=validation_after,
         validation_default_rmse_mv=validation_before,
-        verdict=_verdict(fitted, len(agreeing), len(ended), stopped, best),
+        verdict="; ".join(filter(None, (verdict, _state_doubt(start, best.rmse_mv)))),
         starts_stopped=stopped,
         beginning=make_beginning(objective.inputs.find_conditions(objective.inputs.resolve(values))),
+        **start,
     )
+
+
+def _describe_start(objective: Objective, values: Floats) -> dict[str, Any]:
+    """The fields of a result on its starting states: source of the first, largest uncertainty of all stretches."""
+    states = [part.inputs.find_conditions(part.inputs.resolve(values)).state for part in objective.parts]
+    millivolts = [state.uncertainty_mv for state in states if state.uncertainty_mv is not None]
+    socs = [state.uncertainty_soc for state in states if state.uncertainty_soc is not None]
+    return {
+        "initial_state_source": states[0].source,
+        "state_uncertainty_mv": max(millivolts, default=None),
+        "state_uncertainty_soc": max(socs, default=None),
+    }
+
+
+def _state_doubt(start: Mapping[str, Any], rmse_mv: float) -> str:
+    """Say in a verdict how uncertain the starting state is, where that matters; "" = it does not."""
+    millivolt, soc = start["state_uncertainty_mv"], start["state_uncertainty_soc"]
+    if not is_state_uncertain(millivolt, soc, rmse_mv):
+        return ""
+    words = describe_state_certainty(millivolt, soc, start["initial_state_source"])
+    return f"the starting state is uncertain, and the parameters with it ({words})"
 
 
 def make_beginning(conditions: Conditions) -> Beginning:

@@ -76,8 +76,8 @@ class ObjectivePart:
     """Residuals of one stretch of a fit's record.
 
     Args:
-        record: the samples of the stretch.
-        used: samples that count, shape (samples of the stretch,).
+        record: the samples that are solved: those of the stretch, and before it those that give it its state.
+        used: samples that count, shape (samples that are solved,).
         profile: the compressed current of the stretch.
         attempt: the way to solve, the same for all parameter values.
         outputs: indices of the samples at which the solver gives a value; ``None`` = chosen by the profile.
@@ -194,9 +194,11 @@ def make_objective_part(
         capacity_ah: A.h, of the cell; the compression of the current scales with it.
         used: samples that count, shape (samples of the stretch,).
     """
-    profile = compress_within_charge_limit(stretch.record, capacity_ah)
+    solved = stretch.solved
+    used = np.concatenate([np.zeros(stretch.lead, bool), used])
+    profile = compress_within_charge_limit(solved, capacity_ah)
     inputs = make_fit_inputs(settings, stretch, measured_celsius)
-    part = ObjectivePart(stretch.stretch.name, stretch.record, used, profile, inputs, ATTEMPTS[0])
+    part = ObjectivePart(stretch.stretch.name, solved, used, profile, inputs, ATTEMPTS[0])
     return _choose_attempt(part)
 
 

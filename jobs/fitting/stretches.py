@@ -7,7 +7,7 @@ them. So this cycling is not solved. Cycles that follow each other are solved in
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,12 +20,15 @@ from ...data.step_selection import SelectedPart, StepSelection
 from ..current_profile.temperature import Temperature
 from ..models.simulation_case import SimulationCase, resolve_without_fitted_soc
 from ..record.charge import interval_charge_ah
+from ..record.known_states import find_known_state
 from ..record.record import Record
 from ..simulation.conditions import (
+    GIVEN,
+    KnownStart,
     continue_conditions,
     find_case_temperature,
+    find_known_start,
     find_stretch_conditions,
-    samples_fixing_state,
 )
 from ..simulation.replay import Conditions
 from ..simulation.stretches import (
@@ -46,8 +49,8 @@ class FitStretch:
 
     Args:
         record: the samples of the stretch.
-        state_samples: samples of the cell's record that fix the state at the start of the stretch
-            (:func:`kilocell.jobs.simulation.conditions.samples_fixing_state`).
+        start: what the cell's record says about the state at the start of the stretch, and from where it is solved
+            (:func:`kilocell.jobs.simulation.conditions.find_known_start`).
         cell_record: the cell's whole record.
         before: the stretch whose end is the start of this one (``previous_cycle``); ``None`` = the stretch has its own
             initial state.
@@ -56,10 +59,20 @@ class FitStretch:
 
     stretch: Stretch
     record: Record
-    state_samples: slice
+    start: KnownStart
     cell_record: Record
     before: FitStretch | None = None
     has_fitted_soc: bool = True
+
+    @property
+    def lead(self) -> int:
+        """Number of samples before the stretch that are solved, but not fitted."""
+        return self.stretch.first - self.start.lead
+
+    @property
+    def solved(self) -> Record:
+        """The samples that are solved."""
+        return slice_record(self.cell_record, self.start.lead, self.stretch.end)
 
     def find_conditions(self, case: SimulationCase, temperature: Temperature | None = None) -> Conditions:
         """Find the conditions of a replay of this stretch, in the same way as a simulation does.
@@ -71,14 +84,12 @@ class FitStretch:
         own_case = case if self.has_fitted_soc else resolve_without_fitted_soc(case)
         if self.before is None:
             first = self.stretch.first
-            return find_stretch_conditions(
-                self.cell_record, self.record, first, self.state_samples, own_case, temperature
-            )
+            return find_stretch_conditions(self.cell_record, self.solved, first, self.start, own_case, temperature)
         if temperature is None:
-            temperature = find_case_temperature(self.record, own_case)
-        passed = self.before.record
+            temperature = find_case_temperature(self.record, own_case, self.cell_record, self.stretch.first)
+        passed = self.before.solved
         if self.stretch.spans:  # the steps that are left out between two selected ones count, too
-            passed = slice_record(self.cell_record, self.before.stretch.first, self.stretch.first + 1)
+            passed = slice_record(self.cell_record, self.before.start.lead, self.stretch.first + 1)
         charge = interval_charge_ah(passed.time_second, passed.current_ampere, passed.flags).sum()
         last_cycle = self.before.stretch.cycles[-1]
         return continue_conditions(self.before.find_conditions(case), last_cycle, float(charge), own_case, temperature)
@@ -122,13 +133,28 @@ def choose_fit_stretches(
         part = slice_record(record, stretch.first, stretch.end)
         if len(part.time_second) < 2:
             raise JobError(f"{stretch.name} has only one sample; leave it out of the fit", "too_short")
-        state_samples = samples_fixing_state(record, stretch.first, stretch.end, capacity_ah)
         has_fitted_soc = is_fitted or _has_fitted_cycle(settings, stretch)
         before = fit_stretches[-1] if continues and fit_stretches else None
-        fit_stretches.append(FitStretch(stretch, part, state_samples, record, before, has_fitted_soc))
+        is_given = before is not None or _is_state_given(settings, has_fitted_soc)
+        start = find_known_start(record, stretch.first, stretch.end, capacity_ah, is_given=is_given)
+        if before is None and start.known is None and not _is_given_outright(settings, has_fitted_soc):
+            start = replace(start, known=find_known_state(record, stretch.first, stretch.end, capacity_ah))
+        fit_stretches.append(FitStretch(stretch, part, start, record, before, has_fitted_soc))
     if is_fitted:
         _refuse_one_state_for_many(settings, fit_stretches)
     return tuple(fit_stretches)
+
+
+def _is_state_given(settings: FitSettings, has_fitted_soc: bool) -> bool:
+    """Tell whether the state at a stretch's first sample is given or fitted, so that nothing before it is solved."""
+    fits_soc = any(parameter.name == INITIAL_SOC for parameter in settings.parameters)
+    return _is_given_outright(settings, has_fitted_soc) or (fits_soc and has_fitted_soc)
+
+
+def _is_given_outright(settings: FitSettings, has_fitted_soc: bool) -> bool:
+    """Tell whether the user or a fitted parameter set gives the state, so that the record is not asked for it."""
+    of_set = any(override.parameter == INITIAL_SOC for override in settings.parameter_set.overrides)
+    return settings.cell.initial_state.policy in GIVEN or (of_set and has_fitted_soc)
 
 
 def _has_fitted_cycle(settings: FitSettings, stretch: Stretch) -> bool:

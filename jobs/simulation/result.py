@@ -172,6 +172,8 @@ def _describe_start(problem: ReplayProblem) -> dict[str, Any]:
         "initial_soc": conditions.state.soc,
         "initial_voltage_volt": conditions.state.voltage_volt,
         "initial_state_source": conditions.state.source,
+        "state_uncertainty_mv": conditions.state.uncertainty_mv,
+        "state_uncertainty_soc": conditions.state.uncertainty_soc,
         "electrodes_in_parallel": conditions.electrodes_in_parallel,
         "temperature_celsius": conditions.temperature.celsius,
         "temperature_source": conditions.temperature.source,

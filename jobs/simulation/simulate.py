@@ -37,6 +37,8 @@ KEPT_OF_OTHERS: Final = (
     "step_comparisons",
     "cycle_states",
     "stretches",
+    "state_uncertainty_mv",
+    "state_uncertainty_soc",
 )
 """Fields that a failed simulation keeps of the stretches that did not fail."""
 
@@ -128,6 +130,7 @@ def _simulate_selected(
         solve_seconds=seconds,
         attempts=attempts,
         cycle_states=selected.states,
+        **selected.least_known,
         stretches=compare_stretches(record, selected, replayed),
     )
     frame = make_frame(problem, replayed, compared)

@@ -18,6 +18,7 @@ from ...data.text import format_count, printable_text
 from ...parquet_store.layout import Store
 from ...sqlite import fit_queries, queries
 from .charge import short_charge_words
+from .states import short_state_words
 from .table import dicts_to_json, table
 
 if TYPE_CHECKING:
@@ -136,6 +137,7 @@ def short_verdict(fit: Row, parameters: Sequence[Row]) -> str:
     elif fit["starts_agreeing"] == 1:
         words.append("starts disagree")
     words.append(short_charge_words(fit))
+    words.append(short_state_words(fit))
     return ", ".join(filter(None, words))
 
 

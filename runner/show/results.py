@@ -12,6 +12,7 @@ from ...data.text import format_count
 from ...parquet_store.layout import Store
 from ...sqlite import queries
 from .charge import charge_notes, guess_notes, is_uncertain, print_notes
+from .states import state_notes, temperature_notes
 from .status import MANY_ROWS, UNCERTAIN, print_nothing_to_simulate, result_rows, results_json, results_table
 from .table import dicts_to_json, table
 
@@ -87,7 +88,7 @@ def show_results(root: Path, cells: Sequence[str], by: str | None, json_: bool) 
         return
     print(results_table(lines))
     print_nothing_to_simulate(skipped)
-    print_notes(charge_notes(lines), guess_notes(lines))
+    print_notes(charge_notes(lines), state_notes(lines), temperature_notes(lines), guess_notes(lines))
 
 
 def _show_errors(catalog: sqlite3.Connection, cells: Sequence[str], by: str, json_: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from kilocell.jobs.models.initial_state import end_of_rest_volt
+from kilocell.jobs.record.known_states import end_of_rest_volt
 
 TIME = np.arange(0.0, 7200.0, 30.0)
 

@@ -203,7 +203,9 @@ def two_cycles(hot: float = 45.0, cold: float = 5.0) -> pd.DataFrame:
     parts = []
     for cycle, (celsius, step) in enumerate(((cold, 100.0), (hot, 20.0))):
         time = np.arange(0.0, 6000.0, step)
-        frame = partition(time + 6000.0 * cycle, np.where((time >= 600.0) & (time < 1200.0), -1.6, 0.0), 0.0 * time + 3.9)
+        frame = partition(
+            time + 6000.0 * cycle, np.where((time >= 600.0) & (time < 1200.0), -1.6, 0.0), 0.0 * time + 3.9
+        )
         frame[c.CYCLE_COUNT] = np.int32(cycle + 1)
         parts.append(frame.assign(**{c.SURFACE_TEMPERATURE: celsius}))
     return pd.concat(parts, ignore_index=True)
