@@ -32,8 +32,9 @@ GRID: Final = np.linspace(EDGE, 1.0 - EDGE, 4001)
 EXTENSION: Final = 0.1
 """States of charge beyond 0 and 1 that are looked at; with ``EXTENSION_POINTS`` points on each side."""
 
-EXTENSION_POINTS: Final = 201
-MOST_STEP_VOLT: Final = 0.05
+EXTENSION_LEAST: Final = 1e-5  # distance of the first of these from the window
+EXTENSION_POINTS: Final = 80
+MOST_STEP_VOLT: Final = 0.3
 """Largest change of the open-circuit voltage between two of these: a larger one is the end of a table of potentials,
 beyond which CasADi evaluates to 0."""
 
@@ -206,7 +207,7 @@ class FullCell:
             first, last = float(entry.at_soc[0]), float(entry.at_soc[1])
             ends = sorted((edge - first) / (last - first) for edge in (least, most))
             low, high = max(low, ends[0]), min(high, ends[1])
-        inside = np.linspace(0.0, 1.0, EXTENSION_POINTS)[1:] * EXTENSION
+        inside = np.geomspace(EXTENSION_LEAST, EXTENSION, EXTENSION_POINTS)  # the voltage is steep at an empty end
         below = _rising_part(self, -inside[inside <= max(-low, 0.0)], -1.0)
         above = _rising_part(self, 1.0 + inside[inside <= max(high - 1.0, 0.0)], 1.0)
         return replace(self, possible_soc=(min(below, 0.0), max(above, 1.0)))
@@ -233,7 +234,10 @@ class FullCell:
         low = float(socs[max(place - 2, 0)])
         high = float(socs[min(place + 1, len(socs) - 1)])
         if difference(low) >= 0.0 or difference(high) <= 0.0:
-            # At an end of the possible states, or within the table's rounding.
+            # The table is coarse where the voltage is steep, as at an empty end.
+            low, high = self.possible_soc
+        if difference(low) >= 0.0 or difference(high) <= 0.0:
+            # At an end of the possible states.
             return float(np.interp(voltage_volt, rising, socs))
         return _find_root(difference, low, high)
 

@@ -1,7 +1,7 @@
 """Samples of a record at which the cell's open-circuit voltage is known, and how well: rests, else the first sample.
 
-The voltage of a rest still moves. What is left of its relaxation is estimated from the rest itself: this is how uncertain
-the open-circuit voltage is. A rest that is too short for that is extrapolated. A loaded voltage is no open-circuit
+The voltage of a rest still moves. What is left of its relaxation is estimated from the rest itself, as the uncertainty
+of the open-circuit voltage. A rest that is too short for that is extrapolated. A loaded voltage is no open-circuit
 voltage: it is used only where the record has nothing better, with its overpotential as uncertainty.
 """
 
@@ -39,9 +39,12 @@ It is 2.4 while the voltage follows the square root of time, and 0.6 to 1.5 for 
 or to a third, since the rest began.
 """
 
-EXPONENTIAL_MOST: Final = (
-    0.9  # ratio of two changes of an exponential from which it is extrapolated; above it is a line
-)
+NEARLY_STRAIGHT: Final = 0.9
+SLOWEST: Final = 0.98
+"""Ratio of the changes in two thirds of a rest. Above the first, noise decides how far an exponential goes on, so that
+it gives only the uncertainty; above the second, the relaxation is a straight line.
+"""
+
 SMALLEST_MV: Final = 0.2  # uncertainty of any rest voltage, mV: the resolution of a good cycler. Chosen, not measured
 LONE_REST_MV: Final = 5.0
 """Uncertainty of a rest with too few samples to see it relax, at the record's start, mV. Chosen, not measured."""
@@ -238,10 +241,10 @@ def _at_rest(record: Record, rest: _Rest) -> OpenCircuitSample | None:
 
 
 def _voltage_at(time: Floats, voltage: Floats, at_second: float) -> float:
-    """Return the voltage at a time within a rest, as the mean of the nearest samples, V."""
+    """Return the voltage at a time within a rest, as the mean of the nearest samples if these are many, V."""
     width = max(0.0625 * float(time[-1] - time[0]), 1e-9)
     near = np.abs(time - at_second) <= width
-    if not near.any():
+    if np.count_nonzero(near) < LINE_SAMPLES:
         return float(np.interp(at_second, time, voltage))
     return float(voltage[near].mean())
 
@@ -283,9 +286,10 @@ def extrapolate_rest(time_second: Floats, voltage_volt: Floats) -> tuple[float, 
     earlier, later = second - first, last - second
     ratio = later / earlier if earlier else 0.0
     by_exponential = 0.0
-    if 0.0 < ratio < EXPONENTIAL_MOST:
+    if ratio > 0.0:
+        ratio = min(ratio, SLOWEST)
         by_exponential = later * ratio / (1.0 - ratio)
-    middle = 0.5 * (by_root + by_exponential)
+    middle = 0.5 * (by_root + by_exponential) if ratio < NEARLY_STRAIGHT else by_root
     return last + middle, max(abs(by_root - middle), abs(by_exponential - middle), abs(middle))
 
 
