@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 SHOWN_MV: Final = 1.0
 SHOWN_SHARE: Final = 0.1
@@ -42,3 +43,15 @@ def describe_state_certainty(uncertainty_mv: float | None, uncertainty_soc: floa
     if uncertainty_soc is not None:
         known.append(f"±{100.0 * uncertainty_soc:.2g} % state of charge")
     return ": ".join(filter(None, (", ".join(known), source)))
+
+
+def short_state_words(row: Mapping[str, Any]) -> str:
+    """Return ``start ±12 mV`` where the starting state of a simulation or fit is uncertain, else "".
+
+    Args:
+        row: of the catalog's ``simulations`` or ``fits``; absent columns = not known.
+    """
+    millivolt = row.get("state_uncertainty_mv")
+    if millivolt is None or not is_state_uncertain(millivolt, row.get("state_uncertainty_soc"), row.get("rmse_mv")):
+        return ""
+    return f"start ±{millivolt:.2g} mV"

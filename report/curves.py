@@ -11,6 +11,7 @@ import pandas as pd
 
 from ..data import columns as c
 from ..data.errors import StoreError
+from ..data.state_certainty import short_state_words
 from ..parquet_store.layout import Store
 from ..parquet_store.read import read_partition, read_simulation
 from .draw.cells import SimulatedCurve
@@ -59,4 +60,4 @@ def read_simulated(
         )
     # Samples that were not simulated (other cycles, or after a failure) become missing values: no line is drawn there.
     placed = frame.drop(columns=c.CYCLE_COUNT).set_index(c.TEST_TIME).reindex(measured[c.TEST_TIME]).reset_index()
-    return SimulatedCurve(f"{row['model']}, {row['parameter_set']}", placed, failed)
+    return SimulatedCurve(f"{row['model']}, {row['parameter_set']}", placed, failed, short_state_words(dict(row)))

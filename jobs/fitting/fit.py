@@ -12,7 +12,7 @@ import pandas as pd
 from ...data.arrays import Floats
 from ...data.convert import parameter_unit
 from ...data.errors import JobError
-from ...data.fit_settings import CELL_PARAMETERS, FitSettings
+from ...data.fit_settings import CELL_PARAMETERS, INITIAL_SOC, FitSettings
 from ...data.results.fitting import Beginning, Correlation, FitResult, FittedParameter, StartResult, agrees
 from ...data.state_certainty import describe_state_certainty, is_state_uncertain
 from ..parameters.sets import is_function
@@ -196,7 +196,8 @@ def _state_doubt(start: Mapping[str, Any], rmse_mv: float) -> str:
     if not is_state_uncertain(millivolt, soc, rmse_mv):
         return ""
     words = describe_state_certainty(millivolt, soc, start["initial_state_source"])
-    return f"the starting state is uncertain, and the parameters with it ({words})"
+    advice = f"fit {INITIAL_SOC!r}, too, or give initial_state"
+    return f"the starting state is uncertain, and the parameters with it ({words}); {advice}"
 
 
 def make_beginning(conditions: Conditions) -> Beginning:

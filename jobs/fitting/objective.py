@@ -27,6 +27,7 @@ from ..simulation.attempts import (
     solve_attempt,
 )
 from ..simulation.replay import Replayed, check_range
+from ..simulation.settled_state import settle_start
 from ..simulation.stretches import compared_samples, join_records
 from .inputs import FitInputs, make_fit_inputs, resolve_base
 from .starts import from_scaled, to_scaled
@@ -340,7 +341,9 @@ def make_objective(
         select = select or settings.select
     cell_record = make_record(samples)
     capacity = resolve_base(settings, measured_celsius).capacity_ah
-    stretches = choose_fit_stretches(cell_record, settings, cycles, capacity, select)
+    chosen = choose_fit_stretches(cell_record, settings, cycles, capacity, select)
+    base = resolve_base(settings, measured_celsius)
+    stretches = tuple(replace(one, start=settle_start(one.start, cell_record, base)) for one in chosen)
     record = join_records(cell_record, [one.stretch for one in stretches])
     require_current(record.current_ampere, record.voltage_volt, capacity)
     used = _used_samples(record, settings, cycles, compared_samples([one.stretch for one in stretches]))

@@ -45,6 +45,9 @@ SLOWEST: Final = 0.98
 it gives only the uncertainty; above the second, the relaxation is a straight line.
 """
 
+MOST_LATE_CHANGES: Final = 10.0
+"""A short rest is uncertain by its whole change, but by no more than so many times that of its last third. Chosen."""
+
 SMALLEST_MV: Final = 0.2  # uncertainty of any rest voltage, mV: the resolution of a good cycler. Chosen, not measured
 LONE_REST_MV: Final = 5.0
 """Uncertainty of a rest with too few samples to see it relax, at the record's start, mV. Chosen, not measured."""
@@ -290,7 +293,8 @@ def extrapolate_rest(time_second: Floats, voltage_volt: Floats) -> tuple[float, 
         ratio = min(ratio, SLOWEST)
         by_exponential = later * ratio / (1.0 - ratio)
     middle = 0.5 * (by_root + by_exponential) if ratio < NEARLY_STRAIGHT else by_root
-    return last + middle, max(abs(by_root - middle), abs(by_exponential - middle), abs(middle))
+    changed = min(abs(last - float(voltage_volt[0])), MOST_LATE_CHANGES * abs(later))
+    return last + middle, max(abs(by_root - middle), abs(by_exponential - middle), abs(middle), changed)
 
 
 def _loaded_sample(record: Record, first: int, capacity_ah: float) -> OpenCircuitSample | None:

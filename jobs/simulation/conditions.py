@@ -33,17 +33,11 @@ class KnownStart:
     lead: int
 
 
-def find_conditions(record: Record, case: SimulationCase) -> Conditions:
-    """Find initial state and temperature of a replay of a whole record.
-
-    Raises:
-        JobError: the samples have no voltage (``no_initial_state``), or their state is outside the parameter set's
-            window (``initial_state_out_of_range``).
-    """
-    known = None
-    if case.cell.initial_state.policy not in GIVEN:
-        known = find_known_state(record, 0, len(record.time_second), case.capacity_ah)
-    return find_stretch_conditions(record, record, 0, KnownStart(known, 0), case)
+def find_record_start(record: Record, case: SimulationCase) -> KnownStart:
+    """Find what a whole record says about the state at its start; nothing is needed where the user gives it."""
+    if case.cell.initial_state.policy in GIVEN:
+        return KnownStart(None, 0)
+    return KnownStart(find_known_state(record, 0, len(record.time_second), case.capacity_ah), 0)
 
 
 def find_case_temperature(
@@ -61,6 +55,18 @@ def find_case_temperature(
     if case.cell.temperature == "rest":
         at_rest = rest_celsius(record or part, first, REST_CURRENT_PER_AH * case.capacity_ah)
     return find_temperature(part, case.cell, case.model, case.parameter_set, case.measured_celsius, at_rest)
+
+
+def find_conditions(record: Record, case: SimulationCase, start: KnownStart | None = None) -> Conditions:
+    """Find initial state and temperature of a replay of a whole record.
+
+    Args:
+        start: what the record says about the state at its start; ``None`` = it is found.
+
+    Raises:
+        JobError: as of :func:`find_stretch_conditions`.
+    """
+    return find_stretch_conditions(record, record, 0, start or find_record_start(record, case), case)
 
 
 def find_known_start(record: Record, first: int, end: int, capacity_ah: float, *, is_given: bool = False) -> KnownStart:
@@ -95,6 +101,10 @@ def find_stretch_conditions(
         first: index of the stretch's first sample in the whole record.
         start: as :func:`find_known_start` gives it.
         temperature: where it is known already; ``None`` = it is found.
+
+    Raises:
+        JobError: the record has no voltage (``no_initial_state``), or the state is outside the parameter set's window
+            (``initial_state_out_of_range``).
     """
     if temperature is None:
         part = solved_record.from_index(first - start.lead)

@@ -27,6 +27,7 @@ from .conditions import (
     find_stretch_conditions,
 )
 from .replay import Conditions, Replayed, ReplayEndedError
+from .settled_state import settle_start
 from .solver_windows import TimeLimit
 from .stretches import Stretch, compared_samples, join_profiles, join_records, join_replays, slice_record
 
@@ -188,7 +189,7 @@ def _solve_stretch(
     Raises:
         JobError: it has no solution.
     """
-    start = _find_start(record, stretch, case, before)
+    start = _find_start(record, stretch, case, limit, before)
     with limit.pause():  # the equilibrium of a parameter set takes seconds, once
         problem = _make_problem(record, stretch, case, limit, before, start)
     try:
@@ -207,14 +208,19 @@ def _solve_stretch(
 
 
 def _find_start(
-    record: Record, stretch: Stretch, case: SimulationCase, before: SolvedStretch | FailedStretch | None
+    record: Record,
+    stretch: Stretch,
+    case: SimulationCase,
+    limit: TimeLimit,
+    before: SolvedStretch | FailedStretch | None,
 ) -> KnownStart:
     """Find what the record says about the state at a stretch's start; nothing is needed where the user gives it."""
     policy = case.settings.cell.initial_state.policy
     continued = isinstance(before, SolvedStretch) and policy == "previous_cycle"
     case_here = case if before is None else resolve_without_fitted_soc(case)
     is_given = continued or case_here.cell.initial_state.policy in GIVEN
-    return find_known_start(record, stretch.first, stretch.end, case.capacity_ah, is_given=is_given)
+    start = find_known_start(record, stretch.first, stretch.end, case.capacity_ah, is_given=is_given)
+    return settle_start(start, record, case_here, limit)
 
 
 def _without_lead(problem: ReplayProblem, replayed: Replayed, lead: int) -> tuple[ReplayProblem, Replayed]:

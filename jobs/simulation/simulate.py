@@ -19,10 +19,11 @@ from ..record.charge import REST_CURRENT_PER_AH
 from ..record.record import Record, make_record
 from ..record.usable_current import require_current, voltage_moves
 from .attempts import ReplayProblem, compress_within_charge_limit, try_attempts_within_limit
-from .conditions import find_conditions
+from .conditions import find_conditions, find_record_start
 from .replay import ReplayEndedError
 from .result import describe_cutoff, failed_simulation, make_frame, make_result
 from .selected_cycles import solve_selected
+from .settled_state import settle_start
 from .solver_windows import TimeLimit
 from .stretch_results import compare_stretches
 from .stretches import Stretch, choose_stretches, join_records
@@ -92,8 +93,9 @@ def simulate(samples: pd.DataFrame, settings: SimulateSettings, measured_celsius
 def _simulate_whole(record: Record, case: SimulationCase) -> SimulationOutput:
     """Simulate the whole record in one go."""
     profile = compress_within_charge_limit(record, case.capacity_ah)
-    conditions = find_conditions(record, case)
     limit = TimeLimit(case.settings.time_limit_second)
+    start = settle_start(find_record_start(record, case), record, case, limit)
+    conditions = find_conditions(record, case, start)
     problem = ReplayProblem(record, case, conditions, profile, limit)
     began = time.perf_counter()
     try:

@@ -45,11 +45,13 @@ class SimulatedCurve:
         frame: ``test_time_second``, ``simulated_voltage_volt`` and ``voltage_error_volt`` at the measured samples;
             missing values where nothing was simulated.
         failed: why it failed, in a few words; "" = it did not fail.
+        start: how uncertain its starting state is, in a few words; "" = not so that it matters.
     """
 
     name: str
     frame: pd.DataFrame
     failed: str = ""
+    start: str = ""
 
 
 def rmse_mv(simulated: SimulatedCurve) -> float:
@@ -169,6 +171,8 @@ def _describe_error(simulation: SimulatedCurve) -> str:
     """Return the RMSE of a simulation for the legend; for a failed one also where it ended and why."""
     rmse = rmse_mv(simulation)
     rmse_text = "no measured voltage" if np.isnan(rmse) else f"{rmse:.1f} mV"
+    if simulation.start:
+        rmse_text += f", {simulation.start}"
     if not simulation.failed:
         return rmse_text
     known = simulation.frame[simulation.frame["simulated_voltage_volt"].notna()]

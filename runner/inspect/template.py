@@ -93,7 +93,7 @@ _CELLS: Final = """\
 parameter_sets = [{parameter_set}]
 {capacity}
 # To measure the capacity, write {{ cycle = 2 }} or {{ cycle = "last", of = "charge" }} instead of the number.
-# Starting state of a simulation: "rest_voltage" (that of the first rest), {{ soc = 0.5 }}, {{ voltage = 4.1 }} (V), or
+# Starting state of a simulation: "rest_voltage" (that of the best rest), {{ soc = 0.5 }}, {{ voltage = 4.1 }} (V), or
 # "previous_cycle" (with [simulate] cycles: the state at the end of the previous selected cycle).
 initial_state = "rest_voltage"
 # Temperature in °C, or "measured": the mean of the measured temperature, else that of the parameter set; "rest": that

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, Final
 from ...data.errors import UsageError
 from ...data.fit_settings import INITIAL_SOC
 from ...data.names import check_known
+from ...data.state_certainty import short_state_words
 from ...data.text import format_count, printable_text
 from ...parquet_store.layout import Store
 from ...sqlite import fit_queries, queries
 from .charge import short_charge_words
-from .states import short_state_words
 from .table import dicts_to_json, table
 
 if TYPE_CHECKING:

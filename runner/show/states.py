@@ -42,18 +42,6 @@ def temperature_notes(rows: Sequence[Row]) -> str:
     return _listed("temperature:", doubtful)
 
 
-def short_state_words(fit: Row) -> str:
-    """Return ``start ±12 mV`` where the starting state of a fit is uncertain, else "".
-
-    Args:
-        fit: a row of the catalog's ``fits``; absent columns = not known.
-    """
-    millivolt = fit.get("state_uncertainty_mv")
-    if not is_state_uncertain(millivolt, fit.get("state_uncertainty_soc"), fit.get("rmse_mv")):
-        return ""
-    return f"start ±{millivolt:.2g} mV"
-
-
 def _state_words(row: Row) -> str:
     return describe_state_certainty(
         row["state_uncertainty_mv"], row["state_uncertainty_soc"], row["initial_state_source"] or ""

@@ -38,7 +38,12 @@ class Protocol:
     depth: float = 0.5
 
 
-STUDY = tuple(Protocol(rest, rate) for rest in (0.0, 60.0, 180.0, 300.0) for rate in (0.3, 1.0, 2.0))
+STUDY = tuple(
+    Protocol(rest, rate, first_rest)
+    for first_rest in (1800.0, 0.0)
+    for rest in (0.0, 60.0, 180.0, 300.0)
+    for rate in (0.3, 1.0, 2.0)
+)
 
 
 def record(protocol: Protocol, soc: float = 0.9, model: str = "SPM") -> pd.DataFrame:
@@ -75,8 +80,10 @@ def main() -> None:
         for selection in ("2", "3"):
             result = simulate_cycle(samples, selection)
             numbers = f"{result.rmse_mv:8.2f} {result.worst_mv:8.2f}"
-            print(f"{protocol.rest_second:5.0f} s {protocol.rate:4.1f}C cycle {selection}: {numbers} mV  ", end="")
-            print(result.cycle_states[0].source)
+            state = result.cycle_states[0]
+            rests = f"{protocol.first_rest_second:5.0f} s, {protocol.rest_second:4.0f} s"
+            print(f"{rests} {protocol.rate:4.1f}C cycle {selection}: {numbers} mV  ", end="")
+            print(f"±{state.uncertainty_mv:.1f} mV  {state.source}")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from kilocell.data.errors import JobError
 from kilocell.data.settings import CellSettings, ModelSettings, ParameterSetSettings, SimulateSettings
+from kilocell.data.state_certainty import is_state_uncertain
 from kilocell.jobs.models.initial_state import StartingState, find_starting_state
 from kilocell.jobs.models.simulation_case import resolve_simulation
 from kilocell.jobs.record.known_states import OpenCircuitSample, end_of_rest_volt, find_known_state
@@ -145,6 +146,21 @@ def test_a_flat_open_circuit_voltage_says_little_about_the_charge() -> None:
     assert flat.uncertainty_soc is not None
     assert steep.uncertainty_soc is not None
     assert flat.uncertainty_soc > 2.0 * steep.uncertainty_soc
+
+
+@pytest.mark.parametrize("protocol", [Protocol(0.0, 1.0, 0.0), Protocol(60.0, 1.0, 0.0), Protocol(30.0, 2.0, 0.0)])
+@pytest.mark.parametrize("selection", ["all", "2"])
+def test_a_record_that_begins_under_load_starts_from_what_the_model_says_and_says_so(
+    protocol: Protocol, selection: str
+) -> None:
+    """It began up to 150 mV off, silently."""
+    result = simulate_cycle(make_cycles(protocol), selection)
+    assert abs(result.worst_mv) < 3.0
+    assert "by the model" in result.initial_state_source
+    if protocol.rest_second == 0.0:
+        assert result.initial_state_source.startswith("no rest; voltage 3.9920 V at 0 s under a load of -5 A, by the")
+    assert result.state_uncertainty_mv is not None
+    assert is_state_uncertain(result.state_uncertainty_mv, result.state_uncertainty_soc, result.rmse_mv)
 
 
 @pytest.mark.parametrize("protocol", [Protocol(0.0, 1.0), Protocol(60.0, 2.0), Protocol(300.0, 0.5)])
