@@ -16,6 +16,7 @@ from ...data.fit_settings import CELL_PARAMETERS, INITIAL_SOC, FitSettings
 from ...data.results.fitting import Beginning, Correlation, FitResult, FittedParameter, StartResult, agrees
 from ...data.state_certainty import describe_state_certainty, is_state_uncertain
 from ..parameters.sets import is_function
+from ..simulation.conditions import spread_over
 from ..simulation.replay import Conditions
 from .early_stop import EarlyStopping, Rivals
 from .inputs import fitted_overrides
@@ -180,7 +181,10 @@ def combine_starts(
 
 def _describe_start(objective: Objective, values: Floats) -> dict[str, Any]:
     """The fields of a result on its starting states: source of the first, largest uncertainty of all stretches."""
-    states = [part.inputs.find_conditions(part.inputs.resolve(values)).state for part in objective.parts]
+    states = []
+    for part in objective.parts:
+        case = part.inputs.resolve(values)
+        states.append(spread_over(part.inputs.find_conditions(case), part.record, case).state)
     millivolts = [state.uncertainty_mv for state in states if state.uncertainty_mv is not None]
     socs = [state.uncertainty_soc for state in states if state.uncertainty_soc is not None]
     return {

@@ -31,7 +31,7 @@ CLIP_SOC: Final = 0.1
 COUNTED_CHARGE: Final = 1e-4
 """Smallest charge between a known state and the start that is counted, as a share of the capacity."""
 
-COUNTED_SHARE: Final = 1e-3
+COUNTED_SHARE: Final = 5e-4
 """Uncertainty of counted charge as a share of its throughput: a good cycler's current. Chosen, not measured."""
 
 SLOPE_SOC: Final = 0.005  # distance over which the slope of the open-circuit voltage is taken
@@ -155,6 +155,32 @@ def state_after_charge(
     equilibrium = _find_equilibrium(case.model, case.parameter_set, at_celsius)
     throughput = abs(charge_ah) if throughput_ah is None else throughput_ah
     return _carry_on(equilibrium, state, charge_ah, throughput, case, state.source)
+
+
+def spread_uncertainty(
+    state: StartingState, low_ah: float, high_ah: float, case: SimulationCase, at_celsius: float
+) -> StartingState:
+    """Return a state whose uncertainty in mV holds over all of a simulation, not only at its start.
+
+    An uncertain state of charge costs little where the open-circuit voltage is flat, and much where it is steep.
+
+    Args:
+        state: at the start.
+        low_ah, high_ah: smallest and largest charge since the start, A.h, positive into the cell.
+        case: the simulation, with the cell's capacity.
+        at_celsius: temperature in °C.
+    """
+    if state.uncertainty_soc is None or state.uncertainty_mv is None:
+        return state
+    equilibrium = _find_equilibrium(case.model, case.parameter_set, at_celsius)
+    capacity = _cell_capacity_ah(equilibrium, case)
+    least, most = equilibrium.possible_soc
+    low = min(max(state.soc + low_ah / capacity, least), most)
+    high = min(max(state.soc + high_ah / capacity, least), most)
+    if high - low < SLOPE_SOC:
+        return state
+    slope = abs(equilibrium.voltage_at(high) - equilibrium.voltage_at(low)) / (high - low)
+    return replace(state, uncertainty_mv=max(state.uncertainty_mv, 1e3 * slope * state.uncertainty_soc))
 
 
 def _find_equilibrium(

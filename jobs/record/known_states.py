@@ -58,10 +58,10 @@ LOADED_RESISTANCES: Final = 3.0
 LOADED_VOLT_PER_RATE: Final = 0.2  # overpotential at 1C of a record without current edges, V. Chosen, not measured
 EDGE_SECOND: Final = 10.0  # longest time between two samples that show an edge of the current
 EDGE_RATE: Final = 0.05  # smallest change of the current in it, 1/h
-COUNTED_MV: Final = 1.0
+COUNTED_MV: Final = 0.5
 """Uncertainty of a state that is counted over one capacity of throughput, mV.
 
-It is 0.1 % of the charge, at a slope of 1 V per capacity. It decides between a near and a far rest.
+It is 0.05 % of the charge, at a slope of 1 V per capacity. It decides between a near and a far rest.
 """
 
 FIRST_CYCLES: Final = 3  # cycles before a stretch in which a rest is looked for first, before all of the record
@@ -85,6 +85,7 @@ class OpenCircuitSample:
         uncertainty_mv: of it, mV.
         source: its source in words.
         is_rest: whether the cell rested; otherwise it is a loaded voltage.
+        is_settled: whether the rest was long enough that its last voltage is nearly the open-circuit voltage.
     """
 
     index: int
@@ -92,6 +93,7 @@ class OpenCircuitSample:
     uncertainty_mv: float
     source: str
     is_rest: bool = True
+    is_settled: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -240,7 +242,7 @@ def _at_rest(record: Record, rest: _Rest) -> OpenCircuitSample | None:
         return OpenCircuitSample(index, last, max(left, SMALLEST_MV), f"rest voltage {last:.4f} V {at}")
     settled, uncertainty = extrapolate_rest(time, voltage)
     words = f"rest of {duration:.0f} s {at}, extrapolated from {last:.4f} to {settled:.4f} V"
-    return OpenCircuitSample(index, settled, max(1e3 * uncertainty, SMALLEST_MV), words)
+    return OpenCircuitSample(index, settled, max(1e3 * uncertainty, SMALLEST_MV), words, is_settled=False)
 
 
 def _voltage_at(time: Floats, voltage: Floats, at_second: float) -> float:
@@ -314,7 +316,7 @@ def _loaded_sample(record: Record, first: int, capacity_ah: float) -> OpenCircui
     uncertainty = max(1e3 * overpotential, LONE_REST_MV)
     at = f"at {record.time_second[index]:.0f} s"
     words = f"no rest; first voltage {voltage:.4f} V {at}, under a load of {ampere:.3g} A, taken as open circuit"
-    return OpenCircuitSample(index, voltage, uncertainty, words, is_rest=False)
+    return OpenCircuitSample(index, voltage, uncertainty, words, is_rest=False, is_settled=False)
 
 
 def _edge_resistance(record: Record, capacity_ah: float) -> float | None:

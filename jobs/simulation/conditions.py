@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from ..current_profile.temperature import Temperature, find_temperature, rest_celsius
-from ..models.initial_state import find_starting_state, state_after_charge
+from ..models.initial_state import find_starting_state, spread_uncertainty, state_after_charge
 from ..models.simulation_case import SimulationCase
 from ..record.charge import REST_CURRENT_PER_AH, interval_charge_ah
 from ..record.known_states import OpenCircuitSample, find_known_state, find_lead
@@ -127,6 +127,19 @@ def _charge_between(record: Record, known: int, start: int) -> tuple[float, floa
     charge = interval_charge_ah(record.time_second[window], record.current_ampere[window], record.flags[window])
     sign = 1.0 if known < start else -1.0
     return sign * float(charge.sum()), float(np.abs(charge).sum())
+
+
+def spread_over(conditions: Conditions, record: Record, case: SimulationCase) -> Conditions:
+    """Return conditions whose state has its uncertainty over all of the samples, not only at the first.
+
+    Args:
+        record: the samples that are simulated.
+    """
+    charge = np.cumsum(interval_charge_ah(record.time_second, record.current_ampere, record.flags))
+    low = float(np.min(charge, initial=0.0))
+    high = float(np.max(charge, initial=0.0))
+    state = spread_uncertainty(conditions.state, low, high, case, conditions.temperature.celsius)
+    return replace(conditions, state=state)
 
 
 def conditions_after_lead(conditions: Conditions, lead: Record, case: SimulationCase) -> Conditions:

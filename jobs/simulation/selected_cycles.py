@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from ...data.arrays import Mask
 from ...data.cycle_selection import format_ranges
@@ -25,6 +25,7 @@ from .conditions import (
     find_case_temperature,
     find_known_start,
     find_stretch_conditions,
+    spread_over,
 )
 from .replay import Conditions, Replayed, ReplayEndedError
 from .settled_state import settle_start
@@ -85,7 +86,7 @@ class SelectedSolutions:
         return tuple(states.values())
 
     @property
-    def least_known(self) -> dict[str, float | None]:
+    def least_known(self) -> dict[str, Any]:
         """The largest uncertainties of the stretches' states, as fields of a result; ``None`` = all are given."""
         states = [one.problem.conditions.state for one in self.solved]
         millivolts = [state.uncertainty_mv for state in states if state.uncertainty_mv is not None]
@@ -204,6 +205,7 @@ def _solve_stretch(
         problem, replayed, attempts, compression = try_attempts_within_limit(problem)
         attempts = (failed, *attempts)
     problem, replayed = _without_lead(problem, replayed, stretch.first - start.lead)
+    problem = replace(problem, conditions=spread_over(problem.conditions, problem.record, problem.case))
     return SolvedStretch(stretch, problem, replayed, attempts, compression)
 
 

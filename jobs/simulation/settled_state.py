@@ -16,13 +16,15 @@ from ...data.errors import JobError
 from ..models.simulation_case import SimulationCase
 from ..record.known_states import OpenCircuitSample, find_lead
 from ..record.record import Record
-from .attempts import ReplayProblem, compress_within_charge_limit, try_attempts_within_limit
+from .attempts import ReplayProblem, compress_within_charge_limit, try_attempts
 from .conditions import GIVEN, KnownStart, find_stretch_conditions
 from .solver_windows import TimeLimit
 from .stretches import slice_record
 
 SETTLED_MV: Final = 3.0
-"""Uncertainty of an open-circuit voltage up to which the record's own evidence is enough, mV. Chosen, not measured."""
+SHORT_REST_MV: Final = 0.5
+"""Uncertainty of an open-circuit voltage up to which the record's own evidence is enough, mV: after a long rest, and
+after a short one, whose extrapolation is no better than a model. Chosen, not measured."""
 
 ROUNDS: Final = 6  # solutions at most
 MOST_STEP_VOLT: Final = 0.1  # change of the open-circuit voltage from one to the next
@@ -43,7 +45,9 @@ def settle_start(start: KnownStart, record: Record, case: SimulationCase, limit:
         limit: of the simulation.
     """
     known = start.known
-    if known is None or known.uncertainty_mv <= SETTLED_MV or case.cell.initial_state.policy in GIVEN:
+    if known is None or case.cell.initial_state.policy in GIVEN:
+        return start
+    if known.uncertainty_mv <= (SETTLED_MV if known.is_settled else SHORT_REST_MV):
         return start
     begin = find_lead(record, known.index, case.capacity_ah)
     end = max(known.index + 1, begin + 2)
@@ -77,7 +81,7 @@ def _settle(
         sample = replace(known, voltage_volt=voltage)
         conditions = find_stretch_conditions(record, part, begin, KnownStart(sample, begin), case)
         problem = ReplayProblem(part, case, conditions, profile, limit)
-        replayed = try_attempts_within_limit(problem)[1]
+        replayed, _ = try_attempts(problem)
         return measured - float(replayed.voltage_volt[known.index - begin])
 
     voltage, off = _find_zero(off_volt, known.voltage_volt)

@@ -19,7 +19,7 @@ from ..record.charge import REST_CURRENT_PER_AH
 from ..record.record import Record, make_record
 from ..record.usable_current import require_current, voltage_moves
 from .attempts import ReplayProblem, compress_within_charge_limit, try_attempts_within_limit
-from .conditions import find_conditions, find_record_start
+from .conditions import find_conditions, find_record_start, spread_over
 from .replay import ReplayEndedError
 from .result import describe_cutoff, failed_simulation, make_frame, make_result
 from .selected_cycles import solve_selected
@@ -103,6 +103,7 @@ def _simulate_whole(record: Record, case: SimulationCase) -> SimulationOutput:
     except ReplayEndedError as error:
         raise _failed(problem, error, time.perf_counter() - began) from error
     seconds = time.perf_counter() - began
+    problem = replace(problem, conditions=spread_over(problem.conditions, record, case))
     result = replace(make_result(problem, replayed, compression), solve_seconds=seconds, attempts=attempts)
     return SimulationOutput(make_frame(problem, replayed), result)
 

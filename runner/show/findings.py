@@ -110,7 +110,7 @@ def show_findings(root: Path, cells: Sequence[str], rules: Sequence[str], json_:
         reports = add_details(catalog, store, cells)
         # All rules are read: a store may hold codes that only another version of kilocell knows.
         findings = [{column: row[column] for column in FINDING} for row in queries.findings(catalog, cells)]
-        simulated = [row for row in queries.results(catalog) if not cells or row["cell_id"] in cells]
+        simulated = [dict(row) for row in queries.results(catalog) if not cells or row["cell_id"] in cells]
     check_known("there is no cleaning rule", rules, {*RULES_BY_CODE, *(row["rule"] for row in findings)})
     if rules:
         findings = [row for row in findings if row["rule"] in rules]

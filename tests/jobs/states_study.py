@@ -54,8 +54,8 @@ def record(protocol: Protocol, soc: float = 0.9, model: str = "SPM") -> pd.DataF
     pieces = [(protocol.first_rest_second, 0.0, 1)]
     pieces += [(length, current, cycle) for cycle in range(1, CYCLES + 1) for length, current in once]
     counts = [round(length / 10.0) for length, _, _ in pieces]
-    current = np.repeat([current for _, current, _ in pieces], counts)
-    time = 10.0 * np.arange(len(current))
+    current = np.repeat([current for _, current, _ in pieces], counts).astype(np.float64)
+    time = 10.0 * np.arange(len(current), dtype=np.float64)
     frame = partition(time, current, documented_replay(model, "Chen2020", time, current, soc))
     frame[c.CYCLE_COUNT] = np.repeat([cycle for _, _, cycle in pieces], counts).astype(np.int32)
     frame[c.STEP_COUNT] = (1 + np.cumsum(np.diff(current, prepend=current[0]) != 0.0)).astype(np.int32)

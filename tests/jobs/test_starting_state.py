@@ -87,7 +87,9 @@ def test_a_stray_sample_does_not_hide_a_rest(stray: int) -> None:
     voltage = np.where(current == 0.0, 3.7, 3.4)
     # A rest of 990 s, although it is not the last sample without a current.
     found = known(record_of(time, current, voltage), first=204)
-    assert (found.is_rest, found.voltage_volt, found.uncertainty_mv) == (True, pytest.approx(3.7), 0.2)
+    assert found.is_rest
+    assert found.voltage_volt == pytest.approx(3.7)
+    assert found.uncertainty_mv == pytest.approx(0.2)
     # In the middle of it, too: neither half is 600 s long.
     current[200 : 200 + stray] = 0.0
     voltage[200 : 200 + stray] = 3.7
