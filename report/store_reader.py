@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from ..parquet_store.layout import Store
+
 _TEXT: Final = "text"
 _REAL: Final = "float64"
 _COUNT: Final = "int64"
@@ -58,6 +60,7 @@ _FITS: Final = {
     "validation_default_rmse_mv": _REAL, "validation_rmse_mv": _REAL, "samples": _MAYBE, "starts": _MAYBE,
     "starts_done": _MAYBE, "starts_agreeing": _MAYBE, "noise_mv": _REAL, "chain": _TEXT, "chain_cycle": _MAYBE,
     "seconds": _REAL, "reason": _TEXT, "charge_throughput_ah": _REAL, "charge_uncertainty_ah": _REAL,
+    "selection": _TEXT,
 }  # fmt: skip
 _FITTED_PARAMETERS: Final = {
     "cell_id": _TEXT, "fit": _TEXT, "parameter": _TEXT, "value": _REAL, "unit": _TEXT, "standard_error": _REAL,
@@ -94,6 +97,9 @@ class StoreReader:
     Every column's unit ends its name: ``_mv`` is mV, ``_ah`` is A.h, ``_wh`` is W.h, ``_second`` is s. Voltage errors
     are simulated minus measured. Currents are positive when they charge the cell. An unknown number is NaN or NA.
 
+    Every method takes ``columns``, the names of the wanted columns in their order; empty = all. ``select`` is a part of
+    the record, such as ``"cycle 2, discharge"`` or ``"step 14-16"`` (see ``docs/selection.md``).
+
     Args:
         path: the store's folder.
 
@@ -115,7 +121,7 @@ class StoreReader:
     def __repr__(self) -> str:
         return f"StoreReader({str(self._root)!r})"
 
-    def cells(self) -> pd.DataFrame:
+    def cells(self, *, columns: Sequence[str] = ()) -> pd.DataFrame:
         """Return one row per cell, in the order of their ids.
 
         Returns:
@@ -134,13 +140,17 @@ class StoreReader:
         from ..sqlite import queries
 
         with self._catalog() as catalog:
-            return _frame(queries.cells(catalog), _CELLS)
+            return _frame(queries.cells(catalog), _CELLS, columns)
 
-    def cycles(self, cell: str | None = None) -> pd.DataFrame:
+    def cycles(
+        self, cell: str | None = None, *, columns: Sequence[str] = (), select: str | None = None
+    ) -> pd.DataFrame:
         """Return one row per cycle of a cleaned record.
 
         Args:
             cell: a cell_id; ``None`` = all cells.
+            columns: names of the wanted columns; empty = all.
+            select: only cycles that hold a part of this selection.
 
         Returns:
             ``cell_id``; ``cycle_count`` from 1; ``first_test_time_second`` and ``last_test_time_second`` since the
@@ -156,13 +166,22 @@ class StoreReader:
 
         with self._catalog() as catalog:
             self._check_cell(catalog, cell)
-            return _frame(queries.cycles(catalog, cell), _CYCLES)
+            rows = queries.cycles(catalog, cell)
+        if select is not None:
+            rows = self._selected_rows(rows, select, cell)
+        return _frame(rows, _CYCLES, columns)
 
-    def results(self, cell: str | None = None) -> pd.DataFrame:
+    def results(
+        self, cell: str | None = None, *, columns: Sequence[str] = (), select: str | None = None
+    ) -> pd.DataFrame:
         """Return one row per simulation, or one without a model for a cell that has none.
 
         Args:
             cell: a cell_id; ``None`` = all cells.
+            columns: names of the wanted columns; empty = all.
+            select: one row per simulation and stretch of this selection instead, with the errors there (``stretch``
+                from 1, ``name``, ``samples``, ``rmse_mv``, ``bias_mv``, ``worst_mv``, and times), also of failed
+                simulations; ``samples`` 0 = it was not simulated there. Cells without such a part have no row.
 
         Returns:
             ``cell_id``, ``model``, ``parameter_set``; ``status`` (done, failed, skipped, pending) of the simulation, or
@@ -181,15 +200,24 @@ class StoreReader:
 
         with self._catalog() as catalog:
             self._check_cell(catalog, cell)
+            if select is not None:
+                from .selected import STRETCH_COLUMNS, errors_of_cells
+
+                errors = list(errors_of_cells(self._store, catalog, select, [] if cell is None else [cell]))
+                return _frame(errors, STRETCH_COLUMNS, columns)
             rows = queries.results(catalog)
         wanted = [row for row in rows if cell is None or row["cell_id"] == cell]
-        return _frame(wanted, _RESULTS)
+        return _frame(wanted, _RESULTS, columns)
 
-    def findings(self, cell: str | None = None) -> pd.DataFrame:
+    def findings(
+        self, cell: str | None = None, *, columns: Sequence[str] = (), select: str | None = None
+    ) -> pd.DataFrame:
         """Return one row per finding of cleaning, in the order of the clean report.
 
         Args:
             cell: a cell_id; ``None`` = all cells.
+            columns: names of the wanted columns; empty = all.
+            select: only findings in cycles and steps that hold a part of this selection.
 
         Returns:
             ``cell_id``; ``rule``; ``severity`` (info, warning, error); ``rows`` concerned, a count; ``source_index`` of
@@ -204,13 +232,17 @@ class StoreReader:
 
         with self._catalog() as catalog:
             self._check_cell(catalog, cell)
-            return _frame(queries.findings(catalog, cell), _FINDINGS)
+            rows = queries.findings(catalog, cell)
+        if select is not None:
+            rows = self._selected_rows(rows, select, cell)
+        return _frame(rows, _FINDINGS, columns)
 
-    def fits(self, cell: str | None = None) -> pd.DataFrame:
+    def fits(self, cell: str | None = None, *, columns: Sequence[str] = ()) -> pd.DataFrame:
         """Return one row per fit.
 
         Args:
             cell: a cell_id; ``None`` = all cells.
+            columns: names of the wanted columns; empty = all.
 
         Returns:
             ``cell_id``, ``fit``, ``model``; ``base_parameter_set`` the fit began from and ``parameter_set`` it gave;
@@ -218,7 +250,8 @@ class StoreReader:
             ``samples``; ``validation_default_rmse_mv`` and ``validation_rmse_mv`` on the cycles held out; ``starts``,
             ``starts_done`` and ``starts_agreeing``, counts; ``noise_mv`` of the measured voltage; ``chain`` and
             ``chain_cycle`` of a fit along life; ``seconds``; ``reason`` it failed or was skipped, else empty;
-            ``charge_throughput_ah`` of the fitted cycles, and its uncertainty ``charge_uncertainty_ah``.
+            ``charge_throughput_ah`` of the fitted cycles, and its uncertainty ``charge_uncertainty_ah``; ``selection``
+            fitted, if it is not whole cycles.
 
         Raises:
             UsageError: the store has no such cell; the text suggests the nearest id.
@@ -227,13 +260,14 @@ class StoreReader:
 
         with self._catalog() as catalog:
             self._check_cell(catalog, cell)
-            return _frame(fit_queries.fits(catalog, cell), _FITS)
+            return _frame(fit_queries.fits(catalog, cell), _FITS, columns)
 
-    def fitted_parameters(self, cell: str | None = None) -> pd.DataFrame:
+    def fitted_parameters(self, cell: str | None = None, *, columns: Sequence[str] = ()) -> pd.DataFrame:
         """Return one row per fitted parameter.
 
         Args:
             cell: a cell_id; ``None`` = all cells.
+            columns: names of the wanted columns; empty = all.
 
         Returns:
             ``cell_id``, ``fit``, ``parameter``; ``value`` with its ``unit`` and ``standard_error``; ``lower_95`` and
@@ -248,14 +282,18 @@ class StoreReader:
 
         with self._catalog() as catalog:
             self._check_cell(catalog, cell)
-            return _frame(fit_queries.fit_parameters(catalog, cell), _FITTED_PARAMETERS)
+            return _frame(fit_queries.fit_parameters(catalog, cell), _FITTED_PARAMETERS, columns)
 
-    def samples(self, cell: str, cycles: Sequence[int] = ()) -> pd.DataFrame:
+    def samples(
+        self, cell: str, cycles: Sequence[int] = (), *, columns: Sequence[str] = (), select: str | None = None
+    ) -> pd.DataFrame:
         """Return the cleaned record of a cell, one row per sample in time order.
 
         Args:
             cell: a cell_id.
             cycles: only these ``cycle_count``; empty = all.
+            columns: names of the wanted columns, which alone are read; empty = all.
+            select: only this part of the record.
 
         Returns:
             The columns of :data:`kilocell.data.columns.PARTITION_COLUMNS`: ``test_time_second`` from 0,
@@ -267,26 +305,44 @@ class StoreReader:
         Raises:
             UsageError: the store has no such cell, or the cell has no cleaned record.
         """
-        from ..parquet_store.layout import Store
+        from ..data.columns import PARTITION_COLUMNS
         from ..parquet_store.read import read_partition
+        from .selected import check_columns, read_selected
 
         with self._catalog() as catalog:
             self._check_cell(catalog, cell)
-        store = Store(self._root)
+        check_columns(columns, PARTITION_COLUMNS)
+        store = self._store
         if not store.cleaned(cell).is_file():
             raise StoreError(
                 f"cell {cell!r} has no cleaned record. `kilocell status --store {self._root}` shows failed jobs; "
                 "`kilocell run` cleans what is not cleaned yet."
             )
-        return read_partition(store, cell, cycles=cycles)
+        if select is None:
+            return read_partition(store, cell, columns, cycles)
+        if len(cycles):
+            raise UsageError("samples: give cycles or select, not both")
+        return read_selected(store, cell, select, columns)
 
-    def simulation(self, cell: str, model: str, parameter_set: str | None = None) -> pd.DataFrame:
-        """Return the time series of a finished simulation, one row per cleaned sample of the simulated cycles.
+    def simulation(
+        self,
+        cell: str,
+        model: str,
+        parameter_set: str | None = None,
+        *,
+        columns: Sequence[str] = (),
+        select: str | None = None,
+        partial: bool = False,
+    ) -> pd.DataFrame:
+        """Return the time series of a finished simulation, one row per cleaned sample of the simulated part.
 
         Args:
             cell: a cell_id.
             model: name of the model, such as ``SPMe``.
             parameter_set: name of the parameter set; ``None`` = the only one this cell has with this model.
+            columns: names of the wanted columns; empty = all.
+            select: only this part of the record.
+            partial: whether the good samples of a failed simulation are returned, too.
 
         Returns:
             The columns of :data:`kilocell.data.columns.SIMULATION_COLUMNS`: ``test_time_second``,
@@ -299,24 +355,16 @@ class StoreReader:
         Raises:
             UsageError: no such cell, model or parameter set; several parameter sets match; or it has not finished.
         """
-        import pandas as pd
-
-        from ..data.columns import SIMULATION_COLUMNS
-        from ..parquet_store.layout import Store
-        from ..parquet_store.read import read_simulation
         from ..sqlite import queries
+        from .selected import choose_simulation, describe_unfinished, read_simulated_part
 
         with self._catalog() as catalog:
             self._check_cell(catalog, cell)
             rows = queries.simulations(catalog, cell_id=cell, status=None)
-        row = _select_simulation(rows, cell, model, parameter_set)
-        if row["status"] != "done":
-            raise UsageError(_describe_unfinished(row, self._root))
-        frame = read_simulation(Store(self._root), cell, row["label"])
-        for name in SIMULATION_COLUMNS:
-            if name not in frame:
-                frame[name] = pd.Categorical([None] * len(frame))
-        return frame[list(SIMULATION_COLUMNS)]
+        row = choose_simulation(rows, cell, model, parameter_set)
+        if row["status"] != "done" and not (partial and row["path"]):
+            raise UsageError(describe_unfinished(row, self._root))
+        return read_simulated_part(self._store, row, select, columns)
 
     def sql(self, statement: str) -> pd.DataFrame:
         """Return the answer to a SELECT on the catalog; ``sqlite/schema.sql`` describes its tables.
@@ -347,6 +395,17 @@ class StoreReader:
         finally:
             connection.close()
 
+    @property
+    def _store(self) -> Store:
+        from ..parquet_store.layout import Store
+
+        return Store(self._root)
+
+    def _selected_rows(self, rows: Sequence[sqlite3.Row], select: str, cell: str | None) -> list[sqlite3.Row]:
+        from .selected import rows_in_selection
+
+        return rows_in_selection(self._store, rows, select, cell)
+
     def _check_cell(self, catalog: sqlite3.Connection, cell: str | None) -> None:
         """Raise UsageError, with the nearest id, when the store has no such cell; ``None`` = all cells passes."""
         from ..data.names import check_known
@@ -370,40 +429,15 @@ def _check_is_store(root: Path) -> None:
         )
 
 
-def _select_simulation(rows: Sequence[sqlite3.Row], cell: str, model: str, parameter_set: str | None) -> sqlite3.Row:
-    """Return the one simulation with this model and parameter set, or raise UsageError with the names there are."""
-    from ..data.names import check_known
-
-    check_known(f"cell {cell!r} has no simulation with the model", [model], {row["model"] for row in rows})
-    with_model = [row for row in rows if row["model"] == model]
-    parameter_sets = [str(row["parameter_set"]) for row in with_model]
-    if parameter_set is not None:
-        check_known(
-            f"cell {cell!r} has no simulation with {model} and the parameter set", [parameter_set], parameter_sets
-        )
-        return next(row for row in with_model if row["parameter_set"] == parameter_set)
-    if len(with_model) > 1:
-        raise UsageError(
-            f"cell {cell!r} has {len(with_model)} simulations with {model}: "
-            f"give parameter_set, one of {', '.join(map(repr, parameter_sets))}"
-        )
-    return with_model[0]
-
-
-def _describe_unfinished(row: sqlite3.Row, root: Path) -> str:
-    text = f"the simulation {row['label']!r} of cell {row['cell_id']!r} is {row['status']}"
-    if row["reason"]:
-        text += f": {row['reason']}"
-    if row["path"]:
-        text += f". Its samples until it failed are in {root / row['path']}"
-    return text
-
-
-def _frame(rows: Sequence[sqlite3.Row], columns: Mapping[str, str]) -> pd.DataFrame:
-    """Return a frame of these columns and types, also when there are no rows or a column holds no value."""
+def _frame(rows: Sequence[Any], kinds: Mapping[str, str], columns: Sequence[str] = ()) -> pd.DataFrame:
+    """Return a frame of columns of these types, also when there are no rows or a column holds no value."""
     import pandas as pd
 
-    values: list[tuple[Any, ...]] = [tuple(row[name] for name in columns) for row in rows]
-    frame = pd.DataFrame(values, columns=list(columns))
-    numbers = {name: kind for name, kind in columns.items() if kind != _TEXT}
+    from .selected import check_columns
+
+    check_columns(columns, kinds)
+    wanted = {name: kinds[name] for name in columns or kinds}
+    values: list[tuple[Any, ...]] = [tuple(row[name] for name in wanted) for row in rows]
+    frame = pd.DataFrame(values, columns=list(wanted))
+    numbers = {name: kind for name, kind in wanted.items() if kind != _TEXT}
     return frame.astype(numbers)
