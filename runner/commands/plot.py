@@ -70,9 +70,7 @@ def draw(
 
 def _refuse_both(cycles: str, select: str | None) -> None:
     if cycles and select:
-        raise UsageError(
-            f'give --cycles or --select, not both: --select "cycle {cycles}, {select}" has both conditions'
-        )
+        raise UsageError(f'give --cycles or --select, not both; one with both is --select "cycle {cycles}, {select}"')
 
 
 def _cycle_numbers(catalog: sqlite3.Connection, cell_id: str, cycles: str) -> tuple[int, ...]:

@@ -152,10 +152,9 @@ def _errors_text(rows: Sequence[dict[str, Any]], by: str, failed: int) -> str:
     shown = [tuple(_cell(row, column) for column in columns.values()) for row in rows[:MANY_ROWS]]
     numbers = [place for place, column in enumerate(columns.values()) if column not in TEXTS]
     lines = [table(tuple(columns), shown, ".1f", right=numbers), NOTES[by]]
-    failed_rows = [row for row in rows if by == "stretch" and row.get("reason")]
-    lines += [
-        f"failed: {row['cell_id']}, {row['label']}, {row['name']}: {row['reason']}" for row in failed_rows[:MANY_ROWS]
-    ]
+    for row in rows[:MANY_ROWS]:
+        if by == "stretch" and row.get("reason"):
+            lines.append(f"failed: {row['cell_id']}, {row['label']}, {row['name']}: {row['reason']}")
     if len(rows) > MANY_ROWS:
         lines.append(f"… and {len(rows) - MANY_ROWS} more; to see others, add --cell CELL or --json")
     if by == "stretch" and not rows:
