@@ -73,7 +73,8 @@ def read_simulated(
         )
     # Samples that were not simulated (other cycles, or after a failure) become missing values: no line is drawn there.
     placed = frame.drop(columns=c.CYCLE_COUNT).set_index(c.TEST_TIME).reindex(measured[c.TEST_TIME]).reset_index()
-    return SimulatedCurve(f"{row['model']}, {row['parameter_set']}", placed, failed)
+    name = f"{row['model']}, {row['parameter_set']}"
+    return SimulatedCurve(name, placed, failed, has_other_stretches=bool(failed and _selection(row)))
 
 
 def _is_of_record(
@@ -100,5 +101,10 @@ def _is_of_record(
 
 def _selects_steps(row: Mapping[str, Any] | sqlite3.Row) -> bool:
     """Tell whether a simulation is of parts of cycles."""
-    selection = row["selection"] if "selection" in row.keys() else None  # noqa: SIM118
-    return selection is not None and isinstance(parse_select(selection), StepSelection)
+    return isinstance(parse_select(_selection(row) or "all"), StepSelection)
+
+
+def _selection(row: Mapping[str, Any] | sqlite3.Row) -> str | None:
+    """Return the simulated part of the record; ``None`` = all of it."""
+    selection: str | None = row["selection"] if "selection" in row.keys() else None  # noqa: SIM118
+    return selection

@@ -44,6 +44,9 @@ STRETCH_COLUMNS: Final = {
 }  # fmt: skip
 """Columns of the errors in a selection, with their types."""
 
+PARTIAL: Final = "partial"
+"""Status of errors of a simulation that failed elsewhere, or in the stretch, after these samples."""
+
 NO_ERRORS: Final = {"rmse_mv": None, "bias_mv": None, "worst_mv": None, "worst_time_second": None}
 
 
@@ -160,13 +163,16 @@ def selection_errors(
         places = simulated_places(time, index, cell_id, row["label"])
         for number, span in enumerate(spans, 1):
             inside = slice(*np.searchsorted(places, [span.first, span.end]))
+            errors = _describe_errors(time[inside], error_mv[inside])
+            status = PARTIAL if row["status"] == "failed" and errors["samples"] else row["status"]
             yield {
-                **{name: row[name] for name in ("cell_id", "model", "parameter_set", "status", "label")},
+                **{name: row[name] for name in ("cell_id", "model", "parameter_set", "label")},
+                "status": status,
                 "stretch": number,
                 "name": span.name,
                 "first_test_time_second": float(index.time_second[span.first]),
                 "last_test_time_second": float(index.time_second[span.end - 1]),
-                **_describe_errors(time[inside], error_mv[inside]),
+                **errors,
             }
 
 

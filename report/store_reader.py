@@ -181,7 +181,7 @@ class StoreReader:
             columns: names of the wanted columns; empty = all.
             select: one row per simulation and stretch of this selection instead, with the errors there (``stretch``
                 from 1, ``name``, ``samples``, ``rmse_mv``, ``bias_mv``, ``worst_mv``, and times), also of failed
-                simulations; ``samples`` 0 = it was not simulated there. Cells without such a part have no row.
+                simulations (``partial``); ``samples`` 0 = it was not simulated there. Cells without such a part have no row.
 
         Returns:
             ``cell_id``, ``model``, ``parameter_set``; ``status`` (done, failed, skipped, pending) of the simulation, or

@@ -72,7 +72,8 @@ NOTES: Final = {
     "window": "RMSE in mV by time since each step began; in brackets: RMSE of the error's change since the step began",
     "step-type": "RMSE in mV by step type; –: the record has no such step",
     "cycle": "errors are simulated - measured; capacity: discharge capacity down to the voltage in the last column",
-    "stretch": "errors are simulated - measured, in each stretch of the selection; –: not simulated, or failed",
+    "stretch": "errors are simulated - measured, in each stretch of the selection; –: not simulated, or failed; "
+    "partial: the simulation failed elsewhere or later",
 }
 
 
