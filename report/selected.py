@@ -5,6 +5,7 @@ The errors come from those of each sample that a simulation stored; nothing is s
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 
 from ..data import columns as c
 from ..data.arrays import Floats, Indices, Mask
+from ..data.cycle_selection import CycleSelection, format_ranges
 from ..data.errors import StoreError, UsageError
 from ..data.names import check_known
 from ..data.selected_spans import (
@@ -28,7 +30,7 @@ from ..data.selected_spans import (
 from ..data.step_selection import Selection, parse_select
 from ..parquet_store.layout import Store
 from ..parquet_store.read import read_partition, read_simulation
-from ..sqlite import queries
+from ..sqlite import fit_queries, queries
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -213,7 +215,7 @@ def rows_in_selection(store: Store, rows: Sequence[sqlite3.Row], text: str, cell
 
     Args:
         store: with the cleaned cells.
-        rows: with ``cell_id``, ``cycle_count`` and, where a step is known, ``step_count``.
+        rows: with ``cell_id`` and, where they are about one, ``cycle_count`` and ``step_count``.
         text: the selection.
         cell: the cell of all rows, which must have the selected part; ``None`` = rows of several cells.
     """
@@ -222,7 +224,7 @@ def rows_in_selection(store: Store, rows: Sequence[sqlite3.Row], text: str, cell
     for cell_id in dict.fromkeys(str(row["cell_id"]) for row in rows):
         try:
             mask, index = selected_mask(store, cell_id, text)
-        except UsageError:
+        except (StoreError, UsageError):
             if cell is not None:
                 raise
             continue
@@ -230,10 +232,49 @@ def rows_in_selection(store: Store, rows: Sequence[sqlite3.Row], text: str, cell
 
     def is_selected(row: sqlite3.Row) -> bool:
         cycles, steps = numbers.get(row["cell_id"], (set(), set()))
-        step = row["step_count"] if "step_count" in row.keys() else None  # noqa: SIM118
+        names = row.keys()
+        if "cycle_count" not in names:
+            return bool(cycles)
+        step = row["step_count"] if "step_count" in names else None
         return row["cycle_count"] in cycles and (step is None or step in steps)
 
     return [row for row in rows if is_selected(row)]
+
+
+def fits_of_selection(
+    catalog: sqlite3.Connection, rows: Sequence[sqlite3.Row], text: str | None
+) -> Sequence[sqlite3.Row]:
+    """Return the rows of the catalog that are about fits of a selection.
+
+    Args:
+        catalog: from ``queries.connect``.
+        rows: with ``cell_id`` and ``fit``.
+        text: exactly what was fitted; ``None`` = all rows.
+    """
+    if text is None:
+        return rows
+    selection = parse_selection_option(text)
+    wanted = set()
+    for fit in fit_queries.fits(catalog):
+        fitted = fit["selection"]
+        if fitted is None:
+            fitted = ", ".join(map(str, json.loads(fit["cycles"] or "[]"))) or "all"
+        if _same_part(parse_select(fitted), selection):
+            wanted.add((fit["cell_id"], fit["fit"]))
+    return [row for row in rows if (row["cell_id"], row["fit"]) in wanted]
+
+
+def _same_part(one: Selection, other: Selection) -> bool:
+    """Tell whether two selections name the same part; cycles may be written as ranges or one by one."""
+    if isinstance(one, CycleSelection) and isinstance(other, CycleSelection):
+        return (one.every, one.last, _closed(one)) == (other.every, other.last, _closed(other))
+    return one == other
+
+
+def _closed(selection: CycleSelection) -> tuple[str, tuple[tuple[int, int], ...]]:
+    """Return the cycles of all ranges with an end, and the ranges without one."""
+    cycles = {n for first, last in selection.ranges if last for n in range(first, last + 1)}
+    return format_ranges(cycles), tuple(pair for pair in selection.ranges if not pair[1])
 
 
 def read_simulated_part(store: Store, row: sqlite3.Row, text: str | None, columns: Sequence[str] = ()) -> pd.DataFrame:

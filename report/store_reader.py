@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ..data.errors import StoreError, UsageError
+from .store_folder import check_is_store
 
 if TYPE_CHECKING:
     import sqlite3
@@ -109,7 +110,7 @@ class StoreReader:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._root = Path(path).expanduser()
-        _check_is_store(self._root)
+        check_is_store(self._root)
         with self._catalog():
             pass  # an older, newer or damaged catalog is refused here, not at the first question
 
@@ -121,8 +122,8 @@ class StoreReader:
     def __repr__(self) -> str:
         return f"StoreReader({str(self._root)!r})"
 
-    def cells(self, *, columns: Sequence[str] = ()) -> pd.DataFrame:
-        """Return one row per cell, in the order of their ids.
+    def cells(self, *, columns: Sequence[str] = (), select: str | None = None) -> pd.DataFrame:
+        """Return one row per cell, in the order of their ids; with ``select`` only cells that have this part.
 
         Returns:
             ``cell_id``; ``status`` of cleaning (done, failed, skipped, pending); ``nominal_capacity_ah`` as the
@@ -140,7 +141,10 @@ class StoreReader:
         from ..sqlite import queries
 
         with self._catalog() as catalog:
-            return _frame(queries.cells(catalog), _CELLS, columns)
+            rows = queries.cells(catalog)
+        if select is not None:
+            rows = self._selected_rows(rows, select, None)
+        return _frame(rows, _CELLS, columns)
 
     def cycles(
         self, cell: str | None = None, *, columns: Sequence[str] = (), select: str | None = None
@@ -179,9 +183,8 @@ class StoreReader:
         Args:
             cell: a cell_id; ``None`` = all cells.
             columns: names of the wanted columns; empty = all.
-            select: one row per simulation and stretch of this selection instead, with the errors there (``stretch``
-                from 1, ``name``, ``samples``, ``rmse_mv``, ``bias_mv``, ``worst_mv``, and times), also of failed
-                simulations (``partial``); ``samples`` 0 = it was not simulated there. Cells without such a part have no row.
+            select: one row per simulation and stretch of this selection instead, with ``stretch``, ``name``,
+                ``samples`` (0 = not simulated there) and the errors there; ``partial`` = of a failed simulation.
 
         Returns:
             ``cell_id``, ``model``, ``parameter_set``; ``status`` (done, failed, skipped, pending) of the simulation, or
@@ -237,12 +240,13 @@ class StoreReader:
             rows = self._selected_rows(rows, select, cell)
         return _frame(rows, _FINDINGS, columns)
 
-    def fits(self, cell: str | None = None, *, columns: Sequence[str] = ()) -> pd.DataFrame:
+    def fits(self, cell: str | None = None, *, columns: Sequence[str] = (), select: str | None = None) -> pd.DataFrame:
         """Return one row per fit.
 
         Args:
             cell: a cell_id; ``None`` = all cells.
             columns: names of the wanted columns; empty = all.
+            select: only fits of exactly this selection.
 
         Returns:
             ``cell_id``, ``fit``, ``model``; ``base_parameter_set`` the fit began from and ``parameter_set`` it gave;
@@ -257,17 +261,22 @@ class StoreReader:
             UsageError: the store has no such cell; the text suggests the nearest id.
         """
         from ..sqlite import fit_queries
+        from .selected import fits_of_selection
 
         with self._catalog() as catalog:
             self._check_cell(catalog, cell)
-            return _frame(fit_queries.fits(catalog, cell), _FITS, columns)
+            rows = fits_of_selection(catalog, fit_queries.fits(catalog, cell), select)
+            return _frame(rows, _FITS, columns)
 
-    def fitted_parameters(self, cell: str | None = None, *, columns: Sequence[str] = ()) -> pd.DataFrame:
+    def fitted_parameters(
+        self, cell: str | None = None, *, columns: Sequence[str] = (), select: str | None = None
+    ) -> pd.DataFrame:
         """Return one row per fitted parameter.
 
         Args:
             cell: a cell_id; ``None`` = all cells.
             columns: names of the wanted columns; empty = all.
+            select: only fits of exactly this selection.
 
         Returns:
             ``cell_id``, ``fit``, ``parameter``; ``value`` with its ``unit`` and ``standard_error``; ``lower_95`` and
@@ -279,10 +288,12 @@ class StoreReader:
             UsageError: the store has no such cell; the text suggests the nearest id.
         """
         from ..sqlite import fit_queries
+        from .selected import fits_of_selection
 
         with self._catalog() as catalog:
             self._check_cell(catalog, cell)
-            return _frame(fit_queries.fit_parameters(catalog, cell), _FITTED_PARAMETERS, columns)
+            rows = fits_of_selection(catalog, fit_queries.fit_parameters(catalog, cell), select)
+            return _frame(rows, _FITTED_PARAMETERS, columns)
 
     def samples(
         self, cell: str, cycles: Sequence[int] = (), *, columns: Sequence[str] = (), select: str | None = None
@@ -314,10 +325,8 @@ class StoreReader:
         check_columns(columns, PARTITION_COLUMNS)
         store = self._store
         if not store.cleaned(cell).is_file():
-            raise StoreError(
-                f"cell {cell!r} has no cleaned record. `kilocell status --store {self._root}` shows failed jobs; "
-                "`kilocell run` cleans what is not cleaned yet."
-            )
+            advice = f"`kilocell status --store {self._root}` shows failed jobs; `kilocell run` cleans what is missing"
+            raise StoreError(f"cell {cell!r} has no cleaned record. {advice}.")
         if select is None:
             return read_partition(store, cell, columns, cycles)
         if len(cycles):
@@ -397,9 +406,9 @@ class StoreReader:
 
     @property
     def _store(self) -> Store:
-        from ..parquet_store.layout import Store
+        from ..parquet_store import layout
 
-        return Store(self._root)
+        return layout.Store(self._root)
 
     def _selected_rows(self, rows: Sequence[sqlite3.Row], select: str, cell: str | None) -> list[sqlite3.Row]:
         from .selected import rows_in_selection
@@ -413,20 +422,6 @@ class StoreReader:
 
         if cell is not None:
             check_known(f"the store {self._root} has no cell", [cell], queries.cell_ids(catalog))
-
-
-def _check_is_store(root: Path) -> None:
-    from ..parquet_store.layout import Store
-
-    if root.is_file():
-        raise StoreError(f"{root} is a file, and a store is a folder: give {root.parent} if it holds catalog.sqlite.")
-    if not root.is_dir():
-        raise StoreError(f"there is no folder {root}. Give the folder that `kilocell run` or `kilocell demo` filled.")
-    if not Store(root).catalog.is_file():
-        raise StoreError(
-            f"{root} is not a store of kilocell: it has no catalog.sqlite. "
-            "Give the folder that `kilocell run` or `kilocell demo` filled."
-        )
 
 
 def _frame(rows: Sequence[Any], kinds: Mapping[str, str], columns: Sequence[str] = ()) -> pd.DataFrame:

@@ -45,7 +45,7 @@ class SimulatedCurve:
         frame: ``test_time_second``, ``simulated_voltage_volt`` and ``voltage_error_volt`` at the measured samples;
             missing values where nothing was simulated.
         failed: why it failed, in a few words; "" = it did not fail.
-        has_other_stretches: whether other stretches of its selection failed than those of the frame, which are complete.
+        has_other_stretches: whether other stretches of its selection failed; those of the frame are complete.
     """
 
     name: str

@@ -45,6 +45,21 @@ def test_samples_and_curves_of_a_selection(store: kilocell.StoreReader) -> None:
     assert set(failed[c.STEP_COUNT]) == {4}
 
 
+def test_cells_and_fits_of_a_selection(tmp_path: Path) -> None:
+    with Catalog.open(Store(tmp_path).catalog) as catalog:
+        bench = Bench(Store(tmp_path), catalog)
+        bench.clean("A", record(3))
+        bench.clean("short", record(1))
+        bench.fit("A", "all", [9.0])
+        bench.fit("A", "first", [9.0], (1, 2))
+    store = kilocell.open_store(tmp_path)
+    assert store.cells(select="cycle 2")["cell_id"].tolist() == ["A"]
+    assert store.fits(select="1-2")["fit"].tolist() == ["first"]
+    assert store.fits("A", select="all")["fit"].tolist() == ["all"]
+    assert store.fits(select="discharge").empty
+    assert store.fitted_parameters(select="cycle 1-2", columns=["fit"])["fit"].tolist() == ["first"]
+
+
 def test_columns_alone_are_read(store: kilocell.StoreReader) -> None:
     names = [c.VOLTAGE, c.TEST_TIME]
     assert list(store.samples("A", columns=names)) == names
