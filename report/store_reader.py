@@ -49,7 +49,7 @@ _RESULTS: Final = {
     "cell_id": _TEXT, "model": _TEXT, "parameter_set": _TEXT, "status": _TEXT, "rmse_mv": _REAL, "bias_mv": _REAL,
     "worst_mv": _REAL, "worst_time_second": _REAL, "seconds": _REAL, "reason": _TEXT, "charge_source": _TEXT,
     "charge_error": _REAL, "charge_uncertainty_ah": _REAL, "charge_uncertainty_percent": _REAL,
-    "capacity_source": _TEXT, "parameter_set_source": _TEXT,
+    "capacity_source": _TEXT, "parameter_set_source": _TEXT, "selection": _TEXT,
 }  # fmt: skip
 _FINDINGS: Final = {
     "cell_id": _TEXT, "rule": _TEXT, "severity": _TEXT, "rows": _COUNT, "source_index": _COUNT, "source_row": _COUNT,
@@ -188,13 +188,13 @@ class StoreReader:
 
         Returns:
             ``cell_id``, ``model``, ``parameter_set``; ``status`` (done, failed, skipped, pending) of the simulation, or
-            of cleaning where there is no simulation; over the whole record ``rmse_mv``, ``bias_mv`` (mean error) and
+            of cleaning where there is no simulation; over the simulated part ``rmse_mv``, ``bias_mv`` (mean error) and
             ``worst_mv`` (error of the largest magnitude, with its sign) at ``worst_time_second``; ``seconds`` the job
             took; ``reason`` it failed or was skipped, else empty; ``charge_source``, what the charge of the simulated
             cycles is known from; ``charge_error``, the model's difference from the recorded current's charge as a share
             of charge in + charge out; ``charge_uncertainty_ah`` and ``charge_uncertainty_percent`` of that charge
             itself, which ``charge_error`` says nothing about; ``capacity_source`` and ``parameter_set_source``:
-            ``given`` by the user, or a ``guess``.
+            ``given`` by the user, or a ``guess``; ``selection``, the simulated part if it is not the whole record.
 
         Raises:
             UsageError: the store has no such cell; the text suggests the nearest id.

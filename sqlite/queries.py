@@ -293,7 +293,8 @@ def results(connection: sqlite3.Connection) -> Rows:
         cell_id, rows, cycles, findings (number), model, parameter_set, rmse_mv, bias_mv, worst_mv (simulated -
         measured), worst_time_second, status, reason, seconds, label, path (Parquet file in the store), charge_source,
         charge_error (model - recorded current, share of the throughput), charge_uncertainty_ah and
-        charge_uncertainty_percent (of the charge itself), capacity_source, parameter_set_source.
+        charge_uncertainty_percent (of the charge itself), capacity_source, parameter_set_source, selection (the
+        simulated part of the record; NULL = all).
     """
     return connection.execute("SELECT * FROM results").fetchall()
 

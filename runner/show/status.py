@@ -50,6 +50,9 @@ CHARGE = {
 """More keys of the JSON: what the charge is known from, the simulation's difference from the recorded current (share
 of the throughput) beside the uncertainty of that charge itself, and who says capacity and parameter set."""
 
+SELECTED = {"part": "selection"}
+"""Columns that the table has only where a simulation is of a part of its record."""
+
 UNCERTAIN = {"charge ± %": "charge_uncertainty_percent"}
 """Columns that the table has only where a charge is uncertain."""
 
@@ -225,15 +228,17 @@ def result_rows(connection: sqlite3.Connection, cells: Sequence[str] = ()) -> li
 
 
 def results_json(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return results as JSON, with the keys ``RESULTS`` and ``CHARGE``."""
-    return _laid_out(rows, RESULTS | CHARGE, table_to_json)
+    """Return results as JSON, with the keys ``RESULTS``, ``CHARGE`` and ``SELECTED``."""
+    return _laid_out(rows, RESULTS | CHARGE | SELECTED, table_to_json)
 
 
 def results_table(rows: Sequence[Mapping[str, Any]]) -> str:
     """Lay out results as a table, with the uncertainty of the charge where that matters."""
     columns = RESULTS
+    if any(row["selection"] for row in rows):
+        columns = RESULTS | SELECTED
     if any(is_uncertain(row) for row in rows):
-        columns = RESULTS | UNCERTAIN
+        columns = columns | UNCERTAIN
     return _laid_out(rows, columns, table)
 
 
