@@ -294,7 +294,8 @@ def results(connection: sqlite3.Connection) -> Rows:
         measured), worst_time_second, status, reason, seconds, label, path (Parquet file in the store), charge_source,
         charge_error (model - recorded current, share of the throughput), charge_uncertainty_ah and
         charge_uncertainty_percent (of the charge itself), capacity_source, parameter_set_source, initial_state_source,
-        state_uncertainty_mv and state_uncertainty_soc (of the starting state), temperature_source.
+        state_uncertainty_mv and state_uncertainty_soc (of the starting state), temperature_source, selection (the
+        simulated part of the record; NULL = all).
     """
     return connection.execute("SELECT * FROM results").fetchall()
 

@@ -589,7 +589,7 @@ SELECT c.cell_id, r.rows_kept AS rows, r.cycles_after AS cycles,
     coalesce(100 * s.charge_uncertainty_ah / nullif(s.charge_throughput_ah, 0), u.charge_uncertainty_percent)
         AS charge_uncertainty_percent,
     c.capacity_source, c.parameter_set_source, s.initial_state_source, s.state_uncertainty_mv, s.state_uncertainty_soc,
-    s.temperature_source
+    s.temperature_source, s.selection
 FROM cells c
 LEFT JOIN clean_reports r ON r.cell_id = c.cell_id
 LEFT JOIN jobs j ON j.kind = 'clean' AND j.cell_id = c.cell_id

@@ -1,5 +1,5 @@
 -- From version 4 to version 5: selected parts of a record, with the errors of each stretch; errors by cycle of failed
--- simulations, for the cycles that did not fail. Do not change these statements; schema.sql is the current schema.
+-- simulations, for the cycles that did not fail; the selection in the view results. Do not change these statements; schema.sql is the current schema.
 
 ALTER TABLE simulations ADD COLUMN selection TEXT;
 ALTER TABLE fits ADD COLUMN selection TEXT;
@@ -30,6 +30,29 @@ CREATE TABLE stretches (
     PRIMARY KEY (cell_id, label, stretch),
     FOREIGN KEY (cell_id, label) REFERENCES simulations (cell_id, label) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
+
+DROP VIEW results;
+CREATE VIEW results AS
+SELECT c.cell_id, r.rows_kept AS rows, r.cycles_after AS cycles,
+    CASE WHEN r.cell_id IS NOT NULL THEN (SELECT count(*) FROM findings f WHERE f.cell_id = c.cell_id) END AS findings,
+    s.model, s.parameter_set, s.rmse_mv, s.bias_mv, s.worst_mv, s.worst_time_second,
+    coalesce(s.status, j.status, 'pending') AS status,
+    coalesce(s.reason, j.reason, '') AS reason,
+    s.seconds, s.label, s.path, coalesce(s.charge_source, r.charge_source) AS charge_source, s.charge_error,
+    coalesce(s.charge_uncertainty_ah, u.charge_uncertainty_ah) AS charge_uncertainty_ah,
+    coalesce(100 * s.charge_uncertainty_ah / nullif(s.charge_throughput_ah, 0), u.charge_uncertainty_percent)
+        AS charge_uncertainty_percent,
+    c.capacity_source, c.parameter_set_source, s.initial_state_source, s.state_uncertainty_mv, s.state_uncertainty_soc,
+    s.temperature_source, s.selection
+FROM cells c
+LEFT JOIN clean_reports r ON r.cell_id = c.cell_id
+LEFT JOIN jobs j ON j.kind = 'clean' AND j.cell_id = c.cell_id
+    AND j.label = (SELECT k.label FROM jobs k WHERE k.kind = 'clean' AND k.cell_id = c.cell_id
+                   ORDER BY k.started_unix_second DESC, k.label LIMIT 1)
+LEFT JOIN charge_uncertainty u ON u.cell_id = c.cell_id
+LEFT JOIN simulations s ON s.cell_id = c.cell_id
+LEFT JOIN models m ON m.model_digest = s.model_digest
+ORDER BY c.cell_id, s.parameter_set, m.rowid, s.label;
 
 DROP VIEW errors_by_cycle;
 CREATE VIEW errors_by_cycle AS

@@ -124,9 +124,10 @@ _REST: Final = """\
 # cycle_turns = 20                          # most turns between charge and discharge in one cycle
 # charge_tolerance = 0.005                  # share of the throughput by which the charge may be uncertain
 
-# Cycles to simulate. Without this, the whole record is simulated in one go, as ageing models need it.
+# Part of each record to simulate. Without this, the whole record is simulated in one go.
 # [simulate]
 # cycles = "1-5, 100, last"                 # or [1, 2, 100], "every 50", "10-last"; each starts from its own state
+#     instead of cycles, the key select takes "cycle 2, discharge", "step 14-16" or "discharge, first 600 s"
 # time_limit_second = 3600.0                # of one simulation; after it, the simulation fails and keeps its samples
 # compiled = "auto"                         # compile models to machine code: "auto" (if it pays), true or false
 
@@ -144,7 +145,7 @@ _REST: Final = """\
 # model = "SPMe"
 # parameter_set = "Chen2020"                # default: the cell's first
 # cells = ["CELL_A", "Cell78*"]             # ids and globs; default: all
-# cycles = "1-3, 5"                         # default: all
+# cycles = "1-3, 5"                         # default: all; or select = "cycle 2, discharge"
 # starts = 3                                # number of starts, each with its own initial guess and job
 # seed = 1                                  # random seed of the initial guesses
 # max_evaluations = 200                     # of the model, for each start

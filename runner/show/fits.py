@@ -248,6 +248,8 @@ def _facts(fit: Row) -> Iterator[tuple[str, str]]:
     numbers = str(fit["cycles"] or "[]").strip("[]")
     if numbers:
         cycles = f"cycles {numbers}"
+    if fit["selection"]:
+        cycles = str(fit["selection"])
     yield "fitted on", f"{cycles}, {format_count(fit['samples'] or 0, 'sample')}"
     if fit["noise_mv"] is not None:
         text = f"{fit['noise_mv']:.2f} mV in the measured voltage"

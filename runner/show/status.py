@@ -56,6 +56,9 @@ CHARGE = {
 of the throughput) beside the uncertainty of that charge itself, who says capacity and parameter set, and where starting
 state and temperature come from."""
 
+SELECTED = {"part": "selection"}
+"""Columns that the table has only where a simulation is of a part of its record."""
+
 UNCERTAIN = {"charge ± %": "charge_uncertainty_percent"}
 """Columns that the table has only where a charge is uncertain."""
 
@@ -234,13 +237,15 @@ def result_rows(connection: sqlite3.Connection, cells: Sequence[str] = ()) -> li
 
 
 def results_json(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return results as JSON, with the keys ``RESULTS`` and ``CHARGE``."""
-    return _laid_out(rows, RESULTS | CHARGE, table_to_json)
+    """Return results as JSON, with the keys ``RESULTS``, ``CHARGE`` and ``SELECTED``."""
+    return _laid_out(rows, RESULTS | CHARGE | SELECTED, table_to_json)
 
 
 def results_table(rows: Sequence[Mapping[str, Any]]) -> str:
     """Lay out results as a table, with the uncertainty of charge and starting state where these matter."""
     columns = RESULTS
+    if any(row["selection"] for row in rows):
+        columns = RESULTS | SELECTED
     if any(is_uncertain(row) for row in rows):
         columns = columns | UNCERTAIN
     if any(has_uncertain_state(row) for row in rows):
