@@ -12,14 +12,21 @@ from functools import cache, partial
 from itertools import starmap
 from typing import Any, TypeVar
 
-from . import fit_settings, settings
+from . import cycle_selection, fit_settings, settings, step_selection
 from .results import fitting as fit_values
 from .results import receipt as values
 
 T = TypeVar("T")
 _CLASSES = {
     name: cls
-    for name, cls in {**vars(settings), **vars(fit_settings), **vars(fit_values), **vars(values)}.items()
+    for name, cls in {
+        **vars(cycle_selection),
+        **vars(step_selection),
+        **vars(settings),
+        **vars(fit_settings),
+        **vars(fit_values),
+        **vars(values),
+    }.items()
     if isinstance(cls, type) and dataclasses.is_dataclass(cls)
 }
 
@@ -28,8 +35,9 @@ def to_plain(value: Any) -> Any:
     """Turn a frozen value into dicts, lists, numbers and texts, as JSON has them.
 
     A dataclass becomes a dict with its class name under ``"is"``. Non-finite floats become the texts ``"nan"``,
-    ``"inf"`` and ``"-inf"``, because JSON has no numbers for them. A tuple of several values of a class in
-    ``receipt.TABULAR`` becomes one dict of columns, because a long record has thousands of them.
+    ``"inf"`` and ``"-inf"``, because JSON has no numbers for them. A field that was added later may be left out while
+    it has its default, so that digests stay. A tuple of several values of a class in ``receipt.TABULAR`` becomes one
+    dict of columns, because a long record has thousands of them.
 
     Args:
         value: a dataclass of ``data``, or a tuple, list, text, number, bool or ``None``.
@@ -40,7 +48,8 @@ def to_plain(value: Any) -> Any:
     if isinstance(value, tuple) and len(value) > 1 and type(value[0]) in values.TABULAR:
         return _to_columns(type(value[0]), value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        plain = {f.name: to_plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        kept = [f.name for f in dataclasses.fields(value) if not _is_left_out(f, value)]
+        plain = {name: to_plain(getattr(value, name)) for name in kept}
         return {"is": type(value).__name__, **plain}
     if isinstance(value, (list, tuple)):
         return [to_plain(entry) for entry in value]
@@ -49,6 +58,11 @@ def to_plain(value: Any) -> Any:
     if value is None or isinstance(value, (str, bool, int, float)):
         return value
     raise TypeError(f"cannot turn a {type(value).__name__} into JSON: {value!r}")
+
+
+def _is_left_out(field: dataclasses.Field[Any], value: Any) -> bool:
+    """Tell whether a field is left out because it has its default (``fit_settings.LEFT_OUT_BY_DEFAULT``)."""
+    return "left_out_by_default" in field.metadata and bool(getattr(value, field.name) == field.default)
 
 
 def _to_columns(cls: type, rows: tuple[Any, ...]) -> dict[str, Any]:

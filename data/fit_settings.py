@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import log
 from typing import Final, Literal
 
 from .settings import CellSettings, ModelSettings, ParameterSetSettings
+from .step_selection import StepSelection
 
 Scale = Literal["linear", "log"]
 Loss = Literal["linear", "soft_l1", "huber", "cauchy", "arctan"]
@@ -19,6 +20,10 @@ CELL_PARAMETERS: Final = (INITIAL_SOC, CELL_CAPACITY, LITHIUM_INVENTORY)
 
 These are the initial state of charge (0 to 1), the nominal capacity (A.h), and a factor of the cyclable lithium.
 """
+
+
+LEFT_OUT_BY_DEFAULT: Final = {"left_out_by_default": True}
+"""Metadata of a field that a digest leaves out while it has its default: settings without it keep their digest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +153,9 @@ class FitSettings:
             ``None`` = no limit.
         stop_beaten: whether a start ends early when another one is clearly better, or when it approaches a minimum
             that another start has reached.
+        select: the parts of the record to fit, if these are not whole cycles; ``cycles`` is then empty. ``None`` = as
+            ``cycles`` says.
+        validation_select: parts that are not fitted; the fitted parameters are tested on them.
     """
 
     name: str
@@ -169,18 +177,20 @@ class FitSettings:
     former: tuple[str, ...] = ()
     time_limit_second: float | None = None
     stop_beaten: bool = False
+    select: StepSelection | None = field(default=None, metadata=LEFT_OUT_BY_DEFAULT)
+    validation_select: StepSelection | None = field(default=None, metadata=LEFT_OUT_BY_DEFAULT)
 
     @property
     def is_for_own_cycles(self) -> bool:
         """Whether the fitted values are valid only for the fitted cycles, not for the whole record.
 
         This is true in a chain, where each fit describes one point of the cell's life, and for a fit of the state of
-        charge at the start of a cycle other than the first.
+        charge at the start of a cycle other than the first, or of another selected part.
         """
         if self.chain:
             return True
         fits_state = any(parameter.name == INITIAL_SOC for parameter in self.parameters)
-        return fits_state and self.cycles[:1] not in ((), (1,))
+        return fits_state and (self.select is not None or self.cycles[:1] not in ((), (1,)))
 
     @property
     def fitted_name(self) -> str:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from .cycle_selection import WHOLE_RECORD, CycleSelection, MeasuredCapacity
+from .cycle_selection import WHOLE_RECORD, MeasuredCapacity
+from .step_selection import Selection
 
 CurrentSign = Literal["auto", "charge_positive", "discharge_positive"]
 ValueSource = Literal["", "given", "guess"]
@@ -132,8 +133,8 @@ class CellSettings:
         initial_state: how the starting state is found.
         temperature_celsius: °C; ``None`` = as measured, otherwise that of the parameter set.
         measured_capacity: the cycle whose charge is the nominal capacity; ``None`` = it is not measured.
-        temperature: which measured temperature is used: its mean over time, or the ambient or surface temperature over
-            time.
+        temperature: which measured temperature is used: its mean over the simulated time, its mean at the end of the
+            rest before the load, or the ambient or surface temperature over time.
         capacity_source: who says the nominal capacity: the user (``given``), or ``kilocell init`` (``guess``); "" = it
             is not given as a number.
         parameter_set_source: who says the parameter sets of the campaign: the user (``given``), or ``kilocell init``
@@ -145,7 +146,7 @@ class CellSettings:
     initial_state: InitialState = InitialState()
     temperature_celsius: float | None = None
     measured_capacity: MeasuredCapacity | None = None
-    temperature: Literal["mean", "ambient", "surface"] = "mean"
+    temperature: Literal["mean", "rest", "ambient", "surface"] = "mean"
     capacity_source: ValueSource = ""
     parameter_set_source: ValueSource = ""
 
@@ -278,7 +279,7 @@ class SimulateSettings:
         parameter_set: the parameter set.
         rtol: relative tolerance of the solver.
         atol: absolute tolerance of the solver.
-        cycles: the cycles that are simulated; the default is the whole record.
+        cycles: the cycles or other parts of the record that are simulated; the default is the whole record.
         time_limit_second: longest time for all attempts and cycles together (s of wall clock).
     """
 
@@ -287,7 +288,7 @@ class SimulateSettings:
     parameter_set: ParameterSetSettings
     rtol: float = 5e-5
     atol: float = 1e-6
-    cycles: CycleSelection = WHOLE_RECORD
+    cycles: Selection = WHOLE_RECORD
     time_limit_second: float = 3600.0
 
     @property

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..data import columns as c
+from ..data.arrays import Mask
 from ..data.cycle_selection import format_ranges
 from ..data.text import format_count
 from ..parquet_store.layout import Store, safe_name
@@ -18,15 +19,17 @@ from .draw.cleaning import draw_cleaning
 from .raw_rows import BeforeAndAfter, read_before_and_after
 from .save import save
 from .select import check_cycles, format_cycles, known_cycles
+from .selected import selected_mask
 
 
-def plot_cleaning(store: Store, cell_id: str, cycles: Sequence[int] = ()) -> list[Path]:
+def plot_cleaning(store: Store, cell_id: str, cycles: Sequence[int] = (), select: str | None = None) -> list[Path]:
     """Plot raw against cleaned voltage (V), current (A), cycles and steps of a cell over time (h).
 
     Args:
         store: a store with the cleaned cell.
         cell_id: the cell.
         cycles: plot only these; empty = all.
+        select: plot only this part of the record, such as ``step 14-16``; not together with ``cycles``.
 
     Returns:
         Paths of the PNG and PDF, ``cleaning_CELL`` or ``cleaning_CELL_cycles-CYCLES``.
@@ -43,9 +46,13 @@ def plot_cleaning(store: Store, cell_id: str, cycles: Sequence[int] = ()) -> lis
     heading = _heading(cell_id, dict(report))
     name = f"cleaning_{safe_name(cell_id)}"
     if cycles:
-        record = _select_cycles(record, cycles)
+        record = _take(record, np.isin(record.samples[c.CYCLE_COUNT].to_numpy(), cycles))
         heading += f"; {'cycle' if len(cycles) == 1 else 'cycles'} {format_ranges(cycles)}"
         name += f"_cycles-{format_cycles(cycles)}"
+    if select is not None:
+        record = _take(record, selected_mask(store, cell_id, select)[0])
+        heading += f"; {select}"
+        name += f"_{safe_name(f'select-{select}')}"
     return save(store, draw_cleaning(heading, record, findings), name)
 
 
@@ -57,9 +64,12 @@ def _heading(cell_id: str, report: Mapping[str, Any]) -> str:
     return heading
 
 
-def _select_cycles(record: BeforeAndAfter, cycles: Sequence[int]) -> BeforeAndAfter:
-    """Return the samples of some cycles, and the quarantined rows whose previous sample is in these cycles."""
-    is_selected = np.isin(record.samples[c.CYCLE_COUNT].to_numpy(), cycles)
+def _take(record: BeforeAndAfter, is_selected: Mask) -> BeforeAndAfter:
+    """Return some samples, and the quarantined rows whose previous sample is among these.
+
+    Args:
+        is_selected: shape (samples,).
+    """
     time = record.samples[c.TEST_TIME].to_numpy(dtype=np.float64)
     quarantined_time = record.quarantined[c.TEST_TIME].to_numpy(dtype=np.float64)
     previous = np.searchsorted(time, quarantined_time, side="right") - 1

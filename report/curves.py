@@ -11,28 +11,45 @@ import pandas as pd
 
 from ..data import columns as c
 from ..data.errors import StoreError
+from ..data.rules import flag_bit
+from ..data.state_certainty import short_state_words
+from ..data.step_selection import StepSelection, parse_select
 from ..parquet_store.layout import Store
 from ..parquet_store.read import read_partition, read_simulation
 from .draw.cells import SimulatedCurve
+from .selected import selected_mask
 
 
-def read_measured(store: Store, cell_id: str, cycles: Sequence[int] = ()) -> pd.DataFrame:
+def read_measured(store: Store, cell_id: str, cycles: Sequence[int] = (), select: str | None = None) -> pd.DataFrame:
     """Read time (s), voltage (V), current (A), cycle and flags of a cell's cleaned samples.
 
     Args:
         store: the store.
         cell_id: the cell.
         cycles: read only these; empty = all.
+        select: read only this part of the record. What is left out between two of its samples is marked as a gap.
 
     Raises:
         StoreError: the cell has no partition.
+        UsageError: the text is not a selection, or the record has nothing of it.
     """
     shown_columns = [c.TEST_TIME, c.VOLTAGE, c.CURRENT, c.CYCLE_COUNT, c.FLAGS]
-    return read_partition(store, cell_id, shown_columns, cycles)
+    if select is None:
+        return read_partition(store, cell_id, shown_columns, cycles)
+    mask, _ = selected_mask(store, cell_id, select)
+    rows = np.flatnonzero(mask)
+    frame = read_partition(store, cell_id, shown_columns).iloc[rows].reset_index(drop=True)
+    after_gap = np.flatnonzero(np.diff(rows) > 1) + 1
+    frame.loc[after_gap, c.FLAGS] |= flag_bit("time_gap")
+    return frame
 
 
 def read_simulated(
-    store: Store, row: Mapping[str, Any] | sqlite3.Row, measured: pd.DataFrame, cycles: Sequence[int]
+    store: Store,
+    row: Mapping[str, Any] | sqlite3.Row,
+    measured: pd.DataFrame,
+    cycles: Sequence[int],
+    select: str | None = None,
 ) -> SimulatedCurve:
     """Read a simulation at the measured samples. Samples that were not simulated are missing values.
 
@@ -40,23 +57,56 @@ def read_simulated(
         store: the store.
         row: of the catalog's ``simulations``.
         measured: from :func:`read_measured`.
-        cycles: the same cycles as of ``measured``.
+        cycles, select: the same cycles or part as of ``measured``.
 
     Raises:
         StoreError: the simulation is missing, or the record was cleaned again after it.
     """
     shown_columns = [c.TEST_TIME, "simulated_voltage_volt", "voltage_error_volt", c.CYCLE_COUNT]
     frame = read_simulation(store, row["cell_id"], row["label"], shown_columns, cycles)
-    times = measured.loc[measured[c.CYCLE_COUNT].isin(frame[c.CYCLE_COUNT]), c.TEST_TIME]
     failed = ""
     if row["status"] == "failed":
         failed = row["reason_code"].replace("_", " ")
-        times = times[: len(frame)]
-    if not np.array_equal(frame[c.TEST_TIME], times):
+    if not _is_of_record(store, row, frame, measured, select):
         raise StoreError(
             f"simulation {row['label']!r} of cell {row['cell_id']!r} belongs to an earlier cleaning of the record. "
             "`kilocell run` simulates the cell again."
         )
     # Samples that were not simulated (other cycles, or after a failure) become missing values: no line is drawn there.
     placed = frame.drop(columns=c.CYCLE_COUNT).set_index(c.TEST_TIME).reindex(measured[c.TEST_TIME]).reset_index()
-    return SimulatedCurve(f"{row['model']}, {row['parameter_set']}", placed, failed)
+    name = f"{row['model']}, {row['parameter_set']}"
+    others = bool(failed and _selection(row))
+    return SimulatedCurve(name, placed, failed, short_state_words(dict(row)), has_other_stretches=others)
+
+
+def _is_of_record(
+    store: Store, row: Mapping[str, Any] | sqlite3.Row, frame: pd.DataFrame, measured: pd.DataFrame, select: str | None
+) -> bool:
+    """Tell whether a simulation has the samples of the current record, not of one that was cleaned otherwise.
+
+    Args:
+        store, row, measured, select: as in :func:`read_simulated`.
+        frame: of the simulation, with ``test_time_second`` and ``cycle_count``.
+    """
+    if select is None:
+        times = measured.loc[measured[c.CYCLE_COUNT].isin(frame[c.CYCLE_COUNT]), c.TEST_TIME]
+        if row["status"] == "failed":
+            times = times[: len(frame)]
+        if np.array_equal(frame[c.TEST_TIME], times):
+            return True
+        if not _selects_steps(row):
+            return False
+    # A part of a cycle: all its samples must be samples of the record.
+    record = read_partition(store, str(row["cell_id"]), [c.TEST_TIME])
+    return bool(frame[c.TEST_TIME].isin(record[c.TEST_TIME]).all())
+
+
+def _selects_steps(row: Mapping[str, Any] | sqlite3.Row) -> bool:
+    """Tell whether a simulation is of parts of cycles."""
+    return isinstance(parse_select(_selection(row) or "all"), StepSelection)
+
+
+def _selection(row: Mapping[str, Any] | sqlite3.Row) -> str | None:
+    """Return the simulated part of the record; ``None`` = all of it."""
+    selection: str | None = row["selection"] if "selection" in row.keys() else None  # noqa: SIM118
+    return selection

@@ -36,6 +36,7 @@ def plot_cell(
     cycles: Sequence[int] = (),
     models: Sequence[str] = (),
     parameter_sets: Sequence[str] = (),
+    select: str | None = None,
 ) -> list[Path]:
     """Plot measured and simulated voltage (V), current (A) and voltage error (mV) of a cell over time (h).
 
@@ -47,9 +48,10 @@ def plot_cell(
         cycles: plot only these; empty = all. The RMSE in the legend is of the plotted cycles.
         models: plot only simulations with these models; empty = all.
         parameter_sets: plot only simulations with these parameter sets; empty = all.
+        select: plot only this part of the record, such as ``cycle 2, discharge``; not together with ``cycles``.
 
     Returns:
-        Paths of the PNG and PDF; their name has cell, cycles, models and parameter sets.
+        Paths of the PNG and PDF; their name has cell, cycles or selection, models and parameter sets.
 
     Raises:
         UsageError: there is no such cell, cycle or finished simulation; the message lists those that exist.
@@ -57,11 +59,14 @@ def plot_cell(
     with closing(queries.connect(store.catalog)) as catalog:
         check_cycles(cycles, known_cycles(catalog, cell_id))
         rows = select_simulations(catalog, cell_id, models, parameter_sets)
-    measured = read_measured(store, cell_id, cycles)
-    figure = draw_cell(cell_id, measured, [read_simulated(store, row, measured, cycles) for row in rows])
+    measured = read_measured(store, cell_id, cycles, select)
+    simulated = [read_simulated(store, row, measured, cycles, select) for row in rows]
+    figure = draw_cell(cell_id, measured, simulated)
     parts = [cell_id]
     if cycles:
         parts.append(f"cycles-{format_cycles(cycles)}")
+    if select is not None:
+        parts.append(f"select-{select}")
     parts += ["+".join(models), "+".join(parameter_sets)]
     return save(store, figure, "_".join(safe_name(part) for part in parts if part))
 

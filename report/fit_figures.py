@@ -171,8 +171,9 @@ def _plot_voltages(
     drawn: tuple[int, ...] = ()
     if cycles:
         drawn = tuple(sorted({*cycles, *held_out}))
-    measured = read_measured(store, fit["cell_id"], drawn)
-    simulated = [read_simulated(store, simulation, measured, drawn) for simulation in simulations]
+    select = "; ".join(filter(None, (fit["selection"], fit["validation_selection"]))) or None
+    measured = read_measured(store, fit["cell_id"], drawn, select)
+    simulated = [read_simulated(store, simulation, measured, drawn, select) for simulation in simulations]
     figure = draw_fit(
         heading, measured, simulated, starts, noise_mv=fit["noise_mv"], held_out=held_out, windows=windows
     )
@@ -204,7 +205,8 @@ def _describe_fit(fit: Row) -> list[str]:
     if fit["noise_mv"] is not None:
         facts.append(f"voltage noise {fit['noise_mv']:.2g} mV")
     if fit["validation_rmse_mv"] is not None:
-        validation = f"RMSE on held-out cycles {fit['validation_rmse_mv']:.1f} mV"
+        held_out = "part" if fit["validation_selection"] else "cycles"
+        validation = f"RMSE on the held-out {held_out} {fit['validation_rmse_mv']:.1f} mV"
         if fit["validation_default_rmse_mv"] is not None:
             validation += f", {fit['validation_default_rmse_mv']:.1f} mV before the fit"
         facts.append(validation)
@@ -235,6 +237,8 @@ def _read_windows(
     catalog: sqlite3.Connection, fit: Row, simulations: Sequence[sqlite3.Row]
 ) -> dict[str, Sequence[Windows]]:
     """Return errors by window of each simulation, for the fitted cycles and for the held-out cycles."""
+    if fit["selection"] is not None:  # errors by window are stored for cycles
+        return {}
     cycles_by_part = {"fitted cycles": _cycles(fit, "cycles") or (0,)}
     if _cycles(fit, "validation_cycles"):
         cycles_by_part["held out"] = _cycles(fit, "validation_cycles")

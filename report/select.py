@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from ..data.cycle_selection import format_ranges, parse_selection
 from ..data.errors import UsageError
 from ..data.names import check_known, quote
+from ..data.step_selection import parse_select
 from ..sqlite import fit_queries, queries
 
 
@@ -28,13 +29,23 @@ def parse_known_cycles(text: str, known: Sequence[int]) -> tuple[int, ...]:
     try:
         selection = parse_selection(text)
     except ValueError as error:
-        raise UsageError(f"cannot read cycles {quote(text)}: {error}; {_list_known(known)}") from error
+        advice = f"{_suggest_select(text)}; {_list_known(known)}"
+        raise UsageError(f"cannot read cycles {quote(text)}: {error}{advice}") from error
     if not known:
         raise UsageError(f"cannot select cycles {quote(text)}: {_list_known(known)}")
     for first, last in selection.ranges:
         check_cycles((first, last or max(known)), known)
     present, _ = selection.split_cycles(known)
     return present
+
+
+def _suggest_select(text: str) -> str:
+    """Suggest the option for a text that names steps or windows of time."""
+    try:
+        parse_select(text)
+    except ValueError:
+        return ""
+    return f"; for this, give --select {quote(text)} instead of --cycles"
 
 
 def check_cycles(cycles: Sequence[int], known: Sequence[int]) -> None:

@@ -12,11 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ..data.errors import StoreError, UsageError
+from .store_folder import check_is_store
 
 if TYPE_CHECKING:
     import sqlite3
 
     import pandas as pd
+
+    from ..parquet_store.layout import Store
 
 _TEXT: Final = "text"
 _REAL: Final = "float64"
@@ -46,7 +49,8 @@ _RESULTS: Final = {
     "cell_id": _TEXT, "model": _TEXT, "parameter_set": _TEXT, "status": _TEXT, "rmse_mv": _REAL, "bias_mv": _REAL,
     "worst_mv": _REAL, "worst_time_second": _REAL, "seconds": _REAL, "reason": _TEXT, "charge_source": _TEXT,
     "charge_error": _REAL, "charge_uncertainty_ah": _REAL, "charge_uncertainty_percent": _REAL,
-    "capacity_source": _TEXT, "parameter_set_source": _TEXT,
+    "capacity_source": _TEXT, "parameter_set_source": _TEXT, "initial_state_source": _TEXT,
+    "state_uncertainty_mv": _REAL, "state_uncertainty_soc": _REAL, "temperature_source": _TEXT, "selection": _TEXT,
 }  # fmt: skip
 _FINDINGS: Final = {
     "cell_id": _TEXT, "rule": _TEXT, "severity": _TEXT, "rows": _COUNT, "source_index": _COUNT, "source_row": _COUNT,
@@ -58,6 +62,8 @@ _FITS: Final = {
     "validation_default_rmse_mv": _REAL, "validation_rmse_mv": _REAL, "samples": _MAYBE, "starts": _MAYBE,
     "starts_done": _MAYBE, "starts_agreeing": _MAYBE, "noise_mv": _REAL, "chain": _TEXT, "chain_cycle": _MAYBE,
     "seconds": _REAL, "reason": _TEXT, "charge_throughput_ah": _REAL, "charge_uncertainty_ah": _REAL,
+    "initial_state_source": _TEXT, "state_uncertainty_mv": _REAL, "state_uncertainty_soc": _REAL,
+    "selection": _TEXT,
 }  # fmt: skip
 _FITTED_PARAMETERS: Final = {
     "cell_id": _TEXT, "fit": _TEXT, "parameter": _TEXT, "value": _REAL, "unit": _TEXT, "standard_error": _REAL,
@@ -94,6 +100,9 @@ class StoreReader:
     Every column's unit ends its name: ``_mv`` is mV, ``_ah`` is A.h, ``_wh`` is W.h, ``_second`` is s. Voltage errors
     are simulated minus measured. Currents are positive when they charge the cell. An unknown number is NaN or NA.
 
+    Every method takes ``columns``, the names of the wanted columns in their order; empty = all. ``select`` is a part of
+    the record, such as ``"cycle 2, discharge"`` or ``"step 14-16"`` (see ``docs/selection.md``).
+
     Args:
         path: the store's folder.
 
@@ -103,7 +112,7 @@ class StoreReader:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._root = Path(path).expanduser()
-        _check_is_store(self._root)
+        check_is_store(self._root)
         with self._catalog():
             pass  # an older, newer or damaged catalog is refused here, not at the first question
 
@@ -115,8 +124,8 @@ class StoreReader:
     def __repr__(self) -> str:
         return f"StoreReader({str(self._root)!r})"
 
-    def cells(self) -> pd.DataFrame:
-        """Return one row per cell, in the order of their ids.
+    def cells(self, *, columns: Sequence[str] = (), select: str | None = None) -> pd.DataFrame:
+        """Return one row per cell, in the order of their ids; with ``select`` only cells that have this part.
 
         Returns:
             ``cell_id``; ``status`` of cleaning (done, failed, skipped, pending); ``nominal_capacity_ah`` as the
@@ -134,13 +143,20 @@ class StoreReader:
         from ..sqlite import queries
 
         with self._catalog() as catalog:
-            return _frame(queries.cells(catalog), _CELLS)
+            rows = queries.cells(catalog)
+        if select is not None:
+            rows = self._selected_rows(rows, select, None)
+        return _frame(rows, _CELLS, columns)
 
-    def cycles(self, cell: str | None = None) -> pd.DataFrame:
+    def cycles(
+        self, cell: str | None = None, *, columns: Sequence[str] = (), select: str | None = None
+    ) -> pd.DataFrame:
         """Return one row per cycle of a cleaned record.
 
         Args:
             cell: a cell_id; ``None`` = all cells.
+            columns: names of the wanted columns; empty = all.
+            select: only cycles that hold a part of this selection.
 
         Returns:
             ``cell_id``; ``cycle_count`` from 1; ``first_test_time_second`` and ``last_test_time_second`` since the
@@ -156,23 +172,31 @@ class StoreReader:
 
         with self._catalog() as catalog:
             self._check_cell(catalog, cell)
-            return _frame(queries.cycles(catalog, cell), _CYCLES)
+            rows = queries.cycles(catalog, cell)
+        if select is not None:
+            rows = self._selected_rows(rows, select, cell)
+        return _frame(rows, _CYCLES, columns)
 
-    def results(self, cell: str | None = None) -> pd.DataFrame:
+    def results(
+        self, cell: str | None = None, *, columns: Sequence[str] = (), select: str | None = None
+    ) -> pd.DataFrame:
         """Return one row per simulation, or one without a model for a cell that has none.
 
         Args:
             cell: a cell_id; ``None`` = all cells.
+            columns: names of the wanted columns; empty = all.
+            select: one row per simulation and stretch of this selection instead, with ``stretch``, ``name``,
+                ``samples`` (0 = not simulated there) and the errors there; ``partial`` = of a failed simulation.
 
         Returns:
             ``cell_id``, ``model``, ``parameter_set``; ``status`` (done, failed, skipped, pending) of the simulation, or
-            of cleaning where there is no simulation; over the whole record ``rmse_mv``, ``bias_mv`` (mean error) and
+            of cleaning where there is no simulation; over the simulated part ``rmse_mv``, ``bias_mv`` (mean error) and
             ``worst_mv`` (error of the largest magnitude, with its sign) at ``worst_time_second``; ``seconds`` the job
             took; ``reason`` it failed or was skipped, else empty; ``charge_source``, what the charge of the simulated
             cycles is known from; ``charge_error``, the model's difference from the recorded current's charge as a share
             of charge in + charge out; ``charge_uncertainty_ah`` and ``charge_uncertainty_percent`` of that charge
             itself, which ``charge_error`` says nothing about; ``capacity_source`` and ``parameter_set_source``:
-            ``given`` by the user, or a ``guess``.
+            ``given`` by the user, or a ``guess``; ``selection``, the simulated part if it is not the whole record.
 
         Raises:
             UsageError: the store has no such cell; the text suggests the nearest id.
@@ -181,15 +205,24 @@ class StoreReader:
 
         with self._catalog() as catalog:
             self._check_cell(catalog, cell)
+            if select is not None:
+                from .selected import STRETCH_COLUMNS, errors_of_cells
+
+                errors = list(errors_of_cells(self._store, catalog, select, [] if cell is None else [cell]))
+                return _frame(errors, STRETCH_COLUMNS, columns)
             rows = queries.results(catalog)
         wanted = [row for row in rows if cell is None or row["cell_id"] == cell]
-        return _frame(wanted, _RESULTS)
+        return _frame(wanted, _RESULTS, columns)
 
-    def findings(self, cell: str | None = None) -> pd.DataFrame:
+    def findings(
+        self, cell: str | None = None, *, columns: Sequence[str] = (), select: str | None = None
+    ) -> pd.DataFrame:
         """Return one row per finding of cleaning, in the order of the clean report.
 
         Args:
             cell: a cell_id; ``None`` = all cells.
+            columns: names of the wanted columns; empty = all.
+            select: only findings in cycles and steps that hold a part of this selection.
 
         Returns:
             ``cell_id``; ``rule``; ``severity`` (info, warning, error); ``rows`` concerned, a count; ``source_index`` of
@@ -204,13 +237,18 @@ class StoreReader:
 
         with self._catalog() as catalog:
             self._check_cell(catalog, cell)
-            return _frame(queries.findings(catalog, cell), _FINDINGS)
+            rows = queries.findings(catalog, cell)
+        if select is not None:
+            rows = self._selected_rows(rows, select, cell)
+        return _frame(rows, _FINDINGS, columns)
 
-    def fits(self, cell: str | None = None) -> pd.DataFrame:
+    def fits(self, cell: str | None = None, *, columns: Sequence[str] = (), select: str | None = None) -> pd.DataFrame:
         """Return one row per fit.
 
         Args:
             cell: a cell_id; ``None`` = all cells.
+            columns: names of the wanted columns; empty = all.
+            select: only fits of exactly this selection.
 
         Returns:
             ``cell_id``, ``fit``, ``model``; ``base_parameter_set`` the fit began from and ``parameter_set`` it gave;
@@ -218,22 +256,29 @@ class StoreReader:
             ``samples``; ``validation_default_rmse_mv`` and ``validation_rmse_mv`` on the cycles held out; ``starts``,
             ``starts_done`` and ``starts_agreeing``, counts; ``noise_mv`` of the measured voltage; ``chain`` and
             ``chain_cycle`` of a fit along life; ``seconds``; ``reason`` it failed or was skipped, else empty;
-            ``charge_throughput_ah`` of the fitted cycles, and its uncertainty ``charge_uncertainty_ah``.
+            ``charge_throughput_ah`` of the fitted cycles, and its uncertainty ``charge_uncertainty_ah``; ``selection``
+            fitted, if it is not whole cycles.
 
         Raises:
             UsageError: the store has no such cell; the text suggests the nearest id.
         """
         from ..sqlite import fit_queries
+        from .selected import fits_of_selection
 
         with self._catalog() as catalog:
             self._check_cell(catalog, cell)
-            return _frame(fit_queries.fits(catalog, cell), _FITS)
+            rows = fits_of_selection(catalog, fit_queries.fits(catalog, cell), select)
+            return _frame(rows, _FITS, columns)
 
-    def fitted_parameters(self, cell: str | None = None) -> pd.DataFrame:
+    def fitted_parameters(
+        self, cell: str | None = None, *, columns: Sequence[str] = (), select: str | None = None
+    ) -> pd.DataFrame:
         """Return one row per fitted parameter.
 
         Args:
             cell: a cell_id; ``None`` = all cells.
+            columns: names of the wanted columns; empty = all.
+            select: only fits of exactly this selection.
 
         Returns:
             ``cell_id``, ``fit``, ``parameter``; ``value`` with its ``unit`` and ``standard_error``; ``lower_95`` and
@@ -245,17 +290,23 @@ class StoreReader:
             UsageError: the store has no such cell; the text suggests the nearest id.
         """
         from ..sqlite import fit_queries
+        from .selected import fits_of_selection
 
         with self._catalog() as catalog:
             self._check_cell(catalog, cell)
-            return _frame(fit_queries.fit_parameters(catalog, cell), _FITTED_PARAMETERS)
+            rows = fits_of_selection(catalog, fit_queries.fit_parameters(catalog, cell), select)
+            return _frame(rows, _FITTED_PARAMETERS, columns)
 
-    def samples(self, cell: str, cycles: Sequence[int] = ()) -> pd.DataFrame:
+    def samples(
+        self, cell: str, cycles: Sequence[int] = (), *, columns: Sequence[str] = (), select: str | None = None
+    ) -> pd.DataFrame:
         """Return the cleaned record of a cell, one row per sample in time order.
 
         Args:
             cell: a cell_id.
             cycles: only these ``cycle_count``; empty = all.
+            columns: names of the wanted columns, which alone are read; empty = all.
+            select: only this part of the record.
 
         Returns:
             The columns of :data:`kilocell.data.columns.PARTITION_COLUMNS`: ``test_time_second`` from 0,
@@ -267,26 +318,42 @@ class StoreReader:
         Raises:
             UsageError: the store has no such cell, or the cell has no cleaned record.
         """
-        from ..parquet_store.layout import Store
+        from ..data.columns import PARTITION_COLUMNS
         from ..parquet_store.read import read_partition
+        from .selected import check_columns, read_selected
 
         with self._catalog() as catalog:
             self._check_cell(catalog, cell)
-        store = Store(self._root)
+        check_columns(columns, PARTITION_COLUMNS)
+        store = self._store
         if not store.cleaned(cell).is_file():
-            raise StoreError(
-                f"cell {cell!r} has no cleaned record. `kilocell status --store {self._root}` shows failed jobs; "
-                "`kilocell run` cleans what is not cleaned yet."
-            )
-        return read_partition(store, cell, cycles=cycles)
+            advice = f"`kilocell status --store {self._root}` shows failed jobs; `kilocell run` cleans what is missing"
+            raise StoreError(f"cell {cell!r} has no cleaned record. {advice}.")
+        if select is None:
+            return read_partition(store, cell, columns, cycles)
+        if len(cycles):
+            raise UsageError("samples: give cycles or select, not both")
+        return read_selected(store, cell, select, columns)
 
-    def simulation(self, cell: str, model: str, parameter_set: str | None = None) -> pd.DataFrame:
-        """Return the time series of a finished simulation, one row per cleaned sample of the simulated cycles.
+    def simulation(
+        self,
+        cell: str,
+        model: str,
+        parameter_set: str | None = None,
+        *,
+        columns: Sequence[str] = (),
+        select: str | None = None,
+        partial: bool = False,
+    ) -> pd.DataFrame:
+        """Return the time series of a finished simulation, one row per cleaned sample of the simulated part.
 
         Args:
             cell: a cell_id.
             model: name of the model, such as ``SPMe``.
             parameter_set: name of the parameter set; ``None`` = the only one this cell has with this model.
+            columns: names of the wanted columns; empty = all.
+            select: only this part of the record.
+            partial: whether the good samples of a failed simulation are returned, too.
 
         Returns:
             The columns of :data:`kilocell.data.columns.SIMULATION_COLUMNS`: ``test_time_second``,
@@ -299,24 +366,16 @@ class StoreReader:
         Raises:
             UsageError: no such cell, model or parameter set; several parameter sets match; or it has not finished.
         """
-        import pandas as pd
-
-        from ..data.columns import SIMULATION_COLUMNS
-        from ..parquet_store.layout import Store
-        from ..parquet_store.read import read_simulation
         from ..sqlite import queries
+        from .selected import choose_simulation, describe_unfinished, read_simulated_part
 
         with self._catalog() as catalog:
             self._check_cell(catalog, cell)
             rows = queries.simulations(catalog, cell_id=cell, status=None)
-        row = _select_simulation(rows, cell, model, parameter_set)
-        if row["status"] != "done":
-            raise UsageError(_describe_unfinished(row, self._root))
-        frame = read_simulation(Store(self._root), cell, row["label"])
-        for name in SIMULATION_COLUMNS:
-            if name not in frame:
-                frame[name] = pd.Categorical([None] * len(frame))
-        return frame[list(SIMULATION_COLUMNS)]
+        row = choose_simulation(rows, cell, model, parameter_set)
+        if row["status"] != "done" and not (partial and row["path"]):
+            raise UsageError(describe_unfinished(row, self._root))
+        return read_simulated_part(self._store, row, select, columns)
 
     def sql(self, statement: str) -> pd.DataFrame:
         """Return the answer to a SELECT on the catalog; ``sqlite/schema.sql`` describes its tables.
@@ -347,6 +406,17 @@ class StoreReader:
         finally:
             connection.close()
 
+    @property
+    def _store(self) -> Store:
+        from ..parquet_store import layout
+
+        return layout.Store(self._root)
+
+    def _selected_rows(self, rows: Sequence[sqlite3.Row], select: str, cell: str | None) -> list[sqlite3.Row]:
+        from .selected import rows_in_selection
+
+        return rows_in_selection(self._store, rows, select, cell)
+
     def _check_cell(self, catalog: sqlite3.Connection, cell: str | None) -> None:
         """Raise UsageError, with the nearest id, when the store has no such cell; ``None`` = all cells passes."""
         from ..data.names import check_known
@@ -356,54 +426,15 @@ class StoreReader:
             check_known(f"the store {self._root} has no cell", [cell], queries.cell_ids(catalog))
 
 
-def _check_is_store(root: Path) -> None:
-    from ..parquet_store.layout import Store
-
-    if root.is_file():
-        raise StoreError(f"{root} is a file, and a store is a folder: give {root.parent} if it holds catalog.sqlite.")
-    if not root.is_dir():
-        raise StoreError(f"there is no folder {root}. Give the folder that `kilocell run` or `kilocell demo` filled.")
-    if not Store(root).catalog.is_file():
-        raise StoreError(
-            f"{root} is not a store of kilocell: it has no catalog.sqlite. "
-            "Give the folder that `kilocell run` or `kilocell demo` filled."
-        )
-
-
-def _select_simulation(rows: Sequence[sqlite3.Row], cell: str, model: str, parameter_set: str | None) -> sqlite3.Row:
-    """Return the one simulation with this model and parameter set, or raise UsageError with the names there are."""
-    from ..data.names import check_known
-
-    check_known(f"cell {cell!r} has no simulation with the model", [model], {row["model"] for row in rows})
-    with_model = [row for row in rows if row["model"] == model]
-    parameter_sets = [str(row["parameter_set"]) for row in with_model]
-    if parameter_set is not None:
-        check_known(
-            f"cell {cell!r} has no simulation with {model} and the parameter set", [parameter_set], parameter_sets
-        )
-        return next(row for row in with_model if row["parameter_set"] == parameter_set)
-    if len(with_model) > 1:
-        raise UsageError(
-            f"cell {cell!r} has {len(with_model)} simulations with {model}: "
-            f"give parameter_set, one of {', '.join(map(repr, parameter_sets))}"
-        )
-    return with_model[0]
-
-
-def _describe_unfinished(row: sqlite3.Row, root: Path) -> str:
-    text = f"the simulation {row['label']!r} of cell {row['cell_id']!r} is {row['status']}"
-    if row["reason"]:
-        text += f": {row['reason']}"
-    if row["path"]:
-        text += f". Its samples until it failed are in {root / row['path']}"
-    return text
-
-
-def _frame(rows: Sequence[sqlite3.Row], columns: Mapping[str, str]) -> pd.DataFrame:
-    """Return a frame of these columns and types, also when there are no rows or a column holds no value."""
+def _frame(rows: Sequence[Any], kinds: Mapping[str, str], columns: Sequence[str] = ()) -> pd.DataFrame:
+    """Return a frame of columns of these types, also when there are no rows or a column holds no value."""
     import pandas as pd
 
-    values: list[tuple[Any, ...]] = [tuple(row[name] for name in columns) for row in rows]
-    frame = pd.DataFrame(values, columns=list(columns))
-    numbers = {name: kind for name, kind in columns.items() if kind != _TEXT}
+    from .selected import check_columns
+
+    check_columns(columns, kinds)
+    wanted = {name: kinds[name] for name in columns or kinds}
+    values: list[tuple[Any, ...]] = [tuple(row[name] for name in wanted) for row in rows]
+    frame = pd.DataFrame(values, columns=list(wanted))
+    numbers = {name: kind for name, kind in wanted.items() if kind != _TEXT}
     return frame.astype(numbers)

@@ -153,15 +153,20 @@ def status(store: Path | None, json_: bool) -> None:
 @options.store_option
 @options.cell_option
 @options.by_option
+@options.select_option
 @options.json_option
-def results(store: Path | None, cells: tuple[str, ...], by: str | None, json_: bool) -> None:
-    """Show each simulation with its RMSE, or with its errors by window, step type or cycle.
+def results(store: Path | None, cells: tuple[str, ...], by: str | None, select: str | None, json_: bool) -> None:
+    """Show each simulation with its RMSE, or with its errors by window, step type, cycle or stretch.
 
-    Errors are simulated minus measured voltage. A window is the time since a step began.
+    Errors are simulated minus measured voltage. A window is the time since a step began. With --select, the errors are
+    those in each stretch of a part of the record; nothing is simulated again.
     """
-    from .show.results import show_results
+    from .show.results import show_results, show_selection
 
-    show_results(store_root(store), cells, by, json_)
+    if select is not None:
+        show_selection(store_root(store), cells, select, by, json_)
+    else:
+        show_results(store_root(store), cells, by, json_)
 
 
 @cli.command(short_help="Show what cleaning found and changed.")
@@ -180,11 +185,18 @@ def findings(store: Path | None, cells: tuple[str, ...], rules: tuple[str, ...],
 @options.store_option
 @options.cell_option
 @options.export_options
-def export(store: Path | None, cells: tuple[str, ...], csv: Path | None, bdf: bool, to_sqlite: Path | None) -> None:
+def export(
+    store: Path | None,
+    cells: tuple[str, ...],
+    csv: Path | None,
+    select: str | None,
+    bdf: bool,
+    to_sqlite: Path | None,
+) -> None:
     """Export cleaned cells as CSV, or as one SQLite file."""
     from .export.cells import export as write
 
-    write(store_root(store), cells, csv, bdf, to_sqlite, click.echo)
+    write(store_root(store), cells, csv, bdf, to_sqlite, click.echo, select)
 
 
 @cli.command(short_help="Query the catalog with SQL; read-only.")
@@ -210,6 +222,7 @@ def plot(
     store: Path | None,
     cells: tuple[str, ...],
     cycles: str,
+    select: str | None,
     models: tuple[str, ...],
     parameter_sets: tuple[str, ...],
     fit_name: str | None,
@@ -221,6 +234,7 @@ def plot(
 
     \b
     kilocell plot --cell A --cycles 1        measured and simulated voltage of cycle 1
+    kilocell plot --cell A --select "cycle 1, discharge"
     kilocell plot --cell A --cleaning        raw and cleaned data
     kilocell plot --cell A --errors          errors by window, step type and cycle
     kilocell plot --cell A --fit FIT         a fit; without --cell, its parameters over all cells
@@ -233,11 +247,11 @@ def plot(
     root = store_root(store)
     selects_simulations = bool(models or parameter_sets or fit_name or errors)
     if life:
-        paths = draw_lives(root, cells, selects_simulations or bool(cycles) or cleaning)
+        paths = draw_lives(root, cells, selects_simulations or bool(cycles) or bool(select) or cleaning)
     elif cleaning:
-        paths = draw_cleanings(root, cells, cycles, selects_simulations)
+        paths = draw_cleanings(root, cells, cycles, selects_simulations, select)
     else:
-        paths = iter(draw(root, cells, cycles, models, parameter_sets, fit_name, errors))
+        paths = iter(draw(root, cells, cycles, models, parameter_sets, fit_name, errors, select))
     for path in paths:
         click.echo(path)
 

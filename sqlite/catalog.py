@@ -284,7 +284,7 @@ class Catalog:
         if not isinstance(settings, SimulateSettings):
             settings = None
         self._replace("simulations", receipt, rows.simulation_row(receipt, settings))
-        if isinstance(receipt.result, SimulationResult):
+        if isinstance(receipt.result, (SimulationResult, FailedSimulation)):
             for table, detail_rows in rows.compared_rows(receipt, receipt.result).items():
                 self._insert(table, detail_rows)
 

@@ -32,6 +32,7 @@ COPIED: Final[dict[str, str]] = {
     "comparisons": "cell_id IN (SELECT value FROM json_each(?1))",
     "step_comparisons": "cell_id IN (SELECT value FROM json_each(?1))",
     "initial_states": "cell_id IN (SELECT value FROM json_each(?1))",
+    "stretches": "cell_id IN (SELECT value FROM json_each(?1))",
 }
 """Tables of the catalog that an export copies, with the condition for their rows; ?1 is the JSON list of the cells.
 
@@ -40,7 +41,7 @@ A table comes after the tables that it refers to.
 
 COPIED_VIEWS: Final = (
     *("rules_by_cell", "quarantined_rows", "charge_by_rule", "charge_uncertainty"),
-    *("errors_by_window", "errors_by_step_type", "errors_by_cycle"),
+    *("errors_by_window", "errors_by_step_type", "errors_by_cycle", "errors_by_stretch"),
 )
 """Views of the catalog that an export copies: those that need only the copied tables."""
 

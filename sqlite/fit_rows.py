@@ -76,6 +76,8 @@ def fit_row(receipt: Receipt, settings: FitSettings | None) -> Row:
             "base_parameter_set_digest": definition_digest(settings.parameter_set),
             "cycles": json.dumps(settings.cycles),
             "validation_cycles": json.dumps(settings.validation_cycles),
+            "selection": None if settings.select is None else settings.select.text,
+            "validation_selection": None if settings.validation_select is None else settings.validation_select.text,
             "starts": settings.starts,
             "seed": settings.seed,
             "max_evaluations": settings.max_evaluations,

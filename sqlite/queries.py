@@ -14,7 +14,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ..data.errors import NOTHING_TO_SIMULATE_CODES, StoreError
 from .connection import open_for_reading, store_errors
@@ -282,6 +282,9 @@ def cycles(connection: sqlite3.Connection, cell_id: str | None = None) -> Rows:
 
 # Simulations
 
+ORDERED_PARTS: Final = {"cycle": "cycle_count", "stretch": "stretch"}
+"""Views of errors with several rows for each simulation, and the column by which these are ordered."""
+
 
 def results(connection: sqlite3.Connection) -> Rows:
     """Return one row for each simulation. A cell without simulations has one row, with the status of its cleaning.
@@ -290,7 +293,9 @@ def results(connection: sqlite3.Connection) -> Rows:
         cell_id, rows, cycles, findings (number), model, parameter_set, rmse_mv, bias_mv, worst_mv (simulated -
         measured), worst_time_second, status, reason, seconds, label, path (Parquet file in the store), charge_source,
         charge_error (model - recorded current, share of the throughput), charge_uncertainty_ah and
-        charge_uncertainty_percent (of the charge itself), capacity_source, parameter_set_source.
+        charge_uncertainty_percent (of the charge itself), capacity_source, parameter_set_source, initial_state_source,
+        state_uncertainty_mv and state_uncertainty_soc (of the starting state), temperature_source, selection (the
+        simulated part of the record; NULL = all).
     """
     return connection.execute("SELECT * FROM results").fetchall()
 
@@ -365,7 +370,7 @@ def errors_by(connection: sqlite3.Connection, part: str, cell_id: Names = None) 
 
     Args:
         connection: from :func:`connect`.
-        part: ``window``, ``step_type`` or ``cycle``.
+        part: ``window``, ``step_type``, ``cycle`` or ``stretch``.
         cell_id: one cell, several, or all.
 
     Returns:
@@ -373,12 +378,14 @@ def errors_by(connection: sqlite3.Connection, part: str, cell_id: Names = None) 
         each window; for ``step_type`` an ..._rmse_mv of each step type; for ``cycle`` one row for each cycle_count
         (0 = the complete record) with samples, rmse_time_weighted_mv, bias_mv, worst_mv, worst_time_second,
         energy_in_error_percent, energy_out_error_percent, capacity_error_ah, capacity_voltage_volt,
-        charge_error_percent (of the model against the record), charge_uncertainty_percent (of the record itself).
+        charge_error_percent (of the model against the record), charge_uncertainty_percent (of the record itself),
+        status, also of the good cycles of failed simulations; for ``stretch`` one row for each stretch of a selection,
+        done or failed, with name, selection, samples, rmse_mv, bias_mv, worst_mv, its state and its reason.
     """
     where, values = build_where({"e.cell_id": cell_id})
     order = "e.cell_id, e.parameter_set, m.rowid, e.label"
-    if part == "cycle":
-        order += ", e.cycle_count"
+    if part in ORDERED_PARTS:
+        order += f", e.{ORDERED_PARTS[part]}"
     return connection.execute(
         f"SELECT e.* FROM errors_by_{part} e JOIN simulations s ON s.cell_id = e.cell_id AND s.label = e.label"
         f" LEFT JOIN models m ON m.model_digest = s.model_digest {where} ORDER BY {order}",

@@ -25,6 +25,7 @@ COMPARISON_TABLES: Final = {
     "comparisons": "comparisons",
     "step_comparisons": "step_comparisons",
     "cycle_states": "initial_states",
+    "stretches": "stretches",
 }
 """Fields of a simulation's result that become rows of another table: field name to table name."""
 
@@ -222,6 +223,7 @@ def simulation_row(receipt: Receipt, settings: SimulateSettings | None) -> Row:
             "parameter_set_digest": definition_digest(settings.parameter_set),
             "rtol": settings.rtol,
             "atol": settings.atol,
+            "selection": None if settings.cycles.whole else settings.cycles.text,
         }
     result = receipt.result
     attempts: tuple[str, ...] = ()
@@ -237,8 +239,11 @@ def simulation_row(receipt: Receipt, settings: SimulateSettings | None) -> Row:
     return {**outcome_columns(receipt), **row, "attempts": json.dumps(attempts, ensure_ascii=False)}
 
 
-def compared_rows(receipt: Receipt, result: SimulationResult) -> dict[str, list[Row]]:
-    """Return the rows of ``comparisons``, ``step_comparisons`` and ``initial_states`` of a simulation, by table."""
+def compared_rows(receipt: Receipt, result: SimulationResult | FailedSimulation) -> dict[str, list[Row]]:
+    """Return the rows of a simulation in the tables of ``COMPARISON_TABLES``, by table.
+
+    A failed simulation has those of its stretches that did not fail, and all of its stretches.
+    """
     key = {"cell_id": receipt.cell_id, "label": receipt.label}
     return {
         table: [{**key, **scalar_columns(value)} for value in getattr(result, field)]

@@ -279,6 +279,9 @@ CREATE TABLE simulations (
     charge_source          TEXT,           -- what the charge of the simulated cycles is known from, in words
     charge_throughput_ah   REAL,           -- charge in + charge out of the simulated cycles
     charge_uncertainty_ah  REAL,           -- half of upper - lower bound of their throughput, and of their net charge
+    state_uncertainty_mv   REAL,           -- of the starting state's open-circuit voltage; NULL: the state is given
+    state_uncertainty_soc  REAL,           -- the same as a state of charge
+    selection              TEXT,           -- the simulated part of the record, such as cycle 2, discharge; NULL: all
     PRIMARY KEY (cell_id, label)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX simulations_by_model ON simulations (model, rmse_mv);
@@ -336,7 +339,37 @@ CREATE TABLE initial_states (
     soc          REAL,  -- 0 to 1
     voltage_volt REAL,
     source       TEXT NOT NULL,
+    uncertainty_mv  REAL,  -- of voltage_volt; NULL: the state is given
+    uncertainty_soc REAL,
     PRIMARY KEY (cell_id, label, cycle_count),
+    FOREIGN KEY (cell_id, label) REFERENCES simulations (cell_id, label) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+
+-- Stretches of a selection: one row for each part of the record that was selected, also of a failed simulation. A stretch
+-- is a run of samples that follow each other: a cycle, steps, or a window of time in one.
+CREATE TABLE stretches (
+    cell_id                TEXT NOT NULL,
+    label                  TEXT NOT NULL,
+    stretch                INTEGER NOT NULL,  -- 1, 2, ... in the order of the record
+    name                   TEXT NOT NULL,     -- such as cycle 2, step 9 (discharge)
+    status                 TEXT NOT NULL CHECK (status IN ('done', 'failed')),
+    first_cycle_count      INTEGER NOT NULL,
+    last_cycle_count       INTEGER NOT NULL,
+    first_step_count       INTEGER NOT NULL,
+    last_step_count        INTEGER NOT NULL,
+    first_test_time_second REAL,
+    last_test_time_second  REAL,
+    samples                INTEGER NOT NULL,  -- with a measured voltage; 0: it failed
+    rmse_mv                REAL,
+    bias_mv                REAL,
+    worst_mv               REAL,  -- the error of the largest magnitude, with its sign
+    worst_time_second      REAL,
+    initial_soc            REAL,  -- 0 to 1; NULL: it was solved from an earlier sample on
+    initial_voltage_volt   REAL,
+    initial_state_source   TEXT NOT NULL,
+    reason                 TEXT NOT NULL,     -- why it failed; '': it did not
+    reason_code            TEXT NOT NULL,
+    PRIMARY KEY (cell_id, label, stretch),
     FOREIGN KEY (cell_id, label) REFERENCES simulations (cell_id, label) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
 
@@ -380,6 +413,11 @@ CREATE TABLE fits (
     starts_stopped            INTEGER,        -- starts that stopped early; not in starts_done
     charge_throughput_ah      REAL,           -- charge in + charge out of the fitted cycles
     charge_uncertainty_ah     REAL,           -- half of upper - lower bound of it
+    initial_state_source      TEXT,           -- of the first fitted stretch, in words
+    state_uncertainty_mv      REAL,           -- of the starting states' open-circuit voltages; NULL: given or fitted
+    state_uncertainty_soc     REAL,           -- the same as a state of charge
+    selection                 TEXT,           -- the fitted part of the record if it is not whole cycles; then cycles is []
+    validation_selection      TEXT,           -- the held-out part, likewise
     PRIMARY KEY (cell_id, label)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX fits_by_name ON fits (fit);
@@ -550,7 +588,8 @@ SELECT c.cell_id, r.rows_kept AS rows, r.cycles_after AS cycles,
     coalesce(s.charge_uncertainty_ah, u.charge_uncertainty_ah) AS charge_uncertainty_ah,
     coalesce(100 * s.charge_uncertainty_ah / nullif(s.charge_throughput_ah, 0), u.charge_uncertainty_percent)
         AS charge_uncertainty_percent,
-    c.capacity_source, c.parameter_set_source
+    c.capacity_source, c.parameter_set_source, s.initial_state_source, s.state_uncertainty_mv, s.state_uncertainty_soc,
+    s.temperature_source, s.selection
 FROM cells c
 LEFT JOIN clean_reports r ON r.cell_id = c.cell_id
 LEFT JOIN jobs j ON j.kind = 'clean' AND j.cell_id = c.cell_id
@@ -698,7 +737,8 @@ GROUP BY s.cell_id, s.label
 ORDER BY s.cell_id, s.label;
 
 -- Errors of each cycle of each finished simulation: voltage, energy (model / measured - 1), capacity, and charge
--- (model - record) beside the uncertainty of the record's own charge.
+-- (model - record) beside the uncertainty of the record's own charge. Of a failed simulation, the cycles that did not
+-- fail.
 CREATE VIEW errors_by_cycle AS
 SELECT s.cell_id, s.model, s.parameter_set, k.cycle_count, k.samples, k.rmse_mv, k.rmse_time_weighted_mv,
     k.bias_mv, k.worst_mv, k.worst_time_second,
@@ -707,9 +747,20 @@ SELECT s.cell_id, s.model, s.parameter_set, k.cycle_count, k.samples, k.rmse_mv,
     k.capacity_error_ah, k.capacity_voltage_volt, 100 * k.charge_error AS charge_error_percent, s.label,
     CASE k.cycle_count WHEN 0 THEN 100 * s.charge_uncertainty_ah / nullif(s.charge_throughput_ah, 0)
         ELSE 100 * (y.charge_in_high_ah - y.charge_in_low_ah + y.charge_out_high_ah - y.charge_out_low_ah) / 2
-            / nullif(y.charge_in_ah + y.charge_out_ah, 0) END AS charge_uncertainty_percent
+            / nullif(y.charge_in_ah + y.charge_out_ah, 0) END AS charge_uncertainty_percent,
+    s.status
 FROM simulations s
 JOIN comparisons k ON k.cell_id = s.cell_id AND k.label = s.label
 LEFT JOIN cycles y ON y.cell_id = k.cell_id AND y.cycle_count = k.cycle_count
-WHERE s.status = 'done'
+WHERE s.status = 'done' OR (s.status = 'failed' AND k.cycle_count > 0)
 ORDER BY s.cell_id, s.label, k.cycle_count;
+
+-- Errors of each stretch of the simulations of selected parts, with the reason of each that failed.
+CREATE VIEW errors_by_stretch AS
+SELECT s.cell_id, s.model, s.parameter_set, s.selection, t.stretch, t.name, t.samples, t.rmse_mv, t.bias_mv, t.worst_mv,
+    t.worst_time_second, t.first_test_time_second, t.last_test_time_second, t.first_cycle_count, t.last_cycle_count,
+    t.first_step_count, t.last_step_count, t.initial_soc, t.initial_voltage_volt, t.initial_state_source, t.status,
+    t.reason, t.reason_code, s.label
+FROM simulations s
+JOIN stretches t ON t.cell_id = s.cell_id AND t.label = s.label
+ORDER BY s.cell_id, s.label, t.stretch;

@@ -30,6 +30,14 @@ ALTER TABLE simulations ADD COLUMN charge_uncertainty_ah REAL;
 ALTER TABLE fits ADD COLUMN charge_throughput_ah REAL;
 ALTER TABLE fits ADD COLUMN charge_uncertainty_ah REAL;
 
+ALTER TABLE simulations ADD COLUMN state_uncertainty_mv REAL;
+ALTER TABLE simulations ADD COLUMN state_uncertainty_soc REAL;
+ALTER TABLE initial_states ADD COLUMN uncertainty_mv REAL;
+ALTER TABLE initial_states ADD COLUMN uncertainty_soc REAL;
+ALTER TABLE fits ADD COLUMN initial_state_source TEXT;
+ALTER TABLE fits ADD COLUMN state_uncertainty_mv REAL;
+ALTER TABLE fits ADD COLUMN state_uncertainty_soc REAL;
+
 CREATE VIEW charge_uncertainty AS
 SELECT cell_id, charge_source, charge_in_after_ah AS charge_in_ah, charge_in_low_ah, charge_in_high_ah,
     charge_in_counted_ah, charge_out_after_ah AS charge_out_ah, charge_out_low_ah, charge_out_high_ah,
@@ -51,7 +59,8 @@ SELECT c.cell_id, r.rows_kept AS rows, r.cycles_after AS cycles,
     coalesce(s.charge_uncertainty_ah, u.charge_uncertainty_ah) AS charge_uncertainty_ah,
     coalesce(100 * s.charge_uncertainty_ah / nullif(s.charge_throughput_ah, 0), u.charge_uncertainty_percent)
         AS charge_uncertainty_percent,
-    c.capacity_source, c.parameter_set_source
+    c.capacity_source, c.parameter_set_source, s.initial_state_source, s.state_uncertainty_mv, s.state_uncertainty_soc,
+    s.temperature_source
 FROM cells c
 LEFT JOIN clean_reports r ON r.cell_id = c.cell_id
 LEFT JOIN jobs j ON j.kind = 'clean' AND j.cell_id = c.cell_id

@@ -250,6 +250,18 @@ class FitResult:
     charge_uncertainty_ah: float | None = None
     """Half of upper - lower bound of it (A.h); ``None`` where the clean report has no bounds."""
 
+    initial_state_source: str = ""
+    """Where the starting state of the first fitted stretch comes from, in words."""
+
+    state_uncertainty_mv: float | None = None
+    """Uncertainty (mV) of the open-circuit voltage of the starting states, the largest of all stretches.
+
+    ``None`` = the state is given or fitted.
+    """
+
+    state_uncertainty_soc: float | None = None
+    """The same as a state of charge."""
+
 
 @dataclass(frozen=True, slots=True)
 class ProfilePoint:

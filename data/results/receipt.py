@@ -8,7 +8,7 @@ from typing import Literal
 from ..settings import FileRange, SourceFile
 from .cleaning import CleanResult
 from .fitting import FitResult, ProfileResult, StartResult
-from .simulation import Comparison, CycleState, FailedSimulation, SimulationResult, StepComparison
+from .simulation import Comparison, CycleState, FailedSimulation, SimulationResult, StepComparison, StretchComparison
 
 JobKind = Literal["split", "clean", "simulate", "start", "fit", "profile"]
 Status = Literal["pending", "running", "done", "failed", "skipped"]
@@ -33,7 +33,7 @@ class RangesFile:
     parts: tuple[FileRange, ...]
 
 
-TABULAR = (Comparison, StepComparison, CycleState)
+TABULAR = (Comparison, StepComparison, CycleState, StretchComparison)
 """Classes that a receipt stores as columns, because it has many of each; their fields are plain values."""
 
 Result = SplitResult | CleanResult | SimulationResult | FailedSimulation | StartResult | FitResult | ProfileResult

@@ -118,6 +118,65 @@ class CycleState:
     source: str
     """Where the state comes from, in words, for example ``"rest voltage 4.1445 V at 0 s"``."""
 
+    uncertainty_mv: float | None = None
+    """Uncertainty of ``voltage_volt`` (mV); ``None`` = the state is given."""
+
+    uncertainty_soc: float | None = None
+    """Uncertainty of ``soc``; ``None`` = the state is given."""
+
+
+@dataclass(frozen=True, slots=True)
+class StretchComparison:
+    """One stretch of a selection: samples that follow each other, with their errors, or why it failed."""
+
+    stretch: int
+    """Its number, from 1, in the order of the record."""
+
+    name: str
+    """For people, such as ``cycle 2, step 9 (discharge)``."""
+
+    status: str
+    """``done`` or ``failed``."""
+
+    first_cycle_count: int
+    last_cycle_count: int
+    first_step_count: int
+    last_step_count: int
+    first_test_time_second: float
+    """Test time of its first sample (s)."""
+
+    last_test_time_second: float
+    """Test time of its last sample (s)."""
+
+    samples: int = 0
+    """Number of samples with a measured voltage; 0 for a failed one."""
+
+    rmse_mv: float | None = None
+    """Root-mean-square error (mV); ``None`` for a failed one, and without a measured voltage."""
+
+    bias_mv: float | None = None
+    """Mean error (mV)."""
+
+    worst_mv: float | None = None
+    """The error of the largest magnitude (mV), with its sign."""
+
+    worst_time_second: float | None = None
+    """Test time of ``worst_mv`` (s)."""
+
+    initial_soc: float | None = None
+    """State of charge (0 to 1) at its start; ``None`` = it was not solved by itself, but from an earlier sample on."""
+
+    initial_voltage_volt: float | None = None
+    """Open-circuit voltage of that state (V)."""
+
+    initial_state_source: str = ""
+    """Where the state comes from, in words, or from where on the stretch was solved."""
+
+    reason: str = ""
+    """Why it failed; "" = it did not."""
+
+    reason_code: str = ""
+
 
 @dataclass(frozen=True, slots=True)
 class SimulationResult:
@@ -224,6 +283,18 @@ class SimulationResult:
     ``None`` where the report has no bounds.
     """
 
+    stretches: tuple[StretchComparison, ...] = ()
+    """Errors of each stretch of a selection; empty = the whole record was simulated."""
+
+    state_uncertainty_mv: float | None = None
+    """Uncertainty (mV) of the open-circuit voltage of the starting state, the largest of all that were found.
+
+    It holds what was left of a relaxation and the counted charge. ``None`` = the state is given.
+    """
+
+    state_uncertainty_soc: float | None = None
+    """The same as a state of charge."""
+
 
 @dataclass(frozen=True, slots=True)
 class FailedSimulation:
@@ -257,3 +328,11 @@ class FailedSimulation:
     capacity_ah: float | None = None
     capacity_source: str = ""
     temperature_source: str = ""
+    comparisons: tuple[Comparison, ...] = ()
+    """Errors of the stretches that did not fail: of all of them (cycle 0), then of each cycle; empty = all failed."""
+
+    step_comparisons: tuple[StepComparison, ...] = ()
+    cycle_states: tuple[CycleState, ...] = ()
+    stretches: tuple[StretchComparison, ...] = ()
+    state_uncertainty_mv: float | None = None
+    state_uncertainty_soc: float | None = None

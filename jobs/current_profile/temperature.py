@@ -13,13 +13,15 @@ from ...data.arrays import Floats, Indices
 from ...data.convert import kelvin_to_celsius
 from ...data.settings import CellSettings, ModelSettings, ParameterSetSettings
 from ..parameters.sets import AMBIENT, load_base_set
-from ..record.record import Record
+from ..record.record import Record, sample_duration_second, time_mean
 from .compress import noise_ampere
 
 TOLERANCE_KELVIN: Final = 0.1  # largest difference between profile and measured temperature, besides the noise
 TOLERANCE_NOISES: Final = 4.0  # standard deviations of the noise, added to the tolerance
 MOST_POINTS: Final = 20_000  # points that are fitted; longer records are averaged in blocks first
 MOST_KNOTS: Final = 1000  # if more are needed, the tolerance is doubled
+REST_MEAN_SECOND: Final = 600.0
+"""Last part of the rest before a load whose mean is the temperature of the rest, s. Chosen, not measured."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,11 +49,13 @@ class Temperature:
         celsius: its mean over time.
         source: its source in words.
         profile: its course over time; ``None`` = it is constant.
+        duration_second: how long the simulation lasts for which it was found, s.
     """
 
     celsius: float
     source: str
     profile: TemperatureProfile | None = None
+    duration_second: float = 0.0
 
     @property
     def first_celsius(self) -> float:
@@ -68,16 +72,17 @@ def join_temperatures(parts: Sequence[Temperature]) -> Temperature:
         parts: one or more, all with a profile or all without.
     """
     first = parts[0]
-    if len(parts) == 1 or first.profile is None:
+    celsius = [part.celsius for part in parts]
+    if len(parts) == 1 or (first.profile is None and max(celsius) == min(celsius)):
         return first
-    celsius = []
-    durations = []
-    for part in parts:
-        if part.profile is not None:
-            celsius.append(part.celsius)
-            durations.append(part.profile.time_second[-1] - part.profile.time_second[0])
-    mean = float(np.average(celsius, weights=durations))
-    return replace(first, celsius=mean, source=f"{first.source} in the first cycle")
+    seconds = np.array([part.duration_second for part in parts])
+    if not seconds.sum() > 0.0:
+        seconds = np.ones(len(parts))
+    mean = float(np.average(celsius, weights=seconds))
+    words = f"{first.source} in the first cycle"
+    if first.profile is None:
+        words = f"{first.source}; {min(celsius):.1f} to {max(celsius):.1f} °C in {len(parts)} parts"
+    return replace(first, celsius=mean, source=words, duration_second=float(seconds.sum()))
 
 
 def find_temperature(
@@ -86,31 +91,104 @@ def find_temperature(
     model: ModelSettings,
     parameter_set: ParameterSetSettings,
     measured_celsius: float | None,
+    at_rest_celsius: float | None = None,
 ) -> Temperature:
     """Find the temperature of a simulation.
 
-    The first of these that exists: the value given for the cell; the measured profile that the cell's ``temperature``
-    asks for; the mean of the measured temperature; the ambient temperature of the parameter set.
+    The first of these that exists: the value given for the cell; the temperature at rest or the measured profile that
+    the cell's ``temperature`` asks for; the mean over time of the measured temperature of these samples (of the
+    surface, or of the chamber; a thermal model prefers the chamber); the mean of the whole record's measured
+    temperature; the ambient temperature of the parameter set.
 
     Args:
-        record: cleaned samples, with the measured temperatures.
-        cell: ``temperature_celsius`` is a given value in °C; ``temperature`` is "mean", "surface" or "ambient".
-        model: its ``thermal`` option decides what the source says about the measured column.
+        record: the samples that are simulated, with the measured temperatures.
+        cell: ``temperature_celsius`` is a given value in °C; ``temperature`` is "mean", "rest", "surface" or "ambient".
+        model: its ``thermal`` option decides which measured column is preferred, and what the source says about it.
         parameter_set: gives the temperature if nothing else does.
-        measured_celsius: mean of the measured temperature; ``None`` = nothing was measured.
+        measured_celsius: mean measured temperature of the cell's whole record; ``None`` = nothing was measured.
+        at_rest_celsius: mean temperature at the end of the rest before the load (:func:`rest_celsius`); ``None`` =
+            there is none.
     """
+    found = _find_temperature(record, cell, model, parameter_set, measured_celsius, at_rest_celsius)
+    if found.profile is None:
+        return replace(found, duration_second=float(record.time_second[-1] - record.time_second[0]))
+    return found
+
+
+def _find_temperature(
+    record: Record,
+    cell: CellSettings,
+    model: ModelSettings,
+    parameter_set: ParameterSetSettings,
+    measured_celsius: float | None,
+    at_rest_celsius: float | None,
+) -> Temperature:
     if cell.temperature_celsius is not None:
         return Temperature(cell.temperature_celsius, "given")
     reason = ""
-    if cell.temperature != "mean":
+    if cell.temperature == "rest":
+        if at_rest_celsius is not None:
+            return Temperature(at_rest_celsius, "measured temperature at the end of the rest before the load")
+        reason = ", since no temperature was measured in a rest before the load"
+    elif cell.temperature != "mean":
         measured = record.surface_celsius if cell.temperature == "surface" else record.ambient_celsius
         if measured is not None and np.isfinite(measured).any():
             return _make_measured(record.time_second, measured, cell.temperature, model)
         reason = f", since no {cell.temperature} temperature was measured"
+    column, mean = _mean_over_time(record, model)
+    if column:
+        return Temperature(mean, f"mean of the measured {column} temperature{reason}{_mean_note(column, model)}")
     if measured_celsius is not None:
-        return Temperature(measured_celsius, f"mean of the measured{reason}")
+        return Temperature(measured_celsius, f"mean of the measured temperature of the whole record{reason}")
     set_celsius = kelvin_to_celsius(float(load_base_set(parameter_set.key)[AMBIENT]))
     return Temperature(set_celsius, f"parameter set's own{reason}")
+
+
+def _mean_over_time(record: Record, model: ModelSettings) -> tuple[str, float]:
+    """Return the name of the preferred measured temperature and its mean over time in °C; ("", NaN) without any."""
+    columns = [("surface", record.surface_celsius), ("ambient", record.ambient_celsius)]
+    if not _is_isothermal(model):
+        columns.reverse()
+    duration = sample_duration_second(record)
+    for name, measured in columns:
+        if measured is None:
+            continue
+        mean = time_mean(measured, duration)
+        if np.isfinite(mean):
+            return name, mean
+    return "", float("nan")
+
+
+def rest_celsius(record: Record, first: int, rest_ampere: float) -> float | None:
+    """Return the mean temperature at the end of the rest before a load in °C, of the surface or else the chamber.
+
+    At rest, the surface of a cell has the temperature of the air around it; under load, it is warmer.
+
+    Args:
+        record: the cell's whole record.
+        first: index of the first simulated sample. The load is the first current after it, and the rest may have been
+            before it.
+        rest_ampere: largest current of a rest, A.
+
+    Returns:
+        ``None`` if there is no rest before the load, or no temperature was measured in it.
+    """
+    loaded = np.abs(record.current_ampere) > rest_ampere
+    after = np.flatnonzero(loaded[first:])
+    load = first + int(after[0]) if len(after) else len(loaded)
+    resting = np.flatnonzero(~loaded[:load])
+    if not len(resting):
+        return None
+    end = int(resting[-1]) + 1
+    before = np.flatnonzero(loaded[:end])
+    begin = int(before[-1]) + 1 if len(before) else 0
+    begin = max(begin, int(np.searchsorted(record.time_second, record.time_second[end - 1] - REST_MEAN_SECOND)))
+    duration = sample_duration_second(record.until_index(end).from_index(begin))
+    for measured in (record.surface_celsius, record.ambient_celsius):
+        mean = float("nan") if measured is None else time_mean(measured[begin:end], duration)
+        if np.isfinite(mean):
+            return mean
+    return None
 
 
 def _make_measured(time_second: Floats, measured_celsius: Floats, column: str, model: ModelSettings) -> Temperature:
@@ -121,17 +199,28 @@ def _make_measured(time_second: Floats, measured_celsius: Floats, column: str, m
     missing = int((~np.isfinite(measured_celsius)).sum())
     if missing:
         words += f", interpolated over {missing} missing samples"
-    return Temperature(mean, words + _substitution_note(column, model), profile)
+    return Temperature(mean, words + _substitution_note(column, model), profile, float(span))
+
+
+def _is_isothermal(model: ModelSettings) -> bool:
+    return dict(model.options).get("thermal", "isothermal") == "isothermal"
 
 
 def _substitution_note(column: str, model: ModelSettings) -> str:
     """Return a note for a model that needs the other measured temperature; "" = the column fits the model."""
-    isothermal = dict(model.options).get("thermal", "isothermal") == "isothermal"
-    if isothermal and column == "ambient":
+    if _is_isothermal(model) and column == "ambient":
         return '; the isothermal model takes it for the cell\'s own, which "surface" is nearer to'
-    if not isothermal and column == "surface":
-        return '; the thermal model takes it for the air around the cell, which "ambient" is'
+    if not _is_isothermal(model) and column == "surface":
+        return (
+            '; the thermal model takes it for the air around the cell, which "ambient" is, and adds the heat of the '
+            'cell to it again; "rest" takes the temperature before the load'
+        )
     return ""
+
+
+def _mean_note(column: str, model: ModelSettings) -> str:
+    """Return the same note for a mean, which is common for isothermal models without a thermocouple."""
+    return "" if _is_isothermal(model) else _substitution_note(column, model)
 
 
 def compress_temperature(time_second: Floats, measured_celsius: Floats) -> TemperatureProfile:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -11,9 +12,11 @@ import pandas as pd
 from ...data.arrays import Floats
 from ...data.convert import parameter_unit
 from ...data.errors import JobError
-from ...data.fit_settings import CELL_PARAMETERS, FitSettings
+from ...data.fit_settings import CELL_PARAMETERS, INITIAL_SOC, FitSettings
 from ...data.results.fitting import Beginning, Correlation, FitResult, FittedParameter, StartResult, agrees
+from ...data.state_certainty import describe_state_certainty, is_state_uncertain
 from ..parameters.sets import is_function
+from ..simulation.conditions import spread_over
 from ..simulation.replay import Conditions
 from .early_stop import EarlyStopping, Rivals
 from .inputs import fitted_overrides
@@ -150,6 +153,8 @@ def combine_starts(
     stopped = len(starts) - len(ended)
     validation_before, validation_after = _validation(samples, in_units, defaults, values, measured_celsius)
     overrides = fitted_overrides(in_units, values)
+    start = _describe_start(objective, values)
+    verdict = _verdict(fitted, len(agreeing), len(ended), stopped, best)
     return FitResult(
         settings=settings,
         best_start=best.start,
@@ -167,10 +172,36 @@ def combine_starts(
         correlations=_correlations(in_units, errors),
         validation_rmse_mv=validation_after,
         validation_default_rmse_mv=validation_before,
-        verdict=_verdict(fitted, len(agreeing), len(ended), stopped, best),
+        verdict="; ".join(filter(None, (verdict, _state_doubt(start, best.rmse_mv)))),
         starts_stopped=stopped,
         beginning=make_beginning(objective.inputs.find_conditions(objective.inputs.resolve(values))),
+        **start,
     )
+
+
+def _describe_start(objective: Objective, values: Floats) -> dict[str, Any]:
+    """The fields of a result on its starting states: source of the first, largest uncertainty of all stretches."""
+    states = []
+    for part in objective.parts:
+        case = part.inputs.resolve(values)
+        states.append(spread_over(part.inputs.find_conditions(case), part.record, case).state)
+    millivolts = [state.uncertainty_mv for state in states if state.uncertainty_mv is not None]
+    socs = [state.uncertainty_soc for state in states if state.uncertainty_soc is not None]
+    return {
+        "initial_state_source": states[0].source,
+        "state_uncertainty_mv": max(millivolts, default=None),
+        "state_uncertainty_soc": max(socs, default=None),
+    }
+
+
+def _state_doubt(start: Mapping[str, Any], rmse_mv: float) -> str:
+    """Say in a verdict how uncertain the starting state is, where that matters; "" = it does not."""
+    millivolt, soc = start["state_uncertainty_mv"], start["state_uncertainty_soc"]
+    if not is_state_uncertain(millivolt, soc, rmse_mv):
+        return ""
+    words = describe_state_certainty(millivolt, soc, start["initial_state_source"])
+    advice = f"fit {INITIAL_SOC!r}, too, or give initial_state"
+    return f"the starting state is uncertain, and the parameters with it ({words}); {advice}"
 
 
 def make_beginning(conditions: Conditions) -> Beginning:
@@ -207,10 +238,13 @@ def estimate_errors(objective: Objective, search: Search, unit: Floats, residual
 def _validation(
     samples: pd.DataFrame, settings: FitSettings, defaults: Floats, values: Floats, measured_celsius: float | None
 ) -> tuple[float | None, float | None]:
-    """RMSE in mV on the validation cycles, with the parameter set's own and with the fitted values."""
-    if not settings.validation_cycles:
+    """RMSE in mV on the held-out cycles or parts, with the parameter set's own and with the fitted values."""
+    if settings.validation_select is not None:
+        objective = make_objective(samples, settings, measured_celsius, select=settings.validation_select)
+    elif settings.validation_cycles:
+        objective = make_objective(samples, settings, measured_celsius, settings.validation_cycles)
+    else:
         return None, None
-    objective = make_objective(samples, settings, measured_celsius, settings.validation_cycles)
     return _rmse_or_none(objective, defaults), _rmse_or_none(objective, values)
 
 

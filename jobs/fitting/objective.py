@@ -12,6 +12,7 @@ from ...data.arrays import Floats, Indices, Mask
 from ...data.columns import STEP_TYPES
 from ...data.errors import JobError
 from ...data.fit_settings import FitSettings
+from ...data.step_selection import StepSelection
 from ..current_profile.compress import CurrentProfile
 from ..record.noise import estimate_step_noise
 from ..record.record import Record, make_record
@@ -26,7 +27,8 @@ from ..simulation.attempts import (
     solve_attempt,
 )
 from ..simulation.replay import Replayed, check_range
-from ..simulation.stretches import join_records
+from ..simulation.settled_state import settle_start
+from ..simulation.stretches import compared_samples, join_records
 from .inputs import FitInputs, make_fit_inputs, resolve_base
 from .starts import from_scaled, to_scaled
 from .stretches import FitStretch, choose_fit_stretches
@@ -75,8 +77,8 @@ class ObjectivePart:
     """Residuals of one stretch of a fit's record.
 
     Args:
-        record: the samples of the stretch.
-        used: samples that count, shape (samples of the stretch,).
+        record: the samples that are solved: those of the stretch, and before it those that give it its state.
+        used: samples that count, shape (samples that are solved,).
         profile: the compressed current of the stretch.
         attempt: the way to solve, the same for all parameter values.
         outputs: indices of the samples at which the solver gives a value; ``None`` = chosen by the profile.
@@ -193,9 +195,11 @@ def make_objective_part(
         capacity_ah: A.h, of the cell; the compression of the current scales with it.
         used: samples that count, shape (samples of the stretch,).
     """
-    profile = compress_within_charge_limit(stretch.record, capacity_ah)
+    solved = stretch.solved
+    used = np.concatenate([np.zeros(stretch.lead, bool), used])
+    profile = compress_within_charge_limit(solved, capacity_ah)
     inputs = make_fit_inputs(settings, stretch, measured_celsius)
-    part = ObjectivePart(stretch.stretch.name, stretch.record, used, profile, inputs, ATTEMPTS[0])
+    part = ObjectivePart(stretch.stretch.name, solved, used, profile, inputs, ATTEMPTS[0])
     return _choose_attempt(part)
 
 
@@ -316,6 +320,7 @@ def make_objective(
     settings: FitSettings,
     measured_celsius: float | None,
     cycles: tuple[int, ...] | None = None,
+    select: StepSelection | None = None,
 ) -> Objective:
     """Make the objective of a fit.
 
@@ -325,19 +330,23 @@ def make_objective(
         measured_celsius: the cell's mean measured temperature in °C, used where the settings give none; ``None`` =
             nothing was measured.
         cycles: numbers of other cycles than the fit's own, as for validation; ``None`` = the fit's own.
+        select: other parts than the fit's own, instead of cycles; ``None`` = the fit's own, if ``cycles`` is ``None``.
 
     Raises:
         NothingToSimulateError: the cell has no current in these cycles.
-        JobError: the cell does not have these cycles, or no measured voltage in them (``no_voltage``).
+        JobError: the cell does not have these cycles or parts, or no measured voltage in them (``no_voltage``).
     """
     if cycles is None:
-        cycles = settings.cycles
+        cycles = () if select is not None else settings.cycles
+        select = select or settings.select
     cell_record = make_record(samples)
     capacity = resolve_base(settings, measured_celsius).capacity_ah
-    stretches = choose_fit_stretches(cell_record, settings, cycles, capacity)
+    chosen = choose_fit_stretches(cell_record, settings, cycles, capacity, select)
+    base = resolve_base(settings, measured_celsius)
+    stretches = tuple(replace(one, start=settle_start(one.start, cell_record, base)) for one in chosen)
     record = join_records(cell_record, [one.stretch for one in stretches])
     require_current(record.current_ampere, record.voltage_volt, capacity)
-    used = _used_samples(record, settings, cycles)
+    used = _used_samples(record, settings, cycles, compared_samples([one.stretch for one in stretches]))
     weights = sample_weights(record, used, settings.objective, capacity)
     ends = np.cumsum([len(stretch.record.time_second) for stretch in stretches])
     parts: list[ObjectivePart] = []
@@ -367,9 +376,13 @@ def _compress_large_errors(error_mv: Floats) -> tuple[Floats, Floats]:
     return error_mv * (1.0 + np.log(size)) / size, 1.0 / size
 
 
-def _used_samples(record: Record, settings: FitSettings, cycles: tuple[int, ...]) -> Mask:
-    """Choose the samples that count: with a measured voltage, in these cycles and the objective's step types."""
-    used: Mask = np.isfinite(record.voltage_volt)
+def _used_samples(record: Record, settings: FitSettings, cycles: tuple[int, ...], compared: Mask) -> Mask:
+    """Choose the samples that count: with a measured voltage, in these cycles and the objective's step types.
+
+    Args:
+        compared: samples that are selected, and not only solved, shape (samples,).
+    """
+    used: Mask = np.isfinite(record.voltage_volt) & compared
     if cycles:
         used &= np.isin(record.cycle_count, cycles)
     if settings.objective.step_types:

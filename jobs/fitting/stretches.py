@@ -7,23 +7,40 @@ them. So this cycling is not solved. Cycles that follow each other are solved in
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from ...data.cycle_selection import format_ranges
+import numpy as np
+
+from ...data.ageing import ageing_options
+from ...data.cycle_selection import CycleSelection, format_ranges
 from ...data.errors import JobError
 from ...data.fit_settings import INITIAL_SOC, FitSettings
+from ...data.selected_spans import spans_mask
+from ...data.step_selection import SelectedPart, StepSelection
 from ..current_profile.temperature import Temperature
 from ..models.simulation_case import SimulationCase, resolve_without_fitted_soc
 from ..record.charge import interval_charge_ah
+from ..record.known_states import find_known_state
 from ..record.record import Record
 from ..simulation.conditions import (
+    GIVEN,
+    KnownStart,
     continue_conditions,
     find_case_temperature,
+    find_known_start,
     find_stretch_conditions,
-    samples_fixing_state,
 )
 from ..simulation.replay import Conditions
-from ..simulation.stretches import Stretch, join_neighbours, slice_record, split_into_cycles, whole_record
+from ..simulation.stretches import (
+    Stretch,
+    find_selected,
+    from_record_start,
+    join_neighbours,
+    slice_record,
+    split_into_cycles,
+    stretch_of,
+    whole_record,
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,8 +49,8 @@ class FitStretch:
 
     Args:
         record: the samples of the stretch.
-        state_samples: samples of the cell's record that fix the state at the start of the stretch
-            (:func:`kilocell.jobs.simulation.conditions.samples_fixing_state`).
+        start: what the cell's record says about the state at the start of the stretch, and from where it is solved
+            (:func:`kilocell.jobs.simulation.conditions.find_known_start`).
         cell_record: the cell's whole record.
         before: the stretch whose end is the start of this one (``previous_cycle``); ``None`` = the stretch has its own
             initial state.
@@ -42,10 +59,20 @@ class FitStretch:
 
     stretch: Stretch
     record: Record
-    state_samples: slice
+    start: KnownStart
     cell_record: Record
     before: FitStretch | None = None
     has_fitted_soc: bool = True
+
+    @property
+    def lead(self) -> int:
+        """Number of samples before the stretch that are solved, but not fitted."""
+        return self.stretch.first - self.start.lead
+
+    @property
+    def solved(self) -> Record:
+        """The samples that are solved."""
+        return slice_record(self.cell_record, self.start.lead, self.stretch.end)
 
     def find_conditions(self, case: SimulationCase, temperature: Temperature | None = None) -> Conditions:
         """Find the conditions of a replay of this stretch, in the same way as a simulation does.
@@ -57,21 +84,25 @@ class FitStretch:
         own_case = case if self.has_fitted_soc else resolve_without_fitted_soc(case)
         if self.before is None:
             first = self.stretch.first
-            return find_stretch_conditions(
-                self.cell_record, self.record, first, self.state_samples, own_case, temperature
-            )
+            return find_stretch_conditions(self.cell_record, self.solved, first, self.start, own_case, temperature)
         if temperature is None:
-            temperature = find_case_temperature(self.record, own_case)
-        passed = self.before.record
+            temperature = find_case_temperature(self.record, own_case, self.cell_record, self.stretch.first)
+        passed = self.before.solved
+        if self.stretch.spans:  # the steps that are left out between two selected ones count, too
+            passed = slice_record(self.cell_record, self.before.start.lead, self.stretch.first + 1)
         charge = interval_charge_ah(passed.time_second, passed.current_ampere, passed.flags).sum()
         last_cycle = self.before.stretch.cycles[-1]
         return continue_conditions(self.before.find_conditions(case), last_cycle, float(charge), own_case, temperature)
 
 
 def choose_fit_stretches(
-    record: Record, settings: FitSettings, cycles: tuple[int, ...], capacity_ah: float
+    record: Record,
+    settings: FitSettings,
+    cycles: tuple[int, ...],
+    capacity_ah: float,
+    select: StepSelection | None = None,
 ) -> tuple[FitStretch, ...]:
-    """Choose the stretches to solve in order to see the errors in some cycles.
+    """Choose the stretches to solve in order to see the errors in some cycles or other parts of the record.
 
     To judge other cycles than those of the fit, cycles that directly follow fitted ones are solved in one go with
     these; the others start from their own initial states.
@@ -80,27 +111,79 @@ def choose_fit_stretches(
         record: the cell's whole record.
         cycles: numbers of the cycles whose errors are wanted; empty = the whole record, in one go.
         capacity_ah: A.h, of the cell; the current of a rest scales with it.
+        select: the parts whose errors are wanted, instead of cycles; ``None`` = as ``cycles`` says.
 
     Raises:
-        JobError: the record lacks one of the cycles (``no_such_cycle``), a stretch has only one sample
-            (``too_short``), or one fitted initial state of charge would apply to several stretches (``many_states``).
+        JobError: the record lacks one of the cycles (``no_such_cycle``) or has nothing of the selection
+            (``nothing_selected``), a stretch has only one sample (``too_short``), or one fitted initial state of charge
+            would apply to several stretches (``many_states``).
     """
     continues = settings.cell.initial_state.policy == "previous_cycle"
-    stretches = _choose_stretches(record, settings, cycles)
-    if cycles and not continues:
+    is_fitted = cycles == settings.cycles and select == settings.select
+    if select is None and cycles and ageing_options(settings.model):
+        select = StepSelection((SelectedPart(CycleSelection(tuple((cycle, cycle) for cycle in cycles))),))
+    if select is not None:
+        stretches = _choose_selected(record, settings, select)
+    else:
+        stretches = _choose_stretches(record, settings, cycles)
+    if cycles and not continues and select is None:
         stretches = [stretch for stretch in stretches if set(stretch.cycles) & set(cycles)]
     fit_stretches: list[FitStretch] = []
     for stretch in stretches:
         part = slice_record(record, stretch.first, stretch.end)
         if len(part.time_second) < 2:
             raise JobError(f"{stretch.name} has only one sample; leave it out of the fit", "too_short")
-        state_samples = samples_fixing_state(record, stretch.first, stretch.end, capacity_ah)
-        has_fitted_soc = not settings.cycles or stretch.cycles[0] in settings.cycles
+        has_fitted_soc = is_fitted or _has_fitted_cycle(settings, stretch)
         before = fit_stretches[-1] if continues and fit_stretches else None
-        fit_stretches.append(FitStretch(stretch, part, state_samples, record, before, has_fitted_soc))
-    if cycles == settings.cycles:
+        is_given = before is not None or _is_state_given(settings, has_fitted_soc)
+        start = find_known_start(record, stretch.first, stretch.end, capacity_ah, is_given=is_given)
+        if before is None and start.known is None and not _is_given_outright(settings, has_fitted_soc):
+            start = replace(start, known=find_known_state(record, stretch.first, stretch.end, capacity_ah))
+        fit_stretches.append(FitStretch(stretch, part, start, record, before, has_fitted_soc))
+    if is_fitted:
         _refuse_one_state_for_many(settings, fit_stretches)
     return tuple(fit_stretches)
+
+
+def _is_state_given(settings: FitSettings, has_fitted_soc: bool) -> bool:
+    """Tell whether the state at a stretch's first sample is given or fitted, so that nothing before it is solved."""
+    fits_soc = any(parameter.name == INITIAL_SOC for parameter in settings.parameters)
+    return _is_given_outright(settings, has_fitted_soc) or (fits_soc and has_fitted_soc)
+
+
+def _is_given_outright(settings: FitSettings, has_fitted_soc: bool) -> bool:
+    """Tell whether the user or a fitted parameter set gives the state, so that the record is not asked for it."""
+    of_set = any(override.parameter == INITIAL_SOC for override in settings.parameter_set.overrides)
+    return settings.cell.initial_state.policy in GIVEN or (of_set and has_fitted_soc)
+
+
+def _has_fitted_cycle(settings: FitSettings, stretch: Stretch) -> bool:
+    """Tell whether a stretch of the held-out parts begins with a fitted cycle."""
+    return settings.select is None and (not settings.cycles or stretch.cycles[0] in settings.cycles)
+
+
+def _choose_selected(record: Record, settings: FitSettings, select: StepSelection) -> list[Stretch]:
+    """Return the stretches of a selection; of a model that ages, one from the record's start on."""
+    spans, _ = find_selected(record, select, settings.cell.cell_id)
+    if settings.select is not None and settings.validation_select is not None:
+        _refuse_overlap(record, settings.select, settings.validation_select, settings.cell.cell_id)
+    if ageing_options(settings.model):
+        return [from_record_start(record, spans)]
+    stretches = [stretch_of(span) for span in spans]
+    if settings.cell.initial_state.policy == "previous_cycle":
+        return join_neighbours(stretches)
+    return stretches
+
+
+def _refuse_overlap(record: Record, select: StepSelection, held_out: StepSelection, cell_id: str) -> None:
+    """Refuse to hold out samples that are fitted."""
+    count = len(record.time_second)
+    fitted = spans_mask(find_selected(record, select, cell_id)[0], count)
+    both = fitted & spans_mask(find_selected(record, held_out, cell_id)[0], count)
+    if both.any():
+        at = f"step {record.step_count[int(np.argmax(both))]}"
+        reason = f"{at} is in select ({select.text}) and in validation_select ({held_out.text})"
+        raise JobError(f"cell {cell_id}: {reason}; leave it out of one of them", "held_out_and_fitted")
 
 
 def _choose_stretches(record: Record, settings: FitSettings, cycles: tuple[int, ...]) -> list[Stretch]:

@@ -92,6 +92,16 @@ class Equilibrium:
     open_circuit_volt: Floats
     assumed: str = ""
 
+    @property
+    def possible_soc(self) -> tuple[float, float]:
+        """Smallest and largest state of charge of the table."""
+        return 0.0, 1.0
+
+    @property
+    def possible_volt(self) -> tuple[float, float]:
+        """Open-circuit voltages there, at the cell's temperature, V."""
+        return float(self.open_circuit_volt[0]), float(np.max(self.open_circuit_volt))
+
     def soc_at(self, voltage_volt: float) -> float:
         """Return the smallest state of charge at which the open-circuit voltage reaches a voltage in V."""
         # A tabulated open-circuit function may fall in places.

@@ -29,6 +29,15 @@ from .pybamm_models import CIRCUIT, ELECTRODE, HYSTERESIS, OCP, PHASES, SIDES, c
 GRID: Final = np.linspace(EDGE, 1.0 - EDGE, 4001)
 """Stoichiometries at which potentials are tabulated. The table brackets the solution, which is then found exactly."""
 
+EXTENSION: Final = 0.1
+"""States of charge beyond 0 and 1 that are looked at; with ``EXTENSION_POINTS`` points on each side."""
+
+EXTENSION_LEAST: Final = 1e-5  # distance of the first of these from the window
+EXTENSION_POINTS: Final = 80
+MOST_STEP_VOLT: Final = 0.3
+"""Largest change of the open-circuit voltage between two of these: a larger one is the end of a table of potentials,
+beyond which CasADi evaluates to 0."""
+
 TEMPERATURE: Final = "Temperature at rest [K]"
 ROOT_TOLERANCE: Final = 1e-14  # stoichiometry
 PYBAMM_ERRORS: Final = (pybamm.OptionError, pybamm.ModelError, pybamm.ShapeError, pybamm.DomainError)
@@ -168,6 +177,8 @@ class FullCell:
         assumed: what was assumed because the set does not give it, in words; "" = nothing.
         voltage: open-circuit voltage over both stoichiometries.
         numbers: values of the inputs of ``voltage``.
+        possible_soc: smallest and largest state of charge at which the open-circuit voltage is known and rises. The
+            window is for the reference temperature, so that a full or empty cell at another one is outside of it.
     """
 
     inputs: tuple[StateInput, ...]
@@ -177,6 +188,29 @@ class FullCell:
     assumed: str
     voltage: _OpenCircuitVoltage
     numbers: Floats
+    possible_soc: tuple[float, float] = (0.0, 1.0)
+
+    @property
+    def possible_volt(self) -> tuple[float, float]:
+        """Open-circuit voltages at the ends of ``possible_soc``, at the cell's temperature, V."""
+        low, high = self.possible_soc
+        return self.voltage_at(low), self.voltage_at(high)
+
+    def extended(self, limits: tuple[tuple[float, float], ...]) -> FullCell:
+        """Return the cell with the states of charge outside of its window that it may have.
+
+        Args:
+            limits: smallest and largest stoichiometry of the negative and the positive electrode.
+        """
+        low, high = -EXTENSION, 1.0 + EXTENSION
+        for entry, (least, most) in zip(self.inputs, limits, strict=True):
+            first, last = float(entry.at_soc[0]), float(entry.at_soc[1])
+            ends = sorted((edge - first) / (last - first) for edge in (least, most))
+            low, high = max(low, ends[0]), min(high, ends[1])
+        inside = np.geomspace(EXTENSION_LEAST, EXTENSION, EXTENSION_POINTS)  # the voltage is steep at an empty end
+        below = _rising_part(self, -inside[inside <= max(-low, 0.0)], -1.0)
+        above = _rising_part(self, 1.0 + inside[inside <= max(high - 1.0, 0.0)], 1.0)
+        return replace(self, possible_soc=(min(below, 0.0), max(above, 1.0)))
 
     def at(self, soc: Any) -> tuple[Any, Any]:
         """Return the stoichiometries of the negative and the positive electrode at states of charge from 0 to 1."""
@@ -189,7 +223,7 @@ class FullCell:
 
     def soc_at(self, voltage_volt: float) -> float:
         """Return the smallest state of charge at which the open-circuit voltage reaches a voltage in V."""
-        socs = np.linspace(0.0, 1.0, len(GRID))
+        socs = np.linspace(*self.possible_soc, len(GRID))
         rising = np.maximum.accumulate(self.voltage.interpolated(*self.at(socs), self.numbers))
         exact = self.voltage.exact(self.numbers)
         place = int(np.searchsorted(rising, voltage_volt))
@@ -200,9 +234,29 @@ class FullCell:
         low = float(socs[max(place - 2, 0)])
         high = float(socs[min(place + 1, len(socs) - 1)])
         if difference(low) >= 0.0 or difference(high) <= 0.0:
-            # Beyond an end of the window, which is for the reference temperature, or within the table's rounding.
+            # The table is coarse where the voltage is steep, as at an empty end.
+            low, high = self.possible_soc
+        if difference(low) >= 0.0 or difference(high) <= 0.0:
+            # At an end of the possible states.
             return float(np.interp(voltage_volt, rising, socs))
         return _find_root(difference, low, high)
+
+
+def _rising_part(cell: FullCell, socs: Floats, direction: float) -> float:
+    """Return the last of some states of charge up to which the open-circuit voltage keeps its direction.
+
+    Args:
+        socs: from an end of the window outwards; a potential may turn back beyond the data that it was fitted to.
+        direction: 1.0 = the voltage must rise, -1.0 = it must fall.
+    """
+    edge = 0.0 if direction < 0.0 else 1.0
+    path = np.concatenate([[edge], socs])
+    exact = cell.voltage.exact(cell.numbers)
+    voltage = np.array([exact(*cell.at(soc)) for soc in path.tolist()])
+    steps = direction * np.diff(voltage)
+    good = np.isfinite(steps) & (steps > 0.0) & (steps < MOST_STEP_VOLT)
+    count = len(steps) if good.all() else int(np.argmin(good))
+    return float(path[count])
 
 
 class _Cell:
@@ -264,7 +318,8 @@ class _Cell:
             StateInput(self._state_names[1], positive, amounts.positive_maximum),
         )
         capacity = amounts.negative_ah * float(negative[1] - negative[0])
-        return FullCell(inputs, amounts.lower_volt, amounts.upper_volt, capacity, self._assumed, self._voltage, numbers)
+        cell = FullCell(inputs, amounts.lower_volt, amounts.upper_volt, capacity, self._assumed, self._voltage, numbers)
+        return cell.extended(self._limits)
 
     def _find_window(self, amounts: _Amounts, numbers: Floats) -> Floats | None:
         """Return the negative electrode's stoichiometries at states of charge 0 and 1; ``None`` = not exactly one."""

@@ -11,33 +11,31 @@ from typing import Any, Final, TypeVar
 
 import numpy as np
 
-from ...data.arrays import Floats, Integers
 from ...data.errors import JobError
 from ...data.settings import ModelSettings, ParameterSetSettings
 from ..parameters.sets import own_electrodes_in_parallel
-from ..record.charge import REST_CURRENT_PER_AH, interval_charge_ah
+from ..record.known_states import OpenCircuitSample
 from .equilibrium import Equilibrium, find_equilibrium
 from .full_cell import FullCell, full_cell
 from .pybamm_models import check_set, state_model
 from .simulation_case import SimulationCase
 
 CLIP_VOLT: Final = 0.15
-"""A rest voltage outside the set's window by at most this is moved to the edge of the window, V."""
+"""A rest voltage outside the set's cut-offs by at most this is kept where the set's electrodes allow it, else moved to
+the edge, V."""
 
 CLIP_SOC: Final = 0.1
-"""A state of charge outside 0 to 1 by at most this is moved to 0 or 1."""
-
-LINE_SHARE: Final = 0.25
-"""Last part of a rest through which a line is fitted, as a share of the rest's duration."""
-
-LINE_SAMPLES: Final = 5
-"""Smallest number of samples in that part; with fewer, a line is no steadier than the last sample."""
-
-REST_SECOND: Final = 600.0
-"""Shortest rest, other than at the record's start, that is close enough to equilibrium to give a state, s."""
+"""A state of charge outside 0 to 1 by at most this is kept where the set's electrodes allow it, else moved to the edge.
+"""
 
 COUNTED_CHARGE: Final = 1e-4
-"""Smallest charge before the rest that is counted back to the start, as a share of the capacity."""
+"""Smallest charge between a known state and the start that is counted, as a share of the capacity."""
+
+COUNTED_SHARE: Final = 5e-4
+"""Uncertainty of counted charge as a share of its throughput: a good cycler's current. Chosen, not measured."""
+
+SLOPE_SOC: Final = 0.005  # distance over which the slope of the open-circuit voltage is taken
+FLAT_VOLT_PER_SOC: Final = 2e-3  # smallest slope by which a voltage says anything about a state of charge
 
 WHOLE_DEGREE: Final = 1e-9  # a temperature closer to a whole degree needs no interpolation, K
 T = TypeVar("T")
@@ -66,33 +64,37 @@ class StartingState:
         soc: state of charge between the set's cut-offs, 0 to 1.
         voltage_volt: open-circuit voltage of the state, V.
         source: its source in words.
+        uncertainty_mv: of the open-circuit voltage, mV; ``None`` = the user gives the state.
+        uncertainty_soc: of the state of charge, from this, the slope of the open-circuit voltage and the counted
+            charge; ``None`` = the user gives the state.
     """
 
     inputs: tuple[tuple[str, float], ...]
     soc: float
     voltage_volt: float
     source: str
+    uncertainty_mv: float | None = None
+    uncertainty_soc: float | None = None
 
 
 def find_starting_state(
     case: SimulationCase,
-    time_second: Floats,
-    current_ampere: Floats,
-    voltage_volt: Floats,
-    flags: Integers,
+    known: OpenCircuitSample | None,
+    charge_ah: float,
+    throughput_ah: float,
     at_celsius: float,
 ) -> StartingState:
     """Find the state at the first sample by the cell's policy.
 
-    With ``rest_voltage`` and ``previous_cycle``, the voltage at the end of the first usable rest
-    (:func:`end_of_rest_volt`) is taken as the open-circuit voltage. If that rest is not at the record's start, the
-    charge before it is subtracted.
+    With ``rest_voltage`` and ``previous_cycle`` it is the state at a sample whose open-circuit voltage is known,
+    carried on by the charge between the two.
 
     Args:
         case: the simulation; the cell's ``initial_state`` is the policy, with a value for ``soc`` (0 to 1) or
             ``voltage`` (V), and the model decides which parameters hold the state.
-        time_second, current_ampere, voltage_volt: shape (n,), cleaned; positive current charges the cell.
-        flags: shape (n,), cleaned; they mark gaps.
+        known: where the open-circuit voltage is known; ``None`` = nowhere.
+        charge_ah: charge from that sample to the first one, A.h, positive into the cell.
+        throughput_ah: charge in + charge out in between, A.h.
         at_celsius: temperature at the start in °C.
 
     Raises:
@@ -104,46 +106,39 @@ def find_starting_state(
     if state.policy == "soc":
         return _state_at_soc(equilibrium, state.value, f"state of charge {state.value:g}, given")
     if state.policy == "voltage":
-        return _state_at_voltage(equilibrium, state.value, f"voltage {state.value:.4f} V, given")
-    rest_ampere = REST_CURRENT_PER_AH * case.capacity_ah
-    index, voltage, words = _open_circuit_sample(time_second, current_ampere, voltage_volt, rest_ampere)
-    at_sample = _state_at_voltage(equilibrium, voltage, words)
-    charge = interval_charge_ah(time_second, current_ampere, flags)[:index].sum()
-    rested = np.all(np.abs(current_ampere[:index]) <= rest_ampere)
-    if rested or abs(charge) < COUNTED_CHARGE * case.capacity_ah:
-        return at_sample
-    soc = at_sample.soc - charge / _cell_capacity_ah(equilibrium, case)
-    return _state_at_soc(equilibrium, soc, f"{words}, less {charge:.4f} A.h counted back to the start")
-
-
-def _open_circuit_sample(
-    time_second: Floats, current_ampere: Floats, voltage_volt: Floats, rest_ampere: float
-) -> tuple[int, float, str]:
-    """Return the index of the sample whose state is known, its open-circuit voltage in V, and the source in words.
-
-    Args:
-        time_second, current_ampere, voltage_volt: shape (n,).
-        rest_ampere: largest current of a rest, A.
-
-    Raises:
-        JobError: the record has no voltage (``no_initial_state``).
-    """
-    rest = find_usable_rest(time_second, current_ampere, voltage_volt, rest_ampere)
-    if rest is not None:
-        index = rest.stop - 1
-        voltage = end_of_rest_volt(time_second[rest], voltage_volt[rest])
-        return index, voltage, f"rest voltage {voltage:.4f} V at {time_second[index]:.0f} s"
-    known = np.flatnonzero(np.isfinite(voltage_volt))
-    if not len(known):
+        given = _state_at_voltage(equilibrium, state.value, 0.0, f"voltage {state.value:.4f} V, given")
+        return given if given.uncertainty_mv else replace(given, uncertainty_mv=None, uncertainty_soc=None)
+    if known is None:
         reason = "the record has no voltage, so it has no initial state; give initial_state as a state of charge"
         raise JobError(reason, "no_initial_state")
-    index = int(known[0])
-    voltage = float(voltage_volt[index])
-    return index, voltage, f"no rest; first voltage {voltage:.4f} V at {time_second[index]:.0f} s taken as open circuit"
+    at_sample = _state_at_voltage(equilibrium, known.voltage_volt, known.uncertainty_mv, known.source)
+    if throughput_ah < COUNTED_CHARGE * case.capacity_ah:
+        return at_sample
+    words = f", {charge_ah:+.4f} A.h counted to the start"
+    return _carry_on(equilibrium, at_sample, charge_ah, throughput_ah, case, f"{known.source}{words}")
+
+
+def _carry_on(
+    equilibrium: Equilibrium | FullCell,
+    state: StartingState,
+    charge_ah: float,
+    throughput_ah: float,
+    case: SimulationCase,
+    source: str,
+) -> StartingState:
+    """Return the state after a charge, with the uncertainty of the counted charge added."""
+    capacity = _cell_capacity_ah(equilibrium, case)
+    after = _state_at_soc(equilibrium, state.soc + charge_ah / capacity, source)
+    if state.uncertainty_soc is None:
+        return after
+    clipped = after.uncertainty_soc or 0.0
+    uncertainty = float(np.hypot(state.uncertainty_soc, COUNTED_SHARE * throughput_ah / capacity)) + clipped
+    slope = _slope_volt(equilibrium, after.soc)
+    return replace(after, uncertainty_soc=min(uncertainty, 1.0), uncertainty_mv=1e3 * slope * uncertainty)
 
 
 def state_after_charge(
-    state: StartingState, charge_ah: float, case: SimulationCase, at_celsius: float
+    state: StartingState, charge_ah: float, case: SimulationCase, at_celsius: float, throughput_ah: float | None = None
 ) -> StartingState:
     """Return the equilibrium state of a cell after a charge has flowed from a known state.
 
@@ -152,13 +147,40 @@ def state_after_charge(
         charge_ah: in A.h, positive charges the cell.
         case: the simulation, with the cell's capacity.
         at_celsius: temperature in °C.
+        throughput_ah: charge in + charge out, A.h; ``None`` = all of it flowed in one direction.
 
     Raises:
         JobError: the state is outside the set's window (``initial_state_out_of_range``).
     """
     equilibrium = _find_equilibrium(case.model, case.parameter_set, at_celsius)
-    soc = state.soc + charge_ah / _cell_capacity_ah(equilibrium, case)
-    return _state_at_soc(equilibrium, soc, state.source)
+    throughput = abs(charge_ah) if throughput_ah is None else throughput_ah
+    return _carry_on(equilibrium, state, charge_ah, throughput, case, state.source)
+
+
+def spread_uncertainty(
+    state: StartingState, low_ah: float, high_ah: float, case: SimulationCase, at_celsius: float
+) -> StartingState:
+    """Return a state whose uncertainty in mV holds over all of a simulation, not only at its start.
+
+    An uncertain state of charge costs little where the open-circuit voltage is flat, and much where it is steep.
+
+    Args:
+        state: at the start.
+        low_ah, high_ah: smallest and largest charge since the start, A.h, positive into the cell.
+        case: the simulation, with the cell's capacity.
+        at_celsius: temperature in °C.
+    """
+    if state.uncertainty_soc is None or state.uncertainty_mv is None:
+        return state
+    equilibrium = _find_equilibrium(case.model, case.parameter_set, at_celsius)
+    capacity = _cell_capacity_ah(equilibrium, case)
+    least, most = equilibrium.possible_soc
+    low = min(max(state.soc + low_ah / capacity, least), most)
+    high = min(max(state.soc + high_ah / capacity, least), most)
+    if high - low < SLOPE_SOC:
+        return state
+    slope = abs(equilibrium.voltage_at(high) - equilibrium.voltage_at(low)) / (high - low)
+    return replace(state, uncertainty_mv=max(state.uncertainty_mv, 1e3 * slope * state.uncertainty_soc))
 
 
 def _find_equilibrium(
@@ -176,72 +198,56 @@ def _cell_capacity_ah(equilibrium: Equilibrium | FullCell, case: SimulationCase)
     return equilibrium.capacity_ah * case.electrodes_in_parallel / own_electrodes_in_parallel(case.parameter_set)
 
 
-def find_usable_rest(
-    time_second: Floats, current_ampere: Floats, voltage_volt: Floats, rest_ampere: float
-) -> slice | None:
-    """Find the first rest that gives a state; it ends at its last sample with a voltage.
-
-    A rest at the record's start may be of any length; a later one must last ``REST_SECOND``, since a single sample
-    without current between two steps is not a rest.
-
-    Args:
-        time_second, current_ampere, voltage_volt: shape (n,).
-        rest_ampere: largest current of a rest, A.
-
-    Returns:
-        The rest's samples; ``None`` = the record has no such rest.
-    """
-    resting = np.abs(current_ampere) <= rest_ampere
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], resting, [False]]).astype(np.int8)))
-    for first, end in zip(edges[::2], edges[1::2], strict=True):
-        is_long = time_second[end - 1] - time_second[first] >= REST_SECOND
-        known = np.flatnonzero(np.isfinite(voltage_volt[first:end]))
-        if (first == 0 or is_long) and len(known):
-            return slice(int(first), int(first + known[-1]) + 1)
-    return None
-
-
-def end_of_rest_volt(time_second: Floats, voltage_volt: Floats) -> float:
-    """Estimate the voltage at the end of a rest in V, without the noise of a single sample.
-
-    It is the value, at the last sample, of a line through the last part of the rest (``LINE_SHARE`` of its duration),
-    where a relaxation is nearly straight; with fewer than ``LINE_SAMPLES`` samples there, the last voltage.
-
-    Args:
-        time_second, voltage_volt: shape (n,), of the rest; at least one voltage is not NaN.
-    """
-    known = np.isfinite(voltage_volt)
-    since_end = time_second[known] - time_second[known][-1]
-    voltage = voltage_volt[known]
-    late = since_end >= LINE_SHARE * since_end[0]
-    if np.count_nonzero(late) < LINE_SAMPLES:
-        return float(voltage[-1])
-    line = np.polyfit(since_end[late], voltage[late] - voltage[-1], 1)
-    return float(line[1] + voltage[-1])
-
-
-def _state_at_voltage(equilibrium: Equilibrium | FullCell, voltage: float, source: str) -> StartingState:
-    lower = equilibrium.lower_volt
-    upper = equilibrium.upper_volt
-    clipped = min(max(voltage, lower), upper)
-    if abs(clipped - voltage) > CLIP_VOLT:
+def _state_at_voltage(
+    equilibrium: Equilibrium | FullCell, voltage: float, uncertainty_mv: float, source: str
+) -> StartingState:
+    """Return the state at an open-circuit voltage, also one outside the cut-offs if the set's electrodes allow it."""
+    lower, upper = equilibrium.lower_volt, equilibrium.upper_volt
+    low, high = equilibrium.possible_volt
+    clipped = min(max(voltage, low), high)
+    if max(lower - voltage, voltage - upper) > CLIP_VOLT or abs(clipped - voltage) > CLIP_VOLT:
         reason = f"the initial voltage is outside the set's window of {lower:g} to {upper:g} V ({source})"
         advice = "use another parameter set, or give initial_state as a state of charge"
         raise JobError(f"{reason}; {advice}", "initial_state_out_of_range")
+    if not lower <= voltage <= upper:
+        limit = f"upper limit of {upper:g} V" if voltage > upper else f"lower limit of {lower:g} V"
+        source += f", {1e3 * max(lower - voltage, voltage - upper):.3g} mV beyond the set's {limit}"
     if clipped != voltage:
-        source += f", set to the window's edge {clipped:g} V"
-    return _state(equilibrium, equilibrium.soc_at(clipped), source)
+        off = 1e3 * abs(clipped - voltage)
+        source += f", set to {clipped:.4f} V, where the set's range ends at this temperature ({off:.3g} mV off)"
+        uncertainty_mv += off
+    soc = equilibrium.soc_at(clipped)
+    slope = max(_slope_volt(equilibrium, soc), FLAT_VOLT_PER_SOC)
+    uncertainty_soc = min(1e-3 * uncertainty_mv / slope, 1.0)
+    state = _state(equilibrium, soc, source)
+    return replace(state, uncertainty_mv=uncertainty_mv, uncertainty_soc=uncertainty_soc)
+
+
+def _slope_volt(equilibrium: Equilibrium | FullCell, soc: float) -> float:
+    """Return the size of the slope of the open-circuit voltage at a state of charge, V per state of charge."""
+    low, high = equilibrium.possible_soc
+    below, above = max(soc - SLOPE_SOC, low), min(soc + SLOPE_SOC, high)
+    return abs(equilibrium.voltage_at(above) - equilibrium.voltage_at(below)) / (above - below)
 
 
 def _state_at_soc(equilibrium: Equilibrium | FullCell, soc: float, source: str) -> StartingState:
-    clipped = min(max(soc, 0.0), 1.0)
-    if abs(clipped - soc) > CLIP_SOC:
+    """Return a state of charge; one outside 0 to 1 is kept if the set's electrodes allow it.
+
+    Its uncertainty is by how much it was moved to the edge; ``None`` = it was not.
+    """
+    low, high = equilibrium.possible_soc
+    clipped = min(max(soc, low), high)
+    if max(-soc, soc - 1.0) > CLIP_SOC:
         reason = f"the initial state of charge {soc:.3f} ({source}) is outside 0 to 1"
         advice = "check nominal_capacity_ah, the parameter set and initial_state"
         raise JobError(f"{reason}; {advice}", "initial_state_out_of_range")
-    if clipped != soc:
-        source += f", set from {soc:.4f} to {clipped:g}"
-    return _state(equilibrium, clipped, source)
+    if not 0.0 <= soc <= 1.0:
+        source += f", a state of charge of {soc:.4f}, outside the set's window"
+    if clipped == soc:
+        return _state(equilibrium, soc, source)
+    moved = abs(clipped - soc)
+    state = _state(equilibrium, clipped, f"{source}, set to {clipped:.4f}, where the set's range ends")
+    return replace(state, uncertainty_soc=moved, uncertainty_mv=1e3 * _slope_volt(equilibrium, clipped) * moved)
 
 
 def _state(equilibrium: Equilibrium | FullCell, soc: float, source: str) -> StartingState:

@@ -14,13 +14,14 @@ from ...data import columns as c
 from ...data.arrays import Floats
 from ...data.results.cleaning import CycleSummary
 from .charge import interval_charge_ah, interval_energy_wh
+from .record import represented_second, time_mean
 from .steps import classify_steps
 
 __all__ = ["classify_steps", "mean_temperature", "summarise_cycles"]
 THERMOMETERS: Final = (c.SURFACE_TEMPERATURE, c.AMBIENT_TEMPERATURE)
 """Columns of temperatures, the preferred one first."""
 
-SUMMARISED: Final = (c.CYCLE_COUNT, c.STEP_COUNT, c.TEST_TIME, c.VOLTAGE, *THERMOMETERS)
+SUMMARISED: Final = (c.CYCLE_COUNT, c.STEP_COUNT, c.TEST_TIME, c.VOLTAGE, c.FLAGS, *THERMOMETERS)
 
 
 def summarise_cycles(samples: pd.DataFrame) -> tuple[CycleSummary, ...]:
@@ -58,7 +59,8 @@ def _summarise_cycle(columns: Mapping[str, NDArray[Any]], charge: Floats, energy
     """
     voltage = columns[c.VOLTAGE]
     time = columns[c.TEST_TIME]
-    means = (_mean(columns[column]) for column in THERMOMETERS)
+    duration = represented_second(time, columns[c.FLAGS].astype(np.int64))
+    means = (time_mean(columns[column].astype(np.float64), duration) for column in THERMOMETERS)
     return CycleSummary(
         cycle_count=int(columns[c.CYCLE_COUNT][0]),
         first_test_time_second=float(time[0]),
@@ -75,22 +77,15 @@ def _summarise_cycle(columns: Mapping[str, NDArray[Any]], charge: Floats, energy
     )
 
 
-def _mean(column: Floats) -> float:
-    """Return the mean of the known values; NaN if there are none."""
-    known = np.isfinite(column)
-    if not known.any():
-        return float("nan")
-    return float(np.where(known, column, 0.0).sum() / known.sum())
-
-
 def mean_temperature(samples: pd.DataFrame) -> float | None:
-    """Return the mean measured temperature in °C, of the surface or else the chamber; ``None`` without any.
+    """Return the mean measured temperature over time in °C, of the surface or else the chamber; ``None`` without any.
 
     Args:
-        samples: with both temperatures, NaN where missing.
+        samples: of a cleaned partition, with both temperatures, NaN where missing.
     """
+    duration = represented_second(samples[c.TEST_TIME].to_numpy(np.float64), samples[c.FLAGS].to_numpy(np.int64))
     for column in THERMOMETERS:
-        mean = samples[column].mean()
+        mean = time_mean(samples[column].to_numpy(np.float64), duration)
         if np.isfinite(mean):
-            return float(mean)
+            return mean
     return None

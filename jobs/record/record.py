@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,7 @@ class Record:
         cycle_count, step_count: from 1.
         step_type: places in ``data.columns.STEP_TYPES``, -1 = none of them; ``None`` = unknown throughout.
         ambient_celsius, surface_celsius: °C, NaN where not measured; ``None`` = not measured at all.
+        step_id: the step number of the cycler's schedule, NaN where missing; ``None`` = unknown throughout.
     """
 
     time_second: Floats
@@ -37,6 +38,7 @@ class Record:
     step_type: Codes | None = None
     ambient_celsius: Floats | None = None
     surface_celsius: Floats | None = None
+    step_id: Floats | None = None
 
     def from_index(self, first: int) -> Record:
         """Return the record from sample ``first`` on."""
@@ -58,7 +60,18 @@ class Record:
         edges: Mask = is_inserted(self.flags)
         return edges
 
-    def _slice(self, rows: slice) -> Record:
+    def take(self, rows: Indices) -> Record:
+        """Return some of the samples; what is left out between two of them becomes a gap, in which no charge flows.
+
+        Args:
+            rows: indices of the samples, in time order.
+        """
+        taken = self._slice(rows)
+        flags = taken.flags.copy()
+        flags[np.flatnonzero(np.diff(rows) != 1) + 1] |= flag_bit("time_gap")
+        return replace(taken, flags=flags)
+
+    def _slice(self, rows: slice | Indices) -> Record:
         sliced: dict[str, Any] = {}
         for name in self.__dataclass_fields__:
             column = getattr(self, name)
@@ -90,6 +103,7 @@ def make_record(samples: pd.DataFrame) -> Record:
         step_type=_step_types(samples),
         ambient_celsius=samples[c.AMBIENT_TEMPERATURE].to_numpy(float),
         surface_celsius=samples[c.SURFACE_TEMPERATURE].to_numpy(float),
+        step_id=samples[c.STEP_ID].to_numpy(float),
     )
 
 
@@ -112,20 +126,43 @@ def cycle_starts(record: Record) -> Indices:
 
 
 def sample_duration_second(record: Record) -> Floats:
+    """Return the time that each sample of a record represents (:func:`represented_second`)."""
+    return represented_second(record.time_second, record.flags)
+
+
+def represented_second(time_second: Floats, flags: Integers) -> Floats:
     """Return the time that each sample represents, in s, shape (n,): half of the intervals before and after it.
 
     An inserted sample represents no time: its neighbours represent the same time as without it.
 
     Args:
-        record: a power cut in it counts as no time.
+        time_second: shape (n,), increasing; a power cut counts as no time.
+        flags: the bits of the cleaning rules, shape (n,).
     """
-    interval = np.diff(record.time_second)
-    interval[(record.flags[1:] & flag_bit("time_gap")) != 0] = 0.0
-    duration = np.zeros(len(record.time_second))
-    rows = np.flatnonzero(~record.inserted)
+    interval = np.diff(time_second)
+    interval[(flags[1:] & flag_bit("time_gap")) != 0] = 0.0
+    duration = np.zeros(len(time_second))
+    rows = np.flatnonzero(~is_inserted(flags))
     if len(rows) < len(duration):
         elapsed = np.concatenate([[0.0], np.cumsum(interval)])
         interval = np.diff(elapsed[rows])
     duration[rows[:-1]] += 0.5 * interval
     duration[rows[1:]] += 0.5 * interval
     return duration
+
+
+def time_mean(value: Floats, duration_second: Floats) -> float:
+    """Return the mean over time of the known values; NaN if there are none.
+
+    Args:
+        value: shape (n,), NaN where missing.
+        duration_second: the time that each sample represents, shape (n,); where the known values represent no time at
+            all, as a single sample does, each counts the same.
+    """
+    known = np.isfinite(value)
+    if not known.any():
+        return float("nan")
+    weight = duration_second[known]
+    if not weight.sum() > 0.0:
+        weight = np.ones(len(weight))
+    return float(np.average(value[known], weights=weight))

@@ -128,18 +128,21 @@ class ErrorSums:
         )
 
 
-def sum_errors(record: Record, voltage_volt: Floats, windows: StepWindows) -> ErrorSums:
+def sum_errors(record: Record, voltage_volt: Floats, windows: StepWindows, compared: Mask | None = None) -> ErrorSums:
     """Sum the errors of each cycle, step type and window; samples without a measured voltage do not count.
 
     Args:
         record: with the measured voltage.
         voltage_volt: simulated, V, shape (n,).
         windows: of :func:`kilocell.jobs.record.step_windows.find_windows`.
+        compared: samples that count, shape (n,); ``None`` = all. The others only tell the error before a step.
     """
     kind = np.full(len(record.time_second), -1, np.int8) if record.step_type is None else record.step_type
     error = 1e3 * (voltage_volt - record.voltage_volt)
     known = np.isfinite(error)
     change = (error - error[_last_known(known)[windows.started]]) ** 2
+    if compared is not None:
+        known &= compared
     columns: Any = (
         error,
         change,

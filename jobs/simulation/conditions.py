@@ -2,138 +2,161 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 
-from ..current_profile.temperature import Temperature, find_temperature
-from ..models.initial_state import REST_SECOND, StartingState, find_starting_state, state_after_charge
+from ..current_profile.temperature import Temperature, find_temperature, rest_celsius
+from ..models.initial_state import find_starting_state, spread_uncertainty, state_after_charge
 from ..models.simulation_case import SimulationCase
 from ..record.charge import REST_CURRENT_PER_AH, interval_charge_ah
+from ..record.known_states import OpenCircuitSample, find_known_state, find_lead
 from ..record.record import Record
 from .replay import Conditions
-from .stretches import slice_record
 
-NEGLIGIBLE_CHARGE_SHARE = 1e-4
-"""Share of the capacity, as much as the noise of a rest: a smaller charge between a rest and a cycle is ignored."""
+GIVEN: Final = ("soc", "voltage")
+"""Policies by which the user gives the state at the start."""
 
 
-def find_conditions(
-    record: Record,
-    case: SimulationCase,
-    state_record: Record | None = None,
-    temperature: Temperature | None = None,
-) -> Conditions:
-    """Find initial state and temperature of a replay.
+@dataclass(frozen=True, slots=True)
+class KnownStart:
+    """What the record says about the state at a stretch's start.
 
     Args:
-        record: the samples that are replayed.
-        state_record: samples from which the state is found, at the first of them; ``None`` = ``record``.
-        temperature: where it is known already; ``None`` = it is found from ``record`` and the settings.
+        known: the sample whose open-circuit voltage is known; ``None`` = the record has no voltage.
+        lead: index of the sample from which the model is solved, so that it has the cell's gradients at the stretch's
+            start; the stretch's first sample = from there.
+    """
+
+    known: OpenCircuitSample | None
+    lead: int
+
+
+def find_record_start(record: Record, case: SimulationCase) -> KnownStart:
+    """Find what a whole record says about the state at its start; nothing is needed where the user gives it."""
+    if case.cell.initial_state.policy in GIVEN:
+        return KnownStart(None, 0)
+    return KnownStart(find_known_state(record, 0, len(record.time_second), case.capacity_ah), 0)
+
+
+def find_case_temperature(
+    part: Record, case: SimulationCase, record: Record | None = None, first: int = 0
+) -> Temperature:
+    """Find the temperature of a replay of some samples.
+
+    Args:
+        part: the samples.
+        case: the simulation.
+        record: the cell's whole record, in which a rest before the samples is looked for; ``None`` = ``part``.
+        first: index of the first sample in it.
+    """
+    at_rest = None
+    if case.cell.temperature == "rest":
+        at_rest = rest_celsius(record or part, first, REST_CURRENT_PER_AH * case.capacity_ah)
+    return find_temperature(part, case.cell, case.model, case.parameter_set, case.measured_celsius, at_rest)
+
+
+def find_conditions(record: Record, case: SimulationCase, start: KnownStart | None = None) -> Conditions:
+    """Find initial state and temperature of a replay of a whole record.
+
+    Args:
+        start: what the record says about the state at its start; ``None`` = it is found.
 
     Raises:
-        JobError: the samples have no voltage (``no_initial_state``), or their state is outside the parameter set's
-            window (``initial_state_out_of_range``).
+        JobError: as of :func:`find_stretch_conditions`.
     """
-    if temperature is None:
-        temperature = find_case_temperature(record, case)
-    if state_record is None:
-        state_record = record
-    state = find_starting_state(
-        case,
-        state_record.time_second,
-        state_record.current_ampere,
-        state_record.voltage_volt,
-        state_record.flags,
-        temperature.first_celsius,
-    )
-    return Conditions(state, case.electrodes_in_parallel, case.capacity_ah, temperature, case.parameter_set.overrides)
+    return find_stretch_conditions(record, record, 0, start or find_record_start(record, case), case)
 
 
-def find_case_temperature(record: Record, case: SimulationCase) -> Temperature:
-    """Find the temperature of a replay of some samples."""
-    return find_temperature(record, case.cell, case.model, case.parameter_set, case.measured_celsius)
-
-
-def samples_fixing_state(record: Record, first: int, end: int, capacity_ah: float) -> slice:
-    """Choose the samples from which the state at a cycle's start is found.
-
-    They begin with a rest in this cycle or in the one before it. Of several rests, the one is chosen with the least
-    charge between it and the cycle's start. A rest must last ``REST_SECOND``. Without a rest they are the cycle's own.
+def find_known_start(record: Record, first: int, end: int, capacity_ah: float, *, is_given: bool = False) -> KnownStart:
+    """Find what a record says about the state at a stretch's start, and from where the stretch is solved.
 
     Args:
         record: the whole record.
-        first: index of the cycle's first sample.
-        end: index after the cycle's last sample.
+        first: index of the stretch's first sample.
+        end: index after its last sample.
         capacity_ah: A.h, of the cell; the current of a rest scales with it.
-
-    Returns:
-        A slice of the record's samples, which ends at ``end``.
+        is_given: whether the user gives the state at the start, so that nothing before it is solved.
     """
-    if first == 0:
-        return slice(0, end)
-    begin = int(np.searchsorted(record.cycle_count, record.cycle_count[first - 1]))
-    both = slice_record(record, begin, end)
-    time = both.time_second
-    resting = np.abs(both.current_ampere) <= REST_CURRENT_PER_AH * capacity_ah
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], resting, [False]]).astype(np.int8)))
-    steps = np.abs(interval_charge_ah(time, both.current_ampere, both.flags))
-    throughput = np.concatenate([[0.0], np.cumsum(steps)])
-    cycle_start = first - begin
-    rests: list[tuple[float, int]] = []
-    for start, stop in zip(edges[::2], edges[1::2], strict=True):
-        too_short = time[stop - 1] - time[start] < REST_SECOND
-        if too_short or not np.isfinite(both.voltage_volt[start:stop]).any():
-            continue
-        if start <= cycle_start <= stop:
-            charge = 0.0
-        else:
-            charge = float(min(abs(throughput[cycle_start] - throughput[edge]) for edge in (start, stop - 1)))
-        rests.append((charge, begin + int(start)))
-    if not rests:
-        return slice(first, end)
-    _, nearest = min(rests)
-    return slice(nearest, end)
+    if is_given:
+        return KnownStart(None, first)
+    lead = find_lead(record, first, capacity_ah)
+    return KnownStart(find_known_state(record, lead, end, capacity_ah), lead)
 
 
 def find_stretch_conditions(
     record: Record,
-    stretch_record: Record,
+    solved_record: Record,
     first: int,
-    state_samples: slice,
+    start: KnownStart,
     case: SimulationCase,
     temperature: Temperature | None = None,
 ) -> Conditions:
-    """Find the conditions of a stretch that starts from its own initial state.
+    """Find the conditions of a stretch that starts from its own initial state, at the first sample that is solved.
 
     Args:
         record: the whole record.
-        stretch_record: the samples of the stretch.
+        solved_record: the samples that are solved, from ``start.lead`` on.
         first: index of the stretch's first sample in the whole record.
-        state_samples: as :func:`samples_fixing_state` gives them.
+        start: as :func:`find_known_start` gives it.
         temperature: where it is known already; ``None`` = it is found.
+
+    Raises:
+        JobError: the record has no voltage (``no_initial_state``), or the state is outside the parameter set's window
+            (``initial_state_out_of_range``).
     """
-    state_record = slice_record(record, state_samples.start, state_samples.stop)
-    conditions = find_conditions(stretch_record, case, state_record, temperature)
-    return replace(conditions, state=_state_at_cycle_start(record, first, state_samples, conditions, case))
+    if temperature is None:
+        part = solved_record.from_index(first - start.lead)
+        temperature = find_case_temperature(part, case, record, first)
+        if temperature.profile is not None and start.lead < first:
+            temperature = find_case_temperature(solved_record, case, record, first)
+    charge = throughput = 0.0
+    if start.known is not None:
+        charge, throughput = _charge_between(record, start.known.index, start.lead)
+    state = find_starting_state(case, start.known, charge, throughput, temperature.first_celsius)
+    if start.lead < first:
+        lead_second = float(record.time_second[start.lead])
+        state = replace(state, source=f"{state.source}; solved from {lead_second:.0f} s on")
+    return Conditions(state, case.electrodes_in_parallel, case.capacity_ah, temperature, case.parameter_set.overrides)
 
 
-def _state_at_cycle_start(
-    record: Record, first: int, state_samples: slice, conditions: Conditions, case: SimulationCase
-) -> StartingState:
-    """Count the charge between the first of the samples that fix the state and the cycle's start."""
-    state = conditions.state
-    if case.cell.initial_state.policy in ("soc", "voltage") or state_samples.start == first:
-        return state
-    low = min(first, state_samples.start)
-    high = max(first, state_samples.start)
-    window = slice(low, high + 1)
-    charge = interval_charge_ah(record.time_second[window], record.current_ampere[window], record.flags[window]).sum()
-    charge *= 1.0 if state_samples.start < first else -1.0
-    if abs(charge) < NEGLIGIBLE_CHARGE_SHARE * conditions.capacity_ah:
-        return state
-    source = f"{state.source}, and {charge:+.4f} A.h counted on to the cycle's start"
-    return state_after_charge(replace(state, source=source), charge, case, conditions.temperature.celsius)
+def _charge_between(record: Record, known: int, start: int) -> tuple[float, float]:
+    """Return the charge from one sample to another in A.h, and charge in + charge out in between."""
+    window = slice(min(known, start), max(known, start) + 1)
+    charge = interval_charge_ah(record.time_second[window], record.current_ampere[window], record.flags[window])
+    sign = 1.0 if known < start else -1.0
+    return sign * float(charge.sum()), float(np.abs(charge).sum())
+
+
+def spread_over(conditions: Conditions, record: Record, case: SimulationCase) -> Conditions:
+    """Return conditions whose state has its uncertainty over all of the samples, not only at the first.
+
+    Args:
+        record: the samples that are simulated.
+    """
+    charge = np.cumsum(interval_charge_ah(record.time_second, record.current_ampere, record.flags))
+    low = float(np.min(charge, initial=0.0))
+    high = float(np.max(charge, initial=0.0))
+    state = spread_uncertainty(conditions.state, low, high, case, conditions.temperature.celsius)
+    return replace(conditions, state=state)
+
+
+def conditions_after_lead(conditions: Conditions, lead: Record, case: SimulationCase) -> Conditions:
+    """Return the conditions at the end of a lead-in: the average state there, as the counted charge gives it.
+
+    Args:
+        conditions: at the first sample of the lead-in.
+        lead: the samples from there to the stretch's first one, inclusive.
+    """
+    charge = interval_charge_ah(lead.time_second, lead.current_ampere, lead.flags)
+    temperature = conditions.temperature
+    celsius = temperature.celsius
+    if temperature.profile is not None:
+        celsius = temperature.profile.at(float(lead.time_second[-1]))
+    throughput = float(np.abs(charge).sum())
+    state = state_after_charge(conditions.state, float(charge.sum()), case, celsius, throughput)
+    return replace(conditions, state=state)
 
 
 def continue_conditions(

@@ -1,23 +1,36 @@
-"""Selected cycles: each stretch is solved by itself, so that a failure of one does not lose the others."""
+"""Selected parts of a record: each stretch is solved by itself, so that a failure of one does not lose the others."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
+from ...data.arrays import Mask
 from ...data.cycle_selection import format_ranges
 from ...data.errors import JobError
 from ...data.results.simulation import CycleState
+from ...data.step_selection import StepSelection
 from ..current_profile.compression_error import CompressionError, join_errors
-from ..current_profile.temperature import Temperature, find_temperature, join_temperatures
+from ..current_profile.temperature import join_temperatures
 from ..models.simulation_case import SimulationCase, resolve_without_fitted_soc
+from ..record.charge import interval_charge_ah
 from ..record.record import Record
 from .attempts import ReplayProblem, compress_within_charge_limit, try_attempts_within_limit
-from .conditions import continue_conditions, find_stretch_conditions, samples_fixing_state
+from .conditions import (
+    GIVEN,
+    KnownStart,
+    conditions_after_lead,
+    continue_conditions,
+    find_case_temperature,
+    find_known_start,
+    find_stretch_conditions,
+    spread_over,
+)
 from .replay import Conditions, Replayed, ReplayEndedError
+from .settled_state import settle_start
 from .solver_windows import TimeLimit
-from .stretches import Stretch, join_profiles, join_records, join_replays, slice_record
+from .stretches import Stretch, compared_samples, join_profiles, join_records, join_replays, slice_record
 
 MOST_REASONS: Final = 3
 """Failed stretches whose reasons an error gives in full."""
@@ -51,7 +64,7 @@ class FailedStretch:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SelectedSolutions:
-    """The solutions of the selected cycles, in order.
+    """The solutions of the selected parts, in order.
 
     Args:
         attempts: what was tried in all stretches, one line each.
@@ -63,9 +76,30 @@ class SelectedSolutions:
 
     @property
     def states(self) -> tuple[CycleState, ...]:
-        """The state that each solved stretch began from."""
-        starts = ((one.stretch.cycles[0], one.problem.conditions.state) for one in self.solved)
-        return tuple(CycleState(cycle, state.soc, state.voltage_volt, state.source) for cycle, state in starts)
+        """The state that each solved stretch began from; of several in one cycle, the first."""
+        states: dict[int, CycleState] = {}
+        for one in self.solved:
+            state = one.problem.conditions.state
+            cycle = one.stretch.cycles[0]
+            found = (state.soc, state.voltage_volt, state.source, state.uncertainty_mv, state.uncertainty_soc)
+            states.setdefault(cycle, CycleState(cycle, *found))
+        return tuple(states.values())
+
+    @property
+    def least_known(self) -> dict[str, Any]:
+        """The largest uncertainties of the stretches' states, as fields of a result; ``None`` = all are given."""
+        states = [one.problem.conditions.state for one in self.solved]
+        millivolts = [state.uncertainty_mv for state in states if state.uncertainty_mv is not None]
+        socs = [state.uncertainty_soc for state in states if state.uncertainty_soc is not None]
+        return {
+            "state_uncertainty_mv": max(millivolts, default=None),
+            "state_uncertainty_soc": max(socs, default=None),
+        }
+
+    @property
+    def compared(self) -> Mask:
+        """Which samples of the joined replay are selected, shape (samples,)."""
+        return compared_samples([one.stretch for one in self.solved])
 
     @property
     def compression(self) -> CompressionError:
@@ -73,7 +107,7 @@ class SelectedSolutions:
         return join_errors([(one.compression, len(one.replayed.time_second)) for one in self.solved])
 
     def joined(self, record: Record) -> tuple[ReplayProblem, Replayed]:
-        """Join the solved stretches into one problem and one replay, over the samples of these cycles alone."""
+        """Join the solved stretches into one problem and one replay, over the samples of these stretches alone."""
         first = self.solved[0].problem
         rows = join_records(record, [one.stretch for one in self.solved])
         profile = join_profiles([one.problem.profile for one in self.solved])
@@ -84,17 +118,32 @@ class SelectedSolutions:
 
     @property
     def reason(self) -> str:
-        """In words: which cycles failed and why, and which were solved."""
-        failed = [cycle for failure in self.failures for cycle in failure.stretch.cycles]
-        solved = [cycle for one in self.solved for cycle in one.stretch.cycles]
-        words = f"{len(failed)} of {len(failed) + len(solved)} cycles failed ({format_ranges(failed)}): "
+        """In words: which parts failed and why, and which were solved."""
+        words = f"{self._describe_counts()}: "
         words += "; ".join(f"{failure.stretch.name}: {failure.error}" for failure in self.failures[:MOST_REASONS])
         more = len(self.failures) - MOST_REASONS
         if more > 0:
             words += f"; and {more} more"
-        if solved:
-            words += f"; the curves of cycles {format_ranges(solved)} are kept"
-        return words
+        if not self.solved:
+            return words
+        if self._are_cycles:
+            solved = [cycle for one in self.solved for cycle in one.stretch.cycles]
+            return f"{words}; the curves of cycles {format_ranges(solved)} are kept"
+        return f"{words}; curves and errors of the other {len(self.solved)} are kept"
+
+    @property
+    def _are_cycles(self) -> bool:
+        """Whether all stretches are whole cycles."""
+        stretches = [one.stretch for one in self.solved] + [one.stretch for one in self.failures]
+        names = {span.name for stretch in stretches for span in stretch.spans}
+        return not any(", " in name for name in names)
+
+    def _describe_counts(self) -> str:
+        if self._are_cycles:
+            failed = [cycle for failure in self.failures for cycle in failure.stretch.cycles]
+            solved = [cycle for one in self.solved for cycle in one.stretch.cycles]
+            return f"{len(failed)} of {len(failed) + len(solved)} cycles failed ({format_ranges(failed)})"
+        return f"{len(self.failures)} of {len(self.failures) + len(self.solved)} stretches failed"
 
 
 def solve_selected(
@@ -114,9 +163,7 @@ def solve_selected(
         try:
             if limit.is_passed:
                 raise limit.error(f"the start of {stretch.name}")
-            with limit.pause():  # the equilibrium of a parameter set takes seconds, once
-                problem = _make_problem(record, stretch, case, limit, before)
-            problem, replayed, attempts, compression = try_attempts_within_limit(problem)
+            before = _solve_stretch(record, stretch, case, limit, before)
         except JobError as error:
             attempts = error.attempts if isinstance(error, ReplayEndedError) else ()
             before = FailedStretch(stretch, error, attempts)
@@ -126,10 +173,72 @@ def solve_selected(
                 failures += [FailedStretch(rest, error) for rest in stretches[place + 1 :]]
                 break
             continue
-        before = SolvedStretch(stretch, problem, replayed, attempts, compression)
         solved.append(before)
-        tried += [f"{stretch.name}: {words}" for words in attempts]
+        tried += [f"{stretch.name}: {words}" for words in before.attempts]
     return SelectedSolutions(tuple(solved), tuple(failures), tuple(tried))
+
+
+def _solve_stretch(
+    record: Record,
+    stretch: Stretch,
+    case: SimulationCase,
+    limit: TimeLimit,
+    before: SolvedStretch | FailedStretch | None,
+) -> SolvedStretch:
+    """Solve a stretch, from before its start if the cell did not rest there; what is before is then cut off.
+
+    Raises:
+        JobError: it has no solution.
+    """
+    start = _find_start(record, stretch, case, limit, before)
+    with limit.pause():  # the equilibrium of a parameter set takes seconds, once
+        problem = _make_problem(record, stretch, case, limit, before, start)
+    try:
+        problem, replayed, attempts, compression = try_attempts_within_limit(problem)
+    except ReplayEndedError as error:
+        if start.lead == stretch.first or error.code == "time_limit":
+            raise
+        failed = f"from {record.time_second[start.lead]:.0f} s on, before its start, there is no solution: {error}"
+        start = replace(start, lead=stretch.first)
+        with limit.pause():
+            problem = _make_problem(record, stretch, case, limit, before, start)
+        problem, replayed, attempts, compression = try_attempts_within_limit(problem)
+        attempts = (failed, *attempts)
+    problem, replayed = _without_lead(problem, replayed, stretch.first - start.lead)
+    problem = replace(problem, conditions=spread_over(problem.conditions, problem.record, problem.case))
+    return SolvedStretch(stretch, problem, replayed, attempts, compression)
+
+
+def _find_start(
+    record: Record,
+    stretch: Stretch,
+    case: SimulationCase,
+    limit: TimeLimit,
+    before: SolvedStretch | FailedStretch | None,
+) -> KnownStart:
+    """Find what the record says about the state at a stretch's start; nothing is needed where the user gives it."""
+    policy = case.settings.cell.initial_state.policy
+    continued = isinstance(before, SolvedStretch) and policy == "previous_cycle"
+    case_here = case if before is None else resolve_without_fitted_soc(case)
+    is_given = continued or case_here.cell.initial_state.policy in GIVEN
+    start = find_known_start(record, stretch.first, stretch.end, case.capacity_ah, is_given=is_given)
+    return settle_start(start, record, case_here, limit)
+
+
+def _without_lead(problem: ReplayProblem, replayed: Replayed, lead: int) -> tuple[ReplayProblem, Replayed]:
+    """Return a solved problem and its replay without the first ``lead`` samples."""
+    if not lead:
+        return problem, replayed
+    conditions = conditions_after_lead(problem.conditions, problem.record.until_index(lead + 1), problem.case)
+    rest = slice(lead, None)
+    replayed = Replayed(
+        replayed.time_second[rest],
+        replayed.voltage_volt[rest],
+        replayed.current_ampere[rest],
+        replayed.charge_ah[rest] - replayed.charge_ah[lead],
+        replayed.excess[rest],
+    )
+    return replace(problem, record=problem.record.from_index(lead), conditions=conditions), replayed
 
 
 def _make_problem(
@@ -138,36 +247,41 @@ def _make_problem(
     case: SimulationCase,
     limit: TimeLimit,
     before: SolvedStretch | FailedStretch | None,
+    start: KnownStart,
 ) -> ReplayProblem:
-    part = slice_record(record, stretch.first, stretch.end)
-    if len(part.time_second) < 2:
+    if stretch.end - stretch.first < 2:
         raise JobError("it has only one sample", "too_short")
-    conditions = _find_conditions(record, stretch, part, case, before)
+    part = slice_record(record, start.lead, stretch.end)
+    conditions = _find_conditions(record, stretch, part, case, before, start)
     return ReplayProblem(part, case, conditions, compress_within_charge_limit(part, case.capacity_ah), limit)
 
 
 def _find_conditions(
-    record: Record, stretch: Stretch, part: Record, case: SimulationCase, before: SolvedStretch | FailedStretch | None
+    record: Record,
+    stretch: Stretch,
+    part: Record,
+    case: SimulationCase,
+    before: SolvedStretch | FailedStretch | None,
+    start: KnownStart,
 ) -> Conditions:
     continues = case.settings.cell.initial_state.policy == "previous_cycle"
     # A fitted initial state is the one of the first selected cycle; the others have their own initial states.
     case_here = case if before is None else resolve_without_fitted_soc(case)
     if isinstance(before, SolvedStretch) and continues:
         charge = float(before.replayed.charge_ah[-1])
-        temperature = _continue_temperature(part, case, before)
+        if isinstance(case.settings.cycles, StepSelection):
+            charge += _charge_between_ah(record, before.stretch.end - 1, stretch.first)
+        temperature = find_case_temperature(part, case, record, stretch.first)
         cycle = before.stretch.cycles[-1]
         return continue_conditions(before.problem.conditions, cycle, charge, case_here, temperature)
-    state_samples = samples_fixing_state(record, stretch.first, stretch.end, case.capacity_ah)
-    conditions = find_stretch_conditions(record, part, stretch.first, state_samples, case_here)
+    conditions = find_stretch_conditions(record, part, stretch.first, start, case_here)
     if before is not None and continues:
         source = f"{before.stretch.name} failed, so its end tells no state; {conditions.state.source}"
         conditions = replace(conditions, state=replace(conditions.state, source=source))
     return conditions
 
 
-def _continue_temperature(part: Record, case: SimulationCase, before: SolvedStretch) -> Temperature:
-    """The temperature of a stretch that continues the one before."""
-    temperature = before.problem.conditions.temperature
-    if temperature.profile is None:
-        return temperature
-    return find_temperature(part, case.cell, case.model, case.parameter_set, temperature.celsius)
+def _charge_between_ah(record: Record, last: int, first: int) -> float:
+    """Return the charge between two samples in A.h: the steps that are left out charge or discharge the cell."""
+    passed = slice_record(record, last, max(first, last) + 1)
+    return float(interval_charge_ah(passed.time_second, passed.current_ampere, passed.flags).sum())

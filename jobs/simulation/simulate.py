@@ -12,21 +12,36 @@ import pandas as pd
 from ...data.errors import FailedSimulationError, JobError
 from ...data.results.simulation import SimulationResult
 from ...data.settings import SimulateSettings
+from ...data.step_selection import StepSelection
 from ..models.pybamm_models import check_set
 from ..models.simulation_case import SimulationCase, resolve_simulation
 from ..record.charge import REST_CURRENT_PER_AH
 from ..record.record import Record, make_record
 from ..record.usable_current import require_current, voltage_moves
 from .attempts import ReplayProblem, compress_within_charge_limit, try_attempts_within_limit
-from .conditions import find_conditions
+from .conditions import find_conditions, find_record_start, spread_over
 from .replay import ReplayEndedError
 from .result import describe_cutoff, failed_simulation, make_frame, make_result
 from .selected_cycles import solve_selected
+from .settled_state import settle_start
 from .solver_windows import TimeLimit
+from .stretch_results import compare_stretches
 from .stretches import Stretch, choose_stretches, join_records
 
 MOST_RATE: Final = 100.0
 """Highest plausible C-rate, 1/h: a larger current has a wrong unit, or the capacity is wrong."""
+
+KEPT_OF_OTHERS: Final = (
+    "solve_seconds",
+    "attempts",
+    "comparisons",
+    "step_comparisons",
+    "cycle_states",
+    "stretches",
+    "state_uncertainty_mv",
+    "state_uncertainty_soc",
+)
+"""Fields that a failed simulation keeps of the stretches that did not fail."""
 
 HINTS: Final = {
     "left_range": "check nominal_capacity_ah, initial_state and the parameter set",
@@ -68,7 +83,8 @@ def simulate(samples: pd.DataFrame, settings: SimulateSettings, measured_celsius
     case = resolve_simulation(settings, measured_celsius)
     require_current(selected.current_ampere, selected.voltage_volt, case.capacity_ah)
     check_set(case.model, case.set_key)
-    _refuse_implausible(selected, case.capacity_ah)
+    # The current of a rest or a hold alone says nothing about the unit.
+    _refuse_implausible(record if isinstance(settings.cycles, StepSelection) else selected, case.capacity_ah)
     if settings.cycles.whole:
         return _simulate_whole(record, case)
     return _simulate_selected(record, stretches, missing, case)
@@ -77,8 +93,9 @@ def simulate(samples: pd.DataFrame, settings: SimulateSettings, measured_celsius
 def _simulate_whole(record: Record, case: SimulationCase) -> SimulationOutput:
     """Simulate the whole record in one go."""
     profile = compress_within_charge_limit(record, case.capacity_ah)
-    conditions = find_conditions(record, case)
     limit = TimeLimit(case.settings.time_limit_second)
+    start = settle_start(find_record_start(record, case), record, case, limit)
+    conditions = find_conditions(record, case, start)
     problem = ReplayProblem(record, case, conditions, profile, limit)
     began = time.perf_counter()
     try:
@@ -86,6 +103,7 @@ def _simulate_whole(record: Record, case: SimulationCase) -> SimulationOutput:
     except ReplayEndedError as error:
         raise _failed(problem, error, time.perf_counter() - began) from error
     seconds = time.perf_counter() - began
+    problem = replace(problem, conditions=spread_over(problem.conditions, record, case))
     result = replace(make_result(problem, replayed, compression), solve_seconds=seconds, attempts=attempts)
     return SimulationOutput(make_frame(problem, replayed), result)
 
@@ -93,10 +111,10 @@ def _simulate_whole(record: Record, case: SimulationCase) -> SimulationOutput:
 def _simulate_selected(
     record: Record, stretches: tuple[Stretch, ...], missing: str, case: SimulationCase
 ) -> SimulationOutput:
-    """Simulate each of the selected cycles; if one fails, the error carries the curves of the others.
+    """Simulate each of the selected parts; if one fails, the error carries curves and errors of the others.
 
     Args:
-        missing: in words which of the selected cycles the record lacks; "" = none.
+        missing: in words what of the selection the record lacks; "" = none.
     """
     began = time.perf_counter()
     selected = solve_selected(record, stretches, case, TimeLimit(case.settings.time_limit_second))
@@ -108,17 +126,26 @@ def _simulate_selected(
         first_error = selected.failures[0].error
         raise JobError(selected.reason, first_error.code) from first_error
     problem, replayed = selected.joined(record)
-    frame = make_frame(problem, replayed)
-    if selected.failures:
-        code = selected.failures[0].error.code
-        reason = selected.reason
-        if code in HINTS:
-            reason = f"{reason}; {HINTS[code]}"
-        partial = replace(failed_simulation(problem, replayed), solve_seconds=seconds, attempts=attempts)
-        raise FailedSimulationError(reason, code, partial, frame)
-    result = make_result(problem, replayed, selected.compression)
-    result = replace(result, solve_seconds=seconds, attempts=attempts, cycle_states=selected.states)
-    return SimulationOutput(frame, result)
+    compared = selected.compared
+    result = make_result(problem, replayed, selected.compression, compared)
+    result = replace(
+        result,
+        solve_seconds=seconds,
+        attempts=attempts,
+        cycle_states=selected.states,
+        **selected.least_known,
+        stretches=compare_stretches(record, selected, replayed),
+    )
+    frame = make_frame(problem, replayed, compared)
+    if not selected.failures:
+        return SimulationOutput(frame, result)
+    code = selected.failures[0].error.code
+    reason = selected.reason
+    if code in HINTS:
+        reason = f"{reason}; {HINTS[code]}"
+    kept = {name: getattr(result, name) for name in KEPT_OF_OTHERS}
+    partial = replace(failed_simulation(problem, replayed, compared), **kept)
+    raise FailedSimulationError(reason, code, partial, frame)
 
 
 def _failed(problem: ReplayProblem, error: ReplayEndedError, seconds: float) -> FailedSimulationError:

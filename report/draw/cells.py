@@ -45,11 +45,15 @@ class SimulatedCurve:
         frame: ``test_time_second``, ``simulated_voltage_volt`` and ``voltage_error_volt`` at the measured samples;
             missing values where nothing was simulated.
         failed: why it failed, in a few words; "" = it did not fail.
+        start: how uncertain its starting state is, in a few words; "" = not so that it matters.
+        has_other_stretches: whether other stretches of its selection failed; those of the frame are complete.
     """
 
     name: str
     frame: pd.DataFrame
     failed: str = ""
+    start: str = ""
+    has_other_stretches: bool = False
 
 
 def rmse_mv(simulated: SimulatedCurve) -> float:
@@ -110,7 +114,7 @@ def draw_voltages(axes: Axes, measured: pd.DataFrame, simulated: Sequence[Simula
             style |= FAILED
         label = f"{displayable_name(simulation.name)}: {_describe_error(simulation)}"
         lines.append(draw_line(axes, simulation.frame, "simulated_voltage_volt", holes, label=label, **style))
-        if simulation.failed:
+        if simulation.failed and not simulation.has_other_stretches:
             _mark_end(axes, simulation.frame, "simulated_voltage_volt", 1.0, str(style["color"]))
     axes.set_ylabel("Voltage (V)")
     return lines
@@ -130,7 +134,7 @@ def draw_error_curves(axes: Axes, simulated: Sequence[SimulatedCurve], holes: Ma
         if simulation.failed:
             style |= FAILED
         draw_line(axes, simulation.frame, "voltage_error_volt", holes, MILLIVOLT, rows, **style)
-        if simulation.failed:
+        if simulation.failed and not simulation.has_other_stretches:
             _mark_end(axes, simulation.frame, "voltage_error_volt", MILLIVOLT, str(style["color"]))
     axes.set_ylabel("Simulated −\nmeasured (mV)")
     axes.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=ROUND_STEPS))
@@ -169,8 +173,12 @@ def _describe_error(simulation: SimulatedCurve) -> str:
     """Return the RMSE of a simulation for the legend; for a failed one also where it ended and why."""
     rmse = rmse_mv(simulation)
     rmse_text = "no measured voltage" if np.isnan(rmse) else f"{rmse:.1f} mV"
+    if simulation.start:
+        rmse_text += f", {simulation.start}"
     if not simulation.failed:
         return rmse_text
+    if simulation.has_other_stretches:
+        return f"{rmse_text}; other stretches failed ({simulation.failed})"
     known = simulation.frame[simulation.frame["simulated_voltage_volt"].notna()]
     if not len(known):
         return f"failed before this ({simulation.failed})"

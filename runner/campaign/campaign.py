@@ -31,9 +31,9 @@ from ...data.settings import (
 )
 from .checks import find_table_problems
 from .errors import campaign_error, describe_problems, format_key, value_text
-from .fields import PROFILES
+from .fields import MEASURED_TEMPERATURES
 from .fit_schema import FitTable
-from .fit_tables import expand_chain, fit_links, fit_tables_for_cell, fitted_parameters
+from .fit_tables import expand_chain, fit_links, fit_tables_for_cell, fitted_parameters, selected_parts
 from .parameter_sets import SetFile, read_set_files
 from .schema import CampaignFile, CapacityEntry, ModelTable, StateEntry, VariationTable
 from .sources import source_settings
@@ -115,7 +115,7 @@ class Campaign:
             capacity_source=_capacity_source(given, capacity),
             parameter_set_source=given.get("parameter_set_source", ""),
         )
-        if given.get("temperature_celsius") in PROFILES:
+        if given.get("temperature_celsius") in MEASURED_TEMPERATURES:
             return replace(settings, temperature=given["temperature_celsius"])
         return replace(settings, temperature_celsius=given.get("temperature_celsius"))
 
@@ -147,10 +147,10 @@ class Campaign:
     def simulate_settings(
         self, cell: CellSettings, model: ModelSettings, parameter_set: ParameterSetSettings
     ) -> SimulateSettings:
-        """Return one simulation, with the cycles and the time limit of ``[simulate]``."""
+        """Return one simulation, with the selection and the time limit of ``[simulate]``."""
         table = self.file.simulate
         return SimulateSettings(
-            cell, model, parameter_set, cycles=table.cycles, time_limit_second=table.time_limit_second
+            cell, model, parameter_set, cycles=table.selection, time_limit_second=table.time_limit_second
         )
 
     def fits(self, cell_id: str) -> tuple[FitSettings, ...]:
@@ -207,6 +207,7 @@ class Campaign:
             )
         name = table.parameter_set or bases[0]
         variants = self._with_variations(name.partition("+")[0])
+        fitted, held_out = selected_parts(table)
         return FitSettings(
             name=table.name,
             cell=self.cell(cell_id),
@@ -214,17 +215,19 @@ class Campaign:
             parameter_set=next(variant for variant in variants if variant.name == name),
             parameters=fitted_parameters(table),
             links=fit_links(table),
-            cycles=tuple(sorted(set(table.cycles))),
+            cycles=fitted.cycles,
             starts=table.starts,
             seed=table.seed,
             max_evaluations=table.max_evaluations,
-            validation_cycles=tuple(sorted(set(table.validation_cycles))),
+            validation_cycles=held_out.cycles,
             objective=FitObjective(**_field_values(table.objective)),
             method=table.method,
             first_points=table.first_points,
             profiles=table.profiles,
             time_limit_second=table.time_limit_second,
             stop_beaten=table.stop_beaten,
+            select=fitted.select,
+            validation_select=held_out.select,
         )
 
 

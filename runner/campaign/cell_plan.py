@@ -121,7 +121,9 @@ def _fitted_simulation(campaign: Campaign, fit: FitSettings) -> SimulateSettings
 
 
 def _limit_to_fit_cycles(simulation: SimulateSettings, fit: FitSettings) -> SimulateSettings:
-    """Return the simulation of a fit's cycles only; consecutive cycles run in one go, as they were fitted."""
+    """Return the simulation of a fit's own part only; consecutive cycles run in one go, as they were fitted."""
+    if fit.select is not None:
+        return replace(simulation, cycles=fit.select)
     cycles = sorted({*fit.cycles, *fit.validation_cycles})
     are_consecutive = cycles == list(range(cycles[0], cycles[-1] + 1))
     cell = simulation.cell

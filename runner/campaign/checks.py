@@ -4,24 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
 
 from ...data.fit_settings import PRESETS
 from ...data.installed import parameter_set_names
 from ...data.names import suggest_or_list
 from ...data.settings import MODEL_TYPES
-from .errors import format_key, value_text
+from .errors import value_text
 from .fit_schema import FitTable
 from .schema import CampaignFile
-
-AGEING: Final = {
-    "SEI": {"none", "constant"},
-    "SEI on cracks": {"false"},
-    "lithium plating": {"none"},
-    "loss of active material": {"none"},
-    "particle mechanics": {"none", "swelling only"},
-}
-"""PyBaMM's options that make a model age, each with the values that do not."""
 
 
 def find_table_problems(file: CampaignFile) -> list[str]:
@@ -38,7 +28,6 @@ def find_table_problems(file: CampaignFile) -> list[str]:
         *_files_in_two_sources(file),
         *_repeated_names(file),
         *find_fit_problems(file, file.named_fits()),
-        *_ageing_on_selected_cycles(file),
     ]
 
 
@@ -109,31 +98,3 @@ def _find_unknown_references(file: CampaignFile, where: str, fit: FitTable) -> I
         if entry.link is not None and entry.link not in fitted:
             near = suggest_or_list(entry.link, fitted)
             yield f"{where}.parameters.{name}.link = {value_text(entry.link)}: is not fitted{near}"
-
-
-def _ageing_on_selected_cycles(file: CampaignFile) -> Iterator[str]:
-    """Yield ageing models of a campaign that simulates single cycles.
-
-    Such a model carries what the cell lost from cycle to cycle, so it needs the whole record.
-    """
-    if file.simulate.cycles.whole:
-        return
-    for number, model in enumerate(file.models, 1):
-        for option in sorted(AGEING.keys() & model.options.keys()):
-            value = model.options[option]
-            if not set(_texts_in(value)) <= AGEING[option]:
-                key = f"models#{number}.options.{format_key(option)} = {value_text(value)}"
-                cycles = value_text(file.simulate.cycles.text)
-                yield (
-                    f"{key}: ages the cell, which needs the whole record in one go, but [simulate] has "
-                    f"cycles = {cycles}; remove cycles or this option"
-                )
-
-
-def _texts_in(value: Any) -> Iterator[str]:
-    """Yield the texts in an option's value, which may hold one for each electrode and phase."""
-    if isinstance(value, (list, tuple)):
-        for part in value:
-            yield from _texts_in(part)
-    else:
-        yield str(value)

@@ -15,6 +15,7 @@ from ...data.fit_settings import PRESETS
 from ...data.installed import parameter_set_names
 from ...data.names import suggest, suggest_or_list
 from ...data.settings import MODEL_TYPES
+from ...data.step_selection import StepSelection, parse_select
 from .raw_files import NamedFiles, explain_no_files, find_files, missing_file
 
 _LABEL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -25,8 +26,8 @@ _SCHEDULER: Final = re.compile(r"(tcp|tls)://.+:\d{1,5}")
 _NOT_MAPPED: Final = (c.UNREADABLE, c.SOURCE_INDEX, c.SOURCE_ROW)
 """Raw columns that kilocell itself writes, so that no column of a file can be mapped to them."""
 
-PROFILES: Final = ("ambient", "surface")
-"""Measured temperatures over time that a cell can be simulated with."""
+MEASURED_TEMPERATURES: Final = ("ambient", "surface", "rest")
+"""Measured temperatures, besides the mean, that a cell can be simulated with."""
 
 LOWEST_CELSIUS: Final = -60
 HIGHEST_CELSIUS: Final = 120
@@ -46,10 +47,10 @@ def parse_cycle_numbers(text: str) -> tuple[int, ...]:
     try:
         selection = parse_selection(text)
     except ValueError:
-        raise ValueError(needed) from None
+        raise ValueError(f"{needed}{_suggest_select(text)}") from None
     is_open = any(last == 0 for _, last in selection.ranges)
     if selection.whole or selection.every or selection.last or is_open:
-        raise ValueError(needed)
+        raise ValueError(f"{needed}{_suggest_select(text)}")
     numbers: set[int] = set()
     for first, last in selection.ranges:
         numbers.update(range(first, last + 1))
@@ -127,12 +128,12 @@ def _ordered(pair: list[float]) -> list[float]:
 def _measured_or_number(value: Any) -> Any:
     if value == "measured":
         return None
-    if value in PROFILES:
+    if value in MEASURED_TEMPERATURES:
         return value
     if isinstance(value, str):
         raise ValueError(
             'must be a number in °C or "measured" (the mean measured temperature), '
-            '"ambient" or "surface" (the measured temperature over time)'
+            '"ambient" or "surface" (the measured temperature over time), or "rest" (that of the rest before the load)'
         )
     if isinstance(value, (int, float)) and not LOWEST_CELSIUS <= value <= HIGHEST_CELSIUS:
         raise ValueError(f"must be in °C, from {LOWEST_CELSIUS} to {HIGHEST_CELSIUS}")
@@ -180,7 +181,33 @@ def _selection(value: Any) -> Any:
         value = str(value)
     if not isinstance(value, str):
         raise ValueError('must be cycles such as "1-5, 100, last" or [1, 2, 100], "every 50" or "all"')
-    return parse_selection(value)
+    try:
+        return parse_selection(value)
+    except ValueError as error:
+        advice = _suggest_select(value)
+        raise ValueError(f"{error}{advice}" if advice else str(error)) from None
+
+
+def _suggest_select(text: str) -> str:
+    """Suggest the key ``select`` for a text that it accepts and ``cycles`` does not."""
+    try:
+        parse_select(text)
+    except ValueError:
+        return ""
+    return f'; for this, write select = "{text}" instead of cycles'
+
+
+def _select(value: Any) -> Any:
+    if isinstance(value, (CycleSelection, StepSelection)):
+        return value
+    if not isinstance(value, str):
+        raise ValueError('must be a text in quotes such as "cycle 2, discharge" or "step 14-16"')
+    return parse_select(value)
+
+
+def _select_text(text: str) -> str:
+    parse_select(text)
+    return text
 
 
 def _cycle_numbers(value: Any) -> Any:
@@ -291,6 +318,8 @@ StateForm = BeforeValidator(_state_table)
 CapacityForm = BeforeValidator(_capacity_table)
 CycleOrLast = Annotated[int, BeforeValidator(_cycle_or_last)]
 Selection = Annotated[CycleSelection, BeforeValidator(_selection)]
+Select = Annotated[CycleSelection | StepSelection, BeforeValidator(_select)]
+SelectText = Annotated[str, AfterValidator(_select_text)]
 Cycles = Annotated[list[Count], BeforeValidator(_cycle_numbers)]
 MatchingFiles = Annotated[NamedFiles, BeforeValidator(_matching_files)]
 CellIdRule = Annotated[str, AfterValidator(_cell_id_rule)]

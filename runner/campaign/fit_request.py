@@ -29,12 +29,14 @@ class FitOptions:
         fit: name of an existing fit.
         name: name for a new fit.
         cycles: cycles to fit, such as ``1-3, 5``.
+        select: parts of the record to fit, such as ``cycle 2, discharge``.
     """
 
     presets: tuple[str, ...] = ()
     model: str | None = None
     parameter_set: str | None = None
     cycles: str | None = None
+    select: str | None = None
     fit: str | None = None
     name: str | None = None
     starts: int | None = None
@@ -135,7 +137,11 @@ def _find_or_make(campaign: Campaign, options: FitOptions, existing: dict[str, F
         keys = {}
     if base is not None:
         keys = base.model_dump(exclude_defaults=True)
-    table = _make_table(keys | _changed_keys(options) | {"name": name})
+    changed = _changed_keys(options)
+    for one, other in (("select", "cycles"), ("cycles", "select")):
+        if one in changed and other not in changed:
+            keys.pop(other, None)
+    table = _make_table(keys | changed | {"name": name})
     same_name = existing.get(name)
     if same_name is not None and not is_same_fit(same_name, table):
         differences = "; ".join(describe_differences(same_name, table))
@@ -196,6 +202,7 @@ def _changed_keys(options: FitOptions) -> dict[str, Any]:
         "model": options.model,
         "parameter_set": options.parameter_set,
         "cycles": options.cycles,
+        "select": options.select,
         "seed": options.seed,
         "method": options.method,
     }

@@ -101,9 +101,11 @@ class FitTable(Table):
     parameter_set: v.Text | None = None
     cells: Annotated[list[v.Text], Field(min_length=1)] = ["*"]
     cycles: v.Cycles = []
+    select: v.SelectText | None = None
     chain: list[v.Cycles] = []
     chain_starts: v.Count = 1
     validation_cycles: v.Cycles = []
+    validation_select: v.SelectText | None = None
     starts: v.Count = 3
     seed: v.CountOrNone = 0
     max_evaluations: v.Count = 200
@@ -129,19 +131,28 @@ class FitTable(Table):
                 raise ValueError(f"bounds of {name!r} {problem}")
         if self.objective.loss != "linear" and self.method != "least_squares":
             raise ValueError(f'loss = "{self.objective.loss}" needs method = "least_squares"')
+        self._check_select()
         self._check_chain()
         self._check_validation_cycles()
         return self
 
+    def _check_select(self) -> None:
+        if self.select is not None and (self.cycles or self.chain):
+            raise ValueError(f"has {'cycles' if self.cycles else 'chain'} and select; remove one of them")
+        if self.validation_select is not None and self.validation_cycles:
+            raise ValueError("has validation_cycles and validation_select; remove one of them")
+        if self.validation_select is not None and self.select is None and not self.cycles:
+            raise ValueError("has validation_select, but nothing is selected to fit; add select")
+
     def _check_validation_cycles(self) -> None:
-        if self.validation_cycles and not self.cycles:
+        if self.validation_cycles and not self.cycles and self.select is None:
             raise ValueError("has validation_cycles, but no cycles to fit; add cycles")
         both = sorted(set(self.cycles) & set(self.validation_cycles))
         if both:
             raise ValueError(f"cycle {both[0]} is in cycles and in validation_cycles; remove it from one of them")
 
     def _check_chain(self) -> None:
-        if self.chain and (self.cycles or self.validation_cycles):
+        if self.chain and (self.cycles or self.validation_cycles or self.validation_select):
             raise ValueError("has a chain, which gives the cycles of each fit; leave out cycles and validation_cycles")
         if "chain_starts" in self.model_fields_set and not self.chain:
             raise ValueError("has chain_starts, but no chain; add a chain such as chain = [1, 100, 200]")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Final
 
+from ...data.cycle_selection import CycleSelection
 from ...data.fit_settings import PRESETS, FitLink, FitParameter, FitSettings
+from ...data.step_selection import SelectedPart, StepSelection, parse_select
 from .fit_schema import FitTable
 
 EXTENDABLE_KEYS: Final = ("cells", "starts", "profiles")
@@ -32,6 +34,50 @@ def fit_links(table: FitTable) -> tuple[FitLink, ...]:
     return tuple(
         FitLink(name, entry.link, entry.ratio) for name, entry in table.parameters.items() if entry.link is not None
     )
+
+
+@dataclass(frozen=True, slots=True)
+class FitPart:
+    """What a fit is fitted to, or what it holds out.
+
+    Args:
+        cycles: numbers of whole cycles; empty = all, or as ``select`` says.
+        select: other parts of the record; ``None`` = whole cycles.
+    """
+
+    cycles: tuple[int, ...] = ()
+    select: StepSelection | None = None
+
+
+def selected_parts(table: FitTable) -> tuple[FitPart, FitPart]:
+    """Return what a fit is fitted to, and what it holds out.
+
+    A selection of numbered cycles becomes the numbers, so that it is the same fit as with ``cycles``.
+    """
+    fitted = FitPart(tuple(sorted(set(table.cycles))))
+    held_out = FitPart(tuple(sorted(set(table.validation_cycles))))
+    if table.select is not None:
+        fitted = _read_part(table.select)
+    if table.validation_select is not None:
+        held_out = _read_part(table.validation_select)
+    if fitted.select is not None and held_out.cycles:
+        held_out = FitPart((), _cycles_as_parts(held_out.cycles))
+    if held_out.select is not None and fitted.cycles:
+        fitted = FitPart((), _cycles_as_parts(fitted.cycles))
+    return fitted, held_out
+
+
+def _read_part(text: str) -> FitPart:
+    selection = parse_select(text)
+    if isinstance(selection, StepSelection):
+        return FitPart((), selection)
+    if selection.every or selection.last or any(last == 0 for _, last in selection.ranges):
+        return FitPart((), StepSelection((SelectedPart(selection),)))  # which cycles these are, the record says
+    return FitPart(tuple(sorted({n for first, last in selection.ranges for n in range(first, last + 1)})))
+
+
+def _cycles_as_parts(cycles: tuple[int, ...]) -> StepSelection:
+    return StepSelection((SelectedPart(CycleSelection(tuple((cycle, cycle) for cycle in cycles))),))
 
 
 def matches_cell(cell_id: str, keys: Iterable[str]) -> bool:

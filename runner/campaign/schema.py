@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field, field_validator, model_validator
 
 from ...data.cycle_selection import WHOLE_RECORD
 from ...data.settings import CleanSettings, ClusterSettings, CurrentSign
+from ...data.step_selection import Selection
 from . import fields as v
 from .fit_schema import FitTable
 
@@ -222,11 +223,23 @@ class VariationTable(Table):
 
 
 class SimulateTable(Table):
-    """``[simulate]``: which cycles to simulate, the time limit, and whether models are compiled."""
+    """``[simulate]``: which part of each record to simulate, the time limit, and whether models are compiled."""
 
     cycles: v.Selection = WHOLE_RECORD
+    select: v.Select | None = None
     time_limit_second: v.Positive = 3600.0
     compiled: Literal["auto"] | bool = "auto"
+
+    @model_validator(mode="after")
+    def _one_selection(self) -> SimulateTable:
+        if self.select is not None and "cycles" in self.model_fields_set:
+            raise ValueError("has cycles and select; remove one of them")
+        return self
+
+    @property
+    def selection(self) -> Selection:
+        """The part of each record that is simulated."""
+        return self.cycles if self.select is None else self.select
 
 
 class ClusterTable(Table):

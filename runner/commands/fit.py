@@ -11,7 +11,19 @@ from . import options
 from .defaults import store_root
 from .run import load_campaign_with_fits, run
 
-_FIT_OPTIONS = ("presets", "model", "parameter_set", "cycles", "fit", "name", "starts", "seed", "method", "profiles")
+_FIT_OPTIONS = (
+    "presets",
+    "model",
+    "parameter_set",
+    "cycles",
+    "select",
+    "fit",
+    "name",
+    "starts",
+    "seed",
+    "method",
+    "profiles",
+)
 
 
 @click.command(short_help="Fit parameters, and simulate with the result.")
@@ -40,6 +52,7 @@ def fit(
     kilocell fit --fit aged --cell A --starts 16     one fit of one cell; finished starts are not run again
     kilocell fit --preset diffusion --starts 8       a fit that is not in the campaign file
     kilocell fit --cell A --model SPMe --preset kinetic --preset diffusion --cycles 1-3
+    kilocell fit --preset diffusion --select "cycle 2, discharge"
 
     The cells are cleaned first, and simulated with the fitted parameters.
 

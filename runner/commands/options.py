@@ -44,12 +44,18 @@ verbose_option = click.option(
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="Print only results and errors.")
 by_option = click.option(
     "--by",
-    type=click.Choice(["window", "step-type", "cycle"]),
-    help="Errors by time since each step began, by step type, or by cycle.",
+    type=click.Choice(["window", "step-type", "cycle", "stretch"]),
+    help="Errors by time since each step began, by step type, by cycle, or by stretch of the selection.",
+)
+select_option = click.option(
+    "--select",
+    metavar="PART",
+    help='Only this part of each record, such as "cycle 2, discharge", "step 14-16" or "discharge, first 600 s".',
 )
 _PLOT_OPTIONS = (
     click.option("--cell", "cells", multiple=True, metavar="CELL", help="Draw this cell; repeatable."),
     click.option("--cycles", default="", metavar="RANGE", help="Cycles, such as 1-3,5 or last [default: all]."),
+    select_option,
     click.option("--model", "models", multiple=True, metavar="MODEL", help="Only this model; repeatable."),
     click.option(
         "--parameter-set",
@@ -75,6 +81,7 @@ _FIT_OPTIONS = (
     click.option("--model", metavar="MODEL", help="Model to fit [default: SPMe, or the campaign's first model]."),
     click.option("--parameter-set", metavar="SET", help="Parameter set to start from [default: the cell's first]."),
     click.option("--cycles", metavar="RANGE", help="Cycles to fit to, such as 1-3,5 [default: all]."),
+    click.option("--select", metavar="PART", help='Part to fit to, such as "cycle 2, discharge" [default: all].'),
     click.option("--starts", type=click.IntRange(1), help="Total number of starts; finished starts are not run again."),
     click.option("--seed", type=click.IntRange(0), help="Random seed of the initial guesses."),
     click.option("--method", metavar="METHOD", help="least_squares, l_bfgs_b, nelder_mead or differential_evolution."),
@@ -88,6 +95,7 @@ _EXPORT_OPTIONS = (
         metavar="FOLDER|FILE.csv",
         help="Write one CSV file per cell to FOLDER, or one long file with a column cell_id.",
     ),
+    select_option,
     click.option("--bdf", is_flag=True, help="CSV with only the columns and labels of the Battery Data Format."),
     click.option(
         "--to-sqlite",

@@ -20,6 +20,7 @@ def draw(
     parameter_sets: Sequence[str],
     fit_name: str | None,
     errors: bool = False,
+    select: str | None = None,
 ) -> list[Path]:
     """Draw cells, their errors or a fit; without cells, the overview, or a fit over all cells.
 
@@ -30,6 +31,7 @@ def draw(
         models, parameter_sets: only these simulations; empty = all.
         fit_name: draw this fit instead.
         errors: draw errors by window, step type and cycle instead.
+        select: a part of the record, such as ``cycle 2, discharge``, instead of cycles; ``None`` = all.
 
     Returns:
         The files written.
@@ -42,10 +44,13 @@ def draw(
     from ...report.fit_figures import plot_fit, plot_fleet
 
     store = Store(root)
-    if not cells and (cycles or models or parameter_sets or errors):
+    _refuse_both(cycles, select)
+    if not cells and (cycles or select or models or parameter_sets or errors):
         raise UsageError("name the cell to draw: --cell CELL")
-    if errors and (cycles or fit_name is not None):
-        raise UsageError("--errors shows the whole record and each cycle; leave out --cycles and --fit")
+    if errors and (cycles or select or fit_name is not None):
+        raise UsageError("--errors shows the whole record and each cycle; leave out --cycles, --select and --fit")
+    if select and fit_name is not None:
+        raise UsageError("--fit shows what was fitted; leave out --select")
     if not cells and fit_name is not None:
         return plot_fleet(store, fit_name)
     if not cells:
@@ -59,8 +64,13 @@ def draw(
                 paths += plot_fit(store, fit_name, cell_id)
             else:
                 numbers = _cycle_numbers(catalog, cell_id, cycles)
-                paths += figures.plot_cell(store, cell_id, numbers, models, parameter_sets)
+                paths += figures.plot_cell(store, cell_id, numbers, models, parameter_sets, select)
     return paths
+
+
+def _refuse_both(cycles: str, select: str | None) -> None:
+    if cycles and select:
+        raise UsageError(f'give --cycles or --select, not both; one with both is --select "cycle {cycles}, {select}"')
 
 
 def _cycle_numbers(catalog: sqlite3.Connection, cell_id: str, cycles: str) -> tuple[int, ...]:
@@ -91,7 +101,9 @@ def draw_lives(root: Path, cells: Sequence[str], others: bool) -> Iterator[Path]
         yield from plot_life(Store(root), cell_id)
 
 
-def draw_cleanings(root: Path, cells: Sequence[str], cycles: str, others: bool) -> Iterator[Path]:
+def draw_cleanings(
+    root: Path, cells: Sequence[str], cycles: str, others: bool, select: str | None = None
+) -> Iterator[Path]:
     """Draw raw and cleaned data; yield files as they are written.
 
     Args:
@@ -99,6 +111,7 @@ def draw_cleanings(root: Path, cells: Sequence[str], cycles: str, others: bool) 
         cells: their ids; empty = every cleaned cell.
         cycles: such as ``1-3,5`` or ``last``; empty = all.
         others: whether the user gave options of simulations or fits, which this figure does not use.
+        select: a part of the record instead of cycles; ``None`` = all.
 
     Raises:
         UsageError: such options were given, an unknown cell or cycle, or no cell is cleaned.
@@ -109,6 +122,7 @@ def draw_cleanings(root: Path, cells: Sequence[str], cycles: str, others: bool) 
         raise UsageError(
             "--cleaning shows raw and cleaned data; leave out --model, --parameter-set, --fit and --errors"
         )
+    _refuse_both(cycles, select)
     store = Store(root)
     with closing(queries.connect(store.catalog)) as catalog:
         drawn = list(cells) or [str(row["cell_id"]) for row in queries.clean_reports(catalog)]
@@ -116,4 +130,4 @@ def draw_cleanings(root: Path, cells: Sequence[str], cycles: str, others: bool) 
             raise UsageError("no cell of this store is cleaned yet; run: kilocell run")
         numbers = {cell_id: _cycle_numbers(catalog, cell_id, cycles) for cell_id in drawn}
     for cell_id, of_cell in numbers.items():
-        yield from plot_cleaning(store, cell_id, of_cell)
+        yield from plot_cleaning(store, cell_id, of_cell, select)

@@ -13,12 +13,15 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ...data import columns as c
+from ...data.arrays import Indices
 from ...data.csv_writer import bdf_series, write_header, write_rows
 from ...data.errors import StoreError, UsageError
 from ...data.names import check_known
+from ...data.step_selection import StepSelection, parse_select
 from ...parquet_store.layout import Store, safe_name
 from ...parquet_store.read import iterate_rows, partition_table, simulation_table
 from ...parquet_store.write import write_atomically
+from ...report.selected import parse_selection_option, selected_mask
 from ...sqlite import queries
 from ...sqlite.export import Rows, catalog_rows, catalog_schema, write_export
 
@@ -36,6 +39,7 @@ def export(
     bdf: bool,
     sqlite: Path | None,
     tell: Callable[[Path], object] | None = None,
+    select: str | None = None,
 ) -> list[Path]:
     """Export cells of a store, and return the paths of the files written.
 
@@ -47,6 +51,8 @@ def export(
         bdf: write only the columns of the Battery Data Format, with its labels; the format holds one cell per file.
         sqlite: a SQLite file for the cells with their series and simulations; ``None`` = none.
         tell: called with each path as soon as the file is written.
+        select: only this part of each record, such as ``cycle 2, discharge``; ``None`` = all. Without ``cells``, cells
+            that do not have it are left out.
 
     Raises:
         UsageError: there is nothing to write, a cell is unknown or not cleaned, or a file exists already; then nothing
@@ -67,21 +73,25 @@ def export(
 
     with closing(queries.connect(store.catalog)) as catalog:
         chosen = _choose_cells(catalog, cells)
+        if select is not None:
+            chosen = _cells_with_part(store, chosen, select, all_needed=bool(cells))
         cells_by_file = {} if csv is None else _plan_csv_files(csv, chosen, bdf)
         targets = list(cells_by_file)
         if sqlite is not None:
             targets.append(sqlite)
         _refuse_to_overwrite(targets)
         for path, cells_of_file in cells_by_file.items():
-            write_atomically(path, _csv_writer(store, cells_of_file, bdf, long=csv == path))
+            write_atomically(path, _csv_writer(store, cells_of_file, bdf, long=csv == path, select=select))
             note(path)
         if sqlite is not None:
-            write_sqlite(store, catalog, chosen, sqlite)
+            write_sqlite(store, catalog, chosen, sqlite, select)
             note(sqlite)
     return written
 
 
-def write_sqlite(store: Store, catalog: sqlite3.Connection, cells: Sequence[str], path: Path) -> None:
+def write_sqlite(
+    store: Store, catalog: sqlite3.Connection, cells: Sequence[str], path: Path, select: str | None = None
+) -> None:
     """Write cells with their cleaned series, simulations and the views on these to a new SQLite file.
 
     Args:
@@ -89,6 +99,7 @@ def write_sqlite(store: Store, catalog: sqlite3.Connection, cells: Sequence[str]
         catalog: an open connection to the store's catalog.
         cells: their ids.
         path: the new file.
+        select: only these samples of the records and of the simulations; ``None`` = all.
 
     Raises:
         StoreError: a series is missing, or a simulation belongs to an earlier partition of its cell.
@@ -96,21 +107,26 @@ def write_sqlite(store: Store, catalog: sqlite3.Connection, cells: Sequence[str]
     with queries.snapshot(catalog):
         schema = catalog_schema(catalog)
         rows_of_catalog = catalog_rows(catalog, cells)
-        labels_by_cell: dict[str, list[str]] = {cell_id: [] for cell_id in cells}
+        of_cells: dict[str, list[sqlite3.Row]] = {cell_id: [] for cell_id in cells}
         for simulation in queries.simulations(catalog):
-            if simulation["cell_id"] in labels_by_cell:
-                labels_by_cell[simulation["cell_id"]].append(simulation["label"])
+            if simulation["cell_id"] in of_cells:
+                of_cells[simulation["cell_id"]].append(simulation)
 
     def all_rows() -> Iterator[Rows]:
         yield from rows_of_catalog
         for cell_id in cells:
             samples = partition_table(store, cell_id)
-            yield _series("samples", samples, {c.CELL_ID: cell_id})
-            for label in labels_by_cell[cell_id]:
+            kept = np.arange(len(samples))
+            if select is not None:
+                kept = np.flatnonzero(selected_mask(store, cell_id, select)[0])
+            yield _series("samples", samples.take(kept), {c.CELL_ID: cell_id}, kept.tolist())
+            for simulation in of_cells[cell_id]:
+                label = str(simulation["label"])
                 simulated = simulation_table(store, cell_id, label)
-                sample_numbers = _sample_numbers(cell_id, label, samples, simulated)
+                numbers = _sample_numbers(simulation, samples, simulated)
+                inside = np.flatnonzero(np.isin(numbers, kept))
                 constants = {c.CELL_ID: cell_id, "label": label}
-                yield _series("simulation_samples", simulated, constants, sample_numbers)
+                yield _series("simulation_samples", simulated.take(inside), constants, numbers[inside].tolist())
 
     write_atomically(path, lambda temporary: write_export(temporary, schema, all_rows()))
 
@@ -124,6 +140,29 @@ def _choose_cells(catalog: sqlite3.Connection, cells: Sequence[str]) -> list[str
     if not cleaned:
         raise UsageError("no cell of the store is cleaned yet; use `kilocell run`")
     return list(dict.fromkeys(cells)) or cleaned
+
+
+def _cells_with_part(store: Store, cells: Sequence[str], select: str, *, all_needed: bool) -> list[str]:
+    """Return the cells that have the selected part.
+
+    Raises:
+        UsageError: the text is not a selection, no cell has the part, or one that is needed has not.
+    """
+    parse_selection_option(select)
+    having: list[str] = []
+    problem: UsageError | None = None
+    for cell_id in cells:
+        try:
+            selected_mask(store, cell_id, select)
+        except UsageError as error:
+            if all_needed:
+                raise
+            problem = problem or error
+            continue
+        having.append(cell_id)
+    if not having and problem is not None:
+        raise problem
+    return having
 
 
 def _plan_csv_files(csv: Path, cells: Sequence[str], bdf: bool) -> dict[Path, list[str]]:
@@ -147,11 +186,16 @@ def _refuse_to_overwrite(paths: Sequence[Path]) -> None:
     raise UsageError(f"{subject} already; move it away, or choose another path")
 
 
-def _csv_writer(store: Store, cells: Iterable[str], bdf: bool, *, long: bool) -> Callable[[Path], None]:
+def _csv_writer(
+    store: Store, cells: Iterable[str], bdf: bool, *, long: bool, select: str | None
+) -> Callable[[Path], None]:
     def write(path: Path) -> None:
         with path.open("wb") as file:
             for number, cell_id in enumerate(cells):
-                _write_cell(file, partition_table(store, cell_id), cell_id, bdf, named=long, first=number == 0)
+                table = partition_table(store, cell_id)
+                if select is not None:
+                    table = table.filter(pa.array(selected_mask(store, cell_id, select)[0]))
+                _write_cell(file, table, cell_id, bdf, named=long, first=number == 0)
 
     return write
 
@@ -192,17 +236,25 @@ def _series(name: str, table: pa.Table, constants: dict[str, str], numbers: Iter
     return Rows(name, (*constants, SAMPLE, *table.column_names), rows)
 
 
-def _sample_numbers(cell_id: str, label: str, samples: pa.Table, simulated: pa.Table) -> list[int]:
-    """Return the number of each simulated sample among the cell's samples: all, or those of the selected cycles."""
-    is_simulated = np.isin(_column(samples, c.CYCLE_COUNT), _column(simulated, c.CYCLE_COUNT))
-    places = np.flatnonzero(is_simulated)
-    if not np.array_equal(_column(samples, c.TEST_TIME)[places], _column(simulated, c.TEST_TIME)):
+def _sample_numbers(simulation: sqlite3.Row, samples: pa.Table, simulated: pa.Table) -> Indices:
+    """Return the number of each simulated sample among the cell's samples: all, or those of the selected part.
+
+    Args:
+        simulation: row of the catalog's ``simulations``.
+        samples, simulated: the cell's samples, and those of the simulation.
+    """
+    recorded = _column(samples, c.TEST_TIME)
+    times = _column(simulated, c.TEST_TIME)
+    if isinstance(parse_select(simulation["selection"] or "all"), StepSelection):
+        places = np.minimum(np.searchsorted(recorded, times), max(len(recorded) - 1, 0))
+    else:
+        places = np.flatnonzero(np.isin(_column(samples, c.CYCLE_COUNT), _column(simulated, c.CYCLE_COUNT)))
+    if not np.array_equal(recorded[places], times):
         raise StoreError(
-            f"simulation {label!r} of cell {cell_id!r} belongs to another partition than the cell's current one;"
-            " use `kilocell run`"
+            f"simulation {simulation['label']!r} of cell {simulation['cell_id']!r} belongs to another partition than"
+            " the cell's current one; use `kilocell run`"
         )
-    numbers: list[int] = places.tolist()
-    return numbers
+    return places
 
 
 def _column(table: pa.Table, name: str) -> NDArray[Any]:

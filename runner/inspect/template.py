@@ -93,10 +93,11 @@ _CELLS: Final = """\
 parameter_sets = [{parameter_set}]
 {capacity}
 # To measure the capacity, write {{ cycle = 2 }} or {{ cycle = "last", of = "charge" }} instead of the number.
-# Starting state of a simulation: "rest_voltage" (that of the first rest), {{ soc = 0.5 }}, {{ voltage = 4.1 }} (V), or
+# Starting state of a simulation: "rest_voltage" (that of the best rest), {{ soc = 0.5 }}, {{ voltage = 4.1 }} (V), or
 # "previous_cycle" (with [simulate] cycles: the state at the end of the previous selected cycle).
 initial_state = "rest_voltage"
-# Temperature in °C, or "measured": the mean of the measured temperature, else that of the parameter set.
+# Temperature in °C, or "measured": the mean of the measured temperature, else that of the parameter set; "rest": that
+# at the end of the rest before the load (for thermal models with a surface temperature only).
 temperature_celsius = "measured"
 """
 _REST: Final = """\
@@ -123,9 +124,10 @@ _REST: Final = """\
 # cycle_turns = 20                          # most turns between charge and discharge in one cycle
 # charge_tolerance = 0.005                  # share of the throughput by which the charge may be uncertain
 
-# Cycles to simulate. Without this, the whole record is simulated in one go, as ageing models need it.
+# Part of each record to simulate. Without this, the whole record is simulated in one go.
 # [simulate]
 # cycles = "1-5, 100, last"                 # or [1, 2, 100], "every 50", "10-last"; each starts from its own state
+#     instead of cycles, the key select takes "cycle 2, discharge", "step 14-16" or "discharge, first 600 s"
 # time_limit_second = 3600.0                # of one simulation; after it, the simulation fails and keeps its samples
 # compiled = "auto"                         # compile models to machine code: "auto" (if it pays), true or false
 
@@ -143,7 +145,7 @@ _REST: Final = """\
 # model = "SPMe"
 # parameter_set = "Chen2020"                # default: the cell's first
 # cells = ["CELL_A", "Cell78*"]             # ids and globs; default: all
-# cycles = "1-3, 5"                         # default: all
+# cycles = "1-3, 5"                         # default: all; or select = "cycle 2, discharge"
 # starts = 3                                # number of starts, each with its own initial guess and job
 # seed = 1                                  # random seed of the initial guesses
 # max_evaluations = 200                     # of the model, for each start

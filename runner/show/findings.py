@@ -15,7 +15,8 @@ from ...data.rules import RULES_BY_CODE
 from ...data.text import format_count, printable_text
 from ...parquet_store.layout import Store
 from ...sqlite import queries
-from .charge import charge_table, uncertain_cells_text
+from .charge import charge_table, print_notes, uncertain_cells_text
+from .states import state_notes
 from .table import table
 
 MANY_ROWS: Final = 60
@@ -109,6 +110,7 @@ def show_findings(root: Path, cells: Sequence[str], rules: Sequence[str], json_:
         reports = add_details(catalog, store, cells)
         # All rules are read: a store may hold codes that only another version of kilocell knows.
         findings = [{column: row[column] for column in FINDING} for row in queries.findings(catalog, cells)]
+        simulated = [dict(row) for row in queries.results(catalog) if not cells or row["cell_id"] in cells]
     check_known("there is no cleaning rule", rules, {*RULES_BY_CODE, *(row["rule"] for row in findings)})
     if rules:
         findings = [row for row in findings if row["rule"] in rules]
@@ -120,9 +122,11 @@ def show_findings(root: Path, cells: Sequence[str], rules: Sequence[str], json_:
     limit = MANY_NAMED if cells or rules else MANY_ROWS
     if len(findings) <= limit:
         print(_findings_text(findings, reports))
+        print_notes(state_notes(simulated))
         return
     by_rule = [row for report in reports for row in report["rules"] if not rules or row["rule"] in rules]
     print(by_rule_text(by_rule, len(findings)))
+    print_notes(state_notes(simulated))
 
 
 def _print_reports(reports: Sequence[Row], cells: Sequence[str], store: Store) -> None:

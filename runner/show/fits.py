@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ...data.errors import UsageError
 from ...data.fit_settings import INITIAL_SOC
 from ...data.names import check_known
+from ...data.state_certainty import short_state_words
 from ...data.text import format_count, printable_text
 from ...parquet_store.layout import Store
 from ...sqlite import fit_queries, queries
@@ -136,6 +137,7 @@ def short_verdict(fit: Row, parameters: Sequence[Row]) -> str:
     elif fit["starts_agreeing"] == 1:
         words.append("starts disagree")
     words.append(short_charge_words(fit))
+    words.append(short_state_words(fit))
     return ", ".join(filter(None, words))
 
 
@@ -246,6 +248,8 @@ def _facts(fit: Row) -> Iterator[tuple[str, str]]:
     numbers = str(fit["cycles"] or "[]").strip("[]")
     if numbers:
         cycles = f"cycles {numbers}"
+    if fit["selection"]:
+        cycles = str(fit["selection"])
     yield "fitted on", f"{cycles}, {format_count(fit['samples'] or 0, 'sample')}"
     if fit["noise_mv"] is not None:
         text = f"{fit['noise_mv']:.2f} mV in the measured voltage"

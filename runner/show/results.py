@@ -7,11 +7,13 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from ...data.errors import UsageError
 from ...data.names import check_known
 from ...data.text import format_count
 from ...parquet_store.layout import Store
 from ...sqlite import queries
 from .charge import charge_notes, guess_notes, is_uncertain, print_notes
+from .states import state_notes, temperature_notes
 from .status import MANY_ROWS, UNCERTAIN, print_nothing_to_simulate, result_rows, results_json, results_table
 from .table import dicts_to_json, table
 
@@ -45,8 +47,19 @@ COLUMNS: Final[dict[str, dict[str, str]]] = {
         "capacity A.h": "capacity_error_ah",
         "down to V": "capacity_voltage_volt",
     },
+    "stretch": {
+        "stretch": "name",
+        "samples": "samples",
+        "RMSE mV": "rmse_mv",
+        "bias mV": "bias_mv",
+        "worst mV": "worst_mv",
+        "status": "status",
+    },
 }
 """Columns of each table beside those of the simulation: heading, and column of the catalog's view."""
+
+TEXTS: Final = (*SIMULATION.values(), "name", "status")
+"""Columns that hold texts."""
 
 FORMATS: Final = {"_ah": "+.3f", "_uncertainty_percent": ".2f", "_percent": "+.2f", "_volt": ".3f"}
 """Number format of columns by the end of their names, the first that fits. Voltage errors in mV have one digit after
@@ -60,6 +73,8 @@ NOTES: Final = {
     "window": "RMSE in mV by time since each step began; in brackets: RMSE of the error's change since the step began",
     "step-type": "RMSE in mV by step type; –: the record has no such step",
     "cycle": "errors are simulated - measured; capacity: discharge capacity down to the voltage in the last column",
+    "stretch": "errors are simulated - measured, in each stretch of the selection; –: not simulated, or failed; "
+    "partial: the simulation failed elsewhere or later",
 }
 
 
@@ -69,7 +84,7 @@ def show_results(root: Path, cells: Sequence[str], by: str | None, json_: bool) 
     Args:
         root: the store's folder.
         cells: only these; empty = all.
-        by: ``window``, ``step-type`` or ``cycle``; ``None`` = the RMSE alone.
+        by: ``window``, ``step-type``, ``cycle`` or ``stretch``; ``None`` = the RMSE alone.
         json_: print JSON.
 
     Raises:
@@ -87,7 +102,36 @@ def show_results(root: Path, cells: Sequence[str], by: str | None, json_: bool) 
         return
     print(results_table(lines))
     print_nothing_to_simulate(skipped)
-    print_notes(charge_notes(lines), guess_notes(lines))
+    print_notes(charge_notes(lines), state_notes(lines), temperature_notes(lines), guess_notes(lines))
+
+
+def show_selection(root: Path, cells: Sequence[str], select: str, by: str | None, json_: bool) -> None:
+    """Print the errors of each simulation in each stretch of a selection.
+
+    Args:
+        root: the store's folder.
+        cells: only these; empty = all that have the selected part.
+        select: the selection.
+        by: must be ``None`` or ``stretch``.
+        json_: print JSON.
+
+    Raises:
+        UsageError: an unknown cell, no selection, or no cell has the selected part; the text says what there is.
+    """
+    from ...report.selected import errors_of_cells
+
+    if by not in (None, "stretch"):
+        raise UsageError(f"--select shows errors by stretch; leave out --by {by}")
+    store = Store(root)
+    with closing(queries.connect(store.catalog)) as catalog:
+        check_known("the store has no cell", cells, queries.cell_ids(catalog))
+        rows = list(errors_of_cells(store, catalog, select, cells))
+    if json_:
+        print(dicts_to_json(rows))
+    elif rows:
+        print(_errors_text(rows, "stretch", 0))
+    else:
+        print("no simulation has a curve yet: kilocell run simulates, kilocell status shows why not")
 
 
 def _show_errors(catalog: sqlite3.Connection, cells: Sequence[str], by: str, json_: bool) -> None:
@@ -108,10 +152,16 @@ def _errors_text(rows: Sequence[dict[str, Any]], by: str, failed: int) -> str:
     if by == "cycle" and any(is_uncertain(row) for row in rows):
         columns |= UNCERTAIN
     shown = [tuple(_cell(row, column) for column in columns.values()) for row in rows[:MANY_ROWS]]
-    lines = [table(tuple(columns), shown, ".1f", right=range(len(SIMULATION), len(columns))), NOTES[by]]
+    numbers = [place for place, column in enumerate(columns.values()) if column not in TEXTS]
+    lines = [table(tuple(columns), shown, ".1f", right=numbers), NOTES[by]]
+    for row in rows[:MANY_ROWS]:
+        if by == "stretch" and row.get("reason"):
+            lines.append(f"failed: {row['cell_id']}, {row['label']}, {row['name']}: {row['reason']}")
     if len(rows) > MANY_ROWS:
         lines.append(f"… and {len(rows) - MANY_ROWS} more; to see others, add --cell CELL or --json")
-    if rows and by != "cycle" and not _has_parts(rows, by):
+    if by == "stretch" and not rows:
+        lines.append("the whole record was simulated; for the errors in a part of it, add --select PART")
+    if rows and by in ("window", "step-type") and not _has_parts(rows, by):
         lines.append(
             "an earlier version simulated these and stored no such errors; `kilocell run` simulates them again"
         )

@@ -20,6 +20,7 @@ from ...sqlite import fit_queries, queries
 from ...sqlite.user_select import select
 from .charge import charge_notes, guess_notes, is_uncertain, print_notes, uncertain_cells_text
 from .fits import print_fit_summary
+from .states import has_uncertain_state, state_notes, temperature_notes
 from .table import print_rows, table, table_to_json
 
 if TYPE_CHECKING:
@@ -46,12 +47,23 @@ CHARGE = {
     "charge ± %": "charge_uncertainty_percent",
     "capacity source": "capacity_source",
     "parameter set source": "parameter_set_source",
+    "start from": "initial_state_source",
+    "start ± mV": "state_uncertainty_mv",
+    "start ± SOC": "state_uncertainty_soc",
+    "temperature from": "temperature_source",
 }
 """More keys of the JSON: what the charge is known from, the simulation's difference from the recorded current (share
-of the throughput) beside the uncertainty of that charge itself, and who says capacity and parameter set."""
+of the throughput) beside the uncertainty of that charge itself, who says capacity and parameter set, and where starting
+state and temperature come from."""
+
+SELECTED = {"part": "selection"}
+"""Columns that the table has only where a simulation is of a part of its record."""
 
 UNCERTAIN = {"charge ± %": "charge_uncertainty_percent"}
 """Columns that the table has only where a charge is uncertain."""
+
+UNCERTAIN_START = {"start ± mV": "state_uncertainty_mv"}
+"""The same where a starting state is uncertain."""
 
 STATUS = ("stage", "status", "jobs")
 MANY_ROWS = 60
@@ -139,7 +151,7 @@ def show_end(root: Path, summary: RunSummary, out: TextIO | None, *, json_: bool
             print_fit_summary(catalog, fits[:MANY_ROWS])
     _print_failures(root, failures)
     print_nothing_to_simulate(skipped)
-    print_notes(charge_notes(rows), guess_notes(rows))
+    print_notes(charge_notes(rows), state_notes(rows), temperature_notes(rows), guess_notes(rows))
     if out is not None:
         simulated = [str(row["cell_id"]) for row in rows if row["status"] == "done" and row["rmse_mv"] is not None]
         print(f"\n{_summary_text(summary)}")
@@ -225,15 +237,19 @@ def result_rows(connection: sqlite3.Connection, cells: Sequence[str] = ()) -> li
 
 
 def results_json(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return results as JSON, with the keys ``RESULTS`` and ``CHARGE``."""
-    return _laid_out(rows, RESULTS | CHARGE, table_to_json)
+    """Return results as JSON, with the keys ``RESULTS``, ``CHARGE`` and ``SELECTED``."""
+    return _laid_out(rows, RESULTS | CHARGE | SELECTED, table_to_json)
 
 
 def results_table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Lay out results as a table, with the uncertainty of the charge where that matters."""
+    """Lay out results as a table, with the uncertainty of charge and starting state where these matter."""
     columns = RESULTS
+    if any(row["selection"] for row in rows):
+        columns = RESULTS | SELECTED
     if any(is_uncertain(row) for row in rows):
-        columns = RESULTS | UNCERTAIN
+        columns = columns | UNCERTAIN
+    if any(has_uncertain_state(row) for row in rows):
+        columns = columns | UNCERTAIN_START
     return _laid_out(rows, columns, table)
 
 

@@ -17,6 +17,7 @@ from ...data.results.cleaning import CleanResult, RecordSource
 from ...data.results.receipt import OutputFile, Result, SplitResult
 from ...data.results.simulation import SimulationResult
 from ...data.settings import SourceFile
+from ...data.step_selection import StepSelection
 from ...parquet_store.layout import Store
 from ...parquet_store.read import read_raw_parts
 from ...parquet_store.write import write_frame
@@ -96,10 +97,15 @@ def run_simulate_job(store: Store, job: Job, work: SimulateWork) -> tuple[Result
 
 
 def with_charge_certainty(result: SimulationResult, cleaned: CleanResult) -> SimulationResult:
-    """Return the result of a simulation with how well the charge of its cycles is known."""
+    """Return the result of a simulation with how well the charge of its cycles is known.
+
+    The bounds of a charge are those of whole cycles, also for steps in them.
+    """
     selection = result.settings.cycles
-    cycles = None
-    if not selection.whole:
+    cycles: Sequence[int] | None = None
+    if isinstance(selection, StepSelection):
+        cycles = [comparison.cycle_count for comparison in result.comparisons if comparison.cycle_count]
+    elif not selection.whole:
         cycles, _ = selection.split_cycles(cycle.cycle_count for cycle in cleaned.cycles)
     certainty = charge_certainty(cleaned, cycles)
     return replace(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -13,6 +13,7 @@ from ...data.fit_settings import FitSettings
 from ...data.results.cleaning import CleanResult
 from ...data.results.fitting import Evaluation, FitResult, ProfileResult, StartResult
 from ...data.results.receipt import OutputFile, Receipt
+from ...data.selected_spans import find_spans, make_index
 from ...parquet_store.journal import StartJournal
 from ...parquet_store.layout import Store
 from ...parquet_store.read import read_receipt
@@ -79,12 +80,19 @@ def run_fit_job(store: Store, job: Job, work: FitWork) -> tuple[FitResult, tuple
     cell = load_cell(store, job.cell_id)
     settings = cell.with_measured_capacity(work.settings)
     result = combine_starts(cell.samples, settings, starts, cell.temperature_mean_celsius)
-    return with_charge_certainty(result, cell.clean_result), ()
+    cycles: set[int] = set()
+    if settings.select is not None:
+        cycles = {cycle for span in find_spans(settings.select, make_index(cell.samples)) for cycle in span.cycles}
+    return with_charge_certainty(result, cell.clean_result, cycles), ()
 
 
-def with_charge_certainty(result: FitResult, cleaned: CleanResult) -> FitResult:
-    """Return the result of a fit with how well the charge of its cycles is known; where badly, the verdict says so."""
-    certainty = charge_certainty(cleaned, result.settings.cycles or None)
+def with_charge_certainty(result: FitResult, cleaned: CleanResult, cycles: Collection[int] = ()) -> FitResult:
+    """Return the result of a fit with how well the charge of its cycles is known; where badly, the verdict says so.
+
+    Args:
+        cycles: those that hold the fitted parts; empty = the fitted cycles.
+    """
+    certainty = charge_certainty(cleaned, cycles or result.settings.cycles or None)
     words = describe_charge_check(None, certainty)
     return replace(
         result,

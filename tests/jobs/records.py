@@ -14,9 +14,10 @@ Floats = NDArray[np.float64]
 
 
 def partition(time_second: Floats, current_ampere: Floats, voltage_volt: Floats) -> pd.DataFrame:
-    """A cleaned partition of one cycle and one step from three arrays."""
+    """A cleaned partition of one cycle and one step from three arrays; no temperature was measured."""
     n = len(time_second)
     frame = pd.DataFrame({name: np.zeros(n) for name in c.PARTITION_COLUMNS})
+    frame[[c.AMBIENT_TEMPERATURE, c.SURFACE_TEMPERATURE]] = np.nan
     frame[c.TEST_TIME], frame[c.CURRENT], frame[c.VOLTAGE] = time_second, current_ampere, voltage_volt
     frame[c.CYCLE_COUNT] = frame[c.STEP_COUNT] = 1
     frame[c.SOURCE_ROW] = np.arange(n)

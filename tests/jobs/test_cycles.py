@@ -46,11 +46,22 @@ def test_energy_spans_a_missing_voltage_but_not_a_power_cut() -> None:
 
 
 def test_temperature_of_the_surface_goes_first() -> None:
-    frame = pd.DataFrame({c.SURFACE_TEMPERATURE: [30.0, np.nan, 32.0], c.AMBIENT_TEMPERATURE: [25.0] * 3})
-    assert mean_temperature(frame) == 31.0
+    frame = pd.DataFrame({c.TEST_TIME: [0.0, 100.0, 300.0], c.FLAGS: 0, c.SURFACE_TEMPERATURE: [30.0, np.nan, 33.0]})
+    frame[c.AMBIENT_TEMPERATURE] = 25.0
+    assert mean_temperature(frame) == 32.0  # 50 s at 30 °C and 100 s at 33 °C
     assert mean_temperature(frame.assign(**{c.SURFACE_TEMPERATURE: np.nan})) == 25.0
     nothing = frame.assign(**{c.SURFACE_TEMPERATURE: np.nan, c.AMBIENT_TEMPERATURE: np.nan})
     assert mean_temperature(nothing) is None
+
+
+def test_a_mean_temperature_is_over_time_and_not_over_samples() -> None:
+    time = np.concatenate([np.arange(0.0, 100.0), np.arange(100.0, 1000.0, 100.0)])
+    frame = pd.DataFrame({c.TEST_TIME: time, c.FLAGS: 0, c.AMBIENT_TEMPERATURE: np.nan})
+    frame[c.SURFACE_TEMPERATURE] = np.where(time < 100.0, 45.0, 5.0)
+    assert mean_temperature(frame) == pytest.approx((99.5 * 45.0 + 800.5 * 5.0) / 900.0)
+    # A power cut counts as no time.
+    frame[c.FLAGS] = np.where(time == 100.0, flag_bit("time_gap"), 0)
+    assert mean_temperature(frame) == pytest.approx((99.0 * 45.0 + 800.0 * 5.0) / 899.0)
 
 
 def test_a_record_without_samples_has_no_cycles() -> None:

@@ -17,7 +17,6 @@ from kilocell.data.settings import (
 from kilocell.jobs.models.equilibrium import find_equilibrium, tabulate_equilibrium
 from kilocell.jobs.models.initial_state import find_starting_state, interpolate_degrees, keep_rest_overrides
 from kilocell.jobs.models.simulation_case import resolve_simulation
-from numpy.typing import NDArray
 
 MODEL = ModelSettings("SPM", "SPM")
 
@@ -37,14 +36,13 @@ def test_between_two_degrees_the_table_is_that_of_the_temperature(base: str, cel
 def test_cells_of_many_temperatures_and_variations_share_their_tables() -> None:
     def start(celsius: float, factor: float) -> float:
         override = Override("Negative particle diffusivity [m2.s-1]", "scale", factor)
-        nothing: NDArray[np.float64] = np.zeros(0)
         settings = SimulateSettings(
             CellSettings("CELL", None, InitialState("voltage", 3.9)),
             MODEL,
             ParameterSetSettings("v", "Ramadass2004", (override,)),  # of those that are tabulated
         )
         case = resolve_simulation(settings, None)
-        return find_starting_state(case, nothing, nothing, nothing, nothing.astype(np.int64), celsius).soc
+        return find_starting_state(case, None, 0.0, 0.0, celsius).soc
 
     start(24.0, 1.0)
     start(25.0, 1.0)

@@ -23,7 +23,7 @@ from kilocell.data.settings import (
 )
 from kilocell.jobs.models.equilibrium import find_equilibrium
 from kilocell.jobs.record.record import make_record
-from kilocell.jobs.simulation.conditions import samples_fixing_state
+from kilocell.jobs.simulation.conditions import find_known_start
 from kilocell.jobs.simulation.simulate import simulate
 from records import documented_replay, partition
 
@@ -122,24 +122,29 @@ def test_what_was_done_before_the_time_limit_is_kept() -> None:
 
 
 def rest_chosen(current: list[float], cycle: list[int], first: int) -> int:
-    """Index of the first sample that tells the state of the cycle which begins at ``first``; samples 5 min apart."""
+    """Index of the sample that tells the state of the cycle which begins at ``first``; samples 5 min apart."""
     frame = partition(np.arange(0.0, 300.0 * len(current), 300.0), np.array(current), np.full(len(current), 3.7))
     record = make_record(frame.assign(**{c.CYCLE_COUNT: np.array(cycle, np.int32)}))
-    return int(samples_fixing_state(record, first, len(current), 5.0).start)
+    known = find_known_start(record, first, len(current), 5.0).known
+    assert known is not None
+    return known.index if known.is_rest else -1
 
 
 def test_the_nearest_rest_in_charge_tells_the_state() -> None:
+    """A rest of 4 samples is known at its last one."""
     rest, out, back = [0.0] * 4, [-1.0] * 4, [1.0] * 4
     # At the cycle's start; at the end of the cycle before; before its last step; only after the cycle's first step.
-    assert rest_chosen(out + rest + out, [1] * 4 + [2] * 8, 4) == 4
-    assert rest_chosen(out + rest + out, [1] * 8 + [2] * 4, 8) == 4
-    assert rest_chosen(rest + back + out, [1] * 8 + [2] * 4, 8) == 0
-    assert rest_chosen(back + out + rest, [1] * 4 + [2] * 8, 4) == 8
-    assert rest_chosen(rest + out * 3 + back + rest, [1] * 16 + [2] * 8, 16) == 20
+    assert rest_chosen(out + rest + out, [1] * 4 + [2] * 8, 4) == 7
+    assert rest_chosen(out + rest + out, [1] * 8 + [2] * 4, 8) == 7
+    assert rest_chosen(rest + back + out, [1] * 8 + [2] * 4, 8) == 3
+    assert rest_chosen(back + out + rest, [1] * 4 + [2] * 8, 4) == 11
+    # It is solved from the end of the first rest on, so that this one is nearer than the last.
+    assert rest_chosen(rest + out * 3 + back + rest, [1] * 16 + [2] * 8, 16) == 3
     # None long enough.
-    assert rest_chosen([*out, 0.0, *out], [1] * 4 + [2] * 5, 4) == 4
-    # A rest two cycles before is no longer looked at.
-    assert rest_chosen(rest + out + back + out, [1] * 8 + [2] * 4 + [3] * 4, 12) == 12
+    assert rest_chosen([*out, 0.0, *out], [1] * 4 + [2] * 5, 4) == -1
+    # A rest two or many cycles before is better than a loaded voltage.
+    assert rest_chosen(rest + out + back + out, [1] * 8 + [2] * 4 + [3] * 4, 12) == 3
+    assert rest_chosen(rest + (out + back) * 5, [1] * 4 + list(range(2, 42)), 43) == 3
 
 
 def test_a_state_is_counted_on_from_a_rest_before_the_cycles_start() -> None:
@@ -151,7 +156,9 @@ def test_a_state_is_counted_on_from_a_rest_before_the_cycles_start() -> None:
     out = 2.5 * (60 + 0.5) * 30.0 / 3600.0
     expected = 0.8 - (LOSS_AH + out) / window_ah()
     assert state.soc == pytest.approx(expected, abs=2e-3)
-    assert "counted on to the cycle's start" in state.source
+    # Solved from the end of that rest on, so that the cycle begins with the gradients of the cell.
+    assert state.source.endswith("; solved from 18570 s on")
+    assert result.rmse_mv < 0.5
 
 
 def test_a_fitted_state_is_that_of_the_first_selected_cycle() -> None:

@@ -85,7 +85,7 @@ def test_a_rest_after_the_start_is_counted_back() -> None:
     cut[c.FLAGS] = np.where(cut[c.TEST_TIME] == 2810.0, flag_bit("time_gap"), 0)
     cut[c.TEST_TIME] -= cut[c.TEST_TIME].iloc[0]
     result = simulate(cut.reset_index(drop=True), asked(initial_state=InitialState()), None).result
-    assert "counted back" in result.initial_state_source
+    assert "A.h counted to the start" in result.initial_state_source
     before = 0.8 - 5.0 * 205.0 / 3600.0 / 5.0
     assert result.initial_soc == pytest.approx(before, abs=0.03)
 

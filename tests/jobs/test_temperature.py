@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from records import partition
 
 Floats = NDArray[np.float64]
-TemperatureKind = Literal["mean", "ambient", "surface"]
+TemperatureKind = Literal["mean", "rest", "ambient", "surface"]
 BASE = "ORegan2022"  # its functions depend on temperature, unlike Chen2020's
 SOC = 0.8
 
@@ -87,7 +87,7 @@ def test_a_temperature_profile_gives_the_documented_voltage(
     truth = load()[2]
     assert followed.temperature_celsius == pytest.approx(float(np.trapezoid(truth) / (len(truth) - 1)), abs=0.02)
     assert followed.temperature_source.startswith(f"measured {kind} temperature, ")
-    assert mean.temperature_source == "mean of the measured"
+    assert mean.temperature_source.startswith(f"mean of the measured {kind} temperature")
 
 
 def test_the_state_is_found_at_the_profiles_first_temperature() -> None:
@@ -104,8 +104,10 @@ def test_a_missing_temperature_is_said_and_interpolated_and_where_all_are_missin
         "interpolated over 100 missing samples"
     )
     result = simulate(frame, asked("ambient"), 21.0).result
-    assert result.temperature_celsius == 21.0
-    assert result.temperature_source == "mean of the measured, since no ambient temperature was measured"
+    # Of the samples that are simulated, and not of the whole record as 21 °C.
+    assert result.temperature_celsius == pytest.approx(float(np.mean(load()[2])), abs=1.0)
+    words = "mean of the measured surface temperature, since no ambient temperature was measured"
+    assert result.temperature_source == words
     frame[c.SURFACE_TEMPERATURE] = np.nan
     result = simulate(frame, asked("surface"), None).result
     assert result.temperature_source == "parameter set's own, since no surface temperature was measured"
@@ -194,3 +196,41 @@ def test_each_selected_cycle_has_its_own_part_of_the_profile(policy: str) -> Non
     own = CellSettings("CELL", None, InitialState("soc", soc), 30.0)
     alone = simulate(frame[cycle == 3].reset_index(drop=True), replace(settings, cell=own), None)
     np.testing.assert_allclose(last, alone.frame["simulated_voltage_volt"], rtol=0.0, atol=1e-4)
+
+
+def two_cycles(hot: float = 45.0, cold: float = 5.0) -> pd.DataFrame:
+    """A cycle at 5 °C with a sample every 100 s, and one at 45 °C with five times as many."""
+    parts = []
+    for cycle, (celsius, step) in enumerate(((cold, 100.0), (hot, 20.0))):
+        time = np.arange(0.0, 6000.0, step)
+        frame = partition(
+            time + 6000.0 * cycle, np.where((time >= 600.0) & (time < 1200.0), -1.6, 0.0), 0.0 * time + 3.9
+        )
+        frame[c.CYCLE_COUNT] = np.int32(cycle + 1)
+        parts.append(frame.assign(**{c.SURFACE_TEMPERATURE: celsius}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def test_a_selected_cycle_has_its_own_mean_temperature() -> None:
+    """It was simulated at the mean over the samples of the whole record, 38 °C."""
+    frame = two_cycles()
+    for selection, celsius in (("1", 5.0), ("2", 45.0), ("1-2", 25.0)):
+        result = simulate(frame, replace(asked("mean"), cycles=parse_selection(selection)), 38.3).result
+        assert result.temperature_celsius == pytest.approx(celsius, abs=0.5), selection
+    assert result.temperature_source.endswith("; 5.0 to 45.0 °C in 2 parts")
+    assert simulate(frame, asked("mean"), 38.3).result.temperature_celsius == pytest.approx(25.0, abs=0.5)
+
+
+def test_a_thermal_model_does_not_take_a_warm_surface_for_the_air_silently() -> None:
+    frame = measured(c.SURFACE_TEMPERATURE)
+    time = frame[c.TEST_TIME].to_numpy()
+    frame[c.SURFACE_TEMPERATURE] = np.where(time < 600.0, 21.0 + time / 1e4, 30.0)
+    mean = simulate(frame, asked("mean", thermal="lumped"), 25.0).result
+    assert "takes it for the air around the cell" in mean.temperature_source
+    assert '"rest" takes the temperature before the load' in mean.temperature_source
+    rest = simulate(frame, asked("rest", thermal="lumped"), 25.0).result
+    assert rest.temperature_celsius == pytest.approx(21.03, abs=0.01)
+    assert rest.temperature_source == "measured temperature at the end of the rest before the load"
+    # Where the air is measured, it is preferred.
+    both = simulate(frame.assign(**{c.AMBIENT_TEMPERATURE: 20.0}), asked("mean", thermal="lumped"), 25.0).result
+    assert (both.temperature_celsius, both.temperature_source) == (20.0, "mean of the measured ambient temperature")

@@ -71,3 +71,8 @@ def test_words_are_short() -> None:
 
 def test_known_cycles_pass() -> None:
     check_cycles((1, 4), (1, 2, 3, 4))
+
+
+def test_steps_are_sent_to_the_other_option() -> None:
+    with pytest.raises(UsageError, match='for this, give --select "cycle 2, rest" instead of --cycles'):
+        parse_known_cycles("cycle 2, rest", (1, 2))

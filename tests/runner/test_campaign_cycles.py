@@ -5,9 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from kilocell.data.ageing import ageing_options
+from kilocell.data.codec import from_json, to_json
 from kilocell.data.cycle_selection import CycleSelection, MeasuredCapacity
 from kilocell.data.errors import CampaignError
+from kilocell.data.fit_settings import FitSettings
 from kilocell.data.settings import InitialState, SimulateSettings
+from kilocell.data.step_selection import StepSelection
 from kilocell.runner.campaign.campaign import Campaign, load_campaign
 from kilocell.runner.campaign.cell_plan import resolve
 from kilocell.runner.plan.job import SimulateWork
@@ -21,6 +25,12 @@ type = "SPM"
 {options}
 [cells.defaults]
 parameter_set = "Chen2020"
+"""
+
+
+FIT = """[[fit]]
+model = "SPM"
+presets = "diffusion"
 """
 
 
@@ -94,21 +104,80 @@ def test_what_cannot_be_is_named_with_the_right_form(tmp_path: Path, text: str, 
 
 
 @pytest.mark.parametrize(
-    ("options", "refused"),
+    ("options", "ages"),
     [
-        ('options = {SEI = "solvent-diffusion limited"}', True),
-        ('options = {"loss of active material" = "stress-driven"}', True),
-        ('options = {SEI = "none", thermal = "lumped"}', False),
-        ('options = {SEI = "constant"}', False),
+        ('options = {SEI = "solvent-diffusion limited"}', ("SEI",)),
+        ('options = {"loss of active material" = ["none", "stress-driven"]}', ("loss of active material",)),
+        ('options = {SEI = "none", thermal = "lumped"}', ()),
+        ('options = {SEI = "constant"}', ()),
     ],
 )
-def test_a_model_that_ages_needs_the_whole_record(tmp_path: Path, options: str, refused: bool) -> None:
-    load(tmp_path, "", options)
-    if not refused:
-        load(tmp_path, '[simulate]\ncycles = "1-5"\n', options)
-        return
-    with pytest.raises(CampaignError, match=r"models#1\.options.*: ages the cell, which needs the whole record"):
-        load(tmp_path, '[simulate]\ncycles = "1-5"\n', options)
+def test_a_model_that_ages_may_have_a_selection(tmp_path: Path, options: str, ages: tuple[str, ...]) -> None:
+    """It was refused here before; now it is simulated from the record's start to the end of the selection."""
+    (model,) = load(tmp_path, '[simulate]\ncycles = "1-5"\n', options).models
+    assert ageing_options(model) == ages
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        ('cycles = "1-5, last"', "1-5, last"),
+        ('select = "cycle 1-5, last"', "1-5, last"),
+        ('select = "cycle 2, discharge"', "cycle 2, discharge"),
+        ('select = "all"', "all"),
+    ],
+)
+def test_a_selection_of_cycles_is_the_same_by_either_key(tmp_path: Path, key: str, text: str) -> None:
+    asked = settings(load(tmp_path, f"[simulate]\n{key}\n"))
+    assert asked.cycles.text == text
+    assert isinstance(asked.cycles, StepSelection) == ("discharge" in text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('[simulate]\nselect = "cycle 2, dischrge"\n', 'did you mean "discharge"?'),
+        ('[simulate]\ncycles = 2\nselect = "step 5"\n', "has cycles and select; remove one of them"),
+        ('[simulate]\ncycles = "cycle 2, rest"\n', 'for this, write select = "cycle 2, rest" instead of cycles'),
+        ("[simulate]\nselect = 3\n", 'must be a text in quotes such as "cycle 2, discharge"'),
+        (f'{FIT}cycles = 1\nselect = "step 5"\n', "has cycles and select; remove one of them"),
+        (f'{FIT}select = "stp 5"\n', 'did you mean "step 5"?'),
+        (f'{FIT}validation_select = "step 5"\n', "nothing is selected to fit; add select"),
+        (f'{FIT}cycles = "discharge"\n', 'for this, write select = "discharge" instead of cycles'),
+    ],
+)
+def test_a_wrong_selection_is_answered_with_what_to_write(tmp_path: Path, text: str, expected: str) -> None:
+    with pytest.raises(CampaignError) as caught:
+        load(tmp_path, text)
+    assert expected in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("keys", "cycles", "select", "held_out"),
+    [
+        ('select = "1-3"', (1, 2, 3), None, (None, ())),
+        ('select = "cycle 2, discharge"', (), "cycle 2, discharge", (None, ())),
+        ('select = "cycle last"', (), "cycle last", (None, ())),
+        ('select = "1-2"\nvalidation_select = "5"', (1, 2), None, (None, (5,))),
+        ('select = "discharge 1"\nvalidation_select = "5"', (), "discharge 1", ("cycle 5", ())),
+        ('cycles = 1\nvalidation_select = "step 9"', (), "cycle 1", ("step 9", ())),
+    ],
+)
+def test_a_fit_has_numbers_of_cycles_or_a_selection(
+    tmp_path: Path, keys: str, cycles: tuple[int, ...], select: str | None, held_out: tuple[str | None, tuple[int, ...]]
+) -> None:
+    (fit,) = load(tmp_path, FIT + keys).fits("A")
+    assert fit.cycles == cycles
+    assert (fit.select and fit.select.text) == select
+    assert ((fit.validation_select and fit.validation_select.text), fit.validation_cycles) == held_out
+
+
+def test_a_fit_without_a_selection_keeps_its_digest(tmp_path: Path) -> None:
+    (fit,) = load(tmp_path, f"{FIT}cycles = 1\n").fits("A")
+    assert "select" not in to_json(fit)
+    (selected,) = load(tmp_path, f'{FIT}select = "step 5"\n').fits("A")
+    assert '"select"' in to_json(selected)
+    assert from_json(FitSettings, to_json(selected)) == selected
 
 
 def test_another_time_limit_is_no_other_simulation(tmp_path: Path) -> None:
