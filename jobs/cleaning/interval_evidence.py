@@ -234,7 +234,9 @@ def _rate(record: RecordIntervals, which: Indices) -> Floats:
     before = record.current[first]
     after = record.current[second]
     with np.errstate(invalid="ignore", divide="ignore"):
-        held = record.in_hold[second] | (np.abs(record.voltage[second] - record.voltage[first]) <= HOLD_BAND_VOLT)
+        # Outside a hold, noise of a constant current is no decay.
+        steady = np.abs(record.voltage[second] - record.voltage[first]) <= HOLD_BAND_VOLT
+        held = record.in_hold[second] | (steady & _decays(before, after))
         smaller = (before * after > 0.0) & (np.abs(after) < np.abs(before)) & held
         rate = np.log(before / after) / (record.time[second] - record.time[first])
     return np.where(smaller, rate, 0.0)
