@@ -127,7 +127,12 @@ def _simulate_selected(
         raise JobError(selected.reason, first_error.code) from first_error
     problem, replayed = selected.joined(record)
     compared = selected.compared
-    result = make_result(problem, replayed, selected.compression, compared)
+    try:
+        result = make_result(problem, replayed, selected.compression, compared)
+    except JobError as error:
+        if selected.failures:
+            raise JobError(f"{selected.reason}; in these, {error}", selected.failures[0].error.code) from error
+        raise
     result = replace(
         result,
         solve_seconds=seconds,

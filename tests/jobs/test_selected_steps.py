@@ -169,3 +169,12 @@ def test_a_selection_is_part_of_the_settings() -> None:
     settings = asked("cycle 2, discharge, first 600 s")
     assert from_json(SimulateSettings, to_json(settings)) == settings
     assert replace(settings, cycles=parse_select("2")) == replace(settings, cycles=parse_select("cycle 2"))
+
+
+def test_good_stretches_without_a_voltage_do_not_hide_why_the_others_failed() -> None:
+    samples = one_cycle().copy()
+    samples.loc[samples.index[samples[c.STEP_COUNT] == 6][20:25], c.CURRENT] = np.nan
+    samples.loc[samples[c.STEP_COUNT] == 10, c.VOLTAGE] = np.nan
+    with pytest.raises(JobError, match=r"1 of 2 stretches failed: .*no sample has a measured voltage") as caught:
+        simulated("step 6, 10", samples)
+    assert caught.value.code == "missing_current"
