@@ -13,6 +13,7 @@ from ...data.columns import STEP_TYPES
 from ...data.errors import JobError
 from ...data.fit_settings import FitSettings
 from ..current_profile.compress import CurrentProfile
+from ..models.set_checks import refuse_several_cells
 from ..record.noise import estimate_step_noise
 from ..record.record import Record, make_record
 from ..record.usable_current import require_current
@@ -333,10 +334,12 @@ def make_objective(
     if cycles is None:
         cycles = settings.cycles
     cell_record = make_record(samples)
-    capacity = resolve_base(settings, measured_celsius).capacity_ah
+    case = resolve_base(settings, measured_celsius)
+    capacity = case.capacity_ah
     stretches = choose_fit_stretches(cell_record, settings, cycles, capacity)
     record = join_records(cell_record, [one.stretch for one in stretches])
     require_current(record.current_ampere, record.voltage_volt, capacity)
+    refuse_several_cells(record.voltage_volt, case.cutoffs_volt)
     used = _used_samples(record, settings, cycles)
     weights = sample_weights(record, used, settings.objective, capacity)
     ends = np.cumsum([len(stretch.record.time_second) for stretch in stretches])

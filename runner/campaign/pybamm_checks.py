@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ...data.errors import CampaignError, JobError
 from ...data.fit_settings import CELL_PARAMETERS
 from ...data.names import suggest_or_list
-from ...data.settings import GIVEN_PER_CELL, ModelSettings
+from ...data.settings import GIVEN_PER_CELL, ModelSettings, ParameterSetSettings
 from .campaign import Campaign
 from .cell_plan import CellPlan
 from .errors import campaign_error, value_text
@@ -62,6 +63,47 @@ def check_set_files(path: Path, files: Sequence[SetFile]) -> None:
             problems.append(f"{file.where}: {error}")
     if problems:
         raise campaign_error(path, problems)
+
+
+def find_set_doubts(campaign: Campaign, plans: Sequence[CellPlan]) -> tuple[str, ...]:
+    """Check the values of every parameter set that the campaign uses, with its variations; imports PyBaMM.
+
+    Args:
+        plans: one for each cell of the raw files.
+
+    Returns:
+        One line for each contradiction in a set, with the numbers.
+
+    Raises:
+        CampaignError: names each set that no cell can have, or that describes several cells.
+    """
+    sets = {_unnamed(one): one for plan in plans for one in _used_sets(plan)}
+    if not sets:
+        return ()
+    from ...jobs.models.set_checks import check_set_values
+
+    thermal = any(dict(model.options).get("thermal", "isothermal") != "isothermal" for model in campaign.models)
+    problems: list[str] = []
+    doubts: list[str] = []
+    for settings in sorted(sets.values(), key=lambda one: one.name):
+        try:
+            found = check_set_values(settings, thermal=thermal)
+        except JobError:
+            continue  # each of its jobs says why
+        problems += [f"parameter set {settings.name}: {line}" for line in found.refused]
+        doubts += [f"parameter set {settings.name}: {line}" for line in found.doubts]
+    if problems:
+        raise campaign_error(campaign.path, problems)
+    return tuple(doubts)
+
+
+def _used_sets(plan: CellPlan) -> Iterator[ParameterSetSettings]:
+    yield from (simulation.parameter_set for simulation in plan.simulations)
+    yield from (fit.settings.parameter_set for fit in plan.fits)
+
+
+def _unnamed(settings: ParameterSetSettings) -> ParameterSetSettings:
+    return replace(settings, name="")
 
 
 def check_parameters(
