@@ -31,6 +31,7 @@ from .pybamm_models import (
     scales_current,
     used_mesh_points,
 )
+from .tables import extend_tables, table_excess, table_ranges
 
 MESH_WORDS: Final = ("thickness", "radius")
 """Words in the names of parameters that shape the mesh; PyBaMM cannot take these as inputs."""
@@ -195,6 +196,7 @@ def _values_with_inputs(structure: Structure) -> pybamm.ParameterValues:
 def _build_simulation(structure: Structure, values: pybamm.ParameterValues) -> pybamm.Simulation:
     model = empty_model(structure.model)
     complete_set(values, structure.model)
+    extend_tables(values)
     for name in (*state_input_names(structure.model), AMBIENT, INITIAL_TEMPERATURE):
         values.update({name: "[input]"})
     if structure.temperature_size:
@@ -202,7 +204,7 @@ def _build_simulation(structure: Structure, values: pybamm.ParameterValues) -> p
     _set_current(structure, model, values)
     # The measured current decides when to stop, not the set's cut-offs.
     model.events = [event for event in model.events if "voltage" not in event.name.lower()]
-    excesses = _range_excesses(model)
+    excesses = {**_range_excesses(model), **_table_excesses(model, values)}
     model.variables.update(excesses)
     solver = _make_solver(structure, [VOLTAGE, DISCHARGE, *excesses])
     points = mesh_points(structure.model, model)
@@ -292,6 +294,18 @@ def _range_excesses(model: pybamm.BaseModel) -> dict[str, pybamm.Symbol]:
     if ELECTROLYTE_CONCENTRATION in model.variables:
         below = -pybamm.min(model.variables[ELECTROLYTE_CONCENTRATION]) / 1000.0
         excesses[f"{EXCESS}the electrolyte"] = pybamm.maximum(below, 0.0)
+    return excesses
+
+
+def _table_excesses(model: pybamm.BaseModel, values: pybamm.ParameterValues) -> dict[str, pybamm.Symbol]:
+    """Return outputs that measure how far the model is beyond the ends of each table of the set; 0 = inside."""
+    excesses: dict[str, pybamm.Symbol] = {}
+    for table in table_ranges(model, values):
+        name = f"{EXCESS}{table.words}"
+        excess = table_excess(table)
+        if name in excesses:  # used in several places, such as each particle and its surface
+            excess = pybamm.maximum(excesses[name], excess)
+        excesses[name] = excess
     return excesses
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ..plan.job import SimulateWork
 from ..run.run_campaign import find_unread_cells, scan_and_plan
 from .table import table, table_to_json
 
@@ -25,6 +27,8 @@ def show_plan(campaign: Campaign, json_: bool, everything: bool) -> None:
     for line in find_unread_cells(campaign, plan.sources).values():
         print(f"unread     {line}", file=sys.stderr)
     waiting = [job for job in jobs if job.reason]
+    for line in _uncovered_tables(waiting):
+        print(f"table ends {line}", file=sys.stderr)
     shown = jobs if everything else waiting
     headings = ("stage", "cell", "label", "why")
     if json_:
@@ -33,6 +37,19 @@ def show_plan(campaign: Campaign, json_: bool, everything: bool) -> None:
     if shown:
         print(table(headings, [(job.stage, job.cell_id, _label(job), job.reason or "done") for job in shown]))
     print(f"{len(waiting)} of {len(jobs)} jobs would run; store {campaign.store}")
+
+
+def _uncovered_tables(jobs: Sequence[Job]) -> list[str]:
+    """Describe each table that ends within its set's own voltage window, once for each set that would be simulated."""
+    model_by_set = {}
+    for job in jobs:
+        if isinstance(job.work, SimulateWork) and not job.work.fit_label:
+            model_by_set.setdefault(job.work.settings.parameter_set, job.work.settings.model)
+    if not model_by_set:
+        return []
+    from ...jobs.models.table_check import describe_uncovered_tables  # imports PyBaMM
+
+    return [line for chosen, model in model_by_set.items() for line in describe_uncovered_tables(model, chosen)]
 
 
 def _label(job: Job) -> str | None:
