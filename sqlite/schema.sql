@@ -279,6 +279,8 @@ CREATE TABLE simulations (
     charge_source          TEXT,           -- what the charge of the simulated cycles is known from, in words
     charge_throughput_ah   REAL,           -- charge in + charge out of the simulated cycles
     charge_uncertainty_ah  REAL,           -- half of upper - lower bound of their throughput, and of their net charge
+    numerical_error_rmse_mv  REAL,         -- bound of the solver's own voltage error, from a second, careful solution
+    numerical_error_worst_mv REAL,         -- NULL: that failed, so the error is unknown
     PRIMARY KEY (cell_id, label)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX simulations_by_model ON simulations (model, rmse_mv);

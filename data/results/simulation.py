@@ -224,6 +224,15 @@ class SimulationResult:
     ``None`` where the report has no bounds.
     """
 
+    numerical_error_rmse_mv: float | None = None
+    """Bound of the root-mean-square voltage error (mV) of the solver and of the interpolation between its outputs.
+
+    It comes from a second, more careful solution. ``None`` = that failed, so the error is unknown.
+    """
+
+    numerical_error_worst_mv: float | None = None
+    """Bound of the largest such error (mV)."""
+
 
 @dataclass(frozen=True, slots=True)
 class FailedSimulation:

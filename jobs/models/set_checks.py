@@ -26,6 +26,7 @@ from ..parameters.table import (
     needed_option,
 )
 from .equilibrium import Equilibrium, find_equilibrium
+from .table_check import describe_uncovered_tables
 
 SERIES: Final = "Number of cells connected in series to make a battery"
 VOLUME: Final = "Cell volume [m3]"
@@ -104,7 +105,9 @@ def check_set_values(settings: ParameterSetSettings, *, thermal: bool = False) -
     if thermal and "half-cell" not in kind and not any(override.parameter == VOLUME for override in settings.overrides):
         doubts += _volume(values)
     doubts += _functions(settings)
-    doubts += _capacity(values, settings, _model(kind, values))
+    model = _model(kind, values)
+    doubts += _capacity(values, settings, model)
+    doubts += [line.removeprefix(f"{settings.name}: ") for line in describe_uncovered_tables(model, settings)]
     return SetFindings((), tuple(doubts))
 
 

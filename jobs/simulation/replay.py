@@ -17,6 +17,7 @@ from ..current_profile.model_input import KNOT_CURRENTS, KNOT_TIMES, pad_profile
 from ..current_profile.temperature import Temperature
 from ..models.build import DISCHARGE, EXCESS, VOLTAGE, Structure, build_model, has_algebraic
 from ..models.initial_state import StartingState
+from ..models.tables import TABLE
 from ..parameters.sets import PARALLEL
 from .output_points import ROUNDS, add_outputs
 from .solver_windows import TimeLimit, WindowSolver, slope_name, split_into_windows
@@ -309,9 +310,11 @@ def check_range(replayed: Replayed) -> None:
     if not outside[first]:
         raise ReplayEndedError(f"diverged {where}", "diverged", good)
     reason = f"{replayed.outside or 'the model'} left the range 0 to 1"
-    if replayed.outside.endswith("electrode"):
+    if replayed.outside.startswith(TABLE):
+        reason = f"left the range of {replayed.outside}"
+    elif replayed.outside.endswith("electrode"):
         reason = f"{replayed.outside}'s surface stoichiometry left the range 0 to 1"
-    elif replayed.outside.endswith("electrolyte"):
+    elif replayed.outside.endswith("the electrolyte"):
         reason = "the electrolyte ran empty"
     charge = replayed.charge_ah[first]
     direction = "into" if charge > 0.0 else "out of"

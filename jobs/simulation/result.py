@@ -29,7 +29,7 @@ def make_result(problem: ReplayProblem, replayed: Replayed, compression: Compres
     Args:
         problem: what was solved.
         replayed: at all of its samples.
-        compression: effect of the compressed current on the voltage.
+        compression: effect of the compressed current on the voltage, with the numerical error.
 
     Returns:
         The result, still without attempts, solving time and cycle states.
@@ -60,7 +60,13 @@ def make_result(problem: ReplayProblem, replayed: Replayed, compression: Compres
         beyond_cutoff_second=_beyond_cutoff_second(problem, record, replayed),
         compression_rmse_mv=compression.rmse_mv,
         compression_worst_mv=compression.worst_mv,
+        numerical_error_rmse_mv=_known(compression.numerical.rmse_mv),
+        numerical_error_worst_mv=_known(compression.numerical.worst_mv),
     )
+
+
+def _known(error_mv: float) -> float | None:
+    return error_mv if np.isfinite(error_mv) else None
 
 
 def failed_simulation(problem: ReplayProblem, replayed: Replayed | None) -> FailedSimulation:

@@ -17,6 +17,7 @@ from ...data.errors import CampaignError
 from ...data.fit_settings import FitObjective, FitSettings
 from ...data.installed import parameter_set_names
 from ...data.settings import (
+    TOLERANCES,
     CellSettings,
     CleanSettings,
     ClusterSettings,
@@ -147,10 +148,19 @@ class Campaign:
     def simulate_settings(
         self, cell: CellSettings, model: ModelSettings, parameter_set: ParameterSetSettings
     ) -> SimulateSettings:
-        """Return one simulation, with the cycles and the time limit of ``[simulate]``."""
+        """Return one simulation, with the cycles, the time limit and the tolerance of ``[simulate]``."""
         table = self.file.simulate
+        rtol, atol = TOLERANCES[table.tolerance]
         return SimulateSettings(
-            cell, model, parameter_set, cycles=table.cycles, time_limit_second=table.time_limit_second
+            cell,
+            model,
+            parameter_set,
+            rtol=rtol,
+            atol=atol,
+            cycles=table.cycles,
+            time_limit_second=table.time_limit_second,
+            tolerance=table.tolerance,
+            error_estimate=table.error_estimate,
         )
 
     def fits(self, cell_id: str) -> tuple[FitSettings, ...]:

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, Field, field_validator, model_validator
 
 from ...data.cycle_selection import WHOLE_RECORD
-from ...data.settings import CleanSettings, ClusterSettings, CurrentSign
+from ...data.settings import CleanSettings, ClusterSettings, CurrentSign, ErrorEstimate, Tolerance
 from . import fields as v
 from .fit_schema import FitTable
 
@@ -222,11 +222,13 @@ class VariationTable(Table):
 
 
 class SimulateTable(Table):
-    """``[simulate]``: which cycles to simulate, the time limit, and whether models are compiled."""
+    """``[simulate]``: which cycles to simulate, the time limit, the numerical error, and whether models are compiled."""
 
     cycles: v.Selection = WHOLE_RECORD
     time_limit_second: v.Positive = 3600.0
     compiled: Literal["auto"] | bool = "auto"
+    tolerance: Tolerance = "standard"
+    error_estimate: ErrorEstimate = "auto"
 
 
 class ClusterTable(Table):
