@@ -292,6 +292,7 @@ class SimulateSettings:
         time_limit_second: longest time for all attempts and cycles together (s of wall clock).
         tolerance: how large the numerical error may be.
         error_estimate: whether a second replay that estimates it covers all of a long record.
+        outputs: what is stored beside the voltage, keys of ``data.outputs.OUTPUTS``.
     """
 
     cell: CellSettings
@@ -303,6 +304,7 @@ class SimulateSettings:
     time_limit_second: float = 3600.0
     tolerance: Tolerance = "standard"
     error_estimate: ErrorEstimate = "auto"
+    outputs: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:

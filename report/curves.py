@@ -12,7 +12,7 @@ import pandas as pd
 from ..data import columns as c
 from ..data.errors import StoreError
 from ..parquet_store.layout import Store
-from ..parquet_store.read import read_partition, read_simulation
+from ..parquet_store.read import read_partition, read_simulation, simulation_outputs
 from .draw.cells import SimulatedCurve
 
 
@@ -27,12 +27,17 @@ def read_measured(store: Store, cell_id: str, cycles: Sequence[int] = ()) -> pd.
     Raises:
         StoreError: the cell has no partition.
     """
-    shown_columns = [c.TEST_TIME, c.VOLTAGE, c.CURRENT, c.CYCLE_COUNT, c.FLAGS]
+    shown_columns = [c.TEST_TIME, c.VOLTAGE, c.CURRENT, c.SURFACE_TEMPERATURE, c.CYCLE_COUNT, c.FLAGS]
     return read_partition(store, cell_id, shown_columns, cycles)
 
 
 def read_simulated(
-    store: Store, row: Mapping[str, Any] | sqlite3.Row, measured: pd.DataFrame, cycles: Sequence[int]
+    store: Store,
+    row: Mapping[str, Any] | sqlite3.Row,
+    measured: pd.DataFrame,
+    cycles: Sequence[int],
+    *,
+    more: bool = False,
 ) -> SimulatedCurve:
     """Read a simulation at the measured samples. Samples that were not simulated are missing values.
 
@@ -41,11 +46,14 @@ def read_simulated(
         row: of the catalog's ``simulations``.
         measured: from :func:`read_measured`.
         cycles: the same cycles as of ``measured``.
+        more: also read what the simulation stores beside the voltage.
 
     Raises:
         StoreError: the simulation is missing, or the record was cleaned again after it.
     """
     shown_columns = [c.TEST_TIME, "simulated_voltage_volt", "voltage_error_volt", c.CYCLE_COUNT]
+    if more:
+        shown_columns += simulation_outputs(store, row["cell_id"], row["label"]).column_names
     frame = read_simulation(store, row["cell_id"], row["label"], shown_columns, cycles)
     times = measured.loc[measured[c.CYCLE_COUNT].isin(frame[c.CYCLE_COUNT]), c.TEST_TIME]
     failed = ""

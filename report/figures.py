@@ -39,6 +39,7 @@ def plot_cell(
 ) -> list[Path]:
     """Plot measured and simulated voltage (V), current (A) and voltage error (mV) of a cell over time (h).
 
+    Other outputs of its simulations follow in panels of their own.
     Simulations that failed after some time are included up to their end.
 
     Args:
@@ -58,7 +59,7 @@ def plot_cell(
         check_cycles(cycles, known_cycles(catalog, cell_id))
         rows = select_simulations(catalog, cell_id, models, parameter_sets)
     measured = read_measured(store, cell_id, cycles)
-    figure = draw_cell(cell_id, measured, [read_simulated(store, row, measured, cycles) for row in rows])
+    figure = draw_cell(cell_id, measured, [read_simulated(store, row, measured, cycles, more=True) for row in rows])
     parts = [cell_id]
     if cycles:
         parts.append(f"cycles-{format_cycles(cycles)}")

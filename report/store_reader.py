@@ -294,7 +294,8 @@ class StoreReader:
             ``voltage_error_volt`` (simulated minus measured; NaN where the measured voltage is missing, and at inserted
             step edges),
             ``cycle_count``, ``step_count``, ``step_type``, and ``window`` after the step's start (ohmic, kinetic,
-            diffusion, capacity). The last two are missing in files of earlier versions.
+            diffusion, capacity). The last two are missing in files of earlier versions. Then the columns of the model's
+            ``outputs``, such as ``cell_temperature_celsius``.
 
         Raises:
             UsageError: no such cell, model or parameter set; several parameter sets match; or it has not finished.
@@ -302,6 +303,7 @@ class StoreReader:
         import pandas as pd
 
         from ..data.columns import SIMULATION_COLUMNS
+        from ..data.outputs import COLUMNS as OUTPUT_COLUMNS
         from ..parquet_store.layout import Store
         from ..parquet_store.read import read_simulation
         from ..sqlite import queries
@@ -316,7 +318,7 @@ class StoreReader:
         for name in SIMULATION_COLUMNS:
             if name not in frame:
                 frame[name] = pd.Categorical([None] * len(frame))
-        return frame[list(SIMULATION_COLUMNS)]
+        return frame[[*SIMULATION_COLUMNS, *(name for name in frame if name in OUTPUT_COLUMNS)]]
 
     def sql(self, statement: str) -> pd.DataFrame:
         """Return the answer to a SELECT on the catalog; ``sqlite/schema.sql`` describes its tables.

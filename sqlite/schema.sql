@@ -281,6 +281,7 @@ CREATE TABLE simulations (
     charge_uncertainty_ah  REAL,           -- half of upper - lower bound of their throughput, and of their net charge
     numerical_error_rmse_mv  REAL,         -- bound of the solver's own voltage error, from a second, careful solution
     numerical_error_worst_mv REAL,         -- NULL: that failed, so the error is unknown
+    temperature_rmse_kelvin REAL,          -- a thermal model's temperature against the measured surface; NULL: no such
     PRIMARY KEY (cell_id, label)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX simulations_by_model ON simulations (model, rmse_mv);

@@ -28,6 +28,7 @@ ALTER TABLE simulations ADD COLUMN charge_throughput_ah REAL;
 ALTER TABLE simulations ADD COLUMN charge_uncertainty_ah REAL;
 ALTER TABLE simulations ADD COLUMN numerical_error_rmse_mv REAL;
 ALTER TABLE simulations ADD COLUMN numerical_error_worst_mv REAL;
+ALTER TABLE simulations ADD COLUMN temperature_rmse_kelvin REAL;
 
 ALTER TABLE fits ADD COLUMN charge_throughput_ah REAL;
 ALTER TABLE fits ADD COLUMN charge_uncertainty_ah REAL;

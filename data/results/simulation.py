@@ -233,6 +233,12 @@ class SimulationResult:
     numerical_error_worst_mv: float | None = None
     """Bound of the largest such error (mV)."""
 
+    temperature_rmse_kelvin: float | None = None
+    """Root-mean-square error (K) of the model's temperature against the measured surface temperature.
+
+    ``None`` = the model is isothermal or follows the surface temperature, or none was measured.
+    """
+
 
 @dataclass(frozen=True, slots=True)
 class FailedSimulation:

@@ -22,6 +22,7 @@ from ...data.settings import ModelSettings, Override
 from ..current_profile.model_input import PROFILE_SIZES, profile_current, profile_temperature
 from ..parameters.sets import AMBIENT, CURRENT_FUNCTION, INITIAL_TEMPERATURE, PARALLEL, load_base_set, override_value
 from .equilibrium import state_input_names
+from .outputs import add_outputs
 from .pybamm_models import (
     check_set,
     complete_set,
@@ -79,6 +80,7 @@ class Structure:
         longest_step_second: longest step of the solver; 0 = no limit.
         temperature_size: length of the vectors of temperature knots; 0 = the temperature is one number.
         slopes: inputs for which the solver also computes the derivative of the voltage.
+        outputs: what else is calculated, keys of ``data.outputs.OUTPUTS``.
     """
 
     model: ModelSettings
@@ -93,6 +95,7 @@ class Structure:
     longest_step_second: float = 0.0
     temperature_size: int = 0
     slopes: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
 
 
 def make_structure(
@@ -206,7 +209,9 @@ def _build_simulation(structure: Structure, values: pybamm.ParameterValues) -> p
     model.events = [event for event in model.events if "voltage" not in event.name.lower()]
     excesses = {**_range_excesses(model), **_table_excesses(model, values)}
     model.variables.update(excesses)
-    solver = _make_solver(structure, [VOLTAGE, DISCHARGE, *excesses])
+    own_pairs = float(load_base_set(structure.base).get(PARALLEL, 1.0))
+    more = add_outputs(model, structure.model, structure.outputs, own_pairs)
+    solver = _make_solver(structure, [VOLTAGE, DISCHARGE, *excesses, *more])
     points = mesh_points(structure.model, model)
     simulation = pybamm.Simulation(model, parameter_values=values, solver=solver, var_pts=points)
     simulation.build()

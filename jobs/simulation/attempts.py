@@ -16,6 +16,7 @@ from ..models.build import Structure, make_structure, refine_mesh
 from ..models.simulation_case import SimulationCase
 from ..record.charge import REST_CURRENT_PER_AH, interval_charge_ah
 from ..record.record import Record, cycle_starts
+from .more_outputs import outputs_to_solve, state_of_charge
 from .numerical_error import control_error
 from .replay import Conditions, Replayed, ReplayEndedError, check_range, replay
 from .solver_windows import TimeLimit
@@ -198,9 +199,13 @@ def solve_attempt(attempt: Attempt, problem: ReplayProblem) -> Replayed:
     except ReplayEndedError as error:
         part = None
         if error.replayed is not None:
-            part = _prepend_rest(record, first, error.replayed)
+            part = _add_soc(problem, _prepend_rest(record, first, error.replayed))
         raise ReplayEndedError(str(error), error.code, part) from error
-    return _prepend_rest(record, first, replayed)
+    return _add_soc(problem, _prepend_rest(record, first, replayed))
+
+
+def _add_soc(problem: ReplayProblem, replayed: Replayed) -> Replayed:
+    return replace(replayed, more=replayed.more | state_of_charge(problem, replayed.charge_ah))
 
 
 def _make_structure(attempt: Attempt, problem: ReplayProblem, knots: int) -> Structure:
@@ -218,7 +223,7 @@ def _make_structure(attempt: Attempt, problem: ReplayProblem, knots: int) -> Str
         attempt.first_step_second,
         temperature_size=temperature_size(problem.conditions.temperature.profile),
     )
-    return replace(structure, slopes=problem.slopes)
+    return replace(structure, slopes=problem.slopes, outputs=outputs_to_solve(problem))
 
 
 def _first_failure(error: ReplayEndedError, problem: ReplayProblem) -> ReplayEndedError:
@@ -258,6 +263,7 @@ def _prepend_rest(record: Record, first: int, replayed: Replayed) -> Replayed:
         outputs=_prepend_outputs(first, replayed.outputs),
         voltage_slopes=_prepend_rest_slopes(first, replayed.voltage_slopes),
         excess_slopes=_prepend_rest_slopes(first, replayed.excess_slopes),
+        more={name: np.concatenate([np.full(first, row[0]), row]) for name, row in replayed.more.items()},
     )
 
 

@@ -17,6 +17,7 @@ from ..record.record import Record, sample_duration_second
 from ..record.step_windows import find_windows
 from .attempts import ReplayProblem, relative_charge_error
 from .compare import compare, compare_steps, cycle_balances, sum_errors
+from .more_outputs import stored_columns, temperature_rmse_kelvin
 from .replay import Replayed
 
 CUTOFF_MARGIN_VOLT: Final = 0.05
@@ -60,6 +61,7 @@ def make_result(problem: ReplayProblem, replayed: Replayed, compression: Compres
         beyond_cutoff_second=_beyond_cutoff_second(problem, record, replayed),
         compression_rmse_mv=compression.rmse_mv,
         compression_worst_mv=compression.worst_mv,
+        temperature_rmse_kelvin=temperature_rmse_kelvin(problem.case, record, replayed),
         numerical_error_rmse_mv=_known(compression.numerical.rmse_mv),
         numerical_error_worst_mv=_known(compression.numerical.worst_mv),
     )
@@ -96,7 +98,7 @@ def failed_simulation(problem: ReplayProblem, replayed: Replayed | None) -> Fail
 
 
 def make_frame(problem: ReplayProblem, replayed: Replayed) -> pd.DataFrame:
-    """Make the time series (``data.columns.SIMULATION_COLUMNS``), up to the end of the replay."""
+    """Make the time series up to the end of the replay: ``data.columns.SIMULATION_COLUMNS``, then the other outputs."""
     record = problem.record.until_index(len(replayed.time_second))
     kinds = np.full(len(record.time_second), -1, np.int8) if record.step_type is None else record.step_type
     windows = find_windows(record, problem.conditions.capacity_ah).code
@@ -110,7 +112,8 @@ def make_frame(problem: ReplayProblem, replayed: Replayed) -> pd.DataFrame:
         c.STEP_TYPE: pd.Categorical.from_codes(kinds, pd.Index(c.STEP_TYPES)),
         c.WINDOW: pd.Categorical.from_codes(windows, pd.Index(list(c.WINDOWS))),
     }
-    return pd.DataFrame(columns).astype(c.SIMULATION_COLUMNS)
+    frame = pd.DataFrame(columns).astype(c.SIMULATION_COLUMNS)
+    return frame.assign(**stored_columns(problem.case, replayed))
 
 
 def _describe_start(problem: ReplayProblem) -> dict[str, Any]:

@@ -145,6 +145,11 @@ class Campaign:
             temperature_setpoint_celsius=cell.temperature_celsius,
         )
 
+    def _outputs(self, model: str) -> tuple[str, ...]:
+        """Return what the simulations with a model store beside the voltage, in the campaign's order, each once."""
+        tables = (table for table in self.file.models if table.label == model)
+        return tuple(dict.fromkeys(name for table in tables for name in table.outputs))
+
     def simulate_settings(
         self, cell: CellSettings, model: ModelSettings, parameter_set: ParameterSetSettings
     ) -> SimulateSettings:
@@ -161,6 +166,7 @@ class Campaign:
             time_limit_second=table.time_limit_second,
             tolerance=table.tolerance,
             error_estimate=table.error_estimate,
+            outputs=self._outputs(model.name),
         )
 
     def fits(self, cell_id: str) -> tuple[FitSettings, ...]:

@@ -37,9 +37,9 @@ def check_with_pybamm(campaign: Campaign, plans: Sequence[CellPlan]) -> None:
         from ...jobs.parameters.sets import parameter_names
 
         check_parameters(campaign, lambda base: parameter_names(campaign.base_set(base).key), plans)
-    for model in campaign.models:
-        if model.options or model.type not in _CHECKED_WITHOUT_PYBAMM:
-            _check_model(campaign.path, model)
+    for model, table in zip(campaign.models, campaign.file.models, strict=True):
+        if model.options or table.outputs or model.type not in _CHECKED_WITHOUT_PYBAMM:
+            _check_model(campaign.path, model, tuple(table.outputs))
 
 
 def check_set_files(path: Path, files: Sequence[SetFile]) -> None:
@@ -158,10 +158,10 @@ def _fitted_bases(table: FitTable, plans: Sequence[CellPlan]) -> set[str]:
     return {plan.parameter_sets[0].base for plan in plans if matches_cell(plan.cell_id, table.cells)}
 
 
-def _check_model(path: Path, model: ModelSettings) -> None:
-    from ...jobs.models.pybamm_models import empty_model
+def _check_model(path: Path, model: ModelSettings, outputs: tuple[str, ...]) -> None:
+    from ...jobs.models.outputs import check_outputs
 
     try:
-        empty_model(model)
+        check_outputs(model, outputs)
     except JobError as error:
         raise CampaignError(f"{path}: model {model.name!r}: {error}") from error

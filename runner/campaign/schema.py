@@ -167,12 +167,13 @@ class CellTable(Table):
 
 
 class ModelTable(Table):
-    """``[[models]]``: a PyBaMM model; its type alone is enough."""
+    """``[[models]]``: a PyBaMM model, and what its simulations store; its type alone is enough."""
 
     type: v.ModelType
     name: v.Label | None = None
     options: dict[str, v.ModelOption] = {}
     mesh: dict[str, v.Points] = {}
+    outputs: list[v.OutputName] = []
 
     @model_validator(mode="before")
     @classmethod
@@ -222,7 +223,7 @@ class VariationTable(Table):
 
 
 class SimulateTable(Table):
-    """``[simulate]``: which cycles to simulate, the time limit, the numerical error, and whether models are compiled."""
+    """``[simulate]``: cycles to simulate, the time limit, the numerical error, and whether models are compiled."""
 
     cycles: v.Selection = WHOLE_RECORD
     time_limit_second: v.Positive = 3600.0
