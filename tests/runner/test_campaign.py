@@ -14,12 +14,14 @@ from kilocell.data.fit_settings import FitParameter
 from kilocell.data.installed import parameter_set_names
 from kilocell.data.readers.read import READERS, cell_ids, read_raw
 from kilocell.data.settings import (
+    CellSettings,
     CleanSettings,
     ClusterSettings,
     ColumnMapping,
     InitialState,
     ModelSettings,
     Override,
+    ParameterSetSettings,
     SourceSettings,
 )
 from kilocell.runner.campaign.campaign import Campaign, load_campaign
