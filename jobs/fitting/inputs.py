@@ -9,6 +9,7 @@ import numpy as np
 
 from ...data.arrays import Floats
 from ...data.errors import JobError
+from ...data.extensive import cell_power
 from ...data.fit_settings import (
     CELL_CAPACITY,
     CELL_PARAMETERS,
@@ -21,7 +22,7 @@ from ...data.settings import Override, SimulateSettings
 from ..models.build import Structure, make_structure, shapes_mesh
 from ..models.pybamm_models import scales_current
 from ..models.simulation_case import SimulationCase, resolve_simulation
-from ..parameters.extensive import cell_power, cells_of_set
+from ..parameters.extensive import cells_of_set
 from ..parameters.sets import affects_equilibrium, apply_overrides, is_function, load_base_set
 from ..simulation.replay import Conditions, scalar_inputs
 from .starts import from_scaled, to_scaled

@@ -9,50 +9,15 @@ from __future__ import annotations
 
 import functools
 import inspect
-import re
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
 import pybamm
 
+from ...data.extensive import cell_power
 from ...data.settings import Override
 from .sets import CURRENT_FUNCTION, PARALLEL, scale_parameter
-
-POWER_BY_UNIT: Final = {
-    "Ohm": -1,
-    "S": 1,
-    "F": 1,
-    "J/K": 1,
-    "J.K-1": 1,
-    "W/K": 1,
-    "W.K-1": 1,
-    "A": 1,
-    "A.h": 1,
-    "W": 1,
-    "J": 1,
-    "kg": 1,
-    "m3": 1,
-}
-"""Units of whole-cell quantities, each with the power of the number of parallel cells that multiplies it.
-
-Other units belong to a material or an area and stay the same, such as Ohm.m and W.m-2.K-1.
-"""
-
-POWER_BY_NAME: Final = {"Cell cooling surface area [m2]": 1, PARALLEL: 1}
-"""The same for names whose unit does not say it: most other areas belong to one electrode pair."""
-
-
-def cell_power(parameter: str) -> int:
-    """Return the power p: n cells in parallel have n**p times the quantity of one cell; 0 = it stays the same.
-
-    Args:
-        parameter: PyBaMM's name with its unit, such as ``Contact resistance [Ohm]``.
-    """
-    if parameter in POWER_BY_NAME:
-        return POWER_BY_NAME[parameter]
-    unit = re.search(r"\[([^\]]*)\]$", parameter)
-    return POWER_BY_UNIT.get(unit[1], 0) if unit else 0
 
 
 def overrides_of_set(overrides: tuple[Override, ...], cells: float) -> tuple[Override, ...]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from kilocell.data.extensive import cell_power, describe_scaling
 from kilocell.data.fit_settings import CELL_CAPACITY, FitParameter, FitSettings
 from kilocell.data.settings import (
     CellSettings,
@@ -20,7 +21,7 @@ from kilocell.jobs.export.values import CellSet, resolve_cell_values, values_to_
 from kilocell.jobs.fitting.fit import combine_starts, make_beginning, run_start
 from kilocell.jobs.fitting.objective import make_objective
 from kilocell.jobs.models.simulation_case import resolve_simulation
-from kilocell.jobs.parameters.extensive import cell_power, overrides_of_set
+from kilocell.jobs.parameters.extensive import overrides_of_set
 from kilocell.jobs.parameters.sets import define_set
 from kilocell.jobs.record.record import make_record
 from kilocell.jobs.simulation.conditions import find_conditions
@@ -68,6 +69,9 @@ def test_units_say_what_is_extensive() -> None:
         "Electrode height [m]": 0,
     }
     assert {name: cell_power(name) for name in powers} == powers
+    assert describe_scaling(RESISTANCE).endswith("has the value divided by n")
+    assert describe_scaling("Cell volume [m3]").endswith("has n times the value")
+    assert describe_scaling("Electrode height [m]") == ""
 
 
 def test_a_factor_is_the_same_for_both_cells() -> None:

@@ -72,8 +72,10 @@ def test_other_outputs_have_panels_of_their_own_and_the_measured_temperature() -
     figure = rendered(draw_cell("CELL_A", frame, [one, other]))
     assert [axes.get_ylabel() for axes in figure.axes][3:] == ["Temperature (°C)", "Stoichiometry"]
     temperature, stoichiometry = figure.axes[3:]
-    assert [line.get_ydata()[0] for line in temperature.lines] == [26.0, 25.0]
-    names = [text.get_text() for text in stoichiometry.get_legend().get_texts()]
+    assert [float(np.asarray(line.get_ydata())[0]) for line in temperature.lines] == [26.0, 25.0]
+    legend = stoichiometry.get_legend()
+    assert legend is not None
+    names = [text.get_text() for text in legend.get_texts()]
     assert names == ["negative_stoichiometry", "positive_stoichiometry"]
     assert figure.axes[-1].get_xlabel() == "Test time (h)"
 
