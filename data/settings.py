@@ -16,6 +16,15 @@ CurrentSign = Literal["auto", "charge_positive", "discharge_positive"]
 ValueSource = Literal["", "given", "guess"]
 """Who says a value of the campaign: the user, or ``kilocell init``, which guessed it; "" = no one."""
 
+Tolerance = Literal["standard", "tight"]
+"""How large the numerical error of a simulation may be: 0.5 mV RMSE and 3 mV at worst, or 0.1 and 0.5 mV."""
+
+ErrorEstimate = Literal["auto", "always"]
+"""Which samples are solved a second time to estimate that error: a part of a long record, or always all."""
+
+TOLERANCES: Final[dict[Tolerance, tuple[float, float]]] = {"standard": (5e-5, 1e-6), "tight": (5e-6, 1e-7)}
+"""Relative and absolute tolerance of the solver."""
+
 GIVEN_PER_CELL: dict[str, str] = {
     "Current function [A]": "the measured record",
     "Number of electrodes connected in parallel to make a cell": "nominal_capacity_ah",
@@ -271,7 +280,8 @@ class ParameterSetSettings:
 class SimulateSettings:
     """One simulation: a model with a parameter set, driven by the measured current of a cell.
 
-    The default tolerances keep the model's charge within 0.02 % of the profile's, its voltage within 0.2 mV (RMSE).
+    The standard tolerances keep the model's charge within 0.02 % of the profile's. Where they do not keep the voltage
+    within the limits of ``tolerance``, the simulation is solved again with tighter ones.
 
     Args:
         cell: the cell and its conditions.
@@ -281,6 +291,9 @@ class SimulateSettings:
         atol: absolute tolerance of the solver.
         cycles: the cycles or other parts of the record that are simulated; the default is the whole record.
         time_limit_second: longest time for all attempts and cycles together (s of wall clock).
+        tolerance: how large the numerical error may be.
+        error_estimate: whether a second replay that estimates it covers all of a long record.
+        outputs: what is stored beside the voltage, keys of ``data.outputs.OUTPUTS``.
     """
 
     cell: CellSettings
@@ -290,6 +303,9 @@ class SimulateSettings:
     atol: float = 1e-6
     cycles: Selection = WHOLE_RECORD
     time_limit_second: float = 3600.0
+    tolerance: Tolerance = "standard"
+    error_estimate: ErrorEstimate = "auto"
+    outputs: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:

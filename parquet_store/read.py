@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from ..data import columns as c
 from ..data.codec import from_json
 from ..data.errors import JobError, StoreError
+from ..data.outputs import COLUMNS as OUTPUT_COLUMNS
 from ..data.parameter_files import content_digest
 from ..data.results.receipt import RangesFile, Receipt
 from ..data.settings import FileRange
@@ -106,6 +107,19 @@ def simulation_table(store: Store, cell_id: str, label: str) -> pa.Table:
     """
     absent = f"cell {cell_id!r} has no simulation {label!r}"
     return _table(store.simulation(cell_id, label), c.SIMULATION_COLUMNS, absent, LATER_COLUMNS)
+
+
+def simulation_outputs(store: Store, cell_id: str, label: str) -> pa.Table:
+    """Read what a simulation stores beside ``data.columns.SIMULATION_COLUMNS``; no column = nothing else.
+
+    Raises:
+        StoreError: the cell has no such simulation.
+    """
+    path = store.simulation(cell_id, label)
+    if not path.is_file():
+        raise StoreError(f"cell {cell_id!r} has no simulation {label!r}")
+    names = [name for name in pq.read_schema(path).names if name in OUTPUT_COLUMNS]
+    return pq.read_table(path, columns=names)
 
 
 def iterate_rows(table: pa.Table) -> Iterator[tuple[Any, ...]]:

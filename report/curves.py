@@ -15,7 +15,7 @@ from ..data.rules import flag_bit
 from ..data.state_certainty import short_state_words
 from ..data.step_selection import StepSelection, parse_select
 from ..parquet_store.layout import Store
-from ..parquet_store.read import read_partition, read_simulation
+from ..parquet_store.read import read_partition, read_simulation, simulation_outputs
 from .draw.cells import SimulatedCurve
 from .selected import selected_mask
 
@@ -33,7 +33,7 @@ def read_measured(store: Store, cell_id: str, cycles: Sequence[int] = (), select
         StoreError: the cell has no partition.
         UsageError: the text is not a selection, or the record has nothing of it.
     """
-    shown_columns = [c.TEST_TIME, c.VOLTAGE, c.CURRENT, c.CYCLE_COUNT, c.FLAGS]
+    shown_columns = [c.TEST_TIME, c.VOLTAGE, c.CURRENT, c.SURFACE_TEMPERATURE, c.CYCLE_COUNT, c.FLAGS]
     if select is None:
         return read_partition(store, cell_id, shown_columns, cycles)
     mask, _ = selected_mask(store, cell_id, select)
@@ -50,6 +50,8 @@ def read_simulated(
     measured: pd.DataFrame,
     cycles: Sequence[int],
     select: str | None = None,
+    *,
+    more: bool = False,
 ) -> SimulatedCurve:
     """Read a simulation at the measured samples. Samples that were not simulated are missing values.
 
@@ -58,11 +60,14 @@ def read_simulated(
         row: of the catalog's ``simulations``.
         measured: from :func:`read_measured`.
         cycles, select: the same cycles or part as of ``measured``.
+        more: also read what the simulation stores beside the voltage.
 
     Raises:
         StoreError: the simulation is missing, or the record was cleaned again after it.
     """
     shown_columns = [c.TEST_TIME, "simulated_voltage_volt", "voltage_error_volt", c.CYCLE_COUNT]
+    if more:
+        shown_columns += simulation_outputs(store, row["cell_id"], row["label"]).column_names
     frame = read_simulation(store, row["cell_id"], row["label"], shown_columns, cycles)
     failed = ""
     if row["status"] == "failed":

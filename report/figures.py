@@ -40,6 +40,7 @@ def plot_cell(
 ) -> list[Path]:
     """Plot measured and simulated voltage (V), current (A) and voltage error (mV) of a cell over time (h).
 
+    Other outputs of its simulations follow in panels of their own.
     Simulations that failed after some time are included up to their end.
 
     Args:
@@ -60,7 +61,7 @@ def plot_cell(
         check_cycles(cycles, known_cycles(catalog, cell_id))
         rows = select_simulations(catalog, cell_id, models, parameter_sets)
     measured = read_measured(store, cell_id, cycles, select)
-    simulated = [read_simulated(store, row, measured, cycles, select) for row in rows]
+    simulated = [read_simulated(store, row, measured, cycles, select, more=True) for row in rows]
     figure = draw_cell(cell_id, measured, simulated)
     parts = [cell_id]
     if cycles:

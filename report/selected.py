@@ -284,7 +284,7 @@ def read_simulated_part(store: Store, row: sqlite3.Row, text: str | None, column
         store: the store.
         row: of the catalog's ``simulations``.
         text: the selection; ``None`` = all of it.
-        columns: names from ``data.columns.SIMULATION_COLUMNS``; empty = all. Those that an earlier version did not
+        columns: names from ``data.columns.SIMULATION_COLUMNS`` or of other outputs; empty = all. Those that an earlier version did not
             write are missing values.
 
     Raises:
@@ -292,9 +292,10 @@ def read_simulated_part(store: Store, row: sqlite3.Row, text: str | None, column
     """
     import pandas as pd
 
-    check_columns(columns, c.SIMULATION_COLUMNS)
     cell_id = str(row["cell_id"])
     frame = read_simulation(store, cell_id, row["label"])
+    known = [*c.SIMULATION_COLUMNS, *(name for name in frame if name in OUTPUT_COLUMNS)]
+    check_columns(columns, known)
     if text is not None:
         mask, index = selected_mask(store, cell_id, text)
         places = simulated_places(frame[c.TEST_TIME].to_numpy(np.float64), index, cell_id, row["label"])
@@ -302,7 +303,7 @@ def read_simulated_part(store: Store, row: sqlite3.Row, text: str | None, column
     for name in c.SIMULATION_COLUMNS:
         if name not in frame:
             frame[name] = pd.Categorical([None] * len(frame))
-    return frame[list(columns or c.SIMULATION_COLUMNS)]
+    return frame[list(columns or known)]
 
 
 def check_columns(columns: Sequence[str], known: Collection[str]) -> None:

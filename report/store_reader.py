@@ -361,7 +361,8 @@ class StoreReader:
             ``voltage_error_volt`` (simulated minus measured; NaN where the measured voltage is missing, and at inserted
             step edges),
             ``cycle_count``, ``step_count``, ``step_type``, and ``window`` after the step's start (ohmic, kinetic,
-            diffusion, capacity). The last two are missing in files of earlier versions.
+            diffusion, capacity). The last two are missing in files of earlier versions. Then the columns of the model's
+            ``outputs``, such as ``cell_temperature_celsius``.
 
         Raises:
             UsageError: no such cell, model or parameter set; several parameter sets match; or it has not finished.

@@ -41,6 +41,17 @@ CREATE TABLE simulation_samples (
     PRIMARY KEY (cell_id, label, sample),
     FOREIGN KEY (cell_id, label) REFERENCES simulations (cell_id, label)
 ) STRICT, WITHOUT ROWID;
+-- What else a simulation stores (`outputs` of its model), a row for each sample and column of its Parquet file.
+CREATE TABLE simulation_outputs (
+    cell_id TEXT NOT NULL,
+    label   TEXT NOT NULL,
+    sample  INTEGER NOT NULL,
+    output  TEXT NOT NULL,  -- with its unit, such as cell_temperature_celsius
+    value   REAL,
+    PRIMARY KEY (cell_id, label, output, sample),
+    FOREIGN KEY (cell_id, label) REFERENCES simulations (cell_id, label)
+) STRICT, WITHOUT ROWID;
+
 CREATE INDEX simulation_samples_by_cycle ON simulation_samples (cell_id, label, cycle_count);
 
 -- All cycles of a cell on a common time axis: each sample with the time since its cycle's start. Inserted step edges

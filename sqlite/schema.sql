@@ -279,6 +279,9 @@ CREATE TABLE simulations (
     charge_source          TEXT,           -- what the charge of the simulated cycles is known from, in words
     charge_throughput_ah   REAL,           -- charge in + charge out of the simulated cycles
     charge_uncertainty_ah  REAL,           -- half of upper - lower bound of their throughput, and of their net charge
+    numerical_error_rmse_mv  REAL,         -- bound of the solver's own voltage error, from a second, careful solution
+    numerical_error_worst_mv REAL,         -- NULL: that failed, so the error is unknown
+    temperature_rmse_kelvin REAL,          -- a thermal model's temperature against the measured surface; NULL: no such
     state_uncertainty_mv   REAL,           -- of the starting state's open-circuit voltage; NULL: the state is given
     state_uncertainty_soc  REAL,           -- the same as a state of charge
     selection              TEXT,           -- the simulated part of the record, such as cycle 2, discharge; NULL: all

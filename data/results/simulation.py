@@ -283,6 +283,21 @@ class SimulationResult:
     ``None`` where the report has no bounds.
     """
 
+    numerical_error_rmse_mv: float | None = None
+    """Bound of the root-mean-square voltage error (mV) of the solver and of the interpolation between its outputs.
+
+    It comes from a second, more careful solution. ``None`` = that failed, so the error is unknown.
+    """
+
+    numerical_error_worst_mv: float | None = None
+    """Bound of the largest such error (mV)."""
+
+    temperature_rmse_kelvin: float | None = None
+    """Root-mean-square error (K) of the model's temperature against the measured surface temperature.
+
+    ``None`` = the model is isothermal or follows the surface temperature, or none was measured.
+    """
+
     stretches: tuple[StretchComparison, ...] = ()
     """Errors of each stretch of a selection; empty = the whole record was simulated."""
 

@@ -37,6 +37,20 @@ SAFETY_FACTOR: Final = 1.5
 
 
 @dataclass(frozen=True, slots=True)
+class NumericalError:
+    """Bound of the difference between a simulation's voltage and that of an exact solver under the same profile.
+
+    Args:
+        rmse_mv, worst_mv: over the samples; infinite = not estimated.
+        attempts: what was done to lower it, one line each.
+    """
+
+    rmse_mv: float = np.inf
+    worst_mv: float = np.inf
+    attempts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class CompressionError:
     """Difference between two simulated voltages: driven by the profile, and by the measured current itself.
 
@@ -47,15 +61,17 @@ class CompressionError:
         rmse_mv, worst_mv: over the samples; ``SAFETY_FACTOR`` times the linear estimate, so that the true values are
             smaller.
         shift_mv: the part of ``rmse_mv`` that noise of the estimated size cannot explain; finer knots lower it.
+        numerical: the error of the solver in the same simulation, which is joined with it; no part of the others.
     """
 
     rmse_mv: float
     worst_mv: float
     shift_mv: float
+    numerical: NumericalError = NumericalError()
 
 
 def join_errors(parts: Sequence[tuple[CompressionError, int]]) -> CompressionError:
-    """Combine the compression errors of several simulations.
+    """Combine the compression errors, and the numerical errors, of several simulations.
 
     Args:
         parts: the error and the number of samples of each simulation.
@@ -64,7 +80,11 @@ def join_errors(parts: Sequence[tuple[CompressionError, int]]) -> CompressionErr
     share = np.array(samples) / sum(samples)
     rmse_mv = _weighted_rms(share, [error.rmse_mv for error, _ in parts])
     shift_mv = _weighted_rms(share, [error.shift_mv for error, _ in parts])
-    return CompressionError(rmse_mv, max(error.worst_mv for error, _ in parts), shift_mv)
+    numerical = NumericalError(
+        _weighted_rms(share, [error.numerical.rmse_mv for error, _ in parts]),
+        max(error.numerical.worst_mv for error, _ in parts),
+    )
+    return CompressionError(rmse_mv, max(error.worst_mv for error, _ in parts), shift_mv, numerical)
 
 
 def _weighted_rms(share: Floats, values: Sequence[float]) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pybamm
@@ -14,8 +14,9 @@ from ...data.errors import UsageError
 from ...data.fit_settings import CELL_CAPACITY, INITIAL_SOC
 from ...data.results.fitting import Beginning
 from ...data.settings import ModelSettings, ParameterSetSettings
-from ..models.pybamm_models import complete_set, scales_current
-from ..parameters.sets import AMBIENT, CAPACITY, CURRENT_FUNCTION, INITIAL_TEMPERATURE, PARALLEL, apply_overrides
+from ..models.pybamm_models import complete_set, has_current_collectors, scales_current
+from ..parameters.extensive import cells_of_set, overrides_of_set, scale_set
+from ..parameters.sets import AMBIENT, CAPACITY, INITIAL_TEMPERATURE, apply_overrides, load_base_set
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +53,19 @@ def resolve_cell_values(cell: CellSet) -> tuple[pybamm.ParameterValues, tuple[st
     kilocell's own parameters are converted. ``Initial state of charge`` becomes the initial concentrations (or
     potentials, or Thevenin's state of charge) at the record's start. ``Cyclable lithium`` scales the same
     concentrations. ``Capacity of the cell [A.h]``, or another capacity of the cell, becomes the number of electrodes in
-    parallel and the nominal capacity. Ambient and initial temperature are the record's.
+    parallel and the nominal capacity; volume, cooled surface, contact resistance and the values of a circuit go with
+    it, so that they are those of the user's cell. Ambient and initial temperature are the record's.
 
     Returns:
         The set, and notes on what PyBaMM's parameters cannot express.
     """
     beginning = cell.beginning
-    values = apply_overrides(cell.parameter_set)
+    base = load_base_set(cell.parameter_set.key)
+    cells = cells_of_set(beginning.electrodes_in_parallel, base)
+    parameter_set = cell.parameter_set
+    if scales_current(cell.model):
+        parameter_set = replace(parameter_set, overrides=overrides_of_set(parameter_set.overrides, cells))
+    values = apply_overrides(parameter_set)
     notes = list(complete_set(values, cell.model))
     values.update(dict(beginning.inputs))
     kelvin = celsius_to_kelvin(beginning.temperature_celsius)
@@ -66,13 +73,17 @@ def resolve_cell_values(cell: CellSet) -> tuple[pybamm.ParameterValues, tuple[st
     if beginning.temperature_varies:
         mean = f"{beginning.temperature_celsius:.2f} °C"
         notes.append(f"the temperature is the mean over the record, {mean}; the measured one changed over time")
-    ratio = beginning.electrodes_in_parallel / float(values.get(PARALLEL, 1.0))
-    if not scales_current(cell.model):
-        values.update({PARALLEL: beginning.electrodes_in_parallel, CAPACITY: beginning.capacity_ah})
-        if isinstance(values.get(CURRENT_FUNCTION), (int, float)):
-            values[CURRENT_FUNCTION] = ratio * values[CURRENT_FUNCTION]
-    elif ratio != 1.0:
-        notes.append(f"the cell equals {ratio:.6g} of the set's cells in parallel: divide its current by {ratio!r}")
+    if has_current_collectors(cell.model):
+        if cells != 1.0:
+            notes.append(
+                f"the cell equals {cells:.6g} of the set's cells in parallel: divide its current by {cells!r}; "
+                "extensive values, such as a contact resistance, are those of one of these cells"
+            )
+        return values, tuple(notes)
+    if cells != 1.0:
+        scale_set(values, cells)
+    if CAPACITY in values:
+        values[CAPACITY] = beginning.capacity_ah
     return values, tuple(notes)
 
 

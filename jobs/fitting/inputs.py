@@ -9,6 +9,7 @@ import numpy as np
 
 from ...data.arrays import Floats
 from ...data.errors import JobError
+from ...data.extensive import cell_power
 from ...data.fit_settings import (
     CELL_CAPACITY,
     CELL_PARAMETERS,
@@ -19,8 +20,10 @@ from ...data.fit_settings import (
 )
 from ...data.settings import Override, SimulateSettings
 from ..models.build import Structure, make_structure, shapes_mesh
+from ..models.pybamm_models import scales_current
 from ..models.simulation_case import SimulationCase, resolve_simulation
-from ..parameters.sets import affects_equilibrium, apply_overrides, is_function
+from ..parameters.extensive import cells_of_set
+from ..parameters.sets import affects_equilibrium, apply_overrides, is_function, load_base_set
 from ..simulation.replay import Conditions, scalar_inputs
 from .starts import from_scaled, to_scaled
 from .stretches import FitStretch
@@ -66,7 +69,7 @@ class FitInputs:
         """Find state, capacity, temperature and overrides of a replay with the values of a resolved simulation."""
         if any(self.moves_state):
             return self.stretch.find_conditions(case, self.base.temperature)
-        return replace(self.base, overrides=case.settings.parameter_set.overrides)
+        return replace(self.base, overrides=case.parameter_set.overrides)
 
     def slopes(self, values: Floats, conditions: Conditions, moving: tuple[str, ...]) -> Floats:
         """Differentiate inputs of the model by the place of each parameter between its bounds (0 to 1).
@@ -89,7 +92,7 @@ class FitInputs:
                 after = self.find_conditions(self.resolve(moved_values))
             else:
                 # A parameter that only matters under current leaves the state at rest unchanged.
-                after = replace(conditions, overrides=fitted_overrides(self.settings, moved_values))
+                after = replace(conditions, overrides=self.resolve(moved_values).parameter_set.overrides)
             columns.append((self._input_values(after, moving) - inputs) / step)
         return np.column_stack(columns)
 
@@ -175,8 +178,12 @@ def _simulation_settings(settings: FitSettings, overrides: tuple[Override, ...])
 
 
 def _default_values(settings: FitSettings, base: Conditions) -> Floats:
-    parameter_set = settings.parameter_set
-    overridden = {o.parameter: o.value for o in parameter_set.overrides}
+    # Extensive values are those of the user's cell; in the overrides of a replay they are those of the set's cell.
+    cells = 1.0
+    if scales_current(settings.model):
+        cells = cells_of_set(base.electrodes_in_parallel, load_base_set(settings.parameter_set.key))
+    parameter_set = replace(settings.parameter_set, overrides=base.overrides)
+    overridden = {o.parameter: o.value for o in settings.parameter_set.overrides}
     set_values = apply_overrides(parameter_set)
     defaults: dict[str, float] = {
         INITIAL_SOC: base.state.soc,
@@ -190,7 +197,7 @@ def _default_values(settings: FitSettings, base: Conditions) -> Floats:
         if is_function(parameter_set.key, name):
             defaults[name] = overridden.get(name, 1.0)
         else:
-            defaults[name] = float(set_values[name])
+            defaults[name] = float(set_values[name]) * cells ** cell_power(name)
     return np.array([defaults[p.name] for p in settings.parameters], float)
 
 

@@ -14,6 +14,7 @@ from ...data.errors import JobError
 from ...data.fit_settings import FitSettings
 from ...data.step_selection import StepSelection
 from ..current_profile.compress import CurrentProfile
+from ..models.set_checks import refuse_several_cells
 from ..record.noise import estimate_step_noise
 from ..record.record import Record, make_record
 from ..record.usable_current import require_current
@@ -340,12 +341,13 @@ def make_objective(
         cycles = () if select is not None else settings.cycles
         select = select or settings.select
     cell_record = make_record(samples)
-    capacity = resolve_base(settings, measured_celsius).capacity_ah
+    case = resolve_base(settings, measured_celsius)
+    capacity = case.capacity_ah
     chosen = choose_fit_stretches(cell_record, settings, cycles, capacity, select)
-    base = resolve_base(settings, measured_celsius)
-    stretches = tuple(replace(one, start=settle_start(one.start, cell_record, base)) for one in chosen)
+    stretches = tuple(replace(one, start=settle_start(one.start, cell_record, case)) for one in chosen)
     record = join_records(cell_record, [one.stretch for one in stretches])
     require_current(record.current_ampere, record.voltage_volt, capacity)
+    refuse_several_cells(record.voltage_volt, case.cutoffs_volt)
     used = _used_samples(record, settings, cycles, compared_samples([one.stretch for one in stretches]))
     weights = sample_weights(record, used, settings.objective, capacity)
     ends = np.cumsum([len(stretch.record.time_second) for stretch in stretches])

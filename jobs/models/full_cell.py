@@ -25,6 +25,7 @@ from ..parameters.files import LOWER_CUTOFF, UPPER_CUTOFF
 from ..parameters.sets import AMBIENT, INITIAL_TEMPERATURE, apply_overrides
 from .equilibrium import EDGE, StateInput, potential_symbol, state_input_names
 from .pybamm_models import CIRCUIT, ELECTRODE, HYSTERESIS, OCP, PHASES, SIDES, complete_set, full_options
+from .tables import extend_tables
 
 GRID: Final = np.linspace(EDGE, 1.0 - EDGE, 4001)
 """Stoichiometries at which potentials are tabulated. The table brackets the solution, which is then found exactly."""
@@ -272,6 +273,7 @@ class _Cell:
         values = apply_overrides(settings, as_inputs=True)
         values[AMBIENT] = values[INITIAL_TEMPERATURE] = pybamm.InputParameter(TEMPERATURE)
         self._assumed = "; ".join(complete_set(values, model))
+        extend_tables(values)
         options = full_options(model)
         param = pybamm.LithiumIonParameters(options)
         self._limits = tuple(_data_range(values, side) for side in SIDES)

@@ -176,8 +176,13 @@ def scales_current(settings: ModelSettings) -> bool:
         settings.type == CIRCUIT
         or options.get("thermal", "isothermal") != "isothermal"
         or options.get("contact resistance", "false") != "false"
-        or options.get("dimensionality", 0) != 0
+        or has_current_collectors(settings)
     )
+
+
+def has_current_collectors(settings: ModelSettings) -> bool:
+    """Tell whether the model has dimensions along the current collectors; their size is no simple factor."""
+    return dict(settings.options).get("dimensionality", 0) != 0
 
 
 @lru_cache(maxsize=64)

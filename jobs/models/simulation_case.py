@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...data.settings import CellSettings, ModelSettings, ParameterSetSettings, SimulateSettings
 from ..parameters.capacity import find_capacity
-from ..parameters.sets import apply_cell_parameters, cutoffs_volt, electrodes_in_parallel, remove_initial_soc
+from ..parameters.extensive import cells_of_set, overrides_of_set
+from ..parameters.sets import (
+    apply_cell_parameters,
+    cutoffs_volt,
+    electrodes_in_parallel,
+    load_base_set,
+    remove_initial_soc,
+)
+from .pybamm_models import scales_current
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +24,8 @@ class SimulationCase:
     Args:
         settings: as given; results keep these.
         cell: with the initial state of charge and the capacity that a fitted parameter set carries.
-        parameter_set: without these two overrides, which are no parameters of PyBaMM.
+        parameter_set: without these two overrides, which are no parameters of PyBaMM; extensive values are those of the
+            set's cell (:mod:`kilocell.jobs.parameters.extensive`).
         capacity_ah: the cell's capacity in A.h, which currents and charges scale with: fitted, else given, else the
             parameter set's own.
         capacity_source: where the capacity of ``settings`` is from, in words.
@@ -59,13 +68,18 @@ def resolve_simulation(settings: SimulateSettings, measured_celsius: float | Non
             names (``unknown_parameter``).
     """
     applied = apply_cell_parameters(settings)
+    pairs = electrodes_in_parallel(applied.cell, applied.parameter_set)
+    parameter_set = applied.parameter_set
+    if scales_current(settings.model) and parameter_set.overrides:
+        cells = cells_of_set(pairs, load_base_set(parameter_set.key))
+        parameter_set = replace(parameter_set, overrides=overrides_of_set(parameter_set.overrides, cells))
     return SimulationCase(
         settings=settings,
         cell=applied.cell,
-        parameter_set=applied.parameter_set,
+        parameter_set=parameter_set,
         capacity_ah=find_capacity(applied.cell, applied.parameter_set)[0],
         capacity_source=find_capacity(settings.cell, settings.parameter_set)[1],
-        electrodes_in_parallel=electrodes_in_parallel(applied.cell, applied.parameter_set),
+        electrodes_in_parallel=pairs,
         cutoffs_volt=cutoffs_volt(applied.parameter_set),
         measured_celsius=measured_celsius,
     )

@@ -16,6 +16,8 @@ from ..models.build import Structure, make_structure, refine_mesh
 from ..models.simulation_case import SimulationCase
 from ..record.charge import REST_CURRENT_PER_AH, interval_charge_ah
 from ..record.record import Record, cycle_starts
+from .more_outputs import outputs_to_solve, state_of_charge
+from .numerical_error import control_error
 from .replay import Conditions, Replayed, ReplayEndedError, check_range, replay
 from .solver_windows import TimeLimit
 
@@ -51,8 +53,7 @@ class ReplayProblem:
         profile: the compressed current of ``record``.
         limit: ``None`` = no time limit.
         slopes: names of inputs by which the voltage is differentiated (:class:`kilocell.jobs.models.build.Structure`).
-        outputs: indices of the record's samples, as :func:`kilocell.jobs.simulation.replay.replay` takes them; not
-            used by an attempt that leaves out the first rest.
+        outputs: indices of the record's samples, as :func:`kilocell.jobs.simulation.replay.replay` takes them.
         refine: as :func:`kilocell.jobs.simulation.replay.replay` takes it.
     """
 
@@ -104,10 +105,16 @@ RETRIED_CODES: Final = ("did_not_converge", "ended_early", "charge_mismatch")
 
 
 def try_attempts(problem: ReplayProblem) -> tuple[Replayed, tuple[str, ...]]:
+    """Try the ways to solve as :func:`find_attempt` does; return the replay, and what was tried, one line each."""
+    _, replayed, tried = find_attempt(problem)
+    return replayed, tried
+
+
+def find_attempt(problem: ReplayProblem) -> tuple[Attempt, Replayed, tuple[str, ...]]:
     """Try the ways to solve, in order, until one gives a result; a failure of the physics ends the search at once.
 
     Returns:
-        The replay, and what was tried, one line each.
+        The way that gave the result, the replay, and what was tried, one line each.
 
     Raises:
         ReplayEndedError: no way gave a result; with all that was tried and the longest of the curves.
@@ -119,7 +126,7 @@ def try_attempts(problem: ReplayProblem) -> tuple[Replayed, tuple[str, ...]]:
         try:
             if problem.limit is not None and problem.limit.is_passed:
                 raise problem.limit.error(f"the attempt {attempt.words!r}")
-            replayed = _solve_and_check(attempt, problem)
+            replayed = solve_and_check(attempt, problem)
         except JobError as error:
             tried.append(f"{attempt.words}: {error}")
             longest = _longer(longest, getattr(error, "replayed", None))
@@ -128,7 +135,7 @@ def try_attempts(problem: ReplayProblem) -> tuple[Replayed, tuple[str, ...]]:
             last = ReplayEndedError(str(error), error.code)
             continue
         tried.append(f"{attempt.words}: done")
-        return replayed, tuple(tried)
+        return attempt, replayed, tuple(tried)
     ways = ", ".join(attempt.words for attempt in ATTEMPTS)
     raise ReplayEndedError(f"{last} (tried: {ways})", last.code, longest, tuple(tried))
 
@@ -141,7 +148,12 @@ def _longer(one: Replayed | None, other: Replayed | None) -> Replayed | None:
     return one
 
 
-def _solve_and_check(attempt: Attempt, problem: ReplayProblem) -> Replayed:
+def solve_and_check(attempt: Attempt, problem: ReplayProblem) -> Replayed:
+    """Solve in one way, and check the curve's range and charge.
+
+    Raises:
+        ReplayEndedError: with the curve so far.
+    """
     try:
         replayed = solve_attempt(attempt, problem)
         check_range(replayed)
@@ -170,7 +182,8 @@ def solve_attempt(attempt: Attempt, problem: ReplayProblem) -> Replayed:
     outputs = problem.outputs
     if first:
         profile = compress_record(record.from_index(first), capacity)
-        outputs = None
+        if outputs is not None:
+            outputs = np.union1d([0], outputs[outputs >= first] - first)
     structure = _make_structure(attempt, problem, len(profile.time_second))
     try:
         replayed = replay(
@@ -186,9 +199,13 @@ def solve_attempt(attempt: Attempt, problem: ReplayProblem) -> Replayed:
     except ReplayEndedError as error:
         part = None
         if error.replayed is not None:
-            part = _prepend_rest(record, first, error.replayed)
+            part = _add_soc(problem, _prepend_rest(record, first, error.replayed))
         raise ReplayEndedError(str(error), error.code, part) from error
-    return _prepend_rest(record, first, replayed)
+    return _add_soc(problem, _prepend_rest(record, first, replayed))
+
+
+def _add_soc(problem: ReplayProblem, replayed: Replayed) -> Replayed:
+    return replace(replayed, more=replayed.more | state_of_charge(problem, replayed.charge_ah))
 
 
 def _make_structure(attempt: Attempt, problem: ReplayProblem, knots: int) -> Structure:
@@ -206,7 +223,7 @@ def _make_structure(attempt: Attempt, problem: ReplayProblem, knots: int) -> Str
         attempt.first_step_second,
         temperature_size=temperature_size(problem.conditions.temperature.profile),
     )
-    return replace(structure, slopes=problem.slopes)
+    return replace(structure, slopes=problem.slopes, outputs=outputs_to_solve(problem))
 
 
 def _first_failure(error: ReplayEndedError, problem: ReplayProblem) -> ReplayEndedError:
@@ -242,9 +259,19 @@ def _prepend_rest(record: Record, first: int, replayed: Replayed) -> Replayed:
         np.concatenate([rest, replayed.current_ampere]),
         np.concatenate([rest, replayed.charge_ah]),
         np.concatenate([rest, replayed.excess]),
+        replayed.outside,
+        outputs=_prepend_outputs(first, replayed.outputs),
         voltage_slopes=_prepend_rest_slopes(first, replayed.voltage_slopes),
         excess_slopes=_prepend_rest_slopes(first, replayed.excess_slopes),
+        more={name: np.concatenate([np.full(first, row[0]), row]) for name, row in replayed.more.items()},
     )
+
+
+def _prepend_outputs(first: int, outputs: Indices | None) -> Indices | None:
+    """The outputs of a replay that began at the record's sample ``first``, and all samples before it."""
+    if outputs is None:
+        return None
+    return np.concatenate([np.arange(first), first + outputs])
 
 
 def _prepend_rest_slopes(first: int, slopes: Floats | None) -> Floats | None:
@@ -331,36 +358,54 @@ def compress_within_charge_limit(record: Record, capacity_ah: float) -> CurrentP
 def try_attempts_within_limit(
     problem: ReplayProblem,
 ) -> tuple[ReplayProblem, Replayed, tuple[str, ...], CompressionError]:
-    """Try to solve, and solve again with finer knots while the compression shifts the voltage beyond the limit.
+    """Try to solve, and solve again while the error of the compressed current or of the solver is beyond its limit.
 
     Returns:
-        The problem as it was solved in the end, its replay, what was tried, and the effect of the compression.
+        The problem as it was solved in the end, its replay, what was tried, and the effect of the compression with the
+        numerical error.
 
     Raises:
         JobError: no attempt with the first knots succeeded. If finer knots fail, the result before them counts.
     """
-    replayed, attempts = try_attempts(problem)
+    problem, attempt, replayed, attempts, compression = _try_knots_within_limit(problem)
+
+    def solve(careful: ReplayProblem, tighter: float) -> Replayed:
+        return solve_attempt(replace(attempt, tighter=tighter * attempt.tighter), careful)
+
+    def check(careful: Replayed) -> None:
+        check_range(careful)
+        check_charge(problem, careful)
+
+    replayed, numerical = control_error(problem, replayed, solve, check)
+    return problem, replayed, (*attempts, *numerical.attempts), replace(compression, numerical=numerical)
+
+
+def _try_knots_within_limit(
+    problem: ReplayProblem,
+) -> tuple[ReplayProblem, Attempt, Replayed, tuple[str, ...], CompressionError]:
+    """Try to solve, and solve again with finer knots while the compression shifts the voltage beyond the limit."""
+    attempt, replayed, attempts = find_attempt(problem)
     error = estimate_problem_error(problem, replayed)
     for factor in FINER_FACTORS:
         if error.shift_mv <= SHIFT_LIMIT_MV:
             break
         shift = f"{len(problem.profile.time_second)} knots shift the voltage by {error.shift_mv:.2g} mV RMSE"
         if np.isinf(factor) and len(problem.record.time_second) > MOST_SAMPLES:
-            return problem, replayed, (*attempts, f"{shift}; too many samples for a knot at each"), error
+            return problem, attempt, replayed, (*attempts, f"{shift}; too many samples for a knot at each"), error
         finer_words = f"tolerances of the knots {factor:g} times smaller"
         if np.isinf(factor):
             finer_words = "every sample a knot"
         finer_profile = compress_record(problem.record, problem.conditions.capacity_ah, factor)
         finer = replace(problem, profile=finer_profile)
         try:
-            replayed, more = try_attempts(finer)
+            attempt, replayed, more = find_attempt(finer)
         except JobError as failed:
             reason = f"{shift}; {finer_words}: {failed}; the knots before count"
-            return problem, replayed, (*attempts, reason), error
+            return problem, attempt, replayed, (*attempts, reason), error
         problem = finer
         attempts = (*attempts, f"{shift}; {finer_words}", *more)
         error = estimate_problem_error(problem, replayed)
-    return problem, replayed, attempts, error
+    return problem, attempt, replayed, attempts, error
 
 
 def estimate_problem_error(problem: ReplayProblem, replayed: Replayed) -> CompressionError:

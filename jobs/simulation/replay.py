@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -17,6 +17,8 @@ from ..current_profile.model_input import KNOT_CURRENTS, KNOT_TIMES, pad_profile
 from ..current_profile.temperature import Temperature
 from ..models.build import DISCHARGE, EXCESS, VOLTAGE, Structure, build_model, has_algebraic
 from ..models.initial_state import StartingState
+from ..models.outputs import OUTPUT
+from ..models.tables import TABLE
 from ..parameters.sets import PARALLEL
 from .output_points import ROUNDS, add_outputs
 from .solver_windows import TimeLimit, WindowSolver, slope_name, split_into_windows
@@ -60,6 +62,7 @@ class Replayed:
         voltage_slopes: by the structure's ``slopes``, V per the input's unit, shape (n, slopes).
         excess_slopes: likewise, of ``excess``.
         outputs: indices of the times at which the solver gave the values; at the others they are interpolated.
+        more: columns of ``data.outputs.COLUMNS`` that were asked for, shape (n,) each.
     """
 
     time_second: Floats
@@ -71,11 +74,13 @@ class Replayed:
     voltage_slopes: Floats | None = None
     excess_slopes: Floats | None = None
     outputs: Indices | None = None
+    more: dict[str, Floats] = field(default_factory=dict)
 
     def until_index(self, end: int) -> Replayed:
         """Return the replay at its first ``end`` times."""
         names = ("time_second", "voltage_volt", "current_ampere", "charge_ah", "excess")
-        return replace(self, **{name: getattr(self, name)[:end] for name in names})
+        more = {name: values[:end] for name, values in self.more.items()}
+        return replace(self, more=more, **{name: getattr(self, name)[:end] for name in names})
 
 
 class ReplayEndedError(JobError):
@@ -227,6 +232,7 @@ def _interpolate_to_samples(
     voltage_slopes, excess_slopes = _collect_slopes(structure, values)
     at_outputs = np.stack([values.pop(VOLTAGE), values.pop(DISCHARGE)])
     voltage, discharge = interpolate_outputs(time_second, outputs, at_outputs)
+    more = _interpolate_more(time_second, outputs, values)
     distance = np.sum(list(values.values()), axis=0)
     excess = np.zeros(len(time_second))
     if np.any(distance):
@@ -236,7 +242,9 @@ def _interpolate_to_samples(
     outside = ""
     if first_outside:
         outside = min(first_outside, key=lambda name: first_outside[name]).removeprefix(EXCESS)
-    replayed = Replayed(time_second, voltage, current, pybamm_current(discharge), excess, outside, outputs=outputs)
+    replayed = Replayed(
+        time_second, voltage, current, pybamm_current(discharge), excess, outside, outputs=outputs, more=more
+    )
     if not structure.slopes:
         return replayed
     return replace(
@@ -244,6 +252,15 @@ def _interpolate_to_samples(
         voltage_slopes=interpolate_outputs(time_second, outputs, voltage_slopes).T,
         excess_slopes=interpolate_outputs(time_second, outputs, excess_slopes).T,
     )
+
+
+def _interpolate_more(time_second: Floats, outputs: Indices, values: dict[str, Floats]) -> dict[str, Floats]:
+    """Take what was asked for beside the voltage out of ``values``, and interpolate it to every sample."""
+    names = [name for name in values if name.startswith(OUTPUT)]
+    if not names:
+        return {}
+    rows = interpolate_outputs(time_second, outputs, np.stack([values.pop(name) for name in names]))
+    return {name.removeprefix(OUTPUT): row for name, row in zip(names, rows, strict=True)}
 
 
 def _collect_slopes(structure: Structure, values: dict[str, Floats]) -> tuple[Floats, Floats]:
@@ -309,9 +326,11 @@ def check_range(replayed: Replayed) -> None:
     if not outside[first]:
         raise ReplayEndedError(f"diverged {where}", "diverged", good)
     reason = f"{replayed.outside or 'the model'} left the range 0 to 1"
-    if replayed.outside.endswith("electrode"):
+    if replayed.outside.startswith(TABLE):
+        reason = f"left the range of {replayed.outside}"
+    elif replayed.outside.endswith("electrode"):
         reason = f"{replayed.outside}'s surface stoichiometry left the range 0 to 1"
-    elif replayed.outside.endswith("electrolyte"):
+    elif replayed.outside.endswith("the electrolyte"):
         reason = "the electrolyte ran empty"
     charge = replayed.charge_ah[first]
     direction = "into" if charge > 0.0 else "out of"

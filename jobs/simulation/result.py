@@ -18,6 +18,7 @@ from ..record.record import Record, sample_duration_second
 from ..record.step_windows import find_windows
 from .attempts import ReplayProblem, relative_charge_error
 from .compare import compare, compare_steps, cycle_balances, sum_errors
+from .more_outputs import stored_columns, temperature_rmse_kelvin
 from .replay import Replayed
 
 CUTOFF_MARGIN_VOLT: Final = 0.05
@@ -75,7 +76,7 @@ def make_result(
     Args:
         problem: what was solved.
         replayed: at all of its samples.
-        compression: effect of the compressed current on the voltage.
+        compression: effect of the compressed current on the voltage, with the numerical error.
         compared: samples that are compared, shape (samples,); ``None`` = all.
 
     Returns:
@@ -107,7 +108,14 @@ def make_result(
         beyond_cutoff_second=_beyond_cutoff_second(problem, part),
         compression_rmse_mv=compression.rmse_mv,
         compression_worst_mv=compression.worst_mv,
+        temperature_rmse_kelvin=temperature_rmse_kelvin(problem.case, record, replayed),
+        numerical_error_rmse_mv=_known(compression.numerical.rmse_mv),
+        numerical_error_worst_mv=_known(compression.numerical.worst_mv),
     )
+
+
+def _known(error_mv: float) -> float | None:
+    return error_mv if np.isfinite(error_mv) else None
 
 
 def failed_simulation(
@@ -139,7 +147,7 @@ def failed_simulation(
 
 
 def make_frame(problem: ReplayProblem, replayed: Replayed, compared: Mask | None = None) -> pd.DataFrame:
-    """Make the time series (``data.columns.SIMULATION_COLUMNS``), up to the end of the replay.
+    """Make the time series up to the end of the replay: ``data.columns.SIMULATION_COLUMNS``, then the other outputs.
 
     Args:
         compared: samples that are selected, shape (samples of the problem,); ``None`` = all. The others are left out.
@@ -158,6 +166,7 @@ def make_frame(problem: ReplayProblem, replayed: Replayed, compared: Mask | None
         c.WINDOW: pd.Categorical.from_codes(windows, pd.Index(list(c.WINDOWS))),
     }
     frame = pd.DataFrame(columns).astype(c.SIMULATION_COLUMNS)
+    frame = frame.assign(**stored_columns(problem.case, replayed))
     if compared is None or compared.all():
         return frame
     return frame[compared[: len(frame)]].reset_index(drop=True)

@@ -14,6 +14,7 @@ from ...data.results.simulation import SimulationResult
 from ...data.settings import SimulateSettings
 from ...data.step_selection import StepSelection
 from ..models.pybamm_models import check_set
+from ..models.set_checks import refuse_several_cells
 from ..models.simulation_case import SimulationCase, resolve_simulation
 from ..record.charge import REST_CURRENT_PER_AH
 from ..record.record import Record, make_record
@@ -83,6 +84,7 @@ def simulate(samples: pd.DataFrame, settings: SimulateSettings, measured_celsius
     case = resolve_simulation(settings, measured_celsius)
     require_current(selected.current_ampere, selected.voltage_volt, case.capacity_ah)
     check_set(case.model, case.set_key)
+    refuse_several_cells(selected.voltage_volt, case.cutoffs_volt)
     # The current of a rest or a hold alone says nothing about the unit.
     _refuse_implausible(record if isinstance(settings.cycles, StepSelection) else selected, case.capacity_ah)
     if settings.cycles.whole:

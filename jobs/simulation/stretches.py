@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ...data.ageing import ageing_options
-from ...data.arrays import Mask
+from ...data.arrays import Floats, Mask
 from ...data.cycle_selection import format_ranges
 from ...data.errors import JobError
 from ...data.rules import flag_bit
@@ -217,4 +217,15 @@ def join_replays(parts: Sequence[Replayed]) -> Replayed:
         np.concatenate([part.current_ampere for part in shifted]),
         np.concatenate([part.charge_ah for part in shifted]),
         np.concatenate([part.excess for part in shifted]),
+        more=_join_more(shifted),
     )
+
+
+def _join_more(parts: Sequence[Replayed]) -> dict[str, Floats]:
+    """Join what was asked for beside the voltage; NaN in a stretch that lacks it."""
+    names = dict.fromkeys(name for part in parts for name in part.more)
+    joined = {}
+    for name in names:
+        nothing = [np.full(len(part.time_second), np.nan) for part in parts]
+        joined[name] = np.concatenate([part.more.get(name, none) for part, none in zip(parts, nothing, strict=True)])
+    return joined

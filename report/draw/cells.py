@@ -19,6 +19,8 @@ from matplotlib.ticker import MaxNLocator
 from ...data import columns as c
 from ...data.arrays import Mask
 from ...data.convert import SECONDS_PER_HOUR
+from ...data.outputs import CELL_TEMPERATURE
+from ...data.outputs import COLUMNS as OUTPUT_COLUMNS
 from ...data.rules import flag_bit, is_inserted
 from .envelope import envelope, insert_breaks
 from .style import BLACK, GREY, MEASURED, SHADE, WIDTH_INCH, displayable_name, house_style, put_heading, simulated_style
@@ -31,6 +33,9 @@ ROUND_STEPS: Final = (1, 2, 5, 10)
 
 FAILED: Final[dict[str, Any]] = {"linestyle": (0, (2, 2)), "linewidth": 1.0, "alpha": 0.8}
 """Style of simulations that failed: thin short dashes up to a cross."""
+
+OUTPUT_LINES: Final = ("-", "--", ":", "-.")
+"""Lines of the columns that share a panel."""
 
 CYCLES_SHADED: Final = 60
 """Largest number of cycles for which every second one is shaded."""
@@ -72,9 +77,12 @@ def draw_cell(cell_id: str, measured: pd.DataFrame, simulated: Sequence[Simulate
     Args:
         cell_id: the cell, for the heading.
         measured: samples of a partition, in time order. Cycles may be left out; no line crosses them.
-        simulated: simulations of the same samples; if empty, there is no panel with the error.
+        simulated: simulations of the same samples; if empty, there is no panel with the error. Their other outputs have
+            a panel for each quantity.
     """
     heights = [3.0, 1.1, 1.5] if simulated else [3.0, 1.3]
+    outputs = group_outputs(simulated)
+    heights += [1.3] * len(outputs)
     figure = Figure(figsize=(WIDTH_INCH, 1.1 * sum(heights)), layout="constrained")
     panels: Sequence[Axes] = figure.subplots(len(heights), 1, sharex=True, height_ratios=heights)
     for number, axes in enumerate(panels):
@@ -87,6 +95,8 @@ def draw_cell(cell_id: str, measured: pd.DataFrame, simulated: Sequence[Simulate
     panels[1].set_ylabel("Current (A)\ncharge > 0")
     if simulated:
         draw_error_curves(panels[2], simulated, holes, find_rows(measured))
+    for axes, (label, columns) in zip(panels[len(panels) - len(outputs) :], outputs.items(), strict=True):
+        draw_outputs(axes, label, columns, measured, simulated)
     panels[-1].set_xlabel("Test time (h)")
     panels[0].margins(x=0.01)
     figure.align_ylabels(panels)
@@ -138,6 +148,48 @@ def draw_error_curves(axes: Axes, simulated: Sequence[SimulatedCurve], holes: Ma
             _mark_end(axes, simulation.frame, "voltage_error_volt", MILLIVOLT, str(style["color"]))
     axes.set_ylabel("Simulated −\nmeasured (mV)")
     axes.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=ROUND_STEPS))
+
+
+def group_outputs(simulated: Sequence[SimulatedCurve]) -> dict[str, list[str]]:
+    """Return the columns of the simulations' other outputs, by the label of their axis."""
+    groups: dict[str, list[str]] = {}
+    for name, column in OUTPUT_COLUMNS.items():
+        if any(name in simulation.frame for simulation in simulated):
+            groups.setdefault(column.label, []).append(name)
+    return groups
+
+
+def draw_outputs(
+    axes: Axes, label: str, columns: Sequence[str], measured: pd.DataFrame, simulated: Sequence[SimulatedCurve]
+) -> None:
+    """Draw other outputs of simulations; with their temperature also the measured surface temperature.
+
+    Args:
+        axes: panel.
+        label: of the axis.
+        columns: that share the axis, each with its own kind of line.
+        measured: samples of a partition.
+        simulated: simulations of the same samples.
+    """
+    holes = find_holes(measured)
+    if CELL_TEMPERATURE in columns and c.SURFACE_TEMPERATURE in measured:
+        draw_line(axes, measured, c.SURFACE_TEMPERATURE, holes, **MEASURED)
+    lines = []
+    for place, column in enumerate(columns):
+        for number, simulation in enumerate(simulated):
+            if column not in simulation.frame:
+                continue
+            style = simulated_style(number) | {"linewidth": 1.0}
+            if len(columns) > 1:
+                style["linestyle"] = OUTPUT_LINES[place % len(OUTPUT_LINES)]
+            line = draw_line(axes, simulation.frame, column, holes, **style)
+            if len(lines) == place:
+                line.set_label(column)
+                lines.append(line)
+    if len(columns) > 1:
+        axes.legend(handles=lines, fontsize="x-small", loc="best", frameon=False)
+    axes.set_ylabel(label)
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=4, steps=ROUND_STEPS))
 
 
 def draw_line(

@@ -17,6 +17,7 @@ from ...data.errors import CampaignError
 from ...data.fit_settings import FitObjective, FitSettings
 from ...data.installed import parameter_set_names
 from ...data.settings import (
+    TOLERANCES,
     CellSettings,
     CleanSettings,
     ClusterSettings,
@@ -144,13 +145,28 @@ class Campaign:
             temperature_setpoint_celsius=cell.temperature_celsius,
         )
 
+    def _outputs(self, model: str) -> tuple[str, ...]:
+        """Return what the simulations with a model store beside the voltage, in the campaign's order, each once."""
+        tables = (table for table in self.file.models if table.label == model)
+        return tuple(dict.fromkeys(name for table in tables for name in table.outputs))
+
     def simulate_settings(
         self, cell: CellSettings, model: ModelSettings, parameter_set: ParameterSetSettings
     ) -> SimulateSettings:
-        """Return one simulation, with the selection and the time limit of ``[simulate]``."""
+        """Return one simulation, with the selection, the time limit and the tolerance of ``[simulate]``."""
         table = self.file.simulate
+        rtol, atol = TOLERANCES[table.tolerance]
         return SimulateSettings(
-            cell, model, parameter_set, cycles=table.selection, time_limit_second=table.time_limit_second
+            cell,
+            model,
+            parameter_set,
+            rtol=rtol,
+            atol=atol,
+            cycles=table.selection,
+            time_limit_second=table.time_limit_second,
+            tolerance=table.tolerance,
+            error_estimate=table.error_estimate,
+            outputs=self._outputs(model.name),
         )
 
     def fits(self, cell_id: str) -> tuple[FitSettings, ...]:

@@ -14,6 +14,7 @@ from ...data.cycle_selection import CycleSelection, parse_selection
 from ...data.fit_settings import PRESETS
 from ...data.installed import parameter_set_names
 from ...data.names import suggest, suggest_or_list
+from ...data.outputs import OUTPUTS
 from ...data.settings import MODEL_TYPES
 from ...data.step_selection import StepSelection, parse_select
 from .raw_files import NamedFiles, explain_no_files, find_files, missing_file
@@ -73,6 +74,12 @@ def _own_set(name: str) -> str:
 def _known_model(name: str) -> str:
     if name not in MODEL_TYPES:
         raise ValueError(f"unknown model{suggest_or_list(name, MODEL_TYPES)}")
+    return name
+
+
+def _known_output(name: str) -> str:
+    if name not in OUTPUTS:
+        raise ValueError(f"unknown output{suggest_or_list(name, OUTPUTS)}")
     return name
 
 
@@ -302,6 +309,7 @@ SetName = Annotated[str, AfterValidator(_known_set)]
 OwnSetName = Annotated[str, AfterValidator(_own_set)]
 SetNames = Annotated[list[SetName], AfterValidator(_distinct)]
 ModelType = Annotated[str, AfterValidator(_known_model)]
+OutputName = Annotated[str, AfterValidator(_known_output)]
 ModelOption = Annotated[Any, BeforeValidator(_model_option)]
 Points = Annotated[int, Field(ge=2, le=1000)]
 RawColumn = Annotated[str, AfterValidator(_known_column)]

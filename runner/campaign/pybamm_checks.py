@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ...data.errors import CampaignError, JobError
 from ...data.fit_settings import CELL_PARAMETERS
 from ...data.names import suggest_or_list
-from ...data.settings import GIVEN_PER_CELL, ModelSettings
+from ...data.settings import GIVEN_PER_CELL, ModelSettings, ParameterSetSettings
 from .campaign import Campaign
 from .cell_plan import CellPlan
 from .errors import campaign_error, value_text
@@ -36,9 +37,9 @@ def check_with_pybamm(campaign: Campaign, plans: Sequence[CellPlan]) -> None:
         from ...jobs.parameters.sets import parameter_names
 
         check_parameters(campaign, lambda base: parameter_names(campaign.base_set(base).key), plans)
-    for model in campaign.models:
-        if model.options or model.type not in _CHECKED_WITHOUT_PYBAMM:
-            _check_model(campaign.path, model)
+    for model, table in zip(campaign.models, campaign.file.models, strict=True):
+        if model.options or table.outputs or model.type not in _CHECKED_WITHOUT_PYBAMM:
+            _check_model(campaign.path, model, tuple(table.outputs))
 
 
 def check_set_files(path: Path, files: Sequence[SetFile]) -> None:
@@ -62,6 +63,47 @@ def check_set_files(path: Path, files: Sequence[SetFile]) -> None:
             problems.append(f"{file.where}: {error}")
     if problems:
         raise campaign_error(path, problems)
+
+
+def find_set_doubts(campaign: Campaign, plans: Sequence[CellPlan]) -> tuple[str, ...]:
+    """Check the values of every parameter set that the campaign uses, with its variations; imports PyBaMM.
+
+    Args:
+        plans: one for each cell of the raw files.
+
+    Returns:
+        One line for each contradiction in a set, with the numbers.
+
+    Raises:
+        CampaignError: names each set that no cell can have, or that describes several cells.
+    """
+    sets = {_unnamed(one): one for plan in plans for one in _used_sets(plan)}
+    if not sets:
+        return ()
+    from ...jobs.models.set_checks import check_set_values
+
+    thermal = any(dict(model.options).get("thermal", "isothermal") != "isothermal" for model in campaign.models)
+    problems: list[str] = []
+    doubts: list[str] = []
+    for settings in sorted(sets.values(), key=lambda one: one.name):
+        try:
+            found = check_set_values(settings, thermal=thermal)
+        except JobError:
+            continue  # each of its jobs says why
+        problems += [f"parameter set {settings.name}: {line}" for line in found.refused]
+        doubts += [f"parameter set {settings.name}: {line}" for line in found.doubts]
+    if problems:
+        raise campaign_error(campaign.path, problems)
+    return tuple(doubts)
+
+
+def _used_sets(plan: CellPlan) -> Iterator[ParameterSetSettings]:
+    yield from (simulation.parameter_set for simulation in plan.simulations)
+    yield from (fit.settings.parameter_set for fit in plan.fits)
+
+
+def _unnamed(settings: ParameterSetSettings) -> ParameterSetSettings:
+    return replace(settings, name="")
 
 
 def check_parameters(
@@ -116,10 +158,10 @@ def _fitted_bases(table: FitTable, plans: Sequence[CellPlan]) -> set[str]:
     return {plan.parameter_sets[0].base for plan in plans if matches_cell(plan.cell_id, table.cells)}
 
 
-def _check_model(path: Path, model: ModelSettings) -> None:
-    from ...jobs.models.pybamm_models import empty_model
+def _check_model(path: Path, model: ModelSettings, outputs: tuple[str, ...]) -> None:
+    from ...jobs.models.outputs import check_outputs
 
     try:
-        empty_model(model)
+        check_outputs(model, outputs)
     except JobError as error:
         raise CampaignError(f"{path}: model {model.name!r}: {error}") from error

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, Field, field_validator, model_validator
 
 from ...data.cycle_selection import WHOLE_RECORD
-from ...data.settings import CleanSettings, ClusterSettings, CurrentSign
+from ...data.settings import CleanSettings, ClusterSettings, CurrentSign, ErrorEstimate, Tolerance
 from ...data.step_selection import Selection
 from . import fields as v
 from .fit_schema import FitTable
@@ -168,12 +168,13 @@ class CellTable(Table):
 
 
 class ModelTable(Table):
-    """``[[models]]``: a PyBaMM model; its type alone is enough."""
+    """``[[models]]``: a PyBaMM model, and what its simulations store; its type alone is enough."""
 
     type: v.ModelType
     name: v.Label | None = None
     options: dict[str, v.ModelOption] = {}
     mesh: dict[str, v.Points] = {}
+    outputs: list[v.OutputName] = []
 
     @model_validator(mode="before")
     @classmethod
@@ -223,12 +224,14 @@ class VariationTable(Table):
 
 
 class SimulateTable(Table):
-    """``[simulate]``: which part of each record to simulate, the time limit, and whether models are compiled."""
+    """``[simulate]``: which part of each record to simulate, the time limit, the numerical error, and compiled models."""
 
     cycles: v.Selection = WHOLE_RECORD
     select: v.Select | None = None
     time_limit_second: v.Positive = 3600.0
     compiled: Literal["auto"] | bool = "auto"
+    tolerance: Tolerance = "standard"
+    error_estimate: ErrorEstimate = "auto"
 
     @model_validator(mode="after")
     def _one_selection(self) -> SimulateTable:

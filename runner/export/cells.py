@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
+from math import isfinite
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -19,7 +20,7 @@ from ...data.errors import StoreError, UsageError
 from ...data.names import check_known
 from ...data.step_selection import StepSelection, parse_select
 from ...parquet_store.layout import Store, safe_name
-from ...parquet_store.read import iterate_rows, partition_table, simulation_table
+from ...parquet_store.read import iterate_rows, partition_table, simulation_outputs, simulation_table
 from ...parquet_store.write import write_atomically
 from ...report.selected import parse_selection_option, selected_mask
 from ...sqlite import queries
@@ -127,6 +128,9 @@ def write_sqlite(
                 inside = np.flatnonzero(np.isin(numbers, kept))
                 constants = {c.CELL_ID: cell_id, "label": label}
                 yield _series("simulation_samples", simulated.take(inside), constants, numbers[inside].tolist())
+                outputs = simulation_outputs(store, cell_id, label)
+                if outputs.num_columns:
+                    yield _outputs(outputs.take(inside), constants, numbers[inside].tolist())
 
     write_atomically(path, lambda temporary: write_export(temporary, schema, all_rows()))
 
@@ -234,6 +238,17 @@ def _series(name: str, table: pa.Table, constants: dict[str, str], numbers: Iter
         numbers = range(len(table))
     rows = ((*fixed, number, *row) for number, row in zip(numbers, iterate_rows(table), strict=True))
     return Rows(name, (*constants, SAMPLE, *table.column_names), rows)
+
+
+def _outputs(table: pa.Table, constants: dict[str, str], numbers: Sequence[int]) -> Rows:
+    """Return a row for each sample and column of what a simulation stores beside the voltage."""
+    fixed = tuple(constants.values())
+    rows = (
+        (*fixed, number, name, value if value is not None and isfinite(value) else None)
+        for name in table.column_names
+        for number, value in zip(numbers, table.column(name).to_pylist(), strict=True)
+    )
+    return Rows("simulation_outputs", (*constants, SAMPLE, "output", "value"), rows)
 
 
 def _sample_numbers(simulation: sqlite3.Row, samples: pa.Table, simulated: pa.Table) -> Indices:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...data.codec import from_json
 from ...data.errors import JobError, UsageError
+from ...data.extensive import cell_power
 from ...data.fit_settings import FitSettings
 from ...data.installed import installed_version, registering_package
 from ...data.names import check_known
@@ -95,7 +96,7 @@ def _write_text(chosen: ChosenSet, form: str) -> tuple[str, tuple[str, ...]]:
     """Return the set in this form, and notes on what the form cannot express."""
     from ...jobs.export.bpx import convert_to_bpx
     from ...jobs.export.values import CellSet, resolve_cell_values, resolve_set_values, values_to_json
-    from ...jobs.parameters.sets import define_set
+    from ...jobs.parameters.sets import define_set, nominal_capacity_ah
 
     if chosen.content is not None:
         define_set(chosen.settings.key, chosen.content)
@@ -104,6 +105,12 @@ def _write_text(chosen: ChosenSet, form: str) -> tuple[str, tuple[str, ...]]:
         values, notes = resolve_cell_values(CellSet(chosen.settings, chosen.model, chosen.beginning))
     else:
         values = resolve_set_values(chosen.settings)
+        notes = tuple(
+            f"{override.parameter} is {override.value:g} as given, for the campaign's cell; the set describes "
+            f"{nominal_capacity_ah(chosen.settings):g} A.h"
+            for override in chosen.settings.overrides
+            if override.kind == "value" and cell_power(override.parameter)
+        )
     if form == "json":
         return values_to_json(values), notes
     text, form_notes = convert_to_bpx(values, chosen.settings, chosen.model, chosen.beginning)

@@ -83,6 +83,7 @@ store = "store"
 #   type = "SPMe"
 #   name = "SPMe-lumped"
 #   options = {{ thermal = "lumped" }}
+#   outputs = ["temperature", "soc"]   # stored beside the voltage; see docs/models.md
 models = ["SPM", "SPMe", "DFN"]
 """
 _CELLS: Final = """\

@@ -7,7 +7,7 @@ import secrets
 import socket
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,14 +18,14 @@ from ...data.errors import UsageError
 from ...data.installed import installed_version
 from ...data.names import quote
 from ...data.settings import ClusterSettings
-from ...data.text import format_count
+from ...data.text import format_count, printable_text
 from ...parquet_store.journal import forget_deaths
 from ...parquet_store.layout import Store
 from ...sqlite.catalog import Catalog
 from ..campaign.added_fits import store_added_fits
 from ..campaign.campaign import Campaign
 from ..campaign.cell_plan import CellPlan, find_absent_cells, resolve
-from ..campaign.pybamm_checks import check_with_pybamm
+from ..campaign.pybamm_checks import check_with_pybamm, find_set_doubts
 from ..plan.job import Job, ModelWork, ScannedSource
 from ..plan.plan import list_cells, plan_jobs
 from ..plan.scan import (
@@ -170,14 +170,14 @@ def run_campaign(
         jobs = select_fits(select_cells(select_stage(plan.jobs, command), cells, plan.sources, gone), fits)
         if command == "fit":
             _require_fit(campaign.path, jobs)
+        set_doubts = _check_sets(campaign, plan.cells, jobs)
         store_added_fits(store, campaign.asked)
         campaign_id = _record_campaign(catalog, campaign, plan)
         record_found(catalog, store, plan.jobs)
         catalog.forget_failed_splits({(job.cell_id, job.label) for job in plan.jobs if job.kind == "split"})
         catalog.mark_pending([(job.kind, job.cell_id, job.label, job.digest) for job in plan.jobs if job.reason])
         if out is not None:
-            for line in find_unread_cells(campaign, plan.sources).values():
-                print(f"unread     {line}", file=out)
+            _print_first(out, find_unread_cells(campaign, plan.sources).values(), set_doubts)
         run_id = _begin_run(catalog, campaign_id, command_line)
         stale = [job for job in jobs if job.reason]
         waiting = choose_compiled(stale, campaign.file.simulate.compiled, model_cache.is_known)
@@ -225,6 +225,20 @@ def _require_fit(campaign_path: Path, jobs: Sequence[Job]) -> None:
     kinds = {job.kind for job in jobs}
     if "fit" not in kinds and kinds != {"split"}:  # splits alone: every file of the cells cannot be opened
         raise UsageError(f"{campaign_path}: no [fit] for these cells; add one, or run: kilocell fit --preset diffusion")
+
+
+def _check_sets(campaign: Campaign, cells: Sequence[CellPlan], jobs: Sequence[Job]) -> tuple[str, ...]:
+    """Return what is doubtful in the parameter sets; nothing, and without PyBaMM, if no model is to be solved."""
+    if any(job.reason and isinstance(job.work, ModelWork) for job in jobs):
+        return find_set_doubts(campaign, cells)
+    return ()
+
+
+def _print_first(out: TextIO, unread: Iterable[str], set_doubts: Iterable[str]) -> None:
+    for line in unread:
+        print(f"unread     {line}", file=out)
+    for line in set_doubts:
+        print(f"check      {printable_text(line)}", file=out)
 
 
 def _record_campaign(catalog: Catalog, campaign: Campaign, plan: CampaignPlan) -> int:

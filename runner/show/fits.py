@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ...data.errors import UsageError
+from ...data.extensive import describe_scaling
 from ...data.fit_settings import INITIAL_SOC
 from ...data.names import check_known
 from ...data.state_certainty import short_state_words
@@ -207,6 +208,8 @@ def _print_details(fit: Row, *, starts: bool) -> None:
     if fit["parameters"]:
         print(table(PARAMETERS, [_parameter_line(row) for row in fit["parameters"]], widest=64, right=(1, 2, 3)))
     for row in fit["parameters"]:
+        if not row["is_factor"] and describe_scaling(row["parameter"]):
+            print(f"scales     {row['parameter']}: {describe_scaling(row['parameter'])}")
         if row["profile_verdict"]:
             lower = _interval_end(row["profile_lower_95"])
             upper = _interval_end(row["profile_upper_95"])

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ...data.errors import JobError, UsageError
+from ...data.extensive import describe_scaling
 from ...data.installed import parameter_set_names, registering_package
 from ...data.names import suggest_or_list
 from ...data.parameter_files import read_document
@@ -58,6 +59,7 @@ def show_parameter_set(name: str, campaign: Campaign | None, match: str, json_: 
     """
     settings, file = find_set(name, campaign)
     print("loading PyBaMM …", file=sys.stderr)
+    from ...jobs.models.set_checks import check_set_values
     from ...jobs.parameters.files import make_values
     from ...jobs.parameters.sets import define_set
     from ...jobs.parameters.table import REFERENCE_WORDS, list_parameters, summarise_set
@@ -69,6 +71,8 @@ def show_parameter_set(name: str, campaign: Campaign | None, match: str, json_: 
             notes = make_values(file.content)[1]
         summary = summarise_set(settings)
         rows = list_parameters(settings)
+        found = check_set_values(settings, thermal=True)
+        notes = (*notes, *found.refused, *found.doubts)
     except JobError as error:
         where = f"{file.path}: " if file is not None else ""
         raise UsageError(f"{where}{error}") from error
@@ -167,7 +171,9 @@ def _heading_lines(
         yield "source", ", ".join(_citation_text(key) for key in summary.citations)
     for override in settings.overrides:
         sign = "×" if override.kind == "scale" else "="
-        yield "changed", f"{override.parameter} {sign} {override.value:g}"
+        scaling = describe_scaling(override.parameter) if override.kind == "value" else ""
+        mark = ", of your cell, not of the set's" if scaling else ""
+        yield "changed", f"{override.parameter} {sign} {override.value:g}{mark}"
     for note in notes:
         yield "note", note
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from ..campaign.pybamm_checks import find_set_doubts
 from ..run.run_campaign import find_unread_cells, scan_and_plan
 from .table import table, table_to_json
 
@@ -14,7 +15,9 @@ if TYPE_CHECKING:
 
 
 def show_plan(campaign: Campaign, json_: bool, everything: bool) -> None:
-    """Print the jobs that would run, with the reason for each; nothing is written.
+    """Print the jobs that would run, with the reason for each, and what is wrong with the parameter sets.
+
+    Nothing is written.
 
     Args:
         json_: print JSON.
@@ -24,6 +27,8 @@ def show_plan(campaign: Campaign, json_: bool, everything: bool) -> None:
     jobs = plan.jobs
     for line in find_unread_cells(campaign, plan.sources).values():
         print(f"unread     {line}", file=sys.stderr)
+    for line in find_set_doubts(campaign, plan.cells):
+        print(f"check      {line}", file=sys.stderr)
     waiting = [job for job in jobs if job.reason]
     shown = jobs if everything else waiting
     headings = ("stage", "cell", "label", "why")

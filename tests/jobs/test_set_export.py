@@ -119,9 +119,21 @@ def test_functions_come_back_as_functions_of_the_same_value() -> None:
     assert once == again == 2.0 * own
 
 
-def test_a_thermal_model_of_another_capacity_says_what_its_set_cannot() -> None:
+def test_a_thermal_model_of_another_capacity_has_volume_and_surface_of_the_cell() -> None:
+    # Before, the file held the set's cell, and a note said by what to divide the current.
     model = ModelSettings("SPMe", "SPMe", (("thermal", "lumped"),))
-    values, (note,) = resolve_cell_values(cell_set(model))
+    values, notes = resolve_cell_values(cell_set(model))
+    own = load_base_set("Chen2020")
+    assert notes == ()
+    assert values["Nominal cell capacity [A.h]"] == 5.15
+    for name in ("Cell volume [m3]", "Cell cooling surface area [m2]"):
+        assert values[name] == pytest.approx(1.03 * own[name])
+
+
+def test_a_model_with_current_collectors_says_what_its_set_cannot() -> None:
+    model = ModelSettings("SPM", "SPM", (("current collector", "potential pair"), ("dimensionality", 1)))
+    exported = CellSet(FITTED, model, cell_set(ModelSettings("SPM", "SPM")).beginning)
+    values, (note,) = resolve_cell_values(exported)
     assert values["Nominal cell capacity [A.h]"] == 5.0
     assert "divide its current by 1.03" in note
 

@@ -63,6 +63,23 @@ def breaks_of(line: Line2D) -> int:
     return int(np.isnan(np.asarray(line.get_ydata(), dtype=float)).sum())
 
 
+def test_other_outputs_have_panels_of_their_own_and_the_measured_temperature() -> None:
+    frame = measured().assign(surface_temperature_celsius=26.0)
+    one, other = simulated(frame, 0.01), simulated(frame, 0.02, "DFN, Chen2020")
+    one.frame["cell_temperature_celsius"] = 25.0
+    other.frame["negative_stoichiometry"] = 0.4
+    other.frame["positive_stoichiometry"] = 0.6
+    figure = rendered(draw_cell("CELL_A", frame, [one, other]))
+    assert [axes.get_ylabel() for axes in figure.axes][3:] == ["Temperature (°C)", "Stoichiometry"]
+    temperature, stoichiometry = figure.axes[3:]
+    assert [float(np.asarray(line.get_ydata())[0]) for line in temperature.lines] == [26.0, 25.0]
+    legend = stoichiometry.get_legend()
+    assert legend is not None
+    names = [text.get_text() for text in legend.get_texts()]
+    assert names == ["negative_stoichiometry", "positive_stoichiometry"]
+    assert figure.axes[-1].get_xlabel() == "Test time (h)"
+
+
 def test_a_cell_has_voltage_current_and_error_over_one_time() -> None:
     frame = measured()
     figure = rendered(draw_cell("CELL_A", frame, [simulated(frame, 0.0759), simulated(frame, -0.01, "DFN, Chen2020")]))

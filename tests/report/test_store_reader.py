@@ -120,6 +120,14 @@ def test_a_simulation_is_found_by_model_and_parameter_set(filled: Filled) -> Non
     assert len(store.simulation("B", "SPM", "slow")) == SAMPLES
 
 
+def test_other_outputs_follow_the_columns_that_every_simulation_has(filled: Filled) -> None:
+    store, _ = filled
+    path = Store(store.path).simulation("B", "DFN-Chen2020")
+    pd.read_parquet(path).assign(state_of_charge=0.5, unknown=1.0).to_parquet(path)
+    frame = store.simulation("B", "DFN")
+    assert list(frame.columns) == [*c.SIMULATION_COLUMNS, "state_of_charge"]
+
+
 def test_columns_that_an_earlier_version_did_not_write_are_missing_values(filled: Filled) -> None:
     store, _ = filled
     path = Store(store.path).simulation("B", "DFN-Chen2020")

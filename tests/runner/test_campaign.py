@@ -14,12 +14,14 @@ from kilocell.data.fit_settings import FitParameter
 from kilocell.data.installed import parameter_set_names
 from kilocell.data.readers.read import READERS, cell_ids, read_raw
 from kilocell.data.settings import (
+    CellSettings,
     CleanSettings,
     ClusterSettings,
     ColumnMapping,
     InitialState,
     ModelSettings,
     Override,
+    ParameterSetSettings,
     SourceSettings,
 )
 from kilocell.runner.campaign.campaign import Campaign, load_campaign
@@ -160,6 +162,25 @@ def test_options_of_models_may_be_pairs_and_numbers_and_the_mesh_is_given(tmp_pa
     assert second == ModelSettings("Thevenin", "Thevenin", (("number of rc elements", 2),))
 
 
+def test_outputs_of_a_model_are_those_of_its_simulations(tmp_path: Path) -> None:
+    campaign = load(
+        tmp_path,
+        """
+        [[models]]
+        type = "SPM"
+        outputs = ["soc", "temperature", "soc"]
+        [[models]]
+        type = "DFN"
+        """,
+    )
+    chosen = [
+        campaign.simulate_settings(CellSettings("A"), model, ParameterSetSettings("x", "Chen2020")).outputs
+        for model in campaign.models
+    ]
+    assert chosen == [("soc", "temperature"), ()]
+    assert campaign.models[0] == ModelSettings("SPM", "SPM")  # so fits and built models do not depend on outputs
+
+
 def test_variations_follow_their_parameter_set(tmp_path: Path) -> None:
     campaign = load(
         tmp_path,
@@ -297,6 +318,10 @@ def test_file_that_nothing_can_be_guessed_from_stays_for_its_read_to_fail(tmp_pa
             "must be text in quotes, a whole number, or an",
         ),
         ('[[models]]\ntype = "SPM"\nmesh = { r_n = 1 }\n', "models#1.mesh.r_n = 1: must be greater than or equal to 2"),
+        (
+            'models = [{ type = "SPM", outputs = ["temprature"] }]\n---\n',
+            'models#1.outputs#1 = "temprature": unknown output (did you mean "temperature"?)',
+        ),
         ('models = ["Thevennin"]\n---\n', 'unknown model (did you mean "Thevenin"?)'),
         ('[[models]]\ntype = "SPM"\nname = "a b"\n', 'models#1.name = "a b": must be letters, digits'),
         ('models = ["SPM", "SPM"]\n---\n', 'models#2.name = "SPM": is the name of an earlier one'),

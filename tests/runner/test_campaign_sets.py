@@ -16,7 +16,7 @@ from kilocell.parquet_store.read import read_parameter_set
 from kilocell.parquet_store.write import write_parameter_set
 from kilocell.runner.campaign.campaign import Campaign, load_campaign
 from kilocell.runner.campaign.cell_plan import resolve
-from kilocell.runner.campaign.pybamm_checks import check_with_pybamm
+from kilocell.runner.campaign.pybamm_checks import check_with_pybamm, find_set_doubts
 from kilocell.runner.plan.job import Job, ScannedSource
 from kilocell.runner.plan.plan import plan_jobs
 
@@ -160,3 +160,24 @@ def test_a_copy_in_the_store_is_read_only_whole(tmp_path: Path) -> None:
         read_parameter_set(store, digest)
     write_parameter_set(store, digest, content)  # as the next run does
     assert read_parameter_set(store, digest) == content
+
+
+def test_sets_that_no_cell_can_have_stop_the_command(tmp_path: Path) -> None:
+    changed = '"Number of cells connected in series to make a battery" = { value = 4 }'
+    text = CAMPAIGN.replace("parameters = { ", f"parameters = {{ {changed}, ", 1)
+    campaign = load(tmp_path, text)
+    plans = resolve(campaign, "A")
+    check_with_pybamm(campaign, plans)
+    with pytest.raises(CampaignError, match=r"parameter set mine\+slow: .* is 4, and kilocell simulates one cell"):
+        find_set_doubts(campaign, plans)
+
+
+def test_contradictions_in_a_files_set_are_listed(tmp_path: Path) -> None:
+    document = json.loads(BPX.read_text(encoding="utf-8"))
+    document["Parameterisation"]["Cell"]["Nominal cell capacity [A.h]"] = 2.6
+    campaign = load(tmp_path, content=json.dumps(document).encode())
+    plans = resolve(campaign, "A")
+    check_with_pybamm(campaign, plans)
+    lines = find_set_doubts(campaign, plans)
+    assert [line.partition(":")[0] for line in lines] == ["parameter set mine", "parameter set mine+slow"]
+    assert all("electrodes hold 5.153 A.h" in line for line in lines)

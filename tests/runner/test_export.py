@@ -216,6 +216,23 @@ def test_a_simulation_of_some_cycles_stands_beside_its_own_samples(tmp_path: Pat
     assert rows == [(place, 1, 2, 2) for place in np.flatnonzero(frames["A"][c.CYCLE_COUNT] == 2).tolist()]
 
 
+def test_other_outputs_of_a_simulation_have_a_row_each(tmp_path: Path) -> None:
+    frames = fill(tmp_path / "store", "A")
+    store, label = Store(tmp_path / "store"), f"{SIMULATED[0][0].name}-{SIMULATED[0][1].name}"
+    second = simulation(frames["A"])[frames["A"][c.CYCLE_COUNT] == 2]
+    celsius = 25.0 + np.arange(len(second), dtype=float)
+    celsius[3] = np.nan
+    write_frame(store, store.simulation("A", label), second.assign(cell_temperature_celsius=celsius), {})
+    path = tmp_path / "A.sqlite"
+    export(tmp_path / "store", ["A"], None, False, path)
+    with closing(sqlite3.connect(path)) as connection:
+        rows = connection.execute("SELECT * FROM simulation_outputs ORDER BY sample").fetchall()
+    places = np.flatnonzero(frames["A"][c.CYCLE_COUNT] == 2).tolist()
+    values = [None if np.isnan(value) else value for value in celsius.tolist()]
+    name = "cell_temperature_celsius"
+    assert rows == [("A", label, place, name, value) for place, value in zip(places, values, strict=True)]
+
+
 def test_a_simulation_of_an_earlier_partition_is_refused(tmp_path: Path) -> None:
     frames = fill(tmp_path / "store", "A")
     store, label = Store(tmp_path / "store"), f"{SIMULATED[0][0].name}-{SIMULATED[0][1].name}"
