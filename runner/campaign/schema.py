@@ -221,7 +221,7 @@ class VariationTable(Table):
 
 
 class SimulateTable(Table):
-    """``[simulate]``: which cycles to simulate, the time limit, the numerical error, and whether models are compiled."""
+    """``[simulate]``: which cycles, the time limit, the numerical error, and whether models are compiled."""
 
     cycles: v.Selection = WHOLE_RECORD
     time_limit_second: v.Positive = 3600.0

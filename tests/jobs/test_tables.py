@@ -63,9 +63,9 @@ def test_a_table_continues_along_its_last_slope_and_is_unchanged_inside(interpol
 def test_tables_of_every_kind_of_parameter_are_found(model: str) -> None:
     values = pybamm.ParameterValues("Chen2020")
     flat = np.full(30, 4e-15)
-    values["Positive particle diffusivity [m2.s-1]"] = lambda sto, T: pybamm.Interpolant(KNOWN, flat, sto)
+    values["Positive particle diffusivity [m2.s-1]"] = lambda sto, _: pybamm.Interpolant(KNOWN, flat, sto)
     concentration = 3000.0 * KNOWN
-    values["Electrolyte conductivity [S.m-1]"] = lambda c, T: pybamm.Interpolant(concentration, 1.0 + 0.0 * KNOWN, c)
+    values["Electrolyte conductivity [S.m-1]"] = lambda c, _: pybamm.Interpolant(concentration, 1.0 + 0.0 * KNOWN, c)
     extend_tables(values)
     pybamm_model = getattr(pybamm.lithium_ion, model)()
     found = {table.parameter: (table.low, table.high) for table in table_ranges(pybamm_model, values)}
