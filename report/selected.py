@@ -18,6 +18,7 @@ from ..data.arrays import Floats, Indices, Mask
 from ..data.cycle_selection import CycleSelection, format_ranges
 from ..data.errors import StoreError, UsageError
 from ..data.names import check_known
+from ..data.outputs import COLUMNS as OUTPUT_COLUMNS
 from ..data.selected_spans import (
     INDEX_COLUMNS,
     NothingSelectedError,

@@ -13,18 +13,22 @@ from ...data.columns import STEP_TYPES
 from ...data.errors import JobError
 from ...data.fit_settings import FitSettings
 from ...data.step_selection import StepSelection
-from ..current_profile.compress import CurrentProfile
+from ..current_profile.compress import CurrentProfile, compress_record
 from ..models.set_checks import refuse_several_cells
 from ..record.noise import estimate_step_noise
 from ..record.record import Record, make_record
 from ..record.usable_current import require_current
 from ..simulation.attempts import (
     ATTEMPTS,
+    FINER_FACTORS,
+    MOST_SAMPLES,
     RETRIED_CODES,
+    SHIFT_LIMIT_MV,
     Attempt,
     ReplayProblem,
     check_charge,
     compress_within_charge_limit,
+    estimate_problem_error,
     solve_attempt,
 )
 from ..simulation.replay import Replayed, check_range
@@ -218,8 +222,28 @@ def _choose_attempt(part: ObjectivePart) -> ObjectivePart:
             if error.code not in RETRIED_CODES:
                 break
             continue
-        return replace(part, attempt=_tighten(attempt, part.inputs), outputs=replayed.outputs)
+        profile, replayed = _knots_within_limit(problem, attempt, replayed)
+        return replace(part, profile=profile, attempt=_tighten(attempt, part.inputs), outputs=replayed.outputs)
     return replace(part, attempt=_tighten(ATTEMPTS[0], part.inputs))
+
+
+def _knots_within_limit(
+    problem: ReplayProblem, attempt: Attempt, replayed: Replayed
+) -> tuple[CurrentProfile, Replayed]:
+    """Return a profile whose knots shift the voltage by no more than a simulation allows, and its replay."""
+    for factor in FINER_FACTORS:
+        if estimate_problem_error(problem, replayed).shift_mv <= SHIFT_LIMIT_MV:
+            break
+        if np.isinf(factor) and len(problem.record.time_second) > MOST_SAMPLES:
+            break
+        finer = replace(problem, profile=compress_record(problem.record, problem.conditions.capacity_ah, factor))
+        try:
+            solved = solve_attempt(attempt, finer)
+            check_charge(finer, solved)
+        except JobError:
+            break  # the knots before count
+        problem, replayed = finer, solved
+    return problem.profile, replayed
 
 
 def _tighten(attempt: Attempt, inputs: FitInputs) -> Attempt:
