@@ -285,8 +285,8 @@ def read_simulated_part(store: Store, row: sqlite3.Row, text: str | None, column
         store: the store.
         row: of the catalog's ``simulations``.
         text: the selection; ``None`` = all of it.
-        columns: names from ``data.columns.SIMULATION_COLUMNS`` or of other outputs; empty = all. Those that an earlier version did not
-            write are missing values.
+        columns: names from ``data.columns.SIMULATION_COLUMNS`` or of other outputs; empty = all. Those that an earlier
+            version did not write are missing values.
 
     Raises:
         UsageError: an unknown column, or the record has nothing of the selection.

@@ -174,7 +174,7 @@ def draw_outputs(
     holes = find_holes(measured)
     if CELL_TEMPERATURE in columns and c.SURFACE_TEMPERATURE in measured:
         draw_line(axes, measured, c.SURFACE_TEMPERATURE, holes, **MEASURED)
-    lines = []
+    lines: list[Any] = []
     for place, column in enumerate(columns):
         for number, simulation in enumerate(simulated):
             if column not in simulation.frame:

@@ -224,7 +224,7 @@ class VariationTable(Table):
 
 
 class SimulateTable(Table):
-    """``[simulate]``: which part of each record to simulate, the time limit, the numerical error, and compiled models."""
+    """``[simulate]``: which part of each record to simulate, the time limit, the error, and compiled models."""
 
     cycles: v.Selection = WHOLE_RECORD
     select: v.Select | None = None

@@ -122,7 +122,7 @@ def simulated(settings: SimulateSettings, rmse_mv: float = 20.5, cycles: int = 2
         rmse_mv, -1.5, -80.0, 3600.0, 0.8, ("tight steps", "loose steps"), comparisons,
         5.0, "nominal", "mean of the record", 0.1, -1.2, True,
         (CycleState(2, 0.91, 4.06, "previous end"),), steps, 60.0, "counters", 19.8, 0.08,
-        (StretchComparison(1, "cycle 2", "done", 2, 2, 4, 6, 0.0, 7.0, 720, 12.0, -1.5, -80.0, 6.0, 0.9, 4.0, "x"),),
+        stretches=(StretchComparison(1, "cycle 2", "done", 2, 2, 4, 6, 0.0, 7.0, 720, 12.0, -1.5, -80.0, 6.0, 0.9, 4.0, "x"),),
     )  # fmt: skip
     path = f"simulations/{settings.label}.parquet"
     return receipt("simulate", settings.cell.cell_id, settings.label, result, path)
