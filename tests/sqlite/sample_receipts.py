@@ -117,12 +117,13 @@ def simulated(settings: SimulateSettings, rmse_mv: float = 20.5, cycles: int = 2
         for n in range(cycles + 1)
         for place, (step_type, window) in enumerate((("charge", "all"), ("rest", "all"), ("all", "ohmic")))
     )
+    stretch = StretchComparison(1, "cycle 2", "done", 2, 2, 4, 6, 0.0, 7.0, 720, 12.0, -1.5, -80.0, 6.0, 0.9, 4.0, "x")
     result = SimulationResult(
         settings, 720, 44, 0.9, 4.05, "soc 0.9", 1.02, 25.0, -0.2, -0.2001, 1e-5,
         rmse_mv, -1.5, -80.0, 3600.0, 0.8, ("tight steps", "loose steps"), comparisons,
         5.0, "nominal", "mean of the record", 0.1, -1.2, True,
         (CycleState(2, 0.91, 4.06, "previous end"),), steps, 60.0, "counters", 19.8, 0.08,
-        stretches=(StretchComparison(1, "cycle 2", "done", 2, 2, 4, 6, 0.0, 7.0, 720, 12.0, -1.5, -80.0, 6.0, 0.9, 4.0, "x"),),
+        stretches=(stretch,),
     )  # fmt: skip
     path = f"simulations/{settings.label}.parquet"
     return receipt("simulate", settings.cell.cell_id, settings.label, result, path)
