@@ -22,6 +22,13 @@ BETTER: Final = 1.0
 """Natural logarithm of an interval over the usual one: by so much the row's own place must fit better than that of its
 stamp. In a regular log it fits better by 2; between swapped rows of real logs, by up to 0.9."""
 
+NEAR_ROWS: Final = 3
+"""Rows by which exchanged rows are apart. Chosen, not measured."""
+
+SUITS: Final = 0.3
+"""Natural logarithm of an interval over the usual one: up to this, a place suits a row of a regular log. Chosen, not
+measured."""
+
 FAR_INTERVALS: Final = 3.0
 """Usual intervals: a row so far before the first or after the last one is no late row. Chosen, not measured."""
 
@@ -31,7 +38,7 @@ TWICE_SHARE: Final = 0.01
 SIGNAL_FACTOR: Final = 3.0
 """The voltage must fit one place so many times better. Chosen, not measured."""
 
-SIGNAL_VOLT: Final = 0.002
+SIGNAL_VOLT: Final = 0.01
 """V: a smaller misfit of the voltage says nothing. Chosen, not measured."""
 
 FAR_SPANS: Final = 10.0
@@ -77,6 +84,12 @@ def find_wrong_row(rows: StampRows, lap: Integers, line: Integers, candidates: l
         if _other_clock_differs(rows, line, place):
             return int(line[place])
     places = [_place_of_stamp(rows, lap, line, place) for place in candidates]
+    # A row that two clocks put elsewhere is in the wrong place, unless only its own place suits a regular log.
+    near = [place for place, there in zip(candidates, places, strict=True) if _is_near(int(line[place]), there)]
+    if near and any(_other_clock_agrees(rows, line, place) for place in near):
+        scored = zip(candidates, places, strict=True)
+        if not any(_interval_scores(rows, line, place, there)[0] <= SUITS for place, there in scored):
+            return None
     for place, there in zip(candidates, places, strict=True):
         part = rows.part[line[place]]
         fits_here = part in rows.part[_beside(line, place)]
@@ -93,11 +106,14 @@ def find_wrong_row(rows: StampRows, lap: Integers, line: Integers, candidates: l
         here = _signal_misfit(rows, row, _beside(line, candidates[best]))
         is_wrong = in_place < by_stamp - BETTER and here <= _signal_misfit(rows, row, places[best])
         return row if is_wrong else None
-    # In an irregular log, a row that two clocks put elsewhere is in the wrong place.
-    agrees = any(_other_clock_agrees(rows, line, place) for place in candidates)
-    if not agrees and _signal_fits(rows, line, candidates[0], places[0]):
+    if _signal_fits(rows, line, candidates[0], places[0]):
         return int(line[candidates[0]])
     return None
+
+
+def _is_near(row: int, there: list[int]) -> bool:
+    """Tell whether the place of a row by its stamp is a few rows away: it may be there by an exchange of rows."""
+    return min(abs(row - other) for other in there) <= NEAR_ROWS
 
 
 def _is_version(rows: StampRows, row: int, there: list[int]) -> bool:
