@@ -283,6 +283,7 @@ def _set_solver_steps(structure: Structure, stops: Stops) -> Structure:
         first_step_second=structure.first_step_second or stops.first_step_second,
         rtol=structure.rtol * stops.tighter,
         atol=structure.atol * stops.tighter,
+        algebraic_error=structure.algebraic_error and not stops.short,
     )
 
 

@@ -34,6 +34,15 @@ STEPS_PER_TURN: Final = 4.0
 GUARDED_TIGHTER: Final = 0.2
 """Factor of the tolerances where a longest step replaces the stops: each kink then costs some charge."""
 
+SHORT_LOAD_SECOND: Final = 60.0
+"""s: if no load lasts longer between two stops, a model with algebraic variables takes short steps anyway."""
+
+SHORT_REST_SECOND: Final = 3600.0
+"""s: likewise for rests, in which the voltage bends less."""
+
+REST_PER_AH: Final = 0.005
+"""A per A.h: a smaller current is a rest."""
+
 EDGE_PER_AH: Final = 0.02
 """A per A.h: a change of the current from which on a piece of the profile is an edge."""
 
@@ -65,12 +74,14 @@ class Stops:
         longest_step_second: s, its longest step; 0 = no limit.
         first_step_second: s, its first step after each stop; 0 = its own choice.
         tighter: factor of the requested tolerances.
+        short: whether all steps are short, so that the error of algebraic variables needs no control.
     """
 
     at_knot: Mask
     longest_step_second: float = 0.0
     first_step_second: float = 0.0
     tighter: float = 1.0
+    short: bool = False
 
 
 def stop_at_every_knot(profile: CurrentProfile, capacity_ah: float) -> Stops:
@@ -105,7 +116,7 @@ def solver_stops(profile: CurrentProfile, capacity_ah: float, follows_at_once: b
     if follows_at_once:
         bend = np.abs(np.diff(rise / length)) * shorter
         stops[1:-1] |= turns | (bend > KINK_PER_AH * capacity_ah)
-        return Stops(stops, first_step_second=first)
+        return Stops(stops, first_step_second=first, short=_are_short(profile, stops, capacity_ah))
     if turns.any():
         turn_second = float(np.median(shorter[turns]))
         # Powers of two, so that few different solvers are needed: each longest step needs a separate solver.
@@ -115,6 +126,15 @@ def solver_stops(profile: CurrentProfile, capacity_ah: float, follows_at_once: b
             return Stops(stops, float(step), first, GUARDED_TIGHTER)
     stops[1:-1] |= turns
     return Stops(stops, first_step_second=first)
+
+
+def _are_short(profile: CurrentProfile, stops: Mask, capacity_ah: float) -> bool:
+    """Tell whether the stops follow each other as in a drive cycle: soon under load, within an hour at rest."""
+    place = np.flatnonzero(stops)
+    length = np.diff(profile.time_second[place])
+    largest = np.maximum.reduceat(np.abs(profile.current_ampere), place)[:-1]
+    most = np.where(largest > REST_PER_AH * capacity_ah, SHORT_LOAD_SECOND, SHORT_REST_SECOND)
+    return bool((length <= most).all())
 
 
 def first_step_second(profile: CurrentProfile, capacity_ah: float) -> float:

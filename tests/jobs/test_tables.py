@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import casadi
@@ -72,24 +73,29 @@ def test_tables_of_every_kind_of_parameter_are_found(model: str) -> None:
     assert ("Electrolyte conductivity [S.m-1]" in found) == (model != "SPM")
 
 
-def test_leaving_a_table_of_diffusivities_ends_a_simulation(monkeypatch: pytest.MonkeyPatch) -> None:
-    load = sets.load_base_set
+def short_table(sto: Any, temperature: Any) -> Any:
+    return pybamm.Interpolant(0.5 + 0.4 * KNOWN, np.full(30, 4e-15), sto)
 
-    def with_table(key: str) -> pybamm.ParameterValues:
-        values = load("Chen2020").copy()
-        values["Positive particle diffusivity [m2.s-1]"] = lambda sto, T: pybamm.Interpolant(
-            0.5 + 0.4 * KNOWN, np.full(30, 4e-15), sto
-        )
-        return values
 
-    for place in ("models.build", "models.pybamm_models", "parameters.sets"):
-        monkeypatch.setattr(f"kilocell.jobs.{place}.load_base_set", with_table)
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> ParameterSetSettings:
+    """Chen2020 with a table of the positive diffusivity that ends at 0.54 and 0.86."""
+    values = pybamm.ParameterValues("Chen2020")
+    values["Positive particle diffusivity [m2.s-1]"] = short_table
+    monkeypatch.setattr(sets, "make_values", lambda content: (values, ()))
+    settings = ParameterSetSettings("short", "short", file_digest="0")
+    sets.define_set(settings.key, b"short")
+    return settings
+
+
+def test_leaving_a_table_of_diffusivities_ends_a_simulation(short: ParameterSetSettings) -> None:
     time = np.arange(0.0, 5 * 3600.0, 10.0)
     current = np.where(time > 600.0, 1.0, 0.0)
+    settings = replace(asked("SPM", "Chen2020", 0.4, 5.0), parameter_set=short)
     with pytest.raises(FailedSimulationError, match="table of Positive particle diffusivity") as ended:
-        simulate(partition(time, current, np.full(len(time), 3.9)), asked("SPM", "Chen2020", 0.4, 5.0), None)
+        simulate(partition(time, current, np.full(len(time), 3.9)), settings, None)
     assert ended.value.code == "left_range"
-    notes = describe_uncovered_tables(ModelSettings("SPM", "SPM"), ParameterSetSettings("short", "short"))
+    notes = describe_uncovered_tables(ModelSettings("SPM", "SPM"), short)
     assert len(notes) == 1
     assert "Positive particle diffusivity [m2.s-1] covers 0.54 to 0.86" in notes[0]
     assert "stoichiometries of 0.2638 to 0.854" in notes[0]
