@@ -80,8 +80,8 @@ class Structure:
         longest_step_second: longest step of the solver; 0 = no limit.
         temperature_size: length of the vectors of temperature knots; 0 = the temperature is one number.
         slopes: inputs for which the solver also computes the derivative of the voltage.
-        outputs: what else is calculated, keys of ``data.outputs.OUTPUTS``.
         algebraic_error: control the error of algebraic variables; without, a DFN takes fewer and longer steps.
+        outputs: what else is calculated, keys of ``data.outputs.OUTPUTS``.
     """
 
     model: ModelSettings
@@ -96,8 +96,8 @@ class Structure:
     longest_step_second: float = 0.0
     temperature_size: int = 0
     slopes: tuple[str, ...] = ()
-    outputs: tuple[str, ...] = ()
     algebraic_error: bool = True
+    outputs: tuple[str, ...] = ()
 
 
 def make_structure(

@@ -44,8 +44,11 @@ class TableRange:
 
     @property
     def words(self) -> str:
-        """Name and ends."""
-        return f"{TABLE}{self.parameter} ({self.low:.5g} to {self.high:.5g})"
+        """Name and ends; CasADi's names, which follow from it, can have no colon and no sign after a bracket."""
+        ends = f"{self.low:.5g} to {self.high:.5g}"
+        if ends.startswith("-"):
+            ends = f"minus {ends.removeprefix('-')}"
+        return f"{TABLE}{self.parameter.replace(':', '')} ({ends})"
 
 
 def extend_tables(values: pybamm.ParameterValues) -> None:

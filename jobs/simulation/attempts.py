@@ -233,8 +233,12 @@ def _make_structure(attempt: Attempt, problem: ReplayProblem, knots: int) -> Str
         attempt.first_step_second,
         temperature_size=temperature_size(problem.conditions.temperature.profile),
     )
-    outputs = outputs_to_solve(problem)
-    return replace(structure, slopes=problem.slopes, outputs=outputs, algebraic_error=attempt.algebraic_error)
+    return replace(
+        structure,
+        slopes=problem.slopes,
+        algebraic_error=attempt.algebraic_error,
+        outputs=outputs_to_solve(problem),
+    )
 
 
 def _first_failure(error: ReplayEndedError, problem: ReplayProblem) -> ReplayEndedError:

@@ -237,6 +237,7 @@ def _without_lead(problem: ReplayProblem, replayed: Replayed, lead: int) -> tupl
         replayed.current_ampere[rest],
         replayed.charge_ah[rest] - replayed.charge_ah[lead],
         replayed.excess[rest],
+        more={name: values[rest] for name, values in replayed.more.items()},
     )
     return replace(problem, record=problem.record.from_index(lead), conditions=conditions), replayed
 
