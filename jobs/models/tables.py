@@ -44,11 +44,12 @@ class TableRange:
 
     @property
     def words(self) -> str:
-        """Name and ends; CasADi's names, which follow from it, can have no colon and no sign after a bracket."""
+        """Name and ends; CasADi's names, which follow from it, can have no colon, slash, or sign after a bracket."""
         ends = f"{self.low:.5g} to {self.high:.5g}"
         if ends.startswith("-"):
             ends = f"minus {ends.removeprefix('-')}"
-        return f"{TABLE}{self.parameter.replace(':', '')} ({ends})"
+        parameter = self.parameter.replace(":", "").replace("/", " per ")
+        return f"{TABLE}{parameter} ({ends})"
 
 
 def extend_tables(values: pybamm.ParameterValues) -> None:
