@@ -110,6 +110,7 @@ def make_partition(truth: Truth) -> pd.DataFrame:
         truth.voltage_volt,
     )
     frame[c.CYCLE_COUNT] = frame[c.STEP_COUNT] = 1
+    frame[c.AMBIENT_TEMPERATURE] = frame[c.SURFACE_TEMPERATURE] = np.nan
     frame[c.STEP_TYPE] = "discharge"
     return frame.astype({name: kind for name, kind in c.PARTITION_COLUMNS.items() if name != c.STEP_TYPE})
 
