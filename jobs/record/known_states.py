@@ -72,6 +72,10 @@ a particle or a separator. Chosen, not measured."""
 LEAD_MOST_SECOND: Final = 12.0 * 3600.0  # longest time to the last long rest from which the model is solved, s
 LEAD_MOST_SAMPLES: Final = 50_000  # samples before a stretch that are solved at most
 RELAXED_MV: Final = 1.0  # what is left of a relaxation in a rest after which a model may start in equilibrium, mV
+NEAR_MV: Final = 3.0
+"""Uncertainty up to which the nearest rest is taken, though a farther one may be known better, mV: between the two, the
+set's capacity counts as well, and it may be wrong. Chosen, not measured."""
+
 GOOD_MV: Final = 5.0  # uncertainty up to which no other part of the record is looked at
 
 
@@ -108,8 +112,9 @@ class _Rest:
 def find_known_state(record: Record, first: int, end: int, capacity_ah: float) -> OpenCircuitSample | None:
     """Find the sample that determines best the state at another one.
 
-    The voltage of the sample and the charge between the two decide (``COUNTED_MV``). Rests before and after are equally
-    good; a loaded voltage is taken only if there is no rest at all.
+    The nearest rest by charge decides if its voltage is known well (``NEAR_MV``); otherwise the voltage of the sample
+    and the charge between the two (``COUNTED_MV``). Rests before and after are equally good; a loaded voltage is taken
+    only if there is no rest at all.
 
     Args:
         record: the cell's whole record.
@@ -156,6 +161,8 @@ def _best_rest(
         uncertainty = float(np.hypot(sample.uncertainty_mv, counted_mv))
         if best is None or uncertainty < best[0]:
             best = (uncertainty, sample)
+        if best[0] <= NEAR_MV:
+            break  # the others are farther away
     return best
 
 
