@@ -1,5 +1,8 @@
 """Write cleaned records as CSV, with the fewest digits that read back as the same number; missing values are empty."""
 
+# pyarrow.compute makes its functions at import; no type checker sees them.
+# pyright: reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
 import csv

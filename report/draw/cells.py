@@ -179,7 +179,7 @@ def draw_outputs(
         for number, simulation in enumerate(simulated):
             if column not in simulation.frame:
                 continue
-            style = simulated_style(number) | {"linewidth": 1.0}
+            style: dict[str, Any] = simulated_style(number) | {"linewidth": 1.0}
             if len(columns) > 1:
                 style["linestyle"] = OUTPUT_LINES[place % len(OUTPUT_LINES)]
             line = draw_line(axes, simulation.frame, column, holes, **style)

@@ -43,6 +43,7 @@ def test_one_day_alone_is_open(tmp_path: Path) -> None:
     path = write(tmp_path, stamps("2021-03-04 09:00", 10, 10, "%d/%m/%Y %H:%M:%S"))
     orders = file_date_orders(path, guess_settings(path))
     assert orders == DateOrders((US, EUROPE), "")
+    assert orders is not None
     assert orders.settled == ""
 
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import kilocell
 import pandas as pd
@@ -77,7 +78,7 @@ def test_cells_and_cycles_have_one_row_each(filled: Filled) -> None:
 def test_frames_say_what_a_charge_is_known_from_and_how_well(filled: Filled) -> None:
     store, _ = filled
     cells = store.cells().set_index("cell_id")
-    b = cells.loc["B"]
+    b: Any = cells.loc["B"]
     assert (b["charge_source"], b["rows_inserted"], b["charge_in_low_ah"]) == ("samples", 4, 9.2)
     assert (b["charge_in_counted_ah"], b["charge_uncertainty_ah"]) == (9.31, pytest.approx(0.8))
     assert b["charge_uncertainty_percent"] == pytest.approx(80 / 19.9)
