@@ -44,7 +44,9 @@ def solved(settings: SimulateSettings, record: Record, size: int, every_knot: bo
     structure: Structure = make_structure(settings.model, "Chen2020", (), 1, 1e-5 * tolerance, 1e-7 * tolerance)
     conditions = find_conditions(record, resolve_simulation(settings, None))
     profile = compress_record(record, 5.0)
-    return replay(replace(structure, size=size), conditions, profile, record.time_second, every_knot)
+    # At 1e-8 the solver of a DFN does not converge if it also controls the error of algebraic variables.
+    structure = replace(structure, size=size, algebraic_error=False)
+    return replay(structure, conditions, profile, record.time_second, every_knot)
 
 
 @pytest.mark.parametrize("every_knot", [False, True])
