@@ -169,7 +169,7 @@ def place_edges(intervals: Intervals, tick_second: float, least_ah: float) -> Ed
     use_counter = np.isfinite(intervals.counted_ah) & (intervals.open_ah > UNSURE_FACTOR * intervals.unsure_ah)
     by_step = intervals.step_began
     by_count = _edge_by_counter(intervals, use_counter)
-    has_hold = (intervals.old_rate > 0.0) | (intervals.new_rate > 0.0) | (intervals.new_start != intervals.after)
+    has_hold = (intervals.old_rate > 0.0) | holds_begin(intervals)
     in_range = (by_count >= intervals.start) & (by_count <= intervals.end)
     second = np.where(has_hold & np.isfinite(by_step), by_step, np.where(in_range, by_count, by_step))
     parts = _parts(intervals, second)
@@ -328,10 +328,8 @@ def _edge_points(
     old_shape = shape_points(
         intervals.start, intervals.before, at_old, old_end, old_mean, has_old & (intervals.old_rate > 0.0), least_ah
     )
-    new_curved = (intervals.new_rate > 0.0) | (intervals.new_start != intervals.after)
-    new_shape = shape_points(
-        at_new, parts.new_begin, intervals.end, intervals.after, new_mean, has_new & new_curved, least_ah
-    )
+    new_curved = has_new & holds_begin(intervals)
+    new_shape = shape_points(at_new, parts.new_begin, intervals.end, intervals.after, new_mean, new_curved, least_ah)
     pieces = (
         (old_shape.interval, old_shape.second, old_shape.ampere, False),
         (np.flatnonzero(has_old), at_old[has_old], old_end[has_old], False),

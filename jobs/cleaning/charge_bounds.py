@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -19,9 +19,6 @@ from .step_edges import EdgeEvidence
 
 MOST_CYCLE_EVENTS: Final = 20
 """Number of cycles with an uncertain charge that are named one by one; the record's finding counts the others."""
-
-AGREE_SHARE: Final = 0.005
-"""Share by which the record's charge by the counters may differ, for the counters to be named as its source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,19 +139,13 @@ def _source(evidence: EdgeEvidence) -> str:
 def with_bounds(report: CleanReport, slack: CycleSlack) -> CleanReport:
     """Return a report with the source, bounds and counters of the record's charge."""
     bounds = slack.of_record(report.charge_in_after_ah, report.charge_out_after_ah)
-    return replace(report, **{name: getattr(bounds, name) for name in ChargeBounds.__slots__})
+    return replace(report, **asdict(bounds))
 
 
 def cycles_with_bounds(cycles: tuple[CycleSummary, ...], slack: CycleSlack) -> tuple[CycleSummary, ...]:
     """Return summaries of cycles with the source, bounds and counters of their charge."""
     return tuple(
-        replace(
-            cycle,
-            **{
-                name: getattr(slack.of_cycle(cycle.cycle_count, cycle.charge_in_ah, cycle.charge_out_ah), name)
-                for name in ChargeBounds.__slots__
-            },
-        )
+        replace(cycle, **asdict(slack.of_cycle(cycle.cycle_count, cycle.charge_in_ah, cycle.charge_out_ah)))
         for cycle in cycles
     )
 

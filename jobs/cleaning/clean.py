@@ -271,11 +271,16 @@ def _classified(frame: pd.DataFrame, scale_ah: float, rest_current_per_ah: float
     if rows.all():
         return classify_each_step(frame, scale_ah, rest_current_per_ah)
     of_rows, kinds = classify_each_step(frame[rows], scale_ah, rest_current_per_ah)
-    count = frame[c.STEP_COUNT].to_numpy()
-    step = np.cumsum(np.diff(count, prepend=count[:1]) != 0)
+    step = _steps_from_zero(frame)
     if step[-1] != of_rows[-1]:
         return classify_each_step(frame, scale_ah, rest_current_per_ah)
     return step, kinds
+
+
+def _steps_from_zero(frame: pd.DataFrame) -> Integers:
+    """Return the step of each sample, 0 to steps - 1, shape (n,)."""
+    count = frame[c.STEP_COUNT].to_numpy()
+    return np.cumsum(np.diff(count, prepend=count[:1]) != 0)
 
 
 def _partition(frame: pd.DataFrame, kinds: NDArray[Any]) -> pd.DataFrame:
@@ -285,7 +290,5 @@ def _partition(frame: pd.DataFrame, kinds: NDArray[Any]) -> pd.DataFrame:
         frame: the record after the last rule.
         kinds: the type of each step, in order, shape (steps,).
     """
-    count = frame[c.STEP_COUNT].to_numpy()
-    step = np.cumsum(np.diff(count, prepend=count[:1]) != 0)
-    frame = frame.assign(**{c.STEP_TYPE: pd.array(kinds, dtype="str").take(step)})
+    frame = frame.assign(**{c.STEP_TYPE: pd.array(kinds, dtype="str").take(_steps_from_zero(frame))})
     return frame[list(c.PARTITION_COLUMNS)].astype(c.PARTITION_COLUMNS).reset_index(drop=True)

@@ -13,6 +13,7 @@ from ...data.arrays import Floats, Integers, Mask
 from ...data.convert import SECONDS_PER_HOUR
 from ...data.settings import CleanSettings
 from ...data.text import format_amount
+from ..record.charge import interval_charge_ah
 from ..record.steps import HOLD_BAND_VOLT
 from .missing_values import interpolate_runs, set_filled
 from .rule import RuleOutcome, column_values, find_runs, rest_current
@@ -407,6 +408,6 @@ def _bound_ah(frame: pd.DataFrame, record: _Record, rows: slice, guess: _Guess) 
             return bound
         counted += sign * rise
     ampere = np.concatenate([[record.current[ends[0]]], guess.current, [record.current[ends[1]]]])
-    seconds = np.diff(record.time[ends[0] : ends[1] + 1])
-    filled = float((seconds * (ampere[1:] + ampere[:-1])).sum()) / (2.0 * SECONDS_PER_HOUR)
+    no_flags = np.zeros(len(ampere), dtype=np.int64)
+    filled = float(interval_charge_ah(record.time[ends[0] : ends[1] + 1], ampere, no_flags).sum())
     return min(bound, abs(filled - counted))

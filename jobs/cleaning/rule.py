@@ -81,7 +81,7 @@ def charge_between_samples_ah(frame: pd.DataFrame) -> Floats:
 
 def is_file_row(frame: pd.DataFrame) -> Mask:
     """Tell which samples are rows of a file, shape (n,); the others were inserted at edges of steps."""
-    rows: Mask = frame[c.SOURCE_ROW].to_numpy() >= 0
+    rows: Mask = frame[c.SOURCE_ROW].to_numpy() != c.NO_SOURCE_ROW
     return rows
 
 

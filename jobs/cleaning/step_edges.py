@@ -273,7 +273,6 @@ def _insert(frame: pd.DataFrame, points: Points) -> pd.DataFrame:
 
     Only the columns of a partition are left: no later rule needs the others.
     """
-    kept = [name for name in c.PARTITION_COLUMNS if name in frame]
     if not len(points.interval):
         return frame
     order = np.lexsort((points.second, points.interval))
@@ -285,7 +284,7 @@ def _insert(frame: pd.DataFrame, points: Points) -> pd.DataFrame:
     rows[place] = False
     source = np.cumsum(rows) - 1
     source[place] += points.is_new[order]
-    columns = {name: frame[name].to_numpy().take(source) for name in kept}
+    columns = {name: frame[name].to_numpy().take(source) for name in c.PARTITION_COLUMNS if name in frame}
     time = column_values(frame, c.TEST_TIME)
     share = (second - time[interval]) / (time[interval + 1] - time[interval])
     for name in (c.VOLTAGE, c.UNIX_TIME):
@@ -294,7 +293,7 @@ def _insert(frame: pd.DataFrame, points: Points) -> pd.DataFrame:
     columns[c.TEST_TIME][place] = second
     columns[c.CURRENT][place] = points.ampere[order]
     columns[c.FLAGS][place] = flag_bit("step_edge")
-    columns[c.SOURCE_ROW][place] = -1
+    columns[c.SOURCE_ROW][place] = c.NO_SOURCE_ROW
     for name in (c.CHARGING_CAPACITY, c.DISCHARGING_CAPACITY):
         columns[name][place] = np.nan
     return pd.DataFrame(columns, index=frame.index.take(source), copy=False)

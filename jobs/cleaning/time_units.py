@@ -208,10 +208,9 @@ def _counted_span_ah(counter: Floats) -> float:
 
 def step_ratio_unit(frame: pd.DataFrame, test: Floats, tolerance: float) -> str:
     """Return the unit in which the test time agrees with the time within steps, taken as s; "" if none does."""
-    since = _step_time(frame)
-    if not has_clock(since):
+    grown = _grown_within_steps(frame)
+    if grown is None:
         return ""
-    grown = _within_steps(since)
     read = np.diff(test)
     if _agree_in_sum(grown, read, tolerance):
         return "s"
@@ -220,10 +219,9 @@ def step_ratio_unit(frame: pd.DataFrame, test: Floats, tolerance: float) -> str:
 
 def step_time_unit(frame: pd.DataFrame, test: Floats, tolerance: float) -> str:
     """Return the unit of the time within steps from a test time in s; "" if none fits or there is no step time."""
-    since = _step_time(frame)
-    if not has_clock(since):
+    grown = _grown_within_steps(frame)
+    if grown is None:
         return ""
-    grown = _within_steps(since)
     true = np.diff(test)
     if _agree_in_sum(grown, true, tolerance):
         return "s"
@@ -234,6 +232,14 @@ def _agree_in_sum(grown: Floats, other: Floats, tolerance: float) -> bool:
     """Tell whether two clocks grew by the same within steps; a quick first look."""
     both = (grown > 0.0) & (other >= 0.0)
     return bool(abs(float(other[both].sum()) - float(grown[both].sum())) <= tolerance * float(grown[both].sum()))
+
+
+def _grown_within_steps(frame: pd.DataFrame) -> Floats | None:
+    """Return by how much the time within steps grew between rows, shape (n - 1,); ``None`` if the file has none."""
+    since = _step_time(frame)
+    if not has_clock(since):
+        return None
+    return _within_steps(since)
 
 
 def _within_steps(since: Floats) -> Floats:

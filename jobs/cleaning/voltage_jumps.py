@@ -12,6 +12,7 @@ from ...data import columns as c
 from ...data.arrays import Floats, Integers, Mask
 from ...data.convert import SECONDS_PER_HOUR
 from ...data.settings import CleanSettings
+from ..record.charge import interval_charge_ah
 from .rule import cell_capacity_ah, column_values, find_runs, rest_current
 
 CONTACT_VOLT: Final = 0.3
@@ -77,7 +78,7 @@ class Signal:
         current = np.nan_to_num(column_values(frame, c.CURRENT))
         charge = np.zeros(len(rows))
         if len(rows) < len(time):  # without rows between them, the currents of two samples are enough
-            sums = np.cumsum(np.diff(time) * (current[1:] + current[:-1])) / (2.0 * SECONDS_PER_HOUR)
+            sums = np.cumsum(interval_charge_ah(time, current, np.zeros(len(time), dtype=np.int64)))
             charge = np.append(0.0, sums)[rows]
         return cls(
             time[rows],
