@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -12,9 +11,8 @@ import pandas as pd
 from ...data.arrays import Floats
 from ...data.convert import parameter_unit
 from ...data.errors import JobError
-from ...data.fit_settings import CELL_PARAMETERS, INITIAL_SOC, FitSettings
+from ...data.fit_settings import CELL_PARAMETERS, FitSettings
 from ...data.results.fitting import Beginning, Correlation, FitResult, FittedParameter, StartResult, agrees
-from ...data.state_certainty import describe_state_certainty, is_state_uncertain
 from ..parameters.sets import is_function
 from ..simulation.conditions import spread_over
 from ..simulation.replay import Conditions
@@ -25,11 +23,20 @@ from .search import Journal, Search
 from .starts import LEAST_UNIT, MOST_UNIT, first_point, from_scaled, start_from_fit, to_scaled
 from .uncertainty import (
     NO_EFFECT_MV,
-    STRONG_CORRELATION,
     Uncertainty,
-    describe_certainty,
     estimate_uncertainty,
     interval,
+)
+from .verdicts import (
+    ModelError,
+    describe_bound,
+    describe_certainty,
+    describe_fit,
+    describe_partners,
+    describe_starts,
+    describe_state,
+    describe_validation,
+    judge_model_error,
 )
 
 AT_BOUND: Final = 1e-3
@@ -147,14 +154,20 @@ def combine_starts(
     residuals = objective.residuals(values)
     unit = to_scaled(in_units.parameters, values)
     errors = estimate_errors(objective, Search(objective, in_units), unit, residuals)
-    fitted = tuple(_fitted_parameter(in_units, place, best.values, defaults, errors) for place in range(len(values)))
+    noise_mv = objective.noise_mv()
+    model = judge_model_error(best.rmse_mv, noise_mv)
+    fitted = tuple(
+        _fitted_parameter(in_units, place, best.values, defaults, errors, model) for place in range(len(values))
+    )
     ended = [s for s in starts if not s.stopped]
     agreeing = [s for s in ended if agrees(s.rmse_mv, best.rmse_mv)]
     stopped = len(starts) - len(ended)
     validation_before, validation_after = _validation(samples, in_units, defaults, values, measured_celsius)
     overrides = fitted_overrides(in_units, values)
     start = _describe_start(objective, values)
-    verdict = _verdict(fitted, len(agreeing), len(ended), stopped, best)
+    agreement = describe_starts(best, len(agreeing), len(ended), stopped)
+    validation = describe_validation(best.rmse_mv, validation_after, validation_before)
+    verdict = describe_fit(fitted, agreement, model, (validation, describe_state(start, best.rmse_mv)))
     return FitResult(
         settings=settings,
         best_start=best.start,
@@ -166,13 +179,13 @@ def combine_starts(
         parameter_set=replace(in_units.parameter_set, name=settings.fitted_name, overrides=overrides),
         agreeing_within=_largest_disagreement(agreeing) if agreeing else None,
         samples=len(residuals.error_mv),
-        noise_mv=objective.noise_mv(),
+        noise_mv=noise_mv,
         residual_correlation_samples=errors.correlation_samples,
         condition_number=errors.condition_number,
         correlations=_correlations(in_units, errors),
         validation_rmse_mv=validation_after,
         validation_default_rmse_mv=validation_before,
-        verdict="; ".join(filter(None, (verdict, _state_doubt(start, best.rmse_mv)))),
+        verdict=verdict,
         starts_stopped=stopped,
         beginning=make_beginning(objective.inputs.find_conditions(objective.inputs.resolve(values))),
         **start,
@@ -192,16 +205,6 @@ def _describe_start(objective: Objective, values: Floats) -> dict[str, Any]:
         "state_uncertainty_mv": max(millivolts, default=None),
         "state_uncertainty_soc": max(socs, default=None),
     }
-
-
-def _state_doubt(start: Mapping[str, Any], rmse_mv: float) -> str:
-    """Say in a verdict how uncertain the starting state is, where that matters; "" = it does not."""
-    millivolt, soc = start["state_uncertainty_mv"], start["state_uncertainty_soc"]
-    if not is_state_uncertain(millivolt, soc, rmse_mv):
-        return ""
-    words = describe_state_certainty(millivolt, soc, start["initial_state_source"])
-    advice = f"fit {INITIAL_SOC!r}, too, or give initial_state"
-    return f"the starting state is uncertain, and the parameters with it ({words}); {advice}"
 
 
 def make_beginning(conditions: Conditions) -> Beginning:
@@ -263,7 +266,12 @@ def _largest_disagreement(starts: list[StartResult]) -> float:
 
 
 def _fitted_parameter(
-    settings: FitSettings, place: int, values: tuple[float, ...], defaults: Floats, errors: Uncertainty
+    settings: FitSettings,
+    place: int,
+    values: tuple[float, ...],
+    defaults: Floats,
+    errors: Uncertainty,
+    model: ModelError,
 ) -> FittedParameter:
     parameter = settings.parameters[place]
     value = values[place]
@@ -282,26 +290,14 @@ def _fitted_parameter(
         is_factor=is_factor,
     )
     if at_bound:
-        end = "upper" if value > 0.5 * (parameter.lower + parameter.upper) else "lower"
-        return replace(result, verdict=f"at its {end} bound: widen the bounds, or fix it")
+        return replace(result, verdict=describe_bound(parameter, value))
     size, low, high = interval(parameter, value, error, errors.quantile)
-    verdict = describe_certainty(value, size, errors.quantile, _correlated_names(settings, place, errors))
+    row = np.nan_to_num(errors.correlation[place])
+    others = {p.name: float(row[k]) for k, p in enumerate(settings.parameters) if k != place}
+    verdict = describe_certainty(parameter, value, size, errors.quantile, describe_partners(others), model)
     if not np.isfinite(size):
         return replace(result, verdict=verdict)
     return replace(result, standard_error=size, lower_95=low, upper_95=high, verdict=verdict)
-
-
-def _correlated_names(settings: FitSettings, place: int, errors: Uncertainty) -> str:
-    """The parameters that are strongly correlated with one, in words."""
-    row = np.nan_to_num(errors.correlation[place])
-    names = [
-        f"{settings.parameters[k].name} ({row[k]:+.2f})"
-        for k in np.argsort(-np.abs(row))
-        if k != place and abs(row[k]) >= STRONG_CORRELATION
-    ]
-    if not names:
-        return ""
-    return f"; moves together with {', '.join(names)}"
 
 
 def _correlations(settings: FitSettings, errors: Uncertainty) -> tuple[Correlation, ...]:
@@ -312,33 +308,3 @@ def _correlations(settings: FitSettings, errors: Uncertainty) -> tuple[Correlati
         for k in range(j)
         if np.isfinite(errors.correlation[j, k])
     )
-
-
-def _verdict(fitted: tuple[FittedParameter, ...], agreeing: int, starts: int, stopped: int, best: StartResult) -> str:
-    """The fit in a sentence or two: which parameters are determined, and whether the starts agree.
-
-    Args:
-        agreeing: starts that agree with the best one, among those that ended.
-        starts: starts that ended.
-        stopped: starts that were stopped early.
-    """
-    parts = [
-        f"the bounds of {p.name} leave out the set's own value, {p.default:.4g}"
-        for p in fitted
-        if not p.lower <= p.default <= p.upper
-    ]
-    not_well = [p for p in fitted if not p.verdict.startswith("well")]
-    if not_well:
-        parts += [f"{p.name}: {p.verdict}" for p in not_well]
-    else:
-        parts.append("all parameters are well determined")
-    if best.stopped:
-        parts.append(f"the best start, {best.start}, {best.message}")
-    elif starts == 1:
-        others = f" came to its end, {stopped} stopped early" if stopped else ""
-        parts.append(f"one start alone{others}: another minimum cannot be ruled out")
-    elif agreeing == 1:
-        parts.append(f"the starts disagree: only one of {starts} ended at the best minimum")
-    elif 2 * agreeing < starts:
-        parts.append(f"{agreeing} of {starts} starts agree on the minimum")
-    return "; ".join(parts)

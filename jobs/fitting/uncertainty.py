@@ -1,4 +1,4 @@
-"""How reliable fitted parameters are: standard errors, correlations and words, from the Jacobian at the optimum.
+"""How reliable fitted parameters are: standard errors and correlations, from the Jacobian at the optimum.
 
 Linearised least squares (Bard, Nonlinear Parameter Estimation, 1974). The residuals of a battery model are not white
 noise, but correlated over many samples. They count as fewer samples, by their autocorrelation time (Sokal 1997).
@@ -29,15 +29,6 @@ WINDOW: Final = 5.0
 
 LARGEST_EXPONENT: Final = 500.0
 """Half-width of an interval on a logarithmic scale above which it is infinite: e^500 is near the largest float."""
-
-WELL_DETERMINED: Final = 0.005
-"""Relative standard error up to which a parameter is well determined: four of them are below 2 %."""
-
-USABLY_DETERMINED: Final = 0.10
-"""Relative half-width of the 95 % interval up to which a parameter is determined."""
-
-STRONG_CORRELATION: Final = 0.9
-"""Correlation of two parameters that is reported."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -159,22 +150,3 @@ def interval(
         return value * relative, value / factor, value * factor
     error = standard_error * parameter.span
     return error, value - quantile * error, value + quantile * error
-
-
-def describe_certainty(value: float, error: float, quantile: float, partner: str) -> str:
-    """Say how well a parameter is determined.
-
-    Args:
-        value: of the parameter, in its unit.
-        error: standard error in the same unit.
-        quantile: half-width of the 95 % interval in standard errors.
-        partner: parameters with a strong correlation, in words; "" = none.
-    """
-    if not np.isfinite(error):
-        return f"not determined by this record{partner}"
-    relative = error / abs(value) if value else np.inf
-    if relative <= WELL_DETERMINED:
-        return f"well determined, within {quantile * relative:.2%}"
-    if quantile * relative <= USABLY_DETERMINED:
-        return f"determined within {quantile * relative:.1%}{partner}"
-    return f"poorly determined, within {min(quantile * relative, 99.0):.0%}{partner}"

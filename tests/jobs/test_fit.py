@@ -55,10 +55,10 @@ def test_a_truth_outside_the_bounds_ends_at_a_bound(record: pd.DataFrame) -> Non
     narrow = replace(FIT, parameters=(FitParameter(NEGATIVE, 3e-14, 1e-12, "log"), FIT.parameters[1]))
     fit = combine_starts(record, narrow, (run_start(record, narrow, 0, None),), None)
     assert fit.parameters[0].at_bound
-    assert "leave out the set's own value" not in fit.verdict
+    assert "exclude the set's own value" not in fit.verdict
     low = replace(FIT, parameters=(FitParameter(NEGATIVE, 1e-15, 2e-14, "log"), FIT.parameters[1]))
     told = combine_starts(record, low, (run_start(record, low, 0, None),), None)
-    assert f"the bounds of {NEGATIVE} leave out the set's own value, 3.3e-14" in told.verdict
+    assert f"the bounds of {NEGATIVE} exclude the set's own value, 3.3e-14" in told.verdict
 
 
 def test_a_function_is_fitted_by_its_factor(record: pd.DataFrame) -> None:
