@@ -19,6 +19,7 @@ from ..simulation.replay import Conditions
 from .early_stop import EarlyStopping, Rivals
 from .inputs import fitted_overrides
 from .objective import Objective, Residuals, make_objective
+from .refused import require_used
 from .search import Journal, Search
 from .starts import LEAST_UNIT, MOST_UNIT, first_point, from_scaled, start_from_fit, to_scaled
 from .uncertainty import (
@@ -71,6 +72,7 @@ def run_start(
         JobError: the voltage is insensitive to a parameter (``no_effect``), or the start ended where the model has no
             solution (``no_solution``).
     """
+    require_used(settings)
     objective = make_objective(samples, settings, measured_celsius)
     in_units = objective.settings
     parameters = in_units.parameters

@@ -111,6 +111,11 @@ def check_set_values(settings: ParameterSetSettings, *, thermal: bool = False) -
     return SetFindings((), tuple(doubts))
 
 
+def is_positive(parameter: str) -> bool:
+    """Tell whether a parameter is positive in every cell."""
+    return bool(MUST_BE_POSITIVE.search(parameter) or MUST_CONDUCT.search(parameter) or "fraction" in parameter)
+
+
 def refuse_several_cells(voltage_volt: Floats, cutoffs_volt: tuple[float, float] | None) -> None:
     """Refuse the record of a pack: its voltage is a multiple of what the set's cell can have.
 

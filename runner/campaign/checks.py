@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ...data.fit_settings import PRESETS
 from ...data.installed import parameter_set_names
 from ...data.names import suggest_or_list
 from ...data.settings import MODEL_TYPES
-from .errors import value_text
+from .errors import format_key, value_text
 from .fit_schema import FitTable
+from .fit_tables import selected_parts
 from .schema import CampaignFile
 
 
@@ -48,6 +49,18 @@ def find_fit_problems(file: CampaignFile, named: Iterable[tuple[str, FitTable]])
                 "both are part of a parameter set's name, so choose another"
             )
         yield from _find_unknown_references(file, where, fit)
+        yield from _find_common_cycles(where, fit)
+
+
+def _find_common_cycles(where: str, fit: FitTable) -> Iterator[str]:
+    """Yield the cycle that a fit both fits and holds out by its selections."""
+    fitted, held_out = selected_parts(fit)
+    both = sorted(set(fitted.cycles) & set(held_out.cycles))
+    if both and fitted.select is None and held_out.select is None:
+        yield (
+            f"{where}.validation_select = {value_text(fit.validation_select)}: cycle {both[0]} is fitted, too; "
+            "validation needs a part that is not fitted"
+        )
 
 
 def _only_missing_files(file: CampaignFile) -> Iterator[str]:
@@ -91,10 +104,39 @@ def _find_unknown_references(file: CampaignFile, where: str, fit: FitTable) -> I
     if fit.parameter_set is not None and fit.parameter_set not in sets:
         near = suggest_or_list(fit.parameter_set, sets)
         yield f"{where}.parameter_set = {value_text(fit.parameter_set)}: unknown parameter set{near}"
-    linked = {name for name, entry in fit.parameters.items() if entry.link is not None}
+    yield from _find_bad_links(where, fit)
+
+
+def _find_bad_links(where: str, fit: FitTable) -> Iterator[str]:
+    """Yield the links of a fit to a parameter that is not fitted: unknown, linked itself, or in a circle."""
+    links = {name: entry.link for name, entry in fit.parameters.items() if entry.link is not None}
     fitted = {parameter.name for preset in fit.presets for parameter in PRESETS[preset]} | fit.parameters.keys()
-    fitted -= linked
-    for name, entry in fit.parameters.items():
-        if entry.link is not None and entry.link not in fitted:
-            near = suggest_or_list(entry.link, fitted)
-            yield f"{where}.parameters.{name}.link = {value_text(entry.link)}: is not fitted{near}"
+    fitted -= links.keys()
+    for name, target in links.items():
+        if target in fitted:
+            continue
+        if target in links:
+            reason = _describe_linked(name, links, fitted)
+        else:
+            reason = f"is not fitted{suggest_or_list(target, fitted)}"
+        yield f"{where}.parameters.{format_key(name)}.link = {value_text(target)}: {reason}"
+
+
+def _describe_linked(name: str, links: Mapping[str, str], fitted: Collection[str]) -> str:
+    """Say why a parameter cannot be linked to one that is linked, too, and to which one it can.
+
+    Args:
+        links: parameter to what it is linked to.
+        fitted: parameters with bounds.
+    """
+    path = [name]
+    while path[-1] in links and path[-1] not in path[:-1]:
+        path.append(links[path[-1]])
+    if path[-1] in fitted:
+        return f"is linked, too; link to the fitted parameter {value_text(path[-1])}"
+    circle = path[path.index(path[-1]) :] if path[-1] in path[:-1] else []
+    if len(circle) == 2:
+        return "is linked to itself; give it bounds instead"
+    if circle:
+        return f"is linked in a circle ({' → '.join(circle)}); give one of these parameters bounds instead of a link"
+    return f"is linked to {value_text(path[-1])}, which is not fitted{suggest_or_list(path[-1], fitted)}"

@@ -35,7 +35,7 @@ class FittedEntry(Table):
     bounds: v.Limits | None = None
     scale: Scale = "linear"
     first: float | None = None
-    prior: Annotated[list[float], Field(min_length=2, max_length=2)] | None = None
+    prior: list[float] | None = None
     relative: bool = False
     link: v.Text | None = None
     ratio: float = 1.0
@@ -57,11 +57,24 @@ class FittedEntry(Table):
             raise ValueError('bounds must be above 0 if scale = "log"')
         if self.bounds is not None and self.first is not None and not self.bounds[0] <= self.first <= self.bounds[1]:
             raise ValueError("first is outside the bounds")
-        if self.prior is not None and self.prior[1] <= 0.0:
-            raise ValueError("prior must be [MEAN, STANDARD DEVIATION], with a deviation above 0")
-        if self.prior is not None and self.scale == "log" and self.prior[0] <= 0.0:
-            raise ValueError('the mean of a prior must be above 0 if scale = "log"')
+        if self.ratio <= 0.0:
+            raise ValueError("ratio must be above 0")
+        self._check_prior()
         return self
+
+    def _check_prior(self) -> None:
+        if self.prior is None:
+            return
+        if len(self.prior) != 2 or self.prior[1] <= 0.0:
+            raise ValueError("prior must be [MEAN, STANDARD DEVIATION], with a deviation above 0")
+        mean = self.prior[0]
+        if self.scale == "log" and mean <= 0.0:
+            raise ValueError('the mean of a prior must be above 0 if scale = "log"')
+        if self.bounds is not None and not self.bounds[0] <= mean <= self.bounds[1]:
+            raise ValueError(
+                f"the mean of the prior, {mean:g}, is outside the bounds, {self.bounds[0]:g} to {self.bounds[1]:g}; "
+                "widen the bounds, or remove the prior"
+            )
 
 
 def _impossible(name: str, bounds: list[float]) -> str:
@@ -123,6 +136,9 @@ class FitTable(Table):
         fitted = [name for name, entry in self.parameters.items() if entry.bounds is not None]
         if not self.presets and not fitted:
             raise ValueError("has nothing to fit; add parameters with bounds, or presets")
+        for preset in self.presets:
+            if self.presets.count(preset) > 1:
+                raise ValueError(f'preset "{preset}" is given twice; remove one of them')
         for name, entry in self.parameters.items():
             if entry.bounds is None or entry.relative:
                 continue
@@ -150,6 +166,8 @@ class FitTable(Table):
         both = sorted(set(self.cycles) & set(self.validation_cycles))
         if both:
             raise ValueError(f"cycle {both[0]} is in cycles and in validation_cycles; remove it from one of them")
+        if self.select is not None and self.select == self.validation_select:
+            raise ValueError("select and validation_select are the same: validation needs a part that is not fitted")
 
     def _check_chain(self) -> None:
         if self.chain and (self.cycles or self.validation_cycles or self.validation_select):

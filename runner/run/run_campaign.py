@@ -25,6 +25,8 @@ from ...sqlite.catalog import Catalog
 from ..campaign.added_fits import store_added_fits
 from ..campaign.campaign import Campaign
 from ..campaign.cell_plan import CellPlan, find_absent_cells, resolve
+from ..campaign.errors import campaign_error
+from ..campaign.fit_checks import RefusedFit, refuse_fits
 from ..campaign.pybamm_checks import check_with_pybamm, find_set_doubts
 from ..plan.job import Job, ModelWork, ScannedSource
 from ..plan.plan import list_cells, plan_jobs
@@ -69,6 +71,7 @@ class RunSummary:
         skipped: number of jobs that were skipped because a job they need was not done.
         done_before: number of jobs that were up to date before the run.
         nothing: number of jobs that were skipped because the cell's record holds nothing to simulate; not an error.
+        refused: names of the fits that were refused for some cell; their jobs did not run.
     """
 
     run_id: int
@@ -77,11 +80,12 @@ class RunSummary:
     skipped: int
     done_before: int
     nothing: int = 0
+    refused: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:
-        """0 when all jobs that can be done are done, 1 when some failed."""
-        return 1 if self.failed or self.skipped else 0
+        """0 when all jobs that can be done are done, 1 when some failed or a fit was refused."""
+        return 1 if self.failed or self.skipped or self.refused else 0
 
 
 class CampaignPlan(NamedTuple):
@@ -91,11 +95,13 @@ class CampaignPlan(NamedTuple):
         sources: the raw files with the cells they hold.
         jobs: every job, each after the jobs it needs.
         cells: the resolved settings of each cell.
+        refused: fits that cannot run, which have no jobs.
     """
 
     sources: tuple[ScannedSource, ...]
     jobs: tuple[Job, ...]
     cells: tuple[CellPlan, ...]
+    refused: tuple[RefusedFit, ...] = ()
 
 
 def scan_and_plan(campaign: Campaign) -> CampaignPlan:
@@ -109,7 +115,8 @@ def scan_and_plan(campaign: Campaign) -> CampaignPlan:
     check_current_signs(campaign.path, sources)
     cells = resolve(campaign, list_cells(sources), find_unread_cells(campaign, sources).keys())
     check_with_pybamm(campaign, cells)
-    return CampaignPlan(sources, plan_jobs(cells, sources, store), cells)
+    cells, refused = refuse_fits(campaign, cells)
+    return CampaignPlan(sources, plan_jobs(cells, sources, store), cells, refused)
 
 
 def find_unread_cells(campaign: Campaign, sources: Sequence[ScannedSource]) -> dict[str, str]:
@@ -168,8 +175,9 @@ def run_campaign(
         plan = scan_and_plan(campaign)
         gone = find_gone_files(store.catalog, cells)
         jobs = select_fits(select_cells(select_stage(plan.jobs, command), cells, plan.sources, gone), fits)
+        refused = _select_refused(plan.refused, command, cells, fits)
         if command == "fit":
-            _require_fit(campaign.path, jobs)
+            _require_fit(campaign.path, jobs, refused)
         set_doubts = _check_sets(campaign, plan.cells, jobs)
         store_added_fits(store, campaign.asked)
         campaign_id = _record_campaign(catalog, campaign, plan)
@@ -178,6 +186,8 @@ def run_campaign(
         catalog.mark_pending([(job.kind, job.cell_id, job.label, job.digest) for job in plan.jobs if job.reason])
         if out is not None:
             _print_first(out, find_unread_cells(campaign, plan.sources).values(), set_doubts)
+        for one in refused:
+            print(f"refused    {printable_text(one.text)}", file=out or sys.stderr)
         run_id = _begin_run(catalog, campaign_id, command_line)
         stale = [job for job in jobs if job.reason]
         waiting = choose_compiled(stale, campaign.file.simulate.compiled, model_cache.is_known)
@@ -195,6 +205,7 @@ def run_campaign(
             skipped=counts["skipped"],
             done_before=len(jobs) - len(waiting),
             nothing=counts["nothing"],
+            refused=tuple(dict.fromkeys(one.fit for one in refused)),
         )
         catalog.end_run(run_id, summary.exit_code, "failed" if summary.exit_code else "done")
     return summary
@@ -221,8 +232,25 @@ def _check_cluster_kind(kind: str) -> None:
         raise UsageError(f"unknown cluster {kind!r}: use local, slurm, or the address of a scheduler, tcp://HOST:PORT")
 
 
-def _require_fit(campaign_path: Path, jobs: Sequence[Job]) -> None:
+def _select_refused(
+    refused: Sequence[RefusedFit], command: str, cells: Sequence[str], fits: Sequence[str]
+) -> tuple[RefusedFit, ...]:
+    """Return the refused fits that a command would have run.
+
+    Args:
+        cells, fits: only these; empty = all.
+    """
+    if command not in ("fit", "run"):
+        return ()
+    return tuple(
+        one for one in refused if (not cells or not set(cells).isdisjoint(one.cells)) and (not fits or one.fit in fits)
+    )
+
+
+def _require_fit(campaign_path: Path, jobs: Sequence[Job], refused: Sequence[RefusedFit]) -> None:
     kinds = {job.kind for job in jobs}
+    if "fit" not in kinds and refused:
+        raise campaign_error(campaign_path, [one.text for one in refused])
     if "fit" not in kinds and kinds != {"split"}:  # splits alone: every file of the cells cannot be opened
         raise UsageError(f"{campaign_path}: no [fit] for these cells; add one, or run: kilocell fit --preset diffusion")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from ...data.text import printable_text
 from ..campaign.pybamm_checks import find_set_doubts
 from ..run.run_campaign import find_unread_cells, scan_and_plan
 from .table import table, table_to_json
@@ -29,6 +30,8 @@ def show_plan(campaign: Campaign, json_: bool, everything: bool) -> None:
         print(f"unread     {line}", file=sys.stderr)
     for line in find_set_doubts(campaign, plan.cells):
         print(f"check      {line}", file=sys.stderr)
+    for refused in plan.refused:
+        print(f"refused    {printable_text(refused.text)}", file=sys.stderr)
     waiting = [job for job in jobs if job.reason]
     shown = jobs if everything else waiting
     headings = ("stage", "cell", "label", "why")

@@ -164,6 +164,7 @@ def _summary_text(summary: RunSummary) -> str:
         (summary.failed, "failed"),
         (summary.skipped, "skipped"),
         (summary.nothing, "with nothing to simulate"),
+        (len(summary.refused), "fits refused" if len(summary.refused) > 1 else "fit refused"),
     ]
     others = [f"{number} {words}" for number, words in counts if number]
     if not summary.done and not others and summary.done_before:

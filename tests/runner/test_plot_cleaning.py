@@ -81,7 +81,7 @@ def cleaned_store(folder: Path, files: str, cell_id: str) -> Store:
     """Split and clean what a campaign names, and record it, without a cluster."""
     (folder / "campaign.toml").write_text(CAMPAIGN.format(files=files, cell_id=cell_id))
     campaign = load_campaign(folder / "campaign.toml")
-    scanned, jobs, _ = scan_and_plan(campaign)
+    scanned, jobs = scan_and_plan(campaign)[:2]
     store = Store(campaign.store)
     done = [job for job in jobs if job.kind in ("split", "clean")]
     for job in done:

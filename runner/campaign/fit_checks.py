@@ -1,0 +1,95 @@
+"""Refuse single fits that cannot run, such as a parameter that the model does not use; all other jobs go on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from .campaign import Campaign
+from .cell_plan import CellPlan
+from .errors import format_key, value_text
+from .fit_schema import FitTable
+from .fit_tables import fit_tables_for_cell
+
+if TYPE_CHECKING:
+    from ...jobs.fitting.refused import Refusal
+
+NAMED_CELLS: Final = 5
+"""Largest number of cells that a line names."""
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedFit:
+    """A fit that cannot run for some cells.
+
+    Args:
+        fit: its name; of a chain, the chain's.
+        cells: for which it cannot run.
+        text: key, reason code, reason and what to do.
+    """
+
+    fit: str
+    cells: tuple[str, ...]
+    text: str
+
+
+def refuse_fits(campaign: Campaign, plans: Sequence[CellPlan]) -> tuple[tuple[CellPlan, ...], tuple[RefusedFit, ...]]:
+    """Take the fits that cannot run out of the cells' plans; PyBaMM is imported only if there are fits.
+
+    Args:
+        plans: one for each cell of the raw files.
+
+    Returns:
+        The plans without these fits, and why, each reason once.
+    """
+    if not any(plan.fits for plan in plans):
+        return tuple(plans), ()
+    from ...jobs.fitting.refused import find_refusals
+
+    tables = {table.name: (f"fit {value_text(table.name)}", table) for table in campaign.asked}
+    tables |= {table.name: (where, table) for where, table in campaign.file.named_fits()}
+    cells_by_problem: dict[tuple[str, str], list[str]] = {}
+    kept = []
+    for plan in plans:
+        fits = []
+        for fit in plan.fits:
+            name = fit.settings.chain or fit.settings.name
+            refusals = find_refusals(fit.settings)
+            for one in refusals:
+                text = f"{_place(*tables[name], one)}: {one.code}: {one.reason}"
+                cells = cells_by_problem.setdefault((name, text), [])
+                if plan.cell_id not in cells:
+                    cells.append(plan.cell_id)
+            if not refusals:
+                fits.append(fit)
+        kept.append(replace(plan, fits=tuple(fits)))
+    refused = []
+    for (name, text), cells in cells_by_problem.items():
+        if len(cells) < _count_cells(campaign, plans, name):
+            text += f" (cell{'s' if len(cells) > 1 else ''} {_name_cells(cells)})"
+        refused.append(RefusedFit(name, tuple(cells), text))
+    return tuple(kept), tuple(refused)
+
+
+def _place(where: str, table: FitTable, refusal: Refusal) -> str:
+    """Return the key of a fit that is wrong."""
+    if refusal.parameter not in table.parameters:
+        return f"{where}.presets"
+    key = f"{where}.parameters.{format_key(refusal.parameter)}"
+    return f"{key}.{refusal.key}" if refusal.key else key
+
+
+def _count_cells(campaign: Campaign, plans: Sequence[CellPlan], name: str) -> int:
+    """Return the number of cells that have a fit of this name."""
+    own = campaign.file.fit
+    return sum(
+        any(table.name == name for table in fit_tables_for_cell(plan.cell_id, own, campaign.asked)) for plan in plans
+    )
+
+
+def _name_cells(cells: Sequence[str]) -> str:
+    names = [value_text(cell) for cell in cells[:NAMED_CELLS]]
+    if len(cells) > NAMED_CELLS:
+        names.append(f"{len(cells) - NAMED_CELLS} more")
+    return ", ".join(names)
