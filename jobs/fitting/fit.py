@@ -20,12 +20,15 @@ from ..simulation.conditions import spread_over
 from ..simulation.replay import Conditions
 from .early_stop import EarlyStopping, Rivals
 from .inputs import fitted_overrides
+from .noise_model import Series
 from .objective import Objective, Residuals, make_objective
 from .search import Journal, Search
 from .starts import LEAST_UNIT, MOST_UNIT, first_point, from_scaled, start_from_fit, to_scaled
 from .uncertainty import (
     NO_EFFECT_MV,
     STRONG_CORRELATION,
+    Fitted,
+    Priors,
     Uncertainty,
     describe_certainty,
     estimate_uncertainty,
@@ -229,10 +232,14 @@ def estimate_errors(objective: Objective, search: Search, unit: Floats, residual
         residuals: at this point, with slopes.
     """
     free = (unit > AT_BOUND) & (unit < 1.0 - AT_BOUND)
-    _, prior_slopes = search.prior_residuals(unit)
-    return estimate_uncertainty(
-        residuals.error_mv, residuals.slopes_mv, objective.weights, free, prior_slopes, search.prior_mv
+    prior_residuals, prior_slopes = search.prior_residuals(unit)
+    times = [part.record.time_second[part.used] for part in objective.parts if part.used.any()]
+    begins = np.cumsum([0, *(len(time) for time in times[:-1])])
+    fitted = Fitted(
+        residuals.error_mv, residuals.slopes_mv, objective.weights, Series(np.concatenate(times), begins)
     )
+    priors = Priors(prior_residuals, prior_slopes, search.prior_mv)
+    return estimate_uncertainty(fitted, free, priors, objective.settings.objective)
 
 
 def _validation(
@@ -284,8 +291,9 @@ def _fitted_parameter(
     if at_bound:
         end = "upper" if value > 0.5 * (parameter.lower + parameter.upper) else "lower"
         return replace(result, verdict=f"at its {end} bound: widen the bounds, or fix it")
-    size, low, high = interval(parameter, value, error, errors.quantile)
-    verdict = describe_certainty(value, size, errors.quantile, _correlated_names(settings, place, errors))
+    quantile = float(errors.quantile[place])
+    size, low, high = interval(parameter, value, error, quantile)
+    verdict = describe_certainty(value, size, quantile, _correlated_names(settings, place, errors))
     if not np.isfinite(size):
         return replace(result, verdict=verdict)
     return replace(result, standard_error=size, lower_95=low, upper_95=high, verdict=verdict)
