@@ -27,7 +27,7 @@ from .starts import LEAST_UNIT, MOST_UNIT, first_point, from_scaled, start_from_
 from .uncertainty import (
     NO_EFFECT_MV,
     STRONG_CORRELATION,
-    Fitted,
+    Optimum,
     Priors,
     Uncertainty,
     describe_certainty,
@@ -231,15 +231,22 @@ def estimate_errors(objective: Objective, search: Search, unit: Floats, residual
         unit: the point, from 0 to 1, shape (parameters,).
         residuals: at this point, with slopes.
     """
-    free = (unit > AT_BOUND) & (unit < 1.0 - AT_BOUND)
-    prior_residuals, prior_slopes = search.prior_residuals(unit)
+    optimum = describe_optimum(objective, search, unit, residuals)
+    return estimate_uncertainty(optimum, objective.settings.objective)
+
+
+def describe_optimum(objective: Objective, search: Search, unit: Floats, residuals: Residuals) -> Optimum:
+    """Collect what the errors are estimated from; the arguments are those of :func:`estimate_errors`."""
     times = [part.record.time_second[part.used] for part in objective.parts if part.used.any()]
     begins = np.cumsum([0, *(len(time) for time in times[:-1])])
-    fitted = Fitted(
-        residuals.error_mv, residuals.slopes_mv, objective.weights, Series(np.concatenate(times), begins)
+    return Optimum(
+        error_mv=residuals.error_mv,
+        slopes_mv=residuals.slopes_mv,
+        weights=objective.weights,
+        series=Series(np.concatenate(times), begins),
+        free=(unit > AT_BOUND) & (unit < 1.0 - AT_BOUND),
+        priors=Priors(*search.prior_residuals(unit), search.prior_mv),
     )
-    priors = Priors(prior_residuals, prior_slopes, search.prior_mv)
-    return estimate_uncertainty(fitted, free, priors, objective.settings.objective)
 
 
 def _validation(

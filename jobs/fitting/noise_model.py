@@ -20,7 +20,7 @@ from scipy.optimize import brentq
 from scipy.special import expit
 from scipy.stats import t as student
 
-from ...data.arrays import Floats, Indices
+from ...data.arrays import Floats, Indices, Mask
 
 MOST_BLOCKS: Final = 4000
 """Samples above which neighbours are averaged. Chosen: a likelihood then takes about 1 ms."""
@@ -41,6 +41,10 @@ ENOUGH_POINTS: Final = 12
 SHARE_LOGITS: Final = (-9.0, 12.0)
 """Range of the logit of the correlated share of the variance: from white noise, with less than 1e-4 of it correlated,
 to none that is white (6e-6: less than a thousandth of the change over a step of 1/300 of the correlation time)."""
+
+LONGEST: Final = 3.0
+"""Longest correlation time, as a multiple of the longest stretch: with a time of 3000 s in a record of two hours, 92 % of
+the intervals of a linear problem held the truth with 1."""
 
 LEAST_STEP: Final = 1e-9
 """Least time step as a share of the correlation time: two samples at one time would be the same value."""
@@ -68,6 +72,11 @@ class Series:
         step = np.diff(self.time_second, prepend=self.time_second[:1])
         step[self.begins] = np.inf
         return step
+
+    def select(self, chosen: Mask) -> Series:
+        """Return some of the samples, in their stretches."""
+        stretch = np.searchsorted(self.begins, np.flatnonzero(chosen), side="right")
+        return Series(self.time_second[chosen], np.flatnonzero(np.diff(stretch, prepend=-1)))
 
     @property
     def longest_second(self) -> float:
@@ -182,7 +191,7 @@ def _explore(likelihood: Likelihood, blocks: Series) -> tuple[Floats, Floats, Fl
     steps = steps[np.isfinite(steps)]
     longest = max(blocks.longest_second, 1e-3)
     shortest = 0.5 * float(np.median(steps)) if len(steps) else longest
-    limits = np.array([[np.log(min(shortest, 0.1 * longest)), np.log(longest)], SHARE_LOGITS])
+    limits = np.array([[np.log(min(shortest, 0.1 * longest)), np.log(LONGEST * longest)], SHARE_LOGITS])
     ranges = limits.copy()
     for _ in range(MOST_ZOOMS):
         axes = [np.linspace(*ends, GRID) for ends in ranges]

@@ -7,7 +7,7 @@ is the sandwich (White 1980) of the Jacobian and the noise model that the residu
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -81,41 +81,52 @@ class Priors:
     """The residuals that the priors add.
 
     Args:
-        residuals: mV, shape (priors,).
+        residuals_mv: shape (priors,).
         slopes_mv: by each scaled parameter, shape (priors, parameters).
         deviation_mv: the residual of a prior that is one standard deviation off.
     """
 
-    residuals: Floats
+    residuals_mv: Floats
     slopes_mv: Floats
     deviation_mv: float
 
+    @property
+    def errors_mv(self) -> Floats:
+        """How far each prior may be off, shape (priors,): a prior that the record contradicts is off by that much."""
+        return np.maximum(np.abs(self.residuals_mv), self.deviation_mv)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Fitted:
-    """The samples of a fit at its optimum.
+class Optimum:
+    """The end of a fit.
 
     Args:
         error_mv: residuals, shape (samples,).
         slopes_mv: by each scaled parameter, shape (samples, parameters).
         weights: of the residuals, shape (samples,).
         series: their times.
+        free: parameters that are not at a bound, shape (parameters,); the others are taken as known.
     """
 
     error_mv: Floats
     slopes_mv: Floats
     weights: Floats
     series: Series
+    free: Mask
+    priors: Priors
 
-    def weighted(self) -> Fitted:
-        """Return the samples that have a weight."""
+    def without_weightless(self) -> Optimum:
+        """Return the optimum with the samples that have a weight."""
         chosen = self.weights > 0.0
         if chosen.all():
             return self
-        stretch = np.searchsorted(self.series.begins, np.flatnonzero(chosen), side="right")
-        begins = np.flatnonzero(np.diff(stretch, prepend=-1))
-        series = Series(self.series.time_second[chosen], begins)
-        return Fitted(self.error_mv[chosen], self.slopes_mv[chosen], self.weights[chosen], series)
+        return replace(
+            self,
+            error_mv=self.error_mv[chosen],
+            slopes_mv=self.slopes_mv[chosen],
+            weights=self.weights[chosen],
+            series=self.series.select(chosen),
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -152,33 +163,33 @@ class _Linear:
         return float(self.singular[0] / smallest) if smallest > 0.0 else np.inf
 
 
-def estimate_uncertainty(fitted: Fitted, free: Mask, priors: Priors, objective: FitObjective) -> Uncertainty:
+def estimate_uncertainty(optimum: Optimum, objective: FitObjective) -> Uncertainty:
     """Estimate standard errors and correlations at an optimum.
 
     Args:
-        free: parameters that are not at a bound, shape (parameters,); the others are taken as known.
         objective: its loss function.
     """
-    fitted = fitted.weighted()
-    root = np.sqrt(fitted.weights)
-    pulls, curvatures = pull(np.concatenate([root * fitted.error_mv, priors.residuals]), objective)
+    optimum = optimum.without_weightless()
+    root = np.sqrt(optimum.weights)
+    pulls, curvatures = pull(np.concatenate([root * optimum.error_mv, optimum.priors.residuals_mv]), objective)
     count = len(root)
-    linear = _linearise(fitted, free, priors, curvatures)
+    linear = _linearise(optimum, curvatures)
     # With a robust loss, the pull of a residual takes its place: an outlier counts as little as it does in the fit.
-    noise = estimate_noise(pulls[:count] / root, linear.left[:count] / root[:, np.newaxis], fitted.series)
+    noise = estimate_noise(pulls[:count] / root, linear.left[:count] / root[:, np.newaxis], optimum.series)
     scatter = noise.scatter(root[:, np.newaxis] * linear.left[:count])
-    prior = priors.deviation_mv * linear.left[count:]
+    prior = optimum.priors.errors_mv[:, np.newaxis] * linear.left[count:]
     covariances = linear.bread @ (scatter + prior.T @ prior) @ linear.bread.T
-    return _describe(linear, noise, covariances, free)
+    return _describe(linear, noise, covariances, optimum.free)
 
 
-def _linearise(fitted: Fitted, free: Mask, priors: Priors, curvatures: Floats) -> _Linear:
+def _linearise(optimum: Optimum, curvatures: Floats) -> _Linear:
     """Linearise the fit in its free parameters.
 
     Args:
         curvatures: second derivative of each residual's cost, those of the priors last, shape (samples + priors,).
     """
-    jacobian = np.vstack([np.sqrt(fitted.weights)[:, np.newaxis] * fitted.slopes_mv, priors.slopes_mv])[:, free]
+    weighted = np.sqrt(optimum.weights)[:, np.newaxis] * optimum.slopes_mv
+    jacobian = np.vstack([weighted, optimum.priors.slopes_mv])[:, optimum.free]
     length = np.linalg.norm(jacobian, axis=0)
     length[length == 0.0] = 1.0
     left, singular, basis = np.linalg.svd(jacobian / length, full_matrices=False)
