@@ -298,9 +298,8 @@ def _fitted_parameter(
     if at_bound:
         end = "upper" if value > 0.5 * (parameter.lower + parameter.upper) else "lower"
         return replace(result, verdict=f"at its {end} bound: widen the bounds, or fix it")
-    quantile = float(errors.quantile[place])
-    size, low, high = interval(parameter, value, error, quantile)
-    verdict = describe_certainty(value, size, quantile, _correlated_names(settings, place, errors))
+    size, low, high = interval(parameter, value, error, errors.quantile)
+    verdict = describe_certainty(value, size, errors.quantile, _correlated_names(settings, place, errors))
     if not np.isfinite(size):
         return replace(result, verdict=verdict)
     return replace(result, standard_error=size, lower_95=low, upper_95=high, verdict=verdict)

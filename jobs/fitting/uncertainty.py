@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
+from scipy.stats import t as student
 
 from ...data.arrays import Floats, Mask
 from ...data.fit_settings import FitObjective, FitParameter
-from .noise_model import NoiseModel, Series, estimate_noise, mixture_quantile
+from .noise_model import NoiseModel, Series, estimate_noise, mixture_error
 from .robust_loss import pull
 
 NO_EFFECT_MV: Final = 1e-3
@@ -51,12 +52,12 @@ class Uncertainty:
     """Errors of fitted parameters on their scaled bounds (0 to 1).
 
     Args:
-        standard_error: shape (parameters,); infinite = not determined by the record, NaN = at a bound.
+        standard_error: shape (parameters,); infinite = not determined by the record, NaN = at a bound. It is larger where
+            few independent samples say how large the errors of the voltage are.
         correlation: shape (parameters, parameters); NaN = not defined.
         condition_number: of the Jacobian, with columns scaled to length 1.
         correlation_samples: number of samples that count as one, >= 1.
-        quantile: half-width of the 95 % interval in standard errors, shape (parameters,). It is above 1.96 where few
-            independent samples say how large the errors are.
+        quantile: half-width of the 95 % interval in standard errors.
         variance_mv2: shape (parameters,), the parameter's variance divided by its variance under uncorrelated
             residuals of 1 mV: the scale of a rise of the cost.
         correlation_second: correlation time of the residuals in s; 0 = they are white noise.
@@ -69,7 +70,7 @@ class Uncertainty:
     correlation: Floats
     condition_number: float
     correlation_samples: float
-    quantile: Floats
+    quantile: float
     variance_mv2: Floats
     correlation_second: float = 0.0
     model_error_mv: float = 0.0
@@ -212,14 +213,12 @@ def _describe(linear: _Linear, noise: NoiseModel, covariances: Floats, free: Mas
     standard_error = np.full(parameters, np.nan)
     correlation = np.full((parameters, parameters), np.nan)
     covariance = np.einsum("k,kij->ij", noise.likelihood, covariances)
-    error = np.sqrt(np.maximum(np.diag(covariance), 0.0))
+    spread = np.sqrt(np.maximum(np.diag(covariance), 0.0))
+    variances = np.einsum("kii->ik", covariances)
+    error = np.array([mixture_error(one, noise.likelihood) for one in variances])
     standard_error[free] = np.where(linear.blind, np.inf, error / linear.length)
     with np.errstate(invalid="ignore", divide="ignore"):
-        correlation[np.ix_(free, free)] = covariance / np.outer(error, error)
-    single = mixture_quantile(np.ones(1), np.ones(1), noise.degrees_of_freedom)
-    quantile = np.full(parameters, single)
-    variances = np.einsum("kii->ik", covariances)
-    quantile[free] = [mixture_quantile(one, noise.likelihood, noise.degrees_of_freedom) for one in variances]
+        correlation[np.ix_(free, free)] = covariance / np.outer(spread, spread)
     typical = float(noise.likelihood @ (noise.white_mv2 + noise.correlated_mv2)) * noise.correlation_samples()
     variance_mv2 = np.full(parameters, typical)
     unit_variance = np.diag(linear.inverse)
@@ -231,7 +230,7 @@ def _describe(linear: _Linear, noise: NoiseModel, covariances: Floats, free: Mas
         correlation=correlation,
         condition_number=linear.condition_number if free.any() else 1.0,
         correlation_samples=noise.correlation_samples(),
-        quantile=quantile,
+        quantile=float(student.ppf(0.975, noise.degrees_of_freedom)),
         variance_mv2=variance_mv2,
         correlation_second=noise.correlation_second if noise.is_correlated else 0.0,
         model_error_mv=model_error,
