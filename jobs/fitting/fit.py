@@ -13,11 +13,12 @@ from ...data.arrays import Floats
 from ...data.convert import parameter_unit
 from ...data.errors import JobError
 from ...data.fit_settings import CELL_PARAMETERS, INITIAL_SOC, FitSettings
-from ...data.results.fitting import Beginning, Correlation, FitResult, FittedParameter, StartResult, agrees
+from ...data.results.fitting import Beginning, Correlation, FitResult, FittedParameter, StartResult, name_start
 from ...data.state_certainty import describe_state_certainty, is_state_uncertain
 from ..parameters.sets import is_function
 from ..simulation.conditions import spread_over
 from ..simulation.replay import Conditions
+from .agreement import Agreement, find_best_start
 from .early_stop import EarlyStopping, Rivals
 from .inputs import fitted_overrides
 from .objective import Objective, Residuals, make_objective
@@ -77,10 +78,13 @@ def run_start(
         _require_effect(in_units, first_residuals.slopes_mv)
     point, message = search.run(first)
     for _ in range(RETURNS):
-        if search.stopped or not search.without_solution:
+        if search.stopped or not search.best.is_without_solution:
             break
         # It ended without a solution: the search begins again halfway to the set's own values.
         point, message = search.run(search.find_solvable_point(inside + 0.5 * (point - inside), inside))
+    if search.best.is_without_solution:
+        point = search.retreat(point)
+        message = f"{message} Its minimum is at the edge of the model's range."
     values = from_scaled(parameters, point)
     return StartResult(
         settings=settings,
@@ -92,8 +96,11 @@ def run_start(
         rmse_mv=_final_rmse_mv(search.objective, values),
         evaluations=search.evaluations,
         message=message,
-        cost=search.best[0],
+        cost=search.best.cost,
         stopped=search.stopped,
+        converged=search.converged or bool(search.stopped),
+        data_cost=search.best.data_cost(search),
+        prior_squares=search.prior_squares(search.best.unit),
     )
 
 
@@ -139,26 +146,29 @@ def combine_starts(
     """
     if not starts:
         raise JobError("none of the starts ended with a result; their logs say why", "no_start")
-    best = min(starts, key=lambda s: (s.ranked_by, s.start))
-    values = np.array(best.values)
-    objective, _ = make_objective(samples, settings, measured_celsius).refine_outputs(values)
+    objective = make_objective(samples, settings, measured_celsius)
     in_units = objective.settings
+    best = find_best_start(starts, Search(objective, in_units))
+    values = np.array(best.values)
+    objective, _ = objective.refine_outputs(values)
     defaults = objective.inputs.default_values()
     residuals = objective.residuals(values)
     unit = to_scaled(in_units.parameters, values)
-    errors = estimate_errors(objective, Search(objective, in_units), unit, residuals)
+    search = Search(objective, in_units)
+    search.weigh_priors(residuals)
+    errors = estimate_errors(objective, search, unit, residuals)
     fitted = tuple(_fitted_parameter(in_units, place, best.values, defaults, errors) for place in range(len(values)))
-    ended = [s for s in starts if not s.stopped]
-    agreeing = [s for s in ended if agrees(s.rmse_mv, best.rmse_mv)]
-    stopped = len(starts) - len(ended)
+    done = [s for s in starts if s.is_done]
+    agreeing = Agreement(search, best, unit, residuals).find_agreeing(starts)
+    stopped = sum(bool(s.stopped) for s in starts)
     validation_before, validation_after = _validation(samples, in_units, defaults, values, measured_celsius)
     overrides = fitted_overrides(in_units, values)
     start = _describe_start(objective, values)
-    verdict = _verdict(fitted, len(agreeing), len(ended), stopped, best)
+    verdict = _verdict(fitted, len(agreeing), len(done), len(starts) - len(done), best)
     return FitResult(
         settings=settings,
         best_start=best.start,
-        starts_done=len(ended),
+        starts_done=len(done),
         starts_agreeing=len(agreeing),
         rmse_default_mv=_rmse_or_none(objective, defaults),
         rmse_mv=best.rmse_mv,
@@ -174,6 +184,8 @@ def combine_starts(
         validation_default_rmse_mv=validation_before,
         verdict="; ".join(filter(None, (verdict, _state_doubt(start, best.rmse_mv)))),
         starts_stopped=stopped,
+        starts_unconverged=len(starts) - len(done) - stopped,
+        agreeing_starts=tuple(sorted(s.start for s in agreeing)),
         beginning=make_beginning(objective.inputs.find_conditions(objective.inputs.resolve(values))),
         **start,
     )
@@ -320,7 +332,7 @@ def _verdict(fitted: tuple[FittedParameter, ...], agreeing: int, starts: int, st
     Args:
         agreeing: starts that agree with the best one, among those that ended.
         starts: starts that ended.
-        stopped: starts that were stopped early.
+        stopped: starts that were stopped early, or did not converge.
     """
     parts = [
         f"the bounds of {p.name} leave out the set's own value, {p.default:.4g}"
@@ -332,10 +344,10 @@ def _verdict(fitted: tuple[FittedParameter, ...], agreeing: int, starts: int, st
         parts += [f"{p.name}: {p.verdict}" for p in not_well]
     else:
         parts.append("all parameters are well determined")
-    if best.stopped:
-        parts.append(f"the best start, {best.start}, {best.message}")
+    if not best.is_done:
+        parts.append(f"the best start, {name_start(best.start)}, {best.message}")
     elif starts == 1:
-        others = f" came to its end, {stopped} stopped early" if stopped else ""
+        others = f" came to its end, {stopped} did not" if stopped else ""
         parts.append(f"one start alone{others}: another minimum cannot be ruled out")
     elif agreeing == 1:
         parts.append(f"the starts disagree: only one of {starts} ended at the best minimum")
