@@ -21,6 +21,10 @@ NESTED_START: Final = -1
 """Number of the start that begins at the result of a smaller fit; the fit's own starts count from 0."""
 
 
+NESTED_LABEL: Final = "smaller"
+"""Text in place of the number in the label of this start's job."""
+
+
 def name_start(start: int) -> str:
     """Return a start as text: its number, or that it is the one from the smaller fit."""
     return "from the smaller fit" if start == NESTED_START else str(start)
@@ -261,6 +265,9 @@ class FitResult:
 
     agreeing_starts: tuple[int, ...] = ()
     """Numbers of the starts that agree."""
+
+    data_cost: float | None = None
+    """Cost of the best start without priors (mV2)."""
 
     charge_throughput_ah: float | None = None
     """Charge in + charge out of the fitted cycles (A.h), by the cleaned record."""

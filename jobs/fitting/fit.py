@@ -13,7 +13,15 @@ from ...data.arrays import Floats
 from ...data.convert import parameter_unit
 from ...data.errors import JobError
 from ...data.fit_settings import CELL_PARAMETERS, INITIAL_SOC, FitSettings
-from ...data.results.fitting import Beginning, Correlation, FitResult, FittedParameter, StartResult, name_start
+from ...data.results.fitting import (
+    NESTED_START,
+    Beginning,
+    Correlation,
+    FitResult,
+    FittedParameter,
+    StartResult,
+    name_start,
+)
 from ...data.state_certainty import describe_state_certainty, is_state_uncertain
 from ..parameters.sets import is_function
 from ..simulation.conditions import spread_over
@@ -23,7 +31,7 @@ from .early_stop import EarlyStopping, Rivals
 from .inputs import fitted_overrides
 from .objective import Objective, Residuals, make_objective
 from .search import Journal, Search
-from .starts import LEAST_UNIT, MOST_UNIT, first_point, from_scaled, start_from_fit, to_scaled
+from .starts import LEAST_UNIT, MOST_UNIT, first_point, from_scaled, start_from_fit, start_from_smaller, to_scaled
 from .uncertainty import (
     NO_EFFECT_MV,
     STRONG_CORRELATION,
@@ -58,7 +66,8 @@ def run_start(
             nothing was measured.
         journal: records evaluations and returns those of an earlier, interrupted run of this start; ``None`` =
             nothing is recorded.
-        former: a fit whose values start 0 begins at, except the initial state of charge; ``None`` = no such fit.
+        former: a fit whose values start 0 begins at, except the initial state of charge, or of ``NESTED_START`` the
+            smaller fit; ``None`` = no such fit.
         rivals: returns the other starts that have ended, for ``stop_beaten``; ``None`` = there are none.
 
     Raises:
@@ -71,20 +80,16 @@ def run_start(
     search = Search(objective, in_units, journal, EarlyStopping(in_units, rivals))
     defaults = objective.inputs.default_values()
     inside = np.clip(to_scaled(parameters, defaults), LEAST_UNIT, MOST_UNIT)
-    start_settings = in_units if former is None else start_from_fit(former, in_units)
+    start_settings = in_units
+    if former is not None and start == NESTED_START:
+        start_settings = start_from_smaller(former, in_units)
+    elif former is not None:
+        start_settings = start_from_fit(former, in_units)
     first = search.find_solvable_point(first_point(start_settings, start, defaults), inside)
     first_residuals = search.residuals(first)
     if not first_residuals.reason:
         _require_effect(in_units, first_residuals.slopes_mv)
-    point, message = search.run(first)
-    for _ in range(RETURNS):
-        if search.stopped or not search.best.is_without_solution:
-            break
-        # It ended without a solution: the search begins again halfway to the set's own values.
-        point, message = search.run(search.find_solvable_point(inside + 0.5 * (point - inside), inside))
-    if search.best.is_without_solution:
-        point = search.retreat(point)
-        message = f"{message} Its minimum is at the edge of the model's range."
+    point, message = _search_within_range(search, first, inside)
     values = from_scaled(parameters, point)
     return StartResult(
         settings=settings,
@@ -102,6 +107,26 @@ def run_start(
         data_cost=search.best.data_cost(search),
         prior_squares=search.prior_squares(search.best.unit),
     )
+
+
+def _search_within_range(search: Search, first: Floats, inside: Floats) -> tuple[Floats, str]:
+    """Search, and return into the range of the model where the search ended outside; return point and message.
+
+    Args:
+        first: where the search begins, from 0 to 1, shape (parameters,).
+        inside: where the model is expected to have a solution, likewise.
+    """
+    point, message = search.run(first)
+    for attempt in range(RETURNS + 1):
+        if search.stopped or not search.best.is_without_solution:
+            break
+        edge = search.retreat(point)
+        if edge is not None:
+            return edge, f"{message} The minimum is at the edge of the model's range."
+        if attempt < RETURNS:
+            # It ended far from a solution: the search begins again halfway to the set's own values.
+            point, message = search.run(search.find_solvable_point(inside + 0.5 * (point - inside), inside))
+    return point, message
 
 
 def _final_rmse_mv(objective: Objective, values: Floats) -> float:
@@ -186,6 +211,7 @@ def combine_starts(
         starts_stopped=stopped,
         starts_unconverged=len(starts) - len(done) - stopped,
         agreeing_starts=tuple(sorted(s.start for s in agreeing)),
+        data_cost=best.data_cost,
         beginning=make_beginning(objective.inputs.find_conditions(objective.inputs.resolve(values))),
         **start,
     )

@@ -35,7 +35,15 @@ from ..simulation.replay import Replayed, check_range
 from ..simulation.settled_state import settle_start
 from ..simulation.stretches import compared_samples, join_records
 from .inputs import FitInputs, make_fit_inputs, resolve_base
-from .range_penalty import LARGE_ERROR_MV, NO_PENALTY, NO_ROWS, RangePenalty, RangeRows, compress_large_errors, watch_ranges
+from .range_penalty import (
+    LARGE_ERROR_MV,
+    NO_PENALTY,
+    NO_ROWS,
+    RangePenalty,
+    RangeRows,
+    compress_large_errors,
+    watch_ranges,
+)
 from .starts import from_scaled, to_scaled
 from .stretches import FitStretch, choose_fit_stretches
 from .weights import sample_weights

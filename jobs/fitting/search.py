@@ -36,6 +36,9 @@ HALVINGS: Final = 6
 RETREATS: Final = 6
 """Times that the distance between a point inside and one outside of the model's range is halved."""
 
+EDGE_COST_SHARE: Final = 0.05
+"""Share by which the cost may rise on the way back into the range. Chosen, not measured."""
+
 LEAST_PRIOR_MV: Final = 0.5
 """Least standard deviation of the voltage in mV that a prior is weighed against."""
 
@@ -134,19 +137,20 @@ class Search:
             first = default + 0.5 * (first - default)
         return first
 
-    def retreat(self, point: Floats) -> Floats:
-        """Return to the range of the model from a point that is outside: penalties leave a search just beyond the edge.
+    def retreat(self, point: Floats) -> Floats | None:
+        """Return to the range of the model from a point just outside: a penalty leaves a search just beyond the edge.
 
         Args:
             point: where the search ended, from 0 to 1, shape (parameters,).
 
         Returns:
-            A point just inside, on the way to the best one that was inside; ``point`` itself where there was none.
+            A point just inside, on the way to the best one that was inside; ``None`` = there was none, or its cost is
+            much higher.
         """
-        if self._possible.residuals is None:
-            return point
         inside = self._possible
         outside = point
+        if inside.residuals is None:
+            return None
         for _ in range(RETREATS):
             if self.evaluations >= self.settings.max_evaluations:
                 break
@@ -156,6 +160,8 @@ class Search:
                 outside = middle
             else:
                 inside = Best(self._cost(middle, residuals), middle, residuals)
+        if inside.cost > (1.0 + EDGE_COST_SHARE) * self.best.cost:
+            return None
         self.best = inside
         return inside.unit
 
