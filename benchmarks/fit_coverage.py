@@ -32,7 +32,8 @@ from kilocell.jobs.fitting.noise_model import Series
 from kilocell.jobs.fitting.objective import make_objective
 from kilocell.jobs.fitting.search import Search
 from kilocell.jobs.fitting.starts import to_scaled
-from kilocell.jobs.fitting.uncertainty import WELL_DETERMINED, Optimum, Priors, estimate_uncertainty
+from kilocell.jobs.fitting.uncertainty import Optimum, Priors, estimate_uncertainty
+from kilocell.jobs.fitting.verdicts import WELL_DETERMINED
 from known_cells import DIFFUSION, Floats, draw, measured
 from scipy.stats import t as student
 

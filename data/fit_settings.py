@@ -156,6 +156,8 @@ class FitSettings:
         select: the parts of the record to fit, if these are not whole cycles; ``cycles`` is then empty. ``None`` = as
             ``cycles`` says.
         validation_select: parts that are not fitted; the fitted parameters are tested on them.
+        smaller: names of the largest fits of the cell that this one contains. An additional start begins at the best
+            of their results.
     """
 
     name: str
@@ -179,6 +181,7 @@ class FitSettings:
     stop_beaten: bool = False
     select: StepSelection | None = field(default=None, metadata=LEFT_OUT_BY_DEFAULT)
     validation_select: StepSelection | None = field(default=None, metadata=LEFT_OUT_BY_DEFAULT)
+    smaller: tuple[str, ...] = field(default=(), metadata=LEFT_OUT_BY_DEFAULT)
 
     @property
     def is_for_own_cycles(self) -> bool:

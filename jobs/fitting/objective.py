@@ -35,12 +35,18 @@ from ..simulation.replay import Replayed, check_range
 from ..simulation.settled_state import settle_start
 from ..simulation.stretches import compared_samples, join_records
 from .inputs import FitInputs, make_fit_inputs, resolve_base
+from .range_penalty import (
+    LARGE_ERROR_MV,
+    NO_PENALTY,
+    NO_ROWS,
+    RangePenalty,
+    RangeRows,
+    compress_large_errors,
+    watch_ranges,
+)
 from .starts import from_scaled, to_scaled
 from .stretches import FitStretch, choose_fit_stretches
 from .weights import sample_weights
-
-LARGE_ERROR_MV: Final = 1000.0
-"""Error in mV above which it grows only with its logarithm: a model far outside its range is off by kilovolts."""
 
 NO_SOLUTION_MV: Final = 20.0 * LARGE_ERROR_MV
 """Residual in mV of every sample where the model has no solution: finite, and larger than with any solution."""
@@ -65,16 +71,30 @@ class Residuals:
         slopes_mv: by each parameter's place between its bounds (0 to 1), mV, shape (used samples, parameters); all 0
             where the model has no solution.
         reason: why a cell cannot have this curve; "" = it can.
+        outside: the model's distance from its range at solved samples that do not count, as penalties.
     """
 
     error_mv: Floats
     slopes_mv: Floats
     reason: str = ""
+    outside: RangeRows = NO_ROWS
 
     @property
     def rmse_mv(self) -> float:
         """RMSE over all samples in mV, without weights."""
         return float(np.sqrt(np.mean(self.error_mv**2)))
+
+    @property
+    def all_error_mv(self) -> Floats:
+        """All rows that the search minimises: errors of the voltage, then penalties, mV, shape (rows,)."""
+        return np.concatenate([self.error_mv, self.outside.error_mv])
+
+    @property
+    def all_slopes_mv(self) -> Floats:
+        """Their slopes, shape (rows, parameters)."""
+        if not len(self.outside.error_mv):
+            return self.slopes_mv
+        return np.concatenate([self.slopes_mv, self.outside.slopes_mv])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,6 +108,7 @@ class ObjectivePart:
         attempt: the way to solve, the same for all parameter values.
         outputs: indices of the samples at which the solver gives a value; ``None`` = chosen by the profile.
         moving: names of the model's inputs by which the voltage is differentiated.
+        penalty: the samples whose range is watched, since their errors do not count.
     """
 
     name: str
@@ -98,6 +119,7 @@ class ObjectivePart:
     attempt: Attempt
     outputs: Indices | None = None
     moving: tuple[str, ...] = ()
+    penalty: RangePenalty = NO_PENALTY
 
     def residuals(self, values: Floats, *, slopes: bool) -> Residuals:
         """Compute the residuals of this stretch, as :meth:`Objective.residuals` does."""
@@ -106,7 +128,8 @@ class ObjectivePart:
         except JobError as error:
             count = int(self.used.sum())
             flat = np.zeros((count, len(self.inputs.settings.parameters)))
-            return Residuals(np.full(count, NO_SOLUTION_MV), flat, str(error))
+            outside = self.penalty.flat(NO_SOLUTION_MV, flat.shape[1])
+            return Residuals(np.full(count, NO_SOLUTION_MV), flat, str(error), outside)
 
     def refine_outputs(self, values: Floats) -> tuple[ObjectivePart, bool]:
         """Choose the outputs of this stretch, as :meth:`Objective.refine_outputs` does."""
@@ -155,20 +178,25 @@ class ObjectivePart:
         error = 1e3 * (replayed.voltage_volt - self.record.voltage_volt)[self.used]
         error = np.nan_to_num(error, nan=NO_SOLUTION_MV)
         sign = np.copysign(1.0, error)
-        error, compression = _compress_large_errors(error + sign * LARGE_ERROR_MV * replayed.excess[self.used])
+        error, compression = compress_large_errors(error + sign * LARGE_ERROR_MV * replayed.excess[self.used])
         reason = ""
         if (replayed.excess > 0.0).any():
             reason = "an electrode or the electrolyte left its range"
+        outside = self.penalty.penalise(replayed.excess, replayed.excess_slopes if slopes else None)
         if not slopes:
-            return Residuals(error, np.zeros((len(error), 0)), reason)
+            return Residuals(error, np.zeros((len(error), 0)), reason, outside)
         by_input = self._slopes_by_input(replayed, sign)
         by_parameter = np.zeros((len(error), len(values)))
+        inputs_by_parameter = np.zeros((0, len(values)))
         if by_input is not None:
             inputs_by_parameter = self.inputs.slopes(values, problem.conditions, self.moving)
             by_parameter = compression[:, np.newaxis] * np.nan_to_num(by_input @ inputs_by_parameter)
+        outside = outside.by_parameter(inputs_by_parameter)
         for place in self.inputs.mesh_places:
-            by_parameter[:, place] = self._difference(values, place, error)
-        return Residuals(error, by_parameter, reason)
+            moved, step = self._moved(values, place)
+            by_parameter[:, place] = (moved.error_mv - error) / step
+            outside.slopes_mv[:, place] = (moved.outside.error_mv - outside.error_mv) / step
+        return Residuals(error, by_parameter, reason, outside)
 
     def _slopes_by_input(self, replayed: Replayed, sign: Floats) -> Floats | None:
         """Slopes of the error in mV by each input of the model, shape (used samples, inputs)."""
@@ -178,15 +206,13 @@ class ObjectivePart:
         by_input += LARGE_ERROR_MV * sign[:, np.newaxis] * replayed.excess_slopes[self.used]
         return by_input
 
-    def _difference(self, values: Floats, place: int, error_mv: Floats) -> Floats:
-        """The slope by a parameter's place between its bounds, from a second model beside the point."""
+    def _moved(self, values: Floats, place: int) -> tuple[Residuals, float]:
+        """Residuals of a second model, beside the point by a step of a parameter's place between its bounds."""
         parameters = self.inputs.settings.parameters
         unit = to_scaled(parameters, values)
         step = DIFFERENCE_STEP if unit[place] <= 0.5 else -DIFFERENCE_STEP
         unit[place] += step
-        moved = self.solve(from_scaled(parameters, unit), slopes=False).error_mv
-        slope: Floats = (moved - error_mv) / step
-        return slope
+        return self.solve(from_scaled(parameters, unit), slopes=False), step
 
 
 def make_objective_part(
@@ -270,6 +296,22 @@ class Objective:
     parts: tuple[ObjectivePart, ...]
 
     @property
+    def penalty_rows(self) -> int:
+        """Number of rows that penalise the range, which have no weight; they come last."""
+        return sum(part.penalty.rows for part in self.parts)
+
+    @property
+    def all_weights(self) -> Floats:
+        """Weights of the rows of ``Residuals.all_error_mv``, shape (rows,)."""
+        return np.concatenate([self.weights, np.ones(self.penalty_rows)])
+
+    def make_residuals(self, all_error_mv: Floats, all_slopes_mv: Floats, reason: str) -> Residuals:
+        """Make residuals of all rows, as a journal keeps them."""
+        count = len(self.weights)
+        outside = RangeRows(all_error_mv[count:], all_slopes_mv[count:])
+        return Residuals(all_error_mv[:count], all_slopes_mv[:count], reason, outside)
+
+    @property
     def inputs(self) -> FitInputs:
         """The parameters as inputs of the model, in the first stretch."""
         return self.parts[0].inputs
@@ -337,7 +379,7 @@ class Objective:
         reasons = [f"{part.name}: {one.reason}" for part, one in zip(self.parts, residuals, strict=True) if one.reason]
         error = np.concatenate([one.error_mv for one in residuals])
         slopes = np.concatenate([one.slopes_mv for one in residuals])
-        return Residuals(error, slopes, "; ".join(reasons))
+        return Residuals(error, slopes, "; ".join(reasons), RangeRows.join([one.outside for one in residuals]))
 
 
 def make_objective(
@@ -380,6 +422,9 @@ def make_objective(
         parts.append(make_objective_part(stretch, settings, measured_celsius, capacity, used_part))
         # Bounds that are factors are factors of the values in the first stretch.
         settings = parts[0].inputs.settings
+    leads = [part.lead for part in stretches]
+    penalties = watch_ranges(used, weights, ends, leads)
+    parts = [replace(part, penalty=penalty) for part, penalty in zip(parts, penalties, strict=True)]
     return Objective(settings, record, used, weights, _share_moving_inputs(parts))
 
 
@@ -390,16 +435,6 @@ def _share_moving_inputs(parts: list[ObjectivePart]) -> tuple[ObjectivePart, ...
         names |= part.inputs.moving_inputs()
     moving = tuple(sorted(names))
     return tuple(replace(part, moving=moving) for part in parts)
-
-
-def _compress_large_errors(error_mv: Floats) -> tuple[Floats, Floats]:
-    """Compress errors beyond ``LARGE_ERROR_MV`` smoothly to their logarithm.
-
-    Returns:
-        The errors in mV and the factor of their slopes, shape (samples,) each.
-    """
-    size = np.maximum(np.abs(error_mv) / LARGE_ERROR_MV, 1.0)
-    return error_mv * (1.0 + np.log(size)) / size, 1.0 / size
 
 
 def _used_samples(record: Record, settings: FitSettings, cycles: tuple[int, ...], compared: Mask) -> Mask:

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ...data.fit_settings import INITIAL_SOC, FitParameter
-from ...data.results.fitting import FittedParameter, StartResult
+from ...data.results.fitting import FittedParameter, StartResult, name_start
 from ...data.state_certainty import describe_state_certainty, is_state_uncertain
 from ...data.verdict_words import verdict_kind
+from .uncertainty import Uncertainty
 
 WELL_DETERMINED: Final = 0.005
 """Relative standard error up to which a parameter is well determined: four of them are below 2 %."""
@@ -34,13 +35,6 @@ FACTOR_FROM: Final = 0.5
 STRONG_CORRELATION: Final = 0.9
 """Correlation of two parameters that is reported."""
 
-SYSTEMATIC_RATIO: Final = 1.5
-"""RMSE over the noise of the voltage from which the residual is systematic. Chosen, not measured: a wrong conductivity
-of 10 % raises the RMSE by 6 % only, so a smaller ratio is no proof of a right model."""
-
-SYSTEMATIC_MV: Final = 0.3
-"""RMSE (mV) up to which a residual is not called systematic: the simulation's own error is about 0.1 mV."""
-
 WORSE_OUTSIDE: Final = 2.0
 """RMSE of what was not fitted, over that of the fit, from which a verdict says so. Chosen, not measured."""
 
@@ -50,31 +44,36 @@ WORSE_OUTSIDE_MV: Final = 2.0
 
 @dataclass(frozen=True, slots=True)
 class ModelError:
-    """How large the remaining error of a fit is beside the noise of the voltage.
+    """How large the error of the model is beside the noise of the voltage.
 
     Args:
-        systematic: whether the residual is more than noise, so that intervals do not include all of the error.
-        rmse_mv: RMSE of the fit, mV.
+        systematic: whether the residual is certainly more than noise, so that intervals do not include all of it.
+        error_mv: standard deviation of the part of the residual that is not noise, mV.
         noise_mv: noise of the measured voltage, mV; ``None`` = not known.
     """
 
     systematic: bool
-    rmse_mv: float
+    error_mv: float
     noise_mv: float | None = None
 
     @property
     def numbers(self) -> str:
         """``18 mV against 0.5 mV of noise``."""
-        text = f"{self.rmse_mv:.2g} mV"
+        text = f"{self.error_mv:.2g} mV"
         if self.noise_mv is not None:
             text += f" against {self.noise_mv:.2g} mV of noise"
         return text
 
 
-def judge_model_error(rmse_mv: float, noise_mv: float | None) -> ModelError:
-    """Judge from RMSE and noise, both in mV, whether a residual is systematic."""
-    systematic = noise_mv is not None and rmse_mv > max(SYSTEMATIC_RATIO * noise_mv, SYSTEMATIC_MV)
-    return ModelError(systematic, rmse_mv, noise_mv)
+def judge_model_error(rmse_mv: float, noise_mv: float | None, errors: Uncertainty) -> ModelError:
+    """Judge whether the residual of a fit is systematic.
+
+    Args:
+        rmse_mv: of the fit, mV.
+        noise_mv: of the measured voltage, mV.
+        errors: with the correlated part of the residual.
+    """
+    return ModelError(errors.residual_systematic, errors.model_error_mv or rmse_mv, noise_mv)
 
 
 def describe_certainty(
@@ -184,13 +183,13 @@ def describe_starts(best: StartResult, agreeing: int, ended: int, stopped: int) 
     Args:
         best: the start with the lowest cost.
         agreeing: starts that agree with the best one, among those that ended.
-        ended: starts that ended.
-        stopped: starts that were stopped early.
+        ended: starts that converged.
+        stopped: starts that were stopped early, or did not converge.
     """
-    if best.stopped:
-        return f"the best start, {best.start}, {best.message}"
+    if not best.is_done:
+        return f"the best start, {name_start(best.start)}, {best.message}"
     if ended == 1:
-        others = f" came to its end, {stopped} stopped early" if stopped else ""
+        others = f" came to its end, {stopped} did not" if stopped else ""
         return f"one start alone{others}: another minimum cannot be ruled out"
     if agreeing == 1:
         return f"the starts disagree: only one of {ended} ended at the best minimum"

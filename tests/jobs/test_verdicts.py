@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from diffusion_fit import FIT
 from kilocell.data.fit_settings import FitParameter
 from kilocell.data.results.fitting import FittedParameter, StartResult
 from kilocell.data.verdict_words import verdict_kind
+from kilocell.jobs.fitting.uncertainty import Uncertainty
 from kilocell.jobs.fitting.verdicts import (
     ModelError,
     describe_bound,
@@ -24,8 +26,8 @@ from kilocell.jobs.fitting.verdicts import (
 
 LINEAR = FitParameter("fraction", 0.5, 0.9)
 LOG = FitParameter("diffusivity", 0.02, 50.0, "log")
-NOISE_ONLY = judge_model_error(0.52, 0.5)
-SYSTEMATIC = judge_model_error(18.3, 0.5)
+NOISE_ONLY = ModelError(False, 0.52, 0.5)
+SYSTEMATIC = ModelError(True, 18.3, 0.5)
 
 
 @pytest.mark.parametrize(
@@ -59,11 +61,11 @@ def test_a_precise_value_names_the_models_error_and_the_noise() -> None:
     assert verdict_kind(text) == "precise"
 
 
-def test_residual_is_systematic_only_well_above_the_noise() -> None:
-    assert not judge_model_error(2.12, 2.0).systematic
-    assert not judge_model_error(0.08, 0.001).systematic  # the error of the solver
-    assert not judge_model_error(12.0, None).systematic
-    assert judge_model_error(4.1, 2.0).systematic
+def test_the_correlated_part_of_the_residual_is_the_models_error() -> None:
+    known = np.ones(1)
+    errors = Uncertainty(known, np.ones((1, 1)), 1.0, 20.0, 1.96, known, 300.0, 3.0, residual_systematic=True)
+    assert judge_model_error(3.2, 0.5, errors) == ModelError(True, 3.0, 0.5)
+    assert not judge_model_error(0.5, 0.5, replace(errors, residual_systematic=False)).systematic
 
 
 def test_kinds_of_earlier_results_are_known() -> None:

@@ -1,0 +1,9 @@
+ALTER TABLE fits ADD COLUMN starts_unconverged INTEGER;
+ALTER TABLE fits ADD COLUMN agreeing_starts TEXT;
+ALTER TABLE fits ADD COLUMN data_cost REAL;
+ALTER TABLE fit_starts ADD COLUMN converged INTEGER;
+ALTER TABLE fit_starts ADD COLUMN data_cost REAL;
+ALTER TABLE fit_starts ADD COLUMN prior_squares REAL;
+ALTER TABLE fits ADD COLUMN residual_systematic INTEGER;
+ALTER TABLE fits ADD COLUMN model_error_mv REAL;
+ALTER TABLE fits ADD COLUMN residual_correlation_second REAL;
