@@ -677,7 +677,8 @@ CREATE VIEW parameters_along_life AS
 SELECT f.cell_id, f.chain, f.chain_cycle, p.parameter, p.value, p.unit, p.standard_error, p.lower_95, p.upper_95,
     CASE WHEN p.parameter <> 'Initial state of charge'  -- which is each check-up's own
         THEN p.value / nullif(first_value(p.value) OVER along, 0) END AS share_of_first,
-    p.at_bound, p.is_factor, p.verdict, f.rmse_mv, f.samples, f.model, f.base_parameter_set, f.parameter_set, f.label
+    p.at_bound, p.is_factor, p.verdict, f.rmse_mv, f.samples, f.model, f.base_parameter_set, f.parameter_set, f.label,
+    p.lower, p.upper, p.scale
 FROM fits f JOIN fit_parameters p ON p.cell_id = f.cell_id AND p.label = f.label
 WHERE f.chain IS NOT NULL AND f.status = 'done'
 WINDOW along AS (PARTITION BY f.cell_id, f.chain, p.parameter ORDER BY f.chain_cycle)

@@ -7,9 +7,12 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from textwrap import wrap
-from typing import Any, Final
+from typing import Any, Final, Literal
+
+from matplotlib.axes import Axes
 
 from ...data.results.fitting import Evaluation
+from ...data.verdict_words import VerdictKind, verdict_kind
 from .style import BLACK, BLUE, GREEN, GREY, ORANGE, SKY, VERMILLION, displayable_name
 
 Row = Mapping[str, Any]
@@ -23,8 +26,18 @@ AGREES: Final[dict[str, Any]] = {"marker": "o", "color": BLUE, "markersize": 4.5
 ELSEWHERE: Final[dict[str, Any]] = {"marker": "^", "color": ORANGE, "markersize": 5}
 STOPPED: Final[dict[str, Any]] = {"marker": "s", "color": SKY, "markersize": 4.5}
 FAILED: Final[dict[str, Any]] = {"marker": "x", "color": VERMILLION, "markersize": 5, "markeredgewidth": 1.4}
-BELIEF: Final = {"well": GREEN, "determined": BLUE, "poorly": ORANGE, "not": VERMILLION, "at": VERMILLION}
-"""First word of a verdict to its colour."""
+BELIEF: Final[dict[VerdictKind, str]] = {
+    "well determined": GREEN,
+    "precise": SKY,
+    "determined": BLUE,
+    "poorly determined": ORANGE,
+    "not identifiable": VERMILLION,
+    "at a bound": VERMILLION,
+}
+"""Kind of a verdict to its colour."""
+
+MARKS_BEYOND: Final = {"x": ("<", ">"), "y": ("v", "^")}
+"""Marks of an interval that goes on beyond the lower and the upper bound, by the axis of the values."""
 
 _SUPERSCRIPT: Final = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _UNIT: Final = re.compile(r"\s*\[[^\]]*\]\s*$")
@@ -156,10 +169,73 @@ def half_width(row: Row) -> float | None:
     return float(abs(row["upper_95"] - row["value"]) / abs(row["value"]))
 
 
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """The part of a 95 % confidence interval that is between the bounds of the search.
+
+    Args:
+        lower, upper: its ends, in the parameter's unit.
+        goes_below, goes_above: whether the interval goes on beyond the lower and the upper bound.
+    """
+
+    lower: float
+    upper: float
+    goes_below: bool
+    goes_above: bool
+
+
+def interval_within_bounds(row: Row) -> Interval | None:
+    """Return the interval of a value, clipped to the bounds; ``None`` = there is no interval.
+
+    A wide interval of a logarithm would take an axis to any power of ten, and the search saw nothing beyond the bounds.
+    """
+    if row["lower_95"] is None or row["upper_95"] is None:
+        return None
+    value = float(row["value"])
+    lowest = min(float(row["lower"]), value)
+    highest = max(float(row["upper"]), value)
+    lower = float(row["lower_95"])
+    upper = float(row["upper_95"])
+    return Interval(max(lower, lowest), min(upper, highest), lower < lowest, upper > highest)
+
+
+def draw_beyond(axes: Axes, interval: Interval, at: float, name: Literal["x", "y"], colour: str, **style: Any) -> None:
+    """Mark the ends of an interval that goes on beyond the bounds.
+
+    Args:
+        axes: panel.
+        interval: its ends are in data units of the axis ``name``.
+        at: place on the other axis.
+        name: the axis of the values.
+        colour: of the marks.
+        **style: of the marks, such as ``zorder``.
+    """
+    ends = ((interval.lower, interval.goes_below), (interval.upper, interval.goes_above))
+    for (end, goes_on), marker in zip(ends, MARKS_BEYOND[name], strict=True):
+        if goes_on:
+            place = (end, at) if name == "x" else (at, end)
+            axes.plot(*place, marker, color=colour, markersize=4.5, **{"clip_on": False, **style})
+
+
+def half_width_within_bounds(row: Row) -> tuple[float | None, bool]:
+    """Return the half-width as :func:`half_width` does, at most up to the farther bound, and whether it was cut."""
+    share = half_width(row)
+    if share is None:
+        return None, False
+    value = float(row["value"])
+    lower = float(row["lower"])
+    upper = float(row["upper"])
+    if row["scale"] == "log":
+        most = max(math.log(upper / value), math.log(value / lower))
+    else:
+        most = max(upper - value, value - lower) / abs(value)
+    return min(share, most), share > most
+
+
 def format_half_width(row: Row) -> str:
     """Return the uncertainty of a value: ``± 2.1 %``, ``×/÷ 3.4``, or why there is no interval."""
     share = half_width(row)
-    if share is None:
+    if share is None or verdict_kind(row["verdict"]) == "not identifiable":
         verdict = str(row["verdict"] or "")
         if verdict or row["at_bound"]:
             return verdict.split(":")[0].split(";")[0]
@@ -194,4 +270,4 @@ def place_between_bounds(row: Row, value: float | None) -> float:
 
 def verdict_colour(row: Row) -> str:
     """Return the colour of a parameter's verdict."""
-    return BELIEF.get(str(row["verdict"] or "").split(" ")[0], GREY)
+    return BELIEF.get(verdict_kind(row["verdict"]), GREY)

@@ -13,8 +13,9 @@ from matplotlib.ticker import MaxNLocator
 
 from ...data.arrays import Floats
 from ...data.text import format_count
+from ...data.verdict_words import USABLE_KINDS, verdict_kind
 from .fit_axes import parameter_label, scale_rmse, scale_values, value_range
-from .fit_style import Row, format_number
+from .fit_style import Row, draw_beyond, format_number, interval_within_bounds
 from .style import (
     BLACK,
     BLUE,
@@ -62,8 +63,7 @@ def value_group(row: Row) -> str:
     """Return the group of a cell's value: ``determined``, ``poorly determined`` (or not at all) or ``at a bound``."""
     if row["at_bound"]:
         return "at a bound"
-    first_word = str(row["verdict"] or "").split(" ")[0]
-    if first_word in ("well", "determined"):
+    if verdict_kind(row["verdict"]) in USABLE_KINDS:
         return "determined"
     return "poorly determined"
 
@@ -169,9 +169,10 @@ def _draw_values(axes: Axes, rows: Sequence[Row], order: Sequence[Row], *, label
         if row["default_value"] is not None:
             axes.plot(row["default_value"], at, "|", color=PURPLE, markersize=7, zorder=1)
         style = KINDS[value_group(row)]
-        if row["lower_95"] is not None and row["upper_95"] is not None:
-            ends = np.clip([row["lower_95"], row["upper_95"]], row["lower"], row["upper"])
-            axes.plot(ends, [at, at], color=style["color"], linewidth=1.2, zorder=2)
+        interval = interval_within_bounds(row)
+        if interval is not None:
+            axes.plot([interval.lower, interval.upper], [at, at], color=style["color"], linewidth=1.2, zorder=2)
+            draw_beyond(axes, interval, at, "x", style["color"], zorder=2, clip_on=True)
         axes.plot(row["value"], at, linestyle="none", zorder=3, **style)
     axes.set_xlabel(parameter_label(rows[0], 24))
     show_literally(axes.xaxis.label)
@@ -251,8 +252,9 @@ def _range(rows: Sequence[Row]) -> tuple[float, float]:
     shown = [row["value"] for row in rows]
     shown += [row["default_value"] for row in rows if row["default_value"] is not None]
     for row in rows:
-        if value_group(row) == "determined" and row["lower_95"] is not None and row["upper_95"] is not None:
-            shown += [row["lower_95"], row["upper_95"]]
+        interval = interval_within_bounds(row)
+        if value_group(row) == "determined" and interval is not None:
+            shown += [interval.lower, interval.upper]
     return value_range(shown, log=_is_log(rows))
 
 

@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator, NullFormatter, PercentFormatter
 from numpy.typing import ArrayLike
 
 from .fit_axes import scale_rmse
-from .fit_style import format_unit, short_name
+from .fit_style import draw_beyond, format_unit, interval_within_bounds, short_name
 from .style import BLACK, BLUE, GREY, VERMILLION, WIDTH_INCH, displayable_name, house_style, put_heading, show_literally
 
 Row = Mapping[str, Any]
@@ -49,18 +49,21 @@ def draw_life(cell_id: str, chain: str, rows: Sequence[Row], links: Sequence[Row
 
 
 def _draw_parameter(axes: Axes, rows: Sequence[Row]) -> None:
-    """Draw one parameter with 95 % confidence intervals: hollow at a bound, grey without an interval."""
+    """Draw one parameter with 95 % confidence intervals: hollow at a bound, grey without an interval.
+
+    An arrow says that the interval goes on beyond the bounds.
+    """
     cycles = [row["chain_cycle"] for row in rows]
     values = [row["value"] for row in rows]
     axes.plot(cycles, values, color=BLUE, linewidth=0.8, alpha=0.5)
     for row in rows:
         colour = GREY
-        if row["lower_95"] is not None and row["upper_95"] is not None:
+        interval = interval_within_bounds(row)
+        if interval is not None:
             colour = BLUE
-            below = max(row["value"] - row["lower_95"], 0.0)
-            above = max(row["upper_95"] - row["value"], 0.0)
-            interval = [[below], [above]]
-            axes.errorbar([row["chain_cycle"]], [row["value"]], yerr=interval, color=BLUE, capsize=2.5, linewidth=1.0)
+            lengths = [[row["value"] - interval.lower], [interval.upper - row["value"]]]
+            axes.errorbar([row["chain_cycle"]], [row["value"]], yerr=lengths, color=BLUE, capsize=2.5, linewidth=1.0)
+            draw_beyond(axes, interval, row["chain_cycle"], "y", BLUE)
         face = "white" if row["at_bound"] else colour
         axes.plot([row["chain_cycle"]], [row["value"]], "o", color=colour, markerfacecolor=face, markersize=4.5)
     if min(values) > 0.0 and max(values) > DECADE * min(values):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -16,9 +17,11 @@ from .fit_style import (
     FIRST,
     Row,
     Start,
+    draw_beyond,
     format_half_width,
     format_tick,
     format_value,
+    interval_within_bounds,
     place_between_bounds,
     rank_starts,
     short_name,
@@ -149,13 +152,16 @@ def _draw_start(axes: Axes, at: float, row: Row, start: Start) -> None:
 
 
 def _draw_interval(axes: Axes, number: int, row: Row, offset: float) -> None:
-    """Draw the part of the 95 % confidence interval that is between the bounds."""
-    if row["lower_95"] is None or row["upper_95"] is None:
+    """Draw the part of the 95 % confidence interval that is between the bounds; an arrow says that it goes on."""
+    interval = interval_within_bounds(row)
+    if interval is None:
         return
-    ends = np.clip([place_between_bounds(row, row["lower_95"]), place_between_bounds(row, row["upper_95"])], 0.0, 1.0)
+    ends = np.clip([place_between_bounds(row, end) for end in (interval.lower, interval.upper)], 0.0, 1.0)
     axes.plot(
         ends, [number + offset] * 2, color=BLACK, linewidth=4.0, alpha=0.35, zorder=2, label="95 % confidence interval"
     )
+    placed = replace(interval, lower=float(ends[0]), upper=float(ends[1]))
+    draw_beyond(axes, placed, number + offset, "x", GREY, zorder=2.5)
 
 
 def _draw_default(axes: Axes, number: int, row: Row) -> None:

@@ -13,19 +13,26 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from ...data.arrays import Floats
+from ...data.verdict_words import verdict_kind
 from .fit_axes import parameter_label, scale_values, value_range
-from .fit_style import BELIEF, Row, format_half_width, format_tick, format_value, half_width, short_name, verdict_colour
+from .fit_style import (
+    BELIEF,
+    Row,
+    format_half_width,
+    format_tick,
+    format_value,
+    half_width_within_bounds,
+    short_name,
+    verdict_colour,
+)
 from .style import BLACK, BLUE, GREY, SHADE, WIDTH_INCH, displayable_name, house_style, put_heading, show_literally
 
 CORRELATION_COLOURS: Final = "RdBu_r"
 WORDS: Final = {
-    "well": "well determined",
-    "determined": "determined",
-    "poorly": "poorly determined",
-    "not": "not determined",
-    "at": "at its bound",
+    "precise": "precise, model error not included",
+    "at a bound": "at its bound",
 }
-"""First word of a verdict to its text in the legend."""
+"""Kind of a verdict to its text in the legend, where that is another."""
 
 LEAST_PERCENT: Final = 0.01
 """Smallest half-width of an interval that is drawn, in percent; smaller ones are drawn here."""
@@ -104,12 +111,14 @@ def draw_uncertainty(
 
 def _legend(parameters: Sequence[Row], *, has_profiles: bool) -> list[Line2D]:
     """Return the colours of the verdicts in the figure, and the lines of profiles."""
-    first_words = {str(row["verdict"] or "").split(" ")[0] for row in parameters}
+    kinds = {verdict_kind(row["verdict"]) for row in parameters}
     marks = [
-        Line2D([], [], linestyle="none", marker="o", color=colour, label=WORDS[word])
-        for word, colour in BELIEF.items()
-        if word in first_words
+        Line2D([], [], linestyle="none", marker="o", color=colour, label=WORDS.get(kind, kind))
+        for kind, colour in BELIEF.items()
+        if kind in kinds
     ]
+    if any(half_width_within_bounds(row)[1] for row in parameters):
+        marks.append(Line2D([], [], linestyle="none", marker=">", color=GREY, label="goes on beyond the bounds"))
     if has_profiles:
         marks += LEGEND
     return marks
@@ -124,8 +133,8 @@ def _wrap_notes(notes: Sequence[str]) -> list[str]:
 
 def _draw_widths(axes: Axes, parameters: Sequence[Row]) -> None:
     """Draw the half-width of each 95 % confidence interval in percent of the value, in the colour of its verdict."""
-    shares = [half_width(row) for row in parameters]
-    low, high = _percent_range(shares)
+    widths = [half_width_within_bounds(row) for row in parameters]
+    low, high = _percent_range([share for share, _ in widths])
     axes.set_xscale("log")
     axes.set_xlim(low, high)
     axes.axvspan(POOR_PERCENT, high, color=SHADE, zorder=0)
@@ -139,13 +148,13 @@ def _draw_widths(axes: Axes, parameters: Sequence[Row]) -> None:
         fontsize=7,
         color=GREY,
     )
-    for number, (row, share) in enumerate(zip(parameters, shares, strict=True)):
+    for number, (row, (share, is_cut)) in enumerate(zip(parameters, widths, strict=True)):
         colour = verdict_colour(row)
         if share is None:
             axes.plot([low, high], [number] * 2, color=colour, linewidth=1.0, linestyle=(0, (1, 2)), zorder=1)
         else:
             width = min(max(100 * share, LEAST_PERCENT), high)
-            marker = "o" if 100 * share < high else ">"
+            marker = ">" if is_cut or 100 * share >= high else "o"
             axes.plot([low, width], [number] * 2, color=colour, linewidth=1.6, zorder=2)
             axes.plot(width, number, marker, color=colour, markersize=6, clip_on=False)
         value = f"{format_value(row)}, {format_half_width(row)}"

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 from ...data.errors import UsageError
 from ...data.extensive import describe_scaling
@@ -18,6 +18,7 @@ from ...data.names import check_known
 from ...data.results.fitting import NESTED_LABEL, NESTED_START, name_start
 from ...data.state_certainty import short_state_words
 from ...data.text import format_count, printable_text
+from ...data.verdict_words import MODEL_ERROR_WORDS, VerdictKind, verdict_kind
 from ...parquet_store.layout import Store
 from ...sqlite import fit_queries, queries
 from .charge import short_charge_words
@@ -39,7 +40,6 @@ FEW_FITS: Final = 3
 STRONG_CORRELATION: Final = 0.9
 """Absolute correlation of two parameters from which it is shown."""
 
-_DETAIL: Final = re.compile(r"[,;:]| within")
 HEADINGS: Final = ("cell", "chain", "parameter", "cycle", "value ± standard error", "unit", "of the first", "RMSE mV")
 NO_CHAIN: Final = (
     "the store has no chain of fits. To fit along life, write in [fit] of the campaign file: chain = [1, 100, 200]"
@@ -129,11 +129,13 @@ def short_verdict(fit: Row, parameters: Sequence[Row]) -> str:
         fit: a row of the catalog's ``fits``.
         parameters: its rows of ``fitted_parameters``.
     """
-    counts = Counter(_verdict_kind(row["verdict"]) for row in parameters)
+    counts = Counter(verdict_kind(row["verdict"]) for row in parameters)
     if len(counts) > 1:
-        words = [f"{number} {kind}" for kind, number in counts.items()]
+        words = [f"{counts[kind]} {kind}" for kind in reversed(get_args(VerdictKind)) if counts[kind]]
     else:
         words = [f"all {kind}" for kind in counts]
+    if counts["precise"]:
+        words.append(MODEL_ERROR_WORDS)
     if fit["starts_done"] == 1:
         words.append("only one start")
     elif fit["starts_agreeing"] == 1:
@@ -141,12 +143,6 @@ def short_verdict(fit: Row, parameters: Sequence[Row]) -> str:
     words.append(short_charge_words(fit))
     words.append(short_state_words(fit))
     return ", ".join(filter(None, words))
-
-
-def _verdict_kind(verdict: str | None) -> str:
-    """Return a parameter's verdict without its numbers, such as ``well determined`` or ``at a bound``."""
-    kind = _DETAIL.split(verdict or "without verdict")[0]
-    return "at a bound" if kind.endswith(" bound") else kind
 
 
 def _add_details(catalog: sqlite3.Connection, row: sqlite3.Row) -> dict[str, Any]:
