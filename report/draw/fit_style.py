@@ -183,6 +183,15 @@ class Interval:
     goes_below: bool
     goes_above: bool
 
+    def within(self, low: float, high: float) -> Interval:
+        """Return the part of the interval that is on an axis with these limits."""
+        return Interval(
+            max(self.lower, low),
+            min(self.upper, high),
+            self.goes_below or self.lower < low,
+            self.goes_above or self.upper > high,
+        )
+
 
 def interval_within_bounds(row: Row) -> Interval | None:
     """Return the interval of a value, clipped to the bounds; ``None`` = there is no interval.

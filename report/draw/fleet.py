@@ -164,6 +164,7 @@ def _draw_pairs(axes: Axes, order: Sequence[Row]) -> None:
 def _draw_values(axes: Axes, rows: Sequence[Row], order: Sequence[Row], *, labelled: bool) -> None:
     """Draw one parameter: value of each cell with its 95 % confidence interval, and the default value."""
     places = {(row["cell_id"], row["label"]): at for at, row in enumerate(order)}
+    low, high = _range(rows)
     for row in rows:
         at = places[row["cell_id"], row["label"]]
         if row["default_value"] is not None:
@@ -172,7 +173,7 @@ def _draw_values(axes: Axes, rows: Sequence[Row], order: Sequence[Row], *, label
         interval = interval_within_bounds(row)
         if interval is not None:
             axes.plot([interval.lower, interval.upper], [at, at], color=style["color"], linewidth=1.2, zorder=2)
-            draw_beyond(axes, interval, at, "x", style["color"], zorder=2, clip_on=True)
+            draw_beyond(axes, interval.within(low, high), at, "x", style["color"], zorder=2)
         axes.plot(row["value"], at, linestyle="none", zorder=3, **style)
     axes.set_xlabel(parameter_label(rows[0], 24))
     show_literally(axes.xaxis.label)

@@ -22,7 +22,7 @@ from ...data.verdict_words import MODEL_ERROR_WORDS, VerdictKind, verdict_kind
 from ...parquet_store.layout import Store
 from ...sqlite import fit_queries, queries
 from .charge import short_charge_words
-from .table import dicts_to_json, table
+from .table import dicts_to_json, table, table_with_text
 
 if TYPE_CHECKING:
     import sqlite3
@@ -32,8 +32,12 @@ if TYPE_CHECKING:
 
 FITS: Final = ("cell", "fit", "model", "RMSE mV", "held out mV", "starts", "verdict")
 HELD_OUT: Final = FITS.index("held out mV")  # shown only where a fit held cycles out
-PARAMETERS: Final = ("parameter", "before", "value", "±", "unit", "bounds", "verdict")
+PARAMETERS: Final = ("parameter", "before", "value", "±", "unit", "bounds")
+LONGEST_NAME: Final = 40
+"""Widest name of a parameter, in characters, so that its line has at most 100."""
+
 STARTS: Final = ("start", "status", "RMSE first mV", "RMSE mV", "evaluations", "seconds", "message")
+_UNIT: Final = re.compile(r"\s*\[[^\]]*\]$")
 FEW_FITS: Final = 3
 """Number of fits up to which their parameters are shown by default."""
 
@@ -171,7 +175,7 @@ def _print_fits(fits: Sequence[Row], *, starts: bool) -> None:
         columns.remove(HELD_OUT)
     headings = [FITS[column] for column in columns]
     shown = [[line[column] for column in columns] for line in lines]
-    print(table(headings, shown, widest=72, right=range(3, len(columns) - 1)))
+    print(table_with_text(headings, shown, right=range(3, len(columns) - 1)))
     if len(fits) > FEW_FITS and not starts:
         return
     for fit in fits:
@@ -203,7 +207,7 @@ def _print_details(fit: Row, *, starts: bool) -> None:
     heading = f"{fit['fit']} of {fit['cell_id']}: {fit['parameter_set'] or fit['base_parameter_set']}, {fit['model']}"
     print(f"\n{printable_text(heading)}")
     if fit["parameters"]:
-        print(table(PARAMETERS, [_parameter_line(row) for row in fit["parameters"]], widest=64, right=(1, 2, 3)))
+        _print_parameters(fit["parameters"])
     for row in fit["parameters"]:
         if not row["is_factor"] and describe_scaling(row["parameter"]):
             print(f"scales     {row['parameter']}: {describe_scaling(row['parameter'])}")
@@ -227,14 +231,25 @@ def _interval_end(value: float | None) -> str:
     return "…" if value is None else f"{value:.4g}"
 
 
+def _print_parameters(parameters: Sequence[Row]) -> None:
+    """Print a line for each parameter, and its verdict below."""
+    text = table(PARAMETERS, [_parameter_line(row) for row in parameters], widest=LONGEST_NAME, right=(1, 2, 3))
+    heading, rule, *lines = text.split("\n")
+    print(f"{heading}\n{rule}")
+    for line, row in zip(lines, parameters, strict=True):
+        print(line)
+        if row["verdict"]:
+            print(f"  {printable_text(row['verdict'].split(';')[0])}")
+
+
 def _parameter_line(row: Row) -> tuple[Any, ...]:
-    unit = "× base value" if row["is_factor"] else row["unit"]
+    unit = "× base" if row["is_factor"] else row["unit"]
     error = None if row["standard_error"] is None else f"{row['standard_error']:.2g}"
     bounds = f"{row['lower']:.3g} to {row['upper']:.3g}"
     if row["scale"] == "log":
         bounds += ", log"
-    verdict = str(row["verdict"] or "").split(";")[0]
-    return (row["parameter"], f"{row['default_value']:.4g}", f"{row['value']:.4g}", error, unit, bounds, verdict)
+    name = _UNIT.sub("", row["parameter"]).replace("Negative ", "Neg. ").replace("Positive ", "Pos. ")
+    return (name, f"{row['default_value']:.4g}", f"{row['value']:.4g}", error, unit, bounds)
 
 
 def _facts(fit: Row) -> Iterator[tuple[str, str]]:

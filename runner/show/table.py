@@ -5,12 +5,19 @@ from __future__ import annotations
 import json
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
+from textwrap import wrap
 from typing import Any
 
 from ...data.text import printable_text
 
 MAX_WIDTH = 60
 """Widest a column may be, in characters, unless a caller says otherwise."""
+
+LINE_WIDTH = 100
+"""Characters of a line that a column of wrapped text fills."""
+
+LEAST_TEXT_WIDTH = 36
+"""Characters of a line of wrapped text, also where the columns before it are wide."""
 
 
 def table(
@@ -39,6 +46,26 @@ def table(
     lines = [_row(headings, widths, aligned_right), "  ".join("─" * width for width in widths)]
     lines += [_row(row, widths, aligned_right) for row in texts]
     return "\n".join(line.rstrip() for line in lines)
+
+
+def table_with_text(
+    headings: Sequence[str], rows: Sequence[Sequence[Any]], widest: int = MAX_WIDTH, right: Collection[int] = ()
+) -> str:
+    """Lay out rows as :func:`table`, with a last column of text that is wrapped, so that nothing of it is cut.
+
+    Args:
+        headings, rows, widest, right: as for :func:`table`; ``widest`` does not hold for the last column.
+    """
+    before = table(headings[:-1], [row[:-1] for row in rows], widest=widest, right=right).split("\n")
+    edge = max(_width(line) for line in before)
+    room = max(LINE_WIDTH - edge - 2, LEAST_TEXT_WIDTH)
+    texts = [wrap(_text(row[-1], ".2f"), room) or [""] for row in rows]
+    longest = max([len(headings[-1]), *(len(part) for parts in texts for part in parts)])
+    lines = [f"{_cell(before[0], edge, False)}  {headings[-1]}", f"{_cell(before[1], edge, False)}  {'─' * longest}"]
+    for line, parts in zip(before[2:], texts, strict=True):
+        lines.append(f"{_cell(line, edge, False)}  {parts[0]}".rstrip())
+        lines += [f"{' ' * edge}  {part}" for part in parts[1:]]
+    return "\n".join(lines)
 
 
 def table_to_json(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:

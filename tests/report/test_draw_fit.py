@@ -15,14 +15,18 @@ from kilocell.report.draw import style
 from kilocell.report.draw.cells import SimulatedCurve
 from kilocell.report.draw.fit import draw_fit
 from kilocell.report.draw.fit_style import (
+    Interval,
     Start,
     format_half_width,
     format_number,
     format_unit,
+    half_width_within_bounds,
+    interval_within_bounds,
     place_between_bounds,
     short_name,
 )
-from kilocell.report.draw.fleet import NAMED_CELLS, draw_fleet
+from kilocell.report.draw.fleet import NAMED_CELLS, draw_fleet, value_group
+from kilocell.report.draw.life import draw_life
 from kilocell.report.draw.starts import draw_starts
 from kilocell.report.draw.uncertainty import draw_uncertainty
 from matplotlib.axes import Axes
@@ -267,3 +271,50 @@ def test_names_numbers_and_intervals_in_words() -> None:
     assert format_half_width(at_bound()) == "at its upper bound"
     assert place_between_bounds(parameter(), 0.0) < 0.0
     assert math.isnan(place_between_bounds(parameter(), None))
+
+
+ENDLESS = {
+    "lower_95": 1e-70,
+    "upper_95": 1e56,
+    "verdict": "not identifiable from this record; the 95 % interval spans a factor of 10 to both sides",
+}
+
+
+def test_an_interval_is_clipped_to_the_bounds_and_says_that_it_goes_on() -> None:
+    """An axis reached 1e56 where an interval of a logarithm had no end."""
+    interval = interval_within_bounds(parameter(**ENDLESS))
+    assert interval == Interval(1e-15, 1e-13, True, True)
+    assert interval_within_bounds(parameter(lower_95=2e-15)) == Interval(2e-15, 1e-14 * 1.04, False, False)
+    assert interval_within_bounds(parameter(lower_95=None)) is None
+    assert interval.within(5e-15, 2e-14) == Interval(5e-15, 2e-14, True, True)
+
+
+def test_the_half_width_ends_at_the_farther_bound() -> None:
+    share, is_cut = half_width_within_bounds(parameter(**ENDLESS))
+    assert share == pytest.approx(math.log(10.0))
+    assert is_cut
+    assert not half_width_within_bounds(parameter())[1]
+    linear = parameter(value=0.7, lower=0.5, upper=0.8, scale="linear", lower_95=-9.0, upper_95=10.4)
+    assert half_width_within_bounds(linear) == (pytest.approx(2.0 / 7.0), True)
+
+
+def test_every_figure_with_an_endless_interval_stays_within_the_bounds() -> None:
+    rows = [parameter(**ENDLESS), parameter(DENSITY, value=2.0, lower=0.1, upper=20.0, default_value=1.0)]
+    widths = draw_uncertainty("fit", rows, {}).axes[0]
+    assert widths.get_xlim()[1] < 1e4
+    assert [line.get_marker() for line in widths.get_lines()].count(">") == 1
+    order = [{"cell_id": "A", "label": "fit", "status": "done", "rmse_mv": 2.0, "rmse_default_mv": 9.0,
+              "reason_code": None, "base_parameter_set": "Chen2020"}]  # fmt: skip
+    panel = draw_fleet("fit", order, rows).axes[1]
+    assert panel.get_xlim()[1] < 1e-12
+    assert {"<", ">"} <= {str(line.get_marker()) for line in panel.get_lines()}
+    life = [dict(row, chain_cycle=cycle, share_of_first=1.0, rmse_mv=2.0) for row in rows[:1] for cycle in (1, 100)]
+    links = [{"chain_cycle": 1, "status": "done", "rmse_default_mv": 9.0, "rmse_mv": 2.0}]
+    for axes in draw_life("A", "ageing", life, links).axes:
+        assert axes.get_ylim()[1] < 1e3
+    assert "not identifiable from this record" in format_half_width(rows[0])
+
+
+def test_a_precise_value_counts_as_determined_over_cells() -> None:
+    assert value_group(parameter(verdict="precise within 1.4%, model error not included; the error is")) == "determined"
+    assert value_group(parameter(**ENDLESS)) == "poorly determined"

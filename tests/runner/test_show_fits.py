@@ -11,6 +11,8 @@ from kilocell.runner.show.fits import short_verdict, show_fits
 
 WELL = "well determined, within 0.10%"
 POOR = "poorly determined, within 14%; moves together with 'x' (+0.95)"
+PRECISE = "precise within 1.4%, model error not included; the error is systematic (18 mV against 0.5 mV of noise)"
+BLIND = "not identifiable from this record; the 95 % interval includes 0"
 LOW = "at its lower bound: widen the bounds, or fix it"
 HIGH = "at its upper bound: widen the bounds, or fix it"
 
@@ -24,6 +26,9 @@ HIGH = "at its upper bound: widen the bounds, or fix it"
         ([WELL], 4, 1, "all well determined, starts disagree"),
         (["determined within 3.2%"], 1, 1, "all determined, only one start"),
         ([None], 2, 2, "all without verdict"),
+        ([PRECISE, PRECISE], 3, 3, "all precise, model error systematic"),
+        ([PRECISE, BLIND, POOR], 3, 3, "1 not identifiable, 1 poorly determined, 1 precise, model error systematic"),
+        (["not determined by this record"], 3, 3, "all not identifiable"),  # of an earlier version
     ],
 )
 def test_a_fit_is_judged_in_a_few_words(verdicts: list[str | None], done: int, agreeing: int, expected: str) -> None:
