@@ -450,5 +450,10 @@ def _used_samples(record: Record, settings: FitSettings, cycles: tuple[int, ...]
         wanted = [STEP_TYPES.index(name) for name in settings.objective.step_types]
         used &= record.step_type is not None and np.isin(record.step_type, wanted)
     if not used.any():
-        raise JobError("no sample of the chosen cycles and step types has a measured voltage", "no_voltage")
+        reason = "no sample of the chosen cycles and step types has a measured voltage"
+        if settings.objective.step_types and record.step_type is not None:
+            codes = np.unique(record.step_type[compared])
+            present = [STEP_TYPES[code] for code in codes if 0 <= code < len(STEP_TYPES)]
+            reason += f"; the record has {', '.join(present) or 'no steps'} there"
+        raise JobError(reason, "no_voltage")
     return used

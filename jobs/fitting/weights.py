@@ -8,6 +8,7 @@ import numpy as np
 
 from ...data.arrays import Floats, Mask
 from ...data.columns import WINDOWS
+from ...data.errors import JobError
 from ...data.fit_settings import FitObjective
 from ..record.record import Record
 from ..record.step_windows import find_windows
@@ -28,6 +29,9 @@ def sample_weights(record: Record, used: Mask, objective: FitObjective, capacity
 
     Returns:
         Shape (used samples,), 1 on average.
+
+    Raises:
+        JobError: no used sample has a weight (``no_weight``).
     """
     weight = np.array([getattr(objective, name) for name in WINDOWS])[find_windows(record, capacity_ah).code]
     if objective.equal_time:
@@ -36,9 +40,12 @@ def sample_weights(record: Record, used: Mask, objective: FitObjective, capacity
         weight = weight + objective.end_of_discharge * _discharge_ends(record, used)
     chosen: Floats = weight[used]
     total = chosen.sum()
-    if total > 0.0:
-        chosen = chosen * (len(chosen) / total)
-    return chosen
+    if not total > 0.0:
+        names = tuple(WINDOWS)
+        present = ", ".join(names[code] for code in np.unique(find_windows(record, capacity_ah).code[used]))
+        reason = f"the weights leave no sample to fit: the fitted samples are in the windows {present}, with weight 0"
+        raise JobError(f"{reason}; raise one of these weights in [fit.objective], or fit another part", "no_weight")
+    return chosen * (len(chosen) / total)
 
 
 def _time_share(record: Record, used: Mask) -> Floats:

@@ -30,6 +30,7 @@ from kilocell.jobs.fitting.starts import from_scaled, to_scaled
 from kilocell.jobs.fitting.weights import sample_weights
 from kilocell.jobs.parameters.sets import parameter_names
 from kilocell.jobs.record.record import make_record
+from kilocell.jobs.record.step_windows import find_windows
 from kilocell.jobs.simulation.simulate import simulate
 from kilocell.parquet_store.journal import StartJournal
 from kilocell.parquet_store.layout import Store
@@ -174,6 +175,24 @@ def test_only_the_asked_step_types_count(true_record: pd.DataFrame) -> None:
     settings = replace(FIT, objective=FitObjective(step_types=("discharge",)))
     objective = make_objective(true_record.assign(**{c.STEP_TYPE: kinds, c.STEP_COUNT: steps}), settings, None)
     np.testing.assert_array_equal(objective.used, kinds == "discharge")
+
+
+def test_step_types_that_the_record_lacks_are_named_with_those_it_has(true_record: pd.DataFrame) -> None:
+    kinds = np.where(true_record[c.CURRENT] < 0.0, "discharge", "rest")
+    steps = 1 + np.cumsum(np.concatenate([[False], kinds[1:] != kinds[:-1]])).astype(np.int32)
+    settings = replace(FIT, objective=FitObjective(step_types=("hold",)))
+    with pytest.raises(JobError, match="the record has discharge, rest there") as caught:
+        make_objective(true_record.assign(**{c.STEP_TYPE: kinds, c.STEP_COUNT: steps}), settings, None)
+    assert caught.value.code == "no_voltage"
+
+
+def test_weights_that_leave_nothing_are_an_error() -> None:
+    record = make_record(pulses())
+    code = find_windows(record, 5.0).code
+    late = FitObjective(ohmic=0.0, kinetic=0.0, diffusion=0.0, capacity=1.0)
+    with pytest.raises(JobError, match="the fitted samples are in the windows ohmic, with weight 0") as caught:
+        sample_weights(record, code == 0, late, 5.0)
+    assert caught.value.code == "no_weight"
 
 
 def test_weights_count_windows_types_and_time() -> None:
