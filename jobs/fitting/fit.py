@@ -32,6 +32,7 @@ from .inputs import fitted_overrides
 from .objective import Objective, Residuals, make_objective
 from .search import Journal, Search
 from .starts import LEAST_UNIT, MOST_UNIT, first_point, from_scaled, start_from_fit, start_from_smaller, to_scaled
+from .uncertain_state import with_added_state
 from .uncertainty import (
     NO_EFFECT_MV,
     STRONG_CORRELATION,
@@ -92,7 +93,7 @@ def run_start(
     point, message = _search_within_range(search, first, inside)
     values = from_scaled(parameters, point)
     return StartResult(
-        settings=settings,
+        settings=with_added_state(settings, in_units),
         start=start,
         seed=settings.seed,
         first_values=tuple(float(v) for v in from_scaled(parameters, first)),
@@ -173,6 +174,7 @@ def combine_starts(
         raise JobError("none of the starts ended with a result; their logs say why", "no_start")
     objective = make_objective(samples, settings, measured_celsius)
     in_units = objective.settings
+    settings = with_added_state(settings, in_units)
     best = find_best_start(starts, Search(objective, in_units))
     values = np.array(best.values)
     objective, _ = objective.refine_outputs(values)
