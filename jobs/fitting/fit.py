@@ -29,6 +29,7 @@ from ..simulation.replay import Conditions
 from .agreement import Agreement, find_best_start
 from .early_stop import EarlyStopping, Rivals
 from .inputs import fitted_overrides
+from .noise_model import Series
 from .objective import Objective, Residuals, make_objective
 from .search import Journal, Search
 from .starts import LEAST_UNIT, MOST_UNIT, first_point, from_scaled, start_from_fit, start_from_smaller, to_scaled
@@ -36,6 +37,8 @@ from .uncertain_state import with_added_state
 from .uncertainty import (
     NO_EFFECT_MV,
     STRONG_CORRELATION,
+    Optimum,
+    Priors,
     Uncertainty,
     describe_certainty,
     estimate_uncertainty,
@@ -268,10 +271,21 @@ def estimate_errors(objective: Objective, search: Search, unit: Floats, residual
         unit: the point, from 0 to 1, shape (parameters,).
         residuals: at this point, with slopes.
     """
-    free = (unit > AT_BOUND) & (unit < 1.0 - AT_BOUND)
-    _, prior_slopes = search.prior_residuals(unit)
-    return estimate_uncertainty(
-        residuals.error_mv, residuals.slopes_mv, objective.weights, free, prior_slopes, search.prior_mv
+    optimum = describe_optimum(objective, search, unit, residuals)
+    return estimate_uncertainty(optimum, objective.settings.objective)
+
+
+def describe_optimum(objective: Objective, search: Search, unit: Floats, residuals: Residuals) -> Optimum:
+    """Collect what the errors are estimated from; the arguments are those of :func:`estimate_errors`."""
+    times = [part.record.time_second[part.used] for part in objective.parts if part.used.any()]
+    begins = np.cumsum([0, *(len(time) for time in times[:-1])])
+    return Optimum(
+        error_mv=residuals.error_mv,
+        slopes_mv=residuals.slopes_mv,
+        weights=objective.weights,
+        series=Series(np.concatenate(times), begins),
+        free=(unit > AT_BOUND) & (unit < 1.0 - AT_BOUND),
+        priors=Priors(*search.prior_residuals(unit), search.prior_mv),
     )
 
 

@@ -19,6 +19,7 @@ from ...data.fit_settings import FitObjective, FitSettings
 from ...data.results.fitting import FitResult, ProfileEnd, ProfilePoint, ProfileResult
 from .fit import estimate_errors
 from .objective import make_objective
+from .robust_loss import robust_cost
 from .search import Exhausted, Journal, Search
 from .starts import from_scaled, to_scaled
 
@@ -215,30 +216,6 @@ class _Refit:
             gtol=None,  # pyright: ignore[reportArgumentType] - SciPy takes None for: not used
         )
         return all_parameters(solution.x)
-
-
-def robust_cost(residuals: Floats, objective: FitObjective) -> float:
-    """Compute the cost of weighted residuals.
-
-    Args:
-        residuals: mV, shape (n,).
-        objective: its loss function, as SciPy defines it, and the residual in mV at which that sets in.
-
-    Returns:
-        Half the sum of squares in mV2, or of the losses.
-    """
-    if objective.loss == "linear":
-        return 0.5 * float(residuals @ residuals)
-    square = (residuals / objective.loss_mv) ** 2
-    if objective.loss == "soft_l1":
-        loss = 2.0 * (np.sqrt(1.0 + square) - 1.0)
-    elif objective.loss == "huber":
-        loss = np.where(square <= 1.0, square, 2.0 * np.sqrt(square) - 1.0)
-    elif objective.loss == "cauchy":
-        loss = np.log1p(square)
-    else:
-        loss = np.arctan(square)
-    return 0.5 * objective.loss_mv**2 * float(np.sum(loss))
 
 
 def _crossing_value(settings: FitSettings, place: int, side: ProfileSide) -> float | None:

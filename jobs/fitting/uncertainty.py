@@ -1,19 +1,22 @@
 """How reliable fitted parameters are: standard errors, correlations and words, from the Jacobian at the optimum.
 
-Linearised least squares (Bard, Nonlinear Parameter Estimation, 1974). The residuals of a battery model are not white
-noise, but correlated over many samples. They count as fewer samples, by their autocorrelation time (Sokal 1997).
+Linearised least squares (Bard, Nonlinear Parameter Estimation, 1974), or the estimate with a robust loss (Huber 1964).
+The residuals of a battery model are not white noise, but correlated over many samples. The covariance of the parameters
+is the sandwich (White 1980) of the Jacobian and the noise model that the residuals agree with.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 from scipy.stats import t as student
 
 from ...data.arrays import Floats, Mask
-from ...data.fit_settings import FitParameter
+from ...data.fit_settings import FitObjective, FitParameter
+from .noise_model import NoiseModel, Series, estimate_noise, mixture_error
+from .robust_loss import pull
 
 NO_EFFECT_MV: Final = 1e-3
 """RMS effect in mV, from the lower to the upper bound, below which the voltage is insensitive to a parameter."""
@@ -24,8 +27,12 @@ BLIND: Final = 1e-6
 BLIND_SHARE: Final = 0.1
 """Share of a parameter in an undetermined combination above which it counts as undetermined itself."""
 
-WINDOW: Final = 5.0
-"""Lag, in autocorrelation times, at which the sum of the autocorrelation ends (Sokal)."""
+LEAST_CURVATURE: Final = 0.05
+"""Least curvature of the cost with a robust loss, as a share of that without. A loss that ignores large residuals can
+leave none in some direction. Chosen, not measured."""
+
+SYSTEMATIC_MV: Final = 0.1
+"""Size of correlated residuals in mV up to which they may be the solver's own error."""
 
 LARGEST_EXPONENT: Final = 500.0
 """Half-width of an interval on a logarithmic scale above which it is infinite: e^500 is near the largest float."""
@@ -45,13 +52,18 @@ class Uncertainty:
     """Errors of fitted parameters on their scaled bounds (0 to 1).
 
     Args:
-        standard_error: shape (parameters,); infinite = not determined by the record, NaN = at a bound.
+        standard_error: shape (parameters,); infinite = not determined by the record, NaN = at a bound. It is larger where
+            few independent samples say how large the errors of the voltage are.
         correlation: shape (parameters, parameters); NaN = not defined.
         condition_number: of the Jacobian, with columns scaled to length 1.
-        correlation_samples: samples over which the residuals are correlated, >= 1.
+        correlation_samples: number of samples that count as one, >= 1.
         quantile: half-width of the 95 % interval in standard errors.
         variance_mv2: shape (parameters,), the parameter's variance divided by its variance under uncorrelated
             residuals of 1 mV: the scale of a rise of the cost.
+        correlation_second: correlation time of the residuals in s; 0 = they are white noise.
+        model_error_mv: standard deviation of the correlated part of the residuals; 0 = they are white noise.
+        residual_systematic: whether the correlated part is certain, and larger than the solver's own error: the model
+            differs from the cell, and a parameter may be further off than its interval says.
     """
 
     standard_error: Floats
@@ -60,82 +72,170 @@ class Uncertainty:
     correlation_samples: float
     quantile: float
     variance_mv2: Floats
+    correlation_second: float = 0.0
+    model_error_mv: float = 0.0
+    residual_systematic: bool = False
 
 
-def estimate_uncertainty(
-    error_mv: Floats,
-    slopes_mv: Floats,
-    weights: Floats,
-    free: Mask,
-    prior_slopes_mv: Floats,
-    prior_mv: float,
-) -> Uncertainty:
-    """Estimate standard errors and correlations at an optimum.
+@dataclass(frozen=True, slots=True, eq=False)
+class Priors:
+    """The residuals that the priors add.
+
+    Args:
+        residuals_mv: shape (priors,).
+        slopes_mv: by each scaled parameter, shape (priors, parameters).
+        deviation_mv: the residual of a prior that is one standard deviation off.
+    """
+
+    residuals_mv: Floats
+    slopes_mv: Floats
+    deviation_mv: float
+
+    @property
+    def errors_mv(self) -> Floats:
+        """How far each prior may be off, shape (priors,): a prior that the record contradicts is off by that much."""
+        return np.maximum(np.abs(self.residuals_mv), self.deviation_mv)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Optimum:
+    """The end of a fit.
 
     Args:
         error_mv: residuals, shape (samples,).
         slopes_mv: by each scaled parameter, shape (samples, parameters).
         weights: of the residuals, shape (samples,).
+        series: their times.
         free: parameters that are not at a bound, shape (parameters,); the others are taken as known.
-        prior_slopes_mv: of the residuals that the priors add, shape (priors, parameters).
-        prior_mv: standard deviation of these residuals.
     """
-    count, parameters = slopes_mv.shape
-    standard_error = np.full(parameters, np.nan)
-    correlation = np.full((parameters, parameters), np.nan)
-    correlated = correlation_samples(error_mv)
-    degrees_of_freedom = max(count / correlated - free.sum(), 1.0)
-    quantile = float(student.ppf(0.975, degrees_of_freedom))
-    variance = float(error_mv @ error_mv) / max(count - free.sum(), 1) * correlated
-    variance_mv2 = np.full(parameters, variance)
-    if not free.any():
-        return Uncertainty(standard_error, correlation, 1.0, correlated, quantile, variance_mv2)
-    slopes = slopes_mv[:, free]
-    jacobian = np.vstack([np.sqrt(weights)[:, np.newaxis] * slopes, prior_slopes_mv[:, free]])
-    length = np.linalg.norm(jacobian, axis=0)
-    length[length == 0.0] = 1.0
-    _, singular, basis = np.linalg.svd(jacobian / length, full_matrices=False)
-    determined = singular > BLIND * singular[0]
-    inverse = (basis[determined].T / singular[determined] ** 2) @ basis[determined]
-    scatter = weights[:, np.newaxis] * slopes / length
-    prior = prior_mv * prior_slopes_mv[:, free] / length
-    covariance = inverse @ (variance * scatter.T @ scatter + prior.T @ prior) @ inverse
-    error = np.sqrt(np.maximum(np.diag(covariance), 0.0))
-    blind = np.abs(basis[~determined]).max(axis=0, initial=0.0) > BLIND_SHARE
-    standard_error[free] = np.where(blind, np.inf, error / length)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        correlation[np.ix_(free, free)] = covariance / np.outer(error, error)
-    smallest = singular[-1]
-    condition = float(singular[0] / smallest) if smallest > 0.0 else np.inf
-    unit_variance = np.diag(inverse)
-    ratio = error**2 / np.maximum(unit_variance, np.finfo(float).tiny)
-    variance_mv2[free] = np.where(blind | (unit_variance <= 0.0), variance, ratio)
-    return Uncertainty(standard_error, correlation, condition, correlated, quantile, variance_mv2)
+
+    error_mv: Floats
+    slopes_mv: Floats
+    weights: Floats
+    series: Series
+    free: Mask
+    priors: Priors
+
+    def without_weightless(self) -> Optimum:
+        """Return the optimum with the samples that have a weight."""
+        chosen = self.weights > 0.0
+        if chosen.all():
+            return self
+        return replace(
+            self,
+            error_mv=self.error_mv[chosen],
+            slopes_mv=self.slopes_mv[chosen],
+            weights=self.weights[chosen],
+            series=self.series.select(chosen),
+        )
 
 
-def correlation_samples(error_mv: Floats) -> float:
-    """Estimate the integrated autocorrelation time of residuals.
-
-    The sum over lags ends where the lag is five times the time so far, a compromise of bias and scatter (Sokal 1997).
+@dataclass(frozen=True, slots=True, eq=False)
+class _Linear:
+    """The fit's equations near the optimum, in the free parameters.
 
     Args:
-        error_mv: shape (samples,).
-
-    Returns:
-        Samples, from 1 (white noise) to half of the number of samples.
+        length: of the columns of the Jacobian, shape (free,).
+        singular: singular values of the Jacobian with columns of length 1, decreasing.
+        basis: its right singular vectors, shape (combinations, free).
+        left: its left singular vectors, shape (samples + priors, determined combinations).
+        inverse: of the cost's second derivative, in the parameters times their length, shape (free, free).
+        bread: what turns the pull of residuals along ``left`` into parameters times their length, shape (free,
+            determined combinations).
     """
-    count = len(error_mv)
-    deviation = error_mv - error_mv.mean()
-    if count < 8 or not deviation.any():
-        return 1.0
-    spectrum = np.abs(np.fft.rfft(deviation, 2 * count)) ** 2
-    correlation = np.fft.irfft(spectrum)[:count]
-    times = 2.0 * np.cumsum(correlation / correlation[0]) - 1.0
-    long_enough = np.arange(count) >= WINDOW * times
-    end = count - 1
-    if long_enough.any():
-        end = int(np.argmax(long_enough))
-    return float(np.clip(times[end], 1.0, count / 2.0))
+
+    length: Floats
+    singular: Floats
+    basis: Floats
+    left: Floats
+    inverse: Floats
+    bread: Floats
+
+    @property
+    def blind(self) -> Mask:
+        """Parameters that the record does not determine, shape (free,)."""
+        undetermined = self.basis[self.left.shape[1] :]
+        blind: Mask = np.abs(undetermined).max(axis=0, initial=0.0) > BLIND_SHARE
+        return blind
+
+    @property
+    def condition_number(self) -> float:
+        smallest = self.singular[-1]
+        return float(self.singular[0] / smallest) if smallest > 0.0 else np.inf
+
+
+def estimate_uncertainty(optimum: Optimum, objective: FitObjective) -> Uncertainty:
+    """Estimate standard errors and correlations at an optimum.
+
+    Args:
+        objective: its loss function.
+    """
+    optimum = optimum.without_weightless()
+    root = np.sqrt(optimum.weights)
+    pulls, curvatures = pull(np.concatenate([root * optimum.error_mv, optimum.priors.residuals_mv]), objective)
+    count = len(root)
+    linear = _linearise(optimum, curvatures)
+    # With a robust loss, the pull of a residual takes its place: an outlier counts as little as it does in the fit.
+    noise = estimate_noise(pulls[:count] / root, linear.left[:count] / root[:, np.newaxis], optimum.series)
+    scatter = noise.scatter(root[:, np.newaxis] * linear.left[:count])
+    prior = optimum.priors.errors_mv[:, np.newaxis] * linear.left[count:]
+    covariances = linear.bread @ (scatter + prior.T @ prior) @ linear.bread.T
+    return _describe(linear, noise, covariances, optimum.free)
+
+
+def _linearise(optimum: Optimum, curvatures: Floats) -> _Linear:
+    """Linearise the fit in its free parameters.
+
+    Args:
+        curvatures: second derivative of each residual's cost, those of the priors last, shape (samples + priors,).
+    """
+    weighted = np.sqrt(optimum.weights)[:, np.newaxis] * optimum.slopes_mv
+    jacobian = np.vstack([weighted, optimum.priors.slopes_mv])[:, optimum.free]
+    length = np.linalg.norm(jacobian, axis=0)
+    length[length == 0.0] = 1.0
+    left, singular, basis = np.linalg.svd(jacobian / length, full_matrices=False)
+    determined = singular > BLIND * singular.max(initial=0.0)
+    left = left[:, determined]
+    size, directions = np.linalg.eigh((left * curvatures[:, np.newaxis]).T @ left)
+    size = np.maximum(size, LEAST_CURVATURE)
+    outwards = basis[determined].T / singular[determined]
+    bread = outwards @ (directions / size) @ directions.T
+    return _Linear(length, singular, basis, left, bread @ outwards.T, bread)
+
+
+def _describe(linear: _Linear, noise: NoiseModel, covariances: Floats, free: Mask) -> Uncertainty:
+    """Put the errors of the free parameters among all.
+
+    Args:
+        covariances: of the free parameters times their length, by each noise model, shape (points, free, free).
+    """
+    parameters = len(free)
+    standard_error = np.full(parameters, np.nan)
+    correlation = np.full((parameters, parameters), np.nan)
+    covariance = np.einsum("k,kij->ij", noise.likelihood, covariances)
+    spread = np.sqrt(np.maximum(np.diag(covariance), 0.0))
+    variances = np.einsum("kii->ik", covariances)
+    error = np.array([mixture_error(one, noise.likelihood) for one in variances])
+    standard_error[free] = np.where(linear.blind, np.inf, error / linear.length)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        correlation[np.ix_(free, free)] = covariance / np.outer(spread, spread)
+    typical = float(noise.likelihood @ (noise.white_mv2 + noise.correlated_mv2)) * noise.correlation_samples()
+    variance_mv2 = np.full(parameters, typical)
+    unit_variance = np.diag(linear.inverse)
+    ratio = error**2 / np.maximum(unit_variance, np.finfo(float).tiny)
+    variance_mv2[free] = np.where(linear.blind | (unit_variance <= 0.0), typical, ratio)
+    model_error = noise.correlated_mv if noise.is_correlated else 0.0
+    return Uncertainty(
+        standard_error=standard_error,
+        correlation=correlation,
+        condition_number=linear.condition_number if free.any() else 1.0,
+        correlation_samples=noise.correlation_samples(),
+        quantile=float(student.ppf(0.975, noise.degrees_of_freedom)),
+        variance_mv2=variance_mv2,
+        correlation_second=noise.correlation_second if noise.is_correlated else 0.0,
+        model_error_mv=model_error,
+        residual_systematic=model_error > SYSTEMATIC_MV,
+    )
 
 
 def interval(

@@ -27,7 +27,6 @@ from kilocell.data.settings import ModelSettings, Override, ParameterSetSettings
 from kilocell.jobs.fitting.fit import combine_starts, run_start
 from kilocell.jobs.fitting.objective import make_objective
 from kilocell.jobs.fitting.starts import from_scaled, to_scaled
-from kilocell.jobs.fitting.uncertainty import correlation_samples
 from kilocell.jobs.fitting.weights import sample_weights
 from kilocell.jobs.parameters.sets import parameter_names
 from kilocell.jobs.record.record import make_record
@@ -189,13 +188,3 @@ def test_weights_count_windows_types_and_time() -> None:
     )
     by_time = sample_weights(dense, used, FitObjective(equal_time=True), 5.0)
     assert by_time[2] == pytest.approx(by_time[-5] / 10.0)
-
-
-def test_errors_that_move_together_count_as_fewer_samples() -> None:
-    rng = np.random.default_rng(1)
-    white = rng.standard_normal(20_000)
-    assert correlation_samples(white) == pytest.approx(1.0, abs=0.15)
-    slow = np.zeros(20_000)
-    for k in range(1, len(slow)):
-        slow[k] = 0.9 * slow[k - 1] + white[k]
-    assert correlation_samples(slow) == pytest.approx(19.0, rel=0.25)

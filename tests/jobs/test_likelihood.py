@@ -19,9 +19,9 @@ from kilocell.jobs.fitting.profile_likelihood import (
     MOST_STEPS,
     ProfileStep,
     compute_profile,
-    robust_cost,
     step_to_level,
 )
+from kilocell.jobs.fitting.robust_loss import robust_cost
 from kilocell.jobs.simulation.simulate import simulate
 from records import pulses
 from scipy.optimize import least_squares
