@@ -29,7 +29,6 @@ from ..simulation.replay import Conditions
 from .agreement import Agreement, find_best_start
 from .early_stop import EarlyStopping, Rivals
 from .inputs import fitted_overrides
-from .noise_model import Series
 from .objective import Objective, Residuals, make_objective
 from .search import Journal, Search
 from .starts import LEAST_UNIT, MOST_UNIT, first_point, from_scaled, start_from_fit, start_from_smaller, to_scaled
@@ -189,7 +188,8 @@ def combine_starts(
     errors = estimate_errors(objective, search, unit, residuals)
     fitted = tuple(_fitted_parameter(in_units, place, best.values, defaults, errors) for place in range(len(values)))
     done = [s for s in starts if s.is_done]
-    agreeing = Agreement(search, best, unit, residuals).find_agreeing(starts)
+    scale = search.cost_scale(residuals).common_mv2
+    agreeing = Agreement(search, best, unit, residuals, scale).find_agreeing(starts)
     stopped = sum(bool(s.stopped) for s in starts)
     validation_before, validation_after = _validation(samples, in_units, defaults, values, measured_celsius)
     overrides = fitted_overrides(in_units, values)
@@ -277,13 +277,11 @@ def estimate_errors(objective: Objective, search: Search, unit: Floats, residual
 
 def describe_optimum(objective: Objective, search: Search, unit: Floats, residuals: Residuals) -> Optimum:
     """Collect what the errors are estimated from; the arguments are those of :func:`estimate_errors`."""
-    times = [part.record.time_second[part.used] for part in objective.parts if part.used.any()]
-    begins = np.cumsum([0, *(len(time) for time in times[:-1])])
     return Optimum(
         error_mv=residuals.error_mv,
         slopes_mv=residuals.slopes_mv,
         weights=objective.weights,
-        series=Series(np.concatenate(times), begins),
+        series=objective.series,
         free=(unit > AT_BOUND) & (unit < 1.0 - AT_BOUND),
         priors=Priors(*search.prior_residuals(unit), search.prior_mv),
     )

@@ -31,6 +31,7 @@ from ..simulation.settled_state import settle_start
 from ..simulation.stretches import compared_samples, join_records
 from .choose_attempt import choose_attempt
 from .inputs import FitInputs, make_fit_inputs, resolve_base
+from .noise_model import Series
 from .range_penalty import (
     LARGE_ERROR_MV,
     NO_PENALTY,
@@ -257,6 +258,13 @@ class Objective:
         count = len(self.weights)
         outside = RangeRows(all_error_mv[count:], all_slopes_mv[count:])
         return Residuals(all_error_mv[:count], all_slopes_mv[:count], reason, outside)
+
+    @property
+    def series(self) -> Series:
+        """The times of the used samples."""
+        times = [part.record.time_second[part.used] for part in self.parts if part.used.any()]
+        begins = np.cumsum([0, *(len(time) for time in times[:-1])])
+        return Series(np.concatenate(times), begins)
 
     @property
     def inputs(self) -> FitInputs:
