@@ -23,8 +23,8 @@ MOST_COST_SHARE: Final = 0.1
 residuals that are correlated over a tenth of the record, twice the cost would be inside. Chosen, not measured."""
 
 SOLVER_ERROR_MV: Final = 0.02
-"""RMSE between two solutions at the same values with other outputs (``objective.TOLERANCE_FACTOR``): no start can be
-nearer to another."""
+"""RMSE between two solutions at the same values with other outputs (``choose_attempt.TOLERANCE_FACTOR``): starts cannot
+agree better."""
 
 
 def common_costs(starts: Sequence[StartResult], scale_mv2: float) -> Floats:
@@ -59,7 +59,7 @@ def find_best_start(starts: Sequence[StartResult], search: Search) -> StartResul
         return lowest
     fewest = min(starts, key=lambda start: (start.data_cost, start.start))
     unit = to_scaled(search.settings.parameters, np.array(fewest.values))
-    costs = common_costs(starts, search.scale_mv2(search.residuals(unit, slopes=False)))
+    costs = common_costs(starts, search.cost_scale(search.residuals(unit)).common_mv2)
     return min(zip(costs, starts, strict=True), key=lambda pair: (pair[0], pair[1].start))[1]
 
 
@@ -72,18 +72,19 @@ class Agreement:
         best: the best start.
         unit: its values from 0 to 1, shape (parameters,).
         residuals: there, with slopes.
+        scale_mv2: cost that is worth 1 in half the chi-square of the data.
     """
 
     search: Search
     best: StartResult
     unit: Floats
     residuals: Residuals
+    scale_mv2: float
 
     @property
     def most_mv2(self) -> float:
         """Largest difference of the cost in mV2."""
-        scale = self.search.scale_mv2(self.residuals)
-        resolved = 0.5 * scale * float(chi2.ppf(AGREEING_PROBABILITY, len(self.unit)))
+        resolved = 0.5 * self.scale_mv2 * float(chi2.ppf(AGREEING_PROBABILITY, len(self.unit)))
         share = MOST_COST_SHARE * self.search.data_cost(self.residuals)
         return max(min(resolved, share), 0.5 * len(self.residuals.error_mv) * SOLVER_ERROR_MV**2)
 
@@ -99,7 +100,7 @@ class Agreement:
         if any(start.data_cost is None for start in (*done, self.best)):
             higher = np.array([start.ranked_by - self.best.ranked_by for start in done])
         else:
-            costs = common_costs([self.best, *done], self.search.scale_mv2(self.residuals))
+            costs = common_costs([self.best, *done], self.scale_mv2)
             higher = costs[1:] - costs[0]
         most = self.most_mv2
         return [

@@ -2,64 +2,64 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from ...data.arrays import Floats
 from .loss import RowLoss
+from .noise_model import Series, estimate_noise
 
-WINDOW: Final = 5.0
-"""Lag, in autocorrelation times, at which the sum of the autocorrelation ends (Sokal)."""
+BLIND: Final = 1e-6
+"""Share of the largest singular value below which the record does not determine a combination of parameters."""
 
 
-def cost_scale_mv2(loss: RowLoss, rows: Floats, weights: Floats, voltage_rows: int) -> float:
-    """Estimate by how much the cost must differ for a difference of 1 in half the chi-square of the data.
+@dataclass(frozen=True, slots=True, eq=False)
+class CostScale:
+    """Rise of the cost that is worth 1 in half the chi-square of the data.
 
-    A residual of variance v that is correlated over n samples tells as much as one sample of n. So the scale of squares
-    with equal weights is v n; with weights and a robust loss it is that of the estimate (Huber 1964): the variance of
-    the pull at a parameter over the curvature of the cost. Samples of weight 0 do not count.
+    Args:
+        common_mv2: on average over the combinations of parameters that the record determines.
+        parameter_mv2: along each parameter, while the others follow, shape (parameters,).
+    """
+
+    common_mv2: float
+    parameter_mv2: Floats
+
+
+def estimate_cost_scale(loss: RowLoss, rows: Floats, slopes: Floats, weights: Floats, series: Series) -> CostScale:
+    """Estimate what a rise of the cost means, by the noise model of the residuals.
+
+    Residuals of variance v that are correlated over n samples tell as much as one of n samples; and what n is depends
+    on how the parameters move the voltage. So the scale is the variance of the pull of the residuals along a
+    combination of parameters, over the curvature of the cost there (Huber 1964). Samples of weight 0 do not count.
 
     Args:
         loss: of the rows.
-        rows: weighted residuals in mV of what is measured, shape (rows,).
-        weights: of these residuals, shape (rows,), 1 on average.
-        voltage_rows: number of rows that are voltages in the order of time; they come first.
-
-    Returns:
-        mV2; 0 = nothing is left of the residuals, or none counts.
+        rows: weighted residuals of the voltage in mV, shape (samples,).
+        slopes: by each scaled parameter, with the same weights, shape (samples, parameters).
+        weights: of the residuals, shape (samples,), 1 on average.
+        series: times of the samples.
     """
-    pull, curvature = RowLoss(loss.objective, len(rows)).pull(rows)
     counts = weights > 0.0
-    total = float(weights[counts] @ curvature[counts])
-    if not counts.any() or total <= 0.0:
-        return 0.0
-    voltages = counts[:voltage_rows]
-    errors = pull[:voltage_rows][voltages] / np.sqrt(weights[:voltage_rows][voltages])
-    correlated = correlation_samples(errors) if len(errors) else 1.0
-    return correlated * float(weights[counts] @ pull[counts] ** 2) / total
-
-
-def correlation_samples(error_mv: Floats) -> float:
-    """Estimate the integrated autocorrelation time of residuals.
-
-    The sum over lags ends where the lag is five times the time so far, a compromise of bias and scatter (Sokal 1997).
-
-    Args:
-        error_mv: shape (samples,).
-
-    Returns:
-        Samples, from 1 (white noise) to half of the number of samples.
-    """
-    count = len(error_mv)
-    deviation = error_mv - error_mv.mean()
-    if count < 8 or not deviation.any():
-        return 1.0
-    spectrum = np.abs(np.fft.rfft(deviation, 2 * count)) ** 2
-    correlation = np.fft.irfft(spectrum)[:count]
-    times = 2.0 * np.cumsum(correlation / correlation[0]) - 1.0
-    long_enough = np.arange(count) >= WINDOW * times
-    end = count - 1
-    if long_enough.any():
-        end = int(np.argmax(long_enough))
-    return float(np.clip(times[end], 1.0, count / 2.0))
+    parameters = slopes.shape[1]
+    if not counts.any() or not rows[counts].any():
+        return CostScale(0.0, np.zeros(parameters))
+    root = np.sqrt(weights[counts])
+    pull, curvature = RowLoss(loss.objective, len(root)).pull(rows[counts])
+    left, singular, right = np.linalg.svd(slopes[counts], full_matrices=False)
+    determined = singular > BLIND * singular.max(initial=0.0)
+    left = left[:, determined]
+    noise = estimate_noise(pull / root, left / root[:, np.newaxis], series.select(counts))
+    if not left.shape[1]:
+        variance = float(noise.likelihood @ (noise.white_mv2 + noise.correlated_mv2)) * noise.correlation_samples()
+        return CostScale(variance, np.full(parameters, variance))
+    scatter = np.einsum("k,kij->ij", noise.likelihood, noise.scatter(root[:, np.newaxis] * left))
+    bend = left.T @ (curvature[:, np.newaxis] * left)
+    common = float(np.trace(scatter) / np.trace(bend))
+    along = right[determined] / singular[determined, np.newaxis]  # one column a parameter
+    variances = np.einsum("ip,ij,jp->p", along, scatter, along)
+    bends = np.einsum("ip,ij,jp->p", along, bend, along)
+    by_parameter = np.where(bends > 0.0, variances / np.where(bends > 0.0, bends, 1.0), common)
+    return CostScale(common, by_parameter)

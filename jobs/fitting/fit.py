@@ -26,11 +26,11 @@ from ..simulation.replay import Conditions
 from .agreement import Agreement, find_best_start
 from .early_stop import EarlyStopping, Rivals
 from .inputs import fitted_overrides
-from .noise_model import Series
 from .objective import Objective, Residuals, make_objective
 from .refused import require_used
 from .search import Journal, Search
 from .starts import LEAST_UNIT, MOST_UNIT, first_point, from_scaled, start_from_fit, start_from_smaller, to_scaled
+from .uncertain_state import with_added_state
 from .uncertainty import (
     NO_EFFECT_MV,
     Optimum,
@@ -103,7 +103,7 @@ def run_start(
     point, message = _search_within_range(search, first, inside)
     values = from_scaled(parameters, point)
     return StartResult(
-        settings=settings,
+        settings=with_added_state(settings, in_units),
         start=start,
         seed=settings.seed,
         first_values=tuple(float(v) for v in from_scaled(parameters, first)),
@@ -184,6 +184,7 @@ def combine_starts(
         raise JobError("none of the starts ended with a result; their logs say why", "no_start")
     objective = make_objective(samples, settings, measured_celsius)
     in_units = objective.settings
+    settings = with_added_state(settings, in_units)
     best = find_best_start(starts, Search(objective, in_units))
     values = np.array(best.values)
     objective, _ = objective.refine_outputs(values)
@@ -199,7 +200,8 @@ def combine_starts(
         _fitted_parameter(in_units, place, best.values, defaults, errors, model) for place in range(len(values))
     )
     done = [s for s in starts if s.is_done]
-    agreeing = Agreement(search, best, unit, residuals).find_agreeing(starts)
+    scale = search.cost_scale(residuals).common_mv2
+    agreeing = Agreement(search, best, unit, residuals, scale).find_agreeing(starts)
     stopped = sum(bool(s.stopped) for s in starts)
     validation_before, validation_after = _validation(samples, in_units, defaults, values, measured_celsius)
     overrides = fitted_overrides(in_units, values)
@@ -282,13 +284,11 @@ def estimate_errors(objective: Objective, search: Search, unit: Floats, residual
 
 def describe_optimum(objective: Objective, search: Search, unit: Floats, residuals: Residuals) -> Optimum:
     """Collect what the errors are estimated from; the arguments are those of :func:`estimate_errors`."""
-    times = [part.record.time_second[part.used] for part in objective.parts if part.used.any()]
-    begins = np.cumsum([0, *(len(time) for time in times[:-1])])
     return Optimum(
         error_mv=residuals.error_mv,
         slopes_mv=residuals.slopes_mv,
         weights=objective.weights,
-        series=Series(np.concatenate(times), begins),
+        series=objective.series,
         free=(unit > AT_BOUND) & (unit < 1.0 - AT_BOUND),
         priors=Priors(*search.prior_residuals(unit), search.prior_mv),
     )

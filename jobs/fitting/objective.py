@@ -13,28 +13,25 @@ from ...data.columns import STEP_TYPES
 from ...data.errors import JobError
 from ...data.fit_settings import FitSettings
 from ...data.step_selection import StepSelection
-from ..current_profile.compress import CurrentProfile, compress_record
+from ..current_profile.compress import CurrentProfile
 from ..models.set_checks import refuse_several_cells
 from ..record.noise import estimate_step_noise
 from ..record.record import Record, make_record
 from ..record.usable_current import require_current
 from ..simulation.attempts import (
     ATTEMPTS,
-    FINER_FACTORS,
-    MOST_SAMPLES,
-    RETRIED_CODES,
-    SHIFT_LIMIT_MV,
     Attempt,
     ReplayProblem,
     check_charge,
     compress_within_charge_limit,
-    estimate_problem_error,
     solve_attempt,
 )
 from ..simulation.replay import Replayed, check_range
 from ..simulation.settled_state import settle_start
 from ..simulation.stretches import compared_samples, join_records
+from .choose_attempt import choose_attempt
 from .inputs import FitInputs, make_fit_inputs, resolve_base
+from .noise_model import Series
 from .range_penalty import (
     LARGE_ERROR_MV,
     NO_PENALTY,
@@ -46,6 +43,7 @@ from .range_penalty import (
 )
 from .starts import from_scaled, to_scaled
 from .stretches import FitStretch, choose_fit_stretches
+from .uncertain_state import fit_uncertain_state
 from .weights import sample_weights
 
 NO_SOLUTION_MV: Final = 20.0 * LARGE_ERROR_MV
@@ -53,13 +51,6 @@ NO_SOLUTION_MV: Final = 20.0 * LARGE_ERROR_MV
 
 DIFFERENCE_STEP: Final = 2e-3
 """Step on the scaled bounds, for slopes that are taken from differences of two simulations."""
-
-TOLERANCE_FACTOR: Final = 0.5
-"""Factor of the solver's tolerances in a fit: a tenth more time reduces an error of 0.2 mV, which shifts fitted values,
-to 0.02 mV."""
-
-DIFFERENCE_TOLERANCE_FACTOR: Final = 0.1
-"""The same where slopes are differences: the solver's own errors must stay below these."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -231,50 +222,7 @@ def make_objective_part(
     profile = compress_within_charge_limit(solved, capacity_ah)
     inputs = make_fit_inputs(settings, stretch, measured_celsius)
     part = ObjectivePart(stretch.stretch.name, solved, used, profile, inputs, ATTEMPTS[0])
-    return _choose_attempt(part)
-
-
-def _choose_attempt(part: ObjectivePart) -> ObjectivePart:
-    """Choose the first way in which the parameter set's own values solve; the whole fit keeps to it.
-
-    The fit also keeps to the outputs that were close enough there, until it refines them.
-    """
-    problem = part.make_problem(part.inputs.default_values(), refine=True)
-    for attempt in ATTEMPTS:
-        try:
-            replayed = solve_attempt(attempt, problem)
-            check_charge(problem, replayed)
-        except JobError as error:
-            if error.code not in RETRIED_CODES:
-                break
-            continue
-        profile, replayed = _knots_within_limit(problem, attempt, replayed)
-        return replace(part, profile=profile, attempt=_tighten(attempt, part.inputs), outputs=replayed.outputs)
-    return replace(part, attempt=_tighten(ATTEMPTS[0], part.inputs))
-
-
-def _knots_within_limit(
-    problem: ReplayProblem, attempt: Attempt, replayed: Replayed
-) -> tuple[CurrentProfile, Replayed]:
-    """Return a profile whose knots shift the voltage by no more than a simulation allows, and its replay."""
-    for factor in FINER_FACTORS:
-        if estimate_problem_error(problem, replayed).shift_mv <= SHIFT_LIMIT_MV:
-            break
-        if np.isinf(factor) and len(problem.record.time_second) > MOST_SAMPLES:
-            break
-        finer = replace(problem, profile=compress_record(problem.record, problem.conditions.capacity_ah, factor))
-        try:
-            solved = solve_attempt(attempt, finer)
-            check_charge(finer, solved)
-        except JobError:
-            break  # the knots before count
-        problem, replayed = finer, solved
-    return problem.profile, replayed
-
-
-def _tighten(attempt: Attempt, inputs: FitInputs) -> Attempt:
-    factor = DIFFERENCE_TOLERANCE_FACTOR if inputs.mesh_places else TOLERANCE_FACTOR
-    return replace(attempt, tighter=factor * attempt.tighter)
+    return choose_attempt(part)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -310,6 +258,13 @@ class Objective:
         count = len(self.weights)
         outside = RangeRows(all_error_mv[count:], all_slopes_mv[count:])
         return Residuals(all_error_mv[:count], all_slopes_mv[:count], reason, outside)
+
+    @property
+    def series(self) -> Series:
+        """The times of the used samples."""
+        times = [part.record.time_second[part.used] for part in self.parts if part.used.any()]
+        begins = np.cumsum([0, *(len(time) for time in times[:-1])])
+        return Series(np.concatenate(times), begins)
 
     @property
     def inputs(self) -> FitInputs:
@@ -411,6 +366,11 @@ def make_objective(
     capacity = case.capacity_ah
     chosen = choose_fit_stretches(cell_record, settings, cycles, capacity, select)
     stretches = tuple(replace(one, start=settle_start(one.start, cell_record, case)) for one in chosen)
+    if cycles == settings.cycles and select == settings.select:
+        extended = fit_uncertain_state(settings, stretches, case)
+        if extended is not settings:
+            settings = extended
+            stretches = choose_fit_stretches(cell_record, settings, cycles, capacity, select)
     record = join_records(cell_record, [one.stretch for one in stretches])
     require_current(record.current_ampere, record.voltage_volt, capacity)
     refuse_several_cells(record.voltage_volt, case.cutoffs_volt)

@@ -11,7 +11,7 @@ import numpy as np
 from ...data.arrays import Floats
 from ...data.fit_settings import FitSettings
 from ...data.results.fitting import Evaluation, Stopped
-from .cost_scale import cost_scale_mv2
+from .cost_scale import CostScale, estimate_cost_scale
 from .early_stop import EarlyStopping, StoppedEarly
 from .loss import RowLoss
 from .objective import Objective, Residuals
@@ -110,8 +110,8 @@ class Search:
         self._root_weights = np.sqrt(self._weights)
         self._measured = len(self._weights) - objective.penalty_rows
         self.loss = RowLoss(settings.objective, self._measured)
-        self.has_priors = any(parameter.prior is not None for parameter in settings.parameters)
-        self.prior_mv = max(objective.noise_mv(), LEAST_PRIOR_MV)
+        self._prior_places = [place for place, p in enumerate(settings.parameters) if p.prior is not None]
+        self.prior_mv = np.full(len(self._prior_places), max(objective.noise_mv(), LEAST_PRIOR_MV))
         self._last: tuple[bool, Floats, Residuals] | None = None
         self._early_stopping = early_stopping
         self._running = False
@@ -189,8 +189,7 @@ class Search:
 
     def _settled(self, first: Floats) -> Ended:
         """Search, and continue from there where the voltage at the end needs more outputs, or priors another weight."""
-        search = SEARCH_METHODS[self.settings.method]
-        ended = search(self, first)
+        ended = SEARCH_METHODS[self.settings.method](self, first)
         settlings = 0
         for _ in range(SETTLINGS + PRIOR_SETTLINGS):
             before = self.best
@@ -199,17 +198,15 @@ class Search:
             is_other = self._weigh_priors_anew()
             if not are_more and not is_other:
                 return ended
-            if self.settings.method == "differential_evolution":
-                search = least_squares_search  # the whole range is not searched again
             begin = np.clip(ended.point, MARGIN, 1.0 - MARGIN)
             try:
-                ended = search(self, begin)
+                ended = least_squares_search(self, begin)  # the minimum is near: the range is not searched again
             finally:
                 if not np.isfinite(self.best.cost):
                     self.best = before
             if not is_other and np.abs(ended.point - begin).max() < SETTLED:
                 return ended
-        if not self.has_priors:
+        if not self._prior_places:
             return ended
         return replace(ended, message=f"{ended.message} The weight of the priors did not settle.", converged=False)
 
@@ -225,10 +222,10 @@ class Search:
     def _weigh_priors_anew(self) -> bool:
         """Weigh the priors against the residuals of the best point; tell whether that is another weight than before."""
         before = self.prior_mv
-        if not self.has_priors or self.best.residuals is None or self.best.is_without_solution:
+        if not len(before) or self.best.residuals is None or self.best.is_without_solution:
             return False
-        self.weigh_priors(self.best.residuals)
-        if abs(self.prior_mv / before - 1.0) < SAME_SCALE:
+        self.weigh_priors(self.residuals(self.best.unit))
+        if np.abs(self.prior_mv / before - 1.0).max() < SAME_SCALE:
             self.prior_mv = before
             return False
         if np.isfinite(self.best.cost):
@@ -241,18 +238,23 @@ class Search:
         At the end of a search this is the maximum of the posterior density with an unknown variance of the residuals.
 
         Args:
-            residuals: at a point near the optimum.
+            residuals: at a point near the optimum, with slopes.
         """
-        self.prior_mv = max(float(np.sqrt(self.scale_mv2(residuals))), LEAST_PRIOR_MV)
+        if len(self.prior_mv):
+            scale = np.sqrt(self.cost_scale(residuals).parameter_mv2[self._prior_places])
+            self.prior_mv = np.maximum(scale, LEAST_PRIOR_MV)
 
-    def scale_mv2(self, residuals: Residuals) -> float:
-        """Return the cost in mV2 that is worth 1 in half the chi-square of the data.
+    def cost_scale(self, residuals: Residuals) -> CostScale:
+        """Return what a rise of the cost means.
 
         Args:
-            residuals: at a point near the optimum.
+            residuals: at a point near the optimum, with slopes.
         """
-        rows = (self._root_weights * residuals.all_error_mv)[: self._measured]
-        return cost_scale_mv2(self.loss, rows, self._weights[: self._measured], len(residuals.error_mv))
+        count = len(residuals.error_mv)
+        root = self._root_weights[:count]
+        slopes = root[:, np.newaxis] * residuals.slopes_mv
+        weights = self._weights[:count]
+        return estimate_cost_scale(self.loss, root * residuals.error_mv, slopes, weights, self.objective.series)
 
     def residuals(self, unit: Floats, *, slopes: bool = True) -> Residuals:
         """Compute the objective's residuals at a point; requests of the same point in a row are evaluated once.
@@ -319,6 +321,11 @@ class Search:
         residuals = self.residuals(unit)
         return self.weighted(unit, residuals), self.weighted_slopes(unit, residuals)
 
+    @property
+    def has_priors(self) -> bool:
+        """Whether any parameter has a prior."""
+        return bool(self._prior_places)
+
     def data_cost(self, residuals: Residuals) -> float:
         """Compute the cost in mV2 without the priors."""
         return self.loss.cost(self._root_weights * residuals.all_error_mv)
@@ -359,15 +366,15 @@ class Search:
         values = from_scaled(parameters, unit)
         residuals = []
         slopes = []
-        for place, parameter in enumerate(parameters):
-            if parameter.prior is None:
-                continue
+        for place, scale_mv in zip(self._prior_places, self.prior_mv, strict=True):
+            parameter = parameters[place]
+            assert parameter.prior is not None
             mean, deviation = parameter.prior
             value = values[place]
             distance = np.log(value / mean) if parameter.scale == "log" else value - mean
-            residuals.append(self.prior_mv * distance / deviation)
+            residuals.append(scale_mv * distance / deviation)
             is_place = np.arange(len(parameters)) == place
-            slopes.append(np.where(is_place, self.prior_mv * parameter.span / deviation, 0.0))
+            slopes.append(np.where(is_place, scale_mv * parameter.span / deviation, 0.0))
         return np.array(residuals), np.array(slopes).reshape(-1, len(parameters))
 
     def is_minimum(self, unit: Floats, residuals: Residuals) -> bool:

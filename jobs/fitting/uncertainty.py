@@ -75,12 +75,12 @@ class Priors:
     Args:
         residuals_mv: shape (priors,).
         slopes_mv: by each scaled parameter, shape (priors, parameters).
-        deviation_mv: the residual of a prior that is one standard deviation off.
+        deviation_mv: the residual of a prior that is one standard deviation off, shape (priors,).
     """
 
     residuals_mv: Floats
     slopes_mv: Floats
-    deviation_mv: float
+    deviation_mv: Floats | float
 
     @property
     def errors_mv(self) -> Floats:

@@ -243,6 +243,7 @@ class Campaign:
             profiles=table.profiles,
             time_limit_second=table.time_limit_second,
             stop_beaten=table.stop_beaten,
+            fit_initial_soc=table.initial_soc_policy,
             select=fitted.select,
             validation_select=held_out.select,
         )

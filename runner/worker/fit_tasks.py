@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from ...data.charge_certainty import charge_certainty, describe_charge_check
 from ...data.codec import digest
 from ...data.errors import JobError
-from ...data.fit_settings import FitSettings
+from ...data.fit_settings import INITIAL_SOC, FitParameter, FitSettings
 from ...data.results.cleaning import CleanResult
 from ...data.results.fitting import NESTED_START, Evaluation, FitResult, ProfileResult, StartResult
 from ...data.results.receipt import OutputFile, Receipt
@@ -168,6 +168,9 @@ def _best_noted(settings: FitSettings, number: int, noted: Sequence[Evaluation],
     if not solved:
         raise JobError(f"its worker died {deaths} times before it had a result", "worker_died")
     best = min(solved, key=lambda evaluation: evaluation.cost)
+    if len(best.values) > len(settings.parameters):  # the objective added the state of charge
+        parameters = (*settings.parameters, FitParameter(INITIAL_SOC, 0.0, 1.0))
+        settings = replace(settings, parameters=parameters, fit_initial_soc="added")
     return StartResult(
         settings=settings,
         start=number,

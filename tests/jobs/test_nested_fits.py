@@ -10,8 +10,8 @@ import pytest
 from aged_cell import write_raw
 from kilocell.data.fit_settings import INITIAL_SOC, FitLink, FitParameter, FitSettings
 from kilocell.data.results.fitting import NESTED_START, FitResult, StartResult
-from kilocell.data.settings import CellSettings, InitialState, ModelSettings, ParameterSetSettings
 from kilocell.data.results.receipt import Receipt
+from kilocell.data.settings import CellSettings, InitialState, ModelSettings, ParameterSetSettings
 from kilocell.parquet_store.layout import Store
 from kilocell.parquet_store.read import read_receipt
 from kilocell.parquet_store.write import write_receipt
