@@ -73,7 +73,8 @@ def judge_model_error(rmse_mv: float, noise_mv: float | None, errors: Uncertaint
         noise_mv: of the measured voltage, mV.
         errors: with the correlated part of the residual.
     """
-    return ModelError(errors.residual_systematic, errors.model_error_mv or rmse_mv, noise_mv)
+    # Of a slow error, a record shows only a part: the estimate of all of it can exceed the RMSE.
+    return ModelError(errors.residual_systematic, min(errors.model_error_mv or rmse_mv, rmse_mv), noise_mv)
 
 
 def describe_certainty(
