@@ -45,7 +45,8 @@ def sample_weights(record: Record, used: Mask, objective: FitObjective, capacity
         present = ", ".join(names[code] for code in np.unique(find_windows(record, capacity_ah).code[used]))
         reason = f"the weights leave no sample to fit: the fitted samples are in the windows {present}, with weight 0"
         raise JobError(f"{reason}; raise one of these weights in [fit.objective], or fit another part", "no_weight")
-    return chosen * (len(chosen) / total)
+    chosen *= len(chosen) / total
+    return chosen
 
 
 def _time_share(record: Record, used: Mask) -> Floats:

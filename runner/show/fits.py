@@ -33,6 +33,13 @@ if TYPE_CHECKING:
 FITS: Final = ("cell", "fit", "model", "RMSE mV", "held out mV", "starts", "verdict")
 HELD_OUT: Final = FITS.index("held out mV")  # shown only where a fit held cycles out
 PARAMETERS: Final = ("parameter", "before", "value", "±", "unit", "bounds")
+SHORTER: Final = {
+    "Negative ": "Neg. ",
+    "Positive ": "Pos. ",
+    "electrode active material volume fraction": "active material vol. fraction",
+}
+"""Parts of parameters' names, and what stands for them in a table."""
+
 LONGEST_NAME: Final = 40
 """Widest name of a parameter, in characters, so that its line has at most 100."""
 
@@ -248,7 +255,9 @@ def _parameter_line(row: Row) -> tuple[Any, ...]:
     bounds = f"{row['lower']:.3g} to {row['upper']:.3g}"
     if row["scale"] == "log":
         bounds += ", log"
-    name = _UNIT.sub("", row["parameter"]).replace("Negative ", "Neg. ").replace("Positive ", "Pos. ")
+    name = _UNIT.sub("", row["parameter"])
+    for long, short in SHORTER.items():
+        name = name.replace(long, short)
     return (name, f"{row['default_value']:.4g}", f"{row['value']:.4g}", error, unit, bounds)
 
 

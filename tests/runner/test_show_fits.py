@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from filled_store import fill
 from kilocell.data.errors import UsageError
-from kilocell.runner.show.fits import short_verdict, show_fits
+from kilocell.runner.show.fits import _print_parameters, short_verdict, show_fits
+from kilocell.runner.show.table import table_with_text
 
 WELL = "well determined, within 0.10%"
 POOR = "poorly determined, within 14%; moves together with 'x' (+0.95)"
@@ -44,3 +45,32 @@ def test_a_store_without_fits_says_how_to_make_one(tmp_path: Path, capsys: pytes
     assert capsys.readouterr().out == "[]\n"
     with pytest.raises(UsageError, match='no cell "B"'):
         show_fits(tmp_path, ("B",), (), False)
+
+
+def test_a_parameters_verdict_is_below_its_line_and_nothing_is_wider_than_100(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    row = {
+        "parameter": "Negative electrode active material volume fraction", "default_value": 0.75, "value": 0.6531,
+        "standard_error": 0.005, "unit": "", "is_factor": 0, "lower": 0.525, "upper": 0.8625, "scale": "linear",
+        "verdict": PRECISE,
+    }  # fmt: skip
+    other = row | {
+        "parameter": "Positive electrode exchange-current density [A.m-2]", "is_factor": 1, "lower": 6.6e-16,
+        "upper": 1.65e-12, "scale": "log", "standard_error": None, "verdict": LOW,
+    }  # fmt: skip
+    _print_parameters([row, other])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2].startswith("Neg. active material vol. fraction")
+    assert lines[3] == "  precise within 1.4%, model error not included"
+    assert lines[5] == "  at its lower bound: widen the bounds, or fix it"
+    assert max(len(line) for line in lines) <= 100
+
+
+def test_a_long_verdict_is_wrapped_and_not_cut() -> None:
+    words = "1 at a bound, 1 not identifiable, 2 poorly determined, 3 precise, model error systematic, charge ±3 %"
+    row = ("Cell785_0p5C_25degC", "06-lg-diffusion", "SPM", "154.1 → 19.8", "2/2", words)
+    lines = table_with_text(("cell", "fit", "model", "RMSE mV", "starts", "verdict"), [row]).splitlines()
+    assert max(len(line) for line in lines) <= 105
+    assert " ".join(" ".join(line.split()) for line in lines[2:]).endswith("systematic, charge ±3 %")
+    assert len(lines) > 3
