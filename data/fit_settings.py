@@ -12,6 +12,7 @@ from .step_selection import StepSelection
 Scale = Literal["linear", "log"]
 Loss = Literal["linear", "soft_l1", "huber", "cauchy", "arctan"]
 FitMethod = Literal["least_squares", "l_bfgs_b", "nelder_mead", "differential_evolution"]
+FitInitialSoc = Literal["auto", "always", "never", "added"]
 INITIAL_SOC: Final = "Initial state of charge"
 CELL_CAPACITY: Final = "Capacity of the cell [A.h]"
 LITHIUM_INVENTORY: Final = "Cyclable lithium"
@@ -156,6 +157,11 @@ class FitSettings:
         select: the parts of the record to fit, if these are not whole cycles; ``cycles`` is then empty. ``None`` = as
             ``cycles`` says.
         validation_select: parts that are not fitted; the fitted parameters are tested on them.
+        smaller: names of the largest fits of the cell that this one contains. An additional start begins at the best
+            of their results.
+        fit_initial_soc: whether the state of charge at the start is one more parameter, if it is not among them: where
+            the record leaves it uncertain (``auto``), whenever the user does not give it (``always``), or ``never``. In
+            results, ``added`` = it was added, and is the last of the parameters.
     """
 
     name: str
@@ -179,6 +185,8 @@ class FitSettings:
     stop_beaten: bool = False
     select: StepSelection | None = field(default=None, metadata=LEFT_OUT_BY_DEFAULT)
     validation_select: StepSelection | None = field(default=None, metadata=LEFT_OUT_BY_DEFAULT)
+    smaller: tuple[str, ...] = field(default=(), metadata=LEFT_OUT_BY_DEFAULT)
+    fit_initial_soc: FitInitialSoc = field(default="never", metadata=LEFT_OUT_BY_DEFAULT)
 
     @property
     def is_for_own_cycles(self) -> bool:
@@ -191,6 +199,15 @@ class FitSettings:
             return True
         fits_state = any(parameter.name == INITIAL_SOC for parameter in self.parameters)
         return fits_state and (self.select is not None or self.cycles[:1] not in ((), (1,)))
+
+    @property
+    def is_state_of_record(self) -> bool:
+        """Whether a fitted state of charge is the state from which the simulation with the fitted set starts.
+
+        It is not where the state was added to a fit of a later part, and the simulation is of more than that part.
+        """
+        is_first = self.select is None and self.cycles[:1] in ((), (1,))
+        return self.fit_initial_soc != "added" or is_first or bool(self.chain)
 
     @property
     def fitted_name(self) -> str:

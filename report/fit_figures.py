@@ -13,7 +13,6 @@ from typing import Any, Final
 import numpy as np
 
 from ..data.errors import UsageError
-from ..data.results.fitting import agrees
 from ..data.text import format_count
 from ..parquet_store.journal import journal_digest, read_journal
 from ..parquet_store.layout import Store, safe_name
@@ -132,13 +131,14 @@ def _read_start(
             values=values,
             evaluations=evaluations,
         )
-    stopped = bool(row["stopped"])
+    stopped = bool(row["stopped"]) or row["converged"] == 0
+    agreeing = json.loads(fit["agreeing_starts"] or "[]")
     return Start(
         row["start"],
         row["rmse_first_mv"],
         row["rmse_mv"],
         best=row["start"] == fit["best_start"],
-        agrees=not stopped and agrees(row["rmse_mv"], fit["rmse_mv"]),
+        agrees=row["start"] in agreeing,
         stopped=stopped,
         first_values=first_values,
         values=values,
@@ -195,6 +195,8 @@ def _describe_fit(fit: Row) -> list[str]:
     starts = f"{fit['starts_agreeing']} of {format_count(fit['starts_done'], 'start')} ended at the best minimum"
     if fit["starts_stopped"]:
         starts += f", {fit['starts_stopped']} stopped early"
+    if fit["starts_unconverged"]:
+        starts += f", {fit['starts_unconverged']} did not converge"
     if fit["agreeing_within"] is not None and fit["starts_agreeing"] > 1:
         starts += f", their parameters agree within {max(100 * fit['agreeing_within'], LEAST_PERCENT):.2g} %"
     facts = [starts]

@@ -123,7 +123,8 @@ def fit_starts(connection: sqlite3.Connection, cell_id: str | None = None, fit: 
 
     Returns:
         cell_id, label, fit, start, status, seed, rmse_first_mv and rmse_mv (at the first and last values), cost (mV2),
-        evaluations, message, seconds, began_from, stopped (why it stopped early; "" = it did not), reason, reason_code.
+        evaluations, message, seconds, began_from, stopped (why it stopped early; "" = it did not), converged (0 = it
+        ended at its limit or abnormally; ``None`` = not known), data_cost and prior_squares, reason, reason_code.
     """
     where, values = build_where({"s.cell_id": cell_id, "s.fit": fit})
     where = where or "WHERE true"

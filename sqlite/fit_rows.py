@@ -91,6 +91,7 @@ def fit_row(receipt: Receipt, settings: FitSettings | None) -> Row:
         fitted = receipt.result.parameter_set
         row |= {
             **scalar_columns(receipt.result, "settings", "parameters", "parameter_set", "correlations", "beginning"),
+            "agreeing_starts": json.dumps(receipt.result.agreeing_starts),
             "parameter_set": fitted.name,
             "parameter_set_digest": definition_digest(fitted),
         }

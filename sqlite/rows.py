@@ -16,6 +16,7 @@ from typing import Any, Final, TypeAlias
 from ..data.codec import digest, to_json
 from ..data.convert import parameter_unit
 from ..data.results.cleaning import CleanResult
+from ..data.results.fitting import NESTED_LABEL, NESTED_START
 from ..data.results.receipt import Receipt
 from ..data.results.simulation import FailedSimulation, SimulationResult
 from ..data.settings import CellSettings, ModelSettings, ParameterSetSettings, SimulateSettings, SourceFile
@@ -46,7 +47,12 @@ def split_simulation_label(label: str) -> tuple[str, str]:
 
 
 def split_start_label(label: str) -> tuple[str, int | None]:
-    """Split a start's label (``diffusion-2``) into the fit's name and the start's number; ``None`` = no number."""
+    """Split a start's label (``diffusion-2``) into the fit's name and the start's number; ``None`` = no number.
+
+    ``diffusion-smaller`` is the start from a smaller fit, ``NESTED_START``.
+    """
+    if label.endswith(f"-{NESTED_LABEL}"):
+        return label.removesuffix(f"-{NESTED_LABEL}"), NESTED_START
     match = _START.fullmatch(label)
     if match is None:
         return label, None

@@ -394,7 +394,7 @@ CREATE TABLE fits (
     seed                      INTEGER,
     max_evaluations           INTEGER,
     best_start                INTEGER,
-    starts_done               INTEGER,        -- starts that did not stop early
+    starts_done               INTEGER,        -- starts that came to a minimum
     starts_agreeing           INTEGER,
     rmse_default_mv           REAL,           -- before the fit
     rmse_mv                   REAL,           -- after the fit
@@ -421,6 +421,9 @@ CREATE TABLE fits (
     state_uncertainty_soc     REAL,           -- the same as a state of charge
     selection                 TEXT,           -- the fitted part of the record if it is not whole cycles; then cycles is []
     validation_selection      TEXT,           -- the held-out part, likewise
+    starts_unconverged        INTEGER,        -- starts that ended at their limit or abnormally; not in starts_done
+    agreeing_starts           TEXT,           -- numbers of the starts that agree, [0, 1]; NULL: not known
+    data_cost                 REAL,           -- cost of the best start without priors, mV2
     PRIMARY KEY (cell_id, label)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX fits_by_name ON fits (fit);
@@ -479,8 +482,11 @@ CREATE TABLE fit_starts (
     reason_code   TEXT NOT NULL,
     log           TEXT NOT NULL,
     cost          REAL,  -- half the weighted sum of squared residuals, mV2
-    began_from    TEXT,  -- in a chain: the fit whose values it began with; '' = its own initial guess
+    began_from    TEXT,  -- the fit whose values it began with, in a chain or a smaller one; '' = its own initial guess
     stopped       TEXT,  -- why it stopped early, at its best point: time_limit, beaten, on_its_way, died; '' = it did not
+    converged     INTEGER,  -- 1: it came to a minimum; 0: it ended at its limit or abnormally; NULL: not known
+    data_cost     REAL,  -- cost without priors, mV2
+    prior_squares REAL,  -- sum of the squares of the priors' deviations over their standard deviations
     PRIMARY KEY (cell_id, label)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX fit_starts_by_fit ON fit_starts (cell_id, fit, start);

@@ -17,21 +17,17 @@ ProfileEnd = Literal["level", "bound", "no_solution", "evaluations"]
 Stopped = Literal["", "time_limit", "beaten", "on_its_way", "died"]
 """Why a start stopped before its search ended; "" = the search ended."""
 
-AGREE_SHARE: Final = 0.01
-"""Share by which the RMSE of an agreeing start may exceed that of the best start."""
-
-AGREE_MV: Final = 0.02
-"""RMSE (mV) by which an agreeing start may exceed the best start in addition; it matters for very small errors."""
+NESTED_START: Final = -1
+"""Number of the start that begins at the result of a smaller fit; the fit's own starts count from 0."""
 
 
-def agrees(rmse_mv: float, best_rmse_mv: float) -> bool:
-    """Tell whether a start found the minimum of the best one: its RMSE is within 1 % and 0.02 mV of the best.
+NESTED_LABEL: Final = "smaller"
+"""Text in place of the number in the label of this start's job."""
 
-    Args:
-        rmse_mv: RMSE of the start (mV).
-        best_rmse_mv: RMSE of the best start (mV).
-    """
-    return rmse_mv <= best_rmse_mv * (1.0 + AGREE_SHARE) + AGREE_MV
+
+def name_start(start: int) -> str:
+    """Return a start as text: its number, or that it is the one from the smaller fit."""
+    return "from the smaller fit" if start == NESTED_START else str(start)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +59,7 @@ class StartResult:
 
     settings: FitSettings
     start: int
-    """Number of the start, from 0."""
+    """Number of the start, from 0; ``NESTED_START`` = the one that begins at the result of a smaller fit."""
 
     seed: int
     """Seed of the fit, from which the first values are drawn."""
@@ -93,10 +89,30 @@ class StartResult:
     """Cost at ``values`` (mV2), by which starts are ranked; ``None`` in receipts of earlier versions."""
 
     began_from: str = ""
-    """In a chain of fits: the fit whose values are the first ones, in words; "" = the fit's own first guess."""
+    """The fit whose values are the first ones, in words: the one before in a chain, or a smaller one.
+
+    "" = the fit's own first guess.
+    """
 
     stopped: Stopped = ""
     """Why it stopped before its search ended, at its best point; it then counts neither for nor against agreement."""
+
+    converged: bool = True
+    """Whether its search came to a minimum; otherwise it ended at its limit or abnormally, and does not count as done.
+
+    Receipts of earlier versions do not say it.
+    """
+
+    data_cost: float | None = None
+    """Cost without priors (mV2); ``None`` in receipts of earlier versions."""
+
+    prior_squares: float = 0.0
+    """Sum of the squares of the priors' deviations, each over its standard deviation."""
+
+    @property
+    def is_done(self) -> bool:
+        """Whether its search ended by itself, at a minimum."""
+        return self.converged and not self.stopped
 
     @property
     def ranked_by(self) -> float:
@@ -195,10 +211,10 @@ class FitResult:
     """Number of the start with the lowest cost."""
 
     starts_done: int
-    """Number of starts whose search ended."""
+    """Number of starts whose search ended at a minimum."""
 
     starts_agreeing: int
-    """Number of these that ended at the RMSE of the best start (:func:`agrees`)."""
+    """Number of these that ended at the minimum of the best start, as far as the data can tell."""
 
     rmse_default_mv: float | None
     """RMSE with the values of the parameter set (mV); ``None`` where the model has no solution with them."""
@@ -243,6 +259,15 @@ class FitResult:
 
     starts_stopped: int = 0
     """Number of starts that stopped early; the best of all starts may be one of them."""
+
+    starts_unconverged: int = 0
+    """Number of starts that ended at their limit of evaluations, or abnormally; the best may be one of them."""
+
+    agreeing_starts: tuple[int, ...] = ()
+    """Numbers of the starts that agree."""
+
+    data_cost: float | None = None
+    """Cost of the best start without priors (mV2)."""
 
     charge_throughput_ah: float | None = None
     """Charge in + charge out of the fitted cycles (A.h), by the cleaned record."""

@@ -13,47 +13,43 @@ from ...data.columns import STEP_TYPES
 from ...data.errors import JobError
 from ...data.fit_settings import FitSettings
 from ...data.step_selection import StepSelection
-from ..current_profile.compress import CurrentProfile, compress_record
+from ..current_profile.compress import CurrentProfile
 from ..models.set_checks import refuse_several_cells
 from ..record.noise import estimate_step_noise
 from ..record.record import Record, make_record
 from ..record.usable_current import require_current
 from ..simulation.attempts import (
     ATTEMPTS,
-    FINER_FACTORS,
-    MOST_SAMPLES,
-    RETRIED_CODES,
-    SHIFT_LIMIT_MV,
     Attempt,
     ReplayProblem,
     check_charge,
     compress_within_charge_limit,
-    estimate_problem_error,
     solve_attempt,
 )
 from ..simulation.replay import Replayed, check_range
 from ..simulation.settled_state import settle_start
 from ..simulation.stretches import compared_samples, join_records
+from .choose_attempt import choose_attempt
 from .inputs import FitInputs, make_fit_inputs, resolve_base
+from .range_penalty import (
+    LARGE_ERROR_MV,
+    NO_PENALTY,
+    NO_ROWS,
+    RangePenalty,
+    RangeRows,
+    compress_large_errors,
+    watch_ranges,
+)
 from .starts import from_scaled, to_scaled
 from .stretches import FitStretch, choose_fit_stretches
+from .uncertain_state import fit_uncertain_state
 from .weights import sample_weights
-
-LARGE_ERROR_MV: Final = 1000.0
-"""Error in mV above which it grows only with its logarithm: a model far outside its range is off by kilovolts."""
 
 NO_SOLUTION_MV: Final = 20.0 * LARGE_ERROR_MV
 """Residual in mV of every sample where the model has no solution: finite, and larger than with any solution."""
 
 DIFFERENCE_STEP: Final = 2e-3
 """Step on the scaled bounds, for slopes that are taken from differences of two simulations."""
-
-TOLERANCE_FACTOR: Final = 0.5
-"""Factor of the solver's tolerances in a fit: a tenth more time reduces an error of 0.2 mV, which shifts fitted values,
-to 0.02 mV."""
-
-DIFFERENCE_TOLERANCE_FACTOR: Final = 0.1
-"""The same where slopes are differences: the solver's own errors must stay below these."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,16 +61,30 @@ class Residuals:
         slopes_mv: by each parameter's place between its bounds (0 to 1), mV, shape (used samples, parameters); all 0
             where the model has no solution.
         reason: why a cell cannot have this curve; "" = it can.
+        outside: the model's distance from its range at solved samples that do not count, as penalties.
     """
 
     error_mv: Floats
     slopes_mv: Floats
     reason: str = ""
+    outside: RangeRows = NO_ROWS
 
     @property
     def rmse_mv(self) -> float:
         """RMSE over all samples in mV, without weights."""
         return float(np.sqrt(np.mean(self.error_mv**2)))
+
+    @property
+    def all_error_mv(self) -> Floats:
+        """All rows that the search minimises: errors of the voltage, then penalties, mV, shape (rows,)."""
+        return np.concatenate([self.error_mv, self.outside.error_mv])
+
+    @property
+    def all_slopes_mv(self) -> Floats:
+        """Their slopes, shape (rows, parameters)."""
+        if not len(self.outside.error_mv):
+            return self.slopes_mv
+        return np.concatenate([self.slopes_mv, self.outside.slopes_mv])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,6 +98,7 @@ class ObjectivePart:
         attempt: the way to solve, the same for all parameter values.
         outputs: indices of the samples at which the solver gives a value; ``None`` = chosen by the profile.
         moving: names of the model's inputs by which the voltage is differentiated.
+        penalty: the samples whose range is watched, since their errors do not count.
     """
 
     name: str
@@ -98,6 +109,7 @@ class ObjectivePart:
     attempt: Attempt
     outputs: Indices | None = None
     moving: tuple[str, ...] = ()
+    penalty: RangePenalty = NO_PENALTY
 
     def residuals(self, values: Floats, *, slopes: bool) -> Residuals:
         """Compute the residuals of this stretch, as :meth:`Objective.residuals` does."""
@@ -106,7 +118,8 @@ class ObjectivePart:
         except JobError as error:
             count = int(self.used.sum())
             flat = np.zeros((count, len(self.inputs.settings.parameters)))
-            return Residuals(np.full(count, NO_SOLUTION_MV), flat, str(error))
+            outside = self.penalty.flat(NO_SOLUTION_MV, flat.shape[1])
+            return Residuals(np.full(count, NO_SOLUTION_MV), flat, str(error), outside)
 
     def refine_outputs(self, values: Floats) -> tuple[ObjectivePart, bool]:
         """Choose the outputs of this stretch, as :meth:`Objective.refine_outputs` does."""
@@ -155,20 +168,25 @@ class ObjectivePart:
         error = 1e3 * (replayed.voltage_volt - self.record.voltage_volt)[self.used]
         error = np.nan_to_num(error, nan=NO_SOLUTION_MV)
         sign = np.copysign(1.0, error)
-        error, compression = _compress_large_errors(error + sign * LARGE_ERROR_MV * replayed.excess[self.used])
+        error, compression = compress_large_errors(error + sign * LARGE_ERROR_MV * replayed.excess[self.used])
         reason = ""
         if (replayed.excess > 0.0).any():
             reason = "an electrode or the electrolyte left its range"
+        outside = self.penalty.penalise(replayed.excess, replayed.excess_slopes if slopes else None)
         if not slopes:
-            return Residuals(error, np.zeros((len(error), 0)), reason)
+            return Residuals(error, np.zeros((len(error), 0)), reason, outside)
         by_input = self._slopes_by_input(replayed, sign)
         by_parameter = np.zeros((len(error), len(values)))
+        inputs_by_parameter = np.zeros((0, len(values)))
         if by_input is not None:
             inputs_by_parameter = self.inputs.slopes(values, problem.conditions, self.moving)
             by_parameter = compression[:, np.newaxis] * np.nan_to_num(by_input @ inputs_by_parameter)
+        outside = outside.by_parameter(inputs_by_parameter)
         for place in self.inputs.mesh_places:
-            by_parameter[:, place] = self._difference(values, place, error)
-        return Residuals(error, by_parameter, reason)
+            moved, step = self._moved(values, place)
+            by_parameter[:, place] = (moved.error_mv - error) / step
+            outside.slopes_mv[:, place] = (moved.outside.error_mv - outside.error_mv) / step
+        return Residuals(error, by_parameter, reason, outside)
 
     def _slopes_by_input(self, replayed: Replayed, sign: Floats) -> Floats | None:
         """Slopes of the error in mV by each input of the model, shape (used samples, inputs)."""
@@ -178,15 +196,13 @@ class ObjectivePart:
         by_input += LARGE_ERROR_MV * sign[:, np.newaxis] * replayed.excess_slopes[self.used]
         return by_input
 
-    def _difference(self, values: Floats, place: int, error_mv: Floats) -> Floats:
-        """The slope by a parameter's place between its bounds, from a second model beside the point."""
+    def _moved(self, values: Floats, place: int) -> tuple[Residuals, float]:
+        """Residuals of a second model, beside the point by a step of a parameter's place between its bounds."""
         parameters = self.inputs.settings.parameters
         unit = to_scaled(parameters, values)
         step = DIFFERENCE_STEP if unit[place] <= 0.5 else -DIFFERENCE_STEP
         unit[place] += step
-        moved = self.solve(from_scaled(parameters, unit), slopes=False).error_mv
-        slope: Floats = (moved - error_mv) / step
-        return slope
+        return self.solve(from_scaled(parameters, unit), slopes=False), step
 
 
 def make_objective_part(
@@ -205,50 +221,7 @@ def make_objective_part(
     profile = compress_within_charge_limit(solved, capacity_ah)
     inputs = make_fit_inputs(settings, stretch, measured_celsius)
     part = ObjectivePart(stretch.stretch.name, solved, used, profile, inputs, ATTEMPTS[0])
-    return _choose_attempt(part)
-
-
-def _choose_attempt(part: ObjectivePart) -> ObjectivePart:
-    """Choose the first way in which the parameter set's own values solve; the whole fit keeps to it.
-
-    The fit also keeps to the outputs that were close enough there, until it refines them.
-    """
-    problem = part.make_problem(part.inputs.default_values(), refine=True)
-    for attempt in ATTEMPTS:
-        try:
-            replayed = solve_attempt(attempt, problem)
-            check_charge(problem, replayed)
-        except JobError as error:
-            if error.code not in RETRIED_CODES:
-                break
-            continue
-        profile, replayed = _knots_within_limit(problem, attempt, replayed)
-        return replace(part, profile=profile, attempt=_tighten(attempt, part.inputs), outputs=replayed.outputs)
-    return replace(part, attempt=_tighten(ATTEMPTS[0], part.inputs))
-
-
-def _knots_within_limit(
-    problem: ReplayProblem, attempt: Attempt, replayed: Replayed
-) -> tuple[CurrentProfile, Replayed]:
-    """Return a profile whose knots shift the voltage by no more than a simulation allows, and its replay."""
-    for factor in FINER_FACTORS:
-        if estimate_problem_error(problem, replayed).shift_mv <= SHIFT_LIMIT_MV:
-            break
-        if np.isinf(factor) and len(problem.record.time_second) > MOST_SAMPLES:
-            break
-        finer = replace(problem, profile=compress_record(problem.record, problem.conditions.capacity_ah, factor))
-        try:
-            solved = solve_attempt(attempt, finer)
-            check_charge(finer, solved)
-        except JobError:
-            break  # the knots before count
-        problem, replayed = finer, solved
-    return problem.profile, replayed
-
-
-def _tighten(attempt: Attempt, inputs: FitInputs) -> Attempt:
-    factor = DIFFERENCE_TOLERANCE_FACTOR if inputs.mesh_places else TOLERANCE_FACTOR
-    return replace(attempt, tighter=factor * attempt.tighter)
+    return choose_attempt(part)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -268,6 +241,22 @@ class Objective:
     used: Mask
     weights: Floats
     parts: tuple[ObjectivePart, ...]
+
+    @property
+    def penalty_rows(self) -> int:
+        """Number of rows that penalise the range, which have no weight; they come last."""
+        return sum(part.penalty.rows for part in self.parts)
+
+    @property
+    def all_weights(self) -> Floats:
+        """Weights of the rows of ``Residuals.all_error_mv``, shape (rows,)."""
+        return np.concatenate([self.weights, np.ones(self.penalty_rows)])
+
+    def make_residuals(self, all_error_mv: Floats, all_slopes_mv: Floats, reason: str) -> Residuals:
+        """Make residuals of all rows, as a journal keeps them."""
+        count = len(self.weights)
+        outside = RangeRows(all_error_mv[count:], all_slopes_mv[count:])
+        return Residuals(all_error_mv[:count], all_slopes_mv[:count], reason, outside)
 
     @property
     def inputs(self) -> FitInputs:
@@ -337,7 +326,7 @@ class Objective:
         reasons = [f"{part.name}: {one.reason}" for part, one in zip(self.parts, residuals, strict=True) if one.reason]
         error = np.concatenate([one.error_mv for one in residuals])
         slopes = np.concatenate([one.slopes_mv for one in residuals])
-        return Residuals(error, slopes, "; ".join(reasons))
+        return Residuals(error, slopes, "; ".join(reasons), RangeRows.join([one.outside for one in residuals]))
 
 
 def make_objective(
@@ -369,6 +358,11 @@ def make_objective(
     capacity = case.capacity_ah
     chosen = choose_fit_stretches(cell_record, settings, cycles, capacity, select)
     stretches = tuple(replace(one, start=settle_start(one.start, cell_record, case)) for one in chosen)
+    if cycles == settings.cycles and select == settings.select:
+        extended = fit_uncertain_state(settings, stretches, case)
+        if extended is not settings:
+            settings = extended
+            stretches = choose_fit_stretches(cell_record, settings, cycles, capacity, select)
     record = join_records(cell_record, [one.stretch for one in stretches])
     require_current(record.current_ampere, record.voltage_volt, capacity)
     refuse_several_cells(record.voltage_volt, case.cutoffs_volt)
@@ -380,6 +374,9 @@ def make_objective(
         parts.append(make_objective_part(stretch, settings, measured_celsius, capacity, used_part))
         # Bounds that are factors are factors of the values in the first stretch.
         settings = parts[0].inputs.settings
+    leads = [part.lead for part in stretches]
+    penalties = watch_ranges(used, weights, ends, leads)
+    parts = [replace(part, penalty=penalty) for part, penalty in zip(parts, penalties, strict=True)]
     return Objective(settings, record, used, weights, _share_moving_inputs(parts))
 
 
@@ -390,16 +387,6 @@ def _share_moving_inputs(parts: list[ObjectivePart]) -> tuple[ObjectivePart, ...
         names |= part.inputs.moving_inputs()
     moving = tuple(sorted(names))
     return tuple(replace(part, moving=moving) for part in parts)
-
-
-def _compress_large_errors(error_mv: Floats) -> tuple[Floats, Floats]:
-    """Compress errors beyond ``LARGE_ERROR_MV`` smoothly to their logarithm.
-
-    Returns:
-        The errors in mV and the factor of their slopes, shape (samples,) each.
-    """
-    size = np.maximum(np.abs(error_mv) / LARGE_ERROR_MV, 1.0)
-    return error_mv * (1.0 + np.log(size)) / size, 1.0 / size
 
 
 def _used_samples(record: Record, settings: FitSettings, cycles: tuple[int, ...], compared: Mask) -> Mask:

@@ -1,48 +1,43 @@
-"""The searches of a start: SciPy's, on parameters scaled to 0 (lower bound) to 1 (upper bound)."""
+"""The search of a start, on parameters scaled to 0 (lower bound) to 1 (upper bound): its cost, and its best point."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 import numpy as np
-from scipy.optimize import differential_evolution, least_squares, minimize
 
 from ...data.arrays import Floats
 from ...data.fit_settings import FitSettings
 from ...data.results.fitting import Evaluation, Stopped
+from .cost_scale import cost_scale_mv2
 from .early_stop import EarlyStopping, StoppedEarly
+from .loss import RowLoss
 from .objective import Objective, Residuals
+from .search_methods import COST_TOLERANCE, MARGIN, SEARCH_METHODS, Ended, least_squares_search, promised_gain
 from .starts import from_scaled
-
-COST_TOLERANCE: Final = 1e-6
-"""Share of the cost: a step with a smaller gain changes no parameter by a tenth of its standard error."""
-
-STEP_TOLERANCE: Final = 1e-4
-"""Smallest step, on the scaled bounds."""
-
-AT_BOUND: Final = 1e-3
-"""Distance on the scaled bounds within which a parameter counts as at its bound."""
-
-BLIND: Final = 1e-9
-"""Share of the largest diagonal entry of R (QR of the Jacobian) below which a combination of parameters has no effect
-on the voltage."""
-
-POPULATION: Final = 10
-"""Points of differential evolution for each parameter."""
 
 SETTLINGS: Final = 3
 """Times that a search continues with more outputs."""
 
+PRIOR_SETTLINGS: Final = 6
+"""Times that a search continues with priors that are weighed anew."""
+
+SAME_SCALE: Final = 0.02
+"""Relative change of the deviation that priors are weighed against, below which the weight of the priors is settled."""
+
 SETTLED: Final = 0.01
 """Distance on the scaled bounds: a search that ends as near to its beginning needs the same outputs."""
 
-MARGIN: Final = 1e-6
-"""Distance from the scaled bounds at which a search begins at least."""
-
 HALVINGS: Final = 6
 """Times that the distance to the default values is halved, where a start's first point has no solution."""
+
+RETREATS: Final = 6
+"""Times that the distance between a point inside and one outside of the model's range is halved."""
+
+EDGE_COST_SHARE: Final = 0.05
+"""Share by which the cost may rise on the way back into the range. Chosen, not measured."""
 
 LEAST_PRIOR_MV: Final = 0.5
 """Least standard deviation of the voltage in mV that a prior is weighed against."""
@@ -67,12 +62,28 @@ class Exhausted(Exception):  # noqa: N818 - ends a search, which is no error
     """A start has used all of its evaluations."""
 
 
-class AtMinimum(Exception):  # noqa: N818 - ends a search, which is no error
-    """No step promises to lower the cost."""
+@dataclass(frozen=True, slots=True)
+class Best:
+    """The best point of a search so far.
 
-    def __init__(self, unit: Floats) -> None:
-        super().__init__()
-        self.unit = unit
+    Args:
+        cost: mV2, with the loss and the priors.
+        unit: from 0 to 1, shape (parameters,).
+        residuals: there; ``None`` = nothing is evaluated yet.
+    """
+
+    cost: float
+    unit: Floats
+    residuals: Residuals | None = None
+
+    @property
+    def is_without_solution(self) -> bool:
+        """Whether the model has no solution there."""
+        return self.residuals is not None and bool(self.residuals.reason)
+
+    def data_cost(self, search: Search) -> float | None:
+        """Return the cost in mV2 without priors; ``None`` = nothing is evaluated yet."""
+        return None if self.residuals is None else search.data_cost(self.residuals)
 
 
 class Search:
@@ -93,17 +104,22 @@ class Search:
         early_stopping: EarlyStopping | None = None,
     ) -> None:
         self.objective = objective
-        self._settings = settings
+        self.settings = settings
         self._journal = journal
-        self._root_weights = np.sqrt(objective.weights)
+        self._weights = objective.all_weights
+        self._root_weights = np.sqrt(self._weights)
+        self._measured = len(self._weights) - objective.penalty_rows
+        self.loss = RowLoss(settings.objective, self._measured)
+        self.has_priors = any(parameter.prior is not None for parameter in settings.parameters)
         self.prior_mv = max(objective.noise_mv(), LEAST_PRIOR_MV)
         self._last: tuple[bool, Floats, Residuals] | None = None
         self._early_stopping = early_stopping
         self._running = False
         self.stopped: Stopped = ""
+        self.converged = False
         self.evaluations = 0
-        self.best: tuple[float, Floats] = (np.inf, np.zeros(len(settings.parameters)))
-        self.without_solution = False  # at the best point
+        self.best = Best(np.inf, np.zeros(len(settings.parameters)))
+        self._possible = self.best  # the best point at which the model keeps to its range
 
     def find_solvable_point(self, first: Floats, default: Floats) -> Floats:
         """Find a point at which the model has a solution: the first one, or one nearer to the default point.
@@ -116,10 +132,38 @@ class Search:
             The last point tried, with or without a solution.
         """
         for _ in range(HALVINGS):
-            if self.evaluations >= self._settings.max_evaluations or not self.residuals(first).reason:
+            if self.evaluations >= self.settings.max_evaluations or not self.residuals(first).reason:
                 return first
             first = default + 0.5 * (first - default)
         return first
+
+    def retreat(self, point: Floats) -> Floats | None:
+        """Return to the range of the model from a point just outside: a penalty leaves a search just beyond the edge.
+
+        Args:
+            point: where the search ended, from 0 to 1, shape (parameters,).
+
+        Returns:
+            A point just inside, on the way to the best one that was inside; ``None`` = there was none, or its cost is
+            much higher.
+        """
+        inside = self._possible
+        outside = point
+        if inside.residuals is None:
+            return None
+        for _ in range(RETREATS):
+            if self.evaluations >= self.settings.max_evaluations:
+                break
+            middle = 0.5 * (inside.unit + outside)
+            residuals = self.residuals(middle, slopes=False)
+            if residuals.reason:
+                outside = middle
+            else:
+                inside = Best(self._cost(middle, residuals), middle, residuals)
+        if inside.cost > (1.0 + EDGE_COST_SHARE) * self.best.cost:
+            return None
+        self.best = inside
+        return inside.unit
 
     def run(self, first: Floats) -> tuple[Floats, str]:
         """Search from a point with the method of the settings.
@@ -130,44 +174,85 @@ class Search:
         Returns:
             The best point, from 0 to 1, and why the search ended, in words.
         """
-        searches: dict[str, Callable[[Floats], tuple[Floats, str]]] = {
-            "least_squares": self._least_squares,
-            "l_bfgs_b": self._l_bfgs_b,
-            "nelder_mead": self._nelder_mead,
-            "differential_evolution": self._differential_evolution,
-        }
+        self.converged = False
         try:
             self._running = True
-            return self._settled(searches[self._settings.method], first)
+            ended = self._settled(first)
         except Exhausted:
-            return self.best[1], f"stopped after {self.evaluations} evaluations, at the best point so far"
+            words = "at the best point so far; it had not converged: raise max_evaluations"
+            return self.best.unit, f"stopped after {self.evaluations} evaluations, {words}"
         except StoppedEarly as end:
             self.stopped = end.stopped
-            return self.best[1], str(end)
+            return self.best.unit, str(end)
+        self.converged = ended.converged
+        return ended.point, ended.message
 
-    def _settled(self, search: Callable[[Floats], tuple[Floats, str]], first: Floats) -> tuple[Floats, str]:
-        """Search, and continue from there if the voltage at the end needs more outputs than at the beginning."""
-        point, message = search(first)
-        for _ in range(SETTLINGS):
-            values = from_scaled(self._settings.parameters, point)
-            self.objective, are_more = self.objective.refine_outputs(values)
-            if not are_more:
-                break
-            if self._settings.method == "differential_evolution":
-                search = self._least_squares  # the whole range is not searched again
-            best_before = self.best
-            begin = np.clip(point, MARGIN, 1.0 - MARGIN)
-            # With other outputs, the cost is a different function.
-            self._last = None
-            self.best = (np.inf, point)
+    def _settled(self, first: Floats) -> Ended:
+        """Search, and continue from there where the voltage at the end needs more outputs, or priors another weight."""
+        search = SEARCH_METHODS[self.settings.method]
+        ended = search(self, first)
+        settlings = 0
+        for _ in range(SETTLINGS + PRIOR_SETTLINGS):
+            before = self.best
+            are_more = settlings < SETTLINGS and self._refine_outputs(ended.point)
+            settlings += are_more
+            is_other = self._weigh_priors_anew()
+            if not are_more and not is_other:
+                return ended
+            if self.settings.method == "differential_evolution":
+                search = least_squares_search  # the whole range is not searched again
+            begin = np.clip(ended.point, MARGIN, 1.0 - MARGIN)
             try:
-                point, message = search(begin)
+                ended = search(self, begin)
             finally:
-                if not np.isfinite(self.best[0]):
-                    self.best = best_before
-            if np.abs(point - begin).max() < SETTLED:
-                break
-        return point, message
+                if not np.isfinite(self.best.cost):
+                    self.best = before
+            if not is_other and np.abs(ended.point - begin).max() < SETTLED:
+                return ended
+        if not self.has_priors:
+            return ended
+        return replace(ended, message=f"{ended.message} The weight of the priors did not settle.", converged=False)
+
+    def _refine_outputs(self, point: Floats) -> bool:
+        """Take the outputs that a point needs; tell whether they are more, and the cost another function."""
+        values = from_scaled(self.settings.parameters, point)
+        self.objective, are_more = self.objective.refine_outputs(values)
+        if are_more:
+            self._last = None
+            self.best = Best(np.inf, point, self.best.residuals)
+        return are_more
+
+    def _weigh_priors_anew(self) -> bool:
+        """Weigh the priors against the residuals of the best point; tell whether that is another weight than before."""
+        before = self.prior_mv
+        if not self.has_priors or self.best.residuals is None or self.best.is_without_solution:
+            return False
+        self.weigh_priors(self.best.residuals)
+        if abs(self.prior_mv / before - 1.0) < SAME_SCALE:
+            self.prior_mv = before
+            return False
+        if np.isfinite(self.best.cost):
+            self.best = replace(self.best, cost=self._cost(self.best.unit, self.best.residuals))
+        return True
+
+    def weigh_priors(self, residuals: Residuals) -> None:
+        """Weigh the priors against residuals: one standard deviation of a prior counts as much as that of the data.
+
+        At the end of a search this is the maximum of the posterior density with an unknown variance of the residuals.
+
+        Args:
+            residuals: at a point near the optimum.
+        """
+        self.prior_mv = max(float(np.sqrt(self.scale_mv2(residuals))), LEAST_PRIOR_MV)
+
+    def scale_mv2(self, residuals: Residuals) -> float:
+        """Return the cost in mV2 that is worth 1 in half the chi-square of the data.
+
+        Args:
+            residuals: at a point near the optimum.
+        """
+        rows = (self._root_weights * residuals.all_error_mv)[: self._measured]
+        return cost_scale_mv2(self.loss, rows, self._weights[: self._measured], len(residuals.error_mv))
 
     def residuals(self, unit: Floats, *, slopes: bool = True) -> Residuals:
         """Compute the objective's residuals at a point; requests of the same point in a row are evaluated once.
@@ -181,61 +266,88 @@ class Search:
             StoppedEarly: the start is to end now.
         """
         unit = np.clip(unit, 0.0, 1.0)
-        if self._last is not None and self._last[0] == slopes and np.array_equal(self._last[1], unit):
-            return self._last[2]
-        if self.evaluations >= self._settings.max_evaluations:
+        known = self._recall(unit, slopes)
+        if known is not None:
+            return known
+        if self.evaluations >= self.settings.max_evaluations:
             raise Exhausted
         self.evaluations += 1
         residuals = self._evaluate(unit, slopes)
         self._last = (slopes, unit.copy(), residuals)
         cost = self._cost(unit, residuals)
-        if cost < self.best[0]:
-            self.best = (cost, unit.copy())
-            self.without_solution = bool(residuals.reason)
+        if cost < self.best.cost:
+            self.best = Best(cost, unit.copy(), residuals)
+        if cost < self._possible.cost and not residuals.reason:
+            self._possible = Best(cost, unit.copy(), residuals)
         if self._early_stopping is not None and self._running:
-            self._early_stopping.check(self.best[1], self.best[0])
+            self._early_stopping.check(self.best.unit, self.best.cost)
         return residuals
+
+    def _recall(self, unit: Floats, slopes: bool) -> Residuals | None:
+        """Return the residuals of the last or of the best point; ``None`` = this is another one, or lacks slopes."""
+        if self._last is not None and self._last[0] >= slopes and np.array_equal(self._last[1], unit):
+            return self._last[2]
+        best = self.best.residuals
+        if best is None or not np.isfinite(self.best.cost) or not np.array_equal(self.best.unit, unit):
+            return None
+        return best if best.slopes_mv.shape[1] >= slopes else None
 
     def _evaluate(self, unit: Floats, slopes: bool) -> Residuals:
         """Recall an evaluation from the journal, or make and record it."""
-        values = from_scaled(self._settings.parameters, unit)
+        values = from_scaled(self.settings.parameters, unit)
         if self._journal is None:
             return self.objective.residuals(values, slopes=slopes)
         value_tuple = tuple(float(value) for value in values)
         recorded = self._journal.recall(self.evaluations, value_tuple)
         if recorded is not None:
-            return Residuals(*recorded)
+            return self.objective.make_residuals(*recorded)
         began = time.perf_counter()
         residuals = self.objective.residuals(values, slopes=slopes)
         seconds = time.perf_counter() - began
         cost = self._cost(unit, residuals)
         evaluation = Evaluation(self.evaluations, value_tuple, cost, residuals.rmse_mv, seconds, residuals.reason)
-        self._journal.note(evaluation, residuals.error_mv, residuals.slopes_mv)
+        self._journal.note(evaluation, residuals.all_error_mv, residuals.all_slopes_mv)
         return residuals
 
     def linearise(self, unit: Floats) -> tuple[Floats, Floats]:
-        """Linearise the weighted residuals at a point, shape (parameters,), from 0 to 1.
+        """Linearise the weighted residuals at a point, shape (parameters,), from 0 to 1; the loss is not in them.
 
         Returns:
-            Residuals in mV, those of the priors last, shape (n,), and their slopes by each scaled parameter, shape
-            (n, parameters).
+            Residuals in mV: those that are measured, then the penalties of the range, then the priors, shape (n,); and
+            their slopes by each scaled parameter, shape (n, parameters).
         """
         residuals = self.residuals(unit)
-        return self._weighted(unit, residuals), self._weighted_slopes(unit, residuals)
+        return self.weighted(unit, residuals), self.weighted_slopes(unit, residuals)
+
+    def data_cost(self, residuals: Residuals) -> float:
+        """Compute the cost in mV2 without the priors."""
+        return self.loss.cost(self._root_weights * residuals.all_error_mv)
+
+    def prior_squares(self, unit: Floats) -> float:
+        """Compute the sum of the squares of the priors' deviations, each over its standard deviation."""
+        return float(np.sum((self.prior_residuals(unit)[0] / self.prior_mv) ** 2))
 
     def _cost(self, unit: Floats, residuals: Residuals) -> float:
-        return 0.5 * float(np.sum(self._weighted(unit, residuals) ** 2))
+        return self.loss.cost(self.weighted(unit, residuals))
 
-    def _weighted(self, unit: Floats, residuals: Residuals) -> Floats:
-        return np.concatenate([self._root_weights * residuals.error_mv, self.prior_residuals(unit)[0]])
+    @property
+    def rows(self) -> int:
+        """Number of residuals without those of the priors."""
+        return len(self._weights)
 
-    def _weighted_slopes(self, unit: Floats, residuals: Residuals) -> Floats:
-        return np.vstack([self._root_weights[:, np.newaxis] * residuals.slopes_mv, self.prior_residuals(unit)[1]])
+    def weighted(self, unit: Floats, residuals: Residuals) -> Floats:
+        """Weigh residuals at a point, from 0 to 1, shape (parameters,): those of the objective, then of the priors."""
+        return np.concatenate([self._root_weights * residuals.all_error_mv, self.prior_residuals(unit)[0]])
+
+    def weighted_slopes(self, unit: Floats, residuals: Residuals) -> Floats:
+        """Return the slopes of the weighted residuals by each scaled parameter, shape (rows, parameters)."""
+        slopes = self._root_weights[:, np.newaxis] * residuals.all_slopes_mv
+        return np.vstack([slopes, self.prior_residuals(unit)[1]])
 
     def prior_residuals(self, unit: Floats) -> tuple[Floats, Floats]:
         """Compute the residuals that the priors add.
 
-        One standard deviation of a prior counts as much as the noise of the voltage.
+        One standard deviation of a prior counts as much as ``prior_mv`` (:meth:`weigh_priors`).
 
         Args:
             unit: shape (parameters,), from 0 to 1.
@@ -243,7 +355,7 @@ class Search:
         Returns:
             Residuals in mV, shape (priors,), and their slopes by each scaled parameter, shape (priors, parameters).
         """
-        parameters = self._settings.parameters
+        parameters = self.settings.parameters
         values = from_scaled(parameters, unit)
         residuals = []
         slopes = []
@@ -258,90 +370,18 @@ class Search:
             slopes.append(np.where(is_place, self.prior_mv * parameter.span / deviation, 0.0))
         return np.array(residuals), np.array(slopes).reshape(-1, len(parameters))
 
-    def _least_squares(self, first: Floats) -> tuple[Floats, str]:
-        """Trust region reflective (Branch, Coleman and Li 1999) with the solver's own derivatives."""
-        try:
-            return self._trust_region(first)
-        except AtMinimum as reached:
-            return reached.unit, f"the next step would lower the cost by less than {COST_TOLERANCE:g} of it"
+    def is_minimum(self, unit: Floats, residuals: Residuals) -> bool:
+        """Tell whether no step promises to lower the cost by more than the tolerance.
 
-    def _trust_region(self, first: Floats) -> tuple[Floats, str]:
-        objective = self._settings.objective
+        Args:
+            unit: from 0 to 1, shape (parameters,).
+            residuals: there, with slopes.
+        """
+        if residuals.reason:
+            return False
+        rows, slopes = self.loss.linearise(self.weighted(unit, residuals), self.weighted_slopes(unit, residuals))
+        return promised_gain(unit, rows, slopes) < COST_TOLERANCE * self._cost(unit, residuals)
 
-        def jacobian(unit: Floats) -> Floats:
-            residuals = self.residuals(unit)
-            slopes = self._weighted_slopes(unit, residuals)
-            if objective.loss == "linear" and not residuals.reason:
-                promised = promised_gain(unit, self._weighted(unit, residuals), slopes)
-                if promised < COST_TOLERANCE * self._cost(unit, residuals):
-                    raise AtMinimum(unit)  # saves the evaluation that would only confirm it
-            return slopes
-
-        solution = least_squares(
-            lambda x: self._weighted(x, self.residuals(x)),
-            first,
-            jac=jacobian,  # pyright: ignore[reportArgumentType]
-            bounds=(0.0, 1.0),
-            loss=objective.loss,
-            f_scale=objective.loss_mv,
-            x_scale=1.0,
-            ftol=COST_TOLERANCE,
-            xtol=STEP_TOLERANCE,
-            gtol=None,  # pyright: ignore[reportArgumentType] - SciPy takes None for: not used
-        )
-        return solution.x, str(solution.message)
-
-    def _l_bfgs_b(self, first: Floats) -> tuple[Floats, str]:
-        count = len(self._root_weights)
-
-        def cost_and_gradient(unit: Floats) -> tuple[float, Floats]:
-            residuals = self.residuals(unit)
-            weighted = self._weighted(unit, residuals)
-            cost = 0.5 * float(weighted @ weighted) / count
-            return cost, self._weighted_slopes(unit, residuals).T @ weighted / count
-
-        bounds = [(0.0, 1.0)] * len(first)
-        solution = minimize(cost_and_gradient, first, jac=True, method="L-BFGS-B", bounds=bounds)
-        return solution.x, str(solution.message)
-
-    def _nelder_mead(self, first: Floats) -> tuple[Floats, str]:
-        options = {"xatol": STEP_TOLERANCE, "fatol": COST_TOLERANCE, "maxfev": self._settings.max_evaluations}
-        bounds = [(0.0, 1.0)] * len(first)
-        solution = minimize(self._mean_cost, first, method="Nelder-Mead", bounds=bounds, options=options)
-        return solution.x, str(solution.message)
-
-    def _differential_evolution(self, first: Floats) -> tuple[Floats, str]:
-        """Differential evolution (Storn and Price 1997) with the fit's seed, then least squares from its best."""
-        solution = differential_evolution(
-            self._mean_cost,
-            [(0.0, 1.0)] * len(first),
-            x0=first,
-            popsize=POPULATION,
-            rng=np.random.default_rng(self._settings.seed),
-            polish=False,
-        )
-        point, message = self._least_squares(np.clip(solution.x, MARGIN, 1.0 - MARGIN))
-        return point, f"{solution.message} Then: {message}"
-
-    def _mean_cost(self, unit: Floats) -> float:
-        """The cost for each used sample, without slopes."""
-        return self._cost(unit, self.residuals(unit, slopes=False)) / len(self._root_weights)
-
-
-def promised_gain(unit: Floats, residuals: Floats, slopes: Floats) -> float:
-    """Return by how much linearised least squares promise to lower half the sum of squares, at most.
-
-    A parameter that presses against a bound adds what its remaining distance to the bound allows.
-
-    Args:
-        unit: shape (parameters,), from 0 to 1.
-        residuals: shape (n,).
-        slopes: by each scaled parameter, shape (n, parameters).
-    """
-    gradient = slopes.T @ residuals
-    distance = np.where(gradient > 0.0, unit, 1.0 - unit)
-    free = distance > AT_BOUND
-    basis, triangle = np.linalg.qr(slopes[:, free])
-    has_effect = np.abs(np.diag(triangle)) > BLIND * np.abs(triangle).max(initial=0.0)
-    along = basis[:, has_effect].T @ residuals
-    return 0.5 * float(along @ along) + float(np.abs(gradient[~free]) @ distance[~free])
+    def cost_only(self, unit: Floats) -> float:
+        """Compute the cost at a point, from 0 to 1, shape (parameters,), without slopes."""
+        return self._cost(unit, self.residuals(unit, slopes=False))

@@ -37,7 +37,7 @@ MARKS: Final[tuple[str, ...]] = (
     "best start",
     "same minimum",
     "ended elsewhere",
-    "stopped early",
+    "stopped early or not converged",
     "failed",
     "first guess",
 )

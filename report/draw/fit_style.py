@@ -41,7 +41,7 @@ class Start:
         rmse_mv: RMSE at the final values in mV; ``None`` = the start failed.
         best: its values became the fit's result.
         agrees: it ended at the minimum of the best start.
-        stopped: it stopped early, at its best point; it neither agrees nor disagrees.
+        stopped: it stopped early or did not converge, at its best point; it neither agrees nor disagrees.
         failed: why it has no result, in a few words; "" = it has one.
         first_values: parameter to its initial value, in the parameter's unit.
         values: parameter to its final value, in the parameter's unit.
@@ -85,7 +85,7 @@ def start_name(start: Start) -> str:
     if start.best:
         return "best start"
     if start.stopped:
-        return "stopped early"
+        return "stopped early or not converged"
     if start.agrees:
         return "same minimum"
     return "ended elsewhere"

@@ -35,6 +35,7 @@ from .errors import campaign_error, describe_problems, format_key, value_text
 from .fields import MEASURED_TEMPERATURES
 from .fit_schema import FitTable
 from .fit_tables import expand_chain, fit_links, fit_tables_for_cell, fitted_parameters, selected_parts
+from .nested_fits import name_smaller_fits
 from .parameter_sets import SetFile, read_set_files
 from .schema import CampaignFile, CapacityEntry, ModelTable, StateEntry, VariationTable
 from .sources import source_settings
@@ -176,7 +177,7 @@ class Campaign:
             CampaignError: a fit names no parameter set, and the cell has none; the text does not name the file.
         """
         tables = fit_tables_for_cell(cell_id, self.file.fit, self.asked)
-        return tuple(link for table in tables for link in expand_chain(table, self._fit(table, cell_id)))
+        return name_smaller_fits([link for table in tables for link in expand_chain(table, self._fit(table, cell_id))])
 
     def named_fits(self) -> Iterator[tuple[str, FitTable]]:
         """Yield each fit with the place where it is defined, for error messages.
@@ -242,6 +243,7 @@ class Campaign:
             profiles=table.profiles,
             time_limit_second=table.time_limit_second,
             stop_beaten=table.stop_beaten,
+            fit_initial_soc=table.initial_soc_policy,
             select=fitted.select,
             validation_select=held_out.select,
         )

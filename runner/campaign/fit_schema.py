@@ -6,7 +6,16 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, Field, model_validator
 
-from ...data.fit_settings import CELL_CAPACITY, INITIAL_SOC, LITHIUM_INVENTORY, FitMethod, FitObjective, Loss, Scale
+from ...data.fit_settings import (
+    CELL_CAPACITY,
+    INITIAL_SOC,
+    LITHIUM_INVENTORY,
+    FitInitialSoc,
+    FitMethod,
+    FitObjective,
+    Loss,
+    Scale,
+)
 from . import fields as v
 
 _OBJECTIVE: Final = FitObjective()
@@ -114,6 +123,7 @@ class FitTable(Table):
     profiles: bool = False
     time_limit_second: v.Positive | None = None
     stop_beaten: bool = False
+    fit_initial_soc: Literal["auto"] | bool = "auto"
     objective: ObjectiveTable = ObjectiveTable()
     presets: Annotated[list[v.Preset], v.OneOrMore] = []
     parameters: dict[str, FittedEntry] = {}
@@ -129,8 +139,6 @@ class FitTable(Table):
             problem = _impossible(name, entry.bounds)
             if problem:
                 raise ValueError(f"bounds of {name!r} {problem}")
-        if self.objective.loss != "linear" and self.method != "least_squares":
-            raise ValueError(f'loss = "{self.objective.loss}" needs method = "least_squares"')
         self._check_select()
         self._check_chain()
         self._check_validation_cycles()
@@ -164,6 +172,13 @@ class FitTable(Table):
             raise ValueError(
                 f"name is too long for a chain, whose fits are named NAME-cycle-100: at most {LONGEST_NAME} characters"
             )
+
+    @property
+    def initial_soc_policy(self) -> FitInitialSoc:
+        """``fit_initial_soc`` as the fit's settings have it."""
+        if self.fit_initial_soc == "auto":
+            return "auto"
+        return "always" if self.fit_initial_soc else "never"
 
     @property
     def link_names(self) -> tuple[str, ...]:

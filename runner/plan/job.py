@@ -9,6 +9,7 @@ from typing import Final
 from ...data.codec import digest
 from ...data.fit_settings import FitSettings
 from ...data.installed import installed_version, registering_package
+from ...data.results.fitting import NESTED_LABEL, NESTED_START
 from ...data.results.receipt import JobKind
 from ...data.settings import CellSettings, CleanSettings, FileRange, ParameterSetSettings, SimulateSettings, SourceFile
 
@@ -88,7 +89,7 @@ class StartWork:
     """Run one start of a fit.
 
     Args:
-        start: number of the start, from 0.
+        start: number of the start, from 0, or ``NESTED_START``.
         compiled: as in :class:`SimulateWork`.
     """
 
@@ -194,6 +195,16 @@ def split_digest(file: SourceFile) -> str:
     return digest("split", JOB_VERSIONS["split"], file.digest, file.settings)
 
 
+def start_label(fit: str, start: int) -> str:
+    """Return the label of the job of one start, such as ``diffusion-2``.
+
+    Args:
+        fit: name of the fit.
+        start: number of the start, from 0, or ``NESTED_START``.
+    """
+    return f"{fit}-{NESTED_LABEL if start == NESTED_START else start}"
+
+
 def without_set_source(cell: CellSettings) -> CellSettings:
     """Return the settings of a cell for a digest: whether its parameter set is a guess changes no result."""
     return replace(cell, parameter_set_source="")
@@ -217,9 +228,10 @@ def start_digest(settings: FitSettings, start: int, cleaned: str, warm: str = ""
     """Return the digest of the job that runs one start of a fit.
 
     Args:
-        start: number of the start, from 0.
+        start: number of the start, from 0, or ``NESTED_START``.
         cleaned: digest of the cell's clean job.
-        warm: in a chain, digest of the previous fit, where the start begins; ``""`` = none.
+        warm: digest of the fits at one of which the start begins: the previous one in a chain, or the smaller ones;
+            ``""`` = none.
     """
     # The number of starts is no part of it: more starts can be added without repeating the old ones. Nor is what stops
     # a start early: starts that ran to the end are the same without it, and the others are known by their results.
@@ -230,6 +242,7 @@ def start_digest(settings: FitSettings, start: int, cleaned: str, warm: str = ""
         profiles=False,
         time_limit_second=None,
         stop_beaten=False,
+        smaller=(),
     )
     parts: list[object] = [cleaned, alone, start]
     if warm:

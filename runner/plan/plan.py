@@ -15,7 +15,7 @@ from ...data.errors import NOTHING_TO_SIMULATE_CODES
 from ...data.file_names import short_names
 from ...data.fit_settings import FitSettings
 from ...data.installed import installed_version
-from ...data.results.fitting import StartResult
+from ...data.results.fitting import NESTED_START, StartResult
 from ...data.results.receipt import Receipt
 from ...data.settings import CleanSettings
 from ...parquet_store.layout import Store
@@ -41,6 +41,7 @@ from .job import (
     plugin_versions,
     split_digest,
     start_digest,
+    start_label,
     without_set_source,
 )
 
@@ -231,10 +232,12 @@ def _simulate_job(work: SimulateWork, earlier_digest: str, needs: tuple[Key, ...
 def _fit_jobs(fits: Sequence[CellFit], cleaning: Job) -> Iterator[Job]:
     """Yield the jobs of each fit of a cell: its starts, the fit, its profiles, and the simulation with its result."""
     done: dict[str, Job] = {}
-    for cell_fit in fits:
+    for cell_fit in _smaller_first(fits):
         settings = cell_fit.settings
-        previous = done[settings.former[0]] if settings.former else None
-        starts = [_start_job(settings, start, cleaning, previous) for start in range(settings.starts)]
+        previous = [done[name] for name in settings.former[:1]]
+        starts = [_start_job(settings, start, cleaning, () if start else previous) for start in range(settings.starts)]
+        if settings.smaller:
+            starts.append(_start_job(settings, NESTED_START, cleaning, [done[name] for name in settings.smaller]))
         yield from starts
         fit = _fit_job(settings, starts, cleaning)
         done[settings.name] = fit
@@ -246,25 +249,31 @@ def _fit_jobs(fits: Sequence[CellFit], cleaning: Job) -> Iterator[Job]:
         yield _simulate_job(work, fit.digest, (cleaning.key, fit.key))
 
 
-def _start_job(settings: FitSettings, start: int, cleaning: Job, previous: Job | None) -> Job:
+def _smaller_first(fits: Sequence[CellFit]) -> Sequence[CellFit]:
+    """Return fits that are contained in others before these; the order is otherwise that of the campaign."""
+    if not any(fit.settings.smaller for fit in fits):
+        return fits
+    return sorted(fits, key=lambda fit: len(fit.settings.parameters) + len(fit.settings.links))
+
+
+def _start_job(settings: FitSettings, start: int, cleaning: Job, earlier: Sequence[Job]) -> Job:
     """Return the job of one start.
 
     Args:
-        previous: in a chain, the fit before this one: the first start begins at its result.
+        earlier: fits at one of whose results the start begins: the one before in a chain, or the smaller ones.
     """
-    needs = [cleaning.key]
-    warm_digest = ""
-    if previous is not None and start == 0:
-        needs.append(previous.key)
-        warm_digest = previous.digest
+    needs = (cleaning.key, *(job.key for job in earlier))
+    warm_digest = earlier[0].digest if len(earlier) == 1 else ""
+    if len(earlier) > 1:
+        warm_digest = digest(*(job.digest for job in earlier))
     return Job(
         kind="start",
         cell_id=settings.cell.cell_id,
-        label=f"{settings.name}-{start}",
+        label=start_label(settings.name, start),
         stage=f"start-{settings.name}",
         digest=start_digest(settings, start, cleaning.digest, warm_digest),
         work=StartWork(settings, start),
-        needs=tuple(needs),
+        needs=needs,
     )
 
 

@@ -15,6 +15,7 @@ from ...data.errors import UsageError
 from ...data.extensive import describe_scaling
 from ...data.fit_settings import INITIAL_SOC
 from ...data.names import check_known
+from ...data.results.fitting import NESTED_LABEL, NESTED_START, name_start
 from ...data.state_certainty import short_state_words
 from ...data.text import format_count, printable_text
 from ...parquet_store.layout import Store
@@ -265,16 +266,24 @@ def _facts(fit: Row) -> Iterator[tuple[str, str]]:
         yield "verdict", fit["verdict"]
     if fit["starts_stopped"]:
         yield "stopped", f"{format_count(fit['starts_stopped'], 'start')} stopped early; not counted towards agreement"
+    if fit["starts_unconverged"]:
+        text = format_count(fit["starts_unconverged"], "start")
+        yield "limit", f"{text} ended at the limit of evaluations, or abnormally; not counted towards agreement"
     if fit["agreeing_within"] is not None:
         agreeing = f"{fit['starts_agreeing']} of {format_count(fit['starts_done'], 'start')}"
         within = f"parameters within {fit['agreeing_within']:.2%}"
-        yield "agreeing", f"{agreeing}, {within}; the best is start {fit['best_start']}"
+        yield "agreeing", f"{agreeing}, {within}; the best is start {name_start(fit['best_start'])}"
+    for row in fit["started"]:
+        if row["began_from"]:
+            yield "began from", f"start {name_start(row['start'])}: {row['began_from']}"
 
 
 def _start_line(row: Row) -> tuple[Any, ...]:
     message = row["message"] or row["reason"]
     rmse = (row["rmse_first_mv"], row["rmse_mv"])
-    return (row["start"], row["status"], *rmse, row["evaluations"], row["seconds"], message)
+    status = "not converged" if row["converged"] == 0 else row["status"]
+    start = NESTED_LABEL if row["start"] == NESTED_START else row["start"]
+    return (start, status, *rmse, row["evaluations"], row["seconds"], message)
 
 
 def show_life(root: Path, cells: Sequence[str], chains: Sequence[str], json_: bool) -> None:

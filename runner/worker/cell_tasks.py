@@ -82,12 +82,15 @@ def run_clean_job(store: Store, job: Job, work: CleanWork) -> tuple[CleanResult,
 
 def run_simulate_job(store: Store, job: Job, work: SimulateWork) -> tuple[Result, tuple[OutputFile, ...]]:
     """Simulate a cell, with the parameter set of a fit where the job names one, and write the time series."""
+    from ...jobs.parameters.sets import remove_initial_soc
     from ...jobs.simulation.simulate import simulate
 
     settings = work.settings
     if work.fit_label:
         fitted = read_fit_result(store, job.cell_id, work.fit_label)
         settings = replace(settings, parameter_set=fitted.parameter_set)
+        if not fitted.settings.is_state_of_record:
+            settings = remove_initial_soc(settings)
     cell = load_cell(store, job.cell_id)
     settings = cell.with_measured_capacity(settings)
     running = store.receipt(job.kind, job.cell_id, job.label).with_suffix(".running")

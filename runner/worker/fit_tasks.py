@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Final
 from ...data.charge_certainty import charge_certainty, describe_charge_check
 from ...data.codec import digest
 from ...data.errors import JobError
-from ...data.fit_settings import FitSettings
+from ...data.fit_settings import INITIAL_SOC, FitParameter, FitSettings
 from ...data.results.cleaning import CleanResult
-from ...data.results.fitting import Evaluation, FitResult, ProfileResult, StartResult
+from ...data.results.fitting import NESTED_START, Evaluation, FitResult, ProfileResult, StartResult
 from ...data.results.receipt import OutputFile, Receipt
 from ...data.selected_spans import find_spans, make_index
 from ...parquet_store.journal import StartJournal
 from ...parquet_store.layout import Store
 from ...parquet_store.read import read_receipt
-from ..plan.job import FitWork, Job, ProfileWork, StartWork, start_digest
+from ..plan.job import FitWork, Job, ProfileWork, StartWork, start_digest, start_label
 from .inputs import load_cell, read_fit_result, skip_like_earlier_job
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ gives the job up."""
 
 
 def run_start_job(store: Store, job: Job, work: StartWork) -> tuple[StartResult, tuple[OutputFile, ...]]:
-    """Run one start of a fit, from where its journal ends; in a chain the first start begins at the previous fit.
+    """Run one start of a fit, from where its journal ends; a warm start begins at the result of another fit.
 
     A start whose workers died ``MOST_DEATHS`` times ends with its best noted evaluation.
 
@@ -68,7 +68,8 @@ def run_fit_job(store: Store, job: Job, work: FitWork) -> tuple[FitResult, tuple
     """
     from ...jobs.fitting.fit import combine_starts
 
-    labels = [f"{work.settings.name}-{start}" for start in range(work.settings.starts)]
+    numbers = [*range(work.settings.starts), *([NESTED_START] if work.settings.smaller else [])]
+    labels = [start_label(work.settings.name, start) for start in numbers]
     receipts = [read_receipt(store.receipt("start", job.cell_id, label)) for label in labels]
     starts = tuple(
         receipt.result
@@ -115,27 +116,50 @@ def run_profile_job(store: Store, job: Job, work: ProfileWork) -> tuple[ProfileR
 
 
 def read_former_fit(store: Store, settings: FitSettings, start: int) -> tuple[FitResult | None, str]:
-    """Read the fit at whose values a start of a chain begins.
+    """Read the fit at whose values a start begins: the one before in a chain, or the best of the smaller ones.
 
     One failed check-up does not end a chain: the next link begins at the last link with a result, or at its own first
     guess. Only the first start of a link is warm.
 
     Args:
-        start: number of the start, from 0.
+        start: number of the start, from 0, or ``NESTED_START``.
 
     Returns:
         The fit, and its name with the links that have no result, for the start's receipt. ``None`` and ``""`` for a
         start that is not warm.
     """
+    if start == NESTED_START:
+        return _read_smaller_fit(store, settings)
     if start or not settings.former:
         return None, ""
     without_result: list[str] = []
     for name in settings.former:
-        receipt = read_receipt(store.receipt("fit", settings.cell.cell_id, name))
-        if receipt is not None and receipt.status == "done" and isinstance(receipt.result, FitResult):
-            return receipt.result, f"{name}{_explain_missing_results(without_result)}"
+        result = _read_result(store, settings, name)
+        if result is not None:
+            return result, f"{name}{_explain_missing_results(without_result)}"
         without_result.append(name)
     return None, f"its own first guess{_explain_missing_results(without_result)}"
+
+
+def _read_smaller_fit(store: Store, settings: FitSettings) -> tuple[FitResult | None, str]:
+    """Read the best of the fits that a fit contains; they have the same objective, so that their costs compare."""
+    results = {name: _read_result(store, settings, name) for name in settings.smaller}
+    found = {name: result for name, result in results.items() if result is not None}
+    missing = _explain_missing_results([name for name in results if name not in found])
+    if not found:
+        return None, f"its own first guess{missing}"
+    costs = {name: result.rmse_mv if result.data_cost is None else result.data_cost for name, result in found.items()}
+    name = min(found, key=lambda one: costs[one])
+    others = "" if len(found) == 1 else f", the best of {', '.join(found)}"
+    return found[name], f"{name}{others}{missing}"
+
+
+def _read_result(store: Store, settings: FitSettings, name: str) -> FitResult | None:
+    """Read the result of another fit of the cell; ``None`` = it has none."""
+    receipt = read_receipt(store.receipt("fit", settings.cell.cell_id, name))
+    if receipt is None or receipt.status != "done" or not isinstance(receipt.result, FitResult):
+        return None
+    return receipt.result
 
 
 def _best_noted(settings: FitSettings, number: int, noted: Sequence[Evaluation], deaths: int) -> StartResult:
@@ -144,6 +168,9 @@ def _best_noted(settings: FitSettings, number: int, noted: Sequence[Evaluation],
     if not solved:
         raise JobError(f"its worker died {deaths} times before it had a result", "worker_died")
     best = min(solved, key=lambda evaluation: evaluation.cost)
+    if len(best.values) > len(settings.parameters):  # the objective added the state of charge
+        parameters = (*settings.parameters, FitParameter(INITIAL_SOC, 0.0, 1.0))
+        settings = replace(settings, parameters=parameters, fit_initial_soc="added")
     return StartResult(
         settings=settings,
         start=number,
@@ -178,7 +205,7 @@ def _rivals(store: Store, job: Job, work: StartWork) -> Callable[[], list[Rival]
             result = receipt.result
             warm_digest = previous_digest if number == 0 else ""
             expected_digest = start_digest(work.settings, number, clean_digest, warm_digest)
-            if receipt.digest == expected_digest and not result.stopped:
+            if receipt.digest == expected_digest and result.is_done:
                 finished[number] = Rival(number, result.values, result.ranked_by)
         return list(finished.values())
 

@@ -173,7 +173,8 @@ def test_a_bad_check_up_does_not_end_the_chain(folder: Path) -> None:
     first, last = (result(campaign, "start", f"ageing-cycle-{cycle}-0") for cycle in (1, 7))
     assert isinstance(last, StartResult)
     assert last.began_from == "ageing-cycle-1, since ageing-cycle-4 has no result"
-    assert last.first_values == pytest.approx(first.values, rel=1e-9)
+    # The last value is the state of charge, which is uncertain here and so fitted; each check-up has its own.
+    assert last.first_values[:-1] == pytest.approx(first.values[:-1], rel=1e-9)
     assert first.began_from == ""
     # The bad one is tried again by the next run, which leaves what came of the others as it is.
     labels = ["ageing-cycle-4-0", "ageing-cycle-4", "SPM-Chen2020+ageing-cycle-4"]

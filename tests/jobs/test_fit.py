@@ -14,7 +14,7 @@ from kilocell.data.fit_settings import FitParameter
 from kilocell.data.settings import Override, ParameterSetSettings, SimulateSettings
 from kilocell.jobs.fitting.fit import combine_starts, run_start
 from kilocell.jobs.fitting.objective import make_objective
-from kilocell.jobs.fitting.search import promised_gain
+from kilocell.jobs.fitting.search_methods import promised_gain
 from kilocell.jobs.fitting.starts import first_point, from_scaled, to_scaled
 from kilocell.jobs.simulation.simulate import simulate
 from records import pulses

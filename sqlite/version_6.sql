@@ -1,0 +1,6 @@
+ALTER TABLE fits ADD COLUMN starts_unconverged INTEGER;
+ALTER TABLE fits ADD COLUMN agreeing_starts TEXT;
+ALTER TABLE fits ADD COLUMN data_cost REAL;
+ALTER TABLE fit_starts ADD COLUMN converged INTEGER;
+ALTER TABLE fit_starts ADD COLUMN data_cost REAL;
+ALTER TABLE fit_starts ADD COLUMN prior_squares REAL;
