@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 
 from ...data.arrays import Floats
 from .loss import RowLoss
-from .uncertainty import correlation_samples
+
+WINDOW: Final = 5.0
+"""Lag, in autocorrelation times, at which the sum of the autocorrelation ends (Sokal)."""
 
 
 def cost_scale_mv2(loss: RowLoss, rows: Floats, weights: Floats, voltage_rows: int) -> float:
@@ -34,3 +38,28 @@ def cost_scale_mv2(loss: RowLoss, rows: Floats, weights: Floats, voltage_rows: i
     errors = pull[:voltage_rows][voltages] / np.sqrt(weights[:voltage_rows][voltages])
     correlated = correlation_samples(errors) if len(errors) else 1.0
     return correlated * float(weights[counts] @ pull[counts] ** 2) / total
+
+
+def correlation_samples(error_mv: Floats) -> float:
+    """Estimate the integrated autocorrelation time of residuals.
+
+    The sum over lags ends where the lag is five times the time so far, a compromise of bias and scatter (Sokal 1997).
+
+    Args:
+        error_mv: shape (samples,).
+
+    Returns:
+        Samples, from 1 (white noise) to half of the number of samples.
+    """
+    count = len(error_mv)
+    deviation = error_mv - error_mv.mean()
+    if count < 8 or not deviation.any():
+        return 1.0
+    spectrum = np.abs(np.fft.rfft(deviation, 2 * count)) ** 2
+    correlation = np.fft.irfft(spectrum)[:count]
+    times = 2.0 * np.cumsum(correlation / correlation[0]) - 1.0
+    long_enough = np.arange(count) >= WINDOW * times
+    end = count - 1
+    if long_enough.any():
+        end = int(np.argmax(long_enough))
+    return float(np.clip(times[end], 1.0, count / 2.0))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from kilocell.data.fit_settings import FitObjective, Loss
 from kilocell.jobs.fitting.noise_model import Series
-from kilocell.jobs.fitting.robust_loss import pull, robust_cost
+from kilocell.jobs.fitting.loss import RowLoss
 from kilocell.jobs.fitting.uncertainty import Optimum, Priors, Uncertainty, estimate_uncertainty
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
@@ -126,11 +126,12 @@ def test_the_pull_is_the_derivative_of_the_cost(loss: Loss) -> None:
     step = 1e-4
 
     def cost(moved: Floats) -> Floats:
-        return np.array([robust_cost(np.array([one]), objective) for one in moved])
+        return np.array([RowLoss(objective, 1).cost(np.array([one])) for one in moved])
 
-    first, second = pull(residuals, objective)
+    rows = RowLoss(objective, len(residuals))
+    first, second = rows.derivatives(residuals)
     assert first == pytest.approx((cost(residuals + step) - cost(residuals - step)) / (2.0 * step), abs=1e-6)
-    above, below = pull(residuals + step, objective)[0], pull(residuals - step, objective)[0]
+    above, below = rows.derivatives(residuals + step)[0], rows.derivatives(residuals - step)[0]
     assert second == pytest.approx((above - below) / (2.0 * step), abs=1e-6)
 
 
