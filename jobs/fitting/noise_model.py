@@ -139,12 +139,23 @@ class NoiseModel:
             mV2, shape (points, parameters, parameters).
         """
         white = rows.T @ rows
-        sums = sum_blocks(rows, self.block)
-        step = self.series.step_second
         correlated = np.zeros((len(self.second), *white.shape))
         for second in np.unique(self.second):
-            correlated[self.second == second] = sums.T @ correlate(sums, step, float(second))
+            correlated[self.second == second] = self.scatter_correlated(rows, float(second))
         return self.white_mv2[:, None, None] * white + self.correlated_mv2[:, None, None] * correlated
+
+    def scatter_correlated(self, rows: Floats, second: float) -> Floats:
+        """Compute the covariance of such a sum for errors with variance 1 and this correlation time.
+
+        Args:
+            rows: shape (samples, parameters).
+
+        Returns:
+            Shape (parameters, parameters).
+        """
+        sums = sum_blocks(rows, self.block)
+        product: Floats = sums.T @ correlate(sums, self.series.step_second, second)
+        return product
 
     def correlation_samples(self) -> float:
         """Number of samples that count as one for a mean over all of them; 1 = white noise."""
