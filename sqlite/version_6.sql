@@ -4,3 +4,5 @@ ALTER TABLE fits ADD COLUMN data_cost REAL;
 ALTER TABLE fit_starts ADD COLUMN converged INTEGER;
 ALTER TABLE fit_starts ADD COLUMN data_cost REAL;
 ALTER TABLE fit_starts ADD COLUMN prior_squares REAL;
+ALTER TABLE simulations ADD COLUMN fitted_rmse_mv REAL;
+ALTER TABLE simulations ADD COLUMN fit_difference TEXT;
