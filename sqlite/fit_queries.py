@@ -136,6 +136,21 @@ def fit_starts(connection: sqlite3.Connection, cell_id: str | None = None, fit: 
     ).fetchall()
 
 
+def fit_differences(connection: sqlite3.Connection, cell_id: str, model: str, parameter_set: str | None) -> list[str]:
+    """Return in words how simulations with a fitted set differ from its fit over the fitted samples; empty = not.
+
+    Args:
+        connection: from ``queries.connect``.
+        cell_id, model, parameter_set: of the fit.
+    """
+    rows = connection.execute(
+        "SELECT fit_difference FROM simulations WHERE cell_id = ? AND model = ? AND parameter_set = ?"
+        " AND coalesce(fit_difference, '') != ''",
+        (cell_id, model, parameter_set),
+    )
+    return [str(row[0]) for row in rows]
+
+
 def start_values(connection: sqlite3.Connection, cell_id: str, label: str) -> Rows:
     """Return the parameter values at which each start of a fit began and ended, by start and parameter.
 

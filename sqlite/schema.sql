@@ -285,6 +285,8 @@ CREATE TABLE simulations (
     state_uncertainty_mv   REAL,           -- of the starting state's open-circuit voltage; NULL: the state is given
     state_uncertainty_soc  REAL,           -- the same as a state of charge
     selection              TEXT,           -- the simulated part of the record, such as cycle 2, discharge; NULL: all
+    fitted_rmse_mv         REAL,           -- with a fitted set: RMSE over the samples that were fitted
+    fit_difference         TEXT,           -- by how much that differs from the RMSE of the fit, and why; '' = it does not
     PRIMARY KEY (cell_id, label)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX simulations_by_model ON simulations (model, rmse_mv);

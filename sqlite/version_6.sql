@@ -7,3 +7,5 @@ ALTER TABLE fit_starts ADD COLUMN prior_squares REAL;
 ALTER TABLE fits ADD COLUMN residual_systematic INTEGER;
 ALTER TABLE fits ADD COLUMN model_error_mv REAL;
 ALTER TABLE fits ADD COLUMN residual_correlation_second REAL;
+ALTER TABLE simulations ADD COLUMN fitted_rmse_mv REAL;
+ALTER TABLE simulations ADD COLUMN fit_difference TEXT;

@@ -310,6 +310,12 @@ class SimulationResult:
     state_uncertainty_soc: float | None = None
     """The same as a state of charge."""
 
+    fitted_rmse_mv: float | None = None
+    """With a fitted parameter set: RMSE over the samples that were fitted (mV)."""
+
+    fit_difference: str = ""
+    """By how much that differs from the RMSE of the fit, and why; "" = it does not."""
+
 
 @dataclass(frozen=True, slots=True)
 class FailedSimulation:

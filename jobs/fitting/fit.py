@@ -131,10 +131,11 @@ def _search_within_range(search: Search, first: Floats, inside: Floats) -> tuple
     for attempt in range(RETURNS + 1):
         if search.stopped or not search.best.is_without_solution:
             break
-        edge = search.retreat(point)
+        is_last = attempt == RETURNS
+        edge = search.retreat(point, np.inf) if is_last else search.retreat(point)
         if edge is not None:
             return edge, f"{message} The minimum is at the edge of the model's range."
-        if attempt < RETURNS:
+        if not is_last:
             # It ended far from a solution: the search begins again halfway to the set's own values.
             point, message = search.run(search.find_solvable_point(inside + 0.5 * (point - inside), inside))
     return point, message

@@ -137,11 +137,12 @@ class Search:
             first = default + 0.5 * (first - default)
         return first
 
-    def retreat(self, point: Floats) -> Floats | None:
+    def retreat(self, point: Floats, most_share: float = EDGE_COST_SHARE) -> Floats | None:
         """Return to the range of the model from a point just outside: a penalty leaves a search just beyond the edge.
 
         Args:
             point: where the search ended, from 0 to 1, shape (parameters,).
+            most_share: by which the cost may rise.
 
         Returns:
             A point just inside, on the way to the best one that was inside; ``None`` = there was none, or its cost is
@@ -160,7 +161,7 @@ class Search:
                 outside = middle
             else:
                 inside = Best(self._cost(middle, residuals), middle, residuals)
-        if inside.cost > (1.0 + EDGE_COST_SHARE) * self.best.cost:
+        if inside.cost > (1.0 + most_share) * self.best.cost:
             return None
         self.best = inside
         return inside.unit

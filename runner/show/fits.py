@@ -162,14 +162,18 @@ def _add_details(catalog: sqlite3.Connection, row: sqlite3.Row) -> dict[str, Any
     name = str(row["fit"])
     parameters = [dict(parameter) for parameter in fit_queries.fit_parameters(catalog, cell_id, name)]
     verdict = ""
+    differences: list[str] = []
     if row["status"] == "done":
-        verdict = short_verdict(dict(row), parameters)
+        differences = fit_queries.fit_differences(catalog, cell_id, str(row["model"]), row["parameter_set"])
+        words = (short_verdict(dict(row), parameters), "its simulation differs" if differences else "")
+        verdict = ", ".join(filter(None, words))
     return {
         **dict(row),
         "short_verdict": verdict,
         "parameters": parameters,
         "correlations": [dict(pair) for pair in fit_queries.fit_correlations(catalog, cell_id, str(row["label"]))],
         "versions": [dict(version) for version in fit_queries.fitted_sets(catalog, cell_id) if version["fit"] == name],
+        "simulation_differs": "; ".join(differences),
         "started": [dict(start) for start in fit_queries.fit_starts(catalog, cell_id, name)],
     }
 
@@ -284,6 +288,8 @@ def _facts(fit: Row) -> Iterator[tuple[str, str]]:
         yield "condition", f"{fit['condition_number']:.3g}"
     if fit["verdict"]:
         yield "verdict", fit["verdict"]
+    if fit["simulation_differs"]:
+        yield "simulation", fit["simulation_differs"]
     if fit["starts_stopped"]:
         yield "stopped", f"{format_count(fit['starts_stopped'], 'start')} stopped early; not counted towards agreement"
     if fit["starts_unconverged"]:

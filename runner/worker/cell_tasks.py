@@ -22,6 +22,7 @@ from ...parquet_store.layout import Store
 from ...parquet_store.read import read_raw_parts
 from ...parquet_store.write import write_frame
 from ..plan.job import CellSource, CleanWork, Job, SimulateWork, SplitWork
+from .fit_check import check_against_fit
 from .hard_timeout import hard_timeout
 from .inputs import load_cell, read_fit_result
 
@@ -86,8 +87,8 @@ def run_simulate_job(store: Store, job: Job, work: SimulateWork) -> tuple[Result
     from ...jobs.simulation.simulate import simulate
 
     settings = work.settings
-    if work.fit_label:
-        fitted = read_fit_result(store, job.cell_id, work.fit_label)
+    fitted = read_fit_result(store, job.cell_id, work.fit_label) if work.fit_label else None
+    if fitted is not None:
         settings = replace(settings, parameter_set=fitted.parameter_set)
         if not fitted.settings.is_state_of_record:
             settings = remove_initial_soc(settings)
@@ -96,7 +97,10 @@ def run_simulate_job(store: Store, job: Job, work: SimulateWork) -> tuple[Result
     running = store.receipt(job.kind, job.cell_id, job.label).with_suffix(".running")
     with hard_timeout(running, settings.time_limit_second):
         simulated = simulate(cell.samples, settings, cell.temperature_mean_celsius)
-    return with_charge_certainty(simulated.result, cell.clean_result), (write_simulation(store, job, simulated.frame),)
+    result = with_charge_certainty(simulated.result, cell.clean_result)
+    if fitted is not None:
+        result = check_against_fit(result, simulated.frame, cell.samples, fitted)
+    return result, (write_simulation(store, job, simulated.frame),)
 
 
 def with_charge_certainty(result: SimulationResult, cleaned: CleanResult) -> SimulationResult:
