@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 
 from ..data.codec import to_json
+from ..data.error_budget import budget_of_result
 from ..data.fit_settings import FitSettings
 from ..data.results.fitting import FitResult, ProfileResult, StartResult
 from ..data.results.receipt import Receipt
@@ -93,6 +94,7 @@ def fit_row(receipt: Receipt, settings: FitSettings | None) -> Row:
             **scalar_columns(receipt.result, "settings", "parameters", "parameter_set", "correlations", "beginning"),
             "parameter_set": fitted.name,
             "parameter_set_digest": definition_digest(fitted),
+            **budget_of_result(receipt.result).columns(),
         }
     return {**outcome_columns(receipt), **row}
 

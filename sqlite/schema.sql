@@ -1,6 +1,7 @@
 -- The catalog of a store: everything except the time series, which are in Parquet files beside it.
 --
--- This file is the current schema. It creates a new catalog; migrations.py migrates older catalogs to it.
+-- This file is the current schema. It creates a new catalog; migrations.py migrates older catalogs to it, and makes
+-- their views anew from this file.
 -- Conventions: current and net charge are positive when they charge the cell. Charge and energy "in" and "out" are
 -- both positive. The unit is at the end of a column's name. Times since 1970-01-01 UTC are ..._unix_second, times since
 -- the record's start are ..._time_second. Paths are relative to the store unless the comment says otherwise.
@@ -285,6 +286,11 @@ CREATE TABLE simulations (
     state_uncertainty_mv   REAL,           -- of the starting state's open-circuit voltage; NULL: the state is given
     state_uncertainty_soc  REAL,           -- the same as a state of charge
     selection              TEXT,           -- the simulated part of the record, such as cycle 2, discharge; NULL: all
+    charge_uncertainty_mv  REAL,           -- effect of charge_uncertainty_ah on the voltage, RMS; NULL: unknown
+    error_budget_mv        REAL,           -- what rmse_mv may be off by: root of the sum of the squared known parts
+    error_budget_main      TEXT,           -- the largest part: numerical, compression, charge, state
+    error_budget_unknown   TEXT,           -- parts that are not known, as numerical, charge; '': none
+    error_budget_too_large INTEGER CHECK (error_budget_too_large IN (0, 1)),  -- above 1 mV or a tenth of rmse_mv
     PRIMARY KEY (cell_id, label)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX simulations_by_model ON simulations (model, rmse_mv);
@@ -421,6 +427,13 @@ CREATE TABLE fits (
     state_uncertainty_soc     REAL,           -- the same as a state of charge
     selection                 TEXT,           -- the fitted part of the record if it is not whole cycles; then cycles is []
     validation_selection      TEXT,           -- the held-out part, likewise
+    numerical_error_rmse_mv   REAL,           -- as in simulations, at the fitted samples
+    compression_rmse_mv       REAL,
+    charge_uncertainty_mv     REAL,
+    error_budget_mv           REAL,
+    error_budget_main         TEXT,
+    error_budget_unknown      TEXT,
+    error_budget_too_large    INTEGER CHECK (error_budget_too_large IN (0, 1)),
     PRIMARY KEY (cell_id, label)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX fits_by_name ON fits (fit);
@@ -592,7 +605,9 @@ SELECT c.cell_id, r.rows_kept AS rows, r.cycles_after AS cycles,
     coalesce(100 * s.charge_uncertainty_ah / nullif(s.charge_throughput_ah, 0), u.charge_uncertainty_percent)
         AS charge_uncertainty_percent,
     c.capacity_source, c.parameter_set_source, s.initial_state_source, s.state_uncertainty_mv, s.state_uncertainty_soc,
-    s.temperature_source, s.selection
+    s.temperature_source, s.selection, s.error_budget_mv, s.error_budget_main, s.error_budget_unknown,
+    s.error_budget_too_large, s.numerical_error_rmse_mv, s.numerical_error_worst_mv, s.compression_rmse_mv,
+    s.compression_worst_mv, s.charge_uncertainty_mv, s.temperature_rmse_kelvin
 FROM cells c
 LEFT JOIN clean_reports r ON r.cell_id = c.cell_id
 LEFT JOIN jobs j ON j.kind = 'clean' AND j.cell_id = c.cell_id

@@ -262,6 +262,15 @@ class FitResult:
     state_uncertainty_soc: float | None = None
     """The same as a state of charge."""
 
+    numerical_error_rmse_mv: float | None = None
+    """Bound of the RMSE (mV) of the solver with the fitted values, at the fitted samples; ``None`` = unknown."""
+
+    compression_rmse_mv: float | None = None
+    """Likewise of replacing the measured current by its profile."""
+
+    charge_uncertainty_mv: float | None = None
+    """Root-mean-square effect (mV) of the uncertain charge on the fitted voltage; ``None`` = it has no bounds."""
+
 
 @dataclass(frozen=True, slots=True)
 class ProfilePoint:

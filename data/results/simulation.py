@@ -310,6 +310,12 @@ class SimulationResult:
     state_uncertainty_soc: float | None = None
     """The same as a state of charge."""
 
+    charge_uncertainty_mv: float | None = None
+    """Root-mean-square effect (mV) of the uncertain charge on the voltage: what has accumulated, through the slope.
+
+    ``None`` = the charge has no bounds.
+    """
+
 
 @dataclass(frozen=True, slots=True)
 class FailedSimulation:

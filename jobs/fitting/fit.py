@@ -13,12 +13,14 @@ from ...data.arrays import Floats
 from ...data.convert import parameter_unit
 from ...data.errors import JobError
 from ...data.fit_settings import CELL_PARAMETERS, INITIAL_SOC, FitSettings
+from ...data.results.cleaning import CleanResult
 from ...data.results.fitting import Beginning, Correlation, FitResult, FittedParameter, StartResult, agrees
 from ...data.state_certainty import describe_state_certainty, is_state_uncertain
 from ..parameters.sets import is_function
 from ..simulation.conditions import spread_over
 from ..simulation.replay import Conditions
 from .early_stop import EarlyStopping, Rivals
+from .fit_error import with_fit_error
 from .inputs import fitted_overrides
 from .objective import Objective, Residuals, make_objective
 from .search import Journal, Search
@@ -125,7 +127,11 @@ def _require_effect(settings: FitSettings, slopes_mv: Floats) -> None:
 
 
 def combine_starts(
-    samples: pd.DataFrame, settings: FitSettings, starts: tuple[StartResult, ...], measured_celsius: float | None
+    samples: pd.DataFrame,
+    settings: FitSettings,
+    starts: tuple[StartResult, ...],
+    measured_celsius: float | None,
+    cleaned: CleanResult | None = None,
 ) -> FitResult:
     """Choose the best start and estimate the errors of its values, with the RMSE of the parameter set's own values.
 
@@ -133,6 +139,7 @@ def combine_starts(
         samples: a cleaned partition.
         starts: of the same settings, in any order.
         measured_celsius: the cell's mean measured temperature in °C; ``None`` = nothing was measured.
+        cleaned: what cleaning knows of the charge, for the error budget; ``None`` = nothing.
 
     Raises:
         JobError: no start ended with a result (``no_start``).
@@ -155,7 +162,7 @@ def combine_starts(
     overrides = fitted_overrides(in_units, values)
     start = _describe_start(objective, values)
     verdict = _verdict(fitted, len(agreeing), len(ended), stopped, best)
-    return FitResult(
+    result = FitResult(
         settings=settings,
         best_start=best.start,
         starts_done=len(ended),
@@ -177,6 +184,7 @@ def combine_starts(
         beginning=make_beginning(objective.inputs.find_conditions(objective.inputs.resolve(values))),
         **start,
     )
+    return with_fit_error(result, objective, values, cleaned)
 
 
 def _describe_start(objective: Objective, values: Floats) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 
 import numpy as np
 
+from ...data.arrays import Floats
 from ...data.errors import JobError
 from ...data.settings import ModelSettings, ParameterSetSettings
 from ..parameters.sets import own_electrodes_in_parallel
@@ -35,6 +36,7 @@ COUNTED_SHARE: Final = 5e-4
 """Uncertainty of counted charge as a share of its throughput: a good cycler's current. Chosen, not measured."""
 
 SLOPE_SOC: Final = 0.005  # distance over which the slope of the open-circuit voltage is taken
+SLOPES: Final = 250  # most states of charge at which a slope is taken
 FLAT_VOLT_PER_SOC: Final = 2e-3  # smallest slope by which a voltage says anything about a state of charge
 
 WHOLE_DEGREE: Final = 1e-9  # a temperature closer to a whole degree needs no interpolation, K
@@ -181,6 +183,29 @@ def spread_uncertainty(
         return state
     slope = abs(equilibrium.voltage_at(high) - equilibrium.voltage_at(low)) / (high - low)
     return replace(state, uncertainty_mv=max(state.uncertainty_mv, 1e3 * slope * state.uncertainty_soc))
+
+
+def open_circuit_slope(state: StartingState, charge_ah: Floats, case: SimulationCase, at_celsius: float) -> Floats:
+    """Return the size of the slope of the open-circuit voltage after some charges from a known state, V per A.h.
+
+    Args:
+        state: the known state.
+        charge_ah: since that state, A.h, positive into the cell, shape (n,).
+        case: the simulation, with the cell's capacity.
+        at_celsius: temperature in °C.
+
+    Returns:
+        Shape (n,), >= 0; beyond the set's range the slope at its end.
+    """
+    equilibrium = _find_equilibrium(case.model, case.parameter_set, at_celsius)
+    capacity = _cell_capacity_ah(equilibrium, case)
+    least, most = equilibrium.possible_soc
+    soc = np.clip(state.soc + charge_ah / capacity, least, most)
+    count = int(np.clip(np.ptp(soc) / SLOPE_SOC, 2, SLOPES))
+    nodes = np.linspace(soc.min(), soc.max(), count)
+    slopes = np.array([_slope_volt(equilibrium, node) for node in nodes.tolist()])
+    along: Floats = np.interp(soc, nodes, slopes) / capacity
+    return along
 
 
 def _find_equilibrium(

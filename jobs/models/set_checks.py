@@ -132,6 +132,11 @@ def refuse_several_cells(voltage_volt: Floats, cutoffs_volt: tuple[float, float]
         raise JobError(f"{reason}; {advice}", "implausible_voltage")
 
 
+def describe_full_layers(settings: ParameterSetSettings) -> tuple[str, ...]:
+    """Say which electrodes of a set, such as a fitted one, have volume fractions that exceed one, a line each."""
+    return tuple(_full_layers(apply_overrides(settings)))
+
+
 def _several_cells(values: pybamm.ParameterValues) -> Iterator[str]:
     number = _number(values, SERIES)
     if number is not None and number != 1.0:

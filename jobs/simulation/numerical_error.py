@@ -97,6 +97,20 @@ def control_error(
     return replayed, replace(error, attempts=tuple(lines))
 
 
+def estimate_error(problem: ReplayProblem, replayed: Replayed, solve: Solve) -> NumericalError:
+    """Estimate a replay's numerical error as :func:`control_error` does, without replacing the replay.
+
+    Returns:
+        The error; infinite = the second replay failed.
+    """
+    try:
+        end = samples_to_check(problem, replayed)
+        careful = solve(_careful_problem(problem, replayed, end), TIGHTER)
+    except JobError:
+        return NumericalError()
+    return _compare(replayed, careful, end)
+
+
 def samples_to_check(problem: ReplayProblem, replayed: Replayed) -> int:
     """Return how many of a record's samples, from the first one, a second replay solves: all of a short record."""
     knot_second = problem.profile.time_second
