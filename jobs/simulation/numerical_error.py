@@ -34,11 +34,12 @@ PARTS: Final = 4
 """Parts into which the further replay's outputs divide each interval of the outputs before; twice as many outputs as
 with two parts cost 2 % of a DFN's time, and 10 % of an SPMe's."""
 
-COVERS: Final = 1.5
-"""Bound over the difference of two replays; see ``benchmarks/numerical_error.py``."""
+COVERS: Final = 2.0
+"""Bound over the difference of two replays; see ``benchmarks/numerical_error.py``.
 
-COVERS_DENSE: Final = 2.0
-"""Likewise where every sample is an output already, as in a drive cycle."""
+1.5 times it covers most. It is too little where five times tighter tolerances lower the error by less than three: at
+a steep end of discharge, and in drive cycles, whose many small errors of charge add up by chance.
+"""
 
 LIMITS_MV: Final[dict[Tolerance, tuple[float, float]]] = {"standard": (0.5, 3.0), "tight": (0.1, 0.5)}
 """Largest numerical error by tolerance: RMSE and at the worst sample, mV."""
@@ -203,7 +204,4 @@ def _careful_problem(problem: ReplayProblem, replayed: Replayed, end: int) -> Re
 def _compare(replayed: Replayed, careful: Replayed, end: int) -> NumericalError:
     """The error of a replay from a more careful one of its first ``end`` samples."""
     away = 1e3 * (careful.voltage_volt[:end] - replayed.voltage_volt[:end])
-    outputs = _outputs(replayed)
-    is_dense = np.count_nonzero(outputs < end) == end
-    covers = COVERS_DENSE if is_dense else COVERS
-    return NumericalError(covers * float(np.sqrt(np.mean(away**2))), covers * float(np.abs(away).max()))
+    return NumericalError(COVERS * float(np.sqrt(np.mean(away**2))), COVERS * float(np.abs(away).max()))
