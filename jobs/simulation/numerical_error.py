@@ -167,9 +167,7 @@ def _charge_error_ah(problem: ReplayProblem, replayed: Replayed) -> tuple[Indice
     return outputs, replayed.charge_ah[outputs] - (until_knot[before] + since_knot) / SECONDS_PER_HOUR
 
 
-def _grown(
-    error: NumericalError, charge_error: tuple[Indices, Floats], capacity_ah: float, end: int
-) -> NumericalError:
+def _grown(error: NumericalError, charge_error: tuple[Indices, Floats], capacity_ah: float, end: int) -> NumericalError:
     """The error over a whole record from that of its samples before ``end``: it grows as the error of the charge."""
     outputs, charge = charge_error
     checked = charge[outputs < end]

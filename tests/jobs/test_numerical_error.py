@@ -54,11 +54,13 @@ def study() -> ModuleType:
         ("DFN", "Prada2013", "C20"),  # 12 mV at worst without control of the algebraic error
         ("SPM", "OKane2022", "rates"),  # 2.9 mV at worst between two outputs, if it is not solved again
         ("SPMe", "Chen2020", "drive"),
+        ("SPM", "Mohtat2020", "empty"),
         pytest.param("DFN", "Marquis2019", "C20", marks=slow),
         pytest.param("DFN", "OKane2022", "pulses", marks=slow),
         pytest.param("SPM", "Ai2020", "rates", marks=slow),
         pytest.param("SPMe", "Prada2013", "deep", marks=slow),
         pytest.param("DFN", "NCA_Kim2011", "drive", marks=slow),
+        pytest.param("SPM", "Chen2020", "long", marks=slow),
     ],
 )
 def test_the_estimate_bounds_the_true_error_which_is_small(model: str, base: str, protocol: str) -> None:
