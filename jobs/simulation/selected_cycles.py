@@ -87,11 +87,20 @@ class SelectedSolutions:
 
     @property
     def least_known(self) -> dict[str, Any]:
-        """The largest uncertainties of the stretches' states, as fields of a result; ``None`` = all are given."""
+        """The largest uncertainties of the stretches' states, as fields of a result; ``None`` = all are given.
+
+        The source is that of the first stretch's state, and of the state with the largest uncertainty.
+        """
         states = [one.problem.conditions.state for one in self.solved]
         millivolts = [state.uncertainty_mv for state in states if state.uncertainty_mv is not None]
         socs = [state.uncertainty_soc for state in states if state.uncertainty_soc is not None]
+        source = states[0].source
+        if millivolts:
+            place = max(range(len(states)), key=lambda at: states[at].uncertainty_mv or 0.0)
+            if states[place].source != source:
+                source += f"; least known at the start of {self.solved[place].stretch.name}: {states[place].source}"
         return {
+            "initial_state_source": source,
             "state_uncertainty_mv": max(millivolts, default=None),
             "state_uncertainty_soc": max(socs, default=None),
         }
@@ -163,7 +172,7 @@ def solve_selected(
         try:
             if limit.is_passed:
                 raise limit.error(f"the start of {stretch.name}")
-            before = _solve_stretch(record, stretch, case, limit, before)
+            before = _solve_stretch(record, stretch, case, limit, before, stretches[0].first)
         except JobError as error:
             attempts = error.attempts if isinstance(error, ReplayEndedError) else ()
             before = FailedStretch(stretch, error, attempts)
@@ -184,13 +193,17 @@ def _solve_stretch(
     case: SimulationCase,
     limit: TimeLimit,
     before: SolvedStretch | FailedStretch | None,
+    given_at: int,
 ) -> SolvedStretch:
     """Solve a stretch, from before its start if the cell did not rest there; what is before is then cut off.
+
+    Args:
+        given_at: index of the sample at which a state that the user gives holds.
 
     Raises:
         JobError: it has no solution.
     """
-    start = _find_start(record, stretch, case, limit, before)
+    start = _find_start(record, stretch, case, limit, before, given_at)
     with limit.pause():  # the equilibrium of a parameter set takes seconds, once
         problem = _make_problem(record, stretch, case, limit, before, start)
     try:
@@ -215,13 +228,15 @@ def _find_start(
     case: SimulationCase,
     limit: TimeLimit,
     before: SolvedStretch | FailedStretch | None,
+    given_at: int,
 ) -> KnownStart:
     """Find what the record says about the state at a stretch's start; nothing is needed where the user gives it."""
     policy = case.settings.cell.initial_state.policy
     continued = isinstance(before, SolvedStretch) and policy == "previous_cycle"
     case_here = case if before is None else resolve_without_fitted_soc(case)
     is_given = continued or case_here.cell.initial_state.policy in GIVEN
-    start = find_known_start(record, stretch.first, stretch.end, case.capacity_ah, is_given=is_given)
+    capacity = case.capacity_ah
+    start = find_known_start(record, stretch.first, stretch.end, capacity, is_given=is_given, given_at=given_at)
     return settle_start(start, record, case_here, limit)
 
 
