@@ -82,7 +82,7 @@ def test_a_given_state_is_that_of_the_first_stretch(select: str, first_soc: floa
 
 def test_cycles_that_return_to_the_same_state_have_the_given_one_each() -> None:
     """The charge is counted with an error of its own: over many cycles it says less than the user."""
-    samples = three_cycles()
+    samples = three_cycles().copy()
     charging = samples[c.STEP_TYPE] == "charge"
     samples.loc[charging, c.CURRENT] *= 2.5 * 0.995 / 2.45
     cell = CellSettings("CELL", initial_state=InitialState("soc", 0.9))
@@ -179,6 +179,37 @@ def test_one_bad_cycle_keeps_the_errors_of_the_others() -> None:
         simulated("1-3", samples)
     assert [one.cycle_count for one in caught.value.result.comparisons] == [0, 1, 3]
     assert [state.cycle_count for state in caught.value.result.cycle_states] == [1, 3]
+
+
+def test_a_model_that_ages_keeps_what_is_before_its_failure() -> None:
+    """It is one solution over the record, and the good parts were lost with the others."""
+    samples = three_cycles().copy()
+    impossible = (samples[c.CYCLE_COUNT] == 3) & (samples[c.STEP_TYPE] == "discharge")
+    samples.loc[impossible, c.CURRENT] *= 6.0
+    with pytest.raises(FailedSimulationError, match="1 of 2 stretches failed: .*of the other one are kept") as caught:
+        simulated("cycle 1, discharge; cycle 3, discharge", samples, model=AGES)
+    failed = caught.value.result
+    assert isinstance(failed, FailedSimulation)
+    assert [(one.name, one.status) for one in failed.stretches] == [
+        ("cycle 1, step 2 (discharge)", "done"),
+        ("cycle 3, step 10 (discharge)", "failed"),
+    ]
+    assert failed.stretches[0].rmse_mv is not None
+    assert failed.stretches[1].reason_code == "left_range"
+    assert len(caught.value.frame) == (samples[c.STEP_COUNT] == 2).sum()
+
+
+def test_an_impossible_step_does_not_spoil_the_state_after_it() -> None:
+    """The charge counted over it leads out of the range, and all later stretches failed; a rest after it is a state."""
+    samples = three_cycles()
+    short = samples[c.STEP_COUNT].isin([7, 9]) & (samples.groupby(c.STEP_COUNT).cumcount() > 4)
+    samples = samples[~short].copy()
+    samples[c.TEST_TIME] = INTERVAL_SECOND * np.arange(len(samples))
+    samples.loc[samples[c.STEP_COUNT] == 6, c.CURRENT] *= 5.0
+    result, _ = simulated("step 10", samples)
+    (one,) = result.stretches
+    assert "leads out of range" in one.initial_state_source
+    assert one.initial_soc == pytest.approx(0.884, abs=0.03)
 
 
 def test_a_record_without_the_selection_fails_with_what_it_has() -> None:
