@@ -13,6 +13,20 @@ SUBSTITUTED: Final = "model takes it for"
 """Words of a temperature's source where the model means another temperature than the measured one."""
 
 
+BEYOND_LIMIT: Final = "beyond the set's"
+OUTSIDE_WINDOW: Final = "outside the set's window"
+RANGE_ENDS: Final = "where the set's range ends"
+"""Words of a starting state's source where the state is not one that the set describes."""
+
+
+def is_beyond_range(source: str | None) -> bool:
+    """Tell by its words whether a starting state is outside the set's limits, or was moved to their edge.
+
+    However small its uncertainty is, such a state says that the set describes another cell, or the record another one.
+    """
+    return any(words in (source or "") for words in (BEYOND_LIMIT, OUTSIDE_WINDOW, RANGE_ENDS))
+
+
 def is_state_uncertain(uncertainty_mv: float | None, uncertainty_soc: float | None, rmse_mv: float | None) -> bool:
     """Tell whether the uncertainty of a starting state matters.
 

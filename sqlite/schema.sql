@@ -378,6 +378,8 @@ CREATE TABLE stretches (
     initial_state_source   TEXT NOT NULL,
     reason                 TEXT NOT NULL,     -- why it failed; '': it did not
     reason_code            TEXT NOT NULL,
+    state_uncertainty_mv   REAL,              -- of the starting state's open-circuit voltage; NULL: the state is given
+    state_uncertainty_soc  REAL,              -- the same as a state of charge
     PRIMARY KEY (cell_id, label, stretch),
     FOREIGN KEY (cell_id, label) REFERENCES simulations (cell_id, label) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
@@ -778,7 +780,7 @@ CREATE VIEW errors_by_stretch AS
 SELECT s.cell_id, s.model, s.parameter_set, s.selection, t.stretch, t.name, t.samples, t.rmse_mv, t.bias_mv, t.worst_mv,
     t.worst_time_second, t.first_test_time_second, t.last_test_time_second, t.first_cycle_count, t.last_cycle_count,
     t.first_step_count, t.last_step_count, t.initial_soc, t.initial_voltage_volt, t.initial_state_source, t.status,
-    t.reason, t.reason_code, s.label
+    t.reason, t.reason_code, s.label, t.state_uncertainty_mv, t.state_uncertainty_soc
 FROM simulations s
 JOIN stretches t ON t.cell_id = s.cell_id AND t.label = s.label
 ORDER BY s.cell_id, s.label, t.stretch;

@@ -177,6 +177,12 @@ class StretchComparison:
 
     reason_code: str = ""
 
+    state_uncertainty_mv: float | None = None
+    """Uncertainty of the starting state's open-circuit voltage (mV); ``None`` = the state is given."""
+
+    state_uncertainty_soc: float | None = None
+    """The same as a state of charge."""
+
 
 @dataclass(frozen=True, slots=True)
 class SimulationResult:
