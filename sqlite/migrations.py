@@ -15,7 +15,7 @@ from typing import Final
 from ..data.errors import StoreError
 from .statements import split_script
 
-CURRENT_VERSION: Final = 5
+CURRENT_VERSION: Final = 6
 APPLICATION_ID: Final = 0x6B63656C  # "kcel" in ASCII
 STEPS: Final[Mapping[int, str]] = {
     version: Path(__file__).with_name(f"version_{version}.sql").read_text(encoding="utf-8")
