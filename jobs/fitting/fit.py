@@ -24,7 +24,7 @@ from .objective import Objective, make_objective
 from .residuals import Residuals
 from .search import Journal, Search
 from .starts import LEAST_UNIT, MOST_UNIT, first_point, from_scaled, start_from_fit, to_scaled
-from .step_errors import compare_by_step
+from .step_errors import compare_parts, describe_given_start, make_held_out
 from .uncertainty import (
     NO_EFFECT_MV,
     STRONG_CORRELATION,
@@ -154,13 +154,7 @@ def combine_starts(
     ended = [s for s in starts if not s.stopped]
     agreeing = [s for s in ended if agrees(s.rmse_mv, best.rmse_mv)]
     stopped = len(starts) - len(ended)
-    before, after = _residuals_or_none(objective, defaults), _residuals_or_none(objective, values)
-    errors_by_step = compare_by_step("fitted", objective, before, after)
-    held_out = _held_out(samples, in_units, measured_celsius)
-    validation_before = validation_after = None
-    if held_out is not None:
-        validation_before, validation_after = (_residuals_or_none(held_out, one) for one in (defaults, values))
-        errors_by_step += compare_by_step("held_out", held_out, validation_before, validation_after)
+    held_out = make_held_out(samples, in_units, measured_celsius)
     overrides = fitted_overrides(in_units, values)
     start = _describe_start(objective, values)
     verdict = _verdict(fitted, len(agreeing), len(ended), stopped, best)
@@ -169,7 +163,6 @@ def combine_starts(
         best_start=best.start,
         starts_done=len(ended),
         starts_agreeing=len(agreeing),
-        rmse_default_mv=None if before is None else before.rmse_mv,
         rmse_mv=best.rmse_mv,
         parameters=fitted,
         parameter_set=replace(in_units.parameter_set, name=settings.fitted_name, overrides=overrides),
@@ -179,17 +172,10 @@ def combine_starts(
         residual_correlation_samples=errors.correlation_samples,
         condition_number=errors.condition_number,
         correlations=_correlations(in_units, errors),
-        validation_rmse_mv=None if validation_after is None else validation_after.rmse_mv,
-        validation_default_rmse_mv=None if validation_before is None else validation_before.rmse_mv,
-        verdict="; ".join(filter(None, (verdict, _state_doubt(start, best.rmse_mv)))),
+        verdict="; ".join(filter(None, (verdict, _state_doubt(start, best.rmse_mv), describe_given_start(held_out)))),
         starts_stopped=stopped,
         beginning=make_beginning(objective.inputs.find_conditions(objective.inputs.resolve(values))),
-        temperature_rmse_default_kelvin=None if before is None else before.temperature_rmse_kelvin,
-        temperature_rmse_kelvin=None if after is None else after.temperature_rmse_kelvin,
-        validation_temperature_rmse_kelvin=None
-        if validation_after is None
-        else validation_after.temperature_rmse_kelvin,
-        errors=errors_by_step,
+        **compare_parts(objective, held_out, defaults, values),
         **start,
     )
 
@@ -252,26 +238,6 @@ def estimate_errors(objective: Objective, search: Search, unit: Floats, residual
     return estimate_uncertainty(
         residuals.error_mv, residuals.slopes_mv, objective.weights, free, prior_slopes, search.prior_mv, second
     )
-
-
-def _held_out(samples: pd.DataFrame, settings: FitSettings, measured_celsius: float | None) -> Objective | None:
-    """Make the objective of the held-out cycles or parts; ``None`` = nothing is held out.
-
-    Its errors count without weights, and its temperature is compared where it was measured.
-    """
-    plain = replace(settings, objective=replace(settings.objective, weights=(), temperature_kelvin_as_mv=0.0))
-    if settings.validation_select is not None:
-        return make_objective(samples, plain, measured_celsius, select=settings.validation_select)
-    if settings.validation_cycles:
-        return make_objective(samples, plain, measured_celsius, settings.validation_cycles)
-    return None
-
-
-def _residuals_or_none(objective: Objective, values: Floats) -> Residuals | None:
-    try:
-        return objective.checked_residuals(values)
-    except JobError:
-        return None
 
 
 def _largest_disagreement(starts: list[StartResult]) -> float:

@@ -260,7 +260,7 @@ def _facts(fit: Row) -> Iterator[tuple[str, str]]:
         cycles = str(fit["selection"])
     yield "fitted on", f"{cycles}, {format_count(fit['samples'] or 0, 'sample')}"
     if fit["temperature_rmse_kelvin"] is not None:
-        yield "temperature", _describe_temperature(fit)
+        yield "surface", _describe_temperature(fit)
     if fit["noise_mv"] is not None:
         text = f"{fit['noise_mv']:.2f} mV in the measured voltage"
         if fit["residual_correlation_samples"] is not None:
@@ -282,7 +282,7 @@ def _describe_temperature(fit: Row) -> str:
     """Describe the RMSE of the surface temperature before and after a fit, and on what was held out."""
     before = fit["temperature_rmse_default_kelvin"]
     start = "no solution" if before is None else f"{before:.2f}"
-    text = f"{start} → {fit['temperature_rmse_kelvin']:.2f} K RMSE against the measured surface"
+    text = f"{start} → {fit['temperature_rmse_kelvin']:.2f} K RMSE of the surface temperature"
     if fit["validation_temperature_rmse_kelvin"] is not None:
         text += f"; {fit['validation_temperature_rmse_kelvin']:.2f} K held out"
     return text
