@@ -436,6 +436,9 @@ CREATE TABLE fits (
     error_budget_main         TEXT,
     error_budget_unknown      TEXT,
     error_budget_too_large    INTEGER CHECK (error_budget_too_large IN (0, 1)),
+    temperature_rmse_default_kelvin REAL,     -- of the surface temperature before the fit; NULL: not compared
+    temperature_rmse_kelvin   REAL,           -- after the fit
+    validation_temperature_rmse_kelvin REAL,  -- after the fit, on the held-out part
     PRIMARY KEY (cell_id, label)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX fits_by_name ON fits (fit);
@@ -473,6 +476,23 @@ CREATE TABLE fit_correlations (
     other     TEXT NOT NULL,
     value     REAL NOT NULL,  -- -1 to 1
     PRIMARY KEY (cell_id, label, parameter, other),
+    FOREIGN KEY (cell_id, label) REFERENCES fits (cell_id, label) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+
+-- Voltage errors of a fit by step type and window, of what it was fitted to and of what it held out, without weights.
+CREATE TABLE fit_errors (
+    cell_id           TEXT NOT NULL,
+    label             TEXT NOT NULL,
+    part              TEXT NOT NULL CHECK (part IN ('fitted', 'held_out')),
+    step_type         TEXT NOT NULL,  -- charge, discharge, rest, hold, pulse, all
+    window            TEXT NOT NULL,  -- ohmic (to 2 s), kinetic (to 20 s), diffusion (to 120 s), capacity (later), all
+    samples           INTEGER NOT NULL,
+    rmse_default_mv   REAL,           -- before the fit
+    rmse_mv           REAL,           -- after the fit
+    bias_mv           REAL,
+    worst_mv          REAL,
+    worst_time_second REAL,
+    PRIMARY KEY (cell_id, label, part, step_type, window),
     FOREIGN KEY (cell_id, label) REFERENCES fits (cell_id, label) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
 

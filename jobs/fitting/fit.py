@@ -22,13 +22,16 @@ from ..simulation.replay import Conditions
 from .early_stop import EarlyStopping, Rivals
 from .fit_error import with_fit_error
 from .inputs import fitted_overrides
-from .objective import Objective, Residuals, make_objective
+from .objective import Objective, make_objective
+from .residuals import Residuals
 from .search import Journal, Search
 from .starts import LEAST_UNIT, MOST_UNIT, first_point, from_scaled, start_from_fit, to_scaled
+from .step_errors import compare_parts, describe_given_start, make_held_out
 from .uncertainty import (
     NO_EFFECT_MV,
     STRONG_CORRELATION,
     Uncertainty,
+    WeightedErrors,
     describe_certainty,
     estimate_uncertainty,
     interval,
@@ -76,7 +79,7 @@ def run_start(
     first = search.find_solvable_point(first_point(start_settings, start, defaults), inside)
     first_residuals = search.residuals(first)
     if not first_residuals.reason:
-        _require_effect(in_units, first_residuals.slopes_mv)
+        _require_effect(in_units, first_residuals.all_slopes_mv)
     point, message = search.run(first)
     for _ in range(RETURNS):
         if search.stopped or not search.without_solution:
@@ -158,7 +161,7 @@ def combine_starts(
     ended = [s for s in starts if not s.stopped]
     agreeing = [s for s in ended if agrees(s.rmse_mv, best.rmse_mv)]
     stopped = len(starts) - len(ended)
-    validation_before, validation_after = _validation(samples, in_units, defaults, values, measured_celsius)
+    held_out = make_held_out(samples, in_units, measured_celsius)
     overrides = fitted_overrides(in_units, values)
     start = _describe_start(objective, values)
     verdict = _verdict(fitted, len(agreeing), len(ended), stopped, best)
@@ -167,7 +170,6 @@ def combine_starts(
         best_start=best.start,
         starts_done=len(ended),
         starts_agreeing=len(agreeing),
-        rmse_default_mv=_rmse_or_none(objective, defaults),
         rmse_mv=best.rmse_mv,
         parameters=fitted,
         parameter_set=replace(in_units.parameter_set, name=settings.fitted_name, overrides=overrides),
@@ -177,11 +179,10 @@ def combine_starts(
         residual_correlation_samples=errors.correlation_samples,
         condition_number=errors.condition_number,
         correlations=_correlations(in_units, errors),
-        validation_rmse_mv=validation_after,
-        validation_default_rmse_mv=validation_before,
-        verdict="; ".join(filter(None, (verdict, _state_doubt(start, best.rmse_mv)))),
+        verdict="; ".join(filter(None, (verdict, _state_doubt(start, best.rmse_mv), describe_given_start(held_out)))),
         starts_stopped=stopped,
         beginning=make_beginning(objective.inputs.find_conditions(objective.inputs.resolve(values))),
+        **compare_parts(objective, held_out, defaults, values),
         **start,
     )
     return with_fit_error(result, objective, values, cleaned)
@@ -238,29 +239,13 @@ def estimate_errors(objective: Objective, search: Search, unit: Floats, residual
     """
     free = (unit > AT_BOUND) & (unit < 1.0 - AT_BOUND)
     _, prior_slopes = search.prior_residuals(unit)
+    second = None
+    if len(residuals.temperature.error_mv):
+        temperature = residuals.temperature
+        second = WeightedErrors(temperature.error_mv, temperature.slopes_mv, objective.temperature_weights)
     return estimate_uncertainty(
-        residuals.error_mv, residuals.slopes_mv, objective.weights, free, prior_slopes, search.prior_mv
+        residuals.error_mv, residuals.slopes_mv, objective.weights, free, prior_slopes, search.prior_mv, second
     )
-
-
-def _validation(
-    samples: pd.DataFrame, settings: FitSettings, defaults: Floats, values: Floats, measured_celsius: float | None
-) -> tuple[float | None, float | None]:
-    """RMSE in mV on the held-out cycles or parts, with the parameter set's own and with the fitted values."""
-    if settings.validation_select is not None:
-        objective = make_objective(samples, settings, measured_celsius, select=settings.validation_select)
-    elif settings.validation_cycles:
-        objective = make_objective(samples, settings, measured_celsius, settings.validation_cycles)
-    else:
-        return None, None
-    return _rmse_or_none(objective, defaults), _rmse_or_none(objective, values)
-
-
-def _rmse_or_none(objective: Objective, values: Floats) -> float | None:
-    try:
-        return objective.rmse_mv(values)
-    except JobError:
-        return None
 
 
 def _largest_disagreement(starts: list[StartResult]) -> float:

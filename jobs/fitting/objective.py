@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -35,9 +35,11 @@ from ..simulation.replay import Replayed, check_range
 from ..simulation.settled_state import settle_start
 from ..simulation.stretches import compared_samples, join_records
 from .inputs import FitInputs, make_fit_inputs, resolve_base
+from .residuals import Residuals, TemperatureErrors
 from .starts import from_scaled, to_scaled
 from .stretches import FitStretch, choose_fit_stretches
-from .weights import sample_weights
+from .surface_temperature import NO_CHANNEL, TemperatureChannel, temperature_channels
+from .weights import sample_weights, selection_factor
 
 LARGE_ERROR_MV: Final = 1000.0
 """Error in mV above which it grows only with its logarithm: a model far outside its range is off by kilovolts."""
@@ -57,27 +59,6 @@ DIFFERENCE_TOLERANCE_FACTOR: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Residuals:
-    """Voltage errors of one evaluation.
-
-    Args:
-        error_mv: simulated - measured, mV, shape (used samples,).
-        slopes_mv: by each parameter's place between its bounds (0 to 1), mV, shape (used samples, parameters); all 0
-            where the model has no solution.
-        reason: why a cell cannot have this curve; "" = it can.
-    """
-
-    error_mv: Floats
-    slopes_mv: Floats
-    reason: str = ""
-
-    @property
-    def rmse_mv(self) -> float:
-        """RMSE over all samples in mV, without weights."""
-        return float(np.sqrt(np.mean(self.error_mv**2)))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class ObjectivePart:
     """Residuals of one stretch of a fit's record.
 
@@ -88,6 +69,7 @@ class ObjectivePart:
         attempt: the way to solve, the same for all parameter values.
         outputs: indices of the samples at which the solver gives a value; ``None`` = chosen by the profile.
         moving: names of the model's inputs by which the voltage is differentiated.
+        temperature: the measured surface temperature that counts, too.
     """
 
     name: str
@@ -98,6 +80,7 @@ class ObjectivePart:
     attempt: Attempt
     outputs: Indices | None = None
     moving: tuple[str, ...] = ()
+    temperature: TemperatureChannel = NO_CHANNEL
 
     def residuals(self, values: Floats, *, slopes: bool) -> Residuals:
         """Compute the residuals of this stretch, as :meth:`Objective.residuals` does."""
@@ -106,7 +89,8 @@ class ObjectivePart:
         except JobError as error:
             count = int(self.used.sum())
             flat = np.zeros((count, len(self.inputs.settings.parameters)))
-            return Residuals(np.full(count, NO_SOLUTION_MV), flat, str(error))
+            temperature = self.temperature.flat(NO_SOLUTION_MV, flat.shape[1])
+            return Residuals(np.full(count, NO_SOLUTION_MV), flat, str(error), temperature)
 
     def refine_outputs(self, values: Floats) -> tuple[ObjectivePart, bool]:
         """Choose the outputs of this stretch, as :meth:`Objective.refine_outputs` does."""
@@ -134,6 +118,7 @@ class ObjectivePart:
             slopes=self.moving if slopes else (),
             outputs=self.outputs,
             refine=refine,
+            sloped_outputs=self.temperature.outputs,
         )
 
     def solve(self, values: Floats, *, slopes: bool, checked: bool = False) -> Residuals:
@@ -159,16 +144,21 @@ class ObjectivePart:
         reason = ""
         if (replayed.excess > 0.0).any():
             reason = "an electrode or the electrolyte left its range"
+        temperature = self.temperature.errors(replayed)
         if not slopes:
-            return Residuals(error, np.zeros((len(error), 0)), reason)
+            return Residuals(error, np.zeros((len(error), 0)), reason, temperature)
         by_input = self._slopes_by_input(replayed, sign)
         by_parameter = np.zeros((len(error), len(values)))
+        inputs_by_parameter = np.zeros((0, len(values)))
         if by_input is not None:
             inputs_by_parameter = self.inputs.slopes(values, problem.conditions, self.moving)
             by_parameter = compression[:, np.newaxis] * np.nan_to_num(by_input @ inputs_by_parameter)
+        temperature = temperature.by_parameter(inputs_by_parameter)
         for place in self.inputs.mesh_places:
-            by_parameter[:, place] = self._difference(values, place, error)
-        return Residuals(error, by_parameter, reason)
+            moved, step = self._moved(values, place)
+            by_parameter[:, place] = (moved.error_mv - error) / step
+            temperature.slopes_mv[:, place] = (moved.temperature.error_mv - temperature.error_mv) / step
+        return Residuals(error, by_parameter, reason, temperature)
 
     def _slopes_by_input(self, replayed: Replayed, sign: Floats) -> Floats | None:
         """Slopes of the error in mV by each input of the model, shape (used samples, inputs)."""
@@ -178,15 +168,13 @@ class ObjectivePart:
         by_input += LARGE_ERROR_MV * sign[:, np.newaxis] * replayed.excess_slopes[self.used]
         return by_input
 
-    def _difference(self, values: Floats, place: int, error_mv: Floats) -> Floats:
-        """The slope by a parameter's place between its bounds, from a second model beside the point."""
+    def _moved(self, values: Floats, place: int) -> tuple[Residuals, float]:
+        """Residuals of a second model, beside the point by a step of a parameter's place between its bounds."""
         parameters = self.inputs.settings.parameters
         unit = to_scaled(parameters, values)
         step = DIFFERENCE_STEP if unit[place] <= 0.5 else -DIFFERENCE_STEP
         unit[place] += step
-        moved = self.solve(from_scaled(parameters, unit), slopes=False).error_mv
-        slope: Floats = (moved - error_mv) / step
-        return slope
+        return self.solve(from_scaled(parameters, unit), slopes=False), step
 
 
 def make_objective_part(
@@ -261,6 +249,7 @@ class Objective:
         used: samples that count, shape (samples,).
         weights: of the used samples, shape (used samples,), 1 on average.
         parts: one for each stretch, in order.
+        temperature_weights: of the samples whose surface temperature counts; empty = only the voltage counts.
     """
 
     settings: FitSettings
@@ -268,6 +257,18 @@ class Objective:
     used: Mask
     weights: Floats
     parts: tuple[ObjectivePart, ...]
+    temperature_weights: Floats = field(default_factory=lambda: np.zeros(0))
+
+    @property
+    def all_weights(self) -> Floats:
+        """Weights of the rows of ``Residuals.all_error_mv``, shape (rows,)."""
+        return np.concatenate([self.weights, self.temperature_weights])
+
+    def make_residuals(self, all_error_mv: Floats, all_slopes_mv: Floats, reason: str) -> Residuals:
+        """Make residuals of the rows of all channels, as a journal keeps them."""
+        count = len(self.weights)
+        temperature = TemperatureErrors(all_error_mv[count:], all_slopes_mv[count:])
+        return Residuals(all_error_mv[:count], all_slopes_mv[:count], reason, temperature)
 
     @property
     def inputs(self) -> FitInputs:
@@ -305,7 +306,11 @@ class Objective:
         Raises:
             JobError: the model has no solution at these values, or its curve is not possible for a cell.
         """
-        return self._joined([part.solve(values, slopes=False, checked=True) for part in self.parts]).rmse_mv
+        return self.checked_residuals(values).rmse_mv
+
+    def checked_residuals(self, values: Floats) -> Residuals:
+        """Compute the errors at some parameter values without slopes, as :meth:`rmse_mv` does, and with its errors."""
+        return self._joined([part.solve(values, slopes=False, checked=True) for part in self.parts])
 
     def refine_outputs(self, values: Floats) -> tuple[Objective, bool]:
         """Return the objective with the outputs that the voltage needs at some parameter values.
@@ -337,7 +342,8 @@ class Objective:
         reasons = [f"{part.name}: {one.reason}" for part, one in zip(self.parts, residuals, strict=True) if one.reason]
         error = np.concatenate([one.error_mv for one in residuals])
         slopes = np.concatenate([one.slopes_mv for one in residuals])
-        return Residuals(error, slopes, "; ".join(reasons))
+        temperature = TemperatureErrors.join([one.temperature for one in residuals])
+        return Residuals(error, slopes, "; ".join(reasons), temperature)
 
 
 def make_objective(
@@ -373,14 +379,17 @@ def make_objective(
     require_current(record.current_ampere, record.voltage_volt, capacity)
     refuse_several_cells(record.voltage_volt, case.cutoffs_volt)
     used = _used_samples(record, settings, cycles, compared_samples([one.stretch for one in stretches]))
-    weights = sample_weights(record, used, settings.objective, capacity)
+    factor = selection_factor(cell_record, stretches, used, settings)
+    weights = sample_weights(record, used, settings.objective, capacity, factor)
+    channels, temperature_weights = temperature_channels(stretches, record, used, weights, case, settings.objective)
     ends = np.cumsum([len(stretch.record.time_second) for stretch in stretches])
     parts: list[ObjectivePart] = []
-    for stretch, used_part in zip(stretches, np.split(used, ends[:-1]), strict=True):
-        parts.append(make_objective_part(stretch, settings, measured_celsius, capacity, used_part))
+    for stretch, used_part, channel in zip(stretches, np.split(used, ends[:-1]), channels, strict=True):
+        part = make_objective_part(stretch, settings, measured_celsius, capacity, used_part)
+        parts.append(replace(part, temperature=channel))
         # Bounds that are factors are factors of the values in the first stretch.
         settings = parts[0].inputs.settings
-    return Objective(settings, record, used, weights, _share_moving_inputs(parts))
+    return Objective(settings, record, used, weights, _share_moving_inputs(parts), temperature_weights)
 
 
 def _share_moving_inputs(parts: list[ObjectivePart]) -> tuple[ObjectivePart, ...]:

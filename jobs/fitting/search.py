@@ -13,7 +13,8 @@ from ...data.arrays import Floats
 from ...data.fit_settings import FitSettings
 from ...data.results.fitting import Evaluation, Stopped
 from .early_stop import EarlyStopping, StoppedEarly
-from .objective import Objective, Residuals
+from .objective import Objective
+from .residuals import Residuals
 from .starts import from_scaled
 
 COST_TOLERANCE: Final = 1e-6
@@ -95,7 +96,7 @@ class Search:
         self.objective = objective
         self._settings = settings
         self._journal = journal
-        self._root_weights = np.sqrt(objective.weights)
+        self._root_weights = np.sqrt(objective.all_weights)
         self.prior_mv = max(objective.noise_mv(), LEAST_PRIOR_MV)
         self._last: tuple[bool, Floats, Residuals] | None = None
         self._early_stopping = early_stopping
@@ -204,13 +205,13 @@ class Search:
         value_tuple = tuple(float(value) for value in values)
         recorded = self._journal.recall(self.evaluations, value_tuple)
         if recorded is not None:
-            return Residuals(*recorded)
+            return self.objective.make_residuals(*recorded)
         began = time.perf_counter()
         residuals = self.objective.residuals(values, slopes=slopes)
         seconds = time.perf_counter() - began
         cost = self._cost(unit, residuals)
         evaluation = Evaluation(self.evaluations, value_tuple, cost, residuals.rmse_mv, seconds, residuals.reason)
-        self._journal.note(evaluation, residuals.error_mv, residuals.slopes_mv)
+        self._journal.note(evaluation, residuals.all_error_mv, residuals.all_slopes_mv)
         return residuals
 
     def linearise(self, unit: Floats) -> tuple[Floats, Floats]:
@@ -227,10 +228,10 @@ class Search:
         return 0.5 * float(np.sum(self._weighted(unit, residuals) ** 2))
 
     def _weighted(self, unit: Floats, residuals: Residuals) -> Floats:
-        return np.concatenate([self._root_weights * residuals.error_mv, self.prior_residuals(unit)[0]])
+        return np.concatenate([self._root_weights * residuals.all_error_mv, self.prior_residuals(unit)[0]])
 
     def _weighted_slopes(self, unit: Floats, residuals: Residuals) -> Floats:
-        return np.vstack([self._root_weights[:, np.newaxis] * residuals.slopes_mv, self.prior_residuals(unit)[1]])
+        return np.vstack([self._root_weights[:, np.newaxis] * residuals.all_slopes_mv, self.prior_residuals(unit)[1]])
 
     def prior_residuals(self, unit: Floats) -> tuple[Floats, Floats]:
         """Compute the residuals that the priors add.

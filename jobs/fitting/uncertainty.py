@@ -62,6 +62,26 @@ class Uncertainty:
     variance_mv2: Floats
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class WeightedErrors:
+    """Residuals of one quantity that a fit includes.
+
+    Args:
+        error_mv: as mV, shape (samples,).
+        slopes_mv: by each scaled parameter, shape (samples, parameters).
+        weights: shape (samples,).
+    """
+
+    error_mv: Floats
+    slopes_mv: Floats
+    weights: Floats
+
+    @property
+    def variance_mv2(self) -> float:
+        """Variance of the residuals, times the number of samples over which they are correlated."""
+        return float(np.mean(self.error_mv**2)) * correlation_samples(self.error_mv)
+
+
 def estimate_uncertainty(
     error_mv: Floats,
     slopes_mv: Floats,
@@ -69,6 +89,7 @@ def estimate_uncertainty(
     free: Mask,
     prior_slopes_mv: Floats,
     prior_mv: float,
+    second: WeightedErrors | None = None,
 ) -> Uncertainty:
     """Estimate standard errors and correlations at an optimum.
 
@@ -79,12 +100,16 @@ def estimate_uncertainty(
         free: parameters that are not at a bound, shape (parameters,); the others are taken as known.
         prior_slopes_mv: of the residuals that the priors add, shape (priors, parameters).
         prior_mv: standard deviation of these residuals.
+        second: residuals of another quantity, which have a variance and a correlation of their own; ``None`` = none.
     """
     count, parameters = slopes_mv.shape
     standard_error = np.full(parameters, np.nan)
     correlation = np.full((parameters, parameters), np.nan)
     correlated = correlation_samples(error_mv)
-    degrees_of_freedom = max(count / correlated - free.sum(), 1.0)
+    independent = count / correlated
+    if second is not None:
+        independent += len(second.error_mv) / correlation_samples(second.error_mv)
+    degrees_of_freedom = max(independent - free.sum(), 1.0)
     quantile = float(student.ppf(0.975, degrees_of_freedom))
     variance = float(error_mv @ error_mv) / max(count - free.sum(), 1) * correlated
     variance_mv2 = np.full(parameters, variance)
@@ -92,6 +117,8 @@ def estimate_uncertainty(
         return Uncertainty(standard_error, correlation, 1.0, correlated, quantile, variance_mv2)
     slopes = slopes_mv[:, free]
     jacobian = np.vstack([np.sqrt(weights)[:, np.newaxis] * slopes, prior_slopes_mv[:, free]])
+    if second is not None:
+        jacobian = np.vstack([jacobian, np.sqrt(second.weights)[:, np.newaxis] * second.slopes_mv[:, free]])
     length = np.linalg.norm(jacobian, axis=0)
     length[length == 0.0] = 1.0
     _, singular, basis = np.linalg.svd(jacobian / length, full_matrices=False)
@@ -99,7 +126,11 @@ def estimate_uncertainty(
     inverse = (basis[determined].T / singular[determined] ** 2) @ basis[determined]
     scatter = weights[:, np.newaxis] * slopes / length
     prior = prior_mv * prior_slopes_mv[:, free] / length
-    covariance = inverse @ (variance * scatter.T @ scatter + prior.T @ prior) @ inverse
+    spread = variance * scatter.T @ scatter + prior.T @ prior
+    if second is not None:
+        more = second.weights[:, np.newaxis] * second.slopes_mv[:, free] / length
+        spread = spread + second.variance_mv2 * more.T @ more
+    covariance = inverse @ spread @ inverse
     error = np.sqrt(np.maximum(np.diag(covariance), 0.0))
     blind = np.abs(basis[~determined]).max(axis=0, initial=0.0) > BLIND_SHARE
     standard_error[free] = np.where(blind, np.inf, error / length)

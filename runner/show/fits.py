@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from ...data.columns import ALL, STEP_TYPES, WINDOWS
 from ...data.error_budget import error_budget, format_mv, short_budget_words
 from ...data.errors import UsageError
 from ...data.extensive import describe_scaling
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 FITS: Final = ("cell", "fit", "model", "RMSE mV", "held out mV", "starts", "verdict")
 HELD_OUT: Final = FITS.index("held out mV")  # shown only where a fit held cycles out
 PARAMETERS: Final = ("parameter", "before", "value", "±", "unit", "bounds", "verdict")
+ERRORS: Final = ("errors of", "step type", "window", "samples", "RMSE before mV", "RMSE mV", "bias mV", "worst mV")
 STARTS: Final = ("start", "status", "RMSE first mV", "RMSE mV", "evaluations", "seconds", "message")
 FEW_FITS: Final = 3
 """Number of fits up to which their parameters are shown by default."""
@@ -161,6 +163,7 @@ def _add_details(catalog: sqlite3.Connection, row: sqlite3.Row) -> dict[str, Any
         "short_verdict": verdict,
         "parameters": parameters,
         "correlations": [dict(pair) for pair in fit_queries.fit_correlations(catalog, cell_id, str(row["label"]))],
+        "errors": [dict(one) for one in fit_queries.fit_errors(catalog, cell_id, str(row["label"]))],
         "versions": [dict(version) for version in fit_queries.fitted_sets(catalog, cell_id) if version["fit"] == name],
         "started": [dict(start) for start in fit_queries.fit_starts(catalog, cell_id, name)],
     }
@@ -221,6 +224,8 @@ def _print_details(fit: Row, *, starts: bool) -> None:
         return
     for name, text in _facts(fit):
         print(f"{name:10s} {text}")
+    if fit["errors"]:
+        print(table(ERRORS, [_error_line(row) for row in _main_errors(fit["errors"])], right=range(3, len(ERRORS))))
     if fit["started"]:
         print(table(STARTS, [_start_line(row) for row in fit["started"]], widest=64))
 
@@ -254,6 +259,8 @@ def _facts(fit: Row) -> Iterator[tuple[str, str]]:
     if fit["selection"]:
         cycles = str(fit["selection"])
     yield "fitted on", f"{cycles}, {format_count(fit['samples'] or 0, 'sample')}"
+    if fit["temperature_rmse_kelvin"] is not None:
+        yield "surface", _describe_temperature(fit)
     if fit["noise_mv"] is not None:
         text = f"{fit['noise_mv']:.2f} mV in the measured voltage"
         if fit["residual_correlation_samples"] is not None:
@@ -273,6 +280,29 @@ def _facts(fit: Row) -> Iterator[tuple[str, str]]:
         agreeing = f"{fit['starts_agreeing']} of {format_count(fit['starts_done'], 'start')}"
         within = f"parameters within {fit['agreeing_within']:.2%}"
         yield "agreeing", f"{agreeing}, {within}; the best is start {fit['best_start']}"
+
+
+def _describe_temperature(fit: Row) -> str:
+    """Describe the RMSE of the surface temperature before and after a fit, and on what was held out."""
+    before = fit["temperature_rmse_default_kelvin"]
+    start = "no solution" if before is None else f"{before:.2f}"
+    text = f"{start} → {fit['temperature_rmse_kelvin']:.2f} K RMSE of the surface temperature"
+    if fit["validation_temperature_rmse_kelvin"] is not None:
+        text += f"; {fit['validation_temperature_rmse_kelvin']:.2f} K held out"
+    return text
+
+
+def _main_errors(rows: Sequence[Row]) -> list[Row]:
+    """Return the errors over all, by step type and by window; those by both are in the catalog and in JSON."""
+    order = {name: place for place, name in enumerate((ALL, *STEP_TYPES, *WINDOWS))}
+    main = [row for row in rows if ALL in (row["step_type"], row["window"])]
+    return sorted(main, key=lambda row: (row["part"], order[row["window"]], order[row["step_type"]]))
+
+
+def _error_line(row: Row) -> tuple[Any, ...]:
+    part = str(row["part"]).replace("_", " ")
+    errors = [row[name] for name in ("rmse_default_mv", "rmse_mv", "bias_mv", "worst_mv")]
+    return (part, row["step_type"], row["window"], row["samples"], *errors)
 
 
 def _start_line(row: Row) -> tuple[Any, ...]:
