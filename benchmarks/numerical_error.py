@@ -6,17 +6,21 @@ Usage: python benchmarks/numerical_error.py [--sets Chen2020,...] [--models SPM,
 Each record is made without noise by PyBaMM with a thousandth of the tolerances, and simulated by kilocell with the same
 model, set, state and current: what remains is kilocell's own error. Printed are this error and the estimate (RMSE and
 worst, mV), and at the end the share of cases whose error is below the estimate, and the share within a factor of ten.
-``deep`` is a discharge at C/20 until the cell is nearly empty, with its steep end.
+``deep`` is a discharge at C/20 until the cell is nearly empty, with its steep end; ``empty`` is one at C/20 to the
+lower cut-off, and one at 2C after a charge; ``long`` is a drive cycle of more than 4092 knots, of which only a part is
+solved twice if that part tells enough. A set may be a file (BPX), such as ``examples/bpx/lgm50.bpx.json``.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
 import time
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 os.environ.setdefault("PYBAMM_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -34,13 +38,18 @@ from kilocell.data.settings import (
     SimulateSettings,
     Tolerance,
 )
+from kilocell.jobs.parameters.sets import define_set, load_base_set
 from kilocell.jobs.simulation.simulate import simulate
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Pieces = list[tuple[float, float]]
 SETS = "Chen2020,OKane2022,ORegan2022,Marquis2019,Ecker2015,Ai2020,NCA_Kim2011,Prada2013,Mohtat2020"
 EDGE_SECOND = 0.02
 """Length of an edge of the current."""
+
+TIGHT, LOOSE = 1e-7, 1e-5
+"""Relative tolerances of the reference, and of the search for the cut-offs."""
 
 SMALLEST_MV = 0.01
 """Errors below it count as covered: the reference has about this error itself."""
@@ -57,7 +66,7 @@ class Truth:
     capacity_ah: float
 
 
-def protocols(capacity_ah: float, seed: int) -> dict[str, tuple[float, list[tuple[float, float]], float]]:
+def protocols(capacity_ah: float, seed: int) -> dict[str, tuple[float, Pieces, float]]:
     """Return state of charge, pieces (A, positive for discharge; s) and sampling interval (s) by name."""
     rng = np.random.default_rng(seed)
     q = capacity_ah
@@ -67,37 +76,82 @@ def protocols(capacity_ah: float, seed: int) -> dict[str, tuple[float, list[tupl
     pulse = [(q / 2, 360.0), (0.0, 1200.0), (1.5 * q, 10.0), (0.0, 60.0), (-q, 10.0), (0.0, 60.0)]
     steps = rng.normal(0.35, 0.9, 500).clip(-1.2, 2.2)
     drive = [(q * step, float(rng.integers(3, 12))) for step in steps]
+    seconds = rng.integers(3, 8, 2400).astype(float)
+    loads = rng.normal(0.25, 0.5, 2400).clip(-0.8, 1.8)
+    loads *= 0.85 * 3600.0 / np.sum(loads * seconds)  # down to a tenth of the charge
+    long = list(zip((q * loads).tolist(), seconds.tolist(), strict=True))
     return {
         "C20": (0.98, slow, 60.0),
         "deep": (0.98, deep, 60.0),
         "rates": (0.95, rates, 10.0),
         "pulses": (0.9, [(0.0, 600.0), *pulse * 9], 1.0),
         "drive": (0.9, [(0.0, 600.0), *drive, (0.0, 600.0)], 1.0),
+        "long": (0.95, [(0.0, 600.0), *long, (0.0, 600.0)], 1.0),
     }
+
+
+def parameter_set(base: str) -> ParameterSetSettings:
+    """Return a set of PyBaMM, or that of a file."""
+    if not base.endswith(".json"):
+        return ParameterSetSettings(base, base)
+    content = Path(base).read_bytes()
+    settings = ParameterSetSettings(Path(base).stem, Path(base).stem, file_digest=hashlib.sha256(content).hexdigest())
+    define_set(settings.key, content)
+    return settings
+
+
+def sample_pieces(pieces: Pieces, interval: float) -> tuple[Floats, Floats, Floats]:
+    """Return the knots of a current (s, A positive for discharge), and the times of its samples (s)."""
+    end = np.cumsum([seconds for _, seconds in pieces])
+    begin = np.concatenate([[0.0], end[:-1]])
+    knots = np.column_stack([begin, end - EDGE_SECOND]).ravel()
+    samples = [np.arange(*piece, interval) for piece in zip(begin, end - EDGE_SECOND, strict=True)]
+    return knots, np.repeat([ampere for ampere, _ in pieces], 2), np.unique(np.concatenate([*samples, knots]))
+
+
+def solve(
+    model: str, values: pybamm.ParameterValues, soc: float, current: tuple[Floats, Floats, Floats], rtol: float
+) -> pybamm.Solution:
+    """Solve with PyBaMM until the current ends or, at loose tolerances, a cut-off is reached."""
+    knots, ampere, time_second = current
+    values = values.copy()
+    values["Current function [A]"] = pybamm.Interpolant(knots, ampere, pybamm.t)
+    made = getattr(pybamm.lithium_ion, model)()
+    if rtol < LOOSE:
+        made.events = []
+    options = {"max_num_steps": 1_000_000, "dt_init": 1e-6}
+    solver = pybamm.IDAKLUSolver(rtol=rtol, atol=rtol / 100.0, options=options)
+    simulation = pybamm.Simulation(made, parameter_values=values, solver=solver)
+    return simulation.solve(knots, t_interp=time_second, initial_soc=soc)
+
+
+def pieces_to_cutoffs(model: str, values: pybamm.ParameterValues, capacity_ah: float, soc: float) -> Pieces:
+    """Return rest, C/20, rest, charge at C/2, rest, 2C, rest, each load until a second before a cut-off."""
+    pieces = [(0.0, 600.0)]
+    for rate in (0.05, -0.5, 2.0):
+        most = [*pieces, (rate * capacity_ah, 1.4 * 3600.0 / abs(rate))]
+        end = float(solve(model, values, soc, sample_pieces(most, 60.0), LOOSE).t[-1])
+        seconds = end - sum(seconds for _, seconds in pieces) - 1.0
+        if seconds > 60.0:
+            pieces += [(rate * capacity_ah, seconds), (0.0, 1800.0)]
+    return pieces
 
 
 def make_truth(model: str, base: str, protocol: str) -> Truth:
     """Solve a protocol with PyBaMM at tight tolerances."""
-    values = pybamm.ParameterValues(base)
+    values = load_base_set(parameter_set(base).key).copy()
     capacity = float(values["Nominal cell capacity [A.h]"])
-    soc, pieces, interval = protocols(capacity, zlib.crc32(f"{model}{base}".encode()))[protocol]
-    end = np.cumsum([seconds for _, seconds in pieces])
-    begin = np.concatenate([[0.0], end[:-1]])
-    knots = np.column_stack([begin, end - EDGE_SECOND]).ravel()
-    current = np.repeat([ampere for ampere, _ in pieces], 2)
-    samples = [np.arange(*piece, interval) for piece in zip(begin, end - EDGE_SECOND, strict=True)]
-    time_second = np.unique(np.concatenate([*samples, knots]))
-    values["Current function [A]"] = pybamm.Interpolant(knots, current, pybamm.t)
-    made = getattr(pybamm.lithium_ion, model)()
-    made.events = []
-    options = {"max_num_steps": 1_000_000, "dt_init": 1e-6}
-    solver = pybamm.IDAKLUSolver(rtol=1e-7, atol=1e-9, options=options)
-    simulation = pybamm.Simulation(made, parameter_values=values, solver=solver)
-    solution = simulation.solve(knots, t_interp=time_second, initial_soc=soc)
-    voltage = solution["Voltage [V]"](time_second)
+    seed = zlib.crc32(f"{model}{base}".encode())
+    if protocol == "empty":
+        soc, current = 0.98, sample_pieces(pieces_to_cutoffs(model, values, capacity, 0.98), 10.0)
+    else:
+        soc, pieces, interval = protocols(capacity, seed)[protocol]
+        current = sample_pieces(pieces, interval)
+    knots, ampere, time_second = current
+    voltage = solve(model, values, soc, current, TIGHT)["Voltage [V]"](time_second)
     if not (np.isfinite(voltage).all() and voltage.min() > 1.5 and voltage.max() < 5.0):
         raise ValueError("the reference leaves its range")
-    return Truth(time_second, -np.interp(time_second, knots, current), voltage, soc, capacity)
+    return Truth(time_second, -np.interp(time_second, knots, ampere), voltage, soc, capacity)
 
 
 def make_partition(truth: Truth) -> pd.DataFrame:
@@ -142,7 +196,7 @@ def judge(model: str, base: str, protocol: str, tolerance: Tolerance = "standard
     settings = SimulateSettings(
         CellSettings("CELL", truth.capacity_ah, InitialState("soc", truth.soc)),
         ModelSettings(model, model),
-        ParameterSetSettings(base, base),
+        parameter_set(base),
         rtol=rtol,
         atol=atol,
         tolerance=tolerance,
@@ -169,7 +223,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--sets", default=SETS)
     parser.add_argument("--models", default="SPM,SPMe,DFN")
-    parser.add_argument("--protocols", default="C20,deep,rates,pulses,drive")
+    parser.add_argument("--protocols", default="C20,deep,empty,rates,pulses,drive")
     parser.add_argument("--tolerance", choices=list(TOLERANCES), default="standard")
     options = parser.parse_args()
     pybamm.set_logging_level("ERROR")

@@ -96,6 +96,11 @@ def _half_width_ah(bounded: CleanReport | CycleSummary) -> float | None:
     return 0.5 * (in_high - in_low + out_high - out_low)
 
 
+def cycle_certainties(result: CleanResult) -> dict[int, ChargeCertainty]:
+    """Return how well the charge of each cycle of a cleaned record is known, by its number."""
+    return {cycle.cycle_count: _of_cycles([cycle]) for cycle in result.cycles}
+
+
 def describe_charge_check(charge_error: float | None, certainty: ChargeCertainty) -> str:
     """Say what a simulation's charge check is worth, where the charge itself is uncertain.
 

@@ -101,6 +101,19 @@ class FitLink:
 
 
 @dataclass(frozen=True, slots=True)
+class SelectionWeight:
+    """Weight of a part of the fitted samples.
+
+    Args:
+        select: the part.
+        weight: factor of the weight of its samples; 0 = they do not count.
+    """
+
+    select: StepSelection
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
 class FitObjective:
     """The quantity that a fit minimises: the weighted sum of squared voltage errors.
 
@@ -115,6 +128,9 @@ class FitObjective:
         loss: ``linear`` = squares; the others give large errors less weight (as in SciPy's ``least_squares``).
         loss_mv: error (mV) above which they do.
         end_of_discharge: weight of the last voltage of each discharge, in samples; 0 = no extra weight.
+        weights: weights of parts of the record, besides; of parts that overlap, both factors count.
+        temperature_kelvin_as_mv: how many mV of voltage error one kelvin of surface-temperature error counts as; 0 =
+            the temperature is not fitted.
     """
 
     ohmic: float = 1.0
@@ -126,6 +142,8 @@ class FitObjective:
     loss: Loss = "linear"
     loss_mv: float = 10.0
     end_of_discharge: float = 0.0
+    weights: tuple[SelectionWeight, ...] = field(default=(), metadata=LEFT_OUT_BY_DEFAULT)
+    temperature_kelvin_as_mv: float = field(default=0.0, metadata=LEFT_OUT_BY_DEFAULT)
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,9 @@ STRETCH_COLUMNS: Final = {
 PARTIAL: Final = "partial"
 """Status of errors of a simulation that failed elsewhere, or in the stretch, after these samples."""
 
+NOT_SIMULATED: Final = "not simulated"
+"""Status where a simulation, which has not failed, is of other parts of the record."""
+
 NO_ERRORS: Final = {"rmse_mv": None, "bias_mv": None, "worst_mv": None, "worst_time_second": None}
 
 
@@ -168,6 +171,8 @@ def selection_errors(
             inside = slice(*np.searchsorted(places, [span.first, span.end]))
             errors = _describe_errors(time[inside], error_mv[inside])
             status = PARTIAL if row["status"] == "failed" and errors["samples"] else row["status"]
+            if status == "done" and inside.start == inside.stop:
+                status = NOT_SIMULATED
             yield {
                 **{name: row[name] for name in ("cell_id", "model", "parameter_set", "label")},
                 "status": status,

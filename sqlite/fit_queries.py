@@ -73,6 +73,25 @@ def fit_correlations(connection: sqlite3.Connection, cell_id: str, label: str, l
     ).fetchall()
 
 
+def fit_errors(connection: sqlite3.Connection, cell_id: str, label: str) -> Rows:
+    """Return the voltage errors of one fit by step type and window.
+
+    Args:
+        connection: from ``queries.connect``.
+        cell_id: the cell.
+        label: of the fit.
+
+    Returns:
+        part (``fitted`` or ``held_out``), step_type, window, samples, rmse_default_mv, rmse_mv, bias_mv, worst_mv,
+        worst_time_second.
+    """
+    return connection.execute(
+        "SELECT part, step_type, window, samples, rmse_default_mv, rmse_mv, bias_mv, worst_mv, worst_time_second"
+        " FROM fit_errors WHERE cell_id = ? AND label = ? ORDER BY part, step_type, window",
+        (cell_id, label),
+    ).fetchall()
+
+
 def fleet_parameters(connection: sqlite3.Connection, fit: str) -> Rows:
     """Return the parameters of a fit for all cells, by parameter and cell; finished fits only.
 

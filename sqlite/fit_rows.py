@@ -7,12 +7,17 @@ table.
 from __future__ import annotations
 
 import json
+from typing import Final
 
 from ..data.codec import to_json
+from ..data.error_budget import budget_of_result
 from ..data.fit_settings import FitSettings
 from ..data.results.fitting import FitResult, ProfileResult, StartResult
 from ..data.results.receipt import Receipt
 from .rows import Row, definition_digest, outcome_columns, scalar_columns, split_start_label
+
+NOT_IN_FITS: Final = ("settings", "parameters", "parameter_set", "correlations", "beginning", "errors")
+"""Fields of a fit's result that are no columns of ``fits``."""
 
 
 def main_row(receipt: Receipt, settings: FitSettings | None) -> tuple[str, Row]:
@@ -38,6 +43,7 @@ def detail_rows(receipt: Receipt) -> dict[str, list[Row]]:
         return {
             "fit_parameters": fit_parameter_rows(receipt, result),
             "fit_correlations": correlation_rows(receipt, result),
+            "fit_errors": error_rows(receipt, result),
         }
     if isinstance(result, ProfileResult):
         return {"fit_profiles": profile_rows(receipt, result)}
@@ -90,10 +96,11 @@ def fit_row(receipt: Receipt, settings: FitSettings | None) -> Row:
     if isinstance(receipt.result, FitResult):
         fitted = receipt.result.parameter_set
         row |= {
-            **scalar_columns(receipt.result, "settings", "parameters", "parameter_set", "correlations", "beginning"),
+            **scalar_columns(receipt.result, *NOT_IN_FITS),
             "agreeing_starts": json.dumps(receipt.result.agreeing_starts),
             "parameter_set": fitted.name,
             "parameter_set_digest": definition_digest(fitted),
+            **budget_of_result(receipt.result).columns(),
         }
     return {**outcome_columns(receipt), **row}
 
@@ -110,6 +117,11 @@ def fit_parameter_rows(receipt: Receipt, result: FitResult) -> list[Row]:
         }
         for fitted in result.parameters
     ]
+
+
+def error_rows(receipt: Receipt, result: FitResult) -> list[Row]:
+    """Return the rows of ``fit_errors``, one for each part, step type and window."""
+    return [{"cell_id": receipt.cell_id, "label": receipt.label, **scalar_columns(one)} for one in result.errors]
 
 
 def correlation_rows(receipt: Receipt, result: FitResult) -> list[Row]:

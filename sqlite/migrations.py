@@ -2,11 +2,13 @@
 
 A catalog has its version in ``PRAGMA user_version``; ``PRAGMA application_id`` marks it as a catalog of kilocell.
 To change the schema: edit ``schema.sql``, raise ``CURRENT_VERSION``, and write ``version_N.sql``, which migrates the
-previous version to the new one. Never change the statements of an existing step.
+tables of the previous version to the new one. Never change the statements of an existing step. Views are in
+``schema.sql`` alone: a migration drops all views first, and makes those of ``schema.sql`` at its end.
 """
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,13 +17,15 @@ from typing import Final
 from ..data.errors import StoreError
 from .statements import split_script
 
-CURRENT_VERSION: Final = 5
+CURRENT_VERSION: Final = 6
 APPLICATION_ID: Final = 0x6B63656C  # "kcel" in ASCII
 STEPS: Final[Mapping[int, str]] = {
     version: Path(__file__).with_name(f"version_{version}.sql").read_text(encoding="utf-8")
     for version in range(2, CURRENT_VERSION + 1)
 }
 """SQL of each migration: version to the script that migrates the previous version to it."""
+
+_VIEW: Final = re.compile(r"^\s*(--[^\n]*\n\s*)*CREATE VIEW\b")
 
 
 def schema() -> str:
@@ -77,8 +81,8 @@ def migrate(
     Args:
         connection: to the catalog, in autocommit mode.
         path: of the catalog, for error messages.
-        whole: SQL that creates a catalog in an empty file; ``None`` = ``schema.sql``.
-        steps: version to the SQL that migrates the previous version to it.
+        whole: SQL that creates a catalog in an empty file, and has the current views; ``None`` = ``schema.sql``.
+        steps: version to the SQL that migrates the previous version to it, without its views.
         current: the version to reach.
 
     Returns:
@@ -94,13 +98,15 @@ def migrate(
     connection.execute("BEGIN IMMEDIATE")
     try:
         before = read_version(connection, path)  # another process may have been first
-        if before == 0:
-            scripts = [schema() if whole is None else whole]
-        else:
+        statements = list(split_script(schema() if whole is None else whole))
+        if before:
+            # A step may change columns that a view names, so no view may be there.
+            _drop_views(connection)
             scripts = [steps[version] for version in range(before + 1, current + 1)]
-        for script in scripts:
-            for statement in split_script(script):
-                connection.execute(statement)
+            views = [statement for statement in statements if is_view(statement)]
+            statements = [statement for script in scripts for statement in split_script(script)] + views
+        for statement in statements:
+            connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {current}")
         connection.execute("COMMIT")
@@ -109,3 +115,13 @@ def migrate(
             connection.execute("ROLLBACK")
         raise
     return before
+
+
+def is_view(statement: str) -> bool:
+    """Tell whether a statement of a script makes a view."""
+    return _VIEW.search(statement) is not None
+
+
+def _drop_views(connection: sqlite3.Connection) -> None:
+    for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'view'").fetchall():
+        connection.execute(f'DROP VIEW "{name}"')

@@ -15,6 +15,7 @@ from typing import Any, Final, TypeAlias
 
 from ..data.codec import digest, to_json
 from ..data.convert import parameter_unit
+from ..data.error_budget import budget_of_result
 from ..data.results.cleaning import CleanResult
 from ..data.results.fitting import NESTED_LABEL, NESTED_START
 from ..data.results.receipt import Receipt
@@ -242,6 +243,7 @@ def simulation_row(receipt: Receipt, settings: SimulateSettings | None) -> Row:
     if isinstance(result, SimulationResult):
         row["compiled"] = int(result.compiled)
         row["charge_source"] = result.charge_source or None
+        row |= budget_of_result(result).columns()
     return {**outcome_columns(receipt), **row, "attempts": json.dumps(attempts, ensure_ascii=False)}
 
 

@@ -1,6 +1,7 @@
 -- The catalog of a store: everything except the time series, which are in Parquet files beside it.
 --
--- This file is the current schema. It creates a new catalog; migrations.py migrates older catalogs to it.
+-- This file is the current schema. It creates a new catalog; migrations.py migrates older catalogs to it, and makes
+-- their views anew from this file.
 -- Conventions: current and net charge are positive when they charge the cell. Charge and energy "in" and "out" are
 -- both positive. The unit is at the end of a column's name. Times since 1970-01-01 UTC are ..._unix_second, times since
 -- the record's start are ..._time_second. Paths are relative to the store unless the comment says otherwise.
@@ -287,6 +288,11 @@ CREATE TABLE simulations (
     selection              TEXT,           -- the simulated part of the record, such as cycle 2, discharge; NULL: all
     fitted_rmse_mv         REAL,           -- with a fitted set: RMSE over the samples that were fitted
     fit_difference         TEXT,           -- by how much that differs from the RMSE of the fit, and why; '' = it does not
+    charge_uncertainty_mv  REAL,           -- effect of charge_uncertainty_ah on the voltage, RMS; NULL: unknown
+    error_budget_mv        REAL,           -- what rmse_mv may be off by: root of the sum of the squared known parts
+    error_budget_main      TEXT,           -- the largest part: numerical, compression, charge, state
+    error_budget_unknown   TEXT,           -- parts that are not known, as numerical, charge; '': none
+    error_budget_too_large INTEGER CHECK (error_budget_too_large IN (0, 1)),  -- above 1 mV or a tenth of rmse_mv
     PRIMARY KEY (cell_id, label)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX simulations_by_model ON simulations (model, rmse_mv);
@@ -374,6 +380,8 @@ CREATE TABLE stretches (
     initial_state_source   TEXT NOT NULL,
     reason                 TEXT NOT NULL,     -- why it failed; '': it did not
     reason_code            TEXT NOT NULL,
+    state_uncertainty_mv   REAL,              -- of the starting state's open-circuit voltage; NULL: the state is given
+    state_uncertainty_soc  REAL,              -- the same as a state of charge
     PRIMARY KEY (cell_id, label, stretch),
     FOREIGN KEY (cell_id, label) REFERENCES simulations (cell_id, label) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
@@ -429,6 +437,16 @@ CREATE TABLE fits (
     starts_unconverged        INTEGER,        -- starts that ended at their limit or abnormally; not in starts_done
     agreeing_starts           TEXT,           -- numbers of the starts that agree, [0, 1]; NULL: not known
     data_cost                 REAL,           -- cost of the best start without priors, mV2
+    numerical_error_rmse_mv   REAL,           -- as in simulations, at the fitted samples
+    compression_rmse_mv       REAL,
+    charge_uncertainty_mv     REAL,
+    error_budget_mv           REAL,
+    error_budget_main         TEXT,
+    error_budget_unknown      TEXT,
+    error_budget_too_large    INTEGER CHECK (error_budget_too_large IN (0, 1)),
+    temperature_rmse_default_kelvin REAL,     -- of the surface temperature before the fit; NULL: not compared
+    temperature_rmse_kelvin   REAL,           -- after the fit
+    validation_temperature_rmse_kelvin REAL,  -- after the fit, on the held-out part
     PRIMARY KEY (cell_id, label)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX fits_by_name ON fits (fit);
@@ -466,6 +484,23 @@ CREATE TABLE fit_correlations (
     other     TEXT NOT NULL,
     value     REAL NOT NULL,  -- -1 to 1
     PRIMARY KEY (cell_id, label, parameter, other),
+    FOREIGN KEY (cell_id, label) REFERENCES fits (cell_id, label) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+
+-- Voltage errors of a fit by step type and window, of what it was fitted to and of what it held out, without weights.
+CREATE TABLE fit_errors (
+    cell_id           TEXT NOT NULL,
+    label             TEXT NOT NULL,
+    part              TEXT NOT NULL CHECK (part IN ('fitted', 'held_out')),
+    step_type         TEXT NOT NULL,  -- charge, discharge, rest, hold, pulse, all
+    window            TEXT NOT NULL,  -- ohmic (to 2 s), kinetic (to 20 s), diffusion (to 120 s), capacity (later), all
+    samples           INTEGER NOT NULL,
+    rmse_default_mv   REAL,           -- before the fit
+    rmse_mv           REAL,           -- after the fit
+    bias_mv           REAL,
+    worst_mv          REAL,
+    worst_time_second REAL,
+    PRIMARY KEY (cell_id, label, part, step_type, window),
     FOREIGN KEY (cell_id, label) REFERENCES fits (cell_id, label) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
 
@@ -603,7 +638,9 @@ SELECT c.cell_id, r.rows_kept AS rows, r.cycles_after AS cycles,
     coalesce(100 * s.charge_uncertainty_ah / nullif(s.charge_throughput_ah, 0), u.charge_uncertainty_percent)
         AS charge_uncertainty_percent,
     c.capacity_source, c.parameter_set_source, s.initial_state_source, s.state_uncertainty_mv, s.state_uncertainty_soc,
-    s.temperature_source, s.selection
+    s.temperature_source, s.selection, s.error_budget_mv, s.error_budget_main, s.error_budget_unknown,
+    s.error_budget_too_large, s.numerical_error_rmse_mv, s.numerical_error_worst_mv, s.compression_rmse_mv,
+    s.compression_worst_mv, s.charge_uncertainty_mv, s.temperature_rmse_kelvin
 FROM cells c
 LEFT JOIN clean_reports r ON r.cell_id = c.cell_id
 LEFT JOIN jobs j ON j.kind = 'clean' AND j.cell_id = c.cell_id
@@ -775,7 +812,7 @@ CREATE VIEW errors_by_stretch AS
 SELECT s.cell_id, s.model, s.parameter_set, s.selection, t.stretch, t.name, t.samples, t.rmse_mv, t.bias_mv, t.worst_mv,
     t.worst_time_second, t.first_test_time_second, t.last_test_time_second, t.first_cycle_count, t.last_cycle_count,
     t.first_step_count, t.last_step_count, t.initial_soc, t.initial_voltage_volt, t.initial_state_source, t.status,
-    t.reason, t.reason_code, s.label
+    t.reason, t.reason_code, s.label, t.state_uncertainty_mv, t.state_uncertainty_soc
 FROM simulations s
 JOIN stretches t ON t.cell_id = s.cell_id AND t.label = s.label
 ORDER BY s.cell_id, s.label, t.stretch;

@@ -58,59 +58,6 @@ CREATE TABLE initial_states (
     FOREIGN KEY (cell_id, label) REFERENCES simulations (cell_id, label) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
 
-DROP VIEW failures;
-CREATE VIEW failures AS
-SELECT j.kind, j.cell_id, j.label, j.reason_code, j.reason, j.log, j.host, j.started_unix_second, j.seconds,
-    s.ended_second, s.partial_rmse_mv, s.path
-FROM jobs j
-LEFT JOIN simulations s ON j.kind = 'simulate' AND s.cell_id = j.cell_id AND s.label = j.label AND s.status = 'failed'
-WHERE j.status = 'failed'
-ORDER BY j.kind, j.cell_id, j.label;
-
-CREATE VIEW errors_by_window AS
-SELECT s.cell_id, s.model, s.parameter_set, s.rmse_mv,
-    max(CASE w.window WHEN 'ohmic' THEN w.rmse_mv END) AS ohmic_rmse_mv,
-    max(CASE w.window WHEN 'ohmic' THEN w.change_rmse_mv END) AS ohmic_change_rmse_mv,
-    max(CASE w.window WHEN 'kinetic' THEN w.rmse_mv END) AS kinetic_rmse_mv,
-    max(CASE w.window WHEN 'kinetic' THEN w.change_rmse_mv END) AS kinetic_change_rmse_mv,
-    max(CASE w.window WHEN 'diffusion' THEN w.rmse_mv END) AS diffusion_rmse_mv,
-    max(CASE w.window WHEN 'diffusion' THEN w.change_rmse_mv END) AS diffusion_change_rmse_mv,
-    max(CASE w.window WHEN 'capacity' THEN w.rmse_mv END) AS capacity_rmse_mv,
-    max(CASE w.window WHEN 'capacity' THEN w.change_rmse_mv END) AS capacity_change_rmse_mv,
-    s.label
-FROM simulations s
-LEFT JOIN step_comparisons w ON w.cell_id = s.cell_id AND w.label = s.label
-    AND w.cycle_count = 0 AND w.step_type = 'all'
-WHERE s.status = 'done'
-GROUP BY s.cell_id, s.label
-ORDER BY s.cell_id, s.label;
-
-CREATE VIEW errors_by_step_type AS
-SELECT s.cell_id, s.model, s.parameter_set, s.rmse_mv,
-    max(CASE t.step_type WHEN 'charge' THEN t.rmse_mv END) AS charge_rmse_mv,
-    max(CASE t.step_type WHEN 'discharge' THEN t.rmse_mv END) AS discharge_rmse_mv,
-    max(CASE t.step_type WHEN 'rest' THEN t.rmse_mv END) AS rest_rmse_mv,
-    max(CASE t.step_type WHEN 'hold' THEN t.rmse_mv END) AS hold_rmse_mv,
-    max(CASE t.step_type WHEN 'pulse' THEN t.rmse_mv END) AS pulse_rmse_mv,
-    s.label
-FROM simulations s
-LEFT JOIN step_comparisons t ON t.cell_id = s.cell_id AND t.label = s.label
-    AND t.cycle_count = 0 AND t.window = 'all'
-WHERE s.status = 'done'
-GROUP BY s.cell_id, s.label
-ORDER BY s.cell_id, s.label;
-
-CREATE VIEW errors_by_cycle AS
-SELECT s.cell_id, s.model, s.parameter_set, k.cycle_count, k.samples, k.rmse_mv, k.rmse_time_weighted_mv,
-    k.bias_mv, k.worst_mv, k.worst_time_second,
-    100 * (k.energy_in_model_wh / nullif(k.energy_in_measured_wh, 0) - 1) AS energy_in_error_percent,
-    100 * (k.energy_out_model_wh / nullif(k.energy_out_measured_wh, 0) - 1) AS energy_out_error_percent,
-    k.capacity_error_ah, k.capacity_voltage_volt, 100 * k.charge_error AS charge_error_percent, s.label
-FROM simulations s
-JOIN comparisons k ON k.cell_id = s.cell_id AND k.label = s.label
-WHERE s.status = 'done'
-ORDER BY s.cell_id, s.label, k.cycle_count;
-
 -- Reliability of fits. Older fits have none of it until they are computed again.
 ALTER TABLE fits ADD COLUMN agreeing_within REAL;
 ALTER TABLE fits ADD COLUMN samples INTEGER;
@@ -235,24 +182,3 @@ CREATE TABLE fitted_sets (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX fitted_sets_by_parameter_set_digest ON fitted_sets (parameter_set_digest);
 CREATE INDEX fitted_sets_by_base_parameter_set_digest ON fitted_sets (base_parameter_set_digest);
-
-DROP VIEW fitted_parameters;
-CREATE VIEW fitted_parameters AS
-SELECT f.cell_id, f.fit, f.model, f.base_parameter_set, f.parameter_set, p.parameter, p.value, p.unit,
-    p.standard_error, p.lower_95, p.upper_95, p.verdict, p.default_value, p.lower, p.upper, p.scale, p.at_bound,
-    p.is_factor, f.rmse_default_mv, f.rmse_mv, f.status, f.label,
-    i.lower_95 AS profile_lower_95, i.upper_95 AS profile_upper_95, i.verdict AS profile_verdict
-FROM fits f JOIN fit_parameters p ON p.cell_id = f.cell_id AND p.label = f.label
-LEFT JOIN fit_intervals i ON i.cell_id = f.cell_id AND i.fit = f.fit AND i.parameter = p.parameter
-    AND i.status = 'done' AND i.value = p.value  -- not the profile of an earlier fit
-ORDER BY f.cell_id, f.label, p.parameter;
-
-CREATE VIEW parameters_along_life AS
-SELECT f.cell_id, f.chain, f.chain_cycle, p.parameter, p.value, p.unit, p.standard_error, p.lower_95, p.upper_95,
-    CASE WHEN p.parameter <> 'Initial state of charge'  -- which is each check-up's own
-        THEN p.value / nullif(first_value(p.value) OVER along, 0) END AS share_of_first,
-    p.at_bound, p.is_factor, p.verdict, f.rmse_mv, f.samples, f.model, f.base_parameter_set, f.parameter_set, f.label
-FROM fits f JOIN fit_parameters p ON p.cell_id = f.cell_id AND p.label = f.label
-WHERE f.chain IS NOT NULL AND f.status = 'done'
-WINDOW along AS (PARTITION BY f.cell_id, f.chain, p.parameter ORDER BY f.chain_cycle)
-ORDER BY f.cell_id, f.chain, p.parameter, f.chain_cycle;

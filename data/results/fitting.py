@@ -202,6 +202,41 @@ class Beginning:
     """Whether the simulation used the measured temperature over time instead of its mean."""
 
 
+FitPart = Literal["fitted", "held_out"]
+"""What the errors of a fit are of: what it was fitted to, or its validation."""
+
+
+@dataclass(frozen=True, slots=True)
+class FitErrors:
+    """Voltage errors of a fit in one step type and one window after the start of a step, without weights."""
+
+    part: FitPart
+
+    step_type: str
+    """One of ``data.columns.STEP_TYPES``, or ``all``."""
+
+    window: str
+    """One of ``data.columns.WINDOWS``, or ``all``."""
+
+    samples: int
+    """Number of samples."""
+
+    rmse_default_mv: float | None
+    """RMSE with the values of the parameter set (mV); ``None`` where the model has no solution with them."""
+
+    rmse_mv: float
+    """RMSE with the fitted values (mV)."""
+
+    bias_mv: float
+    """Mean error with the fitted values (mV), simulated - measured."""
+
+    worst_mv: float
+    """The error of the largest magnitude with the fitted values (mV), with its sign."""
+
+    worst_time_second: float
+    """Test time of ``worst_mv`` (s)."""
+
+
 @dataclass(frozen=True, slots=True)
 class FitResult:
     """Result of a fit: the values of the best start as a named parameter set, with their uncertainties."""
@@ -298,6 +333,27 @@ class FitResult:
 
     residual_correlation_second: float | None = None
     """Time (s) over which that part is correlated."""
+
+    numerical_error_rmse_mv: float | None = None
+    """Bound of the RMSE (mV) of the solver with the fitted values, at the fitted samples; ``None`` = unknown."""
+
+    compression_rmse_mv: float | None = None
+    """Likewise of replacing the measured current by its profile."""
+
+    charge_uncertainty_mv: float | None = None
+    """Root-mean-square effect (mV) of the uncertain charge on the fitted voltage; ``None`` = it has no bounds."""
+
+    temperature_rmse_default_kelvin: float | None = None
+    """RMSE of the surface temperature (K) with the values of the parameter set; ``None`` = it is not compared."""
+
+    temperature_rmse_kelvin: float | None = None
+    """RMSE of the surface temperature (K) with the fitted values."""
+
+    validation_temperature_rmse_kelvin: float | None = None
+    """RMSE of the surface temperature (K) with the fitted values on what was held out."""
+
+    errors: tuple[FitErrors, ...] = ()
+    """Voltage errors by step type and window, of what was fitted and of what was held out."""
 
 
 @dataclass(frozen=True, slots=True)

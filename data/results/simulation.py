@@ -177,6 +177,12 @@ class StretchComparison:
 
     reason_code: str = ""
 
+    state_uncertainty_mv: float | None = None
+    """Uncertainty of the starting state's open-circuit voltage (mV); ``None`` = the state is given."""
+
+    state_uncertainty_soc: float | None = None
+    """The same as a state of charge."""
+
 
 @dataclass(frozen=True, slots=True)
 class SimulationResult:
@@ -315,6 +321,12 @@ class SimulationResult:
 
     fit_difference: str = ""
     """By how much that differs from the RMSE of the fit, and why; "" = it does not."""
+
+    charge_uncertainty_mv: float | None = None
+    """Root-mean-square effect (mV) of the uncertain charge on the voltage: what has accumulated, through the slope.
+
+    ``None`` = the charge has no bounds.
+    """
 
 
 @dataclass(frozen=True, slots=True)

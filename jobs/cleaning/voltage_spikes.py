@@ -38,6 +38,13 @@ NOISE_FACTOR: Final = 10.0
 """Times the record's median noise: a step's noise counts up to this, because in a short step the spike itself makes the
 noise. Chosen, not measured."""
 
+RESTLESS: Final = 4.5
+"""A spike is larger than this many median bends of the voltage around it, at one current. Chosen: white noise bends by
+1.65 standard deviations, so this is 7.4 of them. A DFN near its limit (ORegan2022 at 2C) swings by 0.02 to 0.08 V."""
+
+RESTLESS_ROWS: Final = 31
+"""Number of rows around a sample whose bends are looked at: five spikes among them do not move the median."""
+
 SPIKE_ROWS: Final = 2
 """Most rows of a spike. Chosen, not measured."""
 
@@ -266,6 +273,23 @@ def _spike_bound(known: _KnownSamples) -> _SpikeBound:
     # In a step of a few samples a spike itself makes the noise.
     usual_noise = np.minimum(noise, NOISE_FACTOR * np.median(noise, axis=0))
     bound = np.maximum(SPIKE_VOLT, SPIKE_NOISE * usual_noise)
+    bound = np.fmax(bound, RESTLESS * _median_bend(known))
     # A good value between two spikes differs from both of them, but not from the median around all three.
     around = pd.Series(known.voltage).rolling(AROUND_ROWS, center=True, min_periods=1).median().to_numpy()
     return _SpikeBound(bound, np.abs(known.voltage - around) > 0.5 * bound)
+
+
+def _median_bend(known: _KnownSamples) -> Floats:
+    """Calculate how much the voltage bends from row to row around each sample, V, shape (m,); NaN = too few rows.
+
+    A step's noise says little of a part of it in which the cell itself is restless. Rows beside a change of the current
+    do not count.
+    """
+    bend = np.full(len(known.voltage), np.nan)
+    bend[1:-1] = np.abs(np.diff(known.voltage, n=2))
+    jumped = np.abs(np.diff(known.current)) > SAME_CURRENT_SHARE * np.abs(known.current[1:])
+    bend[1:][jumped] = np.nan
+    bend[:-1][jumped] = np.nan
+    least_rows = RESTLESS_ROWS // 2
+    median = pd.Series(bend).rolling(RESTLESS_ROWS, center=True, min_periods=least_rows).median()
+    return median.to_numpy(dtype=np.float64)

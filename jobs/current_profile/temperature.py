@@ -24,6 +24,10 @@ REST_MEAN_SECOND: Final = 600.0
 """Last part of the rest before a load whose mean is the temperature of the rest, s. Chosen, not measured."""
 
 
+AT_SECOND: Final = 60.0
+"""Time before a sample over which its temperature is averaged, s: the noise of a thermocouple is left out. Chosen."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class TemperatureProfile:
     """Knots of a piecewise-linear temperature.
@@ -186,6 +190,22 @@ def rest_celsius(record: Record, first: int, rest_ampere: float) -> float | None
     duration = sample_duration_second(record.until_index(end).from_index(begin))
     for measured in (record.surface_celsius, record.ambient_celsius):
         mean = float("nan") if measured is None else time_mean(measured[begin:end], duration)
+        if np.isfinite(mean):
+            return mean
+    return None
+
+
+def celsius_at(record: Record, index: int) -> float | None:
+    """Return the measured temperature of the cell at one sample, °C; ``None`` = it was not measured there.
+
+    Args:
+        record: with the measured temperatures; that of the surface is preferred, as the cell's own.
+        index: of the sample.
+    """
+    begin = int(np.searchsorted(record.time_second, record.time_second[index] - AT_SECOND))
+    duration = sample_duration_second(record.until_index(index + 1).from_index(begin))
+    for measured in (record.surface_celsius, record.ambient_celsius):
+        mean = float("nan") if measured is None else time_mean(measured[begin : index + 1], duration)
         if np.isfinite(mean):
             return mean
     return None

@@ -11,7 +11,7 @@ from scipy.stats import chi2
 
 from ...data.arrays import Floats
 from ...data.results.fitting import StartResult
-from .objective import Residuals
+from .residuals import Residuals
 from .search import Search
 from .starts import to_scaled
 

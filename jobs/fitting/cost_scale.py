@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from ...data.arrays import Floats
 from .loss import RowLoss
-from .noise_model import Series, estimate_noise
+from .noise_model import Channel, estimate_noises, split_channels
 
 BLIND: Final = 1e-6
 """Share of the largest singular value below which the record does not determine a combination of parameters."""
@@ -28,7 +29,7 @@ class CostScale:
     parameter_mv2: Floats
 
 
-def estimate_cost_scale(loss: RowLoss, rows: Floats, slopes: Floats, weights: Floats, series: Series) -> CostScale:
+def estimate_cost_scale(loss: RowLoss, channels: Sequence[Channel]) -> CostScale:
     """Estimate what a rise of the cost means, by the noise model of the residuals.
 
     Residuals of variance v that are correlated over n samples tell as much as one of n samples; and what n is depends
@@ -36,26 +37,26 @@ def estimate_cost_scale(loss: RowLoss, rows: Floats, slopes: Floats, weights: Fl
     combination of parameters, over the curvature of the cost there (Huber 1964). Samples of weight 0 do not count.
 
     Args:
-        loss: of the rows.
-        rows: weighted residuals of the voltage in mV, shape (samples,).
-        slopes: by each scaled parameter, with the same weights, shape (samples, parameters).
-        weights: of the residuals, shape (samples,), 1 on average.
-        series: times of the samples.
+        loss: of the residuals.
+        channels: what is measured; the weights of each are 1 on average.
     """
-    counts = weights > 0.0
-    parameters = slopes.shape[1]
-    if not counts.any() or not rows[counts].any():
+    channels = [channel.without_weightless() for channel in channels if channel.weights.any()]
+    parameters = channels[0].slopes_mv.shape[1] if channels else 0
+    rows = np.concatenate([channel.rows_mv for channel in channels]) if channels else np.zeros(0)
+    if not rows.any():
         return CostScale(0.0, np.zeros(parameters))
-    root = np.sqrt(weights[counts])
-    pull, curvature = RowLoss(loss.objective, len(root)).pull(rows[counts])
-    left, singular, right = np.linalg.svd(slopes[counts], full_matrices=False)
+    slopes = np.vstack([channel.root_weights * channel.slopes_mv for channel in channels])
+    pull, curvature = RowLoss(loss.objective, len(rows)).pull(rows)
+    left, singular, right = np.linalg.svd(slopes, full_matrices=False)
     determined = singular > BLIND * singular.max(initial=0.0)
     left = left[:, determined]
-    noise = estimate_noise(pull / root, left / root[:, np.newaxis], series.select(counts))
+    parts = split_channels(left, channels)
+    noises = estimate_noises(channels, split_channels(pull, channels), parts)
     if not left.shape[1]:
-        variance = float(noise.likelihood @ (noise.white_mv2 + noise.correlated_mv2)) * noise.correlation_samples()
-        return CostScale(variance, np.full(parameters, variance))
-    scatter = np.einsum("k,kij->ij", noise.likelihood, noise.scatter(root[:, np.newaxis] * left))
+        return CostScale(noises[0].effective_mv2, np.full(parameters, noises[0].effective_mv2))
+    scatter = np.zeros((left.shape[1], left.shape[1]))
+    for channel, noise, part in zip(channels, noises, parts, strict=True):
+        scatter += noise.mean_scatter(channel.root_weights * part)
     bend = left.T @ (curvature[:, np.newaxis] * left)
     common = float(np.trace(scatter) / np.trace(bend))
     along = right[determined] / singular[determined, np.newaxis]  # one column a parameter

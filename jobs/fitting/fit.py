@@ -12,6 +12,7 @@ from ...data.arrays import Floats
 from ...data.convert import parameter_unit
 from ...data.errors import JobError
 from ...data.fit_settings import CELL_PARAMETERS, FitSettings
+from ...data.results.cleaning import CleanResult
 from ...data.results.fitting import (
     NESTED_START,
     Beginning,
@@ -25,11 +26,14 @@ from ..simulation.conditions import spread_over
 from ..simulation.replay import Conditions
 from .agreement import Agreement, find_best_start
 from .early_stop import EarlyStopping, Rivals
+from .fit_error import with_fit_error
 from .inputs import fitted_overrides
-from .objective import Objective, Residuals, make_objective
+from .objective import Objective, make_objective
 from .refused import require_used
+from .residuals import Residuals
 from .search import Journal, Search
 from .starts import LEAST_UNIT, MOST_UNIT, first_point, from_scaled, start_from_fit, start_from_smaller, to_scaled
+from .step_errors import compare_parts, describe_given_start, make_held_out
 from .uncertain_state import with_added_state
 from .uncertainty import (
     NO_EFFECT_MV,
@@ -99,7 +103,7 @@ def run_start(
     first = search.find_solvable_point(first_point(start_settings, start, defaults), inside)
     first_residuals = search.residuals(first)
     if not first_residuals.reason:
-        _require_effect(in_units, first_residuals.slopes_mv)
+        _require_effect(in_units, first_residuals.all_slopes_mv)
     point, message = _search_within_range(search, first, inside)
     values = from_scaled(parameters, point)
     return StartResult(
@@ -169,7 +173,11 @@ def _require_effect(settings: FitSettings, slopes_mv: Floats) -> None:
 
 
 def combine_starts(
-    samples: pd.DataFrame, settings: FitSettings, starts: tuple[StartResult, ...], measured_celsius: float | None
+    samples: pd.DataFrame,
+    settings: FitSettings,
+    starts: tuple[StartResult, ...],
+    measured_celsius: float | None,
+    cleaned: CleanResult | None = None,
 ) -> FitResult:
     """Choose the best start and estimate the errors of its values, with the RMSE of the parameter set's own values.
 
@@ -177,6 +185,7 @@ def combine_starts(
         samples: a cleaned partition.
         starts: of the same settings, in any order.
         measured_celsius: the cell's mean measured temperature in °C; ``None`` = nothing was measured.
+        cleaned: what cleaning knows of the charge, for the error budget; ``None`` = nothing.
 
     Raises:
         JobError: no start ended with a result (``no_start``).
@@ -204,21 +213,27 @@ def combine_starts(
     scale = search.cost_scale(residuals).common_mv2
     agreeing = Agreement(search, best, unit, residuals, scale).find_agreeing(starts)
     stopped = sum(bool(s.stopped) for s in starts)
-    validation_before, validation_after = _validation(samples, in_units, defaults, values, measured_celsius)
-    overrides = fitted_overrides(in_units, values)
+    held_out = make_held_out(samples, in_units, measured_celsius)
+    compared = compare_parts(objective, held_out, defaults, values)
     start = _describe_start(objective, values)
     agreement = describe_starts(best, len(agreeing), len(done), len(starts) - len(done))
-    validation = describe_validation(best.rmse_mv, validation_after, validation_before)
-    verdict = describe_fit(fitted, agreement, model, (validation, describe_state(start, best.rmse_mv)))
-    return FitResult(
+    doubts = (
+        describe_validation(
+            best.rmse_mv, compared.get("validation_rmse_mv"), compared.get("validation_default_rmse_mv")
+        ),
+        describe_state(start, best.rmse_mv),
+        describe_given_start(held_out),
+    )
+    result = FitResult(
         settings=settings,
         best_start=best.start,
         starts_done=len(done),
         starts_agreeing=len(agreeing),
-        rmse_default_mv=_rmse_or_none(objective, defaults),
         rmse_mv=best.rmse_mv,
         parameters=fitted,
-        parameter_set=replace(in_units.parameter_set, name=settings.fitted_name, overrides=overrides),
+        parameter_set=replace(
+            in_units.parameter_set, name=settings.fitted_name, overrides=fitted_overrides(in_units, values)
+        ),
         agreeing_within=_largest_disagreement(agreeing) if agreeing else None,
         samples=len(residuals.error_mv),
         noise_mv=noise_mv,
@@ -228,16 +243,16 @@ def combine_starts(
         residual_correlation_samples=errors.correlation_samples,
         condition_number=errors.condition_number,
         correlations=_correlations(in_units, errors),
-        validation_rmse_mv=validation_after,
-        validation_default_rmse_mv=validation_before,
-        verdict=verdict,
+        verdict=describe_fit(fitted, agreement, model, doubts),
         starts_stopped=stopped,
         starts_unconverged=len(starts) - len(done) - stopped,
         agreeing_starts=tuple(sorted(s.start for s in agreeing)),
         data_cost=best.data_cost,
         beginning=make_beginning(objective.inputs.find_conditions(objective.inputs.resolve(values))),
+        **compared,
         **start,
     )
+    return with_fit_error(result, objective, values, cleaned)
 
 
 def _describe_start(objective: Objective, values: Floats) -> dict[str, Any]:
@@ -285,34 +300,16 @@ def estimate_errors(objective: Objective, search: Search, unit: Floats, residual
 
 def describe_optimum(objective: Objective, search: Search, unit: Floats, residuals: Residuals) -> Optimum:
     """Collect what the errors are estimated from; the arguments are those of :func:`estimate_errors`."""
+    channels = objective.channels(residuals)
     return Optimum(
         error_mv=residuals.error_mv,
         slopes_mv=residuals.slopes_mv,
         weights=objective.weights,
-        series=objective.series,
+        series=channels[0].series,
         free=(unit > AT_BOUND) & (unit < 1.0 - AT_BOUND),
         priors=Priors(*search.prior_residuals(unit), search.prior_mv),
+        second=channels[1] if len(channels) > 1 else None,
     )
-
-
-def _validation(
-    samples: pd.DataFrame, settings: FitSettings, defaults: Floats, values: Floats, measured_celsius: float | None
-) -> tuple[float | None, float | None]:
-    """RMSE in mV on the held-out cycles or parts, with the parameter set's own and with the fitted values."""
-    if settings.validation_select is not None:
-        objective = make_objective(samples, settings, measured_celsius, select=settings.validation_select)
-    elif settings.validation_cycles:
-        objective = make_objective(samples, settings, measured_celsius, settings.validation_cycles)
-    else:
-        return None, None
-    return _rmse_or_none(objective, defaults), _rmse_or_none(objective, values)
-
-
-def _rmse_or_none(objective: Objective, values: Floats) -> float | None:
-    try:
-        return objective.rmse_mv(values)
-    except JobError:
-        return None
 
 
 def _largest_disagreement(starts: list[StartResult]) -> float:

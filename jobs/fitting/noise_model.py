@@ -11,6 +11,7 @@ count, by their likelihood, and not only the most likely ones.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -43,13 +44,13 @@ SHARE_LOGITS: Final = (-9.0, 12.0)
 to none that is white (6e-6: less than a thousandth of the change over a step of 1/300 of the correlation time)."""
 
 LONGEST: Final = 3.0
-"""Longest correlation time, as a multiple of the longest stretch: with a time of 3000 s in a record of two hours, 92 % of
-the intervals of a linear problem held the truth with 1."""
+"""Longest correlation time, as a multiple of the longest stretch: with a time of 3000 s in a record of two hours, 92 %
+of the intervals of a linear problem held the truth with 1."""
 
 WHITE_BELIEF: Final = 0.2
-"""Belief that the noise is white, before the residuals are seen: a record of a few hours cannot exclude a slow drift of a
-tenth of the noise, and without this belief intervals under white noise would be up to half as wide again. With 0.5 and a
-drift of a fifth of the noise, 88 to 90 % of the intervals of a linear problem held the truth; with 0.2, 90 to 92 %."""
+"""Belief that the noise is white, before the residuals are seen: a record of a few hours cannot exclude a slow drift of
+a tenth of the noise, and without this belief intervals under white noise would be up to half as wide again. With 0.5
+and a drift of a fifth of the noise, 88 to 90 % of the intervals of a linear problem held the truth; with 0.2, 90 to 92 %."""
 
 LEAST_STEP: Final = 1e-9
 """Least time step as a share of the correlation time: two samples at one time would be the same value."""
@@ -88,6 +89,60 @@ class Series:
         """Length of the longest stretch."""
         ends = np.append(self.begins[1:], len(self.time_second)) - 1
         return float(np.max(self.time_second[ends] - self.time_second[self.begins]))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Channel:
+    """Residuals of one measured quantity, with a noise model of its own.
+
+    Args:
+        error_mv: shape (samples,).
+        slopes_mv: by each scaled parameter, shape (samples, parameters).
+        weights: of the residuals, shape (samples,).
+        series: their times.
+    """
+
+    error_mv: Floats
+    slopes_mv: Floats
+    weights: Floats
+    series: Series
+
+    @property
+    def root_weights(self) -> Floats:
+        """Square roots of the weights as a column, shape (samples, 1)."""
+        return np.sqrt(self.weights)[:, np.newaxis]
+
+    @property
+    def rows_mv(self) -> Floats:
+        """Weighted residuals, shape (samples,)."""
+        return np.sqrt(self.weights) * self.error_mv
+
+    def without_weightless(self) -> Channel:
+        """Return the samples that have a weight."""
+        chosen = self.weights > 0.0
+        if chosen.all():
+            return self
+        return Channel(self.error_mv[chosen], self.slopes_mv[chosen], self.weights[chosen], self.series.select(chosen))
+
+
+def estimate_noises(channels: Sequence[Channel], pulls: Sequence[Floats], left: Sequence[Floats]) -> list[NoiseModel]:
+    """Estimate the noise model of each channel, none of whose samples has weight 0.
+
+    Args:
+        channels: of a fit.
+        pulls: of the weighted residuals of each channel at the parameters, mV, shape (samples,).
+        left: combinations of the weighted slopes that the fit absorbs, shape (samples, combinations).
+    """
+    return [
+        estimate_noise(pull / channel.root_weights[:, 0], rows / channel.root_weights, channel.series)
+        for channel, pull, rows in zip(channels, pulls, left, strict=True)
+    ]
+
+
+def split_channels(rows: Floats, channels: Sequence[Channel]) -> list[Floats]:
+    """Split rows of all channels, shape (rows, ...), into those of each."""
+    ends = np.cumsum([len(channel.weights) for channel in channels])
+    return np.split(rows[: ends[-1]], ends[:-1])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -143,6 +198,16 @@ class NoiseModel:
         for second in np.unique(self.second):
             correlated[self.second == second] = self.scatter_correlated(rows, float(second))
         return self.white_mv2[:, None, None] * white + self.correlated_mv2[:, None, None] * correlated
+
+    def mean_scatter(self, rows: Floats) -> Floats:
+        """Compute the same covariance, on average over the points, shape (parameters, parameters)."""
+        mean: Floats = np.einsum("k,kij->ij", self.likelihood, self.scatter(rows))
+        return mean
+
+    @property
+    def effective_mv2(self) -> float:
+        """Variance of a sample, times the number of samples that count as one."""
+        return float(self.likelihood @ (self.white_mv2 + self.correlated_mv2)) * self.correlation_samples()
 
     def scatter_correlated(self, rows: Floats, second: float) -> Floats:
         """Compute the covariance of such a sum for errors with variance 1 and this correlation time.
@@ -228,7 +293,7 @@ def _explore(likelihood: Likelihood, blocks: Series) -> _Points:
     limits = np.array([[np.log(min(shortest, 0.1 * longest)), np.log(LONGEST * longest)], SHARE_LOGITS])
     ranges = limits.copy()
     for _ in range(MOST_ZOOMS):
-        axes = [np.linspace(*ends, GRID) for ends in ranges]
+        axes = [np.linspace(ends[0], ends[1], GRID) for ends in ranges]
         logs, logits = (grid.ravel() for grid in np.meshgrid(*axes, indexing="ij"))
         found = np.array([likelihood(np.exp(a), b) for a, b in zip(logs, expit(logits), strict=True)])
         likely = found[:, 0] > found[:, 0].max() - LIKELY

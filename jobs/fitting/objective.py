@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -31,61 +31,27 @@ from ..simulation.settled_state import settle_start
 from ..simulation.stretches import compared_samples, join_records
 from .choose_attempt import choose_attempt
 from .inputs import FitInputs, make_fit_inputs, resolve_base
-from .noise_model import Series
+from .noise_model import Channel, Series
 from .range_penalty import (
     LARGE_ERROR_MV,
     NO_PENALTY,
-    NO_ROWS,
     RangePenalty,
     RangeRows,
     compress_large_errors,
     watch_ranges,
 )
+from .residuals import Residuals, TemperatureErrors
 from .starts import from_scaled, to_scaled
 from .stretches import FitStretch, choose_fit_stretches
+from .surface_temperature import NO_CHANNEL, TemperatureChannel, temperature_channels
 from .uncertain_state import fit_uncertain_state
-from .weights import sample_weights
+from .weights import sample_weights, selection_factor
 
 NO_SOLUTION_MV: Final = 20.0 * LARGE_ERROR_MV
 """Residual in mV of every sample where the model has no solution: finite, and larger than with any solution."""
 
 DIFFERENCE_STEP: Final = 2e-3
 """Step on the scaled bounds, for slopes that are taken from differences of two simulations."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Residuals:
-    """Voltage errors of one evaluation.
-
-    Args:
-        error_mv: simulated - measured, mV, shape (used samples,).
-        slopes_mv: by each parameter's place between its bounds (0 to 1), mV, shape (used samples, parameters); all 0
-            where the model has no solution.
-        reason: why a cell cannot have this curve; "" = it can.
-        outside: the model's distance from its range at solved samples that do not count, as penalties.
-    """
-
-    error_mv: Floats
-    slopes_mv: Floats
-    reason: str = ""
-    outside: RangeRows = NO_ROWS
-
-    @property
-    def rmse_mv(self) -> float:
-        """RMSE over all samples in mV, without weights."""
-        return float(np.sqrt(np.mean(self.error_mv**2)))
-
-    @property
-    def all_error_mv(self) -> Floats:
-        """All rows that the search minimises: errors of the voltage, then penalties, mV, shape (rows,)."""
-        return np.concatenate([self.error_mv, self.outside.error_mv])
-
-    @property
-    def all_slopes_mv(self) -> Floats:
-        """Their slopes, shape (rows, parameters)."""
-        if not len(self.outside.error_mv):
-            return self.slopes_mv
-        return np.concatenate([self.slopes_mv, self.outside.slopes_mv])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,6 +65,7 @@ class ObjectivePart:
         attempt: the way to solve, the same for all parameter values.
         outputs: indices of the samples at which the solver gives a value; ``None`` = chosen by the profile.
         moving: names of the model's inputs by which the voltage is differentiated.
+        temperature: the measured surface temperature that counts, too.
         penalty: the samples whose range is watched, since their errors do not count.
     """
 
@@ -110,6 +77,7 @@ class ObjectivePart:
     attempt: Attempt
     outputs: Indices | None = None
     moving: tuple[str, ...] = ()
+    temperature: TemperatureChannel = NO_CHANNEL
     penalty: RangePenalty = NO_PENALTY
 
     def residuals(self, values: Floats, *, slopes: bool) -> Residuals:
@@ -119,8 +87,9 @@ class ObjectivePart:
         except JobError as error:
             count = int(self.used.sum())
             flat = np.zeros((count, len(self.inputs.settings.parameters)))
+            temperature = self.temperature.flat(NO_SOLUTION_MV, flat.shape[1])
             outside = self.penalty.flat(NO_SOLUTION_MV, flat.shape[1])
-            return Residuals(np.full(count, NO_SOLUTION_MV), flat, str(error), outside)
+            return Residuals(np.full(count, NO_SOLUTION_MV), flat, str(error), temperature, outside)
 
     def refine_outputs(self, values: Floats) -> tuple[ObjectivePart, bool]:
         """Choose the outputs of this stretch, as :meth:`Objective.refine_outputs` does."""
@@ -148,6 +117,7 @@ class ObjectivePart:
             slopes=self.moving if slopes else (),
             outputs=self.outputs,
             refine=refine,
+            sloped_outputs=self.temperature.outputs,
         )
 
     def solve(self, values: Floats, *, slopes: bool, checked: bool = False) -> Residuals:
@@ -173,21 +143,24 @@ class ObjectivePart:
         reason = ""
         if (replayed.excess > 0.0).any():
             reason = "an electrode or the electrolyte left its range"
+        temperature = self.temperature.errors(replayed)
         outside = self.penalty.penalise(replayed.excess, replayed.excess_slopes if slopes else None)
         if not slopes:
-            return Residuals(error, np.zeros((len(error), 0)), reason, outside)
+            return Residuals(error, np.zeros((len(error), 0)), reason, temperature, outside)
         by_input = self._slopes_by_input(replayed, sign)
         by_parameter = np.zeros((len(error), len(values)))
         inputs_by_parameter = np.zeros((0, len(values)))
         if by_input is not None:
             inputs_by_parameter = self.inputs.slopes(values, problem.conditions, self.moving)
             by_parameter = compression[:, np.newaxis] * np.nan_to_num(by_input @ inputs_by_parameter)
+        temperature = temperature.by_parameter(inputs_by_parameter)
         outside = outside.by_parameter(inputs_by_parameter)
         for place in self.inputs.mesh_places:
             moved, step = self._moved(values, place)
             by_parameter[:, place] = (moved.error_mv - error) / step
+            temperature.slopes_mv[:, place] = (moved.temperature.error_mv - temperature.error_mv) / step
             outside.slopes_mv[:, place] = (moved.outside.error_mv - outside.error_mv) / step
-        return Residuals(error, by_parameter, reason, outside)
+        return Residuals(error, by_parameter, reason, temperature, outside)
 
     def _slopes_by_input(self, replayed: Replayed, sign: Floats) -> Floats | None:
         """Slopes of the error in mV by each input of the model, shape (used samples, inputs)."""
@@ -235,6 +208,7 @@ class Objective:
         used: samples that count, shape (samples,).
         weights: of the used samples, shape (used samples,), 1 on average.
         parts: one for each stretch, in order.
+        temperature_weights: of the samples whose surface temperature counts; empty = only the voltage counts.
     """
 
     settings: FitSettings
@@ -242,6 +216,7 @@ class Objective:
     used: Mask
     weights: Floats
     parts: tuple[ObjectivePart, ...]
+    temperature_weights: Floats = field(default_factory=lambda: np.zeros(0))
 
     @property
     def penalty_rows(self) -> int:
@@ -251,20 +226,30 @@ class Objective:
     @property
     def all_weights(self) -> Floats:
         """Weights of the rows of ``Residuals.all_error_mv``, shape (rows,)."""
-        return np.concatenate([self.weights, np.ones(self.penalty_rows)])
+        return np.concatenate([self.weights, self.temperature_weights, np.ones(self.penalty_rows)])
 
     def make_residuals(self, all_error_mv: Floats, all_slopes_mv: Floats, reason: str) -> Residuals:
         """Make residuals of all rows, as a journal keeps them."""
-        count = len(self.weights)
-        outside = RangeRows(all_error_mv[count:], all_slopes_mv[count:])
-        return Residuals(all_error_mv[:count], all_slopes_mv[:count], reason, outside)
+        ends = np.cumsum([len(self.weights), len(self.temperature_weights)])
+        voltage, temperature, outside = np.split(all_error_mv, ends)
+        slopes = np.split(all_slopes_mv, ends)
+        return Residuals(
+            voltage, slopes[0], reason, TemperatureErrors(temperature, slopes[1]), RangeRows(outside, slopes[2])
+        )
 
-    @property
-    def series(self) -> Series:
-        """The times of the used samples."""
-        times = [part.record.time_second[part.used] for part in self.parts if part.used.any()]
+    def channels(self, residuals: Residuals) -> tuple[Channel, ...]:
+        """Return what is measured and fitted: the voltage, and the surface temperature where the fit includes it."""
+        voltage = self._channel(residuals.error_mv, residuals.slopes_mv, self.weights, [one.used for one in self.parts])
+        if not len(self.temperature_weights):
+            return (voltage,)
+        temperature = residuals.temperature
+        used = [one.temperature.used for one in self.parts]
+        return voltage, self._channel(temperature.error_mv, temperature.slopes_mv, self.temperature_weights, used)
+
+    def _channel(self, error_mv: Floats, slopes_mv: Floats, weights: Floats, used: list[Mask]) -> Channel:
+        times = [part.record.time_second[mask] for part, mask in zip(self.parts, used, strict=True) if mask.any()]
         begins = np.cumsum([0, *(len(time) for time in times[:-1])])
-        return Series(np.concatenate(times), begins)
+        return Channel(error_mv, slopes_mv, weights, Series(np.concatenate(times), begins))
 
     @property
     def inputs(self) -> FitInputs:
@@ -302,7 +287,11 @@ class Objective:
         Raises:
             JobError: the model has no solution at these values, or its curve is not possible for a cell.
         """
-        return self._joined([part.solve(values, slopes=False, checked=True) for part in self.parts]).rmse_mv
+        return self.checked_residuals(values).rmse_mv
+
+    def checked_residuals(self, values: Floats) -> Residuals:
+        """Compute the errors at some parameter values without slopes, as :meth:`rmse_mv` does, and with its errors."""
+        return self._joined([part.solve(values, slopes=False, checked=True) for part in self.parts])
 
     def refine_outputs(self, values: Floats) -> tuple[Objective, bool]:
         """Return the objective with the outputs that the voltage needs at some parameter values.
@@ -334,7 +323,9 @@ class Objective:
         reasons = [f"{part.name}: {one.reason}" for part, one in zip(self.parts, residuals, strict=True) if one.reason]
         error = np.concatenate([one.error_mv for one in residuals])
         slopes = np.concatenate([one.slopes_mv for one in residuals])
-        return Residuals(error, slopes, "; ".join(reasons), RangeRows.join([one.outside for one in residuals]))
+        temperature = TemperatureErrors.join([one.temperature for one in residuals])
+        outside = RangeRows.join([one.outside for one in residuals])
+        return Residuals(error, slopes, "; ".join(reasons), temperature, outside)
 
 
 def make_objective(
@@ -375,17 +366,20 @@ def make_objective(
     require_current(record.current_ampere, record.voltage_volt, capacity)
     refuse_several_cells(record.voltage_volt, case.cutoffs_volt)
     used = _used_samples(record, settings, cycles, compared_samples([one.stretch for one in stretches]))
-    weights = sample_weights(record, used, settings.objective, capacity)
+    factor = selection_factor(cell_record, stretches, used, settings)
+    weights = sample_weights(record, used, settings.objective, capacity, factor)
+    channels, temperature_weights = temperature_channels(stretches, record, used, weights, case, settings.objective)
     ends = np.cumsum([len(stretch.record.time_second) for stretch in stretches])
     parts: list[ObjectivePart] = []
-    for stretch, used_part in zip(stretches, np.split(used, ends[:-1]), strict=True):
-        parts.append(make_objective_part(stretch, settings, measured_celsius, capacity, used_part))
+    for stretch, used_part, channel in zip(stretches, np.split(used, ends[:-1]), channels, strict=True):
+        part = make_objective_part(stretch, settings, measured_celsius, capacity, used_part)
+        parts.append(replace(part, temperature=channel))
         # Bounds that are factors are factors of the values in the first stretch.
         settings = parts[0].inputs.settings
     leads = [part.lead for part in stretches]
     penalties = watch_ranges(used, weights, ends, leads)
     parts = [replace(part, penalty=penalty) for part, penalty in zip(parts, penalties, strict=True)]
-    return Objective(settings, record, used, weights, _share_moving_inputs(parts))
+    return Objective(settings, record, used, weights, _share_moving_inputs(parts), temperature_weights)
 
 
 def _share_moving_inputs(parts: list[ObjectivePart]) -> tuple[ObjectivePart, ...]:

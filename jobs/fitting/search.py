@@ -14,7 +14,8 @@ from ...data.results.fitting import Evaluation, Stopped
 from .cost_scale import CostScale, estimate_cost_scale
 from .early_stop import EarlyStopping, StoppedEarly
 from .loss import RowLoss
-from .objective import Objective, Residuals
+from .objective import Objective
+from .residuals import Residuals
 from .search_methods import COST_TOLERANCE, MARGIN, SEARCH_METHODS, Ended, least_squares_search, promised_gain
 from .starts import from_scaled
 
@@ -251,11 +252,7 @@ class Search:
         Args:
             residuals: at a point near the optimum, with slopes.
         """
-        count = len(residuals.error_mv)
-        root = self._root_weights[:count]
-        slopes = root[:, np.newaxis] * residuals.slopes_mv
-        weights = self._weights[:count]
-        return estimate_cost_scale(self.loss, root * residuals.error_mv, slopes, weights, self.objective.series)
+        return estimate_cost_scale(self.loss, self.objective.channels(residuals))
 
     def residuals(self, unit: Floats, *, slopes: bool = True) -> Residuals:
         """Compute the objective's residuals at a point; requests of the same point in a row are evaluated once.

@@ -128,6 +128,7 @@ def choose_fit_stretches(
         stretches = _choose_stretches(record, settings, cycles)
     if cycles and not continues and select is None:
         stretches = [stretch for stretch in stretches if set(stretch.cycles) & set(cycles)]
+    given_at = _first_fitted(record, settings)
     fit_stretches: list[FitStretch] = []
     for stretch in stretches:
         part = slice_record(record, stretch.first, stretch.end)
@@ -136,13 +137,24 @@ def choose_fit_stretches(
         has_fitted_soc = is_fitted or _has_fitted_cycle(settings, stretch)
         before = fit_stretches[-1] if continues and fit_stretches else None
         is_given = before is not None or _is_state_given(settings, has_fitted_soc)
-        start = find_known_start(record, stretch.first, stretch.end, capacity_ah, is_given=is_given)
+        start = find_known_start(
+            record, stretch.first, stretch.end, capacity_ah, is_given=is_given, given_at=None if before else given_at
+        )
         if before is None and start.known is None and not _is_given_outright(settings, has_fitted_soc):
             start = replace(start, known=find_known_state(record, stretch.first, stretch.end, capacity_ah))
         fit_stretches.append(FitStretch(stretch, part, start, record, before, has_fitted_soc))
     if is_fitted:
         _refuse_one_state_for_many(settings, fit_stretches)
     return tuple(fit_stretches)
+
+
+def _first_fitted(record: Record, settings: FitSettings) -> int | None:
+    """Return the index of the first fitted sample, at which a state that the user gives holds; ``None`` = none is."""
+    if settings.cell.initial_state.policy not in GIVEN:
+        return None
+    if settings.select is not None:
+        return _choose_selected(record, settings, settings.select)[0].first
+    return 0 if ageing_options(settings.model) else _choose_stretches(record, settings, settings.cycles)[0].first
 
 
 def _is_state_given(settings: FitSettings, has_fitted_soc: bool) -> bool:

@@ -7,7 +7,7 @@ is the sandwich (White 1980) of the Jacobian and the noise model that the residu
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -16,7 +16,7 @@ from scipy.stats import t as student
 from ...data.arrays import Floats, Mask
 from ...data.fit_settings import FitObjective, FitParameter
 from .loss import RowLoss
-from .noise_model import NoiseModel, Series, estimate_noise, mixture_error
+from .noise_model import Channel, NoiseModel, Series, estimate_noises, mixture_error, split_channels
 
 NO_EFFECT_MV: Final = 1e-3
 """RMS effect in mV, from the lower to the upper bound, below which the voltage is insensitive to a parameter."""
@@ -33,8 +33,8 @@ leave none in some direction. Chosen, not measured."""
 
 NUMERICAL_MV: Final = 0.1
 """Error of the simulation itself in mV (RMS; measured: 0.05, and 1 mV at the edges of pulses). Without it, 87 % of the
-intervals hold the truth where the voltage has 0.3 mV of noise and steps of 1 mV. Correlated residuals up to this size do
-not tell of a wrong model."""
+intervals hold the truth where the voltage has 0.3 mV of noise and steps of 1 mV. Correlated residuals up to this size
+do not tell of a wrong model."""
 
 NUMERICAL_SECOND: Final = 300.0
 """Time over which this error is correlated. Chosen: about the length of a pulse."""
@@ -48,8 +48,8 @@ class Uncertainty:
     """Errors of fitted parameters on their scaled bounds (0 to 1).
 
     Args:
-        standard_error: shape (parameters,); infinite = not determined by the record, NaN = at a bound. It is larger where
-            few independent samples say how large the errors of the voltage are.
+        standard_error: shape (parameters,); infinite = not determined by the record, NaN = at a bound. It is larger
+            where few independent samples say how large the errors of the voltage are.
         correlation: shape (parameters, parameters); NaN = not defined.
         condition_number: of the Jacobian, with columns scaled to length 1.
         correlation_samples: number of samples that count as one, >= 1.
@@ -103,6 +103,8 @@ class Optimum:
         weights: of the residuals, shape (samples,).
         series: their times.
         free: parameters that are not at a bound, shape (parameters,); the others are taken as known.
+        priors: on the parameters.
+        second: what is fitted beside the voltage, with a noise model of its own; ``None`` = nothing.
     """
 
     error_mv: Floats
@@ -111,19 +113,14 @@ class Optimum:
     series: Series
     free: Mask
     priors: Priors
+    second: Channel | None = None
 
-    def without_weightless(self) -> Optimum:
-        """Return the optimum with the samples that have a weight."""
-        chosen = self.weights > 0.0
-        if chosen.all():
-            return self
-        return replace(
-            self,
-            error_mv=self.error_mv[chosen],
-            slopes_mv=self.slopes_mv[chosen],
-            weights=self.weights[chosen],
-            series=self.series.select(chosen),
-        )
+    @property
+    def channels(self) -> list[Channel]:
+        """What is measured, the voltage first: the samples that have a weight."""
+        voltage = Channel(self.error_mv, self.slopes_mv, self.weights, self.series)
+        channels = [voltage] if self.second is None else [voltage, self.second]
+        return [channel.without_weightless() for channel in channels]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -166,19 +163,23 @@ def estimate_uncertainty(optimum: Optimum, objective: FitObjective) -> Uncertain
     Args:
         objective: its loss function.
     """
-    optimum = optimum.without_weightless()
-    count = len(optimum.weights)
-    root = np.sqrt(optimum.weights)
-    rows = np.concatenate([root * optimum.error_mv, optimum.priors.residuals_mv])
+    channels = optimum.channels
+    measured = np.concatenate([channel.rows_mv for channel in channels])
+    count = len(measured)
+    rows = np.concatenate([measured, optimum.priors.residuals_mv])
     pulls, curvatures = RowLoss(objective, count).derivatives(rows)
-    linear = _linearise(optimum, curvatures)
+    linear = _linearise(channels, optimum, curvatures)
+    left = split_channels(linear.left, channels)
     # With a robust loss, the pull of a residual takes its place: an outlier counts as little as it does in the fit.
-    noise = estimate_noise(pulls[:count] / root, linear.left[:count] / root[:, np.newaxis], optimum.series)
+    noises = estimate_noises(channels, split_channels(pulls, channels), left)
     prior = optimum.priors.errors_mv[:, np.newaxis] * linear.left[count:]
-    scatter = _scatter(noise, root[:, np.newaxis] * linear.left[:count]) + prior.T @ prior
-    errors = _describe(linear, noise, linear.bread @ scatter @ linear.bread.T, optimum.free)
-    fixed = root[:, np.newaxis] * optimum.slopes_mv[:, np.isnan(errors.standard_error)]
-    errors.variance_mv2[np.isnan(errors.standard_error)] = _rise_scales(noise, fixed, linear.left[:count], root)
+    root = channels[0].root_weights
+    scatter = _scatter(noises[0], root * left[0]) + prior.T @ prior
+    for channel, noise, rows_left in zip(channels[1:], noises[1:], left[1:], strict=True):
+        scatter = scatter + noise.mean_scatter(channel.root_weights * rows_left)
+    errors = _describe(linear, noises[0], linear.bread @ scatter @ linear.bread.T, optimum.free)
+    fixed = root * channels[0].slopes_mv[:, np.isnan(errors.standard_error)]
+    errors.variance_mv2[np.isnan(errors.standard_error)] = _rise_scales(noises[0], fixed, left[0], root)
     return errors
 
 
@@ -193,22 +194,23 @@ def _rise_scales(noise: NoiseModel, fixed: Floats, left: Floats, root: Floats) -
     Args:
         fixed: their weighted slopes, shape (samples, parameters).
         left: what the free parameters absorb, shape (samples, combinations).
-        root: of the weights, shape (samples,).
+        root: of the weights, shape (samples, 1).
     """
     alone = fixed - left @ (left.T @ fixed)
     alone /= np.maximum(np.linalg.norm(alone, axis=0), np.finfo(float).tiny)
-    variances = np.einsum("kii->ik", _scatter(noise, root[:, np.newaxis] * alone))
+    variances = np.einsum("kii->ik", _scatter(noise, root * alone))
     return np.array([mixture_error(one, noise.likelihood) ** 2 for one in variances])
 
 
-def _linearise(optimum: Optimum, curvatures: Floats) -> _Linear:
+def _linearise(channels: list[Channel], optimum: Optimum, curvatures: Floats) -> _Linear:
     """Linearise the fit in its free parameters.
 
     Args:
+        channels: of the optimum.
         curvatures: second derivative of each residual's cost, those of the priors last, shape (samples + priors,).
     """
-    weighted = np.sqrt(optimum.weights)[:, np.newaxis] * optimum.slopes_mv
-    jacobian = np.vstack([weighted, optimum.priors.slopes_mv])[:, optimum.free]
+    weighted = [channel.root_weights * channel.slopes_mv for channel in channels]
+    jacobian = np.vstack([*weighted, optimum.priors.slopes_mv])[:, optimum.free]
     length = np.linalg.norm(jacobian, axis=0)
     length[length == 0.0] = 1.0
     left, singular, basis = np.linalg.svd(jacobian / length, full_matrices=False)
@@ -237,7 +239,7 @@ def _describe(linear: _Linear, noise: NoiseModel, covariances: Floats, free: Mas
     standard_error[free] = np.where(linear.blind, np.inf, error / linear.length)
     with np.errstate(invalid="ignore", divide="ignore"):
         correlation[np.ix_(free, free)] = covariance / np.outer(spread, spread)
-    typical = float(noise.likelihood @ (noise.white_mv2 + noise.correlated_mv2)) * noise.correlation_samples()
+    typical = noise.effective_mv2
     variance_mv2 = np.full(parameters, typical)
     unit_variance = np.diag(linear.inverse)
     ratio = error**2 / np.maximum(unit_variance, np.finfo(float).tiny)

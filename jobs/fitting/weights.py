@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -9,15 +10,20 @@ import numpy as np
 from ...data.arrays import Floats, Mask
 from ...data.columns import WINDOWS
 from ...data.errors import JobError
-from ...data.fit_settings import FitObjective
+from ...data.fit_settings import FitObjective, FitSettings
+from ...data.selected_spans import spans_mask
 from ..record.record import Record
 from ..record.step_windows import find_windows
+from ..simulation.stretches import find_selected
+from .stretches import FitStretch
 
 MOST_TIME_SHARE: Final = 100.0
 """Most time that a sample represents, as a multiple of the median."""
 
 
-def sample_weights(record: Record, used: Mask, objective: FitObjective, capacity_ah: float) -> Floats:
+def sample_weights(
+    record: Record, used: Mask, objective: FitObjective, capacity_ah: float, factor: Floats | None = None
+) -> Floats:
     """Compute the weight of each used sample.
 
     The windows are those in which simulations are compared (:mod:`kilocell.jobs.record.step_windows`).
@@ -26,6 +32,7 @@ def sample_weights(record: Record, used: Mask, objective: FitObjective, capacity
         used: samples that count at all, shape (samples,).
         objective: weights of the windows and of a discharge's end.
         capacity_ah: A.h, of the cell; the least change of current that begins a window scales with it.
+        factor: of each sample's weight, shape (samples,); ``None`` = 1.
 
     Returns:
         Shape (used samples,), 1 on average.
@@ -38,6 +45,8 @@ def sample_weights(record: Record, used: Mask, objective: FitObjective, capacity
         weight = weight * _time_share(record, used)
     if objective.end_of_discharge:
         weight = weight + objective.end_of_discharge * _discharge_ends(record, used)
+    if factor is not None:
+        weight = weight * factor
     chosen: Floats = weight[used]
     total = chosen.sum()
     if not total > 0.0:
@@ -46,6 +55,44 @@ def sample_weights(record: Record, used: Mask, objective: FitObjective, capacity
         reason = f"the weights leave no sample to fit: the fitted samples are in the windows {present}, with weight 0"
         raise JobError(f"{reason}; raise one of these weights in [fit.objective], or fit another part", "no_weight")
     chosen *= len(chosen) / total
+    return chosen
+
+
+def selection_factor(
+    cell_record: Record, stretches: Sequence[FitStretch], used: Mask, settings: FitSettings
+) -> Floats | None:
+    """Return the factor by which the weights of selections multiply each sample's weight.
+
+    Args:
+        cell_record: the cell's whole record, in which selections are found.
+        stretches: what is solved, in order.
+        used: samples that count at all, shape (samples of all stretches,).
+        settings: of the fit.
+
+    Returns:
+        Shape (samples of all stretches,); ``None`` = no selection has a weight.
+
+    Raises:
+        JobError: the record has nothing of a selection (``nothing_selected``), a selection has no sample that is
+            fitted, or no sample is left with a weight (``no_weight``).
+    """
+    if not settings.objective.weights:
+        return None
+    factor: Floats = np.ones(len(cell_record.time_second))
+    rows = np.concatenate([np.arange(one.stretch.first, one.stretch.end) for one in stretches])
+    for part in settings.objective.weights:
+        spans, _ = find_selected(cell_record, part.select, settings.cell.cell_id)
+        inside = spans_mask(spans, len(factor))
+        if not (inside[rows] & used).any():
+            reason = f"the weight of {part.select.text!r} has no effect: no fitted sample belongs to it"
+            raise JobError(
+                f"cell {settings.cell.cell_id}: {reason}; fit this part, too, or remove the weight", "no_weight"
+            )
+        factor[inside] *= part.weight
+    chosen: Floats = factor[rows]
+    if not chosen[used].any():
+        reason = f"cell {settings.cell.cell_id}: the weights of the selections leave no sample to fit"
+        raise JobError(f"{reason}; give one of them a weight above 0", "no_weight")
     return chosen
 
 

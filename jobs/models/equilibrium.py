@@ -41,12 +41,35 @@ from .pybamm_models import (
     full_options,
     state_model,
 )
+from .tables import extend_tables
 
-TABLE_SIZE: Final = 4001
-"""States of charge at which the open-circuit voltage is tabulated; interpolation is then exact to 10 uV."""
-
-FINE_SIZE: Final = 40001  # stoichiometries or potentials in a table that is inverted
 EDGE: Final = 1e-6  # smallest distance of a tabulated stoichiometry from 0 and 1
+NEAR_END: Final = 1e-2
+"""Distance from an end within which a grid is graded. Potentials are steep there, up to 1 V within 1e-3 of the
+capacity: with even steps of 2.5e-4, tables of composite electrodes were up to 27 mV wrong at 2.52 V."""
+
+
+def _graded(even: int, near_end: int, edge: float) -> Floats:
+    """Return a grid from ``edge`` to 1 - ``edge``: even steps, and steps in proportion to the distance near both ends.
+
+    Args:
+        even: number of even steps.
+        near_end: number of graded steps near each end.
+        edge: 0 = the grid includes the ends.
+    """
+    near = np.geomspace(max(edge, EDGE), NEAR_END, near_end + 1)
+    return np.unique(np.concatenate([np.linspace(edge, 1.0 - edge, even + 1), near, 1.0 - near]))
+
+
+STATES_OF_CHARGE: Final = _graded(4000, 1000, 0.0)
+"""States of charge at which the open-circuit voltage is tabulated; interpolation is then exact to 0.05 mV, in cells
+with one phase in each electrode to 10 uV."""
+
+FINE: Final = _graded(40000, 4000, EDGE)
+"""Stoichiometries in a table that is inverted."""
+
+FINE_VOLT: Final = np.linspace(-0.5, 5.5, 40001)
+"""Potentials in a table that is inverted, V."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,8 +78,8 @@ class StateInput:
 
     Args:
         name: the parameter's name in PyBaMM.
-        at_soc: its values at evenly spaced states of charge from 0 to 1, before multiplication with ``factor``; two
-            values for a linear function.
+        at_soc: its values at ``STATES_OF_CHARGE``, before multiplication with ``factor``; two values, at 0 and 1, for
+            a linear function.
         factor: such as a maximum concentration in mol.m-3.
     """
 
@@ -70,7 +93,7 @@ class StateInput:
             first = float(self.at_soc[0])
             last = float(self.at_soc[1])
             return (first + soc * (last - first)) * self.factor
-        return float(np.interp(soc, np.linspace(0.0, 1.0, len(self.at_soc)), self.at_soc)) * self.factor
+        return float(np.interp(soc, STATES_OF_CHARGE, self.at_soc)) * self.factor
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,7 +104,7 @@ class Equilibrium:
         inputs: the parameters of the initial state, which are inputs of the built model.
         lower_volt, upper_volt: voltages at the ends of the window, V.
         capacity_ah: charge between the ends, of the cell that the set describes, A.h.
-        open_circuit_volt: V, shape (``TABLE_SIZE``,), at evenly spaced states of charge from 0 to 1.
+        open_circuit_volt: V, at ``STATES_OF_CHARGE``.
         assumed: what was assumed because the set does not give it, in words; "" = nothing.
     """
 
@@ -106,11 +129,11 @@ class Equilibrium:
         """Return the smallest state of charge at which the open-circuit voltage reaches a voltage in V."""
         # A tabulated open-circuit function may fall in places.
         rising = np.maximum.accumulate(self.open_circuit_volt)
-        return float(np.interp(voltage_volt, rising, np.linspace(0.0, 1.0, TABLE_SIZE)))
+        return float(np.interp(voltage_volt, rising, STATES_OF_CHARGE))
 
     def voltage_at(self, soc: float) -> float:
         """Return the open-circuit voltage in V at a state of charge from 0 to 1."""
-        return float(np.interp(soc, np.linspace(0.0, 1.0, TABLE_SIZE), self.open_circuit_volt))
+        return float(np.interp(soc, STATES_OF_CHARGE, self.open_circuit_volt))
 
 
 def find_equilibrium(model: ModelSettings, parameter_set: ParameterSetSettings, at_celsius: float) -> Equilibrium:
@@ -155,6 +178,7 @@ def tabulate_equilibrium(model: ModelSettings, parameter_set: ParameterSetSettin
     values = apply_overrides(parameter_set)
     values[AMBIENT] = values[INITIAL_TEMPERATURE] = celsius_to_kelvin(at_celsius)
     assumed = "; ".join(complete_set(values, model))
+    extend_tables(values)
     try:
         if model.type == CIRCUIT:
             inputs, capacity, table = _circuit(values)
@@ -170,7 +194,7 @@ def tabulate_equilibrium(model: ModelSettings, parameter_set: ParameterSetSettin
 
 
 TabulatedState = tuple[tuple[StateInput, ...], float, Floats]
-"""Inputs, capacity in A.h, and open-circuit voltage in V at ``TABLE_SIZE`` states of charge."""
+"""Inputs, capacity in A.h, and open-circuit voltage in V at ``STATES_OF_CHARGE``."""
 
 
 def _choose_method(options: pybamm.BatteryModelOptions) -> Callable[[Any, Any], TabulatedState]:
@@ -191,8 +215,8 @@ def _full_cell(values: pybamm.ParameterValues, options: pybamm.BatteryModelOptio
     positive = np.array([delithiated, lithiated])
     param: Any = solver.param
     capacity = _evaluate(values, param.n.Q_init) * (full - empty)
-    negative_volt = _potential(values, param.n.prim, "negative", options, "primary", _evenly(negative))
-    positive_volt = _potential(values, param.p.prim, "positive", options, "primary", _evenly(positive))
+    negative_volt = _potential(values, param.n.prim, "negative", options, "primary", _between(negative))
+    positive_volt = _potential(values, param.p.prim, "positive", options, "primary", _between(positive))
     inputs = (
         _concentration_input(values, "negative", "", negative),
         _concentration_input(values, "positive", "", positive),
@@ -206,12 +230,12 @@ def _half_cell(values: pybamm.ParameterValues, options: pybamm.BatteryModelOptio
     if options.positive[PHASES] == "2":
         shared = _tabulate_electrode(values, electrode, "positive", options)
         cutoffs = [-float(values[name]) for name in (LOWER_CUTOFF, UPPER_CUTOFF)]
-        empty, full = np.interp(cutoffs, -shared.potential, shared.charge_ah)
-        inputs, table = shared.at(values, _evenly((empty, full)))
+        empty, full = np.interp(cutoffs, np.maximum.accumulate(-shared.potential), shared.charge_ah)
+        inputs, table = shared.at(values, _between((empty, full)))
         return inputs, float(empty - full), table
     window = electrode_soh_half_cell.get_min_max_stoichiometries(values, options=options)
     ends = np.array([float(window["x_0"]), float(window["x_100"])])
-    table = _potential(values, electrode.prim, "positive", options, "primary", _evenly(ends))
+    table = _potential(values, electrode.prim, "positive", options, "primary", _between(ends))
     capacity = _evaluate(values, electrode.prim.Q_init) * float(ends[0] - ends[1])
     return (_concentration_input(values, "positive", "", ends),), capacity, table
 
@@ -229,7 +253,7 @@ def _composite(values: pybamm.ParameterValues, options: pybamm.BatteryModelOptio
         charge = low.charge_ah[possible]
         voltage = np.interp(lithium - charge, high.charge_ah, high.potential) - low.potential[possible]
         ends.append(float(np.interp(float(values[cutoff]), np.maximum.accumulate(voltage), charge)))
-    charge = _evenly(ends)
+    charge = _between(ends)
     low = _tabulate_electrode(values, param.n, "negative", options)
     high = _tabulate_electrode(values, param.p, "positive", options)
     negative, negative_volt = low.at(values, charge)
@@ -278,21 +302,41 @@ def _tabulate_electrode(
     """
     prefixes = _prefixes(options, side)
     phases = [(electrode.prim, "primary"), (electrode.sec, "secondary")][: len(prefixes)]
-    fine = np.linspace(EDGE, 1.0 - EDGE, FINE_SIZE)
     capacities = [_evaluate(values, phase.Q_init) for phase, _ in phases]
-    potentials = []
-    stoichiometries: tuple[Floats, ...]
-    for phase, name in phases:
-        potentials.append(np.minimum.accumulate(_potential(values, phase, side, options, name, fine, soc)))
+    potentials = [_potential(values, phase, side, options, name, FINE, soc) for phase, name in phases]
     if len(phases) == 1:
-        common = potentials[0]
-        stoichiometries = (fine,)
-    else:
-        # From high to low potential, the lithium in both phases increases.
-        common = np.unique(np.concatenate(potentials))[::-1]
-        stoichiometries = tuple(np.interp(-common, -potential, fine) for potential in potentials)
-    charges = [capacity * share for capacity, share in zip(capacities, stoichiometries, strict=True)]
-    return _ElectrodeTable(side, prefixes, np.sum(charges, axis=0), common, stoichiometries)
+        return _ElectrodeTable(side, prefixes, capacities[0] * FINE, potentials[0], (FINE,))
+    stoichiometries = _share_potential(potentials, capacities)
+    charge = capacities[0] * stoichiometries[0] + capacities[1] * stoichiometries[1]
+    return _ElectrodeTable(side, prefixes, charge, _at_grid(potentials[0], stoichiometries[0]), stoichiometries)
+
+
+def _share_potential(potentials: list[Floats], capacities: list[float]) -> tuple[Floats, Floats]:
+    """Find the stoichiometries at which two phases have the same potential, by increasing lithium.
+
+    The potential of a phase may rise in places, where its table or its formula bends: by 16 mV in the graphite of
+    Chen2020_composite. There, the other phase follows it, as long as the lithium of both together increases.
+
+    Args:
+        potentials: of both phases in V at ``FINE``.
+        capacities: of both phases, A.h.
+    """
+    falling = [np.minimum.accumulate(potential) for potential in potentials]
+    for one, other in ((0, 1), (1, 0)):
+        # Fine where either of both changes.
+        leads = np.unique(np.concatenate([FINE, np.interp(-falling[other], -falling[one], FINE)]))
+        follows = np.interp(-_at_grid(potentials[one], leads), -falling[other], FINE)
+        lithium = capacities[one] * leads + capacities[other] * follows
+        if np.all(np.diff(lithium) > 0.0):
+            return (leads, follows) if one == 0 else (follows, leads)
+    common = np.unique(np.concatenate(falling))[::-1]
+    shared = [np.interp(-common, -potential, FINE) for potential in falling]
+    return shared[0], shared[1]
+
+
+def _at_grid(potential: Floats, stoichiometry: Floats) -> Floats:
+    """Interpolate a potential at ``FINE``."""
+    return np.interp(stoichiometry, FINE, potential)
 
 
 def _msmr(values: pybamm.ParameterValues, options: pybamm.BatteryModelOptions) -> TabulatedState:
@@ -300,13 +344,12 @@ def _msmr(values: pybamm.ParameterValues, options: pybamm.BatteryModelOptions) -
     solver = electrode_soh.ElectrodeSOHSolver(values, options=options)
     empty, full, lithiated, delithiated = _window_stoichiometries(solver)
     param: Any = solver.param
-    fine = np.linspace(-0.5, 5.5, FINE_SIZE)  # V
     potentials = []
     for electrode, ends in ((param.n, (empty, full)), (param.p, (delithiated, lithiated))):
-        symbol = electrode.prim.x(pybamm.Vector(fine), param.T_init)
+        symbol = electrode.prim.x(pybamm.Vector(FINE_VOLT), param.T_init)
         with np.errstate(over="ignore"):  # far from its potential a site is empty
             occupied = np.ravel(values.process_symbol(symbol).evaluate())
-        potentials.append(np.interp(_evenly(ends), occupied[::-1], fine[::-1]))
+        potentials.append(np.interp(_between(ends), occupied[::-1], FINE_VOLT[::-1]))
     capacity = _evaluate(values, param.n.Q_init) * (full - empty)
     names = [_initial_voltage_name(side) for side in SIDES]
     inputs = tuple(StateInput(name, potential) for name, potential in zip(names, potentials, strict=True))
@@ -314,9 +357,9 @@ def _msmr(values: pybamm.ParameterValues, options: pybamm.BatteryModelOptions) -
 
 
 def _circuit(values: pybamm.ParameterValues) -> TabulatedState:
-    soc = np.linspace(0.0, 1.0, TABLE_SIZE)
+    soc = STATES_OF_CHARGE
     voltage = values.process_symbol(pybamm.EcmParameters().ocv(pybamm.Vector(soc))).evaluate()
-    table: Floats = np.broadcast_to(np.asarray(voltage, float).ravel(), (TABLE_SIZE,))
+    table: Floats = np.broadcast_to(np.asarray(voltage, float).ravel(), soc.shape)
     return (StateInput("Initial SoC", np.array([0.0, 1.0])),), float(values["Cell capacity [A.h]"]), table
 
 
@@ -355,8 +398,9 @@ def potential_symbol(phase: Any, at: pybamm.Symbol, side: str, options: Any, nam
     return phase.U(at, param.T_ref, get_lithiation_delithiation(direction, side, options, name))
 
 
-def _evenly(ends: Sequence[float] | Floats) -> Floats:
-    return np.linspace(float(ends[0]), float(ends[1]), TABLE_SIZE)
+def _between(ends: Sequence[float] | Floats) -> Floats:
+    first, last = float(ends[0]), float(ends[1])
+    return first + STATES_OF_CHARGE * (last - first)
 
 
 def _evaluate(values: pybamm.ParameterValues, symbol: Any) -> float:

@@ -11,8 +11,10 @@ from typing import Any, Final, TypeVar
 
 import numpy as np
 
+from ...data.arrays import Floats
 from ...data.errors import JobError
 from ...data.settings import ModelSettings, ParameterSetSettings
+from ...data.state_certainty import BEYOND_LIMIT, OUTSIDE_WINDOW, RANGE_ENDS
 from ..parameters.sets import own_electrodes_in_parallel
 from ..record.known_states import OpenCircuitSample
 from .equilibrium import Equilibrium, find_equilibrium
@@ -35,7 +37,11 @@ COUNTED_SHARE: Final = 5e-4
 """Uncertainty of counted charge as a share of its throughput: a good cycler's current. Chosen, not measured."""
 
 SLOPE_SOC: Final = 0.005  # distance over which the slope of the open-circuit voltage is taken
+SLOPES: Final = 250  # most states of charge at which a slope is taken
 FLAT_VOLT_PER_SOC: Final = 2e-3  # smallest slope by which a voltage says anything about a state of charge
+
+SAME_KELVIN: Final = 0.5
+"""Temperatures closer than this count as one, K: an open-circuit voltage changes by 0.2 mV at most. Chosen."""
 
 WHOLE_DEGREE: Final = 1e-9  # a temperature closer to a whole degree needs no interpolation, K
 T = TypeVar("T")
@@ -83,6 +89,7 @@ def find_starting_state(
     charge_ah: float,
     throughput_ah: float,
     at_celsius: float,
+    known_celsius: float | None = None,
 ) -> StartingState:
     """Find the state at the first sample by the cell's policy.
 
@@ -96,6 +103,8 @@ def find_starting_state(
         charge_ah: charge from that sample to the first one, A.h, positive into the cell.
         throughput_ah: charge in + charge out in between, A.h.
         at_celsius: temperature at the start in °C.
+        known_celsius: temperature of the cell at that sample, °C, where its open-circuit voltage was measured; ``None``
+            = that at the start.
 
     Raises:
         JobError: the record has no voltage (``no_initial_state``), the state is outside the set's window
@@ -111,11 +120,35 @@ def find_starting_state(
     if known is None:
         reason = "the record has no voltage, so it has no initial state; give initial_state as a state of charge"
         raise JobError(reason, "no_initial_state")
-    at_sample = _state_at_voltage(equilibrium, known.voltage_volt, known.uncertainty_mv, known.source)
+    at_sample = _state_at_known(case, equilibrium, known, at_celsius, known_celsius)
     if throughput_ah < COUNTED_CHARGE * case.capacity_ah:
         return at_sample
     words = f", {charge_ah:+.4f} A.h counted to the start"
-    return _carry_on(equilibrium, at_sample, charge_ah, throughput_ah, case, f"{known.source}{words}")
+    return _carry_on(equilibrium, at_sample, charge_ah, throughput_ah, case, f"{at_sample.source}{words}")
+
+
+def _state_at_known(
+    case: SimulationCase,
+    equilibrium: Equilibrium | FullCell,
+    known: OpenCircuitSample,
+    at_celsius: float,
+    known_celsius: float | None,
+) -> StartingState:
+    """Return the state at a known open-circuit voltage, which belongs to the temperature at which it was measured."""
+    if known_celsius is None or abs(known_celsius - at_celsius) < SAME_KELVIN:
+        return _state_at_voltage(equilibrium, known.voltage_volt, known.uncertainty_mv, known.source)
+    measured = _find_equilibrium(case.model, case.parameter_set, known_celsius)
+    source = f"{known.source}, at {known_celsius:.1f} °C"
+    there = _state_at_voltage(measured, known.voltage_volt, known.uncertainty_mv, source)
+    here = _state_at_soc(equilibrium, there.soc, there.source)
+    millivolt, soc = (
+        (one or 0.0) + (other or 0.0)
+        for one, other in (
+            (there.uncertainty_mv, here.uncertainty_mv),
+            (there.uncertainty_soc, here.uncertainty_soc),
+        )
+    )
+    return replace(here, uncertainty_mv=millivolt, uncertainty_soc=soc)
 
 
 def _carry_on(
@@ -183,6 +216,29 @@ def spread_uncertainty(
     return replace(state, uncertainty_mv=max(state.uncertainty_mv, 1e3 * slope * state.uncertainty_soc))
 
 
+def open_circuit_slope(state: StartingState, charge_ah: Floats, case: SimulationCase, at_celsius: float) -> Floats:
+    """Return the size of the slope of the open-circuit voltage after some charges from a known state, V per A.h.
+
+    Args:
+        state: the known state.
+        charge_ah: since that state, A.h, positive into the cell, shape (n,).
+        case: the simulation, with the cell's capacity.
+        at_celsius: temperature in °C.
+
+    Returns:
+        Shape (n,), >= 0; beyond the set's range the slope at its end.
+    """
+    equilibrium = _find_equilibrium(case.model, case.parameter_set, at_celsius)
+    capacity = _cell_capacity_ah(equilibrium, case)
+    least, most = equilibrium.possible_soc
+    soc = np.clip(state.soc + charge_ah / capacity, least, most)
+    count = int(np.clip(np.ptp(soc) / SLOPE_SOC, 2, SLOPES))
+    nodes = np.linspace(soc.min(), soc.max(), count)
+    slopes = np.array([_slope_volt(equilibrium, node) for node in nodes.tolist()])
+    along: Floats = np.interp(soc, nodes, slopes) / capacity
+    return along
+
+
 def _find_equilibrium(
     model: ModelSettings, settings: ParameterSetSettings, at_celsius: float
 ) -> Equilibrium | FullCell:
@@ -211,10 +267,10 @@ def _state_at_voltage(
         raise JobError(f"{reason}; {advice}", "initial_state_out_of_range")
     if not lower <= voltage <= upper:
         limit = f"upper limit of {upper:g} V" if voltage > upper else f"lower limit of {lower:g} V"
-        source += f", {1e3 * max(lower - voltage, voltage - upper):.3g} mV beyond the set's {limit}"
+        source += f", {1e3 * max(lower - voltage, voltage - upper):.3g} mV {BEYOND_LIMIT} {limit}"
     if clipped != voltage:
         off = 1e3 * abs(clipped - voltage)
-        source += f", set to {clipped:.4f} V, where the set's range ends at this temperature ({off:.3g} mV off)"
+        source += f", set to {clipped:.4f} V, {RANGE_ENDS} at this temperature ({off:.3g} mV off)"
         uncertainty_mv += off
     soc = equilibrium.soc_at(clipped)
     slope = max(_slope_volt(equilibrium, soc), FLAT_VOLT_PER_SOC)
@@ -242,11 +298,11 @@ def _state_at_soc(equilibrium: Equilibrium | FullCell, soc: float, source: str) 
         advice = "check nominal_capacity_ah, the parameter set and initial_state"
         raise JobError(f"{reason}; {advice}", "initial_state_out_of_range")
     if not 0.0 <= soc <= 1.0:
-        source += f", a state of charge of {soc:.4f}, outside the set's window"
+        source += f", a state of charge of {soc:.4f}, {OUTSIDE_WINDOW}"
     if clipped == soc:
         return _state(equilibrium, soc, source)
     moved = abs(clipped - soc)
-    state = _state(equilibrium, clipped, f"{source}, set to {clipped:.4f}, where the set's range ends")
+    state = _state(equilibrium, clipped, f"{source}, set to {clipped:.4f}, {RANGE_ENDS}")
     return replace(state, uncertainty_soc=moved, uncertainty_mv=1e3 * _slope_volt(equilibrium, clipped) * moved)
 
 

@@ -63,6 +63,22 @@ MUST_CONDUCT: Final = re.compile(
 )
 """Functions that are positive in every cell; their value is taken at one point."""
 
+USUAL: Final = (
+    (re.compile(r"^((Negative|Positive) electrode|Separator) thickness \["), 1e-6, 2e-3),
+    (re.compile(r"^(Primary: |Secondary: )?(Negative|Positive) particle radius \["), 5e-9, 1e-4),
+    (re.compile(r"^(Primary: |Secondary: )?Maximum concentration in (negative|positive) electrode \["), 1e3, 6e5),
+    (re.compile(r"^Initial concentration in electrolyte \["), 50.0, 1e4),
+    (re.compile(r"^(Reference|Ambient|Initial) temperature \["), 200.0, 400.0),
+    (re.compile(r"^(Primary: |Secondary: )?(Negative|Positive) particle diffusivity \["), 1e-20, 1e-8),
+    (re.compile(r"^Electrolyte diffusivity \["), 1e-13, 1e-7),
+    (re.compile(r"^Electrolyte conductivity \["), 1e-4, 1e2),
+)
+"""Smallest and largest value of some parameters, in their units. Chosen: PyBaMM's sets are at least twice as far
+inside, and a value outside is most often in another unit (um, mol/L, degC)."""
+
+LEAST_MOVE: Final = 0.1
+"""Smallest change of an electrode's stoichiometry between the cut-offs. Chosen; PyBaMM's sets have 0.42 and more."""
+
 PACK_VOLT: Final = 5.5
 """V: no single cell has more."""
 
@@ -98,13 +114,14 @@ def check_set_values(settings: ParameterSetSettings, *, thermal: bool = False) -
     kind = find_set_kind(values, settings.base)
     if not MODELS_BY_KIND.get(kind):
         return SetFindings()  # no model fits it, as each job says
-    refused = [*_several_cells(values), *_impossible_fractions(values), *_not_positive(values), *_cutoffs(values)]
+    refused = [*_several_cells(values), *_impossible_fractions(values), *_not_positive(values), *_limits(values)]
     if refused:
         return SetFindings(tuple(refused))
     doubts = [*_full_layers(values), *_transport(values), *_lithium(values), *_window(values)]
     if thermal and "half-cell" not in kind and not any(override.parameter == VOLUME for override in settings.overrides):
         doubts += _volume(values)
     doubts += _functions(settings)
+    doubts += _unusual(settings)
     model = _model(kind, values)
     doubts += _capacity(values, settings, model)
     doubts += [line.removeprefix(f"{settings.name}: ") for line in describe_uncovered_tables(model, settings)]
@@ -137,6 +154,11 @@ def refuse_several_cells(voltage_volt: Floats, cutoffs_volt: tuple[float, float]
         raise JobError(f"{reason}; {advice}", "implausible_voltage")
 
 
+def describe_full_layers(settings: ParameterSetSettings) -> tuple[str, ...]:
+    """Say which electrodes of a set, such as a fitted one, have volume fractions that exceed one, a line each."""
+    return tuple(_full_layers(apply_overrides(settings)))
+
+
 def _several_cells(values: pybamm.ParameterValues) -> Iterator[str]:
     number = _number(values, SERIES)
     if number is not None and number != 1.0:
@@ -161,11 +183,18 @@ def _not_positive(values: pybamm.ParameterValues) -> Iterator[str]:
                 yield f"{name!r} is {number:.4g}; it must be positive"
 
 
-def _cutoffs(values: pybamm.ParameterValues) -> Iterator[str]:
+def _limits(values: pybamm.ParameterValues) -> Iterator[str]:
+    """Yield cut-offs and limits of stoichiometries whose lower end is not the smaller one."""
     lower = _number(values, LOWER_CUTOFF)
     upper = _number(values, UPPER_CUTOFF)
     if lower is not None and upper is not None and not lower < upper:
         yield f"{LOWER_CUTOFF!r} is {lower:g} and {UPPER_CUTOFF!r} is {upper:g}; the lower one must be smaller"
+    for side in ("Negative", "Positive"):
+        least_name, most_name = _stoichiometry_names(side)
+        least = _number(values, least_name)
+        most = _number(values, most_name)
+        if least is not None and most is not None and not least < most:
+            yield f"{least_name!r} is {least:.4g} and {most_name!r} is {most:.4g}; the minimum must be smaller"
 
 
 def _full_layers(values: pybamm.ParameterValues) -> Iterator[str]:
@@ -237,6 +266,17 @@ def _functions(settings: ParameterSetSettings) -> Iterator[str]:
             yield f"{row.parameter!r} is {row.value:.4g}{at}; it is positive in every cell"
 
 
+def _unusual(settings: ParameterSetSettings) -> Iterator[str]:
+    """Yield values that are orders of magnitude away from those of all cells, as in another unit."""
+    for row in list_parameters(settings):
+        if not isinstance(row.value, (int, float)):
+            continue
+        for pattern, least, most in USUAL:
+            if pattern.search(row.parameter) and row.value > 0.0 and not least <= row.value <= most:
+                at = f" at {REFERENCE_WORDS}" if row.function_of else ""
+                yield f"{row.parameter!r} is {row.value:.4g}{at}; cells have {least:g} to {most:g}: check the unit"
+
+
 def _capacity(values: pybamm.ParameterValues, settings: ParameterSetSettings, model: ModelSettings) -> Iterator[str]:
     """Yield a nominal capacity that the electrodes do not hold, or a window that they do not reach."""
     try:
@@ -248,6 +288,7 @@ def _capacity(values: pybamm.ParameterValues, settings: ParameterSetSettings, mo
             yield f"the electrodes do not reach its cut-offs: {error}"
         return
     yield from _stoichiometry_limits(values, equilibrium)
+    yield from _unused_electrodes(equilibrium)
     nominal = _number(values, CAPACITY)
     held = equilibrium.capacity_ah
     if nominal is None or not held > 0.0:
@@ -263,12 +304,26 @@ def _capacity(values: pybamm.ParameterValues, settings: ParameterSetSettings, mo
         )
 
 
+def _unused_electrodes(equilibrium: Equilibrium) -> Iterator[str]:
+    """Yield electrodes whose stoichiometry hardly changes between the cut-offs: the other one is much too small."""
+    for entry in equilibrium.inputs:
+        if "concentration" not in entry.name or entry.name.startswith(PHASE_PREFIXES):
+            continue
+        first, last = float(entry.at_soc[0]), float(entry.at_soc[-1])
+        if abs(last - first) < LEAST_MOVE:
+            side = "negative" if "negative" in entry.name else "positive"
+            window = f"between {equilibrium.lower_volt:g} and {equilibrium.upper_volt:g} V"
+            yield (
+                f"{window} the stoichiometry of the {side} electrode goes only from {first:.4g} to {last:.4g}; the "
+                "capacities of the electrodes do not match: check thicknesses, fractions and maximum concentrations"
+            )
+
+
 def _stoichiometry_limits(values: pybamm.ParameterValues, equilibrium: Equilibrium) -> Iterator[str]:
     """Yield limits of the stoichiometries, as in BPX, that are not those at the cut-offs."""
     for entry in equilibrium.inputs:
         side = "Negative" if "negative" in entry.name else "Positive"
-        names = [f"{side} electrode {end} stoichiometry" for end in ("minimum", "maximum")]
-        low, high = (_number(values, name) for name in names)
+        low, high = (_number(values, name) for name in _stoichiometry_names(side))
         if low is None or high is None or entry.name.startswith(PHASE_PREFIXES):
             continue
         ends = (float(np.min(entry.at_soc)), float(np.max(entry.at_soc)))
@@ -277,6 +332,11 @@ def _stoichiometry_limits(values: pybamm.ParameterValues, equilibrium: Equilibri
                 f"the stoichiometry limits of the {side.lower()} electrode are {low:.4g} and {high:.4g}, but at the "
                 f"cut-offs it has {ends[0]:.4g} and {ends[1]:.4g}; the cut-offs count"
             )
+
+
+def _stoichiometry_names(side: str) -> tuple[str, str]:
+    """Return the names of an electrode's limits of stoichiometry, as PyBaMM reads them from BPX."""
+    return f"{side} electrode minimum stoichiometry", f"{side} electrode maximum stoichiometry"
 
 
 def _model(kind: str, values: pybamm.ParameterValues) -> ModelSettings:

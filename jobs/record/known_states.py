@@ -109,7 +109,9 @@ class _Rest:
     resting: Mask
 
 
-def find_known_state(record: Record, first: int, end: int, capacity_ah: float) -> OpenCircuitSample | None:
+def find_known_state(
+    record: Record, first: int, end: int, capacity_ah: float, *, nearest: bool = False
+) -> OpenCircuitSample | None:
     """Find the sample that determines best the state at another one.
 
     The nearest rest by charge decides if its voltage is known well (``NEAR_MV``); otherwise the voltage of the sample
@@ -121,14 +123,15 @@ def find_known_state(record: Record, first: int, end: int, capacity_ah: float) -
         first: index of the sample whose state is wanted.
         end: index after the last sample of its stretch.
         capacity_ah: A.h, of the cell.
+        nearest: take the nearest rest, however well its voltage is known: the counted charge may be wrong.
 
     Returns:
         ``None`` if the record has no voltage.
     """
     cycle = record.cycle_count
     begin = int(np.searchsorted(cycle, cycle[first] - FIRST_CYCLES)) if first else 0
-    near = _best_rest(record, begin, end, first, capacity_ah)
-    if near is not None and near[0] <= GOOD_MV:
+    near = _best_rest(record, begin, end, first, capacity_ah, np.inf if nearest else NEAR_MV)
+    if near is not None and (nearest or near[0] <= GOOD_MV):
         return near[1]
     if (begin, end) != (0, len(cycle)):
         near = _best_rest(record, 0, len(cycle), first, capacity_ah)
@@ -139,9 +142,12 @@ def find_known_state(record: Record, first: int, end: int, capacity_ah: float) -
 
 
 def _best_rest(
-    record: Record, begin: int, end: int, first: int, capacity_ah: float
+    record: Record, begin: int, end: int, first: int, capacity_ah: float, near_mv: float = NEAR_MV
 ) -> tuple[float, OpenCircuitSample] | None:
-    """Return the rest of a part of the record that determines the state at ``first`` best, with its error in mV."""
+    """Return the rest of a part of the record that determines the state at ``first`` best, with its error in mV.
+
+    The nearest one with an error of at most ``near_mv`` is taken, though a farther one may be better.
+    """
     part = slice(begin, end)
     charge = interval_charge_ah(record.time_second[part], record.current_ampere[part], record.flags[part])
     throughput = np.concatenate([[0.0], np.cumsum(np.abs(charge))]) / capacity_ah
@@ -161,7 +167,7 @@ def _best_rest(
         uncertainty = float(np.hypot(sample.uncertainty_mv, counted_mv))
         if best is None or uncertainty < best[0]:
             best = (uncertainty, sample)
-        if best[0] <= NEAR_MV:
+        if best[0] <= near_mv:
             break  # the others are farther away
     return best
 

@@ -55,6 +55,7 @@ class ReplayProblem:
         slopes: names of inputs by which the voltage is differentiated (:class:`kilocell.jobs.models.build.Structure`).
         outputs: indices of the record's samples, as :func:`kilocell.jobs.simulation.replay.replay` takes them.
         refine: as :func:`kilocell.jobs.simulation.replay.replay` takes it.
+        sloped_outputs: outputs that are differentiated like the voltage, keys of ``data.outputs.OUTPUTS``.
     """
 
     record: Record
@@ -65,6 +66,7 @@ class ReplayProblem:
     slopes: tuple[str, ...] = ()
     outputs: Indices | None = None
     refine: bool = True
+    sloped_outputs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,6 +281,7 @@ def _prepend_rest(record: Record, first: int, replayed: Replayed) -> Replayed:
         voltage_slopes=_prepend_rest_slopes(first, replayed.voltage_slopes),
         excess_slopes=_prepend_rest_slopes(first, replayed.excess_slopes),
         more={name: np.concatenate([np.full(first, row[0]), row]) for name, row in replayed.more.items()},
+        more_slopes={k: np.concatenate([np.repeat(v[:1], first, axis=0), v]) for k, v in replayed.more_slopes.items()},
     )
 
 

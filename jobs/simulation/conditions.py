@@ -7,8 +7,8 @@ from typing import Final
 
 import numpy as np
 
-from ..current_profile.temperature import Temperature, find_temperature, rest_celsius
-from ..models.initial_state import find_starting_state, spread_uncertainty, state_after_charge
+from ..current_profile.temperature import Temperature, celsius_at, find_temperature, rest_celsius
+from ..models.initial_state import StartingState, find_starting_state, spread_uncertainty, state_after_charge
 from ..models.simulation_case import SimulationCase
 from ..record.charge import REST_CURRENT_PER_AH, interval_charge_ah
 from ..record.known_states import OpenCircuitSample, find_known_state, find_lead
@@ -17,6 +17,11 @@ from .replay import Conditions
 
 GIVEN: Final = ("soc", "voltage")
 """Policies by which the user gives the state at the start."""
+
+GIVEN_SHARE: Final = 0.01
+"""Share of a charge throughput by which the net charge may change though the cell is back in the same state: losses of
+side reactions and errors of the counter. Chosen, not measured.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +32,13 @@ class KnownStart:
         known: the sample whose open-circuit voltage is known; ``None`` = the record has no voltage.
         lead: index of the sample from which the model is solved, so that it has the cell's gradients at the stretch's
             start; the stretch's first sample = from there.
+        given_at: index of the sample at which the user's state holds, where the first selected stretch begins; ``None``
+            = it holds at ``lead``, or the user gives none.
     """
 
     known: OpenCircuitSample | None
     lead: int
+    given_at: int | None = None
 
 
 def find_record_start(record: Record, case: SimulationCase) -> KnownStart:
@@ -69,7 +77,9 @@ def find_conditions(record: Record, case: SimulationCase, start: KnownStart | No
     return find_stretch_conditions(record, record, 0, start or find_record_start(record, case), case)
 
 
-def find_known_start(record: Record, first: int, end: int, capacity_ah: float, *, is_given: bool = False) -> KnownStart:
+def find_known_start(
+    record: Record, first: int, end: int, capacity_ah: float, *, is_given: bool = False, given_at: int | None = None
+) -> KnownStart:
     """Find what a record says about the state at a stretch's start, and from where the stretch is solved.
 
     Args:
@@ -78,9 +88,13 @@ def find_known_start(record: Record, first: int, end: int, capacity_ah: float, *
         end: index after its last sample.
         capacity_ah: A.h, of the cell; the current of a rest scales with it.
         is_given: whether the user gives the state at the start, so that nothing before it is solved.
+        given_at: index of the sample at which that state holds; ``None`` = ``first``.
     """
     if is_given:
-        return KnownStart(None, first)
+        if given_at is None or not _is_other_state(record, given_at, first):
+            return KnownStart(None, first)
+        lead = find_lead(record, first, capacity_ah)
+        return KnownStart(None, max(lead, given_at) if given_at <= first else lead, given_at)
     lead = find_lead(record, first, capacity_ah)
     return KnownStart(find_known_state(record, lead, end, capacity_ah), lead)
 
@@ -112,13 +126,40 @@ def find_stretch_conditions(
         if temperature.profile is not None and start.lead < first:
             temperature = find_case_temperature(solved_record, case, record, first)
     charge = throughput = 0.0
+    known_celsius = None
     if start.known is not None:
         charge, throughput = _charge_between(record, start.known.index, start.lead)
-    state = find_starting_state(case, start.known, charge, throughput, temperature.first_celsius)
+        if case.cell.temperature_celsius is None:
+            known_celsius = celsius_at(record, start.known.index)
+    state = find_starting_state(case, start.known, charge, throughput, temperature.first_celsius, known_celsius)
+    if start.given_at is not None and case.cell.initial_state.policy in GIVEN:
+        state = _carry_given(state, record, start, case, temperature.first_celsius)
     if start.lead < first:
         lead_second = float(record.time_second[start.lead])
         state = replace(state, source=f"{state.source}; solved from {lead_second:.0f} s on")
     return Conditions(state, case.electrodes_in_parallel, case.capacity_ah, temperature, case.parameter_set.overrides)
+
+
+def _is_other_state(record: Record, given_at: int, start: int) -> bool:
+    """Tell whether the charge between two samples says that the cell is in another state at the second one.
+
+    Cycles that all begin full have the state that the user gives each.
+    """
+    charge, throughput = _charge_between(record, given_at, start)
+    return abs(charge) > GIVEN_SHARE * throughput
+
+
+def _carry_given(
+    state: StartingState, record: Record, start: KnownStart, case: SimulationCase, at_celsius: float
+) -> StartingState:
+    """Return the state at a later stretch, where the user gives the one at the first, by the counted charge."""
+    given_at = start.lead if start.given_at is None else start.given_at
+    charge, throughput = _charge_between(record, given_at, start.lead)
+    source = f"{state.source} at {record.time_second[given_at]:.0f} s"
+    if start.lead != given_at:
+        source += f", {charge:+.4f} A.h counted to the start"
+    given = replace(state, source=source, uncertainty_mv=0.0, uncertainty_soc=0.0)
+    return state_after_charge(given, charge, case, at_celsius, throughput)
 
 
 def _charge_between(record: Record, known: int, start: int) -> tuple[float, float]:

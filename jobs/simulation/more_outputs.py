@@ -27,8 +27,8 @@ def outputs_to_solve(problem: ReplayProblem) -> tuple[str, ...]:
     """Return what the model has to calculate beside the voltage: what was asked for, and what is compared."""
     asked = problem.case.settings.outputs
     if problem.slopes:
-        return ()
-    if TEMPERATURE not in asked and _compares_temperature(problem.case, problem.record):
+        return problem.sloped_outputs
+    if TEMPERATURE not in asked and compares_temperature(problem.case, problem.record):
         return (*asked, TEMPERATURE)
     return asked
 
@@ -66,7 +66,7 @@ def temperature_rmse_kelvin(case: SimulationCase, record: Record, replayed: Repl
         ``None`` = the model is isothermal, follows the surface temperature itself, or no surface was measured.
     """
     simulated = replayed.more.get(CELL_TEMPERATURE)
-    if simulated is None or record.surface_celsius is None or not _compares_temperature(case, record):
+    if simulated is None or record.surface_celsius is None or not compares_temperature(case, record):
         return None
     difference = simulated - record.surface_celsius[: len(simulated)]
     known = difference[np.isfinite(difference)]
@@ -75,7 +75,8 @@ def temperature_rmse_kelvin(case: SimulationCase, record: Record, replayed: Repl
     return float(np.sqrt(np.mean(known**2)))
 
 
-def _compares_temperature(case: SimulationCase, record: Record) -> bool:
+def compares_temperature(case: SimulationCase, record: Record) -> bool:
+    """Tell whether a thermal model's temperature is compared with a measured surface temperature."""
     if record.surface_celsius is None or not np.isfinite(record.surface_celsius).any():
         return False
     return case.cell.temperature != "surface" and is_thermal(case.model)

@@ -63,6 +63,8 @@ class Replayed:
         excess_slopes: likewise, of ``excess``.
         outputs: indices of the times at which the solver gave the values; at the others they are interpolated.
         more: columns of ``data.outputs.COLUMNS`` that were asked for, shape (n,) each.
+        more_slopes: of these, by the structure's ``slopes``, in the column's unit per the input's unit, shape
+            (n, slopes) each.
     """
 
     time_second: Floats
@@ -75,6 +77,7 @@ class Replayed:
     excess_slopes: Floats | None = None
     outputs: Indices | None = None
     more: dict[str, Floats] = field(default_factory=dict)
+    more_slopes: dict[str, Floats] = field(default_factory=dict)
 
     def until_index(self, end: int) -> Replayed:
         """Return the replay at its first ``end`` times."""
@@ -229,7 +232,7 @@ def _interpolate_to_samples(
     values: dict[str, Floats],
 ) -> Replayed:
     """Make a replay at every sample from the solver's outputs at some of them; takes these out of ``values``."""
-    voltage_slopes, excess_slopes = _collect_slopes(structure, values)
+    voltage_slopes, excess_slopes, more_slopes = _collect_slopes(structure, values)
     at_outputs = np.stack([values.pop(VOLTAGE), values.pop(DISCHARGE)])
     voltage, discharge = interpolate_outputs(time_second, outputs, at_outputs)
     more = _interpolate_more(time_second, outputs, values)
@@ -251,6 +254,7 @@ def _interpolate_to_samples(
         replayed,
         voltage_slopes=interpolate_outputs(time_second, outputs, voltage_slopes).T,
         excess_slopes=interpolate_outputs(time_second, outputs, excess_slopes).T,
+        more_slopes={name: interpolate_outputs(time_second, outputs, rows).T for name, rows in more_slopes.items()},
     )
 
 
@@ -263,16 +267,21 @@ def _interpolate_more(time_second: Floats, outputs: Indices, values: dict[str, F
     return {name.removeprefix(OUTPUT): row for name, row in zip(names, rows, strict=True)}
 
 
-def _collect_slopes(structure: Structure, values: dict[str, Floats]) -> tuple[Floats, Floats]:
-    """Take the slopes of the voltage and of the sum of all excesses out of ``values``, shape (slopes, outputs)."""
+def _collect_slopes(structure: Structure, values: dict[str, Floats]) -> tuple[Floats, Floats, dict[str, Floats]]:
+    """Take the slopes out of ``values``: of the voltage, of the sum of all excesses, and of what else was asked for.
+
+    Returns:
+        Shape (slopes, outputs) each; the last by the name of its column.
+    """
     names = [name for name in build_model(structure).solver.output_variables if name != DISCHARGE]
     slopes = {name: np.array([values.pop(slope_name(name, by)) for by in structure.slopes]) for name in names}
     for by in structure.slopes:
         values.pop(slope_name(DISCHARGE, by))
     voltage = slopes.pop(VOLTAGE)
+    more = {name.removeprefix(OUTPUT): slopes.pop(name) for name in names if name.startswith(OUTPUT)}
     if not slopes:
-        return voltage, np.zeros_like(voltage)
-    return voltage, np.sum(list(slopes.values()), axis=0)
+        return voltage, np.zeros_like(voltage), more
+    return voltage, np.sum(list(slopes.values()), axis=0), more
 
 
 def _set_solver_steps(structure: Structure, stops: Stops) -> Structure:

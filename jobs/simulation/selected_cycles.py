@@ -10,11 +10,13 @@ from ...data.arrays import Mask
 from ...data.cycle_selection import format_ranges
 from ...data.errors import JobError
 from ...data.results.simulation import CycleState
+from ...data.selected_spans import Span
 from ...data.step_selection import StepSelection
 from ..current_profile.compression_error import CompressionError, join_errors
 from ..current_profile.temperature import join_temperatures
 from ..models.simulation_case import SimulationCase, resolve_without_fitted_soc
 from ..record.charge import interval_charge_ah
+from ..record.known_states import find_known_state
 from ..record.record import Record
 from .attempts import ReplayProblem, compress_within_charge_limit, try_attempts_within_limit
 from .conditions import (
@@ -87,11 +89,20 @@ class SelectedSolutions:
 
     @property
     def least_known(self) -> dict[str, Any]:
-        """The largest uncertainties of the stretches' states, as fields of a result; ``None`` = all are given."""
+        """The largest uncertainties of the stretches' states, as fields of a result; ``None`` = all are given.
+
+        The source is that of the first stretch's state, and of the state with the largest uncertainty.
+        """
         states = [one.problem.conditions.state for one in self.solved]
         millivolts = [state.uncertainty_mv for state in states if state.uncertainty_mv is not None]
         socs = [state.uncertainty_soc for state in states if state.uncertainty_soc is not None]
+        source = states[0].source
+        if millivolts:
+            place = max(range(len(states)), key=lambda at: states[at].uncertainty_mv or 0.0)
+            if states[place].source != source:
+                source += f"; least known at the start of {self.solved[place].stretch.name}: {states[place].source}"
         return {
+            "initial_state_source": source,
             "state_uncertainty_mv": max(millivolts, default=None),
             "state_uncertainty_soc": max(socs, default=None),
         }
@@ -129,7 +140,8 @@ class SelectedSolutions:
         if self._are_cycles:
             solved = [cycle for one in self.solved for cycle in one.stretch.cycles]
             return f"{words}; the curves of cycles {format_ranges(solved)} are kept"
-        return f"{words}; curves and errors of the other {len(self.solved)} are kept"
+        kept = "one" if len(self.solved) == 1 else len(self.solved)
+        return f"{words}; curves and errors of the other {kept} are kept"
 
     @property
     def _are_cycles(self) -> bool:
@@ -163,10 +175,13 @@ def solve_selected(
         try:
             if limit.is_passed:
                 raise limit.error(f"the start of {stretch.name}")
-            before = _solve_stretch(record, stretch, case, limit, before)
+            before = _solve_stretch(record, stretch, case, limit, before, stretches[0].first)
         except JobError as error:
             attempts = error.attempts if isinstance(error, ReplayEndedError) else ()
-            before = FailedStretch(stretch, error, attempts)
+            good, rest = _split_at_failure(record, stretch, error)
+            if good is not None:
+                solved.append(_solve_stretch(record, good, case, limit, before, stretches[0].first))
+            before = FailedStretch(rest, error, attempts)
             failures.append(before)
             tried += [f"{stretch.name}: {words}" for words in attempts or (str(error),)]
             if error.code == "time_limit":
@@ -178,21 +193,45 @@ def solve_selected(
     return SelectedSolutions(tuple(solved), tuple(failures), tuple(tried))
 
 
+def _split_at_failure(record: Record, stretch: Stretch, error: JobError) -> tuple[Stretch | None, Stretch]:
+    """Split a stretch of several selected parts into those before its failure and the others.
+
+    Returns:
+        The stretch up to the last part that was solved completely (``None`` = there is none), and that of the others.
+    """
+    if not isinstance(error, ReplayEndedError) or error.replayed is None or error.code == "time_limit":
+        return None, stretch
+    ended = float(error.replayed.time_second[-1])
+    good = [span for span in stretch.spans if record.time_second[span.end - 1] <= ended]
+    others = stretch.spans[len(good) :]
+    if not good or not others:
+        return None, stretch
+    rest = Stretch(others[0].lead, stretch.end, _cycles_of(others), others)
+    return Stretch(stretch.first, good[-1].end, _cycles_of(good), tuple(good)), rest
+
+
+def _cycles_of(spans: Sequence[Span]) -> tuple[int, ...]:
+    return tuple(dict.fromkeys(cycle for span in spans for cycle in span.cycles))
+
+
 def _solve_stretch(
     record: Record,
     stretch: Stretch,
     case: SimulationCase,
     limit: TimeLimit,
     before: SolvedStretch | FailedStretch | None,
+    given_at: int,
 ) -> SolvedStretch:
     """Solve a stretch, from before its start if the cell did not rest there; what is before is then cut off.
+
+    Args:
+        given_at: index of the sample at which a state that the user gives holds.
 
     Raises:
         JobError: it has no solution.
     """
-    start = _find_start(record, stretch, case, limit, before)
-    with limit.pause():  # the equilibrium of a parameter set takes seconds, once
-        problem = _make_problem(record, stretch, case, limit, before, start)
+    start = _find_start(record, stretch, case, limit, before, given_at)
+    start, problem = _begin_stretch(record, stretch, case, limit, before, start)
     try:
         problem, replayed, attempts, compression = try_attempts_within_limit(problem)
     except ReplayEndedError as error:
@@ -200,8 +239,7 @@ def _solve_stretch(
             raise
         failed = f"from {record.time_second[start.lead]:.0f} s on, before its start, there is no solution: {error}"
         start = replace(start, lead=stretch.first)
-        with limit.pause():
-            problem = _make_problem(record, stretch, case, limit, before, start)
+        start, problem = _begin_stretch(record, stretch, case, limit, before, start)
         problem, replayed, attempts, compression = try_attempts_within_limit(problem)
         attempts = (failed, *attempts)
     problem, replayed = _without_lead(problem, replayed, stretch.first - start.lead)
@@ -215,14 +253,55 @@ def _find_start(
     case: SimulationCase,
     limit: TimeLimit,
     before: SolvedStretch | FailedStretch | None,
+    given_at: int,
 ) -> KnownStart:
     """Find what the record says about the state at a stretch's start; nothing is needed where the user gives it."""
     policy = case.settings.cell.initial_state.policy
     continued = isinstance(before, SolvedStretch) and policy == "previous_cycle"
     case_here = case if before is None else resolve_without_fitted_soc(case)
     is_given = continued or case_here.cell.initial_state.policy in GIVEN
-    start = find_known_start(record, stretch.first, stretch.end, case.capacity_ah, is_given=is_given)
+    capacity = case.capacity_ah
+    start = find_known_start(record, stretch.first, stretch.end, capacity, is_given=is_given, given_at=given_at)
     return settle_start(start, record, case_here, limit)
+
+
+def _begin_stretch(
+    record: Record,
+    stretch: Stretch,
+    case: SimulationCase,
+    limit: TimeLimit,
+    before: SolvedStretch | FailedStretch | None,
+    start: KnownStart,
+) -> tuple[KnownStart, ReplayProblem]:
+    """Make the problem of a stretch, from another rest where the counted charge leads out of the set's range."""
+    with limit.pause():  # the equilibrium of a parameter set takes seconds, once
+        try:
+            return start, _make_problem(record, stretch, case, limit, before, start)
+        except JobError as error:
+            start = _find_nearest_start(record, stretch, case, limit, start, error)
+            return start, _make_problem(record, stretch, case, limit, before, start)
+
+
+def _find_nearest_start(
+    record: Record, stretch: Stretch, case: SimulationCase, limit: TimeLimit, start: KnownStart, error: JobError
+) -> KnownStart:
+    """Return what the nearest rest says, where the charge counted from a better known one leads out of the range.
+
+    Raises:
+        JobError: the given one, where the failure has another cause, or there is no other rest.
+    """
+    if error.code != "initial_state_out_of_range" or start.known is None:
+        raise error
+    nearest = find_known_state(record, start.lead, stretch.end, case.capacity_ah, nearest=True)
+    if nearest is None or not nearest.is_rest or nearest.index == start.known.index:
+        raise error
+    found = settle_start(replace(start, known=nearest), record, case, limit)
+    if found.known is None:
+        raise error
+    words = (
+        f"{found.known.source}, since the charge counted from another rest ({start.known.source}) leads out of range"
+    )
+    return replace(found, known=replace(found.known, source=words))
 
 
 def _without_lead(problem: ReplayProblem, replayed: Replayed, lead: int) -> tuple[ReplayProblem, Replayed]:

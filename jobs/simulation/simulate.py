@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ...data.errors import FailedSimulationError, JobError
+from ...data.results.cleaning import CleanResult
 from ...data.results.simulation import SimulationResult
 from ...data.settings import SimulateSettings
 from ...data.step_selection import StepSelection
@@ -20,6 +21,7 @@ from ..record.charge import REST_CURRENT_PER_AH
 from ..record.record import Record, make_record
 from ..record.usable_current import require_current, voltage_moves
 from .attempts import ReplayProblem, compress_within_charge_limit, try_attempts_within_limit
+from .charge_effect import carried_uncertainty_ah, charge_uncertainty_mv
 from .conditions import find_conditions, find_record_start, spread_over
 from .replay import ReplayEndedError
 from .result import describe_cutoff, failed_simulation, make_frame, make_result
@@ -63,7 +65,12 @@ class SimulationOutput:
     result: SimulationResult
 
 
-def simulate(samples: pd.DataFrame, settings: SimulateSettings, measured_celsius: float | None) -> SimulationOutput:
+def simulate(
+    samples: pd.DataFrame,
+    settings: SimulateSettings,
+    measured_celsius: float | None,
+    cleaned: CleanResult | None = None,
+) -> SimulationOutput:
     """Simulate a cell under its measured current and compare the voltages.
 
     Args:
@@ -71,6 +78,7 @@ def simulate(samples: pd.DataFrame, settings: SimulateSettings, measured_celsius
         settings: cell, model, parameter set, selected cycles and tolerances.
         measured_celsius: the cell's mean measured temperature in °C, used where the settings give none; ``None`` =
             nothing was measured.
+        cleaned: what cleaning knows of the charge, for the error budget; ``None`` = nothing.
 
     Raises:
         NothingToSimulateError: the record has no current to replay.
@@ -88,11 +96,11 @@ def simulate(samples: pd.DataFrame, settings: SimulateSettings, measured_celsius
     # The current of a rest or a hold alone says nothing about the unit.
     _refuse_implausible(record if isinstance(settings.cycles, StepSelection) else selected, case.capacity_ah)
     if settings.cycles.whole:
-        return _simulate_whole(record, case)
-    return _simulate_selected(record, stretches, missing, case)
+        return _simulate_whole(record, case, cleaned)
+    return _simulate_selected(record, stretches, missing, case, cleaned)
 
 
-def _simulate_whole(record: Record, case: SimulationCase) -> SimulationOutput:
+def _simulate_whole(record: Record, case: SimulationCase, cleaned: CleanResult | None) -> SimulationOutput:
     """Simulate the whole record in one go."""
     profile = compress_within_charge_limit(record, case.capacity_ah)
     limit = TimeLimit(case.settings.time_limit_second)
@@ -107,11 +115,17 @@ def _simulate_whole(record: Record, case: SimulationCase) -> SimulationOutput:
     seconds = time.perf_counter() - began
     problem = replace(problem, conditions=spread_over(problem.conditions, record, case))
     result = replace(make_result(problem, replayed, compression), solve_seconds=seconds, attempts=attempts)
-    return SimulationOutput(make_frame(problem, replayed), result)
+    every = np.ones(len(record.time_second), dtype=bool)
+    uncertainty = charge_uncertainty_mv([(problem, replayed, every)], cleaned, whole=True)
+    return SimulationOutput(make_frame(problem, replayed), replace(result, charge_uncertainty_mv=uncertainty))
 
 
 def _simulate_selected(
-    record: Record, stretches: tuple[Stretch, ...], missing: str, case: SimulationCase
+    record: Record,
+    stretches: tuple[Stretch, ...],
+    missing: str,
+    case: SimulationCase,
+    cleaned: CleanResult | None,
 ) -> SimulationOutput:
     """Simulate each of the selected parts; if one fails, the error carries curves and errors of the others.
 
@@ -145,7 +159,12 @@ def _simulate_selected(
     )
     frame = make_frame(problem, replayed, compared)
     if not selected.failures:
-        return SimulationOutput(frame, result)
+        solved = [(one.problem, one.replayed, one.stretch.compared) for one in selected.solved]
+        carried: list[float] = []
+        if case.settings.cell.initial_state.policy == "previous_cycle":
+            carried = carried_uncertainty_ah(record, [one.stretch.first for one in selected.solved], cleaned)
+        uncertainty = charge_uncertainty_mv(solved, cleaned, carried_ah=carried)
+        return SimulationOutput(frame, replace(result, charge_uncertainty_mv=uncertainty))
     code = selected.failures[0].error.code
     reason = selected.reason
     if code in HINTS:

@@ -79,9 +79,15 @@ def _describe_start(record: Record, solved: SolvedStretch, span: Span) -> dict[s
             "initial_soc": state.soc,
             "initial_voltage_volt": state.voltage_volt,
             "initial_state_source": state.source,
+            "state_uncertainty_mv": state.uncertainty_mv,
+            "state_uncertainty_soc": state.uncertainty_soc,
         }
     began = f"solved from {record.time_second[stretch.first]:.0f} s on"
-    return {"initial_state_source": f"{began}: {state.source}"}
+    return {
+        "initial_state_source": f"{began}: {state.source}",
+        "state_uncertainty_mv": state.uncertainty_mv,
+        "state_uncertainty_soc": state.uncertainty_soc,
+    }
 
 
 def _describe_failure(failure: FailedStretch) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from ...data.cycle_selection import MeasuredCapacity
 from ...data.errors import CampaignError
-from ...data.fit_settings import FitObjective, FitSettings
+from ...data.fit_settings import FitSettings
 from ...data.installed import parameter_set_names
 from ...data.settings import (
     TOLERANCES,
@@ -34,7 +34,7 @@ from .checks import find_table_problems
 from .errors import campaign_error, describe_problems, format_key, value_text
 from .fields import MEASURED_TEMPERATURES
 from .fit_schema import FitTable
-from .fit_tables import expand_chain, fit_links, fit_tables_for_cell, fitted_parameters, selected_parts
+from .fit_tables import expand_chain, fit_links, fit_objective, fit_tables_for_cell, fitted_parameters, selected_parts
 from .nested_fits import name_smaller_fits
 from .parameter_sets import SetFile, read_set_files
 from .schema import CampaignFile, CapacityEntry, ModelTable, StateEntry, VariationTable
@@ -237,7 +237,7 @@ class Campaign:
             seed=table.seed,
             max_evaluations=table.max_evaluations,
             validation_cycles=held_out.cycles,
-            objective=FitObjective(**_field_values(table.objective)),
+            objective=fit_objective(table),
             method=table.method,
             first_points=table.first_points,
             profiles=table.profiles,

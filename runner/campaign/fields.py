@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, ValidationInfo
 
@@ -27,7 +27,8 @@ _SCHEDULER: Final = re.compile(r"(tcp|tls)://.+:\d{1,5}")
 _NOT_MAPPED: Final = (c.UNREADABLE, c.SOURCE_INDEX, c.SOURCE_ROW)
 """Raw columns that kilocell itself writes, so that no column of a file can be mapped to them."""
 
-MEASURED_TEMPERATURES: Final = ("ambient", "surface", "rest")
+MeasuredTemperature = Literal["ambient", "surface", "rest"]
+MEASURED_TEMPERATURES: Final = get_args(MeasuredTemperature)
 """Measured temperatures, besides the mean, that a cell can be simulated with."""
 
 LOWEST_CELSIUS: Final = -60
@@ -321,7 +322,7 @@ Preset = Annotated[str, AfterValidator(_known_preset)]
 OneOrMore = BeforeValidator(_as_list)
 Count = Annotated[int, Field(ge=1)]
 CountOrNone = Annotated[int, Field(ge=0)]
-Celsius = Annotated[float | Literal["ambient", "surface"] | None, BeforeValidator(_measured_or_number)]
+Celsius = Annotated[float | MeasuredTemperature | None, BeforeValidator(_measured_or_number)]
 StateForm = BeforeValidator(_state_table)
 CapacityForm = BeforeValidator(_capacity_table)
 CycleOrLast = Annotated[int, BeforeValidator(_cycle_or_last)]

@@ -19,6 +19,8 @@ from .fit_schema import FitTable
 from .fit_tables import add_fit, covers, is_same_fit, merge_tables
 
 DEFAULT_MODEL: Final = "SPMe"
+REPLACED_KEYS: Final = (("select", "cycles"), ("cycles", "select"), ("validation_select", "validation_cycles"))
+"""An option, and the key of an existing fit that it replaces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class FitOptions:
         name: name for a new fit.
         cycles: cycles to fit, such as ``1-3, 5``.
         select: parts of the record to fit, such as ``cycle 2, discharge``.
+        validation_select: parts that are held out.
     """
 
     presets: tuple[str, ...] = ()
@@ -37,6 +40,7 @@ class FitOptions:
     parameter_set: str | None = None
     cycles: str | None = None
     select: str | None = None
+    validation_select: str | None = None
     fit: str | None = None
     name: str | None = None
     starts: int | None = None
@@ -138,7 +142,7 @@ def _find_or_make(campaign: Campaign, options: FitOptions, existing: dict[str, F
     if base is not None:
         keys = base.model_dump(exclude_defaults=True)
     changed = _changed_keys(options)
-    for one, other in (("select", "cycles"), ("cycles", "select")):
+    for one, other in REPLACED_KEYS:
         if one in changed and other not in changed:
             keys.pop(other, None)
     table = _make_table(keys | changed | {"name": name})
@@ -203,6 +207,7 @@ def _changed_keys(options: FitOptions) -> dict[str, Any]:
         "parameter_set": options.parameter_set,
         "cycles": options.cycles,
         "select": options.select,
+        "validation_select": options.validation_select,
         "seed": options.seed,
         "method": options.method,
     }

@@ -95,6 +95,13 @@ def _impossible(name: str, bounds: list[float]) -> str:
     return ""
 
 
+class SelectionWeightEntry(Table):
+    """The weight of a part of the fitted samples, such as ``{ select = "cycle 2, discharge", weight = 3.0 }``."""
+
+    select: v.SelectText
+    weight: v.Weight
+
+
 class ObjectiveTable(Table):
     """``objective`` of a fit, as in :class:`kilocell.data.fit_settings.FitObjective`."""
 
@@ -107,6 +114,8 @@ class ObjectiveTable(Table):
     loss: Loss = _OBJECTIVE.loss
     loss_mv: v.Positive = _OBJECTIVE.loss_mv
     end_of_discharge: v.Weight = _OBJECTIVE.end_of_discharge
+    weights: list[SelectionWeightEntry] = []
+    temperature_kelvin_as_mv: v.Weight = _OBJECTIVE.temperature_kelvin_as_mv
 
     @model_validator(mode="after")
     def _something_counts(self) -> ObjectiveTable:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from typing import Final
+from typing import Any, Final
 
 from ...data.cycle_selection import CycleSelection
-from ...data.fit_settings import PRESETS, FitLink, FitParameter, FitSettings
+from ...data.fit_settings import PRESETS, FitLink, FitObjective, FitParameter, FitSettings, SelectionWeight
 from ...data.step_selection import SelectedPart, StepSelection, parse_select
 from .fit_schema import FitTable
 
@@ -74,6 +74,20 @@ def _read_part(text: str) -> FitPart:
     if selection.every or selection.last or any(last == 0 for _, last in selection.ranges):
         return FitPart((), StepSelection((SelectedPart(selection),)))  # which cycles these are, the record says
     return FitPart(tuple(sorted({n for first, last in selection.ranges for n in range(first, last + 1)})))
+
+
+def fit_objective(table: FitTable) -> FitObjective:
+    """Return what a fit minimises."""
+    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in table.objective}
+    weights = tuple(SelectionWeight(_any_part(entry.select), entry.weight) for entry in table.objective.weights)
+    return FitObjective(**values | {"weights": weights})
+
+
+def _any_part(text: str) -> StepSelection:
+    selection = parse_select(text)
+    if isinstance(selection, StepSelection):
+        return selection
+    return StepSelection((SelectedPart(selection),))
 
 
 def _cycles_as_parts(cycles: tuple[int, ...]) -> StepSelection:

@@ -17,6 +17,7 @@ from .fit_schema import FitTable
 from .fit_tables import fit_links, fitted_parameters, matches_cell
 from .parameter_sets import SetFile
 from .schema import CampaignFile
+from .temperature_checks import refuse_impossible_temperatures
 
 _CHECKED_WITHOUT_PYBAMM = ("SPM", "SPMe", "DFN")
 """Models that every PyBaMM version has; without options there is nothing to check."""
@@ -29,8 +30,10 @@ def check_with_pybamm(campaign: Campaign, plans: Sequence[CellPlan]) -> None:
         plans: one for each cell of the raw files.
 
     Raises:
-        CampaignError: a file is not a parameter set, a set lacks a parameter, or PyBaMM does not have a model's option.
+        CampaignError: a file is not a parameter set, a set lacks a parameter, PyBaMM does not have a model's option, or
+            a fit includes a surface temperature that it cannot have.
     """
+    refuse_impossible_temperatures(campaign, plans)
     if campaign.set_files:
         check_set_files(campaign.path, campaign.set_files)
     if campaign.file.variations or any(plan.fits for plan in plans):

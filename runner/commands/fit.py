@@ -17,6 +17,7 @@ _FIT_OPTIONS = (
     "parameter_set",
     "cycles",
     "select",
+    "validation_select",
     "fit",
     "name",
     "starts",
@@ -52,7 +53,7 @@ def fit(
     kilocell fit --fit aged --cell A --starts 16     one fit of one cell; finished starts are not run again
     kilocell fit --preset diffusion --starts 8       a fit that is not in the campaign file
     kilocell fit --cell A --model SPMe --preset kinetic --preset diffusion --cycles 1-3
-    kilocell fit --preset diffusion --select "cycle 2, discharge"
+    kilocell fit --preset diffusion --select "cycle 2, discharge" --validate "cycle 3"
 
     The cells are cleaned first, and simulated with the fitted parameters.
 

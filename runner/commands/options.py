@@ -82,6 +82,9 @@ _FIT_OPTIONS = (
     click.option("--parameter-set", metavar="SET", help="Parameter set to start from [default: the cell's first]."),
     click.option("--cycles", metavar="RANGE", help="Cycles to fit to, such as 1-3,5 [default: all]."),
     click.option("--select", metavar="PART", help='Part to fit to, such as "cycle 2, discharge" [default: all].'),
+    click.option(
+        "--validate", "validation_select", metavar="PART", help="Part that is not fitted; the result is tested on it."
+    ),
     click.option("--starts", type=click.IntRange(1), help="Total number of starts; finished starts are not run again."),
     click.option("--seed", type=click.IntRange(0), help="Random seed of the initial guesses."),
     click.option("--method", metavar="METHOD", help="least_squares, l_bfgs_b, nelder_mead or differential_evolution."),

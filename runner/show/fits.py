@@ -11,12 +11,13 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, get_args
 
+from ...data.columns import ALL, STEP_TYPES, WINDOWS
+from ...data.error_budget import error_budget, format_mv, short_budget_words
 from ...data.errors import UsageError
 from ...data.extensive import describe_scaling
 from ...data.fit_settings import INITIAL_SOC
 from ...data.names import check_known
 from ...data.results.fitting import NESTED_LABEL, NESTED_START, name_start
-from ...data.state_certainty import short_state_words
 from ...data.text import format_count, printable_text
 from ...data.verdict_words import MODEL_ERROR_WORDS, VerdictKind, verdict_kind
 from ...parquet_store.layout import Store
@@ -43,6 +44,7 @@ SHORTER: Final = {
 LONGEST_NAME: Final = 40
 """Widest name of a parameter, in characters, so that its line has at most 100."""
 
+ERRORS: Final = ("errors of", "step type", "window", "samples", "RMSE before mV", "RMSE mV", "bias mV", "worst mV")
 STARTS: Final = ("start", "status", "RMSE first mV", "RMSE mV", "evaluations", "seconds", "message")
 _UNIT: Final = re.compile(r"\s*\[[^\]]*\]$")
 FEW_FITS: Final = 3
@@ -152,7 +154,7 @@ def short_verdict(fit: Row, parameters: Sequence[Row]) -> str:
     elif fit["starts_agreeing"] == 1:
         words.append("starts disagree")
     words.append(short_charge_words(fit))
-    words.append(short_state_words(fit))
+    words.append(short_budget_words(fit))
     return ", ".join(filter(None, words))
 
 
@@ -172,6 +174,7 @@ def _add_details(catalog: sqlite3.Connection, row: sqlite3.Row) -> dict[str, Any
         "short_verdict": verdict,
         "parameters": parameters,
         "correlations": [dict(pair) for pair in fit_queries.fit_correlations(catalog, cell_id, str(row["label"]))],
+        "errors": [dict(one) for one in fit_queries.fit_errors(catalog, cell_id, str(row["label"]))],
         "versions": [dict(version) for version in fit_queries.fitted_sets(catalog, cell_id) if version["fit"] == name],
         "simulation_differs": "; ".join(differences),
         "started": [dict(start) for start in fit_queries.fit_starts(catalog, cell_id, name)],
@@ -233,6 +236,8 @@ def _print_details(fit: Row, *, starts: bool) -> None:
         return
     for name, text in _facts(fit):
         print(f"{name:10s} {text}")
+    if fit["errors"]:
+        print(table(ERRORS, [_error_line(row) for row in _main_errors(fit["errors"])], right=range(3, len(ERRORS))))
     if fit["started"]:
         print(table(STARTS, [_start_line(row) for row in fit["started"]], widest=64))
 
@@ -279,11 +284,17 @@ def _facts(fit: Row) -> Iterator[tuple[str, str]]:
     if fit["selection"]:
         cycles = str(fit["selection"])
     yield "fitted on", f"{cycles}, {format_count(fit['samples'] or 0, 'sample')}"
+    if fit["temperature_rmse_kelvin"] is not None:
+        yield "surface", _describe_temperature(fit)
     if fit["noise_mv"] is not None:
         text = f"{fit['noise_mv']:.2f} mV in the measured voltage"
         if fit["residual_correlation_samples"] is not None:
             text += f"; residuals are correlated over {fit['residual_correlation_samples']:.0f} samples"
         yield "noise", text
+    budget = error_budget(fit)
+    if budget.total_mv is not None:
+        total = f"{budget.mark} ±{format_mv(budget.total_mv)} mV".strip()
+        yield "budget", f"{total}: {budget.describe_parts()}"
     if fit["condition_number"] is not None:
         yield "condition", f"{fit['condition_number']:.3g}"
     if fit["verdict"]:
@@ -302,6 +313,29 @@ def _facts(fit: Row) -> Iterator[tuple[str, str]]:
     for row in fit["started"]:
         if row["began_from"]:
             yield "began from", f"start {name_start(row['start'])}: {row['began_from']}"
+
+
+def _describe_temperature(fit: Row) -> str:
+    """Describe the RMSE of the surface temperature before and after a fit, and on what was held out."""
+    before = fit["temperature_rmse_default_kelvin"]
+    start = "no solution" if before is None else f"{before:.2f}"
+    text = f"{start} → {fit['temperature_rmse_kelvin']:.2f} K RMSE of the surface temperature"
+    if fit["validation_temperature_rmse_kelvin"] is not None:
+        text += f"; {fit['validation_temperature_rmse_kelvin']:.2f} K held out"
+    return text
+
+
+def _main_errors(rows: Sequence[Row]) -> list[Row]:
+    """Return the errors over all, by step type and by window; those by both are in the catalog and in JSON."""
+    order = {name: place for place, name in enumerate((ALL, *STEP_TYPES, *WINDOWS))}
+    main = [row for row in rows if ALL in (row["step_type"], row["window"])]
+    return sorted(main, key=lambda row: (row["part"], order[row["window"]], order[row["step_type"]]))
+
+
+def _error_line(row: Row) -> tuple[Any, ...]:
+    part = str(row["part"]).replace("_", " ")
+    errors = [row[name] for name in ("rmse_default_mv", "rmse_mv", "bias_mv", "worst_mv")]
+    return (part, row["step_type"], row["window"], row["samples"], *errors)
 
 
 def _start_line(row: Row) -> tuple[Any, ...]:

@@ -12,6 +12,7 @@ from ...data.names import check_known
 from ...data.text import format_count
 from ...parquet_store.layout import Store
 from ...sqlite import queries
+from .budget import budget_notes
 from .charge import charge_notes, guess_notes, is_uncertain, print_notes
 from .states import state_notes, temperature_notes
 from .status import MANY_ROWS, UNCERTAIN, print_nothing_to_simulate, result_rows, results_json, results_table
@@ -63,11 +64,16 @@ TEXTS: Final = (*SIMULATION.values(), "name", "status")
 
 FORMATS: Final = {"_ah": "+.3f", "_uncertainty_percent": ".2f", "_percent": "+.2f", "_volt": ".3f"}
 """Number format of columns by the end of their names, the first that fits. Voltage errors in mV have one digit after
-the point."""
+the point, small ones two."""
 
 CHANGES: Final = {"ohmic_rmse_mv": "ohmic_change_rmse_mv", "kinetic_rmse_mv": "kinetic_change_rmse_mv"}
 """Columns with a second number in brackets. Only early windows have one: later, the error at the step's start says
 nothing about the step."""
+
+STRETCH_STATE: Final = {"start ± mV": "state_uncertainty_mv"}
+"""Columns of stretches that were simulated as such: how well the state at the start of each is known."""
+
+SMALL_MV: Final = 0.1  # a smaller voltage error has two digits after the point, mV
 
 NOTES: Final = {
     "window": "RMSE in mV by time since each step began; in brackets: RMSE of the error's change since the step began",
@@ -102,7 +108,8 @@ def show_results(root: Path, cells: Sequence[str], by: str | None, json_: bool) 
         return
     print(results_table(lines))
     print_nothing_to_simulate(skipped)
-    print_notes(charge_notes(lines), state_notes(lines), temperature_notes(lines), guess_notes(lines))
+    notes = (charge_notes(lines), state_notes(lines), temperature_notes(lines), guess_notes(lines))
+    print_notes(budget_notes(lines), *notes)
 
 
 def show_selection(root: Path, cells: Sequence[str], select: str, by: str | None, json_: bool) -> None:
@@ -151,6 +158,8 @@ def _errors_text(rows: Sequence[dict[str, Any]], by: str, failed: int) -> str:
     columns = {**SIMULATION, **COLUMNS[by]}
     if by == "cycle" and any(is_uncertain(row) for row in rows):
         columns |= UNCERTAIN
+    if by == "stretch" and any(row.get("state_uncertainty_mv") is not None for row in rows):
+        columns |= STRETCH_STATE
     shown = [tuple(_cell(row, column) for column in columns.values()) for row in rows[:MANY_ROWS]]
     numbers = [place for place, column in enumerate(columns.values()) if column not in TEXTS]
     lines = [table(tuple(columns), shown, ".1f", right=numbers), NOTES[by]]
@@ -178,7 +187,7 @@ def _has_parts(rows: Sequence[dict[str, Any]], by: str) -> bool:
 
 def _cell(row: dict[str, Any], column: str) -> Any:
     """Return a value as the table shows it: cycle 0 as ``all``, a second number in brackets, fixed digits."""
-    value = row[column]
+    value = row.get(column)
     if column == "cycle_count" and value == 0:
         return "all"
     if value is None:
@@ -188,4 +197,6 @@ def _cell(row: dict[str, Any], column: str) -> Any:
     for ending, number_format in FORMATS.items():
         if column.endswith(ending):
             return f"{value:{number_format}}"
+    if column.endswith("_mv") and abs(value) < SMALL_MV:
+        return f"{round(value, 2) + 0.0:.2f}"
     return value

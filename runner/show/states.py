@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from ...data.state_certainty import SUBSTITUTED, describe_state_certainty, is_state_uncertain
+from ...data.state_certainty import SUBSTITUTED, describe_state_certainty, is_beyond_range, is_state_uncertain
 from ...data.text import printable_text
 
 LINES_SHOWN: Final = 20
@@ -15,7 +15,9 @@ Row = Mapping[str, Any]
 
 
 def has_uncertain_state(row: Row) -> bool:
-    """Tell whether the starting state of a simulation or fit is known badly enough to show it beside its error."""
+    """Tell whether a starting state is known badly enough to show it beside its error, or is outside the set's range."""
+    if is_beyond_range(row["initial_state_source"]):
+        return True
     return is_state_uncertain(row["state_uncertainty_mv"], row["state_uncertainty_soc"], row["rmse_mv"])
 
 

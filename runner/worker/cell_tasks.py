@@ -96,7 +96,7 @@ def run_simulate_job(store: Store, job: Job, work: SimulateWork) -> tuple[Result
     settings = cell.with_measured_capacity(settings)
     running = store.receipt(job.kind, job.cell_id, job.label).with_suffix(".running")
     with hard_timeout(running, settings.time_limit_second):
-        simulated = simulate(cell.samples, settings, cell.temperature_mean_celsius)
+        simulated = simulate(cell.samples, settings, cell.temperature_mean_celsius, cell.clean_result)
     result = with_charge_certainty(simulated.result, cell.clean_result)
     if fitted is not None:
         result = check_against_fit(result, simulated.frame, cell.samples, fitted)

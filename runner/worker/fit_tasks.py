@@ -80,7 +80,7 @@ def run_fit_job(store: Store, job: Job, work: FitWork) -> tuple[FitResult, tuple
         skip_like_earlier_job(receipts[0])
     cell = load_cell(store, job.cell_id)
     settings = cell.with_measured_capacity(work.settings)
-    result = combine_starts(cell.samples, settings, starts, cell.temperature_mean_celsius)
+    result = combine_starts(cell.samples, settings, starts, cell.temperature_mean_celsius, cell.clean_result)
     cycles: set[int] = set()
     if settings.select is not None:
         cycles = {cycle for span in find_spans(settings.select, make_index(cell.samples)) for cycle in span.cycles}

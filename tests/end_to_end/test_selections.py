@@ -63,6 +63,11 @@ def test_a_stretch_that_fails_does_not_hide_the_others(tmp_path: Path) -> None:
     (fit,) = ask(tmp_path, "SELECT * FROM fits")
     assert (fit["status"], fit["selection"], fit["validation_selection"]) == ("done", "discharge 1", "discharge 2")
     assert fit["samples"] == 100
+    errors = ask(tmp_path, "SELECT * FROM fit_errors WHERE window = 'all' AND step_type = 'all' ORDER BY part")
+    assert [(row["part"], row["samples"]) for row in errors] == [("fitted", 100), ("held_out", 100)]
+    assert errors[1]["rmse_mv"] == pytest.approx(fit["validation_rmse_mv"], abs=1e-3)
+    shown_fit = kilocell("fits", "--fit", "one", cwd=tmp_path).stdout
+    assert any(line.split()[:4] == ["held", "out", "discharge", "all"] for line in shown_fit.splitlines())
     assert fit["rmse_default_mv"] == pytest.approx(good[0], abs=0.2)
     shown = json.loads(kilocell("results", "--select", "discharge 4", "--json", cwd=tmp_path).stdout)
     assert {row["samples"] for row in shown} == {100}

@@ -51,6 +51,22 @@ def test_a_voltage_spike_is_interpolated(value: float, rows: list[int]) -> None:
     np.testing.assert_array_equal(result.samples[c.VOLTAGE].to_numpy()[untouched], raw[c.VOLTAGE].to_numpy()[untouched])
 
 
+@pytest.mark.parametrize(("seed", "swing_volt"), [(1, 0.03), (2, 0.05), (3, 0.09)])
+def test_a_voltage_that_swings_at_one_current_has_no_spikes(seed: int, swing_volt: float) -> None:
+    # As a DFN near its limit: uneven swings over a part of a quiet step. One spike that exceeds them is still found.
+    time = np.arange(0.0, 3000.0, 10.0)
+    current = np.where(time < 600.0, 0.0, -5.0)
+    voltage = np.where(time < 600.0, 4.1, 3.8 - 2e-4 * (time - 600.0))
+    swinging = slice(200, 260)
+    draw = np.random.default_rng(seed)
+    voltage[swinging] += swing_volt * np.hanning(60) * draw.normal(0.0, 1.0, 60)
+    raw = raw_table(**{c.TEST_TIME: time, c.CURRENT: current, c.VOLTAGE: voltage})
+    result = cleaned(raw)
+    assert not rows_with(result.samples, "voltage_spike")
+    np.testing.assert_array_equal(result.samples[c.VOLTAGE].to_numpy(), voltage)
+    assert rows_with(cleaned(with_values(raw, 230, c.VOLTAGE, 4.9)).samples, "voltage_spike") == [230]
+
+
 @pytest.mark.parametrize("at", [*FIRST_OF_STEPS[1:], *(FIRST_OF_STEPS[1:] - 1)])
 def test_an_impossible_voltage_at_a_steps_edge_is_left_missing(at: int) -> None:
     result = cleaned(with_values(RAW, at, c.VOLTAGE, 0.0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,7 +28,8 @@ def record() -> pd.DataFrame:
     steps = 1 + np.cumsum(np.concatenate([[False], kinds[1:] != kinds[:-1]])).astype(np.int32)
     volt = frame[c.VOLTAGE] - np.where(second, 0.06, 0.0)
     cycles = np.where(second, 2, 1).astype(np.int32)
-    return frame.assign(**{c.CYCLE_COUNT: cycles, c.VOLTAGE: volt, c.STEP_TYPE: kinds, c.STEP_COUNT: steps})
+    changed: dict[str, Any] = {c.CYCLE_COUNT: cycles, c.VOLTAGE: volt, c.STEP_TYPE: kinds, c.STEP_COUNT: steps}
+    return frame.assign(**changed)
 
 
 @pytest.fixture(scope="module")

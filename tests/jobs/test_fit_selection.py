@@ -60,6 +60,16 @@ def test_a_carried_state_counts_the_steps_between() -> None:
     assert objective.rmse_mv(objective.inputs.default_values()) < 1.0
 
 
+def test_a_given_state_is_that_of_the_first_fitted_stretch() -> None:
+    """Also for what is held out, which began at the given state, too: 100 mV off."""
+    cell = CellSettings("CELL", initial_state=InitialState("soc", 0.9))
+    settings = selected("discharge 1; charge 2", cell=cell, validation_select=parse("charge 3"))
+    objective = make_objective(three_cycles(), settings, None)
+    assert objective.rmse_mv(objective.inputs.default_values()) < 0.5
+    held_out = make_objective(three_cycles(), settings, None, select=settings.validation_select)
+    assert held_out.rmse_mv(held_out.inputs.default_values()) < 0.5
+
+
 def test_a_fitted_state_is_that_of_one_stretch() -> None:
     settings = selected("cycle 2, discharge", parameters=(DIFFUSIVITY, SOC))
     objective = make_objective(three_cycles(), settings, None)

@@ -20,7 +20,8 @@ from kilocell.data.fit_settings import (
 )
 from kilocell.data.settings import InitialState, Override, ParameterSetSettings, SimulateSettings
 from kilocell.jobs.fitting.fit import combine_starts, run_start
-from kilocell.jobs.fitting.objective import LARGE_ERROR_MV, make_objective
+from kilocell.jobs.fitting.objective import make_objective
+from kilocell.jobs.fitting.range_penalty import LARGE_ERROR_MV
 from kilocell.jobs.fitting.starts import from_scaled, to_scaled
 from kilocell.jobs.fitting.stretches import choose_fit_stretches
 from kilocell.jobs.record.record import make_record

@@ -9,7 +9,7 @@ import pytest
 from kilocell.data.errors import JobError
 from kilocell.data.fit_settings import LITHIUM_INVENTORY
 from kilocell.data.settings import ModelSettings, Override, ParameterSetSettings
-from kilocell.jobs.models.equilibrium import find_equilibrium, tabulate_equilibrium
+from kilocell.jobs.models.equilibrium import STATES_OF_CHARGE, find_equilibrium, tabulate_equilibrium
 from kilocell.jobs.models.full_cell import FullCell, full_cell
 from kilocell.jobs.models.pybamm_models import state_model
 from kilocell.jobs.parameters.sets import load_base_set
@@ -52,7 +52,7 @@ def test_window_and_states_are_those_of_pybamm(base: str, seed: int) -> None:
     assert (found.lower_volt, found.upper_volt, found.assumed) == (own.lower_volt, own.upper_volt, own.assumed)
     # At the table's own states of charge it is exact.
     for place in rng.integers(0, len(own.open_circuit_volt), 10).tolist():
-        soc, voltage = place / (len(own.open_circuit_volt) - 1), float(own.open_circuit_volt[place])
+        soc, voltage = float(STATES_OF_CHARGE[place]), float(own.open_circuit_volt[place])
         assert found.voltage_at(soc) == pytest.approx(voltage, abs=1e-9)
         assert found.voltage_at(found.soc_at(voltage)) == pytest.approx(voltage, abs=1e-9)
         assert found.soc_at(voltage) == pytest.approx(own.soc_at(voltage), abs=3e-4)

@@ -98,7 +98,7 @@ def test_the_state_is_that_of_pybamm(kind: str, options: dict[str, object], base
     settings = ModelSettings(kind, kind, tuple(sorted(options.items())))  # type: ignore[arg-type]
     equilibrium = find_equilibrium(settings, set_of(base), 25.0)
     for share in (0.2, 0.5, 0.8):
-        voltage = float(np.interp(share, np.linspace(0.0, 1.0, 4001), equilibrium.open_circuit_volt))
+        voltage = equilibrium.voltage_at(share)
         values = load_base_set(base).copy()
         complete_set(values, settings)
         if kind == "Thevenin":
@@ -126,7 +126,7 @@ def test_the_window_holds_the_capacity_that_it_says(case: Case) -> None:
     ends = CurrentProfile(time_second[[0, -1]], current[[0, -1]], 0.0)
     replayed = replay(structure, conditions, ends, time_second)
     check_range(replayed)
-    half = float(np.interp(0.5, np.linspace(0.0, 1.0, 4001), equilibrium.open_circuit_volt))
+    half = equilibrium.voltage_at(0.5)
     assert replayed.voltage_volt[-1] == pytest.approx(half, abs=0.01)
 
 

@@ -27,7 +27,7 @@ from kilocell.jobs.record.record import make_record
 from kilocell.jobs.simulation import numerical_error
 from kilocell.jobs.simulation.attempts import ReplayProblem, try_attempts_within_limit
 from kilocell.jobs.simulation.conditions import find_conditions
-from kilocell.jobs.simulation.numerical_error import samples_to_check
+from kilocell.jobs.simulation.numerical_error import control_error, samples_to_check
 from kilocell.jobs.simulation.replay import Replayed
 from kilocell.jobs.simulation.simulate import simulate
 from records import partition
@@ -54,11 +54,13 @@ def study() -> ModuleType:
         ("DFN", "Prada2013", "C20"),  # 12 mV at worst without control of the algebraic error
         ("SPM", "OKane2022", "rates"),  # 2.9 mV at worst between two outputs, if it is not solved again
         ("SPMe", "Chen2020", "drive"),
+        ("SPM", "Mohtat2020", "empty"),
         pytest.param("DFN", "Marquis2019", "C20", marks=slow),
         pytest.param("DFN", "OKane2022", "pulses", marks=slow),
         pytest.param("SPM", "Ai2020", "rates", marks=slow),
         pytest.param("SPMe", "Prada2013", "deep", marks=slow),
         pytest.param("DFN", "NCA_Kim2011", "drive", marks=slow),
+        pytest.param("SPM", "Chen2020", "long", marks=slow),
     ],
 )
 def test_the_estimate_bounds_the_true_error_which_is_small(model: str, base: str, protocol: str) -> None:
@@ -108,12 +110,63 @@ def test_only_a_part_of_a_long_record_is_solved_twice_unless_asked_or_steeper(mo
     end = samples_to_check(problem(asked()), flat_replay(time, current))
     assert 50 <= end < 150
     assert samples_to_check(problem(asked(error_estimate="always")), flat_replay(time, current)) == len(time)
+    lower = flat_replay(time, current)
+    lower.voltage_volt[200:] -= np.linspace(0.0, 0.1, 200)  # slowly, to voltages that the first part does not have
+    assert samples_to_check(problem(asked()), lower) == len(time)
     falling = flat_replay(time, current)
     falling.voltage_volt[370:] -= 0.05 * np.arange(30)
     assert samples_to_check(problem(asked()), falling) == len(time)
     _, _, attempts, errors = try_attempts_within_limit(problem(asked()))
     assert attempts == ("as asked: done",)
     assert 0.0 < errors.numerical.rmse_mv < 0.5
+
+
+def test_the_error_of_a_long_record_grows_as_the_error_of_its_charge(monkeypatch: pytest.MonkeyPatch) -> None:
+    time = np.arange(0.0, 4000.0, 10.0)
+    current = np.where((time // 500.0) % 2 == 0, 0.0, -1.0)
+    record = make_record(partition(time, current, np.full(len(time), 3.7)))
+    case = resolve_simulation(asked(), None)
+    given = ReplayProblem(record, case, find_conditions(record, case), compress_record(record, 5.0))
+    exact = np.concatenate([[0.0], np.cumsum(np.diff(time) * (current[1:] + current[:-1]) / 7200.0)])
+
+    monkeypatch.setattr(numerical_error, "CHECKED_KNOTS", 4)
+
+    def solved(drift_ah: float) -> Replayed:
+        drift = drift_ah * np.linspace(0.0, 1.0, len(time))
+        return replace(flat_replay(time, current), charge_ah=exact + drift)
+
+    def careful(problem: ReplayProblem, tighter: float) -> Replayed:
+        samples = len(problem.record.time_second)
+        return replace(
+            flat_replay(time[:samples], current[:samples]), voltage_volt=np.full(samples, 3.7 + 1e-5), charge_ah=exact
+        )
+
+    def error_of(drift_ah: float) -> float:
+        return control_error(given, solved(drift_ah), careful, lambda replayed: None)[1].worst_mv
+
+    end = samples_to_check(given, solved(0.0))
+    assert error_of(0.0) == pytest.approx(0.02)
+    assert error_of(1e-4) == pytest.approx(0.02 * (len(time) - 1) / (end - 1), rel=0.01)
+
+
+def test_the_second_replay_has_three_more_outputs_between_each_two() -> None:
+    time = np.arange(0.0, 4000.0, 10.0)
+    current = np.where(time > 600.0, -1.0, 0.0)
+    record = make_record(partition(time, current, np.full(len(time), 3.7)))
+    case = resolve_simulation(asked(), None)
+    given = ReplayProblem(record, case, find_conditions(record, case), compress_record(record, 5.0))
+    replayed = replace(flat_replay(time, current), outputs=np.array([0, 1, 3, 7, 107, len(time) - 1]))
+    seen: list[ReplayProblem] = []
+
+    def careful(problem: ReplayProblem, tighter: float) -> Replayed:
+        seen.append(problem)
+        return flat_replay(time, current)
+
+    control_error(given, replayed, careful, lambda replayed: None)
+    expected = [0, 1, 2, 3, 4, 5, 6, 7, 32, 57, 82, 107, 180, 253, 326, len(time) - 1]
+    assert seen[0].outputs is not None
+    assert seen[0].outputs.tolist() == expected
+    assert not seen[0].refine
 
 
 def flat_replay(time: Any, current: Any) -> Replayed:

@@ -16,6 +16,7 @@ from kilocell.data.settings import (
 )
 from kilocell.jobs.models.equilibrium import find_equilibrium, tabulate_equilibrium
 from kilocell.jobs.models.initial_state import find_starting_state, interpolate_degrees, keep_rest_overrides
+from kilocell.jobs.models.pybamm_models import state_model
 from kilocell.jobs.models.simulation_case import resolve_simulation
 
 MODEL = ModelSettings("SPM", "SPM")
@@ -59,3 +60,16 @@ def test_what_matters_at_rest_is_kept() -> None:
     assert keep_rest_overrides(settings).overrides == (fraction,)
     only = ParameterSetSettings("v", "Chen2020", (fraction,))
     assert keep_rest_overrides(only) == only
+
+
+@pytest.mark.parametrize("full_volt", [4.31, 4.45])
+def test_a_window_beyond_the_end_of_a_table_follows_its_last_slope(full_volt: float) -> None:
+    """The positive table of Ai2020 ends at 0.3965: without continuation, both ends of the window are wrong."""
+    full = Override("Open-circuit voltage at 100% SOC [V]", "value", full_volt)
+    model = state_model(MODEL)
+    found = tabulate_equilibrium(model, ParameterSetSettings("high", "Ai2020", (full,)), 25.0)
+    own = tabulate_equilibrium(model, ParameterSetSettings("own", "Ai2020"), 25.0)
+    assert float(found.open_circuit_volt[-1]) == pytest.approx(full_volt, abs=1e-4)
+    assert float(found.open_circuit_volt[0]) == pytest.approx(float(own.open_circuit_volt[0]), abs=1e-6)
+    assert np.all(np.diff(found.open_circuit_volt) > 0.0)
+    assert found.inputs[1].at_soc[1] < 0.3965

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -191,7 +192,8 @@ def masked_record() -> pd.DataFrame:
     current = np.where(time < 6000.0, -1.0, 0.0) + np.where((time >= 9000.0) & (time < 16000.0), 1.5, 0.0)
     kinds = np.select([current < 0.0, current > 0.0], ["discharge", "charge"], "rest")
     steps = 1 + np.cumsum(np.concatenate([[False], kinds[1:] != kinds[:-1]])).astype(np.int32)
-    return frame.assign(**{c.CURRENT: current, c.STEP_TYPE: kinds, c.STEP_COUNT: steps, c.VOLTAGE: 3.9})
+    changed: dict[str, Any] = {c.CURRENT: current, c.STEP_TYPE: kinds, c.STEP_COUNT: steps, c.VOLTAGE: 3.9}
+    return frame.assign(**changed)
 
 
 def test_the_range_is_watched_where_samples_do_not_count() -> None:

@@ -58,6 +58,52 @@ def test_each_discharge_of_a_file_with_one_cycle_starts_from_its_rest(select: st
     assert np.sqrt(np.mean([(one.rmse_mv or 0.0) ** 2 for one in result.stretches])) == pytest.approx(result.rmse_mv)
 
 
+@pytest.mark.parametrize(
+    ("select", "first_soc", "at_second"),
+    [("discharge 1; charge", 0.9, 1740), ("charge 2-3; discharge 3", 0.9 - (2.125 / 5.1532), 19740)],
+)
+def test_a_given_state_is_that_of_the_first_stretch(select: str, first_soc: float, at_second: int) -> None:
+    """Every stretch began at the given state, however much charge had flowed before it."""
+    samples = three_cycles()
+    cell = CellSettings("CELL", initial_state=InitialState("soc", first_soc))
+    result = simulate(samples, replace(asked(select), cell=cell), None).result
+    given, *later = result.stretches
+    assert given.initial_state_source == f"state of charge {first_soc:g}, given"
+    assert given.initial_soc == pytest.approx(first_soc)
+    for one in later:
+        assert f"given at {at_second} s" in one.initial_state_source
+        assert one.state_uncertainty_soc is not None
+    own = simulate(samples, asked(select), None).result
+    for one, alone in zip(result.stretches, own.stretches, strict=True):
+        assert one.initial_soc == pytest.approx(alone.initial_soc, abs=5e-4)
+    assert result.rmse_mv < 0.5
+
+
+def test_cycles_that_return_to_the_same_state_have_the_given_one_each() -> None:
+    """The charge is counted with an error of its own: over many cycles it says less than the user."""
+    samples = three_cycles().copy()
+    charging = samples[c.STEP_TYPE] == "charge"
+    samples.loc[charging, c.CURRENT] *= 2.5 * 0.995 / 2.45
+    cell = CellSettings("CELL", initial_state=InitialState("soc", 0.9))
+    result = simulate(samples, replace(asked("cycle 1-3"), cell=cell), None).result
+    assert [one.initial_soc for one in result.stretches] == pytest.approx([0.9] * 3)
+
+
+def test_the_source_says_where_the_state_is_least_known() -> None:
+    """The uncertainty of a later stretch stood beside the source of the first one."""
+    samples = one_cycle()
+    discharged = (samples[c.STEP_COUNT] == 7) & (samples[c.TEST_TIME] > 0)
+    kept = samples[~discharged].copy()  # no rest between the second discharge and the charge after it
+    result, _ = simulated("step 2, 8", kept)
+    first, second = result.stretches
+    assert second.state_uncertainty_mv is not None
+    assert first.state_uncertainty_mv is not None
+    assert second.state_uncertainty_mv > first.state_uncertainty_mv
+    assert result.state_uncertainty_mv == second.state_uncertainty_mv
+    words = f"{first.initial_state_source}; least known at the start of {second.name}: {second.initial_state_source}"
+    assert result.initial_state_source == words
+
+
 def test_a_discharge_begins_at_the_edge() -> None:
     """The first interval counts: its charge, and the current that it switches on."""
     result, frame = simulated("cycle 2, discharge")
@@ -132,6 +178,37 @@ def test_one_bad_cycle_keeps_the_errors_of_the_others() -> None:
         simulated("1-3", samples)
     assert [one.cycle_count for one in caught.value.result.comparisons] == [0, 1, 3]
     assert [state.cycle_count for state in caught.value.result.cycle_states] == [1, 3]
+
+
+def test_a_model_that_ages_keeps_what_is_before_its_failure() -> None:
+    """It is one solution over the record, and the good parts were lost with the others."""
+    samples = three_cycles().copy()
+    impossible = (samples[c.CYCLE_COUNT] == 3) & (samples[c.STEP_TYPE] == "discharge")
+    samples.loc[impossible, c.CURRENT] *= 6.0
+    with pytest.raises(FailedSimulationError, match=r"1 of 2 stretches failed: .*of the other one are kept") as caught:
+        simulated("cycle 1, discharge; cycle 3, discharge", samples, model=AGES)
+    failed = caught.value.result
+    assert isinstance(failed, FailedSimulation)
+    assert [(one.name, one.status) for one in failed.stretches] == [
+        ("cycle 1, step 2 (discharge)", "done"),
+        ("cycle 3, step 10 (discharge)", "failed"),
+    ]
+    assert failed.stretches[0].rmse_mv is not None
+    assert failed.stretches[1].reason_code == "left_range"
+    assert len(caught.value.frame) == (samples[c.STEP_COUNT] == 2).sum()
+
+
+def test_an_impossible_step_does_not_spoil_the_state_after_it() -> None:
+    """The charge counted over it leads out of the range, and all later stretches failed; a rest after it is a state."""
+    samples = three_cycles()
+    short = samples[c.STEP_COUNT].isin([7, 9]) & (samples.groupby(c.STEP_COUNT).cumcount() > 4)
+    samples = samples[~short].copy()
+    samples[c.TEST_TIME] = INTERVAL_SECOND * np.arange(len(samples))
+    samples.loc[samples[c.STEP_COUNT] == 6, c.CURRENT] *= 5.0
+    result, _ = simulated("step 10", samples)
+    (one,) = result.stretches
+    assert "leads out of range" in one.initial_state_source
+    assert one.initial_soc == pytest.approx(0.884, abs=0.03)
 
 
 def test_a_record_without_the_selection_fails_with_what_it_has() -> None:

@@ -91,6 +91,35 @@ def test_contradictions_are_told_with_the_numbers(override: Override, told: str)
     assert any(told in line for line in found.doubts), found.doubts
 
 
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        (value("Negative particle radius [m]", 5.86), "is 5.86; cells have 5e-09 to 0.0001: check the unit"),
+        (value("Positive electrode thickness [m]", 75.6), "is 75.6; cells have 1e-06 to 0.002: check the unit"),
+        (value("Maximum concentration in negative electrode [mol.m-3]", 33.1), "is 33.1; cells have 1000 to 600000"),
+        (value("Reference temperature [K]", 25.0), "'Reference temperature [K]' is 25; cells have 200 to 400"),
+        (Override("Electrolyte conductivity [S.m-1]", "scale", 1e5), "; cells have 0.0001 to 100: check the unit"),
+        (value("Initial concentration in electrolyte [mol.m-3]", 1.2), "is 1.2; cells have 50 to 10000"),
+        (
+            value("Positive electrode thickness [m]", 1.9e-3),
+            "the stoichiometry of the positive electrode goes only from",
+        ),
+    ],
+)
+def test_values_in_another_unit_are_told(override: Override, told: str) -> None:
+    """A radius of 5.86 m passed silently."""
+    found = check_set_values(changed(override))
+    assert found.refused == ()
+    assert any(told in line for line in found.doubts), found.doubts
+
+
+def test_reversed_limits_of_stoichiometry_are_refused() -> None:
+    window = {"Minimum stoichiometry": 0.91, "Maximum stoichiometry": 0.026}
+    (line,) = check_set_values(from_bpx("Negative electrode", **window)).refused
+    assert line.startswith("'Negative electrode minimum stoichiometry' is 0.91 and ")
+    assert line.endswith("is 0.026; the minimum must be smaller")
+
+
 def test_both_phases_of_a_composite_electrode_count() -> None:
     name = "Secondary: Negative electrode active material volume fraction"
     found = check_set_values(changed(value(name, 0.2), base="Chen2020_composite"))

@@ -9,8 +9,10 @@ from kilocell.data.settings import CellSettings, ModelSettings, ParameterSetSett
 from kilocell.data.state_certainty import is_state_uncertain
 from kilocell.jobs.models.initial_state import StartingState, find_starting_state
 from kilocell.jobs.models.simulation_case import resolve_simulation
+from kilocell.jobs.record.charge import interval_charge_ah
 from kilocell.jobs.record.known_states import OpenCircuitSample, end_of_rest_volt, find_known_state
 from kilocell.jobs.record.record import Record, make_record
+from kilocell.jobs.simulation.conditions import KnownStart, find_stretch_conditions
 from numpy.typing import NDArray
 from records import partition
 from states_study import Protocol, simulate_cycle
@@ -139,6 +141,43 @@ def test_a_full_and_an_empty_cell_start_at_their_voltage_at_any_temperature(volt
     found = state(voltage, celsius, "Mohtat2020")
     assert found.voltage_volt == pytest.approx(voltage, abs=1e-4)
     assert found.source == f"rest voltage {voltage:.4f} V at 0 s"
+
+
+def warm_after_cold(cold: float, warm: float) -> Record:
+    """An hour at rest at one temperature, half an hour of 0.2C, and the same of charge at another."""
+    time = np.arange(0.0, 7200.0, 60.0)
+    current = np.where(time < 3600.0, 0.0, np.where(time < 5400.0, -1.0, 0.8))
+    frame = partition(time, current, np.full(len(time), 4.0))
+    frame["surface_temperature_celsius"] = np.where(time < 5400.0, cold, warm)
+    return make_record(frame)
+
+
+@pytest.mark.parametrize(("cold", "warm"), [(8.0, 43.0), (45.0, 10.0), (25.0, 25.2)])
+def test_a_rest_voltage_belongs_to_the_temperature_of_the_rest(cold: float, warm: float) -> None:
+    """It was taken as one at the temperature of the selected cycle: 15 mV off from 8 to 43 degC."""
+    record = warm_after_cold(cold, warm)
+    settings = SimulateSettings(
+        CellSettings("CELL"), ModelSettings("SPM", "SPM"), ParameterSetSettings("Mohtat2020", "Mohtat2020")
+    )
+    case = resolve_simulation(settings, None)
+    first = int(np.searchsorted(record.time_second, 5400.0))
+    start = KnownStart(known(record), first)
+    conditions = find_stretch_conditions(record, record.from_index(first), first, start, case)
+    assert conditions.temperature.celsius == pytest.approx(warm)
+    counted_ah = interval_charge_ah(record.time_second, record.current_ampere, record.flags)[:first].sum()
+    at_rest = state(4.0, cold if abs(cold - warm) > 0.5 else warm, "Mohtat2020")
+    capacity = 5.0  # of the set between its cut-offs, to 0.2 %
+    assert conditions.state.soc == pytest.approx(at_rest.soc + counted_ah / capacity, abs=1e-3)
+    assert (f"at {cold:.1f} °C" in conditions.state.source) == (abs(cold - warm) > 0.5)
+
+
+def test_a_given_temperature_holds_at_the_rest_too() -> None:
+    record = warm_after_cold(8.0, 43.0)
+    cell = CellSettings("CELL", temperature_celsius=25.0)
+    settings = SimulateSettings(cell, ModelSettings("SPM", "SPM"), ParameterSetSettings("Mohtat2020", "Mohtat2020"))
+    case = resolve_simulation(settings, None)
+    conditions = find_stretch_conditions(record, record, 0, KnownStart(known(record), 0), case)
+    assert conditions.state.soc == pytest.approx(state(4.0, 25.0, "Mohtat2020").soc)
 
 
 def test_a_flat_open_circuit_voltage_says_little_about_the_charge() -> None:

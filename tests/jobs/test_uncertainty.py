@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from kilocell.data.fit_settings import FitObjective, Loss
-from kilocell.jobs.fitting.noise_model import Series
 from kilocell.jobs.fitting.loss import RowLoss
+from kilocell.jobs.fitting.noise_model import Series
 from kilocell.jobs.fitting.uncertainty import Optimum, Priors, Uncertainty, estimate_uncertainty
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
@@ -34,7 +34,8 @@ def optimum(error: Floats, weights: Floats | None = None) -> Optimum:
 
 def covers(end: Optimum, error: Floats, errors: Uncertainty) -> NDArray[np.bool_]:
     found = np.linalg.lstsq(SLOPES, error - end.error_mv)[0]
-    return np.abs(found) <= errors.quantile * errors.standard_error
+    covered: NDArray[np.bool_] = np.abs(found) <= errors.quantile * errors.standard_error
+    return covered
 
 
 def test_white_noise_gives_the_errors_of_least_squares() -> None:

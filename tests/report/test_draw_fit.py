@@ -273,7 +273,7 @@ def test_names_numbers_and_intervals_in_words() -> None:
     assert math.isnan(place_between_bounds(parameter(), None))
 
 
-ENDLESS = {
+ENDLESS: dict[str, Any] = {
     "lower_95": 1e-70,
     "upper_95": 1e56,
     "verdict": "not identifiable from this record; the 95 % interval spans a factor of 10 to both sides",
@@ -295,7 +295,9 @@ def test_the_half_width_ends_at_the_farther_bound() -> None:
     assert is_cut
     assert not half_width_within_bounds(parameter())[1]
     linear = parameter(value=0.7, lower=0.5, upper=0.8, scale="linear", lower_95=-9.0, upper_95=10.4)
-    assert half_width_within_bounds(linear) == (pytest.approx(2.0 / 7.0), True)
+    share, is_cut = half_width_within_bounds(linear)
+    assert share == pytest.approx(2.0 / 7.0)
+    assert is_cut
 
 
 def test_every_figure_with_an_endless_interval_stays_within_the_bounds() -> None:

@@ -105,10 +105,11 @@ def test_a_measured_temperature_is_taken_over_time_where_it_is_named(tmp_path: P
     campaign = load(
         tmp_path,
         '[cells.defaults]\ntemperature_celsius = 25\n[cells.A]\ntemperature_celsius = "surface"\n'
-        '[cells.B]\ntemperature_celsius = "ambient"\n[cells.C]\ntemperature_celsius = "measured"\n',
+        '[cells.B]\ntemperature_celsius = "ambient"\n[cells.C]\ntemperature_celsius = "measured"\n'
+        '[cells.E]\ntemperature_celsius = "rest"\n',
     )
-    said = [(campaign.cell(name).temperature_celsius, campaign.cell(name).temperature) for name in "ABCD"]
-    assert said == [(None, "surface"), (None, "ambient"), (None, "mean"), (25.0, "mean")]
+    said = [(campaign.cell(name).temperature_celsius, campaign.cell(name).temperature) for name in "ABCDE"]
+    assert said == [(None, "surface"), (None, "ambient"), (None, "mean"), (25.0, "mean"), (None, "rest")]
     assert campaign.clean_settings("A").temperature_setpoint_celsius is None
 
 
