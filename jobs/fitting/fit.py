@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -202,41 +203,55 @@ def combine_starts(
     done = [s for s in starts if s.is_done]
     scale = search.cost_scale(residuals).common_mv2
     agreeing = Agreement(search, best, unit, residuals, scale).find_agreeing(starts)
-    stopped = sum(bool(s.stopped) for s in starts)
-    validation_before, validation_after = _validation(samples, in_units, defaults, values, measured_celsius)
+    outside = _validation(samples, in_units, defaults, values, measured_celsius)
     overrides = fitted_overrides(in_units, values)
     start = _describe_start(objective, values)
     agreement = describe_starts(best, len(agreeing), len(done), len(starts) - len(done))
-    validation = describe_validation(best.rmse_mv, validation_after, validation_before)
-    verdict = describe_fit(fitted, agreement, model, (validation, describe_state(start, best.rmse_mv)))
+    doubts = (describe_validation(best.rmse_mv, outside[1], outside[0]), describe_state(start, best.rmse_mv))
     return FitResult(
         settings=settings,
-        best_start=best.start,
-        starts_done=len(done),
-        starts_agreeing=len(agreeing),
         rmse_default_mv=_rmse_or_none(objective, defaults),
         rmse_mv=best.rmse_mv,
         parameters=fitted,
         parameter_set=replace(in_units.parameter_set, name=settings.fitted_name, overrides=overrides),
-        agreeing_within=_largest_disagreement(agreeing) if agreeing else None,
         samples=len(residuals.error_mv),
         noise_mv=noise_mv,
-        residual_systematic=model.systematic,
-        model_error_mv=errors.model_error_mv,
-        residual_correlation_second=errors.correlation_second,
-        residual_correlation_samples=errors.correlation_samples,
-        condition_number=errors.condition_number,
         correlations=_correlations(in_units, errors),
-        validation_rmse_mv=validation_after,
-        validation_default_rmse_mv=validation_before,
-        verdict=verdict,
-        starts_stopped=stopped,
-        starts_unconverged=len(starts) - len(done) - stopped,
-        agreeing_starts=tuple(sorted(s.start for s in agreeing)),
-        data_cost=best.data_cost,
+        validation_rmse_mv=outside[1],
+        validation_default_rmse_mv=outside[0],
+        verdict=describe_fit(fitted, agreement, model, doubts),
         beginning=make_beginning(objective.inputs.find_conditions(objective.inputs.resolve(values))),
         **start,
+        **_describe_errors(errors),
+        **_count_starts(starts, best, agreeing),
     )
+
+
+def _count_starts(starts: Sequence[StartResult], best: StartResult, agreeing: list[StartResult]) -> dict[str, Any]:
+    """The fields of a result on its starts."""
+    done = sum(s.is_done for s in starts)
+    stopped = sum(bool(s.stopped) for s in starts)
+    return {
+        "best_start": best.start,
+        "starts_done": done,
+        "starts_agreeing": len(agreeing),
+        "agreeing_within": _largest_disagreement(agreeing) if agreeing else None,
+        "starts_stopped": stopped,
+        "starts_unconverged": len(starts) - done - stopped,
+        "agreeing_starts": tuple(sorted(s.start for s in agreeing)),
+        "data_cost": best.data_cost,
+    }
+
+
+def _describe_errors(errors: Uncertainty) -> dict[str, Any]:
+    """The fields of a result on its residuals and on what the record determines."""
+    return {
+        "residual_systematic": errors.residual_systematic,
+        "model_error_mv": errors.model_error_mv,
+        "residual_correlation_second": errors.correlation_second,
+        "residual_correlation_samples": errors.correlation_samples,
+        "condition_number": errors.condition_number,
+    }
 
 
 def _describe_start(objective: Objective, values: Floats) -> dict[str, Any]:
