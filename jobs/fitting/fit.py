@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -212,47 +213,60 @@ def combine_starts(
     done = [s for s in starts if s.is_done]
     scale = search.cost_scale(residuals).common_mv2
     agreeing = Agreement(search, best, unit, residuals, scale).find_agreeing(starts)
-    stopped = sum(bool(s.stopped) for s in starts)
     held_out = make_held_out(samples, in_units, measured_celsius)
     compared = compare_parts(objective, held_out, defaults, values)
+    overrides = fitted_overrides(in_units, values)
     start = _describe_start(objective, values)
     agreement = describe_starts(best, len(agreeing), len(done), len(starts) - len(done))
+    held_out_mv = (compared.get("validation_rmse_mv"), compared.get("validation_default_rmse_mv"))
     doubts = (
-        describe_validation(
-            best.rmse_mv, compared.get("validation_rmse_mv"), compared.get("validation_default_rmse_mv")
-        ),
+        describe_validation(best.rmse_mv, *held_out_mv),
         describe_state(start, best.rmse_mv),
         describe_given_start(held_out),
     )
     result = FitResult(
         settings=settings,
-        best_start=best.start,
-        starts_done=len(done),
-        starts_agreeing=len(agreeing),
         rmse_mv=best.rmse_mv,
         parameters=fitted,
-        parameter_set=replace(
-            in_units.parameter_set, name=settings.fitted_name, overrides=fitted_overrides(in_units, values)
-        ),
-        agreeing_within=_largest_disagreement(agreeing) if agreeing else None,
+        parameter_set=replace(in_units.parameter_set, name=settings.fitted_name, overrides=overrides),
         samples=len(residuals.error_mv),
         noise_mv=noise_mv,
-        residual_systematic=model.systematic,
-        model_error_mv=errors.model_error_mv,
-        residual_correlation_second=errors.correlation_second,
-        residual_correlation_samples=errors.correlation_samples,
-        condition_number=errors.condition_number,
         correlations=_correlations(in_units, errors),
         verdict=describe_fit(fitted, agreement, model, doubts),
-        starts_stopped=stopped,
-        starts_unconverged=len(starts) - len(done) - stopped,
-        agreeing_starts=tuple(sorted(s.start for s in agreeing)),
-        data_cost=best.data_cost,
         beginning=make_beginning(objective.inputs.find_conditions(objective.inputs.resolve(values))),
         **compared,
         **start,
+        **_describe_errors(errors),
+        **_count_starts(starts, best, agreeing),
     )
     return with_fit_error(result, objective, values, cleaned)
+
+
+def _count_starts(starts: Sequence[StartResult], best: StartResult, agreeing: list[StartResult]) -> dict[str, Any]:
+    """The fields of a result on its starts."""
+    done = sum(s.is_done for s in starts)
+    stopped = sum(bool(s.stopped) for s in starts)
+    return {
+        "best_start": best.start,
+        "starts_done": done,
+        "starts_agreeing": len(agreeing),
+        "agreeing_within": _largest_disagreement(agreeing) if agreeing else None,
+        "starts_stopped": stopped,
+        "starts_unconverged": len(starts) - done - stopped,
+        "agreeing_starts": tuple(sorted(s.start for s in agreeing)),
+        "data_cost": best.data_cost,
+    }
+
+
+def _describe_errors(errors: Uncertainty) -> dict[str, Any]:
+    """The fields of a result on its residuals and on what the record determines."""
+    return {
+        "residual_systematic": errors.residual_systematic,
+        "model_error_mv": errors.model_error_mv,
+        "residual_correlation_second": errors.correlation_second,
+        "residual_correlation_samples": errors.correlation_samples,
+        "condition_number": errors.condition_number,
+    }
 
 
 def _describe_start(objective: Objective, values: Floats) -> dict[str, Any]:

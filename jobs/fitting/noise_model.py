@@ -50,7 +50,8 @@ of the intervals of a linear problem held the truth with 1."""
 WHITE_BELIEF: Final = 0.2
 """Belief that the noise is white, before the residuals are seen: a record of a few hours cannot exclude a slow drift of
 a tenth of the noise, and without this belief intervals under white noise would be up to half as wide again. With 0.5
-and a drift of a fifth of the noise, 88 to 90 % of the intervals of a linear problem held the truth; with 0.2, 90 to 92 %."""
+and a drift of a fifth of the noise, 88 to 90 % of the intervals of a linear problem held the truth; with 0.2, 90 to
+92 %."""
 
 LEAST_STEP: Final = 1e-9
 """Least time step as a share of the correlation time: two samples at one time would be the same value."""

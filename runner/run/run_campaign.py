@@ -176,18 +176,14 @@ def run_campaign(
         gone = find_gone_files(store.catalog, cells)
         jobs = select_fits(select_cells(select_stage(plan.jobs, command), cells, plan.sources, gone), fits)
         refused = _select_refused(plan.refused, command, cells, fits)
-        if command == "fit":
-            _require_fit(campaign.path, jobs, refused)
+        _require_fit(campaign.path, command, jobs, refused)
         set_doubts = _check_sets(campaign, plan.cells, jobs)
         store_added_fits(store, campaign.asked)
         campaign_id = _record_campaign(catalog, campaign, plan)
         record_found(catalog, store, plan.jobs)
         catalog.forget_failed_splits({(job.cell_id, job.label) for job in plan.jobs if job.kind == "split"})
         catalog.mark_pending([(job.kind, job.cell_id, job.label, job.digest) for job in plan.jobs if job.reason])
-        if out is not None:
-            _print_first(out, find_unread_cells(campaign, plan.sources).values(), set_doubts)
-        for one in refused:
-            print(f"refused    {printable_text(one.text)}", file=out or sys.stderr)
+        _print_first(out, campaign, plan, set_doubts, refused)
         run_id = _begin_run(catalog, campaign_id, command_line)
         stale = [job for job in jobs if job.reason]
         waiting = choose_compiled(stale, campaign.file.simulate.compiled, model_cache.is_known)
@@ -247,7 +243,10 @@ def _select_refused(
     )
 
 
-def _require_fit(campaign_path: Path, jobs: Sequence[Job], refused: Sequence[RefusedFit]) -> None:
+def _require_fit(campaign_path: Path, command: str, jobs: Sequence[Job], refused: Sequence[RefusedFit]) -> None:
+    """Refuse the command ``fit`` if there is nothing to fit."""
+    if command != "fit":
+        return
     kinds = {job.kind for job in jobs}
     if "fit" not in kinds and refused:
         raise campaign_error(campaign_path, [one.text for one in refused])
@@ -262,11 +261,21 @@ def _check_sets(campaign: Campaign, cells: Sequence[CellPlan], jobs: Sequence[Jo
     return ()
 
 
-def _print_first(out: TextIO, unread: Iterable[str], set_doubts: Iterable[str]) -> None:
-    for line in unread:
-        print(f"unread     {line}", file=out)
-    for line in set_doubts:
-        print(f"check      {printable_text(line)}", file=out)
+def _print_first(
+    out: TextIO | None,
+    campaign: Campaign,
+    plan: CampaignPlan,
+    set_doubts: Iterable[str],
+    refused: Iterable[RefusedFit],
+) -> None:
+    """Print what is not in order before anything runs; refused fits also if ``out`` is ``None``."""
+    if out is not None:
+        for line in find_unread_cells(campaign, plan.sources).values():
+            print(f"unread     {line}", file=out)
+        for line in set_doubts:
+            print(f"check      {printable_text(line)}", file=out)
+    for one in refused:
+        print(f"refused    {printable_text(one.text)}", file=out or sys.stderr)
 
 
 def _record_campaign(catalog: Catalog, campaign: Campaign, plan: CampaignPlan) -> int:

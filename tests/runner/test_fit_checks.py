@@ -154,7 +154,7 @@ def test_a_fit_of_the_command_line_that_cannot_run_stops_the_command(tmp_path: P
     assert refused[0].text.startswith('fit "ohmic".presets: no_effect: the voltage of SPM does not depend on')
     selected = _select_refused(refused, "fit", (), request.names)
     with pytest.raises(UsageError, match="no_effect"):
-        _require_fit(campaign.path, (), selected)
+        _require_fit(campaign.path, "fit", (), selected)
     assert _select_refused(refused, "simulate", (), ()) == ()
     assert _select_refused(refused, "run", ("C",), ()) == ()
 
