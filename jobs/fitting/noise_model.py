@@ -44,11 +44,11 @@ to none that is white (6e-6: less than a thousandth of the change over a step of
 
 LONGEST: Final = 1.0
 """Longest correlation time, as a multiple of the longest stretch. Errors of 3000 s in a record of 5.6 h: 99 % of the
-intervals held the truth with 1, all with 3. In a record of 2 h, 92 % of those of a linear problem with 1, 94 % with 3."""
+intervals held the truth with 1, all with 3. In a record of 2 h it was 92 % with 1 and 94 % with 3 (linear problem)."""
 
 WHITE_BELIEF: Final = 0.2
-"""Belief that the noise is white, before the residuals are seen: a record of a few hours cannot exclude a slow drift of a
-tenth of the noise, and without this belief intervals under white noise would be up to half as wide again. With 0.5 and a
+"""Belief that the noise is white, before the residuals are seen: a record of a few hours cannot exclude a slow drift of
+a tenth of the noise. Without this belief, intervals under white noise would be up to half as wide again. With 0.5 and a
 drift of a fifth of the noise, 88 to 90 % of the intervals of a linear problem held the truth; with 0.2, 90 to 92 %."""
 
 LEAST_STEP: Final = 1e-9

@@ -32,9 +32,9 @@ LEAST_CURVATURE: Final = 0.05
 leave none in some direction. Chosen, not measured."""
 
 NUMERICAL_MV: Final = 0.1
-"""Error of the simulation itself in mV (RMS; measured: 0.05, and 1 mV at the edges of pulses). Without it, 87 % of the
-intervals hold the truth where the voltage has 0.3 mV of noise and steps of 1 mV. Correlated residuals up to this size do
-not tell of a wrong model."""
+"""Error of the simulation itself in mV (RMS; measured: 0.05, and at most 1 mV, with an SPM). Without it, 87 % of the
+intervals hold the truth where the voltage has 0.3 mV of noise and steps of 1 mV. Correlated residuals up to this size
+do not tell of a wrong model."""
 
 NUMERICAL_SECOND: Final = 300.0
 """Time over which this error is correlated. Chosen: about the length of a pulse."""
@@ -57,8 +57,8 @@ class Uncertainty:
     """Errors of fitted parameters on their scaled bounds (0 to 1).
 
     Args:
-        standard_error: shape (parameters,); infinite = not determined by the record, NaN = at a bound. It is larger where
-            few independent samples say how large the errors of the voltage are.
+        standard_error: shape (parameters,); infinite = not determined by the record, NaN = at a bound. It is larger
+            where few independent samples say how large the errors of the voltage are.
         correlation: shape (parameters, parameters); NaN = not defined.
         condition_number: of the Jacobian, with columns scaled to length 1.
         correlation_samples: number of samples that count as one, >= 1.

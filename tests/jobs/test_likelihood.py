@@ -15,13 +15,13 @@ from kilocell.data.fit_settings import FitObjective, FitParameter, FitSettings, 
 from kilocell.data.results.fitting import FitResult, ProfileResult
 from kilocell.data.settings import Override, ParameterSetSettings, SimulateSettings
 from kilocell.jobs.fitting.fit import combine_starts, run_start
+from kilocell.jobs.fitting.loss import RowLoss
 from kilocell.jobs.fitting.profile_likelihood import (
     MOST_STEPS,
     ProfileStep,
     compute_profile,
     step_to_level,
 )
-from kilocell.jobs.fitting.loss import RowLoss
 from kilocell.jobs.simulation.simulate import simulate
 from records import pulses
 from scipy.optimize import least_squares

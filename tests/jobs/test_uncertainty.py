@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from kilocell.data.fit_settings import FitObjective, Loss
-from kilocell.jobs.fitting.noise_model import Series
 from kilocell.jobs.fitting.loss import RowLoss
+from kilocell.jobs.fitting.noise_model import Series
 from kilocell.jobs.fitting.uncertainty import Optimum, Priors, Uncertainty, estimate_uncertainty
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
