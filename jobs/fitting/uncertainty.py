@@ -32,7 +32,7 @@ LEAST_CURVATURE: Final = 0.05
 leave none in some direction. Chosen, not measured."""
 
 NUMERICAL_MV: Final = 0.1
-"""Error of the simulation itself in mV (RMS; measured: 0.05, and 1 mV at the edges of pulses). Without it, 87 % of the
+"""Error of the simulation itself in mV (RMS; measured: 0.05, and at most 1 mV, with an SPM). Without it, 87 % of the
 intervals hold the truth where the voltage has 0.3 mV of noise and steps of 1 mV. Correlated residuals up to this size
 do not tell of a wrong model."""
 
