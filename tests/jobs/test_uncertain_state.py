@@ -26,8 +26,8 @@ AUTO = replace(
 
 @pytest.fixture(scope="module")
 def loaded() -> pd.DataFrame:
-    """A record that begins under load, 100 s after its discharge has begun: no rest says what the state is."""
-    frame = pulses().iloc[70:400].reset_index(drop=True)
+    """A part of a discharge, from 100 s after its start on: no rest says what the state is."""
+    frame = pulses().iloc[70:108].reset_index(drop=True)
     noise = 1e-3 * np.random.default_rng(2).standard_normal(len(frame))
     time = frame[c.TEST_TIME] - frame[c.TEST_TIME].iloc[0]
     return frame.assign(**{c.TEST_TIME: time, c.VOLTAGE: frame[c.VOLTAGE] + noise})
