@@ -96,7 +96,7 @@ def _trust_region(search: Search, first: Floats) -> Ended:
         first,
         jac=jacobian,  # pyright: ignore[reportArgumentType]
         bounds=(0.0, 1.0),
-        loss="linear" if is_linear else search.loss.terms,
+        loss="linear" if is_linear else search.loss.terms,  # pyright: ignore[reportArgumentType]
         f_scale=search.settings.objective.loss_mv,
         x_scale=1.0,
         ftol=COST_TOLERANCE,
@@ -151,7 +151,7 @@ def _differential_evolution(search: Search, first: Floats) -> Ended:
     solution = differential_evolution(
         search.cost_only,
         [(0.0, 1.0)] * dimensions,
-        init=spread,
+        init=spread,  # pyright: ignore[reportArgumentType]
         x0=first,
         maxiter=max(most // points - 1, 0),
         rng=rng,

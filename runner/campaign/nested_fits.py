@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ...data.fit_settings import FitSettings
+from ...data.fit_settings import INITIAL_SOC, FitSettings
 
 
 def name_smaller_fits(fits: Sequence[FitSettings]) -> tuple[FitSettings, ...]:
@@ -30,13 +30,19 @@ def contains_fit(larger: FitSettings, smaller: FitSettings) -> bool:
 
     Their bounds, priors and searches may differ.
     """
-    inside = _names(smaller)
-    if not inside < _names(larger) or not set(larger.links) <= set(smaller.links):
+    if not _names(smaller) < _names(larger) or not set(larger.links) <= set(smaller.links):
+        return False
+    if not _may_have_state(larger) and _may_have_state(smaller):
         return False
     return all(
         getattr(larger, key) == getattr(smaller, key)
         for key in ("cell", "model", "parameter_set", "cycles", "select", "objective")
     )
+
+
+def _may_have_state(fit: FitSettings) -> bool:
+    """Tell whether a fit searches the state of charge at the start, or adds it where it is uncertain."""
+    return fit.fit_initial_soc != "never" or INITIAL_SOC in _names(fit)
 
 
 def _names(fit: FitSettings) -> set[str]:

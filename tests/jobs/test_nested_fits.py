@@ -81,6 +81,8 @@ def test_the_largest_fits_inside_are_named() -> None:
     [
         (settings("A", "B"), settings("A"), True),
         (settings("A", INITIAL_SOC), settings("A", seed=4, max_evaluations=9, starts=7), True),
+        (settings("A", INITIAL_SOC), settings("A", fit_initial_soc="auto"), True),
+        (settings("A", "B"), settings("A", fit_initial_soc="auto"), False),
         (settings("A"), settings("A"), False),
         (settings("A", "B"), settings("A", cycles=(2,)), False),
         (settings("A", "B"), settings("A", model=ModelSettings("DFN", "DFN")), False),
