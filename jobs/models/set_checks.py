@@ -73,8 +73,8 @@ USUAL: Final = (
     (re.compile(r"^Electrolyte diffusivity \["), 1e-13, 1e-7),
     (re.compile(r"^Electrolyte conductivity \["), 1e-4, 1e2),
 )
-"""Smallest and largest value of some parameters, in their units. Chosen: PyBaMM's sets are at least twice as far inside,
-and a value outside is most often in another unit (um, mol/L, degC)."""
+"""Smallest and largest value of some parameters, in their units. Chosen: PyBaMM's sets are at least twice as far
+inside, and a value outside is most often in another unit (um, mol/L, degC)."""
 
 LEAST_MOVE: Final = 0.1
 """Smallest change of an electrode's stoichiometry between the cut-offs. Chosen; PyBaMM's sets have 0.42 and more."""

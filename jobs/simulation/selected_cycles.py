@@ -298,7 +298,9 @@ def _find_nearest_start(
     found = settle_start(replace(start, known=nearest), record, case, limit)
     if found.known is None:
         raise error
-    words = f"{found.known.source}, since the charge counted from another rest ({start.known.source}) leads out of range"
+    words = (
+        f"{found.known.source}, since the charge counted from another rest ({start.known.source}) leads out of range"
+    )
     return replace(found, known=replace(found.known, source=words))
 
 

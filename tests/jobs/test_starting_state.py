@@ -174,9 +174,7 @@ def test_a_rest_voltage_belongs_to_the_temperature_of_the_rest(cold: float, warm
 def test_a_given_temperature_holds_at_the_rest_too() -> None:
     record = warm_after_cold(8.0, 43.0)
     cell = CellSettings("CELL", temperature_celsius=25.0)
-    settings = SimulateSettings(
-        cell, ModelSettings("SPM", "SPM"), ParameterSetSettings("Mohtat2020", "Mohtat2020")
-    )
+    settings = SimulateSettings(cell, ModelSettings("SPM", "SPM"), ParameterSetSettings("Mohtat2020", "Mohtat2020"))
     case = resolve_simulation(settings, None)
     conditions = find_stretch_conditions(record, record, 0, KnownStart(known(record), 0), case)
     assert conditions.state.soc == pytest.approx(state(4.0, 25.0, "Mohtat2020").soc)
