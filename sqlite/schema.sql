@@ -286,13 +286,13 @@ CREATE TABLE simulations (
     state_uncertainty_mv   REAL,           -- of the starting state's open-circuit voltage; NULL: the state is given
     state_uncertainty_soc  REAL,           -- the same as a state of charge
     selection              TEXT,           -- the simulated part of the record, such as cycle 2, discharge; NULL: all
-    fitted_rmse_mv         REAL,           -- with a fitted set: RMSE over the samples that were fitted
-    fit_difference         TEXT,           -- by how much that differs from the RMSE of the fit, and why; '' = it does not
     charge_uncertainty_mv  REAL,           -- effect of charge_uncertainty_ah on the voltage, RMS; NULL: unknown
     error_budget_mv        REAL,           -- what rmse_mv may be off by: root of the sum of the squared known parts
     error_budget_main      TEXT,           -- the largest part: numerical, compression, charge, state
     error_budget_unknown   TEXT,           -- parts that are not known, as numerical, charge; '': none
     error_budget_too_large INTEGER CHECK (error_budget_too_large IN (0, 1)),  -- above 1 mV or a tenth of rmse_mv
+    fitted_rmse_mv         REAL,           -- with a fitted set: RMSE over the samples that were fitted
+    fit_difference         TEXT,           -- by how much that differs from the RMSE of the fit, and why; '' = it does not
     PRIMARY KEY (cell_id, label)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX simulations_by_model ON simulations (model, rmse_mv);
@@ -416,9 +416,6 @@ CREATE TABLE fits (
     samples                   INTEGER,        -- samples in the fit
     noise_mv                  REAL,           -- noise of the measured voltage
     residual_correlation_samples REAL,        -- number of samples over which residuals are correlated; 1 = white noise
-    residual_systematic       INTEGER,        -- whether the residual is certainly more than noise, 0 or 1
-    model_error_mv            REAL,           -- standard deviation of its part that is correlated in time
-    residual_correlation_second REAL,         -- time over which that part is correlated
     condition_number          REAL,           -- of the scaled Jacobian
     validation_rmse_mv        REAL,           -- after the fit, on held-out cycles
     validation_default_rmse_mv REAL,          -- before the fit, on held-out cycles
@@ -434,9 +431,6 @@ CREATE TABLE fits (
     state_uncertainty_soc     REAL,           -- the same as a state of charge
     selection                 TEXT,           -- the fitted part of the record if it is not whole cycles; then cycles is []
     validation_selection      TEXT,           -- the held-out part, likewise
-    starts_unconverged        INTEGER,        -- starts that ended at their limit or abnormally; not in starts_done
-    agreeing_starts           TEXT,           -- numbers of the starts that agree, [0, 1]; NULL: not known
-    data_cost                 REAL,           -- cost of the best start without priors, mV2
     numerical_error_rmse_mv   REAL,           -- as in simulations, at the fitted samples
     compression_rmse_mv       REAL,
     charge_uncertainty_mv     REAL,
@@ -447,6 +441,12 @@ CREATE TABLE fits (
     temperature_rmse_default_kelvin REAL,     -- of the surface temperature before the fit; NULL: not compared
     temperature_rmse_kelvin   REAL,           -- after the fit
     validation_temperature_rmse_kelvin REAL,  -- after the fit, on the held-out part
+    starts_unconverged        INTEGER,        -- starts that ended at their limit or abnormally; not in starts_done
+    agreeing_starts           TEXT,           -- numbers of the starts that agree, [0, 1]; NULL: not known
+    data_cost                 REAL,           -- cost of the best start without priors, mV2
+    residual_systematic       INTEGER,        -- whether the residual is certainly more than noise, 0 or 1
+    model_error_mv            REAL,           -- standard deviation of its part that is correlated in time
+    residual_correlation_second REAL,         -- time over which that part is correlated
     PRIMARY KEY (cell_id, label)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX fits_by_name ON fits (fit);

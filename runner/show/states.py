@@ -15,7 +15,7 @@ Row = Mapping[str, Any]
 
 
 def has_uncertain_state(row: Row) -> bool:
-    """Tell whether a starting state is known too badly to leave it unsaid, or is outside the set's range."""
+    """Tell whether the starting state is known badly enough to show it beside the error, or outside the set's range."""
     if is_beyond_range(row["initial_state_source"]):
         return True
     return is_state_uncertain(row["state_uncertainty_mv"], row["state_uncertainty_soc"], row["rmse_mv"])

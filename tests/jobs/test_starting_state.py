@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 from kilocell.data.errors import JobError
 from kilocell.data.settings import CellSettings, ModelSettings, ParameterSetSettings, SimulateSettings
-from kilocell.data.state_certainty import is_state_uncertain
+from kilocell.data.state_certainty import is_beyond_range, is_state_uncertain
 from kilocell.jobs.models.initial_state import StartingState, find_starting_state
 from kilocell.jobs.models.simulation_case import resolve_simulation
 from kilocell.jobs.record.charge import interval_charge_ah
 from kilocell.jobs.record.known_states import OpenCircuitSample, end_of_rest_volt, find_known_state
 from kilocell.jobs.record.record import Record, make_record
 from kilocell.jobs.simulation.conditions import KnownStart, find_stretch_conditions
+from kilocell.runner.show.states import has_uncertain_state
 from numpy.typing import NDArray
 from records import partition
 from states_study import Protocol, simulate_cycle
@@ -122,6 +123,11 @@ def test_a_rest_beyond_the_limits_is_reported_and_not_moved() -> None:
     assert above.voltage_volt == pytest.approx(4.23, abs=1e-6)
     assert above.soc > 1.0
     assert above.source.endswith("30 mV beyond the set's upper limit of 4.2 V")
+    assert is_beyond_range(above.source)
+    row = {"initial_state_source": above.source, "state_uncertainty_mv": 0.2, "state_uncertainty_soc": 1e-4}
+    # It was said beside an error of 0.1 mV only, since its voltage is known well.
+    assert has_uncertain_state({**row, "rmse_mv": 40.0})
+    assert not has_uncertain_state({**row, "rmse_mv": 40.0, "initial_state_source": "rest voltage 4.1 V at 60 s"})
     below = state(2.46, 25.0)
     assert below.voltage_volt == pytest.approx(2.46, abs=1e-4)
     assert below.source.endswith("40 mV beyond the set's lower limit of 2.5 V")
