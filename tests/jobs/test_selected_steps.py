@@ -75,7 +75,9 @@ def test_a_given_state_is_that_of_the_first_stretch(select: str, first_soc: floa
         assert one.state_uncertainty_soc is not None
     own = simulate(samples, asked(select), None).result
     np.testing.assert_allclose(
-        [one.initial_soc for one in result.stretches], [one.initial_soc for one in own.stretches], atol=5e-4
+        [one.initial_soc or 0.0 for one in result.stretches],
+        [one.initial_soc or 0.0 for one in own.stretches],
+        atol=5e-4,
     )
     assert result.rmse_mv < 0.5
 
