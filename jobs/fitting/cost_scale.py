@@ -9,8 +9,8 @@ from typing import Final
 import numpy as np
 
 from ...data.arrays import Floats
+from .channels import Channel, estimate_noises, split_channels
 from .loss import RowLoss
-from .noise_model import Channel, estimate_noises, split_channels
 
 BLIND: Final = 1e-6
 """Share of the largest singular value below which the record does not determine a combination of parameters."""

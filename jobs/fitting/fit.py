@@ -34,7 +34,7 @@ from .refused import require_used
 from .residuals import Residuals
 from .search import Journal, Search
 from .starts import LEAST_UNIT, MOST_UNIT, first_point, from_scaled, start_from_fit, start_from_smaller, to_scaled
-from .step_errors import compare_parts, describe_given_start, make_held_out
+from .step_errors import compare_parts, make_held_out
 from .uncertain_state import with_added_state
 from .uncertainty import (
     NO_EFFECT_MV,
@@ -207,23 +207,17 @@ def combine_starts(
     errors = estimate_errors(objective, search, unit, residuals)
     noise_mv = objective.noise_mv()
     model = judge_model_error(best.rmse_mv, noise_mv, errors)
-    fitted = tuple(
-        _fitted_parameter(in_units, place, best.values, defaults, errors, model) for place in range(len(values))
-    )
-    done = [s for s in starts if s.is_done]
+    places = range(len(values))
+    fitted = tuple(_fitted_parameter(in_units, place, best.values, defaults, errors, model) for place in places)
+    done = sum(s.is_done for s in starts)
     scale = search.cost_scale(residuals).common_mv2
     agreeing = Agreement(search, best, unit, residuals, scale).find_agreeing(starts)
-    held_out = make_held_out(samples, in_units, measured_celsius)
-    compared = compare_parts(objective, held_out, defaults, values)
+    compared = compare_parts(objective, make_held_out(samples, in_units, measured_celsius), defaults, values)
     overrides = fitted_overrides(in_units, values)
     start = _describe_start(objective, values)
-    agreement = describe_starts(best, len(agreeing), len(done), len(starts) - len(done))
+    agreement = describe_starts(best, len(agreeing), done, len(starts) - done)
     held_out_mv = (compared.get("validation_rmse_mv"), compared.get("validation_default_rmse_mv"))
-    doubts = (
-        describe_validation(best.rmse_mv, *held_out_mv),
-        describe_state(start, best.rmse_mv),
-        describe_given_start(held_out),
-    )
+    doubts = (describe_validation(best.rmse_mv, *held_out_mv), describe_state(start, best.rmse_mv))
     result = FitResult(
         settings=settings,
         rmse_mv=best.rmse_mv,

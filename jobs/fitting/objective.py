@@ -29,9 +29,10 @@ from ..simulation.attempts import (
 from ..simulation.replay import Replayed, check_range
 from ..simulation.settled_state import settle_start
 from ..simulation.stretches import compared_samples, join_records
+from .channels import Channel
 from .choose_attempt import choose_attempt
 from .inputs import FitInputs, make_fit_inputs, resolve_base
-from .noise_model import Channel, Series
+from .noise_model import Series
 from .range_penalty import (
     LARGE_ERROR_MV,
     NO_PENALTY,

@@ -16,7 +16,6 @@ from ...data.results.fitting import FitErrors, FitPart
 from ...data.results.simulation import StepComparison
 from ..record.step_windows import find_windows
 from ..simulation.compare import compare, compare_steps, sum_errors
-from ..simulation.conditions import GIVEN
 from .objective import Objective, make_objective
 from .residuals import Residuals
 
@@ -114,24 +113,6 @@ def compare_by_step(
         )
         for one in _compare(objective, after)
     )
-
-
-def describe_given_start(held_out: Objective | None) -> str:
-    """Say in a verdict that a held-out part starts from the user's initial state, far from the record's start.
-
-    A state of charge that belongs to the record's first sample is wrong there, and so is every error of the part.
-
-    Returns:
-        "" = each part starts from its own state, or at the record's start.
-    """
-    if held_out is None:
-        return ""
-    policy = held_out.settings.cell.initial_state.policy
-    later = [part.name for part in held_out.parts if part.inputs.stretch.stretch.first > 0]
-    if policy not in GIVEN or not later:
-        return ""
-    reason = f"the held-out {later[0]} starts from the given initial_state, which may be that of the record's start"
-    return f'{reason}; without it, or with "previous_cycle", the state follows from the record'
 
 
 def _compare(objective: Objective, residuals: Residuals) -> list[StepComparison]:

@@ -15,8 +15,9 @@ from scipy.stats import t as student
 
 from ...data.arrays import Floats, Mask
 from ...data.fit_settings import FitObjective, FitParameter
+from .channels import Channel, estimate_noises, split_channels
 from .loss import RowLoss
-from .noise_model import Channel, NoiseModel, Series, estimate_noises, mixture_error, split_channels
+from .noise_model import NoiseModel, Series, mixture_error
 
 NO_EFFECT_MV: Final = 1e-3
 """RMS effect in mV, from the lower to the upper bound, below which the voltage is insensitive to a parameter."""

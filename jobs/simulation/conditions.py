@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from ...data.errors import JobError
 from ..current_profile.temperature import Temperature, celsius_at, find_temperature, rest_celsius
 from ..models.initial_state import StartingState, find_starting_state, spread_uncertainty, state_after_charge
 from ..models.simulation_case import SimulationCase
@@ -152,14 +153,23 @@ def _is_other_state(record: Record, given_at: int, start: int) -> bool:
 def _carry_given(
     state: StartingState, record: Record, start: KnownStart, case: SimulationCase, at_celsius: float
 ) -> StartingState:
-    """Return the state at a later stretch, where the user gives the one at the first, by the counted charge."""
+    """Return the state at a later stretch, where the user gives the one at the first, by the counted charge.
+
+    Where this leads out of the set's range, the given state is kept, and the source says so.
+    """
     given_at = start.lead if start.given_at is None else start.given_at
     charge, throughput = _charge_between(record, given_at, start.lead)
     source = f"{state.source} at {record.time_second[given_at]:.0f} s"
     if start.lead != given_at:
         source += f", {charge:+.4f} A.h counted to the start"
     given = replace(state, source=source, uncertainty_mv=0.0, uncertainty_soc=0.0)
-    return state_after_charge(given, charge, case, at_celsius, throughput)
+    try:
+        return state_after_charge(given, charge, case, at_celsius, throughput)
+    except JobError as error:
+        if error.code != "initial_state_out_of_range":
+            raise
+        # The current in between is wrong, or is not of one cell: the state that the user gives is all that is known.
+        return replace(state, source=f"{source}, which no cell can hold: the given state is kept")
 
 
 def _charge_between(record: Record, known: int, start: int) -> tuple[float, float]:

@@ -11,11 +11,10 @@ from kilocell.data.codec import digest, from_json, to_json
 from kilocell.data.cycle_selection import CycleSelection
 from kilocell.data.errors import JobError
 from kilocell.data.fit_settings import FitObjective, FitParameter, FitSettings, SelectionWeight
-from kilocell.data.settings import CellSettings, InitialState, ModelSettings, ParameterSetSettings
+from kilocell.data.settings import CellSettings, ModelSettings, ParameterSetSettings
 from kilocell.data.step_selection import SelectedPart, StepSelection, parse_select
 from kilocell.jobs.fitting.fit import combine_starts, run_start
 from kilocell.jobs.fitting.objective import Objective, make_objective
-from kilocell.jobs.fitting.step_errors import describe_given_start
 from stepped_record import one_cycle, three_cycles
 
 DIFFUSIVITY = FitParameter("Negative particle diffusivity [m2.s-1]", 0.1, 10.0, "log", relative=True)
@@ -123,14 +122,3 @@ def test_a_fit_without_weights_keeps_its_digest() -> None:
     settings = weighted(("cycle 2, discharge", 4.0))
     assert digest(settings) != digest(FIT)
     assert from_json(FitSettings, to_json(settings)) == settings
-
-
-@pytest.mark.parametrize(
-    ("policy", "doubtful"),
-    [(InitialState("soc", 0.9), True), (InitialState(), False), (InitialState("previous_cycle"), False)],
-)
-def test_a_held_out_part_that_starts_from_the_given_state_is_doubted(policy: InitialState, doubtful: bool) -> None:
-    settings = replace(FIT, cell=CellSettings("CELL", initial_state=policy), select=parse("discharge 1"))
-    objective = make_objective(one_cycle(), settings, None, select=parse("discharge 2"))
-    words = describe_given_start(objective)
-    assert ("step 6 (discharge) starts from the given initial_state" in words) == doubtful
