@@ -12,7 +12,7 @@ count, by their likelihood, and not only the most likely ones.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from scipy.linalg.lapack import dpttrf, dpttrs
@@ -228,7 +228,7 @@ def _explore(likelihood: Likelihood, blocks: Series) -> _Points:
     limits = np.array([[np.log(min(shortest, 0.1 * longest)), np.log(LONGEST * longest)], SHARE_LOGITS])
     ranges = limits.copy()
     for _ in range(MOST_ZOOMS):
-        axes = [np.linspace(*ends, GRID) for ends in ranges]
+        axes = [np.linspace(float(ends[0]), float(ends[1]), GRID) for ends in ranges]
         logs, logits = (grid.ravel() for grid in np.meshgrid(*axes, indexing="ij"))
         found = np.array([likelihood(np.exp(a), b) for a, b in zip(logs, expit(logits), strict=True)])
         likely = found[:, 0] > found[:, 0].max() - LIKELY
@@ -398,4 +398,5 @@ def mixture_error(variance: Floats, likelihood: Floats) -> float:
         return float(likelihood @ norm.cdf(norm.ppf(0.975) * one / np.maximum(error, TINY))) - 0.975
 
     # It lies between the errors of the smallest and of the largest variance.
-    return float(brentq(excess, smallest, largest, xtol=1e-6 * largest))
+    error_of_all: Any = brentq(excess, smallest, largest, xtol=1e-6 * largest)
+    return float(error_of_all)
