@@ -38,13 +38,6 @@ from known_cells import DIFFUSION, Floats, draw, measured
 from scipy.stats import t as student
 
 PARAMETERS = (*PRESETS["kinetic"], *PRESETS["diffusion"], FitParameter(INITIAL_SOC, 0.7, 1.0))
-NAMES = (
-    "negative exchange current",
-    "positive exchange current",
-    "negative diffusivity",
-    "positive diffusivity",
-    "SOC",
-)
 NOISE_VOLT = 2e-3
 QUANTISED_NOISE_VOLT = 3e-4
 STEP_VOLT = 1e-3

@@ -12,10 +12,10 @@ count, by their likelihood, and not only the most likely ones.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
-from scipy.linalg.lapack import dpttrf, dpttrs
+from scipy.linalg.lapack import dpttrf, dpttrs  # pyright: ignore[reportAttributeAccessIssue]
 from scipy.optimize import brentq
 from scipy.special import expit
 from scipy.stats import norm
@@ -237,17 +237,29 @@ def _explore(likelihood: Likelihood, blocks: Series) -> _Points:
     shortest = 0.5 * float(np.median(steps)) if len(steps) else longest
     limits = np.array([[np.log(min(shortest, 0.1 * longest)), np.log(LONGEST * longest)], SHARE_LOGITS])
     ranges = limits.copy()
+    points = _evaluate_grid(likelihood, ranges, limits)
     for _ in range(MOST_ZOOMS):
-        axes = [np.linspace(ends[0], ends[1], GRID) for ends in ranges]
-        logs, logits = (grid.ravel() for grid in np.meshgrid(*axes, indexing="ij"))
-        found = np.array([likelihood(np.exp(a), b) for a, b in zip(logs, expit(logits), strict=True)])
-        likely = found[:, 0] > found[:, 0].max() - LIKELY
-        cell = float(np.prod(np.ptp(ranges, axis=1) / np.ptp(limits, axis=1))) / (GRID - 1) ** 2
-        if likely.sum() >= ENOUGH_POINTS:
+        if len(points.values) >= ENOUGH_POINTS:
             break
-        for place, at in enumerate((logs[likely], logits[likely])):
-            spacing = axes[place][1] - axes[place][0]
-            ranges[place] = np.clip([at.min() - spacing, at.max() + spacing], *limits[place])
+        spacing = np.ptp(ranges, axis=1) / (GRID - 1)
+        for place, at in enumerate((points.logs, points.logits)):
+            ranges[place] = np.clip([at.min() - spacing[place], at.max() + spacing[place]], *limits[place])
+        points = _evaluate_grid(likelihood, ranges, limits)
+    return points
+
+
+def _evaluate_grid(likelihood: Likelihood, ranges: Floats, limits: Floats) -> _Points:
+    """Return the likely points of a grid.
+
+    Args:
+        ranges: ends of the grid: of the logarithm of the correlation time, and of the logit of the share, shape (2, 2).
+        limits: of the whole range, shape (2, 2).
+    """
+    axes = [np.linspace(float(ends[0]), float(ends[1]), GRID) for ends in ranges]
+    logs, logits = (grid.ravel() for grid in np.meshgrid(*axes, indexing="ij"))
+    found = np.array([likelihood(np.exp(a), b) for a, b in zip(logs, expit(logits), strict=True)])
+    likely = found[:, 0] > found[:, 0].max() - LIKELY
+    cell = float(np.prod(np.ptp(ranges, axis=1) / np.ptp(limits, axis=1))) / (GRID - 1) ** 2
     return _Points(logs[likely], logits[likely], found[likely, 0], found[likely, 1], cell)
 
 
@@ -408,4 +420,5 @@ def mixture_error(variance: Floats, likelihood: Floats) -> float:
         return float(likelihood @ norm.cdf(norm.ppf(0.975) * one / np.maximum(error, TINY))) - 0.975
 
     # It lies between the errors of the smallest and of the largest variance.
-    return float(brentq(excess, smallest, largest, xtol=1e-6 * largest))
+    error_of_all: Any = brentq(excess, smallest, largest, xtol=1e-6 * largest)
+    return float(error_of_all)

@@ -206,12 +206,13 @@ class _Refit:
             unit[free] = free_values
             return unit
 
+        loss = "linear" if self._objective.loss == "linear" else self._search.loss.terms
         solution = least_squares(
             lambda x: self._search.linearise(all_parameters(x))[0],
             first[free],
             jac=lambda x: self._search.linearise(all_parameters(x))[1][:, free],  # pyright: ignore[reportArgumentType]
             bounds=(0.0, 1.0),
-            loss="linear" if self._objective.loss == "linear" else self._search.loss.terms,
+            loss=loss,  # pyright: ignore[reportArgumentType] - SciPy takes a function, too
             f_scale=self._objective.loss_mv,
             ftol=float(np.clip(COST_SHARE * self._rise / max(cost, np.finfo(float).tiny), 1e-10, 1e-3)),
             xtol=STEP_TOLERANCE,

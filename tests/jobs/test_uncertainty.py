@@ -34,8 +34,8 @@ def optimum(error: Floats, weights: Floats | None = None) -> Optimum:
 
 def covers(end: Optimum, error: Floats, errors: Uncertainty) -> NDArray[np.bool_]:
     found = np.linalg.lstsq(SLOPES, error - end.error_mv)[0]
-    covered: NDArray[np.bool_] = np.abs(found) <= errors.quantile * errors.standard_error
-    return covered
+    inside: NDArray[np.bool_] = np.abs(found) <= errors.quantile * errors.standard_error
+    return inside
 
 
 def test_white_noise_gives_the_errors_of_least_squares() -> None:
