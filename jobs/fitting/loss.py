@@ -84,10 +84,15 @@ class RowLoss:
             First derivative in mV, and second derivative (at least ``LEAST_CURVATURE`` of the row's weight), shape
             (rows,) each; for squares these are the residuals and ones.
         """
+        pull, curvature = self.derivatives(rows)
+        weight = self.terms((rows / self.objective.loss_mv) ** 2)[1]
+        return pull, np.maximum(curvature, LEAST_CURVATURE * weight)
+
+    def derivatives(self, rows: Floats) -> tuple[Floats, Floats]:
+        """Compute first and second derivative of the cost by each residual, as :meth:`pull`, negative ones included."""
         squares = (rows / self.objective.loss_mv) ** 2
         _, first, second = self.terms(squares)
-        curvature: Floats = np.maximum(first + 2.0 * second * squares, LEAST_CURVATURE * first)
-        return first * rows, curvature
+        return first * rows, first + 2.0 * second * squares
 
     def linearise(self, rows: Floats, slopes: Floats) -> tuple[Floats, Floats]:
         """Return rows and slopes whose squares have the gradient and the curvature of the cost.

@@ -19,7 +19,6 @@ from ...data.fit_settings import FitObjective, FitSettings
 from ...data.results.fitting import FitResult, ProfileEnd, ProfilePoint, ProfileResult
 from .fit import estimate_errors
 from .objective import make_objective
-from .robust_loss import robust_cost
 from .search import Exhausted, Journal, Search
 from .starts import from_scaled, to_scaled
 
@@ -112,7 +111,9 @@ def compute_profile(
     most = EVALUATIONS * settings.max_evaluations
     search = Search(objective, replace(settings, max_evaluations=most), journal)
     unit = np.clip(to_scaled(settings.parameters, values), 0.0, 1.0)
-    errors = estimate_errors(objective, search, unit, search.residuals(unit))
+    residuals = search.residuals(unit)
+    search.weigh_priors(residuals)
+    errors = estimate_errors(objective, search, unit, residuals)
     rise = 0.5 * errors.quantile**2 * float(errors.variance_mv2[place])
     refit = _Refit(search, settings.objective, place, rise)
     begin = refit.find_optimum(unit)
@@ -185,13 +186,14 @@ class _Refit:
     def step(self, unit: Floats) -> ProfileStep:
         """Make the step at a point, without a fit; ``unit`` is from 0 to 1, shape (parameters,)."""
         evaluation = self._search.residuals(unit)
-        residuals, slopes = self._search.linearise(unit)
+        rows, slopes = self._search.linearise(unit)
         others = np.arange(len(unit)) != self._place
         others &= (unit > 0.0) & (unit < 1.0)  # a parameter at its bound stays there
         tangent = np.zeros(len(unit))
         tangent[self._place] = 1.0
+        slopes = self._search.loss.linearise(rows, slopes)[1]
         tangent[others] = -np.linalg.lstsq(slopes[:, others], slopes[:, self._place], rcond=1e-6)[0]
-        cost = robust_cost(residuals, self._objective)
+        cost = self._search.loss.cost(rows)
         return ProfileStep(unit.copy(), cost, evaluation.rmse_mv, tangent, evaluation.reason)
 
     def _fit(self, first: Floats, cost: float, free: Mask) -> Floats:
@@ -209,7 +211,7 @@ class _Refit:
             first[free],
             jac=lambda x: self._search.linearise(all_parameters(x))[1][:, free],  # pyright: ignore[reportArgumentType]
             bounds=(0.0, 1.0),
-            loss=self._objective.loss,
+            loss="linear" if self._objective.loss == "linear" else self._search.loss.terms,
             f_scale=self._objective.loss_mv,
             ftol=float(np.clip(COST_SHARE * self._rise / max(cost, np.finfo(float).tiny), 1e-10, 1e-3)),
             xtol=STEP_TOLERANCE,

@@ -15,13 +15,13 @@ from kilocell.data.fit_settings import FitObjective, FitParameter, FitSettings, 
 from kilocell.data.results.fitting import FitResult, ProfileResult
 from kilocell.data.settings import Override, ParameterSetSettings, SimulateSettings
 from kilocell.jobs.fitting.fit import combine_starts, run_start
+from kilocell.jobs.fitting.loss import RowLoss
 from kilocell.jobs.fitting.profile_likelihood import (
     MOST_STEPS,
     ProfileStep,
     compute_profile,
     step_to_level,
 )
-from kilocell.jobs.fitting.robust_loss import robust_cost
 from kilocell.jobs.simulation.simulate import simulate
 from records import pulses
 from scipy.optimize import least_squares
@@ -136,4 +136,4 @@ def test_costs_are_those_that_scipy_makes_small(loss: Loss) -> None:
     asked = FitObjective(loss=loss, loss_mv=5.0)
     scale = asked.loss_mv if loss != "linear" else 1.0
     by_scipy = least_squares(lambda x: residuals + 0.0 * x[0], [1.0], loss=loss, f_scale=scale, max_nfev=1)
-    assert robust_cost(residuals, asked) == pytest.approx(by_scipy.cost)
+    assert RowLoss(asked, len(residuals)).cost(residuals) == pytest.approx(by_scipy.cost)

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from kilocell.data.fit_settings import FitObjective, Loss
+from kilocell.jobs.fitting.loss import RowLoss
 from kilocell.jobs.fitting.noise_model import Series
-from kilocell.jobs.fitting.robust_loss import pull, robust_cost
 from kilocell.jobs.fitting.uncertainty import Optimum, Priors, Uncertainty, estimate_uncertainty
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
@@ -44,7 +44,7 @@ def test_white_noise_gives_the_errors_of_least_squares() -> None:
     expected = 2.0 * np.sqrt(np.diag(np.linalg.inv(SLOPES.T @ SLOPES)))
     ratio = np.median([errors.standard_error for errors in found], axis=0) / expected
     assert ratio.min() > 0.95
-    assert ratio.max() < 1.5
+    assert ratio.max() < 1.6
     for errors in found:
         assert errors.quantile == pytest.approx(1.96, abs=0.01)
         assert errors.variance_mv2 == pytest.approx((errors.standard_error / expected * 2.0) ** 2, rel=1e-6)
@@ -126,11 +126,12 @@ def test_the_pull_is_the_derivative_of_the_cost(loss: Loss) -> None:
     step = 1e-4
 
     def cost(moved: Floats) -> Floats:
-        return np.array([robust_cost(np.array([one]), objective) for one in moved])
+        return np.array([RowLoss(objective, 1).cost(np.array([one])) for one in moved])
 
-    first, second = pull(residuals, objective)
+    rows = RowLoss(objective, len(residuals))
+    first, second = rows.derivatives(residuals)
     assert first == pytest.approx((cost(residuals + step) - cost(residuals - step)) / (2.0 * step), abs=1e-6)
-    above, below = pull(residuals + step, objective)[0], pull(residuals - step, objective)[0]
+    above, below = rows.derivatives(residuals + step)[0], rows.derivatives(residuals - step)[0]
     assert second == pytest.approx((above - below) / (2.0 * step), abs=1e-6)
 
 
@@ -171,6 +172,10 @@ def test_few_samples_give_wide_intervals_and_no_error(count: int) -> None:
     assert errors.correlation_samples >= 1.0
 
 
-def test_residuals_of_zero_are_no_error() -> None:
+def test_without_any_noise_the_error_of_the_simulation_remains() -> None:
+    """As the voltage of a cycler with steps of 1 mV and little noise: intervals of 0.01 % held no truth."""
     errors = estimate_uncertainty(optimum(np.zeros(COUNT)), LINEAR)
-    assert errors.standard_error == pytest.approx(0.0, abs=1e-6)
+    least = 0.1 * np.sqrt(np.diag(np.linalg.inv(SLOPES.T @ SLOPES)))
+    assert (errors.standard_error > 2.0 * least).all()
+    assert (errors.standard_error < 20.0 * least).all()
+    assert not errors.residual_systematic
