@@ -22,11 +22,12 @@ from ...data.results.fitting import (
     StartResult,
     name_start,
 )
+from ...data.settings import ParameterSetSettings
 from ...data.state_certainty import describe_state_certainty, is_state_uncertain
 from ..parameters.sets import is_function
 from ..simulation.conditions import spread_over
 from ..simulation.replay import Conditions
-from .agreement import Agreement, find_best_start
+from .agreement import find_agreeing, find_best_start
 from .early_stop import EarlyStopping, Rivals
 from .inputs import fitted_overrides
 from .objective import Objective, Residuals, make_objective
@@ -189,11 +190,9 @@ def combine_starts(
     errors = estimate_errors(objective, search, unit, residuals)
     fitted = tuple(_fitted_parameter(in_units, place, best.values, defaults, errors) for place in range(len(values)))
     done = [s for s in starts if s.is_done]
-    scale = search.cost_scale(residuals).common_mv2
-    agreeing = Agreement(search, best, unit, residuals, scale).find_agreeing(starts)
+    agreeing = find_agreeing(search, best, unit, residuals, starts)
     stopped = sum(bool(s.stopped) for s in starts)
     validation_before, validation_after = _validation(samples, in_units, defaults, values, measured_celsius)
-    overrides = fitted_overrides(in_units, values)
     start = _describe_start(objective, values)
     verdict = _verdict(fitted, len(agreeing), len(done), len(starts) - len(done), best)
     return FitResult(
@@ -204,7 +203,7 @@ def combine_starts(
         rmse_default_mv=_rmse_or_none(objective, defaults),
         rmse_mv=best.rmse_mv,
         parameters=fitted,
-        parameter_set=replace(in_units.parameter_set, name=settings.fitted_name, overrides=overrides),
+        parameter_set=_fitted_set(in_units, values),
         agreeing_within=_largest_disagreement(agreeing) if agreeing else None,
         samples=len(residuals.error_mv),
         noise_mv=objective.noise_mv(),
@@ -221,6 +220,12 @@ def combine_starts(
         beginning=make_beginning(objective.inputs.find_conditions(objective.inputs.resolve(values))),
         **start,
     )
+
+
+def _fitted_set(settings: FitSettings, values: Floats) -> ParameterSetSettings:
+    """The base set with the fitted values, under the name of the fitted set."""
+    overrides = fitted_overrides(settings, values)
+    return replace(settings.parameter_set, name=settings.fitted_name, overrides=overrides)
 
 
 def _describe_start(objective: Objective, values: Floats) -> dict[str, Any]:
