@@ -115,3 +115,16 @@ class Agreement:
         rows, slopes = self.search.linearise(self.unit)
         change = self.search.loss.linearise(rows, slopes)[1] @ moved
         return 0.5 * float(change @ change)
+
+
+def find_agreeing(
+    search: Search, best: StartResult, unit: Floats, residuals: Residuals, starts: Sequence[StartResult]
+) -> list[StartResult]:
+    """Find the starts that ended at the minimum of the best one, among those that are done.
+
+    Args:
+        search, best, unit, residuals: as in :class:`Agreement`.
+        starts: of the fit.
+    """
+    scale_mv2 = search.cost_scale(residuals).common_mv2
+    return Agreement(search, best, unit, residuals, scale_mv2).find_agreeing(starts)

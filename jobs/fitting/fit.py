@@ -22,10 +22,11 @@ from ...data.results.fitting import (
     FittedParameter,
     StartResult,
 )
+from ...data.settings import ParameterSetSettings
 from ..parameters.sets import is_function
 from ..simulation.conditions import spread_over
 from ..simulation.replay import Conditions
-from .agreement import Agreement, find_best_start
+from .agreement import find_agreeing, find_best_start
 from .early_stop import EarlyStopping, Rivals
 from .fit_error import with_fit_error
 from .inputs import fitted_overrides
@@ -210,10 +211,8 @@ def combine_starts(
     places = range(len(values))
     fitted = tuple(_fitted_parameter(in_units, place, best.values, defaults, errors, model) for place in places)
     done = sum(s.is_done for s in starts)
-    scale = search.cost_scale(residuals).common_mv2
-    agreeing = Agreement(search, best, unit, residuals, scale).find_agreeing(starts)
+    agreeing = find_agreeing(search, best, unit, residuals, starts)
     compared = compare_parts(objective, make_held_out(samples, in_units, measured_celsius), defaults, values)
-    overrides = fitted_overrides(in_units, values)
     start = _describe_start(objective, values)
     agreement = describe_starts(best, len(agreeing), done, len(starts) - done)
     held_out_mv = (compared.get("validation_rmse_mv"), compared.get("validation_default_rmse_mv"))
@@ -222,7 +221,7 @@ def combine_starts(
         settings=settings,
         rmse_mv=best.rmse_mv,
         parameters=fitted,
-        parameter_set=replace(in_units.parameter_set, name=settings.fitted_name, overrides=overrides),
+        parameter_set=_fitted_set(in_units, values),
         samples=len(residuals.error_mv),
         noise_mv=noise_mv,
         correlations=_correlations(in_units, errors),
@@ -261,6 +260,12 @@ def _describe_errors(errors: Uncertainty) -> dict[str, Any]:
         "residual_correlation_samples": errors.correlation_samples,
         "condition_number": errors.condition_number,
     }
+
+
+def _fitted_set(settings: FitSettings, values: Floats) -> ParameterSetSettings:
+    """The base set with the fitted values, under the name of the fitted set."""
+    overrides = fitted_overrides(settings, values)
+    return replace(settings.parameter_set, name=settings.fitted_name, overrides=overrides)
 
 
 def _describe_start(objective: Objective, values: Floats) -> dict[str, Any]:

@@ -80,7 +80,7 @@ def fit_objective(table: FitTable) -> FitObjective:
     """Return what a fit minimises."""
     values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in table.objective}
     weights = tuple(SelectionWeight(_any_part(entry.select), entry.weight) for entry in table.objective.weights)
-    return FitObjective(**values | {"weights": weights})
+    return replace(FitObjective(**values), weights=weights)
 
 
 def _any_part(text: str) -> StepSelection:

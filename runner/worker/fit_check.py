@@ -19,7 +19,7 @@ from ...data.selected_spans import find_spans, make_index, spans_mask
 def check_against_fit(
     result: SimulationResult, frame: pd.DataFrame, samples: pd.DataFrame, fit: FitResult
 ) -> SimulationResult:
-    """Return the result of a simulation with its RMSE over the fitted samples, and how that differs from the fit's.
+    """Return the result of a simulation with its RMSE over the fitted samples, and how that differs from the fit.
 
     Args:
         result: of the simulation with the fitted set.

@@ -283,6 +283,7 @@ ENDLESS: dict[str, Any] = {
 def test_an_interval_is_clipped_to_the_bounds_and_says_that_it_goes_on() -> None:
     """An axis reached 1e56 where an interval of a logarithm had no end."""
     interval = interval_within_bounds(parameter(**ENDLESS))
+    assert interval is not None
     assert interval == Interval(1e-15, 1e-13, True, True)
     assert interval_within_bounds(parameter(lower_95=2e-15)) == Interval(2e-15, 1e-14 * 1.04, False, False)
     assert interval_within_bounds(parameter(lower_95=None)) is None
