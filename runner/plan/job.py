@@ -13,7 +13,7 @@ from ...data.results.fitting import NESTED_LABEL, NESTED_START
 from ...data.results.receipt import JobKind
 from ...data.settings import CellSettings, CleanSettings, FileRange, ParameterSetSettings, SimulateSettings, SourceFile
 
-JOB_VERSIONS: Mapping[JobKind, int] = {"split": 3, "clean": 6, "simulate": 5, "start": 6, "fit": 6, "profile": 2}
+JOB_VERSIONS: Mapping[JobKind, int] = {"split": 3, "clean": 7, "simulate": 6, "start": 7, "fit": 7, "profile": 3}
 """Part of each job's digest: raise a number when the same settings give another result."""
 
 EARLIER_AGAIN: Final = "a start or fit that it needs runs again"
