@@ -38,6 +38,9 @@ MARK: Final = "!"
 MARK_UNKNOWN: Final = "?"
 """Marks of a budget that is too large, and of one with an unknown part."""
 
+ONE_DIGIT_MV: Final = 0.095
+"""A budget from this many mV on has one digit after the point beside an RMSE, as this has."""
+
 
 @dataclass(frozen=True, slots=True)
 class ErrorBudget:
@@ -127,12 +130,30 @@ def budget_of_result(result: Any) -> ErrorBudget:
 
 
 def format_mv(value: float) -> str:
-    """Return a number of mV with two digits, and without an exponent from a thousandth on."""
-    if value >= 100.0:
-        return f"{value:.0f}"
-    if 0.0 < value < 1e-3:
-        return "<0.001"
-    return f"{value:.2g}"
+    """Return a number of mV with two digits after the point, as that of an RMSE; small ones with one digit."""
+    if value >= 10.0:
+        return f"{value:.1f}"
+    if value >= 0.01 or value == 0.0:
+        return f"{value:.2f}"
+    return "<0.001" if value < 1e-3 else f"{value:.1g}"
+
+
+def format_rmse(rmse_mv: float, budget: ErrorBudget | None) -> str:
+    """Return ``27.8 ± 0.3 mV``, such as for a legend.
+
+    A budget that is too large has a mark and its largest part, one with an unknown part another mark.
+
+    Args:
+        rmse_mv: mV; it may be of a part of what the budget is of.
+        budget: of the simulation or fit; ``None`` = it has none.
+    """
+    if budget is None or budget.total_mv is None:
+        return f"{rmse_mv:.1f} mV"
+    digits = ".1f" if budget.total_mv >= ONE_DIGIT_MV else ".1g"
+    text = f"{rmse_mv:.1f} ± {budget.total_mv:{digits}} mV"
+    if budget.is_too_large:
+        return f"{text} ({MARK} mostly {WORDS[budget.main]})"
+    return f"{text} ({budget.mark})" if budget.mark else text
 
 
 def short_budget_words(values: Mapping[str, Any]) -> str:
@@ -152,4 +173,4 @@ def describe_doubt(budget: ErrorBudget) -> str:
     if budget.total_mv is None or not budget.is_too_large:
         return ""
     limit = "more than 1 mV" if budget.total_mv > LIMIT_MV else "more than a tenth of the RMSE"
-    return f"the error budget is ±{format_mv(budget.total_mv)} mV, {limit} ({budget.describe_parts()})"
+    return f"the error budget is ±{format_mv(budget.total_mv)} mV, {limit}, mostly {WORDS[budget.main]}"

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from ..data import columns as c
+from ..data.error_budget import error_budget
 from ..data.errors import StoreError
 from ..data.rules import flag_bit
-from ..data.state_certainty import short_state_words
 from ..data.step_selection import StepSelection, parse_select
 from ..parquet_store.layout import Store
 from ..parquet_store.read import read_partition, read_simulation, simulation_outputs
@@ -81,7 +81,8 @@ def read_simulated(
     placed = frame.drop(columns=c.CYCLE_COUNT).set_index(c.TEST_TIME).reindex(measured[c.TEST_TIME]).reset_index()
     name = f"{row['model']}, {row['parameter_set']}"
     others = bool(failed and _selection(row))
-    return SimulatedCurve(name, placed, failed, short_state_words(dict(row)), has_other_stretches=others)
+    budget = None if failed else error_budget(dict(row))
+    return SimulatedCurve(name, placed, failed, budget, has_other_stretches=others)
 
 
 def _is_of_record(

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from ..data.error_budget import error_budget, format_mv, format_rmse
 from ..data.errors import UsageError
 from ..data.results.fitting import agrees
 from ..data.text import format_count
@@ -182,9 +183,10 @@ def _plot_voltages(
 
 def _heading(fit: Row) -> str:
     """Return cell, fit and its RMSE before and after; two lines if one is too long."""
-    improvement = f"fitted to {fit['rmse_mv']:.1f} mV"
+    after = format_rmse(fit["rmse_mv"], error_budget(dict(fit)))
+    improvement = f"fitted to {after}"
     if fit["rmse_default_mv"] is not None:
-        improvement = f"improved from {fit['rmse_default_mv']:.1f} to {fit['rmse_mv']:.1f} mV"
+        improvement = f"improved from {fit['rmse_default_mv']:.1f} to {after}"
     name = f"{displayable_name(fit['cell_id'], 40)}, {displayable_name(fit['fit'], 30)}"
     separator = " " if len(name) + len(improvement) < HEADING_SIGNS else "\n"
     return f"{name}:{separator}{improvement}"
@@ -204,6 +206,9 @@ def _describe_fit(fit: Row) -> list[str]:
         facts.append(f"condition number {fit['condition_number']:.3g}")
     if fit["noise_mv"] is not None:
         facts.append(f"voltage noise {fit['noise_mv']:.2g} mV")
+    budget = error_budget(dict(fit))
+    if budget.total_mv is not None:
+        facts.append(f"error budget ±{format_mv(budget.total_mv)} mV ({budget.describe_parts()})")
     if fit["validation_rmse_mv"] is not None:
         held_out = "part" if fit["validation_selection"] else "cycles"
         validation = f"RMSE on the held-out {held_out} {fit['validation_rmse_mv']:.1f} mV"

@@ -31,6 +31,11 @@ _CHARGE: Final = {
     "charge_source": _TEXT, "charge_in_low_ah": _REAL, "charge_in_high_ah": _REAL, "charge_out_low_ah": _REAL,
     "charge_out_high_ah": _REAL, "charge_in_counted_ah": _REAL, "charge_out_counted_ah": _REAL,
 }  # fmt: skip
+_BUDGET: Final = {
+    "error_budget_mv": _REAL, "error_budget_too_large": _FLAG, "error_budget_main": _TEXT,
+    "error_budget_unknown": _TEXT, "numerical_error_rmse_mv": _REAL, "compression_rmse_mv": _REAL,
+    "charge_uncertainty_mv": _REAL,
+}  # fmt: skip
 _CELLS: Final = {
     "cell_id": _TEXT, "status": _TEXT, "nominal_capacity_ah": _REAL, "rows_in": _MAYBE, "rows_kept": _MAYBE,
     "rows_quarantined": _MAYBE, "findings": _MAYBE, "cycles": _MAYBE, "time_span_second": _REAL, "charge_in_ah": _REAL,
@@ -51,6 +56,7 @@ _RESULTS: Final = {
     "charge_error": _REAL, "charge_uncertainty_ah": _REAL, "charge_uncertainty_percent": _REAL,
     "capacity_source": _TEXT, "parameter_set_source": _TEXT, "initial_state_source": _TEXT,
     "state_uncertainty_mv": _REAL, "state_uncertainty_soc": _REAL, "temperature_source": _TEXT, "selection": _TEXT,
+    **_BUDGET, "numerical_error_worst_mv": _REAL, "compression_worst_mv": _REAL, "temperature_rmse_kelvin": _REAL,
 }  # fmt: skip
 _FINDINGS: Final = {
     "cell_id": _TEXT, "rule": _TEXT, "severity": _TEXT, "rows": _COUNT, "source_index": _COUNT, "source_row": _COUNT,
@@ -63,7 +69,7 @@ _FITS: Final = {
     "starts_done": _MAYBE, "starts_agreeing": _MAYBE, "noise_mv": _REAL, "chain": _TEXT, "chain_cycle": _MAYBE,
     "seconds": _REAL, "reason": _TEXT, "charge_throughput_ah": _REAL, "charge_uncertainty_ah": _REAL,
     "initial_state_source": _TEXT, "state_uncertainty_mv": _REAL, "state_uncertainty_soc": _REAL,
-    "selection": _TEXT,
+    "selection": _TEXT, **_BUDGET,
 }  # fmt: skip
 _FITTED_PARAMETERS: Final = {
     "cell_id": _TEXT, "fit": _TEXT, "parameter": _TEXT, "value": _REAL, "unit": _TEXT, "standard_error": _REAL,
@@ -196,7 +202,10 @@ class StoreReader:
             cycles is known from; ``charge_error``, the model's difference from the recorded current's charge as a share
             of charge in + charge out; ``charge_uncertainty_ah`` and ``charge_uncertainty_percent`` of that charge
             itself, which ``charge_error`` says nothing about; ``capacity_source`` and ``parameter_set_source``:
-            ``given`` by the user, or a ``guess``; ``selection``, the simulated part if it is not the whole record.
+            ``given`` by the user, or a ``guess``; ``selection``, the simulated part if it is not the whole record;
+            ``error_budget_mv``, what ``rmse_mv`` may be off by apart from the model, with its largest part
+            ``error_budget_main``, its unknown parts, and whether it is too large; ``temperature_rmse_kelvin`` of a
+            thermal model against the measured surface.
 
         Raises:
             UsageError: the store has no such cell; the text suggests the nearest id.
@@ -257,7 +266,7 @@ class StoreReader:
             ``starts_done`` and ``starts_agreeing``, counts; ``noise_mv`` of the measured voltage; ``chain`` and
             ``chain_cycle`` of a fit along life; ``seconds``; ``reason`` it failed or was skipped, else empty;
             ``charge_throughput_ah`` of the fitted cycles, and its uncertainty ``charge_uncertainty_ah``; ``selection``
-            fitted, if it is not whole cycles.
+            fitted, if it is not whole cycles; the error budget as in :meth:`results`.
 
         Raises:
             UsageError: the store has no such cell; the text suggests the nearest id.

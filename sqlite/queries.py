@@ -300,7 +300,9 @@ def results(connection: sqlite3.Connection) -> Rows:
         charge_error (model - recorded current, share of the throughput), charge_uncertainty_ah and
         charge_uncertainty_percent (of the charge itself), capacity_source, parameter_set_source, initial_state_source,
         state_uncertainty_mv and state_uncertainty_soc (of the starting state), temperature_source, selection (the
-        simulated part of the record; NULL = all).
+        simulated part of the record; NULL = all), error_budget_mv with its largest part, its unknown parts and whether
+        it is too large, its parts (numerical_error_..., compression_..., charge_uncertainty_mv),
+        temperature_rmse_kelvin.
     """
     return connection.execute("SELECT * FROM results").fetchall()
 

@@ -19,6 +19,7 @@ from matplotlib.ticker import MaxNLocator
 from ...data import columns as c
 from ...data.arrays import Mask
 from ...data.convert import SECONDS_PER_HOUR
+from ...data.error_budget import ErrorBudget, format_rmse
 from ...data.outputs import CELL_TEMPERATURE
 from ...data.outputs import COLUMNS as OUTPUT_COLUMNS
 from ...data.rules import flag_bit, is_inserted
@@ -50,14 +51,14 @@ class SimulatedCurve:
         frame: ``test_time_second``, ``simulated_voltage_volt`` and ``voltage_error_volt`` at the measured samples;
             missing values where nothing was simulated.
         failed: why it failed, in a few words; "" = it did not fail.
-        start: how uncertain its starting state is, in a few words; "" = not so that it matters.
+        budget: its error budget, over all that was simulated; ``None`` = it has none.
         has_other_stretches: whether other stretches of its selection failed; those of the frame are complete.
     """
 
     name: str
     frame: pd.DataFrame
     failed: str = ""
-    start: str = ""
+    budget: ErrorBudget | None = None
     has_other_stretches: bool = False
 
 
@@ -224,9 +225,7 @@ def draw_line(
 def _describe_error(simulation: SimulatedCurve) -> str:
     """Return the RMSE of a simulation for the legend; for a failed one also where it ended and why."""
     rmse = rmse_mv(simulation)
-    rmse_text = "no measured voltage" if np.isnan(rmse) else f"{rmse:.1f} mV"
-    if simulation.start:
-        rmse_text += f", {simulation.start}"
+    rmse_text = "no measured voltage" if np.isnan(rmse) else format_rmse(rmse, simulation.budget)
     if not simulation.failed:
         return rmse_text
     if simulation.has_other_stretches:

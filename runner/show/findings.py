@@ -15,6 +15,7 @@ from ...data.rules import RULES_BY_CODE
 from ...data.text import format_count, printable_text
 from ...parquet_store.layout import Store
 from ...sqlite import queries
+from .budget import budget_notes
 from .charge import charge_table, print_notes, uncertain_cells_text
 from .states import state_notes
 from .table import table
@@ -122,11 +123,11 @@ def show_findings(root: Path, cells: Sequence[str], rules: Sequence[str], json_:
     limit = MANY_NAMED if cells or rules else MANY_ROWS
     if len(findings) <= limit:
         print(_findings_text(findings, reports))
-        print_notes(state_notes(simulated))
+        print_notes(budget_notes(simulated, brief=True), state_notes(simulated))
         return
     by_rule = [row for report in reports for row in report["rules"] if not rules or row["rule"] in rules]
     print(by_rule_text(by_rule, len(findings)))
-    print_notes(state_notes(simulated))
+    print_notes(budget_notes(simulated, brief=True), state_notes(simulated))
 
 
 def _print_reports(reports: Sequence[Row], cells: Sequence[str], store: Store) -> None:

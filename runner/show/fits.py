@@ -11,11 +11,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from ...data.error_budget import error_budget, format_mv, short_budget_words
 from ...data.errors import UsageError
 from ...data.extensive import describe_scaling
 from ...data.fit_settings import INITIAL_SOC
 from ...data.names import check_known
-from ...data.state_certainty import short_state_words
 from ...data.text import format_count, printable_text
 from ...parquet_store.layout import Store
 from ...sqlite import fit_queries, queries
@@ -138,7 +138,7 @@ def short_verdict(fit: Row, parameters: Sequence[Row]) -> str:
     elif fit["starts_agreeing"] == 1:
         words.append("starts disagree")
     words.append(short_charge_words(fit))
-    words.append(short_state_words(fit))
+    words.append(short_budget_words(fit))
     return ", ".join(filter(None, words))
 
 
@@ -259,6 +259,10 @@ def _facts(fit: Row) -> Iterator[tuple[str, str]]:
         if fit["residual_correlation_samples"] is not None:
             text += f"; residuals are correlated over {fit['residual_correlation_samples']:.0f} samples"
         yield "noise", text
+    budget = error_budget(fit)
+    if budget.total_mv is not None:
+        total = f"{budget.mark} ±{format_mv(budget.total_mv)} mV".strip()
+        yield "budget", f"{total}: {budget.describe_parts()}"
     if fit["condition_number"] is not None:
         yield "condition", f"{fit['condition_number']:.3g}"
     if fit["verdict"]:

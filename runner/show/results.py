@@ -12,6 +12,7 @@ from ...data.names import check_known
 from ...data.text import format_count
 from ...parquet_store.layout import Store
 from ...sqlite import queries
+from .budget import budget_notes
 from .charge import charge_notes, guess_notes, is_uncertain, print_notes
 from .states import state_notes, temperature_notes
 from .status import MANY_ROWS, UNCERTAIN, print_nothing_to_simulate, result_rows, results_json, results_table
@@ -102,7 +103,8 @@ def show_results(root: Path, cells: Sequence[str], by: str | None, json_: bool) 
         return
     print(results_table(lines))
     print_nothing_to_simulate(skipped)
-    print_notes(charge_notes(lines), state_notes(lines), temperature_notes(lines), guess_notes(lines))
+    notes = (charge_notes(lines), state_notes(lines), temperature_notes(lines), guess_notes(lines))
+    print_notes(budget_notes(lines), *notes)
 
 
 def show_selection(root: Path, cells: Sequence[str], select: str, by: str | None, json_: bool) -> None:

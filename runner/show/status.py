@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TextIO, cast
 
@@ -18,9 +19,10 @@ from ...data.text import format_count, printable_text
 from ...parquet_store.layout import Store
 from ...sqlite import fit_queries, queries
 from ...sqlite.user_select import select
+from .budget import HEADING, budget_notes, budget_text, has_budget
 from .charge import charge_notes, guess_notes, is_uncertain, print_notes, uncertain_cells_text
 from .fits import print_fit_summary
-from .states import has_uncertain_state, state_notes, temperature_notes
+from .states import state_notes, temperature_notes
 from .table import print_rows, table, table_to_json
 
 if TYPE_CHECKING:
@@ -56,14 +58,30 @@ CHARGE = {
 of the throughput) beside the uncertainty of that charge itself, who says capacity and parameter set, and where starting
 state and temperature come from."""
 
+BUDGET = {
+    HEADING: "error_budget_mv",
+    "± too large": "error_budget_too_large",
+    "± largest part": "error_budget_main",
+    "± unknown parts": "error_budget_unknown",
+    "numerical ± mV": "numerical_error_rmse_mv",
+    "numerical worst mV": "numerical_error_worst_mv",
+    "compression ± mV": "compression_rmse_mv",
+    "compression worst mV": "compression_worst_mv",
+    "charge ± mV": "charge_uncertainty_mv",
+}
+"""More keys of the JSON: the error budget and its parts; that of the starting state is in ``CHARGE``."""
+
+TEMPERATURE = {"temperature RMSE K": "temperature_rmse_kelvin"}
+"""Columns that the table has only where a thermal model was compared with a measured surface temperature."""
+
 SELECTED = {"part": "selection"}
 """Columns that the table has only where a simulation is of a part of its record."""
 
 UNCERTAIN = {"charge ± %": "charge_uncertainty_percent"}
 """Columns that the table has only where a charge is uncertain."""
 
-UNCERTAIN_START = {"start ± mV": "state_uncertainty_mv"}
-"""The same where a starting state is uncertain."""
+BUDGET_TEXT = "error_budget_text"
+"""Key of the error budget as the table shows it."""
 
 STATUS = ("stage", "status", "jobs")
 MANY_ROWS = 60
@@ -151,7 +169,8 @@ def show_end(root: Path, summary: RunSummary, out: TextIO | None, *, json_: bool
             print_fit_summary(catalog, fits[:MANY_ROWS])
     _print_failures(root, failures)
     print_nothing_to_simulate(skipped)
-    print_notes(charge_notes(rows), state_notes(rows), temperature_notes(rows), guess_notes(rows))
+    notes = (charge_notes(rows), state_notes(rows), temperature_notes(rows), guess_notes(rows))
+    print_notes(budget_notes(rows, brief=True), *notes)
     if out is not None:
         simulated = [str(row["cell_id"]) for row in rows if row["status"] == "done" and row["rmse_mv"] is not None]
         print(f"\n{_summary_text(summary)}")
@@ -237,20 +256,28 @@ def result_rows(connection: sqlite3.Connection, cells: Sequence[str] = ()) -> li
 
 
 def results_json(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return results as JSON, with the keys ``RESULTS``, ``CHARGE`` and ``SELECTED``."""
-    return _laid_out(rows, RESULTS | CHARGE | SELECTED, table_to_json)
+    """Return results as JSON, with the keys ``RESULTS``, ``BUDGET``, ``CHARGE``, ``TEMPERATURE`` and ``SELECTED``."""
+    return _laid_out(rows, RESULTS | BUDGET | CHARGE | TEMPERATURE | SELECTED, table_to_json)
 
 
 def results_table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Lay out results as a table, with the uncertainty of charge and starting state where these matter."""
-    columns = RESULTS
+    """Lay out results as a table, with the error budget beside the RMSE, and other columns where these matter."""
+    columns = dict(RESULTS)
+    if any(has_budget(row) for row in rows):
+        columns = {}
+        for heading, column in RESULTS.items():
+            columns[heading] = column
+            if column == "rmse_mv":
+                columns[HEADING] = BUDGET_TEXT
+    if any(row["temperature_rmse_kelvin"] is not None for row in rows):
+        columns |= TEMPERATURE
     if any(row["selection"] for row in rows):
-        columns = RESULTS | SELECTED
+        columns |= SELECTED
     if any(is_uncertain(row) for row in rows):
-        columns = columns | UNCERTAIN
-    if any(has_uncertain_state(row) for row in rows):
-        columns = columns | UNCERTAIN_START
-    return _laid_out(rows, columns, table)
+        columns |= UNCERTAIN
+    shown = [{**row, BUDGET_TEXT: budget_text(row)} for row in rows]
+    right = [place for place, column in enumerate(columns.values()) if column == BUDGET_TEXT]
+    return _laid_out(shown, columns, partial(table, right=right))
 
 
 def _laid_out(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], lay_out: Callable[..., str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 import time
@@ -64,6 +65,21 @@ def test_the_legend_has_the_rmse_of_the_cycles_shown(two_cells: Bench, monkeypat
     both = np.sqrt((115 * 10**2 + 120 * 30**2) / 235)  # five samples of the first cycle have no voltage
     assert [legend_of(figure)[1:] for figure in seen] == [
         [f"DFN, Chen2020: {rmse:.1f} mV"] for rmse in (10.0, 30.0, both)
+    ]
+
+
+def test_the_legend_has_the_error_budget(two_cells: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    with closing(sqlite3.connect(two_cells.store.catalog)) as catalog, catalog:
+        catalog.execute(
+            "UPDATE simulations SET numerical_error_rmse_mv = 0.2, compression_rmse_mv = 0.1,"
+            " charge_uncertainty_mv = CASE parameter_set WHEN 'Chen2020' THEN 0.2 ELSE 3.1 END,"
+            " state_uncertainty_mv = 0.0 WHERE cell_id = 'CELL_A'"
+        )
+    seen = drawn(monkeypatch)
+    plot_cell(two_cells.store, "CELL_A", models=["SPMe"])
+    assert legend_of(seen[0])[1:] == [
+        "SPMe, Chen2020: 75.9 ± 0.3 mV",
+        "SPMe, Chen2020-fitted: 21.3 ± 3.1 mV (! mostly charge)",
     ]
 
 

@@ -281,3 +281,51 @@ def test_a_catalog_of_version_3_takes_new_receipts(path: Path) -> None:
         0.08,
     )
     reader.close()
+
+
+@pytest.mark.parametrize("version", range(1, CURRENT_VERSION))
+def test_a_catalog_of_any_version_becomes_the_present_one(version: int, path: Path, tmp_path: Path) -> None:
+    """Views are made anew from ``schema.sql``: whatever an older version had under their names is gone."""
+    filled_first_version(path)
+    connection = sqlite3.connect(path, isolation_level=None)
+    migrate(connection, path, current=version)
+    connection.executescript("DROP VIEW results; CREATE VIEW results AS SELECT 1 AS one; CREATE VIEW gone AS SELECT 2;")
+    connection.close()
+    Catalog.open(path).close()
+    Catalog.open(tmp_path / "new.sqlite").close()
+    old, new = queries.connect(path), queries.connect(tmp_path / "new.sqlite")
+    assert shape(old) == shape(new)
+    views = [row[0] for row in old.execute("SELECT name FROM sqlite_master WHERE type = 'view'")]
+    assert "results" in views
+    for view in views:
+        old.execute(f"SELECT * FROM {view}").fetchall()
+    (result,) = queries.results(old)
+    assert (result["cell_id"], result["error_budget_mv"]) == ("A", None)
+    for each in (old, new):
+        each.close()
+
+
+def test_steps_have_no_views() -> None:
+    assert [version for version, script in STEPS.items() if "VIEW" in script] == []
+
+
+def test_a_simulation_of_version_5_has_no_budget_until_it_is_done_again(path: Path) -> None:
+    filled_first_version(path)
+    connection = sqlite3.connect(path, isolation_level=None)
+    migrate(connection, path, current=5)
+    connection.executescript(
+        "INSERT INTO simulations (cell_id, label, model, parameter_set, status, digest, rmse_mv,"
+        " numerical_error_rmse_mv, attempts, reason, reason_code, log)"
+        " VALUES ('A', 'SPMe-Chen2020', 'SPMe', 'Chen2020', 'done', 'd', 12.5, 0.1, '[]', '', '', '');"
+    )
+    connection.close()
+    with Catalog.open(path) as catalog:
+        catalog.record(simulated(asked("A", DFN)), None)
+    reader = queries.connect(path)
+    rows = {row["label"]: row for row in queries.results(reader)}
+    assert (rows["SPMe-Chen2020"]["rmse_mv"], rows["SPMe-Chen2020"]["error_budget_mv"]) == (12.5, None)
+    done = rows["DFN-Chen2020"]
+    assert (done["error_budget_mv"], done["error_budget_main"]) == (0.1, "compression")
+    assert done["error_budget_unknown"] == "numerical, charge, state"
+    assert done["error_budget_too_large"] == 0
+    reader.close()
