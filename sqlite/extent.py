@@ -5,7 +5,10 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
-EVERYTHING: Final = "CREATE TEMP VIEW extent AS SELECT 1 AS everything"
+EVERYTHING: Final = "CREATE VIEW extent AS SELECT 1 AS everything"
+"""Makes the view of an extent that shows everything."""
+
+_VIEW: Final = "CREATE VIEW"
 
 
 def show_everything(connection: sqlite3.Connection) -> None:
@@ -20,10 +23,9 @@ def show_everything(connection: sqlite3.Connection) -> None:
     views = connection.execute("SELECT name, sql FROM main.sqlite_master WHERE type = 'view'").fetchall()
     connection.execute("PRAGMA temp_store = MEMORY")
     connection.execute("PRAGMA query_only = OFF")  # temporary views count as a write; the file is open read-only
-    connection.execute(EVERYTHING)
     for name, sql in views:
-        if name != "extent":
-            connection.execute(sql.replace("CREATE VIEW", "CREATE TEMP VIEW", 1))
+        statement = EVERYTHING if name == "extent" else sql
+        connection.execute(statement.replace(_VIEW, "CREATE TEMP VIEW", 1))
     connection.execute("PRAGMA query_only = ON")
 
 

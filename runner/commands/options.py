@@ -25,6 +25,9 @@ store_option = click.option(
     help="Folder of the store [default: that of the campaign file, else ./store or ./kilocell-demo].",
 )
 cell_option = click.option("--cell", "cells", multiple=True, metavar="CELL", help="Only this cell; repeatable.")
+all_option = click.option(
+    "--all", "everything", is_flag=True, help="Also show what is out of date or of an earlier campaign, marked as such."
+)
 json_option = click.option("--json", "json_", is_flag=True, help="Print JSON instead of a table.")
 
 
