@@ -12,7 +12,7 @@ from typing import Any, Final
 
 LIMIT_MV: Final = 1.0
 LIMIT_SHARE: Final = 0.1
-"""A budget is too large above this many mV, or above this share of the RMSE: then part of the RMSE is not the model's."""
+"""A budget is too large above this many mV, or above this share of the RMSE: part of it may not be the model's then."""
 
 PARTS: Final[dict[str, str]] = {
     "numerical": "numerical_error_rmse_mv",
@@ -105,7 +105,7 @@ def is_too_large(uncertainty_mv: float | None, rmse_mv: float | None) -> bool:
 def error_budget(values: Mapping[str, Any]) -> ErrorBudget:
     """Combine the parts of a simulation's or fit's error budget.
 
-    The parts are bounds with different causes, so their squares are added. The sum of four bounds is at most twice this.
+    The parts are bounds with different causes, so their squares are added. The sum of four is at most twice this.
 
     Args:
         values: the fields ``PARTS`` (mV), ``initial_state_source`` and ``rmse_mv``, absent or ``None`` = not known.

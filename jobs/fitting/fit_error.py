@@ -14,7 +14,7 @@ from ...data.results.fitting import FitResult
 from ..current_profile.compression_error import CompressionError, join_errors
 from ..models.set_checks import describe_full_layers
 from ..simulation.attempts import ReplayProblem, estimate_problem_error, solve_attempt
-from ..simulation.charge_effect import charge_uncertainty_mv
+from ..simulation.charge_effect import carried_uncertainty_ah, charge_uncertainty_mv
 from ..simulation.numerical_error import estimate_error
 from ..simulation.replay import Replayed
 from .objective import Objective, ObjectivePart
@@ -60,13 +60,16 @@ def estimate_fit_error(objective: Objective, values: Floats, cleaned: CleanResul
         return {"numerical_error_rmse_mv": None, "compression_rmse_mv": None, "charge_uncertainty_mv": None}
     solved = list(zip(objective.parts, problems, replays, strict=True))
     error = join_errors([(_error_of(*one), len(one[0].used)) for one in solved])
-    continues = objective.settings.cell.initial_state.policy == "previous_cycle"
+    carried: list[float] = []
+    if objective.settings.cell.initial_state.policy == "previous_cycle":
+        stretches = [part.inputs.stretch for part in objective.parts]
+        carried = carried_uncertainty_ah(stretches[0].cell_record, [one.start.lead for one in stretches], cleaned)
     whole = not objective.settings.cycles and objective.settings.select is None
     used: list[Any] = [(problem, replayed, part.used) for part, problem, replayed in solved]
     return {
         "numerical_error_rmse_mv": error.numerical.rmse_mv if math.isfinite(error.numerical.rmse_mv) else None,
         "compression_rmse_mv": error.rmse_mv,
-        "charge_uncertainty_mv": charge_uncertainty_mv(used, cleaned, whole=whole, continues=continues),
+        "charge_uncertainty_mv": charge_uncertainty_mv(used, cleaned, whole=whole, carried_ah=carried),
     }
 
 

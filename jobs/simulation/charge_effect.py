@@ -1,9 +1,9 @@
-"""What an uncertain charge does to a simulated voltage: the uncertainty that has accumulated, through the curve's slope.
+"""What an uncertain charge does to a simulated voltage: the accumulated uncertainty times the slope of the curve.
 
 A charge that is off by some A.h shifts the rest of the curve along the charge. At a steady current the voltage changes
 by the slope of the curve itself, which is steeper than the open-circuit voltage near an empty or full cell. At rest, in
-a hold and where the current changes, the curve tells no slope, so that of the open-circuit voltage counts. The effect is
-linear: an uncertainty that reaches across a bend of the curve is not followed around it.
+a hold and where the current changes, the curve tells no slope, so that of the open-circuit voltage counts. The effect
+is linear: an uncertainty that reaches across a bend of the curve is not followed around it.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def charge_uncertainty_mv(
     cleaned: CleanResult | None,
     *,
     whole: bool = False,
-    continues: bool = False,
+    carried_ah: Sequence[float] = (),
 ) -> float | None:
     """Return the root-mean-square effect of an uncertain charge on a simulated voltage.
 
@@ -52,7 +52,8 @@ def charge_uncertainty_mv(
             count if they have a measured voltage.
         cleaned: what cleaning knows of the charge; ``None`` = nothing.
         whole: the parts are the whole record, whose charge is known at least as well as the sum of its cycles.
-        continues: each part starts from the end of the one before, so the uncertainty goes on.
+        carried_ah: uncertainty at the start of each part, of :func:`carried_uncertainty_ah`; empty = none, since each
+            part takes its state from the record.
 
     Returns:
         mV; ``None`` = the charge has no bounds, or nothing is compared.
@@ -63,14 +64,12 @@ def charge_uncertainty_mv(
     if most is None:
         return None
     squares: list[Floats] = []
-    before = 0.0
-    for problem, replayed, used in solved:
+    carried = carried_ah or [0.0] * len(solved)
+    for before, (problem, replayed, used) in zip(carried, solved, strict=True):
         uncertainty = accumulated_uncertainty_ah(problem.record, cleaned)
         if uncertainty is None:
             return None
         uncertainty = np.minimum(before + uncertainty, most)
-        if continues:
-            before = float(uncertainty[-1])
         counts = used & np.isfinite(problem.record.voltage_volt)
         squares.append((1e3 * slope_volt_per_ah(problem, replayed) * uncertainty)[counts] ** 2)
     every = np.concatenate(squares)
@@ -79,11 +78,28 @@ def charge_uncertainty_mv(
     return float(np.sqrt(np.mean(every)))
 
 
+def carried_uncertainty_ah(record: Record, first: Sequence[int], cleaned: CleanResult | None) -> list[float]:
+    """Return the uncertainty with which parts begin that carry on the state of the part before, also past other steps.
+
+    Args:
+        record: the whole record.
+        first: index of each part's first sample, in order.
+        cleaned: with the bounds of each cycle; ``None`` = nothing is known.
+
+    Returns:
+        A.h, shape (parts,), from 0; empty = a cycle has no bounds.
+    """
+    along = None if cleaned is None else accumulated_uncertainty_ah(record, cleaned)
+    if along is None:
+        return []
+    return [float(along[place] - along[first[0]]) for place in first]
+
+
 def accumulated_uncertainty_ah(record: Record, cleaned: CleanResult) -> Floats | None:
     """Return by how much the charge since the first sample may be off at each sample.
 
-    The uncertainty of a cycle is spread over its throughput, since its bounds do not tell where in it they open. That of
-    a cycle without any charge counts from its first sample on.
+    The uncertainty of a cycle is spread over its throughput, since its bounds do not tell where in it they open. That
+    of a cycle without any charge counts from its first sample on.
 
     Args:
         record: samples of some cycles.

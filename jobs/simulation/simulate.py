@@ -21,7 +21,7 @@ from ..record.charge import REST_CURRENT_PER_AH
 from ..record.record import Record, make_record
 from ..record.usable_current import require_current, voltage_moves
 from .attempts import ReplayProblem, compress_within_charge_limit, try_attempts_within_limit
-from .charge_effect import charge_uncertainty_mv
+from .charge_effect import carried_uncertainty_ah, charge_uncertainty_mv
 from .conditions import find_conditions, find_record_start, spread_over
 from .replay import ReplayEndedError
 from .result import describe_cutoff, failed_simulation, make_frame, make_result
@@ -159,9 +159,11 @@ def _simulate_selected(
     )
     frame = make_frame(problem, replayed, compared)
     if not selected.failures:
-        continues = case.settings.cell.initial_state.policy == "previous_cycle"
         solved = [(one.problem, one.replayed, one.stretch.compared) for one in selected.solved]
-        uncertainty = charge_uncertainty_mv(solved, cleaned, continues=continues)
+        carried: list[float] = []
+        if case.settings.cell.initial_state.policy == "previous_cycle":
+            carried = carried_uncertainty_ah(record, [one.stretch.first for one in selected.solved], cleaned)
+        uncertainty = charge_uncertainty_mv(solved, cleaned, carried_ah=carried)
         return SimulationOutput(frame, replace(result, charge_uncertainty_mv=uncertainty))
     code = selected.failures[0].error.code
     reason = selected.reason

@@ -48,13 +48,16 @@ def budget_notes(rows: Sequence[Row], *, brief: bool = False) -> str:
     if large:
         counted = _largest_parts(large)
         what = f"the error budget exceeds {LIMIT_MV:g} mV or a tenth of the RMSE"
-        parts.append(f"{MARK}  {what} in {format_count(len(large), 'result')}; largest part: {counted}")
+        line = f"{MARK}  {what} in {format_count(len(large), 'result')}; largest part: {counted}"
+        parts.append(f"{line}; all parts: kilocell results" if brief else line)
         if not brief:
             parts += _lines(large)
     if unknown:
         missing = dict.fromkeys(name for row in unknown for name in error_budget(row).unknown)
         named = ", ".join(WORDS[name] for name in missing)
-        parts.append(f"{MARK_UNKNOWN}  a part of the budget is unknown in {format_count(len(unknown), 'result')}: {named}")
+        parts.append(
+            f"{MARK_UNKNOWN}  a part of the budget is unknown in {format_count(len(unknown), 'result')}: {named}"
+        )
     return "\n".join(parts)
 
 

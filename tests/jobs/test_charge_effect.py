@@ -15,6 +15,7 @@ from kilocell.jobs.record.record import make_record
 from kilocell.jobs.simulation import charge_effect
 from kilocell.jobs.simulation.charge_effect import (
     accumulated_uncertainty_ah,
+    carried_uncertainty_ah,
     charge_uncertainty_mv,
     loaded_slope_volt_per_ah,
 )
@@ -106,10 +107,22 @@ def test_each_cycle_adds_its_own_and_the_whole_record_limits_the_sum() -> None:
 def test_a_part_with_its_own_state_begins_without_uncertainty() -> None:
     alone = charge_uncertainty_mv([discharge()], known(0.01))
     twice = charge_uncertainty_mv([discharge(), discharge()], known(0.01))
-    carried = charge_uncertainty_mv([discharge(), discharge()], known(0.01), continues=True)
     assert twice == pytest.approx(alone)
-    assert carried is not None
-    assert carried == pytest.approx(8.0 / np.sqrt(3.0), rel=5e-3)
+
+
+@pytest.mark.usefixtures("constant_slope")
+def test_a_part_that_carries_on_the_state_carries_on_the_uncertainty_of_what_lies_between() -> None:
+    """Cycles 1 and 3 of three: the second part begins with what cycles 1 and 2 add."""
+    problem, _, _ = discharge(3)
+    starts = np.flatnonzero(np.diff(problem.record.cycle_count, prepend=0))
+    cleaned = known(0.01, 0.02, 0.01)
+    carried = carried_uncertainty_ah(problem.record, [int(starts[0]), int(starts[2])], cleaned)
+    assert carried == pytest.approx([0.0, 0.03], rel=1e-2)
+    effect = charge_uncertainty_mv([discharge(), discharge()], cleaned, carried_ah=carried)
+    # 4 mV and 12 to 16 mV, evenly along the charge
+    assert effect == pytest.approx(np.sqrt((16.0 + (12.0**2 + 12.0 * 16.0 + 16.0**2)) / 6.0), rel=2e-2)
+    assert carried_uncertainty_ah(problem.record, [0], None) == []
+    assert carried_uncertainty_ah(problem.record, [0], known(0.01, None, 0.01)) == []
 
 
 def test_a_cycle_without_charge_is_uncertain_from_its_start() -> None:
