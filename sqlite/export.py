@@ -16,6 +16,10 @@ from .statements import split_script
 
 _CELLS: Final = "cell_id IN (SELECT value FROM json_each(?1))"
 _OF_SIMULATIONS: Final = "(SELECT {} FROM current_simulations WHERE cell_id IN (SELECT value FROM json_each(?1)))"
+_SETS: Final = (
+    f"({_OF_SIMULATIONS.format('parameter_set_digest')[1:-1]} UNION SELECT base_parameter_set_digest FROM fitted_sets"
+    f" WHERE {_CELLS})"
+)
 COPIED: Final[dict[str, tuple[str, str]]] = {
     "cells": ("current_cells", _CELLS),
     "clean_reports": ("current_clean_reports", _CELLS),
@@ -23,10 +27,8 @@ COPIED: Final[dict[str, tuple[str, str]]] = {
     "cycles": ("current_cycles", _CELLS),
     **dict.fromkeys(("record_sources", "quarantine_counts", "flag_counts", "charge_changes"), ("", _CELLS)),
     "models": ("", f"model_digest IN {_OF_SIMULATIONS.format('model_digest')}"),
-    **dict.fromkeys(
-        ("parameter_sets", "parameter_overrides"),
-        ("", f"parameter_set_digest IN {_OF_SIMULATIONS.format('parameter_set_digest')}"),
-    ),
+    **dict.fromkeys(("parameter_sets", "parameter_overrides"), ("", f"parameter_set_digest IN {_SETS}")),
+    "fitted_sets": ("", f"{_CELLS} AND parameter_set_digest IN {_OF_SIMULATIONS.format('parameter_set_digest')}"),
     "simulations": ("current_simulations", _CELLS),
     **dict.fromkeys(
         ("comparisons", "step_comparisons", "initial_states", "stretches"),
@@ -44,6 +46,7 @@ COPIED_VIEWS: Final = (
     "finished_simulations",
     *("rules_by_cell", "quarantined_rows", "charge_by_rule", "charge_uncertainty"),
     *("errors_by_window", "errors_by_step_type", "errors_by_cycle", "errors_by_stretch"),
+    *("cycle_overview", "cycle_comparison", "model_parameter_sets", "curves"),
 )
 """Views of the catalog that an export copies: those that need only the copied tables."""
 

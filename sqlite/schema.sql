@@ -226,6 +226,7 @@ CREATE TABLE findings (
     PRIMARY KEY (cell_id, position)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX findings_by_rule ON findings (rule);
+CREATE INDEX findings_by_cycle ON findings (cell_id, cycle_count);
 
 -- One row for each cycle of a cleaned record.
 CREATE TABLE cycles (
@@ -860,3 +861,84 @@ SELECT s.cell_id, s.model, s.parameter_set, s.selection, t.stretch, t.name, t.sa
 FROM current_simulations s
 JOIN stretches t ON t.cell_id = s.cell_id AND t.label = s.label
 ORDER BY s.cell_id, s.label, t.stretch;
+
+-- All cycles of a cell: capacity, energy, efficiency, mean voltages, times, temperature, and the findings in it. Capacity
+-- is charge_out_ah. Efficiencies are out / in of the cycle; NULL: nothing went in.
+CREATE VIEW cycle_overview AS
+SELECT y.cell_id, y.cycle_count, y.charge_in_ah, y.charge_out_ah, y.energy_in_wh, y.energy_out_wh,
+    100 * y.charge_out_ah / nullif(y.charge_in_ah, 0) AS coulombic_efficiency_percent,
+    100 * y.energy_out_wh / nullif(y.energy_in_wh, 0) AS energy_efficiency_percent,
+    y.energy_in_wh / nullif(y.charge_in_ah, 0) AS mean_charge_voltage_volt,
+    y.energy_out_wh / nullif(y.charge_out_ah, 0) AS mean_discharge_voltage_volt,
+    y.voltage_min_volt, y.voltage_max_volt, y.first_test_time_second, y.last_test_time_second,
+    y.last_test_time_second - y.first_test_time_second AS duration_second, y.temperature_mean_celsius, y.steps,
+    y.samples,
+    (SELECT count(*) FROM findings f WHERE f.cell_id = y.cell_id AND f.cycle_count = y.cycle_count) AS findings,
+    y.charge_source, y.charge_in_low_ah, y.charge_in_high_ah, y.charge_out_low_ah, y.charge_out_high_ah,
+    y.charge_in_counted_ah, y.charge_out_counted_ah,
+    100 * (y.charge_in_high_ah - y.charge_in_low_ah + y.charge_out_high_ah - y.charge_out_low_ah) / 2
+        / nullif(y.charge_in_ah + y.charge_out_ah, 0) AS charge_uncertainty_percent,
+    r.standing
+FROM cycles y JOIN current_clean_reports r ON r.cell_id = y.cell_id
+ORDER BY y.cell_id, y.cycle_count;
+
+-- Simulation against experiment, cycle by cycle: RMSE over the cycle, by window after a step's start, and by step type.
+-- cycle_count 0 is the complete record. The curves are in the Parquet file path.
+CREATE VIEW cycle_comparison AS
+SELECT k.cell_id, s.model, s.parameter_set, k.cycle_count, k.samples, k.rmse_mv, k.bias_mv, k.worst_mv,
+    k.worst_time_second,
+    (SELECT w.rmse_mv FROM step_comparisons w WHERE w.cell_id = k.cell_id AND w.label = k.label
+        AND w.cycle_count = k.cycle_count AND w.step_type = 'all' AND w.window = 'ohmic') AS ohmic_rmse_mv,
+    (SELECT w.rmse_mv FROM step_comparisons w WHERE w.cell_id = k.cell_id AND w.label = k.label
+        AND w.cycle_count = k.cycle_count AND w.step_type = 'all' AND w.window = 'kinetic') AS kinetic_rmse_mv,
+    (SELECT w.rmse_mv FROM step_comparisons w WHERE w.cell_id = k.cell_id AND w.label = k.label
+        AND w.cycle_count = k.cycle_count AND w.step_type = 'all' AND w.window = 'diffusion') AS diffusion_rmse_mv,
+    (SELECT w.rmse_mv FROM step_comparisons w WHERE w.cell_id = k.cell_id AND w.label = k.label
+        AND w.cycle_count = k.cycle_count AND w.step_type = 'all' AND w.window = 'capacity') AS capacity_rmse_mv,
+    (SELECT w.rmse_mv FROM step_comparisons w WHERE w.cell_id = k.cell_id AND w.label = k.label
+        AND w.cycle_count = k.cycle_count AND w.step_type = 'charge' AND w.window = 'all') AS charge_rmse_mv,
+    (SELECT w.rmse_mv FROM step_comparisons w WHERE w.cell_id = k.cell_id AND w.label = k.label
+        AND w.cycle_count = k.cycle_count AND w.step_type = 'discharge' AND w.window = 'all') AS discharge_rmse_mv,
+    (SELECT w.rmse_mv FROM step_comparisons w WHERE w.cell_id = k.cell_id AND w.label = k.label
+        AND w.cycle_count = k.cycle_count AND w.step_type = 'rest' AND w.window = 'all') AS rest_rmse_mv,
+    (SELECT w.rmse_mv FROM step_comparisons w WHERE w.cell_id = k.cell_id AND w.label = k.label
+        AND w.cycle_count = k.cycle_count AND w.step_type = 'hold' AND w.window = 'all') AS hold_rmse_mv,
+    (SELECT w.rmse_mv FROM step_comparisons w WHERE w.cell_id = k.cell_id AND w.label = k.label
+        AND w.cycle_count = k.cycle_count AND w.step_type = 'pulse' AND w.window = 'all') AS pulse_rmse_mv,
+    k.label, s.status, s.path,
+    CASE WHEN s.parameter_set_digest IS NOT NULL THEN NOT EXISTS (
+        SELECT 1 FROM parameter_overrides o WHERE o.parameter_set_digest = s.parameter_set_digest) END AS is_default,
+    s.standing
+FROM current_simulations s
+CROSS JOIN comparisons k ON k.cell_id = s.cell_id AND k.label = s.label  -- in this order: an index has the cycle
+WHERE s.status IN ('done', 'pending') OR k.cycle_count > 0;
+
+-- Parameter sets of each model: base, changed parameters, the fit that gave it, number of simulations and their RMSE.
+CREATE VIEW model_parameter_sets AS
+SELECT u.model, u.parameter_set, g.base, g.file_digest,
+    (SELECT json_group_object(o.parameter, json_object('kind', o.kind, 'value', o.value, 'unit', o.unit))
+     FROM parameter_overrides o WHERE o.parameter_set_digest = u.parameter_set_digest) AS overrides,
+    (SELECT v.fit || ' of ' || v.cell_id || ', ' || v.model || ', from ' || v.base_parameter_set || ', version '
+            || v.version
+     FROM fitted_sets v WHERE v.parameter_set_digest = u.parameter_set_digest ORDER BY v.version DESC LIMIT 1)
+        AS lineage,
+    CASE WHEN u.parameter_set_digest IS NOT NULL THEN NOT EXISTS (
+        SELECT 1 FROM parameter_overrides o WHERE o.parameter_set_digest = u.parameter_set_digest) END AS is_default,
+    count(*) AS cells, sum(u.status = 'done') AS cells_done, sum(u.status = 'failed') AS cells_failed,
+    avg(u.rmse_mv) AS rmse_mean_mv, min(u.rmse_mv) AS rmse_min_mv, max(u.rmse_mv) AS rmse_max_mv,
+    u.parameter_set_digest, u.standing
+FROM current_simulations u
+LEFT JOIN parameter_sets g ON g.parameter_set_digest = u.parameter_set_digest
+GROUP BY u.model, u.parameter_set, u.parameter_set_digest, u.standing
+ORDER BY u.model, u.parameter_set;
+
+-- Voltage curves: the simulations that have one, and its Parquet file. is_default: no parameter of the set was changed.
+CREATE VIEW curves AS
+SELECT s.cell_id, s.model, s.parameter_set, s.status, s.samples, s.rmse_mv, s.bias_mv, s.worst_mv, s.partial_rmse_mv,
+    s.initial_soc, s.initial_voltage_volt, s.capacity_ah, s.temperature_celsius, s.selection, s.reason, s.label, s.path,
+    CASE WHEN s.parameter_set_digest IS NOT NULL THEN NOT EXISTS (
+        SELECT 1 FROM parameter_overrides o WHERE o.parameter_set_digest = s.parameter_set_digest) END AS is_default,
+    s.standing
+FROM current_simulations s
+WHERE s.path IS NOT NULL
+ORDER BY s.cell_id, s.model, s.parameter_set;

@@ -25,6 +25,8 @@ CREATE TABLE plan (
     PRIMARY KEY (kind, cell_id, label)
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX findings_by_cycle ON findings (cell_id, cycle_count);
+
 ALTER TABLE cells ADD COLUMN standing TEXT NOT NULL DEFAULT 'current';
 ALTER TABLE sources ADD COLUMN standing TEXT NOT NULL DEFAULT 'current';
 ALTER TABLE jobs ADD COLUMN standing TEXT NOT NULL DEFAULT 'current';

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -196,6 +199,32 @@ def test_a_change_is_seen_as_a_whole_or_not_at_all(catalog: Catalog) -> None:
         change_and_die()
     assert ask(catalog, "SELECT DISTINCT standing FROM results") == [("current",)]
     assert ask(catalog, "SELECT count(*), sum(status = 'done') FROM results WHERE cell_id = 'B'") == [(2, 2)]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from kilocell.sqlite.catalog import Catalog
+catalog = Catalog.open(Path(sys.argv[1]))
+with catalog.transaction():
+    catalog.mark_pending([("simulate", "B", "SPM-Chen2020", "new")])
+    catalog.replace_plan([("simulate", "B", "SPM-Chen2020", "new", "settings or input changed")])
+    if sys.argv[2] == "inside":
+        os.kill(os.getpid(), signal.SIGKILL)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize(("where", "numbers"), [("inside", 5), ("after", 0)])
+def test_a_kill_while_the_plan_changes_shows_nothing_stale(catalog: Catalog, where: str, numbers: int) -> None:
+    """Inside the change, nothing of it is there; right after it, nothing of the settings before is."""
+    catalog.replace_plan(planned(recorded()))
+    catalog.close()
+    command = [sys.executable, "-c", KILLED, str(catalog.path), where]
+    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    rows = ask(catalog, "SELECT rmse_mv, standing FROM results")
+    assert sum(rmse is not None for rmse, _ in rows) == numbers
+    assert {standing for _, standing in rows} == {"current" if where == "inside" else f"out of date: {CHANGED}"}
 
 
 def test_raw_tables_say_what_counts(catalog: Catalog) -> None:
