@@ -35,7 +35,26 @@ CYCLES: Final = {
     "cell_id": TEXT, "cycle_count": COUNT, "first_test_time_second": REAL, "last_test_time_second": REAL,
     "samples": COUNT, "steps": COUNT, "charge_in_ah": REAL, "charge_out_ah": REAL, "energy_in_wh": REAL,
     "energy_out_wh": REAL, "voltage_min_volt": REAL, "voltage_max_volt": REAL, "temperature_mean_celsius": REAL,
-    **CHARGE,
+    **CHARGE, "coulombic_efficiency_percent": REAL, "energy_efficiency_percent": REAL,
+    "mean_charge_voltage_volt": REAL, "mean_discharge_voltage_volt": REAL, "duration_second": REAL, "findings": COUNT,
+    "charge_uncertainty_percent": REAL,
+}  # fmt: skip
+_PARTS: Final = ("ohmic", "kinetic", "diffusion", "capacity", "charge", "discharge", "rest", "hold", "pulse")
+COMPARISON: Final = {
+    "cell_id": TEXT, "model": TEXT, "parameter_set": TEXT, "cycle_count": COUNT, "samples": COUNT, "rmse_mv": REAL,
+    "bias_mv": REAL, "worst_mv": REAL, "worst_time_second": REAL, **{f"{part}_rmse_mv": REAL for part in _PARTS},
+    "status": TEXT, "is_default": FLAG, "standing": TEXT,
+}  # fmt: skip
+PARAMETER_SETS: Final = {
+    "model": TEXT, "parameter_set": TEXT, "base": TEXT, "overrides": TEXT, "lineage": TEXT, "is_default": FLAG,
+    "cells": COUNT, "cells_done": COUNT, "cells_failed": COUNT, "rmse_mean_mv": REAL, "rmse_min_mv": REAL,
+    "rmse_max_mv": REAL, "parameter_set_digest": TEXT, "standing": TEXT,
+}  # fmt: skip
+CURVES: Final = {
+    "cell_id": TEXT, "model": TEXT, "parameter_set": TEXT, "status": TEXT, "samples": MAYBE, "rmse_mv": REAL,
+    "bias_mv": REAL, "worst_mv": REAL, "partial_rmse_mv": REAL, "initial_soc": REAL, "initial_voltage_volt": REAL,
+    "capacity_ah": REAL, "temperature_celsius": REAL, "selection": TEXT, "reason": TEXT, "path": TEXT,
+    "is_default": FLAG, "standing": TEXT,
 }  # fmt: skip
 RESULTS: Final = {
     "cell_id": TEXT, "model": TEXT, "parameter_set": TEXT, "status": TEXT, "rmse_mv": REAL, "bias_mv": REAL,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..data.errors import StoreError, UsageError
+from .answers import Answers
 from .frames import CELLS, CYCLES, FINDINGS, FITS, FITTED_PARAMETERS, RESULTS, make_frame
 from .store_folder import check_is_store
 
@@ -43,7 +44,7 @@ def open_store(path: str | os.PathLike[str], *, everything: bool = False) -> Sto
     return StoreReader(path, everything=everything)
 
 
-class StoreReader:
+class StoreReader(Answers):
     """The content of a store as pandas frames.
 
     Each call opens the catalog, reads, and closes it again, so a reader needs no ``close`` and does not block a run.
@@ -117,16 +118,18 @@ class StoreReader:
             record's start; ``samples`` (rows of the files, without inserted step edges) and ``steps``, counts;
             ``charge_in_ah``, ``charge_out_ah``, ``energy_in_wh`` and ``energy_out_wh``, all positive;
             ``voltage_min_volt``, ``voltage_max_volt``; ``temperature_mean_celsius``; ``charge_source``, what the
-            cycle's charge is known from, its bounds and the counters' values, as in :meth:`cells`.
+            cycle's charge is known from, its bounds and the counters' values, as in :meth:`cells`;
+            ``coulombic_efficiency_percent`` and ``energy_efficiency_percent``, out / in; ``mean_charge_voltage_volt``
+            and ``mean_discharge_voltage_volt``, energy / charge; ``duration_second``; ``findings`` in the cycle.
 
         Raises:
             UsageError: the store has no such cell; the text suggests the nearest id.
         """
-        from ..sqlite import queries
+        from ..sqlite import questions
 
         with self._catalog() as catalog:
             self._check_cell(catalog, cell)
-            rows = queries.cycles(catalog, cell)
+            rows = questions.cycle_overview(catalog, cell)
         if select is not None:
             rows = self._selected_rows(rows, select, cell)
         return make_frame(rows, CYCLES, columns)

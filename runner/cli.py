@@ -20,6 +20,7 @@ from .commands.cache import cache
 from .commands.defaults import DEFAULT_CAMPAIGN, DEMO_STORE, store_root
 from .commands.fit import fit, fits
 from .commands.models import models, parameters
+from .commands.questions import compare, curves, cycles, parameter_sets
 from .commands.run import load_campaign_with_fits
 from .commands.run import run as run_
 
@@ -121,6 +122,8 @@ _stage_command("clean", "Clean the data, without simulating.")
 _stage_command("simulate", "Clean the data and simulate, without fitting.")
 cli.add_command(fit)
 cli.add_command(fits)
+for question in (cycles, compare, parameter_sets, curves):
+    cli.add_command(question)
 
 
 @cli.command()
