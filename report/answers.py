@@ -122,7 +122,7 @@ class Answers:
             select: only this part of each record, such as ``"cycle 2, discharge"``; cells without it are left out.
 
         Returns:
-            ``cell_id``, ``model``, ``parameter_set``, and the columns of :meth:`StoreReader.simulation` with
+            ``cell_id``, ``model``, ``parameter_set``, and the columns of ``StoreReader.simulation`` with
             ``measured_voltage_volt``.
 
         Raises:
@@ -145,7 +145,7 @@ class Answers:
                 problem = problem or error
                 continue
             for place, name in enumerate(NAMES):
-                frame.insert(place, name, pd.Categorical.from_codes([0] * len(frame), categories=[row[name]]))
+                frame.insert(place, name, pd.Series(str(row[name]), frame.index, "category"))
             parts.append(frame)
         if not parts:
             raise problem or UsageError("the store has no such curve; curves() lists those there are")

@@ -9,12 +9,13 @@ from typing import Any, Final
 
 from ..data.errors import UsageError
 from ..data.names import check_known
+from ..sqlite import questions
 from .select import choose_cells
 
 DEFAULT: Final = "default"
 """In place of the name of a parameter set: every set of which no parameter was changed."""
 
-Row = Mapping[str, Any]
+Row = Mapping[str, Any] | sqlite3.Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class Filters:
         Raises:
             UsageError: no row has such a model or parameter set, or no such column; the message has the nearest name.
         """
-        found = [dict(row) for row in rows]
+        found: list[dict[str, Any]] = [dict(row) for row in rows]
         if not found:
             return found
         columns = found[0]
@@ -77,7 +78,20 @@ class Filters:
         return [row for row in rows if row["parameter_set"] in names or (wants_default and row.get("is_default"))]
 
 
-def _values(rows: Sequence[Row], column: str) -> set[str]:
+def add_defaults(catalog: sqlite3.Connection, rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Return rows about simulations with ``is_default``: 1 = no parameter of the set was changed.
+
+    Args:
+        catalog: from ``queries.connect``.
+        rows: with cell_id and label.
+    """
+    if not rows:
+        return []
+    defaults = {(row["cell_id"], row["label"]): row["is_default"] for row in questions.curves(catalog)}
+    return [{**dict(row), "is_default": defaults.get((row["cell_id"], row["label"]))} for row in rows]
+
+
+def _values(rows: Sequence[Mapping[str, Any]], column: str) -> set[str]:
     return {str(row[column]) for row in rows if row[column] is not None}
 
 

@@ -20,7 +20,7 @@ from .commands.cache import cache
 from .commands.defaults import DEFAULT_CAMPAIGN, DEMO_STORE, store_root
 from .commands.fit import fit, fits
 from .commands.models import models, parameters
-from .commands.questions import compare, curves, cycles, parameter_sets
+from .commands.questions import compare, curves, cycles, make_filters, parameter_sets
 from .commands.run import load_campaign_with_fits
 from .commands.run import run as run_
 
@@ -155,13 +155,13 @@ def status(store: Path | None, everything: bool, json_: bool) -> None:
 
 @cli.command(short_help="Show the errors of each simulation.")
 @options.store_option
-@options.cell_option
+@options.filter_options
 @options.by_option
-@options.select_option
+@options.order_options
 @options.all_option
 @options.json_option
 def results(
-    store: Path | None, cells: tuple[str, ...], by: str | None, select: str | None, everything: bool, json_: bool
+    store: Path | None, by: str | None, select: str | None, everything: bool, json_: bool, **given: Any
 ) -> None:
     """Show each simulation with its RMSE, or with its errors by window, step type, cycle or stretch.
 
@@ -171,9 +171,9 @@ def results(
     from .show.results import show_results, show_selection
 
     if select is not None:
-        show_selection(store_root(store), cells, select, by, json_, everything)
+        show_selection(store_root(store), make_filters(given), select, by, json_, everything)
     else:
-        show_results(store_root(store), cells, by, json_, everything)
+        show_results(store_root(store), make_filters(given), by, json_, everything)
 
 
 @cli.command(short_help="Show what cleaning found and changed.")

@@ -642,7 +642,7 @@ ORDER BY cell_id;
 
 -- The simulations of the plan: the current ones, and those that are out of date.
 CREATE VIEW planned_simulations AS
-SELECT cell_id, label, model, parameter_set, model_digest, standing FROM simulations
+SELECT cell_id, label, model, parameter_set, model_digest, parameter_set_digest, standing FROM simulations
 WHERE standing <> 'of an earlier campaign' OR (SELECT everything FROM extent);
 
 -- The cleaning of each cell; pending if its cleaned record is out of date.
@@ -674,7 +674,9 @@ SELECT c.cell_id, r.rows_kept AS rows, r.cycles_after AS cycles,
     s.temperature_source, s.selection, s.error_budget_mv, s.error_budget_main, s.error_budget_unknown,
     s.error_budget_too_large, s.numerical_error_rmse_mv, s.numerical_error_worst_mv, s.compression_rmse_mv,
     s.compression_worst_mv, s.charge_uncertainty_mv, s.temperature_rmse_kelvin,
-    coalesce(p.standing, j.standing, c.standing) AS standing
+    coalesce(p.standing, j.standing, c.standing) AS standing,
+    CASE WHEN p.parameter_set_digest IS NOT NULL THEN NOT EXISTS (
+        SELECT 1 FROM parameter_overrides o WHERE o.parameter_set_digest = p.parameter_set_digest) END AS is_default
 FROM current_cells c
 LEFT JOIN current_clean_reports r ON r.cell_id = c.cell_id
 LEFT JOIN cleaning_jobs j ON j.cell_id = c.cell_id

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from ...data import columns as c
 from .cells import SimulatedCurve, draw_line, find_holes, find_rows
@@ -43,7 +44,7 @@ def draw_curves(heading: str, cells: Sequence[CellCurves], names: Sequence[str])
     down = -(-len(cells) // across)
     figure = Figure(figsize=(WIDTH_INCH, 1.1 + 1.7 * down), layout="constrained")
     panels = figure.subplots(down, across, sharey=True, squeeze=False).ravel()
-    lines = {}
+    lines: dict[str, Line2D] = {}
     for axes, cell in zip(panels, cells, strict=False):
         holes = find_holes(cell.measured)
         line = draw_line(

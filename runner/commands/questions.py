@@ -28,7 +28,7 @@ def cycles(cells: tuple[str, ...], store: Path | None, select: str | None, **giv
     """
     from ..show.questions import show_cycles
 
-    show_cycles(store_root(store), _filters(given, cells=cells), select, _output(given))
+    show_cycles(store_root(store), make_filters(given, cells=cells), select, _output(given))
 
 
 @click.command(short_help="Compare simulation and experiment in a cycle.")
@@ -48,7 +48,7 @@ def compare(store: Path | None, cycle: int | None, select: str | None, **given: 
     """
     from ..show.questions import show_comparison
 
-    show_comparison(store_root(store), cycle, _filters(given), select, _output(given))
+    show_comparison(store_root(store), cycle, make_filters(given), select, _output(given))
 
 
 @click.command("parameter-sets", short_help="Show the parameter sets that simulations use.")
@@ -62,7 +62,7 @@ def parameter_sets(store: Path | None, **given: Any) -> None:
     """Show all parameter sets that simulations use: base set, changed parameters, the fit it is from, number, RMSE."""
     from ..show.questions import show_sets
 
-    show_sets(store_root(store), _filters(given), _output(given))
+    show_sets(store_root(store), make_filters(given), _output(given))
 
 
 @click.command(short_help="Show simulated voltage curves, and export or draw them.")
@@ -80,10 +80,16 @@ def curves(store: Path | None, select: str | None, **given: Any) -> None:
     """
     from ..show.questions import show_curves
 
-    show_curves(store_root(store), _filters(given), select, _output(given))
+    show_curves(store_root(store), make_filters(given), select, _output(given))
 
 
-def _filters(given: dict[str, Any], cells: tuple[str, ...] = ()) -> Filters:
+def make_filters(given: dict[str, Any], cells: tuple[str, ...] = ()) -> Filters:
+    """Return the filters that a user gave.
+
+    Args:
+        given: the options of ``filter_options`` and ``order_options`` by name.
+        cells: the cells, if they are arguments of the command.
+    """
     from ...report.filters import Filters
 
     return Filters(

@@ -16,7 +16,7 @@ from ...data.standing import CURRENT
 from ...data.text import format_count
 from ...parquet_store.layout import Store
 from ...parquet_store.write import write_atomically
-from ...report.filters import Filters
+from ...report.filters import Filters, add_defaults
 from ...sqlite import queries, questions
 from .open_catalog import open_catalog
 from .table import dicts_to_json, table
@@ -244,9 +244,7 @@ def _of_cycle(catalog: sqlite3.Connection, cycle: int | None, cells: Sequence[st
 def _of_selection(store: Store, catalog: sqlite3.Connection, select: str, cells: Sequence[str]) -> list[dict[str, Any]]:
     from ...report.selected import errors_of_cells
 
-    defaults = {(row["cell_id"], row["label"]): row["is_default"] for row in questions.curves(catalog, list(cells))}
-    rows = errors_of_cells(store, catalog, select, cells)
-    return [{**row, "is_default": defaults.get((row["cell_id"], row["label"]))} for row in rows]
+    return add_defaults(catalog, list(errors_of_cells(store, catalog, select, cells)))
 
 
 def _curves_of(catalog: sqlite3.Connection, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

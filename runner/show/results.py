@@ -10,7 +10,7 @@ from ...data.errors import UsageError
 from ...data.standing import CURRENT
 from ...data.text import format_count
 from ...parquet_store.layout import Store
-from ...report.select import choose_cells
+from ...report.filters import Filters, add_defaults
 from ...sqlite import queries
 from .budget import budget_notes
 from .charge import charge_notes, guess_notes, is_uncertain, print_notes
@@ -80,12 +80,12 @@ NOTES: Final = {
 }
 
 
-def show_results(root: Path, cells: Sequence[str], by: str | None, json_: bool, everything: bool = False) -> None:
+def show_results(root: Path, filters: Filters, by: str | None, json_: bool, everything: bool = False) -> None:
     """Print one line per simulation, with its RMSE or its errors.
 
     Args:
         root: the store's folder.
-        cells: only these; empty = all.
+        filters: cells, models, parameter sets, status, order and number of rows.
         by: ``window``, ``step-type``, ``cycle`` or ``stretch``; ``None`` = the RMSE alone.
         json_: print JSON.
         everything: also what is out of date or of an earlier campaign.
@@ -94,11 +94,11 @@ def show_results(root: Path, cells: Sequence[str], by: str | None, json_: bool, 
         UsageError: an unknown cell; the text gives the nearest name.
     """
     with open_catalog(root, everything) as catalog:
-        cells = choose_cells(catalog, cells)
+        cells = filters.choose_cells(catalog)
         if by is not None:
-            _show_errors(catalog, cells, by, json_)
+            _show_errors(catalog, cells, filters, by, json_)
             return
-        lines = result_rows(catalog, cells)
+        lines = filters.apply(result_rows(catalog, cells))
         skipped = [row for row in queries.skipped_for_content(catalog) if _is_selected(row, cells)]
     if json_:
         print(results_json(lines))
@@ -110,13 +110,13 @@ def show_results(root: Path, cells: Sequence[str], by: str | None, json_: bool, 
 
 
 def show_selection(
-    root: Path, cells: Sequence[str], select: str, by: str | None, json_: bool, everything: bool = False
+    root: Path, filters: Filters, select: str, by: str | None, json_: bool, everything: bool = False
 ) -> None:
     """Print the errors of each simulation in each stretch of a selection.
 
     Args:
         root: the store's folder.
-        cells: only these; empty = all that have the selected part.
+        filters: as of :func:`show_results`; cells that do not have the part are left out unless they are named.
         select: the selection.
         by: must be ``None`` or ``stretch``.
         json_: print JSON.
@@ -130,7 +130,8 @@ def show_selection(
     if by not in (None, "stretch"):
         raise UsageError(f"--select shows errors by stretch; leave out --by {by}")
     with open_catalog(root, everything) as catalog:
-        rows = list(errors_of_cells(Store(root), catalog, select, choose_cells(catalog, cells)))
+        errors = list(errors_of_cells(Store(root), catalog, select, filters.choose_cells(catalog)))
+        rows = filters.apply(add_defaults(catalog, errors))
     if json_:
         print(dicts_to_json(rows))
     elif rows:
@@ -139,8 +140,8 @@ def show_selection(
         print("no simulation has a curve yet: kilocell run simulates, kilocell status shows why not")
 
 
-def _show_errors(catalog: sqlite3.Connection, cells: Sequence[str], by: str, json_: bool) -> None:
-    rows = [dict(row) for row in queries.errors_by(catalog, by.replace("-", "_"), cells)]
+def _show_errors(catalog: sqlite3.Connection, cells: Sequence[str], filters: Filters, by: str, json_: bool) -> None:
+    rows = filters.apply(add_defaults(catalog, queries.errors_by(catalog, by.replace("-", "_"), cells)))
     if json_:
         print(dicts_to_json(rows))
         return

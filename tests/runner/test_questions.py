@@ -192,3 +192,13 @@ def test_questions_import_neither_pybamm_nor_dask(root: Path) -> None:
     command = [sys.executable, "-c", code, str(root), str(root.parent / "plot.png")]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stderr.strip() == ""
+
+
+def test_results_take_the_same_filters(root: Path) -> None:
+    rows = ask(root, "results", "--cell", "B*", "--parameters", "default", "--sort", "-model", "--limit", "3")
+    assert [(row["cell_id"], row["model"]) for row in rows] == [("B01", "SPM"), ("B02", "SPM"), ("B01", "DFN")]
+    assert {row["model"] for row in ask(root, "results", "--by", "cycle", "--model", "DFN")} == {"DFN"}
+    rows = ask(root, "results", "--select", "cycle 1", "--parameters", "slow")
+    assert {(row["cell_id"], row["parameter_set"]) for row in rows} == {
+        (cell, "slow") for cell in ("B01", "B02", "C01")
+    }

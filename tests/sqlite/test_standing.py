@@ -43,7 +43,7 @@ def recorded() -> list[Receipt]:
 
 def planned(receipts: Sequence[Receipt], changed: Sequence[str] = (), reason: str = CHANGED) -> list[PlannedJob]:
     """The plan of receipts; the jobs with these labels have a new digest, or a reason under the same one."""
-    rows = []
+    rows: list[PlannedJob] = []
     for each in receipts:
         new = each.label in changed
         digest = f"new {each.digest}" if new and reason == CHANGED else each.digest
