@@ -74,10 +74,10 @@ def _largest_parts(rows: Sequence[Row]) -> str:
 
 def _lines(rows: Sequence[Row]) -> list[str]:
     """Return one line of parts for each simulation."""
-    shown = [
-        f"   {printable_text(row['cell_id'])} {printable_text(row['label'] or '')}: {error_budget(row).describe_parts()}"
-        for row in rows[:LINES_SHOWN]
-    ]
+    shown = []
+    for row in rows[:LINES_SHOWN]:
+        name = printable_text(f"{row['cell_id']} {row['label'] or ''}")
+        shown.append(f"   {name}: {error_budget(row).describe_parts()}")
     if len(rows) > LINES_SHOWN:
         shown.append(f"   … and {len(rows) - LINES_SHOWN} more: kilocell results --json")
     return shown

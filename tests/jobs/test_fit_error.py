@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from diffusion_fit import FIT
 from kilocell.data.error_budget import budget_of_result
+from kilocell.data.errors import JobError
 from kilocell.data.results.cleaning import CleanReport, CleanResult, CycleSummary
 from kilocell.data.results.fitting import FitResult, FittedParameter
 from kilocell.data.settings import InitialState, Override, ParameterSetSettings
@@ -51,7 +52,7 @@ def test_a_fit_has_the_parts_of_its_budget_at_the_fitted_values() -> None:
 
 def test_without_a_solution_the_parts_are_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
-        raise fit_error.JobError("no solution")
+        raise JobError("no solution")
 
     monkeypatch.setattr(fit_error, "solve_attempt", refuse)
     objective = make_objective(pulses(), FIT, None)
