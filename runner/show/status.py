@@ -20,7 +20,7 @@ from ...data.text import format_count, printable_text
 from ...parquet_store.layout import Store
 from ...sqlite import fit_queries, queries
 from ...sqlite.standing_queries import waiting_jobs
-from ...sqlite.user_select import select
+from ...sqlite.user_select import select, tables_with_other_rows
 from .budget import HEADING, budget_notes, budget_text, has_budget
 from .charge import charge_notes, guess_notes, is_uncertain, print_notes, uncertain_cells_text
 from .fits import print_fit_summary
@@ -131,6 +131,14 @@ def show_select(root: Path, statement: str, json_: bool, everything: bool = Fals
     """
     with open_catalog(root, everything) as catalog:
         headings, rows = select(catalog, statement)
+        mixed = [] if everything else tables_with_other_rows(catalog, statement)
+    if mixed:
+        names = ", ".join(mixed)
+        print(
+            f"{names}: a table keeps what is out of date or of an earlier campaign, too; for what counts, add "
+            f"WHERE standing = 'current', or read a view such as results or current_{mixed[0]}",
+            file=sys.stderr,
+        )
     print_rows(headings, rows, json_, ".6g")
 
 

@@ -1,4 +1,4 @@
-"""What commands, figures, exports and Python show after a campaign changed: what is current, unless all is asked for."""
+"""What commands, figures, exports and Python show after a campaign changed: what is current, unless asked for all."""
 
 from __future__ import annotations
 
@@ -108,6 +108,20 @@ def test_sql_on_views_and_on_tables(root: Path) -> None:
     assert ask(root, "sql", "--all", "SELECT count(*) AS n FROM results") == [{"n": 6}]
     assert ask(root, "sql", "SELECT model, cells FROM model_comparison") == [{"model": "SPM", "cells": 1}]
     assert ask(root, "sql", "SELECT count(*) AS n FROM simulations WHERE standing = 'current'") == [{"n": 1}]
+
+
+@pytest.mark.parametrize(
+    ("statement", "is_named"),
+    [
+        ("SELECT rmse_mv FROM simulations", True),
+        ("SELECT count(*) FROM simulations s JOIN cells c ON c.cell_id = s.cell_id", True),
+        ("SELECT rmse_mv FROM simulations WHERE standing = 'current'", False),
+        ("SELECT rmse_mv FROM results", False),
+        ("SELECT * FROM models", False),
+    ],
+)
+def test_a_table_that_keeps_earlier_rows_is_named(root: Path, statement: str, is_named: bool) -> None:
+    assert ("simulations: a table keeps" in said(root, "sql", statement)[1].replace(", cells", "")) == is_named
 
 
 def test_figures_draw_current_simulations(root: Path) -> None:
