@@ -22,7 +22,9 @@ from .select import check_cycles, format_cycles, known_cycles
 from .selected import selected_mask
 
 
-def plot_cleaning(store: Store, cell_id: str, cycles: Sequence[int] = (), select: str | None = None) -> list[Path]:
+def plot_cleaning(
+    store: Store, cell_id: str, cycles: Sequence[int] = (), select: str | None = None, everything: bool = False
+) -> list[Path]:
     """Plot raw against cleaned voltage (V), current (A), cycles and steps of a cell over time (h).
 
     Args:
@@ -30,6 +32,7 @@ def plot_cleaning(store: Store, cell_id: str, cycles: Sequence[int] = (), select
         cell_id: the cell.
         cycles: plot only these; empty = all.
         select: plot only this part of the record, such as ``step 14-16``; not together with ``cycles``.
+        everything: also what is out of date or of an earlier campaign.
 
     Returns:
         Paths of the PNG and PDF, ``cleaning_CELL`` or ``cleaning_CELL_cycles-CYCLES``.
@@ -38,7 +41,7 @@ def plot_cleaning(store: Store, cell_id: str, cycles: Sequence[int] = (), select
         UsageError: there is no such cell or cycle; the message lists those that exist.
         StoreError: the raw rows do not exist any more.
     """
-    with closing(queries.connect(store.catalog)) as catalog:
+    with closing(queries.connect(store.catalog, everything=everything)) as catalog:
         check_cycles(cycles, known_cycles(catalog, cell_id))
         (report,) = queries.clean_reports(catalog, cell_id)
         findings = [dict(row) for row in queries.findings(catalog, cell_id)]

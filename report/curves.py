@@ -13,6 +13,7 @@ from ..data import columns as c
 from ..data.error_budget import error_budget
 from ..data.errors import StoreError
 from ..data.rules import flag_bit
+from ..data.standing import CURRENT
 from ..data.step_selection import StepSelection, parse_select
 from ..parquet_store.layout import Store
 from ..parquet_store.read import read_partition, read_simulation, simulation_outputs
@@ -79,10 +80,16 @@ def read_simulated(
         )
     # Samples that were not simulated (other cycles, or after a failure) become missing values: no line is drawn there.
     placed = frame.drop(columns=c.CYCLE_COUNT).set_index(c.TEST_TIME).reindex(measured[c.TEST_TIME]).reset_index()
-    name = f"{row['model']}, {row['parameter_set']}"
+    name = f"{row['model']}, {row['parameter_set']}{_standing_words(row)}"
     others = bool(failed and _selection(row))
     budget = None if failed else error_budget(dict(row))
     return SimulatedCurve(name, placed, failed, budget, has_other_stretches=others)
+
+
+def _standing_words(row: Mapping[str, Any] | sqlite3.Row) -> str:
+    """Return what is added to a simulation's name if it is not current."""
+    standing = row["standing"] if "standing" in row.keys() else CURRENT  # noqa: SIM118
+    return "" if standing == CURRENT else f" ({standing.split(':')[0]})"
 
 
 def _is_of_record(

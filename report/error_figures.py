@@ -16,7 +16,11 @@ from .select import check_cell, select_simulations
 
 
 def plot_errors(
-    store: Store, cell_id: str, models: Sequence[str] = (), parameter_sets: Sequence[str] = ()
+    store: Store,
+    cell_id: str,
+    models: Sequence[str] = (),
+    parameter_sets: Sequence[str] = (),
+    everything: bool = False,
 ) -> list[Path]:
     """Plot a cell's RMSE (mV) by window after a step's start, by step type, by both, and by cycle.
 
@@ -25,6 +29,7 @@ def plot_errors(
         cell_id: the cell.
         models: plot only simulations with these models; empty = all.
         parameter_sets: plot only simulations with these parameter sets; empty = all.
+        everything: also what is out of date or of an earlier campaign.
 
     Returns:
         Paths of the PNG and PDF, ``errors_CELL``, with models and parameter sets in the name if some were selected.
@@ -32,7 +37,7 @@ def plot_errors(
     Raises:
         UsageError: there is no such cell, or it has no finished simulation with errors by window.
     """
-    with closing(queries.connect(store.catalog)) as catalog:
+    with closing(queries.connect(store.catalog, everything=everything)) as catalog:
         check_cell(catalog, cell_id)
         rows = select_simulations(catalog, cell_id, models, parameter_sets)
         all_errors = [_read_errors(catalog, row) for row in rows if row["status"] == "done"]

@@ -37,6 +37,7 @@ def plot_cell(
     models: Sequence[str] = (),
     parameter_sets: Sequence[str] = (),
     select: str | None = None,
+    everything: bool = False,
 ) -> list[Path]:
     """Plot measured and simulated voltage (V), current (A) and voltage error (mV) of a cell over time (h).
 
@@ -50,6 +51,7 @@ def plot_cell(
         models: plot only simulations with these models; empty = all.
         parameter_sets: plot only simulations with these parameter sets; empty = all.
         select: plot only this part of the record, such as ``cycle 2, discharge``; not together with ``cycles``.
+        everything: also what is out of date or of an earlier campaign.
 
     Returns:
         Paths of the PNG and PDF; their name has cell, cycles or selection, models and parameter sets.
@@ -57,7 +59,7 @@ def plot_cell(
     Raises:
         UsageError: there is no such cell, cycle or finished simulation; the message lists those that exist.
     """
-    with closing(queries.connect(store.catalog)) as catalog:
+    with closing(queries.connect(store.catalog, everything=everything)) as catalog:
         check_cycles(cycles, known_cycles(catalog, cell_id))
         rows = select_simulations(catalog, cell_id, models, parameter_sets)
     measured = read_measured(store, cell_id, cycles, select)

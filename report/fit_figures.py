@@ -38,7 +38,7 @@ _log = logging.getLogger(__name__)
 Row = Mapping[str, Any] | sqlite3.Row
 
 
-def plot_fit(store: Store, fit: str, cell_id: str) -> list[Path]:
+def plot_fit(store: Store, fit: str, cell_id: str, everything: bool = False) -> list[Path]:
     """Plot a fit of a cell on three pages: measured and fitted voltage, its starts, and its uncertainty.
 
     If the fitted parameter set was not simulated, there is no page with the voltage, and the log has a warning.
@@ -47,6 +47,7 @@ def plot_fit(store: Store, fit: str, cell_id: str) -> list[Path]:
         store: a store with the finished fit.
         fit: name of the fit.
         cell_id: the cell.
+        everything: also what is out of date or of an earlier campaign.
 
     Returns:
         Paths of the PNGs and PDFs: ``fit_FIT_CELL``, ``fit_FIT_CELL_starts``, ``fit_FIT_CELL_uncertainty``.
@@ -54,7 +55,7 @@ def plot_fit(store: Store, fit: str, cell_id: str) -> list[Path]:
     Raises:
         UsageError: there is no such cell, or no such finished fit.
     """
-    with closing(queries.connect(store.catalog)) as catalog:
+    with closing(queries.connect(store.catalog, everything=everything)) as catalog:
         row = select_fit(catalog, fit, cell_id)
         starts = read_starts(store, catalog, row)
         parameters = [dict(parameter) for parameter in fit_queries.fit_parameters(catalog, cell_id, fit)]
@@ -75,12 +76,13 @@ def plot_fit(store: Store, fit: str, cell_id: str) -> list[Path]:
     return paths + save(store, figure, f"{name}_uncertainty")
 
 
-def plot_fleet(store: Store, fit: str) -> list[Path]:
+def plot_fleet(store: Store, fit: str, everything: bool = False) -> list[Path]:
     """Plot a fit of many cells: RMSE (mV) of each cell before and after the fit, and each parameter over the cells.
 
     Args:
         store: a store with the fit.
         fit: name of the fit.
+        everything: also what is out of date or of an earlier campaign.
 
     Returns:
         Paths of the PNG and PDF, ``fit_FIT_fleet``.
@@ -88,7 +90,7 @@ def plot_fleet(store: Store, fit: str) -> list[Path]:
     Raises:
         UsageError: there is no such fit; the message lists those that exist.
     """
-    with closing(queries.connect(store.catalog)) as catalog:
+    with closing(queries.connect(store.catalog, everything=everything)) as catalog:
         fits = [dict(row) for row in fit_queries.fits(catalog, fit=fit)]
         parameters = [dict(row) for row in fit_queries.fleet_parameters(catalog, fit)]
         names = ", ".join(fit_queries.fit_names(catalog)) or "none"

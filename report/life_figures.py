@@ -16,12 +16,13 @@ from .save import save
 from .select import check_cell
 
 
-def plot_life(store: Store, cell_id: str | None = None) -> Iterator[Path]:
+def plot_life(store: Store, cell_id: str | None = None, everything: bool = False) -> Iterator[Path]:
     """Plot each fitted parameter of a chain over its check-ups, with 95 % confidence intervals, and the RMSE (mV).
 
     Args:
         store: a store with a finished chain of fits.
         cell_id: the cell; ``None`` = every cell that has a chain.
+        everything: also what is out of date or of an earlier campaign.
 
     Yields:
         Paths of the PNGs and PDFs, ``life_CHAIN_CELL``, as they are written.
@@ -29,7 +30,7 @@ def plot_life(store: Store, cell_id: str | None = None) -> Iterator[Path]:
     Raises:
         UsageError: there is no such cell, or no chain with a result.
     """
-    with closing(queries.connect(store.catalog)) as catalog:
+    with closing(queries.connect(store.catalog, everything=everything)) as catalog:
         if cell_id is not None:
             check_cell(catalog, cell_id)
         parameters = [dict(row) for row in fit_queries.parameters_along_life(catalog, cell_id)]

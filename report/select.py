@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
 
 from ..data.cycle_selection import format_ranges, parse_selection
 from ..data.errors import UsageError
 from ..data.names import check_known, quote
 from ..data.step_selection import parse_select
 from ..sqlite import fit_queries, queries
+from ..sqlite.standing_queries import earlier_cells
 
 
 def parse_known_cycles(text: str, known: Sequence[int]) -> tuple[int, ...]:
@@ -98,7 +100,35 @@ def check_cell(catalog: sqlite3.Connection, cell_id: str) -> None:
     known = queries.cell_ids(catalog)
     if not known:
         raise UsageError(f"the store has no cell {quote(cell_id)}, because it is empty: fill it with `kilocell run`")
-    check_known("the store has no cell", [cell_id], known)
+    if cell_id not in known:
+        _refuse_unknown(catalog, cell_id, known)
+
+
+def choose_cells(catalog: sqlite3.Connection, patterns: Sequence[str]) -> list[str]:
+    """Return the cells that a user names, each once: ids, or patterns such as ``CELL_*`` or ``B0[12]?``.
+
+    Args:
+        catalog: from ``queries.connect``.
+        patterns: ids and patterns; empty = none.
+
+    Raises:
+        UsageError: there is no such cell; the message has the nearest name, or says that the cell left the campaign.
+    """
+    known = queries.cell_ids(catalog)
+    chosen: list[str] = []
+    for pattern in patterns:
+        found = [pattern] if pattern in known else [name for name in known if fnmatchcase(name, pattern)]
+        if not found:
+            _refuse_unknown(catalog, pattern, known)
+        chosen += found
+    return list(dict.fromkeys(chosen))
+
+
+def _refuse_unknown(catalog: sqlite3.Connection, name: str, known: Sequence[str]) -> None:
+    """Raise a UsageError for a cell, or a pattern, that fits no cell."""
+    if name in earlier_cells(catalog):
+        raise UsageError(f"the campaign has no cell {quote(name)} any more; add --all to see its earlier results")
+    check_known("the store has no cell", [name], known)
 
 
 def select_simulations(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -283,7 +283,9 @@ def _closed(selection: CycleSelection) -> tuple[str, tuple[tuple[int, int], ...]
     return format_ranges(cycles), tuple(pair for pair in selection.ranges if not pair[1])
 
 
-def read_simulated_part(store: Store, row: sqlite3.Row, text: str | None, columns: Sequence[str] = ()) -> pd.DataFrame:
+def read_simulated_part(
+    store: Store, row: Mapping[str, Any] | sqlite3.Row, text: str | None, columns: Sequence[str] = ()
+) -> pd.DataFrame:
     """Read the time series of a simulation, or the selected part of it.
 
     Args:

@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
 from ..data.errors import StoreError, UsageError
+from .answers import Answers
+from .frames import CELLS, CYCLES, FINDINGS, FITS, FITTED_PARAMETERS, RESULTS, make_frame
 from .store_folder import check_is_store
 
 if TYPE_CHECKING:
@@ -21,68 +23,13 @@ if TYPE_CHECKING:
 
     from ..parquet_store.layout import Store
 
-_TEXT: Final = "text"
-_REAL: Final = "float64"
-_COUNT: Final = "int64"
-_MAYBE: Final = "Int64"  # a count, or pandas.NA where it is not known
-_FLAG: Final = "boolean"
 
-_CHARGE: Final = {
-    "charge_source": _TEXT, "charge_in_low_ah": _REAL, "charge_in_high_ah": _REAL, "charge_out_low_ah": _REAL,
-    "charge_out_high_ah": _REAL, "charge_in_counted_ah": _REAL, "charge_out_counted_ah": _REAL,
-}  # fmt: skip
-_BUDGET: Final = {
-    "error_budget_mv": _REAL, "error_budget_too_large": _FLAG, "error_budget_main": _TEXT,
-    "error_budget_unknown": _TEXT, "numerical_error_rmse_mv": _REAL, "compression_rmse_mv": _REAL,
-    "charge_uncertainty_mv": _REAL,
-}  # fmt: skip
-_CELLS: Final = {
-    "cell_id": _TEXT, "status": _TEXT, "nominal_capacity_ah": _REAL, "rows_in": _MAYBE, "rows_kept": _MAYBE,
-    "rows_quarantined": _MAYBE, "findings": _MAYBE, "cycles": _MAYBE, "time_span_second": _REAL, "charge_in_ah": _REAL,
-    "charge_out_ah": _REAL, "temperature_mean_celsius": _REAL, "simulations_done": _COUNT,
-    "simulations_failed": _COUNT, "best_simulation": _TEXT, "best_rmse_mv": _REAL, "rows_inserted": _MAYBE,
-    **_CHARGE, "charge_uncertainty_ah": _REAL, "charge_uncertainty_percent": _REAL, "capacity_source": _TEXT,
-    "parameter_set_source": _TEXT,
-}  # fmt: skip
-_CYCLES: Final = {
-    "cell_id": _TEXT, "cycle_count": _COUNT, "first_test_time_second": _REAL, "last_test_time_second": _REAL,
-    "samples": _COUNT, "steps": _COUNT, "charge_in_ah": _REAL, "charge_out_ah": _REAL, "energy_in_wh": _REAL,
-    "energy_out_wh": _REAL, "voltage_min_volt": _REAL, "voltage_max_volt": _REAL, "temperature_mean_celsius": _REAL,
-    **_CHARGE,
-}  # fmt: skip
-_RESULTS: Final = {
-    "cell_id": _TEXT, "model": _TEXT, "parameter_set": _TEXT, "status": _TEXT, "rmse_mv": _REAL, "bias_mv": _REAL,
-    "worst_mv": _REAL, "worst_time_second": _REAL, "seconds": _REAL, "reason": _TEXT, "charge_source": _TEXT,
-    "charge_error": _REAL, "charge_uncertainty_ah": _REAL, "charge_uncertainty_percent": _REAL,
-    "capacity_source": _TEXT, "parameter_set_source": _TEXT, "initial_state_source": _TEXT,
-    "state_uncertainty_mv": _REAL, "state_uncertainty_soc": _REAL, "temperature_source": _TEXT, "selection": _TEXT,
-    **_BUDGET, "numerical_error_worst_mv": _REAL, "compression_worst_mv": _REAL, "temperature_rmse_kelvin": _REAL,
-}  # fmt: skip
-_FINDINGS: Final = {
-    "cell_id": _TEXT, "rule": _TEXT, "severity": _TEXT, "rows": _COUNT, "source_index": _COUNT, "source_row": _COUNT,
-    "cycle_count": _MAYBE, "step_count": _MAYBE, "before": _TEXT, "after": _TEXT, "action": _TEXT,
-}  # fmt: skip
-_FITS: Final = {
-    "cell_id": _TEXT, "fit": _TEXT, "model": _TEXT, "base_parameter_set": _TEXT, "parameter_set": _TEXT,
-    "status": _TEXT, "verdict": _TEXT, "rmse_default_mv": _REAL, "rmse_mv": _REAL,
-    "validation_default_rmse_mv": _REAL, "validation_rmse_mv": _REAL, "samples": _MAYBE, "starts": _MAYBE,
-    "starts_done": _MAYBE, "starts_agreeing": _MAYBE, "noise_mv": _REAL, "chain": _TEXT, "chain_cycle": _MAYBE,
-    "seconds": _REAL, "reason": _TEXT, "charge_throughput_ah": _REAL, "charge_uncertainty_ah": _REAL,
-    "initial_state_source": _TEXT, "state_uncertainty_mv": _REAL, "state_uncertainty_soc": _REAL,
-    "selection": _TEXT, **_BUDGET,
-}  # fmt: skip
-_FITTED_PARAMETERS: Final = {
-    "cell_id": _TEXT, "fit": _TEXT, "parameter": _TEXT, "value": _REAL, "unit": _TEXT, "standard_error": _REAL,
-    "lower_95": _REAL, "upper_95": _REAL, "verdict": _TEXT, "default_value": _REAL, "lower": _REAL, "upper": _REAL,
-    "at_bound": _FLAG, "is_factor": _FLAG, "model": _TEXT, "parameter_set": _TEXT, "status": _TEXT,
-}  # fmt: skip
-
-
-def open_store(path: str | os.PathLike[str]) -> StoreReader:
+def open_store(path: str | os.PathLike[str], *, everything: bool = False) -> StoreReader:
     """Open a store for reading.
 
     Args:
         path: the store's folder, such as ``kilocell-demo``. A run may be writing to it.
+        everything: also read what is out of date or of an earlier campaign; else only what the last run's campaign has.
 
     Returns:
         A reader whose methods return pandas frames. It never writes.
@@ -94,10 +41,10 @@ def open_store(path: str | os.PathLike[str]) -> StoreReader:
         >>> store = kilocell.open_store("kilocell-demo")  # doctest: +SKIP
         >>> store.results("CELL_A")[["model", "parameter_set", "rmse_mv"]]  # doctest: +SKIP
     """
-    return StoreReader(path)
+    return StoreReader(path, everything=everything)
 
 
-class StoreReader:
+class StoreReader(Answers):
     """The content of a store as pandas frames.
 
     Each call opens the catalog, reads, and closes it again, so a reader needs no ``close`` and does not block a run.
@@ -111,13 +58,15 @@ class StoreReader:
 
     Args:
         path: the store's folder.
+        everything: as in :func:`open_store`. The column ``standing`` of cells, results and fits says what each row is.
 
     Raises:
         UsageError: the folder is not a store; see :func:`open_store`.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, everything: bool = False) -> None:
         self._root = Path(path).expanduser()
+        self._everything = everything
         check_is_store(self._root)
         with self._catalog():
             pass  # an older, newer or damaged catalog is refused here, not at the first question
@@ -152,7 +101,7 @@ class StoreReader:
             rows = queries.cells(catalog)
         if select is not None:
             rows = self._selected_rows(rows, select, None)
-        return _frame(rows, _CELLS, columns)
+        return make_frame(rows, CELLS, columns)
 
     def cycles(
         self, cell: str | None = None, *, columns: Sequence[str] = (), select: str | None = None
@@ -169,19 +118,21 @@ class StoreReader:
             record's start; ``samples`` (rows of the files, without inserted step edges) and ``steps``, counts;
             ``charge_in_ah``, ``charge_out_ah``, ``energy_in_wh`` and ``energy_out_wh``, all positive;
             ``voltage_min_volt``, ``voltage_max_volt``; ``temperature_mean_celsius``; ``charge_source``, what the
-            cycle's charge is known from, its bounds and the counters' values, as in :meth:`cells`.
+            cycle's charge is known from, its bounds and the counters' values, as in :meth:`cells`;
+            ``coulombic_efficiency_percent`` and ``energy_efficiency_percent``, out / in; ``mean_charge_voltage_volt``
+            and ``mean_discharge_voltage_volt``, energy / charge; ``duration_second``; ``findings`` in the cycle.
 
         Raises:
             UsageError: the store has no such cell; the text suggests the nearest id.
         """
-        from ..sqlite import queries
+        from ..sqlite import questions
 
         with self._catalog() as catalog:
             self._check_cell(catalog, cell)
-            rows = queries.cycles(catalog, cell)
+            rows = questions.cycle_overview(catalog, cell)
         if select is not None:
             rows = self._selected_rows(rows, select, cell)
-        return _frame(rows, _CYCLES, columns)
+        return make_frame(rows, CYCLES, columns)
 
     def results(
         self, cell: str | None = None, *, columns: Sequence[str] = (), select: str | None = None
@@ -218,10 +169,10 @@ class StoreReader:
                 from .selected import STRETCH_COLUMNS, errors_of_cells
 
                 errors = list(errors_of_cells(self._store, catalog, select, [] if cell is None else [cell]))
-                return _frame(errors, STRETCH_COLUMNS, columns)
+                return make_frame(errors, STRETCH_COLUMNS, columns)
             rows = queries.results(catalog)
         wanted = [row for row in rows if cell is None or row["cell_id"] == cell]
-        return _frame(wanted, _RESULTS, columns)
+        return make_frame(wanted, RESULTS, columns)
 
     def findings(
         self, cell: str | None = None, *, columns: Sequence[str] = (), select: str | None = None
@@ -249,7 +200,7 @@ class StoreReader:
             rows = queries.findings(catalog, cell)
         if select is not None:
             rows = self._selected_rows(rows, select, cell)
-        return _frame(rows, _FINDINGS, columns)
+        return make_frame(rows, FINDINGS, columns)
 
     def fits(self, cell: str | None = None, *, columns: Sequence[str] = (), select: str | None = None) -> pd.DataFrame:
         """Return one row per fit.
@@ -277,7 +228,7 @@ class StoreReader:
         with self._catalog() as catalog:
             self._check_cell(catalog, cell)
             rows = fits_of_selection(catalog, fit_queries.fits(catalog, cell), select)
-            return _frame(rows, _FITS, columns)
+            return make_frame(rows, FITS, columns)
 
     def fitted_parameters(
         self, cell: str | None = None, *, columns: Sequence[str] = (), select: str | None = None
@@ -304,7 +255,7 @@ class StoreReader:
         with self._catalog() as catalog:
             self._check_cell(catalog, cell)
             rows = fits_of_selection(catalog, fit_queries.fit_parameters(catalog, cell), select)
-            return _frame(rows, _FITTED_PARAMETERS, columns)
+            return make_frame(rows, FITTED_PARAMETERS, columns)
 
     def samples(
         self, cell: str, cycles: Sequence[int] = (), *, columns: Sequence[str] = (), select: str | None = None
@@ -333,6 +284,7 @@ class StoreReader:
 
         with self._catalog() as catalog:
             self._check_cell(catalog, cell)
+            self._check_record(catalog, cell)
         check_columns(columns, PARTITION_COLUMNS)
         store = self._store
         if not store.cleaned(cell).is_file():
@@ -410,7 +362,7 @@ class StoreReader:
         from ..parquet_store.layout import Store
         from ..sqlite import queries
 
-        connection = queries.connect(Store(self._root).catalog)
+        connection = queries.connect(Store(self._root).catalog, everything=self._everything)
         try:
             yield connection
         finally:
@@ -427,24 +379,27 @@ class StoreReader:
 
         return rows_in_selection(self._store, rows, select, cell)
 
+    def _check_record(self, catalog: sqlite3.Connection, cell: str) -> None:
+        """Raise a StoreError if the cleaned record of a cell is of settings or raw files that have changed since."""
+        from ..data.standing import OUT_OF_DATE
+        from ..sqlite import queries
+
+        (row,) = [row for row in queries.cells(catalog) if row["cell_id"] == cell]
+        if row["standing"].startswith(OUT_OF_DATE) and not self._everything:
+            raise StoreError(
+                f"the cleaned record of cell {cell!r} is {row['standing']}. `kilocell run` cleans the cell again; "
+                "open_store(..., everything=True) reads the earlier record."
+            )
+
     def _check_cell(self, catalog: sqlite3.Connection, cell: str | None) -> None:
         """Raise UsageError, with the nearest id, when the store has no such cell; ``None`` = all cells passes."""
         from ..data.names import check_known
         from ..sqlite import queries
+        from ..sqlite.standing_queries import earlier_cells
 
+        if cell is not None and cell in earlier_cells(catalog) and not self._everything:
+            raise UsageError(
+                f"the campaign has no cell {cell!r} any more: open_store(..., everything=True) reads its results"
+            )
         if cell is not None:
             check_known(f"the store {self._root} has no cell", [cell], queries.cell_ids(catalog))
-
-
-def _frame(rows: Sequence[Any], kinds: Mapping[str, str], columns: Sequence[str] = ()) -> pd.DataFrame:
-    """Return a frame of columns of these types, also when there are no rows or a column holds no value."""
-    import pandas as pd
-
-    from .selected import check_columns
-
-    check_columns(columns, kinds)
-    wanted = {name: kinds[name] for name in columns or kinds}
-    values: list[tuple[Any, ...]] = [tuple(row[name] for name in wanted) for row in rows]
-    frame = pd.DataFrame(values, columns=list(wanted))
-    numbers = {name: kind for name, kind in wanted.items() if kind != _TEXT}
-    return frame.astype(numbers)

@@ -20,6 +20,7 @@ from .commands.cache import cache
 from .commands.defaults import DEFAULT_CAMPAIGN, DEMO_STORE, store_root
 from .commands.fit import fit, fits
 from .commands.models import models, parameters
+from .commands.questions import compare, curves, cycles, make_filters, parameter_sets
 from .commands.run import load_campaign_with_fits
 from .commands.run import run as run_
 
@@ -121,6 +122,8 @@ _stage_command("clean", "Clean the data, without simulating.")
 _stage_command("simulate", "Clean the data and simulate, without fitting.")
 cli.add_command(fit)
 cli.add_command(fits)
+for question in (cycles, compare, parameter_sets, curves):
+    cli.add_command(question)
 
 
 @cli.command()
@@ -141,21 +144,25 @@ def plan(campaign: Path | None, store: Path | None, json_: bool, everything: boo
 
 @cli.command(short_help="Show progress and failures.")
 @options.store_option
+@options.all_option
 @options.json_option
-def status(store: Path | None, json_: bool) -> None:
+def status(store: Path | None, everything: bool, json_: bool) -> None:
     """Show the number of jobs by status, the last run, and the reason of each failed job."""
     from .show.status import show_status
 
-    show_status(store_root(store), json_)
+    show_status(store_root(store), json_, everything)
 
 
 @cli.command(short_help="Show the errors of each simulation.")
 @options.store_option
-@options.cell_option
+@options.filter_options
 @options.by_option
-@options.select_option
+@options.order_options
+@options.all_option
 @options.json_option
-def results(store: Path | None, cells: tuple[str, ...], by: str | None, select: str | None, json_: bool) -> None:
+def results(
+    store: Path | None, by: str | None, select: str | None, everything: bool, json_: bool, **given: Any
+) -> None:
     """Show each simulation with its RMSE, or with its errors by window, step type, cycle or stretch.
 
     Errors are simulated minus measured voltage. A window is the time since a step began. With --select, the errors are
@@ -164,27 +171,29 @@ def results(store: Path | None, cells: tuple[str, ...], by: str | None, select: 
     from .show.results import show_results, show_selection
 
     if select is not None:
-        show_selection(store_root(store), cells, select, by, json_)
+        show_selection(store_root(store), make_filters(given), select, by, json_, everything)
     else:
-        show_results(store_root(store), cells, by, json_)
+        show_results(store_root(store), make_filters(given), by, json_, everything)
 
 
 @cli.command(short_help="Show what cleaning found and changed.")
 @options.store_option
 @options.cell_option
 @click.option("--rule", "rules", multiple=True, metavar="RULE", help="Only this cleaning rule; repeatable.")
+@options.all_option
 @options.json_option
-def findings(store: Path | None, cells: tuple[str, ...], rules: tuple[str, ...], json_: bool) -> None:
+def findings(store: Path | None, cells: tuple[str, ...], rules: tuple[str, ...], everything: bool, json_: bool) -> None:
     """Show each cell before and after cleaning (rows, charge, energy, time, cycles, steps), and what cleaning found."""
     from .show.findings import show_findings
 
-    show_findings(store_root(store), cells, rules, json_)
+    show_findings(store_root(store), cells, rules, json_, everything)
 
 
 @cli.command()
 @options.store_option
 @options.cell_option
 @options.export_options
+@options.all_option
 def export(
     store: Path | None,
     cells: tuple[str, ...],
@@ -192,32 +201,41 @@ def export(
     select: str | None,
     bdf: bool,
     to_sqlite: Path | None,
+    everything: bool,
 ) -> None:
     """Export cleaned cells as CSV, or as one SQLite file."""
     from .export.cells import export as write
+    from .show.open_catalog import say_standing
 
-    write(store_root(store), cells, csv, bdf, to_sqlite, click.echo, select)
+    root = store_root(store)
+    say_standing(root, everything)
+    write(root, cells, csv, bdf, to_sqlite, click.echo, select, everything)
 
 
 @cli.command(short_help="Query the catalog with SQL; read-only.")
 @click.argument("statement")
 @options.store_option
+@options.all_option
 @options.json_option
-def sql(statement: str, store: Path | None, json_: bool) -> None:
+def sql(statement: str, store: Path | None, everything: bool, json_: bool) -> None:
     """Query the catalog with one SELECT; read-only.
 
     \b
-    kilocell sql "SELECT cell_id, model, rmse_mv FROM simulations ORDER BY rmse_mv"
+    kilocell sql "SELECT cell_id, model, rmse_mv FROM results ORDER BY rmse_mv"
     kilocell sql "SELECT name FROM sqlite_master"       the tables and views
+
+    Views such as results show what is current; --all lets them show everything. Tables keep everything: their column
+    standing says what is current.
     """
     from .show.status import show_select
 
-    show_select(store_root(store), statement, json_)
+    show_select(store_root(store), statement, json_, everything)
 
 
 @cli.command(short_help="Draw measured and simulated voltage, cleaning, errors or fits.")
 @options.store_option
 @options.plot_options
+@options.all_option
 def plot(
     store: Path | None,
     cells: tuple[str, ...],
@@ -229,6 +247,7 @@ def plot(
     errors: bool,
     life: bool,
     cleaning: bool,
+    everything: bool,
 ) -> None:
     """Draw measured and simulated voltage of cells; without --cell, an overview of all cells.
 
@@ -243,15 +262,17 @@ def plot(
     The figures are written to the store's folder figures, as PNG and PDF; their paths are printed.
     """
     from .commands.plot import draw, draw_cleanings, draw_lives
+    from .show.open_catalog import say_standing
 
     root = store_root(store)
+    say_standing(root, everything)
     selects_simulations = bool(models or parameter_sets or fit_name or errors)
     if life:
-        paths = draw_lives(root, cells, selects_simulations or bool(cycles) or bool(select) or cleaning)
+        paths = draw_lives(root, cells, selects_simulations or bool(cycles) or bool(select) or cleaning, everything)
     elif cleaning:
-        paths = draw_cleanings(root, cells, cycles, selects_simulations, select)
+        paths = draw_cleanings(root, cells, cycles, selects_simulations, select, everything)
     else:
-        paths = iter(draw(root, cells, cycles, models, parameter_sets, fit_name, errors, select))
+        paths = iter(draw(root, cells, cycles, models, parameter_sets, fit_name, errors, select, everything))
     for path in paths:
         click.echo(path)
 

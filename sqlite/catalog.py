@@ -20,6 +20,7 @@ from ..data.settings import CellSettings, ModelSettings, ParameterSetSettings, S
 from . import fit_rows, rows, statements
 from .connection import open_for_writing, store_errors
 from .migrations import migrate
+from .standing import PlannedJob, replace_plan
 
 RunStatus = Literal["running", "done", "failed", "interrupted"]
 JobSettings = SimulateSettings | FitSettings
@@ -220,6 +221,7 @@ class Catalog:
                 self._upsert("jobs", rows.job_row(receipt, run_id), ("kind", "cell_id", "label"))
                 if receipt.status not in ("pending", "running"):
                     self._record_result(receipt, settings)
+                    self._execute(statements.ENDED, (receipt.kind, receipt.cell_id, receipt.label, receipt.digest))
                 count += 1
         return count
 
@@ -234,6 +236,24 @@ class Catalog:
             for kind, cell_id, label, digest in outdated:
                 for statement in statements.MARK_PENDING.get(kind, ()):
                     self._execute(statement, {"kind": kind, "cell_id": cell_id, "label": label, "digest": digest})
+
+    def replace_plan(
+        self,
+        jobs: Iterable[PlannedJob],
+        unread_cells: Collection[str] = (),
+        sources: Iterable[str] = (),
+        models: Collection[str] = (),
+    ) -> None:
+        """Replace the plan of the last run, and give every result its standing; see ``standing.py``.
+
+        Args:
+            jobs: kind, cell_id, label, digest and reason of every job of the campaign, not only of those of this run.
+            unread_cells: cells of the campaign whose files cannot be read now; their results count as before.
+            sources: paths of the campaign's raw files.
+            models: names of the campaign's models.
+        """
+        with self.transaction():
+            replace_plan(self._connection, jobs, unread_cells, sources, models)
 
     def forget_failed_splits(self, planned: Collection[tuple[str, str]]) -> None:
         """Delete failed splits that are no longer planned: the raw file was fixed, or is no longer in the campaign.

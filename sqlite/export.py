@@ -11,37 +11,42 @@ from pathlib import Path
 from typing import Any, Final
 
 from .connection import store_errors
+from .extent import EVERYTHING, shows_everything
 from .statements import split_script
 
-COPIED: Final[dict[str, str]] = {
-    "cells": "cell_id IN (SELECT value FROM json_each(?1))",
-    "clean_reports": "cell_id IN (SELECT value FROM json_each(?1))",
-    "findings": "cell_id IN (SELECT value FROM json_each(?1))",
-    "cycles": "cell_id IN (SELECT value FROM json_each(?1))",
-    "record_sources": "cell_id IN (SELECT value FROM json_each(?1))",
-    "quarantine_counts": "cell_id IN (SELECT value FROM json_each(?1))",
-    "flag_counts": "cell_id IN (SELECT value FROM json_each(?1))",
-    "charge_changes": "cell_id IN (SELECT value FROM json_each(?1))",
-    "models": "model_digest IN (SELECT model_digest FROM simulations"
-    " WHERE cell_id IN (SELECT value FROM json_each(?1)))",
-    "parameter_sets": "parameter_set_digest IN (SELECT parameter_set_digest FROM simulations"
-    " WHERE cell_id IN (SELECT value FROM json_each(?1)))",
-    "parameter_overrides": "parameter_set_digest IN (SELECT parameter_set_digest FROM simulations"
-    " WHERE cell_id IN (SELECT value FROM json_each(?1)))",
-    "simulations": "cell_id IN (SELECT value FROM json_each(?1))",
-    "comparisons": "cell_id IN (SELECT value FROM json_each(?1))",
-    "step_comparisons": "cell_id IN (SELECT value FROM json_each(?1))",
-    "initial_states": "cell_id IN (SELECT value FROM json_each(?1))",
-    "stretches": "cell_id IN (SELECT value FROM json_each(?1))",
+_CELLS: Final = "cell_id IN (SELECT value FROM json_each(?1))"
+_OF_SIMULATIONS: Final = "(SELECT {} FROM current_simulations WHERE cell_id IN (SELECT value FROM json_each(?1)))"
+_SETS: Final = (
+    f"({_OF_SIMULATIONS.format('parameter_set_digest')[1:-1]} UNION SELECT base_parameter_set_digest FROM fitted_sets"
+    f" WHERE {_CELLS})"
+)
+COPIED: Final[dict[str, tuple[str, str]]] = {
+    "cells": ("current_cells", _CELLS),
+    "clean_reports": ("current_clean_reports", _CELLS),
+    "findings": ("current_findings", _CELLS),
+    "cycles": ("current_cycles", _CELLS),
+    **dict.fromkeys(("record_sources", "quarantine_counts", "flag_counts", "charge_changes"), ("", _CELLS)),
+    "models": ("", f"model_digest IN {_OF_SIMULATIONS.format('model_digest')}"),
+    **dict.fromkeys(("parameter_sets", "parameter_overrides"), ("", f"parameter_set_digest IN {_SETS}")),
+    "fitted_sets": ("", f"{_CELLS} AND parameter_set_digest IN {_OF_SIMULATIONS.format('parameter_set_digest')}"),
+    "simulations": ("current_simulations", _CELLS),
+    **dict.fromkeys(
+        ("comparisons", "step_comparisons", "initial_states", "stretches"),
+        ("", f"(cell_id, label) IN {_OF_SIMULATIONS.format('cell_id, label')}"),
+    ),
 }
-"""Tables of the catalog that an export copies, with the condition for their rows; ?1 is the JSON list of the cells.
+"""Tables of the catalog that an export copies: the view with the rows to copy ("" = the table itself), and the
+condition for them; ?1 is the JSON list of the cells. What the connection does not show is not copied.
 
 A table comes after the tables that it refers to.
 """
 
 COPIED_VIEWS: Final = (
+    *("extent", "current_clean_reports", "current_simulations", "current_cycles", "current_findings"),
+    "finished_simulations",
     *("rules_by_cell", "quarantined_rows", "charge_by_rule", "charge_uncertainty"),
     *("errors_by_window", "errors_by_step_type", "errors_by_cycle", "errors_by_stretch"),
+    *("cycle_overview", "cycle_comparison", "model_parameter_sets", "curves"),
 )
 """Views of the catalog that an export copies: those that need only the copied tables."""
 
@@ -66,6 +71,8 @@ def catalog_schema(catalog: sqlite3.Connection) -> list[str]:
     statements: dict[str, str] = dict(
         catalog.execute("SELECT name, sql FROM sqlite_master WHERE type IN ('table', 'view')").fetchall()
     )
+    if shows_everything(catalog):
+        statements["extent"] = EVERYTHING
     return [statements[name] for name in (*COPIED, *COPIED_VIEWS)]
 
 
@@ -78,8 +85,8 @@ def catalog_rows(catalog: sqlite3.Connection, cells: Sequence[str]) -> list[Rows
     """
     wanted = json.dumps(list(cells))
     copied: list[Rows] = []
-    for table, condition in COPIED.items():
-        cursor = catalog.execute(f"SELECT * FROM {table} WHERE {condition}", (wanted,))
+    for table, (view, condition) in COPIED.items():
+        cursor = catalog.execute(f"SELECT * FROM {view or table} WHERE {condition}", (wanted,))
         columns = tuple(column[0] for column in cursor.description)
         copied.append(Rows(table, columns, [tuple(row) for row in cursor]))
     return copied

@@ -70,27 +70,16 @@ CREATE VIEW simulation_against_experiment AS
 SELECT s.cell_id, s.cycle_count, u.model, u.parameter_set, s.test_time_second, s.current_ampere,
     CASE WHEN s.source_row >= 0 THEN s.voltage_volt END AS measured_voltage_volt, p.simulated_voltage_volt,
     1000 * p.voltage_error_volt AS voltage_error_mv
-FROM simulations u
+FROM current_simulations u
 JOIN samples s ON s.cell_id = u.cell_id
 JOIN simulation_samples p ON p.cell_id = u.cell_id AND p.label = u.label AND p.sample = s.sample
 ORDER BY u.cell_id, u.label, s.sample;
-
--- Parameter sets of each model: changed parameters, number of cells, mean RMSE.
-CREATE VIEW model_parameter_sets AS
-SELECT u.model, u.parameter_set, g.base,
-    (SELECT json_group_object(o.parameter, json_object('kind', o.kind, 'value', o.value, 'unit', o.unit))
-     FROM parameter_overrides o WHERE o.parameter_set_digest = u.parameter_set_digest) AS overrides,
-    count(*) AS cells, sum(u.status = 'done') AS cells_done, avg(u.rmse_mv) AS rmse_mean_mv, u.parameter_set_digest
-FROM simulations u
-LEFT JOIN parameter_sets g ON g.parameter_set_digest = u.parameter_set_digest
-GROUP BY u.model, u.parameter_set, u.parameter_set_digest
-ORDER BY u.model, u.parameter_set;
 
 -- Simulations with default parameters: parameter sets without overrides.
 CREATE VIEW default_parameter_curves AS
 SELECT u.model, u.parameter_set, p.cell_id, p.cycle_count, p.test_time_second,
     p.simulated_voltage_volt, p.simulated_current_ampere, 1000 * p.voltage_error_volt AS voltage_error_mv
-FROM simulations u
+FROM current_simulations u
 JOIN simulation_samples p ON p.cell_id = u.cell_id AND p.label = u.label
 WHERE NOT EXISTS (SELECT 1 FROM parameter_overrides o WHERE o.parameter_set_digest = u.parameter_set_digest)
 ORDER BY u.model, p.cell_id, u.parameter_set, p.sample;

@@ -1,7 +1,7 @@
 """Read the fits of a catalog: results, parameters, starts, profiles, chains and fitted sets.
 
-Rows and arguments are as in ``queries.py``. ``fit`` is the name of a fit in the campaign; ``label`` is the name of its
-job in a cell.
+Rows and arguments are as in ``queries.py``; what is shown, too. ``fit`` is the name of a fit in the campaign; ``label``
+is the name of its job in a cell.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ import sqlite3
 from typing import Final
 
 from ..data.settings import Override, ParameterSetSettings
-from .queries import Names, Rows, build_where, select_rows
+from .select_rows import Names, Rows, build_where, planned_rows, select_rows
 
 _OF_FIT: Final = "f.cell_id = :cell_id AND f.label = :label"
-_OF_STARTS: Final = "JOIN fits f ON s.cell_id = f.cell_id AND s.fit = f.fit"
+_OF_STARTS: Final = "JOIN current_fits f ON s.cell_id = f.cell_id AND s.fit = f.fit"
 
 
 def fit_names(connection: sqlite3.Connection) -> list[str]:
     """Return the names of all fits, sorted."""
-    return [str(row[0]) for row in connection.execute("SELECT DISTINCT fit FROM fits ORDER BY fit")]
+    return [str(row[0]) for row in connection.execute("SELECT DISTINCT fit FROM current_fits ORDER BY fit")]
 
 
 def fits(connection: sqlite3.Connection, cell_id: str | None = None, fit: str | None = None) -> Rows:
@@ -32,9 +32,11 @@ def fits(connection: sqlite3.Connection, cell_id: str | None = None, fit: str | 
     Returns:
         All columns of ``fits`` (see ``schema.sql``): among them cell_id, label, fit, status, model, base_parameter_set,
         parameter_set (the result), rmse_default_mv and rmse_mv (before and after the fit), validation_default_rmse_mv
-        and validation_rmse_mv (on held-out cycles), starts_done, starts_agreeing, best_start, noise_mv, verdict.
+        and validation_rmse_mv (on held-out cycles), starts_done, starts_agreeing, best_start, noise_mv, verdict,
+        standing. What is out of date is ``pending``, without numbers, and its reason says why it is fitted again.
     """
-    return select_rows(connection, "fits", {"cell_id": cell_id, "fit": fit}, "cell_id, label")
+    planned = planned_rows(connection, "fits")
+    return select_rows(connection, planned, {"cell_id": cell_id, "fit": fit}, "cell_id, label")
 
 
 def fit_parameters(connection: sqlite3.Connection, cell_id: str | None = None, fit: str | None = None) -> Rows:
@@ -105,7 +107,7 @@ def fleet_parameters(connection: sqlite3.Connection, fit: str) -> Rows:
     """
     return connection.execute(
         "SELECT p.*, f.base_parameter_set FROM fit_parameters p"
-        " JOIN fits f ON f.cell_id = p.cell_id AND f.label = p.label"
+        " JOIN current_fits f ON f.cell_id = p.cell_id AND f.label = p.label"
         " WHERE f.fit = ? AND f.status = 'done' ORDER BY p.parameter, p.cell_id, p.label",
         (fit,),
     ).fetchall()
@@ -148,7 +150,7 @@ def fit_starts(connection: sqlite3.Connection, cell_id: str | None = None, fit: 
     where, values = build_where({"s.cell_id": cell_id, "s.fit": fit})
     where = where or "WHERE true"
     return connection.execute(
-        "SELECT s.* FROM fit_starts s LEFT JOIN fits f ON f.cell_id = s.cell_id AND f.fit = s.fit"
+        "SELECT s.* FROM current_fit_starts s LEFT JOIN current_fits f ON f.cell_id = s.cell_id AND f.fit = s.fit"
         f" {where} AND (f.starts IS NULL OR s.start IS NULL OR s.start < f.starts)"
         " ORDER BY s.cell_id, s.fit, s.start, s.label",
         values,
@@ -182,7 +184,7 @@ def start_values(connection: sqlite3.Connection, cell_id: str, label: str) -> Ro
         start, parameter, first_value, value; in the parameter's unit.
     """
     return connection.execute(
-        f"SELECT s.start, v.parameter, v.first_value, v.value FROM fit_starts s {_OF_STARTS}"
+        f"SELECT s.start, v.parameter, v.first_value, v.value FROM current_fit_starts s {_OF_STARTS}"
         " JOIN fit_start_values v ON v.cell_id = s.cell_id AND v.label = s.label"
         f" WHERE {_OF_FIT} AND (f.starts IS NULL OR s.start < f.starts) ORDER BY s.start, v.parameter",
         {"cell_id": cell_id, "label": label},
@@ -222,7 +224,8 @@ def profile_points(connection: sqlite3.Connection, cell_id: str, label: str) -> 
     return connection.execute(
         "SELECT t.parameter, t.value, t.rmse_mv, t.cost, i.cost AS best_cost, i.level, i.lower_95, i.upper_95,"
         " i.lower_end, i.upper_end, i.verdict"
-        " FROM fits f JOIN fit_intervals i ON i.cell_id = f.cell_id AND i.fit = f.fit AND i.status = 'done'"
+        " FROM current_fits f"
+        " JOIN current_fit_intervals i ON i.cell_id = f.cell_id AND i.fit = f.fit AND i.status = 'done'"
         " JOIN fit_parameters p ON p.cell_id = f.cell_id AND p.label = f.label AND p.parameter = i.parameter"
         " AND p.value = i.value"
         " JOIN fit_profiles t ON t.cell_id = i.cell_id AND t.label = i.label"
@@ -260,7 +263,9 @@ def chain_links(connection: sqlite3.Connection, cell_id: Names = None) -> Rows:
     where, values = build_where({"cell_id": cell_id})
     where = where or "WHERE true"
     return connection.execute(
-        f"SELECT * FROM fits {where} AND chain IS NOT NULL ORDER BY cell_id, chain, chain_cycle", values
+        f"SELECT * FROM {planned_rows(connection, 'fits')} {where} AND chain IS NOT NULL"
+        " ORDER BY cell_id, chain, chain_cycle",
+        values,
     ).fetchall()
 
 
@@ -277,12 +282,14 @@ def fitted_sets(connection: sqlite3.Connection, cell_id: str | None = None) -> R
     Returns:
         All columns of ``fitted_sets`` (see ``schema.sql``): among them cell_id, label, version, parameter_set,
         parameter_set_digest, base_parameter_set, fit, model, cycles (JSON), rmse_default_mv, rmse_mv,
-        validation_rmse_mv, verdict, found_unix_second; and current (1 = the fit's latest result).
+        validation_rmse_mv, verdict, found_unix_second; current (1 = the fit's latest result), and standing of the fit.
     """
     return connection.execute(
-        "SELECT s.*, coalesce(f.parameter_set_digest = s.parameter_set_digest, 0) AS current FROM fitted_sets s"
+        "SELECT s.*, coalesce(f.parameter_set_digest = s.parameter_set_digest, 0) AS current,"
+        " coalesce(f.standing, 'of an earlier campaign') AS standing FROM fitted_sets s"
         " LEFT JOIN fits f ON f.cell_id = s.cell_id AND f.label = s.label"
-        " WHERE ? IS NULL OR s.cell_id = ? ORDER BY s.cell_id, s.label, s.version",
+        " WHERE (coalesce(f.standing, 'of an earlier campaign') <> 'of an earlier campaign'"
+        " OR (SELECT everything FROM extent)) AND (? IS NULL OR s.cell_id = ?) ORDER BY s.cell_id, s.label, s.version",
         (cell_id, cell_id),
     ).fetchall()
 

@@ -4,6 +4,9 @@ Each query is one statement, so it sees one state of the store; use :func:`snaps
 ``sqlite3.Row``: columns by name or by position. ``schema.sql`` describes every column; units are at the end of the
 column names. A missing value is ``None``.
 
+All queries return what is current, unless the connection was opened with ``everything``; ``standing`` says what a row
+is: ``current``, ``out of date: WHY``, or ``of an earlier campaign``.
+
 Arguments that select rows mean the same in every query: ``cell_id`` is one cell, in some queries also a sequence of
 cells, and ``None`` = all; ``label`` is the name of a simulation in its cell (``SPMe-Chen2020``), ``None`` = all.
 """
@@ -11,31 +14,30 @@ cells, and ``None`` = all; ``label`` is the name of a simulation in its cell (``
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ..data.errors import NOTHING_TO_SIMULATE_CODES, StoreError
 from .connection import open_for_reading, store_errors
+from .extent import show_everything
 from .migrations import CURRENT_VERSION, read_version, refuse_newer
+from .select_rows import Names, Rows, build_where, planned_rows, select_rows
 
 if TYPE_CHECKING:
     from ..data.settings import SourceSettings
-
-Rows = list[sqlite3.Row]
-Names = str | Sequence[str] | None
-"""Wanted values of a column: one, several, or all (``None`` or empty)."""
 
 CachedSources = dict[tuple[str, int, int], tuple[str, tuple[str, ...]]]
 """(path, bytes, mtime_ns) of a raw file to its digest and its cell_ids."""
 
 
-def connect(path: Path, *, busy_timeout_second: float = 10.0) -> sqlite3.Connection:
+def connect(path: Path, *, everything: bool = False, busy_timeout_second: float = 10.0) -> sqlite3.Connection:
     """Open a catalog for reading. The caller closes the connection.
 
     Args:
         path: the catalog of a store, ``Store.catalog``.
+        everything: also show what is out of date or of an earlier campaign; else only what is current.
         busy_timeout_second: how long a query waits while a run commits, in s.
 
     Returns:
@@ -61,6 +63,8 @@ def connect(path: Path, *, busy_timeout_second: float = 10.0) -> sqlite3.Connect
                 f"the catalog {path} has the older version {version}. "
                 f"`kilocell run` brings it to version {CURRENT_VERSION}."
             )
+        if everything:
+            show_everything(connection)
     except BaseException:
         connection.close()
         raise
@@ -123,9 +127,10 @@ def skipped_for_content(connection: sqlite3.Connection) -> Rows:
         kind, cell_id, label, reason_code, reason.
     """
     codes = sorted(NOTHING_TO_SIMULATE_CODES)
-    columns = "kind, cell_id, label, reason_code, reason"
+    columns = "kind, cell_id, label, reason_code, reason, standing"
     where, values = build_where({"status": "skipped", "reason_code": codes})
-    return connection.execute(f"SELECT {columns} FROM jobs {where} ORDER BY kind, cell_id, label", values).fetchall()
+    order = "ORDER BY kind, cell_id, label"
+    return connection.execute(f"SELECT {columns} FROM current_jobs {where} {order}", values).fetchall()
 
 
 # Cells and raw files
@@ -133,7 +138,7 @@ def skipped_for_content(connection: sqlite3.Connection) -> Rows:
 
 def cell_ids(connection: sqlite3.Connection) -> list[str]:
     """Return the ids of all cells, sorted."""
-    return [str(row[0]) for row in connection.execute("SELECT cell_id FROM cells ORDER BY cell_id")]
+    return [str(row[0]) for row in connection.execute("SELECT cell_id FROM current_cells ORDER BY cell_id")]
 
 
 def cells(connection: sqlite3.Connection) -> Rows:
@@ -158,7 +163,7 @@ def sources(connection: sqlite3.Connection, cell_id: str | None = None) -> Rows:
     """
     where, values = build_where({"c.cell_id": cell_id})
     return connection.execute(
-        "SELECT c.cell_id, c.rows, s.* FROM sources s JOIN source_cells c ON c.path = s.path"
+        "SELECT c.cell_id, c.rows, s.* FROM current_sources s JOIN source_cells c ON c.path = s.path"
         f" {where} ORDER BY c.cell_id, s.path",
         values,
     ).fetchall()
@@ -209,7 +214,7 @@ def clean_reports(connection: sqlite3.Connection, cell_id: Names = None) -> Rows
         steps_...; and charge_source with the columns charge_in_... and charge_out_... for low, high and counted, as
         :func:`charge_uncertainty` explains them.
     """
-    return select_rows(connection, "clean_reports", {"cell_id": cell_id}, "cell_id")
+    return select_rows(connection, "current_clean_reports", {"cell_id": cell_id}, "cell_id")
 
 
 def findings(connection: sqlite3.Connection, cell_id: Names = None, rule: str | None = None) -> Rows:
@@ -224,7 +229,7 @@ def findings(connection: sqlite3.Connection, cell_id: Names = None, rule: str | 
         cell_id, position, rule, severity (info, warning, error), rows, source_index, source_row (0 = the file's first
         data row), cycle_count, step_count, before and after (text with unit), action.
     """
-    return select_rows(connection, "findings", {"cell_id": cell_id, "rule": rule}, "cell_id, position")
+    return select_rows(connection, "current_findings", {"cell_id": cell_id, "rule": rule}, "cell_id, position")
 
 
 def rules_by_cell(connection: sqlite3.Connection, cell_id: Names = None) -> Rows:
@@ -277,7 +282,7 @@ def cycles(connection: sqlite3.Connection, cell_id: str | None = None) -> Rows:
         charge_in_ah, charge_out_ah (both positive), energy_in_wh, energy_out_wh, voltage_min_volt, voltage_max_volt,
         temperature_mean_celsius, charge_source, and bounds and counters of the charge as in :func:`clean_reports`.
     """
-    return select_rows(connection, "cycles", {"cell_id": cell_id}, "cell_id, cycle_count")
+    return select_rows(connection, "current_cycles", {"cell_id": cell_id}, "cell_id, cycle_count")
 
 
 # Simulations
@@ -323,13 +328,15 @@ def simulations(
         All columns of ``simulations`` (see ``schema.sql``): among them cell_id, label, model, parameter_set, status,
         path, samples, initial_soc (0 to 1), initial_voltage_volt, capacity_ah, temperature_celsius, rmse_mv, bias_mv,
         worst_mv, charge_error, charge_throughput_ah, charge_uncertainty_ah, solve_seconds, reason, reason_code,
-        ended_second and partial_rmse_mv (of failed ones).
+        ended_second and partial_rmse_mv (of failed ones); and standing. What is out of date is ``pending``, without
+        numbers, and its reason says why it is simulated again.
     """
     where, values = build_where(
         {"s.cell_id": cell_id, "s.model": models, "s.parameter_set": parameter_sets, "s.status": status}
     )
     order = "ORDER BY s.cell_id, s.parameter_set, m.rowid, s.label"
-    joined = "simulations s LEFT JOIN models m ON m.model_digest = s.model_digest"
+    planned = planned_rows(connection, "simulations", ("parameter_set", "model_digest"))
+    joined = f"{planned} s LEFT JOIN models m ON m.model_digest = s.model_digest"
     return connection.execute(f"SELECT s.* FROM {joined} {where} {order}", values).fetchall()
 
 
@@ -408,39 +415,3 @@ def parameter_values(connection: sqlite3.Connection, parameter_set: str | None =
     return connection.execute(
         "SELECT * FROM parameter_values WHERE ? IS NULL OR parameter_set = ?", (parameter_set, parameter_set)
     ).fetchall()
-
-
-# Parts of statements, also for fit_queries.py
-
-
-def select_rows(connection: sqlite3.Connection, table: str, wanted: Mapping[str, Names], order: str) -> Rows:
-    """Return all columns of the wanted rows of a table or view.
-
-    Args:
-        connection: from :func:`connect`.
-        table: name of the table or view.
-        wanted: column name to its wanted values.
-        order: column names for ``ORDER BY``.
-    """
-    where, values = build_where(wanted)
-    return connection.execute(f"SELECT * FROM {table} {where} ORDER BY {order}", values).fetchall()
-
-
-def build_where(wanted: Mapping[str, Names]) -> tuple[str, list[str]]:
-    """Return a WHERE clause ("" = all rows) and the values of its placeholders.
-
-    Args:
-        wanted: column name to its wanted values.
-    """
-    conditions: list[str] = []
-    values: list[str] = []
-    for column, names in wanted.items():
-        if isinstance(names, str):
-            names = [names]
-        if names:
-            placeholders = ", ".join("?" * len(names))
-            conditions.append(f"{column} IN ({placeholders})")
-            values += names
-    if not conditions:
-        return "", values
-    return "WHERE " + " AND ".join(conditions), values

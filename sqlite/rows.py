@@ -21,6 +21,7 @@ from ..data.results.fitting import NESTED_LABEL, NESTED_START
 from ..data.results.receipt import Receipt
 from ..data.results.simulation import FailedSimulation, SimulationResult
 from ..data.settings import CellSettings, ModelSettings, ParameterSetSettings, SimulateSettings, SourceFile
+from ..data.standing import CURRENT
 
 Row: TypeAlias = dict[str, str | int | float | None]
 COMPARISON_TABLES: Final = {
@@ -145,6 +146,7 @@ def job_row(receipt: Receipt, run_id: int | None) -> Row:
         "versions": to_json_map(receipt.versions),
         "outputs": to_json_map((output.path, output.bytes) for output in receipt.outputs),
         "run_id": run_id,
+        "standing": CURRENT,
     }
 
 

@@ -6,12 +6,15 @@
 -- both positive. The unit is at the end of a column's name. Times since 1970-01-01 UTC are ..._unix_second, times since
 -- the record's start are ..._time_second. Paths are relative to the store unless the comment says otherwise.
 -- NULL means "not known" (NaN becomes NULL). Lists and maps are JSON.
+-- Tables keep everything that was ever computed. Their column standing says what still counts: current; out of date: WHY
+-- (settings or input changed, and the next run does it again); of an earlier campaign (the campaign has it no longer).
+-- Views show only what is current.
 
 -- Campaigns: one row for each version of a campaign file that was run.
 CREATE TABLE campaigns (
     campaign_id INTEGER PRIMARY KEY,
     name        TEXT NOT NULL,
-    path        TEXT NOT NULL,  -- of the campaign file, as the user gave it
+    path        TEXT NOT NULL,  -- of the campaign file; absolute since version 6
     digest      TEXT NOT NULL,
     text        TEXT NOT NULL,  -- the complete file
     UNIQUE (path, name, digest)
@@ -39,7 +42,8 @@ CREATE TABLE cells (
     temperature_celsius  REAL,  -- NULL: the measured mean; if nothing was measured, that of the parameter set
     initial_state_policy TEXT CHECK (initial_state_policy IN ('rest_voltage', 'soc', 'voltage', 'previous_cycle')),
     capacity_source      TEXT,  -- given (by the user) or guess (of `kilocell init`); '': measured, or that of the set
-    parameter_set_source TEXT   -- given or guess
+    parameter_set_source TEXT,  -- given or guess
+    standing             TEXT NOT NULL DEFAULT 'current'
 ) STRICT;
 
 -- Raw files. Size, digest and modification time show whether a file has changed.
@@ -49,7 +53,8 @@ CREATE TABLE sources (
     digest   TEXT NOT NULL,     -- SHA-256 of the file, hex
     mtime_ns INTEGER,           -- modification time when the digest was computed, ns since 1970-01-01 UTC
     reader   TEXT NOT NULL,
-    settings TEXT NOT NULL      -- how the file is read, JSON
+    settings TEXT NOT NULL,     -- how the file is read, JSON
+    standing TEXT NOT NULL DEFAULT 'current'
 ) STRICT;
 
 -- The cells in each raw file.
@@ -116,11 +121,23 @@ CREATE TABLE jobs (
     versions            TEXT NOT NULL,
     outputs             TEXT NOT NULL,  -- {"path": bytes, ...}
     run_id              INTEGER REFERENCES runs (run_id),  -- NULL: the receipt was found in the store
+    standing            TEXT NOT NULL DEFAULT 'current',
     PRIMARY KEY (kind, cell_id, label)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX jobs_by_cell ON jobs (cell_id);
 CREATE INDEX jobs_by_status ON jobs (kind, status);
 CREATE INDEX jobs_by_run ON jobs (run_id);
+
+-- The plan of the last run: every job of its whole campaign, also if only a part was run. The standing of results comes
+-- from it. Empty: nothing ran since an earlier version wrote the store; then all of its results count.
+CREATE TABLE plan (
+    kind    TEXT NOT NULL CHECK (kind IN ('split', 'clean', 'simulate', 'start', 'fit', 'profile')),
+    cell_id TEXT NOT NULL,
+    label   TEXT NOT NULL,
+    digest  TEXT NOT NULL,  -- of settings and input as they are now
+    reason  TEXT NOT NULL,  -- why the job has to run; '': it need not, or has ended since
+    PRIMARY KEY (kind, cell_id, label)
+) STRICT, WITHOUT ROWID;
 
 -- What cleaning did to each cell: rows_in = rows_kept + rows_quarantined. The partition has rows_kept + rows_inserted
 -- samples.
@@ -152,7 +169,8 @@ CREATE TABLE clean_reports (
     charge_out_low_ah        REAL,
     charge_out_high_ah       REAL,
     charge_in_counted_ah     REAL,  -- by the cycler's counters; NULL: it has none
-    charge_out_counted_ah    REAL
+    charge_out_counted_ah    REAL,
+    standing                 TEXT NOT NULL DEFAULT 'current'
 ) STRICT;
 
 -- The raw files of each cleaned record, in time order.
@@ -208,6 +226,7 @@ CREATE TABLE findings (
     PRIMARY KEY (cell_id, position)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX findings_by_rule ON findings (rule);
+CREATE INDEX findings_by_cycle ON findings (cell_id, cycle_count);
 
 -- One row for each cycle of a cleaned record.
 CREATE TABLE cycles (
@@ -293,6 +312,7 @@ CREATE TABLE simulations (
     error_budget_too_large INTEGER CHECK (error_budget_too_large IN (0, 1)),  -- above 1 mV or a tenth of rmse_mv
     fitted_rmse_mv         REAL,           -- with a fitted set: RMSE over the samples that were fitted
     fit_difference         TEXT,           -- by how much that differs from the RMSE of the fit, and why; '' = it does not
+    standing               TEXT NOT NULL DEFAULT 'current',
     PRIMARY KEY (cell_id, label)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX simulations_by_model ON simulations (model, rmse_mv);
@@ -447,6 +467,7 @@ CREATE TABLE fits (
     residual_systematic       INTEGER,        -- whether the residual is certainly more than noise, 0 or 1
     model_error_mv            REAL,           -- standard deviation of its part that is correlated in time
     residual_correlation_second REAL,         -- time over which that part is correlated
+    standing                  TEXT NOT NULL DEFAULT 'current',
     PRIMARY KEY (cell_id, label)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX fits_by_name ON fits (fit);
@@ -527,6 +548,7 @@ CREATE TABLE fit_starts (
     converged     INTEGER,  -- 1: it came to a minimum; 0: it ended at its limit or abnormally; NULL: not known
     data_cost     REAL,  -- cost without priors, mV2
     prior_squares REAL,  -- sum of the squares of the priors' deviations over their standard deviations
+    standing      TEXT NOT NULL DEFAULT 'current',
     PRIMARY KEY (cell_id, label)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX fit_starts_by_fit ON fit_starts (cell_id, fit, start);
@@ -564,6 +586,7 @@ CREATE TABLE fit_intervals (
     reason      TEXT NOT NULL,
     reason_code TEXT NOT NULL,
     log         TEXT NOT NULL,
+    standing    TEXT NOT NULL DEFAULT 'current',
     PRIMARY KEY (cell_id, label)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX fit_intervals_by_fit ON fit_intervals (cell_id, fit, parameter);
@@ -613,6 +636,31 @@ CREATE TABLE fitted_sets (
 CREATE INDEX fitted_sets_by_parameter_set_digest ON fitted_sets (parameter_set_digest);
 CREATE INDEX fitted_sets_by_base_parameter_set_digest ON fitted_sets (base_parameter_set_digest);
 
+-- What the views show: 0 = what is current, 1 = everything. `--all` reads with another extent; no view is written twice.
+CREATE VIEW extent AS SELECT 0 AS everything;
+
+-- The current rows of each table with a standing, and of the tables that belong to them.
+CREATE VIEW current_cells AS
+SELECT * FROM cells WHERE standing = 'current' OR (SELECT everything FROM extent);
+CREATE VIEW current_sources AS
+SELECT * FROM sources WHERE standing = 'current' OR (SELECT everything FROM extent);
+CREATE VIEW current_jobs AS
+SELECT * FROM jobs WHERE standing = 'current' OR (SELECT everything FROM extent);
+CREATE VIEW current_clean_reports AS
+SELECT * FROM clean_reports WHERE standing = 'current' OR (SELECT everything FROM extent);
+CREATE VIEW current_simulations AS
+SELECT * FROM simulations WHERE standing = 'current' OR (SELECT everything FROM extent);
+CREATE VIEW current_fits AS
+SELECT * FROM fits WHERE standing = 'current' OR (SELECT everything FROM extent);
+CREATE VIEW current_fit_starts AS
+SELECT * FROM fit_starts WHERE standing = 'current' OR (SELECT everything FROM extent);
+CREATE VIEW current_fit_intervals AS
+SELECT * FROM fit_intervals WHERE standing = 'current' OR (SELECT everything FROM extent);
+CREATE VIEW current_cycles AS
+SELECT x.* FROM cycles x JOIN current_clean_reports r ON r.cell_id = x.cell_id;
+CREATE VIEW current_findings AS
+SELECT x.* FROM findings x JOIN current_clean_reports r ON r.cell_id = x.cell_id;
+
 -- How well the charge of each cleaned record is known. The uncertainty is half of the upper - lower bound of the charge
 -- throughput (in + out), and so of the net charge (in - out). NULL: an older version cleaned the cell.
 CREATE VIEW charge_uncertainty AS
@@ -622,67 +670,94 @@ SELECT cell_id, charge_source, charge_in_after_ah AS charge_in_ah, charge_in_low
     (charge_in_high_ah - charge_in_low_ah + charge_out_high_ah - charge_out_low_ah) / 2 AS charge_uncertainty_ah,
     100 * (charge_in_high_ah - charge_in_low_ah + charge_out_high_ah - charge_out_low_ah) / 2
         / nullif(charge_in_after_ah + charge_out_after_ah, 0) AS charge_uncertainty_percent
-FROM clean_reports
+FROM current_clean_reports
 ORDER BY cell_id;
+
+-- The simulations of the plan: the current ones, and those that are out of date.
+CREATE VIEW planned_simulations AS
+SELECT cell_id, label, model, parameter_set, model_digest, parameter_set_digest, standing FROM simulations
+WHERE standing <> 'of an earlier campaign' OR (SELECT everything FROM extent);
+
+-- The cleaning of each cell; pending if its cleaned record is out of date.
+CREATE VIEW cleaning_jobs AS
+SELECT cell_id,
+    CASE WHEN standing LIKE 'out of date%' AND NOT (SELECT everything FROM extent) THEN 'pending' ELSE status END AS status,
+    CASE WHEN standing LIKE 'out of date%' THEN standing ELSE reason END AS reason, standing
+FROM jobs
+WHERE kind = 'clean' AND (standing <> 'of an earlier campaign' OR (SELECT everything FROM extent));
+
+-- Finished simulations. Those that are out of date have the status pending, and their numbers still.
+CREATE VIEW finished_simulations AS
+SELECT * FROM current_simulations WHERE status = 'done' OR (status = 'pending' AND samples IS NOT NULL);
 
 -- Results: one row for each simulation, with facts about its cell. A cell without simulations has one row with the
 -- status of its cleaning. Source and uncertainty of the charge are those of the simulated cycles, else of the record.
+-- What is out of date is pending, has no numbers, and the reason why it is done again.
 CREATE VIEW results AS
 SELECT c.cell_id, r.rows_kept AS rows, r.cycles_after AS cycles,
     CASE WHEN r.cell_id IS NOT NULL THEN (SELECT count(*) FROM findings f WHERE f.cell_id = c.cell_id) END AS findings,
-    s.model, s.parameter_set, s.rmse_mv, s.bias_mv, s.worst_mv, s.worst_time_second,
-    coalesce(s.status, j.status, 'pending') AS status,
-    coalesce(s.reason, j.reason, '') AS reason,
-    s.seconds, s.label, s.path, coalesce(s.charge_source, r.charge_source) AS charge_source, s.charge_error,
+    p.model, p.parameter_set, s.rmse_mv, s.bias_mv, s.worst_mv, s.worst_time_second,
+    CASE WHEN p.label IS NULL THEN coalesce(j.status, 'pending') ELSE coalesce(s.status, 'pending') END AS status,
+    CASE WHEN p.label IS NULL THEN coalesce(j.reason, '') ELSE coalesce(s.reason, p.standing) END AS reason,
+    s.seconds, p.label, s.path, coalesce(s.charge_source, r.charge_source) AS charge_source, s.charge_error,
     coalesce(s.charge_uncertainty_ah, u.charge_uncertainty_ah) AS charge_uncertainty_ah,
     coalesce(100 * s.charge_uncertainty_ah / nullif(s.charge_throughput_ah, 0), u.charge_uncertainty_percent)
         AS charge_uncertainty_percent,
     c.capacity_source, c.parameter_set_source, s.initial_state_source, s.state_uncertainty_mv, s.state_uncertainty_soc,
     s.temperature_source, s.selection, s.error_budget_mv, s.error_budget_main, s.error_budget_unknown,
     s.error_budget_too_large, s.numerical_error_rmse_mv, s.numerical_error_worst_mv, s.compression_rmse_mv,
-    s.compression_worst_mv, s.charge_uncertainty_mv, s.temperature_rmse_kelvin
-FROM cells c
-LEFT JOIN clean_reports r ON r.cell_id = c.cell_id
-LEFT JOIN jobs j ON j.kind = 'clean' AND j.cell_id = c.cell_id
-    AND j.label = (SELECT k.label FROM jobs k WHERE k.kind = 'clean' AND k.cell_id = c.cell_id
-                   ORDER BY k.started_unix_second DESC, k.label LIMIT 1)
+    s.compression_worst_mv, s.charge_uncertainty_mv, s.temperature_rmse_kelvin,
+    coalesce(p.standing, j.standing, c.standing) AS standing,
+    CASE WHEN p.parameter_set_digest IS NOT NULL THEN NOT EXISTS (
+        SELECT 1 FROM parameter_overrides o WHERE o.parameter_set_digest = p.parameter_set_digest) END AS is_default
+FROM current_cells c
+LEFT JOIN current_clean_reports r ON r.cell_id = c.cell_id
+LEFT JOIN cleaning_jobs j ON j.cell_id = c.cell_id
 LEFT JOIN charge_uncertainty u ON u.cell_id = c.cell_id
-LEFT JOIN simulations s ON s.cell_id = c.cell_id
-LEFT JOIN models m ON m.model_digest = s.model_digest
-ORDER BY c.cell_id, s.parameter_set, m.rowid, s.label;
+LEFT JOIN planned_simulations p ON p.cell_id = c.cell_id
+LEFT JOIN current_simulations s ON s.cell_id = p.cell_id AND s.label = p.label
+LEFT JOIN models m ON m.model_digest = p.model_digest
+ORDER BY c.cell_id, p.parameter_set, m.rowid, p.label;
 
 -- Overview of cells: one row for each cell with its settings, its cleaned record and its best simulation.
 CREATE VIEW cell_overview AS
 SELECT c.cell_id, c.nominal_capacity_ah, c.temperature_celsius,
-    (SELECT count(*) FROM source_cells x WHERE x.cell_id = c.cell_id) AS sources,
+    (SELECT count(*) FROM source_cells x JOIN current_sources o ON o.path = x.path WHERE x.cell_id = c.cell_id) AS sources,
     r.rows_in, r.rows_kept, r.rows_quarantined, r.cycles_after AS cycles, r.time_span_after_second AS time_span_second,
     r.charge_in_after_ah AS charge_in_ah, r.charge_out_after_ah AS charge_out_ah, r.temperature_mean_celsius,
     CASE WHEN r.cell_id IS NOT NULL THEN (SELECT count(*) FROM findings f WHERE f.cell_id = c.cell_id) END AS findings,
-    coalesce((SELECT k.status FROM jobs k WHERE k.kind = 'clean' AND k.cell_id = c.cell_id
-              ORDER BY k.started_unix_second DESC, k.label LIMIT 1), 'pending') AS status,
-    (SELECT count(*) FROM simulations s WHERE s.cell_id = c.cell_id AND s.status = 'done') AS simulations_done,
-    (SELECT count(*) FROM simulations s WHERE s.cell_id = c.cell_id AND s.status = 'failed') AS simulations_failed,
+    coalesce(j.status, 'pending') AS status,
+    (SELECT count(*) FROM current_simulations s WHERE s.cell_id = c.cell_id AND s.status = 'done') AS simulations_done,
+    (SELECT count(*) FROM current_simulations s WHERE s.cell_id = c.cell_id AND s.status = 'failed')
+        AS simulations_failed,
     b.label AS best_simulation, b.rmse_mv AS best_rmse_mv, r.path, r.rows_inserted, r.charge_source,
     r.charge_in_low_ah, r.charge_in_high_ah, r.charge_out_low_ah, r.charge_out_high_ah, r.charge_in_counted_ah,
     r.charge_out_counted_ah, u.charge_uncertainty_ah, u.charge_uncertainty_percent,
-    c.capacity_source, c.parameter_set_source
-FROM cells c
-LEFT JOIN clean_reports r ON r.cell_id = c.cell_id
+    c.capacity_source, c.parameter_set_source, coalesce(j.standing, c.standing) AS standing
+FROM current_cells c
+LEFT JOIN current_clean_reports r ON r.cell_id = c.cell_id
+LEFT JOIN cleaning_jobs j ON j.cell_id = c.cell_id
 LEFT JOIN charge_uncertainty u ON u.cell_id = c.cell_id
 LEFT JOIN simulations b ON b.cell_id = c.cell_id
-    AND b.label = (SELECT s.label FROM simulations s WHERE s.cell_id = c.cell_id AND s.rmse_mv IS NOT NULL
+    AND b.label = (SELECT s.label FROM current_simulations s WHERE s.cell_id = c.cell_id AND s.rmse_mv IS NOT NULL
                    ORDER BY s.rmse_mv, s.label LIMIT 1)
 ORDER BY c.cell_id;
 
--- Number of jobs of each kind and status.
+-- Number of jobs of each kind and status. Jobs of the plan that have no current result are pending.
 CREATE VIEW job_counts AS
-SELECT kind, status, count(*) AS count FROM jobs GROUP BY kind, status;
+SELECT kind, status, count(*) AS count FROM (
+    SELECT p.kind, CASE WHEN j.standing = 'current' THEN j.status ELSE 'pending' END AS status
+    FROM plan p LEFT JOIN jobs j ON j.kind = p.kind AND j.cell_id = p.cell_id AND j.label = p.label
+    WHERE NOT (SELECT everything FROM extent)
+    UNION ALL
+    SELECT kind, status FROM jobs WHERE (SELECT everything FROM extent) OR NOT EXISTS (SELECT 1 FROM plan))
+GROUP BY kind, status;
 
 -- Failed jobs and their reasons; for a simulation also its last sample and the file with its first part.
 CREATE VIEW failures AS
 SELECT j.kind, j.cell_id, j.label, j.reason_code, j.reason, j.log, j.host, j.started_unix_second, j.seconds,
-    s.ended_second, s.partial_rmse_mv, s.path
-FROM jobs j
+    s.ended_second, s.partial_rmse_mv, s.path, j.standing
+FROM current_jobs j
 LEFT JOIN simulations s ON j.kind = 'simulate' AND s.cell_id = j.cell_id AND s.label = j.label AND s.status = 'failed'
 WHERE j.status = 'failed'
 ORDER BY j.kind, j.cell_id, j.label;
@@ -690,14 +765,19 @@ ORDER BY j.kind, j.cell_id, j.label;
 -- Errors of each model and parameter set over all cells with a finished simulation.
 CREATE VIEW model_comparison AS
 SELECT model, parameter_set, count(*) AS cells, avg(rmse_mv) AS rmse_mean_mv,
-    min(rmse_mv) AS rmse_min_mv, max(rmse_mv) AS rmse_max_mv, avg(bias_mv) AS bias_mean_mv, sum(seconds) AS seconds
-FROM simulations WHERE status = 'done'
-GROUP BY model, parameter_set;
+    min(rmse_mv) AS rmse_min_mv, max(rmse_mv) AS rmse_max_mv, avg(bias_mv) AS bias_mean_mv, sum(seconds) AS seconds,
+    standing
+FROM finished_simulations
+GROUP BY model, parameter_set, standing;
 
 -- Overridden parameters with the name of their set.
 CREATE VIEW parameter_values AS
 SELECT p.parameter_set, p.base, o.parameter, o.kind, o.value, o.unit, p.parameter_set_digest
 FROM parameter_sets p JOIN parameter_overrides o ON o.parameter_set_digest = p.parameter_set_digest
+WHERE p.parameter_set_digest IN (
+    SELECT x.parameter_set_digest FROM cell_parameter_sets x JOIN current_cells c ON c.cell_id = x.cell_id
+    UNION SELECT parameter_set_digest FROM current_simulations UNION SELECT parameter_set_digest FROM current_fits
+    UNION SELECT base_parameter_set_digest FROM current_fits)
 ORDER BY p.parameter_set, p.rowid, o.position;
 
 -- Fitted parameters with their fit, and their profile if one was computed.
@@ -705,9 +785,10 @@ CREATE VIEW fitted_parameters AS
 SELECT f.cell_id, f.fit, f.model, f.base_parameter_set, f.parameter_set, p.parameter, p.value, p.unit,
     p.standard_error, p.lower_95, p.upper_95, p.verdict, p.default_value, p.lower, p.upper, p.scale, p.at_bound,
     p.is_factor, f.rmse_default_mv, f.rmse_mv, f.status, f.label,
-    i.lower_95 AS profile_lower_95, i.upper_95 AS profile_upper_95, i.verdict AS profile_verdict
-FROM fits f JOIN fit_parameters p ON p.cell_id = f.cell_id AND p.label = f.label
-LEFT JOIN fit_intervals i ON i.cell_id = f.cell_id AND i.fit = f.fit AND i.parameter = p.parameter
+    i.lower_95 AS profile_lower_95, i.upper_95 AS profile_upper_95, i.verdict AS profile_verdict,
+    f.standing
+FROM current_fits f JOIN fit_parameters p ON p.cell_id = f.cell_id AND p.label = f.label
+LEFT JOIN current_fit_intervals i ON i.cell_id = f.cell_id AND i.fit = f.fit AND i.parameter = p.parameter
     AND i.status = 'done' AND i.value = p.value  -- not the profile of an earlier fit
 ORDER BY f.cell_id, f.label, p.parameter;
 
@@ -717,10 +798,10 @@ SELECT f.cell_id, f.chain, f.chain_cycle, p.parameter, p.value, p.unit, p.standa
     CASE WHEN p.parameter <> 'Initial state of charge'  -- which is each check-up's own
         THEN p.value / nullif(first_value(p.value) OVER along, 0) END AS share_of_first,
     p.at_bound, p.is_factor, p.verdict, f.rmse_mv, f.samples, f.model, f.base_parameter_set, f.parameter_set, f.label,
-    p.lower, p.upper, p.scale
-FROM fits f JOIN fit_parameters p ON p.cell_id = f.cell_id AND p.label = f.label
+    p.lower, p.upper, p.scale, f.standing
+FROM current_fits f JOIN fit_parameters p ON p.cell_id = f.cell_id AND p.label = f.label
 WHERE f.chain IS NOT NULL AND f.status = 'done'
-WINDOW along AS (PARTITION BY f.cell_id, f.chain, p.parameter ORDER BY f.chain_cycle)
+WINDOW along AS (PARTITION BY f.cell_id, f.chain, p.parameter, f.standing ORDER BY f.chain_cycle)
 ORDER BY f.cell_id, f.chain, p.parameter, f.chain_cycle;
 
 -- Findings of each cell summed by rule, with the worst severity and all actions.
@@ -733,13 +814,14 @@ SELECT f.cell_id, f.rule,
     (SELECT coalesce(sum(q.rows), 0) FROM quarantine_counts q WHERE q.cell_id = f.cell_id AND q.rule = f.rule)
         AS rows_quarantined,
     group_concat(DISTINCT f.action) AS actions
-FROM findings f
+FROM current_findings f
 GROUP BY f.cell_id, f.rule;
 
 -- Quarantined rows by file and rule; quarantine/CELL.parquet has the rows with their raw values.
 CREATE VIEW quarantined_rows AS
 SELECT q.cell_id, s.path, q.rule, q.rows, q.source_index
 FROM quarantine_counts q
+JOIN current_clean_reports r ON r.cell_id = q.cell_id
 LEFT JOIN record_sources s ON s.cell_id = q.cell_id AND s.source_index = q.source_index
 ORDER BY q.cell_id, q.source_index, q.rule;
 
@@ -749,7 +831,7 @@ SELECT h.cell_id, h.rule, h.charge_in_ah, h.charge_out_ah,
     100 * h.charge_in_ah / nullif(r.charge_in_before_ah, 0) AS charge_in_percent,
     100 * h.charge_out_ah / nullif(r.charge_out_before_ah, 0) AS charge_out_percent
 FROM charge_changes h
-JOIN clean_reports r ON r.cell_id = h.cell_id
+JOIN current_clean_reports r ON r.cell_id = h.cell_id
 ORDER BY h.cell_id, h.position;
 
 -- RMSE of each finished simulation over the complete record by window after the step's start, and RMSE of the error's
@@ -764,11 +846,10 @@ SELECT s.cell_id, s.model, s.parameter_set, s.rmse_mv,
     max(CASE w.window WHEN 'diffusion' THEN w.change_rmse_mv END) AS diffusion_change_rmse_mv,
     max(CASE w.window WHEN 'capacity' THEN w.rmse_mv END) AS capacity_rmse_mv,
     max(CASE w.window WHEN 'capacity' THEN w.change_rmse_mv END) AS capacity_change_rmse_mv,
-    s.label
-FROM simulations s
+    s.label, s.standing
+FROM finished_simulations s
 LEFT JOIN step_comparisons w ON w.cell_id = s.cell_id AND w.label = s.label
     AND w.cycle_count = 0 AND w.step_type = 'all'
-WHERE s.status = 'done'
 GROUP BY s.cell_id, s.label
 ORDER BY s.cell_id, s.label;
 
@@ -780,11 +861,10 @@ SELECT s.cell_id, s.model, s.parameter_set, s.rmse_mv,
     max(CASE t.step_type WHEN 'rest' THEN t.rmse_mv END) AS rest_rmse_mv,
     max(CASE t.step_type WHEN 'hold' THEN t.rmse_mv END) AS hold_rmse_mv,
     max(CASE t.step_type WHEN 'pulse' THEN t.rmse_mv END) AS pulse_rmse_mv,
-    s.label
-FROM simulations s
+    s.label, s.standing
+FROM finished_simulations s
 LEFT JOIN step_comparisons t ON t.cell_id = s.cell_id AND t.label = s.label
     AND t.cycle_count = 0 AND t.window = 'all'
-WHERE s.status = 'done'
 GROUP BY s.cell_id, s.label
 ORDER BY s.cell_id, s.label;
 
@@ -800,11 +880,11 @@ SELECT s.cell_id, s.model, s.parameter_set, k.cycle_count, k.samples, k.rmse_mv,
     CASE k.cycle_count WHEN 0 THEN 100 * s.charge_uncertainty_ah / nullif(s.charge_throughput_ah, 0)
         ELSE 100 * (y.charge_in_high_ah - y.charge_in_low_ah + y.charge_out_high_ah - y.charge_out_low_ah) / 2
             / nullif(y.charge_in_ah + y.charge_out_ah, 0) END AS charge_uncertainty_percent,
-    s.status
-FROM simulations s
+    s.status, s.standing
+FROM current_simulations s
 JOIN comparisons k ON k.cell_id = s.cell_id AND k.label = s.label
 LEFT JOIN cycles y ON y.cell_id = k.cell_id AND y.cycle_count = k.cycle_count
-WHERE s.status = 'done' OR (s.status = 'failed' AND k.cycle_count > 0)
+WHERE s.status IN ('done', 'pending') OR (s.status = 'failed' AND k.cycle_count > 0)
 ORDER BY s.cell_id, s.label, k.cycle_count;
 
 -- Errors of each stretch of the simulations of selected parts, with the reason of each that failed.
@@ -812,7 +892,88 @@ CREATE VIEW errors_by_stretch AS
 SELECT s.cell_id, s.model, s.parameter_set, s.selection, t.stretch, t.name, t.samples, t.rmse_mv, t.bias_mv, t.worst_mv,
     t.worst_time_second, t.first_test_time_second, t.last_test_time_second, t.first_cycle_count, t.last_cycle_count,
     t.first_step_count, t.last_step_count, t.initial_soc, t.initial_voltage_volt, t.initial_state_source, t.status,
-    t.reason, t.reason_code, s.label, t.state_uncertainty_mv, t.state_uncertainty_soc
-FROM simulations s
+    t.reason, t.reason_code, s.label, t.state_uncertainty_mv, t.state_uncertainty_soc, s.standing
+FROM current_simulations s
 JOIN stretches t ON t.cell_id = s.cell_id AND t.label = s.label
 ORDER BY s.cell_id, s.label, t.stretch;
+
+-- All cycles of a cell: capacity, energy, efficiency, mean voltages, times, temperature, and the findings in it. Capacity
+-- is charge_out_ah. Efficiencies are out / in of the cycle; NULL: nothing went in.
+CREATE VIEW cycle_overview AS
+SELECT y.cell_id, y.cycle_count, y.charge_in_ah, y.charge_out_ah, y.energy_in_wh, y.energy_out_wh,
+    100 * y.charge_out_ah / nullif(y.charge_in_ah, 0) AS coulombic_efficiency_percent,
+    100 * y.energy_out_wh / nullif(y.energy_in_wh, 0) AS energy_efficiency_percent,
+    y.energy_in_wh / nullif(y.charge_in_ah, 0) AS mean_charge_voltage_volt,
+    y.energy_out_wh / nullif(y.charge_out_ah, 0) AS mean_discharge_voltage_volt,
+    y.voltage_min_volt, y.voltage_max_volt, y.first_test_time_second, y.last_test_time_second,
+    y.last_test_time_second - y.first_test_time_second AS duration_second, y.temperature_mean_celsius, y.steps,
+    y.samples,
+    (SELECT count(*) FROM findings f WHERE f.cell_id = y.cell_id AND f.cycle_count = y.cycle_count) AS findings,
+    y.charge_source, y.charge_in_low_ah, y.charge_in_high_ah, y.charge_out_low_ah, y.charge_out_high_ah,
+    y.charge_in_counted_ah, y.charge_out_counted_ah,
+    100 * (y.charge_in_high_ah - y.charge_in_low_ah + y.charge_out_high_ah - y.charge_out_low_ah) / 2
+        / nullif(y.charge_in_ah + y.charge_out_ah, 0) AS charge_uncertainty_percent,
+    r.standing
+FROM cycles y JOIN current_clean_reports r ON r.cell_id = y.cell_id
+ORDER BY y.cell_id, y.cycle_count;
+
+-- Simulation against experiment, cycle by cycle: RMSE over the cycle, by window after a step's start, and by step type.
+-- cycle_count 0 is the complete record. The curves are in the Parquet file path.
+CREATE VIEW cycle_comparison AS
+SELECT k.cell_id, s.model, s.parameter_set, k.cycle_count, k.samples, k.rmse_mv, k.bias_mv, k.worst_mv,
+    k.worst_time_second,
+    (SELECT w.rmse_mv FROM step_comparisons w WHERE w.cell_id = k.cell_id AND w.label = k.label
+        AND w.cycle_count = k.cycle_count AND w.step_type = 'all' AND w.window = 'ohmic') AS ohmic_rmse_mv,
+    (SELECT w.rmse_mv FROM step_comparisons w WHERE w.cell_id = k.cell_id AND w.label = k.label
+        AND w.cycle_count = k.cycle_count AND w.step_type = 'all' AND w.window = 'kinetic') AS kinetic_rmse_mv,
+    (SELECT w.rmse_mv FROM step_comparisons w WHERE w.cell_id = k.cell_id AND w.label = k.label
+        AND w.cycle_count = k.cycle_count AND w.step_type = 'all' AND w.window = 'diffusion') AS diffusion_rmse_mv,
+    (SELECT w.rmse_mv FROM step_comparisons w WHERE w.cell_id = k.cell_id AND w.label = k.label
+        AND w.cycle_count = k.cycle_count AND w.step_type = 'all' AND w.window = 'capacity') AS capacity_rmse_mv,
+    (SELECT w.rmse_mv FROM step_comparisons w WHERE w.cell_id = k.cell_id AND w.label = k.label
+        AND w.cycle_count = k.cycle_count AND w.step_type = 'charge' AND w.window = 'all') AS charge_rmse_mv,
+    (SELECT w.rmse_mv FROM step_comparisons w WHERE w.cell_id = k.cell_id AND w.label = k.label
+        AND w.cycle_count = k.cycle_count AND w.step_type = 'discharge' AND w.window = 'all') AS discharge_rmse_mv,
+    (SELECT w.rmse_mv FROM step_comparisons w WHERE w.cell_id = k.cell_id AND w.label = k.label
+        AND w.cycle_count = k.cycle_count AND w.step_type = 'rest' AND w.window = 'all') AS rest_rmse_mv,
+    (SELECT w.rmse_mv FROM step_comparisons w WHERE w.cell_id = k.cell_id AND w.label = k.label
+        AND w.cycle_count = k.cycle_count AND w.step_type = 'hold' AND w.window = 'all') AS hold_rmse_mv,
+    (SELECT w.rmse_mv FROM step_comparisons w WHERE w.cell_id = k.cell_id AND w.label = k.label
+        AND w.cycle_count = k.cycle_count AND w.step_type = 'pulse' AND w.window = 'all') AS pulse_rmse_mv,
+    k.label, s.status, s.path,
+    CASE WHEN s.parameter_set_digest IS NOT NULL THEN NOT EXISTS (
+        SELECT 1 FROM parameter_overrides o WHERE o.parameter_set_digest = s.parameter_set_digest) END AS is_default,
+    s.standing
+FROM current_simulations s
+CROSS JOIN comparisons k ON k.cell_id = s.cell_id AND k.label = s.label  -- in this order: an index has the cycle
+WHERE s.status IN ('done', 'pending') OR k.cycle_count > 0;
+
+-- Parameter sets of each model: base, changed parameters, the fit that gave it, number of simulations and their RMSE.
+CREATE VIEW model_parameter_sets AS
+SELECT u.model, u.parameter_set, g.base, g.file_digest,
+    (SELECT json_group_object(o.parameter, json_object('kind', o.kind, 'value', o.value, 'unit', o.unit))
+     FROM parameter_overrides o WHERE o.parameter_set_digest = u.parameter_set_digest) AS overrides,
+    (SELECT v.fit || ' of ' || v.cell_id || ', ' || v.model || ', from ' || v.base_parameter_set || ', version '
+            || v.version
+     FROM fitted_sets v WHERE v.parameter_set_digest = u.parameter_set_digest ORDER BY v.version DESC LIMIT 1)
+        AS lineage,
+    CASE WHEN u.parameter_set_digest IS NOT NULL THEN NOT EXISTS (
+        SELECT 1 FROM parameter_overrides o WHERE o.parameter_set_digest = u.parameter_set_digest) END AS is_default,
+    count(*) AS cells, sum(u.status = 'done') AS cells_done, sum(u.status = 'failed') AS cells_failed,
+    avg(u.rmse_mv) AS rmse_mean_mv, min(u.rmse_mv) AS rmse_min_mv, max(u.rmse_mv) AS rmse_max_mv,
+    u.parameter_set_digest, u.standing
+FROM current_simulations u
+LEFT JOIN parameter_sets g ON g.parameter_set_digest = u.parameter_set_digest
+GROUP BY u.model, u.parameter_set, u.parameter_set_digest, u.standing
+ORDER BY u.model, u.parameter_set;
+
+-- Voltage curves: the simulations that have one, and its Parquet file. is_default: no parameter of the set was changed.
+CREATE VIEW curves AS
+SELECT s.cell_id, s.model, s.parameter_set, s.status, s.samples, s.rmse_mv, s.bias_mv, s.worst_mv, s.partial_rmse_mv,
+    s.initial_soc, s.initial_voltage_volt, s.capacity_ah, s.temperature_celsius, s.selection, s.reason, s.label, s.path,
+    CASE WHEN s.parameter_set_digest IS NOT NULL THEN NOT EXISTS (
+        SELECT 1 FROM parameter_overrides o WHERE o.parameter_set_digest = s.parameter_set_digest) END AS is_default,
+    s.standing
+FROM current_simulations s
+WHERE s.path IS NOT NULL
+ORDER BY s.cell_id, s.model, s.parameter_set;

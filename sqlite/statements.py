@@ -33,6 +33,9 @@ MARK_PENDING: Final = {
 }
 """Statements that mark results of an older digest as pending: kind of the job to its statements."""
 
+ENDED: Final = "UPDATE plan SET reason = '' WHERE kind = ? AND cell_id = ? AND label = ? AND digest = ?"
+"""Note that a job of the plan has ended: it need not run any more."""
+
 FORGET_PARAMETER_SETS: Final = """
 DELETE FROM parameter_sets AS old
 WHERE EXISTS (SELECT 1 FROM parameter_sets new WHERE new.parameter_set = old.parameter_set AND new.rowid > old.rowid)

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from ..data.errors import UsageError
 from ..data.names import suggest
+from ..data.standing import CURRENT
 
 _READING: Final = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
 _PRAGMAS: Final = {"table_info", "table_xinfo", "table_list", "index_list", "index_info", "foreign_key_list"}
@@ -48,6 +49,45 @@ def select(connection: sqlite3.Connection, sql: str) -> tuple[list[str], list[tu
     if not columns:
         raise UsageError('there is no SELECT in the statement. For example: kilocell sql "SELECT * FROM results"')
     return columns, rows
+
+
+def tables_with_other_rows(connection: sqlite3.Connection, sql: str) -> list[str]:
+    """Return the tables that a SELECT reads itself, not through a view, and that hold rows that are not current.
+
+    Args:
+        connection: from :func:`kilocell.sqlite.queries.connect`.
+        sql: a statement that :func:`select` has run.
+
+    Returns:
+        Their names; none if the statement asks for ``standing`` itself.
+    """
+    read: dict[str, bool] = {}
+
+    def note(action: int, table: str | None, column: str | None, database: str | None, view: str | None) -> int:
+        if action == sqlite3.SQLITE_READ and table and view is None:
+            read[table] = read.get(table, False) or column == "standing"
+        return sqlite3.SQLITE_OK
+
+    connection.set_authorizer(note)
+    try:
+        connection.execute(f"EXPLAIN {sql}")
+    except (sqlite3.Error, sqlite3.Warning):
+        return []  # such as a PRAGMA
+    finally:
+        connection.set_authorizer(None)
+    return [table for table, knows in read.items() if not knows and _has_other_rows(connection, table)]
+
+
+def _has_other_rows(connection: sqlite3.Connection, table: str) -> bool:
+    """Tell whether a table has a standing, and rows that are not current."""
+    found = connection.execute(
+        "SELECT 1 FROM sqlite_master t, pragma_table_info(t.name) c"
+        " WHERE t.type = 'table' AND t.name = ? AND c.name = 'standing'",
+        (table,),
+    ).fetchone()
+    if found is None:
+        return False
+    return connection.execute(f'SELECT 1 FROM "{table}" WHERE standing <> ? LIMIT 1', (CURRENT,)).fetchone() is not None
 
 
 def _authorize(action: int, first: str | None, second: str | None, database: str | None, inner: str | None) -> int:

@@ -80,14 +80,17 @@ def fit(
 @options.cell_option
 @click.option("--fit", "names", multiple=True, metavar="FIT", help="Only this fit, with all details; repeatable.")
 @click.option("--life", is_flag=True, help="Show parameters along life, from chains of fits over check-ups.")
+@options.all_option
 @options.json_option
-def fits(store: Path | None, cells: tuple[str, ...], names: tuple[str, ...], life: bool, json_: bool) -> None:
+def fits(
+    store: Path | None, cells: tuple[str, ...], names: tuple[str, ...], life: bool, everything: bool, json_: bool
+) -> None:
     """Show fits with RMSE before and after, agreement of the starts, and a verdict; with --fit, all details."""
     if life:
         from ..show.fits import show_life
 
-        show_life(store_root(store), cells, names, json_)
+        show_life(store_root(store), cells, names, json_, everything)
         return
     from ..show.fits import show_fits
 
-    show_fits(store_root(store), cells, names, json_)
+    show_fits(store_root(store), cells, names, json_, everything)

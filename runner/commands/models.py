@@ -80,6 +80,7 @@ def show(parameter_set: str | None, match: str, campaign: Path | None, json_: bo
     "--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Output file [default: stdout]."
 )
 @_campaign_option
+@options.all_option
 def export(
     parameter_set: str | None,
     store: Path | None,
@@ -89,6 +90,7 @@ def export(
     form: str,
     out: Path | None,
     campaign: Path | None,
+    everything: bool,
 ) -> None:
     """Export a parameter set to other programs: SET by name (Chen2020, Chen2020+diffusion), or the set of a cell's fit.
 
@@ -99,4 +101,4 @@ def export(
     from ..export.parameter_set import export_set
 
     loaded = load_campaign(campaign) if campaign is not None else None
-    export_set(parameter_set, loaded, store_root(store), cell, fit, number, form, out)
+    export_set(parameter_set, loaded, store_root(store), cell, fit, number, form, out, everything)

@@ -24,7 +24,19 @@ store_option = click.option(
     metavar="FOLDER",
     help="Folder of the store [default: that of the campaign file, else ./store or ./kilocell-demo].",
 )
-cell_option = click.option("--cell", "cells", multiple=True, metavar="CELL", help="Only this cell; repeatable.")
+cell_option = click.option(
+    "--cell", "cells", multiple=True, metavar="CELL", help='Only this cell, or these: "CELL_*"; repeatable.'
+)
+model_option = click.option("--model", "models", multiple=True, metavar="MODEL", help="Only this model; repeatable.")
+parameters_option = click.option(
+    "--parameters",
+    multiple=True,
+    metavar="SET",
+    help="Only this parameter set, or default: sets without changed parameters; repeatable.",
+)
+all_option = click.option(
+    "--all", "everything", is_flag=True, help="Also show what is out of date or of an earlier campaign, marked as such."
+)
 json_option = click.option("--json", "json_", is_flag=True, help="Print JSON instead of a table.")
 
 
@@ -51,6 +63,39 @@ select_option = click.option(
     "--select",
     metavar="PART",
     help='Only this part of each record, such as "cycle 2, discharge", "step 14-16" or "discharge, first 600 s".',
+)
+samples_option = click.option(
+    "--samples", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write the time series as CSV."
+)
+_FILTER_OPTIONS = (
+    cell_option,
+    select_option,
+    model_option,
+    parameters_option,
+    click.option(
+        "--status",
+        "statuses",
+        multiple=True,
+        type=click.Choice(["done", "failed", "skipped", "pending"]),
+        help="Only with this status; repeatable.",
+    ),
+)
+_ORDER_OPTIONS = (
+    click.option("--sort", metavar="COLUMN", help="Sort by this column of the JSON; -COLUMN: the largest first."),
+    click.option("--limit", type=click.IntRange(1), metavar="NUMBER", help="Show at most this number of rows."),
+)
+_ANSWER_OPTIONS = (
+    json_option,
+    click.option(
+        "--csv", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write the rows as CSV, too."
+    ),
+    click.option(
+        "--plot",
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="FILE",
+        help="Draw a figure: .png, .pdf or .svg.",
+    ),
+    all_option,
 )
 _PLOT_OPTIONS = (
     click.option("--cell", "cells", multiple=True, metavar="CELL", help="Draw this cell; repeatable."),
@@ -131,6 +176,27 @@ _CLUSTER_OPTIONS = (
 def plot_options(command: Command) -> Command:
     """Add the options that select what a figure shows."""
     for option in reversed(_PLOT_OPTIONS):
+        command = option(command)
+    return command
+
+
+def filter_options(command: Command) -> Command:
+    """Add the options that select cells, parts of records, models, parameter sets and status."""
+    for option in reversed(_FILTER_OPTIONS):
+        command = option(command)
+    return command
+
+
+def order_options(command: Command) -> Command:
+    """Add the options for order and number of rows."""
+    for option in reversed(_ORDER_OPTIONS):
+        command = option(command)
+    return command
+
+
+def answer_options(command: Command) -> Command:
+    """Add the options that say where an answer goes."""
+    for option in reversed(_ANSWER_OPTIONS):
         command = option(command)
     return command
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ...data.errors import UsageError
 from ...parquet_store.layout import Store
+from ...report.select import choose_cells
 from ...sqlite import queries
 
 
@@ -21,6 +22,7 @@ def draw(
     fit_name: str | None,
     errors: bool = False,
     select: str | None = None,
+    everything: bool = False,
 ) -> list[Path]:
     """Draw cells, their errors or a fit; without cells, the overview, or a fit over all cells.
 
@@ -32,6 +34,7 @@ def draw(
         fit_name: draw this fit instead.
         errors: draw errors by window, step type and cycle instead.
         select: a part of the record, such as ``cycle 2, discharge``, instead of cycles; ``None`` = all.
+        everything: also what is out of date or of an earlier campaign.
 
     Returns:
         The files written.
@@ -52,19 +55,19 @@ def draw(
     if select and fit_name is not None:
         raise UsageError("--fit shows what was fitted; leave out --select")
     if not cells and fit_name is not None:
-        return plot_fleet(store, fit_name)
+        return plot_fleet(store, fit_name, everything)
     if not cells:
         return figures.plot_overview(store)
     paths: list[Path] = []
-    with closing(queries.connect(store.catalog)) as catalog:
-        for cell_id in cells:
+    with closing(queries.connect(store.catalog, everything=everything)) as catalog:
+        for cell_id in choose_cells(catalog, cells):
             if errors:
-                paths += plot_errors(store, cell_id, models, parameter_sets)
+                paths += plot_errors(store, cell_id, models, parameter_sets, everything)
             elif fit_name is not None:
-                paths += plot_fit(store, fit_name, cell_id)
+                paths += plot_fit(store, fit_name, cell_id, everything)
             else:
                 numbers = _cycle_numbers(catalog, cell_id, cycles)
-                paths += figures.plot_cell(store, cell_id, numbers, models, parameter_sets, select)
+                paths += figures.plot_cell(store, cell_id, numbers, models, parameter_sets, select, everything)
     return paths
 
 
@@ -82,13 +85,14 @@ def _cycle_numbers(catalog: sqlite3.Connection, cell_id: str, cycles: str) -> tu
     return parse_known_cycles(cycles, known_cycles(catalog, cell_id))
 
 
-def draw_lives(root: Path, cells: Sequence[str], others: bool) -> Iterator[Path]:
+def draw_lives(root: Path, cells: Sequence[str], others: bool, everything: bool = False) -> Iterator[Path]:
     """Draw fitted parameters along life; yield files as they are written.
 
     Args:
         root: the store's folder.
         cells: their ids; empty = every cell with a chain of fits.
         others: whether the user gave options that this figure does not use.
+        everything: also what is out of date or of an earlier campaign.
 
     Raises:
         UsageError: such options were given.
@@ -97,12 +101,20 @@ def draw_lives(root: Path, cells: Sequence[str], others: bool) -> Iterator[Path]
 
     if others:
         raise UsageError("--life shows fits of chains; it takes no other option than --cell and --store")
-    for cell_id in cells or (None,):
-        yield from plot_life(Store(root), cell_id)
+    store = Store(root)
+    with closing(queries.connect(store.catalog, everything=everything)) as catalog:
+        chosen = choose_cells(catalog, cells)
+    for cell_id in chosen or (None,):
+        yield from plot_life(store, cell_id, everything)
 
 
 def draw_cleanings(
-    root: Path, cells: Sequence[str], cycles: str, others: bool, select: str | None = None
+    root: Path,
+    cells: Sequence[str],
+    cycles: str,
+    others: bool,
+    select: str | None = None,
+    everything: bool = False,
 ) -> Iterator[Path]:
     """Draw raw and cleaned data; yield files as they are written.
 
@@ -112,6 +124,7 @@ def draw_cleanings(
         cycles: such as ``1-3,5`` or ``last``; empty = all.
         others: whether the user gave options of simulations or fits, which this figure does not use.
         select: a part of the record instead of cycles; ``None`` = all.
+        everything: also what is out of date or of an earlier campaign.
 
     Raises:
         UsageError: such options were given, an unknown cell or cycle, or no cell is cleaned.
@@ -124,10 +137,10 @@ def draw_cleanings(
         )
     _refuse_both(cycles, select)
     store = Store(root)
-    with closing(queries.connect(store.catalog)) as catalog:
-        drawn = list(cells) or [str(row["cell_id"]) for row in queries.clean_reports(catalog)]
+    with closing(queries.connect(store.catalog, everything=everything)) as catalog:
+        drawn = choose_cells(catalog, cells) or [str(row["cell_id"]) for row in queries.clean_reports(catalog)]
         if not drawn:
             raise UsageError("no cell of this store is cleaned yet; run: kilocell run")
         numbers = {cell_id: _cycle_numbers(catalog, cell_id, cycles) for cell_id in drawn}
     for cell_id, of_cell in numbers.items():
-        yield from plot_cleaning(store, cell_id, of_cell, select)
+        yield from plot_cleaning(store, cell_id, of_cell, select, everything)

@@ -17,11 +17,12 @@ from ...data import columns as c
 from ...data.arrays import Indices
 from ...data.csv_writer import bdf_series, write_header, write_rows
 from ...data.errors import StoreError, UsageError
-from ...data.names import check_known
+from ...data.standing import CURRENT
 from ...data.step_selection import StepSelection, parse_select
 from ...parquet_store.layout import Store, safe_name
 from ...parquet_store.read import iterate_rows, partition_table, simulation_outputs, simulation_table
 from ...parquet_store.write import write_atomically
+from ...report.select import choose_cells
 from ...report.selected import parse_selection_option, selected_mask
 from ...sqlite import queries
 from ...sqlite.export import Rows, catalog_rows, catalog_schema, write_export
@@ -41,6 +42,7 @@ def export(
     sqlite: Path | None,
     tell: Callable[[Path], object] | None = None,
     select: str | None = None,
+    everything: bool = False,
 ) -> list[Path]:
     """Export cells of a store, and return the paths of the files written.
 
@@ -54,6 +56,7 @@ def export(
         tell: called with each path as soon as the file is written.
         select: only this part of each record, such as ``cycle 2, discharge``; ``None`` = all. Without ``cells``, cells
             that do not have it are left out.
+        everything: also what is out of date or of an earlier campaign.
 
     Raises:
         UsageError: there is nothing to write, a cell is unknown or not cleaned, or a file exists already; then nothing
@@ -72,7 +75,7 @@ def export(
         if tell is not None:
             tell(path)
 
-    with closing(queries.connect(store.catalog)) as catalog:
+    with closing(queries.connect(store.catalog, everything=everything)) as catalog:
         chosen = _choose_cells(catalog, cells)
         if select is not None:
             chosen = _cells_with_part(store, chosen, select, all_needed=bool(cells))
@@ -124,7 +127,12 @@ def write_sqlite(
             for simulation in of_cells[cell_id]:
                 label = str(simulation["label"])
                 simulated = simulation_table(store, cell_id, label)
-                numbers = _sample_numbers(simulation, samples, simulated)
+                try:
+                    numbers = _sample_numbers(simulation, samples, simulated)
+                except StoreError:
+                    if simulation["standing"] == CURRENT:
+                        raise
+                    continue  # of an earlier record: the file has its errors, but no samples to put beside others
                 inside = np.flatnonzero(np.isin(numbers, kept))
                 constants = {c.CELL_ID: cell_id, "label": label}
                 yield _series("simulation_samples", simulated.take(inside), constants, numbers[inside].tolist())
@@ -137,7 +145,7 @@ def write_sqlite(
 
 def _choose_cells(catalog: sqlite3.Connection, cells: Sequence[str]) -> list[str]:
     cleaned = [str(row[c.CELL_ID]) for row in queries.clean_reports(catalog)]
-    check_known("the store has no cell", cells, queries.cell_ids(catalog))
+    cells = choose_cells(catalog, cells)
     for cell_id in cells:
         if cell_id not in cleaned:
             raise UsageError(f"cell {cell_id!r} is not cleaned, so it cannot be exported; `kilocell status` shows why")

@@ -22,6 +22,7 @@ from ...data.installed import installed_version, registering_package
 from ...data.names import check_known
 from ...data.results.fitting import Beginning
 from ...data.settings import ModelSettings, ParameterSetSettings
+from ...data.standing import CURRENT
 from ...parquet_store.layout import Store
 from ...parquet_store.read import read_parameter_set
 from ...parquet_store.write import write_text
@@ -59,6 +60,7 @@ def export_set(
     version: int | None,
     form: str,
     out: Path | None,
+    everything: bool = False,
 ) -> None:
     """Write a set to a file, with its lineage in a second file, or print it.
 
@@ -70,11 +72,12 @@ def export_set(
         version: of the fitted set, from 1; ``None`` = the fit's current one.
         form: "json" or "bpx".
         out: the file; the lineage goes to the same path with ``.lineage.json`` at its end. ``None`` = print the set.
+        everything: also sets of fits that the campaign has no longer.
 
     Raises:
         UsageError: there is no such set, cell, fit or version, or the set cannot be written in this form.
     """
-    chosen = _choose_set(name, campaign, root, cell, fit, version)
+    chosen = _choose_set(name, campaign, root, cell, fit, version, everything)
     print("loading PyBaMM …", file=sys.stderr)
     try:
         text, notes = _write_text(chosen, form)
@@ -135,7 +138,13 @@ def _lineage(chosen: ChosenSet, notes: Sequence[str], form: str, text: str) -> d
 
 
 def _choose_set(
-    name: str | None, campaign: Campaign | None, root: Path, cell: str | None, fit: str | None, version: int | None
+    name: str | None,
+    campaign: Campaign | None,
+    root: Path,
+    cell: str | None,
+    fit: str | None,
+    version: int | None,
+    everything: bool,
 ) -> ChosenSet:
     if name is None and fit is None:
         raise UsageError("no parameter set given: name a set, or choose a fitted one with --cell CELL --fit FIT")
@@ -145,18 +154,20 @@ def _choose_set(
             settings, file = find_set(name, campaign)
             return ChosenSet(settings, file.content if file is not None else None, {})
         except UsageError:
-            if not _has_fitted_set(store, name):
+            if not _has_fitted_set(store, name, everything):
                 raise
-    with closing(queries.connect(store.catalog)) as catalog, queries.snapshot(catalog):
+    with closing(queries.connect(store.catalog, everything=everything)) as catalog, queries.snapshot(catalog):
         row = _choose_version(fit_queries.fitted_sets(catalog), name, cell, fit, version)
         settings = fit_queries.find_parameter_set(catalog, str(row["parameter_set_digest"]))
+    if row["standing"] != CURRENT:
+        print(f"note       the fit {row['fit']!r} of {row['cell_id']} is {row['standing']}", file=sys.stderr)
     return _fitted_set(store, row, settings)
 
 
-def _has_fitted_set(store: Store, name: str) -> bool:
+def _has_fitted_set(store: Store, name: str, everything: bool) -> bool:
     if not store.catalog.exists():
         return False
-    with closing(queries.connect(store.catalog)) as catalog:
+    with closing(queries.connect(store.catalog, everything=everything)) as catalog:
         return any(row["parameter_set"] == name for row in fit_queries.fitted_sets(catalog))
 
 

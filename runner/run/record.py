@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import closing
+from pathlib import Path
 
 from ...data.results.receipt import Receipt
 from ...parquet_store.layout import Store
@@ -53,17 +54,17 @@ def job_settings(job: Job) -> JobSettings | None:
     return None
 
 
-def record_found(catalog: Catalog, store: Store, jobs: Sequence[Job]) -> int:
-    """Record receipts that the catalog lacks: of finished jobs after a kill, or of all when the catalog was lost.
+def find_unrecorded(catalog: Path, store: Store, jobs: Sequence[Job]) -> list[tuple[Receipt, JobSettings | None]]:
+    """Find receipts that the catalog lacks: of finished jobs after a kill, or of all when the catalog was lost.
 
     Args:
-        catalog: open for writing.
+        catalog: path of the catalog; no transaction may be open.
         jobs: every job of the plan.
 
     Returns:
-        The number of receipts recorded.
+        Each receipt with its job's settings, as :meth:`Catalog.record_many` takes them.
     """
-    with closing(queries.connect(catalog.path)) as reader:
+    with closing(queries.connect(catalog)) as reader:
         known = queries.recorded_jobs(reader)
     by_name = {(job.kind, job.cell_id, job.label): job for job in jobs}
     missing: list[tuple[Receipt, JobSettings | None]] = []
@@ -77,9 +78,7 @@ def record_found(catalog: Catalog, store: Store, jobs: Sequence[Job]) -> int:
             stored = read_receipt(store.receipt(*name))
             if stored is not None:
                 missing.append((stored, job_settings(job)))
-    if missing:
-        catalog.record_many(missing, None)
-    return len(missing)
+    return missing
 
 
 def _finished_states(job: Job) -> tuple[tuple[str, str], ...]:

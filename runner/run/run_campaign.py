@@ -44,7 +44,7 @@ from ..worker.compile import choose_compiled
 from ..worker.inputs import store_set_files
 from .lock import lock_store
 from .progress import Progress
-from .record import Recorder, record_found
+from .record import Recorder, find_unrecorded
 from .set_doubts import SetDoubts
 
 RECORDED_VERSIONS: Final = (
@@ -179,12 +179,9 @@ def run_campaign(
         _require_fit(campaign.path, command, jobs, refused)
         set_doubts = _check_sets(campaign, plan.cells, jobs)
         store_added_fits(store, campaign.asked)
-        campaign_id = _record_campaign(catalog, campaign, plan)
-        record_found(catalog, store, plan.jobs)
-        catalog.forget_failed_splits({(job.cell_id, job.label) for job in plan.jobs if job.kind == "split"})
-        catalog.mark_pending([(job.kind, job.cell_id, job.label, job.digest) for job in plan.jobs if job.reason])
-        _print_first(out, campaign, plan, set_doubts, refused)
-        run_id = _begin_run(catalog, campaign_id, command_line)
+        unread = find_unread_cells(campaign, plan.sources)
+        run_id = _record_plan(catalog, campaign, plan, unread, command_line)
+        _print_first(out, unread.values(), set_doubts, refused)
         stale = [job for job in jobs if job.reason]
         waiting = choose_compiled(stale, campaign.file.simulate.compiled, model_cache.is_known)
         counts: Counter[str] = Counter()
@@ -262,15 +259,11 @@ def _check_sets(campaign: Campaign, cells: Sequence[CellPlan], jobs: Sequence[Jo
 
 
 def _print_first(
-    out: TextIO | None,
-    campaign: Campaign,
-    plan: CampaignPlan,
-    set_doubts: Iterable[str],
-    refused: Iterable[RefusedFit],
+    out: TextIO | None, unread: Iterable[str], set_doubts: Iterable[str], refused: Iterable[RefusedFit]
 ) -> None:
     """Print what is not in order before anything runs; refused fits also if ``out`` is ``None``."""
     if out is not None:
-        for line in find_unread_cells(campaign, plan.sources).values():
+        for line in unread:
             print(f"unread     {line}", file=out)
         for line in set_doubts:
             print(f"check      {printable_text(line)}", file=out)
@@ -278,21 +271,44 @@ def _print_first(
         print(f"refused    {printable_text(one.text)}", file=out or sys.stderr)
 
 
+def _record_plan(
+    catalog: Catalog, campaign: Campaign, plan: CampaignPlan, unread: Iterable[str], command_line: Sequence[str]
+) -> int:
+    """Write the campaign, its plan and the beginning of the run into the catalog, and return the run's id.
+
+    It is one transaction: a reader, or a kill in between, finds results beside the plan that they are measured by.
+
+    Args:
+        unread: cells that the campaign names and that no readable file has.
+    """
+    versions = {name: installed_version(name) for name in RECORDED_VERSIONS}
+    found = find_unrecorded(catalog.path, Store(campaign.store), plan.jobs)
+    cells_of_unread_files = {cell_id for source in plan.sources for cell_id in source.cells_by_name}
+    with catalog.transaction():
+        campaign_id = _record_campaign(catalog, campaign, plan)
+        if found:
+            catalog.record_many(found, None)
+        catalog.forget_failed_splits({(job.cell_id, job.label) for job in plan.jobs if job.kind == "split"})
+        catalog.mark_pending([(job.kind, job.cell_id, job.label, job.digest) for job in plan.jobs if job.reason])
+        catalog.replace_plan(
+            [(job.kind, job.cell_id, job.label, job.digest, job.reason) for job in plan.jobs],
+            cells_of_unread_files.union(unread),
+            [source.file.path for source in plan.sources],
+            {model.name for model in campaign.models},
+        )
+        return catalog.begin_run(" ".join(command_line), socket.gethostname(), os.getpid(), versions, campaign_id)
+
+
 def _record_campaign(catalog: Catalog, campaign: Campaign, plan: CampaignPlan) -> int:
     """Write the campaign, its raw files, cells and models into the catalog; return the campaign's id."""
-    with catalog.transaction():
-        campaign_id = catalog.put_campaign(campaign.name, str(campaign.path), campaign.text, digest(campaign.text))
-        record_sources(catalog, plan.sources)
-        for cell in plan.cells:
-            catalog.put_cell(cell.cell, cell.parameter_sets)
-        for model in campaign.models:
-            catalog.put_model(model)
+    path = str(campaign.path.absolute())  # a command in another folder must find it, to see whether it changed
+    campaign_id = catalog.put_campaign(campaign.name, path, campaign.text, digest(campaign.text))
+    record_sources(catalog, plan.sources)
+    for cell in plan.cells:
+        catalog.put_cell(cell.cell, cell.parameter_sets)
+    for model in campaign.models:
+        catalog.put_model(model)
     return campaign_id
-
-
-def _begin_run(catalog: Catalog, campaign_id: int, command_line: Sequence[str]) -> int:
-    versions = {name: installed_version(name) for name in RECORDED_VERSIONS}
-    return catalog.begin_run(" ".join(command_line), socket.gethostname(), os.getpid(), versions, campaign_id)
 
 
 @contextmanager

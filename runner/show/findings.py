@@ -6,7 +6,6 @@ import json
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,9 +13,11 @@ from ...data.names import check_known
 from ...data.rules import RULES_BY_CODE
 from ...data.text import format_count, printable_text
 from ...parquet_store.layout import Store
+from ...report.select import choose_cells
 from ...sqlite import queries
 from .budget import budget_notes
 from .charge import charge_table, print_notes, uncertain_cells_text
+from .open_catalog import open_catalog
 from .states import state_notes
 from .table import table
 
@@ -93,21 +94,24 @@ UNCERTAINTY: Final = ("charge_uncertainty_ah", "charge_uncertainty_percent")
 """Columns of the view ``charge_uncertainty`` that are added to a clean report."""
 
 
-def show_findings(root: Path, cells: Sequence[str], rules: Sequence[str], json_: bool) -> None:
+def show_findings(
+    root: Path, cells: Sequence[str], rules: Sequence[str], json_: bool, everything: bool = False
+) -> None:
     """Print each cell before and after cleaning, and the findings; many findings are summed up by rule.
 
     Args:
         root: the store's folder.
         cells, rules: only these; empty = all.
         json_: print JSON with every finding.
+        everything: also what is out of date or of an earlier campaign.
 
     Raises:
         UsageError: the store has no such cell, or there is no such rule; the text gives the nearest name.
     """
     store = Store(root)
-    with closing(queries.connect(store.catalog)) as catalog, queries.snapshot(catalog):
+    with open_catalog(root, everything) as catalog, queries.snapshot(catalog):
         known = queries.cell_ids(catalog)
-        check_known("the store has no cell", cells, known)
+        cells = choose_cells(catalog, cells)
         reports = add_details(catalog, store, cells)
         # All rules are read: a store may hold codes that only another version of kilocell knows.
         findings = [{column: row[column] for column in FINDING} for row in queries.findings(catalog, cells)]

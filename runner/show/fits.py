@@ -7,7 +7,6 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, get_args
 
@@ -18,11 +17,14 @@ from ...data.extensive import describe_scaling
 from ...data.fit_settings import INITIAL_SOC
 from ...data.names import check_known
 from ...data.results.fitting import NESTED_LABEL, NESTED_START, name_start
+from ...data.standing import CURRENT
 from ...data.text import format_count, printable_text
 from ...data.verdict_words import MODEL_ERROR_WORDS, VerdictKind, verdict_kind
 from ...parquet_store.layout import Store
+from ...report.select import choose_cells
 from ...sqlite import fit_queries, queries
 from .charge import short_charge_words
+from .open_catalog import open_catalog
 from .table import dicts_to_json, table, table_with_text
 
 if TYPE_CHECKING:
@@ -63,7 +65,7 @@ NOTE: Final = (
 Row = Mapping[str, Any]
 
 
-def show_fits(root: Path, cells: Sequence[str], names: Sequence[str], json_: bool) -> None:
+def show_fits(root: Path, cells: Sequence[str], names: Sequence[str], json_: bool, everything: bool = False) -> None:
     """Print fits: all of a store, or those of some cells or names with parameters, correlations and starts.
 
     Args:
@@ -71,13 +73,14 @@ def show_fits(root: Path, cells: Sequence[str], names: Sequence[str], json_: boo
         cells: only fits of these cells; empty = all.
         names: only these fits, or those of these chains; empty = all.
         json_: print JSON with everything known of each fit.
+        everything: also what is out of date or of an earlier campaign.
 
     Raises:
         UsageError: there is no such cell or fit; the text gives the nearest name.
     """
-    with closing(queries.connect(Store(root).catalog)) as catalog, queries.snapshot(catalog):
+    with open_catalog(root, everything) as catalog, queries.snapshot(catalog):
         rows = fit_queries.fits(catalog)
-        check_known("the store has no cell", cells, queries.cell_ids(catalog))
+        cells = choose_cells(catalog, cells)
         check_known("the store has no fit", names, {name for row in rows for name in _names(row)})
         if cells:
             rows = [row for row in rows if row["cell_id"] in cells]
@@ -165,7 +168,7 @@ def _add_details(catalog: sqlite3.Connection, row: sqlite3.Row) -> dict[str, Any
     parameters = [dict(parameter) for parameter in fit_queries.fit_parameters(catalog, cell_id, name)]
     verdict = ""
     differences: list[str] = []
-    if row["status"] == "done":
+    if _has_result(dict(row)):
         differences = fit_queries.fit_differences(catalog, cell_id, str(row["model"]), row["parameter_set"])
         words = (short_verdict(dict(row), parameters), "its simulation differs" if differences else "")
         verdict = ", ".join(filter(None, words))
@@ -193,12 +196,12 @@ def _print_fits(fits: Sequence[Row], *, starts: bool) -> None:
     if len(fits) > FEW_FITS and not starts:
         return
     for fit in fits:
-        if fit["status"] == "done" or starts:
+        if _has_result(fit) or starts:
             _print_details(fit, starts=starts)
 
 
 def _line(fit: Row) -> tuple[Any, ...]:
-    if fit["status"] != "done":
+    if not _has_result(fit):
         verdict = str(fit["status"])
         if fit["reason"]:
             verdict += f": {fit['reason']}"
@@ -206,7 +209,15 @@ def _line(fit: Row) -> tuple[Any, ...]:
     rmse = _change(fit["rmse_default_mv"], fit["rmse_mv"])
     held_out = _change(fit["validation_default_rmse_mv"], fit["validation_rmse_mv"])
     agreeing = f"{fit['starts_agreeing']}/{fit['starts_done']}"
-    return (fit["cell_id"], fit["fit"], fit["model"], rmse, held_out, agreeing, fit["short_verdict"])
+    verdict = fit["short_verdict"]
+    if fit["standing"] != CURRENT:
+        verdict = f"{fit['standing']}; {verdict}"
+    return (fit["cell_id"], fit["fit"], fit["model"], rmse, held_out, agreeing, verdict)
+
+
+def _has_result(fit: Row) -> bool:
+    """Tell whether a fit has its numbers: it is done, or was so and is out of date."""
+    return bool(fit["status"] == "done" or (fit["status"] == "pending" and fit["rmse_mv"] is not None))
 
 
 def _change(before: float | None, after: float | None) -> str | None:
@@ -346,19 +357,20 @@ def _start_line(row: Row) -> tuple[Any, ...]:
     return (start, status, *rmse, row["evaluations"], row["seconds"], message)
 
 
-def show_life(root: Path, cells: Sequence[str], chains: Sequence[str], json_: bool) -> None:
+def show_life(root: Path, cells: Sequence[str], chains: Sequence[str], json_: bool, everything: bool = False) -> None:
     """Print each parameter at each check-up, with its standard error and its ratio to the first check-up.
 
     Args:
         root: the store's folder.
         cells, chains: only these; empty = all.
         json_: print JSON.
+        everything: also what is out of date or of an earlier campaign.
 
     Raises:
         UsageError: an unknown cell or chain, or the store has no chain of fits.
     """
-    with closing(queries.connect(Store(root).catalog)) as catalog:
-        check_known("the store has no cell", cells, queries.cell_ids(catalog))
+    with open_catalog(root, everything) as catalog:
+        cells = choose_cells(catalog, cells)
         rows = [dict(row) for row in fit_queries.parameters_along_life(catalog, cells, chains)]
         links = [dict(row) for row in fit_queries.chain_links(catalog, cells)]
     if links:

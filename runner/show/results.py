@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ...data.errors import UsageError
-from ...data.names import check_known
+from ...data.standing import CURRENT
 from ...data.text import format_count
 from ...parquet_store.layout import Store
+from ...report.filters import Filters, add_defaults
 from ...sqlite import queries
 from .budget import budget_notes
 from .charge import charge_notes, guess_notes, is_uncertain, print_notes
+from .open_catalog import open_catalog
 from .states import state_notes, temperature_notes
-from .status import MANY_ROWS, UNCERTAIN, print_nothing_to_simulate, result_rows, results_json, results_table
+from .status import MANY_ROWS, STANDING, UNCERTAIN, print_nothing_to_simulate, result_rows, results_json, results_table
 from .table import dicts_to_json, table
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ COLUMNS: Final[dict[str, dict[str, str]]] = {
 }
 """Columns of each table beside those of the simulation: heading, and column of the catalog's view."""
 
-TEXTS: Final = (*SIMULATION.values(), "name", "status")
+TEXTS: Final = (*SIMULATION.values(), "name", "status", "standing")
 """Columns that hold texts."""
 
 FORMATS: Final = {"_ah": "+.3f", "_uncertainty_percent": ".2f", "_percent": "+.2f", "_volt": ".3f"}
@@ -84,24 +85,25 @@ NOTES: Final = {
 }
 
 
-def show_results(root: Path, cells: Sequence[str], by: str | None, json_: bool) -> None:
+def show_results(root: Path, filters: Filters, by: str | None, json_: bool, everything: bool = False) -> None:
     """Print one line per simulation, with its RMSE or its errors.
 
     Args:
         root: the store's folder.
-        cells: only these; empty = all.
+        filters: cells, models, parameter sets, status, order and number of rows.
         by: ``window``, ``step-type``, ``cycle`` or ``stretch``; ``None`` = the RMSE alone.
         json_: print JSON.
+        everything: also what is out of date or of an earlier campaign.
 
     Raises:
         UsageError: an unknown cell; the text gives the nearest name.
     """
-    with closing(queries.connect(Store(root).catalog)) as catalog:
-        check_known("the store has no cell", cells, queries.cell_ids(catalog))
+    with open_catalog(root, everything) as catalog:
+        cells = filters.choose_cells(catalog)
         if by is not None:
-            _show_errors(catalog, cells, by, json_)
+            _show_errors(catalog, cells, filters, by, json_)
             return
-        lines = result_rows(catalog, cells)
+        lines = filters.apply(result_rows(catalog, cells))
         skipped = [row for row in queries.skipped_for_content(catalog) if _is_selected(row, cells)]
     if json_:
         print(results_json(lines))
@@ -112,15 +114,18 @@ def show_results(root: Path, cells: Sequence[str], by: str | None, json_: bool) 
     print_notes(budget_notes(lines), *notes)
 
 
-def show_selection(root: Path, cells: Sequence[str], select: str, by: str | None, json_: bool) -> None:
+def show_selection(
+    root: Path, filters: Filters, select: str, by: str | None, json_: bool, everything: bool = False
+) -> None:
     """Print the errors of each simulation in each stretch of a selection.
 
     Args:
         root: the store's folder.
-        cells: only these; empty = all that have the selected part.
+        filters: as of :func:`show_results`; cells that do not have the part are left out unless they are named.
         select: the selection.
         by: must be ``None`` or ``stretch``.
         json_: print JSON.
+        everything: also what is out of date or of an earlier campaign.
 
     Raises:
         UsageError: an unknown cell, no selection, or no cell has the selected part; the text says what there is.
@@ -129,10 +134,9 @@ def show_selection(root: Path, cells: Sequence[str], select: str, by: str | None
 
     if by not in (None, "stretch"):
         raise UsageError(f"--select shows errors by stretch; leave out --by {by}")
-    store = Store(root)
-    with closing(queries.connect(store.catalog)) as catalog:
-        check_known("the store has no cell", cells, queries.cell_ids(catalog))
-        rows = list(errors_of_cells(store, catalog, select, cells))
+    with open_catalog(root, everything) as catalog:
+        errors = list(errors_of_cells(Store(root), catalog, select, filters.choose_cells(catalog)))
+        rows = filters.apply(add_defaults(catalog, errors))
     if json_:
         print(dicts_to_json(rows))
     elif rows:
@@ -141,8 +145,8 @@ def show_selection(root: Path, cells: Sequence[str], select: str, by: str | None
         print("no simulation has a curve yet: kilocell run simulates, kilocell status shows why not")
 
 
-def _show_errors(catalog: sqlite3.Connection, cells: Sequence[str], by: str, json_: bool) -> None:
-    rows = [dict(row) for row in queries.errors_by(catalog, by.replace("-", "_"), cells)]
+def _show_errors(catalog: sqlite3.Connection, cells: Sequence[str], filters: Filters, by: str, json_: bool) -> None:
+    rows = filters.apply(add_defaults(catalog, queries.errors_by(catalog, by.replace("-", "_"), cells)))
     if json_:
         print(dicts_to_json(rows))
         return
@@ -160,6 +164,8 @@ def _errors_text(rows: Sequence[dict[str, Any]], by: str, failed: int) -> str:
         columns |= UNCERTAIN
     if by == "stretch" and any(row.get("state_uncertainty_mv") is not None for row in rows):
         columns |= STRETCH_STATE
+    if any(row.get("standing", CURRENT) != CURRENT for row in rows):
+        columns |= STANDING
     shown = [tuple(_cell(row, column) for column in columns.values()) for row in rows[:MANY_ROWS]]
     numbers = [place for place, column in enumerate(columns.values()) if column not in TEXTS]
     lines = [table(tuple(columns), shown, ".1f", right=numbers), NOTES[by]]

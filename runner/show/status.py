@@ -15,15 +15,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TextIO, cast
 
 from ...data.errors import KilocellError
+from ...data.standing import CURRENT
 from ...data.text import format_count, printable_text
 from ...parquet_store.layout import Store
 from ...sqlite import fit_queries, queries
-from ...sqlite.user_select import select
+from ...sqlite.standing_queries import waiting_jobs
+from ...sqlite.user_select import select, tables_with_other_rows
 from .budget import HEADING, budget_notes, budget_text, has_budget
 from .charge import charge_notes, guess_notes, is_uncertain, print_notes, uncertain_cells_text
 from .fits import print_fit_summary
+from .open_catalog import open_catalog
 from .states import state_notes, temperature_notes
-from .table import print_rows, table, table_to_json
+from .table import dicts_to_json, print_rows, table
 
 if TYPE_CHECKING:
     import sqlite3
@@ -40,36 +43,7 @@ RESULTS = {
     "RMSE mV": "rmse_mv",
     "status": "status",
 }
-"""Columns of the table of results: heading (also the JSON key), and column of the catalog's view."""
-
-CHARGE = {
-    "charge from": "charge_source",
-    "charge error": "charge_error",
-    "charge ± A.h": "charge_uncertainty_ah",
-    "charge ± %": "charge_uncertainty_percent",
-    "capacity source": "capacity_source",
-    "parameter set source": "parameter_set_source",
-    "start from": "initial_state_source",
-    "start ± mV": "state_uncertainty_mv",
-    "start ± SOC": "state_uncertainty_soc",
-    "temperature from": "temperature_source",
-}
-"""More keys of the JSON: what the charge is known from, the simulation's difference from the recorded current (share
-of the throughput) beside the uncertainty of that charge itself, who says capacity and parameter set, and where starting
-state and temperature come from."""
-
-BUDGET = {
-    HEADING: "error_budget_mv",
-    "± too large": "error_budget_too_large",
-    "± largest part": "error_budget_main",
-    "± unknown parts": "error_budget_unknown",
-    "numerical ± mV": "numerical_error_rmse_mv",
-    "numerical worst mV": "numerical_error_worst_mv",
-    "compression ± mV": "compression_rmse_mv",
-    "compression worst mV": "compression_worst_mv",
-    "charge ± mV": "charge_uncertainty_mv",
-}
-"""More keys of the JSON: the error budget and its parts; that of the starting state is in ``CHARGE``."""
+"""Columns of the table of results: heading, and column of the catalog's view."""
 
 TEMPERATURE = {"temperature RMSE K": "temperature_rmse_kelvin"}
 """Columns that the table has only where a thermal model was compared with a measured surface temperature."""
@@ -79,6 +53,9 @@ SELECTED = {"part": "selection"}
 
 UNCERTAIN = {"charge ± %": "charge_uncertainty_percent"}
 """Columns that the table has only where a charge is uncertain."""
+
+STANDING = {"standing": "standing"}
+"""The same where a result is out of date or of an earlier campaign."""
 
 BUDGET_TEXT = "error_budget_text"
 """Key of the error budget as the table shows it."""
@@ -91,14 +68,16 @@ REASONS_SHOWN = 20
 """Failed or skipped jobs up to which each has a line."""
 
 
-def show_status(root: Path, json_: bool) -> None:
+def show_status(root: Path, json_: bool, everything: bool = False) -> None:
     """Print the number of jobs by stage and status, the last run, failed jobs, and cells with nothing to simulate.
 
     Args:
         root: the store's folder.
         json_: print JSON.
+        everything: also what is out of date or of an earlier campaign.
     """
-    with closing(queries.connect(Store(root).catalog)) as catalog:
+    with open_catalog(root, everything) as catalog:
+        waiting = waiting_jobs(catalog)
         counts = [tuple(row) for row in queries.job_counts(catalog)]
         failures = queries.failures(catalog)
         skipped = queries.skipped_for_content(catalog)
@@ -107,6 +86,7 @@ def show_status(root: Path, json_: bool) -> None:
     if json_:
         status = {
             "jobs": [dict(zip(STATUS, row, strict=True)) for row in counts],
+            "waiting": [dict(row) for row in waiting],
             "failures": [dict(row) for row in failures],
             "skipped": [dict(row) for row in skipped],
             "uncertain_charge": uncertain,
@@ -121,24 +101,44 @@ def show_status(root: Path, json_: bool) -> None:
     if run is not None:
         began = time.strftime("%Y-%m-%d %H:%M", time.localtime(run["started_unix_second"]))
         print(f"\nlast run {run['run_id']}: {run['status']}, started {began} on {run['host']} (process {run['pid']})")
+    _print_waiting(waiting)
     _print_failures(root, failures)
     print_nothing_to_simulate(skipped)
     print_notes(uncertain_cells_text(uncertain))
 
 
-def show_select(root: Path, statement: str, json_: bool) -> None:
+def _print_waiting(waiting: Sequence[Any]) -> None:
+    """Print how many jobs the next run does, by kind and reason."""
+    if waiting:
+        print(f"\n{sum(row['count'] for row in waiting)} to run:")
+    for row in waiting[:REASONS_SHOWN]:
+        print(printable_text(f"  {row['count']} {row['kind']}: {row['reason']}"))
+    if len(waiting) > REASONS_SHOWN:
+        print("  … to see all: kilocell plan")
+
+
+def show_select(root: Path, statement: str, json_: bool, everything: bool = False) -> None:
     """Print the answer to a SELECT on the catalog.
 
     Args:
         root: the store's folder.
         statement: one SELECT.
         json_: print JSON.
+        everything: let the views also show what is out of date or of an earlier campaign.
 
     Raises:
         UsageError: the statement is wrong, or would write.
     """
-    with closing(queries.connect(Store(root).catalog)) as catalog:
+    with open_catalog(root, everything) as catalog:
         headings, rows = select(catalog, statement)
+        mixed = [] if everything else tables_with_other_rows(catalog, statement)
+    if mixed:
+        names = ", ".join(mixed)
+        print(
+            f"{names}: a table keeps what is out of date or of an earlier campaign, too; for what counts, add "
+            f"WHERE standing = 'current', or read a view such as results or current_{mixed[0]}",
+            file=sys.stderr,
+        )
     print_rows(headings, rows, json_, ".6g")
 
 
@@ -213,7 +213,7 @@ def _print_next(root: Path, cells: Sequence[str]) -> None:
         cell = printable_text(_quoted(cells[0]))
         print(f"  {program} plot --store {store} --cell {cell} --cycles 1")
         print(f"  {program} plot --store {store} --cell {cell} --cleaning")
-        print(f'  {program} sql --store {store} "SELECT cell_id, model, rmse_mv FROM simulations ORDER BY rmse_mv"')
+        print(f'  {program} sql --store {store} "SELECT cell_id, model, rmse_mv FROM results ORDER BY rmse_mv"')
     else:
         print(f"  {program} findings --store {store}")
         print(f"  {program} plot --store {store} --cleaning")
@@ -244,7 +244,7 @@ def print_nothing_to_simulate(rows: Sequence[Any]) -> None:
     for cell_id, reason in reasons[:REASONS_SHOWN]:
         print(printable_text(f"  {cell_id}: {reason}"))
     if len(reasons) > REASONS_SHOWN:
-        print("  … to see all: kilocell sql \"SELECT * FROM jobs WHERE status = 'skipped'\"")
+        print("  … to see all: kilocell sql \"SELECT * FROM current_jobs WHERE status = 'skipped'\"")
 
 
 def result_rows(connection: sqlite3.Connection, cells: Sequence[str] = ()) -> list[dict[str, Any]]:
@@ -257,8 +257,8 @@ def result_rows(connection: sqlite3.Connection, cells: Sequence[str] = ()) -> li
 
 
 def results_json(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return results as JSON, with the keys ``RESULTS``, ``BUDGET``, ``CHARGE``, ``TEMPERATURE`` and ``SELECTED``."""
-    return _laid_out(rows, RESULTS | BUDGET | CHARGE | TEMPERATURE | SELECTED, table_to_json)
+    """Return results as JSON; the keys are the columns of the catalog's view."""
+    return dicts_to_json(rows)
 
 
 def results_table(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -276,6 +276,8 @@ def results_table(rows: Sequence[Mapping[str, Any]]) -> str:
         columns |= SELECTED
     if any(is_uncertain(row) for row in rows):
         columns |= UNCERTAIN
+    if any(row["standing"] != CURRENT for row in rows):
+        columns |= STANDING
     shown = [{**row, BUDGET_TEXT: budget_text(row)} for row in rows]
     right = [place for place, column in enumerate(columns.values()) if column == BUDGET_TEXT]
     return _laid_out(shown, columns, partial(table, right=right))

@@ -21,7 +21,7 @@ from kilocell.parquet_store.write import write_receipt
 from kilocell.report.life_figures import plot_life
 from kilocell.runner.campaign.campaign import Campaign, load_campaign
 from kilocell.runner.plan.job import SimulateWork
-from kilocell.runner.run.record import record_found
+from kilocell.runner.run.record import find_unrecorded
 from kilocell.runner.run.run_campaign import scan_and_plan
 from kilocell.runner.show.fits import format_with_error, show_life
 from kilocell.runner.worker.run_job import JobOutcome, run_job
@@ -220,7 +220,7 @@ def recorded(campaign: Campaign) -> Path:
     """Bring the receipts of a store into its catalog, as a run does; return the store."""
     store = Store(campaign.store)
     with Catalog.open(store.catalog) as catalog:
-        record_found(catalog, store, scan_and_plan(campaign)[1])
+        catalog.record_many(find_unrecorded(catalog.path, store, scan_and_plan(campaign)[1]), None)
     return store.root
 
 

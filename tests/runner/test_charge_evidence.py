@@ -108,10 +108,10 @@ def test_results_of_certain_charges_have_no_such_column(store: Path) -> None:
 def test_results_as_json_always_have_the_evidence(store: Path) -> None:
     rows = json.loads(said(store, "results", "--json"))
     a, b = rows[0], rows[-1]
-    assert (a["charge from"], a["charge error"], a["charge ± A.h"]) == ("samples", 7e-6, 0.8)
-    assert a["charge ± %"] == pytest.approx(80 / 19.9)
-    assert (a["capacity source"], b["capacity source"]) == ("guess", "")
-    assert b["charge ± %"] == pytest.approx(0.0503, abs=1e-3)
+    assert (a["charge_source"], a["charge_error"], a["charge_uncertainty_ah"]) == ("samples", 7e-6, 0.8)
+    assert a["charge_uncertainty_percent"] == pytest.approx(80 / 19.9)
+    assert (a["capacity_source"], b["capacity_source"]) == ("guess", "")
+    assert b["charge_uncertainty_percent"] == pytest.approx(0.0503, abs=1e-3)
 
 
 def test_results_by_cycle_show_the_uncertainty_of_each_cycle(store: Path) -> None:

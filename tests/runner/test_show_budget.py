@@ -68,10 +68,11 @@ def test_results_show_the_budget_beside_the_rmse_and_mark_it(store: Path) -> Non
 
 
 def test_json_has_all_parts(store: Path) -> None:
-    (row,) = (row for row in json.loads(said(store, "results", "--json")) if row["± too large"])
-    assert (row["± mV"], row["± largest part"], row["± unknown parts"]) == (4.51, "state", "")
-    assert (row["numerical ± mV"], row["compression ± mV"], row["charge ± mV"]) == (0.02, 0.05, 0.3)
-    assert (row["start ± mV"], row["temperature RMSE K"]) == (4.5, None)
+    (row,) = (row for row in json.loads(said(store, "results", "--json")) if row["error_budget_too_large"])
+    assert (row["error_budget_mv"], row["error_budget_main"], row["error_budget_unknown"]) == (4.51, "state", "")
+    assert (row["numerical_error_rmse_mv"], row["compression_rmse_mv"]) == (0.02, 0.05)
+    assert row["charge_uncertainty_mv"] == 0.3
+    assert (row["state_uncertainty_mv"], row["temperature_rmse_kelvin"]) == (4.5, None)
 
 
 def test_findings_count_the_marked_results(store: Path) -> None:

@@ -74,7 +74,7 @@ def test_json_has_the_columns_of_the_catalog(store: Path) -> None:
 
 def test_without_by_the_table_stays_as_it_was(store: Path) -> None:
     rows = json.loads(shown(store, "--json"))
-    assert [(row["cell"], row["model"], row["RMSE mV"], row["status"]) for row in rows] == [
+    assert [(row["cell_id"], row["model"], row["rmse_mv"], row["status"]) for row in rows] == [
         ("A", "SPMe", 20.0, "done"),
         ("A", "DFN", 20.0, "done"),
         ("B", "SPMe", 20.0, "done"),

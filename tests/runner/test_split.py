@@ -18,7 +18,7 @@ from kilocell.runner.plan import scan
 from kilocell.runner.plan.job import CleanWork, Job, SplitWork
 from kilocell.runner.plan.plan import list_cells, plan_jobs
 from kilocell.runner.plan.scan import record_sources, scan_sources
-from kilocell.runner.run.record import record_found
+from kilocell.runner.run.record import find_unrecorded
 from kilocell.runner.worker.run_job import JobOutcome, run_job
 from kilocell.sqlite import queries
 from kilocell.sqlite.catalog import Catalog
@@ -62,7 +62,7 @@ def plan(folder: Path) -> tuple[Job, ...]:
         sources = scan_sources(campaign.sources, store.catalog)
         record_sources(catalog, sources)
         planned = plan_jobs(resolve(campaign, list_cells(sources)), sources, store)
-        record_found(catalog, store, planned)
+        catalog.record_many(find_unrecorded(catalog.path, store, planned), None)
     return tuple(job for job in planned if job.kind in ("split", "clean"))
 
 

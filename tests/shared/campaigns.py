@@ -128,4 +128,4 @@ def ask(folder: Path, statement: str) -> list[dict[str, Any]]:
 def results(folder: Path) -> dict[tuple[str, str | None], str]:
     """Status of each (cell, model)."""
     rows: Sequence[dict[str, Any]] = json.loads(kilocell("results", "--json", cwd=folder).stdout)
-    return {(row["cell"], row["model"]): row["status"] for row in rows}
+    return {(row["cell_id"], row["model"]): row["status"] for row in rows}

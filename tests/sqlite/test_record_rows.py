@@ -94,7 +94,8 @@ def test_every_field_of_a_result_has_its_column() -> None:
         columns = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
         assert made_rows
         for row in made_rows:
-            assert set(row) == columns, table
+            # standing comes from the plan; a new row is current
+            assert set(row) - {"standing"} == columns - {"standing"}, table
     connection.close()
 
 

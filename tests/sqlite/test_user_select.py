@@ -95,7 +95,7 @@ def test_nothing_is_written_whatever_is_asked(
         ("SELECT * FROM simulation", r"no such table: simulation \(did you mean .*simulations"),
         ("SELECT * FROM zzzzzz", r"There are: campaigns, .*simulations"),
         ("SELECT rmse FROM simulations", r"no such column: rmse \(did you mean .*rmse_mv"),
-        ("SELECT outputs FROM simulations", r"no such column: outputs\. It is in: jobs"),
+        ("SELECT outputs FROM simulations", r"no such column: outputs\. It is in: current_jobs, jobs"),
         ("SELECT s.modell FROM simulations s", r"no such column: s\.modell \(did you mean .*model"),
         ("SELECT qqqqqq FROM simulations", r"PRAGMA table_info"),
         ("SELEC 1", 'near "SELEC": syntax error'),

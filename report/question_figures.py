@@ -1,0 +1,160 @@
+"""Plot the answers to the four questions into a file that the user names."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from ..data.errors import StoreError, UsageError
+from ..data.text import format_count
+from ..parquet_store.layout import Store, safe_name
+from ..parquet_store.write import write_atomically
+from .curves import read_measured, read_simulated
+from .draw.cells import draw_cell
+from .draw.curves import CellCurves, draw_curves
+from .draw.cycles import draw_cycles
+from .draw.overview import draw_rmse
+from .draw.style import house_style
+
+_log = logging.getLogger(__name__)
+FORMATS: Final = (".png", ".pdf", ".svg")
+MOST_CELLS: Final = 12
+"""Largest number of cells with a panel or a figure of their own."""
+
+Row = Mapping[str, Any]
+
+
+def plot_cycles(rows: Sequence[Row], path: Path) -> Path:
+    """Plot capacity (A h), efficiency (%), mean voltage (V) and temperature (°C) over the cycles of cells.
+
+    Args:
+        rows: of the catalog's ``cycle_overview``.
+        path: the file.
+
+    Raises:
+        UsageError: the file is no PNG, PDF or SVG.
+    """
+    return _save(draw_cycles(rows), path)
+
+
+def plot_sets(results: Sequence[Row], path: Path) -> Path:
+    """Plot the RMSE (mV) of every cell and parameter set; rows are of the catalog's ``results``."""
+    return _save(draw_rmse(results), path)
+
+
+def plot_comparison(store: Store, curves: Sequence[Row], select: str | None, path: Path) -> Iterator[Path]:
+    """Plot measured and simulated voltage of a part of each cell's record, a file for each cell.
+
+    Args:
+        store: the store.
+        curves: rows of the catalog's ``curves``; those of a cell follow each other.
+        select: the part, such as ``cycle 2``; ``None`` = all.
+        path: the file; of several cells, the name of each is added.
+
+    Yields:
+        The files, as they are written.
+
+    Raises:
+        UsageError: the file is no PNG, PDF or SVG, or there are too many cells.
+    """
+    _check_format(path)
+    cells = {cell: list(group) for cell, group in groupby(curves, lambda row: str(row["cell_id"]))}
+    if len(cells) > MOST_CELLS:
+        raise UsageError(
+            f"{len(cells)} cells would be {len(cells)} figures; name at most {MOST_CELLS} with --cell, or draw all of "
+            "them with kilocell curves --plot FILE"
+        )
+    for cell, of_cell in cells.items():
+        file = path if len(cells) == 1 else path.with_name(f"{path.stem}_{safe_name(cell)}{path.suffix}")
+        measured = read_measured(store, cell, select=select)
+        simulated = [read_simulated(store, row, measured, (), select, more=True) for row in of_cell]
+        heading = cell if select is None else f"{cell}, {select}"
+        if len(simulated) == 1:
+            heading += f": {simulated[0].name}"
+        yield _save(draw_cell(heading, measured, simulated), file)
+
+
+def plot_curves(store: Store, curves: Sequence[Row], select: str | None, path: Path) -> Path:
+    """Plot measured and simulated voltage of cells, a panel each; of many, the best, the median and the worst ones.
+
+    Args:
+        store: the store.
+        curves: rows of the catalog's ``curves``.
+        select: only this part of each record; ``None`` = all.
+        path: the file.
+
+    Raises:
+        UsageError: the file is no PNG, PDF or SVG.
+        StoreError: no curve can be read.
+    """
+    _check_format(path)
+    cells: dict[str, list[Row]] = {}
+    for row in curves:
+        cells.setdefault(str(row["cell_id"]), []).append(row)
+    panels = []
+    problem: Exception | None = None
+    for cell in _best_median_worst(cells):
+        try:
+            panels.append(_read_panel(store, cell, cells[cell], select))
+        except (StoreError, UsageError) as error:
+            problem = problem or error
+            _log.warning("left out: %s", error)
+    if not panels and problem is not None:
+        raise problem
+    heading = format_count(len(cells), "cell")
+    if len(cells) > len(panels):
+        heading = f"{len(panels)} of {heading}: the best, the median and the worst ones by RMSE"
+    if select is not None:
+        heading += f"; {select}"
+    names = list(dict.fromkeys(curve.name for panel in panels for curve in panel.simulated))
+    return _save(draw_curves(heading, panels, names), path)
+
+
+def _read_panel(store: Store, cell: str, rows: Sequence[Row], select: str | None) -> CellCurves:
+    measured = read_measured(store, cell, select=select)
+    simulated = [read_simulated(store, row, measured, (), select) for row in rows]
+    known = [row["rmse_mv"] for row in rows if row["rmse_mv"] is not None]
+    error = "failed"
+    if known:
+        error = f"RMSE {min(known):.1f} mV" if len(known) == 1 else f"RMSE {min(known):.1f} to {max(known):.1f} mV"
+    return CellCurves(cell, measured, simulated, error)
+
+
+def _best_median_worst(cells: Mapping[str, Sequence[Row]]) -> list[str]:
+    """Return at most twelve cells by rising RMSE: of more, the four best, the four in the middle, the four worst."""
+    unknown = float("inf")
+
+    def rmse(cell: str) -> float:
+        return min((row["rmse_mv"] for row in cells[cell] if row["rmse_mv"] is not None), default=unknown)
+
+    ordered = sorted(cells, key=rmse)
+    if len(ordered) <= MOST_CELLS:
+        return ordered
+    third = MOST_CELLS // 3
+    middle = (len(ordered) - third) // 2
+    places = np.concatenate([np.arange(third), middle + np.arange(third), len(ordered) - third + np.arange(third)])
+    return [ordered[place] for place in np.unique(places)]
+
+
+def _check_format(path: Path) -> None:
+    if path.suffix.lower() not in FORMATS:
+        raise UsageError(f"the figure {path} must end in {', '.join(FORMATS[:-1])} or {FORMATS[-1]}")
+
+
+def _save(figure: Figure, path: Path) -> Path:
+    _check_format(path)
+    write_atomically(path, partial(_write, figure, path.suffix.lower()[1:]))
+    return path
+
+
+def _write(figure: Figure, form: str, path: Path) -> None:
+    metadata: dict[str, Any] = {"pdf": {"CreationDate": None}, "svg": {"Date": None}, "png": {}}[form]
+    with house_style():
+        figure.savefig(path, format=form, metadata=metadata)

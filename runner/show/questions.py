@@ -1,0 +1,366 @@
+"""The four questions: ``kilocell cycles``, ``compare``, ``parameter-sets`` and ``curves``."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from ...data.errors import UsageError
+from ...data.standing import CURRENT
+from ...data.text import format_count
+from ...parquet_store.layout import Store
+from ...parquet_store.write import write_atomically
+from ...report.filters import Filters, add_defaults
+from ...sqlite import queries, questions
+from .open_catalog import open_catalog
+from .table import dicts_to_json, table
+
+MANY_ROWS: Final = 60
+"""Rows of a table up to which all are shown, unless --limit says otherwise."""
+
+CYCLES: Final = {
+    "cell": "cell_id",
+    "cycle": "cycle_count",
+    "capacity A.h": "charge_out_ah",
+    "charge in A.h": "charge_in_ah",
+    "energy out W.h": "energy_out_wh",
+    "efficiency %": "energy_efficiency_percent",
+    "coulombic %": "coulombic_efficiency_percent",
+    "mean V charge": "mean_charge_voltage_volt",
+    "discharge": "mean_discharge_voltage_volt",
+    "h": "duration_second",
+    "°C": "temperature_mean_celsius",
+    "findings": "findings",
+}
+COMPARE: Final = {
+    "cell": "cell_id",
+    "model": "model",
+    "parameter set": "parameter_set",
+    "cycle": "cycle_count",
+    "RMSE mV": "rmse_mv",
+    "bias": "bias_mv",
+    "worst": "worst_mv",
+    "ohmic": "ohmic_rmse_mv",
+    "kinetic": "kinetic_rmse_mv",
+    "diffusion": "diffusion_rmse_mv",
+    "capacity": "capacity_rmse_mv",
+    "charge": "charge_rmse_mv",
+    "discharge": "discharge_rmse_mv",
+    "rest": "rest_rmse_mv",
+    "hold": "hold_rmse_mv",
+    "pulse": "pulse_rmse_mv",
+}
+STRETCHES: Final = {
+    "cell": "cell_id",
+    "model": "model",
+    "parameter set": "parameter_set",
+    "stretch": "name",
+    "samples": "samples",
+    "RMSE mV": "rmse_mv",
+    "bias": "bias_mv",
+    "worst": "worst_mv",
+    "status": "status",
+}
+SETS: Final = {
+    "model": "model",
+    "parameter set": "parameter_set",
+    "base": "base",
+    "changed": "overrides",
+    "from fit": "lineage",
+    "simulations": "cells",
+    "done": "cells_done",
+    "RMSE mV mean": "rmse_mean_mv",
+    "min": "rmse_min_mv",
+    "max": "rmse_max_mv",
+}
+CURVES: Final = {
+    "cell": "cell_id",
+    "model": "model",
+    "parameter set": "parameter_set",
+    "RMSE mV": "rmse_mv",
+    "bias": "bias_mv",
+    "worst": "worst_mv",
+    "samples": "samples",
+    "status": "status",
+    "file": "path",
+}
+FORMATS: Final = {"_ah": ".4f", "_wh": ".3f", "_percent": ".2f", "_volt": ".3f", "_second": ".2f", "_celsius": ".1f"}
+"""Number format of a table's column by the end of its name; mV have one digit after the point."""
+
+SECONDS_PER_HOUR: Final = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Where an answer goes, beside the terminal.
+
+    Args:
+        json_: print JSON instead of a table; the keys are the catalog's columns.
+        csv: write the rows to this file; ``None`` = no.
+        plot: write a figure to this PNG, PDF or SVG file; ``None`` = no.
+        samples: write the time series to this CSV file; ``None`` = no.
+        everything: also what is out of date or of an earlier campaign.
+    """
+
+    json_: bool = False
+    csv: Path | None = None
+    plot: Path | None = None
+    samples: Path | None = None
+    everything: bool = False
+
+
+def show_cycles(root: Path, filters: Filters, select: str | None, output: Output) -> None:
+    """Print all cycles of cells: capacity, energy, efficiency, mean voltages, times, temperature and findings.
+
+    Args:
+        root: the store's folder.
+        filters: cells, order and number of rows.
+        select: only cycles that hold a part of this selection; ``None`` = all.
+        output: where the answer goes.
+
+    Raises:
+        UsageError: an unknown cell or column; the text gives the nearest name.
+    """
+    with open_catalog(root, output.everything) as catalog:
+        cells = filters.choose_cells(catalog)
+        found: Sequence[sqlite3.Row] = questions.cycle_overview(catalog, cells)
+        if select is not None:
+            from ...report.selected import rows_in_selection
+
+            found = rows_in_selection(Store(root), found, select, cells[0] if len(cells) == 1 else None)
+        rows = filters.apply(found)
+    nothing = "no cycles: kilocell status shows what is cleaned, and what failed"
+    _answer(rows, CYCLES, filters, output, nothing)
+    if output.plot is not None and rows:
+        from ...report.question_figures import plot_cycles
+
+        print(plot_cycles(rows, output.plot))
+
+
+def show_comparison(root: Path, cycle: int | None, filters: Filters, select: str | None, output: Output) -> None:
+    """Print simulation against experiment in a cycle or a selected part: RMSE, by window and by step type.
+
+    Args:
+        root: the store's folder.
+        cycle: number of the cycle; ``None`` = the complete record, or the selection.
+        filters: cells, models, parameter sets, status, order and number of rows.
+        select: a part of the record, such as ``cycle 2, discharge``; ``None`` = the cycle.
+        output: where the answer goes.
+
+    Raises:
+        UsageError: both a cycle and a selection, or an unknown name; the text gives the nearest one.
+    """
+    if cycle is not None and select is not None:
+        raise UsageError(f'give --cycle or --select, not both; one with both is --select "cycle {cycle}, {select}"')
+    store = Store(root)
+    with open_catalog(root, output.everything) as catalog:
+        cells = filters.choose_cells(catalog)
+        if select is None:
+            columns = COMPARE
+            rows = filters.apply(_of_cycle(catalog, cycle, cells))
+        else:
+            columns = STRETCHES
+            rows = filters.apply(_of_selection(store, catalog, select, cells))
+        curves = _curves_of(catalog, rows)
+    nothing = "no simulation to compare: kilocell status shows what is simulated, and what failed"
+    _answer(rows, columns, filters, output, nothing)
+    if columns is COMPARE and rows and not output.json_:
+        print("RMSE in mV by time since each step began (ohmic ≤2 s, kinetic ≤20 s, diffusion ≤120 s, capacity later)")
+        print("and by step type; –: the cycle has no such step")
+    part = select if cycle is None else f"cycle {cycle}"
+    _write_curves(store, curves, part, output)
+
+
+def show_sets(root: Path, filters: Filters, output: Output) -> None:
+    """Print the parameter sets that simulations use: base, changed parameters, origin, number and RMSE.
+
+    Args:
+        root: the store's folder.
+        filters: cells (sets that these use), models, parameter sets, order and number of rows.
+        output: where the answer goes.
+
+    Raises:
+        UsageError: an unknown name; the text gives the nearest one.
+    """
+    with open_catalog(root, output.everything) as catalog:
+        cells = filters.choose_cells(catalog)
+        found = [dict(row) for row in questions.model_parameter_sets(catalog)]
+        if cells:
+            used = {(row["model"], row["parameter_set_digest"]) for row in _simulations(catalog, cells)}
+            found = [row for row in found if (row["model"], row["parameter_set_digest"]) in used]
+        rows = filters.apply(found)
+        results = [dict(row) for row in queries.results(catalog)] if output.plot is not None else []
+    nothing = "no simulation yet: kilocell run"
+    if output.json_ or output.csv is not None:
+        _answer(rows, SETS, filters, output, nothing)
+    if not output.json_:
+        shown = [{**row, "overrides": _changes(row["overrides"])} for row in _join_cells(rows)]
+        _answer(shown, SETS, filters, replace(output, csv=None), nothing)
+    if output.plot is not None and rows:
+        from ...report.question_figures import plot_sets
+
+        names = {(row["model"], row["parameter_set"]) for row in rows}
+        print(plot_sets([row for row in results if (row["model"], row["parameter_set"]) in names], output.plot))
+
+
+def show_curves(root: Path, filters: Filters, select: str | None, output: Output) -> None:
+    """Print the voltage curves of cells, with their files.
+
+    Args:
+        root: the store's folder.
+        filters: cells, models, parameter sets, status, order and number of rows.
+        select: only this part of the curves in the figure and in the samples; ``None`` = all.
+        output: where the answer goes.
+
+    Raises:
+        UsageError: an unknown name; the text gives the nearest one.
+    """
+    with open_catalog(root, output.everything) as catalog:
+        rows = filters.apply(questions.curves(catalog, filters.choose_cells(catalog)))
+    nothing = "no simulation has a curve: kilocell status shows what is simulated, and what failed"
+    _answer(rows, CURVES, filters, output, nothing)
+    _write_curves(Store(root), rows, select, replace(output, plot=None))
+    if output.plot is not None and rows:
+        from ...report.question_figures import plot_curves
+
+        print(plot_curves(Store(root), rows, select, output.plot))
+
+
+def _of_cycle(catalog: sqlite3.Connection, cycle: int | None, cells: Sequence[str]) -> Sequence[sqlite3.Row]:
+    rows = questions.cycle_comparison(catalog, cycle or 0, cells)
+    if cycle and not rows:
+        known = sorted({int(row["cycle_count"]) for row in queries.cycles(catalog)})
+        if known and cycle not in known:
+            raise UsageError(f"no cell has a cycle {cycle}; the cycles are {known[0]} to {known[-1]}")
+    return rows
+
+
+def _of_selection(store: Store, catalog: sqlite3.Connection, select: str, cells: Sequence[str]) -> list[dict[str, Any]]:
+    from ...report.selected import errors_of_cells
+
+    return add_defaults(catalog, list(errors_of_cells(store, catalog, select, cells)))
+
+
+def _curves_of(catalog: sqlite3.Connection, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the curves of the simulations that rows are about, each once."""
+    wanted = dict.fromkeys((row["cell_id"], row["label"]) for row in rows)
+    found = {(row["cell_id"], row["label"]): dict(row) for row in questions.curves(catalog)} if wanted else {}
+    return [found[name] for name in wanted if name in found]
+
+
+def _simulations(catalog: sqlite3.Connection, cells: Sequence[str]) -> list[sqlite3.Row]:
+    return [row for cell in cells for row in queries.simulations(catalog, cell_id=cell, status=None)]
+
+
+def _write_curves(store: Store, curves: Sequence[Mapping[str, Any]], select: str | None, output: Output) -> None:
+    """Write the time series of simulations, and a figure of each of their cells, if the user wants these."""
+    if not curves:
+        return
+    if output.samples is not None:
+        from ...report.curve_samples import write_samples
+
+        write_atomically(output.samples, partial(write_samples, store, curves, select))
+        print(output.samples)
+    if output.plot is not None:
+        from ...report.question_figures import plot_comparison
+
+        for path in plot_comparison(store, curves, select, output.plot):
+            print(path)
+
+
+def _answer(
+    rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], filters: Filters, output: Output, nothing: str
+) -> None:
+    """Print rows as a table or as JSON, and write them as CSV."""
+    if output.csv is not None:
+        write_atomically(output.csv, partial(_write_csv, rows))
+    if output.json_:
+        print(dicts_to_json(rows))
+        return
+    if not rows:
+        print(nothing)
+        return
+    shown = rows if filters.limit is not None else rows[:MANY_ROWS]
+    used = {
+        heading: column
+        for heading, column in columns.items()
+        if any(row[column] is not None for row in rows) or column.endswith("_id")
+    }
+    if any(row.get("standing", CURRENT) != CURRENT for row in rows):
+        used["standing"] = "standing"
+    lines = [[_text(row, column) for column in used.values()] for row in shown]
+    texts = ("cell_id", "model", "parameter_set", "base", "overrides", "lineage", "status", "path", "name", "standing")
+    numbers = [place for place, column in enumerate(used.values()) if column not in texts]
+    print(table(tuple(used), lines, ".1f", right=numbers))
+    if len(rows) > len(shown):
+        print(
+            f"… and {len(rows) - len(shown)} more; to see them, add --limit {len(rows)}, --cell CELL, --json or --csv"
+        )
+    if output.csv is not None:
+        print(f"{output.csv}: {format_count(len(rows), 'row')}")
+
+
+def _text(row: Mapping[str, Any], column: str) -> Any:
+    value = row[column]
+    if value is None:
+        return None
+    if column == "cycle_count" and value == 0:
+        return "all"
+    if column == "duration_second":
+        return f"{value / SECONDS_PER_HOUR:.2f}"
+    for ending, number_format in FORMATS.items():
+        if column.endswith(ending):
+            return f"{value:{number_format}}"
+    return value
+
+
+def _join_cells(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return one row for each model and name of a set: a fitted set has other values in each cell."""
+    grouped: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
+    for row in rows:
+        grouped.setdefault((row["model"], row["parameter_set"], row["standing"]), []).append(row)
+    return [_joined(group) for group in grouped.values()]
+
+
+def _joined(group: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    if len(group) == 1:
+        return dict(group[0])
+    done = [row for row in group if row["rmse_mean_mv"] is not None]
+    total = sum(row["cells_done"] for row in done)
+    overrides = sorted({name for row in group for name in json.loads(row["overrides"] or "{}")})
+    return {
+        **group[0],
+        "overrides": json.dumps({name: {"kind": "of each cell", "value": None, "unit": ""} for name in overrides}),
+        "lineage": f"{len(group)} fitted sets" if any(row["lineage"] for row in group) else None,
+        "cells": sum(row["cells"] for row in group),
+        "cells_done": sum(row["cells_done"] for row in group),
+        "rmse_mean_mv": sum(row["rmse_mean_mv"] * row["cells_done"] for row in done) / total if total else None,
+        "rmse_min_mv": min((row["rmse_min_mv"] for row in done), default=None),
+        "rmse_max_mv": max((row["rmse_max_mv"] for row in done), default=None),
+    }
+
+
+def _changes(overrides: str | None) -> str | None:
+    """Return changed parameters in words, such as ``Negative particle radius [m] × 0.5``."""
+    parts = []
+    for name, change in json.loads(overrides or "{}").items():
+        if change["value"] is None:
+            parts.append(f"{name}: in each cell another")
+        else:
+            sign = "×" if change["kind"] == "scale" else "="
+            parts.append(f"{name} {sign} {change['value']:.4g}")
+    return "; ".join(parts) or None
+
+
+def _write_csv(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        if rows:
+            writer.writerow(rows[0])
+            writer.writerows(row.values() for row in rows)
