@@ -165,7 +165,7 @@ def fit_differences(connection: sqlite3.Connection, cell_id: str, model: str, pa
         cell_id, model, parameter_set: of the fit.
     """
     rows = connection.execute(
-        "SELECT fit_difference FROM simulations WHERE cell_id = ? AND model = ? AND parameter_set = ?"
+        "SELECT fit_difference FROM current_simulations WHERE cell_id = ? AND model = ? AND parameter_set = ?"
         " AND coalesce(fit_difference, '') != ''",
         (cell_id, model, parameter_set),
     )
