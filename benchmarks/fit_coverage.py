@@ -37,7 +37,7 @@ from kilocell.jobs.fitting.objective import make_objective
 from kilocell.jobs.fitting.profile_likelihood import compute_profile
 from kilocell.jobs.fitting.search import Search
 from kilocell.jobs.fitting.starts import to_scaled
-from kilocell.jobs.fitting.uncertainty import Optimum, Priors, estimate_uncertainty, interval
+from kilocell.jobs.fitting.uncertainty import Optimum, Priors, estimate_uncertainty
 from kilocell.jobs.fitting.verdicts import ModelError, describe_certainty
 from known_cells import DIFFUSION, KINETIC, Floats, Truth, draw, measured
 from numpy.typing import NDArray
@@ -203,7 +203,7 @@ def _parameter(case: Case, parameter: FitParameter, factor: float, rng: np.rando
 
 @dataclass(frozen=True)
 class Intervals:
-    """Standard errors on the scaled bounds, shape (parameters,), NaN = at a bound; half of the 95 % interval in them."""
+    """Standard errors on the scaled bounds, shape (parameters,); NaN = at a bound. The quantile is in their unit."""
 
     standard_error: Floats
     quantile: float
@@ -283,7 +283,7 @@ def _line(case: Case, kept: list[dict[str, Any]]) -> str:
     now = [by_noise_model(one, case) for one in kept]
     distance = [np.abs(one["unit"] - one["truth"]) for one in kept]
     inside_now = _inside(distance, now)
-    each = np.nanmean(inside_now, axis=0)
+    each = np.nanmean(inside_now[:, np.isfinite(inside_now).any(axis=0)], axis=0)
     wider = np.nanmedian([b.half_width / a.half_width for a, b in zip(before, now, strict=True)])
     cells = (
         case.words,
@@ -326,12 +326,11 @@ def _kinds(one: dict[str, Any], found: Intervals) -> NDArray[np.str_]:
     """The kind of each parameter's verdict, by its first words, shape (parameters,)."""
     model = ModelError(found.systematic, 1.0)
     kinds = []
-    for parameter, value, error in zip(PARAMETERS, one["values"], found.standard_error, strict=True):
-        # The bounds of the case in the parameter's unit do not count: only its value and its error do.
-        in_unit = error * one["spans"][len(kinds)] * (value if parameter.scale == "log" else 1.0)
-        known = np.isfinite(error)
-        words = describe_certainty(parameter, value, in_unit, found.quantile, "", model) if known else "at its bound"
-        kinds.append(verdict_kind(words))
+    in_unit = found.standard_error * one["spans"] * np.where(one["logarithmic"], one["values"], 1.0)
+    for parameter, value, error in zip(PARAMETERS, one["values"], in_unit, strict=True):
+        at_bound = np.isnan(error)
+        words = "" if at_bound else describe_certainty(parameter, value, error, found.quantile, "", model)
+        kinds.append("at a bound" if at_bound else verdict_kind(words))
     return np.array(kinds)
 
 

@@ -140,9 +140,10 @@ def test_a_pause_does_not_make_blocks_coarser() -> None:
 
 
 def test_a_jump_where_the_current_changes_is_not_taken_for_a_quick_process() -> None:
-    """The simulation is off by 1 mV after one step, where samples are 0.1 s apart: 20 times what the process changes."""
+    """The simulation is off by 1 mV after a step, where samples are 0.1 s apart: 20 times what the process changes."""
     rng = np.random.default_rng(7)
-    series = Series(np.sort(np.concatenate([np.arange(0.0, 20_000.0, 20.0), 2000.1 + 1800.0 * np.arange(10)])), np.array([0]))
+    time = np.concatenate([np.arange(0.0, 20_000.0, 20.0), 2000.1 + 1800.0 * np.arange(10)])
+    series = Series(np.sort(time), np.array([0]))
     slopes = smooth_slopes(series)
     after = series.time_second - 9200.1
     jump = np.where(after >= 0.0, np.exp(-np.maximum(after, 0.0) / 3.0), 0.0)
