@@ -30,7 +30,8 @@ SETS: Final[dict[str, tuple[FitParameter, ...]]] = {
     "balance+diffusion": PRESETS["balance"] + PRESETS["diffusion"],
     "ageing": PRESETS["ageing"],
 }
-WORDS: Final = ("well", "determined", "poorly", "not", "at its")
+WORDS: Final = ("well", "determined", "precise", "poorly", "not", "at its")
+"""First words of verdicts."""
 WRONG: Final = {"wrong": {CONDUCTIVITY: 0.9}}
 """What the fit does not know of: a conductivity 10 % below the set's."""
 FLOOR: Final = 1.01
@@ -103,9 +104,10 @@ def markdown(fits: Iterable[dict[str, Any]]) -> str:
         worst = max(fit["rmse_mv"] / fit["floor_mv"] for fit in mine)
         lines.append(f"| {name or 'all'} | {len(mine)} | {_share(told)} | {there} of {len(ends)} | {worst:.4f} |")
     words = (
-        "parameter | fits | truth in the 95 % interval | median error | well | determined | poorly | not | at a bound"
+        "parameter | fits | truth in the 95 % interval | median error "
+        "| well | determined | precise | poorly | not | at a bound"
     )
-    lines += ["", f"| {words} | worst error where well |", "|---|" + 9 * "---:|"]
+    lines += ["", f"| {words} | worst error where well |", "|---|" + 10 * "---:|"]
     told = [p for fit in fits for p in fit["parameters"]]
     for name in [*dict.fromkeys(p["name"] for p in told), ""]:
         mine = [p for p in told if not name or p["name"] == name]

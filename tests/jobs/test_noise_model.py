@@ -132,6 +132,29 @@ def test_blocks_are_of_neighbours_in_one_stretch(holes: bool) -> None:
     assert block[7001] == block[7000] + 1 or not holes
 
 
+def test_a_pause_does_not_make_blocks_coarser() -> None:
+    time = np.arange(300.0) + 400_000.0 * (np.arange(300) >= 120)
+    np.testing.assert_array_equal(assign_blocks(Series(time, np.array([0])), 2000), np.arange(300))
+    assert assign_blocks(Series(np.zeros(1), np.array([0])), 2000).tolist() == [0]
+    assert assign_blocks(Series(np.zeros(2), np.array([0, 1])), 2000).tolist() == [0, 1]
+
+
+def test_a_jump_where_the_current_changes_is_not_taken_for_a_quick_process() -> None:
+    """The simulation is off by 1 mV after a step, where samples are 0.1 s apart: 20 times what the process changes."""
+    rng = np.random.default_rng(7)
+    time = np.concatenate([np.arange(0.0, 20_000.0, 20.0), 2000.1 + 1800.0 * np.arange(10)])
+    series = Series(np.sort(time), np.array([0]))
+    slopes = smooth_slopes(series)
+    after = series.time_second - 9200.1
+    jump = np.where(after >= 0.0, np.exp(-np.maximum(after, 0.0) / 3.0), 0.0)
+    ratio = []
+    for _ in range(8):
+        error = 2.0 * draw_noise(series, 300.0, rng)
+        noises = [estimate_noise(one, slopes, series) for one in (error, error - jump)]
+        ratio.append(noises[1].effective_mv2 / noises[0].effective_mv2)
+    assert np.median(ratio) == pytest.approx(1.0, abs=0.1)
+
+
 def test_a_record_that_is_averaged_gives_the_same_scatter(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(6)
     series = Series(np.arange(3000.0), np.array([0, 1000]))
