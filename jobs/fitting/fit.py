@@ -144,7 +144,25 @@ def _search_within_range(search: Search, first: Floats, inside: Floats) -> tuple
         if not is_last:
             # It ended far from a solution: the search begins again halfway to the set's own values.
             point, message = search.run(search.find_solvable_point(inside + 0.5 * (point - inside), inside))
+    if search.is_at_wall():
+        return _search_from_wall(search, point, message, inside)
     return point, message
+
+
+def _search_from_wall(search: Search, point: Floats, message: str, inside: Floats) -> tuple[Floats, str]:
+    """Search again from halfway to the set's own values, and return the better end: point and message.
+
+    Args:
+        search: ended at the steep edge of the model's range, where its steps became too small.
+        point, message: of this end.
+        inside: where the model is expected to have a solution, from 0 to 1, shape (parameters,).
+    """
+    before = search.best
+    again, words = search.run(search.find_solvable_point(inside + 0.5 * (point - inside), inside))
+    if search.best.is_without_solution or search.best.cost >= before.cost:
+        search.best = before
+        return point, f"{message.rstrip('.')}; it is at the edge of the model's range"
+    return again, f"{words.rstrip('.')}; it had begun again, away from the edge of the model's range"
 
 
 def _final_rmse_mv(objective: Objective, values: Floats) -> float:
