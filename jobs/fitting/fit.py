@@ -12,7 +12,7 @@ import pandas as pd
 from ...data.arrays import Floats
 from ...data.convert import parameter_unit
 from ...data.errors import JobError
-from ...data.fit_settings import CELL_PARAMETERS, FitSettings
+from ...data.fit_settings import CELL_PARAMETERS, INITIAL_SOC, FitSettings
 from ...data.results.cleaning import CleanResult
 from ...data.results.fitting import (
     NESTED_START,
@@ -59,6 +59,10 @@ from .verdicts import (
 
 AT_BOUND: Final = 1e-3
 """Distance on the scaled bounds within which a fitted value counts as at the bound."""
+
+GIVEN_WORD: Final = ", given"
+FITTED_WORD: Final = ", given by the fit"
+"""How the source of a starting state ends: a fit gives its value to the model as a user would."""
 
 RETURNS: Final = 2
 """Times that a start begins again after it ended without a solution."""
@@ -294,8 +298,11 @@ def _describe_start(objective: Objective, values: Floats) -> dict[str, Any]:
         states.append(spread_over(part.inputs.find_conditions(case), part.record, case).state)
     millivolts = [state.uncertainty_mv for state in states if state.uncertainty_mv is not None]
     socs = [state.uncertainty_soc for state in states if state.uncertainty_soc is not None]
+    source = states[0].source
+    if any(parameter.name == INITIAL_SOC for parameter in objective.settings.parameters):
+        source = source.replace(GIVEN_WORD, FITTED_WORD)
     return {
-        "initial_state_source": states[0].source,
+        "initial_state_source": source,
         "state_uncertainty_mv": max(millivolts, default=None),
         "state_uncertainty_soc": max(socs, default=None),
     }
