@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -36,7 +36,7 @@ from .residuals import Residuals
 from .search import Journal, Search
 from .starts import LEAST_UNIT, MOST_UNIT, first_point, from_scaled, start_from_fit, start_from_smaller, to_scaled
 from .step_errors import compare_parts, make_held_out
-from .uncertain_state import with_added_state
+from .uncertain_state import describe_unfitted_state, with_added_state
 from .uncertainty import (
     NO_EFFECT_MV,
     Optimum,
@@ -237,8 +237,7 @@ def combine_starts(
     compared = compare_parts(objective, make_held_out(samples, in_units, measured_celsius), defaults, values)
     start = _describe_start(objective, values)
     agreement = describe_starts(best, len(agreeing), done, len(starts) - done)
-    held_out_mv = (compared.get("validation_rmse_mv"), compared.get("validation_default_rmse_mv"))
-    doubts = (describe_validation(best.rmse_mv, *held_out_mv), describe_state(start, best.rmse_mv))
+    doubts = _describe_doubts(objective, best.rmse_mv, compared, start)
     result = FitResult(
         settings=settings,
         rmse_mv=best.rmse_mv,
@@ -255,6 +254,24 @@ def combine_starts(
         **_count_starts(starts, best, agreeing),
     )
     return with_fit_error(result, objective, values, cleaned)
+
+
+def _describe_doubts(
+    objective: Objective, rmse_mv: float, compared: Mapping[str, Any], start: Mapping[str, Any]
+) -> tuple[str, ...]:
+    """The clauses of a verdict on what was held out, and on the starting state; "" = no doubt.
+
+    Args:
+        rmse_mv: of the fit, mV.
+        compared: fields of the result on its errors.
+        start: fields of the result on its starting states.
+    """
+    held_out_mv = (compared.get("validation_rmse_mv"), compared.get("validation_default_rmse_mv"))
+    return (
+        describe_validation(rmse_mv, *held_out_mv),
+        describe_state(start, rmse_mv),
+        describe_unfitted_state(objective.settings, [part.inputs.stretch for part in objective.parts]),
+    )
 
 
 def _count_starts(starts: Sequence[StartResult], best: StartResult, agreeing: list[StartResult]) -> dict[str, Any]:
