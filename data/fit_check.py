@@ -39,7 +39,8 @@ def _reasons(fit: FitResult, simulated: SimulationResult) -> list[str]:
     """Why the simulation is another one than the fit's."""
     reasons = []
     settings = fit.settings
-    if fit.initial_state_source and simulated.initial_state_source != fit.initial_state_source:
+    same = {fit.initial_state_source, fit.initial_state_source.replace(", given by the fit", ", given")}
+    if fit.initial_state_source and simulated.initial_state_source not in same:
         reasons.append(
             f"it starts from another state ({simulated.initial_state_source}; the fit: {fit.initial_state_source})"
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ import pandas as pd
 from ...data.arrays import Floats
 from ...data.convert import parameter_unit
 from ...data.errors import JobError
-from ...data.fit_settings import CELL_PARAMETERS, FitSettings
+from ...data.fit_settings import CELL_PARAMETERS, INITIAL_SOC, FitSettings
 from ...data.results.cleaning import CleanResult
 from ...data.results.fitting import (
     NESTED_START,
@@ -36,7 +36,7 @@ from .residuals import Residuals
 from .search import Journal, Search
 from .starts import LEAST_UNIT, MOST_UNIT, first_point, from_scaled, start_from_fit, start_from_smaller, to_scaled
 from .step_errors import compare_parts, make_held_out
-from .uncertain_state import with_added_state
+from .uncertain_state import describe_unfitted_state, with_added_state
 from .uncertainty import (
     NO_EFFECT_MV,
     Optimum,
@@ -59,6 +59,10 @@ from .verdicts import (
 
 AT_BOUND: Final = 1e-3
 """Distance on the scaled bounds within which a fitted value counts as at the bound."""
+
+GIVEN_WORD: Final = ", given"
+FITTED_WORD: Final = ", given by the fit"
+"""How the source of a starting state ends: a fit gives its value to the model as a user would."""
 
 RETURNS: Final = 2
 """Times that a start begins again after it ended without a solution."""
@@ -144,7 +148,25 @@ def _search_within_range(search: Search, first: Floats, inside: Floats) -> tuple
         if not is_last:
             # It ended far from a solution: the search begins again halfway to the set's own values.
             point, message = search.run(search.find_solvable_point(inside + 0.5 * (point - inside), inside))
+    if search.is_at_wall():
+        return _search_from_wall(search, point, message, inside)
     return point, message
+
+
+def _search_from_wall(search: Search, point: Floats, message: str, inside: Floats) -> tuple[Floats, str]:
+    """Search again from halfway to the set's own values, and return the better end: point and message.
+
+    Args:
+        search: ended at the steep edge of the model's range, where its steps became too small.
+        point, message: of this end.
+        inside: where the model is expected to have a solution, from 0 to 1, shape (parameters,).
+    """
+    before = search.best
+    again, words = search.run(search.find_solvable_point(inside + 0.5 * (point - inside), inside))
+    if search.best.is_without_solution or search.best.cost >= before.cost:
+        search.best = before
+        return point, f"{message.rstrip('.')}; it is at the edge of the model's range"
+    return again, f"{words.rstrip('.')}; it had begun again, away from the edge of the model's range"
 
 
 def _final_rmse_mv(objective: Objective, values: Floats) -> float:
@@ -215,8 +237,7 @@ def combine_starts(
     compared = compare_parts(objective, make_held_out(samples, in_units, measured_celsius), defaults, values)
     start = _describe_start(objective, values)
     agreement = describe_starts(best, len(agreeing), done, len(starts) - done)
-    held_out_mv = (compared.get("validation_rmse_mv"), compared.get("validation_default_rmse_mv"))
-    doubts = (describe_validation(best.rmse_mv, *held_out_mv), describe_state(start, best.rmse_mv))
+    doubts = _describe_doubts(objective, best.rmse_mv, compared, start)
     result = FitResult(
         settings=settings,
         rmse_mv=best.rmse_mv,
@@ -233,6 +254,24 @@ def combine_starts(
         **_count_starts(starts, best, agreeing),
     )
     return with_fit_error(result, objective, values, cleaned)
+
+
+def _describe_doubts(
+    objective: Objective, rmse_mv: float, compared: Mapping[str, Any], start: Mapping[str, Any]
+) -> tuple[str, ...]:
+    """The clauses of a verdict on what was held out, and on the starting state; "" = no doubt.
+
+    Args:
+        rmse_mv: of the fit, mV.
+        compared: fields of the result on its errors.
+        start: fields of the result on its starting states.
+    """
+    held_out_mv = (compared.get("validation_rmse_mv"), compared.get("validation_default_rmse_mv"))
+    return (
+        describe_validation(rmse_mv, *held_out_mv),
+        describe_state(start, rmse_mv),
+        describe_unfitted_state(objective.settings, [part.inputs.stretch for part in objective.parts]),
+    )
 
 
 def _count_starts(starts: Sequence[StartResult], best: StartResult, agreeing: list[StartResult]) -> dict[str, Any]:
@@ -276,8 +315,11 @@ def _describe_start(objective: Objective, values: Floats) -> dict[str, Any]:
         states.append(spread_over(part.inputs.find_conditions(case), part.record, case).state)
     millivolts = [state.uncertainty_mv for state in states if state.uncertainty_mv is not None]
     socs = [state.uncertainty_soc for state in states if state.uncertainty_soc is not None]
+    source = states[0].source
+    if any(parameter.name == INITIAL_SOC for parameter in objective.settings.parameters):
+        source = source.replace(GIVEN_WORD, FITTED_WORD)
     return {
-        "initial_state_source": states[0].source,
+        "initial_state_source": source,
         "state_uncertainty_mv": max(millivolts, default=None),
         "state_uncertainty_soc": max(socs, default=None),
     }

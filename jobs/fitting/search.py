@@ -40,6 +40,10 @@ RETREATS: Final = 6
 EDGE_COST_SHARE: Final = 0.05
 """Share by which the cost may rise on the way back into the range. Chosen, not measured."""
 
+WALL_SHARE: Final = 0.05
+"""Gain that a linear model promises, as a share of the cost, from which a search that ended has not come to a minimum.
+Chosen: at minima it is below 1e-4, and at the edge of the range 0.2 and more."""
+
 LEAST_PRIOR_MV: Final = 0.5
 """Least standard deviation of the voltage in mV that a prior is weighed against."""
 
@@ -120,6 +124,7 @@ class Search:
         self.converged = False
         self.evaluations = 0
         self.best = Best(np.inf, np.zeros(len(settings.parameters)))
+        self._left_range = False  # at any point so far
         self._possible = self.best  # the best point at which the model keeps to its range
 
     def find_solvable_point(self, first: Floats, default: Floats) -> Floats:
@@ -277,6 +282,7 @@ class Search:
         cost = self._cost(unit, residuals)
         if cost < self.best.cost:
             self.best = Best(cost, unit.copy(), residuals)
+        self._left_range = self._left_range or bool(residuals.reason)
         if cost < self._possible.cost and not residuals.reason:
             self._possible = Best(cost, unit.copy(), residuals)
         if self._early_stopping is not None and self._running:
@@ -375,17 +381,30 @@ class Search:
             slopes.append(np.where(is_place, scale_mv * parameter.span / deviation, 0.0))
         return np.array(residuals), np.array(slopes).reshape(-1, len(parameters))
 
-    def is_minimum(self, unit: Floats, residuals: Residuals) -> bool:
-        """Tell whether no step promises to lower the cost by more than the tolerance.
+    def is_minimum(self, unit: Floats, residuals: Residuals, share: float = COST_TOLERANCE) -> bool:
+        """Tell whether no step promises to lower the cost by more than a share.
 
         Args:
             unit: from 0 to 1, shape (parameters,).
             residuals: there, with slopes.
+            share: of the cost.
         """
         if residuals.reason:
             return False
         rows, slopes = self.loss.linearise(self.weighted(unit, residuals), self.weighted_slopes(unit, residuals))
-        return promised_gain(unit, rows, slopes) < COST_TOLERANCE * self._cost(unit, residuals)
+        return promised_gain(unit, rows, slopes) < share * self._cost(unit, residuals)
+
+    def is_at_wall(self) -> bool:
+        """Tell whether the search ended at the steep edge of the range, no minimum: its steps became too small.
+
+        Beyond the edge the penalty rises so steeply that a search along the edge takes ever smaller steps.
+        """
+        residuals = self.best.residuals
+        if not self.converged or self.stopped or not self._left_range or residuals is None or residuals.reason:
+            return False
+        if residuals.slopes_mv.shape[1] < len(self.best.unit):
+            return False
+        return not self.is_minimum(self.best.unit, residuals, WALL_SHARE)
 
     def cost_only(self, unit: Floats) -> float:
         """Compute the cost at a point, from 0 to 1, shape (parameters,), without slopes."""

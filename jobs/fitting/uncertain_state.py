@@ -9,7 +9,7 @@ from typing import Final
 from ...data.errors import JobError
 from ...data.fit_settings import INITIAL_SOC, FitParameter, FitSettings
 from ..models.simulation_case import SimulationCase
-from ..simulation.conditions import spread_over
+from ..simulation.conditions import GIVEN, spread_over
 from .stretches import FitStretch
 
 UNCERTAIN_MV: Final = 1.0
@@ -64,3 +64,20 @@ def with_added_state(settings: FitSettings, in_units: FitSettings) -> FitSetting
     if in_units.fit_initial_soc != "added" or settings.fit_initial_soc == "added":
         return settings
     return replace(settings, parameters=(*settings.parameters, in_units.parameters[-1]), fit_initial_soc="added")
+
+
+def describe_unfitted_state(settings: FitSettings, stretches: Sequence[FitStretch]) -> str:
+    """Say in a verdict why the state of charge is not fitted although it was asked for; "" = it is, or was not.
+
+    Args:
+        settings: of the objective, with the state where it was added.
+        stretches: fitted.
+    """
+    if settings.fit_initial_soc != "always" or settings.cell.initial_state.policy in GIVEN:
+        return ""
+    if any(parameter.name == INITIAL_SOC for parameter in settings.parameters):
+        return ""
+    reason = "the fitted parts begin from states of their own"
+    if stretches[0].lead:
+        reason = "the model is solved from a rest before the fitted part"
+    return f"the state of charge at the start is not fitted, because {reason}"

@@ -127,6 +127,9 @@ def describe_bound(parameter: FitParameter, value: float) -> str:
     if parameter.scale == "log":
         middle = math.sqrt(parameter.lower * parameter.upper)
     end = "upper" if value > middle else "lower"
+    if parameter.name == INITIAL_SOC and (parameter.upper == 1.0 if end == "upper" else parameter.lower == 0.0):
+        state = "full" if end == "upper" else "empty"
+        return f"at its {end} bound, the {state} cell: the set's balance or cut-off voltages may not be this cell's"
     return f"at its {end} bound: widen the bounds, or fix it"
 
 

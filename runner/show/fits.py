@@ -319,8 +319,9 @@ def _facts(fit: Row) -> Iterator[tuple[str, str]]:
         yield "limit", f"{text} ended at the limit of evaluations, or abnormally; not counted towards agreement"
     if fit["agreeing_within"] is not None:
         agreeing = f"{fit['starts_agreeing']} of {format_count(fit['starts_done'], 'start')}"
-        within = f"parameters within {fit['agreeing_within']:.2%}"
-        yield "agreeing", f"{agreeing}, {within}; the best is start {name_start(fit['best_start'])}"
+        if (fit["starts_agreeing"] or 0) > 1:
+            agreeing += f", parameters within {fit['agreeing_within']:.2%}"
+        yield "agreeing", f"{agreeing}; the best is start {name_start(fit['best_start'])}"
     for row in fit["started"]:
         if row["began_from"]:
             yield "began from", f"start {name_start(row['start'])}: {row['began_from']}"

@@ -90,7 +90,8 @@ def run_simulate_job(store: Store, job: Job, work: SimulateWork) -> tuple[Result
     fitted = read_fit_result(store, job.cell_id, work.fit_label) if work.fit_label else None
     if fitted is not None:
         settings = replace(settings, parameter_set=fitted.parameter_set)
-        if not fitted.settings.is_state_of_record:
+        is_fitted_part = fitted.settings.select is not None and settings.cycles == fitted.settings.select
+        if not fitted.settings.is_state_of_record and not is_fitted_part:
             settings = remove_initial_soc(settings)
     cell = load_cell(store, job.cell_id)
     settings = cell.with_measured_capacity(settings)

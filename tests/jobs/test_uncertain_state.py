@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +15,7 @@ from kilocell.data.fit_settings import INITIAL_SOC, FitParameter, FitSettings
 from kilocell.data.settings import InitialState
 from kilocell.jobs.fitting.fit import combine_starts, run_start
 from kilocell.jobs.fitting.objective import make_objective
+from kilocell.jobs.fitting.uncertain_state import describe_unfitted_state
 from records import pulses
 
 DIFFUSIVITY = FitParameter("Positive particle diffusivity [m2.s-1]", 4e-16, 4e-14, "log")
@@ -79,3 +82,16 @@ def test_a_state_that_is_added_to_a_later_part_is_not_that_of_the_record() -> No
     assert not replace(added, cycles=(3,)).is_state_of_record
     assert replace(added, cycles=(3,), chain="life").is_state_of_record
     assert replace(added, cycles=(3,), fit_initial_soc="auto").is_state_of_record
+
+
+def test_the_verdict_says_why_a_state_that_was_asked_for_is_not_fitted() -> None:
+    always = replace(AUTO, fit_initial_soc="always")
+    solved: Any = [SimpleNamespace(lead=4)]
+    assert "solved from a rest before the fitted part" in describe_unfitted_state(always, solved)
+    parts: Any = [SimpleNamespace(lead=0)]
+    assert "states of their own" in describe_unfitted_state(always, parts)
+    assert describe_unfitted_state(AUTO, solved) == ""
+    given = replace(always, cell=replace(FIT.cell, initial_state=InitialState("soc", 0.78)))
+    assert describe_unfitted_state(given, solved) == ""
+    added = replace(always, fit_initial_soc="added", parameters=(DIFFUSIVITY, FitParameter(INITIAL_SOC, 0.6, 0.9)))
+    assert describe_unfitted_state(added, solved) == ""

@@ -134,3 +134,11 @@ def test_an_uncertain_state_says_what_to_do() -> None:
     assert "±40 mV" in text
     assert "fit 'Initial state of charge'" in text
     assert describe_state(start | {"state_uncertainty_mv": None}, 5.0) == ""
+
+
+def test_a_full_cell_has_no_wider_bounds() -> None:
+    """A state of charge above 1 does not exist, so the advice is not to widen the bounds."""
+    state = FitParameter("Initial state of charge", 0.94, 1.0)
+    assert describe_bound(state, 1.0).startswith("at its upper bound, the full cell")
+    assert "widen" not in describe_bound(state, 1.0)
+    assert describe_bound(state, 0.94) == "at its lower bound: widen the bounds, or fix it"
