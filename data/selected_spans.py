@@ -162,9 +162,18 @@ def describe_content(index: RecordIndex) -> str:
     if ids:
         words.append(f"step ids {format_ranges(ids)}")
     if index.kind is not None:
-        kinds = [name for code, name in enumerate(STEP_TYPES) if (index.kind[index.runs] == code).any()]
-        words.append(f"types {', '.join(kinds)}" if kinds else "no step types")
+        kinds = [f"{count} {name}" for name, count in _count_steps(index, index.kind) if count]
+        words.append(f"steps by type: {', '.join(kinds)}" if kinds else "no step types")
     return f"the record has {'; '.join(words)}"
+
+
+def _count_steps(index: RecordIndex, kind: Codes) -> list[tuple[str, int]]:
+    """Count the steps of each type as the numbers of a type do."""
+    counts = []
+    for code, name in enumerate(STEP_TYPES):
+        steps = index.step_count[index.runs][kind[index.runs] == code]
+        counts.append((name, int(np.count_nonzero(np.diff(steps, prepend=-1)))))
+    return counts
 
 
 def _find_part(part: SelectedPart, index: RecordIndex) -> list[Span]:

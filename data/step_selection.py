@@ -36,6 +36,14 @@ _WINDOWS: Final = {
     "after": re.compile(rf"after\s+{_TIME}"),
     "between": re.compile(rf"(?:from\s+)?{_TIME}\s*(?:-|–|to)\s*{_TIME}"),
 }
+_UNIT: Final = "|".join(sorted(_UNIT_NAMES, key=len, reverse=True))
+_LENGTH: Final = r"\d+(?:\.\d+)?\s*"
+_WINDOW_START: Final = (
+    rf"(?:first|last|after)\s+{_LENGTH}(?:{_UNIT})\b|(?<!first )(?<!last )(?<!after )(?<!from )(?<!to )"
+    rf"(?:from\s+)?{_LENGTH}(?:{_UNIT})?\s*(?:-|–|to)\s*{_LENGTH}(?:{_UNIT})\b"
+)
+"""Where a window of time begins that follows other words without a comma."""
+
 _TYPES: Final = "|".join(STEP_TYPES)
 _HEAD: Final = re.compile(
     rf"((?:steps?\s+)?(?:types?\s+)?({_TYPES})s?|cycles?|steps?\s+ids?|(?:steps?\s+)?types?|steps?)\b\s*(.*)"
@@ -323,8 +331,9 @@ def _suggest(piece: str) -> str:
 
 
 def _with_commas(piece: str) -> str:
-    """Put a comma before each word that begins a condition, and a dash between two numbers."""
+    """Put a comma before each word that begins a condition and before a window of time, and a dash between numbers."""
     piece = re.sub(r"\s+or\s+", ", ", re.sub(r"(\d)\s*(?:\.\.+|:)\s*(\d)", r"\1-\2", piece))
+    piece = re.sub(rf"(?<=[a-z0-9])\s+(?={_WINDOW_START})", ", ", piece)
     return re.sub(rf"(?<=[a-z0-9])\s+(?=(?:cycle|step|{_TYPES})s?\b)(?<!last )(?<!first )(?<!type )", ", ", piece)
 
 

@@ -64,14 +64,16 @@ def plot_cell(
         rows = select_simulations(catalog, cell_id, models, parameter_sets)
     measured = read_measured(store, cell_id, cycles, select)
     simulated = [read_simulated(store, row, measured, cycles, select, more=True) for row in rows]
-    figure = draw_cell(cell_id, measured, simulated)
+    part = select or ""
     parts = [cell_id]
     if cycles:
+        part = f"{'cycle' if len(cycles) == 1 else 'cycles'} {format_ranges(cycles)}"
         parts.append(f"cycles-{format_cycles(cycles)}")
     if select is not None:
         parts.append(f"select-{select}")
     parts += ["+".join(models), "+".join(parameter_sets)]
-    return save(store, figure, "_".join(safe_name(part) for part in parts if part))
+    figure = draw_cell(cell_id, measured, simulated, part)
+    return save(store, figure, "_".join(safe_name(one) for one in parts if one))
 
 
 def plot_overview(store: Store) -> list[Path]:

@@ -24,6 +24,7 @@ from ...data.results.fitting import (
 )
 from ...data.settings import ParameterSetSettings
 from ..parameters.sets import is_function
+from ..simulation.charge_effect import with_charge_doubt
 from ..simulation.conditions import spread_over
 from ..simulation.replay import Conditions
 from .agreement import find_agreeing, find_best_start
@@ -235,7 +236,7 @@ def combine_starts(
     done = sum(s.is_done for s in starts)
     agreeing = find_agreeing(search, best, unit, residuals, starts)
     compared = compare_parts(objective, make_held_out(samples, in_units, measured_celsius), defaults, values)
-    start = _describe_start(objective, values)
+    start = _describe_start(objective, values, cleaned)
     agreement = describe_starts(best, len(agreeing), done, len(starts) - done)
     doubts = _describe_doubts(objective, best.rmse_mv, compared, start)
     result = FitResult(
@@ -307,12 +308,17 @@ def _fitted_set(settings: FitSettings, values: Floats) -> ParameterSetSettings:
     return replace(settings.parameter_set, name=settings.fitted_name, overrides=overrides)
 
 
-def _describe_start(objective: Objective, values: Floats) -> dict[str, Any]:
+def _describe_start(objective: Objective, values: Floats, cleaned: CleanResult | None) -> dict[str, Any]:
     """The fields of a result on its starting states: source of the first, largest uncertainty of all stretches."""
     states = []
     for part in objective.parts:
         case = part.inputs.resolve(values)
-        states.append(spread_over(part.inputs.find_conditions(case), part.record, case).state)
+        conditions = part.inputs.find_conditions(case)
+        if conditions.state.uncertainty_soc is not None and cleaned is not None:
+            stretch = part.inputs.stretch
+            known = replace(stretch, cell_record=with_charge_doubt(stretch.cell_record, cleaned))
+            conditions = known.find_conditions(case, conditions.temperature)
+        states.append(spread_over(conditions, part.record, case).state)
     millivolts = [state.uncertainty_mv for state in states if state.uncertainty_mv is not None]
     socs = [state.uncertainty_soc for state in states if state.uncertainty_soc is not None]
     source = states[0].source

@@ -90,6 +90,8 @@ def find_starting_state(
     throughput_ah: float,
     at_celsius: float,
     known_celsius: float | None = None,
+    *,
+    doubt_ah: float = 0.0,
 ) -> StartingState:
     """Find the state at the first sample by the cell's policy.
 
@@ -105,6 +107,7 @@ def find_starting_state(
         at_celsius: temperature at the start in °C.
         known_celsius: temperature of the cell at that sample, °C, where its open-circuit voltage was measured; ``None``
             = that at the start.
+        doubt_ah: by how much the charge in between may be off by cleaning's bounds, A.h.
 
     Raises:
         JobError: the record has no voltage (``no_initial_state``), the state is outside the set's window
@@ -124,7 +127,8 @@ def find_starting_state(
     if throughput_ah < COUNTED_CHARGE * case.capacity_ah:
         return at_sample
     words = f", {charge_ah:+.4f} A.h counted to the start"
-    return _carry_on(equilibrium, at_sample, charge_ah, throughput_ah, case, f"{at_sample.source}{words}")
+    at_start = replace(at_sample, source=f"{at_sample.source}{words}")
+    return _carry_on(equilibrium, at_start, charge_ah, throughput_ah, doubt_ah, case)
 
 
 def _state_at_known(
@@ -156,22 +160,29 @@ def _carry_on(
     state: StartingState,
     charge_ah: float,
     throughput_ah: float,
+    doubt_ah: float,
     case: SimulationCase,
-    source: str,
 ) -> StartingState:
     """Return the state after a charge, with the uncertainty of the counted charge added."""
     capacity = _cell_capacity_ah(equilibrium, case)
-    after = _state_at_soc(equilibrium, state.soc + charge_ah / capacity, source)
+    after = _state_at_soc(equilibrium, state.soc + charge_ah / capacity, state.source)
     if state.uncertainty_soc is None:
         return after
     clipped = after.uncertainty_soc or 0.0
-    uncertainty = float(np.hypot(state.uncertainty_soc, COUNTED_SHARE * throughput_ah / capacity)) + clipped
+    counted = max(COUNTED_SHARE * throughput_ah, doubt_ah) / capacity
+    uncertainty = float(np.hypot(state.uncertainty_soc, counted)) + clipped
     slope = _slope_volt(equilibrium, after.soc)
     return replace(after, uncertainty_soc=min(uncertainty, 1.0), uncertainty_mv=1e3 * slope * uncertainty)
 
 
 def state_after_charge(
-    state: StartingState, charge_ah: float, case: SimulationCase, at_celsius: float, throughput_ah: float | None = None
+    state: StartingState,
+    charge_ah: float,
+    case: SimulationCase,
+    at_celsius: float,
+    throughput_ah: float | None = None,
+    *,
+    doubt_ah: float = 0.0,
 ) -> StartingState:
     """Return the equilibrium state of a cell after a charge has flowed from a known state.
 
@@ -181,13 +192,14 @@ def state_after_charge(
         case: the simulation, with the cell's capacity.
         at_celsius: temperature in °C.
         throughput_ah: charge in + charge out, A.h; ``None`` = all of it flowed in one direction.
+        doubt_ah: by how much the charge may be off by cleaning's bounds, A.h.
 
     Raises:
         JobError: the state is outside the set's window (``initial_state_out_of_range``).
     """
     equilibrium = _find_equilibrium(case.model, case.parameter_set, at_celsius)
     throughput = abs(charge_ah) if throughput_ah is None else throughput_ah
-    return _carry_on(equilibrium, state, charge_ah, throughput, case, state.source)
+    return _carry_on(equilibrium, state, charge_ah, throughput, doubt_ah, case)
 
 
 def spread_uncertainty(

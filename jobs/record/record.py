@@ -27,6 +27,8 @@ class Record:
         step_type: places in ``data.columns.STEP_TYPES``, -1 = none of them; ``None`` = unknown throughout.
         ambient_celsius, surface_celsius: °C, NaN where not measured; ``None`` = not measured at all.
         step_id: the step number of the cycler's schedule, NaN where missing; ``None`` = unknown throughout.
+        charge_doubt_ah: by how much the charge since the first sample may be off by what cleaning knows, A.h, rising
+            from 0; ``None`` = cleaning gives no bounds.
     """
 
     time_second: Floats
@@ -39,6 +41,7 @@ class Record:
     ambient_celsius: Floats | None = None
     surface_celsius: Floats | None = None
     step_id: Floats | None = None
+    charge_doubt_ah: Floats | None = None
 
     def from_index(self, first: int) -> Record:
         """Return the record from sample ``first`` on."""

@@ -9,6 +9,7 @@ is linear: an uncertainty that reaches across a bend of the curve is not followe
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -93,6 +94,13 @@ def carried_uncertainty_ah(record: Record, first: Sequence[int], cleaned: CleanR
     if along is None:
         return []
     return [float(along[place] - along[first[0]]) for place in first]
+
+
+def with_charge_doubt(record: Record, cleaned: CleanResult | None) -> Record:
+    """Return a whole record that knows how uncertain its charge is, so that a state counted from a rest does, too."""
+    if cleaned is None:
+        return record
+    return replace(record, charge_doubt_ah=accumulated_uncertainty_ah(record, cleaned))
 
 
 def accumulated_uncertainty_ah(record: Record, cleaned: CleanResult) -> Floats | None:

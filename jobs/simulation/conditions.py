@@ -126,13 +126,16 @@ def find_stretch_conditions(
         temperature = find_case_temperature(part, case, record, first)
         if temperature.profile is not None and start.lead < first:
             temperature = find_case_temperature(solved_record, case, record, first)
-    charge = throughput = 0.0
+    charge = throughput = doubt = 0.0
     known_celsius = None
     if start.known is not None:
         charge, throughput = _charge_between(record, start.known.index, start.lead)
+        doubt = _doubt_between(record, start.known.index, start.lead)
         if case.cell.temperature_celsius is None:
             known_celsius = celsius_at(record, start.known.index)
-    state = find_starting_state(case, start.known, charge, throughput, temperature.first_celsius, known_celsius)
+    state = find_starting_state(
+        case, start.known, charge, throughput, temperature.first_celsius, known_celsius, doubt_ah=doubt
+    )
     if start.given_at is not None and case.cell.initial_state.policy in GIVEN:
         state = _carry_given(state, record, start, case, temperature.first_celsius)
     if start.lead < first:
@@ -164,7 +167,8 @@ def _carry_given(
         source += f", {charge:+.4f} A.h counted to the start"
     given = replace(state, source=source, uncertainty_mv=0.0, uncertainty_soc=0.0)
     try:
-        return state_after_charge(given, charge, case, at_celsius, throughput)
+        doubt = _doubt_between(record, given_at, start.lead)
+        return state_after_charge(given, charge, case, at_celsius, throughput, doubt_ah=doubt)
     except JobError as error:
         if error.code != "initial_state_out_of_range":
             raise
@@ -178,6 +182,13 @@ def _charge_between(record: Record, known: int, start: int) -> tuple[float, floa
     charge = interval_charge_ah(record.time_second[window], record.current_ampere[window], record.flags[window])
     sign = 1.0 if known < start else -1.0
     return sign * float(charge.sum()), float(np.abs(charge).sum())
+
+
+def _doubt_between(record: Record, one: int, other: int) -> float:
+    """Return by how much the charge between two samples may be off by cleaning's bounds, A.h; 0 = no bounds are known."""
+    if record.charge_doubt_ah is None:
+        return 0.0
+    return float(abs(record.charge_doubt_ah[other] - record.charge_doubt_ah[one]))
 
 
 def spread_over(conditions: Conditions, record: Record, case: SimulationCase) -> Conditions:
@@ -206,7 +217,8 @@ def conditions_after_lead(conditions: Conditions, lead: Record, case: Simulation
     if temperature.profile is not None:
         celsius = temperature.profile.at(float(lead.time_second[-1]))
     throughput = float(np.abs(charge).sum())
-    state = state_after_charge(conditions.state, float(charge.sum()), case, celsius, throughput)
+    doubt = _doubt_between(lead, 0, len(lead.time_second) - 1)
+    state = state_after_charge(conditions.state, float(charge.sum()), case, celsius, throughput, doubt_ah=doubt)
     return replace(conditions, state=state)
 
 

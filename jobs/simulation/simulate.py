@@ -21,7 +21,7 @@ from ..record.charge import REST_CURRENT_PER_AH
 from ..record.record import Record, make_record
 from ..record.usable_current import require_current, voltage_moves
 from .attempts import ReplayProblem, compress_within_charge_limit, try_attempts_within_limit
-from .charge_effect import carried_uncertainty_ah, charge_uncertainty_mv
+from .charge_effect import carried_uncertainty_ah, charge_uncertainty_mv, with_charge_doubt
 from .conditions import find_conditions, find_record_start, spread_over
 from .replay import ReplayEndedError
 from .result import describe_cutoff, failed_simulation, make_frame, make_result
@@ -86,7 +86,7 @@ def simulate(
             tried and what to do next; it carries the part that was solved.
         JobError: the simulation could not begin.
     """
-    record = make_record(samples)
+    record = with_charge_doubt(make_record(samples), cleaned)
     stretches, missing = choose_stretches(record, settings)
     selected = join_records(record, stretches)
     case = resolve_simulation(settings, measured_celsius)

@@ -72,7 +72,9 @@ def rmse_mv(simulated: SimulatedCurve) -> float:
 
 
 @house_style()
-def draw_cell(cell_id: str, measured: pd.DataFrame, simulated: Sequence[SimulatedCurve] = ()) -> Figure:
+def draw_cell(
+    cell_id: str, measured: pd.DataFrame, simulated: Sequence[SimulatedCurve] = (), part: str = ""
+) -> Figure:
     """Draw voltage (V), current (A) and error (mV) of one cell over a shared time axis (h).
 
     Args:
@@ -80,6 +82,7 @@ def draw_cell(cell_id: str, measured: pd.DataFrame, simulated: Sequence[Simulate
         measured: samples of a partition, in time order. Cycles may be left out; no line crosses them.
         simulated: simulations of the same samples; if empty, there is no panel with the error. Their other outputs have
             a panel for each quantity.
+        part: which part of the record it is, for the heading; "" = all of it.
     """
     heights = [3.0, 1.1, 1.5] if simulated else [3.0, 1.3]
     outputs = group_outputs(simulated)
@@ -101,7 +104,10 @@ def draw_cell(cell_id: str, measured: pd.DataFrame, simulated: Sequence[Simulate
     panels[-1].set_xlabel("Test time (h)")
     panels[0].margins(x=0.01)
     figure.align_ylabels(panels)
-    put_heading(figure, displayable_name(cell_id), voltages)
+    heading = displayable_name(cell_id)
+    if part:
+        heading += f"; {displayable_name(part)}"
+    put_heading(figure, heading, voltages)
     return figure
 
 

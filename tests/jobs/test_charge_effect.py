@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from kilocell.data import columns as c
+from kilocell.data.cycle_selection import parse_selection
 from kilocell.data.results.cleaning import CleanReport, CleanResult, CycleSummary
 from kilocell.data.settings import CellSettings, InitialState, ModelSettings, ParameterSetSettings, SimulateSettings
 from kilocell.jobs.record.record import make_record
@@ -173,3 +174,27 @@ def test_the_slope_is_the_difference_to_a_cell_with_less_charge(
 
 CHARGE_HELD = {"Chen2020": 5.09, "Prada2013": 5.0}
 """About the charge in A.h between the cut-offs of a cell with a nominal capacity of 5 A.h."""
+
+
+def counted_from_a_rest(*uncertainties_ah: float) -> Any:
+    """Simulate a part of a discharge from its rest on: its state is counted over the rest of the discharge."""
+    time = np.arange(0.0, 7201.0, 20.0)
+    current = np.where((time > 1800.0) & (time <= 5400.0), -1.0, 0.0)
+    samples = partition(time, current, np.where(time <= 1800.0, 4.0, 3.8 - 2e-5 * time))
+    samples[c.CYCLE_COUNT] = np.where(time <= 1800.0, 1, np.where(time <= 4000.0, 2, 3)).astype(np.int32)
+    cell = CellSettings("A", nominal_capacity_ah=5.0, initial_state=InitialState("rest_voltage"))
+    settings = SimulateSettings(
+        cell, ModelSettings("SPM", "SPM"), ParameterSetSettings("Chen2020", "Chen2020"), cycles=parse_selection("3")
+    )
+    cleaned = known(*uncertainties_ah, throughput_ah=0.61) if uncertainties_ah else None
+    return simulate(samples, settings, None, cleaned).result
+
+
+def test_a_counted_state_is_as_uncertain_as_the_charge_between() -> None:
+    plain, sure, unsure = (counted_from_a_rest(*ah) for ah in ((), (0.0, 0.0, 0.0), (0.0, 0.061, 0.0)))
+    assert sure.state_uncertainty_soc == pytest.approx(plain.state_uncertainty_soc)
+    # All of the cycle's 0.061 A.h, of the 5.09 A.h between the set's cut-offs.
+    assert unsure.state_uncertainty_soc == pytest.approx(np.hypot(plain.state_uncertainty_soc, 0.061 / 5.09), rel=0.05)
+    assert unsure.initial_soc == sure.initial_soc
+    # What is uncertain after the start counts only for the interval of 20 s that leads to it.
+    assert counted_from_a_rest(0.0, 0.0, 0.5).state_uncertainty_soc < 1e-3

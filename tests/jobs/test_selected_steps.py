@@ -216,7 +216,7 @@ def test_a_record_without_the_selection_fails_with_what_it_has() -> None:
         JobError, match=r"cell CELL: nothing matches 'cycle 60, discharge': the record has cycles 1-3; "
     ) as caught:
         simulated("cycle 60, discharge")
-    assert "steps 1-13; step ids 1-4; types charge, discharge, rest" in str(caught.value)
+    assert "steps 1-13; step ids 1-4; steps by type: 3 charge, 3 discharge, 7 rest" in str(caught.value)
     assert caught.value.code == "nothing_selected"
     result, _ = simulated("step 2, 99")
     assert result.attempts[0] == "not in the record: steps 99"
