@@ -13,6 +13,7 @@ from kilocell.data import columns as c
 from kilocell.data.fit_settings import FitMethod, FitObjective, FitParameter, FitSettings, Loss
 from kilocell.data.results.fitting import StartResult
 from kilocell.data.settings import Override, ParameterSetSettings, SimulateSettings
+from kilocell.data.verdict_words import verdict_kind
 from kilocell.jobs.fitting.agreement import common_costs
 from kilocell.jobs.fitting.fit import combine_starts, run_start
 from kilocell.jobs.fitting.loss import RowLoss
@@ -170,6 +171,8 @@ def test_a_start_at_its_limit_is_not_done(true_volt: Floats) -> None:
     alone = combine_starts(record, FIT, (limited,), None)
     assert (alone.starts_done, alone.starts_unconverged) == (0, 1)
     assert "had not converged" in alone.verdict
+    assert "well determined" not in alone.verdict
+    assert {verdict_kind(one.verdict) for one in alone.parameters} == {"not converged"}
 
 
 def test_differential_evolution_comes_to_its_least_squares_within_few_evaluations(true_volt: Floats) -> None:

@@ -155,10 +155,8 @@ def test_weights_that_leave_a_part_are_kept(tmp_path: Path, more: str) -> None:
 
 def test_a_refused_fit_is_no_beginning_of_a_larger_one(tmp_path: Path) -> None:
     """The larger fit begins at the smaller ones that are left, and the plan has no job of the refused one."""
-    small = FIT.replace("one", "small") + f'[fit.parameters]\n{NEGATIVE} = {{ bounds = [0.2, 5], relative = true }}\n'
-    wrong = (
-        FIT.replace("one", "wrong") + DIFFUSION + f'[fit.parameters]\n{NEGATIVE} = {{ bounds = [1e-16, 1e-15] }}\n'
-    )
+    small = FIT.replace("one", "small") + f"[fit.parameters]\n{NEGATIVE} = {{ bounds = [0.2, 5], relative = true }}\n"
+    wrong = FIT.replace("one", "wrong") + DIFFUSION + f"[fit.parameters]\n{NEGATIVE} = {{ bounds = [1e-16, 1e-15] }}\n"
     large = FIT.replace("one", "large") + 'presets = ["diffusion", "kinetic"]\n'
     campaign = load(tmp_path, small + wrong + large)
     plans, (refused,) = refuse_fits(campaign, resolve(campaign, "AB"))
