@@ -11,6 +11,7 @@ VerdictKind = Literal[
     "poorly determined",
     "not identifiable",
     "at a bound",
+    "not converged",
     "without verdict",
 ]
 
@@ -21,6 +22,7 @@ KINDS_BY_WORD: Final[dict[str, VerdictKind]] = {
     "poorly": "poorly determined",
     "not": "not identifiable",
     "at": "at a bound",
+    "unconverged": "not converged",
 }
 """First word of a verdict to its kind, from good to bad; ``precise`` = within a narrow interval, but the model's error
 is systematic, and the interval does not include it."""

@@ -46,7 +46,8 @@ def estimate_cost_scale(loss: RowLoss, channels: Sequence[Channel]) -> CostScale
     if not rows.any():
         return CostScale(0.0, np.zeros(parameters))
     slopes = np.vstack([channel.root_weights * channel.slopes_mv for channel in channels])
-    pull, curvature = RowLoss(loss.objective, len(rows)).pull(rows)
+    weights = np.concatenate([channel.weights for channel in channels])
+    pull, curvature = RowLoss(loss.objective, len(rows), weights).pull(rows)
     left, singular, right = np.linalg.svd(slopes, full_matrices=False)
     determined = singular > BLIND * singular.max(initial=0.0)
     left = left[:, determined]

@@ -56,6 +56,7 @@ from .verdicts import (
     describe_state,
     describe_validation,
     judge_model_error,
+    mark_unconverged,
 )
 
 AT_BOUND: Final = 1e-3
@@ -233,6 +234,8 @@ def combine_starts(
     model = judge_model_error(best.rmse_mv, noise_mv, errors)
     places = range(len(values))
     fitted = tuple(_fitted_parameter(in_units, place, best.values, defaults, errors, model) for place in places)
+    if not best.is_done:
+        fitted = tuple(mark_unconverged(parameter) for parameter in fitted)
     done = sum(s.is_done for s in starts)
     agreeing = find_agreeing(search, best, unit, residuals, starts)
     compared = compare_parts(objective, make_held_out(samples, in_units, measured_celsius), defaults, values)

@@ -1,7 +1,8 @@
 """The loss of a fit: how much a residual of some size costs, and with which weight it pulls at the parameters.
 
 All searches minimise half the sum of the losses, rank their points by it and end by it. Rows that are not measured (the
-range of the model, priors) always cost half their square: a robust loss is about outliers of the measurement.
+range of the model, priors) always cost half their square: a robust loss is about outliers of the measurement. So the
+error at which it sets in is that of the voltage itself: a sample of weight 3 counts as three samples with its error.
 """
 
 from __future__ import annotations
@@ -19,29 +20,35 @@ LEAST_CURVATURE: Final = 0.01
 Chosen, not measured."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class RowLoss:
     """The loss of the rows of a fit's residuals.
 
     Args:
         objective: with the loss and the residual in mV at which it sets in.
         measured: number of rows that are measured; they come first.
+        weights: of their residuals, shape (measured,); ``None`` = 1. A row is a residual times the root of its weight.
     """
 
     objective: FitObjective
     measured: int
+    weights: Floats | None = None
 
     def terms(self, squares: Floats) -> Floats:
         """Compute the loss as SciPy's ``least_squares`` takes it.
 
         Args:
-            squares: of the residuals over ``loss_mv``, shape (rows,).
+            squares: of the rows over ``loss_mv``, shape (rows,).
 
         Returns:
             The loss, its first and its second derivative by the square, shape (3, rows).
         """
         terms = np.stack([squares, np.ones_like(squares), np.zeros_like(squares)])
         z = squares[: self.measured]
+        weights = np.ones(self.measured)
+        if self.weights is not None:
+            weights = np.where(self.weights > 0.0, self.weights, 1.0)
+            z = z / weights  # the square of the error itself
         loss = self.objective.loss
         if loss == "soft_l1":
             root = np.sqrt(1.0 + z)
@@ -60,7 +67,8 @@ class RowLoss:
             robust = (np.arctan(z), 1.0 / (1.0 + z**2), -2.0 * z / (1.0 + z**2) ** 2)
         else:
             return terms
-        terms[:, : self.measured] = robust
+        value, first, second = robust
+        terms[:, : self.measured] = weights * value, first, second / weights
         return terms
 
     def cost(self, rows: Floats) -> float:

@@ -114,7 +114,7 @@ class Search:
         self._weights = objective.all_weights
         self._root_weights = np.sqrt(self._weights)
         self._measured = len(self._weights) - objective.penalty_rows
-        self.loss = RowLoss(settings.objective, self._measured)
+        self.loss = RowLoss(settings.objective, self._measured, self._weights[: self._measured])
         self._prior_places = [place for place, p in enumerate(settings.parameters) if p.prior is not None]
         self.prior_mv = np.full(len(self._prior_places), max(objective.noise_mv(), LEAST_PRIOR_MV))
         self._last: tuple[bool, Floats, Residuals] | None = None

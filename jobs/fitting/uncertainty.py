@@ -168,7 +168,8 @@ def estimate_uncertainty(optimum: Optimum, objective: FitObjective) -> Uncertain
     measured = np.concatenate([channel.rows_mv for channel in channels])
     count = len(measured)
     rows = np.concatenate([measured, optimum.priors.residuals_mv])
-    pulls, curvatures = RowLoss(objective, count).derivatives(rows)
+    weights = np.concatenate([channel.weights for channel in channels])
+    pulls, curvatures = RowLoss(objective, count, weights).derivatives(rows)
     linear = _linearise(channels, optimum, curvatures)
     left = split_channels(linear.left, channels)
     # With a robust loss, the pull of a residual takes its place: an outlier counts as little as it does in the fit.

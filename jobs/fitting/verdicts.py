@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from ...data.fit_settings import INITIAL_SOC, FitParameter
@@ -133,6 +133,11 @@ def describe_bound(parameter: FitParameter, value: float) -> str:
     return f"at its {end} bound: widen the bounds, or fix it"
 
 
+def mark_unconverged(parameter: FittedParameter) -> FittedParameter:
+    """Say in a parameter's verdict that its value is not that of a minimum: its interval holds only near one."""
+    return replace(parameter, verdict=f"unconverged: the search ended before its minimum; {parameter.verdict} there")
+
+
 def describe_partners(correlations: Mapping[str, float]) -> str:
     """Name the parameters with which a value is strongly correlated, the strongest first.
 
@@ -165,7 +170,7 @@ def describe_fit(fitted: Sequence[FittedParameter], starts: str, model: ModelErr
         clauses.append("all parameters are well determined")
     elif kinds == {"precise"}:
         clauses.append("all parameters are precise")
-    else:
+    elif kinds != {"not converged"}:  # the clause on the starts says this
         clauses += [f"{p.name}: {_without_model(p.verdict)}" for p in fitted if not p.verdict.startswith("well")]
     if model.systematic:
         clauses.append(

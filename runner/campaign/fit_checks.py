@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from .campaign import Campaign
-from .cell_plan import CellPlan
+from .cell_plan import CellFit, CellPlan
 from .errors import format_key, value_text
 from .fit_schema import FitTable
 from .fit_tables import fit_tables_for_cell
+from .nested_fits import name_smaller_fits
 
 if TYPE_CHECKING:
     from ...jobs.fitting.refused import Refusal
@@ -63,13 +64,19 @@ def refuse_fits(campaign: Campaign, plans: Sequence[CellPlan]) -> tuple[tuple[Ce
                     cells.append(plan.cell_id)
             if not refusals:
                 fits.append(fit)
-        kept.append(replace(plan, fits=tuple(fits)))
+        kept.append(replace(plan, fits=_renamed_smaller(fits) if len(fits) < len(plan.fits) else tuple(fits)))
     refused = []
     for (name, text), cells in cells_by_problem.items():
         if len(cells) < _count_cells(campaign, plans, name):
             text += f" (cell{'s' if len(cells) > 1 else ''} {_name_cells(cells)})"
         refused.append(RefusedFit(name, tuple(cells), text))
     return tuple(kept), tuple(refused)
+
+
+def _renamed_smaller(fits: Sequence[CellFit]) -> tuple[CellFit, ...]:
+    """Name the smaller fits anew that each fit contains: one that is refused has no result to begin from."""
+    named = name_smaller_fits([fit.settings for fit in fits])
+    return tuple(replace(fit, settings=settings) for fit, settings in zip(fits, named, strict=True))
 
 
 def _place(where: str, table: FitTable, refusal: Refusal) -> str:

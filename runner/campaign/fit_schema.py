@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import log
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, Field, model_validator
@@ -16,11 +17,17 @@ from ...data.fit_settings import (
     Loss,
     Scale,
 )
+from ...data.step_selection import parse_select
 from . import fields as v
+from .fit_part_checks import FittedParts, describe_missing_current, describe_nothing_fitted
 
 _OBJECTIVE: Final = FitObjective()
 LONGEST_NAME: Final = 64
 """Longest name of a fit, in characters; the same as for other names."""
+
+LEAST_PRIOR_SHARE: Final = 1e-6
+"""Least standard deviation of a prior, over the width of the bounds on the parameter's scale: a search takes no smaller
+steps. Chosen, not measured."""
 
 
 class Table(BaseModel):
@@ -76,7 +83,16 @@ class FittedEntry(Table):
             return
         if len(self.prior) != 2 or self.prior[1] <= 0.0:
             raise ValueError("prior must be [MEAN, STANDARD DEVIATION], with a deviation above 0")
-        mean = self.prior[0]
+        mean, deviation = self.prior
+        if self.bounds is not None:
+            span = self.bounds[1] - self.bounds[0]
+            if self.scale == "log":
+                span = log(self.bounds[1] / self.bounds[0])
+            if deviation < LEAST_PRIOR_SHARE * span:
+                raise ValueError(
+                    f"the standard deviation of the prior, {deviation:g}, leaves nothing to search between the bounds; "
+                    "leave the parameter out of the fit, and give its value under parameters of [[variations]]"
+                )
         if self.scale == "log" and mean <= 0.0:
             raise ValueError('the mean of a prior must be above 0 if scale = "log"')
         if self.bounds is not None and not self.bounds[0] <= mean <= self.bounds[1]:
@@ -176,6 +192,14 @@ class FitTable(Table):
             raise ValueError("has validation_cycles and validation_select; remove one of them")
         if self.validation_select is not None and self.select is None and not self.cycles:
             raise ValueError("has validation_select, but nothing is selected to fit; add select")
+        selection = None if self.select is None else parse_select(self.select)
+        without_current = "" if selection is None else describe_missing_current(selection)
+        if without_current:
+            raise ValueError(f"select = {self.select!r} {without_current}")
+        fitted = FittedParts(selection, tuple(self.cycles), tuple(self.objective.step_types))
+        nothing = describe_nothing_fitted(fitted, [one.select for one in self.objective.weights if not one.weight])
+        if nothing:
+            raise ValueError(nothing)
 
     def _check_validation_cycles(self) -> None:
         if self.validation_cycles and not self.cycles and self.select is None:

@@ -152,7 +152,9 @@ def short_verdict(fit: Row, parameters: Sequence[Row]) -> str:
         words = [f"all {kind}" for kind in counts]
     if counts["precise"]:
         words.append(MODEL_ERROR_WORDS)
-    if fit["starts_done"] == 1:
+    if fit["starts_done"] == 0:
+        words.append("no start converged")
+    elif fit["starts_done"] == 1:
         words.append("only one start")
     elif fit["starts_agreeing"] == 1:
         words.append("starts disagree")

@@ -13,6 +13,7 @@ from kilocell.data import columns as c
 from kilocell.data.fit_settings import FitMethod, FitObjective, FitParameter, FitSettings, Loss
 from kilocell.data.results.fitting import StartResult
 from kilocell.data.settings import Override, ParameterSetSettings, SimulateSettings
+from kilocell.data.verdict_words import verdict_kind
 from kilocell.jobs.fitting.agreement import common_costs
 from kilocell.jobs.fitting.fit import combine_starts, run_start
 from kilocell.jobs.fitting.loss import RowLoss
@@ -90,9 +91,10 @@ def test_starts_are_ranked_by_the_cost_with_the_loss(with_outliers: pd.DataFrame
     assert (fit.best_start, fit.agreeing_starts) == (0, (0,))
 
 
+@pytest.mark.parametrize("weights", [None, np.array([0.2, 0.0, 4.0])])
 @pytest.mark.parametrize("loss", ["linear", "soft_l1", "huber", "cauchy", "arctan"])
-def test_pull_and_curvature_are_the_derivatives_of_the_cost(loss: Loss) -> None:
-    row_loss = RowLoss(FitObjective(loss=loss, loss_mv=3.0), 3)
+def test_pull_and_curvature_are_the_derivatives_of_the_cost(loss: Loss, weights: Floats | None) -> None:
+    row_loss = RowLoss(FitObjective(loss=loss, loss_mv=3.0), 3, weights)
     rows = np.array([0.4, -2.0, 7.0, 30.0])  # the last one is a prior
     pull, curvature = row_loss.pull(rows)
     step = 1e-4
@@ -103,6 +105,31 @@ def test_pull_and_curvature_are_the_derivatives_of_the_cost(loss: Loss) -> None:
         second = (up - 2.0 * row_loss.cost(rows) + down) / step**2
         assert curvature[place] == pytest.approx(max(second, curvature[place] if second < 0.05 else second), abs=1e-3)
     assert (pull[3], curvature[3]) == (30.0, 1.0)
+
+
+@pytest.mark.parametrize("loss", ["linear", "soft_l1", "huber", "cauchy", "arctan"])
+def test_a_sample_of_weight_three_costs_as_much_as_three_samples(loss: Loss) -> None:
+    """A loss sets in at an error of the voltage, whatever its weight. With weights of 0, the others are above 1."""
+    asked = FitObjective(loss=loss, loss_mv=4.0)
+    error = np.array([1.5, -9.0, 55.0])
+    weights = np.array([3.0, 3.0, 0.0])
+    weighted = RowLoss(asked, 3, weights).cost(np.sqrt(weights) * error)
+    assert weighted == pytest.approx(3.0 * RowLoss(asked, 2).cost(error[:2]))
+
+
+def test_samples_without_weight_do_not_move_a_robust_fit(with_outliers: pd.DataFrame) -> None:
+    """The values are those at which the errors of the samples that count pull in no direction."""
+    kept = FitObjective(loss="huber", loss_mv=3.0, capacity=0.0, diffusion=0.1)
+    settings = replace(FIT, objective=kept)
+    found = run_start(with_outliers, settings, 0, None)
+    objective = make_objective(with_outliers, settings, None)
+    counts = objective.weights > 0.0
+    assert counts.mean() < 0.7
+    residuals = objective.residuals(np.array(found.values))
+    share = objective.weights / objective.weights.max() * counts
+    pull = share * np.clip(residuals.error_mv, -3.0, 3.0)
+    curvature = (share * (np.abs(residuals.error_mv) < 3.0)) @ residuals.slopes_mv**2
+    assert residuals.slopes_mv.T @ pull / curvature == pytest.approx(0.0, abs=2e-4)
 
 
 def test_a_prior_is_weighed_against_the_real_residual(with_drift: pd.DataFrame, true_volt: Floats) -> None:
@@ -144,6 +171,8 @@ def test_a_start_at_its_limit_is_not_done(true_volt: Floats) -> None:
     alone = combine_starts(record, FIT, (limited,), None)
     assert (alone.starts_done, alone.starts_unconverged) == (0, 1)
     assert "had not converged" in alone.verdict
+    assert "well determined" not in alone.verdict
+    assert {verdict_kind(one.verdict) for one in alone.parameters} == {"not converged"}
 
 
 def test_differential_evolution_comes_to_its_least_squares_within_few_evaluations(true_volt: Floats) -> None:

@@ -87,6 +87,16 @@ def test_samples_without_weight_change_nothing() -> None:
     assert tripled.standard_error == pytest.approx(with_all.standard_error)
 
 
+@pytest.mark.parametrize("loss", ["soft_l1", "huber", "cauchy", "arctan"])
+def test_a_common_factor_of_the_weights_changes_no_robust_error(loss: Loss) -> None:
+    error = np.random.default_rng(8).standard_t(2.0, COUNT)
+    robust = FitObjective(loss=loss, loss_mv=2.0)
+    end = Optimum(error, SLOPES, np.ones(COUNT), SERIES, np.ones(3, np.bool_), NONE)
+    once = estimate_uncertainty(end, robust)
+    fivefold = estimate_uncertainty(replace(end, weights=np.full(COUNT, 5.0)), robust)
+    assert fivefold.standard_error == pytest.approx(once.standard_error, rel=1e-6)
+
+
 def test_weights_that_ignore_the_noise_cost_accuracy_and_the_errors_say_so() -> None:
     rng = np.random.default_rng(4)
     weights = np.where(np.arange(COUNT) % 50 == 0, 20.0, 0.5)

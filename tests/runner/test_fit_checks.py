@@ -10,7 +10,7 @@ from kilocell.runner.campaign.campaign import Campaign, load_campaign
 from kilocell.runner.campaign.cell_plan import CellPlan, resolve
 from kilocell.runner.campaign.fit_checks import RefusedFit, refuse_fits
 from kilocell.runner.campaign.fit_request import FitOptions, request_fits
-from kilocell.runner.run.run_campaign import RunSummary, _require_fit, _select_refused
+from kilocell.runner.run.run_campaign import RunSummary, _require_fit, _select_refused, scan_and_plan
 
 NEGATIVE = '"Negative particle diffusivity [m2.s-1]"'
 POSITIVE = '"Positive particle diffusivity [m2.s-1]"'
@@ -46,6 +46,11 @@ def refuse(folder: Path, more: str) -> tuple[tuple[CellPlan, ...], tuple[Refused
 
 def parameters(text: str) -> str:
     return f"{FIT}[fit.parameters]\n{text}\n"
+
+
+def weightless(*selections: str) -> str:
+    entries = ", ".join(f'{{ select = "{one}", weight = 0 }}' for one in selections)
+    return f"[fit.objective]\nweights = [{entries}]\n"
 
 
 @pytest.mark.parametrize(
@@ -126,6 +131,43 @@ def test_a_fit_that_can_run_is_kept(tmp_path: Path, entry: str) -> None:
     plans, refused = refuse(tmp_path, parameters(entry))
     assert refused == ()
     assert all(plan.fits for plan in plans)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        'select = "rest 2; discharge 2"\n',
+        'select = "step 3"\n',
+        weightless("rest", "charge"),
+        weightless("discharge 1"),
+        'select = "discharge 2"\n' + weightless("cycle 1"),
+        "cycles = [2, 3]\n" + weightless("cycle 2", "cycle 3, discharge"),
+        'select = "discharge"\n' + weightless("discharge 1"),
+        'select = "discharge, charge"\n[fit.objective]\nstep_types = ["charge", "rest"]\n',
+        weightless("charge, discharge") + 'step_types = ["discharge", "rest"]\n',
+    ],
+)
+def test_weights_that_leave_a_part_are_kept(tmp_path: Path, more: str) -> None:
+    plans, refused = refuse(tmp_path, FIT + DIFFUSION + more)
+    assert refused == ()
+    assert all(plan.fits for plan in plans)
+
+
+def test_a_refused_fit_is_no_beginning_of_a_larger_one(tmp_path: Path) -> None:
+    """The larger fit begins at the smaller ones that are left, and the plan has no job of the refused one."""
+    small = FIT.replace("one", "small") + f"[fit.parameters]\n{NEGATIVE} = {{ bounds = [0.2, 5], relative = true }}\n"
+    wrong = FIT.replace("one", "wrong") + DIFFUSION + f"[fit.parameters]\n{NEGATIVE} = {{ bounds = [1e-16, 1e-15] }}\n"
+    large = FIT.replace("one", "large") + 'presets = ["diffusion", "kinetic"]\n'
+    campaign = load(tmp_path, small + wrong + large)
+    plans, (refused,) = refuse_fits(campaign, resolve(campaign, "AB"))
+    assert refused.text.startswith(f"fit#2.parameters.{NEGATIVE}.bounds: bad_bounds")
+    assert [(fit.settings.name, fit.settings.smaller) for fit in plans[0].fits] == [
+        ("small", ()),
+        ("large", ("small",)),
+    ]
+    labels = [job.label for job in scan_and_plan(campaign)[1]]
+    assert "large-smaller" in labels
+    assert "wrong" not in labels
 
 
 def test_a_set_without_contact_resistance_does_not_limit_its_bounds(tmp_path: Path) -> None:
@@ -211,6 +253,31 @@ KINETIC = '"Negative electrode exchange-current density [A.m-2]"'
         (
             FIT + DIFFUSION + 'select = "discharge 1"\nvalidation_select = "discharge 1"\n',
             "select and validation_select are the same",
+        ),
+        (FIT + DIFFUSION + 'select = "rest 2"\n', "select = 'rest 2' selects only rests, which have no current"),
+        (FIT + DIFFUSION + 'select = "cycle 3, rest; rest last"\n', "selects only rests, which have no current"),
+        (FIT + DIFFUSION + weightless("all"), "'all' have weight 0"),
+        (FIT + DIFFUSION + 'select = "discharge 2"\n' + weightless("discharge 2"), "'discharge 2' have weight 0"),
+        (
+            FIT + DIFFUSION + 'select = "discharge 2; charge 1"\n' + weightless("charge", "discharge"),
+            "'charge' and 'discharge' have weight 0",
+        ),
+        (FIT + DIFFUSION + "cycles = [2, 3]\n" + weightless("cycle 1-4"), "'cycle 1-4' have weight 0"),
+        (
+            FIT + DIFFUSION + 'select = "cycle 2-3, discharge"\n' + weightless("cycle 2-3"),
+            "'cycle 2-3' have weight 0",
+        ),
+        (
+            FIT + DIFFUSION + weightless("rest, hold") + 'step_types = ["hold", "rest"]\n',
+            "'rest, hold' have weight 0",
+        ),
+        (
+            FIT + DIFFUSION + 'select = "discharge 1"\n[fit.objective]\nstep_types = ["charge", "hold"]\n',
+            "objective.step_types = charge, hold leaves nothing of the selected steps, which are discharge",
+        ),
+        (
+            parameters(f'{NEGATIVE} = {{ bounds = [1e-15, 1e-13], scale = "log", prior = [3e-14, 1e-9] }}'),
+            "the standard deviation of the prior, 1e-09, leaves nothing to search",
         ),
     ],
 )

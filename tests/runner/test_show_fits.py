@@ -25,6 +25,12 @@ HIGH = "at its upper bound: widen the bounds, or fix it"
         ([POOR, WELL, WELL], 4, 3, "1 poorly determined, 2 well determined"),
         ([LOW, HIGH], 4, 4, "all at a bound"),
         ([WELL], 4, 1, "all well determined, starts disagree"),
+        (
+            [f"unconverged: the search ended before its minimum; {WELL} there"],
+            0,
+            0,
+            "all not converged, no start converged",
+        ),
         (["determined within 3.2%"], 1, 1, "all determined, only one start"),
         ([None], 2, 2, "all without verdict"),
         ([PRECISE, PRECISE], 3, 3, "all precise, model error systematic"),
