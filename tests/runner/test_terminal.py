@@ -43,10 +43,10 @@ def test_what_comes_next_is_what_there_is(tmp_path: Path, capsys: pytest.Capture
         show_end(tmp_path / name, RunSummary(1, 1, 0, 0, 0), io.StringIO(), json_=False, plots=False)
         _, _, out[name] = capsys.readouterr().out.partition("1 job done")
     assert " findings --store" in out["cleaned"]
-    assert "FROM simulations" not in out["cleaned"]
+    assert "FROM results" not in out["cleaned"]
     assert "figures  " not in out["cleaned"]
     assert "--cell A --cycles 1" in out["simulated"]
-    assert "FROM simulations" in out["simulated"]
+    assert "FROM results" in out["simulated"]
     assert "figures  " in out["simulated"]
 
 
