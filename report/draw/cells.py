@@ -72,9 +72,7 @@ def rmse_mv(simulated: SimulatedCurve) -> float:
 
 
 @house_style()
-def draw_cell(
-    cell_id: str, measured: pd.DataFrame, simulated: Sequence[SimulatedCurve] = (), part: str = ""
-) -> Figure:
+def draw_cell(cell_id: str, measured: pd.DataFrame, simulated: Sequence[SimulatedCurve] = (), part: str = "") -> Figure:
     """Draw voltage (V), current (A) and error (mV) of one cell over a shared time axis (h).
 
     Args:
