@@ -140,7 +140,7 @@ def test_what_the_record_lacks_is_said() -> None:
         "nothing matches 'cycle 60, discharge': the record has cycles 1-2; steps 1-9; step ids 1-6; "
         "steps by type: 1 charge, 3 discharge, 4 rest, 1 hold"
     )
-    with pytest.raises(NothingSelectedError, match="nothing matches 'discharge 7': .*; steps by type: .*3 discharge"):
+    with pytest.raises(NothingSelectedError, match=r"nothing matches 'discharge 7': .*; steps by type: .*3 discharge"):
         find_spans(parse_select("discharge 7"), index())
     assert describe_missing(parse_select("cycle 2-4, step 9-11, step id 9"), index()) == (
         "not in the record: cycles 3-4, steps 10-11, step ids 9"
