@@ -12,6 +12,7 @@ from typing import Final
 
 import numpy as np
 
+from ..data.cycle_selection import format_ranges
 from ..data.errors import KilocellError, UsageError
 from ..parquet_store.layout import Store, safe_name
 from ..sqlite import fit_queries, queries

@@ -36,6 +36,9 @@ COUNTED_CHARGE: Final = 1e-4
 COUNTED_SHARE: Final = 5e-4
 """Uncertainty of counted charge as a share of its throughput: a good cycler's current. Chosen, not measured."""
 
+ROUND_VOLT: Final = 1e-6
+"""V by which a voltage may be outside the set's limits without a word: rounding, not a measurement."""
+
 SLOPE_SOC: Final = 0.005  # distance over which the slope of the open-circuit voltage is taken
 SLOPES: Final = 250  # most states of charge at which a slope is taken
 FLAT_VOLT_PER_SOC: Final = 2e-3  # smallest slope by which a voltage says anything about a state of charge
@@ -277,7 +280,7 @@ def _state_at_voltage(
         reason = f"the initial voltage is outside the set's window of {lower:g} to {upper:g} V ({source})"
         advice = "use another parameter set, or give initial_state as a state of charge"
         raise JobError(f"{reason}; {advice}", "initial_state_out_of_range")
-    if not lower <= voltage <= upper:
+    if max(lower - voltage, voltage - upper) > ROUND_VOLT:
         limit = f"upper limit of {upper:g} V" if voltage > upper else f"lower limit of {lower:g} V"
         source += f", {1e3 * max(lower - voltage, voltage - upper):.3g} mV {BEYOND_LIMIT} {limit}"
     if clipped != voltage:

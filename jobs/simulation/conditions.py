@@ -185,7 +185,7 @@ def _charge_between(record: Record, known: int, start: int) -> tuple[float, floa
 
 
 def _doubt_between(record: Record, one: int, other: int) -> float:
-    """Return by how much the charge between two samples may be off (A.h) by cleaning's bounds; 0 = it has none."""
+    """Return by how much the charge between two samples may be off by its bounds, A.h; 0 = none are known."""
     if record.charge_doubt_ah is None:
         return 0.0
     return float(abs(record.charge_doubt_ah[other] - record.charge_doubt_ah[one]))

@@ -128,6 +128,7 @@ def test_a_rest_beyond_the_limits_is_reported_and_not_moved() -> None:
     # It was said beside an error of 0.1 mV only, since its voltage is known well.
     assert has_uncertain_state({**row, "rmse_mv": 40.0})
     assert not has_uncertain_state({**row, "rmse_mv": 40.0, "initial_state_source": "rest voltage 4.1 V at 60 s"})
+    assert not is_beyond_range(state(4.2 + 4e-15, 25.0).source)  # rounding
     below = state(2.46, 25.0)
     assert below.voltage_volt == pytest.approx(2.46, abs=1e-4)
     assert below.source.endswith("40 mV beyond the set's lower limit of 2.5 V")
