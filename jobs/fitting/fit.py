@@ -232,10 +232,7 @@ def combine_starts(
     errors = estimate_errors(objective, search, unit, residuals)
     noise_mv = objective.noise_mv()
     model = judge_model_error(best.rmse_mv, noise_mv, errors)
-    places = range(len(values))
-    fitted = tuple(_fitted_parameter(in_units, place, best.values, defaults, errors, model) for place in places)
-    if not best.is_done:
-        fitted = tuple(mark_unconverged(parameter) for parameter in fitted)
+    fitted = _fitted_parameters(in_units, best, defaults, errors, model)
     done = sum(s.is_done for s in starts)
     agreeing = find_agreeing(search, best, unit, residuals, starts)
     compared = compare_parts(objective, make_held_out(samples, in_units, measured_celsius), defaults, values)
@@ -381,6 +378,17 @@ def _largest_disagreement(starts: list[StartResult]) -> float:
     values = np.array([s.values for s in starts])
     size = np.maximum(np.abs(values).max(axis=0), np.finfo(float).tiny)
     return float(np.max(np.ptp(values, axis=0) / size))
+
+
+def _fitted_parameters(
+    settings: FitSettings, best: StartResult, defaults: Floats, errors: Uncertainty, model: ModelError
+) -> tuple[FittedParameter, ...]:
+    """Describe the parameters at the end of the best start."""
+    places = range(len(settings.parameters))
+    fitted = tuple(_fitted_parameter(settings, place, best.values, defaults, errors, model) for place in places)
+    if best.is_done:
+        return fitted
+    return tuple(mark_unconverged(parameter) for parameter in fitted)
 
 
 def _fitted_parameter(

@@ -123,7 +123,7 @@ def _l_bfgs_b(search: Search, first: Floats) -> Ended:
 
 
 def _nelder_mead(search: Search, first: Floats) -> Ended:
-    options = {"xatol": STEP_TOLERANCE, "fatol": COST_TOLERANCE, "maxfev": search.settings.max_evaluations}
+    options = {"xatol": STEP_TOLERANCE, "fatol": COST_TOLERANCE, "maxfev": 2 * search.settings.max_evaluations}
     bounds = [(0.0, 1.0)] * len(first)
     # The steps depend on the order of the costs alone; of their logarithm the tolerance is a share.
     solution = minimize(

@@ -46,13 +46,6 @@ def parts_of(selection: Selection) -> tuple[SelectedPart, ...]:
     return tuple(_one_cycle(number) for number in numbers)
 
 
-def describe_missing_current(selection: Selection) -> str:
-    """Say that a selection names rests alone, which have no current; "" = it does not."""
-    if all(part.kinds and _types(part) == {"rest"} for part in parts_of(selection)):
-        return "selects only rests, which have no current to simulate; select the steps before them, too"
-    return ""
-
-
 def describe_nothing_fitted(fitted: FittedParts, without_weight: Sequence[str]) -> str:
     """Say why no sample of a fit counts; "" = one may.
 

@@ -19,7 +19,7 @@ from ...data.fit_settings import (
 )
 from ...data.step_selection import parse_select
 from . import fields as v
-from .fit_part_checks import FittedParts, describe_missing_current, describe_nothing_fitted
+from .fit_part_checks import FittedParts, describe_nothing_fitted
 
 _OBJECTIVE: Final = FitObjective()
 LONGEST_NAME: Final = 64
@@ -193,9 +193,6 @@ class FitTable(Table):
         if self.validation_select is not None and self.select is None and not self.cycles:
             raise ValueError("has validation_select, but nothing is selected to fit; add select")
         selection = None if self.select is None else parse_select(self.select)
-        without_current = "" if selection is None else describe_missing_current(selection)
-        if without_current:
-            raise ValueError(f"select = {self.select!r} {without_current}")
         fitted = FittedParts(selection, tuple(self.cycles), tuple(self.objective.step_types))
         nothing = describe_nothing_fitted(fitted, [one.select for one in self.objective.weights if not one.weight])
         if nothing:

@@ -117,21 +117,6 @@ def test_a_sample_of_weight_three_costs_as_much_as_three_samples(loss: Loss) -> 
     assert weighted == pytest.approx(3.0 * RowLoss(asked, 2).cost(error[:2]))
 
 
-def test_samples_without_weight_do_not_move_a_robust_fit(with_outliers: pd.DataFrame) -> None:
-    """The values are those at which the errors of the samples that count pull in no direction."""
-    kept = FitObjective(loss="huber", loss_mv=3.0, capacity=0.0, diffusion=0.1)
-    settings = replace(FIT, objective=kept)
-    found = run_start(with_outliers, settings, 0, None)
-    objective = make_objective(with_outliers, settings, None)
-    counts = objective.weights > 0.0
-    assert counts.mean() < 0.7
-    residuals = objective.residuals(np.array(found.values))
-    share = objective.weights / objective.weights.max() * counts
-    pull = share * np.clip(residuals.error_mv, -3.0, 3.0)
-    curvature = (share * (np.abs(residuals.error_mv) < 3.0)) @ residuals.slopes_mv**2
-    assert residuals.slopes_mv.T @ pull / curvature == pytest.approx(0.0, abs=2e-4)
-
-
 def test_a_prior_is_weighed_against_the_real_residual(with_drift: pd.DataFrame, true_volt: Floats) -> None:
     """Against a residual of 11 mV that is correlated, a prior of 2 % holds; against white noise of 1 mV, half of it."""
     prior = (1.1 * TRUTH[0], 0.02)

@@ -136,7 +136,7 @@ def test_a_fit_that_can_run_is_kept(tmp_path: Path, entry: str) -> None:
 @pytest.mark.parametrize(
     "more",
     [
-        'select = "rest 2; discharge 2"\n',
+        'select = "rest 2"\n',  # the relaxation after a load: the model is solved from the rest before it
         'select = "step 3"\n',
         weightless("rest", "charge"),
         weightless("discharge 1"),
@@ -254,8 +254,6 @@ KINETIC = '"Negative electrode exchange-current density [A.m-2]"'
             FIT + DIFFUSION + 'select = "discharge 1"\nvalidation_select = "discharge 1"\n',
             "select and validation_select are the same",
         ),
-        (FIT + DIFFUSION + 'select = "rest 2"\n', "select = 'rest 2' selects only rests, which have no current"),
-        (FIT + DIFFUSION + 'select = "cycle 3, rest; rest last"\n', "selects only rests, which have no current"),
         (FIT + DIFFUSION + weightless("all"), "'all' have weight 0"),
         (FIT + DIFFUSION + 'select = "discharge 2"\n' + weightless("discharge 2"), "'discharge 2' have weight 0"),
         (

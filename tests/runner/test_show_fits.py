@@ -14,6 +14,7 @@ WELL = "well determined, within 0.10%"
 POOR = "poorly determined, within 14%; moves together with 'x' (+0.95)"
 PRECISE = "precise within 1.4%, model error not included; the error is systematic (18 mV against 0.5 mV of noise)"
 BLIND = "not identifiable from this record; the 95 % interval includes 0"
+UNCONVERGED = f"unconverged: the search ended before its minimum; {WELL} there"
 LOW = "at its lower bound: widen the bounds, or fix it"
 HIGH = "at its upper bound: widen the bounds, or fix it"
 
