@@ -10,7 +10,7 @@ import pytest
 from kilocell.data.fit_settings import PRESETS, FitSettings
 from kilocell.data.readers.read import guess_settings, read_raw
 from kilocell.data.settings import CellSettings, CleanSettings, ModelSettings, ParameterSetSettings
-from kilocell.data.step_selection import parse_select
+from kilocell.data.step_selection import StepSelection, parse_select
 from kilocell.jobs.cleaning.clean import clean
 from kilocell.jobs.fitting import fit
 from kilocell.jobs.fitting.search import Best
@@ -20,11 +20,13 @@ def test_a_start_that_stops_at_the_edge_of_the_range_begins_again(shared_data: P
     """A discharge of 0.5C: between these diffusivities and the minimum, the positive particles run full."""
     path = shared_data / "lgm50_digatron" / "25degC" / "Cell785_0p5C_25degC.csv"
     samples = clean(read_raw(path, guess_settings(path), "A"), "A", CleanSettings()).samples
+    discharge = parse_select("discharge 1")
+    assert isinstance(discharge, StepSelection)
     settings = FitSettings(
         *("diffusion", CellSettings("A", 5.0), ModelSettings("SPMe", "SPMe")),
         *(ParameterSetSettings("Chen2020", "Chen2020"), PRESETS["diffusion"]),
         starts=2,
-        select=parse_select("discharge 1"),
+        select=discharge,
         fit_initial_soc="never",
     )
     stuck = fit.run_start(samples, settings, 1, None)
