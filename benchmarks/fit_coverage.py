@@ -349,7 +349,7 @@ def profile_table(folder: Path, fits: int) -> str:
         for kind in ("linear", "profile"):
             ends = np.array([one[kind] for one in kept])
             outside = np.sign(truth - ends) * np.array([1.0, -1.0]) < 0.0
-            shares.append(_share(1.0 - outside.any(axis=2)))
+            shares.append(_share(np.where(outside.any(axis=2), 0.0, 1.0)))
         lines.append(f"| {CASES[name].words} | {len(kept)} | {' | '.join(shares)} | {int(np.isnan(ends).sum())} |")
     return "\n".join(lines) if len(lines) > 2 else ""
 
