@@ -260,8 +260,14 @@ def _find_start(
     continued = isinstance(before, SolvedStretch) and policy == "previous_cycle"
     case_here = case if before is None else resolve_without_fitted_soc(case)
     is_given = continued or case_here.cell.initial_state.policy in GIVEN
-    capacity = case.capacity_ah
-    start = find_known_start(record, stretch.first, stretch.end, capacity, is_given=is_given, given_at=given_at)
+    start = find_known_start(
+        record,
+        stretch.first,
+        stretch.end,
+        case.capacity_ah,
+        is_given=is_given,
+        given_at=None if continued else given_at,  # the stretch before gives the state right at the start
+    )
     return settle_start(start, record, case_here, limit)
 
 
