@@ -160,6 +160,7 @@ def test_what_begins_elsewhere_runs_again_and_nothing_else(folder: Path) -> None
     ]
 
 
+@pytest.mark.slow
 def test_a_bad_check_up_does_not_end_the_chain(folder: Path) -> None:
     """The second check-up has no voltage; the third one begins where the first one ended, and says so."""
     raw = pd.read_csv(folder / "CELL.csv")

@@ -51,6 +51,7 @@ def test_the_same_seed_gives_the_same_start(record: pd.DataFrame) -> None:
     assert first == second
 
 
+@pytest.mark.slow
 def test_a_truth_outside_the_bounds_ends_at_a_bound(record: pd.DataFrame) -> None:
     narrow = replace(FIT, parameters=(FitParameter(NEGATIVE, 3e-14, 1e-12, "log"), FIT.parameters[1]))
     fit = combine_starts(record, narrow, (run_start(record, narrow, 0, None),), None)
@@ -61,6 +62,7 @@ def test_a_truth_outside_the_bounds_ends_at_a_bound(record: pd.DataFrame) -> Non
     assert f"the bounds of {NEGATIVE} exclude the set's own value, 3.3e-14" in told.verdict
 
 
+@pytest.mark.slow
 def test_a_function_is_fitted_by_its_factor(record: pd.DataFrame) -> None:
     parameter = FitParameter("Positive electrode exchange-current density [A.m-2]", 0.2, 5.0, "log")
     settings = replace(FIT, parameters=(parameter,), max_evaluations=4)

@@ -16,6 +16,7 @@ from kilocell.jobs.fitting import fit
 from kilocell.jobs.fitting.search import Best
 
 
+@pytest.mark.slow
 def test_a_start_that_stops_at_the_edge_of_the_range_begins_again(shared_data: Path) -> None:
     """A discharge of 0.5C: between these diffusivities and the minimum, the positive particles run full."""
     path = shared_data / "lgm50_digatron" / "25degC" / "Cell785_0p5C_25degC.csv"

@@ -65,6 +65,7 @@ def fitted(settings: FitSettings) -> FitResult:
     return combine_starts(warm_cell(), settings, (start,), None)
 
 
+@pytest.mark.slow
 def test_the_temperature_determines_what_the_voltage_does_not() -> None:
     of_both, of_voltage = fitted(WITH_TEMPERATURE), fitted(FIT)
     for parameter in of_both.parameters:

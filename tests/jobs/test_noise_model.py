@@ -107,6 +107,7 @@ def test_white_noise_is_not_taken_for_correlated() -> None:
     assert np.median([noise.correlation_samples() for noise in found]) < 2.0
 
 
+@pytest.mark.slow
 def test_what_the_fit_absorbed_counts() -> None:
     """Half of a slow error is absorbed by slow slopes: the residuals alone look smaller, and quick."""
     rng = np.random.default_rng(5)

@@ -53,8 +53,8 @@ def study() -> ModuleType:
     [
         ("DFN", "Prada2013", "C20"),  # 12 mV at worst without control of the algebraic error
         ("SPM", "OKane2022", "rates"),  # 2.9 mV at worst between two outputs, if it is not solved again
-        ("SPMe", "Chen2020", "drive"),
-        ("SPM", "Mohtat2020", "empty"),
+        pytest.param("SPMe", "Chen2020", "drive", marks=slow),
+        pytest.param("SPM", "Mohtat2020", "empty", marks=slow),
         pytest.param("DFN", "Marquis2019", "C20", marks=slow),
         pytest.param("DFN", "OKane2022", "pulses", marks=slow),
         pytest.param("SPM", "Ai2020", "rates", marks=slow),

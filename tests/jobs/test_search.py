@@ -117,6 +117,7 @@ def test_a_sample_of_weight_three_costs_as_much_as_three_samples(loss: Loss) -> 
     assert weighted == pytest.approx(3.0 * RowLoss(asked, 2).cost(error[:2]))
 
 
+@pytest.mark.slow
 def test_a_prior_is_weighed_against_the_real_residual(with_drift: pd.DataFrame, true_volt: Floats) -> None:
     """Against a residual of 11 mV that is correlated, a prior of 2 % holds; against white noise of 1 mV, half of it."""
     prior = (1.1 * TRUTH[0], 0.02)
@@ -130,6 +131,7 @@ def test_a_prior_is_weighed_against_the_real_residual(with_drift: pd.DataFrame, 
     assert 1.01 * TRUTH[0] < white.values[0] < 1.06 * TRUTH[0]
 
 
+@pytest.mark.slow
 def test_starts_with_other_weights_of_their_priors_compare(with_drift: pd.DataFrame) -> None:
     prior = (1.1 * TRUTH[0], 0.02)
     settings = replace(FIT, parameters=(replace(FIT.parameters[0], prior=prior), FIT.parameters[1]))
@@ -160,6 +162,7 @@ def test_a_start_at_its_limit_is_not_done(true_volt: Floats) -> None:
     assert {verdict_kind(one.verdict) for one in alone.parameters} == {"not converged"}
 
 
+@pytest.mark.slow
 def test_differential_evolution_comes_to_its_least_squares_within_few_evaluations(true_volt: Floats) -> None:
     for most in (200, 60):
         found = run_start(

@@ -49,6 +49,7 @@ def test_it_is_added_where_it_is_uncertain(loaded: pd.DataFrame) -> None:
     assert names(make_objective(loaded, replace(AUTO, fit_initial_soc="never"), None).settings) == [DIFFUSIVITY.name]
 
 
+@pytest.mark.slow
 def test_the_result_has_it_as_a_parameter_and_the_fit_is_better(loaded: pd.DataFrame) -> None:
     starts = tuple(run_start(loaded, AUTO, start, None) for start in range(2))
     fit = combine_starts(loaded, AUTO, starts, None)

@@ -53,6 +53,7 @@ def test_white_noise_gives_the_errors_of_least_squares() -> None:
 
 
 @pytest.mark.parametrize("second", [100.0, 3000.0])
+@pytest.mark.slow
 def test_intervals_hold_the_truth_where_errors_are_correlated_and_sampling_is_uneven(second: float) -> None:
     """The autocorrelation of the residuals alone gave 40 % with 3000 s in four hours."""
     rng = np.random.default_rng(2)
