@@ -189,6 +189,7 @@ def virtual_records(monkeypatch: pytest.MonkeyPatch) -> Any:
     sys.modules.pop("virtual_records")
 
 
+@pytest.mark.slow
 def test_the_models_distances_are_those_of_the_page(virtual_records: Any) -> None:
     """One row of the table in docs/models.md, measured again: 1C, RMSE of SPM, SPMe and DFN against a virtual DFN."""
     page = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")

@@ -60,6 +60,7 @@ def test_the_order_of_cells_changes_no_bit(model: str) -> None:
         np.testing.assert_array_equal(forward[name], voltage_of(name, model))
 
 
+@pytest.mark.slow
 def test_a_failed_solve_leaves_nothing_behind() -> None:
     """A cell that leaves the range, or a solver that gives up, must not change the next cell's voltage."""
     before = voltage_of("drive", "DFN")

@@ -136,10 +136,11 @@ def test_what_a_model_lacks_is_told(model: str, options: dict[str, OptionValue],
 @pytest.mark.parametrize(
     ("model", "options", "base"),
     [
-        (
+        pytest.param(
             "DFN",
             AGEING | {"loss of active material": "stress-driven", "particle mechanics": "swelling and cracking"},
             "OKane2022",
+            marks=pytest.mark.slow,
         ),
         ("SPM", {"particle phases": ("2", "1")}, "Chen2020_composite"),
         ("SPM", {"working electrode": "positive"}, "Xu2019"),

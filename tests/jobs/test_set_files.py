@@ -99,6 +99,7 @@ def test_a_rest_voltage_and_a_capacity_mean_the_same_in_bpx() -> None:
     assert np.abs(voltage(own, **cell) - voltage(own, nominal_capacity_ah=5.0)).max() > 1e-3
 
 
+@pytest.mark.slow
 def test_overrides_do_to_files_what_they_do_to_pybamms() -> None:
     overrides = (Override(CONDUCTIVITY, "scale", 0.3), Override(NEGATIVE, "value", 1e-14))
     theirs = voltage(replace(CHEN, overrides=overrides), "SPMe")
