@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
-from ...data.arrays import Floats
+from ...data.arrays import Floats, Mask
 from .noise_model import NoiseModel, Series, estimate_noise
+
+BLIND: Final = 1e-6
+"""Share of the largest singular value below which the record does not determine a combination of parameters."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,3 +67,9 @@ def split_channels(rows: Floats, channels: Sequence[Channel]) -> list[Floats]:
     """Split rows of all channels, shape (rows, ...), into those of each."""
     ends = np.cumsum([len(channel.weights) for channel in channels])
     return np.split(rows[: ends[-1]], ends[:-1])
+
+
+def find_determined(singular: Floats) -> Mask:
+    """Tell which combinations of parameters the record determines, by the singular values of the slopes."""
+    determined: Mask = singular > BLIND * singular.max(initial=0.0)
+    return determined

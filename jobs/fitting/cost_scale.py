@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 
 from ...data.arrays import Floats
-from .channels import Channel, estimate_noises, split_channels
+from .channels import Channel, estimate_noises, find_determined, split_channels
 from .loss import RowLoss
-
-BLIND: Final = 1e-6
-"""Share of the largest singular value below which the record does not determine a combination of parameters."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,7 +45,7 @@ def estimate_cost_scale(loss: RowLoss, channels: Sequence[Channel]) -> CostScale
     weights = np.concatenate([channel.weights for channel in channels])
     pull, curvature = RowLoss(loss.objective, len(rows), weights).pull(rows)
     left, singular, right = np.linalg.svd(slopes, full_matrices=False)
-    determined = singular > BLIND * singular.max(initial=0.0)
+    determined = find_determined(singular)
     left = left[:, determined]
     parts = split_channels(left, channels)
     noises = estimate_noises(channels, split_channels(pull, channels), parts)

@@ -15,15 +15,12 @@ from scipy.stats import t as student
 
 from ...data.arrays import Floats, Mask
 from ...data.fit_settings import FitObjective, FitParameter
-from .channels import Channel, estimate_noises, split_channels
+from .channels import Channel, estimate_noises, find_determined, split_channels
 from .loss import RowLoss
 from .noise_model import NoiseModel, Series, mixture_error
 
 NO_EFFECT_MV: Final = 1e-3
 """RMS effect in mV, from the lower to the upper bound, below which the voltage is insensitive to a parameter."""
-
-BLIND: Final = 1e-6
-"""Share of the largest singular value below which the record does not determine a combination of parameters."""
 
 BLIND_SHARE: Final = 0.1
 """Share of a parameter in an undetermined combination above which it counts as undetermined itself."""
@@ -216,7 +213,7 @@ def _linearise(channels: list[Channel], optimum: Optimum, curvatures: Floats) ->
     length = np.linalg.norm(jacobian, axis=0)
     length[length == 0.0] = 1.0
     left, singular, basis = np.linalg.svd(jacobian / length, full_matrices=False)
-    determined = singular > BLIND * singular.max(initial=0.0)
+    determined = find_determined(singular)
     left = left[:, determined]
     size, directions = np.linalg.eigh((left * curvatures[:, np.newaxis]).T @ left)
     size = np.maximum(size, LEAST_CURVATURE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -173,53 +173,46 @@ _CLUSTER_OPTIONS = (
 )
 
 
-def plot_options(command: Command) -> Command:
-    """Add the options that select what a figure shows."""
-    for option in reversed(_PLOT_OPTIONS):
+def _with_options(command: Command, options: Sequence[Callable[[Command], Command]]) -> Command:
+    """Add options to a command, so that its help lists them in this order."""
+    for option in reversed(options):
         command = option(command)
     return command
+
+
+def plot_options(command: Command) -> Command:
+    """Add the options that select what a figure shows."""
+    return _with_options(command, _PLOT_OPTIONS)
 
 
 def filter_options(command: Command) -> Command:
     """Add the options that select cells, parts of records, models, parameter sets and status."""
-    for option in reversed(_FILTER_OPTIONS):
-        command = option(command)
-    return command
+    return _with_options(command, _FILTER_OPTIONS)
 
 
 def order_options(command: Command) -> Command:
     """Add the options for order and number of rows."""
-    for option in reversed(_ORDER_OPTIONS):
-        command = option(command)
-    return command
+    return _with_options(command, _ORDER_OPTIONS)
 
 
 def answer_options(command: Command) -> Command:
     """Add the options that say where an answer goes."""
-    for option in reversed(_ANSWER_OPTIONS):
-        command = option(command)
-    return command
+    return _with_options(command, _ANSWER_OPTIONS)
 
 
 def fit_options(command: Command) -> Command:
     """Add the options that define or select a fit."""
-    for option in reversed(_FIT_OPTIONS):
-        command = option(command)
-    return command
+    return _with_options(command, _FIT_OPTIONS)
 
 
 def export_options(command: Command) -> Command:
     """Add the options that select what an export writes."""
-    for option in reversed(_EXPORT_OPTIONS):
-        command = option(command)
-    return command
+    return _with_options(command, _EXPORT_OPTIONS)
 
 
 def cluster_options(command: Command) -> Command:
     """Add the options that select where jobs run."""
-    for option in reversed(_CLUSTER_OPTIONS):
-        command = option(command)
-    return command
+    return _with_options(command, _CLUSTER_OPTIONS)
 
 
 def cluster_settings(settings: ClusterSettings, given: dict[str, Any]) -> ClusterSettings:
