@@ -79,6 +79,24 @@ def curves(
     return _select(connection, "curves", wanted, "cell_id, model, parameter_set")
 
 
+def simulated_names(connection: sqlite3.Connection) -> tuple[list[str], list[str], list[tuple[str, str]]]:
+    """Return the names of models and of parameter sets in the order they came, and the pairs of sets of one cell."""
+    models = connection.execute("SELECT model FROM simulations GROUP BY model ORDER BY min(rowid)")
+    parameter_sets = connection.execute(
+        "SELECT parameter_set FROM simulations GROUP BY parameter_set ORDER BY min(rowid)"
+    )
+    pairs = connection.execute(
+        "WITH used AS (SELECT DISTINCT cell_id, parameter_set FROM simulations)"
+        " SELECT DISTINCT a.parameter_set, b.parameter_set FROM used a JOIN used b"
+        " ON b.cell_id = a.cell_id AND b.parameter_set > a.parameter_set"
+    )
+    return (
+        [str(row[0]) for row in models],
+        [str(row[0]) for row in parameter_sets],
+        [(str(row[0]), str(row[1])) for row in pairs],
+    )
+
+
 def _select(connection: sqlite3.Connection, view: str, wanted: dict[str, Names], order: str) -> Rows:
     where, values = build_where(wanted)
     return connection.execute(f"SELECT * FROM {view} {where} ORDER BY {order}", values).fetchall()
