@@ -29,8 +29,7 @@ test-all: test test-slow test-slurm
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/pyright
+	$(BIN)/mypy & mypy=$$!; $(BIN)/pyright; pyright=$$?; wait $$mypy && exit $$pyright
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .

@@ -145,7 +145,7 @@ def test_whatever_happened_no_row_is_lost_and_cleaning_is_idempotent(
 
 
 @pytest.mark.slow
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @WHATEVER
 def test_whatever_happened_in_many_records_no_row_is_lost(
     damages: list[tuple[str, int]], numbers: bool, capacity_ah: float | None
