@@ -21,6 +21,7 @@ from distributed.versions import VersionMismatchWarning
 
 from ...data.errors import UsageError
 from ...data.settings import ClusterSettings
+from .security import PROTOCOL, make_security
 from .workers import WORKER_ENVIRONMENT, Workers, dashboard_options, format_count, memory_bytes
 
 LEAST_MEMORY_BYTES = 150_000_000
@@ -102,6 +103,8 @@ def _open_local(settings: ClusterSettings, scratch: Path, log_level: int) -> Ite
         threads_per_worker=threads,
         memory_limit=_memory_limit(settings.memory_limit),
         host="127.0.0.1",
+        protocol=f"{PROTOCOL}://",
+        security=make_security(),
         dashboard_address=options["dashboard_address"],
         worker_dashboard_address=None,
         scheduler_kwargs={"dashboard": options["dashboard"]},

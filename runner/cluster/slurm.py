@@ -11,8 +11,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from distributed.deploy.spec import ProcessInterface
 from ...data.errors import UsageError
 from ...data.settings import ClusterSettings
 from . import slurm_commands
+from .security import PROTOCOL, security_in_files
 from .slurm_commands import Partition
 from .slurm_watch import SlurmWatch
 from .workers import WORKER_ENVIRONMENT, Workers, dashboard_options, format_count, memory_bytes
@@ -35,6 +36,16 @@ MAX_FAILED_JOBS = 3
 
 JOB_END_VARIABLE = "KILOCELL_JOB_END"
 """Environment variable of a job with the time its walltime ends, in s since 1970-01-01 UTC."""
+
+TLS_FILES = ("ca_file", "cert", "key")
+"""What a worker reads to talk to its scheduler."""
+
+PRINT_OWN_ADDRESS = (
+    "import socket, sys; "
+    "family, _, _, _, where = socket.getaddrinfo(sys.argv[1], 6817, type=socket.SOCK_DGRAM)[0]; "
+    "probe = socket.socket(family, socket.SOCK_DGRAM); probe.connect(where); print(probe.getsockname()[0])"
+)
+"""Prints a node's own address in the network of another machine; nothing is sent."""
 
 # Memory that Slurm counts for a job but Dask does not see in its workers: the nannies and the interpreter.
 # The larger of the two is kept free.
@@ -72,18 +83,27 @@ def open_slurm(
     partition = slurm_commands.find_partition(settings.partition, settings.walltime)
     name = _unique_name(run_name)
     logs = scratch / "slurm"
-    options = job_options(settings, partition, name, logs)
+    scheduler: dict[str, Any] = {"host": slurm_commands.local_address(partition.node_address)}
+    options = job_options(settings, partition, name, logs, scheduler["host"])
     jobqueue, job_class = _import_jobqueue()
     slurm_commands.check_submission(job_class("tcp://127.0.0.1:8786", name=name, **options).job_script())
     logs.mkdir(parents=True, exist_ok=True)
-    scheduler = {"host": slurm_commands.local_address(partition.node_address)}
     scheduler |= dashboard_options(settings.dashboard_address)
     closing: list[Callable[[], object]] = [partial(_cancel, name, report)]
+    keys = ExitStack()
+    closing.insert(0, keys.close)
     try:
+        security = keys.enter_context(security_in_files(scratch / "keys" / name))
         # SlurmWatch handles lost workers: Dask would give up a job whose worker only restarts.
         with dask.config.set({"distributed.deploy.lost-worker-timeout": "24h"}):
             cluster = jobqueue.SLURMCluster(
-                job_cls=job_class, name=name, scheduler_options=scheduler, silence_logs=log_level, **options
+                job_cls=job_class,
+                name=name,
+                scheduler_options=scheduler,
+                silence_logs=log_level,
+                protocol=f"{PROTOCOL}://",
+                security=security,
+                **options,
             )
             closing.append(partial(cluster.close, timeout=10))
             client = distributed.Client(cluster)  # type: ignore[no-untyped-call]
@@ -124,13 +144,16 @@ def _make_watch(
     )
 
 
-def job_options(settings: ClusterSettings, partition: Partition, name: str, logs: Path) -> dict[str, Any]:
+def job_options(
+    settings: ClusterSettings, partition: Partition, name: str, logs: Path, scheduler_host: str
+) -> dict[str, Any]:
     """Return what each job requests from Slurm and how it starts its workers, as keywords of dask-jobqueue.
 
     Args:
         partition: where the jobs run.
         name: of the jobs.
         logs: folder of their logs.
+        scheduler_host: address of the scheduler; workers listen only in the network through which they reach it.
 
     Raises:
         UsageError: no job or no core, or too little memory.
@@ -154,10 +177,11 @@ def job_options(settings: ClusterSettings, partition: Partition, name: str, logs
         "python": shlex.quote(sys.executable),
         "death_timeout": 60,
         "local_directory": '"$spill"',
-        "worker_extra_args": ["--no-dashboard", "--dashboard-address", "127.0.0.1:0"],
+        "worker_extra_args": ["--no-dashboard", "--dashboard-address", "127.0.0.1:0", '${host:+--host "$host"}'],
         "job_script_prologue": [
             *exports,
             f"export {JOB_END_VARIABLE}=$(( $(date +%s) + {seconds} ))",
+            f"host=$({shlex.quote(sys.executable)} -c {shlex.quote(PRINT_OWN_ADDRESS)} {shlex.quote(scheduler_host)})",
             f'spill="${{TMPDIR:-/tmp}}/{name}-$SLURM_JOB_ID"',
             "trap 'rm -rf \"$spill\"' EXIT",
             "trap : TERM  # scancel: let the workers end first",
@@ -264,7 +288,17 @@ def _import_jobqueue() -> tuple[Any, type[Any]]:
         signal.signal(signal.SIGINT, before)
 
     class WorkerJob(dask_jobqueue.slurm.SLURMJob):
-        """A Slurm job that keeps sbatch's message when it is refused, and is cancelled by name with all others."""
+        """A Slurm job that keeps sbatch's message when it is refused, and is cancelled by name with all others.
+
+        Files of keys are quoted, which dask-jobqueue leaves out.
+        """
+
+        def __init__(self, *args: Any, security: Any = None, worker_extra_args: Sequence[str] = (), **options: Any):
+            keys: dict[str, str] = {}
+            if security is not None:
+                keys = security.get_tls_config_for_role("worker")
+            files = [f"--tls-{name.replace('_', '-')} {shlex.quote(keys[name])}" for name in TLS_FILES if name in keys]
+            super().__init__(*args, worker_extra_args=[*worker_extra_args, *files], **options)
 
         async def _submit_job(self, script_filename: str) -> str:
             try:

@@ -97,7 +97,7 @@ def test_what_a_job_asks_for(tmp_path: Path) -> None:
     settings = ClusterSettings(
         kind="slurm", jobs=2, cores=4, memory="8GB", walltime="02:00:00", account="cells", job_extra=("--exclusive",)
     )
-    options = slurm.job_options(settings, MAIN, "run-1", tmp_path / "100%")
+    options = slurm.job_options(settings, MAIN, "run-1", tmp_path / "100%", "127.0.0.1")
     assert options["job_mem"] == "7630M"  # 8e9 bytes, rounded up to MiB
     assert options["memory"] == 8 * 10**9 - 8 * 10**8
     assert (options["cores"], options["processes"], options["queue"], options["account"]) == (4, 4, "main", "cells")
@@ -118,7 +118,7 @@ def test_what_a_job_asks_for(tmp_path: Path) -> None:
 def test_jobs_that_make_no_sense(change: dict[str, object], words: str, tmp_path: Path) -> None:
     settings = replace(ClusterSettings(kind="slurm"), **change)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match=words):
-        slurm.job_options(settings, MAIN, "run-1", tmp_path)
+        slurm.job_options(settings, MAIN, "run-1", tmp_path, "127.0.0.1")
 
 
 def test_the_margin_grows_with_the_walltime() -> None:

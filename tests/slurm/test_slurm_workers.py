@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 from campaigns import PATIENCE_SECOND
 from kilocell.data.errors import ClusterError, UsageError
@@ -33,7 +34,15 @@ def test_three_jobs_compute_and_the_queue_ends_empty(
 ) -> None:
     monkeypatch.setenv("SLURM_MEM_PER_CPU", "7")  # as in a run that is a Slurm job itself
     handler = signal.getsignal(signal.SIGINT)
-    with open_cluster(replace(ONE_JOB, jobs=3), "trial run", tmp_path, print) as workers:
+    scratch = tmp_path / "a store's logs"
+    scratch.mkdir()
+
+    def listening_hosts() -> list[str]:  # of a worker and its nanny
+        worker = psutil.Process()
+        found = [one.net_connections("tcp") for one in (worker, worker.parent()) if one is not None]
+        return [entry.laddr.ip for entries in found for entry in entries if entry.status == "LISTEN"]
+
+    with open_cluster(replace(ONE_JOB, jobs=3), "trial run", scratch, print) as workers:
         assert workers.description == "3 Slurm jobs of 1 worker each in partition main (1GiB, 00:10:00 per job)"
         assert workers.dashboard == ""
         assert signal.getsignal(signal.SIGINT) is handler
@@ -45,7 +54,12 @@ def test_three_jobs_compute_and_the_queue_ends_empty(
         names = ("OMP_NUM_THREADS", "PYBAMM_DISABLE_TELEMETRY", "SLURM_MEM_PER_CPU")
         found = workers.client.run(lambda: [os.environ.get(name) for name in names])
         assert list(found.values()) == [["1", "true", None]] * 3
+        assert all(address.startswith("tls://") for address in found)
+        listening = [host for hosts in workers.client.run(listening_hosts).values() for host in hosts]
+        assert listening
+        assert not {"0.0.0.0", "::"} & set(listening)
     assert queue() == []
+    assert not list(scratch.rglob("*.pem"))
     assert signal.getsignal(signal.SIGINT) is handler
 
 

@@ -1,0 +1,64 @@
+"""Keep other users of the machine out: connections of a run are encrypted, and only its own processes can make them.
+
+Without this, anyone who can open a connection to a scheduler or worker can run code as the user. Each run has its own
+key, which it makes when it starts. The key is in the memory of its processes; Slurm jobs read it from files in the
+store that only the user can read, and that are deleted when the run ends.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from distributed.security import Security
+
+PROTOCOL: Final = "tls"
+"""How the processes of a run talk to each other."""
+
+ROLES: Final = ("client", "scheduler", "worker")
+
+
+def make_security() -> Security:
+    """Return a new key and certificate, for one run; it takes about 0.1 s."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of cryptography, for how Dask calls it
+        return Security.temporary()  # type: ignore[no-untyped-call]
+
+
+@contextmanager
+def security_in_files(folder: Path) -> Iterator[Security]:
+    """Make a key and certificate that processes on other machines read from files; delete the files at the end.
+
+    Args:
+        folder: on a file system that the machines share; it is made so that only the user can enter it.
+    """
+    secret = make_security()
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    certificate = folder / "certificate.pem"
+    key = folder / "key.pem"
+    try:
+        _write_private(certificate, secret.tls_ca_file)
+        _write_private(key, secret.tls_worker_key)
+        roles = {f"tls_{role}_cert": str(certificate) for role in ROLES}
+        roles |= {f"tls_{role}_key": str(key) for role in ROLES}
+        yield Security(  # type: ignore[no-untyped-call]
+            require_encryption=True, tls_ca_file=str(certificate), **roles
+        )
+    finally:
+        key.unlink(missing_ok=True)
+        certificate.unlink(missing_ok=True)
+        with suppress(OSError):
+            folder.rmdir()
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Write a file that only the user can read, also while it is written."""
+    path.unlink(missing_ok=True)
+    with open(path, "x", encoding="ascii", opener=partial(os.open, mode=0o600)) as file:  # noqa: PTH123 - needs opener
+        file.write(text)
