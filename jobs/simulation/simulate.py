@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -70,6 +71,7 @@ def simulate(
     settings: SimulateSettings,
     measured_celsius: float | None,
     cleaned: CleanResult | None = None,
+    watch: Callable[[float], None] | None = None,
 ) -> SimulationOutput:
     """Simulate a cell under its measured current and compare the voltages.
 
@@ -79,6 +81,7 @@ def simulate(
         measured_celsius: the cell's mean measured temperature in °C, used where the settings give none; ``None`` =
             nothing was measured.
         cleaned: what cleaning knows of the charge, for the error budget; ``None`` = nothing.
+        watch: is told how much of the time limit is left; see :class:`TimeLimit`.
 
     Raises:
         NothingToSimulateError: the record has no current to replay.
@@ -95,15 +98,17 @@ def simulate(
     refuse_several_cells(selected.voltage_volt, case.cutoffs_volt)
     # The current of a rest or a hold alone says nothing about the unit.
     _refuse_implausible(record if isinstance(settings.cycles, StepSelection) else selected, case.capacity_ah)
+    limit = TimeLimit(settings.time_limit_second, watch)
     if settings.cycles.whole:
-        return _simulate_whole(record, case, cleaned)
-    return _simulate_selected(record, stretches, missing, case, cleaned)
+        return _simulate_whole(record, case, cleaned, limit)
+    return _simulate_selected(record, stretches, missing, case, cleaned, limit)
 
 
-def _simulate_whole(record: Record, case: SimulationCase, cleaned: CleanResult | None) -> SimulationOutput:
+def _simulate_whole(
+    record: Record, case: SimulationCase, cleaned: CleanResult | None, limit: TimeLimit
+) -> SimulationOutput:
     """Simulate the whole record in one go."""
     profile = compress_within_charge_limit(record, case.capacity_ah)
-    limit = TimeLimit(case.settings.time_limit_second)
     start = settle_start(find_record_start(record, case), record, case, limit)
     conditions = find_conditions(record, case, start)
     problem = ReplayProblem(record, case, conditions, profile, limit)
@@ -126,6 +131,7 @@ def _simulate_selected(
     missing: str,
     case: SimulationCase,
     cleaned: CleanResult | None,
+    limit: TimeLimit,
 ) -> SimulationOutput:
     """Simulate each of the selected parts; if one fails, the error carries curves and errors of the others.
 
@@ -133,7 +139,7 @@ def _simulate_selected(
         missing: in words what of the selection the record lacks; "" = none.
     """
     began = time.perf_counter()
-    selected = solve_selected(record, stretches, case, TimeLimit(case.settings.time_limit_second))
+    selected = solve_selected(record, stretches, case, limit)
     seconds = time.perf_counter() - began
     attempts = selected.attempts
     if missing:

@@ -6,9 +6,10 @@ too: 7,200 knots take half as long in windows of 1,024 as at once.
 
 from __future__ import annotations
 
+import math
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -82,11 +83,15 @@ class TimeLimit:
 
     Args:
         seconds: from now on.
+        watch: called with the seconds left whenever they change other than by the clock; infinity while a model is
+            built, and when the limit was noticed and the simulation ends by itself. ``None`` = nobody watches.
     """
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, watch: Callable[[float], None] | None = None) -> None:
         self.seconds = seconds
         self._end = time.monotonic() + seconds
+        self._watch = watch or (lambda seconds_left: None)
+        self._watch(seconds)
 
     @property
     def is_passed(self) -> bool:
@@ -97,10 +102,12 @@ class TimeLimit:
     def pause(self) -> Iterator[None]:
         """Do not count the time that this ``with`` block takes, whether or not it fails."""
         began = time.monotonic()
+        self._watch(math.inf)
         try:
             yield
         finally:
             self._end += time.monotonic() - began
+            self._watch(self._end - time.monotonic())
 
     def error(self, reached: str) -> JobError:
         """Make the error of a simulation that reached this limit (``time_limit``).
@@ -108,6 +115,7 @@ class TimeLimit:
         Args:
             reached: how far the simulation came, in words.
         """
+        self._watch(math.inf)
         reason = f"the time limit of {self.seconds:g} s has passed; reached {reached}"
         return JobError(f"{reason}; raise time_limit_second in [simulate], or simulate fewer cycles", "time_limit")
 

@@ -279,7 +279,9 @@ def load_campaign(path: Path) -> Campaign:
         store=store,
         sources=source_settings(file.sources, store),
         models=tuple(_model(table) for table in file.models),
-        clean=CleanSettings(**_field_values(file.clean)),
+        clean=CleanSettings(
+            **{name: value for name, value in _field_values(file.clean).items() if name != "time_limit_second"}
+        ),
         cluster=ClusterSettings(**_field_values(file.cluster)),
         file=file,
         set_files=set_files,

@@ -75,7 +75,9 @@ class SourceTable(Table):
 
 
 class CleanTable(Table):
-    """``[clean]``: thresholds of the cleaning rules, as in :class:`kilocell.data.settings.CleanSettings`."""
+    """``[clean]``: thresholds of the cleaning rules, as in :class:`kilocell.data.settings.CleanSettings`, and the
+    longest time to read a file or to clean a cell.
+    """
 
     rest_current_per_ah: v.Positive = _CLEAN.rest_current_per_ah
     fill_samples: v.CountOrNone = _CLEAN.fill_samples
@@ -97,6 +99,7 @@ class CleanTable(Table):
     clock_drift: v.Positive = _CLEAN.clock_drift
     cycle_turns: v.Count = _CLEAN.cycle_turns
     charge_tolerance: v.Positive = _CLEAN.charge_tolerance
+    time_limit_second: v.Positive = 3600.0
 
 
 class ParameterSetTable(Table):

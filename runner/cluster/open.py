@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import platform
 import warnings
 from collections.abc import Callable, Iterator
@@ -28,6 +29,8 @@ LEAST_MEMORY_BYTES = 150_000_000
 """Least memory limit of a worker. With less, Dask ends a worker while it starts, again and again."""
 
 CONNECT_TIMEOUT_SECOND = 10
+SILENCE_MARGIN_SECOND = 300.0
+"""Time after the longest job until a silent worker is given up, s."""
 
 # Versions that must agree between this process and workers that others started: results or pickles depend on them.
 COMPARED_PACKAGES = ("kilocell", "pybamm", "dask", "distributed", "numpy", "pandas", "scipy")
@@ -40,6 +43,7 @@ def open_cluster(
     scratch: Path,
     report: Callable[[str], None],
     verbose: bool = False,
+    longest_job_second: float = math.inf,
 ) -> Iterator[Workers]:
     """Start workers, or connect to a scheduler, and stop what was started when the ``with`` block ends.
 
@@ -49,6 +53,8 @@ def open_cluster(
         scratch: an existing folder for the workers' spill files and the logs of Slurm jobs.
         report: called with one line of text that the user should read, possibly from another thread.
         verbose: also show Dask's log lines.
+        longest_job_second: every job ends within this time. A worker that is silent for longer is given up; a shorter
+            silence is a solver that holds the interpreter's lock.
 
     Yields:
         The workers, ready for jobs.
@@ -59,7 +65,7 @@ def open_cluster(
     """
     # kilocell reports errors, with what to do; Dask's log would repeat them.
     log_level = logging.INFO if verbose else logging.CRITICAL
-    with dask.config.set(_dask_config()):
+    with dask.config.set(_dask_config(longest_job_second)):
         if settings.kind == "local":
             opened = _open_local(settings, scratch, log_level)
         elif settings.kind == "slurm":
@@ -67,14 +73,15 @@ def open_cluster(
 
             opened = open_slurm(settings, run_name, scratch, report, log_level)
         elif "://" in settings.kind:
-            opened = _open_address(settings.kind, report, log_level)
+            opened = _open_address(settings.kind, report, log_level, longest_job_second)
         else:
             raise UsageError(f"unknown cluster {settings.kind!r}: give local, slurm or a scheduler's tcp://HOST:PORT")
         with opened as workers:
             yield workers
 
 
-def _dask_config() -> dict[str, Any]:
+def _dask_config(longest_job_second: float) -> dict[str, Any]:
+    worker_ttl = None if math.isinf(longest_job_second) else f"{longest_job_second + SILENCE_MARGIN_SECOND:.0f}s"
     spawn = {**dask.config.get("distributed.nanny.pre-spawn-environ", {}), **WORKER_ENVIRONMENT}
     return {
         "distributed.nanny.pre-spawn-environ": spawn,
@@ -83,6 +90,9 @@ def _dask_config() -> dict[str, Any]:
         # By default, Dask gives up a worker that is not replaced within 15 s (a busy machine, or the new one died,
         # too). A run without other workers would then wait for ever.
         "distributed.deploy.lost-worker-timeout": "24h",
+        # By default, Dask gives up a worker that is silent for 5 minutes. One long solver call is silent for as long:
+        # it holds the interpreter's lock. Workers that died or lost their network are noticed by their connections.
+        "distributed.scheduler.worker-ttl": worker_ttl,
         # Outcomes are too small to spill, and a worker that pauses near its memory limit would hang the run. Instead,
         # the worker is ended at the limit, and its job fails with that reason.
         "distributed.worker.memory.target": False,
@@ -134,13 +144,22 @@ def _memory_limit(text: str) -> str | int | None:
 
 
 @contextmanager
-def _open_address(address: str, report: Callable[[str], None], log_level: int) -> Iterator[Workers]:
+def _open_address(
+    address: str, report: Callable[[str], None], log_level: int, longest_job_second: float
+) -> Iterator[Workers]:
     with _quiet(log_level):
         client = _connect(address)
         with client:
             mismatch = _version_mismatch(client)
             if mismatch:
                 report(mismatch)
+            # A lambda travels by value: the scheduler need not have kilocell.
+            patience_second: Any = client.run_on_scheduler(lambda dask_scheduler: dask_scheduler.worker_ttl)
+            if patience_second and patience_second < longest_job_second:
+                report(
+                    f"the scheduler gives up a worker that is silent for {patience_second:g} s, as in a long solver "
+                    "call; start it with DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL=24h in its environment"
+                )
             count = len(client.scheduler_info(n_workers=-1)["workers"])
             if not count:
                 report(f"the scheduler at {address} has no workers yet; jobs wait until one connects")

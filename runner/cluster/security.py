@@ -60,5 +60,5 @@ def security_in_files(folder: Path) -> Iterator[Security]:
 def _write_private(path: Path, text: str) -> None:
     """Write a file that only the user can read, also while it is written."""
     path.unlink(missing_ok=True)
-    with open(path, "x", encoding="ascii", opener=partial(os.open, mode=0o600)) as file:  # noqa: PTH123 - needs opener
+    with open(path, "x", encoding="ascii", opener=partial(os.open, mode=0o600)) as file:
         file.write(text)

@@ -16,6 +16,9 @@ from ...data.settings import CellSettings, CleanSettings, FileRange, ParameterSe
 JOB_VERSIONS: Mapping[JobKind, int] = {"split": 3, "clean": 7, "simulate": 6, "start": 7, "fit": 7, "profile": 3}
 """Part of each job's digest: raise a number when the same settings give another result."""
 
+CLEAN_LIMIT_SECOND: Final = 3600.0
+"""Longest time to split a raw file, or to clean a cell, unless ``[clean] time_limit_second`` says otherwise."""
+
 EARLIER_AGAIN: Final = "a start or fit that it needs runs again"
 TIME_LIMIT_RAISED: Final = "its time limit was raised"
 STOPPED_BEFORE: Final = "it was stopped early before, and stop_beaten is now off"
@@ -49,20 +52,27 @@ class SplitWork:
         mtime_ns: modification time of the file when its digest was computed, ns since 1970.
         part: the range of bytes to split; ``None`` = the whole file.
         problem: why the file cannot be opened, as the scan found; the job then fails with it. ``""`` = it can.
+        time_limit_second: longest time of the job, s; no part of its digest.
     """
 
     file: SourceFile
     mtime_ns: int
     part: FileRange | None = None
     problem: str = ""
+    time_limit_second: float = CLEAN_LIMIT_SECOND
 
 
 @dataclass(frozen=True, slots=True)
 class CleanWork:
-    """Clean one cell from its raw files."""
+    """Clean one cell from its raw files.
+
+    Args:
+        time_limit_second: longest time of the job, s; no part of its digest.
+    """
 
     sources: tuple[CellSource, ...]
     settings: CleanSettings
+    time_limit_second: float = CLEAN_LIMIT_SECOND
 
 
 @dataclass(frozen=True, slots=True)

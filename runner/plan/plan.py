@@ -22,6 +22,7 @@ from ...parquet_store.layout import Store
 from ...parquet_store.read import is_valid, read_receipt
 from ..campaign.cell_plan import CellFit, CellPlan
 from .job import (
+    CLEAN_LIMIT_SECOND,
     DIED_BEFORE,
     EARLIER_AGAIN,
     JOB_VERSIONS,
@@ -46,7 +47,12 @@ from .job import (
 )
 
 
-def plan_jobs(cells: Iterable[CellPlan], sources: Sequence[ScannedSource], store: Store) -> tuple[Job, ...]:
+def plan_jobs(
+    cells: Iterable[CellPlan],
+    sources: Sequence[ScannedSource],
+    store: Store,
+    clean_limit_second: float = CLEAN_LIMIT_SECOND,
+) -> tuple[Job, ...]:
     """List every job of a campaign, each after the jobs it needs, with the reason why it has to run.
 
     Args:
@@ -54,6 +60,7 @@ def plan_jobs(cells: Iterable[CellPlan], sources: Sequence[ScannedSource], store
         sources: the campaign's raw files, scanned; the files of one cell must agree on the current's sign
             (:func:`kilocell.runner.plan.scan.check_current_signs`).
         store: where earlier results are; only read.
+        clean_limit_second: longest time to split a file or to clean a cell, s.
     """
     sources = [_without_parts_if_split(store, source) for source in sources]
     running: set[Key] = set()
@@ -62,7 +69,10 @@ def plan_jobs(cells: Iterable[CellPlan], sources: Sequence[ScannedSource], store
         reason = _reason(store, job, running)
         if reason:
             running.add(job.key)
-        planned.append(replace(job, reason=reason))
+        work = job.work
+        if isinstance(work, (SplitWork, CleanWork)):
+            work = replace(work, time_limit_second=clean_limit_second)
+        planned.append(replace(job, reason=reason, work=work))
     return tuple(planned)
 
 

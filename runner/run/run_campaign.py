@@ -42,6 +42,7 @@ from ..plan.select_jobs import select_cells, select_fits, select_stage
 from ..worker import model_cache
 from ..worker.compile import choose_compiled
 from ..worker.inputs import store_set_files
+from ..worker.time_limits import longest_job_second
 from .lock import lock_store
 from .progress import Progress
 from .record import Recorder, find_unrecorded
@@ -116,7 +117,8 @@ def scan_and_plan(campaign: Campaign) -> CampaignPlan:
     cells = resolve(campaign, list_cells(sources), find_unread_cells(campaign, sources).keys())
     check_with_pybamm(campaign, cells)
     cells, refused = refuse_fits(campaign, cells)
-    return CampaignPlan(sources, plan_jobs(cells, sources, store), cells, refused)
+    limit_second = campaign.file.clean.time_limit_second
+    return CampaignPlan(sources, plan_jobs(cells, sources, store, limit_second), cells, refused)
 
 
 def find_unread_cells(campaign: Campaign, sources: Sequence[ScannedSource]) -> dict[str, str]:
@@ -358,7 +360,7 @@ def _run_jobs(
     name = f"kilocell-{secrets.token_hex(3)}"
     scratch = store.root / "logs" / "workers"
     scratch.mkdir(parents=True, exist_ok=True)
-    with open_cluster(cluster, name, scratch, progress.say, verbose) as workers:
+    with open_cluster(cluster, name, scratch, progress.say, verbose, longest_job_second(jobs)) as workers:
         if workers.dashboard:
             progress.say(f"dashboard  {workers.dashboard}")
         if _wants_compiler(jobs) and not model_cache.has_compiler():

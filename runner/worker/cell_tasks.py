@@ -23,8 +23,8 @@ from ...parquet_store.read import read_raw_parts
 from ...parquet_store.write import write_frame
 from ..plan.job import CellSource, CleanWork, Job, SimulateWork, SplitWork
 from .fit_check import check_against_fit
-from .hard_timeout import hard_timeout
 from .inputs import load_cell, read_fit_result
+from .time_limits import limited
 
 
 def run_split_job(store: Store, job: Job, work: SplitWork) -> tuple[SplitResult, tuple[OutputFile, ...]]:
@@ -95,9 +95,8 @@ def run_simulate_job(store: Store, job: Job, work: SimulateWork) -> tuple[Result
             settings = remove_initial_soc(settings)
     cell = load_cell(store, job.cell_id)
     settings = cell.with_measured_capacity(settings)
-    running = store.receipt(job.kind, job.cell_id, job.label).with_suffix(".running")
-    with hard_timeout(running, settings.time_limit_second):
-        simulated = simulate(cell.samples, settings, cell.temperature_mean_celsius, cell.clean_result)
+    with limited(store, job) as watch:
+        simulated = simulate(cell.samples, settings, cell.temperature_mean_celsius, cell.clean_result, watch)
     result = with_charge_certainty(simulated.result, cell.clean_result)
     if fitted is not None:
         result = check_against_fit(result, simulated.frame, cell.samples, fitted)

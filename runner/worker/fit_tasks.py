@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from ...data.charge_certainty import charge_certainty, describe_charge_check
 from ...data.codec import digest
@@ -19,6 +19,7 @@ from ...parquet_store.layout import Store
 from ...parquet_store.read import read_receipt
 from ..plan.job import FitWork, Job, ProfileWork, StartWork, start_digest, start_label
 from .inputs import load_cell, read_fit_result, skip_like_earlier_job
+from .time_limits import limited
 
 if TYPE_CHECKING:
     from ...jobs.fitting.early_stop import Rival
@@ -47,12 +48,18 @@ def run_start_job(store: Store, job: Job, work: StartWork) -> tuple[StartResult,
     deaths = journal.begin()
     try:
         if deaths >= MOST_DEATHS:
-            best = _best_noted(settings, work.start, journal.evaluations, deaths)
+            best = _best_noted(settings, work.start, journal.evaluations, f"its worker died {deaths} times", "died")
             return replace(best, began_from=began_from), ()
         rivals = _rivals(store, job, work) if work.settings.stop_beaten else None
-        result = run_start(
-            cell.samples, settings, work.start, cell.temperature_mean_celsius, journal, previous_fit, rivals
-        )
+        try:
+            with limited(store, job):
+                result = run_start(
+                    cell.samples, settings, work.start, cell.temperature_mean_celsius, journal, previous_fit, rivals
+                )
+        except JobError as error:
+            if error.code != "time_limit":
+                raise
+            result = _best_noted(settings, work.start, journal.evaluations, str(error), "time_limit")
         if result.stopped != "time_limit":  # the limit may be raised; then the start continues from its journal
             journal.done()
         return replace(result, began_from=began_from), ()
@@ -162,11 +169,17 @@ def _read_result(store: Store, settings: FitSettings, name: str) -> FitResult | 
     return receipt.result
 
 
-def _best_noted(settings: FitSettings, number: int, noted: Sequence[Evaluation], deaths: int) -> StartResult:
-    """Return the best evaluation that a start noted, as its result."""
+def _best_noted(
+    settings: FitSettings, number: int, noted: Sequence[Evaluation], why: str, stopped: Literal["died", "time_limit"]
+) -> StartResult:
+    """Return the best evaluation that a start noted, as its result.
+
+    Args:
+        why: why it did not end by itself, for people.
+    """
     solved = [evaluation for evaluation in noted if not evaluation.reason]
     if not solved:
-        raise JobError(f"its worker died {deaths} times before it had a result", "worker_died")
+        raise JobError(f"{why} before it had a result", "worker_died" if stopped == "died" else stopped)
     best = min(solved, key=lambda evaluation: evaluation.cost)
     if len(best.values) > len(settings.parameters):  # the objective added the state of charge
         parameters = (*settings.parameters, FitParameter(INITIAL_SOC, 0.0, 1.0))
@@ -180,9 +193,9 @@ def _best_noted(settings: FitSettings, number: int, noted: Sequence[Evaluation],
         rmse_first_mv=noted[0].rmse_mv,
         rmse_mv=best.rmse_mv,
         evaluations=len(noted),
-        message=f"stopped: its worker died {deaths} times; the best of {len(noted)} evaluations",
+        message=f"stopped: {why}; the best of {len(noted)} evaluations",
         cost=best.cost,
-        stopped="died",
+        stopped=stopped,
     )
 
 

@@ -10,6 +10,7 @@ import socket
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -25,6 +26,7 @@ from .cell_tasks import partial_result, run_clean_job, run_simulate_job, run_spl
 from .compile import COMPILABLE_RESULTS, compile_job_models
 from .fit_tasks import run_fit_job, run_profile_job, run_start_job
 from .inputs import define_own_set
+from .time_limits import limited
 
 JobOutput = tuple[Result, tuple[OutputFile, ...]]
 """What a job has: its result, and the files it wrote."""
@@ -139,10 +141,18 @@ def _reason_and_code_of_skip(blocking: JobOutcome) -> tuple[str, str]:
 def _run(store: Store, job: Job) -> JobOutput:
     with compile_job_models(job.work) as are_compiled:
         define_own_set(store, job.work)
-        result, outputs = _RUN_BY_KIND[type(job.work)](store, job, job.work)
+        with _limit(store, job):
+            result, outputs = _RUN_BY_KIND[type(job.work)](store, job, job.work)
     if are_compiled() and isinstance(result, COMPILABLE_RESULTS):
         return replace(result, compiled=True), outputs
     return result, outputs
+
+
+def _limit(store: Store, job: Job) -> AbstractContextManager[object]:
+    """End the job at its time limit; simulations and starts of fits, which end themselves first, do this inside."""
+    if isinstance(job.work, (SimulateWork, StartWork)):
+        return nullcontext()
+    return limited(store, job)
 
 
 @dataclass(frozen=True, slots=True)

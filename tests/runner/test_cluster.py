@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+import dask
 import psutil
 import pytest
 from distributed.utils import json_load_robust
@@ -201,3 +202,19 @@ def test_streams_that_close_after_the_workers_are_not_told() -> None:
         pass
     assert not logging.getLogger("distributed.batched").isEnabledFor(logging.INFO)
     assert logging.getLogger("distributed.batched").isEnabledFor(logging.WARNING)
+
+
+HOLD_THE_LOCK = "sum(range(3 * 10**8))"
+"""Runs for seconds in C with the interpreter's lock, as a solver does: the worker sends no heartbeat meanwhile."""
+
+
+@pytest.mark.slow
+def test_a_worker_in_one_long_call_is_not_given_up(tmp_path: Path) -> None:
+    with (
+        dask.config.set({"distributed.scheduler.worker-ttl": "1s", "distributed.worker.heartbeat": "100ms"}),
+        open_cluster(LOCAL, "run", tmp_path, print, longest_job_second=WAIT_SECOND) as workers,
+    ):
+        before = workers.client.submit(os.getpid).result(timeout=WAIT_SECOND)
+        long_call = workers.client.submit(eval, HOLD_THE_LOCK)
+        assert long_call.result(timeout=WAIT_SECOND) == sum(range(3 * 10**8))
+        assert workers.client.submit(os.getpid, pure=False).result(timeout=WAIT_SECOND) == before

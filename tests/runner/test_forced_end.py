@@ -8,13 +8,17 @@ from pathlib import Path
 
 import pytest
 from kilocell.data.errors import JobError
+from kilocell.data.settings import CleanSettings, SourceFile, SourceSettings
+from kilocell.parquet_store.layout import Store
+from kilocell.runner.plan.job import CleanWork, Job, SplitWork
 from kilocell.runner.worker.hard_timeout import hard_timeout
+from kilocell.runner.worker.time_limits import limit_of, limited, longest_job_second
 
 HANGING = """
 import sys
 from pathlib import Path
 from kilocell.runner.worker.hard_timeout import hard_timeout
-with hard_timeout(Path(sys.argv[1]), 0.1, grace_second=0.3):
+with hard_timeout(Path(sys.argv[1]), 0.1, "it hung", grace_second=0.3):
     sum(range(10**13))  # in C, with the interpreter's lock, for days
 """
 
@@ -23,17 +27,67 @@ def test_a_job_that_hangs_in_c_ends_its_process_and_is_not_tried_again(tmp_path:
     path = tmp_path / "logs" / "job.running"
     ended = subprocess.run([sys.executable, "-c", HANGING, str(path)], timeout=300, check=False)
     assert ended.returncode == 1
-    with pytest.raises(JobError, match=r"twice the time limit of 0\.1 s") as caught, hard_timeout(path, 0.1):
+    with pytest.raises(JobError, match="it hung") as caught, hard_timeout(path, 0.1, "it hung"):
         pytest.fail("it was tried again")
     assert caught.value.code == "time_limit"
     assert not path.exists()  # the next run tries it again
+
+
+PAUSED = """
+import sys, time
+from pathlib import Path
+from kilocell.jobs.simulation.solver_windows import TimeLimit
+from kilocell.runner.worker.hard_timeout import hard_timeout
+with hard_timeout(Path(sys.argv[1]), 1.0, "it hung", grace_second=0.5) as watch:
+    limit = TimeLimit(1.0, watch)
+    with limit.pause():
+        time.sleep(3.0)  # builds a model, which does not count
+    assert not limit.is_passed
+    print("built", flush=True)
+    if sys.argv[2] == "late":
+        time.sleep(1.1)
+        limit.error("the first window")
+        time.sleep(2.0)  # it noticed the limit, and writes what it has
+        print("ended by itself", flush=True)
+    else:
+        sum(range(10**13))
+"""
+
+
+@pytest.mark.parametrize(("how", "said"), [("late", ["built", "ended by itself"]), ("never", ["built"])])
+def test_building_a_model_and_writing_results_do_not_count(how: str, said: list[str], tmp_path: Path) -> None:
+    command = [sys.executable, "-c", PAUSED, str(tmp_path / "job.running"), how]
+    ended = subprocess.run(command, timeout=300, check=False, capture_output=True, text=True)
+    assert ended.stdout.split("\n")[:-1] == said, ended.stderr
+    assert ended.returncode == (0 if how == "late" else 1)
+
+
+def test_every_kind_of_job_has_a_limit(tmp_path: Path) -> None:
+    source = SourceFile("a.csv", 9, "d" * 64, SourceSettings())
+    work = CleanWork((), CleanSettings(), 60.0)
+    jobs = [
+        Job("split", "a.csv", "d", "split", "d1", SplitWork(source, 0, time_limit_second=60.0)),
+        Job("clean", "A", "clean", "clean", "d2", work),
+    ]
+    assert [limit_of(job.work) for job in jobs] == [60.0, 60.0]
+    assert longest_job_second(jobs) > 60.0
+    for job in jobs:
+        marker = Store(tmp_path).receipt(job.kind, job.cell_id, job.label).with_suffix(".running")
+        marker.parent.mkdir(parents=True)
+        marker.write_text("time limit 60 s\nTimeout (0:01:10)!\n")
+        with (
+            pytest.raises(JobError, match=r"60 s.*raise time_limit_second in .clean.") as caught,
+            limited(Store(tmp_path), job),
+        ):
+            pytest.fail("it was tried again")
+        assert caught.value.code == "time_limit"
 
 
 def test_what_another_limit_ended_is_tried_again(tmp_path: Path) -> None:
     path = tmp_path / "job.running"
     path.write_text("time limit 0.1 s\nTimeout (0:00:00.5)!\n")
     ran = False
-    with hard_timeout(path, 5.0):
+    with hard_timeout(path, 5.0, "it hung"):
         ran = path.exists()
     assert ran
     assert not path.exists()
@@ -42,12 +96,12 @@ def test_what_another_limit_ended_is_tried_again(tmp_path: Path) -> None:
 def test_a_worker_that_died_of_something_else_says_nothing_of_time(tmp_path: Path) -> None:
     path = tmp_path / "job.running"
     path.write_text("time limit 5 s\n")
-    with hard_timeout(path, 5.0):
+    with hard_timeout(path, 5.0, "it hung"):
         pass
     assert not path.exists()
 
 
 def test_a_failing_job_leaves_nothing_behind(tmp_path: Path) -> None:
-    with pytest.raises(JobError), hard_timeout(tmp_path / "job.running", 5.0):
+    with pytest.raises(JobError), hard_timeout(tmp_path / "job.running", 5.0, "it hung"):
         raise JobError("its own failure")
     assert not list(tmp_path.iterdir())

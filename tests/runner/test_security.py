@@ -27,7 +27,7 @@ async def answers(address: str, connection: dict[str, Any]) -> bool:
     try:
         async with distributed.rpc(address, timeout=5, connection_args=connection) as other:  # type: ignore[no-untyped-call]
             return bool(await asyncio.wait_for(other.identity(), 5))
-    except (OSError, ValueError, TypeError, asyncio.TimeoutError):
+    except (TimeoutError, OSError, ValueError, TypeError):
         return False
 
 
