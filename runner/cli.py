@@ -217,7 +217,16 @@ def export(
 @options.store_option
 @options.all_option
 @options.json_option
-def sql(statement: str, store: Path | None, everything: bool, json_: bool) -> None:
+@click.option(
+    "--timeout",
+    "timeout_second",
+    type=click.FloatRange(min=0.0, min_open=True),
+    default=30.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Longest time of the statement. While it runs, a run that writes to the store waits.",
+)
+def sql(statement: str, store: Path | None, everything: bool, json_: bool, timeout_second: float) -> None:
     """Query the catalog with one SELECT; read-only.
 
     \b
@@ -229,7 +238,7 @@ def sql(statement: str, store: Path | None, everything: bool, json_: bool) -> No
     """
     from .show.status import show_select
 
-    show_select(store_root(store), statement, json_, everything)
+    show_select(store_root(store), statement, json_, everything, timeout_second)
 
 
 @cli.command(short_help="Draw measured and simulated voltage, cleaning, errors or fits.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -33,17 +33,24 @@ class Catalog:
     locks the file; then nothing of that method is written.
     """
 
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+    def __init__(
+        self, path: Path, connection: sqlite3.Connection, when_locked: Callable[[float], None] | None = None
+    ) -> None:
         self.path = path
         self._connection = connection
+        self._when_locked = when_locked
 
     @classmethod
-    def open(cls, path: Path, *, busy_timeout_second: float = 60.0) -> Self:
+    def open(
+        cls, path: Path, *, busy_timeout_second: float = 60.0, when_locked: Callable[[float], None] | None = None
+    ) -> Self:
         """Open a catalog for writing. Create it if it is absent; migrate it if its version is older.
 
         Args:
             path: the SQLite file.
             busy_timeout_second: how long to wait for readers and for another writer, in s.
+            when_locked: called with the seconds waited so far each time this wait was in vain; the catalog then waits
+                again, without end. ``None`` = give up after the first wait.
 
         Raises:
             StoreError: the file is not writable, locked, damaged, of a newer version, or not a catalog.
@@ -55,7 +62,7 @@ class Catalog:
         except BaseException:
             connection.close()
             raise
-        return cls(path, connection)
+        return cls(path, connection, when_locked)
 
     def close(self) -> None:
         """Close the file."""
@@ -85,9 +92,9 @@ class Catalog:
             undo = ["ROLLBACK"]
         with store_errors(self.path, self._connection):
             try:
-                self._execute(begin)
+                self._execute_when_free(begin)
                 yield
-                self._execute(commit)
+                self._execute_when_free(commit)
             except BaseException:
                 if self._connection.in_transaction:
                     for statement in undo:
@@ -380,6 +387,22 @@ class Catalog:
         if len(new) == 1:
             return self._execute(statement, new[0])
         return self._connection.executemany(statement, new)
+
+    def _execute_when_free(self, statement: str) -> None:
+        """Begin or commit a transaction; wait while another program reads or writes the file.
+
+        A commit that finds readers keeps its transaction, so that it can be tried again.
+        """
+        began = time.monotonic()
+        while True:
+            try:
+                self._execute(statement)
+                return
+            except sqlite3.OperationalError as error:
+                is_locked = getattr(error, "sqlite_errorname", "").startswith("SQLITE_BUSY")
+                if self._when_locked is None or not is_locked:
+                    raise
+                self._when_locked(time.monotonic() - began)
 
     def _execute(self, statement: str, values: rows.Row | Sequence[str | int | float | None] = ()) -> sqlite3.Cursor:
         try:

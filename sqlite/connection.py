@@ -49,6 +49,8 @@ def open_for_writing(path: Path, busy_timeout_second: float) -> sqlite3.Connecti
             with store_errors(path, connection):
                 connection.execute("PRAGMA foreign_keys = ON")
                 connection.execute("PRAGMA journal_mode = DELETE")
+                # A large transaction must not need the file before its commit: a reader would break it off.
+                connection.execute("PRAGMA cache_spill = OFF")
         except BaseException:
             connection.close()
             raise

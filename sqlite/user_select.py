@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 import sqlite3
+import time
 from typing import Any, Final
 
 from ..data.errors import UsageError
@@ -17,23 +19,28 @@ _OPERATIONS_BETWEEN_SIGNALS: Final = 100_000
 """Operations of SQLite's virtual machine between two checks for Ctrl-C."""
 
 
-def select(connection: sqlite3.Connection, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+def select(
+    connection: sqlite3.Connection, sql: str, timeout_second: float = math.inf
+) -> tuple[list[str], list[tuple[Any, ...]]]:
     """Run one SELECT and return its column names and rows.
 
     Args:
         connection: from :func:`kilocell.sqlite.queries.connect`.
         sql: the statement.
+        timeout_second: longest time of the statement, s. While it runs, a run that writes to the store has to wait.
 
     Returns:
         The names of the columns, and the values of each row.
 
     Raises:
-        UsageError: the statement writes, is more than one statement, or is wrong; names similar tables or columns.
+        UsageError: the statement writes, is more than one statement, or is wrong; names similar tables or columns. Or
+            it took too long.
         KeyboardInterrupt: Ctrl-C stopped a long statement.
     """
     connection.set_authorizer(_authorize)
+    end = time.monotonic() + timeout_second
     # Python sees a Ctrl-C only when SQLite calls it back; SQLite then stops the statement as interrupted.
-    connection.set_progress_handler(lambda: 0, _OPERATIONS_BETWEEN_SIGNALS)
+    connection.set_progress_handler(lambda: time.monotonic() > end, _OPERATIONS_BETWEEN_SIGNALS)
     try:
         cursor = connection.execute(sql)
         columns = [column[0] for column in cursor.description or ()]
@@ -41,6 +48,11 @@ def select(connection: sqlite3.Connection, sql: str) -> tuple[list[str], list[tu
     except (sqlite3.Error, sqlite3.Warning, UnicodeEncodeError) as error:
         connection.set_authorizer(None)
         if getattr(error, "sqlite_errorname", "") == "SQLITE_INTERRUPT":
+            if time.monotonic() > end:
+                raise UsageError(
+                    f"the statement took longer than {timeout_second:g} s and was stopped: add a WHERE or LIMIT, or "
+                    "give more time with --timeout"
+                ) from error
             raise KeyboardInterrupt from error
         raise UsageError(_describe_error(connection, error)) from error
     finally:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple, TextIO
 
@@ -47,6 +48,9 @@ from .lock import lock_store
 from .progress import Progress
 from .record import Recorder, find_unrecorded
 from .set_doubts import SetDoubts
+
+LOCKED_LINE_SECOND: Final = 30.0
+"""Time between two lines which say that the catalog is locked, s."""
 
 RECORDED_VERSIONS: Final = (
     "kilocell",
@@ -173,7 +177,11 @@ def run_campaign(
     """
     _check_cluster_kind(cluster.kind)
     store = Store(campaign.store)
-    with lock_store(store.root), Catalog.open(store.catalog) as catalog:
+    locked = partial(_say_locked, out)
+    with (
+        lock_store(store.root),
+        Catalog.open(store.catalog, busy_timeout_second=LOCKED_LINE_SECOND, when_locked=locked) as catalog,
+    ):
         plan = scan_and_plan(campaign)
         gone = find_gone_files(store.catalog, cells)
         jobs = select_fits(select_cells(select_stage(plan.jobs, command), cells, plan.sources, gone), fits)
@@ -220,6 +228,15 @@ def replace_store(campaign: Campaign, store: Path | None) -> Campaign:
 def command_line() -> list[str]:
     """Return the command as it was typed, the program without its folder."""
     return [Path(sys.argv[0]).name, *sys.argv[1:]]
+
+
+def _say_locked(out: TextIO | None, waited_second: float) -> None:
+    """Say that the catalog is locked; jobs go on meanwhile, and their receipts lose nothing."""
+    print(
+        f"waiting    for {waited_second:.0f} s: another program reads or writes the catalog; jobs go on, and their "
+        "results are recorded as soon as it is free",
+        file=out or sys.stderr,
+    )
 
 
 def _check_cluster_kind(kind: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import platform
 import shlex
 import shutil
@@ -117,7 +118,9 @@ def _print_waiting(waiting: Sequence[Any]) -> None:
         print("  … to see all: kilocell plan")
 
 
-def show_select(root: Path, statement: str, json_: bool, everything: bool = False) -> None:
+def show_select(
+    root: Path, statement: str, json_: bool, everything: bool = False, timeout_second: float = math.inf
+) -> None:
     """Print the answer to a SELECT on the catalog.
 
     Args:
@@ -130,7 +133,7 @@ def show_select(root: Path, statement: str, json_: bool, everything: bool = Fals
         UsageError: the statement is wrong, or would write.
     """
     with open_catalog(root, everything) as catalog:
-        headings, rows = select(catalog, statement)
+        headings, rows = select(catalog, statement, timeout_second)
         mixed = [] if everything else tables_with_other_rows(catalog, statement)
     if mixed:
         names = ", ".join(mixed)

@@ -202,3 +202,24 @@ def test_a_catalog_left_in_wal_mode_is_brought_back(path: Path) -> None:
     connection.close()
     with Catalog.open(path) as catalog:
         assert catalog._connection.execute("PRAGMA journal_mode").fetchone()[0] == "delete"
+
+
+def test_a_run_waits_for_readers_and_loses_nothing(path: Path) -> None:
+    """A reader holds the file while a run commits; the run says so, waits, and its transaction is written whole."""
+    waited: list[float] = []
+    with Catalog.open(path) as first:
+        first.begin_run("first", "host", 1, {})
+    reader = sqlite3.connect(path, isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT * FROM runs").fetchall()  # from now on the file is read
+
+    def end_the_reading(seconds: float) -> None:
+        waited.append(seconds)
+        if len(waited) == 3:
+            reader.execute("COMMIT")
+
+    with Catalog.open(path, busy_timeout_second=0.05, when_locked=end_the_reading) as catalog:
+        catalog.begin_run("second", "host", 2, {})
+    assert len(waited) == 3
+    assert [row[0] for row in reader.execute("SELECT command FROM runs ORDER BY run_id")] == ["first", "second"]
+    reader.close()

@@ -127,3 +127,10 @@ def test_a_long_statement_ends_at_ctrl_c(connection: sqlite3.Connection) -> None
         select(connection, f"{endless} WHERE x <> 1000 OR press()")
     ctrl_c.join()
     assert select(connection, "SELECT 1")[1] == [(1,)]
+
+
+def test_an_endless_statement_is_stopped(connection: sqlite3.Connection) -> None:
+    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+    with pytest.raises(UsageError, match=r"longer than 0\.2 s.*--timeout"):
+        select(connection, endless, timeout_second=0.2)
+    assert select(connection, "SELECT 1 AS one", timeout_second=30.0) == (["one"], [(1,)])
