@@ -154,7 +154,9 @@ def _open_address(
             if mismatch:
                 report(mismatch)
             # A lambda travels by value: the scheduler need not have kilocell.
-            patience_second: Any = client.run_on_scheduler(lambda dask_scheduler: dask_scheduler.worker_ttl)
+            patience_second: Any = client.run_on_scheduler(  # type: ignore[no-untyped-call]
+                lambda dask_scheduler: dask_scheduler.worker_ttl
+            )
             if patience_second and patience_second < longest_job_second:
                 report(
                     f"the scheduler gives up a worker that is silent for {patience_second:g} s, as in a long solver "

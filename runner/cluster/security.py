@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from distributed.security import Security
 
@@ -23,15 +23,15 @@ PROTOCOL: Final = "tls"
 ROLES: Final = ("client", "scheduler", "worker")
 
 
-def make_security() -> Security:
-    """Return a new key and certificate, for one run; it takes about 0.1 s."""
+def make_security() -> Any:
+    """Return a new key and certificate (Dask's ``Security``), for one run; it takes about 0.1 s."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of cryptography, for how Dask calls it
         return Security.temporary()  # type: ignore[no-untyped-call]
 
 
 @contextmanager
-def security_in_files(folder: Path) -> Iterator[Security]:
+def security_in_files(folder: Path) -> Iterator[Any]:
     """Make a key and certificate that processes on other machines read from files; delete the files at the end.
 
     Args:

@@ -298,7 +298,9 @@ def _import_jobqueue() -> tuple[Any, type[Any]]:
             if security is not None:
                 keys = security.get_tls_config_for_role("worker")
             files = [f"--tls-{name.replace('_', '-')} {shlex.quote(keys[name])}" for name in TLS_FILES if name in keys]
-            super().__init__(*args, worker_extra_args=[*worker_extra_args, *files], **options)
+            super().__init__(  # type: ignore[no-untyped-call]
+                *args, worker_extra_args=[*worker_extra_args, *files], **options
+            )
 
         async def _submit_job(self, script_filename: str) -> str:
             try:

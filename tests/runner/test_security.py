@@ -45,7 +45,7 @@ def test_a_stranger_on_the_machine_gets_no_answer(tmp_path: Path) -> None:
         own = workers.client.security.get_connection_args("client")
         other_key = make_security().get_connection_args("client")
         assert asyncio.run(answers(scheduler, own))
-        tries = [(f"tcp://127.0.0.1:{port}", {}) for port in ports_of_this_run()]
+        tries: list[tuple[str, dict[str, Any]]] = [(f"tcp://127.0.0.1:{port}", {}) for port in ports_of_this_run()]
         tries += [(address.replace("tcp", "tls"), other_key) for address, _ in tries]
         assert not any(asyncio.run(all_answers(tries)))
 
