@@ -123,6 +123,7 @@ _REST: Final = """\
 # clock_tolerance_second = 2.0              # largest drift of wall clock against test time between two rows, in s
 # clock_drift = 2e-4                        # largest steady drift of one clock against the other, in s per s
 # cycle_turns = 20                          # most turns between charge and discharge in one cycle
+# time_limit_second = 3600.0                # to read a raw file or to clean a cell; after it, the job fails
 # charge_tolerance = 0.005                  # share of the throughput by which the charge may be uncertain
 
 # Part of each record to simulate. Without this, the whole record is simulated in one go.
