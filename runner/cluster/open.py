@@ -53,8 +53,7 @@ def open_cluster(
         scratch: an existing folder for the workers' spill files and the logs of Slurm jobs.
         report: called with one line of text that the user should read, possibly from another thread.
         verbose: also show Dask's log lines.
-        longest_job_second: every job ends within this time. A worker that is silent for longer is given up; a shorter
-            silence is a solver that holds the interpreter's lock.
+        longest_job_second: every job ends within this time; only a worker that is silent for longer is given up.
 
     Yields:
         The workers, ready for jobs.

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -83,28 +83,21 @@ def open_slurm(
     partition = slurm_commands.find_partition(settings.partition, settings.walltime)
     name = _unique_name(run_name)
     logs = scratch / "slurm"
-    scheduler: dict[str, Any] = {"host": slurm_commands.local_address(partition.node_address)}
-    options = job_options(settings, partition, name, logs, scheduler["host"])
+    host = slurm_commands.local_address(partition.node_address)
+    options = job_options(settings, partition, name, logs, host)
     jobqueue, job_class = _import_jobqueue()
     slurm_commands.check_submission(job_class("tcp://127.0.0.1:8786", name=name, **options).job_script())
     logs.mkdir(parents=True, exist_ok=True)
-    scheduler |= dashboard_options(settings.dashboard_address)
+    options |= {"job_cls": job_class, "name": name, "silence_logs": log_level, "protocol": f"{PROTOCOL}://"}
+    options["scheduler_options"] = scheduler = {"host": host, **dashboard_options(settings.dashboard_address)}
     closing: list[Callable[[], object]] = [partial(_cancel, name, report)]
-    keys = ExitStack()
-    closing.insert(0, keys.close)
     try:
-        security = keys.enter_context(security_in_files(scratch / "keys" / name))
         # SlurmWatch handles lost workers: Dask would give up a job whose worker only restarts.
-        with dask.config.set({"distributed.deploy.lost-worker-timeout": "24h"}):
-            cluster = jobqueue.SLURMCluster(
-                job_cls=job_class,
-                name=name,
-                scheduler_options=scheduler,
-                silence_logs=log_level,
-                protocol=f"{PROTOCOL}://",
-                security=security,
-                **options,
-            )
+        with (
+            security_in_files(scratch / "keys" / name) as security,
+            dask.config.set({"distributed.deploy.lost-worker-timeout": "24h"}),
+        ):
+            cluster = jobqueue.SLURMCluster(security=security, **options)
             closing.append(partial(cluster.close, timeout=10))
             client = distributed.Client(cluster)  # type: ignore[no-untyped-call]
             closing.append(partial(client.close, timeout=10))
