@@ -177,11 +177,7 @@ def run_campaign(
     """
     _check_cluster_kind(cluster.kind)
     store = Store(campaign.store)
-    locked = partial(_say_locked, out)
-    with (
-        lock_store(store.root),
-        Catalog.open(store.catalog, busy_timeout_second=LOCKED_LINE_SECOND, when_locked=locked) as catalog,
-    ):
+    with lock_store(store.root), _open_catalog(store, out) as catalog:
         plan = scan_and_plan(campaign)
         gone = find_gone_files(store.catalog, cells)
         jobs = select_fits(select_cells(select_stage(plan.jobs, command), cells, plan.sources, gone), fits)
@@ -228,6 +224,12 @@ def replace_store(campaign: Campaign, store: Path | None) -> Campaign:
 def command_line() -> list[str]:
     """Return the command as it was typed, the program without its folder."""
     return [Path(sys.argv[0]).name, *sys.argv[1:]]
+
+
+def _open_catalog(store: Store, out: TextIO | None) -> Catalog:
+    """Open the catalog for a run, which waits for other programs as long as they take, and says so."""
+    say = partial(_say_locked, out)
+    return Catalog.open(store.catalog, busy_timeout_second=LOCKED_LINE_SECOND, when_locked=say)
 
 
 def _say_locked(out: TextIO | None, waited_second: float) -> None:
