@@ -29,6 +29,10 @@ class ReadError(KilocellError):
     """A raw file that cannot be read; the text names file, line or column, and value. Only its cell fails."""
 
 
+class MissingLibraryError(ReadError):
+    """A raw file that needs a library which is not installed; once it is, the same file can be read."""
+
+
 class NotARecordError(ReadError):
     """A table with one row for each step or cycle; the other files of its cell go on without it."""
 
@@ -84,13 +88,19 @@ def reason_and_code(error: Exception) -> tuple[str, str]:
     """
     if isinstance(error, JobError):
         return str(error), error.code
+    if isinstance(error, MissingLibraryError):
+        return str(error), "missing_library"
     if isinstance(error, ReadError):
         return str(error), "unreadable"
+    if isinstance(error, StoreError):
+        return str(error), "store"
     if isinstance(error, KilocellError):
         return str(error), "failed"
     if isinstance(error, FileNotFoundError):
         return f"the file {error.filename} disappeared during the run; put it back and run again", "file_vanished"
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.strerror} ({error.filename})", "file_system"
+    if isinstance(error, MemoryError):
+        return "the worker has no more memory", "out_of_memory"
     text = " ".join(str(error).split())[:300]
     return f"{type(error).__name__}: {text}", "unexpected"

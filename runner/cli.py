@@ -15,6 +15,7 @@ import click
 from .. import __version__
 from ..data.errors import KilocellError, UsageError
 from ..data.text import printable_text
+from .commands import failures as failure_commands
 from .commands import options
 from .commands.cache import cache
 from .commands.defaults import DEFAULT_CAMPAIGN, DEMO_STORE, store_root
@@ -103,6 +104,8 @@ def _stage_command(name: str, text: str) -> None:
     @options.verbose_option
     @options.quiet_option
     @options.json_option
+    @failure_commands.retry_failed_option
+    @failure_commands.max_failures_option
     @click.option("--plots/--no-plots", default=name == "run", show_default=True, help="Draw figures at the end.")
     def command(
         campaign: Path | None,
@@ -111,10 +114,13 @@ def _stage_command(name: str, text: str) -> None:
         quiet: bool,
         json_: bool,
         plots: bool,
+        retry_failed: bool,
+        max_failures: int | None,
         **cluster: Any,
     ) -> None:
+        policy = failure_commands.make_policy(retry_failed, max_failures)
         loaded = load_campaign_with_fits(campaign, store)
-        raise SystemExit(run_(loaded, name, cells, cluster, quiet=quiet, json_=json_, plots=plots))
+        raise SystemExit(run_(loaded, name, cells, cluster, quiet=quiet, json_=json_, plots=plots, failures=policy))
 
 
 _stage_command("run", "Clean, simulate and fit. Jobs that are up to date are not run again.")
@@ -122,6 +128,8 @@ _stage_command("clean", "Clean the data, without simulating.")
 _stage_command("simulate", "Clean the data and simulate, without fitting.")
 cli.add_command(fit)
 cli.add_command(fits)
+for command in (failure_commands.failures, failure_commands.retry, failure_commands.job):
+    cli.add_command(command)
 for question in (cycles, compare, parameter_sets, curves):
     cli.add_command(question)
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from .. import columns as c
-from ..errors import ReadError
+from ..errors import MissingLibraryError, ReadError
 from ..settings import ColumnMapping, SourceSettings
 from .column_names import possible_targets
 from .csv_header import HEADER_LINES, Header, header_score, unit_row
@@ -207,12 +207,13 @@ def import_extra(path: Path, name: str, need: str) -> Any:
         need: what needs it, in plural, such as ``workbooks``.
 
     Raises:
-        ReadError: it is not installed; the message says how to install it.
+        MissingLibraryError: it is not installed; the message says how to install it.
     """
     try:
         return importlib.import_module(name)
     except ImportError:
-        raise ReadError(f"{path}: {need} need another library; run: pip install 'kilocell[cyclers]'") from None
+        reason = f"{path}: {need} need another library; run: pip install 'kilocell[cyclers]'"
+        raise MissingLibraryError(reason) from None
 
 
 def _read_rows(path: Path) -> list[tuple[str, list[list[Any]]]]:

@@ -22,6 +22,7 @@ from distributed.versions import VersionMismatchWarning
 
 from ...data.errors import UsageError
 from ...data.settings import ClusterSettings
+from .exits import watch_exits
 from .security import PROTOCOL, make_security
 from .workers import WORKER_ENVIRONMENT, Workers, dashboard_options, format_count, memory_bytes
 
@@ -29,6 +30,10 @@ LEAST_MEMORY_BYTES = 150_000_000
 """Least memory limit of a worker. With less, Dask ends a worker while it starts, again and again."""
 
 CONNECT_TIMEOUT_SECOND = 10
+MOST_DEATHS_BESIDE = 9
+"""Deaths of the workers to which a job was given after which Dask gives it up; if it had not begun, it is run again at
+the end of the run."""
+
 SILENCE_MARGIN_SECOND = 300.0
 """Time after the longest job until a silent worker is given up, s."""
 
@@ -76,6 +81,8 @@ def open_cluster(
         else:
             raise UsageError(f"unknown cluster {settings.kind!r}: give local, slurm or a scheduler's tcp://HOST:PORT")
         with opened as workers:
+            if settings.kind in ("local", "slurm"):
+                watch_exits(workers.client, scratch)
             yield workers
 
 
@@ -86,6 +93,8 @@ def _dask_config(longest_job_second: float) -> dict[str, Any]:
         "distributed.nanny.pre-spawn-environ": spawn,
         # A worker gets only the jobs it can run now, so a late or leaving worker delays no others.
         "distributed.scheduler.worker-saturation": 1.0,
+        # Jobs count their own deaths; Dask counts a death against every job that the worker had been given.
+        "distributed.scheduler.allowed-failures": MOST_DEATHS_BESIDE,
         # By default, Dask gives up a worker that is not replaced within 15 s (a busy machine, or the new one died,
         # too). A run without other workers would then wait for ever.
         "distributed.deploy.lost-worker-timeout": "24h",

@@ -15,6 +15,7 @@ from .defaults import DEFAULT_CAMPAIGN
 
 if TYPE_CHECKING:
     from ..campaign.campaign import Campaign
+    from ..run.failure_policy import FailurePolicy
 
 
 def load_campaign_with_fits(path: Path | None, store: Path | None) -> Campaign:
@@ -52,6 +53,7 @@ def run(
     json_: bool,
     plots: bool,
     fits: Sequence[str] = (),
+    failures: FailurePolicy | None = None,
 ) -> int:
     """Run a campaign's jobs, and print how they ended.
 
@@ -63,16 +65,19 @@ def run(
         json_: print JSON instead of tables.
         plots: draw figures at the end.
         fits: only these fits; empty = all.
+        failures: which failed jobs run again, and when the run stops; ``None`` = as usual.
 
     Returns:
         The exit code: 0 all done, 1 some jobs failed.
     """
+    from ..run.failure_policy import KEEP_FAILED
     from ..run.run_campaign import command_line, run_campaign
     from ..show.status import show_end
 
     settings = options.cluster_settings(campaign.cluster, cluster)
     out = None if quiet else sys.stderr
     verbose = bool(click.get_current_context().find_root().obj["verbose"])
-    summary = run_campaign(campaign, settings, command, cells, out, command_line(), verbose, fits)
+    policy = failures or KEEP_FAILED
+    summary = run_campaign(campaign, settings, command, cells, out, command_line(), verbose, fits, policy)
     show_end(campaign.store, summary, out, json_=json_, plots=plots)
     return summary.exit_code

@@ -10,7 +10,7 @@ from ...data.codec import digest
 from ...data.fit_settings import FitSettings
 from ...data.installed import installed_version, registering_package
 from ...data.results.fitting import NESTED_LABEL, NESTED_START
-from ...data.results.receipt import JobKind
+from ...data.results.receipt import JobKind, Status
 from ...data.settings import CellSettings, CleanSettings, FileRange, ParameterSetSettings, SimulateSettings, SourceFile
 
 JOB_VERSIONS: Mapping[JobKind, int] = {"split": 3, "clean": 7, "simulate": 6, "start": 7, "fit": 7, "profile": 3}
@@ -152,13 +152,28 @@ Work = SplitWork | CleanWork | ModelWork
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """How a job ended before that does not run again: it would fail, or be skipped, in the same way.
+
+    Args:
+        status: ``failed``, or ``skipped`` because a job that it needs is kept as failed.
+        code: short stable name of the reason.
+    """
+
+    status: Status
+    reason: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """One job: what to do, under which digest, and after which other jobs.
 
     Args:
         stage: group of jobs in the dashboard and the progress bars, such as ``simulate-SPMe``.
         needs: keys of the jobs that must end first.
-        reason: why it has to run; ``""`` = it is up to date.
+        reason: why it has to run; ``""`` = it is up to date, or ``kept``.
+        kept: how it ended before, if it does not run although it is not done.
     """
 
     kind: JobKind
@@ -169,6 +184,7 @@ class Job:
     work: Work
     needs: tuple[Key, ...] = ()
     reason: str = ""
+    kept: Kept | None = None
 
     @property
     def key(self) -> Key:

@@ -45,6 +45,7 @@ from .job import (
     start_label,
     without_set_source,
 )
+from .kept import NEEDED_AGAIN, depends_on_starts, find_kept
 
 
 def plan_jobs(
@@ -64,15 +65,20 @@ def plan_jobs(
     """
     sources = [_without_parts_if_split(store, source) for source in sources]
     running: set[Key] = set()
+    kept: set[Key] = set()
     planned = []
     for job in _all_jobs(cells, sources):
-        reason = _reason(store, job, running)
-        if reason:
+        receipt = read_receipt(store.receipt(job.kind, job.cell_id, job.label))
+        before = find_kept(job, receipt, running, kept)
+        reason = "" if before is not None else _reason(store, job, receipt, running)
+        if before is not None:
+            kept.add(job.key)
+        elif reason:
             running.add(job.key)
         work = job.work
         if isinstance(work, (SplitWork, CleanWork)):
             work = replace(work, time_limit_second=clean_limit_second)
-        planned.append(replace(job, reason=reason, work=work))
+        planned.append(replace(job, reason=reason, work=work, kept=before))
     return tuple(planned)
 
 
@@ -86,24 +92,24 @@ def list_cells(sources: Sequence[ScannedSource]) -> tuple[str, ...]:
     return tuple(cell_id for cell_id in cell_ids if cell_id not in incomplete)
 
 
-def _reason(store: Store, job: Job, running: set[Key]) -> str:
+def _reason(store: Store, job: Job, receipt: Receipt | None, running: set[Key]) -> str:
     """Return why a job has to run; ``""`` = it is up to date.
 
     Args:
+        receipt: of the job; ``None`` = it has none.
         running: keys of the earlier jobs that run.
     """
-    receipt = read_receipt(store.receipt(job.kind, job.cell_id, job.label))
     needed_job_runs = any(key in running for key in job.needs)
     if is_valid(store, receipt, job.digest):
         # A start that runs again can change its fit, and the simulation of that fit, under the same digest.
-        if needed_job_runs and _depends_on_starts(job):
+        if needed_job_runs and depends_on_starts(job):
             return EARLIER_AGAIN
         return _reason_to_continue(receipt, job.work)
     if receipt is None:
         return "never run before"
     if receipt.digest != job.digest:
         if needed_job_runs:
-            return "a job that it needs runs again"
+            return NEEDED_AGAIN
         return "settings or input changed"
     if receipt.status == "failed":
         return f"failed before: {receipt.reason}"
@@ -112,13 +118,6 @@ def _reason(store: Store, job: Job, running: set[Key]) -> str:
             return ""
         return "skipped before"
     return "its output files are missing or were changed"
-
-
-def _depends_on_starts(job: Job) -> bool:
-    """Whether a job's result depends on the starts of a fit."""
-    if isinstance(job.work, SimulateWork):
-        return bool(job.work.fit_label)
-    return isinstance(job.work, (FitWork, ProfileWork))
 
 
 def _reason_to_continue(receipt: Receipt | None, work: Work) -> str:

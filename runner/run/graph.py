@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from dask.highlevelgraph import HighLevelGraph, MaterializedLayer
 from distributed import KilledWorker, as_completed
 
-from ..plan.job import Job, Key
+from ..plan.job import Job, Kept, Key
 from ..worker.run_job import JobOutcome, record_death, run_job
+from .deaths import DeathReports
 
 PRIORITIES = {"split": 0, "clean": 0, "simulate": 1, "start": 1, "fit": 2, "profile": 2}
 """Priority of each kind of job, higher first: jobs that use results run before new cells, so cells finish in turn."""
 
 
-def build_graph(jobs: Sequence[Job], store_root: str) -> HighLevelGraph:
+def build_graph(
+    jobs: Sequence[Job], store_root: str, not_done: Mapping[Key, JobOutcome] | None = None
+) -> HighLevelGraph:
     """Build the Dask graph of jobs, one layer per stage; keys are (stage, cell_id, label).
 
     Args:
         jobs: those to run. A needed job that is not among them is done already, and the graph has no edge to it.
         store_root: path of the store.
+        not_done: outcomes of needed jobs that are not among the jobs and not done: what needs them is skipped.
     """
+    ended = not_done or {}
     stage_of = {job.key: job.stage for job in jobs}
     layers: dict[str, dict[Key, Any]] = {}
     needs: dict[str, set[str]] = {}
     priority = {}
     for job in jobs:
         before = [key for key in job.needs if key in stage_of]
-        layers.setdefault(job.stage, {})[job.key] = (run_job, store_root, job, *before)
+        not_done_before = [ended[key] for key in job.needs if key in ended and key not in stage_of]
+        layers.setdefault(job.stage, {})[job.key] = (run_job, store_root, job, *before, *not_done_before)
         needs.setdefault(job.stage, set()).update(stage_of[key] for key in before if stage_of[key] != job.stage)
         priority[job.stage] = PRIORITIES[job.kind]
     materialized = {
@@ -38,24 +44,57 @@ def build_graph(jobs: Sequence[Job], store_root: str) -> HighLevelGraph:
     return HighLevelGraph(materialized, needs)
 
 
-def run_jobs(client: Any, jobs: Sequence[Job], store_root: str) -> Iterator[list[JobOutcome]]:
+def run_jobs(
+    client: Any, jobs: Sequence[Job], store_root: str, reports: DeathReports, kept: Mapping[Key, Kept] | None = None
+) -> Iterator[list[JobOutcome]]:
     """Run jobs on the workers of a cluster and yield outcomes in batches, as soon as they arrive.
 
-    A job whose worker died too often becomes a failed outcome; its receipt is written here. When the caller stops
-    early, jobs that have not begun are cancelled.
+    Dask counts the death of a worker against every job that it had been given. Those that had not begun are run again
+    after the others. When the caller stops early, jobs that have not begun are cancelled.
 
     Args:
         client: a ``distributed.Client``.
         jobs: each after the jobs it needs.
         store_root: path of the store.
+        reports: writes the receipts of jobs whose workers died.
+        kept: how jobs ended before that do not run again.
+    """
+    not_done = {key: JobOutcome(key, one.status, one.reason, code=one.code) for key, one in (kept or {}).items()}
+    waiting = list(jobs)
+    while waiting:
+        innocent: dict[Key, int] = {}
+        has_ended = False
+        for batch in _run_once(client, build_graph(waiting, store_root, not_done), waiting, store_root):
+            outcomes = []
+            for job, outcome, times in batch:
+                if outcome is None:
+                    innocent[job.key] = times
+                else:
+                    outcomes.append(reports.finish(job, outcome))
+            not_done |= {outcome.key: outcome for outcome in outcomes if outcome.status != "done"}
+            if outcomes:
+                has_ended = True
+                yield outcomes
+        waiting = [job for job in waiting if job.key in innocent]
+        if waiting and not has_ended:
+            yield [reports.record(job, reports.beginnings(job), innocent[job.key]) for job in waiting]
+            return
+
+
+def _run_once(
+    client: Any, graph: HighLevelGraph, jobs: Sequence[Job], store_root: str
+) -> Iterator[list[tuple[Job, JobOutcome | None, int]]]:
+    """Run a graph; yield batches of jobs with their outcomes.
+
+    Yields:
+        Each job with its outcome and 0; or with ``None`` and how often its worker died, if Dask gave it up for that.
     """
     by_key = {job.key: job for job in jobs}
-    graph = build_graph(jobs, store_root)
     futures: list[Any] = client.get(graph, list(by_key), sync=False)
     waiting = set(futures)
     try:
         for batch in as_completed(futures).batches():  # type: ignore[no-untyped-call]
-            yield [_outcome(future, by_key[future.key], store_root) for future in batch]
+            yield [(by_key[future.key], *_outcome(future, by_key[future.key], store_root)) for future in batch]
             waiting.difference_update(batch)
             for future in batch:
                 future.release()
@@ -64,25 +103,17 @@ def run_jobs(client: Any, jobs: Sequence[Job], store_root: str) -> Iterator[list
             client.cancel(list(waiting), force=True)
 
 
-def _outcome(future: Any, job: Job, store_root: str) -> JobOutcome:
+def _outcome(future: Any, job: Job, store_root: str) -> tuple[JobOutcome | None, int]:
     if future.status == "finished":
         outcome: JobOutcome = future.result()
-        return outcome
+        return outcome, 0
     error = None
     if future.status == "error":
         error = future.exception()
     if isinstance(error, KilledWorker):
-        # When the worker that held an earlier job's outcome died, the error names that job.
-        whose = "its worker"
-        if str(error.task) != str(future.key):
-            whose = f"the worker of {error.task}"
-        reason = (
-            f"{whose} died {error.allowed_failures + 1} times (out of memory, or a crash in the solver); "
-            "raise --memory-limit or use fewer workers"
-        )
-        return record_death(store_root, job, reason, "worker_died")
+        return None, error.allowed_failures + 1
     if error is not None:
         reason = f"{type(error).__name__}: {error}"
     else:
         reason = f"the scheduler reports the job as {future.status}"
-    return record_death(store_root, job, reason, "scheduler")
+    return record_death(store_root, job, reason, "scheduler"), 0

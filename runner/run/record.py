@@ -83,4 +83,4 @@ def find_unrecorded(catalog: Path, store: Store, jobs: Sequence[Job]) -> list[tu
 
 def _finished_states(job: Job) -> tuple[tuple[str, str], ...]:
     """Return digest and status with which the catalog knows a job that is up to date."""
-    return (job.digest, "done"), (job.digest, "skipped")
+    return (job.digest, "done"), (job.digest, "skipped"), (job.digest, "failed")

@@ -7,9 +7,9 @@ import secrets
 import socket
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple, TextIO
@@ -29,7 +29,8 @@ from ..campaign.cell_plan import CellPlan, find_absent_cells, resolve
 from ..campaign.errors import campaign_error
 from ..campaign.fit_checks import RefusedFit, refuse_fits
 from ..campaign.pybamm_checks import check_with_pybamm, find_set_doubts
-from ..plan.job import Job, ModelWork, ScannedSource
+from ..plan.job import Job, Kept, Key, ModelWork, ScannedSource
+from ..plan.kept import kept_jobs
 from ..plan.plan import list_cells, plan_jobs
 from ..plan.scan import (
     check_current_signs,
@@ -40,14 +41,20 @@ from ..plan.scan import (
     scan_sources,
 )
 from ..plan.select_jobs import select_cells, select_fits, select_stage
-from ..worker import model_cache
+from ..worker import deaths, model_cache
 from ..worker.compile import choose_compiled
 from ..worker.inputs import store_set_files
+from ..worker.run_job import JobOutcome
 from ..worker.time_limits import longest_job_second
+from .deaths import DeathReports
+from .failure_policy import KEEP_FAILED, FailurePolicy, choose_again, select_again
+from .foreground import check_needs, find_job, run_here
 from .lock import lock_store
 from .progress import Progress
 from .record import Recorder, find_unrecorded
 from .set_doubts import SetDoubts
+from .stopping import Tally, check_max_failures
+from .summary import RunSummary, summarize
 
 LOCKED_LINE_SECOND: Final = 30.0
 """Time between two lines which say that the catalog is locked, s."""
@@ -63,34 +70,6 @@ RECORDED_VERSIONS: Final = (
     "pyarrow",
 )
 """Packages whose versions the catalog records with each run."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunSummary:
-    """How a run ended.
-
-    Args:
-        run_id: the run's id in the catalog.
-        done: number of jobs that this run did.
-        failed: number of jobs that failed.
-        skipped: number of jobs that were skipped because a job they need was not done.
-        done_before: number of jobs that were up to date before the run.
-        nothing: number of jobs that were skipped because the cell's record holds nothing to simulate; not an error.
-        refused: names of the fits that were refused for some cell; their jobs did not run.
-    """
-
-    run_id: int
-    done: int
-    failed: int
-    skipped: int
-    done_before: int
-    nothing: int = 0
-    refused: tuple[str, ...] = ()
-
-    @property
-    def exit_code(self) -> int:
-        """0 when all jobs that can be done are done, 1 when some failed or a fit was refused."""
-        return 1 if self.failed or self.skipped or self.refused else 0
 
 
 class CampaignPlan(NamedTuple):
@@ -160,6 +139,7 @@ def run_campaign(
     command_line: Sequence[str],
     verbose: bool = False,
     fits: Sequence[str] = (),
+    failures: FailurePolicy = KEEP_FAILED,
 ) -> RunSummary:
     """Run the jobs of a campaign that are not up to date, and record them in the catalog.
 
@@ -171,14 +151,17 @@ def run_campaign(
         command_line: recorded with the run.
         verbose: show Dask's own log lines.
         fits: run only these fits (command ``fit``); empty = all.
+        failures: which failed jobs run again, and after how many failures the run stops.
 
     Raises:
         UsageError: the campaign, the store or the cluster cannot be used; nothing was run.
     """
     _check_cluster_kind(cluster.kind)
+    check_max_failures(failures.max_failures)
     store = Store(campaign.store)
     with lock_store(store.root), _open_catalog(store, out) as catalog:
         plan = scan_and_plan(campaign)
+        plan = plan._replace(jobs=choose_again(plan.jobs, failures))
         gone = find_gone_files(store.catalog, cells)
         jobs = select_fits(select_cells(select_stage(plan.jobs, command), cells, plan.sources, gone), fits)
         refused = _select_refused(plan.refused, command, cells, fits)
@@ -188,7 +171,7 @@ def run_campaign(
         unread = find_unread_cells(campaign, plan.sources)
         run_id = _record_plan(catalog, campaign, plan, unread, command_line)
         _print_first(out, unread.values(), set_doubts, refused)
-        stale = [job for job in jobs if job.reason]
+        stale = select_again(jobs, failures)
         waiting = choose_compiled(stale, campaign.file.simulate.compiled, model_cache.is_known)
         counts: Counter[str] = Counter()
         with _record_abnormal_end(catalog, run_id):
@@ -196,18 +179,37 @@ def run_campaign(
                 store_set_files(store, campaign.set_files)
                 for job in waiting:
                     forget_deaths(store.journal(job.cell_id, job.label))
-                _run_jobs(catalog, store, run_id, waiting, plan.cells, cluster, counts, out, verbose)
-        summary = RunSummary(
-            run_id=run_id,
-            done=counts["done"],
-            failed=counts["failed"],
-            skipped=counts["skipped"],
-            done_before=len(jobs) - len(waiting),
-            nothing=counts["nothing"],
-            refused=tuple(dict.fromkeys(one.fit for one in refused)),
-        )
+                deaths.forget(store, waiting)
+                kept = kept_jobs(plan.jobs)
+                _run_jobs(catalog, store, run_id, waiting, plan.cells, cluster, counts, out, verbose, kept, failures)
+        summary = summarize(run_id, jobs, counts, [one.fit for one in refused])
         catalog.end_run(run_id, summary.exit_code, "failed" if summary.exit_code else "done")
     return summary
+
+
+def record_one_job(campaign: Campaign, key: Sequence[str], show_end: Callable[[Store, JobOutcome, Job], int]) -> int:
+    """Run one job in this process, and record it in the catalog as a run does.
+
+    Args:
+        key: kind, cell and label of the job.
+        show_end: called when the job has ended; returns the exit code.
+
+    Returns:
+        The exit code.
+    """
+    store = Store(campaign.store)
+    with lock_store(store.root), _open_catalog(store, None) as catalog:
+        plan = scan_and_plan(campaign)
+        job = find_job(plan.jobs, key)
+        before = check_needs(job, plan.jobs)
+        unread = find_unread_cells(campaign, plan.sources)
+        run_id = _record_plan(catalog, campaign, plan, unread, command_line())
+        with _record_abnormal_end(catalog, run_id):
+            outcome = run_here(store, job, before, campaign)
+            Recorder(catalog, store, run_id, [job]).add([outcome])
+            code = show_end(store, outcome, job)
+        catalog.end_run(run_id, code, "failed" if code else "done")
+    return code
 
 
 def replace_store(campaign: Campaign, store: Path | None) -> Campaign:
@@ -358,6 +360,8 @@ def _run_jobs(
     counts: Counter[str],
     out: TextIO | None,
     verbose: bool,
+    kept: Mapping[Key, Kept],
+    failures: FailurePolicy,
 ) -> None:
     """Run jobs on a cluster, record their outcomes, and count them in ``counts``.
 
@@ -368,9 +372,11 @@ def _run_jobs(
         counts: is added to: jobs by status; those that have nothing to simulate under ``nothing``, not ``skipped``.
         out: stream for progress; ``None`` = no progress.
         verbose: show Dask's own log lines.
+        kept: how jobs ended before that do not run again.
+        failures: after how many failures the run stops.
     """
     # Dask is imported here, so that commands which only read never pay for it.
-    from ..cluster.open import open_cluster
+    from ..cluster.open import SILENCE_MARGIN_SECOND, open_cluster
     from .graph import run_jobs
 
     recorder = Recorder(catalog, store, run_id, jobs)
@@ -379,6 +385,8 @@ def _run_jobs(
     name = f"kilocell-{secrets.token_hex(3)}"
     scratch = store.root / "logs" / "workers"
     scratch.mkdir(parents=True, exist_ok=True)
+    tally = Tally(jobs, counts, progress.say, failures.max_failures)
+    reports = DeathReports(store, scratch, cluster.kind, SILENCE_MARGIN_SECOND + longest_job_second(jobs))
     with open_cluster(cluster, name, scratch, progress.say, verbose, longest_job_second(jobs)) as workers:
         if workers.dashboard:
             progress.say(f"dashboard  {workers.dashboard}")
@@ -390,16 +398,18 @@ def _run_jobs(
         doubts = SetDoubts(store, cells if out is not None else (), jobs, progress.say)
         doubts.check_cleaned(jobs)
         try:
-            for outcomes in run_jobs(workers.client, jobs, str(store.root)):
+            for outcomes in run_jobs(workers.client, jobs, str(store.root), reports, kept):
                 recorder.add(outcomes)
                 doubts.add(outcomes)
+                tally.add(outcomes)
                 for outcome in outcomes:
-                    counts["nothing" if outcome.has_nothing_to_simulate else outcome.status] += 1
-                    if outcome.status == "failed":
-                        progress.say(f"failed     {' '.join(outcome.key)}: {outcome.reason}")
                     progress.add(outcome)
+                if tally.is_too_much:
+                    break
         finally:
             progress.close()
+    recorder.add(tally.find_late(store))
+    tally.say_end()
 
 
 def _wants_compiler(jobs: Sequence[Job]) -> bool:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from ...data.text import printable_text
 from ..campaign.pybamm_checks import find_set_doubts
+from ..plan.kept import count_kept_failures, kept_jobs
 from ..run.run_campaign import find_unread_cells, scan_and_plan
+from .failures import kept_text
 from .table import table, table_to_json
 
 if TYPE_CHECKING:
@@ -36,11 +38,20 @@ def show_plan(campaign: Campaign, json_: bool, everything: bool) -> None:
     shown = jobs if everything else waiting
     headings = ("stage", "cell", "label", "why")
     if json_:
-        print(table_to_json(headings, [(job.stage, job.cell_id, job.label, job.reason or "done") for job in shown]))
+        print(table_to_json(headings, [(job.stage, job.cell_id, job.label, _why(job)) for job in shown]))
         return
     if shown:
-        print(table(headings, [(job.stage, job.cell_id, _label(job), job.reason or "done") for job in shown]))
+        print(table(headings, [(job.stage, job.cell_id, _label(job), _why(job)) for job in shown]))
+    kept = count_kept_failures(jobs)
+    if kept:
+        print(kept_text(kept, len(kept_jobs(jobs)) - kept))
     print(f"{len(waiting)} of {len(jobs)} jobs would run; store {campaign.store}")
+
+
+def _why(job: Job) -> str:
+    if job.kept is not None:
+        return f"kept as {job.kept.status}: {job.kept.reason}"
+    return job.reason or "done"
 
 
 def _label(job: Job) -> str | None:

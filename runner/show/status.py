@@ -24,6 +24,7 @@ from ...sqlite.standing_queries import waiting_jobs
 from ...sqlite.user_select import select, tables_with_other_rows
 from .budget import HEADING, budget_notes, budget_text, has_budget
 from .charge import charge_notes, guess_notes, is_uncertain, print_notes, uncertain_cells_text
+from .failures import group_failures, kept_text, print_failures
 from .fits import print_fit_summary
 from .open_catalog import open_catalog
 from .states import state_notes, temperature_notes
@@ -32,7 +33,7 @@ from .table import dicts_to_json, print_rows, table
 if TYPE_CHECKING:
     import sqlite3
 
-    from ..run.run_campaign import RunSummary
+    from ..run.summary import RunSummary
 
 RESULTS = {
     "cell": "cell_id",
@@ -81,6 +82,7 @@ def show_status(root: Path, json_: bool, everything: bool = False) -> None:
         waiting = waiting_jobs(catalog)
         counts = [tuple(row) for row in queries.job_counts(catalog)]
         failures = queries.failures(catalog)
+        groups = group_failures(catalog)
         skipped = queries.skipped_for_content(catalog)
         uncertain = list(filter(is_uncertain, map(dict, queries.charge_uncertainty(catalog))))
         run = queries.last_run(catalog)
@@ -103,7 +105,7 @@ def show_status(root: Path, json_: bool, everything: bool = False) -> None:
         began = time.strftime("%Y-%m-%d %H:%M", time.localtime(run["started_unix_second"]))
         print(f"\nlast run {run['run_id']}: {run['status']}, started {began} on {run['host']} (process {run['pid']})")
     _print_waiting(waiting)
-    _print_failures(root, failures)
+    print_failures(groups)
     print_nothing_to_simulate(skipped)
     print_notes(uncertain_cells_text(uncertain))
 
@@ -159,7 +161,7 @@ def show_end(root: Path, summary: RunSummary, out: TextIO | None, *, json_: bool
         _draw_all(root, out)
     with closing(queries.connect(Store(root).catalog)) as catalog:
         rows = result_rows(catalog)
-        failures = queries.failures(catalog)
+        groups = group_failures(catalog)
         skipped = queries.skipped_for_content(catalog)
         if json_:
             print(results_json(rows))
@@ -170,7 +172,9 @@ def show_end(root: Path, summary: RunSummary, out: TextIO | None, *, json_: bool
         fits = [fit for fit in fit_queries.fits(catalog) if fit["status"] == "done"]
         if fits:
             print_fit_summary(catalog, fits[:MANY_ROWS])
-    _print_failures(root, failures)
+    print_failures(groups)
+    if summary.kept:
+        print(kept_text(summary.kept, summary.kept_skipped))
     print_nothing_to_simulate(skipped)
     notes = (charge_notes(rows), state_notes(rows), temperature_notes(rows), guess_notes(rows))
     print_notes(budget_notes(rows, brief=True), *notes)
@@ -185,6 +189,9 @@ def _summary_text(summary: RunSummary) -> str:
     counts = [
         (summary.failed, "failed"),
         (summary.skipped, "skipped"),
+        (summary.kept, "kept as failed"),
+        (summary.kept_skipped, "kept as skipped"),
+        (summary.left, "not run"),
         (summary.nothing, "with nothing to simulate"),
         (len(summary.refused), "fits refused" if len(summary.refused) > 1 else "fit refused"),
     ]
@@ -221,18 +228,6 @@ def _print_next(root: Path, cells: Sequence[str]) -> None:
         print(f"  {program} findings --store {store}")
         print(f"  {program} plot --store {store} --cleaning")
     print(f"  {program} status --store {store}")
-
-
-def _print_failures(root: Path, failures: Sequence[Any]) -> None:
-    if failures:
-        print(f"\n{len(failures)} failed:")
-    for row in failures[:REASONS_SHOWN]:
-        text = f"  {row['kind']} {row['cell_id']} {row['label']}: {row['reason']}"
-        if row["log"]:
-            text += f" (log: {_shown(root / row['log'])})"
-        print(printable_text(text))
-    if len(failures) > REASONS_SHOWN:
-        print('  … to see all: kilocell sql "SELECT * FROM failures"')
 
 
 def print_nothing_to_simulate(rows: Sequence[Any]) -> None:

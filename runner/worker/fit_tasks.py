@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from ...jobs.fitting.early_stop import Rival
 
 MOST_DEATHS: Final = 3
-"""Deaths of a start's workers in one run, after which its best noted evaluation is its result; at one more, Dask
-gives the job up."""
+"""Deaths of a start's workers in one run, after which its best noted evaluation is its result; at one more,
+the job has failed."""
 
 
 def run_start_job(store: Store, job: Job, work: StartWork) -> tuple[StartResult, tuple[OutputFile, ...]]:

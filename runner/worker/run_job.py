@@ -22,6 +22,8 @@ from ...parquet_store.layout import Store
 from ...parquet_store.read import is_valid, read_receipt
 from ...parquet_store.write import write_receipt
 from ..plan.job import REASONS_WITH_RECEIPT, CleanWork, FitWork, Job, ProfileWork, SimulateWork, SplitWork, StartWork
+from . import deaths
+from .alone import share_process
 from .cell_tasks import partial_result, run_clean_job, run_simulate_job, run_split_job
 from .compile import COMPILABLE_RESULTS, compile_job_models
 from .fit_tasks import run_fit_job, run_profile_job, run_start_job
@@ -39,6 +41,9 @@ _RUN_BY_KIND: Final[dict[type, Callable[[Store, Job, Any], JobOutput]]] = {
     FitWork: run_fit_job,
     ProfileWork: run_profile_job,
 }
+DIED: Final = "worker_died"
+"""Reason code of a job whose workers died."""
+
 _VERSIONS_IN_RECEIPT: Final = ("kilocell", "pybamm", "numpy", "scipy", "pandas")
 
 
@@ -84,6 +89,15 @@ def run_job(store_root: str, job: Job, *before: JobOutcome) -> JobOutcome:
     blocking = _first_blocking(job, before)
     if blocking is not None:
         return ending.skip(*_reason_and_code_of_skip(blocking))
+    died = deaths.count(store, job)
+    if died >= deaths.most_deaths(job):  # its client knows more of these deaths, and writes the receipt
+        return JobOutcome(job.key, "failed", f"its worker died {died} times", code=DIED)
+    with share_process(alone=died > 0):
+        return _run_to_end(store, job, ending)
+
+
+def _run_to_end(store: Store, job: Job, ending: _Ending) -> JobOutcome:
+    deaths.begin(store, job)
     try:
         # The old receipt must not vouch for files that are about to be overwritten.
         store.receipt(job.kind, job.cell_id, job.label).unlink(missing_ok=True)
@@ -92,6 +106,8 @@ def run_job(store_root: str, job: Job, *before: JobOutcome) -> JobOutcome:
         return ending.skip(str(error), error.code)
     except Exception as error:
         return ending.fail(error)
+    finally:
+        deaths.end(store, job)
     return ending.finish("done", result=result, outputs=outputs)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
 from typing import Final
 
 from ...data.text import format_count
@@ -35,8 +36,28 @@ def longest_job_second(jobs: Iterable[Job]) -> float:
     return max(limits, default=0.0) + LONGEST_PAUSE_SECOND + START_GRACE_SECOND
 
 
+_WATCHED: Final = ContextVar("watched", default=True)
+"""Whether jobs are ended with their process at their time limit."""
+
+
+@contextmanager
+def without_limits() -> Iterator[None]:
+    """Let no job end this process at its time limit: it is the user's own, and may wait in a debugger."""
+    token = _WATCHED.set(False)
+    try:
+        yield
+    finally:
+        _WATCHED.reset(token)
+
+
+def _ignore_time(seconds: float) -> None:
+    """Do nothing with the time that is left, in s."""
+
+
 def limited(store: Store, job: Job) -> AbstractContextManager[Callable[[float], None]]:
     """End this worker's process if the job takes longer than its limit; see :func:`hard_timeout`."""
+    if not _WATCHED.get():
+        return nullcontext(_ignore_time)
     seconds = limit_of(job.work)
     marker = store.receipt(job.kind, job.cell_id, job.label).with_suffix(".running")
     grace = START_GRACE_SECOND if isinstance(job.work, StartWork) else GRACE_SECOND
