@@ -132,8 +132,8 @@ def job(key: tuple[str, ...], campaign: Path | None, store: Path | None, foregro
     kilocell job simulate CELL_D SPM-Chen2020 --foreground    run it here, and show its traceback
     python -m pdb -m kilocell job clean CELL_D --foreground   the same in a debugger
 
-    No other job runs, no worker is started, and no time limit ends the job. Its receipt and the catalog are written as by
-    `kilocell run`.
+    No other job runs, no worker is started, and no time limit ends the job. Its receipt and the catalog are written as
+    by `kilocell run`.
     """
     from ..show.job import run_in_foreground, show_job
 

@@ -9,6 +9,7 @@ import click
 
 from . import options
 from .defaults import store_root
+from .failures import make_policy, max_failures_option, retry_failed_option
 from .run import load_campaign_with_fits, run
 
 _FIT_OPTIONS = (
@@ -36,6 +37,8 @@ _FIT_OPTIONS = (
 @options.verbose_option
 @options.quiet_option
 @options.json_option
+@retry_failed_option
+@max_failures_option
 @click.option("--plots/--no-plots", default=False, show_default=True, help="Draw figures at the end.")
 def fit(
     campaign: Path | None,
@@ -44,6 +47,8 @@ def fit(
     quiet: bool,
     json_: bool,
     plots: bool,
+    retry_failed: bool,
+    max_failures: int | None,
     **given: Any,
 ) -> None:
     """Fit parameters to the measured voltage: all fits of the campaign, or those that the options select or define.
@@ -67,7 +72,17 @@ def fit(
 
     fit_options = {name: given.pop(name) for name in _FIT_OPTIONS}
     request = request_fits(load_campaign_with_fits(campaign, store), FitOptions(**fit_options), cells)
-    code = run(request.campaign, "fit", cells, given, quiet=quiet, json_=json_, plots=plots, fits=request.names)
+    code = run(
+        request.campaign,
+        "fit",
+        cells,
+        given,
+        quiet=quiet,
+        json_=json_,
+        plots=plots,
+        fits=request.names,
+        failures=make_policy(retry_failed, max_failures),
+    )
     if request.new and not (quiet or json_):
         from ..show.fits import print_fit_tables
 

@@ -1,4 +1,4 @@
-"""Say failures as they happen: the first of each reason in full, others of the same reason in one line together."""
+"""Say failures as they happen, in a few words each; the end of the run has them by reason, in full."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
+from ...data.failures import failure_kind
 from ..worker.run_job import JobOutcome
 
-SHOWN_IN_FULL: Final = 1
-"""Failures of a reason that have a line with the whole reason."""
-
-SHOWN_BRIEFLY: Final = 3
+SHOWN: Final = 3
 """Failures of a reason that have a line; more are counted at the end of the run."""
 
 
@@ -33,9 +31,7 @@ class FailureLines:
         self._seen[outcome.code] += 1
         number = self._seen[outcome.code]
         name = " ".join(outcome.key)
-        if number <= SHOWN_IN_FULL:
-            self._say(f"failed     {name}: {outcome.reason}")
-        elif number < SHOWN_BRIEFLY:
-            self._say(f"failed     {name} ({outcome.code})")
-        elif number == SHOWN_BRIEFLY:
-            self._say(f"failed     {name} ({outcome.code}); more of these are counted at the end")
+        if number <= SHOWN:
+            words = failure_kind(outcome.code).meaning or outcome.reason
+            more = "; more of these are counted at the end" if number == SHOWN else ""
+            self._say(f"failed     {name}: {words} ({outcome.code}){more}")

@@ -96,7 +96,8 @@ def describe_jobs(jobs: Sequence[Failure], simulations: int) -> str:
     labels = [str(job["label"]) for job in jobs if job["kind"] == "simulate"]
     sets = {job["parameter_set"] for job in jobs if job["kind"] == "simulate"}
     if len(labels) > 1 and len(labels) == simulations:
-        parts.append(f"all {len(labels)} {'models' if len(sets) == 1 else 'simulations'}")
+        number = "both" if len(labels) == 2 else f"all {len(labels)}"
+        parts.append(f"{number} {'models' if len(sets) == 1 else 'simulations'}")
     elif labels:
         parts.append(_some(labels))
     parts += [BEFORE_SIMULATION[kind] for kind in _kinds(jobs, tuple(BEFORE_SIMULATION))]
