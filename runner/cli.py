@@ -21,6 +21,7 @@ from .commands.cache import cache
 from .commands.defaults import DEFAULT_CAMPAIGN, DEMO_STORE, store_root
 from .commands.fit import fit, fits
 from .commands.models import models, parameters
+from .commands.prune import prune
 from .commands.questions import compare, curves, cycles, make_filters, parameter_sets
 from .commands.run import load_campaign_with_fits
 from .commands.run import run as run_
@@ -128,6 +129,7 @@ _stage_command("clean", "Clean the data, without simulating.")
 _stage_command("simulate", "Clean the data and simulate, without fitting.")
 cli.add_command(fit)
 cli.add_command(fits)
+cli.add_command(prune)
 for command in (failure_commands.failures, failure_commands.retry, failure_commands.job):
     cli.add_command(command)
 for question in (cycles, compare, parameter_sets, curves):

@@ -19,6 +19,7 @@ from ..data.results.simulation import FailedSimulation, SimulationResult
 from ..data.settings import CellSettings, ModelSettings, ParameterSetSettings, SimulateSettings, SourceFile
 from . import fit_rows, rows, statements
 from .connection import open_for_writing, store_errors
+from .forget import JobName, forget_unneeded
 from .migrations import migrate
 from .standing import PlannedJob, replace_plan
 
@@ -261,6 +262,13 @@ class Catalog:
         """
         with self.transaction():
             replace_plan(self._connection, jobs, unread_cells, sources, models)
+
+    def forget_unneeded(
+        self, needed: Iterable[JobName], kept_cells: Collection[str], sources: Collection[str], models: Collection[str]
+    ) -> int:
+        """Delete the rows of jobs that no plan needs; arguments and result as of ``forget.py``."""
+        with self.transaction():
+            return forget_unneeded(self._connection, needed, kept_cells, sources, models)
 
     def forget_failed_splits(self, planned: Collection[tuple[str, str]]) -> None:
         """Delete failed splits that are no longer planned: the raw file was fixed, or is no longer in the campaign.

@@ -22,7 +22,7 @@ from tornado.ioloop import PeriodicCallback
 EXITS_FILE: Final = "exits.jsonl"
 """Name of the file, in the folder of the workers' logs."""
 
-SAMPLING_SECOND: Final = 0.5
+SAMPLING_SECOND: Final = 0.2
 """Time between two looks at a worker's memory."""
 
 
@@ -69,8 +69,9 @@ class WorkerExits(NannyPlugin):  # type: ignore[misc]
         def look() -> None:
             pid = _worker_pid(nanny)
             with suppress(psutil.Error):
-                if pid:
-                    seen.update(pid=pid, memory=psutil.Process(pid).memory_info().rss)
+                memory = psutil.Process(pid).memory_info().rss if pid else 0
+                if memory:  # a process that has just ended has none left
+                    seen.update(pid=pid, memory=memory)
 
         async def ended(exit_code: int) -> None:
             manager = nanny.memory_manager
@@ -80,6 +81,7 @@ class WorkerExits(NannyPlugin):  # type: ignore[misc]
             await nanny_ended(exit_code)
 
         nanny._on_worker_exit = ended
+        look()
         watch = PeriodicCallback(look, SAMPLING_SECOND * 1000)
         nanny.periodic_callbacks[self.name] = watch
         watch.start()

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 from ...data.text import printable_text
 from ..campaign.pybamm_checks import find_set_doubts
 from ..plan.kept import count_kept_failures, kept_jobs
+from ..run.prune import find_pruning
 from ..run.run_campaign import find_unread_cells, scan_and_plan
 from .failures import kept_text
+from .prune import unneeded_line
 from .table import table, table_to_json
 
 if TYPE_CHECKING:
@@ -45,6 +47,9 @@ def show_plan(campaign: Campaign, json_: bool, everything: bool) -> None:
     kept = count_kept_failures(jobs)
     if kept:
         print(kept_text(kept, len(kept_jobs(jobs)) - kept))
+    unneeded = unneeded_line(find_pruning(campaign, plan=plan))
+    if unneeded:
+        print(unneeded)
     print(f"{len(waiting)} of {len(jobs)} jobs would run; store {campaign.store}")
 
 

@@ -1,0 +1,62 @@
+"""Tell which files of a store kilocell wrote itself."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ..data.parameter_files import content_digest
+from .layout import Store
+
+TEMPORARY: Final = re.compile(r".+\.tmp-\d+-[0-9a-f]{8}")
+"""Names of files that a process which was killed had not finished."""
+
+PARAMETER_SET: Final = re.compile(r"[0-9a-f]{64}\.json")
+PART: Final = re.compile(r"part-\d{3,}\.parquet")
+RANGES: Final = re.compile(r"[0-9a-f]{16}\.ranges\.json")
+
+FOLDERS: Final = ("receipts", "cleaned", "quarantine", "simulations", "starts", "raw", "parameter_sets")
+"""Folders of a store with files that jobs write."""
+
+
+def is_output(store: Store, path: Path) -> bool:
+    """Tell whether a Parquet file is where the job that its metadata name writes it; a copy of it elsewhere is not."""
+    try:
+        metadata = pq.read_schema(path).metadata or {}
+        named = {key: metadata[key.encode()].decode() for key in ("cell_id", "digest")}
+    except (OSError, KeyError, ValueError, pa.ArrowException):
+        return False
+    cell_id = named["cell_id"]
+    places = [store.cleaned(cell_id), store.quarantine(cell_id)]
+    if b"label" in metadata:
+        places.append(store.simulation(cell_id, metadata[b"label"].decode(errors="replace")))
+    is_part = PART.fullmatch(path.name) and path.parent == store.raw(named["digest"], cell_id)
+    return bool(path in places or is_part)
+
+
+def is_parameter_set_copy(path: Path) -> bool:
+    """Tell whether a file is a copy of a parameter file: its name is the digest of its content."""
+    if not PARAMETER_SET.fullmatch(path.name):
+        return False
+    try:
+        return content_digest(path.read_bytes()) == path.stem
+    except OSError:
+        return False
+
+
+def is_inside(store: Store, path: Path) -> bool:
+    """Tell whether a path is a regular file in one of the folders that jobs write to, and no link leads elsewhere.
+
+    Receipts are files that anyone may have changed: a path in them is not trusted.
+    """
+    root = store.root.resolve()
+    try:
+        real = path.resolve(strict=True)
+    except OSError:
+        return False
+    folders = [root / name for name in (*FOLDERS, "logs")]
+    return real == root / path.relative_to(store.root) and real.is_file() and any(map(real.is_relative_to, folders))
