@@ -260,7 +260,9 @@ def test_a_cell_that_leaves_its_sets_range_keeps_its_curve_and_runs_again(tmp_pa
     assert all((tmp_path / each).stat().st_size > 5000 for each in plotted)
     before = ask(tmp_path, "SELECT * FROM simulations")
     (tmp_path / "store" / "catalog.sqlite").unlink()
-    assert "1 of 2 jobs would run" in kilocell("plan", cwd=tmp_path).stdout
+    planned = kilocell("plan", cwd=tmp_path).stdout  # the same input would fail in the same way
+    assert "1 job is kept as failed" in planned
+    assert "0 of 2 jobs would run" in planned
     kilocell("run", *QUICK, "--no-plots", cwd=tmp_path, expect=1)
     again = ask(tmp_path, "SELECT * FROM simulations")
     assert [row["ended_second"] for row in again] == [row["ended_second"] for row in before]

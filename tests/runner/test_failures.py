@@ -76,7 +76,7 @@ def test_failures_are_selected_and_each_has_its_log(root: Path, capsys: pytest.C
     assert len(csv.read_text().splitlines()) == 9
     with pytest.raises(UsageError, match="left_range"):
         show(root, capsys, codes=("left_rang",))
-    with pytest.raises(UsageError, match="CELL_D"):
+    with pytest.raises(UsageError, match="CELL_F"):
         show(root, capsys, cells=("CELL_Q",))
 
 

@@ -49,7 +49,9 @@ def test_a_failure_of_the_input_is_kept_with_what_needs_it(tmp_path: Path) -> No
     assert count_kept_failures(jobs.values()) == 1
 
 
-@pytest.mark.parametrize("code", ["worker_died", "file_system", "time_limit", "scheduler", "out_of_memory", "unexpected"])
+@pytest.mark.parametrize(
+    "code", ["worker_died", "file_system", "time_limit", "scheduler", "out_of_memory", "unexpected"]
+)
 def test_a_failure_that_may_pass_runs_again(tmp_path: Path, code: str) -> None:
     jobs = with_failed_cleaning(tmp_path, code)
     assert jobs[CLEAN].reason == "failed before: why"
