@@ -17,6 +17,9 @@ from ..worker.run_job import DIED, JobOutcome, record_death
 if TYPE_CHECKING:
     from ..cluster.exits import WorkerExit
 
+RUNNING: Final = ".running"
+"""Suffix of the file with which a job's time limit is watched; a process that dies leaves it behind."""
+
 CRASHES: Final = (signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGABRT)
 """Signals that a fault in compiled code raises, not a lack of memory."""
 
@@ -65,6 +68,7 @@ class DeathReports:
 
         reason = self._describe(beginnings, list(read_exits(self.scratch)), times)
         deaths.end(self.store, job)
+        deaths.begun_path(self.store, job).with_suffix(RUNNING).unlink(missing_ok=True)
         return record_death(str(self.store.root), job, reason, DIED)
 
     def _describe(self, beginnings: Sequence[Beginning], exits: Sequence[WorkerExit], times: int) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from ...parquet_store.layout import Store
 from ..plan.job import Job, StartWork
@@ -87,6 +87,6 @@ def read_beginnings(path: Path) -> list[Beginning]:
         return []
 
 
-def _load(path: Path) -> list[dict[str, object]]:
-    loaded: list[dict[str, object]] = json.loads(path.read_text(encoding="utf-8"))
+def _load(path: Path) -> list[dict[str, Any]]:
+    loaded: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
     return loaded

@@ -68,4 +68,4 @@ def test_a_job_that_kills_its_worker_fails_alone(
         assert re.search(rf"its worker died 3 times, the last time {words}", row["reason"])
     statuses = results(tmp_path)
     assert {statuses[cell, model] for cell in CELLS for model in ("SPM", "SPMe")} == {"done"}
-    assert not list((tmp_path / "store" / "receipts").rglob("*.begun"))
+    assert {path.suffix for path in (tmp_path / "store" / "receipts").rglob("*.*")} == {".json"}

@@ -21,7 +21,7 @@ from kilocell.runner.plan.unneeded import ORPHANS
 from kilocell.runner.run import prune as prune_module
 from kilocell.runner.run.lock import lock_store
 from kilocell.runner.run.prune import Pruning, find_pruning, prune
-from kilocell.runner.run.run_campaign import _record_plan, scan_and_plan  # noqa: PLC2701
+from kilocell.runner.run.run_campaign import _record_plan, scan_and_plan
 from kilocell.runner.show.prune import format_bytes, unneeded_line
 from kilocell.sqlite.catalog import Catalog
 
@@ -193,7 +193,7 @@ def test_a_kill_in_the_middle_leaves_no_row_without_files(
         prune(fewer)
     monkeypatch.undo()
     assert rows(store, "jobs") == 4  # the catalog has forgotten all of them, or none
-    left = [path for path in (store.root / "receipts").rglob("SPMe*.json")]
+    left = list((store.root / "receipts").rglob("SPMe*.json"))
     for path in left if removed and removed[-1].suffix != ".json" else ():
         assert path.exists()
     prune(fewer)
@@ -206,7 +206,7 @@ def test_a_run_or_another_campaign_is_not_disturbed(tmp_path: Path, store: Store
     other = tmp_path / "other.toml"
     other.write_text((tmp_path / "campaign.toml").read_text())
     before = files(store)
-    with pytest.raises(UsageError, match="campaign.toml used this store last"):
+    with pytest.raises(UsageError, match=r"campaign\.toml used this store last"):
         prune(load_campaign(other))
     assert files(store) == before
     (tmp_path / "campaign.toml").unlink()
