@@ -217,8 +217,7 @@ def table_rows(connection: sqlite3.Connection) -> dict[str, int]:
     """Return the number of rows of every table, by its name."""
     names = connection.execute(f"SELECT name FROM sqlite_master WHERE type = 'table' AND {_NOT_TABLES} ORDER BY name")
     return {
-        name: int(connection.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0])
-        for (name,) in names.fetchall()
+        name: int(connection.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0]) for (name,) in names.fetchall()
     }
 
 

@@ -10,11 +10,10 @@ from ...parquet_store.layout import Store
 from ...sqlite import slide_queries
 from .content import Bar, Bars, Element, Lines, Panel, Slide, missing
 from .stretch import read_stretch
-from .words import LEAST_PERCENT, amount, count, percent, short
+from .words import LEAST_PERCENT, amount, amounts, count, percent, short
 
 KINDS_SHOWN: Final = 9
 KINDS_EXPLAINED: Final = 3
-CHARGE_RULES_SHOWN: Final = 2
 TITLE: Final = "Data challenges"
 
 
@@ -22,17 +21,20 @@ def challenges(store: Store, catalog: sqlite3.Connection) -> tuple[Slide, list[s
     """Return the page, and what could not be read for it."""
     totals = slide_queries.store_totals(catalog)
     if not totals["cleaned"]:
-        return missing(f"{TITLE}: no cell is cleaned yet", "To clean the cells of the campaign, run:", "kilocell clean"), []
+        return missing(
+            f"{TITLE}: no cell is cleaned yet", "To clean the cells of the campaign, run:", "kilocell clean"
+        ), []
     kinds = slide_queries.findings_by_rule(catalog)
     findings = sum(row["findings"] for row in kinds)
+    cells = count(totals["cleaned"], "cell")
     if findings:
-        title = (
-            f"{TITLE}: {count(findings, 'finding')} of {count(len(kinds), 'kind')} in {count(totals['cleaned'], 'cell')}"
-        )
+        title = f"{TITLE}: {count(findings, 'finding')} of {count(len(kinds), 'kind')} in {cells}"
     else:
-        title = f"{TITLE}: cleaning found nothing in {count(totals['cleaned'], 'cell')}"
+        title = f"{TITLE}: cleaning found nothing in {cells}"
     stretch, problems = read_stretch(store, catalog)
-    curve: Element = stretch or Lines(("No raw rows could be read.", *problems[:1]))
+    curve: Element = stretch or Lines(
+        ("No raw rows could be read.", *(f"Reason: {problem}" for problem in problems[:1]))
+    )
     return Slide(
         title,
         (
@@ -84,7 +86,7 @@ def _charge(catalog: sqlite3.Connection, totals: sqlite3.Row) -> list[str]:
         before, after = totals[f"charge_{way}_before_ah"], totals[f"charge_{way}_after_ah"]
         if before:
             change = percent(100 * (after / before - 1))
-            lines.append(f"Charge {way}: {amount(before, 4)} → {amount(after, 4)} A h ({change})")
+            lines.append(f"Charge {way}: {amounts(before, after)} A h ({change})")
     largest = slide_queries.largest_charge_change(catalog)
     if largest is not None and abs(largest["percent"]) >= LEAST_PERCENT:
         lines.append(
@@ -92,6 +94,7 @@ def _charge(catalog: sqlite3.Connection, totals: sqlite3.Row) -> list[str]:
         )
     rules = [row for row in slide_queries.charge_by_rule(catalog) if row["magnitude_ah"] > 0.0]
     if rules:
-        parts = [f"{row['rule'].replace('_', ' ')} ({amount(row['magnitude_ah'], 2)} A h)" for row in rules]
-        lines.append(f"Changed most by {', '.join(parts[:CHARGE_RULES_SHOWN])}")
+        lines.append(
+            f"Changed most by: {rules[0]['rule'].replace('_', ' ')} ({amount(rules[0]['magnitude_ah'], 2)} A h)"
+        )
     return lines

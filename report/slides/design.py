@@ -18,7 +18,10 @@ PLACES: Final[dict[str, tuple[int, int]]] = {
 }  # fmt: skip
 """Tables that the diagram shows, and their places: column from the left, row from the top. References are read."""
 
-MISSING: Final = "no result yet: `kilocell run`"
+CONNECTING: Final = ("source_cells", "cell_parameter_sets")
+"""Tables that only connect two others."""
+
+MISSING: Final = "no result yet; run: kilocell run"
 PREFERRED_MODELS: Final = ("DFN", "SPMe", "SPM")
 
 
@@ -50,20 +53,21 @@ def design(catalog: sqlite3.Connection) -> Slide:
 def _through_others(
     catalog: sqlite3.Connection, shown: set[str], links: list[tuple[str, str]]
 ) -> list[tuple[str, str]]:
-    """Return pairs of shown tables that only a table refers to which is not shown, such as cells and raw files."""
+    """Return the pairs of shown tables that a table which is not shown connects, both ways: many rows to many."""
     parents: dict[str, list[str]] = {}
     for child, parent in slide_queries.references(catalog):
-        if child not in shown and parent in shown:
+        if child in CONNECTING and parent in shown:
             parents.setdefault(child, []).append(parent)
-    pairs = [(pair[0], pair[1]) for name, pair in parents.items() if len(pair) == 2 and name == "source_cells"]
-    return [pair for pair in pairs if pair not in links and (pair[1], pair[0]) not in links]
+    pairs = [(pair[0], pair[1]) for pair in parents.values() if len(pair) == 2]
+    both = [*pairs, *((second, first) for first, second in pairs)]
+    return [pair for pair in both if pair not in links]
 
 
 def _cycles(catalog: sqlite3.Connection) -> tuple[str, str, str]:
     question = "Cycles of a cell"
     cell_id = slide_queries.longest_cell(catalog)
     if cell_id is None:
-        return question, "kilocell cycles CELL", "no cell is cleaned yet: `kilocell clean`"
+        return question, "kilocell cycles CELL", "no cell is cleaned yet; run: kilocell clean"
     command = f"kilocell cycles {shlex.quote(printable_text(cell_id))}"
     rows = questions.cycle_overview(catalog, cell_id)
     capacities = [row["charge_out_ah"] for row in rows if row["charge_out_ah"] is not None]
@@ -89,7 +93,7 @@ def _parameter_sets(catalog: sqlite3.Connection) -> tuple[str, str, str]:
     model = _a_model(catalog)
     if model is None:
         return question, "kilocell parameter-sets --model DFN", MISSING
-    rows = [row for row in questions.model_parameter_sets(catalog, model)]
+    rows = questions.model_parameter_sets(catalog, model)
     means = [row["rmse_mean_mv"] for row in rows if row["rmse_mean_mv"] is not None]
     answer = count(len({row["parameter_set"] for row in rows}), "set")
     if means:

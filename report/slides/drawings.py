@@ -22,6 +22,9 @@ BOX_GAP: Final = (0.42, 0.5)
 ROOM: Final = 0.12
 """Share of the cleaned values' range above and below them; raw values beyond are drawn at the edge."""
 
+DOT_INCH: Final = 0.08
+"""Distance of a dot from its box, in inch."""
+
 FAR_SHARE: Final = 0.35
 """Raw values at most this share of the range outside the cleaned ones widen the axis. Chosen, not measured."""
 
@@ -29,9 +32,7 @@ FAR_SHARE: Final = 0.35
 def draw_stretch(page: Page, stretch: Stretch, place: Place) -> None:
     """Draw raw values, with crosses where they changed, and the cleaned line above them."""
     left, bottom, width, height = place
-    page.put(
-        cut(legible(stretch.caption), width, LEAST), (left, bottom + height - line_height(LEAST) / 2), LEAST
-    )
+    page.put(cut(legible(stretch.caption), width, LEAST), (left, bottom + height - line_height(LEAST) / 2), LEAST)
     _draw_legend(page, (left, bottom + height - 1.5 * line_height(LEAST)), stretch)
     low, high = value_limits(stretch)
     ticks, names = _ticks(low, high, 3)
@@ -42,14 +43,18 @@ def draw_stretch(page: Page, stretch: Stretch, place: Place) -> None:
     rows = stretch.is_row
     axes.plot(stretch.time_hour[rows], raw[rows], color=RAW_COLOUR, linewidth=1.2, alpha=0.9, zorder=2)
     changed = np.isfinite(raw) & (np.abs(stretch.raw - stretch.cleaned) > 0.005 * (high - low))
-    axes.plot(stretch.time_hour[changed], raw[changed], "x", color=RAW_COLOUR, markersize=8, markeredgewidth=2, zorder=4)
+    far_down, far_up = stretch.raw < low, stretch.raw > high
+    changed &= ~(far_down | far_up)
+    for far, marker in ((far_down, "v"), (far_up, "^")):
+        axes.plot(stretch.time_hour[far], raw[far], marker, color=RAW_COLOUR, markersize=10, zorder=4, clip_on=False)
+    axes.plot(
+        stretch.time_hour[changed], raw[changed], "x", color=RAW_COLOUR, markersize=8, markeredgewidth=2, zorder=4
+    )
     axes.plot(stretch.time_hour, stretch.cleaned, color=BLACK, linewidth=2.2, zorder=3)
     axes.plot(stretch.time_hour[~rows], stretch.cleaned[~rows], "s", color=BLACK, markersize=8, zorder=4)
     if len(stretch.removed):
         removed = np.clip(stretch.removed, low, high)
-        axes.plot(
-            stretch.removed_hour, removed, "D", color=RAW_COLOUR, markerfacecolor="none", markersize=9, zorder=4
-        )
+        axes.plot(stretch.removed_hour, removed, "D", color=RAW_COLOUR, markerfacecolor="none", markersize=9, zorder=4)
     start, end = float(stretch.time_hour[0]), float(stretch.time_hour[-1])
     axes.set_xlim(start, end if end > start else start + 1.0)
     axes.set_ylim(low, high)
@@ -68,6 +73,12 @@ def _draw_legend(page: Page, at: tuple[float, float], stretch: Stretch) -> None:
     x += 0.7 + text_width("cleaned", LEAST)
     page.axes.plot([x, x + 0.4], [y, y], color=RAW_COLOUR, linewidth=1.2, marker="x", markersize=8, markeredgewidth=2)
     page.put("raw", (x + 0.5, y), LEAST)
+    low, high = value_limits(stretch)
+    if ((stretch.raw < low) | (stretch.raw > high)).any():
+        x += 0.9 + text_width("raw", LEAST)
+        page.axes.plot(x, y, "v", color=RAW_COLOUR, markersize=10)
+        page.put("off the scale", (x + 0.2, y), LEAST)
+        x += 0.2 + text_width("off the scale", LEAST) - 0.5 - text_width("raw", LEAST)
     if not stretch.is_row.all():
         x += 0.9 + text_width("raw", LEAST)
         page.axes.plot(x, y, "s", color=BLACK, markersize=8)
@@ -192,7 +203,9 @@ def _draw_entity(page: Page, entity: Entity, place: Place) -> None:
     name = cut(entity.name, width - 0.15, LEAST, "bold")
     page.put(name, (middle, bottom + height / 2 + half), LEAST, weight="bold", align="center")
     rows = f"{entity.rows:,} {'row' if entity.rows == 1 else 'rows'}"
-    page.put(cut(rows, width - 0.15, LEAST), (middle, bottom + height / 2 - half), LEAST, align="center", colour="#444444")
+    page.put(
+        cut(rows, width - 0.15, LEAST), (middle, bottom + height / 2 - half), LEAST, align="center", colour="#444444"
+    )
 
 
 def _draw_link(page: Page, child: Entity, parent: Entity, places: dict[str, Place], gap: float) -> None:
@@ -219,4 +232,7 @@ def _draw_link(page: Page, child: Entity, parent: Entity, places: dict[str, Plac
         xs = [a[0] + a[2] - 0.25, b[0] + 0.25] if to_right else [a[0] + 0.25, b[0] + b[2] - 0.25]
         ys = [a[1], b[1] + b[3]] if is_above else [a[1] + a[3], b[1]]
     page.axes.plot(xs, ys, **style)
-    page.axes.plot(xs[0], ys[0], "o", color=GREY, markersize=8, zorder=0.6)
+    away = abs(ys[1] - ys[0]) or abs(xs[1] - xs[0])
+    share = min(1.0, DOT_INCH / max(away, DOT_INCH))
+    dot = (xs[0] + share * (xs[1] - xs[0]), ys[0] + share * (ys[1] - ys[0]))
+    page.axes.plot(*dot, "o", color="#555555", markersize=8, zorder=0.6)

@@ -102,8 +102,8 @@ def draw_changes(page: Page, changes: Changes, place: Place) -> None:
         y = middle - 0.5 * line_height(size)
         x = [left + 0.1 + room * value / longest for value in (row.before, row.after)]
         page.axes.plot(x, [y, y], color=row.colour, linewidth=3.0, alpha=0.55, solid_capstyle="butt")
-        page.axes.plot(x[0], y, "o", color=row.colour, markerfacecolor="white", markersize=11, markeredgewidth=2)
-        page.axes.plot(x[1], y, "o", color=row.colour, markersize=11)
+        page.axes.plot(x[0], y, "o", color=row.colour, markerfacecolor="white", markersize=9, markeredgewidth=2)
+        page.axes.plot(x[1], y, "o", color=row.colour, markersize=9)
         page.put(text, (max(x) + 0.2, y), size, weight="bold")
 
 

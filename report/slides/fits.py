@@ -17,7 +17,7 @@ from .words import amount, count, median, millivolts, short
 
 Row = Mapping[str, Any]
 
-ROWS_SHOWN: Final = 6
+ROWS_SHOWN: Final = 5
 WITH_WINDOWS: Final = 2
 """At most this number of fits leaves room for the windows after a step's start."""
 
@@ -117,7 +117,8 @@ def changes_of(fits: Sequence[Row], styles: Styles) -> Changes:
     changes.sort(key=lambda change: change.after - change.before)
     note = "medians over the cells"
     if len(changes) > ROWS_SHOWN:
-        note += f"; {len(changes) - ROWS_SHOWN} more fits improve less"
+        more = len(changes) - ROWS_SHOWN
+        note += "; 1 more fit improves less" if more == 1 else f"; {more} more fits improve less"
     return Changes(("fit", "RMSE"), tuple(changes[:ROWS_SHOWN]), note)
 
 
@@ -160,7 +161,9 @@ def _parameter_table(parameters: Sequence[Row]) -> Table | Lines:
 
 def _improvement(rows: Sequence[Row]) -> float:
     """Return by how many mV the fits of these parameters lower the RMSE, as a median; unknown = 0."""
-    known = [row["rmse_default_mv"] - row["rmse_mv"] for row in rows if None not in (row["rmse_default_mv"], row["rmse_mv"])]
+    known = [
+        row["rmse_default_mv"] - row["rmse_mv"] for row in rows if None not in (row["rmse_default_mv"], row["rmse_mv"])
+    ]
     return median(known) or 0.0
 
 
@@ -201,10 +204,8 @@ def _reliability(rows: Sequence[Row], done: Sequence[Row], parameters: Sequence[
     systematic = [row for row in done if row["residual_systematic"]]
     if systematic:
         error = median([row["model_error_mv"] for row in systematic])
-        lines.append(
-            f"In {len(systematic)} of {count(len(done), 'fit')} the model's own error remains ({millivolts(error)}): "
-            "the intervals do not include it"
-        )
+        where = f"In {len(systematic):,} of {count(len(done), 'fit')} the" if len(done) > 1 else "The"
+        lines.append(f"{where} model's own error remains ({millivolts(error)}): the intervals do not include it")
     validated = [row for row in done if row["validation_rmse_mv"] is not None]
     if validated:
         before = median([row["validation_default_rmse_mv"] for row in validated])

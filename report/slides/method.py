@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
-from ...data.error_budget import PARTS, WORDS, format_mv
+from ...data.error_budget import LIMIT_MV, LIMIT_SHARE, PARTS, WORDS, format_mv
 from ...sqlite import queries, slide_queries
 from ..styles import Styles
 from .content import Bar, Bars, Lines, Panel, Slide, Table
@@ -79,13 +79,14 @@ def _budget(rows: Sequence[sqlite3.Row]) -> Bars:
     ]
     total = median([row["error_budget_mv"] for row in rows])
     bars.append(Bar("all parts", total, UNKNOWN if total is None else f"±{format_mv(total)} mV"))
-    large = sum(row["error_budget_too_large"] or 0 for row in rows)
-    return Bars(("part", "budget"), tuple(bars), f"too large in {large:,} of {len(rows):,}")
+    return Bars(("part", "budget"), tuple(bars))
 
 
 def _facts(catalog: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -> list[str]:
     """Return sentences about the compression of the current and the time of a simulation."""
-    lines = []
+    large = sum(row["error_budget_too_large"] or 0 for row in rows)
+    limit = f"{LIMIT_MV:g} mV or {LIMIT_SHARE:.0%} of the RMSE".replace("%", " %")
+    lines = [f"The error budget is above {limit} in {large:,} of {count(len(rows), 'simulation')}."]
     known = [row for row in rows if row["knots"] and row["samples"]]
     if known:
         ratio = sum(row["samples"] for row in known) / sum(row["knots"] for row in known)
@@ -98,8 +99,8 @@ def _facts(catalog: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -> list[str
         if row["status"] == "failed"
     )
     if reasons:
-        failed = ", ".join(f"{number:,} {reason}" for reason, number in reasons.most_common(REASONS_SHOWN))
-        lines.append(f"{time}; {count(reasons.total(), 'simulation')} failed: {failed}.")
+        names = ", ".join(reason for reason, _ in reasons.most_common(REASONS_SHOWN))
+        lines.append(f"{time}; {count(reasons.total(), 'simulation')} failed ({names}).")
     else:
         lines.append(f"{time}; none failed.")
     return lines

@@ -35,13 +35,15 @@ Align = Literal["left", "center", "right"]
 @lru_cache(maxsize=8192)
 def text_width(text: str, size: float, weight: Weight = "normal") -> float:
     """Return the width of a text on a page, in inch."""
-    width, _, _ = _renderer().get_text_width_height_descent(text, _font(size, weight), False)
+    renderer: Any = _renderer()
+    width, _, _ = renderer.get_text_width_height_descent(text, _font(size, weight), False)
     return float(width) / POINTS_PER_INCH
 
 
 @lru_cache(maxsize=1)
-def _renderer() -> RendererAgg:
-    return RendererAgg(8, 8, POINTS_PER_INCH)
+def _renderer() -> Any:
+    make: Any = RendererAgg
+    return make(8, 8, POINTS_PER_INCH)
 
 
 @lru_cache(maxsize=32)

@@ -42,7 +42,9 @@ def write_pdf(deck: Deck, path: Path) -> None:
 def draw_pages(deck: Deck) -> Iterator[Page]:
     """Draw each page."""
     foot = " · ".join(filter(None, ("kilocell", legible(deck.name), deck.date)))
-    return iter([_draw_page(slide, foot, f"{number} / {len(deck.slides)}") for number, slide in enumerate(deck.slides, 1)])
+    return iter(
+        [_draw_page(slide, foot, f"{number} / {len(deck.slides)}") for number, slide in enumerate(deck.slides, 1)]
+    )
 
 
 def _draw_page(slide: Slide, foot: str, number: str) -> Page:

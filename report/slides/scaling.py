@@ -97,14 +97,13 @@ def scaling(catalog: sqlite3.Connection, store_bytes: int | None) -> Slide:
     rates = read_rates(catalog, store_bytes)
     if rates is None:
         return missing(f"{TITLE}: no job has ended yet", "To measure the rate of this machine, run:", "kilocell run")
-    title = f"{TITLE}: {amount(rates.core_second_per_cell)} core seconds per cell"
+    each = f"{amount(rates.core_second_per_cell)} core seconds"
+    title = f"{TITLE}: {each} per cell"
     runs = slide_queries.run_rates(catalog)
     if runs and runs[0]["cells"] and runs[0]["span_second"]:
         took = duration(runs[0]["span_second"])
-        title = f"{TITLE}: {count(runs[0]['cells'], 'cell')} in {took}, {amount(rates.core_second_per_cell)} core seconds each"
-    bars = tuple(
-        Bar(STAGES[kind], second, f"{amount(second, 2)} s") for kind, second in rates.second_per_cell.items()
-    )
+        title = f"{TITLE}: {count(runs[0]['cells'], 'cell')} in {took}, {each} each"
+    bars = tuple(Bar(STAGES[kind], second, f"{amount(second, 2)} s") for kind, second in rates.second_per_cell.items())
     return Slide(
         title,
         (
@@ -139,11 +138,11 @@ def _assumptions(catalog: sqlite3.Connection, rates: Rates) -> list[str]:
     rate = rates.jobs / rates.busy_second if rates.busy_second > 0 else None
     lines = [f"Measured: {count(rates.jobs, 'job')}, {amount(rate)} jobs per second and core"]
     runs = [run for run in slide_queries.run_rates(catalog) if run["span_second"]]
-    if runs:
-        fastest = max(run["jobs"] / run["span_second"] for run in runs)
+    fastest = max((run["jobs"] / run["span_second"] for run in runs), default=0.0)
+    if fastest:
         lines[0] += f"; the fastest run: {amount(fastest)} jobs per second"
     lines.append("Projected: the same work per cell, every core always busy, no start-up of workers")
-    if rate is not None and runs and rate * CORES[-1] > 2 * fastest:
+    if rate is not None and fastest and rate * CORES[-1] > 2 * fastest:
         lines.append(
             f"{CORES[-1]} cores would finish {amount(rate * CORES[-1])} jobs per second: not tested in this store"
         )

@@ -66,7 +66,7 @@ def read_stretch(store: Store, catalog: sqlite3.Connection) -> tuple[Stretch | N
         try:
             record = read_before_and_after(store, catalog, cell_id)
             findings = [dict(row) for row in queries.findings(catalog, cell_id)]
-        except (KilocellError, OSError) as error:
+        except (KilocellError, OSError, ValueError) as error:  # ValueError: a damaged Parquet file
             problems.append(str(error))
             continue
         if len(record.samples) > 1:

@@ -28,7 +28,7 @@ def way(catalog: sqlite3.Connection, catalog_bytes: int | None) -> Slide:
     jobs = sum(counts.values())
     title = f"Architecture: {count(totals['cells'], 'cell')}, {count(jobs, 'job')}, one folder"
     if not jobs:
-        title = "Architecture: no job was run yet; `kilocell run` starts them"
+        title = "Architecture: no job was run yet; to start: kilocell run"
     outputs = slide_queries.output_bytes(catalog)
     boxes = (
         Box(

@@ -11,6 +11,7 @@ from ...data.convert import SECONDS_PER_HOUR
 from ...data.text import printable_text
 
 UNKNOWN: Final = "unknown"
+MOST_DECIMALS: Final = 6
 LEAST_PERCENT: Final = 0.005
 """A smaller change is shown as unchanged: it would round to 0.01 % or less."""
 
@@ -35,7 +36,18 @@ def amount(value: float | None, digits: int = 3) -> str:
         return UNKNOWN
     if abs(value) >= 10 ** (digits - 1):
         return f"{value:,.0f}"
-    return f"{value + 0.0:.{digits}g}"
+    if value == 0.0:
+        return "0"
+    text = f"{value:#.{digits}g}".rstrip(".")
+    return text.replace("-", "−")
+
+
+def amounts(before: float, after: float, digits: int = 4) -> str:
+    """Return two numbers with an arrow between them and the same number of decimals: ``24.12 → 24.30``."""
+    largest = max(abs(before), abs(after))
+    decimals = digits - 1 - math.floor(math.log10(largest)) if largest > 0.0 else 0
+    decimals = min(max(decimals, 0), MOST_DECIMALS)
+    return f"{before:,.{decimals}f} → {after:,.{decimals}f}"
 
 
 def millivolts(value: float | None) -> str:

@@ -112,7 +112,9 @@ def write_slides(deck: Deck, path: Path, *, markdown: bool) -> None:
 
             write_atomically(path, partial(write_pdf, deck))
     except OSError as error:
-        raise UsageError(f"{path} cannot be written ({error.strerror or error}): choose another file with --out") from error
+        raise UsageError(
+            f"{path} cannot be written ({error.strerror or error}): choose another file with --out"
+        ) from error
 
 
 def _check_path(path: Path, markdown: bool) -> None:
