@@ -14,6 +14,9 @@ from .words import LEAST_PERCENT, amount, amounts, count, percent, short
 
 KINDS_SHOWN: Final = 9
 KINDS_EXPLAINED: Final = 3
+BAR_STEP: Final = 0.58
+"""Height of a bar with its space, in inch."""
+
 TITLE: Final = "Data challenges"
 
 
@@ -54,9 +57,10 @@ def _kind_panels(kinds: list[sqlite3.Row]) -> list[Panel]:
         for row in kinds
         if row["rule"] in RULES_BY_CODE
     ]
+    height = 0.6 + BAR_STEP * len(kinds)
     return [
-        Panel("Findings by kind", _kinds(kinds), (0.6, 3.55, 5.85, 2.5)),
-        Panel("What they are", Lines(tuple(meanings)), (0.6, 0.85, 5.85, 2.6)),
+        Panel("Findings by kind", _kinds(kinds), (0.6, 6.05 - height, 5.85, height)),
+        Panel("What they are", Lines(tuple(meanings)), (0.6, 0.85, 5.85, 5.0 - height)),
     ]
 
 

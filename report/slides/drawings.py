@@ -63,7 +63,7 @@ def draw_stretch(page: Page, stretch: Stretch, place: Place) -> None:
     axes.tick_params(labelsize=LEAST, length=4)
     axes.spines[["top", "right"]].set_visible(False)
     page.put("Test time (h)", (frame[0] + frame[2] / 2, bottom + 0.12), LEAST, align="center")
-    page.put(stretch.quantity, (left + 0.12, frame[1] + frame[3] / 2), LEAST, align="center", rotation=90)
+    page.put(stretch.quantity, (left + 0.12, frame[1] + frame[3] / 2), LEAST, align="center", va="center", rotation=90)
 
 
 def _draw_legend(page: Page, at: tuple[float, float], stretch: Stretch) -> None:

@@ -146,10 +146,12 @@ def _table_size(table: Table, width: float, height: float) -> float:
 
 
 def _needed_widths(table: Table, size: float) -> list[float]:
-    return [
-        max(text_width(legible(text), size, "bold") + 2 * GAP for text in (head, *(row[column] for row in table.rows)))
-        for column, head in enumerate(table.head)
-    ]
+    """Return the width with which no text of a column has to be wrapped, in inch."""
+    needed = [text_width(legible(name), size, "bold") for name in table.head]
+    for number, row in enumerate(table.rows):
+        weight: Weight = "bold" if table.emphasis and table.emphasis[number] == "measured" else "normal"
+        needed = [max(one, text_width(legible(text), size, weight)) for one, text in zip(needed, row, strict=True)]
+    return [one + 1.5 * GAP for one in needed]
 
 
 def _column_widths(table: Table, width: float, size: float) -> list[float]:

@@ -124,8 +124,8 @@ class Page:
     ) -> None:
         """Put one line of text; ``at`` is its side (by ``align``) and its middle in height."""
         self.axes.text(
-            *at, text, fontsize=size, fontweight=weight, ha=align, va="center_baseline", color=colour, parse_math=False,
-            **more,
+            *at, text, fontsize=size, fontweight=weight, ha=align, color=colour, parse_math=False,
+            **{"va": "center_baseline", **more},
         )  # fmt: skip
 
     def rectangle(self, place: tuple[float, float, float, float], colour: str, **more: Any) -> None:

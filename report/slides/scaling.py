@@ -97,7 +97,7 @@ def scaling(catalog: sqlite3.Connection, store_bytes: int | None) -> Slide:
     rates = read_rates(catalog, store_bytes)
     if rates is None:
         return missing(f"{TITLE}: no job has ended yet", "To measure the rate of this machine, run:", "kilocell run")
-    each = f"{amount(rates.core_second_per_cell)} core seconds"
+    each = f"{amount(rates.core_second_per_cell, 2)} core seconds"
     title = f"{TITLE}: {each} per cell"
     runs = slide_queries.run_rates(catalog)
     if runs and runs[0]["cells"] and runs[0]["span_second"]:
@@ -136,15 +136,16 @@ def _projection(catalog: sqlite3.Connection, rates: Rates) -> Table:
 def _assumptions(catalog: sqlite3.Connection, rates: Rates) -> list[str]:
     """Return sentences about what was measured, and what the projection assumes."""
     rate = rates.jobs / rates.busy_second if rates.busy_second > 0 else None
-    lines = [f"Measured: {count(rates.jobs, 'job')}, {amount(rate)} jobs per second and core"]
+    lines = [f"Measured: {count(rates.jobs, 'job')}, {amount(rate, 2)} jobs per second and core"]
     runs = [run for run in slide_queries.run_rates(catalog) if run["span_second"]]
     fastest = max((run["jobs"] / run["span_second"] for run in runs), default=0.0)
     if fastest:
-        lines[0] += f"; the fastest run: {amount(fastest)} jobs per second"
+        lines[0] += f"; the fastest run: {amount(fastest, 2)} jobs per second"
+        lines.append("Busy: mean number of jobs that ran at the same time")
     lines.append("Projected: the same work per cell, every core always busy, no start-up of workers")
     if rate is not None and fastest and rate * CORES[-1] > 2 * fastest:
         lines.append(
-            f"{CORES[-1]} cores would finish {amount(rate * CORES[-1])} jobs per second: not tested in this store"
+            f"{CORES[-1]} cores would finish {amount(rate * CORES[-1], 2)} jobs per second: not tested in this store"
         )
     waiting = sum(row["count"] for row in queries.job_counts(catalog) if row["status"] == "pending")
     if waiting:

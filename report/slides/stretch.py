@@ -100,7 +100,7 @@ def _of_edge(cell_id: str, record: BeforeAndAfter) -> Stretch:
     place = int(np.argmax(np.where(record.is_row, -1.0, np.nan_to_num(steps))))
     first = max(0, place - EDGE_SAMPLES // 2)
     part = slice(first, first + EDGE_SAMPLES)
-    caption = f"{short(cell_id)}: step edge (a sample inserted between two rows)"
+    caption = f"{short(cell_id)}: step edge (sample inserted)"
     return _stretch(caption, "Current (A)", record, part, c.CURRENT, np.zeros(len(record.quarantined), dtype=bool))
 
 

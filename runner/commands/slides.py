@@ -16,7 +16,7 @@ STANDARD_OUTPUT = "-"
 
 @click.command(short_help="Write a talk of six pages about a store, as PDF or Markdown.")
 @options.store_option
-@click.option("--out", metavar="FILE", help="The file to write [default: slides.pdf, or slides.md with --markdown].")
+@click.option("--out", metavar="FILE", help="The file to write [default: slides.pdf or slides.md in the store].")
 @click.option("--markdown", is_flag=True, help="Write the same content as text; with --out -, to the terminal.")
 @options.quiet_option
 def slides(store: Path | None, out: str | None, markdown: bool, quiet: bool) -> None:
@@ -46,7 +46,10 @@ def slides(store: Path | None, out: str | None, markdown: bool, quiet: bool) -> 
 
         print(to_markdown(deck), end="")
         return
-    path = Path(out or ("slides.md" if markdown else "slides.pdf"))
+    if out:
+        path = Path(out)
+    else:
+        path = root / ("slides.md" if markdown else "slides.pdf")
     write_slides(deck, path, markdown=markdown)
     if not quiet:
         print(path)

@@ -15,10 +15,11 @@ import numpy as np
 import pytest
 from figure_bench import FITTED, Bench, record, simulation
 from kilocell.data import columns as c
+from kilocell.data import fit_settings
 from kilocell.data.errors import StoreError, UsageError
 from kilocell.data.results import cleaning
 from kilocell.data.results.receipt import Receipt
-from kilocell.data.settings import CellSettings
+from kilocell.data.settings import CellSettings, ModelSettings, ParameterSetSettings
 from kilocell.parquet_store.layout import Store
 from kilocell.parquet_store.write import write_frame
 from kilocell.report.cleaning_marks import RuleMarks
@@ -223,6 +224,23 @@ def test_more_fits_than_rows_are_said(hostile: Bench) -> None:
     changes = element(read_deck(hostile.store), 3, k.Changes)
     assert len(changes.rows) == 5
     assert "1 more fit improves less" in changes.note
+
+
+def test_failed_fits_say_why_and_what_to_run(bench: Bench) -> None:
+    clean(bench, "one")
+    settings = fit_settings.FitSettings(
+        "radius", CellSettings("one"), ModelSettings("SPMe", "SPMe"), ParameterSetSettings("Chen2020", "Chen2020"),
+        (fit_settings.FitParameter("Negative particle radius [m]", 0.5, 2.0),),
+    )  # fmt: skip
+    failed = Receipt("fit", "one", "radius", "d", "failed", "every start failed", "no_start")
+    bench.catalog.record(failed, None, settings=settings)
+    deck = read_deck(bench.store)
+    assert "1 fit failed" in deck.slides[3].title
+    (lines,) = [panel.element for panel in deck.slides[3].panels]
+    assert isinstance(lines, k.Lines)
+    assert "1 of them: every start failed" in lines.lines
+    assert "kilocell status" in lines.lines
+    assert_readable(deck)
 
 
 def test_many_fits_are_shown_as_medians(bench: Bench) -> None:
