@@ -97,7 +97,7 @@ def _parameter_sets(catalog: sqlite3.Connection) -> tuple[str, str, str]:
     means = [row["rmse_mean_mv"] for row in rows if row["rmse_mean_mv"] is not None]
     answer = count(len({row["parameter_set"] for row in rows}), "set")
     if means:
-        answer += f", mean RMSE from {millivolts(min(means))}"
+        answer += f", lowest mean RMSE {millivolts(min(means))}"
     return question, f"kilocell parameter-sets --model {shlex.quote(printable_text(model))}", answer
 
 

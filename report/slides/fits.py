@@ -73,9 +73,9 @@ def _nothing(rows: Sequence[Row]) -> Slide:
             "kilocell status",
         )
     if rows:
-        return missing(f"{TITLE}: {count(len(rows), 'fit')} asked, none is done", "To run them:", "kilocell run")
+        return missing(f"{TITLE}: {count(len(rows), 'fit')} planned, none is done", "To run them:", "kilocell run")
     return missing(
-        f"{TITLE}: no fit was asked",
+        f"{TITLE}: no fit is planned",
         "To fit both particle diffusivities of every cell, run:",
         "kilocell fit --preset diffusion",
         "Other presets: ohmic, kinetic, balance, ageing.",

@@ -38,7 +38,7 @@ def way(catalog: sqlite3.Connection, catalog_bytes: int | None) -> Slide:
         ),
         Box("Clean", (*_done(counts, "clean", "cell"), _findings(catalog)), "step", 1, 0),
         Box("Compress current", _compression(catalog), "step", 2, 0),
-        Box("Simulate", (*_done(counts, "simulate", "simulation"), _models(catalog)), "step", 3, 0),
+        Box("Simulate", (*_done(counts, "simulate", "simulation"), *_models(catalog)), "step", 3, 0),
         Box("Fit", _done(counts, "fit", "fit") + _starts(counts), "step", 4, 0),
         Box("Campaign", ("cells, models, fits in one file",), "given", 0, 1),
         Box("Cleaned records", _files(outputs, ("cleaned", "quarantine")), "kept", 1, 1),
@@ -72,7 +72,7 @@ def _done(counts: Mapping[tuple[str, str], int], kind: str, noun: str) -> tuple[
     done = counts.get((kind, "done"), 0)
     of_kind = {status: number for (name, status), number in counts.items() if name == kind}
     if not of_kind:
-        return (f"no {noun} asked",)
+        return (f"no {noun} planned",)
     lines = [count(done, noun)]
     failed = of_kind.get("failed", 0)
     others = sum(of_kind.values()) - done - failed
@@ -105,12 +105,12 @@ def _compression(catalog: sqlite3.Connection) -> tuple[str, ...]:
     return (f"{count(samples, 'sample')} → {count(knots, 'knot')}",)
 
 
-def _models(catalog: sqlite3.Connection) -> str:
+def _models(catalog: sqlite3.Connection) -> tuple[str, ...]:
     names = list(dict.fromkeys(str(row["model"]) for row in slide_queries.simulation_totals(catalog)))
     if not names:
-        return ""
+        return ()
     more = f", +{len(names) - MODELS_NAMED}" if len(names) > MODELS_NAMED else ""
-    return ", ".join(names[:MODELS_NAMED]) + more
+    return (", ".join(names[:MODELS_NAMED]) + more,)
 
 
 def _fitted(catalog: sqlite3.Connection) -> tuple[str, ...]:
