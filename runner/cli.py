@@ -23,6 +23,7 @@ from .commands.models import models, parameters
 from .commands.questions import compare, curves, cycles, make_filters, parameter_sets
 from .commands.run import load_campaign_with_fits
 from .commands.run import run as run_
+from .commands.slides import slides
 
 
 class Terminated(BaseException):
@@ -124,6 +125,7 @@ cli.add_command(fit)
 cli.add_command(fits)
 for question in (cycles, compare, parameter_sets, curves):
     cli.add_command(question)
+cli.add_command(slides)
 
 
 @cli.command()
