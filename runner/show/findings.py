@@ -56,7 +56,6 @@ _FINDING_HEADINGS: Final = (
     "action",
 )
 _RULE_HEADINGS: Final = ("rule", "severity", "findings", "flagged", "quarantined", "cells", "meaning")
-_WIDEST_MEANING: Final = 200  # characters
 _SEVERITIES: Final = ("info", "warning", "error")
 Row = Mapping[str, Any]
 
@@ -180,7 +179,7 @@ def by_rule_text(rules: Sequence[Row], findings: int) -> str:
         rules: a row per cell and rule, as :func:`sum_by_rule` takes them.
         findings: their number.
     """
-    lines = table(_RULE_HEADINGS, sum_by_rule(rules), widest=_WIDEST_MEANING)
+    lines = table(_RULE_HEADINGS, sum_by_rule(rules))
     return f"{lines}\n{format_count(findings, 'finding')}; to see each one, add --cell CELL, --rule RULE or --json"
 
 
@@ -300,7 +299,7 @@ def _charge_changes(report: Row) -> list[str]:
 def _many_cells(reports: Sequence[Row], store: Store) -> str:
     headings = ["cell", "rows in", "kept", "quarantined"]
     headings += [f"{name} {unit}".strip() for name, (_, unit, _) in QUANTITIES.items()]
-    text = table(headings, [_line(row) for row in reports[:MANY_CELLS]])
+    text = table(headings, [_line(row) for row in reports[:MANY_CELLS]], right=range(1, len(headings)))
     more = len(reports) - MANY_CELLS
     if more > 0:
         text += f"\n… and {format_count(more, 'more cell')}; to see others, add --cell CELL or --json"

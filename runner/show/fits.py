@@ -43,9 +43,6 @@ SHORTER: Final = {
 }
 """Parts of parameters' names, and what stands for them in a table."""
 
-LONGEST_NAME: Final = 40
-"""Widest name of a parameter, in characters, so that its line has at most 100."""
-
 ERRORS: Final = ("errors of", "step type", "window", "samples", "RMSE before mV", "RMSE mV", "bias mV", "worst mV")
 STARTS: Final = ("start", "status", "RMSE first mV", "RMSE mV", "evaluations", "seconds", "message")
 _UNIT: Final = re.compile(r"\s*\[[^\]]*\]$")
@@ -252,7 +249,7 @@ def _print_details(fit: Row, *, starts: bool) -> None:
     if fit["errors"]:
         print(table(ERRORS, [_error_line(row) for row in _main_errors(fit["errors"])], right=range(3, len(ERRORS))))
     if fit["started"]:
-        print(table(STARTS, [_start_line(row) for row in fit["started"]], widest=64))
+        print(table(STARTS, [_start_line(row) for row in fit["started"]]))
 
 
 def _interval_end(value: float | None) -> str:
@@ -262,13 +259,8 @@ def _interval_end(value: float | None) -> str:
 
 def _print_parameters(parameters: Sequence[Row]) -> None:
     """Print a line for each parameter, and its verdict below."""
-    text = table(PARAMETERS, [_parameter_line(row) for row in parameters], widest=LONGEST_NAME, right=(1, 2, 3))
-    heading, rule, *lines = text.split("\n")
-    print(f"{heading}\n{rule}")
-    for line, row in zip(lines, parameters, strict=True):
-        print(line)
-        if row["verdict"]:
-            print(f"  {printable_text(row['verdict'].split(';')[0])}")
+    verdicts = [(row["verdict"] or "").split(";")[0] for row in parameters]
+    print(table(PARAMETERS, [_parameter_line(row) for row in parameters], right=(1, 2, 3), below=verdicts))
 
 
 def _parameter_line(row: Row) -> tuple[Any, ...]:

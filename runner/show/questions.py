@@ -20,9 +20,10 @@ from ...report.filters import Filters, add_defaults
 from ...sqlite import queries, questions
 from .open_catalog import open_catalog
 from .table import dicts_to_json, table
+from .terminal import print_lines, rows_shown
 
 MANY_ROWS: Final = 60
-"""Rows of a table up to which all are shown, unless --limit says otherwise."""
+"""Rows of a table up to which a terminal shows all, unless --limit says otherwise."""
 
 CYCLES: Final = {
     "cell": "cell_id",
@@ -33,7 +34,7 @@ CYCLES: Final = {
     "efficiency %": "energy_efficiency_percent",
     "coulombic %": "coulombic_efficiency_percent",
     "mean V charge": "mean_charge_voltage_volt",
-    "discharge": "mean_discharge_voltage_volt",
+    "mean V discharge": "mean_discharge_voltage_volt",
     "h": "duration_second",
     "°C": "temperature_mean_celsius",
     "findings": "findings",
@@ -56,6 +57,10 @@ COMPARE: Final = {
     "hold": "hold_rmse_mv",
     "pulse": "pulse_rmse_mv",
 }
+COMPARE_NOTES: Final = (
+    "RMSE in mV by time since each step began (ohmic ≤2 s, kinetic ≤20 s, diffusion ≤120 s, capacity later)",
+    "and by step type; –: the cycle has no such step",
+)
 STRETCHES: Final = {
     "cell": "cell_id",
     "model": "model",
@@ -71,13 +76,13 @@ SETS: Final = {
     "model": "model",
     "parameter set": "parameter_set",
     "base": "base",
-    "changed": "overrides",
-    "from fit": "lineage",
     "simulations": "cells",
     "done": "cells_done",
     "RMSE mV mean": "rmse_mean_mv",
     "min": "rmse_min_mv",
     "max": "rmse_max_mv",
+    "changed": "overrides",
+    "from fit": "lineage",
 }
 CURVES: Final = {
     "cell": "cell_id",
@@ -171,8 +176,7 @@ def show_comparison(root: Path, cycle: int | None, filters: Filters, select: str
     nothing = "no simulation to compare: kilocell status shows what is simulated, and what failed"
     _answer(rows, columns, filters, output, nothing)
     if columns is COMPARE and rows and not output.json_:
-        print("RMSE in mV by time since each step began (ohmic ≤2 s, kinetic ≤20 s, diffusion ≤120 s, capacity later)")
-        print("and by step type; –: the cycle has no such step")
+        print_lines(COMPARE_NOTES)
     part = select if cycle is None else f"cycle {cycle}"
     _write_curves(store, curves, part, output)
 
@@ -286,7 +290,7 @@ def _answer(
     if not rows:
         print(nothing)
         return
-    shown = rows if filters.limit is not None else rows[:MANY_ROWS]
+    shown = rows[: rows_shown(len(rows), MANY_ROWS, filters.limit)]
     used = {
         heading: column
         for heading, column in columns.items()
