@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from ...data.errors import UsageError
@@ -40,7 +40,6 @@ DESCRIPTIONS: Final[Mapping[str, tuple[str, str]]] = {
 
 FIXED: Final = {"operating mode": "fixed: the measured current drives the model"}
 """Options that a campaign cannot choose, and why."""
-
 
 
 def show_models(model_type: str | None, json_: bool) -> None:

@@ -9,10 +9,13 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 from ...data.standing import CURRENT
 from .terminal import Terminal
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 GAP: Final = 2
 """Characters between two columns."""
@@ -161,7 +164,9 @@ def _keys(columns: Sequence[Column], room: int) -> list[Column]:
 def _without_unknown(block: Sequence[Column], keys: int, below: Sequence[str]) -> tuple[list[Column], list[str]]:
     """Return a further block, and the texts below its rows, without rows of which it knows nothing."""
     rows = range(len(block[0].texts))
-    kept = [row for row in rows if any(column.texts[row] != UNKNOWN for column in block[keys:]) or any(below[row : row + 1])]
+    kept = [
+        row for row in rows if any(column.texts[row] != UNKNOWN for column in block[keys:]) or any(below[row : row + 1])
+    ]
     columns = [_measure(one.heading, tuple(one.texts[row] for row in kept), one.is_right) for one in block]
     return columns, [below[row] for row in kept if below]
 
@@ -197,11 +202,13 @@ def _draw(columns: Sequence[Column], widths: Sequence[int], below: Sequence[str]
         for line, text in zip(lines, below, strict=True):
             console.print(_grid(columns, widths, [line]))
             if text:
-                console.print(Padding(Text(text, style="dim"), (0, 0, 0, GAP)))
+                console.print(Padding(Text(text), (0, 0, 0, GAP)))
     return "\n".join(line.rstrip() for line in stream.getvalue().rstrip("\n").split("\n"))
 
 
-def _grid(columns: Sequence[Column], widths: Sequence[int], rows: Sequence[Sequence[Any]], vertical: Any = "top") -> Any:
+def _grid(
+    columns: Sequence[Column], widths: Sequence[int], rows: Sequence[Sequence[Any]], vertical: Any = "top"
+) -> Any:
     from rich.table import Table
 
     grid = Table.grid(padding=(0, GAP, 0, 0), collapse_padding=True, pad_edge=False)
@@ -217,7 +224,7 @@ def _grid(columns: Sequence[Column], widths: Sequence[int], rows: Sequence[Seque
     return grid
 
 
-def _styled(column: Column, place: int) -> Any:
+def _styled(column: Column, place: int) -> Text:
     from rich.text import Text
 
     text = column.texts[place]

@@ -65,7 +65,10 @@ def table_with_text(headings: Sequence[str], rows: Sequence[Sequence[Any]], righ
     room = max(LINE_WIDTH - edge - len(GAP), LEAST_TEXT_WIDTH)
     texts = [wrap(_text(row[-1], ".2f"), room) or [""] for row in rows]
     longest = max([len(headings[-1]), *(len(part) for parts in texts for part in parts)])
-    lines = [f"{_cell(before[0], edge, False)}{GAP}{headings[-1]}", f"{_cell(before[1], edge, False)}{GAP}{'─' * longest}"]
+    lines = [
+        f"{_cell(before[0], edge, False)}{GAP}{headings[-1]}",
+        f"{_cell(before[1], edge, False)}{GAP}{'─' * longest}",
+    ]
     for line, parts in zip(before[2:], texts, strict=True):
         lines.append(f"{_cell(line, edge, False)}{GAP}{parts[0]}".rstrip())
         lines += [f"{' ' * edge}{GAP}{part}" for part in parts[1:]]
