@@ -310,16 +310,17 @@ def make_synthetic(folder: Path, cells: int, seed: int, layout: str, out: TextIO
         out: where progress goes; ``None`` = no progress.
     """
     from ...data.synthetic.generate import synthesize
+    from ..run.task_progress import TaskProgress
 
-    def progress(done: int, total: int) -> None:
-        is_shown = done == total or done % max(total // 20, 1) == 0
-        if out is not None and is_shown:
-            out.write(f"\rsynthesizing {100 * done // total:3d} %")
-            if done == total:
-                out.write("\n")
-            out.flush()
+    progress = TaskProgress(out)
 
-    paths = synthesize(folder, cells, seed, cast(Literal["long", "files"], layout), progress)
+    def show(done: int, total: int) -> None:
+        progress.show("making cells", done, total, "cells")
+
+    try:
+        paths = synthesize(folder, cells, seed, cast(Literal["long", "files"], layout), show)
+    finally:
+        progress.close()
     tables = [path for path in paths if path.suffix == ".csv"]
     print(f"wrote {format_count(len(tables), 'CSV file')} and ground_truth.json to {folder}")
     print(f"next: kilocell init {_shown(folder)} --out {_shown(folder / 'campaign.toml')}")
