@@ -67,7 +67,7 @@ class LiveDisplay:
             return
         from rich.text import Text
 
-        self._live.console.print(Text(line), soft_wrap=True)
+        self._live.console.print(Text(line))
 
     def refresh(self) -> None:
         """Draw now."""

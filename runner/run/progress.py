@@ -29,6 +29,9 @@ LEAST_ROOM: Final = 14
 PLAIN_SECOND: Final = 10.0
 """Shortest time between two drawings in a file or pipe, s."""
 
+LEAST_LEFT_SECOND: Final = 0.5
+"""A shorter time left, s, is over while jobs still run: it was wrong, and says nothing."""
+
 SHOWN_AS: Final = {"start": "fit", "profile": "fit"}
 """Kinds of jobs that are shown with those of another kind."""
 
@@ -128,8 +131,10 @@ class Progress:
         total = self._total()
         words = format_duration(self._left.elapsed_second(now))
         left = self._left.left_second(now)
-        if total.ended >= total.total or left is None:
+        if total.ended >= total.total:
             return words
+        if left is None or left < LEAST_LEFT_SECOND:
+            return f"{words}, time left not known"
         at_least = "" if self._left.knows_all else "at least "
         return f"{words}, {at_least}{format_duration(left)} left"
 

@@ -21,6 +21,7 @@ from .charge import charge_table, print_notes, uncertain_cells_text
 from .open_catalog import open_catalog
 from .states import state_notes
 from .table import table
+from .terminal import print_lines
 
 MANY_ROWS: Final = 60
 """Findings of all cells up to which each one is shown; more are summed up by rule."""
@@ -131,7 +132,7 @@ def show_findings(
     else:
         _print_reports(reports, cells or known, store)
         print()
-        print(_findings_text(findings, reports) if is_listed else by_rule_text(by_rule, total))
+        print_lines((_findings_text(findings, reports) if is_listed else by_rule_text(by_rule, total)).split("\n"))
         print_notes(budget_notes(simulated, brief=True), state_notes(simulated))
     write_csv(findings, output)
 
@@ -158,7 +159,7 @@ def _print_reports(reports: Sequence[Row], cells: Sequence[str], store: Store) -
     cleaned = {row["cell_id"] for row in reports}
     not_cleaned = [cell for cell in dict.fromkeys(cells) if cell not in cleaned]
     if reports:
-        print(reports_text(reports, store))
+        print_lines(reports_text(reports, store).split("\n"))
     elif not not_cleaned:
         print("no cell is cleaned yet: kilocell run cleans them")
     if not_cleaned:

@@ -27,6 +27,7 @@ from .fits import print_fit_summary
 from .open_catalog import open_catalog
 from .states import state_notes, temperature_notes
 from .table import dicts_to_json, print_rows, table
+from .terminal import print_lines
 
 if TYPE_CHECKING:
     import sqlite3
@@ -78,14 +79,14 @@ def show_status(root: Path, json_: bool, everything: bool = False) -> None:
     """
     with open_catalog(root, everything) as catalog:
         waiting = waiting_jobs(catalog)
-        counts = [tuple(row) for row in queries.job_counts(catalog)]
+        counts = queries.job_counts(catalog)
         failures = queries.failures(catalog)
         skipped = queries.skipped_for_content(catalog)
         uncertain = list(filter(is_uncertain, map(dict, queries.charge_uncertainty(catalog))))
         run = queries.last_run(catalog)
     if json_:
         status = {
-            "jobs": [dict(zip(STATUS, row, strict=True)) for row in counts],
+            "jobs": [dict(row) for row in counts],
             "waiting": [dict(row) for row in waiting],
             "failures": [dict(row) for row in failures],
             "skipped": [dict(row) for row in skipped],
@@ -95,7 +96,7 @@ def show_status(root: Path, json_: bool, everything: bool = False) -> None:
         print(json.dumps(status, ensure_ascii=False, indent=1))
         return
     if counts:
-        print(table(STATUS, counts))
+        print(table(STATUS, [tuple(row) for row in counts]))
     else:
         print("no jobs yet")
     if run is not None:
@@ -111,8 +112,7 @@ def _print_waiting(waiting: Sequence[Any]) -> None:
     """Print how many jobs the next run does, by kind and reason."""
     if waiting:
         print(f"\n{sum(row['count'] for row in waiting)} to run:")
-    for row in waiting[:REASONS_SHOWN]:
-        print(printable_text(f"  {row['count']} {row['kind']}: {row['reason']}"))
+    print_lines(printable_text(f"  {row['count']} {row['kind']}: {row['reason']}") for row in waiting[:REASONS_SHOWN])
     if len(waiting) > REASONS_SHOWN:
         print("  … to see all: kilocell plan")
 
@@ -227,7 +227,7 @@ def _print_failures(root: Path, failures: Sequence[Any]) -> None:
         text = f"  {row['kind']} {row['cell_id']} {row['label']}: {row['reason']}"
         if row["log"]:
             text += f" (log: {_shown(root / row['log'])})"
-        print(printable_text(text))
+        print_lines([printable_text(text)])
     if len(failures) > REASONS_SHOWN:
         print('  … to see all: kilocell sql "SELECT * FROM failures"')
 
@@ -241,8 +241,7 @@ def print_nothing_to_simulate(rows: Sequence[Any]) -> None:
     reasons = list(dict.fromkeys((row["cell_id"], row["reason"]) for row in rows))
     if reasons:
         print(f"\n{len(rows)} skipped (not an error):")
-    for cell_id, reason in reasons[:REASONS_SHOWN]:
-        print(printable_text(f"  {cell_id}: {reason}"))
+    print_lines(printable_text(f"  {cell_id}: {reason}") for cell_id, reason in reasons[:REASONS_SHOWN])
     if len(reasons) > REASONS_SHOWN:
         print("  … to see all: kilocell sql \"SELECT * FROM current_jobs WHERE status = 'skipped'\"")
 
