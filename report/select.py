@@ -186,10 +186,8 @@ def _check_simulated(cell_id: str, rows: Sequence[sqlite3.Row], column: str, nam
     for name in names:
         if name not in known:
             kind = column.replace("_", " ")
-            raise UsageError(
-                f"cell {cell_id!r} has no finished simulation with {kind} {name!r}{suggest(name, known)} "
-                f"(there are: {_list_simulations(rows)})"
-            )
+            there_are = suggest(name, known) or f" (there are: {_list_simulations(rows)})"
+            raise UsageError(f"cell {cell_id!r} has no finished simulation with {kind} {name!r}{there_are}")
 
 
 def _list_simulations(rows: Sequence[sqlite3.Row]) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from ...data.errors import UsageError
-from ...data.settings import ClusterSettings
+
+if TYPE_CHECKING:
+    from ...data.settings import ClusterSettings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 campaign_argument = click.argument(
@@ -197,7 +199,7 @@ def refused_options(**reasons: str) -> Callable[[Command], Command]:
 def _refused_option(name: str, reason: str) -> Callable[[Command], Command]:
     def refuse(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
         if value is not None:
-            raise UsageError(f"--{name} means nothing for {context.command_path}: {reason}")
+            raise UsageError(f"--{name} means nothing for kilocell {context.info_name}: {reason}")
 
     return click.option(f"--{name}", hidden=True, expose_value=False, callback=refuse)
 

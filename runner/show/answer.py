@@ -35,16 +35,20 @@ class Output:
 
 
 def write_csv(rows: Sequence[Mapping[str, Any]], output: Output) -> None:
-    """Write the rows of an answer as CSV if the user wants that, and say so unless JSON is printed.
+    """Write the rows of an answer as CSV if the user wants that, before anything is printed: a pipe may end early.
 
     Args:
         rows: all with the same columns, which are the first line of the file.
         output: where the answer goes.
     """
-    if output.csv is None:
-        return
-    write_atomically(output.csv, partial(_write_csv, rows))
-    say_path(f"{output.csv}: {format_count(len(rows), 'row')}", output)
+    if output.csv is not None:
+        write_atomically(output.csv, partial(_write_csv, rows))
+
+
+def say_csv(rows: Sequence[Mapping[str, Any]], output: Output) -> None:
+    """Say below an answer how many rows the CSV file has, if there is one."""
+    if output.csv is not None:
+        say_path(f"{output.csv}: {format_count(len(rows), 'row')}", output)
 
 
 def say_path(text: str | Path, output: Output) -> None:

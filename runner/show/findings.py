@@ -15,7 +15,7 @@ from ...data.text import format_count, printable_text
 from ...parquet_store.layout import Store
 from ...report.filters import Filters
 from ...sqlite import queries
-from .answer import Output, write_csv
+from .answer import Output, say_csv, write_csv
 from .budget import budget_notes
 from .charge import charge_table, print_notes, uncertain_cells_text
 from .open_catalog import open_catalog
@@ -127,6 +127,7 @@ def show_findings(
             findings = filters.apply(_read_findings(catalog, store, cells, rules, select))
             is_listed = is_listed or bool(select or filters.sort or filters.limit) or len(findings) <= MANY_NAMED
         simulated = [] if output.json_ else [dict(row) for row in _results(catalog, cells)]
+    write_csv(findings, output)
     if output.json_:
         print(json.dumps({"reports": reports, "findings": findings}, ensure_ascii=False, indent=1))
     else:
@@ -134,7 +135,7 @@ def show_findings(
         print()
         print_lines((_findings_text(findings, reports) if is_listed else by_rule_text(by_rule, total)).split("\n"))
         print_notes(budget_notes(simulated, brief=True), state_notes(simulated))
-    write_csv(findings, output)
+    say_csv(findings, output)
 
 
 def _read_findings(

@@ -20,7 +20,7 @@ from ...data.verdict_words import MODEL_ERROR_WORDS, VerdictKind, verdict_kind
 from ...parquet_store.layout import Store
 from ...report.filters import Filters
 from ...sqlite import fit_queries, queries, questions
-from .answer import Output, more_rows, write_csv
+from .answer import Output, more_rows, say_csv, write_csv
 from .charge import short_charge_words
 from .open_catalog import open_catalog
 from .table import table, table_with_text
@@ -85,9 +85,10 @@ def show_fits(
             found = [row for row in found if row["cell_id"] in cells]
         if names:
             found = [row for row in found if not _names(row).isdisjoint(names)]
-        rows = filters.apply(_mark_defaults(catalog, found) if filters.parameters else found)
+        rows = filters.apply(_mark_defaults(catalog, found) if filters.parameters else found, noun="fit")
         is_full = output.json_ or bool(names) or len(rows) <= FEW_FITS
         fits = _add_details(catalog, rows, full=is_full)
+    write_csv(rows, output)
     if output.json_:
         print(json.dumps(fits, ensure_ascii=False, indent=1))
     elif not found and not names and not cells and select is None:
@@ -98,7 +99,7 @@ def show_fits(
         _print_fits(fits, starts=bool(names), limit=filters.limit)
         if len(rows) > FEW_FITS and not names:
             print("\nto see parameters and starts of a fit: kilocell fits --fit FIT --cell CELL")
-    write_csv(rows, output)
+    say_csv(rows, output)
 
 
 def _mark_defaults(catalog: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -> list[dict[str, Any]]:
@@ -180,10 +181,12 @@ def _add_details(catalog: sqlite3.Connection, rows: Sequence[Mapping[str, Any]],
     Args:
         full: also with correlations, errors, versions of the parameter sets, and starts.
     """
-    parameters = _by_fit(fit_queries.fit_parameters(catalog))
+    cells = {str(row["cell_id"]) for row in rows}
+    cell = next(iter(cells)) if len(cells) == 1 else None  # else one query for all cells is faster than one for each
+    parameters = _by_fit(fit_queries.fit_parameters(catalog, cell))
     differences = fit_queries.fit_differences(catalog)
-    versions = _by_fit(fit_queries.fitted_sets(catalog)) if full else {}
-    starts = _by_fit(fit_queries.fit_starts(catalog)) if full else {}
+    versions = _by_fit(fit_queries.fitted_sets(catalog, cell)) if full else {}
+    starts = _by_fit(fit_queries.fit_starts(catalog, cell)) if full else {}
     fits = []
     for row in rows:
         name = (row["cell_id"], row["fit"])

@@ -13,7 +13,7 @@ from ...data.names import check_known
 from ...data.text import printable_text
 from ...report.filters import Filters
 from ...sqlite import fit_queries
-from .answer import Output, write_csv
+from .answer import Output, say_csv, write_csv
 from .open_catalog import open_catalog
 from .table import dicts_to_json, table
 from .terminal import print_lines
@@ -44,17 +44,18 @@ def show_life(root: Path, filters: Filters, chains: Sequence[str], output: Outpu
         raise UsageError("parameters along life are of finished fits; leave out --status")
     with open_catalog(root, output.everything) as catalog:
         cells = filters.choose_cells(catalog)
-        rows = filters.apply(fit_queries.parameters_along_life(catalog, cells, chains))
+        rows = filters.apply(fit_queries.parameters_along_life(catalog, cells, chains), noun="fit")
         links = [dict(row) for row in fit_queries.chain_links(catalog, cells)]
     if links:
         check_known("the store has no chain of fits", chains, {str(link["chain"]) for link in links})
     if not links and not output.json_:
         raise UsageError(NO_CHAIN)
+    write_csv(rows, output)
     if output.json_:
         print(dicts_to_json(rows))
     else:
         _print_life(rows, links, chains)
-    write_csv(rows, output)
+    say_csv(rows, output)
 
 
 def _print_life(rows: Sequence[Row], links: Sequence[Row], chains: Sequence[str]) -> None:

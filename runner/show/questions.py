@@ -19,7 +19,7 @@ from ...report.filters import Filters, add_defaults
 from ...report.sets_used import count_again, join_stretches
 from ...sqlite import queries, questions
 from ...sqlite.cycle_numbers import compared_cycles, measured_cycles
-from .answer import Output, more_rows, say_path, write_csv
+from .answer import Output, more_rows, say_csv, say_path, write_csv
 from .open_catalog import open_catalog
 from .table import dicts_to_json, table
 from .terminal import print_lines, rows_shown
@@ -291,13 +291,14 @@ def _answer(
         nothing: what to print if there are no rows.
         shown: the rows of the table, if they are others.
     """
+    write_csv(rows, output)
     if output.json_:
         print(dicts_to_json(rows))
     elif rows:
         _print_table(rows if shown is None else shown, columns, filters)
     else:
         print(nothing)
-    write_csv(rows, output)
+    say_csv(rows, output)
 
 
 def _print_table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], filters: Filters) -> None:

@@ -12,12 +12,12 @@ from ...data.text import format_count, printable_text
 from ...parquet_store.layout import Store
 from ...report.filters import Filters, add_defaults
 from ...sqlite import queries
-from .answer import Output, more_rows, write_csv
+from .answer import Output, more_rows, say_csv, write_csv
 from .budget import budget_notes
 from .charge import charge_notes, guess_notes, is_uncertain, print_notes
 from .open_catalog import open_catalog
 from .states import state_notes, temperature_notes
-from .status import MANY_ROWS, STANDING, UNCERTAIN, print_nothing_to_simulate, result_rows, results_json, results_table
+from .status import MANY_ROWS, STANDING, UNCERTAIN, print_nothing_to_simulate, results_json, results_table
 from .table import dicts_to_json, table
 from .terminal import print_lines, rows_shown
 
@@ -107,8 +107,9 @@ def show_results(root: Path, filters: Filters, by: str | None, output: Output) -
         if by is not None:
             _show_errors(catalog, cells, filters, by, output)
             return
-        lines = filters.apply(result_rows(catalog, cells))
+        lines = filters.apply([row for row in queries.results(catalog) if _is_selected(row, cells)])
         skipped = [row for row in queries.skipped_for_content(catalog) if _is_selected(row, cells)]
+    write_csv(lines, output)
     if output.json_:
         print(results_json(lines))
     else:
@@ -119,7 +120,7 @@ def show_results(root: Path, filters: Filters, by: str | None, output: Output) -
         print_nothing_to_simulate(skipped)
         notes = (charge_notes(lines), state_notes(lines), temperature_notes(lines), guess_notes(lines))
         print_notes(budget_notes(lines), *notes)
-    write_csv(lines, output)
+    say_csv(lines, output)
 
 
 def show_selection(root: Path, filters: Filters, select: str, by: str | None, output: Output) -> None:
@@ -142,27 +143,30 @@ def show_selection(root: Path, filters: Filters, select: str, by: str | None, ou
     with open_catalog(root, output.everything) as catalog:
         errors = list(errors_of_cells(Store(root), catalog, select, filters.choose_cells(catalog)))
         rows = filters.apply(add_defaults(catalog, errors))
+    write_csv(rows, output)
     if output.json_:
         print(dicts_to_json(rows))
     elif rows:
         _print_errors(rows, "stretch", 0, filters)
     else:
         print("no simulation has a curve yet: kilocell run simulates, kilocell status shows why not")
-    write_csv(rows, output)
+    say_csv(rows, output)
 
 
 def _show_errors(catalog: sqlite3.Connection, cells: Sequence[str], filters: Filters, by: str, output: Output) -> None:
     if filters.statuses and by in FINISHED_ONLY:
         raise UsageError(f"errors by {by} are of finished simulations only; leave out --status")
     found = queries.errors_by(catalog, by.replace("-", "_"), cells)
-    columns = found[0].keys() if found else ()
-    rows = [{column: row[column] for column in columns} for row in filters.apply(add_defaults(catalog, found))]
+    rows = filters.apply(add_defaults(catalog, found) if filters.parameters else found)
+    for row in rows:
+        row.pop("is_default", None)  # a column of this filter, not of the view
+    write_csv(rows, output)
     if output.json_:
         print(dicts_to_json(rows))
     else:
         failures = [row for row in queries.failures(catalog) if row["kind"] == "simulate" and _is_selected(row, cells)]
         _print_errors(rows, by, len(failures), filters)
-    write_csv(rows, output)
+    say_csv(rows, output)
 
 
 def _is_selected(row: Any, cells: Sequence[str]) -> bool:

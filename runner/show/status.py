@@ -23,7 +23,6 @@ from ...sqlite.standing_queries import waiting_jobs
 from ...sqlite.user_select import select, tables_with_other_rows
 from .budget import HEADING, budget_notes, budget_text, has_budget
 from .charge import charge_notes, guess_notes, is_uncertain, print_notes, uncertain_cells_text
-from .fits import print_fit_summary
 from .open_catalog import open_catalog
 from .states import state_notes, temperature_notes
 from .table import dicts_to_json, print_rows, table
@@ -166,6 +165,8 @@ def show_end(root: Path, summary: RunSummary, out: TextIO | None, *, json_: bool
             print(f"… and {len(rows) - MANY_ROWS} more: {_program()} results --store {_shown(root)}")
         fits = [fit for fit in fit_queries.fits(catalog) if fit["status"] == "done"]
         if fits:
+            from .fits import print_fit_summary
+
             print_fit_summary(catalog, fits[:MANY_ROWS])
     _print_failures(root, failures)
     print_nothing_to_simulate(skipped)
