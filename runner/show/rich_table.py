@@ -69,6 +69,7 @@ def lay_out(
     aligned_right: Sequence[bool],
     below: Sequence[str],
     terminal: Terminal,
+    folded: Sequence[str] = (),
 ) -> str:
     """Return a table that is at most as wide as the terminal.
 
@@ -78,6 +79,7 @@ def lay_out(
         aligned_right: whether a column holds numbers.
         below: a text under each row; empty = none.
         terminal: where the table goes.
+        folded: headings of the columns that come first if the table has to be folded.
 
     Returns:
         Lines with ANSI codes if the terminal has colours. If the columns are too many for one line, the table comes in
@@ -87,6 +89,8 @@ def lay_out(
         _measure(heading, tuple(row[place] for row in rows), right)
         for place, (heading, right) in enumerate(zip(headings, aligned_right, strict=True))
     ]
+    if len(fold(columns, terminal.width)) > 1:
+        columns.sort(key=lambda column: folded.index(column.heading) if column.heading in folded else len(folded))
     first, *others = fold(columns, terminal.width)
     drawn = [_draw(first, fit_widths(first, terminal.width), () if others else below, terminal)]
     for place, block in enumerate(others):

@@ -45,6 +45,9 @@ RESULTS = {
 }
 """Columns of the table of results: heading, and column of the catalog's view."""
 
+FOLDED = ("cell", "model", "parameter set", "RMSE mV", HEADING, "status")
+"""Columns that come first in a terminal that is too narrow for all."""
+
 TEMPERATURE = {"temperature RMSE K": "temperature_rmse_kelvin"}
 """Columns that the table has only where a thermal model was compared with a measured surface temperature."""
 
@@ -280,7 +283,7 @@ def results_table(rows: Sequence[Mapping[str, Any]]) -> str:
         columns |= STANDING
     shown = [{**row, BUDGET_TEXT: budget_text(row)} for row in rows]
     right = [place for place, column in enumerate(columns.values()) if column == BUDGET_TEXT]
-    return _laid_out(shown, columns, partial(table, right=right))
+    return _laid_out(shown, columns, partial(table, right=right, folded=FOLDED))
 
 
 def _laid_out(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], lay_out: Callable[..., str]) -> str:

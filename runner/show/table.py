@@ -31,6 +31,7 @@ def table(
     number: str = ".2f",
     right: Collection[int] = (),
     below: Sequence[str] = (),
+    folded: Sequence[str] = (),
 ) -> str:
     """Lay out rows under headings: numbers aligned to the right, texts to the left.
 
@@ -40,6 +41,7 @@ def table(
         number: format of decimals. Those below 0.01 or from 1e5 on get four digits and an exponent instead.
         right: columns whose texts are aligned to the right, too: numbers with a sign or unit. They are never wrapped.
         below: a text under each row, indented; empty = none.
+        folded: headings of the columns that come first if a terminal is too narrow for one line; empty = as they are.
     """
     texts = [[_text(value, number) for value in row] for row in rows]
     aligned_right = [column in right or _is_numeric(rows, column) for column in range(len(headings))]
@@ -49,7 +51,7 @@ def table(
         return _plain(headings, texts, aligned_right, notes)
     from .rich_table import lay_out
 
-    return lay_out(headings, texts, aligned_right, notes, terminal)
+    return lay_out(headings, texts, aligned_right, notes, terminal, folded)
 
 
 def table_with_text(headings: Sequence[str], rows: Sequence[Sequence[Any]], right: Collection[int] = ()) -> str:

@@ -46,6 +46,15 @@ def test_each_block_of_a_folded_table_says_what_its_rows_are_about(monkeypatch: 
     assert all("CELL_A" in block and "Chen2020+diffusion" in block for block in blocks)
 
 
+def test_what_matters_comes_first_if_a_table_is_folded(monkeypatch: pytest.MonkeyPatch) -> None:
+    headings = ("cell", "rows", "cycles", "model", "RMSE mV")
+    for columns, order in ((80, list(headings)), (30, ["cell", "model", "RMSE", "rows"])):
+        use(monkeypatch, columns)
+        text = table(headings, [("Cell781_0p1C", 1, 2, "SPMe", 3.0)], folded=("cell", "model", "RMSE mV"))
+        places = [text.index(word) for word in order]
+        assert places == sorted(places)
+
+
 def test_a_further_block_leaves_out_rows_of_which_it_knows_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     use(monkeypatch, 40)
     rows = [("A", *(1.0 for _ in range(9)), None), ("B", *(1.0 for _ in range(9)), "SPMe-Chen2020+diffusion")]
