@@ -201,7 +201,8 @@ def _refused_option(name: str, reason: str) -> Callable[[Command], Command]:
         if value is not None:
             raise UsageError(f"--{name} means nothing for kilocell {context.info_name}: {reason}")
 
-    return click.option(f"--{name}", hidden=True, expose_value=False, callback=refuse)
+    help_text = f"Means nothing here: {reason}."
+    return click.option(f"--{name}", hidden=True, expose_value=False, callback=refuse, help=help_text)
 
 
 def plot_options(command: Command) -> Command:

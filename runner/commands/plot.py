@@ -50,14 +50,9 @@ def draw(
 
     store = Store(root)
     _refuse_both(cycles, select)
+    _refuse_for_errors_and_fits(errors, fit_name, cycles, select, statuses)
     if not cells and (cycles or select or models or parameter_sets or statuses or errors):
         raise UsageError('name the cells to draw: --cell CELL, or "*" for all')
-    if statuses and (errors or fit_name is not None):
-        raise UsageError("--errors and --fit show what is finished; leave out --status")
-    if errors and (cycles or select or fit_name is not None):
-        raise UsageError("--errors shows the whole record and each cycle; leave out --cycles, --select and --fit")
-    if select and fit_name is not None:
-        raise UsageError("--fit shows what was fitted; leave out --select")
     if not cells and fit_name is not None:
         return plot_fleet(store, fit_name, everything)
     if not cells:
@@ -80,6 +75,18 @@ def draw(
 def _refuse_both(cycles: str, select: str | None) -> None:
     if cycles and select:
         raise UsageError(f'give --cycles or --select, not both; one with both is --select "cycle {cycles}, {select}"')
+
+
+def _refuse_for_errors_and_fits(
+    errors: bool, fit_name: str | None, cycles: str, select: str | None, statuses: Sequence[str]
+) -> None:
+    """Refuse options that mean nothing for figures of errors or fits."""
+    if errors and (cycles or select or fit_name is not None):
+        raise UsageError("--errors shows the whole record and each cycle; leave out --cycles, --select and --fit")
+    if select and fit_name is not None:
+        raise UsageError("--fit shows what was fitted; leave out --select")
+    if statuses and (errors or fit_name is not None):
+        raise UsageError("--errors and --fit show what is finished; leave out --status")
 
 
 def _cycle_numbers(catalog: sqlite3.Connection, cell_id: str, cycles: str) -> tuple[int, ...]:

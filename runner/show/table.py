@@ -1,6 +1,6 @@
 """Tables, and the same rows as JSON.
 
-On a terminal, :mod:`.rich_table` draws a table as wide as the terminal, with colours. In a file or pipe, a table is
+On a terminal, ``rich_table.py`` draws a table as wide as the terminal, with colours. In a file or pipe, a table is
 plain text: one line for each row, and nothing is cut.
 """
 
