@@ -23,15 +23,23 @@ class LiveDisplay:
         stream: where to draw; ``None`` = draw and say nothing.
         draw: returns what to show; its argument is the width of the terminal in characters.
         keep: leave the last drawing on the terminal.
+        is_plain: treat a terminal as if it were a file.
     """
 
-    def __init__(self, stream: TextIO | None, draw: Callable[[int], RenderableType], *, keep: bool = True) -> None:
+    def __init__(
+        self,
+        stream: TextIO | None,
+        draw: Callable[[int], RenderableType],
+        *,
+        keep: bool = True,
+        is_plain: bool = False,
+    ) -> None:
         self._stream = stream
         self._draw = draw
         self._keep = keep
         self._live: Any = None
         self._handlers: list[tuple[logging.StreamHandler[Any], TextIO]] = []
-        self.is_terminal = stream is not None and stream.isatty()
+        self.is_terminal = not is_plain and stream is not None and stream.isatty()
 
     def start(self) -> None:
         """Begin to draw, unless this is no terminal or it has begun."""

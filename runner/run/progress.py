@@ -61,9 +61,10 @@ class Progress:
         jobs: (stage of the jobs, such as ``simulate-SPMe``; their number), in the order of the bars. Stages that begin
             with the same word share a bar.
         stream: where to draw; ``None`` = draw nothing.
+        is_plain: print plain lines on a terminal, too, because other processes write to it: the logs of workers.
     """
 
-    def __init__(self, jobs: Iterable[tuple[str, int]], stream: TextIO | None) -> None:
+    def __init__(self, jobs: Iterable[tuple[str, int]], stream: TextIO | None, *, is_plain: bool = False) -> None:
         counts = dict(jobs)
         self._stages: dict[str, Stage] = {}
         for name, number in counts.items():
@@ -71,7 +72,7 @@ class Progress:
             stage.total += number
         self._stream = stream
         self._left = TimeLeft(counts)
-        self._live = LiveDisplay(stream, self._draw_bars)
+        self._live = LiveDisplay(stream, self._draw_bars, is_plain=is_plain)
         self._last = 0.0
 
     def start(self) -> None:

@@ -354,7 +354,7 @@ def _run_jobs(
 
     recorder = Recorder(catalog, store, run_id, jobs)
     stages = Counter(job.stage for job in jobs)
-    progress = Progress(stages.items(), out)
+    progress = Progress(stages.items(), out, is_plain=verbose)
     name = f"kilocell-{secrets.token_hex(3)}"
     scratch = store.root / "logs" / "workers"
     scratch.mkdir(parents=True, exist_ok=True)

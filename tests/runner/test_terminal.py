@@ -104,6 +104,16 @@ def test_a_bar_is_shown_before_the_first_job_ends_and_removed_by_an_error() -> N
     assert "0/2" in out.getvalue()
 
 
+def test_with_the_logs_of_workers_progress_is_plain_lines() -> None:
+    out = Terminal()
+    progress = Progress([("clean", 1)], out, is_plain=True)
+    progress.start()
+    progress.add(JobOutcome(("clean", "A", "clean"), "done", seconds=1.0))
+    progress.close()
+    assert "\x1b" not in out.getvalue()
+    assert "clean ████" in out.getvalue()
+
+
 def test_bars_fit_narrow_terminals(monkeypatch: pytest.MonkeyPatch) -> None:
     for columns in (30, 40, 80):
         monkeypatch.setenv("COLUMNS", str(columns))
