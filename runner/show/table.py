@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
 from textwrap import wrap
 from typing import Any, Final
 
@@ -150,7 +151,13 @@ def _text(value: Any, number: str) -> str:
         if value == 0 or 0.01 <= abs(value) < 1e5:
             return f"{value:{number}}"
         return f"{value:.4g}"
-    return printable_text(" ".join(str(value).split()))
+    return _one_line(str(value))
+
+
+@lru_cache(maxsize=4096)
+def _one_line(text: str) -> str:
+    """Return a text on one line; names of models, sets and cells stand in many rows."""
+    return printable_text(" ".join(text.split()))
 
 
 def _row(texts: Sequence[str], widths: Sequence[int], aligned_right: Sequence[bool]) -> str:

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import pty
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
+from filled_store import fill
 from kilocell.runner.show import table as tables
 from kilocell.runner.show import terminal
 from kilocell.runner.show.table import table, width
@@ -119,6 +126,28 @@ def test_long_lines_are_broken_between_words(
     lines = capsys.readouterr().out.splitlines()
     assert max(len(line) for line in lines) <= 50
     assert lines[1].startswith("      word")
+
+
+def test_a_real_terminal_has_colours_and_a_pipe_has_not(tmp_path: Path) -> None:
+    fill(tmp_path, "A", "B")
+    command = [sys.executable, "-m", "kilocell.runner", "results", "--store", str(tmp_path)]
+    environment = {**os.environ, "COLUMNS": "60", "TERM": "xterm"}
+    environment.pop("NO_COLOR", None)
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(command, stdout=theirs, env=environment) as process:
+        os.close(theirs)
+        shown = b""
+        with contextlib.suppress(OSError):  # the terminal is gone when the command has ended
+            while block := os.read(ours, 65536):
+                shown += block
+    os.close(ours)
+    assert process.returncode == 0
+    text = shown.decode().replace("\r\n", "\n")
+    assert "\x1b[1mcell" in text
+    assert max(width(line) for line in ANSI.sub("", text).split("\n")) <= 60
+    piped = subprocess.run(command, capture_output=True, env=environment, check=True, text=True)
+    assert "\x1b" not in piped.stdout
+    assert piped.stdout.startswith("cell")
 
 
 def test_accents_take_no_column_and_wide_characters_two() -> None:
