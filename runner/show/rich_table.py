@@ -27,6 +27,9 @@ SOFT_WORD: Final = 24
 LEAST_WORD: Final = 10
 """Characters of a column of texts in the narrowest terminal. Chosen, not measured."""
 
+KEY_SHARE: Final = 2 / 3
+"""Largest part of a line that the columns take which each block repeats. Chosen, not measured."""
+
 KEY_HEADINGS: Final = frozenset({"cycle", "start", "stretch", "step"})
 """Numbers that say what a row is about; if a table is folded, each block has them, like the texts before them."""
 
@@ -156,11 +159,11 @@ def _measure(heading: str, texts: tuple[str, ...], is_right: bool) -> Column:
 
 
 def _keys(columns: Sequence[Column], room: int) -> list[Column]:
-    """Return the first columns, which say what a row is about: texts and such numbers, in at most half of a line."""
+    """Return the first columns, which say what a row is about: texts and such numbers, as far as KEY_SHARE allows."""
     keys = [columns[0]]
     for column in columns[1:-1]:
         is_key = not column.is_right or column.heading in KEY_HEADINGS
-        if not is_key or _sum([each.soft for each in (*keys, column)]) > room // 2:
+        if not is_key or _sum([each.soft for each in (*keys, column)]) > KEY_SHARE * room:
             break
         keys.append(column)
     return keys
