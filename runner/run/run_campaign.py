@@ -375,7 +375,7 @@ def _run_jobs(
 
     recorder = Recorder(catalog, store, run_id, jobs)
     stages = Counter(job.stage for job in jobs)
-    progress = Progress(stages.items(), out)
+    progress = Progress(stages.items(), out, is_plain=verbose)
     name = f"kilocell-{secrets.token_hex(3)}"
     scratch = store.root / "logs" / "workers"
     scratch.mkdir(parents=True, exist_ok=True)
@@ -389,6 +389,7 @@ def _run_jobs(
         progress.say(f"running    {format_count(len(jobs), 'job')} on {workers.description}")
         doubts = SetDoubts(store, cells if out is not None else (), jobs, progress.say)
         doubts.check_cleaned(jobs)
+        progress.start()
         try:
             for outcomes in run_jobs(workers.client, jobs, str(store.root)):
                 recorder.add(outcomes)

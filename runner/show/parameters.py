@@ -26,6 +26,18 @@ if TYPE_CHECKING:
     from ..campaign.campaign import Campaign
 
 LISTED: Final = ("set", "kind", "A.h", "V min", "V max", "models", "from", "about")
+LISTED_KEYS: Final = (
+    "parameter_set",
+    "kind",
+    "capacity_ah",
+    "voltage_min_volt",
+    "voltage_max_volt",
+    "models",
+    "from",
+    "about",
+)
+"""Keys of the same columns in JSON, as the catalog names them where it has them."""
+
 _DOI: Final = re.compile(r"\bdoi\s*=\s*[{\"]([^}\"]+)", re.IGNORECASE)
 
 
@@ -39,7 +51,7 @@ def show_parameter_sets(campaign: Campaign | None, json_: bool) -> None:
     print("loading PyBaMM …", file=sys.stderr)
     rows = [_set_line(settings, origin) for settings, origin in _all_sets(campaign)]
     if json_:
-        print(table_to_json(LISTED, rows))
+        print(table_to_json(LISTED_KEYS, rows))
         return
     print(table(LISTED, rows, "g"))
     print("\nto see the parameters of a set or file: kilocell parameters Chen2020, kilocell parameters FILE.json")
@@ -87,7 +99,7 @@ def show_parameter_set(name: str, campaign: Campaign | None, match: str, json_: 
         print(f"{heading:9s}  {text}")
     print()
     headings = ("parameter", "value", "unit", "function of")
-    print(table(headings, [_row_texts(row) for row in chosen], widest=90, right=(1,)))
+    print(table(headings, [_row_texts(row) for row in chosen], right=(1,)))
     count = f"{len(rows)} parameters"
     if match:
         count = f"{len(chosen)} of {count}"
@@ -204,7 +216,7 @@ def _set_to_dict(
 ) -> dict[str, Any]:
     origin = str(file.path) if file else registering_package(settings.base)
     return {
-        "set": settings.name,
+        "parameter_set": settings.name,
         "from": origin,
         **dataclasses.asdict(summary),
         "notes": list(notes),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ...data.text import printable_text
 from ..campaign.pybamm_checks import find_set_doubts
@@ -13,6 +13,9 @@ from .table import table, table_to_json
 if TYPE_CHECKING:
     from ..campaign.campaign import Campaign
     from ..plan.job import Job
+
+PLAN_KEYS: Final = ("kind", "cell_id", "label", "digest", "reason", "stage")
+"""Keys of the jobs in JSON: the columns of the catalog's table plan, and the stage in the dashboard."""
 
 
 def show_plan(campaign: Campaign, json_: bool, everything: bool) -> None:
@@ -36,7 +39,8 @@ def show_plan(campaign: Campaign, json_: bool, everything: bool) -> None:
     shown = jobs if everything else waiting
     headings = ("stage", "cell", "label", "why")
     if json_:
-        print(table_to_json(headings, [(job.stage, job.cell_id, job.label, job.reason or "done") for job in shown]))
+        rows = [(job.kind, job.cell_id, job.label, job.digest, job.reason, job.stage) for job in shown]
+        print(table_to_json(PLAN_KEYS, rows))
         return
     if shown:
         print(table(headings, [(job.stage, job.cell_id, _label(job), job.reason or "done") for job in shown]))
