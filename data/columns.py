@@ -77,8 +77,8 @@ PARTITION_COLUMNS: Final[dict[str, str]] = {
 IDENTITY: Final = (CELL_ID, MODEL, PARAMETER_SET)
 """First columns of the files of a store: whose samples they are, the same text in every row.
 
-``cleaned/`` and ``quarantine/`` have ``cell_id`` alone, ``simulations/`` all three. They are for programs that read many
-files as one table. kilocell knows them from the catalog and does not read them. Files of earlier versions have none.
+``cleaned/`` and ``quarantine/`` have ``cell_id`` alone, ``simulations/`` all three. They are for programs that read
+many files as one table. kilocell knows them from the catalog and does not read them. Earlier files do not have them.
 """
 
 NO_SOURCE_ROW: Final = -1
