@@ -12,7 +12,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 from kilocell.data import columns as c
-from kilocell.parquet_store import parquet_file, write
+from kilocell.parquet_store import write
 from kilocell.parquet_store.layout import Store
 from kilocell.parquet_store.read import partition_table, read_partition, read_simulation, simulation_table
 from kilocell.parquet_store.write import write_frame
@@ -58,12 +58,14 @@ def test_every_program_reads_the_whole_store_in_one_line(store: Store) -> None:
     assert pd.read_parquet(cleaned)[c.CELL_ID].value_counts().to_dict() == counts
     assert dict(pl.scan_parquet(cleaned / "*.parquet").group_by(c.CELL_ID).len().collect().iter_rows()) == counts
     question = f"SELECT cell_id, count(*) FROM '{cleaned}/*.parquet' GROUP BY ALL"
-    assert dict(duckdb.sql(question).fetchall()) == counts
+    assert dict(duckdb.connect().execute(question).fetchall()) == counts
 
 
 def test_simulations_with_other_outputs_are_one_table(store: Store) -> None:
     files = f"read_parquet('{store.root}/simulations/*/*.parquet', union_by_name = true)"
-    rows = duckdb.sql(f"SELECT cell_id, model, parameter_set, count(state_of_charge) FROM {files} GROUP BY ALL")
+    rows = duckdb.connect().execute(
+        f"SELECT cell_id, model, parameter_set, count(state_of_charge) FROM {files} GROUP BY ALL"
+    )
     found = {row[:3]: row[3] for row in rows.fetchall()}
     assert set(found) == {(cell_id, "SPMe", name) for cell_id in CELLS for name in SETS}
     assert sorted(found.values()) == [0, 0, 0, 0, 20, 20]
@@ -71,13 +73,13 @@ def test_simulations_with_other_outputs_are_one_table(store: Store) -> None:
 
 def test_readers_leave_the_identity_out_unless_it_is_asked_for(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[str] = []
-    whole = parquet_file.pq.ParquetFile.read
+    whole = pq.ParquetFile.read
 
     def spied(file: pq.ParquetFile, columns: list[str]) -> object:
         read.extend(columns)
         return whole(file, columns=columns)
 
-    monkeypatch.setattr(parquet_file.pq.ParquetFile, "read", spied)
+    monkeypatch.setattr(pq.ParquetFile, "read", spied)
     pd.testing.assert_frame_equal(read_partition(store, CELLS[1]), partition(2))
     assert list(read_simulation(store, CELLS[2], "SPMe-Chen2020").columns) == list(c.SIMULATION_COLUMNS)
     assert partition_table(store, CELLS[0]).column_names == list(c.PARTITION_COLUMNS)
@@ -99,13 +101,13 @@ def test_a_cycle_is_read_from_its_row_groups_alone(store: Store, monkeypatch: py
     frame = partition(20)
     write_frame(store, store.cleaned("x"), frame, {})
     groups: list[int] = []
-    whole = parquet_file.pq.ParquetFile.read_row_groups
+    whole = pq.ParquetFile.read_row_groups
 
     def spied(file: pq.ParquetFile, chosen: list[int], columns: list[str]) -> object:
         groups.extend(chosen)
         return whole(file, chosen, columns=columns)
 
-    monkeypatch.setattr(parquet_file.pq.ParquetFile, "read_row_groups", spied)
+    monkeypatch.setattr(pq.ParquetFile, "read_row_groups", spied)
     expected = frame[frame[c.CYCLE_COUNT] == 7].reset_index(drop=True)
     pd.testing.assert_frame_equal(read_partition(store, "x", cycles=(7,)), expected)
     assert groups == [2]
