@@ -117,4 +117,5 @@ def _column(values: Sequence[Any], kind: str) -> Any:
         return np.array(values, dtype=kind)
     if kind == TEXT:
         return pd.Series(list(values), dtype=None if len(values) else "object")
-    return pd.array([None if value is None else int(value) for value in values], dtype="Int64").astype(kind)
+    whole = pd.Series([None if value is None else int(value) for value in values], dtype="Int64")
+    return whole if kind == MAYBE else whole.astype("boolean")
