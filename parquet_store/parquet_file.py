@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+import zlib
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,6 +17,24 @@ from ..data.errors import DamagedFileError, StoreError
 
 _DAMAGE = (pa.ArrowException, OSError, KeyError, ValueError, TypeError, IndexError, OverflowError)
 """What a damaged file makes Arrow raise: a bad checksum, and every nonsense that the end of the file can hold."""
+
+
+LAYOUT: Final = b"layout"
+"""Key in a file's metadata: a checksum of what the end of the file says about columns and row groups.
+
+Pages have checksums of their own, the end of the file has none: one wrong bit there renames a column.
+"""
+
+
+def layout_checksum(schema: pa.Schema, groups: Iterable[tuple[int, int | None, int | None]]) -> bytes:
+    """Return the checksum of names and types of columns, and of row groups.
+
+    Args:
+        schema: of the file.
+        groups: rows, smallest and largest ``cycle_count`` of each row group; ``None`` = it has none.
+    """
+    columns = [(field.name, str(field.type).replace("large_string", "string")) for field in schema]
+    return b"%08x" % zlib.crc32(repr((columns, list(groups))).encode())
 
 
 @contextmanager
@@ -33,6 +52,7 @@ def open_parquet(path: Path, absent: str) -> Iterator[pq.ParquetFile]:
     if not path.is_file():
         raise StoreError(f"{absent} ({path}). `kilocell status` shows why; `kilocell run` computes what is missing.")
     with damage_errors(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
+        _check_layout(file)
         yield file
 
 
@@ -52,6 +72,22 @@ def damage_errors(path: Path) -> Iterator[None]:
         ) from error
     except _DAMAGE as error:
         raise DamagedFileError(path, " ".join(str(error).split()) or type(error).__name__) from error
+
+
+def _check_layout(file: pq.ParquetFile) -> None:
+    """Raise ValueError if columns or row groups are not those that were written; earlier files are not checked."""
+    known = (file.schema_arrow.metadata or {}).get(LAYOUT)
+    if known is None:
+        return
+    groups = [
+        (file.metadata.row_group(group).num_rows, *_cycles_of_group(file, group))
+        for group in range(file.num_row_groups)
+    ]
+    if (
+        sum(rows for rows, *_ in groups) != file.metadata.num_rows
+        or layout_checksum(file.schema_arrow, groups) != known
+    ):
+        raise ValueError("its columns or row groups are not those that were written")
 
 
 def read_columns(file: pq.ParquetFile, columns: Sequence[str] | None, cycles: Collection[int] = ()) -> pa.Table:
@@ -77,8 +113,18 @@ def read_columns(file: pq.ParquetFile, columns: Sequence[str] | None, cycles: Co
 
 def _may_have(file: pq.ParquetFile, group: int, cycles: Sequence[int]) -> bool:
     """Tell whether a row group can hold one of these cycles, by the smallest and the largest of the group."""
-    place = file.schema_arrow.names.index(c.CYCLE_COUNT)
-    statistics = file.metadata.row_group(group).column(place).statistics
-    if statistics is None or not statistics.has_min_max:
+    smallest, largest = _cycles_of_group(file, group)
+    if smallest is None or largest is None:
         return True
-    return any(statistics.min <= number <= statistics.max for number in cycles)
+    return any(smallest <= number <= largest for number in cycles)
+
+
+def _cycles_of_group(file: pq.ParquetFile, group: int) -> tuple[int | None, int | None]:
+    """Return the smallest and the largest ``cycle_count`` of a row group; ``None`` = the file does not say."""
+    names = file.schema_arrow.names
+    if c.CYCLE_COUNT not in names:
+        return None, None
+    statistics = file.metadata.row_group(group).column(names.index(c.CYCLE_COUNT)).statistics
+    if statistics is None or not statistics.has_min_max:
+        return None, None
+    return statistics.min, statistics.max

@@ -149,7 +149,7 @@ def read_raw_parts(store: Store, split_digests: Sequence[str], cell_id: str) -> 
             )
         for part in parts:
             with open_parquet(part, f"cell {cell_id!r} has no raw rows") as file:
-                tables.append(file.read().to_pandas())
+                tables.append(file.read().to_pandas(ignore_metadata=True))
     rows = pd.concat(tables, ignore_index=True)
     for name in set(c.RAW_COLUMNS).difference(rows.columns):
         rows[name] = pd.array([""] * len(rows), dtype="str") if c.RAW_COLUMNS[name] == "str" else np.nan
@@ -171,7 +171,9 @@ def read_ranges(store: Store, split_digest: str) -> tuple[FileRange, ...] | None
 def _read(path: Path, columns: Sequence[str] | None, cycles: Sequence[int], absent: str) -> pd.DataFrame:
     """Read a Parquet file; ``absent`` begins the error message if there is no file."""
     with open_parquet(path, absent) as file:
-        frame: pd.DataFrame = read_columns(file, columns, [int(number) for number in cycles]).to_pandas()
+        frame: pd.DataFrame = read_columns(file, columns, [int(number) for number in cycles]).to_pandas(
+            ignore_metadata=True
+        )
     return frame
 
 

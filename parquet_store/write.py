@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from ..data.parameter_files import content_digest
 from ..data.results.receipt import OutputFile, RangesFile, Receipt
 from ..data.settings import FileRange
 from .layout import Store
+from .parquet_file import LAYOUT, layout_checksum
 
 ENCODINGS: Final = {
     c.TEST_TIME: "BYTE_STREAM_SPLIT",
@@ -89,9 +90,10 @@ def write_frame(
     identity = dict(identity or {})
     table = pa.Table.from_pandas(frame, preserve_index=False)
     added = {key.encode(): value.encode("utf-8", "surrogatepass") for key, value in {**metadata, **identity}.items()}
-    table = table.replace_schema_metadata({**(table.schema.metadata or {}), **added})
     for place, (name, text) in enumerate(identity.items()):
         table = table.add_column(place, name, _constant(text, len(frame)))
+    added[LAYOUT] = layout_checksum(table.schema, _row_groups(frame))
+    table = table.replace_schema_metadata({**(table.schema.metadata or {}), **added})
     encodings = {name: ENCODINGS[name] for name in table.column_names if name in ENCODINGS}
     repeating: Any = [name for name in table.column_names if name not in encodings]
     digests = []
@@ -115,6 +117,18 @@ def write_frame(
 
     size = write_atomically(path, write)
     return OutputFile(store.relative(path), size, digests[0])
+
+
+def _row_groups(frame: pd.DataFrame) -> Iterator[tuple[int, int | None, int | None]]:
+    """Yield rows, smallest and largest ``cycle_count`` of each row group that a frame will have."""
+    cycles = frame[c.CYCLE_COUNT].to_numpy() if c.CYCLE_COUNT in frame else None
+    for first in range(0, max(len(frame), 1), ROW_GROUP_ROWS):
+        rows = min(ROW_GROUP_ROWS, len(frame) - first)
+        if cycles is None or not rows:
+            yield rows, None, None
+        else:
+            part = cycles[first : first + rows]
+            yield rows, part.min().item(), part.max().item()
 
 
 def _constant(text: str, rows: int) -> pa.DictionaryArray:
