@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Tables(Reader):
-    """Cells, cycles, results, findings and fits. Arguments and columns are as :class:`StoreReader` says."""
+    """Cells, cycles, results, findings and fits. Arguments and columns are as ``StoreReader`` says."""
 
     @describes_itself
     def cells(self, *, columns: Sequence[str] = (), select: str | None = None) -> pd.DataFrame:

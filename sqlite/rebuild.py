@@ -63,7 +63,7 @@ def _copy(path: Path, target: Path) -> bool:
     try:
         with closing(connect(path)) as old, closing(sqlite3.connect(target)) as new:
             old.backup(new)
-            is_whole = new.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+            is_whole = bool(new.execute("PRAGMA integrity_check").fetchone()[0] == "ok")
     except (StoreError, sqlite3.Error):
         is_whole = False
     if not is_whole:

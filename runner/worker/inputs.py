@@ -72,7 +72,7 @@ def _check_intact(store: Store, cell_id: str, receipt: Receipt | None) -> None:
     path = store.cleaned(cell_id)
     for output in receipt.outputs if receipt is not None else ():
         if output.path == store.relative(path) and not is_intact(path, output):
-            raise DamagedFileError(path, "its bytes have changed")
+            raise DamagedFileError(path, why="its bytes have changed")
 
 
 def read_fit_result(store: Store, cell_id: str, label: str) -> FitResult:
