@@ -107,7 +107,8 @@ def read_columns(file: pq.ParquetFile, columns: Sequence[str] | None, cycles: Co
     numbers = sorted({int(number) for number in cycles})
     groups = [group for group in range(file.num_row_groups) if _may_have(file, group, numbers)]
     table = file.read_row_groups(groups, columns=list(dict.fromkeys([*names, c.CYCLE_COUNT])))
-    mask: Any = pc.is_in(table[c.CYCLE_COUNT], value_set=pa.array(numbers, table[c.CYCLE_COUNT].type))
+    wanted = pa.array(numbers, table[c.CYCLE_COUNT].type)
+    mask: Any = pc.is_in(table[c.CYCLE_COUNT], value_set=wanted)  # pyright: ignore[reportAttributeAccessIssue]
     return table.filter(mask).select(names)
 
 
