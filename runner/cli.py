@@ -17,6 +17,7 @@ from ..data.errors import KilocellError, UsageError
 from ..data.text import printable_text
 from .commands import options
 from .commands.cache import cache
+from .commands.catalog import catalog
 from .commands.defaults import DEFAULT_CAMPAIGN, DEMO_STORE, store_root
 from .commands.fit import fit, fits
 from .commands.models import models, parameters
@@ -51,6 +52,7 @@ def cli() -> None:
 
 
 cli.add_command(cache)
+cli.add_command(catalog)
 cli.add_command(models)
 cli.add_command(parameters)
 

@@ -40,7 +40,7 @@ def test_documented_commands_exist_with_their_options(page: Path) -> None:
         command = cli.commands.get(words[0])
         assert command is not None, f"{page.name}: kilocell {words[0]}"
         if isinstance(command, click.Group):
-            command = command.commands.get([*words, ""][1], command.commands["show"])
+            command = command.commands.get([*words, ""][1], command.commands.get("show", command))
         known = {option for parameter in command.params for option in parameter.opts} | {"--help", "-h"}
         for word in words[1:]:
             if word.startswith("--") or re.fullmatch(r"-[a-z]", word):
