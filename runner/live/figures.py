@@ -174,11 +174,10 @@ class RmseFigure:
         self._styles = styles
         self._sources: dict[Series, ColumnDataSource] = {}
         self._counts: dict[Series, list[int]] = {}
-        self._items: dict[Series, Any] = {}
         self.root = figure(
             x_axis_type="log",
             x_range=Range1d(1, 100),
-            height=280,
+            height=260,
             sizing_mode="stretch_width",
             x_axis_label="RMSE (mV)",
             y_axis_label="simulations",
@@ -194,7 +193,7 @@ class RmseFigure:
 
     def update(self, rmse: Mapping[Series, tuple[list[int], int, float]]) -> None:
         """Draw the lines that changed."""
-        for series, (counts, number, median_mv) in rmse.items():
+        for series, (counts, _, _) in rmse.items():
             if self._counts.get(series) == counts:
                 continue
             self._counts[series] = list(counts)
@@ -203,28 +202,18 @@ class RmseFigure:
                 self._add(series, data)
             else:
                 self._sources[series].data = data
-            title = f"{series.title}: {number:,}, median {median_mv:.3g} mV"
-            self._items[series].label = {"value": title}
         self._fit_axis()
 
     def _add(self, series: Series, data: dict[str, Any]) -> None:
-        style = self._styles.model(series.model)
         self._sources[series] = ColumnDataSource(data)
-        dashes = [6, 3] if series.is_fitted else "solid"
         self.root.line(
             "rmse_mv",
             "count",
             source=self._sources[series],
-            line_color=style.colour,
+            line_color=self._styles.model(series.model).colour,
             line_width=2,
-            line_dash=dashes,
-            legend_label=series.title,
+            line_dash=[6, 3] if series.is_fitted else "solid",
         )
-        legend = self.root.legend[0]
-        legend.location = "top_left"
-        legend.background_fill_alpha = 0.7
-        legend.border_line_color = None
-        self._items[series] = legend.items[-1]
 
     def _fit_axis(self) -> None:
         filled = [place for counts in self._counts.values() for place, count in enumerate(counts) if count]

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Iterable
+from functools import cache
 from html import escape
 from typing import Any, Final
 
 import bokeh.events
+from bokeh.core.templates import get_env
 from bokeh.models import CustomJS, Div, InlineStyleSheet
 
 from ...report.styles import Styles
 from ..plan.job import Key
 from .figures import LEGEND, GridFigure, RmseFigure
 from .state import LiveState
-from .texts import failures_html, shorten, stages_html, summary_html
+from .texts import ENDED_CLASS, failures_html, rmse_html, shorten, stages_html, summary_html
 
 UPDATE_MILLISECOND: Final = 500
 """Time between two looks at the state, ms."""
 
 DIV_CSS: Final = """
 :host { width: 100%; font: 14px/1.45 system-ui, sans-serif; color: #1a1a1a; }
-.bk-clearfix, .bk-clearfix > div { width: 100%; }
+.bk-clearfix { overflow-x: auto; }
 .tiles { display: flex; flex-wrap: wrap; gap: 10px; }
 .tile { border: 1px solid #d5d9de; border-radius: 6px; padding: 6px 14px; background: #fff; }
 .tile b { display: block; font-size: 20px; font-variant-numeric: tabular-nums; }
@@ -29,10 +31,14 @@ DIV_CSS: Final = """
 .tile.bad b { color: #b3122e; }
 p { margin: 8px 0 0; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { padding: 2px 10px; text-align: right; font-weight: normal; border-bottom: 1px solid #e4e6e9; }
+th, td { padding: 2px 0 2px 16px; text-align: right; font-weight: normal; border-bottom: 1px solid #e4e6e9; }
 thead th { color: #555; font-size: 12px; }
-th:first-child { text-align: left; padding-left: 0; }
+th:first-child { text-align: left; padding-left: 0; overflow-wrap: anywhere; }
+@media (max-width: 500px) { th, td { padding-left: 7px; } table { font-size: 12px; } }
 ul { margin: 0; padding-left: 18px; }
+ul.lines { list-style: none; padding: 0; display: flex; flex-wrap: wrap; gap: 0 22px; }
+ul.lines li { margin: 0; }
+ul.lines i { display: inline-block; width: 26px; margin-right: 7px; vertical-align: 4px; }
 li { margin-bottom: 8px; overflow-wrap: anywhere; }
 code { font-size: 12px; background: #f1f2f4; padding: 0 3px; border-radius: 3px; }
 """
@@ -51,8 +57,8 @@ TEMPLATE: Final = """
   .legend { display: flex; flex-wrap: wrap; gap: 4px 16px; font-size: 12px; }
   .legend i { display: inline-block; width: 12px; height: 12px; margin-right: 5px; vertical-align: -1px; }
   .two { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 0 32px; }
-  .lost { display: none; background: #fff4d6; border: 1px solid #e0b93a; border-radius: 6px; padding: 8px 14px; }
-  body.lost .lost { display: block; }
+  .notice { display: none; background: #fff4d6; border: 1px solid #e0b93a; border-radius: 6px; padding: 8px 14px; }
+  body.lost .notice { display: block; }
   @media (max-width: 900px) { .two { grid-template-columns: minmax(0, 1fr); } }
 </style>
 {% endblock %}
@@ -62,7 +68,7 @@ TEMPLATE: Final = """
 <header><h1>kilocell: {{ heading }}</h1>
 <nav aria-label="Dask's pages">Dask:{% for name, address in links %}<a href="{{ address }}">{{ name }}</a>{% endfor %}</nav>
 </header>
-<p class="lost" role="status">No connection to the run: it has ended, or the ssh tunnel is closed. This page shows the
+<p class="notice" role="status">No connection to the run: it has ended, or the ssh tunnel is closed. This page shows the
 last state. Results: <code>kilocell results</code></p>
 <main>
 {{ embed(roots.summary) }}
@@ -72,7 +78,7 @@ last state. Results: <code>kilocell results</code></p>
 {{ embed(roots.grid) }}
 <div class="two">
 <section><h2>Stages</h2>{{ embed(roots.stages) }}</section>
-<section><h2>RMSE of the simulations so far</h2>{{ embed(roots.rmse) }}</section>
+<section><h2>RMSE of the simulations so far</h2>{{ embed(roots.legend) }}{{ embed(roots.rmse) }}</section>
 </div>
 <section><h2>Failures by reason, newest first</h2>{{ embed(roots.failures) }}</section>
 </main>
@@ -80,7 +86,9 @@ last state. Results: <code>kilocell results</code></p>
 {% endblock %}
 """
 
-_LOST: Final = "document.body.classList.add('lost')"
+_LOST: Final = """
+if (!summary.text.includes(ended)) { document.body.classList.add("lost") }
+"""
 _FOUND: Final = "document.body.classList.remove('lost')"
 
 logger = logging.getLogger("distributed.kilocell.live")  # shown only with -v, as Dask's own log is
@@ -100,14 +108,16 @@ class Page:
         self._rmse_version = -1
         self._grid = GridFigure(state.stages, state.columns, state.codes())
         self._rmse = RmseFigure(styles)
+        self._styles = styles
         sheet = InlineStyleSheet(css=DIV_CSS)
-        self._summary, self._stages, self._failures = (
-            Div(disable_math=True, margin=0, sizing_mode="stretch_width", stylesheets=[sheet]) for _ in range(3)
+        self._summary, self._stages, self._legend, self._failures = (
+            Div(disable_math=True, margin=0, sizing_mode="stretch_width", stylesheets=[sheet]) for _ in range(4)
         )
         self.roots = {
             "summary": self._summary,
             "grid": self._grid.root,
             "stages": self._stages,
+            "legend": self._legend,
             "rmse": self._rmse.root,
             "failures": self._failures,
         }
@@ -126,7 +136,9 @@ class Page:
             _set(self._failures, failures_html(summary.failures, summary.reasons))
         if self._rmse_version != self._state.rmse_version:
             self._rmse_version = self._state.rmse_version
-            self._rmse.update(self._state.rmse())
+            rmse = self._state.rmse()
+            self._rmse.update(rmse)
+            _set(self._legend, rmse_html(rmse, self._styles))
 
 
 def _set(div: Div, text: str) -> None:
@@ -155,17 +167,21 @@ def fill_document(
     for root in page.roots.values():
         document.add_root(root)
     document.title = f"kilocell: {shorten(heading)}"
-    document.template = TEMPLATE
+    document.template = _template()
     document.template_variables.update(
         heading=escape(shorten(heading)),
         links=[(escape(name), escape(address)) for name, address in links],
         grid_heading=_grid_heading(state),
         legend=LEGEND,
     )
+    config = getattr(document, "config", None)  # newer than the oldest Bokeh that may be installed, as are the events
+    if hasattr(config, "notify_connection_status"):
+        config.notify_connection_status = False  # the page says it itself
     for name, code in (("ConnectionLost", _LOST), ("ClientReconnected", _FOUND)):
-        event = getattr(bokeh.events, name, None)  # newer than the oldest Bokeh that may be installed
+        event = getattr(bokeh.events, name, None)
         if event is not None:
-            document.js_on_event(event, CustomJS(code=code))
+            arguments = {"summary": page.roots["summary"], "ended": ENDED_CLASS}
+            document.js_on_event(event, CustomJS(args=arguments, code=code))
 
     async def look() -> None:
         try:
@@ -177,6 +193,11 @@ def fill_document(
             document.remove_periodic_callback(callback)
 
     callback = document.add_periodic_callback(look, UPDATE_MILLISECOND)
+
+
+@cache
+def _template() -> Any:
+    return get_env().from_string("{% extends base %}\n" + TEMPLATE)
 
 
 def _grid_heading(state: LiveState) -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Final
 
 from ...data.text import format_count, printable_text
+from ...report.styles import Styles
 from .failures import FailureGroup
 from .grid import Column
 from .rates import Stage, TimeLeft
+from .rmse import Series
 from .state import Summary
 
 NAME_CHARACTERS: Final = 48
@@ -17,6 +19,8 @@ NAME_CHARACTERS: Final = 48
 
 REASON_CHARACTERS: Final = 400
 UNKNOWN: Final = "–"
+ENDED_CLASS: Final = "run-ended"
+"""CSS class of the summary of a run that ended; the page looks for it when the connection is lost."""
 
 STAGE_HEADINGS: Final = ("stage", "ended", "of", "running", "failed", "skipped", "s per job")
 
@@ -73,7 +77,7 @@ def _note(summary: Summary) -> str:
     before = summary.count("before")
     notes = []
     if summary.ended:
-        notes.append(f"<b>The run {escape(summary.ended)}.</b> This page does not change any more.")
+        notes.append(f'<b class="{ENDED_CLASS}">The run {escape(summary.ended)}.</b> This page does not change any more.')
     if before:
         notes.append(f"{before:,} of the jobs were up to date before this run.")
     if summary.left is not None and summary.left.is_lower_bound and not summary.ended:
@@ -113,6 +117,24 @@ def stages_html(stages: Sequence[Stage]) -> str:
 def _mean_second(stage: Stage) -> str:
     timed = stage.done + stage.failed
     return f"{stage.seconds / timed:.3g}" if timed else UNKNOWN
+
+
+def rmse_html(rmse: Mapping[Series, tuple[list[int], int, float]], styles: Styles) -> str:
+    """Return the legend of the distribution of the RMSE, with number and median of each line.
+
+    Args:
+        rmse: counts in the bins, number and median (mV) of each line.
+        styles: colours of the models.
+    """
+    if not rmse:
+        return "<p>No simulation has ended yet.</p>"
+    items = "".join(
+        f'<li><i style="border-top: 3px {"dashed" if series.is_fitted else "solid"} '
+        f'{styles.model(series.model).colour}"></i>{escape(shorten(series.title))}: {number:,}, '
+        f"median {median_mv:.3g} mV</li>"
+        for series, (_, number, median_mv) in rmse.items()
+    )
+    return f'<ul class="lines">{items}</ul>'
 
 
 def failures_html(failures: Sequence[FailureGroup], reasons: int) -> str:
