@@ -48,6 +48,7 @@ PALETTE: Final = (
 
 LEGEND: Final = (
     ("waiting", WAITING_COLOUR),
+    ("partly done", PALETTE[grid.PARTS[1]]),
     ("running", RUNNING_COLOUR),
     ("done", DONE_COLOUR),
     ("failed", FAILED_COLOUR),
@@ -62,6 +63,9 @@ LINED_COLUMNS: Final = 250
 
 NAME_SIGNS: Final = 16
 """Longest name under a column."""
+
+LINE_SIGNS: Final = 40
+"""Signs of all names up to which they are written beside each other."""
 
 ROW_PIXELS: Final = 26
 MOST_PATCHES: Final = 200
@@ -91,7 +95,7 @@ class GridFigure:
     def __init__(self, stages: Sequence[str], columns: Sequence[Column], codes: Codes) -> None:
         rows, count = max(len(stages), 1), max(len(columns), 1)
         self._shown = _upside_down(codes, rows, count)
-        self._source = ColumnDataSource({"image": [self._shown.copy()]})
+        self.source = ColumnDataSource({"image": [self._shown.copy()]})
         self.root = figure(
             x_range=Range1d(0, count, bounds=(0, count)),
             y_range=Range1d(0, rows),
@@ -103,7 +107,7 @@ class GridFigure:
         self.root.toolbar.logo = None
         mapper = LinearColorMapper(palette=list(PALETTE), low=-0.5, high=len(PALETTE) - 0.5)
         image = self.root.image(
-            "image", x=0, y=0, dw=count, dh=rows, source=self._source, color_mapper=mapper, level="image"
+            "image", x=0, y=0, dw=count, dh=rows, source=self.source, color_mapper=mapper, level="image"
         )
         self._label_stages(stages)
         self._label_cells(columns)
@@ -116,13 +120,13 @@ class GridFigure:
         if not len(rows):
             return
         if len(rows) > MOST_PATCHES:
-            self._source.data = {"image": [new.copy()]}
+            self.source.data = {"image": [new.copy()]}
         else:
             patches = [
                 ((0, slice(int(row), int(row) + 1), slice(int(column), int(column) + 1)), [int(new[row, column])])
                 for row, column in zip(rows, columns, strict=True)
             ]
-            self._source.patch({"image": patches})
+            self.source.patch({"image": patches})
         self._shown = new
 
     def _label_stages(self, stages: Sequence[str]) -> None:
@@ -158,7 +162,8 @@ class GridFigure:
                 middle: PlainText(text=shorten(column.first, NAME_SIGNS))
                 for middle, column in zip(middles, columns, strict=True)
             }
-            axis.major_label_orientation = pi / 4
+            if not _fit_in_one_line(columns):
+                axis.major_label_orientation = pi / 4
         else:
             axis.major_label_text_font_size = "0px"
 
@@ -226,7 +231,7 @@ class RmseFigure:
 
 
 def _hover(image: Any, stages: Sequence[str], columns: Sequence[Column]) -> HoverTool:
-    """Return the tool that names the box under the pointer; Bokeh shows what its scripts return as text, not as HTML."""
+    """Return the tool that names the box under the pointer; Bokeh shows what its scripts return as plain text."""
     names = ColumnDataSource({"name": [column_title(column) for column in columns]})
     return HoverTool(
         renderers=[image],
@@ -253,10 +258,15 @@ def _upside_down(codes: Codes, rows: int, columns: int) -> Codes:
     return codes[::-1]
 
 
+def _fit_in_one_line(columns: Sequence[Column]) -> bool:
+    """Return whether the names of the cells fit beside each other on a narrow screen, too."""
+    return len(columns) * max((len(shorten(column.first, NAME_SIGNS)) for column in columns), default=0) <= LINE_SIGNS
+
+
 def _height(rows: int, columns: Sequence[Column]) -> int:
     """Return the height of the grid with its labels, in pixels."""
     labels = 30
-    if len(columns) <= NAMED_COLUMNS:
+    if len(columns) <= NAMED_COLUMNS and not _fit_in_one_line(columns):
         longest = max((len(shorten(column.first, NAME_SIGNS)) for column in columns), default=0)
         labels = 20 + 5 * longest
     return ROW_PIXELS * rows + labels + 12

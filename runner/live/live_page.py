@@ -94,7 +94,7 @@ class LivePage:
         self._client = workers.client
         self._application = application
 
-    def record(self, outcomes: Sequence[JobOutcome], receipts: Sequence[Receipt]) -> None:
+    def record(self, outcomes: Sequence[JobOutcome], receipts: Sequence[Receipt | None]) -> None:
         """Take in jobs that ended, with their receipts."""
         if self._state is None:
             return

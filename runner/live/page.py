@@ -66,7 +66,8 @@ TEMPLATE: Final = """
 {% from macros import embed %}
 <div class="page">
 <header><h1>kilocell: {{ heading }}</h1>
-<nav aria-label="Dask's pages">Dask:{% for name, address in links %}<a href="{{ address }}">{{ name }}</a>{% endfor %}</nav>
+{% if links %}<nav aria-label="Dask's pages">Dask:
+{%- for name, address in links %}<a href="{{ address }}">{{ name }}</a>{% endfor %}</nav>{% endif %}
 </header>
 <p class="notice" role="status">No connection to the run: it has ended, or the ssh tunnel is closed. This page shows the
 last state. Results: <code>kilocell results</code></p>
@@ -124,6 +125,11 @@ class Page:
         for name, root in self.roots.items():
             root.name = name
         self.update()
+
+    @property
+    def grid_source(self) -> Any:
+        """The grid's ``ColumnDataSource``: its column ``image`` holds the states, the last stage first."""
+        return self._grid.source
 
     def update(self) -> None:
         """Send what changed since the last time."""

@@ -77,7 +77,9 @@ def _note(summary: Summary) -> str:
     before = summary.count("before")
     notes = []
     if summary.ended:
-        notes.append(f'<b class="{ENDED_CLASS}">The run {escape(summary.ended)}.</b> This page does not change any more.')
+        notes.append(
+            f'<b class="{ENDED_CLASS}">The run {escape(summary.ended)}.</b> This page does not change any more.'
+        )
     if before:
         notes.append(f"{before:,} of the jobs were up to date before this run.")
     if summary.left is not None and summary.left.is_lower_bound and not summary.ended:
@@ -92,7 +94,7 @@ def _rate(jobs_per_minute: float | None) -> str:
 
 
 def _left(left: TimeLeft | None) -> str:
-    if left is None:
+    if left is None or (left.is_lower_bound and left.seconds < 1):
         return UNKNOWN
     return f"{'≥ ' if left.is_lower_bound else ''}{format_duration(left.seconds)}"
 
