@@ -87,7 +87,6 @@ class LivePage:
 
         # Bokeh collects garbage for each browser that leaves. It need not look at what is there now: the scheduler's
         # event loop would stand still for 0.1 s.
-        gc.collect()
         gc.freeze()
         self.address = workers.client.sync(start)
         self._state = state
