@@ -7,12 +7,12 @@ import secrets
 import socket
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Final, NamedTuple, TextIO
+from typing import TYPE_CHECKING, Final, NamedTuple, TextIO
 
 from ...data.codec import digest
 from ...data.errors import UsageError
@@ -49,6 +49,8 @@ from .progress import Progress
 from .record import Recorder, find_unrecorded
 from .set_doubts import SetDoubts
 
+if TYPE_CHECKING:
+    from ..cluster.workers import Workers
 LOCKED_LINE_SECOND: Final = 30.0
 """Time between two lines which say that the catalog is locked, s."""
 
@@ -196,7 +198,7 @@ def run_campaign(
                 store_set_files(store, campaign.set_files)
                 for job in waiting:
                     forget_deaths(store.journal(job.cell_id, job.label))
-                _run_jobs(catalog, store, run_id, waiting, plan.cells, cluster, counts, out, verbose)
+                _run_jobs(catalog, campaign, run_id, jobs, waiting, plan.cells, cluster, counts, out, verbose)
         summary = RunSummary(
             run_id=run_id,
             done=counts["done"],
@@ -350,8 +352,9 @@ def _record_abnormal_end(catalog: Catalog, run_id: int) -> Iterator[None]:
 
 def _run_jobs(
     catalog: Catalog,
-    store: Store,
+    campaign: Campaign,
     run_id: int,
+    planned: Sequence[Job],
     jobs: Sequence[Job],
     cells: Sequence[CellPlan],
     cluster: ClusterSettings,
@@ -363,6 +366,7 @@ def _run_jobs(
 
     Args:
         run_id: of the catalog.
+        planned: all jobs of the command, those that are up to date, too.
         jobs: those that have to run.
         cells: the campaign's settings of each cell, which are compared with its record.
         counts: is added to: jobs by status; those that have nothing to simulate under ``nothing``, not ``skipped``.
@@ -371,17 +375,21 @@ def _run_jobs(
     """
     # Dask is imported here, so that commands which only read never pay for it.
     from ..cluster.open import open_cluster
+    from ..live.live_page import open_live_page
     from .graph import run_jobs
 
+    store = Store(campaign.store)
     recorder = Recorder(catalog, store, run_id, jobs)
     stages = Counter(job.stage for job in jobs)
     progress = Progress(stages.items(), out, is_plain=verbose)
     name = f"kilocell-{secrets.token_hex(3)}"
     scratch = store.root / "logs" / "workers"
     scratch.mkdir(parents=True, exist_ok=True)
-    with open_cluster(cluster, name, scratch, progress.say, verbose, longest_job_second(jobs)) as workers:
-        if workers.dashboard:
-            progress.say(f"dashboard  {workers.dashboard}")
+    with (
+        open_cluster(cluster, name, scratch, progress.say, verbose, longest_job_second(jobs)) as workers,
+        open_live_page(workers, cluster, campaign.name, planned, catalog.path, progress.say) as live,
+    ):
+        _say_addresses(workers, live.address, cluster.kind == "slurm", progress.say)
         if _wants_compiler(jobs) and not model_cache.has_compiler():
             progress.say(
                 f"compiler   {model_cache.COMPILER} not found; without it, models take two to three times as long"
@@ -392,7 +400,7 @@ def _run_jobs(
         progress.start()
         try:
             for outcomes in run_jobs(workers.client, jobs, str(store.root)):
-                recorder.add(outcomes)
+                live.record(outcomes, recorder.add(outcomes))
                 doubts.add(outcomes)
                 for outcome in outcomes:
                     counts["nothing" if outcome.has_nothing_to_simulate else outcome.status] += 1
@@ -401,6 +409,19 @@ def _run_jobs(
                     progress.add(outcome)
         finally:
             progress.close()
+
+
+def _say_addresses(workers: Workers, live: str, is_cluster: bool, say: Callable[[str], None]) -> None:
+    """Say where the pages of the run are, and how to reach them from the user's own computer."""
+    from ..cluster.dashboard import tunnel_command
+
+    if workers.dashboard:
+        say(f"dashboard  {workers.dashboard}")
+    if live:
+        say(f"live       {live}")
+    tunnel = tunnel_command(live or workers.dashboard, is_cluster) if live or workers.dashboard else ""
+    if tunnel:
+        say(f"tunnel     on your own computer: {tunnel}")
 
 
 def _wants_compiler(jobs: Sequence[Job]) -> bool:
