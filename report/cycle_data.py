@@ -122,8 +122,7 @@ def cycle_quantiles(cycles: pd.DataFrame, quantity: str, relative: bool = False)
     """
     known = (relative_to_first(cycles, quantity) if relative else cycles).dropna(subset=[quantity])
     grouped = known.groupby("cycle_count")[quantity]
-    quantiles = grouped.quantile(list(SHARES.values())).unstack()
-    quantiles.columns = list(SHARES)
+    quantiles = pd.DataFrame({name: grouped.quantile(share) for name, share in SHARES.items()})
     cells = grouped.size()
     quantiles = quantiles.where(cells >= LEAST_CELLS)
     quantiles.insert(0, "cells", cells)

@@ -1,4 +1,4 @@
-"""What figures, pages and slides show of all cells: RMSE by cell and simulation, distributions, and the cells to look at.
+"""What figures, pages and slides show of all cells: RMSE by cell and simulation, distributions, and cells to look at.
 
 Nothing here draws, and nothing but the catalog is read. A missing number is NaN. ``report/cycle_data.py`` has the cells'
 cycles.
@@ -52,6 +52,23 @@ class RmseMatrix:
     def names(self) -> list[str]:
         """Return the names of the simulations, such as ``SPMe, Chen2020``."""
         return [simulation_name(model, parameter_set) for model, parameter_set in self.simulations]
+
+    def medians(self) -> list[tuple[float, int, bool]]:
+        """Return the median RMSE (mV) of each simulation, over how many cells, and whether over common ones.
+
+        Simulations with at least half as many results as the most frequent one are compared over the cells that all of
+        them have; the others, and those that share no cell, over their own.
+        """
+        done = np.isfinite(self.rmse_mv)
+        counts = done.sum(axis=0)
+        compared = (counts >= COMMON_SHARE * counts.max(initial=0)) & (counts > 0)
+        common = done[:, compared].all(axis=1) if compared.sum() > 1 else np.zeros(len(done), bool)
+        medians = []
+        for place in range(len(self.simulations)):
+            is_common = bool(compared[place] and common.any())
+            values = self.rmse_mv[common if is_common else done[:, place], place]
+            medians.append((float(np.median(values)) if len(values) else float("nan"), len(values), is_common))
+        return medians
 
     def count(self, status: str) -> list[int]:
         """Return the number of cells of each simulation with this status."""
@@ -254,7 +271,7 @@ def _compared(
     """Return the distribution of each name, over the units (cell and set, or cell and model) that all have."""
     done = frame[frame["rmse_mv"].notna()]
     of_name = {name: done[done[column] == name] for name in names}
-    common: pd.Index | None = None
+    common: pd.MultiIndex | None = None
     compared: set[str] = set()
     if unit is not None:
         most = max((len(part) for part in of_name.values()), default=0)
@@ -267,7 +284,9 @@ def _compared(
     found = []
     for name, part in of_name.items():
         is_common = common is not None and name in compared
-        kept = part[pd.MultiIndex.from_frame(part[unit]).isin(common)] if is_common and unit else part
+        kept = part
+        if unit is not None and common is not None and name in compared:
+            kept = part[pd.MultiIndex.from_frame(part[unit]).isin(common.to_list())]
         values: Floats = np.sort(kept["rmse_mv"].to_numpy(dtype=np.float64))
         failed = int(((frame[column] == name) & (frame["status"] == "failed")).sum())
         found.append(Distribution(by, name, values, len(part), failed, is_common))

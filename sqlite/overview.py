@@ -28,7 +28,8 @@ def simulation_errors(connection: sqlite3.Connection) -> Rows:
     """
     return connection.execute(
         "SELECT c.cell_id, p.label, p.model, p.parameter_set, g.base,"
-        " CASE WHEN p.label IS NULL THEN coalesce(j.status, 'pending') ELSE coalesce(s.status, 'pending') END AS status,"
+        " CASE WHEN p.label IS NULL THEN coalesce(j.status, 'pending') ELSE coalesce(s.status, 'pending') END"
+        " AS status,"
         " coalesce(s.reason_code, '') AS reason_code, s.rmse_mv, s.error_budget_mv, s.error_budget_main,"
         " s.error_budget_unknown, CASE WHEN p.parameter_set_digest IS NOT NULL THEN NOT EXISTS (SELECT 1"
         " FROM parameter_overrides o WHERE o.parameter_set_digest = p.parameter_set_digest) END AS is_default,"
@@ -51,8 +52,8 @@ def failure_reasons(connection: sqlite3.Connection) -> Rows:
         (number of different ones), cell_id (one of them), reason (of that one).
     """
     return connection.execute(
-        "SELECT kind, status, reason_code, count(*) AS count, count(DISTINCT cell_id) AS cells, min(cell_id) AS cell_id,"
-        " reason FROM current_jobs WHERE status IN ('failed', 'skipped') GROUP BY kind, status, reason_code"
+        "SELECT kind, status, reason_code, count(*) AS count, count(DISTINCT cell_id) AS cells,"
+        " min(cell_id) AS cell_id, reason FROM current_jobs WHERE status IN ('failed', 'skipped') GROUP BY kind, status, reason_code"
         " ORDER BY count DESC, kind, reason_code"
     ).fetchall()
 
