@@ -1,7 +1,7 @@
-"""Style of all figures: width of a page, colours and dashes for colour-blind readers and grey printers.
+"""Style of all figures: width of a page, fonts, and how the styles of models and parameter sets look in Matplotlib.
 
-Colours are those of Okabe and Ito without yellow, which is too pale on white. Lines differ in their dashes too, never
-only in hue.
+The colours, dashes and markers themselves are in ``report/styles.py``. Lines differ in their dashes too, never only in
+hue.
 """
 
 from __future__ import annotations
@@ -12,12 +12,17 @@ from functools import cache
 from typing import Any, Final
 
 import matplotlib
+import numpy as np
 from matplotlib import font_manager
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
 from ...parquet_store.layout import safe_name
+from ..styles import BLACK as BLACK
+from ..styles import DASHES as DASH_LENGTHS
+from ..styles import MARKERS as LINE_MARKERS
+from ..styles import MEASURED_COLOUR, MODEL_COLOURS, Style
 
 WIDTH_INCH: Final = 7.0
 """Width of the text on a printed page (178 mm). All figures have it, so font sizes are the same in print."""
@@ -29,19 +34,22 @@ LEGEND_SIGNS: Final = 114
 LEGEND_HANDLE_SIGNS: Final = 8
 """Width of a legend's line or mark, in characters."""
 
-BLACK: Final = "#1a1a1a"
+MARKS_ON_LINE: Final = 8
+"""About the number of markers on a line, so that they tell parameter sets apart and do not hide the line."""
+
 GREY: Final = "#767676"
 SHADE: Final = "#f0f0f0"
-BLUE: Final = "#0072b2"
-VERMILLION: Final = "#d55e00"
-GREEN: Final = "#009e73"
-PURPLE: Final = "#cc79a7"
-ORANGE: Final = "#e69f00"
-SKY: Final = "#56b4e9"
-COLOURS: Final = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY)
-DASHES: Final = ("-", (0, (5, 1.5)), (0, (1, 1.2)), (0, (6, 1.5, 1, 1.5)), (0, (3, 1, 1, 1, 1, 1)))
-MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X")
-MEASURED: Final[dict[str, Any]] = {"color": BLACK, "linewidth": 1.8}
+GRID: Final = "#dddddd"
+COLOURS: Final = MODEL_COLOURS
+BLUE: Final = COLOURS[0]
+VERMILLION: Final = COLOURS[1]
+GREEN: Final = COLOURS[2]
+PURPLE: Final = COLOURS[3]
+ORANGE: Final = COLOURS[4]
+SKY: Final = COLOURS[5]
+DASHES: Final[tuple[Any, ...]] = tuple((0, lengths) if lengths else "-" for lengths in DASH_LENGTHS)
+MARKERS: Final = LINE_MARKERS[1:]
+MEASURED: Final[dict[str, Any]] = {"color": MEASURED_COLOUR, "linewidth": 1.8}
 """Style of measured curves: dark and wide, so they are visible under a simulation."""
 
 _RC: Final[Any] = {
@@ -70,6 +78,50 @@ def house_style() -> Iterator[None]:
     """Apply the style in a ``with`` block, or to a function as a decorator; then restore Matplotlib's settings."""
     with matplotlib.rc_context(_RC):
         yield
+
+
+def line_style(style: Style, points: int = 0) -> dict[str, Any]:
+    """Return how Matplotlib draws a line of this style: colour, dashes, and about eight hollow markers.
+
+    Args:
+        style: from ``report/styles.py``.
+        points: number of points of the line, to spread the markers; 0 = :func:`spread_markers` does it for the line.
+    """
+    dashes = (0, style.dashes) if style.dashes else "-"
+    drawn: dict[str, Any] = {"color": style.colour, "linestyle": dashes, "linewidth": 1.2}
+    if style.marker:
+        drawn |= {
+            "marker": style.marker, "markersize": 4.5, "markerfacecolor": "white", "markeredgewidth": 1.0,
+        }  # fmt: skip
+        if points > MARKS_ON_LINE:
+            drawn["markevery"] = -(-points // MARKS_ON_LINE)
+    return drawn
+
+
+def dot_style(style: Style) -> dict[str, Any]:
+    """Return how Matplotlib draws a dot of this style: filled without a marker of its own, hollow with one."""
+    face = "white" if style.marker else style.colour
+    return {
+        "color": style.colour, "marker": style.marker or "o", "markerfacecolor": face, "linestyle": "none",
+    }  # fmt: skip
+
+
+def spread_markers(line: Line2D, shift: float = 0.5) -> None:
+    """Spread the markers of a line evenly over its x axis, whatever the distance of its points.
+
+    Args:
+        line: a line with its data; without a marker, nothing changes.
+        shift: place of the first marker, in distances between markers; markers of other lines are elsewhere.
+    """
+    if line.get_marker() in ("", "None", None):
+        return
+    known = np.flatnonzero(np.isfinite(np.asarray(line.get_ydata(), dtype=np.float64)))
+    if not len(known):
+        return
+    x = np.asarray(line.get_xdata(), dtype=np.float64)[known]
+    wanted = x[0] + (x[-1] - x[0]) * (np.arange(MARKS_ON_LINE) + shift % 1.0) / MARKS_ON_LINE
+    places = np.minimum(np.searchsorted(x, wanted), len(x) - 1)
+    line.set_markevery(np.unique(known[places]).tolist())
 
 
 def simulated_style(number: int) -> dict[str, Any]:
