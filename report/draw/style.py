@@ -9,12 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
+from textwrap import wrap
 from typing import Any, Final
 
 import matplotlib
 import numpy as np
 from matplotlib import font_manager
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
@@ -37,6 +41,13 @@ LEGEND_HANDLE_SIGNS: Final = 8
 MARKS_ON_LINE: Final = 8
 """About the number of markers on a line, so that they tell parameter sets apart and do not hide the line."""
 
+DETAIL_SIGNS: Final = 112
+"""About the number of characters of a heading's details that fit on the width of a figure."""
+
+STRIP_GAP_INCH: Final = 0.06
+"""Distance between heading, details, legend and panels."""
+
+DETAIL: Final = "#444444"
 GREY: Final = "#767676"
 SHADE: Final = "#f0f0f0"
 GRID: Final = "#dddddd"
@@ -106,12 +117,13 @@ def dot_style(style: Style) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def spread_markers(line: Line2D, shift: float = 0.5) -> None:
+def spread_markers(line: Line2D, shift: float = 0.5, count: int = MARKS_ON_LINE) -> None:
     """Spread the markers of a line evenly over its x axis, whatever the distance of its points.
 
     Args:
         line: a line with its data; without a marker, nothing changes.
         shift: place of the first marker, in distances between markers; markers of other lines are elsewhere.
+        count: number of markers.
     """
     if line.get_marker() in ("", "None", None):
         return
@@ -119,7 +131,7 @@ def spread_markers(line: Line2D, shift: float = 0.5) -> None:
     if not len(known):
         return
     x = np.asarray(line.get_xdata(), dtype=np.float64)[known]
-    wanted = x[0] + (x[-1] - x[0]) * (np.arange(MARKS_ON_LINE) + shift % 1.0) / MARKS_ON_LINE
+    wanted = x[0] + (x[-1] - x[0]) * (np.arange(count) + shift % 1.0) / count
     places = np.minimum(np.searchsorted(x, wanted), len(x) - 1)
     line.set_markevery(np.unique(known[places]).tolist())
 
@@ -154,27 +166,68 @@ def show_literally(*texts: Text) -> None:
         text.set_parse_math(False)
 
 
-def put_heading(figure: Figure, heading: str, lines: Sequence[Line2D] = ()) -> None:
+def put_heading(figure: Figure, heading: str, lines: Sequence[Line2D] = (), details: str = "") -> None:
     """Put heading and legend above the panels, where they do not cover curves.
+
+    With details, the figure grows by the height of all this, so that the panels keep their size.
 
     Args:
         figure: with constrained layout.
         heading: one or more lines.
         lines: of the legend; their labels are its texts.
+        details: below the heading, such as parameter set, capacity and temperature.
     """
+    if details:
+        _put_above(figure, heading, details, lines)
+        return
     if not lines:
         show_literally(figure.suptitle(heading, fontsize=10, fontweight="bold"))
         return
-    longest = max(len(str(line.get_label())) for line in lines) + LEGEND_HANDLE_SIGNS
     legend = figure.legend(
         handles=list(lines),
         loc="outside upper center",
-        ncols=max(1, min(len(lines), 3, LEGEND_SIGNS // longest)),
+        ncols=_legend_columns(lines),
         title=heading,
         title_fontproperties={"size": 10, "weight": "bold"},
     )
     legend.get_title().set_multialignment("center")
     show_literally(legend.get_title(), *legend.get_texts())
+
+
+def _legend_columns(lines: Sequence[Line2D]) -> int:
+    longest = max((len(part) for line in lines for part in str(line.get_label()).split("\n")), default=0)
+    return max(1, min(len(lines), 3, LEGEND_SIGNS // (longest + LEGEND_HANDLE_SIGNS)))
+
+
+def _put_above(figure: Figure, heading: str, details: str, lines: Sequence[Line2D]) -> None:
+    """Put heading, details and legend into a strip that is added above the panels."""
+    width, height = figure.get_size_inches()
+    artists: list[Any] = [
+        figure.suptitle(heading, x=0.5, y=1.0, va="top", fontsize=10, fontweight="bold"),
+        figure.text(0.5, 1.0, "\n".join(wrap(details, DETAIL_SIGNS)), ha="center", va="top", fontsize=8.5, color=DETAIL),
+    ]
+    show_literally(*artists)
+    if lines:
+        legend = figure.legend(
+            handles=list(lines), loc="upper center", ncols=_legend_columns(lines), borderaxespad=0.0, borderpad=0.1
+        )
+        show_literally(*legend.get_texts())
+        artists.append(legend)
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    heights = [artist.get_window_extent(renderer).height / figure.dpi for artist in artists]
+    strip = STRIP_GAP_INCH * (len(artists) + 1) + sum(heights)
+    figure.set_size_inches(width, height + strip)
+    top = height + strip - STRIP_GAP_INCH
+    for artist, taken in zip(artists, heights, strict=True):
+        artist.set_in_layout(False)
+        if isinstance(artist, Legend):
+            artist.set_bbox_to_anchor((0.5, top / (height + strip)), figure.transFigure)
+        else:
+            artist.set_y(top / (height + strip))
+        top -= taken + STRIP_GAP_INCH
+    engine = figure.get_layout_engine()
+    if isinstance(engine, ConstrainedLayoutEngine):
+        engine.set(rect=(0.0, 0.0, 1.0, height / (height + strip)))
 
 
 @cache
