@@ -1,4 +1,4 @@
-"""Capacity, energy efficiency and resistance of all cells over their cycles: quantiles for bands, and the cells to name.
+"""Capacity, energy efficiency and resistance of all cells over their cycles: quantiles for bands, and cells to name.
 
 Nothing here draws, and nothing but the catalog is read. A missing number is NaN.
 """
@@ -25,6 +25,16 @@ QUANTITIES: Final = {
 SHARES: Final = {"q05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95}
 MOST_CYCLES: Final = 200
 """Largest number of different cycles that quantiles are computed for; of more, as many are taken evenly."""
+
+COMPLETE: Final = (0.8, 1.25)
+"""Charge out / charge in of a cycle that has an efficiency: others do not return what they took (a first charge, a
+discharge alone). Chosen, not measured."""
+
+LEAST_CHARGE: Final = 0.005
+"""Share of the nominal capacity: a cycle with less charge out has no capacity, the cell rests. Chosen, not measured."""
+
+AS_NEW: Final = 99.5
+"""% of its first cycles: a cell with more has lost nothing worth naming. Chosen, not measured."""
 
 LEAST_CELLS: Final = 5
 """Bands need this many cells; at cycles that fewer cells reach, quantiles say nothing. Chosen, not measured."""
@@ -69,21 +79,24 @@ def read_cycles(catalog: sqlite3.Connection, cycles: Sequence[int] = ()) -> pd.D
 
 
 def cycles_frame(rows: pd.DataFrame | Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-    """Return the quantities of cycles; capacity is the charge out, efficiency the energy out / in.
+    """Return the quantities of cycles; capacity is the charge out, efficiency the energy out / in of complete cycles.
 
     Args:
         rows: of the catalog's ``cycle_overview``, or of ``sqlite.overview.cycle_values``.
     """
     given = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame([dict(row) for row in rows])
     numbers = given.reindex(columns=list(overview.CYCLE_COLUMNS)).apply(pd.to_numeric).astype(np.float64)
-    energy_in = numbers["energy_in_wh"].where(numbers["energy_in_wh"] > 0.0)
-    discharged = numbers["charge_out_ah"].where(numbers["charge_out_ah"] > 0.0)
+    charge_in, charge_out = numbers["charge_in_ah"], numbers["charge_out_ah"]
+    least = LEAST_CHARGE * numbers["nominal_capacity_ah"].fillna(0.0)
+    discharged = charge_out.where((charge_out > 0.0) & (charge_out >= least))
+    complete = (discharged >= COMPLETE[0] * charge_in) & (discharged <= COMPLETE[1] * charge_in)
+    energy_in = numbers["energy_in_wh"].where(complete & (numbers["energy_in_wh"] > 0.0))
     return pd.DataFrame(
         {
             "cell_id": given["cell_id"].astype(str),
             "cycle_count": given["cycle_count"].astype(np.int64),
             "capacity_ah": discharged,
-            "energy_efficiency_percent": (100.0 * numbers["energy_out_wh"] / energy_in).where(discharged.notna()),
+            "energy_efficiency_percent": 100.0 * numbers["energy_out_wh"] / energy_in,
             "resistance_mohm": MILLIOHM * numbers["resistance_ohm"],
             "resistance_second": numbers["resistance_second"],
         }
@@ -155,5 +168,8 @@ def worst_cells(cycles: pd.DataFrame, quantity: str, most: int = 3) -> list[Name
     if relative.empty:
         return []
     last = relative.groupby("cell_id").tail(3).groupby("cell_id")[quantity].median()
-    ordered = last.sort_values(ascending=quantity != "resistance_mohm", kind="stable")
+    is_bad_if_high = quantity == "resistance_mohm"
+    ordered = last.sort_values(ascending=not is_bad_if_high, kind="stable")
+    if not is_bad_if_high:
+        ordered = ordered[ordered < AS_NEW]
     return [NamedCell(str(cell), f"{value:.0f} % of its first") for cell, value in ordered.head(most).items()]

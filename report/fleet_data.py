@@ -1,6 +1,6 @@
 """What figures, pages and slides show of all cells: RMSE by cell and simulation, distributions, and cells to look at.
 
-Nothing here draws, and nothing but the catalog is read. A missing number is NaN. ``report/cycle_data.py`` has the cells'
+Nothing here draws, and nothing but the catalog is read. A missing number is NaN. ``report/cycle_data.py`` has the
 cycles.
 """
 
@@ -42,12 +42,14 @@ class RmseMatrix:
             one base set and these differ; ``+NAME`` is what a fit or variation added to it.
         rmse_mv: mV, NaN where there is none, shape (cells, simulations).
         status: ``done``, ``failed``, ``skipped``, ``pending``, or "" = not simulated; the same shape.
+        full_sets: a complete name of a parameter set of each column.
     """
 
     cells: list[str]
     simulations: list[tuple[str, str]]
     rmse_mv: Floats
     status: NDArray[np.object_]
+    full_sets: list[str]
 
     def names(self) -> list[str]:
         """Return the names of the simulations, such as ``SPMe, Chen2020``."""
@@ -140,8 +142,13 @@ def rmse_matrix(rows: Sequence[Row]) -> RmseMatrix:
     Args:
         rows: from :func:`read_errors`, or of the catalog's ``results``.
     """
+    full_names = [row["parameter_set"] for row in rows]
     rows = _without_single_bases(rows)
-    simulations = list(dict.fromkeys(_key(row) for row in rows if row["model"] is not None))
+    full_sets: dict[tuple[str, str], str] = {}
+    for row, name in zip(rows, full_names, strict=True):
+        if row["model"] is not None:
+            full_sets.setdefault(_key(row), str(name))
+    simulations = list(full_sets)
     places = {key: place for place, key in enumerate(simulations)}
     cells = list(dict.fromkeys(str(row["cell_id"]) for row in rows))
     lines = {cell: line for line, cell in enumerate(cells)}
@@ -156,7 +163,8 @@ def rmse_matrix(rows: Sequence[Row]) -> RmseMatrix:
             rmse[at] = row["rmse_mv"]
     best = np.where(np.isfinite(rmse), rmse, np.inf).min(axis=1, initial=np.inf)
     order = sorted(range(len(cells)), key=lambda line: (best[line], cells[line]))
-    return RmseMatrix([cells[line] for line in order], simulations, rmse[order], status[order])
+    names = [cells[line] for line in order]
+    return RmseMatrix(names, simulations, rmse[order], status[order], list(full_sets.values()))
 
 
 def distributions(rows: Sequence[Row]) -> list[Distribution]:

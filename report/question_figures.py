@@ -21,9 +21,11 @@ from ..parquet_store.write import write_atomically
 from ..sqlite import queries
 from ..sqlite.cell_facts import cell_facts
 from .curves import read_curves, read_measured, read_simulated
+from .cycle_data import cycles_frame
 from .draw.cells import draw_cell
 from .draw.curves import CellCurves, draw_curves
-from .draw.cycles import draw_cycles
+from .draw.cycles import NAMED_CELLS, draw_cycles
+from .draw.fleet_cycles import draw_fleet_cycles
 from .draw.overview import draw_rmse
 from .draw.style import house_style
 from .headings import cell_details
@@ -38,7 +40,9 @@ Row = Mapping[str, Any]
 
 
 def plot_cycles(rows: Sequence[Row], path: Path) -> Path:
-    """Plot capacity (A h), efficiency (%), mean voltage (V) and temperature (°C) over the cycles of cells.
+    """Plot capacity (A h), efficiency (%), resistance (mΩ), mean voltage (V) and temperature (°C) over cycles.
+
+    Of more than eight cells, capacity, energy efficiency and resistance are drawn as lines or as bands.
 
     Args:
         rows: of the catalog's ``cycle_overview``.
@@ -47,6 +51,10 @@ def plot_cycles(rows: Sequence[Row], path: Path) -> Path:
     Raises:
         UsageError: the file is no PNG, PDF or SVG.
     """
+    _check_format(path)
+    cells = {str(row["cell_id"]) for row in rows}
+    if len(cells) > NAMED_CELLS:
+        return _save(draw_fleet_cycles(cycles_frame(rows)), path)
     return _save(draw_cycles(rows), path)
 
 

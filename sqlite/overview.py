@@ -13,8 +13,9 @@ from .select_rows import Rows
 
 CYCLE_COLUMNS: Final = (
     "charge_in_ah", "charge_out_ah", "energy_in_wh", "energy_out_wh", "resistance_ohm", "resistance_second",
+    "nominal_capacity_ah",
 )  # fmt: skip
-"""Columns of ``cycles`` that :func:`cycle_values` returns; NULL where a catalog does not have one."""
+"""Columns of ``cycles`` and of its cell that :func:`cycle_values` returns; NULL where a catalog does not have one."""
 
 
 def simulation_errors(connection: sqlite3.Connection) -> Rows:
@@ -40,7 +41,7 @@ def simulation_errors(connection: sqlite3.Connection) -> Rows:
         " LEFT JOIN current_simulations s ON s.cell_id = p.cell_id AND s.label = p.label"
         " LEFT JOIN models m ON m.model_digest = p.model_digest"
         " LEFT JOIN parameter_sets g ON g.parameter_set_digest = p.parameter_set_digest"
-        " ORDER BY c.cell_id, p.parameter_set, m.rowid, p.label"
+        " ORDER BY c.cell_id, p.parameter_set, m.rowid IS NULL, m.rowid, p.label"
     ).fetchall()
 
 
@@ -75,9 +76,11 @@ def cycle_values(connection: sqlite3.Connection, cycles: Sequence[int] = ()) -> 
         Rows of cell_id, cycle_count and ``CYCLE_COLUMNS``.
     """
     known = {row[0] for row in connection.execute("SELECT name FROM pragma_table_info('cycles')")}
-    columns = ", ".join(f"y.{name}" if name in known else f"NULL AS {name}" for name in CYCLE_COLUMNS)
+    known.add("nominal_capacity_ah")
+    columns = ", ".join(name if name in known else f"NULL AS {name}" for name in CYCLE_COLUMNS)
     where = f"WHERE y.cycle_count IN ({', '.join(f'{cycle:d}' for cycle in cycles)})" if cycles else ""
     return connection.execute(
         f"SELECT y.cell_id, y.cycle_count, {columns} FROM cycles y"
-        f" JOIN current_clean_reports r ON r.cell_id = y.cell_id {where} ORDER BY y.cell_id, y.cycle_count"
+        " JOIN current_clean_reports r ON r.cell_id = y.cell_id JOIN cells c ON c.cell_id = y.cell_id"
+        f" {where} ORDER BY y.cell_id, y.cycle_count"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import combinations, pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -46,11 +47,14 @@ NUMBERED: Final = (25, 9)
 DOTTED_SIMULATIONS: Final = 8
 """Largest number of simulations with dots beside the heatmap."""
 
+SIGNS_ABOVE: Final = 48
+"""About the number of characters of all names side by side above the heatmap."""
+
 COLOURS: Final = "cividis_r"
 """Colours of the RMSE: light is small. Their lightness tells them apart in grey, too."""
 
 OUTSIDE_PERCENT: Final = 0.5
-"""% of the values at either end of the colours that may lie beyond them, so that one wild cell does not hide the rest."""
+"""% of the values at either end that may lie beyond the colours, so that one wild cell does not hide the rest."""
 
 MISSING: Final[dict[str, dict[str, Any]]] = {
     "failed": {"facecolor": VERMILLION, "edgecolor": "white", "hatch": "xxxx", "linewidth": 0},
@@ -79,7 +83,7 @@ def draw_rmse(rows: Sequence[Row], styles: Styles | None = None) -> Figure:
     """
     matrix = rmse_matrix(rows)
     if styles is None:
-        styles = make_styles([model for model, _ in matrix.simulations], _sets(rows))
+        styles = _make_styles(rows)
     columns = len(matrix.simulations)
     lines = min(len(matrix.cells), MOST_LINES)
     height = 2.2 + 0.21 * lines if len(matrix.cells) <= NAMED_CELLS else 6.4
@@ -100,7 +104,7 @@ def draw_rmse(rows: Sequence[Row], styles: Styles | None = None) -> Figure:
     mapping = ScalarMappable(scale, COLOURS)
     beyond = _beyond(matrix.rmse_mv, scale)
     bar = figure.colorbar(mapping, ax=panels[0], location="bottom", aspect=18, pad=0.02, shrink=0.9, extend=beyond)
-    _tick_rmse(bar.ax, scale.vmin or 1.0, scale.vmax or 1.0)
+    tick_rmse(bar.ax, scale.vmin or 1.0, scale.vmax or 1.0)
     bar.set_label("RMSE (mV)")
     if is_dotted:
         _draw_dots(panels[1], matrix, styles, (scale.vmin or 1.0, scale.vmax or 1.0))
@@ -135,8 +139,15 @@ def draw_records(records: Mapping[str, pd.DataFrame], cells: int) -> Figure:
     return figure
 
 
-def _sets(rows: Sequence[Row]) -> list[str]:
-    return list(dict.fromkeys(str(row["parameter_set"]) for row in rows if row["parameter_set"] is not None))
+def _make_styles(rows: Sequence[Row]) -> Styles:
+    """Return styles of the models and sets of rows alone."""
+    simulated = [row for row in rows if row["model"] is not None]
+    sets = list(dict.fromkeys(str(row["parameter_set"]) for row in simulated))
+    of_cell: dict[str, set[str]] = {}
+    for row in simulated:
+        of_cell.setdefault(str(row["cell_id"]), set()).add(str(row["parameter_set"]))
+    together = {pair for names in of_cell.values() for pair in combinations(sorted(names), 2)}
+    return make_styles(list(dict.fromkeys(str(row["model"]) for row in simulated)), sets, sorted(together))
 
 
 def _draw_nothing(figure: Figure, matrix: RmseMatrix) -> Figure:
@@ -205,7 +216,7 @@ def _thinned(matrix: RmseMatrix) -> tuple[Floats, Floats, Any]:
         return edges.astype(np.float64), matrix.rmse_mv, matrix.status
     rmse = np.full((len(edges) - 1, len(matrix.simulations)), np.nan)
     status = np.full(rmse.shape, "done", dtype=object)
-    for line, (first, last) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+    for line, (first, last) in enumerate(pairwise(edges)):
         values, words = matrix.rmse_mv[first:last], matrix.status[first:last]
         for place in range(values.shape[1]):
             known = values[np.isfinite(values[:, place]), place]
@@ -225,9 +236,9 @@ def _runs(words: Any) -> list[tuple[int, int, str]]:
 
 def _write_numbers(axes: Axes, matrix: RmseMatrix, scale: LogNorm) -> None:
     """Write the RMSE into each field, in white on dark colours; ``×`` = failed, ``…`` = pending."""
-    signs = {"failed": "×", "pending": "…", "skipped": "skipped", NOT_SIMULATED: "–"}
+    signs = {"failed": "×", "pending": "…", NOT_SIMULATED: "–"}
     for (line, place), rmse in np.ndenumerate(matrix.rmse_mv):
-        text = signs.get(str(matrix.status[line, place]), "") if np.isnan(rmse) else f"{rmse:.3g}"
+        text = signs.get(str(matrix.status[line, place]), "") if np.isnan(rmse) else format_mv(rmse)
         is_dark = not np.isnan(rmse) and float(scale(rmse)) > 0.5
         colour = "white" if is_dark else BLACK
         box = None
@@ -246,31 +257,48 @@ def _name_cells(axes: Axes, matrix: RmseMatrix) -> None:
         places = np.unique(np.linspace(0, len(cells) - 1, 9).round().astype(int))
         axes.set_yticks(places, [f"{displayable_name(cells[place], 18)}   {place + 1}" for place in places])
         axes.set_ylabel(f"{format_count(len(cells), 'cell')}, best first")
+        axes.get_yticklabels()[0].set_va("top")
+        axes.get_yticklabels()[-1].set_va("bottom")
     show_literally(*axes.get_yticklabels())
 
 
 def _name_simulations(axes: Axes, matrix: RmseMatrix) -> None:
-    """Name each simulation above its column, with its median and the number of failed ones."""
+    """Name each simulation above its column; below it are its median, over how many cells, and the failed ones."""
     labels = []
-    failed = matrix.count("failed")
-    for (model, parameter_set), (median, count, _), failures in zip(
-        matrix.simulations, matrix.medians(), failed, strict=True
-    ):
-        lines = [displayable_name(model, 20)]
-        if parameter_set:
-            lines.append(displayable_name(parameter_set, 22))
-        lines.append(f"median {median:.3g} mV" if count else "none finished")
-        if count:
-            lines.append(f"of {format_count(count, 'cell')}")
-        if failures:
-            lines.append(f"{failures} failed")
-        labels.append("\n".join(lines))
-    axes.xaxis.tick_top()
-    is_narrow = len(labels) > 3
-    axes.set_xticks(range(len(labels)), labels, fontsize=6.8, rotation=90 if is_narrow else 0, ha="center", va="bottom")
-    for label in axes.get_xticklabels():
-        label.set_multialignment("left" if is_narrow else "center")
+    for model, parameter_set in matrix.simulations:
+        name = displayable_name(model, 20)
+        labels.append(f"{name}\n{displayable_name(parameter_set, 24)}" if parameter_set else name)
+    signs = max(len(line) for label in labels for line in label.split("\n"))
+    is_narrow = signs * len(labels) > SIGNS_ABOVE
+    places = range(len(labels))
+    axes.set_xticks(places, labels, fontsize=7.2, rotation=40 if is_narrow else 0, ha="left" if is_narrow else "center")
+    axes.tick_params(axis="x", top=False, bottom=False, labeltop=True, labelbottom=False)
+    if is_narrow:
+        for label in axes.get_xticklabels():
+            label.set(rotation_mode="anchor", va="bottom", multialignment="left")
     show_literally(*axes.get_xticklabels())
+    medians = matrix.medians()
+    table = {
+        "median (mV)": [format_mv(median) if count else "–" for median, count, _ in medians],
+        "of cells": [str(count) for _, count, _ in medians],
+        "failed": [str(failed) for failed in matrix.count("failed")],
+    }
+    below = axes.secondary_xaxis("bottom")
+    below.set_xticks(places, ["\n".join(lines) for lines in zip(*table.values(), strict=True)], fontsize=7)
+    below.tick_params(length=0)
+    below.spines["bottom"].set_visible(False)
+    # The names of the lines stand left of the first column, as the cells' names do.
+    axes.annotate(
+        "\n".join(table), (0.0, 0.0), xytext=(-4, -3.5), xycoords="axes fraction", textcoords="offset points",
+        ha="right", va="top", fontsize=7, color=GREY, multialignment="right",
+    )  # fmt: skip
+
+
+def format_mv(value: float) -> str:
+    """Return a number of mV with about three digits."""
+    if value >= 99.95:
+        return f"{value:.0f}"
+    return f"{value:.1f}" if value >= 0.95 else f"{value:.2g}"
 
 
 def _draw_dots(axes: Axes, matrix: RmseMatrix, styles: Styles, span: tuple[float, float]) -> None:
@@ -278,8 +306,8 @@ def _draw_dots(axes: Axes, matrix: RmseMatrix, styles: Styles, span: tuple[float
     many = len(matrix.cells) > NAMED_CELLS
     lines = np.arange(len(matrix.cells))
     low, high = span[0] / 1.15, span[1] * 1.15
-    for place, (model, parameter_set) in enumerate(matrix.simulations):
-        style = dot_style(styles.simulation(model, parameter_set))
+    for place, (model, _) in enumerate(matrix.simulations):
+        style = dot_style(styles.simulation(model, matrix.full_sets[place]))
         if many:
             style |= {"marker": ".", "markersize": 2.2, "markeredgewidth": 0, "markerfacecolor": style["color"]}
         else:
@@ -289,7 +317,7 @@ def _draw_dots(axes: Axes, matrix: RmseMatrix, styles: Styles, span: tuple[float
         axes.plot(values, lines, alpha=0.6 if many else 0.95, label=name, rasterized=len(lines) > 2000, **style)
     axes.set_xscale("log")
     axes.set_xlim(low, high)
-    _tick_rmse(axes, low, high)
+    tick_rmse(axes, low, high)
     axes.set_xlabel("RMSE (mV)")
     axes.grid(axis="x", color=GRID, linewidth=0.6)
     if not many:
@@ -298,8 +326,14 @@ def _draw_dots(axes: Axes, matrix: RmseMatrix, styles: Styles, span: tuple[float
     axes.tick_params(axis="y", length=0, labelleft=False)
 
 
-def _tick_rmse(axes: Axes, low: float, high: float) -> None:
-    """Put plain numbers on a logarithmic axis of RMSE: as many as are readable over its range."""
+def tick_rmse(axes: Axes, low: float, high: float, which: str = "x") -> None:
+    """Put plain numbers on a logarithmic axis of mV: as many as are readable over its range.
+
+    Args:
+        axes: panel.
+        low, high: ends of the axis, mV.
+        which: ``x`` or ``y``.
+    """
     decades = np.log10(high / low)
     steps: tuple[float, ...] = (1, 2, 5)
     if decades < 0.6:
@@ -308,9 +342,10 @@ def _tick_rmse(axes: Axes, low: float, high: float) -> None:
         steps = (1, 1.5, 2, 3, 5, 7)
     elif decades > 2.5:
         steps = (1,)
-    axes.xaxis.set_major_locator(LogLocator(subs=steps))
-    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    axis.set_major_locator(LogLocator(subs=steps))
+    axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _add_legend(figure: Figure, matrix: RmseMatrix, dots: Sequence[Line2D]) -> None:
@@ -327,7 +362,7 @@ def _add_legend(figure: Figure, matrix: RmseMatrix, dots: Sequence[Line2D]) -> N
     for status, look in MISSING.items():
         fields = int((missing & (matrix.status == status)).sum())
         if fields:
-            name = f"{MISSING_NAMES.get(status, status)}: {fields}"
+            name = f"{MISSING_NAMES.get(status, status)}: {fields} of {missing.size}"
             border = {"edgecolor": GREY, "linewidth": 0.6} if status == NOT_SIMULATED else {}
             handles.append(Patch(label=name, **look | border))
     heading = f"Simulated against measured voltage, {format_count(len(matrix.cells), 'cell')}"

@@ -57,7 +57,7 @@ def draw(
     if not cells and fit_name is not None:
         return plot_fleet(store, fit_name, everything)
     if not cells:
-        return figures.plot_overview(store)
+        return figures.plot_overview(store, everything)
     paths: list[Path] = []
     with closing(queries.connect(store.catalog, everything=everything)) as catalog:
         for cell_id in choose_cells(catalog, cells):
