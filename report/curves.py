@@ -111,7 +111,7 @@ def read_simulated(
         )
     # Samples that were not simulated (other cycles, or after a failure) become missing values: no line is drawn there.
     placed = frame.drop(columns=c.CYCLE_COUNT).set_index(c.TEST_TIME).reindex(measured[c.TEST_TIME]).reset_index()
-    name = f"{row['model']}, {row['parameter_set']}{_standing_words(row)}"
+    name = f"{row['model']}, {row['parameter_set']}{standing_words(row)}"
     others = bool(failed and _selection(row))
     budget = None if failed else error_budget(dict(row))
     model = str(row["model"])
@@ -127,7 +127,7 @@ def _reason_words(row: Mapping[str, Any] | sqlite3.Row) -> str:
     return shorten(first, REASON_SIGNS, placeholder="…") or "failed"
 
 
-def _standing_words(row: Mapping[str, Any] | sqlite3.Row) -> str:
+def standing_words(row: Mapping[str, Any] | sqlite3.Row) -> str:
     """Return what is added to a simulation's name if it is not current."""
     standing = row["standing"] if "standing" in row.keys() else CURRENT  # noqa: SIM118
     return "" if standing == CURRENT else f" ({standing.split(':')[0]})"
