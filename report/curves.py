@@ -26,20 +26,28 @@ REASON_SIGNS: Final = 70
 """Largest number of characters of the reason of a failure in a legend."""
 
 
-def read_measured(store: Store, cell_id: str, cycles: Sequence[int] = (), select: str | None = None) -> pd.DataFrame:
-    """Read time (s), voltage (V), current (A), cycle and flags of a cell's cleaned samples.
+def read_measured(
+    store: Store,
+    cell_id: str,
+    cycles: Sequence[int] = (),
+    select: str | None = None,
+    *,
+    more: Sequence[str] = (),
+) -> pd.DataFrame:
+    """Read time (s), voltage (V), current (A), surface temperature (°C), cycle and flags of a cell's cleaned samples.
 
     Args:
         store: the store.
         cell_id: the cell.
         cycles: read only these; empty = all.
         select: read only this part of the record. What is left out between two of its samples is marked as a gap.
+        more: other columns of the partition.
 
     Raises:
         StoreError: the cell has no partition.
         UsageError: the text is not a selection, or the record has nothing of it.
     """
-    shown_columns = [c.TEST_TIME, c.VOLTAGE, c.CURRENT, c.SURFACE_TEMPERATURE, c.CYCLE_COUNT, c.FLAGS]
+    shown_columns = [c.TEST_TIME, c.VOLTAGE, c.CURRENT, c.SURFACE_TEMPERATURE, c.CYCLE_COUNT, c.FLAGS, *more]
     if select is None:
         return read_partition(store, cell_id, shown_columns, cycles)
     mask, _ = selected_mask(store, cell_id, select)

@@ -19,9 +19,10 @@ from ...data.text import format_count
 from ..cleaning_marks import RuleMarks, find_changes, find_marks, hours, is_marked_in, limits, thin_marks
 from ..raw_rows import BeforeAndAfter
 from ..styles import SET_COLOURS
-from .cells import ROUND_STEPS, find_holes, holes_among, shade_cycles
+from .cells import ROUND_STEPS
 from .envelope import envelope, insert_breaks
 from .ranges import write_beside_edge
+from .record_lines import find_holes, holes_among, shade_cycles
 from .style import BLACK, COLOURS, GREY, GRID, PALE_GREY, WIDTH_INCH, displayable_name, house_style, put_heading
 
 RULE_COLOURS: Final[tuple[str, ...]] = (*COLOURS, SET_COLOURS[3], SET_COLOURS[4])

@@ -113,7 +113,7 @@ def draw_errors(cell_id: str, errors: Sequence[Errors], details: str = "") -> Fi
         _draw_cycles(figure.add_subplot(grid[1]), errors)
     _draw_maps(figure, grid[len(heights) - 1], mapped, step_types)
     if len(mapped) < len(errors):
-        note = f"Maps: the {MAPS} of {len(errors)} simulations with the smallest RMSE. --model and --parameter-set select."
+        note = f"Maps: the {MAPS} of {len(errors)} simulations with the smallest RMSE; --model selects."
         figure.supxlabel(note, x=0.01, ha="left", fontsize=7, color=GREY)
     lines = [
         Line2D([], [], label=_label(each), **_with_dots(style, has_dots=True))

@@ -22,14 +22,12 @@ from .cells import (
     curve_style,
     draw_error_curves,
     draw_voltages,
-    find_holes,
-    find_rows,
     rmse_mv,
-    shade_cycles,
 )
 from .errors import LAST_SECOND, format_millivolt
 from .fit_axes import draw_noise, is_noise_visible, scale_rmse
 from .fit_style import FIRST, Start, rank_starts, start_mark, start_name
+from .record_lines import find_holes, find_rows, shade_cycles
 from .style import BLACK, GREY, GRID, ORANGE, VERMILLION, WIDTH_INCH, bar_style, house_style, put_heading
 
 STARTS_NAMED: Final = 12

@@ -97,7 +97,9 @@ def draw_uncertainty(
     heights = [0.6 + 0.5 * count]
     if profiled:
         heights.append(2.1 * count_panel_rows(profiled))
-    figure = Figure(figsize=(WIDTH_INCH, (0.25 if details else 0.9) + sum(heights) + 0.17 * len(lines)), layout="constrained")
+    figure = Figure(
+        figsize=(WIDTH_INCH, (0.25 if details else 0.9) + sum(heights) + 0.17 * len(lines)), layout="constrained"
+    )
     grid = figure.add_gridspec(len(heights), 1, height_ratios=heights)
     top = grid[0].subgridspec(1, 1 if count == 1 else 2)
     widths = figure.add_subplot(top[0])
