@@ -36,7 +36,7 @@ _MODEL_WORDS: Final = (
     (r"newman.?t|tobias", ("NewmanTobias",)),
     (r"spm.?e|electrolyte|espm|extended", ("SPMe",)),
     (r"many|mpm|size.?distr|multi.?particle", ("MPM",)),
-    (r"single|^spm|particle", ("SPM", "SPMe")),
+    (r"single|particle", ("SPM", "SPMe")),
     (r"ecm|circuit|thevenin|thévenin|randles|^[0-9]?rc|rc$|rint", ("Thevenin",)),
     (r"msmr|multi.?species|multi.?reaction", ("MSMR",)),
     (r"yang|plating|pore.?clog", ("Yang2017",)),
