@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +15,7 @@ from ..data.codec import to_json
 from ..data.parameter_files import content_digest
 from ..data.results.receipt import OutputFile, RangesFile, Receipt
 from ..data.settings import FileRange
+from .atomic import write_atomically as write_atomically
 from .layout import Store
 
 ENCODINGS: Final = {
@@ -36,29 +34,6 @@ ROW_GROUP_ROWS: Final = 65_536
 Measured on a record of a million samples: one cycle takes 10 ms, in one group for the file 90 ms; the file is 16 %
 larger. Groups of half the size save 3 ms more.
 """
-
-
-def write_atomically(path: Path, write: Callable[[Path], None]) -> int:
-    """Write a file under a temporary name in the same folder, then rename it.
-
-    Args:
-        path: the final path; its folder is made if it is absent.
-        write: writes the file to the temporary path that it gets.
-
-    Returns:
-        The size of the file in bytes.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.tmp-{os.getpid()}-{secrets.token_hex(4)}")
-    try:
-        write(temporary)
-        with temporary.open("rb") as handle:
-            os.fsync(handle.fileno())
-        size = temporary.stat().st_size
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return size
 
 
 def write_frame(

@@ -23,6 +23,7 @@ def draw(
     errors: bool = False,
     select: str | None = None,
     everything: bool = False,
+    statuses: Sequence[str] = (),
 ) -> list[Path]:
     """Draw cells, their errors or a fit; without cells, the overview, or a fit over all cells.
 
@@ -30,11 +31,12 @@ def draw(
         root: the store's folder.
         cells: their ids; empty = the overview, or the fit over all cells.
         cycles: such as ``1-3,5`` or ``last``; empty = all.
-        models, parameter_sets: only these simulations; empty = all.
+        models, parameter_sets: only these simulations; empty = all. ``default`` = sets without changed parameters.
         fit_name: draw this fit instead.
         errors: draw errors by window, step type and cycle instead.
         select: a part of the record, such as ``cycle 2, discharge``, instead of cycles; ``None`` = all.
         everything: also what is out of date or of an earlier campaign.
+        statuses: only simulations that are ``done``, or that ``failed`` after a first part; empty = both.
 
     Returns:
         The files written.
@@ -48,8 +50,10 @@ def draw(
 
     store = Store(root)
     _refuse_both(cycles, select)
-    if not cells and (cycles or select or models or parameter_sets or errors):
-        raise UsageError("name the cell to draw: --cell CELL")
+    if not cells and (cycles or select or models or parameter_sets or statuses or errors):
+        raise UsageError('name the cells to draw: --cell CELL, or "*" for all')
+    if statuses and (errors or fit_name is not None):
+        raise UsageError("--errors and --fit show what is finished; leave out --status")
     if errors and (cycles or select or fit_name is not None):
         raise UsageError("--errors shows the whole record and each cycle; leave out --cycles, --select and --fit")
     if select and fit_name is not None:
@@ -67,7 +71,9 @@ def draw(
                 paths += plot_fit(store, fit_name, cell_id, everything)
             else:
                 numbers = _cycle_numbers(catalog, cell_id, cycles)
-                paths += figures.plot_cell(store, cell_id, numbers, models, parameter_sets, select, everything)
+                paths += figures.plot_cell(
+                    store, cell_id, numbers, models, parameter_sets, select, everything, statuses
+                )
     return paths
 
 
@@ -133,7 +139,7 @@ def draw_cleanings(
 
     if others:
         raise UsageError(
-            "--cleaning shows raw and cleaned data; leave out --model, --parameter-set, --fit and --errors"
+            "--cleaning shows raw and cleaned data; leave out --model, --parameters, --status, --fit and --errors"
         )
     _refuse_both(cycles, select)
     store = Store(root)

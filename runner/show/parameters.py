@@ -88,7 +88,7 @@ def show_parameter_set(name: str, campaign: Campaign | None, match: str, json_: 
         print(f"{heading:9s}  {text}")
     print()
     headings = ("parameter", "value", "unit", "function of")
-    print(table(headings, [_row_texts(row) for row in chosen], widest=90, right=(1,)))
+    print(table(headings, [_row_texts(row) for row in chosen], right=(1,)))
     count = f"{len(rows)} parameters"
     if match:
         count = f"{len(chosen)} of {count}"
