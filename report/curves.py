@@ -19,6 +19,7 @@ from ..parquet_store.layout import Store
 from ..parquet_store.read import read_partition, read_simulation, simulation_outputs
 from .draw.cells import SimulatedCurve
 from .selected import selected_mask
+from .styles import Style, Styles
 
 
 def read_measured(store: Store, cell_id: str, cycles: Sequence[int] = (), select: str | None = None) -> pd.DataFrame:
@@ -45,6 +46,30 @@ def read_measured(store: Store, cell_id: str, cycles: Sequence[int] = (), select
     return frame
 
 
+def read_curves(
+    store: Store,
+    styles: Styles,
+    rows: Sequence[Mapping[str, Any] | sqlite3.Row],
+    measured: pd.DataFrame,
+    cycles: Sequence[int] = (),
+    select: str | None = None,
+    *,
+    more: bool = False,
+) -> list[SimulatedCurve]:
+    """Read the simulations of a figure, each with the style that it has in every figure of the store.
+
+    Args:
+        store, measured, cycles, select, more: as of :func:`read_simulated`.
+        styles: of the store, from ``read_styles``.
+        rows: of the catalog's ``simulations``.
+    """
+    looks = styles.curves([(str(row["model"]), str(row["parameter_set"])) for row in rows])
+    return [
+        read_simulated(store, row, measured, cycles, select, more=more, style=style)
+        for row, style in zip(rows, looks, strict=True)
+    ]
+
+
 def read_simulated(
     store: Store,
     row: Mapping[str, Any] | sqlite3.Row,
@@ -53,6 +78,7 @@ def read_simulated(
     select: str | None = None,
     *,
     more: bool = False,
+    style: Style | None = None,
 ) -> SimulatedCurve:
     """Read a simulation at the measured samples. Samples that were not simulated are missing values.
 
@@ -62,6 +88,7 @@ def read_simulated(
         measured: from :func:`read_measured`.
         cycles, select: the same cycles or part as of ``measured``.
         more: also read what the simulation stores beside the voltage.
+        style: of its lines; ``None`` = by its place in the figure.
 
     Raises:
         StoreError: the simulation is missing, or the record was cleaned again after it.
@@ -83,7 +110,8 @@ def read_simulated(
     name = f"{row['model']}, {row['parameter_set']}{_standing_words(row)}"
     others = bool(failed and _selection(row))
     budget = None if failed else error_budget(dict(row))
-    return SimulatedCurve(name, placed, failed, budget, has_other_stretches=others)
+    model = str(row["model"])
+    return SimulatedCurve(name, placed, failed, budget, others, style, model, str(row["parameter_set"]))
 
 
 def _standing_words(row: Mapping[str, Any] | sqlite3.Row) -> str:

@@ -12,16 +12,18 @@ from typing import Final
 
 import numpy as np
 
-from ..data.cycle_selection import format_ranges
 from ..data.errors import KilocellError, UsageError
 from ..parquet_store.layout import Store, safe_name
 from ..sqlite import fit_queries, queries
-from .curves import read_measured, read_simulated
+from ..sqlite.cell_facts import cell_facts
+from .curves import read_curves, read_measured
 from .draw.cells import draw_cell
 from .draw.overview import draw_records, draw_rmse
 from .fit_figures import plot_fit, plot_fleet
+from .headings import cell_details, describe_cycles
 from .save import save
 from .select import check_cycles, format_cycles, known_cycles, select_simulations
+from .styles import read_styles
 
 _log = logging.getLogger(__name__)
 ALL_CELLS: Final = 20
@@ -63,19 +65,21 @@ def plot_cell(
         UsageError: there is no such cell, cycle or finished simulation; the message lists those that exist.
     """
     with closing(queries.connect(store.catalog, everything=everything)) as catalog:
-        check_cycles(cycles, known_cycles(catalog, cell_id))
+        known = known_cycles(catalog, cell_id)
+        check_cycles(cycles, known)
         rows = select_simulations(catalog, cell_id, models, parameter_sets, statuses)
+        facts = cell_facts(catalog, cell_id)
+        styles = read_styles(catalog)
     measured = read_measured(store, cell_id, cycles, select)
-    simulated = [read_simulated(store, row, measured, cycles, select, more=True) for row in rows]
-    part = select or ""
+    simulated = read_curves(store, styles, rows, measured, cycles, select, more=True)
+    details = cell_details(rows, select or describe_cycles(cycles, known), facts)
     parts = [cell_id]
     if cycles:
-        part = f"{'cycle' if len(cycles) == 1 else 'cycles'} {format_ranges(cycles)}"
         parts.append(f"cycles-{format_cycles(cycles)}")
     if select is not None:
         parts.append(f"select-{select}")
     parts += ["+".join(models), "+".join(parameter_sets)]
-    figure = draw_cell(cell_id, measured, simulated, part)
+    figure = draw_cell(cell_id, measured, simulated, details)
     return save(store, figure, "_".join(safe_name(one) for one in parts if one))
 
 

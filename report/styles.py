@@ -68,6 +68,21 @@ class Styles:
         style = self.model(model)
         return Style(style.colour, style.dashes, self._marker(parameter_set))
 
+    def curves(self, names: Sequence[tuple[str, str]]) -> tuple[Style, ...]:
+        """Return the styles of the simulations of one figure or panel.
+
+        If all have one model, the sets are what is compared: each has the style of its set. Else each has the style of
+        its model with the marker of its set.
+
+        Args:
+            names: model and parameter set of each simulation.
+        """
+        models = {model for model, _ in names}
+        sets = {parameter_set for _, parameter_set in names}
+        if len(models) == 1 and len(sets) > 1:
+            return tuple(self.parameter_set(parameter_set) for _, parameter_set in names)
+        return tuple(self.simulation(model, parameter_set) for model, parameter_set in names)
+
     def _marker(self, parameter_set: str) -> str:
         number = self.set_numbers.get(parameter_set, 0)
         return MARKERS[number % len(MARKERS)]
