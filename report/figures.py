@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from ..data.errors import KilocellError, UsageError
+from ..data.errors import KilocellError, StoreError, UsageError
+from ..data.left_out import leave_out
 from ..parquet_store.layout import Store, safe_name
 from ..sqlite import fit_queries, queries
 from ..sqlite.cell_facts import cell_facts
@@ -24,6 +25,9 @@ from .headings import cell_details, describe_cycles
 from .save import save
 from .select import check_cycles, format_cycles, known_cycles, select_simulations
 from .styles import read_styles
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _log = logging.getLogger(__name__)
 ALL_CELLS: Final = 20
@@ -100,8 +104,9 @@ def plot_overview(store: Store) -> list[Path]:
     cells = list(dict.fromkeys(str(row["cell_id"]) for row in results))
     cleaned = [cell_id for cell_id in cells if store.cleaned(cell_id).is_file()]
     if cleaned:
-        records = {cell_id: read_measured(store, cell_id) for cell_id in _spread(cleaned, OVERVIEW_RECORDS)}
-        paths += save(store, draw_records(records, len(cells)), "overview_voltage")
+        records = dict(_readable_records(store, _spread(cleaned, OVERVIEW_RECORDS)))
+        if records:
+            paths += save(store, draw_records(records, len(cells)), "overview_voltage")
     return paths
 
 
@@ -139,6 +144,15 @@ def _plot_or_warn(what: str, plot: Callable[[], list[Path]]) -> list[Path]:
     except KilocellError as error:
         _log.warning("no figure of %s: %s", what, error)
         return []
+
+
+def _readable_records(store: Store, cells: Sequence[str]) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Yield the record of each cell; one whose file is missing or damaged is named in the log and left out."""
+    for cell_id in cells:
+        try:
+            yield cell_id, read_measured(store, cell_id)
+        except StoreError as error:
+            leave_out(error)
 
 
 def _spread(cells: list[str], most: int) -> list[str]:
