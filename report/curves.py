@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from typing import Any
+from textwrap import shorten
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,9 @@ from ..parquet_store.read import read_partition, read_simulation, simulation_out
 from .draw.cells import SimulatedCurve
 from .selected import selected_mask
 from .styles import Style, Styles
+
+REASON_SIGNS: Final = 70
+"""Largest number of characters of the reason of a failure in a legend."""
 
 
 def read_measured(store: Store, cell_id: str, cycles: Sequence[int] = (), select: str | None = None) -> pd.DataFrame:
@@ -105,7 +109,7 @@ def read_simulated(
     frame = read_simulation(store, row["cell_id"], row["label"], shown_columns, cycles)
     failed = ""
     if row["status"] == "failed":
-        failed = row["reason_code"].replace("_", " ")
+        failed = _reason_words(row)
     if not _is_of_record(store, row, frame, measured, select):
         raise StoreError(
             f"simulation {row['label']!r} of cell {row['cell_id']!r} belongs to an earlier cleaning of the record. "
@@ -118,6 +122,15 @@ def read_simulated(
     budget = None if failed else error_budget(dict(row))
     model = str(row["model"])
     return SimulatedCurve(name, placed, failed, budget, others, style, model, str(row["parameter_set"]))
+
+
+def _reason_words(row: Mapping[str, Any] | sqlite3.Row) -> str:
+    """Return why a simulation failed in a few words; rows of the view ``curves`` have only the sentence."""
+    if "reason_code" in row.keys() and row["reason_code"]:  # noqa: SIM118
+        return str(row["reason_code"]).replace("_", " ")
+    reason = str(row["reason"] or "") if "reason" in row.keys() else ""  # noqa: SIM118
+    first, *_ = reason.splitlines() or [""]
+    return shorten(first, REASON_SIGNS, placeholder="…") or "failed"
 
 
 def _standing_words(row: Mapping[str, Any] | sqlite3.Row) -> str:

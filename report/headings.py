@@ -52,14 +52,14 @@ def _known(rows: Sequence[Row], column: str, facts: Row | None) -> list[float]:
 
 
 def describe_cycles(cycles: Sequence[int], known: Sequence[int]) -> str:
-    """Return ``cycle 2 of 10``, ``cycles 1-3 of 10`` or ``all 10 cycles``.
+    """Return ``cycle 2 of 10``, ``cycles 1-3 of 10``, or ``cycles 1-10`` for all.
 
     Args:
         cycles: of the figure; empty = all.
         known: all cycles of the cell.
     """
     if not cycles or len(set(cycles)) == len(known):
-        return f"all {len(known)} cycles" if len(known) > 1 else "1 cycle"
+        return f"{'cycle' if len(known) == 1 else 'cycles'} {format_ranges(known)}"
     return f"{'cycle' if len(cycles) == 1 else 'cycles'} {format_ranges(cycles)} of {len(known)}"
 
 

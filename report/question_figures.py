@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -16,12 +18,16 @@ from ..data.errors import StoreError, UsageError
 from ..data.text import format_count
 from ..parquet_store.layout import Store, safe_name
 from ..parquet_store.write import write_atomically
-from .curves import read_measured, read_simulated
+from ..sqlite import queries
+from ..sqlite.cell_facts import cell_facts
+from .curves import read_curves, read_measured, read_simulated
 from .draw.cells import draw_cell
 from .draw.curves import CellCurves, draw_curves
 from .draw.cycles import draw_cycles
 from .draw.overview import draw_rmse
 from .draw.style import house_style
+from .headings import cell_details
+from .styles import Style, read_styles
 
 _log = logging.getLogger(__name__)
 FORMATS: Final = (".png", ".pdf", ".svg")
@@ -71,14 +77,22 @@ def plot_comparison(store: Store, curves: Sequence[Row], select: str | None, pat
             f"{len(cells)} cells would be {len(cells)} figures; name at most {MOST_CELLS} with --cell, or draw all of "
             "them with kilocell curves --plot FILE"
         )
+    with closing(queries.connect(store.catalog, everything=True)) as catalog:
+        styles = read_styles(catalog)
+        facts = {cell: cell_facts(catalog, cell) for cell in cells}
+        whole = {(row["cell_id"], row["label"]): dict(row) for cell in cells for row in _simulations(catalog, cell)}
     for cell, of_cell in cells.items():
         file = path if len(cells) == 1 else path.with_name(f"{path.stem}_{safe_name(cell)}{path.suffix}")
         measured = read_measured(store, cell, select=select)
-        simulated = [read_simulated(store, row, measured, (), select, more=True) for row in of_cell]
-        heading = cell if select is None else f"{cell}, {select}"
-        if len(simulated) == 1:
-            heading += f": {simulated[0].name}"
-        yield _save(draw_cell(heading, measured, simulated), file)
+        # Rows of ``curves`` have no error budget; those of ``simulations`` have.
+        rows = [{**whole.get((row["cell_id"], row["label"]), {}), **dict(row)} for row in of_cell]
+        simulated = read_curves(store, styles, rows, measured, (), select, more=True)
+        details = cell_details(of_cell, select or "complete record", facts[cell])
+        yield _save(draw_cell(cell, measured, simulated, details), file)
+
+
+def _simulations(catalog: sqlite3.Connection, cell_id: str) -> list[sqlite3.Row]:
+    return list(queries.simulations(catalog, cell_id=cell_id, status=None))
 
 
 def plot_curves(store: Store, curves: Sequence[Row], select: str | None, path: Path) -> Path:
@@ -98,11 +112,16 @@ def plot_curves(store: Store, curves: Sequence[Row], select: str | None, path: P
     cells: dict[str, list[Row]] = {}
     for row in curves:
         cells.setdefault(str(row["cell_id"]), []).append(row)
+    with closing(queries.connect(store.catalog, everything=True)) as catalog:
+        styles = read_styles(catalog)
+    looks = styles.curves([(str(row["model"]), str(row["parameter_set"])) for row in curves])
+    look_of = {id(row): look for row, look in zip(curves, looks, strict=True)}
     panels = []
     problem: Exception | None = None
     for cell in _best_median_worst(cells):
         try:
-            panels.append(_read_panel(store, cell, cells[cell], select))
+            of_cell = [(row, look_of[id(row)]) for row in cells[cell]]
+            panels.append(_read_panel(store, cell, of_cell, select))
         except (StoreError, UsageError) as error:
             problem = problem or error
             _log.warning("left out: %s", error)
@@ -113,14 +132,13 @@ def plot_curves(store: Store, curves: Sequence[Row], select: str | None, path: P
         heading = f"{len(panels)} of {heading}: the best, the median and the worst ones by RMSE"
     if select is not None:
         heading += f"; {select}"
-    names = list(dict.fromkeys(curve.name for panel in panels for curve in panel.simulated))
-    return _save(draw_curves(heading, panels, names), path)
+    return _save(draw_curves(heading, panels), path)
 
 
-def _read_panel(store: Store, cell: str, rows: Sequence[Row], select: str | None) -> CellCurves:
+def _read_panel(store: Store, cell: str, rows: Sequence[tuple[Row, Style]], select: str | None) -> CellCurves:
     measured = read_measured(store, cell, select=select)
-    simulated = [read_simulated(store, row, measured, (), select) for row in rows]
-    known = [row["rmse_mv"] for row in rows if row["rmse_mv"] is not None]
+    simulated = [read_simulated(store, row, measured, (), select, style=style) for row, style in rows]
+    known = [row["rmse_mv"] for row, _ in rows if row["rmse_mv"] is not None]
     error = "failed"
     if known:
         error = f"RMSE {min(known):.1f} mV" if len(known) == 1 else f"RMSE {min(known):.1f} to {max(known):.1f} mV"

@@ -32,6 +32,7 @@ from .style import (
     COLOURS,
     DASH_LENGTHS,
     GREY,
+    MARKS_ON_LINE,
     MEASURED,
     SHADE,
     WIDTH_INCH,
@@ -154,13 +155,22 @@ def draw_cell(
     return figure
 
 
-def draw_voltages(axes: Axes, measured: pd.DataFrame, simulated: Sequence[SimulatedCurve]) -> list[Line2D]:
+def draw_voltages(
+    axes: Axes,
+    measured: pd.DataFrame,
+    simulated: Sequence[SimulatedCurve],
+    limits: tuple[float, float] | None = None,
+    *,
+    small: bool = False,
+) -> list[Line2D]:
     """Draw measured and simulated voltage (V).
 
     Args:
         axes: panel.
         measured: samples of a partition.
         simulated: simulations of the same samples.
+        limits: of the voltage axis; ``None`` = :func:`find_voltage_range`.
+        small: whether values outside the panel are written inside it, because there is no room beside it.
 
     Returns:
         The line of the measurement, then one of each simulation; labels have the RMSE of the drawn samples in mV.
@@ -168,15 +178,22 @@ def draw_voltages(axes: Axes, measured: pd.DataFrame, simulated: Sequence[Simula
     holes = find_holes(measured)
     rows = find_rows(measured)
     lines = [draw_line(axes, measured, c.VOLTAGE, holes, rows=rows, label="measured", **MEASURED)]
-    lines += draw_simulations(axes, simulated, "simulated_voltage_volt", holes)
-    axes.set_ylim(*_voltage_range(measured, simulated))
-    mark_beyond(axes, lines, "V")
+    marks = MARKS_ON_LINE // 2 if small else MARKS_ON_LINE
+    lines += draw_simulations(axes, simulated, "simulated_voltage_volt", holes, marks=marks)
+    axes.set_ylim(*(limits or find_voltage_range(measured, simulated)))
+    mark_beyond(axes, lines, "V", crossed=_crossed(lines[1:], simulated), inside=small)
     _mark_ends(axes, simulated, "simulated_voltage_volt")
     axes.set_ylabel("Voltage (V)")
     return [lines[0], *map(_legend_line, simulated, lines[1:])]
 
 
-def _voltage_range(measured: pd.DataFrame, simulated: Sequence[SimulatedCurve]) -> tuple[float, float]:
+def _crossed(lines: Sequence[Line2D], simulated: Sequence[SimulatedCurve]) -> list[Line2D]:
+    """Return the lines of simulations that failed."""
+    return [line for line, simulation in zip(lines, simulated, strict=True) if simulation.ends_early]
+
+
+def find_voltage_range(measured: pd.DataFrame, simulated: Sequence[SimulatedCurve]) -> tuple[float, float]:
+    """Return the range of the voltage axis (V): of the measured rows, a little extended for complete simulations."""
     values = measured[c.VOLTAGE].to_numpy(dtype=np.float64)[find_rows(measured)]
     complete, failed = _split_values(simulated, "simulated_voltage_volt")
     return voltage_range(values, complete, failed)
@@ -198,6 +215,7 @@ def draw_simulations(
     holes: Mask,
     factor: float = 1.0,
     rows: Mask | None = None,
+    marks: int = MARKS_ON_LINE,
     **changed: Any,
 ) -> list[Line2D]:
     """Draw a column of each simulation in its own style; return the lines.
@@ -207,6 +225,7 @@ def draw_simulations(
         simulated: simulations of the same samples.
         column: name of the column.
         holes, factor, rows: as in :func:`draw_line`.
+        marks: number of markers on a line.
         changed: properties of all lines.
     """
     lines = []
@@ -215,15 +234,16 @@ def draw_simulations(
         if simulation.failed:
             style |= FAILED
         lines.append(draw_line(axes, simulation.frame, column, holes, factor, rows, **style))
-        spread_markers(lines[-1], (number + 0.5) / len(simulated))
+        spread_markers(lines[-1], (number + 0.5) / len(simulated), marks)
     return lines
 
 
 def _legend_line(simulation: SimulatedCurve, line: Line2D) -> Line2D:
     """Return the entry of a simulation in the legend: its style, and a cross if it failed."""
     label = f"{displayable_name(simulation.name)}: {_describe_error(simulation)}"
-    entry = Line2D([], [], label="\n".join(wrap(label, LABEL_SIGNS)))
+    entry = Line2D([], [])
     entry.update_from(line)
+    entry.set_label("\n".join(wrap(label, LABEL_SIGNS)))
     entry.set_markevery(None)
     if simulation.ends_early:
         entry.set(**CROSS)
@@ -242,7 +262,7 @@ def draw_error_curves(axes: Axes, simulated: Sequence[SimulatedCurve], holes: Ma
     axes.axhline(0, color=BLACK, linewidth=0.7, zorder=0.5)
     lines = draw_simulations(axes, simulated, column, holes, MILLIVOLT, rows, linewidth=1.0)
     axes.set_ylim(*error_range(*_split_values(simulated, column, MILLIVOLT)))
-    mark_beyond(axes, lines, "mV")
+    mark_beyond(axes, lines, "mV", crossed=_crossed(lines, simulated))
     _mark_ends(axes, simulated, column, MILLIVOLT)
     axes.set_ylabel("Simulated −\nmeasured (mV)")
     axes.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=ROUND_STEPS))

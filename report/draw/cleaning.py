@@ -20,6 +20,7 @@ from ..cleaning_marks import RuleMarks, find_changes, find_marks, hours, is_mark
 from ..raw_rows import BeforeAndAfter
 from .cells import ROUND_STEPS, find_holes, holes_among, shade_cycles
 from .envelope import envelope, insert_breaks
+from .ranges import write_beside_edge
 from .style import BLACK, COLOURS, GREY, WIDTH_INCH, displayable_name, house_style, put_heading
 
 RULE_COLOURS: Final[tuple[str, ...]] = (*COLOURS, "#882255", "#999933")
@@ -232,14 +233,9 @@ class _Pen:
         highest = max(self.far, default=0.0)
         lowest = min(self.far, default=0.0)
         if self.far and highest > self.span[1]:
-            self._write_beside_edge("▲", highest, 1.0)
+            write_beside_edge(self.axes, "▲", highest, 1.0)
         if self.far and lowest < self.span[0]:
-            self._write_beside_edge("▼", lowest, 0.0)
-
-    def _write_beside_edge(self, arrow: str, value: float, place: float) -> None:
-        digits = 4 if abs(value) >= 100.0 else 3
-        style: dict[str, Any] = {"transform": self.axes.transAxes, "va": "center", "fontsize": 7, "color": GREY}
-        self.axes.text(1.005, place, f"{arrow} {value:.{digits}g}", **style)
+            write_beside_edge(self.axes, "▼", lowest, 0.0)
 
 
 def _draw_strip(axes: Axes, record: BeforeAndAfter, marks: Sequence[RuleMarks], colours: dict[str, str]) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ..styles import Style
-from .cells import CROSS, SimulatedCurve, curve_style, draw_voltages
+from .cells import CROSS, SimulatedCurve, curve_style, draw_voltages, find_voltage_range
 from .style import (
     GREY,
     MEASURED,
@@ -21,6 +22,9 @@ from .style import (
     put_heading,
     show_literally,
 )
+
+TITLE_SIGNS: Final = 100
+"""About the number of characters of all panel titles side by side."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,25 +62,43 @@ def draw_curves(heading: str, cells: Sequence[CellCurves], names: Sequence[str] 
     panels = figure.subplots(down, across, sharey=True, squeeze=False).ravel()
     order = list(names) or list(dict.fromkeys(curve.name for cell in cells for curve in cell.simulated))
     entries: dict[Style, list[SimulatedCurve]] = {}
-    ranges = []
+    ranges = [find_voltage_range(cell.measured, cell.simulated) for cell in cells]
+    limits = min(low for low, _ in ranges), max(high for _, high in ranges)
     for axes, cell in zip(panels, cells, strict=False):
         curves = [replace(curve, style=curve_style(curve, order.index(curve.name))) for curve in cell.simulated]
-        draw_voltages(axes, cell.measured, curves)
-        ranges.append(axes.get_ylim())
+        draw_voltages(axes, cell.measured, curves, limits, small=True)
         for curve in curves:
             if curve.style is not None:
                 entries.setdefault(curve.style, []).append(curve)
-        title = f"{displayable_name(cell.cell_id, 54 // across)}: {cell.error}"
-        show_literally(axes.set_title(title, fontsize=8))
         axes.set_ylabel("")
         axes.margins(x=0.01)
-    panels[0].set_ylim(min(low for low, _ in ranges), max(high for _, high in ranges))
+    shared = any(len({curve.parameter_set for curve in curves}) > 1 for curves in entries.values())
+    for axes, cell in zip(panels, cells, strict=False):
+        show_literally(axes.set_title(_title(cell, TITLE_SIGNS // across, with_sets=shared), fontsize=8))
     for axes in panels[len(cells) :]:
         axes.set_visible(False)
     put_heading(figure, heading, [Line2D([], [], label="measured", **MEASURED), *_legend(entries)])
     figure.supxlabel("Test time (h)", fontsize=8.5)
     figure.supylabel("Voltage (V)", fontsize=8.5)
     return figure
+
+
+def _title(cell: CellCurves, signs: int, *, with_sets: bool) -> str:
+    """Return cell and RMSE, on two lines if they are too long for one.
+
+    Args:
+        cell: the panel.
+        signs: about the number of characters of a line.
+        with_sets: also its parameter sets, because the legend does not name them.
+    """
+    error = cell.error
+    sets = ", ".join(dict.fromkeys(curve.parameter_set for curve in cell.simulated))
+    if with_sets and sets:
+        error = f"{displayable_name(sets, max(signs - len(error) - 2, 8))}: {error}"
+    name = displayable_name(cell.cell_id, signs)
+    if with_sets or len(name) + len(error) + 2 > signs:
+        return f"{name}\n{error}"
+    return f"{name}: {error}"
 
 
 def _legend(entries: Mapping[Style, Sequence[SimulatedCurve]]) -> list[Line2D]:

@@ -6,7 +6,7 @@ What is outside the range is not lost: a triangle at the edge marks it, and its 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -24,7 +24,7 @@ SIMULATED_ROOM: Final = 0.25
 TAIL_PERCENT: Final = 0.5
 """Share of a curve's samples at each end of its distribution that do not set the range of an error axis."""
 
-FAILED_TAIL_PERCENT: Final = 5.0
+FAILED_TAIL_PERCENT: Final = 10.0
 """The same for failed simulations, which often run away before they end. They count only if all failed."""
 
 FAR: Final = 0.5
@@ -88,13 +88,17 @@ def robust_range(
     return _with_margin(low, high)
 
 
-def mark_beyond(axes: Axes, lines: Sequence[Line2D], unit: str) -> None:
+def mark_beyond(
+    axes: Axes, lines: Sequence[Line2D], unit: str, *, crossed: Sequence[Line2D] = (), inside: bool = False
+) -> None:
     """Mark what lines have outside the panel: a triangle of their colour at the edge, and the most extreme value.
 
     Args:
         axes: panel; its limits are set.
         lines: drawn in the panel.
         unit: of the values.
+        crossed: those with a cross at their end, which is at the edge then; they need no triangle.
+        inside: whether the value is written inside the panel, because there is no room beside it.
     """
     low, high = axes.get_ylim()
     for sign, edge, marker, place in ((1.0, high, "^", 1.0), (-1.0, low, "v", 0.0)):
@@ -106,14 +110,15 @@ def mark_beyond(axes: Axes, lines: Sequence[Line2D], unit: str) -> None:
             at = int(np.nanargmax(sign * values))
             if sign * values[at] <= sign * edge:
                 continue
-            time = float(np.asarray(line.get_xdata(), dtype=np.float64)[at])
-            axes.plot(time, edge, marker, color=line.get_color(), markersize=5, clip_on=False, zorder=4)
+            if line not in crossed:
+                time = float(np.asarray(line.get_xdata(), dtype=np.float64)[at])
+                axes.plot(time, edge, marker, color=line.get_color(), markersize=5, clip_on=False, zorder=4)
             farthest = float(values[at]) if farthest is None else sign * max(sign * farthest, sign * float(values[at]))
         if farthest is not None:
-            write_beside_edge(axes, "▲" if sign > 0 else "▼", farthest, place, unit)
+            write_beside_edge(axes, "▲" if sign > 0 else "▼", farthest, place, unit, inside=inside)
 
 
-def write_beside_edge(axes: Axes, arrow: str, value: float, place: float, unit: str = "") -> None:
+def write_beside_edge(axes: Axes, arrow: str, value: float, place: float, unit: str = "", *, inside: bool = False) -> None:
     """Write a value that is outside a panel beside its upper or lower edge.
 
     Args:
@@ -122,10 +127,16 @@ def write_beside_edge(axes: Axes, arrow: str, value: float, place: float, unit: 
         value: the most extreme one.
         place: 1 = upper edge, 0 = lower edge.
         unit: of the value.
+        inside: write it inside the panel.
     """
     digits = 4 if abs(value) >= 100.0 else 3
     text = f"{arrow} {value:.{digits}g} {unit}".rstrip().replace("-", "−")
-    axes.text(1.005, place, text, transform=axes.transAxes, va="center", fontsize=7, color=GREY)
+    at: dict[str, Any] = {"x": 1.005, "va": "center", "ha": "left"}
+    if inside:
+        at = {"x": 0.99, "va": "top" if place > 0.5 else "bottom", "ha": "right"}
+        place = 0.97 if place > 0.5 else 0.03
+        at["bbox"] = {"color": "white", "alpha": 0.6, "pad": 0.2}
+    axes.text(y=place, s=text, transform=axes.transAxes, fontsize=7, color=GREY, **at)
 
 
 def _extremes(curves: Sequence[Floats]) -> tuple[float, float]:

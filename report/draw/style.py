@@ -117,12 +117,13 @@ def dot_style(style: Style) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def spread_markers(line: Line2D, shift: float = 0.5) -> None:
+def spread_markers(line: Line2D, shift: float = 0.5, count: int = MARKS_ON_LINE) -> None:
     """Spread the markers of a line evenly over its x axis, whatever the distance of its points.
 
     Args:
         line: a line with its data; without a marker, nothing changes.
         shift: place of the first marker, in distances between markers; markers of other lines are elsewhere.
+        count: number of markers.
     """
     if line.get_marker() in ("", "None", None):
         return
@@ -130,7 +131,7 @@ def spread_markers(line: Line2D, shift: float = 0.5) -> None:
     if not len(known):
         return
     x = np.asarray(line.get_xdata(), dtype=np.float64)[known]
-    wanted = x[0] + (x[-1] - x[0]) * (np.arange(MARKS_ON_LINE) + shift % 1.0) / MARKS_ON_LINE
+    wanted = x[0] + (x[-1] - x[0]) * (np.arange(count) + shift % 1.0) / count
     places = np.minimum(np.searchsorted(x, wanted), len(x) - 1)
     line.set_markevery(np.unique(known[places]).tolist())
 
