@@ -6,7 +6,7 @@ The command line listens to the logger ``kilocell.left_out``: it prints each rea
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -23,24 +23,31 @@ def leave_out(error: Exception) -> None:
 
 
 class _Collector(logging.Handler):
-    """Keeps messages, each once."""
+    """Keeps messages, each once, and says each as it comes."""
 
-    def __init__(self) -> None:
+    def __init__(self, say: Callable[[str], None]) -> None:
         super().__init__()
-        self.messages: dict[str, None] = {}
+        self._say = say
+        self.messages: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.messages.setdefault(record.getMessage())
+        message = record.getMessage()
+        if message not in self.messages:
+            self.messages.append(message)
+            self._say(message)
 
 
 @contextmanager
-def collect_left_out() -> Iterator[dict[str, None]]:
+def collect_left_out(say: Callable[[str], None]) -> Iterator[list[str]]:
     """Collect what is left out in the block, instead of logging it elsewhere.
 
+    Args:
+        say: is called with each message when it comes, each once.
+
     Yields:
-        The messages, as keys in their order, each once; filled while the block runs.
+        The messages in their order; filled while the block runs.
     """
-    collector = _Collector()
+    collector = _Collector(say)
     propagated = LOGGER.propagate
     LOGGER.addHandler(collector)
     LOGGER.propagate = False

@@ -14,6 +14,7 @@ import click
 
 from .. import __version__
 from ..data.errors import KilocellError, UsageError
+from ..data.left_out import collect_left_out
 from ..data.text import printable_text
 from .commands import options
 from .commands.cache import cache
@@ -360,12 +361,14 @@ def _printable_lines(text: str) -> str:
 def main() -> None:
     """Run the command line and exit.
 
-    Exit codes: 0 all done, 1 some jobs failed, 2 wrong usage, 130 interrupted (Ctrl-C), 143 terminated (SIGTERM).
+    Exit codes: 0 all done, 1 some jobs failed or a file of the store is missing or damaged, 2 wrong usage, 130 interrupted (Ctrl-C), 143 terminated (SIGTERM).
     """
     signal.signal(signal.SIGTERM, _terminate)
     settings = {"verbose": False}
     try:
-        raise SystemExit(cli.main(standalone_mode=False, obj=settings) or 0)
+        with collect_left_out(lambda text: click.echo(_printable_lines(text), err=True)) as left_out:
+            code = cli.main(standalone_mode=False, obj=settings) or 0
+        raise SystemExit(code or int(bool(left_out)))
     except click.ClickException as error:
         error.show()
         raise SystemExit(2) from None

@@ -118,7 +118,9 @@ def mark_beyond(
             write_beside_edge(axes, "▲" if sign > 0 else "▼", farthest, place, unit, inside=inside)
 
 
-def write_beside_edge(axes: Axes, arrow: str, value: float, place: float, unit: str = "", *, inside: bool = False) -> None:
+def write_beside_edge(
+    axes: Axes, arrow: str, value: float, place: float, unit: str = "", *, inside: bool = False
+) -> None:
     """Write a value that is outside a panel beside its upper or lower edge.
 
     Args:

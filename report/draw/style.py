@@ -204,7 +204,9 @@ def _put_above(figure: Figure, heading: str, details: str, lines: Sequence[Line2
     width, height = figure.get_size_inches()
     artists: list[Any] = [
         figure.suptitle(heading, x=0.5, y=1.0, va="top", fontsize=10, fontweight="bold"),
-        figure.text(0.5, 1.0, "\n".join(wrap(details, DETAIL_SIGNS)), ha="center", va="top", fontsize=8.5, color=DETAIL),
+        figure.text(
+            0.5, 1.0, "\n".join(wrap(details, DETAIL_SIGNS)), ha="center", va="top", fontsize=8.5, color=DETAIL
+        ),
     ]
     show_literally(*artists)
     if lines:
