@@ -373,6 +373,7 @@ def _run_jobs(
         progress.say(f"running    {format_count(len(jobs), 'job')} on {workers.description}")
         doubts = SetDoubts(store, cells if out is not None else (), jobs, progress.say)
         doubts.check_cleaned(jobs)
+        progress.start()
         try:
             for outcomes in run_jobs(workers.client, jobs, str(store.root)):
                 recorder.add(outcomes)

@@ -21,6 +21,7 @@ from .charge import charge_table, print_notes, uncertain_cells_text
 from .open_catalog import open_catalog
 from .states import state_notes
 from .table import table
+from .terminal import print_lines
 
 MANY_ROWS: Final = 60
 """Findings of all cells up to which each one is shown; more are summed up by rule."""
@@ -115,32 +116,33 @@ def show_findings(
         known = queries.cell_ids(catalog)
         cells = filters.choose_cells(catalog)
         reports = add_details(catalog, store, cells)
+        by_rule = [row for report in reports for row in report["rules"]]
         # All rules are read: a store may hold codes that only another version of kilocell knows.
-        findings = _read_findings(catalog, store, cells, select)
+        check_known("there is no cleaning rule", rules, {*RULES_BY_CODE, *(row["rule"] for row in by_rule)})
+        by_rule = [row for row in by_rule if not rules or row["rule"] in rules]
+        total = sum(row["findings"] for row in by_rule)
+        is_listed = total <= (MANY_NAMED if cells or rules else MANY_ROWS)
+        findings = []
+        if is_listed or select or filters.sort or filters.limit or output.json_ or output.csv:
+            findings = filters.apply(_read_findings(catalog, store, cells, rules, select))
+            is_listed = is_listed or bool(select or filters.sort or filters.limit) or len(findings) <= MANY_NAMED
         simulated = [] if output.json_ else [dict(row) for row in _results(catalog, cells)]
-    check_known("there is no cleaning rule", rules, {*RULES_BY_CODE, *(row["rule"] for row in findings)})
-    if rules:
-        findings = [row for row in findings if row["rule"] in rules]
-    findings = filters.apply(findings)
     if output.json_:
         print(json.dumps({"reports": reports, "findings": findings}, ensure_ascii=False, indent=1))
     else:
         _print_reports(reports, cells or known, store)
         print()
-        is_named = bool(cells or rules or filters.sort or filters.limit or select)
-        if len(findings) <= (MANY_NAMED if is_named else MANY_ROWS):
-            print(_findings_text(findings, reports))
-        else:
-            by_rule = [row for report in reports for row in report["rules"] if not rules or row["rule"] in rules]
-            print(by_rule_text(by_rule, len(findings)))
+        print_lines((_findings_text(findings, reports) if is_listed else by_rule_text(by_rule, total)).split("\n"))
         print_notes(budget_notes(simulated, brief=True), state_notes(simulated))
     write_csv(findings, output)
 
 
 def _read_findings(
-    catalog: sqlite3.Connection, store: Store, cells: Sequence[str], select: str | None
+    catalog: sqlite3.Connection, store: Store, cells: Sequence[str], rules: Sequence[str], select: str | None
 ) -> list[dict[str, Any]]:
     rows = queries.findings(catalog, cells)
+    if rules:
+        rows = [row for row in rows if row["rule"] in rules]
     if select is not None:
         from ...report.selected import rows_in_selection
 
@@ -157,7 +159,7 @@ def _print_reports(reports: Sequence[Row], cells: Sequence[str], store: Store) -
     cleaned = {row["cell_id"] for row in reports}
     not_cleaned = [cell for cell in dict.fromkeys(cells) if cell not in cleaned]
     if reports:
-        print(reports_text(reports, store))
+        print_lines(reports_text(reports, store).split("\n"))
     elif not not_cleaned:
         print("no cell is cleaned yet: kilocell run cleans them")
     if not_cleaned:

@@ -24,7 +24,7 @@ from .answer import Output, more_rows, write_csv
 from .charge import short_charge_words
 from .open_catalog import open_catalog
 from .table import table, table_with_text
-from .terminal import rows_shown
+from .terminal import print_lines, rows_shown
 
 if TYPE_CHECKING:
     import sqlite3
@@ -264,18 +264,17 @@ def _print_details(fit: Row, *, starts: bool) -> None:
         _print_parameters(fit["parameters"])
     for row in fit["parameters"]:
         if not row["is_factor"] and describe_scaling(row["parameter"]):
-            print(f"scales     {row['parameter']}: {describe_scaling(row['parameter'])}")
+            print_lines([f"scales     {row['parameter']}: {describe_scaling(row['parameter'])}"])
         if row["profile_verdict"]:
             lower = _interval_end(row["profile_lower_95"])
             upper = _interval_end(row["profile_upper_95"])
-            print(f"profile    {row['parameter']}: {lower} to {upper}; {row['profile_verdict']}")
+            print_lines([f"profile    {row['parameter']}: {lower} to {upper}; {row['profile_verdict']}"])
     for pair in fit["correlations"]:
         if abs(pair["value"]) >= STRONG_CORRELATION:
-            print(f"correlated {pair['parameter']} and {pair['other']} ({pair['value']:+.3f})")
+            print_lines([f"correlated {pair['parameter']} and {pair['other']} ({pair['value']:+.3f})"])
     if not starts:
         return
-    for name, text in _facts(fit):
-        print(f"{name:10s} {text}")
+    print_lines(f"{name:10s} {text}" for name, text in _facts(fit))
     if fit["errors"]:
         print(table(ERRORS, [_error_line(row) for row in _main_errors(fit["errors"])], right=range(3, len(ERRORS))))
     if fit["started"]:

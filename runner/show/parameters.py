@@ -27,6 +27,18 @@ if TYPE_CHECKING:
     from ..campaign.campaign import Campaign
 
 LISTED: Final = ("set", "kind", "A.h", "V min", "V max", "models", "from", "about")
+LISTED_KEYS: Final = (
+    "parameter_set",
+    "kind",
+    "capacity_ah",
+    "voltage_min_volt",
+    "voltage_max_volt",
+    "models",
+    "from",
+    "about",
+)
+"""Keys of the same columns in JSON, as the catalog names them where it has them."""
+
 _DOI: Final = re.compile(r"\bdoi\s*=\s*[{\"]([^}\"]+)", re.IGNORECASE)
 
 
@@ -40,7 +52,7 @@ def show_parameter_sets(campaign: Campaign | None, json_: bool) -> None:
     print("loading PyBaMM …", file=sys.stderr)
     rows = [_set_line(settings, origin) for settings, origin in _all_sets(campaign)]
     if json_:
-        print(table_to_json(LISTED, rows))
+        print(table_to_json(LISTED_KEYS, rows))
         return
     print(table(LISTED, rows, "g"))
     print("\nto see the parameters of a set or file: kilocell parameters Chen2020, kilocell parameters FILE.json")
@@ -205,7 +217,7 @@ def _set_to_dict(
 ) -> dict[str, Any]:
     origin = str(file.path) if file else registering_package(settings.base)
     return {
-        "set": settings.name,
+        "parameter_set": settings.name,
         "from": origin,
         **dataclasses.asdict(summary),
         "notes": list(notes),

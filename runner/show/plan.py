@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 FILES_SHOWN: Final = 20
 """Raw files that cannot be read up to which each has a line."""
 
+PLAN_KEYS: Final = ("kind", "cell_id", "label", "digest", "reason", "stage")
+"""Keys of the jobs in JSON: the columns of the catalog's table plan, and the stage in the dashboard."""
+
 
 def show_plan(campaign: Campaign, json_: bool, everything: bool) -> None:
     """Print the jobs that would run, with the reason for each, and what is wrong with the parameter sets.
@@ -46,7 +49,8 @@ def show_plan(campaign: Campaign, json_: bool, everything: bool) -> None:
     shown = jobs if everything else waiting
     headings = ("stage", "cell", "label", "why")
     if json_:
-        print(table_to_json(headings, [(job.stage, job.cell_id, job.label, job.reason or "done") for job in shown]))
+        rows = [(job.kind, job.cell_id, job.label, job.digest, job.reason, job.stage) for job in shown]
+        print(table_to_json(PLAN_KEYS, rows))
         return
     if shown:
         print(table(headings, [(job.stage, job.cell_id, _label(job), job.reason or "done") for job in shown]))

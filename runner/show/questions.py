@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from ...data.cycle_selection import format_ranges
 from ...data.errors import UsageError
 from ...data.standing import CURRENT
 from ...parquet_store.atomic import write_atomically
@@ -17,6 +18,7 @@ from ...parquet_store.layout import Store
 from ...report.filters import Filters, add_defaults
 from ...report.sets_used import count_again, join_stretches
 from ...sqlite import queries, questions
+from ...sqlite.cycle_numbers import compared_cycles, measured_cycles
 from .answer import Output, more_rows, say_path, write_csv
 from .open_catalog import open_catalog
 from .table import dicts_to_json, table
@@ -216,10 +218,15 @@ def show_curves(root: Path, filters: Filters, select: str | None, output: Output
 
 def _of_cycle(catalog: sqlite3.Connection, cycle: int | None, cells: Sequence[str]) -> Sequence[sqlite3.Row]:
     rows = questions.cycle_comparison(catalog, cycle or 0, cells)
-    if cycle and not rows:
-        known = sorted({int(row["cycle_count"]) for row in queries.cycles(catalog)})
-        if known and cycle not in known:
-            raise UsageError(f"no cell has a cycle {cycle}; the cycles are {known[0]} to {known[-1]}")
+    if not cycle or rows:
+        return rows
+    known = measured_cycles(catalog)
+    if known and cycle not in known:
+        raise UsageError(f"no cell has a cycle {cycle}; the cycles are {known[0]} to {known[-1]}")
+    compared = compared_cycles(catalog)
+    if compared and cycle not in compared:
+        there_are = f"cycle {compared[0]} is" if len(compared) == 1 else f"cycles {format_ranges(compared)} are"
+        raise UsageError(f"cycle {cycle} is measured, but not simulated; {there_are} simulated")
     return rows
 
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from ...data.standing import CURRENT
 from .terminal import Terminal
 
 if TYPE_CHECKING:
+    from rich.table import Table
     from rich.text import Text
 
 GAP: Final = 2
@@ -207,8 +208,11 @@ def _draw(columns: Sequence[Column], widths: Sequence[int], below: Sequence[str]
 
 
 def _grid(
-    columns: Sequence[Column], widths: Sequence[int], rows: Sequence[Sequence[Any]], vertical: Any = "top"
-) -> Any:
+    columns: Sequence[Column],
+    widths: Sequence[int],
+    rows: Sequence[Sequence[Text]],
+    vertical: Literal["top", "bottom"] = "top",
+) -> Table:
     from rich.table import Table
 
     grid = Table.grid(padding=(0, GAP, 0, 0), collapse_padding=True, pad_edge=False)

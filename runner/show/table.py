@@ -126,7 +126,8 @@ def _character_width(character: str) -> int:
 def _plain(
     headings: Sequence[str], texts: Sequence[Sequence[str]], aligned_right: Sequence[bool], below: Sequence[str]
 ) -> str:
-    widths = [max(width(heading), *(width(row[place]) for row in texts), 0) for place, heading in enumerate(headings)]
+    columns = zip(headings, *texts, strict=True)
+    widths = [max(map(width, column)) for column in columns]
     lines = [_row(headings, widths, aligned_right), GAP.join("─" * each for each in widths)]
     for place, row in enumerate(texts):
         lines.append(_row(row, widths, aligned_right))
@@ -155,5 +156,7 @@ def _row(texts: Sequence[str], widths: Sequence[int], aligned_right: Sequence[bo
 
 
 def _cell(text: str, wide: int, right: bool) -> str:
+    if text.isascii():
+        return text.rjust(wide) if right else text.ljust(wide)
     padding = " " * (wide - width(text))
     return padding + text if right else text + padding

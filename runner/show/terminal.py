@@ -13,6 +13,8 @@ from typing import Final
 LEAST_WIDTH: Final = 40
 """Characters of a line below which a terminal is not believed, or cannot show a table."""
 
+ESCAPE: Final = "\x1b"
+
 
 @dataclass(frozen=True, slots=True)
 class Terminal:
@@ -62,11 +64,11 @@ def wrapped(lines: Iterable[str]) -> Iterator[str]:
     """Yield lines, those longer than the terminal broken between words and indented; elsewhere unchanged.
 
     Args:
-        lines: without line ends.
+        lines: without line ends; those of a table, which fits already, may have colours.
     """
     terminal = find_terminal()
     for line in lines:
-        if terminal is None or len(line) <= terminal.width:
+        if terminal is None or len(line) <= terminal.width or ESCAPE in line:
             yield line
             continue
         indent = line[: len(line) - len(line.lstrip())]
