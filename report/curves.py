@@ -13,6 +13,7 @@ import pandas as pd
 from ..data import columns as c
 from ..data.error_budget import error_budget
 from ..data.errors import StoreError
+from ..data.left_out import leave_out
 from ..data.rules import flag_bit
 from ..data.standing import CURRENT
 from ..data.step_selection import StepSelection, parse_select
@@ -70,16 +71,21 @@ def read_curves(
 ) -> list[SimulatedCurve]:
     """Read the simulations of a figure, each with the style that it has in every figure of the store.
 
+    One whose file is missing or damaged is named in the log ``kilocell.left_out``, and the others are read.
+
     Args:
         store, measured, cycles, select, more: as of :func:`read_simulated`.
         styles: of the store, from ``read_styles``.
         rows: of the catalog's ``simulations``.
     """
     looks = styles.curves([(str(row["model"]), str(row["parameter_set"])) for row in rows])
-    return [
-        read_simulated(store, row, measured, cycles, select, more=more, style=style)
-        for row, style in zip(rows, looks, strict=True)
-    ]
+    curves = []
+    for row, style in zip(rows, looks, strict=True):
+        try:
+            curves.append(read_simulated(store, row, measured, cycles, select, more=more, style=style))
+        except StoreError as error:
+            leave_out(error)
+    return curves
 
 
 def read_simulated(

@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from ..data.errors import KilocellError, UsageError
+from ..data.errors import KilocellError, StoreError, UsageError
+from ..data.left_out import leave_out
 from ..parquet_store.layout import Store, safe_name
 from ..sqlite import fit_queries, queries
 from ..sqlite.cell_facts import cell_facts
@@ -24,6 +25,9 @@ from .headings import cell_details, describe_cycles
 from .save import save
 from .select import check_cycles, format_cycles, known_cycles, select_simulations
 from .styles import read_styles
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _log = logging.getLogger(__name__)
 ALL_CELLS: Final = 20
@@ -41,6 +45,7 @@ def plot_cell(
     parameter_sets: Sequence[str] = (),
     select: str | None = None,
     everything: bool = False,
+    statuses: Sequence[str] = (),
 ) -> list[Path]:
     """Plot measured and simulated voltage (V), current (A) and voltage error (mV) of a cell over time (h).
 
@@ -55,6 +60,7 @@ def plot_cell(
         parameter_sets: plot only simulations with these parameter sets; empty = all.
         select: plot only this part of the record, such as ``cycle 2, discharge``; not together with ``cycles``.
         everything: also what is out of date or of an earlier campaign.
+        statuses: plot only simulations that are ``done``, or that ``failed`` after a first part; empty = both.
 
     Returns:
         Paths of the PNG and PDF; their name has cell, cycles or selection, models and parameter sets.
@@ -65,7 +71,7 @@ def plot_cell(
     with closing(queries.connect(store.catalog, everything=everything)) as catalog:
         known = known_cycles(catalog, cell_id)
         check_cycles(cycles, known)
-        rows = select_simulations(catalog, cell_id, models, parameter_sets)
+        rows = select_simulations(catalog, cell_id, models, parameter_sets, statuses)
         facts = cell_facts(catalog, cell_id)
         styles = read_styles(catalog)
     measured = read_measured(store, cell_id, cycles, select)
@@ -98,8 +104,9 @@ def plot_overview(store: Store) -> list[Path]:
     cells = list(dict.fromkeys(str(row["cell_id"]) for row in results))
     cleaned = [cell_id for cell_id in cells if store.cleaned(cell_id).is_file()]
     if cleaned:
-        records = {cell_id: read_measured(store, cell_id) for cell_id in _spread(cleaned, OVERVIEW_RECORDS)}
-        paths += save(store, draw_records(records, len(cells)), "overview_voltage")
+        records = dict(_readable_records(store, _spread(cleaned, OVERVIEW_RECORDS)))
+        if records:
+            paths += save(store, draw_records(records, len(cells)), "overview_voltage")
     return paths
 
 
@@ -137,6 +144,15 @@ def _plot_or_warn(what: str, plot: Callable[[], list[Path]]) -> list[Path]:
     except KilocellError as error:
         _log.warning("no figure of %s: %s", what, error)
         return []
+
+
+def _readable_records(store: Store, cells: Sequence[str]) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Yield the record of each cell; one whose file is missing or damaged is named in the log and left out."""
+    for cell_id in cells:
+        try:
+            yield cell_id, read_measured(store, cell_id)
+        except StoreError as error:
+            leave_out(error)
 
 
 def _spread(cells: list[str], most: int) -> list[str]:

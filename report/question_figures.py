@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from ..data.errors import StoreError, UsageError
+from ..data.left_out import leave_out
 from ..data.text import format_count
 from ..parquet_store.layout import Store, safe_name
 from ..sqlite import queries
@@ -79,7 +80,13 @@ def plot_comparison(store: Store, curves: Sequence[Row], select: str | None, pat
         whole = {(row["cell_id"], row["label"]): dict(row) for cell in cells for row in _simulations(catalog, cell)}
     for cell, of_cell in cells.items():
         file = path if len(cells) == 1 else path.with_name(f"{path.stem}_{safe_name(cell)}{path.suffix}")
-        measured = read_measured(store, cell, select=select)
+        try:
+            measured = read_measured(store, cell, select=select)
+        except StoreError as error:
+            if len(cells) == 1:
+                raise
+            leave_out(error)
+            continue
         # Rows of ``curves`` have no error budget; those of ``simulations`` have.
         rows = [{**whole.get((row["cell_id"], row["label"]), {}), **dict(row)} for row in of_cell]
         simulated = read_curves(store, styles, rows, measured, (), select, more=True)
@@ -118,7 +125,10 @@ def plot_curves(store: Store, curves: Sequence[Row], select: str | None, path: P
         try:
             of_cell = [(row, look_of[id(row)]) for row in cells[cell]]
             panels.append(_read_panel(store, cell, of_cell, select))
-        except (StoreError, UsageError) as error:
+        except StoreError as error:
+            problem = problem or error
+            leave_out(error)
+        except UsageError as error:
             problem = problem or error
             _log.warning("left out: %s", error)
     if not panels and problem is not None:
@@ -133,7 +143,12 @@ def plot_curves(store: Store, curves: Sequence[Row], select: str | None, path: P
 
 def _read_panel(store: Store, cell: str, rows: Sequence[tuple[Row, Style]], select: str | None) -> CellCurves:
     measured = read_measured(store, cell, select=select)
-    simulated = [read_simulated(store, row, measured, (), select, style=style) for row, style in rows]
+    simulated = []
+    for row, style in rows:
+        try:
+            simulated.append(read_simulated(store, row, measured, (), select, style=style))
+        except StoreError as error:
+            leave_out(error)
     known = [row["rmse_mv"] for row, _ in rows if row["rmse_mv"] is not None]
     error = "failed"
     if known:

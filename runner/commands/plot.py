@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from ...data.errors import UsageError
+from ...data.errors import StoreError, UsageError
+from ...data.left_out import leave_out
 from ...parquet_store.layout import Store
 from ...report.select import choose_cells
 from ...sqlite import queries
@@ -23,6 +24,7 @@ def draw(
     errors: bool = False,
     select: str | None = None,
     everything: bool = False,
+    statuses: Sequence[str] = (),
 ) -> list[Path]:
     """Draw cells, their errors or a fit; without cells, the overview, or a fit over all cells.
 
@@ -30,11 +32,12 @@ def draw(
         root: the store's folder.
         cells: their ids; empty = the overview, or the fit over all cells.
         cycles: such as ``1-3,5`` or ``last``; empty = all.
-        models, parameter_sets: only these simulations; empty = all.
+        models, parameter_sets: only these simulations; empty = all. ``default`` = sets without changed parameters.
         fit_name: draw this fit instead.
         errors: draw errors by window, step type and cycle instead.
         select: a part of the record, such as ``cycle 2, discharge``, instead of cycles; ``None`` = all.
         everything: also what is out of date or of an earlier campaign.
+        statuses: only simulations that are ``done``, or that ``failed`` after a first part; empty = both.
 
     Returns:
         The files written.
@@ -48,8 +51,10 @@ def draw(
 
     store = Store(root)
     _refuse_both(cycles, select)
-    if not cells and (cycles or select or models or parameter_sets or errors):
-        raise UsageError("name the cell to draw: --cell CELL")
+    if not cells and (cycles or select or models or parameter_sets or statuses or errors):
+        raise UsageError('name the cells to draw: --cell CELL, or "*" for all')
+    if statuses and (errors or fit_name is not None):
+        raise UsageError("--errors and --fit show what is finished; leave out --status")
     if errors and (cycles or select or fit_name is not None):
         raise UsageError("--errors shows the whole record and each cycle; leave out --cycles, --select and --fit")
     if select and fit_name is not None:
@@ -60,15 +65,30 @@ def draw(
         return figures.plot_overview(store)
     paths: list[Path] = []
     with closing(queries.connect(store.catalog, everything=everything)) as catalog:
-        for cell_id in choose_cells(catalog, cells):
+        chosen = choose_cells(catalog, cells)
+
+        def draw_one(cell_id: str) -> list[Path]:
             if errors:
-                paths += plot_errors(store, cell_id, models, parameter_sets, everything)
-            elif fit_name is not None:
-                paths += plot_fit(store, fit_name, cell_id, everything)
-            else:
-                numbers = _cycle_numbers(catalog, cell_id, cycles)
-                paths += figures.plot_cell(store, cell_id, numbers, models, parameter_sets, select, everything)
+                return plot_errors(store, cell_id, models, parameter_sets, everything)
+            if fit_name is not None:
+                return plot_fit(store, fit_name, cell_id, everything)
+            numbers = _cycle_numbers(catalog, cell_id, cycles)
+            return figures.plot_cell(store, cell_id, numbers, models, parameter_sets, select, everything, statuses)
+
+        for drawn in _draw_each(chosen, draw_one):
+            paths += drawn
     return paths
+
+
+def _draw_each(cells: Sequence[str], draw_one: Callable[[str], list[Path]]) -> Iterator[list[Path]]:
+    """Yield the figures of each cell; one of several whose file is missing or damaged is named and left out."""
+    for cell_id in cells:
+        try:
+            yield draw_one(cell_id)
+        except StoreError as error:
+            if len(cells) == 1:
+                raise
+            leave_out(error)
 
 
 def _refuse_both(cycles: str, select: str | None) -> None:
@@ -133,7 +153,7 @@ def draw_cleanings(
 
     if others:
         raise UsageError(
-            "--cleaning shows raw and cleaned data; leave out --model, --parameter-set, --fit and --errors"
+            "--cleaning shows raw and cleaned data; leave out --model, --parameters, --status, --fit and --errors"
         )
     _refuse_both(cycles, select)
     store = Store(root)
@@ -142,5 +162,7 @@ def draw_cleanings(
         if not drawn:
             raise UsageError("no cell of this store is cleaned yet; run: kilocell run")
         numbers = {cell_id: _cycle_numbers(catalog, cell_id, cycles) for cell_id in drawn}
-    for cell_id, of_cell in numbers.items():
-        yield from plot_cleaning(store, cell_id, of_cell, select, everything)
+    for paths in _draw_each(
+        list(numbers), lambda cell_id: plot_cleaning(store, cell_id, numbers[cell_id], select, everything)
+    ):
+        yield from paths
