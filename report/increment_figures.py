@@ -36,6 +36,7 @@ def plot_increments(
     parameter_sets: Sequence[str] = (),
     select: str | None = None,
     everything: bool = False,
+    statuses: Sequence[str] = (),
     smoothing_mv: float | None = None,
 ) -> list[Path]:
     """Plot dQ/dV (A h V⁻¹) and dV/dQ (V (A h)⁻¹) of the constant-current steps of a cell, measured and simulated.
@@ -47,6 +48,7 @@ def plot_increments(
         models, parameter_sets: plot only these simulations; empty = all.
         select: plot only this part of the record; not together with ``cycles``.
         everything: also what is out of date or of an earlier campaign.
+        statuses: plot only simulations that are ``done``, or that ``failed`` after a first part; empty = both.
         smoothing_mv: standard deviation of the Gaussian over dQ/dV, mV; ``None`` = 5 mV.
 
     Returns:
@@ -58,7 +60,7 @@ def plot_increments(
     with closing(queries.connect(store.catalog, everything=everything)) as catalog:
         known = known_cycles(catalog, cell_id)
         check_cycles(cycles, known)
-        rows = select_simulations(catalog, cell_id, models, parameter_sets)
+        rows = select_simulations(catalog, cell_id, models, parameter_sets, statuses)
         facts = cell_facts(catalog, cell_id)
         styles = read_styles(catalog)
     measured = read_measured(store, cell_id, cycles, select, more=[c.STEP_COUNT])
@@ -67,9 +69,10 @@ def plot_increments(
     voltage = measured[c.VOLTAGE].to_numpy(dtype=np.float64)
     steps = [made for part in parts if (made := differentiate(part, voltage, smoothing_volt)) is not None]
     if not steps:
+        part = select or describe_cycles(cycles, known)
         raise UsageError(
-            f"cell {cell_id!r} has no step with a constant current and a changing voltage in "
-            f"{select or describe_cycles(cycles, known)}, so there is no dQ/dV; `kilocell cycles {cell_id}` lists its cycles"
+            f"cell {cell_id!r} has no step with a constant current and a changing voltage in {part}, so there is no "
+            f"dQ/dV; `kilocell cycles {cell_id}` lists its cycles"
         )
     curves = [StepCurves("measured", steps)]
     caption = describe_smoothing(steps)

@@ -1,13 +1,14 @@
 """dQ/dV and dV/dQ of the constant-current part of each step.
 
-Q is the charge that passed since the part began, so it rises in charge and in discharge. The voltage rises in charge and
-falls in discharge: dQ/dV and dV/dQ are positive in charge and negative in discharge.
+Q is the charge that passed since the part began, so it rises in charge and in discharge. The voltage rises in charge
+and falls in discharge: dQ/dV and dV/dQ are positive in charge and negative in discharge.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -113,7 +114,7 @@ def find_parts(frame: pd.DataFrame) -> tuple[list[Part], int]:
     voltage = frame[c.VOLTAGE].to_numpy(dtype=np.float64)
     measured = find_rows(frame) & np.isfinite(voltage)
     parts = []
-    for begin, end in zip(edges[:-1], edges[1:], strict=True):
+    for begin, end in pairwise(edges):
         part = _find_part(time, current, measured, int(begin), int(end), int(cycle[begin]), int(step[begin]))
         if part is not None:
             parts.append(part)
@@ -257,8 +258,9 @@ def describe_smoothing(all_increments: Sequence[Increments]) -> str:
     volts = [1000.0 * each.smoothing_volt for each in all_increments]
     shares = [100.0 * each.smoothing_ah / float(each.part.charge_ah[-1]) for each in all_increments]
     return (
-        "Constant-current part of each step (within 2 % of its current). Q is the charge passed since it began, so dQ/dV "
-        f"and dV/dQ are > 0 in charge and < 0 in discharge. dQ/dV: charge in levels of {1000 * BIN_VOLT:.0f} mV, smoothed with a Gaussian, "
+        "Constant-current part of each step (within 2 % of its current). Q is the charge passed since it began, so "
+        "dQ/dV and dV/dQ are > 0 in charge and < 0 in discharge. "
+        f"dQ/dV: charge in levels of {1000 * BIN_VOLT:.0f} mV, smoothed with a Gaussian, "
         f"σ = {_span(volts)} mV. dV/dQ: change of the mean voltage between {CHARGE_BINS} levels of charge, "
         f"σ = {_span(shares)} % of the charge. σ is at least the distance of the samples."
     )
