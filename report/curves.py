@@ -13,6 +13,7 @@ import pandas as pd
 from ..data import columns as c
 from ..data.error_budget import error_budget
 from ..data.errors import StoreError
+from ..data.left_out import leave_out
 from ..data.rules import flag_bit
 from ..data.standing import CURRENT
 from ..data.step_selection import StepSelection, parse_select
@@ -26,20 +27,28 @@ REASON_SIGNS: Final = 70
 """Largest number of characters of the reason of a failure in a legend."""
 
 
-def read_measured(store: Store, cell_id: str, cycles: Sequence[int] = (), select: str | None = None) -> pd.DataFrame:
-    """Read time (s), voltage (V), current (A), cycle and flags of a cell's cleaned samples.
+def read_measured(
+    store: Store,
+    cell_id: str,
+    cycles: Sequence[int] = (),
+    select: str | None = None,
+    *,
+    more: Sequence[str] = (),
+) -> pd.DataFrame:
+    """Read time (s), voltage (V), current (A), surface temperature (°C), cycle and flags of a cell's cleaned samples.
 
     Args:
         store: the store.
         cell_id: the cell.
         cycles: read only these; empty = all.
         select: read only this part of the record. What is left out between two of its samples is marked as a gap.
+        more: other columns of the partition.
 
     Raises:
         StoreError: the cell has no partition.
         UsageError: the text is not a selection, or the record has nothing of it.
     """
-    shown_columns = [c.TEST_TIME, c.VOLTAGE, c.CURRENT, c.SURFACE_TEMPERATURE, c.CYCLE_COUNT, c.FLAGS]
+    shown_columns = [c.TEST_TIME, c.VOLTAGE, c.CURRENT, c.SURFACE_TEMPERATURE, c.CYCLE_COUNT, c.FLAGS, *more]
     if select is None:
         return read_partition(store, cell_id, shown_columns, cycles)
     mask, _ = selected_mask(store, cell_id, select)
@@ -62,16 +71,21 @@ def read_curves(
 ) -> list[SimulatedCurve]:
     """Read the simulations of a figure, each with the style that it has in every figure of the store.
 
+    One whose file is missing or damaged is named in the log ``kilocell.left_out``, and the others are read.
+
     Args:
         store, measured, cycles, select, more: as of :func:`read_simulated`.
         styles: of the store, from ``read_styles``.
         rows: of the catalog's ``simulations``.
     """
     looks = styles.curves([(str(row["model"]), str(row["parameter_set"])) for row in rows])
-    return [
-        read_simulated(store, row, measured, cycles, select, more=more, style=style)
-        for row, style in zip(rows, looks, strict=True)
-    ]
+    curves = []
+    for row, style in zip(rows, looks, strict=True):
+        try:
+            curves.append(read_simulated(store, row, measured, cycles, select, more=more, style=style))
+        except StoreError as error:
+            leave_out(error)
+    return curves
 
 
 def read_simulated(
@@ -111,7 +125,7 @@ def read_simulated(
         )
     # Samples that were not simulated (other cycles, or after a failure) become missing values: no line is drawn there.
     placed = frame.drop(columns=c.CYCLE_COUNT).set_index(c.TEST_TIME).reindex(measured[c.TEST_TIME]).reset_index()
-    name = f"{row['model']}, {row['parameter_set']}{_standing_words(row)}"
+    name = f"{row['model']}, {row['parameter_set']}{standing_words(row)}"
     others = bool(failed and _selection(row))
     budget = None if failed else error_budget(dict(row))
     model = str(row["model"])
@@ -127,7 +141,7 @@ def _reason_words(row: Mapping[str, Any] | sqlite3.Row) -> str:
     return shorten(first, REASON_SIGNS, placeholder="…") or "failed"
 
 
-def _standing_words(row: Mapping[str, Any] | sqlite3.Row) -> str:
+def standing_words(row: Mapping[str, Any] | sqlite3.Row) -> str:
     """Return what is added to a simulation's name if it is not current."""
     standing = row["standing"] if "standing" in row.keys() else CURRENT  # noqa: SIM118
     return "" if standing == CURRENT else f" ({standing.split(':')[0]})"

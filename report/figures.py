@@ -36,6 +36,7 @@ def plot_cell(
     parameter_sets: Sequence[str] = (),
     select: str | None = None,
     everything: bool = False,
+    statuses: Sequence[str] = (),
 ) -> list[Path]:
     """Plot measured and simulated voltage (V), current (A) and voltage error (mV) of a cell over time (h).
 
@@ -50,6 +51,7 @@ def plot_cell(
         parameter_sets: plot only simulations with these parameter sets; empty = all.
         select: plot only this part of the record, such as ``cycle 2, discharge``; not together with ``cycles``.
         everything: also what is out of date or of an earlier campaign.
+        statuses: plot only simulations that are ``done``, or that ``failed`` after a first part; empty = both.
 
     Returns:
         Paths of the PNG and PDF; their name has cell, cycles or selection, models and parameter sets.
@@ -60,7 +62,7 @@ def plot_cell(
     with closing(queries.connect(store.catalog, everything=everything)) as catalog:
         known = known_cycles(catalog, cell_id)
         check_cycles(cycles, known)
-        rows = select_simulations(catalog, cell_id, models, parameter_sets)
+        rows = select_simulations(catalog, cell_id, models, parameter_sets, statuses)
         facts = cell_facts(catalog, cell_id)
         styles = read_styles(catalog)
     measured = read_measured(store, cell_id, cycles, select)

@@ -10,10 +10,10 @@ from typing import Any, Final
 from ..data.errors import UsageError
 from ..data.names import check_known
 from ..sqlite import questions
-from .select import choose_cells
+from .select import DEFAULT, choose_cells
 
-DEFAULT: Final = "default"
-"""In place of the name of a parameter set: every set of which no parameter was changed."""
+SET_COLUMNS: Final = ("parameter_set", "base_parameter_set")
+"""Columns with the name of a parameter set; a fit has that of its result, and that from which it began."""
 
 Row = Mapping[str, Any] | sqlite3.Row
 
@@ -62,7 +62,7 @@ class Filters:
         if self.models and "model" in columns:
             check_known("there is no simulation with the model", self.models, _values(found, "model"))
             found = [row for row in found if row["model"] in self.models]
-        if self.parameters and "parameter_set" in columns:
+        if self.parameters and found and "parameter_set" in columns:
             found = self._with_parameters(found)
         if self.statuses and "status" in columns:
             found = [row for row in found if row["status"] in self.statuses]
@@ -72,10 +72,15 @@ class Filters:
 
     def _with_parameters(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         names = {name for name in self.parameters if name != DEFAULT}
-        known = _values(rows, "parameter_set")
-        check_known("there is no simulation with the parameter set", sorted(names), [*known, DEFAULT])
+        columns = [column for column in SET_COLUMNS if column in rows[0]]
+        known = set().union(*(_values(rows, column) for column in columns))
+        check_known("there is no simulation with the parameter set", sorted(names), [*sorted(known), DEFAULT])
         wants_default = DEFAULT in self.parameters
-        return [row for row in rows if row["parameter_set"] in names or (wants_default and row.get("is_default"))]
+        return [
+            row
+            for row in rows
+            if any(row[column] in names for column in columns) or (wants_default and row.get("is_default"))
+        ]
 
 
 def add_defaults(catalog: sqlite3.Connection, rows: Sequence[Row]) -> list[dict[str, Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
@@ -10,15 +9,18 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
-from ..data.errors import KilocellError, UsageError
+from ..data.errors import StoreError, UsageError
+from ..data.left_out import leave_out
 from ..data.text import format_count
 from ..parquet_store.layout import Store
 from ..sqlite import queries
 from ..sqlite.cell_facts import cell_facts
 from . import cycle_data, fleet_data
-from .curves import read_curves, read_measured
+from .curves import read_measured, read_simulated
+from .draw.cells import SimulatedCurve
 from .draw.distributions import draw_budget, draw_distributions
 from .draw.fleet_cycles import draw_fleet_cycles
 from .draw.notable import NotablePanel, draw_notable
@@ -29,7 +31,6 @@ from .save import save
 from .select import select_simulations
 from .styles import Styles, read_styles
 
-_log = logging.getLogger(__name__)
 OVERVIEW_RECORDS: Final = 12
 """Largest number of cells in the figure of measured voltages."""
 
@@ -38,9 +39,6 @@ MOST_CURVES: Final = 8
 
 WHOLE_CYCLES: Final = 3
 """Up to so many simulated cycles a cell is drawn with all of them; of more, one is."""
-
-UNREADABLE: Final = (KilocellError, OSError, ValueError)
-"""What a damaged or missing file raises; Parquet's errors are values that are wrong."""
 
 Row = Mapping[str, Any]
 
@@ -96,8 +94,8 @@ def _draw_records(store: Store, rows: Sequence[Row]) -> Figure | None:
     for cell_id in _spread(cleaned, OVERVIEW_RECORDS):
         try:
             records[cell_id] = read_measured(store, cell_id)
-        except UNREADABLE as error:
-            _log.warning("left out of the overview: %s", error)
+        except (StoreError, UsageError) as error:
+            leave_out(error)
     return draw_records(records, len(cells)) if records else None
 
 
@@ -109,8 +107,8 @@ def _draw_notable(store: Store, rows: Sequence[Row], styles: Styles, everything:
         for cell in notable:
             try:
                 panels.append(_read_notable(store, catalog, cell, styles))
-            except UNREADABLE as error:
-                _log.warning("left out of the overview: %s", error)
+            except (StoreError, UsageError) as error:
+                leave_out(error)
     if not panels:
         return None
     heading = f"Best, median and worst of {format_count(notable[0].cells, 'cell')} by RMSE"
@@ -126,7 +124,7 @@ def _read_notable(store: Store, catalog: sqlite3.Connection, cell: NotableCell, 
     cycles = _shown_cycles(catalog, cell.cell_id, str(min(shown, key=lambda row: row["rmse_mv"])["label"]))
     all_cycles = [int(row["cycle_count"]) for row in queries.cycles(catalog, cell.cell_id)]
     measured = read_measured(store, cell.cell_id, cycles)
-    curves = read_curves(store, styles, shown, measured, cycles)
+    curves = _read_known(store, styles, shown, measured, cycles)
     details = cell_details(shown, describe_cycles(cycles, all_cycles), cell_facts(catalog, cell.cell_id))
     title = f"{cell.role.capitalize()}: {cell.cell_id}, smallest RMSE {cell.rmse_mv:.1f} mV"
     if cell.role == "median":
@@ -134,6 +132,20 @@ def _read_notable(store: Store, catalog: sqlite3.Connection, cell: NotableCell, 
     if len(known) > len(shown):
         title += f"; {len(shown)} of {len(known)} simulations"
     return NotablePanel(title, details, measured, curves)
+
+
+def _read_known(
+    store: Store, styles: Styles, rows: Sequence[Row | sqlite3.Row], measured: pd.DataFrame, cycles: Sequence[int]
+) -> list[SimulatedCurve]:
+    """Read the simulations of a cell; one that cannot be read is named in the log and left out."""
+    looks = styles.curves([(str(row["model"]), str(row["parameter_set"])) for row in rows])
+    curves = []
+    for row, look in zip(rows, looks, strict=True):
+        try:
+            curves.append(read_simulated(store, row, measured, cycles, style=look))
+        except (StoreError, UsageError) as error:
+            leave_out(error)
+    return curves
 
 
 def _shown_cycles(catalog: sqlite3.Connection, cell_id: str, label: str) -> tuple[int, ...]:

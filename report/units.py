@@ -6,6 +6,9 @@ import re
 from typing import Final
 
 _SUPERSCRIPT: Final = str.maketrans("-+0123456789", "⁻⁺⁰¹²³⁴⁵⁶⁷⁸⁹")
+SYMBOLS: Final = {"Ohm": "Ω", "ohm": "Ω", "degC": "°C"}
+"""Units that PyBaMM's names spell out."""
+
 _FACTOR: Final = re.compile(r"(?P<symbol>[^\W\d_]+|°C|%)\^?(?P<power>[-+]?\d+)?")
 """A unit and its power: ``m2``, ``s-1``, ``kg^3``."""
 
@@ -27,6 +30,12 @@ def typeset_unit(unit: str) -> str:
     return " ".join(_typeset_factor(factor) for factor in factors if factor is not None)
 
 
+def typeset_units(text: str) -> str:
+    """Return a text with the units in its square brackets typeset, as of ``Diffusivity [m2.s-1]``."""
+    return re.sub(r"\[([^\]\[]*)\]", lambda match: f"[{typeset_unit(match[1]) or match[1]}]", text)
+
+
 def _typeset_factor(factor: re.Match[str]) -> str:
     power = factor["power"] or ""
-    return factor["symbol"] + ("" if power == "1" else power.translate(_SUPERSCRIPT))
+    symbol = SYMBOLS.get(factor["symbol"], factor["symbol"])
+    return symbol + ("" if power == "1" else power.translate(_SUPERSCRIPT))

@@ -14,15 +14,18 @@ import click
 
 from .. import __version__
 from ..data.errors import KilocellError, UsageError
+from ..data.left_out import collect_left_out
 from ..data.text import printable_text
 from .commands import options
 from .commands.cache import cache
 from .commands.defaults import DEFAULT_CAMPAIGN, DEMO_STORE, store_root
 from .commands.fit import fit, fits
 from .commands.models import models, parameters
-from .commands.questions import compare, curves, cycles, make_filters, parameter_sets
+from .commands.questions import compare, curves, cycles, make_filters, make_output, parameter_sets
 from .commands.run import load_campaign_with_fits
 from .commands.run import run as run_
+
+_EXPORTED = "it writes cells with all of their simulations; for some: kilocell curves --samples FILE"
 
 
 class Terminated(BaseException):
@@ -160,9 +163,9 @@ def status(store: Path | None, everything: bool, json_: bool) -> None:
 @options.order_options
 @options.all_option
 @options.json_option
-def results(
-    store: Path | None, by: str | None, select: str | None, everything: bool, json_: bool, **given: Any
-) -> None:
+@options.csv_option
+@options.refused_options(plot="kilocell plot draws all cells; kilocell compare --plot FILE draws simulations")
+def results(store: Path | None, by: str | None, select: str | None, **given: Any) -> None:
     """Show each simulation with its RMSE, or with its errors by window, step type, cycle or stretch.
 
     Errors are simulated minus measured voltage. A window is the time since a step began. With --select, the errors are
@@ -171,22 +174,34 @@ def results(
     from .show.results import show_results, show_selection
 
     if select is not None:
-        show_selection(store_root(store), make_filters(given), select, by, json_, everything)
+        show_selection(store_root(store), make_filters(given), select, by, make_output(given))
     else:
-        show_results(store_root(store), make_filters(given), by, json_, everything)
+        show_results(store_root(store), make_filters(given), by, make_output(given))
 
 
 @cli.command(short_help="Show what cleaning found and changed.")
 @options.store_option
 @options.cell_option
+@options.select_option
 @click.option("--rule", "rules", multiple=True, metavar="RULE", help="Only this cleaning rule; repeatable.")
+@options.order_options
 @options.all_option
 @options.json_option
-def findings(store: Path | None, cells: tuple[str, ...], rules: tuple[str, ...], everything: bool, json_: bool) -> None:
-    """Show each cell before and after cleaning (rows, charge, energy, time, cycles, steps), and what cleaning found."""
+@options.csv_option
+@options.refused_options(
+    model="cleaning comes before any model",
+    parameters="cleaning comes before any model",
+    status="findings have a severity; for the state of the jobs: kilocell status",
+    plot="kilocell plot --cleaning draws raw and cleaned data",
+)
+def findings(store: Path | None, rules: tuple[str, ...], select: str | None, **given: Any) -> None:
+    """Show each cell before and after cleaning (rows, charge, energy, time, cycles, steps), and what cleaning found.
+
+    With --select, only the findings in the cycles and steps of this part of the records.
+    """
     from .show.findings import show_findings
 
-    show_findings(store_root(store), cells, rules, json_, everything)
+    show_findings(store_root(store), make_filters(given), rules, select, make_output(given))
 
 
 @cli.command()
@@ -194,6 +209,7 @@ def findings(store: Path | None, cells: tuple[str, ...], rules: tuple[str, ...],
 @options.cell_option
 @options.export_options
 @options.all_option
+@options.refused_options(model=_EXPORTED, parameters=_EXPORTED, status=_EXPORTED)
 def export(
     store: Path | None,
     cells: tuple[str, ...],
@@ -243,10 +259,16 @@ def plot(
     select: str | None,
     models: tuple[str, ...],
     parameter_sets: tuple[str, ...],
+    statuses: tuple[str, ...],
     fit_name: str | None,
     errors: bool,
+    budget: bool,
+    dqdv: bool,
+    smoothing_mv: float | None,
     life: bool,
     cleaning: bool,
+    formats: tuple[str, ...],
+    out: Path | None,
     everything: bool,
 ) -> None:
     """Draw measured and simulated voltage of cells; without --cell, an overview of all cells.
@@ -256,24 +278,29 @@ def plot(
     kilocell plot --cell A --select "cycle 1, discharge"
     kilocell plot --cell A --cleaning        raw and cleaned data
     kilocell plot --cell A --errors          errors by window, step type and cycle
+    kilocell plot --cell A --budget          what each RMSE may be off by
+    kilocell plot --cell A --dqdv --cycles 2 dQ/dV and dV/dQ, measured and simulated
     kilocell plot --cell A --fit FIT         a fit; without --cell, its parameters over all cells
     kilocell plot --cell A --life            fitted parameters along life
 
     The figures are written to the store's folder figures, as PNG and PDF; their paths are printed.
     """
-    from .commands.plot import draw, draw_cleanings, draw_lives
+    from .commands.plot import choose_kind, draw, draw_cleanings, draw_lives, write_paths
     from .show.open_catalog import say_standing
 
     root = store_root(store)
     say_standing(root, everything)
-    selects_simulations = bool(models or parameter_sets or fit_name or errors)
+    selects_simulations = bool(models or parameter_sets or statuses or fit_name or errors or budget or dqdv)
     if life:
         paths = draw_lives(root, cells, selects_simulations or bool(cycles) or bool(select) or cleaning, everything)
     elif cleaning:
         paths = draw_cleanings(root, cells, cycles, selects_simulations, select, everything)
     else:
-        paths = iter(draw(root, cells, cycles, models, parameter_sets, fit_name, errors, select, everything))
-    for path in paths:
+        kind = choose_kind(errors=errors, budget=budget, dqdv=dqdv)
+        paths = draw(
+            root, cells, cycles, models, parameter_sets, fit_name, kind, select, everything, statuses, smoothing_mv
+        )
+    for path in write_paths(paths, formats, out):
         click.echo(path)
 
 
@@ -344,12 +371,14 @@ def _printable_lines(text: str) -> str:
 def main() -> None:
     """Run the command line and exit.
 
-    Exit codes: 0 all done, 1 some jobs failed, 2 wrong usage, 130 interrupted (Ctrl-C), 143 terminated (SIGTERM).
+    Exit codes: 0 all done, 1 some jobs failed or a file of the store is missing or damaged, 2 wrong usage, 130 interrupted (Ctrl-C), 143 terminated (SIGTERM).
     """
     signal.signal(signal.SIGTERM, _terminate)
     settings = {"verbose": False}
     try:
-        raise SystemExit(cli.main(standalone_mode=False, obj=settings) or 0)
+        with collect_left_out(lambda text: click.echo(_printable_lines(text), err=True)) as left_out:
+            code = cli.main(standalone_mode=False, obj=settings) or 0
+        raise SystemExit(code or int(bool(left_out)))
     except click.ClickException as error:
         error.show()
         raise SystemExit(2) from None

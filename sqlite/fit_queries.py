@@ -157,19 +157,23 @@ def fit_starts(connection: sqlite3.Connection, cell_id: str | None = None, fit: 
     ).fetchall()
 
 
-def fit_differences(connection: sqlite3.Connection, cell_id: str, model: str, parameter_set: str | None) -> list[str]:
-    """Return in words how simulations with a fitted set differ from its fit over the fitted samples; empty = not.
+def fit_differences(connection: sqlite3.Connection) -> dict[tuple[str, str, str], list[str]]:
+    """Return in words how simulations with a fitted set differ from its fit over the fitted samples.
 
     Args:
         connection: from ``queries.connect``.
-        cell_id, model, parameter_set: of the fit.
+
+    Returns:
+        By cell, model and parameter set; only those that differ.
     """
     rows = connection.execute(
-        "SELECT fit_difference FROM current_simulations WHERE cell_id = ? AND model = ? AND parameter_set = ?"
-        " AND coalesce(fit_difference, '') != ''",
-        (cell_id, model, parameter_set),
+        "SELECT cell_id, model, parameter_set, fit_difference FROM current_simulations"
+        " WHERE coalesce(fit_difference, '') != ''"
     )
-    return [str(row[0]) for row in rows]
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for cell_id, model, parameter_set, words in rows:
+        found.setdefault((cell_id, model, parameter_set), []).append(str(words))
+    return found
 
 
 def start_values(connection: sqlite3.Connection, cell_id: str, label: str) -> Rows:

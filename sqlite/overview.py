@@ -54,7 +54,8 @@ def failure_reasons(connection: sqlite3.Connection) -> Rows:
     """
     return connection.execute(
         "SELECT kind, status, reason_code, count(*) AS count, count(DISTINCT cell_id) AS cells,"
-        " min(cell_id) AS cell_id, reason FROM current_jobs WHERE status IN ('failed', 'skipped') GROUP BY kind, status, reason_code"
+        " min(cell_id) AS cell_id, reason FROM current_jobs WHERE status IN ('failed', 'skipped')"
+        " GROUP BY kind, status, reason_code"
         " ORDER BY count DESC, kind, reason_code"
     ).fetchall()
 

@@ -1,8 +1,8 @@
 """Resistance of a cell in each cycle, from the steps of its measured current: change of voltage / change of current.
 
-The resistance 10 s after the current changed is what battery laboratories call DC resistance: it has the ohmic drop, the
-charge transfer, and the beginning of diffusion. It depends on the state of charge and on the direction, so the cycles of
-a record are compared at one kind of edge and after one time, and both are stated.
+The resistance 10 s after the current changed is what battery laboratories call DC resistance: it has the ohmic drop,
+the charge transfer, and the beginning of diffusion. It depends on the state of charge and on the direction, so the
+cycles of a record are compared at one kind of edge and after one time, and both are stated.
 """
 
 from __future__ import annotations

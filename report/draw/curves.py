@@ -23,7 +23,7 @@ from .style import (
     show_literally,
 )
 
-TITLE_SIGNS: Final = 100
+TITLE_SIGNS: Final = 93
 """About the number of characters of all panel titles side by side."""
 
 

@@ -257,8 +257,8 @@ def _name_cells(axes: Axes, matrix: RmseMatrix) -> None:
         places = np.unique(np.linspace(0, len(cells) - 1, 9).round().astype(int))
         axes.set_yticks(places, [f"{displayable_name(cells[place], 18)}   {place + 1}" for place in places])
         axes.set_ylabel(f"{format_count(len(cells), 'cell')}, best first")
-        axes.get_yticklabels()[0].set_va("top")
-        axes.get_yticklabels()[-1].set_va("bottom")
+        axes.get_yticklabels()[0].set_verticalalignment("top")
+        axes.get_yticklabels()[-1].set_verticalalignment("bottom")
     show_literally(*axes.get_yticklabels())
 
 

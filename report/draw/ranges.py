@@ -137,8 +137,8 @@ def write_beside_edge(
     if inside:
         at = {"x": 0.99, "va": "top" if place > 0.5 else "bottom", "ha": "right"}
         place = 0.97 if place > 0.5 else 0.03
-        at["bbox"] = {"color": "white", "alpha": 0.6, "pad": 0.2}
-    axes.text(y=place, s=text, transform=axes.transAxes, fontsize=7, color=GREY, **at)
+        at["bbox"] = {"color": "white", "alpha": 0.8, "pad": 0.2}
+    axes.text(y=place, s=text, transform=axes.transAxes, fontsize=7, color=GREY, zorder=5, **at)
 
 
 def _extremes(curves: Sequence[Floats]) -> tuple[float, float]:

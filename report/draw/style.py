@@ -16,6 +16,7 @@ import matplotlib
 import numpy as np
 from matplotlib import font_manager
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.legend import Legend
@@ -47,10 +48,14 @@ DETAIL_SIGNS: Final = 112
 STRIP_GAP_INCH: Final = 0.06
 """Distance between heading, details, legend and panels."""
 
+PALE: Final = 0.45
+"""Opacity of bars of parameter sets that have a marker."""
+
 DETAIL: Final = "#444444"
 GREY: Final = "#767676"
 SHADE: Final = "#f0f0f0"
 GRID: Final = "#dddddd"
+PALE_GREY: Final = "#c4c4c4"
 COLOURS: Final = MODEL_COLOURS
 BLUE: Final = COLOURS[0]
 VERMILLION: Final = COLOURS[1]
@@ -81,6 +86,7 @@ _RC: Final[Any] = {
     "lines.solid_capstyle": "butt",
     "pdf.fonttype": 42,  # TrueType: text in the PDF can be searched and edited
     "savefig.dpi": PNG_DPI,
+    "svg.hashsalt": "kilocell",  # the same figure gives the same SVG
 }
 
 
@@ -115,6 +121,13 @@ def dot_style(style: Style) -> dict[str, Any]:
     return {
         "color": style.colour, "marker": style.marker or "o", "markerfacecolor": face, "linestyle": "none",
     }  # fmt: skip
+
+
+def bar_style(style: Style) -> dict[str, Any]:
+    """Return how Matplotlib draws a bar of this style: pale with an edge if the style has a marker, which is on it."""
+    if not style.marker:
+        return {"color": style.colour}
+    return {"facecolor": to_rgba(style.colour, PALE), "edgecolor": style.colour, "linewidth": 0.8}
 
 
 def spread_markers(line: Line2D, shift: float = 0.5, count: int = MARKS_ON_LINE) -> None:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from ...data.errors import UsageError
 from ...data.settings import ClusterSettings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -67,28 +68,24 @@ select_option = click.option(
 samples_option = click.option(
     "--samples", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write the time series as CSV."
 )
-_FILTER_OPTIONS = (
-    cell_option,
-    select_option,
-    model_option,
-    parameters_option,
-    click.option(
-        "--status",
-        "statuses",
-        multiple=True,
-        type=click.Choice(["done", "failed", "skipped", "pending"]),
-        help="Only with this status; repeatable.",
-    ),
+status_option = click.option(
+    "--status",
+    "statuses",
+    multiple=True,
+    type=click.Choice(["done", "failed", "skipped", "pending"]),
+    help="Only with this status; repeatable.",
 )
+_FILTER_OPTIONS = (cell_option, select_option, model_option, parameters_option, status_option)
 _ORDER_OPTIONS = (
     click.option("--sort", metavar="COLUMN", help="Sort by this column of the JSON; -COLUMN: the largest first."),
     click.option("--limit", type=click.IntRange(1), metavar="NUMBER", help="Show at most this number of rows."),
 )
+csv_option = click.option(
+    "--csv", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write the rows as CSV, too."
+)
 _ANSWER_OPTIONS = (
     json_option,
-    click.option(
-        "--csv", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write the rows as CSV, too."
-    ),
+    csv_option,
     click.option(
         "--plot",
         type=click.Path(path_type=Path, dir_okay=False),
@@ -98,21 +95,47 @@ _ANSWER_OPTIONS = (
     all_option,
 )
 _PLOT_OPTIONS = (
-    click.option("--cell", "cells", multiple=True, metavar="CELL", help="Draw this cell; repeatable."),
+    click.option(
+        "--cell", "cells", multiple=True, metavar="CELL", help='Draw this cell, or these: "CELL_*"; repeatable.'
+    ),
     click.option("--cycles", default="", metavar="RANGE", help="Cycles, such as 1-3,5 or last [default: all]."),
     select_option,
     click.option("--model", "models", multiple=True, metavar="MODEL", help="Only this model; repeatable."),
     click.option(
+        "--parameters",
         "--parameter-set",
         "parameter_sets",
         multiple=True,
         metavar="SET",
-        help="Only this parameter set; repeatable.",
+        help="Only this parameter set, or default: sets without changed parameters; repeatable.",
     ),
+    status_option,
     click.option("--fit", "fit_name", metavar="FIT", help="Draw this fit of the cell; without --cell, of all cells."),
     click.option("--errors", is_flag=True, help="Draw errors by window, step type and cycle."),
+    click.option("--budget", is_flag=True, help="Draw what the RMSE of each simulation may be off by, and why."),
+    click.option("--dqdv", is_flag=True, help="Draw dQ/dV and dV/dQ of the constant-current steps."),
+    click.option(
+        "--smoothing",
+        "smoothing_mv",
+        type=click.FloatRange(0.0, min_open=True),
+        metavar="MV",
+        help="Standard deviation of the Gaussian that smooths dQ/dV, in mV [default: 5].",
+    ),
     click.option("--life", is_flag=True, help="Draw fitted parameters along life; without --cell, of every cell."),
     click.option("--cleaning", is_flag=True, help="Draw raw and cleaned data; without --cell, of every cell."),
+    click.option(
+        "--format",
+        "formats",
+        multiple=True,
+        type=click.Choice(["png", "pdf", "svg"], case_sensitive=False),
+        help="Format of the files; repeatable [default: png and pdf].",
+    ),
+    click.option(
+        "--out",
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="FILE",
+        help="Write to this file instead of the store: .png, .pdf or .svg. Several figures have their names added.",
+    ),
 )
 _FIT_OPTIONS = (
     click.option("--fit", metavar="FIT", help="Only this fit; with --model, the same fit with another model."),
@@ -178,6 +201,27 @@ def _with_options(command: Command, options: Sequence[Callable[[Command], Comman
     for option in reversed(options):
         command = option(command)
     return command
+
+
+def refused_options(**reasons: str) -> Callable[[Command], Command]:
+    """Add options that other questions have, but that mean nothing for this one: a user is told why.
+
+    Args:
+        reasons: name of the option, and what to say after ``--NAME: ``; the help does not list them.
+    """
+
+    def add(command: Command) -> Command:
+        return _with_options(command, [_refused_option(name, reason) for name, reason in reasons.items()])
+
+    return add
+
+
+def _refused_option(name: str, reason: str) -> Callable[[Command], Command]:
+    def refuse(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
+        if value is not None:
+            raise UsageError(f"--{name} means nothing for {context.command_path}: {reason}")
+
+    return click.option(f"--{name}", hidden=True, expose_value=False, callback=refuse)
 
 
 def plot_options(command: Command) -> Command:

@@ -27,6 +27,7 @@ from .fits import print_fit_summary
 from .open_catalog import open_catalog
 from .states import state_notes, temperature_notes
 from .table import dicts_to_json, print_rows, table
+from .terminal import print_lines
 
 if TYPE_CHECKING:
     import sqlite3
@@ -78,14 +79,14 @@ def show_status(root: Path, json_: bool, everything: bool = False) -> None:
     """
     with open_catalog(root, everything) as catalog:
         waiting = waiting_jobs(catalog)
-        counts = [tuple(row) for row in queries.job_counts(catalog)]
+        counts = queries.job_counts(catalog)
         failures = queries.failures(catalog)
         skipped = queries.skipped_for_content(catalog)
         uncertain = list(filter(is_uncertain, map(dict, queries.charge_uncertainty(catalog))))
         run = queries.last_run(catalog)
     if json_:
         status = {
-            "jobs": [dict(zip(STATUS, row, strict=True)) for row in counts],
+            "jobs": [dict(row) for row in counts],
             "waiting": [dict(row) for row in waiting],
             "failures": [dict(row) for row in failures],
             "skipped": [dict(row) for row in skipped],
@@ -95,7 +96,7 @@ def show_status(root: Path, json_: bool, everything: bool = False) -> None:
         print(json.dumps(status, ensure_ascii=False, indent=1))
         return
     if counts:
-        print(table(STATUS, counts))
+        print(table(STATUS, [tuple(row) for row in counts]))
     else:
         print("no jobs yet")
     if run is not None:
@@ -111,8 +112,7 @@ def _print_waiting(waiting: Sequence[Any]) -> None:
     """Print how many jobs the next run does, by kind and reason."""
     if waiting:
         print(f"\n{sum(row['count'] for row in waiting)} to run:")
-    for row in waiting[:REASONS_SHOWN]:
-        print(printable_text(f"  {row['count']} {row['kind']}: {row['reason']}"))
+    print_lines(printable_text(f"  {row['count']} {row['kind']}: {row['reason']}") for row in waiting[:REASONS_SHOWN])
     if len(waiting) > REASONS_SHOWN:
         print("  … to see all: kilocell plan")
 
@@ -227,7 +227,7 @@ def _print_failures(root: Path, failures: Sequence[Any]) -> None:
         text = f"  {row['kind']} {row['cell_id']} {row['label']}: {row['reason']}"
         if row["log"]:
             text += f" (log: {_shown(root / row['log'])})"
-        print(printable_text(text))
+        print_lines([printable_text(text)])
     if len(failures) > REASONS_SHOWN:
         print('  … to see all: kilocell sql "SELECT * FROM failures"')
 
@@ -241,8 +241,7 @@ def print_nothing_to_simulate(rows: Sequence[Any]) -> None:
     reasons = list(dict.fromkeys((row["cell_id"], row["reason"]) for row in rows))
     if reasons:
         print(f"\n{len(rows)} skipped (not an error):")
-    for cell_id, reason in reasons[:REASONS_SHOWN]:
-        print(printable_text(f"  {cell_id}: {reason}"))
+    print_lines(printable_text(f"  {cell_id}: {reason}") for cell_id, reason in reasons[:REASONS_SHOWN])
     if len(reasons) > REASONS_SHOWN:
         print("  … to see all: kilocell sql \"SELECT * FROM current_jobs WHERE status = 'skipped'\"")
 
@@ -310,16 +309,17 @@ def make_synthetic(folder: Path, cells: int, seed: int, layout: str, out: TextIO
         out: where progress goes; ``None`` = no progress.
     """
     from ...data.synthetic.generate import synthesize
+    from ..run.task_progress import TaskProgress
 
-    def progress(done: int, total: int) -> None:
-        is_shown = done == total or done % max(total // 20, 1) == 0
-        if out is not None and is_shown:
-            out.write(f"\rsynthesizing {100 * done // total:3d} %")
-            if done == total:
-                out.write("\n")
-            out.flush()
+    progress = TaskProgress(out)
 
-    paths = synthesize(folder, cells, seed, cast(Literal["long", "files"], layout), progress)
+    def show(done: int, total: int) -> None:
+        progress.show("making cells", done, total, "cells")
+
+    try:
+        paths = synthesize(folder, cells, seed, cast(Literal["long", "files"], layout), show)
+    finally:
+        progress.close()
     tables = [path for path in paths if path.suffix == ".csv"]
     print(f"wrote {format_count(len(tables), 'CSV file')} and ground_truth.json to {folder}")
     print(f"next: kilocell init {_shown(folder)} --out {_shown(folder / 'campaign.toml')}")

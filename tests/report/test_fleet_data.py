@@ -15,6 +15,7 @@ from kilocell.report import cycle_data, fleet_data
 from kilocell.sqlite import queries
 
 Row = Mapping[str, Any]
+THREE_ROLES = ["best", "median", "worst"]
 
 
 def row(

@@ -78,9 +78,9 @@ def test_the_heatmap_reads_at_any_number_of_cells(cells: int) -> None:
     assert len(heat.get_yticks()) == (cells if cells <= NAMED_CELLS else 9)
     mesh = heat.collections[0]
     assert isinstance(mesh.norm, LogNorm)
-    drawn = np.ma.getdata(mesh.get_array())
+    drawn: Any = mesh.get_array()
     assert len(np.atleast_2d(drawn)) == min(cells, MOST_LINES)
-    assert np.ma.getmaskarray(np.ma.masked_invalid(mesh.get_array())).any()  # what failed has no colour of the scale
+    assert np.ma.getmaskarray(drawn).any()  # what failed has no colour of the scale
     assert share_of(image, VERMILLION) > 0.003
     ticks = [label.get_position()[1] for label in heat.get_yticklabels()]
     assert max(ticks) == cells - 1
@@ -91,16 +91,16 @@ def test_ten_thousand_cells_are_lines_of_several() -> None:
     assert pixels(figure).shape[0] < 500
     mesh = figure.axes[0].collections[0]
     assert np.atleast_2d(np.asarray(mesh.get_array())).shape == (MOST_LINES, 2)
-    heights = [patch.get_height() for patch in figure.axes[0].patches]
-    assert heights == [500.0, 500.0]
+    heights = [patch.get_window_extent().height for patch in figure.axes[0].patches]
+    whole = figure.axes[0].get_window_extent().height
+    assert heights == pytest.approx([0.05 * whole, 0.05 * whole], rel=0.05)
 
 
 def test_one_wild_cell_does_not_take_all_colours() -> None:
     rows = [*many(1000), row("WILD", "SPM", 4e7), row("WILD", "DFN", 3e7)]
     figure = draw_rmse(rows)
     pixels(figure)
-    norm = figure.axes[0].collections[0].norm
-    assert norm.vmax is not None
+    norm: Any = figure.axes[0].collections[0].norm
     assert norm.vmax < 2000.0
 
 
@@ -130,7 +130,7 @@ def test_distributions_say_how_many_and_over_what() -> None:
     assert by_model.get_title(loc="left") == "By model, over the 80 results (cell and set) that all have"
     assert all(text.get_text().endswith("n = 80, 10 failed") for text in by_model.texts)
     assert by_set.get_xlabel() == "RMSE (mV)"
-    medians = [line.get_xdata()[0] for line in by_model.get_lines() if line.get_marker() == "|"]  # type: ignore[index]
+    medians = [float(np.asarray(line.get_xdata())[0]) for line in by_model.get_lines() if line.get_marker() == "|"]
     assert medians[0] / medians[1] == pytest.approx(1.4)
 
 
@@ -194,7 +194,7 @@ def test_a_cell_has_its_resistance_with_its_uncertainty() -> None:
     panel = next(axes for axes in figure.axes if axes.get_ylabel() == "Resistance (mΩ)")
     assert panel.get_title(loc="left") == "10 s after the start of discharge"
     np.testing.assert_allclose(np.asarray(panel.get_lines()[0].get_ydata(), dtype=float), 31.0)
-    band = panel.collections[0].get_paths()[0].vertices[:, 1]
+    band = np.asarray(panel.collections[0].get_paths()[0].vertices, dtype=float)[:, 1]
     assert (band.min(), band.max()) == (pytest.approx(30.0), pytest.approx(32.0))
     details = [text.get_text() for text in figure.texts]
     assert any("capacity 4.89 A h in the first, 4.86 A h in the last cycle; 25.0 °C" in text for text in details)
