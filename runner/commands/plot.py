@@ -82,8 +82,10 @@ def draw(
         raise UsageError('name the cells to draw: --cell CELL, or "*" for all')
     _check_options(kind, cycles, select, fit_name, statuses, smoothing_mv)
     if not cells:
-        is_fit = fit_name is not None
-        yield from plot_fleet(store, fit_name, everything) if is_fit else figures.plot_overview(store, everything)
+        if fit_name is not None:
+            yield from plot_fleet(store, fit_name, everything)
+        else:
+            yield from figures.plot_overview(store, everything)
         return
     with closing(queries.connect(store.catalog, everything=everything)) as catalog:
         chosen = choose_cells(catalog, cells)
