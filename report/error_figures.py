@@ -17,7 +17,7 @@ from .curves import standing_words
 from .draw.errors import Errors, draw_errors
 from .headings import cell_details, describe_cycles
 from .save import save
-from .select import check_cell, known_cycles, select_simulations
+from .select import check_cell, select_simulations
 from .styles import Style, read_styles
 
 
@@ -51,7 +51,7 @@ def plot_errors(
         all_errors = [
             _read_errors(catalog, row, look) for row, look in zip(rows, looks, strict=True) if row["status"] == "done"
         ]
-        details = cell_details(rows, describe_cycles((), known_cycles(catalog, cell_id)), cell_facts(catalog, cell_id))
+        details = cell_details(rows, describe_cycles((), _cycles(catalog, cell_id)), cell_facts(catalog, cell_id))
     with_windows = [errors for errors in all_errors if errors.steps]
     if not with_windows:
         raise UsageError(
@@ -64,6 +64,10 @@ def plot_errors(
     if missing:
         details += f"; without {format_count(missing, 'simulation')} that failed"
     return save(store, draw_errors(cell_id, with_windows, details), name)
+
+
+def _cycles(catalog: sqlite3.Connection, cell_id: str) -> list[int]:
+    return sorted(int(row["cycle_count"]) for row in queries.cycles(catalog, cell_id))
 
 
 def _read_errors(catalog: sqlite3.Connection, simulation: sqlite3.Row, style: Style) -> Errors:

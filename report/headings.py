@@ -56,8 +56,10 @@ def describe_cycles(cycles: Sequence[int], known: Sequence[int]) -> str:
 
     Args:
         cycles: of the figure; empty = all.
-        known: all cycles of the cell.
+        known: all cycles of the cell; empty = not known, which gives an empty text.
     """
+    if not known:
+        return ""
     if not cycles or len(set(cycles)) == len(known):
         return f"{'cycle' if len(known) == 1 else 'cycles'} {format_ranges(known)}"
     return f"{'cycle' if len(cycles) == 1 else 'cycles'} {format_ranges(cycles)} of {len(known)}"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+import pandas as pd
 
 from ..data import columns as c
 from ..data.errors import UsageError
@@ -16,10 +17,10 @@ from ..parquet_store.layout import Store, safe_name
 from ..sqlite import queries
 from ..sqlite.cell_facts import cell_facts
 from .curves import read_curves, read_measured
-from .draw.cells import describe_error
+from .draw.cells import MILLIVOLT, describe_error
 from .draw.increments import StepCurves, draw_increments
 from .headings import cell_details, describe_cycles
-from .increments import describe_smoothing, differentiate, find_parts
+from .increments import Increments, Part, describe_smoothing, differentiate, find_parts
 from .save import save
 from .select import check_cycles, format_cycles, known_cycles, select_simulations
 from .styles import read_styles
@@ -65,35 +66,45 @@ def plot_increments(
         styles = read_styles(catalog)
     measured = read_measured(store, cell_id, cycles, select, more=[c.STEP_COUNT])
     parts, short = find_parts(measured)
-    smoothing_volt = None if smoothing_mv is None else smoothing_mv / 1000.0
-    voltage = measured[c.VOLTAGE].to_numpy(dtype=np.float64)
-    steps = [made for part in parts if (made := differentiate(part, voltage, smoothing_volt)) is not None]
+    smoothing_volt = None if smoothing_mv is None else smoothing_mv / MILLIVOLT
+    steps = _differentiate_all(parts, measured[c.VOLTAGE], smoothing_volt)
+    part = select or describe_cycles(cycles, known)
     if not steps:
-        part = select or describe_cycles(cycles, known)
         raise UsageError(
             f"cell {cell_id!r} has no step with a constant current and a changing voltage in {part}, so there is no "
             f"dQ/dV; `kilocell cycles {cell_id}` lists its cycles"
         )
-    curves = [StepCurves("measured", steps)]
     caption = describe_smoothing(steps)
     if short:
         caption += f" Left out: {format_count(short, 'step')} with less than 5 % of the largest charge or below 20 mV."
-    drawn_cycles = {part.cycle for part in parts}
-    if len(drawn_cycles) > SIMULATED_CYCLES and rows:
+    if len({each.cycle for each in parts}) > SIMULATED_CYCLES and rows:
         caption += f" Simulations are drawn for at most {SIMULATED_CYCLES} cycles: choose them with --cycles."
         rows = []
+    curves = [StepCurves("measured", steps)]
     for curve in read_curves(store, styles, rows, measured, cycles, select):
-        simulated = curve.frame["simulated_voltage_volt"].to_numpy(dtype=np.float64)
-        made_steps = [differentiate(part, simulated, smoothing_volt) for part in parts]
         name = f"{curve.name}: {describe_error(curve)}"
-        kept = [made for made in made_steps if made is not None]
-        curves.append(StepCurves(name, kept, curve.style, failed=curve.ends_early))
-    details = cell_details(rows, select or describe_cycles(cycles, known), facts)
-    figure = draw_increments(cell_id, curves, details, caption)
-    parts_of_name = ["dqdv", cell_id]
+        of_curve = _differentiate_all(parts, curve.frame["simulated_voltage_volt"], smoothing_volt)
+        curves.append(StepCurves(name, of_curve, curve.style, failed=curve.ends_early))
+    figure = draw_increments(cell_id, curves, cell_details(rows, part, facts), caption)
+    return save(store, figure, _file_name(cell_id, cycles, select, models, parameter_sets))
+
+
+def _file_name(
+    cell_id: str, cycles: Sequence[int], select: str | None, models: Sequence[str], parameter_sets: Sequence[str]
+) -> str:
+    parts = ["dqdv", cell_id]
     if cycles:
-        parts_of_name.append(f"cycles-{format_cycles(cycles)}")
+        parts.append(f"cycles-{format_cycles(cycles)}")
     if select is not None:
-        parts_of_name.append(f"select-{select}")
-    parts_of_name += ["+".join(models), "+".join(parameter_sets)]
-    return save(store, figure, "_".join(safe_name(one) for one in parts_of_name if one))
+        parts.append(f"select-{select}")
+    parts += ["+".join(models), "+".join(parameter_sets)]
+    return "_".join(safe_name(part) for part in parts if part)
+
+
+def _differentiate_all(
+    parts: Sequence[Part], voltage: pd.Series[float], smoothing_volt: float | None
+) -> list[Increments]:
+    """Return dQ/dV and dV/dQ of the parts with enough samples of this voltage (V)."""
+    values = voltage.to_numpy(dtype=np.float64)
+    all_increments = [differentiate(part, values, smoothing_volt) for part in parts]
+    return [increments for increments in all_increments if increments is not None]

@@ -56,7 +56,7 @@ FAILED: Final[dict[str, Any]] = {"linewidth": 0.8, "alpha": 0.75}
 CROSS: Final[dict[str, Any]] = {"marker": "x", "markersize": 6, "markeredgewidth": 1.6}
 """Mark of the last sample of a simulation that failed."""
 
-LABEL_SIGNS: Final = 100
+LABEL_SIGNS: Final = 84
 """Number of characters of a line of the legend; a longer text has several lines."""
 
 OUTPUT_LINES: Final = ("-", "--", ":", "-.")

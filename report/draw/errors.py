@@ -99,20 +99,22 @@ def draw_errors(cell_id: str, errors: Sequence[Errors], details: str = "") -> Fi
     errors = [replace(each, style=style) for each, style in zip(errors, styles, strict=True)]
     step_types = _step_types(errors)
     has_cycles = max(len(each.cycles) - 1 for each in errors) >= CYCLES_DRAWN
-    mapped = _choose_mapped(errors)
+    mapped = _choose_mapped(errors) if step_types else []
     map_rows = -(-len(mapped) // MAPS_ACROSS)
     heights = [2.0]
     if has_cycles:
         heights.append(1.9)
-    heights.append((0.9 + 0.28 * len(step_types)) * map_rows)
+    if mapped:
+        heights.append((0.9 + 0.28 * len(step_types)) * map_rows)
     height = 1.15 * sum(heights) + (0.25 if details else 0.9)
     figure = Figure(figsize=(WIDTH_INCH, height), layout="constrained")
     grid = figure.add_gridspec(len(heights), 1, height_ratios=heights)
     _draw_both_bars(figure, grid[0], errors, step_types)
     if has_cycles:
         _draw_cycles(figure.add_subplot(grid[1]), errors)
-    _draw_maps(figure, grid[len(heights) - 1], mapped, step_types)
-    if len(mapped) < len(errors):
+    if mapped:
+        _draw_maps(figure, grid[len(heights) - 1], mapped, step_types)
+    if 0 < len(mapped) < len(errors):
         note = f"Maps: the {MAPS} of {len(errors)} simulations with the smallest RMSE; --model selects."
         figure.supxlabel(note, x=0.01, ha="left", fontsize=7, color=GREY)
     lines = [

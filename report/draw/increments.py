@@ -17,7 +17,7 @@ from matplotlib.ticker import MaxNLocator
 from ...data.arrays import Floats
 from ..increments import Increments
 from ..styles import Style
-from .cells import CROSS
+from .cells import CROSS, LABEL_SIGNS
 from .ranges import mark_beyond, robust_range
 from .style import (
     BLACK,
@@ -162,7 +162,7 @@ def _legend(curves: Sequence[StepCurves]) -> list[Line2D]:
     for each in curves:
         cycles = _cycles(each)
         if each.style is not None or len(cycles) == 1:
-            name = "\n".join(wrap(displayable_name(each.name, 160), 100))
+            name = "\n".join(wrap(displayable_name(each.name, 160), LABEL_SIGNS))
             entry = _line_style(each, cycles, cycles[0] if cycles else 0)
             if each.failed:
                 entry |= CROSS

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Final, Literal, cast
+from typing import Any, Final, Literal, cast
 
 from ...data.errors import StoreError, UsageError
 from ...data.left_out import leave_out
@@ -70,11 +70,8 @@ def draw(
     Raises:
         UsageError: options that exclude each other, or an unknown cell, cycle, model, parameter set or fit.
     """
-    from ...report import figures
-    from ...report.budget_figures import plot_budgets
-    from ...report.error_figures import plot_errors
     from ...report.fit_figures import plot_fit, plot_fleet
-    from ...report.increment_figures import plot_increments
+    from ...report.figures import plot_overview
 
     store = Store(root)
     _refuse_both(cycles, select)
@@ -85,28 +82,45 @@ def draw(
         if fit_name is not None:
             yield from plot_fleet(store, fit_name, everything)
         else:
-            yield from figures.plot_overview(store, everything)
+            yield from plot_overview(store, everything)
         return
     with closing(queries.connect(store.catalog, everything=everything)) as catalog:
         chosen = choose_cells(catalog, cells)
         numbers = {cell_id: _cycle_numbers(catalog, cell_id, cycles) for cell_id in chosen} if cycles else {}
 
     def draw_one(cell_id: str) -> list[Path]:
-        of_cell = numbers.get(cell_id, ())
         if fit_name is not None:
             return plot_fit(store, fit_name, cell_id, everything)
-        if kind == "errors":
-            return plot_errors(store, cell_id, models, parameter_sets, everything)
-        if kind == "budget":
-            return plot_budgets(store, cell_id, models, parameter_sets, everything)
-        if kind == "dqdv":
-            return plot_increments(
-                store, cell_id, of_cell, models, parameter_sets, select, everything, statuses, smoothing_mv
-            )
-        return figures.plot_cell(store, cell_id, of_cell, models, parameter_sets, select, everything, statuses)
+        if kind in _WHOLE:
+            return _draw_whole(store, kind, cell_id, models, parameter_sets, everything)
+        shown = (numbers.get(cell_id, ()), models, parameter_sets, select, everything, statuses)
+        return _draw_part(store, kind, cell_id, shown, smoothing_mv)
 
     for drawn in _draw_each(chosen, draw_one):
         yield from drawn
+
+
+def _draw_whole(
+    store: Store, kind: Kind, cell_id: str, models: Sequence[str], parameter_sets: Sequence[str], everything: bool
+) -> list[Path]:
+    """Draw a figure of complete simulations; arguments are as of :func:`draw`."""
+    from ...report.budget_figures import plot_budgets
+    from ...report.error_figures import plot_errors
+
+    plot = plot_errors if kind == "errors" else plot_budgets
+    return plot(store, cell_id, models, parameter_sets, everything)
+
+
+def _draw_part(
+    store: Store, kind: Kind, cell_id: str, shown: tuple[Any, ...], smoothing_mv: float | None
+) -> list[Path]:
+    """Draw a figure of a part of a record; ``shown`` are the arguments that both figures have after the cell."""
+    from ...report.figures import plot_cell
+    from ...report.increment_figures import plot_increments
+
+    if kind == "dqdv":
+        return plot_increments(store, cell_id, *shown, smoothing_mv=smoothing_mv)
+    return plot_cell(store, cell_id, *shown)
 
 
 def _check_options(
