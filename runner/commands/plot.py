@@ -70,8 +70,8 @@ def draw(
     Raises:
         UsageError: options that exclude each other, or an unknown cell, cycle, model, parameter set or fit.
     """
-    from ...report.fit_figures import plot_fit, plot_fleet
     from ...report.figures import plot_overview
+    from ...report.fit_figures import plot_fit, plot_fleet
 
     store = Store(root)
     _refuse_both(cycles, select)
@@ -79,10 +79,7 @@ def draw(
         raise UsageError('name the cells to draw: --cell CELL, or "*" for all')
     _check_options(kind, cycles, select, fit_name, statuses, smoothing_mv)
     if not cells:
-        if fit_name is not None:
-            yield from plot_fleet(store, fit_name, everything)
-        else:
-            yield from plot_overview(store, everything)
+        yield from plot_overview(store, everything) if fit_name is None else plot_fleet(store, fit_name, everything)
         return
     with closing(queries.connect(store.catalog, everything=everything)) as catalog:
         chosen = choose_cells(catalog, cells)
