@@ -14,6 +14,7 @@ import click
 
 from .. import __version__
 from ..data.errors import KilocellError, UsageError
+from ..data.left_out import collect_left_out
 from ..data.text import printable_text
 from .commands import options
 from .commands.cache import cache
@@ -274,8 +275,13 @@ def plot(
     statuses: tuple[str, ...],
     fit_name: str | None,
     errors: bool,
+    budget: bool,
+    dqdv: bool,
+    smoothing_mv: float | None,
     life: bool,
     cleaning: bool,
+    formats: tuple[str, ...],
+    out: Path | None,
     everything: bool,
 ) -> None:
     """Draw measured and simulated voltage of cells; without --cell, an overview of all cells.
@@ -285,24 +291,29 @@ def plot(
     kilocell plot --cell A --select "cycle 1, discharge"
     kilocell plot --cell A --cleaning        raw and cleaned data
     kilocell plot --cell A --errors          errors by window, step type and cycle
+    kilocell plot --cell A --budget          what each RMSE may be off by
+    kilocell plot --cell A --dqdv --cycles 2 dQ/dV and dV/dQ, measured and simulated
     kilocell plot --cell A --fit FIT         a fit; without --cell, its parameters over all cells
     kilocell plot --cell A --life            fitted parameters along life
 
     The figures are written to the store's folder figures, as PNG and PDF; their paths are printed.
     """
-    from .commands.plot import draw, draw_cleanings, draw_lives
+    from .commands.plot import choose_kind, draw, draw_cleanings, draw_lives, write_paths
     from .show.open_catalog import say_standing
 
     root = store_root(store)
     say_standing(root, everything)
-    selects_simulations = bool(models or parameter_sets or statuses or fit_name or errors)
+    selects_simulations = bool(models or parameter_sets or statuses or fit_name or errors or budget or dqdv)
     if life:
         paths = draw_lives(root, cells, selects_simulations or bool(cycles) or bool(select) or cleaning, everything)
     elif cleaning:
         paths = draw_cleanings(root, cells, cycles, selects_simulations, select, everything)
     else:
-        paths = iter(draw(root, cells, cycles, models, parameter_sets, fit_name, errors, select, everything, statuses))
-    for path in paths:
+        kind = choose_kind(errors=errors, budget=budget, dqdv=dqdv)
+        paths = draw(
+            root, cells, cycles, models, parameter_sets, fit_name, kind, select, everything, statuses, smoothing_mv
+        )
+    for path in write_paths(paths, formats, out):
         click.echo(path)
 
 
@@ -373,12 +384,14 @@ def _printable_lines(text: str) -> str:
 def main() -> None:
     """Run the command line and exit.
 
-    Exit codes: 0 all done, 1 some jobs failed, 2 wrong usage, 130 interrupted (Ctrl-C), 143 terminated (SIGTERM).
+    Exit codes: 0 all done, 1 some jobs failed or a file of the store is missing or damaged, 2 wrong usage, 130 interrupted (Ctrl-C), 143 terminated (SIGTERM).
     """
     signal.signal(signal.SIGTERM, _terminate)
     settings = {"verbose": False}
     try:
-        raise SystemExit(cli.main(standalone_mode=False, obj=settings) or 0)
+        with collect_left_out(lambda text: click.echo(_printable_lines(text), err=True)) as left_out:
+            code = cli.main(standalone_mode=False, obj=settings) or 0
+        raise SystemExit(code or int(bool(left_out)))
     except click.ClickException as error:
         error.show()
         raise SystemExit(2) from None

@@ -114,8 +114,30 @@ _PLOT_OPTIONS = (
     status_option,
     click.option("--fit", "fit_name", metavar="FIT", help="Draw this fit of the cell; without --cell, of all cells."),
     click.option("--errors", is_flag=True, help="Draw errors by window, step type and cycle."),
+    click.option("--budget", is_flag=True, help="Draw what the RMSE of each simulation may be off by, and why."),
+    click.option("--dqdv", is_flag=True, help="Draw dQ/dV and dV/dQ of the constant-current steps."),
+    click.option(
+        "--smoothing",
+        "smoothing_mv",
+        type=click.FloatRange(0.0, min_open=True),
+        metavar="MV",
+        help="Standard deviation of the Gaussian that smooths dQ/dV, in mV [default: 5].",
+    ),
     click.option("--life", is_flag=True, help="Draw fitted parameters along life; without --cell, of every cell."),
     click.option("--cleaning", is_flag=True, help="Draw raw and cleaned data; without --cell, of every cell."),
+    click.option(
+        "--format",
+        "formats",
+        multiple=True,
+        type=click.Choice(["png", "pdf", "svg"], case_sensitive=False),
+        help="Format of the files; repeatable [default: png and pdf].",
+    ),
+    click.option(
+        "--out",
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="FILE",
+        help="Write to this file instead of the store: .png, .pdf or .svg. Several figures have their names added.",
+    ),
 )
 _FIT_OPTIONS = (
     click.option("--fit", metavar="FIT", help="Only this fit; with --model, the same fit with another model."),

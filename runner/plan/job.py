@@ -187,6 +187,7 @@ class ScannedSource:
         problem: why the file cannot be opened (missing, a named pipe, no permission); ``""`` = it can.
         cells_by_name: if it cannot be opened, the cells that it has according to its name. They are not cleaned from
             their other files, and results from earlier runs stay.
+        unread: why its cells cannot be found; ``""`` = they can.
     """
 
     file: SourceFile
@@ -195,6 +196,7 @@ class ScannedSource:
     parts: tuple[FileRange, ...] = ()
     problem: str = ""
     cells_by_name: tuple[str, ...] = ()
+    unread: str = ""
 
 
 def split_digest(file: SourceFile) -> str:

@@ -40,6 +40,7 @@ from ..plan.scan import (
     scan_sources,
 )
 from ..plan.select_jobs import select_cells, select_fits, select_stage
+from ..plan.unreadable import find_unreadable
 from ..worker import model_cache
 from ..worker.compile import choose_compiled
 from ..worker.inputs import store_set_files
@@ -103,12 +104,14 @@ class CampaignPlan(NamedTuple):
         jobs: every job, each after the jobs it needs.
         cells: the resolved settings of each cell.
         refused: fits that cannot run, which have no jobs.
+        unmatched: a line for each pair of model and parameter set that is not simulated, because they do not match.
     """
 
     sources: tuple[ScannedSource, ...]
     jobs: tuple[Job, ...]
     cells: tuple[CellPlan, ...]
     refused: tuple[RefusedFit, ...] = ()
+    unmatched: tuple[str, ...] = ()
 
 
 def scan_and_plan(campaign: Campaign) -> CampaignPlan:
@@ -120,11 +123,12 @@ def scan_and_plan(campaign: Campaign) -> CampaignPlan:
     store = Store(campaign.store)
     sources = scan_sources(campaign.sources, store.catalog)
     check_current_signs(campaign.path, sources)
-    cells = resolve(campaign, list_cells(sources), find_unread_cells(campaign, sources).keys())
-    check_with_pybamm(campaign, cells)
-    cells, refused = refuse_fits(campaign, cells)
-    limit_second = campaign.file.clean.time_limit_second
-    return CampaignPlan(sources, plan_jobs(cells, sources, store, limit_second), cells, refused)
+    unread = find_unread_cells(campaign, sources).keys()
+    cells = resolve(campaign, list_cells(sources), unread, lambda: find_unreadable(sources).values())
+    matched = check_with_pybamm(campaign, cells)
+    cells, refused = refuse_fits(campaign, matched.plans)
+    jobs = plan_jobs(cells, sources, store, campaign.file.clean.time_limit_second)
+    return CampaignPlan(sources, jobs, cells, (*matched.refused, *refused), matched.unmatched)
 
 
 def find_unread_cells(campaign: Campaign, sources: Sequence[ScannedSource]) -> dict[str, str]:
@@ -189,7 +193,7 @@ def run_campaign(
         store_added_fits(store, campaign.asked)
         unread = find_unread_cells(campaign, plan.sources)
         run_id = _record_plan(catalog, campaign, plan, unread, command_line)
-        _print_first(out, unread.values(), set_doubts, refused)
+        _print_first(out, unread.values(), (*plan.unmatched, *set_doubts), refused)
         stale = [job for job in jobs if job.reason]
         waiting = choose_compiled(stale, campaign.file.simulate.compiled, model_cache.is_known)
         counts: Counter[str] = Counter()
