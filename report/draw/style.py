@@ -42,7 +42,7 @@ LEGEND_HANDLE_SIGNS: Final = 8
 MARKS_ON_LINE: Final = 8
 """About the number of markers on a line, so that they tell parameter sets apart and do not hide the line."""
 
-DETAIL_SIGNS: Final = 92
+DETAIL_SIGNS: Final = 100
 """About the number of characters of a heading's details that fit on the width of a figure."""
 
 STRIP_GAP_INCH: Final = 0.06
@@ -228,7 +228,7 @@ def _put_above(figure: Figure, heading: str, details: str, lines: Sequence[Line2
         )
         show_literally(*legend.get_texts())
         artists.append(legend)
-    renderer = FigureCanvasAgg(figure).get_renderer()
+    renderer = FigureCanvasAgg(figure).get_renderer()  # type: ignore[no-untyped-call]
     heights = [artist.get_window_extent(renderer).height / figure.dpi for artist in artists]
     strip = STRIP_GAP_INCH * (len(artists) + 1) + sum(heights)
     figure.set_size_inches(width, height + strip)
