@@ -70,8 +70,8 @@ def draw(
     Raises:
         UsageError: options that exclude each other, or an unknown cell, cycle, model, parameter set or fit.
     """
-    from ...report.fit_figures import plot_fit, plot_fleet
     from ...report.figures import plot_overview
+    from ...report.fit_figures import plot_fit, plot_fleet
 
     store = Store(root)
     _refuse_both(cycles, select)
