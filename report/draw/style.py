@@ -42,7 +42,7 @@ LEGEND_HANDLE_SIGNS: Final = 8
 MARKS_ON_LINE: Final = 8
 """About the number of markers on a line, so that they tell parameter sets apart and do not hide the line."""
 
-DETAIL_SIGNS: Final = 100
+DETAIL_SIGNS: Final = 92
 """About the number of characters of a heading's details that fit on the width of a figure."""
 
 STRIP_GAP_INCH: Final = 0.06
