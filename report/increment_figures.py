@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ..data import columns as c
+from ..data.arrays import Floats
 from ..data.errors import UsageError
 from ..data.text import format_count
 from ..parquet_store.layout import Store, safe_name
@@ -105,6 +106,6 @@ def _differentiate_all(
     parts: Sequence[Part], voltage: pd.Series[float], smoothing_volt: float | None
 ) -> list[Increments]:
     """Return dQ/dV and dV/dQ of the parts with enough samples of this voltage (V)."""
-    values = voltage.to_numpy(dtype=np.float64)
+    values: Floats = np.asarray(voltage, dtype=np.float64)
     all_increments = [differentiate(part, values, smoothing_volt) for part in parts]
     return [increments for increments in all_increments if increments is not None]

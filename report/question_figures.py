@@ -158,10 +158,10 @@ def _read_panel(store: Store, cell: str, rows: Sequence[tuple[Row, Style]], sele
         except StoreError as error:
             leave_out(error)
     known = [row["rmse_mv"] for row, _ in rows if row["rmse_mv"] is not None]
-    error = "failed"
+    rmse = "failed"
     if known:
-        error = f"RMSE {min(known):.1f} mV" if len(known) == 1 else f"RMSE {min(known):.1f} to {max(known):.1f} mV"
-    return CellCurves(cell, measured, simulated, error)
+        rmse = f"RMSE {min(known):.1f} mV" if len(known) == 1 else f"RMSE {min(known):.1f} to {max(known):.1f} mV"
+    return CellCurves(cell, measured, simulated, rmse)
 
 
 def _best_median_worst(cells: Mapping[str, Sequence[Row]]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from textwrap import wrap
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -105,7 +105,7 @@ def _draw_budget(axes: Axes, at: int, budget: ErrorBudget, top: float) -> None:
     if limit <= 1.05 * top:
         axes.plot([limit, limit], [at - 0.4, at + 0.4], color=BLACK, linewidth=1.2, zorder=3)
     mark = budget.mark
-    style = {"transform": axes.get_yaxis_transform(), "va": "center", "fontsize": 8}
+    style: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "va": "center", "fontsize": 8}
     axes.text(1.015, at, mark, color=VERMILLION, fontweight="bold", **style)
     axes.text(1.04, at - 0.16, text, color=BLACK, **style)
     known = ", ".join(f"{_SHORT[name]} {format_mv(value)}" for name, value in budget.parts.items())

@@ -23,7 +23,7 @@ from ...data.convert import SECONDS_PER_HOUR
 from ...data.error_budget import ErrorBudget, format_rmse
 from ...data.outputs import CELL_TEMPERATURE
 from ...data.outputs import COLUMNS as OUTPUT_COLUMNS
-from ..styles import Style
+from ..styles import DASHES, Style
 from .ranges import error_range, mark_beyond, robust_range, voltage_range
 from .record_lines import draw_line as draw_line
 from .record_lines import find_holes as find_holes
@@ -32,7 +32,6 @@ from .record_lines import shade_cycles
 from .style import (
     BLACK,
     COLOURS,
-    DASH_LENGTHS,
     GREY,
     MARKS_ON_LINE,
     MEASURED,
@@ -102,7 +101,7 @@ def curve_style(simulation: SimulatedCurve, number: int) -> Style:
     """
     if simulation.style is not None:
         return simulation.style
-    return Style(COLOURS[number % len(COLOURS)], DASH_LENGTHS[number % len(DASH_LENGTHS)])
+    return Style(COLOURS[number % len(COLOURS)], DASHES[number % len(DASHES)])
 
 
 def rmse_mv(simulated: SimulatedCurve) -> float:

@@ -137,8 +137,8 @@ def _choose_mapped(errors: Sequence[Errors]) -> list[Errors]:
     """Return the simulations with a map: all, or if they are too many, those with the smallest RMSE."""
     if len(errors) <= MAPS:
         return list(errors)
-    unknown = float("inf")
-    best = sorted(range(len(errors)), key=lambda at: unknown if errors[at].rmse_mv is None else errors[at].rmse_mv)
+    rmse_mv = [float("inf") if each.rmse_mv is None else each.rmse_mv for each in errors]
+    best = sorted(range(len(errors)), key=lambda at: rmse_mv[at])
     return [errors[at] for at in sorted(best[:MAPS])]
 
 
@@ -195,7 +195,7 @@ def _draw_bars(axes: Axes, errors: Sequence[Errors], column: str, labels: Mappin
         all_heights.append(np.array([rmse.get(part, np.nan) for part in labels], dtype=np.float64))
     top = _find_top(errors)
     for number, (each, heights) in enumerate(zip(errors, all_heights, strict=True)):
-        places = np.arange(len(labels)) + (number - (len(errors) - 1) / 2) * width
+        places: Floats = np.arange(len(labels), dtype=np.float64) + (number - (len(errors) - 1) / 2) * width
         style = each.style or Style(COLOURS[0])
         axes.bar(places, np.fmin(heights, top), 0.92 * width, **bar_style(style))
         if style.marker:

@@ -228,7 +228,7 @@ def _put_above(figure: Figure, heading: str, details: str, lines: Sequence[Line2
         )
         show_literally(*legend.get_texts())
         artists.append(legend)
-    renderer = FigureCanvasAgg(figure).get_renderer()
+    renderer = FigureCanvasAgg(figure).get_renderer()  # type: ignore[no-untyped-call]
     heights = [artist.get_window_extent(renderer).height / figure.dpi for artist in artists]
     strip = STRIP_GAP_INCH * (len(artists) + 1) + sum(heights)
     figure.set_size_inches(width, height + strip)

@@ -116,8 +116,9 @@ def _draw_part(
     from ...report.increment_figures import plot_increments
 
     if kind == "dqdv":
-        return plot_increments(store, cell_id, *shown, smoothing_mv=smoothing_mv)
-    return plot_cell(store, cell_id, *shown)
+        shown = (*shown, smoothing_mv)
+    plot: Callable[..., list[Path]] = plot_increments if kind == "dqdv" else plot_cell
+    return plot(store, cell_id, *shown)
 
 
 def _check_options(

@@ -31,10 +31,11 @@ from kilocell.report.styles import Style, make_styles, read_styles
 from kilocell.report.units import typeset_unit, typeset_units
 from kilocell.runner.commands.plot import choose_kind, draw, write_paths
 from kilocell.sqlite import queries
-from matplotlib.colors import to_rgb
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 SPME = "#d55e00"
@@ -78,8 +79,8 @@ def test_a_model_has_its_colour_and_dashes_in_every_figure(two_cells: Bench, mon
     in_error = {line.get_color() for line in error.get_lines()} - {"#1a1a1a"}
     assert in_voltage == in_error == {SPME, styles.model("DFN").colour}
     assert {entry.get_color() for entry in errors[0].legends[0].get_lines()} == in_voltage
-    bars = {tuple(np.round(bar.get_facecolor()[:3], 3)) for bar in errors[0].axes[0].patches}
-    assert bars == {tuple(np.round(to_rgb(colour), 3)) for colour in in_voltage}
+    bars = {to_hex(bar.get_facecolor()) for bar in errors[0].axes[0].patches}
+    assert bars == in_voltage
     markers = [line.get_marker() for line in cells[0].legends[0].get_lines()]
     assert markers == ["None", "None", "None", "o"]  # measured, SPMe, DFN, SPMe with the fitted set
     page = two_cells.store.root / "curves.png"
@@ -133,7 +134,8 @@ def test_a_spike_of_one_sample_is_visible_in_the_picture(tmp_path: Path) -> None
     frame = record(cycles=1, samples=300_000)
     spike = np.zeros(len(frame))
     spike[123_456] = 0.4
-    one = curve(frame, 0.001 + spike, style=Style(SPME))
+    slow = 0.001 * np.sin(2.0 * np.pi * frame[c.TEST_TIME] / frame[c.TEST_TIME].iloc[-1])
+    one = curve(frame, slow + spike, style=Style(SPME))
     output = next(iter(OUTPUT_COLUMNS))
     one.frame[output] = 0.1 + spike
     figure = draw_cell("A", frame, [one])
@@ -141,19 +143,18 @@ def test_a_spike_of_one_sample_is_visible_in_the_picture(tmp_path: Path) -> None
         line = next(line for line in axes.get_lines() if line.get_color() == SPME)
         assert len(np.asarray(line.get_ydata())) < 13_000
     heights = np.asarray(figure.axes[2].get_lines()[1].get_ydata(), float)
-    assert np.nanmax(heights) == pytest.approx(401.0)
+    assert np.nanmax(heights) == pytest.approx(400.5, abs=0.1)
     page = write_figure(figure, tmp_path / "cell.png")
     seen = pixels_of(page, SPME)
     hours = frame[c.TEST_TIME][123_456] / 3600
-    for axes, value in ((figure.axes[0], frame[c.VOLTAGE][123_456] + 0.25), (figure.axes[2], axes_middle(figure))):
+    for axes, value in ((figure.axes[0], frame[c.VOLTAGE][123_456] + 0.25), (figure.axes[2], near_top(figure))):
         x, y = axes.transData.transform((hours, value)) * 150 / figure.dpi
         row = seen.shape[0] - int(y)
         assert seen[row - 2 : row + 3, int(x) - 3 : int(x) + 4].any(), axes.get_ylabel()
 
 
-def axes_middle(figure: Figure) -> float:
-    low, high = figure.axes[2].get_ylim()
-    return 0.5 * (low + high)
+def near_top(figure: Figure) -> float:
+    return 0.8 * figure.axes[2].get_ylim()[1]  # other samples near the spike have half of this
 
 
 def test_an_error_outside_its_axis_is_marked_and_named() -> None:
@@ -224,11 +225,10 @@ def test_units_inside_a_text_are_typeset() -> None:
 def test_curves_of_cells_share_their_axis_and_mark_failed_ones() -> None:
     frame = record(cycles=1)
     away = np.where(np.arange(len(frame)) < 100, 5.0, np.nan)
-    panels = [
-        CellCurves("A", frame, [curve(frame, 0.01, style=Style(SPME), model="SPMe", parameter_set="a")], "RMSE 10 mV"),
-        CellCurves("B", frame, [curve(frame, 0.01, "SPMe, b", style=Style(SPME), model="SPMe", parameter_set="b"),
-                                curve(frame, away, "SPM, b", failed="why", style=Style(SPM), model="SPM", parameter_set="b")], "RMSE 10 mV"),
-    ]  # fmt: skip
+    first = curve(frame, 0.01, style=Style(SPME), model="SPMe", parameter_set="a")
+    second = curve(frame, 0.01, "SPMe, b", style=Style(SPME), model="SPMe", parameter_set="b")
+    failed = curve(frame, away, "SPM, b", failed="why", style=Style(SPM), parameter_set="b")
+    panels = [CellCurves("A", frame, [first], "RMSE 10 mV"), CellCurves("B", frame, [second, failed], "RMSE 10 mV")]
     figure = draw_curves("2 cells", panels)
     assert legend_of(figure) == ["measured", "SPMe", "SPM, b", "stopped early"]
     assert [axes.get_title() for axes in figure.axes] == ["A\na: RMSE 10 mV", "B\nb: RMSE 10 mV"]
@@ -263,7 +263,7 @@ def test_a_budget_is_divided_by_the_squares_of_its_parts_and_flagged() -> None:
         "A", [NamedBudget("SPMe, a", error_budget(values)), NamedBudget("SPM, a", error_budget(small))], "details"
     )
     axes = figure.axes[0]
-    widths = [bar.get_width() for bar in axes.patches]
+    widths = [bar.get_width() for bar in axes.patches if isinstance(bar, Rectangle)]
     np.testing.assert_allclose(widths[2:4], [5.0 * 9 / 25, 5.0 * 16 / 25])
     texts = [text.get_text() for text in axes.texts]
     assert texts[:2] == ["!", "±5.00 mV"]
@@ -289,7 +289,7 @@ def test_a_budget_figure_says_what_is_missing(two_cells: Bench, monkeypatch: pyt
     seen = drawn(monkeypatch, budget_figures)
     paths = plot_budgets(two_cells.store, "CELL_A")
     assert [path.name for path in paths] == ["budget_CELL_A.png", "budget_CELL_A.pdf"]
-    assert "without 1 simulation that failed" in " ".join(text.get_text() for text in seen[0].texts)
+    assert "without 1 simulation that failed" in " ".join(text.get_text().replace("\n", " ") for text in seen[0].texts)
     with pytest.raises(UsageError, match="no finished simulation"):
         plot_budgets(two_cells.store, "CELL_A", ["MPM"])
 
@@ -307,7 +307,7 @@ def test_figures_go_where_and_in_which_format_the_user_wants(two_cells: Bench, t
     assert sorted(path.suffix for path in several) == [".png", ".png"]
     assert (tmp_path / "all_CELL_A.png") in several
     for formats, out, said in (
-        ([], Path("x.jpg"), "must end in .png, .pdf or .svg"),
+        ([], Path("x.jpg"), r"must end in \.png"),
         (["png"], Path("x.png"), "--out"),
     ):
         with pytest.raises(UsageError, match=said):
