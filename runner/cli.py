@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.resources
+import re
 import signal
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -24,6 +28,9 @@ from .commands.models import models, parameters
 from .commands.questions import compare, curves, cycles, make_filters, make_output, parameter_sets
 from .commands.run import load_campaign_with_fits
 from .commands.run import run as run_
+from .run import early
+
+PATHS_SHOWN = 3  # of the paths that are read
 
 _EXPORTED = "it writes cells with all of their simulations; for some: kilocell curves --samples FILE"
 
@@ -71,9 +78,11 @@ def init(paths: tuple[str, ...], out: Path, quiet: bool) -> None:
 
     Columns, cells, capacities and parameter sets are guessed from cleaned data. Correct what the file marks as a guess.
     """
+    stream = None if quiet else early.guard(sys.stderr)
+    early.start(None if quiet else sys.stderr, "reading", " ".join(paths[:PATHS_SHOWN]))
     from .inspect.show_init import show_init
 
-    raise SystemExit(show_init(paths, out, None if quiet else sys.stderr))
+    raise SystemExit(show_init(paths, out, stream))
 
 
 @cli.command(short_help="Show how raw files are read, and what cleaning finds.")
@@ -85,6 +94,7 @@ def inspect(files: tuple[str, ...], cell: str | None, json_: bool) -> None:
 
     Nothing is written. One cell of each file is cleaned.
     """
+    early.start(sys.stderr, "reading", " ".join(files[:PATHS_SHOWN]), in_files=False)
     from .inspect.raw_file import show_inspection
 
     raise SystemExit(show_inspection(files, cell, json_))
@@ -116,7 +126,7 @@ def _stage_command(name: str, text: str) -> None:
         plots: bool,
         **cluster: Any,
     ) -> None:
-        loaded = load_campaign_with_fits(campaign, store)
+        loaded = load_campaign_with_fits(campaign, store, None if quiet else sys.stderr)
         raise SystemExit(run_(loaded, name, cells, cluster, quiet=quiet, json_=json_, plots=plots))
 
 
@@ -336,7 +346,7 @@ def synthesize(cells: int, seed: int, layout: str, out: Path, quiet: bool) -> No
 def demo(store: Path, quiet: bool, json_: bool, **cluster: Any) -> None:
     """Run everything on five sample cells that come with kilocell."""
     with importlib.resources.as_file(importlib.resources.files("kilocell.data") / "campaign.toml") as path:
-        loaded = load_campaign_with_fits(path, store)
+        loaded = load_campaign_with_fits(path, store, None if quiet else sys.stderr)
         raise SystemExit(run_(loaded, "run", (), cluster, quiet=quiet, json_=json_, plots=True))
 
 
@@ -347,6 +357,31 @@ def version(json_: bool) -> None:
     from .show.status import show_versions
 
     show_versions(json_)
+
+
+def _say(text: str) -> None:
+    early.end()
+    click.echo(_printable_lines(text), err=True)
+
+
+def _describe_os_error(error: OSError) -> str:
+    """Return what is wrong with which file; the name under which a file is written first means nothing to users."""
+    name = re.sub(r"\.tmp-\d+-\w+$", "", str(error.filename)) if error.filename else ""
+    text = f"{name}: {error.strerror or error}" if name else str(error.strerror or error)
+    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        text += ". Nothing can be written there: give another folder or file"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        text += ". Free some space, then run the same command again"
+    return text
+
+
+@contextmanager
+def _early_line_ended() -> Iterator[None]:
+    """Remove the line of what a command does, however it ends."""
+    try:
+        yield
+    finally:
+        early.end()
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:
@@ -361,12 +396,15 @@ def _printable_lines(text: str) -> str:
 def main() -> None:
     """Run the command line and exit.
 
-    Exit codes: 0 all done, 1 some jobs failed or a file of the store is missing or damaged, 2 wrong usage, 130 interrupted (Ctrl-C), 143 terminated (SIGTERM).
+    Exit codes: 0 all done, 1 some jobs failed, or something is left out because a file of the store is damaged, 2 wrong usage, 130 interrupted (Ctrl-C), 143 terminated (SIGTERM).
     """
     signal.signal(signal.SIGTERM, _terminate)
     settings = {"verbose": False}
     try:
-        with collect_left_out(lambda text: click.echo(_printable_lines(text), err=True)) as left_out:
+        with (
+            _early_line_ended(),
+            collect_left_out(lambda text: click.echo(_printable_lines(text), err=True)) as left_out,
+        ):
             code = cli.main(standalone_mode=False, obj=settings) or 0
         raise SystemExit(code or int(bool(left_out)))
     except click.ClickException as error:
@@ -388,5 +426,5 @@ def main() -> None:
     except OSError as error:
         if settings["verbose"]:
             traceback.print_exc()
-        click.echo(_printable_lines(f"kilocell: {error.strerror or error} ({error.filename})"), err=True)
+        click.echo(_printable_lines(f"kilocell: {_describe_os_error(error)}"), err=True)
         raise SystemExit(1) from None
