@@ -396,15 +396,13 @@ def _printable_lines(text: str) -> str:
 def main() -> None:
     """Run the command line and exit.
 
-    Exit codes: 0 all done, 1 some jobs failed, or something is left out because a file of the store is damaged, 2 wrong usage, 130 interrupted (Ctrl-C), 143 terminated (SIGTERM).
+    Exit codes: 0 all done, 1 some jobs failed, or something is left out because a file of the store is damaged,
+    2 wrong usage, 130 interrupted (Ctrl-C), 143 terminated (SIGTERM).
     """
     signal.signal(signal.SIGTERM, _terminate)
     settings = {"verbose": False}
     try:
-        with (
-            _early_line_ended(),
-            collect_left_out(lambda text: click.echo(_printable_lines(text), err=True)) as left_out,
-        ):
+        with _early_line_ended(), collect_left_out(_say) as left_out:
             code = cli.main(standalone_mode=False, obj=settings) or 0
         raise SystemExit(code or int(bool(left_out)))
     except click.ClickException as error:

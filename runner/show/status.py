@@ -227,7 +227,7 @@ def _print_next(root: Path, cells: Sequence[str]) -> None:
 def _with_codes(rows: Sequence[Mapping[str, Any]], failures: Sequence[Any]) -> list[dict[str, Any]]:
     """Return results with the code of the reason of those that failed."""
     codes = {(row["cell_id"], row["label"]): row["reason_code"] for row in failures}
-    return [{**row, "reason_code": codes.get((row["cell_id"], row["label"]))} for row in rows]
+    return [{**row, "reason_code": codes.get((row["cell_id"], row["label"] or "clean"))} for row in rows]
 
 
 def _failed_elsewhere(rows: Sequence[Mapping[str, Any]], failures: Sequence[Any]) -> list[dict[str, Any]]:
@@ -249,9 +249,12 @@ def _print_failures(root: Path, failures: Sequence[Any], file: TextIO | None = N
         text = f"  {row['kind']} {row['cell_id']} {row['label']}: {row['reason']}"
         if row["log"]:
             text += f" (log: {_shown(root / row['log'])})"
-        print_lines([printable_text(text)])
+        if file is None:
+            print_lines([printable_text(text)])
+        else:
+            print(printable_text(text), file=file)
     if len(failures) > REASONS_SHOWN:
-        print('  … to see all: kilocell sql "SELECT * FROM failures"')
+        print('  … to see all: kilocell sql "SELECT * FROM failures"', file=file)
 
 
 def print_nothing_to_simulate(rows: Sequence[Any]) -> None:
