@@ -23,6 +23,7 @@ from ..data.text import printable_text
 from .commands import options
 from .commands.cache import cache
 from .commands.defaults import DEFAULT_CAMPAIGN, DEMO_STORE, store_root
+from .commands.doctor import doctor
 from .commands.fit import fit, fits
 from .commands.models import models, parameters
 from .commands.questions import compare, curves, cycles, make_filters, make_output, parameter_sets
@@ -58,6 +59,7 @@ def cli() -> None:
 
 
 cli.add_command(cache)
+cli.add_command(doctor)
 cli.add_command(models)
 cli.add_command(parameters)
 

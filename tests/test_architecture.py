@@ -48,7 +48,7 @@ WINGS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("worker",),
         ("run",),
         ("show",),
-        ("inspect", "export"),
+        ("inspect", "export", "doctor"),
         ("commands",),
         ("cli",),
         ("__main__",),
