@@ -20,7 +20,7 @@ from .. import __version__
 from ..data.errors import KilocellError, UsageError
 from ..data.left_out import collect_left_out
 from ..data.text import printable_text
-from .commands import options
+from .commands import complete, options
 from .commands.cache import cache
 from .commands.defaults import DEFAULT_CAMPAIGN, DEMO_STORE, store_root
 from .commands.doctor import doctor
@@ -195,7 +195,14 @@ def results(store: Path | None, by: str | None, select: str | None, **given: Any
 @options.store_option
 @options.cell_option
 @options.select_option
-@click.option("--rule", "rules", multiple=True, metavar="RULE", help="Only this cleaning rule; repeatable.")
+@click.option(
+    "--rule",
+    "rules",
+    multiple=True,
+    metavar="RULE",
+    shell_complete=complete.rules,
+    help="Only this cleaning rule; repeatable.",
+)
 @options.order_options
 @options.all_option
 @options.json_option

@@ -82,7 +82,9 @@ def _check_file_system(folder: Path) -> Check:
     if kind == "tmpfs":
         return Check("file system", "note", f"{found}: in memory", "what is here is lost when the computer restarts")
     if kind == "overlay":
-        return Check("file system", "note", f"{found}: of a container", "mount a folder for the store, so that it stays")
+        return Check(
+            "file system", "note", f"{found}: of a container", "mount a folder for the store, so that it stays"
+        )
     return Check("file system", "ok", found)
 
 

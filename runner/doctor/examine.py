@@ -74,5 +74,3 @@ def _lines(check: Check) -> Iterable[str]:
 
 def _count(number: int, noun: str) -> str:
     return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"
-
-

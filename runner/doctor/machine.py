@@ -117,7 +117,9 @@ def check_environment() -> Iterator[Check]:
     """Check variables and limits of this process that change speed or output."""
     many = [f"{name}={os.environ[name]}" for name in THREADS if os.environ.get(name, "1") != "1"]
     if many:
-        advice = "workers use one thread each whatever these say; in your own Python they may slow each other: set them to 1"
+        advice = (
+            "workers use one thread each whatever these say; in your own Python they may slow each other: set them to 1"
+        )
         yield Check("threads", "note", ", ".join(many), advice)
     else:
         yield Check("threads", "ok", "one for each worker")

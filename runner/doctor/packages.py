@@ -59,7 +59,9 @@ def check_packages() -> Iterator[Check]:
         if extra == "bpx" and _installed("bpx") is None:
             absent = ["bpx"]
         if absent:
-            yield Check(f"for {extra}", "note", f"not installed: {', '.join(absent)}", f"{use}: pip install '.[{extra}]'")
+            yield Check(
+                f"for {extra}", "note", f"not installed: {', '.join(absent)}", f"{use}: pip install '.[{extra}]'"
+            )
         else:
             yield Check(f"for {extra}", "ok", f"installed: {use}")
 
