@@ -46,9 +46,9 @@ def check_packages() -> Iterator[Check]:
     missing = [str(one) for one in needed if _installed(one.name) is None]
     wrong = [f"{one.name} {_installed(one.name)} (needs {one.specifier})" for one in needed if _is_wrong(one)]
     if missing or wrong:
-        names = " ".join(f"'{one.name}{one.specifier}'" for one in needed if str(one) in missing or _is_wrong(one))
+        wanted = " ".join(f"'{one.name}{one.specifier}'" for one in needed if str(one) in missing or _is_wrong(one))
         found = "; ".join(part for part in (_listed("missing: ", missing), _listed("", wrong)) if part)
-        yield Check("packages", "problem", found, f"pip install {names}")
+        yield Check("packages", "problem", found, f"pip install {wanted}")
     else:
         shown = ", ".join(f"{name} {_installed(name)}" for name in ("kilocell", "pybamm", "dask"))
         yield Check("packages", "ok", f"{shown}; all {len(needed)} have versions that kilocell accepts")
