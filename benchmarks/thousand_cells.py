@@ -53,7 +53,7 @@ initial_state = "rest_voltage"
 def life(upper_volt: float, initial_volt: float) -> p.Protocol:
     """Return cycles of a discharge, a rest, a charge and a hold; each discharge is a little shorter."""
 
-    def cycle(number: int) -> Iterator[object]:
+    def cycle(number: int) -> Iterator[p.Segment]:
         yield p.rest(1, 30, 300.0) if number else p.rest(1, 60, 600.0)
         yield p.discharge(2, 1.0, None, minutes=46 * (1 - FADE * number), every=180.0)
         yield p.rest(3, 20, 240.0)
