@@ -63,7 +63,6 @@ def draw(
         return plot_fleet(store, fit_name, everything)
     if not cells:
         return figures.plot_overview(store)
-    paths: list[Path] = []
     with closing(queries.connect(store.catalog, everything=everything)) as catalog:
         chosen = choose_cells(catalog, cells)
 
@@ -75,9 +74,7 @@ def draw(
             numbers = _cycle_numbers(catalog, cell_id, cycles)
             return figures.plot_cell(store, cell_id, numbers, models, parameter_sets, select, everything, statuses)
 
-        for drawn in _draw_each(chosen, draw_one):
-            paths += drawn
-    return paths
+        return [path for drawn in _draw_each(chosen, draw_one) for path in drawn]
 
 
 def _draw_each(cells: Sequence[str], draw_one: Callable[[str], list[Path]]) -> Iterator[list[Path]]:
