@@ -64,7 +64,6 @@ def draw(
     if not cells:
         return figures.plot_overview(store)
     with closing(queries.connect(store.catalog, everything=everything)) as catalog:
-        chosen = choose_cells(catalog, cells)
 
         def draw_one(cell_id: str) -> list[Path]:
             if errors:
@@ -74,7 +73,7 @@ def draw(
             numbers = _cycle_numbers(catalog, cell_id, cycles)
             return figures.plot_cell(store, cell_id, numbers, models, parameter_sets, select, everything, statuses)
 
-        return [path for drawn in _draw_each(chosen, draw_one) for path in drawn]
+        return [path for drawn in _draw_each(choose_cells(catalog, cells), draw_one) for path in drawn]
 
 
 def _draw_each(cells: Sequence[str], draw_one: Callable[[str], list[Path]]) -> Iterator[list[Path]]:
