@@ -155,8 +155,8 @@ def _read_panel(store: Store, cell: str, rows: Sequence[tuple[Row, Style]], sele
     for row, style in rows:
         try:
             simulated.append(read_simulated(store, row, measured, (), select, style=style))
-        except StoreError as error:
-            leave_out(error)
+        except StoreError as problem:
+            leave_out(problem)
     known = [row["rmse_mv"] for row, _ in rows if row["rmse_mv"] is not None]
     rmse = "failed"
     if known:

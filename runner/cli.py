@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.resources
+import re
 import signal
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -16,16 +20,20 @@ from .. import __version__
 from ..data.errors import KilocellError, UsageError
 from ..data.left_out import collect_left_out
 from ..data.text import printable_text
-from .commands import options
+from .commands import complete, options
 from .commands.cache import cache
 from .commands.catalog import catalog
 from .commands.defaults import DEFAULT_CAMPAIGN, DEMO_STORE, store_root
+from .commands.doctor import doctor
 from .commands.fit import fit, fits
 from .commands.models import models, parameters
 from .commands.questions import compare, curves, cycles, make_filters, make_output, parameter_sets
 from .commands.run import load_campaign_with_fits
 from .commands.run import run as run_
 from .commands.slides import slides
+from .run import early
+
+PATHS_SHOWN = 3  # of the paths that are read
 
 _EXPORTED = "it writes cells with all of their simulations; for some: kilocell curves --samples FILE"
 
@@ -54,6 +62,7 @@ def cli() -> None:
 
 cli.add_command(cache)
 cli.add_command(catalog)
+cli.add_command(doctor)
 cli.add_command(models)
 cli.add_command(parameters)
 
@@ -74,9 +83,11 @@ def init(paths: tuple[str, ...], out: Path, quiet: bool) -> None:
 
     Columns, cells, capacities and parameter sets are guessed from cleaned data. Correct what the file marks as a guess.
     """
+    stream = None if quiet else early.guard(sys.stderr)
+    early.start(None if quiet else sys.stderr, "reading", " ".join(paths[:PATHS_SHOWN]))
     from .inspect.show_init import show_init
 
-    raise SystemExit(show_init(paths, out, None if quiet else sys.stderr))
+    raise SystemExit(show_init(paths, out, stream))
 
 
 @cli.command(short_help="Show how raw files are read, and what cleaning finds.")
@@ -88,6 +99,7 @@ def inspect(files: tuple[str, ...], cell: str | None, json_: bool) -> None:
 
     Nothing is written. One cell of each file is cleaned.
     """
+    early.start(sys.stderr, "reading", " ".join(files[:PATHS_SHOWN]), in_files=False)
     from .inspect.raw_file import show_inspection
 
     raise SystemExit(show_inspection(files, cell, json_))
@@ -119,7 +131,7 @@ def _stage_command(name: str, text: str) -> None:
         plots: bool,
         **cluster: Any,
     ) -> None:
-        loaded = load_campaign_with_fits(campaign, store)
+        loaded = load_campaign_with_fits(campaign, store, None if quiet else sys.stderr)
         raise SystemExit(run_(loaded, name, cells, cluster, quiet=quiet, json_=json_, plots=plots))
 
 
@@ -187,7 +199,14 @@ def results(store: Path | None, by: str | None, select: str | None, **given: Any
 @options.store_option
 @options.cell_option
 @options.select_option
-@click.option("--rule", "rules", multiple=True, metavar="RULE", help="Only this cleaning rule; repeatable.")
+@click.option(
+    "--rule",
+    "rules",
+    multiple=True,
+    metavar="RULE",
+    shell_complete=complete.rules,
+    help="Only this cleaning rule; repeatable.",
+)
 @options.order_options
 @options.all_option
 @options.json_option
@@ -359,7 +378,7 @@ def synthesize(cells: int, seed: int, layout: str, out: Path, quiet: bool) -> No
 def demo(store: Path, quiet: bool, json_: bool, **cluster: Any) -> None:
     """Run everything on five sample cells that come with kilocell."""
     with importlib.resources.as_file(importlib.resources.files("kilocell.data") / "campaign.toml") as path:
-        loaded = load_campaign_with_fits(path, store)
+        loaded = load_campaign_with_fits(path, store, None if quiet else sys.stderr)
         raise SystemExit(run_(loaded, "run", (), cluster, quiet=quiet, json_=json_, plots=True))
 
 
@@ -370,6 +389,31 @@ def version(json_: bool) -> None:
     from .show.status import show_versions
 
     show_versions(json_)
+
+
+def _say(text: str) -> None:
+    early.end()
+    click.echo(_printable_lines(text), err=True)
+
+
+def _describe_os_error(error: OSError) -> str:
+    """Return what is wrong with which file; the name under which a file is written first means nothing to users."""
+    name = re.sub(r"\.tmp-\d+-\w+$", "", str(error.filename)) if error.filename else ""
+    text = f"{name}: {error.strerror or error}" if name else str(error.strerror or error)
+    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        text += ". Nothing can be written there: give another folder or file"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        text += ". Free some space, then run the same command again"
+    return text
+
+
+@contextmanager
+def _early_line_ended() -> Iterator[None]:
+    """Remove the line of what a command does, however it ends."""
+    try:
+        yield
+    finally:
+        early.end()
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:
@@ -384,12 +428,13 @@ def _printable_lines(text: str) -> str:
 def main() -> None:
     """Run the command line and exit.
 
-    Exit codes: 0 all done, 1 some jobs failed or a file of the store is missing or damaged, 2 wrong usage, 130 interrupted (Ctrl-C), 143 terminated (SIGTERM).
+    Exit codes: 0 all done, 1 some jobs failed, or something is left out because a file of the store is damaged,
+    2 wrong usage, 130 interrupted (Ctrl-C), 143 terminated (SIGTERM).
     """
     signal.signal(signal.SIGTERM, _terminate)
     settings = {"verbose": False}
     try:
-        with collect_left_out(lambda text: click.echo(_printable_lines(text), err=True)) as left_out:
+        with _early_line_ended(), collect_left_out(_say) as left_out:
             code = cli.main(standalone_mode=False, obj=settings) or 0
         raise SystemExit(code or int(bool(left_out)))
     except click.ClickException as error:
@@ -411,5 +456,5 @@ def main() -> None:
     except OSError as error:
         if settings["verbose"]:
             traceback.print_exc()
-        click.echo(_printable_lines(f"kilocell: {error.strerror or error} ({error.filename})"), err=True)
+        click.echo(_printable_lines(f"kilocell: {_describe_os_error(error)}"), err=True)
         raise SystemExit(1) from None

@@ -21,6 +21,8 @@ def explain_absent(catalog: Path) -> str:
         catalog: of a store, ``Store.catalog``.
     """
     root = catalog.parent
+    if catalog.is_dir():
+        return f"{catalog} is a folder, not a catalog. Move it away, or choose another store with --store."
     if root.is_file():
         store = root.parent if root.name == catalog.name else None
         advice = f"; give {store}" if store is not None else ""

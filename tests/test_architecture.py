@@ -50,7 +50,7 @@ WINGS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("live",),
         ("run",),
         ("show",),
-        ("inspect", "export"),
+        ("inspect", "export", "doctor"),
         ("commands",),
         ("cli",),
         ("__main__",),

@@ -8,7 +8,7 @@ from typing import Final
 
 from ...data.installed import parameter_set_names
 from ...data.known_sets import find_chemistry
-from ...data.names import find_nearest, quote, suggest_or_list
+from ...data.names import find_nearest, quote, suggest, suggest_or_list
 from ...data.settings import MODEL_TYPES
 
 READERS: Final = ("auto", "csv", "digatron", "parquet", "xlsx", "neware")
@@ -99,5 +99,5 @@ def describe_model(name: str, known: Collection[str] = MODEL_TYPES) -> str:
         meant = next((models for pattern, models in _MODEL_WORDS if re.search(pattern, lower)), ())
     meant = tuple(each for each in meant if each in known)
     if not meant:
-        return f"{suggest_or_list(name, known)}; kilocell models describes them"
+        return suggest(name, known) or f"{suggest_or_list(name, known)}; kilocell models describes them"
     return f" (did you mean {' or '.join(quote(each) for each in meant)}?)"

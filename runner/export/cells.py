@@ -86,13 +86,8 @@ def export(
             targets.append(sqlite)
         _refuse_to_overwrite(targets)
         for path, cells_of_file in cells_by_file.items():
-            try:
-                write_atomically(path, _csv_writer(store, cells_of_file, bdf, long=csv == path, select=select))
-            except StoreError as error:
-                if len(chosen) == 1:
-                    raise
-                leave_out(error)
-            else:
+            write = _csv_writer(store, cells_of_file, bdf, long=csv == path, select=select)
+            if _write_or_leave_out(path, write, is_only_one=len(chosen) == 1):
                 note(path)
         if sqlite is not None:
             write_sqlite(store, catalog, chosen, sqlite, select)
@@ -152,6 +147,18 @@ def write_sqlite(
                     yield _outputs(outputs.take(inside), constants, numbers[inside].tolist())
 
     write_atomically(path, lambda temporary: write_export(temporary, schema, all_rows()))
+
+
+def _write_or_leave_out(path: Path, write: Callable[[Path], None], *, is_only_one: bool) -> bool:
+    """Write a file; return whether it was: a missing or damaged file of the store is named in the log."""
+    try:
+        write_atomically(path, write)
+    except StoreError as error:
+        if is_only_one:
+            raise
+        leave_out(error)
+        return False
+    return True
 
 
 def _table_or_none(read: Callable[..., pa.Table], store: Store, *names: str) -> pa.Table | None:

@@ -45,6 +45,7 @@ from ..worker import model_cache
 from ..worker.compile import choose_compiled
 from ..worker.inputs import store_set_files
 from ..worker.time_limits import longest_job_second
+from . import early
 from .lock import lock_store
 from .progress import Progress
 from .record import Recorder, find_unrecorded
@@ -121,12 +122,15 @@ def scan_and_plan(campaign: Campaign) -> CampaignPlan:
         UsageError: no raw file can be read, or the campaign names a cell or parameter that does not exist.
     """
     store = Store(campaign.store)
+    early.say("scanning", format_count(len(campaign.sources), "raw file"))
     sources = scan_sources(campaign.sources, store.catalog)
     check_current_signs(campaign.path, sources)
+    early.say("checking", "parameter sets, models and fits")
     unread = find_unread_cells(campaign, sources).keys()
     cells = resolve(campaign, list_cells(sources), unread, lambda: find_unreadable(sources).values())
     matched = check_with_pybamm(campaign, cells)
     cells, refused = refuse_fits(campaign, matched.plans)
+    early.say("planning", format_count(len(cells), "cell"))
     jobs = plan_jobs(cells, sources, store, campaign.file.clean.time_limit_second)
     return CampaignPlan(sources, jobs, cells, (*matched.refused, *refused), matched.unmatched)
 
@@ -377,6 +381,7 @@ def _run_jobs(
         out: stream for progress; ``None`` = no progress.
         verbose: show Dask's own log lines.
     """
+    early.say("starting", "workers")
     # Dask is imported here, so that commands which only read never pay for it.
     from ..cluster.open import open_cluster
     from ..live.live_page import open_live_page

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from ...data.text import printable_text
 from ..campaign.pybamm_checks import find_set_doubts
 from ..plan.unreadable import find_unreadable
+from ..run import early
 from ..run.run_campaign import find_unread_cells, scan_and_plan
 from .table import table, table_to_json
 
@@ -32,6 +33,7 @@ def show_plan(campaign: Campaign, json_: bool, everything: bool) -> None:
         everything: print the jobs that are done, too.
     """
     plan = scan_and_plan(campaign)
+    early.end()
     jobs = plan.jobs
     to_clean = {job.cell_id for job in jobs if job.kind == "clean" and job.reason}
     unreadable = list(find_unreadable(plan.sources, to_clean).values())
