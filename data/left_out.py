@@ -1,6 +1,6 @@
 """Say what an answer leaves out because a file of the store is missing or damaged: the rest is shown.
 
-The command line listens to the logger ``kilocell.left_out``: it prints each reason, and its exit code is then 1.
+The command line listens to the logger ``kilocell.data.left_out``: it prints each reason, and its exit code is then 1.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-LOGGER: Final = logging.getLogger("kilocell.left_out")
+LOGGER: Final = logging.getLogger(__name__)
 
 
 def leave_out(error: Exception) -> None:

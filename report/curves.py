@@ -71,7 +71,7 @@ def read_curves(
 ) -> list[SimulatedCurve]:
     """Read the simulations of a figure, each with the style that it has in every figure of the store.
 
-    One whose file is missing or damaged is named in the log ``kilocell.left_out``, and the others are read.
+    One whose file is missing or damaged is named in the log ``kilocell.data.left_out``, and the others are read.
 
     Args:
         store, measured, cycles, select, more: as of :func:`read_simulated`.

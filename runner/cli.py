@@ -23,17 +23,16 @@ from ..data.text import printable_text
 from .commands import complete, options
 from .commands.cache import cache
 from .commands.catalog import catalog
-from .commands.defaults import DEFAULT_CAMPAIGN, DEMO_STORE, store_root
+from .commands.defaults import DEMO_STORE, store_root
 from .commands.doctor import doctor
 from .commands.fit import fit, fits
 from .commands.models import models, parameters
 from .commands.questions import compare, curves, cycles, make_filters, make_output, parameter_sets
+from .commands.raw_data import init, inspect, synthesize
 from .commands.run import load_campaign_with_fits
 from .commands.run import run as run_
 from .commands.slides import slides
 from .run import early
-
-PATHS_SHOWN = 3  # of the paths that are read
 
 _EXPORTED = "it writes cells with all of their simulations; for some: kilocell curves --samples FILE"
 
@@ -65,44 +64,8 @@ cli.add_command(catalog)
 cli.add_command(doctor)
 cli.add_command(models)
 cli.add_command(parameters)
-
-
-@cli.command(short_help="Write a campaign file for your raw data.")
-@click.argument("paths", nargs=-1, required=True, metavar="PATHS...")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
-    default=DEFAULT_CAMPAIGN,
-    show_default=True,
-    metavar="FILE",
-    help="The campaign file to write.",
-)
-@options.quiet_option
-def init(paths: tuple[str, ...], out: Path, quiet: bool) -> None:
-    """Write a campaign file for raw files, folders or globs.
-
-    Columns, cells, capacities and parameter sets are guessed from cleaned data. Correct what the file marks as a guess.
-    """
-    stream = None if quiet else early.guard(sys.stderr)
-    early.start(None if quiet else sys.stderr, "reading", " ".join(paths[:PATHS_SHOWN]))
-    from .inspect.show_init import show_init
-
-    raise SystemExit(show_init(paths, out, stream))
-
-
-@cli.command(short_help="Show how raw files are read, and what cleaning finds.")
-@click.argument("files", nargs=-1, required=True, metavar="FILES...")
-@click.option("--cell", metavar="CELL", help="Cell to clean [default: the first one of each file].")
-@options.json_option
-def inspect(files: tuple[str, ...], cell: str | None, json_: bool) -> None:
-    """Show how raw files, folders or globs are read: reader, columns, units, sign of the current, cells and findings.
-
-    Nothing is written. One cell of each file is cleaned.
-    """
-    early.start(sys.stderr, "reading", " ".join(files[:PATHS_SHOWN]), in_files=False)
-    from .inspect.raw_file import show_inspection
-
-    raise SystemExit(show_inspection(files, cell, json_))
+for command in (init, inspect, synthesize):
+    cli.add_command(command)
 
 
 def _stage_command(name: str, text: str) -> None:
@@ -334,32 +297,6 @@ def plot(
         )
     for path in write_paths(paths, formats, out):
         click.echo(path)
-
-
-@cli.command()
-@click.option("--cells", type=click.IntRange(1), default=5, show_default=True, help="Number of cells.")
-@click.option("--seed", type=int, default=7, show_default=True, help="Random seed; the same seed gives the same data.")
-@click.option(
-    "--layout",
-    type=click.Choice(["long", "files"]),
-    default="long",
-    show_default=True,
-    help="One file for all cells, or one file per cell.",
-)
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("synthetic"),
-    show_default=True,
-    metavar="FOLDER",
-    help="Output folder.",
-)
-@options.quiet_option
-def synthesize(cells: int, seed: int, layout: str, out: Path, quiet: bool) -> None:
-    """Make raw data of synthetic cells. Their defects and parameters are known: see ground_truth.json."""
-    from .show.status import make_synthetic
-
-    make_synthetic(out, cells, seed, layout, None if quiet else sys.stderr)
 
 
 @cli.command()

@@ -92,7 +92,7 @@ if (!summary.text.includes(ended)) { document.body.classList.add("lost") }
 """
 _FOUND: Final = "document.body.classList.remove('lost')"
 
-logger = logging.getLogger("distributed.kilocell.live")  # shown only with -v, as Dask's own log is
+logger = logging.getLogger(f"distributed.{__name__}")  # shown only with -v, as Dask's own log is
 
 
 class Page:
