@@ -81,9 +81,15 @@ def curves(
 
 def simulated_names(connection: sqlite3.Connection) -> tuple[list[str], list[str], list[tuple[str, str]]]:
     """Return the names of models and of parameter sets in the order they came, and the pairs of sets of one cell."""
-    models = connection.execute("SELECT model FROM simulations GROUP BY model ORDER BY min(rowid)")
+    # The simulations themselves have no order: those of a campaign are in the tables of models and parameter sets.
+    models = connection.execute(
+        "SELECT s.model FROM simulations s LEFT JOIN models m ON m.model_digest = s.model_digest"
+        " GROUP BY s.model ORDER BY coalesce(min(m.rowid), 1e9), s.model"
+    )
     parameter_sets = connection.execute(
-        "SELECT parameter_set FROM simulations GROUP BY parameter_set ORDER BY min(rowid)"
+        "SELECT s.parameter_set FROM simulations s"
+        " LEFT JOIN parameter_sets p ON p.parameter_set_digest = s.parameter_set_digest"
+        " GROUP BY s.parameter_set ORDER BY coalesce(min(p.rowid), 1e9), s.parameter_set"
     )
     pairs = connection.execute(
         "WITH used AS (SELECT DISTINCT cell_id, parameter_set FROM simulations)"
