@@ -1,5 +1,7 @@
 // The panel of a cell.
 
+const FEWEST_DRAWN = 5;  // cycles from which their capacity is drawn
+
 class CellPanel {
   constructor(data) {
     this.data = data;
@@ -74,10 +76,12 @@ class CellPanel {
     if (cell.cleaning.length) parts.push(...this.cleaning(cell));
     if (cell.charge) parts.push(...this.charge(cell));
     if (cell.fits.length) parts.push(...this.fits(cell));
-    if (cell.failures.length) {
+    // The reason of a failed simulation is in its own lines.
+    const failures = cell.failures.filter(([kind]) => kind !== "simulate");
+    if (failures.length) {
       parts.push(make("h3", {text: "Failed and skipped jobs"}), smallTable(
         `Failed and skipped jobs of ${cell.id}`, ["Job", "Name", "Status", "Reason code", "Reason", "Log in the store"],
-        ["text", "text", "status", "text", "long", "wrap"], cell.failures,
+        ["text", "text", "status", "text", "long", "wrap"], failures,
       ));
     }
     parts.push(...this.sources(cell));
@@ -181,11 +185,11 @@ class CellPanel {
       ["Simulation", "Status", "RMSE (mV)", "± (mV)", "Bias (mV)", "Worst (mV)", "at (h)", "Ohmic, to 2 s (mV)", "Kinetic, to 20 s (mV)", "Diffusion, to 120 s (mV)", "Capacity, later (mV)"],
       ["text", "status", "mv", "mv", "mv", "mv", "number", "mv", "mv", "mv", "mv"], rows,
     )];
-    const item = (words, value) => (value === null || value === "" ? null : make("div", {}, [make("dt", {text: words}), make("dd", {text: value})]));
+    const item = (words, value, kind = null) => (value === null || value === "" ? null : make("div", {class: kind}, [make("dt", {text: words}), make("dd", {text: value})]));
     for (const one of cell.simulations) {
       const large = one.large ? " – more than 1 mV or a tenth of the RMSE" : "";
       parts.push(make("details", {open: one.status === "failed"}, [make("summary", {text: `${one.name}: how it was simulated`}), make("dl", {class: "facts"}, [
-        item("Standing", one.standing), item("Reason", one.reason), item("Error budget", one.parts && `${one.parts}${large}`),
+        item("Standing", one.standing), item("Reason", one.reason, "full"), item("Error budget", one.parts && `${one.parts}${large}`),
         item("Starting state", one.state), item("State of charge at the start", one.soc === null ? null : writeNumber(one.soc, 4)),
         item("Capacity", one.capacity === null ? null : `${writeNumber(one.capacity, 5)} A h${one.capacity_source ? `, ${one.capacity_source}` : ""}`),
         item("Temperature", one.temperature === null ? null : `${writeNumber(one.temperature, 4)} °C${one.temperature_source ? `, ${one.temperature_source}` : ""}`),
@@ -198,8 +202,8 @@ class CellPanel {
   cycles(cell) {
     const {number, out, efficiency} = cell.cycles;
     const known = out.map((value, place) => [number[place], value]).filter(([, value]) => value !== null);
-    const parts = [make("h3", {text: "Capacity over cycles"})];
-    if (known.length > 1) parts.push(capacityFigure(cell, known));
+    const parts = [make("h3", {text: "Cycles"})];
+    if (known.length >= FEWEST_DRAWN) parts.push(capacityFigure(cell, known));
     parts.push(make("details", {}, [make("summary", {text: `Table of the ${number.length} cycles`}), smallTable(
       `Cycles of ${cell.id}`, ["Cycle", "Charge out (A h)", "Charge in (A h)", "Energy efficiency (%)"], ["int", "number", "number", "number"],
       number.map((cycle, place) => [cycle, out[place], cell.cycles.in[place], efficiency[place] === null ? null : Number(efficiency[place].toFixed(1))]),
@@ -244,7 +248,7 @@ class CellPanel {
       if (fit.verdict) parts.push(make("p", {text: fit.verdict}));
       if (fit.parameters.length) {
         parts.push(smallTable(
-          `Parameters of the fit ${fit.name}`, ["Parameter", "Unit", "Before", "Value", "Standard error", "95 % from", "95 % to", "Bound", "Bound", "Verdict", "In words"],
+          `Parameters of the fit ${fit.name}`, ["Parameter", "Unit", "Before", "Value", "Standard error", "95 % from", "95 % to", "Lower bound", "Upper bound", "Verdict", "In words"],
           ["text", "text", "number", "number", "number", "number", "number", "number", "number", "text", "long"], fit.parameters,
         ));
       }

@@ -13,7 +13,7 @@ from ...data.standing import CURRENT
 from ...data.verdict_words import verdict_kind
 from ..styles import Style, Styles
 from .content import Content, Row, group_by
-from .tables import unit_words
+from .tables import name_without_unit, unit_words
 
 MOST_FINDINGS: Final = 200
 """Findings of a cell that its panel lists; the number of all is said."""
@@ -214,7 +214,7 @@ def _fit(rows: ContentByCell, fit: Row) -> dict[str, Any]:
         "verdict": fit["verdict"] or fit["reason"],
         "parameters": [
             [
-                row["parameter"], "factor" if row["is_factor"] else unit_words(row["unit"]), row["default_value"],
+                name_without_unit(row["parameter"]), "factor" if row["is_factor"] else unit_words(row["unit"]), row["default_value"],
                 row["value"], row["standard_error"], row["lower_95"], row["upper_95"], row["lower"], row["upper"],
                 verdict_kind(row["verdict"]), row["verdict"],
             ]

@@ -19,6 +19,9 @@ BINS: Final = 48
 COMMON_SHARE: Final = 0.5
 """Groups with fewer cells than this share of the most are not compared over the same cells. Chosen, not measured."""
 
+WAITING: Final = -1.0
+"""Rank of a cell whose simulations neither ended nor failed."""
+
 RUG_VALUES: Final = 80
 """Values up to which a distribution is drawn as a line for each; more are a histogram."""
 
@@ -56,7 +59,7 @@ class Group:
         """Model and parameter set for people."""
         if len(self.names) == 1:
             return f"{self.model}, {self.names[0]}"
-        return f"{self.model}, {self.names[0]} and {len(self.names) - 1} more sets"
+        return f"{self.model}, {len(self.names)} parameter sets"
 
 
 def make_groups(results: Sequence[Row], styles: Styles) -> list[Group]:
@@ -87,12 +90,19 @@ def make_groups(results: Sequence[Row], styles: Styles) -> list[Group]:
 
 
 def rank_cells(content: Content) -> list[str]:
-    """Return the cells with simulations, the worst first: by the smallest RMSE of each, those without any before."""
+    """Return the cells with simulations, the worst first: by the smallest RMSE of each.
+
+    Cells of which every simulation failed come first, those with only skipped or pending ones last.
+    """
     best: dict[str, float] = {}
     for row in content.results:
-        if row["label"] is not None:
-            known = best.get(row["cell_id"], math.inf)
-            best[row["cell_id"]] = min(known, math.inf if row["rmse_mv"] is None else row["rmse_mv"])
+        if row["label"] is None:
+            continue
+        known = best.get(row["cell_id"], WAITING)
+        if row["rmse_mv"] is not None:
+            best[row["cell_id"]] = min(known, row["rmse_mv"]) if known not in (WAITING, math.inf) else row["rmse_mv"]
+        elif known == WAITING:
+            best[row["cell_id"]] = math.inf if row["status"] == "failed" else WAITING
     return sorted(best, key=lambda cell: (-best[cell], cell))
 
 
@@ -153,8 +163,8 @@ def _place(value: float, low: float, high: float) -> float:
 
 
 def _ticks(low: float, high: float) -> list[tuple[str, float]]:
-    """Return the values and places of the axis' ticks: 1, 2, 5 of each decade, or only 1 if these are too many."""
-    for factors in ((1, 2, 5), (1, 3), (1,)):
+    """Return the values and places of the axis' ticks: as many as fit."""
+    for factors in ((1, 1.5, 2, 3, 4, 5, 6, 8), (1, 2, 3, 5), (1, 2, 5), (1, 3), (1,)):
         decades = range(math.floor(low), math.ceil(high) + 1)
         values = [factor * 10.0**decade for decade in decades for factor in factors]
         inside = [value for value in values if low <= math.log10(value) <= high]

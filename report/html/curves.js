@@ -99,7 +99,7 @@ class CellPlot {
     this.simulations.forEach((simulation, number) => this.simulated(voltage, `s${number}`, simulation, number));
     const panels = [voltage];
     if (this.simulations.length) {
-      const error = this.panel("Simulated − measured (mV)", 190, colour);
+      const error = this.panel("Error (mV)", 190, colour);
       error.add_layout(new Bokeh.Span({location: 0, dimension: "width", line_color: colour("--muted"), line_width: 1}));
       this.simulations.forEach((simulation, number) => this.simulated(error, `e${number}`, simulation, number));
       panels.push(error);
@@ -109,6 +109,7 @@ class CellPlot {
     current.add_layout(new Bokeh.Span({location: 0, dimension: "width", line_color: colour("--muted"), line_width: 1}));
     this.line(current, "ampere", {line_color: colour("--measured"), line_width: 1.2}, "measured");
     panels.push(current);
+    for (const upper of panels.slice(0, -1)) Object.assign(upper.below[0], {major_label_text_font_size: "0px"});
     current.below[0].axis_label = "Test time (h)";
     Object.assign(this, {voltage, current});
     this.hover(voltage);

@@ -56,16 +56,28 @@ class Heatmap {
   }
 
   drawRow(pen, values, top, width, style) {
-    const each = width / values.length;
     pen.fillStyle = style.getPropertyValue("--raised");
     pen.fillRect(0, top, width, ROW_HEIGHT - 4);
-    values.forEach((value, place) => {
-      if (value === null) return;
-      const left = place * each;
+    for (let left = 0; left < width; left += 1) {
+      const value = this.worst(values, left / width, (left + 1) / width);
+      if (value === null) continue;
       pen.fillStyle = value > 0 ? this.colour(value) : style.getPropertyValue(value === -1 ? "--failed" : "--line");
       // A failed one is half as high, so that it differs without its colour, too.
-      pen.fillRect(left, value > 0 ? top : top + ROW_HEIGHT / 2 - 2, Math.max(each, 0.75), value > 0 ? ROW_HEIGHT - 4 : ROW_HEIGHT / 2 - 2);
-    });
+      pen.fillRect(left, value > 0 ? top : top + ROW_HEIGHT / 2 - 2, 1, value > 0 ? ROW_HEIGHT - 4 : ROW_HEIGHT / 2 - 2);
+    }
+  }
+
+  /** The worst of the cells that share a column of pixels: a failed one, else the largest RMSE. */
+  worst(values, from, to) {
+    const first = Math.floor(from * values.length);
+    const last = Math.max(Math.ceil(to * values.length), first + 1);
+    let found = null;
+    for (let place = first; place < Math.min(last, values.length); place += 1) {
+      const value = values[place];
+      if (value === -1) return value;
+      if (value !== null && (found === null || value > found)) found = value;
+    }
+    return found;
   }
 
   drawLegend(pen, top, width, ink, style) {

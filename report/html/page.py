@@ -21,6 +21,7 @@ from .tables import make_tables
 
 SCRIPTS: Final = ("elements.js", "tables.js", "heatmap.js", "curves.js", "cell.js", "page.js")
 WORST_CELLS: Final = 15
+FAILED_CELLS: Final = 10
 PROBLEMS_SHOWN: Final = 50
 WAITING_SHOWN: Final = 20
 SEVERITIES: Final = ("info", "warning", "error")
@@ -59,7 +60,7 @@ def render_page(
     from markupsafe import Markup
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"mv": _mv, "number": _number, "percent": _percent, "time": _time, "count": _count}
+    environment.filters |= {"mv": _mv, "number": _number, "percent": _percent, "time": _time, "duration": _duration, "count": _count}
     template = environment.from_string(_read("page.html"))
     context = _context(root, content, everything)
     context |= {
@@ -125,7 +126,7 @@ def _context(root: Path, content: Content, everything: bool) -> dict[str, Any]:
         "distributions": distributions(groups),
         "heatmap": heatmap(groups, ranked),
         "heatmap_words": _heatmap_words(groups, ranked),
-        "worst": _worst(content, ranked, numbers),
+        **_worst(content, ranked, numbers),
         "cell_numbers": numbers,
         "rules": _rules(content),
         "totals": _totals(content),
@@ -211,16 +212,23 @@ def _heatmap_words(groups: Sequence[Group], ranked: Sequence[str]) -> str:
     return f"RMSE of {len(ranked)} cells, the worst first. {'; '.join(parts)}."
 
 
-def _worst(content: Content, ranked: Sequence[str], numbers: Mapping[str, int]) -> list[dict[str, Any]]:
-    """Return the worst cells with their best simulation."""
+def _worst(content: Content, ranked: Sequence[str], numbers: Mapping[str, int]) -> dict[str, Any]:
+    """Return the worst cells with their best simulation, and those of which every simulation failed."""
     cells = {row["cell_id"]: row for row in content.cells}
     simulations = group_by([row for row in content.results if row["label"] is not None], "cell_id")
-    worst = []
-    for cell_id in ranked[:WORST_CELLS]:
+    finished = {row["cell_id"] for row in content.results if row["rmse_mv"] is not None}
+    large = [cell_id for cell_id in ranked if cell_id in finished]
+    failed = [
+        cell_id
+        for cell_id in ranked
+        if cell_id not in finished and any(row["status"] == "failed" for row in simulations[cell_id])
+    ]
+    described = []
+    for cell_id in (*large[:WORST_CELLS], *failed[:FAILED_CELLS]):
         rows = simulations[cell_id]
         done = [row for row in rows if row["rmse_mv"] is not None]
         best = min(done, key=lambda row: row["rmse_mv"]) if done else None
-        worst.append(
+        described.append(
             {
                 "id": cell_id,
                 "number": numbers[cell_id],
@@ -233,7 +241,18 @@ def _worst(content: Content, ranked: Sequence[str], numbers: Mapping[str, int]) 
                 "reason": next((row["reason"] for row in rows if row["status"] == "failed"), ""),
             }
         )
-    return worst
+    return {
+        "worst": [cell for cell in described if cell["best"]],
+        "without": [cell for cell in described if not cell["best"]],
+        "without_total": len(failed),
+        "finished_total": len(large),
+        "median": _named(large, numbers, len(large) // 2),
+        "best": _named(large, numbers, len(large) - 1),
+    }
+
+
+def _named(cells: Sequence[str], numbers: Mapping[str, int], place: int) -> dict[str, Any] | None:
+    return {"id": cells[place], "number": numbers[cells[place]]} if cells else None
 
 
 def _rules(content: Content) -> list[dict[str, Any]]:
@@ -315,6 +334,16 @@ def _percent(value: float | None) -> str:
 
 def _count(value: int | None) -> str:
     return "–" if value is None else f"{value:,}".replace(",", "\u202f")
+
+
+def _duration(seconds: float | None) -> str:
+    """Return a duration in the unit that suits it."""
+    if seconds is None:
+        return "–"
+    for unit, size in (("h", 3600.0), ("min", 60.0)):
+        if seconds >= 2.0 * size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds:.2g} s"
 
 
 def _time(value: float | None) -> str:

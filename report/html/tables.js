@@ -35,7 +35,7 @@ class DataTable {
       const options = this.options(key);
       if (options.length > 1) fields.push(this.filter(key, options));
     }
-    this.reset = make("button", {type: "button", text: "Show all", on: {click: () => this.clear(fields)}});
+    this.reset = make("button", {type: "button", text: "Clear", on: {click: () => this.clear(fields)}});
     this.controls = make("div", {class: "controls", role: "search", "aria-label": title}, [...fields, this.reset]);
     this.state = make("p", {class: "state", role: "status"});
     this.heads = this.table.columns.map((column, number) => make("th", {scope: "col", class: NUMERIC.includes(column.kind) ? "num" : null}, [

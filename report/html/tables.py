@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -77,7 +79,7 @@ FITS: Final[tuple[Column, ...]] = (
 PARAMETERS: Final[tuple[Column, ...]] = (
     ("cell_id", "Cell", "cell", _get("cell_id")),
     ("fit", "Fit", "text", _get("fit")),
-    ("parameter", "Parameter", "text", _get("parameter")),
+    ("parameter", "Parameter", "text", lambda row: name_without_unit(row["parameter"])),
     ("before", "Before", "number", _get("default_value")),
     ("value", "Value", "number", _get("value")),
     ("se", "Standard error", "number", _get("standard_error")),
@@ -85,7 +87,6 @@ PARAMETERS: Final[tuple[Column, ...]] = (
     ("high", "95 % to", "number", _get("upper_95")),
     ("unit", "Unit", "text", lambda row: "factor" if row["is_factor"] else unit_words(row["unit"])),
     ("kind", "Verdict", "text", lambda row: verdict_kind(row["verdict"])),
-    ("words", "In words", "long", _get("verdict")),
 )
 FAILURES: Final[tuple[Column, ...]] = (
     ("cell_id", "Cell", "cell", _get("cell_id")),
@@ -114,6 +115,11 @@ SETS: Final[tuple[Column, ...]] = (
 )
 
 
+def name_without_unit(parameter: str) -> str:
+    """Return the name of a parameter for a table that has its unit in a column."""
+    return re.sub(r"\s*\[[^\]]*\]$", "", parameter)
+
+
 def unit_words(unit: str) -> str:
     """Return a unit as figures write it: ``m2.s-1`` is ``m² s⁻¹``."""
     exponents = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
@@ -121,7 +127,7 @@ def unit_words(unit: str) -> str:
     for part in unit.split("."):
         letters = part.rstrip("-0123456789")
         parts.append(letters + part[len(letters) :].translate(exponents) if letters else part)
-    return " ".join(parts)
+    return "\u00a0".join(parts)
 
 
 def make_tables(content: Content, uncertain_percent: float) -> dict[str, dict[str, Any]]:
@@ -154,6 +160,8 @@ def _table(
     caption: str, columns: Sequence[Column], rows: list[Row], order: tuple[str, bool], filters: tuple[str, ...]
 ) -> dict[str, Any]:
     """Return one table; the standing has a column only where something is not current."""
+    first, *others = columns
+    columns = (first, *(column for column in others if any(column[3](row) not in (None, "") for row in rows)))
     if any(row.get("standing", CURRENT) != CURRENT for row in rows):
         columns = (*columns, STANDING)
     return {
@@ -162,7 +170,7 @@ def _table(
         "rows": [[value(row) for _, _, _, value in columns] for row in rows],
         "sort": order[0],
         "descending": order[1],
-        "filters": list(filters),
+        "filters": [key for key in filters if key in {column[0] for column in columns}],
     }
 
 
@@ -196,8 +204,6 @@ def override_words(overrides: str | None) -> str:
     Args:
         overrides: JSON as of the catalog's view ``model_parameter_sets``.
     """
-    import json
-
     words = []
     for name, change in json.loads(overrides or "{}").items():
         change = json.loads(change) if isinstance(change, str) else change
