@@ -21,6 +21,7 @@ from .commands.defaults import DEFAULT_CAMPAIGN, DEMO_STORE, store_root
 from .commands.fit import fit, fits
 from .commands.models import models, parameters
 from .commands.questions import compare, curves, cycles, make_filters, parameter_sets
+from .commands.report import report
 from .commands.run import load_campaign_with_fits
 from .commands.run import run as run_
 
@@ -122,6 +123,7 @@ _stage_command("clean", "Clean the data, without simulating.")
 _stage_command("simulate", "Clean the data and simulate, without fitting.")
 cli.add_command(fit)
 cli.add_command(fits)
+cli.add_command(report)
 for question in (cycles, compare, parameter_sets, curves):
     cli.add_command(question)
 

@@ -1,6 +1,11 @@
 // The panel of a cell.
 
 const FEWEST_DRAWN = 5;  // cycles from which their capacity is drawn
+const SPARSE = 0.3;  // share of the time below which the first cycle is shown first
+const SHAPES = {
+  o: "M15 7a4 4 0 1 0 8 0a4 4 0 1 0-8 0", s: "M15 3h8v8h-8z", "^": "M19 2l5 9h-10z", D: "M19 1l5 6-5 6-5-6z", v: "M19 12l5-9h-10z",
+  P: "M19 2v10M14 7h10", X: "M15 3l8 8M23 3l-8 8",
+};  // markers in the legend
 
 class CellPanel {
   constructor(data) {
@@ -126,7 +131,7 @@ class CellPanel {
       const dashes = style.dashes.map((length) => 1.8 * length).join(" ");
       return make("svg", {"aria-hidden": "true", viewBox: "0 0 38 14"}, [make("line", {
         x1: 1, x2: 37, y1: 7, y2: 7, "stroke-width": style.wide ? 3 : 2, "stroke-dasharray": dashes || null, style: `stroke:${style.colour}`,
-      })]);
+      }), SHAPES[style.marker] ? make("path", {d: SHAPES[style.marker], "stroke-width": 1.5, style: `stroke:${style.colour};fill:var(--surface)`}) : null]);
     };
     const entry = (key, text, style) => make("li", {}, [make("button", {type: "button", "aria-pressed": "true", on: {
       click: (event) => event.currentTarget.setAttribute("aria-pressed", String(this.plot.toggle(key))),
@@ -150,6 +155,7 @@ class CellPanel {
         if (place === 0) this.plot.reset();
         else this.plot.show(cycles[place - 1][1], cycles[place - 1][2]);
       }}}, [make("option", {text: "all"}), ...cycles.map(([number]) => make("option", {text: `cycle ${number}`}))]);
+      if (this.firstWindow(cycles)) select.selectedIndex = 1;
       parts.push(make("label", {}, ["Zoom to ", select]));
     }
     return make("div", {class: "pager no-print", role: "group", "aria-label": "Zoom of the curves"}, parts);
@@ -162,8 +168,15 @@ class CellPanel {
       simulated: kept.map(() => true),
       stretches: cell.curves.stretches.map((stretch) => ({...stretch, e: kept.map((place) => stretch.e[place])})),
     };
-    this.plot = new CellPlot(this.plotPlace, curves, this.drawn);
+    this.plot = new CellPlot(this.plotPlace, curves, this.drawn, this.firstWindow(cell.curves.cycles));
     this.plotPlace.plot = this.plot;
+  }
+
+  /** The first cycle, where few cycles of a long record are shown; else everything (null). */
+  firstWindow(cycles) {
+    const whole = cycles[cycles.length - 1][2] - cycles[0][1];
+    const covered = cycles.reduce((sum, [, first, last]) => sum + last - first, 0);
+    return cycles.length > 1 && covered < SPARSE * whole ? cycles[0].slice(1) : null;
   }
 
   describe(cell) {

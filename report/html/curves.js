@@ -62,8 +62,8 @@ function range(lists, hours, first, last) {
 }
 
 class CellPlot {
-  /** simulations: those that are drawn, in the order of the curves. */
-  constructor(place, curves, simulations) {
+  /** simulations: those that are drawn, in the order of the curves; begin: first and last hour that are shown first. */
+  constructor(place, curves, simulations, begin) {
     Object.assign(this, {place, simulations});
     this.series = joinStretches(curves);
     this.volts = this.series.errors.map((error) => error.map((value, number) => this.series.volt[number] + value));
@@ -72,6 +72,7 @@ class CellPlot {
     const hours = this.series.hour;
     this.whole = [hours[0], hours[hours.length - 1]];
     if (this.whole[0] === this.whole[1]) this.whole[1] += 1 / 3600;
+    this.begin = begin ?? this.whole;
     this.query = matchMedia("(prefers-color-scheme: dark)");
     this.listener = () => this.draw();
     this.query.addEventListener("change", this.listener);
@@ -86,7 +87,7 @@ class CellPlot {
   }
 
   async draw() {
-    const window_ = this.x ? [this.x.start, this.x.end] : this.whole;
+    const window_ = this.x ? [this.x.start, this.x.end] : this.begin;
     this.remove();
     const style = getComputedStyle(document.documentElement);
     const colour = (name) => style.getPropertyValue(name).trim();

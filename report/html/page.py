@@ -57,19 +57,18 @@ def render_page(
         everything: whether the report also shows what is not current.
     """
     from jinja2 import Environment, StrictUndefined
-    from markupsafe import Markup
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"mv": _mv, "number": _number, "percent": _percent, "time": _time, "duration": _duration, "count": _count}
     template = environment.from_string(_read("page.html"))
     context = _context(root, content, everything)
     context |= {
-        "method": Markup(environment.from_string(_read("method.html")).render(everything=everything)),
-        "style": Markup(_read("style.css")),
-        "bokeh": Markup(_bokeh()),
-        "script": Markup("\n".join(_read(name) for name in SCRIPTS)),
-        "data": Markup(to_json(_data(content, index, context["heatmap"]))),
-        "panels": [Markup(text) for text in inline],
+        "method": environment.from_string(_read("method.html")).render(everything=everything),
+        "style": _read("style.css"),
+        "bokeh": _bokeh(),
+        "script": "\n".join(_read(name) for name in SCRIPTS),
+        "data": to_json(_data(content, index, context["heatmap"])),
+        "panels": inline,
         "problems": problems[:PROBLEMS_SHOWN],
         "more_problems": max(len(problems) - PROBLEMS_SHOWN, 0),
         "notes": notes,
