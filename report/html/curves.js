@@ -121,7 +121,9 @@ class CellPlot {
     const token = Symbol("drawing");
     this.token = token;
     const view = await Bokeh.Plotting.show(column, this.place);
-    if (this.token === token) this.view = view;
+    if (this.token !== token) return;
+    this.view = view;
+    this.place.dataset.ready = "yes";
   }
 
   columns() {
