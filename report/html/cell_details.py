@@ -72,8 +72,8 @@ def cell_details(rows: ContentByCell, cell_id: str) -> dict[str, Any]:
         cell_id: the cell.
     """
     (cell,) = rows.cells[cell_id]
-    report = (rows.reports.get(cell_id) or [None])[0]
-    charge = (rows.charges.get(cell_id) or [None])[0]
+    report = _first(rows.reports, cell_id)
+    charge = _first(rows.charges, cell_id)
     findings = rows.findings.get(cell_id, [])
     return {
         "id": cell_id,
@@ -93,6 +93,11 @@ def cell_details(rows: ContentByCell, cell_id: str) -> dict[str, Any]:
             for row in rows.unsuccessful.get(cell_id, [])
         ],
     }
+
+
+def _first(rows: dict[Any, list[Row]], key: Any) -> Row | None:
+    """Return the only row of a cell or simulation; ``None`` = it has none."""
+    return next(iter(rows.get(key, ())), None)
 
 
 def _facts(cell: Row) -> list[list[Any]]:
@@ -168,7 +173,7 @@ def style_of(style: Style) -> dict[str, Any]:
 
 
 def _simulation(rows: ContentByCell, row: Row) -> dict[str, Any]:
-    windows = (rows.windows.get((row["cell_id"], row["label"])) or [None])[0]
+    windows = _first(rows.windows, (row["cell_id"], row["label"]))
     worst = None if row["worst_time_second"] is None else row["worst_time_second"] / SECOND_PER_HOUR
     ended = None if row["ended_second"] is None else row["ended_second"] / SECOND_PER_HOUR
     return {
@@ -214,7 +219,8 @@ def _fit(rows: ContentByCell, fit: Row) -> dict[str, Any]:
         "verdict": fit["verdict"] or fit["reason"],
         "parameters": [
             [
-                name_without_unit(row["parameter"]), "factor" if row["is_factor"] else unit_words(row["unit"]), row["default_value"],
+                name_without_unit(row["parameter"]), "factor" if row["is_factor"] else unit_words(row["unit"]),
+                row["default_value"],
                 row["value"], row["standard_error"], row["lower_95"], row["upper_95"], row["lower"], row["upper"],
                 verdict_kind(row["verdict"]), row["verdict"],
             ]

@@ -114,8 +114,8 @@ def distributions(groups: Sequence[Group]) -> dict[str, Any]:
 
     Returns:
         ``rows`` with label, colour, count, least, quartiles, greatest, common (median over the cells that all
-        compared groups have; ``None`` = not compared), failed, and the drawing; ``ticks`` (mV, place in percent); ``common``
-        (number of those cells).
+        compared groups have; ``None`` = not compared), failed, and the drawing; ``ticks`` (mV, place in
+        percent); ``common`` (number of those cells).
     """
     drawn = [group for group in groups if group.rmse_mv]
     if not drawn:
@@ -250,7 +250,5 @@ def colour_of(value: float, low: float, high: float) -> tuple[int, int, int]:
     share = min(max(math.log(value / low) / math.log(high / low), 0.0), 1.0) * (len(CIVIDIS) - 1)
     first = min(int(share), len(CIVIDIS) - 2)
     rest = share - first
-    red, green, blue = (
-        round(a + (b - a) * rest) for a, b in zip(CIVIDIS[first], CIVIDIS[first + 1], strict=True)
-    )
+    red, green, blue = (round(a + (b - a) * rest) for a, b in zip(CIVIDIS[first], CIVIDIS[first + 1], strict=True))
     return red, green, blue

@@ -69,7 +69,7 @@ def read_curves(store: Store, cell_id: str, simulations: Sequence[Row], points: 
     Returns:
         ``stretches`` (runs of samples without a hole between them: first ``hour``; ``t`` (h since then), ``v`` (V),
         ``i`` (A) and ``e`` (V, one for each simulation) as :mod:`.encode` encodes them), ``cycles`` (number, first and
-        last hour of each), ``drawn`` and ``samples`` (counts), ``simulated`` (for each simulation: whether it was read).
+        last hour of each), ``drawn`` and ``samples`` (counts), ``simulated`` (for each one: whether it was read).
     """
     curves = CellCurves()
     columns = [c.TEST_TIME, c.VOLTAGE, c.CURRENT, c.CYCLE_COUNT, c.FLAGS]
@@ -130,8 +130,8 @@ def _place(frame: pd.DataFrame | None, seconds: Floats, row: Row, problems: list
     same = seconds[where] == times
     if not same.all():
         problems.append(
-            f"the simulation {row['label']} of {row['cell_id']} belongs to an earlier cleaning of the record: not drawn. "
-            "`kilocell run` simulates it again."
+            f"the simulation {row['label']} of {row['cell_id']} belongs to an earlier cleaning of the record: not "
+            "drawn. `kilocell run` simulates it again."
         )
         return placed
     placed[where] = frame["voltage_error_volt"].to_numpy(np.float64)

@@ -59,7 +59,14 @@ def render_page(
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"mv": _mv, "number": _number, "percent": _percent, "time": _time, "duration": _duration, "count": _count}
+    environment.filters |= {
+        "mv": _mv,
+        "number": _number,
+        "percent": _percent,
+        "time": _time,
+        "duration": _duration,
+        "count": _count,
+    }
     template = environment.from_string(_read("page.html"))
     context = _context(root, content, everything)
     context |= {

@@ -177,5 +177,3 @@ def _panel(store: Store, rows: ContentByCell, cell: Row, points: int, problems: 
         details["problems"] = curves.problems
         details["curves"] = None if curves.data is None else {**curves.data, "drawn_simulations": drawn}
     return to_json(details)
-
-

@@ -35,9 +35,9 @@ PROBLEMS_SHOWN: Final = 10
 def report(store: Path | None, out: Path | None, everything: bool, quiet: bool) -> None:
     """Write a report of the store as one HTML page that needs no network.
 
-    It shows what ran, the errors of all simulations, the worst cells, a panel with curves for each cell, findings, charge
-    evidence, error budgets, fits, failures by reason, and provenance. Of a large store, the curves are in side files in a
-    folder beside the page, which it opens on demand.
+    It shows what ran, the errors of all simulations, the worst cells, a panel with curves for each cell, findings,
+    charge evidence, error budgets, fits, failures by reason, and provenance. Of a large store, the curves are in side
+    files in a folder beside the page, which it opens on demand.
     """
     from ...report.html.write import write_report
 
@@ -60,11 +60,8 @@ def _lines(written: Report, quiet: bool) -> Iterator[str]:
         yield f"{written.bytes / MEGABYTE:.1f} MB in one file"
     else:
         total = (written.bytes + written.side_bytes) / MEGABYTE
-        side = format_count(written.side_files, "file")
-        yield (
-            f"{total:.1f} MB: the page {written.bytes / MEGABYTE:.1f} MB, and {side} with curves in {written.folder.name}; "
-            "keep both together"
-        )
+        side = f"{format_count(written.side_files, 'file')} with curves in {written.folder.name}"
+        yield f"{total:.1f} MB: the page {written.bytes / MEGABYTE:.1f} MB, and {side}; keep both together"
     yield f"open it in a browser: {written.path.resolve().as_uri()}"
 
 

@@ -125,9 +125,7 @@ def test_many_cells_have_side_files_with_safe_names(bench: Bench, monkeypatch: p
         assert read_panel(folder / name) == (number, page.data["cells"][number])
 
 
-def test_side_files_of_an_earlier_report_go_and_others_stay(
-    two_cells: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_side_files_of_an_earlier_report_go_and_others_stay(two_cells: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(write, "FEW_CELLS", 0)
     monkeypatch.setattr(write, "INLINE_BYTES", 0)
     folder = two_cells.store.root / "report_files"
@@ -186,9 +184,7 @@ def test_a_store_with_only_failures(bench: Bench) -> None:
 
 def test_what_is_not_current_is_shown_with_all_only(two_cells: Bench) -> None:
     with Catalog.open(two_cells.store.catalog) as catalog:
-        catalog._connection.execute(
-            "UPDATE simulations SET standing = 'of an earlier campaign' WHERE model = 'DFN'"
-        )
+        catalog._connection.execute("UPDATE simulations SET standing = 'of an earlier campaign' WHERE model = 'DFN'")
     text, page = page_of(two_cells)
     models = {row[1] for row in page.data["tables"]["simulations"]["rows"]}
     assert models == {"SPM", "SPMe"}
@@ -304,7 +300,8 @@ def test_a_heatmap_of_many_cells_is_numbers_and_of_few_a_table() -> None:
 
 
 @pytest.mark.parametrize(
-    ("unit", "words"), [("m2.s-1", "m²\u00a0s⁻¹"), ("", ""), ("A.h", "A\u00a0h"), ("Ohm", "Ohm"), ("mol.m-3", "mol\u00a0m⁻³")]
+    ("unit", "words"),
+    [("m2.s-1", "m²\u00a0s⁻¹"), ("", ""), ("A.h", "A\u00a0h"), ("Ohm", "Ohm"), ("mol.m-3", "mol\u00a0m⁻³")],
 )
 def test_units_are_written_as_in_figures(unit: str, words: str) -> None:
     assert unit_words(unit) == words

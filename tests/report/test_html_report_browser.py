@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -192,7 +193,9 @@ def test_the_heatmap_opens_a_cell(browser: Browser, large: Path) -> None:
     assert CELLS > charts.FEW_CELLS
     with watched_page(browser, large.as_uri()) as watched:
         page = watched.page
-        heatmap = page.get_by_role("img", name=re.compile(r"RMSE of 70 cells, the worst first\. SPM, Chen2020: 1\.00 to 70\.0 mV"))
+        heatmap = page.get_by_role(
+            "img", name=re.compile(r"RMSE of 70 cells, the worst first\. SPM, Chen2020: 1\.00 to 70\.0 mV")
+        )
         heatmap.scroll_into_view_if_needed()
         heatmap.click(position={"x": 3, "y": 30})
         page.get_by_role("heading", name="Cell CELL_060").wait_for()
@@ -237,10 +240,13 @@ def test_printed_tables_have_all_rows(browser: Browser, large: Path) -> None:
     with watched_page(browser, large.as_uri(), color_scheme="dark") as watched:
         page = watched.page
         open_cell(page, "CELL_069")
-        page.evaluate("addEventListener('beforeprint', () => { window.printed = document.querySelectorAll('#table tbody tr').length; })")
+        page.evaluate(
+            "addEventListener('beforeprint', () => {"
+            " window.printed = document.querySelectorAll('#table tbody tr').length })"
+        )
         content = page.pdf(prefer_css_page_size=True)
         assert content.startswith(b"%PDF")
-        assert page.evaluate("window.printed") == 141
+        assert page.evaluate("printed") == 141
         assert len(table_rows(page)) == 25
         page.emulate_media(media="print")
         assert not page.locator("#table .controls").is_visible()
@@ -256,17 +262,21 @@ def test_what_a_screen_reader_reads(browser: Browser, large: Path) -> None:
         levels = page.evaluate("[...document.querySelectorAll('h1, h2, h3, h4')].map((h) => Number(h.tagName[1]))")
         assert levels[0] == 1
         assert levels.count(1) == 1
-        assert all(later - earlier <= 1 for earlier, later in zip(levels, levels[1:], strict=False))
-        assert page.evaluate("[...document.querySelectorAll('table')].every((t) => t.caption && t.querySelector('th[scope]'))")
+        assert all(later - earlier <= 1 for earlier, later in pairwise(levels))
+        assert page.evaluate(
+            "[...document.querySelectorAll('table')].every((t) => t.caption && t.querySelector('th[scope]'))"
+        )
         unnamed = page.evaluate(
             "[...document.querySelectorAll('button, select, input, [role=img], [role=region]')].filter((e) => "
-            "!(e.getAttribute('aria-label') || e.getAttribute('aria-labelledby') || e.textContent.trim() || e.labels?.length))"
+            "!(e.getAttribute('aria-label') || e.getAttribute('aria-labelledby') || "
+            "e.textContent.trim() || e.labels?.length))"
             ".map((e) => e.outerHTML.slice(0, 100))"
         )
         assert unnamed == []
         tree = page.locator("body").aria_snapshot()
         for line in (
-            'link "Skip to the content"', 'heading "Overview" [level=2]', 'navigation "Sections"', 'search "Simulations"',
+            'link "Skip to the content"', 'heading "Overview" [level=2]', 'navigation "Sections"',
+            'search "Simulations"',
             'button "Previous page" [disabled]', 'heading "Cell CELL_069" [level=2]', 'button "Zoom in"',
         ):  # fmt: skip
             assert line in tree
