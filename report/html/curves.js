@@ -136,7 +136,7 @@ class CellPlot {
   panel(label, height, colour) {
     const figure = Bokeh.Plotting.figure({
       height, sizing_mode: "stretch_width", x_range: this.x, y_range: new Bokeh.Range1d({start: 0, end: 1}),
-      tools: [], toolbar_location: null, background_fill_color: null, border_fill_color: null, outline_line_color: colour("--line"),
+      tools: [], toolbar_location: null, background_fill_color: colour("--surface"), border_fill_color: colour("--surface"), outline_line_color: colour("--line"),
       min_border_left: 70, min_border_right: 16,
     });
     const font = "system-ui, sans-serif";

@@ -68,7 +68,7 @@ def read_curves(store: Store, cell_id: str, simulations: Sequence[Row], points: 
 
     Returns:
         ``stretches`` (runs of samples without a hole between them: first ``hour``; ``t`` (h since then), ``v`` (V),
-        ``i`` (A) and ``e`` (V, one for each simulation) as :mod:`.encode` encodes them), ``cycles`` (number, first and
+        ``i`` (A) and ``e`` (V, one for each simulation) as ``encode.py`` encodes them), ``cycles`` (number, first and
         last hour of each), ``drawn`` and ``samples`` (counts), ``simulated`` (for each one: whether it was read).
     """
     curves = CellCurves()
