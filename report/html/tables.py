@@ -108,7 +108,7 @@ SETS: Final[tuple[Column, ...]] = (
     ("model", "Model", "text", _get("model")),
     ("parameter_set", "Parameter set", "text", _get("parameter_set")),
     ("base", "Base", "text", _get("base")),
-    ("lineage", "From the fit", "text", _get("lineage")),
+    ("lineage", "From the fit", "text", lambda row: row["lineage"] or "none"),
     ("overrides", "Changed parameters", "long", _get("override_words")),
     ("cells", "Cells", "int", _get("cells")),
     ("rmse", "Mean RMSE (mV)", "mv", _get("rmse_mean_mv")),
