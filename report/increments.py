@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -249,7 +249,7 @@ def smooth(values: Floats, sigma: float) -> Floats:
     if half < 1:
         return values
     kernel = np.exp(-0.5 * (np.arange(-half, half + 1) / sigma) ** 2)
-    smoothed: Floats = np.convolve(np.pad(values, half, mode="symmetric"), kernel / kernel.sum(), mode="valid")
+    smoothed: Any = np.convolve(np.pad(values, half, mode="symmetric"), kernel / kernel.sum(), mode="valid")
     return smoothed
 
 

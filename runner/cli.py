@@ -29,6 +29,7 @@ from .commands.fit import fit, fits
 from .commands.models import models, parameters
 from .commands.questions import compare, curves, cycles, make_filters, make_output, parameter_sets
 from .commands.raw_data import init, inspect, synthesize
+from .commands.report import report
 from .commands.run import load_campaign_with_fits
 from .commands.run import run as run_
 from .commands.slides import slides
@@ -103,6 +104,7 @@ _stage_command("clean", "Clean the data, without simulating.")
 _stage_command("simulate", "Clean the data and simulate, without fitting.")
 cli.add_command(fit)
 cli.add_command(fits)
+cli.add_command(report)
 for question in (cycles, compare, parameter_sets, curves):
     cli.add_command(question)
 cli.add_command(slides)

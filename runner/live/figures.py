@@ -96,9 +96,9 @@ class GridFigure:
         rows, count = max(len(stages), 1), max(len(columns), 1)
         self._shown = _upside_down(codes, rows, count)
         self.source = ColumnDataSource({"image": [self._shown.copy()]})
-        self.root = figure(
-            x_range=Range1d(0, count, bounds=(0, count)),
-            y_range=Range1d(0, rows),
+        self.root: Any = figure(
+            x_range=Range1d(start=0, end=count, bounds=(0, count)),
+            y_range=Range1d(start=0, end=rows),
             height=_height(rows, columns),
             sizing_mode="stretch_width",
             tools="xpan,xbox_zoom,reset",
@@ -179,9 +179,9 @@ class RmseFigure:
         self._styles = styles
         self._sources: dict[Series, ColumnDataSource] = {}
         self._counts: dict[Series, list[int]] = {}
-        self.root = figure(
+        self.root: Any = figure(
             x_axis_type="log",
-            x_range=Range1d(1, 100),
+            x_range=Range1d(start=1, end=100),
             height=260,
             sizing_mode="stretch_width",
             x_axis_label="RMSE (mV)",

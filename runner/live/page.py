@@ -181,7 +181,7 @@ def fill_document(
         legend=LEGEND,
     )
     config = getattr(document, "config", None)  # newer than the oldest Bokeh that may be installed, as are the events
-    if hasattr(config, "notify_connection_status"):
+    if config is not None and hasattr(config, "notify_connection_status"):
         config.notify_connection_status = False  # the page says it itself
     for name, code in (("ConnectionLost", _LOST), ("ClientReconnected", _FOUND)):
         event = getattr(bokeh.events, name, None)

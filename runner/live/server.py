@@ -20,7 +20,7 @@ UNUSED_MILLISECOND: Final = 5000
 """Time after which nothing more is done for a browser that has left, ms; within it, the browser may come back."""
 
 
-class _FillDocument(Handler):
+class _FillDocument(Handler):  # type: ignore[misc]
     """Fill each new document in another thread: this takes longer than the scheduler's event loop may stand still.
 
     Args:
@@ -42,7 +42,7 @@ class _FillDocument(Handler):
         await IOLoop.current().run_in_executor(None, self._fill, document)
 
 
-class LiveApplication(BokehTornado):
+class LiveApplication(BokehTornado):  # type: ignore[misc]
     """The Bokeh application of the live page.
 
     Only pages of this machine's own addresses may open its WebSocket, so that no web page elsewhere can read what runs

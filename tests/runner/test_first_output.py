@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from campaigns import SHORT, campaign_text
@@ -69,7 +70,7 @@ FAILURES = [
 
 
 def test_every_failed_job_is_in_the_json_once() -> None:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"cell_id": "A", "label": "SPM-x", "status": "failed", "reason": "diverged"},
         {"cell_id": "B", "label": None, "status": "failed", "reason": "no column"},
         {"cell_id": "C", "label": "SPM-x", "status": "done", "reason": None},
