@@ -249,7 +249,8 @@ def smooth(values: Floats, sigma: float) -> Floats:
     if half < 1:
         return values
     kernel = np.exp(-0.5 * (np.arange(-half, half + 1) / sigma) ** 2)
-    smoothed: Any = np.convolve(np.pad(values, half, mode="symmetric"), kernel / kernel.sum(), mode="valid")
+    convolved: Any = np.convolve(np.pad(values, half, mode="symmetric"), kernel / kernel.sum(), mode="valid")
+    smoothed: Floats = convolved
     return smoothed
 
 
