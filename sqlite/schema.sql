@@ -400,7 +400,7 @@ CREATE TABLE cycles (
     charge_out_counted_ah    REAL,
     resistance_ohm           REAL,  -- change of the voltage / change of the current, some time after it; median of the edges
     resistance_second        REAL,  -- time after the edge
-    resistance_uncertainty_ohm REAL,
+    resistance_uncertainty_ohm REAL,  -- noise, resolution and drift of the voltage, the time of the edge, interpolation
     resistance_edges         INTEGER,  -- number of edges
     resistance_source        TEXT,  -- kind of the edges: start of discharge, start of charge, end of discharge, ...
     PRIMARY KEY (cell_id, cycle_count)

@@ -101,7 +101,7 @@ def test_only_the_asked_simulations_are_drawn(two_cells: Bench, monkeypatch: pyt
         (("CELL_A", (3,)), "there is no cycle 3: the cell has cycles 1-2"),
         (
             ("CELL_A", (), ("SPM",)),
-            "simulation with model 'SPM' (did you mean \"SPMe\"?) (there are: DFN with",
+            "simulation with model 'SPM' (did you mean \"SPMe\"?)",
         ),
         (("CELL_A", (), (), ("Mohtat2020",)), "with parameter set 'Mohtat2020' (did you mean \"Chen2020\"?)"),
         (("CELL_A", (), ("DFN",), ("Chen2020-fitted",)), "no curve of these models and these parameter sets"),

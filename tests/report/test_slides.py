@@ -314,7 +314,7 @@ def test_a_file_name_of_the_other_format_is_refused(tmp_path: Path, name: str, m
 
 
 def test_a_folder_that_is_no_store_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="not a store"):
+    with pytest.raises(StoreError, match="nothing was run in this store yet"):
         read_deck(Store(tmp_path))
 
 
