@@ -15,8 +15,27 @@ The command line (``kilocell --help``, or ``python -m kilocell``) does the work.
 PyBaMM, Dask, pandas nor pydantic.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from .data.errors import KilocellError, UsageError
-from .report.store_reader import StoreReader, open_store
+
+if TYPE_CHECKING:
+    from .report.store_reader import StoreReader, open_store
 
 __version__ = "0.1.0"
 __all__ = ["KilocellError", "StoreReader", "UsageError", "__version__", "open_store"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the reader of stores when it is asked for: commands do without it, and start sooner."""
+    if name in ("StoreReader", "open_store"):
+        from .report import store_reader
+
+        return getattr(store_reader, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import importlib.resources
 import re
 import signal
 import sys
@@ -316,6 +315,8 @@ def plot(
 @options.json_option
 def demo(store: Path, quiet: bool, json_: bool, **cluster: Any) -> None:
     """Run everything on five sample cells that come with kilocell."""
+    import importlib.resources
+
     with importlib.resources.as_file(importlib.resources.files("kilocell.data") / "campaign.toml") as path:
         loaded = load_campaign_with_fits(path, store, None if quiet else sys.stderr)
         raise SystemExit(run_(loaded, "run", (), cluster, quiet=quiet, json_=json_, plots=True))

@@ -8,7 +8,6 @@ transactions of the writer. A reader or writer that finds the file locked waits 
 from __future__ import annotations
 
 import os
-import socket
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -156,6 +155,8 @@ def _describe_other_run(connection: sqlite3.Connection | None) -> str:
     """Return command, host and process of a run that is recorded as running; "" = none is known."""
     if connection is None:
         return ""
+    import socket
+
     try:
         row = connection.execute(
             "SELECT command, host, pid FROM runs WHERE status = 'running' AND NOT (host = ? AND pid = ?)"

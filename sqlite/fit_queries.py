@@ -7,10 +7,12 @@ is the name of its job in a cell.
 from __future__ import annotations
 
 import sqlite3
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from ..data.settings import Override, ParameterSetSettings
 from .select_rows import Names, Rows, build_where, planned_rows, select_rows
+
+if TYPE_CHECKING:
+    from ..data.settings import ParameterSetSettings
 
 _OF_FIT: Final = "f.cell_id = :cell_id AND f.label = :label"
 _OF_STARTS: Final = "JOIN current_fits f ON s.cell_id = f.cell_id AND s.fit = f.fit"
@@ -305,6 +307,8 @@ def find_parameter_set(connection: sqlite3.Connection, digest: str) -> Parameter
         connection: from ``queries.connect``.
         digest: a ``parameter_set_digest`` that the catalog contains.
     """
+    from ..data.settings import Override, ParameterSetSettings  # questions to a catalog do without their classes
+
     row = connection.execute("SELECT * FROM parameter_sets WHERE parameter_set_digest = ?", (digest,)).fetchone()
     lines = connection.execute(
         "SELECT parameter, kind, value FROM parameter_overrides WHERE parameter_set_digest = ? ORDER BY position",

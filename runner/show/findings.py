@@ -260,7 +260,7 @@ def add_details(catalog: sqlite3.Connection, store: Store, cells: Sequence[str])
         report["sources"] = [source["path"] for source in sources.get(cell_id, ())]
         report["rules"] = rules.get(cell_id, [])
         report["quarantined"] = quarantined.get(cell_id, [])
-        report["quarantine_path"] = store.relative(store.quarantine(cell_id))
+        report["quarantine_path"] = store.quarantine_name(cell_id)
         report["charge_by_rule"] = charge.get(cell_id, [])
         reports.append(report)
     return reports

@@ -21,7 +21,7 @@ from ...sqlite import queries, questions
 from ...sqlite.cycle_numbers import compared_cycles, measured_cycles
 from .answer import Output, more_rows, say_csv, say_path, write_csv
 from .open_catalog import open_catalog
-from .table import dicts_to_json, table
+from .table import dicts_to_json, number_format, table
 from .terminal import print_lines, rows_shown
 
 MANY_ROWS: Final = 60
@@ -97,7 +97,14 @@ CURVES: Final = {
     "status": "status",
     "file": "path",
 }
-FORMATS: Final = {"_ah": ".4f", "_wh": ".3f", "_percent": ".2f", "_volt": ".3f", "_second": ".2f", "_celsius": ".1f"}
+FORMATS: Final = (
+    ("_ah", ".4f"),
+    ("_wh", ".3f"),
+    ("_percent", ".2f"),
+    ("_volt", ".3f"),
+    ("_second", ".2f"),
+    ("_celsius", ".1f"),
+)
 """Number format of a table's column by the end of its name; mV have one digit after the point."""
 
 SECONDS_PER_HOUR: Final = 3600.0
@@ -326,9 +333,9 @@ def _text(row: Mapping[str, Any], column: str) -> Any:
         return "all"
     if column == "duration_second":
         return f"{value / SECONDS_PER_HOUR:.2f}"
-    for ending, number_format in FORMATS.items():
-        if column.endswith(ending):
-            return f"{value:{number_format}}"
+    own_format = number_format(column, FORMATS)
+    if own_format is not None:
+        return f"{value:{own_format}}"
     return value
 
 

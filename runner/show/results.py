@@ -18,7 +18,7 @@ from .charge import charge_notes, guess_notes, is_uncertain, print_notes
 from .open_catalog import open_catalog
 from .states import state_notes, temperature_notes
 from .status import MANY_ROWS, STANDING, UNCERTAIN, print_nothing_to_simulate, results_json, results_table
-from .table import dicts_to_json, table
+from .table import dicts_to_json, number_format, table
 from .terminal import print_lines, rows_shown
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ COLUMNS: Final[dict[str, dict[str, str]]] = {
 TEXTS: Final = (*SIMULATION.values(), "name", "status", "standing")
 """Columns that hold texts."""
 
-FORMATS: Final = {"_ah": "+.3f", "_uncertainty_percent": ".2f", "_percent": "+.2f", "_volt": ".3f"}
+FORMATS: Final = (("_ah", "+.3f"), ("_uncertainty_percent", ".2f"), ("_percent", "+.2f"), ("_volt", ".3f"))
 """Number format of columns by the end of their names, the first that fits. Voltage errors in mV have one digit after
 the point, small ones two."""
 
@@ -221,9 +221,9 @@ def _cell(row: dict[str, Any], column: str) -> Any:
         return None
     if column in CHANGES and row[CHANGES[column]] is not None:
         return f"{value:.1f} ({row[CHANGES[column]]:.1f})"
-    for ending, number_format in FORMATS.items():
-        if column.endswith(ending):
-            return f"{value:{number_format}}"
+    own_format = number_format(column, FORMATS)
+    if own_format is not None:
+        return f"{value:{own_format}}"
     if column.endswith("_mv") and abs(value) < SMALL_MV:
         return f"{round(value, 2) + 0.0:.2f}"
     return value

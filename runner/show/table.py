@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
-from functools import lru_cache
+from functools import cache
 from textwrap import wrap
 from typing import Any, Final
 
@@ -21,6 +21,8 @@ LINE_WIDTH: Final = 100
 
 LEAST_TEXT_WIDTH: Final = 36
 """Characters of a line of wrapped text, also where the columns before it are wide."""
+
+Formats = tuple[tuple[str, str], ...]
 
 GAP: Final = "  "
 """Between two columns."""
@@ -44,15 +46,27 @@ def table(
         below: a text under each row, indented; empty = none.
         folded: headings of the columns that come first if a terminal is too narrow for one line; empty = as they are.
     """
-    texts = [[_text(value, number) for value in row] for row in rows]
-    aligned_right = [column in right or _is_numeric(rows, column) for column in range(len(headings))]
+    columns = list(zip(*rows, strict=True)) if rows else [() for _ in headings]
+    texts = [_texts(column, number) for column in columns]
+    aligned_right = [place in right or _is_numeric(column) for place, column in enumerate(columns)]
     notes = [printable_text(text) for text in below]
     terminal = find_terminal()
     if terminal is None:
         return _plain(headings, texts, aligned_right, notes)
     from .rich_table import lay_out
 
-    return lay_out(headings, texts, aligned_right, notes, terminal, folded)
+    return lay_out(headings, list(zip(*texts, strict=True)), aligned_right, notes, terminal, folded)
+
+
+@cache
+def number_format(column: str, formats: Formats) -> str | None:
+    """Return the number format of a column of the catalog; ``None`` = it has none of its own.
+
+    Args:
+        column: its name, which ends with its unit.
+        formats: pairs of the end of a name and a number format; the first that fits counts.
+    """
+    return next((each for ending, each in formats if column.endswith(ending)), None)
 
 
 def table_with_text(headings: Sequence[str], rows: Sequence[Sequence[Any]], right: Collection[int] = ()) -> str:
@@ -85,7 +99,8 @@ def table_to_json(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> str
         headings: the keys of each object.
         rows: a value for each key; what JSON does not know is written as text.
     """
-    objects = [json.dumps(dict(zip(headings, row, strict=True)), ensure_ascii=False, default=str) for row in rows]
+    encode = json.JSONEncoder(ensure_ascii=False, default=str).encode
+    objects = [encode(dict(zip(headings, row, strict=True))) for row in rows]
     return "[" + ",\n ".join(objects) + "]"
 
 
@@ -127,21 +142,39 @@ def _character_width(character: str) -> int:
 
 
 def _plain(
-    headings: Sequence[str], texts: Sequence[Sequence[str]], aligned_right: Sequence[bool], below: Sequence[str]
+    headings: Sequence[str], columns: Sequence[Sequence[str]], aligned_right: Sequence[bool], below: Sequence[str]
 ) -> str:
-    columns = zip(headings, *texts, strict=True)
-    widths = [max(map(width, column)) for column in columns]
-    lines = [_row(headings, widths, aligned_right), GAP.join("─" * each for each in widths)]
-    for place, row in enumerate(texts):
-        lines.append(_row(row, widths, aligned_right))
+    """Lay out a table column by column: a store of many cells has thousands of rows."""
+    padded = [
+        _padded([heading, *texts], right)
+        for heading, texts, right in zip(headings, columns, aligned_right, strict=True)
+    ]
+    first, *rest = [GAP.join(row).rstrip() for row in zip(*padded, strict=True)]
+    lines = [first, GAP.join("─" * width(column[0]) for column in padded)]
+    for place, line in enumerate(rest):
+        lines.append(line)
         if below and below[place]:
-            lines.append(f"{GAP}{below[place]}")
-    return "\n".join(line.rstrip() for line in lines)
+            lines.append(f"{GAP}{below[place]}".rstrip())
+    return "\n".join(lines)
 
 
-def _is_numeric(rows: Sequence[Sequence[Any]], column: int) -> bool:
+def _is_numeric(column: Sequence[Any]) -> bool:
     """Tell whether a column has only numbers and missing values."""
-    return bool(rows) and all(row[column] is None or isinstance(row[column], (int, float)) for row in rows)
+    return bool(column) and all(value is None or isinstance(value, (int, float)) for value in column)
+
+
+def _texts(column: Sequence[Any], number: str) -> list[str]:
+    """Return the text of each value of a column; a text that stands in many rows is made once."""
+    known: dict[str, str] = {}
+    texts = []
+    for value in column:
+        if isinstance(value, str):
+            if value not in known:
+                known[value] = _text(value, number)
+            texts.append(known[value])
+        else:
+            texts.append(_text(value, number))
+    return texts
 
 
 def _text(value: Any, number: str) -> str:
@@ -151,17 +184,16 @@ def _text(value: Any, number: str) -> str:
         if value == 0 or 0.01 <= abs(value) < 1e5:
             return f"{value:{number}}"
         return f"{value:.4g}"
-    return _one_line(str(value))
+    return printable_text(" ".join(str(value).split()))
 
 
-@lru_cache(maxsize=4096)
-def _one_line(text: str) -> str:
-    """Return a text on one line; names of models, sets and cells stand in many rows."""
-    return printable_text(" ".join(text.split()))
-
-
-def _row(texts: Sequence[str], widths: Sequence[int], aligned_right: Sequence[bool]) -> str:
-    return GAP.join(_cell(text, each, right) for text, each, right in zip(texts, widths, aligned_right, strict=True))
+def _padded(texts: Sequence[str], right: bool) -> list[str]:
+    """Return the texts of a column, all as wide as the widest."""
+    if "".join(texts).isascii():
+        wide = max(map(len, texts))
+        return [text.rjust(wide) for text in texts] if right else [text.ljust(wide) for text in texts]
+    wide = max(map(width, texts))
+    return [_cell(text, wide, right) for text in texts]
 
 
 def _cell(text: str, wide: int, right: bool) -> str:

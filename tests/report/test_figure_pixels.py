@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pytest
@@ -326,20 +326,20 @@ def test_an_svg_has_the_same_bytes_each_time_and_no_date(two_cells: Bench) -> No
     assert b"dc:date" not in made[0]
 
 
-@pytest.mark.parametrize(
-    ("options", "said"),
-    [
-        ({"kind": "budget", "cycles": "1"}, "leave out --cycles"),
-        ({"kind": "errors", "select": "cycle 1"}, "leave out --cycles, --select"),
-        ({"kind": "dqdv", "fit_name": "radius"}, "leave out --dqdv"),
-        ({"kind": "curves", "smoothing_mv": 2.0}, "--smoothing is of --dqdv"),
-        ({"kind": "budget", "statuses": ["failed"]}, "leave out --status"),
-    ],
+REFUSED: Final[tuple[tuple[dict[str, Any], str], ...]] = (
+    ({"kind": "budget", "cycles": "1"}, "leave out --cycles"),
+    ({"kind": "errors", "select": "cycle 1"}, "leave out --cycles, --select"),
+    ({"kind": "dqdv", "fit_name": "radius"}, "leave out --dqdv"),
+    ({"kind": "curves", "smoothing_mv": 2.0}, "--smoothing is of --dqdv"),
+    ({"kind": "budget", "statuses": ["failed"]}, "leave out --status"),
 )
-def test_options_that_a_figure_does_not_use_are_refused(two_cells: Bench, options: Any, said: str) -> None:
-    given = {"cycles": "", "fit_name": None, **options}
-    with pytest.raises(UsageError, match=said):
-        list(draw(two_cells.store.root, ["CELL_A"], models=[], parameter_sets=[], **given))
+
+
+def test_options_that_a_figure_does_not_use_are_refused(two_cells: Bench) -> None:
+    for options, said in REFUSED:
+        given = {"cycles": "", "fit_name": None, **options}
+        with pytest.raises(UsageError, match=said):
+            list(draw(two_cells.store.root, ["CELL_A"], models=[], parameter_sets=[], **given))
     with pytest.raises(UsageError, match="only one of --budget, --dqdv"):
         choose_kind(errors=False, budget=True, dqdv=True)
 
