@@ -198,11 +198,13 @@ def test_the_overview_picks_twelve_cells_of_many(bench: Bench, monkeypatch: pyte
     assert seen[-1].get_suptitle() == "Measured voltage of 12 of 45 cells"
 
 
+@pytest.mark.slow
 def test_the_end_of_a_run_draws_overview_cells_and_fits(two_cells: Bench) -> None:
     stems = [path.stem for path in plot_all(two_cells.store) if path.suffix == ".png"]
     assert stems == [*OVERVIEW, "CELL_A", safe_name(CHINESE), *RADIUS]
 
 
+@pytest.mark.slow
 def test_what_cannot_be_drawn_is_logged_and_the_others_follow(two_cells: Bench, caplog: Any) -> None:
     two_cells.store.simulation("CELL_A", "DFN-Chen2020").unlink()
     stems = {path.stem for path in plot_all(two_cells.store)}
@@ -219,6 +221,7 @@ def test_an_absent_or_empty_store_says_what_to_do(bench: Bench, tmp_path: Path) 
         plot_cell(bench.store, "CELL_A")
 
 
+@pytest.mark.slow
 def test_a_million_samples_are_drawn_in_seconds(bench: Bench) -> None:
     measured = record(cycles=50, samples=1_000_000)
     bench.clean("LONG", measured)
