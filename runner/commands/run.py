@@ -35,7 +35,7 @@ def load_campaign_with_fits(path: Path | None, store: Path | None) -> Campaign:
         raise UsageError(
             f"no {DEFAULT_CAMPAIGN} in this folder; name a campaign file, or write one: kilocell init RAW_FILES"
         )
-    campaign, replaced = load_added_fits(replace_store(load_campaign(path or DEFAULT_CAMPAIGN), store))
+    campaign, replaced = load_added_fits(replace_store(load_campaign(path or DEFAULT_CAMPAIGN, store), store))
     for name in replaced:
         text = f"fit {name!r} from an earlier command is replaced by the fit of the same name in {campaign.path}"
         click.echo(text, err=True)

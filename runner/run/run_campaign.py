@@ -28,7 +28,9 @@ from ..campaign.campaign import Campaign
 from ..campaign.cell_plan import CellPlan, find_absent_cells, resolve
 from ..campaign.errors import campaign_error
 from ..campaign.fit_checks import RefusedFit, refuse_fits
+from ..campaign.gone_files import select_named
 from ..campaign.pybamm_checks import check_with_pybamm, find_set_doubts
+from ..plan.gone_sources import add_gone_sources, describe_gone
 from ..plan.job import Job, ModelWork, ScannedSource
 from ..plan.plan import list_cells, plan_jobs
 from ..plan.scan import (
@@ -116,13 +118,24 @@ def scan_and_plan(campaign: Campaign) -> CampaignPlan:
         UsageError: no raw file can be read, or the campaign names a cell or parameter that does not exist.
     """
     store = Store(campaign.store)
-    sources = scan_sources(campaign.sources, store.catalog)
+    sources = _scan(campaign, store)
     check_current_signs(campaign.path, sources)
     cells = resolve(campaign, list_cells(sources), find_unread_cells(campaign, sources).keys())
     check_with_pybamm(campaign, cells)
     cells, refused = refuse_fits(campaign, cells)
     limit_second = campaign.file.clean.time_limit_second
     return CampaignPlan(sources, plan_jobs(cells, sources, store, limit_second), cells, refused)
+
+
+def _scan(campaign: Campaign, store: Store) -> tuple[ScannedSource, ...]:
+    """Scan the raw files; those that are gone are added with what the last run recorded of them."""
+    gone = select_named(store.root, campaign.file.sources, campaign.path.absolute().parent)
+    if not gone:
+        return scan_sources(campaign.sources, store.catalog)
+    paths = {one.known.file.path for one in gone}
+    existing = [pair for pair in campaign.sources if str(pair[0]) not in paths]
+    scanned = scan_sources(existing, store.catalog, may_be_none=True)
+    return add_gone_sources(scanned, gone, campaign.clean_settings, store)
 
 
 def find_unread_cells(campaign: Campaign, sources: Sequence[ScannedSource]) -> dict[str, str]:
@@ -187,6 +200,8 @@ def run_campaign(
         store_added_fits(store, campaign.asked)
         unread = find_unread_cells(campaign, plan.sources)
         run_id = _record_plan(catalog, campaign, plan, unread, command_line)
+        if out is not None and (line := describe_gone(plan.sources)):
+            print(f"gone       {printable_text(line)}", file=out)
         _print_first(out, unread.values(), set_doubts, refused)
         stale = [job for job in jobs if job.reason]
         waiting = choose_compiled(stale, campaign.file.simulate.compiled, model_cache.is_known)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from ...data.text import printable_text
 from ..campaign.pybamm_checks import find_set_doubts
+from ..plan.gone_sources import describe_gone
 from ..run.run_campaign import find_unread_cells, scan_and_plan
 from .table import table, table_to_json
 
@@ -29,6 +30,8 @@ def show_plan(campaign: Campaign, json_: bool, everything: bool) -> None:
     """
     plan = scan_and_plan(campaign)
     jobs = plan.jobs
+    if gone := describe_gone(plan.sources):
+        print(f"gone       {printable_text(gone)}", file=sys.stderr)
     for line in find_unread_cells(campaign, plan.sources).values():
         print(f"unread     {line}", file=sys.stderr)
     for line in find_set_doubts(campaign, plan.cells):
