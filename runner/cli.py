@@ -24,6 +24,7 @@ from .commands.models import models, parameters
 from .commands.questions import compare, curves, cycles, make_filters, make_output, parameter_sets
 from .commands.run import load_campaign_with_fits
 from .commands.run import run as run_
+from .show.safe_output import safe_output
 from .commands.slides import slides
 
 _EXPORTED = "it writes cells with all of their simulations; for some: kilocell curves --samples FILE"
@@ -370,6 +371,7 @@ def _printable_lines(text: str) -> str:
     return "\n".join(printable_text(line) for line in text.split("\n"))
 
 
+@safe_output()
 def main() -> None:
     """Run the command line and exit.
 
