@@ -24,8 +24,8 @@ from .commands.models import models, parameters
 from .commands.questions import compare, curves, cycles, make_filters, make_output, parameter_sets
 from .commands.run import load_campaign_with_fits
 from .commands.run import run as run_
-from .show.safe_output import safe_output
 from .commands.slides import slides
+from .show.safe_output import safe_output
 
 _EXPORTED = "it writes cells with all of their simulations; for some: kilocell curves --samples FILE"
 

@@ -48,7 +48,9 @@ class LiveDisplay:
         from rich.console import Console
         from rich.live import Live
 
-        console = Console(file=getattr(self._stream, "unfiltered", self._stream), highlight=False, markup=False, emoji=False)
+        console = Console(
+            file=getattr(self._stream, "unfiltered", self._stream), highlight=False, markup=False, emoji=False
+        )
         self._live = Live(
             get_renderable=lambda: self._draw(console.width),
             console=console,

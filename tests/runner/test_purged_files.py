@@ -12,8 +12,8 @@ from kilocell.parquet_store.layout import Store
 from kilocell.runner.campaign.campaign import Campaign, load_campaign
 from kilocell.runner.campaign.gone_files import matches
 from kilocell.runner.plan.gone_sources import describe_gone
-from kilocell.runner.run.run_campaign import CampaignPlan, _record_plan, scan_and_plan
 from kilocell.runner.run.record import Recorder
+from kilocell.runner.run.run_campaign import CampaignPlan, _record_plan, scan_and_plan
 from kilocell.runner.show.plan import show_plan
 from kilocell.runner.worker.run_job import run_job
 from kilocell.sqlite.catalog import Catalog
