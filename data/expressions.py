@@ -1,4 +1,4 @@
-"""Check the expressions of a BPX file before anything evaluates them: a short text can take for ever or fill the memory."""
+"""Check expressions of a BPX file before anything evaluates them: a short text can take for ever."""
 
 from __future__ import annotations
 

@@ -109,6 +109,7 @@ def _stage_command(name: str, text: str) -> None:
     @options.verbose_option
     @options.quiet_option
     @options.json_option
+    @options.verify_option
     @click.option("--plots/--no-plots", default=name == "run", show_default=True, help="Draw figures at the end.")
     def command(
         campaign: Path | None,
@@ -116,10 +117,11 @@ def _stage_command(name: str, text: str) -> None:
         cells: tuple[str, ...],
         quiet: bool,
         json_: bool,
+        verify: bool,
         plots: bool,
         **cluster: Any,
     ) -> None:
-        loaded = load_campaign_with_fits(campaign, store)
+        loaded = load_campaign_with_fits(campaign, store, verify)
         raise SystemExit(run_(loaded, name, cells, cluster, quiet=quiet, json_=json_, plots=plots))
 
 
@@ -138,15 +140,16 @@ cli.add_command(slides)
 @options.store_option
 @options.verbose_option
 @options.json_option
+@options.verify_option
 @click.option("--all", "everything", is_flag=True, help="Also list the jobs that are up to date.")
-def plan(campaign: Path | None, store: Path | None, json_: bool, everything: bool) -> None:
+def plan(campaign: Path | None, store: Path | None, json_: bool, verify: bool, everything: bool) -> None:
     """Show which jobs would run, and why. Nothing is written.
 
     CAMPAIGN is the campaign file [default: campaign.toml].
     """
     from .show.plan import show_plan
 
-    show_plan(load_campaign_with_fits(campaign, store), json_, everything)
+    show_plan(load_campaign_with_fits(campaign, store, verify), json_, everything)
 
 
 @cli.command(short_help="Show progress and failures.")

@@ -59,6 +59,7 @@ class Campaign:
         file: the tables of the file.
         set_files: the files of ``[parameter_sets]``, as they were when the campaign was loaded.
         asked: fits from earlier ``kilocell fit`` commands, which the store keeps.
+        verify: read all raw files again, also those of known size and time, to find those whose content changed.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Campaign:
     file: CampaignFile
     set_files: tuple[SetFile, ...] = ()
     asked: tuple[FitTable, ...] = ()
+    verify: bool = False
 
     def base_set(self, base: str) -> ParameterSetSettings:
         """Return a parameter set without changes.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +18,13 @@ if TYPE_CHECKING:
     from ..campaign.campaign import Campaign
 
 
-def load_campaign_with_fits(path: Path | None, store: Path | None) -> Campaign:
+def load_campaign_with_fits(path: Path | None, store: Path | None, verify: bool = False) -> Campaign:
     """Load a campaign, with the fits that earlier commands added to its store.
 
     Args:
         path: of the campaign file; ``None`` = ./campaign.toml.
         store: folder of the store; ``None`` = the campaign's.
+        verify: read all raw files again to find those that changed.
 
     Raises:
         UsageError: there is no campaign file, or it has errors.
@@ -39,7 +41,7 @@ def load_campaign_with_fits(path: Path | None, store: Path | None) -> Campaign:
     for name in replaced:
         text = f"fit {name!r} from an earlier command is replaced by the fit of the same name in {campaign.path}"
         click.echo(text, err=True)
-    return campaign
+    return replace(campaign, verify=verify)
 
 
 def run(

@@ -18,6 +18,7 @@ from ...data.installed import installed_version
 from ...data.results.fitting import NESTED_START, StartResult
 from ...data.results.receipt import Receipt
 from ...data.settings import CleanSettings
+from ...data.standing import CHANGED
 from ...parquet_store.layout import Store
 from ...parquet_store.read import is_valid, read_receipt
 from ..campaign.cell_plan import CellFit, CellPlan
@@ -107,7 +108,7 @@ def _reason(store: Store, job: Job, running: set[Key]) -> str:
     if receipt.digest != job.digest:
         if needed_job_runs:
             return "a job that it needs runs again"
-        return "settings or input changed"
+        return CHANGED
     if receipt.status == "failed":
         return f"failed before: {receipt.reason}"
     if receipt.status == "skipped":

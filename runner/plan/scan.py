@@ -43,7 +43,7 @@ class _RowCounterError(ReadError):
 
 
 def scan_sources(
-    sources: Sequence[tuple[Path, SourceSettings]], catalog: Path, *, may_be_none: bool = False
+    sources: Sequence[tuple[Path, SourceSettings]], catalog: Path, *, may_be_none: bool = False, verify: bool = False
 ) -> tuple[ScannedSource, ...]:
     """Find digest and cells of each raw file; files that the catalog knows, by size and time, are not read again.
 
@@ -53,6 +53,7 @@ def scan_sources(
         sources: path and reader settings of each raw file.
         catalog: path of the store's catalog; may not exist yet.
         may_be_none: whether it is no error if no file can be read.
+        verify: read also the files that the catalog knows.
 
     Returns:
         One entry for each file, in the given order.
@@ -71,7 +72,7 @@ def scan_sources(
             scanned.append(_unopened(path, settings, problem))
             continue
         if settings not in caches:
-            caches[settings] = _read_cache(catalog, settings)
+            caches[settings] = {} if verify else _read_cache(catalog, settings)
         try:
             scanned.append(_scan(path, settings, caches[settings], store))
         except _RowCounterError as error:

@@ -131,10 +131,10 @@ def _scan(campaign: Campaign, store: Store) -> tuple[ScannedSource, ...]:
     """Scan the raw files; those that are gone are added with what the last run recorded of them."""
     gone = select_named(store.root, campaign.file.sources, campaign.path.absolute().parent)
     if not gone:
-        return scan_sources(campaign.sources, store.catalog)
+        return scan_sources(campaign.sources, store.catalog, verify=campaign.verify)
     paths = {one.known.file.path for one in gone}
     existing = [pair for pair in campaign.sources if str(pair[0]) not in paths]
-    scanned = scan_sources(existing, store.catalog, may_be_none=True)
+    scanned = scan_sources(existing, store.catalog, may_be_none=True, verify=campaign.verify)
     return add_gone_sources(scanned, gone, campaign.clean_settings, store)
 
 
