@@ -30,6 +30,7 @@ from ..campaign.errors import campaign_error
 from ..campaign.fit_checks import RefusedFit, refuse_fits
 from ..campaign.gone_files import select_named
 from ..campaign.pybamm_checks import check_with_pybamm, find_set_doubts
+from ..cluster.address_space import check_address_space
 from ..plan.gone_sources import add_gone_sources, describe_gone
 from ..plan.job import Job, ModelWork, ScannedSource
 from ..plan.plan import list_cells, plan_jobs
@@ -189,6 +190,8 @@ def run_campaign(
         UsageError: the campaign, the store or the cluster cannot be used; nothing was run.
     """
     _check_cluster_kind(cluster.kind)
+    if "://" not in cluster.kind:
+        check_address_space()
     store = Store(campaign.store)
     with lock_store(store.root), _open_catalog(store, out) as catalog:
         plan = scan_and_plan(campaign)
