@@ -13,6 +13,7 @@ from ..plan.changes import describe_change
 from ..plan.gone_sources import describe_gone
 from ..run.run_campaign import find_unread_cells, scan_and_plan
 from .table import table, table_to_json
+from .versions import versions_text
 
 if TYPE_CHECKING:
     from ..campaign.campaign import Campaign
@@ -56,6 +57,8 @@ def show_plan(campaign: Campaign, json_: bool, everything: bool) -> None:
     if shown:
         print(table(headings, [(job.stage, job.cell_id, _label(job), _why(job, change(job))) for job in shown]))
     print(f"{len(waiting)} of {len(jobs)} jobs would run; store {campaign.store}")
+    if versions := versions_text(campaign.store):
+        print(versions)
 
 
 def _why(job: Job, change: str) -> str:
