@@ -10,6 +10,7 @@ import os
 import resource
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -48,12 +49,22 @@ def memory_limit_bytes() -> int:
     address_space = resource.getrlimit(resource.RLIMIT_AS)[0]
     if address_space != resource.RLIM_INFINITY:
         limits.append(address_space)
-    for name in _CGROUPS:
+    for path in _control_groups():
         try:
-            limits.append(int(Path(name).read_text(encoding="ascii")))
+            limits.append(int(path.read_text(encoding="ascii")))
         except (OSError, ValueError):  # there is no such file, or it says "max"
             continue
     return min(limits)
+
+
+def _control_groups() -> Iterator[Path]:
+    """Yield the files with the memory limit of this process's control group and those above it."""
+    yield from map(Path, _CGROUPS)
+    with suppress(OSError):
+        for line in Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines():
+            if line.startswith("0::/"):
+                group = Path("/sys/fs/cgroup") / line.removeprefix("0::/")
+                yield from (folder / "memory.max" for folder in (group, *group.parents[:-3]))
 
 
 def check_rows(what: str, size_bytes: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,11 +27,12 @@ class KnownFile:
     mtime_ns: int = 0
 
 
-def read_known_files(catalog: Path) -> list[KnownFile]:
+def read_known_files(catalog: Path, wanted: Callable[[str], bool]) -> list[KnownFile]:
     """Read the raw files of the campaign of the last run, by path.
 
     Args:
         catalog: path of the catalog.
+        wanted: tells by the path whether a file is returned.
 
     Returns:
         Empty if there is no catalog of this version: a run makes or migrates it first.
@@ -53,4 +55,5 @@ def read_known_files(catalog: Path) -> list[KnownFile]:
             row["mtime_ns"] or 0,
         )
         for row in files
+        if wanted(row["path"])
     ]

@@ -41,8 +41,7 @@ def find_gone(store: Path) -> list[KnownFile]:
     Args:
         store: folder of the store; may not exist yet.
     """
-    known = read_known_files(Store(store).catalog)
-    return [one for one in known if not os.path.lexists(one.file.path)]
+    return read_known_files(Store(store).catalog, lambda path: not os.path.lexists(path))
 
 
 def matches(path: str, pattern: str, folder: Path) -> bool:

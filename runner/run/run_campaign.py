@@ -190,8 +190,6 @@ def run_campaign(
         UsageError: the campaign, the store or the cluster cannot be used; nothing was run.
     """
     _check_cluster_kind(cluster.kind)
-    if "://" not in cluster.kind:
-        check_address_space()
     store = Store(campaign.store)
     with lock_store(store.root), _open_catalog(store, out) as catalog:
         plan = scan_and_plan(campaign)
@@ -203,8 +201,7 @@ def run_campaign(
         store_added_fits(store, campaign.asked)
         unread = find_unread_cells(campaign, plan.sources)
         run_id = _record_plan(catalog, campaign, plan, unread, command_line)
-        if out is not None and (line := describe_gone(plan.sources)):
-            print(f"gone       {printable_text(line)}", file=out)
+        _print_gone(out, plan.sources)
         _print_first(out, unread.values(), set_doubts, refused)
         stale = [job for job in jobs if job.reason]
         waiting = choose_compiled(stale, campaign.file.simulate.compiled, model_cache.is_known)
@@ -262,6 +259,8 @@ def _say_locked(out: TextIO | None, waited_second: float) -> None:
 def _check_cluster_kind(kind: str) -> None:
     if kind not in ("local", "slurm") and "://" not in kind:
         raise UsageError(f"unknown cluster {kind!r}: use local, slurm, or the address of a scheduler, tcp://HOST:PORT")
+    if "://" not in kind:
+        check_address_space()
 
 
 def _select_refused(
@@ -295,6 +294,11 @@ def _check_sets(campaign: Campaign, cells: Sequence[CellPlan], jobs: Sequence[Jo
     if any(job.reason and isinstance(job.work, ModelWork) for job in jobs):
         return find_set_doubts(campaign, cells)
     return ()
+
+
+def _print_gone(out: TextIO | None, sources: Sequence[ScannedSource]) -> None:
+    if out is not None and (line := describe_gone(sources)):
+        print(f"gone       {printable_text(line)}", file=out)
 
 
 def _print_first(

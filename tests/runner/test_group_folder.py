@@ -17,7 +17,7 @@ from kilocell.data.results.receipt import Receipt
 from kilocell.parquet_store.journal import StartJournal
 from kilocell.parquet_store.layout import Store
 from kilocell.parquet_store.shared_folder import is_shared
-from kilocell.parquet_store.write import write_receipt
+from kilocell.parquet_store.write import write_receipt, write_text
 from kilocell.runner.run.lock import lock_store
 from kilocell.sqlite.catalog import Catalog
 
@@ -52,6 +52,12 @@ def test_all_files_are_writable_for_the_group(tmp_path: Path, umask: int) -> Non
     write_all(tmp_path / "store")
     assert not_of_group(tmp_path / "store") == []
     assert is_shared(tmp_path / "store")
+
+
+def test_a_figure_that_a_member_draws_alone_is_writable_for_the_group(tmp_path: Path, umask: int) -> None:
+    tmp_path.chmod(0o2775)
+    write_text(Store(tmp_path / "store").figures / "A.svg", "<svg/>")
+    assert not_of_group(tmp_path / "store") == []
 
 
 def test_elsewhere_the_umask_decides(tmp_path: Path, umask: int) -> None:
