@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.resources
+import re
 import signal
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -14,17 +18,22 @@ import click
 
 from .. import __version__
 from ..data.errors import KilocellError, UsageError
+from ..data.left_out import collect_left_out
 from ..data.text import printable_text
-from .commands import options
+from .commands import complete, options
 from .commands.cache import cache
 from .commands.catalog import catalog
-from .commands.defaults import DEFAULT_CAMPAIGN, DEMO_STORE, store_root
+from .commands.defaults import DEMO_STORE, store_root
+from .commands.doctor import doctor
 from .commands.fit import fit, fits
 from .commands.models import models, parameters
 from .commands.questions import compare, curves, cycles, make_filters, make_output, parameter_sets
+from .commands.raw_data import init, inspect, synthesize
+from .commands.report import report
 from .commands.run import load_campaign_with_fits
 from .commands.run import run as run_
 from .commands.slides import slides
+from .run import early
 from .show.safe_output import safe_output
 
 _EXPORTED = "it writes cells with all of their simulations; for some: kilocell curves --samples FILE"
@@ -54,43 +63,11 @@ def cli() -> None:
 
 cli.add_command(cache)
 cli.add_command(catalog)
+cli.add_command(doctor)
 cli.add_command(models)
 cli.add_command(parameters)
-
-
-@cli.command(short_help="Write a campaign file for your raw data.")
-@click.argument("paths", nargs=-1, required=True, metavar="PATHS...")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
-    default=DEFAULT_CAMPAIGN,
-    show_default=True,
-    metavar="FILE",
-    help="The campaign file to write.",
-)
-@options.quiet_option
-def init(paths: tuple[str, ...], out: Path, quiet: bool) -> None:
-    """Write a campaign file for raw files, folders or globs.
-
-    Columns, cells, capacities and parameter sets are guessed from cleaned data. Correct what the file marks as a guess.
-    """
-    from .inspect.show_init import show_init
-
-    raise SystemExit(show_init(paths, out, None if quiet else sys.stderr))
-
-
-@cli.command(short_help="Show how raw files are read, and what cleaning finds.")
-@click.argument("files", nargs=-1, required=True, metavar="FILES...")
-@click.option("--cell", metavar="CELL", help="Cell to clean [default: the first one of each file].")
-@options.json_option
-def inspect(files: tuple[str, ...], cell: str | None, json_: bool) -> None:
-    """Show how raw files, folders or globs are read: reader, columns, units, sign of the current, cells and findings.
-
-    Nothing is written. One cell of each file is cleaned.
-    """
-    from .inspect.raw_file import show_inspection
-
-    raise SystemExit(show_inspection(files, cell, json_))
+for command in (init, inspect, synthesize):
+    cli.add_command(command)
 
 
 def _stage_command(name: str, text: str) -> None:
@@ -121,7 +98,7 @@ def _stage_command(name: str, text: str) -> None:
         plots: bool,
         **cluster: Any,
     ) -> None:
-        loaded = load_campaign_with_fits(campaign, store, verify)
+        loaded = load_campaign_with_fits(campaign, store, None if quiet else sys.stderr, verify)
         raise SystemExit(run_(loaded, name, cells, cluster, quiet=quiet, json_=json_, plots=plots))
 
 
@@ -130,6 +107,7 @@ _stage_command("clean", "Clean the data, without simulating.")
 _stage_command("simulate", "Clean the data and simulate, without fitting.")
 cli.add_command(fit)
 cli.add_command(fits)
+cli.add_command(report)
 for question in (cycles, compare, parameter_sets, curves):
     cli.add_command(question)
 cli.add_command(slides)
@@ -149,7 +127,7 @@ def plan(campaign: Path | None, store: Path | None, json_: bool, verify: bool, e
     """
     from .show.plan import show_plan
 
-    show_plan(load_campaign_with_fits(campaign, store, verify), json_, everything)
+    show_plan(load_campaign_with_fits(campaign, store, verify=verify), json_, everything)
 
 
 @cli.command(short_help="Show progress and failures.")
@@ -190,7 +168,14 @@ def results(store: Path | None, by: str | None, select: str | None, **given: Any
 @options.store_option
 @options.cell_option
 @options.select_option
-@click.option("--rule", "rules", multiple=True, metavar="RULE", help="Only this cleaning rule; repeatable.")
+@click.option(
+    "--rule",
+    "rules",
+    multiple=True,
+    metavar="RULE",
+    shell_complete=complete.rules,
+    help="Only this cleaning rule; repeatable.",
+)
 @options.order_options
 @options.all_option
 @options.json_option
@@ -278,8 +263,13 @@ def plot(
     statuses: tuple[str, ...],
     fit_name: str | None,
     errors: bool,
+    budget: bool,
+    dqdv: bool,
+    smoothing_mv: float | None,
     life: bool,
     cleaning: bool,
+    formats: tuple[str, ...],
+    out: Path | None,
     everything: bool,
 ) -> None:
     """Draw measured and simulated voltage of cells; without --cell, an overview of all cells.
@@ -289,51 +279,30 @@ def plot(
     kilocell plot --cell A --select "cycle 1, discharge"
     kilocell plot --cell A --cleaning        raw and cleaned data
     kilocell plot --cell A --errors          errors by window, step type and cycle
+    kilocell plot --cell A --budget          what each RMSE may be off by
+    kilocell plot --cell A --dqdv --cycles 2 dQ/dV and dV/dQ, measured and simulated
     kilocell plot --cell A --fit FIT         a fit; without --cell, its parameters over all cells
     kilocell plot --cell A --life            fitted parameters along life
 
     The figures are written to the store's folder figures, as PNG and PDF; their paths are printed.
     """
-    from .commands.plot import draw, draw_cleanings, draw_lives
+    from .commands.plot import choose_kind, draw, draw_cleanings, draw_lives, write_paths
     from .show.open_catalog import say_standing
 
     root = store_root(store)
     say_standing(root, everything)
-    selects_simulations = bool(models or parameter_sets or statuses or fit_name or errors)
+    selects_simulations = bool(models or parameter_sets or statuses or fit_name or errors or budget or dqdv)
     if life:
         paths = draw_lives(root, cells, selects_simulations or bool(cycles) or bool(select) or cleaning, everything)
     elif cleaning:
         paths = draw_cleanings(root, cells, cycles, selects_simulations, select, everything)
     else:
-        paths = iter(draw(root, cells, cycles, models, parameter_sets, fit_name, errors, select, everything, statuses))
-    for path in paths:
+        kind = choose_kind(errors=errors, budget=budget, dqdv=dqdv)
+        paths = draw(
+            root, cells, cycles, models, parameter_sets, fit_name, kind, select, everything, statuses, smoothing_mv
+        )
+    for path in write_paths(paths, formats, out):
         click.echo(path)
-
-
-@cli.command()
-@click.option("--cells", type=click.IntRange(1), default=5, show_default=True, help="Number of cells.")
-@click.option("--seed", type=int, default=7, show_default=True, help="Random seed; the same seed gives the same data.")
-@click.option(
-    "--layout",
-    type=click.Choice(["long", "files"]),
-    default="long",
-    show_default=True,
-    help="One file for all cells, or one file per cell.",
-)
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("synthetic"),
-    show_default=True,
-    metavar="FOLDER",
-    help="Output folder.",
-)
-@options.quiet_option
-def synthesize(cells: int, seed: int, layout: str, out: Path, quiet: bool) -> None:
-    """Make raw data of synthetic cells. Their defects and parameters are known: see ground_truth.json."""
-    from .show.status import make_synthetic
-
-    make_synthetic(out, cells, seed, layout, None if quiet else sys.stderr)
 
 
 @cli.command()
@@ -352,7 +321,7 @@ def synthesize(cells: int, seed: int, layout: str, out: Path, quiet: bool) -> No
 def demo(store: Path, quiet: bool, json_: bool, **cluster: Any) -> None:
     """Run everything on five sample cells that come with kilocell."""
     with importlib.resources.as_file(importlib.resources.files("kilocell.data") / "campaign.toml") as path:
-        loaded = load_campaign_with_fits(path, store)
+        loaded = load_campaign_with_fits(path, store, None if quiet else sys.stderr)
         raise SystemExit(run_(loaded, "run", (), cluster, quiet=quiet, json_=json_, plots=True))
 
 
@@ -363,6 +332,31 @@ def version(json_: bool) -> None:
     from .show.status import show_versions
 
     show_versions(json_)
+
+
+def _say(text: str) -> None:
+    early.end()
+    click.echo(_printable_lines(text), err=True)
+
+
+def _describe_os_error(error: OSError) -> str:
+    """Return what is wrong with which file; the name under which a file is written first means nothing to users."""
+    name = re.sub(r"\.tmp-\d+-\w+$", "", str(error.filename)) if error.filename else ""
+    text = f"{name}: {error.strerror or error}" if name else str(error.strerror or error)
+    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        text += ". Nothing can be written there: give another folder or file"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        text += ". Free some space, then run the same command again"
+    return text
+
+
+@contextmanager
+def _early_line_ended() -> Iterator[None]:
+    """Remove the line of what a command does, however it ends."""
+    try:
+        yield
+    finally:
+        early.end()
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:
@@ -378,12 +372,15 @@ def _printable_lines(text: str) -> str:
 def main() -> None:
     """Run the command line and exit.
 
-    Exit codes: 0 all done, 1 some jobs failed, 2 wrong usage, 130 interrupted (Ctrl-C), 143 terminated (SIGTERM).
+    Exit codes: 0 all done, 1 some jobs failed, or something is left out because a file of the store is damaged,
+    2 wrong usage, 130 interrupted (Ctrl-C), 143 terminated (SIGTERM).
     """
     signal.signal(signal.SIGTERM, _terminate)
     settings = {"verbose": False}
     try:
-        raise SystemExit(cli.main(standalone_mode=False, obj=settings) or 0)
+        with _early_line_ended(), collect_left_out(_say) as left_out:
+            code = cli.main(standalone_mode=False, obj=settings) or 0
+        raise SystemExit(code or int(bool(left_out)))
     except click.ClickException as error:
         error.show()
         raise SystemExit(2) from None
@@ -403,5 +400,5 @@ def main() -> None:
     except OSError as error:
         if settings["verbose"]:
             traceback.print_exc()
-        click.echo(_printable_lines(f"kilocell: {error.strerror or error} ({error.filename})"), err=True)
+        click.echo(_printable_lines(f"kilocell: {_describe_os_error(error)}"), err=True)
         raise SystemExit(1) from None

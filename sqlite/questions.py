@@ -18,7 +18,8 @@ def cycle_overview(connection: sqlite3.Connection, cell_id: Names = None) -> Row
         coulombic_efficiency_percent and energy_efficiency_percent (out / in), mean_charge_voltage_volt,
         mean_discharge_voltage_volt, voltage_min_volt, voltage_max_volt, first_test_time_second, last_test_time_second,
         duration_second, temperature_mean_celsius, steps, samples, findings, charge_source with bounds and counters of
-        the charge, charge_uncertainty_percent, standing.
+        the charge, charge_uncertainty_percent, resistance_ohm with resistance_second (after a step of the current),
+        resistance_uncertainty_ohm, resistance_edges (number) and resistance_source (their kind), standing.
     """
     return _select(connection, "cycle_overview", {"cell_id": cell_id}, "cell_id, cycle_count")
 

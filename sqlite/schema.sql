@@ -398,6 +398,11 @@ CREATE TABLE cycles (
     charge_out_high_ah       REAL,
     charge_in_counted_ah     REAL,  -- by the cycler's counters; NULL: it has none
     charge_out_counted_ah    REAL,
+    resistance_ohm           REAL,  -- change of the voltage / change of the current, some time after it; median of the edges
+    resistance_second        REAL,  -- time after the edge
+    resistance_uncertainty_ohm REAL,
+    resistance_edges         INTEGER,  -- number of edges
+    resistance_source        TEXT,  -- kind of the edges: start of discharge, start of charge, end of discharge, ...
     PRIMARY KEY (cell_id, cycle_count)
 ) STRICT, WITHOUT ROWID;
 
@@ -1045,8 +1050,8 @@ FROM current_simulations s
 JOIN stretches t ON t.cell_id = s.cell_id AND t.label = s.label
 ORDER BY s.cell_id, s.label, t.stretch;
 
--- All cycles of a cell: capacity, energy, efficiency, mean voltages, times, temperature, and the findings in it. Capacity
--- is charge_out_ah. Efficiencies are out / in of the cycle; NULL: nothing went in.
+-- All cycles of a cell: capacity, energy, efficiency, mean voltages, times, temperature, the findings in it, and the
+-- resistance. Capacity is charge_out_ah. Efficiencies are out / in of the cycle; NULL: nothing went in.
 CREATE VIEW cycle_overview AS
 SELECT y.cell_id, y.cycle_count, y.charge_in_ah, y.charge_out_ah, y.energy_in_wh, y.energy_out_wh,
     100 * y.charge_out_ah / nullif(y.charge_in_ah, 0) AS coulombic_efficiency_percent,
@@ -1061,6 +1066,7 @@ SELECT y.cell_id, y.cycle_count, y.charge_in_ah, y.charge_out_ah, y.energy_in_wh
     y.charge_in_counted_ah, y.charge_out_counted_ah,
     100 * (y.charge_in_high_ah - y.charge_in_low_ah + y.charge_out_high_ah - y.charge_out_low_ah) / 2
         / nullif(y.charge_in_ah + y.charge_out_ah, 0) AS charge_uncertainty_percent,
+    y.resistance_ohm, y.resistance_second, y.resistance_uncertainty_ohm, y.resistance_edges, y.resistance_source,
     r.standing
 FROM cycles y JOIN current_clean_reports r ON r.cell_id = y.cell_id
 ORDER BY y.cell_id, y.cycle_count;

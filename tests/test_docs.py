@@ -62,7 +62,7 @@ def test_links_to_files_lead_somewhere(page: Path) -> None:
 OUR_FOLDERS = ("data", "jobs", "parquet_store", "report", "runner", "sqlite", "tests", "benchmarks", "docs", "examples")
 SOURCES = sorted([*ROOT.glob("*.py"), *(path for folder in OUR_FOLDERS for path in (ROOT / folder).rglob("*.py"))])
 ROLE = re.compile(r":(?:mod|func|class|meth|data|attr|exc|obj):`~?([\w.]+)`")
-FULL_NAME = re.compile(r"\bkilocell(?:\.[A-Za-z_]\w*)+")
+FULL_NAME = re.compile(r"(?<!/)\bkilocell(?:\.[A-Za-z_]\w*)+")
 FILE_NAME = re.compile(r"`((?:\w+/)*(?!version_N)\w+\.(?:py|sql))\b")
 FOLDER_NAME = re.compile(r"`((?:data|jobs|parquet_store|report|runner|sqlite|tests|benchmarks|examples)/[\w./]*)`")
 

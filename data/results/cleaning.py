@@ -210,6 +210,21 @@ class CycleSummary:
     """Charge into the cell (A.h) by the cycler's counters; ``None`` where it has none."""
 
     charge_out_counted_ah: float | None = None
+    resistance_ohm: float | None = None
+    """Change of the voltage / change of the current (ohm), some time after it; the median over the cycle's edges.
+
+    ``None`` = the cycle has no edge of the current to take it from, or an older version cleaned the cell.
+    """
+
+    resistance_second: float | None = None
+    """Time after the edge (s); the same in all cycles of a record."""
+
+    resistance_uncertainty_ohm: float | None = None
+    resistance_edges: int | None = None
+    """Number of edges."""
+
+    resistance_source: str | None = None
+    """Kind of the edges, such as ``start of discharge``; the same in all cycles of a record."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from ...data.outputs import OUTPUTS
 from ...data.settings import MODEL_TYPES
 from ...data.step_selection import StepSelection, parse_select
 from .gone_files import matches
+from .hints import READERS, describe_model, describe_reader, describe_set
 from .raw_files import NamedFiles, explain_no_files, find_files, missing_file
 
 _LABEL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -63,7 +64,7 @@ def parse_cycle_numbers(text: str) -> tuple[int, ...]:
 def _known_set(name: str, info: ValidationInfo) -> str:
     own = (info.context or {}).get("parameter_sets", ())
     if name not in own and name not in parameter_set_names():
-        raise ValueError(f"unknown parameter set{suggest_or_list(name, [*own, *parameter_set_names()])}")
+        raise ValueError(f"unknown parameter set{describe_set(name, own)}")
     return name
 
 
@@ -75,7 +76,13 @@ def _own_set(name: str) -> str:
 
 def _known_model(name: str) -> str:
     if name not in MODEL_TYPES:
-        raise ValueError(f"unknown model{suggest_or_list(name, MODEL_TYPES)}")
+        raise ValueError(f"unknown model{describe_model(name)}")
+    return name
+
+
+def _known_reader(name: str) -> str:
+    if name not in READERS:
+        raise ValueError(describe_reader(name))
     return name
 
 
@@ -319,6 +326,7 @@ SetName = Annotated[str, AfterValidator(_known_set)]
 OwnSetName = Annotated[str, AfterValidator(_own_set)]
 SetNames = Annotated[list[SetName], AfterValidator(_distinct)]
 ModelType = Annotated[str, AfterValidator(_known_model)]
+ReaderName = Annotated[str, AfterValidator(_known_reader)]
 OutputName = Annotated[str, AfterValidator(_known_output)]
 ModelOption = Annotated[Any, BeforeValidator(_model_option)]
 Points = Annotated[int, Field(ge=2, le=1000)]

@@ -49,7 +49,7 @@ class SourceTable(Table):
     """
 
     files: list[v.MatchingFiles] = Field(min_length=1)
-    reader: Literal["auto", "csv", "digatron", "parquet", "xlsx", "neware"] = "auto"
+    reader: v.ReaderName = "auto"
     cell_id: v.CellIdRule | None = None
     current_sign: CurrentSign = "auto"
     columns: dict[v.RawColumn, ColumnEntry] = {}

@@ -124,7 +124,8 @@ def _open_local(settings: ClusterSettings, scratch: Path, log_level: int) -> Ite
         with distributed.Client(cluster) as client:  # type: ignore[no-untyped-call]
             dashboard = cluster.dashboard_link if options["dashboard"] else ""
             processes = format_count(count, "worker process", "es")
-            yield Workers(client, dashboard, f"{processes}, {format_count(threads, 'thread')} each")
+            description = f"{processes}, {format_count(threads, 'thread')} each"
+            yield Workers(client, dashboard, description, cluster.scheduler)
     finally:
         cluster.close()
 

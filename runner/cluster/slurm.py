@@ -106,7 +106,7 @@ def open_slurm(
             closing.append(watch.stop)
             watch.start()
             dashboard = cluster.dashboard_link if scheduler["dashboard"] else ""
-            yield Workers(client, dashboard, _description(settings, partition))
+            yield Workers(client, dashboard, _description(settings, partition), cluster.scheduler)
     finally:
         with _undisturbed():
             _close(closing)

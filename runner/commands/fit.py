@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from ...data.errors import UsageError
-from . import options
+from . import complete, options
 from .defaults import store_root
 from .questions import make_filters, make_output
 from .run import load_campaign_with_fits, run
@@ -80,7 +80,14 @@ def fit(
 @click.command(short_help="Show fits, and how reliable they are.")
 @options.store_option
 @options.filter_options
-@click.option("--fit", "names", multiple=True, metavar="FIT", help="Only this fit, with all details; repeatable.")
+@click.option(
+    "--fit",
+    "names",
+    multiple=True,
+    metavar="FIT",
+    shell_complete=complete.fits,
+    help="Only this fit, with all details; repeatable.",
+)
 @click.option("--life", is_flag=True, help="Show parameters along life, from chains of fits over check-ups.")
 @options.order_options
 @options.all_option

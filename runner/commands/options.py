@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ...data.errors import UsageError
+from . import complete
 
 if TYPE_CHECKING:
     from ...data.settings import ClusterSettings
@@ -28,13 +29,26 @@ store_option = click.option(
     help="Folder of the store [default: that of the campaign file, else ./store or ./kilocell-demo].",
 )
 cell_option = click.option(
-    "--cell", "cells", multiple=True, metavar="CELL", help='Only this cell, or these: "CELL_*"; repeatable.'
+    "--cell",
+    "cells",
+    multiple=True,
+    metavar="CELL",
+    help='Only this cell, or these: "CELL_*"; repeatable.',
+    shell_complete=complete.cells,
 )
-model_option = click.option("--model", "models", multiple=True, metavar="MODEL", help="Only this model; repeatable.")
+model_option = click.option(
+    "--model",
+    "models",
+    multiple=True,
+    metavar="MODEL",
+    help="Only this model; repeatable.",
+    shell_complete=complete.models,
+)
 parameters_option = click.option(
     "--parameters",
     multiple=True,
     metavar="SET",
+    shell_complete=complete.used_sets,
     help="Only this parameter set, or default: sets without changed parameters; repeatable.",
 )
 all_option = click.option(
@@ -101,36 +115,86 @@ _ANSWER_OPTIONS = (
 )
 _PLOT_OPTIONS = (
     click.option(
-        "--cell", "cells", multiple=True, metavar="CELL", help='Draw this cell, or these: "CELL_*"; repeatable.'
+        "--cell",
+        "cells",
+        multiple=True,
+        metavar="CELL",
+        shell_complete=complete.cells,
+        help='Draw this cell, or these: "CELL_*"; repeatable.',
     ),
     click.option("--cycles", default="", metavar="RANGE", help="Cycles, such as 1-3,5 or last [default: all]."),
     select_option,
-    click.option("--model", "models", multiple=True, metavar="MODEL", help="Only this model; repeatable."),
+    model_option,
     click.option(
         "--parameters",
         "--parameter-set",
         "parameter_sets",
         multiple=True,
         metavar="SET",
+        shell_complete=complete.used_sets,
         help="Only this parameter set, or default: sets without changed parameters; repeatable.",
     ),
     status_option,
-    click.option("--fit", "fit_name", metavar="FIT", help="Draw this fit of the cell; without --cell, of all cells."),
+    click.option(
+        "--fit",
+        "fit_name",
+        metavar="FIT",
+        shell_complete=complete.fits,
+        help="Draw this fit of the cell; without --cell, of all cells.",
+    ),
     click.option("--errors", is_flag=True, help="Draw errors by window, step type and cycle."),
+    click.option("--budget", is_flag=True, help="Draw what the RMSE of each simulation may be off by, and why."),
+    click.option("--dqdv", is_flag=True, help="Draw dQ/dV and dV/dQ of the constant-current steps."),
+    click.option(
+        "--smoothing",
+        "smoothing_mv",
+        type=click.FloatRange(0.0, min_open=True),
+        metavar="MV",
+        help="Standard deviation of the Gaussian that smooths dQ/dV, in mV [default: 5].",
+    ),
     click.option("--life", is_flag=True, help="Draw fitted parameters along life; without --cell, of every cell."),
     click.option("--cleaning", is_flag=True, help="Draw raw and cleaned data; without --cell, of every cell."),
+    click.option(
+        "--format",
+        "formats",
+        multiple=True,
+        type=click.Choice(["png", "pdf", "svg"], case_sensitive=False),
+        help="Format of the files; repeatable [default: png and pdf].",
+    ),
+    click.option(
+        "--out",
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="FILE",
+        help="Write to this file instead of the store: .png, .pdf or .svg. Several figures have their names added.",
+    ),
 )
 _FIT_OPTIONS = (
-    click.option("--fit", metavar="FIT", help="Only this fit; with --model, the same fit with another model."),
+    click.option(
+        "--fit",
+        metavar="FIT",
+        shell_complete=complete.fits,
+        help="Only this fit; with --model, the same fit with another model.",
+    ),
     click.option(
         "--preset",
         "presets",
         multiple=True,
         metavar="PRESET",
+        shell_complete=complete.presets,
         help="Parameter group to fit: ohmic, kinetic, diffusion, balance or ageing; repeatable.",
     ),
-    click.option("--model", metavar="MODEL", help="Model to fit [default: SPMe, or the campaign's first model]."),
-    click.option("--parameter-set", metavar="SET", help="Parameter set to start from [default: the cell's first]."),
+    click.option(
+        "--model",
+        metavar="MODEL",
+        shell_complete=complete.model_types,
+        help="Model to fit [default: SPMe, or the campaign's first model].",
+    ),
+    click.option(
+        "--parameter-set",
+        metavar="SET",
+        shell_complete=complete.known_sets,
+        help="Parameter set to start from [default: the cell's first].",
+    ),
     click.option("--cycles", metavar="RANGE", help="Cycles to fit to, such as 1-3,5 [default: all]."),
     click.option("--select", metavar="PART", help='Part to fit to, such as "cycle 2, discharge" [default: all].'),
     click.option(

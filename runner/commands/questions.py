@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from ...data.errors import UsageError
-from . import options
+from . import complete, options
 from .defaults import store_root
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ _MEASURED: Final = "cycles are measured; for simulations: kilocell compare --cyc
 
 
 @click.command(short_help="Show all cycles of a cell: capacity, energy, efficiency, times.")
-@click.argument("named", nargs=-1, metavar="CELL...")
+@click.argument("named", nargs=-1, metavar="CELL...", shell_complete=complete.cells)
 @options.store_option
 @options.cell_option
 @options.select_option

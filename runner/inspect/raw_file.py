@@ -27,6 +27,7 @@ from ...jobs.cleaning.current import sign_votes, state_signs
 from ...jobs.cleaning.guess_cell import guess_cell
 from ...jobs.record.file_ends import FileEnds, file_ends
 from ..campaign.raw_files import is_utf8, printable
+from ..run import early
 from .joined_files import RawFile, describe_joined_files
 from .raw_paths import raw_files
 from .reading_progress import ReadingProgress
@@ -131,7 +132,7 @@ def show_inspection(paths: Sequence[str], cell: str | None, json_: bool) -> int:
     Raises:
         CampaignError: a path names no file.
     """
-    progress = ReadingProgress(sys.stderr)
+    progress = ReadingProgress(early.guard(sys.stderr))
     files = raw_files(paths)
     inspections = []
     ends: dict[RawFile, FileEnds] = {}
@@ -140,6 +141,7 @@ def show_inspection(paths: Sequence[str], cell: str | None, json_: bool) -> int:
         inspections.append(_inspect_or_error(path, cell, ends))
     joined = describe_joined_files(ends, progress)
     progress.close()
+    early.end()  # what follows is on stdout
     for inspection in inspections:
         inspection["joined"] = [asdict(join) for join in joined if inspection["file"] in join.files]
     if json_:

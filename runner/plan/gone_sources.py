@@ -12,15 +12,35 @@ from ...data.settings import CleanSettings
 from ...data.text import format_count
 from ...parquet_store.layout import Store
 from ...parquet_store.read import is_valid, read_ranges, read_receipt
-from ..campaign.gone_files import GoneFile
+from ..campaign.campaign import Campaign
+from ..campaign.gone_files import GoneFile, select_named
 from .job import Job, ScannedSource, split_digest
 from .plan import plan_cleaning, plan_splits, without_parts_if_split
+from .scan import scan_sources
 
 CELLS_NAMED: Final = 5
 """Cells of a gone file that its message names at most."""
 
 CleanSettingsOf = Callable[[str], CleanSettings]
 """Cell id → settings of its cleaning."""
+
+
+def scan_with_gone(campaign: Campaign, store: Store) -> tuple[ScannedSource, ...]:
+    """Scan the raw files of a campaign; those that are gone are added with what the last run recorded of them.
+
+    Args:
+        store: of the campaign; only read.
+
+    Raises:
+        UsageError: no file can be read, and none of those that are gone is known.
+    """
+    gone = select_named(store.root, campaign.file.sources, campaign.path.absolute().parent)
+    if not gone:
+        return scan_sources(campaign.sources, store.catalog, verify=campaign.verify)
+    paths = {one.known.file.path for one in gone}
+    existing = [pair for pair in campaign.sources if str(pair[0]) not in paths]
+    scanned = scan_sources(existing, store.catalog, may_be_none=True, verify=campaign.verify)
+    return add_gone_sources(scanned, gone, campaign.clean_settings, store)
 
 
 def add_gone_sources(

@@ -223,7 +223,7 @@ def _without_cells(path: Path, settings: SourceSettings, error: ReadError) -> Sc
         error: why.
     """
     try:
-        return ScannedSource(readers.source_file(path, settings), (), path.stat().st_mtime_ns)
+        return ScannedSource(readers.source_file(path, settings), (), path.stat().st_mtime_ns, unread=str(error))
     except (ReadError, OSError):
         return _unopened(path, settings, str(error))
 

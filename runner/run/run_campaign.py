@@ -7,12 +7,12 @@ import secrets
 import socket
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Final, NamedTuple, TextIO
+from typing import TYPE_CHECKING, Final, NamedTuple, TextIO
 
 from ...data.codec import digest
 from ...data.errors import UsageError
@@ -28,10 +28,9 @@ from ..campaign.campaign import Campaign
 from ..campaign.cell_plan import CellPlan, find_absent_cells, resolve
 from ..campaign.errors import campaign_error
 from ..campaign.fit_checks import RefusedFit, refuse_fits
-from ..campaign.gone_files import select_named
 from ..campaign.pybamm_checks import check_with_pybamm, find_set_doubts
 from ..cluster.address_space import check_address_space
-from ..plan.gone_sources import add_gone_sources, describe_gone
+from ..plan.gone_sources import describe_gone, scan_with_gone
 from ..plan.job import Job, ModelWork, ScannedSource
 from ..plan.plan import list_cells, plan_jobs
 from ..plan.scan import (
@@ -40,18 +39,21 @@ from ..plan.scan import (
     find_gone_files,
     find_unread_files,
     record_sources,
-    scan_sources,
 )
 from ..plan.select_jobs import select_cells, select_fits, select_stage
+from ..plan.unreadable import find_unreadable
 from ..worker import model_cache
 from ..worker.compile import choose_compiled
 from ..worker.inputs import store_set_files
 from ..worker.time_limits import longest_job_second
+from . import early
 from .lock import lock_store
 from .progress import Progress
 from .record import Recorder, find_unrecorded
 from .set_doubts import SetDoubts
 
+if TYPE_CHECKING:
+    from ..cluster.workers import Workers
 LOCKED_LINE_SECOND: Final = 30.0
 """Time between two lines which say that the catalog is locked, s."""
 
@@ -104,12 +106,14 @@ class CampaignPlan(NamedTuple):
         jobs: every job, each after the jobs it needs.
         cells: the resolved settings of each cell.
         refused: fits that cannot run, which have no jobs.
+        unmatched: a line for each pair of model and parameter set that is not simulated, because they do not match.
     """
 
     sources: tuple[ScannedSource, ...]
     jobs: tuple[Job, ...]
     cells: tuple[CellPlan, ...]
     refused: tuple[RefusedFit, ...] = ()
+    unmatched: tuple[str, ...] = ()
 
 
 def scan_and_plan(campaign: Campaign) -> CampaignPlan:
@@ -119,24 +123,17 @@ def scan_and_plan(campaign: Campaign) -> CampaignPlan:
         UsageError: no raw file can be read, or the campaign names a cell or parameter that does not exist.
     """
     store = Store(campaign.store)
-    sources = _scan(campaign, store)
+    early.say("scanning", format_count(len(campaign.sources), "raw file"))
+    sources = scan_with_gone(campaign, store)
     check_current_signs(campaign.path, sources)
-    cells = resolve(campaign, list_cells(sources), find_unread_cells(campaign, sources).keys())
-    check_with_pybamm(campaign, cells)
-    cells, refused = refuse_fits(campaign, cells)
-    limit_second = campaign.file.clean.time_limit_second
-    return CampaignPlan(sources, plan_jobs(cells, sources, store, limit_second), cells, refused)
-
-
-def _scan(campaign: Campaign, store: Store) -> tuple[ScannedSource, ...]:
-    """Scan the raw files; those that are gone are added with what the last run recorded of them."""
-    gone = select_named(store.root, campaign.file.sources, campaign.path.absolute().parent)
-    if not gone:
-        return scan_sources(campaign.sources, store.catalog, verify=campaign.verify)
-    paths = {one.known.file.path for one in gone}
-    existing = [pair for pair in campaign.sources if str(pair[0]) not in paths]
-    scanned = scan_sources(existing, store.catalog, may_be_none=True, verify=campaign.verify)
-    return add_gone_sources(scanned, gone, campaign.clean_settings, store)
+    early.say("checking", "parameter sets, models and fits")
+    unread = find_unread_cells(campaign, sources).keys()
+    cells = resolve(campaign, list_cells(sources), unread, lambda: find_unreadable(sources).values())
+    matched = check_with_pybamm(campaign, cells)
+    cells, refused = refuse_fits(campaign, matched.plans)
+    early.say("planning", format_count(len(cells), "cell"))
+    jobs = plan_jobs(cells, sources, store, campaign.file.clean.time_limit_second)
+    return CampaignPlan(sources, jobs, cells, (*matched.refused, *refused), matched.unmatched)
 
 
 def find_unread_cells(campaign: Campaign, sources: Sequence[ScannedSource]) -> dict[str, str]:
@@ -202,7 +199,7 @@ def run_campaign(
         unread = find_unread_cells(campaign, plan.sources)
         run_id = _record_plan(catalog, campaign, plan, unread, command_line)
         _print_gone(out, plan.sources)
-        _print_first(out, unread.values(), set_doubts, refused)
+        _print_first(out, unread.values(), (*plan.unmatched, *set_doubts), refused)
         stale = [job for job in jobs if job.reason]
         waiting = choose_compiled(stale, campaign.file.simulate.compiled, model_cache.is_known)
         counts: Counter[str] = Counter()
@@ -211,7 +208,7 @@ def run_campaign(
                 store_set_files(store, campaign.set_files)
                 for job in waiting:
                     forget_deaths(store.journal(job.cell_id, job.label))
-                _run_jobs(catalog, store, run_id, waiting, plan.cells, cluster, counts, out, verbose)
+                _run_jobs(catalog, campaign, run_id, jobs, waiting, plan.cells, cluster, counts, out, verbose)
         summary = RunSummary(
             run_id=run_id,
             done=counts["done"],
@@ -372,8 +369,9 @@ def _record_abnormal_end(catalog: Catalog, run_id: int) -> Iterator[None]:
 
 def _run_jobs(
     catalog: Catalog,
-    store: Store,
+    campaign: Campaign,
     run_id: int,
+    planned: Sequence[Job],
     jobs: Sequence[Job],
     cells: Sequence[CellPlan],
     cluster: ClusterSettings,
@@ -385,25 +383,31 @@ def _run_jobs(
 
     Args:
         run_id: of the catalog.
+        planned: all jobs of the command, those that are up to date, too.
         jobs: those that have to run.
         cells: the campaign's settings of each cell, which are compared with its record.
         counts: is added to: jobs by status; those that have nothing to simulate under ``nothing``, not ``skipped``.
         out: stream for progress; ``None`` = no progress.
         verbose: show Dask's own log lines.
     """
+    early.say("starting", "workers")
     # Dask is imported here, so that commands which only read never pay for it.
     from ..cluster.open import open_cluster
+    from ..live.live_page import open_live_page
     from .graph import run_jobs
 
+    store = Store(campaign.store)
     recorder = Recorder(catalog, store, run_id, jobs)
     stages = Counter(job.stage for job in jobs)
     progress = Progress(stages.items(), out, is_plain=verbose)
     name = f"kilocell-{secrets.token_hex(3)}"
     scratch = store.root / "logs" / "workers"
     scratch.mkdir(parents=True, exist_ok=True)
-    with open_cluster(cluster, name, scratch, progress.say, verbose, longest_job_second(jobs)) as workers:
-        if workers.dashboard:
-            progress.say(f"dashboard  {workers.dashboard}")
+    with (
+        open_cluster(cluster, name, scratch, progress.say, verbose, longest_job_second(jobs)) as workers,
+        open_live_page(workers, cluster, campaign.name, planned, catalog.path, progress.say) as live,
+    ):
+        _say_addresses(workers, live.address, cluster.kind == "slurm", progress.say)
         if _wants_compiler(jobs) and not model_cache.has_compiler():
             progress.say(
                 f"compiler   {model_cache.COMPILER} not found; without it, models take two to three times as long"
@@ -414,7 +418,7 @@ def _run_jobs(
         progress.start()
         try:
             for outcomes in run_jobs(workers.client, jobs, str(store.root)):
-                recorder.add(outcomes)
+                live.record(outcomes, recorder.add(outcomes))
                 doubts.add(outcomes)
                 for outcome in outcomes:
                     counts["nothing" if outcome.has_nothing_to_simulate else outcome.status] += 1
@@ -423,6 +427,19 @@ def _run_jobs(
                     progress.add(outcome)
         finally:
             progress.close()
+
+
+def _say_addresses(workers: Workers, live: str, is_cluster: bool, say: Callable[[str], None]) -> None:
+    """Say where the pages of the run are, and how to reach them from the user's own computer."""
+    from ..cluster.dashboard import tunnel_command
+
+    if workers.dashboard:
+        say(f"dashboard  {workers.dashboard}")
+    if live:
+        say(f"live       {live}")
+    tunnel = tunnel_command(live or workers.dashboard, is_cluster) if live or workers.dashboard else ""
+    if tunnel:
+        say(f"tunnel     on your own computer: {tunnel}")
 
 
 def _wants_compiler(jobs: Sequence[Job]) -> bool:

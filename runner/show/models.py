@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from ...data.errors import UsageError
-from ...data.names import suggest_or_list
 from ...data.settings import MODEL_TYPES
+from ..campaign.hints import describe_model
 from .table import table, table_to_json, table_with_text
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def show_models(model_type: str | None, json_: bool) -> None:
         _show_types(json_)
         return
     if model_type not in MODEL_TYPES:
-        raise UsageError(f"unknown model {model_type!r}{suggest_or_list(model_type, MODEL_TYPES)}")
+        raise UsageError(f"unknown model {model_type!r}{describe_model(model_type)}")
     print("loading PyBaMM …", file=sys.stderr)
     from ...jobs.models.options import default_mesh, list_options
 

@@ -18,6 +18,7 @@ from ...data.installed import parameter_set_names, registering_package
 from ...data.names import suggest_or_list
 from ...data.parameter_files import read_document
 from ...data.settings import ParameterSetSettings
+from ..campaign.hints import describe_set
 from ..campaign.parameter_sets import SetFile, set_file
 from .table import table, table_to_json
 
@@ -157,7 +158,7 @@ def find_set(name: str, campaign: Campaign | None) -> tuple[ParameterSetSettings
         except ValueError as error:
             raise UsageError(f"{name}: {error}") from None
         return ParameterSetSettings(path.name, path.name, file_digest=file.digest), file
-    near = suggest_or_list(name, [*(file.name for file in own_files), *parameter_set_names()])
+    near = describe_set(name, [file.name for file in own_files])
     raise UsageError(
         f"unknown parameter set {name!r}{near}; there is no file of this name either (BPX, or JSON of ParameterValues)"
     )

@@ -11,6 +11,8 @@ from ...parquet_store.layout import Store
 from ..campaign.pybamm_checks import find_set_doubts
 from ..plan.changes import describe_change
 from ..plan.gone_sources import describe_gone
+from ..plan.unreadable import find_unreadable
+from ..run import early
 from ..run.run_campaign import find_unread_cells, scan_and_plan
 from .table import table, table_to_json
 from .versions import versions_text
@@ -18,6 +20,9 @@ from .versions import versions_text
 if TYPE_CHECKING:
     from ..campaign.campaign import Campaign
     from ..plan.job import Job
+
+FILES_SHOWN: Final = 20
+"""Raw files that cannot be read up to which each has a line."""
 
 PLAN_KEYS: Final = ("kind", "cell_id", "label", "digest", "reason", "stage")
 """Keys of the jobs in JSON: the columns of the catalog's table plan, and the stage in the dashboard."""
@@ -33,13 +38,20 @@ def show_plan(campaign: Campaign, json_: bool, everything: bool) -> None:
         everything: print the jobs that are done, too.
     """
     plan = scan_and_plan(campaign)
+    early.end()
     jobs = plan.jobs
     if gone := describe_gone(plan.sources):
         print(f"gone       {printable_text(gone)}", file=sys.stderr)
+    to_clean = {job.cell_id for job in jobs if job.kind == "clean" and job.reason}
+    unreadable = list(find_unreadable(plan.sources, to_clean).values())
+    for line in unreadable[:FILES_SHOWN]:
+        print(f"unread     {printable_text(line)}", file=sys.stderr)
+    if len(unreadable) > FILES_SHOWN:
+        print(f"unread     … and {len(unreadable) - FILES_SHOWN} more files", file=sys.stderr)
     for line in find_unread_cells(campaign, plan.sources).values():
         print(f"unread     {line}", file=sys.stderr)
-    for line in find_set_doubts(campaign, plan.cells):
-        print(f"check      {line}", file=sys.stderr)
+    for line in (*plan.unmatched, *find_set_doubts(campaign, plan.cells)):
+        print(f"check      {printable_text(line)}", file=sys.stderr)
     for refused in plan.refused:
         print(f"refused    {printable_text(refused.text)}", file=sys.stderr)
     waiting = [job for job in jobs if job.reason]

@@ -22,6 +22,7 @@ from ...parquet_store.layout import Store
 from ...sqlite import fit_queries, queries
 from ...sqlite.standing_queries import waiting_jobs
 from ...sqlite.user_select import select, tables_with_other_rows
+from ..run import early
 from .budget import HEADING, budget_notes, budget_text, has_budget
 from .charge import charge_notes, guess_notes, is_uncertain, print_notes, uncertain_cells_text
 from .open_catalog import open_catalog
@@ -155,7 +156,8 @@ def show_end(root: Path, summary: RunSummary, out: TextIO | None, *, json_: bool
         root: the store's folder.
         summary: how the run ended.
         out: where progress goes; ``None`` = quiet, print results and errors only.
-        json_: print the results as JSON, and nothing else.
+        json_: print the results as JSON; a failed job that has no result, such as a fit, has a row, too, with its kind
+            and reason. If quiet, the reasons are also on stderr.
         plots: draw figures.
     """
     if plots and (summary.done or not any(Store(root).figures.glob("*.png"))):
@@ -165,7 +167,9 @@ def show_end(root: Path, summary: RunSummary, out: TextIO | None, *, json_: bool
         failures = queries.failures(catalog)
         skipped = queries.skipped_for_content(catalog)
         if json_:
-            print(results_json(rows))
+            print(results_json([*_with_codes(rows, failures), *_failed_elsewhere(rows, failures)]))
+            if out is None:
+                _print_failures(root, failures, sys.stderr)
             return
         print(results_table(rows[:MANY_ROWS]))
         if len(rows) > MANY_ROWS:
@@ -228,16 +232,37 @@ def _print_next(root: Path, cells: Sequence[str]) -> None:
     print(f"  {program} status --store {store}")
 
 
-def _print_failures(root: Path, failures: Sequence[Any]) -> None:
+def _with_codes(rows: Sequence[Mapping[str, Any]], failures: Sequence[Any]) -> list[dict[str, Any]]:
+    """Return results with the code of the reason of those that failed."""
+    codes = {(row["cell_id"], row["label"]): row["reason_code"] for row in failures}
+    return [{**row, "reason_code": codes.get((row["cell_id"], row["label"] or "clean"))} for row in rows]
+
+
+def _failed_elsewhere(rows: Sequence[Mapping[str, Any]], failures: Sequence[Any]) -> list[dict[str, Any]]:
+    """Return a row for each failed job that is neither a simulation nor the cleaning of a cell without one."""
+    shown = {(row["cell_id"], row["label"] or "clean") for row in rows if row["status"] == "failed"}
+    empty = dict.fromkeys(rows[0]) if rows else {}
+    keys = ("cell_id", "label", "reason", "reason_code", "kind")
+    return [
+        {**empty, **{key: row[key] for key in keys}, "status": "failed"}
+        for row in failures
+        if (row["cell_id"], row["label"]) not in shown
+    ]
+
+
+def _print_failures(root: Path, failures: Sequence[Any], file: TextIO | None = None) -> None:
     if failures:
-        print(f"\n{len(failures)} failed:")
+        print(f"\n{len(failures)} failed:", file=file)
     for row in failures[:REASONS_SHOWN]:
         text = f"  {row['kind']} {row['cell_id']} {row['label']}: {row['reason']}"
         if row["log"]:
             text += f" (log: {_shown(root / row['log'])})"
-        print_lines([printable_text(text)])
+        if file is None:
+            print_lines([printable_text(text)])
+        else:
+            print(printable_text(text), file=file)
     if len(failures) > REASONS_SHOWN:
-        print('  … to see all: kilocell sql "SELECT * FROM failures"')
+        print('  … to see all: kilocell sql "SELECT * FROM failures"', file=file)
 
 
 def print_nothing_to_simulate(rows: Sequence[Any]) -> None:
@@ -295,6 +320,7 @@ def _laid_out(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], lay
 
 
 def _draw_all(root: Path, out: TextIO | None) -> None:
+    early.say("drawing", "figures")
     from ...report import figures
 
     try:

@@ -43,7 +43,7 @@ def test_voltages_are_those_of_the_fitted_cycles(two_cells: Bench, seen: dict[st
     plot_fit(two_cells.store, "radius", "CELL_A")
     figure = seen["fit_radius_CELL_A"]
     assert legend_of(figure) == ["measured", "SPMe, Chen2020: 75.9 mV", "SPMe, Chen2020-fitted: 21.3 mV"]
-    assert figure.legends[0].get_title().get_text() == "CELL_A, radius: improved from 75.9 to 21.3 mV"
+    assert figure.get_suptitle() == "CELL_A, fit radius: improved from 75.9 to 21.3 mV"
     two_cells.fit("CELL_A", "first cycle", [21.3], cycles=(1,))
     plot_fit(two_cells.store, "first cycle", "CELL_A")
     first = next(figure for name, figure in seen.items() if "first" in name and "_" not in name.rpartition("CELL_A")[2])

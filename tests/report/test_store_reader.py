@@ -167,7 +167,7 @@ def test_a_wrong_name_is_an_error_that_names_what_there_is(
 
 def test_a_folder_that_is_no_store_is_refused(tmp_path: Path, filled: Filled) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(kilocell.UsageError, match=r"no catalog\.sqlite.*kilocell run"):
+    with pytest.raises(kilocell.UsageError, match=r"empty is empty, .*kilocell run"):
         kilocell.open_store(tmp_path / "empty")
     with pytest.raises(kilocell.UsageError, match=r"no folder .*absent"):
         kilocell.open_store(str(tmp_path / "absent"))
