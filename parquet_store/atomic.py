@@ -6,6 +6,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from .shared_folder import follow_folder
+
 
 def write_atomically(path: Path, write: Callable[[Path], None]) -> int:
     """Write a file under a temporary name in the same folder, then rename it.
@@ -17,6 +19,7 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> int:
     Returns:
         The size of the file in bytes.
     """
+    follow_folder(path.parent)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.tmp-{os.getpid()}-{os.urandom(4).hex()}")
     try:

@@ -16,6 +16,7 @@ from ..data.errors import UsageError
 from ..parquet_store.layout import Store
 from ..parquet_store.write import write_atomically
 from .draw.style import house_style
+from .unwritable import says_where_else
 
 FORMATS: Final[dict[str, dict[str, Any]]] = {"png": {}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}
 """File formats and their metadata. There is no date in them: the same data must give the same bytes."""
@@ -61,6 +62,7 @@ def writing_to(formats: Sequence[str] = (), out: Path | None = None) -> Iterator
         _DESTINATION.reset(token)
 
 
+@says_where_else
 def save(store: Store, figure: Figure, name: str) -> list[Path]:
     """Write a figure as ``figures/NAME.png`` and ``figures/NAME.pdf``, each atomically; return the paths.
 

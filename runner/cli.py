@@ -33,6 +33,7 @@ from .commands.run import load_campaign_with_fits
 from .commands.run import run as run_
 from .commands.slides import slides
 from .run import early
+from .show.safe_output import safe_output
 
 _EXPORTED = "it writes cells with all of their simulations; for some: kilocell curves --samples FILE"
 
@@ -84,6 +85,7 @@ def _stage_command(name: str, text: str) -> None:
     @options.verbose_option
     @options.quiet_option
     @options.json_option
+    @options.verify_option
     @click.option("--plots/--no-plots", default=name == "run", show_default=True, help="Draw figures at the end.")
     def command(
         campaign: Path | None,
@@ -91,10 +93,11 @@ def _stage_command(name: str, text: str) -> None:
         cells: tuple[str, ...],
         quiet: bool,
         json_: bool,
+        verify: bool,
         plots: bool,
         **cluster: Any,
     ) -> None:
-        loaded = load_campaign_with_fits(campaign, store, None if quiet else sys.stderr)
+        loaded = load_campaign_with_fits(campaign, store, None if quiet else sys.stderr, verify)
         raise SystemExit(run_(loaded, name, cells, cluster, quiet=quiet, json_=json_, plots=plots))
 
 
@@ -114,15 +117,16 @@ cli.add_command(slides)
 @options.store_option
 @options.verbose_option
 @options.json_option
+@options.verify_option
 @click.option("--all", "everything", is_flag=True, help="Also list the jobs that are up to date.")
-def plan(campaign: Path | None, store: Path | None, json_: bool, everything: bool) -> None:
+def plan(campaign: Path | None, store: Path | None, json_: bool, verify: bool, everything: bool) -> None:
     """Show which jobs would run, and why. Nothing is written.
 
     CAMPAIGN is the campaign file [default: campaign.toml].
     """
     from .show.plan import show_plan
 
-    show_plan(load_campaign_with_fits(campaign, store), json_, everything)
+    show_plan(load_campaign_with_fits(campaign, store, verify=verify), json_, everything)
 
 
 @cli.command(short_help="Show progress and failures.")
@@ -365,6 +369,7 @@ def _printable_lines(text: str) -> str:
     return "\n".join(printable_text(line) for line in text.split("\n"))
 
 
+@safe_output()
 def main() -> None:
     """Run the command line and exit.
 

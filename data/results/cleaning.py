@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..rules import Severity
-from ..settings import SourceFile
+from ..settings import CleanSettings, SourceFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,3 +246,6 @@ class CleanResult:
 
     sources: tuple[RecordSource, ...] = ()
     """The raw files in time order; ``source_index`` is a place in this tuple, from 0."""
+
+    settings: CleanSettings | None = None
+    """With what it was cleaned; ``None`` = a version of kilocell wrote it that did not say."""

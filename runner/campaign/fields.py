@@ -17,6 +17,7 @@ from ...data.names import suggest, suggest_or_list
 from ...data.outputs import OUTPUTS
 from ...data.settings import MODEL_TYPES
 from ...data.step_selection import StepSelection, parse_select
+from .gone_files import matches
 from .hints import READERS, describe_model, describe_reader, describe_set
 from .raw_files import NamedFiles, explain_no_files, find_files, missing_file
 
@@ -239,9 +240,17 @@ def _matching_files(pattern: Any, info: ValidationInfo) -> Any:
     if files:
         return NamedFiles(pattern, tuple(files))
     missing = missing_file(pattern, folder)
+    if _named_gone_file(pattern, folder, info):
+        return NamedFiles(pattern, () if missing is None else (missing,))
     if missing is None:
         raise ValueError(explain_no_files(pattern, folder))
     return NamedFiles(pattern, (missing,), explain_no_files(pattern, folder))
+
+
+def _named_gone_file(pattern: str, folder: Path, info: ValidationInfo) -> bool:
+    """Tell whether an entry named files of the last run that are gone now; ``scan_and_plan`` says what is left."""
+    find_gone = (info.context or {}).get("find_gone")
+    return find_gone is not None and any(matches(one.file.path, pattern, folder) for one in find_gone())
 
 
 def _cell_id_rule(rule: str) -> str:

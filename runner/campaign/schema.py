@@ -21,6 +21,7 @@ from .fit_schema import FitTable
 
 _CLEAN: Final = CleanSettings()
 _CLUSTER: Final = ClusterSettings()
+DEFAULT_STORE: Final = "store"  # folder beside the campaign file
 
 
 class Table(BaseModel):
@@ -269,7 +270,7 @@ class CampaignFile(Table):
     """The whole campaign file."""
 
     name: v.Text | None = None
-    store: v.Text = "store"
+    store: v.Text = DEFAULT_STORE
     sources: list[SourceTable] = Field(min_length=1)
     clean: CleanTable = CleanTable()
     parameter_sets: dict[v.OwnSetName, ParameterSetTable] = {}

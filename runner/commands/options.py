@@ -54,6 +54,9 @@ parameters_option = click.option(
 all_option = click.option(
     "--all", "everything", is_flag=True, help="Also show what is out of date or of an earlier campaign, marked as such."
 )
+verify_option = click.option(
+    "--verify", is_flag=True, help="Read all raw files again, to find those that changed with the same size and time."
+)
 json_option = click.option("--json", "json_", is_flag=True, help="Print JSON instead of a table.")
 
 

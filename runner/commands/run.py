@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -18,13 +19,16 @@ if TYPE_CHECKING:
     from ..campaign.campaign import Campaign
 
 
-def load_campaign_with_fits(path: Path | None, store: Path | None, stream: TextIO | None = None) -> Campaign:
+def load_campaign_with_fits(
+    path: Path | None, store: Path | None, stream: TextIO | None = None, verify: bool = False
+) -> Campaign:
     """Load a campaign, with the fits that earlier commands added to its store.
 
     Args:
         stream: where to say at once what is read, before libraries are imported; ``None`` = only on a terminal.
         path: of the campaign file; ``None`` = ./campaign.toml.
         store: folder of the store; ``None`` = the campaign's.
+        verify: read all raw files again to find those that changed.
 
     Raises:
         UsageError: there is no campaign file, or it has errors.
@@ -38,11 +42,11 @@ def load_campaign_with_fits(path: Path | None, store: Path | None, stream: TextI
         raise UsageError(
             f"no {DEFAULT_CAMPAIGN} in this folder; name a campaign file, or write one: kilocell init RAW_FILES"
         )
-    campaign, replaced = load_added_fits(replace_store(load_campaign(path or DEFAULT_CAMPAIGN), store))
+    campaign, replaced = load_added_fits(replace_store(load_campaign(path or DEFAULT_CAMPAIGN, store), store))
     for name in replaced:
         text = f"fit {name!r} from an earlier command is replaced by the fit of the same name in {campaign.path}"
         print(text, file=early.guard(sys.stderr))
-    return campaign
+    return replace(campaign, verify=verify)
 
 
 def run(

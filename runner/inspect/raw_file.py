@@ -14,10 +14,11 @@ import pandas as pd
 
 from ...data import columns as c
 from ...data.errors import JobError, KilocellError
+from ...data.memory_limit import check_rows
 from ...data.readers.column_names import names_and_units
 from ...data.readers.csv_reader import RawBlock
 from ...data.readers.layout import Column, Layout
-from ...data.readers.read import READERS, cell_ids, guess_settings, read_raw
+from ...data.readers.read import READERS, ROW_BYTES, cell_ids, guess_settings, read_raw
 from ...data.readers.text_blocks import detect_encoding, is_gzip
 from ...data.rules import flag_bit
 from ...data.settings import CleanSettings, SourceSettings
@@ -176,6 +177,7 @@ def inspect_file(path: Path, cell: str | None = None, ends: dict[RawFile, FileEn
     contents = _Contents(cell)
     for block in reader.blocks(path, settings):
         contents.add(block, single)
+        check_rows(str(path), contents.kept * ROW_BYTES)
     if not contents.frames:
         read_raw(path, settings, cell)  # raises an error that lists the cells of the file
     raw = pd.concat(contents.frames, ignore_index=True)

@@ -187,6 +187,7 @@ class ScannedSource:
         problem: why the file cannot be opened (missing, a named pipe, no permission); ``""`` = it can.
         cells_by_name: if it cannot be opened, the cells that it has according to its name. They are not cleaned from
             their other files, and results from earlier runs stay.
+        is_gone: whether the file does not exist any more, and what an earlier run recorded of it is used.
         unread: why its cells cannot be found; ``""`` = they can.
     """
 
@@ -196,6 +197,7 @@ class ScannedSource:
     parts: tuple[FileRange, ...] = ()
     problem: str = ""
     cells_by_name: tuple[str, ...] = ()
+    is_gone: bool = False
     unread: str = ""
 
 

@@ -39,7 +39,7 @@ def find_unreadable(
     read: set[tuple[SourceSettings, bytes]] = set()
     for source in sources:
         reason = source.problem or source.unread
-        if not reason and headers and (cells is None or not cells.isdisjoint(source.cell_ids)):
+        if not reason and not source.is_gone and headers and (cells is None or not cells.isdisjoint(source.cell_ids)):
             reason = _read_header(source, read)
         if reason:
             found[source.file.path] = reason

@@ -48,7 +48,9 @@ class LiveDisplay:
         from rich.console import Console
         from rich.live import Live
 
-        console = Console(file=self._stream, highlight=False, markup=False, emoji=False)
+        console = Console(
+            file=getattr(self._stream, "unfiltered", self._stream), highlight=False, markup=False, emoji=False
+        )
         self._live = Live(
             get_renderable=lambda: self._draw(console.width),
             console=console,
@@ -104,4 +106,5 @@ class LiveDisplay:
 
 
 def _writes_to(handler: logging.Handler, stream: TextIO) -> TypeGuard[logging.StreamHandler[Any]]:
-    return isinstance(handler, logging.StreamHandler) and handler.stream is stream
+    streams = (stream, getattr(stream, "unfiltered", stream))
+    return isinstance(handler, logging.StreamHandler) and any(handler.stream is one for one in streams)

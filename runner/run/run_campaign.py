@@ -29,6 +29,8 @@ from ..campaign.cell_plan import CellPlan, find_absent_cells, resolve
 from ..campaign.errors import campaign_error
 from ..campaign.fit_checks import RefusedFit, refuse_fits
 from ..campaign.pybamm_checks import check_with_pybamm, find_set_doubts
+from ..cluster.address_space import check_address_space
+from ..plan.gone_sources import describe_gone, scan_with_gone
 from ..plan.job import Job, ModelWork, ScannedSource
 from ..plan.plan import list_cells, plan_jobs
 from ..plan.scan import (
@@ -37,7 +39,6 @@ from ..plan.scan import (
     find_gone_files,
     find_unread_files,
     record_sources,
-    scan_sources,
 )
 from ..plan.select_jobs import select_cells, select_fits, select_stage
 from ..plan.unreadable import find_unreadable
@@ -123,7 +124,7 @@ def scan_and_plan(campaign: Campaign) -> CampaignPlan:
     """
     store = Store(campaign.store)
     early.say("scanning", format_count(len(campaign.sources), "raw file"))
-    sources = scan_sources(campaign.sources, store.catalog)
+    sources = scan_with_gone(campaign, store)
     check_current_signs(campaign.path, sources)
     early.say("checking", "parameter sets, models and fits")
     unread = find_unread_cells(campaign, sources).keys()
@@ -197,6 +198,7 @@ def run_campaign(
         store_added_fits(store, campaign.asked)
         unread = find_unread_cells(campaign, plan.sources)
         run_id = _record_plan(catalog, campaign, plan, unread, command_line)
+        _print_gone(out, plan.sources)
         _print_first(out, unread.values(), (*plan.unmatched, *set_doubts), refused)
         stale = [job for job in jobs if job.reason]
         waiting = choose_compiled(stale, campaign.file.simulate.compiled, model_cache.is_known)
@@ -254,6 +256,8 @@ def _say_locked(out: TextIO | None, waited_second: float) -> None:
 def _check_cluster_kind(kind: str) -> None:
     if kind not in ("local", "slurm") and "://" not in kind:
         raise UsageError(f"unknown cluster {kind!r}: use local, slurm, or the address of a scheduler, tcp://HOST:PORT")
+    if "://" not in kind:
+        check_address_space()
 
 
 def _select_refused(
@@ -287,6 +291,11 @@ def _check_sets(campaign: Campaign, cells: Sequence[CellPlan], jobs: Sequence[Jo
     if any(job.reason and isinstance(job.work, ModelWork) for job in jobs):
         return find_set_doubts(campaign, cells)
     return ()
+
+
+def _print_gone(out: TextIO | None, sources: Sequence[ScannedSource]) -> None:
+    if out is not None and (line := describe_gone(sources)):
+        print(f"gone       {printable_text(line)}", file=out)
 
 
 def _print_first(

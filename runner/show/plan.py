@@ -5,12 +5,17 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Final
 
+from ...data.standing import CHANGED
 from ...data.text import printable_text
+from ...parquet_store.layout import Store
 from ..campaign.pybamm_checks import find_set_doubts
+from ..plan.changes import describe_change
+from ..plan.gone_sources import describe_gone
 from ..plan.unreadable import find_unreadable
 from ..run import early
 from ..run.run_campaign import find_unread_cells, scan_and_plan
 from .table import table, table_to_json
+from .versions import versions_text
 
 if TYPE_CHECKING:
     from ..campaign.campaign import Campaign
@@ -35,6 +40,8 @@ def show_plan(campaign: Campaign, json_: bool, everything: bool) -> None:
     plan = scan_and_plan(campaign)
     early.end()
     jobs = plan.jobs
+    if gone := describe_gone(plan.sources):
+        print(f"gone       {printable_text(gone)}", file=sys.stderr)
     to_clean = {job.cell_id for job in jobs if job.kind == "clean" and job.reason}
     unreadable = list(find_unreadable(plan.sources, to_clean).values())
     for line in unreadable[:FILES_SHOWN]:
@@ -48,15 +55,27 @@ def show_plan(campaign: Campaign, json_: bool, everything: bool) -> None:
     for refused in plan.refused:
         print(f"refused    {printable_text(refused.text)}", file=sys.stderr)
     waiting = [job for job in jobs if job.reason]
+    store = Store(campaign.store)
+
+    def change(job: Job) -> str:
+        return describe_change(store, job) if job.reason == CHANGED else ""
+
     shown = jobs if everything else waiting
     headings = ("stage", "cell", "label", "why")
     if json_:
-        rows = [(job.kind, job.cell_id, job.label, job.digest, job.reason, job.stage) for job in shown]
-        print(table_to_json(PLAN_KEYS, rows))
+        rows = [(job.kind, job.cell_id, job.label, job.digest, job.reason, job.stage, change(job)) for job in shown]
+        print(table_to_json((*PLAN_KEYS, "change"), rows))
         return
     if shown:
-        print(table(headings, [(job.stage, job.cell_id, _label(job), job.reason or "done") for job in shown]))
+        print(table(headings, [(job.stage, job.cell_id, _label(job), _why(job, change(job))) for job in shown]))
     print(f"{len(waiting)} of {len(jobs)} jobs would run; store {campaign.store}")
+    if versions := versions_text(campaign.store):
+        print(versions)
+
+
+def _why(job: Job, change: str) -> str:
+    """Return why a job runs, with what changed."""
+    return f"{job.reason}: {change}" if change else job.reason or "done"
 
 
 def _label(job: Job) -> str | None:

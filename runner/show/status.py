@@ -29,6 +29,7 @@ from .open_catalog import open_catalog
 from .states import state_notes, temperature_notes
 from .table import dicts_to_json, print_rows, table
 from .terminal import print_lines
+from .versions import versions_text
 
 if TYPE_CHECKING:
     import sqlite3
@@ -109,7 +110,7 @@ def show_status(root: Path, json_: bool, everything: bool = False) -> None:
     _print_waiting(waiting)
     _print_failures(root, failures)
     print_nothing_to_simulate(skipped)
-    print_notes(uncertain_cells_text(uncertain))
+    print_notes(uncertain_cells_text(uncertain), versions_text(root))
 
 
 def _print_waiting(waiting: Sequence[Any]) -> None:

@@ -78,6 +78,7 @@ def run_clean_job(store: Store, job: Job, work: CleanWork) -> tuple[CleanResult,
         cleaned.cycles,
         mean_temperature(cleaned.samples),
         tuple(RecordSource(source.file, source.splits) for source in ordered_sources),
+        work.settings,
     )
     return result, outputs
 

@@ -23,11 +23,14 @@ from ...data.errors import (
     reason_and_code,
 )
 from ...data.installed import installed_version
+from ...data.memory_limit import set_worker_limit
 from ...data.results.receipt import OutputFile, Receipt, Result, Status
 from ...parquet_store.check import set_aside
 from ...parquet_store.layout import Store
 from ...parquet_store.read import is_valid, read_receipt
+from ...parquet_store.shared_folder import follow_folder
 from ...parquet_store.write import write_receipt
+from ..cluster.worker_memory import worker_memory_bytes
 from ..plan.job import REASONS_WITH_RECEIPT, CleanWork, FitWork, Job, ProfileWork, SimulateWork, SplitWork, StartWork
 from .cell_tasks import partial_result, run_clean_job, run_simulate_job, run_split_job
 from .compile import COMPILABLE_RESULTS, compile_job_models
@@ -84,6 +87,8 @@ def run_job(store_root: str, job: Job, *before: JobOutcome) -> JobOutcome:
         the cell's record holds nothing to simulate.
     """
     store = Store(Path(store_root))
+    follow_folder(store.root)
+    set_worker_limit(worker_memory_bytes())
     already_done = _done_in_this_run(store, job)
     if already_done is not None:
         return already_done
