@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import importlib.resources
-import signal
 import sys
 import traceback
+from contextlib import suppress
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import click
@@ -15,6 +14,7 @@ import click
 from .. import __version__
 from ..data.errors import KilocellError, UsageError
 from ..data.text import printable_text
+from . import signals
 from .commands import options
 from .commands.cache import cache
 from .commands.defaults import DEFAULT_CAMPAIGN, DEMO_STORE, store_root
@@ -23,12 +23,6 @@ from .commands.models import models, parameters
 from .commands.questions import compare, curves, cycles, make_filters, parameter_sets
 from .commands.run import load_campaign_with_fits
 from .commands.run import run as run_
-
-
-class Terminated(BaseException):
-    """Raised in the main thread on SIGTERM, so that workers and cluster jobs are stopped before the program ends."""
-
-    exit_code = 143
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -341,10 +335,6 @@ def version(json_: bool) -> None:
     show_versions(json_)
 
 
-def _terminate(number: int, frame: FrameType | None) -> None:
-    raise Terminated
-
-
 def _printable_lines(text: str) -> str:
     """Return an error's lines with control characters escaped: names of files and cells may hold any."""
     return "\n".join(printable_text(line) for line in text.split("\n"))
@@ -353,30 +343,54 @@ def _printable_lines(text: str) -> str:
 def main() -> None:
     """Run the command line and exit.
 
-    Exit codes: 0 all done, 1 some jobs failed, 2 wrong usage, 130 interrupted (Ctrl-C), 143 terminated (SIGTERM).
+    Exit codes: 0 all done, 1 some jobs failed, 2 wrong usage, 129 hung up (SIGHUP), 130 interrupted (Ctrl-C),
+    143 terminated (SIGTERM).
     """
-    signal.signal(signal.SIGTERM, _terminate)
-    settings = {"verbose": False}
+    signals.take_signals()
     try:
-        raise SystemExit(cli.main(standalone_mode=False, obj=settings) or 0)
+        code = _run()
+    except BrokenPipeError:  # nobody reads the output any more, as with | head
+        code = 0
+    except OSError:  # the terminal is gone
+        code = 1
+    signals.leave(code)
+
+
+def _run() -> int:
+    """Run the command line, print how it ended if by an error or a signal, and return the exit code."""
+    settings = {"verbose": False}
+    stdout = sys.stdout
+    try:
+        return cli.main(standalone_mode=False, obj=settings) or 0
+    except SystemExit as end:
+        if sys.stdout is not stdout:  # click replaces it when nobody reads it any more, and makes exit code 1 of that
+            sys.stdout = stdout
+            raise BrokenPipeError from None
+        return end.code if isinstance(end.code, int) else 0
+    except click.Abort as error:
+        return _stop(error.__cause__)
+    except KeyboardInterrupt as error:
+        return _stop(error)
     except click.ClickException as error:
         error.show()
-        raise SystemExit(2) from None
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted; finished jobs are kept. Run the same command again to continue.", err=True)
-        raise SystemExit(130) from None
-    except Terminated:
-        click.echo("terminated; finished jobs are kept. Run the same command again to continue.", err=True)
-        raise SystemExit(Terminated.exit_code) from None
+        return 2
     except KilocellError as error:
         if settings["verbose"]:
             traceback.print_exc()
         click.echo(f"kilocell: {_printable_lines(str(error))}", err=True)
-        raise SystemExit(2 if isinstance(error, UsageError) else 1) from None
+        return 2 if isinstance(error, UsageError) else 1
     except BrokenPipeError:
-        raise SystemExit(0) from None
+        raise
     except OSError as error:
         if settings["verbose"]:
             traceback.print_exc()
         click.echo(_printable_lines(f"kilocell: {error.strerror or error} ({error.filename})"), err=True)
-        raise SystemExit(1) from None
+        return 1
+
+
+def _stop(error: BaseException | None) -> int:
+    """Say that a signal stopped the program, if its terminal is still there, and return the exit code."""
+    stopped = error if isinstance(error, signals.Stopped) else signals.Stopped()
+    with suppress(OSError):
+        click.echo(stopped.line, err=True)
+    return stopped.exit_code

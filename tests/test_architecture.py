@@ -43,6 +43,7 @@ WINGS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("fitting",),
     ),
     "runner": (
+        ("signals",),
         ("campaign", "cluster"),
         ("plan",),
         ("worker",),

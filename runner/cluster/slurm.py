@@ -24,6 +24,7 @@ from distributed.deploy.spec import ProcessInterface
 
 from ...data.errors import UsageError
 from ...data.settings import ClusterSettings
+from ..signals import deferred_signals, ignored_signals
 from . import slurm_commands
 from .security import PROTOCOL, security_in_files
 from .slurm_commands import Partition
@@ -64,7 +65,7 @@ def open_slurm(
     """Submit ``settings.jobs`` Slurm jobs of ``settings.cores`` workers each, replace lost ones, cancel all at the end.
 
     The scheduler runs in this process. The end of the ``with`` block cancels every job of the run and waits until none
-    is queued; SIGINT and SIGTERM are ignored meanwhile. The jobs' logs are in ``scratch/slurm``.
+    is queued; SIGINT, SIGTERM and SIGHUP are ignored meanwhile. The jobs' logs are in ``scratch/slurm``.
 
     Args:
         settings: number and size of the jobs.
@@ -97,10 +98,11 @@ def open_slurm(
             security_in_files(scratch / "keys" / name) as security,
             dask.config.set({"distributed.deploy.lost-worker-timeout": "24h"}),
         ):
-            cluster = jobqueue.SLURMCluster(security=security, **options)
-            closing.append(partial(cluster.close, timeout=10))
-            client = distributed.Client(cluster)  # type: ignore[no-untyped-call]
-            closing.append(partial(client.close, timeout=10))
+            with deferred_signals():
+                cluster = jobqueue.SLURMCluster(security=security, **options)
+                closing.append(partial(cluster.close, timeout=10))
+                client = distributed.Client(cluster)  # type: ignore[no-untyped-call]
+                closing.append(partial(client.close, timeout=10))
             client.register_plugin(Drain(drain_margin_second(settings.walltime)))
             watch = _make_watch(cluster, name, settings, logs, report)
             closing.append(watch.stop)
@@ -108,7 +110,7 @@ def open_slurm(
             dashboard = cluster.dashboard_link if scheduler["dashboard"] else ""
             yield Workers(client, dashboard, _description(settings, partition))
     finally:
-        with _undisturbed():
+        with ignored_signals():
             _close(closing)
 
 
@@ -330,14 +332,3 @@ def _close(closing: list[Callable[[], object]]) -> None:
             closing[-1]()
         finally:
             _close(closing[:-1])
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Ignore SIGINT and SIGTERM: an impatient second Ctrl-C must not leave jobs in the queue."""
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, action in before.items():
-            signal.signal(number, action)

@@ -72,9 +72,7 @@ class Progress:
         """Print a line above the bars; control characters in names of cells and files are escaped."""
         if self._stream is None:
             return
-        self._clear()
-        self._stream.write(printable_text(text) + "\n")
-        self._stream.flush()
+        self._write(self._cleared() + printable_text(text) + "\n")
         if self._terminal:
             self._draw()
 
@@ -91,17 +89,27 @@ class Progress:
     def _draw(self) -> None:
         if self._stream is None:
             return
-        self._clear()
+        cleared = self._cleared()
         columns = shutil.get_terminal_size().columns if self._terminal else 200
         lines = [line[: columns - 1] for line in self.lines()]
-        self._stream.write("".join(f"{line}\n" for line in lines))
-        self._stream.flush()
+        self._write(cleared + "".join(f"{line}\n" for line in lines))
         self._drawn = len(lines) if self._terminal else 0
 
-    def _clear(self) -> None:
-        if self._drawn and self._stream is not None:
-            self._stream.write(f"\x1b[{self._drawn}A\x1b[J")
+    def _cleared(self) -> str:
+        """Return what removes the last drawing from a terminal."""
+        drawn = self._drawn
         self._drawn = 0
+        return f"\x1b[{drawn}A\x1b[J" if drawn else ""
+
+    def _write(self, text: str) -> None:
+        """Write and flush; a terminal or pipe that is gone must not end a run of hours."""
+        if self._stream is None:
+            return
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except OSError:
+            self._stream = None
 
 
 def _line(stage: Stage, width: int) -> str:
