@@ -23,6 +23,7 @@ from .commands.models import models, parameters
 from .commands.questions import compare, curves, cycles, make_filters, parameter_sets
 from .commands.run import load_campaign_with_fits
 from .commands.run import run as run_
+from .commands.submit import submit
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -114,6 +115,7 @@ def _stage_command(name: str, text: str) -> None:
 _stage_command("run", "Clean, simulate and fit. Jobs that are up to date are not run again.")
 _stage_command("clean", "Clean the data, without simulating.")
 _stage_command("simulate", "Clean the data and simulate, without fitting.")
+cli.add_command(submit)
 cli.add_command(fit)
 cli.add_command(fits)
 for question in (cycles, compare, parameter_sets, curves):

@@ -37,7 +37,8 @@ from .fit_schema import FitTable
 from .fit_tables import expand_chain, fit_links, fit_objective, fit_tables_for_cell, fitted_parameters, selected_parts
 from .nested_fits import name_smaller_fits
 from .parameter_sets import SetFile, read_set_files
-from .schema import CampaignFile, CapacityEntry, ModelTable, StateEntry, VariationTable
+from .schema import CampaignFile, CapacityEntry, ClusterTable, ModelTable, StateEntry, VariationTable
+from .sites import cluster_values
 from .sources import source_settings
 
 DEFAULTS: Final = "defaults"
@@ -282,7 +283,7 @@ def load_campaign(path: Path) -> Campaign:
         clean=CleanSettings(
             **{name: value for name, value in _field_values(file.clean).items() if name != "time_limit_second"}
         ),
-        cluster=ClusterSettings(**_field_values(file.cluster)),
+        cluster=ClusterSettings(**cluster_values(file.cluster, ClusterTable.model_fields)),
         file=file,
         set_files=set_files,
     )

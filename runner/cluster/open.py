@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import os
 import platform
 import warnings
 from collections.abc import Callable, Iterator
@@ -25,6 +26,7 @@ from distributed.versions import VersionMismatchWarning
 from ...data.errors import UsageError
 from ...data.settings import ClusterSettings
 from ..signals import closing_needed, deferred_signals, ignored_signals, shielded_threads
+from .allocation import Allocation, find_allocation
 from .security import PROTOCOL, make_security
 from .workers import WORKER_ENVIRONMENT, Workers, dashboard_options, format_count, memory_bytes
 
@@ -105,12 +107,13 @@ def _dask_config(longest_job_second: float) -> dict[str, Any]:
 
 @contextmanager
 def _open_local(settings: ClusterSettings, scratch: Path, log_level: int) -> Iterator[Workers]:
-    count = CPU_COUNT if settings.workers is None else settings.workers
+    allocation = find_allocation(CPU_COUNT, os.environ)
+    count = allocation.worker_count() if settings.workers is None else settings.workers
     threads = settings.threads_per_worker
     if count < 1 or threads < 1:
         raise UsageError(f"workers = {count}, threads_per_worker = {threads}: both must be at least 1")
     options = dashboard_options(settings.dashboard_address)
-    memory_limit = _memory_limit(settings.memory_limit)
+    memory_limit = _memory_limit(settings.memory_limit, allocation, count)
     opened = ExitStack()
     try:
         with deferred_signals():
@@ -137,7 +140,8 @@ def _open_local(settings: ClusterSettings, scratch: Path, log_level: int) -> Ite
         asyncio.run_coroutine_threadsafe(_wait_for_workers(cluster), loop.asyncio_loop).result()
         dashboard = cluster.dashboard_link if options["dashboard"] else ""
         processes = format_count(count, "worker process", "es")
-        yield Workers(client, dashboard, f"{processes}, {format_count(threads, 'thread')} each")
+        description = f"{processes}, {format_count(threads, 'thread')} each{allocation.description}"
+        yield Workers(client, dashboard, description)
     finally:
         with ignored_signals():
             opened.close()
@@ -161,15 +165,21 @@ def start_loop(opened: ExitStack) -> Any:
     return runner.loop
 
 
-def _memory_limit(text: str) -> str | int | None:
+def _memory_limit(text: str, allocation: Allocation, workers: int) -> str | int | None:
     """Return the memory limit of a worker as Dask takes it: bytes, ``auto``, or ``None`` for no limit."""
     if text == "none":
         return None
+    least = f"{LEAST_MEMORY_BYTES // 10**6}MB"
     if text == "auto":
-        return text
+        share = allocation.worker_bytes(workers)
+        if share is not None and share < LEAST_MEMORY_BYTES:
+            raise UsageError(
+                f"{format_count(workers, 'worker')} in {(allocation.memory_bytes or 0) / 2**30:.1f} GiB of memory "
+                f"({allocation.source}): each needs {least} to start, and about 500MB with PyBaMM; request more memory"
+            )
+        return text if share is None else share
     size = memory_bytes(text, "memory limit")
     if size < LEAST_MEMORY_BYTES:
-        least = f"{LEAST_MEMORY_BYTES // 10**6}MB"
         raise UsageError(f"memory limit {text!r}: a worker needs {least} to start, and about 500MB with PyBaMM")
     return size
 
