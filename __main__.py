@@ -1,4 +1,4 @@
-"""``python -m kilocell``, and the command ``kilocell``: the command line, which answers signals from its first moment."""
+"""``python -m kilocell`` and the command ``kilocell``: the command line, which answers signals from the beginning."""
 
 from __future__ import annotations
 

@@ -52,11 +52,12 @@ def _make_check() -> Callable[[str, str, tuple[str, ...]], dict[str, Any]]:
 
     def check(question: str, answer: str, packages: tuple[str, ...]) -> dict[str, Any]:
         import importlib.metadata
-        import os
+        import pathlib
         import platform
         import socket
         import time
 
+        asked = pathlib.Path(question)
         found: dict[str, Any] = {"host": socket.gethostname(), "python": platform.python_version(), "error": ""}
         versions = {}
         for name in packages:
@@ -66,13 +67,13 @@ def _make_check() -> Callable[[str, str, tuple[str, ...]], dict[str, Any]]:
                 versions[name] = None
         found["versions"] = versions
         deadline = time.monotonic() + 60
-        found["visible"] = os.path.exists(question)
-        while not found["visible"] and os.path.isdir(os.path.dirname(question)) and time.monotonic() < deadline:
-            time.sleep(0.5)
-            found["visible"] = os.path.exists(question)
+        found["visible"] = asked.exists()
+        while not found["visible"] and asked.parent.is_dir() and time.monotonic() < deadline:
+            time.sleep(0.5)  # a network file system may show a new file later
+            found["visible"] = asked.exists()
         if found["visible"]:
             try:
-                with open(answer, "x") as file:
+                with pathlib.Path(answer).open("x") as file:
                     file.write(socket.gethostname())
             except OSError as error:
                 found["error"] = error.strerror

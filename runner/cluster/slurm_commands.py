@@ -106,8 +106,8 @@ def find_partition(name: str, walltime: str) -> Partition:
         walltime: such as 01:30:00.
 
     Raises:
-        UsageError: there is no such partition, the walltime is too short for any work or longer than it allows (Slurm would leave such a job
-            pending for ever), or Slurm does not answer.
+        UsageError: there is no such partition, the walltime is too short for any work or longer than it allows (Slurm
+            would leave such a job pending for ever), or Slurm does not answer.
     """
     try:
         wanted = walltime_second(walltime)

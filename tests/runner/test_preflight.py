@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,13 +27,20 @@ class Here:
 
     def submit(self, check: Callable[..., dict[str, Any]], *arguments: object, **options: object) -> Here:
         self.before()
-        assert b"kilocell.runner" not in cloudpickle.dumps(check)  # the worker need not have it
         self.found = check(*arguments)
         self.answer(self.found)
         return self
 
     def result(self) -> dict[str, Any]:
         return self.found
+
+
+def test_the_check_runs_where_kilocell_is_not_installed(tmp_path: Path) -> None:
+    (tmp_path / "check").write_bytes(cloudpickle.dumps(preflight._make_check()))
+    without = "import pathlib, pickle, sys; sys.modules['kilocell'] = None; "
+    code = without + "print(pickle.loads(pathlib.Path('check').read_bytes())('none/q', 'a', ('kilo-cell-none',)))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "'visible': False" in done.stdout
 
 
 def test_a_good_worker_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def test_a_site_overrides_the_campaign_and_options_override_the_site() -> None:
 
 
 def test_wrong_sites_are_said_with_the_nearest_name(sites: Path) -> None:
-    with pytest.raises(UsageError, match=r'unknown cluster "helxi": .*clusters.toml has no table.*did you mean "helix"'):
+    with pytest.raises(UsageError, match=r'unknown cluster "helxi": .*has no table.*did you mean "helix"'):
         chosen(cluster="helxi")
     sites.write_text('[helix]\npartitoin = "cpu"\n')
     with pytest.raises(UsageError, match=r'clusters.toml: \[helix\] partitoin: unknown key.*"partition"'):

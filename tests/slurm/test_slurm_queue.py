@@ -129,12 +129,13 @@ def test_the_margin_grows_with_the_walltime() -> None:
 
 @pytest.mark.parametrize("walltime", ["00:00:01", "00:00:30", "00:00:59"])
 def test_a_walltime_without_time_for_work_is_refused(walltime: str) -> None:
-    with pytest.raises(UsageError, match="too short for a worker to start, work and leave. Give at least 00:01:00"):
+    with pytest.raises(UsageError, match=r"too short for a worker to start, work and leave. Give at least 00:01:00"):
         slurm_queue.find_partition("main", walltime)
 
 
 @pytest.mark.parametrize(
-    ("memory", "extra"), [("none", ()), ("none", ("--mem-per-cpu=2G",)), ("4GiB", ("--mem-per-cpu=2G",)), ("4GiB", ("--mem=3G",))]
+    ("memory", "extra"),
+    [("none", ()), ("none", ("--mem-per-cpu=2G",)), ("4GiB", ("--mem-per-cpu=2G",)), ("4GiB", ("--mem=3G",))],
 )
 def test_a_job_that_does_not_ask_for_memory(memory: str, extra: tuple[str, ...], tmp_path: Path) -> None:
     settings = ClusterSettings(kind="slurm", cores=2, memory=memory, job_extra=extra, prologue=("module load x",))
