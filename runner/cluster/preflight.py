@@ -59,7 +59,7 @@ def _make_check() -> Callable[[str, str, tuple[str, ...]], dict[str, Any]]:
 
         asked = pathlib.Path(question)
         found: dict[str, Any] = {"host": socket.gethostname(), "python": platform.python_version(), "error": ""}
-        versions = {}
+        versions: dict[str, str | None] = {}
         for name in packages:
             try:
                 versions[name] = importlib.metadata.version(name)

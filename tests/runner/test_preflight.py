@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import cloudpickle
 import pytest
+from distributed.protocol.pickle import dumps
 from kilocell.data.errors import UsageError
 from kilocell.runner.cluster import preflight
 from kilocell.runner.cluster.preflight import check_workers
@@ -36,7 +36,7 @@ class Here:
 
 
 def test_the_check_runs_where_kilocell_is_not_installed(tmp_path: Path) -> None:
-    (tmp_path / "check").write_bytes(cloudpickle.dumps(preflight._make_check()))
+    (tmp_path / "check").write_bytes(dumps(preflight._make_check()))
     without = "import pathlib, pickle, sys; sys.modules['kilocell'] = None; "
     code = without + "print(pickle.loads(pathlib.Path('check').read_bytes())('none/q', 'a', ('kilo-cell-none',)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)

@@ -93,7 +93,7 @@ def test_a_worker_that_restarts_keeps_its_job_and_a_dead_job_shows_its_log(queue
 def test_memory_that_only_the_job_knows(queue: Queue, tmp_path: Path) -> None:
     settings = replace(ONE_JOB, memory="none", job_extra=("--mem-per-cpu=900M",), prologue=("export SITE=here",))
     with open_cluster(settings, "run", tmp_path, print) as workers:
-        assert workers.client.submit(os.environ.get, "SITE").result(timeout=PATIENCE_SECOND) == "here"
+        assert workers.client.submit(lambda: os.environ["SITE"]).result(timeout=PATIENCE_SECOND) == "here"
         (info,) = workers.client.scheduler_info()["workers"].values()
         assert info["memory_limit"] == (900 - 256) * 2**20
 
