@@ -36,7 +36,7 @@ class Here:
 
 
 def test_the_check_runs_where_kilocell_is_not_installed(tmp_path: Path) -> None:
-    (tmp_path / "check").write_bytes(dumps(preflight._make_check()))
+    (tmp_path / "check").write_bytes(dumps(preflight._make_check()))  # type: ignore[no-untyped-call]
     without = "import pathlib, pickle, sys; sys.modules['kilocell'] = None; "
     code = without + "print(pickle.loads(pathlib.Path('check').read_bytes())('none/q', 'a', ('kilo-cell-none',)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
