@@ -135,7 +135,7 @@ def _open_local(settings: ClusterSettings, scratch: Path, log_level: int) -> Ite
             opened.callback(cluster.close)
             client = distributed.Client(cluster)  # type: ignore[no-untyped-call]
             opened.callback(client.close)
-        cluster.scale(count)
+        cluster.scale(count)  # type: ignore[no-untyped-call]
         # A wait inside Dask would cancel the start half-way when a signal ends it, and the workers could not be closed.
         asyncio.run_coroutine_threadsafe(_wait_for_workers(cluster), loop.asyncio_loop).result()
         dashboard = cluster.dashboard_link if options["dashboard"] else ""
@@ -157,7 +157,7 @@ def start_loop(opened: ExitStack) -> Any:
     Args:
         opened: stops the thread when it is closed.
     """
-    runner = LoopRunner()  # type: ignore[no-untyped-call]
+    runner = LoopRunner()
     resource_tracker.ensure_running()  # if a thread of Dask started it, this would open that thread to the signals
     with shielded_threads():
         runner.start()  # type: ignore[no-untyped-call]
