@@ -15,21 +15,21 @@ The command line (``kilocell --help``, or ``python -m kilocell``) does the work.
 PyBaMM, Dask, pandas nor pydantic.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
-
-from .data.errors import KilocellError, UsageError
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from .data.errors import KilocellError, UsageError
     from .report.store_reader import StoreReader, open_store
 
 __version__ = "0.1.0"
 __all__ = ["KilocellError", "StoreReader", "UsageError", "__version__", "open_store"]
 
 
-def __getattr__(name: str) -> Any:
-    """Import the reader of stores when it is asked for: commands do without it, and start sooner."""
+def __getattr__(name: str) -> object:
+    """Import a public name when it is first used: the command line answers Ctrl-C before anything slow is imported."""
+    if name in ("KilocellError", "UsageError"):
+        from .data import errors
+
+        return getattr(errors, name)
     if name in ("StoreReader", "open_store"):
         from .report import store_reader
 

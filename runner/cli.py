@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import errno
 import re
-import signal
 import sys
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import click
@@ -19,6 +17,7 @@ from .. import __version__
 from ..data.errors import KilocellError, UsageError
 from ..data.left_out import collect_left_out
 from ..data.text import printable_text
+from . import signals
 from .commands import complete, options
 from .commands.cache import cache
 from .commands.catalog import catalog
@@ -32,16 +31,11 @@ from .commands.report import report
 from .commands.run import load_campaign_with_fits
 from .commands.run import run as run_
 from .commands.slides import slides
+from .commands.submit import submit
 from .run import early
 from .show.safe_output import safe_output
 
 _EXPORTED = "it writes cells with all of their simulations; for some: kilocell curves --samples FILE"
-
-
-class Terminated(BaseException):
-    """Raised in the main thread on SIGTERM, so that workers and cluster jobs are stopped before the program ends."""
-
-    exit_code = 143
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -104,6 +98,7 @@ def _stage_command(name: str, text: str) -> None:
 _stage_command("run", "Clean, simulate and fit. Jobs that are up to date are not run again.")
 _stage_command("clean", "Clean the data, without simulating.")
 _stage_command("simulate", "Clean the data and simulate, without fitting.")
+cli.add_command(submit)
 cli.add_command(fit)
 cli.add_command(fits)
 cli.add_command(report)
@@ -360,10 +355,6 @@ def _early_line_ended() -> Iterator[None]:
         early.end()
 
 
-def _terminate(number: int, frame: FrameType | None) -> None:
-    raise Terminated
-
-
 def _printable_lines(text: str) -> str:
     """Return an error's lines with control characters escaped: names of files and cells may hold any."""
     return "\n".join(printable_text(line) for line in text.split("\n"))
@@ -374,32 +365,55 @@ def main() -> None:
     """Run the command line and exit.
 
     Exit codes: 0 all done, 1 some jobs failed, or something is left out because a file of the store is damaged,
-    2 wrong usage, 130 interrupted (Ctrl-C), 143 terminated (SIGTERM).
+    2 wrong usage, 129 hung up (SIGHUP), 130 interrupted (Ctrl-C), 143 terminated (SIGTERM).
     """
-    signal.signal(signal.SIGTERM, _terminate)
+    signals.take_signals()
+    try:
+        code = _run()
+    except BrokenPipeError:  # nobody reads the output any more, as with | head
+        code = 0
+    except OSError:  # the terminal is gone
+        code = 1
+    signals.leave(code)
+
+
+def _run() -> int:
+    """Run the command line, print how it ended if by an error or a signal, and return the exit code."""
     settings = {"verbose": False}
+    stdout = sys.stdout
     try:
         with _early_line_ended(), collect_left_out(_say) as left_out:
-            code = cli.main(standalone_mode=False, obj=settings) or 0
-        raise SystemExit(code or int(bool(left_out)))
+            code: int = cli.main(standalone_mode=False, obj=settings) or 0
+        return code or int(bool(left_out))
+    except SystemExit as end:
+        if sys.stdout is not stdout:  # click replaces it when nobody reads it any more, and makes exit code 1 of that
+            sys.stdout = stdout
+            raise BrokenPipeError from None
+        return end.code if isinstance(end.code, int) else 0
+    except click.Abort as error:
+        return _stop(error.__cause__)
+    except KeyboardInterrupt as error:
+        return _stop(error)
     except click.ClickException as error:
         error.show()
-        raise SystemExit(2) from None
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted; finished jobs are kept. Run the same command again to continue.", err=True)
-        raise SystemExit(130) from None
-    except Terminated:
-        click.echo("terminated; finished jobs are kept. Run the same command again to continue.", err=True)
-        raise SystemExit(Terminated.exit_code) from None
+        return 2
     except KilocellError as error:
         if settings["verbose"]:
             traceback.print_exc()
         click.echo(f"kilocell: {_printable_lines(str(error))}", err=True)
-        raise SystemExit(2 if isinstance(error, UsageError) else 1) from None
+        return 2 if isinstance(error, UsageError) else 1
     except BrokenPipeError:
-        raise SystemExit(0) from None
+        raise
     except OSError as error:
         if settings["verbose"]:
             traceback.print_exc()
         click.echo(_printable_lines(f"kilocell: {_describe_os_error(error)}"), err=True)
-        raise SystemExit(1) from None
+        return 1
+
+
+def _stop(error: BaseException | None) -> int:
+    """Say that a signal stopped the program, if its terminal is still there, and return the exit code."""
+    stopped = error if isinstance(error, signals.Stopped) else signals.Stopped()
+    with suppress(OSError):
+        click.echo(stopped.line, err=True)
+    return stopped.exit_code

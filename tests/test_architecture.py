@@ -44,6 +44,7 @@ WINGS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("fitting",),
     ),
     "runner": (
+        ("signals",),
         ("campaign", "cluster"),
         ("plan",),
         ("worker",),

@@ -39,7 +39,8 @@ from .fit_tables import expand_chain, fit_links, fit_objective, fit_tables_for_c
 from .gone_files import find_gone
 from .nested_fits import name_smaller_fits
 from .parameter_sets import SetFile, read_set_files
-from .schema import DEFAULT_STORE, CampaignFile, CapacityEntry, ModelTable, StateEntry, VariationTable
+from .schema import DEFAULT_STORE, CampaignFile, CapacityEntry, ClusterTable, ModelTable, StateEntry, VariationTable
+from .sites import cluster_values
 from .sources import source_settings
 
 DEFAULTS: Final = "defaults"
@@ -291,7 +292,7 @@ def load_campaign(path: Path, store: Path | None = None) -> Campaign:
         clean=CleanSettings(
             **{name: value for name, value in _field_values(file.clean).items() if name != "time_limit_second"}
         ),
-        cluster=ClusterSettings(**_field_values(file.cluster)),
+        cluster=ClusterSettings(**cluster_values(file.cluster, ClusterTable.model_fields)),
         file=file,
         set_files=set_files,
     )

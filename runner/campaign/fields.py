@@ -24,6 +24,7 @@ from .raw_files import NamedFiles, explain_no_files, find_files, missing_file
 _LABEL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _WALLTIME: Final = re.compile(r"(\d+-)?\d{1,3}:\d{2}:\d{2}")
 _MEMORY: Final = re.compile(r"\d+(\.\d+)?\s*([kKMGT]i?)?B?")
+_JOBS: Final = re.compile(r"([1-9]\d*)(?:\.\.([1-9]\d*))?")
 _ADDRESS: Final = re.compile(r".*:\d{1,5}")
 _SCHEDULER: Final = re.compile(r"(tcp|tls)://.+:\d{1,5}")
 _NOT_MAPPED: Final = (c.UNREADABLE, c.SOURCE_INDEX, c.SOURCE_ROW)
@@ -294,9 +295,37 @@ def _cluster_kind(kind: str) -> str:
 
 
 def _memory_size(text: str) -> str:
-    if not _MEMORY.fullmatch(text):
-        raise ValueError('must be a size such as "4GiB"')
+    if text != "none" and not _MEMORY.fullmatch(text):
+        raise ValueError('must be a size such as "4GiB", or "none"')
     return text
+
+
+def job_counts(value: int | str) -> tuple[int, int | None]:
+    """Return the largest and the least number of Slurm jobs.
+
+    Args:
+        value: a number, its digits, or ``2..20``.
+
+    Returns:
+        The number and ``None``, or both ends of the range, the larger first.
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    match = _JOBS.fullmatch(str(value))
+    if match is None:
+        raise ValueError('must be a number of jobs such as 20, or a range such as "2..20"')
+    first = int(match[1])
+    if match[2] is None:
+        return first, None
+    if int(match[2]) < first:
+        raise ValueError("must be a range from the smaller to the larger number of jobs")
+    return int(match[2]), first
+
+
+def _jobs(value: int | str) -> int | str:
+    job_counts(value)
+    return value
 
 
 def _memory_limit(text: str) -> str:
@@ -350,6 +379,7 @@ Cycles = Annotated[list[Count], BeforeValidator(_cycle_numbers)]
 MatchingFiles = Annotated[NamedFiles, BeforeValidator(_matching_files)]
 CellIdRule = Annotated[str, AfterValidator(_cell_id_rule)]
 ClusterKind = Annotated[str, AfterValidator(_cluster_kind)]
+JobCount = Annotated[int | str, AfterValidator(_jobs)]
 MemorySize = Annotated[str, AfterValidator(_memory_size)]
 MemoryLimit = Annotated[str, AfterValidator(_memory_limit)]
 DashboardAddress = Annotated[str, AfterValidator(_dashboard_address)]

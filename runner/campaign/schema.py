@@ -257,13 +257,14 @@ class ClusterTable(Table):
     threads_per_worker: v.Count = _CLUSTER.threads_per_worker
     memory_limit: v.MemoryLimit = _CLUSTER.memory_limit
     dashboard_address: v.DashboardAddress = _CLUSTER.dashboard_address
-    jobs: v.Count = _CLUSTER.jobs
+    jobs: v.JobCount = _CLUSTER.jobs
     cores: v.Count = _CLUSTER.cores
     memory: v.MemorySize = _CLUSTER.memory
     walltime: v.Walltime = _CLUSTER.walltime
     partition: str = _CLUSTER.partition
     account: str = _CLUSTER.account
     job_extra: list[str] = list(_CLUSTER.job_extra)
+    prologue: list[str] = list(_CLUSTER.prologue)
 
 
 class CampaignFile(Table):

@@ -222,9 +222,25 @@ _EXPORT_OPTIONS = (
         help="Write one SQLite file: cells, cycles, cleaned series, simulations and views; for a few cells.",
     ),
 )
+
+
+def _job_counts(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, int | None] | None:
+    if value is None:
+        return None
+    from ..campaign.fields import job_counts
+
+    try:
+        return job_counts(value)
+    except ValueError as error:
+        raise click.BadParameter(f"{value}: {error}") from None
+
+
 _CLUSTER_OPTIONS = (
     click.option(
-        "--cluster", metavar="KIND", help="local, slurm, or the address of a Dask scheduler, such as tcp://HOST:PORT."
+        "--cluster",
+        metavar="KIND",
+        help="local, slurm, a name in ~/.config/kilocell/clusters.toml, or the address of a Dask scheduler, such as "
+        "tcp://HOST:PORT.",
     ),
     click.option("--workers", type=click.IntRange(1), help="Worker processes on this machine [default: one per core]."),
     click.option("--threads-per-worker", type=click.IntRange(1), help="Threads in each worker [default: 1]."),
@@ -234,9 +250,14 @@ _CLUSTER_OPTIONS = (
         metavar="HOST:PORT",
         help="Address of Dask's dashboard, or none [default: 127.0.0.1:8787, or the next free port].",
     ),
-    click.option("--jobs", type=click.IntRange(1), help="Slurm: number of jobs."),
+    click.option(
+        "--jobs",
+        callback=_job_counts,
+        metavar="NUMBER|LEAST..MOST",
+        help="Slurm: number of jobs, such as 20, or a range such as 2..20 that follows the work.",
+    ),
     click.option("--cores", type=click.IntRange(1), help="Slurm: cores of each job; each core runs one worker."),
-    click.option("--memory", metavar="SIZE", help="Slurm: memory of each job, such as 4GiB."),
+    click.option("--memory", metavar="SIZE", help="Slurm: memory of each job, such as 4GiB, or none."),
     click.option("--walltime", metavar="HH:MM:SS", help="Slurm: time limit of each job."),
     click.option("--partition", metavar="NAME", help="Slurm: partition."),
     click.option("--account", metavar="NAME", help="Slurm: account."),
@@ -312,8 +333,17 @@ def cluster_settings(settings: ClusterSettings, given: dict[str, Any]) -> Cluste
 
     Args:
         given: the options of :func:`cluster_options` by name; ``None`` = not given.
+
+    Raises:
+        UsageError: the cluster is neither a known kind nor in the user's clusters.toml.
     """
-    changed = {name: value for name, value in given.items() if value is not None and name != "cluster"}
+    changed: dict[str, Any] = {}
     if given.get("cluster") is not None:
-        changed["kind"] = given["cluster"]
+        from ..campaign.sites import is_site, load_site
+
+        kind = given["cluster"]
+        changed = load_site(kind) if is_site(kind) else {"kind": kind}
+    changed |= {name: value for name, value in given.items() if value is not None and name != "cluster"}
+    if isinstance(changed.get("jobs"), tuple):
+        changed["jobs"], changed["least_jobs"] = changed["jobs"]
     return replace(settings, **changed)

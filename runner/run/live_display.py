@@ -6,6 +6,7 @@ import atexit
 import logging
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, TextIO, TypeGuard
 
 if TYPE_CHECKING:
@@ -69,15 +70,26 @@ class LiveDisplay:
         Args:
             line: without control characters.
         """
-        if self._stream is None:
-            return
         if self._live is None:
-            self._stream.write(f"{line}\n")
-            self._stream.flush()
+            self.write(f"{line}\n")
             return
         from rich.text import Text
 
-        self._live.console.print(Text(line))
+        try:
+            self._live.console.print(Text(line))
+        except OSError:
+            self._stream = None  # the terminal is gone
+            self.stop()
+
+    def write(self, text: str) -> None:
+        """Write text elsewhere than on a terminal; a pipe that nobody reads any more must not end a run of hours."""
+        if self._stream is None:
+            return
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except OSError:
+            self._stream = None
 
     def refresh(self) -> None:
         """Draw now."""
@@ -92,7 +104,8 @@ class LiveDisplay:
         for handler, stream in self._handlers:
             handler.setStream(stream)
         self._handlers.clear()
-        live.stop()
+        with suppress(OSError):  # the terminal may be gone
+            live.stop()
         atexit.unregister(self.stop)
 
     def _redirect_logs(self) -> None:

@@ -118,9 +118,7 @@ class Progress:
         return lines
 
     def _print_lines(self) -> None:
-        if self._stream is not None:
-            self._stream.write("".join(f"{line}\n" for line in self.lines()))
-            self._stream.flush()
+        self._live.write("".join(f"{line}\n" for line in self.lines()))
 
     def _total(self) -> Stage:
         stages = self._stages.values()

@@ -392,7 +392,8 @@ def _run_jobs(
     """
     early.say("starting", "workers")
     # Dask is imported here, so that commands which only read never pay for it.
-    from ..cluster.open import open_cluster
+    from ..cluster.open import COMPARED_PACKAGES, open_cluster
+    from ..cluster.preflight import check_workers
     from ..live.live_page import open_live_page
     from .graph import run_jobs
 
@@ -413,6 +414,8 @@ def _run_jobs(
                 f"compiler   {model_cache.COMPILER} not found; without it, models take two to three times as long"
             )
         progress.say(f"running    {format_count(len(jobs), 'job')} on {workers.description}")
+        if cluster.kind != "local":
+            check_workers(workers.client, scratch, COMPARED_PACKAGES)
         doubts = SetDoubts(store, cells if out is not None else (), jobs, progress.say)
         doubts.check_cleaned(jobs)
         progress.start()
