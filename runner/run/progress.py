@@ -70,7 +70,6 @@ class Progress:
         for name, number in counts.items():
             stage = self._stages.setdefault(_bar_of(name), Stage(_bar_of(name), 0))
             stage.total += number
-        self._stream = stream
         self._left = TimeLeft(counts)
         self._live = LiveDisplay(stream, self._draw_bars, is_plain=is_plain)
         self._last = 0.0
