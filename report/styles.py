@@ -18,7 +18,9 @@ from ..sqlite import questions
 BLACK: Final = "#1a1a1a"
 MEASURED_COLOUR: Final = BLACK
 MODEL_COLOURS: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-SET_COLOURS: Final = ("#332288", "#cc6677", "#117733", "#882255", "#999933", "#44aa99", "#aa4499")
+SET_COLOURS: Final = ("#332288", "#cc6677", "#999933", "#882255", "#44aa99", "#117733", "#aa4499")
+"""The third set is not green: it is dotted, as the DFN is."""
+
 PART_COLOURS: Final = {"numerical": "#bbbbbb", "compression": "#99ddff", "charge": "#eedd88", "state": "#ee8866"}
 """Colours of the parts of an error budget: Tol's light ones, which no model and no set has."""
 

@@ -247,7 +247,7 @@ def test_a_thousand_cells_are_distributions_with_what_is_at_a_bound_apart() -> N
     assert float(np.asarray(shares.get_lines()[1].get_ydata(), float)[-1]) == pytest.approx(99.0)
     heights = [float(patch.get_bbox().height) for patch in panel.patches if isinstance(patch, Rectangle)]
     assert sum(heights) == 990
-    assert legend_of(figure)[:2] == ["determined: 900 of 990 values", "at a bound: 90 of 990 values"]
+    assert legend_of(figure)[:2] == ["determined or precise: 900 of 990 values", "at a bound: 90 of 990 values"]
     assert panel.get_title(loc="left").startswith("median 9.")
     assert figure.get_size_inches()[1] < 4
 
