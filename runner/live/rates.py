@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from ...data.time_left import TimeLeft
 from ..plan.job import Job
-from ..run.time_left import TimeLeft
 
 WINDOW_SECOND: Final = 60.0
 """The rate is that of the last minute, s. Chosen, not measured."""
