@@ -198,7 +198,7 @@ def test_what_is_not_current_is_shown_with_all_only(two_cells: Bench) -> None:
 def test_a_folder_is_not_a_report(two_cells: Bench, tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"is a folder: give a file"):
         write_report(two_cells.store.root, tmp_path)
-    with pytest.raises(StoreError, match="no catalog"):
+    with pytest.raises(StoreError, match="is not a store"):
         write_report(tmp_path, tmp_path / "a.html")
     (tmp_path / "file").touch()
     with pytest.raises(StoreError, match="cannot be written"):

@@ -49,5 +49,5 @@ def test_another_file_quietly_and_a_damaged_one_named(root: Path, tmp_path: Path
 
 
 def test_a_folder_that_is_no_store(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="catalog"):
+    with pytest.raises(StoreError, match="is empty"):
         CliRunner().invoke(cli, ["report", "--store", str(tmp_path)], catch_exceptions=False)
