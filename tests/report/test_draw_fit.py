@@ -226,7 +226,7 @@ def test_few_cells_have_a_line_each_and_what_is_not_to_be_believed_its_own_mark(
     assert points_of(rmse, "default") == [(100.0, 1), (100.0, 2)]
     assert texts_of(rmse) == ["× no start"]
     assert [text.split(":")[0] for text in legend_of(figure)] == [
-        "determined", "poorly determined", "at a bound", "default",
+        "determined or precise", "poorly determined", "at a bound", "default",
     ]  # fmt: skip
     assert values.get_xscale() == "log"
     assert values.get_xlabel() == "Neg. particle\ndiffusivity\n(m² s⁻¹)"
