@@ -13,11 +13,11 @@ from typing import Final
 LOGGER: Final = logging.getLogger(__name__)
 
 
-def leave_out(error: Exception) -> None:
+def leave_out(error: Exception | str) -> None:
     """Log why something is left out.
 
     Args:
-        error: its text names the file, and says what to do.
+        error: its text, or the text, names the file, and says what to do.
     """
     LOGGER.warning("left out: %s", error)
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from ..data.efficiency import CLOSED
 from ..sqlite import overview
 
 QUANTITIES: Final = {
@@ -25,10 +26,6 @@ QUANTITIES: Final = {
 SHARES: Final = {"q05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95}
 MOST_CYCLES: Final = 200
 """Largest number of different cycles that quantiles are computed for; of more, as many are taken evenly."""
-
-COMPLETE: Final = (0.8, 1.25)
-"""Charge out / charge in of a cycle that has an efficiency: others do not return what they took (a first charge, a
-discharge alone). Chosen, not measured."""
 
 LEAST_CHARGE: Final = 0.005
 """Share of the nominal capacity: a cycle with less charge out has no capacity, the cell rests. Chosen, not measured."""
@@ -79,7 +76,7 @@ def read_cycles(catalog: sqlite3.Connection, cycles: Sequence[int] = ()) -> pd.D
 
 
 def cycles_frame(rows: pd.DataFrame | Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-    """Return the quantities of cycles; capacity is the charge out, efficiency the energy out / in of complete cycles.
+    """Return the quantities of cycles; capacity is the charge out, efficiency the energy out / in of closed cycles.
 
     Args:
         rows: of the catalog's ``cycle_overview``, or of ``sqlite.overview.cycle_values``.
@@ -89,8 +86,8 @@ def cycles_frame(rows: pd.DataFrame | Iterable[Mapping[str, Any]]) -> pd.DataFra
     charge_in, charge_out = numbers["charge_in_ah"], numbers["charge_out_ah"]
     least = LEAST_CHARGE * numbers["nominal_capacity_ah"].fillna(0.0)
     discharged = charge_out.where((charge_out > 0.0) & (charge_out >= least))
-    complete = (discharged >= COMPLETE[0] * charge_in) & (discharged <= COMPLETE[1] * charge_in)
-    energy_in = numbers["energy_in_wh"].where(complete & (numbers["energy_in_wh"] > 0.0))
+    closed = (discharged >= CLOSED[0] * charge_in) & (discharged <= CLOSED[1] * charge_in)
+    energy_in = numbers["energy_in_wh"].where(closed & (numbers["energy_in_wh"] > 0.0))
     return pd.DataFrame(
         {
             "cell_id": given["cell_id"].astype(str),

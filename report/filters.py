@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ..data.errors import UsageError
+from ..data.known_models import check_models
 from ..data.names import check_known
 from ..sqlite import questions
 from .select import DEFAULT, choose_cells
@@ -61,7 +62,7 @@ class Filters:
             return found
         columns = found[0]
         if self.models and "model" in columns:
-            check_known(f"there is no {noun} with the model", self.models, _values(found, "model"))
+            check_models(f"there is no {noun} with the model", self.models, _values(found, "model"))
             found = [row for row in found if row["model"] in self.models]
         if self.parameters and found and "parameter_set" in columns:
             found = self._with_parameters(found, noun)

@@ -12,7 +12,8 @@ from typing import Final
 
 from ..data.cycle_selection import format_ranges, parse_selection
 from ..data.errors import UsageError
-from ..data.names import check_known, quote, suggest
+from ..data.known_models import models_meant
+from ..data.names import check_known, format_suggestion, quote, suggest
 from ..data.step_selection import parse_select
 from ..sqlite import fit_queries, queries, questions
 from ..sqlite.standing_queries import earlier_cells
@@ -186,7 +187,8 @@ def _check_simulated(cell_id: str, rows: Sequence[sqlite3.Row], column: str, nam
     for name in names:
         if name not in known:
             kind = column.replace("_", " ")
-            there_are = suggest(name, known) or f" (there are: {_list_simulations(rows)})"
+            meant = models_meant(name, known) if column == "model" else ()
+            there_are = format_suggestion(*meant) or suggest(name, known) or f" (there are: {_list_simulations(rows)})"
             raise UsageError(f"cell {cell_id!r} has no finished simulation with {kind} {name!r}{there_are}")
 
 

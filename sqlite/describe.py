@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
@@ -98,6 +99,11 @@ def describe_schema(connection: sqlite3.Connection | None = None) -> tuple[Table
     with closing(sqlite3.connect(":memory:")) as new:
         new.executescript(schema())
         return _describe(new)
+
+
+def referring_tables(tables: Iterable[Table]) -> list[tuple[str, str]]:
+    """Return which table refers to which other: pairs of names, sorted, each once."""
+    return sorted({(table.name, reference.table) for table in tables for reference in table.references})
 
 
 def count_rows(connection: sqlite3.Connection) -> dict[str, int]:

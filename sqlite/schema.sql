@@ -152,7 +152,7 @@
 --   charge_rmse_mv, discharge_rmse_mv, rest_rmse_mv, hold_rmse_mv, pulse_rmse_mv: RMSE in steps of this type
 --   energy_in_error_percent, energy_out_error_percent: 100 (simulated / measured - 1)
 --   charge_error_percent: largest difference of the model's charge from the record's, of the charge throughput
---   coulombic_efficiency_percent, energy_efficiency_percent: out / in of the cycle
+--   coulombic_efficiency_percent, energy_efficiency_percent: out / in of the cycle; NULL: no closed cycle
 --   mean_charge_voltage_volt, mean_discharge_voltage_volt: energy / charge
 --   duration_second: duration of the cycle
 --   overrides: changed parameters with kind, value and unit, JSON
@@ -1051,11 +1051,14 @@ JOIN stretches t ON t.cell_id = s.cell_id AND t.label = s.label
 ORDER BY s.cell_id, s.label, t.stretch;
 
 -- All cycles of a cell: capacity, energy, efficiency, mean voltages, times, temperature, the findings in it, and the
--- resistance. Capacity is charge_out_ah. Efficiencies are out / in of the cycle; NULL: nothing went in.
+-- resistance. Capacity is charge_out_ah. Efficiencies are out / in of the cycle; NULL: it does not return between 50 % and
+-- 125 % of the charge that it took, such as a discharge of a cell that came charged, so that out / in is no efficiency.
 CREATE VIEW cycle_overview AS
 SELECT y.cell_id, y.cycle_count, y.charge_in_ah, y.charge_out_ah, y.energy_in_wh, y.energy_out_wh,
-    100 * y.charge_out_ah / nullif(y.charge_in_ah, 0) AS coulombic_efficiency_percent,
-    100 * y.energy_out_wh / nullif(y.energy_in_wh, 0) AS energy_efficiency_percent,
+    CASE WHEN y.charge_out_ah BETWEEN 0.5 * y.charge_in_ah AND 1.25 * y.charge_in_ah
+        THEN 100 * y.charge_out_ah / nullif(y.charge_in_ah, 0) END AS coulombic_efficiency_percent,
+    CASE WHEN y.charge_out_ah BETWEEN 0.5 * y.charge_in_ah AND 1.25 * y.charge_in_ah
+        THEN 100 * y.energy_out_wh / nullif(y.energy_in_wh, 0) END AS energy_efficiency_percent,
     y.energy_in_wh / nullif(y.charge_in_ah, 0) AS mean_charge_voltage_volt,
     y.energy_out_wh / nullif(y.charge_out_ah, 0) AS mean_discharge_voltage_volt,
     y.voltage_min_volt, y.voltage_max_volt, y.first_test_time_second, y.last_test_time_second,

@@ -1,4 +1,4 @@
-"""Read from the catalog what slides show: sums over the store, its tables and references, and rates of its jobs.
+"""Read from the catalog what slides show: sums over the store, and rates of its jobs.
 
 Rows and arguments are as in ``queries.py``; only what is current counts.
 """
@@ -7,18 +7,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection
-from typing import Final, NamedTuple
 
 from .select_rows import Rows
-
-_NOT_TABLES: Final = "name NOT LIKE 'sqlite_%'"
-
-
-class Reference(NamedTuple):
-    """A reference of the catalog: many rows of ``child`` refer to one row of ``parent``."""
-
-    child: str
-    parent: str
 
 
 def store_totals(connection: sqlite3.Connection) -> sqlite3.Row:
@@ -211,26 +201,3 @@ def window_changes(connection: sqlite3.Connection, fit: str, model: str) -> Rows
         " AND e.rmse_default_mv IS NOT NULL AND e.rmse_mv IS NOT NULL ORDER BY e.window",
         (fit, model),
     ).fetchall()
-
-
-def table_rows(connection: sqlite3.Connection) -> dict[str, int]:
-    """Return the number of rows of every table, by its name."""
-    names = connection.execute(f"SELECT name FROM sqlite_master WHERE type = 'table' AND {_NOT_TABLES} ORDER BY name")
-    return {
-        name: int(connection.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0]) for (name,) in names.fetchall()
-    }
-
-
-def view_names(connection: sqlite3.Connection) -> list[str]:
-    """Return the names of all views, sorted."""
-    rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'view' ORDER BY name")
-    return [str(row[0]) for row in rows]
-
-
-def references(connection: sqlite3.Connection) -> list[Reference]:
-    """Return the references between the tables, as the catalog declares them; each pair once."""
-    rows = connection.execute(
-        'SELECT DISTINCT m.name, r."table" FROM sqlite_master m, pragma_foreign_key_list(m.name) r'
-        f" WHERE m.type = 'table' AND m.{_NOT_TABLES} ORDER BY 1, 2"
-    )
-    return [Reference(str(child), str(parent)) for child, parent in rows]

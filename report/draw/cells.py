@@ -319,7 +319,7 @@ def draw_outputs(
 def describe_error(simulation: SimulatedCurve) -> str:
     """Return the RMSE of a simulation for the legend; for a failed one also where it ended and why."""
     rmse = rmse_mv(simulation)
-    rmse_text = "no measured voltage" if np.isnan(rmse) else format_rmse(rmse, simulation.budget)
+    rmse_text = "no measured voltage" if np.isnan(rmse) else f"RMSE {format_rmse(rmse, simulation.budget)}"
     if not simulation.failed:
         return rmse_text
     if simulation.has_other_stretches:

@@ -25,7 +25,7 @@ from .ranges import write_beside_edge
 from .record_lines import find_holes, holes_among, shade_cycles
 from .style import BLACK, COLOURS, GREY, GRID, PALE_GREY, WIDTH_INCH, displayable_name, house_style, put_heading
 
-RULE_COLOURS: Final[tuple[str, ...]] = (*COLOURS, SET_COLOURS[3], SET_COLOURS[4])
+RULE_COLOURS: Final[tuple[str, ...]] = (*COLOURS, SET_COLOURS[3], SET_COLOURS[2])
 """Colours of Okabe and Ito, then two of Tol that differ from them. Rules with the same colour differ in the strip."""
 
 RAW: Final[dict[str, Any]] = {"color": PALE_GREY, "linewidth": 3.2, "solid_joinstyle": "round"}

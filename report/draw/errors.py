@@ -151,7 +151,7 @@ def _label(errors: Errors) -> str:
     """Return name and RMSE of the complete record for the legend."""
     name = displayable_name(errors.name)
     rmse_mv = errors.rmse_mv
-    return name if rmse_mv is None else f"{name}: {format_rmse(rmse_mv, errors.budget)}"
+    return name if rmse_mv is None else f"{name}: RMSE {format_rmse(rmse_mv, errors.budget)}"
 
 
 def _step_types(errors: Sequence[Errors]) -> list[str]:

@@ -192,7 +192,7 @@ def _label_held_out(
         name = str(line.get_label()).rsplit(":", 1)[0]
         rmse_fitted = rmse_mv(SimulatedCurve(curve.name, curve.frame[~is_held_out]))
         rmse_held_out = rmse_mv(SimulatedCurve(curve.name, curve.frame[is_held_out]))
-        line.set_label(f"{name}: {rmse_fitted:.1f} mV, held out {rmse_held_out:.1f} mV")
+        line.set_label(f"{name}: RMSE {rmse_fitted:.1f} mV, held out {rmse_held_out:.1f} mV")
 
 
 def _draw_windows(figure: Figure, place: Any, parts: Mapping[str, Sequence[Windows]], looks: Sequence[Style]) -> None:

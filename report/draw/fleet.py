@@ -59,6 +59,10 @@ KINDS: Final = {
 """Group of a value, as :func:`value_group` returns it, to its mark."""
 
 
+WORDS: Final = {"determined": "determined or precise"}
+"""How the legend names a group, where that is more than its key: the values with an interval of at most 10 %."""
+
+
 def value_group(row: Row) -> str:
     """Return the group of a cell's value: ``determined``, ``poorly determined`` (or not at all) or ``at a bound``."""
     if row["at_bound"]:
@@ -132,7 +136,7 @@ def _legend(parameters: Sequence[Row], *, named: bool) -> list[Line2D]:
     marks: list[Line2D] = []
     for kind, style in KINDS.items():
         if kind in groups:
-            label = f"{kind}: {groups.count(kind)} of {len(parameters)} values"
+            label = f"{WORDS.get(kind, kind)}: {groups.count(kind)} of {len(parameters)} values"
             mark = style if named else {"marker": "s", "markersize": 6, "color": style["color"]}
             marks.append(Line2D([], [], linestyle="none", label=label, **mark))
     if any(row["default_value"] is not None for row in parameters):

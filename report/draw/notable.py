@@ -64,8 +64,8 @@ def draw_notable(heading: str, panels: Sequence[NotablePanel]) -> Figure:
 
 
 def _say_rmse(label: str) -> str:
-    """Return the legend's text on two lines: the simulation, and its RMSE by that name."""
+    """Return the legend's text on two lines: the simulation, and its RMSE."""
     name, colon, error = label.partition(": ")
     if not colon:
         return label
-    return f"{name}:\n{'RMSE ' if error[:1].isdigit() else ''}{error}"
+    return f"{name}:\n{error}"

@@ -165,7 +165,7 @@ def _lines(table: Table, count: int | None) -> Iterator[_Line]:
 def _rows(count: int | None) -> str:
     if count is None:
         return ""
-    return "1 row" if count == 1 else f"{count:,} rows".replace(",", "\u2009")
+    return "1 row" if count == 1 else f"{count:,} rows"
 
 
 def _draw_top(axes: Axes, table: Table, lanes: int, points: float, count: int | None) -> None:

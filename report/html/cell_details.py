@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from ...data.efficiency import efficiency_percent
 from ...data.error_budget import error_budget
 from ...data.rules import RULES_BY_CODE
 from ...data.standing import CURRENT
@@ -149,12 +150,11 @@ def _cycles(cycles: Sequence[Row]) -> dict[str, list[Any]]:
         "number": [row["cycle_count"] for row in chosen],
         "out": [row["charge_out_ah"] for row in chosen],
         "in": [row["charge_in_ah"] for row in chosen],
-        "efficiency": [_percent(row["energy_out_wh"], row["energy_in_wh"]) for row in chosen],
+        "efficiency": [
+            efficiency_percent(row["energy_out_wh"], row["energy_in_wh"], row["charge_out_ah"], row["charge_in_ah"])
+            for row in chosen
+        ],
     }
-
-
-def _percent(part: float | None, whole: float | None) -> float | None:
-    return 100.0 * part / whole if part is not None and whole else None
 
 
 def _finding(row: Row) -> list[Any]:

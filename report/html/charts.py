@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from ..fleet_data import COMMON_SHARE, NOT_SIMULATED, rmse_matrix, simulation_name
 from ..styles import Styles
 from .content import Content, Row
 
@@ -16,9 +17,6 @@ FEW_CELLS: Final = 60
 """Cells up to which the heatmap is a table with a number in each box."""
 
 BINS: Final = 48
-COMMON_SHARE: Final = 0.5
-"""Groups with fewer cells than this share of the most are not compared over the same cells. Chosen, not measured."""
-
 WAITING: Final = -1.0
 """Rank of a cell whose simulations neither ended nor failed."""
 
@@ -28,27 +26,28 @@ RUG_VALUES: Final = 80
 STATUS_NUMBERS: Final[Mapping[str, int]] = {"failed": -1, "skipped": -2, "pending": -3}
 """Numbers in the heatmap's data of simulations without an RMSE."""
 
-CIVIDIS: Final = (
-    (0, 34, 78), (18, 53, 112), (59, 73, 108), (87, 93, 109), (112, 113, 115), (138, 134, 120), (166, 157, 117),
-    (195, 182, 105), (225, 208, 85), (254, 232, 56),
+COLOURS: Final = (
+    (254, 232, 56), (225, 208, 85), (195, 182, 105), (166, 157, 117), (138, 134, 120), (112, 113, 115), (87, 93, 109),
+    (59, 73, 108), (18, 53, 112), (0, 34, 78),
 )  # fmt: skip
-"""The colours of the map cividis: it reads the same with every kind of colour vision, and in grey."""
+"""The colours of the map cividis from small to large errors, as in the figures of all cells. They read the same with
+every kind of colour vision, and in grey."""
 
 
 @dataclass
 class Group:
-    """The simulations of one model with one place among each cell's parameter sets.
+    """The simulations of one model with one parameter set, or with one for each cell.
 
     Args:
         model: its name.
-        names: of the parameter sets; several where cells have different ones.
+        parameter_set: its name; "" where each cell has another one, as in ``fleet_data.RmseMatrix``.
         colour, dashes: of the model's lines.
         rmse_mv: cell to RMSE (mV) of a finished simulation.
         status: cell to the status of any other.
     """
 
     model: str
-    names: list[str]
+    parameter_set: str
     colour: str
     dashes: tuple[float, ...]
     rmse_mv: dict[str, float] = field(default_factory=dict)
@@ -56,37 +55,31 @@ class Group:
 
     @property
     def label(self) -> str:
-        """Model and parameter set for people."""
-        if len(self.names) == 1:
-            return f"{self.model}, {self.names[0]}"
-        return f"{self.model}, {len(self.names)} parameter sets"
+        """Model and parameter set for people, as in the figures of all cells."""
+        return simulation_name(self.model, self.parameter_set)
 
 
 def make_groups(results: Sequence[Row], styles: Styles) -> list[Group]:
-    """Return the groups of simulations in the order of models and sets.
-
-    Sets that simulate the same cell are in different groups; sets of different cells share one.
+    """Return the groups of simulations, as in the figures of all cells.
 
     Args:
         results: rows of ``queries.results``.
         styles: of the store.
     """
-    groups: dict[tuple[int, int], Group] = {}
-    models: dict[str, int] = {}
-    for row in results:
-        if row["label"] is None:
-            continue
-        number = models.setdefault(row["model"], len(models))
-        key = (styles.set_numbers.get(row["parameter_set"], 0), number)
-        style = styles.model(row["model"])
-        group = groups.setdefault(key, Group(row["model"], [], style.colour, style.dashes))
-        if row["parameter_set"] not in group.names:
-            group.names.append(row["parameter_set"])
-        if row["rmse_mv"] is not None:
-            group.rmse_mv[row["cell_id"]] = row["rmse_mv"]
-        else:
-            group.status[row["cell_id"]] = row["status"]
-    return [groups[key] for key in sorted(groups)]
+    matrix = rmse_matrix([row for row in results if row["label"] is not None])
+    groups = []
+    for place, (model, parameter_set) in enumerate(matrix.simulations):
+        style = styles.model(model)
+        group = Group(model, parameter_set, style.colour, style.dashes)
+        for cell, rmse_mv, status in zip(
+            matrix.cells, matrix.rmse_mv[:, place].tolist(), matrix.status[:, place], strict=True
+        ):
+            if math.isfinite(rmse_mv):
+                group.rmse_mv[cell] = rmse_mv
+            elif status != NOT_SIMULATED:
+                group.status[cell] = status
+        groups.append(group)
+    return groups
 
 
 def rank_cells(content: Content) -> list[str]:
@@ -247,8 +240,8 @@ def colour_of(value: float, low: float, high: float) -> tuple[int, int, int]:
         value: mV.
         low, high: mV, the ends of the colours; values beyond have the colour of the end.
     """
-    share = min(max(math.log(value / low) / math.log(high / low), 0.0), 1.0) * (len(CIVIDIS) - 1)
-    first = min(int(share), len(CIVIDIS) - 2)
+    share = min(max(math.log(value / low) / math.log(high / low), 0.0), 1.0) * (len(COLOURS) - 1)
+    first = min(int(share), len(COLOURS) - 2)
     rest = share - first
-    red, green, blue = (round(a + (b - a) * rest) for a, b in zip(CIVIDIS[first], CIVIDIS[first + 1], strict=True))
+    red, green, blue = (round(a + (b - a) * rest) for a, b in zip(COLOURS[first], COLOURS[first + 1], strict=True))
     return red, green, blue

@@ -1,7 +1,7 @@
 // Make elements from text, and write numbers. Nothing here or elsewhere reads HTML from the data.
 
 const SVG = "http://www.w3.org/2000/svg";
-const NARROW_SPACE = "\u202f";
+const THOUSANDS = ",";
 const MINUS = "\u2212";
 
 /** Make an element. Attributes: "text" is its text, "on" its listeners; children may be elements or texts. */
@@ -40,7 +40,7 @@ function writeNumber(value, digits = 5) {
 }
 
 function writeInteger(value) {
-  return String(Math.round(value)).replace(/\B(?=(\d{3})+(?!\d))/g, NARROW_SPACE);
+  return String(Math.round(value)).replace(/\B(?=(\d{3})+(?!\d))/g, THOUSANDS);
 }
 
 /** Write a value of a kind of column; null is unknown. */

@@ -14,7 +14,7 @@ from ...data.charge_certainty import SHOWN_SHARE
 from ...data.error_budget import WORDS, format_mv
 from ...data.rules import RULES_BY_CODE
 from .cell_details import style_of
-from .charts import CIVIDIS, FEW_CELLS, Group, distributions, heatmap, make_groups, rank_cells
+from .charts import COLOURS, FEW_CELLS, Group, distributions, heatmap, make_groups, rank_cells
 from .content import Content, group_by
 from .encode import to_json
 from .tables import make_tables
@@ -105,7 +105,7 @@ def _data(content: Content, index: Mapping[str, Any], shown: Mapping[str, Any]) 
         "folder": index["folder"],
         "files": index["files"],
         "tables": make_tables(content, 100.0 * SHOWN_SHARE),
-        "heatmap": {**drawn, "colours": CIVIDIS} if drawn else None,
+        "heatmap": {**drawn, "colours": COLOURS} if drawn else None,
         "measured": style_of(content.styles.model("")) | {"colour": "", "dashes": [], "marker": ""},
     }
 
@@ -339,7 +339,7 @@ def _percent(value: float | None) -> str:
 
 
 def _count(value: int | None) -> str:
-    return "–" if value is None else f"{value:,}".replace(",", "\u202f")
+    return "–" if value is None else f"{value:,}"
 
 
 def _duration(seconds: float | None) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ...data.errors import StoreError
+from ...data.left_out import leave_out
 from ...parquet_store.layout import Store, safe_name
 from ...parquet_store.write import write_atomically
 from ...sqlite import queries
@@ -94,6 +95,8 @@ def write_report(
             "Give another file with --out."
         ) from error
     panels.remove_old()
+    for problem in report.problems:
+        leave_out(problem)
     return report
 
 

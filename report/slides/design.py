@@ -7,7 +7,7 @@ import sqlite3
 from typing import Final
 
 from ...data.text import printable_text
-from ...sqlite import questions, slide_queries
+from ...sqlite import describe, questions, slide_queries
 from .content import Diagram, Entity, Panel, Slide, Table
 from .words import amount, count, median, millivolts
 
@@ -27,19 +27,17 @@ PREFERRED_MODELS: Final = ("DFN", "SPMe", "SPM")
 
 def design(catalog: sqlite3.Connection) -> Slide:
     """Return the page."""
-    tables = slide_queries.table_rows(catalog)
-    views = slide_queries.view_names(catalog)
+    tables = describe.count_rows(catalog)
+    described = describe.describe_schema(catalog)
+    references = describe.referring_tables(described)
+    views = sum(table.is_view for table in described)
     entities = tuple(
         Entity(name, tables[name], column, row) for name, (column, row) in PLACES.items() if name in tables
     )
     shown = {entity.name for entity in entities}
-    links = [
-        (reference.child, reference.parent)
-        for reference in slide_queries.references(catalog)
-        if {*reference} <= shown and reference.child != reference.parent
-    ]
-    links += _through_others(catalog, shown, links)
-    note = f"The line's dot is at the side of many rows. Also: {len(tables) - len(shown)} tables, {len(views)} views"
+    links = [(child, parent) for child, parent in references if {child, parent} <= shown and child != parent]
+    links += _through_others(references, shown, links)
+    note = f"The line's dot is at the side of many rows. Also: {len(tables) - len(shown)} tables, {views} views"
     rows = tuple(question(catalog) for question in (_cycles, _compare, _parameter_sets, _curves))
     return Slide(
         f"Catalog: {len(tables)} tables in one file, four questions",
@@ -51,11 +49,11 @@ def design(catalog: sqlite3.Connection) -> Slide:
 
 
 def _through_others(
-    catalog: sqlite3.Connection, shown: set[str], links: list[tuple[str, str]]
+    references: list[tuple[str, str]], shown: set[str], links: list[tuple[str, str]]
 ) -> list[tuple[str, str]]:
     """Return the pairs of shown tables that a table which is not shown connects, both ways: many rows to many."""
     parents: dict[str, list[str]] = {}
-    for child, parent in slide_queries.references(catalog):
+    for child, parent in references:
         if child in CONNECTING and parent in shown:
             parents.setdefault(child, []).append(parent)
     pairs = [(pair[0], pair[1]) for pair in parents.values() if len(pair) == 2]

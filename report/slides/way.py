@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Mapping
 from typing import Final
 
-from ...sqlite import queries, slide_queries
+from ...sqlite import describe, queries, slide_queries
 from .content import WHOLE, Box, Flow, Panel, Slide
 from .words import count, size
 
@@ -133,6 +133,6 @@ def _ended(counts: Mapping[tuple[str, str], int]) -> int:
 
 
 def _catalog(catalog: sqlite3.Connection, catalog_bytes: int | None) -> str:
-    tables = slide_queries.table_rows(catalog)
-    views = slide_queries.view_names(catalog)
-    return f"{count(sum(tables.values()), 'row')} in {len(tables)} tables, {len(views)} views, {size(catalog_bytes)}"
+    tables = describe.count_rows(catalog)
+    views = sum(table.is_view for table in describe.describe_schema(catalog))
+    return f"{count(sum(tables.values()), 'row')} in {len(tables)} tables, {views} views, {size(catalog_bytes)}"

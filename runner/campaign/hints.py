@@ -7,8 +7,9 @@ from collections.abc import Collection, Sequence
 from typing import Final
 
 from ...data.installed import parameter_set_names
+from ...data.known_models import models_meant
 from ...data.known_sets import find_chemistry
-from ...data.names import find_nearest, quote, suggest, suggest_or_list
+from ...data.names import find_nearest, format_suggestion, quote, suggest, suggest_or_list
 from ...data.settings import MODEL_TYPES
 
 READERS: Final = ("auto", "csv", "digatron", "parquet", "xlsx", "neware")
@@ -30,18 +31,6 @@ _READER_WORDS: Final = (
     (r"^(pq|parq|arrow|pyarrow)$", "Parquet", 'Parquet files; the reader for these alone is "parquet"'),
 )
 """What people write as a reader, the name that it means, and what ``auto`` reads of it."""
-
-_MODEL_WORDS: Final = (
-    (r"p2d|pseudo|doyle|fuller|newman(?!.?t)|^dfn|full.?order|porous|2d", ("DFN",)),
-    (r"newman.?t|tobias", ("NewmanTobias",)),
-    (r"spm.?e|electrolyte|espm|extended", ("SPMe",)),
-    (r"many|mpm|size.?distr|multi.?particle", ("MPM",)),
-    (r"single|particle", ("SPM", "SPMe")),
-    (r"ecm|circuit|thevenin|thévenin|randles|^[0-9]?rc|rc$|rint", ("Thevenin",)),
-    (r"msmr|multi.?species|multi.?reaction", ("MSMR",)),
-    (r"yang|plating|pore.?clog", ("Yang2017",)),
-)
-"""What people write as a model, in lower case, and the models that it means."""
 
 
 def describe_reader(name: str) -> str:
@@ -92,12 +81,7 @@ def describe_model(name: str, known: Collection[str] = MODEL_TYPES) -> str:
         name: such as ``P2D``.
         known: names of models.
     """
-    lower = name.strip().lower()
-    same = [each for each in known if each.lower() == lower]
-    meant: tuple[str, ...] = tuple(same)
-    if not meant:
-        meant = next((models for pattern, models in _MODEL_WORDS if re.search(pattern, lower)), ())
-    meant = tuple(each for each in meant if each in known)
+    meant = models_meant(name, known)
     if not meant:
         return suggest(name, known) or f"{suggest_or_list(name, known)}; kilocell models describes them"
-    return f" (did you mean {' or '.join(quote(each) for each in meant)}?)"
+    return format_suggestion(*meant)

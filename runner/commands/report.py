@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from ...report.html.write import Report
 
 MEGABYTE: Final = 1e6
-PROBLEMS_SHOWN: Final = 10
 
 
 @click.command(short_help="Write a report of the store as one HTML page.")
@@ -48,7 +47,6 @@ def report(store: Path | None, out: Path | None, everything: bool, quiet: bool) 
         written = write_report(root, out, everything=everything, notes=notes, progress=progress)
     for line in _lines(written, quiet):
         click.echo(line)
-    _print_problems(written)
 
 
 def _lines(written: Report, quiet: bool) -> Iterator[str]:
@@ -63,16 +61,6 @@ def _lines(written: Report, quiet: bool) -> Iterator[str]:
         side = f"{format_count(written.side_files, 'file')} with curves in {written.folder.name}"
         yield f"{total:.1f} MB: the page {written.bytes / MEGABYTE:.1f} MB, and {side}; keep both together"
     yield f"open it in a browser: {written.path.resolve().as_uri()}"
-
-
-def _print_problems(written: Report) -> None:
-    """Name on stderr the files of the store that could not be read."""
-    if written.problems:
-        print(f"\n{format_count(len(written.problems), 'file')} could not be read; the rest is shown:", file=sys.stderr)
-    for problem in written.problems[:PROBLEMS_SHOWN]:
-        print(printable_text(f"  {problem}"), file=sys.stderr)
-    if len(written.problems) > PROBLEMS_SHOWN:
-        print(f"  … and {len(written.problems) - PROBLEMS_SHOWN} more, in the report", file=sys.stderr)
 
 
 @contextmanager

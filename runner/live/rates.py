@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from ...data.time_left import TimeLeft
 from ..plan.job import Job
 
 WINDOW_SECOND: Final = 60.0
@@ -50,7 +51,7 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True)
-class TimeLeft:
+class Remaining:
     """How long the rest of a run takes.
 
     Args:
@@ -76,6 +77,7 @@ class Rates:
             stage = self.stages.setdefault(job.stage, Stage(job.stage))
             stage.total += 1
             stage.before += not job.reason
+        self._left = TimeLeft({stage.name: stage.left for stage in self.stages.values()})
         self._began_second = now_second
         self._first_second: float | None = None
         self._ends: deque[float] = deque()
@@ -90,6 +92,7 @@ class Rates:
             now_second: now, on the clock of the constructor.
         """
         stage = self.stages[stage_name]
+        self._left.add(stage_name, seconds, now_second, is_skipped=status == "skipped")
         if status == "skipped":
             stage.skipped += 1
             return
@@ -112,23 +115,7 @@ class Rates:
             first, number = self._ends[0], number - 1
         return 60.0 * number / max(now_second - first, 1.0)
 
-    def time_left(self, now_second: float) -> TimeLeft | None:
-        """Return the time left, from the mean duration of each stage's jobs and how many ran side by side so far.
-
-        Returns:
-            ``None`` before the first job ended.
-        """
-        stages = self.stages.values()
-        worked = sum(stage.seconds for stage in stages)
-        if self._first_second is None or worked <= 0.0:
-            return None
-        side_by_side = worked / max(now_second - self._first_second, 1e-3)
-        left = 0.0
-        unknown = False
-        for stage in stages:
-            timed = stage.done + stage.failed
-            if timed:
-                left += stage.left * stage.seconds / timed
-            elif stage.left:
-                unknown = True
-        return TimeLeft(left / side_by_side, unknown)
+    def time_left(self, now_second: float) -> Remaining | None:
+        """Return the time left, the same as on the terminal; ``None`` before the first job ended."""
+        seconds = self._left.left_second(now_second)
+        return None if seconds is None else Remaining(seconds, not self._left.knows_all)

@@ -15,7 +15,7 @@ from ..plan.job import Job, Key, SimulateWork
 from ..worker.run_job import JobOutcome
 from .failures import FailureGroup, Failures
 from .grid import Codes, Column, Grid
-from .rates import Rates, Stage, TimeLeft
+from .rates import Rates, Remaining, Stage
 from .rmse import Distribution, Series
 
 SHOWN_FAILURES = 12
@@ -39,7 +39,7 @@ class Summary:
     stages: tuple[Stage, ...]
     elapsed_second: float
     jobs_per_minute: float | None
-    left: TimeLeft | None
+    left: Remaining | None
     failures: tuple[FailureGroup, ...]
     reasons: int
     ended: str

@@ -10,7 +10,7 @@ from ...data.text import format_count, printable_text
 from ...report.styles import Styles
 from .failures import FailureGroup
 from .grid import Column
-from .rates import Stage, TimeLeft
+from .rates import Remaining, Stage
 from .rmse import Series
 from .state import Summary
 
@@ -93,7 +93,7 @@ def _rate(jobs_per_minute: float | None) -> str:
     return f"{jobs_per_minute:,.0f}" if jobs_per_minute >= 10 else f"{jobs_per_minute:.1f}"
 
 
-def _left(left: TimeLeft | None) -> str:
+def _left(left: Remaining | None) -> str:
     if left is None or (left.is_lower_bound and left.seconds < 1):
         return UNKNOWN
     return f"{'≥ ' if left.is_lower_bound else ''}{format_duration(left.seconds)}"

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TextIO
 
 from ...data.text import printable_text
+from ...data.time_left import TimeLeft
 from ..worker.run_job import JobOutcome
 from .live_display import LiveDisplay
-from .time_left import TimeLeft
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

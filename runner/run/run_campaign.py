@@ -409,11 +409,7 @@ def _run_jobs(
         open_live_page(workers, cluster, campaign.name, planned, catalog.path, progress.say) as live,
     ):
         _say_addresses(workers, live.address, cluster.kind == "slurm", progress.say)
-        if _wants_compiler(jobs) and not model_cache.has_compiler():
-            progress.say(
-                f"compiler   {model_cache.COMPILER} not found; without it, models take two to three times as long"
-            )
-        progress.say(f"running    {format_count(len(jobs), 'job')} on {workers.description}")
+        _say_what_runs(workers, jobs, progress.say)
         if cluster.kind != "local":
             check_workers(workers.client, scratch, COMPARED_PACKAGES)
         doubts = SetDoubts(store, cells if out is not None else (), jobs, progress.say)
@@ -430,6 +426,13 @@ def _run_jobs(
                     progress.add(outcome)
         finally:
             progress.close()
+
+
+def _say_what_runs(workers: Workers, jobs: Sequence[Job], say: Callable[[str], None]) -> None:
+    """Say how many jobs run where, and if they take longer for lack of a compiler."""
+    if _wants_compiler(jobs) and not model_cache.has_compiler():
+        say(f"compiler   {model_cache.COMPILER} not found; without it, models take two to three times as long")
+    say(f"running    {format_count(len(jobs), 'job')} on {workers.description}")
 
 
 def _say_addresses(workers: Workers, live: str, is_cluster: bool, say: Callable[[str], None]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import resource
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -94,5 +95,5 @@ def test_a_row_group_that_unpacks_to_more_than_the_memory_is_not_read(tmp_path: 
 
 def test_the_limit_is_the_smallest_that_holds(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = memory_limit.memory_limit_bytes()
-    monkeypatch.setattr(memory_limit.resource, "getrlimit", lambda which: (1_000_000, 2_000_000))
+    monkeypatch.setattr(resource, "getrlimit", lambda which: (1_000_000, 2_000_000))
     assert memory_limit.memory_limit_bytes() == 1_000_000 < whole

@@ -89,7 +89,7 @@ def test_a_cell_has_voltage_current_and_error_over_one_time() -> None:
     ]
     assert figure.axes[-1].get_xlabel() == "Test time (h)"
     assert heading_of(figure) == "CELL_A"
-    assert legend_of(figure) == ["measured", "SPMe, Chen2020: 75.9 mV", "DFN, Chen2020: 10.0 mV"]
+    assert legend_of(figure) == ["measured", "SPMe, Chen2020: RMSE 75.9 mV", "DFN, Chen2020: RMSE 10.0 mV"]
     assert {axes.get_xlim() for axes in figure.axes} == {figure.axes[0].get_xlim()}
     hours = np.asarray(figure.axes[0].get_lines()[0].get_xdata(), dtype=float)
     assert hours[-1] == pytest.approx(4.0)
@@ -113,7 +113,7 @@ def test_inserted_samples_show_in_the_current_alone() -> None:
     assert np.isfinite(np.asarray(current[0].get_ydata(), dtype=float)).sum() == 40
     assert np.isfinite(np.asarray(error[1].get_ydata(), dtype=float)).sum() == 37
     assert breaks_of(voltage[0]) == breaks_of(error[1]) == breaks_of(current[0]) == 1  # the gap alone
-    assert legend_of(figure)[1] == "SPMe, Chen2020: 20.0 mV"
+    assert legend_of(figure)[1] == "SPMe, Chen2020: RMSE 20.0 mV"
     overview = rendered(draw_records({"CELL_A": frame}, 1))
     assert np.nanmax(np.asarray(overview.axes[0].get_lines()[0].get_ydata(), dtype=float)) < 5.0
 
@@ -155,7 +155,7 @@ def test_long_records_are_reduced_and_keep_their_extremes() -> None:
     voltage = np.asarray(figure.axes[0].get_lines()[0].get_ydata(), dtype=float)
     assert len(voltage) < 13_000
     assert (voltage.min(), voltage.max()) == (frame[c.VOLTAGE].min(), 5.1)
-    assert legend_of(figure)[1].endswith(": 10.0 mV")
+    assert legend_of(figure)[1].endswith(": RMSE 10.0 mV")
 
 
 @pytest.mark.parametrize(("cycles", "shaded"), [(1, 0), (4, 2), (60, 30), (200, 0)])

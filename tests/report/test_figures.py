@@ -79,8 +79,8 @@ def test_the_legend_has_the_error_budget(two_cells: Bench, monkeypatch: pytest.M
     seen = drawn(monkeypatch)
     plot_cell(two_cells.store, "CELL_A", models=["SPMe"])
     assert legend_of(seen[0])[1:] == [
-        "SPMe, Chen2020: 75.9 ± 0.3 mV",
-        "SPMe, Chen2020-fitted: 21.3 ± 3.1 mV (! mostly charge)",
+        "SPMe, Chen2020: RMSE 75.9 ± 0.3 mV",
+        "SPMe, Chen2020-fitted: RMSE 21.3 ± 3.1 mV (! mostly charge)",
     ]
 
 
@@ -88,8 +88,8 @@ def test_only_the_asked_simulations_are_drawn(two_cells: Bench, monkeypatch: pyt
     seen = drawn(monkeypatch)
     plot_cell(two_cells.store, "CELL_A", models=["SPMe"])
     plot_cell(two_cells.store, "CELL_A", parameter_sets=["Chen2020-fitted"])
-    assert legend_of(seen[0])[1:] == ["SPMe, Chen2020: 75.9 mV", "SPMe, Chen2020-fitted: 21.3 mV"]
-    assert legend_of(seen[1])[1:] == ["SPMe, Chen2020-fitted: 21.3 mV"]
+    assert legend_of(seen[0])[1:] == ["SPMe, Chen2020: RMSE 75.9 mV", "SPMe, Chen2020-fitted: RMSE 21.3 mV"]
+    assert legend_of(seen[1])[1:] == ["SPMe, Chen2020-fitted: RMSE 21.3 mV"]
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_a_simulation_of_some_cycles_is_drawn_over_the_whole_record(
     two_cells.simulate("CELL_A", "MPM", "Chen2020", second)
     seen = drawn(monkeypatch)
     plot_cell(two_cells.store, "CELL_A", models=["MPM"])
-    assert legend_of(seen[0]) == ["measured", "MPM, Chen2020: 20.0 mV"]
+    assert legend_of(seen[0]) == ["measured", "MPM, Chen2020: RMSE 20.0 mV"]
     at = np.asarray(seen[0].axes[0].get_lines()[1].get_data()[0], float)
     values = np.asarray(seen[0].axes[0].get_lines()[1].get_data()[1], float)
     assert at[np.isfinite(values)].min() == pytest.approx(second[c.TEST_TIME].min() / 3600)

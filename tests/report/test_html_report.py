@@ -277,9 +277,9 @@ def test_json_has_no_markup_and_no_nan() -> None:
 
 
 def test_medians_are_compared_over_the_same_cells() -> None:
-    spm = Group("SPM", ["X"], "#000000", (), {f"c{n}": 10.0 + n for n in range(10)}, {"c10": "failed"})
-    dfn = Group("DFN", ["X"], "#000000", (), {f"c{n}": 5.0 + n for n in range(6)})
-    fitted = Group("SPM", ["X+fit"], "#000000", (), {"c0": 1.0})
+    spm = Group("SPM", "X", "#000000", (), {f"c{n}": 10.0 + n for n in range(10)}, {"c10": "failed"})
+    dfn = Group("DFN", "X", "#000000", (), {f"c{n}": 5.0 + n for n in range(6)})
+    fitted = Group("SPM", "X+fit", "#000000", (), {"c0": 1.0})
     table = distributions([spm, dfn, fitted])
     assert table["common"] == 6
     assert [row["common"] for row in table["rows"]] == [12.5, 7.5, None]
@@ -289,15 +289,15 @@ def test_medians_are_compared_over_the_same_cells() -> None:
 
 def test_a_heatmap_of_many_cells_is_numbers_and_of_few_a_table() -> None:
     cells = [f"c{n}" for n in range(FEW_CELLS + 1)]
-    group = Group("SPM", ["X"], "#000000", (), {cell: 1.0 + n for n, cell in enumerate(cells[1:])}, {"c0": "failed"})
+    group = Group("SPM", "X", "#000000", (), {cell: 1.0 + n for n, cell in enumerate(cells[1:])}, {"c0": "failed"})
     many = heatmap([group], cells)
     assert not many["few"]
     assert many["values"][0][:2] == [-1.0, 1.0]
     few = heatmap([group], cells[:5])
     assert few["few"]
     assert few["boxes"][0][1][0]["text"] == "failed"
-    assert colour_of(1.0, 1.0, 10.0) == (0, 34, 78)
-    assert colour_of(99.0, 1.0, 10.0) == (254, 232, 56)
+    assert colour_of(1.0, 1.0, 10.0) == (254, 232, 56)  # as in the figures: bright is small
+    assert colour_of(99.0, 1.0, 10.0) == (0, 34, 78)
 
 
 @pytest.mark.parametrize(

@@ -9,14 +9,13 @@ import pytest
 from campaigns import lines
 from kilocell.data.errors import UsageError
 from kilocell.data.settings import ClusterSettings
-from kilocell.runner.cluster import address_space
 from kilocell.runner.cluster.address_space import check_address_space
 from kilocell.runner.run.run_campaign import run_campaign
 from test_purged_files import write_campaign
 
 
 def limit(monkeypatch: pytest.MonkeyPatch, soft: int, hard: int) -> None:
-    monkeypatch.setattr(address_space.resource, "getrlimit", lambda which: (soft, hard))
+    monkeypatch.setattr(resource, "getrlimit", lambda which: (soft, hard))
 
 
 def test_a_run_is_refused_before_anything_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

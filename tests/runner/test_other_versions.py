@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from campaigns import lines
 from filled_store import fill
 from kilocell.data.installed import installed_version
 from kilocell.parquet_store.layout import Store
@@ -19,7 +20,7 @@ from kilocell.runner.show.status import show_status
 from kilocell.runner.show.versions import versions_text
 from kilocell.runner.worker.run_job import JobOutcome
 from kilocell.sqlite.catalog import Catalog
-from test_purged_files import clean, lines, write_campaign
+from test_purged_files import clean, write_campaign
 
 
 def test_a_store_without_results_says_nothing(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 from filled_store import ERROR_VOLT, SAMPLES, fill
+from kilocell.data.efficiency import efficiency_percent
 from kilocell.data.errors import UsageError
 from kilocell.runner.cli import cli
 
@@ -52,6 +53,26 @@ def test_json_keys_are_the_columns_of_the_view(root: Path, command: str, view: s
         columns = [column[0] for column in catalog.execute(f"SELECT * FROM {view}").description]
     assert rows
     assert list(rows[0]) == columns
+
+
+@pytest.mark.parametrize(
+    ("charge_in_ah", "charge_out_ah", "is_efficiency"),
+    [(0.002, 4.97, False), (0.0, 4.97, False), (3.1, 0.0, False), (9.9, 4.8, False), (3.9, 5.0, False),
+     (5.0, 3.1, True), (4.9, 5.0, True), (4.0, 5.0, True), (8.0, 4.0, True)],
+)  # fmt: skip
+def test_a_cycle_that_is_not_closed_has_no_efficiency(
+    root: Path, charge_in_ah: float, charge_out_ah: float, is_efficiency: bool
+) -> None:
+    """A cell that came charged returned 248,623 % in its first cycle."""
+    with closing(sqlite3.connect(root / "catalog.sqlite")) as catalog:
+        catalog.row_factory = sqlite3.Row
+        catalog.execute("UPDATE cycles SET charge_in_ah = ?, charge_out_ah = ?", (charge_in_ah, charge_out_ah))
+        row = catalog.execute("SELECT * FROM cycle_overview WHERE cell_id = 'B01' AND cycle_count = 1").fetchone()
+        catalog.rollback()
+    charges = (row["charge_out_ah"], row["charge_in_ah"])
+    coulombic = row["coulombic_efficiency_percent"]
+    assert (coulombic is not None, row["energy_efficiency_percent"] is not None) == (is_efficiency, is_efficiency)
+    assert coulombic == pytest.approx(efficiency_percent(*charges, *charges))
 
 
 def test_all_cycles_of_a_cell(root: Path) -> None:

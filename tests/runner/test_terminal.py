@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from filled_store import fill, partition
+from kilocell.data.time_left import TimeLeft
 from kilocell.runner.cli import cli
 from kilocell.runner.run.progress import Progress, format_duration
 from kilocell.runner.run.run_campaign import RunSummary
-from kilocell.runner.run.time_left import TimeLeft
 from kilocell.runner.show.status import show_end
 from kilocell.runner.show.table import table, table_to_json
 from kilocell.runner.worker.run_job import JobOutcome
