@@ -153,6 +153,10 @@ def relative_to_first(cycles: pd.DataFrame, quantity: str) -> pd.DataFrame:
     return cycles.assign(**{quantity: 100.0 * cycles[quantity] / cycles["cell_id"].map(first)})
 
 
+LEAST_CYCLES: Final = 6
+"""Cycles of a cell from which on its last three are compared with its first three; in fewer, they are the same."""
+
+
 def worst_cells(cycles: pd.DataFrame, quantity: str, most: int = 3) -> list[NamedCell]:
     """Return the cells that end furthest from the others: the most capacity lost, or the most resistance gained.
 
@@ -162,6 +166,8 @@ def worst_cells(cycles: pd.DataFrame, quantity: str, most: int = 3) -> list[Name
         most: largest number of cells.
     """
     relative = relative_to_first(cycles, quantity).dropna(subset=[quantity])
+    counts = relative.groupby("cell_id")[quantity].transform("size")
+    relative = relative[counts >= LEAST_CYCLES]
     if relative.empty:
         return []
     last = relative.groupby("cell_id").tail(3).groupby("cell_id")[quantity].median()
