@@ -64,8 +64,19 @@ class SafeStream:
         self.unfiltered = stream
         """For what moves the cursor on purpose, and is made of nothing but our own texts."""
 
-    def write(self, text: str) -> int:
-        """Write a text, and return its length."""
+    def write(self, text: str | bytes) -> int:
+        """Write a text, and return its length.
+
+        Bytes are those of Click's completions. Click tries with no bytes at all whether a stream is binary: this one is
+        not.
+
+        Raises:
+            TypeError: bytes without a byte.
+        """
+        if isinstance(text, bytes):
+            if not text:
+                raise TypeError("this stream takes text")
+            text = text.decode("utf-8", "replace")
         self.unfiltered.write(harmless(text))
         return len(text)
 

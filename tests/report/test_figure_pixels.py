@@ -250,7 +250,11 @@ def test_a_bar_far_above_the_others_is_cut_and_has_an_arrow() -> None:
     assert axes.get_ylim()[1] < 60.0
     assert [line.get_marker() for line in axes.get_lines()].count("^") == 1
     assert "2500" in [text.get_text() for text in axes.texts]
-    assert legend_of(figure) == ["a: 20.0 ± 0.2 mV (?)", "b: 30.0 ± 0.2 mV (?)", "c: 2500.0 ± 0.2 mV (?)"]
+    assert legend_of(figure) == [
+        "a: RMSE 20.0 ± 0.2 mV (?)",
+        "b: RMSE 30.0 ± 0.2 mV (?)",
+        "c: RMSE 2500.0 ± 0.2 mV (?)",
+    ]
 
 
 def test_a_budget_is_divided_by_the_squares_of_its_parts_and_flagged() -> None:

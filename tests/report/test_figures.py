@@ -65,7 +65,7 @@ def test_the_legend_has_the_rmse_of_the_cycles_shown(two_cells: Bench, monkeypat
         plot_cell(two_cells.store, CHINESE, cycles, ["DFN"])
     both = np.sqrt((115 * 10**2 + 120 * 30**2) / 235)  # five samples of the first cycle have no voltage
     assert [legend_of(figure)[1:] for figure in seen] == [
-        [f"DFN, Chen2020: {rmse:.1f} mV"] for rmse in (10.0, 30.0, both)
+        [f"DFN, Chen2020: RMSE {rmse:.1f} mV"] for rmse in (10.0, 30.0, both)
     ]
 
 
@@ -143,7 +143,7 @@ def test_a_failed_simulation_is_drawn_up_to_its_end(two_cells: Bench, monkeypatc
     seen = drawn(monkeypatch)
     plot_cell(two_cells.store, "CELL_A", models=["SPM"])
     hours = part[c.TEST_TIME].iloc[-1] / 3600
-    wanted = f"SPM, Chen2020: stopped at {hours:.3g} h: left range; 50.0 mV until then"
+    wanted = f"SPM, Chen2020: stopped at {hours:.3g} h: left range; RMSE 50.0 mV until then"
     assert legend_of(seen[0]) == ["measured", wanted]
     for axes, column in ((seen[0].axes[0], "simulated_voltage_volt"), (seen[0].axes[2], "voltage_error_volt")):
         cross = next(line for line in axes.get_lines() if line.get_marker() == "x")

@@ -202,9 +202,9 @@ def test_the_figure_has_charge_and_discharge_with_their_signs(
     assert np.asarray(discharge.get_lines()[0].get_ydata(), float).min() < 0.0
     assert legend_of(seen[0]) == [
         "measured",
-        "SPMe, Chen2020: 75.9 mV",
-        "DFN, Chen2020: 10.0 mV",
-        "SPMe, Chen2020-fitted: 21.3 mV",
+        "SPMe, Chen2020: RMSE 75.9 mV",
+        "DFN, Chen2020: RMSE 10.0 mV",
+        "SPMe, Chen2020-fitted: RMSE 21.3 mV",
     ]
     caption = seen[0].get_supxlabel().replace("\n", " ")
     assert re.search(r"σ = 18 to 2\d mV", caption)  # 1.1 V in 60 samples: further apart than 5 mV

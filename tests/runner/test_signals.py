@@ -69,8 +69,9 @@ def signalled(folder: Path, command: list[str], number: signal.Signals, delay_se
 @pytest.mark.parametrize("number", CODES)
 def test_a_signal_while_the_program_starts_is_one_line(number: signal.Signals, tmp_path: Path) -> None:
     said = signalled(tmp_path, ["demo", "--dashboard-address", "none"], number, 0.6)
-    (line,) = said.strip().splitlines()
+    *first, line = said.strip().splitlines()
     assert line.endswith("Run the same command again to continue.")
+    assert not [text for text in first if not text.startswith(("reading ", "planning ", "starting "))]
 
 
 @slow
