@@ -158,7 +158,8 @@ def start_loop(opened: ExitStack) -> Any:
         opened: stops the thread when it is closed.
     """
     runner = LoopRunner()
-    resource_tracker.ensure_running()  # if a thread of Dask started it, this would open that thread to the signals
+    with shielded_threads():
+        resource_tracker.ensure_running()  # if a thread of Dask started it, this would open that thread to the signals
     with shielded_threads():
         runner.start()  # type: ignore[no-untyped-call]
     opened.callback(runner.stop)
