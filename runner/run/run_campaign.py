@@ -7,7 +7,7 @@ import secrets
 import socket
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -47,13 +47,14 @@ from ..worker.compile import choose_compiled
 from ..worker.inputs import store_set_files
 from ..worker.time_limits import longest_job_second
 from . import early
+from .first_lines import say_addresses, say_what_runs
 from .lock import lock_store
 from .progress import Progress
 from .record import Recorder, find_unrecorded
 from .set_doubts import SetDoubts
 
 if TYPE_CHECKING:
-    from ..cluster.workers import Workers
+    pass
 LOCKED_LINE_SECOND: Final = 30.0
 """Time between two lines which say that the catalog is locked, s."""
 
@@ -408,8 +409,8 @@ def _run_jobs(
         open_cluster(cluster, name, scratch, progress.say, verbose, longest_job_second(jobs)) as workers,
         open_live_page(workers, cluster, campaign.name, planned, catalog.path, progress.say) as live,
     ):
-        _say_addresses(workers, live.address, cluster.kind == "slurm", progress.say)
-        _say_what_runs(workers, jobs, progress.say)
+        say_addresses(workers, live.address, cluster.kind == "slurm", progress.say)
+        say_what_runs(workers, jobs, progress.say)
         if cluster.kind != "local":
             check_workers(workers.client, scratch, COMPARED_PACKAGES)
         doubts = SetDoubts(store, cells if out is not None else (), jobs, progress.say)
@@ -426,27 +427,3 @@ def _run_jobs(
                     progress.add(outcome)
         finally:
             progress.close()
-
-
-def _say_what_runs(workers: Workers, jobs: Sequence[Job], say: Callable[[str], None]) -> None:
-    """Say how many jobs run where, and if they take longer for lack of a compiler."""
-    if _wants_compiler(jobs) and not model_cache.has_compiler():
-        say(f"compiler   {model_cache.COMPILER} not found; without it, models take two to three times as long")
-    say(f"running    {format_count(len(jobs), 'job')} on {workers.description}")
-
-
-def _say_addresses(workers: Workers, live: str, is_cluster: bool, say: Callable[[str], None]) -> None:
-    """Say where the pages of the run are, and how to reach them from the user's own computer."""
-    from ..cluster.dashboard import tunnel_command
-
-    if workers.dashboard:
-        say(f"dashboard  {workers.dashboard}")
-    if live:
-        say(f"live       {live}")
-    tunnel = tunnel_command(live or workers.dashboard, is_cluster) if live or workers.dashboard else ""
-    if tunnel:
-        say(f"tunnel     on your own computer: {tunnel}")
-
-
-def _wants_compiler(jobs: Sequence[Job]) -> bool:
-    return any(isinstance(job.work, ModelWork) and job.work.compiled for job in jobs)
