@@ -26,9 +26,9 @@ from .style import (
     WIDTH_INCH,
     displayable_name,
     house_style,
+    numbered_style,
     put_heading,
     show_literally,
-    simulated_style,
 )
 
 NAMED_CELLS: Final = 40
@@ -208,7 +208,7 @@ def _draw_shares(axes: Axes, order: Sequence[Row]) -> None:
         values += list(rmse)
         share = 100 * np.arange(1, len(rmse) + 1) / len(order)
         label = f"{name}: median {np.median(rmse):.3g} mV"
-        axes.step(rmse, share, where="post", label=label, **simulated_style(number))
+        axes.step(rmse, share, where="post", label=label, **numbered_style(number))
     scale_rmse(axes, "x", values)
     axes.set_ylim(0, 101)
     worse = sum(row["rmse_default_mv"] is not None and row["rmse_mv"] > row["rmse_default_mv"] for row in done)

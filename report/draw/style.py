@@ -149,14 +149,9 @@ def spread_markers(line: Line2D, shift: float = 0.5, count: int = MARKS_ON_LINE)
     line.set_markevery(np.unique(known[places]).tolist())
 
 
-def simulated_style(number: int) -> dict[str, Any]:
-    """Return colour and dashes of a simulation's line; ``number`` counts from 0, the first 30 styles differ."""
+def numbered_style(number: int) -> dict[str, Any]:
+    """Return colour and dashes of a line that is no model's and no set's; ``number`` from 0, the first 30 differ."""
     return {"color": COLOURS[number % len(COLOURS)], "linestyle": DASHES[number % len(DASHES)], "linewidth": 1.2}
-
-
-def marker_style(number: int) -> dict[str, Any]:
-    """Return colour and marker of a simulation's dots; ``number`` counts from 0, the first 42 styles differ."""
-    return {"color": COLOURS[number % len(COLOURS)], "marker": MARKERS[number % len(MARKERS)], "linestyle": "none"}
 
 
 def displayable_name(text: str, length: int = 60) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from kilocell.data.rules import flag_bit
 from kilocell.report.draw import style
 from kilocell.report.draw.cells import SimulatedCurve, draw_cell, find_holes, rmse_mv
 from kilocell.report.draw.overview import draw_records, draw_rmse
+from kilocell.report.styles import make_styles
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -187,11 +189,16 @@ def test_any_name_is_drawn_as_it_is_or_as_its_file(cell_id: str, title: str) -> 
 
 
 def test_simulations_differ_in_more_than_hue() -> None:
-    styles = [style.simulated_style(number) for number in range(30)]
+    styles = [style.numbered_style(number) for number in range(30)]
     assert len({(s["color"], s["linestyle"]) for s in styles}) == 30
     assert len({s["linestyle"] for s in styles[:5]}) == 5
-    markers = [style.marker_style(number) for number in range(42)]
-    assert len({(s["color"], s["marker"]) for s in markers}) == 42
+    models = [f"model {number}" for number in range(30)]
+    sets = [f"set {number}" for number in range(42)]
+    of_store = make_styles(models, sets, combinations(sets, 2))
+    assert len({(of_store.model(name).colour, of_store.model(name).dashes) for name in models}) == 30
+    assert len({of_store.model(name).dashes for name in models[:5]}) == 5
+    markers = [of_store.parameter_set(name) for name in sets]
+    assert len({(s.colour, s.marker) for s in markers}) == 42
 
 
 @pytest.mark.parametrize(("count", "panels"), [(1, 1), (3, 4), (5, 6), (12, 12)])
