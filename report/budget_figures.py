@@ -9,13 +9,13 @@ from pathlib import Path
 from ..data.error_budget import error_budget
 from ..data.errors import UsageError
 from ..data.text import format_count
-from ..parquet_store.layout import Store, safe_name
+from ..parquet_store.layout import Store
 from ..sqlite import queries
 from ..sqlite.cell_facts import cell_facts
 from .curves import standing_words
 from .draw.budget import NamedBudget, draw_budgets
 from .headings import cell_details, describe_cycles
-from .save import save
+from .save import figure_name, save
 from .select import known_cycles, select_simulations
 
 
@@ -54,5 +54,5 @@ def plot_budgets(
     details = cell_details(done, describe_cycles((), known), facts)
     if len(done) < len(rows):
         details += f"; without {format_count(len(rows) - len(done), 'simulation')} that failed"
-    parts = ("budget", cell_id, "+".join(models), "+".join(parameter_sets))
-    return save(store, draw_budgets(cell_id, budgets, details), "_".join(safe_name(part) for part in parts if part))
+    name = figure_name("budget", cell_id, models=models, parameter_sets=parameter_sets)
+    return save(store, draw_budgets(cell_id, budgets, details), name)

@@ -10,13 +10,13 @@ from pathlib import Path
 from ..data.error_budget import error_budget
 from ..data.errors import UsageError
 from ..data.text import format_count
-from ..parquet_store.layout import Store, safe_name
+from ..parquet_store.layout import Store
 from ..sqlite import queries
 from ..sqlite.cell_facts import cell_facts
 from .curves import standing_words
 from .draw.errors import Errors, draw_errors
 from .headings import cell_details, describe_cycles
-from .save import save
+from .save import figure_name, save
 from .select import check_cell, select_simulations
 from .styles import Style, read_styles
 
@@ -58,8 +58,7 @@ def plot_errors(
             f"cell {cell_id!r} has no finished simulation with errors by window. `kilocell run` computes them; "
             "`kilocell status` shows what failed."
         )
-    parts = ("errors", cell_id, "+".join(models), "+".join(parameter_sets))
-    name = "_".join(safe_name(part) for part in parts if part)
+    name = figure_name("errors", cell_id, models=models, parameter_sets=parameter_sets)
     missing = len(rows) - len(with_windows)
     if missing:
         details += f"; without {format_count(missing, 'simulation')} that failed"

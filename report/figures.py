@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from ..data.errors import KilocellError
-from ..parquet_store.layout import Store, safe_name
+from ..parquet_store.layout import Store
 from ..sqlite import fit_queries, queries
 from ..sqlite.cell_facts import cell_facts
 from .curves import read_curves, read_measured
@@ -19,8 +19,8 @@ from .draw.cells import draw_cell
 from .fit_figures import plot_fit, plot_fleet
 from .headings import cell_details, describe_cycles
 from .overview_figures import plot_overview as plot_overview
-from .save import save
-from .select import check_cycles, format_cycles, known_cycles, select_simulations
+from .save import figure_name, save
+from .select import check_cycles, known_cycles, select_simulations
 from .styles import read_styles
 
 _log = logging.getLogger(__name__)
@@ -68,14 +68,9 @@ def plot_cell(
     measured = read_measured(store, cell_id, cycles, select)
     simulated = read_curves(store, styles, rows, measured, cycles, select, more=True)
     details = cell_details(rows, select or describe_cycles(cycles, known), facts)
-    parts = [cell_id]
-    if cycles:
-        parts.append(f"cycles-{format_cycles(cycles)}")
-    if select is not None:
-        parts.append(f"select-{select}")
-    parts += ["+".join(models), "+".join(parameter_sets)]
     figure = draw_cell(cell_id, measured, simulated, details)
-    return save(store, figure, "_".join(safe_name(one) for one in parts if one))
+    name = figure_name(cell_id, cycles=cycles, select=select, models=models, parameter_sets=parameter_sets)
+    return save(store, figure, name)
 
 
 def plot_all(store: Store) -> Iterator[Path]:

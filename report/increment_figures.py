@@ -14,7 +14,7 @@ from ..data import columns as c
 from ..data.arrays import Floats
 from ..data.errors import UsageError
 from ..data.text import format_count
-from ..parquet_store.layout import Store, safe_name
+from ..parquet_store.layout import Store
 from ..sqlite import queries
 from ..sqlite.cell_facts import cell_facts
 from .curves import read_curves, read_measured
@@ -22,8 +22,8 @@ from .draw.cells import MILLIVOLT, describe_error
 from .draw.increments import StepCurves, draw_increments
 from .headings import cell_details, describe_cycles
 from .increments import Increments, Part, describe_smoothing, differentiate, find_parts
-from .save import save
-from .select import check_cycles, format_cycles, known_cycles, select_simulations
+from .save import figure_name, save
+from .select import check_cycles, known_cycles, select_simulations
 from .styles import read_styles
 
 SIMULATED_CYCLES: Final = 2
@@ -87,19 +87,8 @@ def plot_increments(
         of_curve = _differentiate_all(parts, curve.frame["simulated_voltage_volt"], smoothing_volt)
         curves.append(StepCurves(name, of_curve, curve.style, failed=curve.ends_early))
     figure = draw_increments(cell_id, curves, cell_details(rows, part, facts), caption)
-    return save(store, figure, _file_name(cell_id, cycles, select, models, parameter_sets))
-
-
-def _file_name(
-    cell_id: str, cycles: Sequence[int], select: str | None, models: Sequence[str], parameter_sets: Sequence[str]
-) -> str:
-    parts = ["dqdv", cell_id]
-    if cycles:
-        parts.append(f"cycles-{format_cycles(cycles)}")
-    if select is not None:
-        parts.append(f"select-{select}")
-    parts += ["+".join(models), "+".join(parameter_sets)]
-    return "_".join(safe_name(part) for part in parts if part)
+    name = figure_name("dqdv", cell_id, cycles=cycles, select=select, models=models, parameter_sets=parameter_sets)
+    return save(store, figure, name)
 
 
 def _differentiate_all(

@@ -13,9 +13,10 @@ from typing import Any, Final
 from matplotlib.figure import Figure
 
 from ..data.errors import UsageError
-from ..parquet_store.layout import Store
+from ..parquet_store.layout import Store, safe_name
 from ..parquet_store.write import write_atomically
 from .draw.style import house_style
+from .select import format_cycles
 from .unwritable import says_where_else
 
 FORMATS: Final[dict[str, dict[str, Any]]] = {"png": {}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}
@@ -100,3 +101,25 @@ def write_figure(figure: Figure, path: Path) -> Path:
 def _write(figure: Figure, kind: str, path: Path) -> None:
     with house_style():
         figure.savefig(path, format=kind, metadata=dict(FORMATS[kind]))
+
+
+def figure_name(
+    *first: str,
+    cycles: Sequence[int] = (),
+    select: str | None = None,
+    models: Sequence[str] = (),
+    parameter_sets: Sequence[str] = (),
+) -> str:
+    """Return the file name of a cell's figure, without suffix: what it shows, then what was selected for it.
+
+    Args:
+        first: kind of the figure and cell.
+        cycles, select, models, parameter_sets: what was selected; empty = all, and not in the name.
+    """
+    parts = list(first)
+    if cycles:
+        parts.append(f"cycles-{format_cycles(cycles)}")
+    if select is not None:
+        parts.append(f"select-{select}")
+    parts += ["+".join(models), "+".join(parameter_sets)]
+    return "_".join(safe_name(part) for part in parts if part)
