@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from .results.cleaning import CleanReport, CleanResult, CycleSummary
+if TYPE_CHECKING:
+    from .results.cleaning import CleanReport, CleanResult, CycleSummary
 
 SHOWN_SHARE: Final = 0.005
 """Share of the throughput above which an uncertainty is shown beside results: as for the finding ``charge_uncertain``.

@@ -26,6 +26,8 @@ STEP_CAPACITY: Final = "step_capacity_ah"
 NET_CAPACITY: Final = "net_capacity_ah"
 STATE: Final = "state"
 CELL_ID: Final = "cell_id"
+MODEL: Final = "model"
+PARAMETER_SET: Final = "parameter_set"
 UNREADABLE: Final = "unreadable"
 FLAGS: Final = "flags"
 SOURCE_INDEX: Final = "source_index"
@@ -70,7 +72,14 @@ PARTITION_COLUMNS: Final[dict[str, str]] = {
     SOURCE_INDEX: "int32",
     SOURCE_ROW: "int64",  # NO_SOURCE_ROW: the sample is a step edge that cleaning inserted
 }
-"""All columns of a cleaned partition, in order."""
+"""All columns of a cleaned partition, in order, after ``cell_id``."""
+
+IDENTITY: Final = (CELL_ID, MODEL, PARAMETER_SET)
+"""First columns of the files of a store: whose samples they are, the same text in every row.
+
+``cleaned/`` and ``quarantine/`` have ``cell_id`` alone, ``simulations/`` all three. They are for programs that read
+many files as one table. kilocell knows them from the catalog and does not read them. Earlier files do not have them.
+"""
 
 NO_SOURCE_ROW: Final = -1
 """``source_row`` of an inserted sample: its current is the cell's, but nobody measured it; it is no measurement."""
@@ -85,7 +94,7 @@ SIMULATION_COLUMNS: Final[dict[str, str]] = {
     STEP_TYPE: "category",
     WINDOW: "category",  # see WINDOWS
 }
-"""All columns of a simulation's Parquet file: one row for each cleaned sample, at the same times.
+"""Columns of a simulation's Parquet file after :data:`IDENTITY`: one row for each cleaned sample, at the same times.
 
 The file of a failed simulation ends with its last good sample.
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 
@@ -19,6 +20,26 @@ class CampaignError(UsageError):
 
 class StoreError(UsageError):
     """A store that is missing, not writable, in use by another run, or from a newer version."""
+
+
+class DamagedFileError(StoreError):
+    """A Parquet file of a store that cannot be read, or whose bytes have changed.
+
+    Args:
+        path: of the file.
+        why: what is wrong with it, in words.
+    """
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(
+            f"{path} is damaged and cannot be read ({why}). `kilocell catalog check --repair` moves damaged files "
+            "away, and `kilocell run` makes them again."
+        )
+        self.path = path
+        self.why = why
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.path, self.why)
 
 
 class ClusterError(KilocellError):

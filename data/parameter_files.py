@@ -13,10 +13,11 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final, Literal
 
+from .expressions import BPX_FUNCTIONS, check_expression
+
 Form = Literal["bpx", "pybamm"]
 BPX_PARTS: Final = ("Cell", "Electrolyte", "Negative electrode", "Positive electrode", "Separator")
 BPX_CELL: Final = ("Reference temperature [K]", "External surface area [m2]", "Volume [m3]")
-BPX_FUNCTIONS: Final = ("exp", "tanh", "cosh")
 NO_BPX: Final = "is BPX, which needs the package bpx: pip install 'kilocell[bpx]'"
 _NUMBER: Final = re.compile(r"(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _WORD: Final = re.compile(r"[^\W\d]\w*")
@@ -102,6 +103,7 @@ def _check_bpx(document: dict[str, Any]) -> None:
         if unknown:
             functions = ", ".join(BPX_FUNCTIONS)
             raise ValueError(f"uses {unknown[0]!r} in {name!r}; a BPX expression may contain only x, {functions}")
+        check_expression(name, text)
 
 
 def _texts(value: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -324,13 +324,15 @@ class ClusterSettings:
         threads_per_worker: threads of each local worker.
         memory_limit: memory of each local worker as Dask writes it (``4GiB``), ``auto`` or ``none``.
         dashboard_address: HOST:PORT of Dask's dashboard, or ``none``; the next free port is used if this one is taken.
-        jobs: number of Slurm jobs that hold workers.
+        jobs: number of Slurm jobs that hold workers; with ``least_jobs``, the largest number.
+        least_jobs: with less work, only so many Slurm jobs stay; ``None`` = always ``jobs``.
         cores: workers of each Slurm job.
-        memory: memory of each Slurm job.
+        memory: memory of each Slurm job; ``none`` = do not ask Slurm for memory.
         walltime: time limit of each Slurm job, as HH:MM:SS.
         partition: Slurm partition; "" = the default one.
         account: Slurm account; "" = the default one.
         job_extra: further options for ``sbatch``.
+        prologue: lines of shell that each Slurm job runs before its workers, such as ``module load python``.
     """
 
     kind: str = "local"
@@ -339,9 +341,11 @@ class ClusterSettings:
     memory_limit: str = "auto"
     dashboard_address: str = "127.0.0.1:8787"
     jobs: int = 1
+    least_jobs: int | None = None
     cores: int = 1
     memory: str = "4GiB"
     walltime: str = "01:00:00"
     partition: str = ""
     account: str = ""
     job_extra: tuple[str, ...] = ()
+    prologue: tuple[str, ...] = ()

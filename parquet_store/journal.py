@@ -122,16 +122,18 @@ def read_journal(path: Path) -> list[Evaluation]:
     if not path.is_file():
         return []
     evaluations = []
-    for line in path.read_text(encoding="utf-8").splitlines()[1:]:
+    for line in path.read_text(encoding="utf-8", errors="replace").split("\n")[1:]:
+        if not line:
+            continue
         try:
             evaluations.append(from_json(Evaluation, line))
-        except ValueError:
-            break
+        except (ValueError, RecursionError):
+            break  # whatever follows is made again
     return evaluations
 
 
 def _first_line(path: Path) -> str:
-    with path.open(encoding="utf-8") as handle:
+    with path.open(encoding="utf-8", errors="replace") as handle:
         return handle.readline().rstrip("\n")
 
 

@@ -19,7 +19,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +45,8 @@ def safe_name(text: str) -> str:
     )
     if is_safe:
         return text
+    import hashlib  # takes longer to import than the rest of this module, and most names are safe
+
     safe_part = re.sub(r"[^A-Za-z0-9_]+", "-", text).strip("-")[:40] or "cell"
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
     return f"{safe_part}-{digest[:10]}"
@@ -94,7 +95,11 @@ class Store:
 
     def quarantine(self, cell_id: str) -> Path:
         """Return the path of the cell's quarantined rows."""
-        return self.root / "quarantine" / f"{safe_name(cell_id)}.parquet"
+        return self.root / self.quarantine_name(cell_id)
+
+    def quarantine_name(self, cell_id: str) -> str:
+        """Return the path of the cell's quarantined rows as :meth:`relative` would; no path is made for it."""
+        return f"quarantine/{safe_name(cell_id)}.parquet"
 
     def simulation(self, cell_id: str, label: str) -> Path:
         """Return the path of a simulation's time series.

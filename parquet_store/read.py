@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from ..data import columns as c
 from ..data.codec import from_json
@@ -19,6 +18,7 @@ from ..data.parameter_files import content_digest
 from ..data.results.receipt import RangesFile, Receipt
 from ..data.settings import FileRange
 from .layout import Store
+from .parquet_file import open_parquet, read_columns
 
 _ROWS_AT_ONCE = 10_000
 LATER_COLUMNS = frozenset({c.STEP_TYPE, c.WINDOW})
@@ -37,7 +37,7 @@ def read_partition(
         cycles: only samples with these ``cycle_count``; empty = all.
 
     Raises:
-        StoreError: the cell has no partition.
+        StoreError: the cell has no partition, or its file is damaged.
     """
     return _read(store.cleaned(cell_id), columns, cycles, f"cell {cell_id!r} has no cleaned partition")
 
@@ -55,7 +55,7 @@ def read_simulation(
         cycles: only samples with these ``cycle_count``; empty = all.
 
     Raises:
-        StoreError: the cell has no such simulation.
+        StoreError: the cell has no such simulation, or its file is damaged.
     """
     return _read(store.simulation(cell_id, label), columns, cycles, f"cell {cell_id!r} has no simulation {label!r}")
 
@@ -113,13 +113,11 @@ def simulation_outputs(store: Store, cell_id: str, label: str) -> pa.Table:
     """Read what a simulation stores beside ``data.columns.SIMULATION_COLUMNS``; no column = nothing else.
 
     Raises:
-        StoreError: the cell has no such simulation.
+        StoreError: the cell has no such simulation, or its file is damaged.
     """
-    path = store.simulation(cell_id, label)
-    if not path.is_file():
-        raise StoreError(f"cell {cell_id!r} has no simulation {label!r}")
-    names = [name for name in pq.read_schema(path).names if name in OUTPUT_COLUMNS]
-    return pq.read_table(path, columns=names)
+    with open_parquet(store.simulation(cell_id, label), f"cell {cell_id!r} has no simulation {label!r}") as file:
+        names = [name for name in file.schema_arrow.names if name in OUTPUT_COLUMNS]
+        return file.read(columns=names).select(names)
 
 
 def iterate_rows(table: pa.Table) -> Iterator[tuple[Any, ...]]:
@@ -149,7 +147,9 @@ def read_raw_parts(store: Store, split_digests: Sequence[str], cell_id: str) -> 
             raise StoreError(
                 f"cell {cell_id!r} has no raw rows in {store.raw(digest, cell_id)}. Run `kilocell run` again."
             )
-        tables += [pq.read_table(part).to_pandas() for part in parts]
+        for part in parts:
+            with open_parquet(part, f"cell {cell_id!r} has no raw rows") as file:
+                tables.append(file.read().to_pandas(ignore_metadata=True))
     rows = pd.concat(tables, ignore_index=True)
     for name in set(c.RAW_COLUMNS).difference(rows.columns):
         rows[name] = pd.array([""] * len(rows), dtype="str") if c.RAW_COLUMNS[name] == "str" else np.nan
@@ -170,31 +170,21 @@ def read_ranges(store: Store, split_digest: str) -> tuple[FileRange, ...] | None
 
 def _read(path: Path, columns: Sequence[str] | None, cycles: Sequence[int], absent: str) -> pd.DataFrame:
     """Read a Parquet file; ``absent`` begins the error message if there is no file."""
-    _require_file(path, absent)
-    filters: Any = None
-    if len(cycles):
-        filters = [(c.CYCLE_COUNT, "in", [int(n) for n in cycles])]
-    wanted = list(columns) if columns else None
-    frame: pd.DataFrame = pq.read_table(path, columns=wanted, filters=filters).to_pandas()
+    with open_parquet(path, absent) as file:
+        frame: pd.DataFrame = read_columns(file, columns, [int(number) for number in cycles]).to_pandas(
+            ignore_metadata=True
+        )
     return frame
 
 
 def _table(path: Path, columns: Iterable[str], absent: str, later: frozenset[str] = frozenset()) -> pa.Table:
     """Read columns of a Parquet file; those in ``later`` become null if the file does not have them."""
-    _require_file(path, absent)
-    try:
-        absent_columns = later.difference(pq.read_schema(path).names)
-        table = pq.read_table(path, columns=[name for name in columns if name not in absent_columns])
+    with open_parquet(path, absent) as file:
+        absent_columns = later.difference(file.schema_arrow.names)
+        table = read_columns(file, [name for name in columns if name not in absent_columns])
         for name in absent_columns:
             table = table.append_column(name, pa.nulls(len(table), pa.string()))
         return table.select(list(columns)).replace_schema_metadata()
-    except (pa.ArrowInvalid, KeyError) as error:
-        raise StoreError(f"{path} cannot be read ({error}). Move it away and run `kilocell run`.") from error
-
-
-def _require_file(path: Path, absent: str) -> None:
-    if not path.is_file():
-        raise StoreError(f"{absent} ({path}). `kilocell status` shows why; `kilocell run` computes what is missing.")
 
 
 def read_receipt(path: Path) -> Receipt | None:

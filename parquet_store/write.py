@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import secrets
-from collections.abc import Callable
+import hashlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +16,9 @@ from ..data.codec import to_json
 from ..data.parameter_files import content_digest
 from ..data.results.receipt import OutputFile, RangesFile, Receipt
 from ..data.settings import FileRange
+from .atomic import write_atomically as write_atomically
 from .layout import Store
+from .parquet_file import LAYOUT, layout_checksum
 
 ENCODINGS: Final = {
     c.TEST_TIME: "BYTE_STREAM_SPLIT",
@@ -29,60 +30,93 @@ ENCODINGS: Final = {
 For them, a dictionary takes more time to write and about a fifth more space, as measured.
 """
 
+ROW_GROUP_ROWS: Final = 65_536
+"""Rows of a row group. A reader of one cycle reads only the groups that have it.
 
-def write_atomically(path: Path, write: Callable[[Path], None]) -> int:
-    """Write a file under a temporary name in the same folder, then rename it.
-
-    Args:
-        path: the final path; its folder is made if it is absent.
-        write: writes the file to the temporary path that it gets.
-
-    Returns:
-        The size of the file in bytes.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.tmp-{os.getpid()}-{secrets.token_hex(4)}")
-    try:
-        write(temporary)
-        with temporary.open("rb") as handle:
-            os.fsync(handle.fileno())
-        size = temporary.stat().st_size
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return size
+Measured on a record of a million samples: one cycle takes 10 ms, in one group for the file 90 ms; the file is 16 %
+larger. Groups of half the size save 3 ms more.
+"""
 
 
-def write_frame(store: Store, path: Path, frame: pd.DataFrame, metadata: dict[str, str]) -> OutputFile:
+def write_frame(
+    store: Store,
+    path: Path,
+    frame: pd.DataFrame,
+    metadata: dict[str, str],
+    identity: Mapping[str, str] | None = None,
+) -> OutputFile:
     """Write a frame as Parquet (zstd) atomically, after a check of the number of rows that were written.
+
+    Every page has a checksum, so a reader notices a damaged one.
 
     Args:
         store: the store.
         path: a path in the store.
         frame: its columns become columns of the file; its index is not written.
         metadata: texts for the file's metadata (cell_id, digest, versions, ...).
+        identity: whose samples they are, by name from ``data.columns.IDENTITY``: the first columns of the file, and in
+            its metadata.
 
     Returns:
-        Path in the store and size of the file, for the receipt.
+        Path in the store, size and digest of the file, for the receipt.
 
     Raises:
         OSError: the file cannot be written, or its number of rows is wrong.
     """
+    identity = dict(identity or {})
     table = pa.Table.from_pandas(frame, preserve_index=False)
-    added = {key.encode(): value.encode() for key, value in metadata.items()}
+    added = {key.encode(): value.encode("utf-8", "surrogatepass") for key, value in {**metadata, **identity}.items()}
+    for place, (name, text) in enumerate(identity.items()):
+        table = table.add_column(place, name, _constant(text, len(frame)))
+    added[LAYOUT] = layout_checksum(table.schema, _row_groups(frame))
     table = table.replace_schema_metadata({**(table.schema.metadata or {}), **added})
     encodings = {name: ENCODINGS[name] for name in table.column_names if name in ENCODINGS}
     repeating: Any = [name for name in table.column_names if name not in encodings]
+    digests = []
 
     def write(temporary: Path) -> None:
-        pq.write_table(table, temporary, compression="zstd", use_dictionary=repeating, column_encoding=encodings)
+        pq.write_table(
+            table,
+            temporary,
+            row_group_size=ROW_GROUP_ROWS,
+            compression="zstd",
+            use_dictionary=repeating,
+            column_encoding=encodings,
+            write_page_checksum=True,
+        )
         rows = pq.read_metadata(temporary).num_rows
         if rows != len(frame):
             raise OSError(
                 f"{path} has {rows} rows, but {len(frame)} rows were written. Check the disk, then run again."
             )
+        digests.append(file_digest(temporary))
 
-    return OutputFile(store.relative(path), write_atomically(path, write))
+    size = write_atomically(path, write)
+    return OutputFile(store.relative(path), size, digests[0])
+
+
+def _row_groups(frame: pd.DataFrame) -> Iterator[tuple[int, int | None, int | None]]:
+    """Yield rows, smallest and largest ``cycle_count`` of each row group that a frame will have."""
+    cycles = frame[c.CYCLE_COUNT].to_numpy() if c.CYCLE_COUNT in frame else None
+    for first in range(0, max(len(frame), 1), ROW_GROUP_ROWS):
+        rows = min(ROW_GROUP_ROWS, len(frame) - first)
+        if cycles is None or not rows:
+            yield rows, None, None
+        else:
+            part = cycles[first : first + rows]
+            yield rows, part.min().item(), part.max().item()
+
+
+def _constant(text: str, rows: int) -> pa.DictionaryArray:
+    """Return a column with the same text in each row, which has one entry in its dictionary."""
+    text = text.encode("utf-8", "replace").decode()  # Parquet has no lone surrogates
+    return pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int8()), rows), pa.array([text], pa.string()))
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 (hex) of a file's bytes."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def write_receipt(store: Store, receipt: Receipt) -> Path:

@@ -7,23 +7,16 @@ from typing import TYPE_CHECKING
 
 from ..data.errors import UsageError
 from .frames import COMPARISON, CURVES, PARAMETER_SETS, make_frame
+from .reader import Names, Reader, describes_itself, make_filters
 
 if TYPE_CHECKING:
-    import sqlite3
-    from contextlib import AbstractContextManager
-
     import pandas as pd
 
-    from ..parquet_store.layout import Store
-    from .filters import Filters
 
-Names = str | Sequence[str] | None
-"""One name, several, or all (``None``)."""
-
-
-class Answers:
+class Answers(Reader):
     """Comparisons, parameter sets and curves. ``cell`` may be a pattern; ``parameters`` a set's name or ``default``."""
 
+    @describes_itself
     def compare(
         self,
         cycle: int | None = None,
@@ -53,11 +46,12 @@ class Answers:
         """
         from ..sqlite import questions
 
-        filters = _filters(cell, model, parameters)
+        filters = make_filters(cell, model, parameters)
         with self._catalog() as catalog:
             rows = questions.cycle_comparison(catalog, cycle or 0, filters.choose_cells(catalog))
         return make_frame(filters.apply(rows), COMPARISON, columns)
 
+    @describes_itself
     def parameter_sets(
         self, *, model: Names = None, parameters: Names = None, columns: Sequence[str] = ()
     ) -> pd.DataFrame:
@@ -81,8 +75,9 @@ class Answers:
 
         with self._catalog() as catalog:
             rows = questions.model_parameter_sets(catalog)
-        return make_frame(_filters(None, model, parameters).apply(rows), PARAMETER_SETS, columns)
+        return make_frame(make_filters(None, model, parameters).apply(rows), PARAMETER_SETS, columns)
 
+    @describes_itself
     def curves(
         self,
         cell: Names = None,
@@ -107,11 +102,12 @@ class Answers:
         """
         from ..sqlite import questions
 
-        filters = _filters(cell, model, parameters)
+        filters = make_filters(cell, model, parameters)
         with self._catalog() as catalog:
             rows = questions.curves(catalog, filters.choose_cells(catalog))
         return make_frame(filters.apply(rows), CURVES, columns)
 
+    @describes_itself
     def curve_samples(
         self, cell: Names = None, *, model: Names = None, parameters: Names = None, select: str | None = None
     ) -> pd.DataFrame:
@@ -133,7 +129,7 @@ class Answers:
         from ..sqlite import questions
         from .curve_samples import NAMES, read_samples
 
-        filters = _filters(cell, model, parameters)
+        filters = make_filters(cell, model, parameters)
         with self._catalog() as catalog:
             rows = filters.apply(questions.curves(catalog, filters.choose_cells(catalog)))
         parts = []
@@ -151,22 +147,3 @@ class Answers:
             raise problem or UsageError("the store has no such curve; curves() lists those there are")
         joined = pd.concat(parts, ignore_index=True)
         return joined.astype(dict.fromkeys(NAMES, "category"))
-
-    def _catalog(self) -> AbstractContextManager[sqlite3.Connection]:
-        raise NotImplementedError
-
-    @property
-    def _store(self) -> Store:
-        raise NotImplementedError
-
-
-def _filters(cell: Names, model: Names, parameters: Names) -> Filters:
-    from .filters import Filters
-
-    return Filters(cells=_tuple(cell), models=_tuple(model), parameters=_tuple(parameters))
-
-
-def _tuple(names: Names) -> tuple[str, ...]:
-    if names is None:
-        return ()
-    return (names,) if isinstance(names, str) else tuple(names)

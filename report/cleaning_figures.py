@@ -11,11 +11,12 @@ import numpy as np
 
 from ..data import columns as c
 from ..data.arrays import Mask
-from ..data.cycle_selection import format_ranges
 from ..data.text import format_count
 from ..parquet_store.layout import Store, safe_name
 from ..sqlite import queries
+from ..sqlite.cell_facts import cell_facts
 from .draw.cleaning import draw_cleaning
+from .headings import cell_details, describe_cycles
 from .raw_rows import BeforeAndAfter, read_before_and_after
 from .save import save
 from .select import check_cycles, format_cycles, known_cycles
@@ -42,29 +43,29 @@ def plot_cleaning(
         StoreError: the raw rows do not exist any more.
     """
     with closing(queries.connect(store.catalog, everything=everything)) as catalog:
-        check_cycles(cycles, known_cycles(catalog, cell_id))
+        known = known_cycles(catalog, cell_id)
+        check_cycles(cycles, known)
         (report,) = queries.clean_reports(catalog, cell_id)
         findings = [dict(row) for row in queries.findings(catalog, cell_id)]
         record = read_before_and_after(store, catalog, cell_id)
-    heading = _heading(cell_id, dict(report))
+        facts = cell_facts(catalog, cell_id)
+    details = f"{cell_details((), select or describe_cycles(cycles, known), facts)}; {_count_rows(dict(report))}"
     name = f"cleaning_{safe_name(cell_id)}"
     if cycles:
         record = _take(record, np.isin(record.samples[c.CYCLE_COUNT].to_numpy(), cycles))
-        heading += f"; {'cycle' if len(cycles) == 1 else 'cycles'} {format_ranges(cycles)}"
         name += f"_cycles-{format_cycles(cycles)}"
     if select is not None:
         record = _take(record, selected_mask(store, cell_id, select)[0])
-        heading += f"; {select}"
         name += f"_{safe_name(f'select-{select}')}"
-    return save(store, draw_cleaning(heading, record, findings), name)
+    return save(store, draw_cleaning(f"{cell_id}: cleaning", record, findings, details), name)
 
 
-def _heading(cell_id: str, report: Mapping[str, Any]) -> str:
-    """Return the cell and its numbers of rows; ``report`` is a row of ``clean_reports``."""
-    heading = f"{cell_id}: {format_count(report['rows_in'], 'row')} in, {report['rows_kept']} kept"
+def _count_rows(report: Mapping[str, Any]) -> str:
+    """Return the numbers of rows of the whole record; ``report`` is a row of ``clean_reports``."""
+    text = f"{format_count(report['rows_in'], 'row')} in, {report['rows_kept']} kept"
     if report["rows_quarantined"]:
-        heading += f", {report['rows_quarantined']} quarantined"
-    return heading
+        text += f", {report['rows_quarantined']} quarantined"
+    return text
 
 
 def _take(record: BeforeAndAfter, is_selected: Mask) -> BeforeAndAfter:

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from ..data.csv_writer import write_header, write_rows
 from ..data.errors import StoreError, UsageError
+from ..data.left_out import leave_out
 from ..parquet_store.layout import Store
 from .selected import read_simulated_part
 
@@ -59,7 +60,11 @@ def write_samples(store: Store, curves: Sequence[Row], select: str | None, path:
         for curve in curves:
             try:
                 frame = read_samples(store, curve, select)
-            except (StoreError, UsageError) as error:
+            except StoreError as error:
+                problem = problem or error
+                leave_out(error)
+                continue
+            except UsageError as error:
                 problem = problem or error
                 _log.warning("left out: %s", error)
                 continue

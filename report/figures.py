@@ -10,25 +10,22 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-
-from ..data.cycle_selection import format_ranges
-from ..data.errors import KilocellError, UsageError
-from ..parquet_store.layout import Store, safe_name
+from ..data.errors import KilocellError
+from ..parquet_store.layout import Store
 from ..sqlite import fit_queries, queries
-from .curves import read_measured, read_simulated
+from ..sqlite.cell_facts import cell_facts
+from .curves import read_curves, read_measured
 from .draw.cells import draw_cell
-from .draw.overview import draw_records, draw_rmse
 from .fit_figures import plot_fit, plot_fleet
-from .save import save
-from .select import check_cycles, format_cycles, known_cycles, select_simulations
+from .headings import cell_details, describe_cycles
+from .overview_figures import plot_overview as plot_overview
+from .save import figure_name, save
+from .select import check_cycles, known_cycles, select_simulations
+from .styles import read_styles
 
 _log = logging.getLogger(__name__)
 ALL_CELLS: Final = 20
 """Largest number of cells (and of fits) of which each has its own figure at the end of a run."""
-
-OVERVIEW_RECORDS: Final = 12
-"""Largest number of cells in the figure of measured voltages."""
 
 
 def plot_cell(
@@ -39,6 +36,7 @@ def plot_cell(
     parameter_sets: Sequence[str] = (),
     select: str | None = None,
     everything: bool = False,
+    statuses: Sequence[str] = (),
 ) -> list[Path]:
     """Plot measured and simulated voltage (V), current (A) and voltage error (mV) of a cell over time (h).
 
@@ -53,6 +51,7 @@ def plot_cell(
         parameter_sets: plot only simulations with these parameter sets; empty = all.
         select: plot only this part of the record, such as ``cycle 2, discharge``; not together with ``cycles``.
         everything: also what is out of date or of an earlier campaign.
+        statuses: plot only simulations that are ``done``, or that ``failed`` after a first part; empty = both.
 
     Returns:
         Paths of the PNG and PDF; their name has cell, cycles or selection, models and parameter sets.
@@ -61,42 +60,17 @@ def plot_cell(
         UsageError: there is no such cell, cycle or finished simulation; the message lists those that exist.
     """
     with closing(queries.connect(store.catalog, everything=everything)) as catalog:
-        check_cycles(cycles, known_cycles(catalog, cell_id))
-        rows = select_simulations(catalog, cell_id, models, parameter_sets)
+        known = known_cycles(catalog, cell_id)
+        check_cycles(cycles, known)
+        rows = select_simulations(catalog, cell_id, models, parameter_sets, statuses)
+        facts = cell_facts(catalog, cell_id)
+        styles = read_styles(catalog)
     measured = read_measured(store, cell_id, cycles, select)
-    simulated = [read_simulated(store, row, measured, cycles, select, more=True) for row in rows]
-    part = select or ""
-    parts = [cell_id]
-    if cycles:
-        part = f"{'cycle' if len(cycles) == 1 else 'cycles'} {format_ranges(cycles)}"
-        parts.append(f"cycles-{format_cycles(cycles)}")
-    if select is not None:
-        parts.append(f"select-{select}")
-    parts += ["+".join(models), "+".join(parameter_sets)]
-    figure = draw_cell(cell_id, measured, simulated, part)
-    return save(store, figure, "_".join(safe_name(one) for one in parts if one))
-
-
-def plot_overview(store: Store) -> list[Path]:
-    """Plot all cells: RMSE (mV) of every simulation, and measured voltage (V) of up to twelve cells.
-
-    Returns:
-        Paths of ``overview_rmse`` and ``overview_voltage``, each as PNG and PDF.
-
-    Raises:
-        UsageError: the store has no cells.
-    """
-    with closing(queries.connect(store.catalog)) as catalog:
-        results = [dict(row) for row in queries.results(catalog)]
-    if not results:
-        raise UsageError(f"the store {store.root} has no cells yet: `kilocell run` fills it")
-    paths = save(store, draw_rmse(results), "overview_rmse")
-    cells = list(dict.fromkeys(str(row["cell_id"]) for row in results))
-    cleaned = [cell_id for cell_id in cells if store.cleaned(cell_id).is_file()]
-    if cleaned:
-        records = {cell_id: read_measured(store, cell_id) for cell_id in _spread(cleaned, OVERVIEW_RECORDS)}
-        paths += save(store, draw_records(records, len(cells)), "overview_voltage")
-    return paths
+    simulated = read_curves(store, styles, rows, measured, cycles, select, more=True)
+    details = cell_details(rows, select or describe_cycles(cycles, known), facts)
+    figure = draw_cell(cell_id, measured, simulated, details)
+    name = figure_name(cell_id, cycles=cycles, select=select, models=models, parameter_sets=parameter_sets)
+    return save(store, figure, name)
 
 
 def plot_all(store: Store) -> Iterator[Path]:
@@ -133,9 +107,3 @@ def _plot_or_warn(what: str, plot: Callable[[], list[Path]]) -> list[Path]:
     except KilocellError as error:
         _log.warning("no figure of %s: %s", what, error)
         return []
-
-
-def _spread(cells: list[str], most: int) -> list[str]:
-    """Return at most ``most`` cells, evenly spread over their order."""
-    places = np.linspace(0, len(cells) - 1, min(most, len(cells))).round().astype(int)
-    return [cells[place] for place in places]

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ..data.errors import UsageError
+from ..data.known_models import check_models
 from ..data.names import check_known
 from ..sqlite import questions
-from .select import choose_cells
+from .select import DEFAULT, choose_cells
 
-DEFAULT: Final = "default"
-"""In place of the name of a parameter set: every set of which no parameter was changed."""
+SET_COLUMNS: Final = ("parameter_set", "base_parameter_set")
+"""Columns with the name of a parameter set; a fit has that of its result, and that from which it began."""
 
 Row = Mapping[str, Any] | sqlite3.Row
 
@@ -46,11 +47,12 @@ class Filters:
         """
         return choose_cells(catalog, self.cells)
 
-    def apply(self, rows: Sequence[Row]) -> list[dict[str, Any]]:
+    def apply(self, rows: Sequence[Row], noun: str = "simulation") -> list[dict[str, Any]]:
         """Return the rows that are wanted, in the wanted order.
 
         Args:
             rows: all with the same columns. A filter on a column that they do not have is not used.
+            noun: what they are about, for messages.
 
         Raises:
             UsageError: no row has such a model or parameter set, or no such column; the message has the nearest name.
@@ -60,22 +62,27 @@ class Filters:
             return found
         columns = found[0]
         if self.models and "model" in columns:
-            check_known("there is no simulation with the model", self.models, _values(found, "model"))
+            check_models(f"there is no {noun} with the model", self.models, _values(found, "model"))
             found = [row for row in found if row["model"] in self.models]
-        if self.parameters and "parameter_set" in columns:
-            found = self._with_parameters(found)
+        if self.parameters and found and "parameter_set" in columns:
+            found = self._with_parameters(found, noun)
         if self.statuses and "status" in columns:
             found = [row for row in found if row["status"] in self.statuses]
         if self.sort:
             found = _sorted(found, self.sort, list(columns))
         return found[: self.limit]
 
-    def _with_parameters(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    def _with_parameters(self, rows: list[dict[str, Any]], noun: str) -> list[dict[str, Any]]:
         names = {name for name in self.parameters if name != DEFAULT}
-        known = _values(rows, "parameter_set")
-        check_known("there is no simulation with the parameter set", sorted(names), [*known, DEFAULT])
+        columns = [column for column in SET_COLUMNS if column in rows[0]]
+        known = set().union(*(_values(rows, column) for column in columns))
+        check_known(f"there is no {noun} with the parameter set", sorted(names), [*sorted(known), DEFAULT])
         wants_default = DEFAULT in self.parameters
-        return [row for row in rows if row["parameter_set"] in names or (wants_default and row.get("is_default"))]
+        return [
+            row
+            for row in rows
+            if any(row[column] in names for column in columns) or (wants_default and row.get("is_default"))
+        ]
 
 
 def add_defaults(catalog: sqlite3.Connection, rows: Sequence[Row]) -> list[dict[str, Any]]:

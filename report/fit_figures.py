@@ -7,17 +7,20 @@ import logging
 import sqlite3
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
+from ..data.cycle_selection import format_ranges
 from ..data.error_budget import error_budget, format_mv, format_rmse
 from ..data.errors import UsageError
 from ..data.text import format_count
 from ..parquet_store.journal import journal_digest, read_journal
 from ..parquet_store.layout import Store, safe_name
 from ..sqlite import fit_queries, queries
+from ..sqlite.cell_facts import cell_facts
 from .curves import read_measured, read_simulated
 from .draw.fit import Windows, draw_fit
 from .draw.fit_style import Start
@@ -25,8 +28,10 @@ from .draw.fleet import draw_fleet
 from .draw.starts import draw_starts
 from .draw.style import displayable_name
 from .draw.uncertainty import draw_uncertainty
+from .headings import cell_details, describe_cycles
 from .save import save
-from .select import select_fit
+from .select import known_cycles, select_fit
+from .styles import Styles, read_styles
 
 HEADING_SIGNS: Final = 68
 """About the number of characters of a heading that fit on the width of a page."""
@@ -36,6 +41,16 @@ LEAST_PERCENT: Final = 0.01
 
 _log = logging.getLogger(__name__)
 Row = Mapping[str, Any] | sqlite3.Row
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """What is above a figure of a fit, its name, and the styles of the store."""
+
+    name: str
+    heading: str
+    details: str
+    styles: Styles
 
 
 def plot_fit(store: Store, fit: str, cell_id: str, everything: bool = False) -> list[Path]:
@@ -67,12 +82,16 @@ def plot_fit(store: Store, fit: str, cell_id: str, everything: bool = False) -> 
         for point in fit_queries.profile_points(catalog, cell_id, row["label"]):
             profiles.setdefault(point["parameter"], []).append(dict(point))
         simulations = _find_simulations(catalog, row)
+        styles = read_styles(catalog)
+        details = _details(row, simulations, known_cycles(catalog, cell_id), cell_facts(catalog, cell_id))
         windows = _read_windows(catalog, row, simulations)
     name = f"fit_{safe_name(fit)}_{safe_name(cell_id)}"
     heading = _heading(row)
-    paths = _plot_voltages(store, row, simulations, starts, windows, name, heading)
-    paths += save(store, draw_starts(heading, starts, parameters, noise_mv=row["noise_mv"]), f"{name}_starts")
-    figure = draw_uncertainty(heading, parameters, correlations, _describe_fit(row), profiles)
+    page = _Page(name, heading, details, styles)
+    paths = _plot_voltages(store, row, simulations, starts, windows, page)
+    figure = draw_starts(heading, starts, parameters, noise_mv=row["noise_mv"], details=details)
+    paths += save(store, figure, f"{name}_starts")
+    figure = draw_uncertainty(heading, parameters, correlations, _describe_fit(row), profiles, details)
     return paths + save(store, figure, f"{name}_uncertainty")
 
 
@@ -155,8 +174,7 @@ def _plot_voltages(
     simulations: Sequence[sqlite3.Row],
     starts: Sequence[Start],
     windows: Mapping[str, Sequence[Windows]],
-    name: str,
-    heading: str,
+    page: _Page,
 ) -> list[Path]:
     """Plot the page with the voltage; without a simulation of the fitted set, warn and return no path."""
     if not simulations:
@@ -176,11 +194,36 @@ def _plot_voltages(
         drawn = tuple(sorted({*cycles, *held_out}))
     select = "; ".join(filter(None, (fit["selection"], fit["validation_selection"]))) or None
     measured = read_measured(store, fit["cell_id"], drawn, select)
-    simulated = [read_simulated(store, simulation, measured, drawn, select) for simulation in simulations]
+    simulated = [
+        read_simulated(store, row, measured, drawn, select, style=page.styles.parameter_set(str(row["parameter_set"])))
+        for row in simulations
+    ]
     figure = draw_fit(
-        heading, measured, simulated, starts, noise_mv=fit["noise_mv"], held_out=held_out, windows=windows
+        page.heading,
+        measured,
+        simulated,
+        starts,
+        noise_mv=fit["noise_mv"],
+        held_out=held_out,
+        windows=windows,
+        details=page.details,
     )
-    return save(store, figure, name)
+    return save(store, figure, page.name)
+
+
+def _details(fit: Row, simulations: Sequence[sqlite3.Row], known: Sequence[int], facts: sqlite3.Row | None) -> str:
+    """Return model and parameter sets, capacity, temperature, and what was fitted."""
+    part = fit["selection"]
+    if part is None:
+        part = describe_cycles(_cycles(fit, "cycles"), known)
+    held_out = _cycles(fit, "validation_cycles")
+    if held_out:
+        part += f", held out {format_ranges(held_out)}"
+    rows: Sequence[Row] = simulations
+    if not simulations:
+        unknown = {"capacity_ah": None, "temperature_celsius": None}
+        rows = [{"model": fit["model"], "parameter_set": fit["base_parameter_set"], **unknown}]
+    return cell_details(rows, part, facts)
 
 
 def _heading(fit: Row) -> str:
@@ -189,7 +232,7 @@ def _heading(fit: Row) -> str:
     improvement = f"fitted to {after}"
     if fit["rmse_default_mv"] is not None:
         improvement = f"improved from {fit['rmse_default_mv']:.1f} to {after}"
-    name = f"{displayable_name(fit['cell_id'], 40)}, {displayable_name(fit['fit'], 30)}"
+    name = f"{displayable_name(fit['cell_id'], 40)}, fit {displayable_name(fit['fit'], 30)}"
     separator = " " if len(name) + len(improvement) < HEADING_SIGNS else "\n"
     return f"{name}:{separator}{improvement}"
 

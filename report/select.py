@@ -8,13 +8,18 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
+from typing import Final
 
 from ..data.cycle_selection import format_ranges, parse_selection
 from ..data.errors import UsageError
-from ..data.names import check_known, quote
+from ..data.known_models import models_meant
+from ..data.names import check_known, format_suggestion, quote, suggest
 from ..data.step_selection import parse_select
-from ..sqlite import fit_queries, queries
+from ..sqlite import fit_queries, queries, questions
 from ..sqlite.standing_queries import earlier_cells
+
+DEFAULT: Final = "default"
+"""In place of the name of a parameter set: every set of which no parameter was changed."""
 
 
 def parse_known_cycles(text: str, known: Sequence[int]) -> tuple[int, ...]:
@@ -132,7 +137,11 @@ def _refuse_unknown(catalog: sqlite3.Connection, name: str, known: Sequence[str]
 
 
 def select_simulations(
-    catalog: sqlite3.Connection, cell_id: str, models: Sequence[str] = (), parameter_sets: Sequence[str] = ()
+    catalog: sqlite3.Connection,
+    cell_id: str,
+    models: Sequence[str] = (),
+    parameter_sets: Sequence[str] = (),
+    statuses: Sequence[str] = (),
 ) -> list[sqlite3.Row]:
     """Return a cell's simulations that have a curve: finished ones, and failed ones with a first part.
 
@@ -140,22 +149,29 @@ def select_simulations(
         catalog: from ``queries.connect``.
         cell_id: the cell.
         models: names of models; empty = all.
-        parameter_sets: names of parameter sets; empty = all.
+        parameter_sets: names of parameter sets, or ``default``: those without a changed parameter; empty = all.
+        statuses: ``done`` or ``failed``; empty = both.
 
     Raises:
         UsageError: there is no simulation with a model or parameter set; the message lists those that exist.
     """
     rows = [row for row in queries.simulations(catalog, cell_id=cell_id, status=None) if _has_curve(row)]
     _check_simulated(cell_id, rows, "model", models)
-    _check_simulated(cell_id, rows, "parameter_set", parameter_sets)
+    _check_simulated(cell_id, rows, "parameter_set", [name for name in parameter_sets if name != DEFAULT])
+    wanted = set(parameter_sets)
+    if DEFAULT in wanted:
+        wanted |= {str(row["parameter_set"]) for row in questions.curves(catalog, cell_id) if row["is_default"]}
     selected = [
         row
         for row in rows
-        if (not models or row["model"] in models) and (not parameter_sets or row["parameter_set"] in parameter_sets)
+        if (not models or row["model"] in models)
+        and (not wanted or row["parameter_set"] in wanted)
+        and (not statuses or row["status"] in statuses)
     ]
-    if not selected and (models or parameter_sets):
+    if not selected and (models or parameter_sets or statuses):
+        status = f" that is {' or '.join(statuses)}" if statuses else ""
         raise UsageError(
-            f"cell {cell_id!r} has no finished simulation with these models and these parameter sets "
+            f"cell {cell_id!r} has no curve of these models and these parameter sets{status} "
             f"(there are: {_list_simulations(rows)})"
         )
     return selected
@@ -167,13 +183,13 @@ def _has_curve(row: sqlite3.Row) -> bool:
 
 def _check_simulated(cell_id: str, rows: Sequence[sqlite3.Row], column: str, names: Sequence[str]) -> None:
     """Check that each model or parameter set (``column``) has a simulation among the rows."""
+    known = sorted({str(row[column]) for row in rows})
     for name in names:
-        if all(row[column] != name for row in rows):
+        if name not in known:
             kind = column.replace("_", " ")
-            raise UsageError(
-                f"cell {cell_id!r} has no finished simulation with {kind} {name!r} "
-                f"(there are: {_list_simulations(rows)})"
-            )
+            meant = models_meant(name, known) if column == "model" else ()
+            there_are = format_suggestion(*meant) or suggest(name, known) or f" (there are: {_list_simulations(rows)})"
+            raise UsageError(f"cell {cell_id!r} has no finished simulation with {kind} {name!r}{there_are}")
 
 
 def _list_simulations(rows: Sequence[sqlite3.Row]) -> str:

@@ -16,7 +16,8 @@ import numpy as np
 from ..data import columns as c
 from ..data.arrays import Floats, Indices, Mask
 from ..data.cycle_selection import CycleSelection, format_ranges
-from ..data.errors import StoreError, UsageError
+from ..data.errors import DamagedFileError, StoreError, UsageError
+from ..data.left_out import leave_out
 from ..data.names import check_known
 from ..data.outputs import COLUMNS as OUTPUT_COLUMNS
 from ..data.selected_spans import (
@@ -30,7 +31,7 @@ from ..data.selected_spans import (
 )
 from ..data.step_selection import Selection, parse_select
 from ..parquet_store.layout import Store
-from ..parquet_store.read import read_partition, read_simulation
+from ..parquet_store.read import LATER_COLUMNS, read_partition, read_simulation
 from ..sqlite import fit_queries, queries
 
 if TYPE_CHECKING:
@@ -208,6 +209,11 @@ def errors_of_cells(
         simulations = [row for row in rows if row["path"] and row["status"] in ("done", "failed")]
         try:
             yield from selection_errors(store, simulations, selection, read_index(store, cell_id), cell_id)
+        except StoreError as error:
+            if cells:
+                raise
+            leave_out(error)
+            continue
         except UsageError as error:
             problems.append(error)
             continue
@@ -230,9 +236,11 @@ def rows_in_selection(store: Store, rows: Sequence[sqlite3.Row], text: str, cell
     for cell_id in dict.fromkeys(str(row["cell_id"]) for row in rows):
         try:
             mask, index = selected_mask(store, cell_id, text)
-        except (StoreError, UsageError):
+        except UsageError as error:
             if cell is not None:
                 raise
+            if isinstance(error, StoreError):
+                leave_out(error)
             continue
         numbers[cell_id] = (set(index.cycle_count[mask].tolist()), set(index.step_count[mask].tolist()))
 
@@ -309,6 +317,8 @@ def read_simulated_part(
         places = simulated_places(frame[c.TEST_TIME].to_numpy(np.float64), index, cell_id, row["label"])
         frame = frame[mask[places]].reset_index(drop=True)
     for name in c.SIMULATION_COLUMNS:
+        if name not in frame and name not in LATER_COLUMNS:
+            raise DamagedFileError(store.simulation(cell_id, str(row["label"])), f"it has no column {name!r}")
         if name not in frame:
             frame[name] = pd.Categorical([None] * len(frame))
     return frame[list(columns or known)]

@@ -18,7 +18,12 @@ from ..sqlite import questions
 BLACK: Final = "#1a1a1a"
 MEASURED_COLOUR: Final = BLACK
 MODEL_COLOURS: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-SET_COLOURS: Final = ("#332288", "#cc6677", "#117733", "#882255", "#999933", "#44aa99", "#aa4499")
+SET_COLOURS: Final = ("#332288", "#cc6677", "#999933", "#882255", "#44aa99", "#117733", "#aa4499")
+"""The third set is not green: it is dotted, as the DFN is."""
+
+PART_COLOURS: Final = {"numerical": "#bbbbbb", "compression": "#99ddff", "charge": "#eedd88", "state": "#ee8866"}
+"""Colours of the parts of an error budget: Tol's light ones, which no model and no set has."""
+
 DASHES: Final[tuple[tuple[float, ...], ...]] = ((), (5, 1.5), (1, 1.2), (6, 1.5, 1, 1.5), (3, 1, 1, 1, 1, 1))
 """Lengths of dash, gap, dash, … in line widths; empty = a solid line."""
 
@@ -67,6 +72,21 @@ class Styles:
         """Return the style of a model with a parameter set: the model's colour and dashes with the set's marker."""
         style = self.model(model)
         return Style(style.colour, style.dashes, self._marker(parameter_set))
+
+    def curves(self, names: Sequence[tuple[str, str]]) -> tuple[Style, ...]:
+        """Return the styles of the simulations of one figure or panel.
+
+        If all have one model and sets of the same cells, the sets are what is compared: each has the style of its set.
+        Else, and also if each cell has another set, each has the style of its model with the marker of its set.
+
+        Args:
+            names: model and parameter set of each simulation.
+        """
+        models = {model for model, _ in names}
+        numbers = {self.set_numbers.get(parameter_set, len(self.set_numbers)) for _, parameter_set in names}
+        if len(models) == 1 and len(numbers) > 1:
+            return tuple(self.parameter_set(parameter_set) for _, parameter_set in names)
+        return tuple(self.simulation(model, parameter_set) for model, parameter_set in names)
 
     def _marker(self, parameter_set: str) -> str:
         number = self.set_numbers.get(parameter_set, 0)

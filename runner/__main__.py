@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from .cli import main
+from . import signals
 
 if __name__ == "__main__":
+    signals.take_signals()
+    from .cli import main  # slow: a Ctrl-C may come meanwhile
+
     main()

@@ -2,35 +2,42 @@
 
 from __future__ import annotations
 
-import importlib.resources
-import signal
+import errno
+import re
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import click
 
 from .. import __version__
 from ..data.errors import KilocellError, UsageError
+from ..data.left_out import collect_left_out
 from ..data.text import printable_text
+from . import signals
+from .commands import complete, options
 from .commands import failures as failure_commands
-from .commands import options
 from .commands.cache import cache
-from .commands.defaults import DEFAULT_CAMPAIGN, DEMO_STORE, store_root
+from .commands.catalog import catalog
+from .commands.defaults import DEMO_STORE, store_root
+from .commands.doctor import doctor
 from .commands.fit import fit, fits
 from .commands.models import models, parameters
 from .commands.prune import prune
-from .commands.questions import compare, curves, cycles, make_filters, parameter_sets
+from .commands.questions import compare, curves, cycles, make_filters, make_output, parameter_sets
+from .commands.raw_data import init, inspect, synthesize
+from .commands.report import report
 from .commands.run import load_campaign_with_fits
 from .commands.run import run as run_
+from .commands.slides import slides
+from .commands.submit import submit
+from .run import early
+from .show.safe_output import safe_output
 
-
-class Terminated(BaseException):
-    """Raised in the main thread on SIGTERM, so that workers and cluster jobs are stopped before the program ends."""
-
-    exit_code = 143
+_EXPORTED = "it writes cells with all of their simulations; for some: kilocell curves --samples FILE"
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -50,43 +57,12 @@ def cli() -> None:
 
 
 cli.add_command(cache)
+cli.add_command(catalog)
+cli.add_command(doctor)
 cli.add_command(models)
 cli.add_command(parameters)
-
-
-@cli.command(short_help="Write a campaign file for your raw data.")
-@click.argument("paths", nargs=-1, required=True, metavar="PATHS...")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
-    default=DEFAULT_CAMPAIGN,
-    show_default=True,
-    metavar="FILE",
-    help="The campaign file to write.",
-)
-@options.quiet_option
-def init(paths: tuple[str, ...], out: Path, quiet: bool) -> None:
-    """Write a campaign file for raw files, folders or globs.
-
-    Columns, cells, capacities and parameter sets are guessed from cleaned data. Correct what the file marks as a guess.
-    """
-    from .inspect.show_init import show_init
-
-    raise SystemExit(show_init(paths, out, None if quiet else sys.stderr))
-
-
-@cli.command(short_help="Show how raw files are read, and what cleaning finds.")
-@click.argument("files", nargs=-1, required=True, metavar="FILES...")
-@click.option("--cell", metavar="CELL", help="Cell to clean [default: the first one of each file].")
-@options.json_option
-def inspect(files: tuple[str, ...], cell: str | None, json_: bool) -> None:
-    """Show how raw files, folders or globs are read: reader, columns, units, sign of the current, cells and findings.
-
-    Nothing is written. One cell of each file is cleaned.
-    """
-    from .inspect.raw_file import show_inspection
-
-    raise SystemExit(show_inspection(files, cell, json_))
+for command in (init, inspect, synthesize):
+    cli.add_command(command)
 
 
 def _stage_command(name: str, text: str) -> None:
@@ -107,6 +83,7 @@ def _stage_command(name: str, text: str) -> None:
     @options.json_option
     @failure_commands.retry_failed_option
     @failure_commands.max_failures_option
+    @options.verify_option
     @click.option("--plots/--no-plots", default=name == "run", show_default=True, help="Draw figures at the end.")
     def command(
         campaign: Path | None,
@@ -114,26 +91,30 @@ def _stage_command(name: str, text: str) -> None:
         cells: tuple[str, ...],
         quiet: bool,
         json_: bool,
+        verify: bool,
         plots: bool,
         retry_failed: bool,
         max_failures: int | None,
         **cluster: Any,
     ) -> None:
         policy = failure_commands.make_policy(retry_failed, max_failures)
-        loaded = load_campaign_with_fits(campaign, store)
+        loaded = load_campaign_with_fits(campaign, store, None if quiet else sys.stderr, verify)
         raise SystemExit(run_(loaded, name, cells, cluster, quiet=quiet, json_=json_, plots=plots, failures=policy))
 
 
 _stage_command("run", "Clean, simulate and fit. Jobs that are up to date are not run again.")
 _stage_command("clean", "Clean the data, without simulating.")
 _stage_command("simulate", "Clean the data and simulate, without fitting.")
+cli.add_command(submit)
 cli.add_command(fit)
 cli.add_command(fits)
 cli.add_command(prune)
 for command in (failure_commands.failures, failure_commands.retry, failure_commands.job):
     cli.add_command(command)
+cli.add_command(report)
 for question in (cycles, compare, parameter_sets, curves):
     cli.add_command(question)
+cli.add_command(slides)
 
 
 @cli.command()
@@ -141,15 +122,16 @@ for question in (cycles, compare, parameter_sets, curves):
 @options.store_option
 @options.verbose_option
 @options.json_option
+@options.verify_option
 @click.option("--all", "everything", is_flag=True, help="Also list the jobs that are up to date.")
-def plan(campaign: Path | None, store: Path | None, json_: bool, everything: bool) -> None:
+def plan(campaign: Path | None, store: Path | None, json_: bool, verify: bool, everything: bool) -> None:
     """Show which jobs would run, and why. Nothing is written.
 
     CAMPAIGN is the campaign file [default: campaign.toml].
     """
     from .show.plan import show_plan
 
-    show_plan(load_campaign_with_fits(campaign, store), json_, everything)
+    show_plan(load_campaign_with_fits(campaign, store, verify=verify), json_, everything)
 
 
 @cli.command(short_help="Show progress and failures.")
@@ -170,9 +152,9 @@ def status(store: Path | None, everything: bool, json_: bool) -> None:
 @options.order_options
 @options.all_option
 @options.json_option
-def results(
-    store: Path | None, by: str | None, select: str | None, everything: bool, json_: bool, **given: Any
-) -> None:
+@options.csv_option
+@options.refused_options(plot="kilocell plot draws all cells; kilocell compare --plot FILE draws simulations")
+def results(store: Path | None, by: str | None, select: str | None, **given: Any) -> None:
     """Show each simulation with its RMSE, or with its errors by window, step type, cycle or stretch.
 
     Errors are simulated minus measured voltage. A window is the time since a step began. With --select, the errors are
@@ -181,22 +163,41 @@ def results(
     from .show.results import show_results, show_selection
 
     if select is not None:
-        show_selection(store_root(store), make_filters(given), select, by, json_, everything)
+        show_selection(store_root(store), make_filters(given), select, by, make_output(given))
     else:
-        show_results(store_root(store), make_filters(given), by, json_, everything)
+        show_results(store_root(store), make_filters(given), by, make_output(given))
 
 
 @cli.command(short_help="Show what cleaning found and changed.")
 @options.store_option
 @options.cell_option
-@click.option("--rule", "rules", multiple=True, metavar="RULE", help="Only this cleaning rule; repeatable.")
+@options.select_option
+@click.option(
+    "--rule",
+    "rules",
+    multiple=True,
+    metavar="RULE",
+    shell_complete=complete.rules,
+    help="Only this cleaning rule; repeatable.",
+)
+@options.order_options
 @options.all_option
 @options.json_option
-def findings(store: Path | None, cells: tuple[str, ...], rules: tuple[str, ...], everything: bool, json_: bool) -> None:
-    """Show each cell before and after cleaning (rows, charge, energy, time, cycles, steps), and what cleaning found."""
+@options.csv_option
+@options.refused_options(
+    model="cleaning comes before any model",
+    parameters="cleaning comes before any model",
+    status="findings have a severity; for the state of the jobs: kilocell status",
+    plot="kilocell plot --cleaning draws raw and cleaned data",
+)
+def findings(store: Path | None, rules: tuple[str, ...], select: str | None, **given: Any) -> None:
+    """Show each cell before and after cleaning (rows, charge, energy, time, cycles, steps), and what cleaning found.
+
+    With --select, only the findings in the cycles and steps of this part of the records.
+    """
     from .show.findings import show_findings
 
-    show_findings(store_root(store), cells, rules, json_, everything)
+    show_findings(store_root(store), make_filters(given), rules, select, make_output(given))
 
 
 @cli.command()
@@ -204,6 +205,7 @@ def findings(store: Path | None, cells: tuple[str, ...], rules: tuple[str, ...],
 @options.cell_option
 @options.export_options
 @options.all_option
+@options.refused_options(model=_EXPORTED, parameters=_EXPORTED, status=_EXPORTED)
 def export(
     store: Path | None,
     cells: tuple[str, ...],
@@ -262,10 +264,16 @@ def plot(
     select: str | None,
     models: tuple[str, ...],
     parameter_sets: tuple[str, ...],
+    statuses: tuple[str, ...],
     fit_name: str | None,
     errors: bool,
+    budget: bool,
+    dqdv: bool,
+    smoothing_mv: float | None,
     life: bool,
     cleaning: bool,
+    formats: tuple[str, ...],
+    out: Path | None,
     everything: bool,
 ) -> None:
     """Draw measured and simulated voltage of cells; without --cell, an overview of all cells.
@@ -275,51 +283,30 @@ def plot(
     kilocell plot --cell A --select "cycle 1, discharge"
     kilocell plot --cell A --cleaning        raw and cleaned data
     kilocell plot --cell A --errors          errors by window, step type and cycle
+    kilocell plot --cell A --budget          what each RMSE may be off by
+    kilocell plot --cell A --dqdv --cycles 2 dQ/dV and dV/dQ, measured and simulated
     kilocell plot --cell A --fit FIT         a fit; without --cell, its parameters over all cells
     kilocell plot --cell A --life            fitted parameters along life
 
     The figures are written to the store's folder figures, as PNG and PDF; their paths are printed.
     """
-    from .commands.plot import draw, draw_cleanings, draw_lives
+    from .commands.plot import choose_kind, draw, draw_cleanings, draw_lives, write_paths
     from .show.open_catalog import say_standing
 
     root = store_root(store)
     say_standing(root, everything)
-    selects_simulations = bool(models or parameter_sets or fit_name or errors)
+    selects_simulations = bool(models or parameter_sets or statuses or fit_name or errors or budget or dqdv)
     if life:
         paths = draw_lives(root, cells, selects_simulations or bool(cycles) or bool(select) or cleaning, everything)
     elif cleaning:
         paths = draw_cleanings(root, cells, cycles, selects_simulations, select, everything)
     else:
-        paths = iter(draw(root, cells, cycles, models, parameter_sets, fit_name, errors, select, everything))
-    for path in paths:
+        kind = choose_kind(errors=errors, budget=budget, dqdv=dqdv)
+        paths = draw(
+            root, cells, cycles, models, parameter_sets, fit_name, kind, select, everything, statuses, smoothing_mv
+        )
+    for path in write_paths(paths, formats, out):
         click.echo(path)
-
-
-@cli.command()
-@click.option("--cells", type=click.IntRange(1), default=5, show_default=True, help="Number of cells.")
-@click.option("--seed", type=int, default=7, show_default=True, help="Random seed; the same seed gives the same data.")
-@click.option(
-    "--layout",
-    type=click.Choice(["long", "files"]),
-    default="long",
-    show_default=True,
-    help="One file for all cells, or one file per cell.",
-)
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("synthetic"),
-    show_default=True,
-    metavar="FOLDER",
-    help="Output folder.",
-)
-@options.quiet_option
-def synthesize(cells: int, seed: int, layout: str, out: Path, quiet: bool) -> None:
-    """Make raw data of synthetic cells. Their defects and parameters are known: see ground_truth.json."""
-    from .show.status import make_synthetic
-
-    make_synthetic(out, cells, seed, layout, None if quiet else sys.stderr)
 
 
 @cli.command()
@@ -337,8 +324,10 @@ def synthesize(cells: int, seed: int, layout: str, out: Path, quiet: bool) -> No
 @options.json_option
 def demo(store: Path, quiet: bool, json_: bool, **cluster: Any) -> None:
     """Run everything on five sample cells that come with kilocell."""
+    import importlib.resources
+
     with importlib.resources.as_file(importlib.resources.files("kilocell.data") / "campaign.toml") as path:
-        loaded = load_campaign_with_fits(path, store)
+        loaded = load_campaign_with_fits(path, store, None if quiet else sys.stderr)
         raise SystemExit(run_(loaded, "run", (), cluster, quiet=quiet, json_=json_, plots=True))
 
 
@@ -351,8 +340,29 @@ def version(json_: bool) -> None:
     show_versions(json_)
 
 
-def _terminate(number: int, frame: FrameType | None) -> None:
-    raise Terminated
+def _say(text: str) -> None:
+    early.end()
+    click.echo(_printable_lines(text), err=True)
+
+
+def _describe_os_error(error: OSError) -> str:
+    """Return what is wrong with which file; the name under which a file is written first means nothing to users."""
+    name = re.sub(r"\.tmp-\d+-\w+$", "", str(error.filename)) if error.filename else ""
+    text = f"{name}: {error.strerror or error}" if name else str(error.strerror or error)
+    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        text += ". Nothing can be written there: give another folder or file"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        text += ". Free some space, then run the same command again"
+    return text
+
+
+@contextmanager
+def _early_line_ended() -> Iterator[None]:
+    """Remove the line of what a command does, however it ends."""
+    try:
+        yield
+    finally:
+        early.end()
 
 
 def _printable_lines(text: str) -> str:
@@ -360,33 +370,60 @@ def _printable_lines(text: str) -> str:
     return "\n".join(printable_text(line) for line in text.split("\n"))
 
 
+@safe_output()
 def main() -> None:
     """Run the command line and exit.
 
-    Exit codes: 0 all done, 1 some jobs failed, 2 wrong usage, 130 interrupted (Ctrl-C), 143 terminated (SIGTERM).
+    Exit codes: 0 all done, 1 some jobs failed, or something is left out because a file of the store is damaged,
+    2 wrong usage, 129 hung up (SIGHUP), 130 interrupted (Ctrl-C), 143 terminated (SIGTERM).
     """
-    signal.signal(signal.SIGTERM, _terminate)
-    settings = {"verbose": False}
+    signals.take_signals()
     try:
-        raise SystemExit(cli.main(standalone_mode=False, obj=settings) or 0)
+        code = _run()
+    except BrokenPipeError:  # nobody reads the output any more, as with | head
+        code = 0
+    except OSError:  # the terminal is gone
+        code = 1
+    signals.leave(code)
+
+
+def _run() -> int:
+    """Run the command line, print how it ended if by an error or a signal, and return the exit code."""
+    settings = {"verbose": False}
+    stdout = sys.stdout
+    try:
+        with _early_line_ended(), collect_left_out(_say) as left_out:
+            code: int = cli.main(standalone_mode=False, obj=settings) or 0
+        return code or int(bool(left_out))
+    except SystemExit as end:
+        if sys.stdout is not stdout:  # click replaces it when nobody reads it any more, and makes exit code 1 of that
+            sys.stdout = stdout
+            raise BrokenPipeError from None
+        return end.code if isinstance(end.code, int) else 0
+    except click.Abort as error:
+        return _stop(error.__cause__)
+    except KeyboardInterrupt as error:
+        return _stop(error)
     except click.ClickException as error:
         error.show()
-        raise SystemExit(2) from None
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted; finished jobs are kept. Run the same command again to continue.", err=True)
-        raise SystemExit(130) from None
-    except Terminated:
-        click.echo("terminated; finished jobs are kept. Run the same command again to continue.", err=True)
-        raise SystemExit(Terminated.exit_code) from None
+        return 2
     except KilocellError as error:
         if settings["verbose"]:
             traceback.print_exc()
         click.echo(f"kilocell: {_printable_lines(str(error))}", err=True)
-        raise SystemExit(2 if isinstance(error, UsageError) else 1) from None
+        return 2 if isinstance(error, UsageError) else 1
     except BrokenPipeError:
-        raise SystemExit(0) from None
+        raise
     except OSError as error:
         if settings["verbose"]:
             traceback.print_exc()
-        click.echo(_printable_lines(f"kilocell: {error.strerror or error} ({error.filename})"), err=True)
-        raise SystemExit(1) from None
+        click.echo(_printable_lines(f"kilocell: {_describe_os_error(error)}"), err=True)
+        return 1
+
+
+def _stop(error: BaseException | None) -> int:
+    """Say that a signal stopped the program, if its terminal is still there, and return the exit code."""
+    stopped = error if isinstance(error, signals.Stopped) else signals.Stopped()
+    with suppress(OSError):
+        click.echo(stopped.line, err=True)
+    return stopped.exit_code

@@ -8,10 +8,10 @@ transactions of the writer. A reader or writer that finds the file locked waits 
 from __future__ import annotations
 
 import os
-import socket
 import sqlite3
+import stat
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,7 @@ def open_for_writing(path: Path, busy_timeout_second: float) -> sqlite3.Connecti
         raise StoreError(
             f"the store {path.parent} cannot be made ({error.strerror}). Choose another store with --store."
         ) from error
+    _make_file(path)
     with store_errors(path):
         connection = sqlite3.connect(path, timeout=busy_timeout_second, isolation_level=None)
         try:
@@ -56,6 +57,20 @@ def open_for_writing(path: Path, busy_timeout_second: float) -> sqlite3.Connecti
             raise
     connection.row_factory = sqlite3.Row
     return connection
+
+
+def _make_file(path: Path) -> None:
+    """Make the file with the permissions that the umask allows.
+
+    SQLite makes it without write permission for the group, and gives a journal the permissions of its database. A file
+    that SQLite made in a folder of a group is corrected when its owner opens it.
+    """
+    with suppress(OSError):  # SQLite says what is wrong
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o666))
+        folder, file = path.parent.stat().st_mode, path.stat()
+        is_shared = folder & stat.S_ISGID and folder & stat.S_IWGRP
+        if is_shared and not file.st_mode & stat.S_IWGRP and file.st_uid == os.geteuid():
+            path.chmod(stat.S_IMODE(file.st_mode) | stat.S_IRGRP | stat.S_IWGRP)
 
 
 def open_for_reading(path: Path, busy_timeout_second: float) -> sqlite3.Connection:
@@ -156,6 +171,8 @@ def _describe_other_run(connection: sqlite3.Connection | None) -> str:
     """Return command, host and process of a run that is recorded as running; "" = none is known."""
     if connection is None:
         return ""
+    import socket
+
     try:
         row = connection.execute(
             "SELECT command, host, pid FROM runs WHERE status = 'running' AND NOT (host = ? AND pid = ?)"

@@ -7,10 +7,12 @@ is the name of its job in a cell.
 from __future__ import annotations
 
 import sqlite3
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from ..data.settings import Override, ParameterSetSettings
 from .select_rows import Names, Rows, build_where, planned_rows, select_rows
+
+if TYPE_CHECKING:
+    from ..data.settings import ParameterSetSettings
 
 _OF_FIT: Final = "f.cell_id = :cell_id AND f.label = :label"
 _OF_STARTS: Final = "JOIN current_fits f ON s.cell_id = f.cell_id AND s.fit = f.fit"
@@ -157,19 +159,23 @@ def fit_starts(connection: sqlite3.Connection, cell_id: str | None = None, fit: 
     ).fetchall()
 
 
-def fit_differences(connection: sqlite3.Connection, cell_id: str, model: str, parameter_set: str | None) -> list[str]:
-    """Return in words how simulations with a fitted set differ from its fit over the fitted samples; empty = not.
+def fit_differences(connection: sqlite3.Connection) -> dict[tuple[str, str, str], list[str]]:
+    """Return in words how simulations with a fitted set differ from its fit over the fitted samples.
 
     Args:
         connection: from ``queries.connect``.
-        cell_id, model, parameter_set: of the fit.
+
+    Returns:
+        By cell, model and parameter set; only those that differ.
     """
     rows = connection.execute(
-        "SELECT fit_difference FROM current_simulations WHERE cell_id = ? AND model = ? AND parameter_set = ?"
-        " AND coalesce(fit_difference, '') != ''",
-        (cell_id, model, parameter_set),
+        "SELECT cell_id, model, parameter_set, fit_difference FROM current_simulations"
+        " WHERE coalesce(fit_difference, '') != ''"
     )
-    return [str(row[0]) for row in rows]
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for cell_id, model, parameter_set, words in rows:
+        found.setdefault((cell_id, model, parameter_set), []).append(str(words))
+    return found
 
 
 def start_values(connection: sqlite3.Connection, cell_id: str, label: str) -> Rows:
@@ -301,6 +307,8 @@ def find_parameter_set(connection: sqlite3.Connection, digest: str) -> Parameter
         connection: from ``queries.connect``.
         digest: a ``parameter_set_digest`` that the catalog contains.
     """
+    from ..data.settings import Override, ParameterSetSettings  # questions to a catalog do without their classes
+
     row = connection.execute("SELECT * FROM parameter_sets WHERE parameter_set_digest = ?", (digest,)).fetchone()
     lines = connection.execute(
         "SELECT parameter, kind, value FROM parameter_overrides WHERE parameter_set_digest = ? ORDER BY position",

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ..data.errors import NOTHING_TO_SIMULATE_CODES, StoreError
+from .absent import explain_absent
 from .connection import open_for_reading, store_errors
 from .extent import show_everything
 from .migrations import CURRENT_VERSION, read_version, refuse_newer
@@ -47,10 +48,7 @@ def connect(path: Path, *, everything: bool = False, busy_timeout_second: float 
         StoreError: the catalog is absent, not readable, or of another version.
     """
     if not path.exists():
-        raise StoreError(
-            f"there is no catalog at {path}: nothing was run in this store yet. "
-            "Run `kilocell run`, or choose another store with --store."
-        )
+        raise StoreError(explain_absent(path))
     connection = open_for_reading(path, busy_timeout_second)
     try:
         with store_errors(path):

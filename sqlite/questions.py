@@ -18,7 +18,8 @@ def cycle_overview(connection: sqlite3.Connection, cell_id: Names = None) -> Row
         coulombic_efficiency_percent and energy_efficiency_percent (out / in), mean_charge_voltage_volt,
         mean_discharge_voltage_volt, voltage_min_volt, voltage_max_volt, first_test_time_second, last_test_time_second,
         duration_second, temperature_mean_celsius, steps, samples, findings, charge_source with bounds and counters of
-        the charge, charge_uncertainty_percent, standing.
+        the charge, charge_uncertainty_percent, resistance_ohm with resistance_second (after a step of the current),
+        resistance_uncertainty_ohm, resistance_edges (number) and resistance_source (their kind), standing.
     """
     return _select(connection, "cycle_overview", {"cell_id": cell_id}, "cell_id, cycle_count")
 
@@ -81,9 +82,15 @@ def curves(
 
 def simulated_names(connection: sqlite3.Connection) -> tuple[list[str], list[str], list[tuple[str, str]]]:
     """Return the names of models and of parameter sets in the order they came, and the pairs of sets of one cell."""
-    models = connection.execute("SELECT model FROM simulations GROUP BY model ORDER BY min(rowid)")
+    # The simulations themselves have no order: those of a campaign are in the tables of models and parameter sets.
+    models = connection.execute(
+        "SELECT s.model FROM simulations s LEFT JOIN models m ON m.model_digest = s.model_digest"
+        " GROUP BY s.model ORDER BY coalesce(min(m.rowid), 1e9), s.model"
+    )
     parameter_sets = connection.execute(
-        "SELECT parameter_set FROM simulations GROUP BY parameter_set ORDER BY min(rowid)"
+        "SELECT s.parameter_set FROM simulations s"
+        " LEFT JOIN parameter_sets p ON p.parameter_set_digest = s.parameter_set_digest"
+        " GROUP BY s.parameter_set ORDER BY coalesce(min(p.rowid), 1e9), s.parameter_set"
     )
     pairs = connection.execute(
         "WITH used AS (SELECT DISTINCT cell_id, parameter_set FROM simulations)"

@@ -9,6 +9,154 @@
 -- Tables keep everything that was ever computed. Their column standing says what still counts: current; out of date: WHY
 -- (settings or input changed, and the next run does it again); of an earlier campaign (the campaign has it no longer).
 -- Views show only what is current.
+--
+-- Words: what columns mean that have no comment of their own, in tables and views.
+--   campaign_id, run_id: number of the campaign or run in this catalog
+--   name: of the campaign
+--   digest: SHA-256 (hex) of everything on which the result depends
+--   command: command line of the run
+--   host: name of the computer
+--   pid: number of the process
+--   status: pending, running, done, failed, skipped; of a run running, done, failed, interrupted
+--   exit_code: 0 all done, 1 some jobs failed, 2 wrong usage, 130 interrupted; NULL: it has not ended
+--   started_unix_second, ended_unix_second, found_unix_second: time since 1970-01-01 UTC
+--   cell_id: name of the cell
+--   initial_state_policy: where the initial state of a simulation comes from
+--   standing: current, out of date: WHY, or of an earlier campaign
+--   bytes: size of the file
+--   reader: reader of the file, such as csv
+--   path: the file, relative to the store
+--   rows: number of rows of the files
+--   model_digest: key of the definition of the model
+--   model: name of the model in the campaign
+--   parameter_set_digest: key of the definition of the parameter set
+--   base_parameter_set_digest: key of the definition of the set before the fit
+--   parameter_set: name of the parameter set
+--   base: the base set, without changes
+--   position: order, from 0
+--   parameter: name of the parameter in PyBaMM, with its unit
+--   kind: kind of the job; of a changed parameter: value, or scale = a factor on the base set's value
+--   value: the value, in unit
+--   label: name of the result among those of its kind and cell; of a simulation model-parameter_set
+--   reason: why it failed, was skipped or is pending; '' = no reason
+--   reason_code: short stable name of the reason, such as diverged
+--   log: log of a failed job, relative to the store; '' = none
+--   seconds: how long the job took
+--   versions: packages with their versions, JSON
+--   rows_in: rows of the raw files
+--   rows_kept: rows that became samples
+--   rows_quarantined: rows that cleaning put aside
+--   time_span_before_second, time_span_after_second: duration of the record before and after cleaning
+--   charge_in_before_ah, charge_in_after_ah: charge in before and after cleaning
+--   charge_out_before_ah, charge_out_after_ah: charge out before and after cleaning
+--   cycles_before, cycles_after: number of cycles before and after cleaning
+--   steps_before, steps_after: number of steps before and after cleaning
+--   energy_in_after_wh, energy_out_before_wh, energy_out_after_wh: energy before and after cleaning
+--   temperature_mean_celsius: mean of the measured temperature; NULL: nothing was measured
+--   charge_source: what the charge is known from, in words
+--   charge_in_low_ah, charge_out_low_ah: bound: by all evidence, the charge was no less
+--   charge_in_high_ah, charge_out_high_ah: bound: by all evidence, the charge was no more
+--   charge_in_counted_ah, charge_out_counted_ah: charge by the cycler's counters; NULL: it has none
+--   charge_in_ah, charge_out_ah: charge in and charge out, both positive
+--   charge_uncertainty_ah: half of upper - lower bound of charge in + charge out
+--   charge_uncertainty_percent: the same, of charge in + charge out
+--   source_index: raw file of the cell, in time order from 0
+--   rule: name of the cleaning rule
+--   samples: number of samples
+--   severity: info, warning, error
+--   cycle_count: number of the cycle, from 1; 0 = the complete record
+--   step_count: number of the step in the test, from 1
+--   before, after: value before and after cleaning, with unit
+--   action: what cleaning did
+--   first_test_time_second, last_test_time_second: time since the start of the record
+--   steps: number of steps
+--   energy_in_wh, energy_out_wh: energy in and energy out, both positive
+--   voltage_min_volt, voltage_max_volt: smallest and largest measured voltage
+--   initial_soc: state of charge at the start, 0 to 1
+--   initial_voltage_volt: open-circuit voltage at the start
+--   initial_state_source: where the initial state comes from, in words
+--   temperature_celsius: temperature of the simulation
+--   rmse_mv: RMSE, simulated - measured voltage
+--   bias_mv: mean error, simulated - measured voltage
+--   worst_mv: the error of the largest magnitude, with its sign
+--   worst_time_second: when that was, since the start of the record
+--   solve_seconds: time in the solver
+--   rtol, atol: relative and absolute tolerance of the solver
+--   capacity_source: where the capacity comes from: given, a guess, or in words
+--   parameter_set_source: given by the user, or a guess
+--   temperature_source: where the temperature comes from, in words
+--   compression_rmse_mv: estimated voltage error from the compression of the current, RMSE
+--   compression_worst_mv: the largest one
+--   compiled: 1: the model was compiled
+--   energy_in_model_wh, energy_out_measured_wh, energy_out_model_wh: measured current with measured or simulated voltage
+--   capacity_voltage_volt: voltage at which the capacities are compared
+--   voltage_volt: open-circuit voltage
+--   source: where the state comes from, in words
+--   uncertainty_soc: of soc; NULL: the state is given
+--   first_cycle_count, last_cycle_count: first and last cycle of the stretch
+--   first_step_count, last_step_count: first and last step of the stretch
+--   starts: number of starts of the fit
+--   seed: of the random starts
+--   max_evaluations: largest number of evaluations of a start
+--   best_start: number of the start with the smallest cost
+--   starts_done: starts that came to a minimum
+--   starts_agreeing: starts that found the same parameters as the best one
+--   charge_uncertainty_mv: effect of charge_uncertainty_ah on the voltage, RMS
+--   error_budget_mv: what rmse_mv may be off by, apart from the model
+--   error_budget_main: the largest part: numerical, compression, charge, state
+--   error_budget_unknown: parts that are not known; '' = none
+--   error_budget_too_large: 1: above 1 mV or a tenth of rmse_mv
+--   unit: of the values; '' = no dimension
+--   default_value: before the fit
+--   lower, upper: bounds of the search
+--   scale: linear or log
+--   at_bound: 1: the value is at one of the bounds
+--   is_factor: 1: values are factors on the parameter
+--   lower_95, upper_95: limits of the 95 % confidence interval; NULL: no limit
+--   verdict: how reliable it is, in words
+--   other: name of the other parameter
+--   part: fitted or held_out
+--   fit: name of the fit in the campaign
+--   start: number of the start, from 0
+--   rmse_first_mv: RMSE at the initial guess
+--   evaluations: number of evaluations of the model
+--   message: why the search ended
+--   first_value: the initial guess
+--   upper_end: why the profile ends at the upper side
+--   cost: half the weighted sum of squared residuals
+--   level: cost at the limits of the 95 % confidence interval
+--   validation_rmse_mv: RMSE after the fit, on held-out cycles
+--   pybamm, kilocell: versions
+--   everything: 0: views show what is current; 1: everything
+--   findings: number of findings
+--   is_default: 1: no parameter of the set was changed or fitted
+--   sources: number of raw files
+--   time_span_second: duration of the record
+--   simulations_done, simulations_failed: number of simulations
+--   best_simulation: label of the simulation with the smallest RMSE
+--   best_rmse_mv: its RMSE
+--   count: number of jobs
+--   cells, cells_done, cells_failed: number of cells
+--   rmse_mean_mv, rmse_min_mv, rmse_max_mv: mean, smallest and largest RMSE of the cells
+--   bias_mean_mv: mean over the cells of the mean error
+--   profile_lower_95, profile_upper_95: limits of the 95 % confidence interval by the profile likelihood
+--   profile_verdict: what the profile says, in words
+--   share_of_first: value / value at the first check-up
+--   samples_flagged: samples with the flag of the rule
+--   actions: what cleaning did
+--   charge_in_percent, charge_out_percent: change of the charge, of the charge before cleaning
+--   ohmic_rmse_mv, kinetic_rmse_mv: RMSE up to 2 s after a step's start, and from 2 s to 20 s
+--   diffusion_rmse_mv, capacity_rmse_mv: RMSE from 20 s to 120 s after a step's start, and later
+--   ohmic_change_rmse_mv, kinetic_change_rmse_mv: RMSE of the error's change since the step's start, in these windows
+--   diffusion_change_rmse_mv, capacity_change_rmse_mv: RMSE of the error's change since the step's start, in these windows
+--   charge_rmse_mv, discharge_rmse_mv, rest_rmse_mv, hold_rmse_mv, pulse_rmse_mv: RMSE in steps of this type
+--   energy_in_error_percent, energy_out_error_percent: 100 (simulated / measured - 1)
+--   charge_error_percent: largest difference of the model's charge from the record's, of the charge throughput
+--   coulombic_efficiency_percent, energy_efficiency_percent: out / in of the cycle; NULL: no closed cycle
+--   mean_charge_voltage_volt, mean_discharge_voltage_volt: energy / charge
+--   duration_second: duration of the cycle
+--   overrides: changed parameters with kind, value and unit, JSON
+--   lineage: the fit that gave the set, in words
 
 -- Campaigns: one row for each version of a campaign file that was run.
 CREATE TABLE campaigns (
@@ -250,6 +398,11 @@ CREATE TABLE cycles (
     charge_out_high_ah       REAL,
     charge_in_counted_ah     REAL,  -- by the cycler's counters; NULL: it has none
     charge_out_counted_ah    REAL,
+    resistance_ohm           REAL,  -- change of the voltage / change of the current, some time after it; median of the edges
+    resistance_second        REAL,  -- time after the edge
+    resistance_uncertainty_ohm REAL,  -- noise, resolution and drift of the voltage, the time of the edge, interpolation
+    resistance_edges         INTEGER,  -- number of edges
+    resistance_source        TEXT,  -- kind of the edges: start of discharge, start of charge, end of discharge, ...
     PRIMARY KEY (cell_id, cycle_count)
 ) STRICT, WITHOUT ROWID;
 
@@ -897,12 +1050,15 @@ FROM current_simulations s
 JOIN stretches t ON t.cell_id = s.cell_id AND t.label = s.label
 ORDER BY s.cell_id, s.label, t.stretch;
 
--- All cycles of a cell: capacity, energy, efficiency, mean voltages, times, temperature, and the findings in it. Capacity
--- is charge_out_ah. Efficiencies are out / in of the cycle; NULL: nothing went in.
+-- All cycles of a cell: capacity, energy, efficiency, mean voltages, times, temperature, the findings in it, and the
+-- resistance. Capacity is charge_out_ah. Efficiencies are out / in of the cycle; NULL: it does not return between 50 % and
+-- 125 % of the charge that it took, such as a discharge of a cell that came charged, so that out / in is no efficiency.
 CREATE VIEW cycle_overview AS
 SELECT y.cell_id, y.cycle_count, y.charge_in_ah, y.charge_out_ah, y.energy_in_wh, y.energy_out_wh,
-    100 * y.charge_out_ah / nullif(y.charge_in_ah, 0) AS coulombic_efficiency_percent,
-    100 * y.energy_out_wh / nullif(y.energy_in_wh, 0) AS energy_efficiency_percent,
+    CASE WHEN y.charge_out_ah BETWEEN 0.5 * y.charge_in_ah AND 1.25 * y.charge_in_ah
+        THEN 100 * y.charge_out_ah / nullif(y.charge_in_ah, 0) END AS coulombic_efficiency_percent,
+    CASE WHEN y.charge_out_ah BETWEEN 0.5 * y.charge_in_ah AND 1.25 * y.charge_in_ah
+        THEN 100 * y.energy_out_wh / nullif(y.energy_in_wh, 0) END AS energy_efficiency_percent,
     y.energy_in_wh / nullif(y.charge_in_ah, 0) AS mean_charge_voltage_volt,
     y.energy_out_wh / nullif(y.charge_out_ah, 0) AS mean_discharge_voltage_volt,
     y.voltage_min_volt, y.voltage_max_volt, y.first_test_time_second, y.last_test_time_second,
@@ -913,6 +1069,7 @@ SELECT y.cell_id, y.cycle_count, y.charge_in_ah, y.charge_out_ah, y.energy_in_wh
     y.charge_in_counted_ah, y.charge_out_counted_ah,
     100 * (y.charge_in_high_ah - y.charge_in_low_ah + y.charge_out_high_ah - y.charge_out_low_ah) / 2
         / nullif(y.charge_in_ah + y.charge_out_ah, 0) AS charge_uncertainty_percent,
+    y.resistance_ohm, y.resistance_second, y.resistance_uncertainty_ohm, y.resistance_edges, y.resistance_source,
     r.standing
 FROM cycles y JOIN current_clean_reports r ON r.cell_id = y.cell_id
 ORDER BY y.cell_id, y.cycle_count;

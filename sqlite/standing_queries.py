@@ -6,7 +6,7 @@ import sqlite3
 from typing import NamedTuple
 
 from ..data.standing import EARLIER
-from .select_rows import Rows
+from .select_rows import Names, Rows, select_rows
 
 
 class LastCampaign(NamedTuple):
@@ -60,3 +60,24 @@ def earlier_cells(connection: sqlite3.Connection) -> list[str]:
     """Return the ids of the cells that the campaign has no longer, sorted."""
     rows = connection.execute("SELECT cell_id FROM cells WHERE standing = ? ORDER BY cell_id", (EARLIER,))
     return [str(row[0]) for row in rows]
+
+
+def standing_of_cell(connection: sqlite3.Connection, cell_id: str) -> str | None:
+    """Return the standing of a cell; ``None`` = the catalog has no such cell."""
+    row = connection.execute("SELECT standing FROM cells WHERE cell_id = ?", (cell_id,)).fetchone()
+    return None if row is None else str(row[0])
+
+
+def standing_of_record(connection: sqlite3.Connection, cell_id: str) -> str:
+    """Return the standing of the cleaned record of a cell, or of the cell if it has not been cleaned."""
+    row = connection.execute(
+        "SELECT coalesce(j.standing, c.standing) FROM cells c"
+        " LEFT JOIN jobs j ON j.kind = 'clean' AND j.cell_id = c.cell_id WHERE c.cell_id = ?",
+        (cell_id,),
+    ).fetchone()
+    return "" if row is None else str(row[0])
+
+
+def cleaned_records(connection: sqlite3.Connection, cell_id: Names = None) -> Rows:
+    """Return the reports of cleaned records, by cell_id, with the path of the Parquet file in the store."""
+    return select_rows(connection, "current_clean_reports", {"cell_id": cell_id}, "cell_id")

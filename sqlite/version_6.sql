@@ -19,6 +19,12 @@ ALTER TABLE fits ADD COLUMN error_budget_too_large INTEGER CHECK (error_budget_t
 -- Stretches: how well the state at the start of each is known.
 ALTER TABLE stretches ADD COLUMN state_uncertainty_mv REAL;
 ALTER TABLE stretches ADD COLUMN state_uncertainty_soc REAL;
+-- Cycles: the resistance.
+ALTER TABLE cycles ADD COLUMN resistance_ohm REAL;
+ALTER TABLE cycles ADD COLUMN resistance_second REAL;
+ALTER TABLE cycles ADD COLUMN resistance_uncertainty_ohm REAL;
+ALTER TABLE cycles ADD COLUMN resistance_edges INTEGER;
+ALTER TABLE cycles ADD COLUMN resistance_source TEXT;
 -- Fits: the surface temperature, and errors by step type and window.
 ALTER TABLE fits ADD COLUMN temperature_rmse_default_kelvin REAL;
 ALTER TABLE fits ADD COLUMN temperature_rmse_kelvin REAL;

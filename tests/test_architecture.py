@@ -29,6 +29,7 @@ LIBRARIES = {
     "click": ("runner/cli.py", "runner/commands/"),
     "pybamm": ("jobs/", "data/"),
     "matplotlib": ("report/",),
+    "bokeh": ("runner/live/", "report/html/"),
 }
 """The only places (beginnings of paths) where a library may be imported."""
 
@@ -43,12 +44,14 @@ WINGS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("fitting",),
     ),
     "runner": (
+        ("signals",),
         ("campaign", "cluster"),
         ("plan",),
         ("worker",),
+        ("live",),
         ("run",),
         ("show",),
-        ("inspect", "export"),
+        ("inspect", "export", "doctor"),
         ("commands",),
         ("cli",),
         ("__main__",),

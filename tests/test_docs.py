@@ -40,7 +40,7 @@ def test_documented_commands_exist_with_their_options(page: Path) -> None:
         command = cli.commands.get(words[0])
         assert command is not None, f"{page.name}: kilocell {words[0]}"
         if isinstance(command, click.Group):
-            command = command.commands.get([*words, ""][1], command.commands["show"])
+            command = command.commands.get([*words, ""][1], command.commands.get("show", command))
         known = {option for parameter in command.params for option in parameter.opts} | {"--help", "-h"}
         for word in words[1:]:
             if word.startswith("--") or re.fullmatch(r"-[a-z]", word):
@@ -62,7 +62,7 @@ def test_links_to_files_lead_somewhere(page: Path) -> None:
 OUR_FOLDERS = ("data", "jobs", "parquet_store", "report", "runner", "sqlite", "tests", "benchmarks", "docs", "examples")
 SOURCES = sorted([*ROOT.glob("*.py"), *(path for folder in OUR_FOLDERS for path in (ROOT / folder).rglob("*.py"))])
 ROLE = re.compile(r":(?:mod|func|class|meth|data|attr|exc|obj):`~?([\w.]+)`")
-FULL_NAME = re.compile(r"\bkilocell(?:\.[A-Za-z_]\w*)+")
+FULL_NAME = re.compile(r"(?<!/)\bkilocell(?:\.[A-Za-z_]\w*)+")
 FILE_NAME = re.compile(r"`((?:\w+/)*(?!version_N)\w+\.(?:py|sql))\b")
 FOLDER_NAME = re.compile(r"`((?:data|jobs|parquet_store|report|runner|sqlite|tests|benchmarks|examples)/[\w./]*)`")
 

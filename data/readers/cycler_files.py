@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from .. import columns as c
 from ..errors import MissingLibraryError, ReadError
+from ..memory_limit import check_archive
 from ..settings import ColumnMapping, SourceSettings
 from .column_names import possible_targets
 from .csv_header import HEADER_LINES, Header, header_score, unit_row
@@ -123,6 +124,7 @@ def _layout(content: _Content, settings: SourceSettings) -> Layout:
 
 
 def _content(path: Path, reader: str) -> _Content:
+    check_archive(path)
     if reader == "neware":
         table = _neware(path)
         return _Content(table_header(path, table.column_names, [table]), (table,))

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..errors import ReadError
+from ..memory_limit import check_rows
 from ..settings import FileRange, SourceSettings
 from .csv_header import SAMPLE_ROWS, Header
 from .csv_reader import RawBlock
@@ -36,6 +37,7 @@ def parquet_header(path: Path) -> Header:
         names = [name for name in schema.names if is_readable(schema.field(schema.get_field_index(name)).type)]
         groups = sorted({0, file.num_row_groups - 1}) if file.num_row_groups else []
         try:
+            _check_groups(path, file, names, groups)
             parts = [_first_rows(file, group, names) for group in groups]
         except (pa.ArrowException, OSError) as error:
             raise _damaged_file_error(path, error) from None
@@ -151,10 +153,25 @@ def _tables(path: Path, names: list[str], groups: range | None = None) -> Iterat
         try:
             chosen = None if groups is None else list(groups)
             columns = list(dict.fromkeys(names))
+            _check_groups(path, file, columns, chosen)
             for batch in file.iter_batches(ROWS, row_groups=chosen, columns=columns, use_threads=False):
                 yield pa.Table.from_batches([batch])
         except (pa.ArrowException, OSError) as error:
             raise _damaged_file_error(path, error) from None
+
+
+def _check_groups(path: Path, file: pq.ParquetFile, names: list[str], groups: list[int] | None) -> None:
+    """Refuse row groups that unpack to more than the memory: the pages of a group are unpacked one after another, but
+    a page can be as large as its group.
+
+    Args:
+        groups: the row groups that are read; ``None`` = all.
+    """
+    for place in range(file.num_row_groups) if groups is None else groups:
+        group = file.metadata.row_group(place)
+        columns = (group.column(k) for k in range(group.num_columns))
+        largest = max((one.total_uncompressed_size for one in columns if one.path_in_schema in names), default=0)
+        check_rows(f"{path}: row group {place}", largest)
 
 
 def _first_rows(file: pq.ParquetFile, group: int, names: list[str]) -> pa.Table:

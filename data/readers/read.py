@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from .. import columns as c
 from ..arrays import Indices, Integers
 from ..errors import ReadError
+from ..memory_limit import RAW_SHARE, check_rows, memory_limit_bytes
 from ..names import printable_id, quote, suggest
 from ..settings import FileRange, SourceFile, SourceSettings
 from . import csv_reader, cycler_files, digatron, parquet_reader
@@ -78,6 +79,9 @@ READERS: Final[dict[str, Reader]] = {
     },
 }
 """All readers by the name that a campaign uses."""
+
+ROW_BYTES: Final = 130
+"""Memory of one raw row: 13 numbers, two counters, and two texts that are nearly always empty."""
 
 ROOM_ROWS: Final = 2_000_000
 """Largest number of unused rows that a growing table allocates in advance."""
@@ -180,6 +184,7 @@ def read_raw(path: Path, settings: SourceSettings, cell_id: str | None = None, s
             if rows is not None:
                 frame = frame[rows]
             table.add(frame)
+            check_rows(str(path), table.rows * ROW_BYTES)
     if not table.rows:
         wanted = str(cell_id)
         raise ReadError(f"{path}: the file has no cell {quote(wanted)}{suggest(wanted, cell_ids(path, settings))}")
@@ -208,6 +213,7 @@ def read_by_cell(
             over all its rows, so one bad cell does not stop the others. It is not checked for a part, because the part
             may have only that bad cell.
     """
+    rows_per_part = min(rows_per_part, max(int(RAW_SHARE * memory_limit_bytes() / ROW_BYTES), 1))
     tally = Tally(path)
     ids: dict[str, int] = {}
     single = None if cell_column(settings) is not None else cell_ids(path, settings)[0]

@@ -15,6 +15,7 @@ from typing import BinaryIO, Final, cast
 import numpy as np
 
 from ..errors import ReadError
+from ..memory_limit import limit_unpacking
 from ..settings import FileRange
 from .file_kinds import unreadable_error
 
@@ -166,6 +167,8 @@ def _blocks(path: Path, stream: BinaryIO, block_bytes: int, part: FileRange | No
         decoder = _Decoder(path, part.first_line, stream.seek(part.start), part.latin1)
         chunks = _chunks(stream, block_bytes, part.end)
     rest = b""
+    if isinstance(stream, gzip.GzipFile):
+        chunks = limit_unpacking(path, chunks)
     for chunk in chunks:
         cut = chunk.rfind(newline) + 1
         if cut == 0:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..rules import Severity
-from ..settings import SourceFile
+from ..settings import CleanSettings, SourceFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +210,21 @@ class CycleSummary:
     """Charge into the cell (A.h) by the cycler's counters; ``None`` where it has none."""
 
     charge_out_counted_ah: float | None = None
+    resistance_ohm: float | None = None
+    """Change of the voltage / change of the current (ohm), some time after it; the median over the cycle's edges.
+
+    ``None`` = the cycle has no edge of the current to take it from, or an older version cleaned the cell.
+    """
+
+    resistance_second: float | None = None
+    """Time after the edge (s); the same in all cycles of a record."""
+
+    resistance_uncertainty_ohm: float | None = None
+    resistance_edges: int | None = None
+    """Number of edges."""
+
+    resistance_source: str | None = None
+    """Kind of the edges, such as ``start of discharge``; the same in all cycles of a record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,3 +246,6 @@ class CleanResult:
 
     sources: tuple[RecordSource, ...] = ()
     """The raw files in time order; ``source_index`` is a place in this tuple, from 0."""
+
+    settings: CleanSettings | None = None
+    """With what it was cleaned; ``None`` = a version of kilocell wrote it that did not say."""

@@ -45,6 +45,8 @@ class OutputFile:
 
     path: str
     bytes: int
+    digest: str | None = None
+    """SHA-256 (hex) of its bytes; ``None`` = an earlier version wrote the file."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -204,7 +204,7 @@ def clean(raw: pd.DataFrame, cell_id: str, settings: CleanSettings, joins: Seque
     frame, capacity_events, _ = _apply(CAPACITY_RULES, frame, settings, ledger)
     samples = _partition(frame, kinds)
     _require_usable_samples(samples, len(raw), cell_id)
-    cycles = summarise_cycles(samples)
+    cycles = summarise_cycles(samples, scale_ah)
     events = time_events + signal_events + charge_events(before_edges, evidence, slack, cycles, settings)
     quarantined = _quarantined(raw, time_taken + signal_taken)
     findings = to_findings(join_events + events + charge_rule_events + capacity_events, raw, frame)

@@ -1,8 +1,9 @@
-"""Summarise what a cell did in each cycle: charge, energy, time and range, from the cleaned samples."""
+"""Summarise what a cell did in each cycle: charge, energy, time, range and resistance, from the cleaned samples."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict, replace
 from itertools import pairwise
 from typing import Any, Final
 
@@ -13,8 +14,9 @@ from numpy.typing import NDArray
 from ...data import columns as c
 from ...data.arrays import Floats
 from ...data.results.cleaning import CycleSummary
-from .charge import interval_charge_ah, interval_energy_wh
+from .charge import capacity_scale_ah, interval_charge_ah, interval_energy_wh
 from .record import represented_second, time_mean
+from .resistance import CycleResistance, cycle_resistances
 from .steps import classify_steps
 
 __all__ = ["classify_steps", "mean_temperature", "summarise_cycles"]
@@ -24,13 +26,14 @@ THERMOMETERS: Final = (c.SURFACE_TEMPERATURE, c.AMBIENT_TEMPERATURE)
 SUMMARISED: Final = (c.CYCLE_COUNT, c.STEP_COUNT, c.TEST_TIME, c.VOLTAGE, c.FLAGS, *THERMOMETERS)
 
 
-def summarise_cycles(samples: pd.DataFrame) -> tuple[CycleSummary, ...]:
+def summarise_cycles(samples: pd.DataFrame, capacity_ah: float | None = None) -> tuple[CycleSummary, ...]:
     """Summarise each cycle of a cleaned record, in order.
 
     The interval between two cycles counts to the later one, so the charges of the cycles add up to the record's.
 
     Args:
         samples: ``data.columns.PARTITION_COLUMNS``, in time order.
+        capacity_ah: A.h, with which steps of the current scale; ``None`` = a scale from the record itself.
     """
     if samples.empty:
         return ()
@@ -47,7 +50,13 @@ def summarise_cycles(samples: pd.DataFrame) -> tuple[CycleSummary, ...]:
     for first, end in pairwise(np.append(begins, len(samples))):
         of_cycle = {name: column[first:end] for name, column in columns.items()}
         summaries.append(_summarise_cycle(of_cycle, charge[first:end], energy[first:end]))
-    return tuple(summaries)
+    scale_ah = capacity_scale_ah(time, current, capacity_ah)
+    resistances = cycle_resistances(time, current, voltage, flags, cycle, columns[c.STEP_COUNT], scale_ah)
+    return tuple(_with_resistance(summary, resistances.get(summary.cycle_count)) for summary in summaries)
+
+
+def _with_resistance(summary: CycleSummary, resistance: CycleResistance | None) -> CycleSummary:
+    return summary if resistance is None else replace(summary, **asdict(resistance))
 
 
 def _summarise_cycle(columns: Mapping[str, NDArray[Any]], charge: Floats, energy: Floats) -> CycleSummary:

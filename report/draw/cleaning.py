@@ -18,14 +18,17 @@ from ...data.rules import RULES_BY_CODE
 from ...data.text import format_count
 from ..cleaning_marks import RuleMarks, find_changes, find_marks, hours, is_marked_in, limits, thin_marks
 from ..raw_rows import BeforeAndAfter
-from .cells import ROUND_STEPS, find_holes, holes_among, shade_cycles
+from ..styles import SET_COLOURS
+from .cells import ROUND_STEPS
 from .envelope import envelope, insert_breaks
-from .style import BLACK, COLOURS, GREY, WIDTH_INCH, displayable_name, house_style, put_heading
+from .ranges import write_beside_edge
+from .record_lines import find_holes, holes_among, shade_cycles
+from .style import BLACK, COLOURS, GREY, GRID, PALE_GREY, WIDTH_INCH, displayable_name, house_style, put_heading
 
-RULE_COLOURS: Final[tuple[str, ...]] = (*COLOURS, "#882255", "#999933")
+RULE_COLOURS: Final[tuple[str, ...]] = (*COLOURS, SET_COLOURS[3], SET_COLOURS[2])
 """Colours of Okabe and Ito, then two of Tol that differ from them. Rules with the same colour differ in the strip."""
 
-RAW: Final[dict[str, Any]] = {"color": "#c4c4c4", "linewidth": 3.2, "solid_joinstyle": "round"}
+RAW: Final[dict[str, Any]] = {"color": PALE_GREY, "linewidth": 3.2, "solid_joinstyle": "round"}
 CLEANED: Final[dict[str, Any]] = {"color": BLACK, "linewidth": 0.9}
 MARK: Final[dict[str, Any]] = {"linestyle": "none", "zorder": 4}
 MARKS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
@@ -79,7 +82,9 @@ INDICES: Final = (Panel(c.CYCLE_ID, c.CYCLE_COUNT, "Cycle", 0.8), Panel(c.STEP_I
 
 
 @house_style()
-def draw_cleaning(heading: str, record: BeforeAndAfter, findings: Sequence[Mapping[str, Any]] = ()) -> Figure:
+def draw_cleaning(
+    heading: str, record: BeforeAndAfter, findings: Sequence[Mapping[str, Any]] = (), details: str = ""
+) -> Figure:
     """Draw voltage, current, cycle and step before and after cleaning, and a strip with the samples of each rule.
 
     Temperatures have panels if a rule concerns them. Long records are reduced to the figure's resolution with all their
@@ -89,13 +94,14 @@ def draw_cleaning(heading: str, record: BeforeAndAfter, findings: Sequence[Mappi
         heading: of the figure.
         record: cleaned samples, raw rows and quarantined rows.
         findings: rows of the catalog's ``findings``, for rules that flag no samples.
+        details: below the heading: capacity, temperature, cycles, number of rows.
     """
     marks = find_marks(record, findings)
     colours = _colours(marks)
     panels = [VOLTAGE, CURRENT, *_touched_temperatures(record, marks), *INDICES]
     strip_height = 0.22 + 0.17 * max(len(marks), 1)
     heights = [*(panel.height for panel in panels), strip_height]
-    figure = Figure(figsize=(WIDTH_INCH, 0.75 + 0.95 * sum(heights)), layout="constrained")
+    figure = Figure(figsize=(WIDTH_INCH, (0.2 if details else 0.75) + 0.95 * sum(heights)), layout="constrained")
     grid: Sequence[Axes] = figure.subplots(len(heights), 1, sharex=True, height_ratios=heights)
     kinds: set[str] = set()
     for number, (axes, panel) in enumerate(zip(grid, panels, strict=False)):
@@ -107,7 +113,7 @@ def draw_cleaning(heading: str, record: BeforeAndAfter, findings: Sequence[Mappi
     room = 0.01 * float(time[-1] - time[0])
     grid[0].set_xlim(float(time[0]) - room, float(time[-1]) + room)
     figure.align_ylabels(grid[:-1])
-    put_heading(figure, displayable_name(heading, 90), _legend(kinds))
+    put_heading(figure, displayable_name(heading, 90), _legend(kinds), details)
     return figure
 
 
@@ -232,14 +238,9 @@ class _Pen:
         highest = max(self.far, default=0.0)
         lowest = min(self.far, default=0.0)
         if self.far and highest > self.span[1]:
-            self._write_beside_edge("▲", highest, 1.0)
+            write_beside_edge(self.axes, "▲", highest, 1.0)
         if self.far and lowest < self.span[0]:
-            self._write_beside_edge("▼", lowest, 0.0)
-
-    def _write_beside_edge(self, arrow: str, value: float, place: float) -> None:
-        digits = 4 if abs(value) >= 100.0 else 3
-        style: dict[str, Any] = {"transform": self.axes.transAxes, "va": "center", "fontsize": 7, "color": GREY}
-        self.axes.text(1.005, place, f"{arrow} {value:.{digits}g}", **style)
+            write_beside_edge(self.axes, "▼", lowest, 0.0)
 
 
 def _draw_strip(axes: Axes, record: BeforeAndAfter, marks: Sequence[RuleMarks], colours: dict[str, str]) -> None:
@@ -262,7 +263,7 @@ def _draw_strip(axes: Axes, record: BeforeAndAfter, marks: Sequence[RuleMarks], 
         label.set_color(colours.get(rule.code, GREY))
         label.set_fontweight("bold")
     axes.tick_params(axis="y", length=0)
-    axes.grid(axis="y", color="#e8e8e8", linewidth=0.6)
+    axes.grid(axis="y", color=GRID, linewidth=0.6)
     axes.set_axisbelow(True)
     axes.set_ylim(max(len(names), 1) - 0.5, -0.5)
     if not names:

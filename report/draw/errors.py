@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -16,23 +16,35 @@ from matplotlib.ticker import MaxNLocator
 
 from ...data.arrays import Floats
 from ...data.columns import ALL, STEP_TYPES, WINDOWS
+from ...data.error_budget import ErrorBudget, format_rmse
+from ..styles import Style
+from .envelope import envelope
+from .ranges import error_range, mark_beyond
 from .style import (
     BLACK,
     COLOURS,
     GREY,
-    MARKERS,
+    GRID,
     WIDTH_INCH,
+    bar_style,
     displayable_name,
+    dot_style,
     house_style,
+    line_style,
     put_heading,
     show_literally,
-    simulated_style,
 )
 
 Row = Mapping[str, Any]
 BIAS_COLOURS: Final = "RdBu_r"
-MAPS: Final = 4
-"""Largest number of simulations with a map of step type and window; more maps would be too small to read."""
+MAPS_ACROSS: Final = 4
+"""Largest number of maps of step type and window side by side; more would be too small to read."""
+
+MAPS: Final = 8
+"""Largest number of simulations with a map; of more, those with the smallest RMSE have one."""
+
+TALLEST: Final = 4.0
+"""A simulation whose RMSE is more than this factor above the median of all does not set the axis of the bars."""
 
 CYCLES_DRAWN: Final = 3
 """Smallest number of cycles for a panel with the RMSE over cycles."""
@@ -43,8 +55,8 @@ BARS_WITH_NUMBERS: Final = 16
 WIDE_BARS: Final = 12
 """Largest number of bars in a panel for numbers of the usual size; above, they are smaller and do not touch."""
 
-CYCLES_WITH_MARKERS: Final = 40
-"""Largest number of cycles with a marker on each."""
+CYCLES_WITH_DOTS: Final = 40
+"""Largest number of cycles with a dot on each."""
 
 LAST_SECOND: Final = {"ohmic": "to 2 s", "kinetic": "to 20 s", "diffusion": "to 120 s", "capacity": "later"}
 """End of each window after a step's start, in words."""
@@ -58,39 +70,76 @@ class Errors:
         name: its name in the legend.
         cycles: its rows of the catalog's ``comparisons``.
         steps: its rows of the catalog's ``step_comparisons`` for the complete record.
+        style: of its bars and lines; ``None`` = by its place in the figure.
+        budget: its error budget; ``None`` = it has none.
     """
 
     name: str
     cycles: Sequence[Row]
     steps: Sequence[Row]
+    style: Style | None = None
+    budget: ErrorBudget | None = None
+
+    @property
+    def rmse_mv(self) -> float | None:
+        """RMSE of the complete record in mV; ``None`` = it has none."""
+        return next((row["rmse_mv"] for row in self.cycles if row["cycle_count"] == 0), None)
 
 
 @house_style()
-def draw_errors(cell_id: str, errors: Sequence[Errors]) -> Figure:
+def draw_errors(cell_id: str, errors: Sequence[Errors], details: str = "") -> Figure:
     """Draw the RMSE (mV) of a cell by window and by step type as bars, by both as maps, and over its cycles.
 
     Args:
         cell_id: the cell, for the heading.
         errors: of at least one simulation.
+        details: below the heading: parameter sets, capacity, temperature, cycles.
     """
+    styles = [each.style or Style(COLOURS[number % len(COLOURS)]) for number, each in enumerate(errors)]
+    errors = [replace(each, style=style) for each, style in zip(errors, styles, strict=True)]
     step_types = _step_types(errors)
     has_cycles = max(len(each.cycles) - 1 for each in errors) >= CYCLES_DRAWN
+    mapped = _choose_mapped(errors) if step_types else []
+    map_rows = -(-len(mapped) // MAPS_ACROSS)
     heights = [2.0]
     if has_cycles:
         heights.append(1.9)
-    heights.append(0.9 + 0.28 * len(step_types))
-    figure = Figure(figsize=(WIDTH_INCH, 0.9 + 1.15 * sum(heights)), layout="constrained")
+    if mapped:
+        heights.append((0.9 + 0.28 * len(step_types)) * map_rows)
+    height = 1.15 * sum(heights) + (0.25 if details else 0.9)
+    figure = Figure(figsize=(WIDTH_INCH, height), layout="constrained")
     grid = figure.add_gridspec(len(heights), 1, height_ratios=heights)
     _draw_both_bars(figure, grid[0], errors, step_types)
     if has_cycles:
         _draw_cycles(figure.add_subplot(grid[1]), errors)
-    _draw_maps(figure, grid[len(heights) - 1], errors[:MAPS], step_types)
+    if mapped:
+        _draw_maps(figure, grid[len(heights) - 1], mapped, step_types)
+    if 0 < len(mapped) < len(errors):
+        note = f"Maps: the {MAPS} of {len(errors)} simulations with the smallest RMSE; --model selects."
+        figure.supxlabel(note, x=0.01, ha="left", fontsize=7, color=GREY)
     lines = [
-        Line2D([], [], color=COLOURS[number % len(COLOURS)], marker="s", linestyle="none", label=_label(each))
-        for number, each in enumerate(errors)
+        Line2D([], [], label=_label(each), **_with_dots(style, has_dots=True))
+        for each, style in zip(errors, styles, strict=True)
     ]
-    put_heading(figure, f"{displayable_name(cell_id)}: voltage error by time in step and step type", lines)
+    put_heading(figure, f"{displayable_name(cell_id)}: voltage error by time in step and step type", lines, details)
     return figure
+
+
+def _with_dots(style: Style, *, has_dots: bool) -> dict[str, Any]:
+    """Return how the RMSE over cycles is drawn: a line, with a dot on each cycle if they are few."""
+    drawn = line_style(style)
+    if has_dots:
+        drawn |= {**dot_style(style), "linestyle": drawn["linestyle"], "markersize": 3.5}
+    return drawn
+
+
+def _choose_mapped(errors: Sequence[Errors]) -> list[Errors]:
+    """Return the simulations with a map: all, or if they are too many, those with the smallest RMSE."""
+    if len(errors) <= MAPS:
+        return list(errors)
+    rmse_mv = [float("inf") if each.rmse_mv is None else each.rmse_mv for each in errors]
+    best = sorted(range(len(errors)), key=lambda at: rmse_mv[at])
+    return [errors[at] for at in sorted(best[:MAPS])]
 
 
 def format_millivolt(value: float) -> str:
@@ -101,10 +150,8 @@ def format_millivolt(value: float) -> str:
 def _label(errors: Errors) -> str:
     """Return name and RMSE of the complete record for the legend."""
     name = displayable_name(errors.name)
-    for row in errors.cycles:
-        if row["cycle_count"] == 0:
-            return name if row["rmse_mv"] is None else f"{name}: {row['rmse_mv']:.1f} mV"
-    return name
+    rmse_mv = errors.rmse_mv
+    return name if rmse_mv is None else f"{name}: RMSE {format_rmse(rmse_mv, errors.budget)}"
 
 
 def _step_types(errors: Sequence[Errors]) -> list[str]:
@@ -142,55 +189,110 @@ def _draw_bars(axes: Axes, errors: Sequence[Errors], column: str, labels: Mappin
     """
     other = "step_type" if column == "window" else "window"
     width = 0.8 / len(errors)
-    for number, each in enumerate(errors):
+    all_heights = []
+    for each in errors:
         rmse = {row[column]: row["rmse_mv"] for row in each.steps if row[other] == ALL}
-        places = np.arange(len(labels)) + (number - (len(errors) - 1) / 2) * width
-        heights = [rmse.get(part, np.nan) for part in labels]
-        axes.bar(places, heights, 0.92 * width, color=COLOURS[number % len(COLOURS)])
+        all_heights.append(np.array([rmse.get(part, np.nan) for part in labels], dtype=np.float64))
+    top = _find_top(errors)
+    for number, (each, heights) in enumerate(zip(errors, all_heights, strict=True)):
+        places: Floats = np.arange(len(labels), dtype=np.float64) + (number - (len(errors) - 1) / 2) * width
+        style = each.style or Style(COLOURS[0])
+        axes.bar(places, np.fmin(heights, top), 0.92 * width, **bar_style(style))
+        if style.marker:
+            foot = axes.get_xaxis_transform()
+            axes.plot(places, np.full(len(places), 0.05), transform=foot, markersize=3.5, **dot_style(style))
+        _mark_cut(axes, places, heights, top, style.colour)
         if len(errors) * len(labels) <= BARS_WITH_NUMBERS:
-            _write_heights(axes, places, heights, 7.0 if len(errors) * len(labels) <= WIDE_BARS else 5.8)
+            size = 7.0 if len(errors) * len(labels) <= WIDE_BARS else 5.8
+            _write_heights(axes, places, heights, size, top=top, above=0.08 * top if style.marker else 0.0)
+    axes.set_ylim(0.0, 1.12 * top)
     axes.set_xticks(range(len(labels)), list(labels.values()))
     axes.set_xlim(-0.55, len(labels) - 0.45)
-    axes.grid(axis="y", color="#dddddd", linewidth=0.6)
+    axes.grid(axis="y", color=GRID, linewidth=0.6)
     axes.set_axisbelow(True)
 
 
-def _write_heights(axes: Axes, places: Iterable[float], heights: Sequence[float], size: float) -> None:
-    """Write the height (mV) of each bar above it, in this font size."""
+def _find_top(errors: Sequence[Errors]) -> float:
+    """Return the height of the tallest bar in mV; a simulation far above the others does not count."""
+    tops = np.array(
+        [max((row["rmse_mv"] for row in each.steps if ALL in (row["step_type"], row["window"])), default=0.0)
+         for each in errors]
+    )  # fmt: skip
+    most = TALLEST * float(np.median(tops))
+    near = tops[tops <= most]
+    if len(near) == len(tops) or not len(near):
+        return float(tops.max()) or 1.0
+    return 1.25 * float(near.max()) or 1.0
+
+
+def _mark_cut(axes: Axes, places: Floats, heights: Floats, top: float, colour: str) -> None:
+    """Draw an arrow on each bar that goes on beyond the axis."""
+    cut = heights > top
+    if cut.any():
+        axes.plot(places[cut], np.full(int(cut.sum()), top), "^", color=colour, markersize=5, zorder=3)
+
+
+def _write_heights(
+    axes: Axes, places: Iterable[float], heights: Iterable[float], size: float, *, top: float, above: float
+) -> None:
+    """Write the height (mV) of each bar above it.
+
+    Args:
+        axes: panel.
+        places: of the bars.
+        heights: of the bars in mV; missing values have no bar.
+        size: of the font.
+        top: where bars are cut; their number is above the arrow there.
+        above: least height of a number, above the markers of the bars.
+    """
     for place, height in zip(places, heights, strict=True):
         if np.isfinite(height):
-            axes.text(place, height, format_millivolt(height), ha="center", va="bottom", fontsize=size)
+            at = max(height, above) if height <= top else 1.03 * top
+            axes.text(place, at, format_millivolt(height), ha="center", va="bottom", fontsize=size)
 
 
 def _draw_cycles(axes: Axes, errors: Sequence[Errors]) -> None:
     """Draw the RMSE over cycles, a line for each simulation."""
-    for number, each in enumerate(errors):
+    lines = []
+    for each in errors:
         rows = [row for row in each.cycles if row["cycle_count"] > 0]
-        style = simulated_style(number)
-        if len(rows) <= CYCLES_WITH_MARKERS:
-            style |= {"marker": MARKERS[number % len(MARKERS)], "markersize": 3.5}
-        axes.plot([row["cycle_count"] for row in rows], [row["rmse_mv"] for row in rows], **style)
-    axes.set_ylim(bottom=0)
+        cycles = np.array([row["cycle_count"] for row in rows], dtype=np.float64)
+        rmse = np.array([row["rmse_mv"] for row in rows], dtype=np.float64)
+        style = _with_dots(each.style or Style(COLOURS[0]), has_dots=len(rows) <= CYCLES_WITH_DOTS)
+        lines += axes.plot(*envelope(cycles, rmse), **style)
+    _, top = error_range([np.asarray(line.get_ydata(), dtype=np.float64) for line in lines])
+    axes.set_ylim(0.0, top)
+    mark_beyond(axes, lines, "mV")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("Cycle")
     axes.set_ylabel("RMSE (mV)")
-    axes.grid(axis="y", color="#dddddd", linewidth=0.6)
+    axes.grid(axis="y", color=GRID, linewidth=0.6)
 
 
 def _draw_maps(figure: Figure, place: Any, errors: Sequence[Errors], step_types: Sequence[str]) -> None:
     """Draw a map of step type and window for each simulation, with one colour scale."""
-    grid = place.subgridspec(1, len(errors))
+    across = min(len(errors), MAPS_ACROSS)
+    down = -(-len(errors) // across)
+    grid = place.subgridspec(down, across)
     largest = max((abs(row["bias_mv"]) for each in errors for row in _rows_of_both(each)), default=1.0) or 1.0
     scale = Normalize(-largest, largest)
-    panels = [figure.add_subplot(grid[number]) for number in range(len(errors))]
+    panels = [figure.add_subplot(grid[divmod(number, across)]) for number in range(len(errors))]
     for number, (axes, each) in enumerate(zip(panels, errors, strict=True)):
-        _draw_map(axes, each, step_types, scale, named=number == 0, maps=len(errors))
+        is_lowest = number + across >= len(errors)
+        _draw_map(axes, each, step_types, scale, named=number % across == 0, windows_named=is_lowest, maps=across)
     bar = figure.colorbar(ScalarMappable(scale, BIAS_COLOURS), ax=panels, shrink=0.9, pad=0.02)
     bar.set_label("Colour: bias (mV), > 0: too high\nNumber: RMSE (mV)")
 
 
 def _draw_map(
-    axes: Axes, errors: Errors, step_types: Sequence[str], scale: Normalize, *, named: bool, maps: int
+    axes: Axes,
+    errors: Errors,
+    step_types: Sequence[str],
+    scale: Normalize,
+    *,
+    named: bool,
+    windows_named: bool,
+    maps: int,
 ) -> None:
     """Draw one map: RMSE of each step type in each window as a number, its bias as colour.
 
@@ -200,6 +302,7 @@ def _draw_map(
         step_types: rows of the map.
         scale: of the colours, in mV.
         named: write the step types.
+        windows_named: write the windows.
         maps: number of maps side by side.
     """
     windows = list(WINDOWS)
@@ -214,7 +317,7 @@ def _draw_map(
         axes.text(column, line, text, ha="center", va="center", fontsize=8, color=colour)
     axes.imshow(bias, cmap=BIAS_COLOURS, norm=scale, aspect="auto")
     names = windows if maps == 1 else [_abbreviate(name) for name in windows]
-    axes.set_xticks(range(len(windows)), names, fontsize=6.3 if maps > 3 else 8)
+    axes.set_xticks(range(len(windows)), names if windows_named else [], fontsize=6.3 if maps > 3 else 8)
     axes.set_yticks(range(len(step_types)), list(step_types) if named else [])
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)

@@ -15,20 +15,20 @@ from matplotlib.ticker import MaxNLocator
 from ...data import columns as c
 from ...data.convert import SECONDS_PER_HOUR
 from ...data.text import format_count
+from ..styles import Style
 from .cells import (
     ROUND_STEPS,
     SimulatedCurve,
+    curve_style,
     draw_error_curves,
     draw_voltages,
-    find_holes,
-    find_rows,
     rmse_mv,
-    shade_cycles,
 )
 from .errors import LAST_SECOND, format_millivolt
 from .fit_axes import draw_noise, is_noise_visible, scale_rmse
 from .fit_style import FIRST, Start, rank_starts, start_mark, start_name
-from .style import BLACK, COLOURS, GREY, ORANGE, VERMILLION, WIDTH_INCH, house_style, put_heading
+from .record_lines import find_holes, find_rows, shade_cycles
+from .style import BLACK, GREY, GRID, ORANGE, VERMILLION, WIDTH_INCH, bar_style, house_style, put_heading
 
 STARTS_NAMED: Final = 12
 """Largest number of starts for which each has its number on the axis, and a failed one its reason."""
@@ -57,6 +57,7 @@ def draw_fit(
     noise_mv: float | None = None,
     held_out: Sequence[int] = (),
     windows: Mapping[str, Sequence[Windows]] | None = None,
+    details: str = "",
 ) -> Figure:
     """Draw a fit: measured, default and fitted voltage, their errors, errors by window, and the end of each start.
 
@@ -68,12 +69,13 @@ def draw_fit(
         noise_mv: noise of the measured voltage, the smallest possible RMSE; ``None`` = not known.
         held_out: cycles that were not fitted. They are shaded, and the legend has their RMSE.
         windows: part of the record (``fitted cycles``) to errors by window, in the order of ``simulated``.
+        details: below the heading: parameter sets, capacity, temperature, cycles.
     """
     parts = {name: errors for name, errors in (windows or {}).items() if any(errors)}
     heights = [1.9, 1.0]
     if parts:
         heights.append(1.15)
-    figure = Figure(figsize=(WIDTH_INCH, 0.75 + 1.35 * sum(heights)), layout="constrained")
+    figure = Figure(figsize=(WIDTH_INCH, (0.2 if details else 0.75) + 1.35 * sum(heights)), layout="constrained")
     grid = figure.add_gridspec(len(heights), 1, height_ratios=heights)
     top = grid[:2].subgridspec(2, 2, width_ratios=[3.0, 1.0], height_ratios=heights[:2])
     voltage = figure.add_subplot(top[0, 0])
@@ -90,9 +92,10 @@ def draw_fit(
     ended = figure.add_subplot(top[:, 1])
     draw_waterfall(ended, starts, noise_mv)
     if parts:
-        _draw_windows(figure, grid[2], parts, len(simulated))
+        looks = [curve_style(curve, number) for number, curve in enumerate(simulated)]
+        _draw_windows(figure, grid[2], parts, looks)
     figure.align_ylabels([voltage, error])
-    put_heading(figure, heading, lines)
+    put_heading(figure, heading, lines, details)
     marks = [Line2D([], [], linestyle="none", label="Starts:"), *unique(ended.get_lines())]
     figure.legend(handles=marks, loc="outside lower right", ncols=len(marks), fontsize=7, handlelength=1.4)
     return figure
@@ -189,10 +192,10 @@ def _label_held_out(
         name = str(line.get_label()).rsplit(":", 1)[0]
         rmse_fitted = rmse_mv(SimulatedCurve(curve.name, curve.frame[~is_held_out]))
         rmse_held_out = rmse_mv(SimulatedCurve(curve.name, curve.frame[is_held_out]))
-        line.set_label(f"{name}: {rmse_fitted:.1f} mV, held out {rmse_held_out:.1f} mV")
+        line.set_label(f"{name}: RMSE {rmse_fitted:.1f} mV, held out {rmse_held_out:.1f} mV")
 
 
-def _draw_windows(figure: Figure, place: Any, parts: Mapping[str, Sequence[Windows]], simulations: int) -> None:
+def _draw_windows(figure: Figure, place: Any, parts: Mapping[str, Sequence[Windows]], looks: Sequence[Style]) -> None:
     """Draw the RMSE by window as bars in the colours of the simulations, a panel for each part of the record.
 
     A line on each bar is the RMSE of the error's change since the step's start.
@@ -202,16 +205,16 @@ def _draw_windows(figure: Figure, place: Any, parts: Mapping[str, Sequence[Windo
     for number, (part, windows) in enumerate(parts.items()):
         axes = figure.add_subplot(grid[number], sharey=shared)
         shared = axes
-        width = 0.8 / simulations
+        width = 0.8 / len(looks)
         top = max(max(rmse, change or 0.0) for errors in windows for rmse, change in errors.values())
         for which, errors in enumerate(windows):
-            shift = (which - (simulations - 1) / 2) * width
+            shift = (which - (len(looks) - 1) / 2) * width
             for at, window in enumerate(LAST_SECOND):
                 if window in errors:
-                    _draw_bar(axes, at + shift, width, COLOURS[which % len(COLOURS)], errors[window], 0.17 * top)
+                    _draw_bar(axes, at + shift, width, looks[which], errors[window], 0.17 * top)
         axes.set_xticks(range(len(LAST_SECOND)), [f"{name}\n{until}" for name, until in LAST_SECOND.items()])
         axes.set_xlim(-0.55, len(LAST_SECOND) - 0.45)
-        axes.grid(axis="y", color="#dddddd", linewidth=0.6)
+        axes.grid(axis="y", color=GRID, linewidth=0.6)
         axes.set_axisbelow(True)
         axes.yaxis.set_major_locator(MaxNLocator(nbins=4, steps=ROUND_STEPS))
         axes.set_xlabel(f"Time since step start, {part}")
@@ -221,19 +224,19 @@ def _draw_windows(figure: Figure, place: Any, parts: Mapping[str, Sequence[Windo
             axes.set_ylabel("RMSE (mV)\nline: error change\nsince step start")
 
 
-def _draw_bar(axes: Axes, at: float, width: float, colour: str, error: tuple[float, float | None], room: float) -> None:
+def _draw_bar(axes: Axes, at: float, width: float, look: Style, error: tuple[float, float | None], room: float) -> None:
     """Draw a bar with its number; the number is above the line if the line would cross it.
 
     Args:
         axes: panel.
         at: middle of the bar.
         width: of the bar and its gap.
-        colour: of the bar.
+        look: style of the bar's simulation.
         error: RMSE in mV, and RMSE of the change in mV (the line).
         room: height reserved for the number, in mV.
     """
     height, change = error
-    axes.bar(at, height, 0.92 * width, color=colour)
+    axes.bar(at, height, 0.92 * width, **bar_style(look))
     number_at = height
     if change is not None and height < change < height + room:
         number_at = change

@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 
 from ...data.results.fitting import Evaluation
 from ...data.verdict_words import VerdictKind, verdict_kind
+from ..units import typeset_unit
 from .style import BLACK, BLUE, GREEN, GREY, ORANGE, SKY, VERMILLION, displayable_name
 
 Row = Mapping[str, Any]
@@ -123,11 +124,10 @@ def short_name(parameter: str, width: int = 26, lines: int = 2) -> str:
 
 
 def format_unit(row: Row) -> str:
-    """Return the unit of a fitted value, such as ``m².s⁻¹``; for a factor, what it multiplies."""
+    """Return the unit of a fitted value, such as ``m² s⁻¹``; for a factor, what it multiplies."""
     if row["is_factor"]:
         return "× base value"
-    unit = displayable_name(str(row["unit"] or ""), 30)
-    return re.sub(r"-?\d+", lambda match: match[0].translate(_SUPERSCRIPT), unit)
+    return displayable_name(typeset_unit(str(row["unit"] or "")), 30)
 
 
 def format_number(value: float) -> str:

@@ -26,9 +26,9 @@ from .style import (
     WIDTH_INCH,
     displayable_name,
     house_style,
+    numbered_style,
     put_heading,
     show_literally,
-    simulated_style,
 )
 
 NAMED_CELLS: Final = 40
@@ -57,6 +57,10 @@ KINDS: Final = {
     "at a bound": BOUND,
 }
 """Group of a value, as :func:`value_group` returns it, to its mark."""
+
+
+WORDS: Final = {"determined": "determined or precise"}
+"""How the legend names a group, where that is more than its key: the values with an interval of at most 10 %."""
 
 
 def value_group(row: Row) -> str:
@@ -132,7 +136,7 @@ def _legend(parameters: Sequence[Row], *, named: bool) -> list[Line2D]:
     marks: list[Line2D] = []
     for kind, style in KINDS.items():
         if kind in groups:
-            label = f"{kind}: {groups.count(kind)} of {len(parameters)} values"
+            label = f"{WORDS.get(kind, kind)}: {groups.count(kind)} of {len(parameters)} values"
             mark = style if named else {"marker": "s", "markersize": 6, "color": style["color"]}
             marks.append(Line2D([], [], linestyle="none", label=label, **mark))
     if any(row["default_value"] is not None for row in parameters):
@@ -204,7 +208,7 @@ def _draw_shares(axes: Axes, order: Sequence[Row]) -> None:
         values += list(rmse)
         share = 100 * np.arange(1, len(rmse) + 1) / len(order)
         label = f"{name}: median {np.median(rmse):.3g} mV"
-        axes.step(rmse, share, where="post", label=label, **simulated_style(number))
+        axes.step(rmse, share, where="post", label=label, **numbered_style(number))
     scale_rmse(axes, "x", values)
     axes.set_ylim(0, 101)
     worse = sum(row["rmse_default_mv"] is not None and row["rmse_mv"] > row["rmse_default_mv"] for row in done)

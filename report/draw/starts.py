@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from .envelope import envelope
 from .fit import draw_waterfall, unique
 from .fit_axes import draw_noise
 from .fit_style import (
@@ -28,7 +29,18 @@ from .fit_style import (
     start_mark,
     start_name,
 )
-from .style import BLACK, GREY, PURPLE, SHADE, VERMILLION, WIDTH_INCH, house_style, put_heading, show_literally
+from .style import (
+    BLACK,
+    GREY,
+    GRID,
+    PURPLE,
+    SHADE,
+    VERMILLION,
+    WIDTH_INCH,
+    house_style,
+    put_heading,
+    show_literally,
+)
 
 CLOUD: Final = (-0.33, 0.17)
 """Vertical range of the starts in a parameter's row; the values of the bounds are written below it."""
@@ -40,7 +52,12 @@ BEYOND: Final = 0.028
 
 @house_style()
 def draw_starts(
-    heading: str, starts: Sequence[Start], parameters: Sequence[Row], *, noise_mv: float | None = None
+    heading: str,
+    starts: Sequence[Start],
+    parameters: Sequence[Row],
+    *,
+    noise_mv: float | None = None,
+    details: str = "",
 ) -> Figure:
     """Draw the starts of a fit: RMSE (mV) over evaluations and at the end, and parameter values between the bounds.
 
@@ -49,10 +66,11 @@ def draw_starts(
         starts: of the fit.
         parameters: rows of the catalog's ``fit_parameters``.
         noise_mv: noise of the measured voltage in mV; ``None`` = not known.
+        details: below the heading: model, parameter set, capacity, temperature, cycles.
     """
     row_inch = 0.62 if len(starts) > 4 else 0.5
     heights = [2.5, 0.35 + row_inch * max(len(parameters), 1)]
-    figure = Figure(figsize=(WIDTH_INCH, 1.1 + sum(heights)), layout="constrained")
+    figure = Figure(figsize=(WIDTH_INCH, (0.4 if details else 1.1) + sum(heights)), layout="constrained")
     grid = figure.add_gridspec(2, 1, height_ratios=heights)
     top = grid[0].subgridspec(1, 2, width_ratios=[1.5, 1.0])
     ended = figure.add_subplot(top[1])
@@ -63,7 +81,7 @@ def draw_starts(
     _draw_evaluations(along, starts, noise_mv)
     inside = figure.add_subplot(grid[1])
     _draw_parameters(inside, starts, parameters)
-    put_heading(figure, heading, unique([*ended.get_lines(), *inside.get_lines(), *along.get_lines()]))
+    put_heading(figure, heading, unique([*ended.get_lines(), *inside.get_lines(), *along.get_lines()]), details)
     return figure
 
 
@@ -79,7 +97,7 @@ def _draw_evaluations(axes: Axes, starts: Sequence[Start], noise_mv: float | Non
     axes.set_xlim(left=0.5)
     axes.set_xlabel("Evaluations of the model")
     axes.set_ylabel("RMSE of best point so far (mV)")
-    axes.grid(axis="y", color="#dddddd", linewidth=0.6)
+    axes.grid(axis="y", color=GRID, linewidth=0.6)
     axes.set_axisbelow(True)
 
 
@@ -98,7 +116,7 @@ def _draw_evaluations_of_start(axes: Axes, start: Start) -> None:
         style |= {"linewidth": 1.6, "alpha": 1.0, "zorder": 3}
     if start.rmse_mv is None:
         style["linestyle"] = (0, (2, 2))
-    axes.step(number, best_rmse, where="post", **style)
+    axes.step(*envelope(number, best_rmse), where="post", **style)
     if np.isfinite(best_rmse[-1]):
         axes.plot(number[-1], best_rmse[-1], linestyle="none", zorder=4, **mark)
     no_solution = np.isinf(cost)

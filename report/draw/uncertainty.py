@@ -14,6 +14,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLoca
 
 from ...data.arrays import Floats
 from ...data.verdict_words import verdict_kind
+from ..units import typeset_units
 from .fit_axes import parameter_label, scale_values, value_range
 from .fit_style import (
     BELIEF,
@@ -74,6 +75,7 @@ def draw_uncertainty(
     correlations: Mapping[tuple[str, str], float],
     notes: Sequence[str] = (),
     profiles: Profiles | None = None,
+    details: str = "",
 ) -> Figure:
     """Draw half-widths of 95 % confidence intervals, a matrix of correlations, and profiles.
 
@@ -83,6 +85,7 @@ def draw_uncertainty(
         correlations: pair of parameters to their correlation (-1 to 1), each pair once.
         notes: about the fit, written below the panels.
         profiles: of the parameters with a profile likelihood; ``None`` = there are none.
+        details: below the heading: model, parameter set, capacity, temperature, cycles.
     """
     count = max(len(parameters), 1)
     lines = _wrap_notes(notes)
@@ -94,7 +97,9 @@ def draw_uncertainty(
     heights = [0.6 + 0.5 * count]
     if profiled:
         heights.append(2.1 * count_panel_rows(profiled))
-    figure = Figure(figsize=(WIDTH_INCH, 0.9 + sum(heights) + 0.17 * len(lines)), layout="constrained")
+    figure = Figure(
+        figsize=(WIDTH_INCH, (0.25 if details else 0.9) + sum(heights) + 0.17 * len(lines)), layout="constrained"
+    )
     grid = figure.add_gridspec(len(heights), 1, height_ratios=heights)
     top = grid[0].subgridspec(1, 1 if count == 1 else 2)
     widths = figure.add_subplot(top[0])
@@ -103,7 +108,7 @@ def draw_uncertainty(
         _draw_matrix(figure.add_subplot(top[1], sharey=widths), parameters, correlations)
     if profiled:
         draw_profiles(figure, grid[1], parameters, profiled)
-    put_heading(figure, heading, _legend(parameters, has_profiles=bool(profiled)))
+    put_heading(figure, heading, _legend(parameters, has_profiles=bool(profiled)), details)
     if lines:
         show_literally(figure.supxlabel("\n".join(lines), x=0.01, ha="left", fontsize=7, color=GREY))
     return figure
@@ -125,7 +130,7 @@ def _legend(parameters: Sequence[Row], *, has_profiles: bool) -> list[Line2D]:
 
 
 def _wrap_notes(notes: Sequence[str]) -> list[str]:
-    lines = [line for note in notes for line in wrap(displayable_name(note, 4000), LINE_SIGNS)]
+    lines = [line for note in notes for line in wrap(displayable_name(typeset_units(note), 4000), LINE_SIGNS)]
     if len(lines) > NOTE_LINES:
         return [*lines[: NOTE_LINES - 1], "… (complete text: kilocell sql)"]
     return lines

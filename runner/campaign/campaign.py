@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,9 +36,11 @@ from .errors import campaign_error, describe_problems, format_key, value_text
 from .fields import MEASURED_TEMPERATURES
 from .fit_schema import FitTable
 from .fit_tables import expand_chain, fit_links, fit_objective, fit_tables_for_cell, fitted_parameters, selected_parts
+from .gone_files import find_gone
 from .nested_fits import name_smaller_fits
 from .parameter_sets import SetFile, read_set_files
-from .schema import CampaignFile, CapacityEntry, ModelTable, StateEntry, VariationTable
+from .schema import DEFAULT_STORE, CampaignFile, CapacityEntry, ClusterTable, ModelTable, StateEntry, VariationTable
+from .sites import cluster_values
 from .sources import source_settings
 
 DEFAULTS: Final = "defaults"
@@ -57,6 +60,7 @@ class Campaign:
         file: the tables of the file.
         set_files: the files of ``[parameter_sets]``, as they were when the campaign was loaded.
         asked: fits from earlier ``kilocell fit`` commands, which the store keeps.
+        verify: read all raw files again, also those of known size and time, to find those whose content changed.
     """
 
     name: str
@@ -70,6 +74,7 @@ class Campaign:
     file: CampaignFile
     set_files: tuple[SetFile, ...] = ()
     asked: tuple[FitTable, ...] = ()
+    verify: bool = False
 
     def base_set(self, base: str) -> ParameterSetSettings:
         """Return a parameter set without changes.
@@ -249,11 +254,12 @@ class Campaign:
         )
 
 
-def load_campaign(path: Path) -> Campaign:
+def load_campaign(path: Path, store: Path | None = None) -> Campaign:
     """Read and check a campaign file; nothing is written, and neither PyBaMM nor Dask is imported.
 
     Args:
         path: the campaign file, TOML in UTF-8.
+        store: folder of the store, which knows raw files that are gone; ``None`` = the campaign's.
 
     Raises:
         CampaignError: the file does not exist, is not TOML, or a key or value in it is wrong; the text lists every
@@ -262,7 +268,11 @@ def load_campaign(path: Path) -> Campaign:
     text = _read_text(path)
     document = _parse_toml(path, text)
     folder = path.absolute().parent
-    context = {"folder": folder, "parameter_sets": _table_keys(document.get("parameter_sets"))}
+    context = {
+        "folder": folder,
+        "parameter_sets": _table_keys(document.get("parameter_sets")),
+        "find_gone": cache(lambda: find_gone(store or _store_folder(folder, document.get("store", DEFAULT_STORE)))),
+    }
     try:
         file = CampaignFile.model_validate(document, context=context)
     except ValidationError as error:
@@ -271,7 +281,7 @@ def load_campaign(path: Path) -> Campaign:
     problems += find_table_problems(file)
     if problems:
         raise campaign_error(path, problems)
-    store = (folder / os.path.expanduser(file.store)).resolve()  # noqa: PTH111 - as in the globs
+    store = _store_folder(folder, file.store)
     return Campaign(
         name=file.name or folder.resolve().name,
         path=path,
@@ -282,10 +292,14 @@ def load_campaign(path: Path) -> Campaign:
         clean=CleanSettings(
             **{name: value for name, value in _field_values(file.clean).items() if name != "time_limit_second"}
         ),
-        cluster=ClusterSettings(**_field_values(file.cluster)),
+        cluster=ClusterSettings(**cluster_values(file.cluster, ClusterTable.model_fields)),
         file=file,
         set_files=set_files,
     )
+
+
+def _store_folder(folder: Path, store: Any) -> Path:
+    return (folder / os.path.expanduser(str(store))).resolve()  # noqa: PTH111 - as in the globs
 
 
 def _read_text(path: Path) -> str:

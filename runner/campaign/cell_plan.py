@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -53,12 +53,19 @@ class CellPlan:
         return self.cell.cell_id
 
 
-def resolve(campaign: Campaign, cell_ids: Iterable[str], unread: Collection[str] = ()) -> tuple[CellPlan, ...]:
+def resolve(
+    campaign: Campaign,
+    cell_ids: Iterable[str],
+    unread: Collection[str] = (),
+    find_unreadable: Callable[[], Iterable[str]] = tuple,
+) -> tuple[CellPlan, ...]:
     """Resolve a campaign for the cells that its raw files hold.
 
     Args:
         cell_ids: every cell of the raw files that can be read.
         unread: cells that may be in files that cannot be read. The campaign may name them; they have no plan.
+        find_unreadable: says why raw files cannot be read, a line each. It is asked if the campaign names an unknown
+            cell: these lines come first, because the cell may be unknown for such a reason.
 
     Returns:
         One plan for each cell, in the order of the ids.
@@ -73,6 +80,8 @@ def resolve(campaign: Campaign, cell_ids: Iterable[str], unread: Collection[str]
         for where, cell_id in find_absent_cells(campaign, known)
         if cell_id not in unread
     ]
+    if problems:
+        problems = [*find_unreadable(), *problems]
     plans: dict[str, CellPlan] = {}
     for cell_id in sorted(known):
         try:

@@ -7,11 +7,12 @@ from pathlib import Path
 
 from ...data.fit_settings import PRESETS
 from ...data.installed import parameter_set_names
-from ...data.names import suggest_or_list
+from ...data.names import suggest, suggest_or_list
 from ...data.settings import MODEL_TYPES
 from .errors import format_key, value_text
 from .fit_schema import FitTable
 from .fit_tables import selected_parts
+from .hints import describe_model, describe_set
 from .schema import CampaignFile
 
 
@@ -99,10 +100,10 @@ def _find_unknown_references(file: CampaignFile, where: str, fit: FitTable) -> I
     """Yield the names of models, sets and linked parameters in a fit that do not exist."""
     models = {*MODEL_TYPES, *(model.label for model in file.models)}
     if fit.model not in models:
-        yield f"{where}.model = {value_text(fit.model)}: unknown model{suggest_or_list(fit.model, models)}"
+        yield f"{where}.model = {value_text(fit.model)}: unknown model{describe_model(fit.model, models)}"
     sets = {name for base in (*parameter_set_names(), *file.parameter_sets) for name in file.set_names(base)}
     if fit.parameter_set is not None and fit.parameter_set not in sets:
-        near = suggest_or_list(fit.parameter_set, sets)
+        near = suggest(fit.parameter_set, sets) or describe_set(fit.parameter_set, list(file.parameter_sets))
         yield f"{where}.parameter_set = {value_text(fit.parameter_set)}: unknown parameter set{near}"
     yield from _find_bad_links(where, fit)
 

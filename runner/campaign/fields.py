@@ -17,11 +17,14 @@ from ...data.names import suggest, suggest_or_list
 from ...data.outputs import OUTPUTS
 from ...data.settings import MODEL_TYPES
 from ...data.step_selection import StepSelection, parse_select
+from .gone_files import matches
+from .hints import READERS, describe_model, describe_reader, describe_set
 from .raw_files import NamedFiles, explain_no_files, find_files, missing_file
 
 _LABEL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _WALLTIME: Final = re.compile(r"(\d+-)?\d{1,3}:\d{2}:\d{2}")
 _MEMORY: Final = re.compile(r"\d+(\.\d+)?\s*([kKMGT]i?)?B?")
+_JOBS: Final = re.compile(r"([1-9]\d*)(?:\.\.([1-9]\d*))?")
 _ADDRESS: Final = re.compile(r".*:\d{1,5}")
 _SCHEDULER: Final = re.compile(r"(tcp|tls)://.+:\d{1,5}")
 _NOT_MAPPED: Final = (c.UNREADABLE, c.SOURCE_INDEX, c.SOURCE_ROW)
@@ -62,7 +65,7 @@ def parse_cycle_numbers(text: str) -> tuple[int, ...]:
 def _known_set(name: str, info: ValidationInfo) -> str:
     own = (info.context or {}).get("parameter_sets", ())
     if name not in own and name not in parameter_set_names():
-        raise ValueError(f"unknown parameter set{suggest_or_list(name, [*own, *parameter_set_names()])}")
+        raise ValueError(f"unknown parameter set{describe_set(name, own)}")
     return name
 
 
@@ -74,7 +77,13 @@ def _own_set(name: str) -> str:
 
 def _known_model(name: str) -> str:
     if name not in MODEL_TYPES:
-        raise ValueError(f"unknown model{suggest_or_list(name, MODEL_TYPES)}")
+        raise ValueError(f"unknown model{describe_model(name)}")
+    return name
+
+
+def _known_reader(name: str) -> str:
+    if name not in READERS:
+        raise ValueError(describe_reader(name))
     return name
 
 
@@ -232,9 +241,17 @@ def _matching_files(pattern: Any, info: ValidationInfo) -> Any:
     if files:
         return NamedFiles(pattern, tuple(files))
     missing = missing_file(pattern, folder)
+    if _named_gone_file(pattern, folder, info):
+        return NamedFiles(pattern, () if missing is None else (missing,))
     if missing is None:
         raise ValueError(explain_no_files(pattern, folder))
     return NamedFiles(pattern, (missing,), explain_no_files(pattern, folder))
+
+
+def _named_gone_file(pattern: str, folder: Path, info: ValidationInfo) -> bool:
+    """Tell whether an entry named files of the last run that are gone now; ``scan_and_plan`` says what is left."""
+    find_gone = (info.context or {}).get("find_gone")
+    return find_gone is not None and any(matches(one.file.path, pattern, folder) for one in find_gone())
 
 
 def _cell_id_rule(rule: str) -> str:
@@ -278,9 +295,37 @@ def _cluster_kind(kind: str) -> str:
 
 
 def _memory_size(text: str) -> str:
-    if not _MEMORY.fullmatch(text):
-        raise ValueError('must be a size such as "4GiB"')
+    if text != "none" and not _MEMORY.fullmatch(text):
+        raise ValueError('must be a size such as "4GiB", or "none"')
     return text
+
+
+def job_counts(value: int | str) -> tuple[int, int | None]:
+    """Return the largest and the least number of Slurm jobs.
+
+    Args:
+        value: a number, its digits, or ``2..20``.
+
+    Returns:
+        The number and ``None``, or both ends of the range, the larger first.
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    match = _JOBS.fullmatch(str(value))
+    if match is None:
+        raise ValueError('must be a number of jobs such as 20, or a range such as "2..20"')
+    first = int(match[1])
+    if match[2] is None:
+        return first, None
+    if int(match[2]) < first:
+        raise ValueError("must be a range from the smaller to the larger number of jobs")
+    return int(match[2]), first
+
+
+def _jobs(value: int | str) -> int | str:
+    job_counts(value)
+    return value
 
 
 def _memory_limit(text: str) -> str:
@@ -310,6 +355,7 @@ SetName = Annotated[str, AfterValidator(_known_set)]
 OwnSetName = Annotated[str, AfterValidator(_own_set)]
 SetNames = Annotated[list[SetName], AfterValidator(_distinct)]
 ModelType = Annotated[str, AfterValidator(_known_model)]
+ReaderName = Annotated[str, AfterValidator(_known_reader)]
 OutputName = Annotated[str, AfterValidator(_known_output)]
 ModelOption = Annotated[Any, BeforeValidator(_model_option)]
 Points = Annotated[int, Field(ge=2, le=1000)]
@@ -333,6 +379,7 @@ Cycles = Annotated[list[Count], BeforeValidator(_cycle_numbers)]
 MatchingFiles = Annotated[NamedFiles, BeforeValidator(_matching_files)]
 CellIdRule = Annotated[str, AfterValidator(_cell_id_rule)]
 ClusterKind = Annotated[str, AfterValidator(_cluster_kind)]
+JobCount = Annotated[int | str, AfterValidator(_jobs)]
 MemorySize = Annotated[str, AfterValidator(_memory_size)]
 MemoryLimit = Annotated[str, AfterValidator(_memory_limit)]
 DashboardAddress = Annotated[str, AfterValidator(_dashboard_address)]

@@ -14,7 +14,8 @@ from .campaign import Campaign
 from .cell_plan import CellPlan
 from .errors import campaign_error, value_text
 from .fit_schema import FitTable
-from .fit_tables import fit_links, fitted_parameters, matches_cell
+from .fit_tables import fit_links, fitted_parameters
+from .pair_checks import MatchedPlans, refuse_pairs
 from .parameter_sets import SetFile
 from .schema import CampaignFile
 from .temperature_checks import refuse_impossible_temperatures
@@ -23,26 +24,33 @@ _CHECKED_WITHOUT_PYBAMM = ("SPM", "SPMe", "DFN")
 """Models that every PyBaMM version has; without options there is nothing to check."""
 
 
-def check_with_pybamm(campaign: Campaign, plans: Sequence[CellPlan]) -> None:
+def check_with_pybamm(campaign: Campaign, plans: Sequence[CellPlan]) -> MatchedPlans:
     """Check parameter sets, parameters and model options with PyBaMM, which is imported only if there are any.
+
+    A set that is of another kind than the model is named as such, not by the parameters that it does not have.
 
     Args:
         plans: one for each cell of the raw files.
 
+    Returns:
+        The plans without what cannot run.
+
     Raises:
-        CampaignError: a file is not a parameter set, a set lacks a parameter, PyBaMM does not have a model's option, or
-            a fit includes a surface temperature that it cannot have.
+        CampaignError: a file is not a parameter set, no set suits a model, a set lacks a parameter, PyBaMM does not
+            have a model's option, or a fit includes a surface temperature that it cannot have.
     """
     refuse_impossible_temperatures(campaign, plans)
     if campaign.set_files:
         check_set_files(campaign.path, campaign.set_files)
-    if campaign.file.variations or any(plan.fits for plan in plans):
-        from ...jobs.parameters.sets import parameter_names
-
-        check_parameters(campaign, lambda base: parameter_names(campaign.base_set(base).key), plans)
     for model, table in zip(campaign.models, campaign.file.models, strict=True):
         if model.options or table.outputs or model.type not in _CHECKED_WITHOUT_PYBAMM:
             _check_model(campaign.path, model, tuple(table.outputs))
+    matched = refuse_pairs(campaign, plans)
+    if campaign.file.variations or any(plan.fits for plan in matched.plans):
+        from ...jobs.parameters.sets import parameter_names
+
+        check_parameters(campaign, lambda base: parameter_names(campaign.base_set(base).key), matched.plans)
+    return matched
 
 
 def check_set_files(path: Path, files: Sequence[SetFile]) -> None:
@@ -158,7 +166,12 @@ def _fitted_bases(table: FitTable, plans: Sequence[CellPlan]) -> set[str]:
     """Return the sets, without variations, that a fit changes."""
     if table.parameter_set is not None:
         return {table.parameter_set.partition("+")[0]}
-    return {plan.parameter_sets[0].base for plan in plans if matches_cell(plan.cell_id, table.cells)}
+    return {
+        fit.settings.parameter_set.base
+        for plan in plans
+        for fit in plan.fits
+        if table.name in (fit.settings.name, fit.settings.chain)
+    }
 
 
 def _check_model(path: Path, model: ModelSettings, outputs: tuple[str, ...]) -> None:

@@ -21,6 +21,7 @@ from .fit_schema import FitTable
 
 _CLEAN: Final = CleanSettings()
 _CLUSTER: Final = ClusterSettings()
+DEFAULT_STORE: Final = "store"  # folder beside the campaign file
 
 
 class Table(BaseModel):
@@ -48,7 +49,7 @@ class SourceTable(Table):
     """
 
     files: list[v.MatchingFiles] = Field(min_length=1)
-    reader: Literal["auto", "csv", "digatron", "parquet", "xlsx", "neware"] = "auto"
+    reader: v.ReaderName = "auto"
     cell_id: v.CellIdRule | None = None
     current_sign: CurrentSign = "auto"
     columns: dict[v.RawColumn, ColumnEntry] = {}
@@ -256,20 +257,21 @@ class ClusterTable(Table):
     threads_per_worker: v.Count = _CLUSTER.threads_per_worker
     memory_limit: v.MemoryLimit = _CLUSTER.memory_limit
     dashboard_address: v.DashboardAddress = _CLUSTER.dashboard_address
-    jobs: v.Count = _CLUSTER.jobs
+    jobs: v.JobCount = _CLUSTER.jobs
     cores: v.Count = _CLUSTER.cores
     memory: v.MemorySize = _CLUSTER.memory
     walltime: v.Walltime = _CLUSTER.walltime
     partition: str = _CLUSTER.partition
     account: str = _CLUSTER.account
     job_extra: list[str] = list(_CLUSTER.job_extra)
+    prologue: list[str] = list(_CLUSTER.prologue)
 
 
 class CampaignFile(Table):
     """The whole campaign file."""
 
     name: v.Text | None = None
-    store: v.Text = "store"
+    store: v.Text = DEFAULT_STORE
     sources: list[SourceTable] = Field(min_length=1)
     clean: CleanTable = CleanTable()
     parameter_sets: dict[v.OwnSetName, ParameterSetTable] = {}

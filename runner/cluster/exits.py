@@ -49,7 +49,7 @@ class WorkerExit:
     unix_second: float
 
 
-class WorkerExits(NannyPlugin):  # type: ignore[misc]
+class WorkerExits(NannyPlugin):
     """Appends a line to a file when a worker process ends.
 
     Args:

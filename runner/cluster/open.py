@@ -8,20 +8,25 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import os
 import platform
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
 import dask
 import distributed
 from dask.system import CPU_COUNT
+from distributed.utils import LoopRunner
 from distributed.versions import VersionMismatchWarning
 
 from ...data.errors import UsageError
 from ...data.settings import ClusterSettings
+from ..signals import closing_needed, deferred_signals, ignored_signals, shielded_threads
+from .allocation import Allocation, find_allocation
 from .exits import watch_exits
 from .security import PROTOCOL, make_security
 from .workers import WORKER_ENVIRONMENT, Workers, dashboard_options, format_count, memory_bytes
@@ -80,7 +85,7 @@ def open_cluster(
             opened = _open_address(settings.kind, report, log_level, longest_job_second)
         else:
             raise UsageError(f"unknown cluster {settings.kind!r}: give local, slurm or a scheduler's tcp://HOST:PORT")
-        with opened as workers:
+        with closing_needed(), opened as workers:
             if settings.kind in ("local", "slurm"):
                 watch_exits(workers.client, scratch)
             yield workers
@@ -111,42 +116,80 @@ def _dask_config(longest_job_second: float) -> dict[str, Any]:
 
 @contextmanager
 def _open_local(settings: ClusterSettings, scratch: Path, log_level: int) -> Iterator[Workers]:
-    count = CPU_COUNT if settings.workers is None else settings.workers
+    allocation = find_allocation(CPU_COUNT, os.environ)
+    count = allocation.worker_count() if settings.workers is None else settings.workers
     threads = settings.threads_per_worker
     if count < 1 or threads < 1:
         raise UsageError(f"workers = {count}, threads_per_worker = {threads}: both must be at least 1")
     options = dashboard_options(settings.dashboard_address)
-    cluster = distributed.LocalCluster(  # type: ignore[no-untyped-call]
-        n_workers=count,
-        threads_per_worker=threads,
-        memory_limit=_memory_limit(settings.memory_limit),
-        host="127.0.0.1",
-        protocol=f"{PROTOCOL}://",
-        security=make_security(),
-        dashboard_address=options["dashboard_address"],
-        worker_dashboard_address=None,
-        scheduler_kwargs={"dashboard": options["dashboard"]},
-        local_directory=str(scratch),
-        silence_logs=log_level,
-    )
+    memory_limit = _memory_limit(settings.memory_limit, allocation, count)
+    opened = ExitStack()
     try:
-        with distributed.Client(cluster) as client:  # type: ignore[no-untyped-call]
-            dashboard = cluster.dashboard_link if options["dashboard"] else ""
-            processes = format_count(count, "worker process", "es")
-            yield Workers(client, dashboard, f"{processes}, {format_count(threads, 'thread')} each")
+        with deferred_signals():
+            loop = start_loop(opened)
+            cluster = distributed.LocalCluster(  # type: ignore[no-untyped-call]
+                loop=loop,
+                n_workers=0,
+                threads_per_worker=threads,
+                memory_limit=memory_limit,
+                host="127.0.0.1",
+                protocol=f"{PROTOCOL}://",
+                security=make_security(),
+                dashboard_address=options["dashboard_address"],
+                worker_dashboard_address=None,
+                scheduler_kwargs={"dashboard": options["dashboard"]},
+                local_directory=str(scratch),
+                silence_logs=log_level,
+            )
+            opened.callback(cluster.close)
+            client = distributed.Client(cluster)  # type: ignore[no-untyped-call]
+            opened.callback(client.close)
+        cluster.scale(count)  # type: ignore[no-untyped-call]
+        # A wait inside Dask would cancel the start half-way when a signal ends it, and the workers could not be closed.
+        asyncio.run_coroutine_threadsafe(_wait_for_workers(cluster), loop.asyncio_loop).result()
+        dashboard = cluster.dashboard_link if options["dashboard"] else ""
+        processes = format_count(count, "worker process", "es")
+        description = f"{processes}, {format_count(threads, 'thread')} each{allocation.description}"
+        yield Workers(client, dashboard, description, cluster.scheduler)
     finally:
-        cluster.close()
+        with ignored_signals():
+            opened.close()
 
 
-def _memory_limit(text: str) -> str | int | None:
+async def _wait_for_workers(cluster: Any) -> None:
+    await cluster
+
+
+def start_loop(opened: ExitStack) -> Any:
+    """Start the thread in which Dask works, and return its loop; neither it nor its worker processes get a Ctrl-C.
+
+    Args:
+        opened: stops the thread when it is closed.
+    """
+    runner = LoopRunner()
+    with shielded_threads():
+        resource_tracker.ensure_running()  # if a thread of Dask started it, this would open that thread to the signals
+    with shielded_threads():
+        runner.start()  # type: ignore[no-untyped-call]
+    opened.callback(runner.stop)
+    return runner.loop
+
+
+def _memory_limit(text: str, allocation: Allocation, workers: int) -> str | int | None:
     """Return the memory limit of a worker as Dask takes it: bytes, ``auto``, or ``None`` for no limit."""
     if text == "none":
         return None
+    least = f"{LEAST_MEMORY_BYTES // 10**6}MB"
     if text == "auto":
-        return text
+        share = allocation.worker_bytes(workers)
+        if share is not None and share < LEAST_MEMORY_BYTES:
+            raise UsageError(
+                f"{format_count(workers, 'worker')} in {(allocation.memory_bytes or 0) / 2**30:.1f} GiB of memory "
+                f"({allocation.source}): each needs {least} to start, and about 500MB with PyBaMM; request more memory"
+            )
+        return text if share is None else share
     size = memory_bytes(text, "memory limit")
     if size < LEAST_MEMORY_BYTES:
-        least = f"{LEAST_MEMORY_BYTES // 10**6}MB"
         raise UsageError(f"memory limit {text!r}: a worker needs {least} to start, and about 500MB with PyBaMM")
     return size
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import dask
 import distributed
@@ -24,9 +24,11 @@ from distributed.deploy.spec import ProcessInterface
 
 from ...data.errors import UsageError
 from ...data.settings import ClusterSettings
+from ..signals import deferred_signals, ignored_signals
 from . import slurm_commands
 from .security import PROTOCOL, security_in_files
 from .slurm_commands import Partition
+from .slurm_scale import Attendance, Jobs
 from .slurm_watch import SlurmWatch
 from .workers import WORKER_ENVIRONMENT, Workers, dashboard_options, format_count, memory_bytes
 
@@ -36,6 +38,9 @@ MAX_FAILED_JOBS = 3
 
 JOB_END_VARIABLE = "KILOCELL_JOB_END"
 """Environment variable of a job with the time its walltime ends, in s since 1970-01-01 UTC."""
+
+_ASKS_MEMORY = re.compile(r"--mem(-per-(cpu|gpu))?\b(?!-)")
+"""Options of sbatch that contradict ``--mem``."""
 
 TLS_FILES = ("ca_file", "cert", "key")
 """What a worker reads to talk to its scheduler."""
@@ -64,7 +69,7 @@ def open_slurm(
     """Submit ``settings.jobs`` Slurm jobs of ``settings.cores`` workers each, replace lost ones, cancel all at the end.
 
     The scheduler runs in this process. The end of the ``with`` block cancels every job of the run and waits until none
-    is queued; SIGINT and SIGTERM are ignored meanwhile. The jobs' logs are in ``scratch/slurm``.
+    is queued; SIGINT, SIGTERM and SIGHUP are ignored meanwhile. The jobs' logs are in ``scratch/slurm``.
 
     Args:
         settings: number and size of the jobs.
@@ -97,19 +102,29 @@ def open_slurm(
             security_in_files(scratch / "keys" / name) as security,
             dask.config.set({"distributed.deploy.lost-worker-timeout": "24h"}),
         ):
-            cluster = jobqueue.SLURMCluster(security=security, **options)
-            closing.append(partial(cluster.close, timeout=10))
-            client = distributed.Client(cluster)  # type: ignore[no-untyped-call]
-            closing.append(partial(client.close, timeout=10))
+            with deferred_signals():
+                cluster = jobqueue.SLURMCluster(security=security, **options)
+                closing.append(partial(cluster.close, timeout=10))
+                client = distributed.Client(cluster)  # type: ignore[no-untyped-call]
+                closing.append(partial(client.close, timeout=10))
             client.register_plugin(Drain(drain_margin_second(settings.walltime)))
             watch = _make_watch(cluster, name, settings, logs, report)
             closing.append(watch.stop)
             watch.start()
             dashboard = cluster.dashboard_link if scheduler["dashboard"] else ""
-            yield Workers(client, dashboard, _description(settings, partition))
+            yield Workers(client, dashboard, _description(settings, partition), cluster.scheduler)
     finally:
-        with _undisturbed():
+        with ignored_signals():
             _close(closing)
+
+
+def worker_job_script(settings: ClusterSettings, partition: Partition, name: str, logs: Path) -> str:
+    """Return the script of a worker job as a run would submit it, with an example of the scheduler's address."""
+    _, job_class = _import_jobqueue()
+    script: str = job_class(
+        "tls://SCHEDULER:PORT", name=name, **job_options(settings, partition, name, logs, partition.node_address)
+    ).job_script()
+    return script
 
 
 def _unique_name(run_name: str) -> str:
@@ -127,9 +142,7 @@ def _make_watch(
     return SlurmWatch(
         cluster,
         name,
-        settings.jobs,
-        attendance.registered,
-        attendance.leaving,
+        Jobs(attendance, settings.jobs, settings.jobs if settings.least_jobs is None else settings.least_jobs),
         lambda job_id: logs / f"{job_id}.log",
         WATCH_INTERVAL_SECOND,
         MAX_FAILED_JOBS,
@@ -153,7 +166,7 @@ def job_options(
     """
     if settings.jobs < 1 or settings.cores < 1:
         raise UsageError(f"jobs = {settings.jobs}, cores = {settings.cores}: both must be at least 1")
-    job_bytes = memory_bytes(settings.memory, "memory")
+    memory = _memory_options(settings)
     seconds = slurm_commands.walltime_second(settings.walltime)
     log = str(logs.absolute()).replace("%", "%%") + "/%j.log"
     exports = [f"export {key}={value}" for key, value in WORKER_ENVIRONMENT.items()]
@@ -163,16 +176,25 @@ def job_options(
         "account": settings.account or None,
         "cores": settings.cores,
         "processes": settings.cores,
-        "memory": worker_bytes(job_bytes),
         "job_cpu": settings.cores,
-        "job_mem": f"{-(-job_bytes // 2**20)}M",
+        "memory": memory.worker_bytes,
+        "job_mem": memory.directive,
+        "job_directives_skip": [] if memory.directive else ["--mem="],
         "walltime": settings.walltime,
         "python": shlex.quote(sys.executable),
         "death_timeout": 60,
         "local_directory": '"$spill"',
-        "worker_extra_args": ["--no-dashboard", "--dashboard-address", "127.0.0.1:0", '${host:+--host "$host"}'],
+        "worker_extra_args": [
+            *memory.worker_arguments,
+            "--no-dashboard",
+            "--dashboard-address",
+            "127.0.0.1:0",
+            '${host:+--host "$host"}',
+        ],
         "job_script_prologue": [
+            *settings.prologue,
             *exports,
+            *memory.lines,
             f"export {JOB_END_VARIABLE}=$(( $(date +%s) + {seconds} ))",
             f"host=$({shlex.quote(sys.executable)} -c {shlex.quote(PRINT_OWN_ADDRESS)} {shlex.quote(scheduler_host)})",
             f'spill="${{TMPDIR:-/tmp}}/{name}-$SLURM_JOB_ID"',
@@ -181,6 +203,36 @@ def job_options(
         ],
         "job_extra_directives": [f'--output="{log}"', "--open-mode=append", *settings.job_extra],
     }
+
+
+class _MemoryOptions(NamedTuple):
+    """How a job asks Slurm for memory and tells its workers their limit.
+
+    Args:
+        worker_bytes: limit of all workers of a job together.
+        directive: what ``--mem`` gets; "" = the job does not ask for memory.
+        lines: of the job script; they compute the workers' limit where only the job knows it.
+        worker_arguments: which pass this limit on.
+    """
+
+    worker_bytes: int
+    directive: str
+    lines: tuple[str, ...] = ()
+    worker_arguments: tuple[str, ...] = ()
+
+
+def _memory_options(settings: ClusterSettings) -> _MemoryOptions:
+    if settings.memory != "none" and not any(_ASKS_MEMORY.match(option) for option in settings.job_extra):
+        job_bytes = memory_bytes(settings.memory, "memory")
+        return _MemoryOptions(worker_bytes(job_bytes), f"{-(-job_bytes // 2**20)}M")
+    headroom = f"(mib * {HEADROOM_SHARE * 100:.0f} / 100)"
+    least = HEADROOM_BYTES // 2**20
+    lines = (
+        f"mib=${{SLURM_MEM_PER_NODE:-$(( ${{SLURM_MEM_PER_CPU:-0}} * {settings.cores} ))}}",
+        f"mib=$(( mib - ({headroom} > {least} ? {headroom} : {least}) ))",
+        f"limit=$(( mib > 0 ? mib * 1048576 / {settings.cores} : 0 ))  # 0 = Slurm names no limit",
+    )
+    return _MemoryOptions(HEADROOM_BYTES, "", lines, ("--memory-limit", '"$limit"'))
 
 
 def worker_bytes(job_bytes: int) -> int:
@@ -241,37 +293,6 @@ class Drain(distributed.WorkerPlugin):
         await worker.close(nanny=True, reason="the Slurm job's walltime ends")
 
 
-class Attendance(distributed.SchedulerPlugin):
-    """Know which jobs have workers that registered, and which have workers that are leaving.
-
-    A worker's name is that of its job, followed by ``-i`` where a job has several workers.
-
-    Args:
-        scheduler: of the cluster.
-        workers_per_job: number of workers in each job.
-    """
-
-    name = "kilocell-attendance"
-
-    def __init__(self, scheduler: distributed.Scheduler, workers_per_job: int) -> None:
-        self.registered: set[str] = set()
-        self._scheduler = scheduler
-        self._workers_per_job = workers_per_job
-
-    def add_worker(self, scheduler: distributed.Scheduler, worker: str) -> None:
-        """Note a new worker; the scheduler calls this with its address."""
-        self.registered.add(self._job_name(scheduler.workers[worker]))
-
-    def leaving(self) -> set[str]:
-        """Return the names of jobs whose workers take no new work."""
-        states = self._scheduler.workers.values()
-        return {self._job_name(state) for state in states if state.status == Status.closing_gracefully}
-
-    def _job_name(self, state: Any) -> str:
-        name = str(state.name)
-        return name if self._workers_per_job == 1 else name.rpartition("-")[0]
-
-
 def _import_jobqueue() -> tuple[Any, type[Any]]:
     """Import dask_jobqueue, which replaces the handler of SIGINT, and return it with our class of its jobs."""
     before = signal.getsignal(signal.SIGINT)
@@ -310,10 +331,13 @@ def _import_jobqueue() -> tuple[Any, type[Any]]:
 
 def _description(settings: ClusterSettings, partition: Partition) -> str:
     jobs = format_count(settings.jobs, "Slurm job")
+    if settings.least_jobs is not None:
+        jobs = f"{settings.least_jobs} to {jobs}"
     workers = format_count(settings.cores, "worker")
     if settings.jobs > 1:
         workers += " each"
-    return f"{jobs} of {workers} in partition {partition.name} ({settings.memory}, {settings.walltime} per job)"
+    memory = f"{settings.memory}, " if settings.memory != "none" else ""
+    return f"{jobs} of {workers} in partition {partition.name} ({memory}{settings.walltime} per job)"
 
 
 def _cancel(name: str, report: Callable[[str], None]) -> None:
@@ -330,14 +354,3 @@ def _close(closing: list[Callable[[], object]]) -> None:
             closing[-1]()
         finally:
             _close(closing[:-1])
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Ignore SIGINT and SIGTERM: an impatient second Ctrl-C must not leave jobs in the queue."""
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, action in before.items():
-            signal.signal(number, action)

@@ -17,6 +17,10 @@ from dataclasses import dataclass
 from ...data.errors import UsageError
 from ...data.names import quote, suggest
 
+LEAST_WALLTIME_SECOND = 60
+"""A worker starts within about 30 s, and takes no new work in the last 30 s before the walltime: with less than their
+sum, jobs start and end for ever without work. Chosen, not measured."""
+
 COMMANDS = ("sinfo", "sbatch", "squeue", "scancel")
 TIMEOUT_SECOND = 30
 
@@ -102,8 +106,8 @@ def find_partition(name: str, walltime: str) -> Partition:
         walltime: such as 01:30:00.
 
     Raises:
-        UsageError: there is no such partition, the walltime is longer than it allows (Slurm would leave such a job
-            pending for ever), or Slurm does not answer.
+        UsageError: there is no such partition, the walltime is too short for any work or longer than it allows (Slurm
+            would leave such a job pending for ever), or Slurm does not answer.
     """
     try:
         wanted = walltime_second(walltime)
@@ -111,6 +115,11 @@ def find_partition(name: str, walltime: str) -> Partition:
         raise UsageError(f"walltime {walltime!r}: give HH:MM:SS, such as 01:30:00") from None
     if not wanted:
         raise UsageError(f"walltime {walltime!r}: jobs need a time limit, such as 01:30:00")
+    if wanted < LEAST_WALLTIME_SECOND:
+        raise UsageError(
+            f"walltime {walltime!r} is {wanted} s: too short for a worker to start, work and leave. Give at least "
+            f"{duration(LEAST_WALLTIME_SECOND)}, and more than your longest simulation takes"
+        )
     partitions = _partitions()
     matching = [entry for entry in partitions if entry.name == name or (not name and entry.is_default)]
     if not matching:
@@ -118,7 +127,7 @@ def find_partition(name: str, walltime: str) -> Partition:
     limits = [entry.limit_second for entry in matching if entry.limit_second is not None]
     if limits and wanted > max(limits):
         raise UsageError(
-            f"walltime {walltime} is longer than partition {matching[0].name} allows ({_duration(max(limits))}); such "
+            f"walltime {walltime} is longer than partition {matching[0].name} allows ({duration(max(limits))}); such "
             "a job would wait for ever. Give a shorter --walltime, or another --partition (sinfo lists them)"
         )
     return matching[0]
@@ -197,6 +206,13 @@ def cancel_all(name: str, timeout_second: float = 30) -> set[str]:
     return left
 
 
+def cancel_pending(job_ids: Iterable[str]) -> None:
+    """Cancel those of the jobs that have not begun."""
+    ids = list(job_ids)
+    if ids:
+        _run(["scancel", "--state=PENDING", *ids])
+
+
 def local_address(host: str) -> str:
     """Return this machine's address in the network of a host; a login node has several addresses.
 
@@ -233,7 +249,8 @@ def _no_partition_error(name: str, names: Sequence[str]) -> str:
     return f"the cluster has no partition {quote(name)}{suggest(name, names)}; {known}"
 
 
-def _duration(second: int) -> str:
+def duration(second: int) -> str:
+    """Return a time as Slurm writes it: HH:MM:SS or D-HH:MM:SS."""
     days, rest = divmod(second, 86400)
     clock = f"{rest // 3600:02}:{rest // 60 % 60:02}:{rest % 60:02}"
     return f"{days}-{clock}" if days else clock

@@ -14,22 +14,22 @@ from types import FrameType
 from typing import Any
 
 from ...data.errors import ClusterError, UsageError
-from .slurm_commands import list_queued_jobs
+from .slurm_commands import cancel_pending, list_queued_jobs
+from .slurm_scale import Jobs
 
 TAIL_LINES = 15
 """Last lines of a job's log that an error shows."""
 
 
 class SlurmWatch:
-    """Keep ``jobs`` Slurm jobs of a cluster queued or running until :meth:`stop`.
+    """Keep Slurm jobs of a cluster queued or running, as many as the work needs, until :meth:`stop`.
 
     Args:
         cluster: a ``dask_jobqueue`` cluster without jobs yet.
         name: the name of all its Slurm jobs.
-        jobs: number of jobs to keep.
-        registered: names of jobs whose workers have registered; the scheduler adds to it.
-        leaving: returns the names of jobs whose workers take no new work, because their walltime ends soon. They are
-            replaced before they end, so that another worker can take over the results they hold.
+        jobs: how many jobs to keep, which of them have workers, and which workers take no new work because their
+            walltime ends soon. Such jobs are replaced before they end, so that another worker can take over the
+            results they hold.
         log_of: returns the path of a job's log for the job's id.
         interval_second: time between two looks at the queue, s.
         max_failed_jobs: stop the run after this many jobs in a row that ended without a worker.
@@ -40,9 +40,7 @@ class SlurmWatch:
         self,
         cluster: Any,
         name: str,
-        jobs: int,
-        registered: set[str],
-        leaving: Callable[[], set[str]],
+        jobs: Jobs,
         log_of: Callable[[str], Path],
         interval_second: float,
         max_failed_jobs: int,
@@ -51,13 +49,15 @@ class SlurmWatch:
         self._cluster = cluster
         self._name = name
         self._jobs = jobs
-        self._registered = registered
-        self._leaving = leaving
+        self._registered = jobs.attendance.registered
         self._log_of = log_of
         self._interval_second = interval_second
         self._max_failed_jobs = max_failed_jobs
         self._report = report
         self._seen = set[str]()
+        self._expected_to_end = set[str]()  # names of jobs whose walltime ends, or that the work needs no more
+        self._retired = set[str]()  # those of them that were idle
+        self._withdrawn = set[str]()  # names of jobs that were to be cancelled before they begin
         self._submitted = 0
         self._failures = 0
         self._error: ClusterError | None = None
@@ -109,9 +109,12 @@ class SlurmWatch:
         known = {job.job_id for job in list(self._cluster.workers.values())}
         # The queue is read after ``known``, so a job submitted in between does not count as gone.
         queued = list_queued_jobs(self._name)
-        self._cluster.sync(self._replace, known - queued)
+        withdrawn = self._cluster.sync(self._replace, known - queued)
+        cancel_pending(withdrawn)
 
-    async def _replace(self, gone: set[str]) -> None:
+    async def _replace(self, gone: set[str]) -> list[str]:
+        """Forget jobs that are gone, submit others, and return the ids of jobs that need not begin any more."""
+        self._expected_to_end |= self._jobs.attendance.leaving()
         if self._registered - self._seen:
             self._failures = 0
             self._seen |= self._registered
@@ -119,20 +122,54 @@ class SlurmWatch:
         for name, job_id in lost:
             self._forget(name)
             if name in self._registered:
-                self._report(f"Slurm job {job_id} ended; another one replaces it")
-            else:
-                self._report(f"Slurm job {job_id} ended before its worker started")
-                self._count_failure(self._log_tail(job_id))
+                self._report_end(name, job_id)
+            elif name not in self._withdrawn:
+                tail = self._log_tail(job_id)
+                self._report_lines(f"Slurm job {job_id} ended before its worker started", tail)
+                self._count_failure(tail)
         try:
             if self._error is None:
                 await self._submit_missing()
         except UsageError as error:
             self._report(str(error))
             self._count_failure(str(error))
+        return await self._shrink()
+
+    def _report_end(self, name: str, job_id: str) -> None:
+        """Report the end of a job that had workers, with its log if nothing explains the end."""
+        line = f"Slurm job {job_id} ended; another one replaces it"
+        if name not in self._expected_to_end:
+            self._report_lines(line, self._log_tail(job_id))
+        elif name not in self._retired:
+            self._report(line)
+
+    def _report_lines(self, line: str, more: str) -> None:
+        for text in (line, *more.splitlines()):
+            self._report(text)
+
+    async def _shrink(self) -> list[str]:
+        """End jobs that the work does not need: those that wait first, then idle ones; return ids of the former."""
+        present = self._present()
+        surplus = self._jobs.surplus(len(present))
+        waiting = [name for name in present if name not in self._registered and name in self._cluster.workers]
+        withdrawn = waiting[:surplus]
+        self._withdrawn.update(withdrawn)
+        idle = self._jobs.attendance.idle_workers()
+        # The jobs that would end last are kept: the newest.
+        retired = [name for name in present if name in idle][: surplus - len(withdrawn)]
+        self._retired.update(retired)
+        self._expected_to_end.update(retired)
+        if retired:
+            await self._jobs.attendance.retire([address for name in retired for address in idle[name]])
+        return [self._cluster.workers[name].job_id for name in withdrawn if name in self._cluster.workers]
+
+    def _present(self) -> list[str]:
+        """Return the names of jobs that take work now or will, the oldest first."""
+        ending = self._expected_to_end | (self._withdrawn - self._registered)
+        return [name for name in self._cluster.worker_spec if name not in ending]
 
     async def _submit_missing(self) -> None:
-        leaving = self._leaving() & set(self._cluster.worker_spec)
-        while len(self._cluster.worker_spec) - len(leaving) < self._jobs:
+        while len(self._present()) < self._jobs.wanted():
             self._submitted += 1  # no name is used twice: the scheduler may still know the lost worker by its name
             self._cluster.worker_spec[f"{self._name}-{self._submitted}"] = self._cluster.new_spec
         try:

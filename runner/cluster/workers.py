@@ -27,11 +27,13 @@ class Workers:
         client: a ``distributed.Client``.
         dashboard: address of Dask's dashboard; "" = none.
         description: what runs where, in one line, for example ``2 worker processes, 1 thread each``.
+        scheduler: the ``distributed.Scheduler``, if it is in this process; ``None`` = it is not.
     """
 
     client: Any
     dashboard: str
     description: str
+    scheduler: Any = None
 
 
 def format_count(number: int, noun: str, plural: str = "s") -> str:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ...data.text import format_count
-from ..show.table import table
-from ..worker import model_cache
 from . import options
+
+if TYPE_CHECKING:
+    from ..worker.model_cache import CompiledModel
 
 
 @click.command(short_help="Show or clear the folder of compiled models.")
@@ -28,8 +29,11 @@ def cache(clear: bool, json_: bool) -> None:
 
 def show_cache(json_: bool) -> None:
     """Print the folder of compiled models, their number and size, and each kind of machine with its last use."""
+    from ..show.table import table
+    from ..worker import model_cache
+
     models = model_cache.list_compiled_models()
-    by_machine: dict[str, list[model_cache.CompiledModel]] = {}
+    by_machine: dict[str, list[CompiledModel]] = {}
     for model in models:
         by_machine.setdefault(model.path.parent.name, []).append(model)
     if json_:
@@ -49,7 +53,9 @@ def show_cache(json_: bool) -> None:
         print(table(("machine", "models", "MB", "last used"), rows))
 
 
-def _cache_to_dict(by_machine: dict[str, list[model_cache.CompiledModel]]) -> dict[str, Any]:
+def _cache_to_dict(by_machine: dict[str, list[CompiledModel]]) -> dict[str, Any]:
+    from ..worker import model_cache
+
     machines: list[dict[str, Any]] = []
     for name, of_machine in by_machine.items():
         machines.append(
@@ -71,18 +77,20 @@ def _cache_to_dict(by_machine: dict[str, list[model_cache.CompiledModel]]) -> di
     }
 
 
-def _size(models: Sequence[model_cache.CompiledModel]) -> int:
+def _size(models: Sequence[CompiledModel]) -> int:
     """Return the size of compiled models in bytes."""
     return sum(model.bytes for model in models)
 
 
-def _when(models: Sequence[model_cache.CompiledModel]) -> str:
+def _when(models: Sequence[CompiledModel]) -> str:
     """Return when the first of some models, the latest, was last used."""
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(models[0].used_unix_second))
 
 
 def clear_cache(json_: bool) -> None:
     """Remove every compiled model, and print how many there were."""
+    from ..worker import model_cache
+
     number, size = model_cache.clear()
     if json_:
         print(json.dumps({"folder": str(model_cache.cache_root()), "removed": number, "bytes": size}))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 
 from ...data.errors import UsageError
@@ -24,6 +23,8 @@ def store_root(store: Path | None) -> Path:
     if store is not None:
         return store
     if DEFAULT_CAMPAIGN.is_file():
+        import tomllib
+
         try:
             text = DEFAULT_CAMPAIGN.read_text(encoding="utf-8-sig")
             return Path(str(tomllib.loads(text).get("store", DEFAULT_STORE))).expanduser()

@@ -7,9 +7,11 @@ from typing import Any
 
 import click
 
-from . import options
+from ...data.errors import UsageError
+from . import complete, options
 from .defaults import store_root
 from .failures import make_policy, max_failures_option, retry_failed_option
+from .questions import make_filters, make_output
 from .run import load_campaign_with_fits, run
 
 _FIT_OPTIONS = (
@@ -92,20 +94,36 @@ def fit(
 
 @click.command(short_help="Show fits, and how reliable they are.")
 @options.store_option
-@options.cell_option
-@click.option("--fit", "names", multiple=True, metavar="FIT", help="Only this fit, with all details; repeatable.")
+@options.filter_options
+@click.option(
+    "--fit",
+    "names",
+    multiple=True,
+    metavar="FIT",
+    shell_complete=complete.fits,
+    help="Only this fit, with all details; repeatable.",
+)
 @click.option("--life", is_flag=True, help="Show parameters along life, from chains of fits over check-ups.")
+@options.order_options
 @options.all_option
 @options.json_option
-def fits(
-    store: Path | None, cells: tuple[str, ...], names: tuple[str, ...], life: bool, everything: bool, json_: bool
-) -> None:
-    """Show fits with RMSE before and after, agreement of the starts, and a verdict; with --fit, all details."""
-    if life:
-        from ..show.fits import show_life
+@options.csv_option
+@options.refused_options(plot="kilocell plot --fit FIT draws a fit")
+def fits(store: Path | None, names: tuple[str, ...], life: bool, select: str | None, **given: Any) -> None:
+    """Show fits with RMSE before and after, agreement of the starts, and a verdict; with --fit, all details.
 
-        show_life(store_root(store), cells, names, json_, everything)
+    --parameters selects by the fitted set, or by the set from which a fit began. --select selects the fits of exactly
+    this part of the record.
+    """
+    filters = make_filters(given)
+    output = make_output(given)
+    if not life:
+        from ..show.fits import show_fits
+
+        show_fits(store_root(store), filters, names, select, output)
         return
-    from ..show.fits import show_fits
+    from ..show.life import show_life
 
-    show_fits(store_root(store), cells, names, json_, everything)
+    if select is not None:
+        raise UsageError("--select means nothing with --life, which shows each check-up")
+    show_life(store_root(store), filters, names, output)

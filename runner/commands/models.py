@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from . import options
+from . import complete, options
 from .defaults import store_root
 
 
 @click.command(short_help="List the models, or the options of one.")
-@click.argument("model", required=False, metavar="[MODEL]")
+@click.argument("model", required=False, metavar="[MODEL]", shell_complete=complete.model_types)
 @options.json_option
 def models(model: str | None, json_: bool) -> None:
     """List the models that a campaign can use; with MODEL, such as SPMe, list its options, values and defaults."""
@@ -49,7 +49,7 @@ _campaign_option = click.option(
 
 
 @parameters.command(short_help="List parameter sets, or show the parameters of one (default).")
-@click.argument("parameter_set", required=False, metavar="[SET]")
+@click.argument("parameter_set", required=False, metavar="[SET]", shell_complete=complete.known_sets)
 @click.option("--match", default="", metavar="TEXT", help="Only parameters with this text in their name.")
 @_campaign_option
 @options.json_option
@@ -66,10 +66,10 @@ def show(parameter_set: str | None, match: str, campaign: Path | None, json_: bo
 
 
 @parameters.command(short_help="Export a set as JSON of PyBaMM's ParameterValues, or as BPX.")
-@click.argument("parameter_set", required=False, metavar="[SET]")
+@click.argument("parameter_set", required=False, metavar="[SET]", shell_complete=complete.known_sets)
 @options.store_option
-@click.option("--cell", metavar="CELL", help="Cell of the fitted set.")
-@click.option("--fit", metavar="FIT", help="Fit that gave the set.")
+@click.option("--cell", metavar="CELL", help="Cell of the fitted set.", shell_complete=complete.cells)
+@click.option("--fit", metavar="FIT", shell_complete=complete.fits, help="Fit that gave the set.")
 @click.option(
     "--version", "number", type=click.IntRange(1), help="Version of the fitted set [default: the fit's current one]."
 )

@@ -3,32 +3,41 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from . import options
+from ...data.errors import UsageError
+from . import complete, options
 from .defaults import store_root
 
 if TYPE_CHECKING:
     from ...report.filters import Filters
-    from ..show.questions import Output
+    from ..show.answer import Output
+
+
+_MEASURED: Final = "cycles are measured; for simulations: kilocell compare --cycle NUMBER"
 
 
 @click.command(short_help="Show all cycles of a cell: capacity, energy, efficiency, times.")
-@click.argument("cells", nargs=-1, required=True, metavar="CELL...")
+@click.argument("named", nargs=-1, metavar="CELL...", shell_complete=complete.cells)
 @options.store_option
+@options.cell_option
 @options.select_option
 @options.order_options
 @options.answer_options
-def cycles(cells: tuple[str, ...], store: Path | None, select: str | None, **given: Any) -> None:
+@options.refused_options(model=_MEASURED, parameters=_MEASURED, status=_MEASURED)
+def cycles(named: tuple[str, ...], store: Path | None, select: str | None, **given: Any) -> None:
     """Show all cycles of cells (ids, or patterns such as "CELL_*").
 
     Capacity is the charge out of the cycle. Efficiencies are out / in. A mean voltage is energy / charge.
     """
     from ..show.questions import show_cycles
 
-    show_cycles(store_root(store), make_filters(given, cells=cells), select, _output(given))
+    cells = (*named, *given["cells"])
+    if not cells:
+        raise UsageError('name the cells: kilocell cycles CELL, or "*" for all cells')
+    show_cycles(store_root(store), make_filters(given, cells=cells), select, make_output(given))
 
 
 @click.command(short_help="Compare simulation and experiment in a cycle.")
@@ -48,21 +57,22 @@ def compare(store: Path | None, cycle: int | None, select: str | None, **given: 
     """
     from ..show.questions import show_comparison
 
-    show_comparison(store_root(store), cycle, make_filters(given), select, _output(given))
+    show_comparison(store_root(store), cycle, make_filters(given), select, make_output(given))
 
 
 @click.command("parameter-sets", short_help="Show the parameter sets that simulations use.")
 @options.store_option
-@options.cell_option
-@options.model_option
-@options.parameters_option
+@options.filter_options
 @options.order_options
 @options.answer_options
-def parameter_sets(store: Path | None, **given: Any) -> None:
-    """Show all parameter sets that simulations use: base set, changed parameters, the fit it is from, number, RMSE."""
+def parameter_sets(store: Path | None, select: str | None, **given: Any) -> None:
+    """Show all parameter sets that simulations use: base set, changed parameters, the fit it is from, number, RMSE.
+
+    With --cell or --status, number and RMSE are of only these simulations; with --select, the RMSE is of this part.
+    """
     from ..show.questions import show_sets
 
-    show_sets(store_root(store), make_filters(given), _output(given))
+    show_sets(store_root(store), make_filters(given), select, make_output(given))
 
 
 @click.command(short_help="Show simulated voltage curves, and export or draw them.")
@@ -80,7 +90,7 @@ def curves(store: Path | None, select: str | None, **given: Any) -> None:
     """
     from ..show.questions import show_curves
 
-    show_curves(store_root(store), make_filters(given), select, _output(given))
+    show_curves(store_root(store), make_filters(given), select, make_output(given))
 
 
 def make_filters(given: dict[str, Any], cells: tuple[str, ...] = ()) -> Filters:
@@ -102,13 +112,18 @@ def make_filters(given: dict[str, Any], cells: tuple[str, ...] = ()) -> Filters:
     )
 
 
-def _output(given: dict[str, Any]) -> Output:
-    from ..show.questions import Output
+def make_output(given: dict[str, Any]) -> Output:
+    """Return where an answer goes.
+
+    Args:
+        given: the options of ``answer_options``, or some of them, by name.
+    """
+    from ..show.answer import Output
 
     return Output(
         json_=given["json_"],
         csv=given["csv"],
-        plot=given["plot"],
+        plot=given.get("plot"),
         samples=given.get("samples"),
         everything=given["everything"],
     )

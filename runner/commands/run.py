@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from ...data.errors import UsageError
+from ..run import early
 from . import options
 from .defaults import DEFAULT_CAMPAIGN
 
@@ -18,16 +20,21 @@ if TYPE_CHECKING:
     from ..run.failure_policy import FailurePolicy
 
 
-def load_campaign_with_fits(path: Path | None, store: Path | None) -> Campaign:
+def load_campaign_with_fits(
+    path: Path | None, store: Path | None, stream: TextIO | None = None, verify: bool = False
+) -> Campaign:
     """Load a campaign, with the fits that earlier commands added to its store.
 
     Args:
+        stream: where to say at once what is read, before libraries are imported; ``None`` = only on a terminal.
         path: of the campaign file; ``None`` = ./campaign.toml.
         store: folder of the store; ``None`` = the campaign's.
+        verify: read all raw files again to find those that changed.
 
     Raises:
         UsageError: there is no campaign file, or it has errors.
     """
+    early.start(stream or sys.stderr, "reading", str(path or DEFAULT_CAMPAIGN), in_files=stream is not None)
     from ..campaign.added_fits import load_added_fits
     from ..campaign.campaign import load_campaign
     from ..run.run_campaign import replace_store
@@ -36,11 +43,11 @@ def load_campaign_with_fits(path: Path | None, store: Path | None) -> Campaign:
         raise UsageError(
             f"no {DEFAULT_CAMPAIGN} in this folder; name a campaign file, or write one: kilocell init RAW_FILES"
         )
-    campaign, replaced = load_added_fits(replace_store(load_campaign(path or DEFAULT_CAMPAIGN), store))
+    campaign, replaced = load_added_fits(replace_store(load_campaign(path or DEFAULT_CAMPAIGN, store), store))
     for name in replaced:
         text = f"fit {name!r} from an earlier command is replaced by the fit of the same name in {campaign.path}"
-        click.echo(text, err=True)
-    return campaign
+        print(text, file=early.guard(sys.stderr))
+    return replace(campaign, verify=verify)
 
 
 def run(
@@ -75,7 +82,7 @@ def run(
     from ..show.status import show_end
 
     settings = options.cluster_settings(campaign.cluster, cluster)
-    out = None if quiet else sys.stderr
+    out = None if quiet else early.guard(sys.stderr)
     verbose = bool(click.get_current_context().find_root().obj["verbose"])
     policy = failures or KEEP_FAILED
     summary = run_campaign(campaign, settings, command, cells, out, command_line(), verbose, fits, policy)

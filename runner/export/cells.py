@@ -17,6 +17,7 @@ from ...data import columns as c
 from ...data.arrays import Indices
 from ...data.csv_writer import bdf_series, write_header, write_rows
 from ...data.errors import StoreError, UsageError
+from ...data.left_out import leave_out
 from ...data.standing import CURRENT
 from ...data.step_selection import StepSelection, parse_select
 from ...parquet_store.layout import Store, safe_name
@@ -85,8 +86,9 @@ def export(
             targets.append(sqlite)
         _refuse_to_overwrite(targets)
         for path, cells_of_file in cells_by_file.items():
-            write_atomically(path, _csv_writer(store, cells_of_file, bdf, long=csv == path, select=select))
-            note(path)
+            write = _csv_writer(store, cells_of_file, bdf, long=csv == path, select=select)
+            if _write_or_leave_out(path, write, is_only_one=len(chosen) == 1):
+                note(path)
         if sqlite is not None:
             write_sqlite(store, catalog, chosen, sqlite, select)
             note(sqlite)
@@ -119,14 +121,18 @@ def write_sqlite(
     def all_rows() -> Iterator[Rows]:
         yield from rows_of_catalog
         for cell_id in cells:
-            samples = partition_table(store, cell_id)
+            samples = _table_or_none(partition_table, store, cell_id)
+            if samples is None:
+                continue
             kept = np.arange(len(samples))
             if select is not None:
                 kept = np.flatnonzero(selected_mask(store, cell_id, select)[0])
             yield _series("samples", samples.take(kept), {c.CELL_ID: cell_id}, kept.tolist())
             for simulation in of_cells[cell_id]:
                 label = str(simulation["label"])
-                simulated = simulation_table(store, cell_id, label)
+                simulated = _table_or_none(simulation_table, store, cell_id, label)
+                if simulated is None:
+                    continue
                 try:
                     numbers = _sample_numbers(simulation, samples, simulated)
                 except StoreError:
@@ -141,6 +147,27 @@ def write_sqlite(
                     yield _outputs(outputs.take(inside), constants, numbers[inside].tolist())
 
     write_atomically(path, lambda temporary: write_export(temporary, schema, all_rows()))
+
+
+def _write_or_leave_out(path: Path, write: Callable[[Path], None], *, is_only_one: bool) -> bool:
+    """Write a file; return whether it was: a missing or damaged file of the store is named in the log."""
+    try:
+        write_atomically(path, write)
+    except StoreError as error:
+        if is_only_one:
+            raise
+        leave_out(error)
+        return False
+    return True
+
+
+def _table_or_none(read: Callable[..., pa.Table], store: Store, *names: str) -> pa.Table | None:
+    """Read a series; ``None`` = its file is missing or damaged, which the log names."""
+    try:
+        return read(store, *names)
+    except StoreError as error:
+        leave_out(error)
+        return None
 
 
 def _choose_cells(catalog: sqlite3.Connection, cells: Sequence[str]) -> list[str]:
@@ -170,6 +197,8 @@ def _cells_with_part(store: Store, cells: Sequence[str], select: str, *, all_nee
             if all_needed:
                 raise
             problem = problem or error
+            if isinstance(error, StoreError):
+                leave_out(error)
             continue
         having.append(cell_id)
     if not having and problem is not None:
@@ -203,11 +232,25 @@ def _csv_writer(
 ) -> Callable[[Path], None]:
     def write(path: Path) -> None:
         with path.open("wb") as file:
-            for number, cell_id in enumerate(cells):
-                table = partition_table(store, cell_id)
-                if select is not None:
-                    table = table.filter(pa.array(selected_mask(store, cell_id, select)[0]))
-                _write_cell(file, table, cell_id, bdf, named=long, first=number == 0)
+            problem: StoreError | None = None
+            is_empty = True
+            for cell_id in cells:
+                try:
+                    table = partition_table(store, cell_id)
+                    if select is not None:
+                        table = table.filter(pa.array(selected_mask(store, cell_id, select)[0]))
+                except StoreError as error:
+                    if problem is None:
+                        problem = error
+                    else:
+                        leave_out(error)
+                    continue
+                _write_cell(file, table, cell_id, bdf, named=long, first=is_empty)
+                is_empty = False
+            if problem is not None and is_empty:
+                raise problem
+            if problem is not None:
+                leave_out(problem)
 
     return write
 

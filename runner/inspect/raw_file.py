@@ -14,10 +14,11 @@ import pandas as pd
 
 from ...data import columns as c
 from ...data.errors import JobError, KilocellError
+from ...data.memory_limit import check_rows
 from ...data.readers.column_names import names_and_units
 from ...data.readers.csv_reader import RawBlock
 from ...data.readers.layout import Column, Layout
-from ...data.readers.read import READERS, cell_ids, guess_settings, read_raw
+from ...data.readers.read import READERS, ROW_BYTES, cell_ids, guess_settings, read_raw
 from ...data.readers.text_blocks import detect_encoding, is_gzip
 from ...data.rules import flag_bit
 from ...data.settings import CleanSettings, SourceSettings
@@ -26,6 +27,7 @@ from ...jobs.cleaning.current import sign_votes, state_signs
 from ...jobs.cleaning.guess_cell import guess_cell
 from ...jobs.record.file_ends import FileEnds, file_ends
 from ..campaign.raw_files import is_utf8, printable
+from ..run import early
 from .joined_files import RawFile, describe_joined_files
 from .raw_paths import raw_files
 from .reading_progress import ReadingProgress
@@ -130,7 +132,7 @@ def show_inspection(paths: Sequence[str], cell: str | None, json_: bool) -> int:
     Raises:
         CampaignError: a path names no file.
     """
-    progress = ReadingProgress(sys.stderr)
+    progress = ReadingProgress(early.guard(sys.stderr))
     files = raw_files(paths)
     inspections = []
     ends: dict[RawFile, FileEnds] = {}
@@ -139,6 +141,7 @@ def show_inspection(paths: Sequence[str], cell: str | None, json_: bool) -> int:
         inspections.append(_inspect_or_error(path, cell, ends))
     joined = describe_joined_files(ends, progress)
     progress.close()
+    early.end()  # what follows is on stdout
     for inspection in inspections:
         inspection["joined"] = [asdict(join) for join in joined if inspection["file"] in join.files]
     if json_:
@@ -174,6 +177,7 @@ def inspect_file(path: Path, cell: str | None = None, ends: dict[RawFile, FileEn
     contents = _Contents(cell)
     for block in reader.blocks(path, settings):
         contents.add(block, single)
+        check_rows(str(path), contents.kept * ROW_BYTES)
     if not contents.frames:
         read_raw(path, settings, cell)  # raises an error that lists the cells of the file
     raw = pd.concat(contents.frames, ignore_index=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TextIO
 
 from ...data.text import printable_text
+from ..run import early
 from .new_campaign import write_campaign
 from .reading_progress import ReadingProgress
 
@@ -34,6 +35,7 @@ def show_init(paths: Sequence[str], out: Path, stream: TextIO | None) -> int:
     new = write_campaign(paths, out, say, ReadingProgress(stream))
     for note in new.notes:
         say(note)
+    early.end()  # what follows is on stdout
     if new.left_out:
         _warn("left out, because they cannot be read:", new.left_out)
     if new.unfilled:

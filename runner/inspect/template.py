@@ -163,13 +163,14 @@ _REST: Final = """\
 # threads_per_worker = 1
 # memory_limit = "auto"                     # of each worker, such as "4GiB", or "none"
 # dashboard_address = "127.0.0.1:8787"      # or "none"
-# jobs = 3                                  # Slurm only: number of Slurm jobs; below, what each one requests
+# jobs = 3                                  # Slurm only: number of jobs, or "2..20"; below, what each one requests
 # cores = 1
-# memory = "4GiB"
+# memory = "4GiB"                           # or "none"
 # walltime = "01:00:00"
 # partition = "main"
 # account = ""
 # job_extra = []
+# prologue = []                             # lines of shell, such as "module load python"
 """
 
 

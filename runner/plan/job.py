@@ -13,7 +13,7 @@ from ...data.results.fitting import NESTED_LABEL, NESTED_START
 from ...data.results.receipt import JobKind, Status
 from ...data.settings import CellSettings, CleanSettings, FileRange, ParameterSetSettings, SimulateSettings, SourceFile
 
-JOB_VERSIONS: Mapping[JobKind, int] = {"split": 3, "clean": 7, "simulate": 6, "start": 7, "fit": 7, "profile": 3}
+JOB_VERSIONS: Mapping[JobKind, int] = {"split": 3, "clean": 8, "simulate": 6, "start": 7, "fit": 7, "profile": 3}
 """Part of each job's digest: raise a number when the same settings give another result."""
 
 CLEAN_LIMIT_SECOND: Final = 3600.0
@@ -203,6 +203,8 @@ class ScannedSource:
         problem: why the file cannot be opened (missing, a named pipe, no permission); ``""`` = it can.
         cells_by_name: if it cannot be opened, the cells that it has according to its name. They are not cleaned from
             their other files, and results from earlier runs stay.
+        is_gone: whether the file does not exist any more, and what an earlier run recorded of it is used.
+        unread: why its cells cannot be found; ``""`` = they can.
     """
 
     file: SourceFile
@@ -211,6 +213,8 @@ class ScannedSource:
     parts: tuple[FileRange, ...] = ()
     problem: str = ""
     cells_by_name: tuple[str, ...] = ()
+    is_gone: bool = False
+    unread: str = ""
 
 
 def split_digest(file: SourceFile) -> str:

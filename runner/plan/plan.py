@@ -18,6 +18,7 @@ from ...data.installed import installed_version
 from ...data.results.fitting import NESTED_START, StartResult
 from ...data.results.receipt import Receipt
 from ...data.settings import CleanSettings
+from ...data.standing import CHANGED
 from ...parquet_store.layout import Store
 from ...parquet_store.read import is_valid, read_receipt
 from ..campaign.cell_plan import CellFit, CellPlan
@@ -63,14 +64,17 @@ def plan_jobs(
         store: where earlier results are; only read.
         clean_limit_second: longest time to split a file or to clean a cell, s.
     """
-    sources = [_without_parts_if_split(store, source) for source in sources]
+    sources = [without_parts_if_split(store, source) for source in sources]
     running: set[Key] = set()
     kept: set[Key] = set()
     planned = []
+    gone = {source.file.path for source in sources if source.is_gone and not source.problem}
     for job in _all_jobs(cells, sources):
         receipt = read_receipt(store.receipt(job.kind, job.cell_id, job.label))
         before = find_kept(job, receipt, running, kept)
         reason = "" if before is not None else _reason(store, job, receipt, running)
+        if reason and isinstance(job.work, SplitWork) and job.work.file.path in gone and not job.work.problem:
+            continue  # nothing needs it: the cells of the file are cleaned
         if before is not None:
             kept.add(job.key)
         elif reason:
@@ -110,7 +114,7 @@ def _reason(store: Store, job: Job, receipt: Receipt | None, running: set[Key]) 
     if receipt.digest != job.digest:
         if needed_job_runs:
             return NEEDED_AGAIN
-        return "settings or input changed"
+        return CHANGED
     if receipt.status == "failed":
         return f"failed before: {receipt.reason}"
     if receipt.status == "skipped":
@@ -148,33 +152,37 @@ def _all_jobs(cells: Iterable[CellPlan], sources: Sequence[ScannedSource]) -> It
     for source in sources:
         if len(source.cell_ids) == 1:
             continue
-        for job in _split_jobs(source):
+        for job in plan_splits(source):
             if not source.cell_ids and job.key in planned:
                 # Another file of the same name and content, in another folder: each fails with its own path.
                 job = replace(job, label=f"{job.label}-{_path_digest(source)}")
             planned.add(job.key)
             yield job
     for cell in cells:
-        cleaning = _clean_job(cell.cell_id, cell.clean, sources)
+        cleaning = plan_cleaning(cell.cell_id, cell.clean, sources)
         yield cleaning
         for settings in cell.simulations:
             yield _simulate_job(SimulateWork(settings), cleaning.digest, (cleaning.key,))
         yield from _fit_jobs(cell.fits, cleaning)
 
 
-def _without_parts_if_split(store: Store, source: ScannedSource) -> ScannedSource:
-    """Return the source without its parts if an earlier run has split it as a whole."""
+def without_parts_if_split(store: Store, source: ScannedSource) -> ScannedSource:
+    """Return the source without its parts if an earlier run has split it as a whole.
+
+    Args:
+        store: where earlier results are; only read.
+    """
     if not source.parts:
         return source
     undivided = replace(source, parts=())
-    (job,) = _split_jobs(undivided)
+    (job,) = plan_splits(undivided)
     receipt = read_receipt(store.receipt(job.kind, job.cell_id, job.label))
     if is_valid(store, receipt, job.digest):
         return undivided
     return source
 
 
-def _split_jobs(source: ScannedSource, cell_id: str | None = None) -> tuple[Job, ...]:
+def plan_splits(source: ScannedSource, cell_id: str | None = None) -> tuple[Job, ...]:
     """Return the jobs that split a file, in the order of its parts.
 
     Args:
@@ -202,13 +210,19 @@ def _path_digest(source: ScannedSource) -> str:
     return digest(source.file.path)[:8]
 
 
-def _clean_job(cell_id: str, settings: CleanSettings, sources: Sequence[ScannedSource]) -> Job:
+def plan_cleaning(cell_id: str, settings: CleanSettings, sources: Sequence[ScannedSource]) -> Job:
+    """Return the job that cleans a cell.
+
+    Args:
+        settings: thresholds of the cleaning rules; the sign of the current is that of the cell's files.
+        sources: all raw files, of which at least one has the cell.
+    """
     own_sources = [source for source in sources if cell_id in source.cell_ids]
     cell_sources = []
     needs: list[Key] = []
     inputs: list[object] = []
     for source in own_sources:
-        splits = _split_jobs(source, cell_id) if len(source.cell_ids) > 1 else ()
+        splits = plan_splits(source, cell_id) if len(source.cell_ids) > 1 else ()
         cell_sources.append(CellSource(source.file, source.mtime_ns, tuple(job.digest for job in splits)))
         needs.extend(job.key for job in splits)
         inputs.extend((source.file.digest, source.file.settings))

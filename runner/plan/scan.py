@@ -42,7 +42,9 @@ class _RowCounterError(ReadError):
     """A column that should hold cell ids counts rows. The file can be read, but its job must not split it."""
 
 
-def scan_sources(sources: Sequence[tuple[Path, SourceSettings]], catalog: Path) -> tuple[ScannedSource, ...]:
+def scan_sources(
+    sources: Sequence[tuple[Path, SourceSettings]], catalog: Path, *, may_be_none: bool = False, verify: bool = False
+) -> tuple[ScannedSource, ...]:
     """Find digest and cells of each raw file; files that the catalog knows, by size and time, are not read again.
 
     A file that cannot be read has no cells in the result: its split job fails with the reason, and the others go on.
@@ -50,6 +52,8 @@ def scan_sources(sources: Sequence[tuple[Path, SourceSettings]], catalog: Path) 
     Args:
         sources: path and reader settings of each raw file.
         catalog: path of the store's catalog; may not exist yet.
+        may_be_none: whether it is no error if no file can be read.
+        verify: read also the files that the catalog knows.
 
     Returns:
         One entry for each file, in the given order.
@@ -68,7 +72,7 @@ def scan_sources(sources: Sequence[tuple[Path, SourceSettings]], catalog: Path) 
             scanned.append(_unopened(path, settings, problem))
             continue
         if settings not in caches:
-            caches[settings] = _read_cache(catalog, settings)
+            caches[settings] = {} if verify else _read_cache(catalog, settings)
         try:
             scanned.append(_scan(path, settings, caches[settings], store))
         except _RowCounterError as error:
@@ -81,7 +85,7 @@ def scan_sources(sources: Sequence[tuple[Path, SourceSettings]], catalog: Path) 
             problem = str(unreadable_error(path, error))
             failures.append(problem)
             scanned.append(_unopened(path, settings, problem))
-    if not any(source.cell_ids for source in scanned):
+    if not may_be_none and not any(source.cell_ids for source in scanned):
         raise UsageError("none of the raw files can be read:\n  " + "\n  ".join(failures))
     return tuple(scanned)
 
@@ -117,7 +121,7 @@ def record_sources(catalog: Catalog, scanned: Sequence[ScannedSource]) -> None:
     store = Store(catalog.path.parent)
     with catalog.transaction():
         for source in scanned:
-            if source.problem:
+            if source.problem or source.is_gone:
                 continue  # what the catalog knows of it from an earlier run stays
             rows: Counter[str] = Counter()
             for part in source.parts:
@@ -219,7 +223,7 @@ def _without_cells(path: Path, settings: SourceSettings, error: ReadError) -> Sc
         error: why.
     """
     try:
-        return ScannedSource(readers.source_file(path, settings), (), path.stat().st_mtime_ns)
+        return ScannedSource(readers.source_file(path, settings), (), path.stat().st_mtime_ns, unread=str(error))
     except (ReadError, OSError):
         return _unopened(path, settings, str(error))
 

@@ -10,6 +10,7 @@ from ...data.names import quote, suggest_or_list
 from ...data.results.receipt import JobKind
 from .job import FitWork, Job, Key, ModelWork, ScannedSource, SimulateWork, SplitWork
 from .scan import describe_unread, find_unread_files
+from .unreadable import find_unreadable
 
 STAGE_KINDS: dict[str, tuple[JobKind, ...]] = {
     "clean": ("split", "clean"),
@@ -86,7 +87,8 @@ def select_cells(
         if cell not in known:
             unread = find_unread_files(sources, cell)
             where = f" in a readable file; {describe_unread(unread)}" if unread else ""
-            raise UsageError(f"the campaign has no cell {quote(cell)}{where}{suggest_or_list(cell, known)}")
+            text = f"the campaign has no cell {quote(cell)}{where}{suggest_or_list(cell, known)}"
+            raise UsageError("\n".join([*find_unreadable(sources).values(), text]))
     chosen = [job for job in jobs if job.cell_id in cells]
     needed = {key for job in chosen for key in job.needs}
     paths = {source.file.path for source in unopened}

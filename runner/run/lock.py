@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ...data.errors import StoreError
+from ...parquet_store.shared_folder import follow_folder
 
 
 @contextmanager
@@ -25,6 +26,7 @@ def lock_store(root: Path) -> Iterator[None]:
         StoreError: another run uses the store (the text names its host and pid), or the folder cannot be written.
     """
     path = root / "run.lock"
+    follow_folder(root)
     try:
         root.mkdir(parents=True, exist_ok=True)
         handle = path.open("a+", encoding="utf-8")

@@ -30,9 +30,15 @@ class Recorder:
         self._run_id = run_id
         self._jobs = {job.key: job for job in jobs}
 
-    def add(self, outcomes: Sequence[JobOutcome]) -> None:
-        """Record jobs that have ended, in one transaction."""
-        self._catalog.record_many([self._receipt(outcome) for outcome in outcomes], self._run_id)
+    def add(self, outcomes: Sequence[JobOutcome]) -> list[Receipt]:
+        """Record jobs that have ended, in one transaction.
+
+        Returns:
+            Their receipts.
+        """
+        recorded = [self._receipt(outcome) for outcome in outcomes]
+        self._catalog.record_many(recorded, self._run_id)
+        return [receipt for receipt, _ in recorded]
 
     def _receipt(self, outcome: JobOutcome) -> tuple[Receipt, JobSettings | None]:
         job = self._jobs[outcome.key]

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import secrets
 import socket
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -29,7 +28,9 @@ from ..campaign.cell_plan import CellPlan, find_absent_cells, resolve
 from ..campaign.errors import campaign_error
 from ..campaign.fit_checks import RefusedFit, refuse_fits
 from ..campaign.pybamm_checks import check_with_pybamm, find_set_doubts
-from ..plan.job import Job, Kept, Key, ModelWork, ScannedSource
+from ..cluster.address_space import check_address_space
+from ..plan.gone_sources import describe_gone, scan_with_gone
+from ..plan.job import Job, ModelWork, ScannedSource
 from ..plan.kept import kept_jobs
 from ..plan.plan import list_cells, plan_jobs
 from ..plan.scan import (
@@ -38,22 +39,20 @@ from ..plan.scan import (
     find_gone_files,
     find_unread_files,
     record_sources,
-    scan_sources,
 )
 from ..plan.select_jobs import select_cells, select_fits, select_stage
+from ..plan.unreadable import find_unreadable
 from ..worker import deaths, model_cache
 from ..worker.compile import choose_compiled
 from ..worker.inputs import store_set_files
 from ..worker.run_job import JobOutcome
-from ..worker.time_limits import longest_job_second
-from .deaths import DeathReports
+from . import early
 from .failure_policy import KEEP_FAILED, FailurePolicy, choose_again, select_again
 from .foreground import check_needs, find_job, run_here
 from .lock import lock_store
-from .progress import Progress
+from .on_cluster import Work, run_on_cluster
 from .record import Recorder, find_unrecorded
-from .set_doubts import SetDoubts
-from .stopping import Tally, check_max_failures
+from .stopping import check_max_failures
 from .summary import RunSummary, summarize
 
 LOCKED_LINE_SECOND: Final = 30.0
@@ -80,12 +79,14 @@ class CampaignPlan(NamedTuple):
         jobs: every job, each after the jobs it needs.
         cells: the resolved settings of each cell.
         refused: fits that cannot run, which have no jobs.
+        unmatched: a line for each pair of model and parameter set that is not simulated, because they do not match.
     """
 
     sources: tuple[ScannedSource, ...]
     jobs: tuple[Job, ...]
     cells: tuple[CellPlan, ...]
     refused: tuple[RefusedFit, ...] = ()
+    unmatched: tuple[str, ...] = ()
 
 
 def scan_and_plan(campaign: Campaign) -> CampaignPlan:
@@ -95,13 +96,17 @@ def scan_and_plan(campaign: Campaign) -> CampaignPlan:
         UsageError: no raw file can be read, or the campaign names a cell or parameter that does not exist.
     """
     store = Store(campaign.store)
-    sources = scan_sources(campaign.sources, store.catalog)
+    early.say("scanning", format_count(len(campaign.sources), "raw file"))
+    sources = scan_with_gone(campaign, store)
     check_current_signs(campaign.path, sources)
-    cells = resolve(campaign, list_cells(sources), find_unread_cells(campaign, sources).keys())
-    check_with_pybamm(campaign, cells)
-    cells, refused = refuse_fits(campaign, cells)
-    limit_second = campaign.file.clean.time_limit_second
-    return CampaignPlan(sources, plan_jobs(cells, sources, store, limit_second), cells, refused)
+    early.say("checking", "parameter sets, models and fits")
+    unread = find_unread_cells(campaign, sources).keys()
+    cells = resolve(campaign, list_cells(sources), unread, lambda: find_unreadable(sources).values())
+    matched = check_with_pybamm(campaign, cells)
+    cells, refused = refuse_fits(campaign, matched.plans)
+    early.say("planning", format_count(len(cells), "cell"))
+    jobs = plan_jobs(cells, sources, store, campaign.file.clean.time_limit_second)
+    return CampaignPlan(sources, jobs, cells, (*matched.refused, *refused), matched.unmatched)
 
 
 def find_unread_cells(campaign: Campaign, sources: Sequence[ScannedSource]) -> dict[str, str]:
@@ -170,7 +175,8 @@ def run_campaign(
         store_added_fits(store, campaign.asked)
         unread = find_unread_cells(campaign, plan.sources)
         run_id = _record_plan(catalog, campaign, plan, unread, command_line)
-        _print_first(out, unread.values(), set_doubts, refused)
+        _print_gone(out, plan.sources)
+        _print_first(out, unread.values(), (*plan.unmatched, *set_doubts), refused)
         stale = select_again(jobs, failures)
         waiting = choose_compiled(stale, campaign.file.simulate.compiled, model_cache.is_known)
         counts: Counter[str] = Counter()
@@ -181,7 +187,8 @@ def run_campaign(
                     forget_deaths(store.journal(job.cell_id, job.label))
                 deaths.forget(store, waiting)
                 kept = kept_jobs(plan.jobs)
-                _run_jobs(catalog, store, run_id, waiting, plan.cells, cluster, counts, out, verbose, kept, failures)
+                work = Work(run_id, campaign.name, plan.cells, jobs, waiting, kept, failures.max_failures)
+                run_on_cluster(catalog, store, work, cluster, counts, out, verbose)
         summary = summarize(run_id, jobs, counts, [one.fit for one in refused])
         catalog.end_run(run_id, summary.exit_code, "failed" if summary.exit_code else "done")
     return summary
@@ -246,6 +253,8 @@ def _say_locked(out: TextIO | None, waited_second: float) -> None:
 def _check_cluster_kind(kind: str) -> None:
     if kind not in ("local", "slurm") and "://" not in kind:
         raise UsageError(f"unknown cluster {kind!r}: use local, slurm, or the address of a scheduler, tcp://HOST:PORT")
+    if "://" not in kind:
+        check_address_space()
 
 
 def _select_refused(
@@ -279,6 +288,11 @@ def _check_sets(campaign: Campaign, cells: Sequence[CellPlan], jobs: Sequence[Jo
     if any(job.reason and isinstance(job.work, ModelWork) for job in jobs):
         return find_set_doubts(campaign, cells)
     return ()
+
+
+def _print_gone(out: TextIO | None, sources: Sequence[ScannedSource]) -> None:
+    if out is not None and (line := describe_gone(sources)):
+        print(f"gone       {printable_text(line)}", file=out)
 
 
 def _print_first(
@@ -348,69 +362,3 @@ def _record_abnormal_end(catalog: Catalog, run_id: int) -> Iterator[None]:
     except BaseException as signal:
         catalog.end_run(run_id, getattr(signal, "exit_code", 130), "interrupted")
         raise
-
-
-def _run_jobs(
-    catalog: Catalog,
-    store: Store,
-    run_id: int,
-    jobs: Sequence[Job],
-    cells: Sequence[CellPlan],
-    cluster: ClusterSettings,
-    counts: Counter[str],
-    out: TextIO | None,
-    verbose: bool,
-    kept: Mapping[Key, Kept],
-    failures: FailurePolicy,
-) -> None:
-    """Run jobs on a cluster, record their outcomes, and count them in ``counts``.
-
-    Args:
-        run_id: of the catalog.
-        jobs: those that have to run.
-        cells: the campaign's settings of each cell, which are compared with its record.
-        counts: is added to: jobs by status; those that have nothing to simulate under ``nothing``, not ``skipped``.
-        out: stream for progress; ``None`` = no progress.
-        verbose: show Dask's own log lines.
-        kept: how jobs ended before that do not run again.
-        failures: after how many failures the run stops.
-    """
-    # Dask is imported here, so that commands which only read never pay for it.
-    from ..cluster.open import SILENCE_MARGIN_SECOND, open_cluster
-    from .graph import run_jobs
-
-    recorder = Recorder(catalog, store, run_id, jobs)
-    stages = Counter(job.stage for job in jobs)
-    progress = Progress(stages.items(), out)
-    name = f"kilocell-{secrets.token_hex(3)}"
-    scratch = store.root / "logs" / "workers"
-    scratch.mkdir(parents=True, exist_ok=True)
-    tally = Tally(jobs, counts, progress.say, failures.max_failures)
-    reports = DeathReports(store, scratch, cluster.kind, SILENCE_MARGIN_SECOND + longest_job_second(jobs))
-    with open_cluster(cluster, name, scratch, progress.say, verbose, longest_job_second(jobs)) as workers:
-        if workers.dashboard:
-            progress.say(f"dashboard  {workers.dashboard}")
-        if _wants_compiler(jobs) and not model_cache.has_compiler():
-            progress.say(
-                f"compiler   {model_cache.COMPILER} not found; without it, models take two to three times as long"
-            )
-        progress.say(f"running    {format_count(len(jobs), 'job')} on {workers.description}")
-        doubts = SetDoubts(store, cells if out is not None else (), jobs, progress.say)
-        doubts.check_cleaned(jobs)
-        try:
-            for outcomes in run_jobs(workers.client, jobs, str(store.root), reports, kept):
-                recorder.add(outcomes)
-                doubts.add(outcomes)
-                tally.add(outcomes)
-                for outcome in outcomes:
-                    progress.add(outcome)
-                if tally.is_too_much:
-                    break
-        finally:
-            progress.close()
-    recorder.add(tally.find_late(store))
-    tally.say_end()
-
-
-def _wants_compiler(jobs: Sequence[Job]) -> bool:
-    return any(isinstance(job.work, ModelWork) and job.work.compiled for job in jobs)

@@ -26,9 +26,10 @@ def budget_text(row: Row) -> str | None:
     """Return the error budget for a table, such as ``! 1.3``; ``None`` = there is none."""
     if not has_budget(row):
         return None
-    budget = error_budget(row)
     total = format_mv(row["error_budget_mv"])
-    return f"{budget.mark} {total}" if budget.mark else total
+    if row["error_budget_too_large"]:
+        return f"{MARK} {total}"
+    return f"{MARK_UNKNOWN} {total}" if row["error_budget_unknown"] else total
 
 
 def budget_notes(rows: Sequence[Row], *, brief: bool = False) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from ...data.charge_certainty import SHOWN_SHARE, ChargeCertainty, describe_charge_check, uncertain_share
 from ...data.text import printable_text
 from .table import table
+from .terminal import print_lines
 
 SHOWN_PERCENT: Final = 100.0 * SHOWN_SHARE
 """Uncertainty of a charge (% of the throughput) above which it is shown beside results."""
@@ -133,9 +134,10 @@ def short_charge_words(row: Row) -> str:
 
 
 def print_notes(*notes: str) -> None:
-    """Print the notes that say something, each after an empty line."""
+    """Print the notes that say something, each after an empty line; on a terminal, long lines are wrapped."""
     for note in filter(None, notes):
-        print(f"\n{note}")
+        print()
+        print_lines(note.split("\n"))
 
 
 def _listed(heading: str, lines: Sequence[str], total: int) -> str:

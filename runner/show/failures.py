@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 from ...data.failures import failure_kind, may_pass
 from ...data.names import check_known
@@ -152,11 +152,15 @@ def failure_text(groups: Sequence[FailureGroup], most_groups: int = GROUPS_SHOWN
     return "\n".join(printable_text(line) for line in lines)
 
 
-def print_failures(groups: Sequence[FailureGroup]) -> None:
-    """Print failed jobs at the end of a run or of ``kilocell status``; nothing if there are none."""
+def print_failures(groups: Sequence[FailureGroup], file: TextIO | None = None) -> None:
+    """Print failed jobs at the end of a run or of ``kilocell status``; nothing if there are none.
+
+    Args:
+        file: where to; ``None`` = stdout.
+    """
     if groups:
-        print(f"\n{failure_text(groups)}")
-        print("  each with its log: kilocell failures --each; to run them again: kilocell retry")
+        print(f"\n{failure_text(groups)}", file=file)
+        print("  each with its log: kilocell failures --each; to run them again: kilocell retry", file=file)
 
 
 def kept_text(failed: int, skipped: int) -> str:

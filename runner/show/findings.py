@@ -13,13 +13,15 @@ from ...data.names import check_known
 from ...data.rules import RULES_BY_CODE
 from ...data.text import format_count, printable_text
 from ...parquet_store.layout import Store
-from ...report.select import choose_cells
+from ...report.filters import Filters
 from ...sqlite import queries
+from .answer import Output, say_csv, write_csv
 from .budget import budget_notes
 from .charge import charge_table, print_notes, uncertain_cells_text
 from .open_catalog import open_catalog
 from .states import state_notes
 from .table import table
+from .terminal import print_lines
 
 MANY_ROWS: Final = 60
 """Findings of all cells up to which each one is shown; more are summed up by rule."""
@@ -56,7 +58,6 @@ _FINDING_HEADINGS: Final = (
     "action",
 )
 _RULE_HEADINGS: Final = ("rule", "severity", "findings", "flagged", "quarantined", "cells", "meaning")
-_WIDEST_MEANING: Final = 200  # characters
 _SEVERITIES: Final = ("info", "warning", "error")
 Row = Mapping[str, Any]
 
@@ -95,43 +96,63 @@ UNCERTAINTY: Final = ("charge_uncertainty_ah", "charge_uncertainty_percent")
 
 
 def show_findings(
-    root: Path, cells: Sequence[str], rules: Sequence[str], json_: bool, everything: bool = False
+    root: Path, filters: Filters, rules: Sequence[str], select: str | None = None, output: Output | None = None
 ) -> None:
     """Print each cell before and after cleaning, and the findings; many findings are summed up by rule.
 
     Args:
         root: the store's folder.
-        cells, rules: only these; empty = all.
-        json_: print JSON with every finding.
-        everything: also what is out of date or of an earlier campaign.
+        filters: cells, order and number of findings.
+        rules: only these; empty = all.
+        select: only findings in the cycles and steps of this part of the records; ``None`` = all.
+        output: where the answer goes; JSON has every finding, CSV has the findings. ``None`` = the terminal.
 
     Raises:
         UsageError: the store has no such cell, or there is no such rule; the text gives the nearest name.
     """
+    output = output or Output()
     store = Store(root)
-    with open_catalog(root, everything) as catalog, queries.snapshot(catalog):
+    with open_catalog(root, output.everything) as catalog, queries.snapshot(catalog):
         known = queries.cell_ids(catalog)
-        cells = choose_cells(catalog, cells)
+        cells = filters.choose_cells(catalog)
         reports = add_details(catalog, store, cells)
+        by_rule = [row for report in reports for row in report["rules"]]
         # All rules are read: a store may hold codes that only another version of kilocell knows.
-        findings = [{column: row[column] for column in FINDING} for row in queries.findings(catalog, cells)]
-        simulated = [dict(row) for row in queries.results(catalog) if not cells or row["cell_id"] in cells]
-    check_known("there is no cleaning rule", rules, {*RULES_BY_CODE, *(row["rule"] for row in findings)})
-    if rules:
-        findings = [row for row in findings if row["rule"] in rules]
-    if json_:
+        check_known("there is no cleaning rule", rules, {*RULES_BY_CODE, *(row["rule"] for row in by_rule)})
+        by_rule = [row for row in by_rule if not rules or row["rule"] in rules]
+        total = sum(row["findings"] for row in by_rule)
+        is_listed = total <= (MANY_NAMED if cells or rules else MANY_ROWS)
+        findings = []
+        if is_listed or select or filters.sort or filters.limit or output.json_ or output.csv:
+            findings = filters.apply(_read_findings(catalog, store, cells, rules, select))
+            is_listed = is_listed or bool(select or filters.sort or filters.limit) or len(findings) <= MANY_NAMED
+        simulated = [] if output.json_ else [dict(row) for row in _results(catalog, cells)]
+    write_csv(findings, output)
+    if output.json_:
         print(json.dumps({"reports": reports, "findings": findings}, ensure_ascii=False, indent=1))
-        return
-    _print_reports(reports, cells or known, store)
-    print()
-    limit = MANY_NAMED if cells or rules else MANY_ROWS
-    if len(findings) <= limit:
-        print(_findings_text(findings, reports))
+    else:
+        _print_reports(reports, cells or known, store)
+        print()
+        print_lines((_findings_text(findings, reports) if is_listed else by_rule_text(by_rule, total)).split("\n"))
         print_notes(budget_notes(simulated, brief=True), state_notes(simulated))
-        return
-    by_rule = [row for report in reports for row in report["rules"] if not rules or row["rule"] in rules]
-    print(by_rule_text(by_rule, len(findings)))
-    print_notes(budget_notes(simulated, brief=True), state_notes(simulated))
+    say_csv(findings, output)
+
+
+def _read_findings(
+    catalog: sqlite3.Connection, store: Store, cells: Sequence[str], rules: Sequence[str], select: str | None
+) -> list[dict[str, Any]]:
+    rows = queries.findings(catalog, cells)
+    if rules:
+        rows = [row for row in rows if row["rule"] in rules]
+    if select is not None:
+        from ...report.selected import rows_in_selection
+
+        rows = rows_in_selection(store, rows, select, cells[0] if len(cells) == 1 else None)
+    return [{column: row[column] for column in FINDING} for row in rows]
+
+
+def _results(catalog: sqlite3.Connection, cells: Sequence[str]) -> list[sqlite3.Row]:
+    return [row for row in queries.results(catalog) if not cells or row["cell_id"] in cells]
 
 
 def _print_reports(reports: Sequence[Row], cells: Sequence[str], store: Store) -> None:
@@ -139,7 +160,7 @@ def _print_reports(reports: Sequence[Row], cells: Sequence[str], store: Store) -
     cleaned = {row["cell_id"] for row in reports}
     not_cleaned = [cell for cell in dict.fromkeys(cells) if cell not in cleaned]
     if reports:
-        print(reports_text(reports, store))
+        print_lines(reports_text(reports, store).split("\n"))
     elif not not_cleaned:
         print("no cell is cleaned yet: kilocell run cleans them")
     if not_cleaned:
@@ -180,7 +201,7 @@ def by_rule_text(rules: Sequence[Row], findings: int) -> str:
         rules: a row per cell and rule, as :func:`sum_by_rule` takes them.
         findings: their number.
     """
-    lines = table(_RULE_HEADINGS, sum_by_rule(rules), widest=_WIDEST_MEANING)
+    lines = table(_RULE_HEADINGS, sum_by_rule(rules))
     return f"{lines}\n{format_count(findings, 'finding')}; to see each one, add --cell CELL, --rule RULE or --json"
 
 
@@ -239,7 +260,7 @@ def add_details(catalog: sqlite3.Connection, store: Store, cells: Sequence[str])
         report["sources"] = [source["path"] for source in sources.get(cell_id, ())]
         report["rules"] = rules.get(cell_id, [])
         report["quarantined"] = quarantined.get(cell_id, [])
-        report["quarantine_path"] = store.relative(store.quarantine(cell_id))
+        report["quarantine_path"] = store.quarantine_name(cell_id)
         report["charge_by_rule"] = charge.get(cell_id, [])
         reports.append(report)
     return reports
@@ -300,7 +321,7 @@ def _charge_changes(report: Row) -> list[str]:
 def _many_cells(reports: Sequence[Row], store: Store) -> str:
     headings = ["cell", "rows in", "kept", "quarantined"]
     headings += [f"{name} {unit}".strip() for name, (_, unit, _) in QUANTITIES.items()]
-    text = table(headings, [_line(row) for row in reports[:MANY_CELLS]])
+    text = table(headings, [_line(row) for row in reports[:MANY_CELLS]], right=range(1, len(headings)))
     more = len(reports) - MANY_CELLS
     if more > 0:
         text += f"\n… and {format_count(more, 'more cell')}; to see others, add --cell CELL or --json"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,20 +11,20 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 
 from ...data.columns import ALL, STEP_TYPES, WINDOWS
 from ...data.error_budget import error_budget, format_mv, short_budget_words
-from ...data.errors import UsageError
 from ...data.extensive import describe_scaling
-from ...data.fit_settings import INITIAL_SOC
 from ...data.names import check_known
 from ...data.results.fitting import NESTED_LABEL, NESTED_START, name_start
 from ...data.standing import CURRENT
 from ...data.text import format_count, printable_text
 from ...data.verdict_words import MODEL_ERROR_WORDS, VerdictKind, verdict_kind
 from ...parquet_store.layout import Store
-from ...report.select import choose_cells
-from ...sqlite import fit_queries, queries
+from ...report.filters import Filters
+from ...sqlite import fit_queries, queries, questions
+from .answer import Output, more_rows, say_csv, write_csv
 from .charge import short_charge_words
 from .open_catalog import open_catalog
-from .table import dicts_to_json, table, table_with_text
+from .table import table, table_with_text
+from .terminal import print_lines, rows_shown
 
 if TYPE_CHECKING:
     import sqlite3
@@ -43,59 +42,71 @@ SHORTER: Final = {
 }
 """Parts of parameters' names, and what stands for them in a table."""
 
-LONGEST_NAME: Final = 40
-"""Widest name of a parameter, in characters, so that its line has at most 100."""
-
 ERRORS: Final = ("errors of", "step type", "window", "samples", "RMSE before mV", "RMSE mV", "bias mV", "worst mV")
 STARTS: Final = ("start", "status", "RMSE first mV", "RMSE mV", "evaluations", "seconds", "message")
 _UNIT: Final = re.compile(r"\s*\[[^\]]*\]$")
 FEW_FITS: Final = 3
 """Number of fits up to which their parameters are shown by default."""
 
+MANY_FITS: Final = 60
+"""Fits up to which a terminal shows all, unless --limit says otherwise."""
+
 STRONG_CORRELATION: Final = 0.9
 """Absolute correlation of two parameters from which it is shown."""
 
-HEADINGS: Final = ("cell", "chain", "parameter", "cycle", "value ± standard error", "unit", "of the first", "RMSE mV")
-NO_CHAIN: Final = (
-    "the store has no chain of fits. To fit along life, write in [fit] of the campaign file: chain = [1, 100, 200]"
-)
-NOTE: Final = (
-    "of the first: value relative to the first check-up; *: at a bound, so without standard error; ± –: not determined"
-)
 Row = Mapping[str, Any]
 
 
-def show_fits(root: Path, cells: Sequence[str], names: Sequence[str], json_: bool, everything: bool = False) -> None:
+def show_fits(
+    root: Path, filters: Filters, names: Sequence[str], select: str | None = None, output: Output | None = None
+) -> None:
     """Print fits: all of a store, or those of some cells or names with parameters, correlations and starts.
 
     Args:
         root: the store's folder.
-        cells: only fits of these cells; empty = all.
+        filters: cells, models, parameter sets (of the result, or from which the fit began), status, order and number.
         names: only these fits, or those of these chains; empty = all.
-        json_: print JSON with everything known of each fit.
-        everything: also what is out of date or of an earlier campaign.
+        select: only fits of exactly this part of the record; ``None`` = all.
+        output: where the answer goes; JSON has everything known of each fit. ``None`` = the terminal.
 
     Raises:
         UsageError: there is no such cell or fit; the text gives the nearest name.
     """
-    with open_catalog(root, everything) as catalog, queries.snapshot(catalog):
-        rows = fit_queries.fits(catalog)
-        cells = choose_cells(catalog, cells)
-        check_known("the store has no fit", names, {name for row in rows for name in _names(row)})
+    output = output or Output()
+    with open_catalog(root, output.everything) as catalog, queries.snapshot(catalog):
+        found = fit_queries.fits(catalog)
+        cells = filters.choose_cells(catalog)
+        check_known("the store has no fit", names, {name for row in found for name in _names(row)})
+        if select is not None:
+            from ...report.selected import fits_of_selection
+
+            found = list(fits_of_selection(catalog, found, select))
         if cells:
-            rows = [row for row in rows if row["cell_id"] in cells]
+            found = [row for row in found if row["cell_id"] in cells]
         if names:
-            rows = [row for row in rows if not _names(row).isdisjoint(names)]
-        fits = [_add_details(catalog, row) for row in rows]
-    if json_:
+            found = [row for row in found if not _names(row).isdisjoint(names)]
+        rows = filters.apply(_mark_defaults(catalog, found) if filters.parameters else found, noun="fit")
+        is_full = output.json_ or bool(names) or len(rows) <= FEW_FITS
+        fits = _add_details(catalog, rows, full=is_full)
+    write_csv(rows, output)
+    if output.json_:
         print(json.dumps(fits, ensure_ascii=False, indent=1))
-        return
-    if not rows:
+    elif not found and not names and not cells and select is None:
         print("no fits yet: run kilocell fit --preset diffusion, or write [fit] in the campaign file")
-        return
-    _print_fits(fits, starts=bool(names))
-    if len(rows) > FEW_FITS and not names:
-        print("\nto see parameters and starts of a fit: kilocell fits --fit FIT --cell CELL")
+    elif not rows:
+        print("no such fit: kilocell fits shows all")
+    else:
+        _print_fits(fits, starts=bool(names), limit=filters.limit)
+        if len(rows) > FEW_FITS and not names:
+            print("\nto see parameters and starts of a fit: kilocell fits --fit FIT --cell CELL")
+    say_csv(rows, output)
+
+
+def _mark_defaults(catalog: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -> list[dict[str, Any]]:
+    """Return fits with ``is_default``: whether the set from which a fit began has no changed parameter."""
+    sets = questions.model_parameter_sets(catalog)
+    defaults = {str(row["parameter_set"]) for row in sets if row["is_default"]}
+    return [{**dict(row), "is_default": int(row["base_parameter_set"] in defaults)} for row in rows]
 
 
 def _names(row: sqlite3.Row) -> set[str]:
@@ -113,7 +124,8 @@ def print_fit_summary(catalog: sqlite3.Connection, rows: Sequence[sqlite3.Row]) 
         rows: of :func:`kilocell.sqlite.fit_queries.fits`.
     """
     print()
-    _print_fits([_add_details(catalog, row) for row in rows], starts=False)
+    fits = _add_details(catalog, [dict(row) for row in rows], full=len(rows) <= FEW_FITS)
+    _print_fits(fits, starts=False)
 
 
 def print_fit_tables(campaign: Campaign, tables: Sequence[FitTable]) -> None:
@@ -163,38 +175,56 @@ def short_verdict(fit: Row, parameters: Sequence[Row]) -> str:
     return ", ".join(filter(None, words))
 
 
-def _add_details(catalog: sqlite3.Connection, row: sqlite3.Row) -> dict[str, Any]:
-    """Return a fit with its short verdict, parameters, correlations, versions of its parameter set, and starts."""
-    cell_id = str(row["cell_id"])
-    name = str(row["fit"])
-    parameters = [dict(parameter) for parameter in fit_queries.fit_parameters(catalog, cell_id, name)]
-    verdict = ""
-    differences: list[str] = []
-    if _has_result(dict(row)):
-        differences = fit_queries.fit_differences(catalog, cell_id, str(row["model"]), row["parameter_set"])
-        words = (short_verdict(dict(row), parameters), "its simulation differs" if differences else "")
-        verdict = ", ".join(filter(None, words))
-    return {
-        **dict(row),
-        "short_verdict": verdict,
-        "parameters": parameters,
-        "correlations": [dict(pair) for pair in fit_queries.fit_correlations(catalog, cell_id, str(row["label"]))],
-        "errors": [dict(one) for one in fit_queries.fit_errors(catalog, cell_id, str(row["label"]))],
-        "versions": [dict(version) for version in fit_queries.fitted_sets(catalog, cell_id) if version["fit"] == name],
-        "simulation_differs": "; ".join(differences),
-        "started": [dict(start) for start in fit_queries.fit_starts(catalog, cell_id, name)],
-    }
+def _add_details(catalog: sqlite3.Connection, rows: Sequence[Mapping[str, Any]], *, full: bool) -> list[dict[str, Any]]:
+    """Return fits with their short verdicts and parameters.
+
+    Args:
+        full: also with correlations, errors, versions of the parameter sets, and starts.
+    """
+    cells = {str(row["cell_id"]) for row in rows}
+    cell = next(iter(cells)) if len(cells) == 1 else None  # else one query for all cells is faster than one for each
+    parameters = _by_fit(fit_queries.fit_parameters(catalog, cell))
+    differences = fit_queries.fit_differences(catalog)
+    versions = _by_fit(fit_queries.fitted_sets(catalog, cell)) if full else {}
+    starts = _by_fit(fit_queries.fit_starts(catalog, cell)) if full else {}
+    fits = []
+    for row in rows:
+        name = (row["cell_id"], row["fit"])
+        fit = {**row, "short_verdict": "", "parameters": parameters.get(name, []), "simulation_differs": ""}
+        if _has_result(row):
+            different = differences.get((row["cell_id"], row["model"], row["parameter_set"]), [])
+            words = (short_verdict(row, fit["parameters"]), "its simulation differs" if different else "")
+            fit["short_verdict"] = ", ".join(filter(None, words))
+            fit["simulation_differs"] = "; ".join(different)
+        if full:
+            label = str(row["label"])
+            fit["correlations"] = [dict(pair) for pair in fit_queries.fit_correlations(catalog, name[0], label)]
+            fit["errors"] = [dict(one) for one in fit_queries.fit_errors(catalog, name[0], label)]
+            fit["versions"] = versions.get(name, [])
+            fit["started"] = starts.get(name, [])
+        fits.append(fit)
+    return fits
 
 
-def _print_fits(fits: Sequence[Row], *, starts: bool) -> None:
+def _by_fit(rows: Sequence[sqlite3.Row]) -> dict[tuple[str, str], list[dict[str, Any]]]:
+    """Return rows by cell and fit."""
+    grouped: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in rows:
+        grouped.setdefault((row["cell_id"], row["fit"]), []).append(dict(row))
+    return grouped
+
+
+def _print_fits(fits: Sequence[Row], *, starts: bool, limit: int | None = None) -> None:
     """Print a table of fits, and details of each if there are few fits or ``starts`` is set."""
-    lines = [_line(fit) for fit in fits]
+    lines = [_line(fit) for fit in fits[: rows_shown(len(fits), MANY_FITS, limit)]]
     columns = list(range(len(FITS)))
     if not any(line[HELD_OUT] for line in lines):
         columns.remove(HELD_OUT)
     headings = [FITS[column] for column in columns]
     shown = [[line[column] for column in columns] for line in lines]
     print(table_with_text(headings, shown, right=range(3, len(columns) - 1)))
+    if len(fits) > len(lines):
+        print(more_rows(len(fits), len(lines)))
     if len(fits) > FEW_FITS and not starts:
         return
     for fit in fits:
@@ -237,22 +267,21 @@ def _print_details(fit: Row, *, starts: bool) -> None:
         _print_parameters(fit["parameters"])
     for row in fit["parameters"]:
         if not row["is_factor"] and describe_scaling(row["parameter"]):
-            print(f"scales     {row['parameter']}: {describe_scaling(row['parameter'])}")
+            print_lines([f"scales     {row['parameter']}: {describe_scaling(row['parameter'])}"])
         if row["profile_verdict"]:
             lower = _interval_end(row["profile_lower_95"])
             upper = _interval_end(row["profile_upper_95"])
-            print(f"profile    {row['parameter']}: {lower} to {upper}; {row['profile_verdict']}")
+            print_lines([f"profile    {row['parameter']}: {lower} to {upper}; {row['profile_verdict']}"])
     for pair in fit["correlations"]:
         if abs(pair["value"]) >= STRONG_CORRELATION:
-            print(f"correlated {pair['parameter']} and {pair['other']} ({pair['value']:+.3f})")
+            print_lines([f"correlated {pair['parameter']} and {pair['other']} ({pair['value']:+.3f})"])
     if not starts:
         return
-    for name, text in _facts(fit):
-        print(f"{name:10s} {text}")
+    print_lines(f"{name:10s} {text}" for name, text in _facts(fit))
     if fit["errors"]:
         print(table(ERRORS, [_error_line(row) for row in _main_errors(fit["errors"])], right=range(3, len(ERRORS))))
     if fit["started"]:
-        print(table(STARTS, [_start_line(row) for row in fit["started"]], widest=64))
+        print(table(STARTS, [_start_line(row) for row in fit["started"]]))
 
 
 def _interval_end(value: float | None) -> str:
@@ -262,13 +291,8 @@ def _interval_end(value: float | None) -> str:
 
 def _print_parameters(parameters: Sequence[Row]) -> None:
     """Print a line for each parameter, and its verdict below."""
-    text = table(PARAMETERS, [_parameter_line(row) for row in parameters], widest=LONGEST_NAME, right=(1, 2, 3))
-    heading, rule, *lines = text.split("\n")
-    print(f"{heading}\n{rule}")
-    for line, row in zip(lines, parameters, strict=True):
-        print(line)
-        if row["verdict"]:
-            print(f"  {printable_text(row['verdict'].split(';')[0])}")
+    verdicts = [(row["verdict"] or "").split(";")[0] for row in parameters]
+    print(table(PARAMETERS, [_parameter_line(row) for row in parameters], right=(1, 2, 3), below=verdicts))
 
 
 def _parameter_line(row: Row) -> tuple[Any, ...]:
@@ -358,72 +382,3 @@ def _start_line(row: Row) -> tuple[Any, ...]:
     status = "not converged" if row["converged"] == 0 else row["status"]
     start = NESTED_LABEL if row["start"] == NESTED_START else row["start"]
     return (start, status, *rmse, row["evaluations"], row["seconds"], message)
-
-
-def show_life(root: Path, cells: Sequence[str], chains: Sequence[str], json_: bool, everything: bool = False) -> None:
-    """Print each parameter at each check-up, with its standard error and its ratio to the first check-up.
-
-    Args:
-        root: the store's folder.
-        cells, chains: only these; empty = all.
-        json_: print JSON.
-        everything: also what is out of date or of an earlier campaign.
-
-    Raises:
-        UsageError: an unknown cell or chain, or the store has no chain of fits.
-    """
-    with open_catalog(root, everything) as catalog:
-        cells = choose_cells(catalog, cells)
-        rows = [dict(row) for row in fit_queries.parameters_along_life(catalog, cells, chains)]
-        links = [dict(row) for row in fit_queries.chain_links(catalog, cells)]
-    if links:
-        check_known("the store has no chain of fits", chains, {str(link["chain"]) for link in links})
-    if json_:
-        print(dicts_to_json(rows))
-        return
-    if not links:
-        raise UsageError(NO_CHAIN)
-    print(table(HEADINGS, [_life_line(row) for row in rows], right=(4, 6)))
-    print(NOTE)
-    for link in links:
-        if link["status"] != "done" and (not chains or link["chain"] in chains):
-            text = f"no result: {link['cell_id']}, {link['chain']}, cycle {link['chain_cycle']}: {link['status']}"
-            if link["reason"]:
-                text += f": {link['reason']}"
-            print(printable_text(text))
-
-
-def format_with_error(value: float, error: float | None) -> str:
-    """Return a value to the second digit of its standard error, both with one exponent, such as ``0.7213 ± 0.0064``.
-
-    Args:
-        error: the standard error, in the value's unit; ``None``, not finite or not positive = the value alone.
-    """
-    if error is None or not math.isfinite(error) or error <= 0.0:
-        return f"{value:.4g}"
-    power = 0
-    if value:
-        power = math.floor(math.log10(abs(value)))
-    if -3 <= power < 4:
-        power = 0
-    scaled = value / 10.0**power
-    scaled_error = error / 10.0**power
-    digits = min(max(1 - math.floor(math.log10(scaled_error)), 0), 12)
-    exponent = f"e{power:+03d}" if power else ""
-    return f"{scaled:.{digits}f}{exponent} ± {scaled_error:.{digits}f}{exponent}"
-
-
-def _life_line(row: Row) -> tuple[Any, ...]:
-    value = format_with_error(row["value"], row["standard_error"])
-    if row["standard_error"] is None and row["at_bound"]:
-        value += " *"
-    elif row["standard_error"] is None:
-        value += " ± –"
-    if row["parameter"] == INITIAL_SOC:
-        share: str | None = ""  # each check-up has its own starting state, so a ratio means nothing
-    elif row["share_of_first"] is None:
-        share = None
-    else:
-        share = f"{row['share_of_first']:.2%}"
-    unit = "factor" if row["is_factor"] else row["unit"]
-    return (row["cell_id"], row["chain"], row["parameter"], row["chain_cycle"], value, unit, share, row["rmse_mv"])

@@ -5,14 +5,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from ...data.errors import UsageError
-from ...data.names import suggest_or_list
 from ...data.settings import MODEL_TYPES
-from .table import table, table_to_json
+from ..campaign.hints import describe_model
+from .table import table, table_to_json, table_with_text
 
 if TYPE_CHECKING:
     from ...jobs.models.options import ModelOption
@@ -42,8 +41,6 @@ DESCRIPTIONS: Final[Mapping[str, tuple[str, str]]] = {
 FIXED: Final = {"operating mode": "fixed: the measured current drives the model"}
 """Options that a campaign cannot choose, and why."""
 
-WIDEST: Final = 88  # characters of a column
-
 
 def show_models(model_type: str | None, json_: bool) -> None:
     """Print the types of models, or the options of one.
@@ -59,7 +56,7 @@ def show_models(model_type: str | None, json_: bool) -> None:
         _show_types(json_)
         return
     if model_type not in MODEL_TYPES:
-        raise UsageError(f"unknown model {model_type!r}{suggest_or_list(model_type, MODEL_TYPES)}")
+        raise UsageError(f"unknown model {model_type!r}{describe_model(model_type)}")
     print("loading PyBaMM …", file=sys.stderr)
     from ...jobs.models.options import default_mesh, list_options
 
@@ -73,7 +70,8 @@ def show_models(model_type: str | None, json_: bool) -> None:
     if model_type in DESCRIPTIONS:
         title += f": {DESCRIPTIONS[model_type][0]}"
     print(f"{title}\n")
-    print(table(("option", "default", "values"), _rows(options), widest=WIDEST))
+    rows = [(option.option, option.default, _values_text(option)) for option in options]
+    print(table_with_text(("option", "default", "values"), rows))
     print("\nmesh: " + (", ".join(f"{name} = {number}" for name, number in mesh) or "none"))
     print("in a campaign file: [[models]] with type, options = {…} and mesh = {…}")
     print('to set an option for each electrode, give a pair (negative, positive): "particle phases" = ["2", "1"]')
@@ -85,18 +83,8 @@ def _show_types(json_: bool) -> None:
     if json_:
         print(table_to_json(headings, rows))
         return
-    print(table(headings, rows, widest=100))
+    print(table(headings, rows))
     print("\nto see a model's options: kilocell models SPMe; to see parameter sets: kilocell parameters")
-
-
-def _rows(options: Sequence[ModelOption]) -> list[tuple[str, str, str]]:
-    """Return one row per option, and one more for each further line of its values."""
-    rows = []
-    for option in options:
-        first, *more = textwrap.wrap(_values_text(option), WIDEST)
-        rows.append((option.option, option.default, first))
-        rows += [("", "", line) for line in more]
-    return rows
 
 
 def _values_text(option: ModelOption) -> str:

@@ -18,6 +18,7 @@ from ...data.installed import parameter_set_names, registering_package
 from ...data.names import suggest_or_list
 from ...data.parameter_files import read_document
 from ...data.settings import ParameterSetSettings
+from ..campaign.hints import describe_set
 from ..campaign.parameter_sets import SetFile, set_file
 from .table import table, table_to_json
 
@@ -26,6 +27,18 @@ if TYPE_CHECKING:
     from ..campaign.campaign import Campaign
 
 LISTED: Final = ("set", "kind", "A.h", "V min", "V max", "models", "from", "about")
+LISTED_KEYS: Final = (
+    "parameter_set",
+    "kind",
+    "capacity_ah",
+    "voltage_min_volt",
+    "voltage_max_volt",
+    "models",
+    "from",
+    "about",
+)
+"""Keys of the same columns in JSON, as the catalog names them where it has them."""
+
 _DOI: Final = re.compile(r"\bdoi\s*=\s*[{\"]([^}\"]+)", re.IGNORECASE)
 
 
@@ -39,7 +52,7 @@ def show_parameter_sets(campaign: Campaign | None, json_: bool) -> None:
     print("loading PyBaMM …", file=sys.stderr)
     rows = [_set_line(settings, origin) for settings, origin in _all_sets(campaign)]
     if json_:
-        print(table_to_json(LISTED, rows))
+        print(table_to_json(LISTED_KEYS, rows))
         return
     print(table(LISTED, rows, "g"))
     print("\nto see the parameters of a set or file: kilocell parameters Chen2020, kilocell parameters FILE.json")
@@ -87,7 +100,7 @@ def show_parameter_set(name: str, campaign: Campaign | None, match: str, json_: 
         print(f"{heading:9s}  {text}")
     print()
     headings = ("parameter", "value", "unit", "function of")
-    print(table(headings, [_row_texts(row) for row in chosen], widest=90, right=(1,)))
+    print(table(headings, [_row_texts(row) for row in chosen], right=(1,)))
     count = f"{len(rows)} parameters"
     if match:
         count = f"{len(chosen)} of {count}"
@@ -145,7 +158,7 @@ def find_set(name: str, campaign: Campaign | None) -> tuple[ParameterSetSettings
         except ValueError as error:
             raise UsageError(f"{name}: {error}") from None
         return ParameterSetSettings(path.name, path.name, file_digest=file.digest), file
-    near = suggest_or_list(name, [*(file.name for file in own_files), *parameter_set_names()])
+    near = describe_set(name, [file.name for file in own_files])
     raise UsageError(
         f"unknown parameter set {name!r}{near}; there is no file of this name either (BPX, or JSON of ParameterValues)"
     )
@@ -204,7 +217,7 @@ def _set_to_dict(
 ) -> dict[str, Any]:
     origin = str(file.path) if file else registering_package(settings.base)
     return {
-        "set": settings.name,
+        "parameter_set": settings.name,
         "from": origin,
         **dataclasses.asdict(summary),
         "notes": list(notes),

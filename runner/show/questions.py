@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from ...data.cycle_selection import format_ranges
 from ...data.errors import UsageError
 from ...data.standing import CURRENT
-from ...data.text import format_count
+from ...parquet_store.atomic import write_atomically
 from ...parquet_store.layout import Store
-from ...parquet_store.write import write_atomically
 from ...report.filters import Filters, add_defaults
+from ...report.sets_used import count_again, join_stretches
 from ...sqlite import queries, questions
+from ...sqlite.cycle_numbers import compared_cycles, measured_cycles
+from .answer import Output, more_rows, say_csv, say_path, write_csv
 from .open_catalog import open_catalog
-from .table import dicts_to_json, table
+from .table import dicts_to_json, number_format, table
+from .terminal import print_lines, rows_shown
 
 MANY_ROWS: Final = 60
-"""Rows of a table up to which all are shown, unless --limit says otherwise."""
+"""Rows of a table up to which a terminal shows all, unless --limit says otherwise."""
 
 CYCLES: Final = {
     "cell": "cell_id",
@@ -33,7 +36,7 @@ CYCLES: Final = {
     "efficiency %": "energy_efficiency_percent",
     "coulombic %": "coulombic_efficiency_percent",
     "mean V charge": "mean_charge_voltage_volt",
-    "discharge": "mean_discharge_voltage_volt",
+    "mean V discharge": "mean_discharge_voltage_volt",
     "h": "duration_second",
     "°C": "temperature_mean_celsius",
     "findings": "findings",
@@ -56,6 +59,10 @@ COMPARE: Final = {
     "hold": "hold_rmse_mv",
     "pulse": "pulse_rmse_mv",
 }
+COMPARE_NOTES: Final = (
+    "RMSE in mV by time since each step began (ohmic ≤2 s, kinetic ≤20 s, diffusion ≤120 s, capacity later)",
+    "and by step type; –: the cycle has no such step",
+)
 STRETCHES: Final = {
     "cell": "cell_id",
     "model": "model",
@@ -71,13 +78,13 @@ SETS: Final = {
     "model": "model",
     "parameter set": "parameter_set",
     "base": "base",
-    "changed": "overrides",
-    "from fit": "lineage",
     "simulations": "cells",
     "done": "cells_done",
     "RMSE mV mean": "rmse_mean_mv",
     "min": "rmse_min_mv",
     "max": "rmse_max_mv",
+    "changed": "overrides",
+    "from fit": "lineage",
 }
 CURVES: Final = {
     "cell": "cell_id",
@@ -90,29 +97,17 @@ CURVES: Final = {
     "status": "status",
     "file": "path",
 }
-FORMATS: Final = {"_ah": ".4f", "_wh": ".3f", "_percent": ".2f", "_volt": ".3f", "_second": ".2f", "_celsius": ".1f"}
+FORMATS: Final = (
+    ("_ah", ".4f"),
+    ("_wh", ".3f"),
+    ("_percent", ".2f"),
+    ("_volt", ".3f"),
+    ("_second", ".2f"),
+    ("_celsius", ".1f"),
+)
 """Number format of a table's column by the end of its name; mV have one digit after the point."""
 
 SECONDS_PER_HOUR: Final = 3600.0
-
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    """Where an answer goes, beside the terminal.
-
-    Args:
-        json_: print JSON instead of a table; the keys are the catalog's columns.
-        csv: write the rows to this file; ``None`` = no.
-        plot: write a figure to this PNG, PDF or SVG file; ``None`` = no.
-        samples: write the time series to this CSV file; ``None`` = no.
-        everything: also what is out of date or of an earlier campaign.
-    """
-
-    json_: bool = False
-    csv: Path | None = None
-    plot: Path | None = None
-    samples: Path | None = None
-    everything: bool = False
 
 
 def show_cycles(root: Path, filters: Filters, select: str | None, output: Output) -> None:
@@ -140,7 +135,7 @@ def show_cycles(root: Path, filters: Filters, select: str | None, output: Output
     if output.plot is not None and rows:
         from ...report.question_figures import plot_cycles
 
-        print(plot_cycles(rows, output.plot))
+        say_path(plot_cycles(rows, output.plot), output)
 
 
 def show_comparison(root: Path, cycle: int | None, filters: Filters, select: str | None, output: Output) -> None:
@@ -167,22 +162,22 @@ def show_comparison(root: Path, cycle: int | None, filters: Filters, select: str
         else:
             columns = STRETCHES
             rows = filters.apply(_of_selection(store, catalog, select, cells))
-        curves = _curves_of(catalog, rows)
+        curves = [] if output.samples is None and output.plot is None else _curves_of(catalog, rows)
     nothing = "no simulation to compare: kilocell status shows what is simulated, and what failed"
     _answer(rows, columns, filters, output, nothing)
     if columns is COMPARE and rows and not output.json_:
-        print("RMSE in mV by time since each step began (ohmic ≤2 s, kinetic ≤20 s, diffusion ≤120 s, capacity later)")
-        print("and by step type; –: the cycle has no such step")
+        print_lines(COMPARE_NOTES)
     part = select if cycle is None else f"cycle {cycle}"
     _write_curves(store, curves, part, output)
 
 
-def show_sets(root: Path, filters: Filters, output: Output) -> None:
+def show_sets(root: Path, filters: Filters, select: str | None, output: Output) -> None:
     """Print the parameter sets that simulations use: base, changed parameters, origin, number and RMSE.
 
     Args:
         root: the store's folder.
-        filters: cells (sets that these use), models, parameter sets, order and number of rows.
+        filters: cells and status (of the simulations that are counted), models, parameter sets, order, number of rows.
+        select: only this part of the records counts for the RMSE; ``None`` = all.
         output: where the answer goes.
 
     Raises:
@@ -190,23 +185,19 @@ def show_sets(root: Path, filters: Filters, output: Output) -> None:
     """
     with open_catalog(root, output.everything) as catalog:
         cells = filters.choose_cells(catalog)
-        found = [dict(row) for row in questions.model_parameter_sets(catalog)]
-        if cells:
-            used = {(row["model"], row["parameter_set_digest"]) for row in _simulations(catalog, cells)}
-            found = [row for row in found if (row["model"], row["parameter_set_digest"]) in used]
-        rows = filters.apply(found)
+        found = replace(filters, sort="", limit=None).apply(questions.model_parameter_sets(catalog))
+        if cells or filters.statuses or select is not None:
+            found = count_again(found, _simulations(Store(root), catalog, cells, filters.statuses, select))
+        rows = Filters(sort=filters.sort, limit=filters.limit).apply(found)
         results = [dict(row) for row in queries.results(catalog)] if output.plot is not None else []
-    nothing = "no simulation yet: kilocell run"
-    if output.json_ or output.csv is not None:
-        _answer(rows, SETS, filters, output, nothing)
-    if not output.json_:
-        shown = [{**row, "overrides": _changes(row["overrides"])} for row in _join_cells(rows)]
-        _answer(shown, SETS, filters, replace(output, csv=None), nothing)
+    shown = [{**row, "overrides": _changes(row["overrides"])} for row in _join_cells(rows)]
+    _answer(rows, SETS, filters, output, "no such simulation: kilocell status shows what is simulated", shown)
     if output.plot is not None and rows:
         from ...report.question_figures import plot_sets
 
         names = {(row["model"], row["parameter_set"]) for row in rows}
-        print(plot_sets([row for row in results if (row["model"], row["parameter_set"]) in names], output.plot))
+        drawn = [row for row in results if (row["model"], row["parameter_set"]) in names]
+        say_path(plot_sets([row for row in drawn if not cells or row["cell_id"] in cells], output.plot), output)
 
 
 def show_curves(root: Path, filters: Filters, select: str | None, output: Output) -> None:
@@ -229,15 +220,20 @@ def show_curves(root: Path, filters: Filters, select: str | None, output: Output
     if output.plot is not None and rows:
         from ...report.question_figures import plot_curves
 
-        print(plot_curves(Store(root), rows, select, output.plot))
+        say_path(plot_curves(Store(root), rows, select, output.plot), output)
 
 
 def _of_cycle(catalog: sqlite3.Connection, cycle: int | None, cells: Sequence[str]) -> Sequence[sqlite3.Row]:
     rows = questions.cycle_comparison(catalog, cycle or 0, cells)
-    if cycle and not rows:
-        known = sorted({int(row["cycle_count"]) for row in queries.cycles(catalog)})
-        if known and cycle not in known:
-            raise UsageError(f"no cell has a cycle {cycle}; the cycles are {known[0]} to {known[-1]}")
+    if not cycle or rows:
+        return rows
+    known = measured_cycles(catalog)
+    if known and cycle not in known:
+        raise UsageError(f"no cell has a cycle {cycle}; the cycles are {known[0]} to {known[-1]}")
+    compared = compared_cycles(catalog)
+    if compared and cycle not in compared:
+        there_are = f"cycle {compared[0]} is" if len(compared) == 1 else f"cycles {format_ranges(compared)} are"
+        raise UsageError(f"cycle {cycle} is measured, but not simulated; {there_are} simulated")
     return rows
 
 
@@ -254,8 +250,22 @@ def _curves_of(catalog: sqlite3.Connection, rows: Sequence[Mapping[str, Any]]) -
     return [found[name] for name in wanted if name in found]
 
 
-def _simulations(catalog: sqlite3.Connection, cells: Sequence[str]) -> list[sqlite3.Row]:
-    return [row for cell in cells for row in queries.simulations(catalog, cell_id=cell, status=None)]
+def _simulations(
+    store: Store, catalog: sqlite3.Connection, cells: Sequence[str], statuses: Sequence[str], select: str | None
+) -> list[dict[str, Any]]:
+    """Return simulations of cells with a status, with their RMSE, or that of a selected part."""
+    found = [
+        dict(row)
+        for row in queries.simulations(catalog, status=None)
+        if (not cells or row["cell_id"] in cells) and (not statuses or row["status"] in statuses)
+    ]
+    if select is None:
+        return found
+    from ...report.selected import errors_of_cells
+
+    errors = join_stretches(errors_of_cells(store, catalog, select, cells))
+    having = [row for row in found if (row["cell_id"], row["label"]) in errors]
+    return [{**row, "rmse_mv": errors[row["cell_id"], row["label"]]} for row in having]
 
 
 def _write_curves(store: Store, curves: Sequence[Mapping[str, Any]], select: str | None, output: Output) -> None:
@@ -266,27 +276,40 @@ def _write_curves(store: Store, curves: Sequence[Mapping[str, Any]], select: str
         from ...report.curve_samples import write_samples
 
         write_atomically(output.samples, partial(write_samples, store, curves, select))
-        print(output.samples)
+        say_path(output.samples, output)
     if output.plot is not None:
         from ...report.question_figures import plot_comparison
 
         for path in plot_comparison(store, curves, select, output.plot):
-            print(path)
+            say_path(path, output)
 
 
 def _answer(
-    rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], filters: Filters, output: Output, nothing: str
+    rows: Sequence[Mapping[str, Any]],
+    columns: Mapping[str, str],
+    filters: Filters,
+    output: Output,
+    nothing: str,
+    shown: Sequence[Mapping[str, Any]] | None = None,
 ) -> None:
-    """Print rows as a table or as JSON, and write them as CSV."""
-    if output.csv is not None:
-        write_atomically(output.csv, partial(_write_csv, rows))
+    """Print rows as a table or as JSON, and write them as CSV.
+
+    Args:
+        nothing: what to print if there are no rows.
+        shown: the rows of the table, if they are others.
+    """
+    write_csv(rows, output)
     if output.json_:
         print(dicts_to_json(rows))
-        return
-    if not rows:
+    elif rows:
+        _print_table(rows if shown is None else shown, columns, filters)
+    else:
         print(nothing)
-        return
-    shown = rows if filters.limit is not None else rows[:MANY_ROWS]
+    say_csv(rows, output)
+
+
+def _print_table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], filters: Filters) -> None:
+    shown = rows[: rows_shown(len(rows), MANY_ROWS, filters.limit)]
     used = {
         heading: column
         for heading, column in columns.items()
@@ -299,11 +322,7 @@ def _answer(
     numbers = [place for place, column in enumerate(used.values()) if column not in texts]
     print(table(tuple(used), lines, ".1f", right=numbers))
     if len(rows) > len(shown):
-        print(
-            f"… and {len(rows) - len(shown)} more; to see them, add --limit {len(rows)}, --cell CELL, --json or --csv"
-        )
-    if output.csv is not None:
-        print(f"{output.csv}: {format_count(len(rows), 'row')}")
+        print(more_rows(len(rows), len(shown)))
 
 
 def _text(row: Mapping[str, Any], column: str) -> Any:
@@ -314,9 +333,9 @@ def _text(row: Mapping[str, Any], column: str) -> Any:
         return "all"
     if column == "duration_second":
         return f"{value / SECONDS_PER_HOUR:.2f}"
-    for ending, number_format in FORMATS.items():
-        if column.endswith(ending):
-            return f"{value:{number_format}}"
+    own_format = number_format(column, FORMATS)
+    if own_format is not None:
+        return f"{value:{own_format}}"
     return value
 
 
@@ -356,11 +375,3 @@ def _changes(overrides: str | None) -> str | None:
             sign = "×" if change["kind"] == "scale" else "="
             parts.append(f"{name} {sign} {change['value']:.4g}")
     return "; ".join(parts) or None
-
-
-def _write_csv(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
-    with path.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream)
-        if rows:
-            writer.writerow(rows[0])
-            writer.writerows(row.values() for row in rows)

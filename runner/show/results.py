@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ...data.errors import UsageError
 from ...data.standing import CURRENT
-from ...data.text import format_count
+from ...data.text import format_count, printable_text
 from ...parquet_store.layout import Store
 from ...report.filters import Filters, add_defaults
 from ...sqlite import queries
+from .answer import Output, more_rows, say_csv, write_csv
 from .budget import budget_notes
 from .charge import charge_notes, guess_notes, is_uncertain, print_notes
 from .open_catalog import open_catalog
 from .states import state_notes, temperature_notes
-from .status import MANY_ROWS, STANDING, UNCERTAIN, print_nothing_to_simulate, result_rows, results_json, results_table
-from .table import dicts_to_json, table
+from .status import MANY_ROWS, STANDING, UNCERTAIN, print_nothing_to_simulate, results_json, results_table
+from .table import dicts_to_json, number_format, table
+from .terminal import print_lines, rows_shown
 
 if TYPE_CHECKING:
     import sqlite3
@@ -63,13 +65,16 @@ COLUMNS: Final[dict[str, dict[str, str]]] = {
 TEXTS: Final = (*SIMULATION.values(), "name", "status", "standing")
 """Columns that hold texts."""
 
-FORMATS: Final = {"_ah": "+.3f", "_uncertainty_percent": ".2f", "_percent": "+.2f", "_volt": ".3f"}
+FORMATS: Final = (("_ah", "+.3f"), ("_uncertainty_percent", ".2f"), ("_percent", "+.2f"), ("_volt", ".3f"))
 """Number format of columns by the end of their names, the first that fits. Voltage errors in mV have one digit after
 the point, small ones two."""
 
 CHANGES: Final = {"ohmic_rmse_mv": "ohmic_change_rmse_mv", "kinetic_rmse_mv": "kinetic_change_rmse_mv"}
 """Columns with a second number in brackets. Only early windows have one: later, the error at the step's start says
 nothing about the step."""
+
+FINISHED_ONLY: Final = ("window", "step-type")
+"""Tables that have rows of finished simulations only."""
 
 STRETCH_STATE: Final = {"start ± mV": "state_uncertainty_mv"}
 """Columns of stretches that were simulated as such: how well the state at the start of each is known."""
@@ -85,38 +90,40 @@ NOTES: Final = {
 }
 
 
-def show_results(root: Path, filters: Filters, by: str | None, json_: bool, everything: bool = False) -> None:
+def show_results(root: Path, filters: Filters, by: str | None, output: Output) -> None:
     """Print one line per simulation, with its RMSE or its errors.
 
     Args:
         root: the store's folder.
         filters: cells, models, parameter sets, status, order and number of rows.
         by: ``window``, ``step-type``, ``cycle`` or ``stretch``; ``None`` = the RMSE alone.
-        json_: print JSON.
-        everything: also what is out of date or of an earlier campaign.
+        output: where the answer goes.
 
     Raises:
         UsageError: an unknown cell; the text gives the nearest name.
     """
-    with open_catalog(root, everything) as catalog:
+    with open_catalog(root, output.everything) as catalog:
         cells = filters.choose_cells(catalog)
         if by is not None:
-            _show_errors(catalog, cells, filters, by, json_)
+            _show_errors(catalog, cells, filters, by, output)
             return
-        lines = filters.apply(result_rows(catalog, cells))
+        lines = filters.apply([row for row in queries.results(catalog) if _is_selected(row, cells)])
         skipped = [row for row in queries.skipped_for_content(catalog) if _is_selected(row, cells)]
-    if json_:
+    write_csv(lines, output)
+    if output.json_:
         print(results_json(lines))
-        return
-    print(results_table(lines))
-    print_nothing_to_simulate(skipped)
-    notes = (charge_notes(lines), state_notes(lines), temperature_notes(lines), guess_notes(lines))
-    print_notes(budget_notes(lines), *notes)
+    else:
+        shown = lines[: rows_shown(len(lines), MANY_ROWS, filters.limit)]
+        print(results_table(shown))
+        if len(lines) > len(shown):
+            print(more_rows(len(lines), len(shown)))
+        print_nothing_to_simulate(skipped)
+        notes = (charge_notes(lines), state_notes(lines), temperature_notes(lines), guess_notes(lines))
+        print_notes(budget_notes(lines), *notes)
+    say_csv(lines, output)
 
 
-def show_selection(
-    root: Path, filters: Filters, select: str, by: str | None, json_: bool, everything: bool = False
-) -> None:
+def show_selection(root: Path, filters: Filters, select: str, by: str | None, output: Output) -> None:
     """Print the errors of each simulation in each stretch of a selection.
 
     Args:
@@ -124,8 +131,7 @@ def show_selection(
         filters: as of :func:`show_results`; cells that do not have the part are left out unless they are named.
         select: the selection.
         by: must be ``None`` or ``stretch``.
-        json_: print JSON.
-        everything: also what is out of date or of an earlier campaign.
+        output: where the answer goes.
 
     Raises:
         UsageError: an unknown cell, no selection, or no cell has the selected part; the text says what there is.
@@ -134,31 +140,40 @@ def show_selection(
 
     if by not in (None, "stretch"):
         raise UsageError(f"--select shows errors by stretch; leave out --by {by}")
-    with open_catalog(root, everything) as catalog:
+    with open_catalog(root, output.everything) as catalog:
         errors = list(errors_of_cells(Store(root), catalog, select, filters.choose_cells(catalog)))
         rows = filters.apply(add_defaults(catalog, errors))
-    if json_:
+    write_csv(rows, output)
+    if output.json_:
         print(dicts_to_json(rows))
     elif rows:
-        print(_errors_text(rows, "stretch", 0))
+        _print_errors(rows, "stretch", 0, filters)
     else:
         print("no simulation has a curve yet: kilocell run simulates, kilocell status shows why not")
+    say_csv(rows, output)
 
 
-def _show_errors(catalog: sqlite3.Connection, cells: Sequence[str], filters: Filters, by: str, json_: bool) -> None:
-    rows = filters.apply(add_defaults(catalog, queries.errors_by(catalog, by.replace("-", "_"), cells)))
-    if json_:
+def _show_errors(catalog: sqlite3.Connection, cells: Sequence[str], filters: Filters, by: str, output: Output) -> None:
+    if filters.statuses and by in FINISHED_ONLY:
+        raise UsageError(f"errors by {by} are of finished simulations only; leave out --status")
+    found = queries.errors_by(catalog, by.replace("-", "_"), cells)
+    rows = filters.apply(add_defaults(catalog, found) if filters.parameters else found)
+    for row in rows:
+        row.pop("is_default", None)  # a column of this filter, not of the view
+    write_csv(rows, output)
+    if output.json_:
         print(dicts_to_json(rows))
-        return
-    failures = [row for row in queries.failures(catalog) if row["kind"] == "simulate" and _is_selected(row, cells)]
-    print(_errors_text(rows, by, len(failures)))
+    else:
+        failures = [row for row in queries.failures(catalog) if row["kind"] == "simulate" and _is_selected(row, cells)]
+        _print_errors(rows, by, len(failures), filters)
+    say_csv(rows, output)
 
 
 def _is_selected(row: Any, cells: Sequence[str]) -> bool:
     return not cells or row["cell_id"] in cells
 
 
-def _errors_text(rows: Sequence[dict[str, Any]], by: str, failed: int) -> str:
+def _print_errors(rows: Sequence[dict[str, Any]], by: str, failed: int, filters: Filters) -> None:
     columns = {**SIMULATION, **COLUMNS[by]}
     if by == "cycle" and any(is_uncertain(row) for row in rows):
         columns |= UNCERTAIN
@@ -166,23 +181,29 @@ def _errors_text(rows: Sequence[dict[str, Any]], by: str, failed: int) -> str:
         columns |= STRETCH_STATE
     if any(row.get("standing", CURRENT) != CURRENT for row in rows):
         columns |= STANDING
-    shown = [tuple(_cell(row, column) for column in columns.values()) for row in rows[:MANY_ROWS]]
+    shown = rows[: rows_shown(len(rows), MANY_ROWS, filters.limit)]
+    lines = [tuple(_cell(row, column) for column in columns.values()) for row in shown]
     numbers = [place for place, column in enumerate(columns.values()) if column not in TEXTS]
-    lines = [table(tuple(columns), shown, ".1f", right=numbers), NOTES[by]]
-    for row in rows[:MANY_ROWS]:
+    print(table(tuple(columns), lines, ".1f", right=numbers))
+    if len(rows) > len(shown):
+        print(more_rows(len(rows), len(shown)))
+    print_lines(_notes_of_errors(rows, shown, by, failed))
+
+
+def _notes_of_errors(
+    rows: Sequence[dict[str, Any]], shown: Sequence[dict[str, Any]], by: str, failed: int
+) -> Iterator[str]:
+    """Yield what the columns mean, why stretches failed, and what is missing."""
+    yield NOTES[by]
+    for row in shown:
         if by == "stretch" and row.get("reason"):
-            lines.append(f"failed: {row['cell_id']}, {row['label']}, {row['name']}: {row['reason']}")
-    if len(rows) > MANY_ROWS:
-        lines.append(f"… and {len(rows) - MANY_ROWS} more; to see others, add --cell CELL or --json")
+            yield printable_text(f"failed: {row['cell_id']}, {row['label']}, {row['name']}: {row['reason']}")
     if by == "stretch" and not rows:
-        lines.append("the whole record was simulated; for the errors in a part of it, add --select PART")
+        yield "the whole record was simulated; for the errors in a part of it, add --select PART"
     if rows and by in ("window", "step-type") and not _has_parts(rows, by):
-        lines.append(
-            "an earlier version simulated these and stored no such errors; `kilocell run` simulates them again"
-        )
+        yield "an earlier version simulated these and stored no such errors; `kilocell run` simulates them again"
     if failed:
-        lines.append(f"{format_count(failed, 'simulation')} failed: kilocell status shows why")
-    return "\n".join(lines)
+        yield f"{format_count(failed, 'simulation')} failed: kilocell status shows why"
 
 
 def _has_parts(rows: Sequence[dict[str, Any]], by: str) -> bool:
@@ -200,9 +221,9 @@ def _cell(row: dict[str, Any], column: str) -> Any:
         return None
     if column in CHANGES and row[CHANGES[column]] is not None:
         return f"{value:.1f} ({row[CHANGES[column]]:.1f})"
-    for ending, number_format in FORMATS.items():
-        if column.endswith(ending):
-            return f"{value:{number_format}}"
+    own_format = number_format(column, FORMATS)
+    if own_format is not None:
+        return f"{value:{own_format}}"
     if column.endswith("_mv") and abs(value) < SMALL_MV:
         return f"{round(value, 2) + 0.0:.2f}"
     return value

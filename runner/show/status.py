@@ -22,13 +22,15 @@ from ...parquet_store.layout import Store
 from ...sqlite import fit_queries, queries
 from ...sqlite.standing_queries import waiting_jobs
 from ...sqlite.user_select import select, tables_with_other_rows
+from ..run import early
 from .budget import HEADING, budget_notes, budget_text, has_budget
 from .charge import charge_notes, guess_notes, is_uncertain, print_notes, uncertain_cells_text
 from .failures import group_failures, kept_text, print_failures
-from .fits import print_fit_summary
 from .open_catalog import open_catalog
 from .states import state_notes, temperature_notes
 from .table import dicts_to_json, print_rows, table
+from .terminal import print_lines
+from .versions import versions_text
 
 if TYPE_CHECKING:
     import sqlite3
@@ -46,6 +48,9 @@ RESULTS = {
     "status": "status",
 }
 """Columns of the table of results: heading, and column of the catalog's view."""
+
+FOLDED = ("cell", "model", "parameter set", "RMSE mV", HEADING, "status")
+"""Columns that come first in a terminal that is too narrow for all."""
 
 TEMPERATURE = {"temperature RMSE K": "temperature_rmse_kelvin"}
 """Columns that the table has only where a thermal model was compared with a measured surface temperature."""
@@ -80,7 +85,7 @@ def show_status(root: Path, json_: bool, everything: bool = False) -> None:
     """
     with open_catalog(root, everything) as catalog:
         waiting = waiting_jobs(catalog)
-        counts = [tuple(row) for row in queries.job_counts(catalog)]
+        counts = queries.job_counts(catalog)
         failures = queries.failures(catalog)
         groups = group_failures(catalog)
         skipped = queries.skipped_for_content(catalog)
@@ -88,7 +93,7 @@ def show_status(root: Path, json_: bool, everything: bool = False) -> None:
         run = queries.last_run(catalog)
     if json_:
         status = {
-            "jobs": [dict(zip(STATUS, row, strict=True)) for row in counts],
+            "jobs": [dict(row) for row in counts],
             "waiting": [dict(row) for row in waiting],
             "failures": [dict(row) for row in failures],
             "skipped": [dict(row) for row in skipped],
@@ -98,7 +103,7 @@ def show_status(root: Path, json_: bool, everything: bool = False) -> None:
         print(json.dumps(status, ensure_ascii=False, indent=1))
         return
     if counts:
-        print(table(STATUS, counts))
+        print(table(STATUS, [tuple(row) for row in counts]))
     else:
         print("no jobs yet")
     if run is not None:
@@ -107,15 +112,14 @@ def show_status(root: Path, json_: bool, everything: bool = False) -> None:
     _print_waiting(waiting)
     print_failures(groups)
     print_nothing_to_simulate(skipped)
-    print_notes(uncertain_cells_text(uncertain))
+    print_notes(uncertain_cells_text(uncertain), versions_text(root))
 
 
 def _print_waiting(waiting: Sequence[Any]) -> None:
     """Print how many jobs the next run does, by kind and reason."""
     if waiting:
         print(f"\n{sum(row['count'] for row in waiting)} to run:")
-    for row in waiting[:REASONS_SHOWN]:
-        print(printable_text(f"  {row['count']} {row['kind']}: {row['reason']}"))
+    print_lines(printable_text(f"  {row['count']} {row['kind']}: {row['reason']}") for row in waiting[:REASONS_SHOWN])
     if len(waiting) > REASONS_SHOWN:
         print("  … to see all: kilocell plan")
 
@@ -154,23 +158,29 @@ def show_end(root: Path, summary: RunSummary, out: TextIO | None, *, json_: bool
         root: the store's folder.
         summary: how the run ended.
         out: where progress goes; ``None`` = quiet, print results and errors only.
-        json_: print the results as JSON, and nothing else.
+        json_: print the results as JSON; a failed job that has no result, such as a fit, has a row, too, with its kind
+            and reason. If quiet, the reasons are also on stderr.
         plots: draw figures.
     """
     if plots and (summary.done or not any(Store(root).figures.glob("*.png"))):
         _draw_all(root, out)
     with closing(queries.connect(Store(root).catalog)) as catalog:
         rows = result_rows(catalog)
+        failures = queries.failures(catalog)
         groups = group_failures(catalog)
         skipped = queries.skipped_for_content(catalog)
         if json_:
-            print(results_json(rows))
+            print(results_json([*_with_codes(rows, failures), *_failed_elsewhere(rows, failures)]))
+            if out is None:
+                print_failures(groups, sys.stderr)
             return
         print(results_table(rows[:MANY_ROWS]))
         if len(rows) > MANY_ROWS:
             print(f"… and {len(rows) - MANY_ROWS} more: {_program()} results --store {_shown(root)}")
         fits = [fit for fit in fit_queries.fits(catalog) if fit["status"] == "done"]
         if fits:
+            from .fits import print_fit_summary
+
             print_fit_summary(catalog, fits[:MANY_ROWS])
     print_failures(groups)
     if summary.kept:
@@ -230,6 +240,24 @@ def _print_next(root: Path, cells: Sequence[str]) -> None:
     print(f"  {program} status --store {store}")
 
 
+def _with_codes(rows: Sequence[Mapping[str, Any]], failures: Sequence[Any]) -> list[dict[str, Any]]:
+    """Return results with the code of the reason of those that failed."""
+    codes = {(row["cell_id"], row["label"]): row["reason_code"] for row in failures}
+    return [{**row, "reason_code": codes.get((row["cell_id"], row["label"] or "clean"))} for row in rows]
+
+
+def _failed_elsewhere(rows: Sequence[Mapping[str, Any]], failures: Sequence[Any]) -> list[dict[str, Any]]:
+    """Return a row for each failed job that is neither a simulation nor the cleaning of a cell without one."""
+    shown = {(row["cell_id"], row["label"] or "clean") for row in rows if row["status"] == "failed"}
+    empty = dict.fromkeys(rows[0]) if rows else {}
+    keys = ("cell_id", "label", "reason", "reason_code", "kind")
+    return [
+        {**empty, **{key: row[key] for key in keys}, "status": "failed"}
+        for row in failures
+        if (row["cell_id"], row["label"]) not in shown
+    ]
+
+
 def print_nothing_to_simulate(rows: Sequence[Any]) -> None:
     """Print why each cell has nothing to simulate, once for all of its jobs.
 
@@ -239,8 +267,7 @@ def print_nothing_to_simulate(rows: Sequence[Any]) -> None:
     reasons = list(dict.fromkeys((row["cell_id"], row["reason"]) for row in rows))
     if reasons:
         print(f"\n{len(rows)} skipped (not an error):")
-    for cell_id, reason in reasons[:REASONS_SHOWN]:
-        print(printable_text(f"  {cell_id}: {reason}"))
+    print_lines(printable_text(f"  {cell_id}: {reason}") for cell_id, reason in reasons[:REASONS_SHOWN])
     if len(reasons) > REASONS_SHOWN:
         print("  … to see all: kilocell sql \"SELECT * FROM current_jobs WHERE status = 'skipped'\"")
 
@@ -278,7 +305,7 @@ def results_table(rows: Sequence[Mapping[str, Any]]) -> str:
         columns |= STANDING
     shown = [{**row, BUDGET_TEXT: budget_text(row)} for row in rows]
     right = [place for place, column in enumerate(columns.values()) if column == BUDGET_TEXT]
-    return _laid_out(shown, columns, partial(table, right=right))
+    return _laid_out(shown, columns, partial(table, right=right, folded=FOLDED))
 
 
 def _laid_out(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], lay_out: Callable[..., str]) -> str:
@@ -286,6 +313,7 @@ def _laid_out(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], lay
 
 
 def _draw_all(root: Path, out: TextIO | None) -> None:
+    early.say("drawing", "figures")
     from ...report import figures
 
     try:
@@ -308,16 +336,17 @@ def make_synthetic(folder: Path, cells: int, seed: int, layout: str, out: TextIO
         out: where progress goes; ``None`` = no progress.
     """
     from ...data.synthetic.generate import synthesize
+    from ..run.task_progress import TaskProgress
 
-    def progress(done: int, total: int) -> None:
-        is_shown = done == total or done % max(total // 20, 1) == 0
-        if out is not None and is_shown:
-            out.write(f"\rsynthesizing {100 * done // total:3d} %")
-            if done == total:
-                out.write("\n")
-            out.flush()
+    progress = TaskProgress(out)
 
-    paths = synthesize(folder, cells, seed, cast(Literal["long", "files"], layout), progress)
+    def show(done: int, total: int) -> None:
+        progress.show("making cells", done, total, "cells")
+
+    try:
+        paths = synthesize(folder, cells, seed, cast(Literal["long", "files"], layout), show)
+    finally:
+        progress.close()
     tables = [path for path in paths if path.suffix == ".csv"]
     print(f"wrote {format_count(len(tables), 'CSV file')} and ground_truth.json to {folder}")
     print(f"next: kilocell init {_shown(folder)} --out {_shown(folder / 'campaign.toml')}")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from ...data import columns as c
 from ...data.charge_certainty import charge_certainty, describe_charge_check
 from ...data.errors import FailedSimulationError, JobError, NotARecordError, ReadError
 from ...data.file_names import short_names
@@ -16,7 +17,7 @@ from ...data.readers.read import read_by_cell, read_raw
 from ...data.results.cleaning import CleanResult, RecordSource
 from ...data.results.receipt import OutputFile, Result, SplitResult
 from ...data.results.simulation import SimulationResult
-from ...data.settings import SourceFile
+from ...data.settings import SimulateSettings, SourceFile
 from ...data.step_selection import StepSelection
 from ...parquet_store.layout import Store
 from ...parquet_store.read import read_raw_parts
@@ -66,10 +67,10 @@ def run_clean_job(store: Store, job: Job, work: CleanWork) -> tuple[CleanResult,
     sources, tables, left_out = _read_sources(store, job.cell_id, work.sources)
     joined = join_sources(tables, [source.file.digest for source in sources], left_out)
     cleaned = clean(joined.table, job.cell_id, work.settings, joined.notes)
-    metadata = {"cell_id": job.cell_id, "digest": job.digest}
+    metadata, identity = {"digest": job.digest}, {c.CELL_ID: job.cell_id}
     outputs = (
-        write_frame(store, store.cleaned(job.cell_id), cleaned.samples, metadata),
-        write_frame(store, store.quarantine(job.cell_id), cleaned.quarantined, metadata),
+        write_frame(store, store.cleaned(job.cell_id), cleaned.samples, metadata, identity),
+        write_frame(store, store.quarantine(job.cell_id), cleaned.quarantined, metadata, identity),
     )
     ordered_sources = [sources[i] for i in joined.order]
     result = CleanResult(
@@ -77,6 +78,7 @@ def run_clean_job(store: Store, job: Job, work: CleanWork) -> tuple[CleanResult,
         cleaned.cycles,
         mean_temperature(cleaned.samples),
         tuple(RecordSource(source.file, source.splits) for source in ordered_sources),
+        work.settings,
     )
     return result, outputs
 
@@ -100,7 +102,7 @@ def run_simulate_job(store: Store, job: Job, work: SimulateWork) -> tuple[Result
     result = with_charge_certainty(simulated.result, cell.clean_result)
     if fitted is not None:
         result = check_against_fit(result, simulated.frame, cell.samples, fitted)
-    return result, (write_simulation(store, job, simulated.frame),)
+    return result, (write_simulation(store, job, simulated.frame, settings),)
 
 
 def with_charge_certainty(result: SimulationResult, cleaned: CleanResult) -> SimulationResult:
@@ -134,14 +136,22 @@ def _capacity_source(result: SimulationResult, cleaned: CleanResult) -> str:
     return "; ".join(filter(None, (result.capacity_source, doubt)))
 
 
-def write_simulation(store: Store, job: Job, frame: pd.DataFrame) -> OutputFile:
+def write_simulation(store: Store, job: Job, frame: pd.DataFrame, settings: SimulateSettings) -> OutputFile:
     """Write a simulation's time series.
 
     Args:
+        store: the store.
+        job: the simulation's job.
         frame: the columns ``data.columns.SIMULATION_COLUMNS``, one row per sample.
+        settings: of the simulation, with its model and parameter set.
     """
-    metadata = {"cell_id": job.cell_id, "label": job.label, "digest": job.digest, "pybamm": installed_version("pybamm")}
-    return write_frame(store, store.simulation(job.cell_id, job.label), frame, metadata)
+    metadata = {"label": job.label, "digest": job.digest, "pybamm": installed_version("pybamm")}
+    identity = {
+        c.CELL_ID: job.cell_id,
+        c.MODEL: settings.model.name,
+        c.PARAMETER_SET: settings.parameter_set.name,
+    }
+    return write_frame(store, store.simulation(job.cell_id, job.label), frame, metadata, identity)
 
 
 def partial_result(store: Store, job: Job, error: Exception) -> tuple[Result | None, tuple[OutputFile, ...]]:
@@ -158,7 +168,7 @@ def partial_result(store: Store, job: Job, error: Exception) -> tuple[Result | N
     if error.frame is None:
         return error.result, ()
     try:
-        return error.result, (write_simulation(store, job, error.frame),)
+        return error.result, (write_simulation(store, job, error.frame, error.result.settings),)
     except OSError:  # a full disk, for example; the receipt's reason stays that of the simulation
         return error.result, ()
 

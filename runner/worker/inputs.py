@@ -8,12 +8,13 @@ from typing import TypeVar
 
 import pandas as pd
 
-from ...data.errors import NOTHING_TO_SIMULATE_CODES, JobError, NothingToSimulateError
+from ...data.errors import NOTHING_TO_SIMULATE_CODES, DamagedFileError, JobError, NothingToSimulateError
 from ...data.fit_settings import FitSettings
 from ...data.results.cleaning import CleanResult
 from ...data.results.fitting import FitResult
 from ...data.results.receipt import Receipt
 from ...data.settings import SimulateSettings
+from ...parquet_store.check import is_intact
 from ...parquet_store.layout import Store
 from ...parquet_store.read import read_parameter_set, read_partition, read_receipt
 from ...parquet_store.write import write_parameter_set
@@ -56,12 +57,22 @@ def load_cell(store: Store, cell_id: str) -> CleanedCell:
 
     Raises:
         JobError: the cell has not been cleaned (``earlier_job``).
+        DamagedFileError: the partition has other bytes than cleaning wrote.
     """
     samples = read_partition(store, cell_id)
     receipt = read_receipt(store.receipt("clean", cell_id, "clean"))
+    _check_intact(store, cell_id, receipt)
     if receipt is None or not isinstance(receipt.result, CleanResult):
         raise JobError("the cell has not been cleaned", "earlier_job")
     return CleanedCell(samples, receipt.result)
+
+
+def _check_intact(store: Store, cell_id: str, receipt: Receipt | None) -> None:
+    """Raise a DamagedFileError if a cell's partition does not have the bytes that its receipt says."""
+    path = store.cleaned(cell_id)
+    for output in receipt.outputs if receipt is not None else ():
+        if output.path == store.relative(path) and not is_intact(path, output):
+            raise DamagedFileError(path, why="its bytes have changed")
 
 
 def read_fit_result(store: Store, cell_id: str, label: str) -> FitResult:

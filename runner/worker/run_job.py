@@ -9,18 +9,28 @@ from __future__ import annotations
 import socket
 import time
 import traceback
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from ...data.errors import NOTHING_TO_SIMULATE_CODES, NothingToSimulateError, reason_and_code
+from ...data.errors import (
+    NOTHING_TO_SIMULATE_CODES,
+    DamagedFileError,
+    JobError,
+    NothingToSimulateError,
+    reason_and_code,
+)
 from ...data.installed import installed_version
+from ...data.memory_limit import set_worker_limit
 from ...data.results.receipt import OutputFile, Receipt, Result, Status
+from ...parquet_store.check import set_aside
 from ...parquet_store.layout import Store
 from ...parquet_store.read import is_valid, read_receipt
+from ...parquet_store.shared_folder import follow_folder
 from ...parquet_store.write import write_receipt
+from ..cluster.worker_memory import worker_memory_bytes
 from ..plan.job import REASONS_WITH_RECEIPT, CleanWork, FitWork, Job, ProfileWork, SimulateWork, SplitWork, StartWork
 from . import deaths
 from .alone import share_process
@@ -82,6 +92,8 @@ def run_job(store_root: str, job: Job, *before: JobOutcome) -> JobOutcome:
         the cell's record holds nothing to simulate.
     """
     store = Store(Path(store_root))
+    follow_folder(store.root)
+    set_worker_limit(worker_memory_bytes())
     already_done = _done_in_this_run(store, job)
     if already_done is not None:
         return already_done
@@ -155,7 +167,7 @@ def _reason_and_code_of_skip(blocking: JobOutcome) -> tuple[str, str]:
 
 
 def _run(store: Store, job: Job) -> JobOutput:
-    with compile_job_models(job.work) as are_compiled:
+    with compile_job_models(job.work) as are_compiled, _damaged_files_moved():
         define_own_set(store, job.work)
         with _limit(store, job):
             result, outputs = _RUN_BY_KIND[type(job.work)](store, job, job.work)
@@ -169,6 +181,20 @@ def _limit(store: Store, job: Job) -> AbstractContextManager[object]:
     if isinstance(job.work, (SimulateWork, StartWork)):
         return nullcontext()
     return limited(store, job)
+
+
+@contextmanager
+def _damaged_files_moved() -> Iterator[None]:
+    """Move a damaged input away, so that the next run makes it again, and end the job with this reason."""
+    try:
+        yield
+    except DamagedFileError as error:
+        with suppress(FileNotFoundError):  # another job of the cell was first
+            set_aside(error.path)
+        raise JobError(
+            f"its input {error.path} was damaged ({error.why}) and was moved away; run again: it is made again",
+            "damaged_file",
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)

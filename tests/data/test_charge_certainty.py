@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from kilocell.data.charge_certainty import SHOWN_SHARE, ChargeCertainty, charge_certainty, describe_charge_check
@@ -18,7 +19,7 @@ REPORT = CleanReport(
 BOUNDS = {"charge_in_low_ah": 4.3, "charge_in_high_ah": 4.5, "charge_out_low_ah": 3.4, "charge_out_high_ah": 3.8}
 
 
-def cycle(count: int, source: str = "", bounds: Mapping[str, float] = BOUNDS) -> CycleSummary:
+def cycle(count: int, source: str = "", bounds: Mapping[str, Any] = BOUNDS) -> CycleSummary:
     return CycleSummary(count, 0.0, 3599.0, 50, 4, 4.4, 3.6, 16.0, 12.0, 2.5, 4.2, None, source, **bounds)
 
 

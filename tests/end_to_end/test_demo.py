@@ -28,7 +28,7 @@ def test_the_demo_finds_the_truth_of_its_cells(tmp_path: Path) -> None:
     assert all(row["status"] == "done" and row["charge_error"] < 5e-4 for row in simulations)
     assert max(row["rmse_mv"] for row in simulations) < 100.0
     figures = tmp_path / "kilocell-demo" / "figures"
-    assert len(list(figures.glob("*.png"))) == len(list(figures.glob("*.pdf"))) == 10
+    assert len(list(figures.glob("*.png"))) == len(list(figures.glob("*.pdf"))) == 14
     _the_fit_found_the_true_diffusivities(tmp_path)
     again = kilocell("demo", "--dashboard-address", "none", cwd=tmp_path)
     assert "nothing to do: all 26 jobs are up to date" in again.stdout

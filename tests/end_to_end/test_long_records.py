@@ -68,7 +68,7 @@ def test_selected_cycles_from_file_to_catalog(tmp_path: Path) -> None:
 def test_a_cell_that_takes_too_long_does_not_hold_up_the_others(tmp_path: Path) -> None:
     """Thirty hours of noise at 1 s take the solver ten seconds; the other cell is done in a moment."""
     time = np.arange(0.0, 120_000.0, 1.0)
-    current = np.where(time < 60.0, 0.0, np.random.default_rng(0).normal(-0.2, 2.0, len(time)))
+    current = np.where(time < 60.0, 0.0, np.random.default_rng(0).normal(-0.05, 2.0, len(time)))
     write_cell(tmp_path / "NOISE.csv", time, current, np.full(len(time), 3.8), np.ones(len(time), int))
     calm = np.arange(0.0, 3600.0, 60.0)
     draw = np.where(calm < 600.0, 0.0, -1.0)

@@ -27,7 +27,7 @@ def test_run_plan_status_sql_and_plot(tmp_path: Path) -> None:
     assert "running" not in second.stderr  # no cluster is started for nothing
     status = json.loads(kilocell("status", "--json", cwd=tmp_path).stdout)
     assert status["failures"] == []
-    assert {(row["stage"], row["status"], row["jobs"]) for row in status["jobs"]} == {
+    assert {(row["kind"], row["status"], row["count"]) for row in status["jobs"]} == {
         ("clean", "done", 2),
         ("simulate", "done", 2),
     }

@@ -18,12 +18,14 @@ from kilocell.parquet_store.journal import StartJournal
 from kilocell.parquet_store.layout import Store
 from kilocell.parquet_store.read import read_receipt
 from kilocell.parquet_store.write import write_receipt
+from kilocell.report.filters import Filters
 from kilocell.report.life_figures import plot_life
 from kilocell.runner.campaign.campaign import Campaign, load_campaign
 from kilocell.runner.plan.job import SimulateWork
 from kilocell.runner.run.record import find_unrecorded
 from kilocell.runner.run.run_campaign import scan_and_plan
-from kilocell.runner.show.fits import format_with_error, show_life
+from kilocell.runner.show.answer import Output
+from kilocell.runner.show.life import format_with_error, show_life
 from kilocell.runner.worker.run_job import JobOutcome, run_job
 from kilocell.sqlite import fit_queries, queries
 from kilocell.sqlite.catalog import Catalog
@@ -258,11 +260,11 @@ def test_parameters_along_life_are_those_of_the_truth(folder: Path, capsys: pyte
     assert shares == pytest.approx([1.0, 0.97, 0.93], abs=2e-3)
     assert rows[INITIAL_SOC, 7]["share_of_first"] is None
 
-    show_life(root, (), (), False)
+    show_life(root, Filters(), (), Output())
     printed = capsys.readouterr().out
     assert "no result: CELL, ageing, cycle 9: failed: none of the starts ended with a result" in printed
     assert printed.count("100.00%") == len(FIT.parameters)
-    show_life(root, ("CELL",), ("ageing",), True)
+    show_life(root, Filters(cells=("CELL",)), ("ageing",), Output(json_=True))
     assert len(json.loads(capsys.readouterr().out)) == len(rows)
     paths = list(plot_life(Store(root), "CELL"))
     assert [path.name for path in paths] == ["life_ageing_CELL.png", "life_ageing_CELL.pdf"]

@@ -67,7 +67,7 @@ class Bench:
 
     def clean(self, cell_id: str, frame: pd.DataFrame) -> None:
         """Record a cleaned cell."""
-        output = write_frame(self.store, self.store.cleaned(cell_id), frame, {})
+        output = write_frame(self.store, self.store.cleaned(cell_id), frame, {}, {"cell_id": cell_id})
         span = float(frame[c.TEST_TIME].iloc[-1])
         rows, cycles = len(frame), int(frame[c.CYCLE_COUNT].max())
         report = cleaning.CleanReport(cell_id, rows, rows, 0, span, span, 1, 1, 1, 1, cycles, cycles, 2, 2)
@@ -85,7 +85,8 @@ class Bench:
         if isinstance(parameter_set, str):
             parameter_set = ParameterSetSettings(parameter_set, parameter_set)
         settings = asked.SimulateSettings(CellSettings(cell_id), ModelSettings(model, model), parameter_set)
-        output = write_frame(self.store, self.store.simulation(cell_id, settings.label), frame, {})
+        identity = {"cell_id": cell_id, "model": model, "parameter_set": settings.parameter_set.name}
+        output = write_frame(self.store, self.store.simulation(cell_id, settings.label), frame, {}, identity)
         rmse = float(np.sqrt((frame["voltage_error_volt"] ** 2).mean()) * 1000)
         numbers = (len(frame), 9, 0.5, 3.6, "rest voltage", 1.0, 25.0, 0.0, 0.0, 0.0, rmse, 0.0, 0.0, 0.0, 1.0)
         windows = tuple(
@@ -109,7 +110,8 @@ class Bench:
         """Record a simulation that failed and kept its first samples."""
         base = ParameterSetSettings("Chen2020", "Chen2020")
         settings = asked.SimulateSettings(CellSettings(cell_id), ModelSettings(model, model), base)
-        output = write_frame(self.store, self.store.simulation(cell_id, settings.label), frame, {})
+        identity = {"cell_id": cell_id, "model": model, "parameter_set": settings.parameter_set.name}
+        output = write_frame(self.store, self.store.simulation(cell_id, settings.label), frame, {}, identity)
         last = float(frame[c.TEST_TIME].iloc[-1])
         result = simulation_values.FailedSimulation(settings, len(frame), 9, 0.5, 3.6, "soc", 1.0, 25.0, (), last, 50.0)
         receipt = Receipt("simulate", cell_id, settings.label, "d", "failed", "why", "left_range", outputs=(output,))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,8 @@ from kilocell.data import columns as c
 from kilocell.data.rules import flag_bit
 from kilocell.report.draw import style
 from kilocell.report.draw.cells import SimulatedCurve, draw_cell, find_holes, rmse_mv
-from kilocell.report.draw.overview import NAMED_CELLS, draw_records, draw_rmse
-from matplotlib.axes import Axes
+from kilocell.report.draw.overview import draw_records, draw_rmse
+from kilocell.report.styles import make_styles
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -90,7 +91,7 @@ def test_a_cell_has_voltage_current_and_error_over_one_time() -> None:
     ]
     assert figure.axes[-1].get_xlabel() == "Test time (h)"
     assert heading_of(figure) == "CELL_A"
-    assert legend_of(figure) == ["measured", "SPMe, Chen2020: 75.9 mV", "DFN, Chen2020: 10.0 mV"]
+    assert legend_of(figure) == ["measured", "SPMe, Chen2020: RMSE 75.9 mV", "DFN, Chen2020: RMSE 10.0 mV"]
     assert {axes.get_xlim() for axes in figure.axes} == {figure.axes[0].get_xlim()}
     hours = np.asarray(figure.axes[0].get_lines()[0].get_xdata(), dtype=float)
     assert hours[-1] == pytest.approx(4.0)
@@ -114,7 +115,7 @@ def test_inserted_samples_show_in_the_current_alone() -> None:
     assert np.isfinite(np.asarray(current[0].get_ydata(), dtype=float)).sum() == 40
     assert np.isfinite(np.asarray(error[1].get_ydata(), dtype=float)).sum() == 37
     assert breaks_of(voltage[0]) == breaks_of(error[1]) == breaks_of(current[0]) == 1  # the gap alone
-    assert legend_of(figure)[1] == "SPMe, Chen2020: 20.0 mV"
+    assert legend_of(figure)[1] == "SPMe, Chen2020: RMSE 20.0 mV"
     overview = rendered(draw_records({"CELL_A": frame}, 1))
     assert np.nanmax(np.asarray(overview.axes[0].get_lines()[0].get_ydata(), dtype=float)) < 5.0
 
@@ -156,7 +157,7 @@ def test_long_records_are_reduced_and_keep_their_extremes() -> None:
     voltage = np.asarray(figure.axes[0].get_lines()[0].get_ydata(), dtype=float)
     assert len(voltage) < 13_000
     assert (voltage.min(), voltage.max()) == (frame[c.VOLTAGE].min(), 5.1)
-    assert legend_of(figure)[1].endswith(": 10.0 mV")
+    assert legend_of(figure)[1].endswith(": RMSE 10.0 mV")
 
 
 @pytest.mark.parametrize(("cycles", "shaded"), [(1, 0), (4, 2), (60, 30), (200, 0)])
@@ -188,66 +189,16 @@ def test_any_name_is_drawn_as_it_is_or_as_its_file(cell_id: str, title: str) -> 
 
 
 def test_simulations_differ_in_more_than_hue() -> None:
-    styles = [style.simulated_style(number) for number in range(30)]
+    styles = [style.numbered_style(number) for number in range(30)]
     assert len({(s["color"], s["linestyle"]) for s in styles}) == 30
     assert len({s["linestyle"] for s in styles[:5]}) == 5
-    markers = [style.marker_style(number) for number in range(42)]
-    assert len({(s["color"], s["marker"]) for s in markers}) == 42
-
-
-def dots_of(axes: Axes) -> dict[str, list[float]]:
-    return {str(line.get_label()): list(np.asarray(line.get_xdata(), dtype=float)) for line in axes.get_lines()}
-
-
-def test_few_cells_are_named_best_first_and_failures_marked() -> None:
-    rows = [
-        row("CELL_A", "SPMe", 75.9),
-        row("CELL_A", "DFN", None, "failed"),
-        row("CELL_B", "SPMe", 20.0),
-        row("CELL_B", "DFN", 30.0),
-        row("CELL_C", "SPMe", None, "failed"),
-        row("CELL_C", "DFN", None, "failed"),
-        row("CELL_D", None, None, "failed"),
-        row("CELL_E", None, None, "done"),
-        row("CELL_F", "SPMe", None, "skipped"),
-    ]
-    axes = rendered(draw_rmse(rows)).axes[0]
-    cells = [label.get_text() for label in axes.get_yticklabels()]
-    assert cells == ["CELL_B", "CELL_A", "CELL_C", "CELL_D", "CELL_E", "CELL_F"]
-    assert axes.get_ylim()[0] > axes.get_ylim()[1]  # the first one stands at the top
-    assert dots_of(axes) == {"SPMe, Chen2020": [75.9, 20.0], "DFN, Chen2020": [30.0]}
-    notes = [text.get_text() for text in axes.texts]
-    failed = "× cleaning failed"
-    assert notes == ["", "× DFN failed", "× all 2 failed", failed, "not simulated", failed]
-    assert axes.get_xlabel() == "RMSE of simulated voltage (mV)"
-
-
-def test_a_store_without_any_simulation_is_drawn() -> None:
-    figure = rendered(draw_rmse([row("CELL_A", None, None, "pending")]))
-    assert [text.get_text() for text in figure.axes[0].texts] == ["not simulated"]
-
-
-def test_a_thousand_cells_are_a_distribution() -> None:
-    rows = [
-        row(f"C{n}", "SPMe", None if n < 100 else 1.0 + n / 10, "failed" if n < 100 else "done") for n in range(1000)
-    ]
-    figure = rendered(draw_rmse(rows))
-    assert legend_of(figure) == ["SPMe, Chen2020: median 56.0 mV, 100 failed"]
-    share = np.asarray(figure.axes[0].get_lines()[0].get_ydata(), dtype=float)
-    assert share[-1] == pytest.approx(90.0)
-    assert figure.axes[0].get_ylabel() == "Cells with at most this RMSE (% of 1000)"
-    assert figure.get_size_inches()[1] < 6
-
-
-def test_cells_are_named_up_to_a_limit() -> None:
-    named = rendered(draw_rmse([row(f"C{n}", "SPMe", 10.0 + n) for n in range(NAMED_CELLS)]))
-    assert len(named.axes[0].get_yticklabels()) == NAMED_CELLS
-
-
-def test_far_apart_errors_get_a_logarithmic_axis_with_plain_numbers() -> None:
-    axes = rendered(draw_rmse([row("A", "SPM", 2.0), row("B", "SPM", 400.0)])).axes[0]
-    assert axes.get_xscale() == "log"
-    assert "50" in [label.get_text() for label in axes.get_xticklabels()]
+    models = [f"model {number}" for number in range(30)]
+    sets = [f"set {number}" for number in range(42)]
+    of_store = make_styles(models, sets, combinations(sets, 2))
+    assert len({(of_store.model(name).colour, of_store.model(name).dashes) for name in models}) == 30
+    assert len({of_store.model(name).dashes for name in models[:5]}) == 5
+    markers = [of_store.parameter_set(name) for name in sets]
+    assert len({(s.colour, s.marker) for s in markers}) == 42
 
 
 @pytest.mark.parametrize(("count", "panels"), [(1, 1), (3, 4), (5, 6), (12, 12)])
@@ -267,13 +218,3 @@ def test_the_style_ends_with_its_figure() -> None:
     before = dict(matplotlib.rcParams)
     draw_cell("CELL_A", measured())
     assert dict(matplotlib.rcParams) == before
-
-
-def test_cells_that_have_one_set_each_are_compared_by_model() -> None:
-    rows = [
-        {"cell_id": cell, "model": model, "parameter_set": own, "rmse_mv": 10.0, "status": "done"}
-        for cell, own in (("A", "Chen2020"), ("A", "Chen2020+fit"), ("B", "Prada2013"))
-        for model in ("SPM", "DFN")
-    ]
-    (axes,) = draw_rmse(rows).axes
-    assert [line.get_label() for line in axes.get_lines()] == ["SPM", "DFN", "SPM, +fit", "DFN, +fit"]

@@ -147,7 +147,7 @@ def test_temperature_has_a_panel_where_a_rule_touched_it() -> None:
     figure = drawn(touched(record(), "temperature_range", slice(50, 60), c.SURFACE_TEMPERATURE, -2500.0, np.nan))
     axes = panel(figure, "Surface")
     assert axes.get_ylim()[0] > 20.0
-    assert "▼ -2500" in [text.get_text() for text in axes.texts]
+    assert "▼ −2500" in [text.get_text() for text in axes.texts]
 
 
 def test_all_rules_at_once_are_drawn_and_few_share_a_colour() -> None:

@@ -100,7 +100,7 @@ def test_a_fit_shows_both_voltages_and_every_start() -> None:
     frame = measured()
     both = [simulated(frame, 0.0759, "SPMe, Chen2020"), simulated(frame, 0.0213, "SPMe, fitted")]
     figure = rendered(draw_fit("improved from 75.9 to 21.3 mV", frame, both, STARTS, noise_mv=2.5))
-    assert legend_of(figure) == ["measured", "SPMe, Chen2020: 75.9 mV", "SPMe, fitted: 21.3 mV"]
+    assert legend_of(figure) == ["measured", "SPMe, Chen2020: RMSE 75.9 mV", "SPMe, fitted: RMSE 21.3 mV"]
     assert figure.legends[0].get_title().get_text() == "improved from 75.9 to 21.3 mV"
     voltage, error, starts = figure.axes
     assert [axes.get_ylabel() for axes in figure.axes] == ["Voltage (V)", "Simulated −\nmeasured (mV)", "RMSE (mV)"]
@@ -127,7 +127,7 @@ def test_noise_far_below_does_not_fill_the_axis() -> None:
 def test_without_a_default_or_windows_there_is_what_there_is() -> None:
     frame = measured()
     figure = rendered(draw_fit("fit", frame, [simulated(frame, 0.02, "SPMe")], STARTS[2:3]))
-    assert legend_of(figure) == ["measured", "SPMe: 20.0 mV"]
+    assert legend_of(figure) == ["measured", "SPMe: RMSE 20.0 mV"]
     assert len(figure.axes) == 3
     assert figure.axes[2].get_yscale() == "linear"
     assert figure.axes[2].get_ylim()[0] == 0.0
@@ -137,7 +137,7 @@ def test_cycles_held_out_have_an_rmse_of_their_own() -> None:
     frame = measured()
     error = np.where(frame[c.CYCLE_COUNT] == 4, 0.030, 0.010)
     figure = draw_fit("fit", frame, [simulated(frame, error, "SPMe")], STARTS, held_out=(4,))
-    assert legend_of(figure)[1] == "SPMe: 10.0 mV, held out 30.0 mV"
+    assert legend_of(figure)[1] == "SPMe: RMSE 10.0 mV, held out 30.0 mV"
     assert "held out" in texts_of(figure.axes[0])
 
 
@@ -186,7 +186,7 @@ def test_parameters_lie_within_their_bounds_on_their_own_scale() -> None:
         "Pos. electrode exchange-\ncurrent density",
     ]
     assert {"10⁻¹⁵", "10⁻¹³"} == {text.partition("×")[2] for text in texts_of(inside)[:2]}
-    assert "1.00×10⁻¹⁴ m².s⁻¹\n± 3.9 %" in texts_of(inside)
+    assert "1.00×10⁻¹⁴ m² s⁻¹\n± 3.9 %" in texts_of(inside)
 
 
 def test_widths_are_coloured_by_verdict_and_correlations_are_numbers() -> None:
@@ -196,7 +196,7 @@ def test_widths_are_coloured_by_verdict_and_correlations_are_numbers() -> None:
     figure = rendered(draw_uncertainty("fit", rows, {(names[0], names[1]): -0.93}, ["6 of 8 starts; noise 1 mV"]))
     widths, matrix = figure.axes
     assert legend_of(figure) == ["well determined", "determined", "at its bound"]
-    assert "1.00×10⁻¹⁴ m².s⁻¹, ± 3.9 %" in texts_of(widths)
+    assert "1.00×10⁻¹⁴ m² s⁻¹, ± 3.9 %" in texts_of(widths)
     assert any(text.endswith("at its upper bound") for text in texts_of(widths))
     numbers = texts_of(matrix)
     assert (numbers.count("−.93"), numbers.count("–")) == (2, 4)
@@ -226,10 +226,10 @@ def test_few_cells_have_a_line_each_and_what_is_not_to_be_believed_its_own_mark(
     assert points_of(rmse, "default") == [(100.0, 1), (100.0, 2)]
     assert texts_of(rmse) == ["× no start"]
     assert [text.split(":")[0] for text in legend_of(figure)] == [
-        "determined", "poorly determined", "at a bound", "default",
+        "determined or precise", "poorly determined", "at a bound", "default",
     ]  # fmt: skip
     assert values.get_xscale() == "log"
-    assert values.get_xlabel() == "Neg. particle\ndiffusivity\n(m².s⁻¹)"
+    assert values.get_xlabel() == "Neg. particle\ndiffusivity\n(m² s⁻¹)"
     assert figure.legends[0].get_title().get_text() == "diffusion: 3 cells fitted, 1 failed"
 
 
@@ -247,7 +247,7 @@ def test_a_thousand_cells_are_distributions_with_what_is_at_a_bound_apart() -> N
     assert float(np.asarray(shares.get_lines()[1].get_ydata(), float)[-1]) == pytest.approx(99.0)
     heights = [float(patch.get_bbox().height) for patch in panel.patches if isinstance(patch, Rectangle)]
     assert sum(heights) == 990
-    assert legend_of(figure)[:2] == ["determined: 900 of 990 values", "at a bound: 90 of 990 values"]
+    assert legend_of(figure)[:2] == ["determined or precise: 900 of 990 values", "at a bound: 90 of 990 values"]
     assert panel.get_title(loc="left").startswith("median 9.")
     assert figure.get_size_inches()[1] < 4
 
@@ -263,7 +263,7 @@ def test_any_number_of_cells_is_drawn(cells: int) -> None:
 def test_names_numbers_and_intervals_in_words() -> None:
     assert short_name("Negative electrode active material volume fraction", 24, 3).count("\n") == 1
     assert short_name("Cyclable lithium") == "Cyclable lithium"
-    assert format_unit(parameter(unit="W.m-2.K-1")) == "W.m⁻².K⁻¹"
+    assert format_unit(parameter(unit="W.m-2.K-1")) == "W m⁻² K⁻¹"
     assert format_unit(parameter(is_factor=1)) == "× base value"
     assert [format_number(v) for v in (0.0, 0.95321, 4.126e-15, 51765.0)] == ["0", "0.953", "4.13×10⁻¹⁵", "5.18×10⁴"]
     assert format_half_width(parameter(lower_95=1e-15, upper_95=1e-13)) == "×/÷ 10"

@@ -74,7 +74,7 @@ def test_any_number_of_simulations_is_drawn(count: int, tmp_path: Path) -> None:
     figure = draw_errors("$CELL_A_{$", [errors(f"model {n}, $x_{{$", 10.0 + n, 4) for n in range(count)])
     figure.savefig(tmp_path / "errors.png")
     legend = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert legend == [f"model {n}, $x_{{$: {10 + n:.1f} mV" for n in range(count)]
+    assert legend == [f"model {n}, $x_{{$: RMSE {10 + n:.1f} mV" for n in range(count)]
 
 
 @pytest.fixture

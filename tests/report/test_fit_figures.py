@@ -42,8 +42,8 @@ def test_a_fit_has_three_pages_and_the_same_store_makes_the_same_bytes(two_cells
 def test_voltages_are_those_of_the_fitted_cycles(two_cells: Bench, seen: dict[str, Figure]) -> None:
     plot_fit(two_cells.store, "radius", "CELL_A")
     figure = seen["fit_radius_CELL_A"]
-    assert legend_of(figure) == ["measured", "SPMe, Chen2020: 75.9 mV", "SPMe, Chen2020-fitted: 21.3 mV"]
-    assert figure.legends[0].get_title().get_text() == "CELL_A, radius: improved from 75.9 to 21.3 mV"
+    assert legend_of(figure) == ["measured", "SPMe, Chen2020: RMSE 75.9 mV", "SPMe, Chen2020-fitted: RMSE 21.3 mV"]
+    assert figure.get_suptitle() == "CELL_A, fit radius: improved from 75.9 to 21.3 mV"
     two_cells.fit("CELL_A", "first cycle", [21.3], cycles=(1,))
     plot_fit(two_cells.store, "first cycle", "CELL_A")
     first = next(figure for name, figure in seen.items() if "first" in name and "_" not in name.rpartition("CELL_A")[2])
@@ -54,7 +54,7 @@ def test_cycles_held_out_are_shown_and_told_apart(two_cells: Bench, seen: dict[s
     two_cells.fit("CELL_A", "held", [21.3], cycles=(1,), held_out=(2,))
     plot_fit(two_cells.store, "held", "CELL_A")
     figure = seen["fit_held_CELL_A"]
-    assert legend_of(figure)[1] == "SPMe, Chen2020: 75.9 mV, held out 75.9 mV"
+    assert legend_of(figure)[1] == "SPMe, Chen2020: RMSE 75.9 mV, held out 75.9 mV"
     assert figure.axes[0].get_xlim()[1] > 1.9
     bars = {axes.get_xlabel().rsplit(", ", 1)[1]: heights_of(axes) for axes in figure.axes[3:]}
     # The RMSE of a window that the bench records is that of the whole simulation and 1 mV more for each cycle.

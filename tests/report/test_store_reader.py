@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sqlite3
 import subprocess
 import sys
@@ -10,8 +11,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import kilocell
 import pandas as pd
+import pyarrow.compute as pc
 import pytest
 from figure_bench import Bench, record, simulation
 from kilocell.data import columns as c
@@ -164,7 +167,7 @@ def test_a_wrong_name_is_an_error_that_names_what_there_is(
 
 def test_a_folder_that_is_no_store_is_refused(tmp_path: Path, filled: Filled) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(kilocell.UsageError, match=r"no catalog\.sqlite.*kilocell run"):
+    with pytest.raises(kilocell.UsageError, match=r"empty is empty, .*kilocell run"):
         kilocell.open_store(tmp_path / "empty")
     with pytest.raises(kilocell.UsageError, match=r"no folder .*absent"):
         kilocell.open_store(str(tmp_path / "absent"))
@@ -216,7 +219,8 @@ def test_a_reader_neither_writes_nor_holds_the_catalog(filled: Filled) -> None:
 def test_the_public_names() -> None:
     assert set(kilocell.__all__) == {"KilocellError", "StoreReader", "UsageError", "__version__", "open_store"}
     assert all(hasattr(kilocell, name) for name in kilocell.__all__)
-    public = [name for name in vars(kilocell.StoreReader) if not name.startswith("_")]
+    public = [name for name in dir(kilocell.StoreReader) if not name.startswith("_")]
+    assert len(public) == 15
     assert [name for name in public if not getattr(kilocell.StoreReader, name).__doc__] == []
 
 
@@ -224,3 +228,78 @@ def test_python_m_kilocell_is_the_command_line() -> None:
     command = [sys.executable, "-m", "kilocell", "--version"]
     shown = subprocess.run(command, capture_output=True, text=True, check=True)
     assert shown.stdout == f"kilocell {kilocell.__version__}\n"
+
+
+def test_frames_say_units_store_and_query(filled: Filled) -> None:
+    store, _ = filled
+    frame = store.results("B")
+    assert frame.attrs["units"]["rmse_mv"] == "mV"
+    assert frame.attrs["units"]["charge_uncertainty_percent"] == "%"
+    assert "model" not in frame.attrs["units"]
+    assert frame.attrs["store"] == str(store.path)
+    assert frame.attrs["query"] == "results(cell='B')"
+    assert store.samples("B", [2], columns=[c.VOLTAGE]).attrs == {
+        "units": {c.VOLTAGE: "V"},
+        "store": str(store.path),
+        "query": "samples(cell='B', cycles=[2], columns=['voltage_volt'])",
+    }
+    assert store.sql("SELECT 1 AS energy_wh").attrs["units"] == {"energy_wh": "W.h"}
+    for name in ("cells", "cycles", "results", "findings", "fits", "fitted_parameters", "compare", "parameter_sets"):
+        assert getattr(store, name)().attrs["query"] == f"{name}()"
+    assert store.curve_samples("B", model="DFN").attrs["units"]["measured_voltage_volt"] == "V"
+    assert kilocell.StoreReader.cycles.__doc__ is not None
+    assert "cell" in inspect.signature(kilocell.StoreReader.cycles).parameters
+
+
+def test_a_dataset_is_lazy_and_opens_only_the_files_that_a_filter_needs(filled: Filled) -> None:
+    store, partitions = filled
+    cleaned = store.dataset("cleaned")
+    assert cleaned.schema.names == [c.CELL_ID, *c.PARTITION_COLUMNS]
+    table = cleaned.to_table(filter=pc.field(c.CELL_ID) == "A/1").to_pandas()
+    assert set(table[c.CELL_ID]) == {"A/1"}
+    assert table[c.VOLTAGE].equals(partitions["A/1"][c.VOLTAGE])
+    assert cleaned.count_rows() == 2 * SAMPLES
+    # Nothing of another cell's file is read: it may even be damaged.
+    Store(store.path).cleaned("B").write_bytes(b"no Parquet")
+    assert len(store.dataset("cleaned").to_table(filter=pc.field(c.CELL_ID) == "A/1")) == SAMPLES
+    assert store.dataset("cleaned", "A*").count_rows() == SAMPLES
+
+
+def test_a_dataset_of_simulations_has_their_names_also_of_earlier_files(filled: Filled) -> None:
+    store, _ = filled
+    files = Store(store.path)
+    pd.read_parquet(files.simulation("B", "DFN-Chen2020")).assign(state_of_charge=0.5).to_parquet(
+        files.simulation("B", "DFN-Chen2020")
+    )
+    pd.read_parquet(files.simulation("B", "SPM-slow")).drop(columns=[*c.IDENTITY, c.WINDOW]).to_parquet(
+        files.simulation("B", "SPM-slow")
+    )
+    table = store.dataset("simulations").to_table().to_pandas()
+    assert list(table.columns) == [*c.IDENTITY, *c.SIMULATION_COLUMNS, "state_of_charge"]
+    assert table.groupby(list(c.IDENTITY)).size().to_dict() == {
+        (cell, model, name): SAMPLES
+        for cell in ("A/1", "B")
+        for model, name in (("SPM", "Chen2020"), ("DFN", "Chen2020"), ("SPM", "slow"))
+    }
+    assert table["state_of_charge"].notna().sum() == SAMPLES
+    assert table.loc[table[c.PARAMETER_SET] == "slow", c.WINDOW].isna().sum() == SAMPLES
+    assert set(
+        store.dataset("simulations", model="SPM", parameters="default").to_table()[c.PARAMETER_SET].to_pylist()
+    ) == {"Chen2020"}
+    chosen = store.dataset("simulations", "B", model="DFN")
+    assert chosen.to_table(columns=["model", "voltage_error_volt"]).num_rows == SAMPLES
+    assert duckdb.from_arrow(chosen).aggregate("count(*)").fetchall() == [(SAMPLES,)]
+    with pytest.raises(kilocell.UsageError, match="no model"):
+        store.dataset("cleaned", model="SPM")
+    with pytest.raises(kilocell.UsageError, match='did you mean "simulations"'):
+        store.dataset("simulation")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+def test_a_dataset_names_what_is_missing_and_gives_the_rest(filled: Filled, caplog: pytest.LogCaptureFixture) -> None:
+    store, _ = filled
+    path = Store(store.path).cleaned("B")
+    path.unlink()
+    assert store.dataset("cleaned").count_rows() == SAMPLES
+    assert str(path) in caplog.text
+    path.with_name(Store(store.path).cleaned("A/1").name).unlink()
+    assert store.dataset("cleaned").count_rows() == 0

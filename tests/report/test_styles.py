@@ -26,3 +26,11 @@ def test_a_name_that_the_store_does_not_know_has_a_style() -> None:
     styles = make_styles(["SPM"], ["Chen2020"])
     assert styles.model("other").colour.startswith("#")
     assert styles.simulation("SPM", "other").marker == ""
+
+
+def test_one_model_has_its_colour_where_each_cell_has_another_set() -> None:
+    styles = make_styles(["SPMe"], ["A", "B", "A+fit"], [("A", "A+fit")])
+    of_each_cell = styles.curves([("SPMe", "A"), ("SPMe", "B")])
+    assert set(of_each_cell) == {styles.model("SPMe")}
+    of_one_cell = styles.curves([("SPMe", "A"), ("SPMe", "A+fit")])
+    assert of_one_cell == (styles.parameter_set("A"), styles.parameter_set("A+fit"))

@@ -78,12 +78,13 @@ def fill(
         for cell_id in (*cells, *([not_cleaned] if not_cleaned else [])):
             catalog.put_cell(CellSettings(cell_id), (CHEN, SLOW))
         for cell_id, frame in frames.items():
-            output = write_frame(store, store.cleaned(cell_id), frame, {"cell_id": cell_id})
+            output = write_frame(store, store.cleaned(cell_id), frame, {}, {"cell_id": cell_id})
             catalog.record(_receipt("clean", cell_id, "clean", _cleaned(cell_id, findings), output), None)
             for model, parameter_set in SIMULATED if cell_id not in given else ():
                 settings = SimulateSettings(CellSettings(cell_id), model, parameter_set)
                 path = store.simulation(cell_id, settings.label)
-                output = write_frame(store, path, simulation(frame), {})
+                identity = {"cell_id": cell_id, "model": model.name, "parameter_set": parameter_set.name}
+                output = write_frame(store, path, simulation(frame), {}, identity)
                 catalog.record(_receipt("simulate", cell_id, settings.label, _simulated(settings), output), None)
     return frames
 

@@ -7,6 +7,7 @@ import sqlite3
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -167,7 +168,8 @@ def cleaned() -> CleanResult:
         "A", 60, 60, 0, 10.0, 10.0, 8.0, 8.0, 8.0, 8.0, 2, 2, 4, 4, charge_source="counters",
         charge_in_low_ah=8.0, charge_in_high_ah=8.0, charge_out_low_ah=8.0, charge_out_high_ah=8.0,
     )  # fmt: skip
-    bounds = {"charge_in_low_ah": 3.9, "charge_in_high_ah": 4.1, "charge_out_low_ah": 4.0, "charge_out_high_ah": 4.0}
+    numbers = {"charge_in_low_ah": 3.9, "charge_in_high_ah": 4.1, "charge_out_low_ah": 4.0, "charge_out_high_ah": 4.0}
+    bounds: dict[str, Any] = dict(numbers)
     cycles = [
         CycleSummary(n, 0.0, 9.0, 30, 2, 4.0, 4.0, 15.0, 15.0, 3.0, 4.2, None, "samples", **bounds) for n in (1, 2)
     ]

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from kilocell.data import columns as c
-from kilocell.data.errors import KilocellError, StoreError, UsageError
+from kilocell.data.errors import StoreError, UsageError
 from kilocell.parquet_store.layout import Store
 from kilocell.parquet_store.write import write_frame
 from kilocell.runner.export.cells import export
@@ -182,7 +182,7 @@ def test_a_file_of_another_kind_is_not_made_a_folder(tmp_path: Path, name: str) 
     assert not (tmp_path / name).exists()
 
 
-def test_nothing_is_overwritten_and_nothing_half_written(tmp_path: Path) -> None:
+def test_nothing_is_overwritten_and_nothing_half_written(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     fill(tmp_path / "store", "A", "B")
     out = tmp_path / "out"
     out.mkdir()
@@ -192,10 +192,11 @@ def test_nothing_is_overwritten_and_nothing_half_written(tmp_path: Path) -> None
     assert [path.name for path in out.iterdir()] == ["B.csv"]
     assert (out / "B.csv").read_text() == "mine"
     assert not (tmp_path / "e.sqlite").exists()
-    Store(tmp_path / "store").cleaned("B").write_bytes(b"PAR1 no more")
-    for csv, sqlite in ((tmp_path / "long.csv", None), (None, tmp_path / "e.sqlite")):
-        with pytest.raises(KilocellError, match="cannot be read"):
-            export(tmp_path / "store", (), csv, False, sqlite)
+    for cell_id in ("A", "B"):
+        Store(tmp_path / "store").cleaned(cell_id).write_bytes(b"PAR1 no more")
+    assert export(tmp_path / "store", (), tmp_path / "long.csv", False, None) == []
+    assert "A.parquet" in caplog.text
+    assert "B.parquet" in caplog.text
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "store"]
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from filled_store import SAMPLES, fill
 from kilocell.data.errors import UsageError
+from kilocell.report.filters import Filters
+from kilocell.runner.show.answer import Output
 from kilocell.runner.show.findings import MANY_NAMED, MANY_ROWS, show_findings, sum_by_rule
 
 
@@ -19,7 +21,7 @@ def test_each_cell_has_a_line_with_before_and_after_and_its_findings(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fill(tmp_path, "A", "B")
-    show_findings(tmp_path, (), (), json_=False)
+    show_findings(tmp_path, Filters(), ())
     lines = capsys.readouterr().out.splitlines()
     line = next(line for line in lines if line.startswith("A ") and "→" in line)
     assert line.split()[1:4] == [str(SAMPLES + 7), str(SAMPLES), "7"]
@@ -37,7 +39,7 @@ def test_one_cell_is_shown_before_and_after_with_its_quarantine(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fill(tmp_path, "A", "B")
-    show_findings(tmp_path, ("B",), (), json_=False)
+    show_findings(tmp_path, Filters(cells=("B",)), ())
     lines = capsys.readouterr().out.splitlines()
     words = {line[:10].strip(): line[10:].split() for line in lines}
     assert words["rows"] == [str(SAMPLES + 7), str(SAMPLES), "-7"]
@@ -56,7 +58,7 @@ def test_what_an_earlier_version_did_not_count_is_said(tmp_path: Path, capsys: p
         catalog.execute("UPDATE clean_reports SET energy_in_before_wh = NULL, energy_in_after_wh = NULL")
         for table in ("quarantine_counts", "flag_counts", "charge_changes", "record_sources"):
             catalog.execute(f"DELETE FROM {table}")
-    show_findings(tmp_path, (), (), json_=False)
+    show_findings(tmp_path, Filters(), ())
     out = capsys.readouterr().out
     assert "quarantined  not counted by rule 7" in out
     assert "energy; `kilocell run` cleans" in out
@@ -66,7 +68,7 @@ def test_where_no_row_was_taken_out_no_change_is_shown(tmp_path: Path, capsys: p
     fill(tmp_path, "A")
     with closing(sqlite3.connect(tmp_path / "catalog.sqlite")) as catalog, catalog:
         catalog.execute("UPDATE clean_reports SET rows_kept = rows_in, rows_quarantined = 0")
-    show_findings(tmp_path, ("A",), (), json_=False)
+    show_findings(tmp_path, Filters(cells=("A",)), ())
     (rows,) = (line.split() for line in capsys.readouterr().out.splitlines() if line.startswith("rows"))
     assert len(rows) == 3
     assert rows[1] == rows[2]
@@ -74,12 +76,12 @@ def test_where_no_row_was_taken_out_no_change_is_shown(tmp_path: Path, capsys: p
 
 def test_findings_of_several_files_name_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     fill(tmp_path, "A")
-    show_findings(tmp_path, (), (), json_=False)
+    show_findings(tmp_path, Filters(), ())
     assert "  file  " not in capsys.readouterr().out
     with closing(sqlite3.connect(tmp_path / "catalog.sqlite")) as catalog, catalog:
         catalog.execute("INSERT INTO record_sources VALUES ('A', 1, 'raw/A_2.csv', 'cd')")
         catalog.execute("UPDATE findings SET source_index = 1 WHERE position = 2")
-    show_findings(tmp_path, (), (), json_=False)
+    show_findings(tmp_path, Filters(), ())
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("A  ")]
     assert [line.split()[6] for line in lines if "missing" in line or "duplicate" in line][-3:] == [
         "A.csv", "A.csv", "A_2.csv",
@@ -88,7 +90,7 @@ def test_findings_of_several_files_name_the_file(tmp_path: Path, capsys: pytest.
 
 def test_json_has_every_number_and_the_balance_of_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     fill(tmp_path, "A", "B", findings=MANY_ROWS)
-    show_findings(tmp_path, ("B",), ("duplicate_row",), json_=True)
+    show_findings(tmp_path, Filters(cells=("B",)), ("duplicate_row",), output=Output(json_=True))
     whole = json.loads(capsys.readouterr().out)
     (report,) = whole["reports"]
     assert report["cell_id"] == "B"
@@ -112,21 +114,21 @@ def test_json_has_every_number_and_the_balance_of_rows(tmp_path: Path, capsys: p
 
 def test_many_findings_are_summed_up_by_rule(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     fill(tmp_path, "A", "B", findings=MANY_ROWS - 1)
-    show_findings(tmp_path, (), (), json_=False)
+    show_findings(tmp_path, Filters(), ())
     out = capsys.readouterr().out
     assert f"{2 * (MANY_ROWS - 1)} findings" in out
     line = next(line for line in out.splitlines() if line.startswith("voltage_missing"))
     assert line.split()[1:6] == ["warning", "60", "12", "0", "2"]
-    show_findings(tmp_path, ("A",), (), json_=False)
+    show_findings(tmp_path, Filters(cells=("A",)), ())
     assert "59 findings" not in capsys.readouterr().out
 
 
 def test_naming_a_cell_shows_each_of_its_findings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     fill(tmp_path, "A", "B", findings=2 * MANY_ROWS)
-    show_findings(tmp_path, ("A",), (), json_=False)
+    show_findings(tmp_path, Filters(cells=("A",)), ())
     assert sum(line.startswith("A  ") for line in capsys.readouterr().out.splitlines()) >= 2 * MANY_ROWS
     fill(tmp_path / "long", "A", findings=MANY_NAMED + 1)
-    show_findings(tmp_path / "long", ("A",), (), json_=False)
+    show_findings(tmp_path / "long", Filters(cells=("A",)), ())
     assert f"{MANY_NAMED + 1} findings; to see each one" in capsys.readouterr().out
 
 
@@ -141,9 +143,9 @@ def test_the_worst_severity_of_a_rule_is_named() -> None:
 
 def test_a_cell_that_is_not_cleaned_is_said_to_be_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     fill(tmp_path, "A", not_cleaned="bad")
-    show_findings(tmp_path, (), (), json_=False)
+    show_findings(tmp_path, Filters(), ())
     assert "not cleaned: bad" in capsys.readouterr().out
-    show_findings(tmp_path, ("bad",), (), json_=False)
+    show_findings(tmp_path, Filters(cells=("bad",)), ())
     out = capsys.readouterr().out
     assert "not cleaned: bad; kilocell status" in out
     assert "no findings" in out
@@ -162,12 +164,12 @@ def test_wrong_names_are_refused_with_the_nearest(
 ) -> None:
     fill(tmp_path, "cell_1")
     with pytest.raises(UsageError, match=words):
-        show_findings(tmp_path, cells, rules, json_=False)
+        show_findings(tmp_path, Filters(cells=cells), rules)
 
 
 def test_a_rule_that_found_nothing_is_no_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     fill(tmp_path, "A")
-    show_findings(tmp_path, (), ("time_gap",), json_=False)
+    show_findings(tmp_path, Filters(), ("time_gap",))
     assert "no findings" in capsys.readouterr().out
 
 
@@ -176,7 +178,8 @@ def test_findings_are_shown_without_heavy_libraries_and_nothing_is_written(tmp_p
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
     code = (
         "import sys; from pathlib import Path; from kilocell.runner.show.findings import show_findings as show;"
-        f"show(Path({str(tmp_path)!r}), (), (), False);"
+        "from kilocell.report.filters import Filters;"
+        f"show(Path({str(tmp_path)!r}), Filters(), ());"
         "sys.exit(' '.join({'pybamm', 'dask', 'distributed', 'pandas', 'pyarrow', 'numpy'} & set(sys.modules)) or 0)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)

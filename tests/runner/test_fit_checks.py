@@ -10,7 +10,8 @@ from kilocell.runner.campaign.campaign import Campaign, load_campaign
 from kilocell.runner.campaign.cell_plan import CellPlan, resolve
 from kilocell.runner.campaign.fit_checks import RefusedFit, refuse_fits
 from kilocell.runner.campaign.fit_request import FitOptions, request_fits
-from kilocell.runner.run.run_campaign import RunSummary, _require_fit, _select_refused, scan_and_plan
+from kilocell.runner.run.run_campaign import _require_fit, _select_refused, scan_and_plan
+from kilocell.runner.run.summary import RunSummary
 
 NEGATIVE = '"Negative particle diffusivity [m2.s-1]"'
 POSITIVE = '"Positive particle diffusivity [m2.s-1]"'

@@ -214,4 +214,9 @@ def test_a_run_or_another_campaign_is_not_disturbed(tmp_path: Path, store: Store
 
 
 def test_sizes_read_well() -> None:
-    assert [format_bytes(size) for size in (12, 3_400, 5_600_000, 7e9)] == ["12 B", "3.4 kB", "5.6 MB", "7.0 GB"]
+    assert [format_bytes(size) for size in (12, 3_400, 5_600_000, 7_000_000_000)] == [
+        "12 B",
+        "3.4 kB",
+        "5.6 MB",
+        "7.0 GB",
+    ]

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from filled_store import fill
 from kilocell.data.errors import UsageError
+from kilocell.report.filters import Filters
+from kilocell.runner.show.answer import Output
 from kilocell.runner.show.fits import _print_parameters, short_verdict, show_fits
 from kilocell.runner.show.table import table_with_text
 
@@ -46,12 +48,12 @@ def test_a_fit_is_judged_in_a_few_words(verdicts: list[str | None], done: int, a
 
 def test_a_store_without_fits_says_how_to_make_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     fill(tmp_path, "A")
-    show_fits(tmp_path, (), (), False)
+    show_fits(tmp_path, Filters(), ())
     assert "kilocell fit --preset diffusion" in capsys.readouterr().out
-    show_fits(tmp_path, ("A",), (), True)
+    show_fits(tmp_path, Filters(cells=("A",)), (), output=Output(json_=True))
     assert capsys.readouterr().out == "[]\n"
     with pytest.raises(UsageError, match='no cell "B"'):
-        show_fits(tmp_path, ("B",), (), False)
+        show_fits(tmp_path, Filters(cells=("B",)), ())
 
 
 def test_a_parameters_verdict_is_below_its_line_and_nothing_is_wider_than_100(

@@ -60,11 +60,16 @@ def test_every_model_has_a_description_and_options(capsys: pytest.CaptureFixture
 
 def test_every_set_is_listed_with_kind_capacity_and_window(capsys: pytest.CaptureFixture[str]) -> None:
     show_parameter_sets(load_campaign(EXAMPLE / "campaign.toml"), json_=True)
-    rows = {row["set"]: row for row in json.loads(capsys.readouterr().out)}
+    rows = {row["parameter_set"]: row for row in json.loads(capsys.readouterr().out)}
     assert set(rows) == {"lgm50", *parameter_set_names()}
     assert rows["lgm50"]["from"] == "lgm50.bpx.json"
     chen = rows["Chen2020"]
-    assert (chen["kind"], chen["A.h"], chen["V min"], chen["V max"]) == ("lithium-ion", 5.0, 2.5, 4.2)
+    assert (chen["kind"], chen["capacity_ah"], chen["voltage_min_volt"], chen["voltage_max_volt"]) == (
+        "lithium-ion",
+        5.0,
+        2.5,
+        4.2,
+    )
     assert chen["about"] == "LG M50 cell"
     assert {name: rows[name]["kind"] for name in ("Xu2019", "ECM_Example", "MSMR_Example", "Sulzer2019")} == {
         "Xu2019": "lithium-ion half-cell",
@@ -124,8 +129,8 @@ def test_sets_of_other_packages_are_listed_with_their_package(tmp_path: Path) ->
         command = [sys.executable, "-m", "kilocell.runner", "parameters", *words]
         return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
-    rows = {row["set"]: row for row in json.loads(kilocell("--json").stdout)}
-    assert (rows["Ours"]["from"], rows["Ours"]["A.h"]) == ("our-sets 1.2", 4.5)
+    rows = {row["parameter_set"]: row for row in json.loads(kilocell("--json").stdout)}
+    assert (rows["Ours"]["from"], rows["Ours"]["capacity_ah"]) == ("our-sets 1.2", 4.5)
     assert rows["Ours"]["about"] == "cell of ours"
     assert "its table is not there" in rows["Broken"]["about"]
     broken = kilocell("Broken")

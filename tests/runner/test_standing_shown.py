@@ -98,7 +98,7 @@ def test_status_says_what_the_next_run_does(root: Path) -> None:
     done = CliRunner().invoke(cli, ["status", "--store", str(root), "--json"])
     status = json.loads(done.stdout)
     assert status["waiting"] == [{"kind": "simulate", "reason": "settings or input changed", "count": 1}]
-    assert {(row["stage"], row["status"], row["jobs"]) for row in status["jobs"]} == {
+    assert {(row["kind"], row["status"], row["count"]) for row in status["jobs"]} == {
         ("clean", "done", 1), ("simulate", "done", 1), ("simulate", "pending", 1),
     }  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -124,3 +125,30 @@ def test_jobs_that_make_no_sense(change: dict[str, object], words: str, tmp_path
 def test_the_margin_grows_with_the_walltime() -> None:
     margins = [slurm.drain_margin_second(text) for text in ("00:01:00", "00:10:00", "24:00:00")]
     assert margins == [30, 120, 600]
+
+
+@pytest.mark.parametrize("walltime", ["00:00:01", "00:00:30", "00:00:59"])
+def test_a_walltime_without_time_for_work_is_refused(walltime: str) -> None:
+    with pytest.raises(UsageError, match=r"too short for a worker to start, work and leave. Give at least 00:01:00"):
+        slurm_queue.find_partition("main", walltime)
+
+
+@pytest.mark.parametrize(
+    ("memory", "extra"),
+    [("none", ()), ("none", ("--mem-per-cpu=2G",)), ("4GiB", ("--mem-per-cpu=2G",)), ("4GiB", ("--mem=3G",))],
+)
+def test_a_job_that_does_not_ask_for_memory(memory: str, extra: tuple[str, ...], tmp_path: Path) -> None:
+    settings = ClusterSettings(kind="slurm", cores=2, memory=memory, job_extra=extra, prologue=("module load x",))
+    script = slurm.worker_job_script(settings, MAIN, "run-1", tmp_path)
+    asked = [line for line in script.splitlines() if line.startswith("#SBATCH --mem")]
+    assert asked == [f"#SBATCH {option}" for option in extra]
+    assert '--memory-limit "$limit"' in script
+    lines = "\n".join(line for line in script.splitlines() if line.startswith(("mib=", "limit=")))
+    for variables, limit in (
+        ({"SLURM_MEM_PER_NODE": "4096"}, (4096 - 409) * MIB // 2),
+        ({"SLURM_MEM_PER_CPU": "1000"}, (2000 - 256) * MIB // 2),
+        ({}, 0),
+    ):
+        shown = subprocess.run(["bash", "-c", f"{lines}\necho $limit"], env=variables, capture_output=True, text=True)
+        assert int(shown.stdout) == limit
+    assert script.index("module load x") < script.index("mib=")
