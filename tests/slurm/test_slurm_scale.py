@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from campaigns import PATIENCE_SECOND, kilocell, lines, results, write_campaign
@@ -80,7 +81,13 @@ def test_a_worker_that_restarts_keeps_its_job_and_a_dead_job_shows_its_log(queue
             time.sleep(60)
         return os.environ["SLURM_JOB_ID"]
 
+    def nanny_status(dask_worker: Any) -> str:  # Dask hands the nanny over by this name
+        return str(dask_worker.status.name)
+
     with open_cluster(replace(ONE_JOB, cores=2, memory="none"), "run", tmp_path, said.append) as workers:
+        workers.client.wait_for_workers(2, timeout=PATIENCE_SECOND)
+        # A worker that dies before its nanny knows it to be up ends the job.
+        wait(lambda: set(workers.client.run(nanny_status, nanny=True).values()) == {"running"})
         assert workers.client.submit(die_once, tmp_path / "once").result(timeout=PATIENCE_SECOND)
         (first,) = queue()
         assert said == []

@@ -113,6 +113,7 @@ def test_mistakes_are_answered_with_what_to_do(connection: sqlite3.Connection, s
 
 
 def test_a_long_statement_ends_at_ctrl_c(connection: sqlite3.Connection) -> None:
+    sqlite3.enable_callback_tracebacks(False)  # Datasette, which another test may have imported, turns them on
     begun = threading.Event()
 
     def press_ctrl_c() -> None:
