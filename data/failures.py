@@ -105,8 +105,13 @@ FAILURES: Final[Mapping[str, FailureKind]] = {
     "missing_library": FailureKind("a library is not installed", "install what the text names, then run again", True),
     "file_changed": FailureKind("a file changed during the run", _AGAIN, True),
     "file_vanished": FailureKind("a file disappeared during the run", "put it back, and run again", True),
-    "file_system": FailureKind("the disk or file system refused", "free some space or correct permissions", True),
+    "file_system": FailureKind(
+        "the disk or file system refused",
+        "free some space, correct permissions, or check the disk; then run again",
+        True,
+    ),
     "store": FailureKind("a file of the store is missing or damaged", _AGAIN, True),
+    "damaged_file": FailureKind("a file of the store was damaged", _AGAIN, True),
     "parameter_set_changed": FailureKind("a parameter file changed during the run", _AGAIN, True),
     "time_limit": FailureKind("it took too long", "raise time_limit_second, or take fewer cycles", True),
     "worker_died": FailureKind(

@@ -18,6 +18,9 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> int:
 
     Returns:
         The size of the file in bytes.
+
+    Raises:
+        OSError: the file cannot be written; the error has the final path.
     """
     follow_folder(path.parent)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -28,6 +31,11 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> int:
             os.fsync(handle.fileno())
         size = temporary.stat().st_size
         temporary.replace(path)
+    except OSError as error:
+        if error.errno is None:
+            raise
+        # Most errors of a write or fsync have no path, or that of the temporary file, or a text of the library's own.
+        raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
     finally:
         temporary.unlink(missing_ok=True)
     return size

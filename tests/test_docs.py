@@ -13,6 +13,8 @@ from typing import Any
 
 import click
 import pytest
+from kilocell.data.errors import NOTHING_TO_SIMULATE_CODES
+from kilocell.data.failures import FAILURES
 from kilocell.runner.cli import cli
 
 ROOT = Path(__file__).parents[1]
@@ -179,6 +181,8 @@ def test_every_reason_of_a_failure_is_explained() -> None:
     }
     assert {"left_range", "no_current", "earlier_job", "rest_only"} <= raised
     assert raised <= explained, f"docs/replay.md does not say what to do about {sorted(raised - explained)}"
+    unknown = raised - FAILURES.keys() - NOTHING_TO_SIMULATE_CODES
+    assert not unknown, f"data/failures.py does not say what {sorted(unknown)} means"
 
 
 @pytest.fixture

@@ -45,7 +45,8 @@ class Recorder:
         receipt = read_receipt(self._store.receipt(job.kind, job.cell_id, job.label))
         if receipt is None or receipt.digest != job.digest or receipt.status != outcome.status:
             # The worker could not write it (a full disk, for example); the catalog still has how the job ended.
-            receipt = Receipt(job.kind, job.cell_id, job.label, job.digest, outcome.status, outcome.reason)
+            ended = (outcome.status, outcome.reason, outcome.code)
+            receipt = Receipt(job.kind, job.cell_id, job.label, job.digest, *ended)
         return receipt, job_settings(job)
 
 

@@ -7,14 +7,14 @@ import socket
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple, TextIO
 
 from ...data.codec import digest
-from ...data.errors import UsageError
+from ...data.errors import KilocellError, StoreError, UsageError
 from ...data.installed import installed_version
 from ...data.names import quote
 from ...data.settings import ClusterSettings
@@ -350,9 +350,17 @@ def _record_campaign(catalog: Catalog, campaign: Campaign, plan: CampaignPlan) -
 
 @contextmanager
 def _record_abnormal_end(catalog: Catalog, run_id: int) -> Iterator[None]:
-    """Record in the catalog how a run ends when an error or a signal ends it."""
+    """Record in the catalog how a run ends when an error or a signal ends it.
+
+    Raises:
+        KilocellError: the catalog could not be written in the middle of the run.
+    """
     try:
         yield
+    except StoreError as error:
+        with suppress(StoreError):
+            catalog.end_run(run_id, 1, "failed")
+        raise KilocellError(f"{error} No result is lost: what has ended is kept in receipts.") from error
     except UsageError:
         catalog.end_run(run_id, 2, "failed")
         raise

@@ -71,10 +71,17 @@ def lines(cell_id: str, hours: float = 1.0, start: str = "2024-01-01T08:00:00", 
     return "\n".join((["datetime,cell_id,current_A,voltage_V"] if header else []) + rows) + "\n"
 
 
-def kilocell(*arguments: str, cwd: Path, expect: int | None = 0) -> subprocess.CompletedProcess[str]:
-    """Run kilocell; show what it printed when its exit code is not the expected one."""
+def kilocell(
+    *arguments: str, cwd: Path, expect: int | None = 0, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run kilocell; show what it printed when its exit code is not the expected one.
+
+    Args:
+        env: environment of the process; ``None`` = as of :func:`environment`.
+    """
+    known = environment() if env is None else env
     done = subprocess.run(
-        [*KILOCELL, *arguments], cwd=cwd, capture_output=True, text=True, timeout=PATIENCE_SECOND, env=environment()
+        [*KILOCELL, *arguments], cwd=cwd, capture_output=True, text=True, timeout=PATIENCE_SECOND, env=known
     )
     if expect is not None:
         assert done.returncode == expect, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
