@@ -58,6 +58,7 @@ def find_unneeded(
         kept_cells: cells of which everything is kept, although the plan does not have them.
     """
     needed = set(_needed_paths(store, jobs, sources))
+    planned = {job.cell_id for job in jobs if job.kind != "split"}
     found = []
     named: set[Path] = set()
     for path in sorted((store.root / "receipts").glob("*/*/*.json")):
@@ -68,7 +69,7 @@ def find_unneeded(
             continue
         paths = [one for one in _paths_of(store, receipt) if one not in needed]
         named.update(paths)
-        if not is_kept(receipt, kept_cells):
+        if not is_kept(receipt, kept_cells) and not _are_only_rows(receipt, planned):
             found.append(_group(store, receipt.kind, receipt.cell_id, receipt.label, paths))
     kept_names = {safe_name(cell_id) for cell_id in kept_cells}
     orphans = [path for path in _orphans(store, bool(kept_cells), needed | named) if not _is_of(path, kept_names)]
@@ -82,6 +83,14 @@ def is_kept(receipt: Receipt, kept_cells: Collection[str]) -> bool:
     if isinstance(receipt.result, SplitResult):
         return any(cell_id in kept_cells for cell_id, _ in receipt.result.cells)
     return receipt.cell_id in kept_cells
+
+
+def _are_only_rows(receipt: Receipt, cells: Collection[str]) -> bool:
+    """Tell whether a job split a file that is gone: its raw rows of cells of the plan are the only ones."""
+    result = receipt.result
+    if not isinstance(result, SplitResult) or Path(result.source.path).exists():
+        return False
+    return any(cell_id in cells for cell_id, _ in result.cells)
 
 
 def _needed_paths(store: Store, jobs: Iterable[Job], sources: Iterable[ScannedSource]) -> Iterator[Path]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...data.errors import UsageError
+from ...data.results.cleaning import CleanResult
 from ...parquet_store.layout import Store
 from ...parquet_store.read import read_receipt
 from ...parquet_store.written import FOLDERS
@@ -63,10 +64,24 @@ def find_pruning(campaign: Campaign, include_gone: bool = False, plan: CampaignP
     unread |= find_unread_cells(campaign, plan.sources).keys()
     planned = {job.cell_id for job in plan.jobs if job.kind != "split"}
     others = {one.cell_id for one in find_unneeded(store, plan.jobs, plan.sources) if one.kind != "split"} - planned
-    gone = find_gone_files(store.catalog, sorted(others - unread - {""}))
+    asked = sorted(others - unread - {""})
+    gone = {**_gone_by_receipt(store, asked), **find_gone_files(store.catalog, asked)}
     kept = frozenset(unread if include_gone else unread | gone.keys())
     unneeded = tuple(find_unneeded(store, plan.jobs, plan.sources, kept))
     return Pruning(plan, unneeded, gone, tuple(sorted(unread & others)), kept)
+
+
+def _gone_by_receipt(store: Store, cell_ids: Iterable[str]) -> dict[str, str]:
+    """Return the path of a raw file that each cell was cleaned from and that is gone, also if the catalog is lost."""
+    gone = {}
+    for cell_id in cell_ids:
+        receipt = read_receipt(store.receipt("clean", cell_id, "clean"))
+        if receipt is not None and isinstance(receipt.result, CleanResult):
+            paths = [source.file.path for source in receipt.result.sources]
+            missing = [path for path in paths if not Path(path).exists()]
+            if missing:
+                gone[cell_id] = missing[0]
+    return gone
 
 
 def other_campaign(campaign: Campaign) -> str:

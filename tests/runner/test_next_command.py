@@ -1,4 +1,4 @@
-"""Commands that messages name work as they are pasted: with the store and the campaign where these are not the default."""
+"""Commands that messages name work as they are pasted: with store and campaign where these are not the default."""
 
 from __future__ import annotations
 
