@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -65,10 +67,13 @@ def is_inside(store: Store, path: Path) -> bool:
 
     Receipts are files that anyone may have changed: a path in them is not trusted.
     """
-    root = store.root.resolve()
-    try:
-        real = path.resolve(strict=True)
-    except OSError:
+    real = os.path.realpath(path)  # several times as fast as Path.resolve
+    relative = path.relative_to(store.root)
+    if relative.parts[0] not in (*FOLDERS, "logs") or real != f"{_real(store.root)}/{relative}":
         return False
-    folders = [root / name for name in (*FOLDERS, "logs")]
-    return real == root / path.relative_to(store.root) and real.is_file() and any(map(real.is_relative_to, folders))
+    return path.is_file()
+
+
+@cache
+def _real(folder: Path) -> str:
+    return os.path.realpath(folder)

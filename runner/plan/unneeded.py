@@ -12,7 +12,7 @@ from pathlib import Path
 from ...data.results.receipt import Receipt, SplitResult
 from ...parquet_store.journal import BEGUN
 from ...parquet_store.layout import Store, safe_name
-from ...parquet_store.read import read_receipt
+from ...parquet_store.read import read_receipt_head
 from ...parquet_store.written import (
     FOLDERS,
     RANGES,
@@ -64,7 +64,7 @@ def find_unneeded(
     for path in sorted((store.root / "receipts").glob("*/*/*.json")):
         if path in needed:
             continue
-        receipt = read_receipt(path)
+        receipt = read_receipt_head(path)
         if receipt is None or path != store.receipt(receipt.kind, receipt.cell_id, receipt.label):
             continue
         paths = [one for one in _paths_of(store, receipt) if one not in needed]

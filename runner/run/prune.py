@@ -63,12 +63,14 @@ def find_pruning(campaign: Campaign, include_gone: bool = False, plan: CampaignP
     unread = {cell_id for source in plan.sources for cell_id in source.cells_by_name}
     unread |= find_unread_cells(campaign, plan.sources).keys()
     planned = {job.cell_id for job in plan.jobs if job.kind != "split"}
-    others = {one.cell_id for one in find_unneeded(store, plan.jobs, plan.sources) if one.kind != "split"} - planned
+    unneeded = find_unneeded(store, plan.jobs, plan.sources)
+    others = {one.cell_id for one in unneeded if one.kind != "split"} - planned
     asked = sorted(others - unread - {""})
     gone = {**_gone_by_receipt(store, asked), **find_gone_files(store.catalog, asked)}
     kept = frozenset(unread if include_gone else unread | gone.keys())
-    unneeded = tuple(find_unneeded(store, plan.jobs, plan.sources, kept))
-    return Pruning(plan, unneeded, gone, tuple(sorted(unread & others)), kept)
+    if kept and unneeded:
+        unneeded = find_unneeded(store, plan.jobs, plan.sources, kept)
+    return Pruning(plan, tuple(unneeded), gone, tuple(sorted(unread & others)), kept)
 
 
 def _gone_by_receipt(store: Store, cell_ids: Iterable[str]) -> dict[str, str]:
