@@ -54,6 +54,10 @@ class MissingLibraryError(ReadError):
     """A raw file that needs a library which is not installed; once it is, the same file can be read."""
 
 
+class TooLargeError(ReadError):
+    """A raw file whose rows do not fit into the memory of this process; with more memory, it can be read."""
+
+
 class NotARecordError(ReadError):
     """A table with one row for each step or cycle; the other files of its cell go on without it."""
 
@@ -111,6 +115,8 @@ def reason_and_code(error: Exception) -> tuple[str, str]:
         return str(error), error.code
     if isinstance(error, MissingLibraryError):
         return str(error), "missing_library"
+    if isinstance(error, TooLargeError):
+        return str(error), "out_of_memory"
     if isinstance(error, ReadError):
         return str(error), "unreadable"
     if isinstance(error, StoreError):

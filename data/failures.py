@@ -74,7 +74,8 @@ FAILURES: Final[Mapping[str, FailureKind]] = {
         "no cycle measures the capacity", "name another cycle, or give nominal_capacity_ah as a number"
     ),
     "too_short": FailureKind("a selected cycle has one sample", "select other cycles"),
-    "bad_parameter_set": FailureKind("the parameter set cannot be loaded", "correct its file, or the package"),
+    # The code of a package can change under the same version.
+    "bad_parameter_set": FailureKind("the parameter set cannot be loaded", "correct its file, or the package", True),
     "unknown_parameter": FailureKind(
         "the set has no such parameter", "correct its name: `kilocell parameters SET` lists what it has"
     ),

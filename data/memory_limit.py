@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from .errors import ReadError
+from .errors import ReadError, TooLargeError
 
 RAW_SHARE: Final = 0.5
 """Share of the memory that the raw rows of one record may take. Cleaning takes 2.1 times as much as the rows, as
@@ -75,11 +75,11 @@ def check_rows(what: str, size_bytes: float) -> None:
         size_bytes: what its rows take.
 
     Raises:
-        ReadError: it is more than :data:`RAW_SHARE` of the memory.
+        TooLargeError: it is more than :data:`RAW_SHARE` of the memory.
     """
     limit = memory_limit_bytes()
     if size_bytes > RAW_SHARE * limit:
-        raise ReadError(
+        raise TooLargeError(
             f"{what}: its rows take more than {RAW_SHARE * limit / 1e9:.2g} GB, half of the memory that there is, so "
             "the record cannot be cleaned here. If the file is what it should be, give workers more memory (fewer "
             "workers, --memory-limit or --memory), or split the file"

@@ -185,6 +185,12 @@ def test_every_reason_of_a_failure_is_explained() -> None:
     assert not unknown, f"data/failures.py does not say what {sorted(unknown)} means"
 
 
+def test_failures_that_run_again_are_listed() -> None:
+    page = (ROOT / "docs" / "failures.md").read_text(encoding="utf-8")
+    listed = page.split("may pass by themselves")[1].split("```")[0]
+    assert {code for code, kind in FAILURES.items() if kind.may_pass} == set(re.findall(r"`(\w+)`", listed))
+
+
 @pytest.fixture
 def virtual_records(monkeypatch: pytest.MonkeyPatch) -> Any:
     """What the figures of the documents are drawn from."""

@@ -129,7 +129,7 @@ def group_lines(group: FailureGroup, command: NextCommand, most_cells: int = CEL
     kind = failure_kind(group.code)
     files = all(job["kind"] == "split" for job in group.jobs)
     size = f"{format_count(len(group.jobs), 'job')} of {format_count(len(group.cells), 'file' if files else 'cell')}"
-    heading = f"{kind.meaning} ({group.code})" if kind.meaning else group.code
+    heading = f"{kind.meaning} ({group.code})" if kind.meaning else group.code or "without a code"
     yield f"  {heading}: {size}"
     lines = group.by_cell()
     for cells, what, reason in lines[:most_cells]:
@@ -190,8 +190,10 @@ def kept_text(failed: int, skipped: int, command: NextCommand) -> str:
     """
     jobs = f"{format_count(failed, 'job')} {'is' if failed == 1 else 'are'} kept as failed"
     others = f" (and {skipped} that {'needs' if skipped == 1 else 'need'} them)" if skipped else ""
+    results = "its result depends on" if failed == 1 else "their results depend on"
+    again = "it" if failed == 1 else "them"
     return (
-        f"{jobs}{others}: nothing that the result depends on has changed. To run them all the same: "
+        f"{jobs}{others}: nothing that {results} has changed. To run {again} all the same: "
         f"{command.of('retry')}, or run --retry-failed"
     )
 
@@ -278,18 +280,19 @@ def _job_lines(root: Path, row: Failure) -> Iterator[str]:
 
 
 def log_tail(root: Path, log: str) -> list[str]:
-    """Return the last lines of a job's log; none if it has no log.
+    """Return the last lines of a job's log, without those that only mark a place in the line before.
 
     Args:
-        log: path in the store, of the catalog; a path that leads out of the store's logs is not read.
+        log: path in the store, of the catalog; "" = none. A path that leads out of the store's logs is not read.
     """
     path = root / log
     if not log or not path.resolve().is_relative_to((root / "logs").resolve()):
         return []
     try:
-        return path.read_text(encoding="utf-8", errors="replace").splitlines()[-TAIL_LINES:]
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return []
+    return [line for line in lines if line.strip(" ^~")][-TAIL_LINES:]
 
 
 def _group_json(group: FailureGroup) -> dict[str, Any]:

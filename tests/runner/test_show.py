@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from filled_store import fill
+from kilocell.runner.show.failures import show_failures
 from kilocell.runner.show.status import show_status
 
 
@@ -21,4 +22,8 @@ def test_a_failures_log_can_be_opened_from_here(
         )
     monkeypatch.chdir(tmp_path)
     show_status(Path("store"), False)
-    assert "clean A clean: it is bad (log: store/logs/a.log)" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "A: cleaning failed: it is bad" in said
+    assert "each with its log: kilocell failures --each;" in said
+    show_failures(Path("store"), (), (), each=True, json_=False, csv_path=None)
+    assert "log: store/logs/a.log" in capsys.readouterr().out

@@ -194,7 +194,9 @@ def test_a_campaign_that_changed_after_its_run_is_named(root: Path, tmp_path: Pa
     assert "was changed" not in said(root, "results")[1]
     campaign.write_text('models = ["SPM", "DFN"]\n')
     for command in ("results", "status", "findings", "fits", "plot"):
-        assert "campaign.toml was changed after the last run: `kilocell plan`" in said(root, command)[1], command
+        assert f"campaign.toml was changed after the last run: `kilocell plan {campaign}`" in said(root, command)[1], (
+            command
+        )
     campaign.unlink()  # the store was copied to another computer
     assert "was changed" not in said(root, "results")[1]
 
