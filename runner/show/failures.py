@@ -313,7 +313,18 @@ def _with_tail(root: Path, row: Failure) -> dict[str, Any]:
 
 
 def _write_csv(path: Path, rows: Sequence[Failure]) -> None:
-    columns = ("kind", "cell_id", "label", "reason_code", "reason", "model", "parameter_set", "fit", "log", "standing")
+    columns: list[str] = [
+        "kind",
+        "cell_id",
+        "label",
+        "reason_code",
+        "reason",
+        "model",
+        "parameter_set",
+        "fit",
+        "log",
+        "standing",
+    ]
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, columns, extrasaction="ignore")
         writer.writeheader()

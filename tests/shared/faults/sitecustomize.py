@@ -49,7 +49,7 @@ def fail(how: str) -> None:
     elif how == "hang":
         sum(range(10**13))  # in C, with the interpreter's lock, for days
     elif how == "allocate":
-        blocks = []
+        blocks: list[bytes] = []
         while len(blocks) * BLOCK_BYTES < MOST_BYTES:
             blocks.append(b"x" * BLOCK_BYTES)
             time.sleep(0.01)
@@ -69,7 +69,7 @@ def job_of_process() -> str:
     return ""
 
 
-def fsync(descriptor: int) -> None:
+def fsync(descriptor: Any) -> None:
     """Fail as a disk does that has taken only a part of a file."""
     path = Path(f"/proc/self/fd/{descriptor}").readlink()
     try:
@@ -96,17 +96,20 @@ class Connection(sqlite3.Connection):
 
 
 def connect(*arguments: Any, **named: Any) -> sqlite3.Connection:
-    return real_connect(*arguments, **{"factory": Connection, **named})
+    opened: sqlite3.Connection = real_connect(*arguments, **{"factory": Connection, **named})
+    return opened
 
 
 class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Changes PyBaMM's solvers when they are imported."""
 
+    found: Any = None
+
     def find_spec(self, name: str, path: Any, target: Any = None) -> importlib.machinery.ModuleSpec | None:
         if name != SOLVERS:
             return None
         self.found = importlib.machinery.PathFinder.find_spec(name, path, target)
-        return importlib.machinery.ModuleSpec(name, self, origin=self.found.origin if self.found else None)
+        return importlib.machinery.ModuleSpec(name, self, origin=self.found.origin)
 
     def exec_module(self, module: Any) -> None:
         module.__spec__ = self.found
@@ -122,6 +125,8 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         module.BaseSolver.solve = watched
 
 
-real_fsync, os.fsync = os.fsync, fsync
-real_connect, sqlite3.connect = sqlite3.connect, connect
+real_fsync = os.fsync
+real_connect: Any = sqlite3.connect
+for changed, name, function in ((os, "fsync", fsync), (sqlite3, "connect", connect)):
+    setattr(changed, name, function)
 sys.meta_path.insert(0, Finder())
