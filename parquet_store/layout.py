@@ -13,6 +13,7 @@
       parameter_sets/DIGEST.json          copies of the campaign's parameter files, named by their SHA-256
       fits.toml                           fits added on the command line, as tables of a campaign file
       receipts/KIND/CELL/LABEL.json       one receipt for each job, written after all its other files
+      receipts/KIND/CELL/LABEL.begun      exists while a job runs: the processes in which it began
       logs/KIND/CELL/LABEL.log            logs of failed jobs
       figures/                            PNG and PDF
 """

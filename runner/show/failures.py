@@ -31,6 +31,12 @@ GROUPS_SHOWN: Final = 8
 TAIL_LINES: Final = 8
 """Last lines of a log that are shown."""
 
+CSV_COLUMNS: Final[Sequence[str]] = (
+    *("kind", "cell_id", "label", "reason_code", "reason"),
+    *("model", "parameter_set", "fit", "log", "standing"),
+)
+"""Columns of the CSV file."""
+
 BEFORE_SIMULATION: Final = {"clean": "cleaning", "split": "reading the file"}
 """What is said of jobs before a simulation, by kind."""
 
@@ -313,19 +319,7 @@ def _with_tail(root: Path, row: Failure) -> dict[str, Any]:
 
 
 def _write_csv(path: Path, rows: Sequence[Failure]) -> None:
-    columns: list[str] = [
-        "kind",
-        "cell_id",
-        "label",
-        "reason_code",
-        "reason",
-        "model",
-        "parameter_set",
-        "fit",
-        "log",
-        "standing",
-    ]
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, columns, extrasaction="ignore")
+        writer = csv.DictWriter(file, CSV_COLUMNS, extrasaction="ignore")
         writer.writeheader()
         writer.writerows(rows)
