@@ -125,8 +125,9 @@ def reason_and_code(error: Exception) -> tuple[str, str]:
         return str(error), "failed"
     if isinstance(error, FileNotFoundError):
         return f"the file {error.filename} disappeared during the run; put it back and run again", "file_vanished"
-    if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.strerror} ({error.filename})", "file_system"
+    if isinstance(error, OSError) and error.errno is not None:
+        where = f" ({error.filename})" if error.filename is not None else ""  # a write or flush does not know its file
+        return f"{error.strerror}{where}", "file_system"
     if isinstance(error, MemoryError):
         return "the worker has no more memory", "out_of_memory"
     text = " ".join(str(error).split())[:300]

@@ -320,6 +320,6 @@ def _with_tail(root: Path, row: Failure) -> dict[str, Any]:
 
 def _write_csv(path: Path, rows: Sequence[Failure]) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, CSV_COLUMNS, extrasaction="ignore")
+        writer: csv.DictWriter[str] = csv.DictWriter(file, CSV_COLUMNS, extrasaction="ignore")
         writer.writeheader()
         writer.writerows(rows)

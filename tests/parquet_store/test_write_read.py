@@ -156,6 +156,7 @@ def test_a_full_disk_is_an_error_and_keeps_the_old_partition(small_disk: Path) -
     with pytest.raises(OSError) as raised:  # noqa: PT011 - the errno says which
         write_frame(store, store.cleaned(CELL), noise, {})
     assert raised.value.errno == errno.ENOSPC
+    assert raised.value.filename == str(store.cleaned(CELL))  # and not that of the temporary file
     pd.testing.assert_frame_equal(read_partition(store, CELL), old)
     assert leftovers(small_disk) == []
 

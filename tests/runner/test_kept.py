@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from kilocell.data.errors import MissingLibraryError, ReadError, StoreError, reason_and_code
+from kilocell.data.errors import MissingLibraryError, ReadError, StoreError, TooLargeError, reason_and_code
 from kilocell.data.failures import FAILURES, may_pass
 from kilocell.data.results.receipt import Receipt, Status
 from kilocell.parquet_store.layout import Store
@@ -128,6 +128,9 @@ def test_every_code_says_what_it_means_and_what_to_do() -> None:
     ("error", "code"),
     [
         (MemoryError(), "out_of_memory"),
+        (TooLargeError("its rows take more than half of the memory"), "out_of_memory"),
+        (OSError(28, "No space left on device"), "file_system"),
+        (OSError(5, "Input/output error", "cleaned/A.parquet"), "file_system"),
         (StoreError("rows are missing"), "store"),
         (MissingLibraryError("install it"), "missing_library"),
         (ReadError("line 3"), "unreadable"),
