@@ -24,6 +24,16 @@ def format_amount(value: float) -> str:
     return f"{value + 0.0:.4g}"
 
 
+def format_duration(seconds: float) -> str:
+    """Format a duration: ``8 s``, ``3 min 20 s``, ``2 h 05 min``."""
+    rounded = round(seconds)
+    if rounded < 60:
+        return f"{rounded} s"
+    if rounded < 3600:
+        return f"{rounded // 60} min {rounded % 60:02d} s"
+    return f"{rounded // 3600} h {rounded % 3600 // 60:02d} min"
+
+
 def printable_text(text: str) -> str:
     """Write a text on one line of a terminal: control characters and line breaks are escaped, as in ``\\n``.
 

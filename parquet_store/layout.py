@@ -14,6 +14,7 @@
       fits.toml                           fits added on the command line, as tables of a campaign file
       receipts/KIND/CELL/LABEL.json       one receipt for each job, written after all its other files
       logs/KIND/CELL/LABEL.log            logs of failed jobs
+      logs/runs/RUN_ID.log                what each run said
       figures/                            PNG and PDF
 """
 
@@ -131,6 +132,10 @@ class Store:
     def log(self, kind: str, cell_id: str, label: str) -> Path:
         """Return the path of a failed job's log; arguments as in :meth:`receipt`."""
         return self.root / "logs" / kind / safe_name(cell_id) / f"{safe_name(label)}.log"
+
+    def run_log(self, run_id: int) -> Path:
+        """Return the path of what a run said; ``run_id`` is that of the catalog."""
+        return self.root / "logs" / "runs" / f"{run_id}.log"
 
     @property
     def figures(self) -> Path:
