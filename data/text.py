@@ -34,6 +34,13 @@ def format_duration(seconds: float) -> str:
     return f"{rounded // 3600} h {rounded % 3600 // 60:02d} min"
 
 
+def format_memory(size_bytes: float) -> str:
+    """Format an amount of memory: ``521 MiB``, ``1.4 GiB``."""
+    if size_bytes < 1000 * 2**20:
+        return f"{size_bytes / 2**20:.0f} MiB"
+    return f"{size_bytes / 2**30:.1f} GiB"
+
+
 def printable_text(text: str) -> str:
     """Write a text on one line of a terminal: control characters and line breaks are escaped, as in ``\\n``.
 

@@ -195,6 +195,9 @@ def run_campaign(
                 work = Work(run_id, record, campaign.name, plan.cells, jobs, waiting, kept, failures.max_failures)
                 run_on_cluster(catalog, store, work, cluster, counts, out, verbose)
         summary = summarize(run_id, jobs, counts, [one.fit for one in refused])
+        record.log.add(
+            f"jobs       {', '.join(f'{number} {how}' for how, number in counts.items()) or 'nothing to do'}"
+        )
         _end_run(catalog, run_id, record, summary.exit_code)
     return summary
 
@@ -341,14 +344,14 @@ def _describe_run(
     )
 
 
-def _end_run(catalog: Catalog, run_id: int, record: RunRecord, code: int, status: RunStatus | None = None) -> None:
+def _end_run(catalog: Catalog, run_id: int, record: RunRecord, code: int, how: RunStatus | None = None) -> None:
     """Record how a run ended.
 
     Args:
         code: exit code.
-        status: ``None`` = as the exit code says.
+        how: ``None`` = as the exit code says.
     """
-    how: RunStatus = status or ("failed" if code else "done")
+    how = how or ("failed" if code else "done")
     record.log.add(f"ended      {how}, exit code {code}")
     with catalog.transaction():
         record.describe_end()
