@@ -58,10 +58,10 @@ def lock_line(run: Row | None, lock: Lock) -> str:
     if not lock.is_held or (run is not None and run["status"] == RUNNING):
         return ""
     if holder is None:
-        return "in use by another process"
+        return "store in use by another process"
     command = f"`{printable_text(holder.command)}`" if holder.command else "another command"
     since = clock(holder.since_unix_second)
-    return f"in use by {command} on {holder.host} (process {holder.pid}), since {since}; it has not begun its jobs"
+    return f"store in use by {command} on {holder.host} (process {holder.pid}) since {since}"
 
 
 def workers_text(run: Row, sample: Row) -> str:

@@ -160,7 +160,7 @@ def view_lines(view: View, table: str) -> list[str]:
     if view.run is None and not other:
         lines.append("no run yet")
     if other:
-        lines.append(f"store {other}")
+        lines.append(other)
     if view.run is not None:
         head, *rest = run_lines(view.run)
         lines += [f"run {view.run['run_id']} {head}", *rest]
