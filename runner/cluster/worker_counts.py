@@ -6,6 +6,7 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any, Final
 
 from ...data.run_sample import WorkerCounts
@@ -68,15 +69,22 @@ class WorkerCounter:
         )
 
     def _name(self, address: str) -> str:
-        """Return the name of a machine, without its domain; its address if it has no name."""
         if address not in self._names and self._asks_names:
             began = time.monotonic()
-            try:
-                self._names[address] = socket.gethostbyaddr(address)[0].partition(".")[0]
-            except OSError:
-                self._names[address] = address
+            self._names[address] = _host_name(address)
             self._asks_names = time.monotonic() - began < SLOW_NAME_SECOND
         return self._names.get(address, address)
+
+
+def _host_name(address: str) -> str:
+    """Return the name of a machine, without its domain; its address if it has no name."""
+    here = socket.gethostname()
+    with suppress(OSError):
+        if address in {str(found[4][0]) for found in socket.getaddrinfo(here, None)}:
+            return here
+    with suppress(OSError):
+        return socket.gethostbyaddr(address)[0].partition(".")[0]
+    return address
 
 
 def _lister() -> Any:

@@ -188,16 +188,12 @@ def run_campaign(
             _describe_run(record, campaign, cluster, waiting)
             if waiting:
                 store_set_files(store, campaign.set_files)
-                for job in waiting:
-                    forget_deaths(store.journal(job.cell_id, job.label))
-                deaths.forget(store, waiting)
+                _forget_deaths(store, waiting)
                 kept = kept_jobs(plan.jobs)
                 work = Work(run_id, record, campaign.name, plan.cells, jobs, waiting, kept, failures.max_failures)
                 run_on_cluster(catalog, store, work, cluster, counts, out, verbose)
         summary = summarize(run_id, jobs, counts, [one.fit for one in refused])
-        record.log.add(
-            f"jobs       {', '.join(f'{number} {how}' for how, number in counts.items()) or 'nothing to do'}"
-        )
+        record.log.add(f"jobs       {', '.join(f'{n} {how}' for how, n in counts.items()) or 'nothing to do'}")
         _end_run(catalog, run_id, record, summary.exit_code)
     return summary
 
@@ -299,6 +295,13 @@ def _check_sets(campaign: Campaign, cells: Sequence[CellPlan], jobs: Sequence[Jo
     if any(job.reason and isinstance(job.work, ModelWork) for job in jobs):
         return find_set_doubts(campaign, cells)
     return ()
+
+
+def _forget_deaths(store: Store, waiting: Sequence[Job]) -> None:
+    """Let jobs begin as if none of their workers had ever died."""
+    for job in waiting:
+        forget_deaths(store.journal(job.cell_id, job.label))
+    deaths.forget(store, waiting)
 
 
 def _first_lines(sources: Sequence[ScannedSource], unread: Iterable[str], set_doubts: Iterable[str]) -> Iterator[str]:

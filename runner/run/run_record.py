@@ -162,20 +162,24 @@ class _Sampler:
             if is_change or time.monotonic() - self._written_second >= self._write_second:
                 self._add(sample, is_change)
             self._last = sample
+            self._write()
 
     def finish(self) -> None:
         """Write what waits, and the peaks."""
         with suppress(Exception):
             self._add(RunSample(time.time(), WorkerCounts()), is_change=True)
+            self._write()
 
     def _add(self, sample: RunSample, is_change: bool) -> None:
         self._written_second = time.monotonic()
         self._forgotten += self._thinner.add(sample.unix_second, is_change)
         self._waiting.append(sample)
-        if self._samples.write(self._waiting, self._forgotten, self._peaks):
+        del self._waiting[:-MOST_WAITING]
+
+    def _write(self) -> None:
+        if self._waiting and self._samples.write(self._waiting, self._forgotten, self._peaks):
             self._waiting.clear()
             self._forgotten.clear()
-        del self._waiting[:-MOST_WAITING]
 
 
 def memory_peak_bytes() -> int | None:
