@@ -113,11 +113,10 @@ def show_status(root: Path, json_: bool, everything: bool = False) -> None:
         print("no jobs yet")
     if run is not None:
         head, *rest = run_lines(run, sample)
-        print(f"\nlast run {run['run_id']}: {head}")
-        print_lines(rest)
+        print_lines(["", f"last run {run['run_id']}: {head}", *rest])
     other = lock_line(run, lock)
     if other:
-        print_lines([f"\n{other}"])
+        print_lines(["", other])
     _print_waiting(waiting)
     print_failures(groups)
     print_nothing_to_simulate(skipped)

@@ -217,7 +217,7 @@ def draw_view(view: View) -> RenderableType:
     from rich.text import Text
 
     top, _, rest = "\n".join(view_lines(view, "\0" if view.stages else "")).partition("\n\\x00")
-    parts: list[RenderableType] = [Text(top, no_wrap=True, overflow="ellipsis")]
+    parts: list[RenderableType] = [Text(top)]
     if view.stages:
         parts.append(_bars(view.stages))
     if rest:

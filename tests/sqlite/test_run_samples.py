@@ -67,7 +67,7 @@ def test_a_catalog_in_use_is_no_error_and_takes_the_samples_later(
 def ended(catalog: Catalog, run_id: int, ends: list[float], status: str = "done") -> None:
     receipts = []
     for number, end in enumerate(ends):
-        times = {"started_unix_second": end - 2.0, "seconds": 2.0}
+        times: dict[str, Any] = {"started_unix_second": end - 2.0, "seconds": 2.0}
         receipts.append(Receipt("clean", f"{status}{number}", "clean", "d", cast(Any, status), "why", **times))
     catalog.record_many([(receipt, None) for receipt in receipts], run_id)
 
