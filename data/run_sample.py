@@ -82,20 +82,22 @@ class Thinner:
         self._most = most
         self._spacing_second = spacing_second
         self._times: list[float] = []
+        self._last_stays = True
 
     def add(self, unix_second: float, is_change: bool = False) -> list[float]:
         """Add a time, which is always kept until the next one.
 
         Args:
-            is_change: something changed since the last one, which is kept then: it was true until now.
+            is_change: something changed since the last one; both are kept.
 
         Returns:
             The times that are to be forgotten.
         """
         forgotten = []
-        if len(self._times) > 1 and not is_change and self._times[-1] - self._times[-2] < 0.9 * self._spacing_second:
+        if not (is_change or self._last_stays) and self._times[-1] - self._times[-2] < 0.9 * self._spacing_second:
             forgotten.append(self._times.pop())
         self._times.append(unix_second)
+        self._last_stays = is_change or len(self._times) == 1
         if len(self._times) > self._most:
             forgotten += self._times[1:-1:2]
             del self._times[1:-1:2]

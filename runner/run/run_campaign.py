@@ -193,7 +193,7 @@ def run_campaign(
                 work = Work(run_id, record, campaign.name, plan.cells, jobs, waiting, kept, failures.max_failures)
                 run_on_cluster(catalog, store, work, cluster, counts, out, verbose)
         summary = summarize(run_id, jobs, counts, [one.fit for one in refused])
-        record.log.add(f"jobs       {', '.join(f'{n} {how}' for how, n in counts.items()) or 'nothing to do'}")
+        record.log.add(f"jobs       {', '.join(f'{n} {how}' for how, n in counts.items() if n) or 'none'}")
         _end_run(catalog, run_id, record, summary.exit_code)
     return summary
 

@@ -33,6 +33,16 @@ def test_changes_alone_do_not_fill_a_catalog() -> None:
     assert len(kept_times(3 * 86400.0, changes=2)) <= 1000
 
 
+def test_a_change_is_kept_with_what_was_before() -> None:
+    thinner = Thinner(1000, 10.0)
+    assert thinner.add(0.0) == []
+    assert thinner.add(2.0, is_change=True) == []
+    assert thinner.add(10.0) == []
+    assert thinner.add(12.0) == [10.0]  # too close, and nothing changed
+    assert thinner.add(13.0, is_change=True) == []
+    assert thinner.add(14.0) == []
+
+
 def test_peaks_only_grow() -> None:
     peaks = Peaks().with_counts(WorkerCounts(4, 4, 800, 300), 50).with_counts(WorkerCounts(2, 2, 500, 400), 60)
     assert peaks == Peaks(4, 800, 400, 60)
