@@ -5,6 +5,7 @@ It costs less than a thousandth of a core, and nothing that goes wrong with it e
 
 from __future__ import annotations
 
+import math
 import resource
 import sys
 import threading
@@ -150,8 +151,9 @@ class _Sampler:
         self._peaks = Peaks()
         self._waiting: list[RunSample] = []
         self._forgotten: list[float] = []
-        self._written_second = -write_second
+        self._added_second = -math.inf
         self._last: RunSample | None = None
+        self._last_is_added = False
 
     def step(self) -> None:
         """Look, and write if a sample is due."""
@@ -159,9 +161,12 @@ class _Sampler:
             sample = self._look()
             self._peaks = self._peaks.with_counts(sample.counts, memory_peak_bytes())
             is_change = self._last is not None and self._last.counts.workers != sample.counts.workers
-            if is_change or time.monotonic() - self._written_second >= self._write_second:
+            is_due = is_change or time.monotonic() - self._added_second >= self._write_second
+            if is_change and self._last is not None and not self._last_is_added:
+                self._add(self._last, is_change)  # it was true until now
+            if is_due:
                 self._add(sample, is_change)
-            self._last = sample
+            self._last, self._last_is_added = sample, is_due
             self._write()
 
     def finish(self) -> None:
@@ -171,7 +176,7 @@ class _Sampler:
             self._write()
 
     def _add(self, sample: RunSample, is_change: bool) -> None:
-        self._written_second = time.monotonic()
+        self._added_second = time.monotonic()
         self._forgotten += self._thinner.add(sample.unix_second, is_change)
         self._waiting.append(sample)
         del self._waiting[:-MOST_WAITING]
