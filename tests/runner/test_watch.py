@@ -8,19 +8,23 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import kilocell
 import pytest
 from campaigns import KILOCELL, PATIENCE_SECOND, environment
 from click.testing import CliRunner
 from kilocell.data.errors import StoreError
 from kilocell.data.run_state import Lock
+from kilocell.parquet_store.run_lock import see_lock
+from kilocell.report.html.content import read_content
 from kilocell.runner.cli import cli
 from kilocell.runner.show.watch import watch
 from kilocell.runner.show.watch_view import View, draw_view, jobs_per_minute, rate_text, read_view, view_lines
+from kilocell.sqlite import queries
 from kilocell.sqlite.run_queries import Ends
 
 RUN = """
@@ -166,6 +170,14 @@ def test_watch_ends_when_the_run_was_killed_and_writes_lines_of_json(dead: Path)
     assert view["run"]["status"] == "ended_silently"
     assert view["stages"] == [{"stage": "clean", "done": 3, "failed": 1, "skipped": 0, "running": 0, "waiting": 5}]
     assert (view["jobs_per_minute"], view["left_second"]) == (None, None)
+
+
+def test_python_and_the_report_say_the_same(dead: Path) -> None:
+    runs = kilocell.open_store(dead).runs()
+    assert runs[["run_id", "status", "workers_peak"]].values.tolist() == [[1, "ended_silently", 2]]
+    with closing(queries.connect(dead / "catalog.sqlite")) as catalog:
+        (run,) = read_content(catalog, see_lock(dead)).runs
+    assert run["status"] == "ended_silently"
 
 
 def test_watch_outlives_a_catalog_that_is_busy(
