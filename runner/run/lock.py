@@ -47,9 +47,14 @@ def lock_store(root: Path) -> Iterator[None]:
     with handle:
         try:
             _lock(handle.fileno())
-        except OSError as error:
+        except BlockingIOError as error:
             raise StoreError(
                 f"{root} is in use by another run{_describe_holder(path)}; wait for it or stop it"
+            ) from error
+        except OSError as error:
+            raise StoreError(
+                f"the file system of {root} refuses locks ({error.strerror}), so two runs could damage the store; "
+                "choose a store on another one with --store, or ask for a mount with locks (Lustre: flock)"
             ) from error
         _write_holder(handle.fileno(), root)
         yield

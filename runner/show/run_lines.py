@@ -92,8 +92,8 @@ def record_lines(run: Row, jobs: Sequence[Row], samples: Sequence[Row]) -> Itera
         yield "campaign", f"{run['campaign']}, {run['campaign_path']}{_commit_text(run['campaign_commit'])}"
     versions = json.loads(run["versions"] or "{}")
     kilocell = versions.pop("kilocell", "not known")
-    yield "kilocell", f"{kilocell}{_commit_text(run['kilocell_commit'])}"
-    yield "versions", ", ".join(f"{name} {version}" for name, version in versions.items())
+    yield "version", f"kilocell {kilocell}{_commit_text(run['kilocell_commit'])}"
+    yield "packages", ", ".join(f"{name} {version}" for name, version in versions.items())
     cluster = json.loads(run["cluster"] or "{}")
     if cluster:
         settings = (f"{name} = {_setting(value)}" for name, value in cluster.items() if value not in (None, "", []))

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 FAILURES_SHOWN: Final = 5
 WORST_SHOWN: Final = 5
+REASON_CHARACTERS: Final = 100
+"""Characters of a failure's reason that are shown."""
+
 BUSY_SECOND: Final = 2.0
 """How long a look at the catalog waits for a run that writes, s."""
 
@@ -172,11 +175,19 @@ def view_lines(view: View, table: str) -> list[str]:
         lines.append(workers_text(view.run, view.sample))
     if view.failures:
         lines += ["", "newest failures:"]
-        lines += [f"  {row['kind']} {row['cell_id']} {row['label']}: {row['reason']}" for row in view.failures]
+        lines += [f"  {row['kind']} {row['cell_id']} {row['label']}: {_short_reason(row)}" for row in view.failures]
     if view.worst:
         lines += ["", "worst simulations:"]
         lines += [f"  {row['cell_id']} {row['label']}: {row['rmse_mv']:.2f} mV" for row in view.worst]
     return [printable_text(line) for line in lines]
+
+
+def _short_reason(failure: Mapping[str, Any]) -> str:
+    """Return why a job failed, cut to one line, with the code by which `kilocell failures` shows it in full."""
+    reason = str(failure["reason"])
+    if len(reason) > REASON_CHARACTERS:
+        reason = f"{reason[:REASON_CHARACTERS].rstrip()} …"
+    return f"{reason} ({failure['reason_code']})"
 
 
 def rate_text(view: View, now_unix_second: float) -> str:

@@ -159,7 +159,7 @@ def test_watch_in_a_pipe_ends_with_the_run(tmp_path: Path) -> None:
     assert "run 1 running since " in block
     assert "clean     3       1        0        2        3" in block
     assert re.search(r"\n[\d.]+ jobs per minute, \d+ min \d\d s left\n", block)
-    assert "newest failures:\n  clean C3 clean: too\\x1bshort" in block
+    assert "newest failures:\n  clean C3 clean: too\\x1bshort (no_rows)\n" in block
     assert "run 1 failed, started " in rest
     assert "up to 2 workers; peak memory 3.0 GiB of all workers" in rest
 
