@@ -43,6 +43,7 @@ class Remaining(Protocol):
 
     def time_left(self) -> tuple[float | None, bool]:
         """Return the time left in s (``None`` = not known), and whether it takes longer."""
+        ...
 
 
 class RunRecord:
