@@ -24,6 +24,23 @@ def format_amount(value: float) -> str:
     return f"{value + 0.0:.4g}"
 
 
+def format_duration(seconds: float) -> str:
+    """Format a duration: ``8 s``, ``3 min 20 s``, ``2 h 05 min``."""
+    rounded = round(seconds)
+    if rounded < 60:
+        return f"{rounded} s"
+    if rounded < 3600:
+        return f"{rounded // 60} min {rounded % 60:02d} s"
+    return f"{rounded // 3600} h {rounded % 3600 // 60:02d} min"
+
+
+def format_memory(size_bytes: float) -> str:
+    """Format an amount of memory: ``521 MiB``, ``1.4 GiB``."""
+    if size_bytes < 1000 * 2**20:
+        return f"{size_bytes / 2**20:.0f} MiB"
+    return f"{size_bytes / 2**30:.1f} GiB"
+
+
 def printable_text(text: str) -> str:
     """Write a text on one line of a terminal: control characters and line breaks are escaped, as in ``\\n``.
 

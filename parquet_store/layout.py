@@ -15,6 +15,7 @@
       receipts/KIND/CELL/LABEL.json       one receipt for each job, written after all its other files
       receipts/KIND/CELL/LABEL.begun      exists while a job runs: the processes in which it began
       logs/KIND/CELL/LABEL.log            logs of failed jobs
+      logs/runs/RUN_ID.log                what each run said
       figures/                            PNG and PDF
 """
 
@@ -132,6 +133,10 @@ class Store:
     def log(self, kind: str, cell_id: str, label: str) -> Path:
         """Return the path of a failed job's log; arguments as in :meth:`receipt`."""
         return self.root / "logs" / kind / safe_name(cell_id) / f"{safe_name(label)}.log"
+
+    def run_log(self, run_id: int) -> Path:
+        """Return the path of what a run said; ``run_id`` is that of the catalog."""
+        return self.root / "logs" / "runs" / f"{run_id}.log"
 
     @property
     def figures(self) -> Path:

@@ -39,6 +39,13 @@ CYCLES: Final = {
     "mean_charge_voltage_volt": REAL, "mean_discharge_voltage_volt": REAL, "duration_second": REAL, "findings": COUNT,
     "charge_uncertainty_percent": REAL,
 }  # fmt: skip
+RUNS: Final = {
+    "run_id": COUNT, "status": TEXT, "status_reason": TEXT, "command": TEXT, "host": TEXT, "pid": COUNT,
+    "exit_code": MAYBE, "started_unix_second": REAL, "ended_unix_second": REAL, "seconds": REAL, "campaign": TEXT,
+    "kilocell_commit": TEXT, "campaign_commit": TEXT, "versions": TEXT, "cluster": TEXT, "jobs": TEXT,
+    "workers_peak": MAYBE, "workers_memory_peak_bytes": MAYBE, "worker_memory_peak_bytes": MAYBE,
+    "client_memory_peak_bytes": MAYBE, "log": TEXT,
+}  # fmt: skip
 _PARTS: Final = ("ohmic", "kinetic", "diffusion", "capacity", "charge", "discharge", "rest", "hold", "pulse")
 COMPARISON: Final = {
     "cell_id": TEXT, "model": TEXT, "parameter_set": TEXT, "cycle_count": COUNT, "samples": COUNT, "rmse_mv": REAL,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from .frames import CELLS, CYCLES, FINDINGS, FITS, FITTED_PARAMETERS, RESULTS, make_frame
+from .frames import CELLS, CYCLES, FINDINGS, FITS, FITTED_PARAMETERS, RESULTS, RUNS, make_frame
 from .reader import Reader, describes_itself
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Tables(Reader):
-    """Cells, cycles, results, findings and fits. Arguments and columns are as ``StoreReader`` says."""
+    """Cells, cycles, results, findings, fits and runs. Arguments and columns are as ``StoreReader`` says."""
 
     @describes_itself
     def cells(self, *, columns: Sequence[str] = (), select: str | None = None) -> pd.DataFrame:
@@ -198,3 +198,28 @@ class Tables(Reader):
             self._check_cell(catalog, cell)
             rows = fits_of_selection(catalog, fit_queries.fit_parameters(catalog, cell), select)
             return make_frame(rows, FITTED_PARAMETERS, columns)
+
+    @describes_itself
+    def runs(self, *, columns: Sequence[str] = ()) -> pd.DataFrame:
+        """Return one row per run, the newest first.
+
+        Returns:
+            ``run_id``; ``status``: running, ended_silently (killed, out of memory, power), unknown (alive or not),
+            done, failed or interrupted; ``status_reason``, how that is known; ``command``, ``host``, ``pid``,
+            ``exit_code``; ``started_unix_second``, ``ended_unix_second`` and ``seconds`` between; ``campaign``;
+            ``kilocell_commit`` and ``campaign_commit``, of Git; ``versions``, ``cluster`` and ``jobs`` as JSON;
+            ``workers_peak``, the most at a time; ``workers_memory_peak_bytes`` of all workers,
+            ``worker_memory_peak_bytes`` of one, ``client_memory_peak_bytes`` of the run's own process; ``log``, a path
+            in the store.
+        """
+        import time
+
+        from ..data.run_state import current_run
+        from ..parquet_store.run_lock import see_lock
+        from ..sqlite import run_queries
+
+        lock = see_lock(self._root)
+        with self._catalog() as catalog:
+            found = [run_queries.find_run(catalog, run_id) for run_id in reversed(run_queries.run_ids(catalog))]
+        rows = [current_run(dict(run), lock, time.time()) for run in found if run is not None]
+        return make_frame(rows, RUNS, columns)

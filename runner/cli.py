@@ -33,6 +33,7 @@ from .commands.report import report
 from .commands.run import load_campaign_with_fits
 from .commands.run import run as run_
 from .commands.slides import slides
+from .commands.status import status
 from .commands.submit import submit
 from .run import early
 from .show.safe_output import safe_output
@@ -134,15 +135,7 @@ def plan(campaign: Path | None, store: Path | None, json_: bool, verify: bool, e
     show_plan(load_campaign_with_fits(campaign, store, verify=verify), json_, everything)
 
 
-@cli.command(short_help="Show progress and failures.")
-@options.store_option
-@options.all_option
-@options.json_option
-def status(store: Path | None, everything: bool, json_: bool) -> None:
-    """Show the number of jobs by status, the last run, and the reason of each failed job."""
-    from .show.status import show_status
-
-    show_status(store_root(store), json_, everything)
+cli.add_command(status)
 
 
 @cli.command(short_help="Show the errors of each simulation.")

@@ -130,6 +130,12 @@ class Catalog:
             self._execute("UPDATE runs SET status = 'interrupted' WHERE status = 'running'")
             return int(self._insert("runs", [run]).lastrowid or 0)
 
+    def describe_run(self, run_id: int, described: Mapping[str, str | int | float | None]) -> None:
+        """Record columns of a run, such as its log; ``run_samples.py`` records what changes while it runs."""
+        with self.transaction():
+            for column, value in described.items():
+                self._execute(f'UPDATE runs SET "{column}" = ? WHERE run_id = ?', (value, run_id))
+
     def end_run(self, run_id: int, exit_code: int, status: RunStatus) -> None:
         """Record how a run ended. Delete definitions of models and parameter sets that nothing uses any more.
 
@@ -140,8 +146,9 @@ class Catalog:
         """
         with self.transaction():
             self._execute(
-                "UPDATE runs SET exit_code = ?, status = ?, ended_unix_second = ? WHERE run_id = ?",
-                (exit_code, status, time.time(), run_id),
+                "UPDATE runs SET exit_code = ?, status = ?, ended_unix_second = ?,"
+                " seconds = max(? - started_unix_second, 0.0) WHERE run_id = ?",
+                (exit_code, status, ended := time.time(), ended, run_id),
             )
             self._execute(statements.FORGET_PARAMETER_SETS)
             self._execute(statements.FORGET_MODELS)

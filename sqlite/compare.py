@@ -15,7 +15,16 @@ from .connection import open_for_writing, store_errors
 from .describe import Table, describe_schema
 from .queries import connect
 
-_NOT_OF_RECEIPTS: Final = ("campaigns", "runs", "plan", "cells", "cell_parameter_sets", "sources", "source_cells")
+_NOT_OF_RECEIPTS: Final = (
+    "campaigns",
+    "runs",
+    "run_workers",
+    "plan",
+    "cells",
+    "cell_parameter_sets",
+    "sources",
+    "source_cells",
+)
 """Tables that hold what a campaign says; receipts do not have it."""
 
 _OF_RUNS: Final = ("standing", "run_id", "version")

@@ -15,11 +15,10 @@ def recent_runs(connection: sqlite3.Connection, most: int = 10) -> Rows:
         most: number of runs.
 
     Returns:
-        run_id, command, host, status, exit_code, started_unix_second, ended_unix_second, campaign.
+        The columns of ``runs``, and campaign, the name.
     """
     return connection.execute(
-        "SELECT r.run_id, r.command, r.host, r.status, r.exit_code, r.started_unix_second, r.ended_unix_second,"
-        " c.name AS campaign FROM runs r LEFT JOIN campaigns c ON c.campaign_id = r.campaign_id"
+        "SELECT r.*, c.name AS campaign FROM runs r LEFT JOIN campaigns c ON c.campaign_id = r.campaign_id"
         " ORDER BY r.run_id DESC LIMIT ?",
         (most,),
     ).fetchall()

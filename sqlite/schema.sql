@@ -179,8 +179,36 @@ CREATE TABLE runs (
     status              TEXT NOT NULL CHECK (status IN ('running', 'done', 'failed', 'interrupted')),
     exit_code           INTEGER,
     started_unix_second REAL NOT NULL,
-    ended_unix_second   REAL
+    ended_unix_second   REAL,
+    kilocell_commit     TEXT,  -- Git commit of kilocell, with -dirty if files were changed; NULL: it is not a checkout
+    campaign_commit     TEXT,  -- the same of the folder of the campaign file; NULL: it is in no Git repository
+    cluster             TEXT,  -- where jobs ran: {"kind": "local", "threads_per_worker": 1, ...}
+    jobs                TEXT,  -- how many jobs it had to do: {"clean": 5, "simulate": 10}
+    log                 TEXT,  -- the lines that it said, with their times
+    seen_unix_second    REAL,  -- its last sign of life while it ran, about every 10 s
+    seconds             REAL,  -- from its start to its end; without an end, to its last sign of life
+    worker_hosts        TEXT,  -- where its workers were when last seen: {"node7": 8}
+    workers_peak        INTEGER,  -- most workers at a time
+    workers_memory_peak_bytes INTEGER,  -- most memory of all workers together; looked at every 2 s
+    worker_memory_peak_bytes  INTEGER,  -- most memory of one worker; looked at every 2 s
+    client_memory_peak_bytes  INTEGER   -- most memory of the run's own process
 ) STRICT;
+
+-- Workers of each run over time: about every 10 s, and when their number changes. Of a run of days, fewer rows are kept,
+-- at most 1,000.
+CREATE TABLE run_workers (
+    run_id              INTEGER NOT NULL REFERENCES runs (run_id) ON DELETE CASCADE,
+    unix_second         REAL NOT NULL,     -- time since 1970-01-01 UTC
+    workers             INTEGER NOT NULL,  -- number of workers
+    threads             INTEGER NOT NULL,  -- of all workers
+    memory_bytes        INTEGER NOT NULL,  -- in use by all workers
+    worker_memory_bytes INTEGER NOT NULL,  -- in use by the worker with the most
+    running_jobs        INTEGER NOT NULL,  -- number of jobs that ran
+    running             TEXT NOT NULL,     -- the same by kind: {"simulate": 2}
+    left_second         REAL,              -- estimated time left; NULL: not known
+    left_is_least       INTEGER CHECK (left_is_least IN (0, 1)),  -- 1: of some kind no job had ended; it takes longer
+    PRIMARY KEY (run_id, unix_second)
+) STRICT, WITHOUT ROWID;
 
 -- Cells: the user's name of each, and its settings in the campaign.
 CREATE TABLE cells (

@@ -249,7 +249,15 @@ def test_a_breach_in_a_deep_folder_is_found(tmp_path: Path, place: str, line: st
 
 
 @pytest.mark.parametrize(
-    "module", ["kilocell", "kilocell.runner.cli", "kilocell.runner.show.status", "kilocell.sqlite.queries"]
+    "module",
+    [
+        "kilocell",
+        "kilocell.runner.cli",
+        "kilocell.runner.show.status",
+        "kilocell.runner.show.watch",
+        "kilocell.runner.show.run_record",
+        "kilocell.sqlite.queries",
+    ],
 )
 def test_commands_that_read_import_neither_pybamm_nor_dask_nor_pandas(module: str) -> None:
     assert _loaded_by(module, "pybamm dask distributed pandas pydantic matplotlib") == ""

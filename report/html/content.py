@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from ...data.run_state import Lock, current_run
 from ...sqlite import fit_queries, queries, questions, report_queries
 from ...sqlite.standing_queries import LastCampaign, count_earlier, last_campaign, waiting_jobs
 from ..styles import Styles, read_styles
@@ -44,16 +46,17 @@ class Content:
     styles: Styles
 
 
-def read_content(catalog: sqlite3.Connection) -> Content:
+def read_content(catalog: sqlite3.Connection, lock: Lock) -> Content:
     """Read what a report shows.
 
     Args:
         catalog: from ``queries.connect``; it decides whether only what is current is shown.
+        lock: on the store, which says whether a run is alive.
     """
     with queries.snapshot(catalog):
         return Content(
             campaign=last_campaign(catalog),
-            runs=_dicts(report_queries.recent_runs(catalog)),
+            runs=[current_run(dict(run), lock, time.time()) for run in report_queries.recent_runs(catalog)],
             versions=_dicts(report_queries.used_versions(catalog)),
             job_times=_dicts(report_queries.job_times(catalog)),
             job_counts=_dicts(queries.job_counts(catalog)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.resources
+import json
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -13,9 +14,11 @@ from ... import __version__
 from ...data.charge_certainty import SHOWN_SHARE
 from ...data.error_budget import WORDS, format_mv
 from ...data.rules import RULES_BY_CODE
+from ...data.run_state import ENDED_SILENTLY, UNKNOWN
+from ...data.text import format_memory
 from .cell_details import style_of
 from .charts import COLOURS, FEW_CELLS, Group, distributions, heatmap, make_groups, rank_cells
-from .content import Content, group_by
+from .content import Content, Row, group_by
 from .encode import to_json
 from .tables import make_tables
 
@@ -34,6 +37,10 @@ STAGES: Final = {
     "profile": "profile a fit",
 }
 """Kinds of jobs in their order, and what they do."""
+
+
+RUN_WORDS: Final = {ENDED_SILENTLY: "ended without a word", UNKNOWN: "not known"}
+"""What the report says of a run that did not write its end."""
 
 
 def render_page(
@@ -66,6 +73,7 @@ def render_page(
         "time": _time,
         "duration": _duration,
         "count": _count,
+        "run_status": _run_status,
     }
     template = environment.from_string(_read("page.html"))
     context = _context(root, content, everything)
@@ -122,6 +130,7 @@ def _context(root: Path, content: Content, everything: bool) -> dict[str, Any]:
         "everything": everything,
         "content": content,
         "run": content.runs[0] if content.runs else None,
+        "records": [_record(run) for run in content.runs],
         "versions": _versions(content),
         "stages": _stages(content),
         "tiles": _tiles(content),
@@ -145,8 +154,6 @@ def _context(root: Path, content: Content, everything: bool) -> dict[str, Any]:
 
 def _versions(content: Content) -> list[tuple[int, str]]:
     """Return the number of jobs with each set of versions, and the versions in words."""
-    import json
-
     counted = []
     for row in content.versions:
         versions = json.loads(row["versions"])
@@ -198,6 +205,8 @@ def _headline(content: Content) -> str:
     waiting = sum(row["count"] for row in content.waiting)
     if run is not None and run["status"] == "interrupted":
         return f"The last run was interrupted; {_count(waiting)} jobs are left to run."
+    if run is not None and run["status"] == ENDED_SILENTLY:
+        return f"The last run ended without a word (killed, power?); {_count(waiting)} jobs are left to run."
     if not any(row["label"] is not None for row in content.results):
         return "The cells of this store are cleaned; nothing was simulated."
     if waiting:
@@ -350,6 +359,36 @@ def _duration(seconds: float | None) -> str:
         if seconds >= 2.0 * size:
             return f"{seconds / size:.3g} {unit}"
     return f"{seconds:.2g} s"
+
+
+def _run_status(status: str) -> str:
+    """Return in words whether a run is alive, or how it ended."""
+    return RUN_WORDS.get(status, status)
+
+
+def _record(run: Row) -> list[str]:
+    """Return the record of a run: number, duration, kind of cluster, workers, memory, version, commits, log."""
+    cluster = json.loads(run["cluster"] or "{}")
+    versions = json.loads(run["versions"] or "{}")
+    peaks = ("workers_memory_peak_bytes", "worker_memory_peak_bytes", "client_memory_peak_bytes")
+    return [
+        str(run["run_id"]),
+        _duration(run["seconds"]),
+        str(cluster.get("kind", "–")),
+        _number(run["workers_peak"]),
+        *("–" if run[peak] is None else format_memory(run[peak]) for peak in peaks),
+        str(versions.get("kilocell", "–")),
+        _commit(run["kilocell_commit"]),
+        _commit(run["campaign_commit"]),
+        run["log"] or "–",
+    ]
+
+
+def _commit(commit: str | None) -> str:
+    if commit is None:
+        return "–"
+    number, dirty, _ = commit.partition("-dirty")
+    return f"{number[:12]}{', with changes' if dirty else ''}"
 
 
 def _time(value: float | None) -> str:

@@ -13,6 +13,7 @@ from typing import Any, Final
 from ...data.errors import StoreError
 from ...data.left_out import leave_out
 from ...parquet_store.layout import Store, safe_name
+from ...parquet_store.run_lock import see_lock
 from ...parquet_store.write import write_atomically
 from ...sqlite import queries
 from ..store_folder import check_is_store
@@ -83,7 +84,7 @@ def write_report(
     if report.path.is_dir():
         raise StoreError(f"{report.path} is a folder: give a file, such as --out {report.path / 'report.html'}")
     with closing(queries.connect(Store(root).catalog, everything=everything)) as catalog:
-        content = read_content(catalog)
+        content = read_content(catalog, see_lock(root))
     panels = _Panels(report)
     try:
         _make_panels(Store(root), content, panels, progress)

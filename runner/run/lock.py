@@ -6,13 +6,23 @@ import fcntl
 import json
 import os
 import socket
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
+from typing import Final
 
 from ...data.errors import StoreError
+from ...data.run_state import Holder, machine_id
+from ...parquet_store.run_lock import lock_path, read_holder
 from ...parquet_store.shared_folder import follow_folder
+
+PATIENCE_SECOND: Final = 1.0
+"""How long a lock is tried, s: `kilocell status` holds a shared one for less than a millisecond. Chosen."""
+
+AGAIN_SECOND: Final = 0.05
 
 
 @contextmanager
@@ -25,7 +35,7 @@ def lock_store(root: Path) -> Iterator[None]:
     Raises:
         StoreError: another run uses the store (the text names its host and pid), or the folder cannot be written.
     """
-    path = root / "run.lock"
+    path = lock_path(root)
     follow_folder(root)
     try:
         root.mkdir(parents=True, exist_ok=True)
@@ -36,21 +46,40 @@ def lock_store(root: Path) -> Iterator[None]:
         ) from error
     with handle:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+            _lock(handle.fileno())
+        except BlockingIOError as error:
             raise StoreError(
                 f"{root} is in use by another run{_describe_holder(path)}; wait for it or stop it"
+            ) from error
+        except OSError as error:
+            raise StoreError(
+                f"the file system of {root} refuses locks ({error.strerror}), so two runs could damage the store; "
+                "choose a store on another one with --store, or ask for a mount with locks (Lustre: flock)"
             ) from error
         _write_holder(handle.fileno(), root)
         yield
 
 
+def _lock(descriptor: int) -> None:
+    deadline = time.monotonic() + PATIENCE_SECOND
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(AGAIN_SECOND)
+        else:
+            return
+
+
 def _write_holder(descriptor: int, root: Path) -> None:
     """Write which process holds the lock; this is the first write to the store, so a full disk shows here."""
-    holder = {"host": socket.gethostname(), "pid": os.getpid(), "since_unix_second": round(time.time())}
+    command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    holder = Holder(socket.gethostname(), os.getpid(), round(time.time()), machine_id(), command)
     try:
         os.ftruncate(descriptor, 0)
-        os.write(descriptor, (json.dumps(holder) + "\n").encode())
+        os.write(descriptor, (json.dumps(asdict(holder)) + "\n").encode())
     except OSError as error:
         raise StoreError(
             f"cannot write the store {root}: {error.strerror}; free some space, or choose another store with --store"
@@ -58,8 +87,5 @@ def _write_holder(descriptor: int, root: Path) -> None:
 
 
 def _describe_holder(path: Path) -> str:
-    try:
-        holder = json.loads(path.read_text(encoding="utf-8"))
-        return f" on {holder['host']} (pid {holder['pid']})"
-    except (OSError, ValueError, KeyError):
-        return ""
+    holder = read_holder(path)
+    return "" if holder is None else f" on {holder.host} (pid {holder.pid})"

@@ -19,6 +19,7 @@ from .deaths import DeathReports
 from .first_lines import say_addresses, say_what_runs
 from .progress import Progress
 from .record import Recorder
+from .run_record import RunRecord
 from .set_doubts import SetDoubts
 from .stopping import Tally
 
@@ -29,6 +30,7 @@ class Work:
 
     Args:
         run_id: of the catalog.
+        record: of the run, beside its jobs.
         campaign: its name.
         cells: the campaign's settings of each cell, which are compared with its record.
         planned: all jobs of the command, those that are up to date, too.
@@ -38,6 +40,7 @@ class Work:
     """
 
     run_id: int
+    record: RunRecord
     campaign: str
     cells: Sequence[CellPlan]
     planned: Sequence[Job]
@@ -74,18 +77,21 @@ def run_on_cluster(
     longest_second = longest_job_second(jobs)
     recorder = Recorder(catalog, store, work.run_id, jobs)
     progress = Progress(Counter(job.stage for job in jobs).items(), out, is_plain=verbose)
-    tally = Tally(jobs, counts, progress.say, work.max_failures)
-    doubts = SetDoubts(store, work.cells if out is not None else (), jobs, progress.say)
+    say = work.record.log.beside(progress.say)
+    tally = Tally(jobs, counts, say, work.max_failures)
+    doubts = SetDoubts(store, work.cells if out is not None else (), jobs, say)
     name = f"kilocell-{secrets.token_hex(3)}"
     scratch = store.root / "logs" / "workers"
     scratch.mkdir(parents=True, exist_ok=True)
     reports = DeathReports(store, scratch, cluster.kind, SILENCE_MARGIN_SECOND + longest_second)
     with (
-        open_cluster(cluster, name, scratch, progress.say, verbose, longest_second) as workers,
-        open_live_page(workers, cluster, work.campaign, work.planned, catalog.path, progress.say) as live,
+        work.record.sampling(),
+        open_cluster(cluster, name, scratch, say, verbose, longest_second) as workers,
+        work.record.watching(workers, progress),
+        open_live_page(workers, cluster, work.campaign, work.planned, catalog.path, say) as live,
     ):
-        say_addresses(workers, live.address, cluster.kind == "slurm", progress.say)
-        say_what_runs(workers, jobs, progress.say)
+        say_addresses(workers, live.address, cluster.kind == "slurm", say)
+        say_what_runs(workers, jobs, say)
         if cluster.kind != "local":
             check_workers(workers.client, scratch, COMPARED_PACKAGES)
         doubts.check_cleaned(jobs)

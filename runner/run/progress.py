@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TextIO
 
-from ...data.text import printable_text
+from ...data.text import format_duration, printable_text
 from ...data.time_left import TimeLeft
 from ..worker.run_job import JobOutcome
 from .live_display import LiveDisplay
@@ -103,6 +103,10 @@ class Progress:
             self._live.stop()
         else:
             self._print_lines()
+
+    def time_left(self) -> tuple[float | None, bool]:
+        """Return the time left in s (``None`` = not known), and whether it takes longer, as no job of a kind ended."""
+        return self._left.left_second(time.monotonic()), not self._left.knows_all
 
     def lines(self) -> list[str]:
         """Return the bars as text, one line per stage that has begun, and one for all together."""
@@ -201,13 +205,3 @@ def _remark_text(stage: Stage) -> RenderableType:
         text.append("  " if number else "")
         text.append(remark, style=style)
     return text
-
-
-def format_duration(seconds: float) -> str:
-    """Format a duration: ``8 s``, ``3 min 20 s``, ``2 h 05 min``."""
-    rounded = round(seconds)
-    if rounded < 60:
-        return f"{rounded} s"
-    if rounded < 3600:
-        return f"{rounded // 60} min {rounded % 60:02d} s"
-    return f"{rounded // 3600} h {rounded % 3600 // 60:02d} min"

@@ -21,7 +21,7 @@ from ...data.settings import ClusterSettings
 from ...data.text import format_count, printable_text
 from ...parquet_store.journal import forget_deaths
 from ...parquet_store.layout import Store
-from ...sqlite.catalog import Catalog
+from ...sqlite.catalog import Catalog, RunStatus
 from ..campaign.added_fits import store_added_fits
 from ..campaign.campaign import Campaign
 from ..campaign.cell_plan import CellPlan, find_absent_cells, resolve
@@ -52,6 +52,9 @@ from .foreground import check_needs, find_job, run_here
 from .lock import lock_store
 from .on_cluster import Work, run_on_cluster
 from .record import Recorder, find_unrecorded
+from .run_facts import cluster_json, git_commit, jobs_json, kilocell_commit
+from .run_log import RunLog
+from .run_record import RunRecord
 from .stopping import check_max_failures
 from .summary import RunSummary, summarize
 
@@ -175,22 +178,23 @@ def run_campaign(
         store_added_fits(store, campaign.asked)
         unread = find_unread_cells(campaign, plan.sources)
         run_id = _record_plan(catalog, campaign, plan, unread, command_line)
-        _print_gone(out, plan.sources)
-        _print_first(out, unread.values(), (*plan.unmatched, *set_doubts), refused)
-        stale = select_again(jobs, failures)
-        waiting = choose_compiled(stale, campaign.file.simulate.compiled, model_cache.is_known)
+        record = RunRecord(catalog, store, run_id)
         counts: Counter[str] = Counter()
-        with _record_abnormal_end(catalog, run_id):
+        with _record_abnormal_end(catalog, run_id, record):
+            lines = _first_lines(plan.sources, unread.values(), (*plan.unmatched, *set_doubts))
+            _say_first(out, record.log, command_line, lines, refused)
+            stale = select_again(jobs, failures)
+            waiting = choose_compiled(stale, campaign.file.simulate.compiled, model_cache.is_known)
+            _describe_run(record, campaign, cluster, waiting)
             if waiting:
                 store_set_files(store, campaign.set_files)
-                for job in waiting:
-                    forget_deaths(store.journal(job.cell_id, job.label))
-                deaths.forget(store, waiting)
+                _forget_deaths(store, waiting)
                 kept = kept_jobs(plan.jobs)
-                work = Work(run_id, campaign.name, plan.cells, jobs, waiting, kept, failures.max_failures)
+                work = Work(run_id, record, campaign.name, plan.cells, jobs, waiting, kept, failures.max_failures)
                 run_on_cluster(catalog, store, work, cluster, counts, out, verbose)
         summary = summarize(run_id, jobs, counts, [one.fit for one in refused])
-        catalog.end_run(run_id, summary.exit_code, "failed" if summary.exit_code else "done")
+        record.log.add(f"jobs       {', '.join(f'{n} {how}' for how, n in counts.items() if n) or 'none'}")
+        _end_run(catalog, run_id, record, summary.exit_code)
     return summary
 
 
@@ -211,11 +215,14 @@ def record_one_job(campaign: Campaign, key: Sequence[str], show_end: Callable[[S
         before = check_needs(job, plan.jobs)
         unread = find_unread_cells(campaign, plan.sources)
         run_id = _record_plan(catalog, campaign, plan, unread, command_line())
-        with _record_abnormal_end(catalog, run_id):
+        record = RunRecord(catalog, store, run_id)
+        with _record_abnormal_end(catalog, run_id, record):
+            _say_first(None, record.log, command_line(), (), ())
+            _describe_run(record, campaign, None, [job])
             outcome = run_here(store, job, before, campaign)
             Recorder(catalog, store, run_id, [job]).add([outcome])
             code = show_end(store, outcome, job)
-        catalog.end_run(run_id, code, "failed" if code else "done")
+        _end_run(catalog, run_id, record, code)
     return code
 
 
@@ -290,22 +297,68 @@ def _check_sets(campaign: Campaign, cells: Sequence[CellPlan], jobs: Sequence[Jo
     return ()
 
 
-def _print_gone(out: TextIO | None, sources: Sequence[ScannedSource]) -> None:
-    if out is not None and (line := describe_gone(sources)):
-        print(f"gone       {printable_text(line)}", file=out)
+def _forget_deaths(store: Store, waiting: Sequence[Job]) -> None:
+    """Let jobs begin as if none of their workers had ever died."""
+    for job in waiting:
+        forget_deaths(store.journal(job.cell_id, job.label))
+    deaths.forget(store, waiting)
 
 
-def _print_first(
-    out: TextIO | None, unread: Iterable[str], set_doubts: Iterable[str], refused: Iterable[RefusedFit]
+def _first_lines(sources: Sequence[ScannedSource], unread: Iterable[str], set_doubts: Iterable[str]) -> Iterator[str]:
+    """Yield what is not in order before anything runs."""
+    gone = describe_gone(sources)
+    if gone:
+        yield f"gone       {printable_text(gone)}"
+    for line in unread:
+        yield f"unread     {line}"
+    for line in set_doubts:
+        yield f"check      {printable_text(line)}"
+
+
+def _say_first(
+    out: TextIO | None, log: RunLog, command_line: Sequence[str], lines: Iterable[str], refused: Iterable[RefusedFit]
 ) -> None:
-    """Print what is not in order before anything runs; refused fits also if ``out`` is ``None``."""
-    if out is not None:
-        for line in unread:
-            print(f"unread     {line}", file=out)
-        for line in set_doubts:
-            print(f"check      {printable_text(line)}", file=out)
+    """Say, and log, what is not in order before anything runs; refused fits also if ``out`` is ``None``."""
+    log.add(f"started    {' '.join(command_line)} (process {os.getpid()} on {socket.gethostname()})")
+    for line in lines:
+        log.add(line)
+        if out is not None:
+            print(line, file=out)
     for one in refused:
-        print(f"refused    {printable_text(one.text)}", file=out or sys.stderr)
+        line = f"refused    {printable_text(one.text)}"
+        log.add(line)
+        print(line, file=out or sys.stderr)
+
+
+def _describe_run(
+    record: RunRecord, campaign: Campaign, cluster: ClusterSettings | None, waiting: Iterable[Job]
+) -> None:
+    """Record what a run is, beside its results.
+
+    Args:
+        cluster: where the jobs run; ``None`` = in this process.
+        waiting: the jobs that it has to do.
+    """
+    record.describe(
+        kilocell_commit=kilocell_commit(),
+        campaign_commit=git_commit(campaign.path.absolute().parent),
+        cluster=None if cluster is None else cluster_json(cluster),
+        jobs=jobs_json(waiting),
+    )
+
+
+def _end_run(catalog: Catalog, run_id: int, record: RunRecord, code: int, how: RunStatus | None = None) -> None:
+    """Record how a run ended.
+
+    Args:
+        code: exit code.
+        how: ``None`` = as the exit code says.
+    """
+    how = how or ("failed" if code else "done")
+    record.log.add(f"ended      {how}, exit code {code}")
+    with catalog.transaction():
+        record.describe_end()
+        catalog.end_run(run_id, code, how)
 
 
 def _record_plan(
@@ -349,7 +402,7 @@ def _record_campaign(catalog: Catalog, campaign: Campaign, plan: CampaignPlan) -
 
 
 @contextmanager
-def _record_abnormal_end(catalog: Catalog, run_id: int) -> Iterator[None]:
+def _record_abnormal_end(catalog: Catalog, run_id: int, record: RunRecord) -> Iterator[None]:
     """Record in the catalog how a run ends when an error or a signal ends it.
 
     Raises:
@@ -358,15 +411,14 @@ def _record_abnormal_end(catalog: Catalog, run_id: int) -> Iterator[None]:
     try:
         yield
     except StoreError as error:
+        record.log.add(f"error      {error}")
         with suppress(StoreError):
-            catalog.end_run(run_id, 1, "failed")
+            _end_run(catalog, run_id, record, 1)
         raise KilocellError(f"{error} No result is lost: what has ended is kept in receipts.") from error
-    except UsageError:
-        catalog.end_run(run_id, 2, "failed")
-        raise
-    except Exception:
-        catalog.end_run(run_id, 1, "failed")
+    except Exception as error:
+        record.log.add(f"error      {type(error).__name__}: {error}")
+        _end_run(catalog, run_id, record, 2 if isinstance(error, UsageError) else 1)
         raise
     except BaseException as signal:
-        catalog.end_run(run_id, getattr(signal, "exit_code", 130), "interrupted")
+        _end_run(catalog, run_id, record, getattr(signal, "exit_code", 130), "interrupted")
         raise

@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final, TextIO
 
+from ...data.text import format_duration
 from .live_display import LiveDisplay
-from .progress import BAR_CHARACTERS, LEAST_BAR, format_duration
+from .progress import BAR_CHARACTERS, LEAST_BAR
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TextIO, cast
 
 from ...data.errors import KilocellError
+from ...data.run_state import Lock, current_run, holder_dict
 from ...data.standing import CURRENT
 from ...data.text import format_count, printable_text
 from ...parquet_store.layout import Store
-from ...sqlite import fit_queries, queries
+from ...parquet_store.run_lock import see_lock
+from ...sqlite import fit_queries, queries, run_queries
 from ...sqlite.standing_queries import waiting_jobs
 from ...sqlite.user_select import select, tables_with_other_rows
 from ..campaign.next_command import NextCommand, program, quoted, shown
@@ -26,6 +28,7 @@ from .budget import HEADING, budget_notes, budget_text, has_budget
 from .charge import charge_notes, guess_notes, is_uncertain, print_notes, uncertain_cells_text
 from .failures import group_failures, kept_text, print_failures
 from .open_catalog import command_of, open_catalog
+from .run_lines import lock_line, run_lines
 from .states import state_notes, temperature_notes
 from .table import dicts_to_json, print_rows, table
 from .terminal import print_lines
@@ -85,6 +88,7 @@ def show_status(root: Path, json_: bool, everything: bool = False) -> None:
         json_: print JSON.
         everything: also what is out of date or of an earlier campaign.
     """
+    lock = see_lock(root)
     with open_catalog(root, everything) as catalog:
         waiting = waiting_jobs(catalog)
         counts = queries.job_counts(catalog)
@@ -93,7 +97,7 @@ def show_status(root: Path, json_: bool, everything: bool = False) -> None:
         skipped = queries.skipped_for_content(catalog)
         next_command = command_of(root, catalog)
         uncertain = list(filter(is_uncertain, map(dict, queries.charge_uncertainty(catalog))))
-        run = queries.last_run(catalog)
+        run, sample = _last_run(catalog, lock)
     if json_:
         status = {
             "jobs": [dict(row) for row in counts],
@@ -101,7 +105,8 @@ def show_status(root: Path, json_: bool, everything: bool = False) -> None:
             "failures": [dict(row) for row in failures],
             "skipped": [dict(row) for row in skipped],
             "uncertain_charge": uncertain,
-            "last_run": dict(run) if run is not None else None,
+            "last_run": run,
+            "lock": holder_dict(lock),
         }
         print(json.dumps(status, ensure_ascii=False, indent=1))
         return
@@ -110,12 +115,24 @@ def show_status(root: Path, json_: bool, everything: bool = False) -> None:
     else:
         print("no jobs yet")
     if run is not None:
-        began = time.strftime("%Y-%m-%d %H:%M", time.localtime(run["started_unix_second"]))
-        print(f"\nlast run {run['run_id']}: {run['status']}, started {began} on {run['host']} (process {run['pid']})")
+        head, *rest = run_lines(run, sample)
+        print_lines(["", f"last run {run['run_id']}: {head}", *rest])
+    other = lock_line(run, lock)
+    if other:
+        print_lines(["", other])
     _print_waiting(waiting, next_command)
     print_failures(groups, next_command)
     print_nothing_to_simulate(skipped, next_command)
     print_notes(uncertain_cells_text(uncertain), versions_text(root))
+
+
+def _last_run(catalog: sqlite3.Connection, lock: Lock) -> tuple[dict[str, Any] | None, Any]:
+    """Return the last run as it is now, and the last that is known of its workers."""
+    row = run_queries.find_run(catalog)
+    if row is None:
+        return None, None
+    samples = run_queries.run_workers(catalog, row["run_id"], last=1)
+    return current_run(dict(row), lock, time.time()), samples[-1] if samples else None
 
 
 def _print_waiting(waiting: Sequence[Any], command: NextCommand) -> None:

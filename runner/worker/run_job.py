@@ -131,7 +131,9 @@ def record_death(store_root: str, job: Job, reason: str, code: str) -> JobOutcom
         reason: what happened to the job, for people.
         code: short stable name of the reason.
     """
-    return _Ending(Store(Path(store_root)), job, time.time(), time.perf_counter()).finish("failed", reason, code)
+    ending = _Ending(Store(Path(store_root)), job, time.time(), time.perf_counter())
+    text = f"{reason}\n\nThe job's process ended before it could write a traceback.\n"
+    return ending.finish("failed", reason, code, ending.write_log(text))
 
 
 def _done_in_this_run(store: Store, job: Job) -> JobOutcome | None:
@@ -231,7 +233,7 @@ class _Ending:
 
     def fail(self, error: Exception) -> JobOutcome:
         """Write the traceback, the partial result and the receipt of a failed job; for use in an ``except`` block."""
-        log = self._write_log()
+        log = self.write_log(traceback.format_exc())
         result, outputs = partial_result(self.store, self.job, error)
         reason, code = reason_and_code(error)
         return self.finish("failed", reason, code, log, result, outputs)
@@ -271,8 +273,8 @@ class _Ending:
             return JobOutcome(self.job.key, "failed", reason, seconds, "file_system")
         return JobOutcome(self.job.key, status, reason, seconds, code)
 
-    def _write_log(self) -> str:
-        """Write the current exception's traceback.
+    def write_log(self, text: str) -> str:
+        """Write the log of the job.
 
         Returns:
             The log's path relative to the store; ``""`` when it cannot be written (a full disk, for example).
@@ -280,7 +282,7 @@ class _Ending:
         path = self.store.log(self.job.kind, self.job.cell_id, self.job.label)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(traceback.format_exc(), encoding="utf-8")
+            path.write_text(text, encoding="utf-8", errors="backslashreplace")
         except OSError:
             return ""
         return self.store.relative(path)

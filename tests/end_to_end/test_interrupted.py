@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
-from campaigns import PATIENCE_SECOND, QUICK, ask, kilocell, lines, results, started, wait_until, write_campaign
+from campaigns import (
+    KILOCELL,
+    PATIENCE_SECOND,
+    QUICK,
+    ask,
+    environment,
+    kilocell,
+    lines,
+    results,
+    started,
+    wait_until,
+    write_campaign,
+)
 
 slow = pytest.mark.slow
 CELLS = 30
@@ -61,10 +75,21 @@ def test_a_signal_stops_workers_and_the_next_run_goes_on(
 
 
 @slow
-def test_a_kill_loses_nothing_that_was_done(campaign: Path, run: subprocess.Popen[str]) -> None:
+def test_a_kill_loses_nothing_that_was_done_and_status_says_it(campaign: Path, run: subprocess.Popen[str]) -> None:
+    assert last_run(campaign)["status"] == "running"
     workers = children(run)
-    run.kill()
-    run.communicate()
+    with subprocess.Popen(
+        [*KILOCELL, "status", "--watch", "--interval", "0.5"],
+        cwd=campaign, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(),
+    ) as watching:  # fmt: skip
+        assert watching.stdout is not None
+        assert watching.stdout.readline().startswith("run 1 running since ")
+        run.kill()
+        run.communicate()
+        out, err = watching.communicate(timeout=PATIENCE_SECOND)
+    assert (watching.returncode, err) == (0, "")
+    assert "run 1 ended without a word" in out
+    assert last_run(campaign)["status"] == "ended_silently"
     for worker in workers:
         worker.kill()
     store = campaign / "store"
@@ -75,6 +100,30 @@ def test_a_kill_loses_nothing_that_was_done(campaign: Path, run: subprocess.Pope
     assert {path: path.stat().st_mtime_ns for path in done} == done  # none of them ran again
     statuses = [row["status"] for row in ask(campaign, "SELECT status FROM runs ORDER BY run_id")]
     assert statuses == ["interrupted", "done"]
+    check_record(store, last_run(campaign))
+
+
+def last_run(folder: Path) -> dict[str, Any]:
+    status: dict[str, Any] = json.loads(kilocell("status", "--json", cwd=folder).stdout)["last_run"]
+    return status
+
+
+def check_record(store: Path, run: dict[str, Any]) -> None:
+    """Check what a finished run recorded of itself."""
+    assert (run["status"], run["workers_peak"]) == ("done", 1)
+    assert 0 < run["worker_memory_peak_bytes"] <= run["workers_memory_peak_bytes"] < 2**40
+    assert run["client_memory_peak_bytes"] > 10 * 2**20
+    assert run["seconds"] == pytest.approx(run["ended_unix_second"] - run["started_unix_second"])
+    assert json.loads(run["cluster"])["workers"] == 1
+    assert json.loads(run["jobs"])["simulate"] > 0
+    assert run["campaign_commit"] is None  # the folder is in no Git repository
+    log = (store / run["log"]).read_text().splitlines()
+    assert " started    " in log[0]
+    assert any(" running    " in line for line in log)
+    assert log[-1].endswith(" ended      done, exit code 0")
+    samples = ask(store.parent, f"SELECT * FROM run_workers WHERE run_id = {run['run_id']} ORDER BY unix_second")
+    assert max(sample["workers"] for sample in samples) == 1
+    assert samples[-1]["workers"] == 0
 
 
 @slow

@@ -220,7 +220,7 @@ def test_the_public_names() -> None:
     assert set(kilocell.__all__) == {"KilocellError", "StoreReader", "UsageError", "__version__", "open_store"}
     assert all(hasattr(kilocell, name) for name in kilocell.__all__)
     public = [name for name in dir(kilocell.StoreReader) if not name.startswith("_")]
-    assert len(public) == 15
+    assert len(public) == 16
     assert [name for name in public if not getattr(kilocell.StoreReader, name).__doc__] == []
 
 
@@ -244,7 +244,17 @@ def test_frames_say_units_store_and_query(filled: Filled) -> None:
         "query": "samples(cell='B', cycles=[2], columns=['voltage_volt'])",
     }
     assert store.sql("SELECT 1 AS energy_wh").attrs["units"] == {"energy_wh": "W.h"}
-    for name in ("cells", "cycles", "results", "findings", "fits", "fitted_parameters", "compare", "parameter_sets"):
+    for name in (
+        "cells",
+        "cycles",
+        "results",
+        "findings",
+        "fits",
+        "fitted_parameters",
+        "runs",
+        "compare",
+        "parameter_sets",
+    ):
         assert getattr(store, name)().attrs["query"] == f"{name}()"
     assert store.curve_samples("B", model="DFN").attrs["units"]["measured_voltage_volt"] == "V"
     assert kilocell.StoreReader.cycles.__doc__ is not None

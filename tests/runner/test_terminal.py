@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from filled_store import fill, partition
+from kilocell.data.text import format_duration
 from kilocell.data.time_left import TimeLeft
 from kilocell.runner.cli import cli
-from kilocell.runner.run.progress import Progress, format_duration
+from kilocell.runner.run.progress import Progress
 from kilocell.runner.run.summary import RunSummary
 from kilocell.runner.show.status import show_end
 from kilocell.runner.show.table import table, table_to_json
