@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from statistics import median
 from typing import Any, Final, Literal
 
@@ -65,13 +65,29 @@ def value_kind(values: Sequence[str]) -> Kind:
     known = [value for value in stripped if value.lower() not in MISSING]
     if not known:
         return "empty"
-    if 2 * sum(is_number(value) for value in known) >= len(known):
+    if _is_half(known, is_number):
         return "number"
-    forms: tuple[tuple[Kind, re.Pattern[str]], ...] = (("duration", _DURATION_TEXT), ("datetime", _DATE_TEXT))
-    for kind, form in forms:
-        if 2 * sum(form.fullmatch(value) is not None for value in known) >= len(known):
-            return kind
+    if _is_half(known, _DURATION_TEXT.fullmatch):
+        return "duration"
+    if _is_half(known, _DATE_TEXT.fullmatch):
+        return "datetime"
     return "text"
+
+
+def _is_half(values: Sequence[str], has_form: Callable[[str], object]) -> bool:
+    """Tell whether at least half of the values have a form; it stops at the value that decides it."""
+    missing = (len(values) + 1) // 2
+    others_left = len(values) - missing
+    for value in values:
+        if has_form(value):
+            missing -= 1
+            if missing == 0:
+                return True
+        elif others_left == 0:
+            return False
+        else:
+            others_left -= 1
+    return missing == 0
 
 
 def median_number(values: Sequence[str]) -> float:
