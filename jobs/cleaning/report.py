@@ -14,6 +14,7 @@ from ...data.arrays import Floats, Integers, Mask
 from ...data.results.cleaning import ChargeChange, CleanReport, Finding, FlagCount, QuarantineCount
 from ...data.rules import RULES
 from ..record.charge import charge_in_out_ah, energy_in_out_wh
+from ..record.table import Columns, Table
 from .rule import column_values, flag_values
 from .time_order import has_clock
 
@@ -37,12 +38,12 @@ class ChargeLedger:
     changes: list[ChargeChange] = field(default_factory=list)
 
     @classmethod
-    def from_record(cls, frame: pd.DataFrame) -> Self:
+    def from_record(cls, frame: Table) -> Self:
         """Open the ledger with a raw record (``data.columns.RAW_COLUMNS`` and ``flags``)."""
         charge = record_charge(frame)
         return cls(charge, charge)
 
-    def note(self, rule: str, before: pd.DataFrame, after: pd.DataFrame) -> None:
+    def note(self, rule: str, before: Table, after: Table) -> None:
         """Write down how a rule changed the charge.
 
         Args:
@@ -61,7 +62,7 @@ class ChargeLedger:
 
 def clean_report(
     cell_id: str,
-    raw: pd.DataFrame,
+    raw: Table,
     samples: pd.DataFrame,
     quarantined: pd.DataFrame,
     findings: tuple[Finding, ...],
@@ -104,7 +105,7 @@ def clean_report(
         charge_in_after_ah=charge_after[0],
         charge_out_before_ah=ledger.raw_charge[1],
         charge_out_after_ah=charge_after[1],
-        cycles_before=int(raw[c.CYCLE_ID][new_cycle].nunique()),
+        cycles_before=_count_numbers(column_values(raw, c.CYCLE_ID)[new_cycle]),
         cycles_after=int(samples[c.CYCLE_COUNT].iloc[-1]),
         steps_before=int(new_step[1:].sum()) + 1,
         steps_after=int(samples[c.STEP_COUNT].iloc[-1]),
@@ -143,7 +144,7 @@ def flag_counts(flags: Integers, others: Collection[str]) -> tuple[FlagCount, ..
     return tuple(FlagCount(code, counts.get(code, 0)) for code in listed)
 
 
-def record_charge(frame: pd.DataFrame) -> tuple[float, float]:
+def record_charge(frame: Columns) -> tuple[float, float]:
     """Return charge into and out of the cell in A.h, both positive, of a record between two rules.
 
     An interval in which the clock falls back carries none.
@@ -151,7 +152,7 @@ def record_charge(frame: pd.DataFrame) -> tuple[float, float]:
     return charge_in_out_ah(_forward(_clock(frame)), column_values(frame, c.CURRENT), flag_values(frame))
 
 
-def _clock(frame: pd.DataFrame) -> Floats:
+def _clock(frame: Columns) -> Floats:
     """Return the test time in s; if most are missing the wall clock, or else the time within steps."""
     for name in (c.TEST_TIME, c.UNIX_TIME):
         clock = column_values(frame, name)
@@ -165,7 +166,7 @@ def _forward(clock: Floats) -> Floats:
     return np.concatenate([[0.0], np.cumsum(np.fmax(np.diff(clock), 0.0))])
 
 
-def _differs_from_previous(raw: pd.DataFrame, column: str) -> Mask:
+def _differs_from_previous(raw: Table, column: str) -> Mask:
     """Tell which rows' numbers differ from that of the row before, shape (n,); the first row's does."""
     numbers = column_values(raw, column)
     missing = np.isnan(numbers)
@@ -173,13 +174,11 @@ def _differs_from_previous(raw: pd.DataFrame, column: str) -> Mask:
     return changed
 
 
-def _same_charge(before: pd.DataFrame, after: pd.DataFrame) -> bool:
-    """Tell whether times and current are the very same arrays: frames share the columns that a rule does not touch."""
-    if len(after) != len(before):
-        return False
-    for name in (c.TEST_TIME, c.UNIX_TIME, c.CURRENT):
-        old = column_values(before, name)
-        new = column_values(after, name)
-        if old.ctypes.data != new.ctypes.data or old.strides != new.strides:
-            return False
-    return True
+def _count_numbers(numbers: Floats) -> int:
+    """Return how many different numbers there are, without missing ones."""
+    return len(np.unique(numbers[~np.isnan(numbers)]))
+
+
+def _same_charge(before: Table, after: Table) -> bool:
+    """Tell whether times and current are the very same arrays: tables share the columns that a rule does not touch."""
+    return all(before[name] is after[name] for name in (c.TEST_TIME, c.UNIX_TIME, c.CURRENT))

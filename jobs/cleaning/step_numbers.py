@@ -15,6 +15,7 @@ from ...data.arrays import Floats, Integers, Mask
 from ...data.settings import CleanSettings
 from ...data.text import format_count
 from ..record.steps import count_steps_in_signal
+from ..record.table import Table
 from .rule import Event, RuleOutcome, column_values, constant_text, rest_current, run_events, set_flag
 
 GLITCH_ROWS: Final = 5
@@ -78,7 +79,7 @@ def whole_numbers(column: Floats) -> Floats:
     return np.where(whole, column, np.nan)
 
 
-def has_steps(frame: pd.DataFrame, settings: CleanSettings) -> bool:
+def has_steps(frame: Table, settings: CleanSettings) -> bool:
     """Tell whether the file's step numbers can be used.
 
     They cannot if they are no numbers, or if charge, discharge and rest all have the same one. One number for a profile
@@ -94,7 +95,7 @@ def has_steps(frame: pd.DataFrame, settings: CleanSettings) -> bool:
     return steps < 3 or len(frame) < STEP_ROWS * steps
 
 
-def step_glitch(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
+def step_glitch(frame: Table, settings: CleanSettings) -> RuleOutcome:
     """Correct the step number of a few rows inside another step, where current and voltage continue unchanged.
 
     The number of a few rows between two steps is corrected too, if it occurs only once and the second step follows the
@@ -307,7 +308,7 @@ def _median_of_last(column: Floats, nearest: int) -> float:
     return float(np.median(known))
 
 
-def step_renumbered(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
+def step_renumbered(frame: Table, settings: CleanSettings) -> RuleOutcome:
     """Count steps from 1: a new one where the step number or the cycle changes; without numbers, from the signal."""
     if not has_steps(frame, settings):
         return RuleOutcome(number_steps_from_signal(frame, settings, settings.fill_samples + 1))
@@ -323,11 +324,11 @@ def step_renumbered(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome
     if len(numbers) > 1:
         before = f"{len(numbers)} numbers from {numbers[0]:g} to {numbers[-1]:g}"
     after = f"{format_count(int(count[-1]), 'step')} from 1"
-    event = Event("step_renumbered", int(frame.index[0]), len(frame), before, after, "corrected")
+    event = Event("step_renumbered", int(frame.labels[0]), len(frame), before, after, "corrected")
     return RuleOutcome(frame, (event,))
 
 
-def number_steps_from_signal(frame: pd.DataFrame, settings: CleanSettings, shortest: int) -> pd.DataFrame:
+def number_steps_from_signal(frame: Table, settings: CleanSettings, shortest: int) -> Table:
     """Return the frame with steps numbered from the signal; a new cycle begins a new step.
 
     Args:

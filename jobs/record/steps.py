@@ -12,6 +12,7 @@ from ...data import columns as c
 from ...data.arrays import Floats, Integers, Mask
 from ...data.convert import SECONDS_PER_HOUR
 from .charge import REST_CURRENT_PER_AH, capacity_scale_ah
+from .table import Columns
 
 # A hold
 
@@ -52,7 +53,7 @@ PULSE_EDGES: Final = 6
 
 
 def classify_steps(
-    samples: pd.DataFrame, nominal_capacity_ah: float | None = None, rest_current_per_ah: float = REST_CURRENT_PER_AH
+    samples: Columns, nominal_capacity_ah: float | None = None, rest_current_per_ah: float = REST_CURRENT_PER_AH
 ) -> NDArray[Any]:
     """Return each sample's step type; all samples of one ``step_count`` have the same.
 
@@ -76,7 +77,7 @@ def classify_steps(
 
 
 def classify_each_step(
-    samples: pd.DataFrame, nominal_capacity_ah: float | None = None, rest_current_per_ah: float = REST_CURRENT_PER_AH
+    samples: Columns, nominal_capacity_ah: float | None = None, rest_current_per_ah: float = REST_CURRENT_PER_AH
 ) -> tuple[Integers, NDArray[Any]]:
     """Return the step of each sample and the type of each step, as :func:`classify_steps` describes.
 
@@ -86,12 +87,12 @@ def classify_each_step(
     Returns:
         Steps from 0 to steps - 1, shape (n,), and types, shape (steps,).
     """
-    time = samples[c.TEST_TIME].to_numpy(dtype=np.float64)
-    current = samples[c.CURRENT].to_numpy(dtype=np.float64)
-    voltage = samples[c.VOLTAGE].to_numpy(dtype=np.float64)
+    time = np.asarray(samples[c.TEST_TIME], dtype=np.float64)
+    current = np.asarray(samples[c.CURRENT], dtype=np.float64)
+    voltage = np.asarray(samples[c.VOLTAGE], dtype=np.float64)
     scale_ah = capacity_scale_ah(time, current, nominal_capacity_ah)
     rest_ampere = rest_current_per_ah * scale_ah
-    count = samples[c.STEP_COUNT].to_numpy()
+    count = np.asarray(samples[c.STEP_COUNT])
     change = np.diff(count)
     if (change >= 0).all():
         number = np.cumsum(np.concatenate([[0], change != 0]))
@@ -266,7 +267,7 @@ def is_hold_step(number: Integers, voltage: Floats, current: Floats) -> Mask:
     return result
 
 
-def count_steps_in_signal(frame: pd.DataFrame, rest_ampere: float, shortest: int = 1) -> Integers:
+def count_steps_in_signal(frame: Columns, rest_ampere: float, shortest: int = 1) -> Integers:
     """Number the steps of a record without step numbers: one begins where charge, discharge, rest or hold changes.
 
     Args:
@@ -277,8 +278,8 @@ def count_steps_in_signal(frame: pd.DataFrame, rest_ampere: float, shortest: int
     Returns:
         Shape (n,), from 1.
     """
-    current = frame[c.CURRENT].ffill().bfill().to_numpy(dtype=np.float64)
-    voltage = frame[c.VOLTAGE].to_numpy(dtype=np.float64)
+    current = np.asarray(pd.Series(np.asarray(frame[c.CURRENT])).ffill().bfill(), dtype=np.float64)
+    voltage = np.asarray(frame[c.VOLTAGE], dtype=np.float64)
     direction = np.where(np.abs(current) > rest_ampere, np.sign(current), 0.0)
     direction = _remove_short_runs(direction, shortest)
     number = np.cumsum(np.diff(direction, prepend=direction[:1]) != 0)
