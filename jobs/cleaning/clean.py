@@ -207,10 +207,11 @@ def clean(raw: pd.DataFrame, cell_id: str, settings: CleanSettings, joins: Seque
     _require_usable_samples(samples, len(raw), cell_id)
     cycles = summarise_cycles(samples, scale_ah)
     events = time_events + signal_events + charge_events(before_edges, evidence, slack, cycles, settings)
-    quarantined = _quarantined(raw, time_taken + signal_taken)
+    quarantined = _quarantined(rows, time_taken + signal_taken)
     findings = to_findings(join_events + events + charge_rule_events + capacity_events, rows, frame)
     report = with_bounds(clean_report(cell_id, rows, samples, quarantined, findings, ledger), slack)
-    return Cleaned(samples, quarantined, report, cycles_with_bounds(cycles, slack))
+    frame_of_samples = pd.DataFrame(dict(samples.columns), copy=False)
+    return Cleaned(frame_of_samples, quarantined, report, cycles_with_bounds(cycles, slack))
 
 
 def _require_usable_rows(raw: Table, cell_id: str) -> None:
@@ -225,7 +226,7 @@ def _require_usable_rows(raw: Table, cell_id: str) -> None:
         raise JobError(f"cell {cell_id!r}: most rows have no time; check the source's columns", "no_time")
 
 
-def _require_usable_samples(samples: pd.DataFrame, rows: int, cell_id: str) -> None:
+def _require_usable_samples(samples: Table, rows: int, cell_id: str) -> None:
     for column, code in NO_VALUES_CODE.items():
         if np.isnan(column_values(samples, column)).all():
             raise JobError(f"cell {cell_id!r}: no usable {column} is left of {rows} rows", code)
@@ -251,14 +252,13 @@ def _apply(
     return frame, events, taken
 
 
-def _quarantined(raw: pd.DataFrame, taken: QuarantinedLabels) -> pd.DataFrame:
+def _quarantined(raw: Table, taken: QuarantinedLabels) -> pd.DataFrame:
     """Return the raw rows that were taken out, unchanged and in the raw order, with the rule that took each."""
     labels = np.concatenate([np.empty(0, dtype=np.int64), *(rule_labels for _, rule_labels in taken)])
     codes = [code for code, rule_labels in taken for _ in range(len(rule_labels))]
     order = np.argsort(labels, kind="stable")
     rule = pd.array(np.array(codes, dtype=object)[order], dtype="str")
-    quarantined: pd.DataFrame = raw.iloc[labels[order]].assign(rule=rule).reset_index(drop=True)
-    return quarantined
+    return pd.DataFrame({**raw.rows(labels[order]).columns, "rule": rule}, copy=False)
 
 
 def _classified(frame: Table, scale_ah: float, rest_current_per_ah: float) -> tuple[Integers, NDArray[Any]]:
@@ -284,7 +284,7 @@ def _steps_from_zero(frame: Table) -> Integers:
     return np.cumsum(np.diff(count, prepend=count[:1]) != 0)
 
 
-def _partition(frame: Table, kinds: NDArray[Any]) -> pd.DataFrame:
+def _partition(frame: Table, kinds: NDArray[Any]) -> Table:
     """Return the samples with their step types, in the columns and types of a partition.
 
     Args:
@@ -295,4 +295,4 @@ def _partition(frame: Table, kinds: NDArray[Any]) -> pd.DataFrame:
     for name, dtype in c.PARTITION_COLUMNS.items():
         if name != c.STEP_TYPE:
             columns[name] = frame[name].astype(dtype, copy=False)
-    return pd.DataFrame({name: columns[name] for name in c.PARTITION_COLUMNS}, copy=False)
+    return Table({name: columns[name] for name in c.PARTITION_COLUMNS}, np.arange(len(frame)))

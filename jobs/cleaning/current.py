@@ -6,13 +6,13 @@ import re
 from typing import Any, Final
 
 import numpy as np
-import pandas as pd
 
 from ...data import columns as c
 from ...data.arrays import Codes, Floats, Integers, Mask
 from ...data.rules import Severity
 from ...data.settings import CleanSettings
 from ...data.text import format_count
+from ..record.groups import group_medians, number_groups
 from ..record.steps import classify_each_step
 from ..record.table import Table
 from .rule import Event, RuleOutcome, cell_capacity_ah, column_values, rest_current, set_flag, word_codes
@@ -332,9 +332,9 @@ def _common_offset(current: Floats, step: Integers, least: float) -> float:
         return 0.0
     # The median of |x| is 0.6745 standard deviations of a normal distribution.
     noise = float(np.median(np.abs(current - offset))) / 0.6745
-    by_step = pd.Series(current).groupby(step).median()
-    agrees = np.abs(by_step.to_numpy() - offset) <= OFFSET_SPREAD * abs(offset)
-    samples = np.bincount(step)[by_step.index.to_numpy()]
+    group = number_groups(step)
+    samples = np.bincount(group)
+    agrees = np.abs(group_medians(group, current, len(samples)) - offset) <= OFFSET_SPREAD * abs(offset)
     agreeing = float(samples[agrees].sum()) / len(current)
     if abs(offset) < max(least, OFFSET_NOISE * noise) or agreeing < AGREEMENT:
         return 0.0

@@ -102,8 +102,12 @@ def _is_far(clock: Floats) -> bool:
 def _rows(frame: Table, known: Integers, clock: Floats, other: Floats, settings: CleanSettings) -> StampRows:
     part = np.zeros(len(known), dtype=np.int64)
     for name in (c.SOURCE_INDEX, c.CYCLE_ID, c.STEP_ID):
-        part = _combined(part, pd.factorize(frame[name][known])[0])
-    part = _combined(part, word_codes(frame[c.STATE])[0][known])
+        column = frame[name][known]
+        if (column[1:] != column[:-1]).any():
+            part = _combined(part, pd.factorize(column)[0])
+    code, words = word_codes(frame[c.STATE])
+    if words:
+        part = _combined(part, code[known])
     return StampRows(
         clock[known],
         other[known],

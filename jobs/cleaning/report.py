@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Final, Self
@@ -63,7 +64,7 @@ class ChargeLedger:
 def clean_report(
     cell_id: str,
     raw: Table,
-    samples: pd.DataFrame,
+    samples: Columns,
     quarantined: pd.DataFrame,
     findings: tuple[Finding, ...],
     ledger: ChargeLedger,
@@ -92,7 +93,8 @@ def clean_report(
     energy_after = energy_in_out_wh(time, current, column_values(samples, c.VOLTAGE), flags)
     new_cycle = _differs_from_previous(raw, c.CYCLE_ID)
     new_step = new_cycle | _differs_from_previous(raw, c.STEP_ID)
-    rules_with_events = {*quarantined["rule"].unique(), *(finding.rule for finding in findings)}
+    quarantine = quarantine_counts(quarantined)
+    rules_with_events = {*(count.rule for count in quarantine), *(finding.rule for finding in findings)}
     return CleanReport(
         cell_id=cell_id,
         rows_in=len(raw),
@@ -106,15 +108,15 @@ def clean_report(
         charge_out_before_ah=ledger.raw_charge[1],
         charge_out_after_ah=charge_after[1],
         cycles_before=_count_numbers(column_values(raw, c.CYCLE_ID)[new_cycle]),
-        cycles_after=int(samples[c.CYCLE_COUNT].iloc[-1]),
+        cycles_after=int(samples[c.CYCLE_COUNT][-1]),
         steps_before=int(new_step[1:].sum()) + 1,
-        steps_after=int(samples[c.STEP_COUNT].iloc[-1]),
+        steps_after=int(samples[c.STEP_COUNT][-1]),
         findings=findings,
         energy_in_before_wh=energy_before[0],
         energy_in_after_wh=energy_after[0],
         energy_out_before_wh=energy_before[1],
         energy_out_after_wh=energy_after[1],
-        quarantined=quarantine_counts(quarantined),
+        quarantined=quarantine,
         flagged=flag_counts(flags, rules_with_events),
         charge_changes=tuple(ledger.changes),
     )
@@ -126,9 +128,8 @@ def quarantine_counts(quarantined: pd.DataFrame) -> tuple[QuarantineCount, ...]:
     Args:
         quarantined: with ``rule`` and ``source_index``.
     """
-    counted = quarantined.groupby(["rule", c.SOURCE_INDEX], sort=False).size().reset_index(name="rows")
-    columns = (counted[name].tolist() for name in ("rule", c.SOURCE_INDEX, "rows"))
-    return tuple(QuarantineCount(rule, source, rows) for rule, source, rows in zip(*columns, strict=True))
+    counted = Counter(zip(quarantined["rule"].tolist(), quarantined[c.SOURCE_INDEX].tolist(), strict=True))
+    return tuple(QuarantineCount(rule, source, rows) for (rule, source), rows in counted.items())
 
 
 def flag_counts(flags: Integers, others: Collection[str]) -> tuple[FlagCount, ...]:

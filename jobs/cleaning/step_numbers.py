@@ -140,11 +140,15 @@ def _find_wrong_rows(step: Floats, columns: dict[str, Floats], settings: CleanSe
     runs = np.flatnonzero(inside)
     # Runs of one number inside one other number, with one length, may be a loop of the schedule.
     number_around = np.roll(number, 1)
-    kinds = list(zip(number[inside], number_around[inside], length[inside], strict=True))
-    kind = pd.Series(kinds, runs, dtype=object)
-    of_schedule = pd.Series(first[inside], runs).groupby(kind).transform(_is_loop).astype(bool)
+    by_kind: dict[tuple[float, float, int], list[int]] = {}
+    kinds = zip(number[inside].tolist(), number_around[inside].tolist(), length[inside].tolist(), strict=True)
+    for k, kind in zip(runs.tolist(), kinds, strict=True):
+        by_kind.setdefault(kind, []).append(k)
+    of_schedule = {k for alike in by_kind.values() if _is_loop(first[alike]) for k in alike}
     wrong = np.zeros(len(step), dtype=bool)
-    for k in runs[~of_schedule.to_numpy(dtype=bool)]:
+    for k in runs.tolist():
+        if k in of_schedule:
+            continue
         rows = slice(int(first[k]), int(first[k] + length[k]))
         if wrong[rows.start - 1]:
             continue
@@ -155,13 +159,13 @@ def _find_wrong_rows(step: Floats, columns: dict[str, Floats], settings: CleanSe
     return wrong
 
 
-def _is_loop(first: pd.Series[int]) -> bool:
+def _is_loop(first: Integers) -> bool:
     """Tell whether short runs that begin at these rows come back as a schedule's loop does."""
     if len(first) < LOOP_REPEATS:
         return False
     if len(first) >= LOOP_MANY:
         return True
-    distance = np.diff(first.to_numpy())
+    distance = np.diff(first)
     return float(np.ptp(distance)) <= LOOP_SPREAD * float(np.median(distance))
 
 

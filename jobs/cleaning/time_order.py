@@ -218,8 +218,10 @@ def _equal_to_earlier(frame: Table, candidates: Mask, lap: Floats) -> Mask:
         lap: how often the clock has restarted before each row, shape (n,).
     """
     equal = np.zeros(len(frame), dtype=bool)
-    compared = pd.DataFrame({name: frame[name][candidates] for name in COMPARED_COLUMNS} | {"lap": lap[candidates]})
-    equal[candidates] = compared.duplicated().to_numpy()
+    columns = {name: frame[name][candidates] for name in COMPARED_COLUMNS} | {"lap": lap[candidates]}
+    # A column without a value, as most of these are, shows no difference.
+    known = {name: column for name, column in columns.items() if not pd.isna(column).all()}
+    equal[candidates] = pd.DataFrame(known, copy=False).duplicated().to_numpy()
     return equal
 
 
