@@ -23,6 +23,7 @@ Kind = Literal["number", "duration", "datetime", "text", "empty"]
 MISSING: Final = ("", "nan", "na", "n/a", "#n/a", "-nan", "null", "none")
 """Texts that mean a missing value, in lower case."""
 
+_MISSING: Final = frozenset(MISSING)
 ISO: Final = "ISO8601"
 DATES: Final = (
     *(ISO, "%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y"),
@@ -62,7 +63,7 @@ def value_kind(values: Sequence[str]) -> Kind:
         values: some texts of one column.
     """
     stripped = [value.strip() for value in values]
-    known = [value for value in stripped if value.lower() not in MISSING]
+    known = [value for value in stripped if value.lower() not in _MISSING]
     if not known:
         return "empty"
     if _is_half(known, is_number):

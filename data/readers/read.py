@@ -178,6 +178,8 @@ def read_raw(path: Path, settings: SourceSettings, cell_id: str | None = None, s
     table = _Table()
     for block in READERS[settings.reader].blocks(path, settings):
         rows = None if cell_id is None or block.cells is None else np.asarray(block.cells == cell_id)
+        if rows is not None and rows.all():
+            rows = None
         if rows is None or rows.any():
             tally.add(block, rows)
             frame = block.frame
@@ -190,7 +192,8 @@ def read_raw(path: Path, settings: SourceSettings, cell_id: str | None = None, s
         raise ReadError(f"{path}: the file has no cell {quote(wanted)}{suggest(wanted, cell_ids(path, settings))}")
     tally.check()
     frame = table.take()
-    frame[c.SOURCE_INDEX] = np.full(len(frame), source_index, dtype=np.int32)
+    if source_index:
+        frame[c.SOURCE_INDEX] = np.full(len(frame), source_index, dtype=np.int32)
     return frame
 
 
@@ -282,10 +285,21 @@ class _Table:
     """A raw table that grows block by block in place, so no row is in memory twice."""
 
     rows: int = 0
+    single: pd.DataFrame | None = None  # the only block until now
     numbers: dict[str, NDArray[Any]] = field(default_factory=dict)
     texts: dict[str, list[pd.Series[Any]]] = field(default_factory=dict)
 
     def add(self, frame: pd.DataFrame) -> None:
+        if not self.rows and list(map(str, frame.dtypes)) == list(c.RAW_COLUMNS.values()):
+            self.single = frame
+            self.rows = len(frame)
+            return
+        if self.single is not None:
+            first, self.single, self.rows = self.single, None, 0
+            self._append(first)
+        self._append(frame)
+
+    def _append(self, frame: pd.DataFrame) -> None:
         end = self.rows + len(frame)
         for name, dtype in c.RAW_COLUMNS.items():
             if dtype == "str":
@@ -302,6 +316,9 @@ class _Table:
 
     def take(self) -> pd.DataFrame:
         """Return all rows, and empty the table."""
+        if self.single is not None:
+            frame, self.single, self.rows = self.single, None, 0
+            return frame.reset_index(drop=True)
         columns: dict[str, Any] = {}
         for name in c.RAW_COLUMNS:
             if name in self.texts:

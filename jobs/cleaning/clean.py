@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -152,21 +153,31 @@ QuarantinedLabels = list[tuple[str, Integers]]
 """Each rule that took rows out, and the index labels of these rows."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Cleaned:
     """A cell's cleaned record.
 
     Args:
-        samples: ``data.columns.PARTITION_COLUMNS``, in time order.
-        quarantined: the raw rows that were taken out, unchanged, and the ``rule`` that took each.
+        partition: ``data.columns.PARTITION_COLUMNS``, in time order.
+        quarantine: the raw rows that were taken out, unchanged, and the ``rule`` that took each.
         report: what was found and done.
         cycles: a summary of each cycle, with the bounds of its charge.
     """
 
-    samples: pd.DataFrame
-    quarantined: pd.DataFrame
+    partition: Table
+    quarantine: Table
     report: CleanReport
     cycles: tuple[CycleSummary, ...]
+
+    @cached_property
+    def samples(self) -> pd.DataFrame:
+        """The partition as a frame."""
+        return pd.DataFrame(dict(self.partition.columns), copy=False)
+
+    @cached_property
+    def quarantined(self) -> pd.DataFrame:
+        """The quarantine as a frame."""
+        return pd.DataFrame(dict(self.quarantine.columns), copy=False)
 
 
 def clean(raw: pd.DataFrame, cell_id: str, settings: CleanSettings, joins: Sequence[JoinNote] = ()) -> Cleaned:
@@ -181,7 +192,7 @@ def clean(raw: pd.DataFrame, cell_id: str, settings: CleanSettings, joins: Seque
     Raises:
         JobError: the record holds nothing usable: ``no_samples``, ``no_voltage``, ``no_current`` or ``no_time``.
     """
-    rows = Table.from_frame(raw.reset_index(drop=True))
+    rows = Table(Table.from_frame(raw).columns, np.arange(len(raw)))
     _require_usable_rows(rows, cell_id)
     frame = rows.assign(**{c.FLAGS: np.zeros(len(raw), dtype=np.int64)})
     ledger = ChargeLedger.from_record(frame)
@@ -210,8 +221,7 @@ def clean(raw: pd.DataFrame, cell_id: str, settings: CleanSettings, joins: Seque
     quarantined = _quarantined(rows, time_taken + signal_taken)
     findings = to_findings(join_events + events + charge_rule_events + capacity_events, rows, frame)
     report = with_bounds(clean_report(cell_id, rows, samples, quarantined, findings, ledger), slack)
-    frame_of_samples = pd.DataFrame(dict(samples.columns), copy=False)
-    return Cleaned(frame_of_samples, quarantined, report, cycles_with_bounds(cycles, slack))
+    return Cleaned(samples, quarantined, report, cycles_with_bounds(cycles, slack))
 
 
 def _require_usable_rows(raw: Table, cell_id: str) -> None:
@@ -252,13 +262,13 @@ def _apply(
     return frame, events, taken
 
 
-def _quarantined(raw: Table, taken: QuarantinedLabels) -> pd.DataFrame:
+def _quarantined(raw: Table, taken: QuarantinedLabels) -> Table:
     """Return the raw rows that were taken out, unchanged and in the raw order, with the rule that took each."""
     labels = np.concatenate([np.empty(0, dtype=np.int64), *(rule_labels for _, rule_labels in taken)])
     codes = [code for code, rule_labels in taken for _ in range(len(rule_labels))]
     order = np.argsort(labels, kind="stable")
     rule = pd.array(np.array(codes, dtype=object)[order], dtype="str")
-    return pd.DataFrame({**raw.rows(labels[order]).columns, "rule": rule}, copy=False)
+    return raw.rows(labels[order]).assign(rule=rule)
 
 
 def _classified(frame: Table, scale_ah: float, rest_current_per_ah: float) -> tuple[Integers, NDArray[Any]]:

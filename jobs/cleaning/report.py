@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Final, Self
 
 import numpy as np
-import pandas as pd
 
 from ...data import columns as c
 from ...data.arrays import Floats, Integers, Mask
@@ -65,7 +64,7 @@ def clean_report(
     cell_id: str,
     raw: Table,
     samples: Columns,
-    quarantined: pd.DataFrame,
+    quarantined: Columns,
     findings: tuple[Finding, ...],
     ledger: ChargeLedger,
 ) -> CleanReport:
@@ -122,7 +121,7 @@ def clean_report(
     )
 
 
-def quarantine_counts(quarantined: pd.DataFrame) -> tuple[QuarantineCount, ...]:
+def quarantine_counts(quarantined: Columns) -> tuple[QuarantineCount, ...]:
     """Count quarantined rows by rule and source file, in the order of the rules' first rows.
 
     Args:

@@ -8,7 +8,6 @@ from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from ...data import columns as c
@@ -87,15 +86,16 @@ def _summarise_cycle(columns: Mapping[str, NDArray[Any]], charge: Floats, energy
     )
 
 
-def mean_temperature(samples: pd.DataFrame) -> float | None:
+def mean_temperature(samples: Columns) -> float | None:
     """Return the mean measured temperature over time in °C, of the surface or else the chamber; ``None`` without any.
 
     Args:
         samples: of a cleaned partition, with both temperatures, NaN where missing.
     """
-    duration = represented_second(samples[c.TEST_TIME].to_numpy(np.float64), samples[c.FLAGS].to_numpy(np.int64))
+    time = np.asarray(samples[c.TEST_TIME], dtype=np.float64)
+    duration = represented_second(time, np.asarray(samples[c.FLAGS], dtype=np.int64))
     for column in THERMOMETERS:
-        mean = time_mean(samples[column].to_numpy(np.float64), duration)
+        mean = time_mean(np.asarray(samples[column], dtype=np.float64), duration)
         if np.isfinite(mean):
             return mean
     return None

@@ -60,7 +60,7 @@ class Table:
         Args:
             columns: arrays of shape (n,), or one number for all rows.
         """
-        arrays = {name: np.full(len(self), value) if np.ndim(value) == 0 else value for name, value in columns.items()}
+        arrays = {name: np.full(len(self), value) if np.isscalar(value) else value for name, value in columns.items()}
         return Table({**self.columns, **arrays}, self.labels)
 
     def rows(self, which: Mask | Indices | slice) -> Table:
