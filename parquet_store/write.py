@@ -32,6 +32,10 @@ ENCODINGS: Final = {
 For them, a dictionary takes more time to write and about a fifth more space, as measured.
 """
 
+FEW_ROWS: Final = 100
+"""Up to so many rows, a file is not compressed: its pages would be no smaller, and each one costs time. Chosen, not
+measured."""
+
 ROW_GROUP_ROWS: Final = 65_536
 """Rows of a row group. A reader of one cycle reads only the groups that have it.
 
@@ -94,7 +98,7 @@ def write_columns(
             table,
             temporary,
             row_group_size=ROW_GROUP_ROWS,
-            compression="zstd",
+            compression="zstd" if rows > FEW_ROWS else "none",
             use_dictionary=repeating,
             column_encoding=encodings,
             write_page_checksum=True,

@@ -208,9 +208,10 @@ def _likeliest_line(
         requested: names that it should have.
     """
     best = ((-1, -1, -1), filled[0], DELIMITERS[0])
+    others_may_name = True
     for number in filled:
         # Where a line has a requested name, no line without one is better: most lines are rows, and need no score.
-        if best[0][0] > 0 and not _may_name(lines[number], requested):
+        if best[0][0] > 0 and not (others_may_name and _may_name(lines[number], requested)):
             continue
         for delimiter in DELIMITERS:
             if delimiter == SPACES and not is_spaced(lines, number):
@@ -218,12 +219,13 @@ def _likeliest_line(
             score = header_score(split_names(lines[number], delimiter, split_line), requested)
             if score > best[0]:
                 best = (score, number, delimiter)
+                others_may_name = _may_name("\n".join(lines[number + 1 : filled[-1] + 1]), requested)
     return best
 
 
-def _may_name(line: str, requested: Sequence[str]) -> bool:
-    """Tell whether a line may have a requested name; in quotes, the name may be written in another way."""
-    return '"' in line or any(name in line for name in requested)
+def _may_name(text: str, requested: Sequence[str]) -> bool:
+    """Tell whether lines may have a requested name; in quotes, the name may be written in another way."""
+    return '"' in text or any(name in text for name in requested)
 
 
 def complete_header(

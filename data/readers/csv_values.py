@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from statistics import median
 from typing import Any, Final, Literal
 
@@ -53,6 +53,11 @@ _DURATION: Final = (
 )
 _NUMBER_TEXT: Final = re.compile(_NUMBER.replace(r"\.", "[.,]"))
 _DURATION_TEXT: Final = re.compile(_DURATION)
+_PLAIN_ISO: Final = re.compile(
+    r"(19|20)[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])[ T]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?"
+)
+"""Dates that are valid in any year and month, in the most common form; they are recognised without converting them."""
+
 _DATE_TEXT: Final = re.compile(r"\d{1,4}[-/.]\w{1,3}[-/.]\d{1,4}\D?.*")
 
 
@@ -62,33 +67,25 @@ def value_kind(values: Sequence[str]) -> Kind:
     Args:
         values: some texts of one column.
     """
-    stripped = [value.strip() for value in values]
-    known = [value for value in stripped if value.lower() not in _MISSING]
+    known: list[str] = []
+    numbers = 0
+    for value in values:
+        text = value.strip()
+        if text.lower() in _MISSING:
+            continue
+        known.append(text)
+        numbers += is_number(text)
+        if 2 * numbers >= len(values):  # the rest cannot change it
+            return "number"
     if not known:
         return "empty"
-    if _is_half(known, is_number):
+    if 2 * numbers >= len(known):
         return "number"
-    if _is_half(known, _DURATION_TEXT.fullmatch):
-        return "duration"
-    if _is_half(known, _DATE_TEXT.fullmatch):
-        return "datetime"
+    forms: tuple[tuple[Kind, re.Pattern[str]], ...] = (("duration", _DURATION_TEXT), ("datetime", _DATE_TEXT))
+    for kind, form in forms:
+        if 2 * sum(form.fullmatch(value) is not None for value in known) >= len(known):
+            return kind
     return "text"
-
-
-def _is_half(values: Sequence[str], has_form: Callable[[str], object]) -> bool:
-    """Tell whether at least half of the values have a form; it stops at the value that decides it."""
-    missing = (len(values) + 1) // 2
-    others_left = len(values) - missing
-    for value in values:
-        if has_form(value):
-            missing -= 1
-            if missing == 0:
-                return True
-        elif others_left == 0:
-            return False
-        else:
-            others_left -= 1
-    return missing == 0
 
 
 def median_number(values: Sequence[str]) -> float:
@@ -239,6 +236,8 @@ def parse_datetimes(texts: pa.Array, date: str = ISO) -> Floats:
 
 def find_date_format(values: Sequence[str]) -> str:
     """Return the format of :data:`DATES` that reads most of the values; the earlier one of several."""
+    if all(map(_PLAIN_ISO.fullmatch, values)):
+        return ISO
     texts = clean_text(pa.array(list(values), pa.string()))
     best_date = ISO
     most_read = 0

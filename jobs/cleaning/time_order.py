@@ -15,7 +15,7 @@ from ...data import columns as c
 from ...data.arrays import Floats, Integers, Mask
 from ...data.settings import CleanSettings
 from ..record.table import Table
-from .rule import Event, RuleOutcome, column_values, constant_text, find_runs, run_events, set_flag
+from .rule import Event, RuleOutcome, column_values, constant_text, find_runs, run_events, set_flag, word_codes
 
 WINDOW: Final = 5
 """Number of samples after a fall of a clock whose median must stay below: then the clock restarted. Chosen, not
@@ -218,10 +218,16 @@ def _equal_to_earlier(frame: Table, candidates: Mask, lap: Floats) -> Mask:
         lap: how often the clock has restarted before each row, shape (n,).
     """
     equal = np.zeros(len(frame), dtype=bool)
-    columns = {name: frame[name][candidates] for name in COMPARED_COLUMNS} | {"lap": lap[candidates]}
-    # A column without a value, as most of these are, shows no difference.
-    known = {name: column for name, column in columns.items() if not pd.isna(column).all()}
-    equal[candidates] = pd.DataFrame(known, copy=False).duplicated().to_numpy()
+    rows = np.flatnonzero(candidates)
+    columns = [column_values(frame, name)[rows] for name in COMPARED_COLUMNS if name != c.STATE]
+    columns += [word_codes(frame[c.STATE])[0][rows], lap[rows]]
+    # Rows of equal values are neighbours in this order, the earliest of them first.
+    order = np.lexsort(columns)
+    same = np.ones(max(len(rows) - 1, 0), dtype=bool)
+    for column in columns:
+        ordered = column[order]
+        same &= (ordered[1:] == ordered[:-1]) | (np.isnan(ordered[1:]) & np.isnan(ordered[:-1]))
+    equal[rows[order[1:][same]]] = True
     return equal
 
 
