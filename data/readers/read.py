@@ -188,9 +188,9 @@ def read_raw(path: Path, settings: SourceSettings, cell_id: str | None = None, s
     tally = Tally(path)
     table = _Table()
     for block in READERS[settings.reader].blocks(path, settings):
-        rows = None if cell_id is None or block.cells is None else np.asarray(block.cells == cell_id)
-        if rows is not None and rows.all():
-            rows = None
+        rows = None
+        if cell_id is not None and block.cells is not None and list(block.cells.categories) != [cell_id]:
+            rows = np.asarray(block.cells == cell_id)
         if rows is None or rows.any():
             tally.add(block, rows)
             frame = block.frame
