@@ -215,16 +215,6 @@ def clean_reports(connection: sqlite3.Connection, cell_id: Names = None) -> Rows
     return select_rows(connection, "current_clean_reports", {"cell_id": cell_id}, "cell_id")
 
 
-def uncertain_reports(connection: sqlite3.Connection, cell_id: Names = None) -> Rows:
-    """Return the rows of :func:`clean_reports`, with charge_uncertainty_ah and charge_uncertainty_percent."""
-    where, values = build_where({"r.cell_id": cell_id})
-    return connection.execute(
-        "SELECT r.*, u.charge_uncertainty_ah, u.charge_uncertainty_percent FROM current_clean_reports r"
-        f" JOIN charge_uncertainty u ON u.cell_id = r.cell_id {where} ORDER BY r.cell_id",
-        values,
-    ).fetchall()
-
-
 def findings(connection: sqlite3.Connection, cell_id: Names = None, rule: str | None = None) -> Rows:
     """Return the findings of cleaning, by cell and order in the clean report.
 
@@ -238,31 +228,6 @@ def findings(connection: sqlite3.Connection, cell_id: Names = None, rule: str | 
         data row), cycle_count, step_count, before and after (text with unit), action.
     """
     return select_rows(connection, "current_findings", {"cell_id": cell_id, "rule": rule}, "cell_id, position")
-
-
-def rules_found(connection: sqlite3.Connection, cell_id: Names = None) -> Rows:
-    """Return the findings of each rule, summed over cells; the rule with the most findings first.
-
-    Returns:
-        rule, severity (the worst), findings (number), samples_flagged (``None``: the version that cleaned a cell did
-        not count them), rows_quarantined, cells (number of cells with findings).
-    """
-    where, values = build_where({"cell_id": cell_id})
-    # In the order of the alphabet, error comes before info and warning, so two plain extremes give the worst.
-    return connection.execute(
-        "SELECT f.rule, CASE min(f.first_severity) WHEN 'error' THEN 'error' ELSE max(f.last_severity) END AS severity,"
-        " sum(f.findings) AS findings,"
-        " CASE WHEN count(n.samples) = count(*) THEN sum(n.samples) END AS samples_flagged,"
-        " coalesce(sum(q.rows), 0) AS rows_quarantined, count(*) AS cells"
-        " FROM (SELECT cell_id, rule, min(severity) AS first_severity, max(severity) AS last_severity,"
-        f" count(*) AS findings FROM findings {where} GROUP BY cell_id, rule) f"
-        " JOIN current_clean_reports r ON r.cell_id = f.cell_id"
-        " LEFT JOIN flag_counts n ON n.cell_id = f.cell_id AND n.rule = f.rule"
-        " LEFT JOIN (SELECT cell_id, rule, sum(rows) AS rows FROM quarantine_counts GROUP BY cell_id, rule) q"
-        " ON q.cell_id = f.cell_id AND q.rule = f.rule"
-        " GROUP BY f.rule ORDER BY findings DESC, min(f.cell_id), f.rule",
-        values,
-    ).fetchall()
 
 
 def rules_by_cell(connection: sqlite3.Connection, cell_id: Names = None) -> Rows:
@@ -338,14 +303,6 @@ def results(connection: sqlite3.Connection) -> Rows:
         temperature_rmse_kelvin.
     """
     return connection.execute("SELECT * FROM results").fetchall()
-
-
-def doubtful_results(connection: sqlite3.Connection) -> Rows:
-    """Return the rows of :func:`results` that have an error budget, or say how well their starting state is known."""
-    return connection.execute(
-        "SELECT * FROM results WHERE error_budget_mv IS NOT NULL OR initial_state_source IS NOT NULL"
-        " OR state_uncertainty_mv IS NOT NULL OR state_uncertainty_soc IS NOT NULL"
-    ).fetchall()
 
 
 def simulations(

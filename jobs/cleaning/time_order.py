@@ -220,7 +220,7 @@ def _equal_to_earlier(frame: Table, candidates: Mask, lap: Floats) -> Mask:
     equal = np.zeros(len(frame), dtype=bool)
     rows = np.flatnonzero(candidates)
     columns = [column_values(frame, name)[rows] for name in COMPARED_COLUMNS if name != c.STATE]
-    columns += [word_codes(frame[c.STATE])[0][rows], lap[rows]]
+    columns += [word_codes(frame[c.STATE])[0][rows].astype(np.float64), lap[rows]]
     # Rows of equal values are neighbours in this order, the earliest of them first.
     order = np.lexsort(columns)
     same = np.ones(max(len(rows) - 1, 0), dtype=bool)

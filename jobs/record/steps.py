@@ -177,8 +177,9 @@ def _median_above(bounds: Integers, column: Floats, limit: float) -> Mask:
     tied = (2 * above == known) & (known > 0)
     if tied.any():
         rows = np.repeat(tied, length)
-        number = np.repeat(np.arange(np.count_nonzero(tied)), length[tied])
-        result[tied] = group_medians(number, column[rows], np.count_nonzero(tied)) > limit
+        steps = int(np.count_nonzero(tied))
+        number = np.repeat(np.arange(steps), length[tied])
+        result[tied] = group_medians(number, column[rows], steps) > limit
     return result
 
 

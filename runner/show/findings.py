@@ -7,14 +7,14 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from ...data.names import check_known
 from ...data.rules import RULES_BY_CODE
 from ...data.text import format_count, printable_text
 from ...parquet_store.layout import Store
 from ...report.filters import Filters
-from ...sqlite import queries
+from ...sqlite import finding_queries, queries
 from .answer import Output, say_csv, write_csv
 from .budget import budget_notes
 from .charge import charge_table, print_notes, uncertain_cells_text
@@ -116,7 +116,7 @@ def show_findings(
     with open_catalog(root, output.everything) as catalog, queries.snapshot(catalog):
         known = queries.cell_ids(catalog)
         cells = filters.choose_cells(catalog)
-        by_rule = queries.rules_found(catalog, cells)
+        by_rule: Sequence[Row] = [dict(row) for row in finding_queries.rules_found(catalog, cells)]
         # All rules are read: a store may hold codes that only another version of kilocell knows.
         check_known("there is no cleaning rule", rules, {*RULES_BY_CODE, *(row["rule"] for row in by_rule)})
         by_rule = [row for row in by_rule if not rules or row["rule"] in rules]
@@ -126,17 +126,15 @@ def show_findings(
         if is_listed or select or filters.sort or filters.limit or output.json_ or output.csv:
             findings = filters.apply(_read_findings(catalog, store, cells, rules, select))
             is_listed = is_listed or bool(select or filters.sort or filters.limit) or len(findings) <= MANY_NAMED
-        if output.json_:
-            reports = add_details(catalog, store, cells)
-        else:
-            reports_lines = _reports_text(catalog, store, cells, known)
-            sources = _source_paths(catalog, cells) if is_listed else {}
-            simulated = [dict(row) for row in _results(catalog, cells)]
+        reports = add_details(catalog, store, cells) if output.json_ else []
+        compared = "" if output.json_ else _reports_text(catalog, store, cells, known)
+        sources = _source_paths(catalog, cells) if is_listed and not output.json_ else {}
+        simulated = [] if output.json_ else [dict(row) for row in _results(catalog, cells)]
     write_csv(findings, output)
     if output.json_:
         print(json.dumps({"reports": reports, "findings": findings}, ensure_ascii=False, indent=1))
     else:
-        print_lines(reports_lines.split("\n"))
+        print_lines(compared.split("\n"))
         print()
         print_lines((_findings_text(findings, sources) if is_listed else by_rule_text(by_rule, total)).split("\n"))
         print_notes(budget_notes(simulated, brief=True), state_notes(simulated))
@@ -157,7 +155,7 @@ def _read_findings(
 
 
 def _results(catalog: sqlite3.Connection, cells: Sequence[str]) -> list[sqlite3.Row]:
-    return [row for row in queries.doubtful_results(catalog) if not cells or row["cell_id"] in cells]
+    return [row for row in finding_queries.doubtful_results(catalog) if not cells or row["cell_id"] in cells]
 
 
 def _reports_text(catalog: sqlite3.Connection, store: Store, cells: Sequence[str], known: Sequence[str]) -> str:
@@ -167,14 +165,16 @@ def _reports_text(catalog: sqlite3.Connection, store: Store, cells: Sequence[str
         cells: only these; empty = all.
         known: the cells of the store.
     """
-    reports: Sequence[Row] = queries.uncertain_reports(catalog, cells)
+    # A row of the catalog is read by name, as a mapping is; making a dict of each takes longer than all that follows.
+    reports = cast("Sequence[Row]", finding_queries.uncertain_reports(catalog, cells))
+    quarantined = cast("Sequence[Row]", queries.quarantined_rows(catalog, cells))
     cleaned = {row["cell_id"] for row in reports}
     not_cleaned = [cell for cell in dict.fromkeys(cells or known) if cell not in cleaned]
     parts = []
     if len(reports) == 1:
         parts.append(_one_cell(add_details(catalog, store, (reports[0]["cell_id"],))[0], store))
     elif reports:
-        parts.append(_many_cells(reports, queries.quarantined_rows(catalog, cells), store))
+        parts.append(_many_cells(reports, quarantined, store))
     elif not not_cleaned:
         parts.append("no cell is cleaned yet: kilocell run cleans them")
     if any(row["energy_in_after_wh"] is None for row in reports):
@@ -220,10 +220,10 @@ def by_rule_text(rules: Sequence[Row], findings: int) -> str:
     """Lay out what each rule did, over some cells.
 
     Args:
-        rules: of :func:`kilocell.sqlite.queries.rules_found`.
+        rules: of :func:`kilocell.sqlite.finding_queries.rules_found`.
         findings: their number.
     """
-    lines = table(_RULE_HEADINGS, [(*row, _meaning(row["rule"])) for row in rules])
+    lines = table(_RULE_HEADINGS, [(*row.values(), _meaning(row["rule"])) for row in rules])
     return f"{lines}\n{format_count(findings, 'finding')}; to see each one, add --cell CELL, --rule RULE or --json"
 
 

@@ -15,7 +15,7 @@ from kilocell.data.errors import UsageError
 from kilocell.report.filters import Filters
 from kilocell.runner.show.answer import Output
 from kilocell.runner.show.findings import MANY_NAMED, MANY_ROWS, show_findings
-from kilocell.sqlite import queries
+from kilocell.sqlite import finding_queries, queries
 
 
 def test_each_cell_has_a_line_with_before_and_after_and_its_findings(
@@ -141,14 +141,16 @@ def test_the_worst_severity_of_a_rule_is_named(tmp_path: Path) -> None:
             change = "UPDATE findings SET rule = 'voltage_missing', severity = ? WHERE cell_id = ? AND position = ?"
             catalog.execute(change, (severity, cell, position))
     with closing(queries.connect(path)) as reader:
-        (of_all,) = [row for row in queries.rules_found(reader) if row["rule"] == "voltage_missing"]
-        (of_b,) = [row for row in queries.rules_found(reader, ["B"]) if row["rule"] == "voltage_missing"]
+        (of_all,) = [row for row in finding_queries.rules_found(reader) if row["rule"] == "voltage_missing"]
+        (of_b,) = [row for row in finding_queries.rules_found(reader, ["B"]) if row["rule"] == "voltage_missing"]
     assert tuple(of_all)[1:] == ("error", len(findings_of_voltage(path)), 12, 0, 2)
     assert of_b["severity"] == "warning"
     with closing(sqlite3.connect(path)) as catalog, catalog:
         catalog.execute("DELETE FROM flag_counts WHERE cell_id = 'A'")
     with closing(queries.connect(path)) as reader:
-        assert {row["rule"]: row["samples_flagged"] for row in queries.rules_found(reader)}["voltage_missing"] is None
+        assert {row["rule"]: row["samples_flagged"] for row in finding_queries.rules_found(reader)}[
+            "voltage_missing"
+        ] is None
 
 
 def findings_of_voltage(path: Path) -> list[sqlite3.Row]:
