@@ -36,7 +36,11 @@ def rules_found(connection: sqlite3.Connection, cell_id: Names = None) -> Rows:
 
 
 def uncertain_reports(connection: sqlite3.Connection, cell_id: Names = None) -> Rows:
-    """Return the rows of :func:`kilocell.sqlite.queries.clean_reports`, with charge_uncertainty_ah and charge_uncertainty_percent."""
+    """Return the rows of :func:`kilocell.sqlite.queries.clean_reports`, with the uncertainty of the charge.
+
+    Returns:
+        Its columns, charge_uncertainty_ah and charge_uncertainty_percent.
+    """
     where, values = build_where({"r.cell_id": cell_id})
     return connection.execute(
         "SELECT r.*, u.charge_uncertainty_ah, u.charge_uncertainty_percent FROM current_clean_reports r"
@@ -46,7 +50,10 @@ def uncertain_reports(connection: sqlite3.Connection, cell_id: Names = None) -> 
 
 
 def doubtful_results(connection: sqlite3.Connection) -> Rows:
-    """Return the rows of :func:`kilocell.sqlite.queries.results` that have an error budget, or say how well their starting state is known."""
+    """Return the rows of :func:`kilocell.sqlite.queries.results` that may be in doubt.
+
+    They have an error budget, or say how well their starting state is known.
+    """
     return connection.execute(
         "SELECT * FROM results WHERE error_budget_mv IS NOT NULL OR initial_state_source IS NOT NULL"
         " OR state_uncertainty_mv IS NOT NULL OR state_uncertainty_soc IS NOT NULL"
