@@ -45,12 +45,17 @@ def to_plain(value: Any) -> Any:
     Raises:
         TypeError: the value, or one inside it, has no form in JSON.
     """
+    if type(value) in (str, int, bool, types.NoneType):  # most of them
+        return value
     if isinstance(value, tuple) and len(value) > 1 and type(value[0]) in values.TABULAR:
         return _to_columns(type(value[0]), value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        kept = [f.name for f in dataclasses.fields(value) if not _is_left_out(f, value)]
-        plain = {name: to_plain(getattr(value, name)) for name in kept}
-        return {"is": type(value).__name__, **plain}
+        plain = {"is": type(value).__name__}
+        for name, field in _fields(type(value)):
+            entry = getattr(value, name)
+            if field is None or not _is_left_out(field, entry):
+                plain[name] = to_plain(entry)
+        return plain
     if isinstance(value, (list, tuple)):
         return [to_plain(entry) for entry in value]
     if isinstance(value, float) and not math.isfinite(value):
@@ -60,9 +65,15 @@ def to_plain(value: Any) -> Any:
     raise TypeError(f"cannot turn a {type(value).__name__} into JSON: {value!r}")
 
 
-def _is_left_out(field: dataclasses.Field[Any], value: Any) -> bool:
+@cache
+def _fields(cls: type) -> tuple[tuple[str, dataclasses.Field[Any] | None], ...]:
+    """Return the fields of a class by name; ``None`` in place of those that are never left out."""
+    return tuple((f.name, f if "left_out_by_default" in f.metadata else None) for f in dataclasses.fields(cls))
+
+
+def _is_left_out(field: dataclasses.Field[Any], entry: Any) -> bool:
     """Tell whether a field is left out because it has its default (``fit_settings.LEFT_OUT_BY_DEFAULT``)."""
-    return "left_out_by_default" in field.metadata and bool(getattr(value, field.name) == field.default)
+    return bool(entry == field.default)
 
 
 def _to_columns(cls: type, rows: tuple[Any, ...]) -> dict[str, Any]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -30,6 +32,10 @@ ENCODINGS: Final = {
 For them, a dictionary takes more time to write and about a fifth more space, as measured.
 """
 
+FEW_ROWS: Final = 100
+"""Up to so many rows, a file is not compressed: its pages would be no smaller, and each one costs time. Chosen, not
+measured."""
+
 ROW_GROUP_ROWS: Final = 65_536
 """Rows of a row group. A reader of one cycle reads only the groups that have it.
 
@@ -45,14 +51,26 @@ def write_frame(
     metadata: dict[str, str],
     identity: Mapping[str, str] | None = None,
 ) -> OutputFile:
-    """Write a frame as Parquet (zstd) atomically, after a check of the number of rows that were written.
+    """Write a frame as :func:`write_columns` does; its index is not written."""
+    columns = {str(name): column.array for name, column in frame.items()}
+    return write_columns(store, path, columns, metadata, identity)
+
+
+def write_columns(
+    store: Store,
+    path: Path,
+    columns: Mapping[str, Any],
+    metadata: dict[str, str],
+    identity: Mapping[str, str] | None = None,
+) -> OutputFile:
+    """Write columns as Parquet (zstd) atomically, after a check of the number of rows that were written.
 
     Every page has a checksum, so a reader notices a damaged one.
 
     Args:
         store: the store.
         path: a path in the store.
-        frame: its columns become columns of the file; its index is not written.
+        columns: arrays of NumPy or pandas by name, of one length.
         metadata: texts for the file's metadata (cell_id, digest, versions, ...).
         identity: whose samples they are, by name from ``data.columns.IDENTITY``: the first columns of the file, and in
             its metadata.
@@ -64,11 +82,12 @@ def write_frame(
         OSError: the file cannot be written, or its number of rows is wrong.
     """
     identity = dict(identity or {})
-    table = pa.Table.from_pandas(frame, preserve_index=False)
+    table = _to_table(columns)
+    rows = table.num_rows
     added = {key.encode(): value.encode("utf-8", "surrogatepass") for key, value in {**metadata, **identity}.items()}
     for place, (name, text) in enumerate(identity.items()):
-        table = table.add_column(place, name, _constant(text, len(frame)))
-    added[LAYOUT] = layout_checksum(table.schema, _row_groups(frame))
+        table = table.add_column(place, name, _constant(text, rows))
+    added[LAYOUT] = layout_checksum(table.schema, _row_groups(rows, columns.get(c.CYCLE_COUNT)))
     table = table.replace_schema_metadata({**(table.schema.metadata or {}), **added})
     encodings = {name: ENCODINGS[name] for name in table.column_names if name in ENCODINGS}
     repeating: Any = [name for name in table.column_names if name not in encodings]
@@ -79,32 +98,53 @@ def write_frame(
             table,
             temporary,
             row_group_size=ROW_GROUP_ROWS,
-            compression="zstd",
+            compression="zstd" if rows > FEW_ROWS else "none",
             use_dictionary=repeating,
             column_encoding=encodings,
             write_page_checksum=True,
         )
-        rows = pq.read_metadata(temporary).num_rows
-        if rows != len(frame):
-            raise OSError(
-                f"{path} has {rows} rows, but {len(frame)} rows were written. Check the disk, then run again."
-            )
+        found = pq.read_metadata(temporary).num_rows
+        if found != rows:
+            raise OSError(f"{path} has {found} rows, but {rows} rows were written. Check the disk, then run again.")
         digests.append(file_digest(temporary))
 
     size = write_atomically(path, write)
     return OutputFile(store.relative(path), size, digests[0])
 
 
-def _row_groups(frame: pd.DataFrame) -> Iterator[tuple[int, int | None, int | None]]:
-    """Yield rows, smallest and largest ``cycle_count`` of each row group that a frame will have."""
-    cycles = frame[c.CYCLE_COUNT].to_numpy() if c.CYCLE_COUNT in frame else None
-    for first in range(0, max(len(frame), 1), ROW_GROUP_ROWS):
-        rows = min(ROW_GROUP_ROWS, len(frame) - first)
-        if cycles is None or not rows:
-            yield rows, None, None
+def _to_table(columns: Mapping[str, Any]) -> pa.Table:
+    """Return columns as Arrow has them; a missing number (NaN) becomes null."""
+    kinds = tuple((name, column.dtype) for name, column in columns.items())
+    if not all(isinstance(kind, pd.StringDtype) or kind.kind in "fiub" for _, kind in kinds):
+        return pa.Table.from_pandas(pd.DataFrame(dict(columns), copy=False), preserve_index=False)
+    schema = _schema(kinds)
+    arrays = [
+        pa.array(column, field.type, from_pandas=True) for column, field in zip(columns.values(), schema, strict=True)
+    ]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+@cache
+def _schema(kinds: tuple[tuple[str, Any], ...]) -> pa.Schema:
+    """Return the schema, with its metadata, that Arrow gives a frame of columns of these names and types."""
+    frame = pd.DataFrame({name: pd.Series([], dtype=kind) for name, kind in kinds})
+    return pa.Table.from_pandas(frame, preserve_index=False).schema
+
+
+def _row_groups(rows: int, cycles: Any | None) -> Iterator[tuple[int, int | None, int | None]]:
+    """Yield rows, smallest and largest ``cycle_count`` of each row group that a table will have.
+
+    Args:
+        rows: of the table.
+        cycles: the ``cycle_count`` of each row, if the table has it.
+    """
+    for first in range(0, max(rows, 1), ROW_GROUP_ROWS):
+        group_rows = min(ROW_GROUP_ROWS, rows - first)
+        if cycles is None or not group_rows:
+            yield group_rows, None, None
         else:
-            part = cycles[first : first + rows]
-            yield rows, part.min().item(), part.max().item()
+            part = np.asarray(cycles[first : first + group_rows])
+            yield group_rows, part.min().item(), part.max().item()
 
 
 def _constant(text: str, rows: int) -> pa.DictionaryArray:

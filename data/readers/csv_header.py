@@ -192,16 +192,40 @@ def _header_line(path: Path, requested: Sequence[str], most_bytes: int, most_lin
         filled = likely or filled[:1]
     if not filled:
         raise ReadError(f"{path}: the file is empty; export it again, or remove it from the sources")
-    candidates = [
-        (header_score(split_names(lines[number], delimiter, split_line), requested), number, delimiter)
-        for number in filled
-        for delimiter in DELIMITERS
-        if delimiter != SPACES or is_spaced(lines, number)
-    ]
-    # max() returns the first of equal scores: the earliest line.
-    (named, known, _), at, delimiter = max(candidates, key=lambda candidate: candidate[0])
+    (named, known, _), at, delimiter = _likeliest_line(lines, filled, requested)
     certain = named >= min(3, len(requested)) if requested else known >= 3
     return _HeaderLine(lines, at, delimiter, certain)
+
+
+def _likeliest_line(
+    lines: Sequence[str], filled: Sequence[int], requested: Sequence[str]
+) -> tuple[tuple[int, int, int], int, str]:
+    """Return score, place and delimiter of the line that is most likely the header; of equal ones, the earliest.
+
+    Args:
+        lines: the first lines of the file.
+        filled: places of those that may be the header, at least one.
+        requested: names that it should have.
+    """
+    best = ((-1, -1, -1), filled[0], DELIMITERS[0])
+    others_may_name = True
+    for number in filled:
+        # Where a line has a requested name, no line without one is better: most lines are rows, and need no score.
+        if best[0][0] > 0 and not (others_may_name and _may_name(lines[number], requested)):
+            continue
+        for delimiter in DELIMITERS:
+            if delimiter == SPACES and not is_spaced(lines, number):
+                continue
+            score = header_score(split_names(lines[number], delimiter, split_line), requested)
+            if score > best[0]:
+                best = (score, number, delimiter)
+                others_may_name = _may_name("\n".join(lines[number + 1 : filled[-1] + 1]), requested)
+    return best
+
+
+def _may_name(text: str, requested: Sequence[str]) -> bool:
+    """Tell whether lines may have a requested name; in quotes, the name may be written in another way."""
+    return '"' in text or any(name in text for name in requested)
 
 
 def complete_header(
@@ -316,8 +340,10 @@ def is_spaced(lines: Sequence[str], number: int) -> bool:
         number: place of the line among them, from 0.
     """
     names = len(split_names(lines[number], SPACES, str.split))
+    if names < 2:
+        return False
     following = [lines[at].split() for at in (number + 1, number + 2) if at < len(lines)]
-    return names > 1 and any(len(row) == names and value_kind(row) == "number" for row in following)
+    return any(len(row) == names and value_kind(row) == "number" for row in following)
 
 
 def collapse_spaces(data: bytes) -> bytes:

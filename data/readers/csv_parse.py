@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -82,9 +83,15 @@ def _strict(
     if any(len(array) != rows for array in arrays.values()):
         return None
     for array in arrays.values():
-        if pa.types.is_floating(array.type) and not np.isfinite(pc.max(pc.abs(array)).as_py() or 0.0):
+        if pa.types.is_floating(array.type) and not _is_finite(array):
             return None
     return arrays
+
+
+def _is_finite(array: pa.Array) -> bool:
+    """Tell whether all numbers that are not missing are finite."""
+    least_and_most = pc.min_max(array).as_py()
+    return all(end is None or math.isfinite(end) for end in least_and_most.values())
 
 
 def _parsed_as(

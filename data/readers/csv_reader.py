@@ -365,9 +365,13 @@ def _cells(texts: pa.Array, path: Path, previous: str | None) -> tuple[pd.Catego
         last = np.maximum.accumulate(np.where(blank, -1, np.arange(len(code))))
         before = 0 if previous is not None else code[int(np.argmin(blank))]
         code = np.where(last < 0, before, code[np.maximum(last, 0)])
-    seen, order = pd.factorize(code)
     known = list(ids)
-    return pd.Categorical.from_codes(seen, pd.Index([known[k] for k in order])), blank
+    if len(code) and (code == code[0]).all():
+        seen, order = np.zeros(len(code), dtype=np.int8), code[:1]
+    else:
+        seen, order = pd.factorize(code)
+    names = pd.Index([known[k] for k in order], dtype="str")
+    return pd.Categorical.from_codes(seen, names, validate=False), blank
 
 
 def raw_frame(rows: int, values: dict[str, Any], notes: dict[int, list[str]], first_row: int) -> pd.DataFrame:

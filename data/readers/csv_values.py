@@ -23,6 +23,7 @@ Kind = Literal["number", "duration", "datetime", "text", "empty"]
 MISSING: Final = ("", "nan", "na", "n/a", "#n/a", "-nan", "null", "none")
 """Texts that mean a missing value, in lower case."""
 
+_MISSING: Final = frozenset(MISSING)
 ISO: Final = "ISO8601"
 DATES: Final = (
     *(ISO, "%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y"),
@@ -52,6 +53,11 @@ _DURATION: Final = (
 )
 _NUMBER_TEXT: Final = re.compile(_NUMBER.replace(r"\.", "[.,]"))
 _DURATION_TEXT: Final = re.compile(_DURATION)
+_PLAIN_ISO: Final = re.compile(
+    r"(19|20)[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])[ T]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?"
+)
+"""Dates that are valid in any year and month, in the most common form; they are recognised without converting them."""
+
 _DATE_TEXT: Final = re.compile(r"\d{1,4}[-/.]\w{1,3}[-/.]\d{1,4}\D?.*")
 
 
@@ -61,11 +67,19 @@ def value_kind(values: Sequence[str]) -> Kind:
     Args:
         values: some texts of one column.
     """
-    stripped = [value.strip() for value in values]
-    known = [value for value in stripped if value.lower() not in MISSING]
+    known: list[str] = []
+    numbers = 0
+    for value in values:
+        text = value.strip()
+        if text.lower() in _MISSING:
+            continue
+        known.append(text)
+        numbers += is_number(text)
+        if 2 * numbers >= len(values):  # the rest cannot change it
+            return "number"
     if not known:
         return "empty"
-    if 2 * sum(is_number(value) for value in known) >= len(known):
+    if 2 * numbers >= len(known):
         return "number"
     forms: tuple[tuple[Kind, re.Pattern[str]], ...] = (("duration", _DURATION_TEXT), ("datetime", _DATE_TEXT))
     for kind, form in forms:
@@ -222,6 +236,8 @@ def parse_datetimes(texts: pa.Array, date: str = ISO) -> Floats:
 
 def find_date_format(values: Sequence[str]) -> str:
     """Return the format of :data:`DATES` that reads most of the values; the earlier one of several."""
+    if all(map(_PLAIN_ISO.fullmatch, values)):
+        return ISO
     texts = clean_text(pa.array(list(values), pa.string()))
     best_date = ISO
     most_read = 0

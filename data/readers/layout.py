@@ -100,7 +100,25 @@ def csv_layout(path: Path, settings: SourceSettings) -> Layout:
         settings: how it is read.
 
     Raises:
-        ReadError: the file is empty or has no rows, or a required column is missing: voltage, current or a time.
+        ReadError: as :func:`find_layout`, or the file is empty or has no rows.
+    """
+    return find_layout(_requested_header(path, settings), settings)
+
+
+def csv_cell_layout(path: Path, settings: SourceSettings) -> Layout:
+    """Find the layout of a CSV file of which only the column of cell ids is read; it has no other columns.
+
+    Raises:
+        ReadError: as :func:`csv_layout`.
+    """
+    return find_layout(_requested_header(path, settings), settings, only_cell=True)
+
+
+def _requested_header(path: Path, settings: SourceSettings) -> Header:
+    """Find the header of a CSV file by the names in the settings.
+
+    Raises:
+        ReadError: the file is empty or has no rows.
     """
     cell_name = cell_column(settings)
     requested = [mapping.column for mapping in settings.columns] + ([cell_name] if cell_name else [])
@@ -108,24 +126,27 @@ def csv_layout(path: Path, settings: SourceSettings) -> Layout:
     if any(DIFFERENCE in name and name not in header.names for name in requested):
         # A difference is no name of the file; both its names are.
         header = find_header(path, [part for name in requested for part in name.split(DIFFERENCE)])
-    return find_layout(header, settings)
+    return header
 
 
-def find_layout(header: Header, settings: SourceSettings) -> Layout:
+def find_layout(header: Header, settings: SourceSettings, *, only_cell: bool = False) -> Layout:
     """Find the columns of the settings in a table; guess them if the settings have none.
 
     Args:
         header: of the table.
         settings: how it is read.
+        only_cell: return only the column of cell ids; the kinds of the other columns take time to find.
 
     Raises:
-        ReadError: a required column is missing.
+        ReadError: a required column is missing: voltage, current or a time.
     """
     cell_name = cell_column(settings)
     mappings = settings.columns or guess_header_columns(header)
     present = [mapping for mapping in mappings if set(column_parts(mapping.column, header.names)) <= set(header.names)]
     _check_required(header, mappings, present)
     cell = None if cell_name is None else column_index(header, cell_name, c.CELL_ID)
+    if only_cell:
+        return Layout(header, (), cell)
     columns = tuple(column for mapping in present for column in _resolve_columns(header, mapping))
     used = {column.index for column in columns} | {cell}
     frequencies = [place for place, name in enumerate(header.names) if _FREQUENCY.fullmatch(name.strip())]

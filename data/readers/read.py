@@ -25,7 +25,7 @@ from .csv_header import find_header
 from .csv_reader import RANGE_BYTES, RawBlock
 from .date_order import settle_dates
 from .file_kinds import check_regular, detect_reader, unreadable_error
-from .layout import Layout, cell_column, csv_layout, guess_header_columns
+from .layout import Layout, cell_column, csv_cell_layout, csv_layout, guess_header_columns
 from .text_blocks import head_block, split_lines, stem
 from .unreadable import Tally
 
@@ -52,16 +52,27 @@ class Reader:
         blocks: reads the rows, block by block.
         cells: lists the cell ids in a column.
         parts: how the file is read in parts; ``None`` = it is always read as a whole.
+        cell_layout: finds the column of cell ids alone, in less time than ``layout``; ``None`` = with ``layout``.
     """
 
     layout: Callable[[Path, SourceSettings], Layout]
     blocks: Callable[[Path, SourceSettings], Iterator[RawBlock]]
     cells: Callable[[Path, Layout], tuple[str, ...]] = csv_reader.column_cells
     parts: Parts | None = None
+    cell_layout: Callable[[Path, SourceSettings], Layout] | None = None
+
+    def find_cell_column(self, path: Path, settings: SourceSettings) -> Layout:
+        """Return a layout with the column of cell ids, and perhaps others."""
+        return (self.cell_layout or self.layout)(path, settings)
 
 
 READERS: Final[dict[str, Reader]] = {
-    "csv": Reader(csv_layout, csv_reader.raw_blocks, parts=Parts(csv_reader.survey, csv_reader.layout_blocks)),
+    "csv": Reader(
+        csv_layout,
+        csv_reader.raw_blocks,
+        parts=Parts(csv_reader.survey, csv_reader.layout_blocks),
+        cell_layout=csv_cell_layout,
+    ),
     "digatron": Reader(digatron.digatron_layout, digatron.raw_blocks),
     "parquet": Reader(
         parquet_reader.parquet_layout,
@@ -125,7 +136,7 @@ def cell_ids(path: Path, settings: SourceSettings) -> tuple[str, ...]:
         return (printable_id(stem(path)),)
     if source == "column":
         reader = READERS[settings.reader]
-        return reader.cells(path, reader.layout(path, settings))
+        return reader.cells(path, reader.find_cell_column(path, settings))
     match = re.search(rest, path.as_posix())
     if match is None or not match["cell_id"]:
         raise ReadError(f"{path}: the pattern {rest!r} of cell_id_from does not match this path; correct the pattern")
@@ -151,7 +162,7 @@ def survey(
     reader = READERS[settings.reader]
     if cell_column(settings) is None or reader.parts is None:
         return cell_ids(path, settings), ()
-    parts = reader.parts.survey(path, reader.layout(path, settings), range_bytes)
+    parts = reader.parts.survey(path, reader.find_cell_column(path, settings), range_bytes)
     cells = tuple(dict.fromkeys(cell for part in parts for cell, _ in part.cells))
     if len(parts) < 2 or len(cells) < 2:
         return cells, ()
@@ -177,7 +188,9 @@ def read_raw(path: Path, settings: SourceSettings, cell_id: str | None = None, s
     tally = Tally(path)
     table = _Table()
     for block in READERS[settings.reader].blocks(path, settings):
-        rows = None if cell_id is None or block.cells is None else np.asarray(block.cells == cell_id)
+        rows = None
+        if cell_id is not None and block.cells is not None and list(block.cells.categories) != [cell_id]:
+            rows = np.asarray(block.cells == cell_id)
         if rows is None or rows.any():
             tally.add(block, rows)
             frame = block.frame
@@ -190,7 +203,8 @@ def read_raw(path: Path, settings: SourceSettings, cell_id: str | None = None, s
         raise ReadError(f"{path}: the file has no cell {quote(wanted)}{suggest(wanted, cell_ids(path, settings))}")
     tally.check()
     frame = table.take()
-    frame[c.SOURCE_INDEX] = np.full(len(frame), source_index, dtype=np.int32)
+    if source_index:
+        frame[c.SOURCE_INDEX] = np.full(len(frame), source_index, dtype=np.int32)
     return frame
 
 
@@ -282,10 +296,21 @@ class _Table:
     """A raw table that grows block by block in place, so no row is in memory twice."""
 
     rows: int = 0
+    single: pd.DataFrame | None = None  # the only block until now
     numbers: dict[str, NDArray[Any]] = field(default_factory=dict)
     texts: dict[str, list[pd.Series[Any]]] = field(default_factory=dict)
 
     def add(self, frame: pd.DataFrame) -> None:
+        if not self.rows and list(map(str, frame.dtypes)) == list(c.RAW_COLUMNS.values()):
+            self.single = frame
+            self.rows = len(frame)
+            return
+        if self.single is not None:
+            first, self.single, self.rows = self.single, None, 0
+            self._append(first)
+        self._append(frame)
+
+    def _append(self, frame: pd.DataFrame) -> None:
         end = self.rows + len(frame)
         for name, dtype in c.RAW_COLUMNS.items():
             if dtype == "str":
@@ -302,6 +327,9 @@ class _Table:
 
     def take(self) -> pd.DataFrame:
         """Return all rows, and empty the table."""
+        if self.single is not None:
+            frame, self.single, self.rows = self.single, None, 0
+            return frame.reset_index(drop=True)
         columns: dict[str, Any] = {}
         for name in c.RAW_COLUMNS:
             if name in self.texts:

@@ -48,9 +48,12 @@ class Tally:
             if target not in (c.VOLTAGE, c.CURRENT, *_TIMES):
                 continue
             count = self.counts.setdefault(target, _Count(name))
-            chosen = np.ones(len(bad), dtype=np.bool_) if rows is None else rows
-            places = np.flatnonzero(bad & chosen)
-            count.given += int((block.frame[target].notna().to_numpy() & chosen).sum()) + len(places)
+            given = ~np.isnan(block.frame[target].to_numpy(dtype=np.float64))
+            if rows is not None:
+                given &= rows
+                bad = bad & rows
+            places = np.flatnonzero(bad)
+            count.given += int(np.count_nonzero(given)) + len(places)
             count.unreadable += len(places)
             if len(places) and not count.first:
                 row = int(places[0])

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-import pandas as pd
 
 from ...data import columns as c
 from ...data.arrays import Floats, Indices
 from ...data.settings import CleanSettings
+from ..record.table import Table
 from .rule import (
     Event,
     RuleOutcome,
@@ -38,7 +38,7 @@ DRIFT_SHARE: Final = 0.02
 measured."""
 
 
-def charge_balance(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
+def charge_balance(frame: Table, settings: CleanSettings) -> RuleOutcome:
     """Report a record whose charge does not fit its voltages at rest, or the capacity that the user gave.
 
     From rest to rest the voltage rises if charge flowed in, and falls if it flowed out. All charge together may not go
@@ -54,7 +54,7 @@ def charge_balance(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     return RuleOutcome(frame, tuple(events))
 
 
-def _against_voltage(frame: pd.DataFrame, level: Floats, throughput: float, settings: CleanSettings) -> list[Event]:
+def _against_voltage(frame: Table, level: Floats, throughput: float, settings: CleanSettings) -> list[Event]:
     """Return the event of a record in which charge flows against the voltage from rest to rest, or none.
 
     Args:
@@ -77,10 +77,10 @@ def _against_voltage(frame: pd.DataFrame, level: Floats, throughput: float, sett
     first = int(rests[np.flatnonzero(wrong)[0]])
     before = f"{against:.4g} of {total:.4g} A.h flowed against the voltage from rest to rest"
     after = "direction or amount of the current is wrong"
-    return [Event("charge_balance", int(frame.index[first]), len(frame), before, after, "reported")]
+    return [Event("charge_balance", int(frame.labels[first]), len(frame), before, after, "reported")]
 
 
-def _ends_of_rests(frame: pd.DataFrame, settings: CleanSettings) -> Indices:
+def _ends_of_rests(frame: Table, settings: CleanSettings) -> Indices:
     """Return the places of the last samples of rests of ``REST_SECOND`` and more."""
     time = column_values(frame, c.TEST_TIME)
     current = column_values(frame, c.CURRENT)
@@ -93,7 +93,7 @@ def _ends_of_rests(frame: pd.DataFrame, settings: CleanSettings) -> Indices:
     return ends
 
 
-def _beyond_capacity(frame: pd.DataFrame, level: Floats, charge: Floats, settings: CleanSettings) -> list[Event]:
+def _beyond_capacity(frame: Table, level: Floats, charge: Floats, settings: CleanSettings) -> list[Event]:
     """Return the event of a record whose charge goes further up and down than the cell can hold, or none.
 
     Args:
@@ -111,4 +111,4 @@ def _beyond_capacity(frame: pd.DataFrame, level: Floats, charge: Floats, setting
         return []
     before = f"{swing:.4g} A.h from the emptiest to the fullest state of the record"
     after = f"nominal {nominal_ah:.4g} A.h"
-    return [Event("charge_balance", int(frame.index[0]), len(frame), before, after, "reported")]
+    return [Event("charge_balance", int(frame.labels[0]), len(frame), before, after, "reported")]

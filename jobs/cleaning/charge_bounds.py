@@ -6,13 +6,13 @@ from dataclasses import asdict, dataclass, replace
 from typing import Final
 
 import numpy as np
-import pandas as pd
 
 from ...data import columns as c
 from ...data.arrays import Floats
 from ...data.results.cleaning import CleanReport, CycleSummary
 from ...data.settings import CleanSettings
 from ...data.text import format_count
+from ..record.table import Table
 from .counted_charge import counted_by_cycle
 from .rule import Event
 from .step_edges import EdgeEvidence
@@ -96,14 +96,14 @@ def _sum_or_none(amount: Floats | None, which: slice) -> float | None:
     return float(amount[which].sum())
 
 
-def cycle_slack(frame: pd.DataFrame, evidence: EdgeEvidence) -> CycleSlack:
+def cycle_slack(frame: Table, evidence: EdgeEvidence) -> CycleSlack:
     """Sum what the evidence leaves open by cycle.
 
     Args:
         frame: the record before samples were inserted.
         evidence: from ``add_edge_samples``.
     """
-    cycle = frame[c.CYCLE_COUNT].to_numpy(dtype=np.int64)
+    cycle = frame[c.CYCLE_COUNT].astype(np.int64)
     cycles = int(cycle.max(initial=0)) + 1
     left = evidence.open_charge
 
@@ -151,7 +151,7 @@ def cycles_with_bounds(cycles: tuple[CycleSummary, ...], slack: CycleSlack) -> t
 
 
 def charge_events(
-    frame: pd.DataFrame,
+    frame: Table,
     evidence: EdgeEvidence,
     slack: CycleSlack,
     cycles: tuple[CycleSummary, ...],
@@ -166,7 +166,7 @@ def charge_events(
         cycles: summaries with the inserted samples.
         settings: with ``charge_tolerance``.
     """
-    label = int(frame.index[0])
+    label = int(frame.labels[0])
     events: list[Event] = []
     inserted = len(evidence.frame) - len(frame)
     charge_in = sum(cycle.charge_in_ah for cycle in cycles)
@@ -194,13 +194,13 @@ def charge_events(
 
 
 def _cycle_events(
-    frame: pd.DataFrame, slack: CycleSlack, cycles: tuple[CycleSummary, ...], settings: CleanSettings
+    frame: Table, slack: CycleSlack, cycles: tuple[CycleSummary, ...], settings: CleanSettings
 ) -> list[Event]:
     """Return an event for each cycle whose own charge is uncertain, up to ``MOST_CYCLE_EVENTS``."""
     if len(cycles) < 2:
         return []
-    count = frame[c.CYCLE_COUNT].to_numpy()
-    labels = frame.index.to_numpy()
+    count = frame[c.CYCLE_COUNT]
+    labels = frame.labels
     events: list[Event] = []
     for cycle in cycles:
         bounds = slack.of_cycle(cycle.cycle_count, cycle.charge_in_ah, cycle.charge_out_ah)

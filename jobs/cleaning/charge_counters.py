@@ -12,6 +12,7 @@ from ...data import columns as c
 from ...data.arrays import Floats, Integers, Mask
 from ...data.convert import SECONDS_PER_HOUR
 from ...data.settings import CleanSettings
+from ..record.table import Table
 from .counted_charge import possible_ah
 from .rule import (
     MAX_EVENTS,
@@ -56,7 +57,7 @@ class StepCharges:
     unsure: Floats
 
 
-def capacity_counter(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
+def capacity_counter(frame: Table, settings: CleanSettings) -> RuleOutcome:
     """Report steps in which a counter of the cycler and the current differ by more than ``capacity_tolerance``.
 
     The rises of a counter between rows are compared, those across the edges of steps included; only where it goes back
@@ -69,7 +70,7 @@ def capacity_counter(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcom
         return RuleOutcome(frame)
     least_ah = max(LEAST_STEP_SHARE * cell_capacity_ah(settings), LEAST_STEP_AH)
     rows = is_file_row(frame)
-    number, _ = pd.factorize(frame[c.STEP_COUNT].to_numpy())
+    number, _ = pd.factorize(frame[c.STEP_COUNT])
     for column, sign in counters:
         counter = np.abs(column_values(frame, column))[rows]
         charges = step_charges(frame, counter, sign, number[rows])
@@ -84,7 +85,7 @@ def capacity_counter(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcom
     return RuleOutcome(frame, tuple(events))
 
 
-def step_charges(frame: pd.DataFrame, counter: Floats, sign: float, number: Integers) -> StepCharges:
+def step_charges(frame: Table, counter: Floats, sign: float, number: Integers) -> StepCharges:
     """Calculate each step's charge twice, by the counter and by the current. The edge before a step counts to it.
 
     Args:
@@ -100,7 +101,7 @@ def step_charges(frame: pd.DataFrame, counter: Floats, sign: float, number: Inte
     charge = _between_rows(np.clip(sign * charge_between_samples_ah(frame), 0.0, None), rows)
     # The trapezoid is off by half the interval times the change of the current at most.
     hidden = _between_rows(np.abs(np.diff(current)) * np.diff(time) / (2.0 * SECONDS_PER_HOUR), rows)
-    _, most = possible_ah(frame[is_file_row(frame)], sign)
+    _, most = possible_ah(frame.rows(is_file_row(frame)), sign)
     current = current[rows]
     with np.errstate(invalid="ignore"):
         # Nothing can be compared across a hole, or a counter's return to zero.
@@ -159,7 +160,7 @@ def counter_resets(counter: Floats, step: Integers, cycle: Integers) -> str:
 
 
 def _charge_events(
-    frame: pd.DataFrame, column: str, number: Integers, charges: StepCharges, compared: Mask, wrong: Mask
+    frame: Table, column: str, number: Integers, charges: StepCharges, compared: Mask, wrong: Mask
 ) -> list[Event]:
     """Make one event for each wrong step, or one for all if most steps are wrong.
 
@@ -173,13 +174,11 @@ def _charge_events(
     wrong_steps = np.flatnonzero(wrong)
     if len(wrong_steps) == 0:
         return []
-    of_file = frame[is_file_row(frame)]
-    resets = counter_resets(
-        column_values(of_file, column), of_file[c.STEP_COUNT].to_numpy(), of_file[c.CYCLE_COUNT].to_numpy()
-    )
+    of_file = frame.rows(is_file_row(frame))
+    resets = counter_resets(column_values(of_file, column), of_file[c.STEP_COUNT], of_file[c.CYCLE_COUNT])
     together = len(wrong_steps) > MAX_EVENTS or 2 * len(wrong_steps) > max(compared.sum(), 2)
     groups = [wrong_steps] if together else [np.array([k]) for k in wrong_steps]
-    labels = frame.index.to_numpy()
+    labels = frame.labels
     events: list[Event] = []
     for group in groups:
         rows = np.flatnonzero(np.isin(number, group) & is_file_row(frame))
@@ -193,7 +192,7 @@ def _charge_events(
     return events
 
 
-def capacity_excess(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
+def capacity_excess(frame: Table, settings: CleanSettings) -> RuleOutcome:
     """Flag cycles in which the charge goes up and down by more than ``capacity_factor`` times the nominal capacity.
 
     The measure is the charge between the fullest and the emptiest state, by the current and by the cycler's counters.
@@ -202,13 +201,13 @@ def capacity_excess(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome
     nominal_ah = settings.nominal_capacity_ah
     if nominal_ah is None or nominal_ah <= 0.0:
         return RuleOutcome(frame)
-    number, _ = pd.factorize(frame[c.CYCLE_COUNT].to_numpy())
+    number, _ = pd.factorize(frame[c.CYCLE_COUNT])
     events: list[Event] = []
     excess = np.zeros(len(frame), dtype=bool)
-    labels = frame.index.to_numpy()
+    labels = frame.labels
     by_current = charge_between_samples_ah(frame)
     of_file = is_file_row(frame)
-    by_counters = _counted_charge_ah(frame[of_file])
+    by_counters = _counted_charge_ah(frame.rows(of_file))
     sources = ((by_current, number, "the current"), (by_counters, number[of_file], "the cycler's counters"))
     for charge, cycle, source in sources:
         swing = _charge_swing_ah(charge, cycle)
@@ -221,7 +220,7 @@ def capacity_excess(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome
     return RuleOutcome(set_flag(frame, excess, "capacity_excess"), tuple(events))
 
 
-def _counted_charge_ah(frame: pd.DataFrame) -> Floats:
+def _counted_charge_ah(frame: Table) -> Floats:
     """Return the charge between samples by the cycler's counters, in A.h, positive into the cell, shape (n - 1,)."""
     net = np.zeros(max(len(frame) - 1, 0))
     for column, sign in SIGN_BY_COUNTER:

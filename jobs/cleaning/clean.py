@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -26,6 +27,7 @@ from ..record.charge import capacity_scale_ah
 from ..record.cycles import summarise_cycles
 from ..record.join_sources import JoinNote
 from ..record.steps import classify_each_step
+from ..record.table import Table
 from .charge_balance import charge_balance
 from .charge_bounds import charge_events, cycle_slack, cycles_with_bounds, with_bounds
 from .charge_counters import capacity_counter, capacity_excess
@@ -62,7 +64,7 @@ from .voltage_changes import channel_change, voltage_step, voltage_stuck
 from .voltage_placeholder import voltage_placeholder
 from .voltage_spikes import voltage_spike
 
-CleaningRule = Callable[[pd.DataFrame, CleanSettings], RuleOutcome]
+CleaningRule = Callable[[Table, CleanSettings], RuleOutcome]
 """A cleaning rule. Its name is the code in ``data.rules``, and is stored in reports.
 
 It takes the record between two rules (``rule.py``) and the settings, and does not change that frame. From
@@ -151,21 +153,31 @@ QuarantinedLabels = list[tuple[str, Integers]]
 """Each rule that took rows out, and the index labels of these rows."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Cleaned:
     """A cell's cleaned record.
 
     Args:
-        samples: ``data.columns.PARTITION_COLUMNS``, in time order.
-        quarantined: the raw rows that were taken out, unchanged, and the ``rule`` that took each.
+        partition: ``data.columns.PARTITION_COLUMNS``, in time order.
+        quarantine: the raw rows that were taken out, unchanged, and the ``rule`` that took each.
         report: what was found and done.
         cycles: a summary of each cycle, with the bounds of its charge.
     """
 
-    samples: pd.DataFrame
-    quarantined: pd.DataFrame
+    partition: Table
+    quarantine: Table
     report: CleanReport
     cycles: tuple[CycleSummary, ...]
+
+    @cached_property
+    def samples(self) -> pd.DataFrame:
+        """The partition as a frame."""
+        return pd.DataFrame(dict(self.partition.columns), copy=False)
+
+    @cached_property
+    def quarantined(self) -> pd.DataFrame:
+        """The quarantine as a frame."""
+        return pd.DataFrame(dict(self.quarantine.columns), copy=False)
 
 
 def clean(raw: pd.DataFrame, cell_id: str, settings: CleanSettings, joins: Sequence[JoinNote] = ()) -> Cleaned:
@@ -180,9 +192,9 @@ def clean(raw: pd.DataFrame, cell_id: str, settings: CleanSettings, joins: Seque
     Raises:
         JobError: the record holds nothing usable: ``no_samples``, ``no_voltage``, ``no_current`` or ``no_time``.
     """
-    raw = raw.reset_index(drop=True)
-    _require_usable_rows(raw, cell_id)
-    frame = raw.assign(**{c.FLAGS: np.zeros(len(raw), dtype=np.int64)})
+    rows = Table(Table.from_frame(raw).columns, np.arange(len(raw)))
+    _require_usable_rows(rows, cell_id)
+    frame = rows.assign(**{c.FLAGS: np.zeros(len(raw), dtype=np.int64)})
     ledger = ChargeLedger.from_record(frame)
     join_events = [Event("file_order", n.row, n.rows, n.before, n.after, n.action, n.severity) for n in joins]
     frame, time_events, time_taken = _apply(TIME_RULES, frame, settings, ledger)
@@ -196,7 +208,7 @@ def clean(raw: pd.DataFrame, cell_id: str, settings: CleanSettings, joins: Seque
     step, kinds = _classified(frame, scale_ah, settings.rest_current_per_ah)
     before_edges = frame
     evidence = add_edge_samples(frame, step, kinds, rest_current(scaled_settings), scale_ah)
-    evidence = add_first_step(evidence, frame, step, raw[c.TEST_TIME], rest_current(scaled_settings))
+    evidence = add_first_step(evidence, frame, step, rows[c.TEST_TIME], rest_current(scaled_settings))
     frame = evidence.frame
     ledger.note("step_edge", before_edges, frame)
     slack = cycle_slack(before_edges, evidence)
@@ -206,33 +218,33 @@ def clean(raw: pd.DataFrame, cell_id: str, settings: CleanSettings, joins: Seque
     _require_usable_samples(samples, len(raw), cell_id)
     cycles = summarise_cycles(samples, scale_ah)
     events = time_events + signal_events + charge_events(before_edges, evidence, slack, cycles, settings)
-    quarantined = _quarantined(raw, time_taken + signal_taken)
-    findings = to_findings(join_events + events + charge_rule_events + capacity_events, raw, frame)
-    report = with_bounds(clean_report(cell_id, raw, samples, quarantined, findings, ledger), slack)
+    quarantined = _quarantined(rows, time_taken + signal_taken)
+    findings = to_findings(join_events + events + charge_rule_events + capacity_events, rows, frame)
+    report = with_bounds(clean_report(cell_id, rows, samples, quarantined, findings, ledger), slack)
     return Cleaned(samples, quarantined, report, cycles_with_bounds(cycles, slack))
 
 
-def _require_usable_rows(raw: pd.DataFrame, cell_id: str) -> None:
+def _require_usable_rows(raw: Table, cell_id: str) -> None:
     if len(raw) < 2:
         raise JobError(
             f"cell {cell_id!r}: the record has {format_count(len(raw), 'row')}; at least two are needed", "no_samples"
         )
     for column, code in NO_VALUES_CODE.items():
-        if raw[column].isna().all():
+        if np.isnan(column_values(raw, column)).all():
             raise JobError(f"cell {cell_id!r}: no row has a {column}; check the source's columns", code)
     if not any(has_clock(column_values(raw, name)) for name in (c.TEST_TIME, c.UNIX_TIME, c.STEP_TIME)):
         raise JobError(f"cell {cell_id!r}: most rows have no time; check the source's columns", "no_time")
 
 
-def _require_usable_samples(samples: pd.DataFrame, rows: int, cell_id: str) -> None:
+def _require_usable_samples(samples: Table, rows: int, cell_id: str) -> None:
     for column, code in NO_VALUES_CODE.items():
-        if samples[column].isna().all():
+        if np.isnan(column_values(samples, column)).all():
             raise JobError(f"cell {cell_id!r}: no usable {column} is left of {rows} rows", code)
 
 
 def _apply(
-    rules: tuple[CleaningRule, ...], frame: pd.DataFrame, settings: CleanSettings, ledger: ChargeLedger
-) -> tuple[pd.DataFrame, list[Event], QuarantinedLabels]:
+    rules: tuple[CleaningRule, ...], frame: Table, settings: CleanSettings, ledger: ChargeLedger
+) -> tuple[Table, list[Event], QuarantinedLabels]:
     """Apply rules in order, and write the charge that each changed into the ledger.
 
     Returns:
@@ -250,17 +262,16 @@ def _apply(
     return frame, events, taken
 
 
-def _quarantined(raw: pd.DataFrame, taken: QuarantinedLabels) -> pd.DataFrame:
+def _quarantined(raw: Table, taken: QuarantinedLabels) -> Table:
     """Return the raw rows that were taken out, unchanged and in the raw order, with the rule that took each."""
     labels = np.concatenate([np.empty(0, dtype=np.int64), *(rule_labels for _, rule_labels in taken)])
     codes = [code for code, rule_labels in taken for _ in range(len(rule_labels))]
     order = np.argsort(labels, kind="stable")
     rule = pd.array(np.array(codes, dtype=object)[order], dtype="str")
-    quarantined: pd.DataFrame = raw.iloc[labels[order]].assign(rule=rule).reset_index(drop=True)
-    return quarantined
+    return raw.rows(labels[order]).assign(rule=rule)
 
 
-def _classified(frame: pd.DataFrame, scale_ah: float, rest_current_per_ah: float) -> tuple[Integers, NDArray[Any]]:
+def _classified(frame: Table, scale_ah: float, rest_current_per_ah: float) -> tuple[Integers, NDArray[Any]]:
     """Return the step of each sample and the type of each step, by the rows of files alone.
 
     Args:
@@ -270,25 +281,28 @@ def _classified(frame: pd.DataFrame, scale_ah: float, rest_current_per_ah: float
     rows = is_file_row(frame)
     if rows.all():
         return classify_each_step(frame, scale_ah, rest_current_per_ah)
-    of_rows, kinds = classify_each_step(frame[rows], scale_ah, rest_current_per_ah)
+    of_rows, kinds = classify_each_step(frame.rows(rows), scale_ah, rest_current_per_ah)
     step = _steps_from_zero(frame)
     if step[-1] != of_rows[-1]:
         return classify_each_step(frame, scale_ah, rest_current_per_ah)
     return step, kinds
 
 
-def _steps_from_zero(frame: pd.DataFrame) -> Integers:
+def _steps_from_zero(frame: Table) -> Integers:
     """Return the step of each sample, 0 to steps - 1, shape (n,)."""
-    count = frame[c.STEP_COUNT].to_numpy()
+    count = frame[c.STEP_COUNT]
     return np.cumsum(np.diff(count, prepend=count[:1]) != 0)
 
 
-def _partition(frame: pd.DataFrame, kinds: NDArray[Any]) -> pd.DataFrame:
+def _partition(frame: Table, kinds: NDArray[Any]) -> Table:
     """Return the samples with their step types, in the columns and types of a partition.
 
     Args:
         frame: the record after the last rule.
         kinds: the type of each step, in order, shape (steps,).
     """
-    frame = frame.assign(**{c.STEP_TYPE: pd.array(kinds, dtype="str").take(_steps_from_zero(frame))})
-    return frame[list(c.PARTITION_COLUMNS)].astype(c.PARTITION_COLUMNS).reset_index(drop=True)
+    columns = {c.STEP_TYPE: pd.array(kinds, dtype="str").take(_steps_from_zero(frame))}
+    for name, dtype in c.PARTITION_COLUMNS.items():
+        if name != c.STEP_TYPE:
+            columns[name] = frame[name].astype(dtype, copy=False)
+    return Table({name: columns[name] for name in c.PARTITION_COLUMNS}, np.arange(len(frame)))

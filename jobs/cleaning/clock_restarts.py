@@ -15,6 +15,7 @@ import pandas as pd
 from ...data import columns as c
 from ...data.arrays import Floats, Mask
 from ...data.settings import CleanSettings
+from ..record.table import Table
 from .duplicate_times import COARSE_SECOND, clock_quantum
 from .rule import Event, RuleOutcome, begins_file, column_values, constant_text, run_events, set_flag
 from .time_gaps import (
@@ -66,7 +67,7 @@ LONGER: Final = 3.0
 """Usual intervals: what the voltage gives for a shorter time is its noise. Chosen, not measured."""
 
 
-def step_time(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
+def step_time(frame: Table, settings: CleanSettings) -> RuleOutcome:
     """Turn the time within each step into one test time, and replace a time that is zero in one row alone.
 
     A clock that falls to zero at least three times, and nearly always where the step, cycle or state changes, is the
@@ -96,7 +97,7 @@ def step_time(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     steps = int(resets.sum()) + 1
     event = Event(
         "step_time",
-        int(frame.index[int(np.argmax(resets))]),
+        int(frame.labels[int(np.argmax(resets))]),
         steps - 1,
         f"the clock begins anew with each of {steps} steps",
         f"one time of {float(joined[-1] - joined[0]):.0f} s",
@@ -106,7 +107,7 @@ def step_time(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     return RuleOutcome(set_flag(frame, resets, "step_time"), (event,))
 
 
-def _place_lone_zeros(frame: pd.DataFrame, clock: Floats, wall: Floats, lone: Mask) -> RuleOutcome:
+def _place_lone_zeros(frame: Table, clock: Floats, wall: Floats, lone: Mask) -> RuleOutcome:
     placed = _lone_zeros_placed(clock, wall, lone)
 
     def after(i: int, n: int) -> str:
@@ -117,7 +118,7 @@ def _place_lone_zeros(frame: pd.DataFrame, clock: Floats, wall: Floats, lone: Ma
     return RuleOutcome(set_flag(frame, lone, "step_time"), tuple(events))
 
 
-def _edges(frame: pd.DataFrame) -> Mask:
+def _edges(frame: Table) -> Mask:
     """Tell which rows begin another step, cycle or state, shape (n,).
 
     If the record has none of them, the rows where the current begins, ends or changes its sign.
@@ -217,7 +218,7 @@ def _time_to_next_step(clock: Floats, resets: Mask) -> Floats:
     return np.concatenate([[0.0], usual[:-1]])
 
 
-def time_restart(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
+def time_restart(frame: Table, settings: CleanSettings) -> RuleOutcome:
     """Make one clock of the record, from 0; where it restarted, join it to the rows before.
 
     The evidence for how long it was away, strongest first: the wall clock; the charge counters under one current; the
@@ -247,12 +248,12 @@ def time_restart(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     frame = set_flag(frame.assign(**{c.TEST_TIME: joined - joined[:1]}), fell, "time_restart")
     if not has_test_time and moved.any():
         frame = frame.assign(**{c.UNIX_TIME: joined})
-    new_file = {frame.index[0], *frame.index[begins_file(frame)]}
+    new_file = {frame.labels[0], *frame.labels[begins_file(frame)]}
     events = [replace(event, severity="info") if event.label in new_file else event for event in events]
     return RuleOutcome(frame, tuple(events))
 
 
-def _restart_shifts(frame: pd.DataFrame, clock: Floats, wall: Floats, fell: Mask) -> tuple[Floats, dict[int, str]]:
+def _restart_shifts(frame: Table, clock: Floats, wall: Floats, fell: Mask) -> tuple[Floats, dict[int, str]]:
     """Return by how much each restart moves the rows after it, and the evidence.
 
     Args:

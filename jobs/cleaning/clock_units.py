@@ -6,12 +6,12 @@ from dataclasses import replace
 from typing import Final
 
 import numpy as np
-import pandas as pd
 
 from ...data import columns as c
 from ...data.arrays import Floats, Integers
 from ...data.convert import SECONDS_PER_HOUR
 from ...data.settings import CleanSettings
+from ..record.table import Table
 from .rule import Event, RuleOutcome, column_values, run_events, set_flag
 from .time_order import has_clock
 from .time_units import (
@@ -53,7 +53,7 @@ ZONES_SECOND: Final = 14.0 * SECONDS_PER_HOUR
 """s: largest difference of a time zone from UTC."""
 
 
-def time_scale(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
+def time_scale(frame: Table, settings: CleanSettings) -> RuleOutcome:
     """Convert a test time that is not in s, and a wall clock in ms or µs, if there is evidence of the unit.
 
     The evidence for the test time, strongest first: the wall clock; the cycler's counters against the integrated
@@ -86,11 +86,11 @@ def time_scale(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     return RuleOutcome(set_flag(frame, np.ones(len(frame), bool), "time_scale"), tuple(events))
 
 
-def _conversion(frame: pd.DataFrame, before: str, evidence: str) -> Event:
-    return Event("time_scale", int(frame.index[0]), len(frame), before, f"in s, {evidence}", "converted")
+def _conversion(frame: Table, before: str, evidence: str) -> Event:
+    return Event("time_scale", int(frame.labels[0]), len(frame), before, f"in s, {evidence}", "converted")
 
 
-def time_uncertain(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
+def time_uncertain(frame: Table, settings: CleanSettings) -> RuleOutcome:
     """Report a test time that is not plausible in s while nothing shows its unit; it is left.
 
     It is not plausible if a half cycle is faster or slower than any cell's (12 s, 500 h), if there would be one row
@@ -108,7 +108,7 @@ def time_uncertain(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     if unit != "":
         return RuleOutcome(frame)
     before = "test time that may not be in s; no wall clock, counter or step time shows its unit"
-    event = Event("time_uncertain", int(frame.index[0]), len(frame), before, evidence, "left")
+    event = Event("time_uncertain", int(frame.labels[0]), len(frame), before, evidence, "left")
     return RuleOutcome(set_flag(frame, np.ones(len(frame), bool), "time_uncertain"), (event,))
 
 
@@ -121,7 +121,7 @@ def _wall_clock_unit(wall: Floats) -> tuple[str, float]:
     return "s", 1.0
 
 
-def wall_clock(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
+def wall_clock(frame: Table, settings: CleanSettings) -> RuleOutcome:
     """Find where the wall clock disagrees with the test time, and correct jumps that a clock makes on its own.
 
     A jump by one hour is daylight saving, a jump by whole half hours another time zone. Both are removed, and so is
@@ -199,9 +199,7 @@ def _classify_jumps(jump: Floats, tolerance: Floats) -> tuple[list[str], Floats]
     return [str(name) for name in names], taken_back
 
 
-def _jump_events(
-    frame: pd.DataFrame, rows: Integers, jump: Floats, kinds: list[str], taken_back: Floats
-) -> list[Event]:
+def _jump_events(frame: Table, rows: Integers, jump: Floats, kinds: list[str], taken_back: Floats) -> list[Event]:
     """Make the events of jumps, each at the first row after it; jumps that are left are information.
 
     Args:
@@ -223,7 +221,7 @@ def _jump_events(
         return "corrected" if taken_back[place[i]] else "left"
 
     events = run_events(frame, mask, "wall_clock", before, after, action)
-    left = set(frame.index.to_numpy()[rows[taken_back == 0.0]].tolist())
+    left = set(frame.labels[rows[taken_back == 0.0]].tolist())
     return [replace(event, severity="info") if event.label in left else event for event in events]
 
 
@@ -252,9 +250,9 @@ def _find_drift(test: Floats, wall: Floats, settings: CleanSettings, tolerance: 
     return 0.0
 
 
-def _drift_events(frame: pd.DataFrame, drift: float) -> tuple[Event, ...]:
+def _drift_events(frame: Table, drift: float) -> tuple[Event, ...]:
     """Return the event of a wall clock that runs fast or slow (s per s), or none for a drift of 0."""
     if drift == 0.0:
         return ()
     before = f"the wall clock gains {drift * 86400.0:+.0f} s a day on the test time"
-    return (Event("wall_clock", int(frame.index[0]), len(frame), before, "as it was", "left"),)
+    return (Event("wall_clock", int(frame.labels[0]), len(frame), before, "as it was", "left"),)

@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-import pandas as pd
 
 from ...data import columns as c
 from ...data.arrays import Floats, Integers, Mask
 from ...data.convert import SECONDS_PER_HOUR
+from ..record.table import Table
 from .rule import column_values
 
 RESET_SHARE: Final = 0.1
@@ -91,7 +91,7 @@ class CountedCharge:
 
 
 def counted_charge(
-    frame: pd.DataFrame, edge: Mask, rest_ampere: float, step_second: Floats | None = None
+    frame: Table, edge: Mask, rest_ampere: float, step_second: Floats | None = None
 ) -> CountedCharge | None:
     """Return the charge by the most certain of the record's counters, or ``None`` if none agrees with the current.
 
@@ -113,7 +113,7 @@ def counted_charge(
     return best
 
 
-def _certain_charge(frame: pd.DataFrame, edge: Mask, rest_ampere: float, step_second: Floats | None) -> Floats:
+def _certain_charge(frame: Table, edge: Mask, rest_ampere: float, step_second: Floats | None) -> Floats:
     """Return the charge of the intervals in which the current is certain, in A.h, shape (n - 1,), NaN elsewhere.
 
     If a file has only the last row of each step, this is the current of that row times the step's duration: the step
@@ -171,7 +171,7 @@ def _factor_to_ah(ratio: float) -> float:
     return 1.0
 
 
-def _pair(frame: pd.DataFrame, edge: Mask) -> CountedCharge | None:
+def _pair(frame: Table, edge: Mask) -> CountedCharge | None:
     """Read the counters of the charge in and of the charge out."""
     columns = (c.CHARGING_CAPACITY, c.DISCHARGING_CAPACITY)
     if not any(np.isfinite(column_values(frame, column)).any() for column in columns):
@@ -201,7 +201,7 @@ def _pair(frame: pd.DataFrame, edge: Mask) -> CountedCharge | None:
     return CountedCharge("charge counters", net, after, quantum, both_ah=np.clip(both, 0.0, None))
 
 
-def _one_for_both(frame: pd.DataFrame, edge: Mask) -> CountedCharge | None:
+def _one_for_both(frame: Table, edge: Mask) -> CountedCharge | None:
     """Read the one counter that counts in both directions, with the direction of the current where it has no sign."""
     counter = column_values(frame, c.STEP_CAPACITY)
     if not np.isfinite(counter).any():
@@ -219,7 +219,7 @@ def _one_for_both(frame: pd.DataFrame, edge: Mask) -> CountedCharge | None:
     return CountedCharge("step counter", net, after, quantum, c.STEP_CAPACITY)
 
 
-def _running_sum(frame: pd.DataFrame, edge: Mask) -> CountedCharge | None:
+def _running_sum(frame: Table, edge: Mask) -> CountedCharge | None:
     """Read the counter with a sign that runs over the whole test."""
     counter = column_values(frame, c.NET_CAPACITY)
     if not np.isfinite(counter).any():
@@ -230,11 +230,11 @@ def _running_sum(frame: pd.DataFrame, edge: Mask) -> CountedCharge | None:
     return CountedCharge("running counter", rise, after, decimal_place(counter), c.NET_CAPACITY)
 
 
-COUNTERS: Final[tuple[Callable[[pd.DataFrame, Mask], CountedCharge | None], ...]] = (_pair, _one_for_both, _running_sum)
+COUNTERS: Final[tuple[Callable[[Table, Mask], CountedCharge | None], ...]] = (_pair, _one_for_both, _running_sum)
 """How each kind of counter is read."""
 
 
-def possible_ah(frame: pd.DataFrame, sign: float | None = None) -> tuple[Floats, Floats]:
+def possible_ah(frame: Table, sign: float | None = None) -> tuple[Floats, Floats]:
     """Return the least and the most charge in A.h that the two currents of each interval explain, shape (n - 1,).
 
     Args:
@@ -247,12 +247,12 @@ def possible_ah(frame: pd.DataFrame, sign: float | None = None) -> tuple[Floats,
     return _range_ah(frame, current)
 
 
-def _possible_without_sign_ah(frame: pd.DataFrame) -> tuple[Floats, Floats]:
+def _possible_without_sign_ah(frame: Table) -> tuple[Floats, Floats]:
     """Return the same for one counter of both directions that has no sign."""
     return _range_ah(frame, np.abs(np.nan_to_num(column_values(frame, c.CURRENT))))
 
 
-def _range_ah(frame: pd.DataFrame, current: Floats) -> tuple[Floats, Floats]:
+def _range_ah(frame: Table, current: Floats) -> tuple[Floats, Floats]:
     hours = POSSIBLE_FACTOR * np.diff(column_values(frame, c.TEST_TIME)) / SECONDS_PER_HOUR
     low = np.minimum(np.minimum(current[1:], current[:-1]), 0.0)
     high = np.maximum(np.maximum(current[1:], current[:-1]), 0.0)

@@ -6,14 +6,15 @@ import re
 from typing import Any, Final
 
 import numpy as np
-import pandas as pd
 
 from ...data import columns as c
 from ...data.arrays import Codes, Floats, Integers, Mask
 from ...data.rules import Severity
 from ...data.settings import CleanSettings
 from ...data.text import format_count
+from ..record.groups import group_medians, number_groups
 from ..record.steps import classify_each_step
+from ..record.table import Table
 from .rule import Event, RuleOutcome, cell_capacity_ah, column_values, rest_current, set_flag, word_codes
 from .unsigned_current import EDGE_VOLT, ODD_SHARE, REST_SHARE, TREND_VOLT, find_direction, typical_ampere
 from .voltage_jumps import CONTACT_VOLT, find_real_extremes, find_voltage_jumps
@@ -61,11 +62,11 @@ OFFSET_SPREAD: Final = 0.5
 """Share of the offset: a rest agrees with it if its own median differs by less. Chosen, not measured."""
 
 
-def state_signs(states: pd.Series[Any]) -> Floats:
+def state_signs(states: Any) -> Floats:
     """Return the sign of the current by the cycler's words: +1 (charge), -1 (discharge) or 0 (anything else).
 
     Args:
-        states: text, shape (n,).
+        states: texts as pandas has them, shape (n,).
 
     Returns:
         Shape (n,).
@@ -88,7 +89,7 @@ def _word_sign(word: str) -> float:
     return 0.0
 
 
-def current_sign(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
+def current_sign(frame: Table, settings: CleanSettings) -> RuleOutcome:
     """Make the current positive for charge.
 
     ``charge_positive`` leaves it, ``discharge_positive`` inverts it. With ``auto``, a current that is never negative
@@ -122,11 +123,11 @@ def current_sign(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
         return RuleOutcome(frame)
     before = f"{against:.0%} of {format_count(len(votes), 'sign')} say positive for discharge"
     after = "taken as positive for charge"
-    event = Event("current_sign", int(frame.index[0]), len(frame), before, after, "left", "warning")
+    event = Event("current_sign", int(frame.labels[0]), len(frame), before, after, "left", "warning")
     return RuleOutcome(frame, (event,))
 
 
-def sign_votes(frame: pd.DataFrame, settings: CleanSettings) -> tuple[int, int]:
+def sign_votes(frame: Table, settings: CleanSettings) -> tuple[int, int]:
     """Count the votes of the voltage (at edges, over steps) for a current positive for charge, and for discharge.
 
     Args:
@@ -137,13 +138,13 @@ def sign_votes(frame: pd.DataFrame, settings: CleanSettings) -> tuple[int, int]:
     return int((votes > 0).sum()), int((votes < 0).sum())
 
 
-def _contradiction(frame: pd.DataFrame, settings: CleanSettings) -> tuple[Event, ...]:
+def _contradiction(frame: Table, settings: CleanSettings) -> tuple[Event, ...]:
     """Return an event if the voltage contradicts the sign that the campaign gives; the campaign overrides it."""
     votes = _voltage_votes(frame, settings)
     if len(votes) < LEAST_VOTES or float((votes < 0).mean()) < AGREEMENT:
         return ()
     before = f"{float((votes < 0).mean()):.0%} of {len(votes)} signs contradict the campaign's current_sign"
-    return (Event("current_sign", int(frame.index[0]), len(frame), before, "as the campaign says", "left", "error"),)
+    return (Event("current_sign", int(frame.labels[0]), len(frame), before, "as the campaign says", "left", "error"),)
 
 
 def _mostly_negative(current: Floats, rest: float) -> bool:
@@ -158,18 +159,18 @@ def _mostly_negative(current: Floats, rest: float) -> bool:
     return bool(negative > ODD_SHARE * (negative + positive))
 
 
-def _invert(frame: pd.DataFrame, current: Floats, before: str, severity: Severity | None = None) -> RuleOutcome:
+def _invert(frame: Table, current: Floats, before: str, severity: Severity | None = None) -> RuleOutcome:
     """Set the current that is positive for charge, and report what it was before."""
     mask = np.isfinite(current) & (current != column_values(frame, c.CURRENT))
     # Adding zero turns -0.0 into 0.0.
     frame = set_flag(frame.assign(**{c.CURRENT: current + 0.0}), mask, "current_sign")
     event = Event(
-        "current_sign", int(frame.index[0]), int(mask.sum()), before, "positive for charge", "turned", severity
+        "current_sign", int(frame.labels[0]), int(mask.sum()), before, "positive for charge", "turned", severity
     )
     return RuleOutcome(frame, (event,))
 
 
-def _voltage_votes(frame: pd.DataFrame, settings: CleanSettings) -> Floats:
+def _voltage_votes(frame: Table, settings: CleanSettings) -> Floats:
     """Return votes on the sign of the current: +1 where voltage and current rise together, else -1, shape (votes,)."""
     time = column_values(frame, c.TEST_TIME)
     current = column_values(frame, c.CURRENT)
@@ -181,7 +182,7 @@ def _voltage_votes(frame: pd.DataFrame, settings: CleanSettings) -> Floats:
     return np.asarray(votes[votes != 0.0], dtype=np.float64)
 
 
-def _plausible_voltage(frame: pd.DataFrame, settings: CleanSettings) -> Floats:
+def _plausible_voltage(frame: Table, settings: CleanSettings) -> Floats:
     """Return the voltage in V, shape (n,), NaN where it is out of range or the leads are off."""
     voltage = column_values(frame, c.VOLTAGE)
     low, high = settings.voltage_limits_volt
@@ -257,7 +258,7 @@ def _median_around(column: Floats, rows: Integers) -> Floats:
     return median
 
 
-def current_offset(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
+def current_offset(frame: Table, settings: CleanSettings) -> RuleOutcome:
     """Subtract a current that is not zero at rest, if it is the same in all rests and well above its own noise.
 
     An open circuit carries no current. What the channel shows there is its own error, and it adds up: C/2000 is 1 % of
@@ -280,16 +281,16 @@ def current_offset(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
         return RuleOutcome(frame)
     before = f"{offset:.4g} A at rest"
     if len(np.unique(step_at_rest)) < 2:
-        first = int(frame.index[int(np.argmax(rest))])
+        first = int(frame.labels[int(np.argmax(rest))])
         event = Event("current_offset", first, int(rest.sum()), before, "as it was", "reported")
         return RuleOutcome(set_flag(frame, rest, "current_offset"), (event,))
     measured: Mask = np.isfinite(current)
-    event = Event("current_offset", int(frame.index[0]), int(measured.sum()), before, "0 A at rest", "subtracted")
+    event = Event("current_offset", int(frame.labels[0]), int(measured.sum()), before, "0 A at rest", "subtracted")
     frame = frame.assign(**{c.CURRENT: current - offset})
     return RuleOutcome(set_flag(frame, measured, "current_offset"), (event,))
 
 
-def _driven(frame: pd.DataFrame, number: Integers, rest: Mask) -> Mask:
+def _driven(frame: Table, number: Integers, rest: Mask) -> Mask:
     """Tell which rows are in steps in which a current flows by the cycler's word, however small, shape (n,)."""
     words = state_signs(frame[c.STATE])
     if not words.any():
@@ -331,9 +332,9 @@ def _common_offset(current: Floats, step: Integers, least: float) -> float:
         return 0.0
     # The median of |x| is 0.6745 standard deviations of a normal distribution.
     noise = float(np.median(np.abs(current - offset))) / 0.6745
-    by_step = pd.Series(current).groupby(step).median()
-    agrees = np.abs(by_step.to_numpy() - offset) <= OFFSET_SPREAD * abs(offset)
-    samples = np.bincount(step)[by_step.index.to_numpy()]
+    group = number_groups(step)
+    samples = np.bincount(group)
+    agrees = np.abs(group_medians(group, current, len(samples)) - offset) <= OFFSET_SPREAD * abs(offset)
     agreeing = float(samples[agrees].sum()) / len(current)
     if abs(offset) < max(least, OFFSET_NOISE * noise) or agreeing < AGREEMENT:
         return 0.0

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-import pandas as pd
 
 from ...data import columns as c
 from ...data.arrays import Floats, Integers, Mask
 from ...data.settings import CleanSettings
+from ..record.table import Table
 from .rule import Event, RuleOutcome, column_values, constant_text, find_runs, number_text, run_events
 
 FAR: Final = 3.0
@@ -42,7 +42,7 @@ INTEGER_ENDS: Final = ("32767", "32768", "65535", "2147483647", "2147483648", "4
 """Digits of the largest and smallest whole numbers that a computer's integers hold."""
 
 
-def current_sentinel(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
+def current_sentinel(frame: Table, settings: CleanSettings) -> RuleOutcome:
     """Take numbers that a program wrote instead of a current as missing; ``current_missing`` fills them.
 
     Such a number is far above all other currents, and made of nines (9999, -999), or the end of a computer's integers,

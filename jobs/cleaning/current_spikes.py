@@ -14,6 +14,7 @@ from ...data import columns as c
 from ...data.arrays import Floats, Integers, Mask
 from ...data.settings import CleanSettings
 from ..record.noise import estimate_step_noise
+from ..record.table import Table
 from .rule import (
     RuleOutcome,
     cell_capacity_ah,
@@ -82,7 +83,7 @@ EDGE_SEARCHES: Final = (
 makes two edges there. Chosen, not measured."""
 
 
-def current_spike(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
+def current_spike(frame: Table, settings: CleanSettings) -> RuleOutcome:
     """Find single currents far from both neighbours to which the voltage does not respond; interpolate them.
 
     The record's own edges show how the voltage responds. Without edges, and for small spikes, only a single value in a
@@ -109,7 +110,7 @@ def current_spike(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     return RuleOutcome(set_flag(frame, spike, "current_spike"), tuple(events))
 
 
-def _next_current_spikes(frame: pd.DataFrame, settings: CleanSettings) -> tuple[Mask, Floats]:
+def _next_current_spikes(frame: Table, settings: CleanSettings) -> tuple[Mask, Floats]:
     """Tell which currents are spikes in the record as it is.
 
     Returns:
@@ -118,7 +119,7 @@ def _next_current_spikes(frame: pd.DataFrame, settings: CleanSettings) -> tuple[
     time = column_values(frame, c.TEST_TIME)
     voltage = column_values(frame, c.VOLTAGE)
     current = column_values(frame, c.CURRENT)
-    step = frame[c.STEP_COUNT].to_numpy()
+    step = frame[c.STEP_COUNT]
     capacity = cell_capacity_ah(settings)
     rest = rest_current(settings)
     line = current.copy()

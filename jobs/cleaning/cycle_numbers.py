@@ -14,6 +14,7 @@ from ...data import columns as c
 from ...data.arrays import Floats, Integers, Mask
 from ...data.settings import CleanSettings
 from ..record.charge import interval_charge_ah
+from ..record.table import Table
 from .cycle_runs import find_new_runs
 from .rule import (
     Event,
@@ -52,7 +53,7 @@ HALF_CYCLE_SHARE: Final = 0.1
 cycles. Chosen, not measured."""
 
 
-def cycle_jump(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
+def cycle_jump(frame: Table, settings: CleanSettings) -> RuleOutcome:
     """Report where cycle numbers jump, fall back or do not start at 1, and a few rows of another cycle inside one."""
     raw = column_values(frame, c.CYCLE_ID)
     if not has_numbers(raw):
@@ -86,7 +87,7 @@ def cycle_jump(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     return RuleOutcome(frame, tuple(events))
 
 
-def _inside_another_cycle(frame: pd.DataFrame, cycle: Floats) -> Mask:
+def _inside_another_cycle(frame: Table, cycle: Floats) -> Mask:
     """Tell which rows have the number of another cycle between two rows of one cycle, shape (n,).
 
     These are runs of a few rows, and runs of any length that begin and end within a step of the file.
@@ -106,7 +107,7 @@ def _inside_another_cycle(frame: pd.DataFrame, cycle: Floats) -> Mask:
     return np.repeat(lone & ~at_join, length)
 
 
-def _inside_events(frame: pd.DataFrame, raw: Floats, cycle: Floats, wrong: Mask) -> list[Event]:
+def _inside_events(frame: Table, raw: Floats, cycle: Floats, wrong: Mask) -> list[Event]:
     def before(i: int, n: int) -> str:
         return f"cycle {raw[i]:g}"
 
@@ -116,9 +117,7 @@ def _inside_events(frame: pd.DataFrame, raw: Floats, cycle: Floats, wrong: Mask)
     return run_events(frame, wrong, "cycle_jump", before, after, constant_text("corrected"))
 
 
-def _merge_idle_ends(
-    frame: pd.DataFrame, cycle: Floats, new_run: Mask, settings: CleanSettings
-) -> tuple[Integers, Floats]:
+def _merge_idle_ends(frame: Table, cycle: Floats, new_run: Mask, settings: CleanSettings) -> tuple[Integers, Floats]:
     """Find where cycles begin; a rest before the first cycle, or after the last, belongs to that cycle.
 
     Args:
@@ -153,7 +152,7 @@ def _merge_idle_ends(
     return first, number
 
 
-def count_steps(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
+def count_steps(frame: Table, settings: CleanSettings) -> RuleOutcome:
     """Count steps from the signal as cleaned so far, where the file has no step numbers that can be used.
 
     The rules that fill values after it then use the same edges as a second cleaning of the result would.
@@ -163,7 +162,7 @@ def count_steps(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     return RuleOutcome(number_steps_from_signal(frame, settings, 1))
 
 
-def count_from_signal(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
+def count_from_signal(frame: Table, settings: CleanSettings) -> RuleOutcome:
     """Count steps and cycles from the cleaned signal, where the file has no numbers that can be used.
 
     Numbers cannot be used if they are missing, not whole, or all equal though the signal is not. One cycle number for
@@ -188,16 +187,16 @@ def count_from_signal(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutco
     return RuleOutcome(frame, tuple(events))
 
 
-def _step_count_event(frame: pd.DataFrame) -> Event:
-    after = f"{int(frame[c.STEP_COUNT].iloc[-1])} steps from the signal"
+def _step_count_event(frame: Table) -> Event:
+    after = f"{int(frame[c.STEP_COUNT][-1])} steps from the signal"
     before = _unusable_text(column_values(frame, c.STEP_ID), "step")
-    return Event("step_renumbered", int(frame.index[0]), len(frame), before, after, "counted")
+    return Event("step_renumbered", int(frame.labels[0]), len(frame), before, after, "counted")
 
 
-def _cycle_count_event(frame: pd.DataFrame) -> Event:
-    after = f"{int(frame[c.CYCLE_COUNT].iloc[-1])} cycles from charge and discharge"
+def _cycle_count_event(frame: Table) -> Event:
+    after = f"{int(frame[c.CYCLE_COUNT][-1])} cycles from charge and discharge"
     before = _unusable_text(column_values(frame, c.CYCLE_ID), "cycle")
-    return Event("cycle_jump", int(frame.index[0]), len(frame), before, after, "counted")
+    return Event("cycle_jump", int(frame.labels[0]), len(frame), before, after, "counted")
 
 
 def _unusable_text(numbers: Floats, name: str) -> str:
@@ -206,7 +205,7 @@ def _unusable_text(numbers: Floats, name: str) -> str:
     return f"no usable {name} numbers"
 
 
-def _align_with_loops(frame: pd.DataFrame, cycles: Integers) -> tuple[Integers, bool]:
+def _align_with_loops(frame: Table, cycles: Integers) -> tuple[Integers, bool]:
     """Let cycles begin where the schedule's loop does: where the step number falls back.
 
     A cycle counted from charge begins a little before or after the loop, with only a rest between. It begins up to a
@@ -224,7 +223,7 @@ def _align_with_loops(frame: pd.DataFrame, cycles: Integers) -> tuple[Integers, 
     if not len(cycle_rows) or not has_numbers(step_id):
         return cycles, False
     # From here on positions count steps, not rows.
-    first_rows, _, _ = number_runs(frame[c.STEP_COUNT].to_numpy(dtype=np.float64))
+    first_rows, _, _ = number_runs(column_values(frame, c.STEP_COUNT))
     last_step = len(first_rows) - 1
     number = step_id[first_rows]
     falls = 1 + np.flatnonzero(np.diff(number) < 0.0)
@@ -261,7 +260,7 @@ def _align_with_loops(frame: pd.DataFrame, cycles: Integers) -> tuple[Integers, 
     return aligned, 2 * int(comes_back.sum()) > len(cycle_rows)
 
 
-def count_cycles_from_charge(frame: pd.DataFrame, capacity_ah: float) -> Integers:
+def count_cycles_from_charge(frame: Table, capacity_ah: float) -> Integers:
     """Count cycles from charge and discharge: a cycle begins when the direction of the record's beginning comes back.
 
     A turn counts once ``HALF_CYCLE_SHARE`` of the capacity has flowed in the new direction.
@@ -273,7 +272,7 @@ def count_cycles_from_charge(frame: pd.DataFrame, capacity_ah: float) -> Integer
     Returns:
         Shape (n,), from 1; a cycle begins with the first sample of a step.
     """
-    step = frame[c.STEP_COUNT].to_numpy()
+    step = frame[c.STEP_COUNT]
     charge = np.concatenate([[0.0], charge_between_samples_ah(frame)])
     first_rows = np.flatnonzero(np.diff(step, prepend=step[:1] - 1) != 0)
     least_ah = HALF_CYCLE_SHARE * capacity_ah

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import pandas as pd
 
 from ...data import columns as c
 from ...data.arrays import Floats, Mask
 from ...data.rules import flag_bit
 from ...data.settings import CleanSettings
+from ..record.table import Table
 from .clock_restarts import HABIT_OF_EDGES
 from .rule import begins_file, cell_capacity_ah, charge_between_samples_ah, column_values, flag_values, rest_current
 from .step_numbers import fill_missing_numbers, has_numbers, whole_numbers
@@ -66,7 +66,7 @@ class _Charge:
         return float(np.sign(into - out))
 
 
-def find_new_runs(frame: pd.DataFrame, cycle: Floats, settings: CleanSettings) -> Mask:
+def find_new_runs(frame: Table, cycle: Floats, settings: CleanSettings) -> Mask:
     """Tell at which rows a new run begins with the cycle number of the row before, shape (n,).
 
     Asked are the first rows of files, and rows at which the cycler's clock restarted. A run is new if the rows before
@@ -108,7 +108,7 @@ def find_new_runs(frame: pd.DataFrame, cycle: Floats, settings: CleanSettings) -
     return new
 
 
-def _clock_restarts(frame: pd.DataFrame) -> Mask:
+def _clock_restarts(frame: Table) -> Mask:
     """Tell at which rows the cycler's clock began anew, shape (n,), if that is not its habit in each step."""
     flags = flag_values(frame)
     restarted: Mask = (flags & flag_bit("time_restart")) != 0
@@ -120,7 +120,7 @@ def _clock_restarts(frame: pd.DataFrame) -> Mask:
     return restarted
 
 
-def _steps(frame: pd.DataFrame) -> Floats | None:
+def _steps(frame: Table) -> Floats | None:
     """Return the file's step numbers without gaps, shape (n,); ``None`` if it has none, or one for all rows."""
     raw = column_values(frame, c.STEP_ID)
     if not has_numbers(raw):

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-import pandas as pd
 
 from ...data import columns as c
 from ...data.arrays import Floats, Integers, Mask
 from ...data.settings import CleanSettings
 from ..record.noise import estimate_step_noise
+from ..record.table import Table
 from .rule import Event, RuleOutcome, column_values, constant_text, run_events, set_flag
 from .time_order import coarse_stamp_second
 from .voltage_spikes import NOISE_FACTOR
@@ -66,7 +66,7 @@ NUDGE_SECOND: Final = 0.001
 """s between rows that had one time. Chosen, not measured."""
 
 
-def duplicate_time(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
+def duplicate_time(frame: Table, settings: CleanSettings) -> RuleOutcome:
     """Of two versions of one row quarantine the one that fits its neighbours less.
 
     Versions of a row share its time and all values but one, voltage or current. Both stay if they differ by noise
@@ -106,10 +106,10 @@ def duplicate_time(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
 
     events = run_events(frame, worse, "duplicate_time", before, constant_text("-"), constant_text("quarantined"))
     # The version that stays is unchanged, so it carries no flag.
-    return RuleOutcome(frame[~worse], tuple(events), frame.index.to_numpy()[worse])
+    return RuleOutcome(frame.rows(~worse), tuple(events), frame.labels[worse])
 
 
-def _find_conflicting_rows(frame: pd.DataFrame) -> Integers:
+def _find_conflicting_rows(frame: Table) -> Integers:
     """Return the first of each two neighbours that are equal in time and in all but one of voltage and current."""
     time = column_values(frame, c.TEST_TIME)
     at = np.flatnonzero(np.diff(time) == 0.0)
@@ -244,7 +244,7 @@ def _interpolate_at_zero(at: Floats, column: Floats) -> float:
     return line
 
 
-def time_resolution(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
+def time_resolution(frame: Table, settings: CleanSettings) -> RuleOutcome:
     """Set rows at one time apart by 1 ms, less where the next row comes sooner, so that time increases strictly.
 
     If the clock is too coarse for the log, such as one of whole minutes, rows are spread evenly over the time to its
@@ -269,7 +269,7 @@ def time_resolution(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome
     place_in_group = position - first_of_group
     apart = np.where(not_later, time[first_of_group] + place_in_group * distance, time)
     moved = apart != time
-    first = int(frame.index[int(np.argmax(moved))])
+    first = int(frame.labels[int(np.argmax(moved))])
     after = f"up to {float((apart - time).max()):.4g} s later"
     event = Event("time_resolution", first, int(moved.sum()), before, after, "set apart")
     frame = frame.assign(**{c.TEST_TIME: apart})

@@ -6,12 +6,12 @@ from dataclasses import replace
 from typing import Final
 
 import numpy as np
-import pandas as pd
 
 from ...data import columns as c
-from ...data.arrays import Integers
+from ...data.arrays import Floats, Integers
 from ...data.convert import SECONDS_PER_HOUR
 from ...data.rules import flag_bit
+from ..record.table import Table
 from .counted_charge import CountedCharge
 from .interval_evidence import STEP_TIME_SHARE, believed_step_time
 from .rule import column_values
@@ -26,7 +26,7 @@ LEAST_SHARE: Final = 1e-6
 
 
 def add_first_step(
-    evidence: EdgeEvidence, frame: pd.DataFrame, step: Integers, raw_second: pd.Series, rest_ampere: float
+    evidence: EdgeEvidence, frame: Table, step: Integers, raw_second: Floats, rest_ampere: float
 ) -> EdgeEvidence:
     """Insert a sample where the first step began, if the file says that it began before the first row.
 
@@ -71,27 +71,26 @@ def add_first_step(
     )
 
 
-def _first_counted_ah(frame: pd.DataFrame, counted: CountedCharge | None) -> float:
+def _first_counted_ah(frame: Table, counted: CountedCharge | None) -> float:
     """Return what the believed counter shows in the first row in A.h, positive into the cell; NaN without a counter."""
     if counted is None:
         return float("nan")
-    first = frame.iloc[0]
     if counted.column:
-        shown = float(first[counted.column])
+        shown = float(frame[counted.column][0])
         if counted.column == c.STEP_CAPACITY:
-            shown = abs(shown) * float(np.sign(first[c.CURRENT]))
+            shown = abs(shown) * float(np.sign(frame[c.CURRENT][0]))
     else:
-        pair = np.nan_to_num(first[[c.CHARGING_CAPACITY, c.DISCHARGING_CAPACITY]].to_numpy(dtype=np.float64))
+        pair = np.nan_to_num([frame[c.CHARGING_CAPACITY][0], frame[c.DISCHARGING_CAPACITY][0]])
         shown = float(abs(pair[0]) - abs(pair[1]))
     return shown * counted.factor
 
 
 def _second_before(
-    frame: pd.DataFrame, step: Integers, raw_second: pd.Series, counter_ah: float, is_step_counter: bool
+    frame: Table, step: Integers, raw_second: Floats, counter_ah: float, is_step_counter: bool
 ) -> tuple[float, bool]:
     """Return for how long the first row's step had run in s (0 = unknown), and whether the step time says so."""
     time = column_values(frame, c.TEST_TIME)
-    began_second = _test_second(time, raw_second.reindex(frame.index[:2]).to_numpy(dtype=np.float64))
+    began_second = _test_second(time, raw_second[frame.labels[:2]])
     step_second, tick = believed_step_time(frame, step[1:] != step[:-1])
     if step_second is not None and np.isfinite(step_second[0]):
         since = float(step_second[0])
@@ -116,22 +115,21 @@ def _test_second(time: np.ndarray, raw: np.ndarray) -> float:
     return float(raw[0] * (time[1] - time[0]) / (raw[1] - raw[0]))
 
 
-def _with_first_sample(frame: pd.DataFrame, second: float) -> pd.DataFrame:
+def _with_first_sample(frame: Table, second: float) -> Table:
     """Return the record with a copy of its first row before it, and all times since then."""
-    first = frame.iloc[[0]].copy()
+    joined = frame.rows(np.concatenate([[0], np.arange(len(frame))]))
     for name in (c.TEST_TIME, c.UNIX_TIME):
-        first[name] = first[name] - second
-    first[c.FLAGS] = flag_bit("step_edge")
-    first[c.SOURCE_ROW] = c.NO_SOURCE_ROW
+        joined[name][0] -= second
+    joined[c.FLAGS][0] = flag_bit("step_edge")
+    joined[c.SOURCE_ROW][0] = c.NO_SOURCE_ROW
     for name in (c.CHARGING_CAPACITY, c.DISCHARGING_CAPACITY):
-        first[name] = np.nan
-    joined = pd.concat([first, frame])
-    return joined.assign(**{c.TEST_TIME: joined[c.TEST_TIME] - float(first[c.TEST_TIME].iloc[0])})
+        joined[name][0] = np.nan
+    return joined.assign(**{c.TEST_TIME: joined[c.TEST_TIME] - joined[c.TEST_TIME][0]})
 
 
-def _with_open(left: OpenCharge, frame: pd.DataFrame, charge_ah: float, open_ah: float) -> OpenCharge:
+def _with_open(left: OpenCharge, frame: Table, charge_ah: float, open_ah: float) -> OpenCharge:
     """Return what is left open, together with that of the first step."""
-    cycle = frame[c.CYCLE_COUNT].iloc[:1].to_numpy(dtype=np.int64)
+    cycle = frame[c.CYCLE_COUNT][:1].astype(np.int64)
     into = np.array([open_ah if charge_ah > 0.0 else 0.0])
     out = np.array([open_ah if charge_ah < 0.0 else 0.0])
     return replace(

@@ -11,6 +11,7 @@ import pandas as pd
 from ...data import columns as c
 from ...data.arrays import Mask
 from ...data.settings import CleanSettings
+from ..record.table import Table
 from .rule import RuleOutcome, column_values, constant_text, run_events, word_codes
 
 IMPEDANCE_WORD: Final = re.compile(
@@ -27,7 +28,7 @@ NO_CURRENT_SHARE: Final = 0.001
 """Share of the record's largest current, up to which a row has no current. Chosen, not measured."""
 
 
-def impedance_row(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
+def impedance_row(frame: Table, settings: CleanSettings) -> RuleOutcome:
     """Quarantine rows of an impedance measurement: they are no samples of voltage under current.
 
     Either the cycler's state names it (EIS, impedance), or all rows of one of the file's steps have no current and a
@@ -37,16 +38,16 @@ def impedance_row(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     if not rows.any() or rows.all():
         return RuleOutcome(frame)
     voltage = column_values(frame, c.VOLTAGE)
-    state = frame[c.STATE].to_numpy()
+    state = frame[c.STATE]
 
     def before(i: int, n: int) -> str:
         return f"{state[i] or 'no word'}, {voltage[i]:.6g} V"
 
     events = run_events(frame, rows, "impedance_row", before, constant_text("-"), constant_text("quarantined"))
-    return RuleOutcome(frame[~rows], tuple(events), frame.index.to_numpy()[rows])
+    return RuleOutcome(frame.rows(~rows), tuple(events), frame.labels[rows])
 
 
-def _named_impedance(states: pd.Series[Any]) -> Mask:
+def _named_impedance(states: Any) -> Mask:
     """Tell which rows' states name an impedance measurement, shape (n,)."""
     code, words = word_codes(states)
     named = [bool(IMPEDANCE_WORD.search(word.lower().replace("_", " "))) for word in words]
@@ -57,7 +58,7 @@ def _named_impedance(states: pd.Series[Any]) -> Mask:
     return mask
 
 
-def _reversed_steps(frame: pd.DataFrame) -> Mask:
+def _reversed_steps(frame: Table) -> Mask:
     """Tell which rows belong to steps of the file that are below -1 V and without current throughout, shape (n,)."""
     voltage = column_values(frame, c.VOLTAGE)
     current = column_values(frame, c.CURRENT)
@@ -72,7 +73,7 @@ def _reversed_steps(frame: pd.DataFrame) -> Mask:
     return reversed_step
 
 
-def marker_row(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
+def marker_row(frame: Table, settings: CleanSettings) -> RuleOutcome:
     """Quarantine rows that only mark a cycler event such as a range switch (``data.columns.MARKER_STATES``).
 
     They belong to no step and take no time; the rows next to them hold the same measurement.
@@ -82,10 +83,10 @@ def marker_row(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     marks = np.isin(code, marker_codes)
     if not marks.any():
         return RuleOutcome(frame)
-    states = frame[c.STATE].to_numpy()
+    states = frame[c.STATE]
 
     def before(i: int, n: int) -> str:
         return f"state {states[i]}"
 
     events = run_events(frame, marks, "marker_row", before, constant_text("-"), constant_text("quarantined"))
-    return RuleOutcome(frame[~marks], tuple(events), frame.index.to_numpy()[marks])
+    return RuleOutcome(frame.rows(~marks), tuple(events), frame.labels[marks])

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from ...data import columns as c
 from ...data.arrays import Floats, Indices, Integers, Mask
 from ...data.convert import SECONDS_PER_HOUR
 from ...data.rules import flag_bit
+from ..record.table import Table
 from .between_samples import DECAY_SHARE, HOLD_BAND_VOLT, Intervals
 from .counted_charge import FLAT_SHARE, CountedCharge, decimal_place
 from .rule import column_values, flag_values, is_file_row
@@ -68,7 +68,7 @@ class RecordIntervals:
 
 
 def record_intervals(
-    frame: pd.DataFrame, step: Integers, kinds: NDArray[Any], rest_ampere: float, scale_ah: float
+    frame: Table, step: Integers, kinds: NDArray[Any], rest_ampere: float, scale_ah: float
 ) -> RecordIntervals:
     """Return a record's arrays, and the least charge that is worth a sample.
 
@@ -82,7 +82,7 @@ def record_intervals(
     time = column_values(frame, c.TEST_TIME)
     current = column_values(frame, c.CURRENT)
     voltage = column_values(frame, c.VOLTAGE)
-    cycle = frame[c.CYCLE_COUNT].to_numpy(dtype=np.int64)
+    cycle = frame[c.CYCLE_COUNT].astype(np.int64)
     edge = step[1:] != step[:-1]
     hours = np.diff(time)
     hours /= SECONDS_PER_HOUR
@@ -99,7 +99,7 @@ def record_intervals(
     return RecordIntervals(time, current, voltage, cycle, in_hold, edge, paused, known, open_ah, rest_ampere, least)
 
 
-def believed_step_time(frame: pd.DataFrame, edge: Mask) -> tuple[Floats | None, float]:
+def believed_step_time(frame: Table, edge: Mask) -> tuple[Floats | None, float]:
     """Return the time since the step began in s, shape (n,), and its resolution in s; ``None`` if it is no evidence.
 
     It is believed if it advances like the test time within steps, and begins again at most edges.

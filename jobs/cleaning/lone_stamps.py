@@ -11,6 +11,7 @@ import pandas as pd
 from ...data import columns as c
 from ...data.arrays import Floats, Integers, Mask
 from ...data.settings import CleanSettings
+from ..record.table import Table
 from .rule import Event, RuleOutcome, column_values, run_events, set_flag, word_codes
 from .stamp_evidence import FAR_INTERVALS, FAR_SECOND, FAR_SPANS, REACH, StampRows, find_wrong_row, place_rows
 from .stamp_runs import MOST_ROWS, find_wrong_runs, move_runs
@@ -29,7 +30,7 @@ WIDEST: Final = 120
 """Rows: most rows that are looked at together. Chosen, not measured."""
 
 
-def time_stamp(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
+def time_stamp(frame: Table, settings: CleanSettings) -> RuleOutcome:
     """Place a row or a few whose time contradicts their neighbours, while the rows around them continue.
 
     The stamp may be before, after or far outside of all others. The row keeps its place in the file if the other clock,
@@ -72,7 +73,7 @@ def time_stamp(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
 
 
 def _events(
-    frame: pd.DataFrame, mask: Mask, clock: Floats, corrected: Floats, evidence: dict[int, str], words: str
+    frame: Table, mask: Mask, clock: Floats, corrected: Floats, evidence: dict[int, str], words: str
 ) -> list[Event]:
     def before(i: int, n: int) -> str:
         return f"{words} {clock[i]:.3f} s between rows that continue"
@@ -98,11 +99,15 @@ def _is_far(clock: Floats) -> bool:
     return bool(clock[-1] - clock[-2] > max(FAR_SECOND, FAR_SPANS * (clock[-2] - clock[0])))
 
 
-def _rows(frame: pd.DataFrame, known: Integers, clock: Floats, other: Floats, settings: CleanSettings) -> StampRows:
+def _rows(frame: Table, known: Integers, clock: Floats, other: Floats, settings: CleanSettings) -> StampRows:
     part = np.zeros(len(known), dtype=np.int64)
     for name in (c.SOURCE_INDEX, c.CYCLE_ID, c.STEP_ID):
-        part = _combined(part, pd.factorize(frame[name].to_numpy()[known])[0])
-    part = _combined(part, word_codes(frame[c.STATE])[0][known])
+        column = frame[name][known]
+        if (column[1:] != column[:-1]).any():
+            part = _combined(part, pd.factorize(column)[0])
+    code, words = word_codes(frame[c.STATE])
+    if words:
+        part = _combined(part, code[known])
     return StampRows(
         clock[known],
         other[known],

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import pandas as pd
 
 from ...data import columns as c
 from ...data.arrays import Floats, Integers, Mask
 from ...data.settings import CleanSettings
 from ...data.text import format_amount
+from ..record.table import Table
 from .missing_values import MOST_OUT_OF_RANGE
-from .rule import RuleOutcome, column_values, find_runs, rest_current, run_events, set_flag
+from .rule import RuleOutcome, column_values, fill_from_neighbours, find_runs, rest_current, run_events, set_flag
 from .voltage_jumps import CONTACT_VOLT, Signal, find_real_extremes, find_voltage_jumps, may_jump
 from .voltage_spikes import SAME_CURRENT_SHARE, SPIKE_ROWS, SPIKE_VOLT
 
@@ -46,7 +46,7 @@ RESPONSE_VOLT: Final = SPIKE_VOLT / 4
 """V: a voltage that moves by more responds to a current that vanishes. Chosen, not measured."""
 
 
-def lost_contact(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
+def lost_contact(frame: Table, settings: CleanSettings) -> RuleOutcome:
     """Find where the voltage collapses, or where the current vanishes in a step that continues at the same current.
 
     A voltage that jumps away while the current stays the same, and jumps back after some rows, is a lost contact too,
@@ -83,7 +83,7 @@ def lost_contact(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     return RuleOutcome(set_flag(frame, lost, "lost_contact"), tuple(events))
 
 
-def _find_collapses(frame: pd.DataFrame, settings: CleanSettings) -> Mask:
+def _find_collapses(frame: Table, settings: CleanSettings) -> Mask:
     """Tell where the voltage is below its lower limit after a jump and before the jump back, shape (n,).
 
     A run at an end of the record needs only one jump. Runs that are no longer than a spike, and records in which too
@@ -128,7 +128,7 @@ class _Jumps:
     same_ampere: Floats
 
 
-def _find_jumps_with_return(frame: pd.DataFrame, settings: CleanSettings) -> Mask:
+def _find_jumps_with_return(frame: Table, settings: CleanSettings) -> Mask:
     """Tell where the voltage is between a jump and the jump back without a cause in the current, shape (n,).
 
     The current must be the same before and after. In between it must be the same too; or it must be zero, and the
@@ -162,7 +162,7 @@ def _find_jumps_with_return(frame: pd.DataFrame, settings: CleanSettings) -> Mas
     return off
 
 
-def _pair_jumps(frame: pd.DataFrame, settings: CleanSettings) -> _Jumps:
+def _pair_jumps(frame: Table, settings: CleanSettings) -> _Jumps:
     """Return the pairs of a jump and the next jump that returns to the same voltage and current.
 
     Jumps that both have a cause, in much charge or at an edge between steps, are none.
@@ -174,7 +174,7 @@ def _pair_jumps(frame: pd.DataFrame, settings: CleanSettings) -> _Jumps:
     rest = rest_current(settings)
     known = np.flatnonzero(np.isfinite(column_values(frame, c.VOLTAGE)))
     voltage = column_values(frame, c.VOLTAGE)[known]
-    current = frame[c.CURRENT].ffill().bfill().to_numpy(dtype=np.float64)[known]
+    current = fill_from_neighbours(column_values(frame, c.CURRENT))[known]
     rise = np.diff(voltage)
     jump = np.flatnonzero(np.abs(rise) > CONTACT_VOLT)
     # Position k is the interval from sample k to k + 1.
@@ -210,7 +210,7 @@ def _stays_between_ends(current: Floats, rows: slice, same_ampere: float) -> Mas
     return stays
 
 
-def _find_vanished_current(frame: pd.DataFrame, collapsed: Mask, settings: CleanSettings) -> tuple[Mask, Mask]:
+def _find_vanished_current(frame: Table, collapsed: Mask, settings: CleanSettings) -> tuple[Mask, Mask]:
     """Tell where the current is about zero inside a step under constant current, and where the voltage responds to it.
 
     Args:
@@ -223,7 +223,7 @@ def _find_vanished_current(frame: pd.DataFrame, collapsed: Mask, settings: Clean
     """
     voltage = column_values(frame, c.VOLTAGE)
     current = column_values(frame, c.CURRENT)
-    step = frame[c.STEP_COUNT].to_numpy()
+    step = frame[c.STEP_COUNT]
     rest = rest_current(settings)
     vanished = np.zeros(len(step), dtype=bool)
     responded = np.zeros(len(step), dtype=bool)

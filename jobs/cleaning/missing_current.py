@@ -15,6 +15,7 @@ from ...data.settings import CleanSettings
 from ...data.text import format_amount
 from ..record.charge import interval_charge_ah
 from ..record.steps import HOLD_BAND_VOLT
+from ..record.table import Table
 from .missing_values import interpolate_runs, set_filled
 from .rule import RuleOutcome, column_values, find_runs, rest_current
 
@@ -72,7 +73,7 @@ class _Guess:
     doubt: Floats
 
 
-def current_missing(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
+def current_missing(frame: Table, settings: CleanSettings) -> RuleOutcome:
     """Fill missing currents by the control of the step (constant current, hold, rest); bound the charge left unknown.
 
     Inside a step, up to ``fill_samples`` values are filled by the line between their neighbours if these differ little,
@@ -105,7 +106,7 @@ def current_missing(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome
     return set_filled(frame, c.CURRENT, filled, "current_missing", after)
 
 
-def _record(frame: pd.DataFrame, current: Floats) -> _Record:
+def _record(frame: Table, current: Floats) -> _Record:
     time = column_values(frame, c.TEST_TIME)
     half = np.diff(time) / (2.0 * SECONDS_PER_HOUR)
     size = np.abs(current[np.isfinite(current)])
@@ -113,7 +114,7 @@ def _record(frame: pd.DataFrame, current: Floats) -> _Record:
         time,
         current,
         column_values(frame, c.VOLTAGE),
-        frame[c.STEP_COUNT].to_numpy(),
+        frame[c.STEP_COUNT],
         column_values(frame, c.STEP_ID),
         np.append(half, 0.0) + np.append(0.0, half),
         float(np.quantile(size, LARGEST_QUANTILE)) if len(size) else 0.0,
@@ -123,9 +124,7 @@ def _record(frame: pd.DataFrame, current: Floats) -> _Record:
 # Currents that the step's control makes known
 
 
-def _fill_certain(
-    frame: pd.DataFrame, current: Floats, first: Integers, length: Integers, settings: CleanSettings
-) -> Floats:
+def _fill_certain(frame: Table, current: Floats, first: Integers, length: Integers, settings: CleanSettings) -> Floats:
     """Return the current in A with those runs filled whose control is known, shape (n,).
 
     Args:
@@ -135,7 +134,7 @@ def _fill_certain(
         settings: with the longest runs.
     """
     time = column_values(frame, c.TEST_TIME)
-    step = frame[c.STEP_COUNT].to_numpy()
+    step = frame[c.STEP_COUNT]
     inside_record = (first > 0) & (first + length < len(current))
     inside_step = inside_record.copy()
     inside_step[inside_record] = step[first[inside_record] - 1] == step[(first + length)[inside_record]]
@@ -155,9 +154,7 @@ def _fill_certain(
     return filled
 
 
-def _control_known(
-    frame: pd.DataFrame, current: Floats, first: Integers, length: Integers, settings: CleanSettings
-) -> Mask:
+def _control_known(frame: Table, current: Floats, first: Integers, length: Integers, settings: CleanSettings) -> Mask:
     """Tell for runs inside a step whether the values next to them show what the current was, shape (runs,)."""
     left = current[first - 1]
     right = current[first + length]
@@ -272,7 +269,7 @@ def _certain_bound_ah(record: _Record, current: Floats, first: int, rows: int) -
 # Currents that are only bounded
 
 
-def _fill_bounded(frame: pd.DataFrame, record: _Record, settings: CleanSettings) -> tuple[Floats, Floats]:
+def _fill_bounded(frame: Table, record: _Record, settings: CleanSettings) -> tuple[Floats, Floats]:
     """Fill the runs that are left, the least doubtful first, while little charge is unknown in all.
 
     Args:
@@ -394,7 +391,7 @@ def _whole_step(record: _Record, rows: slice) -> _Guess:
     return _Guess(np.full(length, guess), np.full(length, record.largest))
 
 
-def _bound_ah(frame: pd.DataFrame, record: _Record, rows: slice, guess: _Guess) -> float:
+def _bound_ah(frame: Table, record: _Record, rows: slice, guess: _Guess) -> float:
     """Return the most charge in A.h by which a run's guess may be wrong; less where counters went on."""
     weight = record.weight_hour[rows]
     bound = float((guess.doubt * weight).sum())

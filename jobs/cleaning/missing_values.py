@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-import pandas as pd
 
 from ...data import columns as c
 from ...data.arrays import Floats, Integers, Mask
 from ...data.rules import flag_bit
 from ...data.settings import CleanSettings
+from ..record.table import Table
 from .rule import (
     Event,
     RuleOutcome,
@@ -22,6 +22,7 @@ from .rule import (
     number_text,
     run_events,
     set_flag,
+    word_codes,
 )
 from .voltage_jumps import find_real_extremes
 
@@ -29,15 +30,17 @@ MOST_OUT_OF_RANGE: Final = 0.2
 """Share of the known voltages. If more are out of range, the limits do not fit the cell. Chosen, not measured."""
 
 
-def number_unreadable(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
+def number_unreadable(frame: Table, settings: CleanSettings) -> RuleOutcome:
     """Report text where a number belongs; the reader has left the number missing."""
     texts = frame[c.UNREADABLE]
-    mask = (texts.fillna("") != "").to_numpy(dtype=bool)
-    if not mask.any():
+    code, notes = word_codes(texts)
+    if not any(notes):
         return RuleOutcome(frame)
+    # The code -1 of a row without a note reads the last place.
+    mask = np.array([*map(bool, notes), False])[code]
 
     def unreadable_text(i: int, n: int) -> str:
-        return str(texts.iloc[i])
+        return str(texts[i])
 
     events = run_events(
         frame, mask, "number_unreadable", unreadable_text, constant_text("missing"), constant_text("taken as missing")
@@ -45,7 +48,7 @@ def number_unreadable(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutco
     return RuleOutcome(set_flag(frame, mask, "number_unreadable"), tuple(events))
 
 
-def voltage_range(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
+def voltage_range(frame: Table, settings: CleanSettings) -> RuleOutcome:
     """Take voltages outside ``voltage_limits_volt`` as missing; where they are many, only report them.
 
     Voltages that the cell reached or left without a jump are real: before its formation a cell is near 0 V, and a half
@@ -62,7 +65,7 @@ def voltage_range(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     return _take_as_missing(frame, c.VOLTAGE, out, "voltage_range", "V")
 
 
-def temperature_range(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
+def temperature_range(frame: Table, settings: CleanSettings) -> RuleOutcome:
     """Take temperatures outside ``temperature_limits_celsius`` as missing: a thermocouple was off."""
     events: tuple[Event, ...] = ()
     low, high = settings.temperature_limits_celsius
@@ -74,7 +77,7 @@ def temperature_range(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutco
     return RuleOutcome(frame, events)
 
 
-def _take_as_missing(frame: pd.DataFrame, column: str, out: Mask, rule: str, unit: str) -> RuleOutcome:
+def _take_as_missing(frame: Table, column: str, out: Mask, rule: str, unit: str) -> RuleOutcome:
     if not out.any():
         return RuleOutcome(frame)
     values = column_values(frame, column)
@@ -85,20 +88,20 @@ def _take_as_missing(frame: pd.DataFrame, column: str, out: Mask, rule: str, uni
     return RuleOutcome(set_flag(frame, out, rule), tuple(events))
 
 
-def voltage_missing(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
+def voltage_missing(frame: Table, settings: CleanSettings) -> RuleOutcome:
     """Interpolate missing voltages within a step, up to ``fill_samples`` in a row; longer ones stay missing."""
     filled = fill_voltage(frame, settings)
     return set_filled(frame, c.VOLTAGE, filled, "voltage_missing", number_text(filled, "V"))
 
 
-def fill_voltage(frame: pd.DataFrame, settings: CleanSettings) -> Floats:
+def fill_voltage(frame: Table, settings: CleanSettings) -> Floats:
     """Return the voltage in V with short runs of missing values interpolated in time, shape (n,).
 
     A run is filled if it has up to ``fill_samples`` values and both its neighbours are in one step.
     """
     voltage = column_values(frame, c.VOLTAGE)
     time = column_values(frame, c.TEST_TIME)
-    step = frame[c.STEP_COUNT].to_numpy()
+    step = frame[c.STEP_COUNT]
     first, length = find_runs(np.isnan(voltage))
     inner = (first > 0) & (first + length < len(voltage)) & (length <= settings.fill_samples)
     first = first[inner]
@@ -124,7 +127,7 @@ def interpolate_runs(column: Floats, time: Floats, first: Integers, length: Inte
     return filled
 
 
-def temperature_missing(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
+def temperature_missing(frame: Table, settings: CleanSettings) -> RuleOutcome:
     """Report missing temperatures of a column that has others; they stay missing."""
     events: list[Event] = []
     missing_text = constant_text("missing")
@@ -138,7 +141,7 @@ def temperature_missing(frame: pd.DataFrame, settings: CleanSettings) -> RuleOut
     return RuleOutcome(frame, tuple(events))
 
 
-def set_filled(frame: pd.DataFrame, column: str, filled: Floats, rule: str, after: RunText) -> RuleOutcome:
+def set_filled(frame: Table, column: str, filled: Floats, rule: str, after: RunText) -> RuleOutcome:
     """Set a filled column and report each run of missing values.
 
     A value that another rule took as missing counts under that rule, and only if it was filled.

@@ -13,6 +13,7 @@ from ...data.rules import Severity
 from ...data.settings import CleanSettings
 from ...data.text import format_amount, format_count
 from ..record.charge import charge_in_out_ah, interval_charge_ah
+from ..record.table import Table
 from ..record.usable_current import voltage_moves
 from .rule import (
     Event,
@@ -65,7 +66,7 @@ DISCHARGE_MARGIN: Final = 2.0
 the result."""
 
 
-def rest_only(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
+def rest_only(frame: Table, settings: CleanSettings) -> RuleOutcome:
     """Report a record in which the cell rests throughout: there is nothing to simulate.
 
     If the voltage moves by more than 0.5 V meanwhile, the current is missing.
@@ -78,7 +79,7 @@ def rest_only(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
         return RuleOutcome(frame)
     # The median of a step decides, as when steps are classified.
     carrying = pd.Series(np.where(np.isfinite(current), np.abs(current) > rest, np.nan))
-    if (carrying.groupby(frame[c.STEP_COUNT].to_numpy()).mean() >= 0.5).any():
+    if (carrying.groupby(frame[c.STEP_COUNT]).mean() >= 0.5).any():
         return RuleOutcome(frame)
     known = voltage[np.isfinite(voltage)]
     moved = float(np.ptp(np.quantile(known, [0.01, 0.99]))) if len(known) else 0.0
@@ -89,11 +90,11 @@ def rest_only(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     if voltage_moves(voltage):
         after = "a current that is missing or too coarse"
         severity = "error"
-    event = Event("rest_only", int(frame.index[0]), len(frame), before, after, "reported", severity)
+    event = Event("rest_only", int(frame.labels[0]), len(frame), before, after, "reported", severity)
     return RuleOutcome(frame, (event,))
 
 
-def aborted_test(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
+def aborted_test(frame: Table, settings: CleanSettings) -> RuleOutcome:
     """Report a record that ends in the middle of a step under current, or with an incomplete cycle.
 
     The last step has ended early if like steps (the same direction and current) all passed more charge and ended at
@@ -108,13 +109,13 @@ def aborted_test(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     return RuleOutcome(set_flag(frame, last, "aborted_test"), tuple(events))
 
 
-def _broken_step(frame: pd.DataFrame, settings: CleanSettings) -> list[Event]:
+def _broken_step(frame: Table, settings: CleanSettings) -> list[Event]:
     """Return the event of a last step that has ended early, or none."""
     voltage = column_values(frame, c.VOLTAGE)
     current = column_values(frame, c.CURRENT)
     if not np.abs(current[-1]) > rest_current(settings) or not np.isfinite(voltage[-1]):
         return []
-    number, _ = pd.factorize(frame[c.STEP_COUNT].to_numpy())
+    number, _ = pd.factorize(frame[c.STEP_COUNT])
     charge = np.append(0.0, charge_between_samples_ah(frame))
     steps = pd.DataFrame({"number": number, "volt": voltage, "ampere": current, "ah": charge}).groupby("number")
     end_volt = steps["volt"].last().to_numpy()
@@ -141,12 +142,12 @@ def _broken_step(frame: pd.DataFrame, settings: CleanSettings) -> list[Event]:
         f"ends at {voltage[-1]:.4g} V under {format_amount(current[-1])} A after {passed_ah[-1]:.4g} A.h of its step"
     )
     rows = int((number == number[-1]).sum())
-    return [Event("aborted_test", int(frame.index[-1]), rows, before, after, "reported", severity)]
+    return [Event("aborted_test", int(frame.labels[-1]), rows, before, after, "reported", severity)]
 
 
-def _broken_cycle(frame: pd.DataFrame) -> list[Event]:
+def _broken_cycle(frame: Table) -> list[Event]:
     """Return the event of an incomplete last cycle, or none."""
-    count = frame[c.CYCLE_COUNT].to_numpy()
+    count = frame[c.CYCLE_COUNT]
     if count[-1] <= PEER_CYCLES:
         return []
     # From the first interval on that ends in one of the compared cycles.
@@ -167,7 +168,7 @@ def _broken_cycle(frame: pd.DataFrame) -> list[Event]:
     first = int(np.argmax(count == count[-1]))
     before = f"last cycle: {', '.join(texts)}"
     after = "incomplete, compared with the cycles before"
-    return [Event("aborted_test", int(frame.index[first]), len(frame) - first, before, after, "reported", "info")]
+    return [Event("aborted_test", int(frame.labels[first]), len(frame) - first, before, after, "reported", "info")]
 
 
 def _agree(charges: Floats) -> bool:
@@ -176,7 +177,7 @@ def _agree(charges: Floats) -> bool:
     return bool(agree.all()) and float(charges.max()) > 0.0
 
 
-def no_discharge(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
+def no_discharge(frame: Table, settings: CleanSettings) -> RuleOutcome:
     """Report a record in which the cell was hardly discharged."""
     time = column_values(frame, c.TEST_TIME)
     current = column_values(frame, c.CURRENT)
@@ -190,5 +191,5 @@ def no_discharge(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     _, out_ah = charge_in_out_ah(time, current, flags)
     if out_ah >= least_ah:
         return RuleOutcome(frame)
-    event = Event("no_discharge", int(frame.index[0]), len(frame), f"{out_ah:.4g} A.h out", "as it was", "reported")
+    event = Event("no_discharge", int(frame.labels[0]), len(frame), f"{out_ah:.4g} A.h out", "as it was", "reported")
     return RuleOutcome(frame, (event,))

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Final, Self
 
 import numpy as np
-import pandas as pd
 
 from ...data import columns as c
 from ...data.arrays import Floats, Integers, Mask
 from ...data.results.cleaning import ChargeChange, CleanReport, Finding, FlagCount, QuarantineCount
 from ...data.rules import RULES
 from ..record.charge import charge_in_out_ah, energy_in_out_wh
+from ..record.table import Columns, Table
 from .rule import column_values, flag_values
 from .time_order import has_clock
 
@@ -37,12 +38,12 @@ class ChargeLedger:
     changes: list[ChargeChange] = field(default_factory=list)
 
     @classmethod
-    def from_record(cls, frame: pd.DataFrame) -> Self:
+    def from_record(cls, frame: Table) -> Self:
         """Open the ledger with a raw record (``data.columns.RAW_COLUMNS`` and ``flags``)."""
         charge = record_charge(frame)
         return cls(charge, charge)
 
-    def note(self, rule: str, before: pd.DataFrame, after: pd.DataFrame) -> None:
+    def note(self, rule: str, before: Table, after: Table) -> None:
         """Write down how a rule changed the charge.
 
         Args:
@@ -61,9 +62,9 @@ class ChargeLedger:
 
 def clean_report(
     cell_id: str,
-    raw: pd.DataFrame,
-    samples: pd.DataFrame,
-    quarantined: pd.DataFrame,
+    raw: Table,
+    samples: Columns,
+    quarantined: Columns,
     findings: tuple[Finding, ...],
     ledger: ChargeLedger,
 ) -> CleanReport:
@@ -91,7 +92,8 @@ def clean_report(
     energy_after = energy_in_out_wh(time, current, column_values(samples, c.VOLTAGE), flags)
     new_cycle = _differs_from_previous(raw, c.CYCLE_ID)
     new_step = new_cycle | _differs_from_previous(raw, c.STEP_ID)
-    rules_with_events = {*quarantined["rule"].unique(), *(finding.rule for finding in findings)}
+    quarantine = quarantine_counts(quarantined)
+    rules_with_events = {*(count.rule for count in quarantine), *(finding.rule for finding in findings)}
     return CleanReport(
         cell_id=cell_id,
         rows_in=len(raw),
@@ -104,30 +106,29 @@ def clean_report(
         charge_in_after_ah=charge_after[0],
         charge_out_before_ah=ledger.raw_charge[1],
         charge_out_after_ah=charge_after[1],
-        cycles_before=int(raw[c.CYCLE_ID][new_cycle].nunique()),
-        cycles_after=int(samples[c.CYCLE_COUNT].iloc[-1]),
+        cycles_before=_count_numbers(column_values(raw, c.CYCLE_ID)[new_cycle]),
+        cycles_after=int(samples[c.CYCLE_COUNT][-1]),
         steps_before=int(new_step[1:].sum()) + 1,
-        steps_after=int(samples[c.STEP_COUNT].iloc[-1]),
+        steps_after=int(samples[c.STEP_COUNT][-1]),
         findings=findings,
         energy_in_before_wh=energy_before[0],
         energy_in_after_wh=energy_after[0],
         energy_out_before_wh=energy_before[1],
         energy_out_after_wh=energy_after[1],
-        quarantined=quarantine_counts(quarantined),
+        quarantined=quarantine,
         flagged=flag_counts(flags, rules_with_events),
         charge_changes=tuple(ledger.changes),
     )
 
 
-def quarantine_counts(quarantined: pd.DataFrame) -> tuple[QuarantineCount, ...]:
+def quarantine_counts(quarantined: Columns) -> tuple[QuarantineCount, ...]:
     """Count quarantined rows by rule and source file, in the order of the rules' first rows.
 
     Args:
         quarantined: with ``rule`` and ``source_index``.
     """
-    counted = quarantined.groupby(["rule", c.SOURCE_INDEX], sort=False).size().reset_index(name="rows")
-    columns = (counted[name].tolist() for name in ("rule", c.SOURCE_INDEX, "rows"))
-    return tuple(QuarantineCount(rule, source, rows) for rule, source, rows in zip(*columns, strict=True))
+    counted = Counter(zip(quarantined["rule"].tolist(), quarantined[c.SOURCE_INDEX].tolist(), strict=True))
+    return tuple(QuarantineCount(rule, source, rows) for (rule, source), rows in counted.items())
 
 
 def flag_counts(flags: Integers, others: Collection[str]) -> tuple[FlagCount, ...]:
@@ -143,7 +144,7 @@ def flag_counts(flags: Integers, others: Collection[str]) -> tuple[FlagCount, ..
     return tuple(FlagCount(code, counts.get(code, 0)) for code in listed)
 
 
-def record_charge(frame: pd.DataFrame) -> tuple[float, float]:
+def record_charge(frame: Columns) -> tuple[float, float]:
     """Return charge into and out of the cell in A.h, both positive, of a record between two rules.
 
     An interval in which the clock falls back carries none.
@@ -151,7 +152,7 @@ def record_charge(frame: pd.DataFrame) -> tuple[float, float]:
     return charge_in_out_ah(_forward(_clock(frame)), column_values(frame, c.CURRENT), flag_values(frame))
 
 
-def _clock(frame: pd.DataFrame) -> Floats:
+def _clock(frame: Columns) -> Floats:
     """Return the test time in s; if most are missing the wall clock, or else the time within steps."""
     for name in (c.TEST_TIME, c.UNIX_TIME):
         clock = column_values(frame, name)
@@ -165,7 +166,7 @@ def _forward(clock: Floats) -> Floats:
     return np.concatenate([[0.0], np.cumsum(np.fmax(np.diff(clock), 0.0))])
 
 
-def _differs_from_previous(raw: pd.DataFrame, column: str) -> Mask:
+def _differs_from_previous(raw: Table, column: str) -> Mask:
     """Tell which rows' numbers differ from that of the row before, shape (n,); the first row's does."""
     numbers = column_values(raw, column)
     missing = np.isnan(numbers)
@@ -173,13 +174,11 @@ def _differs_from_previous(raw: pd.DataFrame, column: str) -> Mask:
     return changed
 
 
-def _same_charge(before: pd.DataFrame, after: pd.DataFrame) -> bool:
-    """Tell whether times and current are the very same arrays: frames share the columns that a rule does not touch."""
-    if len(after) != len(before):
-        return False
-    for name in (c.TEST_TIME, c.UNIX_TIME, c.CURRENT):
-        old = column_values(before, name)
-        new = column_values(after, name)
-        if old.ctypes.data != new.ctypes.data or old.strides != new.strides:
-            return False
-    return True
+def _count_numbers(numbers: Floats) -> int:
+    """Return how many different numbers there are, without missing ones."""
+    return len(np.unique(numbers[~np.isnan(numbers)]))
+
+
+def _same_charge(before: Table, after: Table) -> bool:
+    """Tell whether times and current are the very same arrays: tables share the columns that a rule does not touch."""
+    return all(before[name] is after[name] for name in (c.TEST_TIME, c.UNIX_TIME, c.CURRENT))

@@ -25,6 +25,7 @@ from ...data.results.cleaning import Finding
 from ...data.rules import RULES_BY_CODE, Severity, flag_bit
 from ...data.settings import CleanSettings
 from ..record.charge import interval_charge_ah
+from ..record.table import Columns, Table
 
 RunText = Callable[[int, int], str]
 """A text about a run of rows, made from the position of its first row and its number of rows."""
@@ -59,37 +60,37 @@ class Event:
 class RuleOutcome(NamedTuple):
     """A rule's result: the changed frame, its events, and the index labels of the rows that it took out."""
 
-    frame: pd.DataFrame
+    frame: Table
     events: tuple[Event, ...] = ()
     taken: Integers = np.empty(0, dtype=np.int64)
 
 
-def column_values(frame: pd.DataFrame, column: str) -> Floats:
+def column_values(frame: Columns, column: str) -> Floats:
     """Return a column as float64, shape (n,). Do not write to it: it may share memory with the frame."""
-    return frame[column].to_numpy(dtype=np.float64)
+    return np.asarray(frame[column], dtype=np.float64)
 
 
-def flag_values(frame: pd.DataFrame) -> Integers:
+def flag_values(frame: Columns) -> Integers:
     """Return the flags of a record, shape (n,). Do not write to them: they may share memory with the frame."""
-    return frame[c.FLAGS].to_numpy(dtype=np.int64)
+    return np.asarray(frame[c.FLAGS], dtype=np.int64)
 
 
-def charge_between_samples_ah(frame: pd.DataFrame) -> Floats:
+def charge_between_samples_ah(frame: Columns) -> Floats:
     """Return the charge between neighbouring samples in A.h, shape (n - 1,), positive into the cell."""
     return interval_charge_ah(column_values(frame, c.TEST_TIME), column_values(frame, c.CURRENT), flag_values(frame))
 
 
-def is_file_row(frame: pd.DataFrame) -> Mask:
+def is_file_row(frame: Table) -> Mask:
     """Tell which samples are rows of a file, shape (n,); the others were inserted at edges of steps."""
-    rows: Mask = frame[c.SOURCE_ROW].to_numpy() != c.NO_SOURCE_ROW
+    rows: Mask = frame[c.SOURCE_ROW] != c.NO_SOURCE_ROW
     return rows
 
 
-def word_codes(states: pd.Series[Any]) -> tuple[Integers, list[str]]:
+def word_codes(states: Any) -> tuple[Integers, list[str]]:
     """Return each row's word as a position in the list of distinct words, and that list.
 
     Args:
-        states: text, shape (n,).
+        states: texts as pandas has them, shape (n,).
 
     Returns:
         Positions, shape (n,), -1 for a row without a word; and the distinct words. All positions are -1 and the list
@@ -115,11 +116,25 @@ def rest_current(settings: CleanSettings) -> float:
     return settings.rest_current_per_ah * cell_capacity_ah(settings)
 
 
-def begins_file(frame: pd.DataFrame) -> Mask:
+def begins_file(frame: Table) -> Mask:
     """Tell which rows are the first of another source file, shape (n,); the very first row is not."""
-    source = frame[c.SOURCE_INDEX].to_numpy()
+    source = frame[c.SOURCE_INDEX]
     first: Mask = np.concatenate([[False], source[1:] != source[:-1]])
     return first
+
+
+def fill_from_neighbours(column: Floats) -> Floats:
+    """Return a column with the value before in place of each missing one; before the first known value, with that one.
+
+    Args:
+        column: shape (n,), NaN where missing; all NaN stays so.
+    """
+    known = ~np.isnan(column)
+    if known.all() or not known.any():
+        return column
+    position = np.maximum.accumulate(np.where(known, np.arange(len(column)), int(np.argmax(known))))
+    filled: Floats = column[position]
+    return filled
 
 
 def find_runs(mask: Mask) -> tuple[Integers, Integers]:
@@ -129,7 +144,7 @@ def find_runs(mask: Mask) -> tuple[Integers, Integers]:
     return edges[::2], edges[1::2] - edges[::2]
 
 
-def set_flag(frame: pd.DataFrame, mask: Mask, rule: str) -> pd.DataFrame:
+def set_flag(frame: Table, mask: Mask, rule: str) -> Table:
     """Return the frame with the rule's bit set where the mask is true.
 
     Args:
@@ -164,9 +179,7 @@ def number_text(column: Floats, unit: str) -> RunText:
     return text
 
 
-def run_events(
-    frame: pd.DataFrame, mask: Mask, rule: str, before: RunText, after: RunText, action: RunText
-) -> list[Event]:
+def run_events(frame: Table, mask: Mask, rule: str, before: RunText, after: RunText, action: RunText) -> list[Event]:
     """Make one event for each run of true values; beyond ``MAX_EVENTS`` one event represents all others.
 
     Args:
@@ -178,7 +191,7 @@ def run_events(
     if not mask.any():
         return []
     first, length = find_runs(mask)
-    labels = frame.index.to_numpy()
+    labels = frame.labels
     events = []
     for i, n in zip(first[:MAX_EVENTS].tolist(), length[:MAX_EVENTS].tolist(), strict=True):
         events.append(Event(rule, int(labels[i]), n, before(i, n), after(i, n), action(i, n)))
@@ -191,18 +204,18 @@ def run_events(
     return events
 
 
-def to_findings(events: list[Event], raw: pd.DataFrame, frame: pd.DataFrame) -> tuple[Finding, ...]:
+def to_findings(events: list[Event], raw: Table, frame: Table) -> tuple[Finding, ...]:
     """Turn events into findings, with the corrected cycle and step of each first row.
 
     Args:
         events: of all rules, in order.
-        raw: the raw table, index 0 to n - 1.
+        raw: the raw table, labels 0 to n - 1.
         frame: the record after the last rule, without the rows that were taken out.
     """
     if not events:
         return ()
-    source = raw[c.SOURCE_INDEX].to_numpy()
-    row = raw[c.SOURCE_ROW].to_numpy()
+    source = raw[c.SOURCE_INDEX]
+    row = raw[c.SOURCE_ROW]
     cycle = _numbers_by_label(frame, c.CYCLE_COUNT, raw)
     step = _numbers_by_label(frame, c.STEP_COUNT, raw)
     return tuple(
@@ -222,12 +235,12 @@ def to_findings(events: list[Event], raw: pd.DataFrame, frame: pd.DataFrame) -> 
     )
 
 
-def _numbers_by_label(frame: pd.DataFrame, column: str, raw: pd.DataFrame) -> Integers:
+def _numbers_by_label(frame: Table, column: str, raw: Table) -> Integers:
     """Return a column's numbers by position in the raw table, 0 for rows that were taken out."""
-    numbers = frame[column].to_numpy()
+    column_numbers: Integers = frame[column]
     # A row's label is its position as long as no row was taken out or moved.
-    if frame.index.equals(raw.index):
-        return numbers
+    if np.array_equal(frame.labels, raw.labels):
+        return column_numbers
     by_label = np.zeros(len(raw), dtype=np.int64)
-    by_label[frame.index.to_numpy()] = numbers
+    by_label[frame.labels] = column_numbers
     return by_label

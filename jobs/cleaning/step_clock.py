@@ -10,6 +10,7 @@ import pandas as pd
 from ...data import columns as c
 from ...data.arrays import Floats, Indices, Mask
 from ...data.settings import CleanSettings
+from ..record.table import Table
 from .duplicate_times import COARSE_SECOND, clock_quantum
 from .rule import Event, RuleOutcome, column_values, set_flag
 from .time_order import has_clock
@@ -53,7 +54,7 @@ ROUNDING: Final = 1.05
 """Ticks by which both clocks may differ within a step: one, and some rounding. Chosen, not measured."""
 
 
-def time_from_steps(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
+def time_from_steps(frame: Table, settings: CleanSettings) -> RuleOutcome:
     """Make the test time from the time within steps, in a record that has no other clock.
 
     A step begins where its time falls, or where the step's number changes. It begins when the last row of the step
@@ -72,12 +73,12 @@ def time_from_steps(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome
     time = np.where(known, np.cumsum(np.maximum(elapsed, 0.0)), np.nan)
     before = f"no test time, {int(begins.sum()) + 1} steps with their own time"
     after = f"one time of {float(np.nanmax(time)):.0f} s; each step follows the row before it at once"
-    event = Event("step_time", int(frame.index[0]), len(frame), before, after, "joined")
+    event = Event("step_time", int(frame.labels[0]), len(frame), before, after, "joined")
     frame = frame.assign(**{c.TEST_TIME: time})
     return RuleOutcome(set_flag(frame, known, "step_time"), (event,))
 
 
-def _step_begins(frame: pd.DataFrame, since: Floats) -> Mask:
+def _step_begins(frame: Table, since: Floats) -> Mask:
     """Tell which rows begin a step by their step time, shape (n,)."""
     step = column_values(frame, c.STEP_ID)
     source = column_values(frame, c.SOURCE_INDEX)
@@ -89,7 +90,7 @@ def _step_begins(frame: pd.DataFrame, since: Floats) -> Mask:
     return begins
 
 
-def time_refined(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
+def time_refined(frame: Table, settings: CleanSettings) -> RuleOutcome:
     """Refine a coarse test time, or a coarse wall clock that is all there is, by the time within steps.
 
     The step time counts if it is finer than the clock's ticks and differs from the clock by no more than a tick within
@@ -111,7 +112,7 @@ def time_refined(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     if not moved.any():
         return RuleOutcome(frame)
     name = "test time" if clock is test else "wall clock"
-    first = int(frame.index[int(np.argmax(moved))])
+    first = int(frame.labels[int(np.argmax(moved))])
     before = f"a {name} in ticks of {tick:g} s"
     event = Event("step_time", first, int(moved.sum()), before, "refined by the time within steps", "refined", "info")
     frame = frame.assign(**{c.TEST_TIME: refined if clock is test else refined - refined[0]})

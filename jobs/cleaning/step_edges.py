@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from ...data import columns as c
 from ...data.arrays import Floats, Indices, Integers, Mask
 from ...data.convert import SECONDS_PER_HOUR
 from ...data.rules import flag_bit
+from ..record.table import Table
 from .between_samples import (
     EDGE_SECOND,
     LONG_INTERVAL,
@@ -87,7 +87,7 @@ class EdgeEvidence:
         open_charge: what is left open.
     """
 
-    frame: pd.DataFrame
+    frame: Table
     counted: CountedCharge | None
     uses_step_time: bool
     uses_counter: bool
@@ -98,7 +98,7 @@ class EdgeEvidence:
 
 
 def add_edge_samples(
-    frame: pd.DataFrame, step: Integers, kinds: NDArray[Any], rest_ampere: float, scale_ah: float
+    frame: Table, step: Integers, kinds: NDArray[Any], rest_ampere: float, scale_ah: float
 ) -> EdgeEvidence:
     """Insert samples where the evidence shows another charge than the trapezoid over the rows.
 
@@ -268,7 +268,7 @@ def _numbered(points: Points, which: Indices) -> Points:
     return Points(which[points.interval], points.second, points.ampere, points.is_new)
 
 
-def _insert(frame: pd.DataFrame, points: Points) -> pd.DataFrame:
+def _insert(frame: Table, points: Points) -> Table:
     """Return the record with the points as rows: no source row, the values beside them, the voltage in between.
 
     Only the columns of a partition are left: no later rule needs the others.
@@ -284,7 +284,7 @@ def _insert(frame: pd.DataFrame, points: Points) -> pd.DataFrame:
     rows[place] = False
     source = np.cumsum(rows) - 1
     source[place] += points.is_new[order]
-    columns = {name: frame[name].to_numpy().take(source) for name in c.PARTITION_COLUMNS if name in frame}
+    columns = {name: frame[name].take(source) for name in c.PARTITION_COLUMNS if name in frame}
     time = column_values(frame, c.TEST_TIME)
     share = (second - time[interval]) / (time[interval + 1] - time[interval])
     for name in (c.VOLTAGE, c.UNIX_TIME):
@@ -296,7 +296,7 @@ def _insert(frame: pd.DataFrame, points: Points) -> pd.DataFrame:
     columns[c.SOURCE_ROW][place] = c.NO_SOURCE_ROW
     for name in (c.CHARGING_CAPACITY, c.DISCHARGING_CAPACITY):
         columns[name][place] = np.nan
-    return pd.DataFrame(columns, index=frame.index.take(source), copy=False)
+    return Table(columns, frame.labels[source])
 
 
 def _open_charge(

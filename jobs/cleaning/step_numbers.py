@@ -15,6 +15,7 @@ from ...data.arrays import Floats, Integers, Mask
 from ...data.settings import CleanSettings
 from ...data.text import format_count
 from ..record.steps import count_steps_in_signal
+from ..record.table import Table
 from .rule import Event, RuleOutcome, column_values, constant_text, rest_current, run_events, set_flag
 
 GLITCH_ROWS: Final = 5
@@ -78,7 +79,7 @@ def whole_numbers(column: Floats) -> Floats:
     return np.where(whole, column, np.nan)
 
 
-def has_steps(frame: pd.DataFrame, settings: CleanSettings) -> bool:
+def has_steps(frame: Table, settings: CleanSettings) -> bool:
     """Tell whether the file's step numbers can be used.
 
     They cannot if they are no numbers, or if charge, discharge and rest all have the same one. One number for a profile
@@ -94,7 +95,7 @@ def has_steps(frame: pd.DataFrame, settings: CleanSettings) -> bool:
     return steps < 3 or len(frame) < STEP_ROWS * steps
 
 
-def step_glitch(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
+def step_glitch(frame: Table, settings: CleanSettings) -> RuleOutcome:
     """Correct the step number of a few rows inside another step, where current and voltage continue unchanged.
 
     The number of a few rows between two steps is corrected too, if it occurs only once and the second step follows the
@@ -139,11 +140,15 @@ def _find_wrong_rows(step: Floats, columns: dict[str, Floats], settings: CleanSe
     runs = np.flatnonzero(inside)
     # Runs of one number inside one other number, with one length, may be a loop of the schedule.
     number_around = np.roll(number, 1)
-    kinds = list(zip(number[inside], number_around[inside], length[inside], strict=True))
-    kind = pd.Series(kinds, runs, dtype=object)
-    of_schedule = pd.Series(first[inside], runs).groupby(kind).transform(_is_loop).astype(bool)
+    by_kind: dict[tuple[float, float, int], list[int]] = {}
+    kinds = zip(number[inside].tolist(), number_around[inside].tolist(), length[inside].tolist(), strict=True)
+    for k, kind in zip(runs.tolist(), kinds, strict=True):
+        by_kind.setdefault(kind, []).append(k)
+    of_schedule = {k for alike in by_kind.values() if _is_loop(first[alike]) for k in alike}
     wrong = np.zeros(len(step), dtype=bool)
-    for k in runs[~of_schedule.to_numpy(dtype=bool)]:
+    for k in runs.tolist():
+        if k in of_schedule:
+            continue
         rows = slice(int(first[k]), int(first[k] + length[k]))
         if wrong[rows.start - 1]:
             continue
@@ -154,13 +159,13 @@ def _find_wrong_rows(step: Floats, columns: dict[str, Floats], settings: CleanSe
     return wrong
 
 
-def _is_loop(first: pd.Series[int]) -> bool:
+def _is_loop(first: Integers) -> bool:
     """Tell whether short runs that begin at these rows come back as a schedule's loop does."""
     if len(first) < LOOP_REPEATS:
         return False
     if len(first) >= LOOP_MANY:
         return True
-    distance = np.diff(first.to_numpy())
+    distance = np.diff(first)
     return float(np.ptp(distance)) <= LOOP_SPREAD * float(np.median(distance))
 
 
@@ -307,7 +312,7 @@ def _median_of_last(column: Floats, nearest: int) -> float:
     return float(np.median(known))
 
 
-def step_renumbered(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
+def step_renumbered(frame: Table, settings: CleanSettings) -> RuleOutcome:
     """Count steps from 1: a new one where the step number or the cycle changes; without numbers, from the signal."""
     if not has_steps(frame, settings):
         return RuleOutcome(number_steps_from_signal(frame, settings, settings.fill_samples + 1))
@@ -323,11 +328,11 @@ def step_renumbered(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome
     if len(numbers) > 1:
         before = f"{len(numbers)} numbers from {numbers[0]:g} to {numbers[-1]:g}"
     after = f"{format_count(int(count[-1]), 'step')} from 1"
-    event = Event("step_renumbered", int(frame.index[0]), len(frame), before, after, "corrected")
+    event = Event("step_renumbered", int(frame.labels[0]), len(frame), before, after, "corrected")
     return RuleOutcome(frame, (event,))
 
 
-def number_steps_from_signal(frame: pd.DataFrame, settings: CleanSettings, shortest: int) -> pd.DataFrame:
+def number_steps_from_signal(frame: Table, settings: CleanSettings, shortest: int) -> Table:
     """Return the frame with steps numbered from the signal; a new cycle begins a new step.
 
     Args:

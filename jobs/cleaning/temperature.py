@@ -14,6 +14,7 @@ from ...data import columns as c
 from ...data.arrays import Floats, Integers, Mask
 from ...data.convert import SECONDS_PER_HOUR
 from ...data.settings import CleanSettings
+from ..record.table import Table
 from .rule import (
     Event,
     RuleOutcome,
@@ -84,7 +85,7 @@ HOLE_SHARE: Final = 0.5
 """Share of ``chamber_second``: a longer hole without values ends a stretch. Chosen, not measured."""
 
 
-def temperature_jump(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
+def temperature_jump(frame: Table, settings: CleanSettings) -> RuleOutcome:
     """Take temperatures as missing that jump away and back, each time between two samples: the thermocouple was off.
 
     A jump is ``temperature_jump_celsius`` or more, and faster than that much in 60 s. The temperature must come back to
@@ -139,7 +140,7 @@ def _find_jumps_with_return(time: Floats, temperature: Floats, least_celsius: fl
     return off
 
 
-def temperature_stuck(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
+def temperature_stuck(frame: Table, settings: CleanSettings) -> RuleOutcome:
     """Flag a temperature that stays exactly constant under a current under which it moves elsewhere; leave it.
 
     It must be constant for half an hour or more, three times as long as anywhere else under as much current or less,
@@ -233,7 +234,7 @@ def _sum_of_runs(amount: Floats, first: Integers, length: Integers) -> Floats:
     return sums
 
 
-def temperature_noise(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
+def temperature_noise(frame: Table, settings: CleanSettings) -> RuleOutcome:
     """Flag where a temperature is far noisier than usual (20 times, and 1 °C or more); leave it: a loose contact."""
     events: list[Event] = []
     for column in THERMOMETERS:
@@ -291,7 +292,7 @@ def _local_noise(distance: Floats) -> Floats:
     return noise
 
 
-def chamber_off(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
+def chamber_off(frame: Table, settings: CleanSettings) -> RuleOutcome:
     """Report where the chamber is off its setpoint by more than ``chamber_tolerance_celsius`` for ``chamber_second``.
 
     The chamber's temperature is the ambient one; if there is none, that of the cell's surface after an hour of rest.
@@ -355,7 +356,7 @@ def _downgrade_to_information(event: Event) -> Event:
     return Event(event.rule, event.label, event.rows, event.before, after, event.action, "info")
 
 
-def _settled_surface(frame: pd.DataFrame, settings: CleanSettings) -> Floats:
+def _settled_surface(frame: Table, settings: CleanSettings) -> Floats:
     """Return the cell's surface temperature in °C after an hour of rest, else NaN, shape (n,).
 
     A rest at the beginning of the record counts from there.

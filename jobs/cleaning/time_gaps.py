@@ -12,6 +12,7 @@ from ...data.arrays import Floats, Integers, Mask
 from ...data.convert import SECONDS_PER_HOUR
 from ...data.rules import flag_bit
 from ...data.settings import CleanSettings
+from ..record.table import Table
 from .rule import (
     RuleOutcome,
     cell_capacity_ah,
@@ -99,7 +100,7 @@ RELAXED_RATIO: Final = 0.9
 """Largest slope after a rest's gap over that before it, for a relaxation. Chosen, not measured."""
 
 
-def time_gap(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
+def time_gap(frame: Table, settings: CleanSettings) -> RuleOutcome:
     """Find times without samples that are much longer than the intervals around them: the power was out.
 
     The interval must exceed ``gap_second``, and ``gap_factor`` times the median of the three intervals on either side;
@@ -117,8 +118,8 @@ def time_gap(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
         return RuleOutcome(frame)
     trickle = TRICKLE * rest_current(settings)
     carrying = (np.abs(current[at]) > trickle) | (np.abs(current[at - 1]) > trickle)
-    same_step = np.diff(frame[c.STEP_COUNT].to_numpy())[at - 1] == 0
-    planned = _planned(interval, frame[c.STEP_COUNT].to_numpy(), at, settings) | _step_time_went_on(frame, interval, at)
+    same_step = np.diff(frame[c.STEP_COUNT])[at - 1] == 0
+    planned = _planned(interval, frame[c.STEP_COUNT], at, settings) | _step_time_went_on(frame, interval, at)
     at = at[(carrying | same_step) & ~planned]
     if not len(at):
         return RuleOutcome(frame)
@@ -134,7 +135,7 @@ def time_gap(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     return _gap_outcome(frame, gap, interval)
 
 
-def rest_pause(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
+def rest_pause(frame: Table, settings: CleanSettings) -> RuleOutcome:
     """Find pauses between two rests over which an offset would add up to a charge; flags are those of ``time_gap``.
 
     The cycler was off between two steps, for a time much longer than the usual one between rows of a rest, as between
@@ -154,7 +155,7 @@ def rest_pause(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     if not len(at):
         return RuleOutcome(frame)
     long = interval[at] > settings.gap_factor * _usual_at_rest(interval, current, trickle)
-    planned = _planned(interval, frame[c.STEP_COUNT].to_numpy(), at, settings)
+    planned = _planned(interval, frame[c.STEP_COUNT], at, settings)
     at = at[long & (~planned | (interval[at] > PLANNED_REST_SECOND))]
     columns = {name: column_values(frame, name) for name in EVIDENCE}
     gap = np.zeros(len(time), dtype=bool)
@@ -163,7 +164,7 @@ def rest_pause(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     return _gap_outcome(frame, gap, interval)
 
 
-def _gap_outcome(frame: pd.DataFrame, gap: Mask, interval: Floats) -> RuleOutcome:
+def _gap_outcome(frame: Table, gap: Mask, interval: Floats) -> RuleOutcome:
     """Flag and report the rows before which nothing was logged.
 
     Args:
@@ -228,7 +229,7 @@ def _planned(interval: Floats, step: Integers, at: Integers, settings: CleanSett
     return planned
 
 
-def _step_time_went_on(frame: pd.DataFrame, interval: Floats, at: Integers) -> Mask:
+def _step_time_went_on(frame: Table, interval: Floats, at: Integers) -> Mask:
     """Tell through which intervals the file's time in the step counted: the cycler was on, shape (len(at),)."""
     step_time = column_values(frame, c.STEP_TIME)
     before = np.where(step_time[at] >= step_time[at - 1], step_time[at - 1], 0.0)

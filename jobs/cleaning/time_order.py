@@ -14,7 +14,8 @@ import pandas as pd
 from ...data import columns as c
 from ...data.arrays import Floats, Integers, Mask
 from ...data.settings import CleanSettings
-from .rule import Event, RuleOutcome, column_values, constant_text, find_runs, run_events, set_flag
+from ..record.table import Table
+from .rule import Event, RuleOutcome, column_values, constant_text, find_runs, run_events, set_flag, word_codes
 
 WINDOW: Final = 5
 """Number of samples after a fall of a clock whose median must stay below: then the clock restarted. Chosen, not
@@ -109,7 +110,7 @@ def coarse_stamp_second(clock: Floats) -> float:
     return 0.0
 
 
-def time_missing(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
+def time_missing(frame: Table, settings: CleanSettings) -> RuleOutcome:
     """Quarantine rows without any time; a missing stamp of one clock is filled from the other, or from the step time.
 
     A clock with fewer than half of its stamps is not used.
@@ -138,7 +139,7 @@ def time_missing(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     return _quarantine(frame, lost, "time_missing", "missing", events)
 
 
-def _by_step_time(frame: pd.DataFrame, test: Floats) -> Floats:
+def _by_step_time(frame: Table, test: Floats) -> Floats:
     """Return the test time in s by the time within steps and other rows of each step, shape (n,), NaN if unknown."""
     since = column_values(frame, c.STEP_TIME)
     step = column_values(frame, c.STEP_ID)
@@ -148,15 +149,15 @@ def _by_step_time(frame: pd.DataFrame, test: Floats) -> Floats:
     return np.asarray(since + ahead.ffill().fillna(ahead.bfill()).to_numpy(), dtype=np.float64)
 
 
-def _quarantine(frame: pd.DataFrame, mask: Mask, rule: str, before: str, events: list[Event]) -> RuleOutcome:
+def _quarantine(frame: Table, mask: Mask, rule: str, before: str, events: list[Event]) -> RuleOutcome:
     """Take out the rows of a mask, and add their events to those that a rule has made before."""
     if not mask.any():
         return RuleOutcome(frame, tuple(events))
     more = run_events(frame, mask, rule, constant_text(before), constant_text("-"), constant_text("quarantined"))
-    return RuleOutcome(frame[~mask], (*events, *more), frame.index.to_numpy()[mask])
+    return RuleOutcome(frame.rows(~mask), (*events, *more), frame.labels[mask])
 
 
-def duplicate_row(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
+def duplicate_row(frame: Table, settings: CleanSettings) -> RuleOutcome:
     """Quarantine rows that are equal to an earlier one in time and every value, wherever the copy is.
 
     Some cyclers write a row again when a thermometer reports, so that many neighbours share time, voltage and current.
@@ -193,7 +194,7 @@ def duplicate_row(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     return _quarantine(frame, copies, "duplicate_row", "equal to an earlier row", events)
 
 
-def _left_event(frame: pd.DataFrame, good: Mask, coarse: float) -> Event:
+def _left_event(frame: Table, good: Mask, coarse: float) -> Event:
     """Return the event of equal rows that are left.
 
     Args:
@@ -204,11 +205,11 @@ def _left_event(frame: pd.DataFrame, good: Mask, coarse: float) -> Event:
     before = "equal to the row before, as many nearly are"
     if coarse:
         before = f"equal within the {coarse:g} s of a stamp"
-    first = int(frame.index[int(np.argmax(good))])
+    first = int(frame.labels[int(np.argmax(good))])
     return Event("duplicate_row", first, int(good.sum()), before, "as it was", "left", "info")
 
 
-def _equal_to_earlier(frame: pd.DataFrame, candidates: Mask, lap: Floats) -> Mask:
+def _equal_to_earlier(frame: Table, candidates: Mask, lap: Floats) -> Mask:
     """Tell which rows are equal to an earlier one of the same lap of the clock, shape (n,).
 
     Args:
@@ -217,12 +218,20 @@ def _equal_to_earlier(frame: pd.DataFrame, candidates: Mask, lap: Floats) -> Mas
         lap: how often the clock has restarted before each row, shape (n,).
     """
     equal = np.zeros(len(frame), dtype=bool)
-    compared = frame.loc[candidates, list(COMPARED_COLUMNS)].assign(lap=lap[candidates])
-    equal[candidates] = compared.duplicated().to_numpy()
+    rows = np.flatnonzero(candidates)
+    columns = [column_values(frame, name)[rows] for name in COMPARED_COLUMNS if name != c.STATE]
+    columns += [word_codes(frame[c.STATE])[0][rows].astype(np.float64), lap[rows]]
+    # Rows of equal values are neighbours in this order, the earliest of them first.
+    order = np.lexsort(columns)
+    same = np.ones(max(len(rows) - 1, 0), dtype=bool)
+    for column in columns:
+        ordered = column[order]
+        same &= (ordered[1:] == ordered[:-1]) | (np.isnan(ordered[1:]) & np.isnan(ordered[:-1]))
+    equal[rows[order[1:][same]]] = True
     return equal
 
 
-def _copied_blocks(frame: pd.DataFrame, clock: Floats, copies: Mask) -> Mask:
+def _copied_blocks(frame: Table, clock: Floats, copies: Mask) -> Mask:
     """Tell which runs of copies are blocks written twice, and not rows after a restart of the clock, shape (n,).
 
     Either the values within the block differ, or the clock continues after it from where it was before.
@@ -240,18 +249,19 @@ def _copied_blocks(frame: pd.DataFrame, clock: Floats, copies: Mask) -> Mask:
     return block
 
 
-def _alike_in_other_runs(frame: pd.DataFrame, clock: Floats, copies: Mask) -> Mask:
+def _alike_in_other_runs(frame: Table, clock: Floats, copies: Mask) -> Mask:
     """Tell which copies are rows of a new run that looks like an earlier one, and no copies, shape (n,).
 
     Without a wall clock, two runs of one schedule may have equal rows. A file whose clock begins anew repeats an
     earlier file only if all of its rows, or all of the earlier one's, are in both.
     """
     alike = np.zeros(len(clock), dtype=bool)
-    source = frame[c.SOURCE_INDEX].to_numpy()
+    source = frame[c.SOURCE_INDEX]
     begins = np.flatnonzero(np.diff(source, prepend=source[:1]) != 0)
     if not len(begins):
         return alike
-    code = frame.groupby(list(COMPARED_COLUMNS), dropna=False, sort=False).ngroup().to_numpy()
+    compared = pd.DataFrame({name: frame[name] for name in COMPARED_COLUMNS}, copy=False)
+    code = compared.groupby(list(COMPARED_COLUMNS), dropna=False, sort=False).ngroup().to_numpy()
     edges = [0, *begins.tolist(), len(clock)]
     for place in range(1, len(edges) - 1):
         rows = slice(edges[place], edges[place + 1])
@@ -263,7 +273,7 @@ def _alike_in_other_runs(frame: pd.DataFrame, clock: Floats, copies: Mask) -> Ma
     return alike
 
 
-def _writes_twice(frame: pd.DataFrame, clock: Floats, copies: Mask) -> bool:
+def _writes_twice(frame: Table, clock: Floats, copies: Mask) -> bool:
     """Tell whether the cycler often writes one time, voltage and current twice with different other values."""
     same = np.diff(clock, prepend=np.nan) == 0.0
     for column in (column_values(frame, c.VOLTAGE), column_values(frame, c.CURRENT)):
@@ -284,7 +294,7 @@ def _beyond_habit(clock: Floats, copies: Mask) -> Mask:
     return beyond
 
 
-def time_order(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
+def time_order(frame: Table, settings: CleanSettings) -> RuleOutcome:
     """Sort rows that are in the wrong order, within each run of a clock that did not restart.
 
     With two clocks, the wall clock shows which test times belong together. If it falls back alone, it was set.
@@ -306,7 +316,7 @@ def time_order(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     moved = _find_moved_rows(order)
     if not moved.any():
         return RuleOutcome(frame)
-    frame = set_flag(frame.iloc[order], moved, "time_order")
+    frame = set_flag(frame.rows(order), moved, "time_order")
     before = constant_text("out of order")
     events = run_events(frame, moved, "time_order", before, constant_text("in order"), constant_text("sorted"))
     return RuleOutcome(frame, tuple(events))

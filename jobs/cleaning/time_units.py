@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-import pandas as pd
 
 from ...data import columns as c
 from ...data.arrays import Floats
 from ...data.convert import FACTORS, SECONDS_PER_HOUR
 from ...data.settings import CleanSettings
+from ..record.table import Table
 from .rule import column_values
 from .time_order import has_clock
 
@@ -68,7 +68,7 @@ COUNTERS: Final = ((c.CHARGING_CAPACITY, c.DISCHARGING_CAPACITY), (c.STEP_CAPACI
 """The cycler's counters; the first that agree with a unit count."""
 
 
-def find_unit(frame: pd.DataFrame, test: Floats, wall: Floats, settings: CleanSettings) -> tuple[str, str]:
+def find_unit(frame: Table, test: Floats, wall: Floats, settings: CleanSettings) -> tuple[str, str]:
     """Return the unit of the test time and the evidence.
 
     Args:
@@ -114,7 +114,7 @@ def find_unit(frame: pd.DataFrame, test: Floats, wall: Floats, settings: CleanSe
     return "s", ""
 
 
-def usual_interval_under_current(frame: pd.DataFrame, test: Floats) -> float:
+def usual_interval_under_current(frame: Table, test: Floats) -> float:
     """Return the median interval between rows of one current, in the unit of the test time; 0 if there are few.
 
     Args:
@@ -168,7 +168,7 @@ def _unit_from_ratio(true: Floats, read: Floats, tolerance: float) -> str:
     return ""
 
 
-def _unit_by_counter(frame: pd.DataFrame, test: Floats, tolerance: float) -> str:
+def _unit_by_counter(frame: Table, test: Floats, tolerance: float) -> str:
     """Return the unit in which the integrated current agrees with a counter of the cycler; "" if none does.
 
     Args:
@@ -184,7 +184,7 @@ def _unit_by_counter(frame: pd.DataFrame, test: Floats, tolerance: float) -> str
     mean = np.abs(current[1:] + current[:-1]) / 2.0
     divisor = np.where(mean > 0.0, mean, np.nan)
     for names in COUNTERS:
-        if not set(names) <= set(frame.columns):
+        if not all(name in frame for name in names):
             continue
         counters = [column_values(frame, name) for name in names]
         counted_ah = max(_counted_span_ah(counter) for counter in counters)
@@ -206,7 +206,7 @@ def _counted_span_ah(counter: Floats) -> float:
     return float(np.nanmax(np.abs(counter), initial=0.0))
 
 
-def step_ratio_unit(frame: pd.DataFrame, test: Floats, tolerance: float) -> str:
+def step_ratio_unit(frame: Table, test: Floats, tolerance: float) -> str:
     """Return the unit in which the test time agrees with the time within steps, taken as s; "" if none does."""
     grown = _grown_within_steps(frame)
     if grown is None:
@@ -217,7 +217,7 @@ def step_ratio_unit(frame: pd.DataFrame, test: Floats, tolerance: float) -> str:
     return _unit_from_ratio(grown, read, tolerance)
 
 
-def step_time_unit(frame: pd.DataFrame, test: Floats, tolerance: float) -> str:
+def step_time_unit(frame: Table, test: Floats, tolerance: float) -> str:
     """Return the unit of the time within steps from a test time in s; "" if none fits or there is no step time."""
     grown = _grown_within_steps(frame)
     if grown is None:
@@ -234,7 +234,7 @@ def _agree_in_sum(grown: Floats, other: Floats, tolerance: float) -> bool:
     return bool(abs(float(other[both].sum()) - float(grown[both].sum())) <= tolerance * float(grown[both].sum()))
 
 
-def _grown_within_steps(frame: pd.DataFrame) -> Floats | None:
+def _grown_within_steps(frame: Table) -> Floats | None:
     """Return by how much the time within steps grew between rows, shape (n - 1,); ``None`` if the file has none."""
     since = _step_time(frame)
     if not has_clock(since):
@@ -248,7 +248,7 @@ def _within_steps(since: Floats) -> Floats:
     return np.where(grown > 0.0, grown, np.nan)
 
 
-def longest_half_cycle(frame: pd.DataFrame, test: Floats) -> float:
+def longest_half_cycle(frame: Table, test: Floats) -> float:
     """Return how long the longest charge or discharge takes, in the unit of the test time.
 
     It counts if the voltage moves by more than ``SWING_VOLT`` within it, and if it has enough rows; else 0 is returned.
@@ -279,7 +279,7 @@ def longest_half_cycle(frame: pd.DataFrame, test: Floats) -> float:
     return max(float(seconds[longest]), 0.0)
 
 
-def _step_time(frame: pd.DataFrame) -> Floats:
+def _step_time(frame: Table) -> Floats:
     """Return the time within steps in s, shape (n,); NaN in a frame that does not have it."""
     if c.STEP_TIME not in frame:
         return np.full(len(frame), np.nan)

@@ -9,12 +9,12 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-import pandas as pd
 
 from ...data import columns as c
 from ...data.arrays import Floats, Mask
 from ...data.convert import fahrenheit_to_celsius, kelvin_to_celsius
 from ...data.settings import CleanSettings
+from ..record.table import Table
 from ..record.units import MICRO, MILLI, Flow, counter_factor, current_factor, temperature_unit, voltage_factor
 from .rule import Event, RuleOutcome, column_values, set_flag
 
@@ -24,7 +24,7 @@ COUNTERS: Final = ((c.CHARGING_CAPACITY, c.DISCHARGING_CAPACITY), (c.STEP_CAPACI
 PREFIXES: Final = {MILLI: "m", MICRO: "u"}
 
 
-def unit_scale(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
+def unit_scale(frame: Table, settings: CleanSettings) -> RuleOutcome:
     """Convert a voltage in mV and temperatures in K or °F, where no cell and no chamber can have such values."""
     events: list[Event] = []
     for rows in _rows_by_file(frame):
@@ -36,7 +36,7 @@ def unit_scale(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     return RuleOutcome(frame, tuple(events))
 
 
-def unit_of_charge(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
+def unit_of_charge(frame: Table, settings: CleanSettings) -> RuleOutcome:
     """Convert a current in mA or uA, then counters in mAh or uAh; events and flags are those of ``unit_scale``."""
     events: list[Event] = []
     for rows in _rows_by_file(frame):
@@ -55,9 +55,9 @@ def unit_of_charge(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     return RuleOutcome(frame, tuple(events))
 
 
-def _rows_by_file(frame: pd.DataFrame) -> list[Mask]:
+def _rows_by_file(frame: Table) -> list[Mask]:
     """Return the rows of each source file, as masks of shape (n,)."""
-    source = frame[c.SOURCE_INDEX].to_numpy()
+    source = frame[c.SOURCE_INDEX]
     if len(source) and source.min() == source.max():
         return [np.ones(len(source), dtype=bool)]
     return [source == index for index in np.unique(source)]
@@ -70,11 +70,11 @@ def _select_rows(column: Floats, rows: Mask) -> Floats:
     return column[rows]
 
 
-def _has_counter(frame: pd.DataFrame, counters: tuple[str, ...], rows: Mask) -> bool:
+def _has_counter(frame: Table, counters: tuple[str, ...], rows: Mask) -> bool:
     return any(bool(np.isfinite(_select_rows(column_values(frame, name), rows)).any()) for name in counters)
 
 
-def _flow(frame: pd.DataFrame, rows: Mask, counters: tuple[str, ...]) -> Flow:
+def _flow(frame: Table, rows: Mask, counters: tuple[str, ...]) -> Flow:
     """Return the evidence of one file, with what one kind of counter counted."""
 
     def values(column: str) -> Floats:
@@ -116,7 +116,7 @@ def _rises(counter: Floats) -> Floats:
     return rises
 
 
-def _scale(frame: pd.DataFrame, column: str, rows: Mask, factor: float, unit: str, events: list[Event]) -> pd.DataFrame:
+def _scale(frame: Table, column: str, rows: Mask, factor: float, unit: str, events: list[Event]) -> Table:
     """Multiply a column's values of one file by 0.001 or 0.000001, and append the event.
 
     Args:
@@ -134,9 +134,7 @@ def _scale(frame: pd.DataFrame, column: str, rows: Mask, factor: float, unit: st
     return _set(frame, column, rows, converted, old_unit, unit, events)
 
 
-def _convert_to_celsius(
-    frame: pd.DataFrame, column: str, rows: Mask, setpoint: float | None, events: list[Event]
-) -> pd.DataFrame:
+def _convert_to_celsius(frame: Table, column: str, rows: Mask, setpoint: float | None, events: list[Event]) -> Table:
     """Convert a file's temperatures in K or °F to °C, and append the event; as :func:`_scale`."""
     temperature = column_values(frame, column)
     unit = temperature_unit(_select_rows(temperature, rows), setpoint)
@@ -146,9 +144,7 @@ def _convert_to_celsius(
     return _set(frame, column, rows, np.where(rows, celsius, temperature), unit, "°C", events)
 
 
-def _set(
-    frame: pd.DataFrame, column: str, rows: Mask, converted: Floats, old: str, new: str, events: list[Event]
-) -> pd.DataFrame:
+def _set(frame: Table, column: str, rows: Mask, converted: Floats, old: str, new: str, events: list[Event]) -> Table:
     """Set a converted column and append the event; nothing if no value has changed."""
     values = column_values(frame, column)
     touched = rows & np.isfinite(values) & (converted != values)
@@ -158,7 +154,7 @@ def _set(
     median_after = float(np.nanmedian(np.abs(converted[touched])))
     event = Event(
         "unit_scale",
-        int(frame.index[int(np.argmax(touched))]),
+        int(frame.labels[int(np.argmax(touched))]),
         int(touched.sum()),
         f"{column} in {old}, {median_before:.5g} at the median",
         f"{median_after:.5g} {new}",

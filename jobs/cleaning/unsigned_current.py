@@ -9,6 +9,7 @@ import pandas as pd
 
 from ...data import columns as c
 from ...data.arrays import Floats, Integers, Mask
+from ..record.table import Table
 from ..record.units import SAMPLED
 from .rule import column_values
 
@@ -81,7 +82,7 @@ def typical_ampere(current: Floats) -> float:
     return float(size[np.searchsorted(weight, weight[-1] / 2.0)])
 
 
-def find_direction(frame: pd.DataFrame, current: Floats, voltage: Floats, words: Floats) -> Direction | None:
+def find_direction(frame: Table, current: Floats, voltage: Floats, words: Floats) -> Direction | None:
     """Return the direction of a current that is given without a sign.
 
     The cycler's words come first, for a whole step also if only some of its rows have one. A step without a word has
@@ -129,7 +130,7 @@ def find_direction(frame: pd.DataFrame, current: Floats, voltage: Floats, words:
     return Direction(rows, evidence)
 
 
-def _two_directions(frame: pd.DataFrame, current: Floats, stretches: Stretches, score: Floats) -> bool:
+def _two_directions(frame: Table, current: Floats, stretches: Stretches, score: Floats) -> bool:
     """Tell whether much charge clearly goes in each direction."""
     seconds = np.append(np.diff(column_values(frame, c.TEST_TIME)), 0.0)
     charge = np.add.reduceat(np.append(np.nan_to_num(np.abs(current)) * seconds, 0.0), _bounds(stretches))[::2]
@@ -142,7 +143,7 @@ def _bounds(stretches: Stretches) -> Integers:
     return np.stack([stretches.first, stretches.last + 1], axis=1).ravel()
 
 
-def _find_stretches(frame: pd.DataFrame, carrying: Mask, words: Floats) -> Stretches:
+def _find_stretches(frame: Table, carrying: Mask, words: Floats) -> Stretches:
     """Return the stretches under a current; another step, cycle or word begins another one."""
     begins = carrying & np.append(True, ~carrying[:-1])
     for name in (c.STEP_ID, c.CYCLE_ID):
@@ -194,7 +195,7 @@ def _turn(voltage: Floats) -> int | None:
     return None
 
 
-def _counter_votes(frame: pd.DataFrame, stretches: Stretches) -> Floats:
+def _counter_votes(frame: Table, stretches: Stretches) -> Floats:
     """Return votes of the file's counters: positive where that of charge rises over a stretch, shape (k,)."""
     counted = np.zeros(len(stretches.first))
     for name, sign in ((c.CHARGING_CAPACITY, 1.0), (c.DISCHARGING_CAPACITY, -1.0)):

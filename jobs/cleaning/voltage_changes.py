@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-import pandas as pd
 
 from ...data import columns as c
 from ...data.arrays import Floats, Integers, Mask
@@ -14,6 +13,7 @@ from ...data.rules import flag_bit
 from ...data.settings import CleanSettings
 from ...data.text import format_amount
 from ..record.noise import estimate_step_noise
+from ..record.table import Table
 from ..record.units import SAMPLED
 from .rule import (
     RuleOutcome,
@@ -86,7 +86,7 @@ LIMIT_VOLT: Final = 0.005
 measured."""
 
 
-def voltage_step(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
+def voltage_step(frame: Table, settings: CleanSettings) -> RuleOutcome:
     """Report voltages that change by ``voltage_step_volt`` or more between two samples and stay, at the same current.
 
     Current and step are the same over three intervals on each side. In none of these the voltage moves a fifth as fast.
@@ -110,7 +110,7 @@ def voltage_step(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     if len(candidates):
         at = _much_steeper_than_neighbours(time, voltage, candidates)
         at = at[_same_control(frame, current, at, settings)]
-        noise = estimate_step_noise(time, np.nan_to_num(voltage), frame[c.STEP_COUNT].to_numpy().astype(np.int64))
+        noise = estimate_step_noise(time, np.nan_to_num(voltage), frame[c.STEP_COUNT].astype(np.int64))
         changed[at[np.abs(voltage[at] - voltage[at - 1]) >= STEP_NOISE * noise[at]]] = True
 
     def before(i: int, n: int) -> str:
@@ -158,10 +158,10 @@ def _much_steeper_than_neighbours(time: Floats, voltage: Floats, at: Integers) -
     return steepest
 
 
-def _same_control(frame: pd.DataFrame, current: Floats, at: Integers, settings: CleanSettings) -> Mask:
+def _same_control(frame: Table, current: Floats, at: Integers, settings: CleanSettings) -> Mask:
     """Tell around which positions ``at`` step and current stay the same, without a gap or restart of the clock."""
     near = at[:, None] + np.arange(-AROUND - 1, AROUND + 1)
-    step = frame[c.STEP_COUNT].to_numpy()
+    step = frame[c.STEP_COUNT]
     around = current[near]
     bound = SAME_SHARE * np.abs(np.median(around, axis=1)) + SAME_REST_SHARE * rest_current(settings)
     broken_flags = flag_bit("time_gap") | flag_bit("time_restart")
@@ -171,7 +171,7 @@ def _same_control(frame: pd.DataFrame, current: Floats, at: Integers, settings: 
     return same
 
 
-def channel_change(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
+def channel_change(frame: Table, settings: CleanSettings) -> RuleOutcome:
     """Report where a rest's voltage differs after a new file, a restart or a pause, though no charge has passed.
 
     Both sides are at rest. The difference is ``channel_difference_volt`` or more, plus what the continuing relaxation
@@ -179,7 +179,7 @@ def channel_change(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     """
     time = column_values(frame, c.TEST_TIME)
     voltage = column_values(frame, c.VOLTAGE)
-    source = frame[c.SOURCE_INDEX].to_numpy()
+    source = frame[c.SOURCE_INDEX]
     broken_flags = flag_bit("time_gap") | flag_bit("time_restart")
     new_file = np.diff(source, prepend=source[:1]) != 0
     broken = (flag_values(frame) & broken_flags != 0) | new_file
@@ -245,7 +245,7 @@ def _possible_relaxation_volt(time: Floats, voltage: Floats, before: Integers, a
     return RELAXATION_FACTOR * moved * max(1.0, float(factors)) + noise
 
 
-def voltage_stuck(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
+def voltage_stuck(frame: Table, settings: CleanSettings) -> RuleOutcome:
     """Flag a voltage that stays exactly the same over many samples while a current flows, but not at a held voltage.
 
     Either 5 % of the capacity passes at a steady current, and voltages elsewhere change ten times as often; or the
@@ -286,7 +286,7 @@ def _usual_length(length: Integers, samples: int) -> float:
     return float(without_longest[np.searchsorted(reached, half)])
 
 
-def _passes_charge(frame: pd.DataFrame, rows: slice, settings: CleanSettings) -> bool:
+def _passes_charge(frame: Table, rows: slice, settings: CleanSettings) -> bool:
     """Tell whether ``STUCK_CHARGE_SHARE`` of the capacity passes at one current."""
     current = column_values(frame, c.CURRENT)[rows]
     time = column_values(frame, c.TEST_TIME)[rows]
@@ -300,7 +300,7 @@ def _passes_charge(frame: pd.DataFrame, rows: slice, settings: CleanSettings) ->
     return steady and charge >= STUCK_CHARGE_SHARE * cell_capacity_ah(settings)
 
 
-def _ignores_current(frame: pd.DataFrame, rows: slice, settings: CleanSettings) -> bool:
+def _ignores_current(frame: Table, rows: slice, settings: CleanSettings) -> bool:
     """Tell whether the current jumps up and down within these rows, to which an equal voltage does not respond."""
     jump = np.diff(column_values(frame, c.CURRENT)[rows])
     edge = STUCK_EDGE_PER_AH * cell_capacity_ah(settings)

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 import numpy as np
-import pandas as pd
 
 from ...data import columns as c
 from ...data.arrays import Floats, Integers, Mask
 from ...data.convert import SECONDS_PER_HOUR
 from ...data.settings import CleanSettings
 from ..record.charge import interval_charge_ah
+from ..record.table import Table
 from .rule import cell_capacity_ah, column_values, find_runs, rest_current
 
 CONTACT_VOLT: Final = 0.3
@@ -65,7 +65,7 @@ class Signal:
     signed: bool = True
 
     @classmethod
-    def of_record(cls, frame: pd.DataFrame, rows: Integers, settings: CleanSettings, signed: bool = True) -> Self:
+    def of_record(cls, frame: Table, rows: Integers, settings: CleanSettings, signed: bool = True) -> Self:
         """Take some rows of a record, with a known voltage each.
 
         Args:
@@ -119,7 +119,7 @@ class Signal:
         return cause
 
 
-def find_voltage_jumps(frame: pd.DataFrame, settings: CleanSettings, signed: bool = True) -> Mask:
+def find_voltage_jumps(frame: Table, settings: CleanSettings, signed: bool = True) -> Mask:
     """Tell where the voltage jumps beyond that of all other samples, until it jumps back or the record ends.
 
     A lead that has come off leaves the channel at its limit (5 V, for example) or near zero, while the current stays
@@ -212,7 +212,7 @@ def _mark_stretches(first: Integers, end: Integers, samples: int) -> Mask:
     return np.asarray(np.cumsum(change)[:-1] > 0)
 
 
-def find_real_extremes(frame: pd.DataFrame, out: Mask, settings: CleanSettings) -> Mask:
+def find_real_extremes(frame: Table, out: Mask, settings: CleanSettings) -> Mask:
     """Tell which voltages out of range are real, because the cell came there or left from there without a jump.
 
     So a cell is before its formation, when it is discharged to zero, or in a half cell. A lead that has come off jumps

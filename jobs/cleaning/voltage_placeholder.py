@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-import pandas as pd
 
 from ...data import columns as c
 from ...data.arrays import Integers, Mask
 from ...data.convert import SECONDS_PER_HOUR
 from ...data.settings import CleanSettings
+from ..record.table import Table
 from .missing_values import MOST_OUT_OF_RANGE
 from .rule import (
     RuleOutcome,
@@ -39,7 +39,7 @@ PASSED_SHARE: Final = 0.05
 """Share of the capacity that passes at this number in both directions together. Chosen, not measured."""
 
 
-def voltage_placeholder(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
+def voltage_placeholder(frame: Table, settings: CleanSettings) -> RuleOutcome:
     """Take voltages as missing that stand for "not measured": an exact 0 or another exact number under every current.
 
     A number out of ``voltage_limits_volt`` is one if it comes back exactly, the voltage jumps there and away, and many
@@ -58,7 +58,7 @@ def voltage_placeholder(frame: pd.DataFrame, settings: CleanSettings) -> RuleOut
     return RuleOutcome(set_flag(frame, placeholder, "voltage_placeholder"), tuple(events))
 
 
-def _impossible_number(frame: pd.DataFrame, settings: CleanSettings) -> Mask:
+def _impossible_number(frame: Table, settings: CleanSettings) -> Mask:
     """Tell where one number out of range is repeated, which other voltages reach only by a jump, shape (n,)."""
     voltage = column_values(frame, c.VOLTAGE)
     none = np.zeros(len(voltage), dtype=bool)
@@ -104,7 +104,7 @@ def _with_current(carrying: Mask, first: Integers, last: Integers) -> Mask:
     return together
 
 
-def _number_under_current(frame: pd.DataFrame, settings: CleanSettings) -> Mask:
+def _number_under_current(frame: Table, settings: CleanSettings) -> Mask:
     """Tell where nearly all samples under a current have one number, in a charge and in a discharge, shape (n,)."""
     voltage = column_values(frame, c.VOLTAGE)
     current = column_values(frame, c.CURRENT)

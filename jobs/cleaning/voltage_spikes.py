@@ -16,10 +16,12 @@ from ...data import columns as c
 from ...data.arrays import Floats, Integers, Mask
 from ...data.settings import CleanSettings
 from ..record.noise import estimate_step_noise
+from ..record.table import Table
 from .missing_values import MOST_OUT_OF_RANGE, fill_voltage
 from .rule import (
     RuleOutcome,
     column_values,
+    fill_from_neighbours,
     find_runs,
     number_text,
     rest_current,
@@ -72,7 +74,7 @@ HELD_VOLT: Final = SPIKE_VOLT / 4
 """V: the voltage is held if both sides of a spike differ by less. Chosen, not measured."""
 
 
-def voltage_spike(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
+def voltage_spike(frame: Table, settings: CleanSettings) -> RuleOutcome:
     """Find one or two voltages that differ from both sides of their step at the same current; interpolate.
 
     A voltage outside ``voltage_limits_volt`` between good ones is a spike, whatever the current did. A spike that
@@ -100,7 +102,7 @@ def voltage_spike(frame: pd.DataFrame, settings: CleanSettings) -> RuleOutcome:
     return RuleOutcome(set_flag(frame, spike, "voltage_spike"), tuple(events))
 
 
-def _next_voltage_spikes(frame: pd.DataFrame, settings: CleanSettings) -> Mask:
+def _next_voltage_spikes(frame: Table, settings: CleanSettings) -> Mask:
     """Tell which voltages are spikes in the record as it is; first only those outside the limits, shape (n,)."""
     beyond = _beyond_limits(frame, settings)
     if beyond.any():
@@ -108,7 +110,7 @@ def _next_voltage_spikes(frame: pd.DataFrame, settings: CleanSettings) -> Mask:
     return _find_outliers(frame, settings)
 
 
-def _beyond_limits(frame: pd.DataFrame, settings: CleanSettings) -> Mask:
+def _beyond_limits(frame: Table, settings: CleanSettings) -> Mask:
     """Tell which voltages are outside the limits, in runs of up to ``SPIKE_ROWS`` between good ones, shape (n,).
 
     Voltages that the cell really had are not among them.
@@ -159,7 +161,7 @@ class _SpikeBound:
     astray: Mask
 
 
-def _find_outliers(frame: pd.DataFrame, settings: CleanSettings) -> Mask:
+def _find_outliers(frame: Table, settings: CleanSettings) -> Mask:
     """Tell which voltages, alone or in pairs, are beyond both neighbours by more than these differ, shape (n,)."""
     spike = np.zeros(len(frame), dtype=bool)
     if not may_jump(column_values(frame, c.VOLTAGE), SPIKE_VOLT):
@@ -169,12 +171,13 @@ def _find_outliers(frame: pd.DataFrame, settings: CleanSettings) -> Mask:
     begins = 1 + np.flatnonzero(np.abs(np.diff(voltage)) > SPIKE_VOLT)  # a spike begins with a jump
     if len(begins) == 0:
         return spike
+    current = fill_from_neighbours(column_values(frame, c.CURRENT))
     known = _KnownSamples(
         position,
         column_values(frame, c.TEST_TIME)[position],
         voltage,
-        frame[c.CURRENT].ffill().bfill().fillna(0.0).to_numpy(dtype=np.float64)[position],
-        frame[c.STEP_COUNT].to_numpy()[position],
+        np.where(np.isnan(current), 0.0, current)[position],
+        frame[c.STEP_COUNT][position],
     )
     height = np.zeros(len(position))
     bound: _SpikeBound | None = None

@@ -8,7 +8,6 @@ from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from ...data import columns as c
@@ -18,6 +17,7 @@ from .charge import capacity_scale_ah, interval_charge_ah, interval_energy_wh
 from .record import represented_second, time_mean
 from .resistance import CycleResistance, cycle_resistances
 from .steps import classify_steps
+from .table import Columns
 
 __all__ = ["classify_steps", "mean_temperature", "summarise_cycles"]
 THERMOMETERS: Final = (c.SURFACE_TEMPERATURE, c.AMBIENT_TEMPERATURE)
@@ -26,7 +26,7 @@ THERMOMETERS: Final = (c.SURFACE_TEMPERATURE, c.AMBIENT_TEMPERATURE)
 SUMMARISED: Final = (c.CYCLE_COUNT, c.STEP_COUNT, c.TEST_TIME, c.VOLTAGE, c.FLAGS, *THERMOMETERS)
 
 
-def summarise_cycles(samples: pd.DataFrame, capacity_ah: float | None = None) -> tuple[CycleSummary, ...]:
+def summarise_cycles(samples: Columns, capacity_ah: float | None = None) -> tuple[CycleSummary, ...]:
     """Summarise each cycle of a cleaned record, in order.
 
     The interval between two cycles counts to the later one, so the charges of the cycles add up to the record's.
@@ -35,17 +35,17 @@ def summarise_cycles(samples: pd.DataFrame, capacity_ah: float | None = None) ->
         samples: ``data.columns.PARTITION_COLUMNS``, in time order.
         capacity_ah: A.h, with which steps of the current scale; ``None`` = a scale from the record itself.
     """
-    if samples.empty:
+    if not len(samples):
         return ()
-    time = samples[c.TEST_TIME].to_numpy(dtype=np.float64)
-    voltage = samples[c.VOLTAGE].to_numpy(dtype=np.float64)
-    current = samples[c.CURRENT].to_numpy(dtype=np.float64)
-    flags = samples[c.FLAGS].to_numpy(dtype=np.int64)
+    time = np.asarray(samples[c.TEST_TIME], dtype=np.float64)
+    voltage = np.asarray(samples[c.VOLTAGE], dtype=np.float64)
+    current = np.asarray(samples[c.CURRENT], dtype=np.float64)
+    flags = np.asarray(samples[c.FLAGS], dtype=np.int64)
     charge = np.concatenate([[0.0], interval_charge_ah(time, current, flags)])
     energy = np.concatenate([[0.0], interval_energy_wh(time, current, voltage, flags)])
-    cycle = samples[c.CYCLE_COUNT].to_numpy()
+    cycle = np.asarray(samples[c.CYCLE_COUNT])
     begins = np.flatnonzero(np.diff(cycle, prepend=cycle[:1] - 1) != 0)
-    columns = {name: samples[name].to_numpy() for name in SUMMARISED}
+    columns = {name: np.asarray(samples[name]) for name in SUMMARISED}
     summaries = []
     for first, end in pairwise(np.append(begins, len(samples))):
         of_cycle = {name: column[first:end] for name, column in columns.items()}
@@ -86,15 +86,16 @@ def _summarise_cycle(columns: Mapping[str, NDArray[Any]], charge: Floats, energy
     )
 
 
-def mean_temperature(samples: pd.DataFrame) -> float | None:
+def mean_temperature(samples: Columns) -> float | None:
     """Return the mean measured temperature over time in °C, of the surface or else the chamber; ``None`` without any.
 
     Args:
         samples: of a cleaned partition, with both temperatures, NaN where missing.
     """
-    duration = represented_second(samples[c.TEST_TIME].to_numpy(np.float64), samples[c.FLAGS].to_numpy(np.int64))
+    time = np.asarray(samples[c.TEST_TIME], dtype=np.float64)
+    duration = represented_second(time, np.asarray(samples[c.FLAGS], dtype=np.int64))
     for column in THERMOMETERS:
-        mean = time_mean(samples[column].to_numpy(np.float64), duration)
+        mean = time_mean(np.asarray(samples[column], dtype=np.float64), duration)
         if np.isfinite(mean):
             return mean
     return None

@@ -155,6 +155,8 @@ def _is_copy(tables: Sequence[NamedTable], digests: Sequence[str], i: int, j: in
 
 
 def _renumbered(table: pd.DataFrame, place: int) -> pd.DataFrame:
+    if (table_column(table, c.SOURCE_INDEX) == place).all():
+        return table
     return table.assign(**{c.SOURCE_INDEX: np.int32(place)})
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from ...data.arrays import Floats, Integers
+from .groups import group_medians, number_groups
 
 
 def estimate_step_noise(
@@ -40,7 +40,9 @@ def estimate_step_noise(
         line = column[:-2] + share * (column[2:] - column[:-2])
         distance[1:-1] = np.where(in_one_step, np.abs(column[1:-1] - line), np.nan)
     # The median of |x| is 0.6745 standard deviations of x. The distance has 1.5 times the variance of a single value.
-    noise: Floats = pd.Series(distance).groupby(step).transform("median").to_numpy() / (0.6745 * np.sqrt(1.5))
+    group = number_groups(step)
+    median = group_medians(group, distance, int(group.max(initial=-1)) + 1)
+    noise: Floats = median[group] / (0.6745 * np.sqrt(1.5))
     return np.nan_to_num(noise)
 
 

@@ -12,6 +12,8 @@ from ...data import columns as c
 from ...data.arrays import Floats, Integers, Mask
 from ...data.convert import SECONDS_PER_HOUR
 from .charge import REST_CURRENT_PER_AH, capacity_scale_ah
+from .groups import group_medians
+from .table import Columns
 
 # A hold
 
@@ -52,7 +54,7 @@ PULSE_EDGES: Final = 6
 
 
 def classify_steps(
-    samples: pd.DataFrame, nominal_capacity_ah: float | None = None, rest_current_per_ah: float = REST_CURRENT_PER_AH
+    samples: Columns, nominal_capacity_ah: float | None = None, rest_current_per_ah: float = REST_CURRENT_PER_AH
 ) -> NDArray[Any]:
     """Return each sample's step type; all samples of one ``step_count`` have the same.
 
@@ -76,7 +78,7 @@ def classify_steps(
 
 
 def classify_each_step(
-    samples: pd.DataFrame, nominal_capacity_ah: float | None = None, rest_current_per_ah: float = REST_CURRENT_PER_AH
+    samples: Columns, nominal_capacity_ah: float | None = None, rest_current_per_ah: float = REST_CURRENT_PER_AH
 ) -> tuple[Integers, NDArray[Any]]:
     """Return the step of each sample and the type of each step, as :func:`classify_steps` describes.
 
@@ -86,12 +88,12 @@ def classify_each_step(
     Returns:
         Steps from 0 to steps - 1, shape (n,), and types, shape (steps,).
     """
-    time = samples[c.TEST_TIME].to_numpy(dtype=np.float64)
-    current = samples[c.CURRENT].to_numpy(dtype=np.float64)
-    voltage = samples[c.VOLTAGE].to_numpy(dtype=np.float64)
+    time = np.asarray(samples[c.TEST_TIME], dtype=np.float64)
+    current = np.asarray(samples[c.CURRENT], dtype=np.float64)
+    voltage = np.asarray(samples[c.VOLTAGE], dtype=np.float64)
     scale_ah = capacity_scale_ah(time, current, nominal_capacity_ah)
     rest_ampere = rest_current_per_ah * scale_ah
-    count = samples[c.STEP_COUNT].to_numpy()
+    count = np.asarray(samples[c.STEP_COUNT])
     change = np.diff(count)
     if (change >= 0).all():
         number = np.cumsum(np.concatenate([[0], change != 0]))
@@ -175,8 +177,9 @@ def _median_above(bounds: Integers, column: Floats, limit: float) -> Mask:
     tied = (2 * above == known) & (known > 0)
     if tied.any():
         rows = np.repeat(tied, length)
-        number = np.repeat(np.arange(len(tied)), length)
-        result[tied] = pd.Series(column[rows]).groupby(number[rows]).median().to_numpy() > limit
+        steps = int(np.count_nonzero(tied))
+        number = np.repeat(np.arange(steps), length[tied])
+        result[tied] = group_medians(number, column[rows], steps) > limit
     return result
 
 
@@ -251,22 +254,49 @@ def is_hold_step(number: Integers, voltage: Floats, current: Floats) -> Mask:
     Returns:
         Shape (steps,).
     """
-    known = np.isfinite(voltage) & np.isfinite(current)
     steps = int(number.max(initial=-1)) + 1
-    frame = pd.DataFrame({"number": number[known], "volt": voltage[known], "ampere": np.abs(current[known])})
-    by_step = frame.groupby("number")
+    known = np.isfinite(voltage) & np.isfinite(current)
+    if not known.all():
+        number = number[known]
+        voltage = voltage[known]
+        current = current[known]
     # If most samples are at the held voltage, so is the median; noise and the first seconds do not matter.
-    median = by_step["volt"].median()
-    samples = by_step.size().reindex(range(steps)).to_numpy()
-    near = np.abs(frame["volt"] - frame["number"].map(median)) <= HOLD_BAND_VOLT
-    held = frame[near].groupby("number")["ampere"].agg(["size", "first", "last"]).reindex(range(steps))
-    held_samples = held["size"].to_numpy()
-    decays = held["last"].to_numpy() < HOLD_DECAY * held["first"].to_numpy()
-    result: Mask = (held_samples / samples >= HOLD_SHARE) & decays & (held_samples >= HOLD_SAMPLES)
+    median = group_medians(number, voltage, steps)
+    near = np.abs(voltage - median[number]) <= HOLD_BAND_VOLT
+    samples = np.bincount(number, minlength=steps)
+    held_samples, first, last = _ends_of_groups(number[near], np.abs(current[near]), steps)
+    held_share = held_samples / np.maximum(samples, 1)
+    decays = last < HOLD_DECAY * first
+    result: Mask = (held_share >= HOLD_SHARE) & decays & (held_samples >= HOLD_SAMPLES)
     return result
 
 
-def count_steps_in_signal(frame: pd.DataFrame, rest_ampere: float, shortest: int = 1) -> Integers:
+def _ends_of_groups(group: Integers, values: Floats, groups: int) -> tuple[Integers, Floats, Floats]:
+    """Return size, first and last value of each group.
+
+    Args:
+        group: the group of each value, 0 to groups - 1, shape (n,).
+        values: without missing ones, shape (n,).
+        groups: number of groups.
+
+    Returns:
+        Three arrays of shape (groups,); first and last are NaN for a group without values.
+    """
+    if (group[1:] < group[:-1]).any():
+        order = np.argsort(group, kind="stable")
+        group = group[order]
+        values = values[order]
+    size = np.bincount(group, minlength=groups)
+    end = np.cumsum(size)
+    filled = size > 0
+    first = np.full(groups, np.nan)
+    last = np.full(groups, np.nan)
+    first[filled] = values[(end - size)[filled]]
+    last[filled] = values[end[filled] - 1]
+    return size, first, last
+
+
+def count_steps_in_signal(frame: Columns, rest_ampere: float, shortest: int = 1) -> Integers:
     """Number the steps of a record without step numbers: one begins where charge, discharge, rest or hold changes.
 
     Args:
@@ -277,8 +307,8 @@ def count_steps_in_signal(frame: pd.DataFrame, rest_ampere: float, shortest: int
     Returns:
         Shape (n,), from 1.
     """
-    current = frame[c.CURRENT].ffill().bfill().to_numpy(dtype=np.float64)
-    voltage = frame[c.VOLTAGE].to_numpy(dtype=np.float64)
+    current = np.asarray(pd.Series(np.asarray(frame[c.CURRENT])).ffill().bfill(), dtype=np.float64)
+    voltage = np.asarray(frame[c.VOLTAGE], dtype=np.float64)
     direction = np.where(np.abs(current) > rest_ampere, np.sign(current), 0.0)
     direction = _remove_short_runs(direction, shortest)
     number = np.cumsum(np.diff(direction, prepend=direction[:1]) != 0)

@@ -26,6 +26,7 @@ from ...jobs.cleaning.clean import clean
 from ...jobs.cleaning.current import sign_votes, state_signs
 from ...jobs.cleaning.guess_cell import guess_cell
 from ...jobs.record.file_ends import FileEnds, file_ends
+from ...jobs.record.table import Table
 from ..campaign.raw_files import is_utf8, printable
 from ..run import early
 from .joined_files import RawFile, describe_joined_files
@@ -347,7 +348,7 @@ def _sign(
 ) -> dict[str, Any]:
     """Return the sign of the current in the file, and the votes of cycler states and voltage for each sign."""
     by_state = state_signs(raw[c.STATE]) * np.sign(raw[c.CURRENT].to_numpy())
-    votes = sign_votes(samples, thresholds)
+    votes = sign_votes(Table.from_frame(samples), thresholds)
     turned = bool((samples[c.FLAGS] & flag_bit("current_sign")).any())
     return {
         "reader_says": settings.current_sign,

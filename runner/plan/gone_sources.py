@@ -16,7 +16,7 @@ from ..campaign.campaign import Campaign
 from ..campaign.gone_files import GoneFile, select_named
 from .job import Job, ScannedSource, split_digest
 from .plan import plan_cleaning, plan_splits, without_parts_if_split
-from .scan import scan_sources
+from .scan import Report, ignore_count, scan_sources
 
 CELLS_NAMED: Final = 5
 """Cells of a gone file that its message names at most."""
@@ -25,21 +25,22 @@ CleanSettingsOf = Callable[[str], CleanSettings]
 """Cell id → settings of its cleaning."""
 
 
-def scan_with_gone(campaign: Campaign, store: Store) -> tuple[ScannedSource, ...]:
+def scan_with_gone(campaign: Campaign, store: Store, report: Report = ignore_count) -> tuple[ScannedSource, ...]:
     """Scan the raw files of a campaign; those that are gone are added with what the last run recorded of them.
 
     Args:
         store: of the campaign; only read.
+        report: is told how many files are scanned.
 
     Raises:
         UsageError: no file can be read, and none of those that are gone is known.
     """
     gone = select_named(store.root, campaign.file.sources, campaign.path.absolute().parent)
     if not gone:
-        return scan_sources(campaign.sources, store.catalog, verify=campaign.verify)
+        return scan_sources(campaign.sources, store.catalog, verify=campaign.verify, report=report)
     paths = {one.known.file.path for one in gone}
     existing = [pair for pair in campaign.sources if str(pair[0]) not in paths]
-    scanned = scan_sources(existing, store.catalog, may_be_none=True, verify=campaign.verify)
+    scanned = scan_sources(existing, store.catalog, may_be_none=True, verify=campaign.verify, report=report)
     return add_gone_sources(scanned, gone, campaign.clean_settings, store)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import cache
@@ -34,8 +35,25 @@ LEAST_ROWS_PER_CELL: Final = 4.0
 HEAD_BYTES: Final = 64 * 1024
 """Bytes at the beginning of a file that show how long its lines are. Chosen, not measured."""
 
+LONG_BYTES: Final = 16 * 1024 * 1024
+"""Size of a file from which on its digest and its cells are found side by side; a thread for each short file would cost
+more than it saves. Chosen, not measured."""
+
+SIDE_BY_SIDE: Final = 4
+"""Files that are read at once. Chosen, not measured: on two cores a third thread waits for a disk, not for a core."""
+
+REPORT_SECOND: Final = 0.5
+"""s between two reports of how many files are scanned. Chosen, not measured."""
+
+Report = Callable[[int], None]
+"""Is told how many files are scanned."""
+
 Cache = dict[tuple[str, int, int], tuple[str, tuple[str, ...]]]
 """Path, size in bytes and modification time (ns) of a file → its digest and cells."""
+
+
+def ignore_count(files: int) -> None:
+    """Report nothing."""
 
 
 class _RowCounterError(ReadError):
@@ -43,9 +61,16 @@ class _RowCounterError(ReadError):
 
 
 def scan_sources(
-    sources: Sequence[tuple[Path, SourceSettings]], catalog: Path, *, may_be_none: bool = False, verify: bool = False
+    sources: Sequence[tuple[Path, SourceSettings]],
+    catalog: Path,
+    *,
+    may_be_none: bool = False,
+    verify: bool = False,
+    report: Report = ignore_count,
 ) -> tuple[ScannedSource, ...]:
     """Find digest and cells of each raw file; files that the catalog knows, by size and time, are not read again.
+
+    Several files are read side by side: then one waits for its disk or file server while another is read.
 
     A file that cannot be read has no cells in the result: its split job fails with the reason, and the others go on.
 
@@ -54,6 +79,7 @@ def scan_sources(
         catalog: path of the store's catalog; may not exist yet.
         may_be_none: whether it is no error if no file can be read.
         verify: read also the files that the catalog knows.
+        report: is told how many files are scanned, at most every ``REPORT_SECOND``.
 
     Returns:
         One entry for each file, in the given order.
@@ -63,31 +89,44 @@ def scan_sources(
     """
     store = Store(catalog.parent)
     caches: dict[SourceSettings, Cache] = {}
-    scanned = []
-    failures = []
-    for path, settings in sources:
-        problem = find_problem(path)
-        if problem:
-            failures.append(problem)
-            scanned.append(_unopened(path, settings, problem))
-            continue
+    for _, settings in sources:
         if settings not in caches:
             caches[settings] = {} if verify else _read_cache(catalog, settings)
+    scanned = []
+    failures = []
+    reported = time.monotonic()
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as threads:
+        found = [threads.submit(_scan_or_fail, path, settings, caches[settings], store) for path, settings in sources]
         try:
-            scanned.append(_scan(path, settings, caches[settings], store))
-        except _RowCounterError as error:
-            failures.append(str(error))
-            scanned.append(_unopened(path, settings, str(error)))
-        except ReadError as error:
-            failures.append(str(error))
-            scanned.append(_without_cells(path, settings, error))
-        except OSError as error:
-            problem = str(unreadable_error(path, error))
-            failures.append(problem)
-            scanned.append(_unopened(path, settings, problem))
+            for done, one in enumerate(found, 1):
+                source, failure = one.result()
+                scanned.append(source)
+                if failure:
+                    failures.append(failure)
+                if time.monotonic() - reported >= REPORT_SECOND:
+                    report(done)
+                    reported = time.monotonic()
+        finally:
+            threads.shutdown(cancel_futures=True)  # after Ctrl-C, no further file is read
     if not may_be_none and not any(source.cell_ids for source in scanned):
         raise UsageError("none of the raw files can be read:\n  " + "\n  ".join(failures))
     return tuple(scanned)
+
+
+def _scan_or_fail(path: Path, settings: SourceSettings, cache: Cache, store: Store) -> tuple[ScannedSource, str]:
+    """Return the entry of a raw file, and why it cannot be read; "" = it can."""
+    problem = find_problem(path)
+    if problem:
+        return _unopened(path, settings, problem), problem
+    try:
+        return _scan(path, settings, cache, store), ""
+    except _RowCounterError as error:
+        return _unopened(path, settings, str(error)), str(error)
+    except ReadError as error:
+        return _without_cells(path, settings, error), str(error)
+    except OSError as error:
+        problem = str(unreadable_error(path, error))
+        return _unopened(path, settings, problem), problem
 
 
 def check_current_signs(campaign_path: Path, sources: Sequence[ScannedSource]) -> None:
@@ -249,6 +288,11 @@ def _scan(path: Path, settings: SourceSettings, cache: Cache, store: Store) -> S
         parts = read_ranges(store, split_digest(file)) if _has_parts(file, cell_ids) else ()
         if parts is None:
             _, parts = readers.survey(path, settings)
+        return ScannedSource(file, cell_ids, status.st_mtime_ns, parts)
+    if status.st_size < LONG_BYTES:
+        file = readers.source_file(path, settings)
+        cell_ids, parts = readers.survey(path, settings)
+        _check_cell_column(path, settings, cell_ids)
         return ScannedSource(file, cell_ids, status.st_mtime_ns, parts)
     # Both read the whole file. They run in parallel, so that the second finds its blocks in the disk cache.
     with ThreadPoolExecutor(1) as thread:

@@ -99,8 +99,9 @@ def scan_and_plan(campaign: Campaign) -> CampaignPlan:
         UsageError: no raw file can be read, or the campaign names a cell or parameter that does not exist.
     """
     store = Store(campaign.store)
-    early.say("scanning", format_count(len(campaign.sources), "raw file"))
-    sources = scan_with_gone(campaign, store)
+    files = format_count(len(campaign.sources), "raw file")
+    early.say("scanning", files)
+    sources = scan_with_gone(campaign, store, lambda done: early.say("scanning", f"{files}, {done} done"))
     check_current_signs(campaign.path, sources)
     early.say("checking", "parameter sets, models and fits")
     unread = find_unread_cells(campaign, sources).keys()

@@ -7,14 +7,14 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from ...data.names import check_known
 from ...data.rules import RULES_BY_CODE
 from ...data.text import format_count, printable_text
 from ...parquet_store.layout import Store
 from ...report.filters import Filters
-from ...sqlite import queries
+from ...sqlite import finding_queries, queries
 from .answer import Output, say_csv, write_csv
 from .budget import budget_notes
 from .charge import charge_table, print_notes, uncertain_cells_text
@@ -58,11 +58,12 @@ _FINDING_HEADINGS: Final = (
     "action",
 )
 _RULE_HEADINGS: Final = ("rule", "severity", "findings", "flagged", "quarantined", "cells", "meaning")
-_SEVERITIES: Final = ("info", "warning", "error")
 Row = Mapping[str, Any]
 
 MANY_CELLS: Final = 60
 """Cells up to which each has a line."""
+
+NO_ENERGY: Final = "an earlier version cleaned some cells and did not count energy; `kilocell run` cleans them again"
 
 LEAST_SHARE_SHOWN: Final = 1e-6
 """Changes of charge by a rule below this share of the charge in and out are not shown."""
@@ -115,8 +116,7 @@ def show_findings(
     with open_catalog(root, output.everything) as catalog, queries.snapshot(catalog):
         known = queries.cell_ids(catalog)
         cells = filters.choose_cells(catalog)
-        reports = add_details(catalog, store, cells)
-        by_rule = [row for report in reports for row in report["rules"]]
+        by_rule: Sequence[Row] = [dict(row) for row in finding_queries.rules_found(catalog, cells)]
         # All rules are read: a store may hold codes that only another version of kilocell knows.
         check_known("there is no cleaning rule", rules, {*RULES_BY_CODE, *(row["rule"] for row in by_rule)})
         by_rule = [row for row in by_rule if not rules or row["rule"] in rules]
@@ -126,14 +126,17 @@ def show_findings(
         if is_listed or select or filters.sort or filters.limit or output.json_ or output.csv:
             findings = filters.apply(_read_findings(catalog, store, cells, rules, select))
             is_listed = is_listed or bool(select or filters.sort or filters.limit) or len(findings) <= MANY_NAMED
+        reports = add_details(catalog, store, cells) if output.json_ else []
+        compared = "" if output.json_ else _reports_text(catalog, store, cells, known)
+        sources = _source_paths(catalog, cells) if is_listed and not output.json_ else {}
         simulated = [] if output.json_ else [dict(row) for row in _results(catalog, cells)]
     write_csv(findings, output)
     if output.json_:
         print(json.dumps({"reports": reports, "findings": findings}, ensure_ascii=False, indent=1))
     else:
-        _print_reports(reports, cells or known, store)
+        print_lines(compared.split("\n"))
         print()
-        print_lines((_findings_text(findings, reports) if is_listed else by_rule_text(by_rule, total)).split("\n"))
+        print_lines((_findings_text(findings, sources) if is_listed else by_rule_text(by_rule, total)).split("\n"))
         print_notes(budget_notes(simulated, brief=True), state_notes(simulated))
     say_csv(findings, output)
 
@@ -152,29 +155,48 @@ def _read_findings(
 
 
 def _results(catalog: sqlite3.Connection, cells: Sequence[str]) -> list[sqlite3.Row]:
-    return [row for row in queries.results(catalog) if not cells or row["cell_id"] in cells]
+    return [row for row in finding_queries.doubtful_results(catalog) if not cells or row["cell_id"] in cells]
 
 
-def _print_reports(reports: Sequence[Row], cells: Sequence[str], store: Store) -> None:
-    """Print the clean reports, and name the cells that have none."""
+def _reports_text(catalog: sqlite3.Connection, store: Store, cells: Sequence[str], known: Sequence[str]) -> str:
+    """Lay out the clean reports, and name the cells that have none.
+
+    Args:
+        cells: only these; empty = all.
+        known: the cells of the store.
+    """
+    # A row of the catalog is read by name, as a mapping is; making a dict of each takes longer than all that follows.
+    reports = cast("Sequence[Row]", finding_queries.uncertain_reports(catalog, cells))
+    quarantined = cast("Sequence[Row]", queries.quarantined_rows(catalog, cells))
     cleaned = {row["cell_id"] for row in reports}
-    not_cleaned = [cell for cell in dict.fromkeys(cells) if cell not in cleaned]
-    if reports:
-        print_lines(reports_text(reports, store).split("\n"))
+    not_cleaned = [cell for cell in dict.fromkeys(cells or known) if cell not in cleaned]
+    parts = []
+    if len(reports) == 1:
+        parts.append(_one_cell(add_details(catalog, store, (reports[0]["cell_id"],))[0], store))
+    elif reports:
+        parts.append(_many_cells(reports, quarantined, store))
     elif not not_cleaned:
-        print("no cell is cleaned yet: kilocell run cleans them")
+        parts.append("no cell is cleaned yet: kilocell run cleans them")
+    if any(row["energy_in_after_wh"] is None for row in reports):
+        parts.append(NO_ENERGY)
     if not_cleaned:
         named = ", ".join(map(printable_text, not_cleaned[:5]))
         if len(not_cleaned) > 5:
             named += ", …"
-        print(f"not cleaned: {named}; kilocell status shows why")
+        parts.append(f"not cleaned: {named}; kilocell status shows why")
+    return "\n".join(parts)
 
 
-def _findings_text(findings: Sequence[Row], reports: Sequence[Row]) -> str:
+def _source_paths(catalog: sqlite3.Connection, cells: Sequence[str]) -> dict[str, list[str]]:
+    """Return the paths of the raw files of each cell, in the order of time."""
+    grouped = _grouped(queries.record_sources(catalog, cells), ("path",))
+    return {cell_id: [row["path"] for row in rows] for cell_id, rows in grouped.items()}
+
+
+def _findings_text(findings: Sequence[Row], sources: Mapping[str, list[str]]) -> str:
     """Lay out findings, one per line; the file is shown only where a cell has several."""
     if not findings:
         return "no findings"
-    sources = {row["cell_id"]: row["sources"] for row in reports}
     columns = list(zip(_FINDING_HEADINGS, FINDING, strict=True))
     if all(len(files) < 2 for files in sources.values()):
         columns = [column for column in columns if column[0] != "file"]
@@ -198,41 +220,16 @@ def by_rule_text(rules: Sequence[Row], findings: int) -> str:
     """Lay out what each rule did, over some cells.
 
     Args:
-        rules: a row per cell and rule, as :func:`sum_by_rule` takes them.
+        rules: of :func:`kilocell.sqlite.finding_queries.rules_found`.
         findings: their number.
     """
-    lines = table(_RULE_HEADINGS, sum_by_rule(rules))
+    lines = table(_RULE_HEADINGS, [(*row.values(), _meaning(row["rule"])) for row in rules])
     return f"{lines}\n{format_count(findings, 'finding')}; to see each one, add --cell CELL, --rule RULE or --json"
 
 
-def sum_by_rule(rules: Sequence[Row]) -> list[tuple[str, str, int, int | None, int, int, str]]:
-    """Sum rules up over cells, the rule with the most findings first.
-
-    Args:
-        rules: a row per cell and rule: rule, severity, findings, samples_flagged, rows_quarantined.
-
-    Returns:
-        (rule, worst severity, findings, samples flagged, rows quarantined, cells, meaning). Samples are ``None`` where
-        the version that cleaned a cell did not count them.
-    """
-    grouped: dict[str, list[Row]] = {}
-    for row in rules:
-        grouped.setdefault(row["rule"], []).append(row)
-    summed = [_sum_rule(rule, rows) for rule, rows in grouped.items()]
-    return sorted(summed, key=lambda line: -line[2])
-
-
-def _sum_rule(rule: str, rows: Sequence[Row]) -> tuple[str, str, int, int | None, int, int, str]:
-    severity = max((row["severity"] for row in rows), key=_SEVERITIES.index)
-    findings = sum(row["findings"] for row in rows)
-    flagged = None
-    if all(row["samples_flagged"] is not None for row in rows):
-        flagged = sum(row["samples_flagged"] for row in rows)
-    quarantined = sum(row["rows_quarantined"] for row in rows)
-    meaning = ""
-    if rule in RULES_BY_CODE:
-        meaning = RULES_BY_CODE[rule].meaning
-    return rule, severity, findings, flagged, quarantined, len(rows), meaning
+def _meaning(rule: str) -> str:
+    """Return what a rule means; "" for one that only another version of kilocell knows."""
+    return RULES_BY_CODE[rule].meaning if rule in RULES_BY_CODE else ""
 
 
 def add_details(catalog: sqlite3.Connection, store: Store, cells: Sequence[str]) -> list[dict[str, Any]]:
@@ -266,14 +263,6 @@ def add_details(catalog: sqlite3.Connection, store: Store, cells: Sequence[str])
     return reports
 
 
-def reports_text(reports: Sequence[Row], store: Store) -> str:
-    """Lay out clean reports: a single cell with one quantity per line, several cells with one line each."""
-    text = _one_cell(reports[0], store) if len(reports) == 1 else _many_cells(reports, store)
-    if any(row["energy_in_after_wh"] is None for row in reports):
-        text += "\nan earlier version cleaned some cells and did not count energy; `kilocell run` cleans them again"
-    return text
-
-
 def _grouped(rows: Iterable[Any], columns: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
     """Return these columns of rows by ``cell_id``."""
     grouped: dict[str, list[dict[str, Any]]] = {}
@@ -293,7 +282,9 @@ def _one_cell(report: Row, store: Store) -> str:
     parts = [table((report["cell_id"], "unit", "before", "after", "change"), lines, right=(2, 3, 4))]
     if report["rows_quarantined"]:
         path = store.root / report["quarantine_path"]
-        parts.append(f"quarantined  {_quarantined_by_rule([report])}; the raw rows are in {path}")
+        parts.append(
+            f"quarantined  {_quarantined_by_rule([report], report['quarantined'])}; the raw rows are in {path}"
+        )
     if report["rows_inserted"]:
         parts.append(f"inserted     {format_count(report['rows_inserted'], 'sample')} at step edges; no rows of a file")
     changes = _charge_changes(report)
@@ -318,7 +309,8 @@ def _charge_changes(report: Row) -> list[str]:
     return changes
 
 
-def _many_cells(reports: Sequence[Row], store: Store) -> str:
+def _many_cells(reports: Sequence[Row], quarantined: Sequence[Row], store: Store) -> str:
+    """Lay out one line for each cell, and the rows quarantined by rule, over all of them."""
     headings = ["cell", "rows in", "kept", "quarantined"]
     headings += [f"{name} {unit}".strip() for name, (_, unit, _) in QUANTITIES.items()]
     text = table(headings, [_line(row) for row in reports[:MANY_CELLS]], right=range(1, len(headings)))
@@ -327,7 +319,8 @@ def _many_cells(reports: Sequence[Row], store: Store) -> str:
         text += f"\n… and {format_count(more, 'more cell')}; to see others, add --cell CELL or --json"
     if any(row["rows_quarantined"] for row in reports):
         folder = store.quarantine("CELL").parent
-        text += f"\nquarantined  {_quarantined_by_rule(reports)}; the raw rows are in {folder}, one file per cell"
+        by_rule = _quarantined_by_rule(reports, quarantined)
+        text += f"\nquarantined  {by_rule}; the raw rows are in {folder}, one file per cell"
     uncertain = uncertain_cells_text(reports)
     return "\n".join(filter(None, (text, uncertain)))
 
@@ -344,12 +337,11 @@ def _line(row: Row) -> tuple[Any, ...]:
     return (*(row[name] for name in REPORT[:4]), *changes)
 
 
-def _quarantined_by_rule(reports: Sequence[Row]) -> str:
+def _quarantined_by_rule(reports: Sequence[Row], quarantined: Sequence[Row]) -> str:
     """Return the rows quarantined by rule, over some cells; rows that an earlier version did not count by rule last."""
     counted: Counter[str] = Counter()
-    for report in reports:
-        for row in report["quarantined"]:
-            counted[row["rule"]] += row["rows"]
+    for row in quarantined:
+        counted[row["rule"]] += row["rows"]
     total = sum(report["rows_quarantined"] for report in reports)
     rest = total - counted.total()
     if rest:

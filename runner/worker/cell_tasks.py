@@ -21,7 +21,7 @@ from ...data.settings import SimulateSettings, SourceFile
 from ...data.step_selection import StepSelection
 from ...parquet_store.layout import Store
 from ...parquet_store.read import read_raw_parts
-from ...parquet_store.write import write_frame
+from ...parquet_store.write import write_columns, write_frame
 from ..plan.job import CellSource, CleanWork, Job, SimulateWork, SplitWork
 from .fit_check import check_against_fit
 from .inputs import load_cell, read_fit_result
@@ -69,14 +69,14 @@ def run_clean_job(store: Store, job: Job, work: CleanWork) -> tuple[CleanResult,
     cleaned = clean(joined.table, job.cell_id, work.settings, joined.notes)
     metadata, identity = {"digest": job.digest}, {c.CELL_ID: job.cell_id}
     outputs = (
-        write_frame(store, store.cleaned(job.cell_id), cleaned.samples, metadata, identity),
-        write_frame(store, store.quarantine(job.cell_id), cleaned.quarantined, metadata, identity),
+        write_columns(store, store.cleaned(job.cell_id), cleaned.partition.columns, metadata, identity),
+        write_columns(store, store.quarantine(job.cell_id), cleaned.quarantine.columns, metadata, identity),
     )
     ordered_sources = [sources[i] for i in joined.order]
     result = CleanResult(
         cleaned.report,
         cleaned.cycles,
-        mean_temperature(cleaned.samples),
+        mean_temperature(cleaned.partition),
         tuple(RecordSource(source.file, source.splits) for source in ordered_sources),
         work.settings,
     )

@@ -12,6 +12,7 @@ from kilocell.data.settings import CleanSettings
 from kilocell.jobs.cleaning.clean import clean
 from kilocell.jobs.cleaning.counted_charge import CountedCharge, counted_charge, decimal_place
 from kilocell.jobs.cleaning.interval_evidence import believed_step_time
+from kilocell.jobs.record.table import Table
 from logged_cells import PROGRAM, Fine, Logged, logged
 from raw_records import findings, seen
 
@@ -28,7 +29,7 @@ def edges(log: Logged) -> np.ndarray:
 
 
 def counted(log: Logged) -> CountedCharge | None:
-    return counted_charge(log.raw, edges(log), REST_AMPERE, log.since)
+    return counted_charge(Table.from_frame(log.raw), edges(log), REST_AMPERE, log.since)
 
 
 def true_charge(log: Logged) -> np.ndarray:
@@ -130,14 +131,14 @@ def test_the_last_decimal_place_of_a_column(digits: int, place: float) -> None:
 @pytest.mark.parametrize("log", [MINUTES, TEN_MINUTES, logged(FINE, "last")])
 @pytest.mark.parametrize("unit_second", [1.0, 60.0, 3600.0, 1e-3])
 def test_step_time_in_another_unit_is_converted(log: Logged, unit_second: float) -> None:
-    second, _ = believed_step_time(log.with_step_time(unit_second=unit_second).raw, edges(log))
+    second, _ = believed_step_time(Table.from_frame(log.with_step_time(unit_second=unit_second).raw), edges(log))
     assert second is not None
     np.testing.assert_allclose(second, log.since, rtol=1e-9)
 
 
 def test_what_does_not_begin_anew_in_each_step_is_no_step_time() -> None:
     total = TEN_MINUTES.with_columns(**{c.STEP_TIME: TEN_MINUTES.raw[c.TEST_TIME]})
-    assert believed_step_time(total.raw, edges(total))[0] is None
+    assert believed_step_time(Table.from_frame(total.raw), edges(total))[0] is None
     noise = np.random.default_rng(5).uniform(0.0, 600.0, len(TEN_MINUTES.raw))
     random = TEN_MINUTES.with_columns(**{c.STEP_TIME: noise})
-    assert believed_step_time(random.raw, edges(random))[0] is None
+    assert believed_step_time(Table.from_frame(random.raw), edges(random))[0] is None

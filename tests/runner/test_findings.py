@@ -14,7 +14,8 @@ from filled_store import SAMPLES, fill
 from kilocell.data.errors import UsageError
 from kilocell.report.filters import Filters
 from kilocell.runner.show.answer import Output
-from kilocell.runner.show.findings import MANY_NAMED, MANY_ROWS, show_findings, sum_by_rule
+from kilocell.runner.show.findings import MANY_NAMED, MANY_ROWS, show_findings
+from kilocell.sqlite import finding_queries, queries
 
 
 def test_each_cell_has_a_line_with_before_and_after_and_its_findings(
@@ -132,13 +133,29 @@ def test_naming_a_cell_shows_each_of_its_findings(tmp_path: Path, capsys: pytest
     assert f"{MANY_NAMED + 1} findings; to see each one" in capsys.readouterr().out
 
 
-def test_the_worst_severity_of_a_rule_is_named() -> None:
-    rows = [
-        {"rule": "r", "severity": name, "findings": 2, "samples_flagged": 5, "rows_quarantined": 1}
-        for name in ("info", "error", "warning")
-    ]
-    assert sum_by_rule(rows) == [("r", "error", 6, 15, 3, 3, "")]
-    assert sum_by_rule([*rows, rows[0] | {"samples_flagged": None}])[0][3] is None
+def test_the_worst_severity_of_a_rule_is_named(tmp_path: Path) -> None:
+    fill(tmp_path, "A", "B", findings=4)
+    path = tmp_path / "catalog.sqlite"
+    with closing(sqlite3.connect(path)) as catalog, catalog:
+        for cell, position, severity in (("A", 0, "info"), ("A", 1, "error"), ("B", 0, "warning"), ("B", 1, "info")):
+            change = "UPDATE findings SET rule = 'voltage_missing', severity = ? WHERE cell_id = ? AND position = ?"
+            catalog.execute(change, (severity, cell, position))
+    with closing(queries.connect(path)) as reader:
+        (of_all,) = [row for row in finding_queries.rules_found(reader) if row["rule"] == "voltage_missing"]
+        (of_b,) = [row for row in finding_queries.rules_found(reader, ["B"]) if row["rule"] == "voltage_missing"]
+    assert tuple(of_all)[1:] == ("error", len(findings_of_voltage(path)), 12, 0, 2)
+    assert of_b["severity"] == "warning"
+    with closing(sqlite3.connect(path)) as catalog, catalog:
+        catalog.execute("DELETE FROM flag_counts WHERE cell_id = 'A'")
+    with closing(queries.connect(path)) as reader:
+        assert {row["rule"]: row["samples_flagged"] for row in finding_queries.rules_found(reader)}[
+            "voltage_missing"
+        ] is None
+
+
+def findings_of_voltage(path: Path) -> list[sqlite3.Row]:
+    with closing(queries.connect(path)) as reader:
+        return queries.findings(reader, rule="voltage_missing")
 
 
 def test_a_cell_that_is_not_cleaned_is_said_to_be_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

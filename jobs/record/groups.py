@@ -1,0 +1,63 @@
+"""Medians of groups of samples, such as steps, without the frames that pandas makes for it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from ...data.arrays import Floats, Integers
+
+LONG_GROUP: Final = 64
+"""Mean number of values of a group, from which on each group is partitioned for itself; many short groups are sorted
+together instead. Chosen, not measured."""
+
+
+def group_medians(group: Integers, values: Floats, groups: int) -> Floats:
+    """Return the median of each group's values.
+
+    Args:
+        group: the group of each value, 0 to groups - 1, in any order, shape (n,).
+        values: shape (n,); missing ones (NaN) do not count.
+        groups: number of groups.
+
+    Returns:
+        Shape (groups,); NaN for a group without values.
+    """
+    known = ~np.isnan(values)
+    if not known.all():
+        group = group[known]
+        values = values[known]
+    if (group[1:] < group[:-1]).any():
+        order = np.argsort(group, kind="stable")
+        group = group[order]
+        values = values[order]
+    count = np.bincount(group, minlength=groups)
+    medians = np.full(groups, np.nan)
+    filled = np.flatnonzero(count)
+    first = (np.cumsum(count) - count)[filled]
+    size = count[filled]
+    if len(values) >= LONG_GROUP * groups:
+        for place, start, rows in zip(filled.tolist(), first.tolist(), size.tolist(), strict=True):
+            middle = np.partition(values[start : start + rows], ((rows - 1) // 2, rows // 2))
+            medians[place] = (middle[(rows - 1) // 2] + middle[rows // 2]) / 2.0
+    else:
+        values = values[np.lexsort((values, group))]
+        medians[filled] = (values[first + (size - 1) // 2] + values[first + size // 2]) / 2.0
+    return medians
+
+
+def number_groups(key: Integers | Floats) -> Integers:
+    """Number the groups of equal keys, 0 to groups - 1, in the order of the keys.
+
+    Args:
+        key: shape (n,), none missing.
+
+    Returns:
+        The group of each key, shape (n,).
+    """
+    change = np.diff(key)
+    if (change >= 0).all():
+        return np.concatenate([np.zeros(min(len(key), 1), dtype=np.int64), np.cumsum(change != 0)])
+    group: Integers = np.unique(key, return_inverse=True)[1]
+    return group

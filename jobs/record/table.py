@@ -1,0 +1,72 @@
+"""A record as plain arrays: code that looks at hundreds of columns would spend its time in the frame of pandas."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, Self
+
+import numpy as np
+import pandas as pd
+
+from ...data.arrays import Indices, Integers, Mask
+
+
+class Columns(Protocol):
+    """Columns by name, of one length: a :class:`Table`, or a frame of pandas."""
+
+    def __getitem__(self, name: str, /) -> Any: ...
+
+    def __len__(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """Columns of one length. A table is never changed: its methods return another one, which shares what is the same.
+
+    Args:
+        columns: by name: arrays of numbers, or of texts as pandas has them. Nobody writes to them.
+        labels: of the rows, shape (n,).
+    """
+
+    columns: Mapping[str, Any]
+    labels: Integers
+
+    @classmethod
+    def from_frame(cls, frame: pd.DataFrame) -> Self:
+        """Return a frame's columns and index; the memory is shared."""
+        columns = {}
+        for name, series in frame.items():
+            is_numbers = isinstance(series.dtype, np.dtype)
+            columns[str(name)] = series.to_numpy() if is_numbers else series.array
+        return cls(columns, frame.index.to_numpy())
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a frame with these columns and labels; the memory is shared."""
+        return pd.DataFrame(dict(self.columns), index=self.labels, copy=False)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.columns
+
+    def __getitem__(self, name: str, /) -> Any:
+        return self.columns[name]
+
+    def assign(self, **columns: Any) -> Table:
+        """Return the table with new or other columns.
+
+        Args:
+            columns: arrays of shape (n,), or one number for all rows.
+        """
+        arrays = {name: np.full(len(self), value) if np.isscalar(value) else value for name, value in columns.items()}
+        return Table({**self.columns, **arrays}, self.labels)
+
+    def rows(self, which: Mask | Indices | slice) -> Table:
+        """Return some rows, with their labels.
+
+        Args:
+            which: a mask of shape (n,), positions in their new order, or a slice.
+        """
+        return Table({name: column[which] for name, column in self.columns.items()}, self.labels[which])
