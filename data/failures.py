@@ -110,7 +110,9 @@ FAILURES: Final[Mapping[str, FailureKind]] = {
     "parameter_set_changed": FailureKind("a parameter file changed during the run", _AGAIN, True),
     "time_limit": FailureKind("it took too long", "raise time_limit_second, or take fewer cycles", True),
     "worker_died": FailureKind(
-        "the worker process died", "see what the text says; to find out where: `kilocell job KEY --foreground`", True
+        "the worker process died",
+        "do what the text says, then run again; where it dies: `kilocell job KEY --foreground`",
+        True,
     ),
     "out_of_memory": FailureKind("not enough memory", "give each worker more memory, or use fewer workers", True),
     "scheduler": FailureKind("the scheduler gave it up", _AGAIN, True),

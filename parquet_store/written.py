@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..data.parameter_files import content_digest
+from .journal import BEGUN
 from .layout import Store
 
 TEMPORARY: Final = re.compile(r".+\.tmp-\d+-[0-9a-f]{8}")
@@ -36,6 +37,17 @@ def is_output(store: Store, path: Path) -> bool:
         places.append(store.simulation(cell_id, metadata[b"label"].decode(errors="replace")))
     is_part = PART.fullmatch(path.name) and path.parent == store.raw(named["digest"], cell_id)
     return bool(path in places or is_part)
+
+
+def is_begun_note(path: Path) -> bool:
+    """Tell whether a file notes that a job, or a start of a fit, has begun: a run that was killed leaves it behind."""
+    if path.suffix != BEGUN:
+        return False
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return False
+    return not text or text.isdecimal() or text.startswith('{"host"')
 
 
 def is_parameter_set_copy(path: Path) -> bool:

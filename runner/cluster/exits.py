@@ -68,16 +68,19 @@ class WorkerExits(NannyPlugin):
 
         def look() -> None:
             pid = _worker_pid(nanny)
+            if pid and pid != seen["pid"]:
+                seen.update(pid=pid, memory=0)
             with suppress(psutil.Error):
                 memory = psutil.Process(pid).memory_info().rss if pid else 0
                 if memory:  # a process that has just ended has none left
-                    seen.update(pid=pid, memory=memory)
+                    seen.update(memory=memory)
 
         async def ended(exit_code: int) -> None:
             manager = nanny.memory_manager
             over_limit = getattr(manager, "_last_terminated_pid", -1) == seen["pid"]
             limit = getattr(manager, "memory_limit", None) or 0
             self._append(seen["pid"], exit_code, seen["memory"], int(limit), over_limit)
+            seen.update(pid=0, memory=0)
             await nanny_ended(exit_code)
 
         nanny._on_worker_exit = ended

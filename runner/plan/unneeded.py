@@ -13,7 +13,15 @@ from ...data.results.receipt import Receipt, SplitResult
 from ...parquet_store.journal import BEGUN
 from ...parquet_store.layout import Store, safe_name
 from ...parquet_store.read import read_receipt
-from ...parquet_store.written import FOLDERS, RANGES, TEMPORARY, is_inside, is_output, is_parameter_set_copy
+from ...parquet_store.written import (
+    FOLDERS,
+    RANGES,
+    TEMPORARY,
+    is_begun_note,
+    is_inside,
+    is_output,
+    is_parameter_set_copy,
+)
 from .job import Job, ModelWork, ScannedSource, split_digest
 
 ORPHANS = "files without a receipt"
@@ -105,7 +113,7 @@ def _own_paths(store: Store, kind: str, cell_id: str, label: str) -> Iterator[Pa
         yield from sorted(journal.with_suffix(".partial").glob("*.npz"))
         yield from (journal.with_suffix(BEGUN), journal)
     receipt = store.receipt(kind, cell_id, label)
-    yield from (store.log(kind, cell_id, label), receipt.with_suffix(BEGUN), receipt.with_suffix(".running"), receipt)
+    yield from (store.log(kind, cell_id, label), receipt.with_suffix(BEGUN), receipt)
 
 
 def _orphans(store: Store, keep_parameter_sets: bool, claimed: Collection[Path]) -> Iterator[Path]:
@@ -123,7 +131,7 @@ def _orphans(store: Store, keep_parameter_sets: bool, claimed: Collection[Path])
 
 def _is_ours(store: Store, path: Path, folder: str) -> bool:
     """Tell whether kilocell wrote a file of a folder of the store; journals and receipts are known by receipts only."""
-    if TEMPORARY.fullmatch(path.name):
+    if TEMPORARY.fullmatch(path.name) or (folder in ("receipts", "starts") and is_begun_note(path)):
         return True
     if folder == "parameter_sets":
         return is_parameter_set_copy(path)

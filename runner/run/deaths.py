@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -17,11 +18,12 @@ from ..worker.run_job import DIED, JobOutcome, record_death
 if TYPE_CHECKING:
     from ..cluster.exits import WorkerExit
 
-RUNNING: Final = ".running"
-"""Suffix of the file with which a job's time limit is watched; a process that dies leaves it behind."""
-
 CRASHES: Final = (signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGABRT)
 """Signals that a fault in compiled code raises, not a lack of memory."""
+
+NOTED_WITHIN_SECOND: Final = 10.0
+"""Longest time between the end of a worker and the note of its nanny, s: another worker may say first that the job's
+worker died. Chosen, not measured: it is milliseconds on an idle machine."""
 
 MORE_MEMORY: Final = {
     "local": "raise --memory-limit, or use fewer --workers",
@@ -29,6 +31,17 @@ MORE_MEMORY: Final = {
     "address": "start the scheduler's workers with more memory (dask worker --memory-limit), or fewer on each machine",
 }
 """What helps against a lack of memory, by kind of cluster."""
+
+KILLED: Final = {
+    "local": "something else killed it, mostly the system when the machine has no memory left: use fewer --workers, or "
+    "end other programs",
+    "slurm": f"something else killed it, mostly Slurm or the system for lack of memory: {MORE_MEMORY['slurm']}",
+    "address": f"something else killed it, mostly the system for lack of memory: {MORE_MEMORY['address']}",
+}
+"""What is said of a worker that was killed below its own limit, by kind of cluster."""
+
+CRASHED: Final = "compiled code crashed, such as the solver's: another model or parameter set may avoid it"
+ENDED_ITSELF: Final = "a library that the job calls ended the process"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,41 +77,52 @@ class DeathReports:
             beginnings: the processes in which it began; empty = it never did.
             times: number of workers that died before it began.
         """
-        from ..cluster.exits import read_exits
-
-        reason = self._describe(beginnings, list(read_exits(self.scratch)), times)
+        reason = self._describe(beginnings, times)
         deaths.end(self.store, job)
-        deaths.begun_path(self.store, job).with_suffix(RUNNING).unlink(missing_ok=True)
         return record_death(str(self.store.root), job, reason, DIED)
 
-    def _describe(self, beginnings: Sequence[Beginning], exits: Sequence[WorkerExit], times: int) -> str:
+    def _describe(self, beginnings: Sequence[Beginning], times: int) -> str:
         if not beginnings:
+            last = next(reversed(self._read_exits()), None)
             how = f"its workers died {times} times before the job began"
-            return f"{how}, mostly for lack of memory: {self._more_memory()}"
-        last = _exit_of(beginnings[-1], exits)
+            if last is None:
+                return f"{how}, mostly for lack of memory: {self._of_cluster(MORE_MEMORY)}"
+            return f"{how}, the last time {_describe_exit(last)}; {self._advice(last)}"
+        last = self._find_exit(beginnings[-1])
         times_died = f"its worker died {len(beginnings)} times"
         if last is None:
             silence = f", or was silent for {self.silence_second:g} s (worker-ttl)" if self.silence_second else ""
             return (
                 f"{times_died}; how is not known: it was killed together with the process that watches it, lost its "
-                f"machine or network{silence}; if it was short of memory, {self._more_memory()}"
+                f"machine or network{silence}; if it was short of memory, {self._of_cluster(MORE_MEMORY)}"
             )
         return f"{times_died}, the last time {_describe_exit(last)}; {self._advice(last)}"
 
-    def _advice(self, last: WorkerExit) -> str:
-        crash = (
-            "a crash in compiled code, such as the solver's: another model or parameter set may avoid it; "
-            "`kilocell job KEY --foreground` shows where"
-        )
-        if -last.exit_code in CRASHES:
-            return crash
-        if last.exit_code >= 0:
-            where = "it ended itself: `kilocell job KEY --foreground` shows where"
-            return f"{where}; if it was short of memory, {self._more_memory()}"
-        return self._more_memory()
+    def _find_exit(self, beginning: Beginning) -> WorkerExit | None:
+        """Return how a process ended; wait until its nanny has noted it, if there is such a nanny."""
+        until = time.monotonic() + (NOTED_WITHIN_SECOND if self.cluster in ("local", "slurm") else 0.0)
+        while True:
+            found = _exit_of(beginning, self._read_exits())
+            if found is not None or time.monotonic() >= until:
+                return found
+            time.sleep(0.05)
 
-    def _more_memory(self) -> str:
-        return MORE_MEMORY[self.cluster if self.cluster in MORE_MEMORY else "address"]
+    def _read_exits(self) -> list[WorkerExit]:
+        from ..cluster.exits import read_exits
+
+        return list(read_exits(self.scratch))
+
+    def _advice(self, last: WorkerExit) -> str:
+        if last.over_limit:
+            return self._of_cluster(MORE_MEMORY)
+        if -last.exit_code in CRASHES:
+            return CRASHED
+        if last.exit_code >= 0:
+            return ENDED_ITSELF
+        return self._of_cluster(KILLED)
+
+    def _of_cluster(self, texts: Mapping[str, str]) -> str:
+        return texts[self.cluster if self.cluster in texts else "address"]
 
 
 def _exit_of(beginning: Beginning, exits: Iterable[WorkerExit]) -> WorkerExit | None:

@@ -9,7 +9,7 @@ from dask.highlevelgraph import HighLevelGraph, MaterializedLayer
 from distributed import KilledWorker, as_completed
 
 from ..plan.job import Job, Kept, Key
-from ..worker.run_job import JobOutcome, record_death, run_job
+from ..worker.run_job import JobOutcome, record_death, run_job, skip_if_blocked
 from .deaths import DeathReports
 
 PRIORITIES = {"split": 0, "clean": 0, "simulate": 1, "start": 1, "fit": 2, "profile": 2}
@@ -77,8 +77,40 @@ def run_jobs(
                 yield outcomes
         waiting = [job for job in waiting if job.key in innocent]
         if waiting and not has_ended:
-            yield [reports.record(job, reports.beginnings(job), innocent[job.key]) for job in waiting]
-            return
+            outcomes = _give_up(waiting, innocent, store_root, reports, not_done)
+            yield outcomes
+            not_done |= {outcome.key: outcome for outcome in outcomes}
+            waiting = [job for job in waiting if job.key not in not_done]
+
+
+def _give_up(
+    waiting: Sequence[Job],
+    times: Mapping[Key, int],
+    store_root: str,
+    reports: DeathReports,
+    not_done: Mapping[Key, JobOutcome],
+) -> list[JobOutcome]:
+    """Record jobs that no worker lived long enough to begin, and skip those that need one of them.
+
+    Args:
+        waiting: each after the jobs it needs.
+        times: how often the workers of each died.
+        not_done: how needed jobs ended that are not done.
+
+    Returns:
+        The outcomes, at least one.
+    """
+    keys = {job.key for job in waiting}
+    ended = dict(not_done)
+    outcomes: list[JobOutcome] = []
+    for job in waiting:
+        skipped = skip_if_blocked(store_root, job, [ended[key] for key in job.needs if key in ended])
+        if skipped is None and not keys.isdisjoint(job.needs):
+            continue  # a fit, of which a start may be done
+        outcome = skipped or reports.record(job, reports.beginnings(job), times[job.key])
+        ended[job.key] = outcome
+        outcomes.append(outcome)
+    return outcomes
 
 
 def _run_once(

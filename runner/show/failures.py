@@ -16,7 +16,8 @@ from ...data.failures import failure_kind, may_pass
 from ...data.names import check_known
 from ...data.text import format_count, printable_text
 from ...sqlite.failures import failed_jobs, simulations_by_cell, skipped_after
-from .open_catalog import open_catalog
+from ..campaign.next_command import NextCommand
+from .open_catalog import command_of, open_catalog
 
 CELLS_SHOWN: Final = 3
 """Cells of a group that have a line of their own, unless the user asks for the group."""
@@ -118,10 +119,11 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names)
 
 
-def group_lines(group: FailureGroup, most_cells: int = CELLS_SHOWN) -> Iterator[str]:
+def group_lines(group: FailureGroup, command: NextCommand, most_cells: int = CELLS_SHOWN) -> Iterator[str]:
     """Yield the lines of a group: a heading, a line for each cell or set of cells, and the next step.
 
     Args:
+        command: completes the commands of the next step.
         most_cells: number of such lines; the others are counted.
     """
     kind = failure_kind(group.code)
@@ -134,47 +136,63 @@ def group_lines(group: FailureGroup, most_cells: int = CELLS_SHOWN) -> Iterator[
         yield f"    {_some(cells)}: {what} failed: {reason}"
     hidden = len({cell for cells, _, _ in lines[most_cells:] for cell in cells})
     if hidden:
-        yield f"    … and {format_count(hidden, 'more cell')}: kilocell failures --reason {group.code}"
-    yield f"    next: {kind.next_step}"
+        yield f"    … and {format_count(hidden, 'more cell')}: {command.of(f'failures --reason {group.code}')}"
+    yield f"    next: {command.fill(kind.next_step, group.cells[0], job_key(group.jobs[0]))}"
 
 
-def failure_text(groups: Sequence[FailureGroup], most_groups: int = GROUPS_SHOWN, most_cells: int = CELLS_SHOWN) -> str:
-    """Return failed jobs grouped by reason, for the end of a run and for ``kilocell status``; "" = there are none."""
+def failure_text(
+    groups: Sequence[FailureGroup],
+    command: NextCommand,
+    most_groups: int = GROUPS_SHOWN,
+    most_cells: int = CELLS_SHOWN,
+) -> str:
+    """Return failed jobs grouped by reason, for the end of a run and for ``kilocell status``; "" = there are none.
+
+    Args:
+        command: completes the commands that the text names.
+        most_groups: number of groups that are shown; the others are counted.
+        most_cells: as of :func:`group_lines`.
+    """
     if not groups:
         return ""
     jobs = sum(len(group.jobs) for group in groups)
     reasons = f", for {len(groups)} reasons" if len(groups) > 1 else ""
     lines = [f"{format_count(jobs, 'job')} failed{reasons}:"]
     for group in groups[:most_groups]:
-        lines += group_lines(group, most_cells)
+        lines += group_lines(group, command, most_cells)
     if len(groups) > most_groups:
-        lines.append(f"  … and {format_count(len(groups) - most_groups, 'more reason')}: kilocell failures")
+        lines.append(f"  … and {format_count(len(groups) - most_groups, 'more reason')}: {command.of('failures')}")
     return "\n".join(printable_text(line) for line in lines)
 
 
-def print_failures(groups: Sequence[FailureGroup], file: TextIO | None = None) -> None:
+def print_failures(groups: Sequence[FailureGroup], command: NextCommand, file: TextIO | None = None) -> None:
     """Print failed jobs at the end of a run or of ``kilocell status``; nothing if there are none.
 
     Args:
+        command: completes the commands that the text names.
         file: where to; ``None`` = stdout.
     """
     if groups:
-        print(f"\n{failure_text(groups)}", file=file)
-        print("  each with its log: kilocell failures --each; to run them again: kilocell retry", file=file)
+        print(f"\n{failure_text(groups, command)}\n  {_more_text(command)}", file=file)
 
 
-def kept_text(failed: int, skipped: int) -> str:
+def _more_text(command: NextCommand) -> str:
+    return f"each with its log: {command.of('failures --each')}; to run them again: {command.of('retry')}"
+
+
+def kept_text(failed: int, skipped: int, command: NextCommand) -> str:
     """Say how many failed jobs do not run again, and how to run them all the same.
 
     Args:
         failed: number of jobs that are kept as failed.
         skipped: number of jobs that are skipped because they need one of these.
+        command: completes the command that the text names.
     """
     jobs = f"{format_count(failed, 'job')} {'is' if failed == 1 else 'are'} kept as failed"
     others = f" (and {skipped} that {'needs' if skipped == 1 else 'need'} them)" if skipped else ""
     return (
         f"{jobs}{others}: nothing that the result depends on has changed. To run them all the same: "
-        "kilocell retry, or run --retry-failed"
+        f"{command.of('retry')}, or run --retry-failed"
     )
 
 
@@ -225,6 +243,7 @@ def show_failures(
         rows = choose_failures(catalog, cells, codes)
         groups = group_failures(catalog, rows)
         skipped = sum(skipped_after(catalog).values())
+        command = command_of(root, catalog)
     if csv_path is not None:
         _write_csv(csv_path, rows)
     if json_:
@@ -234,8 +253,8 @@ def show_failures(
         for row in rows:
             print("\n".join(printable_text(line) for line in _job_lines(root, row)))
     elif groups:
-        print(failure_text(groups, len(groups), len(rows) if codes or cells else CELLS_SHOWN))
-        print("\neach with its log: kilocell failures --each; to run them again: kilocell retry")
+        print(failure_text(groups, command, len(groups), len(rows) if codes or cells else CELLS_SHOWN))
+        print(f"\n{_more_text(command)}")
     if not rows and not json_:
         print("no job failed")
     elif skipped and not json_ and not each:

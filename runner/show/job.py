@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
 
@@ -9,6 +10,7 @@ from ...data.failures import failure_kind
 from ...data.text import printable_text
 from ...parquet_store.layout import Store
 from ...parquet_store.read import read_receipt
+from ..campaign.next_command import NextCommand
 from ..run.foreground import check_needs, copy_of_store, find_job, run_here
 from ..run.run_campaign import record_one_job, scan_and_plan
 from .failures import log_tail
@@ -36,7 +38,9 @@ def show_job(campaign: Campaign, key: Sequence[str]) -> None:
     if receipt is not None and receipt.reason:
         lines.append(f"reason   {receipt.reason} ({receipt.reason_code})")
     if receipt is not None and receipt.status == "failed":
-        lines.append(f"next     {failure_kind(receipt.reason_code).next_step}")
+        key_words = " ".join(map(shlex.quote, (job.kind, job.cell_id, job.label)))
+        next_step = failure_kind(receipt.reason_code).next_step
+        lines.append(f"next     {NextCommand(store.root, campaign.path).fill(next_step, job.cell_id, key_words)}")
     lines.append(f"plan     {_plan(job)}")
     if receipt is not None and receipt.log:
         lines.append(f"log      {store.root / receipt.log}")

@@ -13,6 +13,7 @@ from ...data.text import format_count, printable_text
 from ...parquet_store.layout import Store
 from ...sqlite import queries
 from ...sqlite.standing_queries import count_earlier, has_jobs, has_plan, last_campaign
+from ..campaign.next_command import NextCommand
 
 NO_PLAN: Final = (
     "an earlier version of kilocell wrote this store: all of its results count as current until the next `kilocell run`"
@@ -31,7 +32,7 @@ def open_catalog(root: Path, everything: bool = False) -> Iterator[sqlite3.Conne
         A connection as of :func:`kilocell.sqlite.queries.connect`.
     """
     with closing(queries.connect(Store(root).catalog, everything=everything)) as catalog:
-        for line in standing_notes(catalog, everything):
+        for line in standing_notes(catalog, everything, command_of(root, catalog)):
             print(line, file=sys.stderr)
         yield catalog
 
@@ -42,12 +43,15 @@ def say_standing(root: Path, everything: bool = False) -> None:
         pass
 
 
-def standing_notes(catalog: sqlite3.Connection, everything: bool = False) -> Iterator[str]:
+def standing_notes(
+    catalog: sqlite3.Connection, everything: bool = False, command: NextCommand | None = None
+) -> Iterator[str]:
     """Yield lines that say why what is shown may not be all, or not up to date.
 
     Args:
         catalog: from :func:`kilocell.sqlite.queries.connect`.
         everything: whether everything is shown.
+        command: completes the commands of the lines; ``None`` = they stay as they are.
     """
     if not has_plan(catalog):
         if has_jobs(catalog) and queries.last_run(catalog) is not None:
@@ -55,10 +59,17 @@ def standing_notes(catalog: sqlite3.Connection, everything: bool = False) -> Ite
         return
     changed = changed_campaign(catalog)
     if changed:
-        yield f"{changed} was changed after the last run: `kilocell plan` says what is out of date"
+        plan = command.of("plan") if command is not None else "kilocell plan"
+        yield f"{changed} was changed after the last run: `{plan}` says what is out of date"
     hidden = [format_count(count, name[:-1]) for name, count in count_earlier(catalog).items() if count]
     if hidden and not everything:
         yield f"not shown: {', '.join(hidden)} of an earlier campaign; to see them, add --all"
+
+
+def command_of(root: Path, catalog: sqlite3.Connection) -> NextCommand:
+    """Return what completes commands for a store and the campaign of its last run."""
+    last = last_campaign(catalog)
+    return NextCommand(root, None if last is None else Path(last.path))
 
 
 def changed_campaign(catalog: sqlite3.Connection) -> str:

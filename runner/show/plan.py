@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from ...data.standing import CHANGED
 from ...data.text import printable_text
 from ...parquet_store.layout import Store
+from ..campaign.next_command import NextCommand
 from ..campaign.pybamm_checks import find_set_doubts
 from ..plan.changes import describe_change
 from ..plan.gone_sources import describe_gone
@@ -72,10 +73,11 @@ def show_plan(campaign: Campaign, json_: bool, everything: bool) -> None:
         return
     if shown:
         print(table(headings, [(job.stage, job.cell_id, _label(job), _why(job, change(job))) for job in shown]))
+    command = NextCommand(campaign.store, campaign.path)
     kept = count_kept_failures(jobs)
     if kept:
-        print(kept_text(kept, len(kept_jobs(jobs)) - kept))
-    unneeded = unneeded_line(find_pruning(campaign, plan=plan))
+        print(kept_text(kept, len(kept_jobs(jobs)) - kept, command))
+    unneeded = unneeded_line(find_pruning(campaign, plan=plan), command)
     if unneeded:
         print(unneeded)
     print(f"{len(waiting)} of {len(jobs)} jobs would run; store {campaign.store}")

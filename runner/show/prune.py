@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from ...data.text import format_count, printable_text
+from ..campaign.next_command import NextCommand
 from ..run.prune import Pruning, find_pruning, other_campaign, prune
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ def show_prune(campaign: Campaign, yes: bool, include_gone: bool, json_: bool) -
         include_gone: also results of cells whose raw file does not exist any more.
         json_: print JSON with every file.
     """
+    command = NextCommand(campaign.store, campaign.path)
     other = other_campaign(campaign)
     if other and not yes:
         print(f"{printable_text(other)} used this store last; its results are among these", file=sys.stderr)
@@ -35,7 +37,7 @@ def show_prune(campaign: Campaign, yes: bool, include_gone: bool, json_: bool) -
         name = " ".join(filter(None, (one.kind, one.cell_id, one.label)))
         print(printable_text(f"  {name}: {format_count(len(one.paths), 'file')}, {format_bytes(one.size_bytes)}"))
     if len(pruning.unneeded) > SHOWN:
-        print(f"  … and those of {len(pruning.unneeded) - SHOWN} more; all: kilocell prune --json")
+        print(f"  … and those of {len(pruning.unneeded) - SHOWN} more; all: {command.of('prune --json')}")
     _print_kept(pruning, include_gone)
     size = f"{format_count(pruning.files, 'file')}, {format_bytes(pruning.size_bytes)}"
     if not pruning.files:
@@ -43,7 +45,7 @@ def show_prune(campaign: Campaign, yes: bool, include_gone: bool, json_: bool) -
     elif yes:
         print(f"removed {size}")
     else:
-        print(f"{size}, of no job of the plan; to remove them: kilocell prune --yes")
+        print(f"{size}, of no job of the plan; to remove them: {command.of('prune --yes')}")
 
 
 def _print_kept(pruning: Pruning, include_gone: bool) -> None:
@@ -77,12 +79,16 @@ def _to_json(campaign: Campaign, pruning: Pruning, yes: bool) -> dict[str, objec
     }
 
 
-def unneeded_line(pruning: Pruning) -> str:
-    """Return one line for ``kilocell plan`` on what could be removed; "" = nothing."""
+def unneeded_line(pruning: Pruning, command: NextCommand) -> str:
+    """Return one line for ``kilocell plan`` on what could be removed; "" = nothing.
+
+    Args:
+        command: completes the command that the line names.
+    """
     if not pruning.files:
         return ""
     size = f"{format_count(pruning.files, 'file')}, {format_bytes(pruning.size_bytes)}"
-    return f"not needed: {size}, of earlier campaigns or killed runs: kilocell prune"
+    return f"not needed: {size}, of earlier campaigns or killed runs: {command.of('prune')}"
 
 
 def format_bytes(size: int) -> str:

@@ -12,6 +12,7 @@ from ...data.text import format_count, printable_text
 from ...parquet_store.layout import Store
 from ...report.filters import Filters, add_defaults
 from ...sqlite import queries
+from ..campaign.next_command import NextCommand
 from .answer import Output, more_rows, say_csv, write_csv
 from .budget import budget_notes
 from .charge import charge_notes, guess_notes, is_uncertain, print_notes
@@ -117,7 +118,7 @@ def show_results(root: Path, filters: Filters, by: str | None, output: Output) -
         print(results_table(shown))
         if len(lines) > len(shown):
             print(more_rows(len(lines), len(shown)))
-        print_nothing_to_simulate(skipped)
+        print_nothing_to_simulate(skipped, NextCommand(root))
         notes = (charge_notes(lines), state_notes(lines), temperature_notes(lines), guess_notes(lines))
         print_notes(budget_notes(lines), *notes)
     say_csv(lines, output)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import math
 import platform
-import shlex
-import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -22,11 +20,12 @@ from ...parquet_store.layout import Store
 from ...sqlite import fit_queries, queries
 from ...sqlite.standing_queries import waiting_jobs
 from ...sqlite.user_select import select, tables_with_other_rows
+from ..campaign.next_command import NextCommand, program, quoted, shown
 from ..run import early
 from .budget import HEADING, budget_notes, budget_text, has_budget
 from .charge import charge_notes, guess_notes, is_uncertain, print_notes, uncertain_cells_text
 from .failures import group_failures, kept_text, print_failures
-from .open_catalog import open_catalog
+from .open_catalog import command_of, open_catalog
 from .states import state_notes, temperature_notes
 from .table import dicts_to_json, print_rows, table
 from .terminal import print_lines
@@ -67,6 +66,9 @@ STANDING = {"standing": "standing"}
 BUDGET_TEXT = "error_budget_text"
 """Key of the error budget as the table shows it."""
 
+SKIPPED = "sql \"SELECT * FROM current_jobs WHERE status = 'skipped'\""
+"""The command that lists skipped jobs."""
+
 STATUS = ("stage", "status", "jobs")
 MANY_ROWS = 60
 """Rows of a table up to which all are shown."""
@@ -89,6 +91,7 @@ def show_status(root: Path, json_: bool, everything: bool = False) -> None:
         failures = queries.failures(catalog)
         groups = group_failures(catalog)
         skipped = queries.skipped_for_content(catalog)
+        next_command = command_of(root, catalog)
         uncertain = list(filter(is_uncertain, map(dict, queries.charge_uncertainty(catalog))))
         run = queries.last_run(catalog)
     if json_:
@@ -109,19 +112,19 @@ def show_status(root: Path, json_: bool, everything: bool = False) -> None:
     if run is not None:
         began = time.strftime("%Y-%m-%d %H:%M", time.localtime(run["started_unix_second"]))
         print(f"\nlast run {run['run_id']}: {run['status']}, started {began} on {run['host']} (process {run['pid']})")
-    _print_waiting(waiting)
-    print_failures(groups)
-    print_nothing_to_simulate(skipped)
+    _print_waiting(waiting, next_command)
+    print_failures(groups, next_command)
+    print_nothing_to_simulate(skipped, next_command)
     print_notes(uncertain_cells_text(uncertain), versions_text(root))
 
 
-def _print_waiting(waiting: Sequence[Any]) -> None:
+def _print_waiting(waiting: Sequence[Any], command: NextCommand) -> None:
     """Print how many jobs the next run does, by kind and reason."""
     if waiting:
         print(f"\n{sum(row['count'] for row in waiting)} to run:")
     print_lines(printable_text(f"  {row['count']} {row['kind']}: {row['reason']}") for row in waiting[:REASONS_SHOWN])
     if len(waiting) > REASONS_SHOWN:
-        print("  … to see all: kilocell plan")
+        print(f"  … to see all: {command.of('plan')}")
 
 
 def show_select(
@@ -169,23 +172,24 @@ def show_end(root: Path, summary: RunSummary, out: TextIO | None, *, json_: bool
         failures = queries.failures(catalog)
         groups = group_failures(catalog)
         skipped = queries.skipped_for_content(catalog)
+        next_command = command_of(root, catalog)
         if json_:
             print(results_json([*_with_codes(rows, failures), *_failed_elsewhere(rows, failures)]))
             if out is None:
-                print_failures(groups, sys.stderr)
+                print_failures(groups, next_command, sys.stderr)
             return
         print(results_table(rows[:MANY_ROWS]))
         if len(rows) > MANY_ROWS:
-            print(f"… and {len(rows) - MANY_ROWS} more: {_program()} results --store {_shown(root)}")
+            print(f"… and {len(rows) - MANY_ROWS} more: {program()} results --store {shown(root)}")
         fits = [fit for fit in fit_queries.fits(catalog) if fit["status"] == "done"]
         if fits:
             from .fits import print_fit_summary
 
             print_fit_summary(catalog, fits[:MANY_ROWS])
-    print_failures(groups)
+    print_failures(groups, next_command)
     if summary.kept:
-        print(kept_text(summary.kept, summary.kept_skipped))
-    print_nothing_to_simulate(skipped)
+        print(kept_text(summary.kept, summary.kept_skipped, next_command))
+    print_nothing_to_simulate(skipped, next_command)
     notes = (charge_notes(rows), state_notes(rows), temperature_notes(rows), guess_notes(rows))
     print_notes(budget_notes(rows, brief=True), *notes)
     if out is not None:
@@ -223,21 +227,21 @@ def _print_next(root: Path, cells: Sequence[str]) -> None:
     Args:
         cells: those that have a finished simulation.
     """
-    store = _shown(root)
+    store = shown(root)
     print(f"store    {store}")
     if any(Store(root).figures.glob("*")):
-        print(f"figures  {_shown(root / 'figures')}")
+        print(f"figures  {shown(root / 'figures')}")
     print("\nnext:")
-    program = _program()
+    kilocell = program()
     if cells:
-        cell = printable_text(_quoted(cells[0]))
-        print(f"  {program} plot --store {store} --cell {cell} --cycles 1")
-        print(f"  {program} plot --store {store} --cell {cell} --cleaning")
-        print(f'  {program} sql --store {store} "SELECT cell_id, model, rmse_mv FROM results ORDER BY rmse_mv"')
+        cell = printable_text(quoted(cells[0]))
+        print(f"  {kilocell} plot --store {store} --cell {cell} --cycles 1")
+        print(f"  {kilocell} plot --store {store} --cell {cell} --cleaning")
+        print(f'  {kilocell} sql --store {store} "SELECT cell_id, model, rmse_mv FROM results ORDER BY rmse_mv"')
     else:
-        print(f"  {program} findings --store {store}")
-        print(f"  {program} plot --store {store} --cleaning")
-    print(f"  {program} status --store {store}")
+        print(f"  {kilocell} findings --store {store}")
+        print(f"  {kilocell} plot --store {store} --cleaning")
+    print(f"  {kilocell} status --store {store}")
 
 
 def _with_codes(rows: Sequence[Mapping[str, Any]], failures: Sequence[Any]) -> list[dict[str, Any]]:
@@ -258,10 +262,11 @@ def _failed_elsewhere(rows: Sequence[Mapping[str, Any]], failures: Sequence[Any]
     ]
 
 
-def print_nothing_to_simulate(rows: Sequence[Any]) -> None:
+def print_nothing_to_simulate(rows: Sequence[Any], command: NextCommand) -> None:
     """Print why each cell has nothing to simulate, once for all of its jobs.
 
     Args:
+        command: completes the command that shows all.
         rows: skipped jobs, of :func:`kilocell.sqlite.queries.skipped_for_content`.
     """
     reasons = list(dict.fromkeys((row["cell_id"], row["reason"]) for row in rows))
@@ -269,7 +274,7 @@ def print_nothing_to_simulate(rows: Sequence[Any]) -> None:
         print(f"\n{len(rows)} skipped (not an error):")
     print_lines(printable_text(f"  {cell_id}: {reason}") for cell_id, reason in reasons[:REASONS_SHOWN])
     if len(reasons) > REASONS_SHOWN:
-        print("  … to see all: kilocell sql \"SELECT * FROM current_jobs WHERE status = 'skipped'\"")
+        print(f"  … to see all: {command.of(SKIPPED)}")
 
 
 def result_rows(connection: sqlite3.Connection, cells: Sequence[str] = ()) -> list[dict[str, Any]]:
@@ -349,7 +354,7 @@ def make_synthetic(folder: Path, cells: int, seed: int, layout: str, out: TextIO
         progress.close()
     tables = [path for path in paths if path.suffix == ".csv"]
     print(f"wrote {format_count(len(tables), 'CSV file')} and ground_truth.json to {folder}")
-    print(f"next: kilocell init {_shown(folder)} --out {_shown(folder / 'campaign.toml')}")
+    print(f"next: kilocell init {shown(folder)} --out {shown(folder / 'campaign.toml')}")
 
 
 def show_versions(json_: bool) -> None:
@@ -361,24 +366,3 @@ def show_versions(json_: bool) -> None:
     rows = [("python", platform.python_version())]
     rows += [(name, installed_version(name)) for name in RECORDED_VERSIONS]
     print_rows(headings, rows, json_)
-
-
-def _program() -> str:
-    """Return how to call this kilocell: by its name where the shell finds this very one, else by its path."""
-    called = Path(sys.argv[0])
-    on_path = shutil.which("kilocell")
-    if called.name != "kilocell" or (on_path is not None and Path(on_path).samefile(called)):
-        return "kilocell"
-    return _shown(called)
-
-
-def _shown(path: Path) -> str:
-    """Return a path as short as it can be typed in this folder."""
-    try:
-        return _quoted(str(path.absolute().relative_to(Path.cwd())))
-    except ValueError:
-        return _quoted(str(path))
-
-
-def _quoted(text: str) -> str:
-    return shlex.quote(text)

@@ -1,7 +1,8 @@
 """Count how often the worker of a job died, by a file that exists while the job runs.
 
-Dask counts a death against every job that a worker had been given, also those that had not begun. This file is written
-when a job begins and deleted when it ends, so it knows which job ran.
+Dask counts a death against every job that a worker had been given, also those that had not begun. The file gets a line
+when a job begins and is deleted when it ends, so it knows which job ran. What ends a process at the job's time limit
+writes to the same file (:mod:`kilocell.runner.worker.hard_timeout`).
 """
 
 from __future__ import annotations
@@ -14,17 +15,15 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
+from ...parquet_store.journal import BEGUN
 from ...parquet_store.layout import Store
 from ..plan.job import Job, StartWork
 
 MOST_DEATHS: Final = 3
 """Deaths of a job's workers in one run after which the job has failed. Chosen, not measured: one death may be bad luck,
 such as a neighbour that took all memory."""
-
-BEGUN: Final = ".begun"
-"""Suffix of the file beside the receipt of a job that runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +49,12 @@ def count(store: Store, job: Job) -> int:
 def begin(store: Store, job: Job) -> None:
     """Note that a job begins in this process."""
     path = begun_path(store, job)
-    before = read_beginnings(path)
     now = Beginning(socket.gethostname(), os.getpid(), time.time())
     with suppress(OSError):  # a full disk: the job itself says so
         path.parent.mkdir(parents=True, exist_ok=True)
         # Not atomic: the end of a process does not lose what it has written, and a loss of power ends the run.
-        path.write_text(json.dumps([asdict(one) for one in (*before, now)]), encoding="utf-8")
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(asdict(now)) + "\n")
 
 
 def end(store: Store, job: Job) -> None:
@@ -75,18 +74,22 @@ def most_deaths(job: Job) -> int:
 
 
 def begun_path(store: Store, job: Job) -> Path:
-    """Return the path of the file that exists while a job runs."""
+    """Return the path of the file that exists beside the receipt while a job runs."""
     return store.receipt(job.kind, job.cell_id, job.label).with_suffix(BEGUN)
 
 
 def read_beginnings(path: Path) -> list[Beginning]:
     """Read in which processes a job began that have not ended it; empty = in none."""
     try:
-        return [Beginning(str(one["host"]), int(one["pid"]), float(one["unix_second"])) for one in _load(path)]
-    except (OSError, ValueError, KeyError, TypeError):
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
         return []
+    return [one for line in lines if line.startswith("{") and (one := _parse(line)) is not None]
 
 
-def _load(path: Path) -> list[dict[str, Any]]:
-    loaded: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
-    return loaded
+def _parse(line: str) -> Beginning | None:
+    try:
+        named = json.loads(line)
+        return Beginning(str(named["host"]), int(named["pid"]), float(named["unix_second"]))
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None  # cut off, or no line of this module

@@ -9,7 +9,7 @@ from __future__ import annotations
 import socket
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -98,9 +98,9 @@ def run_job(store_root: str, job: Job, *before: JobOutcome) -> JobOutcome:
     if already_done is not None:
         return already_done
     ending = _Ending(store, job, time.time(), time.perf_counter())
-    blocking = _first_blocking(job, before)
-    if blocking is not None:
-        return ending.skip(*_reason_and_code_of_skip(blocking))
+    skipped = skip_if_blocked(store_root, job, before)
+    if skipped is not None:
+        return skipped
     died = deaths.count(store, job)
     if died >= deaths.most_deaths(job):  # its client knows more of these deaths, and writes the receipt
         return JobOutcome(job.key, "failed", f"its worker died {died} times", code=DIED)
@@ -147,7 +147,21 @@ def _done_in_this_run(store: Store, job: Job) -> JobOutcome | None:
     return JobOutcome(job.key, "done", seconds=receipt.seconds)
 
 
-def _first_blocking(job: Job, before: tuple[JobOutcome, ...]) -> JobOutcome | None:
+def skip_if_blocked(store_root: str, job: Job, before: Sequence[JobOutcome]) -> JobOutcome | None:
+    """Write the receipt of a job that cannot run because a job it needs is not done; ``None`` = it can run.
+
+    Args:
+        store_root: path of the store.
+        before: outcomes of the jobs it needs that ran in the same graph.
+    """
+    blocking = _first_blocking(job, before)
+    if blocking is None:
+        return None
+    ending = _Ending(Store(Path(store_root)), job, time.time(), time.perf_counter())
+    return ending.skip(*_reason_and_code_of_skip(blocking))
+
+
+def _first_blocking(job: Job, before: Sequence[JobOutcome]) -> JobOutcome | None:
     """Return the first outcome that keeps a job from running.
 
     A fit runs when any of its starts is done, and a link of a chain also when the fit before it failed.

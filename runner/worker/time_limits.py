@@ -10,6 +10,7 @@ from typing import Final
 from ...data.text import format_count
 from ...parquet_store.layout import Store
 from ..plan.job import CleanWork, Job, SimulateWork, SplitWork, StartWork, Work
+from .deaths import begun_path
 from .hard_timeout import GRACE_SECOND, LONGEST_PAUSE_SECOND, hard_timeout
 
 LONGEST_JOB_SECOND: Final = 86_400.0
@@ -59,9 +60,8 @@ def limited(store: Store, job: Job) -> AbstractContextManager[Callable[[float], 
     if not _WATCHED.get():
         return nullcontext(_ignore_time)
     seconds = limit_of(job.work)
-    marker = store.receipt(job.kind, job.cell_id, job.label).with_suffix(".running")
     grace = START_GRACE_SECOND if isinstance(job.work, StartWork) else GRACE_SECOND
-    return hard_timeout(marker, seconds, _reason(job.work, seconds), grace)
+    return hard_timeout(begun_path(store, job), seconds, _reason(job.work, seconds), grace)
 
 
 def _reason(work: Work, seconds: float) -> str:

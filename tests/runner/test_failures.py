@@ -11,6 +11,7 @@ from kilocell.data.errors import UsageError
 from kilocell.data.results.receipt import JobKind, Receipt
 from kilocell.data.settings import CellSettings, ModelSettings, ParameterSetSettings, SimulateSettings
 from kilocell.parquet_store.layout import Store
+from kilocell.runner.campaign.next_command import NextCommand
 from kilocell.runner.run.failure_lines import SHOWN
 from kilocell.runner.run.stopping import Tally, check_max_failures
 from kilocell.runner.show.failures import job_key, kept_text, log_tail, show_failures
@@ -116,7 +117,7 @@ def test_a_run_stops_after_the_given_number_of_failures() -> None:
 
 
 def test_kept_failures_are_one_line() -> None:
-    text = kept_text(9, 3)
+    text = kept_text(9, 3, NextCommand(Path("store")))
     assert "\n" not in text
     assert "9 jobs are kept as failed (and 3 that need them)" in text
     assert "kilocell retry" in text

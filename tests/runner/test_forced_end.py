@@ -11,7 +11,10 @@ from kilocell.data.errors import JobError
 from kilocell.data.settings import CleanSettings, SourceFile, SourceSettings
 from kilocell.parquet_store.layout import Store
 from kilocell.runner.plan.job import CleanWork, Job, SplitWork
+from kilocell.runner.worker import deaths
+from kilocell.runner.worker.deaths import begun_path
 from kilocell.runner.worker.hard_timeout import hard_timeout
+from kilocell.runner.worker.run_job import _RUN_BY_KIND, JobOutput, run_job
 from kilocell.runner.worker.time_limits import limit_of, limited, longest_job_second
 
 HANGING = """
@@ -24,13 +27,12 @@ with hard_timeout(Path(sys.argv[1]), 0.1, "it hung", grace_second=0.3):
 
 
 def test_a_job_that_hangs_in_c_ends_its_process_and_is_not_tried_again(tmp_path: Path) -> None:
-    path = tmp_path / "logs" / "job.running"
+    path = tmp_path / "logs" / "job.begun"
     ended = subprocess.run([sys.executable, "-c", HANGING, str(path)], timeout=300, check=False)
     assert ended.returncode == 1
     with pytest.raises(JobError, match="it hung") as caught, hard_timeout(path, 0.1, "it hung"):
         pytest.fail("it was tried again")
     assert caught.value.code == "time_limit"
-    assert not path.exists()  # the next run tries it again
 
 
 PAUSED = """
@@ -56,7 +58,7 @@ with hard_timeout(Path(sys.argv[1]), 1.0, "it hung", grace_second=0.5) as watch:
 
 @pytest.mark.parametrize(("how", "said"), [("late", ["built", "ended by itself"]), ("never", ["built"])])
 def test_building_a_model_and_writing_results_do_not_count(how: str, said: list[str], tmp_path: Path) -> None:
-    command = [sys.executable, "-c", PAUSED, str(tmp_path / "job.running"), how]
+    command = [sys.executable, "-c", PAUSED, str(tmp_path / "job.begun"), how]
     ended = subprocess.run(command, timeout=300, check=False, capture_output=True, text=True)
     assert ended.stdout.split("\n")[:-1] == said, ended.stderr
     assert ended.returncode == (0 if how == "late" else 1)
@@ -72,9 +74,11 @@ def test_every_kind_of_job_has_a_limit(tmp_path: Path) -> None:
     assert [limit_of(job.work) for job in jobs] == [60.0, 60.0]
     assert longest_job_second(jobs) > 60.0
     for job in jobs:
-        marker = Store(tmp_path).receipt(job.kind, job.cell_id, job.label).with_suffix(".running")
-        marker.parent.mkdir(parents=True)
-        marker.write_text("time limit 60 s\nTimeout (0:01:10)!\n")
+        deaths.begin(Store(tmp_path), job)
+        with deaths.begun_path(Store(tmp_path), job).open("a") as file:
+            file.write("time limit 60 s\nTimeout (0:01:10)!\n")
+        deaths.begin(Store(tmp_path), job)  # in the process after that one
+        assert deaths.count(Store(tmp_path), job) == 2
         with (
             pytest.raises(JobError, match=r"60 s.*raise time_limit_second in .clean.") as caught,
             limited(Store(tmp_path), job),
@@ -83,25 +87,50 @@ def test_every_kind_of_job_has_a_limit(tmp_path: Path) -> None:
         assert caught.value.code == "time_limit"
 
 
-def test_what_another_limit_ended_is_tried_again(tmp_path: Path) -> None:
-    path = tmp_path / "job.running"
-    path.write_text("time limit 0.1 s\nTimeout (0:00:00.5)!\n")
+@pytest.mark.parametrize("before", ["time limit 0.1 s\nTimeout (0:00:00.5)!\n", "time limit 5 s\n"])
+def test_what_ended_for_another_reason_is_tried_again(before: str, tmp_path: Path) -> None:
+    path = tmp_path / "job.begun"
+    path.write_text(before)
     ran = False
     with hard_timeout(path, 5.0, "it hung"):
-        ran = path.exists()
+        ran = True
     assert ran
-    assert not path.exists()
 
 
-def test_a_worker_that_died_of_something_else_says_nothing_of_time(tmp_path: Path) -> None:
-    path = tmp_path / "job.running"
-    path.write_text("time limit 5 s\n")
-    with hard_timeout(path, 5.0, "it hung"):
+THREADS = """
+import sys, threading, time
+from pathlib import Path
+from kilocell.runner.worker.hard_timeout import hard_timeout
+def brief():
+    with hard_timeout(Path(sys.argv[1], "brief.begun"), 60.0, "it hung"):
         pass
-    assert not path.exists()
+with hard_timeout(Path(sys.argv[1], "hung.begun"), 1.0, "it hung", grace_second=0.5):
+    with hard_timeout(Path(sys.argv[1], "other.begun"), 60.0, "it hung"):
+        thread = threading.Thread(target=brief)
+        thread.start()
+        thread.join()  # its end must not end the watch over the others
+        time.sleep(600)
+"""
 
 
-def test_a_failing_job_leaves_nothing_behind(tmp_path: Path) -> None:
-    with pytest.raises(JobError), hard_timeout(tmp_path / "job.running", 5.0, "it hung"):
+def test_a_job_beside_others_in_its_process_is_ended_in_time(tmp_path: Path) -> None:
+    ended = subprocess.run([sys.executable, "-c", THREADS, str(tmp_path)], timeout=300, check=False)
+    assert ended.returncode == 1
+    assert {path.name for path in tmp_path.iterdir() if "Timeout (" in path.read_text()} == {"hung.begun"}
+
+
+def test_a_job_that_ends_leaves_no_file(tmp_path: Path) -> None:
+    """Neither a job that succeeds nor one that fails; its notes are one file."""
+    store = Store(tmp_path)
+    job = Job("split", "a.csv", "d", "split", "d1", SplitWork(SourceFile("a.csv", 9, "d" * 64, SourceSettings()), 0))
+    seen: list[list[str]] = []
+
+    def run(one: Store, other: Job, work: SplitWork) -> JobOutput:
+        seen.append([path.name for path in begun_path(store, job).parent.iterdir()])
         raise JobError("its own failure")
-    assert not list(tmp_path.iterdir())
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setitem(_RUN_BY_KIND, SplitWork, run)
+        assert run_job(str(tmp_path), job).status == "failed"
+    assert seen == [["d.begun"]]
+    assert [path.name for path in begun_path(store, job).parent.iterdir()] == ["d.json"]

@@ -16,6 +16,7 @@ from kilocell.data.results.receipt import OutputFile, Receipt, SplitResult
 from kilocell.parquet_store.layout import Store
 from kilocell.parquet_store.write import write_frame, write_receipt
 from kilocell.runner.campaign.campaign import Campaign, load_campaign
+from kilocell.runner.campaign.next_command import NextCommand
 from kilocell.runner.plan.job import Job, SimulateWork
 from kilocell.runner.plan.unneeded import ORPHANS
 from kilocell.runner.run import prune as prune_module
@@ -86,7 +87,7 @@ def rows(store: Store, table: str) -> int:
 def test_nothing_of_the_plan_is_unneeded(tmp_path: Path, store: Store) -> None:
     before = files(store)
     pruning = prune(campaign(tmp_path))
-    assert (pruning.files, unneeded_line(pruning)) == (0, "")
+    assert (pruning.files, unneeded_line(pruning, NextCommand(store.root))) == (0, "")
     assert files(store) == before
     assert rows(store, "jobs") == 6
 
@@ -98,7 +99,7 @@ def test_listing_removes_nothing_and_yes_removes_a_model(tmp_path: Path, store: 
     assert files(store) == before
     assert {(one.kind, one.label) for one in found.unneeded} == {("simulate", "SPMe-Chen2020")}
     assert found.size_bytes > 0
-    assert f"{found.files} files" in unneeded_line(found)
+    assert f"{found.files} files" in unneeded_line(found, NextCommand(store.root))
     prune(fewer)
     assert before - files(store) == {name for name in before if "SPMe" in name}
     assert (rows(store, "jobs"), rows(store, "simulations"), rows(store, "plan"), rows(store, "models")) == (4, 2, 4, 1)
@@ -155,11 +156,17 @@ def test_files_of_a_killed_process_go(tmp_path: Path, store: Store) -> None:
     write_frame(store, store.cleaned("Z"), FRAME, {"cell_id": lost.cell_id, "digest": lost.digest})
     unfinished = store.cleaned("A").with_name("A.parquet.tmp-4711-0123abcd")
     unfinished.write_text("half")
+    begun = store.receipt("clean", "Z", "clean").with_suffix(".begun")
+    begun.parent.mkdir(parents=True)
+    begun.write_text('{"host": "node7", "pid": 4711, "unix_second": 1.7e9}\ntime limit 3600 s\n')
+    mine = begun.with_name("mine.begun")
+    mine.write_text("the notes of someone else")
     old_part = store.raw("ab" * 32, "A") / "part-000.parquet"
     write_frame(store, old_part, FRAME, {"cell_id": "A", "digest": "ab" * 32})
     (group,) = prune(campaign(tmp_path)).unneeded
-    assert (group.kind, len(group.paths)) == (ORPHANS, 3)
-    assert not any(path.exists() for path in (store.cleaned("Z"), unfinished, old_part))
+    assert (group.kind, len(group.paths)) == (ORPHANS, 4)
+    assert not any(path.exists() for path in (store.cleaned("Z"), unfinished, begun, old_part))
+    assert mine.exists()
     assert store.cleaned("A").exists()
 
 
