@@ -76,13 +76,14 @@ def run_on_cluster(
     progress = Progress(Counter(job.stage for job in jobs).items(), out, is_plain=verbose)
     tally = Tally(jobs, counts, progress.say, work.max_failures)
     doubts = SetDoubts(store, work.cells if out is not None else (), jobs, progress.say)
+    tasks: dict[Key, tuple[Key, ...]] = {}
     name = f"kilocell-{secrets.token_hex(3)}"
     scratch = store.root / "logs" / "workers"
     scratch.mkdir(parents=True, exist_ok=True)
     reports = DeathReports(store, scratch, cluster.kind, SILENCE_MARGIN_SECOND + longest_second)
     with (
         open_cluster(cluster, name, scratch, progress.say, verbose, longest_second) as workers,
-        open_live_page(workers, cluster, work.campaign, work.planned, catalog.path, progress.say) as live,
+        open_live_page(workers, cluster, work.campaign, work.planned, catalog.path, tasks, progress.say) as live,
     ):
         say_addresses(workers, live.address, cluster.kind == "slurm", progress.say)
         say_what_runs(workers, jobs, progress.say)
@@ -91,7 +92,7 @@ def run_on_cluster(
         doubts.check_cleaned(jobs)
         progress.start()
         try:
-            for outcomes in run_jobs(workers.client, jobs, str(store.root), reports, work.kept):
+            for outcomes in run_jobs(workers.client, jobs, str(store.root), reports, work.kept, tasks):
                 live.record(outcomes, recorder.add(outcomes))
                 doubts.add(outcomes)
                 tally.add(outcomes)
