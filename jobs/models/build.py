@@ -288,14 +288,9 @@ def _set_current(structure: Structure, model: pybamm.BaseModel, values: pybamm.P
     model.variables[DISCHARGE] = model.variables[DISCHARGE] * cells
 
 
-def has_algebraic(structure: Structure) -> bool:
+def has_algebraic(built: BuiltModel) -> bool:
     """Tell whether the model has algebraic equations, as the DFN has."""
-    return _has_algebraic(structure.model)
-
-
-@lru_cache(maxsize=64)
-def _has_algebraic(settings: ModelSettings) -> bool:
-    return bool(empty_model(settings).algebraic)
+    return bool(built.model.algebraic)
 
 
 def _range_excesses(model: pybamm.BaseModel) -> dict[str, pybamm.Symbol]:
