@@ -59,7 +59,7 @@ def to_plain(value: Any) -> Any:
         plain: dict[str, Any] = {"is": kind.__name__}
         for name, default in fields:
             entry = getattr(value, name)
-            if default is _KEPT or not entry == default:
+            if default is _KEPT or entry != default:
                 plain[name] = to_plain(entry)
         return plain
     if isinstance(value, (list, tuple)):
@@ -79,7 +79,9 @@ def _fields(kind: type) -> tuple[tuple[str, Any], ...] | None:
     """
     if not dataclasses.is_dataclass(kind):
         return None
-    return tuple((f.name, f.default if "left_out_by_default" in f.metadata else _KEPT) for f in dataclasses.fields(kind))
+    return tuple(
+        (f.name, f.default if "left_out_by_default" in f.metadata else _KEPT) for f in dataclasses.fields(kind)
+    )
 
 
 def _to_columns(cls: type, rows: tuple[Any, ...]) -> dict[str, Any]:

@@ -13,7 +13,6 @@ from ...data import columns as c
 from ...data.arrays import Codes, Floats, Indices, Integers, Mask
 from ...data.rules import flag_bit, is_inserted
 
-
 _CODES: Final = {name: code for code, name in enumerate(c.STEP_TYPES)}
 
 
