@@ -29,7 +29,7 @@ import numpy as np
 import pybamm
 from kilocell.data.settings import CellSettings, InitialState, ModelSettings, ParameterSetSettings, SimulateSettings
 from kilocell.jobs.current_profile.compress import compress_current
-from kilocell.jobs.models.build import build_model, make_structure
+from kilocell.jobs.models.build import forget_models, make_structure
 from kilocell.jobs.models.simulation_case import resolve_simulation
 from kilocell.jobs.record.record import Record
 from kilocell.jobs.simulation.attempts import relative_charge_error
@@ -282,7 +282,7 @@ def main() -> None:
         cases = [makers[name](seed) for seed in range(options.cells)]
         for model in options.models.split(","):
             compare(name, model, cases, options, watched)
-    build_model.cache_clear()
+    forget_models()
 
 
 if __name__ == "__main__":

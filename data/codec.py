@@ -8,6 +8,7 @@ import json
 import math
 import types
 import typing
+from collections.abc import Callable
 from functools import cache, partial
 from itertools import starmap
 from typing import Any, TypeVar
@@ -29,6 +30,9 @@ _CLASSES = {
     }.items()
     if isinstance(cls, type) and dataclasses.is_dataclass(cls)
 }
+_AS_THEY_ARE = frozenset({str, int, bool, types.NoneType})
+_KEPT = object()
+"""Stands for the default of a field that is never left out."""
 
 
 def to_plain(value: Any) -> Any:
@@ -45,35 +49,39 @@ def to_plain(value: Any) -> Any:
     Raises:
         TypeError: the value, or one inside it, has no form in JSON.
     """
-    if type(value) in (str, int, bool, types.NoneType):  # most of them
+    kind = type(value)
+    if kind in _AS_THEY_ARE:
         return value
-    if isinstance(value, tuple) and len(value) > 1 and type(value[0]) in values.TABULAR:
+    if kind is tuple and len(value) > 1 and type(value[0]) in values.TABULAR:
         return _to_columns(type(value[0]), value)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        plain = {"is": type(value).__name__}
-        for name, field in _fields(type(value)):
+    fields = _fields(kind)
+    if fields is not None:
+        plain: dict[str, Any] = {"is": kind.__name__}
+        for name, default in fields:
             entry = getattr(value, name)
-            if field is None or not _is_left_out(field, entry):
+            if default is _KEPT or entry != default:
                 plain[name] = to_plain(entry)
         return plain
     if isinstance(value, (list, tuple)):
         return [to_plain(entry) for entry in value]
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
-    if value is None or isinstance(value, (str, bool, int, float)):
+    if isinstance(value, (str, bool, int, float)):
         return value
-    raise TypeError(f"cannot turn a {type(value).__name__} into JSON: {value!r}")
+    raise TypeError(f"cannot turn a {kind.__name__} into JSON: {value!r}")
 
 
 @cache
-def _fields(cls: type) -> tuple[tuple[str, dataclasses.Field[Any] | None], ...]:
-    """Return the fields of a class by name; ``None`` in place of those that are never left out."""
-    return tuple((f.name, f if "left_out_by_default" in f.metadata else None) for f in dataclasses.fields(cls))
+def _fields(kind: type) -> tuple[tuple[str, Any], ...] | None:
+    """Return the fields of a dataclass, each with the default with which it is left out; ``None`` = it is none.
 
-
-def _is_left_out(field: dataclasses.Field[Any], entry: Any) -> bool:
-    """Tell whether a field is left out because it has its default (``fit_settings.LEFT_OUT_BY_DEFAULT``)."""
-    return bool(entry == field.default)
+    A field is left out while it has its default if ``fit_settings.LEFT_OUT_BY_DEFAULT`` says so; else it is ``_KEPT``.
+    """
+    if not dataclasses.is_dataclass(kind):
+        return None
+    return tuple(
+        (f.name, f.default if "left_out_by_default" in f.metadata else _KEPT) for f in dataclasses.fields(kind)
+    )
 
 
 def _to_columns(cls: type, rows: tuple[Any, ...]) -> dict[str, Any]:
@@ -112,7 +120,8 @@ def _from_column(hint: Any, column: list[Any]) -> list[Any]:
         return column
     if kinds == {float} and (hint is float or hint == float | None):
         return column
-    return [_from_plain(hint, value) for value in column]
+    decode = _decoder(hint)
+    return [decode(value) for value in column]
 
 
 def to_json(value: Any) -> str:
@@ -135,7 +144,7 @@ def from_json(cls: type[T], text: str | bytes) -> T:
         ValueError: the text is not JSON, or not of a ``cls``.
     """
     try:
-        value = _from_plain(cls, json.loads(text))
+        value = _decoder(cls)(json.loads(text))
     except (KeyError, TypeError, UnicodeDecodeError) as error:
         raise ValueError(f"not a {cls.__name__}: {error}") from error
     return typing.cast(T, value)
@@ -159,46 +168,81 @@ def _type_hints(cls: type) -> dict[str, Any]:
     return typing.get_type_hints(cls)
 
 
-def _from_plain(hint: Any, plain: Any) -> Any:
+Decode = Callable[[Any], Any]
+"""Turns plain JSON into a value of one type; a ``TypeError`` if it is none."""
+
+
+@cache
+def _decoder(hint: Any) -> Decode:
+    """Return the function for a type. It is made once: a receipt has thousands of values of a few types."""
     origin = typing.get_origin(hint)
     if origin in (typing.Union, types.UnionType):
-        return _from_union(typing.get_args(hint), plain)
+        return _union_decoder(typing.get_args(hint))
     if origin is tuple:
-        kinds = typing.get_args(hint)
-        if isinstance(plain, dict) and kinds[0] in values.TABULAR:
-            return _from_columns(kinds[0], plain)
-        if len(kinds) == 2 and kinds[1] is Ellipsis:
-            return tuple(_from_plain(kinds[0], entry) for entry in plain)
-        if len(kinds) != len(plain):
-            raise TypeError(f"expected {len(kinds)} entries, got {plain!r}")
-        return tuple(_from_plain(kind, entry) for kind, entry in zip(kinds, plain, strict=True))
+        return _tuple_decoder(typing.get_args(hint))
     if origin is typing.Literal:
-        if plain not in typing.get_args(hint):
-            raise TypeError(f"expected one of {typing.get_args(hint)}, got {plain!r}")
-        return plain
+        return partial(_one_of, typing.get_args(hint))
     if dataclasses.is_dataclass(hint):
-        if not isinstance(plain, dict) or plain.get("is") != hint.__name__:  # type: ignore[union-attr]
-            raise TypeError(f"expected a {hint.__name__}")  # type: ignore[union-attr]
-        hints = _type_hints(typing.cast(type, hint))
-        given = {key: _from_plain(hints[key], entry) for key, entry in plain.items() if key != "is"}
-        return typing.cast(Any, hint)(**given)
+        return _dataclass_decoder(typing.cast(type, hint))
     if hint is float:
-        return float(plain)
+        return float
+    return partial(_of_type, hint)
+
+
+def _one_of(allowed: tuple[Any, ...], plain: Any) -> Any:
+    if plain not in allowed:
+        raise TypeError(f"expected one of {allowed}, got {plain!r}")
+    return plain
+
+
+def _of_type(hint: type, plain: Any) -> Any:
     if not isinstance(plain, hint) or (hint is int and isinstance(plain, bool)):
         raise TypeError(f"expected {hint.__name__}, got {plain!r}")
     return plain
 
 
-def _from_union(kinds: tuple[Any, ...], plain: Any) -> Any:
-    if plain is None and type(None) in kinds:
-        return None
-    if isinstance(plain, dict) and plain.get("is") in _CLASSES:
-        return _from_plain(_CLASSES[plain["is"]], plain)
-    matching = [kind for kind in kinds if _matches_type(kind, plain)]
-    if matching:
-        return _from_plain(matching[0], plain)
-    first_kind = next(kind for kind in kinds if kind is not type(None))
-    return _from_plain(first_kind, plain)
+def _dataclass_decoder(cls: type) -> Decode:
+    name = cls.__name__
+    decoders: dict[str, Decode] = {}
+
+    def decode(plain: Any) -> Any:
+        if not isinstance(plain, dict) or plain.get("is") != name:
+            raise TypeError(f"expected a {name}")
+        if not decoders:  # not before: a class may be used before all that it names is there
+            decoders.update({key: _decoder(hint) for key, hint in _type_hints(cls).items()})
+        return cls(**{key: decoders[key](entry) for key, entry in plain.items() if key != "is"})
+
+    return decode
+
+
+def _tuple_decoder(kinds: tuple[Any, ...]) -> Decode:
+    is_tabular = kinds[0] in values.TABULAR
+
+    def decode(plain: Any) -> Any:
+        if is_tabular and isinstance(plain, dict):
+            return _from_columns(kinds[0], plain)
+        if len(kinds) == 2 and kinds[1] is Ellipsis:
+            return tuple(map(_decoder(kinds[0]), plain))
+        if len(kinds) != len(plain):
+            raise TypeError(f"expected {len(kinds)} entries, got {plain!r}")
+        return tuple(_decoder(kind)(entry) for kind, entry in zip(kinds, plain, strict=True))
+
+    return decode
+
+
+def _union_decoder(kinds: tuple[Any, ...]) -> Decode:
+    may_be_none = types.NoneType in kinds
+    first_kind = next(kind for kind in kinds if kind is not types.NoneType)
+
+    def decode(plain: Any) -> Any:
+        if plain is None and may_be_none:
+            return None
+        if isinstance(plain, dict) and plain.get("is") in _CLASSES:
+            return _decoder(_CLASSES[plain["is"]])(plain)
+        matching = [kind for kind in kinds if _matches_type(kind, plain)]
+        return _decoder(matching[0] if matching else first_kind)(plain)
+
+    return decode
 
 
 def _matches_type(kind: Any, plain: Any) -> bool:

@@ -7,13 +7,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 import pybamm
-from pybamm.codegen.compilation import aot_compile
-from pybamm.solvers import idaklu_solver
 
 from ...data.convert import SECONDS_PER_HOUR
 from ...data.errors import JobError
@@ -32,6 +30,7 @@ from .pybamm_models import (
     scales_current,
     used_mesh_points,
 )
+from .replay_solver import ReplaySolver, SolverFunctions, SolverOptions
 from .tables import extend_tables, table_excess, table_ranges
 
 MESH_WORDS: Final = ("thickness", "radius")
@@ -48,20 +47,10 @@ ELECTROLYTE_CONCENTRATION: Final = "Electrolyte concentration [mol.m-3]"
 EXCESS: Final = "Excess of "
 """Beginning of the names of the outputs that measure how far a quantity is outside its possible range."""
 
-STUCK_STEPS: Final = 10_000
-STUCK_SECOND: Final = 0.1
-"""A solver that takes ``STUCK_STEPS`` steps within ``STUCK_SECOND`` of simulated time is stuck, and is stopped."""
-
-FLAGS: Final = ("-O3", "-march=native", "-ffp-contract=off", "-fPIC")
-"""Compiler flags, without fused multiply-add.
-
-With it, the voltage of a drive cycle (SPM) differed by 0.15 mV from that of CasADi's virtual machine; without it, every
-bit agrees.
-"""
+MOST_MODELS: Final = 24
+"""Built models that a process keeps; one takes some 10 MB."""
 
 _compilation_on: ContextVar[bool] = ContextVar("compiled", default=False)
-_not_compiled: list[str] = []  # functions of this process that could not be compiled
-_COMPILE_LOCK: Final = threading.RLock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,25 +155,77 @@ def refine_mesh(settings: ModelSettings) -> ModelSettings:
     return replace(settings, mesh=tuple(sorted({**dict(settings.mesh), **doubled}.items())))
 
 
-@lru_cache(maxsize=24)
-def build_model(structure: Structure) -> pybamm.Simulation:
-    """Build a model, once per structure in this process.
+@dataclass(frozen=True, slots=True)
+class BuiltModel:
+    """A discretised model, with a solver for the tolerances and steps of one structure.
+
+    Args:
+        model: as PyBaMM solves it.
+        solver: returns output variables, also up to a failure.
+    """
+
+    model: pybamm.BaseModel
+    solver: ReplaySolver
+
+
+@dataclass(frozen=True, slots=True)
+class _Equations:
+    """A discretised model, and the solvers that were made for it, by their options."""
+
+    model: pybamm.BaseModel
+    outputs: tuple[str, ...]
+    functions: SolverFunctions = field(default_factory=SolverFunctions)
+    solvers: dict[SolverOptions, ReplaySolver] = field(default_factory=dict)
+
+
+def build_model(structure: Structure) -> BuiltModel:
+    """Return a built model; it is built once in each thread, and so is its solver for each of the solver's options.
 
     Raises:
         JobError: PyBaMM cannot build this model with this parameter set (``cannot_build``).
     """
+    # A solve writes into its model, so two threads must not share one.
+    equations = _build_equations(_without_solver_options(structure), threading.get_ident())
+    options = SolverOptions(
+        structure.rtol,
+        structure.atol,
+        structure.first_step_second,
+        structure.longest_step_second,
+        structure.algebraic_error,
+        structure.compiled,
+    )
+    solver = equations.solvers.get(options)
+    if solver is None:
+        solver = ReplaySolver(options, equations.outputs, equations.functions)
+        equations.solvers[options] = solver
+    return BuiltModel(equations.model, solver)
+
+
+def forget_models() -> None:
+    """Forget the built models of this process, as a new process would have none."""
+    _build_equations.cache_clear()
+
+
+def _without_solver_options(structure: Structure) -> Structure:
+    """Return the structure with the same solver options for all, which change none of the model's equations."""
+    return replace(structure, rtol=0.0, atol=0.0, first_step_second=0.0, longest_step_second=0.0, algebraic_error=True)
+
+
+@lru_cache(maxsize=MOST_MODELS)
+def _build_equations(structure: Structure, thread: int) -> _Equations:
+    """Build the equations of a structure for one thread."""
     pybamm.set_logging_level("ERROR")
     check_set(structure.model, structure.base)
     values = _values_with_inputs(structure)
     try:
-        simulation = _build_simulation(structure, values)
+        equations = _discretise(structure, values)
     except (KeyError, ValueError, TypeError, NotImplementedError, *PYBAMM_ERRORS) as error:
         set_name = structure.base.partition("@")[0]
         text = explain_build_error(error, structure.base)
         reason = f"PyBaMM cannot build {structure.model.type} with the parameter set {set_name}: {text}"
         raise JobError(reason, "cannot_build") from error
     _exclude_from_garbage_collection()
-    return simulation
+    return equations
 
 
 def _values_with_inputs(structure: Structure) -> pybamm.ParameterValues:
@@ -198,7 +239,7 @@ def _values_with_inputs(structure: Structure) -> pybamm.ParameterValues:
     return values
 
 
-def _build_simulation(structure: Structure, values: pybamm.ParameterValues) -> pybamm.Simulation:
+def _discretise(structure: Structure, values: pybamm.ParameterValues) -> _Equations:
     model = empty_model(structure.model)
     complete_set(values, structure.model)
     extend_tables(values)
@@ -213,19 +254,20 @@ def _build_simulation(structure: Structure, values: pybamm.ParameterValues) -> p
     model.variables.update(excesses)
     own_pairs = float(load_base_set(structure.base).get(PARALLEL, 1.0))
     more = add_outputs(model, structure.model, structure.outputs, own_pairs)
-    solver = _make_solver(structure, [VOLTAGE, DISCHARGE, *excesses, *more])
     points = mesh_points(structure.model, model)
-    simulation = pybamm.Simulation(model, parameter_values=values, solver=solver, var_pts=points)
+    simulation = pybamm.Simulation(model, parameter_values=values, var_pts=points)
     simulation.build()
-    return simulation
+    return _Equations(simulation.built_model, (VOLTAGE, DISCHARGE, *excesses, *more))
 
 
 def _exclude_from_garbage_collection() -> None:
     """Exclude everything that exists now from garbage collection.
 
-    A built model is a large graph that is never freed. To search it for garbage took 5 ms in every fourth replay.
+    A built model is a large graph that is kept. To search it for garbage took 5 ms in every fourth replay. Models of
+    before are searched again only when this one may have taken the place of another: that took 0.2 s for each model.
     """
-    gc.unfreeze()
+    if _build_equations.cache_info().currsize >= MOST_MODELS:
+        gc.unfreeze()
     gc.collect()
     gc.freeze()
 
@@ -246,40 +288,9 @@ def _set_current(structure: Structure, model: pybamm.BaseModel, values: pybamm.P
     model.variables[DISCHARGE] = model.variables[DISCHARGE] * cells
 
 
-def has_algebraic(structure: Structure) -> bool:
+def has_algebraic(built: BuiltModel) -> bool:
     """Tell whether the model has algebraic equations, as the DFN has."""
-    return _has_algebraic(structure.model)
-
-
-@lru_cache(maxsize=64)
-def _has_algebraic(settings: ModelSettings) -> bool:
-    return bool(empty_model(settings).algebraic)
-
-
-def _make_solver(structure: Structure, outputs: list[str]) -> pybamm.IDAKLUSolver:
-    # The error of algebraic variables is controlled too. Without this, steps grow where the states change slowly, and
-    # the solver interpolates potentials between them that bend: up to 20 mV (RMSE) at C/20 in an NMC cell, 12 mV at
-    # worst in Prada2013 (DFN). It costs 1.0 to 1.8 times the time of a DFN, 2.8 in a drive
-    # cycle, whose steps are short without it.
-    options = {
-        "num_threads": 1,
-        "silence_sundials_errors": True,
-        "compile": structure.compiled,
-        "dt_max": structure.longest_step_second,
-        "dt_init": structure.first_step_second,
-        "num_steps_no_progress": STUCK_STEPS,
-        "t_no_progress": STUCK_SECOND,
-        "suppress_algebraic_error": not structure.algebraic_error,
-    }
-    solver_class = CompiledSolver if structure.compiled else pybamm.IDAKLUSolver
-    return solver_class(
-        rtol=structure.rtol,
-        atol=structure.atol,
-        output_variables=outputs,
-        on_extrapolation="ignore",
-        on_failure="warn",  # a failed solve returns what it has solved so far
-        options=options,
-    )
+    return bool(built.model.algebraic)
 
 
 def _range_excesses(model: pybamm.BaseModel) -> dict[str, pybamm.Symbol]:
@@ -321,33 +332,6 @@ def _outside_unit_range(lowest: pybamm.Symbol, highest: pybamm.Symbol) -> pybamm
     return pybamm.maximum(pybamm.maximum(-lowest, highest - 1.0), 0.0)
 
 
-class CompiledSolver(pybamm.IDAKLUSolver):  # type: ignore[misc]
-    """PyBaMM's IDAKLU solver, compiled with ``FLAGS``; what cannot be compiled runs in CasADi's virtual machine."""
-
-    def set_up(self, model: Any, *arguments: Any, **keywords: Any) -> Any:
-        """Prepare the solver for a model; PyBaMM calls this before the first solve.
-
-        This replaces ``aot_compile`` in PyBaMM's solver module for the whole process, since PyBaMM has no option for
-        the flags. The lock keeps threads of kilocell apart, but a solver of PyBaMM's own that another thread sets up
-        meanwhile would be compiled with these flags too.
-        """
-        with _COMPILE_LOCK:
-            original = idaklu_solver.aot_compile
-            idaklu_solver.aot_compile = _compile
-            try:
-                return super().set_up(model, *arguments, **keywords)
-            finally:
-                idaklu_solver.aot_compile = original
-
-
-def _compile(functions: Any, **keywords: Any) -> Any:
-    compiled = aot_compile(functions, **{"flags": FLAGS, **keywords})
-    for function in compiled if isinstance(compiled, list) else [compiled]:
-        if function.class_name() != "External":  # PyBaMM returns the function as it was
-            _not_compiled.append(function.name())
-    return compiled
-
-
 @contextmanager
 def compile_models(on: bool) -> Iterator[None]:
     """Compile the models that are built within this context, in the current thread.
@@ -367,8 +351,3 @@ def compile_models(on: bool) -> Iterator[None]:
 def is_compilation_on() -> bool:
     """Tell whether models that are built now are compiled."""
     return _compilation_on.get()
-
-
-def is_all_compiled() -> bool:
-    """Tell whether every function to be compiled in this process was; else CasADi's virtual machine runs some."""
-    return not _not_compiled

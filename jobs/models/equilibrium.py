@@ -135,6 +135,10 @@ class Equilibrium:
         """Return the open-circuit voltage in V at a state of charge from 0 to 1."""
         return float(np.interp(soc, STATES_OF_CHARGE, self.open_circuit_volt))
 
+    def voltages_at(self, soc: Floats) -> Floats:
+        """Return the open-circuit voltages in V at states of charge from 0 to 1, shape of these."""
+        return np.interp(soc, STATES_OF_CHARGE, self.open_circuit_volt)
+
 
 def find_equilibrium(model: ModelSettings, parameter_set: ParameterSetSettings, at_celsius: float) -> Equilibrium:
     """Find the equilibrium of a parameter set in a model, once per process.

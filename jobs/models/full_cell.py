@@ -222,6 +222,12 @@ class FullCell:
         """Return the open-circuit voltage in V at a state of charge from 0 to 1."""
         return self.voltage.exact(self.numbers)(*self.at(soc))
 
+    def voltages_at(self, soc: Floats) -> Floats:
+        """Return the open-circuit voltages in V at states of charge from 0 to 1, shape of these."""
+        exact = self.voltage.exact(self.numbers)
+        negative, positive = self.at(soc)
+        return np.array([exact(*both) for both in zip(negative.tolist(), positive.tolist(), strict=True)])
+
     def soc_at(self, voltage_volt: float) -> float:
         """Return the smallest state of charge at which the open-circuit voltage reaches a voltage in V."""
         socs = np.linspace(*self.possible_soc, len(GRID))

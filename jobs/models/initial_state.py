@@ -249,7 +249,9 @@ def open_circuit_slope(state: StartingState, charge_ah: Floats, case: Simulation
     soc = np.clip(state.soc + charge_ah / capacity, least, most)
     count = int(np.clip(np.ptp(soc) / SLOPE_SOC, 2, SLOPES))
     nodes = np.linspace(soc.min(), soc.max(), count)
-    slopes = np.array([_slope_volt(equilibrium, node) for node in nodes.tolist()])
+    below = np.maximum(nodes - SLOPE_SOC, least)
+    above = np.minimum(nodes + SLOPE_SOC, most)
+    slopes = np.abs(equilibrium.voltages_at(above) - equilibrium.voltages_at(below)) / (above - below)
     along: Floats = np.interp(soc, nodes, slopes) / capacity
     return along
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from ...data import columns as c
 from ...data.arrays import Codes, Floats, Indices, Integers, Mask
 from ...data.rules import flag_bit, is_inserted
+
+_CODES: Final = {name: code for code, name in enumerate(c.STEP_TYPES)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,8 +116,9 @@ def _step_types(samples: pd.DataFrame) -> Codes:
     """Return each sample's step type as a place in ``STEP_TYPES``; all samples of a step have the same one."""
     step = samples[c.STEP_COUNT].to_numpy()
     begins = np.flatnonzero(np.concatenate([[True], step[1:] != step[:-1]])[: len(step)])
-    types = pd.Index(c.STEP_TYPES).get_indexer(pd.Index(samples[c.STEP_TYPE].iloc[begins]))
-    return np.repeat(types.astype(np.int8), np.diff(begins, append=len(step)))
+    names = samples[c.STEP_TYPE].iloc[begins]
+    types = np.array([_CODES.get(name, -1) for name in names.tolist()], dtype=np.int8)
+    return np.repeat(types, np.diff(begins, append=len(step)))
 
 
 def cycle_starts(record: Record) -> Indices:

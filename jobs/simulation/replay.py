@@ -140,7 +140,7 @@ def replay(
             of the model's range is no error here: :func:`check_range` finds it.
     """
     with limit.pause() if limit else nullcontext():
-        algebraic = has_algebraic(structure)
+        algebraic = has_algebraic(build_model(structure))
     if every_knot:
         stops = stops_at_every_knot(profile, conditions.capacity_ah)
         outputs = np.arange(len(time_second))
@@ -179,10 +179,10 @@ def _solve_with_enough_outputs(
         Each output variable at the outputs, the outputs that were reached, and what ended the replay (``None`` = its
         end).
     """
+    built = build_model(structure)  # the solver's steps alone are new, so it takes no time
     rounds = 0
     while True:
-        with limit.pause() if limit else nullcontext():
-            solver = WindowSolver(build_model(structure), profile.time_second[0], structure.slopes)
+        solver = WindowSolver(built, profile.time_second[0], structure.slopes)
         values, failure = _solve(solver, structure, conditions, profile, at_knot, time_second[outputs], limit)
         reached = outputs[: len(values[VOLTAGE])]
         if failure is not None or rounds == most_rounds:

@@ -24,6 +24,9 @@ from .replay import Replayed
 CUTOFF_MARGIN_VOLT: Final = 0.05
 """V outside a cut-off that are not reported: the cycler's overshoot, or a model's usual error."""
 
+_STEP_TYPES: Final = pd.CategoricalDtype(pd.Index(c.STEP_TYPES))
+_WINDOWS: Final = pd.CategoricalDtype(pd.Index(list(c.WINDOWS)))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ComparedPart:
@@ -162,11 +165,11 @@ def make_frame(problem: ReplayProblem, replayed: Replayed, compared: Mask | None
         "voltage_error_volt": replayed.voltage_volt - record.voltage_volt,
         c.CYCLE_COUNT: record.cycle_count,
         c.STEP_COUNT: record.step_count,
-        c.STEP_TYPE: pd.Categorical.from_codes(kinds, pd.Index(c.STEP_TYPES)),
-        c.WINDOW: pd.Categorical.from_codes(windows, pd.Index(list(c.WINDOWS))),
+        c.STEP_TYPE: pd.Categorical.from_codes(kinds, dtype=_STEP_TYPES),
+        c.WINDOW: pd.Categorical.from_codes(windows, dtype=_WINDOWS),
+        **stored_columns(problem.case, replayed),
     }
-    frame = pd.DataFrame(columns).astype(c.SIMULATION_COLUMNS)
-    frame = frame.assign(**stored_columns(problem.case, replayed))
+    frame = pd.DataFrame(columns, copy=False)
     if compared is None or compared.all():
         return frame
     return frame[compared[: len(frame)]].reset_index(drop=True)

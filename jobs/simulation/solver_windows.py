@@ -20,6 +20,7 @@ import pybamm
 from ...data.arrays import Floats, Mask
 from ...data.errors import JobError
 from ..current_profile.compress import CurrentProfile
+from ..models.build import BuiltModel
 
 CIRCUIT_LIMIT: Final = "SoC"
 """In the names of an equivalent circuit's events: its tables end where its state of charge does."""
@@ -124,13 +125,13 @@ class WindowSolver:
     """Solves the windows of one replay in order; the state passes from each to the next.
 
     Args:
-        simulation: a built model; its solver returns output variables, also up to a failure.
+        built: a built model.
         first_second: s, start of the profile; the model's time counts from there.
         slopes: names of inputs by which the outputs are differentiated.
     """
 
-    def __init__(self, simulation: pybamm.Simulation, first_second: float, slopes: tuple[str, ...] = ()) -> None:
-        self._simulation = simulation
+    def __init__(self, built: BuiltModel, first_second: float, slopes: tuple[str, ...] = ()) -> None:
+        self._built = built
         self._slopes = slopes
         self._first = first_second
         self._before: pybamm.Solution | None = None
@@ -168,7 +169,7 @@ class WindowSolver:
         """Each output variable, and its slopes, at the wanted times up to the end of the solution."""
         # The solution also has times at stops that are no samples (the edges of power cuts).
         at = np.searchsorted(solved_second, wanted[wanted <= solved_second[-1]])
-        names = self._simulation.solver.output_variables
+        names = self._built.solver.output_variables
         values = {name: np.asarray(solution[name].entries, float)[at] for name in names}
         for name, by in self._differentiated():
             values[slope_name(name, by)] = np.asarray(solution[name].sensitivities[by], float).ravel()[at]
@@ -186,21 +187,19 @@ class WindowSolver:
         return JobError(f"the simulation ended early {end}: the model's own event {event!r}", code)
 
     def _solved(self, stops: Floats, wanted: Floats, inputs: dict[str, Any]) -> tuple[pybamm.Solution, Floats]:
-        simulation = self._simulation
+        model, solver = self._built.model, self._built.solver
         before = self._before
         if before is None:
-            solution = simulation.solver.solve(
-                simulation.built_model, stops, inputs, t_interp=wanted, calculate_sensitivities=list(self._slopes)
-            )
+            solution = solver.solve(model, stops, inputs, t_interp=wanted, calculate_sensitivities=list(self._slopes))
             return solution, wanted
         # A step counts from where it begins; its rounding must be in the wanted times as well.
         begin = float(before.t[-1])
         stops = stops - begin
         since = wanted - begin
         stops[0] = 0.0
-        solution = simulation.solver.step(
+        solution = solver.step(
             before,
-            simulation.built_model,
+            model,
             stops[-1],
             t_eval=stops,
             t_interp=since,
@@ -214,10 +213,10 @@ class WindowSolver:
     def names(self) -> tuple[str, ...]:
         """Names of a window's values: the output variables and their slopes by each input."""
         slopes = (slope_name(name, by) for name, by in self._differentiated())
-        return (*self._simulation.solver.output_variables, *slopes)
+        return (*self._built.solver.output_variables, *slopes)
 
     def _differentiated(self) -> Iterator[tuple[str, str]]:
-        return ((name, by) for name in self._simulation.solver.output_variables for by in self._slopes)
+        return ((name, by) for name in self._built.solver.output_variables for by in self._slopes)
 
 
 def slope_name(variable: str, by: str) -> str:

@@ -1,56 +1,94 @@
-"""Run jobs as one Dask graph, and yield their outcomes as they come."""
+"""Run jobs on Dask: as many tasks at a time as the workers need, whatever the size of the campaign."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from itertools import count
+from typing import Any, Final
 
 from dask.highlevelgraph import HighLevelGraph, MaterializedLayer
 from distributed import KilledWorker, as_completed
 
 from ..plan.job import Job, Kept, Key
-from ..worker.run_job import JobOutcome, record_death, run_job, skip_if_blocked
+from ..worker.run_job import JobOutcome, record_death, run_jobs_in_order, skip_if_blocked
 from .deaths import DeathReports
+from .job_queue import JobQueue
 
-PRIORITIES = {"split": 0, "clean": 0, "simulate": 1, "start": 1, "fit": 2, "profile": 2}
-"""Priority of each kind of job, higher first: jobs that use results run before new cells, so cells finish in turn."""
+TASKS_PER_THREAD: Final = 2
+"""Tasks that the scheduler has for each thread: one that runs, and one that waits for it to end."""
+
+LEAST_TASKS: Final = 4
+"""Tasks that the scheduler has at least, also before the first worker is there."""
+
+THREADS_SECOND: Final = 2.0
+"""Time between two questions how many threads there are, s."""
+
+MOST_LOST: Final = 3
+"""A job has failed when Dask has given it up so often, each time because several workers died before it began."""
 
 
-def build_graph(
-    jobs: Sequence[Job], store_root: str, not_done: Mapping[Key, JobOutcome] | None = None
-) -> HighLevelGraph:
-    """Build the Dask graph of jobs, one layer per stage; keys are (stage, cell_id, label).
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Jobs that run one after the other in a worker.
 
     Args:
-        jobs: those to run. A needed job that is not among them is done already, and the graph has no edge to it.
-        store_root: path of the store.
-        not_done: outcomes of needed jobs that are not among the jobs and not done: what needs them is skipped.
+        key: in the Dask graph, as the dashboard shows it: stage, or kinds of jobs, such as ``clean-simulate``; cells;
+            number of the task.
+        jobs: each after the jobs it needs.
+        before: how needed jobs ended that are not among them and not done.
     """
-    ended = not_done or {}
-    stage_of = {job.key: job.stage for job in jobs}
+
+    key: Key
+    jobs: tuple[Job, ...]
+    before: Mapping[Key, JobOutcome]
+
+
+def make_task(jobs: Sequence[Job], ended: Mapping[Key, JobOutcome], number: int) -> Task:
+    """Make a task of jobs.
+
+    Args:
+        ended: how jobs ended that are not done.
+        number: makes the key unique.
+    """
+    names = {job.stage for job in jobs}
+    if len(names) > 1:
+        names = {"-".join(dict.fromkeys(job.kind for job in jobs))}  # Dask takes no other character into its names
+    cells = list(dict.fromkeys(job.cell_id for job in jobs))
+    more = f" and {len(cells) - 1} more" if len(cells) > 1 else ""
+    key = (*names, f"{cells[0]}{more}", str(number))
+    before = {key: ended[key] for job in jobs for key in job.needs if key in ended}
+    return Task(key, tuple(jobs), before)
+
+
+def build_graph(tasks: Sequence[Task], store_root: str) -> HighLevelGraph:
+    """Build the Dask graph of tasks, one layer for those with the same stages; no task needs another one.
+
+    Args:
+        store_root: path of the store.
+    """
     layers: dict[str, dict[Key, Any]] = {}
-    needs: dict[str, set[str]] = {}
-    priority = {}
-    for job in jobs:
-        before = [key for key in job.needs if key in stage_of]
-        not_done_before = [ended[key] for key in job.needs if key in ended and key not in stage_of]
-        layers.setdefault(job.stage, {})[job.key] = (run_job, store_root, job, *before, *not_done_before)
-        needs.setdefault(job.stage, set()).update(stage_of[key] for key in before if stage_of[key] != job.stage)
-        priority[job.stage] = PRIORITIES[job.kind]
-    materialized = {
-        stage: MaterializedLayer(tasks, annotations={"stage": stage, "priority": priority[stage]})
-        for stage, tasks in layers.items()
-    }
-    return HighLevelGraph(materialized, needs)
+    for task in tasks:
+        layers.setdefault(task.key[0], {})[task.key] = (run_jobs_in_order, store_root, task.jobs, dict(task.before))
+    return HighLevelGraph(
+        {name: MaterializedLayer(layer, annotations={"stage": name}) for name, layer in layers.items()},
+        {name: set() for name in layers},
+    )
 
 
 def run_jobs(
-    client: Any, jobs: Sequence[Job], store_root: str, reports: DeathReports, kept: Mapping[Key, Kept] | None = None
+    client: Any,
+    jobs: Sequence[Job],
+    store_root: str,
+    reports: DeathReports,
+    kept: Mapping[Key, Kept] | None = None,
+    running: dict[Key, tuple[Key, ...]] | None = None,
 ) -> Iterator[list[JobOutcome]]:
     """Run jobs on the workers of a cluster and yield outcomes in batches, as soon as they arrive.
 
-    Dask counts the death of a worker against every job that it had been given. Those that had not begun are run again
-    after the others. When the caller stops early, jobs that have not begun are cancelled.
+    The death of a worker costs only those jobs of its task that had not ended: Dask gives the task to another worker,
+    which does not repeat what is done. When the caller stops early, jobs that have not begun are cancelled.
 
     Args:
         client: a ``distributed.Client``.
@@ -58,94 +96,151 @@ def run_jobs(
         store_root: path of the store.
         reports: writes the receipts of jobs whose workers died.
         kept: how jobs ended before that do not run again.
+        running: is kept up to date: the jobs of each task that the scheduler has, by the task's key.
     """
-    not_done = {key: JobOutcome(key, one.status, one.reason, code=one.code) for key, one in (kept or {}).items()}
-    waiting = list(jobs)
-    while waiting:
-        innocent: dict[Key, int] = {}
-        has_ended = False
-        for batch in _run_once(client, build_graph(waiting, store_root, not_done), waiting, store_root):
-            outcomes = []
-            for job, outcome, times in batch:
-                if outcome is None:
-                    innocent[job.key] = times
+    ended = {key: JobOutcome(key, one.status, one.reason, code=one.code) for key, one in (kept or {}).items()}
+    in_flight = _InFlight(client, store_root, {} if running is None else running)
+    queue = JobQueue(jobs)
+    lost: dict[Key, int] = {}
+    try:
+        while len(queue):
+            in_flight.fill(queue, ended)
+            outcomes: list[JobOutcome] = []
+            for task, found in in_flight.next_batch():
+                if isinstance(found, _Lost):
+                    outcomes += _put_back(queue, task, found, reports, lost, ended)
                 else:
-                    outcomes.append(reports.finish(job, outcome))
-            not_done |= {outcome.key: outcome for outcome in outcomes if outcome.status != "done"}
+                    by_key = {job.key: job for job in task.jobs}
+                    outcomes += [reports.finish(by_key[outcome.key], outcome) for outcome in found]
+            for outcome in outcomes:
+                if outcome.status != "done":
+                    ended[outcome.key] = outcome
+                queue.end(outcome)
             if outcomes:
-                has_ended = True
                 yield outcomes
-        waiting = [job for job in waiting if job.key in innocent]
-        if waiting and not has_ended:
-            outcomes = _give_up(waiting, innocent, store_root, reports, not_done)
-            yield outcomes
-            not_done |= {outcome.key: outcome for outcome in outcomes}
-            waiting = [job for job in waiting if job.key not in not_done]
+    finally:
+        in_flight.cancel()
 
 
-def _give_up(
-    waiting: Sequence[Job],
-    times: Mapping[Key, int],
-    store_root: str,
-    reports: DeathReports,
-    not_done: Mapping[Key, JobOutcome],
-) -> list[JobOutcome]:
-    """Record jobs that no worker lived long enough to begin, and skip those that need one of them.
+@dataclass(frozen=True, slots=True)
+class _Lost:
+    """A task that Dask gave up.
 
     Args:
-        waiting: each after the jobs it needs.
-        times: how often the workers of each died.
-        not_done: how needed jobs ended that are not done.
-
-    Returns:
-        The outcomes, at least one.
+        deaths: how many workers died that had been given it; 0 = another reason.
+        reason: for people.
     """
-    keys = {job.key for job in waiting}
-    ended = dict(not_done)
-    outcomes: list[JobOutcome] = []
-    for job in waiting:
-        skipped = skip_if_blocked(store_root, job, [ended[key] for key in job.needs if key in ended])
-        if skipped is None and not keys.isdisjoint(job.needs):
-            continue  # a fit, of which a start may be done
-        outcome = skipped or reports.record(job, reports.beginnings(job), times[job.key])
-        ended[job.key] = outcome
-        outcomes.append(outcome)
+
+    deaths: int
+    reason: str
+
+
+def _put_back(
+    queue: JobQueue,
+    task: Task,
+    lost: _Lost,
+    reports: DeathReports,
+    times: dict[Key, int],
+    ended: Mapping[Key, JobOutcome],
+) -> list[JobOutcome]:
+    """Let the jobs of a task that was given up run one by one; return those that are given up for good.
+
+    Args:
+        times: how often Dask gave up each job; is added to.
+        ended: how jobs ended that are not done.
+    """
+    if not lost.deaths and len(task.jobs) == 1:
+        return [record_death(str(reports.store.root), task.jobs[0], lost.reason, "scheduler")]
+    outcomes = []
+    again = []
+    for job in task.jobs:
+        times[job.key] = times.get(job.key, 0) + 1
+        known = [ended[key] for key in job.needs if key in ended]
+        skipped = skip_if_blocked(str(reports.store.root), job, known)
+        if skipped is not None:
+            outcomes.append(skipped)
+        elif times[job.key] < MOST_LOST:
+            again.append(job)
+        else:
+            outcomes.append(reports.record(job, reports.beginnings(job), times[job.key] * lost.deaths))
+    queue.put_back(again)
     return outcomes
 
 
-def _run_once(
-    client: Any, graph: HighLevelGraph, jobs: Sequence[Job], store_root: str
-) -> Iterator[list[tuple[Job, JobOutcome | None, int]]]:
-    """Run a graph; yield batches of jobs with their outcomes.
+class _InFlight:
+    """The tasks that the scheduler has.
 
-    Yields:
-        Each job with its outcome and 0; or with ``None`` and how often its worker died, if Dask gave it up for that.
+    Args:
+        client: a ``distributed.Client``.
+        store_root: path of the store.
+        running: the keys of the jobs of each task, by its key; is kept up to date.
     """
-    by_key = {job.key: job for job in jobs}
-    futures: list[Any] = client.get(graph, list(by_key), sync=False)
-    waiting = set(futures)
-    try:
-        for batch in as_completed(futures).batches():  # type: ignore[no-untyped-call]
-            yield [(by_key[future.key], *_outcome(future, by_key[future.key], store_root)) for future in batch]
-            waiting.difference_update(batch)
-            for future in batch:
-                future.release()
-    finally:
-        if waiting:
-            client.cancel(list(waiting), force=True)
+
+    def __init__(self, client: Any, store_root: str, running: dict[Key, tuple[Key, ...]]) -> None:
+        self._client = client
+        self._store_root = store_root
+        self._running = running
+        self._completed: Any = as_completed()  # type: ignore[no-untyped-call]
+        self._tasks: dict[Key, tuple[Task, Any]] = {}
+        self._numbers = count()
+        self._threads = 0
+        self._asked_second = -THREADS_SECOND
+
+    def fill(self, queue: JobQueue, ended: Mapping[Key, JobOutcome]) -> None:
+        """Give the scheduler tasks, until it has enough or no job is ready.
+
+        Args:
+            ended: how jobs ended that are not done.
+        """
+        threads = self._count_threads()
+        tasks: list[Task] = []
+        while len(self._tasks) + len(tasks) < max(TASKS_PER_THREAD * threads, LEAST_TASKS):
+            jobs = queue.take(threads)
+            if not jobs:
+                break
+            tasks.append(make_task(jobs, ended, next(self._numbers)))
+        if not tasks:
+            return
+        keys = [task.key for task in tasks]
+        futures = self._client.get(build_graph(tasks, self._store_root), keys, sync=False)
+        for task, future in zip(tasks, futures, strict=True):
+            self._tasks[task.key] = (task, future)
+            self._running[task.key] = tuple(job.key for job in task.jobs)
+            self._completed.add(future)
+
+    def next_batch(self) -> Iterator[tuple[Task, list[JobOutcome] | _Lost]]:
+        """Wait until tasks end; yield each with the outcomes of its jobs, or with why Dask gave it up."""
+        if not self._tasks:
+            raise RuntimeError("jobs are left that need each other")
+        for future in self._completed.next_batch(block=True):
+            task, _ = self._tasks.pop(future.key)
+            del self._running[task.key]
+            yield task, _result(future)
+            future.release()
+
+    def cancel(self) -> None:
+        """Take back the tasks that have not ended."""
+        futures = [future for _, future in self._tasks.values()]
+        self._running.clear()
+        if futures:
+            self._client.cancel(futures, force=True)
+
+    def _count_threads(self) -> int:
+        """Return how many jobs the workers run at once."""
+        now = time.monotonic()
+        if now - self._asked_second >= THREADS_SECOND:
+            self._threads = sum(self._client.nthreads().values())
+            self._asked_second = now
+        return self._threads
 
 
-def _outcome(future: Any, job: Job, store_root: str) -> tuple[JobOutcome | None, int]:
+def _result(future: Any) -> list[JobOutcome] | _Lost:
     if future.status == "finished":
-        outcome: JobOutcome = future.result()
-        return outcome, 0
-    error = None
-    if future.status == "error":
-        error = future.exception()
+        outcomes: list[JobOutcome] = future.result()
+        return outcomes
+    error = future.exception() if future.status == "error" else None
     if isinstance(error, KilledWorker):
-        return None, error.allowed_failures + 1
+        return _Lost(error.allowed_failures + 1, str(error))
     if error is not None:
-        reason = f"{type(error).__name__}: {error}"
-    else:
-        reason = f"the scheduler reports the job as {future.status}"
-    return record_death(store_root, job, reason, "scheduler"), 0
+        return _Lost(0, f"{type(error).__name__}: {error}")
+    return _Lost(0, f"the scheduler reports the job as {future.status}")

@@ -80,7 +80,8 @@ def compile_job_models(work: Work) -> Iterator[Callable[[], bool]]:
     if key is None or not model_cache.prepare():
         yield lambda: False
         return
-    from ...jobs.models.build import compile_models, is_all_compiled
+    from ...jobs.models.build import compile_models
+    from ...jobs.models.replay_solver import is_all_compiled
 
     with compile_models(True):
         yield is_all_compiled

@@ -9,7 +9,7 @@ from __future__ import annotations
 import socket
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -106,6 +106,25 @@ def run_job(store_root: str, job: Job, *before: JobOutcome) -> JobOutcome:
         return JobOutcome(job.key, "failed", f"its worker died {died} times", code=DIED)
     with share_process(alone=died > 0):
         return _run_to_end(store, job, ending)
+
+
+def run_jobs_in_order(
+    store_root: str, jobs: Sequence[Job], before: Mapping[tuple[str, ...], JobOutcome]
+) -> list[JobOutcome]:
+    """Run the jobs of one task, one after the other.
+
+    Args:
+        store_root: path of the store.
+        jobs: each after the jobs it needs.
+        before: how needed jobs ended that are not among them; those that are done may be left out.
+
+    Returns:
+        Their outcomes, in order.
+    """
+    ended = dict(before)
+    for job in jobs:
+        ended[job.key] = run_job(store_root, job, *(ended[key] for key in job.needs if key in ended))
+    return [ended[job.key] for job in jobs]
 
 
 def _run_to_end(store: Store, job: Job, ending: _Ending) -> JobOutcome:

@@ -14,9 +14,9 @@ from kilocell.parquet_store.write import write_receipt
 from kilocell.runner.plan.job import Job, Key, SplitWork
 from kilocell.runner.plan.kept import count_kept_failures, find_kept, kept_jobs, run_again
 from kilocell.runner.run.failure_policy import KEEP_FAILED, FailurePolicy, choose_again, retry_all, select_again
-from kilocell.runner.run.graph import build_graph
+from kilocell.runner.run.graph import make_task
 from kilocell.runner.run.summary import summarize
-from kilocell.runner.worker.run_job import JobOutcome, run_job
+from kilocell.runner.worker.run_job import JobOutcome, run_jobs_in_order
 from test_plan import by_key, finish, plan
 
 CLEAN: Key = ("clean", "A", "clean")
@@ -85,9 +85,8 @@ def test_a_new_model_of_a_failed_cell_is_skipped_not_failed(tmp_path: Path) -> N
     (waiting,) = [job for job in again if job.reason]
     assert waiting.key == new.key
     not_done = {key: JobOutcome(key, one.status, one.reason, code=one.code) for key, one in kept_jobs(again).items()}
-    graph = build_graph([waiting], str(store.root), not_done)
-    (task,) = graph.layers[waiting.stage].values()
-    outcome = run_job(*task[1:])
+    task = make_task([waiting], not_done, 0)
+    (outcome,) = run_jobs_in_order(str(store.root), task.jobs, task.before)
     assert (outcome.status, outcome.code) == ("skipped", "earlier_job")
     assert "why" in outcome.reason
     assert by_key(plan(tmp_path))[new.key].kept is not None

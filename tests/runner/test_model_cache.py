@@ -134,7 +134,8 @@ assert model_cache.prepare()
 import numpy as np
 from kilocell.data.settings import *
 from kilocell.jobs.current_profile.compress import compress_current
-from kilocell.jobs.models.build import compile_models, is_all_compiled, make_structure
+from kilocell.jobs.models.build import compile_models, make_structure
+from kilocell.jobs.models.replay_solver import is_all_compiled
 from kilocell.jobs.models.simulation_case import resolve_simulation
 from kilocell.jobs.record.record import Record
 from kilocell.jobs.simulation.replay import replay
