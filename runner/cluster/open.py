@@ -28,7 +28,7 @@ from ...data.settings import ClusterSettings
 from ..signals import closing_needed, deferred_signals, ignored_signals, shielded_threads
 from .allocation import Allocation, find_allocation
 from .exits import watch_exits
-from .security import PROTOCOL, make_security
+from .security import PROTOCOL, configured_connection, make_security
 from .workers import WORKER_ENVIRONMENT, Workers, dashboard_options, format_count, memory_bytes
 
 LEAST_MEMORY_BYTES = 150_000_000
@@ -221,9 +221,10 @@ def _open_address(
 
 
 def _connect(address: str) -> distributed.Client:
+    connection = configured_connection(address)
     try:
         # Client waits for ever on a port that accepts the connection and never answers.
-        asyncio.run(_ask_identity(address))
+        asyncio.run(_ask_identity(address, connection))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", VersionMismatchWarning)  # reported in one line instead
             return distributed.Client(  # type: ignore[no-untyped-call]
@@ -236,8 +237,10 @@ def _connect(address: str) -> distributed.Client:
         ) from error
 
 
-async def _ask_identity(address: str) -> None:
-    async with distributed.rpc(address, timeout=CONNECT_TIMEOUT_SECOND) as scheduler:  # type: ignore[no-untyped-call]
+async def _ask_identity(address: str, connection: dict[str, Any]) -> None:
+    async with distributed.rpc(  # type: ignore[no-untyped-call]
+        address, timeout=CONNECT_TIMEOUT_SECOND, connection_args=connection
+    ) as scheduler:
         await asyncio.wait_for(scheduler.identity(), CONNECT_TIMEOUT_SECOND)
 
 
