@@ -2,10 +2,11 @@
 
     python benchmarks/kills.py [--kills 25] [--cluster local] [--cluster tls] [--seed 16] [--folder FOLDER]
 
-The campaign has all kinds of jobs. What is killed (SIGKILL): the client, one worker, all workers, the client's process
-group; at a scheduler of its own (tls, tcp) also a nanny, the scheduler, or everything. Rows of all tables of the
-catalog, values of all Parquet files and receipts are compared; `kilocell catalog check` must find nothing. A kill and
-the runs that follow take 10 to 30 s. Prints a table; exit code 1 if anything differs.
+The campaign has all kinds of jobs. A kill (SIGKILL) comes up to a second after a random number of jobs, or up to six
+seconds after the start. It meets the client, one worker, all workers or the client's process group; at a scheduler of
+its own (tls, tcp) also a nanny, the scheduler, or everything. Rows of all tables of the catalog, values of all Parquet
+files and receipts are compared; `kilocell catalog check` must find nothing. A kill and the runs that follow take 10 to
+30 s. Prints a table; exit code 1 if anything differs.
 """
 
 from __future__ import annotations

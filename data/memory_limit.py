@@ -24,9 +24,9 @@ ROW_BYTES: Final = 130
 """Memory of one raw row: 13 numbers, two counters, and two texts that are nearly always empty."""
 
 MOST_UNPACKED: Final = 250.0
-"""Largest ratio of unpacked to packed bytes of gzip and zip. 43 text files of eight cyclers, packed with gzip -9, unpack
-to 3 to 13 times their size, 25 workbooks to 5 times (11 for a part), a made record of one value with time stamps to 19
-times, a constant text to 1000 times. 250 is chosen, not measured: more than ten times what any record has.
+"""Largest ratio of unpacked to packed bytes of gzip and zip. 43 text files of eight cyclers, packed with gzip -9,
+unpack to 3 to 13 times their size, 25 workbooks to 5 times (11 for a part), a made record of one value with time stamps
+to 19 times, a constant text to 1000 times. 250 is chosen, not measured: ten times what any record has.
 
 Parquet has no such limit: a column of one value takes almost no space there, also in an honest record. Its rows count
 against the memory while they are read.

@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -42,6 +43,13 @@ of its nannies, the scheduler, or all of these."""
 
 MOST_RUNS: Final = 3
 """Runs after which a campaign must be complete: the killed one, and two more."""
+
+JOBS: Final = 15
+"""Jobs of the campaign."""
+
+LONGEST_DELAY_SECOND: Final = 1.0
+LONGEST_START_SECOND: Final = 6.0
+"""Longest time from the end of a job, or from the start of the run, to the kill."""
 
 ENDED: Final = "ended"
 """The run was over before it could be killed."""
@@ -204,31 +212,45 @@ def workers_of(parent: psutil.Process) -> list[psutil.Process]:
     return found
 
 
-def run_undisturbed(place: Place) -> tuple[float, Snapshot]:
-    """Run the campaign once; return its time in s and what is in its store, which is moved away."""
+def run_undisturbed(place: Place) -> Snapshot:
+    """Run the campaign once; return what is in its store, which is moved away."""
     run = place.run()
-    began = time.monotonic()
     out, _ = run.communicate(timeout=PATIENCE_SECOND)
     assert run.returncode == 0, out
-    second = time.monotonic() - began
     found = snapshot(place.store)
     assert not check(place)
     move_away(place)
-    return second, found
+    return found
 
 
 def kills(place: Place, number: int, seed: int) -> Iterator[Kill]:
-    """Run a campaign undisturbed, then again and again with a kill at a random moment, each time to its end."""
+    """Run a campaign undisturbed, then again and again with a kill at a random moment, each time to its end.
+
+    The moment is a random time after a random number of jobs: a busy computer begins late, and much time passes then.
+    """
     rng = random.Random(f"{place.cluster} {seed}")
-    run_undisturbed(place)  # later runs find workers, files and caches as this one leaves them
-    second, undisturbed = run_undisturbed(place)
+    undisturbed = run_undisturbed(place)
     made = 0
     while made < number:
-        moment = rng.uniform(0.0, second)
-        kill = run_with_kill(place, undisturbed, lambda at=moment: at, draw_victim(place.cluster, rng), rng)
-        if kill.stage != ENDED:  # the run was faster than the first one
+        jobs, delay, victim = draw_moment(place.cluster, rng)
+        kill = run_with_kill(place, undisturbed, partial(wait_for_jobs, place, jobs, delay), victim, rng)
+        if kill.stage != ENDED:
             made += 1
             yield kill
+
+
+def draw_moment(cluster: str, rng: random.Random) -> tuple[int, float, str]:
+    """Draw after how many jobs, and how many s later, what is killed."""
+    jobs = rng.randrange(JOBS + 1)
+    delay = rng.uniform(0.0, LONGEST_DELAY_SECOND if jobs else LONGEST_START_SECOND)
+    return jobs, delay, draw_victim(cluster, rng)
+
+
+def wait_for_jobs(place: Place, jobs: int, delay: float) -> float:
+    """Wait until a run has ended some jobs; return the time until the kill, s."""
+    while stage_now(place.store)[1] < jobs and place.running.poll() is None:
+        time.sleep(0.01)
+    return delay
 
 
 def draw_victim(cluster: str, rng: random.Random) -> str:
