@@ -20,9 +20,17 @@ RAW_SHARE: Final = 0.5
 """Share of the memory that the raw rows of one record may take. Cleaning takes 2.1 times as much as the rows, as
 measured with a million of them (docs/benchmarks.md), so nothing is refused that could be cleaned."""
 
+ROW_BYTES: Final = 130
+"""Memory of one raw row: 13 numbers, two counters, and two texts that are nearly always empty."""
+
 MOST_UNPACKED: Final = 250.0
-"""Largest ratio of unpacked to packed bytes. Records that cyclers wrote unpack to 3 to 40 times their size, a constant
-text to 1000 times."""
+"""Largest ratio of unpacked to packed bytes of gzip and zip. 43 text files of eight cyclers, packed with gzip -9,
+unpack to 3 to 13 times their size, 25 workbooks to 5 times (11 for a part), a made record of one value with time stamps
+to 19 times, a constant text to 1000 times. 250 is chosen, not measured: ten times what any record has.
+
+Parquet has no such limit: a column of one value takes almost no space there, also in an honest record. Its rows count
+against the memory while they are read.
+"""
 
 SMALL_BYTES: Final = 256 * 1024 * 1024
 """Unpacked bytes up to which the ratio does not matter. Chosen, not measured."""
@@ -128,6 +136,6 @@ def check_archive(path: Path) -> None:
 def _bomb_error(path: Path, packed: int, unpacked: int) -> ReadError:
     return ReadError(
         f"{path}: {packed / 1e6:.3g} MB unpack to more than {unpacked / 1e6:.0f} MB, {MOST_UNPACKED:.0f} times as "
-        "much. No record is packed so small, so the file is not read; check where it comes from. If it is what it "
-        "should be, unpack it"
+        "much. Records of cyclers that we know unpack to less than 20 times their size, so the file is not read; check "
+        "where it comes from. If it is what it should be, unpack it"
     )

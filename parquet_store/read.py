@@ -14,6 +14,7 @@ import pyarrow as pa
 from ..data import columns as c
 from ..data.codec import from_json
 from ..data.errors import JobError, StoreError
+from ..data.memory_limit import ROW_BYTES, check_rows
 from ..data.outputs import COLUMNS as OUTPUT_COLUMNS
 from ..data.parameter_files import content_digest
 from ..data.results.receipt import RangesFile, Receipt
@@ -140,8 +141,10 @@ def read_raw_parts(store: Store, split_digests: Sequence[str], cell_id: str) -> 
 
     Raises:
         StoreError: the rows of one of the jobs are missing.
+        ReadError: the rows take too much memory.
     """
     tables: list[pd.DataFrame] = []
+    count = 0
     for digest in split_digests:
         parts = sorted(store.raw(digest, cell_id).glob("part-*.parquet"))
         if not parts:
@@ -150,6 +153,8 @@ def read_raw_parts(store: Store, split_digests: Sequence[str], cell_id: str) -> 
             )
         for part in parts:
             with open_parquet(part, f"cell {cell_id!r} has no raw rows") as file:
+                count += file.metadata.num_rows
+                check_rows(f"cell {cell_id!r}", count * ROW_BYTES)
                 tables.append(file.read().to_pandas(ignore_metadata=True))
     rows = pd.concat(tables, ignore_index=True)
     for name in set(c.RAW_COLUMNS).difference(rows.columns):

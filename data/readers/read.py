@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from .. import columns as c
 from ..arrays import Indices, Integers
 from ..errors import ReadError
-from ..memory_limit import RAW_SHARE, check_rows, memory_limit_bytes
+from ..memory_limit import RAW_SHARE, ROW_BYTES, check_rows, memory_limit_bytes
 from ..names import printable_id, quote, suggest
 from ..settings import FileRange, SourceFile, SourceSettings
 from . import csv_reader, cycler_files, digatron, parquet_reader
@@ -91,8 +91,6 @@ READERS: Final[dict[str, Reader]] = {
 }
 """All readers by the name that a campaign uses."""
 
-ROW_BYTES: Final = 130
-"""Memory of one raw row: 13 numbers, two counters, and two texts that are nearly always empty."""
 
 ROOM_ROWS: Final = 2_000_000
 """Largest number of unused rows that a growing table allocates in advance."""

@@ -20,15 +20,17 @@ from typing import Any
 import dask
 import distributed
 from dask.system import CPU_COUNT
+from distributed.client import FutureCancelledError
+from distributed.comm import CommClosedError
 from distributed.utils import LoopRunner
 from distributed.versions import VersionMismatchWarning
 
-from ...data.errors import UsageError
+from ...data.errors import ClusterError, UsageError
 from ...data.settings import ClusterSettings
 from ..signals import closing_needed, deferred_signals, ignored_signals, shielded_threads
 from .allocation import Allocation, find_allocation
 from .exits import watch_exits
-from .security import PROTOCOL, make_security
+from .security import PROTOCOL, configured_connection, make_security
 from .workers import WORKER_ENVIRONMENT, Workers, dashboard_options, format_count, memory_bytes
 
 LEAST_MEMORY_BYTES = 150_000_000
@@ -38,6 +40,9 @@ CONNECT_TIMEOUT_SECOND = 10
 MOST_DEATHS_BESIDE = 9
 """Deaths of the workers to which a job was given after which Dask gives it up; if it had not begun, it is run again at
 the end of the run."""
+
+LOGGERS = ("distributed", "distributed.client")
+"""Names of the loggers whose level Dask sets."""
 
 SILENCE_MARGIN_SECOND = 300.0
 """Time after the longest job until a silent worker is given up, s."""
@@ -217,13 +222,20 @@ def _open_address(
             if not count:
                 report(f"the scheduler at {address} has no workers yet; jobs wait until one connects")
             description = f"{format_count(count, 'worker')} of the scheduler at {address}"
-            yield Workers(client, client.dashboard_link or "", description)
+            try:
+                yield Workers(client, client.dashboard_link or "", description)
+            except (CommClosedError, FutureCancelledError) as error:
+                raise ClusterError(
+                    f"the connection to the scheduler at {address} was lost: it ended, or the network failed. What is "
+                    "done is kept: start the scheduler again, and run again to continue"
+                ) from error
 
 
 def _connect(address: str) -> distributed.Client:
+    connection = configured_connection(address)
     try:
         # Client waits for ever on a port that accepts the connection and never answers.
-        asyncio.run(_ask_identity(address))
+        asyncio.run(_ask_identity(address, connection))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", VersionMismatchWarning)  # reported in one line instead
             return distributed.Client(  # type: ignore[no-untyped-call]
@@ -236,8 +248,10 @@ def _connect(address: str) -> distributed.Client:
         ) from error
 
 
-async def _ask_identity(address: str) -> None:
-    async with distributed.rpc(address, timeout=CONNECT_TIMEOUT_SECOND) as scheduler:  # type: ignore[no-untyped-call]
+async def _ask_identity(address: str, connection: dict[str, Any]) -> None:
+    async with distributed.rpc(  # type: ignore[no-untyped-call]
+        address, timeout=CONNECT_TIMEOUT_SECOND, connection_args=connection
+    ) as scheduler:
         await asyncio.wait_for(scheduler.identity(), CONNECT_TIMEOUT_SECOND)
 
 
@@ -267,11 +281,13 @@ def _version_text(name: str, version: str | None) -> str:
 
 @contextmanager
 def _quiet(log_level: int) -> Iterator[None]:
-    logger = logging.getLogger("distributed")
-    before = logger.level
-    logger.setLevel(max(before, log_level))
+    loggers = [logging.getLogger(name) for name in LOGGERS]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(max(logger.level, log_level))
     try:
         yield
     finally:
         # Streams to workers that have left close a little later; Dask logs this at INFO, with a traceback.
-        logger.setLevel(max(before, min(log_level, logging.WARNING)))
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(max(level, min(log_level, logging.WARNING)))

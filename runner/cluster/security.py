@@ -17,6 +17,8 @@ from typing import Any, Final
 
 from distributed.security import Security
 
+from ...data.errors import UsageError
+
 PROTOCOL: Final = "tls"
 """How the processes of a run talk to each other."""
 
@@ -28,6 +30,25 @@ def make_security() -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of cryptography, for how Dask calls it
         return Security.temporary()  # type: ignore[no-untyped-call]
+
+
+def configured_connection(address: str) -> dict[str, Any]:
+    """Return what a connection to a scheduler that the user started needs, from Dask's own configuration.
+
+    Args:
+        address: of the scheduler.
+
+    Raises:
+        UsageError: a ``tls://`` address, and the configuration names no keys, or no files that can be read.
+    """
+    where = "distributed.comm.tls of Dask's configuration (docs/clusters.md)"
+    try:
+        connection: dict[str, Any] = Security().get_connection_args("client")  # type: ignore[no-untyped-call]
+    except OSError as error:
+        raise UsageError(f"{address}: the certificate or key in {where} cannot be read: {error}") from error
+    if address.startswith(f"{PROTOCOL}://") and connection["ssl_context"] is None:
+        raise UsageError(f"{address}: a scheduler with TLS needs ca-file, client.cert and client.key in {where}")
+    return connection
 
 
 @contextmanager

@@ -14,11 +14,11 @@ import pandas as pd
 
 from ...data import columns as c
 from ...data.errors import JobError, KilocellError
-from ...data.memory_limit import check_rows
+from ...data.memory_limit import ROW_BYTES, check_rows
 from ...data.readers.column_names import names_and_units
 from ...data.readers.csv_reader import RawBlock
 from ...data.readers.layout import Column, Layout
-from ...data.readers.read import READERS, ROW_BYTES, cell_ids, guess_settings, read_raw
+from ...data.readers.read import READERS, cell_ids, guess_settings, read_raw
 from ...data.readers.text_blocks import detect_encoding, is_gzip
 from ...data.rules import flag_bit
 from ...data.settings import CleanSettings, SourceSettings

@@ -81,13 +81,16 @@ def find_unrecorded(catalog: Path, store: Store, jobs: Sequence[Job]) -> list[tu
             settings = None if job is None else job_settings(job)
             missing.append((receipt, settings))
     for name, job in by_name.items():
-        if known and not job.reason and known.get(name) not in _finished_states(job):
+        if known and not job.reason and known.get(name) != _finished_state(job):
             stored = read_receipt(store.receipt(*name))
             if stored is not None:
                 missing.append((stored, job_settings(job)))
     return missing
 
 
-def _finished_states(job: Job) -> tuple[tuple[str, str], ...]:
-    """Return digest and status with which the catalog knows a job that is up to date."""
-    return (job.digest, "done"), (job.digest, "skipped"), (job.digest, "failed")
+def _finished_state(job: Job) -> tuple[str, str]:
+    """Return digest and status with which the catalog knows a job that is up to date.
+
+    A worker may end a job after its run had given it up: its client lost the scheduler, and recorded it as failed.
+    """
+    return job.digest, "done" if job.kept is None else job.kept.status

@@ -9,12 +9,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from kilocell.data import memory_limit
 from kilocell.data.errors import ReadError
 from kilocell.data.readers.read import guess_settings, read_raw
+from kilocell.parquet_store.layout import Store
+from kilocell.parquet_store.read import read_raw_parts
+from kilocell.parquet_store.write import write_frame
 from kilocell.runner.inspect.new_campaign import write_campaign
 from kilocell.runner.inspect.raw_file import show_inspection
 
@@ -91,6 +95,26 @@ def test_a_row_group_that_unpacks_to_more_than_the_memory_is_not_read(tmp_path: 
     pq.write_table(pa.table(columns | {"note": ["x" * 30_000 + str(row) for row in range(100)]}), path)
     with pytest.raises(ReadError, match="row group 0"):
         guess_settings(path)
+
+
+def test_a_file_of_one_value_ends_at_the_memory_limit(tmp_path: Path, little_memory: None) -> None:
+    path = tmp_path / "constant.parquet"
+    rows = 2_000_000
+    columns = {name: pa.repeat(pa.scalar(1.0), rows) for name in ("test_time_s", "current_A", "voltage_V")}
+    cell = pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int8()), rows), pa.array(["one"]))
+    pq.write_table(pa.table(columns | {"cell_id": cell}), path)
+    assert path.stat().st_size < 40_000
+    with pytest.raises(ReadError, match=r"constant\.parquet: its rows take more than 0\.002 GB"):
+        read_raw(path, guess_settings(path), "one")
+
+
+def test_rows_of_a_cell_that_were_split_from_a_file_count_too(tmp_path: Path, little_memory: None) -> None:
+    store = Store(tmp_path)
+    rows = pd.DataFrame({"test_time_second": np.arange(30_000.0)})
+    for number in range(2):
+        write_frame(store, store.raw("digest", "one") / f"part-{number:03d}.parquet", rows[number::2], {})
+    with pytest.raises(ReadError, match="cell 'one': its rows take more than"):
+        read_raw_parts(store, ["digest"], "one")
 
 
 def test_the_limit_is_the_smallest_that_holds(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,11 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
 import psutil
 import pytest
-from campaigns import PATIENCE_SECOND, ask, kilocell, started, wait_until, write_campaign
+from campaigns import PATIENCE_SECOND, ask, drive_lines, kilocell, started, wait_until, write_campaign
+from kills import without_times
 from kilocell.data.results.fitting import Evaluation
 from kilocell.parquet_store.journal import read_journal
 
@@ -33,21 +32,10 @@ profiles = true
 seed = 3
 """
 RECEIPTS = ("start", "fit", "profile", "simulate")
-ELSEWHERE = ("started_unix_second", "seconds", "host", "solve_seconds", "compiled", "bytes")
-"""What a receipt says of when and how it ran, not of what came out."""
 
 
 def write_record(folder: Path) -> None:
-    """A drive cycle of 17 minutes: a current that changes each second, so that an evaluation takes its time."""
-    rng = np.random.default_rng(11)
-    time_second = np.arange(0.0, 1000.0, 1.0)
-    current = np.where(time_second < 60.0, 0.0, -2.5 + 2.5 * rng.standard_normal(len(time_second)))
-    charge = np.concatenate([[0.0], np.cumsum(current[1:] / 3600.0)])
-    slow = pd.Series(current).ewm(halflife=60.0).mean().to_numpy()
-    voltage = 4.0 + 0.15 * charge + 0.02 * current + 0.02 * slow
-    stamps = np.datetime64("2024-01-01T08:00:00") + (1000 * time_second).astype("timedelta64[ms]")
-    rows = [f"{stamp},{i:.4f},{v:.5f}" for stamp, i, v in zip(stamps, current, voltage, strict=True)]
-    (folder / "drive.csv").write_text("\n".join(["datetime,current_A,voltage_V", *rows]) + "\n")
+    (folder / "drive.csv").write_text(drive_lines("drive"))
     write_campaign(folder, more=FIT)
 
 
@@ -86,14 +74,6 @@ def results(folder: Path) -> dict[str, Any]:
     """Of each start, of the fit, and of the simulation with what was fitted: all that its receipt says came out."""
     paths = [path for kind in RECEIPTS for path in (folder / "store" / "receipts" / kind).glob("*/*.json")]
     return {f"{path.parts[-3]} {path.stem}": without_times(json.loads(path.read_text())) for path in paths}
-
-
-def without_times(value: Any) -> Any:
-    if isinstance(value, dict) and value.get("is") == "OutputFile":
-        return value["path"]  # size and digest of a file are those of numbers that a compiled model gives, or none
-    if isinstance(value, dict):
-        return {key: without_times(entry) for key, entry in value.items() if key not in ELSEWHERE}
-    return [without_times(entry) for entry in value] if isinstance(value, list) else value
 
 
 def journals(folder: Path) -> dict[str, list[Evaluation]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import logging
 import os
 import socket
@@ -63,6 +64,25 @@ def worker_processes() -> list[str]:
     return [command for command in commands if "spawn_main" in command]
 
 
+def sleep_with_the_lock(begun: Path, second: int) -> None:
+    """Hold the interpreter's lock, as a solver that does not return; note each beginning."""
+    with begun.open("a") as file:
+        file.write("begun\n")
+    ctypes.PyDLL(None).sleep(second)
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_silent_in_one_long_call_is_not_given_up(tmp_path: Path) -> None:
+    """With a worker-ttl of a second, Dask gives up a worker that is silent for five."""
+    begun = tmp_path / "begun"
+    with (
+        dask.config.set({"distributed.scheduler.worker-ttl": "1s"}),
+        open_cluster(LOCAL, "run", tmp_path, print, longest_job_second=60.0) as workers,
+    ):
+        workers.client.submit(sleep_with_the_lock, begun, 12).result(timeout=WAIT_SECOND)
+    assert begun.read_text() == "begun\n"
+
+
 def test_dashboard_moves_to_the_next_free_port(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -94,6 +114,7 @@ def test_dashboard_options() -> None:
         ({"memory_limit": "plenty"}, "memory limit 'plenty'"),
         ({"kind": "lokal"}, "unknown cluster 'lokal'"),
         ({"kind": "tcp://127.0.0.1:port"}, "no Dask scheduler answers"),
+        ({"kind": "tls://127.0.0.1:1"}, "a scheduler with TLS needs ca-file, client.cert and client.key"),
     ],
 )
 def test_wrong_settings_are_refused(change: dict[str, object], words: str, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import pandas as pd
 
 KILOCELL = [sys.executable, "-m", "kilocell.runner"]
 QUICK = ("--workers", "1", "--dashboard-address", "none")
@@ -69,6 +70,19 @@ def lines(cell_id: str, hours: float = 1.0, start: str = "2024-01-01T08:00:00", 
     stamps = np.datetime64(start) + (1000 * time).astype("timedelta64[ms]")
     rows = [f"{stamp},{cell_id},{i:.4f},{v:.5f}" for stamp, i, v in zip(stamps, current, voltage, strict=True)]
     return "\n".join((["datetime,cell_id,current_A,voltage_V"] if header else []) + rows) + "\n"
+
+
+def drive_lines(cell_id: str, seconds: float = 1000.0) -> str:
+    """Return a drive cycle: a current that changes each second, so that an evaluation takes its time."""
+    rng = np.random.default_rng(11)
+    time_second = np.arange(0.0, seconds, 1.0)
+    current = np.where(time_second < 60.0, 0.0, -2.5 + 2.5 * rng.standard_normal(len(time_second)))
+    charge = np.concatenate([[0.0], np.cumsum(current[1:] / 3600.0)])
+    slow = pd.Series(current).ewm(halflife=60.0).mean().to_numpy()
+    voltage = 4.0 + 0.15 * charge + 0.02 * current + 0.02 * slow
+    stamps = np.datetime64("2024-01-01T08:00:00") + (1000 * time_second).astype("timedelta64[ms]")
+    rows = [f"{stamp},{cell_id},{i:.4f},{v:.5f}" for stamp, i, v in zip(stamps, current, voltage, strict=True)]
+    return "\n".join(["datetime,cell_id,current_A,voltage_V", *rows]) + "\n"
 
 
 def kilocell(
