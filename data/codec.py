@@ -49,7 +49,7 @@ def to_plain(value: Any) -> Any:
     Raises:
         TypeError: the value, or one inside it, has no form in JSON.
     """
-    kind = type(value)
+    kind: type = type(value)
     if kind in _AS_THEY_ARE:
         return value
     if kind is tuple and len(value) > 1 and type(value[0]) in values.TABULAR:
@@ -144,7 +144,7 @@ def from_json(cls: type[T], text: str | bytes) -> T:
         ValueError: the text is not JSON, or not of a ``cls``.
     """
     try:
-        value = _decoder(cls)(json.loads(text))
+        value = _decoder(typing.cast(type, cls))(json.loads(text))
     except (KeyError, TypeError, UnicodeDecodeError) as error:
         raise ValueError(f"not a {cls.__name__}: {error}") from error
     return typing.cast(T, value)

@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 import distributed
 from distributed.dashboard.scheduler import template_variables
 
+from .running_jobs import jobs_of
+
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -33,7 +35,7 @@ def add_page(scheduler: Any, application: Any, name: str) -> None:
 
 
 async def running_keys(client: Any, scheduler: Any = None) -> list[tuple[str, ...]]:
-    """Return the keys of the tasks that workers run now, as they last reported. Await it in the client's event loop.
+    """Return the keys of the jobs that workers run now, as they last reported. Await it in the client's event loop.
 
     Args:
         client: a ``distributed.Client``.
@@ -46,8 +48,7 @@ async def running_keys(client: Any, scheduler: Any = None) -> list[tuple[str, ..
 
 
 def _executing(scheduler: Any) -> list[tuple[str, ...]]:
-    keys = [task.key for worker in scheduler.workers.values() for task in worker.executing]
-    return [key for key in keys if isinstance(key, tuple)]
+    return [key for worker in scheduler.workers.values() for key in jobs_of(worker)]
 
 
 def _executing_there(dask_scheduler: distributed.Scheduler) -> list[tuple[str, ...]]:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from ...data.run_sample import WorkerCounts
 from .dashboard import LOOPBACK
+from .running_jobs import METRIC
 from .workers import Workers
 
 ANSWER_SECOND: Final = 5.0
@@ -90,13 +91,15 @@ def _host_name(address: str) -> str:
 def _lister() -> Any:
     """Return a function that travels to a scheduler by value, because it is made here: kilocell need not be there."""
 
+    metric = METRIC
+
     def list_workers(dask_scheduler: Any) -> list[_OneWorker]:
         return [
             (
                 str(worker.host),
                 int(worker.nthreads),
                 int(worker.metrics.get("memory") or 0),
-                [str(task.key[0]) for task in worker.executing if isinstance(task.key, tuple)],
+                [str(key[0]) for key in worker.metrics.get(metric, ())],
             )
             for worker in dask_scheduler.workers.values()
         ]

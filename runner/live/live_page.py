@@ -6,7 +6,7 @@ import asyncio
 import gc
 import socket
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from math import inf
 from pathlib import Path
@@ -50,15 +50,7 @@ class LivePage:
         self._application: LiveApplication | None = None
         self._server: Any = None
 
-    def open(
-        self,
-        workers: Workers,
-        dashboard_address: str,
-        name: str,
-        jobs: Sequence[Job],
-        catalog: Path,
-        tasks: Mapping[Key, Sequence[Key]],
-    ) -> None:
+    def open(self, workers: Workers, dashboard_address: str, name: str, jobs: Sequence[Job], catalog: Path) -> None:
         """Serve the page; its address is then in ``address``.
 
         Args:
@@ -66,7 +58,6 @@ class LivePage:
             name: of the campaign.
             jobs: every job of the run; those without a reason are up to date.
             catalog: path of the catalog.
-            tasks: the jobs of each task that the scheduler has, by the task's key.
         """
         # Bokeh and Dask's dashboard are slow to import, and a run without a dashboard needs neither.
         from ..cluster.dashboard import add_page
@@ -75,7 +66,7 @@ class LivePage:
 
         state = LiveState(jobs)
         state.record_earlier(_earlier_rmse(catalog))
-        running = _Running(workers, tasks)
+        running = _Running(workers)
         styles = _styles(jobs)
         root = workers.dashboard.rpartition("/")[0]
         base = "" if workers.scheduler is not None else f"{root}/"
@@ -139,24 +130,21 @@ class _Running:
 
     Args:
         workers: whose scheduler is asked.
-        tasks: the jobs of each task that the scheduler has, by the task's key.
     """
 
-    def __init__(self, workers: Workers, tasks: Mapping[Key, Sequence[Key]]) -> None:
+    def __init__(self, workers: Workers) -> None:
         self._workers = workers
-        self._tasks = tasks
         self._asked_second = -inf
         self._keys: list[Key] = []
 
     async def find(self) -> list[Key]:
-        """Return the keys of the jobs of the tasks that run; which of a task's jobs runs is not known."""
+        """Return the keys of the jobs that run."""
         from ..cluster.dashboard import running_keys
 
         now = time.monotonic()
         if now - self._asked_second >= ASK_SECOND:
             self._asked_second = now
-            tasks = await running_keys(self._workers.client, self._workers.scheduler)
-            self._keys = [key for task in tasks for key in self._tasks.get(task, ())]
+            self._keys = await running_keys(self._workers.client, self._workers.scheduler)
         return self._keys
 
 
@@ -167,7 +155,6 @@ def open_live_page(
     name: str,
     jobs: Sequence[Job],
     catalog: Path,
-    tasks: Mapping[Key, Sequence[Key]],
     report: Callable[[str], None],
 ) -> Iterator[LivePage]:
     """Serve the live page of a run until the ``with`` block ends; without a dashboard, there is none.
@@ -179,13 +166,12 @@ def open_live_page(
         name: of the campaign.
         jobs: every job of the run; those without a reason are up to date.
         catalog: path of the catalog, which is only read.
-        tasks: the jobs of each task that the scheduler has, by the task's key.
         report: called with one line of text that the user should read.
     """
     page = LivePage(report)
     if settings.dashboard_address != "none":
         try:
-            page.open(workers, settings.dashboard_address, name, jobs, catalog, tasks)
+            page.open(workers, settings.dashboard_address, name, jobs, catalog)
         except Exception as error:
             report(f"live       there is no live page: {_describe(error)}; the run goes on without it")
     how = "was interrupted"

@@ -83,7 +83,6 @@ def run_jobs(
     store_root: str,
     reports: DeathReports,
     kept: Mapping[Key, Kept] | None = None,
-    running: dict[Key, tuple[Key, ...]] | None = None,
 ) -> Iterator[list[JobOutcome]]:
     """Run jobs on the workers of a cluster and yield outcomes in batches, as soon as they arrive.
 
@@ -96,10 +95,9 @@ def run_jobs(
         store_root: path of the store.
         reports: writes the receipts of jobs whose workers died.
         kept: how jobs ended before that do not run again.
-        running: is kept up to date: the jobs of each task that the scheduler has, by the task's key.
     """
     ended = {key: JobOutcome(key, one.status, one.reason, code=one.code) for key, one in (kept or {}).items()}
-    in_flight = _InFlight(client, store_root, {} if running is None else running)
+    in_flight = _InFlight(client, store_root)
     queue = JobQueue(jobs)
     lost: dict[Key, int] = {}
     try:
@@ -151,20 +149,20 @@ def _put_back(
     """
     if not lost.deaths and len(task.jobs) == 1:
         return [record_death(str(reports.store.root), task.jobs[0], lost.reason, "scheduler")]
-    outcomes = []
+    given_up: dict[Key, JobOutcome] = {}
     again = []
     for job in task.jobs:
         times[job.key] = times.get(job.key, 0) + 1
-        known = [ended[key] for key in job.needs if key in ended]
-        skipped = skip_if_blocked(str(reports.store.root), job, known)
+        before = [known[key] for known in (ended, given_up) for key in job.needs if key in known]
+        skipped = skip_if_blocked(str(reports.store.root), job, before)
         if skipped is not None:
-            outcomes.append(skipped)
+            given_up[job.key] = skipped
         elif times[job.key] < MOST_LOST:
             again.append(job)
         else:
-            outcomes.append(reports.record(job, reports.beginnings(job), times[job.key] * lost.deaths))
+            given_up[job.key] = reports.record(job, reports.beginnings(job), times[job.key] * lost.deaths)
     queue.put_back(again)
-    return outcomes
+    return list(given_up.values())
 
 
 class _InFlight:
@@ -173,13 +171,11 @@ class _InFlight:
     Args:
         client: a ``distributed.Client``.
         store_root: path of the store.
-        running: the keys of the jobs of each task, by its key; is kept up to date.
     """
 
-    def __init__(self, client: Any, store_root: str, running: dict[Key, tuple[Key, ...]]) -> None:
+    def __init__(self, client: Any, store_root: str) -> None:
         self._client = client
         self._store_root = store_root
-        self._running = running
         self._completed: Any = as_completed()  # type: ignore[no-untyped-call]
         self._tasks: dict[Key, tuple[Task, Any]] = {}
         self._numbers = count()
@@ -205,7 +201,6 @@ class _InFlight:
         futures = self._client.get(build_graph(tasks, self._store_root), keys, sync=False)
         for task, future in zip(tasks, futures, strict=True):
             self._tasks[task.key] = (task, future)
-            self._running[task.key] = tuple(job.key for job in task.jobs)
             self._completed.add(future)
 
     def next_batch(self) -> Iterator[tuple[Task, list[JobOutcome] | _Lost]]:
@@ -214,14 +209,12 @@ class _InFlight:
             raise RuntimeError("jobs are left that need each other")
         for future in self._completed.next_batch(block=True):
             task, _ = self._tasks.pop(future.key)
-            del self._running[task.key]
             yield task, _result(future)
             future.release()
 
     def cancel(self) -> None:
         """Take back the tasks that have not ended."""
         futures = [future for _, future in self._tasks.values()]
-        self._running.clear()
         if futures:
             self._client.cancel(futures, force=True)
 

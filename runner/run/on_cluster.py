@@ -80,7 +80,6 @@ def run_on_cluster(
     say = work.record.log.beside(progress.say)
     tally = Tally(jobs, counts, say, work.max_failures)
     doubts = SetDoubts(store, work.cells if out is not None else (), jobs, say)
-    tasks: dict[Key, tuple[Key, ...]] = {}
     name = f"kilocell-{secrets.token_hex(3)}"
     scratch = store.root / "logs" / "workers"
     scratch.mkdir(parents=True, exist_ok=True)
@@ -89,7 +88,7 @@ def run_on_cluster(
         work.record.sampling(),
         open_cluster(cluster, name, scratch, say, verbose, longest_second) as workers,
         work.record.watching(workers, progress),
-        open_live_page(workers, cluster, work.campaign, work.planned, catalog.path, tasks, say) as live,
+        open_live_page(workers, cluster, work.campaign, work.planned, catalog.path, say) as live,
     ):
         say_addresses(workers, live.address, cluster.kind == "slurm", say)
         say_what_runs(workers, jobs, say)
@@ -98,7 +97,7 @@ def run_on_cluster(
         doubts.check_cleaned(jobs)
         progress.start()
         try:
-            for outcomes in run_jobs(workers.client, jobs, str(store.root), reports, work.kept, tasks):
+            for outcomes in run_jobs(workers.client, jobs, str(store.root), reports, work.kept):
                 live.record(outcomes, recorder.add(outcomes))
                 doubts.add(outcomes)
                 tally.add(outcomes)

@@ -30,6 +30,7 @@ from ...parquet_store.layout import Store
 from ...parquet_store.read import is_valid, read_receipt
 from ...parquet_store.shared_folder import follow_folder
 from ...parquet_store.write import write_receipt
+from ..cluster.running_jobs import running_job
 from ..cluster.worker_memory import worker_memory_bytes
 from ..plan.job import REASONS_WITH_RECEIPT, CleanWork, FitWork, Job, ProfileWork, SimulateWork, SplitWork, StartWork
 from . import deaths
@@ -123,7 +124,8 @@ def run_jobs_in_order(
     """
     ended = dict(before)
     for job in jobs:
-        ended[job.key] = run_job(store_root, job, *(ended[key] for key in job.needs if key in ended))
+        with running_job(job.key):
+            ended[job.key] = run_job(store_root, job, *(ended[key] for key in job.needs if key in ended))
     return [ended[job.key] for job in jobs]
 
 

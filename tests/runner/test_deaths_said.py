@@ -14,7 +14,8 @@ from kilocell.parquet_store.read import read_receipt
 from kilocell.runner.cluster.exits import EXITS_FILE, WorkerExit
 from kilocell.runner.run import deaths as deaths_module
 from kilocell.runner.run.deaths import DeathReports
-from kilocell.runner.run.graph import _give_up
+from kilocell.runner.run.graph import MOST_LOST, _Lost, _put_back, make_task
+from kilocell.runner.run.job_queue import JobQueue
 from kilocell.runner.worker import deaths
 from kilocell.runner.worker.run_job import DIED, JobOutcome
 from test_plan import plan
@@ -77,9 +78,13 @@ def test_a_death_that_nobody_saw_says_so(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_what_no_worker_began_is_not_blamed_on_what_needs_it(tmp_path: Path) -> None:
-    jobs = plan(tmp_path)
+    jobs = [job for job in plan(tmp_path) if job.kind in ("clean", "simulate") and job.cell_id == "B"]
     reports = DeathReports(Store(tmp_path / "store"), tmp_path, "local")
-    outcomes = _give_up(jobs, {job.key: 10 for job in jobs}, str(tmp_path / "store"), reports, {})
+    queue = JobQueue(jobs)
+    times: dict[tuple[str, ...], int] = {}
+    for number in range(1, MOST_LOST + 1):
+        outcomes = _put_back(queue, make_task(jobs, {}, number), _Lost(10, "killed"), reports, times, {})
+        assert bool(outcomes) == (number == MOST_LOST)
     statuses = {outcome.key: outcome.status for outcome in outcomes}
-    assert statuses == {job.key: "skipped" if job.needs else "failed" for job in jobs}
-    assert "its workers died 10 times before the job began" in outcomes[0].reason
+    assert statuses == {job.key: "failed" if job.kind == "clean" else "skipped" for job in jobs}
+    assert f"its workers died {10 * MOST_LOST} times before the job began" in outcomes[0].reason

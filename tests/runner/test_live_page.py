@@ -152,7 +152,7 @@ def open_page(folder: Path, jobs: Sequence[Job]) -> Iterator[live_page.LivePage]
     said: list[str] = []
     with (
         open_cluster(settings, "test", folder, said.append) as workers,
-        live_page.open_live_page(workers, settings, "test", jobs, folder / "none", {}, said.append) as live,
+        live_page.open_live_page(workers, settings, "test", jobs, folder / "none", said.append) as live,
     ):
         assert said == []
         yield live
