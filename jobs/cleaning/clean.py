@@ -67,7 +67,7 @@ from .voltage_spikes import voltage_spike
 CleaningRule = Callable[[Table, CleanSettings], RuleOutcome]
 """A cleaning rule. Its name is the code in ``data.rules``, and is stored in reports.
 
-It takes the record between two rules (``rule.py``) and the settings, and does not change that frame. From
+It takes the record between two rules (``rule.py``) and the settings, and does not change that table. From
 ``INDEX_AND_SIGNAL_RULES`` on, time increases strictly and the settings hold a capacity.
 """
 
@@ -150,7 +150,7 @@ NO_VALUES_CODE: Final = {c.VOLTAGE: "no_voltage", c.CURRENT: "no_current"}
 """Columns that a record must have, and the code of the error if all their values are missing."""
 
 QuarantinedLabels = list[tuple[str, Integers]]
-"""Each rule that took rows out, and the index labels of these rows."""
+"""Each rule that took rows out, and the labels of these rows."""
 
 
 @dataclass(frozen=True)

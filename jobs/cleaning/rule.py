@@ -1,8 +1,9 @@
 """What all cleaning rules share: their outcome, their events, and small tools to look at a record.
 
-Between the rules a record is a frame with ``data.columns.RAW_COLUMNS``, ``flags``, and the corrected ``cycle_count``
-and ``step_count``. Its index is each row's position in the raw table. A rule may remove or reorder rows, but a row
-keeps its index. A sample inserted at the edge of a step has the index of the row beside it.
+Between the rules a record is a :class:`~kilocell.jobs.record.table.Table` with ``data.columns.RAW_COLUMNS``,
+``flags``, and the corrected ``cycle_count`` and ``step_count``. The label of a row is its position in the raw table. A
+rule may remove or reorder rows, but a row keeps its label. A sample inserted at the edge of a step has the label of the
+row beside it.
 """
 
 # pyarrow.compute makes its functions at import; no type checker sees them.
@@ -40,7 +41,7 @@ class Event:
 
     Args:
         rule: the rule's code.
-        label: the frame's index of the first row.
+        label: of the first row.
         rows: number of rows.
         before: what the record held.
         after: what it holds now, or the evidence.
@@ -58,7 +59,7 @@ class Event:
 
 
 class RuleOutcome(NamedTuple):
-    """A rule's result: the changed frame, its events, and the index labels of the rows that it took out."""
+    """A rule's result: the changed record, its events, and the labels of the rows that it took out."""
 
     frame: Table
     events: tuple[Event, ...] = ()
