@@ -19,6 +19,7 @@ from .deaths import DeathReports
 from .first_lines import say_addresses, say_what_runs
 from .progress import Progress
 from .record import Recorder
+from .run_facts import cluster_json
 from .run_record import RunRecord
 from .set_doubts import SetDoubts
 from .stopping import Tally
@@ -92,6 +93,7 @@ def run_on_cluster(
     ):
         say_addresses(workers, live.address, cluster.kind == "slurm", say)
         say_what_runs(workers, jobs, say)
+        work.record.describe(cluster=cluster_json(cluster, workers.description))
         if cluster.kind != "local":
             check_workers(workers.client, scratch, COMPARED_PACKAGES)
         doubts.check_cleaned(jobs)
