@@ -182,7 +182,7 @@ CREATE TABLE runs (
     ended_unix_second   REAL,
     kilocell_commit     TEXT,  -- Git commit of kilocell, with -dirty if files were changed; NULL: it is not a checkout
     campaign_commit     TEXT,  -- the same of the folder of the campaign file; NULL: it is in no Git repository
-    cluster             TEXT,  -- where jobs ran: {"kind": "local", "threads_per_worker": 1, ...}
+    cluster             TEXT,  -- where jobs ran: {"kind": "local", "workers": 2, ..., "description": "2 worker processes"}
     jobs                TEXT,  -- how many jobs it had to do: {"clean": 5, "simulate": 10}
     log                 TEXT,  -- the lines that it said, with their times
     seen_unix_second    REAL,  -- its last sign of life while it ran, about every 10 s

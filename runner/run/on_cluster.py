@@ -6,6 +6,7 @@ import secrets
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TextIO
 
 from ...data.settings import ClusterSettings
@@ -19,6 +20,7 @@ from .deaths import DeathReports
 from .first_lines import say_addresses, say_what_runs
 from .progress import Progress
 from .record import Recorder
+from .run_facts import cluster_json
 from .run_record import RunRecord
 from .set_doubts import SetDoubts
 from .stopping import Tally
@@ -81,8 +83,7 @@ def run_on_cluster(
     tally = Tally(jobs, counts, say, work.max_failures)
     doubts = SetDoubts(store, work.cells if out is not None else (), jobs, say)
     name = f"kilocell-{secrets.token_hex(3)}"
-    scratch = store.root / "logs" / "workers"
-    scratch.mkdir(parents=True, exist_ok=True)
+    scratch = _make_scratch(store)
     reports = DeathReports(store, scratch, cluster.kind, SILENCE_MARGIN_SECOND + longest_second)
     with (
         work.record.sampling(),
@@ -92,6 +93,7 @@ def run_on_cluster(
     ):
         say_addresses(workers, live.address, cluster.kind == "slurm", say)
         say_what_runs(workers, jobs, say)
+        work.record.describe(cluster=cluster_json(cluster, workers.description))
         if cluster.kind != "local":
             check_workers(workers.client, scratch, COMPARED_PACKAGES)
         doubts.check_cleaned(jobs)
@@ -109,3 +111,10 @@ def run_on_cluster(
             progress.close()
     recorder.add(tally.find_late(store))
     tally.say_end()
+
+
+def _make_scratch(store: Store) -> Path:
+    """Make and return the folder of the workers' spill files and logs."""
+    scratch = store.root / "logs" / "workers"
+    scratch.mkdir(parents=True, exist_ok=True)
+    return scratch

@@ -53,10 +53,15 @@ def git_commit(folder: Path) -> str | None:
     return (done.stdout.strip() or None) if done.returncode == 0 else None
 
 
-def cluster_json(settings: ClusterSettings) -> str:
-    """Return where jobs run, as JSON: the settings that count for this kind of cluster."""
+def cluster_json(settings: ClusterSettings, description: str = "") -> str:
+    """Return where jobs run, as JSON: the settings that count for this kind of cluster.
+
+    Args:
+        description: what was started, in words; "" = nothing yet.
+    """
     names = (*_OF_EVERY_KIND, *_OF_KIND.get(settings.kind, ()))
-    return json.dumps({name: value for name, value in asdict(settings).items() if name in names})
+    described = {name: value for name, value in asdict(settings).items() if name in names}
+    return json.dumps({**described, "description": description} if description else described)
 
 
 def jobs_json(jobs: Iterable[Job]) -> str:

@@ -114,7 +114,8 @@ def check_record(store: Path, run: dict[str, Any]) -> None:
     assert 0 < run["worker_memory_peak_bytes"] <= run["workers_memory_peak_bytes"] < 2**40
     assert run["client_memory_peak_bytes"] > 10 * 2**20
     assert run["seconds"] == pytest.approx(run["ended_unix_second"] - run["started_unix_second"])
-    assert json.loads(run["cluster"])["workers"] == 1
+    cluster = json.loads(run["cluster"])
+    assert (cluster["workers"], cluster["description"]) == (1, "1 worker process, 1 thread each")
     assert json.loads(run["jobs"])["simulate"] > 0
     assert run["campaign_commit"] is None  # the folder is in no Git repository
     log = (store / run["log"]).read_text().splitlines()
