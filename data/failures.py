@@ -117,7 +117,7 @@ FAILURES: Final[Mapping[str, FailureKind]] = {
     "time_limit": FailureKind("it took too long", "raise time_limit_second, or take fewer cycles", True),
     "worker_died": FailureKind(
         "the worker process died",
-        "do what the text says, then run again; where it dies: `kilocell job KEY --foreground`",
+        "do what the text says, then run again; to see where it dies: `kilocell job KEY --foreground`",
         True,
     ),
     "out_of_memory": FailureKind("not enough memory", "give each worker more memory, or use fewer workers", True),

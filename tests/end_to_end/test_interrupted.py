@@ -160,9 +160,8 @@ def test_jobs_without_enough_memory_fail_and_the_run_ends(tmp_path: Path) -> Non
     done = kilocell("run", *QUICK, "--memory-limit", "180MB", "--no-plots", cwd=tmp_path, expect=1)
     assert "raise --memory-limit" in done.stdout
     assert "worker died" in done.stdout or "workers died" in done.stdout
-    failures = ask(tmp_path, "SELECT kind, reason_code FROM failures")
-    assert {"kind": "simulate", "reason_code": "worker_died"} in failures
-    assert {failure["reason_code"] for failure in failures} == {"worker_died"}
+    # Which of the two jobs does not fit depends on versions of packages; if it is the first, the other is skipped.
+    assert ask(tmp_path, "SELECT reason_code FROM failures") == [{"reason_code": "worker_died"}]
 
 
 @pytest.fixture

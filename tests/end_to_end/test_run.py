@@ -65,11 +65,14 @@ def test_bad_files_fail_alone_with_a_reason(tmp_path: Path) -> None:
     campaign.write_text(campaign.read_text().replace('"*.csv"', '"*.csv", "goood.csv"'))
     done = kilocell("run", *QUICK, "--no-plots", cwd=tmp_path, expect=1)
     failed = {row["cell_id"]: row["reason"] for row in ask(tmp_path, "SELECT cell_id, reason FROM failures")}
+    assert "9 jobs failed" in done.stdout
+    assert "more cells: kilocell failures --reason unreadable" in done.stdout
+    said = kilocell("failures", "--reason", "unreadable", cwd=tmp_path).stdout
     contents = {"empty", "header", "column", "text", "broken"}
     assert set(failed) == contents | {"pipe.csv", "link.csv", "caf\\xe9.csv", "goood.csv"}
     for cell_id, reason in failed.items():
         assert f"{cell_id}.csv" in reason or cell_id in reason
-        assert reason.split(":")[0] in done.stdout + done.stderr
+        assert reason.split(":")[0] in said
     assert 'did you mean "good.csv"?' in failed["goood.csv"]
     assert "named pipe" in failed["pipe.csv"]
     assert "link to nothing.csv" in failed["link.csv"]
