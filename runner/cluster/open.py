@@ -21,7 +21,7 @@ import dask
 import distributed
 from dask.system import CPU_COUNT
 from distributed.client import FutureCancelledError
-from distributed.comm import CommClosedError
+from distributed.comm.core import CommClosedError
 from distributed.utils import LoopRunner
 from distributed.versions import VersionMismatchWarning
 
