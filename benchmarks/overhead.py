@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import logging
 import os
 import pickle
 import shutil
@@ -223,7 +224,7 @@ def parts_of_a_job(folder: Path) -> Iterator[tuple[str, float]]:
     yield "checksums of pages and columns, read", (measure(read_checked) - measure(read_plain)) / 2
     yield "time limit: marker file and watchdog", measure(limit)
     yield "note of a job's beginning and end", measure(note_death)
-    tcp, tls = connections(jobs[0], 4 * PARTS_REPEATED)
+    tcp, tls = connections(jobs[0], 2 * PARTS_REPEATED)
     print(f"a task without work takes {tcp:.3f} ms over tcp, {tls:.3f} ms over tls (client, scheduler, workers)")
     yield "TLS", tls - tcp
 
@@ -231,7 +232,7 @@ def parts_of_a_job(folder: Path) -> Iterator[tuple[str, float]]:
 def connections(job: Any, tasks: int) -> tuple[float, float]:
     """Return CPU ms of a task that does nothing but take a job and return an outcome, over tcp and over tls."""
     found: dict[str, list[float]] = {"tcp": [], "tls": []}
-    for _ in range(5):
+    for _ in range(3):
         for protocol in found:
             found[protocol].append(send_tasks(protocol, job, tasks))
     return statistics.median(found["tcp"]), statistics.median(found["tls"])
@@ -253,6 +254,7 @@ def send_tasks(protocol: str, job: Any, tasks: int) -> float:
             security=security,
             dashboard_address=None,
             host="127.0.0.1",
+            silence_logs=logging.CRITICAL,
         ) as cluster,
         distributed.Client(cluster) as client,
     ):

@@ -7,8 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from ...data.file_names import folder_ids
 from ...data.names import quote
-from ...data.settings import CleanSettings
+from ...data.readers.text_blocks import stem
+from ...data.settings import CleanSettings, SourceSettings
 from ...data.text import format_count
 from ...parquet_store.layout import Store
 from ...parquet_store.read import is_valid, read_ranges, read_receipt
@@ -39,7 +41,7 @@ def scan_with_gone(campaign: Campaign, store: Store, report: Report = ignore_cou
     if not gone:
         return scan_sources(campaign.sources, store.catalog, verify=campaign.verify, report=report)
     paths = {one.known.file.path for one in gone}
-    existing = [pair for pair in campaign.sources if str(pair[0]) not in paths]
+    existing = _keep_apart([pair for pair in campaign.sources if str(pair[0]) not in paths], gone)
     scanned = scan_sources(existing, store.catalog, may_be_none=True, verify=campaign.verify, report=report)
     return add_gone_sources(scanned, gone, campaign.clean_settings, store)
 
@@ -74,6 +76,29 @@ def add_gone_sources(
         if others:
             kept.append(_unreadable(source, others))
     return _sorted(kept)
+
+
+def _keep_apart(
+    files: Sequence[tuple[Path, SourceSettings]], gone: Sequence[GoneFile]
+) -> list[tuple[Path, SourceSettings]]:
+    """Return files with the cells that they had beside gone files of the same name in other folders.
+
+    Alone, ``b/data.csv`` would be the cell ``data``; beside ``a/data.csv``, it was the cell ``b``.
+    """
+    rules_of_gone = {one.known.file.path: one.known.file.settings.cell_id_from for one in gone}
+    everything = [*dict.fromkeys(str(path) for path, _ in files), *rules_of_gone]
+    changed: dict[str, str] = {}
+    for name in {stem(Path(path)) for path in rules_of_gone}:
+        same = [path for path in everything if stem(Path(path)) == name]
+        if len({Path(path).parent for path in same}) < max(len(same), 2):
+            continue
+        rules = folder_ids(same, [path for path in everything if path not in same])
+        if all(rules[path] == rules_of_gone.get(path, rules[path]) for path in same):  # else the user names cells
+            changed |= rules
+    return [
+        (path, replace(settings, cell_id_from=changed.get(str(path), settings.cell_id_from)))
+        for path, settings in files
+    ]
 
 
 def describe_gone(sources: Sequence[ScannedSource]) -> str:

@@ -170,3 +170,15 @@ def test_globs_of_files_that_are_gone(tmp_path: Path) -> None:
         ("link/*.csv", f"{scratch}/a.csv2"),
     ):
         assert not matches(path, pattern, tmp_path), pattern
+
+
+def test_files_of_one_name_keep_their_cells_when_some_are_purged(tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "data.csv").write_text(lines(name))
+    campaign = write_campaign(tmp_path, '"*/data.csv"')
+    clean(campaign)
+    for name in ("a", "c"):
+        (tmp_path / name / "data.csv").unlink()
+        campaign = load_campaign(tmp_path / "campaign.toml")
+        assert set(waiting(campaign)) == {("simulate", "a"), ("simulate", "b"), ("simulate", "c")}
