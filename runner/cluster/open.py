@@ -75,7 +75,8 @@ def open_cluster(
 
     Raises:
         UsageError: such workers cannot be started or reached; nothing was started.
-        ClusterError: Slurm jobs ended again and again; raised inside the ``with`` block, in the main thread.
+        ClusterError: Slurm jobs ended again and again, or the scheduler was lost; raised inside the ``with`` block, in
+            the main thread.
     """
     # kilocell reports errors, with what to do; Dask's log would repeat them.
     log_level = logging.INFO if verbose else logging.CRITICAL
@@ -93,7 +94,19 @@ def open_cluster(
         with closing_needed(), opened as workers:
             if settings.kind in ("local", "slurm"):
                 watch_exits(workers.client, scratch)
-            yield workers
+            try:
+                yield workers
+            except (CommClosedError, FutureCancelledError) as error:
+                raise _lost_scheduler(settings.kind) from error
+
+
+def _lost_scheduler(kind: str) -> ClusterError:
+    """Return the error of a run whose scheduler ended."""
+    where, again = "", "run again to continue"
+    if "://" in kind:
+        where, again = f" at {kind}", "start the scheduler again, and run again to continue"
+    lost = f"the connection to the scheduler{where} was lost: it ended, or the network failed"
+    return ClusterError(f"{lost}. What is done is kept: {again}")
 
 
 def _dask_config(longest_job_second: float) -> dict[str, Any]:
@@ -222,13 +235,7 @@ def _open_address(
             if not count:
                 report(f"the scheduler at {address} has no workers yet; jobs wait until one connects")
             description = f"{format_count(count, 'worker')} of the scheduler at {address}"
-            try:
-                yield Workers(client, client.dashboard_link or "", description)
-            except (CommClosedError, FutureCancelledError) as error:
-                raise ClusterError(
-                    f"the connection to the scheduler at {address} was lost: it ended, or the network failed. What is "
-                    "done is kept: start the scheduler again, and run again to continue"
-                ) from error
+            yield Workers(client, client.dashboard_link or "", description)
 
 
 def _connect(address: str) -> distributed.Client:

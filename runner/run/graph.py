@@ -228,12 +228,15 @@ class _InFlight:
 
 
 def _result(future: Any) -> list[JobOutcome] | _Lost:
-    if future.status == "finished":
+    """Return the outcomes of a task, or why Dask gave it up.
+
+    Raises:
+        FutureCancelledError: the scheduler was lost, and says nothing of the task.
+    """
+    if future.status != "error":
         outcomes: list[JobOutcome] = future.result()
         return outcomes
-    error = future.exception() if future.status == "error" else None
+    error = future.exception()
     if isinstance(error, KilledWorker):
         return _Lost(error.allowed_failures + 1, str(error))
-    if error is not None:
-        return _Lost(0, f"{type(error).__name__}: {error}")
-    return _Lost(0, f"the scheduler reports the job as {future.status}")
+    return _Lost(0, f"{type(error).__name__}: {error}")

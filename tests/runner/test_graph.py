@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import distributed
+import pytest
 from dask.utils import key_split
+from distributed.client import FutureCancelledError
 from kilocell.runner.plan.job import Job
-from kilocell.runner.run.graph import build_graph, make_task
+from kilocell.runner.run.graph import _result, build_graph, make_task
 from kilocell.runner.run.job_queue import SHARED_SECOND, TASK_SECOND, JobQueue
 from kilocell.runner.worker.run_job import JobOutcome
 from test_plan import plan
@@ -140,3 +144,16 @@ def test_a_task_says_its_stages_and_cells_and_needs_no_other(tmp_path: Path) -> 
     for task in tasks:
         assert key_split(task.key) == task.key[0]
         assert graph.layers[task.key[0]].annotations == {"stage": task.key[0]}
+
+
+def test_a_task_of_a_lost_scheduler_has_no_outcome() -> None:
+    with (
+        distributed.LocalCluster(  # type: ignore[no-untyped-call]
+            n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
+        ) as cluster,
+        distributed.Client(cluster) as client,  # type: ignore[no-untyped-call]
+    ):
+        future = client.submit(time.sleep, 0.5)
+        client.cancel([future], force=True)
+        with pytest.raises(FutureCancelledError):
+            _result(future)
