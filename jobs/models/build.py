@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 import pybamm
 
@@ -164,15 +164,15 @@ class BuiltModel:
         solver: returns output variables, also up to a failure.
     """
 
-    model: pybamm.BaseModel
-    solver: ReplaySolver
+    model: Any  # PyBaMM's annotations of both are not those of what it takes
+    solver: Any
 
 
 @dataclass(frozen=True, slots=True)
 class _Equations:
     """A discretised model, and the solvers that were made for it, by their options."""
 
-    model: pybamm.BaseModel
+    model: Any
     outputs: tuple[str, ...]
     functions: SolverFunctions = field(default_factory=SolverFunctions)
     solvers: dict[SolverOptions, ReplaySolver] = field(default_factory=dict)

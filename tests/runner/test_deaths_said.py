@@ -82,6 +82,7 @@ def test_what_no_worker_began_is_not_blamed_on_what_needs_it(tmp_path: Path) -> 
     reports = DeathReports(Store(tmp_path / "store"), tmp_path, "local")
     queue = JobQueue(jobs)
     times: dict[tuple[str, ...], int] = {}
+    outcomes: list[JobOutcome] = []
     for number in range(1, MOST_LOST + 1):
         outcomes = _put_back(queue, make_task(jobs, {}, number), _Lost(10, "killed"), reports, times, {})
         assert bool(outcomes) == (number == MOST_LOST)

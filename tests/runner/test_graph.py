@@ -149,7 +149,7 @@ def test_a_task_says_its_stages_and_cells_and_needs_no_other(tmp_path: Path) -> 
 def test_a_task_of_a_lost_scheduler_has_no_outcome() -> None:
     with (
         distributed.LocalCluster(  # type: ignore[no-untyped-call]
-            n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
+            n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0"
         ) as cluster,
         distributed.Client(cluster) as client,  # type: ignore[no-untyped-call]
     ):
