@@ -25,7 +25,8 @@ class Fault:
         at: ``write`` of a file of the store, ``commit`` of the catalog, or ``solve`` of a model.
         then: ``ENOSPC``, ``EIO``, ``hang``, ``allocate``, or a signal such as ``SIGSEGV``.
         match: a part of the path that is written, such as ``cleaned/CELL``, or of ``KIND/CELL/LABEL`` of the job that
-            solves; only such events are counted.
+            solves, or of ``with receipts`` or ``without receipts``, as the store is at a commit; only such events are
+            counted.
         first: number of the first event that fails, of all processes of the run, from 1.
         last: number of the last one.
     """

@@ -57,7 +57,7 @@ ENDED: Final = "ended"
 ELSEWHERE: Final = ("started_unix_second", "seconds", "host", "solve_seconds", "compiled", "bytes")
 """What a receipt says of when and how it ran, not of what came out."""
 
-TABLES_OF_RUNS: Final = ("runs", "campaigns")
+TABLES_OF_RUNS: Final = ("runs", "run_workers", "campaigns")
 COLUMNS_OF_RUNS: Final = (*ELSEWHERE, "found_unix_second", "run_id", "mtime_ns")
 """Columns that say when, where and in which run something was made."""
 

@@ -86,7 +86,7 @@ class Connection(sqlite3.Connection):
     def execute(self, statement: str, *values: Any) -> sqlite3.Cursor:
         if statement == "COMMIT":
             try:
-                fire("commit", "catalog.sqlite")
+                fire("commit", "with receipts" if any(STORE.glob("receipts/*/*/*.json")) else "without receipts")
             except OSError as error:
                 full = error.errno == errno.ENOSPC
                 failed = sqlite3.OperationalError("database or disk is full" if full else "disk I/O error")
