@@ -11,6 +11,7 @@ that build the models; the CPU time of each kind of job and of SUNDIALS in it is
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import resource
@@ -61,13 +62,21 @@ def take(*command: str) -> Took:
 
 
 def make_campaign(folder: Path, cells: int) -> Path:
-    """Make synthetic cells, one file each, and a campaign of all of them; return its path."""
+    """Make synthetic cells, one file each, and a campaign with the parameter set of each; return its path."""
     raw = folder / "raw"
     take("synthesize", "--cells", str(cells), "--layout", "files", "--seed", str(SEED), "--out", str(raw))
     path = folder / "campaign.toml"
     take("init", str(raw), "--out", str(path))
     models = ", ".join(f'"{model}"' for model in MODELS)
-    path.write_text(re.sub(r"(?m)^models = .*$", f"models = [{models}]", path.read_text(), count=1))
+    guessed, _, _ = path.read_text().partition("[cells.")
+    lines = [re.sub(r"(?m)^models = .*$", f"models = [{models}]", guessed, count=1)]
+    lines.append('[cells.defaults]\ninitial_state = "rest_voltage"\ntemperature_celsius = "measured"\n')
+    for cell in json.loads((raw / "ground_truth.json").read_text())["cells"]:
+        lines.append(
+            f'[cells.{cell["cell_id"]}]\nparameter_sets = ["{cell["parameter_set"]}"]\n'
+            f"nominal_capacity_ah = {cell['nominal_capacity_ah']}\n"
+        )
+    path.write_text("\n".join(lines))
     return path
 
 
