@@ -144,10 +144,22 @@ def from_json(cls: type[T], text: str | bytes) -> T:
         ValueError: the text is not JSON, or not of a ``cls``.
     """
     try:
-        value = _decoder(typing.cast(type, cls))(json.loads(text))
+        return from_plain(cls, json.loads(text))
     except (KeyError, TypeError, UnicodeDecodeError) as error:
         raise ValueError(f"not a {cls.__name__}: {error}") from error
-    return typing.cast(T, value)
+
+
+def from_plain(cls: type[T], plain: Any) -> T:
+    """Turn what :func:`to_plain` made back into a frozen value.
+
+    Args:
+        cls: class of the value.
+        plain: dicts, lists, numbers and texts. Fields that it does not have get their defaults.
+
+    Raises:
+        KeyError, TypeError, ValueError: it is not of a ``cls``.
+    """
+    return typing.cast(T, _decoder(typing.cast(type, cls))(plain))
 
 
 def digest(*parts: Any) -> str:
@@ -233,20 +245,17 @@ def _tuple_decoder(kinds: tuple[Any, ...]) -> Decode:
 def _union_decoder(kinds: tuple[Any, ...]) -> Decode:
     may_be_none = types.NoneType in kinds
     first_kind = next(kind for kind in kinds if kind is not types.NoneType)
+    tuples = [kind for kind in kinds if typing.get_origin(kind) is tuple]
+    # Texts, whole numbers and lists of JSON belong to one type of the union.
+    by_type: dict[type, Any] = {kind: kind for kind in (str, int) if kind in kinds}
+    if tuples:
+        by_type[list] = tuples[0]
 
     def decode(plain: Any) -> Any:
         if plain is None and may_be_none:
             return None
         if isinstance(plain, dict) and plain.get("is") in _CLASSES:
             return _decoder(_CLASSES[plain["is"]])(plain)
-        matching = [kind for kind in kinds if _matches_type(kind, plain)]
-        return _decoder(matching[0] if matching else first_kind)(plain)
+        return _decoder(by_type.get(type(plain), first_kind))(plain)
 
     return decode
-
-
-def _matches_type(kind: Any, plain: Any) -> bool:
-    """Tell whether a text, whole number or list of JSON belongs to one type of a union."""
-    if typing.get_origin(kind) is tuple:
-        return isinstance(plain, list)
-    return kind in (str, int) and type(plain) is kind

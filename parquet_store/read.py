@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from ..data import columns as c
-from ..data.codec import from_json
+from ..data.codec import from_json, from_plain
 from ..data.errors import JobError, StoreError
 from ..data.memory_limit import ROW_BYTES, check_rows
 from ..data.outputs import COLUMNS as OUTPUT_COLUMNS
@@ -204,13 +204,13 @@ def read_receipt(path: Path) -> Receipt | None:
 def read_receipt_head(path: Path) -> Receipt | None:
     """Read a receipt without the result of its job, but for a split, whose result names the cells; ``None`` as above.
 
-    The result takes most of the time: with it, 1,000 receipts of simulations take 0.4 s, without it 0.2 s.
+    The result takes most of the time.
     """
     try:
         plain = json.loads(path.read_bytes())
         if plain["kind"] != "split":
             plain["result"] = None
-        return from_json(Receipt, json.dumps(plain))
+        return from_plain(Receipt, plain)
     except (FileNotFoundError, ValueError, KeyError, TypeError, RecursionError):
         return None
 

@@ -20,7 +20,7 @@ from ...data.results.receipt import Receipt
 from ...data.settings import CleanSettings
 from ...data.standing import CHANGED
 from ...parquet_store.layout import Store
-from ...parquet_store.read import is_valid, read_receipt
+from ...parquet_store.read import is_valid, read_receipt, read_receipt_head
 from ..campaign.cell_plan import CellFit, CellPlan
 from .job import (
     CLEAN_LIMIT_SECOND,
@@ -70,7 +70,8 @@ def plan_jobs(
     planned = []
     gone = {source.file.path for source in sources if source.is_gone and not source.problem}
     for job in _all_jobs(cells, sources):
-        receipt = read_receipt(store.receipt(job.kind, job.cell_id, job.label))
+        read = read_receipt if job.kind == "start" else read_receipt_head  # only a start may go on from its result
+        receipt = read(store.receipt(job.kind, job.cell_id, job.label))
         before = find_kept(job, receipt, running, kept)
         reason = "" if before is not None else _reason(store, job, receipt, running)
         if reason and isinstance(job.work, SplitWork) and job.work.file.path in gone and not job.work.problem:

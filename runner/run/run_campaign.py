@@ -175,7 +175,7 @@ def run_campaign(
         jobs = select_fits(select_cells(select_stage(plan.jobs, command), cells, plan.sources, gone), fits)
         refused = _select_refused(plan.refused, command, cells, fits)
         _require_fit(campaign.path, command, jobs, refused)
-        set_doubts = _check_sets(campaign, plan.cells, jobs)
+        set_doubts = find_waiting_doubts(campaign, plan.cells, jobs)
         store_added_fits(store, campaign.asked)
         unread = find_unread_cells(campaign, plan.sources)
         run_id = _record_plan(catalog, campaign, plan, unread, command_line)
@@ -291,7 +291,7 @@ def _require_fit(campaign_path: Path, command: str, jobs: Sequence[Job], refused
         raise UsageError(f"{campaign_path}: no [fit] for these cells; add one, or run: kilocell fit --preset diffusion")
 
 
-def _check_sets(campaign: Campaign, cells: Sequence[CellPlan], jobs: Sequence[Job]) -> tuple[str, ...]:
+def find_waiting_doubts(campaign: Campaign, cells: Sequence[CellPlan], jobs: Sequence[Job]) -> tuple[str, ...]:
     """Return what is doubtful in the parameter sets; nothing, and without PyBaMM, if no model is to be solved."""
     if any(job.reason and isinstance(job.work, ModelWork) for job in jobs):
         return find_set_doubts(campaign, cells)

@@ -9,14 +9,13 @@ from ...data.standing import CHANGED
 from ...data.text import printable_text
 from ...parquet_store.layout import Store
 from ..campaign.next_command import NextCommand
-from ..campaign.pybamm_checks import find_set_doubts
 from ..plan.changes import describe_change
 from ..plan.gone_sources import describe_gone
 from ..plan.kept import count_kept_failures, kept_jobs
 from ..plan.unreadable import find_unreadable
 from ..run import early
 from ..run.prune import find_pruning
-from ..run.run_campaign import find_unread_cells, scan_and_plan
+from ..run.run_campaign import find_unread_cells, find_waiting_doubts, scan_and_plan
 from .failures import kept_text
 from .prune import unneeded_line
 from .table import table, table_to_json
@@ -55,7 +54,7 @@ def show_plan(campaign: Campaign, json_: bool, everything: bool) -> None:
         print(f"unread     … and {len(unreadable) - FILES_SHOWN} more files", file=sys.stderr)
     for line in find_unread_cells(campaign, plan.sources).values():
         print(f"unread     {line}", file=sys.stderr)
-    for line in (*plan.unmatched, *find_set_doubts(campaign, plan.cells)):
+    for line in (*plan.unmatched, *find_waiting_doubts(campaign, plan.cells, jobs)):
         print(f"check      {printable_text(line)}", file=sys.stderr)
     for refused in plan.refused:
         print(f"refused    {printable_text(refused.text)}", file=sys.stderr)
