@@ -17,7 +17,7 @@ from typing import Final
 from ..data.errors import StoreError
 from .statements import split_script
 
-CURRENT_VERSION: Final = 6
+CURRENT_VERSION: Final = 7
 APPLICATION_ID: Final = 0x6B63656C  # "kcel" in ASCII
 STEPS: Final[Mapping[int, str]] = {
     version: Path(__file__).with_name(f"version_{version}.sql").read_text(encoding="utf-8")

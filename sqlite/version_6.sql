@@ -19,12 +19,6 @@ ALTER TABLE fits ADD COLUMN error_budget_too_large INTEGER CHECK (error_budget_t
 -- Stretches: how well the state at the start of each is known.
 ALTER TABLE stretches ADD COLUMN state_uncertainty_mv REAL;
 ALTER TABLE stretches ADD COLUMN state_uncertainty_soc REAL;
--- Cycles: the resistance.
-ALTER TABLE cycles ADD COLUMN resistance_ohm REAL;
-ALTER TABLE cycles ADD COLUMN resistance_second REAL;
-ALTER TABLE cycles ADD COLUMN resistance_uncertainty_ohm REAL;
-ALTER TABLE cycles ADD COLUMN resistance_edges INTEGER;
-ALTER TABLE cycles ADD COLUMN resistance_source TEXT;
 -- Fits: the surface temperature, and errors by step type and window.
 ALTER TABLE fits ADD COLUMN temperature_rmse_default_kelvin REAL;
 ALTER TABLE fits ADD COLUMN temperature_rmse_kelvin REAL;
@@ -84,30 +78,3 @@ UPDATE fit_starts SET standing = 'out of date: settings or input changed' WHERE 
 UPDATE fit_intervals SET standing = 'out of date: settings or input changed' WHERE status = 'pending';
 UPDATE clean_reports SET standing = 'out of date: settings or input changed'
 WHERE EXISTS (SELECT 1 FROM jobs j WHERE j.kind = 'clean' AND j.cell_id = clean_reports.cell_id AND j.status = 'pending');
-
--- Runs: what each one was, and its workers over time.
-ALTER TABLE runs ADD COLUMN kilocell_commit TEXT;
-ALTER TABLE runs ADD COLUMN campaign_commit TEXT;
-ALTER TABLE runs ADD COLUMN cluster TEXT;
-ALTER TABLE runs ADD COLUMN jobs TEXT;
-ALTER TABLE runs ADD COLUMN log TEXT;
-ALTER TABLE runs ADD COLUMN seen_unix_second REAL;
-ALTER TABLE runs ADD COLUMN seconds REAL;
-ALTER TABLE runs ADD COLUMN worker_hosts TEXT;
-ALTER TABLE runs ADD COLUMN workers_peak INTEGER;
-ALTER TABLE runs ADD COLUMN workers_memory_peak_bytes INTEGER;
-ALTER TABLE runs ADD COLUMN worker_memory_peak_bytes INTEGER;
-ALTER TABLE runs ADD COLUMN client_memory_peak_bytes INTEGER;
-CREATE TABLE run_workers (
-    run_id              INTEGER NOT NULL REFERENCES runs (run_id) ON DELETE CASCADE,
-    unix_second         REAL NOT NULL,
-    workers             INTEGER NOT NULL,
-    threads             INTEGER NOT NULL,
-    memory_bytes        INTEGER NOT NULL,
-    worker_memory_bytes INTEGER NOT NULL,
-    running_jobs        INTEGER NOT NULL,
-    running             TEXT NOT NULL,
-    left_second         REAL,
-    left_is_least       INTEGER CHECK (left_is_least IN (0, 1)),
-    PRIMARY KEY (run_id, unix_second)
-) STRICT, WITHOUT ROWID;
