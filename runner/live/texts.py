@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Final
 
-from ...data.text import format_count, printable_text
+from ...data.text import format_count, format_duration, printable_text
 from ...report.styles import Styles
 from .failures import FailureGroup
 from .grid import Column
@@ -39,16 +39,6 @@ def column_title(column: Column) -> str:
     if column.cells == 1:
         return shorten(column.first)
     return f"{shorten(column.first)} to {shorten(column.last)} ({column.cells} cells)"
-
-
-def format_duration(seconds: float) -> str:
-    """Return a duration: ``8 s``, ``3 min 20 s``, ``2 h 05 min``."""
-    rounded = round(seconds)
-    if rounded < 60:
-        return f"{rounded} s"
-    if rounded < 3600:
-        return f"{rounded // 60} min {rounded % 60:02d} s"
-    return f"{rounded // 3600} h {rounded % 3600 // 60:02d} min"
 
 
 def summary_html(summary: Summary) -> str:
