@@ -101,8 +101,7 @@ def find_run_state(run: Mapping[str, Any], lock: Lock, now_unix_second: float) -
         if is_holder or holder is None:
             return RunState(RUNNING, "it holds the lock on the store")
         return RunState(ENDED_SILENTLY, f"process {holder.pid} on {holder.host} holds the lock on the store now")
-    seen = max(run["seen_unix_second"] or 0.0, run["started_unix_second"])
-    silent_second = max(now_unix_second - seen, 0.0)
+    silent_second = max(now_unix_second - last_sign_unix_second(run), 0.0)
     if lock.is_held is False:
         if _is_here(holder if is_holder else None, str(run["host"])):
             return RunState(ENDED_SILENTLY, "it does not hold the lock on the store any more")
@@ -110,6 +109,11 @@ def find_run_state(run: Mapping[str, Any], lock: Lock, now_unix_second: float) -
     if run["host"] == socket.gethostname() and not _is_process(int(run["pid"])):
         return RunState(ENDED_SILENTLY, f"there is no process {run['pid']} any more")
     return RunState(UNKNOWN, f"{lock.why}; its last sign of life is {silent_second:.0f} s old")
+
+
+def last_sign_unix_second(run: Mapping[str, Any]) -> float:
+    """Return when a run, a row of the table ``runs``, gave its last sign of life, s since 1970."""
+    return float(max(run["seen_unix_second"] or 0.0, run["started_unix_second"]))
 
 
 def current_run(run: Mapping[str, Any], lock: Lock, now_unix_second: float) -> dict[str, Any]:

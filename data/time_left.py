@@ -10,6 +10,9 @@ SLACK_SECOND: Final = 5.0
 """A new estimate that ends later is shown only from this difference on, so that the time left does not flicker.
 Chosen, not measured."""
 
+LEAST_LEFT_SECOND: Final = 0.5
+"""A shorter time left, s, is over while jobs still run: it was wrong, and says nothing."""
+
 
 class TimeLeft:
     """The time left of several stages, whose jobs take different times and run at once.

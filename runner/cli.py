@@ -18,11 +18,11 @@ from ..data.errors import KilocellError, UsageError
 from ..data.left_out import collect_left_out
 from ..data.text import printable_text
 from . import signals
+from .campaign.default_paths import DEMO_STORE, store_root
 from .commands import complete, options
 from .commands import failures as failure_commands
 from .commands.cache import cache
 from .commands.catalog import catalog
-from .commands.defaults import DEMO_STORE, store_root
 from .commands.doctor import doctor
 from .commands.fit import fit, fits
 from .commands.models import models, parameters

@@ -104,7 +104,6 @@ class ReplaySolver(pybamm.IDAKLUSolver):  # type: ignore[misc]
         group = {**self._functions.group, "rtol": self.rtol, "atol": atol, "options": self._options}
         solver = idaklu_solver.idaklu.create_casadi_solver_group(**group)
         self._setup = {**self._functions.set_up, "atol": atol, "solver": solver}
-        self._time_integral_vars: dict[str, Any] = {}
         self._set_initial_conditions(model, 0.0, inputs)
         return None
 

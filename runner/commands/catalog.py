@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
+from ..campaign.default_paths import store_root
 from . import options
-from .defaults import store_root
 
 
 @click.group(short_help="Check or rebuild the catalog, and find damaged files.")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from .defaults import DEFAULT_CAMPAIGN, store_root
+from ..campaign.default_paths import DEFAULT_CAMPAIGN, store_root
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
+from ..campaign.default_paths import store_root
 from . import options
-from .defaults import store_root
 
 
 @click.command(short_help="Check this computer, and say what to do about each problem.")

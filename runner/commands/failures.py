@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..campaign.default_paths import store_root
 from . import options
-from .defaults import store_root
 from .run import load_campaign_with_fits
 from .run import run as run_
 

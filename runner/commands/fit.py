@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from ...data.errors import UsageError
+from ..campaign.default_paths import store_root
 from . import complete, options
-from .defaults import store_root
 from .failures import make_policy, max_failures_option, retry_failed_option
 from .questions import make_filters, make_output
 from .run import load_campaign_with_fits, run

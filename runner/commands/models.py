@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
+from ..campaign.default_paths import store_root
 from . import complete, options
-from .defaults import store_root
 
 
 @click.command(short_help="List the models, or the options of one.")

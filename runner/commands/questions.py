@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from ...data.errors import UsageError
+from ..campaign.default_paths import store_root
 from . import complete, options
-from .defaults import store_root
 
 if TYPE_CHECKING:
     from ...report.filters import Filters

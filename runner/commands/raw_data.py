@@ -8,9 +8,9 @@ from typing import Final
 
 import click
 
+from ..campaign.default_paths import DEFAULT_CAMPAIGN
 from ..run import early
 from . import options
-from .defaults import DEFAULT_CAMPAIGN
 
 PATHS_SHOWN: Final = 3
 """Number of paths that the first line names while files are read."""

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from ...data.text import format_count, printable_text
+from ..campaign.default_paths import store_root
 from ..show.open_catalog import open_catalog, standing_notes
 from . import options
-from .defaults import store_root
 
 if TYPE_CHECKING:
     from ...report.html.write import Report

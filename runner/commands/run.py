@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from ...data.errors import UsageError
+from ..campaign.default_paths import DEFAULT_CAMPAIGN
 from ..run import early
 from . import options
-from .defaults import DEFAULT_CAMPAIGN
 
 if TYPE_CHECKING:
     from ..campaign.campaign import Campaign
@@ -78,7 +78,8 @@ def run(
         The exit code: 0 all done, 1 some jobs failed.
     """
     from ..run.failure_policy import KEEP_FAILED
-    from ..run.run_campaign import command_line, run_campaign
+    from ..run.run_campaign import run_campaign
+    from ..run.run_facts import command_line
     from ..show.status import show_end
 
     settings = options.cluster_settings(campaign.cluster, cluster)

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from ...data.errors import UsageError
+from ..campaign.default_paths import store_root
 from . import options
-from .defaults import store_root
 
 
 @click.command(short_help="Show progress and failures.")

@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 from ...data.errors import UsageError
+from ..campaign.default_paths import DEFAULT_CAMPAIGN
 from . import options
-from .defaults import DEFAULT_CAMPAIGN
 from .run import load_campaign_with_fits
 
 

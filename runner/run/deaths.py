@@ -61,10 +61,10 @@ class DeathReports:
 
     def finish(self, job: Job, outcome: JobOutcome) -> JobOutcome:
         """Return the outcome of a job; if its workers died, write its receipt, which they could not."""
-        beginnings = self.beginnings(job)
-        if outcome.code != DIED or not beginnings:
+        if outcome.code != DIED:
             return outcome
-        return self.record(job, beginnings)
+        beginnings = self.beginnings(job)
+        return self.record(job, beginnings) if beginnings else outcome
 
     def beginnings(self, job: Job) -> list[Beginning]:
         """Return in which processes a job began that it did not end."""

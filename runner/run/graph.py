@@ -52,12 +52,12 @@ def make_task(jobs: Sequence[Job], ended: Mapping[Key, JobOutcome], number: int)
         ended: how jobs ended that are not done.
         number: makes the key unique.
     """
-    names = {job.stage for job in jobs}
-    if len(names) > 1:
-        names = {"-".join(dict.fromkeys(job.kind for job in jobs))}  # Dask takes no other character into its names
+    stages = {job.stage for job in jobs}
+    # Dask takes no character but a hyphen into the names of its groups.
+    name = jobs[0].stage if len(stages) == 1 else "-".join(dict.fromkeys(job.kind for job in jobs))
     cells = list(dict.fromkeys(job.cell_id for job in jobs))
     more = f" and {len(cells) - 1} more" if len(cells) > 1 else ""
-    key = (*names, f"{cells[0]}{more}", str(number))
+    key = (name, f"{cells[0]}{more}", str(number))
     before = {key: ended[key] for job in jobs for key in job.needs if key in ended}
     return Task(key, tuple(jobs), before)
 

@@ -65,7 +65,7 @@ class JobQueue:
         target = min(TASK_SECOND, self._costs.left_second() / (TASKS_LEFT * max(threads, 1)))
         taken: list[Job] = []
         seconds = 0.0
-        while self._ready and seconds < max(target, 1e-9):
+        while self._ready and (not taken or seconds < target):
             job = self._jobs[self._ready[0][1]]
             if taken and not self._may_share(job):
                 break

@@ -6,7 +6,6 @@ import fcntl
 import json
 import os
 import socket
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from ...data.errors import StoreError
 from ...data.run_state import Holder, machine_id
 from ...parquet_store.run_lock import lock_path, read_holder
 from ...parquet_store.shared_folder import follow_folder
+from .run_facts import command_line
 
 PATIENCE_SECOND: Final = 1.0
 """How long a lock is tried, s: `kilocell status` holds a shared one for less than a millisecond. Chosen."""
@@ -75,7 +75,7 @@ def _lock(descriptor: int) -> None:
 
 def _write_holder(descriptor: int, root: Path) -> None:
     """Write which process holds the lock; this is the first write to the store, so a full disk shows here."""
-    command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    command = " ".join(command_line())
     holder = Holder(socket.gethostname(), os.getpid(), round(time.time()), machine_id(), command)
     try:
         os.ftruncate(descriptor, 0)

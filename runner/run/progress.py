@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TextIO
 
 from ...data.text import format_duration, printable_text
-from ...data.time_left import TimeLeft
+from ...data.time_left import LEAST_LEFT_SECOND, TimeLeft
 from ..worker.run_job import JobOutcome
 from .live_display import LiveDisplay
 
@@ -28,9 +28,6 @@ LEAST_ROOM: Final = 14
 
 PLAIN_SECOND: Final = 10.0
 """Shortest time between two drawings in a file or pipe, s."""
-
-LEAST_LEFT_SECOND: Final = 0.5
-"""A shorter time left, s, is over while jobs still run: it was wrong, and says nothing."""
 
 SHOWN_AS: Final = {"start": "fit", "profile": "fit"}
 """Kinds of jobs that are shown with those of another kind."""

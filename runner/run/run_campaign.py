@@ -52,7 +52,7 @@ from .foreground import check_needs, find_job, run_here
 from .lock import lock_store
 from .on_cluster import Work, run_on_cluster
 from .record import Recorder, find_unrecorded
-from .run_facts import cluster_json, git_commit, jobs_json, kilocell_commit
+from .run_facts import cluster_json, command_line, git_commit, jobs_json, kilocell_commit
 from .run_log import RunLog
 from .run_record import RunRecord
 from .stopping import check_max_failures
@@ -236,11 +236,6 @@ def replace_store(campaign: Campaign, store: Path | None) -> Campaign:
     if store is None:
         return campaign
     return replace(campaign, store=store.absolute())
-
-
-def command_line() -> list[str]:
-    """Return the command as it was typed, the program without its folder."""
-    return [Path(sys.argv[0]).name, *sys.argv[1:]]
 
 
 def _open_catalog(store: Store, out: TextIO | None) -> Catalog:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -24,6 +25,11 @@ _OF_KIND: Final = {
     "local": ("workers", "threads_per_worker", "memory_limit"),
     "slurm": ("jobs", "least_jobs", "cores", "memory", "walltime", "partition", "account", "job_extra", "prologue"),
 }
+
+
+def command_line() -> list[str]:
+    """Return the command as it was typed, the program without its folder."""
+    return [Path(sys.argv[0]).name, *sys.argv[1:]]
 
 
 def kilocell_commit() -> str | None:

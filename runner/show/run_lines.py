@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, get_args
 
-from ...data.run_state import ENDED_SILENTLY, RUNNING, UNKNOWN, Lock
+from ...data.results.receipt import JobKind
+from ...data.run_state import ENDED_SILENTLY, RUNNING, UNKNOWN, Lock, last_sign_unix_second
 from ...data.text import format_count, format_duration, format_memory, printable_text
 
 HOSTS_NAMED: Final = 4
@@ -16,7 +17,7 @@ HOSTS_NAMED: Final = 4
 SAMPLES_SHOWN: Final = 12
 """Rows of the table of workers over time."""
 
-KINDS: Final = ("split", "clean", "simulate", "start", "fit", "profile")
+KINDS: Final = get_args(JobKind)
 """Kinds of jobs in the order in which they run."""
 
 WORDS: Final = {ENDED_SILENTLY: "ended without a word (killed, out of memory, power?)", UNKNOWN: "running or not"}
@@ -40,7 +41,7 @@ def run_lines(run: Row, last_sample: Row | None = None) -> Iterator[str]:
             if last_sample is not None:
                 yield f"  {workers_text(run, last_sample)}"
         case "ended_silently":
-            yield f"{WORDS[ENDED_SILENTLY]}, started {where}, last sign of life {clock(_seen(run))}"
+            yield f"{WORDS[ENDED_SILENTLY]}, started {where}, last sign of life {clock(last_sign_unix_second(run))}"
             yield f"  {run['status_reason']}. Run again to continue: finished jobs are kept"
         case "unknown":
             yield f"running or ended is not known, started {where}"
@@ -126,10 +127,6 @@ def sample_rows(samples: Sequence[Row]) -> list[tuple[Any, ...]]:
 def clock(unix_second: float) -> str:
     """Return a time on this machine's clock: ``2026-11-30 20:46:02``."""
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(unix_second))
-
-
-def _seen(run: Row) -> float:
-    return float(run["seen_unix_second"] or run["started_unix_second"])
 
 
 def _used_text(run: Row) -> str:

@@ -10,8 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ...data.run_state import RUNNING, SILENCE_SECOND, UNKNOWN, Lock, current_run, holder_dict
+from ...data.run_state import (
+    RUNNING,
+    SILENCE_SECOND,
+    UNKNOWN,
+    Lock,
+    current_run,
+    holder_dict,
+    last_sign_unix_second,
+)
 from ...data.text import format_duration, printable_text
+from ...data.time_left import LEAST_LEFT_SECOND
 from ...parquet_store.layout import Store
 from ...parquet_store.run_lock import see_lock
 from ...sqlite import queries, run_queries
@@ -27,9 +36,6 @@ REASON_CHARACTERS: Final = 100
 
 BUSY_SECOND: Final = 2.0
 """How long a look at the catalog waits for a run that writes, s."""
-
-LEAST_LEFT_SECOND: Final = 0.5
-"""A shorter time left, s, is over while jobs still run: it was wrong, and says nothing."""
 
 HEADINGS: Final = ("stage", "done", "failed", "skipped", "running", "waiting")
 BAR_CHARACTERS: Final = 20
@@ -88,8 +94,7 @@ class View:
             return True
         if self.run is None or self.run["status"] not in (RUNNING, UNKNOWN):
             return False
-        seen = max(self.run["seen_unix_second"] or 0.0, self.run["started_unix_second"])
-        return bool(self.unix_second - seen < SILENCE_SECOND)
+        return self.unix_second - last_sign_unix_second(self.run) < SILENCE_SECOND
 
     @property
     def is_running(self) -> bool:
@@ -158,6 +163,12 @@ def view_lines(view: View, table: str) -> list[str]:
     Args:
         table: of the stages, laid out; "" = none.
     """
+    stages = ["", *map(printable_text, table.splitlines())] if table else []
+    return [*_head_lines(view), *stages, *_lines_below(view)]
+
+
+def _head_lines(view: View) -> list[str]:
+    """Return what is above the stages: the run, and who else uses the store."""
     lines = []
     other = lock_line(view.run, view.lock)
     if view.run is None and not other:
@@ -167,8 +178,12 @@ def view_lines(view: View, table: str) -> list[str]:
     if view.run is not None:
         head, *rest = run_lines(view.run)
         lines += [f"run {view.run['run_id']} {head}", *rest]
-    if table:
-        lines += ["", *table.splitlines()]
+    return [printable_text(line) for line in lines]
+
+
+def _lines_below(view: View) -> list[str]:
+    """Return what is below the stages: rate and workers, failures, and the worst simulations."""
+    lines = []
     if view.is_running:
         lines.append(rate_text(view, time.time()))
     if view.is_running and view.run is not None and view.sample is not None:
@@ -227,12 +242,12 @@ def draw_view(view: View) -> RenderableType:
     from rich.console import Group
     from rich.text import Text
 
-    top, _, rest = "\n".join(view_lines(view, "\0" if view.stages else "")).partition("\n\\x00")
-    parts: list[RenderableType] = [Text(top)]
-    if view.stages:
-        parts.append(_bars(view.stages))
-    if rest:
-        parts.append(Text(rest.removeprefix("\n"), no_wrap=True, overflow="ellipsis"))
+    head, below = "\n".join(_head_lines(view)), "\n".join(_lines_below(view))
+    if not view.stages:
+        return Text("\n".join(filter(None, (head, below))))
+    parts: list[RenderableType] = [Text(f"{head}\n"), _bars(view.stages)]
+    if below:
+        parts.append(Text(below, no_wrap=True, overflow="ellipsis"))
     return Group(*parts)
 
 
