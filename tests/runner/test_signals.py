@@ -83,7 +83,8 @@ def signalled(folder: Path, command: list[str], number: signal.Signals, delay_se
 @pytest.mark.parametrize("number", CODES)
 def test_a_signal_while_the_program_starts_is_one_line(number: signal.Signals, tmp_path: Path) -> None:
     said = signalled(tmp_path, ["demo", "--dashboard-address", "none"], number, 0.6)
-    *first, line = said.strip().splitlines()
+    # Click ends the line on which a terminal shows ^C, unless the program still imports: an empty line is no text.
+    *first, line = filter(None, said.splitlines())
     assert line.endswith(LINE)
     assert not [text for text in first if not text.startswith(("reading ", "planning ", "starting "))]
 
