@@ -17,7 +17,6 @@ from ..models.simulation_case import SimulationCase
 from ..record.charge import REST_CURRENT_PER_AH, interval_charge_ah
 from ..record.record import Record, cycle_starts
 from .more_outputs import outputs_to_solve, state_of_charge
-from .numerical_error import control_error
 from .replay import Conditions, Replayed, ReplayEndedError, check_range, replay
 from .solver_windows import TimeLimit
 
@@ -278,6 +277,7 @@ def _prepend_rest(record: Record, first: int, replayed: Replayed) -> Replayed:
         np.concatenate([rest, replayed.excess]),
         replayed.outside,
         outputs=_prepend_outputs(first, replayed.outputs),
+        stop_second=replayed.stop_second,
         voltage_slopes=_prepend_rest_slopes(first, replayed.voltage_slopes),
         excess_slopes=_prepend_rest_slopes(first, replayed.excess_slopes),
         more={name: np.concatenate([np.full(first, row[0]), row]) for name, row in replayed.more.items()},
@@ -371,65 +371,6 @@ def compress_within_charge_limit(record: Record, capacity_ah: float) -> CurrentP
             break
         profile = compress_record(record, capacity_ah, factor)
     return profile
-
-
-def try_attempts_within_limit(
-    problem: ReplayProblem,
-) -> tuple[ReplayProblem, Replayed, tuple[str, ...], CompressionError]:
-    """Try to solve, and solve again while the error of the compressed current or of the solver is beyond its limit.
-
-    Returns:
-        The problem as it was solved in the end, its replay, what was tried, and the effect of the compression with the
-        numerical error.
-
-    Raises:
-        JobError: no attempt with the first knots succeeded. If finer knots fail, the result before them counts.
-    """
-    problem, attempt, replayed, attempts, compression = _try_knots_within_limit(problem)
-
-    def solve(careful: ReplayProblem, tighter: float) -> Replayed:
-        way = replace(attempt, tighter=tighter * attempt.tighter)
-        try:
-            return solve_attempt(way, careful)
-        except JobError:
-            if not way.algebraic_error:
-                raise
-        return solve_attempt(replace(way, algebraic_error=False), careful)
-
-    def check(careful: Replayed) -> None:
-        check_range(careful)
-        check_charge(problem, careful)
-
-    replayed, numerical = control_error(problem, replayed, solve, check)
-    return problem, replayed, (*attempts, *numerical.attempts), replace(compression, numerical=numerical)
-
-
-def _try_knots_within_limit(
-    problem: ReplayProblem,
-) -> tuple[ReplayProblem, Attempt, Replayed, tuple[str, ...], CompressionError]:
-    """Try to solve, and solve again with finer knots while the compression shifts the voltage beyond the limit."""
-    attempt, replayed, attempts = find_attempt(problem)
-    error = estimate_problem_error(problem, replayed)
-    for factor in FINER_FACTORS:
-        if error.shift_mv <= SHIFT_LIMIT_MV:
-            break
-        shift = f"{len(problem.profile.time_second)} knots shift the voltage by {error.shift_mv:.2g} mV RMSE"
-        if np.isinf(factor) and len(problem.record.time_second) > MOST_SAMPLES:
-            return problem, attempt, replayed, (*attempts, f"{shift}; too many samples for a knot at each"), error
-        finer_words = f"tolerances of the knots {factor:g} times smaller"
-        if np.isinf(factor):
-            finer_words = "every sample a knot"
-        finer_profile = compress_record(problem.record, problem.conditions.capacity_ah, factor)
-        finer = replace(problem, profile=finer_profile)
-        try:
-            attempt, replayed, more = find_attempt(finer)
-        except JobError as failed:
-            reason = f"{shift}; {finer_words}: {failed}; the knots before count"
-            return problem, attempt, replayed, (*attempts, reason), error
-        problem = finer
-        attempts = (*attempts, f"{shift}; {finer_words}", *more)
-        error = estimate_problem_error(problem, replayed)
-    return problem, attempt, replayed, attempts, error
 
 
 def estimate_problem_error(problem: ReplayProblem, replayed: Replayed) -> CompressionError:

@@ -62,6 +62,7 @@ class Replayed:
         voltage_slopes: by the structure's ``slopes``, V per the input's unit, shape (n, slopes).
         excess_slopes: likewise, of ``excess``.
         outputs: indices of the times at which the solver gave the values; at the others they are interpolated.
+        stop_second: times of the solver's stops, s.
         more: columns of ``data.outputs.COLUMNS`` that were asked for, shape (n,) each.
         more_slopes: of these, by the structure's ``slopes``, in the column's unit per the input's unit, shape
             (n, slopes) each.
@@ -76,6 +77,7 @@ class Replayed:
     voltage_slopes: Floats | None = None
     excess_slopes: Floats | None = None
     outputs: Indices | None = None
+    stop_second: Floats | None = None
     more: dict[str, Floats] = field(default_factory=dict)
     more_slopes: dict[str, Floats] = field(default_factory=dict)
 
@@ -156,6 +158,7 @@ def replay(
     replayed: Replayed | None = None
     if len(outputs):
         replayed = _interpolate_to_samples(structure, time_second[: outputs[-1] + 1], profile, outputs, values)
+        replayed = replace(replayed, stop_second=profile.time_second[stops.at_knot])
     if failure is not None:
         raise ReplayEndedError(str(failure), failure.code, replayed) from failure
     if replayed is None:

@@ -18,7 +18,7 @@ from ..models.simulation_case import SimulationCase, resolve_without_fitted_soc
 from ..record.charge import interval_charge_ah
 from ..record.known_states import find_known_state
 from ..record.record import Record
-from .attempts import ReplayProblem, compress_within_charge_limit, try_attempts_within_limit
+from .attempts import ReplayProblem, compress_within_charge_limit
 from .conditions import (
     GIVEN,
     KnownStart,
@@ -33,6 +33,7 @@ from .replay import Conditions, Replayed, ReplayEndedError
 from .settled_state import settle_start
 from .solver_windows import TimeLimit
 from .stretches import Stretch, compared_samples, join_profiles, join_records, join_replays, slice_record
+from .within_limits import try_attempts_within_limit
 
 MOST_REASONS: Final = 3
 """Failed stretches whose reasons an error gives in full."""

@@ -21,7 +21,7 @@ from ..models.simulation_case import SimulationCase, resolve_simulation
 from ..record.charge import REST_CURRENT_PER_AH
 from ..record.record import Record, make_record
 from ..record.usable_current import require_current, voltage_moves
-from .attempts import ReplayProblem, compress_within_charge_limit, try_attempts_within_limit
+from .attempts import ReplayProblem, compress_within_charge_limit
 from .charge_effect import carried_uncertainty_ah, charge_uncertainty_mv, with_charge_doubt
 from .conditions import find_conditions, find_record_start, spread_over
 from .replay import ReplayEndedError
@@ -31,6 +31,7 @@ from .settled_state import settle_start
 from .solver_windows import TimeLimit
 from .stretch_results import compare_stretches
 from .stretches import Stretch, choose_stretches, join_records
+from .within_limits import try_attempts_within_limit
 
 MOST_RATE: Final = 100.0
 """Highest plausible C-rate, 1/h: a larger current has a wrong unit, or the capacity is wrong."""

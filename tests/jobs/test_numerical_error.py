@@ -25,11 +25,12 @@ from kilocell.jobs.current_profile.compression_error import CompressionError, Nu
 from kilocell.jobs.models.simulation_case import resolve_simulation
 from kilocell.jobs.record.record import make_record
 from kilocell.jobs.simulation import numerical_error
-from kilocell.jobs.simulation.attempts import ReplayProblem, try_attempts_within_limit
+from kilocell.jobs.simulation.attempts import ReplayProblem
 from kilocell.jobs.simulation.conditions import find_conditions
 from kilocell.jobs.simulation.numerical_error import control_error, samples_to_check
 from kilocell.jobs.simulation.replay import Replayed
 from kilocell.jobs.simulation.simulate import simulate
+from kilocell.jobs.simulation.within_limits import try_attempts_within_limit
 from records import partition
 
 slow = pytest.mark.slow
