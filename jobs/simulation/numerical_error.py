@@ -19,7 +19,7 @@ from ...data.errors import JobError
 from ...data.settings import Tolerance
 from ..current_profile.compress import CurrentProfile
 from ..current_profile.compression_error import NumericalError
-from .output_points import add_outputs
+from .output_points import add_outputs, distinct
 from .replay import Replayed
 from .stops import interpolate_outputs
 
@@ -105,10 +105,10 @@ def solve_carefully(
     Raises:
         ReplayEndedError: there is no replay with the tolerances that were asked for.
     """
-    samples = len(scout.time_second)
-    replayed = solve(_careful_problem(problem, scout, samples), 1.0)
+    needed = _needed_outputs(scout)
+    replayed = solve(_careful_problem(problem, needed, len(scout.time_second)), 1.0)
     check(replayed)
-    return _tighten(problem, replayed, _error_of_careful(scout, replayed), solve, check)
+    return _tighten(problem, replayed, _error_of_careful(scout, needed, replayed), solve, check)
 
 
 def control_error(
@@ -133,7 +133,7 @@ def control_error(
     if end == len(replayed.time_second):
         return _tighten(problem, replayed, NumericalError(), solve, check)
     try:
-        part = solve(_careful_problem(problem, replayed, end), TIGHTER)
+        part = solve(_careful_problem(problem, _needed_outputs(replayed), end), TIGHTER)
     except JobError as failed:
         return replayed, NumericalError(attempts=(_failure_line(TIGHTER, failed),))
     error = _compare(replayed, part, end)
@@ -157,13 +157,14 @@ def _tighten(
         tighter *= TIGHTER
         if np.isfinite(error.rmse_mv):
             lines.append(_repetition_line(error, tighter))
+        needed = _needed_outputs(replayed)
         try:
-            careful = solve(_careful_problem(problem, replayed, len(replayed.time_second)), tighter)
+            careful = solve(_careful_problem(problem, needed, len(replayed.time_second)), tighter)
             check(careful)
         except JobError as failed:
             lines.append(_failure_line(tighter, failed))
             break
-        error = _error_of_careful(replayed, careful)
+        error = _error_of_careful(replayed, needed, careful)
         replayed = careful
     return replayed, replace(error, attempts=tuple(lines))
 
@@ -190,7 +191,7 @@ def estimate_error(problem: ReplayProblem, replayed: Replayed, solve: Solve) -> 
     """
     try:
         end = samples_to_check(problem, replayed)
-        careful = solve(_careful_problem(problem, replayed, end), TIGHTER)
+        careful = solve(_careful_problem(problem, _outputs(replayed), end), TIGHTER)
     except JobError:
         return NumericalError()
     return _compare(replayed, careful, end)
@@ -271,12 +272,11 @@ def _needed_outputs(replayed: Replayed) -> Indices:
     return add_outputs(replayed.time_second, outputs, replayed.voltage_volt[outputs], replayed.stop_second)
 
 
-def _careful_problem(problem: ReplayProblem, replayed: Replayed, end: int) -> ReplayProblem:
-    """The same replay of the first samples, with more outputs between each two that its voltage needs."""
-    outputs = _needed_outputs(replayed)
+def _careful_problem(problem: ReplayProblem, outputs: Indices, end: int) -> ReplayProblem:
+    """The same replay of the first samples, with more outputs between each two of those that its voltage needs."""
     outputs = outputs[outputs < end]
-    between = outputs[:-1, np.newaxis] + np.diff(outputs)[:, np.newaxis] * np.arange(1, PARTS) // PARTS
-    outputs = np.union1d(between, [*outputs, end - 1])
+    between = outputs[:-1, np.newaxis] + np.diff(outputs)[:, np.newaxis] * np.arange(PARTS) // PARTS
+    outputs = distinct(np.concatenate([between.ravel(), outputs[-1:], [end - 1]]))
     record, profile = problem.record, problem.profile
     if end < len(record.time_second):
         record = record.until_index(end)
@@ -284,7 +284,7 @@ def _careful_problem(problem: ReplayProblem, replayed: Replayed, end: int) -> Re
         profile = CurrentProfile(
             profile.time_second[: last + 1], profile.current_ampere[: last + 1], profile.noise_ampere
         )
-    return replace(problem, record=record, profile=profile, outputs=outputs.astype(np.intp), refine=False)
+    return replace(problem, record=record, profile=profile, outputs=outputs, refine=False)
 
 
 def _compare(replayed: Replayed, careful: Replayed, end: int) -> NumericalError:
@@ -293,14 +293,14 @@ def _compare(replayed: Replayed, careful: Replayed, end: int) -> NumericalError:
     return NumericalError(COVERS * float(np.sqrt(np.mean(away**2))), COVERS * float(np.abs(away).max()))
 
 
-def _error_of_careful(replayed: Replayed, careful: Replayed) -> NumericalError:
+def _error_of_careful(replayed: Replayed, needed: Indices, careful: Replayed) -> NumericalError:
     """The error of a more careful replay of all samples, from the one before it.
 
     Where both have an output, they differ by the error of the solver alone. What the interpolation misses is known from
     the careful replay: its own voltage, interpolated from every fourth of its outputs.
     """
     time_second = replayed.time_second
-    outputs, needed = _outputs(replayed), _needed_outputs(replayed)
+    outputs = _outputs(replayed)
     solver = careful.voltage_volt[outputs] - replayed.voltage_volt[outputs]
     sparse = careful.voltage_volt - interpolate_outputs(time_second, needed, careful.voltage_volt[needed])
     away = COVERS_CAREFUL * np.abs(np.interp(time_second, time_second[outputs], solver))

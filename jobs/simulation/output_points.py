@@ -52,7 +52,14 @@ def add_outputs(time_second: Floats, outputs: Indices, voltage_volt: Floats, sto
     first = outputs[:-1][too_long]
     length = np.diff(outputs)[too_long]
     added = first[:, np.newaxis] + (length[:, np.newaxis] * np.arange(1, PARTS)) // PARTS
-    return np.union1d(outputs, added)
+    return distinct(np.concatenate([outputs, added.ravel()]))
+
+
+def distinct(indices: Indices) -> Indices:
+    """Return each index once, in increasing order: as ``numpy.unique``, without a sort."""
+    used = np.zeros(int(indices.max(initial=-1)) + 1, dtype=np.bool_)
+    used[indices] = True
+    return np.flatnonzero(used)
 
 
 def _interpolation_error_volt(output_second: Floats, voltage_volt: Floats, stop_second: Floats) -> Floats:

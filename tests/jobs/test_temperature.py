@@ -130,7 +130,7 @@ def test_a_fit_follows_the_profile_too() -> None:
     cell, model, base = asked("surface").cell, asked("surface").model, asked("surface").parameter_set
     fit = FitSettings("f", cell, model, base, (parameter,))
     objective = make_objective(frame.assign(**{c.VOLTAGE: simulated.to_numpy()}), fit, 25.0)
-    assert objective.rmse_mv(np.array([1.0])) < 0.05  # mV: a fit solves at half the tolerances
+    assert objective.rmse_mv(np.array([1.0])) < 0.15  # mV: the numerical error of a fit
     constant = make_objective(
         frame.assign(**{c.VOLTAGE: simulated.to_numpy()}),
         replace(fit, cell=replace(cell, temperature="mean")),
