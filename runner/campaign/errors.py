@@ -18,6 +18,9 @@ from ...data.text import printable_text
 
 _QUOTED: Final = re.compile(r"'([^']*)'")
 _LONGEST_VALUE: Final = 60
+MOST_PROBLEMS: Final = 20
+"""Problems of a campaign file that are shown: a folder of raw files that moved makes one for each cell."""
+
 _MUST_BE: Final = {
     "string_type": "must be text in quotes",
     "float_type": "must be a number",
@@ -43,7 +46,9 @@ def campaign_error(path: Path, problems: Sequence[str]) -> CampaignError:
     if len(problems) == 1:
         return CampaignError(f"{path}: {problems[0]}")
     lines = [f"{path}: {len(problems)} errors"]
-    lines += [f"  {problem}" for problem in problems]
+    lines += [f"  {problem}" for problem in problems[:MOST_PROBLEMS]]
+    if len(problems) > MOST_PROBLEMS:
+        lines.append(f"  and {len(problems) - MOST_PROBLEMS:,} more")
     return CampaignError("\n".join(lines))
 
 

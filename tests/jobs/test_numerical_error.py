@@ -24,12 +24,13 @@ from kilocell.jobs.current_profile.compress import compress_record
 from kilocell.jobs.current_profile.compression_error import CompressionError, NumericalError, join_errors
 from kilocell.jobs.models.simulation_case import resolve_simulation
 from kilocell.jobs.record.record import make_record
-from kilocell.jobs.simulation import numerical_error
+from kilocell.jobs.simulation import numerical_error, within_limits
 from kilocell.jobs.simulation.attempts import ReplayProblem
 from kilocell.jobs.simulation.conditions import find_conditions
 from kilocell.jobs.simulation.numerical_error import control_error, samples_to_check
-from kilocell.jobs.simulation.replay import Replayed
+from kilocell.jobs.simulation.replay import Replayed, ReplayEndedError
 from kilocell.jobs.simulation.simulate import simulate
+from kilocell.jobs.simulation.solver_windows import WindowSolver
 from kilocell.jobs.simulation.within_limits import try_attempts_within_limit
 from records import partition
 
@@ -96,6 +97,39 @@ def test_a_simulation_that_is_not_good_enough_is_solved_again_and_says_so(monkey
     assert again.numerical_error_rmse_mv is not None
     assert again.numerical_error_rmse_mv < plain.numerical_error_rmse_mv
     assert "solved again with more outputs and tolerances 5 times tighter" in again.attempts[1]
+
+
+def test_a_record_is_solved_twice_first_loosely_and_then_as_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    solved: list[tuple[float, int]] = []
+    solve = WindowSolver.solve
+
+    def count(self: WindowSolver, stops: Any, wanted: Any, inputs: Any) -> Any:
+        solved.append((self._built.solver.rtol, len(wanted)))
+        return solve(self, stops, wanted, inputs)
+
+    monkeypatch.setattr(WindowSolver, "solve", count)
+    time = np.arange(0.0, 7200.0, 10.0)
+    simulate(partition(time, np.where(time > 600.0, -2.0, 0.0), np.full(len(time), 3.7)), asked(), None)
+    (loose, few), (as_asked, many) = solved
+    assert loose == pytest.approx(5.0 * asked().rtol)
+    assert as_asked == asked().rtol
+    assert few < many < len(time)
+
+
+def test_where_the_loose_solution_fails_the_usual_attempts_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    time = np.arange(0.0, 7200.0, 10.0)
+    samples = partition(time, np.where(time > 600.0, -2.0, 0.0), np.full(len(time), 3.7))
+    expected = simulate(samples, asked(), None)
+
+    def fail(problem: ReplayProblem) -> Any:
+        raise ReplayEndedError("the solver did not converge", "did_not_converge")
+
+    monkeypatch.setattr(within_limits, "_send_scout", fail)
+    found = simulate(samples, asked(), None)
+    assert found.result.attempts == ("as asked: done",)
+    assert found.result.numerical_error_rmse_mv is not None
+    away = found.frame["simulated_voltage_volt"] - expected.frame["simulated_voltage_volt"]
+    assert np.abs(away).max() < 1e-3
 
 
 def test_only_a_part_of_a_long_record_is_solved_twice_unless_asked_or_steeper(monkeypatch: pytest.MonkeyPatch) -> None:

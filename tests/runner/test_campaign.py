@@ -540,3 +540,9 @@ def test_a_file_that_is_no_text_is_read_by_its_own_reader(tmp_path: Path) -> Non
     ((path, settings),) = load(tmp_path, "", source).sources  # its read says what is wrong; the others go on
     with pytest.raises(ReadError, match="cannot be read as Parquet"):
         read_raw(path, settings)
+
+
+def test_hundreds_of_problems_do_not_flood_the_terminal(tmp_path: Path) -> None:
+    text = problem(tmp_path, "".join(f"key_{place} = 1\n" for place in range(300)) + "---\n")
+    assert text.count("\n") < 30
+    assert text.endswith("  and 280 more")
