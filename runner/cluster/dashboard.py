@@ -11,11 +11,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import distributed
-from distributed.dashboard.scheduler import template_variables
 
 from .running_jobs import jobs_of
-
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
+from .workers import LOOPBACK
 
 
 def add_page(scheduler: Any, application: Any, name: str) -> None:
@@ -28,6 +26,8 @@ def add_page(scheduler: Any, application: Any, name: str) -> None:
         application: a ``tornado.web.Application``.
         name: path of the page, without a slash.
     """
+    from distributed.dashboard.scheduler import template_variables  # slow, with Bokeh
+
     scheduler.http_application.add_application(application)
     pages = template_variables(scheduler)["pages"]  # the list that Dask's pages read each time they are opened
     if name not in pages:
