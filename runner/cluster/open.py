@@ -47,6 +47,12 @@ LOGGERS = ("distributed", "distributed.client")
 SILENCE_MARGIN_SECOND = 300.0
 """Time after the longest job until a silent worker is given up, s."""
 
+TICK = "500ms"
+"""Time between two looks of Dask's processes at their own event loops."""
+
+PROFILE = "100ms"
+"""Time between two looks of a worker at what its threads do, which Dask's dashboard shows as a profile."""
+
 # Versions that must agree between this process and workers that others started: results or pickles depend on them.
 COMPARED_PACKAGES = ("kilocell", "pybamm", "dask", "distributed", "numpy", "pandas", "scipy")
 
@@ -129,6 +135,10 @@ def _dask_config(longest_job_second: float) -> dict[str, Any]:
         "distributed.worker.memory.target": False,
         "distributed.worker.memory.spill": False,
         "distributed.worker.memory.pause": False,
+        # Each process of Dask looks at its own event loop 50 times a second, and a worker at its threads 100 times, for
+        # Dask's pages of the profile. With the default values, this is half of what the scheduler does in a run.
+        "distributed.admin.tick.interval": TICK,
+        "distributed.worker.profile.interval": PROFILE,
     }
 
 
