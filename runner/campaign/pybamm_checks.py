@@ -28,7 +28,7 @@ _CHECKED_WITHOUT_PYBAMM = ("SPM", "SPMe", "DFN")
 
 
 def check_with_pybamm(campaign: Campaign, plans: Sequence[CellPlan]) -> MatchedPlans:
-    """Check parameter sets, parameters and model options with PyBaMM, imported only for what it was not asked before.
+    """Check parameter sets, parameters and model options with PyBaMM, imported only for what is new to it.
 
     A set that is of another kind than the model is named as such, not by the parameters that it does not have.
 
