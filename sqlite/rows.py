@@ -280,7 +280,8 @@ def scalar_columns(value: Any, *without: str) -> Row:
         value: a dataclass.
         without: names of fields to leave out.
     """
-    names, get_all = _scalars(type(value), without)
+    kind: type = type(value)
+    names, get_all = _scalars(kind, without)
     return dict(zip(names, get_all(value), strict=True))
 
 

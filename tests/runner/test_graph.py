@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import distributed
 import pytest
@@ -164,11 +165,11 @@ def test_a_task_of_a_lost_scheduler_has_no_outcome() -> None:
 def test_the_bars_of_the_dashboard_keep_the_tasks_that_ended() -> None:
     with (
         distributed.LocalCluster(  # type: ignore[no-untyped-call]
-            n_workers=1, processes=False, dashboard_address=None, silence_logs=50
+            n_workers=1, processes=False, dashboard_address=":0", silence_logs=50
         ) as cluster,
         distributed.Client(cluster) as client,  # type: ignore[no-untyped-call]
     ):
-        scheduler = cluster.scheduler
+        scheduler = cast(Any, cluster).scheduler
 
         async def count() -> None:
             count_ended_tasks(scheduler)
