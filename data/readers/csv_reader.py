@@ -131,9 +131,11 @@ def survey(path: Path, layout: Layout, range_bytes: int) -> tuple[FileRange, ...
             parts.append(FileRange(text.offset, file_bytes, text.first_line, row, (), cell or "", text.latin1))
             counts.clear()
         if len(parsed.lines):
-            found, cell = _count_cells(parsed.arrays[layout.cell], path, cell)
-            row += len(parsed.lines)
-            counts.update(found)
+            cells, _ = _cells(parsed.arrays[layout.cell], path, cell)
+            cell = str(cells[-1])
+            row += len(cells)
+            rows = np.bincount(cells.codes, minlength=len(cells.categories)).tolist()
+            counts.update(dict(zip(cells.categories, rows, strict=True)))
     parts[-1] = replace(parts[-1], cells=tuple(counts.items()))
     return tuple(parts)
 
@@ -345,17 +347,6 @@ def _mean(columns: Sequence[Any]) -> Any:
     given = np.isfinite(stacked)
     with np.errstate(invalid="ignore"):
         return np.where(given, stacked, 0.0).sum(axis=0) / given.sum(axis=0)
-
-
-def _count_cells(texts: pa.Array, path: Path, previous: str | None) -> tuple[Mapping[str, int], str]:
-    """Return the number of rows of each cell, as :func:`_cells` finds them, and the cell of the last row."""
-    if pa.types.is_dictionary(texts.type) and len(texts.dictionary) == 1:
-        word = printable_id(texts.dictionary[0].as_py().strip())
-        if word not in _NO_CELL:
-            return {word: len(texts)}, word
-    cells, _ = _cells(texts, path, previous)
-    rows = np.bincount(cells.codes, minlength=len(cells.categories)).tolist()
-    return dict(zip(cells.categories, rows, strict=True)), str(cells[-1])
 
 
 def _cells(texts: pa.Array, path: Path, previous: str | None) -> tuple[pd.Categorical[str], Mask]:
