@@ -29,6 +29,7 @@ import numpy as np
 import pandas as pd
 import pybamm
 from kilocell.data import columns as c
+from kilocell.data.defined_sets import define_set
 from kilocell.data.settings import (
     TOLERANCES,
     CellSettings,
@@ -38,7 +39,7 @@ from kilocell.data.settings import (
     SimulateSettings,
     Tolerance,
 )
-from kilocell.jobs.parameters.sets import define_set, load_base_set
+from kilocell.jobs.parameters.sets import load_base_set
 from kilocell.jobs.simulation.simulate import simulate
 from numpy.typing import NDArray
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Iterable
-from functools import lru_cache
+from collections.abc import Callable, Iterable
+from functools import cache, lru_cache
+from operator import attrgetter
 from typing import Any, Final, TypeAlias
 
 from ..data.codec import digest, to_json
@@ -279,7 +280,18 @@ def scalar_columns(value: Any, *without: str) -> Row:
         value: a dataclass.
         without: names of fields to leave out.
     """
-    return {field.name: getattr(value, field.name) for field in dataclasses.fields(value) if field.name not in without}
+    kind: type = type(value)
+    names, get_all = _scalars(kind, without)
+    return dict(zip(names, get_all(value), strict=True))
+
+
+@cache
+def _scalars(cls: type, without: tuple[str, ...]) -> tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]:
+    """Return names of fields of a class, and what gets their values; a receipt has tens of rows of few classes."""
+    names = tuple(field.name for field in dataclasses.fields(cls) if field.name not in without)
+    if len(names) < 2:  # attrgetter returns a tuple only for several names
+        return names, lambda value: tuple(getattr(value, name) for name in names)
+    return names, attrgetter(*names)
 
 
 def _parquet_path(receipt: Receipt) -> str | None:

@@ -96,12 +96,14 @@ def split_line(line: str, delimiter: str) -> list[str]:
     return fields
 
 
-def find_header(path: Path, requested: Sequence[str] = ()) -> Header:
+def find_header(path: Path, requested: Sequence[str] = (), *, with_signs: bool = True) -> Header:
     """Find the header among the first lines of a file: the line with most of the requested or known names.
 
     Args:
         path: the file.
         requested: names that it should have. If all are ``#1``, ``#2`` and so on, the table is read without a header.
+        with_signs: find the signs of numbers, for which the end of the file is read, too; without, no number can be
+            read with the header, and it is found in a third of the time.
 
     Raises:
         ReadError: the file is empty, not text, or has no rows below its header.
@@ -113,7 +115,8 @@ def find_header(path: Path, requested: Sequence[str] = ()) -> Header:
     if is_layered(header.lines):
         rows = flatten_lines(header.lines)[: SAMPLE_ROWS + 1]
         heads = tuple(header.lines[:3])
-        return replace(complete_header(path, ",", plain_column_names(heads), len(heads), rows), layers=heads)
+        names = plain_column_names(heads)
+        return replace(complete_header(path, ",", names, len(heads), rows, with_signs=with_signs), layers=heads)
     if not header.certain:  # The preamble may be long.
         far_header = _header_line(path, requested, FAR_BYTES, FAR_LINES)
         if far_header.certain:
@@ -128,7 +131,7 @@ def find_header(path: Path, requested: Sequence[str] = ()) -> Header:
         units = unit_row(names, split_line(lines[data_from], header.delimiter))
     if units:
         data_from += 1
-    return complete_header(path, header.delimiter, names, data_from, lines[data_from:], units)
+    return complete_header(path, header.delimiter, names, data_from, lines[data_from:], units, with_signs=with_signs)
 
 
 def _strip_quotes(name: str) -> str:
@@ -235,6 +238,8 @@ def complete_header(
     lines_before: int,
     lines: Sequence[str],
     units: Sequence[str] = (),
+    *,
+    with_signs: bool = True,
 ) -> Header:
     """Complete a header with the decimal sign, the width and a sample of rows.
 
@@ -245,6 +250,7 @@ def complete_header(
         lines_before: number of lines before the data.
         lines: the lines after the header.
         units: texts of the line of units, if there is one.
+        with_signs: find the signs of numbers; without, the sample has no rows of the end of the file.
 
     Raises:
         ReadError: there are no rows.
@@ -256,10 +262,12 @@ def complete_header(
             "or remove it from the sources"
         )
     fields = Counter(len(row) for row in rows).most_common(1)[0][0]
-    # Lines of another length at the end of a file are damaged, or part of the preamble.
-    last_rows = [tuple(split_line(line, delimiter)) for line in _tail(path)]
-    sample = rows + [row for row in last_rows if len(row) == fields]
-    decimal, thousands = find_number_signs(sample, lambda: _split_all(lines, delimiter, fields) + sample, delimiter)
+    sample, decimal, thousands = rows, ".", ""
+    if with_signs:
+        # Lines of another length at the end of a file are damaged, or part of the preamble.
+        last_rows = [tuple(split_line(line, delimiter)) for line in _tail(path)]
+        sample = rows + [row for row in last_rows if len(row) == fields]
+        decimal, thousands = find_number_signs(sample, lambda: _split_all(lines, delimiter, fields) + sample, delimiter)
     width = max(fields, len(names))
     return Header(
         path,

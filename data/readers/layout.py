@@ -111,21 +111,27 @@ def csv_cell_layout(path: Path, settings: SourceSettings) -> Layout:
     Raises:
         ReadError: as :func:`csv_layout`.
     """
-    return find_layout(_requested_header(path, settings), settings, only_cell=True)
+    is_known = bool(settings.columns)  # else the columns are guessed from their numbers
+    header = _requested_header(path, settings, with_signs=not is_known)
+    return find_layout(header, settings, only_cell=True)
 
 
-def _requested_header(path: Path, settings: SourceSettings) -> Header:
+def _requested_header(path: Path, settings: SourceSettings, *, with_signs: bool = True) -> Header:
     """Find the header of a CSV file by the names in the settings.
+
+    Args:
+        with_signs: as in :func:`find_header`.
 
     Raises:
         ReadError: the file is empty or has no rows.
     """
     cell_name = cell_column(settings)
     requested = [mapping.column for mapping in settings.columns] + ([cell_name] if cell_name else [])
-    header = find_header(path, requested)
+    header = find_header(path, requested, with_signs=with_signs)
     if any(DIFFERENCE in name and name not in header.names for name in requested):
         # A difference is no name of the file; both its names are.
-        header = find_header(path, [part for name in requested for part in name.split(DIFFERENCE)])
+        names = [part for name in requested for part in name.split(DIFFERENCE)]
+        header = find_header(path, names, with_signs=with_signs)
     return header
 
 

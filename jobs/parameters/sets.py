@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import pybamm
 
+from ...data.defined_sets import defined_content
 from ...data.errors import JobError
 from ...data.fit_settings import CELL_CAPACITY, CELL_PARAMETERS, INITIAL_SOC, LITHIUM_INVENTORY
 from ...data.names import quote, suggest
@@ -45,31 +46,20 @@ EQUILIBRIUM_WORDS: Final = (
 )
 """Words in the names of parameters that change the state at a given rest voltage."""
 
-_content_by_key: dict[str, bytes] = {}  # files defined in this process
-
-
-def define_set(key: str, content: bytes) -> None:
-    """Register the parameter set of a file in this process.
-
-    Args:
-        key: as ``ParameterSetSettings.key`` gives it; it contains the digest of the content.
-        content: the file's bytes, BPX or JSON of ``ParameterValues``.
-    """
-    _content_by_key[key] = content
-
 
 @lru_cache(maxsize=32)
 def load_base_set(key: str) -> pybamm.ParameterValues:
     """Load a parameter set; do not change it, since all callers share it.
 
     Args:
-        key: a name that PyBaMM knows, or the key of a set given to :func:`define_set`.
+        key: a name that PyBaMM knows, or the key of a set given to :func:`kilocell.data.defined_sets.define_set`.
 
     Raises:
         JobError: ``bad_parameter_set``: PyBaMM cannot make a set from the file.
     """
-    if key in _content_by_key:
-        return make_values(_content_by_key[key])[0]
+    content = defined_content(key)
+    if content is not None:
+        return make_values(content)[0]
     return pybamm.ParameterValues(key)
 
 

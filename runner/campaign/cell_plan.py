@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from ...data.cycle_selection import CycleSelection
 from ...data.errors import CampaignError
@@ -83,9 +83,10 @@ def resolve(
     if problems:
         problems = [*find_unreadable(), *problems]
     plans: dict[str, CellPlan] = {}
+    shared: dict[Any, Any] = {}
     for cell_id in sorted(known):
         try:
-            plans[cell_id] = _resolve_cell(campaign, cell_id)
+            plans[cell_id] = _resolve_cell(campaign, cell_id, shared)
         except CampaignError as error:
             problems.append(str(error))
     if problems:
@@ -93,7 +94,7 @@ def resolve(
     return tuple(plans[cell_id] for cell_id in known)
 
 
-def find_absent_cells(campaign: Campaign, cell_ids: Collection[str]) -> list[tuple[str, str]]:
+def find_absent_cells(campaign: Campaign, cell_ids: Iterable[str]) -> list[tuple[str, str]]:
     """Find the cells (not globs) that ``[cells.ID]`` and fits name, but that no readable raw file has.
 
     Args:
@@ -103,21 +104,29 @@ def find_absent_cells(campaign: Campaign, cell_ids: Collection[str]) -> list[tup
         Key in the campaign file, and cell id.
     """
     file = campaign.file
+    known = set(cell_ids)
     named = [(f"cells.{format_key(key)}", key) for key in sorted(file.cells.keys() - {DEFAULTS})]
     named += [(f"{where}.cells", key) for where, fit in file.named_fits() for key in fit.cells]
-    return [(where, key) for where, key in named if not is_glob(key) and key not in cell_ids]
+    return [(where, key) for where, key in named if not is_glob(key) and key not in known]
 
 
-def _resolve_cell(campaign: Campaign, cell_id: str) -> CellPlan:
+def _resolve_cell(campaign: Campaign, cell_id: str, shared: dict[Any, Any]) -> CellPlan:
+    """Resolve one cell.
+
+    Args:
+        shared: settings of earlier cells; equal ones are taken from it, so that 100,000 cells keep few of them.
+    """
     cell = campaign.cell(cell_id)
-    parameter_sets = campaign.parameter_sets(cell_id)
+    parameter_sets = tuple(shared.setdefault(one, one) for one in campaign.parameter_sets(cell_id))
+    parameter_sets = shared.setdefault(parameter_sets, parameter_sets)
+    clean = campaign.clean_settings(cell_id)
     simulations = tuple(
         campaign.simulate_settings(cell, model, parameter_set)
         for model in campaign.models
         for parameter_set in parameter_sets
     )
     fits = tuple(CellFit(fit, _fitted_simulation(campaign, fit)) for fit in campaign.fits(cell_id))
-    return CellPlan(cell, campaign.clean_settings(cell_id), parameter_sets, simulations, fits)
+    return CellPlan(cell, shared.setdefault(clean, clean), parameter_sets, simulations, fits)
 
 
 def _fitted_simulation(campaign: Campaign, fit: FitSettings) -> SimulateSettings:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 from ...data.errors import JobError
@@ -13,6 +14,7 @@ from .campaign import Campaign
 from .cell_plan import CellFit, CellPlan
 from .errors import campaign_error
 from .fit_checks import RefusedFit
+from .known_checks import recall
 
 PLAIN_MODELS: Final = ("SPM", "SPMe", "DFN", "MPM", "NewmanTobias")
 PLAIN_KINDS: Final = (LITHIUM_ION, "sodium-ion")
@@ -45,7 +47,7 @@ class MatchedPlans:
 def refuse_pairs(campaign: Campaign, plans: Sequence[CellPlan]) -> MatchedPlans:
     """Take simulations and fits that PyBaMM cannot run out of the cells' plans.
 
-    PyBaMM is imported only if there is a pair that may not fit.
+    PyBaMM is imported only if there is a pair that may not fit, and that it was not asked before.
 
     Args:
         plans: one for each cell of the raw files.
@@ -95,10 +97,10 @@ def _find_reasons(pairs: Iterable[Pair]) -> Iterator[tuple[Pair, str]]:
     for pair in dict.fromkeys(pairs):
         if _is_plain(*pair):
             continue
-        reason = _check_kind(*pair)
+        reason = recall(partial(_check_kind, *pair), "kind of a set", pair[0], sets=(pair[1],))
         if not reason and built < MOST_BUILT:
             built += 1
-            reason = _check_built(*pair)
+            reason = recall(partial(_check_built, *pair), "a model with a set", pair[0], sets=(pair[1],))
         if reason:
             yield pair, reason
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
+from functools import cache, partial
 from pathlib import Path
 
+from ...data.defined_sets import define_set
 from ...data.errors import CampaignError, JobError
 from ...data.fit_settings import CELL_PARAMETERS
 from ...data.names import suggest_or_list
@@ -15,6 +17,7 @@ from .cell_plan import CellPlan
 from .errors import campaign_error, value_text
 from .fit_schema import FitTable
 from .fit_tables import fit_links, fitted_parameters
+from .known_checks import recall
 from .pair_checks import MatchedPlans, refuse_pairs
 from .parameter_sets import SetFile
 from .schema import CampaignFile
@@ -25,7 +28,7 @@ _CHECKED_WITHOUT_PYBAMM = ("SPM", "SPMe", "DFN")
 
 
 def check_with_pybamm(campaign: Campaign, plans: Sequence[CellPlan]) -> MatchedPlans:
-    """Check parameter sets, parameters and model options with PyBaMM, which is imported only if there are any.
+    """Check parameter sets, parameters and model options with PyBaMM, imported only for what is new to it.
 
     A set that is of another kind than the model is named as such, not by the parameters that it does not have.
 
@@ -47,14 +50,28 @@ def check_with_pybamm(campaign: Campaign, plans: Sequence[CellPlan]) -> MatchedP
             _check_model(campaign.path, model, tuple(table.outputs))
     matched = refuse_pairs(campaign, plans)
     if campaign.file.variations or any(plan.fits for plan in matched.plans):
-        from ...jobs.parameters.sets import parameter_names
-
-        check_parameters(campaign, lambda base: parameter_names(campaign.base_set(base).key), matched.plans)
+        check_parameters(campaign, partial(_parameter_names, campaign), matched.plans)
     return matched
 
 
+def _parameter_names(campaign: Campaign, base: str) -> frozenset[str]:
+    """Return the names of all parameters of a set of a campaign."""
+    return _known_names(campaign.base_set(base))
+
+
+@cache
+def _known_names(settings: ParameterSetSettings) -> frozenset[str]:
+    return frozenset(recall(partial(_find_names, settings.key), "parameter names", sets=(settings,)))
+
+
+def _find_names(key: str) -> list[str]:
+    from ...jobs.parameters.sets import parameter_names
+
+    return sorted(parameter_names(key))
+
+
 def check_set_files(path: Path, files: Sequence[SetFile]) -> None:
-    """Build every parameter set that comes from a file, which also makes it known to the jobs of this process.
+    """Let PyBaMM make every parameter set that comes from a file, and make it known to the jobs of this process.
 
     Args:
         path: the campaign file, for the error's text.
@@ -62,22 +79,31 @@ def check_set_files(path: Path, files: Sequence[SetFile]) -> None:
     Raises:
         CampaignError: names each file that is not a parameter set, and why.
     """
-    from ...jobs.parameters.sets import define_set, load_base_set
-
     problems = []
     for file in files:
-        key = file.settings.key
-        define_set(key, file.content)
-        try:
-            load_base_set(key)
-        except JobError as error:
-            problems.append(f"{file.where}: {error}")
+        define_set(file.settings.key, file.content)
+        problem = recall(partial(_load_problem, file.settings.key), "set of a file", sets=(file.settings,))
+        if problem:
+            problems.append(f"{file.where}: {problem}")
     if problems:
         raise campaign_error(path, problems)
 
 
+def _load_problem(key: str) -> str:
+    """Return why PyBaMM can make no set of a file; "" = it can."""
+    from ...jobs.parameters.sets import load_base_set
+
+    try:
+        load_base_set(key)
+    except JobError as error:
+        return str(error)
+    return ""
+
+
 def find_set_doubts(campaign: Campaign, plans: Sequence[CellPlan]) -> tuple[str, ...]:
-    """Check the values of every parameter set that the campaign uses, with its variations; imports PyBaMM.
+    """Check the values of every parameter set that the campaign uses, with its variations.
+
+    PyBaMM is imported only for sets that were not checked before.
 
     Args:
         plans: one for each cell of the raw files.
@@ -91,21 +117,27 @@ def find_set_doubts(campaign: Campaign, plans: Sequence[CellPlan]) -> tuple[str,
     sets = {_unnamed(one): one for plan in plans for one in _used_sets(plan)}
     if not sets:
         return ()
-    from ...jobs.models.set_checks import check_set_values
-
     thermal = any(dict(model.options).get("thermal", "isothermal") != "isothermal" for model in campaign.models)
     problems: list[str] = []
     doubts: list[str] = []
     for settings in sorted(sets.values(), key=lambda one: one.name):
         try:
-            found = check_set_values(settings, thermal=thermal)
+            refused, doubted = recall(partial(_find_doubts, settings, thermal), "set values", thermal, sets=(settings,))
         except JobError:
             continue  # each of its jobs says why
-        problems += [f"parameter set {settings.name}: {line}" for line in found.refused]
-        doubts += [f"parameter set {settings.name}: {line}" for line in found.doubts]
+        problems += [f"parameter set {settings.name}: {line}" for line in refused]
+        doubts += [f"parameter set {settings.name}: {line}" for line in doubted]
     if problems:
         raise campaign_error(campaign.path, problems)
     return tuple(doubts)
+
+
+def _find_doubts(settings: ParameterSetSettings, thermal: bool) -> list[list[str]]:
+    """Return why no cell can have a set, and its contradictions."""
+    from ...jobs.models.set_checks import check_set_values
+
+    found = check_set_values(settings, thermal=thermal)
+    return [list(found.refused), list(found.doubts)]
 
 
 def _used_sets(plan: CellPlan) -> Iterator[ParameterSetSettings]:
@@ -175,9 +207,17 @@ def _fitted_bases(table: FitTable, plans: Sequence[CellPlan]) -> set[str]:
 
 
 def _check_model(path: Path, model: ModelSettings, outputs: tuple[str, ...]) -> None:
+    problem = recall(partial(_output_problem, model, outputs), "outputs", model, outputs)
+    if problem:
+        raise CampaignError(f"{path}: model {model.name!r}: {problem}")
+
+
+def _output_problem(model: ModelSettings, outputs: tuple[str, ...]) -> str:
+    """Return why a model cannot be made, or does not have outputs; "" = it can, and has."""
     from ...jobs.models.outputs import check_outputs
 
     try:
         check_outputs(model, outputs)
     except JobError as error:
-        raise CampaignError(f"{path}: model {model.name!r}: {error}") from error
+        return str(error)
+    return ""

@@ -7,15 +7,15 @@ import os
 import shlex
 import socket
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
 import distributed
-from distributed.dashboard.scheduler import template_variables
+from distributed import SchedulerPlugin
 
 from .running_jobs import jobs_of
-
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
+from .workers import LOOPBACK
 
 
 def add_page(scheduler: Any, application: Any, name: str) -> None:
@@ -28,10 +28,41 @@ def add_page(scheduler: Any, application: Any, name: str) -> None:
         application: a ``tornado.web.Application``.
         name: path of the page, without a slash.
     """
+    from distributed.dashboard.scheduler import template_variables  # slow, with Bokeh
+
     scheduler.http_application.add_application(application)
     pages = template_variables(scheduler)["pages"]  # the list that Dask's pages read each time they are opened
     if name not in pages:
         pages.insert(min(1, len(pages)), name)
+
+
+class EndedTasks(SchedulerPlugin):
+    """Counts tasks that ended in the bars of Dask's dashboard, which forget them: the bars then only grow.
+
+    A run releases the result of each task as soon as it has it, and Dask forgets the task. To keep it would make Dask
+    compute it again when its worker dies. The counts that the bars show are for people only; no task is kept.
+    """
+
+    name = "kilocell-ended-tasks"
+
+    def __init__(self, scheduler: Any) -> None:
+        self._scheduler = scheduler
+
+    def transition(self, key: Any, start: str, finish: str, *arguments: Any, **keywords: Any) -> None:
+        """Count a task that ended and is forgotten as released, which a bar shows as done."""
+        if finish == "forgotten" and start in ("released", "memory", "erred"):
+            with suppress(AttributeError, KeyError):  # another version of Dask counts in another way
+                self._scheduler.tasks[key].prefix.states["released"] += 1
+
+
+def count_ended_tasks(scheduler: Any) -> None:
+    """Let the bars of the dashboard only grow. Call this in the scheduler's event loop.
+
+    Args:
+        scheduler: in this process.
+    """
+    if EndedTasks.name not in scheduler.plugins:
+        scheduler.add_plugin(EndedTasks(scheduler))
 
 
 async def running_keys(client: Any, scheduler: Any = None) -> list[tuple[str, ...]]:

@@ -47,6 +47,12 @@ LOGGERS = ("distributed", "distributed.client")
 SILENCE_MARGIN_SECOND = 300.0
 """Time after the longest job until a silent worker is given up, s."""
 
+TICK = "500ms"
+"""Time between two looks of Dask's processes at their own event loops."""
+
+PROFILE = "100ms"
+"""Time between two looks of a worker at what its threads do, which Dask's dashboard shows as a profile."""
+
 # Versions that must agree between this process and workers that others started: results or pickles depend on them.
 COMPARED_PACKAGES = ("kilocell", "pybamm", "dask", "distributed", "numpy", "pandas", "scipy")
 
@@ -129,6 +135,11 @@ def _dask_config(longest_job_second: float) -> dict[str, Any]:
         "distributed.worker.memory.target": False,
         "distributed.worker.memory.spill": False,
         "distributed.worker.memory.pause": False,
+        # By default, a process of Dask looks at its own event loop 50 times a second, and a worker at its threads 100
+        # times. As measured with two workers that wait: 2.7 % of a core in this process and 1.8 % in a worker, against
+        # 1.8 % and 0.6 % with these values.
+        "distributed.admin.tick.interval": TICK,
+        "distributed.worker.profile.interval": PROFILE,
     }
 
 

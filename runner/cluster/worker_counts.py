@@ -10,9 +10,8 @@ from contextlib import suppress
 from typing import Any, Final
 
 from ...data.run_sample import WorkerCounts
-from .dashboard import LOOPBACK
 from .running_jobs import METRIC
-from .workers import Workers
+from .workers import LOOPBACK, Workers
 
 ANSWER_SECOND: Final = 5.0
 """How long the scheduler may take to answer, s."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import socket
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from dask.utils import parse_bytes
 
 from ...data.errors import UsageError
+
+LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+"""Hosts of addresses that only this machine reaches."""
 
 # Set before a worker imports NumPy: one thread each, because every core runs its own worker.
 WORKER_ENVIRONMENT = {

@@ -97,9 +97,10 @@ def export_set(
 
 def _write_text(chosen: ChosenSet, form: str) -> tuple[str, tuple[str, ...]]:
     """Return the set in this form, and notes on what the form cannot express."""
+    from ...data.defined_sets import define_set
     from ...jobs.export.bpx import convert_to_bpx
     from ...jobs.export.values import CellSet, resolve_cell_values, resolve_set_values, values_to_json
-    from ...jobs.parameters.sets import define_set, nominal_capacity_ah
+    from ...jobs.parameters.sets import nominal_capacity_ah
 
     if chosen.content is not None:
         define_set(chosen.settings.key, chosen.content)

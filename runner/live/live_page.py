@@ -60,7 +60,7 @@ class LivePage:
             catalog: path of the catalog.
         """
         # Bokeh and Dask's dashboard are slow to import, and a run without a dashboard needs neither.
-        from ..cluster.dashboard import add_page
+        from ..cluster.dashboard import add_page, count_ended_tasks
         from .page import fill_document
         from .server import PATH, LiveApplication, serve
 
@@ -79,6 +79,7 @@ class LivePage:
         async def start() -> str:
             application.open()
             if workers.scheduler is not None:
+                count_ended_tasks(workers.scheduler)
                 add_page(workers.scheduler, application, PATH)
                 return f"{root}/{PATH}"
             host, _, port = str(dashboard_options(dashboard_address)["dashboard_address"]).rpartition(":")

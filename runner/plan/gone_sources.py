@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -17,7 +17,7 @@ from ...parquet_store.read import is_valid, read_ranges, read_receipt
 from ..campaign.campaign import Campaign
 from ..campaign.gone_files import GoneFile, select_named
 from .job import Job, ScannedSource, split_digest
-from .plan import plan_cleaning, plan_splits, without_parts_if_split
+from .plan import plan_cleaning, plan_splits, sources_by_cell, without_parts_if_split
 from .scan import Report, ignore_count, scan_sources
 
 CELLS_NAMED: Final = 5
@@ -66,7 +66,7 @@ def add_gone_sources(
     present = {source.file.digest for source in scanned}
     lost = [one for one in gone if one.known.file.digest not in present]
     candidates = {_as_scanned(one, store): one.is_read_alike for one in lost if one.known.cells}
-    together = _sorted([*scanned, *candidates])
+    together = sources_by_cell(_sorted([*scanned, *candidates]))
     kept = list(scanned)
     for source, is_read_alike in candidates.items():
         usable = _usable_cells(source, settings_of, together, store) if is_read_alike else ()
@@ -119,12 +119,17 @@ def _as_scanned(gone: GoneFile, store: Store) -> ScannedSource:
 
 
 def _usable_cells(
-    source: ScannedSource, settings_of: CleanSettingsOf, sources: Sequence[ScannedSource], store: Store
+    source: ScannedSource, settings_of: CleanSettingsOf, by_cell: Mapping[str, Sequence[ScannedSource]], store: Store
 ) -> tuple[str, ...]:
-    """Return the cells that are cleaned as they would be now, or can be cleaned from the rows that a split stored."""
+    """Return the cells that are cleaned as they would be now, or can be cleaned from the rows that a split stored.
+
+    Args:
+        by_cell: the raw files of each cell.
+    """
     if len(source.cell_ids) > 1 and all(_is_done(job, store) for job in plan_splits(source)):
         return source.cell_ids
-    return tuple(cell for cell in source.cell_ids if _is_done(plan_cleaning(cell, settings_of(cell), sources), store))
+    jobs = {cell: plan_cleaning(cell, settings_of(cell), by_cell[cell]) for cell in source.cell_ids}
+    return tuple(cell for cell, job in jobs.items() if _is_done(job, store))
 
 
 def _is_done(job: Job, store: Store) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from ...data.codec import digest
@@ -174,6 +174,8 @@ class Job:
         needs: keys of the jobs that must end first.
         reason: why it has to run; ``""`` = it is up to date, or ``kept``.
         kept: how it ended before, if it does not run although it is not done.
+        key: name of the job in the Dask graph, as the dashboard shows it: stage, cell, label. It is made once, because
+            a run of 100,000 cells keeps each key in several places.
     """
 
     kind: JobKind
@@ -185,11 +187,12 @@ class Job:
     needs: tuple[Key, ...] = ()
     reason: str = ""
     kept: Kept | None = None
+    key: Key = field(default=(), compare=False, repr=False)
 
-    @property
-    def key(self) -> Key:
-        """Name of the job in the Dask graph, as the dashboard shows it: stage, cell, label."""
-        return (self.stage, self.cell_id, self.label)
+    def __post_init__(self) -> None:
+        key = (self.stage, self.cell_id, self.label)
+        if self.key != key:
+            object.__setattr__(self, "key", key)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ PyBaMM's version and the digests of the jobs it needs. All digests are known bef
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -81,9 +82,11 @@ def plan_jobs(
         elif reason:
             running.add(job.key)
         work = job.work
-        if isinstance(work, (SplitWork, CleanWork)):
+        if isinstance(work, (SplitWork, CleanWork)) and work.time_limit_second != clean_limit_second:
             work = replace(work, time_limit_second=clean_limit_second)
-        planned.append(replace(job, reason=reason, work=work, kept=before))
+        if reason or before is not None or work is not job.work:
+            job = replace(job, reason=reason, work=work, kept=before)
+        planned.append(job)
     return tuple(planned)
 
 
@@ -159,8 +162,9 @@ def _all_jobs(cells: Iterable[CellPlan], sources: Sequence[ScannedSource]) -> It
                 job = replace(job, label=f"{job.label}-{_path_digest(source)}")
             planned.add(job.key)
             yield job
+    by_cell = sources_by_cell(sources)
     for cell in cells:
-        cleaning = plan_cleaning(cell.cell_id, cell.clean, sources)
+        cleaning = plan_cleaning(cell.cell_id, cell.clean, by_cell[cell.cell_id])
         yield cleaning
         for settings in cell.simulations:
             yield _simulate_job(SimulateWork(settings), cleaning.digest, (cleaning.key,))
@@ -211,14 +215,22 @@ def _path_digest(source: ScannedSource) -> str:
     return digest(source.file.path)[:8]
 
 
-def plan_cleaning(cell_id: str, settings: CleanSettings, sources: Sequence[ScannedSource]) -> Job:
+def sources_by_cell(sources: Iterable[ScannedSource]) -> dict[str, list[ScannedSource]]:
+    """Return the raw files of each cell, in order."""
+    found: dict[str, list[ScannedSource]] = {}
+    for source in sources:
+        for cell_id in source.cell_ids:
+            found.setdefault(cell_id, []).append(source)
+    return found
+
+
+def plan_cleaning(cell_id: str, settings: CleanSettings, own_sources: Sequence[ScannedSource]) -> Job:
     """Return the job that cleans a cell.
 
     Args:
         settings: thresholds of the cleaning rules; the sign of the current is that of the cell's files.
-        sources: all raw files, of which at least one has the cell.
+        own_sources: the raw files of the cell, at least one.
     """
-    own_sources = [source for source in sources if cell_id in source.cell_ids]
     cell_sources = []
     needs: list[Key] = []
     inputs: list[object] = []
@@ -227,7 +239,9 @@ def plan_cleaning(cell_id: str, settings: CleanSettings, sources: Sequence[Scann
         cell_sources.append(CellSource(source.file, source.mtime_ns, tuple(job.digest for job in splits)))
         needs.extend(job.key for job in splits)
         inputs.extend((source.file.digest, source.file.settings))
-    settings = replace(settings, current_sign=own_sources[0].file.settings.current_sign)
+    current_sign = own_sources[0].file.settings.current_sign
+    if settings.current_sign != current_sign:
+        settings = replace(settings, current_sign=current_sign)
     # File names give the order of several files without a wall clock, so they are part of the digest; that of a single
     # file is not.
     names: list[str] = []
@@ -249,7 +263,7 @@ def _simulate_job(work: SimulateWork, earlier_digest: str, needs: tuple[Key, ...
     unlimited = replace(settings, cell=without_set_source(settings.cell), time_limit_second=0.0)
     inputs = (earlier_digest, unlimited, *plugin_versions(settings.parameter_set))
     job_digest = digest("simulate", JOB_VERSIONS["simulate"], installed_version("pybamm"), *inputs)
-    stage = f"simulate-{settings.model.name}"
+    stage = sys.intern(f"simulate-{settings.model.name}")
     return Job("simulate", settings.cell.cell_id, settings.label, stage, job_digest, work, needs)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any, Final
 
@@ -108,8 +108,7 @@ def run_jobs(
                 if isinstance(found, _Lost):
                     outcomes += _put_back(queue, task, found, reports, lost, ended)
                 else:
-                    by_key = {job.key: job for job in task.jobs}
-                    outcomes += [reports.finish(by_key[outcome.key], outcome) for outcome in found]
+                    outcomes += _finish(task, found, reports)
             for outcome in outcomes:
                 if outcome.status != "done":
                     ended[outcome.key] = outcome
@@ -118,6 +117,14 @@ def run_jobs(
                 yield outcomes
     finally:
         in_flight.cancel()
+
+
+def _finish(task: Task, found: Sequence[JobOutcome], reports: DeathReports) -> Iterator[JobOutcome]:
+    """Yield the outcomes of a task with the keys of its jobs: equal ones that came from a worker would be kept, too."""
+    by_key = {job.key: job for job in task.jobs}
+    for outcome in found:
+        job = by_key[outcome.key]
+        yield reports.finish(job, replace(outcome, key=job.key))
 
 
 @dataclass(frozen=True, slots=True)

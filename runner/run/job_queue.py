@@ -46,10 +46,11 @@ class JobQueue:
         self._ready: list[tuple[int, int]] = []
         for job in jobs:
             needs = [key for key in job.needs if key in self._place]
-            self._missing[job.key] = len(needs)
             for key in needs:
                 self._after.setdefault(key, []).append(job)
-            if not needs:
+            if needs:
+                self._missing[job.key] = len(needs)
+            else:
                 self._push(job)
 
     def __len__(self) -> int:
@@ -86,17 +87,19 @@ class JobQueue:
         self._ended.add(outcome.key)
         self._taken.discard(outcome.key)
         self._costs.add(outcome)
-        for job in self._after.get(outcome.key, ()):
+        for job in self._after.pop(outcome.key, ()):
             self._missing[job.key] -= 1
-            if not self._missing[job.key] and job.key not in self._taken:
-                self._push(job)
+            if not self._missing[job.key]:
+                del self._missing[job.key]
+                if job.key not in self._taken:
+                    self._push(job)
 
     def put_back(self, jobs: Sequence[Job]) -> None:
         """Let jobs of a task that did not end run again, each in a task of its own."""
         for job in jobs:
             self._taken.discard(job.key)
             self._alone.add(job.key)
-            if not self._missing[job.key] and job.key not in self._ended:
+            if job.key not in self._missing and job.key not in self._ended:
                 self._push(job)
 
     def _push(self, job: Job) -> None:
@@ -131,7 +134,6 @@ class JobCosts:
 
     def __init__(self, jobs: Sequence[Job]) -> None:
         self._bytes = _bytes_of_cells(jobs)
-        self._stages = {job.key: job.stage for job in jobs}
         self._left = Counter(job.stage for job in jobs)
         self._ended: Counter[str] = Counter()
         self._seconds: dict[str, float] = {}
@@ -139,7 +141,7 @@ class JobCosts:
 
     def add(self, outcome: JobOutcome) -> None:
         """Learn from a job that ended; one that was skipped teaches nothing."""
-        stage = self._stages[outcome.key]
+        stage = outcome.key[0]
         self._left[stage] -= 1
         if outcome.status != "skipped":
             self._ended[stage] += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 import sys
@@ -98,6 +99,27 @@ def scan_and_plan(campaign: Campaign) -> CampaignPlan:
     Raises:
         UsageError: no raw file can be read, or the campaign names a cell or parameter that does not exist.
     """
+    with _without_garbage_collection():
+        return _scan_and_plan(campaign)
+
+
+@contextmanager
+def _without_garbage_collection() -> Iterator[None]:
+    """Collect no garbage while a plan is made, and none of what there is then at any time.
+
+    A plan of 10,000 cells is some 500,000 objects that stay: to search them again and again took a fifth of the time.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if was_on:
+            gc.enable()
+
+
+def _scan_and_plan(campaign: Campaign) -> CampaignPlan:
     store = Store(campaign.store)
     files = format_count(len(campaign.sources), "raw file")
     early.say("scanning", files)

@@ -6,8 +6,9 @@ Nothing is stopped: each contradiction becomes a line of text with both numbers,
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cache
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Final
 
 from ...data import columns as c
 from ...data.errors import KilocellError
@@ -17,11 +18,9 @@ from ...jobs.cleaning.guess_cell import CellGuess, guess_cell
 from ...parquet_store.layout import Store
 from ...parquet_store.read import read_partition
 from ..campaign.cell_plan import CellPlan
+from ..campaign.known_checks import recall
 from ..plan.job import Job
 from ..worker.run_job import JobOutcome
-
-if TYPE_CHECKING:
-    from ...jobs.parameters.table import SetSummary
 
 OUTSIDE_VOLT: Final = 0.1
 """V: voltages of a record may leave a set's window by this much. Chosen, not measured."""
@@ -40,6 +39,9 @@ MOST_OF_WINDOW: Final = 0.8
 
 MOST_SCALE: Final = 10.0
 """Largest ratio of the capacity of the cell and that of the set, either way. Chosen, not measured."""
+
+AT_ONCE: Final = 100
+"""Cells whose records are read before the first job runs, about 2 ms each. Chosen, not measured."""
 
 _COLUMNS: Final = (c.TEST_TIME, c.CURRENT, c.VOLTAGE, c.FLAGS)
 
@@ -60,17 +62,19 @@ class SetDoubts:
         used = {job.cell_id for job in jobs if job.kind not in ("split", "clean")}
         self._store = store
         self._cells = {cell.cell_id: cell for cell in cells if cell.cell_id in used}
+        self._cleaned: set[str] = set()  # cells that were cleaned before, and are not checked yet
         self._say = say
 
     def check_cleaned(self, jobs: Iterable[Job]) -> None:
-        """Check the cells that are not cleaned in this run.
+        """Check cells that are not cleaned in this run; of many, those after the first when a job of them has ended.
 
         Args:
             jobs: that run.
         """
         uncleaned = {job.cell_id for job in jobs if job.kind == "clean"}
-        for cell_id in self._cells.keys() - uncleaned:
-            self._check(cell_id)
+        self._cleaned = set(self._cells.keys() - uncleaned)
+        for cell_id in sorted(self._cleaned)[:AT_ONCE]:
+            self._check_cleaned(cell_id)
 
     def add(self, outcomes: Iterable[JobOutcome]) -> None:
         """Check the cells that were cleaned.
@@ -82,6 +86,12 @@ class SetDoubts:
             stage, cell_id, _ = outcome.key
             if stage == "clean" and outcome.status == "done" and cell_id in self._cells:
                 self._check(cell_id)
+            elif cell_id in self._cleaned:
+                self._check_cleaned(cell_id)
+
+    def _check_cleaned(self, cell_id: str) -> None:
+        self._cleaned.discard(cell_id)
+        self._check(cell_id)
 
     def _check(self, cell_id: str) -> None:
         plan = self._cells[cell_id]
@@ -119,18 +129,34 @@ def find_doubts(cell: CellSettings, sets: Sequence[ParameterSetSettings], seen: 
         yield from _doubt_capacity(cell.nominal_capacity_ah, word, summary, seen)
 
 
-@cache
-def _summarise(settings: ParameterSetSettings) -> SetSummary | None:
-    """Return what a set describes; ``None`` if it cannot be loaded, which the jobs report."""
-    from ...jobs.parameters.table import summarise_set
+@dataclass(frozen=True, slots=True)
+class _SetLimits:
+    """What a set describes: its kind of cell, nominal capacity (A.h), and cut-offs (V); ``None`` = not given."""
 
+    kind: str
+    capacity_ah: float | None
+    lower_volt: float | None
+    upper_volt: float | None
+
+
+@cache
+def _summarise(settings: ParameterSetSettings) -> _SetLimits | None:
+    """Return what a set describes; ``None`` if it cannot be loaded, which the jobs report."""
+    plain = ParameterSetSettings(settings.base, settings.base, (), settings.file_digest)
     try:
-        return summarise_set(ParameterSetSettings(settings.base, settings.base, (), settings.file_digest))
+        return _SetLimits(*recall(partial(_find_limits, plain), "limits of a set", sets=(plain,)))
     except KilocellError:
         return None
 
 
-def _doubt_window(name: str, summary: SetSummary, seen: CellGuess) -> Iterator[str]:
+def _find_limits(settings: ParameterSetSettings) -> list[str | float | None]:
+    from ...jobs.parameters.table import summarise_set
+
+    found = summarise_set(settings)
+    return [found.kind, found.capacity_ah, found.lower_volt, found.upper_volt]
+
+
+def _doubt_window(name: str, summary: _SetLimits, seen: CellGuess) -> Iterator[str]:
     lower, upper = summary.lower_volt, summary.upper_volt
     if lower is None or upper is None:
         return
@@ -142,7 +168,7 @@ def _doubt_window(name: str, summary: SetSummary, seen: CellGuess) -> Iterator[s
         yield f"{name} {window}, but {record}: the cell may have another chemistry; name a set that fits it"
 
 
-def _doubt_capacity(capacity_ah: float, word: str, summary: SetSummary | None, seen: CellGuess) -> Iterator[str]:
+def _doubt_capacity(capacity_ah: float, word: str, summary: _SetLimits | None, seen: CellGuess) -> Iterator[str]:
     numbers = (
         f"the largest charge or discharge in the record is {seen.seen_ah:g} A.h, the capacity is "
         f"{capacity_ah:g} A.h ({word})"
@@ -153,7 +179,7 @@ def _doubt_capacity(capacity_ah: float, word: str, summary: SetSummary | None, s
         yield f"{numbers}, although the voltages span the set's window; check nominal_capacity_ah"
 
 
-def _spans_window(summary: SetSummary, seen: CellGuess) -> bool:
+def _spans_window(summary: _SetLimits, seen: CellGuess) -> bool:
     if summary.lower_volt is None or summary.upper_volt is None:
         return False
     window = summary.upper_volt - summary.lower_volt

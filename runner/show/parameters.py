@@ -72,9 +72,9 @@ def show_parameter_set(name: str, campaign: Campaign | None, match: str, json_: 
     """
     settings, file = find_set(name, campaign)
     print("loading PyBaMM …", file=sys.stderr)
+    from ...data.defined_sets import define_set
     from ...jobs.models.set_checks import check_set_values
     from ...jobs.parameters.files import make_values
-    from ...jobs.parameters.sets import define_set
     from ...jobs.parameters.table import REFERENCE_WORDS, list_parameters, summarise_set
 
     notes: tuple[str, ...] = ()
@@ -109,7 +109,7 @@ def show_parameter_set(name: str, campaign: Campaign | None, match: str, json_: 
 
 def _all_sets(campaign: Campaign | None) -> Iterator[tuple[ParameterSetSettings, str]]:
     """Yield each set with the file or package it comes from."""
-    from ...jobs.parameters.sets import define_set
+    from ...data.defined_sets import define_set
 
     if campaign is not None:
         for file in campaign.set_files:

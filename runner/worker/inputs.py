@@ -159,6 +159,6 @@ def define_own_set(store: Store, work: Work) -> None:
         return
     parameter_set = work.settings.parameter_set
     if parameter_set.file_digest:
-        from ...jobs.parameters.sets import define_set
+        from ...data.defined_sets import define_set
 
         define_set(parameter_set.key, read_parameter_set(store, parameter_set.file_digest))

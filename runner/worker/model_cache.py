@@ -21,10 +21,8 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from ...data.cache_folder import cache_folder
 from ...data.installed import installed_version
-
-FOLDER_VARIABLE: Final = "KILOCELL_CACHE"
-"""Environment variable that names kilocell's cache folder."""
 
 PYBAMM_VARIABLE: Final = "PYBAMM_CASADI_AOT_CACHE"
 """Environment variable from which PyBaMM takes the folder for compiled models."""
@@ -67,11 +65,7 @@ def cache_root() -> Path:
     Returns:
         ``models`` in $KILOCELL_CACHE, or else in $XDG_CACHE_HOME/kilocell, or else in ~/.cache/kilocell.
     """
-    folder = os.environ.get(FOLDER_VARIABLE)
-    if folder:
-        return Path(folder).expanduser().absolute() / "models"
-    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser().absolute() / "kilocell" / "models"
+    return cache_folder() / "models"
 
 
 def has_compiler() -> bool:

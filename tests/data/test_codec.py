@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -22,6 +24,7 @@ from kilocell.data.settings import (
     ModelSettings,
     Override,
     ParameterSetSettings,
+    SimulateSettings,
     SourceFile,
     SourceSettings,
 )
@@ -159,3 +162,21 @@ def test_other_settings_have_another_digest(other: Any) -> None:
 def test_a_digest_keeps_its_parts_apart() -> None:
     assert digest("ab", "c") != digest("a", "bc")
     assert digest("ab") != digest("a", "b")
+
+
+def test_a_digest_is_that_of_the_json_whatever_was_digested_before() -> None:
+    model = ModelSettings("SPM", "SPM", options=(("thermal", "lumped"),))
+    values = [
+        model,
+        replace(model, name="Zelle Ä \u2028\"'\\"),
+        SimulateSettings(CellSettings("A", 5.0), model, ParameterSetSettings("s", "b", (Override("p", "scale", 1.5),))),
+        SimulateSettings(CellSettings("A", 5), model, ParameterSetSettings("s", "b"), rtol=math.inf, atol=math.nan),
+        (1, 1.0, True, None, "x", -0.0, 1e-300, ("y", [2.5])),
+        True,
+        1,
+        1.0,
+    ]
+    for value in (*values, *reversed(values)):
+        assert digest(value) == hashlib.sha256(to_json(value).encode() + b"\0").hexdigest()
+    many = [ModelSettings(f"m{number}", "SPM") for number in range(600)]
+    assert [digest(one) for one in many] == [digest(replace(one)) for one in many]

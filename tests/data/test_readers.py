@@ -52,6 +52,22 @@ def test_a_source_is_its_bytes(tmp_path: Path) -> None:
             read(path, GUESS)
 
 
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_ids_are_found_without_the_signs_of_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, delimiter: str
+) -> None:
+    named = (("test_time_second", "test_time_s"), ("current_ampere", "current_A"), ("voltage_volt", "voltage_V"))
+    columns = tuple(ColumnMapping(target, name) for target, name in named)
+    settings = SourceSettings(columns=columns, cell_id_from="column:cell_id")
+    rows = [f"C{row // 2000},{row},0.5,3.7".replace(",", delimiter) for row in range(4000)]
+    path = write(tmp_path, HEADER.replace(",", delimiter), *rows)
+    monkeypatch.delattr("kilocell.data.readers.csv_header.find_number_signs")
+    monkeypatch.delattr("kilocell.data.readers.csv_header._tail")
+    assert survey(path, settings) == (("C0", "C1"), ())
+    with pytest.raises(NameError):
+        read_raw(path, settings)
+
+
 def test_ids_from_the_files_name_need_no_file() -> None:
     path = Path("lab/run-7/Cell 12.v2.csv")
     assert cell_ids(path, GUESS) == ("Cell 12.v2",)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from kilocell.data.defined_sets import define_set
 from kilocell.data.extensive import cell_power, describe_scaling
 from kilocell.data.fit_settings import CELL_CAPACITY, FitParameter, FitSettings
 from kilocell.data.settings import (
@@ -22,7 +23,6 @@ from kilocell.jobs.fitting.fit import combine_starts, make_beginning, run_start
 from kilocell.jobs.fitting.objective import make_objective
 from kilocell.jobs.models.simulation_case import resolve_simulation
 from kilocell.jobs.parameters.extensive import overrides_of_set
-from kilocell.jobs.parameters.sets import define_set
 from kilocell.jobs.record.record import make_record
 from kilocell.jobs.simulation.conditions import find_conditions
 from kilocell.jobs.simulation.simulate import simulate

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pybamm
 import pytest
+from kilocell.data.defined_sets import define_set
 from kilocell.data.errors import JobError
 from kilocell.data.fit_settings import LITHIUM_INVENTORY
 from kilocell.data.parameter_files import content_digest
@@ -21,7 +22,6 @@ from kilocell.data.settings import (
     SimulateSettings,
 )
 from kilocell.jobs.models.set_checks import SERIES, check_set_values
-from kilocell.jobs.parameters.sets import define_set
 from kilocell.jobs.simulation.simulate import simulate
 from records import partition
 

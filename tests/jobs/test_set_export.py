@@ -8,6 +8,7 @@ import math
 import numpy as np
 import pybamm
 import pytest
+from kilocell.data.defined_sets import define_set
 from kilocell.data.errors import UsageError
 from kilocell.data.fit_settings import CELL_CAPACITY, INITIAL_SOC, LITHIUM_INVENTORY
 from kilocell.data.settings import (
@@ -22,7 +23,7 @@ from kilocell.jobs.export.bpx import convert_to_bpx, expression
 from kilocell.jobs.export.values import CellSet, resolve_cell_values, resolve_set_values, values_to_json
 from kilocell.jobs.fitting.fit import make_beginning
 from kilocell.jobs.models.simulation_case import resolve_simulation
-from kilocell.jobs.parameters.sets import define_set, load_base_set
+from kilocell.jobs.parameters.sets import load_base_set
 from kilocell.jobs.record.record import make_record
 from kilocell.jobs.simulation.conditions import find_conditions
 from kilocell.jobs.simulation.simulate import simulate

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pybamm
 import pytest
+from kilocell.data.defined_sets import define_set
 from kilocell.data.errors import JobError
 from kilocell.data.fit_settings import FitParameter, FitSettings
 from kilocell.data.parameter_files import content_digest
@@ -25,7 +26,7 @@ from kilocell.data.settings import (
 )
 from kilocell.jobs.fitting.fit import combine_starts, run_start
 from kilocell.jobs.parameters.files import make_values
-from kilocell.jobs.parameters.sets import define_set, is_function, load_base_set
+from kilocell.jobs.parameters.sets import is_function, load_base_set
 from kilocell.jobs.parameters.table import find_set_kind, needed_option
 from kilocell.jobs.simulation.simulate import simulate
 from numpy.typing import NDArray

@@ -9,6 +9,7 @@ import casadi
 import numpy as np
 import pybamm
 import pytest
+from kilocell.data.defined_sets import define_set
 from kilocell.data.errors import FailedSimulationError
 from kilocell.data.settings import CellSettings, InitialState, ModelSettings, ParameterSetSettings, SimulateSettings
 from kilocell.jobs.models.table_check import describe_uncovered_tables
@@ -84,7 +85,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> ParameterSetSettings:
     values["Positive particle diffusivity [m2.s-1]"] = short_table
     monkeypatch.setattr(sets, "make_values", lambda content: (values, ()))
     settings = ParameterSetSettings("short", "short", file_digest="0")
-    sets.define_set(settings.key, b"short")
+    define_set(settings.key, b"short")
     return settings
 
 

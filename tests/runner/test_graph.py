@@ -6,11 +6,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import distributed
 import pytest
+from campaigns import PATIENCE_SECOND
 from dask.utils import key_split
 from distributed.client import FutureCancelledError
+from kilocell.runner.cluster.dashboard import count_ended_tasks
 from kilocell.runner.plan.job import Job
 from kilocell.runner.run.graph import _result, build_graph, make_task
 from kilocell.runner.run.job_queue import SHARED_SECOND, TASK_SECOND, JobQueue
@@ -157,3 +160,31 @@ def test_a_task_of_a_lost_scheduler_has_no_outcome() -> None:
         client.cancel([future], force=True)
         with pytest.raises(FutureCancelledError):
             _result(future)
+
+
+def test_the_bars_of_the_dashboard_keep_the_tasks_that_ended() -> None:
+    with (
+        distributed.LocalCluster(  # type: ignore[no-untyped-call]
+            n_workers=1, processes=False, dashboard_address=":0", silence_logs=50
+        ) as cluster,
+        distributed.Client(cluster) as client,  # type: ignore[no-untyped-call]
+    ):
+        scheduler = cast(Any, cluster).scheduler
+
+        async def count() -> None:
+            count_ended_tasks(scheduler)
+            count_ended_tasks(scheduler)
+
+        client.sync(count)
+        for number in range(3):
+            future = client.submit(int, 1, key=("clean", f"A{number}", str(number)))
+            assert future.result() == 1
+            future.release()
+        failing = client.submit(int, "no number", key=("clean", "B", "3"))
+        assert isinstance(failing.exception(), ValueError)
+        failing.release()
+        until = time.monotonic() + PATIENCE_SECOND
+        while scheduler.tasks and time.monotonic() < until:
+            time.sleep(0.01)
+        bar = scheduler.task_prefixes["clean"].states
+        assert {state: number for state, number in bar.items() if number and state != "forgotten"} == {"released": 4}

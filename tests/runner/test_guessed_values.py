@@ -8,15 +8,24 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from kilocell.data.settings import CellSettings, ParameterSetSettings
+from kilocell.data.settings import (
+    CellSettings,
+    CleanSettings,
+    ModelSettings,
+    ParameterSetSettings,
+    SimulateSettings,
+)
 from kilocell.jobs.cleaning.guess_cell import CellGuess
+from kilocell.parquet_store.layout import Store
 from kilocell.runner.campaign.campaign import load_campaign
-from kilocell.runner.campaign.cell_plan import resolve
+from kilocell.runner.campaign.cell_plan import CellPlan, resolve
 from kilocell.runner.inspect.guess_cells import FIRST_CELLS, are_alike, spread
 from kilocell.runner.inspect.new_campaign import write_campaign
 from kilocell.runner.inspect.reading_progress import ReadingProgress
-from kilocell.runner.plan.job import without_set_source
+from kilocell.runner.plan.job import CleanWork, Job, SimulateWork, without_set_source
+from kilocell.runner.run import set_doubts
 from kilocell.runner.run.set_doubts import find_doubts
+from kilocell.runner.worker.run_job import JobOutcome
 
 CHEN = (ParameterSetSettings("Chen2020", "Chen2020"),)
 SEEN = CellGuess(3.0, 4.2, 2.6, 3.0, 10)
@@ -157,3 +166,22 @@ def test_progress_is_drawn_on_a_terminal_only() -> None:
         if stream is not None:
             shown = stream.getvalue()
             assert ("reading headers" in shown and "12 of 200 files" in shown) == is_drawn
+
+
+def test_of_many_cleaned_cells_the_rest_is_checked_when_a_job_of_them_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cells = [CellPlan(CellSettings(name), CleanSettings(), CHEN, (), ()) for name in "ABCD"]
+    work = SimulateWork(SimulateSettings(cells[0].cell, ModelSettings("SPM", "SPM"), CHEN[0]))
+    jobs = [Job("simulate", name, "SPM", "simulate-SPM", "", work) for name in "ABCD"]
+    jobs.append(Job("clean", "D", "clean", "clean", "", CleanWork((), CleanSettings())))
+    read: list[str] = []
+    monkeypatch.setattr(set_doubts, "AT_ONCE", 1)
+    monkeypatch.setattr(set_doubts.SetDoubts, "_check", lambda _, cell_id: read.append(cell_id))
+    checks = set_doubts.SetDoubts(Store(tmp_path), cells, jobs, print)
+    checks.check_cleaned(jobs)
+    assert read == ["A"]
+    checks.add([JobOutcome(("simulate-SPM", name, "SPM"), "done") for name in "ABBD"])
+    assert read == ["A", "B"]
+    checks.add([JobOutcome(("clean", "D", "clean"), "done"), JobOutcome(("simulate-SPM", "C", "SPM"), "failed")])
+    assert read == ["A", "B", "D", "C"]

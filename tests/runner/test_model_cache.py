@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from kilocell.data.cache_folder import FOLDER_VARIABLE
 from kilocell.data.fit_settings import FitParameter, FitSettings
 from kilocell.data.settings import CellSettings, ModelSettings, Override, ParameterSetSettings, SimulateSettings
 from kilocell.runner.plan.job import Job, SimulateWork, StartWork
@@ -23,7 +24,7 @@ SET = ParameterSetSettings("Chen2020", "Chen2020")
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv(model_cache.FOLDER_VARIABLE, str(tmp_path))
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
     monkeypatch.delenv(model_cache.PYBAMM_VARIABLE, raising=False)
     return tmp_path
 
@@ -49,7 +50,7 @@ def compiling(jobs: tuple[Job, ...]) -> int:
 
 def test_the_folder_follows_the_variables(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert model_cache.cache_root() == folder / "models"
-    monkeypatch.delenv(model_cache.FOLDER_VARIABLE)
+    monkeypatch.delenv(FOLDER_VARIABLE)
     monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "xdg"))
     assert model_cache.cache_root() == folder / "xdg" / "kilocell" / "models"
     monkeypatch.delenv("XDG_CACHE_HOME")
@@ -84,7 +85,7 @@ def test_without_a_compiler_or_a_folder_of_ones_own_nothing_is_compiled(
     assert not model_cache.has_compiler()
     assert not model_cache.prepare()
     monkeypatch.undo()
-    monkeypatch.setenv(model_cache.FOLDER_VARIABLE, str(folder / "file"))
+    monkeypatch.setenv(FOLDER_VARIABLE, str(folder / "file"))
     (folder / "file").write_text("no folder")
     assert not model_cache.prepare()
 
