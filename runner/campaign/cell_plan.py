@@ -13,6 +13,7 @@ from ...data.names import suggest_or_list
 from ...data.settings import CellSettings, CleanSettings, InitialState, ParameterSetSettings, SimulateSettings
 from .campaign import DEFAULTS, Campaign
 from .errors import campaign_error, format_key, value_text
+from .fit_tables import matches_cell
 from .schema import is_glob
 
 _PREVIOUS_CYCLE: Final = InitialState("previous_cycle")
@@ -71,7 +72,7 @@ def resolve(
         One plan for each cell, in the order of the ids.
 
     Raises:
-        CampaignError: ``[cells.ID]`` or a fit names a cell (not a glob) that no raw file has; the text gives the
+        CampaignError: ``[cells.ID]``, a model or a fit names a cell (not a glob) that no raw file has; the text gives the
             nearest cell. Or a fit names no parameter set and one of its cells has none.
     """
     known = tuple(dict.fromkeys(cell_ids))
@@ -95,7 +96,7 @@ def resolve(
 
 
 def find_absent_cells(campaign: Campaign, cell_ids: Iterable[str]) -> list[tuple[str, str]]:
-    """Find the cells (not globs) that ``[cells.ID]`` and fits name, but that no readable raw file has.
+    """Find the cells (not globs) that ``[cells.ID]``, models and fits name, but that no readable raw file has.
 
     Args:
         cell_ids: every cell of the raw files that can be read.
@@ -106,6 +107,7 @@ def find_absent_cells(campaign: Campaign, cell_ids: Iterable[str]) -> list[tuple
     file = campaign.file
     known = set(cell_ids)
     named = [(f"cells.{format_key(key)}", key) for key in sorted(file.cells.keys() - {DEFAULTS})]
+    named += [(f"models.{model.label}.cells", key) for model in file.models for key in model.cells]
     named += [(f"{where}.cells", key) for where, fit in file.named_fits() for key in fit.cells]
     return [(where, key) for where, key in named if not is_glob(key) and key not in known]
 
@@ -122,7 +124,8 @@ def _resolve_cell(campaign: Campaign, cell_id: str, shared: dict[Any, Any]) -> C
     clean = campaign.clean_settings(cell_id)
     simulations = tuple(
         campaign.simulate_settings(cell, model, parameter_set)
-        for model in campaign.models
+        for model, table in zip(campaign.models, campaign.file.models, strict=True)
+        if matches_cell(cell_id, table.cells)
         for parameter_set in parameter_sets
     )
     fits = tuple(CellFit(fit, _fitted_simulation(campaign, fit)) for fit in campaign.fits(cell_id))

@@ -172,10 +172,15 @@ class CellTable(Table):
 
 
 class ModelTable(Table):
-    """``[[models]]``: a PyBaMM model, and what its simulations store; its type alone is enough."""
+    """``[[models]]``: a PyBaMM model, and what its simulations store; its type alone is enough.
+
+    Args:
+        cells: ids or globs of the cells that are simulated with it.
+    """
 
     type: v.ModelType
     name: v.Label | None = None
+    cells: Annotated[list[v.Text], Field(min_length=1)] = ["*"]
     options: dict[str, v.ModelOption] = {}
     mesh: dict[str, v.Points] = {}
     outputs: list[v.OutputName] = []

@@ -546,3 +546,13 @@ def test_hundreds_of_problems_do_not_flood_the_terminal(tmp_path: Path) -> None:
     text = problem(tmp_path, "".join(f"key_{place} = 1\n" for place in range(300)) + "---\n")
     assert text.count("\n") < 30
     assert text.endswith("  and 280 more")
+
+
+def test_a_model_can_be_for_some_cells(tmp_path: Path) -> None:
+    text = '[[models]]\ntype = "SPM"\n[[models]]\ntype = "DFN"\ncells = ["B*"]\n'
+    text += '[cells.defaults]\nparameter_set = "Chen2020"\nnominal_capacity_ah = 5.0\n'
+    plans = resolve(load(tmp_path, text), ["A", "B"])
+    models = {plan.cell.cell_id: [one.model.name for one in plan.simulations] for plan in plans}
+    assert models == {"A": ["SPM"], "B": ["SPM", "DFN"]}
+    with pytest.raises(CampaignError, match=r'models.DFN.cells: no source has the cell "BB"'):
+        resolve(load(tmp_path, text.replace("B*", "BB")), ["A", "B"])
