@@ -2,6 +2,10 @@
 
     python benchmarks/campaign.py --cells 1000            # make the cells, run, plan and run again
     python benchmarks/campaign.py --cells 1000 --documented 25 --parts 25
+    python benchmarks/campaign.py --cells 10000 --models SPM            # "" = cells are cleaned only
+    python benchmarks/campaign.py --cells 400 --dfn 40                  # a slow model for a tenth of the cells
+    python benchmarks/campaign.py --cells 200 --against-one             # two workers against one, and two processes
+    python benchmarks/campaign.py --tiny 5000                           # cells of 40 rows in one CSV file, cleaned only
 
 With ``--documented N``, N of the cells are simulated in a plain loop in PyBaMM's documented way, on one core, and the
 time is scaled to all cells. With ``--parts N``, N cells are cleaned and simulated again in this process, after N others
@@ -61,17 +65,26 @@ def take(*command: str) -> Took:
     return Took(wall, cpu, done.returncode, began)
 
 
-def make_campaign(folder: Path, cells: int) -> Path:
-    """Make synthetic cells, one file each, and a campaign with the parameter set of each; return its path."""
+def make_campaign(folder: Path, cells: int, models: tuple[str, ...], dfn: int) -> Path:
+    """Make synthetic cells, one file each, and a campaign with the parameter set of each; return its path.
+
+    Args:
+        models: with which each cell is simulated.
+        dfn: number of cells that are simulated with the DFN, too.
+    """
     raw = folder / "raw"
     take("synthesize", "--cells", str(cells), "--layout", "files", "--seed", str(SEED), "--out", str(raw))
     path = folder / "campaign.toml"
     take("init", str(raw), "--out", str(path))
-    models = ", ".join(f'"{model}"' for model in MODELS)
+    known = json.loads((raw / "ground_truth.json").read_text())["cells"]
+    tables = [f'{{ type = "{model}" }}' for model in models]
+    if dfn:
+        some = ", ".join(f'"{cell["cell_id"]}"' for cell in known[:: max(len(known) // dfn, 1)][:dfn])
+        tables.append(f'{{ type = "DFN", cells = [{some}] }}')
     guessed, _, _ = path.read_text().partition("[cells.")
-    lines = [re.sub(r"(?m)^models = .*$", f"models = [{models}]", guessed, count=1)]
+    lines = [re.sub(r"(?m)^models = .*$", f"models = [{', '.join(tables)}]", guessed, count=1)]
     lines.append('[cells.defaults]\ninitial_state = "rest_voltage"\ntemperature_celsius = "measured"\n')
-    for cell in json.loads((raw / "ground_truth.json").read_text())["cells"]:
+    for cell in known:
         lines.append(
             f'[cells.{cell["cell_id"]}]\nparameter_sets = ["{cell["parameter_set"]}"]\n'
             f"nominal_capacity_ah = {cell['nominal_capacity_ah']}\n"
@@ -99,6 +112,46 @@ def measure_run(campaign: Path, cells: int, workers: int) -> tuple[Took, Path]:
     print(f"  in jobs {seconds:.1f} s; workers without a job, with start and end: {idle:.1f} s of {workers} workers")
     print(f"  files {len(files)}, {len(files) / cells:.1f} per cell; {size / 1e6:.0f} MB")
     return ran, store
+
+
+def measure_against_one(folder: Path, campaign: Path, cells: int, ran: Took) -> None:
+    """Run the campaign with one worker, and two halves of it in two processes side by side with one worker each."""
+    one, _ = measure_run(campaign, cells, 1)
+    halves = []
+    names = [line[7:-1] for line in campaign.read_text().splitlines() if line.startswith("[cells.C")]
+    for number, half in enumerate((names[::2], names[1::2])):
+        store = folder / f"store of half {number}"
+        shutil.rmtree(store, ignore_errors=True)
+        chosen = [part for name in half for part in ("--cell", name)]
+        options = ("--no-plots", "--quiet", "--workers", "1", "--dashboard-address", "none", "--store", str(store))
+        halves.append((*KILOCELL, "run", str(campaign), *options, *chosen))
+    began = time.perf_counter()
+    running = [subprocess.Popen(half, stdout=subprocess.DEVNULL) for half in halves]
+    codes = [process.wait() for process in running]
+    apart = time.perf_counter() - began
+    if any(code not in (0, 1) for code in codes):
+        raise SystemExit(f"the halves ended with {codes}")
+    print(f"\none worker {one.wall_second:.1f} s, two {ran.wall_second:.1f} s, two processes apart {apart:.1f} s")
+    print(f"two workers reach {apart / ran.wall_second:.2f} of what two independent processes reach")
+
+
+def make_tiny_campaign(folder: Path, cells: int) -> Path:
+    """Write cells of 40 rows each into one CSV file, and a campaign that cleans them; return its path."""
+    raw = folder / "tiny.csv"
+    with raw.open("w") as file:
+        file.write("cell_id,cycle,step,test_time_s,current_A,voltage_V,temperature_C\n")
+        for cell in range(cells):
+            for row in range(40):
+                ampere = 0.0 if row < 10 else -1.0 - 1e-4 * (cell % 100)
+                volt = 4.1 - 0.004 * max(row - 9, 0) - 1e-5 * (cell % 1000)
+                file.write(
+                    f"TINY_{cell:05d},1,{1 + (row >= 10)},{10.0 * row:.3f},{ampere:.5f},{volt:.6f},25.{row:02d}\n"
+                )
+    path = folder / "campaign.toml"
+    take("init", str(raw), "--out", str(path))
+    text = path.read_text()
+    path.write_text(re.sub(r"(?m)^models = .*$", "models = []", text, count=1))
+    return path
 
 
 def measure_again(campaign: Path, store: Path) -> None:
@@ -201,6 +254,10 @@ def main() -> None:
         "--parts", type=int, default=0, metavar="N", help="cells whose jobs are measured in one process"
     )
     parser.add_argument("--folder", type=Path, help="keep the cells and the store here; cells that are there are used")
+    parser.add_argument("--models", default=",".join(MODELS), help='such as "SPM,SPMe"; "" = cells are cleaned only')
+    parser.add_argument("--dfn", type=int, default=0, metavar="N", help="cells that are simulated with the DFN, too")
+    parser.add_argument("--against-one", action="store_true", help="two workers against one, and two processes")
+    parser.add_argument("--tiny", type=int, default=0, metavar="N", help="clean N cells of 40 rows in one CSV file")
     given = parser.parse_args()
     os.environ.update(OMP_NUM_THREADS="1", PYBAMM_DISABLE_TELEMETRY="true")
     with tempfile.TemporaryDirectory() as temporary:
@@ -208,9 +265,16 @@ def main() -> None:
         campaign = folder / "campaign.toml"
         if not campaign.exists():
             folder.mkdir(parents=True, exist_ok=True)
-            campaign = make_campaign(folder, given.cells)
-        ran, store = measure_run(campaign, given.cells, given.workers)
+            if given.tiny:
+                campaign = make_tiny_campaign(folder, given.tiny)
+            else:
+                models = tuple(filter(None, given.models.split(",")))
+                campaign = make_campaign(folder, given.cells, models, given.dfn)
+        cells = given.tiny or given.cells
+        ran, store = measure_run(campaign, cells, given.workers)
         measure_again(campaign, store)
+        if given.against_one:
+            measure_against_one(folder, campaign, cells, ran)
         if given.parts:
             measure_parts(campaign, given.parts)
         if given.documented:
