@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -54,17 +55,26 @@ class RawBlock:
     """Some consecutive rows of a file.
 
     Args:
-        frame: ``data.columns.RAW_COLUMNS``; ``source_row`` counts the rows of the file from 0, ``source_index`` is 0.
+        columns: those of ``data.columns.RAW_COLUMNS`` that the file has, and ``source_row``, which counts the rows of
+            the file from 0; ``unreadable`` only where a value could not be read.
         lines: line of each row in the file, from 1, shape (rows,).
         unreadable: for each raw column that the file has: name of its column, and the rows with text instead of a
             number, shape (rows,).
         cells: cell id of each row; ``None`` if no column has it.
     """
 
-    frame: pd.DataFrame
+    columns: dict[str, Any]
     lines: Integers
     unreadable: dict[str, tuple[str, Mask]]
     cells: pd.Categorical[str] | None = None
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """All of ``data.columns.RAW_COLUMNS``."""
+        return raw_frame(self.columns, len(self))
 
 
 def raw_blocks(path: Path, settings: SourceSettings) -> Iterator[RawBlock]:
@@ -99,7 +109,7 @@ def layout_blocks(path: Path, layout: Layout, part: FileRange | None = None) -> 
             block = make_raw_block(parsed.arrays, parsed.lines, parsed.notes, layout, row, cell)
             if block.cells is not None:
                 cell = str(block.cells[-1])
-            row += len(block.frame)
+            row += len(block)
             yield block
 
 
@@ -279,7 +289,10 @@ def make_raw_block(
     single = {target: _mean(arrays) for target, arrays in values.items()}
     if layout.frequency is not None:
         single[c.STATE] = _named_impedance(arrays[layout.frequency], single.get(c.STATE), layout.header)
-    return RawBlock(raw_frame(len(lines), single, notes, first_row), lines, unreadable, cells)
+    if notes:
+        single[c.UNREADABLE] = raw_texts(len(lines), {row: "; ".join(texts) for row, texts in notes.items()})
+    single[c.SOURCE_ROW] = np.arange(first_row, first_row + len(lines), dtype=np.int64)
+    return RawBlock(single, lines, unreadable, cells)
 
 
 def _column_values(array: pa.Array, column: Column, layout: Layout) -> tuple[Any, Mask]:
@@ -331,7 +344,7 @@ def _named_impedance(frequency: pa.Array, states: Any, header: Header) -> Any:
     hertz = frequency.to_numpy(zero_copy_only=False)
     rows = hertz > 0.0
     if states is None:
-        states = _texts(len(hertz), {})
+        states = raw_texts(len(hertz))
     if len(np.unique(hertz[rows])) < SWEEP_FREQUENCIES:
         return states
     words = np.array(states, dtype=object)
@@ -374,34 +387,34 @@ def _cells(texts: pa.Array, path: Path, previous: str | None) -> tuple[pd.Catego
     return pd.Categorical.from_codes(seen, names, validate=False), blank
 
 
-def raw_frame(rows: int, values: dict[str, Any], notes: dict[int, list[str]], first_row: int) -> pd.DataFrame:
-    """Build a raw table; columns without values are NaN, or "" where they have text.
+def raw_frame(known: Mapping[str, Any], rows: int) -> pd.DataFrame:
+    """Build a raw table; columns without values are NaN, or "" where they have text, and ``source_index`` is 0.
+
+    Such a number takes the memory of one row only, so nobody can write to it.
 
     Args:
+        known: the raw columns that have values, shape (rows,) each.
         rows: number of rows.
-        values: values of each raw column that the file has, shape (rows,).
-        notes: what was wrong with a row, by its place in the block.
-        first_row: number of the first row in the file, from 0.
     """
-    known = {
-        **values,
-        c.UNREADABLE: _texts(rows, {row: "; ".join(texts) for row, texts in notes.items()}),
-        c.SOURCE_INDEX: np.zeros(rows, dtype=np.int32),
-        c.SOURCE_ROW: np.arange(first_row, first_row + rows, dtype=np.int64),
-    }
     columns: dict[str, Any] = {}
     for name, dtype in c.RAW_COLUMNS.items():
-        if name in known:
-            columns[name] = known[name]
-        elif dtype == "float64":
-            columns[name] = np.full(rows, np.nan)
+        if dtype == "str":
+            columns[name] = known[name] if name in known else raw_texts(rows)
+        elif name in known:
+            columns[name] = np.asarray(known[name], dtype=np.dtype(dtype))
         else:
-            columns[name] = _texts(rows, {})
+            missing = np.nan if dtype == "float64" else 0
+            columns[name] = np.broadcast_to(np.array(missing, dtype=np.dtype(dtype)), (rows,))
     return pd.DataFrame(columns, copy=False)  # Separate columns can be released one by one.
 
 
-def _texts(rows: int, given: Mapping[int, str]) -> Any:
-    """Return an array of texts, most of them empty, shape (rows,)."""
+def raw_texts(rows: int, given: Mapping[int, str] = MappingProxyType({})) -> Any:
+    """Return an array of texts, most of them empty, as a raw table has them, shape (rows,).
+
+    Args:
+        rows: number of rows.
+        given: the other texts, by row.
+    """
     if not given:
         dtype: Any = pd.StringDtype(na_value=np.nan)
         return dtype.__from_arrow__(pa.repeat(pa.scalar("", pa.large_string()), rows))
