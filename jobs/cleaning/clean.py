@@ -27,7 +27,7 @@ from ..record.charge import capacity_scale_ah
 from ..record.cycles import summarise_cycles
 from ..record.join_sources import JoinNote
 from ..record.steps import classify_each_step
-from ..record.table import Table
+from ..record.table import Table, Words
 from .charge_balance import charge_balance
 from .charge_bounds import charge_events, cycle_slack, cycles_with_bounds, with_bounds
 from .charge_counters import capacity_counter, capacity_excess
@@ -194,7 +194,8 @@ def clean(raw: pd.DataFrame, cell_id: str, settings: CleanSettings, joins: Seque
     """
     rows = Table(Table.from_frame(raw).columns, np.arange(len(raw)))
     _require_usable_rows(rows, cell_id)
-    frame = rows.assign(**{c.FLAGS: np.zeros(len(raw), dtype=np.int64)})
+    words = {name: Words.from_texts(rows[name]) for name in (c.STATE, c.UNREADABLE)}
+    frame = rows.assign(**words, **{c.FLAGS: np.zeros(len(raw), dtype=np.int64)})
     ledger = ChargeLedger.from_record(frame)
     join_events = [Event("file_order", n.row, n.rows, n.before, n.after, n.action, n.severity) for n in joins]
     frame, time_events, time_taken = _apply(TIME_RULES, frame, settings, ledger)

@@ -47,6 +47,29 @@ def group_medians(group: Integers, values: Floats, groups: int) -> Floats:
     return medians
 
 
+def medians_around(values: Floats, rows: Integers, width: int, least: int = 1) -> Floats:
+    """Return the median of the known values around each of some rows.
+
+    Args:
+        values: shape (n,); missing ones (NaN) do not count.
+        rows: positions, shape (m,).
+        width: number of rows around each, itself included; odd. At the ends of the record there are fewer.
+        least: number of known values that a median needs.
+
+    Returns:
+        Shape (m,); NaN where fewer values are known.
+    """
+    half = width // 2
+    place = rows[:, None] + np.arange(-half, half + 1)
+    inside = (place >= 0) & (place < len(values))
+    near = np.where(inside, values[np.clip(place, 0, len(values) - 1)], np.nan)
+    near.sort(axis=1)  # missing values last
+    known = width - np.count_nonzero(np.isnan(near), axis=1)
+    row = np.arange(len(rows))
+    median = (near[row, np.maximum(known - 1, 0) // 2] + near[row, np.minimum(known, width - 1) // 2]) / 2.0
+    return np.where(known >= max(least, 1), median, np.nan)
+
+
 def number_groups(key: Integers | Floats) -> Integers:
     """Number the groups of equal keys, 0 to groups - 1, in the order of the keys.
 

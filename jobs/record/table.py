@@ -1,5 +1,8 @@
 """A record as plain arrays: code that looks at hundreds of columns would spend its time in the frame of pandas."""
 
+# pyarrow.compute makes its functions at import; no type checker sees them.
+# pyright: reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -8,8 +11,45 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from ...data.arrays import Indices, Integers, Mask
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Words:
+    """A column of texts that repeat: the word of each row as a place in a list of words.
+
+    Args:
+        codes: places in ``words``, shape (n,); -1 = no text.
+        words: different from each other. Some are in no row, if rows were taken out.
+    """
+
+    codes: Integers
+    words: tuple[str, ...]
+
+    @classmethod
+    def from_texts(cls, texts: Any) -> Self:
+        """Return texts as words; if all are empty, there is none.
+
+        Args:
+            texts: as pandas has them, shape (n,).
+        """
+        if not pc.max(pc.binary_length(pa.array(texts))).as_py():
+            return cls(np.broadcast_to(np.int64(-1), (len(texts),)), ())
+        codes, words = pd.factorize(texts)
+        return cls(codes, tuple(map(str, words)))
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def __getitem__(self, which: int | Mask | Indices | slice) -> Any:
+        """Return the text of a row ("" if there is none), or some rows."""
+        if isinstance(which, int):
+            code = int(self.codes[which])
+            return self.words[code] if code >= 0 else ""
+        return Words(self.codes[which], self.words)
 
 
 class Columns(Protocol):
@@ -25,7 +65,7 @@ class Table:
     """Columns of one length. A table is never changed: its methods return another one, which shares what is the same.
 
     Args:
-        columns: by name: arrays of numbers, or of texts as pandas has them. Nobody writes to them.
+        columns: by name: arrays of numbers, texts as pandas has them, or :class:`Words`. Nobody writes to them.
         labels: of the rows, shape (n,).
     """
 
