@@ -23,10 +23,10 @@ from ...data.errors import JobError
 from ...data.results.cleaning import CleanReport, CycleSummary
 from ...data.settings import CleanSettings
 from ...data.text import format_count
-from ..record.charge import capacity_scale_ah
+from ..record.charge import Flow, capacity_scale_ah
 from ..record.cycles import summarise_cycles
 from ..record.join_sources import JoinNote
-from ..record.steps import classify_each_step
+from ..record.steps import CLASSIFIED_BY, classify_each_step
 from ..record.table import Table, Words
 from .charge_balance import charge_balance
 from .charge_bounds import charge_events, cycle_slack, cycles_with_bounds, with_bounds
@@ -217,11 +217,12 @@ def clean(raw: pd.DataFrame, cell_id: str, settings: CleanSettings, joins: Seque
     frame, capacity_events, _ = _apply(CAPACITY_RULES, frame, settings, ledger)
     samples = _partition(frame, kinds)
     _require_usable_samples(samples, len(raw), cell_id)
-    cycles = summarise_cycles(samples, scale_ah)
+    flow = Flow.of_samples(samples)
+    cycles = summarise_cycles(samples, scale_ah, flow)
     events = time_events + signal_events + charge_events(before_edges, evidence, slack, cycles, settings)
     quarantined = _quarantined(rows, time_taken + signal_taken)
     findings = to_findings(join_events + events + charge_rule_events + capacity_events, rows, frame)
-    report = with_bounds(clean_report(cell_id, rows, samples, quarantined, findings, ledger), slack)
+    report = with_bounds(clean_report(cell_id, rows, samples, quarantined, findings, ledger, flow), slack)
     return Cleaned(samples, quarantined, report, cycles_with_bounds(cycles, slack))
 
 
@@ -281,7 +282,7 @@ def _classified(frame: Table, scale_ah: float, rest_current_per_ah: float) -> tu
     """
     rows = is_file_row(frame)
     if rows.all():
-        return classify_each_step(frame, scale_ah, rest_current_per_ah)
+        return frame.once(classify_each_step, CLASSIFIED_BY, scale_ah, rest_current_per_ah)
     of_rows, kinds = classify_each_step(frame.rows(rows), scale_ah, rest_current_per_ah)
     step = _steps_from_zero(frame)
     if step[-1] != of_rows[-1]:

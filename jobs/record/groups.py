@@ -70,6 +70,18 @@ def medians_around(values: Floats, rows: Integers, width: int, least: int = 1) -
     return np.where(known >= max(least, 1), median, np.nan)
 
 
+def count_numbers(column: Integers | Floats) -> int:
+    """Return how many different numbers there are.
+
+    Args:
+        column: shape (n,), none missing; in order, as counts of steps are, it is faster.
+    """
+    change = np.diff(column)
+    if (change >= 0).all():
+        return min(len(column), 1) + int(np.count_nonzero(change))
+    return len(np.unique(column))
+
+
 def number_groups(key: Integers | Floats) -> Integers:
     """Number the groups of equal keys, 0 to groups - 1, in the order of the keys.
 

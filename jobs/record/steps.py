@@ -77,6 +77,10 @@ def classify_steps(
     return types[number]
 
 
+CLASSIFIED_BY: Final = (c.TEST_TIME, c.CURRENT, c.VOLTAGE, c.STEP_COUNT)
+"""The columns by which :func:`classify_each_step` classifies steps."""
+
+
 def classify_each_step(
     samples: Columns, nominal_capacity_ah: float | None = None, rest_current_per_ah: float = REST_CURRENT_PER_AH
 ) -> tuple[Integers, NDArray[Any]]:

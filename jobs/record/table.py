@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, Self, TypeVar, cast
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ...data.arrays import Indices, Integers, Mask
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,10 +69,12 @@ class Table:
     Args:
         columns: by name: arrays of numbers, texts as pandas has them, or :class:`Words`. Nobody writes to them.
         labels: of the rows, shape (n,).
+        known: what :meth:`once` has calculated; tables that share columns share it.
     """
 
     columns: Mapping[str, Any]
     labels: Integers
+    known: dict[Any, tuple[list[Any], Any]] = field(default_factory=dict, repr=False)
 
     @classmethod
     def from_frame(cls, frame: pd.DataFrame) -> Self:
@@ -101,7 +105,23 @@ class Table:
             columns: arrays of shape (n,), or one number for all rows.
         """
         arrays = {name: np.full(len(self), value) if np.isscalar(value) else value for name, value in columns.items()}
-        return Table({**self.columns, **arrays}, self.labels)
+        return Table({**self.columns, **arrays}, self.labels, self.known)
+
+    def once(self, calculate: Callable[..., Result], names: Sequence[str], *settings: Hashable) -> Result:
+        """Return ``calculate(table, *settings)``, which is calculated again only when a column has changed.
+
+        Args:
+            calculate: a function of this table's columns; nobody writes to what it returns.
+            names: the columns that it looks at.
+            settings: its other arguments.
+        """
+        columns = [self.columns[name] for name in names]
+        before = self.known.get((calculate, settings))
+        if before is not None and all(one is other for one, other in zip(before[0], columns, strict=True)):
+            return cast(Result, before[1])
+        result = calculate(self, *settings)
+        self.known[calculate, settings] = columns, result
+        return result
 
     def rows(self, which: Mask | Indices | slice) -> Table:
         """Return some rows, with their labels.
