@@ -74,7 +74,7 @@ class RawBlock:
     @property
     def frame(self) -> pd.DataFrame:
         """All of ``data.columns.RAW_COLUMNS``."""
-        return raw_frame(self.columns, len(self))
+        return pd.DataFrame(raw_columns(self.columns, len(self)), copy=False)
 
 
 def raw_blocks(path: Path, settings: SourceSettings) -> Iterator[RawBlock]:
@@ -387,10 +387,10 @@ def _cells(texts: pa.Array, path: Path, previous: str | None) -> tuple[pd.Catego
     return pd.Categorical.from_codes(seen, names, validate=False), blank
 
 
-def raw_frame(known: Mapping[str, Any], rows: int) -> pd.DataFrame:
-    """Build a raw table; columns without values are NaN, or "" where they have text, and ``source_index`` is 0.
+def raw_columns(known: Mapping[str, Any], rows: int) -> dict[str, Any]:
+    """Return the columns of a raw table, in order.
 
-    Such a number takes the memory of one row only, so nobody can write to it.
+    Those without values are NaN, or "" where they have text, and ``source_index`` is 0. Such a number takes the memory of one row only, so nobody can write to it.
 
     Args:
         known: the raw columns that have values, shape (rows,) each.
@@ -405,7 +405,7 @@ def raw_frame(known: Mapping[str, Any], rows: int) -> pd.DataFrame:
         else:
             missing = np.nan if dtype == "float64" else 0
             columns[name] = np.broadcast_to(np.array(missing, dtype=np.dtype(dtype)), (rows,))
-    return pd.DataFrame(columns, copy=False)  # Separate columns can be released one by one.
+    return columns
 
 
 def raw_texts(rows: int, given: Mapping[int, str] = MappingProxyType({})) -> Any:

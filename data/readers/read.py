@@ -22,7 +22,7 @@ from ..settings import FileRange, SourceFile, SourceSettings
 from . import csv_reader, cycler_files, digatron, parquet_reader
 from .column_names import guess_cell_column
 from .csv_header import find_header
-from .csv_reader import RANGE_BYTES, RawBlock, raw_frame, raw_texts
+from .csv_reader import RANGE_BYTES, RawBlock, raw_columns, raw_texts
 from .date_order import settle_dates
 from .file_kinds import check_regular, detect_reader, unreadable_error
 from .layout import Layout, cell_column, csv_cell_layout, csv_layout, guess_header_columns
@@ -168,16 +168,29 @@ def survey(
 
 
 def read_raw(path: Path, settings: SourceSettings, cell_id: str | None = None, source_index: int = 0) -> pd.DataFrame:
+    """Read a raw file as a frame, as :func:`read_columns` does.
+
+    Args:
+        path, settings, cell_id: as there.
+        source_index: value of the column of that name.
+    """
+    frame = pd.DataFrame(read_columns(path, settings, cell_id), copy=False)
+    if source_index:
+        frame[c.SOURCE_INDEX] = np.full(len(frame), source_index, dtype=np.int32)
+    return frame
+
+
+def read_columns(path: Path, settings: SourceSettings, cell_id: str | None = None) -> dict[str, Any]:
     """Read a raw file, without changing its values.
 
     Args:
         path: the file.
         settings: how it is read.
         cell_id: read only the rows of this cell, if a column has the ids; ``None`` = all rows.
-        source_index: value of the column of that name.
 
     Returns:
-        ``data.columns.RAW_COLUMNS``; ``source_row`` is the row in the file, 0 = first data row.
+        ``data.columns.RAW_COLUMNS`` by name, arrays of NumPy, or of pandas for texts; ``source_row`` is the row in the
+        file, 0 = first data row, and ``source_index`` is 0. Nobody can write to a column that the file does not have.
 
     Raises:
         ReadError: the file cannot be read or has no such cell, or more than half of the values of its voltage, current
@@ -197,10 +210,7 @@ def read_raw(path: Path, settings: SourceSettings, cell_id: str | None = None, s
         wanted = str(cell_id)
         raise ReadError(f"{path}: the file has no cell {quote(wanted)}{suggest(wanted, cell_ids(path, settings))}")
     tally.check()
-    frame = table.take()
-    if source_index:
-        frame[c.SOURCE_INDEX] = np.full(len(frame), source_index, dtype=np.int32)
-    return frame
+    return table.take()
 
 
 def read_by_cell(
@@ -240,10 +250,10 @@ def read_by_cell(
         table.add(block)
         codes.append(known[cells.codes])
         if table.rows >= rows_per_part:
-            yield from _parts(table.take(), np.concatenate(codes), list(ids))
+            yield from _parts(table.take_frame(), np.concatenate(codes), list(ids))
             codes.clear()
     if table.rows:
-        yield from _parts(table.take(), np.concatenate(codes), list(ids))
+        yield from _parts(table.take_frame(), np.concatenate(codes), list(ids))
     if part is None:
         tally.check()
 
@@ -336,7 +346,11 @@ class _Table:
             self.numbers[name] = column
         self.rows = end
 
-    def take(self) -> pd.DataFrame:
+    def take_frame(self) -> pd.DataFrame:
+        """Return all rows as a frame, whose columns can be released one by one, and empty the table."""
+        return pd.DataFrame(self.take(), copy=False)
+
+    def take(self) -> dict[str, Any]:
         """Return all rows as ``data.columns.RAW_COLUMNS``, and empty the table."""
         columns: dict[str, Any] = {}
         if self.single is not None:
@@ -347,4 +361,4 @@ class _Table:
             columns[name] = self.numbers.pop(name)
             columns[name].resize(self.rows, refcheck=False)
         rows, self.rows = self.rows, 0
-        return raw_frame(columns, rows)
+        return raw_columns(columns, rows)

@@ -180,7 +180,7 @@ class Cleaned:
         return pd.DataFrame(dict(self.quarantine.columns), copy=False)
 
 
-def clean(raw: pd.DataFrame, cell_id: str, settings: CleanSettings, joins: Sequence[JoinNote] = ()) -> Cleaned:
+def clean(raw: pd.DataFrame | Table, cell_id: str, settings: CleanSettings, joins: Sequence[JoinNote] = ()) -> Cleaned:
     """Clean one cell's record.
 
     Args:
@@ -192,7 +192,8 @@ def clean(raw: pd.DataFrame, cell_id: str, settings: CleanSettings, joins: Seque
     Raises:
         JobError: the record holds nothing usable: ``no_samples``, ``no_voltage``, ``no_current`` or ``no_time``.
     """
-    rows = Table(Table.from_frame(raw).columns, np.arange(len(raw)))
+    table = raw if isinstance(raw, Table) else Table.from_frame(raw)
+    rows = Table.from_columns(table.columns)
     _require_usable_rows(rows, cell_id)
     words = {name: Words.from_texts(rows[name]) for name in (c.STATE, c.UNREADABLE)}
     frame = rows.assign(**words, **{c.FLAGS: np.zeros(len(raw), dtype=np.int64)})

@@ -77,6 +77,11 @@ class Table:
     known: dict[Any, tuple[list[Any], Any]] = field(default_factory=dict, repr=False)
 
     @classmethod
+    def from_columns(cls, columns: Mapping[str, Any]) -> Self:
+        """Return a table of these columns, at least one, whose labels are their positions."""
+        return cls(columns, np.arange(len(next(iter(columns.values())))))
+
+    @classmethod
     def from_frame(cls, frame: pd.DataFrame) -> Self:
         """Return a frame's columns and index; the memory is shared."""
         columns = {}
