@@ -51,6 +51,33 @@ _NO_CELL: Final = ("", "nan", "NaN")
 
 
 @dataclass(frozen=True, slots=True)
+class CellIds:
+    """The cell id of each row.
+
+    Args:
+        codes: places in ``ids``, shape (rows,).
+        ids: the different ids, in order of appearance.
+    """
+
+    codes: Integers
+    ids: tuple[str, ...]
+
+    @property
+    def last(self) -> str:
+        """The id of the last row; there is at least one row."""
+        return self.ids[int(self.codes[-1])]
+
+    def count_rows(self) -> dict[str, int]:
+        """Return the number of rows of each cell."""
+        return dict(zip(self.ids, np.bincount(self.codes, minlength=len(self.ids)).tolist(), strict=True))
+
+    def are(self, cell_id: str) -> Mask:
+        """Tell which rows are of a cell, shape (rows,)."""
+        mask: Mask = np.array([one == cell_id for one in self.ids])[self.codes]
+        return mask
+
+
+@dataclass(frozen=True, slots=True)
 class RawBlock:
     """Some consecutive rows of a file.
 
@@ -66,7 +93,7 @@ class RawBlock:
     columns: dict[str, Any]
     lines: Integers
     unreadable: dict[str, tuple[str, Mask]]
-    cells: pd.Categorical[str] | None = None
+    cells: CellIds | None = None
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -108,7 +135,7 @@ def layout_blocks(path: Path, layout: Layout, part: FileRange | None = None) -> 
         if len(parsed.lines):
             block = make_raw_block(parsed.arrays, parsed.lines, parsed.notes, layout, row, cell)
             if block.cells is not None:
-                cell = str(block.cells[-1])
+                cell = block.cells.last
             row += len(block)
             yield block
 
@@ -142,10 +169,9 @@ def survey(path: Path, layout: Layout, range_bytes: int) -> tuple[FileRange, ...
             counts.clear()
         if len(parsed.lines):
             cells, _ = _cells(parsed.arrays[layout.cell], path, cell)
-            cell = str(cells[-1])
-            row += len(cells)
-            rows = np.bincount(cells.codes, minlength=len(cells.categories)).tolist()
-            counts.update(dict(zip(cells.categories, rows, strict=True)))
+            cell = cells.last
+            row += len(cells.codes)
+            counts.update(cells.count_rows())
     parts[-1] = replace(parts[-1], cells=tuple(counts.items()))
     return tuple(parts)
 
@@ -362,7 +388,7 @@ def _mean(columns: Sequence[Any]) -> Any:
         return np.where(given, stacked, 0.0).sum(axis=0) / given.sum(axis=0)
 
 
-def _cells(texts: pa.Array, path: Path, previous: str | None) -> tuple[pd.Categorical[str], Mask]:
+def _cells(texts: pa.Array, path: Path, previous: str | None) -> tuple[CellIds, Mask]:
     """Return the cell id of each row, and the rows without one, which belong to the cell before (or to the first)."""
     encoded = texts if pa.types.is_dictionary(texts.type) else texts.dictionary_encode()
     words = [printable_id(word) for word in pc.utf8_trim_whitespace(encoded.dictionary).to_pylist()]
@@ -380,17 +406,17 @@ def _cells(texts: pa.Array, path: Path, previous: str | None) -> tuple[pd.Catego
         code = np.where(last < 0, before, code[np.maximum(last, 0)])
     known = list(ids)
     if len(code) and (code == code[0]).all():
-        seen, order = np.zeros(len(code), dtype=np.int8), code[:1]
+        seen, order = np.zeros(len(code), dtype=np.int64), code[:1]
     else:
         seen, order = pd.factorize(code)
-    names = pd.Index([known[k] for k in order], dtype="str")
-    return pd.Categorical.from_codes(seen, names, validate=False), blank
+    return CellIds(seen, tuple(known[k] for k in order)), blank
 
 
 def raw_columns(known: Mapping[str, Any], rows: int) -> dict[str, Any]:
     """Return the columns of a raw table, in order.
 
-    Those without values are NaN, or "" where they have text, and ``source_index`` is 0. Such a number takes the memory of one row only, so nobody can write to it.
+    Those without values are NaN, or "" where they have text, and ``source_index`` is 0. Such a number takes the memory
+    of one row only, so nobody can write to it.
 
     Args:
         known: the raw columns that have values, shape (rows,) each.

@@ -22,7 +22,7 @@ from ..settings import FileRange, SourceFile, SourceSettings
 from . import csv_reader, cycler_files, digatron, parquet_reader
 from .column_names import guess_cell_column
 from .csv_header import find_header
-from .csv_reader import RANGE_BYTES, RawBlock, raw_columns, raw_texts
+from .csv_reader import RANGE_BYTES, CellIds, RawBlock, raw_columns, raw_texts
 from .date_order import settle_dates
 from .file_kinds import check_regular, detect_reader, unreadable_error
 from .layout import Layout, cell_column, csv_cell_layout, csv_layout, guess_header_columns
@@ -200,8 +200,8 @@ def read_columns(path: Path, settings: SourceSettings, cell_id: str | None = Non
     table = _Table()
     for block in READERS[settings.reader].blocks(path, settings):
         rows = None
-        if cell_id is not None and block.cells is not None and list(block.cells.categories) != [cell_id]:
-            rows = np.asarray(block.cells == cell_id)
+        if cell_id is not None and block.cells is not None and block.cells.ids != (cell_id,):
+            rows = block.cells.are(cell_id)
         if rows is None or rows.any():
             tally.add(block, rows)
             table.add(block, rows)
@@ -235,7 +235,7 @@ def read_by_cell(
     rows_per_part = min(rows_per_part, max(int(RAW_SHARE * memory_limit_bytes() / ROW_BYTES), 1))
     tally = Tally(path)
     ids: dict[str, int] = {}
-    single = None if cell_column(settings) is not None else cell_ids(path, settings)[0]
+    single = None if cell_column(settings) is not None else cell_ids(path, settings)
     table = _Table()
     codes: list[Integers] = []
     reader = READERS[settings.reader]
@@ -245,8 +245,10 @@ def read_by_cell(
         blocks = reader.parts.blocks(path, reader.layout(path, settings), part)
     for block in blocks:
         tally.add(block, None)
-        cells = pd.Categorical([single] * len(block)) if block.cells is None else block.cells
-        known = np.array([ids.setdefault(str(cell), len(ids)) for cell in cells.categories], dtype=np.int64)
+        cells = block.cells
+        if cells is None:
+            cells = CellIds(np.zeros(len(block), dtype=np.int64), single or ())
+        known = np.array([ids.setdefault(cell, len(ids)) for cell in cells.ids], dtype=np.int64)
         table.add(block)
         codes.append(known[cells.codes])
         if table.rows >= rows_per_part:

@@ -268,10 +268,10 @@ def _apply(
 def _quarantined(raw: Table, taken: QuarantinedLabels) -> Table:
     """Return the raw rows that were taken out, unchanged and in the raw order, with the rule that took each."""
     labels = np.concatenate([np.empty(0, dtype=np.int64), *(rule_labels for _, rule_labels in taken)])
-    codes = [code for code, rule_labels in taken for _ in range(len(rule_labels))]
+    rule = np.repeat(np.arange(len(taken)), [len(rule_labels) for _, rule_labels in taken])
     order = np.argsort(labels, kind="stable")
-    rule = pd.array(np.array(codes, dtype=object)[order], dtype="str")
-    return raw.rows(labels[order]).assign(rule=rule)
+    codes = Words(rule[order], tuple(code for code, _ in taken))
+    return raw.rows(labels[order]).assign(rule=codes.texts())
 
 
 def _classified(frame: Table, scale_ah: float, rest_current_per_ah: float) -> tuple[Integers, NDArray[Any]]:
@@ -304,7 +304,7 @@ def _partition(frame: Table, kinds: NDArray[Any]) -> Table:
         frame: the record after the last rule.
         kinds: the type of each step, in order, shape (steps,).
     """
-    columns = {c.STEP_TYPE: pd.array(kinds, dtype="str").take(_steps_from_zero(frame))}
+    columns = {c.STEP_TYPE: Words(_steps_from_zero(frame), tuple(kinds)).texts()}
     for name, dtype in c.PARTITION_COLUMNS.items():
         if name != c.STEP_TYPE:
             columns[name] = frame[name].astype(dtype, copy=False)

@@ -116,6 +116,19 @@ def begins_file(frame: Table) -> Mask:
     return first
 
 
+def fill_forward(column: Floats) -> Floats:
+    """Return a column with the value before in place of each missing one; those before the first value stay missing.
+
+    Args:
+        column: shape (n,), NaN where missing.
+    """
+    known = ~np.isnan(column)
+    if known.all():
+        return column
+    filled: Floats = column[np.maximum.accumulate(np.where(known, np.arange(len(column)), 0))]
+    return filled
+
+
 def fill_from_neighbours(column: Floats) -> Floats:
     """Return a column with the value before in place of each missing one; before the first known value, with that one.
 

@@ -43,6 +43,12 @@ class Words:
         codes, words = pd.factorize(texts)
         return cls(codes, tuple(map(str, words)))
 
+    def texts(self) -> Any:
+        """Return the texts as pandas has them, "" for a row without one, shape (n,)."""
+        words = pa.array([*self.words, ""], pa.large_string())
+        dtype: Any = pd.StringDtype(na_value=np.nan)
+        return dtype.__from_arrow__(words.take(pa.array(np.where(self.codes < 0, len(self.words), self.codes))))
+
     def __len__(self) -> int:
         return len(self.codes)
 
