@@ -25,6 +25,7 @@ from ...data.settings import CleanSettings
 from ...data.text import format_count
 from ..record.charge import Flow, capacity_scale_ah
 from ..record.cycles import summarise_cycles
+from ..record.groups import run_of_each
 from ..record.join_sources import JoinNote
 from ..record.steps import CLASSIFIED_BY, classify_each_step
 from ..record.table import Table, Words
@@ -293,8 +294,7 @@ def _classified(frame: Table, scale_ah: float, rest_current_per_ah: float) -> tu
 
 def _steps_from_zero(frame: Table) -> Integers:
     """Return the step of each sample, 0 to steps - 1, shape (n,)."""
-    count = frame[c.STEP_COUNT]
-    return np.cumsum(np.diff(count, prepend=count[:1]) != 0)
+    return run_of_each(frame[c.STEP_COUNT])
 
 
 def _partition(frame: Table, kinds: NDArray[Any]) -> Table:

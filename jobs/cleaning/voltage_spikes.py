@@ -183,7 +183,7 @@ class _SpikeBound:
 def _find_outliers(frame: Table, settings: CleanSettings) -> Mask:
     """Tell which voltages, alone or in pairs, are beyond both neighbours by more than these differ, shape (n,)."""
     spike = np.zeros(len(frame), dtype=bool)
-    if not may_jump(column_values(frame, c.VOLTAGE), SPIKE_VOLT):
+    if not may_jump(frame, SPIKE_VOLT):
         return spike
     position = np.flatnonzero(np.isfinite(column_values(frame, c.VOLTAGE)))
     voltage = column_values(frame, c.VOLTAGE)[position]

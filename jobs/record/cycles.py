@@ -14,7 +14,7 @@ from ...data import columns as c
 from ...data.arrays import Floats
 from ...data.results.cleaning import CycleSummary
 from .charge import Flow, capacity_scale_ah
-from .groups import count_numbers
+from .groups import count_numbers, first_of_runs
 from .record import represented_second, time_mean
 from .resistance import CycleResistance, cycle_resistances
 from .steps import classify_steps
@@ -49,7 +49,7 @@ def summarise_cycles(
     charge = np.concatenate([[0.0], flow.charge_ah])
     energy = np.concatenate([[0.0], flow.energy_wh])
     cycle = np.asarray(samples[c.CYCLE_COUNT])
-    begins = np.flatnonzero(np.diff(cycle, prepend=cycle[:1] - 1) != 0)
+    begins = first_of_runs(cycle)
     columns = {name: np.asarray(samples[name]) for name in SUMMARISED}
     summaries = []
     for first, end in pairwise(np.append(begins, len(samples))):
